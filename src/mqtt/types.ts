@@ -1,0 +1,26 @@
+/** The broker connection as the features see it. */
+
+export interface IncomingMessage {
+  readonly topic: string
+  readonly payload: Uint8Array
+  readonly retain: boolean
+  readonly qos: 0 | 1 | 2
+}
+
+/** Resolving acknowledges the packet (QoS 1); rejecting leaves it unacknowledged, so that the broker sends it again. */
+export type MessageHandler = (message: IncomingMessage) => Promise<void>
+
+export interface MqttService {
+  readonly connected: boolean
+  onConnected(listener: () => void): void
+  /** Resolves when the broker has taken the message (PUBACK with QoS 1); rejects when not connected. Never queues. */
+  publish(
+    topic: string,
+    payload: string | Uint8Array,
+    options?: { retain?: boolean; signal?: AbortSignal },
+  ): Promise<void>
+  /** Only the latest value per topic matters: sent at once or after the next connect, replaced by a newer one. */
+  publishStatus(topic: string, payload: string): void
+  /** Hands over every message whose topic matches the MQTT filter; subscribed when no wider subscription covers it. */
+  onMessage(filter: string, handler: MessageHandler): void
+}

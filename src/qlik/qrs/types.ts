@@ -1,0 +1,137 @@
+/**
+ * What Footman reads from the repository service. Objects keep every field that QRS sent (they are passed through in
+ * messages unchanged); only the named members are relied upon, and each of them may be missing on some sites.
+ */
+
+/** `1753-01-01T00:00:00.000Z`: how QRS writes "never". */
+export const NEVER = '1753-01-01T00:00:00.000Z'
+export const ZERO_GUID = '00000000-0000-0000-0000-000000000000'
+
+export interface QrsNamed {
+  readonly id: string
+  readonly name: string
+}
+
+export interface QrsCustomProperty {
+  readonly value: string
+  readonly definition: QrsNamed
+}
+
+export interface QrsExecutionDetail {
+  /** 0 error, 1 warning, 2 information. */
+  readonly detailsType: number
+  readonly message: string
+  readonly detailCreatedDate: string
+}
+
+export interface QrsExecutionResult {
+  readonly id: string
+  readonly status: number
+  readonly executingNodeName: string
+  readonly startTime: string
+  readonly stopTime: string
+  /** Milliseconds. */
+  readonly duration: number
+  readonly fileReferenceID: string
+  readonly scriptLogAvailable: boolean
+  readonly scriptLogSize: number
+  readonly details: readonly QrsExecutionDetail[]
+  /** Only on `executionresult` entities, not on a task's `lastExecutionResult`. */
+  readonly executionID?: string
+  readonly taskID?: string
+}
+
+export interface QrsTask {
+  readonly id: string
+  readonly name: string
+  /** 0 reload, 1 external program, 2 user sync, 3 distribute, 4 preload. */
+  readonly taskType: number
+  readonly enabled: boolean
+  readonly tags: readonly QrsNamed[]
+  readonly customProperties: readonly QrsCustomProperty[]
+  readonly app?: QrsNamed | null
+  readonly isManuallyTriggered?: boolean
+  readonly isPartialReload?: boolean
+  readonly maxRetries?: number
+  readonly modifiedByUserName?: string
+  readonly modifiedDate?: string
+  readonly taskSessionTimeout?: number
+  readonly operational?: {
+    readonly nextExecution?: string
+    readonly lastExecutionResult?: QrsExecutionResult | null
+  } | null
+}
+
+export interface QrsApp {
+  readonly id: string
+  readonly name: string
+  readonly description?: string
+  readonly fileSize?: number
+  readonly lastReloadTime?: string
+  readonly modifiedDate?: string
+  readonly modifiedByUserName?: string
+  readonly publishTime?: string
+  readonly published?: boolean
+  readonly stream?: QrsNamed | null
+  readonly owner?: {
+    readonly id: string
+    readonly userId: string
+    readonly userDirectory: string
+    readonly name: string
+  } | null
+  readonly tags: readonly QrsNamed[]
+  readonly customProperties: readonly QrsCustomProperty[]
+}
+
+export interface QrsUser {
+  readonly id: string
+  readonly userId: string
+  readonly userDirectory: string
+  readonly name: string
+  readonly attributes?: readonly { readonly attributeType: string; readonly attributeValue: string }[]
+}
+
+/** An app owner with all e-mail attributes (`attributeType` equal to `email`, ignoring case). */
+export interface AppOwner {
+  readonly id: string
+  readonly directory: string
+  readonly userId: string
+  readonly userName: string
+  readonly emails: readonly string[]
+}
+
+export type StartResult =
+  | { readonly started: true; readonly executionId: string | null }
+  | { readonly started: false; readonly reason: string }
+
+/**
+ * The repository client. Every call rejects with a `QrsError` (see `errors.ts`) when QRS cannot be asked or answers
+ * with an error; "does not exist" is an answer (null or an empty list), never an error.
+ */
+export interface QrsClient {
+  /** `task/full?filter=id eq <id>`; null when QRS knows no such task. */
+  taskById(taskId: string, signal?: AbortSignal): Promise<QrsTask | null>
+  /** `task/full?filter=<filter>`; the filter is a QRS expression built with `filter.ts`, not yet percent-encoded. */
+  tasks(filter: string, signal?: AbortSignal): Promise<readonly QrsTask[]>
+  /** `app/full?filter=id eq <id>`. */
+  appById(appId: string, signal?: AbortSignal): Promise<QrsApp | null>
+  /** `user/<id>` reduced to what alerts need; null when the user is gone. */
+  owner(userId: string, signal?: AbortSignal): Promise<AppOwner | null>
+  /** `executionresult/full?filter=executionID eq <id>`, oldest first; one element per retry. */
+  executionResults(executionId: string, signal?: AbortSignal): Promise<readonly QrsExecutionResult[]>
+  /**
+   * The script log of one execution result, whichever of the two API forms the site has (the form that worked last is
+   * tried first). Null when it is not there (yet).
+   */
+  scriptLog(
+    taskId: string,
+    result: Pick<QrsExecutionResult, 'id' | 'fileReferenceID'>,
+    signal?: AbortSignal,
+  ): Promise<string | null>
+  /** `task/<id>/start/synchronous`, falling back to `task/<id>/start` where a server lacks it. Never retried. */
+  startTask(taskId: string, signal?: AbortSignal): Promise<StartResult>
+  /** `about`: the cheapest proof that QRS answers. */
+  ping(signal?: AbortSignal): Promise<void>
+  /** Closes the connection pool. */
+  close(): void
+}
