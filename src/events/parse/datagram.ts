@@ -1,0 +1,160 @@
+/**
+ * From the text of a datagram to a task message. Scheduler messages are recognised by their machine-made middle part
+ * (task id, app id, time, level, execution id) and not by counting fields, because names and messages may hold `;`.
+ */
+import { isGuid } from '../../platform/uuid.ts'
+import type { Outcome, TaskMessage } from '../types.ts'
+import { FIELD_LIMIT, MESSAGE_LIMIT, sanitizeField } from './sanitize.ts'
+
+/** A distribution's outcome is decided later, by the task's state in QRS. */
+export type AnnouncedOutcome = Outcome | 'distribute'
+
+export interface EngineMessage {
+  readonly host: string
+  readonly appId: string
+  readonly userDirectory: string
+  readonly userId: string
+}
+
+export type ParsedDatagram =
+  | {
+      readonly kind: 'task'
+      readonly outcome: AnnouncedOutcome
+      readonly message: TaskMessage
+      /** Set when a `;` in a name leaves open where the task name ends: settled with the names that QRS knows. */
+      readonly nameTokens: readonly string[] | null
+      /** True when control characters or over-long fields were cleaned. */
+      readonly sanitized: boolean
+    }
+  | { readonly kind: 'engine'; readonly message: EngineMessage }
+  | { readonly kind: 'rejected'; readonly reason: 'INVALID' | 'UNKNOWN_TYPE'; readonly detail: string }
+
+/** Every generation of the log appender, after slashes are collapsed. */
+const OUTCOME_OF_TYPE: Readonly<Record<string, AnnouncedOutcome>> = {
+  '/scheduler-task-failed/': 'failed',
+  '/scheduler-reload-failed/': 'failed',
+  '/scheduler-reloadtask-failed/': 'failed',
+  '/scheduler-task-aborted/': 'aborted',
+  '/scheduler-reload-aborted/': 'aborted',
+  '/scheduler-task-success/': 'success',
+  '/scheduler-reloadtask-success/': 'success',
+  '/scheduler-distribute/': 'distribute',
+}
+const ENGINE_TYPE = '/engine-reload-failed/'
+const ENGINE_FIELDS = 9
+const SCHEDULER_FIELDS = 11
+
+const DATE = /^\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d/
+const LEVEL = /^[A-Za-z]+$/
+const ZERO_GUID = '00000000-0000-0000-0000-000000000000'
+
+/** Never throws; what cannot be understood comes back as `rejected` with the reason and what was expected. */
+export function parseDatagram(text: string): ParsedDatagram {
+  const fields = text.split(';')
+  const type = normalizeType(fields[0] ?? '')
+
+  const outcome = OUTCOME_OF_TYPE[type]
+  if (outcome) return parseScheduler(fields, outcome)
+  if (type === ENGINE_TYPE) return parseEngine(fields)
+  if (isFirstGeneration(fields)) return parseScheduler(['/scheduler-task-failed/', ...fields], 'failed')
+  return { kind: 'rejected', reason: 'UNKNOWN_TYPE', detail: `unknown message type "${type.slice(0, 200)}"` }
+}
+
+/** Lower case, without control characters and surrounding blanks, with exactly one slash at the end. */
+function normalizeType(raw: string): string {
+  const type = sanitizeField(raw)
+    .replace(/^ +| +$/g, '')
+    .toLowerCase()
+  return type.replace(/\/+$/, '/')
+}
+
+/** The first Butler versions sent no type: ten fields, always a failed reload. */
+function isFirstGeneration(fields: readonly string[]): boolean {
+  if ((fields[0] ?? '').trimStart().startsWith('/')) return false
+  return fields.length >= SCHEDULER_FIELDS - 1 && isGuid(fields[4] ?? '') && DATE.test(fields[6] ?? '')
+}
+
+function parseScheduler(fields: readonly string[], outcome: AnnouncedOutcome): ParsedDatagram {
+  if (fields.length < SCHEDULER_FIELDS) {
+    return rejected(`expected at least ${SCHEDULER_FIELDS} fields separated by ";", got ${fields.length}`)
+  }
+  const anchor = findAnchor(fields)
+  if (anchor === null) {
+    return rejected('found no task id (a GUID) followed by app id, time, level and execution id')
+  }
+  return taskMessage(fields, anchor, outcome)
+}
+
+/** Index of the task id, or null. */
+function findAnchor(fields: readonly string[]): number | null {
+  // The plain form is taken as it is, whatever its time and level look like.
+  if (fields.length === SCHEDULER_FIELDS && isTaskAndApp(fields, 5)) return 5
+
+  for (let index = 5; index <= fields.length - 6; index += 1) {
+    if (!isTaskAndApp(fields, index)) continue
+    if (!DATE.test(fields[index + 2]!.trim()) || !LEVEL.test(fields[index + 3]!.trim())) continue
+    const executionId = fields[index + 4]!.trim()
+    if (isGuid(executionId) || isAbsent(executionId)) return index
+  }
+  return null
+}
+
+function isTaskAndApp(fields: readonly string[], index: number): boolean {
+  const taskId = fields[index]!.trim()
+  const appId = fields[index + 1]!.trim()
+  return isGuid(taskId) && taskId !== ZERO_GUID && (isGuid(appId) || isAbsent(appId))
+}
+
+function taskMessage(fields: readonly string[], anchor: number, outcome: AnnouncedOutcome): ParsedDatagram {
+  let sanitized = false
+  const clean = (raw: string, limit = FIELD_LIMIT): string => {
+    const text = sanitizeField(raw, limit)
+    if (text !== raw) sanitized = true
+    return isAbsent(text.trim()) ? '' : text
+  }
+
+  const names = fields.slice(2, anchor - 1).map((name) => clean(name))
+  const message: TaskMessage = {
+    host: clean(fields[1]!),
+    taskName: names[0] ?? '',
+    appName: names.slice(1).join(';'),
+    user: clean(fields[anchor - 1]!),
+    taskId: clean(fields[anchor]!).trim().toLowerCase(),
+    appId: clean(fields[anchor + 1]!)
+      .trim()
+      .toLowerCase(),
+    logTimeStamp: clean(fields[anchor + 2]!),
+    logLevel: clean(fields[anchor + 3]!).trim(),
+    executionId: clean(fields[anchor + 4]!)
+      .trim()
+      .toLowerCase(),
+    logMessage: clean(fields.slice(anchor + 5).join(';'), MESSAGE_LIMIT).trimEnd(),
+  }
+  return { kind: 'task', outcome, message, nameTokens: names.length > 2 ? names : null, sanitized }
+}
+
+function parseEngine(fields: readonly string[]): ParsedDatagram {
+  if (fields.length !== ENGINE_FIELDS) {
+    return rejected(`an engine message has ${ENGINE_FIELDS} fields separated by ";", got ${fields.length}`)
+  }
+  const appId = sanitizeField(fields[2]!).trim()
+  if (!isAbsent(appId) && !isGuid(appId)) return rejected(`the app id "${appId}" is not a GUID`)
+  return {
+    kind: 'engine',
+    message: {
+      host: sanitizeField(fields[1]!),
+      appId: isAbsent(appId) ? '' : appId,
+      userDirectory: sanitizeField(fields[4]!),
+      userId: sanitizeField(fields[5]!),
+    },
+  }
+}
+
+/** log4net prints unset properties as `(null)`; the scheduler uses the zero GUID for "no reference". */
+function isAbsent(text: string): boolean {
+  return text === '' || text === '(null)' || text === ZERO_GUID
+}
+
+function rejected(detail: string): ParsedDatagram {
+  return { kind: 'rejected', reason: 'INVALID', detail }
+}

@@ -1,0 +1,33 @@
+/** What kind of task a message is about, before and after QRS was asked. */
+import type { AnnouncedOutcome } from './parse/datagram.ts'
+import { type Outcome, type Severity, TASK_TYPES, type TaskMessage, type TaskType } from './types.ts'
+
+/** QRS `taskType` 0-4; null for anything else (never taken for a reload). */
+export function taskTypeOf(qrsTaskType: number | undefined): TaskType | null {
+  return qrsTaskType === undefined ? null : (TASK_TYPES[qrsTaskType] ?? null)
+}
+
+/** Texts that the scheduler logs for preload tasks only. */
+const PRELOAD_TEXTS = ['failed to start session', 'could not reserve an executor for task']
+
+/** The likeliest type as far as the datagram tells: used before QRS has answered, and when it never does. */
+export function guessTaskType(message: TaskMessage, announced: AnnouncedOutcome): TaskType {
+  if (announced === 'distribute') return 'distribute'
+  if (message.appId === '') return 'externalProgram'
+  const text = message.logMessage.toLowerCase()
+  return PRELOAD_TEXTS.some((start) => text.startsWith(start)) ? 'preload' : 'reload'
+}
+
+const SEVERITY: Readonly<Record<Outcome, Severity>> = { failed: 'error', aborted: 'warning', success: 'info' }
+
+export function severityOf(outcome: Outcome): Severity {
+  return SEVERITY[outcome]
+}
+
+/** Final execution statuses in QRS and what they mean. */
+const OUTCOME_OF_STATUS: Readonly<Record<number, Outcome>> = { 6: 'aborted', 7: 'success', 8: 'failed', 11: 'failed' }
+
+/** The outcome that a final execution status stands for; null while the execution goes on (or never ran). */
+export function outcomeOfStatus(status: number): Outcome | null {
+  return OUTCOME_OF_STATUS[status] ?? null
+}

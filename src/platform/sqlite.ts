@@ -1,0 +1,98 @@
+/**
+ * A thin layer over `node:sqlite`: WAL, cached prepared statements, nested transactions and named migrations.
+ * One file has one writing thread; everything here is synchronous and fast.
+ */
+import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite'
+
+export interface Migration {
+  /** `<feature>-<number>`, for example `events-001`; never changed once released. */
+  readonly name: string
+  readonly sql: string
+}
+
+export interface DatabaseSettings {
+  readonly migrations?: readonly Migration[]
+  /** FULL survives a power cut after each commit, NORMAL a killed process. */
+  readonly synchronous?: 'FULL' | 'NORMAL'
+  readonly readOnly?: boolean
+}
+
+export interface Database {
+  get<T>(sql: string, ...params: SQLInputValue[]): T | undefined
+  all<T>(sql: string, ...params: SQLInputValue[]): T[]
+  run(sql: string, ...params: SQLInputValue[]): { changes: number; lastId: number }
+  exec(sql: string): void
+  /** Runs `work` atomically; inside another transaction it becomes a savepoint, so that it can fail on its own. */
+  transaction<T>(work: () => T): T
+  close(): void
+}
+
+const PRAGMAS =
+  'PRAGMA journal_mode = WAL; PRAGMA busy_timeout = 5000; PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY;'
+
+/** Opens (and creates) a database file and brings its schema up to date. Throws what SQLite says when it cannot. */
+export function openDatabase(file: string, settings: DatabaseSettings = {}): Database {
+  const raw = new DatabaseSync(file, { readOnly: settings.readOnly ?? false })
+  if (settings.readOnly) raw.exec('PRAGMA busy_timeout = 5000;')
+  else raw.exec(`${PRAGMAS} PRAGMA synchronous = ${settings.synchronous ?? 'FULL'};`)
+  const db = wrap(raw)
+  if (settings.migrations) migrate(db, settings.migrations)
+  return db
+}
+
+function wrap(raw: DatabaseSync): Database {
+  const statements = new Map<string, StatementSync>()
+  let depth = 0
+
+  const prepared = (sql: string): StatementSync => {
+    const known = statements.get(sql)
+    if (known) return known
+    const statement = raw.prepare(sql)
+    statements.set(sql, statement)
+    return statement
+  }
+
+  return {
+    get: <T>(sql: string, ...params: SQLInputValue[]) => (prepared(sql).get(...params) ?? undefined) as T | undefined,
+    all: <T>(sql: string, ...params: SQLInputValue[]) => prepared(sql).all(...params) as T[],
+    run(sql, ...params) {
+      const { changes, lastInsertRowid } = prepared(sql).run(...params)
+      return { changes: Number(changes), lastId: Number(lastInsertRowid) }
+    },
+    exec: (sql) => raw.exec(sql),
+    transaction(work) {
+      const [begin, commit, rollback] =
+        depth === 0
+          ? ['BEGIN IMMEDIATE', 'COMMIT', 'ROLLBACK']
+          : [`SAVEPOINT s${depth}`, `RELEASE s${depth}`, `ROLLBACK TO s${depth}; RELEASE s${depth}`]
+      raw.exec(begin)
+      depth += 1
+      try {
+        const result = work()
+        raw.exec(commit)
+        return result
+      } catch (error) {
+        raw.exec(rollback)
+        throw error
+      } finally {
+        depth -= 1
+      }
+    },
+    close() {
+      statements.clear()
+      raw.close()
+    },
+  }
+}
+
+function migrate(db: Database, migrations: readonly Migration[]): void {
+  db.exec('CREATE TABLE IF NOT EXISTS schema_migration (name TEXT PRIMARY KEY, applied_at TEXT NOT NULL) WITHOUT ROWID')
+  const applied = new Set(db.all<{ name: string }>('SELECT name FROM schema_migration').map((row) => row.name))
+  for (const migration of migrations) {
+    if (applied.has(migration.name)) continue
+    db.transaction(() => {
+      db.exec(migration.sql)
+      db.run('INSERT INTO schema_migration VALUES (?, ?)', migration.name, new Date().toISOString())
+    })
+  }
+}

@@ -1,0 +1,18 @@
+import { randomBytes } from 'node:crypto'
+
+/** UUID version 7 (RFC 9562): 48 bits of Unix milliseconds, then random bits; lower case. */
+export function uuidV7(now: number = Date.now()): string {
+  const bytes = randomBytes(16)
+  bytes.writeUIntBE(now, 0, 6)
+  bytes[6] = 0x70 | (bytes[6]! & 0x0f)
+  bytes[8] = 0x80 | (bytes[8]! & 0x3f)
+  const hex = bytes.toString('hex')
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`
+}
+
+const GUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
+
+/** True for 8-4-4-4-12 hex digits in any letter case; version and variant are not looked at. */
+export function isGuid(text: string): boolean {
+  return GUID.test(text)
+}
