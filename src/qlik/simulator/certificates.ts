@@ -1,0 +1,167 @@
+import 'reflect-metadata' // x509 below needs it loaded first
+import { X509Certificate } from 'node:crypto'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import * as x509 from '@peculiar/x509'
+import type { PemFile, Tls } from './types.ts'
+
+/** Names that the server certificate is valid for. */
+export const SERVER_NAMES = [
+  'localhost',
+  'qs-central',
+  'qs-central.acme.local',
+  'qs-reload1',
+  'qs-reload1.acme.local',
+] as const
+const SERVER_ADDRESSES = ['127.0.0.1', '::1'] as const
+
+/** The certificate files of the site, plus what only the TLS faults use. */
+export interface SimulatorCertificates extends Tls {
+  /** Signed by the site's CA, but no longer valid. */
+  readonly expiredServer: PemFile
+  /** A CA that no client of the site knows, and a server certificate of it (same server key). */
+  readonly foreign: { readonly ca: PemFile; readonly server: PemFile }
+}
+
+const FILES = {
+  root: 'root.pem',
+  server: 'server.pem',
+  serverKey: 'server_key.pem',
+  client: 'client.pem',
+  clientKey: 'client_key.pem',
+  expired: 'server_expired.pem',
+  foreignRoot: 'foreign_root.pem',
+  foreignServer: 'foreign_server.pem',
+} as const
+type PemSet = Record<keyof typeof FILES, string>
+
+const ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' }
+const DAY_MS = 86_400_000
+
+/**
+ * Loads the certificates of the simulated site from `directory`, making the folder and a new set when they are missing,
+ * unreadable or expired. The names are those of a certificate export of the Qlik Management Console.
+ */
+export async function loadCertificates(directory: string): Promise<SimulatorCertificates> {
+  const pems = (await readSet(directory)) ?? (await createSet(directory))
+  const file = (key: keyof typeof FILES): PemFile => ({ pem: pems[key], path: join(directory, FILES[key]) })
+  return {
+    directory,
+    ca: file('root'),
+    server: { cert: file('server'), key: file('serverKey') },
+    client: { cert: file('client'), key: file('clientKey') },
+    expiredServer: file('expired'),
+    foreign: { ca: file('foreignRoot'), server: file('foreignServer') },
+  }
+}
+
+async function readSet(directory: string): Promise<PemSet | null> {
+  try {
+    const names = Object.keys(FILES) as (keyof typeof FILES)[]
+    const texts = await Promise.all(names.map((key) => readFile(join(directory, FILES[key]), 'utf8')))
+    const pems = Object.fromEntries(names.map((key, index) => [key, texts[index]])) as PemSet
+    const validTo = new X509Certificate(pems.server).validToDate.getTime()
+    return validTo > Date.now() + DAY_MS ? pems : null
+  } catch {
+    return null
+  }
+}
+
+async function createSet(directory: string): Promise<PemSet> {
+  await mkdir(directory, { recursive: true })
+  const now = Date.now()
+  const valid = { notBefore: new Date(now - DAY_MS), notAfter: new Date(now + 3650 * DAY_MS) }
+  const past = { notBefore: new Date(now - 30 * DAY_MS), notAfter: new Date(now - DAY_MS) }
+  const [site, foreign, server, client] = await Promise.all([
+    createAuthority('qs-central.acme.local-CA', valid),
+    createAuthority('Unknown-CA', valid),
+    createKeys(),
+    createKeys(),
+  ])
+  const serverCertificate = (authority: Authority, validity: Validity) =>
+    sign(authority, 'CN=qs-central.acme.local', server.publicKey, validity, SERVER_EXTENSIONS)
+  const pems: PemSet = {
+    root: site.certificate.toString('pem'),
+    server: await serverCertificate(site, valid),
+    serverKey: await privatePem(server),
+    client: await sign(site, 'CN=QlikClient', client.publicKey, valid, CLIENT_EXTENSIONS),
+    clientKey: await privatePem(client),
+    expired: await serverCertificate(site, past),
+    foreignRoot: foreign.certificate.toString('pem'),
+    foreignServer: await serverCertificate(foreign, valid),
+  }
+  await Promise.all(
+    (Object.keys(FILES) as (keyof typeof FILES)[]).map((key) =>
+      writeFile(join(directory, FILES[key]), pems[key], { mode: 0o600 }),
+    ),
+  )
+  return pems
+}
+
+type Keys = CryptoKeyPair
+interface Validity {
+  readonly notBefore: Date
+  readonly notAfter: Date
+}
+interface Authority {
+  readonly certificate: x509.X509Certificate
+  readonly keys: Keys
+}
+
+const SERVER_EXTENSIONS = () => [
+  new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage.serverAuth]),
+  new x509.SubjectAlternativeNameExtension([
+    ...SERVER_NAMES.map((value) => ({ type: 'dns' as const, value })),
+    ...SERVER_ADDRESSES.map((value) => ({ type: 'ip' as const, value })),
+  ]),
+]
+const CLIENT_EXTENSIONS = () => [new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage.clientAuth])]
+
+async function createKeys(): Promise<Keys> {
+  return await crypto.subtle.generateKey(ALGORITHM, true, ['sign', 'verify'])
+}
+
+async function createAuthority(name: string, validity: Validity): Promise<Authority> {
+  const keys = await createKeys()
+  const certificate = await x509.X509CertificateGenerator.createSelfSigned(
+    {
+      name: `CN=${name}`,
+      keys,
+      signingAlgorithm: ALGORITHM,
+      ...validity,
+      extensions: [
+        new x509.BasicConstraintsExtension(true, 1, true),
+        new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign, true),
+      ],
+    },
+    crypto,
+  )
+  return { certificate, keys }
+}
+
+async function sign(
+  authority: Authority,
+  subject: string,
+  publicKey: CryptoKey,
+  validity: Validity,
+  extensions: () => x509.Extension[],
+): Promise<string> {
+  const certificate = await x509.X509CertificateGenerator.create(
+    {
+      subject,
+      issuer: authority.certificate.subject,
+      publicKey,
+      signingKey: authority.keys.privateKey,
+      signingAlgorithm: ALGORITHM,
+      ...validity,
+      extensions: [new x509.BasicConstraintsExtension(false, undefined, true), ...extensions()],
+    },
+    crypto,
+  )
+  return certificate.toString('pem')
+}
+
+async function privatePem(keys: Keys): Promise<string> {
+  const der = Buffer.from(await crypto.subtle.exportKey('pkcs8', keys.privateKey)).toString('base64')
+  return `-----BEGIN PRIVATE KEY-----\n${der.match(/.{1,64}/g)?.join('\n')}\n-----END PRIVATE KEY-----\n`
+}
