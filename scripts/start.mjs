@@ -1,0 +1,11 @@
+// `npm start`: from a fresh clone to a running demo. `npm start -- ARGS` passes ARGS to `footman demo`.
+import { spawnSync } from 'node:child_process'
+import { join } from 'node:path'
+import process from 'node:process'
+import { runInForeground } from './run.mjs'
+import { root, setup } from './setup.mjs'
+
+const build = spawnSync(setup(), ['--no-env-file', 'scripts/build.ts'], { cwd: root, stdio: 'inherit' })
+if (build.status !== 0) process.exit(build.status ?? 1)
+const binary = join(root, 'dist', process.platform === 'win32' ? 'footman.exe' : 'footman')
+runInForeground(binary, ['demo', ...process.argv.slice(2)])

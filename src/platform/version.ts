@@ -1,0 +1,9 @@
+/** Set by the build through `--define`; absent when the source runs uncompiled. */
+declare const FOOTMAN_VERSION: string | undefined
+declare const FOOTMAN_COMMIT: string | undefined
+
+/** `0.1.0`; `0.0.0-source` when run from source. */
+export const VERSION: string = typeof FOOTMAN_VERSION === 'string' ? FOOTMAN_VERSION : '0.0.0-source'
+
+/** Short git hash, `-dirty` appended when files differed from it; `unknown` when run from source. */
+export const COMMIT: string = typeof FOOTMAN_COMMIT === 'string' ? FOOTMAN_COMMIT : 'unknown'

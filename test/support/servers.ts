@@ -1,0 +1,37 @@
+/** Servers of other projects that some tests run against. They are found, never installed. */
+import { accessSync, constants } from 'node:fs'
+import { delimiter, join } from 'node:path'
+import process from 'node:process'
+
+export interface TestServer {
+  readonly name: string
+  /** How to get it, for people. */
+  readonly install: string
+  /** Path of the executable, or null when it is not installed. */
+  find(): string | null
+}
+
+/** Path of an executable on PATH or in the directories where Debian puts daemons; null when there is none. */
+export function findExecutable(name: string): string | null {
+  const directories = [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/usr/local/sbin']
+  const names = process.platform === 'win32' ? [`${name}.exe`] : [name]
+  for (const directory of directories.filter((entry) => entry !== '')) {
+    for (const candidate of names.map((file) => join(directory, file))) {
+      if (isExecutable(candidate)) return candidate
+    }
+  }
+  return null
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK)
+    return true
+  } catch {
+    return false
+  }
+}
+
+export const SERVERS: readonly TestServer[] = [
+  { name: 'mosquitto', install: 'apt-get install mosquitto', find: () => findExecutable('mosquitto') },
+]
