@@ -1,0 +1,55 @@
+/** Waiting in tests: for a condition, never for a length of time. */
+
+const POLL_MS = 5
+
+export interface UntilOptions {
+  /** Milliseconds; default 5,000. */
+  readonly timeout?: number
+  /** What is awaited, for the error text. */
+  readonly what?: string
+  /** Called when time is up; its answer is added to the error text. */
+  readonly state?: () => unknown
+}
+
+/**
+ * Resolves with the first result of `predicate` that is neither false, null nor undefined. A predicate that throws is
+ * asked again; its last error is part of the failure.
+ */
+export async function until<T>(
+  predicate: () => T | Promise<T>,
+  options: UntilOptions = {},
+): Promise<Exclude<T, false | null | undefined>> {
+  const { timeout = 5_000, what = predicate.toString() } = options
+  const deadline = performance.now() + timeout
+  let lastError: unknown
+  do {
+    try {
+      const result = await predicate()
+      if (result !== false && result !== null && result !== undefined) {
+        return result as Exclude<T, false | null | undefined>
+      }
+      lastError = undefined
+    } catch (error) {
+      lastError = error
+    }
+    await Bun.sleep(POLL_MS)
+  } while (performance.now() < deadline)
+  const details = [
+    ...(lastError === undefined ? [] : [`last error: ${lastError}`]),
+    ...(options.state ? [`state: ${JSON.stringify(options.state())}`] : []),
+  ]
+  throw new Error([`waited ${timeout} ms in vain for ${what}`, ...details].join('; '))
+}
+
+/** Rejects with a clear text when `promise` takes longer than `timeout` milliseconds. */
+export async function within<T>(promise: Promise<T>, timeout: number, what: string): Promise<T> {
+  let timer: ReturnType<typeof setTimeout> | undefined
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`waited ${timeout} ms in vain for ${what}`)), timeout)
+  })
+  try {
+    return await Promise.race([promise, late])
+  } finally {
+    clearTimeout(timer)
+  }
+}
