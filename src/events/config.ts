@@ -2,6 +2,8 @@
 import { z } from 'zod'
 import { count, duration, file, flag, host, list, nameValue, number, port, section, text } from '../config/fields.ts'
 
+export * from './config-cloud.ts'
+
 const MINUTE = 60_000
 const HOUR = 60 * MINUTE
 const DAY = 24 * HOUR
@@ -48,7 +50,7 @@ export const scriptLog = section('Script logs.', {
     clientManaged: section('Qlik Sense Enterprise on Windows.', {
       reloadTaskFailure: storeOnDisk('failed reload tasks'),
     }),
-    qsCloud: section('Qlik Cloud.', { appReloadFailure: storeOnDisk('failed app reloads') }, { open: true }),
+    qsCloud: section('Qlik Cloud.', { appReloadFailure: storeOnDisk('failed app reloads') }),
   }),
 })
 

@@ -1,0 +1,143 @@
+/** One attempt to send one delivery, from the stored row to its new state. */
+import type { TaskEvent } from '../../events/types.ts'
+import { type BackoffSettings, backoffDelay } from '../../platform/backoff.ts'
+import type { GroupWriter } from '../../platform/group-commit.ts'
+import type { Database } from '../../platform/sqlite.ts'
+import type { Clock } from '../../platform/types.ts'
+import type { DeadReason, DeliveryResult, Destination, Message, Route, SuppressReason } from '../types.ts'
+import { forgetSuppressed, giveBackSlot, suppressedCount } from './rate-limit.ts'
+import {
+  type Attempt,
+  type DueDelivery,
+  insertAttempt,
+  markDelivered,
+  markEnded,
+  markRetry,
+  markSending,
+} from './store.ts'
+
+export interface AttemptDeps {
+  readonly db: Database
+  readonly writer: GroupWriter
+  readonly clock: Clock
+  readonly route: (name: string) => Route | undefined
+  readonly destination: (name: string) => Destination | undefined
+  readonly loadEvent: (id: string) => TaskEvent | null
+}
+
+export interface AttemptSettings {
+  readonly retry: BackoffSettings
+  /** Milliseconds after which a delivery of this destination is given up. */
+  readonly maxAgeMs: (destination: string) => number
+  /** Nothing is sent; what would have been sent is recorded. */
+  readonly shadow: boolean
+}
+
+/** What became of a delivery in one attempt. */
+export interface AttemptOutcome {
+  readonly state: 'delivered' | 'pending' | 'dead' | 'suppressed'
+  readonly reason: DeadReason | SuppressReason | null
+  readonly detail: string
+  readonly durationMs: number
+  /** Null when the delivery never reached its destination. */
+  readonly result: DeliveryResult['outcome'] | null
+  readonly event: TaskEvent | null
+}
+
+const MAX_RETRY_AFTER_MS = 3_600_000
+const SEND_TIMEOUT_MS = 60_000
+
+/** Resolves when the new state is durable. Rejects only when the database cannot be written. */
+export async function attemptDelivery(
+  deps: AttemptDeps,
+  settings: AttemptSettings,
+  delivery: DueDelivery,
+  stop: AbortSignal,
+): Promise<AttemptOutcome> {
+  const { clock, writer } = deps
+  const startedAt = clock.now()
+  const expiresAt = delivery.createdAt + settings.maxAgeMs(delivery.destination)
+  const event = deps.loadEvent(delivery.eventId)
+
+  const end = async (
+    state: 'dead' | 'suppressed',
+    reason: DeadReason | SuppressReason,
+    detail: string,
+    message?: Message,
+    attempt?: Attempt,
+  ): Promise<AttemptOutcome> => {
+    const now = clock.now()
+    await writer.write((db) => {
+      if (attempt) insertAttempt(db, attempt)
+      markEnded(db, delivery.seq, { state, reason, detail, now }, message)
+      if (delivery.limitKey && state === 'dead') giveBackSlot(db, delivery.limitKey, delivery.eventId)
+    })
+    return { state, reason, detail, durationMs: now - startedAt, result: attempt ? 'rejected' : null, event }
+  }
+
+  if (startedAt >= expiresAt) return end('dead', 'EXPIRED', 'could not be delivered in time')
+  if (!event) return end('dead', 'EXPIRED', 'its event is no longer stored')
+  const route = deps.route(delivery.route)
+  const destination = deps.destination(delivery.destination)
+  if (!route || !destination) {
+    return end('dead', 'DESTINATION_REMOVED', `${route ? 'destination' : 'route'} is not in the configuration any more`)
+  }
+
+  const suppressed = delivery.limitKey ? suppressedCount(deps.db, delivery.limitKey) : 0
+  let message: Message
+  try {
+    message = await destination.render({ event, route, target: delivery.target, deliveryId: delivery.id, suppressed })
+  } catch (error) {
+    return end('dead', 'RENDER_FAILED', messageOf(error))
+  }
+  if (settings.shadow) return end('suppressed', 'SHADOW_MODE', 'shadow mode: recorded, not sent', message)
+
+  // Not awaited: whether "sending" reached the disk makes no difference after a crash.
+  writer.write((db) => markSending(db, delivery.seq)).catch(() => undefined)
+  const result = await send(destination, message, stop)
+  const now = clock.now()
+  const durationMs = now - startedAt
+  const n = delivery.attempts + 1
+  const attempt = { deliveryId: delivery.id, n, at: startedAt, durationMs, detail: result.detail }
+
+  if (result.outcome === 'delivered') {
+    await writer.write((db) => {
+      markDelivered(db, delivery.seq, now, result.detail, message)
+      insertAttempt(db, { ...attempt, result: 'ok' })
+      if (delivery.limitKey && suppressed > 0) forgetSuppressed(db, delivery.limitKey, suppressed)
+    })
+    return { state: 'delivered', reason: null, detail: result.detail, durationMs, result: 'delivered', event }
+  }
+  if (result.outcome === 'rejected') {
+    return end('dead', 'REJECTED', result.detail, message, { ...attempt, result: 'rejected' })
+  }
+  const next = Math.min(now + retryDelay(result, n, settings.retry), expiresAt)
+  await writer.write((db) => {
+    insertAttempt(db, { ...attempt, result: 'retry' })
+    markRetry(db, delivery.seq, next, result.detail)
+  })
+  return { state: 'pending', reason: null, detail: result.detail, durationMs, result: 'retry', event }
+}
+
+async function send(destination: Destination, message: Message, stop: AbortSignal): Promise<DeliveryResult> {
+  try {
+    const signal = AbortSignal.any([stop, AbortSignal.timeout(SEND_TIMEOUT_MS)])
+    const [result] = await destination.deliver([message], signal)
+    return result ?? { outcome: 'retry', detail: `${destination.name} gave no result` }
+  } catch (error) {
+    return { outcome: 'retry', detail: messageOf(error) }
+  }
+}
+
+function retryDelay(
+  result: Extract<DeliveryResult, { outcome: 'retry' }>,
+  attempt: number,
+  retry: BackoffSettings,
+): number {
+  const delay = result.slow ? retry.maxMs : backoffDelay(attempt, retry)
+  return Math.max(delay, Math.min(result.retryAfterMs ?? 0, MAX_RETRY_AFTER_MS))
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}

@@ -1,0 +1,55 @@
+/** Tables of the outbox in `footman.db`. */
+import type { Migration } from '../../platform/sqlite.ts'
+
+export const outboxMigrations: readonly Migration[] = [
+  {
+    name: 'outbox-001',
+    sql: `
+      CREATE TABLE delivery (
+        seq INTEGER PRIMARY KEY AUTOINCREMENT,
+        id TEXT NOT NULL UNIQUE,
+        event_id TEXT NOT NULL,
+        kind TEXT NOT NULL,
+        route TEXT NOT NULL,
+        destination TEXT NOT NULL,
+        target TEXT NOT NULL,
+        lane TEXT NOT NULL,
+        order_key TEXT,
+        limit_key TEXT,
+        severity TEXT NOT NULL,
+        state TEXT NOT NULL,
+        reason TEXT,
+        detail TEXT,
+        attempts INTEGER NOT NULL DEFAULT 0,
+        created_at INTEGER NOT NULL,
+        next_attempt_at INTEGER NOT NULL,
+        finished_at INTEGER,
+        subject TEXT,
+        body TEXT,
+        body_bytes INTEGER,
+        replay_of TEXT NOT NULL DEFAULT ''
+      );
+      CREATE UNIQUE INDEX delivery_once ON delivery (event_id, route, destination, target, kind, replay_of);
+      CREATE INDEX delivery_open ON delivery (lane, next_attempt_at, seq) WHERE state IN ('pending', 'sending');
+      CREATE INDEX delivery_order ON delivery (order_key, seq) WHERE order_key IS NOT NULL AND state IN ('pending', 'sending');
+      CREATE INDEX delivery_limit ON delivery (limit_key, event_id) WHERE limit_key IS NOT NULL;
+      CREATE INDEX delivery_created ON delivery (created_at);
+      CREATE INDEX delivery_dead ON delivery (seq) WHERE state = 'dead';
+      CREATE TABLE delivery_attempt (
+        delivery_id TEXT NOT NULL,
+        n INTEGER NOT NULL,
+        at INTEGER NOT NULL,
+        duration_ms INTEGER NOT NULL,
+        result TEXT NOT NULL,
+        detail TEXT NOT NULL,
+        PRIMARY KEY (delivery_id, n)
+      ) WITHOUT ROWID;
+      CREATE TABLE rate_limit (
+        key TEXT PRIMARY KEY,
+        event_id TEXT NOT NULL,
+        ends_at INTEGER NOT NULL,
+        suppressed INTEGER NOT NULL DEFAULT 0
+      ) WITHOUT ROWID;
+    `,
+  },
+]

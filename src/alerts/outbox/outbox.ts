@@ -1,0 +1,156 @@
+/** The outbox: sends what the router has decided, retries, gives up in the end, and never forgets. */
+import type { TaskEvent } from '../../events/types.ts'
+import type { Logger } from '../../platform/types.ts'
+import type { DeadReason, DeliveryState, Destination, SuppressReason } from '../types.ts'
+import { type AttemptDeps, type AttemptOutcome, type AttemptSettings, attemptDelivery } from './attempt.ts'
+import { createLane, type Lane } from './lane.ts'
+import { type DueDelivery, openLanes, overdueDeliveries, pullForward, reopenSending } from './store.ts'
+
+export interface OutboxDeps extends Omit<AttemptDeps, 'destination'> {
+  readonly log: Logger
+  readonly destinations: ReadonlyMap<string, Destination>
+  /** Told about every new state, for live views. */
+  readonly observe?: (change: DeliveryChange) => void
+}
+
+export interface OutboxSettings extends AttemptSettings {
+  /** Sends at a time per lane. */
+  readonly concurrency: number
+}
+
+export interface DeliveryChange {
+  readonly deliveryId: string
+  readonly destination: string
+  readonly target: string
+  readonly state: DeliveryState
+  readonly reason: DeadReason | SuppressReason | null
+  readonly detail: string
+  readonly attempts: number
+  readonly event: TaskEvent | null
+  /** From the arrival of the event to this change, in milliseconds. */
+  readonly latencyMs: number | null
+}
+
+export interface Outbox {
+  start(): void
+  /** Deliveries were committed in these lanes. */
+  wake(lanes: ReadonlySet<string>): void
+  /** Takes nothing more, lets sends under way end for `graceMs`, then cuts them off; they stay pending. */
+  stop(graceMs: number): Promise<void>
+}
+
+const SWEEP_MS = 30_000
+const SWEEP_LIMIT = 500
+/** After this many failures in a row the first success tells that the peer is back. */
+const DOWN_AFTER = 3
+
+export function createOutbox(deps: OutboxDeps, settings: OutboxSettings): Outbox {
+  const { db, log, clock, writer } = deps
+  const lanes = new Map<string, Lane>()
+  const failuresInRow = new Map<string, number>()
+  const aborter = new AbortController()
+  const attemptDeps: AttemptDeps = { ...deps, destination: (name) => deps.destinations.get(name) }
+  let sweepTimer: ReturnType<typeof setInterval> | undefined
+  let started = false
+
+  async function run(delivery: DueDelivery): Promise<void> {
+    const outcome = await attemptDelivery(attemptDeps, settings, delivery, aborter.signal).catch((error: unknown) => {
+      log.error(`NOTIFY The state of delivery ${delivery.id} could not be stored: ${String(error)}`)
+      throw error
+    })
+    trackPeer(delivery.lane, outcome)
+    report(delivery, outcome)
+  }
+
+  /** When a peer answers again after an outage, what waits for its next attempt leaves now. */
+  function trackPeer(lane: string, { result, detail }: AttemptOutcome): void {
+    if (result === null) return
+    const failures = failuresInRow.get(lane) ?? 0
+    if (result === 'retry') {
+      failuresInRow.set(lane, failures + 1)
+      if (failures === 0) log.warn(`NOTIFY ${lane}: delivery failed, trying again: ${detail}`)
+      return
+    }
+    failuresInRow.set(lane, 0)
+    if (failures < DOWN_AFTER) return
+    log.info(`NOTIFY ${lane}: works again after ${failures} failed attempts`)
+    writer
+      .write((tx) => pullForward(tx, lane, clock.now()))
+      .then(
+        () => lanes.get(lane)?.wake(),
+        () => undefined,
+      )
+  }
+
+  function report(delivery: DueDelivery, outcome: AttemptOutcome): void {
+    const attempts = delivery.attempts + (outcome.result === null ? 0 : 1)
+    const { event, state, reason, detail } = outcome
+    const line = `channel=${delivery.destination} event=${delivery.route} task=${event?.taskId ?? ''} to=${delivery.target} attempts=${attempts} ms=${outcome.durationMs}`
+    if (state === 'delivered') log.info(`NOTIFY delivered ${line}`)
+    else if (state === 'dead') log.error(`NOTIFY dead ${line} reason=${reason} detail=${detail}`)
+    else if (state === 'suppressed') log.info(`NOTIFY suppressed ${line} reason=${reason}`)
+    else log.verbose(`NOTIFY retry ${line} detail=${detail}`)
+
+    deps.observe?.({
+      deliveryId: delivery.id,
+      destination: delivery.destination,
+      target: delivery.target,
+      state,
+      reason,
+      detail,
+      attempts,
+      event,
+      latencyMs: event ? clock.now() - event.receivedAt : null,
+    })
+  }
+
+  function laneOf(name: string): Lane {
+    const known = lanes.get(name)
+    if (known) return known
+    const lane = createLane({ db, now: () => clock.now(), ready, run }, name, settings.concurrency)
+    lanes.set(name, lane)
+    return lane
+  }
+
+  function ready(destination: string): boolean {
+    return settings.shadow || (deps.destinations.get(destination)?.ready?.() ?? true)
+  }
+
+  /** Lanes that are not ready never try; their old deliveries are given up here. */
+  function sweep(): void {
+    for (const [name, destination] of deps.destinations) {
+      if (destination.ready?.() ?? true) continue
+      const before = clock.now() - settings.maxAgeMs(name)
+      for (const delivery of overdueDeliveries(db, before, SWEEP_LIMIT)) {
+        if (delivery.destination === name) run(delivery).catch(() => undefined)
+      }
+    }
+  }
+
+  return {
+    start() {
+      started = true
+      reopenSending(db)
+      for (const destination of deps.destinations.values()) {
+        destination.onReady?.(() => {
+          if (started) for (const lane of lanes.values()) lane.wake()
+        })
+      }
+      for (const name of openLanes(db)) laneOf(name).wake()
+      sweepTimer = setInterval(sweep, SWEEP_MS)
+    },
+    wake(names) {
+      if (!started) return
+      for (const name of names) laneOf(name).wake()
+    },
+    async stop(graceMs) {
+      started = false
+      clearInterval(sweepTimer)
+      const cut = setTimeout(() => aborter.abort(), graceMs)
+      await Promise.all([...lanes.values()].map((lane) => lane.stop()))
+      clearTimeout(cut)
+      await writer.flush()
+      await Promise.all([...deps.destinations.values()].map((destination) => destination.close?.()))
+    },
+  }
+}

@@ -1,0 +1,211 @@
+/** Deliveries in `footman.db`: what is to be sent, what became of it. */
+import type { Severity } from '../../events/types.ts'
+import type { Database } from '../../platform/sqlite.ts'
+import type { DeadReason, DeliveryKind, DeliveryState, SuppressReason } from '../types.ts'
+
+export interface NewDelivery {
+  readonly id: string
+  readonly eventId: string
+  readonly kind: DeliveryKind
+  readonly route: string
+  readonly destination: string
+  readonly target: string
+  readonly lane: string
+  readonly orderKey: string | null
+  readonly limitKey: string | null
+  readonly severity: Severity
+  readonly state: 'pending' | 'suppressed'
+  readonly reason: SuppressReason | null
+  readonly detail: string | null
+  /** Milliseconds since 1970. */
+  readonly createdAt: number
+}
+
+/** A delivery that waits for its turn. */
+export interface DueDelivery {
+  readonly seq: number
+  readonly id: string
+  readonly eventId: string
+  readonly route: string
+  readonly destination: string
+  readonly target: string
+  readonly lane: string
+  readonly orderKey: string | null
+  readonly limitKey: string | null
+  readonly attempts: number
+  readonly createdAt: number
+}
+
+export interface Attempt {
+  readonly deliveryId: string
+  readonly n: number
+  readonly at: number
+  readonly durationMs: number
+  readonly result: 'ok' | 'retry' | 'rejected'
+  readonly detail: string
+}
+
+export interface RenderedMessage {
+  readonly subject: string | null
+  readonly body: string
+}
+
+const DUE_COLUMNS = `seq, id, event_id AS eventId, route, destination, target, lane, order_key AS orderKey,
+  limit_key AS limitKey, attempts, created_at AS createdAt`
+
+/** What is kept of a sent body. */
+const BODY_KEPT = 64 * 1024
+
+/** Adds a delivery; false when this (event, route, destination, target, kind) has one already. */
+export function insertDelivery(db: Database, delivery: NewDelivery): boolean {
+  const { changes } = db.run(
+    `INSERT OR IGNORE INTO delivery (id, event_id, kind, route, destination, target, lane, order_key, limit_key, severity,
+       state, reason, detail, created_at, next_attempt_at, finished_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    delivery.id,
+    delivery.eventId,
+    delivery.kind,
+    delivery.route,
+    delivery.destination,
+    delivery.target,
+    delivery.lane,
+    delivery.orderKey,
+    delivery.limitKey,
+    delivery.severity,
+    delivery.state,
+    delivery.reason,
+    delivery.detail,
+    delivery.createdAt,
+    delivery.createdAt,
+    delivery.state === 'suppressed' ? delivery.createdAt : null,
+  )
+  return changes > 0
+}
+
+/** What a killed process was sending is sent again. */
+export function reopenSending(db: Database): number {
+  return db.run(`UPDATE delivery SET state = 'pending' WHERE state = 'sending'`).changes
+}
+
+/** Lanes with open deliveries. */
+export function openLanes(db: Database): string[] {
+  return db
+    .all<{ lane: string }>(`SELECT DISTINCT lane FROM delivery WHERE state IN ('pending', 'sending')`)
+    .map((row) => row.lane)
+}
+
+/** Open deliveries of a lane that are due, in the order in which they became due. */
+export function dueDeliveries(db: Database, lane: string, now: number, limit: number): DueDelivery[] {
+  return db.all<DueDelivery>(
+    `SELECT ${DUE_COLUMNS} FROM delivery WHERE lane = ? AND state IN ('pending', 'sending') AND next_attempt_at <= ?
+     ORDER BY next_attempt_at, seq LIMIT ?`,
+    lane,
+    now,
+    limit,
+  )
+}
+
+/** When the next delivery of a lane becomes due after `now`; null when none will. */
+export function nextDueAt(db: Database, lane: string, now: number): number | null {
+  return (
+    db.get<{ at: number | null }>(
+      `SELECT min(next_attempt_at) AS at FROM delivery WHERE lane = ? AND state IN ('pending', 'sending') AND next_attempt_at > ?`,
+      lane,
+      now,
+    )?.at ?? null
+  )
+}
+
+/** True when an earlier delivery of the same order key has not ended. */
+export function hasOpenPredecessor(db: Database, orderKey: string, seq: number): boolean {
+  return (
+    db.get(
+      `SELECT 1 FROM delivery WHERE order_key = ? AND seq < ? AND state IN ('pending', 'sending') LIMIT 1`,
+      orderKey,
+      seq,
+    ) !== undefined
+  )
+}
+
+/** The peer of a lane answers again: what waits for its next attempt is due now. */
+export function pullForward(db: Database, lane: string, now: number): void {
+  db.run(
+    `UPDATE delivery SET next_attempt_at = ? WHERE lane = ? AND state = 'pending' AND next_attempt_at > ?`,
+    now,
+    lane,
+    now,
+  )
+}
+
+/** Open deliveries older than `before`, for lanes that cannot even try. */
+export function overdueDeliveries(db: Database, before: number, limit: number): DueDelivery[] {
+  return db.all<DueDelivery>(
+    `SELECT ${DUE_COLUMNS} FROM delivery WHERE state = 'pending' AND created_at < ? ORDER BY seq LIMIT ?`,
+    before,
+    limit,
+  )
+}
+
+export function markSending(db: Database, seq: number): void {
+  db.run(`UPDATE delivery SET state = 'sending' WHERE seq = ? AND state = 'pending'`, seq)
+}
+
+export function markDelivered(db: Database, seq: number, now: number, detail: string, message: RenderedMessage): void {
+  db.run(
+    `UPDATE delivery SET state = 'delivered', reason = NULL, detail = ?, finished_at = ?, attempts = attempts + 1,
+       subject = ?, body = ?, body_bytes = ? WHERE seq = ?`,
+    detail,
+    now,
+    message.subject,
+    message.body.slice(0, BODY_KEPT),
+    Buffer.byteLength(message.body),
+    seq,
+  )
+}
+
+export function markRetry(db: Database, seq: number, nextAttemptAt: number, detail: string): void {
+  db.run(
+    `UPDATE delivery SET state = 'pending', detail = ?, attempts = attempts + 1, next_attempt_at = ? WHERE seq = ?`,
+    detail,
+    nextAttemptAt,
+    seq,
+  )
+}
+
+/** Ends a delivery that is not going to be sent; the message, when there is one, is kept for inspection. */
+export function markEnded(
+  db: Database,
+  seq: number,
+  end: { state: 'dead' | 'suppressed'; reason: DeadReason | SuppressReason; detail: string; now: number },
+  message?: RenderedMessage,
+): void {
+  db.run(
+    `UPDATE delivery SET state = ?, reason = ?, detail = ?, finished_at = ?, subject = coalesce(?, subject),
+       body = coalesce(?, body), body_bytes = coalesce(?, body_bytes), attempts = max(attempts,
+       (SELECT coalesce(max(n), 0) FROM delivery_attempt WHERE delivery_id = delivery.id)) WHERE seq = ?`,
+    end.state,
+    end.reason,
+    end.detail,
+    end.now,
+    message?.subject ?? null,
+    message ? message.body.slice(0, BODY_KEPT) : null,
+    message ? Buffer.byteLength(message.body) : null,
+    seq,
+  )
+}
+
+export function insertAttempt(db: Database, attempt: Attempt): void {
+  db.run(
+    'INSERT OR REPLACE INTO delivery_attempt VALUES (?, ?, ?, ?, ?, ?)',
+    attempt.deliveryId,
+    attempt.n,
+    attempt.at,
+    attempt.durationMs,
+    attempt.result,
+    attempt.detail,
+  )
+}
+
+export function countByState(db: Database): Partial<Record<DeliveryState, number>> {
+  const rows = db.all<{ state: DeliveryState; n: number }>('SELECT state, count(*) AS n FROM delivery GROUP BY state')
+  return Object.fromEntries(rows.map((row) => [row.state, row.n]))
+}

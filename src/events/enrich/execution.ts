@@ -1,0 +1,40 @@
+/** Finds the result of exactly the execution that a message is about. */
+import type { QrsClient, QrsExecutionResult } from '../../qlik/qrs/types.ts'
+import { outcomeOfStatus } from '../task-type.ts'
+
+const NEVER_YEAR = '1753'
+/** How far a stop time may lie from the arrival of the message when no execution id ties them together. */
+const TOLERANCE_MS = 2 * 60_000
+
+export interface ExecutionQuestion {
+  readonly taskId: string
+  readonly executionId: string
+  /** Milliseconds since 1970. */
+  readonly receivedAt: number
+}
+
+/**
+ * The final result of an execution, or null while QRS does not have it. Asks by execution id; where that finds nothing
+ * (no id sent, or a site that does not link them) the task's last result counts if it ended when the message came.
+ */
+export async function findExecution(
+  qrs: QrsClient,
+  question: ExecutionQuestion,
+  signal: AbortSignal,
+): Promise<QrsExecutionResult | null> {
+  if (question.executionId) {
+    const results = await qrs.executionResults(question.executionId, signal)
+    // One result per retry: the last one is the one that was announced.
+    const last = [...results].sort((a, b) => (a.startTime < b.startTime ? -1 : 1)).at(-1)
+    if (last) return isFinal(last) ? last : null
+  }
+  const task = await qrs.taskById(question.taskId, signal)
+  const last = task?.operational?.lastExecutionResult
+  if (!last || !isFinal(last)) return null
+  const distance = Math.abs(Date.parse(last.stopTime) - question.receivedAt)
+  return distance <= TOLERANCE_MS ? last : null
+}
+
+function isFinal(result: QrsExecutionResult): boolean {
+  return outcomeOfStatus(result.status) !== null && !result.stopTime.startsWith(NEVER_YEAR)
+}

@@ -1,0 +1,125 @@
+/** Collects from QRS what the routes of one event need, attempt by attempt; what was found once is not asked again. */
+import type { Need } from '../../alerts/types.ts'
+import {
+  type AppOwner,
+  type QrsApp,
+  type QrsClient,
+  type QrsExecutionResult,
+  type QrsTask,
+  ZERO_GUID,
+} from '../../qlik/qrs/types.ts'
+import type { StoredEvent } from '../store.ts'
+import { outcomeOfStatus, taskTypeOf } from '../task-type.ts'
+import type { MissingPart, Outcome, ScriptLog, TaskType } from '../types.ts'
+import { findExecution } from './execution.ts'
+
+export interface FactsDeps {
+  /** Answers may be a few seconds old. */
+  readonly cached: QrsClient
+  /** Always asks. */
+  readonly fresh: QrsClient
+  readonly needs: (type: TaskType, outcome: Outcome) => ReadonlySet<Need>
+  readonly now: () => number
+}
+
+/** What is known so far; `undefined` = not asked with success yet, null = QRS says there is none. */
+export interface Facts {
+  task?: QrsTask | null
+  app?: QrsApp | null
+  owner?: AppOwner | null
+  execution?: QrsExecutionResult
+  scriptLog?: ScriptLog | null
+}
+
+export type Progress = 'complete' | 'waiting' | 'taskNotFound' | 'taskTypeUnknown'
+
+/** Without a file reference in a final result no script log is going to appear; this long we look all the same. */
+const LOG_PATIENCE_MS = 15_000
+
+/**
+ * One round of questions. Rejects with the error of QRS when one of them could not be asked; the facts found before and
+ * beside it are kept.
+ */
+export async function gatherFacts(
+  deps: FactsDeps,
+  event: StoredEvent,
+  facts: Facts,
+  signal: AbortSignal,
+): Promise<Progress> {
+  facts.task ??= await deps.cached.taskById(event.taskId, signal)
+  if (facts.task === null) return 'taskNotFound'
+  const type = taskTypeOf(facts.task.taskType)
+  if (type === null) return 'taskTypeUnknown'
+
+  const needs = wantedParts(deps, event, type)
+  const rounds = await Promise.allSettled([
+    gatherApp(deps, event, facts, needs, signal),
+    gatherExecution(deps, event, facts, needs, signal),
+  ])
+  for (const round of rounds) if (round.status === 'rejected') throw round.reason
+  return openParts(facts, needs).length === 0 ? 'complete' : 'waiting'
+}
+
+function wantedParts(deps: FactsDeps, event: StoredEvent, type: TaskType): ReadonlySet<Need> {
+  const needs = new Set(deps.needs(type, event.outcome))
+  // Only the state of the execution tells how a distribution ended.
+  if (event.announced === 'distribute') needs.add('execution')
+  if (needs.has('scriptLog')) needs.add('execution')
+  if (type !== 'reload') needs.delete('scriptLog')
+  return needs
+}
+
+async function gatherApp(
+  { cached }: FactsDeps,
+  event: StoredEvent,
+  facts: Facts,
+  needs: ReadonlySet<Need>,
+  signal: AbortSignal,
+): Promise<void> {
+  if (!needs.has('app') && !needs.has('owner')) return
+  const appId = event.appId || facts.task?.app?.id || ''
+  if (facts.app === undefined) facts.app = appId ? await cached.appById(appId, signal) : null
+  if (!needs.has('owner') || facts.owner !== undefined) return
+  const ownerId = facts.app?.owner?.id
+  facts.owner = ownerId ? await cached.owner(ownerId, signal) : null
+}
+
+async function gatherExecution(
+  { fresh, now }: FactsDeps,
+  event: StoredEvent,
+  facts: Facts,
+  needs: ReadonlySet<Need>,
+  signal: AbortSignal,
+): Promise<void> {
+  if (!needs.has('execution')) return
+  facts.execution ??= (await findExecution(fresh, event, signal)) ?? undefined
+  const result = facts.execution
+  if (!result || !needs.has('scriptLog') || facts.scriptLog !== undefined) return
+
+  const text = await fresh.scriptLog(event.taskId, result, signal)
+  if (text) facts.scriptLog = toScriptLog(text)
+  else if (result.fileReferenceID === ZERO_GUID && now() - event.receivedAt > LOG_PATIENCE_MS) facts.scriptLog = null
+}
+
+function toScriptLog(text: string): ScriptLog {
+  return { lines: text.split(/\r?\n/), characters: text.length }
+}
+
+function openParts(facts: Facts, needs: ReadonlySet<Need>): readonly Need[] {
+  return [...needs].filter((need) => facts[need] === undefined)
+}
+
+/** The outcome that the facts prove; the announced one where they prove nothing. */
+export function decidedOutcome(event: StoredEvent, facts: Facts): Outcome {
+  if (event.announced !== 'distribute') return event.announced
+  return (facts.execution && outcomeOfStatus(facts.execution.status)) || event.outcome
+}
+
+/** What an alert has to do without. */
+export function missingParts(facts: Facts, needs: ReadonlySet<Need>): MissingPart[] {
+  const missing: MissingPart[] = facts.task ? [] : ['task']
+  for (const need of ['app', 'owner', 'execution', 'scriptLog'] as const) {
+    if (needs.has(need) && !facts[need]) missing.push(need)
+  }
+  return missing
+}

@@ -1,0 +1,64 @@
+/**
+ * Closed while QRS cannot be reached, so that a thousand waiting events do not knock on a dead door: one prober asks,
+ * everybody else waits until it opens again.
+ */
+import { backoffDelay } from '../../platform/backoff.ts'
+import type { Logger } from '../../platform/types.ts'
+
+export interface QrsGate {
+  readonly open: boolean
+  /** Tells that QRS could not be reached; starts probing. */
+  close(reason: string): void
+  stop(): void
+}
+
+export interface QrsGateDeps {
+  readonly probe: (signal: AbortSignal) => Promise<void>
+  readonly onOpen: () => void
+  readonly log: Logger
+}
+
+const PROBE = { firstMs: 1000, maxMs: 5000 }
+const PROBE_TIMEOUT_MS = 5000
+
+export function createQrsGate(deps: QrsGateDeps): QrsGate {
+  let isOpen = true
+  let stopped = false
+  let closedAt = 0
+  let timer: ReturnType<typeof setTimeout> | undefined
+
+  function schedule(attempt: number): void {
+    if (stopped) return
+    timer = setTimeout(() => void tryAgain(attempt), backoffDelay(attempt, PROBE))
+  }
+
+  async function tryAgain(attempt: number): Promise<void> {
+    try {
+      await deps.probe(AbortSignal.timeout(PROBE_TIMEOUT_MS))
+    } catch {
+      schedule(attempt + 1)
+      return
+    }
+    if (stopped) return
+    isOpen = true
+    deps.log.info(`QRS: reachable again after ${Math.round((Date.now() - closedAt) / 1000)} s`)
+    deps.onOpen()
+  }
+
+  return {
+    get open() {
+      return isOpen
+    },
+    close(reason) {
+      if (!isOpen) return
+      isOpen = false
+      closedAt = Date.now()
+      deps.log.error(`QRS: not reachable, events wait: ${reason}`)
+      schedule(1)
+    },
+    stop() {
+      stopped = true
+      clearTimeout(timer)
+    },
+  }
+}

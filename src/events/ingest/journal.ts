@@ -1,0 +1,105 @@
+/**
+ * The journal of raw datagrams. The ingest worker appends, the main thread reads; what is committed here is accepted.
+ */
+import { type Database, type Migration, openDatabase } from '../../platform/sqlite.ts'
+import { uuidV7 } from '../../platform/uuid.ts'
+
+/** AUTOINCREMENT: an id is never used twice, even when all rows have been purged. */
+export const journalMigrations: readonly Migration[] = [
+  {
+    name: 'journal-001',
+    sql: `
+      CREATE TABLE datagram (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        received_at INTEGER NOT NULL,
+        sender TEXT NOT NULL,
+        raw BLOB NOT NULL
+      );
+      CREATE TABLE journal (id TEXT NOT NULL);
+    `,
+  },
+]
+
+export interface Datagram {
+  readonly receivedAt: number
+  readonly sender: string
+  readonly raw: Uint8Array
+}
+
+export interface JournalEntry extends Datagram {
+  readonly id: number
+}
+
+export interface JournalWriter {
+  /** Appends all or nothing; returns the id of the last one. Throws what SQLite says (disk full, I/O error). */
+  append(datagrams: readonly Datagram[]): number
+  /** The newest id ever given, 0 for a new journal. */
+  lastId(): number
+  /** Deletes at most `limit` entries up to `id` that are older than `before`; returns how many. */
+  purge(upToId: number, before: number, limit: number): number
+  close(): void
+}
+
+/** Opens the journal for writing; only one thread of one process may. */
+export function openJournal(file: string): JournalWriter {
+  const db = openDatabase(file, { migrations: journalMigrations, synchronous: 'NORMAL' })
+  if (!db.get('SELECT id FROM journal')) db.run('INSERT INTO journal VALUES (?)', uuidV7())
+  return {
+    append(datagrams) {
+      return db.transaction(() => {
+        let last = 0
+        for (const { receivedAt, sender, raw } of datagrams) {
+          last = db.run(
+            'INSERT INTO datagram (received_at, sender, raw) VALUES (?, ?, ?)',
+            receivedAt,
+            sender,
+            raw,
+          ).lastId
+        }
+        return last
+      })
+    },
+    lastId: () => lastJournalId(db),
+    purge: (upToId, before, limit) =>
+      db.run(
+        'DELETE FROM datagram WHERE id IN (SELECT id FROM datagram WHERE id <= ? AND received_at < ? ORDER BY id LIMIT ?)',
+        upToId,
+        before,
+        limit,
+      ).changes,
+    close: () => db.close(),
+  }
+}
+
+export interface JournalReader {
+  /** Identity of this journal file: a cursor is only worth something together with it. */
+  readonly journalId: string
+  lastId(): number
+  /** Up to `limit` entries after `cursor`, oldest first. */
+  after(cursor: number, limit: number): JournalEntry[]
+  /** The raw datagram of one entry; null once it was purged. */
+  raw(id: number): Uint8Array | null
+  close(): void
+}
+
+/** Opens an existing journal for reading beside its writer. */
+export function openJournalReader(file: string): JournalReader {
+  const db = openDatabase(file, { readOnly: true })
+  const journalId = db.get<{ id: string }>('SELECT id FROM journal')?.id ?? ''
+  return {
+    journalId,
+    lastId: () => lastJournalId(db),
+    after: (cursor, limit) =>
+      db.all<JournalEntry>(
+        'SELECT id, received_at AS receivedAt, sender, raw FROM datagram WHERE id > ? ORDER BY id LIMIT ?',
+        cursor,
+        limit,
+      ),
+    raw: (id) => db.get<{ raw: Uint8Array }>('SELECT raw FROM datagram WHERE id = ?', id)?.raw ?? null,
+    close: () => db.close(),
+  }
+}
+
+function lastJournalId(db: Database): number {
+  return db.get<{ seq: number }>("SELECT seq FROM sqlite_sequence WHERE name = 'datagram'")?.seq ?? 0
+}

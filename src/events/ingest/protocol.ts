@@ -1,0 +1,47 @@
+/** What the ingest worker and the main thread say to each other. */
+import type { DropReason } from '../types.ts'
+
+export interface IngestSettings {
+  readonly journalFile: string
+  readonly host: string
+  readonly port: number
+  /** Bytes; larger datagrams are dropped. */
+  readonly maxMessageSize: number
+  /** Null = every sender is allowed. */
+  readonly allowedSources: readonly string[] | null
+  /** Null = unlimited. */
+  readonly maxMessagesPerMinute: number | null
+  readonly maxBacklog: number
+}
+
+export interface DropSample {
+  readonly at: number
+  readonly sender: string
+  readonly reason: DropReason
+  /** The start of the payload, for inspection. */
+  readonly raw: Uint8Array
+}
+
+export type FromWorker =
+  | { readonly type: 'opened'; readonly lastId: number }
+  | { readonly type: 'listening'; readonly address: string; readonly port: number; readonly receiveBuffer: number }
+  | {
+      readonly type: 'listenFailed'
+      readonly code: string
+      readonly message: string
+      readonly retryInMs: number | null
+    }
+  | { readonly type: 'committed'; readonly lastId: number; readonly received: number }
+  | {
+      readonly type: 'dropped'
+      readonly counts: Readonly<Partial<Record<DropReason, number>>>
+      readonly samples: readonly DropSample[]
+    }
+  | { readonly type: 'problem'; readonly level: 'error' | 'warn'; readonly message: string }
+  | { readonly type: 'stopped' }
+
+export type ToWorker =
+  /** How many accepted events are not yet worked off, journal and database together. */
+  | { readonly type: 'backlog'; readonly consumedUpTo: number; readonly pendingEvents: number }
+  | { readonly type: 'purge'; readonly upTo: number; readonly before: number }
+  | { readonly type: 'stop' }

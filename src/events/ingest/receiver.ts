@@ -1,0 +1,139 @@
+/**
+ * Takes datagrams as they arrive: checks sender, size and rate, and appends what passes to the journal, all of one turn
+ * of the event loop in one transaction. Runs inside the ingest worker; knows nothing of sockets or threads.
+ */
+import type { DropReason } from '../types.ts'
+import type { Datagram } from './journal.ts'
+import type { DropSample, FromWorker, IngestSettings } from './protocol.ts'
+import { createRateWindow } from './rate-window.ts'
+import type { SourceFilter } from './source-filter.ts'
+
+export interface ReceiverDeps {
+  readonly append: (datagrams: readonly Datagram[]) => number
+  readonly lastId: number
+  readonly sources: SourceFilter | null
+  readonly post: (message: FromWorker) => void
+  readonly now: () => number
+}
+
+export interface Receiver {
+  receive(raw: Uint8Array, sender: string): void
+  backlog(consumedUpTo: number, pendingEvents: number): void
+  /** Writes what waits and reports what was dropped; call before ending and about once a second. */
+  flush(): void
+}
+
+const SAMPLE_BYTES = 2048
+const MAX_SAMPLES = 100
+const WARN_INTERVAL_MS = 60_000
+const RETRY_MS = 1000
+/** What may wait in memory while the journal cannot be written (disk full): about 100 MB of datagrams at most. */
+const MAX_WAITING = 50_000
+const BATCH = 2000
+
+export function createReceiver(deps: ReceiverDeps, settings: IngestSettings): Receiver {
+  const rate = settings.maxMessagesPerMinute === null ? null : createRateWindow(settings.maxMessagesPerMinute)
+  const lastWarning = new Map<string, number>()
+  let waiting: Datagram[] = []
+  let scheduled = false
+  let journalFailing = false
+  let lastId = deps.lastId
+  let consumedUpTo = 0
+  let pendingEvents = 0
+  let counts: Partial<Record<DropReason, number>> = {}
+  let samples: DropSample[] = []
+
+  function refuse(raw: Uint8Array, sender: string): { reason: DropReason; detail: string } | null {
+    if (deps.sources && !deps.sources.allows(sender)) {
+      return { reason: 'SOURCE_NOT_ALLOWED', detail: `${sender} is not in allowedSources` }
+    }
+    if (raw.byteLength > settings.maxMessageSize) {
+      return { reason: 'TOO_LARGE', detail: `${raw.byteLength} bytes, at most ${settings.maxMessageSize} are accepted` }
+    }
+    if (rate && !rate.take(deps.now())) {
+      return { reason: 'RATE_LIMITED', detail: `more than ${settings.maxMessagesPerMinute} messages a minute` }
+    }
+    const backlog = lastId - consumedUpTo + pendingEvents + waiting.length
+    if (backlog >= settings.maxBacklog) {
+      return { reason: 'BACKLOG_FULL', detail: `${backlog} events wait, maxBacklog is ${settings.maxBacklog}` }
+    }
+    if (waiting.length >= MAX_WAITING) {
+      return { reason: 'BACKLOG_FULL', detail: 'the journal cannot be written and memory for waiting messages is full' }
+    }
+    return null
+  }
+
+  function drop(raw: Uint8Array, sender: string, { reason, detail }: { reason: DropReason; detail: string }): void {
+    counts[reason] = (counts[reason] ?? 0) + 1
+    if (samples.length < MAX_SAMPLES) {
+      samples.push({ at: deps.now(), sender, reason, raw: raw.slice(0, SAMPLE_BYTES) })
+    }
+    warnOncePerMinute(`${reason} ${sender}`, reason, `Dropped a message from ${sender}: ${detail}`)
+  }
+
+  function warnOncePerMinute(key: string, reason: DropReason, message: string): void {
+    const now = deps.now()
+    if (now - (lastWarning.get(key) ?? Number.NEGATIVE_INFINITY) < WARN_INTERVAL_MS) return
+    if (lastWarning.size > 1000) lastWarning.clear()
+    lastWarning.set(key, now)
+    deps.post({ type: 'problem', level: reason === 'BACKLOG_FULL' ? 'error' : 'warn', message })
+  }
+
+  function commit(): void {
+    scheduled = false
+    while (waiting.length > 0) {
+      const batch = waiting.slice(0, BATCH)
+      try {
+        lastId = deps.append(batch)
+      } catch (error) {
+        journalFailed(error)
+        return
+      }
+      waiting = waiting.slice(batch.length)
+      deps.post({ type: 'committed', lastId, received: batch.length })
+    }
+    if (journalFailing) {
+      journalFailing = false
+      deps.post({ type: 'problem', level: 'warn', message: 'The journal can be written again' })
+    }
+  }
+
+  function journalFailed(error: unknown): void {
+    if (!journalFailing) {
+      journalFailing = true
+      const reason = error instanceof Error ? error.message : String(error)
+      deps.post({
+        type: 'problem',
+        level: 'error',
+        message: `The journal ${settings.journalFile} cannot be written (${reason}); messages wait in memory. Free disk space or check the permissions of the data directory`,
+      })
+    }
+    scheduled = true
+    setTimeout(commit, RETRY_MS)
+  }
+
+  return {
+    receive(raw, sender) {
+      const refusal = refuse(raw, sender)
+      if (refusal) {
+        drop(raw, sender, refusal)
+        return
+      }
+      waiting.push({ receivedAt: deps.now(), sender, raw })
+      if (scheduled) return
+      scheduled = true
+      setImmediate(commit)
+    },
+    backlog(consumed, pending) {
+      consumedUpTo = consumed
+      pendingEvents = pending
+    },
+    flush() {
+      if (waiting.length > 0) commit()
+      if (Object.keys(counts).length === 0) return
+      deps.post({ type: 'dropped', counts, samples })
+      counts = {}
+      samples = []
+    },
+  }
+}

@@ -1,0 +1,105 @@
+/** The ingest worker: owns the UDP socket and `journal.db`, so that nothing on the main thread can cost a datagram. */
+import { setTimeout as delay } from 'node:timers/promises'
+import { backoffDelay } from '../../platform/backoff.ts'
+import { bindUdp, type UdpSocket } from '../../platform/udp.ts'
+import { openJournal } from './journal.ts'
+import type { FromWorker, IngestSettings, ToWorker } from './protocol.ts'
+import { createReceiver } from './receiver.ts'
+import { createSourceFilter } from './source-filter.ts'
+
+export interface IngestChannel {
+  readonly post: (message: FromWorker) => void
+  readonly onMessage: (listener: (message: ToWorker) => void) => void
+  /** Ends the worker thread. */
+  readonly end: () => void
+}
+
+const RECEIVE_BUFFER = 4 * 1024 * 1024
+const REFRESH_SOURCES_MS = 5 * 60_000
+const REPORT_MS = 1000
+const RESOLVE_PATIENCE_MS = 1000
+const PURGE_CHUNK = 500
+const REBIND = { firstMs: 1000, maxMs: 30_000, jitter: 0 }
+
+/** Runs until a `stop` message has been carried out. */
+export async function runIngestWorker(channel: IngestChannel, settings: IngestSettings): Promise<void> {
+  const journal = openJournal(settings.journalFile)
+  channel.post({ type: 'opened', lastId: journal.lastId() })
+
+  const sources =
+    settings.allowedSources === null
+      ? null
+      : createSourceFilter(
+          { warn: (message) => channel.post({ type: 'problem', level: 'warn', message }) },
+          settings.allowedSources,
+        )
+  const receiver = createReceiver(
+    { append: journal.append, lastId: journal.lastId(), sources, post: channel.post, now: Date.now },
+    settings,
+  )
+
+  let socket: UdpSocket | null = null
+  let stopped = false
+  let everListened = false
+
+  async function listen(attempt: number): Promise<void> {
+    if (stopped) return
+    try {
+      socket = await bindUdp({
+        host: settings.host,
+        port: settings.port,
+        receiveBufferBytes: RECEIVE_BUFFER,
+        onDatagram: receiver.receive,
+        onError: (error) => lost(error),
+      })
+      everListened = true
+      const { address, port, receiveBuffer } = socket
+      channel.post({ type: 'listening', address, port, receiveBuffer })
+    } catch (error) {
+      // A port that is taken at start is for the main thread to judge; a socket that failed later is bound again.
+      failed(error, everListened ? backoffDelay(attempt + 1, REBIND) : null)
+      if (everListened) setTimeout(() => void listen(attempt + 1), backoffDelay(attempt + 1, REBIND))
+    }
+  }
+
+  function lost(error: Error): void {
+    void socket?.close()
+    socket = null
+    failed(error, REBIND.firstMs)
+    setTimeout(() => void listen(1), REBIND.firstMs)
+  }
+
+  function failed(error: unknown, retryInMs: number | null): void {
+    const { code = 'UNKNOWN', message } = error as NodeJS.ErrnoException
+    channel.post({ type: 'listenFailed', code, message: message ?? String(error), retryInMs })
+  }
+
+  const report = setInterval(receiver.flush, REPORT_MS)
+  const refresh = setInterval(() => void sources?.refresh(), REFRESH_SOURCES_MS)
+
+  async function stop(): Promise<void> {
+    stopped = true
+    clearInterval(report)
+    clearInterval(refresh)
+    await socket?.close()
+    receiver.flush()
+    journal.close()
+    channel.post({ type: 'stopped' })
+    channel.end()
+  }
+
+  channel.onMessage((message) => {
+    if (message.type === 'backlog') receiver.backlog(message.consumedUpTo, message.pendingEvents)
+    else if (message.type === 'purge') purge(message.upTo, message.before)
+    else void stop()
+  })
+
+  function purge(upTo: number, before: number): void {
+    if (stopped || journal.purge(upTo, before, PURGE_CHUNK) < PURGE_CHUNK) return
+    setTimeout(() => purge(upTo, before), 5)
+  }
+
+  // Names should be known before the first datagram is judged, but a slow resolver must not keep the port closed.
+  if (sources) await Promise.race([sources.refresh(), delay(RESOLVE_PATIENCE_MS)])
+  await listen(0)
+}

@@ -1,0 +1,185 @@
+/**
+ * Turns journal entries into events: decoded, parsed, de-duplicated, and stored together with the journal cursor in one
+ * transaction, so that crossing over twice changes nothing.
+ */
+import type { GroupWriter } from '../platform/group-commit.ts'
+import type { Database } from '../platform/sqlite.ts'
+import type { Clock, Logger } from '../platform/types.ts'
+import { uuidV7 } from '../platform/uuid.ts'
+import { readMeta, recordDrops, takeDedupKey, writeMeta } from './bookkeeping.ts'
+import type { IngestCounters } from './counters.ts'
+import type { JournalEntry, JournalReader } from './ingest/journal.ts'
+import { type AnnouncedOutcome, type ParsedDatagram, parseDatagram } from './parse/datagram.ts'
+import { decodeDatagram } from './parse/decode.ts'
+import type { EventRouter } from './router.ts'
+import { insertEvent, lastKnownType, type NewEvent } from './store.ts'
+import { guessTaskType, severityOf } from './task-type.ts'
+import type { DropReason, Outcome, TaskEvent } from './types.ts'
+
+export interface IntakeDeps {
+  readonly writer: GroupWriter
+  readonly journal: JournalReader
+  readonly router: EventRouter
+  readonly clock: Clock
+  readonly log: Logger
+  readonly counters: IngestCounters
+}
+
+export interface IntakeSettings {
+  /** Null = de-duplication is off. */
+  readonly dedupTtlMs: number | null
+  /** How long each kind of event may wait for Qlik data. */
+  readonly waitMs: Readonly<Record<AnnouncedOutcome, number>>
+}
+
+export interface Intake {
+  /** Takes over everything that the journal holds beyond the cursor; resolves when it is stored. */
+  catchUp(): Promise<void>
+  /** The journal entry up to which everything is stored. */
+  cursor(): number
+}
+
+type TaskDatagram = Extract<ParsedDatagram, { kind: 'task' }>
+
+const BATCH = 500
+const CURSOR_KEY = 'journal.cursor'
+const JOURNAL_KEY = 'journal.id'
+
+export function createIntake(deps: IntakeDeps, settings: IntakeSettings, db: Database): Intake {
+  const { log, counters } = deps
+  const warnedEncodings = new Set<string>()
+  // A cursor belongs to one journal file: with another file everything in it is new.
+  let cursor = readMeta(db, JOURNAL_KEY) === deps.journal.journalId ? Number(readMeta(db, CURSOR_KEY) ?? 0) : 0
+  let running: Promise<void> | null = null
+  let again = false
+
+  async function run(): Promise<void> {
+    do {
+      again = false
+      for (;;) {
+        const entries = deps.journal.after(cursor, BATCH)
+        if (entries.length === 0) break
+        await takeOver(entries)
+      }
+    } while (again)
+  }
+
+  async function takeOver(entries: readonly JournalEntry[]): Promise<void> {
+    const last = entries.at(-1)!.id
+    await deps.writer.write((tx) => {
+      for (const entry of entries) accept(tx, entry)
+      writeMeta(tx, JOURNAL_KEY, deps.journal.journalId)
+      writeMeta(tx, CURSOR_KEY, String(last))
+    })
+    cursor = last
+    deps.router.wake()
+  }
+
+  function accept(tx: Database, entry: JournalEntry): void {
+    const { text, encoding } = decodeDatagram(entry.raw)
+    log.verbose(`[QSEOW] UDP HANDLER: UDP message received from ${entry.sender}: ${text}`)
+    if (encoding !== 'utf-8') warnEncoding(entry.sender)
+
+    const parsed = parseDatagram(text)
+    if (parsed.kind === 'rejected') {
+      log.warn(
+        `[QSEOW] UDP HANDLER: Message from ${entry.sender} rejected: ${parsed.detail}. Received: ${text.slice(0, 500)}`,
+      )
+      counters.failed += 1
+      drop(tx, entry, parsed.reason)
+      return
+    }
+    if (parsed.kind === 'engine') {
+      const { host, appId, userDirectory, userId } = parsed.message
+      log.verbose(
+        `[QSEOW] UDP HANDLER: Engine reload failed on ${host}, app ${appId}, user ${userDirectory}\\${userId}`,
+      )
+      counters.processed += 1
+      return
+    }
+    if (parsed.sanitized) {
+      log.warn(`[QSEOW] UDP HANDLER: Message from ${entry.sender} was sanitised: ${text.slice(0, 200)}`)
+    }
+    acceptTask(tx, entry, parsed)
+  }
+
+  function acceptTask(tx: Database, entry: JournalEntry, parsed: TaskDatagram): void {
+    const { message } = parsed
+    if (!message.executionId) log.debug(`[QSEOW] UDP HANDLER: No execution id, not de-duplicated: ${message.taskName}`)
+    else if (isDuplicate(tx, parsed)) {
+      log.verbose(`[QSEOW] UDP HANDLER: Duplicate dropped, execution id ${message.executionId}, ${parsed.outcome}`)
+      drop(tx, entry, 'DUPLICATE')
+      return
+    }
+    const event = newEvent(tx, entry, parsed)
+    if (insertEvent(tx, event) === null) return
+    counters.queued += 1
+    deps.router.routeArrival(tx, arrivalRecord(event))
+  }
+
+  function isDuplicate(tx: Database, { message, outcome }: TaskDatagram): boolean {
+    if (settings.dedupTtlMs === null) return false
+    return !takeDedupKey(tx, `${message.executionId}|${outcome}`, deps.clock.now(), settings.dedupTtlMs)
+  }
+
+  function newEvent(tx: Database, entry: JournalEntry, parsed: TaskDatagram): NewEvent {
+    const known = lastKnownType(tx, parsed.message.taskId)
+    // Until QRS has decided, a handed-over distribution counts as what it usually becomes.
+    const outcome: Outcome = parsed.outcome === 'distribute' ? 'success' : parsed.outcome
+    return {
+      id: uuidV7(entry.receivedAt),
+      journalId: entry.id,
+      receivedAt: entry.receivedAt,
+      source: 'udp',
+      sender: entry.sender,
+      type: known ?? guessTaskType(parsed.message, parsed.outcome),
+      typeKnown: known !== null,
+      announced: parsed.outcome,
+      outcome,
+      severity: severityOf(outcome),
+      deadlineAt: entry.receivedAt + settings.waitMs[parsed.outcome],
+      message: parsed.message,
+      nameTokens: parsed.nameTokens,
+    }
+  }
+
+  function drop(tx: Database, entry: JournalEntry, reason: DropReason): void {
+    counters.dropped[reason] += 1
+    recordDrops(tx, [{ at: entry.receivedAt, sender: entry.sender, reason, raw: entry.raw }])
+  }
+
+  function warnEncoding(sender: string): void {
+    if (warnedEncodings.has(sender)) return
+    warnedEncodings.add(sender)
+    log.warn(
+      `[QSEOW] UDP HANDLER: ${sender} sends text that is not UTF-8; read as windows-1252. Add <param name="encoding" value="utf-8"/> to the appenders in its LocalLogConfig.xml`,
+    )
+  }
+
+  return {
+    catchUp() {
+      again = true
+      running ??= run().finally(() => {
+        running = null
+      })
+      return running
+    },
+    cursor: () => cursor,
+  }
+}
+
+/** What is known when a datagram arrives. */
+function arrivalRecord(event: NewEvent): TaskEvent {
+  const { message, journalId, sender, typeKnown, announced, deadlineAt, nameTokens, ...facts } = event
+  return {
+    ...facts,
+    ...message,
+    task: null,
+    app: null,
+    owner: null,
+    execution: null,
+    scriptLog: null,
+    missingParts: [],
+    test: false,
+  }
+}

@@ -1,0 +1,48 @@
+/** Tables of the event pipeline in `footman.db`. */
+import type { Migration } from '../platform/sqlite.ts'
+
+export const eventMigrations: readonly Migration[] = [
+  {
+    name: 'events-001',
+    sql: `
+      CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+      CREATE TABLE event (
+        seq INTEGER PRIMARY KEY AUTOINCREMENT,
+        id TEXT NOT NULL UNIQUE,
+        journal_id INTEGER,
+        received_at INTEGER NOT NULL,
+        source TEXT NOT NULL,
+        sender TEXT NOT NULL,
+        type TEXT NOT NULL,
+        type_known INTEGER NOT NULL DEFAULT 0,
+        announced TEXT NOT NULL,
+        outcome TEXT NOT NULL,
+        severity TEXT NOT NULL,
+        state TEXT NOT NULL,
+        reason TEXT,
+        deadline_at INTEGER NOT NULL,
+        next_attempt_at INTEGER NOT NULL,
+        host TEXT NOT NULL, user TEXT NOT NULL,
+        task_id TEXT NOT NULL, task_name TEXT NOT NULL,
+        app_id TEXT NOT NULL, app_name TEXT NOT NULL,
+        execution_id TEXT NOT NULL,
+        log_time TEXT NOT NULL, log_level TEXT NOT NULL, log_message TEXT NOT NULL,
+        name_tokens TEXT,
+        missing_parts TEXT NOT NULL DEFAULT '[]',
+        qlik TEXT,
+        test INTEGER NOT NULL DEFAULT 0
+      );
+      CREATE UNIQUE INDEX event_journal ON event (journal_id) WHERE journal_id IS NOT NULL;
+      CREATE INDEX event_pending ON event (next_attempt_at, seq) WHERE state = 'pending';
+      CREATE INDEX event_task ON event (task_id, seq);
+      CREATE INDEX event_received ON event (received_at);
+      CREATE TABLE script_log (event_id TEXT PRIMARY KEY, characters INTEGER NOT NULL, gzip BLOB NOT NULL);
+      CREATE TABLE dedup (key TEXT PRIMARY KEY, expires_at INTEGER NOT NULL) WITHOUT ROWID;
+      CREATE INDEX dedup_expiry ON dedup (expires_at);
+      CREATE TABLE dropped_datagram (
+        seq INTEGER PRIMARY KEY AUTOINCREMENT,
+        at INTEGER NOT NULL, sender TEXT NOT NULL, reason TEXT NOT NULL, raw BLOB NOT NULL
+      );
+    `,
+  },
+]

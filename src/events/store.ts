@@ -1,0 +1,232 @@
+/** Events in `footman.db`: one row per event, its Qlik data as JSON, its script log compressed beside it. */
+import { gunzipSync, gzipSync } from 'node:zlib'
+import type { Database } from '../platform/sqlite.ts'
+import type { AnnouncedOutcome } from './parse/datagram.ts'
+import type {
+  EventSource,
+  EventState,
+  IgnoreReason,
+  MissingPart,
+  Outcome,
+  ScriptLog,
+  Severity,
+  TaskEvent,
+  TaskMessage,
+  TaskType,
+} from './types.ts'
+
+export interface NewEvent {
+  readonly id: string
+  readonly journalId: number | null
+  readonly receivedAt: number
+  readonly source: EventSource
+  readonly sender: string
+  readonly type: TaskType
+  /** True when QRS told the type, false when it is a guess. */
+  readonly typeKnown: boolean
+  readonly announced: AnnouncedOutcome
+  readonly outcome: Outcome
+  readonly severity: Severity
+  readonly deadlineAt: number
+  readonly message: TaskMessage
+  readonly nameTokens: readonly string[] | null
+}
+
+export interface StoredEvent extends Omit<NewEvent, 'message'>, TaskMessage {
+  readonly seq: number
+  readonly state: EventState
+  readonly reason: IgnoreReason | null
+  readonly nextAttemptAt: number
+  readonly missingParts: readonly MissingPart[]
+  /** What QRS knew, once the event is routed. */
+  readonly qlik: Pick<TaskEvent, 'task' | 'app' | 'owner' | 'execution'> | null
+  readonly test: boolean
+}
+
+interface Row {
+  seq: number
+  id: string
+  journal_id: number | null
+  received_at: number
+  source: EventSource
+  sender: string
+  type: TaskType
+  type_known: number
+  announced: AnnouncedOutcome
+  outcome: Outcome
+  severity: Severity
+  state: EventState
+  reason: IgnoreReason | null
+  deadline_at: number
+  next_attempt_at: number
+  host: string
+  user: string
+  task_id: string
+  task_name: string
+  app_id: string
+  app_name: string
+  execution_id: string
+  log_time: string
+  log_level: string
+  log_message: string
+  name_tokens: string | null
+  missing_parts: string
+  qlik: string | null
+  test: number
+}
+
+const INSERT = `INSERT INTO event (id, journal_id, received_at, source, sender, type, type_known, announced, outcome,
+  severity, state, deadline_at, next_attempt_at, host, user, task_id, task_name, app_id, app_name, execution_id,
+  log_time, log_level, log_message, name_tokens)
+  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'pending', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+
+/** Adds a pending event; returns its sequence number, or null when this journal entry is already an event. */
+export function insertEvent(db: Database, event: NewEvent): number | null {
+  if (event.journalId !== null && db.get('SELECT 1 FROM event WHERE journal_id = ?', event.journalId)) return null
+  const { message: m } = event
+  return db.run(
+    INSERT,
+    event.id,
+    event.journalId,
+    event.receivedAt,
+    event.source,
+    event.sender,
+    event.type,
+    event.typeKnown ? 1 : 0,
+    event.announced,
+    event.outcome,
+    event.severity,
+    event.deadlineAt,
+    event.receivedAt,
+    m.host,
+    m.user,
+    m.taskId,
+    m.taskName,
+    m.appId,
+    m.appName,
+    m.executionId,
+    m.logTimeStamp,
+    m.logLevel,
+    m.logMessage,
+    event.nameTokens ? JSON.stringify(event.nameTokens) : null,
+  ).lastId
+}
+
+/** Pending events that are due, oldest first. */
+export function duePendingEvents(db: Database, now: number, limit: number): StoredEvent[] {
+  return db
+    .all<Row>(
+      `SELECT * FROM event WHERE state = 'pending' AND next_attempt_at <= ? ORDER BY next_attempt_at, seq LIMIT ?`,
+      now,
+      limit,
+    )
+    .map(fromRow)
+}
+
+/** When the next waiting event is due; null when none waits. */
+export function nextPendingAt(db: Database): number | null {
+  return (
+    db.get<{ at: number | null }>(`SELECT min(next_attempt_at) AS at FROM event WHERE state = 'pending'`)?.at ?? null
+  )
+}
+
+export function countPendingEvents(db: Database): number {
+  return db.get<{ n: number }>(`SELECT count(*) AS n FROM event WHERE state = 'pending'`)?.n ?? 0
+}
+
+/** Puts a pending event aside until `at`. */
+export function parkEvent(db: Database, seq: number, at: number): void {
+  db.run('UPDATE event SET next_attempt_at = ? WHERE seq = ?', at, seq)
+}
+
+export function ignoreEvent(db: Database, seq: number, reason: IgnoreReason): void {
+  db.run(`UPDATE event SET state = 'ignored', reason = ? WHERE seq = ?`, reason, seq)
+}
+
+/** Stores what was learnt about an event and marks it as routed; to be called in the transaction that adds its deliveries. */
+export function storeRoutedEvent(db: Database, seq: number, event: TaskEvent, typeKnown: boolean): void {
+  db.run(
+    `UPDATE event SET state = 'routed', type = ?, type_known = ?, outcome = ?, severity = ?, task_name = ?, app_id = ?,
+       app_name = ?, missing_parts = ?, qlik = ? WHERE seq = ?`,
+    event.type,
+    typeKnown ? 1 : 0,
+    event.outcome,
+    event.severity,
+    event.taskName,
+    event.appId,
+    event.appName,
+    JSON.stringify(event.missingParts),
+    JSON.stringify({ task: event.task, app: event.app, owner: event.owner, execution: event.execution }),
+    seq,
+  )
+  if (event.scriptLog) {
+    const gzip = gzipSync(event.scriptLog.lines.join('\n'), { level: 1 })
+    db.run('INSERT OR REPLACE INTO script_log VALUES (?, ?, ?)', event.id, event.scriptLog.characters, gzip)
+  }
+}
+
+/** The complete record of one event; null when it does not exist (any more). */
+export function loadTaskEvent(db: Database, id: string): TaskEvent | null {
+  const row = db.get<Row>('SELECT * FROM event WHERE id = ?', id)
+  return row ? toTaskEvent(fromRow(row), loadScriptLog(db, id)) : null
+}
+
+function loadScriptLog(db: Database, eventId: string): ScriptLog | null {
+  const row = db.get<{ characters: number; gzip: Uint8Array }>(
+    'SELECT characters, gzip FROM script_log WHERE event_id = ?',
+    eventId,
+  )
+  if (!row) return null
+  return { lines: gunzipSync(row.gzip).toString('utf8').split('\n'), characters: row.characters }
+}
+
+/** The record that routes and templates see, from what is stored. */
+export function toTaskEvent(stored: StoredEvent, scriptLog: ScriptLog | null): TaskEvent {
+  const { seq, journalId, sender, typeKnown, announced, state, reason, ...rest } = stored
+  const { deadlineAt, nextAttemptAt, nameTokens, qlik, ...event } = rest
+  return { ...event, ...(qlik ?? { task: null, app: null, owner: null, execution: null }), scriptLog }
+}
+
+function fromRow(row: Row): StoredEvent {
+  return {
+    seq: row.seq,
+    id: row.id,
+    journalId: row.journal_id,
+    receivedAt: row.received_at,
+    source: row.source,
+    sender: row.sender,
+    type: row.type,
+    typeKnown: row.type_known === 1,
+    announced: row.announced,
+    outcome: row.outcome,
+    severity: row.severity,
+    state: row.state,
+    reason: row.reason,
+    deadlineAt: row.deadline_at,
+    nextAttemptAt: row.next_attempt_at,
+    host: row.host,
+    user: row.user,
+    taskId: row.task_id,
+    taskName: row.task_name,
+    appId: row.app_id,
+    appName: row.app_name,
+    executionId: row.execution_id,
+    logTimeStamp: row.log_time,
+    logLevel: row.log_level,
+    logMessage: row.log_message,
+    nameTokens: row.name_tokens ? (JSON.parse(row.name_tokens) as string[]) : null,
+    missingParts: JSON.parse(row.missing_parts) as MissingPart[],
+    qlik: row.qlik ? (JSON.parse(row.qlik) as NonNullable<StoredEvent['qlik']>) : null,
+    test: row.test === 1,
+  }
+}
+
+/** The type that QRS named for a task the last time, null when it never did. */
+export function lastKnownType(db: Database, taskId: string): TaskType | null {
+  return (
+    db.get<{ type: TaskType }>(
+      'SELECT type FROM event WHERE task_id = ? AND type_known = 1 ORDER BY seq DESC LIMIT 1',
+      taskId,
+    )?.type ?? null
+  )
+}
