@@ -31,17 +31,13 @@ function reloadDestination(property: string, what: 'event' | 'log') {
         account: accounts('Account names.'),
       }),
     }),
-    attribute: section(
-      'Extra attributes.',
-      {
-        static: attributes('Fixed attributes.'),
-        dynamic: section('Attributes taken from Qlik Sense.', {
-          useAppTags: flag('Tags of the app.', true),
-          useTaskTags: flag('Tags of the task.', true),
-        }),
-      },
-      what === 'log' ? { open: true } : {},
-    ),
+    attribute: section('Extra attributes.', {
+      static: attributes('Fixed attributes.'),
+      dynamic: section('Attributes taken from Qlik Sense.', {
+        useAppTags: flag('Tags of the app.', true),
+        useTaskTags: flag('Tags of the task.', true),
+      }),
+    }),
   }
 }
 
@@ -55,17 +51,13 @@ function sharedSettings(rateLimit: number) {
 
 function newRelicReload(outcome: 'Failed' | 'Aborted') {
   return section(`${outcome} reload tasks.`, {
-    destination: section(
-      'What is sent where.',
-      {
-        event: section('Events.', reloadDestination(`Butler_${outcome}Task_Event_NewRelicAccount`, 'event')),
-        log: section('Log entries.', {
-          ...reloadDestination(`Butler_${outcome}Task_Log_NewRelicAccount`, 'log'),
-          tailScriptLogLines: count('Last lines of the script log.', 20),
-        }),
-      },
-      { open: true },
-    ),
+    destination: section('What is sent where.', {
+      event: section('Events.', reloadDestination(`Butler_${outcome}Task_Event_NewRelicAccount`, 'event')),
+      log: section('Log entries.', {
+        ...reloadDestination(`Butler_${outcome}Task_Log_NewRelicAccount`, 'log'),
+        tailScriptLogLines: count('Last lines of the script log.', 20),
+      }),
+    }),
     sharedSettings: sharedSettings(15),
   })
 }

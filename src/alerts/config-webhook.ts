@@ -18,7 +18,7 @@ const webhook = z.object({
 function webhooks(event: string) {
   return section(`Webhooks called when ${event}.`, {
     rateLimit: number('Seconds between two calls about the same task, service or licence.', 300),
-    webhooks: list('Addresses to call.', webhook, {}, { open: true }),
+    webhooks: list('Addresses to call.', webhook),
   })
 }
 

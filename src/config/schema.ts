@@ -2,35 +2,58 @@
 import type { z } from 'zod'
 import * as alerts from '../alerts/config.ts'
 import * as api from '../api/config.ts'
+import * as console from '../console/config.ts'
 import * as events from '../events/config.ts'
+import * as files from '../files/config.ts'
+import * as kv from '../kv/config.ts'
+import * as metrics from '../metrics/config.ts'
+import * as monitors from '../monitors/config.ts'
 import * as mqtt from '../mqtt/config.ts'
 import * as qlik from '../qlik/config.ts'
+import * as reports from '../reports/config.ts'
+import * as scheduler from '../scheduler/config.ts'
 import * as startTask from '../start-task/config.ts'
 import { section } from './fields.ts'
 import * as process from './process.ts'
 
 const footman = section("Footman's own settings; Butler 16 ignores this section.", {
-  access: api.access,
-  api: api.api,
   dataDirectory: process.dataDirectory,
-  delivery: alerts.delivery,
-  distribute: events.distribute,
-  email: alerts.email,
-  frequencyTimezone: process.frequencyTimezone,
-  logging: process.logging,
-  mqtt: mqtt.footmanMqtt,
-  node: process.node,
-  reconciler: events.reconciler,
-  retention: alerts.retention,
-  retryPolicy: startTask.retryPolicy,
-  shadow: process.shadow,
-  shutdown: process.shutdown,
-  startFilter: startTask.startFilter,
-  startQueue: startTask.startQueue,
   templateDirectory: process.templateDirectory,
   timezone: process.zone,
+  frequencyTimezone: process.frequencyTimezone,
+  node: process.node,
+  shadow: process.shadow,
   watchConfig: process.watchConfig,
+  logging: process.logging,
+  shutdown: process.shutdown,
+  access: api.access,
+  api: api.api,
+  delivery: alerts.delivery,
+  retention: alerts.retention,
+  email: alerts.email,
+  mqtt: mqtt.footmanMqtt,
+  influxDb: metrics.footmanInfluxDb,
+  metrics: metrics.metrics,
+  health: monitors.health,
+  startFilter: startTask.startFilter,
+  startQueue: startTask.startQueue,
+  retryPolicy: startTask.retryPolicy,
   watchdog: events.watchdog,
+  reconciler: events.reconciler,
+  distribute: events.distribute,
+  destinations: alerts.destinations,
+  alertRoutes: alerts.alertRoutes,
+  butlerRoutes: alerts.butlerRoutes,
+  windows: alerts.windows,
+  calendars: scheduler.calendars,
+  maintenance: alerts.maintenance,
+  selfAlerts: alerts.selfAlerts,
+  keyValue: kv.keyValue,
+  scheduler: scheduler.footmanScheduler,
+  files: files.files,
+  serviceMonitor: monitors.footmanServiceMonitor,
+  licenseRelease: monitors.licenseRelease,
+  reportTask: reports.reportTask,
 })
 
 /** Everything below the root key `Butler`. */
@@ -44,7 +67,6 @@ export const butler = section('Everything.', {
   configQRS: qlik.configQRS,
   configEngine: qlik.configEngine,
   udpServerConfig: events.udpServerConfig,
-  scriptLog: events.scriptLog,
   emailNotification: alerts.emailNotification,
   webhookNotification: alerts.webhookNotification,
   slackNotification: alerts.slackNotification,
@@ -53,14 +75,33 @@ export const butler = section('Everything.', {
   thirdPartyToolsCredentials: alerts.thirdPartyToolsCredentials,
   qlikSenseUrls: alerts.qlikSenseUrls,
   genericUrls: alerts.genericUrls,
+  scriptLog: events.scriptLog,
+  qlikSenseCloud: events.qlikSenseCloud,
   mqttConfig: mqtt.mqttConfig,
+  influxDb: metrics.influxDb,
   restServerConfig: api.restServerConfig,
   restServerEndpointsEnable: api.restServerEndpointsEnable,
   restServerEndpointsConfig: api.restServerEndpointsConfig,
   restServerApiDocGenerate: api.restServerApiDocGenerate,
   startTaskFilter: startTask.startTaskFilter,
+  scheduler: scheduler.scheduler,
+  keyValueStore: kv.keyValueStore,
+  fileCopyApprovedDirectories: files.fileCopyApprovedDirectories,
+  fileMoveApprovedDirectories: files.fileMoveApprovedDirectories,
+  fileDeleteApprovedDirectories: files.fileDeleteApprovedDirectories,
+  configDirectories: files.configDirectories,
+  heartbeat: monitors.heartbeat,
+  dockerHealthCheck: monitors.dockerHealthCheck,
+  uptimeMonitor: monitors.uptimeMonitor,
+  serviceMonitor: monitors.serviceMonitor,
+  qlikSenseVersion: monitors.qlikSenseVersion,
+  qlikSenseLicense: monitors.qlikSenseLicense,
+  configVisualisation: console.configVisualisation,
   footman,
 })
 
 /** The parsed `Butler` section: every key present, lists never null, durations in milliseconds. */
 export type Config = z.output<typeof butler>
+
+/** As people write it, everything optional. */
+export type ConfigInput = z.input<typeof butler>

@@ -9,8 +9,6 @@ import { z } from 'zod'
 export interface FieldNotes {
   /** Accepted for old files, without effect. */
   ignored?: boolean
-  /** Unknown keys in this section pass without a warning. */
-  open?: boolean
   /** Unknown keys in this section are errors. */
   closed?: boolean
   /** Shown in the reference when there is no fixed default. */
@@ -31,18 +29,13 @@ export function map<T extends z.ZodType>(description: string, value: T, key: z.Z
 }
 
 /** A list; null counts as empty. */
-export function list<T extends z.ZodType>(
-  description: string,
-  item: T,
-  limits: { min?: number; max?: number } = {},
-  notes: FieldNotes = {},
-) {
+export function list<T extends z.ZodType>(description: string, item: T, limits: { min?: number; max?: number } = {}) {
   const base = z.array(item).min(limits.min ?? 0)
   const array = limits.max === undefined ? base : base.max(limits.max)
   return z
     .preprocess((value) => (value === null ? [] : value), array)
     .prefault([])
-    .meta({ description, nullable: true, ...notes })
+    .meta({ description, nullable: true })
 }
 
 /** One value or a list of them; always a list for the program. */

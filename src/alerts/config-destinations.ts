@@ -1,0 +1,163 @@
+/** `Butler.footman.destinations`: named places to which routes send. */
+import { z } from 'zod'
+import {
+  choice,
+  count,
+  durationText,
+  file,
+  flag,
+  httpUrl,
+  list,
+  map,
+  nameText,
+  optionalChoice,
+  requiredHttpUrl,
+  requiredText,
+  text,
+} from '../config/fields.ts'
+import { MESSAGE_TYPES } from './config-chat.ts'
+import { PRIORITIES } from './config-email.ts'
+
+const common = {
+  enable: flag('Send to it.', true),
+  timeout: durationText({ min: 1000, max: 600_000 })
+    .prefault('10s')
+    .meta({ description: 'Time-out of one attempt.', format: 'duration' }),
+  rejectUnauthorized: flag('Refuse a server certificate that cannot be verified.', true),
+  caFile: file('Certificate authority of the server (PEM).'),
+  headScriptLogLines: count('First lines of the script log in messages about reloads.', 15),
+  tailScriptLogLines: count('Last lines of the script log in messages about reloads.', 15),
+}
+
+const messageType = choice('basic: one line of text; formatted: with details.', MESSAGE_TYPES, 'formatted')
+const token = z.string().default('')
+const headers = map('HTTP headers.', z.string())
+
+/** The settings of each type beside the common ones; one line of the registry per type. */
+const kinds = {
+  email: {
+    recipients: list('Recipients.', z.string()),
+    appOwner: flag('Also mail the owner of the app.'),
+    recipientProperty: text('Custom property of tasks whose values are addresses.'),
+    from: text('Sender.', '', { defaultText: 'sender of emailNotification' }),
+    priority: optionalChoice('Priority of the mail.', PRIORITIES),
+    attachScriptLog: z.boolean().optional().meta({ description: 'Attach the script log.' }),
+  },
+  slack: {
+    webhookURL: requiredHttpUrl('Address to post to.'),
+    channel: text('Channel.'),
+    fromUser: text('Name of the sender.', 'Qlik Sense'),
+    iconEmoji: text('Icon of the sender.', ':ghost:'),
+    messageType,
+  },
+  teams: { webhookURL: requiredHttpUrl('Address to post to.'), messageType },
+  signl4: {
+    url: requiredHttpUrl('Webhook of the team; a secret.'),
+    serviceName: text('Service named in the alert.', 'Qlik Sense'),
+  },
+  newrelic: {
+    account: list('Names of New Relic accounts.', z.string(), { min: 1 }),
+    as: choice('Send as event or log entry.', ['event', 'log'], 'event'),
+  },
+  mqtt: {
+    topic: requiredText('Template of the topic.'),
+    message: choice('What is published.', ['full', 'short', 'body'], 'full'),
+    retain: flag('Let the broker keep the message.'),
+  },
+  webhook: {
+    url: requiredHttpUrl('Address to call.'),
+    method: choice('HTTP method.', ['POST', 'PUT', 'PATCH'], 'POST'),
+    headers,
+    contentType: text('Content type of the body.', 'application/json'),
+    body: text('Template of the body.', '', { defaultText: 'the whole event as JSON' }),
+    template: file('File with the template of the body.'),
+    signingSecret: z
+      .string()
+      .refine((value) => value === '' || /^whsec_[A-Za-z0-9+/]+=*$/.test(value), {
+        error: 'must be whsec_ followed by base64',
+      })
+      .default('')
+      .meta({ description: 'Secret of the Standard Webhooks signature.' }),
+  },
+  ntfy: {
+    topic: requiredText('Topic.'),
+    server: httpUrl('Server.', 'https://ntfy.sh'),
+    token: token.meta({ description: 'Access token.' }),
+    username: text('User name, when there is no token.'),
+    password: text('Password.'),
+  },
+  pagerduty: {
+    routingKey: requiredText('Integration key, 32 characters.'),
+    region: choice('Region of the account.', ['us', 'eu'], 'us'),
+  },
+  opsgenie: {
+    apiKey: requiredText('API key.'),
+    region: choice('Region, or jsm for Jira Service Management.', ['us', 'eu', 'jsm'], 'us'),
+    responders: list(
+      'Who is alerted.',
+      z.object({
+        type: z.string().meta({ description: 'Like team or user.' }),
+        name: z.string().optional().meta({ description: 'Name.' }),
+        id: z.string().optional().meta({ description: 'Id, instead of the name.' }),
+      }),
+    ),
+    tags: list('Extra tags.', z.string()),
+  },
+  discord: {
+    webhookURL: requiredHttpUrl('Address to post to.'),
+    username: text('Name of the sender.', 'Footman'),
+    threadId: text('Thread.'),
+    mentionRoles: list('Ids of roles to mention.', z.string()),
+  },
+  telegram: {
+    botToken: requiredText('Token of the bot.'),
+    chatId: z.union([z.number(), z.string().min(1)]).meta({ description: 'Id of the chat (a number) or @channel.' }),
+    threadId: z.int().optional().meta({ description: 'Thread.' }),
+  },
+  otlp: {
+    endpoint: httpUrl('Address of the collector.', 'http://localhost:4318'),
+    headers,
+    resource: map('Extra resource attributes.', z.string()),
+  },
+} as const
+
+/** The types of destinations. */
+export const DESTINATION_TYPES = Object.keys(kinds) as (keyof typeof kinds)[]
+
+function kind<K extends keyof typeof kinds>(type: K) {
+  return z.object({
+    type: z.literal(type).meta({ description: 'Type of the destination.' }),
+    ...common,
+    ...kinds[type],
+  })
+}
+
+const destination = z
+  .discriminatedUnion('type', [
+    kind('email'),
+    kind('slack'),
+    kind('teams'),
+    kind('signl4'),
+    kind('newrelic'),
+    kind('mqtt'),
+    kind('webhook'),
+    kind('ntfy'),
+    kind('pagerduty'),
+    kind('opsgenie'),
+    kind('discord'),
+    kind('telegram'),
+    kind('otlp'),
+  ])
+  .superRefine((value, context) => {
+    if (value.type !== 'email' || value.recipients.length > 0 || value.appOwner || value.recipientProperty !== '')
+      return
+    context.addIssue({
+      code: 'custom',
+      input: value,
+      message: 'reaches nobody: set recipients, appOwner or recipientProperty',
+    })
+  })
+
+export const destinations = map('Places to which alert routes send, by name.', destination, nameText)
+
+export type DestinationConfig = z.output<typeof destination>

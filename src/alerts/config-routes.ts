@@ -1,0 +1,195 @@
+/** `Butler.footman.alertRoutes` and what belongs to it: windows, maintenance, self-alerts. */
+import { z } from 'zod'
+import {
+  choice,
+  comparison,
+  duration,
+  durationText,
+  file,
+  flag,
+  globs,
+  globText,
+  list,
+  map,
+  name,
+  nameText,
+  oneOrMany,
+  optionalChoice,
+  patternText,
+  section,
+  text,
+  windowObject,
+  windowReference,
+  word,
+} from '../config/fields.ts'
+
+const TYPES = [
+  'reload',
+  'externalProgram',
+  'userSync',
+  'distribute',
+  'preload',
+  'cloudReload',
+  'service',
+  'license',
+  'self',
+] as const
+const OUTCOMES = [
+  'failed',
+  'aborted',
+  'success',
+  'late',
+  'stuck',
+  'neverStarted',
+  'stopped',
+  'started',
+  'unreachable',
+  'status',
+  'expiring',
+  'expired',
+  'raised',
+  'cleared',
+] as const
+const SOURCES = ['udp', 'cloud', 'monitor', 'reconciler', 'watchdog', 'self', 'test'] as const
+export const SEVERITIES = ['critical', 'error', 'warning', 'info'] as const
+
+const tags = (description: string) =>
+  z
+    .union([
+      globText,
+      z.array(globText),
+      z.object({ all: z.array(globText).meta({ description: 'Globs that must all be found.' }) }),
+    ])
+    .transform((value) => {
+      if (typeof value === 'string') return { any: [value] }
+      return Array.isArray(value) ? { any: value } : value
+    })
+    .optional()
+    .meta({ description })
+
+const properties = (description: string) =>
+  z.record(z.string(), oneOrMany('Values.', globText)).optional().meta({ description })
+
+const ids = (description: string) => oneOrMany(description, z.string()).optional()
+
+/** All given fields must hold. */
+const matchObject = z.object({
+  type: oneOrMany('Kinds of subjects.', word(TYPES)).optional(),
+  outcome: z
+    .union([
+      z.literal('*').transform((): readonly (typeof OUTCOMES)[number][] => OUTCOMES),
+      oneOrMany('', word(OUTCOMES)),
+    ])
+    .optional()
+    .meta({ description: 'Outcomes, or "*".', defaultText: 'all but success, started, status, cleared' }),
+  source: oneOrMany('Where the event comes from.', word(SOURCES)).optional(),
+  severity: oneOrMany('Severities.', word(SEVERITIES)).optional(),
+  code: oneOrMany("Codes of Footman's own alerts.", z.string()).optional(),
+  task: globs('Names of tasks.'),
+  app: globs('Names of apps.'),
+  stream: globs('Names of streams; "" = unpublished.'),
+  owner: globs('Owners of apps, DIR\\id.'),
+  user: globs('Users, DIR\\id.'),
+  host: globs('Sending or executing node.'),
+  service: globs('Names of Windows services.'),
+  taskId: ids('Task ids.'),
+  appId: ids('App ids.'),
+  taskTag: tags('Tags of the task.'),
+  appTag: tags('Tags of the app.'),
+  taskProperty: properties('Custom properties of the task and their values.'),
+  appProperty: properties('Custom properties of the app and their values.'),
+  message: patternText
+    .optional()
+    .meta({ description: 'Glob or /regular expression/ for the log message and the script log.' }),
+  manual: z.boolean().optional().meta({ description: 'Made by a manual reload.' }),
+  consecutiveFailures: comparison('Failed or aborted executions in a row, like ">=3".', 'number'),
+  duration: comparison('Run time, like ">30m".', 'duration'),
+  sinceSuccess: comparison('Time since the last success, like ">2d".', 'duration'),
+  during: oneOrMany('Windows in which the event happens.', windowReference).optional(),
+})
+
+const matches = (description: string) => oneOrMany(description, matchObject)
+
+const limit = z.string().transform((value, context): { count: number; windowMs: number } | null => {
+  if (value.trim().toLowerCase() === 'none') return null
+  const match = /^(\d+)\/(\S+)$/.exec(value.trim())
+  const window = match ? durationText().safeParse(match[2]) : undefined
+  const allowed = Number(match?.[1] ?? 0)
+  if (window?.success && allowed >= 1 && allowed <= 1_000_000) return { count: allowed, windowMs: window.data }
+  context.addIssue({
+    code: 'custom',
+    input: value,
+    message: `must be none or <number>/<duration> like 1/5m, found "${value}"`,
+  })
+  return z.NEVER
+})
+
+const target = z.union([
+  nameText.transform((destination) => ({ destination })),
+  z.looseObject({
+    destination: nameText.meta({ description: 'Name of the destination; further keys override its settings.' }),
+  }),
+])
+
+const grouping = {
+  fallback: list('Destinations used when a delivery is dead or late.', nameText),
+  fallbackAfter: duration('When an undelivered message counts as late.', '5m'),
+  group: choice('chain: one message per broken chain of tasks.', ['none', 'chain'], 'none'),
+  groupWindow: duration('How long a chain stays grouped.', '1h'),
+}
+
+const route = z.object({
+  name: name('Shown in deliveries.'),
+  enable: flag('Use the route.', true),
+  match: matches('Events that are for the route; a list means any of them.').optional(),
+  except: matches('Events that are not for the route.').optional(),
+  to: z
+    .array(target)
+    .min(1)
+    .max(20)
+    .meta({ description: 'Destinations: names, or {destination: name, <setting>: value}.' }),
+  severity: optionalChoice('Severity of the messages.', SEVERITIES),
+  title: text('Template of the title.', '', { defaultText: 'built-in title' }),
+  body: text('Template of the body.', '', { defaultText: 'built-in body' }),
+  template: file('File with the template of the body.'),
+  limit: limit.prefault('1/5m').meta({ description: 'Messages per key and destination, like 1/5m, or none.' }),
+  limitPer: choice('The key of the limit.', ['subject', 'app', 'route'], 'subject'),
+  recovery: z
+    .union([z.boolean(), z.literal('auto')])
+    .default('auto')
+    .meta({ description: 'Also tell when all is well again: true, false, or auto = where it closes an incident.' }),
+  ...grouping,
+  stop: flag('Later routes are not looked at for an event of this one.'),
+})
+
+export const alertRoutes = list('Which events go to which destinations, beside the sections of Butler.', route)
+
+export const butlerRoutes = section('Additions to the routes made of the sections of Butler.', {
+  recovery: flag('Also tell when all is well again.'),
+  ...grouping,
+  disable: list('Routes to switch off, like butler.slackNotification.serviceStarted.', z.string()),
+})
+
+export const windows = map('Windows of time, by name.', windowObject, nameText)
+
+export const maintenance = list(
+  'Times in which nobody is to be bothered.',
+  z.object({
+    name: name('Name of the maintenance.'),
+    during: oneOrMany('Windows.', windowReference),
+    match: matches('Events that are held back.').optional().meta({ defaultText: 'all' }),
+    stopSchedules: flag("Footman's own schedules do not fire."),
+    summaryTo: list('Destinations of a summary at the end.', nameText),
+  }),
+)
+
+export const selfAlerts = section('Alerts about Footman itself.', {
+  enable: flag('Raise them.', true),
+  to: list('Destinations; empty = log only.', nameText),
+})
+
+export type AlertRouteConfig = z.output<typeof route>
+export type MatchConfig = z.output<typeof matchObject>
+export type ButlerRoutesConfig = z.output<typeof butlerRoutes>
+export type MaintenanceConfig = z.output<typeof maintenance>[number]
+export type SelfAlertsConfig = z.output<typeof selfAlerts>

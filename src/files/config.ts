@@ -1,0 +1,37 @@
+/** File operations: approved directories. */
+import { z } from 'zod'
+import { count, file, flag, list, section } from '../config/fields.ts'
+
+const directoryPair = z.object({
+  fromDirectory: file('Files may be taken from here.'),
+  toDirectory: file('Files may be put here.'),
+})
+
+export const fileCopyApprovedDirectories = list(
+  'Pairs of directories between which files may be copied.',
+  directoryPair,
+)
+export const fileMoveApprovedDirectories = list('Pairs of directories between which files may be moved.', directoryPair)
+export const fileDeleteApprovedDirectories = list('Directories in which files may be deleted.', z.string())
+
+export const configDirectories = section('Directories.', {
+  qvdPath: file('Root of the directories that createDirQVD makes.'),
+})
+
+export const files = section('More about file operations.', {
+  maxConcurrent: count('File operations at the same time.', 4, { min: 1, max: 32 }),
+  createDirApprovedDirectories: z
+    .preprocess((value) => value ?? undefined, z.array(z.string()).optional())
+    .optional()
+    .meta({
+      description: 'Directories in which directories may be made.',
+      defaultText: 'the approved directories and configDirectories.qvdPath',
+      nullable: true,
+    }),
+  createDirAllowAnywhere: flag('Directories may be made anywhere, as in Butler.'),
+  allowRootApproval: flag('Allow / or a drive as an approved directory.'),
+})
+
+export type DirectoryPair = z.output<typeof directoryPair>
+export type ConfigDirectories = z.output<typeof configDirectories>
+export type FilesConfig = z.output<typeof files>
