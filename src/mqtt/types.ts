@@ -5,6 +5,8 @@ export interface IncomingMessage {
   readonly payload: Uint8Array
   readonly retain: boolean
   readonly qos: 0 | 1 | 2
+  /** The broker may have sent this packet before. */
+  readonly dup?: boolean
 }
 
 /** Resolving acknowledges the packet (QoS 1); rejecting leaves it unacknowledged, so that the broker sends it again. */

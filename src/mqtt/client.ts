@@ -1,0 +1,210 @@
+/** The broker of `mqttConfig`: keeps one connection up for ever and hands messages in and out. */
+import { randomBytes } from 'node:crypto'
+import { backoffDelay } from '../platform/backoff.ts'
+import type { Clock, Logger, Service } from '../platform/types.ts'
+import { type Connection, openConnection } from './connection.ts'
+import { MqttError } from './errors.ts'
+import { type BrokerSettings, connectionOptions, readCertificates, STATUS_TOPIC } from './options.ts'
+import { createOutageLog } from './outage-log.ts'
+import { subscriptionsFor } from './subscriptions.ts'
+import { topicMatches, topicProblem } from './topics.ts'
+import type { IncomingMessage, MessageHandler, MqttService } from './types.ts'
+
+export interface MqttDeps {
+  readonly log: Logger
+  readonly clock: Clock
+  /** Text of a PEM file. */
+  readonly readFile: (path: string) => Promise<string>
+}
+
+export interface MqttClientSettings extends BrokerSettings {
+  /** Default 10 s. */
+  readonly publishTimeoutMs?: number
+  /** First pause between two attempts to connect, doubled up to a minute; default 1 s. */
+  readonly retryFirstMs?: number
+}
+
+const RETRY_MAX_MS = 60_000
+/** A connection that lived shorter counts as a failed attempt, so that two clients with one id do not race. */
+const STABLE_MS = 10_000
+const CERTIFICATE_RETRY_MS = 60_000
+const LOGGED_PAYLOAD = 1000
+
+/**
+ * Nothing is published while there is no connection, and nothing is kept for later apart from the latest status per
+ * topic: waiting and trying again is the caller's business.
+ */
+export function createMqttService(deps: MqttDeps, settings: MqttClientSettings): MqttService & Service {
+  const { clock } = deps
+  const log = deps.log.child('mqtt')
+  const { mqttConfig, mqtt } = settings
+  const broker = `${mqttConfig.brokerHost}:${mqttConfig.brokerPort}`
+  const clientId = clientIdOf(settings)
+  const outage = createOutageLog({ log, clock })
+  const handlers: { filter: string; handler: MessageHandler }[] = []
+  const listeners: (() => void)[] = []
+  const statuses = new Map<string, string>()
+  const statusWrites = new Set<Promise<void>>()
+  let connection: Connection | null = null
+  let running = false
+  let attempts = 0
+  let timer: ReturnType<typeof setTimeout> | undefined
+
+  async function attempt(): Promise<void> {
+    const opened = await open()
+    if (!opened) return
+    if (running) await established(opened)
+    else opened.destroy()
+  }
+
+  /** Null when it failed; the next attempt is then on its way. */
+  async function open(): Promise<Connection | null> {
+    let pauseMs = CERTIFICATE_RETRY_MS
+    try {
+      const certificates = await readCertificates(settings, deps.readFile)
+      pauseMs = 0
+      let since = 0
+      const opened = await openConnection(connectionOptions(settings, clientId, certificates), {
+        message: dispatch,
+        closed: (reason) => lost(reason, clock.now() - since),
+      })
+      since = clock.now()
+      return opened
+    } catch (error) {
+      if (!running) return null
+      const delay = retryDelay(pauseMs)
+      outage.failed(`MQTT: Cannot connect to broker ${broker}: ${text(error)}. Next attempt in ${seconds(delay)} s.`)
+      later(delay)
+      return null
+    }
+  }
+
+  function lost(reason: string, livedMs: number): void {
+    connection = null
+    if (!running) return
+    if (livedMs >= STABLE_MS) attempts = 0
+    const delay = retryDelay(0)
+    outage.failed(`MQTT: Lost broker ${broker}: ${reason}. Next attempt in ${seconds(delay)} s.`)
+    later(delay)
+  }
+
+  function retryDelay(floorMs: number): number {
+    attempts += 1
+    const firstMs = settings.retryFirstMs ?? 1000
+    return Math.max(floorMs, backoffDelay(attempts, { firstMs, maxMs: RETRY_MAX_MS, jitter: 0 }))
+  }
+
+  function later(delayMs: number): void {
+    if (running) timer = setTimeout(() => void attempt(), delayMs)
+  }
+
+  async function established(opened: Connection): Promise<void> {
+    connection = opened
+    outage.over()
+    log.info(`MQTT: Connected to broker ${broker} with client ID ${clientId}`)
+    const status = `Connected to MQTT broker ${broker} with client ID ${clientId}`
+    await send(STATUS_TOPIC, status, { qos: 0, retain: mqtt.retainStatus }).catch(() => {})
+    for (const filter of subscriptionsFor(
+      settings,
+      handlers.map((one) => one.filter),
+    )) {
+      await subscribe(opened, filter)
+    }
+    for (const [topic, payload] of statuses) writeStatus(topic, payload)
+    if (connection === opened) for (const listener of listeners) listener()
+  }
+
+  async function subscribe(opened: Connection, filter: string): Promise<void> {
+    try {
+      await opened.subscribe(filter, mqtt.qos)
+      log.verbose(`MQTT: Subscribed to ${filter}`)
+    } catch (error) {
+      // Without a connection the next one subscribes again; a refusal needs a person.
+      if (connection === opened)
+        log.error(`MQTT: Cannot subscribe to ${filter}: ${text(error)}. Check the broker's access rules.`)
+    }
+  }
+
+  async function dispatch(message: IncomingMessage): Promise<void> {
+    if (log.enabled('verbose')) {
+      log.verbose(`MQTT: Message received. Topic: ${message.topic}, payload: ${excerpt(message.payload)}`)
+    }
+    const wanted = handlers.filter((one) => topicMatches(one.filter, message.topic))
+    try {
+      await Promise.all(wanted.map((one) => one.handler(message)))
+    } catch (error) {
+      log.error(`MQTT: Message on ${message.topic} was not taken and stays unacknowledged: ${text(error)}`)
+      throw error
+    }
+  }
+
+  function send(
+    topic: string,
+    payload: string | Uint8Array,
+    options: { qos: 0 | 1; retain: boolean; signal?: AbortSignal | undefined },
+  ): Promise<void> {
+    const problem = topicProblem(topic)
+    if (problem) return Promise.reject(new MqttError('INVALID_TOPIC', `Invalid MQTT topic: ${problem}`))
+    if (!connection) return Promise.reject(new MqttError('NOT_CONNECTED', `Not connected to MQTT broker ${broker}`))
+    return connection.publish(topic, payload, { ...options, timeoutMs: settings.publishTimeoutMs ?? 10_000 })
+  }
+
+  function writeStatus(topic: string, payload: string): void {
+    const write = send(topic, payload, { qos: mqtt.qos, retain: false })
+      // The next connection sends it again.
+      .catch((error: unknown) => log.debug(`MQTT: Status on ${topic} waits for the next connection: ${text(error)}`))
+      .finally(() => statusWrites.delete(write))
+    statusWrites.add(write)
+  }
+
+  return {
+    name: 'mqtt',
+    get connected() {
+      return connection !== null
+    },
+    onConnected: (listener) => void listeners.push(listener),
+    onMessage: (filter, handler) => void handlers.push({ filter, handler }),
+    publish: (topic, payload, options = {}) =>
+      send(topic, payload, { qos: mqtt.qos, retain: options.retain ?? false, signal: options.signal }),
+    publishStatus(topic, payload) {
+      if (topic === '') return
+      statuses.set(topic, payload)
+      if (connection) writeStatus(topic, payload)
+    },
+    async start() {
+      running = true
+      warnAboutStartTopic(settings, log)
+      void attempt()
+    },
+    async stop(graceMs) {
+      running = false
+      clearTimeout(timer)
+      const open = connection
+      if (!open) return
+      await Promise.race([Promise.all(statusWrites), new Promise((done) => setTimeout(done, graceMs / 2).unref())])
+      connection = null
+      await open.end(graceMs / 2)
+    },
+  }
+}
+
+function clientIdOf({ mqttConfig, mqtt }: BrokerSettings): string {
+  if (mqttConfig.azureEventGrid.enable) return mqttConfig.azureEventGrid.clientId
+  return mqtt.clientId || `mqttjs_${randomBytes(4).toString('hex')}`
+}
+
+function warnAboutStartTopic({ mqttConfig, mqtt }: BrokerSettings, log: Logger): void {
+  const { subscriptionRootTopic: root, taskStartTopic: start } = mqttConfig
+  if (start === '' || mqtt.sharedGroup || topicMatches(root, start)) return
+  log.warn(
+    `MQTT: taskStartTopic "${start}" lies outside subscriptionRootTopic "${root}". It is subscribed separately; correct one of the two in mqttConfig.`,
+  )
+}
+
+const text = (error: unknown): string => (error instanceof Error ? error.message : String(error))
+const seconds = (ms: number): number => Math.round(ms / 100) / 10
+
+function excerpt(payload: Uint8Array): string {
+  const whole = Buffer.from(payload.subarray(0, LOGGED_PAYLOAD)).toString('utf8')
+  return payload.length > LOGGED_PAYLOAD ? `${whole}... (${payload.length} bytes)` : whole
+}

@@ -1,0 +1,119 @@
+/**
+ * One connection to a broker, from CONNECT to its end; a lost one is thrown away with all that the library held for it.
+ * So nothing is ever queued or sent again behind the caller's back.
+ */
+import { connect, type IClientOptions, type MqttClient } from 'mqtt'
+import { MqttError } from './errors.ts'
+import type { IncomingMessage } from './types.ts'
+
+export interface PublishOptions {
+  readonly qos: 0 | 1
+  readonly retain: boolean
+  readonly timeoutMs: number
+  readonly signal?: AbortSignal | undefined
+}
+
+export interface Connection {
+  /** Resolves with PUBACK (QoS 1) or when the bytes have been handed to the socket (QoS 0); rejects with `MqttError`. */
+  publish(topic: string, payload: string | Uint8Array, options: PublishOptions): Promise<void>
+  /** Rejects when the broker refuses the subscription. */
+  subscribe(filter: string, qos: 0 | 1): Promise<void>
+  /** Says goodbye (no last will); drops the connection after `graceMs`. */
+  end(graceMs: number): Promise<void>
+  /** Drops the connection at once. */
+  destroy(): void
+}
+
+export interface ConnectionEvents {
+  /** The packet is acknowledged when the promise resolves. */
+  message(message: IncomingMessage): Promise<void>
+  /** Called once, after the connection had been open. */
+  closed(reason: string): void
+}
+
+/** Resolves when the broker has accepted the connection, rejects when it refused it or could not be reached. */
+export function openConnection(options: IClientOptions, events: ConnectionEvents): Promise<Connection> {
+  const client = connect(options)
+  const pending = new Set<(error: MqttError) => void>()
+  let reason = 'connection closed'
+  let open = false
+  let closed = false
+
+  deliverTo(client, events)
+  return new Promise((resolve, reject) => {
+    const finish = (): void => {
+      if (closed) return
+      closed = true
+      for (const fail of [...pending])
+        fail(new MqttError('NOT_CONNECTED', `Connection to the MQTT broker lost: ${reason}`))
+      client.end(true)
+      if (open) events.closed(reason)
+      else reject(new Error(reason))
+    }
+    client.on('error', (error) => {
+      reason = describe(error)
+      if (!open) finish()
+    })
+    client.on('close', finish)
+    client.once('connect', () => {
+      if (closed) return
+      open = true
+      resolve(connectionOf(client, pending))
+    })
+  })
+}
+
+/** Acknowledges a message when its handler is through; a failed one stays unacknowledged. */
+function deliverTo(client: MqttClient, events: ConnectionEvents): void {
+  client.handleMessage = (packet, done) => {
+    const payload = typeof packet.payload === 'string' ? Buffer.from(packet.payload) : packet.payload
+    const { topic, retain, qos, dup } = packet
+    events.message({ topic, payload, retain, qos, dup }).then(
+      () => done(),
+      (error: unknown) => done(error instanceof Error ? error : new Error(String(error))),
+    )
+  }
+}
+
+function connectionOf(client: MqttClient, pending: Set<(error: MqttError) => void>): Connection {
+  return {
+    publish(topic, payload, { qos, retain, timeoutMs, signal }) {
+      if (!client.connected) return Promise.reject(new MqttError('NOT_CONNECTED', 'Not connected to the MQTT broker'))
+      if (signal?.aborted) return Promise.reject(new MqttError('ABORTED', 'Publishing was cancelled'))
+      return new Promise((resolve, reject) => {
+        const settle = (error?: Error): void => {
+          clearTimeout(timer)
+          signal?.removeEventListener('abort', onAbort)
+          pending.delete(settle)
+          if (error) reject(error)
+          else resolve()
+        }
+        const onAbort = (): void => settle(new MqttError('ABORTED', 'Publishing was cancelled'))
+        const timer = setTimeout(() => {
+          settle(new MqttError('TIMEOUT', `The MQTT broker did not take the message within ${timeoutMs / 1000} s`))
+          // A broker that stays silent would get every later attempt as well once it wakes up.
+          client.stream.destroy()
+        }, timeoutMs)
+        signal?.addEventListener('abort', onAbort, { once: true })
+        pending.add(settle)
+        const body = typeof payload === 'string' ? payload : Buffer.from(payload)
+        client.publish(topic, body, { qos, retain }, (error) => settle(error ?? undefined))
+      })
+    },
+    async subscribe(filter, qos) {
+      const granted = await client.subscribeAsync(filter, { qos })
+      if (granted.some((one) => one.qos > 2)) throw new Error('the broker refused the subscription')
+    },
+    async end(graceMs) {
+      const timer = setTimeout(() => client.stream.destroy(), graceMs)
+      await client.endAsync(false)
+      clearTimeout(timer)
+    },
+    destroy: () => client.stream.destroy(),
+  }
+}
+
+function describe(error: Error): string {
+  const { code, message } = error as Error & { code?: string | number }
+  return message || (code === undefined ? error.name : String(code))
+}
