@@ -3,7 +3,7 @@
  * deliveries with the same order key in sequence. Lanes know nothing of each other, so a dead peer slows nobody else.
  */
 import type { Database } from '../../platform/sqlite.ts'
-import { type DueDelivery, dueDeliveries, hasOpenPredecessor, nextDueAt } from './store.ts'
+import { type DueDelivery, dueDeliveries, headOfOrder, nextDueAt } from './store.ts'
 
 export interface LaneDeps {
   readonly db: Database
@@ -62,14 +62,23 @@ export function createLane(deps: LaneDeps, name: string, concurrency: number): L
       if (!deps.ready(destination)) return false
       if (orderKey === null) return true
       if (blocked.has(orderKey)) return false
-      blocked.add(orderKey)
-      return !hasOpenPredecessor(deps.db, orderKey, seq)
+      const isHead = headOfOrder(deps.db, orderKey)?.seq === seq
+      if (!isHead) blocked.add(orderKey)
+      return isHead
     })
   }
 
+  /** Reads the next page. The head of an order key comes first, also when a retry made it due later than the rest. */
   function fill(): void {
-    const due = dueDeliveries(deps.db, name, deps.now(), PAGE + running.size)
-    queue = due.filter((delivery) => !running.has(delivery.seq))
+    const now = deps.now()
+    const page = dueDeliveries(deps.db, name, now, PAGE + running.size)
+    const keys = new Set(page.map(({ orderKey }) => orderKey).filter((key) => key !== null))
+    const heads = [...keys]
+      .map((key) => headOfOrder(deps.db, key))
+      .filter((head) => head !== null && head.nextAttemptAt <= now) as DueDelivery[]
+    const isHead = new Set(heads.map((head) => head.seq))
+    const rest = page.filter((delivery) => !isHead.has(delivery.seq))
+    queue = [...heads, ...rest].filter((delivery) => !running.has(delivery.seq))
   }
 
   function schedule(): void {

@@ -115,14 +115,14 @@ export function nextDueAt(db: Database, lane: string, now: number): number | nul
   )
 }
 
-/** True when an earlier delivery of the same order key has not ended. */
-export function hasOpenPredecessor(db: Database, orderKey: string, seq: number): boolean {
+/** The first open delivery of an order key: the only one that may leave. Null when none is open. */
+export function headOfOrder(db: Database, orderKey: string): (DueDelivery & { readonly nextAttemptAt: number }) | null {
   return (
-    db.get(
-      `SELECT 1 FROM delivery WHERE order_key = ? AND seq < ? AND state IN ('pending', 'sending') LIMIT 1`,
+    db.get<DueDelivery & { nextAttemptAt: number }>(
+      `SELECT ${DUE_COLUMNS}, next_attempt_at AS nextAttemptAt FROM delivery
+       WHERE order_key = ? AND state IN ('pending', 'sending') ORDER BY seq LIMIT 1`,
       orderKey,
-      seq,
-    ) !== undefined
+    ) ?? null
   )
 }
 
