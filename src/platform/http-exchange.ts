@@ -1,0 +1,144 @@
+/** One HTTP request and its answer, with every way it can fail turned into an `HttpError`. */
+import * as http from 'node:http'
+import * as https from 'node:https'
+import type { HttpResponse } from './http-client.ts'
+import { HttpError, toHttpError } from './http-error.ts'
+
+export interface Exchange {
+  readonly method: string
+  readonly url: URL
+  readonly headers: Readonly<Record<string, string>>
+  readonly body?: string | Uint8Array
+  readonly agent: http.Agent
+  readonly servername?: string
+  readonly connectTimeoutMs: number
+  /** For all of it: waiting for a free connection, connecting, sending, reading. */
+  readonly timeoutMs: number
+  readonly maxBodyBytes: number
+  readonly signal?: AbortSignal
+}
+
+/** Rejects with an `HttpError`, marked `stale: true` when a reused connection turned out to be dead. */
+export function exchange(call: Exchange): Promise<HttpResponse> {
+  const target = targetOf(call.url)
+  return new Promise((resolve, reject) => {
+    if (call.signal?.aborted) {
+      reject(new HttpError('aborted', target, 'was not asked: the request was cancelled', call.signal.reason))
+      return
+    }
+    let answered = false
+    const fail = (error: unknown) => {
+      finish()
+      const httpError = toHttpError(error, target)
+      const stale = httpError.kind === 'reset' && request.reusedSocket && !answered
+      reject(stale ? Object.assign(httpError, { stale: true }) : httpError)
+      request.destroy()
+    }
+    const timeout = (what: string) => fail(new HttpError('timeout', target, what))
+    const total = setTimeout(() => timeout(`did not answer within ${call.timeoutMs} ms`), Math.max(call.timeoutMs, 0))
+    const cancel = () => fail(new HttpError('aborted', target, 'was asked in vain: the request was cancelled'))
+    let connecting: ReturnType<typeof setTimeout> | undefined
+    const finish = () => {
+      clearTimeout(total)
+      clearTimeout(connecting)
+      call.signal?.removeEventListener('abort', cancel)
+    }
+    call.signal?.addEventListener('abort', cancel)
+
+    let request: http.ClientRequest
+    try {
+      request = open(call)
+    } catch (error) {
+      // Node refuses headers or paths that cannot be sent.
+      finish()
+      reject(new HttpError('other', target, 'was not asked: the request cannot be sent', error))
+      return
+    }
+    // Stays for the whole life of the request, so that late errors are never unhandled.
+    request.on('error', fail)
+    request.on('socket', (socket) => {
+      if (!socket.connecting) return
+      const limit = Math.min(call.connectTimeoutMs, call.timeoutMs)
+      connecting = setTimeout(() => timeout(`did not accept the connection within ${limit} ms`), limit)
+      socket.once(call.url.protocol === 'https:' ? 'secureConnect' : 'connect', () => clearTimeout(connecting))
+    })
+    request.on('response', (message) => {
+      answered = true
+      clearTimeout(connecting)
+      readBody(message, call.maxBodyBytes, target).then((body) => {
+        finish()
+        resolve(toResponse(message, body))
+      }, fail)
+    })
+    request.end(call.body)
+  })
+}
+
+function open(call: Exchange): http.ClientRequest {
+  const { url } = call
+  const options: https.RequestOptions = {
+    method: call.method,
+    // A literal IPv6 address stands in brackets in a URL only.
+    host: url.hostname.replace(/^\[|\]$/g, ''),
+    port: targetOf(url).port,
+    path: `${url.pathname}${url.search}`,
+    headers: { ...basicCredentials(url), ...lengthOf(call), ...call.headers },
+    agent: call.agent,
+  }
+  if (url.protocol === 'http:') return http.request(options)
+  return https.request(call.servername === undefined ? options : { ...options, servername: call.servername })
+}
+
+function lengthOf(call: Exchange): Record<string, string> {
+  if (call.body === undefined) return ['POST', 'PUT', 'PATCH'].includes(call.method) ? { 'content-length': '0' } : {}
+  return { 'content-length': String(Buffer.byteLength(call.body)) }
+}
+
+function basicCredentials(url: URL): Record<string, string> {
+  if (!url.username && !url.password) return {}
+  const text = `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`
+  return { authorization: `Basic ${Buffer.from(text).toString('base64')}` }
+}
+
+function readBody(message: http.IncomingMessage, limit: number, target: Target): Promise<Uint8Array> {
+  return new Promise((resolve, reject) => {
+    const chunks: Uint8Array[] = []
+    let size = 0
+    message.on('data', (chunk: Uint8Array) => {
+      size += chunk.length
+      if (size > limit) reject(new HttpError('tooLarge', target, `answered with more than ${limit} bytes`))
+      else chunks.push(chunk)
+    })
+    message.on('end', () => resolve(Buffer.concat(chunks)))
+    message.on('error', reject)
+    // Covers a connection that ended in the middle of the body without an error of its own.
+    message.on('close', () => {
+      if (!message.complete) reject(Object.assign(new Error('connection closed early'), { code: 'ECONNRESET' }))
+    })
+  })
+}
+
+function toResponse(message: http.IncomingMessage, body: Uint8Array): HttpResponse {
+  const headers = Object.fromEntries(
+    Object.entries(message.headers).map(([name, value]) => [
+      name,
+      Array.isArray(value) ? value.join(', ') : (value ?? ''),
+    ]),
+  )
+  return {
+    status: message.statusCode ?? 0,
+    headers,
+    body,
+    text: () => new TextDecoder().decode(body),
+  }
+}
+
+interface Target {
+  readonly host: string
+  readonly port: number
+}
+
+const targetOf = (url: URL): Target => ({
+  host: url.hostname,
+  port: Number(url.port) || (url.protocol === 'https:' ? 443 : 80),
+})

@@ -1,0 +1,125 @@
+/**
+ * Serving HTTP with the runtime's own server (`Bun.serve` or `Deno.serve`); handlers see standard requests and
+ * responses only.
+ */
+import { type ListenTarget, toListenError } from './listen-error.ts'
+
+export interface ServeInfo {
+  /** Address of the peer, IPv4 in dotted form; empty when the connection is gone already. */
+  readonly remoteAddress: string
+}
+
+export interface ServeSettings {
+  readonly hostname: string
+  /** 0 lets the system choose. */
+  readonly port: number
+  /** PEM texts. With `ca`, clients must show a certificate of that authority. */
+  readonly tls?: { readonly cert: string; readonly key: string; readonly ca?: string; readonly passphrase?: string }
+  /** Seconds without traffic after which a connection is closed; 0 (default) never. Bun only. */
+  readonly idleTimeout?: number
+  /** Larger bodies are answered with 413; default 128 MiB. Bun only; handlers limit what they read themselves. */
+  readonly maxBodyBytes?: number
+  /** A throwing handler is answered with 500 and reported to `onError`. */
+  readonly handler: (request: Request, info: ServeInfo) => Response | Promise<Response>
+  readonly onError?: (error: unknown) => void
+}
+
+export interface HttpServer {
+  readonly port: number
+  /** Takes no more connections, lets requests under way finish for `graceMs`, then cuts what is left. */
+  stop(graceMs: number): Promise<void>
+}
+
+const MAX_BODY_BYTES = 128 * 1024 * 1024
+
+/** Rejects with a `ListenError` when the port cannot be opened or the TLS files are unusable. */
+export async function serveHttp(settings: ServeSettings): Promise<HttpServer> {
+  const serve = typeof Bun === 'undefined' ? serveWithDeno : serveWithBun
+  const target: ListenTarget = { protocol: 'TCP', address: settings.hostname, port: settings.port }
+  try {
+    return await serve(settings)
+  } catch (error) {
+    throw await toListenError(target, error)
+  }
+}
+
+function serveWithBun(settings: ServeSettings): HttpServer {
+  const { tls } = settings
+  const server = Bun.serve({
+    hostname: settings.hostname,
+    port: settings.port,
+    development: false,
+    idleTimeout: settings.idleTimeout ?? 0,
+    maxRequestBodySize: settings.maxBodyBytes ?? MAX_BODY_BYTES,
+    ...(tls ? { tls: { ...tls, ...(tls.ca ? { requestCert: true, rejectUnauthorized: true } : {}) } } : {}),
+    fetch: (request, self) => answer(settings, request, self.requestIP(request)?.address ?? ''),
+    error: (error) => failed(settings, error),
+  })
+  return {
+    port: server.port ?? settings.port,
+    stop: (graceMs) => finishWithin(server.stop(false), graceMs, () => server.stop(true)),
+  }
+}
+
+interface DenoServer {
+  readonly addr: { readonly port: number }
+  readonly finished: Promise<void>
+  shutdown(): Promise<void>
+}
+type DenoHandler = (request: Request, info: { remoteAddr: { hostname?: string } }) => Response | Promise<Response>
+declare const Deno: { serve(options: object, handler: DenoHandler): DenoServer }
+
+async function serveWithDeno(settings: ServeSettings): Promise<HttpServer> {
+  const { hostname, port, tls } = settings
+  if (tls?.ca) throw new Error('client certificates are supported by the Footman executable only, not under Deno')
+  const cut = new AbortController()
+  const options = {
+    hostname,
+    port,
+    signal: cut.signal,
+    onListen() {},
+    ...(tls ? { cert: tls.cert, key: tls.key } : {}),
+  }
+  const server = Deno.serve(options, (request, info) => answer(settings, request, info.remoteAddr.hostname ?? ''))
+  return {
+    port: server.addr.port,
+    stop: (graceMs) =>
+      finishWithin(server.shutdown(), graceMs, async () => {
+        cut.abort()
+        await server.finished
+      }),
+  }
+}
+
+async function finishWithin(finished: Promise<void>, graceMs: number, cut: () => Promise<void>): Promise<void> {
+  let timer: ReturnType<typeof setTimeout> | undefined
+  const late = new Promise<'late'>((resolve) => {
+    timer = setTimeout(() => resolve('late'), graceMs)
+  })
+  const outcome = await Promise.race([finished, late])
+  clearTimeout(timer)
+  if (outcome === 'late') await cut()
+}
+
+function answer(settings: ServeSettings, request: Request, address: string): Response | Promise<Response> {
+  const usable = URL.canParse(request.url) ? request : withAbsoluteUrl(request)
+  if (!usable) return Response.json({ error: 'Bad Request', details: 'The Host header is not valid.' }, { status: 400 })
+  try {
+    const result = settings.handler(usable, { remoteAddress: address.replace(/^::ffff:(?=\d+\.)/i, '') })
+    return result instanceof Response ? result : result.catch((error) => failed(settings, error))
+  } catch (error) {
+    return failed(settings, error)
+  }
+}
+
+function failed(settings: ServeSettings, error: unknown): Response {
+  settings.onError?.(error)
+  return Response.json({ error: 'Internal Server Error', details: 'The log of Footman says more.' }, { status: 500 })
+}
+
+/** HTTP/1.0 clients may leave out the Host header; Bun then gives the bare path. Null when Host is malformed. */
+function withAbsoluteUrl(request: Request): Request | null {
+  const url = `http://localhost${request.url}`
+  if (request.headers.has('host') || !request.url.startsWith('/') || !URL.canParse(url)) return null
+  return new Request(url, request)
+}

@@ -1,0 +1,148 @@
+/**
+ * Ordered, non-blocking writing of text to one file descriptor. What is still pending can be written synchronously at
+ * exit, and neither a full disk nor a stalled reader ever stops the process.
+ */
+import { close, write, writeSync } from 'node:fs'
+
+export interface LineWriter {
+  write(text: string): void
+  /** Resolves when everything is handed to the operating system, or after `timeoutMs`. */
+  flush(timeoutMs: number): Promise<void>
+  /** Writes what is pending at once; for the exit of the process. Gives up after `limitMs`. */
+  flushSync(limitMs: number): void
+  /** Writes what is pending, then closes the descriptor (1 and 2 stay open). */
+  end(): Promise<void>
+}
+
+/** More than this waiting for a stalled reader is dropped, and the number of dropped lines is written afterwards. */
+const MAX_PENDING_BYTES = 32 * 1024 * 1024
+const CHUNK_BYTES = 256 * 1024
+const RETRY_MS = 20
+
+/** `lostLine` words the line that replaces lines which could not be written. */
+export function createLineWriter(fd: number, lostLine: (count: number) => string): LineWriter {
+  let pending: Buffer[] = []
+  let pendingBytes = 0
+  /** The chunk that is being written, from `offset` on. */
+  let chunk: Buffer | null = null
+  let offset = 0
+  /** True while the operating system holds the chunk, false while it waits for the next attempt. */
+  let inKernel = false
+  let lost = 0
+  let broken = false
+  let idle: (() => void)[] = []
+
+  function next(): void {
+    if (chunk || pending.length === 0) return
+    let bytes = 0
+    let count = 0
+    while (count < pending.length && bytes < CHUNK_BYTES) bytes += pending[count++]!.length
+    chunk = Buffer.concat(pending.splice(0, count), bytes)
+    pendingBytes -= bytes
+    offset = 0
+    attempt()
+  }
+
+  function attempt(): void {
+    inKernel = true
+    write(fd, chunk!, offset, chunk!.length - offset, null, (error, written) => {
+      inKernel = false
+      if (!chunk) return
+      if (error && isBusy(error)) {
+        setTimeout(attempt, RETRY_MS)
+        return
+      }
+      if (error) giveUpChunk(error)
+      else offset += written
+      if (chunk && offset < chunk.length) return attempt()
+      chunk = null
+      if (!error) reportLost()
+      next()
+      if (!chunk) settleIdle()
+    })
+  }
+
+  function giveUpChunk(error: NodeJS.ErrnoException): void {
+    lost += countLines(chunk!.subarray(offset))
+    offset = chunk!.length
+    if (error.code !== 'EPIPE') return
+    broken = true
+    pending = []
+    pendingBytes = 0
+  }
+
+  function reportLost(): void {
+    if (lost === 0) return
+    const line = Buffer.from(lostLine(lost))
+    lost = 0
+    pending.push(line)
+    pendingBytes += line.length
+  }
+
+  function settleIdle(): void {
+    const waiting = idle
+    idle = []
+    for (const resolve of waiting) resolve()
+  }
+
+  function flush(timeoutMs: number): Promise<void> {
+    if (!chunk && pending.length === 0) return Promise.resolve()
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, timeoutMs)
+      idle.push(() => {
+        clearTimeout(timer)
+        resolve()
+      })
+    })
+  }
+
+  return {
+    write(text) {
+      if (broken) return
+      const line = Buffer.from(text)
+      if (pendingBytes + line.length > MAX_PENDING_BYTES) {
+        lost += 1
+        return
+      }
+      pending.push(line)
+      pendingBytes += line.length
+      next()
+    },
+    flush,
+    flushSync(limitMs) {
+      // The operating system finishes a write that it already holds; asking twice would write the chunk twice.
+      if (inKernel) sleepSync(RETRY_MS)
+      const rest = inKernel || !chunk ? pending : [chunk.subarray(offset), ...pending]
+      if (!inKernel) chunk = null
+      pending = []
+      pendingBytes = 0
+      if (!broken) writeAllSync(fd, Buffer.concat(rest), limitMs)
+    },
+    async end() {
+      await flush(2000)
+      if (fd > 2) await new Promise<void>((resolve) => close(fd, () => resolve()))
+    },
+  }
+}
+
+function writeAllSync(fd: number, bytes: Buffer, limitMs: number): void {
+  const until = Date.now() + limitMs
+  for (let written = 0; written < bytes.length; ) {
+    try {
+      written += writeSync(fd, bytes, written)
+    } catch (error) {
+      if (!isBusy(error) || Date.now() > until) return
+      sleepSync(RETRY_MS)
+    }
+  }
+}
+
+const isBusy = (error: unknown) => ['EAGAIN', 'EBUSY'].includes((error as NodeJS.ErrnoException).code ?? '')
+
+const sleepSync = (ms: number) => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms)
+
+function countLines(bytes: Uint8Array): number {
+  let lines = 0
+  for (const byte of bytes) if (byte === 10) lines += 1
+  return lines
+}

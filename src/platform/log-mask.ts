@@ -1,0 +1,104 @@
+/** Keeps secrets out of the log: known values anywhere, and whatever stands in fields that usually hold secrets. */
+import type { LogFields } from './types.ts'
+
+export const MASK = '**********'
+
+export interface LogMask {
+  text(message: string): string
+  /** A plain, JSON-safe copy of the fields (errors become objects, cycles are cut) without secrets. */
+  fields(fields: LogFields): Record<string, unknown>
+}
+
+/** Shorter values would mask half of every line; settings that short are no protection anyway. */
+const MIN_SECRET_LENGTH = 4
+const MAX_DEPTH = 8
+
+const SECRET_NAME =
+  /^(authorization|proxy-authorization|cookie|set-cookie)$|api[-_]?key|passw(or)?d|passphrase|secret|token|private[-_]?key|credential/i
+
+/** Secrets in running text: JSON members, header lines, query parameters, bearer tokens, user info of URLs. */
+const TEXT_RULES: readonly (readonly [RegExp, string])[] = [
+  [
+    /("[\w-]{0,40}(?:password|passwd|passphrase|secret|token|api[-_]?key|authorization|cookie)[\w-]{0,40}"\s*:\s*")(?:[^"\\]|\\.)*"/gi,
+    `$1${MASK}"`,
+  ],
+  [/((?<![.\w])(?:proxy-)?authorization\s*[:=]\s*)(?:(bearer|basic|digest)\s+)?[^\s"',;]+/gi, `$1${MASK}`],
+  [/((?<![.\w])(?:x-api-key|api-key|set-cookie|cookie)\s*:\s*)[^\s"',;]+/gi, `$1${MASK}`],
+  [
+    /([?&;\s][\w-]{0,40}(?:password|passwd|passphrase|secret|token|api[-_]?key|signature|sig)[\w-]{0,40}=)[^&\s"']+/gi,
+    `$1${MASK}`,
+  ],
+  [/(\bbearer\s+)(?=\S*[\d.])[\w.~+/=-]{16,}/gi, `$1${MASK}`],
+  [/(\b[a-z][a-z0-9+.-]{1,20}:\/\/[^\s:/@]{0,200}:)[^\s@/]{1,200}@/gi, `$1${MASK}@`],
+]
+
+/** `secrets` is asked at every line, so that values which change with the configuration are known at once. */
+export function createLogMask(secrets: () => readonly string[]): LogMask {
+  let known: readonly string[] = []
+  let pattern: RegExp | null = null
+
+  function currentPattern(): RegExp | null {
+    const now = secrets()
+    if (now === known) return pattern
+    known = now
+    pattern = buildPattern(now)
+    return pattern
+  }
+
+  function text(message: string): string {
+    const values = currentPattern()
+    let masked = values ? message.replace(values, MASK) : message
+    for (const [rule, replacement] of TEXT_RULES) masked = masked.replace(rule, replacement)
+    return masked
+  }
+
+  function value(input: unknown, name: string, seen: readonly object[]): unknown {
+    if (SECRET_NAME.test(name) && (typeof input === 'string' || (typeof input === 'object' && input !== null))) {
+      return input === '' ? '' : MASK
+    }
+    if (typeof input === 'string') return text(input)
+    if (typeof input === 'bigint') return input.toString()
+    if (typeof input === 'function' || typeof input === 'symbol') return undefined
+    if (typeof input !== 'object' || input === null) return input
+    if (seen.includes(input)) return '[circular]'
+    if (seen.length >= MAX_DEPTH) return '[deep]'
+    return object(input, [...seen, input])
+  }
+
+  function object(input: object, seen: readonly object[]): unknown {
+    if (input instanceof Date) return Number.isNaN(input.getTime()) ? null : input.toISOString()
+    if (input instanceof Uint8Array) return `[${input.length} bytes]`
+    if (input instanceof Error) return error(input, seen)
+    if (Array.isArray(input)) return input.map((item) => value(item, '', seen))
+    if (input instanceof Map || input instanceof Set) return [...input].map((item) => value(item, '', seen))
+    return members(input, seen)
+  }
+
+  function members(input: object, seen: readonly object[]): Record<string, unknown> {
+    const entries = Object.entries(input)
+    // A header or setting written as {name, value}: the name decides about the value.
+    const named = entries.find(([key, item]) => /^(name|key|header)$/i.test(key) && typeof item === 'string')
+    return Object.fromEntries(
+      entries.map(([key, item]) => [key, value(item, key === 'value' && named ? String(named[1]) : key, seen)]),
+    )
+  }
+
+  function error(input: Error, seen: readonly object[]): Record<string, unknown> {
+    const { name, message, stack, cause, ...rest } = input as Error & { cause?: unknown }
+    const copy: Record<string, unknown> = { type: input.name, message: text(input.message), ...members(rest, seen) }
+    if (input.stack) copy.stack = text(input.stack)
+    if (input.cause !== undefined) copy.cause = value(input.cause, '', seen)
+    return copy
+  }
+
+  return { text, fields: (fields) => members(fields, [fields]) }
+}
+
+function buildPattern(secrets: readonly string[]): RegExp | null {
+  const forms = secrets
+    .filter((secret) => secret.length >= MIN_SECRET_LENGTH)
+    .flatMap((secret) => [secret, encodeURIComponent(secret), JSON.stringify(secret).slice(1, -1)])
+  const unique = [...new Set(forms)].sort((a, b) => b.length - a.length)
+  if (unique.length === 0) return null
+  return new RegExp(unique.map((form) => form.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')).join('|'), 'g')
+}

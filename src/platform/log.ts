@@ -1,0 +1,174 @@
+/** The log: one line per call to the console and to daily files, as text or JSON, with secrets masked. */
+import pino from 'pino'
+import { systemClock } from './clock.ts'
+import { createLineWriter, type LineWriter } from './line-writer.ts'
+import { createLogFile, type LogFileSettings } from './log-file.ts'
+import { createLogMask } from './log-mask.ts'
+import { type Clock, LOG_LEVELS, type LogFields, type Logger, type LogLevel } from './types.ts'
+
+export interface LogSettings {
+  readonly level: LogLevel
+  readonly format: 'text' | 'json'
+  /** Write to standard output. */
+  readonly console: boolean
+  /** Colour the level word; default: only when standard output is a terminal. */
+  readonly colour?: boolean
+  readonly file?: LogFileSettings
+  /** Values that must never appear, asked at every line; return the same array while nothing changes. */
+  readonly secrets?: () => readonly string[]
+}
+
+export interface LogService extends Logger {
+  setLevel(level: LogLevel): void
+  /** Opens the log file anew (SIGHUP). */
+  reopen(): void
+  /** Resolves when all lines are with the operating system; gives up after two seconds on a stalled reader. */
+  flush(): Promise<void>
+  /** Flushes and closes; later lines are lost. */
+  close(): Promise<void>
+}
+
+/** Replaced in tests. */
+export interface LogDeps {
+  readonly clock?: Clock
+  readonly stdout?: LineWriter
+  readonly stderr?: LineWriter
+  readonly isTerminal?: boolean
+}
+
+const RANK = Object.fromEntries(LOG_LEVELS.map((level, index) => [level, index])) as Record<LogLevel, number>
+/** pino wants numbers that rise with importance. */
+const PINO_LEVELS = Object.fromEntries(LOG_LEVELS.map((level, index) => [level, 60 - index * 10]))
+const COLOURS: Record<LogLevel, number> = { error: 31, warn: 33, info: 32, verbose: 36, debug: 34, silly: 35 }
+const RESERVED = ['ts', 'level', 'msg', 'component']
+const FLUSH_MS = 2000
+
+/**
+ * Text lines are `<ISO 8601 UTC with milliseconds> <level>: <message>`; of the fields only errors are written (their
+ * messages and causes, from level debug on their stacks). JSON lines are `{ts, level, msg, component, ...fields}`.
+ * Errors also go to standard error when standard output is not a terminal.
+ */
+export function createLogger(settings: LogSettings, deps: LogDeps = {}): LogService {
+  const clock = deps.clock ?? systemClock
+  const isTerminal = deps.isTerminal ?? process.stdout.isTTY === true
+  const colour = settings.colour ?? isTerminal
+  const mask = createLogMask(settings.secrets ?? (() => []))
+  const lostLine = (count: number) => plainLine('warn', `LOG: ${count} log lines could not be written and are lost`)
+  const stdout = settings.console ? (deps.stdout ?? createLineWriter(1, lostLine)) : null
+  const stderr = settings.console && !isTerminal ? (deps.stderr ?? createLineWriter(2, lostLine)) : null
+  const file = settings.file ? createLogFile({ clock, lostLine, onProblem: fileProblem }, settings.file) : null
+  let level = settings.level
+
+  const json = createJsonFormatter(clock)
+
+  function plainLine(lineLevel: LogLevel, message: string): string {
+    if (settings.format === 'json') return json('LOG', lineLevel, message, {})
+    return textLine(clock.now(), lineLevel, message, false)
+  }
+
+  function fileProblem(problem: string): void {
+    stdout?.write(plainLine('error', `LOG: ${problem}`))
+    stderr?.write(plainLine('error', `LOG: ${problem}`))
+  }
+
+  function write(component: string, lineLevel: LogLevel, message: string, fields: LogFields): void {
+    if (RANK[lineLevel] > RANK[level]) return
+    if (settings.format === 'json') {
+      emit(lineLevel, json(component, lineLevel, mask.text(message), mask.fields(fields)))
+      return
+    }
+    const full = mask.text(withErrors(message, fields, RANK[level] >= RANK.debug))
+    const now = clock.now()
+    emit(lineLevel, textLine(now, lineLevel, full, false), colour ? textLine(now, lineLevel, full, true) : undefined)
+  }
+
+  function emit(lineLevel: LogLevel, line: string, coloured = line): void {
+    stdout?.write(coloured)
+    if (lineLevel === 'error') stderr?.write(line)
+    file?.write(line)
+  }
+
+  const onExit = () => {
+    for (const sink of [stdout, stderr, file]) sink?.flushSync(FLUSH_MS)
+  }
+  process.on('exit', onExit)
+
+  const logger = (component: string): Logger => {
+    const at =
+      (lineLevel: LogLevel) =>
+      (message: string, fields: LogFields = {}) =>
+        write(component, lineLevel, message, fields)
+    return {
+      error: at('error'),
+      warn: at('warn'),
+      info: at('info'),
+      verbose: at('verbose'),
+      debug: at('debug'),
+      silly: at('silly'),
+      enabled: (asked) => RANK[asked] <= RANK[level],
+      child: (name) => logger(name),
+    }
+  }
+
+  const flush = async () => {
+    await Promise.all([stdout, stderr, file].map((sink) => sink?.flush(FLUSH_MS)))
+  }
+
+  return {
+    ...logger(''),
+    setLevel(next) {
+      level = next
+    },
+    reopen: () => file?.reopen(),
+    flush,
+    async close() {
+      await flush()
+      process.off('exit', onExit)
+      await file?.end()
+    },
+  }
+}
+
+/** Returns a function that makes one JSON line, ended by a line feed. */
+function createJsonFormatter(clock: Clock) {
+  let line = ''
+  const instance = pino(
+    {
+      level: 'silly',
+      customLevels: PINO_LEVELS,
+      useOnlyCustomLevels: true,
+      base: null,
+      messageKey: 'msg',
+      timestamp: () => `,"ts":"${new Date(clock.now()).toISOString()}"`,
+      formatters: { level: (label) => ({ level: label }) },
+    },
+    {
+      write(text: string) {
+        line = text
+      },
+    },
+  ) as unknown as Record<LogLevel, (fields: object, message: string) => void>
+
+  return (component: string, level: LogLevel, message: string, fields: Record<string, unknown>): string => {
+    const own = Object.entries(fields).map(([key, value]) => [RESERVED.includes(key) ? `${key}_` : key, value])
+    instance[level]({ ...(component ? { component } : {}), ...Object.fromEntries(own) }, message)
+    return line
+  }
+}
+
+function textLine(now: number, level: LogLevel, message: string, coloured: boolean): string {
+  const word = coloured ? `\x1b[${COLOURS[level]}m${level}\x1b[39m` : level
+  return `${new Date(now).toISOString()} ${word}: ${message}\n`
+}
+
+/** Adds what the errors among the fields say, unless the message says it already. */
+function withErrors(message: string, fields: LogFields, stacks: boolean): string {
+  let text = message
+  for (const value of Object.values(fields)) {
+    for (let error = value, depth = 0; error instanceof Error && depth < 8; error = error.cause, depth += 1) {
+      if (error.message && !text.includes(error.message)) text += `: ${error.message}`
+    }
+    if (stacks && value instanceof Error && value.stack) text += `\n${value.stack}`
+  }
+  return text
+}

@@ -1,0 +1,108 @@
+/**
+ * Threads that run this program's own entry file: one executable, one bundle, `isMainThread` tells the roles apart.
+ * The entry must call `workerRole()` first and run the role instead of the program when there is one.
+ */
+import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads'
+
+export interface WorkerEnd {
+  /** False when neither side asked for it. */
+  readonly expected: boolean
+  readonly code: number
+  /** What the thread threw, when it did. */
+  readonly error?: Error
+}
+
+export interface WorkerHandlers<FromWorker> {
+  readonly onMessage: (message: FromWorker) => void
+  /** Called once. */
+  readonly onEnd: (end: WorkerEnd) => void
+}
+
+export interface WorkerHandle<ToWorker> {
+  post(message: ToWorker): void
+  /** Ends the thread at once; work under way in it is lost. */
+  terminate(): Promise<void>
+}
+
+export interface WorkerChannel<FromWorker, ToWorker> {
+  post(message: FromWorker): void
+  onMessage(listener: (message: ToWorker) => void): void
+  /** Ends the thread when everything posted so far has arrived; nothing should run in it afterwards. */
+  end(): void
+}
+
+export interface WorkerRole {
+  readonly name: string
+  /** What `spawnWorker` was given, copied. */
+  readonly data: unknown
+  channel<FromWorker, ToWorker>(): WorkerChannel<FromWorker, ToWorker>
+}
+
+interface Start {
+  readonly footmanRole: string
+  readonly data: unknown
+}
+
+/** The last message of a thread that wants to end; the other side ends it, as not every runtime lets it end itself. */
+const GOODBYE = 'footman:worker-ends'
+
+/** Compiled, every module lives in the entry file; from source, the entry is a file of its own. */
+export const PROGRAM_ENTRY: URL = import.meta.url.endsWith('/worker.ts')
+  ? new URL('../main.ts', import.meta.url)
+  : new URL(import.meta.url)
+
+/** `data` must be structured-cloneable. `entry` is for tests: any file that treats `workerRole()` like the program. */
+export function spawnWorker<ToWorker, FromWorker>(
+  name: string,
+  data: unknown,
+  handlers: WorkerHandlers<FromWorker>,
+  entry: URL = PROGRAM_ENTRY,
+): WorkerHandle<ToWorker> {
+  const start: Start = { footmanRole: name, data }
+  const worker = new Worker(entry, { workerData: start, name })
+  let asked = false
+  let ended = false
+  let failure: Error | undefined
+
+  worker.on('message', (message: unknown) => {
+    if (ended) return
+    if (message !== GOODBYE) return handlers.onMessage(message as FromWorker)
+    // Messages arrive in order, so all that the thread had to say is here.
+    asked = true
+    void worker.terminate()
+  })
+  worker.on('error', (error) => {
+    failure = error instanceof Error ? error : new Error(String(error))
+  })
+  worker.on('exit', (code) => {
+    if (ended) return
+    ended = true
+    handlers.onEnd({ expected: asked && !failure, code, ...(failure ? { error: failure } : {}) })
+  })
+
+  return {
+    post(message) {
+      if (!ended) worker.postMessage(message)
+    },
+    async terminate() {
+      asked = true
+      await worker.terminate()
+    },
+  }
+}
+
+/** The role this thread was started for; null on the main thread. */
+export function workerRole(): WorkerRole | null {
+  const start = workerData as Start | null | undefined
+  const port = parentPort
+  if (isMainThread || !port || typeof start?.footmanRole !== 'string') return null
+  return {
+    name: start.footmanRole,
+    data: start.data,
+    channel: () => ({
+      post: (message) => port.postMessage(message),
+      onMessage: (listener) => void port.on('message', listener),
+      end: () => port.postMessage(GOODBYE),
+    }),
+  }
+}
