@@ -2,6 +2,7 @@
  * Threads that run this program's own entry file: one executable, one bundle, `isMainThread` tells the roles apart.
  * The entry must call `workerRole()` first and run the role instead of the program when there is one.
  */
+import { pathToFileURL } from 'node:url'
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads'
 
 export interface WorkerEnd {
@@ -46,17 +47,17 @@ interface Start {
 /** The last message of a thread that wants to end; the other side ends it, as not every runtime lets it end itself. */
 const GOODBYE = 'footman:worker-ends'
 
-/** Compiled, every module lives in the entry file; from source, the entry is a file of its own. */
-export const PROGRAM_ENTRY: URL = import.meta.url.endsWith('/worker.ts')
-  ? new URL('../main.ts', import.meta.url)
-  : new URL(import.meta.url)
+/** Compiled, every module lives in the entry file; from source, the entry is the file that the runtime was given. */
+function programEntry(): URL {
+  return import.meta.url.endsWith('/worker.ts') ? pathToFileURL(process.argv[1] ?? '') : new URL(import.meta.url)
+}
 
 /** `data` must be structured-cloneable. `entry` is for tests: any file that treats `workerRole()` like the program. */
 export function spawnWorker<ToWorker, FromWorker>(
   name: string,
   data: unknown,
   handlers: WorkerHandlers<FromWorker>,
-  entry: URL = PROGRAM_ENTRY,
+  entry: URL = programEntry(),
 ): WorkerHandle<ToWorker> {
   const start: Start = { footmanRole: name, data }
   const worker = new Worker(entry, { workerData: start, name })
