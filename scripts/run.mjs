@@ -14,6 +14,11 @@ export function runInForeground(command, args, options = {}) {
       if (signal !== 'SIGINT' || !process.stdin.isTTY) child.kill(signal)
     })
   }
+  // npm runs scripts through a shell that ends on SIGTERM without telling anybody; nobody is left to ask for the result.
+  const parent = process.ppid
+  setInterval(() => {
+    if (process.ppid !== parent) child.kill('SIGTERM')
+  }, 500).unref()
   child.on('error', (error) => {
     console.error(`footman: ${command} could not be started: ${error.message}`)
     process.exit(1)
