@@ -36,7 +36,7 @@ export const eventMigrations: readonly Migration[] = [
       CREATE INDEX event_pending ON event (next_attempt_at, seq) WHERE state = 'pending';
       CREATE INDEX event_task ON event (task_id, seq);
       CREATE INDEX event_received ON event (received_at);
-      CREATE TABLE script_log (event_id TEXT PRIMARY KEY, characters INTEGER NOT NULL, gzip BLOB NOT NULL);
+      CREATE TABLE script_log (event_id TEXT PRIMARY KEY REFERENCES event (id) ON DELETE CASCADE, characters INTEGER NOT NULL, gzip BLOB NOT NULL);
       CREATE TABLE dedup (key TEXT PRIMARY KEY, expires_at INTEGER NOT NULL) WITHOUT ROWID;
       CREATE INDEX dedup_expiry ON dedup (expires_at);
       CREATE TABLE dropped_datagram (

@@ -38,7 +38,8 @@ export function createReceiver(deps: ReceiverDeps, settings: IngestSettings): Re
   let scheduled = false
   let journalFailing = false
   let lastId = deps.lastId
-  let consumedUpTo = 0
+  // Until the main thread tells how far it is, what was there before us counts as worked off.
+  let consumedUpTo = deps.lastId
   let pendingEvents = 0
   let counts: Partial<Record<DropReason, number>> = {}
   let samples: DropSample[] = []

@@ -2,17 +2,11 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { backoffDelay } from '../../platform/backoff.ts'
 import { bindUdp, type UdpSocket } from '../../platform/udp.ts'
+import type { WorkerChannel } from '../../platform/worker.ts'
 import { openJournal } from './journal.ts'
 import type { FromWorker, IngestSettings, ToWorker } from './protocol.ts'
 import { createReceiver } from './receiver.ts'
 import { createSourceFilter } from './source-filter.ts'
-
-export interface IngestChannel {
-  readonly post: (message: FromWorker) => void
-  readonly onMessage: (listener: (message: ToWorker) => void) => void
-  /** Ends the worker thread. */
-  readonly end: () => void
-}
 
 const RECEIVE_BUFFER = 4 * 1024 * 1024
 const REFRESH_SOURCES_MS = 5 * 60_000
@@ -22,7 +16,10 @@ const PURGE_CHUNK = 500
 const REBIND = { firstMs: 1000, maxMs: 30_000, jitter: 0 }
 
 /** Runs until a `stop` message has been carried out. */
-export async function runIngestWorker(channel: IngestChannel, settings: IngestSettings): Promise<void> {
+export async function runIngestWorker(
+  channel: WorkerChannel<FromWorker, ToWorker>,
+  settings: IngestSettings,
+): Promise<void> {
   const journal = openJournal(settings.journalFile)
   channel.post({ type: 'opened', lastId: journal.lastId() })
 

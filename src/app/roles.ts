@@ -1,0 +1,16 @@
+/** What worker threads can be. */
+import { INGEST_ROLE } from '../events/ingest/ingest.ts'
+import type { FromWorker, IngestSettings, ToWorker } from '../events/ingest/protocol.ts'
+import { runIngestWorker } from '../events/ingest/worker.ts'
+import type { WorkerRole } from '../platform/worker.ts'
+
+const ROLES: Readonly<Record<string, (role: WorkerRole) => Promise<void>>> = {
+  [INGEST_ROLE]: (role) => runIngestWorker(role.channel<FromWorker, ToWorker>(), role.data as IngestSettings),
+}
+
+/** Runs the role until its owner ends it; throws for a role that does not exist. */
+export async function runRole(role: WorkerRole): Promise<void> {
+  const run = ROLES[role.name]
+  if (!run) throw new Error(`no worker role is called "${role.name}"`)
+  await run(role)
+}

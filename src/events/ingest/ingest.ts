@@ -1,0 +1,156 @@
+/** The main thread's side of the ingest worker: starts it, listens to it, starts it again should it ever die. */
+import type { Logger } from '../../platform/types.ts'
+import { spawnWorker, type WorkerEnd, type WorkerHandle } from '../../platform/worker.ts'
+import type { IngestCounters } from '../counters.ts'
+import type { DropReason } from '../types.ts'
+import type { DropSample, FromWorker, IngestSettings, ToWorker } from './protocol.ts'
+
+/** Name of the worker's role, as the program's entry knows it. */
+export const INGEST_ROLE = 'ingest'
+
+export interface IngestDeps {
+  readonly log: Logger
+  readonly counters: IngestCounters
+  /** Datagrams were committed to the journal. */
+  readonly onCommitted: () => void
+  readonly onDropped: (samples: readonly DropSample[]) => void
+  /** `start` when the socket listens, `error` when it fails, `stop` when it ends as asked. */
+  readonly onStatus: (status: 'start' | 'error' | 'stop') => void
+  /** Entry file of the worker; default: the running program itself. */
+  readonly workerEntry?: URL
+}
+
+export interface Ingest {
+  /** Resolves when the journal is open, which is all that the intake needs. */
+  open(): Promise<void>
+  /** Resolves when the socket listens; rejects when the port cannot be opened at start. */
+  listening(): Promise<void>
+  readonly isListening: boolean
+  /** Tells how much accepted work waits, for the backlog limit. */
+  backlog(consumedUpTo: number, pendingEvents: number): void
+  /** Deletes what is worked off and older than `before`. */
+  purge(upTo: number, before: number): void
+  stop(): Promise<void>
+}
+
+const RESPAWN_MS = 1000
+const STOP_TIMEOUT_MS = 5000
+/** Below this a burst may overrun the socket before the worker is scheduled. */
+const WANTED_BUFFER = 1024 * 1024
+
+export function createIngest(deps: IngestDeps, settings: IngestSettings): Ingest {
+  const { log } = deps
+  const opened = Promise.withResolvers<void>()
+  const listening = Promise.withResolvers<void>()
+  const stopped = Promise.withResolvers<void>()
+  let worker: WorkerHandle<ToWorker> | undefined
+  let isListening = false
+  let everListened = false
+  let stopping = false
+  // Rejections are for whoever asks; nobody asking is no reason to end the process.
+  opened.promise.catch(() => undefined)
+  listening.promise.catch(() => undefined)
+
+  function spawn(): void {
+    worker = spawnWorker<ToWorker, FromWorker>(
+      INGEST_ROLE,
+      settings,
+      { onMessage: handle, onEnd: ended },
+      deps.workerEntry,
+    )
+  }
+
+  function handle(message: FromWorker): void {
+    switch (message.type) {
+      case 'opened':
+        opened.resolve()
+        return
+      case 'listening':
+        onListening(message)
+        return
+      case 'listenFailed':
+        onListenFailed(message)
+        return
+      case 'committed':
+        deps.counters.received += message.received
+        deps.onCommitted()
+        return
+      case 'dropped':
+        for (const [reason, count] of Object.entries(message.counts)) {
+          deps.counters.dropped[reason as DropReason] += count
+        }
+        deps.onDropped(message.samples)
+        return
+      case 'problem':
+        log[message.level](`[UDP Queue] task_results: ${message.message}`)
+        return
+      case 'stopped':
+        stopped.resolve()
+    }
+  }
+
+  function onListening({ address, port, receiveBuffer }: Extract<FromWorker, { type: 'listening' }>): void {
+    isListening = true
+    everListened = true
+    log.info(`[QSEOW] TASKFAILURE: UDP server listening on ${address}:${port}`)
+    if (receiveBuffer < WANTED_BUFFER) {
+      log.verbose(
+        `[QSEOW] UDP INIT: The system granted a receive buffer of ${Math.round(receiveBuffer / 1024)} KB; large bursts may overrun it. On Linux raise net.core.rmem_max`,
+      )
+    }
+    deps.onStatus('start')
+    listening.resolve()
+  }
+
+  function onListenFailed({ code, message, retryInMs }: Extract<FromWorker, { type: 'listenFailed' }>): void {
+    isListening = false
+    log.error(`[QSEOW] TASKFAILURE: UDP server error on ${settings.host}:${settings.port}: ${message} (${code})`)
+    deps.onStatus('error')
+    if (retryInMs === null) listening.reject(new Error(message))
+  }
+
+  function ended(end: WorkerEnd): void {
+    isListening = false
+    stopped.resolve()
+    if (stopping) return
+    const reason = end.error?.message ?? `exit code ${end.code}`
+    if (!everListened) {
+      const failure = new Error(`The ingest worker could not start: ${reason}`)
+      opened.reject(failure)
+      listening.reject(failure)
+      return
+    }
+    log.error(`[QSEOW] UDP INIT: The ingest worker ended unexpectedly (${reason}); starting it again`)
+    deps.onStatus('error')
+    setTimeout(() => {
+      if (!stopping) spawn()
+    }, RESPAWN_MS)
+  }
+
+  return {
+    open() {
+      if (!worker) spawn()
+      return opened.promise
+    },
+    listening: () => listening.promise,
+    get isListening() {
+      return isListening
+    },
+    backlog: (consumedUpTo, pendingEvents) => worker?.post({ type: 'backlog', consumedUpTo, pendingEvents }),
+    purge: (upTo, before) => worker?.post({ type: 'purge', upTo, before }),
+    async stop() {
+      stopping = true
+      if (!worker) return
+      worker.post({ type: 'stop' })
+      let timer: ReturnType<typeof setTimeout> | undefined
+      const late = new Promise<void>((resolve) => {
+        timer = setTimeout(resolve, STOP_TIMEOUT_MS)
+      })
+      await Promise.race([stopped.promise, late])
+      clearTimeout(timer)
+      await worker.terminate()
+      isListening = false
+      deps.onStatus('stop')
+    },
+  }
+}

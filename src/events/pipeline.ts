@@ -1,0 +1,176 @@
+/** The event pipeline as one service: ingest worker, intake, enrichment, and the clean-up of what they keep. */
+import { join } from 'node:path'
+import type { GroupWriter } from '../platform/group-commit.ts'
+import type { Database } from '../platform/sqlite.ts'
+import type { Clock, Logger, Service } from '../platform/types.ts'
+import type { QrsClient } from '../qlik/qrs/types.ts'
+import { recordDrops } from './bookkeeping.ts'
+import { createCounters, type IngestCounters } from './counters.ts'
+import { createEnricher } from './enrich/enricher.ts'
+import { createIngest, type Ingest, type IngestDeps } from './ingest/ingest.ts'
+import { type JournalReader, openJournalReader } from './ingest/journal.ts'
+import type { DropSample } from './ingest/protocol.ts'
+import { createIntake, type Intake } from './intake.ts'
+import type { EventRouter } from './router.ts'
+import { countPendingEvents } from './store.ts'
+
+export interface PipelineDeps {
+  readonly db: Database
+  readonly writer: GroupWriter
+  readonly qrs: QrsClient
+  readonly cachedQrs: QrsClient
+  readonly router: EventRouter
+  readonly clock: Clock
+  readonly log: Logger
+  readonly isUnreachable: (error: unknown) => boolean
+  readonly onUdpStatus: IngestDeps['onStatus']
+  readonly workerEntry?: URL
+}
+
+export interface PipelineSettings {
+  readonly dataDirectory: string
+  readonly udp: {
+    readonly host: string
+    readonly port: number
+    readonly maxMessageSize: number
+    readonly allowedSources: readonly string[] | null
+    readonly maxMessagesPerMinute: number | null
+    readonly dedupTtlMs: number | null
+    readonly maxConcurrent: number
+    readonly maxSize: number
+    readonly backpressurePercent: number
+  } | null
+  readonly maxBacklog: number
+  readonly enrichmentTimeoutMs: number
+  readonly finalStatusTimeoutMs: number
+  readonly distributePollMs: number
+  readonly distributeMaxAgeMs: number
+  readonly qrsEnabled: boolean
+}
+
+export interface EventPipeline extends Service {
+  /** Removes raw datagrams that are worked off and were received before `before`. */
+  purgeJournal(before: number): void
+  readonly counters: IngestCounters
+  readonly status: {
+    /** Null when the UDP server is not enabled. */
+    readonly udpListening: boolean | null
+    readonly qrsReachable: boolean
+    readonly pendingEvents: number
+  }
+}
+
+const TICK_MS = 5000
+
+export function createEventPipeline(deps: PipelineDeps, settings: PipelineSettings): EventPipeline {
+  const { db, writer, log } = deps
+  const counters = createCounters()
+  const { udp } = settings
+  const enricher = createEnricher(
+    { ...deps, counters },
+    {
+      maxConcurrent: udp?.maxConcurrent ?? 10,
+      maxSize: udp?.maxSize ?? 200,
+      distributePollMs: settings.distributePollMs,
+      qrsEnabled: settings.qrsEnabled,
+    },
+  )
+  let ingest: Ingest | null = null
+  let journal: JournalReader | null = null
+  let intake: Intake | null = null
+  let tickTimer: ReturnType<typeof setInterval> | undefined
+  let dropsReported = 0
+
+  async function startUdp(options: NonNullable<PipelineSettings['udp']>): Promise<void> {
+    if (options.allowedSources?.length === 0) {
+      log.error(
+        '[QSEOW] UDP INIT: enableSourceValidation is on but allowedSources is empty: nobody may send, so the UDP server is not started. List the Qlik Sense servers, or turn the validation off',
+      )
+      return
+    }
+    if (options.dedupTtlMs !== null) {
+      log.info(`[QSEOW] UDP INIT: Deduplication enabled (TTL: ${options.dedupTtlMs / 60_000} minutes)`)
+    }
+    const journalFile = join(settings.dataDirectory, 'journal.db')
+    ingest = createIngest(
+      {
+        log,
+        counters,
+        onCommitted: takeOver,
+        onDropped: storeDrops,
+        onStatus: deps.onUdpStatus,
+        workerEntry: deps.workerEntry,
+      },
+      { ...options, journalFile, maxBacklog: settings.maxBacklog },
+    )
+    await ingest.open()
+    journal = openJournalReader(journalFile)
+    const { enrichmentTimeoutMs, finalStatusTimeoutMs, distributeMaxAgeMs } = settings
+    const waitMs = {
+      failed: enrichmentTimeoutMs,
+      aborted: enrichmentTimeoutMs,
+      success: finalStatusTimeoutMs,
+      distribute: distributeMaxAgeMs,
+    }
+    intake = createIntake({ ...deps, journal, counters }, { dedupTtlMs: options.dedupTtlMs, waitMs }, db)
+    takeOver()
+    await ingest.listening()
+  }
+
+  /** From the journal to events; an error (disk full) is told and tried again with the next tick. */
+  function takeOver(): void {
+    intake?.catchUp().then(
+      () => enricher.wake(),
+      (error: unknown) => log.error(`[QSEOW] UDP HANDLER: Events cannot be stored, they wait in the journal: ${error}`),
+    )
+  }
+
+  function storeDrops(samples: readonly DropSample[]): void {
+    writer.write((tx) => recordDrops(tx, samples)).catch((error) => log.error(`[UDP Queue] task_results: ${error}`))
+  }
+
+  function tick(): void {
+    if (!ingest || !intake) return
+    takeOver()
+    ingest.backlog(intake.cursor(), countPendingEvents(db))
+    reportDrops()
+  }
+
+  function reportDrops(): void {
+    const { dropped } = counters
+    const total = Object.values(dropped).reduce((sum, count) => sum + count, 0)
+    if (total === dropsReported) return
+    const byReason = Object.entries(dropped).filter(([, count]) => count > 0)
+    log.warn(
+      `[UDP Queue] task_results: ${total - dropsReported} messages dropped since the last report; in all: ${byReason.map(([reason, count]) => `${reason} ${count}`).join(', ')}`,
+    )
+    dropsReported = total
+  }
+
+  return {
+    name: 'event pipeline',
+    counters,
+    get status() {
+      return {
+        udpListening: udp ? (ingest?.isListening ?? false) : null,
+        qrsReachable: enricher.qrsReachable,
+        pendingEvents: countPendingEvents(db),
+      }
+    },
+    purgeJournal(before) {
+      if (intake) ingest?.purge(intake.cursor(), before)
+    },
+    async start() {
+      if (udp) await startUdp(udp)
+      enricher.start()
+      tickTimer = setInterval(tick, TICK_MS)
+    },
+    async stop() {
+      clearInterval(tickTimer)
+      await ingest?.stop()
+      await intake?.catchUp().catch(() => undefined)
+      await enricher.stop()
+      journal?.close()
+    },
+  }
+}
