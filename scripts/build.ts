@@ -5,7 +5,7 @@
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { mkdirSync, readFileSync, rmSync, statSync } from 'node:fs'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import process from 'node:process'
 import { parseArgs } from 'node:util'
 import manifest from '../package.json' with { type: 'json' }
@@ -84,7 +84,7 @@ const { values } = parseArgs({
   },
 })
 
-mkdirSync(join(root, values.out), { recursive: true })
+mkdirSync(resolve(root, values.out), { recursive: true })
 const commit = gitCommit()
 console.log(`Footman ${manifest.version}, commit ${commit}`)
 if (values.all) {

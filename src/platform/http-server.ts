@@ -49,6 +49,8 @@ function serveWithBun(settings: ServeSettings): HttpServer {
     hostname: settings.hostname,
     port: settings.port,
     development: false,
+    // Without this, Bun lets a second server share the port in silence, also one of another process.
+    reusePort: false,
     idleTimeout: settings.idleTimeout ?? 0,
     maxRequestBodySize: settings.maxBodyBytes ?? MAX_BODY_BYTES,
     ...(tls ? { tls: { ...tls, ...(tls.ca ? { requestCert: true, rejectUnauthorized: true } : {}) } } : {}),
@@ -64,15 +66,18 @@ function serveWithBun(settings: ServeSettings): HttpServer {
 interface DenoServer {
   readonly addr: { readonly port: number }
   readonly finished: Promise<void>
-  shutdown(): Promise<void>
 }
 type DenoHandler = (request: Request, info: { remoteAddr: { hostname?: string } }) => Response | Promise<Response>
 declare const Deno: { serve(options: object, handler: DenoHandler): DenoServer }
 
+/** Deno can stop softly or hard but not softly first, so requests under way are counted here. */
 async function serveWithDeno(settings: ServeSettings): Promise<HttpServer> {
   const { hostname, port, tls } = settings
   if (tls?.ca) throw new Error('client certificates are supported by the Footman executable only, not under Deno')
   const cut = new AbortController()
+  let running = 0
+  let stopping = false
+  const idle = Promise.withResolvers<void>()
   const options = {
     hostname,
     port,
@@ -80,14 +85,26 @@ async function serveWithDeno(settings: ServeSettings): Promise<HttpServer> {
     onListen() {},
     ...(tls ? { cert: tls.cert, key: tls.key } : {}),
   }
-  const server = Deno.serve(options, (request, info) => answer(settings, request, info.remoteAddr.hostname ?? ''))
+  const server = Deno.serve(options, async (request, info) => {
+    if (stopping) return Response.json({ error: 'Service Unavailable', details: 'Footman stops.' }, { status: 503 })
+    running += 1
+    try {
+      return await answer(settings, request, info.remoteAddr.hostname ?? '')
+    } finally {
+      running -= 1
+      if (stopping && running === 0) idle.resolve()
+    }
+  })
   return {
     port: server.addr.port,
-    stop: (graceMs) =>
-      finishWithin(server.shutdown(), graceMs, async () => {
-        cut.abort()
-        await server.finished
-      }),
+    async stop(graceMs) {
+      stopping = true
+      if (running > 0) await finishWithin(idle.promise, graceMs, async () => {})
+      // The last answer leaves before the connections are closed.
+      await new Promise<void>((resolve) => setTimeout(resolve, 20))
+      cut.abort()
+      await server.finished
+    },
   }
 }
 

@@ -76,7 +76,7 @@ async function familyOf(host: string): Promise<number> {
 
 /** Some runtimes hand out views on a large shared buffer; keeping such a view would keep all of it. */
 function own(message: Uint8Array): Uint8Array {
-  return message.buffer.byteLength === message.byteLength ? message : message.slice()
+  return message.buffer.byteLength === message.byteLength ? message : new Uint8Array(message)
 }
 
 /** Linux reports twice the usable size, as it counts its own bookkeeping. */

@@ -1,0 +1,27 @@
+/**
+ * Runs every conformance suite in whatever runtime executes this file and prints the results as one line of JSON.
+ * It is also the entry of the worker suite's threads.
+ */
+import { workerRole } from '../../../src/platform/worker.ts'
+import { httpClientCases } from './http-client.ts'
+import { serverCases } from './server.ts'
+import { type CaseResult, runSuite } from './suite.ts'
+import { udpCases } from './udp.ts'
+import { runTestRole, workerCases } from './worker.ts'
+
+const role = workerRole()
+if (role) {
+  runTestRole(role)
+} else {
+  const results: CaseResult[] = []
+  for (const [name, cases] of [
+    ['udp', udpCases],
+    ['worker', workerCases],
+    ['server', serverCases],
+    ['http-client', httpClientCases],
+  ] as const) {
+    results.push(...(await runSuite(name, cases)))
+  }
+  console.log(`RESULTS ${JSON.stringify(results)}`)
+  process.exit(0)
+}
