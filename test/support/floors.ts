@@ -15,7 +15,7 @@ const FEATURES = [
   'apps',
 ]
 
-/** Height of each folder below src/, and of the files directly in it. Imports go down or stay. */
+/** Height of each folder below src/; a file directly in src/ counts as the folder of its name. Imports go down or stay. */
 const FLOORS: Readonly<Record<string, number>> = {
   platform: 0,
   config: 1,
@@ -23,17 +23,17 @@ const FLOORS: Readonly<Record<string, number>> = {
   ...Object.fromEntries(FEATURES.map((name) => [name, 3])),
   api: 4,
   console: 4,
-  'app.ts': 5,
+  app: 5,
   cli: 6,
-  'main.ts': 7,
+  main: 7,
 }
 
 /** Folders outside src/ whose files are embedded into the executable. */
 const EMBEDDED = /^(templates|config|docs\/generated)\//
 
-/** `src/alerts/destinations/email.ts` -> `alerts`, `src/app.ts` -> `app.ts`; null outside src/. */
+/** `src/alerts/destinations/email.ts` -> `alerts`, `src/app.ts` -> `app`; null outside src/. */
 function folderOf(path: string): string | null {
-  return /^src\/([^/]+)/.exec(path)?.[1] ?? null
+  return /^src\/([^/.]+)/.exec(path)?.[1] ?? null
 }
 
 /** The rule that the import breaks, or null when it is allowed. */
@@ -62,7 +62,7 @@ export function brokenRule(from: string, imported: Import): string | null {
     if (imported.typeOnly && imported.resolved === `src/${target}/types.ts`) return null
     return `a feature may only \`import type\` from another feature's types.ts`
   }
-  return `imports go down (platform, config, qlik, features, api and console, app.ts, cli): ${target} is not below ${folder}`
+  return `imports go down (platform, config, qlik, features, api and console, app, cli): ${target} is not below ${folder}`
 }
 
 /** `config.ts` and its parts `config-<part>.ts` in a folder on any floor but the configuration's own. */
