@@ -1,0 +1,13 @@
+/** Where a command writes; replaced in tests. */
+export interface CommandIo {
+  out(text: string): void
+  err(text: string): void
+}
+
+export const processIo: CommandIo = {
+  out: (text) => void process.stdout.write(`${text}\n`),
+  err: (text) => void process.stderr.write(`${text}\n`),
+}
+
+/** What the process ends with; the same meaning for every command. */
+export const EXIT = { ok: 0, badInput: 1, cannotStart: 2 } as const

@@ -1,0 +1,125 @@
+/** The command line: one table of commands, each in its own file and loaded when called. */
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
+import { LOG_LEVELS } from '../platform/types.ts'
+import { COMMIT, VERSION } from '../platform/version.ts'
+import { EXIT, processIo } from './io.ts'
+
+/** Parses the arguments (without program and script name), runs the command and ends the process with its exit code. */
+export async function runProgram(args: readonly string[]): Promise<void> {
+  process.exitCode = await execute(args)
+}
+
+async function execute(args: readonly string[]): Promise<number> {
+  let exitCode: number = EXIT.ok
+  const program = createProgram((code) => {
+    exitCode = code
+  })
+  try {
+    await program.parseAsync([...args], { from: 'user' })
+    return exitCode
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.badInput
+    processIo.err(`error: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`)
+    return EXIT.cannotStart
+  }
+}
+
+function createProgram(done: (code: number) => void): Command {
+  const program = new Command('footman')
+    .description('Alerts, task starts and more for Qlik Sense Enterprise on Windows. Successor of Butler.')
+    .version(`${VERSION} (${COMMIT})`, '-V, --version', 'print the version')
+    .showSuggestionAfterError()
+    .enablePositionalOptions()
+    .exitOverride()
+    .addHelpText(
+      'after',
+      `
+Configuration file
+  "footman -c FILE" means "footman run -c FILE". The file is that of Butler 16, used as it is; without -c
+  $NODE_CONFIG_DIR or ./config is searched for <NODE_ENV>.yaml. "footman demo" needs no configuration at all.`,
+    )
+
+  addRun(program, done)
+
+  program
+    .command('demo')
+    .description('run against a built-in simulated Qlik Sense site; needs no configuration and no network')
+    .option('--port <n>', 'port of the REST API (default: 8080, or a free one)', toPort)
+    .option('--duration <seconds>', 'stop by itself after this time', toSeconds)
+    .option('-l, --loglevel <level>', 'also show log lines of this level and above')
+    .action(async (options) => {
+      const { runDemo } = await import('./demo.ts')
+      done(await runDemo(options, processIo))
+    })
+
+  program
+    .command('check')
+    .description('validate a configuration file: every problem with file, line, path and hint')
+    .option('-c, --configfile <file>', 'configuration file')
+    .option('--json', 'problems as JSON')
+    .action(async (options) => {
+      const { runCheck } = await import('./check.ts')
+      done(await runCheck(options, processIo))
+    })
+
+  program
+    .command('schema')
+    .description('print the JSON Schema of the configuration file')
+    .action(async () => {
+      const { runSchema } = await import('./schema.ts')
+      done(runSchema(processIo))
+    })
+
+  return program
+}
+
+/** `run` is the default command and keeps all options of the predecessor. */
+function addRun(program: Command, done: (code: number) => void): void {
+  program
+    .command('run', { isDefault: true })
+    .description('run Footman (the default command)')
+    .addOption(new Option('-c, --configfile <file>', 'configuration file').env('FOOTMAN_CONFIGFILE'))
+    .addOption(
+      new Option('-l, --loglevel <level>', 'log level, overrides the file').choices(LOG_LEVELS).env('FOOTMAN_LOGLEVEL'),
+    )
+    .addOption(new Option('--log-level <level>').choices(LOG_LEVELS).hideHelp())
+    .addOption(listOption('--new-relic-account-name <name...>', 'New Relic account names', 'NEW_RELIC_ACCOUNT_NAME'))
+    .addOption(listOption('--new-relic-api-key <key...>', 'New Relic insert API keys', 'NEW_RELIC_API_KEY'))
+    .addOption(listOption('--new-relic-account-id <id...>', 'New Relic account ids', 'NEW_RELIC_ACCOUNT_ID'))
+    .option('--test-email-address <address>', 'send one test mail to this address after the start')
+    .option('--test-email-from-address <address>', 'sender of the test mail')
+    .option('--no-qs-connection', 'run without Qlik Sense')
+    .addOption(new Option('--offline', 'the same as --no-qs-connection').hideHelp())
+    .option('--api-rate-limit [n]', 'REST calls per minute and client, 0 = no limit', toLimit)
+    .option('--skip-config-verification', 'start although the configuration has errors')
+    .option('--shadow', 'receive and record everything, send and start nothing')
+    .option('--degraded', 'start without a listener whose port cannot be opened')
+    .action(async (options) => {
+      const { runFootman } = await import('./run.ts')
+      done(await runFootman(options, processIo))
+    })
+}
+
+function listOption(flags: string, description: string, variable: string): Option {
+  const fromEnvironment = process.env[`FOOTMAN_${variable}`]
+  const option = new Option(flags, description)
+  return fromEnvironment ? option.default(fromEnvironment.split(','), 'from the environment') : option
+}
+
+function toPort(text: string): number {
+  const port = Number(text)
+  if (Number.isInteger(port) && port >= 0 && port <= 65535) return port
+  throw new InvalidArgumentError(`"${text}" is not a port (0-65535)`)
+}
+
+function toSeconds(text: string): number {
+  const seconds = Number(text)
+  if (Number.isFinite(seconds) && seconds > 0) return seconds
+  throw new InvalidArgumentError(`"${text}" is not a number of seconds`)
+}
+
+function toLimit(text: string): number {
+  const limit = Number(text)
+  if (Number.isInteger(limit) && limit >= 0) return limit
+  throw new InvalidArgumentError(`"${text}" is not a number of calls per minute`)
+}
