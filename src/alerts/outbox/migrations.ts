@@ -8,7 +8,7 @@ export const outboxMigrations: readonly Migration[] = [
       CREATE TABLE delivery (
         seq INTEGER PRIMARY KEY AUTOINCREMENT,
         id TEXT NOT NULL UNIQUE,
-        event_id TEXT NOT NULL,
+        event_id TEXT NOT NULL REFERENCES event (id) ON DELETE CASCADE,
         kind TEXT NOT NULL,
         route TEXT NOT NULL,
         destination TEXT NOT NULL,
@@ -36,7 +36,7 @@ export const outboxMigrations: readonly Migration[] = [
       CREATE INDEX delivery_created ON delivery (created_at);
       CREATE INDEX delivery_dead ON delivery (seq) WHERE state = 'dead';
       CREATE TABLE delivery_attempt (
-        delivery_id TEXT NOT NULL,
+        delivery_id TEXT NOT NULL REFERENCES delivery (id) ON DELETE CASCADE,
         n INTEGER NOT NULL,
         at INTEGER NOT NULL,
         duration_ms INTEGER NOT NULL,
