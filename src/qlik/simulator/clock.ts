@@ -25,7 +25,7 @@ export function createSimClock(settings: ClockSettings = {}): SimClock {
   let wake: ReturnType<typeof setTimeout> | null = null
   const queue = createQueue()
 
-  const now = () => (speed === 0 ? base : base + (Date.now() - wallBase) * speed)
+  const now = () => Math.floor(speed === 0 ? base : base + (Date.now() - wallBase) * speed)
 
   function rebase(at: number) {
     base = at

@@ -130,6 +130,16 @@ export interface TaskBehaviour {
   log: string | null
 }
 
+/** A task does this unless its data say otherwise. */
+export const DEFAULT_BEHAVIOUR: TaskBehaviour = {
+  outcome: 'success',
+  durationMs: 1500,
+  queueMs: 0,
+  failures: 1,
+  failMessage: null,
+  log: null,
+}
+
 export interface ExecutionDetail {
   /** 0 error, 1 warning, 2 information. */
   readonly detailsType: 0 | 1 | 2

@@ -140,8 +140,10 @@ export function createFaultTable(): FaultTable {
       active.length = 0
       changed()
     },
-    match(listener, path, stage = 'http') {
-      const fault = active.find((one) => fits(one, listener, stage) && (one.pattern?.test(path) ?? true))
+    match(listener, path, stage = 'http', accepts = () => true) {
+      const fault = active.find(
+        (one) => fits(one, listener, stage) && (one.pattern?.test(path) ?? true) && accepts(one),
+      )
       if (!fault) return null
       fault.remaining -= 1
       if (fault.remaining <= 0) remove(fault)

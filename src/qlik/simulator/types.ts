@@ -162,8 +162,11 @@ export interface FaultTable {
   /** Throws `Unknown fault mode ...` when the mode does not exist. */
   add(rule: FaultRule): Fault
   clear(): void
-  /** The first fault that strikes here (stage default `http`); counts one of its `times`. Null: answer normally. */
-  match(listener: ListenerName, path: string, stage?: FaultStage): Fault | null
+  /**
+   * The first fault that strikes here (stage default `http`) and that `accepts`, if given, agrees to; counts one of its
+   * `times`. Null: answer normally.
+   */
+  match(listener: ListenerName, path: string, stage?: FaultStage, accepts?: (fault: Fault) => boolean): Fault | null
   /** The fault that holds the whole listener, such as `refuse`; null when it works normally. */
   connection(listener: ListenerName): Fault | null
   /** Calls back whenever a fault was added or has gone. */

@@ -1,0 +1,53 @@
+import { mkdtempSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import type { Logger } from '../src/platform/types.ts'
+import { createSimulator, type PortName } from '../src/qlik/simulator/index.ts'
+
+/**
+ * Runs the simulated Qlik Sense site on its own and prints one line of JSON: ports and certificate files.
+ * `--certificates DIR`, `--udp HOST:PORT`, `--port NAME=NUMBER` (repeatable), `--schedules`. Ends on SIGTERM or SIGINT.
+ */
+const { values } = parseArgs({
+  options: {
+    certificates: { type: 'string' },
+    udp: { type: 'string' },
+    port: { type: 'string', multiple: true },
+    schedules: { type: 'boolean', default: false },
+  },
+})
+
+const warn = (message: string) => void process.stderr.write(`${message}\n`)
+const silent = () => {}
+const log: Logger = {
+  error: warn,
+  warn,
+  info: silent,
+  verbose: silent,
+  debug: silent,
+  silly: silent,
+  enabled: (level) => level === 'error' || level === 'warn',
+  child: () => log,
+}
+
+const [udpHost = '', udpPort = ''] = (values.udp ?? '').split(':')
+const ports = Object.fromEntries((values.port ?? []).map((text) => [text.split('=')[0], Number(text.split('=')[1])]))
+const simulator = createSimulator(
+  { log },
+  {
+    certificateDirectory: values.certificates ?? mkdtempSync(join(tmpdir(), 'footman-simulator-')),
+    ports: ports as Partial<Record<PortName, number>>,
+    udpTarget: values.udp ? { host: udpHost, port: Number(udpPort) } : null,
+    schedules: values.schedules,
+  },
+)
+await simulator.start()
+const { pem: _pem, ...certificates } = simulator.certificates
+process.stdout.write(`${JSON.stringify({ ports: simulator.ports, certificates })}\n`)
+
+for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+  process.once(signal, () => {
+    void simulator.stop().then(() => process.exit(0))
+  })
+}

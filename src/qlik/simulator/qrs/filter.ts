@@ -1,0 +1,159 @@
+import { type Expression, FilterError, type Literal, type Operator, parseFilter } from './filter-parser.ts'
+import { read } from './render.ts'
+import { ENUMS, type Field, SHAPES, type Shape } from './shapes.ts'
+
+export interface CompiledFilter {
+  readonly matches: (entity: object) => boolean
+  /**
+   * `property eq guid` conditions that every match must meet, by lower-case path, such as `id` or `executionid`; the
+   * caller may use an index instead of looking at everything.
+   */
+  readonly keys: ReadonlyMap<string, string>
+}
+
+type Test = (value: unknown) => boolean
+
+const GUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
+const NUMBER = /^-?\d+(\.\d+)?$/
+
+/** Compiles a decoded filter for entities of one shape; throws a FilterError with the text that QRS answers. */
+export function compileFilter(text: string, shape: Shape): CompiledFilter {
+  const expression = parseFilter(text)
+  const broken = () => new FilterError(`Cannot parse the expression: ${text}`)
+  const keys = new Map<string, string>()
+  collectKeys(expression, keys)
+  return { matches: compile(expression, shape, broken), keys }
+}
+
+function collectKeys(expression: Expression, keys: Map<string, string>) {
+  if (expression.kind === 'and') {
+    collectKeys(expression.left, keys)
+    collectKeys(expression.right, keys)
+    return
+  }
+  if (expression.kind !== 'comparison' || expression.op !== 'eq' || !GUID.test(expression.value.text)) return
+  keys.set(expression.path.join('.').toLowerCase(), expression.value.text.toLowerCase())
+}
+
+function compile(expression: Expression, shape: Shape, broken: () => FilterError): (entity: object) => boolean {
+  if (expression.kind === 'comparison') return compileComparison(expression, shape, broken)
+  const left = compile(expression.left, shape, broken)
+  const right = compile(expression.right, shape, broken)
+  return expression.kind === 'and'
+    ? (entity) => left(entity) && right(entity)
+    : (entity) => left(entity) || right(entity)
+}
+
+interface Step {
+  readonly shape: Shape
+  readonly field: Field
+}
+
+/** Follows a path through references and collections; null when a property does not exist. */
+export function resolvePath(path: readonly string[], shape: Shape): readonly Step[] | null {
+  const steps: Step[] = []
+  let current: Shape | undefined = shape
+  for (const name of path) {
+    const field: Field | undefined = current?.byName.get(name.toLowerCase())
+    if (!current || !field) return null
+    steps.push({ shape: current, field })
+    current = SHAPES[field.of]
+  }
+  return steps
+}
+
+function compileComparison(
+  { path, op, value }: Extract<Expression, { kind: 'comparison' }>,
+  shape: Shape,
+  broken: () => FilterError,
+) {
+  const steps = resolvePath(path, shape)
+  const last = steps?.at(-1)
+  const test = last ? makeTest(last.field, op, value) : null
+  if (!steps || !test) throw broken()
+  return (entity: object) => anyMatch(entity, steps, 0, test)
+}
+
+/** Through a collection any element is enough; each condition looks at the whole collection on its own. */
+function anyMatch(entity: object, steps: readonly Step[], index: number, test: Test): boolean {
+  const step = steps[index]
+  if (!step) return false
+  const value = read(entity, step.shape, step.field)
+  if (step.field.kind === 'strings') return (value as readonly string[]).some(test)
+  if (index === steps.length - 1) return test(value)
+  if (value === null || value === undefined) return false
+  if (!Array.isArray(value)) return anyMatch(value as object, steps, index + 1, test)
+  return value.some((element: object) => anyMatch(element, steps, index + 1, test))
+}
+
+/** Null when the operator or the value does not suit the type. */
+function makeTest(field: Field, op: Operator, literal: Literal): Test | null {
+  switch (field.kind) {
+    case 'string':
+    case 'strings':
+      return literal.kind === 'string' ? stringTest(op, literal.text.toLowerCase()) : null
+    case 'guid':
+      return GUID.test(literal.text)
+        ? equalityTest(op, literal.text.toLowerCase(), (value) => String(value).toLowerCase())
+        : null
+    case 'bool':
+      return /^(true|false)$/i.test(literal.text) && literal.kind === 'word'
+        ? equalityTest(op, literal.text.toLowerCase() === 'true', (value) => value)
+        : null
+    case 'int':
+    case 'number':
+      return literal.kind === 'word' && NUMBER.test(literal.text) ? orderTest(op, Number(literal.text)) : null
+    case 'date':
+      return orderTest(op, literal.kind === 'string' ? parseDate(literal.text) : null)
+    case 'enum':
+      return orderTest(op, enumNumber(ENUMS[field.of] ?? [], literal.text))
+    default:
+      return null
+  }
+}
+
+function stringTest(op: Operator, wanted: string): Test | null {
+  const text = (value: unknown) => String(value ?? '').toLowerCase()
+  const tests: Partial<Record<Operator, Test>> = {
+    eq: (value) => text(value) === wanted,
+    ne: (value) => text(value) !== wanted,
+    sw: (value) => text(value).startsWith(wanted),
+    ew: (value) => text(value).endsWith(wanted),
+    so: (value) => text(value).includes(wanted),
+  }
+  return tests[op] ?? null
+}
+
+function equalityTest(op: Operator, wanted: unknown, normal: (value: unknown) => unknown): Test | null {
+  if (op === 'eq') return (value) => normal(value) === wanted
+  if (op === 'ne') return (value) => normal(value) !== wanted
+  return null
+}
+
+function orderTest(op: Operator, wanted: number | null): Test | null {
+  if (wanted === null) return null
+  const tests: Partial<Record<Operator, (value: number) => boolean>> = {
+    eq: (value) => value === wanted,
+    ne: (value) => value !== wanted,
+    gt: (value) => value > wanted,
+    ge: (value) => value >= wanted,
+    lt: (value) => value < wanted,
+    le: (value) => value <= wanted,
+  }
+  const test = tests[op]
+  return test ? (value) => typeof value === 'number' && test(value) : null
+}
+
+/** `2026-01-31T23:59:59.999Z` and `2012-05-09 12:00:00` (UTC). */
+function parseDate(text: string): number | null {
+  const match = /^(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d(?::\d\d(?:\.\d{1,7})?)?)(Z|[+-]\d\d:\d\d)?)?$/.exec(text)
+  if (!match) return null
+  const at = Date.parse(`${match[1]}T${match[2] ?? '00:00:00'}${match[3] ?? 'Z'}`)
+  return Number.isNaN(at) ? null : at
+}
+
+function enumNumber(names: readonly string[], text: string): number | null {
+  if (/^\d+$/.test(text)) return Number(text)
+  const index = names.findIndex((name) => name.toLowerCase() === text.toLowerCase())
+  return index < 0 ? null : index
+}
