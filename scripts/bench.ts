@@ -1,0 +1,69 @@
+/**
+ * `npm run bench`: how fast and how big the product is on this machine. `-- --check` ends with 1 when a budget is
+ * missed. `-- --only start,ping` runs only those parts.
+ */
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { availableParallelism, cpus } from 'node:os'
+import { join } from 'node:path'
+import process from 'node:process'
+import { parseArgs } from 'node:util'
+import { measureBurst } from '../test/bench/burst.ts'
+import { measureDisk } from '../test/bench/disk.ts'
+import { measurePing } from '../test/bench/ping.ts'
+import { type Measurement, table, withinBudget } from '../test/bench/report.ts'
+import { startBenchSite } from '../test/bench/site.ts'
+import { measureStart } from '../test/bench/startup.ts'
+import { footmanBinary } from '../test/support/binary.ts'
+import { startHttpSink } from '../test/support/http-sink.ts'
+import { startSmtpSink } from '../test/support/smtp-sink.ts'
+
+const { values: options } = parseArgs({
+  options: { check: { type: 'boolean', default: false }, only: { type: 'string', default: 'disk,start,ping,burst' } },
+})
+
+const PARTS = ['disk', 'start', 'ping', 'burst'] as const
+type Part = (typeof PARTS)[number]
+const chosen = options.only.split(',')
+const unknown = chosen.filter((name) => !PARTS.includes(name as Part))
+if (unknown.length > 0) {
+  console.error(`footman: --only takes ${PARTS.join(', ')}; found ${unknown.join(', ')}`)
+  process.exit(1)
+}
+
+// In the repository, because the system's temporary directory may be in memory.
+const results = join(import.meta.dirname, '..', 'test-results')
+mkdirSync(results, { recursive: true })
+const directory = mkdtempSync(join(results, 'bench-'))
+
+async function measureAll(): Promise<Measurement[]> {
+  footmanBinary()
+  await using sink = await startHttpSink()
+  await using mailbox = await startSmtpSink()
+  await using site = await startBenchSite(directory)
+  const settings = { site, directory, webhookUrl: `${sink.url}/alert`, smtpPort: mailbox.port }
+  const measure: Readonly<Record<Part, () => Promise<Measurement[]> | Measurement[]>> = {
+    disk: () => measureDisk(directory),
+    start: () => measureStart(settings),
+    ping: () => measurePing(settings),
+    burst: () => measureBurst(settings, sink),
+  }
+  const measurements: Measurement[] = []
+  for (const part of PARTS.filter((name) => chosen.includes(name))) {
+    console.error(`measuring ${part} ...`)
+    measurements.push(...(await measure[part]()))
+  }
+  return measurements
+}
+
+try {
+  const measurements = await measureAll()
+  console.log(`\n${cpus()[0]?.model ?? 'unknown CPU'}, ${availableParallelism()} threads, Bun ${Bun.version}\n`)
+  for (const line of table(measurements)) console.log(line)
+  const missed = measurements.filter((measurement) => !withinBudget(measurement))
+  console.log(
+    `\n${missed.length === 0 ? 'every budget kept' : `budgets missed: ${missed.map(({ name }) => name).join('; ')}`}`,
+  )
+  process.exitCode = options.check && missed.length > 0 ? 1 : 0
+} finally {
+  rmSync(directory, { recursive: true, force: true })
+}

@@ -1,0 +1,40 @@
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { memoryOf } from './process.ts'
+import { type Measurement, quantile } from './report.ts'
+import { startTarget, type TargetSettings } from './target.ts'
+
+const STARTS = 10
+/** Idle time before memory is read: connections are made and the start's garbage is collected by then. */
+const IDLE_MS = 8_000
+
+/** Starts the product again and again, each time with an empty data directory; then looks at its memory when idle. */
+export async function measureStart(settings: TargetSettings): Promise<Measurement[]> {
+  const times: number[] = []
+  for (let index = 0; index < STARTS; index++) {
+    const directory = join(settings.directory, `start-${index}`)
+    mkdirSync(directory, { recursive: true })
+    const target = await startTarget({ ...settings, directory })
+    times.push(target.startMs)
+    await target.running.stop()
+  }
+  const note = `median of ${STARTS}; first ${Math.round(times[0] ?? 0)} ms, slowest ${Math.round(Math.max(...times))} ms`
+  return [
+    { name: 'start: process to first answered ping', value: quantile(times, 0.5), unit: 'ms', atMost: 150, note },
+    ...(await measureIdleMemory(settings)),
+  ]
+}
+
+async function measureIdleMemory(settings: TargetSettings): Promise<Measurement[]> {
+  const directory = join(settings.directory, 'idle')
+  mkdirSync(directory, { recursive: true })
+  const { running } = await startTarget({ ...settings, directory })
+  await Bun.sleep(IDLE_MS)
+  const memory = memoryOf(running.pid)
+  await running.stop()
+  const note = memory ? `${IDLE_MS / 1000} s after the start` : 'only measured on Linux'
+  return [
+    { name: 'idle memory: resident', value: memory?.rss ?? null, unit: 'MB', atMost: 100, note },
+    { name: 'idle memory: anonymous', value: memory?.anonymous ?? null, unit: 'MB', atMost: 50, note },
+  ]
+}

@@ -1,0 +1,100 @@
+/** Footman as the bench runs it: the compiled binary with everything switched on, against a simulated site. */
+import { once } from 'node:events'
+import { writeFileSync } from 'node:fs'
+import { connect } from 'node:net'
+import { join } from 'node:path'
+import { footmanBinary, type Running, runBinary } from '../support/binary.ts'
+import { freeTcpPort, freeUdpPort } from '../support/ports.ts'
+import type { BenchSite } from './site.ts'
+
+export const PING = '/v4/butlerping'
+
+export interface TargetSettings {
+  readonly site: BenchSite
+  /** Folder of configuration, data and logs; one a target. */
+  readonly directory: string
+  /** Where webhooks are sent. */
+  readonly webhookUrl: string
+  readonly smtpPort: number
+}
+
+export interface Target {
+  readonly running: Running
+  readonly restPort: number
+  readonly udpPort: number
+  /** Milliseconds from starting the process to the first answered ping. */
+  readonly startMs: number
+}
+
+/** Starts the binary and waits for its first answered ping. */
+export async function startTarget(settings: TargetSettings): Promise<Target> {
+  const [restPort, udpPort] = [await freeTcpPort(), await freeUdpPort()]
+  const file = join(settings.directory, 'butler.yaml')
+  writeFileSync(file, JSON.stringify(configuration(settings, restPort, udpPort), null, 2))
+  const command = footmanBinary()
+  const started = performance.now()
+  const running = runBinary(['run', '-c', file], { command, cwd: settings.directory })
+  const failed = running.ended.then(({ code }): never => {
+    throw new Error(
+      `footman ended with exit code ${code} at start:\n${[...running.stdout, ...running.stderr].join('\n')}`,
+    )
+  })
+  await Promise.race([firstPing(restPort), failed])
+  return { running, restPort, udpPort, startMs: performance.now() - started }
+}
+
+/** Asks again and again until the ping is answered with 200; gives up after 20 s. */
+async function firstPing(port: number): Promise<void> {
+  const deadline = performance.now() + 20_000
+  while (performance.now() < deadline) {
+    if (await pingOnce(port)) return
+    await Bun.sleep(0.5)
+  }
+  throw new Error(`no ping was answered on port ${port} within 20 s`)
+}
+
+async function pingOnce(port: number): Promise<boolean> {
+  const socket = connect({ port, host: '127.0.0.1', noDelay: true })
+  try {
+    await once(socket, 'connect')
+    socket.write(`GET ${PING} HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nConnection: close\r\n\r\n`)
+    const [chunk] = (await once(socket, 'data')) as [Buffer]
+    return chunk.toString('latin1').startsWith('HTTP/1.1 200')
+  } catch {
+    return false
+  } finally {
+    socket.destroy()
+  }
+}
+
+/** Every part of this release switched on, without limits that would bend the measurement. JSON is YAML. */
+function configuration(settings: TargetSettings, restPort: number, udpPort: number) {
+  const { site, directory, webhookUrl, smtpPort } = settings
+  const webhooks = { rateLimit: 0, webhooks: [{ description: 'bench', webhookURL: webhookUrl, httpMethod: 'POST' }] }
+  const mail = { enable: true, fromAddress: 'footman@bench.test', recipients: ['ops@bench.test'], rateLimit: 300 }
+  return {
+    Butler: {
+      logLevel: 'info',
+      fileLogging: true,
+      logDirectory: join(directory, 'log'),
+      cert: {
+        clientCert: site.certificates.cert,
+        clientCertKey: site.certificates.key,
+        clientCertCA: site.certificates.ca,
+      },
+      configQRS: { host: '127.0.0.1', port: site.qrsPort, rejectUnauthorized: true },
+      udpServerConfig: { enable: true, serverHost: '127.0.0.1', portTaskFailure: udpPort },
+      emailNotification: {
+        enable: true,
+        reloadTaskFailure: mail,
+        reloadTaskAborted: mail,
+        reloadTaskSuccess: mail,
+        smtp: { host: '127.0.0.1', port: smtpPort, secure: false },
+      },
+      webhookNotification: { enable: true, reloadTaskFailure: webhooks, reloadTaskAborted: webhooks },
+      restServerConfig: { enable: true, serverHost: '127.0.0.1', serverPort: restPort },
+      restServerEndpointsEnable: { butlerping: true, senseStartTask: true, apiListEnabledEndpoints: true },
+      footman: { dataDirectory: join(directory, 'data'), api: { rateLimitPerMinute: 0 } },
+    },
+  }
+}
