@@ -1,0 +1,81 @@
+/**
+ * Lists may be cut at the site's record limit without a word. Long answers are compared with the count, and what is
+ * missing is fetched by id.
+ */
+
+import type { Logger } from '../../platform/types.ts'
+import { isGuid } from '../../platform/uuid.ts'
+import { QrsError } from './errors.ts'
+import { guid, or } from './filter.ts'
+import { toCount } from './normalise.ts'
+import type { QrsTransport } from './transport.ts'
+
+/** No site is known to cut lists shorter than this. */
+const SUSPICIOUS_LENGTH = 50
+const IDS_PER_REQUEST = 30
+const ROWS_PER_REQUEST = 500
+
+/** `task/full?filter=...`, complete. */
+export async function completeTaskList(
+  deps: { transport: QrsTransport; log: Logger },
+  filter: string,
+  signal?: AbortSignal,
+): Promise<readonly unknown[]> {
+  const first = await listOf(deps.transport, filter, signal)
+  if (first.length < SUSPICIOUS_LENGTH) return first
+  try {
+    const count = await countOf(deps.transport, filter, signal)
+    if (count <= first.length) return first
+    deps.log.verbose(`QRS: the list of tasks was cut at ${first.length} of ${count}, fetching the rest`)
+    const known = new Set(first.map(idOf))
+    const missing = (await idsOf(deps.transport, filter, signal)).filter((id) => !known.has(id))
+    const rest: unknown[] = []
+    for (let from = 0; from < missing.length; from += IDS_PER_REQUEST) {
+      const chunk = missing.slice(from, from + IDS_PER_REQUEST)
+      rest.push(...(await listOf(deps.transport, or(...chunk.map((id) => guid('id', id))), signal)))
+    }
+    return [...first, ...rest]
+  } catch (error) {
+    // A server without counts or tables: better a list that may be cut than none.
+    if (!(error instanceof QrsError) || !['status', 'shape', 'notJson'].includes(error.kind)) throw error
+    deps.log.warn(`QRS: cannot tell whether a list of ${first.length} tasks is complete`, { error })
+    return first
+  }
+}
+
+async function listOf(transport: QrsTransport, filter: string, signal?: AbortSignal): Promise<readonly unknown[]> {
+  const request = { path: 'task/full', query: { filter }, signal }
+  const { value } = await transport.json(request)
+  if (!Array.isArray(value)) throw transport.unusable(request, 'a list was expected')
+  return value
+}
+
+async function countOf(transport: QrsTransport, filter: string, signal?: AbortSignal): Promise<number> {
+  const request = { path: 'task/count', query: { filter }, signal }
+  const count = toCount((await transport.json(request)).value)
+  if (count === null) throw transport.unusable(request, 'a number was expected')
+  return count
+}
+
+/** Pages through `task/table`, which the record limit does not touch. */
+async function idsOf(transport: QrsTransport, filter: string, signal?: AbortSignal): Promise<string[]> {
+  const ids: string[] = []
+  for (let skip = 0; ; skip += ROWS_PER_REQUEST) {
+    const query = {
+      filter,
+      skip: String(skip),
+      take: String(ROWS_PER_REQUEST),
+      sortColumn: 'id',
+      orderAscending: 'true',
+    }
+    const body = { entity: 'Task', columns: [{ name: 'id', columnType: 'Property', definition: 'id' }] }
+    const request = { method: 'POST', path: 'task/table', query, body, expected: [200, 201], signal } as const
+    const rows = ((await transport.json(request)).value as { rows?: unknown } | null)?.rows
+    if (!Array.isArray(rows)) throw transport.unusable(request, 'rows were expected')
+    ids.push(...rows.map((row) => (Array.isArray(row) ? String(row[0]) : '')).filter(isGuid))
+    if (rows.length < ROWS_PER_REQUEST) return ids
+  }
+}
+
+const idOf = (value: unknown): unknown =>
+  typeof value === 'object' && value !== null && 'id' in value ? value.id : null

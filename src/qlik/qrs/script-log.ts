@@ -1,0 +1,89 @@
+/** Fetching a script log in two steps: a one-time ticket, then the download. */
+import { isGuid } from '../../platform/uuid.ts'
+import { QrsError } from './errors.ts'
+import { toValue } from './normalise.ts'
+import type { QrsTransport } from './transport.ts'
+import { type QrsExecutionResult, ZERO_GUID } from './types.ts'
+
+type Reference = Pick<QrsExecutionResult, 'id' | 'fileReferenceID'>
+
+interface Form {
+  readonly name: 'executionResult' | 'fileReference'
+  /** The id that this form asks with; zeros mean that there is none. */
+  id(result: Reference): string
+  path(taskId: string): string
+  readonly parameter: string
+}
+
+/** Servers since May 2025 have the first form, older ones the second. */
+const FORMS: readonly Form[] = [
+  {
+    name: 'executionResult',
+    id: (result) => result.id,
+    path: (taskId) => `reloadtask/${taskId}/scriptlogfile`,
+    parameter: 'executionResultId',
+  },
+  {
+    name: 'fileReference',
+    id: (result) => result.fileReferenceID,
+    path: (taskId) => `reloadtask/${taskId}/scriptlog`,
+    parameter: 'fileReferenceId',
+  },
+]
+
+/** How a server says that it lacks a form, or that there is no log. */
+const ABSENT = [400, 404, 405, 410, 501]
+
+export type ScriptLogFetcher = (taskId: string, result: Reference, signal?: AbortSignal) => Promise<string | null>
+
+/** The form that worked last is tried first. `pause` (500 ms) is waited once when a fresh ticket has no file yet. */
+export function createScriptLogFetcher(
+  transport: QrsTransport,
+  pause: () => Promise<void> = () => new Promise((resolve) => setTimeout(resolve, 500)),
+): ScriptLogFetcher {
+  let preferred: Form['name'] = 'executionResult'
+
+  async function fetchBy(form: Form, taskId: string, id: string, signal?: AbortSignal): Promise<string | null> {
+    const request = { path: form.path(taskId), query: { [form.parameter]: id }, noRetry: true, signal }
+    const ticket = toValue((await transport.json(request)).value)
+    if (!ticket || ticket === ZERO_GUID) return null
+    const log = (await download(ticket, signal)) ?? (await pause().then(() => download(ticket, signal)))
+    if (log !== null) preferred = form.name
+    return log
+  }
+
+  async function download(ticket: string, signal?: AbortSignal): Promise<string | null> {
+    const path = `download/reloadtask/${encodeURIComponent(ticket)}/scriptlog.txt`
+    const request = { path, expected: [200, ...ABSENT], noRetry: true, signal }
+    const response = await transport.request(request)
+    if (response.status !== 200) return null
+    if (/^text\/html\b/i.test(response.headers['content-type'] ?? '')) {
+      throw transport.unusable(request, 'a web page came instead of the script log')
+    }
+    // `text()` drops a byte-order mark.
+    return response.text() || null
+  }
+
+  return async (taskId, result, signal) => {
+    if (!isGuid(taskId)) return null
+    const forms = [...FORMS].sort((a, b) => Number(b.name === preferred) - Number(a.name === preferred))
+    let failure: unknown
+    for (const form of forms) {
+      const id = form.id(result)
+      if (!isGuid(id) || id === ZERO_GUID) continue
+      try {
+        const log = await fetchBy(form, taskId, id, signal)
+        if (log !== null) return log
+      } catch (error) {
+        if (!isAbsent(error)) failure ??= error
+        // A server that does not answer at all is not asked in another way.
+        if (!(error instanceof QrsError) || ['unreachable', 'timeout', 'aborted'].includes(error.kind)) throw error
+      }
+    }
+    if (failure) throw failure
+    return null
+  }
+}
+
+const isAbsent = (error: unknown) =>
+  error instanceof QrsError && error.kind === 'status' && ABSENT.includes(error.status ?? 0)

@@ -1,0 +1,166 @@
+/** Requests to QRS: identity, xrfkey, addresses, retries of reads, and errors in QRS terms. */
+import { randomBytes } from 'node:crypto'
+import {
+  createHttpClient,
+  type HttpClient,
+  type HttpClientSettings,
+  type HttpResponse,
+  type HttpRetry,
+} from '../../platform/http-client.ts'
+import type { Logger } from '../../platform/types.ts'
+import { type QrsCall, QrsError, toQrsError } from './errors.ts'
+
+/** PEM texts. */
+export interface QrsCertificates {
+  readonly cert: string
+  readonly key: string
+  readonly ca: string
+}
+
+export interface QrsSettings {
+  readonly host: string
+  readonly port: number
+  readonly useSSL: boolean
+  /** Sent with every request; one of them is `X-Qlik-User`. */
+  readonly headers: readonly { readonly name: string; readonly value: string }[]
+  readonly rejectUnauthorized: boolean
+  /**
+   * Asked before each request, so that renewed files are used at once (the function must return the same object while
+   * nothing changed); null while the files cannot be read. Not used without SSL.
+   */
+  readonly certificates: QrsCertificates | (() => QrsCertificates | null)
+  /** For each request, quick retries included. Default 30,000. */
+  readonly timeoutMs?: number
+  /** Connections to QRS at the same time. Default 10. */
+  readonly maxSockets?: number
+}
+
+export interface QrsRequest {
+  readonly method?: 'GET' | 'POST' | 'PUT' | 'DELETE'
+  /** Below `/qrs/`, for example `task/full`; its parts are already safe (GUIDs, fixed words). */
+  readonly path: string
+  readonly query?: Readonly<Record<string, string>>
+  /** Sent as JSON. */
+  readonly body?: unknown
+  /** Every other status rejects. Default 200. */
+  readonly expected?: readonly number[]
+  /** Not to be repeated, although it is a GET. */
+  readonly noRetry?: boolean
+  readonly signal?: AbortSignal
+}
+
+export interface QrsTransport {
+  /** Rejects with a `QrsError` unless the status is expected. */
+  request(request: QrsRequest): Promise<HttpResponse>
+  /** The same, with the answer read as JSON. */
+  json(request: QrsRequest): Promise<{ readonly status: number; readonly value: unknown }>
+  /** An error about an answer to this request that cannot be used. */
+  unusable(request: QrsRequest, reason: string): QrsError
+  close(): void
+}
+
+/** Two quick retries: enough for a service that restarts its worker, short enough for a caller that waits. */
+const READ_RETRY: HttpRetry = { attempts: 3, firstMs: 150, maxMs: 600 }
+
+/** `createClient` is replaced in tests. */
+export function createQrsTransport(
+  deps: { log: Logger; createClient?: (settings: HttpClientSettings) => HttpClient },
+  settings: QrsSettings,
+): QrsTransport {
+  const createClient = deps.createClient ?? createHttpClient
+  const base = `${settings.useSSL ? 'https' : 'http'}://${bracketed(settings.host)}:${settings.port}/qrs/`
+  let current: { certificates: QrsCertificates | null; http: HttpClient } | null = null
+
+  function client(call: QrsCall): HttpClient {
+    const certificates = settings.useSSL ? certificatesOf(settings) : null
+    if (settings.useSSL && !certificates) {
+      throw new QrsError('unreachable', call, { reason: 'the client certificates cannot be read' })
+    }
+    if (current && current.certificates === certificates) return current.http
+    // Requests under way keep their connections until they are done.
+    if (current) setTimeout(current.http.close, (settings.timeoutMs ?? 30_000) + 1000).unref()
+    current = { certificates, http: createClient(httpSettings(settings, certificates)) }
+    return current.http
+  }
+
+  function describe(request: QrsRequest): QrsCall {
+    const query = Object.entries(request.query ?? {}).map(([name, value]) => `${name}=${value}`)
+    return {
+      endpoint: query.length > 0 ? `${request.path}?${query.join('&')}` : request.path,
+      host: settings.host,
+      port: settings.port,
+      method: request.method ?? 'GET',
+      expectedStatus: request.expected ?? [200],
+    }
+  }
+
+  async function request(asked: QrsRequest): Promise<HttpResponse> {
+    const call = describe(asked)
+    const key = xrfkey()
+    const query = new URLSearchParams({ ...asked.query, xrfkey: key }).toString().replaceAll('+', '%20')
+    const started = performance.now()
+    let response: HttpResponse
+    try {
+      response = await client(call).request({
+        method: call.method,
+        url: `${base}${asked.path}?${query}`,
+        headers: headersOf(settings, key),
+        body: asked.body === undefined ? undefined : JSON.stringify(asked.body),
+        signal: asked.signal,
+        ...(call.method === 'GET' && !asked.noRetry ? { retry: READ_RETRY } : {}),
+      })
+    } catch (error) {
+      throw toQrsError(call, error)
+    }
+    const elapsed = Math.round(performance.now() - started)
+    deps.log.debug(`QRS: ${call.method} ${call.endpoint} answered ${response.status} after ${elapsed} ms`)
+    if (call.expectedStatus.includes(response.status)) return response
+    throw new QrsError('status', call, { status: response.status, body: response.text() })
+  }
+
+  return {
+    request,
+    async json(asked) {
+      const response = await request(asked)
+      const text = response.text()
+      try {
+        return { status: response.status, value: JSON.parse(text) as unknown }
+      } catch (cause) {
+        throw new QrsError('notJson', describe(asked), { status: response.status, body: text, cause })
+      }
+    },
+    unusable: (asked, reason) => new QrsError('shape', describe(asked), { reason }),
+    close() {
+      current?.http.close()
+      current = null
+    },
+  }
+}
+
+function certificatesOf(settings: QrsSettings): QrsCertificates | null {
+  return typeof settings.certificates === 'function' ? settings.certificates() : settings.certificates
+}
+
+function httpSettings(settings: QrsSettings, certificates: QrsCertificates | null): HttpClientSettings {
+  return {
+    maxSockets: settings.maxSockets ?? 10,
+    timeoutMs: settings.timeoutMs ?? 30_000,
+    ...(certificates ? { tls: { ...certificates, rejectUnauthorized: settings.rejectUnauthorized } } : {}),
+  }
+}
+
+function headersOf(settings: QrsSettings, key: string): Record<string, string> {
+  const own = { Accept: 'application/json', 'Content-Type': 'application/json', 'X-Qlik-Xrfkey': key }
+  const taken = new Set(Object.keys(own).map((name) => name.toLowerCase()))
+  const configured = settings.headers.filter(({ name }) => !taken.has(name.toLowerCase()))
+  return { ...own, ...Object.fromEntries(configured.map(({ name, value }) => [name, value])) }
+}
+
+const ALPHANUMERICS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789'
+
+/** 16 characters that go into the query and a header; QRS compares the two. Not a secret. */
+function xrfkey(): string {
+  return Array.from(randomBytes(16), (byte) => ALPHANUMERICS[byte % ALPHANUMERICS.length]).join('')
+}
+
+const bracketed = (host: string) => (host.includes(':') && !host.startsWith('[') ? `[${host}]` : host)
