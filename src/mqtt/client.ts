@@ -7,7 +7,7 @@ import { MqttError } from './errors.ts'
 import { type BrokerSettings, connectionOptions, readCertificates, STATUS_TOPIC } from './options.ts'
 import { createOutageLog } from './outage-log.ts'
 import { subscriptionsFor } from './subscriptions.ts'
-import { topicMatches, topicProblem } from './topics.ts'
+import { topicMatches, topicProblem } from '../platform/mqtt-topics.ts'
 import type { IncomingMessage, MessageHandler, MqttService } from './types.ts'
 
 export interface MqttDeps {

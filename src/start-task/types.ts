@@ -11,6 +11,11 @@ export interface StartRequest {
   readonly origin: StartOrigin
   /** For the audit line: client address, topic, ... */
   readonly requestedBy: string
+  /** For the audit line: the form in which the request came. */
+  readonly dialect?: 'object' | 'array' | 'id'
+  /** The one of `taskIds` that stood in the URL. */
+  readonly urlTaskId?: string
+  /** Whatever is not a GUID counts as not found. */
   readonly taskIds: readonly string[]
   readonly tags: readonly string[]
   readonly customProperties: readonly CustomPropertySelector[]
@@ -34,6 +39,7 @@ export interface StartOutcome {
   /** Each task once, in order of selection. */
   readonly started: readonly (TaskRef & { readonly executionId: string | null })[]
   readonly failed: readonly (TaskRef & { readonly error: string })[]
+  /** Each id once, as it was written in the request. */
   readonly notFound: readonly string[]
   readonly denied: {
     readonly taskIds: readonly string[]
@@ -44,4 +50,16 @@ export interface StartOutcome {
   readonly heldBack: readonly TaskRef[]
   /** Every match, duplicates included. */
   readonly selected: readonly SelectedTask[]
+  /** QRS was lost while tasks were being started; what was not started by then is in `failed`. */
+  readonly interrupted?: boolean
 }
+
+/** Lets a request that was cut short by a crash go on where it stood. */
+export interface StartProgress {
+  /** Tasks that this request has started already, with their execution ids; they are not started again. */
+  readonly done: ReadonlyMap<string, string | null>
+  /** Called after each start; what it writes is durable when the promise resolves. */
+  started(taskId: string, executionId: string | null): Promise<void>
+}
+
+export type StartTask = (request: StartRequest, progress?: StartProgress) => Promise<StartOutcome>

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'bun:test'
 import fc from 'fast-check'
 import { subscriptionsFor } from '../../../src/mqtt/subscriptions.ts'
-import { filterCovers, topicMatches, topicProblem } from '../../../src/mqtt/topics.ts'
+import { filterCovers, topicMatches, topicProblem } from '../../../src/platform/mqtt-topics.ts'
 import { mqttSettings } from '../../integration/mqtt/support.ts'
 
 const MATCHES: [filter: string, topic: string, expected: boolean][] = [

@@ -1,0 +1,61 @@
+/** Ping, the list of enabled endpoints, and health. */
+import { type ApiRequest, type ApiRoute, jsonAnswer, jsonText } from '../platform/http/route.ts'
+
+export type CheckState = 'up' | 'down' | 'off' | 'degraded'
+
+export interface HealthReport {
+  /** False when an enabled listener or the database is down. Brokers and QRS never make it false. */
+  readonly healthy: boolean
+  readonly checks: Readonly<Record<string, CheckState>>
+}
+
+export interface SystemRoutesDeps {
+  readonly version: string
+  readonly enabledEndpoints: readonly string[]
+  readonly health: () => HealthReport
+  /** Whether this caller may see the single checks. */
+  readonly maySeeChecks: (request: ApiRequest) => boolean
+}
+
+export function systemRoutes(deps: SystemRoutesDeps): ApiRoute[] {
+  const ping = JSON.stringify({ response: 'Butler reporting for duty', butlerVersion: deps.version })
+  return [
+    {
+      methods: ['GET'],
+      path: '/v4/butlerping',
+      endpoint: 'butlerping',
+      summary: 'Tell that Footman is running, and its version',
+      handle: () => jsonText(200, ping),
+    },
+    {
+      methods: ['GET'],
+      path: '/v4/configfile/endpointsenabled',
+      endpoint: 'apiListEnabledEndpoints',
+      summary: 'List the enabled endpoints',
+      handle: () => jsonAnswer(200, deps.enabledEndpoints),
+    },
+    {
+      methods: ['GET'],
+      path: '/health',
+      endpoint: null,
+      limited: false,
+      summary: 'Tell whether Footman is healthy',
+      handle: (request) => healthAnswer(deps, request),
+    },
+    {
+      methods: ['GET'],
+      path: '/health/live',
+      endpoint: null,
+      limited: false,
+      summary: 'Tell that the process runs',
+      handle: () => jsonAnswer(200, { statusCode: 200, status: 'ok' }),
+    },
+  ]
+}
+
+function healthAnswer({ health, maySeeChecks }: SystemRoutesDeps, request: ApiRequest): Response {
+  const { healthy, checks } = health()
+  const statusCode = healthy ? 200 : 503
+  const status = healthy ? 'ok' : 'ko'
+  return jsonAnswer(statusCode, { statusCode, status, ...(maySeeChecks(request) && { checks }) })
+}

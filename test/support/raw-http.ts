@@ -1,0 +1,72 @@
+/** HTTP as bytes over a socket, for what an HTTP client would tidy up. */
+import { connect } from 'node:net'
+import { within } from './wait.ts'
+
+export interface RawAnswer {
+  /** `HTTP/1.1 200 OK`; interim answers (100 Continue) are in `interim`. */
+  readonly statusLine: string
+  readonly status: number
+  /** Lower-case names. */
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: string
+  readonly interim: readonly string[]
+}
+
+export interface RawRequest {
+  readonly method?: string
+  readonly path: string
+  readonly headers?: Readonly<Record<string, string>>
+  /** Sent with Content-Length. */
+  readonly body?: string
+  /** Sent in chunks instead. */
+  readonly chunks?: readonly string[]
+  /** `1.1` by default. */
+  readonly version?: '1.0' | '1.1'
+}
+
+/** Sends one request on a connection of its own and reads until the server closes it. */
+export function rawHttp(port: number, request: RawRequest): Promise<RawAnswer> {
+  return rawBytes(port, bytesOf(request))
+}
+
+/** The same for hand-written bytes, which must contain `Connection: close`. */
+export async function rawBytes(port: number, text: string): Promise<RawAnswer> {
+  return parse(await within(exchange(port, text), 10_000, `an answer to ${text.split('\r\n')[0]}`))
+}
+
+function bytesOf({ method = 'GET', path, headers = {}, body, chunks, version = '1.1' }: RawRequest): string {
+  const lines = [`${method} ${path} HTTP/${version}`, 'Host: 127.0.0.1', 'Connection: close']
+  for (const [name, value] of Object.entries(headers)) lines.push(`${name}: ${value}`)
+  if (body !== undefined) lines.push(`Content-Length: ${Buffer.byteLength(body)}`)
+  if (chunks) lines.push('Transfer-Encoding: chunked')
+  const coded = chunks?.map((one) => `${Buffer.byteLength(one).toString(16)}\r\n${one}\r\n`).join('')
+  return `${lines.join('\r\n')}\r\n\r\n${body ?? ''}${coded === undefined ? '' : `${coded}0\r\n\r\n`}`
+}
+
+function exchange(port: number, text: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = []
+    const socket = connect(port, '127.0.0.1', () => socket.write(text))
+    socket.on('data', (chunk) => chunks.push(Buffer.from(chunk)))
+    socket.on('error', reject)
+    socket.on('close', () => resolve(Buffer.concat(chunks).toString('utf8')))
+  })
+}
+
+function parse(text: string): RawAnswer {
+  const interim: string[] = []
+  let rest = text
+  while (/^HTTP\/1\.1 1\d\d /.test(rest)) {
+    const end = rest.indexOf('\r\n\r\n')
+    interim.push(rest.slice(0, end))
+    rest = rest.slice(end + 4)
+  }
+  const end = rest.indexOf('\r\n\r\n')
+  const [statusLine = '', ...lines] = rest.slice(0, end).split('\r\n')
+  const headers: Record<string, string> = {}
+  for (const line of lines) {
+    const colon = line.indexOf(':')
+    headers[line.slice(0, colon).toLowerCase()] = line.slice(colon + 1).trim()
+  }
+  return { statusLine, status: Number(statusLine.split(' ')[1]), headers, body: rest.slice(end + 4), interim }
+}
