@@ -1,0 +1,25 @@
+import type { ScriptLog } from '../events/types.ts'
+
+const LINE_BREAK = '\r\n'
+/** What stands before the text of a script log line: a time stamp and, for statements, a line number. */
+const LINE_PREFIX = /^\s*\d{4}-?\d{2}-?\d{2}[T ]\d{2}:?\d{2}:?\d{2}(?:[.,]\d+)?(?:Z|[+-]\d{2}:?\d{2})?\s*(?:\d{3,}\s+)?/
+
+/** The first and last lines of a script log, joined with CR LF. They may overlap; without a log both are empty. */
+export function excerpts(log: ScriptLog | null, headLines: number, tailLines: number): { head: string; tail: string } {
+  const lines = log?.lines ?? []
+  return {
+    head: headLines > 0 ? lines.slice(0, headLines).join(LINE_BREAK) : '',
+    tail: tailLines > 0 ? lines.slice(-tailLines).join(LINE_BREAK) : '',
+  }
+}
+
+/** The last line that holds `Error`, without its time stamp and line number; null when there is none. */
+export function errorLine(log: ScriptLog | null): string | null {
+  const line = log?.lines.findLast((candidate) => candidate.includes('Error'))
+  return line === undefined ? null : line.replace(LINE_PREFIX, '').trim()
+}
+
+/** The whole log as one text. */
+export function wholeText(log: ScriptLog): string {
+  return log.lines.join(LINE_BREAK)
+}

@@ -1,0 +1,5 @@
+/** Files that are bundled as text. */
+declare module '*.eta' {
+  const text: string
+  export default text
+}

@@ -1,0 +1,225 @@
+import { describe, expect, test } from 'bun:test'
+import fc from 'fast-check'
+import { emailRoutes } from '../../../src/alerts/destinations/email/routes.ts'
+import { isAllowedDomain, isEmailAddress, splitAddresses, uniqueAddresses } from '../../../src/alerts/recipients.ts'
+import type { PlannedDelivery } from '../../../src/alerts/types.ts'
+import type { TaskEvent } from '../../../src/events/types.ts'
+import { emailConfig, fullEvent } from '../../support/alerts.ts'
+import { TASK_ID } from '../../support/events.ts'
+
+test.each([
+  ['anna@acme.example', true],
+  ["o'brien+qlik@sub.acme-corp.example", true],
+  ['a.b.c@x.io', true],
+  ['A@B.CO', true],
+  [`${'a'.repeat(64)}@acme.example`, true],
+  [`${'a'.repeat(65)}@acme.example`, false],
+  [`a@${'b'.repeat(63)}.example`, true],
+  [`a@${'b'.repeat(64)}.example`, false],
+  [`a@${`${'b'.repeat(60)}.`.repeat(4)}exampleexample`, false],
+  ['anna', false],
+  ['anna@acme', false],
+  ['@acme.example', false],
+  ['.anna@acme.example', false],
+  ['anna.@acme.example', false],
+  ['an..na@acme.example', false],
+  ['anna@acme..example', false],
+  ['anna@-acme.example', false],
+  ['anna@acme.1x', false],
+  ['anna@acme.x', false],
+  ['anna@acme.example ', false],
+  ['an na@acme.example', false],
+  ['ännå@acme.example', false],
+  ['Anna <anna@acme.example>', false],
+  ['anna@acme.example\r\nBcc: x@y.io', false],
+])('%p is an address: %p', (address, expected) => {
+  expect(isEmailAddress(address)).toBe(expected)
+})
+
+test('no address holds anything that could end a header or an SMTP command', () => {
+  fc.assert(
+    fc.property(fc.string({ unit: 'binary', maxLength: 40 }), (text) => {
+      const address = `a${text}@acme.example`
+      if (isEmailAddress(address)) expect(address).not.toMatch(/[\s<>(),;:"\\[\]]/)
+    }),
+  )
+})
+
+test('lists are split, trimmed and freed of repetitions whatever the capitals', () => {
+  const list = splitAddresses([' Anna@x.io ; bob@x.io', 'anna@X.io,', '', 'carl@x.io'])
+  expect(uniqueAddresses(list)).toEqual(['Anna@x.io', 'bob@x.io', 'carl@x.io'])
+})
+
+test('domains can be restricted', () => {
+  expect(isAllowedDomain('a@ACME.example', ['@acme.example'])).toBe(true)
+  expect(isAllowedDomain('a@sub.acme.example', ['acme.example'])).toBe(false)
+  expect(isAllowedDomain('a@anything.io', [])).toBe(true)
+})
+
+interface Situation {
+  readonly recipients?: readonly string[]
+  /** Values of the task's custom property with addresses. */
+  readonly own?: readonly string[]
+  /** `alertEnableByCustomProperty.enable`, and the task's value of that property. */
+  readonly gate?: boolean
+  readonly marked?: string
+  readonly owner?: TaskEvent['owner']
+  readonly appOwnerAlert?: object
+}
+
+const OWNER = { id: 'o', directory: 'ACME', userId: 'anna', userName: 'Anna', emails: ['z@a.io', 'y@a.io'] }
+
+function planFor(
+  situation: Situation,
+  changes: Partial<TaskEvent> = {},
+  more: object = {},
+): readonly PlannedDelivery[] {
+  const {
+    recipients = [],
+    own = [],
+    gate = false,
+    marked,
+    owner = OWNER,
+    appOwnerAlert = { enable: false },
+  } = situation
+  const config = emailConfig(
+    {
+      reloadTaskFailure: {
+        enable: true,
+        recipients: [...recipients],
+        rateLimit: 600,
+        alertEnableByCustomProperty: { enable: gate, customPropertyName: 'Alert', enabledValue: 'Yes' },
+        alertEnabledByEmailAddress: { customPropertyName: 'SendTo' },
+        appOwnerAlert,
+      },
+    } as never,
+    more,
+  )
+  const property = (name: string) => (value: string) => ({ value, definition: { id: name, name } })
+  const task = fullEvent().task!
+  const event = fullEvent({
+    owner,
+    task: {
+      ...task,
+      customProperties: [...own.map(property('SendTo')), ...(marked ? [property('Alert')(marked)] : [])],
+    },
+    ...changes,
+  })
+  return emailRoutes(config)[0]!.plan(event)
+}
+
+const summary = (rows: readonly PlannedDelivery[]) =>
+  rows.map(({ target, suppress }) => (suppress ? `${target} ${suppress.reason}` : target))
+
+describe('who gets a mail', () => {
+  const all = { enable: true, includeOwner: { includeAll: true } }
+  const some = (...user: object[]) => ({ enable: true, includeOwner: { includeAll: false, user } })
+  const anna = { directory: 'ACME', userId: 'anna' }
+
+  test.each<[string, Situation, readonly string[]]>([
+    ['without gate: the fixed list', { recipients: ['s@a.io'] }, ['s@a.io']],
+    ['without gate, no list', {}, ['(nobody) NO_RECIPIENT']],
+    ['marked: the fixed list', { gate: true, marked: 'Yes', recipients: ['s@a.io'] }, ['s@a.io']],
+    ['marked, no list', { gate: true, marked: 'Yes' }, ['(nobody) NO_RECIPIENT']],
+    ['not marked', { gate: true, recipients: ['s@a.io'] }, ['(nobody) CUSTOM_PROPERTY']],
+    ['marked No', { gate: true, marked: 'No', recipients: ['s@a.io'] }, ['(nobody) CUSTOM_PROPERTY']],
+    ['not marked, own recipients', { gate: true, own: ['o@a.io'], recipients: ['s@a.io'] }, ['o@a.io']],
+    ['own recipients come first', { own: ['x@a.io'], recipients: ['y@a.io', 'x@a.io'] }, ['x@a.io', 'y@a.io']],
+    ['several in one value', { own: ['x@a.io; y@a.io,X@A.io'] }, ['x@a.io', 'y@a.io']],
+    ['invalid ones', { recipients: ['nonsense', 's@a.io'] }, ['nonsense RECIPIENT_INVALID', 's@a.io']],
+    ['the owner, all addresses', { appOwnerAlert: all }, ['z@a.io', 'y@a.io']],
+    ['the owner comes last', { recipients: ['s@a.io', 'Z@a.io'], appOwnerAlert: all }, ['s@a.io', 'Z@a.io', 'y@a.io']],
+    ['the owner although not marked', { gate: true, appOwnerAlert: all }, ['z@a.io', 'y@a.io']],
+    [
+      'owner without address',
+      { recipients: ['s@a.io'], owner: { ...OWNER, emails: [] }, appOwnerAlert: all },
+      ['s@a.io'],
+    ],
+    ['owner unknown', { recipients: ['s@a.io'], owner: null, appOwnerAlert: all }, ['s@a.io']],
+    ['owner unknown, nobody else', { owner: null, appOwnerAlert: all }, ['(nobody) NO_RECIPIENT']],
+    ['owner included by name', { appOwnerAlert: some(anna) }, ['z@a.io', 'y@a.io']],
+    [
+      'owner not among the included',
+      { recipients: ['s@a.io'], appOwnerAlert: some({ ...anna, userId: 'Anna' }) },
+      ['s@a.io', 'z@a.io OWNER_EXCLUDED', 'y@a.io OWNER_EXCLUDED'],
+    ],
+    [
+      'excluding wins over including all',
+      { recipients: ['z@a.io'], appOwnerAlert: { ...all, excludeOwner: { user: [anna] } } },
+      ['z@a.io', 'y@a.io OWNER_EXCLUDED'],
+    ],
+    [
+      'excluding wins over including by name',
+      { appOwnerAlert: { ...some(anna), excludeOwner: { user: [anna] } } },
+      ['z@a.io OWNER_EXCLUDED', 'y@a.io OWNER_EXCLUDED', '(nobody) NO_RECIPIENT'],
+    ],
+  ])('%s', (_, situation, expected) => {
+    expect(summary(planFor(situation))).toEqual([...expected])
+  })
+
+  test('task-specific, fixed and owner addresses: each once, in this order', () => {
+    const owner = { ...OWNER, emails: ['z@a.io', 'y@a.io'] }
+    const rows = planFor({ own: ['x@a.io'], recipients: ['y@a.io', 'x@a.io'], owner, appOwnerAlert: all })
+    expect(summary(rows)).toEqual(['x@a.io', 'y@a.io', 'z@a.io'])
+  })
+
+  test('name and value must belong to the same custom property', () => {
+    const other = { value: 'Yes', definition: { id: 'other', name: 'Other' } }
+    const no = { value: 'No', definition: { id: 'alert', name: 'Alert' } }
+    const task = { ...fullEvent().task!, customProperties: [no, other] }
+    expect(summary(planFor({ gate: true, recipients: ['s@a.io'] }, { task }))).toEqual(['(nobody) CUSTOM_PROPERTY'])
+  })
+
+  test('an unreadable task does not hold back a failure', () => {
+    expect(summary(planFor({ gate: true, recipients: ['s@a.io'] }, { task: null }))).toEqual(['s@a.io'])
+  })
+
+  test('domains that are not allowed are suppressed', () => {
+    const rows = planFor({ recipients: ['s@a.io', 's@b.io'] }, {}, { allowedDomains: ['b.io'] })
+    expect(summary(rows)).toEqual(['s@a.io RECIPIENT_INVALID', 's@b.io'])
+  })
+
+  test('each recipient has a window of its own, whatever the capitals', () => {
+    const [row] = planFor({ recipients: ['Ops@a.io'] })
+    const key = `butler.emailNotification.reloadTaskFailure|${TASK_ID}|ops@a.io`
+    expect(row).toEqual({ target: 'Ops@a.io', lane: 'email', limit: { key, windowMs: 600_000 } })
+  })
+})
+
+describe('mail routes', () => {
+  test('one per section that is on', () => {
+    const routes = emailRoutes(
+      emailConfig({
+        reloadTaskFailure: { enable: true },
+        reloadTaskAborted: { enable: false },
+        reloadTaskSuccess: { enable: true, headScriptLogLines: 0, tailScriptLogLines: 0 },
+      }),
+    )
+    expect(routes.map(({ name, when, phase, needs }) => ({ name, when, phase, needs }))).toEqual([
+      {
+        name: 'butler.emailNotification.reloadTaskFailure',
+        when: { types: ['reload'], outcomes: ['failed'] },
+        phase: 'enriched',
+        needs: ['app', 'owner', 'execution', 'scriptLog'],
+      },
+      {
+        name: 'butler.emailNotification.reloadTaskSuccess',
+        when: { types: ['reload'], outcomes: ['success'] },
+        phase: 'enriched',
+        needs: ['app', 'owner', 'execution'],
+      },
+    ])
+  })
+
+  test('none when mail is off', () => {
+    expect(emailRoutes(emailConfig({ enable: false, reloadTaskFailure: { enable: true } }))).toEqual([])
+  })
+
+  test('a success of which the task could not be read stays silent where tasks must be marked', () => {
+    const gate = { enable: true, customPropertyName: 'A', enabledValue: 'Yes' }
+    const section = { enable: true, recipients: ['s@a.io'], alertEnableByCustomProperty: gate }
+    const [route] = emailRoutes(emailConfig({ reloadTaskSuccess: section }))
+    const event = fullEvent({ outcome: 'success', task: null })
+    expect(summary(route!.plan(event))).toEqual(['(nobody) CUSTOM_PROPERTY'])
+  })
+})
