@@ -1,5 +1,5 @@
 /** Sections about the process itself: logging, folders, node, shutdown. */
-import type { z } from 'zod'
+import { z } from 'zod'
 import { LOG_LEVELS } from '../platform/types.ts'
 import { choice, duration, file, flag, section, size, text, timezone } from './fields.ts'
 
@@ -9,7 +9,10 @@ export const logLevel = choice('Log threshold: a level shows itself and everythi
 export const fileLogging = flag('Also write a daily log file.')
 export const logDirectory = file('Folder of the log files.', 'log')
 
-export const anonTelemetry = flag('Accepted for compatibility; Footman sends no telemetry.', false, { ignored: true })
+export const anonTelemetry = z
+  .unknown()
+  .optional()
+  .meta({ description: 'Accepted for compatibility with any value; Footman sends no telemetry.', ignored: true })
 
 export const systemInfo = section('Details about the host in the start banner.', {
   enable: flag('Show more details. Nothing else depends on it.'),

@@ -1,0 +1,44 @@
+/** All checks of a parsed configuration, in the order of their messages. */
+import type { Check } from './check.ts'
+import {
+  allowedTaskIds,
+  clearTextPage,
+  duplicatePorts,
+  frequencies,
+  keyValueSwitch,
+  listenAddress,
+  mailAddresses,
+  qlikUserHeader,
+  rootApprovals,
+  sourceValidation,
+  startTopic,
+  telemetry,
+} from './cross.ts'
+import { accessRules, references, uniqueNames } from './footman.ts'
+import { nowHonoured } from './honoured.ts'
+import { featureNeeds, qlikConnectionNeeds, webhookAddresses } from './needs.ts'
+import { newRelicAccounts } from './new-relic.ts'
+
+export const CHECKS: readonly Check[] = [
+  telemetry,
+  duplicatePorts,
+  frequencies,
+  rootApprovals,
+  mailAddresses,
+  startTopic,
+  qlikUserHeader,
+  allowedTaskIds,
+  keyValueSwitch,
+  listenAddress,
+  accessRules,
+  uniqueNames,
+  references,
+  newRelicAccounts,
+  nowHonoured,
+  // These switch off what cannot work, hence last.
+  sourceValidation,
+  clearTextPage,
+  qlikConnectionNeeds,
+  featureNeeds,
+  webhookAddresses,
+]

@@ -1,0 +1,145 @@
+/** Values that come from outside the file: `custom-environment-variables.yaml` and `${env:NAME}` in texts. */
+import { readFile } from 'node:fs/promises'
+import { dirname, isAbsolute, join, resolve } from 'node:path'
+import type { Environment } from './find.ts'
+import type { Place, ProblemList } from './problems.ts'
+import { type MapNode, type Path, pathText, type ScalarNode, scalars, setAt, type TreeNode } from './tree.ts'
+import { readYaml } from './yaml.ts'
+
+const MAPPING_FILE = 'custom-environment-variables.yaml'
+
+/**
+ * Merges the environment variables that `custom-environment-variables.yaml` beside the configuration names. It was the
+ * only way to keep secrets out of Butler's file. Variables that are not set or empty change nothing.
+ */
+export async function applyMappingFile(
+  root: MapNode,
+  file: string,
+  env: Environment,
+  problems: ProblemList,
+): Promise<void> {
+  const path = join(dirname(file), MAPPING_FILE)
+  const text = await readFile(path, 'utf8').catch(() => null)
+  if (text === null) return
+  const mapping = readYaml(text, path, problems)
+  if (!mapping) return
+  let used = 0
+  for (const { variable, path: target, at } of mappings(mapping, [])) {
+    const value = env[variable]
+    if (value === undefined || value === '') continue
+    setAt(root, target, { kind: 'scalar', value, at, external: true }, at)
+    used++
+  }
+  problems.add({
+    severity: 'info',
+    path: '',
+    message: `CONFIG: ${used} value${used === 1 ? '' : 's'} taken from the environment by ${path}`,
+    standalone: true,
+    ...mapping.at,
+  })
+}
+
+function* mappings(node: TreeNode, path: Path): Generator<{ variable: string; path: Path; at: Place }> {
+  if (node.kind === 'scalar' && typeof node.value === 'string') yield { variable: node.value, path, at: node.at }
+  if (node.kind !== 'map') return
+  const name = node.entries.get('__name')?.node
+  if (name) yield* mappings(name, path)
+  else for (const [key, entry] of node.entries) yield* mappings(entry.node, [...path, key])
+}
+
+const PLACEHOLDER = /\$\{(env|file|credential):([^}]*)\}/g
+
+type Source = 'env' | 'file' | 'credential'
+type Resolved =
+  | { readonly ok: true; readonly value: string }
+  | { readonly ok: false; readonly message: string; readonly hint: string }
+
+/**
+ * Replaces `${env:NAME}`, `${file:/path}` and `${credential:NAME}` in every text. Returns the values, which are
+ * secrets by intention. What cannot be resolved is an error that names key and line.
+ */
+export async function resolvePlaceholders(
+  root: TreeNode,
+  context: { readonly env: Environment; readonly directory: string },
+  problems: ProblemList,
+): Promise<string[]> {
+  const values: string[] = []
+  for (const { node, path } of [...scalars(root)]) {
+    if (typeof node.value !== 'string' || !node.value.includes('${')) continue
+    const replaced = await replaceIn(node, path, context, problems, values)
+    if (replaced !== null) Object.assign(node, { value: replaced, external: true })
+  }
+  return values
+}
+
+async function replaceIn(
+  node: ScalarNode,
+  path: Path,
+  context: { readonly env: Environment; readonly directory: string },
+  problems: ProblemList,
+  values: string[],
+): Promise<string | null> {
+  const text = String(node.value)
+  let result = ''
+  let end = 0
+  for (const match of text.matchAll(PLACEHOLDER)) {
+    const resolved = await resolveOne(match[1] as Source, match[2]!.trim(), context)
+    if (!resolved.ok) {
+      const { message, hint } = resolved
+      problems.add({ severity: 'error', path: pathText(path), message, hint, ...node.at })
+      // The key counts as set, so that no second problem follows from this one.
+      return null
+    }
+    values.push(resolved.value)
+    result += text.slice(end, match.index) + resolved.value
+    end = match.index + match[0].length
+  }
+  return end === 0 ? null : result + text.slice(end)
+}
+
+async function resolveOne(
+  source: Source,
+  name: string,
+  { env, directory }: { readonly env: Environment; readonly directory: string },
+): Promise<Resolved> {
+  if (name === '')
+    return { ok: false, message: `the placeholder \${${source}:} names nothing`, hint: `write \${${source}:NAME}` }
+  if (source === 'env') return fromEnvironment(name, env)
+  if (source === 'file') return fromFile(isAbsolute(name) ? name : resolve(directory, name))
+  return fromCredentials(name, env)
+}
+
+function fromEnvironment(name: string, env: Environment): Resolved {
+  const value = env[name]
+  if (value !== undefined) return { ok: true, value }
+  return {
+    ok: false,
+    message: `the environment variable ${name} is not set`,
+    hint: 'set it for the account of the service',
+  }
+}
+
+async function fromFile(path: string): Promise<Resolved> {
+  try {
+    // Editors end a file with a line break, which belongs to no secret.
+    return { ok: true, value: (await readFile(path, 'utf8')).replace(/\r?\n$/, '') }
+  } catch (error) {
+    const reason = (error as NodeJS.ErrnoException).code ?? (error as Error).message
+    return {
+      ok: false,
+      message: `the file ${path} cannot be read (${reason})`,
+      hint: 'check the path and its permissions',
+    }
+  }
+}
+
+/** systemd hands credentials over as files of a folder. */
+async function fromCredentials(name: string, env: Environment): Promise<Resolved> {
+  const hint = 'add LoadCredential= to the systemd unit'
+  if (!/^[A-Za-z0-9._-]+$/.test(name)) return { ok: false, message: `"${name}" is not the name of a credential`, hint }
+  const folder = env.CREDENTIALS_DIRECTORY
+  if (!folder)
+    return { ok: false, message: `the credential ${name} is not there: CREDENTIALS_DIRECTORY is not set`, hint }
+  const read = await fromFile(join(folder, name))
+  return read.ok ? read : { ...read, hint }
+}

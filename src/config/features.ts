@@ -1,0 +1,67 @@
+/** Features whose settings are accepted and that this version does not have yet. A release that has one deletes its line. */
+import type { Config } from './schema.ts'
+
+interface Feature {
+  /** As the start-up line names it. */
+  readonly name: string
+  readonly on: (config: Config) => boolean
+}
+
+const endpoints =
+  (...keys: (keyof Config['restServerEndpointsEnable'])[]) =>
+  (config: Config) =>
+    config.restServerConfig.enable && keys.some((key) => anyTrue(config.restServerEndpointsEnable[key]))
+
+const INACTIVE: readonly Feature[] = [
+  { name: 'configVisualisation', on: ({ configVisualisation }) => configVisualisation.enable },
+  { name: 'dockerHealthCheck', on: ({ dockerHealthCheck }) => dockerHealthCheck.enable },
+  { name: 'heartbeat', on: ({ heartbeat }) => heartbeat.enable },
+  { name: 'incidentTool.newRelic', on: ({ incidentTool }) => incidentTool.newRelic.enable },
+  { name: 'incidentTool.signl4', on: ({ incidentTool }) => incidentTool.signl4.enable },
+  { name: 'influxDb', on: ({ influxDb }) => influxDb.enable },
+  { name: 'qlikSenseCloud', on: ({ qlikSenseCloud }) => qlikSenseCloud.enable },
+  {
+    name: 'qlikSenseLicense',
+    on: ({ qlikSenseLicense }) => Object.values(qlikSenseLicense).some(({ enable }) => enable),
+  },
+  { name: 'qlikSenseVersion', on: ({ qlikSenseVersion }) => qlikSenseVersion.versionMonitor.enable },
+  { name: 'scheduler', on: ({ scheduler }) => scheduler.enable },
+  {
+    name: 'scriptLog.storeOnDisk',
+    on: ({ scriptLog }) => anyTrue({ ...scriptLog.storeOnDisk.clientManaged, ...scriptLog.storeOnDisk.qsCloud }),
+  },
+  { name: 'serviceMonitor', on: ({ serviceMonitor }) => serviceMonitor.enable },
+  { name: 'slackNotification', on: ({ slackNotification }) => slackNotification.enable },
+  { name: 'teamsNotification', on: ({ teamsNotification }) => teamsNotification.enable },
+  { name: 'uptimeMonitor', on: ({ uptimeMonitor }) => uptimeMonitor.enable },
+  {
+    name: 'restServerEndpointsEnable: files',
+    on: endpoints('createDir', 'createDirQVD', 'fileCopy', 'fileDelete', 'fileMove'),
+  },
+  { name: 'restServerEndpointsEnable: keyValueStore', on: endpoints('keyValueStore') },
+  { name: 'restServerEndpointsEnable: newRelic', on: endpoints('newRelic') },
+  { name: 'restServerEndpointsEnable: scheduler', on: endpoints('scheduler') },
+  { name: 'restServerEndpointsEnable: apps', on: endpoints('senseAppDump', 'senseAppReload', 'senseListApps') },
+  { name: 'restServerEndpointsEnable: slackPostMessage', on: endpoints('slackPostMessage') },
+  { name: 'footman.alertRoutes', on: ({ footman }) => footman.alertRoutes.length > 0 },
+  {
+    name: 'footman.butlerRoutes',
+    on: ({ footman: { butlerRoutes } }) =>
+      butlerRoutes.recovery || butlerRoutes.group !== 'none' || butlerRoutes.disable.length > 0,
+  },
+  { name: 'footman.destinations', on: ({ footman }) => Object.keys(footman.destinations).length > 0 },
+  { name: 'footman.maintenance', on: ({ footman }) => footman.maintenance.length > 0 },
+  { name: 'footman.mqtt.receivedTopics', on: ({ footman }) => footman.mqtt.receivedTopics.length > 0 },
+  { name: 'footman.reportTask', on: ({ footman }) => footman.reportTask.enable },
+  { name: 'footman.startQueue', on: ({ footman }) => footman.startQueue.maxConcurrent > 0 },
+]
+
+/** Names of the features that are switched on and not there; for one line at start. */
+export function inactiveFeatures(config: Config): string[] {
+  return INACTIVE.filter(({ on }) => on(config)).map(({ name }) => name)
+}
+
+function anyTrue(value: unknown): boolean {
+  if (value === true) return true
+  return typeof value === 'object' && value !== null && Object.values(value).some(anyTrue)
+}

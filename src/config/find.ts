@@ -1,0 +1,79 @@
+/** Which file is the configuration. */
+import { readdir, stat } from 'node:fs/promises'
+import { hostname } from 'node:os'
+import { basename, dirname, extname, join, resolve } from 'node:path'
+
+export type Environment = Readonly<Record<string, string | undefined>>
+
+export interface FoundFile {
+  /** Absolute. */
+  readonly path: string
+  /** As problems name it. */
+  readonly shown: string
+  /** How it was found when it was not given. */
+  readonly by?: 'NODE_CONFIG_DIR' | 'config folder'
+}
+
+export type FindResult =
+  | { readonly ok: true; readonly file: FoundFile }
+  | { readonly ok: false; readonly message: string }
+
+const EXTENSIONS = ['.yaml', '.yml', '.json']
+
+/**
+ * The given file, or like older Butlers `<NODE_ENV>.yaml` in `$NODE_CONFIG_DIR` or `./config` (`production` when
+ * NODE_ENV is unset). The message explains what was missing.
+ */
+export async function findConfigFile(file: string | undefined, env: Environment, cwd: string): Promise<FindResult> {
+  if (file === undefined) return findByEnvironment(env, cwd)
+  const path = resolve(cwd, file)
+  if (!EXTENSIONS.includes(extname(path).toLowerCase())) {
+    return refuse(`The configuration file must end in .yaml, .yml or .json; "${file}" does not.`)
+  }
+  const kind = await kindOf(path)
+  if (kind === 'file') return { ok: true, file: { path, shown: file } }
+  if (kind === 'none') return refuse(`The configuration file does not exist: ${file} (looked for ${path}).`)
+  return refuse(`The configuration file is a ${kind}: ${path}.`)
+}
+
+async function findByEnvironment(env: Environment, cwd: string): Promise<FindResult> {
+  const name = `${env.NODE_ENV || 'production'}.yaml`
+  const folders = [
+    ...(env.NODE_CONFIG_DIR ? [{ folder: env.NODE_CONFIG_DIR, by: 'NODE_CONFIG_DIR' as const }] : []),
+    { folder: 'config', by: 'config folder' as const },
+  ]
+  for (const { folder, by } of folders) {
+    const path = resolve(cwd, folder, name)
+    if ((await kindOf(path)) === 'file') return { ok: true, file: { path, shown: join(folder, name), by } }
+  }
+  const tried = folders.map(({ folder }) => resolve(cwd, folder, name)).join(', ')
+  return refuse(`No configuration file was given (option -c FILE), and none was found in its old places: ${tried}.`)
+}
+
+function refuse(message: string): FindResult {
+  return { ok: false, message }
+}
+
+async function kindOf(path: string): Promise<'file' | 'folder' | 'none' | 'special file'> {
+  try {
+    const found = await stat(path)
+    if (found.isFile()) return 'file'
+    return found.isDirectory() ? 'folder' : 'special file'
+  } catch {
+    return 'none'
+  }
+}
+
+/**
+ * Files in the folder of the configuration that Butler's config library would have merged without a word. They are
+ * ignored.
+ */
+export async function strayConfigFiles(file: string, env: Environment): Promise<string[]> {
+  const names = ['default', 'local', hostname(), hostname().split('.')[0]]
+  if (env.NODE_ENV) names.push(env.NODE_ENV, `local-${env.NODE_ENV}`)
+  const entries = await readdir(dirname(file)).catch(() => [])
+  return entries
+    .filter((entry) => EXTENSIONS.includes(extname(entry).toLowerCase()) && entry !== basename(file))
+    .filter((entry) => names.includes(basename(entry, extname(entry))) || entry.startsWith('default-'))
+    .sort()
+}

@@ -1,0 +1,143 @@
+/** Matches the keys of a file with those of the schema, before the values are checked. */
+import type { z } from 'zod'
+import { nearest } from './nearest.ts'
+import type { Place, ProblemList } from './problems.ts'
+import { alternatives, expectedBy, type Notes, type Shape } from './shape.ts'
+import { type MapEntry, type MapNode, type Path, pathText, type ScalarNode, type TreeNode } from './tree.ts'
+
+/** Sections that manuals write in another case; only worth a note. */
+const HARMLESS_CASE = new Set(['influxdb'])
+
+type Single = Exclude<Shape, { kind: 'union' }>
+type Visit = (node: TreeNode, schema: z.core.$ZodType, path: Path, closed: boolean) => void
+
+/**
+ * Renames keys that only differ in case from a known one. Unknown keys are left alone, as they may belong to an older
+ * layout.
+ */
+export function matchCase(root: TreeNode, schema: z.core.$ZodType, problems: ProblemList): void {
+  const visit: Visit = (node, expected, path) => {
+    const { shape } = expectedBy(expected)
+    if (node.kind === 'map') renameKeys(node, shape, path)
+    each(node, shape, path, false, visit)
+  }
+
+  function renameKeys(node: MapNode, shape: Shape, path: Path): void {
+    const object = choose(node, shape)
+    if (object?.kind !== 'object') return
+    const known = new Map(Object.keys(object.keys).map((key) => [key.toLowerCase(), key]))
+    for (const [key, entry] of [...node.entries]) {
+      const right = known.get(key.toLowerCase())
+      if (right === undefined || right === key || object.keys[key] !== undefined) continue
+      node.entries.delete(key)
+      const written = pathText([...path, key])
+      if (node.entries.has(right)) {
+        note(entry.at, written, `'${written}' is ignored because '${pathText([...path, right])}' is set.`)
+        continue
+      }
+      node.entries.set(right, entry)
+      const severity = HARMLESS_CASE.has(key) ? 'info' : 'warning'
+      note(entry.at, written, `'${written}' is read as '${pathText([...path, right])}'.`, severity)
+    }
+  }
+
+  function note(at: Place, path: string, message: string, severity: 'warning' | 'info' = 'warning'): void {
+    problems.add({ severity, path, message: `CONFIG: ${message}`, standalone: true, ...at })
+  }
+
+  visit(root, schema, ['Butler'], false)
+}
+
+/** Reports and removes unknown keys, converts texts from outside the file, refuses unquoted dates where text is meant. */
+export function matchKeys(root: TreeNode, schema: z.core.$ZodType, problems: ProblemList): void {
+  const visit: Visit = (node, expected, path, closedAbove) => {
+    const { shape, notes } = expectedBy(expected)
+    const closed = closedAbove || notes.closed === true
+    if (node.kind === 'map') removeUnknown(node, shape, path, closed)
+    if (node.kind === 'scalar') matchScalar(node, shape, notes, path)
+    each(node, shape, path, closed, visit)
+  }
+
+  function removeUnknown(node: MapNode, shape: Shape, path: Path, closed: boolean): void {
+    const object = choose(node, shape)
+    if (object?.kind !== 'object' || object.loose) return
+    const known = Object.keys(object.keys)
+    for (const [key, entry] of [...node.entries]) {
+      if (known.includes(key)) continue
+      node.entries.delete(key)
+      problems.add({
+        severity: closed ? 'error' : 'warning',
+        path: pathText([...path, key]),
+        message: closed ? 'unknown key' : 'unknown key, ignored',
+        hint: hintFor(key, known, path),
+        ...entry.at,
+      })
+    }
+  }
+
+  function matchScalar(node: ScalarNode, shape: Shape, notes: Notes, path: Path): void {
+    const types = alternatives(shape).flatMap((single) => (single.kind === 'leaf' ? [single.type] : []))
+    if (node.external && typeof node.value === 'string') node.value = convert(node.value, types)
+    if (!node.date || !types.includes('string') || notes.format?.startsWith('date')) return
+    const message = `must be a text, found the date ${node.value}`
+    problems.add({ severity: 'error', path: pathText(path), message, hint: 'put it in quotes', ...node.at })
+  }
+
+  visit(root, schema, ['Butler'], false)
+}
+
+function hintFor(key: string, known: readonly string[], path: Path): string {
+  const similar = nearest(key, known)
+  if (similar) return `did you mean ${similar}?`
+  if (known.length === 0) return 'remove it'
+  const some = known.slice(0, 8).join(', ')
+  return `${pathText(path)} knows ${some}${known.length > 8 ? ', ...' : ''}`
+}
+
+/** Texts from the environment become numbers and booleans where the key needs one. */
+function convert(value: string, types: readonly string[]): string | number | boolean {
+  if (types.includes('string')) return value
+  const trimmed = value.trim()
+  if (types.includes('boolean') && /^(true|false)$/i.test(trimmed)) return trimmed.toLowerCase() === 'true'
+  if ((types.includes('number') || types.includes('int')) && /^-?\d+(\.\d+)?$/.test(trimmed)) return Number(trimmed)
+  return value
+}
+
+function each(node: TreeNode, shape: Shape, path: Path, closed: boolean, visit: Visit): void {
+  const single = choose(node, shape)
+  if (node.kind === 'list' && single?.kind === 'list') {
+    for (const [index, item] of node.items.entries()) visit(item, single.item, [...path, index], closed)
+  }
+  if (node.kind !== 'map') return
+  for (const [key, entry] of node.entries) {
+    const child = childSchema(single, key)
+    if (child) visit(entry.node, child, [...path, key], closed)
+  }
+}
+
+function childSchema(shape: Single | undefined, key: string): z.core.$ZodType | undefined {
+  if (shape?.kind === 'map') return shape.value
+  if (shape?.kind === 'object' && Object.hasOwn(shape.keys, key)) return shape.keys[key]
+  return undefined
+}
+
+/** The shape that fits the kind of node; among objects the one with the same fixed words (`type: email`), else the most similar. */
+function choose(node: TreeNode, shape: Shape): Single | undefined {
+  const fitting = alternatives(shape).filter((single) => fits(node, single))
+  if (node.kind !== 'map' || fitting.length < 2) return fitting[0]
+  return fitting.find((single) => single.kind === 'object' && hasSameWords(node, single.keys)) ?? fitting[0]
+}
+
+function fits(node: TreeNode, single: Single): boolean {
+  if (node.kind === 'map') return single.kind === 'object' || single.kind === 'map'
+  if (node.kind === 'list') return single.kind === 'list'
+  return single.kind === 'leaf'
+}
+
+function hasSameWords(node: MapNode, keys: Readonly<Record<string, z.core.$ZodType>>): boolean {
+  return [...node.entries].some(([key, entry]: [string, MapEntry]) => {
+    const schema = Object.hasOwn(keys, key) ? (keys[key] as z.core.$ZodTypes) : undefined
+    const def = schema?._zod.def
+    return def?.type === 'literal' && entry.node.kind === 'scalar' && def.values.includes(entry.node.value)
+  })
+}

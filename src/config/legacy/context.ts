@@ -1,0 +1,84 @@
+/** What a translation of an old layout may do: look, move, tell. Paths are below `Butler`, separated by dots. */
+import type { Place, Problem, ProblemSeverity } from '../problems.ts'
+import { type MapNode, nodeAt, placeOf, type Scalar, scalar, setAt, type TreeNode, takeAt } from '../tree.ts'
+
+export interface LegacyContext {
+  get(path: string): TreeNode | undefined
+  has(path: string): boolean
+  /** The value when it is a scalar. */
+  value(path: string): Scalar | undefined
+  place(path: string): Place
+  set(path: string, node: TreeNode, at: Place): void
+  setValue(path: string, value: Scalar, at: Place): void
+  drop(path: string): void
+  /** Moves a key with the note of a deprecated one; a key that exists in the new place wins. */
+  move(from: string, to: string, versions?: string): void
+  /** "is read as", without moving anything. */
+  deprecated(from: string, versions: string, to: string, at?: Place): void
+  note(severity: ProblemSeverity, path: string, message: string, at?: Place): void
+}
+
+/** `notes` are collected unsorted. */
+export function createLegacyContext(root: MapNode, notes: Problem[]): LegacyContext {
+  const full = (path: string) => ['Butler', ...path.split('.')]
+  const get = (path: string) => nodeAt(root, full(path))
+
+  function note(severity: ProblemSeverity, path: string, message: string, at = placeOf(root, full(path))): void {
+    notes.push({ severity, path: `Butler.${path}`, message, standalone: true, ...at })
+  }
+
+  function deprecated(from: string, versions: string, to: string, at?: Place): void {
+    const message = `CONFIG DEPRECATED: 'Butler.${from}' (Butler ${versions}) is read as 'Butler.${to}'. Please update the config file.`
+    note('warning', from, message, at)
+  }
+
+  function move(from: string, to: string, versions?: string): void {
+    const entry = takeAt(root, full(from))
+    if (!entry) return
+    const existing = get(to)
+    if (existing?.kind === 'map' && entry.node.kind === 'map') {
+      fillIn(existing, entry.node)
+    } else if (existing !== undefined) {
+      note('warning', from, `CONFIG DEPRECATED: 'Butler.${from}' is ignored because 'Butler.${to}' is set.`, entry.at)
+      return
+    } else {
+      setAt(root, full(to), entry.node, entry.at)
+    }
+    if (versions) deprecated(from, versions, to, entry.at)
+    else note('info', from, `CONFIG: 'Butler.${from}' is read as 'Butler.${to}'`, entry.at)
+  }
+
+  return {
+    get,
+    has: (path) => get(path) !== undefined,
+    value: (path) => {
+      const node = get(path)
+      return node?.kind === 'scalar' ? node.value : undefined
+    },
+    place: (path) => placeOf(root, full(path)),
+    set: (path, node, at) => setAt(root, full(path), node, at),
+    setValue: (path, value, at) => setAt(root, full(path), scalar(value, at), at),
+    drop: (path) => void takeAt(root, full(path)),
+    move,
+    deprecated,
+    note,
+  }
+}
+
+/** Keys of the old section that the new one lacks. */
+function fillIn(target: MapNode, source: MapNode): void {
+  for (const [key, entry] of source.entries) {
+    const existing = target.entries.get(key)
+    if (!existing) target.entries.set(key, entry)
+    else if (existing.node.kind === 'map' && entry.node.kind === 'map') fillIn(existing.node, entry.node)
+  }
+}
+
+/** `a.{b,c}.d` to `a.b.d` and `a.c.d`. */
+export function expand(pattern: string): string[] {
+  const match = /\{([^}]*)\}/.exec(pattern)
+  if (!match) return [pattern]
+  const before = pattern.slice(0, match.index)
+  const after = pattern.slice(match.index + match[0].length)
+  return match[1]!.split(',').flatMap((word) => expand(`${before}${word}${after}`))
+}

@@ -1,0 +1,58 @@
+/** Older layouts of the configuration file, translated to the present one before anything is checked. */
+import type { Problem, ProblemList } from '../problems.ts'
+import type { MapNode } from '../tree.ts'
+import { restMessage, slackConfig, teamsConfig } from './chat.ts'
+import { createLegacyContext, expand, type LegacyContext } from './context.ts'
+import { flatSettings, instanceTag, uptimeConnection } from './influxdb.ts'
+import { eventSwitches, missingAccountLists, namelessDestinations, singleAccount, singleUrl } from './new-relic.ts'
+import { neverReleaseUsers, presenceMeansOn, webhookRateLimit } from './other.ts'
+import { headerMappings, headerPair, quotedValues, rejectUnauthorized } from './qlik.ts'
+import { MOVES, REMOVED } from './tables.ts'
+
+type Step = (legacy: LegacyContext) => void
+
+const STEPS: readonly Step[] = [
+  presenceMeansOn,
+  removedFeatures,
+  slackConfig,
+  teamsConfig,
+  moves,
+  restMessage,
+  webhookRateLimit,
+  uptimeConnection,
+  instanceTag,
+  flatSettings,
+  headerMappings,
+  headerPair,
+  rejectUnauthorized,
+  quotedValues,
+  neverReleaseUsers,
+  singleAccount,
+  namelessDestinations,
+  singleUrl,
+  eventSwitches,
+  missingAccountLists,
+]
+
+/** `root` is the whole file with its key `Butler`. Notes are added in the order of the file. */
+export function translateLegacy(root: MapNode, problems: ProblemList): void {
+  const notes: Problem[] = []
+  const legacy = createLegacyContext(root, notes)
+  for (const step of STEPS) step(legacy)
+  for (const note of notes.sort((a, b) => a.line - b.line || a.column - b.column)) problems.add(note)
+}
+
+function moves(legacy: LegacyContext): void {
+  for (const { from, to, versions } of MOVES) {
+    const targets = expand(to)
+    for (const [index, source] of expand(from).entries()) legacy.move(source, targets[index]!, versions)
+  }
+}
+
+function removedFeatures(legacy: LegacyContext): void {
+  for (const path of REMOVED.flatMap(expand)) {
+    if (!legacy.has(path)) continue
+    legacy.note('warning', path, `CONFIG: 'Butler.${path}' belongs to a feature that no longer exists; ignored.`)
+    legacy.drop(path)
+  }
+}

@@ -1,0 +1,237 @@
+/** From a file (and the environment and the command line) to the configuration the program runs with. */
+import { readFile } from 'node:fs/promises'
+import { hostname } from 'node:os'
+import { dirname } from 'node:path'
+import type { CheckContext } from './checks/check.ts'
+import { CHECKS } from './checks/index.ts'
+import { applyMappingFile, resolvePlaceholders } from './external.ts'
+import { inactiveFeatures } from './features.ts'
+import { type Environment, type FoundFile, findConfigFile, strayConfigFiles } from './find.ts'
+import { type Finding, findingsOf } from './issues.ts'
+import { matchCase, matchKeys } from './keys.ts'
+import { translateLegacy } from './legacy/translate.ts'
+import { collectSecrets } from './mask.ts'
+import { applyOverrides, type Overrides } from './overrides.ts'
+import { createProblemList, type Problem, type ProblemList } from './problems.ts'
+import { butler, type Config } from './schema.ts'
+import { isSecret } from './secrets.ts'
+import { emptyMap, type MapNode, nodeAt, type Path, pathText, placeOf, plain, stepsOf, takeAt } from './tree.ts'
+import { readYaml } from './yaml.ts'
+
+export interface LoadOptions {
+  /** As given with `-c`; absent = looked for where older Butlers had it. */
+  readonly file?: string
+  readonly env: Environment
+  readonly cwd: string
+  readonly overrides?: Overrides
+}
+
+export interface LoadResult {
+  /** Null when an error forbids a start. Features whose essentials are missing are switched off in it. */
+  readonly config: Config | null
+  /** In the order of the file where that is possible. */
+  readonly problems: readonly Problem[]
+  /** Absolute; null when no file was found. */
+  readonly file: string | null
+  /** Folder of the file. */
+  readonly directory: string
+  /** False with --no-qs-connection, and when the settings of the connection are incomplete. */
+  readonly qlikConnection: boolean
+  /** Values to hide in logs. */
+  readonly secrets: readonly string[]
+  /** Features that are switched on and that this version does not have. */
+  readonly inactive: readonly string[]
+}
+
+const MAX_BYTES = 5 * 1024 * 1024
+
+/**
+ * Reads and checks the configuration. Rejects only for a bug; whatever is wrong with the file is in `problems`.
+ */
+export async function loadConfig(options: LoadOptions): Promise<LoadResult> {
+  const { env, cwd, overrides = {} } = options
+  const problems = createProblemList()
+  const nothing = { config: null, qlikConnection: false, secrets: [], inactive: [] }
+  const found = await findConfigFile(options.file, env, cwd)
+  if (!found.ok) {
+    const place = { file: options.file ?? '', line: 0, column: 0 }
+    problems.add({ severity: 'error', path: '', message: found.message, ...place })
+    return { ...nothing, problems: problems.all, file: null, directory: cwd }
+  }
+  const { path } = found.file
+  const directory = dirname(path)
+  const root = await readRoot(found.file, problems)
+  if (!root) return { ...nothing, problems: problems.all, file: path, directory }
+  await tellAboutFiles(found.file, env, problems)
+  await applyMappingFile(root, path, env, problems)
+  const external = await resolvePlaceholders(root, { env, directory }, problems)
+  matchCase(nodeAt(root, ['Butler'])!, butler, problems)
+  translateLegacy(root, problems)
+  applyOverrides(root, overrides)
+  matchKeys(nodeAt(root, ['Butler'])!, butler, problems)
+  const config = parse(root, overrides.skipVerification === true, problems)
+  if (config) check(root, config, overrides, problems)
+  const blocked = problems.all.some(({ severity, feature }) => severity === 'error' && feature === undefined)
+  const usable = blocked && !overrides.skipVerification ? null : config
+  return {
+    config: usable,
+    problems: problems.all,
+    file: path,
+    directory,
+    qlikConnection: usable !== null && overrides.qlikConnection !== false && !problems.all.some(concernsConnection),
+    secrets: [
+      ...new Set([...external.filter(({ length }) => length > 3), ...collectSecrets(plain(nodeAt(root, ['Butler'])!))]),
+    ],
+    inactive: config ? inactiveFeatures(config) : [],
+  }
+}
+
+/** The one start-up line about settings without effect; null when there are none. */
+export function inactiveLine(inactive: readonly string[]): string | null {
+  return inactive.length === 0 ? null : `CONFIG: accepted, not active in this version: ${inactive.join(', ')}`
+}
+
+async function readRoot({ path, shown }: FoundFile, problems: ProblemList): Promise<MapNode | null> {
+  const top = { file: shown, line: 0, column: 0 }
+  const refuse = (message: string, hint?: string, place = top): null => {
+    problems.add({ severity: 'error', path: '', message, ...(hint ? { hint } : {}), ...place })
+    return null
+  }
+  const bytes = await readFile(path).catch((error: NodeJS.ErrnoException) => error)
+  if (bytes instanceof Error) return refuse(`cannot be read: ${bytes.message}`, 'check the path and its permissions')
+  if (bytes.length > MAX_BYTES) return refuse('is larger than 5 MB', 'this is not a configuration file')
+  const text = decode(bytes)
+  if (text === null) return refuse('is not UTF-8', 'save the file with the encoding UTF-8')
+  const tree = readYaml(text, shown, problems)
+  if (!tree) return null
+  return (
+    withButler(tree.kind === 'map' ? tree : emptyMap(tree.at), problems) ??
+    refuse('Config file has no "Butler" section', 'all settings stand below the key Butler:')
+  )
+}
+
+function decode(bytes: Uint8Array): string | null {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
+  } catch {
+    return null
+  }
+}
+
+/** The root with a section `Butler` and nothing else; null when there is no such key. */
+function withButler(root: MapNode, problems: ProblemList): MapNode | null {
+  const key = root.entries.has('Butler') ? 'Butler' : [...root.entries.keys()].find((name) => /^butler$/i.test(name))
+  if (key === undefined) return null
+  const entry = root.entries.get(key)!
+  for (const [name, { at }] of root.entries) {
+    if (name === key) continue
+    problems.add({
+      severity: 'warning',
+      path: name,
+      message: 'unknown key, ignored',
+      hint: 'all settings stand below Butler:',
+      ...at,
+    })
+  }
+  if (key !== 'Butler') {
+    problems.add({
+      severity: 'warning',
+      path: key,
+      message: `CONFIG: '${key}' is read as 'Butler'.`,
+      standalone: true,
+      ...entry.at,
+    })
+  }
+  const empty = entry.node.kind === 'scalar' && entry.node.value === null
+  if (entry.node.kind !== 'map' && !empty) {
+    problems.add({ severity: 'error', path: 'Butler', message: 'must be a section with keys', ...entry.at })
+  }
+  const node = entry.node.kind === 'map' ? entry.node : emptyMap(entry.at)
+  return { kind: 'map', at: root.at, entries: new Map([['Butler', { at: entry.at, node }]]) }
+}
+
+async function tellAboutFiles({ path, shown, by }: FoundFile, env: Environment, problems: ProblemList): Promise<void> {
+  const place = { file: shown, line: 0, column: 0 }
+  if (by) {
+    const message = `CONFIG: no file was given; using ${path} (${by}, NODE_ENV=${env.NODE_ENV || 'production'})`
+    problems.add({ severity: 'info', path: '', message, standalone: true, ...place })
+  }
+  for (const stray of await strayConfigFiles(path, env)) {
+    const message = `CONFIG: ignoring ${stray}; only the file given with -c is read`
+    problems.add({ severity: 'warning', path: '', message, standalone: true, ...place })
+  }
+}
+
+/** With `lenient` wrong values are replaced by their defaults. */
+function parse(root: MapNode, lenient: boolean, problems: ProblemList): Config | null {
+  for (let round = 0; round < 50; round++) {
+    const parsed = butler.safeParse(plain(nodeAt(root, ['Butler'])!), { reportInput: true, jitless: true })
+    if (parsed.success) return derive(parsed.data)
+    const findings = findingsOf(parsed.error.issues)
+    for (const finding of findings) reportFinding(root, finding, problems)
+    if (!lenient) return null
+    for (const { path } of findings) takeAt(root, ['Butler', ...path.slice(0, firstIndex(path))])
+  }
+  return null
+}
+
+/** Items of lists cannot be taken out alone. */
+function firstIndex(path: Path): number {
+  const index = path.findIndex((step) => typeof step === 'number')
+  return index === -1 ? path.length : index
+}
+
+function reportFinding(root: MapNode, { path, message, hint }: Finding, problems: ProblemList): void {
+  const full = ['Butler', ...path]
+  const text = pathText(full)
+  // One problem per value: a placeholder without value is not also a wrong number.
+  if (problems.all.some((problem) => problem.severity === 'error' && problem.path === text)) return
+  const node = nodeAt(root, full)
+  const hide = isSecret(path) || (node?.kind === 'scalar' && node.external === true)
+  const value = node?.kind === 'scalar' ? String(node.value) : ''
+  const masked = (part: string) => (hide && value !== '' ? part.replaceAll(value, '**********') : part)
+  problems.add({
+    severity: 'error',
+    path: text,
+    message: masked(message),
+    ...(hint ? { hint: masked(hint) } : {}),
+    ...placeOf(root, full),
+  })
+}
+
+/** Defaults that depend on other keys or on this computer. */
+function derive(config: Config): Config {
+  const { configEngine, configQRS, footman } = config
+  return {
+    ...config,
+    configEngine: { ...configEngine, host: configEngine.host || configQRS.host },
+    footman: {
+      ...footman,
+      timezone: footman.timezone || Intl.DateTimeFormat().resolvedOptions().timeZone,
+      node: { ...footman.node, name: footman.node.name || hostname() },
+    },
+  }
+}
+
+function check(root: MapNode, config: Config, overrides: Overrides, problems: ProblemList): void {
+  const context: CheckContext = {
+    config,
+    qlikConnection: overrides.qlikConnection !== false,
+    written: (path) => nodeAt(root, ['Butler', ...stepsOf(path)]) !== undefined,
+    report: (severity, path, message, { hint, standalone, feature } = {}) =>
+      problems.add({
+        severity,
+        path: `Butler.${path}`,
+        message,
+        ...(hint ? { hint } : {}),
+        ...(standalone ? { standalone } : {}),
+        ...(feature ? { feature: `Butler.${feature}` } : {}),
+        ...placeOf(root, ['Butler', ...stepsOf(path)]),
+      }),
+  }
+  for (const run of CHECKS) run(context)
+}
+
+function concernsConnection({ severity, feature }: Problem): boolean {
+  return severity === 'error' && feature === 'Butler.configQRS'
+}

@@ -1,0 +1,87 @@
+/** Hiding secrets when the configuration, or a difference between two, is shown. */
+import { isSecret, visibleAt } from './secrets.ts'
+
+const STARS = '**********'
+const EMAIL = /^[^\s@<>]+@[^\s@<>]+$|<[^\s@<>]+@[^\s@<>]+>/
+
+/** Not even shown to be empty. */
+const ALWAYS_STARS = new Set([
+  'emailNotification.smtp.auth.password',
+  'mqttConfig.qlikSenseCloud.event.mqttForward.broker.password',
+  'restServerConfig.tls.ca',
+])
+
+type Path = readonly (string | number)[]
+
+/**
+ * A copy of the `Butler` section (as written or as parsed) fit for showing: what may stay visible of a value is followed
+ * by ten stars. Never fails, whatever the shape.
+ */
+export function maskConfig(butler: unknown): unknown {
+  return walk(butler, [])
+}
+
+function walk(value: unknown, path: Path): unknown {
+  if (Array.isArray(value)) return value.map((item, index) => walk(item, [...path, index]))
+  if (typeof value === 'object' && value !== null) return maskMembers(value, path)
+  return maskValue(value, path)
+}
+
+function maskMembers(value: object, path: Path): Record<string, unknown> {
+  const header = 'name' in value && 'value' in value && isHeaderList(path) ? String(value.name) : null
+  const masked = Object.fromEntries(
+    Object.entries(value).map(([key, item]) => {
+      if (key === 'value' && header !== null) return [key, isPublicHeader(header) ? item : STARS]
+      return [key, walk(item, [...path, key])]
+    }),
+  )
+  return isOwner(value, path) ? { ...masked, directory: STARS, userId: STARS } : masked
+}
+
+/** Owners of Qlik Cloud apps. */
+function isOwner(value: object, path: Path): boolean {
+  return path[0] === 'qlikSenseCloud' && path.at(-2) === 'user' && ('directory' in value || 'email' in value)
+}
+
+/** `header[]`, `headers.static[]`. */
+function isHeaderList(path: Path): boolean {
+  return path.at(-2) === 'header' || (path.at(-2) === 'static' && path.at(-3) === 'headers')
+}
+
+function isPublicHeader(name: string): boolean {
+  return name.toLowerCase() === 'x-qlik-user'
+}
+
+function maskValue(value: unknown, path: Path): unknown {
+  const visible = visibleAt(path)
+  if (visible !== undefined) {
+    if (ALWAYS_STARS.has(path.join('.'))) return STARS
+    if (value === null || value === undefined || value === '' || typeof value === 'boolean') return value
+    return `${String(value).slice(0, visible)}${STARS}`
+  }
+  if (typeof value === 'string' && EMAIL.test(value)) return `${value.slice(0, 3)}${STARS}`
+  return value
+}
+
+/** Shorter values would blank out half of every log line. */
+const SHORTEST_SECRET = 4
+
+/** The secret values of a configuration, for the logger to hide wherever they turn up. */
+export function collectSecrets(butler: unknown): string[] {
+  const found = new Set<string>()
+  const add = (value: unknown) => {
+    if (typeof value === 'string' && value.length >= SHORTEST_SECRET) found.add(value)
+  }
+  const visit = (value: unknown, path: Path): void => {
+    if (Array.isArray(value)) for (const [index, item] of value.entries()) visit(item, [...path, index])
+    else if (typeof value === 'object' && value !== null) visitMembers(value, path)
+    else if (isSecret(path)) add(value)
+  }
+  const visitMembers = (value: object, path: Path): void => {
+    if ('name' in value && 'value' in value && isHeaderList(path) && !isPublicHeader(String(value.name)))
+      add(value.value)
+    for (const [key, item] of Object.entries(value)) visit(item, [...path, key])
+  }
+  visit(butler, [])
+  return [...found]
+}

@@ -1,0 +1,65 @@
+/** What the loader has to say about a configuration file. */
+
+export type ProblemSeverity = 'error' | 'warning' | 'info'
+
+export interface Place {
+  /** As given by the user. */
+  readonly file: string
+  /** From 1; 0 when the problem is not in a line. */
+  readonly line: number
+  /** From 1; 0 when the problem is not in a line. */
+  readonly column: number
+}
+
+export interface Problem extends Place {
+  readonly severity: ProblemSeverity
+  /** `Butler.mqttConfig.brokerPort`; empty when the problem is not about a key. */
+  readonly path: string
+  /** What is wrong. */
+  readonly message: string
+  /** What to do. */
+  readonly hint?: string
+  /** Set when only this feature is affected: the path of its section. It stays off, the rest runs. */
+  readonly feature?: string
+  /** Set when the message is a whole sentence that names the key itself. */
+  readonly standalone?: true
+}
+
+/** Collects problems in the order of the file. */
+export interface ProblemList {
+  add(problem: Problem): void
+  readonly all: readonly Problem[]
+}
+
+export function createProblemList(): ProblemList {
+  const all: Problem[] = []
+  return { add: (problem) => void all.push(problem), all }
+}
+
+/** `config.yaml:12:5 error Butler.x.y: must be a number, found "abc". Hint: ...` */
+export function renderProblem(problem: Problem): string {
+  const where = problem.line > 0 ? `${problem.file}:${problem.line}:${problem.column}` : problem.file
+  return [where, problem.severity, sentence(problem)].filter(Boolean).join(' ')
+}
+
+/** The line for the log: `CONFIG: Butler.x.y: must be ... (config.yaml:12:5)`. */
+export function logLineOf(problem: Problem): string {
+  const text =
+    problem.standalone && /^CONFIG/.test(problem.message) ? sentence(problem) : `CONFIG: ${sentence(problem)}`
+  if (problem.severity === 'info' || problem.line === 0) return text
+  return `${text} (${problem.file}:${problem.line}:${problem.column})`
+}
+
+function sentence({ path, message, hint, standalone }: Problem): string {
+  const text = path === '' || standalone ? message : `${path}: ${message}`
+  return hint ? `${/[.!?]$/.test(text) ? text : `${text}.`} Hint: ${hint}` : text
+}
+
+/** Errors first, then by line. */
+export function sortProblems(problems: readonly Problem[]): Problem[] {
+  const rank = { error: 0, warning: 1, info: 2 }
+  return [...problems].sort(
+    (a, b) =>
+      rank[a.severity] - rank[b.severity] || a.line - b.line || a.column - b.column || a.path.localeCompare(b.path),
+  )
+}

@@ -1,0 +1,189 @@
+/**
+ * YAML as Butler reads it: version 1.2 with the core schema and merge keys, one document, no duplicate keys. The text
+ * becomes a tree that knows its lines.
+ */
+import {
+  type Document,
+  isAlias,
+  isMap,
+  isScalar,
+  isSeq,
+  LineCounter,
+  type Node,
+  parseDocument,
+  type Scalar,
+} from 'yaml'
+import type { Place, ProblemList } from './problems.ts'
+import { emptyMap, type MapNode, type Path, pathText, type TreeNode } from './tree.ts'
+
+/** More nodes than any honest file has; aliases of aliases grow without limit. */
+const MAX_NODES = 200_000
+const MAX_DEPTH = 100
+
+/** What YAML 1.1 and Butler's parser take for a date or time. */
+const TIMESTAMP =
+  /^\d{4}-\d{2}-\d{2}$|^\d{4}-\d{1,2}-\d{1,2}(?:[Tt]|[ \t]+)\d{1,2}:\d{2}:\d{2}(?:\.\d*)?(?:[ \t]*(?:Z|[-+]\d{1,2}(?::?\d{2})?))?$/
+
+/** The tree of the text; null when it cannot be read. `file` is only named in problems. */
+export function readYaml(text: string, file: string, problems: ProblemList): TreeNode | null {
+  const lines = new LineCounter()
+  const source = withoutEllipses(
+    text.replace(/^\uFEFF/, '').replace(/^%YAML[ \t]+1\.1(?=\s)/, '%YAML 1.2'),
+    file,
+    problems,
+  )
+  const place = (offset: number): Place => {
+    const { line, col } = lines.linePos(offset)
+    return { file, line: Math.max(line, 1), column: Math.max(col, 1) }
+  }
+  const refuse = (offset: number, message: string, hint?: string): null => {
+    problems.add({ severity: 'error', path: '', message, ...(hint ? { hint } : {}), ...place(offset) })
+    return null
+  }
+  try {
+    const document = parseDocument(source, {
+      lineCounter: lines,
+      merge: true,
+      prettyErrors: false,
+      resolveKnownTags: false,
+      version: '1.2',
+    })
+    const broken = [...document.errors, ...document.warnings]
+    for (const { code, message, pos } of broken) {
+      refuse(pos[0], `is not valid YAML: ${MESSAGES[code] ?? firstLine(message)}`, HINTS[code])
+    }
+    if (broken.length > 0) return null
+    return createBuilder(document, place, problems).build()
+  } catch (error) {
+    return refuse(0, `is not valid YAML: ${firstLine((error as Error).message)}`)
+  }
+}
+
+const MESSAGES: Readonly<Record<string, string>> = {
+  DUPLICATE_KEY: 'the key stands twice in its section',
+  MULTIPLE_DOCS: 'more than one document in the file',
+}
+
+const HINTS: Readonly<Record<string, string>> = {
+  DUPLICATE_KEY: 'remove one of them',
+  TAB_AS_INDENT: 'indent with blanks',
+  MULTIPLE_DOCS: 'remove the line ---',
+  BAD_ALIAS: 'the anchor (&name) must stand above its alias (*name)',
+  TAG_RESOLVE_FAILED: 'tags (!name) are not supported; remove it or put the value in quotes',
+}
+
+/** Lines of only `...`, as examples have them for "left out", are skipped. */
+function withoutEllipses(text: string, file: string, problems: ProblemList): string {
+  if (!/^[ \t]*\.\.\.[ \t]*$/m.test(text)) return text
+  return text
+    .split('\n')
+    .map((line, index) => {
+      if (!/^[ \t]*\.\.\.[ \t]*\r?$/.test(line)) return line
+      const place = { file, line: index + 1, column: line.indexOf('.') + 1 }
+      const hint = 'remove it'
+      problems.add({ severity: 'warning', path: '', message: 'the line "..." is skipped', hint, ...place })
+      return ''
+    })
+    .join('\n')
+}
+
+function firstLine(message: string): string {
+  return message.split('\n')[0]?.replace(/:$/, '') ?? message
+}
+
+/** Thrown while building, reported by `readYaml`'s caller as a problem with a place. */
+class Refused extends Error {}
+
+function createBuilder(document: Document.Parsed, place: (offset: number) => Place, problems: ProblemList) {
+  let nodes = 0
+
+  function build(): TreeNode | null {
+    if (!document.contents) return emptyMap(place(0))
+    try {
+      return tree(document.contents, [], [])
+    } catch (error) {
+      if (error instanceof Refused) return null
+      throw error
+    }
+  }
+
+  function refuse(node: Node | null, path: Path, message: string): never {
+    problems.add({ severity: 'error', path: pathText(path), message, ...at(node) })
+    throw new Refused(message)
+  }
+
+  function at(node: Node | null | undefined): Place {
+    return place(node?.range?.[0] ?? 0)
+  }
+
+  function tree(node: Node | null, path: Path, open: readonly Node[]): TreeNode {
+    nodes++
+    if (nodes > MAX_NODES) refuse(node, path, 'the file is too large: its aliases repeat too much')
+    if (path.length > MAX_DEPTH) refuse(node, path, `is nested deeper than ${MAX_DEPTH} levels`)
+    if (node === null) return { kind: 'scalar', value: null, at: place(0) }
+    if (isAlias(node)) return aliased(node, path, open)
+    if (isScalar(node)) return scalar(node, path)
+    if (isSeq(node)) {
+      const items = node.items.map((item, index) => tree(item as Node | null, [...path, index], [...open, node]))
+      return { kind: 'list', items, at: at(node) }
+    }
+    if (isMap(node)) return map(node, path, [...open, node])
+    return refuse(node, path, 'is not understood')
+  }
+
+  function aliased(node: Node, path: Path, open: readonly Node[]): TreeNode {
+    const target = isAlias(node) ? node.resolve(document) : undefined
+    if (!target) return refuse(node, path, 'is an alias without its anchor')
+    if (open.includes(target)) return refuse(node, path, 'is an alias of a section that contains it')
+    return tree(target, path, open)
+  }
+
+  function scalar(node: Scalar, path: Path): TreeNode {
+    const { value } = node
+    const plainText = node.type === 'PLAIN' && typeof value === 'string'
+    if (value !== null && !['string', 'number', 'boolean'].includes(typeof value)) {
+      return refuse(node, path, 'is not a text, number or boolean')
+    }
+    const date = plainText && TIMESTAMP.test(value)
+    return { kind: 'scalar', value: value as string | number | boolean | null, at: at(node), ...(date ? { date } : {}) }
+  }
+
+  function map(node: Node, path: Path, open: readonly Node[]): MapNode {
+    const result = emptyMap(at(node))
+    if (!isMap(node)) return result
+    const merged: MapNode[] = []
+    for (const { key, value } of node.items) {
+      if (isMergeKey(key)) {
+        merged.push(...mergeSources(value as Node | null, path, open))
+        continue
+      }
+      if (!isScalar(key)) refuse(key as Node, path, 'a key must be a text')
+      const name = String((key as Scalar).value)
+      if (name === '__proto__') refuse(key as Node, path, '"__proto__" cannot be a key')
+      const child = tree(value as Node | null, [...path, name], open)
+      result.entries.set(name, {
+        at: at(key as Node),
+        node: value === null ? { ...child, at: at(key as Node) } : child,
+      })
+    }
+    // Own keys win, then the first source that has a key.
+    for (const source of merged) {
+      for (const [name, entry] of source.entries) if (!result.entries.has(name)) result.entries.set(name, entry)
+    }
+    return result
+  }
+
+  function mergeSources(value: Node | null, path: Path, open: readonly Node[]): MapNode[] {
+    const node = tree(value, path, open)
+    const sources = node.kind === 'list' ? node.items : [node]
+    return sources.map((source) =>
+      source.kind === 'map' ? source : refuse(value, path, 'a merge key (<<) needs a section or a list of sections'),
+    )
+  }
+
+  return { build }
+}
+
+function isMergeKey(key: unknown): boolean {
+  return isScalar(key) && typeof key.value === 'symbol'
+}
