@@ -1,0 +1,94 @@
+/** Files that are either old or new, never half: and directories that must be usable. */
+import { randomBytes } from 'node:crypto'
+import { type FileHandle, mkdir, open, realpath, rename, rm, stat, unlink } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
+import { StartError } from './start-error.ts'
+
+/** True when something is there, of whatever kind; unreadable directories on the way count as "not there". */
+export async function exists(path: string): Promise<boolean> {
+  return stat(path).then(
+    () => true,
+    () => false,
+  )
+}
+
+/**
+ * Replaces the file in one step: a reader, a crash or a full disk never meets half a file. Keeps the permissions of an
+ * existing file and writes through symbolic links. `mode` is for new files.
+ */
+export async function writeFileAtomic(path: string, content: string | Uint8Array, mode = 0o644): Promise<void> {
+  const target = await realpath(path).catch(() => path)
+  const temporary = join(dirname(target), `.${basename(target)}.${randomBytes(6).toString('hex')}.tmp`)
+  const permissions = await stat(target).then(
+    (found) => found.mode & 0o777,
+    () => mode,
+  )
+  try {
+    const file = await open(temporary, 'wx', permissions)
+    try {
+      await file.writeFile(content)
+      await file.sync()
+    } finally {
+      await file.close()
+    }
+    await renameOver(temporary, target)
+  } catch (error) {
+    await rm(temporary, { force: true }).catch(() => {})
+    throw error
+  }
+  await syncDirectory(dirname(target))
+}
+
+const RENAME_ATTEMPTS = 6
+const BUSY = ['EPERM', 'EACCES', 'EBUSY']
+
+/** On Windows a file that somebody reads at this moment cannot be replaced; readers are quick. */
+async function renameOver(from: string, to: string): Promise<void> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await rename(from, to)
+    } catch (error) {
+      const busy = BUSY.includes((error as NodeJS.ErrnoException).code ?? '')
+      if (process.platform !== 'win32' || !busy || attempt === RENAME_ATTEMPTS) throw error
+      await new Promise((resolve) => setTimeout(resolve, 20 * attempt))
+    }
+  }
+}
+
+/** Makes the new name durable; Windows has no such call and needs none. */
+async function syncDirectory(directory: string): Promise<void> {
+  if (process.platform === 'win32') return
+  let handle: FileHandle | undefined
+  try {
+    handle = await open(directory, 'r')
+    await handle.sync()
+  } catch {
+    // Some file systems refuse it; the content is safe already.
+  } finally {
+    await handle?.close()
+  }
+}
+
+/**
+ * Creates the directory when it is missing and proves that files can be written in it. Rejects with a `StartError`
+ * that names `what` ("The data directory"), the path and the reason.
+ */
+export async function ensureWritableDirectory(path: string, what: string): Promise<void> {
+  const probe = join(path, `.footman-${randomBytes(6).toString('hex')}.tmp`)
+  try {
+    await mkdir(path, { recursive: true })
+    const file = await open(probe, 'wx', 0o600)
+    try {
+      await file.writeFile('x')
+    } finally {
+      await file.close()
+      await unlink(probe)
+    }
+  } catch (cause) {
+    const reason = (cause as Error).message
+    throw new StartError(
+      `${what} "${path}" is not usable: ${reason}. Footman must be able to create and write files there.`,
+      { cause },
+    )
+  }
+}

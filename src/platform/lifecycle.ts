@@ -1,0 +1,91 @@
+/** Starting services in order and stopping them in reverse. */
+import type { Logger, Service } from './types.ts'
+
+export interface Lifecycle {
+  /**
+   * Starts the services one after the other. When one fails, those already started are stopped again and the error of
+   * the failed one is thrown. A stop in the meantime ends the start after the service under way.
+   */
+  start(): Promise<void>
+  /** Stops what was started, last one first, within `graceMs` for all of them together. Never rejects. */
+  stop(graceMs: number): Promise<void>
+}
+
+/** What was started before a failing service gets this long to stop. */
+const FAILED_START_GRACE_MS = 5000
+/** A service gets at least this long, even when the ones before it used up the time. */
+const LEAST_GRACE_MS = 100
+
+/** The services are in the order of their start; each must be able to stop after a start that it completed. */
+export function createLifecycle(deps: { log: Logger }, services: readonly Service[]): Lifecycle {
+  const { log } = deps
+  const started: Service[] = []
+  let starting: Promise<void> | null = null
+  let stopping: Promise<void> | null = null
+
+  async function startAll(): Promise<void> {
+    for (const service of services) {
+      if (stopping) return
+      const before = performance.now()
+      try {
+        await service.start()
+      } catch (error) {
+        await stopStarted(FAILED_START_GRACE_MS)
+        throw error
+      }
+      started.push(service)
+      log.debug(`MAIN: Started ${service.name} in ${Math.round(performance.now() - before)} ms`)
+    }
+  }
+
+  async function stopStarted(graceMs: number): Promise<void> {
+    const deadline = performance.now() + graceMs
+    for (let service = started.pop(); service; service = started.pop()) {
+      await stopOne(service, Math.max(deadline - performance.now(), LEAST_GRACE_MS))
+    }
+  }
+
+  async function stopOne(service: Service, graceMs: number): Promise<void> {
+    try {
+      const outcome = await withinTime(service.stop(graceMs), graceMs)
+      if (outcome === 'late') log.warn(`MAIN: ${service.name} did not stop within ${Math.round(graceMs)} ms`)
+      else log.debug(`MAIN: Stopped ${service.name}`)
+    } catch (error) {
+      log.error(`MAIN: Stopping ${service.name} failed`, { error })
+    }
+  }
+
+  async function stopAll(graceMs: number): Promise<void> {
+    // A service that is just starting is let through first, so that it can be stopped like the others.
+    const before = performance.now()
+    if (starting)
+      await withinTime(
+        starting.catch(() => {}),
+        graceMs,
+      )
+    await stopStarted(graceMs - (performance.now() - before))
+  }
+
+  return {
+    start() {
+      starting ??= startAll()
+      return starting
+    },
+    stop(graceMs) {
+      stopping ??= stopAll(graceMs)
+      return stopping
+    },
+  }
+}
+
+async function withinTime(work: Promise<void>, ms: number): Promise<'done' | 'late'> {
+  let timer: ReturnType<typeof setTimeout> | undefined
+  const late = new Promise<'late'>((resolve) => {
+    timer = setTimeout(() => resolve('late'), ms)
+  })
+  try {
+    return await Promise.race([work.then(() => 'done' as const), late])
+  } finally {
+    clearTimeout(timer)
+  }
+}

@@ -1,0 +1,94 @@
+/** What the operating system and the runtime tell the process: signals, and errors that nobody caught. */
+import type { Logger } from './types.ts'
+
+export interface ProcessEvents {
+  /** Resolves with the exit code when everything has stopped after a signal, an uncaught error or `end`. */
+  readonly finished: Promise<number>
+  /** Stops as a signal would, with this exit code. */
+  end(exitCode: number): void
+  /** Takes the handlers away. */
+  release(): void
+}
+
+export interface ProcessEventDeps {
+  readonly log: Logger
+  /** Stops everything that runs; called once. */
+  readonly stop: () => Promise<void>
+  /** SIGHUP: open log files anew, read the configuration again. */
+  readonly onHangup?: () => void | Promise<void>
+}
+
+/** On Windows a closing console window counts as SIGHUP: there is nothing to read anew then, only to stop. */
+const STOP_SIGNALS: readonly NodeJS.Signals[] =
+  process.platform === 'win32' ? ['SIGINT', 'SIGTERM', 'SIGBREAK', 'SIGHUP'] : ['SIGINT', 'SIGTERM']
+
+/**
+ * First SIGTERM or SIGINT: stop and finish with 0. Second one: end at once, as killed by that signal. A rejection that
+ * nobody handled is logged; an exception that nobody caught is logged and stops the process with 1.
+ */
+export function watchProcess(deps: ProcessEventDeps): ProcessEvents {
+  const { log } = deps
+  const { promise: finished, resolve } = Promise.withResolvers<number>()
+  let ending = false
+
+  function end(exitCode: number): void {
+    if (ending) return
+    ending = true
+    deps.stop().then(
+      () => resolve(exitCode),
+      (error) => {
+        log.error('MAIN: Stopping failed', { error })
+        resolve(exitCode || 1)
+      },
+    )
+  }
+
+  function onStopSignal(signal: NodeJS.Signals): void {
+    if (ending) {
+      endAtOnce(signal)
+      return
+    }
+    log.info(`MAIN: Received ${signal}, stopping. A second signal ends Footman at once.`)
+    end(0)
+  }
+
+  function endAtOnce(signal: NodeJS.Signals): void {
+    release()
+    process.kill(process.pid, signal)
+  }
+
+  async function onHangup(): Promise<void> {
+    log.info('MAIN: Received SIGHUP')
+    try {
+      await deps.onHangup?.()
+    } catch (error) {
+      log.error('MAIN: Acting on SIGHUP failed', { error })
+    }
+  }
+
+  function onUnhandledRejection(reason: unknown): void {
+    log.error(`UNHANDLED REJECTION: Reason: ${textOf(reason)}`, { error: reason })
+    if (reason instanceof Error && reason.stack) log.error(`UNHANDLED REJECTION: Stack trace: ${reason.stack}`)
+  }
+
+  function onUncaughtException(error: unknown): void {
+    log.error(`UNCAUGHT EXCEPTION: ${textOf(error)}`, { error })
+    if (error instanceof Error && error.stack) log.error(`UNCAUGHT EXCEPTION: Stack trace: ${error.stack}`)
+    end(1)
+  }
+
+  function release(): void {
+    for (const signal of STOP_SIGNALS) process.off(signal, onStopSignal)
+    process.off('SIGHUP', onHangup)
+    process.off('unhandledRejection', onUnhandledRejection)
+    process.off('uncaughtException', onUncaughtException)
+  }
+
+  for (const signal of STOP_SIGNALS) process.on(signal, onStopSignal)
+  if (!STOP_SIGNALS.includes('SIGHUP')) process.on('SIGHUP', onHangup)
+  process.on('unhandledRejection', onUnhandledRejection)
+  process.on('uncaughtException', onUncaughtException)
+  return { finished, end, release }
+}
+
+const textOf = (reason: unknown) => (reason instanceof Error ? reason.message : String(reason))
