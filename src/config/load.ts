@@ -12,7 +12,7 @@ import { matchCase, matchKeys } from './keys.ts'
 import { translateLegacy } from './legacy/translate.ts'
 import { collectSecrets } from './mask.ts'
 import { applyOverrides, type Overrides } from './overrides.ts'
-import { createProblemList, type Problem, type ProblemList } from './problems.ts'
+import { createProblemList, type Place, type Problem, type ProblemList } from './problems.ts'
 import { butler, type Config } from './schema.ts'
 import { isSecret } from './secrets.ts'
 import { emptyMap, type MapNode, nodeAt, type Path, pathText, placeOf, plain, stepsOf, takeAt } from './tree.ts'
@@ -41,6 +41,8 @@ export interface LoadResult {
   readonly secrets: readonly string[]
   /** Features that are switched on and that this version does not have. */
   readonly inactive: readonly string[]
+  /** Where a key (below `Butler`) is written, or the nearest section above it. */
+  placeOf(path: string): Place
 }
 
 const MAX_BYTES = 5 * 1024 * 1024
@@ -51,7 +53,13 @@ const MAX_BYTES = 5 * 1024 * 1024
 export async function loadConfig(options: LoadOptions): Promise<LoadResult> {
   const { env, cwd, overrides = {} } = options
   const problems = createProblemList()
-  const nothing = { config: null, qlikConnection: false, secrets: [], inactive: [] }
+  const nothing = {
+    config: null,
+    qlikConnection: false,
+    secrets: [],
+    inactive: [],
+    placeOf: () => ({ file: options.file ?? '', line: 0, column: 0 }),
+  }
   const found = await findConfigFile(options.file, env, cwd)
   if (!found.ok) {
     const place = { file: options.file ?? '', line: 0, column: 0 }
@@ -83,6 +91,7 @@ export async function loadConfig(options: LoadOptions): Promise<LoadResult> {
       ...new Set([...external.filter(({ length }) => length > 3), ...collectSecrets(plain(nodeAt(root, ['Butler'])!))]),
     ],
     inactive: config ? inactiveFeatures(config) : [],
+    placeOf: (key) => placeOf(root, ['Butler', ...stepsOf(key)]),
   }
 }
 

@@ -1,5 +1,6 @@
 /** Settings that must fit each other. */
 import { parseFrequency } from '../../platform/frequency.ts'
+import { topicMatches } from '../../platform/mqtt-topics.ts'
 import { type Check, isLoopback } from './check.ts'
 
 /** Two listeners on one port. */
@@ -32,17 +33,6 @@ export const startTopic: Check = ({ config: { mqttConfig, footman }, report }) =
       hint: 'widen subscriptionRootTopic',
     },
   )
-}
-
-/** Whether an MQTT topic filter (`+` one level, `#` the rest) covers a topic. */
-export function topicMatches(filter: string, topic: string): boolean {
-  const wanted = filter.split('/')
-  const levels = topic.split('/')
-  for (const [index, part] of wanted.entries()) {
-    if (part === '#') return true
-    if (levels[index] === undefined || (part !== '+' && part !== levels[index])) return false
-  }
-  return wanted.length === levels.length
 }
 
 const FREQUENCIES = [

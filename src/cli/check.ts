@@ -1,0 +1,63 @@
+/** `footman check`: what is wrong with a configuration file, without starting anything. */
+import { existsSync } from 'node:fs'
+import { missingFiles } from '../config/checks/files.ts'
+import { inactiveLine, type LoadResult, loadConfig } from '../config/load.ts'
+import { type ConfigPaths, createPathResolver } from '../config/paths.ts'
+import { type Problem, renderProblem, sortProblems } from '../config/problems.ts'
+import { type CommandIo, EXIT } from './io.ts'
+
+export interface CheckOptions {
+  readonly configfile?: string
+  readonly json?: boolean
+  /** False with --no-qs-connection. */
+  readonly qsConnection?: boolean
+}
+
+interface CheckSurroundings {
+  readonly env: Readonly<Record<string, string | undefined>>
+  readonly cwd: string
+  readonly execPath: string
+}
+
+/** Prints every problem and returns 0 when none is an error, else 1. */
+export async function runCheck(
+  options: CheckOptions,
+  io: CommandIo,
+  { env, cwd, execPath }: CheckSurroundings = { env: process.env, cwd: process.cwd(), execPath: process.execPath },
+): Promise<number> {
+  const file = options.configfile ?? env.FOOTMAN_CONFIGFILE
+  const overrides = { qlikConnection: options.qsConnection !== false }
+  const result = await loadConfig({ ...(file ? { file } : {}), env, cwd, overrides })
+  const paths = createPathResolver({ configDirectory: result.directory, cwd, execPath })
+  const problems = sortProblems([...result.problems, ...missing(result, paths)])
+  const valid = !problems.some(({ severity }) => severity === 'error')
+  if (options.json) {
+    io.out(JSON.stringify({ file: result.file, valid, inactive: result.inactive, problems }, null, 2))
+  } else {
+    for (const problem of problems) io.out(renderProblem(problem))
+    const inactive = inactiveLine(result.inactive)
+    if (inactive) io.out(inactive)
+    io.out(summary(result.file ?? file ?? 'configuration', problems))
+  }
+  return valid ? EXIT.ok : EXIT.badInput
+}
+
+function missing({ config, qlikConnection, placeOf }: LoadResult, paths: ConfigPaths): Problem[] {
+  if (!config) return []
+  return missingFiles(config, qlikConnection, paths, existsSync).map(({ key, path, tried }) => ({
+    severity: 'error',
+    path: `Butler.${key}`,
+    message: `the file "${path}" does not exist; tried ${tried.join(', ')}`,
+    hint: 'check the path, or write an absolute one',
+    ...placeOf(key),
+  }))
+}
+
+function summary(file: string, problems: readonly Problem[]): string {
+  const count = (severity: Problem['severity'], what: string) => {
+    const found = problems.filter((problem) => problem.severity === severity).length
+    return `${found} ${what}${found === 1 ? '' : 's'}`
+  }
+  const errors = count('error', 'error')
+  return `${file}: ${errors.startsWith('0 ') ? 'valid' : 'not valid'}, ${errors}, ${count('warning', 'warning')}`
+}

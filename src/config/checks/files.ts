@@ -1,0 +1,63 @@
+/** Files that the configuration names: for `footman check`, as a start goes on without some of them. */
+import type { ConfigPaths, PathBase } from '../paths.ts'
+import type { Config } from '../schema.ts'
+
+interface NamedFile {
+  /** Key below `Butler`. */
+  readonly key: string
+  readonly path: string
+  readonly base: PathBase
+}
+
+export interface MissingFile extends NamedFile {
+  readonly tried: readonly string[]
+}
+
+/** Certificates and keys of features that are on, and cannot be found. */
+export function missingFiles(
+  config: Config,
+  qlikConnection: boolean,
+  paths: ConfigPaths,
+  exists: (path: string) => boolean,
+): MissingFile[] {
+  return namedFiles(config, qlikConnection)
+    .filter(({ path }) => path !== '')
+    .map((named) => ({ ...named, tried: paths.candidates(named.path, named.base) }))
+    .filter(({ tried }) => !tried.some(exists))
+}
+
+function namedFiles(config: Config, qlikConnection: boolean): NamedFile[] {
+  const { cert, configQRS, mqttConfig, restServerConfig, webhookNotification, footman } = config
+  const files: NamedFile[] = []
+  const add = <T extends Record<string, unknown>>(
+    on: boolean,
+    section: string,
+    values: T,
+    keys: (keyof T & string)[],
+    base: PathBase,
+  ) => {
+    if (on) files.push(...keys.map((key) => ({ key: `${section}.${key}`, path: String(values[key] ?? ''), base })))
+  }
+  add(qlikConnection && configQRS.useSSL, 'cert', cert, ['clientCert', 'clientCertKey', 'clientCertCA'], 'program')
+  const azure = mqttConfig.enable && mqttConfig.azureEventGrid.enable
+  add(azure, 'mqttConfig.azureEventGrid', mqttConfig.azureEventGrid, ['clientCertFile', 'clientKeyFile'], 'program')
+  add(mqttConfig.enable && !azure, 'footman.mqtt.tls', footman.mqtt.tls, ['caFile', 'certFile', 'keyFile'], 'working')
+  const rest = restServerConfig.enable && restServerConfig.tls.enable
+  add(rest, 'restServerConfig.tls', restServerConfig.tls, ['cert', 'key', 'ca'], 'working')
+  const { access, influxDb } = footman
+  if (access.clientCertificates)
+    add(access.enable, 'footman.access.clientCertificates', access.clientCertificates, ['caFile'], 'working')
+  if (access.jwt) add(access.enable, 'footman.access.jwt', access.jwt, ['publicKeyFile'], 'working')
+  add(config.influxDb.enable && influxDb.tls.enable, 'footman.influxDb.tls', influxDb.tls, ['caFile'], 'working')
+  for (const [event, block] of Object.entries(webhookNotification)) {
+    if (typeof block === 'boolean') continue
+    for (const [index, { cert: tls }] of block.webhooks.entries()) {
+      const section = `webhookNotification.${event}.webhooks[${index}].cert`
+      add(webhookNotification.enable && tls.enable, section, tls, ['certCA'], 'working')
+    }
+  }
+  for (const [name, destination] of Object.entries(footman.destinations)) {
+    add(destination.enable, `footman.destinations.${name}`, destination, ['caFile'], 'working')
+  }
+  return files
+}

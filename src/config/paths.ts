@@ -1,0 +1,63 @@
+/**
+ * Where relative paths of the configuration lead. Butler looked for certificates and logs beside its executable and for
+ * everything else in the working directory, which for a Windows service is often `C:\Windows\System32`.
+ */
+import { existsSync } from 'node:fs'
+import { basename, dirname, isAbsolute, resolve, win32 } from 'node:path'
+
+/** `program`: certificates, Azure Event Grid files, log folder. `working`: everything else. */
+export type PathBase = 'program' | 'working'
+
+export interface ConfigPaths {
+  /** The absolute paths that an input path may mean, best first. */
+  candidates(path: string, base?: PathBase): readonly string[]
+  /** The existing file or folder that an input path means; the first candidate when none exists. */
+  input(path: string, base?: PathBase): string
+  /** Where an output path leads. */
+  output(path: string, base?: PathBase): string
+  /** Beside the configuration file. */
+  data(path: string): string
+}
+
+export interface PathFolders {
+  /** Folder of the executable. */
+  readonly program: string
+  readonly working: string
+  /** Folder of the configuration file. */
+  readonly config: string
+}
+
+export function createConfigPaths(folders: PathFolders, exists: (path: string) => boolean = existsSync): ConfigPaths {
+  function candidates(path: string, base: PathBase = 'working'): readonly string[] {
+    if (isFixed(path)) return [path]
+    // The executable's folder comes last where Butler did not look: services often start elsewhere.
+    const order = [folders[base], folders.working, folders.config, folders.program]
+    return [...new Set(order.map((folder) => resolve(folder, path)))]
+  }
+
+  return {
+    candidates,
+    input: (path, base) => candidates(path, base).find(exists) ?? candidates(path, base)[0]!,
+    output: (path, base = 'working') => (isFixed(path) ? path : resolve(folders[base], path)),
+    data: (path) => (isFixed(path) ? path : resolve(folders.config, path)),
+  }
+}
+
+/** Absolute here, or on Windows with drive or share: never glued onto another folder. */
+function isFixed(path: string): boolean {
+  return isAbsolute(path) || (win32.isAbsolute(path) && /^([a-zA-Z]:|\\\\|\/\/)/.test(path))
+}
+
+/** `createConfigPaths` for this process. */
+export function createPathResolver(options: { configDirectory: string; cwd: string; execPath?: string }): ConfigPaths {
+  const { configDirectory, cwd, execPath = process.execPath } = options
+  return createConfigPaths({ program: programDirectory(execPath, cwd), working: cwd, config: configDirectory })
+}
+
+/** Folder of the executable; of the working directory when a runtime executes the source. */
+export function programDirectory(execPath: string, workingDirectory: string): string {
+  const name = basename(execPath)
+    .replace(/\.exe$/i, '')
+    .toLowerCase()
+  return ['bun', 'deno', 'node'].includes(name) ? workingDirectory : dirname(execPath)
+}
