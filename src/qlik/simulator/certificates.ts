@@ -1,5 +1,5 @@
 import 'reflect-metadata' // x509 below needs it loaded first
-import { X509Certificate } from 'node:crypto'
+import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import * as x509 from '@peculiar/x509'
@@ -60,11 +60,21 @@ async function readSet(directory: string): Promise<PemSet | null> {
     const names = Object.keys(FILES) as (keyof typeof FILES)[]
     const texts = await Promise.all(names.map((key) => readFile(join(directory, FILES[key]), 'utf8')))
     const pems = Object.fromEntries(names.map((key, index) => [key, texts[index]])) as PemSet
-    const validTo = new X509Certificate(pems.server).validToDate.getTime()
-    return validTo > Date.now() + DAY_MS ? pems : null
+    return fits(pems) ? pems : null
   } catch {
     return null
   }
+}
+
+/** Whether the files belong together and are good for another day. */
+function fits(pems: PemSet): boolean {
+  const root = new X509Certificate(pems.root)
+  const belongs = (certificate: string, key: string) => {
+    const parsed = new X509Certificate(certificate)
+    const lasting = parsed.validToDate.getTime() > Date.now() + DAY_MS
+    return lasting && parsed.verify(root.publicKey) && parsed.checkPrivateKey(createPrivateKey(key))
+  }
+  return belongs(pems.server, pems.serverKey) && belongs(pems.client, pems.clientKey)
 }
 
 async function createSet(directory: string): Promise<PemSet> {

@@ -105,15 +105,18 @@ function scriptLines(time: LocalTime, task: SimTask, execution: SimExecution): s
     if (failed && index === tables.length - 1) break
     lines.push(`${started}                             ${fetched(table)}`)
   }
-  const ending = failed
-    ? [
-        `      Error: ${task.app?.scriptError ?? cannotOpen(tables.at(-1)!)}`,
-        '     General Script Error',
-        '     Execution Failed',
-      ]
-    : ['     Creating search index', '     Search index creation completed successfully']
+  const ending = endingOf(execution.status, task, tables.at(-1)!)
   for (const text of [...ending, '     Execution finished.']) lines.push(`${stopped} ${text}`)
   return lines
+}
+
+function endingOf(status: number, task: SimTask, table: Table): readonly string[] {
+  if (status === STATUS.success) {
+    return ['     Creating search index', '     Search index creation completed successfully']
+  }
+  if (status === STATUS.aborted) return ['     Execution Aborted']
+  const error = task.app?.scriptError ?? cannotOpen(table)
+  return [`      Error: ${error}`, '     General Script Error', '     Execution Failed']
 }
 
 const fetched = (table: Table) =>

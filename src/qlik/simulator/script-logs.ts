@@ -22,6 +22,9 @@ interface Published {
   readonly readyAt: number
 }
 
+/** The mode in which a form of the first step is missing. */
+const REMOVED_FORM = { reference: 'old-removed', execution: 'new-missing' } as const
+
 const MAX_REFERENCES = 30_000
 const MAX_TICKETS = 20_000
 
@@ -49,6 +52,7 @@ export function createScriptLogs(deps: {
     },
     publishNow: (task, execution) => reveal(task, execution, 0),
     ticket(by, id) {
+      if (modes.api === REMOVED_FORM[by]) return null
       const reference = by === 'reference' ? id.toLowerCase() : site.executions.get(id)?.fileReferenceID
       if (!reference || !references.has(reference)) return null
       const ticket = randomUUID()
