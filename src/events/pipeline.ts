@@ -161,9 +161,10 @@ export function createEventPipeline(deps: PipelineDeps, settings: PipelineSettin
       if (intake) ingest?.purge(intake.cursor(), before)
     },
     async start() {
-      if (udp) await startUdp(udp)
+      // What was accepted earlier is worked off even when the port cannot be opened.
       enricher.start()
       tickTimer = setInterval(tick, TICK_MS)
+      if (udp) await startUdp(udp)
     },
     async stop() {
       clearInterval(tickTimer)

@@ -1,0 +1,199 @@
+/**
+ * The composition root: builds every service from the configuration and starts and stops them in order. Listeners come
+ * first, brokers and QRS after; nothing waits for them.
+ */
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { outboxMigrations } from './alerts/outbox/migrations.ts'
+import type { DeliveryChange } from './alerts/outbox/outbox.ts'
+import { type Api, createApi } from './api/server.ts'
+import { type Alerts, buildAlerts } from './app/alerts.ts'
+import { healthReport } from './app/health.ts'
+import { buildMqtt, buildStartRequests } from './app/mqtt.ts'
+import { pipelineSettings } from './app/pipeline-settings.ts'
+import { buildQlik, isQrsUnreachable } from './app/qlik.ts'
+import { createRetention } from './app/retention.ts'
+import type { ConfigPaths } from './config/paths.ts'
+import type { Config } from './config/schema.ts'
+import { eventMigrations } from './events/migrations.ts'
+import { createEventPipeline, type EventPipeline } from './events/pipeline.ts'
+import type { EventRouter } from './events/router.ts'
+import type { TaskEvent } from './events/types.ts'
+import { systemClock } from './platform/clock.ts'
+import { createGroupWriter, type GroupWriter } from './platform/group-commit.ts'
+import { createLifecycle } from './platform/lifecycle.ts'
+import { type Database, openDatabase } from './platform/sqlite.ts'
+import { StartError } from './platform/start-error.ts'
+import type { Clock, Logger, Service } from './platform/types.ts'
+import { VERSION } from './platform/version.ts'
+import { migrations as startTaskMigrations } from './start-task/request-store.ts'
+import { startTaskRoutes } from './start-task/routes.ts'
+import { createStartTask } from './start-task/start.ts'
+
+export interface AppDeps {
+  readonly log: Logger
+  readonly paths: ConfigPaths
+  readonly clock?: Clock
+  /** Told what happens, for live views. */
+  readonly observe?: {
+    readonly event?: (event: TaskEvent) => void
+    readonly delivery?: (change: DeliveryChange) => void
+  }
+  /** Entry file of worker threads; default: the running program. */
+  readonly workerEntry?: URL
+}
+
+export interface AppOptions {
+  readonly config: Config
+  /** Exists and is writable; no other process uses it. */
+  readonly dataDirectory: string
+  /** False with `--no-qs-connection`. */
+  readonly qrsConnection: boolean
+  /** Receive and record everything, send and start nothing. */
+  readonly shadow: boolean
+  /** A listener whose port cannot be opened does not end the start. */
+  readonly degraded: boolean
+  /** `--api-rate-limit`; null = the configuration decides. */
+  readonly apiRateLimit: number | null
+}
+
+export interface App {
+  /** Rejects with a `StartError` when a listener or the database cannot be opened; nothing runs then. */
+  start(): Promise<void>
+  stop(graceMs: number): Promise<void>
+  /** Ports in use, once started; 0 where a server is off. */
+  readonly restPort: number
+}
+
+/** What a listener that could not be opened has started gets this long to end. */
+const FAILED_START_GRACE_MS = 1000
+
+const MIGRATIONS = [...eventMigrations, ...outboxMigrations, ...startTaskMigrations]
+
+/** Opens the database; everything else waits for `start`. */
+export function createApp(deps: AppDeps, options: AppOptions): App {
+  const { log, paths, observe } = deps
+  const { config, shadow } = options
+  const clock = deps.clock ?? systemClock
+  const db = openDatabase(join(options.dataDirectory, 'footman.db'), { migrations: MIGRATIONS, synchronous: 'FULL' })
+  const writer = createGroupWriter(db)
+
+  const qlik = buildQlik({ log, clock, paths }, config)
+  const mqtt = buildMqtt({ log, clock, paths }, config, shadow)
+  const alerts = buildAlerts(
+    { db, writer, clock, log, mqtt, candidates: paths.candidates, observe: observe?.delivery },
+    config,
+    shadow,
+  )
+  const start = createStartTask(
+    { qrs: qlik.qrs, log, clock },
+    { startTaskFilter: config.startTaskFilter, startFilter: config.footman.startFilter, shadow },
+  )
+  const pipeline = createEventPipeline(
+    {
+      db,
+      writer,
+      log,
+      clock,
+      qrs: qlik.qrs,
+      cachedQrs: qlik.cachedQrs,
+      router: observed(alerts.router, observe?.event),
+      isUnreachable: isQrsUnreachable,
+      onUdpStatus: (status) => mqtt?.publishStatus(config.mqttConfig.taskFailureServerStatusTopic, status),
+      workerEntry: deps.workerEntry,
+    },
+    pipelineSettings(config, options.dataDirectory, options.qrsConnection),
+  )
+  const api: Api = createApi(
+    {
+      log,
+      clock,
+      version: VERSION,
+      readFile: (path) => readFile(paths.input(path), 'utf8'),
+      routes: startTaskRoutes({ start, log }),
+      health: () => healthReport({ pipeline, api, mqtt, qrsEnabled: options.qrsConnection }),
+    },
+    {
+      restServerConfig: config.restServerConfig,
+      restServerEndpointsEnable: config.restServerEndpointsEnable,
+      api: config.footman.api,
+      accessLog: config.footman.logging.accessLog,
+      ...(options.apiRateLimit !== null && { rateLimitOption: options.apiRateLimit }),
+    },
+  )
+  const requests = mqtt && buildStartRequests({ log, clock, db, writer, mqtt, start }, config, shadow)
+  const retention = createRetention(
+    { writer, clock, log, purgeJournal: pipeline.purgeJournal },
+    { keepEventsMs: config.footman.retention.events },
+  )
+
+  // Stopped in reverse: first what takes work in, then what hands it out, the database last.
+  const services: readonly (Service | null)[] = [
+    storageService(db, writer),
+    { name: 'repository client', start: async () => {}, stop: async () => qlik.qrs.close() },
+    options.qrsConnection ? qlik.certificates : null,
+    requests,
+    mqtt,
+    outboxService(alerts),
+    degradable(pipeline, options, log),
+    degradable(api, options, log),
+    retention,
+  ]
+  const running = services.filter((service) => service !== null)
+  const lifecycle = createLifecycle({ log }, running)
+
+  return {
+    start: lifecycle.start,
+    stop: lifecycle.stop,
+    get restPort() {
+      return api.port
+    },
+  }
+}
+
+function storageService(db: Database, writer: GroupWriter): Service {
+  return {
+    name: 'database',
+    start: async () => {},
+    async stop() {
+      await writer.flush().catch(() => undefined)
+      db.close()
+    },
+  }
+}
+
+function outboxService({ outbox }: Alerts): Service {
+  return { name: 'outbox', start: async () => outbox.start(), stop: outbox.stop }
+}
+
+/** With `--degraded` a listener that cannot be opened is left out; health tells. */
+function degradable(service: EventPipeline | Api, { degraded }: AppOptions, log: Logger): Service {
+  return {
+    name: service.name,
+    stop: service.stop,
+    async start() {
+      try {
+        await service.start()
+      } catch (error) {
+        const message = error instanceof Error ? error.message : String(error)
+        if (!degraded) {
+          await service.stop(FAILED_START_GRACE_MS).catch(() => undefined)
+          throw new StartError(message, { cause: error })
+        }
+        log.error(`MAIN: Starting without ${service.name}: ${message}`)
+      }
+    },
+  }
+}
+
+/** The router, telling an observer about every event that arrives. */
+function observed(router: EventRouter, tell: ((event: TaskEvent) => void) | undefined): EventRouter {
+  if (!tell) return router
+  return {
+    ...router,
+    routeArrival(db, event) {
+      router.routeArrival(db, event)
+      tell(event)
+    },
+  }
+}

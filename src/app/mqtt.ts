@@ -1,0 +1,70 @@
+/** The broker connection and the start requests that come in over it. */
+import { readFile } from 'node:fs/promises'
+import type { ConfigPaths } from '../config/paths.ts'
+import type { Config } from '../config/schema.ts'
+import { createMqttService } from '../mqtt/client.ts'
+import type { MqttService } from '../mqtt/types.ts'
+import type { GroupWriter } from '../platform/group-commit.ts'
+import type { Database } from '../platform/sqlite.ts'
+import type { Clock, Logger, Service } from '../platform/types.ts'
+import { createRequestStore } from '../start-task/request-store.ts'
+import { createStartRequests } from '../start-task/requests.ts'
+import type { StartTask } from '../start-task/types.ts'
+
+export interface MqttDeps {
+  readonly log: Logger
+  readonly clock: Clock
+  readonly paths: ConfigPaths
+}
+
+/** Null when MQTT is not configured. */
+export function buildMqtt(
+  { log, clock, paths }: MqttDeps,
+  { mqttConfig, footman }: Config,
+  shadow: boolean,
+): (MqttService & Service) | null {
+  if (!mqttConfig.enable) return null
+  if (shadow) return shadowMqtt()
+  return createMqttService(
+    { log, clock, readFile: (path) => readFile(paths.input(path), 'utf8') },
+    { mqttConfig, mqtt: footman.mqtt },
+  )
+}
+
+/** In shadow mode there is no connection at all: a second client could disturb the one that is live. */
+function shadowMqtt(): MqttService & Service {
+  return {
+    name: 'mqtt (shadow)',
+    connected: false,
+    onConnected: () => {},
+    publish: () => Promise.reject(new Error('shadow mode: nothing is published')),
+    publishStatus: () => {},
+    onMessage: () => {},
+    start: async () => {},
+    stop: async () => {},
+  }
+}
+
+export interface StartRequestDeps {
+  readonly log: Logger
+  readonly clock: Clock
+  readonly db: Database
+  readonly writer: GroupWriter
+  readonly mqtt: MqttService
+  readonly start: StartTask
+}
+
+/** Null on a satellite (start requests are the primary's business) and in shadow mode. */
+export function buildStartRequests(deps: StartRequestDeps, config: Config, shadow: boolean): Service | null {
+  const { mqttConfig, footman } = config
+  if (shadow || footman.node.role === 'satellite') return null
+  return createStartRequests(
+    { ...deps, store: createRequestStore(deps) },
+    {
+      subscriptionRootTopic: mqttConfig.subscriptionRootTopic,
+      taskStartTopic: mqttConfig.taskStartTopic,
+      taskStartResultTopic: footman.mqtt.taskStartResultTopic,
+      shadow,
+    },
+  )
+}

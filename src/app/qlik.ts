@@ -1,0 +1,54 @@
+/** The repository client of the configured site. */
+
+import type { ConfigPaths } from '../config/paths.ts'
+import type { Config } from '../config/schema.ts'
+import type { Clock, Logger, Service } from '../platform/types.ts'
+import { createCachedQrs } from '../qlik/qrs/cached.ts'
+import { createCertificateSource } from '../qlik/qrs/certificates.ts'
+import { createQrsClient } from '../qlik/qrs/client.ts'
+import { QrsError } from '../qlik/qrs/errors.ts'
+import type { QrsClient } from '../qlik/qrs/types.ts'
+
+export interface Qlik {
+  readonly qrs: QrsClient
+  /** Task, app and owner look-ups may be a few seconds old. */
+  readonly cachedQrs: QrsClient
+  /** Reads the certificates, and again when they change. */
+  readonly certificates: Service
+}
+
+const CACHE = { ttlMs: 5000, maxEntries: 2000 }
+/** QRS as a whole cannot be asked; other errors concern a single question. */
+const UNREACHABLE_KINDS = new Set(['unreachable', 'timeout'])
+const UNREACHABLE_STATUSES = new Set([502, 503, 504])
+
+export function buildQlik(deps: { log: Logger; clock: Clock; paths: ConfigPaths }, config: Config): Qlik {
+  const { log, clock, paths } = deps
+  const { configQRS, cert } = config
+  const certificates = createCertificateSource(
+    { log, clock },
+    {
+      clientCert: paths.input(cert.clientCert, 'program'),
+      clientCertKey: paths.input(cert.clientCertKey, 'program'),
+      clientCertCA: paths.input(cert.clientCertCA, 'program'),
+    },
+  )
+  const qrs = createQrsClient(
+    { log },
+    {
+      host: configQRS.host,
+      port: configQRS.port,
+      useSSL: configQRS.useSSL,
+      headers: configQRS.headers.static,
+      rejectUnauthorized: configQRS.rejectUnauthorized,
+      certificates: certificates.current,
+    },
+  )
+  return { qrs, cachedQrs: createCachedQrs(qrs, CACHE, clock), certificates }
+}
+
+/** True when waiting for QRS to come back is all that can be done. */
+export function isQrsUnreachable(error: unknown): boolean {
+  if (!(error instanceof QrsError)) return false
+  return UNREACHABLE_KINDS.has(error.kind) || (error.status !== null && UNREACHABLE_STATUSES.has(error.status))
+}

@@ -1,0 +1,160 @@
+/** `footman run`: the product. */
+import { hostname } from 'node:os'
+import { sendTestEmail } from '../alerts/destinations/email/test-email.ts'
+import { type App, createApp } from '../app.ts'
+import { inactiveLine, type LoadResult, loadConfig } from '../config/load.ts'
+import type { Overrides } from '../config/overrides.ts'
+import { createPathResolver } from '../config/paths.ts'
+import { logLineOf, renderProblem, sortProblems } from '../config/problems.ts'
+import type { Config } from '../config/schema.ts'
+import { ensureWritableDirectory } from '../platform/files.ts'
+import { lockDirectory } from '../platform/lock.ts'
+import { createLogger, type LogService } from '../platform/log.ts'
+import { watchProcess } from '../platform/process-events.ts'
+import { StartError } from '../platform/start-error.ts'
+import type { LogLevel } from '../platform/types.ts'
+import { logBanner } from './banner.ts'
+import { type CommandIo, EXIT } from './io.ts'
+import { newRelicAccounts } from './new-relic-options.ts'
+
+export interface RunOptions {
+  readonly configfile?: string
+  readonly loglevel?: LogLevel
+  readonly logLevel?: LogLevel
+  readonly newRelicAccountName?: readonly string[]
+  readonly newRelicApiKey?: readonly string[]
+  readonly newRelicAccountId?: readonly string[]
+  readonly testEmailAddress?: string
+  readonly testEmailFromAddress?: string
+  /** False with `--no-qs-connection`. */
+  readonly qsConnection?: boolean
+  readonly offline?: boolean
+  /** True for the bare flag, which means the default. */
+  readonly apiRateLimit?: number | true
+  readonly skipConfigVerification?: boolean
+  readonly shadow?: boolean
+  readonly degraded?: boolean
+}
+
+/** Runs until a signal asks to stop; resolves with the exit code. */
+export async function runFootman(options: RunOptions, io: CommandIo): Promise<number> {
+  const overrides = overridesOf(options)
+  if (!overrides) {
+    io.err(
+      'error: Incorrect command line parameters: Number of New Relic account names/IDs/API keys must match. Exiting.',
+    )
+    return EXIT.badInput
+  }
+  const loaded = await loadConfig({ file: options.configfile, env: process.env, cwd: process.cwd(), overrides })
+  if (!loaded.config) {
+    for (const problem of sortProblems(loaded.problems)) io.err(renderProblem(problem))
+    return EXIT.badInput
+  }
+  return runConfigured(loaded.config, loaded, options)
+}
+
+async function runConfigured(config: Config, loaded: LoadResult, options: RunOptions): Promise<number> {
+  const paths = createPathResolver({ configDirectory: loaded.directory, cwd: process.cwd() })
+  const log = loggerOf(config, loaded, paths.output(config.logDirectory, 'program'))
+  const dataDirectory = paths.data(config.footman.dataDirectory)
+  let app: App | null = null
+  const events = watchProcess({
+    log,
+    stop: async () => app?.stop(config.footman.shutdown.grace),
+    onHangup: () => log.reopen(),
+  })
+  try {
+    await ensureWritableDirectory(dataDirectory, 'The data directory')
+    const lock = lockDirectory(dataDirectory)
+    logStart(log, config, loaded, dataDirectory)
+    app = createApp(
+      { log, paths },
+      {
+        config,
+        dataDirectory,
+        shadow: config.footman.shadow,
+        qrsConnection: loaded.qlikConnection,
+        degraded: options.degraded ?? false,
+        apiRateLimit: null,
+      },
+    )
+    await app.start()
+    void testEmail(log, config, options)
+    const exitCode = await events.finished
+    lock.release()
+    log.info('MAIN: Stopped')
+    return exitCode
+  } catch (error) {
+    if (!(error instanceof StartError)) throw error
+    log.error(`MAIN: Footman cannot start: ${error.message}`)
+    return EXIT.cannotStart
+  } finally {
+    events.release()
+    await log.close()
+  }
+}
+
+function logStart(log: LogService, config: Config, loaded: LoadResult, dataDirectory: string): void {
+  const { configQRS, footman } = config
+  logBanner(log, {
+    logLevel: config.logLevel,
+    configFile: loaded.file ?? '',
+    dataDirectory,
+    nodeName: footman.node.name || hostname(),
+    nodeRole: footman.node.role,
+    qrs: loaded.qlikConnection ? `${configQRS.useSSL ? 'https' : 'http'}://${configQRS.host}:${configQRS.port}` : null,
+    shadow: footman.shadow,
+  })
+  const levels = { error: 'error', warning: 'warn', info: 'info' } as const
+  for (const problem of loaded.problems) log[levels[problem.severity]](logLineOf(problem))
+  const inactive = inactiveLine(loaded.inactive)
+  if (inactive) log.warn(inactive)
+  if (!config.restServerConfig.enable) {
+    log.info('MAIN: Will not set up REST server as it is disabled in the config file.')
+  }
+}
+
+function loggerOf(config: Config, { secrets }: LoadResult, logDirectory: string): LogService {
+  const { logging } = config.footman
+  return createLogger({
+    level: config.logLevel,
+    format: logging.format,
+    console: true,
+    secrets: () => secrets,
+    ...(config.fileLogging && {
+      file: { directory: logDirectory, maxFileSize: logging.maxFileSize, keepMs: logging.keep },
+    }),
+  })
+}
+
+/** Null when the New Relic lists do not match. */
+function overridesOf(options: RunOptions): Overrides | null {
+  const accounts = newRelicAccounts(options)
+  if (accounts === null) return null
+  const { apiRateLimit } = options
+  return {
+    logLevel: options.loglevel ?? options.logLevel,
+    qlikConnection: options.qsConnection !== false && !options.offline,
+    skipVerification: options.skipConfigVerification,
+    ...(accounts.length > 0 && { newRelicAccounts: accounts }),
+    ...(typeof apiRateLimit === 'number' && { apiRateLimit }),
+    ...(options.shadow && { shadow: true }),
+  }
+}
+
+/** One test mail after the start, as the predecessor sends it; the outcome is a line of the log. */
+async function testEmail(log: LogService, config: Config, options: RunOptions): Promise<void> {
+  const { testEmailAddress: to, testEmailFromAddress: from } = options
+  if (!to) return
+  if (!config.emailNotification.enable) {
+    log.error('[QSEOW] EMAIL CONFIG: SMTP notifications are disabled in config file - will not send email')
+    return
+  }
+  if (config.footman.shadow) {
+    log.warn('[QSEOW] EMAIL CONFIG: Shadow mode: the test mail is not sent')
+    return
+  }
+  const { accepted, answer } = await sendTestEmail(config, { to, ...(from && { from }) })
+  if (accepted) log.info(`[QSEOW] EMAIL CONFIG: Test mail to ${to} was accepted: ${answer}`)
+  else log.error(`[QSEOW] EMAIL CONFIG: Test mail to ${to} was not sent: ${answer}`)
+}
