@@ -1,0 +1,44 @@
+import { expect, test } from 'bun:test'
+import { join } from 'node:path'
+import process from 'node:process'
+import { lockDirectory } from '../../../src/platform/lock.ts'
+import { StartError } from '../../../src/platform/start-error.ts'
+import { runBinary } from '../../support/binary.ts'
+import { tempDirectory } from '../../support/temp.ts'
+
+const child = join(import.meta.dirname, '..', '..', 'support', 'lock-child.ts')
+
+function failure(directory: string): StartError {
+  try {
+    lockDirectory(directory).release()
+  } catch (error) {
+    expect(error).toBeInstanceOf(StartError)
+    return error as StartError
+  }
+  throw new Error('the directory was free')
+}
+
+test('another process cannot have the directory until the first one is gone, kill -9 included', async () => {
+  await using folder = tempDirectory()
+  const first = runBinary(['--no-env-file', child, folder.path], { command: process.execPath })
+  await first.waitForLine(/locked/)
+  const message = failure(folder.path).message
+  expect(message).toStartWith(
+    `The data directory "${folder.path}" is in use by another Footman (process ${first.pid}, `,
+  )
+  await first.kill9()
+  lockDirectory(folder.path).release()
+})
+
+test('also within one process, and free again after the release', async () => {
+  await using folder = tempDirectory()
+  const lock = lockDirectory(folder.path)
+  expect(failure(folder.path).message).toContain(`process ${process.pid}`)
+  lock.release()
+  lock.release()
+  lockDirectory(folder.path).release()
+})
+
+test('a missing directory is told', () => {
+  expect(failure('/no/such/directory').message).toStartWith('The data directory "/no/such/directory" cannot be locked')
+})
