@@ -33,11 +33,12 @@ export function htmlToText(html: string): string {
     .replace(/<li\b[^>]*>/gi, '- ')
     .replace(/<\/t[dh]\s*>/gi, '  ')
     .replace(TAG, '')
-  return decode(text.replace(/ *\ue001 */g, '\n').replaceAll(KEPT_BLANK, ' '))
+  return decode(text.replace(/ *\ue001 */g, '\n'))
     .replace(/[ \t]+$/gm, '')
     .replace(/^ {1,2}(?=\S)/gm, '')
     .replace(/\n{3,}/g, '\n\n')
     .trim()
+    .replaceAll(KEPT_BLANK, ' ')
 }
 
 function keep(preformatted: string): string {

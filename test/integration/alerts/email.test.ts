@@ -1,7 +1,9 @@
 import { afterEach, describe, expect, test } from 'bun:test'
 import { mkdirSync, writeFileSync } from 'node:fs'
-import { createServer, type Server } from 'node:net'
+import { type AddressInfo, createServer, type Server } from 'node:net'
+import { createServer as createTlsServer } from 'node:tls'
 import { gunzipSync } from 'node:zlib'
+import { SMTPServer } from 'smtp-server'
 import { createEmailDestination } from '../../../src/alerts/destinations/email/index.ts'
 import { emailRoutes } from '../../../src/alerts/destinations/email/routes.ts'
 import { sendTestEmail } from '../../../src/alerts/destinations/email/test-email.ts'
@@ -11,6 +13,7 @@ import type { TaskEvent } from '../../../src/events/types.ts'
 import { emailConfig, fullEvent, renderInput, STOCKHOLM, scriptLog, templateEngine } from '../../support/alerts.ts'
 import { testCertificates } from '../../support/conformance/certificates.ts'
 import { APP_ID, TASK_ID, taskEvent } from '../../support/events.ts'
+import { startHttpSink } from '../../support/http-sink.ts'
 import { type RecordingLog, recordingLog } from '../../support/recording-log.ts'
 import { type SmtpSink, type SmtpSinkOptions, startSmtpSink } from '../../support/smtp-sink.ts'
 import { tempDirectory } from '../../support/temp.ts'
@@ -246,6 +249,25 @@ describe('templates of the user', () => {
     expect(server.mails[0]!.parsed.text).toBe('Oh no, Sales DW - hourly\n')
   })
 
+  test('what must be said is added where the template does not say it', async () => {
+    const directory = tempDirectory()
+    cleanups.push(() => directory.remove())
+    writeFileSync(directory.join('m.handlebars'), '<html><body><h1>{{taskName}}</h1></body></html>')
+    writeFileSync(directory.join('own.handlebars'), '{{suppressedCount}} {{#each missingParts}}{{this}}{{/each}}')
+    const server = await sink()
+    for (const htmlTemplateFile of ['m', 'own']) {
+      const { send } = sender(server.port, { section: { bodyFileDirectory: directory.path, htmlTemplateFile } })
+      await send(fullEvent({ scriptLog: null, missingParts: ['scriptLog'] }), { suppressed: 9 })
+    }
+    const [plain, own] = server.mails.map(({ parsed }) => parsed)
+    for (const body of [plain!.html!, plain!.text!]) {
+      expect(body).toContain('Earlier alerts held back by the rate limit since the last mail: 9.')
+      expect(body).toContain('Not available when this mail was sent: script log.')
+    }
+    expect(plain!.html!.trim()).toEndWith('</p></body></html>')
+    expect(own!.html!.trim()).toBe('9 scriptLog')
+  })
+
   test('a missing file: the built-in mail and one warning', async () => {
     const [server, log] = await sendWith({}, { htmlTemplateFile: 'gone' })
     expect(server.mails[0]!.parsed.html).toContain('Reload failed')
@@ -290,6 +312,15 @@ describe('test mode', () => {
     )
     expect(server.mails.every(({ raw }) => !/^(cc|bcc):/im.test(raw))).toBe(true)
     expect(log.of('warn')).toEqual([expect.stringContaining('every mail goes to test@acme.example only')])
+  })
+})
+
+describe('test mode without a usable address', () => {
+  test('sends nothing to anybody', async () => {
+    const server = await sink()
+    const result = await sender(server.port, { email: { testMode: { enable: true, address: '' } } }).send()
+    expect(result).toMatchObject({ outcome: 'retry', slow: true })
+    expect(server.connections).toBe(0)
   })
 })
 
@@ -408,7 +439,95 @@ describe('login', () => {
   })
 })
 
+describe('OAuth 2', () => {
+  async function mailServer(accepted: string) {
+    const users: string[] = []
+    const server = new SMTPServer({
+      authMethods: ['XOAUTH2'],
+      disabledCommands: ['STARTTLS'],
+      allowInsecureAuth: true,
+      closeTimeout: 1,
+      onAuth: (auth, _session, done) => {
+        if (auth.accessToken !== accepted) return done(null, { data: { status: '401', schemes: 'bearer' } } as never)
+        users.push(auth.username ?? '')
+        done(null, { user: auth.username })
+      },
+      onData: (stream, _session, done) => void stream.resume().on('end', () => done(null, 'accepted')),
+    })
+    server.on('error', () => {})
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    cleanups.push(() => new Promise<void>((resolve) => server.close(resolve)))
+    return { users, port: (server.server.address() as AddressInfo).port }
+  }
+
+  async function tokenServer() {
+    const server = await startHttpSink()
+    cleanups.push(() => server.stop())
+    server.answer({ body: JSON.stringify({ access_token: 'good-token', expires_in: 3600 }) })
+    return server
+  }
+
+  const oauth2 = (url: string, more = {}) => ({
+    oauth2: {
+      user: 'box@acme.example',
+      tokenUrl: `${url}/token`,
+      clientId: 'id',
+      clientSecret: 'client-secret',
+      ...more,
+    },
+  })
+
+  test.each([
+    [
+      { scope: 'smtp/.default' },
+      'grant_type=client_credentials&client_id=id&client_secret=client-secret&scope=smtp%2F.default',
+    ],
+    [{ refreshToken: 'r1' }, 'grant_type=refresh_token&refresh_token=r1&client_id=id&client_secret=client-secret'],
+  ])('logs in with a token that is asked for once: %p', async (more, form) => {
+    const [tokens, server] = [await tokenServer(), await mailServer('good-token')]
+    const { send } = sender(server.port, { email: oauth2(tokens.url, more) })
+    expect(await send()).toMatchObject({ outcome: 'delivered' })
+    expect(await send()).toMatchObject({ outcome: 'delivered' })
+    expect(server.users).toEqual(['box@acme.example'])
+    expect(tokens.requests.map(({ body }) => body)).toEqual([form])
+  })
+
+  test('a refused token is tried again slowly', async () => {
+    const [tokens, server] = [await tokenServer(), await mailServer('another')]
+    expect(await sender(server.port, { email: oauth2(tokens.url) }).send()).toMatchObject({
+      outcome: 'retry',
+      slow: true,
+    })
+  })
+
+  test('a token server that is down or refuses is tried again, its secret stays unsaid', async () => {
+    const [tokens, server] = [await tokenServer(), await mailServer('good-token')]
+    const { send } = sender(server.port, { email: oauth2(tokens.url) })
+    tokens.answer({ status: 400, body: '{"error":"invalid_client"}' })
+    const refused = await send()
+    expect(refused).toMatchObject({ outcome: 'retry', detail: expect.stringContaining('invalid_client') })
+    await tokens.down()
+    const down = await send()
+    expect(down).toMatchObject({ outcome: 'retry' })
+    expect(JSON.stringify([refused, down])).not.toContain('client-secret')
+  })
+})
+
 describe('TLS', () => {
+  test('asks for the configured server name', async () => {
+    const { server } = await testCertificates()
+    const names: unknown[] = []
+    const listener = createTlsServer({ cert: server.cert.pem, key: server.key.pem }, (socket) => {
+      names.push((socket as { servername?: unknown }).servername)
+      socket.destroy()
+    })
+    await new Promise<void>((resolve) => listener.listen(0, '127.0.0.1', resolve))
+    cleanups.push(() => listener.close())
+    const { port } = listener.address() as AddressInfo
+    await sender(port, { smtp: { secure: true, tls: { serverName: 'qs-central' } } }).send()
+    expect(names).toEqual(['qs-central'])
+  })
+
   test('is used when offered', async () => {
     const server = await sink({ tls: await tls() })
     await sender(server.port).send()

@@ -3,6 +3,7 @@ import type { Logger } from '../../../platform/types.ts'
 import type { TemplateEngine, TemplateRecord, TemplateRef } from '../../templates/engine.ts'
 import { messageOf } from '../../templates/errors.ts'
 import { htmlToText } from '../../templates/html-to-text.ts'
+import { addNotesToHtml, addNotesToText, missingNotes } from './notes.ts'
 import type { Mail } from './sections.ts'
 
 export interface MailContent {
@@ -36,9 +37,9 @@ export function createContentWriter({ engine, log }: ContentWriterDeps): Content
   async function bodyOf(mail: Mail, record: TemplateRecord): Promise<{ html: string; text: string }> {
     const found = await userTemplate(mail)
     if (!found) return { html: engine.render(HTML, record, 'html'), text: engine.render(TEXT, record, 'text') }
-    const html = engine.render(found.html, record, 'html')
-    const text = found.text ? engine.render(found.text, record, 'text') : htmlToText(html)
-    return { html, text }
+    const html = addNotesToHtml(engine.render(found.html, record, 'html'), notesFor(found.html, record))
+    if (!found.text) return { html, text: htmlToText(html) }
+    return { html, text: addNotesToText(engine.render(found.text, record, 'text'), notesFor(found.text, record)) }
   }
 
   async function userTemplate({ kind, settings }: Mail) {
@@ -80,6 +81,10 @@ export function createContentWriter({ engine, log }: ContentWriterDeps): Content
       }
     },
   }
+}
+
+function notesFor(template: TemplateRef, record: TemplateRecord): readonly string[] {
+  return template.kind === 'found' ? missingNotes(template.source.text, record) : []
 }
 
 function plainSubject({ kind }: Mail, { taskName }: TemplateRecord): string {

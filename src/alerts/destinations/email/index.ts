@@ -2,6 +2,7 @@
 import type { SendMailOptions } from 'nodemailer'
 import type { Clock, Logger } from '../../../platform/types.ts'
 import { VERSION } from '../../../platform/version.ts'
+import { isEmailAddress } from '../../recipients.ts'
 import { templateRecord } from '../../record.ts'
 import type { TemplateEngine } from '../../templates/engine.ts'
 import type { TimeFormatter } from '../../times.ts'
@@ -26,8 +27,6 @@ interface MailPayload {
   readonly announcement: string
 }
 
-/** For one mail, connecting and waiting for a free connection included. */
-const SEND_TIMEOUT_MS = 120_000
 const TEST_MODE_REMINDER_MS = 3_600_000
 
 /** One message per recipient over a pool of connections that opens with the first mail. */
@@ -36,7 +35,7 @@ export function createEmailDestination(deps: EmailDeps, config: EmailDestination
   const { email } = config.footman
   const mails = new Map(mailsOf(config).map((mail) => [mail.routeName, mail]))
   const writer = createContentWriter({ engine, log })
-  const transport = createMailTransport(config.emailNotification.smtp, deps.timeouts)
+  const transport = createMailTransport(config, deps.timeouts)
   const stopReminding = remindOfTestMode(log, email.testMode)
 
   function recordOf({ event, suppressed }: RenderInput, mail: Mail) {
@@ -67,10 +66,12 @@ export function createEmailDestination(deps: EmailDeps, config: EmailDestination
 
   async function send(message: Message, signal: AbortSignal): Promise<DeliveryResult> {
     const { options, announcement } = message.payload as MailPayload
+    if (email.testMode.enable && !isEmailAddress(email.testMode.address)) {
+      return { outcome: 'retry', detail: 'Butler.footman.email.testMode.address is not a valid address', slow: true }
+    }
     log.info(announcement)
     try {
-      const limit = AbortSignal.any([signal, AbortSignal.timeout(SEND_TIMEOUT_MS)])
-      const { response } = await transport.sendMail({ ...options, signal: limit })
+      const { response } = await transport.sendMail({ ...options, signal })
       return { outcome: 'delivered', detail: response }
     } catch (error) {
       return smtpFailure(error)

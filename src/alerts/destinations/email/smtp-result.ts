@@ -25,6 +25,8 @@ export function smtpFailure(error: unknown): DeliveryResult {
   const { code, response, responseCode = 0, command = '' } = error as SmtpError
   const detail = detailOf(error as SmtpError)
   if (code === 'EABORT') return { outcome: 'retry', detail: 'not finished in time' }
+  // No token: the server that hands them out may be down for a moment.
+  if (command === 'AUTH XOAUTH2' && !response) return { outcome: 'retry', detail }
   if (code === 'EAUTH' || LOGIN_CODES.includes(responseCode)) return { outcome: 'retry', detail, slow: true }
   if (code === 'ETLS' && command === 'STARTTLS') return { outcome: 'retry', detail, slow: true }
   if (responseCode >= 500) {

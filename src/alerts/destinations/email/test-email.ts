@@ -38,7 +38,7 @@ export async function sendTestEmail(
   const { to, subject } = redirected(config.footman.email.testMode, request.to, SUBJECT)
   if (!isEmailAddress(to)) return { accepted: false, answer: `"${to}" is not a valid e-mail address` }
   const from = senderOf(request.from || reloadTaskFailure.fromAddress)
-  const transport = createMailTransport(smtp, timeouts)
+  const transport = createMailTransport(config, timeouts)
   try {
     const { response } = await transport.sendMail({
       from,

@@ -1,6 +1,7 @@
 /** The connection to the mail server. */
 import nodemailer from 'nodemailer'
 import type { SmtpConfig } from '../../config-email.ts'
+import { createTokenSource, type OauthSettings, type TokenSource } from './oauth.ts'
 
 const CONNECT_TIMEOUT_MS = 15_000
 const GREETING_TIMEOUT_MS = 15_000
@@ -15,21 +16,31 @@ export interface TransportTimeouts {
   readonly silenceMs?: number
 }
 
+export interface MailServerConfig {
+  readonly emailNotification: { readonly smtp: SmtpConfig }
+  readonly footman: { readonly email: { readonly oauth2: OauthSettings } }
+}
+
 export type MailTransport = ReturnType<typeof createMailTransport>
 
 /** A pool of connections. With `requireTLS` nothing, credentials included, leaves without TLS; it wins over `ignoreTLS`. */
-export function createMailTransport({ host, port, secure, tls, auth }: SmtpConfig, timeouts: TransportTimeouts = {}) {
-  return nodemailer.createTransport({
+export function createMailTransport(config: MailServerConfig, timeouts: TransportTimeouts = {}) {
+  const { host, port, secure, tls, auth } = config.emailNotification.smtp
+  const { oauth2 } = config.footman.email
+  const tokens = createTokenSource(oauth2)
+  const transport = nodemailer.createTransport({
     pool: true,
     maxConnections: MAX_CONNECTIONS,
     maxMessages: MESSAGES_PER_CONNECTION,
+    // Repeating is the outbox's business.
+    maxRequeues: 0,
     host,
     port,
     secure,
     ignoreTLS: tls.ignoreTLS && !tls.requireTLS,
     requireTLS: tls.requireTLS,
     tls: { rejectUnauthorized: tls.rejectUnauthorized, ...(tls.serverName ? { servername: tls.serverName } : {}) },
-    ...(auth.enable ? { auth: { user: auth.user, pass: auth.password } } : {}),
+    ...login(auth, oauth2.user, tokens),
     connectionTimeout: timeouts.connectMs ?? CONNECT_TIMEOUT_MS,
     greetingTimeout: timeouts.greetingMs ?? GREETING_TIMEOUT_MS,
     socketTimeout: timeouts.silenceMs ?? SILENCE_TIMEOUT_MS,
@@ -37,4 +48,24 @@ export function createMailTransport({ host, port, secure, tls, auth }: SmtpConfi
     disableFileAccess: true,
     disableUrlAccess: true,
   })
+  return {
+    sendMail: transport.sendMail.bind(transport),
+    close() {
+      tokens?.close()
+      transport.close()
+    },
+  }
+}
+
+type Done = (error: Error | null, accessToken?: string, expires?: number) => void
+
+/** OAuth 2 replaces the password; without either nobody logs in. */
+function login({ enable, user, password }: SmtpConfig['auth'], mailbox: string, tokens: TokenSource | null) {
+  if (tokens) {
+    const provisionCallback = (_user: string, renew: boolean, done: Done) => {
+      tokens.token(renew).then(({ accessToken, expires }) => done(null, accessToken, expires), done)
+    }
+    return { auth: { type: 'OAuth2' as const, user: mailbox || user, provisionCallback } }
+  }
+  return enable ? { auth: { user, pass: password } } : {}
 }

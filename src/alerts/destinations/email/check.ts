@@ -1,0 +1,105 @@
+/** What is wrong with the settings of mails: found by rendering a sample, without sending anything. */
+import { isEmailAddress, splitAddresses } from '../../recipients.ts'
+import { templateRecord } from '../../record.ts'
+import { sampleEvent } from '../../sample-event.ts'
+import type { TemplateEngine, TemplateRecord, TemplateRef } from '../../templates/engine.ts'
+import { messageOf } from '../../templates/errors.ts'
+import type { Target } from '../../templates/escape.ts'
+import { createTimeFormatter } from '../../times.ts'
+import { addressOf } from './message.ts'
+import { type EmailDestinationConfig, type Mail, mailsOf } from './sections.ts'
+
+/** Fits the problems of the configuration loader, which adds file and line. */
+export interface SettingProblem {
+  readonly severity: 'error' | 'warning'
+  /** `Butler.emailNotification.reloadTaskFailure.subject` */
+  readonly path: string
+  readonly message: string
+  readonly hint?: string
+}
+
+/** Problems of the sections that are switched on; none of them stops an alert from being sent in plain words. */
+export async function emailProblems(
+  engine: TemplateEngine,
+  config: EmailDestinationConfig,
+): Promise<readonly SettingProblem[]> {
+  if (!config.emailNotification.enable) return []
+  const enabled = mailsOf(config).filter(({ settings }) => settings.enable)
+  const found = await Promise.all(enabled.map((mail) => problemsOf(mail, engine, config)))
+  return [...testModeProblems(config), ...found.flat()]
+}
+
+async function problemsOf(mail: Mail, engine: TemplateEngine, config: EmailDestinationConfig) {
+  const base = `Butler.emailNotification.${mail.kind.section}`
+  const record = sampleRecord(mail, config)
+  const { subject, recipients, fromAddress } = mail.settings
+  return [
+    ...addressProblems(base, recipients, fromAddress),
+    ...renderProblems(engine, `${base}.subject`, inline(`${base}.subject`, subject), record, 'line'),
+    ...(await bodyProblems(mail, base, engine, record)),
+  ]
+}
+
+async function bodyProblems({ settings }: Mail, base: string, engine: TemplateEngine, record: TemplateRecord) {
+  const { bodyFileDirectory, htmlTemplateFile } = settings
+  const path = `${base}.htmlTemplateFile`
+  if (!bodyFileDirectory) return []
+  try {
+    const found = await engine.findEmail(bodyFileDirectory, htmlTemplateFile)
+    if (!found) {
+      const message = `there is no template "${htmlTemplateFile}" in "${bodyFileDirectory}"; the built-in one is used`
+      return [problem('warning', path, message)]
+    }
+    return [
+      ...renderProblems(engine, path, found.html, record, 'html'),
+      ...(found.text ? renderProblems(engine, path, found.text, record, 'text') : []),
+    ]
+  } catch (error) {
+    return [problem('error', path, messageOf(error))]
+  }
+}
+
+function renderProblems(
+  engine: TemplateEngine,
+  path: string,
+  ref: TemplateRef,
+  record: TemplateRecord,
+  target: Target,
+) {
+  try {
+    engine.render(ref, record, target)
+    return []
+  } catch (error) {
+    return [problem('error', path, messageOf(error), 'alerts go out as plain text until this is mended')]
+  }
+}
+
+function addressProblems(base: string, recipients: readonly string[], fromAddress: string): SettingProblem[] {
+  const invalid = splitAddresses(recipients).filter((address) => !isEmailAddress(address))
+  return [
+    ...invalid.map((address) => problem('error', `${base}.recipients`, `"${address}" is not a valid e-mail address`)),
+    ...(isEmailAddress(addressOf(fromAddress))
+      ? []
+      : [problem('warning', `${base}.fromAddress`, 'holds no e-mail address; many mail servers refuse such mails')]),
+  ]
+}
+
+function testModeProblems({ footman }: EmailDestinationConfig): SettingProblem[] {
+  const { enable, address } = footman.email.testMode
+  if (!enable || isEmailAddress(address)) return []
+  return [problem('error', 'Butler.footman.email.testMode.address', `"${address}" is not a valid e-mail address`)]
+}
+
+function sampleRecord({ kind, settings }: Mail, { qlikSenseUrls, genericUrls }: EmailDestinationConfig) {
+  const { headScriptLogLines: headLines, tailScriptLogLines: tailLines } = settings
+  const context = { qlikSenseUrls, genericUrls, version: '', times: createTimeFormatter(), now: 0 }
+  return templateRecord(sampleEvent('sample', kind.outcome, 0), context, { headLines, tailLines }, kind.userForm)
+}
+
+function inline(name: string, text: string): TemplateRef {
+  return { kind: 'inline', name, text }
+}
+
+function problem(severity: SettingProblem['severity'], path: string, message: string, hint?: string): SettingProblem {
+  return { severity, path, message, ...(hint ? { hint } : {}) }
+}
