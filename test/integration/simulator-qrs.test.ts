@@ -243,7 +243,7 @@ describe('forms', () => {
   test.each([
     ['servernodeconfiguration/full', 2],
     ['schedulerservice/full', 2],
-    ['servicestatus/full', 10],
+    ['servicestatus/full', 8],
     ['schemaevent/full', 8],
     ['compositeevent/full', 6],
     ['stream/full', 3],
@@ -418,7 +418,11 @@ describe('writing', () => {
     expect(created.status).toBe(201)
     const renamed = await site.qrs('PUT', `tag/${tag.id}`, { body: { ...tag, name: 'other' } })
     expect(renamed.json()).toMatchObject({ name: 'other' })
+    const task = await one(`reloadtask/${DASHBOARD}`)
+    await site.qrs('PUT', `reloadtask/${DASHBOARD}`, { body: { ...task, tags: [...(task.tags as object[]), tag] } })
+    expect(await list('task', "tags.name eq 'other'")).toHaveLength(1)
     expect((await site.qrs('DELETE', `tag/${tag.id}`)).status).toBe(204)
+    expect((await one(`reloadtask/${DASHBOARD}`)).tags).toHaveLength(1)
     const definition = { name: 'site', valueType: 'Text', choiceValues: ['a'], objectTypes: ['ReloadTask'] }
     expect((await site.qrs('POST', 'custompropertydefinition', { body: definition })).json()).toMatchObject(definition)
     expect((await site.qrs('POST', 'tag', { body: undefined })).status).toBe(400)

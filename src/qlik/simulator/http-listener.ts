@@ -25,7 +25,10 @@ export function createHttpListener(deps: Deps, settings: HttpListenerSettings): 
   const { faults, requests, clock, log } = deps
   const clients = new WeakMap<Duplex, Client>()
   const sockets = new Set<Socket>()
-  const http: Server = createServer((request, response) => void serve(request, response))
+  const http: Server = createServer((request, response) => {
+    // A client that goes away in the middle of its body needs no answer.
+    serve(request, response).catch((error: unknown) => log.debug(`Simulator: listener ${name}: ${String(error)}`))
+  })
   let acceptor: NetServer | null = null
   let port = 0
   let connections = 0
@@ -251,12 +254,14 @@ function write(response: ServerResponse, reply: Reply) {
 async function writeSlowly(response: ServerResponse, reply: Reply, rate: number) {
   const body = Buffer.from(reply.body ?? '')
   response.writeHead(reply.status, { ...reply.headers, ...lengthOf(reply.status, body) })
-  for (let offset = 0; offset < body.length && !response.destroyed && response.socket; offset += rate) {
+  for (let offset = 0; offset < body.length && isOpen(response); offset += rate) {
     response.write(body.subarray(offset, offset + rate))
     await delay(1000)
   }
   response.end()
 }
+
+const isOpen = (response: ServerResponse) => !response.destroyed && response.socket?.destroyed === false
 
 function lengthOf(status: number, body: string | Buffer): Record<string, string> {
   return status === 204 ? {} : { 'content-length': String(Buffer.byteLength(body)) }

@@ -56,15 +56,14 @@ const SERVICES: readonly (readonly [type: number, runs: (node: SimNode) => boole
   [5, (node) => node.printingEnabled],
 ]
 const RUNNING = 2
-const DISABLED = 4
 
 function serviceStatus(site: SimulatedSite) {
   let count = 0
   return [...site.nodes.values()].flatMap((node) =>
-    SERVICES.map(([serviceType, runs]) => ({
+    SERVICES.filter(([, runs]) => runs(node)).map(([serviceType]) => ({
       id: guid('91', ++count),
       serviceType,
-      serviceState: runs(node) ? RUNNING : DISABLED,
+      serviceState: RUNNING,
       timestamp: site.clock.now(),
       serverNodeConfiguration: node,
     })),

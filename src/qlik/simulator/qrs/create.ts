@@ -48,8 +48,7 @@ export function createTask(site: SimulatedSite, taskType: TaskType, body: Json, 
     },
     behaviour: { ...DEFAULT_BEHAVIOUR },
   }
-  const { taskType: _type, ...fields } = body
-  applyBody(site, task, SHAPES.Task!, fields, by)
+  applyBody(site, task, SHAPES.Task!, body, by)
   if (taskType === 0 && !task.app)
     throw new Refusal(text(400, 'The request contains an invalid property app with EMPTY GuID'))
   return task
@@ -92,8 +91,7 @@ export function createCompositeEvent(site: SimulatedSite, body: Json, by: string
     compositeRules: rules.map((rule) => createRule(site, rule)),
     task: target,
   }
-  const { compositeRules: _rules, ...fields } = body
-  applyBody(site, event, SHAPES.CompositeEvent!, fields, by)
+  applyBody(site, event, SHAPES.CompositeEvent!, body, by)
   return event
 }
 

@@ -45,8 +45,17 @@ function remove(call: Call, collection: Collection) {
     for (const task of [...call.site.tasks.values()]) if (task.app?.id === entity.id) removeTask(call, task)
   }
   if (collection.shape.name === 'SchemaEvent') call.rescheduled()
+  unlabel(call, entity)
   changed(call, collection.shape.name, entity.id, 3)
   return empty(204)
+}
+
+/** A tag or a property definition that is gone labels nothing any more. */
+function unlabel({ site }: Call, label: SimEntity) {
+  for (const labelled of [...site.tasks.values(), ...site.apps.values(), ...site.users.values()]) {
+    labelled.tags = labelled.tags.filter((tag) => tag !== label)
+    labelled.customProperties = labelled.customProperties.filter(({ definition }) => definition !== label)
+  }
 }
 
 /** With a task go its triggers and its run. */

@@ -13,6 +13,7 @@ const KEPT = new Set([
   'modifieddate',
   'modifiedbyusername',
   'operational',
+  'tasktype',
   'privileges',
   'schemapath',
 ])
