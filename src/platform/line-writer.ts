@@ -1,6 +1,7 @@
 /**
  * Ordered, non-blocking writing of text to one file descriptor. What is still pending can be written synchronously at
- * exit, and neither a full disk nor a stalled reader ever stops the process.
+ * exit, and neither a full disk nor a stalled reader ever stops the process (pino's own destination waits for ever in
+ * its flush at exit when the disk is full, and streams lose their tail).
  */
 import { close, write, writeSync } from 'node:fs'
 

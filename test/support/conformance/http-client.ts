@@ -336,6 +336,37 @@ export const httpClientCases: readonly Case[] = [
     },
   },
   {
+    name: 'speaks to an IPv6 address',
+    async run() {
+      const server = createServer((request, response) => response.end(request.headers.host))
+      await new Promise<void>((resolve) => server.listen(0, '::1', resolve))
+      const { port } = server.address() as AddressInfo
+      const client = createHttpClient()
+      assert.equal((await client.request({ url: `http://[::1]:${port}/` })).text(), `[::1]:${port}`)
+      client.close()
+      server.closeAllConnections()
+      await new Promise<void>((resolve) => server.close(() => resolve()))
+    },
+  },
+  {
+    name: 'the idle limit closes unused connections, never a request that waits for its answer',
+    async run() {
+      const server = await httpServer((request, response) => {
+        setTimeout(() => response.end('ok'), request.url === '/slow' ? 400 : 0)
+      })
+      const client = createHttpClient({ idleTimeoutMs: 100 })
+      const base = `http://127.0.0.1:${server.port}`
+      assert.equal((await client.request({ url: `${base}/slow` })).status, 200)
+      await client.request({ url: base })
+      assert.equal(server.connections, 1)
+      await new Promise((resolve) => setTimeout(resolve, 400))
+      await client.request({ url: base })
+      assert.equal(server.connections, 2)
+      client.close()
+      await server.close()
+    },
+  },
+  {
     name: 'refuses what cannot be sent',
     async run() {
       assert.equal((await failure({ url: 'http://127.0.0.1:1/', headers: { x: 'a\nb' } })).kind, 'other')
