@@ -1,13 +1,13 @@
 /** From a request to the endpoint that answers it, in the order: URL, method, route, rate limit, body, handler. */
-import { type Context, Hono } from 'hono'
+import { Hono } from 'hono'
 import { noSuchRoute } from '../platform/http/errors.ts'
 import type { ApiRequest, ApiRoute, Method } from '../platform/http/route.ts'
 import type { Clock, Logger } from '../platform/types.ts'
-import { uuidV7 } from '../platform/uuid.ts'
 import { readBody } from './body.ts'
 import { errorAnswer } from './errors.ts'
 import { effectiveMethod } from './method.ts'
 import { createRateLimit, type RateVerdict, tooManyRequests } from './rate-limit.ts'
+import { createRequestIds } from './request-id.ts'
 import { createRequestLog } from './request-log.ts'
 import { checkEncoding, parseQuery, rawUrl } from './url.ts'
 
@@ -19,13 +19,14 @@ export interface RouterSettings {
 }
 
 interface Call {
+  readonly request: Request
+  /** Path and query as sent. */
   readonly url: string
+  /** After a method override. */
   readonly method: string
   readonly client: string
   readonly requestId: string
 }
-
-const REQUEST_ID = /^[A-Za-z0-9._-]{1,64}$/
 
 /** Answers every request; never rejects. `client` is the caller's address. */
 export function createRouter(
@@ -35,25 +36,28 @@ export function createRouter(
   const { log, clock } = deps
   const limit = createRateLimit(clock, settings.rateLimitPerMinute)
   const logRequest = createRequestLog(log, settings.accessLog)
+  const requestId = createRequestIds(clock)
   const app = new Hono<{ Bindings: Call }>()
+  // Exact matches (ping, health) need no pattern matching, and load balancers ask for them all the time.
+  const fixed = new Map<string, ApiRoute>()
 
   for (const route of inMatchingOrder(deps.routes)) {
-    app.on(methodsOf(route, deps.routes), honoPath(route.path), (c) => serve(route, c))
+    const methods = methodsOf(route, deps.routes)
+    app.on(methods, honoPath(route.path), (c) => serve(route, c.env, () => c.req.param()))
+    if (!route.path.includes('{')) for (const method of methods) fixed.set(`${method} ${route.path}`, route)
   }
   app.notFound((c) => failed(noSuchRoute(c.env.method, c.env.url), c.env))
   app.onError((error, c) => failed(error, c.env))
 
-  function serve(route: ApiRoute, c: Context<{ Bindings: Call }>): Response | Promise<Response> {
-    const call = c.env
+  function serve(route: ApiRoute, call: Call, params: () => Record<string, string>): Response | Promise<Response> {
     const verdict = limit && route.limited !== false ? limit(call.client) : null
     if (verdict && !verdict.allowed) {
-      log.warn(
-        `API: Rate limit exceeded for source IP address ${call.client}. Method=${call.method}, endpoint=${call.url}`,
-      )
+      const { client, method, url } = call
+      log.warn(`API: Rate limit exceeded for source IP address ${client}. Method=${method}, endpoint=${url}`)
       return failed(tooManyRequests(verdict), call)
     }
     try {
-      const answer = handle(route, c)
+      const answer = handle(route, call, params)
       if (answer instanceof Response) return finished(answer, call, verdict)
       return answer.then(
         (response) => finished(response, call, verdict),
@@ -64,16 +68,13 @@ export function createRouter(
     }
   }
 
-  function handle(route: ApiRoute, c: Context<{ Bindings: Call }>): Response | Promise<Response> {
-    if (wantsBody(route, c.env.method)) {
-      return readBody(c.req.raw).then((body) => route.handle(logged(requestOf(c, body))))
+  function handle(route: ApiRoute, call: Call, params: () => Record<string, string>): Response | Promise<Response> {
+    const run = (body: unknown): Response | Promise<Response> => {
+      const request = apiRequest(call, body, params)
+      logRequest(request)
+      return route.handle(request)
     }
-    return route.handle(logged(requestOf(c, undefined)))
-  }
-
-  function logged(request: ApiRequest): ApiRequest {
-    logRequest(request)
-    return request
+    return wantsBody(route, call.method) ? readBody(call.request).then(run) : run(undefined)
   }
 
   function failed(error: unknown, call: Call): Response {
@@ -82,17 +83,24 @@ export function createRouter(
 
   return (request, client) => {
     const url = rawUrl(request)
-    const call = { url, method: request.method, client, requestId: requestIdOf(request, clock) }
+    const id = requestId(request.headers.get('x-request-id'))
+    const call: Call = { request, url, method: request.method, client, requestId: id }
     try {
       checkEncoding(url)
       const method = effectiveMethod(request, url)
-      if (method === request.method) return app.fetch(request, call)
-      return app.fetch(withMethod(request, method), { ...call, method })
+      if (method !== call.method) {
+        const changed = withMethod(request, method)
+        return app.fetch(changed, { ...call, request: changed, method })
+      }
+      const route = fixed.get(`${method} ${url}`)
+      return route ? serve(route, call, noParams) : app.fetch(request, call)
     } catch (error) {
       return failed(error, call)
     }
   }
 }
+
+const noParams = (): Record<string, string> => ({})
 
 function finished(response: Response, call: Call, verdict: RateVerdict | null): Response {
   const { headers } = response
@@ -101,28 +109,30 @@ function finished(response: Response, call: Call, verdict: RateVerdict | null): 
   return response
 }
 
-function requestOf(c: Context<{ Bindings: Call }>, body: unknown): ApiRequest {
-  const { url, method, client, requestId } = c.env
-  const { raw } = c.req
+function apiRequest(
+  { request, url, method, client, requestId }: Call,
+  body: unknown,
+  params: () => Record<string, string>,
+): ApiRequest {
   return {
     url,
     // HEAD is answered by the endpoint of GET.
     method: (method === 'HEAD' ? 'GET' : method) as Method,
-    params: c.req.param(),
-    query: parseQuery(url),
+    // Most requests look at only some of these.
+    get params() {
+      return params()
+    },
+    get query() {
+      return parseQuery(url)
+    },
     body,
-    headers: raw.headers,
+    headers: request.headers,
     client,
     requestId,
     get signal() {
-      return raw.signal
+      return request.signal
     },
   }
-}
-
-function requestIdOf(request: Request, clock: Clock): string {
-  const given = request.headers.get('x-request-id')
-  return given !== null && REQUEST_ID.test(given) ? given : uuidV7(clock.now())
 }
 
 function withMethod(request: Request, method: string): Request {

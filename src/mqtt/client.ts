@@ -1,13 +1,13 @@
 /** The broker of `mqttConfig`: keeps one connection up for ever and hands messages in and out. */
 import { randomBytes } from 'node:crypto'
 import { backoffDelay } from '../platform/backoff.ts'
+import { topicMatches, topicProblem } from '../platform/mqtt-topics.ts'
 import type { Clock, Logger, Service } from '../platform/types.ts'
 import { type Connection, openConnection } from './connection.ts'
 import { MqttError } from './errors.ts'
 import { type BrokerSettings, connectionOptions, readCertificates, STATUS_TOPIC } from './options.ts'
 import { createOutageLog } from './outage-log.ts'
 import { subscriptionsFor } from './subscriptions.ts'
-import { topicMatches, topicProblem } from '../platform/mqtt-topics.ts'
 import type { IncomingMessage, MessageHandler, MqttService } from './types.ts'
 
 export interface MqttDeps {

@@ -1,5 +1,5 @@
-import type { BrokerSettings } from './options.ts'
 import { filterCovers } from '../platform/mqtt-topics.ts'
+import type { BrokerSettings } from './options.ts'
 
 /**
  * What to subscribe to: the root topic, or with a shared group only the start topic through a shared subscription

@@ -8,6 +8,7 @@ type Overrides = {
   mqttConfig?: Partial<MqttClientSettings['mqttConfig']>
   mqtt?: Partial<MqttClientSettings['mqtt']>
   publishTimeoutMs?: number
+  retryFirstMs?: number
 }
 
 export function mqttSettings(port: number, overrides: Overrides = {}): MqttClientSettings {
@@ -32,7 +33,7 @@ export function mqttSettings(port: number, overrides: Overrides = {}): MqttClien
       sharedGroup: '',
       ...overrides.mqtt,
     },
-    retryFirstMs: 50,
+    retryFirstMs: overrides.retryFirstMs ?? 50,
     ...(overrides.publishTimeoutMs && { publishTimeoutMs: overrides.publishTimeoutMs }),
   }
 }

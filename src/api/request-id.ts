@@ -1,0 +1,29 @@
+/** Ids of requests: what the caller sent when it is harmless, else a UUID v7. */
+import { randomBytes } from 'node:crypto'
+import type { Clock } from '../platform/types.ts'
+
+const TAKEN_OVER = /^[A-Za-z0-9._-]{1,64}$/
+
+/**
+ * A function that names requests. Its UUIDs count up in their last 32 bits instead of being random throughout (RFC 9562,
+ * 6.2, fixed-length counter), because a random number per request costs more than answering a ping.
+ */
+export function createRequestIds(clock: Clock): (given: string | null) => string {
+  const random = randomBytes(8)
+  const process = random.toString('hex')
+  const middle = `-7${process.slice(0, 3)}-${((random[2]! & 0x3f) | 0x80).toString(16)}${process.slice(4, 6)}-${process.slice(6, 10)}`
+  let counter = random.readUInt32BE(4) >>> 1
+  let millisecond = -1
+  let time = ''
+  return (given) => {
+    if (given !== null && TAKEN_OVER.test(given)) return given
+    const now = clock.now()
+    if (now !== millisecond) {
+      millisecond = now
+      const hex = now.toString(16).padStart(12, '0')
+      time = `${hex.slice(0, 8)}-${hex.slice(8)}`
+    }
+    counter = (counter + 1) >>> 0
+    return `${time}${middle}${counter.toString(16).padStart(8, '0')}`
+  }
+}
