@@ -2,6 +2,7 @@ import { afterEach, describe, expect, test } from 'bun:test'
 import { writeFileSync } from 'node:fs'
 import { createServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
+import { webhookProblems } from '../../../src/alerts/destinations/webhook/check.ts'
 import { createWebhookDestination } from '../../../src/alerts/destinations/webhook/index.ts'
 import { webhookRoutes } from '../../../src/alerts/destinations/webhook/routes.ts'
 import type { DeliveryResult } from '../../../src/alerts/types.ts'
@@ -254,6 +255,17 @@ describe('a list of webhooks', () => {
     const seen = JSON.stringify([results, plan(), log.lines])
     expect(seen).not.toMatch(/secret-path|secret-token|pass-word/)
   })
+})
+
+test('webhooks that cannot be called are found without calling', () => {
+  const certless = { cert: { enable: true } }
+  const list = [hook('https://a.example'), hook('ftp://x'), hook('https://a.example', 'GET', certless), hook('')]
+  const found = webhookProblems(webhookConfig({ reloadTaskFailure: { webhooks: list } }))
+  expect(found.map(({ path, message }) => `${path}: ${message}`)).toEqual([
+    'Butler.webhookNotification.reloadTaskFailure.webhooks[1]: webhookURL must start with http:// or https://',
+    'Butler.webhookNotification.reloadTaskFailure.webhooks[2]: cert.enable is true but cert.certCA names no file',
+    'Butler.webhookNotification.reloadTaskFailure.webhooks[3]: webhookURL is not a valid address',
+  ])
 })
 
 test('sections without webhooks make no route', () => {

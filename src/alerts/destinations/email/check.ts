@@ -6,17 +6,9 @@ import type { TemplateEngine, TemplateRecord, TemplateRef } from '../../template
 import { messageOf } from '../../templates/errors.ts'
 import type { Target } from '../../templates/escape.ts'
 import { createTimeFormatter } from '../../times.ts'
+import type { SettingProblem } from '../setting-problem.ts'
 import { addressOf } from './message.ts'
 import { type EmailDestinationConfig, type Mail, mailsOf } from './sections.ts'
-
-/** Fits the problems of the configuration loader, which adds file and line. */
-export interface SettingProblem {
-  readonly severity: 'error' | 'warning'
-  /** `Butler.emailNotification.reloadTaskFailure.subject` */
-  readonly path: string
-  readonly message: string
-  readonly hint?: string
-}
 
 /** Problems of the sections that are switched on; none of them stops an alert from being sent in plain words. */
 export async function emailProblems(

@@ -57,7 +57,7 @@ function plan(event: TaskEvent, mail: Mail, allowedDomains: readonly string[]): 
     rows.push(...others.map((target) => suppressed(target, 'OWNER_EXCLUDED', owner.detail)))
   }
   if (wanted.length > 0) return rows
-  return [...rows, nobody(marked, mail, owner && !owner.mail ? owner.detail : null)]
+  return [...rows, nobody(event, marked, mail, owner && !owner.mail ? owner.detail : null)]
 }
 
 /** Whether the common list gets mails about this task. */
@@ -66,10 +66,12 @@ function isMarked({ task }: TaskEvent, { settings, kind }: Mail): boolean {
   return !enable || (hasProperty(task, customPropertyName, enabledValue) ?? kind.sendWhenUnknown)
 }
 
-function nobody(marked: boolean, { settings }: Mail, ownerDetail: string | null): PlannedDelivery {
+function nobody({ task }: TaskEvent, marked: boolean, { settings }: Mail, ownerDetail: string | null): PlannedDelivery {
   const { customPropertyName, enabledValue } = settings.alertEnableByCustomProperty
   if (!marked) {
-    const detail = `custom property ${customPropertyName} of the task is not ${enabledValue}`
+    const detail = task
+      ? `custom property ${customPropertyName} of the task is not ${enabledValue}`
+      : 'the custom properties of the task could not be read'
     return suppressed(NOBODY, 'CUSTOM_PROPERTY', detail)
   }
   const detail = ['no recipients are configured for this task', ...(ownerDetail ? [ownerDetail] : [])].join('; ')
