@@ -3,8 +3,11 @@ import { once } from 'node:events'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createServer } from 'node:https'
 import type { AddressInfo, Socket } from 'node:net'
+import { createQrsClient } from '../../src/qlik/qrs/client.ts'
 import type { QrsSettings } from '../../src/qlik/qrs/transport.ts'
+import type { QrsClient } from '../../src/qlik/qrs/types.ts'
 import { testCertificates } from './conformance/certificates.ts'
+import { recordingLog } from './recording-log.ts'
 
 export interface ScriptedRequest {
   readonly method: string
@@ -101,3 +104,24 @@ function send(response: ServerResponse, answer: ScriptedAnswer): void {
   }
   response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(answer))
 }
+
+export type Script = (request: ScriptedRequest, count: number) => ScriptedAnswer | Promise<ScriptedAnswer>
+
+/** Runs `use` against a scripted QRS and hands back the requests that it received. */
+export async function withQrs(
+  script: Script,
+  use: (client: QrsClient) => Promise<unknown>,
+  settings: Partial<QrsSettings> = {},
+): Promise<readonly ScriptedRequest[]> {
+  await using qrs = await scriptedQrs(script, settings)
+  const client = createQrsClient({ log: recordingLog() }, qrs.settings)
+  try {
+    await use(client)
+  } finally {
+    client.close()
+  }
+  return qrs.requests
+}
+
+/** Methods and paths, in order. */
+export const paths = (requests: readonly ScriptedRequest[]) => requests.map(({ method, path }) => `${method} ${path}`)

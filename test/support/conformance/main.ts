@@ -4,6 +4,7 @@
  */
 import { workerRole } from '../../../src/platform/worker.ts'
 import { httpClientCases } from './http-client.ts'
+import { httpClientFailureCases } from './http-client-failures.ts'
 import { serverCases } from './server.ts'
 import { type CaseResult, runSuite } from './suite.ts'
 import { udpCases } from './udp.ts'
@@ -18,7 +19,7 @@ if (role) {
     ['udp', udpCases],
     ['worker', workerCases],
     ['server', serverCases],
-    ['http-client', httpClientCases],
+    ['http-client', [...httpClientCases, ...httpClientFailureCases]],
   ] as const) {
     results.push(...(await runSuite(name, cases)))
   }
