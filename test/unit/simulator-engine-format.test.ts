@@ -50,7 +50,7 @@ describe('formats without a pattern', () => {
     [{ qType: 'I', qUseThou: 1, qThou: ' ' }, 1234567.4, '1 234 567'],
     [{ qType: 'F', qnDec: 3 }, 1.5, '1.500'],
     [{ qType: 'M' }, 1.5, '1.50'],
-    [{ qType: 'R', qnDec: 3 }, 3.14159, '3.14'],
+    [{ qType: 'R', qnDec: 3 }, 2.34567, '2.35'],
     [{ qType: 'D' }, 46083, '2026-03-02'],
     [{ qType: 6, qFmt: 'D MMM YYYY' }, 46083, '2 Mar 2026'],
     [{ qType: 'TS' }, 46083.25, '2026-03-02 06:00:00'],

@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { Logger } from '../../platform/types.ts'
+import { ENVELOPES, isEnvelope } from './cloud/events.ts'
 import type { Simulator } from './simulator.ts'
 import type { FaultRule, ListenerName } from './types.ts'
 import { LISTENER_NAMES } from './types.ts'
@@ -61,8 +62,11 @@ const ROUTES: Readonly<Record<string, Handler>> = {
     })
   },
   'DELETE requests': (simulator) => done(() => simulator.clearRequests()),
-  'POST cloud/event': (simulator, { body }) =>
-    simulator.cloudEvent(required(body, 'reloadId'), body.envelope === '1.0' ? '1.0' : '0.1'),
+  'POST cloud/event': (simulator, { body }) => {
+    const envelope = body.envelope ?? '0.1'
+    if (!isEnvelope(envelope)) throw new Error(`Unknown envelope "${envelope}"; known: ${ENVELOPES.join(', ')}`)
+    return simulator.cloudEvent(required(body, 'reloadId'), envelope)
+  },
 }
 
 /**
@@ -157,9 +161,15 @@ function checkListener(name: unknown) {
 
 function moveClock(simulator: Simulator, body: Json) {
   const { clock } = simulator
-  if (body.speed !== undefined) clock.setSpeed(Number(body.speed))
-  if (body.now !== undefined) clock.set(typeof body.now === 'number' ? body.now : Date.parse(String(body.now)))
-  if (body.advanceMs !== undefined) clock.advance(Number(body.advanceMs))
+  const now = typeof body.now === 'string' ? Date.parse(body.now) : body.now
+  for (const [name, value] of Object.entries({ speed: body.speed, advanceMs: body.advanceMs, now })) {
+    if (value === undefined) continue
+    const valid = typeof value === 'number' && Number.isFinite(value) && (name === 'now' || value >= 0)
+    if (!valid) throw new Error(`"${name}" is not a valid number`)
+  }
+  if (body.speed !== undefined) clock.setSpeed(body.speed as number)
+  if (now !== undefined) clock.set(now as number)
+  if (body.advanceMs !== undefined) clock.advance(body.advanceMs as number)
   return { now: new Date(clock.now()).toISOString() }
 }
 

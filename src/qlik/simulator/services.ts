@@ -1,25 +1,44 @@
+import { createAboutListener } from './about/listener.ts'
+import type { Envelope } from './cloud/events.ts'
+import { type CloudSettings, createCloudListener } from './cloud/listener.ts'
+import { createEngineListener, type EngineSettings } from './engine/listener.ts'
 import { createHttpListener } from './http-listener.ts'
 import type { PortName } from './simulator.ts'
 import type { Listener, ListenerDeps, Reply, SimRequest } from './types.ts'
 
 export interface Services {
   readonly listeners: readonly Listener[]
-  /** Absent until the tenant is part of the site. */
-  readonly cloudEvent?: (reloadId: string, envelope: '0.1' | '1.0') => unknown
+  /** The webhook event of the Qlik Cloud tenant about one of its reloads. */
+  cloudEvent(reloadId: string, envelope: Envelope): unknown
+  /** Forgets what the services keep beside the site. */
+  reset(): void
+}
+
+export interface ServiceSettings {
+  readonly host?: string
+  readonly ports?: Partial<Record<PortName, number>>
+  readonly engine?: Omit<EngineSettings, 'port' | 'host'>
+  readonly cloud?: Omit<CloudSettings, 'port' | 'host'>
 }
 
 /** Every port of the site. */
 export function createServices(
   deps: ListenerDeps,
   qrs: (request: SimRequest) => Reply,
-  settings: { readonly host?: string; readonly ports?: Partial<Record<PortName, number>> },
+  settings: ServiceSettings,
 ): Services {
   const { host } = settings
   const port = (name: PortName) => settings.ports?.[name] ?? 0
+  const cloud = createCloudListener(deps, { ...settings.cloud, host, port: port('cloud') })
   return {
+    cloudEvent: cloud.event,
+    reset: cloud.reset,
     listeners: [
       createHttpListener(deps, { name: 'qrs', host, port: port('qrs'), security: 'mutual', handle: qrs }),
       createHttpListener(deps, { name: 'qrsHttp', host, port: port('qrsHttp'), security: 'none', handle: qrs }),
+      createEngineListener(deps, { ...settings.engine, host, port: port('engine') }),
+      createAboutListener(deps, { host, port: port('about') }),
+      cloud,
     ],
   }
 }

@@ -3,6 +3,7 @@ import { SERVER_LICENCES } from './acme/licences.ts'
 import { loadAcme } from './acme/load.ts'
 import { loadCertificates, type SimulatorCertificates } from './certificates.ts'
 import { createSimClock } from './clock.ts'
+import type { Envelope } from './cloud/events.ts'
 import { createControlListener } from './control.ts'
 import { createFaultTable } from './faults.ts'
 import { createLocalTime } from './local-time.ts'
@@ -15,7 +16,7 @@ import { createChains } from './scheduler/chains.ts'
 import { createScheduler } from './scheduler/scheduler.ts'
 import { createSchedules } from './scheduler/schedules.ts'
 import { createScriptLogs } from './script-logs.ts'
-import { createServices } from './services.ts'
+import { createServices, type ServiceSettings } from './services.ts'
 import { createSite } from './site.ts'
 import type {
   FaultRule,
@@ -45,6 +46,8 @@ export interface SimulatorSettings {
   /** Whether schedules start tasks by themselves; default false. */
   readonly schedules?: boolean
   readonly modes?: ModesPatch
+  readonly engine?: ServiceSettings['engine']
+  readonly cloud?: ServiceSettings['cloud']
   /** Changes of the data set: behaviour of tasks by id. */
   readonly tasks?: Readonly<Record<string, Partial<TaskBehaviour>>>
 }
@@ -84,8 +87,8 @@ export interface Simulator {
   setServerLicence(variant: string): void
   /** Adds plain reload tasks, for tests of size. */
   addTasks(count: number): readonly string[]
-  /** A Qlik Cloud event about a reload, in the 0.1 or 1.0 envelope. */
-  cloudEvent(reloadId: string, envelope: '0.1' | '1.0'): unknown
+  /** The webhook event of the Qlik Cloud tenant about one of its reloads. */
+  cloudEvent(reloadId: string, envelope: Envelope): unknown
   /** Back to the fresh data set; faults, modes, requests and runs are forgotten. */
   reset(): void
 }
@@ -241,9 +244,8 @@ export function createSimulator(
     },
     addTasks: (count) => addTasks(site, count),
     cloudEvent(reloadId, envelope) {
-      const event = running?.services.cloudEvent
-      if (!event) throw new Error('The simulated Qlik Cloud tenant is not running')
-      return event(reloadId, envelope)
+      if (!running) throw new Error('The simulated Qlik Cloud tenant is not running')
+      return running.services.cloudEvent(reloadId, envelope)
     },
     reset() {
       scheduler.reset()
@@ -257,6 +259,7 @@ export function createSimulator(
       sender.clear()
       site.clear()
       load()
+      running?.services.reset()
     },
   }
   load()

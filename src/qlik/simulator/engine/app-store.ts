@@ -1,0 +1,52 @@
+import { NEVER_MS } from '../entities.ts'
+import type { SimApp, SimulatedSite } from '../types.ts'
+import { type AppContent, contentOf, type TableContent } from './content/index.ts'
+
+/** How often each table of an app was loaded, by its name; a table that was never loaded is missing. */
+export type Versions = ReadonlyMap<string, number>
+
+/** What the engine keeps of the apps on disk. Freed with the apps themselves. */
+export interface AppStore {
+  content(app: SimApp): AppContent
+  versions(app: SimApp): Versions
+  save(app: SimApp, versions: Versions): void
+}
+
+const FINISHED_SUCCESS = 7
+
+/** Follows the scheduler too: a task that reloaded an app changes the app's data. */
+export function createAppStore(site: SimulatedSite): AppStore & { stop(): void } {
+  const contents = new WeakMap<SimApp, AppContent>()
+  const saved = new WeakMap<SimApp, Versions>()
+
+  const store: AppStore = {
+    content(app) {
+      const known = contents.get(app) ?? contentOf(app)
+      contents.set(app, known)
+      return known
+    },
+    versions(app) {
+      const known = saved.get(app)
+      if (known) return known
+      if (app.lastReloadTime <= NEVER_MS) return new Map()
+      return new Map(store.content(app).tables.map((table) => [table.name, 1]))
+    },
+    save: (app, versions) => void saved.set(app, versions),
+  }
+  const stop = site.on('state', ({ task, execution, final }) => {
+    const isReload = task.taskType === 0 && final && execution.status === FINISHED_SUCCESS
+    // An app nobody has opened needs no content for this: its first version is as good as its second.
+    if (!isReload || !task.app || !contents.has(task.app)) return
+    store.save(task.app, reloaded(store.content(task.app).tables, store.versions(task.app), task.isPartialReload))
+  })
+  return { ...store, stop }
+}
+
+/** Versions after a reload; a partial one loads only the tables with an Add, Replace or Merge prefix. */
+export function reloaded(tables: readonly TableContent[], before: Versions, partial: boolean): Versions {
+  const after = new Map(before)
+  for (const table of tables) {
+    if (!partial || table.prefix !== 'none') after.set(table.name, (before.get(table.name) ?? 0) + 1)
+  }
+  return after
+}

@@ -1,0 +1,104 @@
+import type { Dual } from '../data/column.ts'
+import type { Json } from '../json.ts'
+import { asNumber, asText } from '../json.ts'
+import { formatDate, formatInterval } from './dates.ts'
+
+/** Kinds of number formats, by their number on the wire; the engine itself writes the letters. */
+const KINDS = ['U', 'A', 'I', 'R', 'F', 'M', 'D', 'T', 'TS', 'IV'] as const
+type Kind = (typeof KINDS)[number]
+
+const LONG_NAMES: Readonly<Record<string, Kind>> = {
+  UNDEFINED: 'U',
+  ASCII: 'A',
+  INTEGER: 'I',
+  REAL: 'R',
+  FIX: 'F',
+  MONEY: 'M',
+  DATE: 'D',
+  TIME: 'T',
+  DATETIME: 'TS',
+  INTERVAL: 'IV',
+}
+
+export function formatKind(type: unknown): Kind {
+  if (typeof type === 'number') return KINDS[type] ?? 'U'
+  const text = asText(type).toUpperCase()
+  return KINDS.find((kind) => kind === text) ?? LONG_NAMES[text] ?? 'U'
+}
+
+const DATE_PATTERNS: Partial<Record<Kind, string>> = { D: 'YYYY-MM-DD', T: 'hh:mm:ss', TS: 'YYYY-MM-DD hh:mm:ss' }
+
+/** `qText` of a value under a `qNumFormat`; a value without a number keeps its text, null is `-`. */
+export function formatValue(value: Dual | null, format: Json): string {
+  if (!value) return '-'
+  const kind = formatKind(format.qType)
+  if (Number.isNaN(value.num)) return value.text
+  if (kind === 'U' || kind === 'A') return value.text
+  return formatNumber(value.num, format)
+}
+
+/** Writes a number as a `qNumFormat` says: pattern first, else by kind and number of decimals. */
+export function formatNumber(num: number, format: Json): string {
+  const kind = formatKind(format.qType)
+  const pattern = asText(format.qFmt)
+  const datePattern = DATE_PATTERNS[kind]
+  if (datePattern) return formatDate(num, pattern || datePattern)
+  if (kind === 'IV') return formatInterval(num, pattern || 'hh:mm:ss')
+  const marks = { decimal: asText(format.qDec) || '.', thousands: asText(format.qThou) }
+  if (pattern !== '') return formatPattern(num, pattern, { ...marks, thousands: marks.thousands || ',' })
+  const decimals = asNumber(format.qnDec)
+  const thousands = asNumber(format.qUseThou) === 1 ? marks.thousands || ',' : ''
+  if (kind === 'I') return plain(num, 0, 0, { decimal: marks.decimal, thousands })
+  if (kind === 'F') return plain(num, decimals, decimals, { decimal: marks.decimal, thousands })
+  if (kind === 'M') return plain(num, 2, 2, { decimal: marks.decimal, thousands })
+  return numberText(kind === 'R' && decimals > 0 ? Number(num.toPrecision(Math.min(decimals, 15))) : num)
+}
+
+/** A number without a format: at most 14 significant digits, no exponent where it can be helped. */
+export function numberText(num: number): string {
+  if (!Number.isFinite(num)) return '-'
+  return String(Number(num.toPrecision(14)))
+}
+
+interface Marks {
+  readonly decimal: string
+  readonly thousands: string
+}
+
+/** Patterns like `# ##0,00`, `0.0%`, `$#,##0;-$#,##0`: sections for positive and negative numbers. */
+export function formatPattern(num: number, pattern: string, marks: Marks): string {
+  const sections = pattern.split(';')
+  const negative = num < 0
+  const section = (negative && sections[1]) || sections[0] || pattern
+  const parsed = /^([^#0]*)([#0](?:.*[#0])?)([^#0]*)$/s.exec(section)
+  if (!parsed) return numberText(num)
+  const [, prefix = '', core = '', suffix = ''] = parsed
+  const split = core.lastIndexOf(marks.decimal)
+  const integers = split < 0 ? core : core.slice(0, split)
+  const decimals = split < 0 ? '' : core.slice(split + marks.decimal.length)
+  const scaled = Math.abs(num) * (prefix.includes('%') || suffix.includes('%') ? 100 : 1)
+  const grouped = marks.thousands !== '' && integers.includes(marks.thousands)
+  const body = plain(
+    scaled,
+    count(decimals, '0'),
+    count(decimals, '0') + count(decimals, '#'),
+    { decimal: marks.decimal, thousands: grouped ? marks.thousands : '' },
+    count(integers, '0'),
+  )
+  const minus = negative && !sections[1] && /[1-9]/.test(body) ? '-' : ''
+  return `${minus}${prefix}${body}${suffix}`
+}
+
+const count = (text: string, character: string) => text.split(character).length - 1
+
+function plain(num: number, minDecimals: number, maxDecimals: number, marks: Marks, minIntegers = 1): string {
+  const fixed = Math.abs(num).toFixed(Math.min(maxDecimals, 20))
+  if (fixed.includes('e')) return numberText(num)
+  const [whole = '0', fraction = ''] = fixed.split('.')
+  let kept = fraction
+  while (kept.length > minDecimals && kept.endsWith('0')) kept = kept.slice(0, -1)
+  const digits = minIntegers === 0 && whole === '0' ? '' : whole.padStart(minIntegers, '0')
+  const grouped = marks.thousands === '' ? digits : digits.replace(/\B(?=(\d{3})+(?!\d))/g, marks.thousands)
+  const text = kept === '' ? grouped : `${grouped}${marks.decimal}${kept}`
+  return num < 0 && /[1-9]/.test(text) ? `-${text}` : text
+}

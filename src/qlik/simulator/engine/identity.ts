@@ -1,0 +1,36 @@
+/** The person behind a connection, as `X-Qlik-User: UserDirectory=LAB; UserId=anna` names him. */
+export interface EngineUser {
+  readonly directory: string
+  readonly userId: string
+  /** `LAB\anna` in the spelling of the header. */
+  readonly name: string
+}
+
+/** Null when the header is missing or holds no directory and id. Values may be percent-encoded. */
+export function parseQlikUser(header: string | readonly string[] | undefined): EngineUser | null {
+  const text = typeof header === 'string' ? header : (header?.[0] ?? '')
+  const parts = new Map(
+    text.split(';').flatMap((part) => {
+      const [key, value] = [part.slice(0, part.indexOf('=')), part.slice(part.indexOf('=') + 1)]
+      return part.includes('=') ? [[key.trim().toLowerCase(), decode(value.trim())] as const] : []
+    }),
+  )
+  const [directory, userId] = [parts.get('userdirectory'), parts.get('userid')]
+  return directory && userId ? { directory, userId, name: `${directory}\\${userId}` } : null
+}
+
+/** Compares as the site does: ignoring case. */
+export const sameUser = (user: EngineUser, directory: string, userId: string) =>
+  user.directory.toLowerCase() === directory.toLowerCase() && user.userId.toLowerCase() === userId.toLowerCase()
+
+/** The site's own service accounts, such as `INTERNAL\sa_repository`; they see everything. */
+export const isServiceAccount = (user: EngineUser) =>
+  user.directory.toLowerCase() === 'internal' && user.userId.toLowerCase().startsWith('sa_')
+
+function decode(text: string): string {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return text
+  }
+}

@@ -1,0 +1,133 @@
+import { evaluate } from '../calc/evaluate.ts'
+import { numberOf, type Value } from '../calc/functions.ts'
+import { ExpressionError } from '../calc/syntax.ts'
+import type { ObjectState, OpenDoc } from '../doc.ts'
+import { engineError } from '../errors.ts'
+import { asExpression, asObject, atPath, isObject, type Json, orNaN } from '../json.ts'
+import { listSearch } from '../selecting.ts'
+import { type Cube, calculateCube } from './cube.ts'
+import { cubeLayout } from './cube-layout.ts'
+import { calculateList, type FieldList, listLayout } from './list-object.ts'
+import { LISTS, metaOf } from './lists.ts'
+
+/** The layout of an object: its properties with every definition replaced by what it comes to. */
+export function layoutOf(object: ObjectState, doc: OpenDoc): Json {
+  const { properties } = object
+  const rendered = render(properties, '', object, doc)
+  const { qMetaDef: _definition, ...rest } = rendered as Record<string, unknown>
+  return { ...rest, qInfo: properties.qInfo, qMeta: metaOf(properties), qSelectionInfo: {} }
+}
+
+/** The cube at a path of an object, calculated once as long as nothing changes. Throws error 8 where none is. */
+export function cubeAt(object: ObjectState, path: string, doc: OpenDoc): Cube {
+  const definition = atPath(object.properties, path || '/qHyperCubeDef')
+  if (!isObject(definition)) throw engineError('INVALID_PARAMETERS', path)
+  const stamp = doc.stamp()
+  const known = object.cubes.get(path)
+  if (known?.stamp === stamp && known.cube.definition === definition) return known.cube
+  const cube = calculateCube(definition, doc, doc.context)
+  object.cubes.set(path, { stamp, cube })
+  return cube
+}
+
+/** The list object at a path. Throws error 8 where none is. */
+export function listAt(object: ObjectState, path: string, doc: OpenDoc): FieldList {
+  const definition = atPath(object.properties, path || '/qListObjectDef')
+  if (!isObject(definition)) throw engineError('INVALID_PARAMETERS', path)
+  const search = object.searches.get(path)
+  return calculateList(
+    definition,
+    doc,
+    doc.context,
+    search === undefined ? null : (field) => listSearch(field, search, doc),
+  )
+}
+
+/** A value as `EvaluateEx` and value expressions write it. */
+export function evaluateSafely(source: string, doc: OpenDoc): { readonly value: Value; readonly error: string | null } {
+  try {
+    return { value: evaluate(source, doc.context), error: null }
+  } catch (problem) {
+    if (!(problem instanceof ExpressionError)) throw problem
+    return { value: null, error: `Error: ${problem.message}` }
+  }
+}
+
+type Renderer = (definition: unknown, path: string, object: ObjectState, doc: OpenDoc) => Json
+
+/** What the special members of properties become. */
+const RENDERERS: Readonly<Record<string, Renderer>> = {
+  qHyperCubeDef: (_definition, path, object, doc) => ({
+    qHyperCube: cubeLayout(cubeAt(object, path, doc), doc.context),
+  }),
+  qListObjectDef: (_definition, path, object, doc) => ({
+    qListObject: listLayout(listAt(object, path, doc), doc.context),
+  }),
+  qChildListDef: (definition, _path, object) => ({
+    qChildList: {
+      qItems: object.children.map(({ properties }) => ({
+        qInfo: properties.qInfo,
+        qMeta: metaOf(properties),
+        qData: childData(properties, definition),
+      })),
+    },
+  }),
+  qSelectionObjectDef: (_definition, _path, _object, doc) => ({ qSelectionObject: currentSelections(doc) }),
+}
+
+function childData(properties: Json, definition: unknown): Json {
+  const pointers = asObject(asObject(definition).qData)
+  return Object.fromEntries(
+    Object.entries(pointers).map(([name, pointer]) => [name, atPath(properties, String(pointer))]),
+  )
+}
+
+function render(value: unknown, path: string, object: ObjectState, doc: OpenDoc): unknown {
+  if (Array.isArray(value)) return value.map((item, index) => render(item, `${path}/${index}`, object, doc))
+  if (!isObject(value)) return value
+  const result: Record<string, unknown> = {}
+  for (const [key, member] of Object.entries(value)) {
+    Object.assign(result, renderMember(key, member, `${path}/${key}`, object, doc))
+  }
+  return result
+}
+
+function renderMember(key: string, member: unknown, path: string, object: ObjectState, doc: OpenDoc): Json {
+  const list = LISTS[key]
+  if (list) return { [list.member]: { qItems: list.items(doc, asObject(member)) } }
+  const renderer = RENDERERS[key]
+  if (renderer) return renderer(member, path, object, doc)
+  if (isObject(member) && ('qStringExpression' in member || 'qValueExpression' in member)) {
+    return { [key]: expressionValue(member, doc) }
+  }
+  if (key === 'qStringExpression' || key === 'qValueExpression')
+    return { [key]: expressionValue({ [key]: member }, doc) }
+  return { [key]: render(member, path, object, doc) }
+}
+
+function expressionValue(member: Json, doc: OpenDoc): unknown {
+  const isText = 'qStringExpression' in member
+  const source = asExpression(isText ? member.qStringExpression : member.qValueExpression)
+  if (isText && !source.startsWith('=')) return source
+  if (source === '') return isText ? '' : 'NaN'
+  const { value, error } = evaluateSafely(source, doc)
+  if (isText) return error ?? value?.text ?? ''
+  return orNaN(numberOf(value))
+}
+
+function currentSelections(doc: OpenDoc): Json {
+  const { selections, model } = doc.context
+  const qSelections = [...selections.current()].map(([name, codes]) => {
+    const column = model.field(name)?.column
+    const texts = [...codes].map((code) => column?.symbol(code).text ?? '')
+    return {
+      qField: name,
+      qSelectedCount: codes.size,
+      qTotal: column?.cardinal ?? 0,
+      qSelected: texts.join(', '),
+      qSelectedFieldSelectionInfo: texts.map((qName) => ({ qName })),
+      qLocked: selections.isLocked(name),
+    }
+  })
+  return { qBackCount: 0, qForwardCount: 0, qSelections }
+}

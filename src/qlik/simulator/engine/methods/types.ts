@@ -1,0 +1,72 @@
+import type { ListenerDeps } from '../../types.ts'
+import type { AppStore } from '../app-store.ts'
+import type { Connection } from '../connection.ts'
+import type { ObjectState, OpenDoc, VariableState } from '../doc.ts'
+import type { Json } from '../json.ts'
+import type { ReloadRegistry } from '../reload.ts'
+import type { EngineSession } from '../session.ts'
+
+/** What a handle stands for. */
+export type Target =
+  | { readonly type: 'Global' }
+  | { readonly type: 'Doc'; readonly doc: OpenDoc }
+  | { readonly type: 'GenericObject'; readonly doc: OpenDoc; readonly object: ObjectState }
+  | {
+      readonly type: 'GenericDimension' | 'GenericMeasure' | 'GenericBookmark'
+      readonly doc: OpenDoc
+      readonly properties: Json
+    }
+  | { readonly type: 'GenericVariable'; readonly doc: OpenDoc; readonly variable: VariableState }
+  | { readonly type: 'Field'; readonly doc: OpenDoc; readonly field: string }
+
+export type TargetType = Target['type']
+export type TargetOf<T extends TargetType> = Target extends infer One
+  ? One extends { type: infer Type }
+    ? T extends Type
+      ? One
+      : never
+    : never
+  : never
+
+/** What all sessions of the engine share. */
+export interface EngineServer extends Pick<ListenerDeps, 'site' | 'clock' | 'faults' | 'log'> {
+  readonly store: AppStore
+  readonly reloads: ReloadRegistry
+  /** Time that a calculation takes, simulated milliseconds; a selection meanwhile aborts it. */
+  readonly calculationMs: number
+  readonly version: string
+}
+
+/** One request on its way. */
+export interface Call {
+  readonly server: EngineServer
+  readonly session: EngineSession
+  readonly connection: Connection
+  /** Aborted when the client asks for it, or when the socket closes. */
+  readonly signal: AbortSignal
+}
+
+export interface Method<T extends TargetType> {
+  /** Names of the parameters in the order of the schema. */
+  readonly params: readonly string[]
+  /** Needs the data: takes `calculationMs` and can be overtaken by a selection. */
+  readonly calculates?: true
+  run(target: TargetOf<T>, args: readonly unknown[], call: Call): Json | Promise<Json>
+}
+
+export type MethodTable<T extends TargetType> = Readonly<Record<string, Method<T>>>
+
+type Run<T extends TargetType> = Method<T>['run']
+
+/** A method by its parameters, written as in the schema: `'qMode qPartial qDebug'`. */
+export const method = <T extends TargetType>(params: string, run: Run<T>): Method<T> => ({ params: names(params), run })
+export const calculation = <T extends TargetType>(params: string, run: Run<T>): Method<T> => ({
+  params: names(params),
+  calculates: true,
+  run,
+})
+
+const names = (params: string) => params.split(' ').filter((name) => name !== '')
+
+/** What a method answers when there is nothing with this id or name. */
+export const NOTHING: Json = { qReturn: { qType: null, qHandle: null } }
