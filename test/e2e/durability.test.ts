@@ -6,7 +6,7 @@ import { startHttpSink } from '../support/http-sink.ts'
 import { startMosquitto } from '../support/mosquitto.ts'
 import { findExecutable } from '../support/servers.ts'
 import { startSite } from '../support/simulator.ts'
-import { startSmtpSink } from '../support/smtp-sink.ts'
+import { type ReceivedMail, startSmtpSink } from '../support/smtp-sink.ts'
 import { until } from '../support/wait.ts'
 
 const CONCURRENCY = 4
@@ -35,6 +35,9 @@ async function scene(settings: Partial<FootmanSettings> & { mqtt?: boolean } = {
   cleanups.push(async () => product[Symbol.asyncDispose]())
   return { site, webhooks, mailbox, broker, product }
 }
+
+/** Some tasks of the site name recipients of their own; the common one gets every alert. */
+const toOps = ({ envelope }: ReceivedMail) => envelope.to.includes('ops@acme.example')
 
 const idOf = (body: string) => (JSON.parse(body) as { executionId: string }).executionId
 
@@ -68,7 +71,7 @@ describe('killed', () => {
       await product.start()
 
       const calls = () => webhooks.requests.map(({ body }) => idOf(body))
-      const mails = () => mailbox.mails.map(({ parsed }) => parsed.messageId!)
+      const mails = () => mailbox.mails.filter(toOps).map(({ parsed }) => parsed.messageId!)
       const all = new Set(executionIds)
       await until(
         () =>
@@ -123,7 +126,7 @@ describe('Qlik Sense down', () => {
     expect(mailbox.mails).toHaveLength(0)
     site.simulator.clearFaults()
     await webhooks.received(50, { timeout: 20_000 })
-    await mailbox.received(50, { timeout: 20_000 })
+    await mailbox.received(50, { timeout: 20_000, match: toOps })
     expect(new Set(webhooks.requests.map(({ body }) => idOf(body)))).toEqual(new Set(executionIds))
     expect(webhooks.requests).toHaveLength(50)
     const missing = product.rows<{ missing_parts: string }>(
@@ -163,10 +166,10 @@ describe('receivers down', () => {
     })
     await Promise.all([webhooks.up(), mailbox.up()])
     await webhooks.received(20, { timeout: 30_000 })
-    await mailbox.received(20, { timeout: 30_000 })
+    await mailbox.received(20, { timeout: 30_000, match: toOps })
     expect(new Set(webhooks.requests.map(({ body }) => idOf(body)))).toEqual(new Set(executionIds))
     expect(webhooks.requests).toHaveLength(20)
-    expect(mailbox.mails).toHaveLength(20)
+    expect(mailbox.mails.filter(toOps)).toHaveLength(20)
   }, 90_000)
 
   test('a hanging webhook receiver does not delay mails', async () => {
