@@ -59,6 +59,7 @@ function describe(issue: Issue): { message: string; hint?: string } {
     case 'too_small':
       return { message: tooSmall(issue, found) }
     case 'too_big':
+      if (!issue.message.startsWith('Too big')) return { message: issue.message }
       return { message: `must ${issue.origin === 'array' ? 'have' : 'be'} at most ${issue.maximum}, found ${found}` }
     case 'invalid_key':
       return { message: issue.issues[0]?.message ?? 'is not a name' }
@@ -71,6 +72,7 @@ function describe(issue: Issue): { message: string; hint?: string } {
 
 function ofType(issue: Extract<Issue, { code: 'invalid_type' }>, found: string): { message: string; hint?: string } {
   if (issue.input === undefined) return { message: 'is missing' }
+  if (!issue.message.startsWith('Invalid input')) return { message: issue.message }
   const message = `must be ${expectation(issue)[0]}, found ${found}`
   const hint = hintForType(issue)
   return hint ? { message, hint } : { message }
@@ -108,6 +110,7 @@ function expectation(issue: Issue): string[] {
 }
 
 function tooSmall(issue: Extract<Issue, { code: 'too_small' }>, found: string): string {
+  if (!issue.message.startsWith('Too small')) return issue.message
   if (issue.origin === 'string') return 'must not be empty'
   if (issue.origin === 'array') return `must have at least ${issue.minimum} item${issue.minimum === 1 ? '' : 's'}`
   return `must be at least ${issue.minimum}, found ${found}`
@@ -116,7 +119,9 @@ function tooSmall(issue: Extract<Issue, { code: 'too_small' }>, found: string): 
 function unknownVariant(issue: Extract<Issue, { code: 'invalid_union' }>): string {
   const { discriminator, options } = issue as { discriminator?: string; options?: readonly unknown[] }
   if (!discriminator) return issue.message
-  return `needs ${discriminator}: ${either((options ?? []).map(String))}`
+  const found = (issue.input as Record<string, unknown> | undefined)?.[discriminator]
+  const wanted = `must be ${either((options ?? []).map(String))}`
+  return found === undefined ? `is missing; ${wanted}` : `${wanted}, found ${show(found)}`
 }
 
 function either(values: readonly string[]): string {

@@ -5,8 +5,8 @@ import type { Place, ProblemList } from './problems.ts'
 import { alternatives, expectedBy, type Notes, type Shape } from './shape.ts'
 import { type MapEntry, type MapNode, type Path, pathText, type ScalarNode, type TreeNode } from './tree.ts'
 
-/** Sections that manuals write in another case; only worth a note. */
-const HARMLESS_CASE = new Set(['influxdb'])
+/** Keys that manuals write in another case; only worth a note. */
+const HARMLESS_CASE = new Set(['influxdb', 'configFile'])
 
 type Single = Exclude<Shape, { kind: 'union' }>
 type Visit = (node: TreeNode, schema: z.core.$ZodType, path: Path, closed: boolean) => void

@@ -109,22 +109,30 @@ export interface Range {
 
 /** Any number of the range, fractions included. */
 export function number(description: string, fallback: number, range: Range = { min: 0 }, notes: FieldNotes = {}) {
+  const error = outside(range)
   return z
     .number()
-    .min(range.min ?? -Number.MAX_VALUE)
-    .max(range.max ?? Number.MAX_VALUE)
+    .min(range.min ?? -Number.MAX_VALUE, { error })
+    .max(range.max ?? Number.MAX_VALUE, { error })
     .default(fallback)
     .meta({ description, range, ...notes })
 }
 
 /** A whole number of the range. */
 export function count(description: string, fallback: number, range: Range = { min: 0 }, notes: FieldNotes = {}) {
+  const error = outside(range)
   return z
     .int()
-    .min(range.min ?? 0)
-    .max(range.max ?? Number.MAX_SAFE_INTEGER)
+    .min(range.min ?? 0, { error })
+    .max(range.max ?? Number.MAX_SAFE_INTEGER, { error })
     .default(fallback)
     .meta({ description, range, ...notes })
+}
+
+/** The text of an error that names the value and the whole allowed range. */
+export function outside({ min, max }: Range): (issue: { readonly input?: unknown }) => string {
+  const allowed = max === undefined ? `at least ${min}` : `between ${min ?? 'any number'} and ${max}`
+  return ({ input }) => `must be ${allowed}, found ${String(input)}`
 }
 
 /** `{name, value}`: a header, a tag, an attribute. */

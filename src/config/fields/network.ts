@@ -1,7 +1,7 @@
 /** Hosts, ports, addresses and URLs. */
 import { isIP } from 'node:net'
 import { z } from 'zod'
-import type { FieldNotes } from './basic.ts'
+import { type FieldNotes, outside } from './basic.ts'
 
 const HOST_LABEL = /^[a-zA-Z0-9]([a-zA-Z0-9_-]*[a-zA-Z0-9])?$/
 const URI = /^[a-zA-Z][a-zA-Z0-9+.-]*:[^\s<>{}"\\^`|]+$/
@@ -32,12 +32,14 @@ export function host(description: string, fallback = '', notes: FieldNotes = {})
 }
 
 export function port(description: string, fallback: number, notes: FieldNotes = {}) {
+  const range = { min: 1, max: 65535 }
+  const error = outside(range)
   return z
     .int()
-    .min(1)
-    .max(65535)
+    .min(range.min, { error })
+    .max(range.max, { error })
     .default(fallback)
-    .meta({ description, range: { min: 1, max: 65535 }, ...notes })
+    .meta({ description, range, ...notes })
 }
 
 /** An absolute address of any scheme; '' = not set. */

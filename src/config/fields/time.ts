@@ -10,7 +10,7 @@ export const DURATION_RANGE = { min: 1000, max: 3650 * DAY }
 /** Milliseconds of a `30s`, `24h`, `PT90S`. `Range` in milliseconds. */
 export function durationText(range: Range = DURATION_RANGE) {
   const { min, max } = { ...DURATION_RANGE, ...range }
-  return z.string().transform((value, context) => {
+  return timeText('a length of time with its unit, like 24h').transform((value, context) => {
     const parsed = parseDuration(value)
     if (!parsed.ok) return refuse(context, value, `must be a length of time; ${parsed.error}`)
     if (parsed.value >= min && parsed.value <= max) return parsed.value
@@ -33,8 +33,7 @@ export function optionalDuration(description: string, range: Range = DURATION_RA
 
 /** Bytes of a `512KB`, `100MB`. */
 export function size(description: string, fallback: string) {
-  return z
-    .string()
+  return timeText('a size with its unit, like 100MB')
     .transform((value, context) => {
       const parsed: Parsed<number> = parseSize(value)
       return parsed.ok ? parsed.value : refuse(context, value, `must be a size; ${parsed.error}`)
@@ -66,6 +65,13 @@ export function timezone(description: string, fallback = '', notes: FieldNotes =
     })
     .default(fallback)
     .meta({ description, format: 'timezone', ...notes })
+}
+
+/** A text; a bare number is refused with a word about its unit. */
+function timeText(what: string) {
+  return z.string({
+    error: ({ input }) => (typeof input === 'number' ? `must be ${what}, found ${input}` : undefined),
+  })
 }
 
 function readable(range: Range): { min: string; max: string } {

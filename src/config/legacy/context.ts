@@ -35,6 +35,7 @@ export function createLegacyContext(root: MapNode, notes: Problem[]): LegacyCont
   function move(from: string, to: string, versions?: string): void {
     const entry = takeAt(root, full(from))
     if (!entry) return
+    pruneEmpty(from)
     const existing = get(to)
     if (existing?.kind === 'map' && entry.node.kind === 'map') {
       fillIn(existing, entry.node)
@@ -45,7 +46,16 @@ export function createLegacyContext(root: MapNode, notes: Problem[]): LegacyCont
       setAt(root, full(to), entry.node, entry.at)
     }
     if (versions) deprecated(from, versions, to, entry.at)
-    else note('info', from, `CONFIG: 'Butler.${from}' is read as 'Butler.${to}'`, entry.at)
+    else note('info', from, `CONFIG: 'Butler.${from}' is read as 'Butler.${to}'.`, entry.at)
+  }
+
+  /** A section from which everything was moved is gone. */
+  function pruneEmpty(path: string): void {
+    const parent = path.slice(0, Math.max(path.lastIndexOf('.'), 0))
+    const node = parent === '' ? undefined : get(parent)
+    if (node?.kind !== 'map' || node.entries.size > 0) return
+    takeAt(root, full(parent))
+    pruneEmpty(parent)
   }
 
   return {

@@ -31,7 +31,6 @@ export const MOVES: readonly Move[] = [
     from: `emailNotification.${MAILS}.alertEnableByEmailAddress`,
     to: `emailNotification.${MAILS}.alertEnabledByEmailAddress`,
   },
-  { from: 'scheduler.configFile', to: 'scheduler.configfile' },
   { from: 'udpServerConfig.enabled', to: 'udpServerConfig.enable' },
   { from: 'udpServerConfig.deduplicationEnable', to: 'udpServerConfig.deduplication.enable' },
   { from: 'udpServerConfig.deduplicationTtlMinutes', to: 'udpServerConfig.deduplication.ttlMinutes' },
