@@ -186,6 +186,8 @@ describe('the control API', () => {
       400,
       'task has no "colour"; known: outcome, durationMs, queueMs, failures, failMessage, log',
     ])
+    expect(await error('POST', 'clock', { now: 'soon' })).toEqual([400, '"now" is not a valid number'])
+    expect(await error('POST', 'clock', { speed: -1 })).toEqual([400, '"speed" is not a valid number'])
     expect((await error('POST', 'fault', { mode: 'hang', listener: 'x' }))[0]).toBe(400)
     expect((await error('GET', 'state', undefined, { origin: 'https://evil.example' }))[0]).toBe(400)
     expect((await error('GET', 'state', undefined, { host: 'evil.example' }))[0]).toBe(400)
