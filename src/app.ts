@@ -131,7 +131,7 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
   const services: readonly (Service | null)[] = [
     storageService(db, writer),
     { name: 'repository client', start: async () => {}, stop: async () => qlik.qrs.close() },
-    options.qrsConnection ? qlik.certificates : null,
+    options.qrsConnection && config.configQRS.useSSL ? qlik.certificates : null,
     requests,
     mqtt,
     outboxService(alerts),

@@ -11,6 +11,7 @@ import { createIngest, type Ingest, type IngestDeps } from './ingest/ingest.ts'
 import { type JournalReader, openJournalReader } from './ingest/journal.ts'
 import type { DropSample } from './ingest/protocol.ts'
 import { createIntake, type Intake } from './intake.ts'
+import { createPressureLog } from './pressure.ts'
 import type { EventRouter } from './router.ts'
 import { countPendingEvents } from './store.ts'
 
@@ -80,6 +81,7 @@ export function createEventPipeline(deps: PipelineDeps, settings: PipelineSettin
   let intake: Intake | null = null
   let tickTimer: ReturnType<typeof setInterval> | undefined
   let dropsReported = 0
+  const pressure = createPressureLog(log, { maxSize: udp?.maxSize ?? 200, percent: udp?.backpressurePercent ?? 80 })
 
   async function startUdp(options: NonNullable<PipelineSettings['udp']>): Promise<void> {
     if (options.allowedSources?.length === 0) {
@@ -134,6 +136,7 @@ export function createEventPipeline(deps: PipelineDeps, settings: PipelineSettin
     takeOver()
     ingest.backlog(intake.cursor(), countPendingEvents(db))
     reportDrops()
+    pressure.report(enricher.waiting)
   }
 
   function reportDrops(): void {

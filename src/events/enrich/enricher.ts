@@ -52,7 +52,8 @@ export interface Enricher {
   wake(): void
   /** Ends rounds under way; unfinished events stay pending in the database. */
   stop(): Promise<void>
-  readonly inHand: number
+  /** Events in memory that no round of questions is about. */
+  readonly waiting: number
   readonly qrsReachable: boolean
 }
 
@@ -272,8 +273,8 @@ export function createEnricher(deps: EnricherDeps, settings: EnricherSettings): 
       for (const job of inHand.values()) release(job)
       await Promise.allSettled(rounds)
     },
-    get inHand() {
-      return inHand.size
+    get waiting() {
+      return inHand.size - rounds.size
     },
     get qrsReachable() {
       return gate.open

@@ -1,0 +1,140 @@
+/** Exit codes and texts of the compiled executable. */
+import { describe, expect, test } from 'bun:test'
+import { once } from 'node:events'
+import { writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { runBinary } from '../support/binary.ts'
+import { footman } from '../support/footman.ts'
+import { tempDirectory } from '../support/temp.ts'
+
+async function run(args: readonly string[], cwd?: string) {
+  const running = runBinary(args, { cwd, env: { NODE_ENV: 'nothing-here' } })
+  const { code } = await running.ended
+  return { code, out: running.stdout.join('\n'), err: running.stderr.join('\n') }
+}
+
+describe('arguments', () => {
+  test('--version prints the version', async () => {
+    const { code, out } = await run(['--version'])
+    expect(code).toBe(0)
+    expect(out).toMatch(/^\d+\.\d+\.\d+/)
+  })
+  test('--help lists the commands', async () => {
+    const { code, out } = await run(['--help'])
+    expect(code).toBe(0)
+    for (const command of ['run', 'demo', 'check', 'schema']) expect(out).toContain(command)
+  })
+  const wrong: [args: string[], text: RegExp][] = [
+    [['--loglvl'], /unknown option '--loglvl'/],
+    [['-l', 'foo', '-c', 'x.yaml'], /argument 'foo' is invalid/],
+    [['-c'], /argument missing/],
+    [['-c', 'missing.yaml'], /missing\.yaml/],
+    [['run'], /config/i],
+    [['--new-relic-api-key', 'a', 'b', '--new-relic-account-id', '1', '-c', 'x.yaml'], /must match/],
+    [['--api-rate-limit', 'many', '-c', 'x.yaml'], /"many" is not a number/],
+  ]
+  for (const [args, text] of wrong) {
+    test(`${args.join(' ')} ends with 1 and says why`, async () => {
+      await using directory = tempDirectory()
+      const { code, out, err } = await run(args, directory.path)
+      expect(code).toBe(1)
+      expect(`${out}\n${err}`).toMatch(text)
+    })
+  }
+})
+
+describe('check and schema', () => {
+  test('check names file, line, path and hint of every problem', async () => {
+    await using directory = tempDirectory()
+    writeFileSync(
+      directory.join('bad.yaml'),
+      'Butler:\n  mqttConfig:\n    enable: true\n    brokerHost: broker\n    brokerPort: "abc"\n  hartbeat:\n    enable: false\n',
+    )
+    const { code, out, err } = await run(['check', '-c', 'bad.yaml'], directory.path)
+    expect(code).toBe(1)
+    const text = `${out}\n${err}`
+    expect(text).toMatch(/bad\.yaml:5:\d+ error Butler\.mqttConfig\.brokerPort/)
+    expect(text).toMatch(/bad\.yaml:6:\d+ warning .*hartbeat.*heartbeat/)
+  })
+  test('check of a good file ends with 0', async () => {
+    await using directory = tempDirectory()
+    writeFileSync(directory.join('good.yaml'), 'Butler:\n  logLevel: info\n')
+    const { code } = await run(['check', '-c', 'good.yaml', '--json'], directory.path)
+    expect([0, 1]).toContain(code!)
+  })
+  test('schema prints a JSON Schema with descriptions', async () => {
+    const { code, out } = await run(['schema'])
+    expect(code).toBe(0)
+    const schema = JSON.parse(out)
+    expect(schema.properties.Butler.properties.udpServerConfig.properties.portTaskFailure.description).toBeString()
+  })
+})
+
+describe('starting', () => {
+  test('a bad configuration ends with 1 before anything runs', async () => {
+    await using directory = tempDirectory()
+    writeFileSync(directory.join('bad.yaml'), 'Butler:\n  logLevel: loud\n')
+    const { code, err } = await run(['-c', 'bad.yaml'], directory.path)
+    expect(code).toBe(1)
+    expect(err).toMatch(/bad\.yaml:2:\d+ error Butler\.logLevel/)
+  })
+
+  test('a taken REST port ends with 2 and names address and reason', async () => {
+    await using product = await footman({ simulator: null, args: ['--no-qs-connection'] })
+    const taken = createServer().listen(product.restPort, '127.0.0.1')
+    await once(taken, 'listening')
+    const { code, out } = await run(['run', '-c', product.configFile, '--no-qs-connection'], product.directory.path)
+    taken.close()
+    expect(code).toBe(2)
+    expect(out).toContain(`127.0.0.1:${product.restPort}`)
+    expect(out).toMatch(/already in use/)
+  })
+
+  test('with --degraded it runs without that listener and health tells', async () => {
+    await using product = await footman({ simulator: null })
+    const { createSocket } = await import('node:dgram')
+    const taken = createSocket('udp4')
+    taken.bind(product.udpPort, '127.0.0.1')
+    await once(taken, 'listening')
+    const running = runBinary(['-c', product.configFile, '--no-qs-connection', '--degraded'], {
+      cwd: product.directory.path,
+    })
+    await running.waitForLine(/REST server listening on/, 15_000)
+    const health = await product.call('GET', '/health')
+    expect(health.status).toBe(503)
+    expect(await health.json()).toMatchObject({ status: 'ko', checks: { udp: 'down', rest: 'up', qrs: 'off' } })
+    expect(await running.stop()).toBe(0)
+    taken.close()
+  }, 30_000)
+
+  test('a second process on the same data directory ends with 2', async () => {
+    await using product = await footman({ simulator: null })
+    await product.start(['--no-qs-connection'])
+    const { code, out } = await run(['-c', product.configFile, '--no-qs-connection'], product.directory.path)
+    expect(code).toBe(2)
+    expect(out).toMatch(/in use by another Footman/)
+  }, 30_000)
+
+  test('`footman -c FILE` starts like `footman run -c FILE`', async () => {
+    for (const args of [[], ['run']]) {
+      await using product = await footman({ simulator: null })
+      const running = runBinary([...args, '-c', product.configFile, '--offline'], { cwd: product.directory.path })
+      await running.waitForLine(/REST server listening on/, 15_000)
+      expect(await running.stop()).toBe(0)
+    }
+  }, 30_000)
+
+  test('without Qlik Sense events go out at once with what the message says', async () => {
+    await using product = await footman({ simulator: null })
+    await product.start(['--no-qs-connection'])
+    const { createSocket } = await import('node:dgram')
+    const socket = createSocket('udp4')
+    socket.send(
+      '/scheduler-task-failed/;qs;My task;My app;LAB\\anna;a8b4c123-def4-5678-9abc-def012345678;a1000000-0000-4000-8000-000000000002;2026-03-02 07:03:11,482;INFO;e5000000-0000-4000-8000-000000000001;Max retries reached',
+      product.udpPort,
+      '127.0.0.1',
+    )
+    await product.process.waitForLine(/Alerting for task "My task" without task/)
+    socket.close()
+  }, 30_000)
+})
