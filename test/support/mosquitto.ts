@@ -48,6 +48,8 @@ export async function startMosquitto(settings: MosquittoSettings = {}): Promise<
     'log_type all',
     'log_dest stderr',
     'persistence false',
+    // Started by root it would change to its own user, who cannot read the test's files.
+    ...(process.getuid?.() === 0 ? ['user root'] : []),
     ...(settings.lines?.(directory) ?? []),
   ]
   await writeFile(config, `${lines.join('\n')}\n`)
