@@ -218,6 +218,7 @@ describe('the site as a whole', () => {
     const second = createSimulator({ log: recordingLog() }, settings)
     await expect(second.start()).rejects.toThrow(/EADDRINUSE|in use/i)
     await second.stop()
+    await expect(second.start()).rejects.toThrow('A stopped simulator cannot be started again')
     directory.remove()
   })
 

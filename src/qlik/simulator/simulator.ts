@@ -57,6 +57,7 @@ export type PortName = ListenerName | 'control'
 export interface Simulator {
   readonly name: string
   start(): Promise<void>
+  /** Closes every port and forgets every run; a stopped site does not start again. */
   stop(): Promise<void>
   readonly ports: Readonly<Record<PortName, number>>
   /** File paths and PEM texts, known after `start`. */
@@ -139,6 +140,7 @@ export function createSimulator(
     rescheduled: schedules.refresh,
   })
   let running: Running | null = null
+  let stopped = false
 
   function load() {
     loadAcme(site)
@@ -171,6 +173,7 @@ export function createSimulator(
     modes,
     async start() {
       if (running) return
+      if (stopped) throw new Error('A stopped simulator cannot be started again; create a new one')
       const tls = await loadCertificates(settings.certificateDirectory)
       const services = createServices({ site, tls, clock, faults, requests, log }, qrs, settings)
       const control = createControlListener({ simulator, log }, { port: settings.ports?.control ?? 0 })
@@ -191,6 +194,7 @@ export function createSimulator(
     async stop() {
       const current = running
       running = null
+      stopped = true
       schedules.stop()
       scheduler.reset()
       chains.stop()
