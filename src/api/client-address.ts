@@ -1,5 +1,6 @@
 /** Who is calling: the address of the peer, or what a trusted proxy says about it. */
 import { BlockList, isIP } from 'node:net'
+import { hostname } from 'node:os'
 
 /** `trustedProxies`: addresses or CIDR ranges whose `X-Forwarded-For` is believed, rightmost entry first. */
 export function createClientAddress(trustedProxies: readonly string[]): (peer: string, headers: Headers) => string {
@@ -26,13 +27,19 @@ export function createClientAddress(trustedProxies: readonly string[]): (peer: s
   }
 }
 
-const LOCAL_HOSTS = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])(:\d+)?$/i
-
-/** A caller on this machine, not led astray by a web page or a proxy: may see more while access control is off. */
-export function isLocalCaller(peer: string, headers: Headers): boolean {
-  if (peer !== '::1' && !peer.startsWith('127.')) return false
+/**
+ * A caller on this machine, neither led astray by a web page of another origin or with a forged host name, nor
+ * forwarded by a proxy: may see more while access control is off.
+ */
+export function isLocalCaller(client: string, headers: Headers): boolean {
+  if (client !== '::1' && !client.startsWith('127.')) return false
   if (headers.has('forwarded') || headers.has('x-forwarded-for')) return false
   const host = headers.get('host') ?? ''
+  const name = host
+    .replace(/:\d+$/, '')
+    .replace(/^\[(.*)\]$/, '$1')
+    .toLowerCase()
+  if (name !== 'localhost' && name !== hostname().toLowerCase() && isIP(name) === 0) return false
   const origin = headers.get('origin')
-  return LOCAL_HOSTS.test(host) && (origin === null || origin.replace(/^https?:\/\//, '') === host)
+  return origin === null || origin.replace(/^https?:\/\//, '') === host
 }

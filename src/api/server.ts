@@ -5,6 +5,7 @@ import { StartError } from '../platform/start-error.ts'
 import type { Clock, Logger, Service } from '../platform/types.ts'
 import { BODY_LIMIT } from './body.ts'
 import { createClientAddress, isLocalCaller } from './client-address.ts'
+import { createCors } from './cors.ts'
 import { createRouter } from './router.ts'
 import { type EndpointSwitches, enabledNames, isEnabled } from './switches.ts'
 import { type HealthReport, systemRoutes } from './system-routes.ts'
@@ -30,7 +31,13 @@ export interface ApiSettings {
   }
   readonly restServerEndpointsEnable: EndpointSwitches
   /** `Butler.footman.api`. */
-  readonly api: { readonly rateLimitPerMinute: number; readonly trustedProxies: readonly string[] }
+  readonly api: {
+    readonly rateLimitPerMinute: number
+    readonly trustedProxies: readonly string[]
+    readonly cors?: { readonly origins: readonly string[] }
+  }
+  /** `Butler.footman.access`. */
+  readonly access?: { readonly enable: boolean }
   /** `--api-rate-limit`, which wins; 0 = no limit. */
   readonly rateLimitOption?: number
   /** `Butler.footman.logging.accessLog`. */
@@ -46,6 +53,19 @@ export interface Api extends Service {
 
 /** Bodies beyond the limit are refused by our own code with the right text; the server's limit is a backstop. */
 const SERVER_BODY_LIMIT = 64 * BODY_LIMIT
+
+const NO_ACCESS_CONTROL =
+  'REST API: Butler.footman.access.enable is true, but this version has no access control yet. Set it to false and restrict the port by a firewall, or set restServerConfig.enable to false.'
+
+type Answer = ReturnType<typeof createRouter>
+
+function withCors(answer: Answer, origins: readonly string[]): Answer {
+  const cors = createCors(origins)
+  if (!cors) return answer
+  return async (request, client) => cors.preflight(request) ?? cors.decorate(request, await answer(request, client))
+}
+
+const isLoopback = (host: string): boolean => /^(localhost|127\.\d+\.\d+\.\d+|::1)$/i.test(host)
 
 /** `start` rejects with a `StartError` when the port is taken or a TLS file cannot be read. */
 export function createApi(deps: ApiDeps, settings: ApiSettings): Api {
@@ -65,9 +85,12 @@ export function createApi(deps: ApiDeps, settings: ApiSettings): Api {
 
   async function listen(): Promise<void> {
     const tls = rest.tls.enable ? await readTls(rest.tls, deps.readFile) : undefined
-    const answer = createRouter(
-      { log, clock: deps.clock, routes },
-      { rateLimitPerMinute: perMinute, accessLog: settings.accessLog },
+    const answer = withCors(
+      createRouter(
+        { log, clock: deps.clock, routes },
+        { rateLimitPerMinute: perMinute, accessLog: settings.accessLog },
+      ),
+      settings.api.cors?.origins ?? [],
     )
     server = await serveHttp({
       hostname: rest.serverHost,
@@ -78,6 +101,10 @@ export function createApi(deps: ApiDeps, settings: ApiSettings): Api {
       ...(tls && { tls }),
     })
     const scheme = tls ? 'https' : 'http'
+    if (!isLoopback(rest.serverHost)) {
+      const address = `${rest.serverHost}:${server.port}`
+      log.warn(`ACCESS: The REST API listens on ${address} without access control. See Butler.footman.access.`)
+    }
     log.info(`API rate limit    : ${perMinute === 0 ? 'none' : `${perMinute} calls per minute`}`)
     log.info(`Enabled API endpoints: ${JSON.stringify(enabledEndpoints, null, 2)}`)
     log.info(`MAIN: REST server listening on ${scheme}://${rest.serverHost}:${server.port}`)
@@ -96,6 +123,8 @@ export function createApi(deps: ApiDeps, settings: ApiSettings): Api {
         log.info('MAIN: Will not set up REST server as it is disabled in the config file.')
         return
       }
+      // Better no API than an open one that its admin believes to be locked.
+      if (settings.access?.enable) throw new StartError(NO_ACCESS_CONTROL)
       await listen().catch((error: unknown) => {
         if (error instanceof StartError) throw error
         throw new StartError(`REST API ${error instanceof Error ? error.message : error}`, { cause: error })

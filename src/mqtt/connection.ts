@@ -101,6 +101,8 @@ function connectionOf(client: MqttClient, pending: Set<(error: MqttError) => voi
       })
     },
     async subscribe(filter, qos) {
+      // Without a connection the library would keep the request, and the promise would never settle.
+      if (!client.connected) throw new MqttError('NOT_CONNECTED', 'Not connected to the MQTT broker')
       const granted = await client.subscribeAsync(filter, { qos })
       if (granted.some((one) => one.qos > 2)) throw new Error('the broker refused the subscription')
     },

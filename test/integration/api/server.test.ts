@@ -116,6 +116,7 @@ describe('health', () => {
     const remote = { 'X-Forwarded-For': '10.0.0.1' }
     expect((await get('/health')).body).toBe('{"statusCode":200,"status":"ok","checks":{"udp":"up","qrs":"down"}}')
     expect((await get('/health', remote)).body).toBe('{"statusCode":200,"status":"ok"}')
+    expect((await get('/health', { Origin: 'https://evil.example' })).body).toBe('{"statusCode":200,"status":"ok"}')
     healthy = false
     const down = await get('/health', remote)
     expect(down.status).toBe(503)
@@ -124,7 +125,65 @@ describe('health', () => {
   })
 })
 
+describe('CORS', () => {
+  const cors = { api: { rateLimitPerMinute: 0, trustedProxies: [], cors: { origins: ['https://qs.acme.example'] } } }
+  const preflight = (port: number, origin: string) =>
+    rawHttp(port, {
+      method: 'OPTIONS',
+      path: '/v4/copy',
+      headers: { Origin: origin, 'Access-Control-Request-Method': 'PUT' },
+    })
+
+  test('off by default: no headers, OPTIONS is unknown', async () => {
+    const { api: server, get } = await started()
+    expect((await preflight(server.port, 'https://qs.acme.example')).status).toBe(404)
+    const { headers } = await get('/v4/butlerping', { Origin: 'https://qs.acme.example' })
+    expect(headers['access-control-allow-origin']).toBeUndefined()
+    expect(headers.vary).toBeUndefined()
+  })
+
+  test('a listed origin may ask and read, another may not', async () => {
+    const { api: server, get } = await started({ settings: cors })
+    const allowed = await preflight(server.port, 'https://qs.acme.example')
+    expect(allowed.status).toBe(204)
+    expect(allowed.headers).toMatchObject({
+      'access-control-allow-origin': 'https://qs.acme.example',
+      vary: 'Origin',
+      'access-control-allow-methods': 'GET, POST, PUT, PATCH, DELETE',
+      'access-control-max-age': '600',
+    })
+    expect(allowed.headers['access-control-allow-headers']).toContain('X-HTTP-Method-Override')
+    expect(allowed.headers['access-control-allow-credentials']).toBeUndefined()
+    const answer = await get('/v4/butlerping', { Origin: 'https://qs.acme.example' })
+    expect(answer.headers['access-control-allow-origin']).toBe('https://qs.acme.example')
+    expect(answer.headers['access-control-expose-headers']).toContain('X-RateLimit-Limit')
+    expect((await preflight(server.port, 'https://evil.example')).status).toBe(404)
+    const evil = await get('/v4/butlerping', { Origin: 'https://evil.example' })
+    expect(evil.headers['access-control-allow-origin']).toBeUndefined()
+    expect(evil.headers.vary).toBe('Origin')
+  })
+})
+
 describe('starting', () => {
+  test('does not open an API that its admin believes to be locked', async () => {
+    const { api: server } = makeApi({ settings: { access: { enable: true } } })
+    await expect(server.start()).rejects.toMatchObject({ name: 'StartError' })
+  })
+
+  test('warns when it listens for everybody', async () => {
+    const restServerConfig = {
+      enable: true,
+      // The loopback address in a spelling that the check does not know: the test must not open a port to the network.
+      serverHost: '127.1',
+      serverPort: 0,
+      tls: { enable: false, cert: '', key: '', ca: '' },
+    }
+    const { api: server, log } = await started({ settings: { restServerConfig } })
+    expect(log.of('warn')).toEqual([
+      `ACCESS: The REST API listens on 127.1:${server.port} without access control. See Butler.footman.access.`,
+    ])
+  })
+
   test('tells where it listens', async () => {
     const { api: server, log } = await started()
     expect(log.of('info')).toContain(`MAIN: REST server listening on http://127.0.0.1:${server.port}`)
