@@ -212,6 +212,28 @@ describe('reading an app', () => {
     expect(await doc.getLineage()).toHaveLength(6)
   })
 
+  test('a chart that extends a master object', async () => {
+    const { doc } = await openApp(2)
+    const linked = await doc.getObject('chLinked')
+    expect((await linked.getProperties()).qHyperCubeDef).toBeUndefined()
+    expect((await linked.getEffectiveProperties()).qHyperCubeDef.qMeasures).toHaveLength(1)
+    const layout = await linked.getLayout()
+    expect(layout.title).toBe('Linked')
+    expect(layout.qHyperCube.qSize).toEqual({ qcx: 2, qcy: 5 })
+  })
+
+  test('patches change what an object shows, wherever they point', async () => {
+    const { doc } = await openApp(2)
+    const object = await doc.createSessionObject({ qInfo: { qType: 'x' }, deep: { title: 'before' } })
+    await object.applyPatches([
+      { qOp: 'replace', qPath: '/deep/title', qValue: '"after"' },
+      { qOp: 'add', qPath: '/__proto__/polluted', qValue: 'true' },
+    ])
+    expect((await object.getLayout()).deep).toEqual({ title: 'after' })
+    expect(({} as Record<string, unknown>).polluted).toBeUndefined()
+    expect(await codeOf(object.applyPatches([{ qOp: 'add', qPath: '/x', qValue: 'nonsense' }]))).toBe(8)
+  })
+
   test('the data model', async () => {
     const { doc } = await openApp(2)
     const object = await doc.createSessionObject({ qInfo: { qType: 'f' }, qFieldListDef: { qShowSrcTables: true } })
@@ -586,6 +608,27 @@ describe('settings', () => {
       third.close()
       return params?.qSessionState === 'SESSION_CREATED'
     })
+  })
+
+  test('a reset ends reloads and sockets, and the engine goes on', async () => {
+    const own = await startTestEngine()
+    try {
+      const socket = await own.raw(`/app/${APP(7)}`)
+      await socket.call(-1, 'OpenDoc', [APP(7)])
+      void socket.call(1, 'DoReload', [])
+      await socket.call(-1, 'EngineVersion')
+      own.engine.reset()
+      expect(await socket.closed).toBe(1006)
+      const { global, states } = await own.stock(`/app/${APP(7)}`)
+      expect(states).toEqual(['SESSION_CREATED'])
+      const doc = await global.openDoc(APP(7))
+      const reload = doc.doReload()
+      await global.engineVersion()
+      own.clock.advance(90_000)
+      expect(await reload).toBe(true)
+    } finally {
+      await own.stop()
+    }
   })
 
   test('plain sockets without certificates', async () => {

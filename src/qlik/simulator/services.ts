@@ -29,14 +29,18 @@ export function createServices(
 ): Services {
   const { host } = settings
   const port = (name: PortName) => settings.ports?.[name] ?? 0
+  const engine = createEngineListener(deps, { ...settings.engine, host, port: port('engine') })
   const cloud = createCloudListener(deps, { ...settings.cloud, host, port: port('cloud') })
   return {
     cloudEvent: cloud.event,
-    reset: cloud.reset,
+    reset() {
+      engine.reset()
+      cloud.reset()
+    },
     listeners: [
       createHttpListener(deps, { name: 'qrs', host, port: port('qrs'), security: 'mutual', handle: qrs }),
       createHttpListener(deps, { name: 'qrsHttp', host, port: port('qrsHttp'), security: 'none', handle: qrs }),
-      createEngineListener(deps, { ...settings.engine, host, port: port('engine') }),
+      engine,
       createAboutListener(deps, { host, port: port('about') }),
       cloud,
     ],

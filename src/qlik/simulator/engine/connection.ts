@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers'
 import type { WebSocket } from 'ws'
 import type { SimTimer } from '../types.ts'
 import { ENGINE_ERRORS, EngineError, engineError } from './errors.ts'

@@ -12,7 +12,7 @@ export function parseQlikUser(header: string | readonly string[] | undefined): E
   const parts = new Map(
     text.split(';').flatMap((part) => {
       const [key, value] = [part.slice(0, part.indexOf('=')), part.slice(part.indexOf('=') + 1)]
-      return part.includes('=') ? [[key.trim().toLowerCase(), decode(value.trim())] as const] : []
+      return part.includes('=') ? [[key.trim().toLowerCase(), decodePercent(value.trim())] as const] : []
     }),
   )
   const [directory, userId] = [parts.get('userdirectory'), parts.get('userid')]
@@ -27,7 +27,8 @@ export const sameUser = (user: EngineUser, directory: string, userId: string) =>
 export const isServiceAccount = (user: EngineUser) =>
   user.directory.toLowerCase() === 'internal' && user.userId.toLowerCase().startsWith('sa_')
 
-function decode(text: string): string {
+/** Percent-decodes; what is malformed stays as it is. */
+export function decodePercent(text: string): string {
   try {
     return decodeURIComponent(text)
   } catch {

@@ -36,9 +36,12 @@ export function atPath(root: unknown, path: string): unknown {
   return value
 }
 
-/** A copy of `root` with the value at the pointer set; `undefined` removes it. */
+const DANGEROUS: ReadonlySet<string> = new Set(['__proto__', 'constructor', 'prototype'])
+
+/** A copy of `root` with the value at the pointer set; `undefined` removes it. Pointers into prototypes are ignored. */
 export function withPath(root: Json, path: string, value: unknown): Json {
   const keys = path.split('/').filter((part) => part !== '')
+  if (keys.some((key) => DANGEROUS.has(key))) return root
   const last = keys.pop()
   if (last === undefined) return asObject(value)
   const copy = structuredClone(root) as Record<string, unknown>

@@ -26,6 +26,11 @@ export interface EngineSettings {
   readonly version?: string
 }
 
+export interface EngineListener extends Listener {
+  /** Ends every reload and session, as a restart of the engine service does. */
+  reset(): void
+}
+
 const LIMIT_EXCEEDED = 'SESSION_ERROR_LIMIT_EXCEEDED'
 const MAX_MESSAGE_BYTES = 16 * 1024 * 1024
 
@@ -33,7 +38,7 @@ const MAX_MESSAGE_BYTES = 16 * 1024 * 1024
  * The engine of the simulated site: QIX over secure WebSockets with client certificates. Sessions are shared by the
  * sockets of one user, app and identity; what is not saved goes with the session's last socket.
  */
-export function createEngineListener(deps: ListenerDeps, settings: EngineSettings): Listener {
+export function createEngineListener(deps: ListenerDeps, settings: EngineSettings): EngineListener {
   const { site, clock, faults, log } = deps
   const store = createAppStore(site)
   const reloads = createReloadRegistry({ clock, site })
@@ -89,6 +94,12 @@ export function createEngineListener(deps: ListenerDeps, settings: EngineSetting
   const isOverLimit = (user: EngineUser) =>
     settings.maxSessionsPerUser !== undefined && sessions.countOf(user) >= settings.maxSessionsPerUser
 
+  function reset() {
+    reloads.stop()
+    for (const socket of open) socket.terminate()
+    sessions.stop()
+  }
+
   const listener = createHttpListener(deps, {
     name: 'engine',
     port: settings.port,
@@ -105,12 +116,11 @@ export function createEngineListener(deps: ListenerDeps, settings: EngineSetting
     },
     start: () => listener.start(),
     async stop() {
-      reloads.stop()
-      for (const socket of open) socket.terminate()
+      reset()
       await listener.stop()
-      sessions.stop()
       store.stop()
     },
+    reset,
   }
 }
 

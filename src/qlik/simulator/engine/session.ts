@@ -2,7 +2,7 @@ import type { SimClock, SimTimer } from '../types.ts'
 import type { Connection } from './connection.ts'
 import { type OpenDoc, openDoc } from './doc.ts'
 import { engineError } from './errors.ts'
-import type { EngineUser } from './identity.ts'
+import { decodePercent, type EngineUser } from './identity.ts'
 import type { Json } from './json.ts'
 import { hasData } from './layout/volatile.ts'
 import type { EngineServer, Target } from './methods/types.ts'
@@ -112,9 +112,9 @@ export function parseSessionPath(path: string): SessionAddress | null {
   if (first !== 'app' || options.length % 2 !== 0) return null
   const option = (name: string) => {
     const index = options.findIndex((part, at) => at % 2 === 0 && part.toLowerCase() === name)
-    return index < 0 ? null : decodeURIComponent(options[index + 1] ?? '')
+    return index < 0 ? null : decodePercent(options[index + 1] ?? '')
   }
-  const appId = app === undefined || app.toLowerCase() === 'enginedata' ? null : decodeURIComponent(app)
+  const appId = app === undefined || app.toLowerCase() === 'enginedata' ? null : decodePercent(app)
   return { appId, identity: option('identity'), ttl: Number(option('ttl') ?? 0) || 0 }
 }
 

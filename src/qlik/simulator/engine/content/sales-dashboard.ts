@@ -119,6 +119,12 @@ const CHARTS = {
   ),
 } as const
 
+/** Shows the master object and says nothing of its own. */
+const linkedChart: ObjectNode = {
+  properties: { qInfo: { qId: 'chLinked', qType: 'barchart' }, qExtendsId: 'moSales', title: 'Linked' },
+  children: [],
+}
+
 const filterPane: ObjectNode = {
   properties: {
     qInfo: { qId: 'fpMain', qType: 'filterpane' },
@@ -179,7 +185,8 @@ export function salesDashboard(): AppContent {
         { node: filterPane, at: [18, 0, 6, 12] },
       ]),
       make.sheet('b7e1c2d3-0001-4000-8000-000000000002', 'Details', 1, [
-        { node: CHARTS.detail, at: [0, 0, 24, 6] },
+        { node: CHARTS.detail, at: [0, 0, 18, 6] },
+        { node: linkedChart, at: [18, 0, 6, 6] },
         { node: CHARTS.pivot, at: [0, 6, 24, 6] },
       ]),
       story,

@@ -3,7 +3,7 @@ import { numberOf, type Value } from '../calc/functions.ts'
 import { ExpressionError } from '../calc/syntax.ts'
 import type { ObjectState, OpenDoc } from '../doc.ts'
 import { engineError } from '../errors.ts'
-import { asExpression, asObject, atPath, isObject, type Json, orNaN } from '../json.ts'
+import { asExpression, asObject, asText, atPath, isObject, type Json, orNaN } from '../json.ts'
 import { listSearch } from '../selecting.ts'
 import { type Cube, calculateCube } from './cube.ts'
 import { cubeLayout } from './cube-layout.ts'
@@ -12,15 +12,22 @@ import { LISTS, metaOf } from './lists.ts'
 
 /** The layout of an object: its properties with every definition replaced by what it comes to. */
 export function layoutOf(object: ObjectState, doc: OpenDoc): Json {
-  const { properties } = object
+  const properties = effectiveProperties(object, doc)
   const rendered = render(properties, '', object, doc)
   const { qMetaDef: _definition, ...rest } = rendered as Record<string, unknown>
   return { ...rest, qInfo: properties.qInfo, qMeta: metaOf(properties), qSelectionInfo: {} }
 }
 
+/** An object that extends another one (`qExtendsId`) has its members too, where it has none of its own. */
+export function effectiveProperties(object: ObjectState, doc: OpenDoc): Json {
+  const { properties } = object
+  const extended = doc.object(asText(properties.qExtendsId))
+  return extended && extended !== object ? { ...extended.properties, ...properties } : properties
+}
+
 /** The cube at a path of an object, calculated once as long as nothing changes. Throws error 8 where none is. */
 export function cubeAt(object: ObjectState, path: string, doc: OpenDoc): Cube {
-  const definition = atPath(object.properties, path || '/qHyperCubeDef')
+  const definition = atPath(effectiveProperties(object, doc), path || '/qHyperCubeDef')
   if (!isObject(definition)) throw engineError('INVALID_PARAMETERS', path)
   const stamp = doc.stamp()
   const known = object.cubes.get(path)
@@ -32,7 +39,7 @@ export function cubeAt(object: ObjectState, path: string, doc: OpenDoc): Cube {
 
 /** The list object at a path. Throws error 8 where none is. */
 export function listAt(object: ObjectState, path: string, doc: OpenDoc): FieldList {
-  const definition = atPath(object.properties, path || '/qListObjectDef')
+  const definition = atPath(effectiveProperties(object, doc), path || '/qListObjectDef')
   if (!isObject(definition)) throw engineError('INVALID_PARAMETERS', path)
   const search = object.searches.get(path)
   return calculateList(

@@ -1,6 +1,7 @@
 import type { ObjectState } from '../doc.ts'
+import { engineError } from '../errors.ts'
 import { asList, asObject, asText, type Json, withPath } from '../json.ts'
-import { cubeAt, layoutOf, listAt } from '../layout/layout.ts'
+import { cubeAt, effectiveProperties, layoutOf, listAt } from '../layout/layout.ts'
 import { listPages } from '../layout/list-object.ts'
 import { readPages } from '../layout/pages.ts'
 import { pivotPages, stackPages } from '../layout/pivot.ts'
@@ -13,7 +14,7 @@ import { calculation, type MethodTable, method, NOTHING } from './types.ts'
 export const OBJECT_METHODS: MethodTable<'GenericObject'> = {
   GetLayout: calculation('', ({ doc, object }) => ({ qLayout: layoutOf(object, doc) })),
   GetProperties: method('', ({ object }) => ({ qProp: object.properties })),
-  GetEffectiveProperties: method('', ({ object }) => ({ qProp: object.properties })),
+  GetEffectiveProperties: method('', ({ doc, object }) => ({ qProp: effectiveProperties(object, doc) })),
   SetProperties: method('qProp', ({ object }, [properties], { session }) => {
     object.properties = { ...asObject(properties), qInfo: object.properties.qInfo }
     session.dataChanged()
@@ -71,7 +72,11 @@ export const OBJECT_METHODS: MethodTable<'GenericObject'> = {
 function applyPatch(properties: Json, patch: unknown): Json {
   const { qOp, qPath, qValue } = asObject(patch)
   const isRemoval = qOp === 'remove' || qOp === 'Remove' || qOp === 1
-  return withPath(properties, asText(qPath), isRemoval ? undefined : JSON.parse(asText(qValue, 'null')))
+  try {
+    return withPath(properties, asText(qPath), isRemoval ? undefined : JSON.parse(asText(qValue, 'null')))
+  } catch {
+    throw engineError('INVALID_PARAMETERS', asText(qValue))
+  }
 }
 
 export function propertyTree(object: ObjectState): Json {
