@@ -43,6 +43,7 @@ export async function startTestEngine(settings: Partial<EngineSettings> = {}) {
   const engine = createEngineListener(site.deps, { port: 0, ...settings })
   await engine.start()
   const open: { close(): unknown }[] = []
+  let identities = 0
 
   function socket(path: string, user: string | null = REPOSITORY, withCertificate = true): WebSocket {
     const { tls } = site
@@ -56,29 +57,38 @@ export async function startTestEngine(settings: Partial<EngineSettings> = {}) {
     return created
   }
 
+  /** Opens a session with the stock client in its default settings. */
+  async function stock(path: string, options: { user?: string; delta?: boolean } = {}) {
+    const session = enigma.create({
+      schema,
+      url: `wss://localhost:${engine.port}${path}`,
+      createSocket: () => socket(path, options.user) as unknown as globalThis.WebSocket,
+      ...(options.delta === undefined ? {} : { protocol: { delta: options.delta } }),
+    })
+    const states: string[] = []
+    const connected = new Promise<void>((resolve) => {
+      session.on('notification:OnConnected', ({ qSessionState }: { qSessionState: string }) => {
+        states.push(qSessionState)
+        resolve()
+      })
+    })
+    const global = (await session.open()) as unknown as StockObject
+    await connected
+    open.push({ close: () => session.close().catch(() => {}) })
+    return { session, global, states }
+  }
+
   return {
     ...site,
     engine,
     socket,
-    /** Opens a session with the stock client in its default settings. */
-    async stock(path: string, options: { user?: string; delta?: boolean } = {}) {
-      const session = enigma.create({
-        schema,
-        url: `wss://localhost:${engine.port}${path}`,
-        createSocket: () => socket(path, options.user) as unknown as globalThis.WebSocket,
-        ...(options.delta === undefined ? {} : { protocol: { delta: options.delta } }),
-      })
-      const states: string[] = []
-      const connected = new Promise<void>((resolve) => {
-        session.on('notification:OnConnected', ({ qSessionState }: { qSessionState: string }) => {
-          states.push(qSessionState)
-          resolve()
-        })
-      })
-      const global = (await session.open()) as unknown as StockObject
-      await connected
-      open.push({ close: () => session.close().catch(() => {}) })
-      return { session, global, states }
+    stock,
+    /** An app opened by the stock client in a session of its own. */
+    async openApp(number: number, options: { noData?: boolean; user?: string; delta?: boolean } = {}) {
+      const path = `/app/${APP(number)}/identity/test-${++identities}`
+      const { global, session, states } = await stock(path, options)
+      const doc: StockObject = await global.openDoc(APP(number), '', '', '', options.noData ?? false)
+      return { global, session, doc, states }
     },
     /** A socket that speaks JSON-RPC by hand; `received` holds everything that came. */
     async raw(path: string, user: string | null = REPOSITORY) {
@@ -125,6 +135,16 @@ export async function startTestEngine(settings: Partial<EngineSettings> = {}) {
       site.remove()
     },
   }
+}
+
+/** Error code of an engine call that has to fail. */
+export async function codeOf(call: Promise<unknown>): Promise<number> {
+  try {
+    await call
+  } catch (error) {
+    return (error as { code: number }).code
+  }
+  throw new Error('The call did not fail')
 }
 
 export type TestEngine = Awaited<ReturnType<typeof startTestEngine>>
