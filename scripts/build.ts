@@ -64,6 +64,8 @@ function build(entry: string, outfile: string, commit: string, target?: Target):
     cwd: root,
     encoding: 'utf8',
   })
+  // The map is inside the executable, for readable stack traces; Bun leaves a copy beside it.
+  rmSync(`${outfile}.map`, { force: true })
   if (result.status === 0) return true
   console.error(`${result.stdout}${result.stderr}${result.error?.message ?? ''}`)
   console.error(`footman: building ${outfile} failed (exit code ${result.status})`)

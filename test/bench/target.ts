@@ -5,6 +5,7 @@ import { connect } from 'node:net'
 import { join } from 'node:path'
 import { footmanBinary, type Running, runBinary } from '../support/binary.ts'
 import { freeTcpPort, freeUdpPort } from '../support/ports.ts'
+import { cpuSecondsOf } from './process.ts'
 import type { BenchSite } from './site.ts'
 
 export const PING = '/v4/butlerping'
@@ -24,6 +25,8 @@ export interface Target {
   readonly udpPort: number
   /** Milliseconds from starting the process to the first answered ping. */
   readonly startMs: number
+  /** CPU milliseconds the process had used by then, which other processes do not stretch; null where unknown. */
+  readonly startCpuMs: number | null
 }
 
 /** Starts the binary and waits for its first answered ping. */
@@ -40,7 +43,9 @@ export async function startTarget(settings: TargetSettings): Promise<Target> {
     )
   })
   await Promise.race([firstPing(restPort), failed])
-  return { running, restPort, udpPort, startMs: performance.now() - started }
+  const startMs = performance.now() - started
+  const cpu = cpuSecondsOf(running.pid)
+  return { running, restPort, udpPort, startMs, startCpuMs: cpu === null ? null : cpu * 1000 }
 }
 
 /** Asks again and again until the ping is answered with 200; gives up after 20 s. */
