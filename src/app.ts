@@ -29,6 +29,7 @@ import { VERSION } from './platform/version.ts'
 import { migrations as startTaskMigrations } from './start-task/request-store.ts'
 import { startTaskRoutes } from './start-task/routes.ts'
 import { createStartTask } from './start-task/start.ts'
+import { verifyStartFilter } from './start-task/verify-filter.ts'
 
 export interface AppDeps {
   readonly log: Logger
@@ -117,6 +118,7 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
       restServerConfig: config.restServerConfig,
       restServerEndpointsEnable: config.restServerEndpointsEnable,
       api: config.footman.api,
+      access: config.footman.access,
       accessLog: config.footman.logging.accessLog,
       ...(options.apiRateLimit !== null && { rateLimitOption: options.apiRateLimit }),
     },
@@ -143,7 +145,10 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
   const lifecycle = createLifecycle({ log }, running)
 
   return {
-    start: lifecycle.start,
+    async start() {
+      await lifecycle.start()
+      if (options.qrsConnection) void verifyStartFilter({ qrs: qlik.qrs, log }, config)
+    },
     stop: lifecycle.stop,
     get restPort() {
       return api.port
