@@ -46,10 +46,10 @@ const key = z.object({
   hash: z
     .string()
     .regex(/^sha256:[0-9a-f]{64}$/, {
-      error: 'must be sha256: and 64 lower-case hex digits, as `footman key create` prints it',
+      error: 'must be sha256: and 64 lower-case hex digits',
     })
     .refine((value) => value !== PUBLISHED_HASH, {
-      error: 'is the published example; make a key with `footman key create`',
+      error: 'is the published example; everybody knows its key',
     })
     .meta({ description: 'Hash of the key.' }),
   expires: isoTime

@@ -43,6 +43,7 @@ const INACTIVE: readonly Feature[] = [
   { name: 'restServerEndpointsEnable: scheduler', on: endpoints('scheduler') },
   { name: 'restServerEndpointsEnable: apps', on: endpoints('senseAppDump', 'senseAppReload', 'senseListApps') },
   { name: 'restServerEndpointsEnable: slackPostMessage', on: endpoints('slackPostMessage') },
+  { name: 'footman.access', on: ({ footman }) => footman.access.enable },
   { name: 'footman.alertRoutes', on: ({ footman }) => footman.alertRoutes.length > 0 },
   {
     name: 'footman.butlerRoutes',

@@ -19,18 +19,28 @@ export function findingsOf(issues: readonly Issue[]): Finding[] {
 }
 
 function ofUnion(issue: Extract<Issue, { code: 'invalid_union' }>): Finding[] {
-  const branches = issue.errors as readonly Issue[][]
+  const branches = branchesOf(issue)
   const best = [...branches].sort((a, b) => score(b) - score(a))[0] ?? []
   const onlyTypes = branches.every((branch) => branch.every((inner) => inner.path.length === 0 && isTypeIssue(inner)))
   if (onlyTypes) {
     const wanted = branches.flatMap((branch) => branch.flatMap((inner) => expectation(inner)))
-    const message = `must be ${[...new Set(wanted)].join(' or ')}, found ${show(issue.input)}`
+    const message = `must be ${either([...new Set(wanted)])}, found ${show(issue.input)}`
     return [{ path: issue.path as (string | number)[], message }]
   }
   return findingsOf(best).map((finding) => ({
     ...finding,
     path: [...(issue.path as (string | number)[]), ...finding.path],
   }))
+}
+
+/** Unions of unions taken apart. */
+function branchesOf(issue: Extract<Issue, { code: 'invalid_union' }>): readonly Issue[][] {
+  return (issue.errors as Issue[][]).flatMap((branch) => {
+    const [only] = branch
+    const nested =
+      branch.length === 1 && only?.code === 'invalid_union' && only.path.length === 0 && only.errors.length > 0
+    return nested ? branchesOf(only) : [branch]
+  })
 }
 
 /** A branch that failed deep inside was meant; one that failed at its root by type was not. */

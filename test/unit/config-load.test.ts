@@ -240,7 +240,7 @@ describe('InfluxDB generations', () => {
 
   test('version 4 does not exist', async () => {
     const [error] = errorsOf(await loadButler('influxDb: {version: 4}'))
-    expect(error?.message).toBe('must be 1 or 2 or 3, found 4')
+    expect(error?.message).toBe('must be 1, 2 or 3, found 4')
   })
 })
 

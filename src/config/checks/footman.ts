@@ -7,7 +7,7 @@ export const accessRules: Check = ({ config: { footman, restServerConfig }, repo
   const ways = access.keys.length > 0 || access.jwt || access.clientCertificates || access.anonymous.scopes.length > 0
   if (access.enable && !ways) {
     report('error', 'footman.access.enable', 'is true, but nobody could get in', {
-      hint: 'add a key (`footman key create`), jwt, clientCertificates or anonymous.scopes',
+      hint: 'add keys, jwt, clientCertificates or anonymous.scopes',
     })
   }
   duplicates(access.keys.map(({ id }) => id)).forEach((index) => {
@@ -16,6 +16,21 @@ export const accessRules: Check = ({ config: { footman, restServerConfig }, repo
   if (access.clientCertificates && !restServerConfig.tls.enable) {
     report('error', 'footman.access.clientCertificates', 'needs Butler.restServerConfig.tls.enable: true')
   }
+}
+
+/** Without access control in this version, an API that asks for it must not be open. */
+export const accessNotThere: Check = ({ config: { footman, restServerConfig }, report }) => {
+  if (!footman.access.enable || !restServerConfig.enable) return
+  report(
+    'error',
+    'footman.access.enable',
+    'is true, but this version has no access control yet: everybody could call the REST API',
+    {
+      feature: 'restServerConfig',
+      hint: 'set it to false and protect the port by other means, or leave the REST API off',
+    },
+  )
+  restServerConfig.enable = false
 }
 
 export const uniqueNames: Check = ({ config: { footman }, report }) => {

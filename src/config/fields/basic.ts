@@ -61,19 +61,28 @@ export function optionalFlag(description: string, notes: FieldNotes = {}) {
     .meta({ description, ...notes })
 }
 
+/** '' = not set; a key without a value means the same. With another default a value is needed. */
 export function text(description: string, fallback = '', notes: FieldNotes = {}) {
-  return z
-    .string()
-    .default(fallback)
-    .meta({ description, ...notes })
+  return withDefault(z.string(), description, fallback, notes)
 }
 
-/** A text whose null means '' (= not set) and is not the default. */
+/** A text whose null means '' (= not set) although it has a default. */
 export function nullableText(description: string, fallback = '', notes: FieldNotes = {}) {
+  return withDefault(z.string(), description, fallback, notes, true)
+}
+
+/** A kind of text with its default; null counts as '' where '' is the default. */
+export function withDefault(
+  schema: z.ZodString,
+  description: string,
+  fallback: string,
+  notes: FieldNotes & { format?: string },
+  nullable = fallback === '',
+) {
   return z
-    .preprocess((value) => (value === null ? '' : value), z.string())
+    .preprocess((value) => (nullable && value === null ? '' : value), schema)
     .prefault(fallback)
-    .meta({ description, nullable: true, ...notes })
+    .meta({ description, ...(nullable ? { nullable } : {}), ...notes })
 }
 
 /** For list items that make no sense without the key. */

@@ -1,7 +1,7 @@
 /** Hosts, ports, addresses and URLs. */
 import { isIP } from 'node:net'
 import { z } from 'zod'
-import { type FieldNotes, outside } from './basic.ts'
+import { type FieldNotes, outside, withDefault } from './basic.ts'
 
 const HOST_LABEL = /^[a-zA-Z0-9]([a-zA-Z0-9_-]*[a-zA-Z0-9])?$/
 const URI = /^[a-zA-Z][a-zA-Z0-9+.-]*:[^\s<>{}"\\^`|]+$/
@@ -28,7 +28,7 @@ const hostText = z.string().refine((value) => value === '' || isHost(value), {
 
 /** '' = not set. */
 export function host(description: string, fallback = '', notes: FieldNotes = {}) {
-  return hostText.default(fallback).meta({ description, format: 'host', ...notes })
+  return withDefault(hostText, description, fallback, { format: 'host', ...notes })
 }
 
 export function port(description: string, fallback: number, notes: FieldNotes = {}) {
@@ -44,14 +44,12 @@ export function port(description: string, fallback: number, notes: FieldNotes = 
 
 /** An absolute address of any scheme; '' = not set. */
 export function uri(description: string, fallback = '', notes: FieldNotes = {}) {
-  return z
-    .string()
-    .refine((value) => value === '' || URI.test(value), {
-      error: (issue) => `must be an address with a scheme, like https://host/path, found "${issue.input}"`,
-    })
-    .default(fallback)
-    .meta({ description, format: 'uri', ...notes })
+  return withDefault(uriText, description, fallback, { format: 'uri', ...notes })
 }
+
+const uriText = z.string().refine((value) => value === '' || URI.test(value), {
+  error: (issue) => `must be an address with a scheme, like https://host/path, found "${issue.input}"`,
+})
 
 const httpText = z.string().refine((value) => value === '' || isHttpUrl(value), {
   error: 'must be an address that starts with http:// or https://',
@@ -59,7 +57,7 @@ const httpText = z.string().refine((value) => value === '' || isHttpUrl(value), 
 
 /** '' = not set. */
 export function httpUrl(description: string, fallback = '', notes: FieldNotes = {}) {
-  return httpText.default(fallback).meta({ description, format: 'uri', ...notes })
+  return withDefault(httpText, description, fallback, { format: 'uri', ...notes })
 }
 
 export function requiredHttpUrl(description: string) {

@@ -1,7 +1,7 @@
 /** Names, globs, comparisons, windows, files: the value forms of Footman's own sections. */
 import { z } from 'zod'
 import { parseDuration } from '../../platform/duration.ts'
-import { type FieldNotes, list, oneOrMany } from './basic.ts'
+import { type FieldNotes, list, oneOrMany, withDefault } from './basic.ts'
 import { isTimezone } from './time.ts'
 
 /** How destinations, routes, keys, windows, ... are called. */
@@ -77,10 +77,7 @@ function readOperand(operand: string, of: 'number' | 'duration'): number | null 
 
 /** A path; relative ones are looked for beside Butler's standalone base, the working directory and the configuration file. */
 export function file(description: string, fallback = '', notes: FieldNotes = {}) {
-  return z
-    .string()
-    .default(fallback)
-    .meta({ description, format: 'path', ...notes })
+  return withDefault(z.string(), description, fallback, { format: 'path', ...notes })
 }
 
 export const WEEKDAYS = ['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'] as const

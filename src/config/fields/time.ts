@@ -1,7 +1,7 @@
 /** Durations, sizes, frequencies, zones. */
 import { z } from 'zod'
 import { formatDuration, type Parsed, parseDuration, parseSize } from '../../platform/duration.ts'
-import type { FieldNotes, Range } from './basic.ts'
+import { type FieldNotes, type Range, withDefault } from './basic.ts'
 
 const DAY = 24 * 3600 * 1000
 /** Unless a key says otherwise: 1s to 3650d. */
@@ -58,14 +58,12 @@ export function isTimezone(value: string): boolean {
 
 /** An IANA time zone; '' where that is the default means the zone of this computer. */
 export function timezone(description: string, fallback = '', notes: FieldNotes = {}) {
-  return z
-    .string()
-    .refine((value) => value === '' || isTimezone(value), {
-      error: (issue) => `must be an IANA time zone like Europe/Stockholm, found "${issue.input}"`,
-    })
-    .default(fallback)
-    .meta({ description, format: 'timezone', ...notes })
+  return withDefault(zoneText, description, fallback, { format: 'timezone', ...notes })
 }
+
+const zoneText = z.string().refine((value) => value === '' || isTimezone(value), {
+  error: (issue) => `must be an IANA time zone like Europe/Stockholm, found "${issue.input}"`,
+})
 
 /** A text; a bare number is refused with a word about its unit. */
 function timeText(what: string) {
