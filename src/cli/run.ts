@@ -10,6 +10,7 @@ import type { Config } from '../config/schema.ts'
 import { ensureWritableDirectory } from '../platform/files.ts'
 import { lockDirectory } from '../platform/lock.ts'
 import { createLogger, type LogService } from '../platform/log.ts'
+import { releaseMemory } from '../platform/memory.ts'
 import { watchProcess } from '../platform/process-events.ts'
 import { StartError } from '../platform/start-error.ts'
 import type { LogLevel } from '../platform/types.ts'
@@ -35,6 +36,9 @@ export interface RunOptions {
   readonly shadow?: boolean
   readonly degraded?: boolean
 }
+
+/** By then what the start left behind is garbage. */
+const SETTLED_MS = 2000
 
 /** Runs until a signal asks to stop; resolves with the exit code. */
 export async function runFootman(options: RunOptions, io: CommandIo): Promise<number> {
@@ -80,6 +84,7 @@ async function runConfigured(config: Config, loaded: LoadResult, options: RunOpt
     )
     await app.start()
     void testEmail(log, config, options)
+    setTimeout(releaseMemory, SETTLED_MS).unref()
     const exitCode = await events.finished
     lock.release()
     log.info('MAIN: Stopped')
