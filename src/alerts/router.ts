@@ -3,8 +3,9 @@ import type { Outcome, TaskEvent, TaskType } from '../events/types.ts'
 import type { Database } from '../platform/sqlite.ts'
 import type { Clock, Logger } from '../platform/types.ts'
 import { uuidV7 } from '../platform/uuid.ts'
+import type { DeliveryChange } from './outbox/outbox.ts'
 import { takeSlot } from './outbox/rate-limit.ts'
-import { insertDelivery, type NewDelivery } from './outbox/store.ts'
+import { insertDelivery } from './outbox/store.ts'
 import type { Need, PlannedDelivery, Route, SuppressReason } from './types.ts'
 
 export interface RouterDeps {
@@ -12,6 +13,8 @@ export interface RouterDeps {
   readonly log: Logger
   /** Called after deliveries were committed, with the lanes that got some. */
   readonly onDeliveries: (lanes: ReadonlySet<string>) => void
+  /** Told about deliveries that are suppressed from the start, for live views; the outbox tells about the others. */
+  readonly observe?: (change: DeliveryChange) => void
 }
 
 export interface Router {
@@ -22,7 +25,9 @@ export interface Router {
   route(name: string): Route | undefined
 }
 
-type Decision = Pick<NewDelivery, 'state' | 'reason' | 'detail'>
+type Decision =
+  | { readonly state: 'pending'; readonly reason: null; readonly detail: null }
+  | { readonly state: 'suppressed'; readonly reason: SuppressReason; readonly detail: string }
 
 /** Routes come from the configuration and never change while running. */
 export function createRouter(deps: RouterDeps, routes: readonly Route[]): Router {
@@ -44,8 +49,9 @@ export function createRouter(deps: RouterDeps, routes: readonly Route[]): Router
   function addDelivery(db: Database, event: TaskEvent, route: Route, planned: PlannedDelivery): void {
     const now = deps.clock.now()
     const decision = decide(db, event, planned, now)
+    const id = uuidV7(now)
     const isNew = insertDelivery(db, {
-      id: uuidV7(now),
+      id,
       eventId: event.id,
       kind: 'alert',
       route: route.name,
@@ -59,8 +65,15 @@ export function createRouter(deps: RouterDeps, routes: readonly Route[]): Router
       ...decision,
     })
     if (!isNew) return
-    if (decision.state === 'pending') touchedLanes.add(planned.lane)
-    else logSuppressed(event, route, planned.target, decision)
+    if (decision.state === 'pending') {
+      touchedLanes.add(planned.lane)
+      return
+    }
+    const { target } = planned
+    logSuppressed(event, route, target, decision)
+    const { destination } = route
+    const latencyMs = now - event.receivedAt
+    deps.observe?.({ deliveryId: id, destination, target, ...decision, attempts: 0, event, latencyMs })
   }
 
   /** Limits come last: only what would really be sent takes a slot. */

@@ -48,7 +48,10 @@ export function buildAlerts(deps: AlertsDeps, config: Config, shadow: boolean): 
   const { delivery } = config.footman
 
   // The router tells the outbox about new deliveries; the outbox asks the router for routes.
-  const router: Router = createRouter({ clock, log, onDeliveries: (lanes) => outbox.wake(lanes) }, routes)
+  const router: Router = createRouter(
+    { clock, log, onDeliveries: (lanes) => outbox.wake(lanes), observe: deps.observe },
+    routes,
+  )
   const outbox = createOutbox(
     { ...deps, destinations, route: router.route, loadEvent: cachedLoader((id) => loadTaskEvent(db, id)) },
     {

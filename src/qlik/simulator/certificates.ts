@@ -1,4 +1,4 @@
-import 'reflect-metadata' // x509 below needs it loaded first
+import './reflect.ts' // x509 below needs it loaded first
 import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'

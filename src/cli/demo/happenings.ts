@@ -1,0 +1,89 @@
+/** From what the site and the product report to lines of the live view. */
+import type { DeliveryChange } from '../../alerts/outbox/outbox.ts'
+import type { DeliveryState } from '../../alerts/types.ts'
+import type { TaskEvent } from '../../events/types.ts'
+import type { SiteEvents } from '../../qlik/simulator/types.ts'
+import type { Tone } from './style.ts'
+import type { TaskEnd } from './tally.ts'
+
+export interface Happening {
+  /** `sense`, `footman`, or the name of a destination. */
+  readonly where: string
+  readonly what: string
+  readonly tone: Tone
+  readonly task: string
+  readonly detail: string
+  /** At the end of the line: a duration or a reason. */
+  readonly note: string
+}
+
+/** Execution states of Qlik Sense that are worth a line, by number: the one of a run under way, the one of its end. */
+const UNDER_WAY: Readonly<Record<number, readonly [what: string, tone: Tone]>> = {
+  2: ['started', 'plain'],
+  3: ['queued', 'quiet'],
+  5: ['stopping', 'plain'],
+  10: ['retrying', 'warn'],
+}
+const ENDS: Readonly<Record<number, readonly [what: TaskEnd, tone: Tone]>> = {
+  6: ['stopped', 'warn'],
+  7: ['succeeded', 'plain'],
+  8: ['failed', 'bad'],
+  11: ['failed', 'bad'],
+}
+
+const DELIVERIES: Partial<Record<DeliveryState, readonly [what: string, tone: Tone]>> = {
+  pending: ['retrying', 'warn'],
+  delivered: ['delivered', 'good'],
+  suppressed: ['suppressed', 'warn'],
+  dead: ['given up', 'bad'],
+}
+
+/** Null for states in between. */
+export function taskHappening({ task, execution, user, final }: SiteEvents['state']): Happening | null {
+  const shown = final ? ENDS[execution.status] : UNDER_WAY[execution.status]
+  if (!shown) return null
+  const [what, tone] = shown
+  const place = { where: 'sense', what, tone, task: task.name }
+  if (final) return { ...place, detail: '', note: `after ${seconds(execution.duration)}` }
+  return { ...place, detail: what === 'started' ? `by ${userId(user)}` : '', note: '' }
+}
+
+/** How the run ended; null while it goes on. */
+export function taskEnd({ execution, final }: SiteEvents['state']): TaskEnd | null {
+  return final ? (ENDS[execution.status]?.[0] ?? null) : null
+}
+
+export function eventHappening(event: TaskEvent): Happening {
+  const outcome = event.outcome === 'success' ? 'succeeded' : event.outcome
+  const detail = `${event.type} ${outcome}`
+  return { where: 'footman', what: 'received', tone: 'note', task: event.taskName, detail, note: '' }
+}
+
+/** Null for states in between. */
+export function deliveryHappening(change: DeliveryChange): Happening | null {
+  const shown = DELIVERIES[change.state]
+  if (!shown) return null
+  const [what, tone] = shown
+  const delivered = change.state === 'delivered' && change.latencyMs !== null
+  return {
+    where: change.destination,
+    what,
+    tone,
+    task: change.event?.taskName ?? '',
+    detail: change.target,
+    note: delivered
+      ? milliseconds(change.latencyMs)
+      : (change.reason ?? change.detail).toLowerCase().replaceAll('_', ' '),
+  }
+}
+
+/** `INTERNAL\\sa_scheduler` -> `sa_scheduler`. */
+const userId = (user: string) => user.slice(user.lastIndexOf('\\') + 1)
+
+/** `1,234 ms`. */
+export function milliseconds(ms: number | null): string {
+  return ms === null ? '-' : `${Math.round(ms).toLocaleString('en-US')} ms`
+}
+
+/** `0.8 s`. */
+const seconds = (ms: number) => `${(ms / 1000).toFixed(1)} s`

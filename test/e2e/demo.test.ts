@@ -1,0 +1,148 @@
+/** `footman demo` as a user sees it: the compiled executable in a pipe. */
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { once } from 'node:events'
+import { readdirSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { type Running, runBinary, runToEnd } from '../support/binary.ts'
+import { freeTcpPort } from '../support/ports.ts'
+import { type TempDirectory, tempDirectory } from '../support/temp.ts'
+
+interface Curl {
+  readonly url: string
+  readonly body?: string
+  readonly headers: Record<string, string>
+}
+
+/** Reads the commands back from the first page; a backslash joins two lines. */
+function curlsOf(lines: readonly string[]): Curl[] {
+  const commands =
+    lines
+      .join('\n')
+      .replaceAll(/ \\\n\s*/g, ' ')
+      .match(/^ *curl .*$/gm) ?? []
+  return commands.map((command) => {
+    const header = /-H '([^:]+): ([^']+)'/.exec(command)
+    const body = /-d '([^']+)'/.exec(command)?.[1]
+    return {
+      url: /https?:\/\/\S+/.exec(command)![0],
+      headers: header ? { [header[1]!]: header[2]! } : {},
+      ...(body && { body }),
+    }
+  })
+}
+
+const call = ({ url, body, headers }: Curl) => fetch(url, body ? { method: 'POST', headers, body } : { headers })
+
+describe('footman demo', () => {
+  let port: number
+  let temp: TempDirectory
+  let demo: Running
+  let curls: Curl[]
+
+  beforeAll(async () => {
+    port = await freeTcpPort()
+    temp = tempDirectory()
+    demo = runBinary(['demo', '--duration', '12', '--port', String(port)], {
+      cwd: temp.path,
+      env: { TMPDIR: temp.path, TEMP: temp.path, TMP: temp.path, NO_COLOR: '', FORCE_COLOR: '', COLUMNS: '' },
+    })
+    await demo.waitForLine(/TIME +WHERE +WHAT +TASK/, 15_000)
+    curls = curlsOf(demo.stdout)
+  }, 120_000)
+
+  afterAll(async () => {
+    await demo?.kill9()
+    temp?.remove()
+  })
+
+  test('shows what runs where, and three commands', () => {
+    const page = demo.stdout.join('\n')
+    expect(page).toMatch(/Repository \(QRS\) +https:\/\/127\.0\.0\.1:\d+/)
+    expect(page).toMatch(/Engine \(QIX\) +wss:\/\/127\.0\.0\.1:\d+/)
+    expect(page).toContain(`http://127.0.0.1:${port}`)
+    expect(page).toMatch(/UDP +127\.0\.0\.1:\d+/)
+    expect(page).toMatch(/Webhook +http:\/\/127\.0\.0\.1:\d+/)
+    expect(page).toMatch(/Mail server +smtp:\/\/127\.0\.0\.1:\d+/)
+    expect(page).toMatch(/MQTT broker +mqtt:\/\/127\.0\.0\.1:\d+/)
+    expect(page).toContain('Ctrl+C')
+    expect(page).not.toContain('\x1b')
+    expect(curls).toHaveLength(3)
+  })
+
+  test('the first failure has reached every receiver five seconds after the start', async () => {
+    await Promise.all(
+      ['mqtt', 'webhook', 'email'].map((destination) =>
+        demo.waitForLine(
+          new RegExp(`^  0:0[0-4] +${destination} +delivered +Financial Dashboard Reload .* [\\d,]+ ms$`),
+          8000,
+        ),
+      ),
+    )
+  }, 10_000)
+
+  test('the commands do what they say', async () => {
+    const [start, fail, ping] = curls
+    const started = await call(start!)
+    expect(started.status).toBe(200)
+    const { totalTasksStarted, tasksStarted } = (await started.json()) as {
+      totalTasksStarted: number
+      tasksStarted: { taskName: string }[]
+    }
+    expect(totalTasksStarted).toBe(6)
+    expect(tasksStarted).toHaveLength(6)
+    expect(await (await call(ping!)).json()).toMatchObject({ response: 'Butler reporting for duty' })
+    expect((await call(fail!)).status).toBe(200)
+    await demo.waitForLine(/sense +failed +Sales Report Update/, 5000)
+    await demo.waitForLine(/email +delivered +Sales Report Update/, 5000)
+    await demo.waitForLine(/email +delivered +Sales ETL hourly/, 5000)
+  }, 15_000)
+
+  test('ends by itself with a summary, and leaves nothing behind', async () => {
+    expect(await demo.ended).toEqual({ code: 0, signal: null })
+    const end = demo.stdout.slice(demo.stdout.findIndex((line) => line.includes('Stopped after'))).join('\n')
+    expect(end).toMatch(/Tasks run +\d+: \d+ succeeded, \d+ failed, \d+ stopped/)
+    // What was delivered is what has arrived.
+    const delivered = /Delivered +(\d+ email, \d+ mqtt, \d+ webhook);/.exec(end)
+    expect(delivered).not.toBeNull()
+    expect(end).toMatch(new RegExp(`Receivers got +${delivered![1]}$`, 'm'))
+    expect(demo.stdout.join('\n')).toMatch(/webhook +suppressed +Financial Dashboard Reload .*rate limited/)
+    expect(demo.stderr).toEqual([])
+    expect(readdirSync(temp.path)).toEqual([])
+    await expect(fetch(curls[2]!.url)).rejects.toThrow()
+  }, 30_000)
+})
+
+test('Ctrl+C stops it with exit code 0; log lines go to standard error when asked for', async () => {
+  await using temp = tempDirectory()
+  await using demo = runBinary(['demo', '--port', '0', '--loglevel', 'info'], { env: { TMPDIR: temp.path } })
+  await demo.waitForLine(/mqtt +delivered/, 15_000)
+  demo.signal('SIGINT')
+  expect(await demo.ended).toEqual({ code: 0, signal: null })
+  expect(demo.stdout.join('\n')).toContain('Stopped after')
+  expect(demo.stdout.join('\n')).not.toContain(' info: ')
+  expect(demo.stderr.join('\n')).toMatch(/ info: .*REST server listening on/)
+  expect(readdirSync(temp.path)).toEqual([])
+}, 120_000)
+
+test('a port that is taken is one line of error and exit code 2', async () => {
+  const holder = createServer().listen(0, '127.0.0.1')
+  await once(holder, 'listening')
+  const { port } = holder.address() as { port: number }
+  await using temp = tempDirectory()
+  try {
+    const { code, stdout, stderr } = await runToEnd(['demo', '--port', String(port)], { env: { TMPDIR: temp.path } })
+    expect({ code, stdout }).toEqual({ code: 2, stdout: '' })
+    expect(stderr).toMatch(
+      new RegExp(`^error: the demo cannot start: REST API cannot listen on TCP 127\\.0\\.0\\.1:${port}: .*--port.*$`),
+    )
+    expect(readdirSync(temp.path)).toEqual([])
+  } finally {
+    holder.close()
+  }
+}, 120_000)
+
+test('an unknown log level is refused with exit code 1', async () => {
+  const { code, stderr } = await runToEnd(['demo', '--loglevel', 'chatty'])
+  expect(code).toBe(1)
+  expect(stderr).toContain('unknown log level "chatty"')
+}, 120_000)
