@@ -7,7 +7,7 @@ export const HTTP_METHODS = ['GET', 'POST', 'PUT'] as const
 const webhook = z.object({
   description: text('For people who read this file.'),
   webhookURL: uri('Address to call.'),
-  httpMethod: word(HTTP_METHODS).prefault('POST').meta({ description: 'GET, POST or PUT.' }),
+  httpMethod: word(HTTP_METHODS).default('POST').meta({ description: 'GET, POST or PUT.' }),
   cert: section('TLS of the call.', {
     enable: flag('Trust certCA instead of the public authorities.'),
     rejectUnauthorized: flag('Refuse a server certificate that cannot be verified.', true),

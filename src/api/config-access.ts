@@ -10,6 +10,7 @@ import {
   list,
   map,
   name,
+  noted,
   section,
   taskSelectors,
   text,
@@ -102,8 +103,11 @@ export const access = section(
   {
     enable: flag('Ask for credentials.'),
     keys: list('API keys.', key),
-    jwt: jwt.optional().meta({ description: 'JSON Web Tokens.' }),
-    clientCertificates: clientCertificates.optional().meta({ description: 'Client certificates.' }),
+    jwt: noted(jwt.optional(), { description: 'JSON Web Tokens.', nullable: 'absent' }),
+    clientCertificates: noted(clientCertificates.optional(), {
+      description: 'Client certificates.',
+      nullable: 'absent',
+    }),
     anonymous: section('Callers without credentials.', {
       scopes: list('What they may do.', scope),
     }),

@@ -48,12 +48,18 @@ export function matchCase(root: TreeNode, schema: z.core.$ZodType, problems: Pro
   visit(root, schema, ['Butler'], false)
 }
 
-/** Reports and removes unknown keys, converts texts from outside the file, refuses unquoted dates where text is meant. */
+/**
+ * Reports and removes unknown keys, takes keys without a value for absent, words in capitals for the words, and refuses
+ * unquoted dates where text is meant.
+ */
 export function matchKeys(root: TreeNode, schema: z.core.$ZodType, problems: ProblemList): void {
   const visit: Visit = (node, expected, path, closedAbove) => {
     const { shape, notes } = expectedBy(expected)
     const closed = closedAbove || notes.closed === true
-    if (node.kind === 'map') removeUnknown(node, shape, path, closed)
+    if (node.kind === 'map') {
+      removeUnknown(node, shape, path, closed)
+      removeNulls(node, shape)
+    }
     if (node.kind === 'scalar') matchScalar(node, shape, notes, path)
     each(node, shape, path, closed, visit)
   }
@@ -75,8 +81,25 @@ export function matchKeys(root: TreeNode, schema: z.core.$ZodType, problems: Pro
     }
   }
 
+  function removeNulls(node: MapNode, shape: Shape): void {
+    const single = choose(node, shape)
+    for (const [key, { node: value }] of [...node.entries]) {
+      if (value.kind !== 'scalar' || value.value !== null) continue
+      const child = childSchema(single, key)
+      const nullable = child && expectedBy(child).notes.nullable
+      if (nullable === 'absent') node.entries.delete(key)
+      else if (nullable === 'empty') value.value = ''
+    }
+  }
+
   function matchScalar(node: ScalarNode, shape: Shape, notes: Notes, path: Path): void {
-    const types = alternatives(shape).flatMap((single) => (single.kind === 'leaf' ? [single.type] : []))
+    const leaves = alternatives(shape).filter((single) => single.kind === 'leaf')
+    const types = leaves.map(({ type }) => type)
+    if (typeof node.value === 'string')
+      node.value = wordFor(
+        node.value,
+        leaves.flatMap(({ words = [] }) => words),
+      )
     if (node.external && typeof node.value === 'string') node.value = convert(node.value, types)
     if (!node.date || !types.includes('string') || notes.format?.startsWith('date')) return
     const message = `must be a text, found the date ${node.value}`
@@ -94,12 +117,18 @@ function hintFor(key: string, known: readonly string[], path: Path): string {
   return `${pathText(path)} knows ${some}${known.length > 8 ? ', ...' : ''}`
 }
 
+/** The word that was meant, whatever its case and the blanks around it. */
+function wordFor(text: string, words: readonly string[]): string {
+  const wanted = text.trim().toLowerCase()
+  return words.find((word) => word.toLowerCase() === wanted) ?? text
+}
+
 /** Texts from the environment become numbers and booleans where the key needs one. */
 function convert(value: string, types: readonly string[]): string | number | boolean {
   if (types.includes('string')) return value
   const trimmed = value.trim()
   if (types.includes('boolean') && /^(true|false)$/i.test(trimmed)) return trimmed.toLowerCase() === 'true'
-  if ((types.includes('number') || types.includes('int')) && /^-?\d+(\.\d+)?$/.test(trimmed)) return Number(trimmed)
+  if (types.includes('number') && /^-?\d+(\.\d+)?$/.test(trimmed)) return Number(trimmed)
   return value
 }
 

@@ -5,14 +5,14 @@ export type Shape =
   | { readonly kind: 'object'; readonly keys: Readonly<Record<string, z.core.$ZodType>>; readonly loose: boolean }
   | { readonly kind: 'list'; readonly item: z.core.$ZodType }
   | { readonly kind: 'map'; readonly value: z.core.$ZodType }
-  | { readonly kind: 'leaf'; readonly type: string }
+  | { readonly kind: 'leaf'; readonly type: string; readonly words?: readonly string[] }
   | { readonly kind: 'union'; readonly options: readonly Shape[] }
 
 /** What fields.ts noted about a key. */
 export interface Notes {
   readonly format?: string
   readonly closed?: boolean
-  readonly ignored?: boolean
+  readonly nullable?: 'absent' | 'empty'
   readonly description?: string
 }
 
@@ -61,10 +61,10 @@ function shapeOf(schema: z.core.$ZodTypes): Shape {
       return { kind: 'union', options: def.options.map((option) => expectedBy(option).shape) }
     case 'literal':
       return { kind: 'leaf', type: typeof def.values[0] }
-    case 'int' as never:
-      return { kind: 'leaf', type: 'number' }
+    case 'enum':
+      return { kind: 'leaf', type: 'string', words: Object.values(def.entries).map(String) }
     default:
-      return { kind: 'leaf', type: def.type === 'enum' ? 'string' : def.type }
+      return { kind: 'leaf', type: def.type }
   }
 }
 

@@ -1,6 +1,6 @@
 /** File operations: approved directories. */
 import { z } from 'zod'
-import { count, file, flag, list, section } from '../config/fields.ts'
+import { count, file, flag, list, noted, section } from '../config/fields.ts'
 
 const directoryPair = z.object({
   fromDirectory: file('Files may be taken from here.'),
@@ -20,14 +20,11 @@ export const configDirectories = section('Directories.', {
 
 export const files = section('More about file operations.', {
   maxConcurrent: count('File operations at the same time.', 4, { min: 1, max: 32 }),
-  createDirApprovedDirectories: z
-    .preprocess((value) => value ?? undefined, z.array(z.string()).optional())
-    .optional()
-    .meta({
-      description: 'Directories in which directories may be made.',
-      defaultText: 'the approved directories and configDirectories.qvdPath',
-      nullable: true,
-    }),
+  createDirApprovedDirectories: noted(z.array(z.string()).optional(), {
+    description: 'Directories in which directories may be made.',
+    defaultText: 'the approved directories and configDirectories.qvdPath',
+    nullable: 'absent',
+  }),
   createDirAllowAnywhere: flag('Directories may be made anywhere, as in Butler.'),
   allowRootApproval: flag('Allow / or a drive as an approved directory.'),
 })

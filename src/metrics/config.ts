@@ -1,40 +1,47 @@
 /** `Butler.influxDb`, `Butler.footman.influxDb`, `Butler.footman.metrics`. */
 import { z } from 'zod'
-import { cidr, count, file, flag, isHost, list, nameValue, number, port, section, text } from '../config/fields.ts'
+import {
+  cidr,
+  count,
+  file,
+  flag,
+  isHost,
+  list,
+  nameValue,
+  noted,
+  number,
+  port,
+  section,
+  text,
+} from '../config/fields.ts'
 
 const tags = (description: string) => list(description, nameValue('tag'))
 
 /** Login, database and retention policy of InfluxDB 1; every key is optional so that both places can be merged. */
 const v1Keys = {
-  auth: z
-    .preprocess(
-      (value) => value ?? undefined,
-      z
-        .object({
-          enable: z.boolean().optional().meta({ description: 'Log in.', defaultText: 'false' }),
-          username: z.string().optional().meta({ description: 'User name.' }),
-          password: z.string().optional().meta({ description: 'Password.' }),
-        })
-        .optional(),
-    )
-    .optional()
-    .meta({ description: 'Login of InfluxDB 1.', nullable: true }),
-  dbName: z
-    .string()
-    .optional()
-    .meta({ description: 'Database of InfluxDB 1, made if missing.', defaultText: 'butler' }),
-  retentionPolicy: z
-    .preprocess(
-      (value) => value ?? undefined,
-      z
-        .object({
-          name: z.string().optional().meta({ description: 'Name of the retention policy.', defaultText: '10d' }),
-          duration: z.string().optional().meta({ description: 'How long points are kept.', defaultText: '10d' }),
-        })
-        .optional(),
-    )
-    .optional()
-    .meta({ description: 'Retention policy made together with a new database of InfluxDB 1.', nullable: true }),
+  auth: noted(
+    z
+      .object({
+        enable: noted(z.boolean().optional(), { description: 'Log in.', defaultText: 'false' }),
+        username: noted(z.string().optional(), { description: 'User name.', nullable: 'empty' }),
+        password: noted(z.string().optional(), { description: 'Password.', nullable: 'empty' }),
+      })
+      .optional(),
+    { description: 'Login of InfluxDB 1.', nullable: 'absent' },
+  ),
+  dbName: noted(z.string().optional(), {
+    description: 'Database of InfluxDB 1, made if missing.',
+    defaultText: 'butler',
+  }),
+  retentionPolicy: noted(
+    z
+      .object({
+        name: noted(z.string().optional(), { description: 'Name of the retention policy.', defaultText: '10d' }),
+        duration: noted(z.string().optional(), { description: 'How long points are kept.', defaultText: '10d' }),
+      })
+      .optional(),
+    { description: 'Retention policy made together with a new database of InfluxDB 1.', nullable: 'absent' },
+  ),
 }
 
 type V1Keys = z.output<z.ZodObject<typeof v1Keys>>
@@ -74,10 +81,7 @@ export const influxDb = section('InfluxDB.', {
     .union([z.literal(1), z.literal(2), z.literal(3)])
     .optional()
     .meta({ description: 'Generation of InfluxDB: 1, 2 or 3.', defaultText: 'by the settings that are present' }),
-  v1Config: z
-    .preprocess((value) => value ?? undefined, z.object(v1Keys).optional())
-    .optional()
-    .meta({ description: 'InfluxDB 1.', nullable: true }),
+  v1Config: noted(z.object(v1Keys).optional(), { description: 'InfluxDB 1.', nullable: 'absent' }),
   ...v1Keys,
   v2Config: section('InfluxDB 2.', {
     org: text('Organisation.'),

@@ -1,6 +1,6 @@
 /** Connection to Qlik Sense: certificates, repository service, engine. */
 import { z } from 'zod'
-import { file, flag, host, nameValue, port, section, text } from '../config/fields.ts'
+import { file, flag, host, nameValue, noted, port, section, text } from '../config/fields.ts'
 
 const SA_REPOSITORY = [{ name: 'X-Qlik-User', value: 'UserDirectory=Internal;UserId=sa_repository' }]
 
@@ -12,11 +12,13 @@ export const cert = section('Certificates exported from the Qlik Management Cons
 
 function headers(calls: string) {
   return section(`Headers of ${calls}.`, {
-    static: z
-      .preprocess((value) => value ?? [], z.array(nameValue('header')))
-      .transform((items) => (items.length > 0 ? items : SA_REPOSITORY))
-      .prefault(SA_REPOSITORY)
-      .meta({ description: `Fixed headers of ${calls}; one must be X-Qlik-User.`, nullable: true }),
+    static: noted(
+      z
+        .array(nameValue('header'))
+        .prefault(SA_REPOSITORY)
+        .transform((items) => (items.length > 0 ? items : SA_REPOSITORY)),
+      { description: `Fixed headers of ${calls}; one must be X-Qlik-User.`, nullable: 'absent' },
+    ),
   })
 }
 

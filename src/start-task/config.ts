@@ -1,6 +1,6 @@
 /** Which tasks may be started, how many at a time, and what is started again. */
 import { z } from 'zod'
-import { choice, count, duration, flag, list, section, text, word } from '../config/fields.ts'
+import { choice, count, duration, flag, list, noted, section, text, word } from '../config/fields.ts'
 
 export const startTaskFilter = section('Which tasks may be started through Footman.', {
   enable: flag('Only start what allowTask names.'),
@@ -20,13 +20,13 @@ export const startTaskFilter = section('Which tasks may be started through Footm
 /** The ways in to which the filter can apply. */
 export const START_ORIGINS = ['rest', 'mqtt', 'followUp', 'cli', 'console', 'schedule', 'retry'] as const
 
-const DEFAULT_ORIGINS = ['rest', 'mqtt', 'followUp', 'cli', 'console']
+const DEFAULT_ORIGINS: (typeof START_ORIGINS)[number][] = ['rest', 'mqtt', 'followUp', 'cli', 'console']
 
 export const startFilter = section('More about startTaskFilter.', {
-  appliesTo: z
-    .preprocess((value) => value ?? DEFAULT_ORIGINS, z.array(word(START_ORIGINS)))
-    .prefault(DEFAULT_ORIGINS)
-    .meta({ description: 'Ways of starting a task to which startTaskFilter applies.', nullable: true }),
+  appliesTo: noted(z.array(word(START_ORIGINS)).prefault(DEFAULT_ORIGINS), {
+    description: 'Ways of starting a task to which startTaskFilter applies.',
+    nullable: 'absent',
+  }),
 })
 
 export const startQueue = section('Queue of tasks to start.', {

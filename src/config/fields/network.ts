@@ -1,7 +1,7 @@
 /** Hosts, ports, addresses and URLs. */
 import { isIP } from 'node:net'
 import { z } from 'zod'
-import { type FieldNotes, outside, withDefault } from './basic.ts'
+import { type FieldNotes, noted, outside, withDefault } from './basic.ts'
 
 const HOST_LABEL = /^[a-zA-Z0-9]([a-zA-Z0-9_-]*[a-zA-Z0-9])?$/
 const URI = /^[a-zA-Z][a-zA-Z0-9+.-]*:[^\s<>{}"\\^`|]+$/
@@ -34,12 +34,8 @@ export function host(description: string, fallback = '', notes: FieldNotes = {})
 export function port(description: string, fallback: number, notes: FieldNotes = {}) {
   const range = { min: 1, max: 65535 }
   const error = outside(range)
-  return z
-    .int()
-    .min(range.min, { error })
-    .max(range.max, { error })
-    .default(fallback)
-    .meta({ description, range, ...notes })
+  const schema = z.int().min(range.min, { error }).max(range.max, { error })
+  return noted(schema.default(fallback), { description, range, ...notes })
 }
 
 /** An absolute address of any scheme; '' = not set. */
@@ -61,7 +57,7 @@ export function httpUrl(description: string, fallback = '', notes: FieldNotes = 
 }
 
 export function requiredHttpUrl(description: string) {
-  return httpText.min(1).meta({ description, format: 'uri' })
+  return noted(httpText.min(1), { description, format: 'uri' })
 }
 
 /** An item of an address list. */

@@ -1,7 +1,7 @@
 /** Durations, sizes, frequencies, zones. */
 import { z } from 'zod'
 import { formatDuration, type Parsed, parseDuration, parseSize } from '../../platform/duration.ts'
-import { type FieldNotes, type Range, withDefault } from './basic.ts'
+import { type FieldNotes, noted, type Range, withDefault } from './basic.ts'
 
 const DAY = 24 * 3600 * 1000
 /** Unless a key says otherwise: 1s to 3650d. */
@@ -19,16 +19,13 @@ export function durationText(range: Range = DURATION_RANGE) {
 }
 
 export function duration(description: string, fallback: string, range: Range = DURATION_RANGE) {
-  return durationText(range)
-    .prefault(fallback)
-    .meta({ description, format: 'duration', range: readable(range) })
+  return noted(durationText(range).prefault(fallback), { description, format: 'duration', range: readable(range) })
 }
 
 /** Undefined when absent. */
 export function optionalDuration(description: string, range: Range = DURATION_RANGE, notes: FieldNotes = {}) {
-  return durationText(range)
-    .optional()
-    .meta({ description, format: 'duration', range: readable(range), ...notes })
+  const schema = durationText(range).optional()
+  return noted(schema, { description, format: 'duration', range: readable(range), ...notes })
 }
 
 /** Bytes of a `512KB`, `100MB`. */
@@ -44,7 +41,7 @@ export function size(description: string, fallback: string) {
 
 /** A text like `every 5 minutes`, a cron expression or an ISO 8601 duration; whether it parses is checked by the loader, as it only matters when the feature is on. */
 export function frequency(description: string, fallback: string) {
-  return z.string().default(fallback).meta({ description, format: 'frequency' })
+  return noted(z.string().default(fallback), { description, format: 'frequency' })
 }
 
 export function isTimezone(value: string): boolean {
