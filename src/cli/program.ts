@@ -6,6 +6,12 @@ import { EXIT, processIo } from './io.ts'
 
 /** Parses the arguments (without program and script name), runs the command and ends the process with its exit code. */
 export async function runProgram(args: readonly string[]): Promise<void> {
+  // A reader that has seen enough (`footman schema | head`) is no error.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') process.exit(EXIT.ok)
+    processIo.err(`error: standard output cannot be written: ${error.message}`)
+    process.exit(EXIT.cannotStart)
+  })
   process.exitCode = await execute(args)
 }
 
