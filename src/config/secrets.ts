@@ -101,13 +101,14 @@ export function visibleAt(path: readonly (string | number)[]): number | undefine
   return undefined
 }
 
-/** Host names and the like are masked on pages, but are no secrets; these are. */
+/** Hidden on pages, as they tell about people and sites, but no secrets. */
+const PERSONAL = /^(recipients|fromAddress|tenantUrl|qmc|hub)$/
+
+/** Values that must not turn up in logs. */
 export function isSecret(path: readonly (string | number)[]): boolean {
   const visible = visibleAt(path)
   if (visible === undefined || visible === 3) return false
-  return (
-    !matches(['restServerConfig', 'tls', '*'], path) && !/^(recipients|fromAddress)$/.test(String(path.findLast(isKey)))
-  )
+  return !matches(['restServerConfig', 'tls', '*'], path) && !PERSONAL.test(String(path.findLast(isKey)))
 }
 
 function isKey(step: string | number): boolean {

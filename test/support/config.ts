@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { type LoadResult, loadConfig } from '../../src/config/load.ts'
 import type { Overrides } from '../../src/config/overrides.ts'
-import type { Problem } from '../../src/config/problems.ts'
+import { type Problem, renderProblem } from '../../src/config/problems.ts'
 import type { Config } from '../../src/config/schema.ts'
 
 export interface LoadTextOptions {
@@ -61,4 +61,12 @@ export function errorsOf({ problems }: LoadResult): Problem[] {
 /** `severity path message` of every problem. */
 export function summaryOf({ problems }: LoadResult): string[] {
   return problems.map(({ severity, path, message }) => `${severity} ${path} ${message}`)
+}
+
+/** Warnings and errors as `footman check` prints them, without the name of the file. */
+export async function linesOf(text: string, overrides?: Overrides): Promise<string[]> {
+  const { problems } = await loadButler(text, overrides ? { overrides } : {})
+  return problems
+    .filter(({ severity }) => severity !== 'info')
+    .map((problem) => renderProblem(problem).replace(/^config\.yaml:/, ''))
 }

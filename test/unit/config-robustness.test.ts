@@ -29,14 +29,14 @@ test('any value anywhere is a configuration or a reported problem', async () => 
     fc.asyncProperty(fc.dictionary(key, value, { maxKeys: 6 }), (content) =>
       survives(JSON.stringify({ Butler: content })),
     ),
-    { numRuns: 150 },
+    { numRuns: 100 },
   )
 })
 
 test('any text is a configuration or a reported problem', async () => {
   await fc.assert(
     fc.asyncProperty(fc.string({ unit: 'binary' }), (text) => survives(`Butler:\n  ${text}`)),
-    { numRuns: 150 },
+    { numRuns: 100 },
   )
 })
 
@@ -48,7 +48,7 @@ test('a damaged file is a configuration or a reported problem', async () => {
   })
   await fc.assert(
     fc.asyncProperty(cut, ({ at, remove, insert }) => survives(FULL.slice(0, at) + insert + FULL.slice(at + remove))),
-    { numRuns: 60 },
+    { numRuns: 40 },
   )
 })
 
@@ -62,6 +62,6 @@ test('any value in place of any one value of a whole file', async () => {
       )
       return survives(changed.join('\n'))
     }),
-    { numRuns: 60 },
+    { numRuns: 40 },
   )
 })
