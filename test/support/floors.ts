@@ -13,6 +13,8 @@ const FEATURES = [
   'monitors',
   'reports',
   'apps',
+  'codec',
+  'messages',
 ]
 
 /** Height of each folder below src/; a file directly in src/ counts as the folder of its name. Imports go down or stay. */

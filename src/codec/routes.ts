@@ -1,0 +1,45 @@
+/** `GET /v4/base62tobase16` and `GET /v4/base16tobase62`. */
+import { z } from 'zod'
+import { refused } from '../platform/http/errors.ts'
+import { type ApiRoute, jsonAnswer } from '../platform/http/route.ts'
+import { field, validate } from '../platform/http/validation.ts'
+import { base16ToBase62, base62ToBase16 } from './bases.ts'
+
+/** The order of the two members is the same in both answers. */
+const ANSWER = z.object({ base62: z.string(), base16: z.string() })
+
+const FROM_62 = z.looseObject({ base62: field.string() })
+const FROM_16 = z.looseObject({ base16: field.string() })
+
+export function codecRoutes(): ApiRoute[] {
+  return [
+    {
+      methods: ['GET'],
+      path: '/v4/base62tobase16',
+      endpoint: 'base62ToBase16',
+      summary: 'Convert a number from base 62 to base 16',
+      schemas: { query: FROM_62, responses: { 200: ANSWER } },
+      handle({ query }) {
+        const { base62 } = validate('querystring', FROM_62, query)
+        const base16 = base62ToBase16(base62)
+        if (base16 === null)
+          throw refused(400, 'Failed converting from base62 to base16', 'The digits are 0-9, a-z, A-Z.')
+        return jsonAnswer(200, { base62, base16 })
+      },
+    },
+    {
+      methods: ['GET'],
+      path: '/v4/base16tobase62',
+      endpoint: 'base16ToBase62',
+      summary: 'Convert a number from base 16 to base 62',
+      schemas: { query: FROM_16, responses: { 200: ANSWER } },
+      handle({ query }) {
+        const { base16 } = validate('querystring', FROM_16, query)
+        const base62 = base16ToBase62(base16)
+        if (base62 === null)
+          throw refused(400, 'Failed converting from base16 to base62', 'The digits are 0-9 and a-f.')
+        return jsonAnswer(200, { base62, base16 })
+      },
+    },
+  ]
+}

@@ -1,0 +1,69 @@
+/** The REST server in front of the routes of one feature. */
+import { createApi } from '../../src/api/server.ts'
+import type { enabledNames } from '../../src/api/switches.ts'
+import { systemClock } from '../../src/platform/clock.ts'
+import type { ApiRoute } from '../../src/platform/http/route.ts'
+import { type RawAnswer, rawHttp } from './raw-http.ts'
+import { type RecordingLog, recordingLog } from './recording-log.ts'
+
+export interface RoutesApi extends AsyncDisposable {
+  readonly log: RecordingLog
+  readonly port: number
+  /** A body that is no text is sent as JSON. */
+  send(method: string, path: string, body?: unknown, headers?: Readonly<Record<string, string>>): Promise<RawAnswer>
+}
+
+/** Every switch that the routes name is on. */
+export async function routesApi(routes: readonly ApiRoute[], log = recordingLog()): Promise<RoutesApi> {
+  const api = createApi(
+    {
+      log,
+      clock: systemClock,
+      version: '1.2.3',
+      readFile: async () => '',
+      routes,
+      health: () => ({ healthy: true, checks: {} }),
+    },
+    {
+      restServerConfig: {
+        enable: true,
+        serverHost: '127.0.0.1',
+        serverPort: 0,
+        tls: { enable: false, cert: '', key: '', ca: '' },
+      },
+      restServerEndpointsEnable: switchesOf(routes),
+      api: { rateLimitPerMinute: 0, trustedProxies: [] },
+      accessLog: false,
+    },
+  )
+  await api.start()
+  return {
+    log,
+    get port() {
+      return api.port
+    },
+    send(method, path, body, headers = {}) {
+      const text = typeof body === 'string' || body === undefined ? body : JSON.stringify(body)
+      const type: Record<string, string> = body === undefined ? {} : { 'Content-Type': 'application/json' }
+      return rawHttp(api.port, {
+        method,
+        path,
+        headers: { ...type, ...headers },
+        ...(text !== undefined && { body: text }),
+      })
+    },
+    [Symbol.asyncDispose]: () => api.stop(500),
+  }
+}
+
+/** `scheduler.getSchedule` becomes `{scheduler: {getSchedule: true}}`. */
+function switchesOf(routes: readonly ApiRoute[]): EndpointSwitches {
+  const switches: Record<string, boolean | Record<string, boolean>> = {}
+  for (const { endpoint } of routes) {
+    if (endpoint === null) continue
+    const [name = '', leaf] = endpoint.split('.')
+    const group = switches[name]
+    switches[name] = leaf === undefined ? true : { ...(typeof group === 'object' && group), [leaf]: true }
+  }
+  return switches
+}
