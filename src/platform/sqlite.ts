@@ -40,9 +40,17 @@ export function openDatabase(file: string, settings: DatabaseSettings = {}): Dat
   return db
 }
 
+type Scope = readonly [begin: string, commit: string, rollback: string]
+
+const savepoint = (n: number): Scope => [`SAVEPOINT s${n}`, `RELEASE s${n}`, `ROLLBACK TO s${n}; RELEASE s${n}`]
+/** How a transaction begins and ends, by depth. */
+const SCOPES: readonly Scope[] = [['BEGIN IMMEDIATE', 'COMMIT', 'ROLLBACK'], savepoint(1), savepoint(2)]
+
 function wrap(raw: DatabaseSync): Database {
   const statements = new Map<string, StatementSync>()
   let depth = 0
+  // After some errors (disk full, I/O) SQLite ends the whole transaction by itself; nothing of it may go on then.
+  let lost: { readonly reason: unknown } | null = null
 
   const prepared = (sql: string): StatementSync => {
     const known = statements.get(sql)
@@ -50,6 +58,14 @@ function wrap(raw: DatabaseSync): Database {
     const statement = raw.prepare(sql)
     statements.set(sql, statement)
     return statement
+  }
+
+  function undo(rollback: string, reason: unknown): void {
+    try {
+      raw.exec(rollback)
+    } catch {
+      lost ??= { reason }
+    }
   }
 
   return {
@@ -61,21 +77,21 @@ function wrap(raw: DatabaseSync): Database {
     },
     exec: (sql) => raw.exec(sql),
     transaction(work) {
-      const [begin, commit, rollback] =
-        depth === 0
-          ? ['BEGIN IMMEDIATE', 'COMMIT', 'ROLLBACK']
-          : [`SAVEPOINT s${depth}`, `RELEASE s${depth}`, `ROLLBACK TO s${depth}; RELEASE s${depth}`]
-      raw.exec(begin)
+      if (lost) throw lost.reason
+      const [begin, commit, rollback] = SCOPES[depth] ?? savepoint(depth)
+      prepared(begin).run()
       depth += 1
       try {
         const result = work()
-        raw.exec(commit)
+        if (lost) throw lost.reason
+        prepared(commit).run()
         return result
       } catch (error) {
-        raw.exec(rollback)
-        throw error
+        undo(rollback, error)
+        throw lost?.reason ?? error
       } finally {
         depth -= 1
+        if (depth === 0) lost = null
       }
     },
     close() {
