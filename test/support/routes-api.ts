@@ -1,6 +1,6 @@
 /** The REST server in front of the routes of one feature. */
 import { createApi } from '../../src/api/server.ts'
-import type { enabledNames } from '../../src/api/switches.ts'
+import type { EndpointSwitches } from '../../src/api/switches.ts'
 import { systemClock } from '../../src/platform/clock.ts'
 import type { ApiRoute } from '../../src/platform/http/route.ts'
 import { type RawAnswer, rawHttp } from './raw-http.ts'
