@@ -8,6 +8,7 @@ import { outboxMigrations } from './alerts/outbox/migrations.ts'
 import type { DeliveryChange } from './alerts/outbox/outbox.ts'
 import { type Api, createApi } from './api/server.ts'
 import { type Alerts, buildAlerts } from './app/alerts.ts'
+import { buildApps } from './app/apps.ts'
 import { healthReport } from './app/health.ts'
 import { buildMqtt, buildStartRequests } from './app/mqtt.ts'
 import { pipelineSettings } from './app/pipeline-settings.ts'
@@ -90,6 +91,7 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
     { qrs: qlik.qrs, log, clock },
     { startTaskFilter: config.startTaskFilter, startFilter: config.footman.startFilter, shadow },
   )
+  const apps = buildApps({ log, clock, qlik, start }, config, shadow)
   const pipeline = createEventPipeline(
     {
       db,
@@ -111,7 +113,7 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
       clock,
       version: VERSION,
       readFile: (path) => readFile(paths.input(path), 'utf8'),
-      routes: startTaskRoutes({ start, log }),
+      routes: [...startTaskRoutes({ start, log }), ...apps.routes],
       health: () => healthReport({ pipeline, api, mqtt, qrsEnabled: options.qrsConnection }),
     },
     {
@@ -133,12 +135,13 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
   const services: readonly (Service | null)[] = [
     storageService(db, writer),
     { name: 'repository client', start: async () => {}, stop: async () => qlik.qrs.close() },
-    options.qrsConnection && config.configQRS.useSSL ? qlik.certificates : null,
+    options.qrsConnection && (config.configQRS.useSSL || config.configEngine.useSSL) ? qlik.certificates : null,
     requests,
     mqtt,
     outboxService(alerts),
     degradable(pipeline, options, log),
     degradable(api, options, log),
+    apps.service,
     retention,
   ]
   const running = services.filter((service) => service !== null)

@@ -1,8 +1,9 @@
-/** The repository client of the configured site. */
-
+/** The repository and engine clients of the configured site. */
 import type { ConfigPaths } from '../config/paths.ts'
 import type { Config } from '../config/schema.ts'
 import type { Clock, Logger, Service } from '../platform/types.ts'
+import { createEngineClient } from '../qlik/engine/client.ts'
+import type { EngineClient } from '../qlik/engine/types.ts'
 import { createCachedQrs } from '../qlik/qrs/cached.ts'
 import { createCertificateSource } from '../qlik/qrs/certificates.ts'
 import { createQrsClient } from '../qlik/qrs/client.ts'
@@ -13,6 +14,7 @@ export interface Qlik {
   readonly qrs: QrsClient
   /** Task, app and owner look-ups may be a few seconds old. */
   readonly cachedQrs: QrsClient
+  readonly engine: EngineClient
   /** Reads the certificates, and again when they change. */
   readonly certificates: Service
 }
@@ -24,7 +26,7 @@ const UNREACHABLE_STATUSES = new Set([502, 503, 504])
 
 export function buildQlik(deps: { log: Logger; clock: Clock; paths: ConfigPaths }, config: Config): Qlik {
   const { log, clock, paths } = deps
-  const { configQRS, cert } = config
+  const { configQRS, configEngine, cert } = config
   const certificates = createCertificateSource(
     { log, clock },
     {
@@ -44,7 +46,18 @@ export function buildQlik(deps: { log: Logger; clock: Clock; paths: ConfigPaths 
       certificates: certificates.current,
     },
   )
-  return { qrs, cachedQrs: createCachedQrs(qrs, CACHE, clock), certificates }
+  const engine = createEngineClient(
+    { log },
+    {
+      host: configEngine.host,
+      port: configEngine.port,
+      useSSL: configEngine.useSSL,
+      headers: configEngine.headers.static,
+      rejectUnauthorized: configEngine.rejectUnauthorized,
+      certificates: certificates.current,
+    },
+  )
+  return { qrs, engine, cachedQrs: createCachedQrs(qrs, CACHE, clock), certificates }
 }
 
 /** True when waiting for QRS to come back is all that can be done. */
