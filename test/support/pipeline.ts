@@ -1,0 +1,130 @@
+/** The event pipeline with its ingest worker, a repository made of tables, and a router that only listens. */
+import { createSocket } from 'node:dgram'
+import type { Need } from '../../src/alerts/types.ts'
+import { createEventPipeline, type PipelineSettings } from '../../src/events/pipeline.ts'
+import type { EventRouter } from '../../src/events/router.ts'
+import type { TaskEvent } from '../../src/events/types.ts'
+import { createGroupWriter } from '../../src/platform/group-commit.ts'
+import { APP_ID, pipelineDatabase, TASK_ID } from './events.ts'
+import { type FakeQrs, fakeQrs, QrsDown } from './fake-qrs.ts'
+import { freeUdpPort } from './ports.ts'
+import { recordingLog } from './recording-log.ts'
+import { type TempDirectory, tempDirectory } from './temp.ts'
+
+export const EXECUTION = 'e5000000-0000-4000-8000-000000000001'
+
+export interface PipelineOptions {
+  qrs?: FakeQrs
+  needs?: readonly Need[]
+  settings?: Partial<Omit<PipelineSettings, 'udp'>>
+  udp?: Partial<NonNullable<PipelineSettings['udp']>>
+  directory?: TempDirectory
+}
+
+const open: (() => Promise<void>)[] = []
+
+/** For `afterEach`: stops every pipeline that a test has left running. */
+export async function closePipelines(): Promise<void> {
+  for (const close of open.splice(0)) await close()
+}
+
+export async function startPipeline(options: PipelineOptions = {}) {
+  const directory = options.directory ?? tempDirectory()
+  const db = pipelineDatabase(directory.join('footman.db'))
+  const writer = createGroupWriter(db)
+  const log = recordingLog()
+  const qrs = options.qrs ?? fakeQrs()
+  const arrived: TaskEvent[] = []
+  const routed: TaskEvent[] = []
+  const needs: ReadonlySet<Need> = new Set(options.needs ?? ['app', 'owner', 'execution', 'scriptLog'])
+  const router: EventRouter = {
+    routeArrival: (_db, event) => void arrived.push(event),
+    routeEnriched: (_db, event) => void routed.push(event),
+    needs: () => needs,
+    wake: () => undefined,
+  }
+  const port = await freeUdpPort()
+  const statuses: string[] = []
+  const pipeline = createEventPipeline(
+    {
+      db,
+      writer,
+      qrs,
+      cachedQrs: qrs,
+      router,
+      clock: { now: () => Date.now() },
+      log,
+      isUnreachable: (error) => error instanceof QrsDown,
+      onUdpStatus: (status) => void statuses.push(status),
+      workerEntry: new URL('../../src/main.ts', import.meta.url),
+    },
+    {
+      dataDirectory: directory.path,
+      maxBacklog: 1_000_000,
+      enrichmentTimeoutMs: 60_000,
+      finalStatusTimeoutMs: 600_000,
+      distributePollMs: 30_000,
+      distributeMaxAgeMs: 21_600_000,
+      qrsEnabled: true,
+      ...options.settings,
+      udp: {
+        host: '127.0.0.1',
+        port,
+        maxMessageSize: 65507,
+        allowedSources: null,
+        maxMessagesPerMinute: null,
+        dedupTtlMs: 600_000,
+        maxConcurrent: 10,
+        maxSize: 200,
+        backpressurePercent: 80,
+        ...options.udp,
+      },
+    },
+  )
+  await pipeline.start()
+  const socket = createSocket('udp4')
+  const send = (text: string | Uint8Array) =>
+    new Promise<void>((resolve, reject) =>
+      socket.send(text, port, '127.0.0.1', (error) => (error ? reject(error) : resolve())),
+    )
+  let ended = false
+  const close = async () => {
+    if (ended) return
+    ended = true
+    socket.close()
+    await pipeline.stop(1000)
+    db.close()
+    if (!options.directory) directory.remove()
+  }
+  open.push(close)
+  const dropped = () =>
+    db.all<{ reason: string }>('SELECT reason FROM dropped_datagram ORDER BY seq').map((row) => row.reason)
+  return { pipeline, send, arrived, routed, log, db, qrs, statuses, dropped, close }
+}
+
+/** A scheduler datagram: a failed reload unless the fields say otherwise. */
+export function message(
+  fields: {
+    type?: string
+    execution?: string
+    task?: string
+    taskId?: string
+    name?: string
+    app?: string
+    text?: string
+  } = {},
+): string {
+  return [
+    fields.type ?? '/scheduler-task-failed/',
+    'QS-CENTRAL',
+    fields.name ?? 'Financial Dashboard Reload',
+    fields.app ?? 'Sales Dashboard',
+    'INTERNAL\\sa_scheduler',
+    fields.taskId ?? TASK_ID,
+    APP_ID,
+    '2026-03-02 07:03:11,482',
+    'INFO',
+    fields.execution ?? EXECUTION,
+    fields.text ?? 'Max retries reached',
+  ].join(';')
+}
