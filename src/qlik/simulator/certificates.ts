@@ -1,19 +1,7 @@
-import './reflect.ts' // x509 below needs it loaded first
 import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import * as x509 from '@peculiar/x509'
 import type { PemFile, Tls } from './types.ts'
-
-/** Names that the server certificate is valid for. */
-export const SERVER_NAMES = [
-  'localhost',
-  'qs-central',
-  'qs-central.acme.local',
-  'qs-reload1',
-  'qs-reload1.acme.local',
-] as const
-const SERVER_ADDRESSES = ['127.0.0.1', '::1'] as const
 
 /** The certificate files of the site, plus what only the TLS faults use. */
 export interface SimulatorCertificates extends Tls {
@@ -35,7 +23,6 @@ const FILES = {
 } as const
 type PemSet = Record<keyof typeof FILES, string>
 
-const ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' }
 const DAY_MS = 86_400_000
 
 /**
@@ -79,6 +66,7 @@ function fits(pems: PemSet): boolean {
 
 async function createSet(directory: string): Promise<PemSet> {
   await mkdir(directory, { recursive: true })
+  const { createAuthority, createKeys, privatePem, sign, CLIENT_EXTENSIONS, SERVER_EXTENSIONS } = await loadPki()
   const now = Date.now()
   const valid = { notBefore: new Date(now - DAY_MS), notAfter: new Date(now + 3650 * DAY_MS) }
   const past = { notBefore: new Date(now - 30 * DAY_MS), notAfter: new Date(now - DAY_MS) }
@@ -88,7 +76,7 @@ async function createSet(directory: string): Promise<PemSet> {
     createKeys(),
     createKeys(),
   ])
-  const serverCertificate = (authority: Authority, validity: Validity) =>
+  const serverCertificate = (authority: typeof site, validity: typeof valid) =>
     sign(authority, 'CN=qs-central.acme.local', server.publicKey, validity, SERVER_EXTENSIONS)
   const pems: PemSet = {
     root: site.certificate.toString('pem'),
@@ -108,70 +96,8 @@ async function createSet(directory: string): Promise<PemSet> {
   return pems
 }
 
-type Keys = CryptoKeyPair
-interface Validity {
-  readonly notBefore: Date
-  readonly notAfter: Date
-}
-interface Authority {
-  readonly certificate: x509.X509Certificate
-  readonly keys: Keys
-}
-
-const SERVER_EXTENSIONS = () => [
-  new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage.serverAuth]),
-  new x509.SubjectAlternativeNameExtension([
-    ...SERVER_NAMES.map((value) => ({ type: 'dns' as const, value })),
-    ...SERVER_ADDRESSES.map((value) => ({ type: 'ip' as const, value })),
-  ]),
-]
-const CLIENT_EXTENSIONS = () => [new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage.clientAuth])]
-
-async function createKeys(): Promise<Keys> {
-  return await crypto.subtle.generateKey(ALGORITHM, true, ['sign', 'verify'])
-}
-
-async function createAuthority(name: string, validity: Validity): Promise<Authority> {
-  const keys = await createKeys()
-  const certificate = await x509.X509CertificateGenerator.createSelfSigned(
-    {
-      name: `CN=${name}`,
-      keys,
-      signingAlgorithm: ALGORITHM,
-      ...validity,
-      extensions: [
-        new x509.BasicConstraintsExtension(true, 1, true),
-        new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign, true),
-      ],
-    },
-    crypto,
-  )
-  return { certificate, keys }
-}
-
-async function sign(
-  authority: Authority,
-  subject: string,
-  publicKey: CryptoKey,
-  validity: Validity,
-  extensions: () => x509.Extension[],
-): Promise<string> {
-  const certificate = await x509.X509CertificateGenerator.create(
-    {
-      subject,
-      issuer: authority.certificate.subject,
-      publicKey,
-      signingKey: authority.keys.privateKey,
-      signingAlgorithm: ALGORITHM,
-      ...validity,
-      extensions: [new x509.BasicConstraintsExtension(false, undefined, true), ...extensions()],
-    },
-    crypto,
-  )
-  return certificate.toString('pem')
-}
-
-async function privatePem(keys: Keys): Promise<string> {
-  const der = Buffer.from(await crypto.subtle.exportKey('pkcs8', keys.privateKey)).toString('base64')
-  return `-----BEGIN PRIVATE KEY-----\n${der.match(/.{1,64}/g)?.join('\n')}\n-----END PRIVATE KEY-----\n`
+/** The certificate library needs its polyfill to be there before it is loaded; neither is loaded when files exist. */
+async function loadPki() {
+  await import('reflect-metadata')
+  return import('./pki.ts')
 }
