@@ -63,6 +63,7 @@ Configuration file
     .description('validate a configuration file: every problem with file, line, path and hint')
     .option('-c, --configfile <file>', 'configuration file')
     .option('--json', 'problems as JSON')
+    .option('--no-qs-connection', 'check for a run without Qlik Sense')
     .action(async (options) => {
       const { runCheck } = await import('./check.ts')
       done(await runCheck(options, processIo))

@@ -6,9 +6,6 @@
  */
 import { z } from 'zod'
 
-// Compiling validators pays when a schema is used often; a configuration is read once, and the start should be quick.
-z.config({ jitless: true })
-
 /** What a key tells the docs, the loader and `footman check` beyond its type. */
 export interface FieldNotes {
   /** Accepted for old files, without effect. */
