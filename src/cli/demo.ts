@@ -1,5 +1,6 @@
 /** `footman demo`: the product against a simulated site and receivers, in one process, with a live view. */
-import { mkdtemp, rm } from 'node:fs/promises'
+import { rmSync } from 'node:fs'
+import { mkdtemp } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createLineWriter } from '../platform/line-writer.ts'
@@ -31,55 +32,51 @@ export async function runDemo(options: DemoOptions, io: CommandIo): Promise<numb
     io.err(`error: unknown log level "${level}": give one of ${LOG_LEVELS.join(', ')}`)
     return EXIT.badInput
   }
-  const directory = await mkdtemp(join(tmpdir(), 'footman-demo-')).catch((error: Error) => error)
-  if (directory instanceof Error) {
-    io.err(startError(directory, options))
-    return EXIT.cannotStart
-  }
-  try {
-    return await runIn(directory, level, options, io)
-  } finally {
-    await rm(directory, { recursive: true, force: true, maxRetries: 5, retryDelay: 50 })
-  }
-}
-
-async function runIn(
-  directory: string,
-  level: LogLevel | undefined,
-  options: DemoOptions,
-  { out, err }: CommandIo,
-): Promise<number> {
-  const screen = createScreen({ out, style: () => styleOf(process.stdout, process.env), now: () => performance.now() })
+  const style = () => styleOf(process.stdout, process.env)
+  const screen = createScreen({ out: io.out, style, now: () => performance.now() })
   // Without a level nothing of the product's log is shown, only what ends the process.
   const log = stderrLogger(level ?? 'error')
   const productLog = level ? log : createLogger({ level: 'error', format: 'text', console: false })
-  const world = createWorld(
-    { log: productLog, onEvent: screen.event, onDelivery: screen.delivery },
-    { directory, port: options.port },
-  )
-  world.simulator.site.on('state', screen.task)
-
+  let world: World | null = null
   let stopped = false
   const events = watchProcess({
     log,
     async stop() {
       stopped = true
       screen.stopping()
-      await world.stop(STOP_GRACE_MS)
+      await world?.stop(STOP_GRACE_MS)
     },
   })
   try {
-    await world.start()
-    if (!stopped) play(world, screen, events, options)
-    const exitCode = await events.finished
-    screen.close(receivedBy(world))
-    return exitCode
+    return await inTemporaryDirectory(async (directory) => {
+      const deps = { log: productLog, onEvent: screen.event, onDelivery: screen.delivery }
+      world = createWorld(deps, { directory, port: options.port })
+      world.simulator.site.on('state', screen.task)
+      if (!stopped) await world.start()
+      if (!stopped) play(world, screen, events, options)
+      const exitCode = await events.finished
+      screen.close(receivedBy(world))
+      return exitCode
+    })
   } catch (error) {
-    err(startError(error, options))
+    io.err(startError(error, options))
     return EXIT.cannotStart
   } finally {
     events.release()
     await Promise.all([log.close(), productLog.close()])
+  }
+}
+
+async function inTemporaryDirectory<T>(use: (directory: string) => Promise<T>): Promise<T> {
+  const directory = await mkdtemp(join(tmpdir(), 'footman-demo-'))
+  const remove = () => rmSync(directory, { recursive: true, force: true, maxRetries: 5, retryDelay: 50 })
+  // The process may also end at once, as in `footman demo | head`.
+  process.on('exit', remove)
+  try {
+    return await use(directory)
+  } finally {
+    process.off('exit', remove)
+    remove()
   }
 }
 

@@ -1,9 +1,10 @@
 /** `footman demo` as a user sees it: the compiled executable in a pipe. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readdirSync } from 'node:fs'
 import { createServer } from 'node:net'
-import { type Running, runBinary, runToEnd } from '../support/binary.ts'
+import { footmanBinary, type Running, runBinary, runToEnd } from '../support/binary.ts'
 import { freeTcpPort } from '../support/ports.ts'
 import { type TempDirectory, tempDirectory } from '../support/temp.ts'
 
@@ -121,6 +122,18 @@ test('Ctrl+C stops it with exit code 0; log lines go to standard error when aske
   expect(demo.stdout.join('\n')).toContain('Stopped after')
   expect(demo.stdout.join('\n')).not.toContain(' info: ')
   expect(demo.stderr.join('\n')).toMatch(/ info: .*REST server listening on/)
+  expect(readdirSync(temp.path)).toEqual([])
+}, 120_000)
+
+test('a reader that has seen enough ends it, and nothing is left behind', async () => {
+  await using temp = tempDirectory()
+  const demo = spawn(footmanBinary(), ['demo', '--port', '0'], {
+    env: { ...process.env, TMPDIR: temp.path },
+    stdio: ['ignore', 'pipe', 'ignore'],
+  })
+  await once(demo.stdout, 'data')
+  demo.stdout.destroy()
+  expect(await once(demo, 'exit')).toEqual([0, null])
   expect(readdirSync(temp.path)).toEqual([])
 }, 120_000)
 
