@@ -35,6 +35,8 @@ export interface Ingest {
 
 const RESPAWN_MS = 1000
 const STOP_TIMEOUT_MS = 5000
+/** A worker that has not opened its journal by then never will. */
+const OPEN_TIMEOUT_MS = 20_000
 /** Below this a burst may overrun the socket before the worker is scheduled. */
 const WANTED_BUFFER = 1024 * 1024
 
@@ -115,9 +117,7 @@ export function createIngest(deps: IngestDeps, settings: IngestSettings): Ingest
     if (stopping) return
     const reason = end.error?.message ?? `exit code ${end.code}`
     if (!everListened) {
-      const failure = new Error(`The ingest worker could not start: ${reason}`)
-      opened.reject(failure)
-      listening.reject(failure)
+      failStart(reason)
       return
     }
     log.error(`[QSEOW] UDP INIT: The ingest worker ended unexpectedly (${reason}); starting it again`)
@@ -127,9 +127,20 @@ export function createIngest(deps: IngestDeps, settings: IngestSettings): Ingest
     }, RESPAWN_MS)
   }
 
+  function failStart(reason: string): void {
+    const failure = new Error(`The ingest worker could not start: ${reason}`)
+    opened.reject(failure)
+    listening.reject(failure)
+  }
+
   return {
     open() {
-      if (!worker) spawn()
+      if (!worker) {
+        spawn()
+        const timer = setTimeout(() => failStart('it does not answer'), OPEN_TIMEOUT_MS)
+        const settled = () => clearTimeout(timer)
+        opened.promise.then(settled, settled)
+      }
       return opened.promise
     },
     listening: () => listening.promise,
