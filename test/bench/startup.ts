@@ -8,23 +8,30 @@ const STARTS = 10
 /** Idle time before memory is read: connections are made and the start's garbage is collected by then. */
 const IDLE_MS = 8_000
 
-/** Starts the product again and again, each time with an empty data directory; then looks at its memory when idle. */
+/** Starts the product again and again on the same data; then looks at its memory when idle. */
 export async function measureStart(settings: TargetSettings): Promise<Measurement[]> {
-  const times: number[] = []
-  const cpuTimes: number[] = []
-  for (let index = 0; index < STARTS; index++) {
-    const directory = join(settings.directory, `start-${index}`)
-    mkdirSync(directory, { recursive: true })
-    const target = await startTarget({ ...settings, directory })
-    times.push(target.startMs)
-    if (target.startCpuMs !== null) cpuTimes.push(target.startCpuMs)
-    await target.running.stop()
+  const directory = join(settings.directory, 'start')
+  mkdirSync(directory, { recursive: true })
+  const starts: { readonly ms: number; readonly cpuMs: number | null }[] = []
+  for (let index = 0; index <= STARTS; index++) {
+    const { running, startMs, startCpuMs } = await startTarget({ ...settings, directory })
+    starts.push({ ms: startMs, cpuMs: startCpuMs })
+    await running.stop()
   }
+  const [first, ...later] = starts
+  const times = later.map(({ ms }) => ms)
+  const cpuTimes = later.flatMap(({ cpuMs }) => cpuMs ?? [])
   const cpu = cpuTimes.length > 0 ? `; CPU ${Math.round(quantile(cpuTimes, 0.5))} ms` : ''
   const [fastest, slowest] = [Math.min(...times), Math.max(...times)].map(Math.round)
-  const note = `median of ${STARTS}; ${fastest} to ${slowest} ms${cpu}`
   return [
-    { name: 'start: process to first answered ping', value: quantile(times, 0.5), unit: 'ms', atMost: 150, note },
+    { name: 'first start, makes the databases', value: first?.ms ?? null, unit: 'ms' },
+    {
+      name: 'start: process to first answered ping',
+      value: quantile(times, 0.5),
+      unit: 'ms',
+      atMost: 150,
+      note: `median of ${STARTS}; ${fastest} to ${slowest} ms${cpu}`,
+    },
     ...(await measureIdleMemory(settings)),
   ]
 }
