@@ -6,6 +6,8 @@ import type { Dump } from './dump.ts'
 export interface DumpAnswerSettings {
   /** Until so many characters are read, a failure of the engine still gets its own status. Default 262,144. */
   readonly headSize?: number
+  /** An answer that nobody fetches, as the one to a HEAD request, is given up after so long. Default 10,000. */
+  readonly pickUpMs?: number
   /** A reader that takes nothing for so long is cut off, so that no session is left open. Default 120,000. */
   readonly stallMs?: number
 }
@@ -13,6 +15,7 @@ export interface DumpAnswerSettings {
 /** Characters that go out at once. */
 const PIECE_SIZE = 65_536
 const HEAD_SIZE = 262_144
+const PICK_UP_MS = 10_000
 const STALL_MS = 120_000
 
 /**
@@ -22,7 +25,7 @@ const STALL_MS = 120_000
 export async function dumpAnswer(dump: Dump, log: Logger, settings: DumpAnswerSettings = {}): Promise<Response> {
   try {
     const head = await collect(dump.pieces, settings.headSize ?? HEAD_SIZE)
-    if (!head.done) return jsonStream(bodyOf(dump, head.text, log, settings.stallMs ?? STALL_MS))
+    if (!head.done) return jsonStream(bodyOf(dump, head.text, log, settings))
     await dump.close()
     return jsonText(200, head.text)
   } catch (error) {
@@ -47,7 +50,12 @@ function jsonStream(body: ReadableStream<Uint8Array>): Response {
   return new Response(body, { status: 200, headers: { 'content-type': 'application/json; charset=utf-8' } })
 }
 
-function bodyOf(dump: Dump, head: string, log: Logger, stallMs: number): ReadableStream<Uint8Array> {
+function bodyOf(
+  dump: Dump,
+  head: string,
+  log: Logger,
+  { pickUpMs = PICK_UP_MS, stallMs = STALL_MS }: DumpAnswerSettings,
+): ReadableStream<Uint8Array> {
   const encoder = new TextEncoder()
   let first: string | null = head
   let stalled: ReturnType<typeof setTimeout> | undefined
@@ -60,24 +68,24 @@ function bodyOf(dump: Dump, head: string, log: Logger, stallMs: number): Readabl
     return { text, done: false }
   }
 
-  function watch(controller: ReadableStreamDefaultController<Uint8Array>): void {
+  function watch(controller: ReadableStreamDefaultController<Uint8Array>, ms: number): void {
     stalled = setTimeout(() => {
-      log.warn(`APPDUMP: The reader took nothing for ${stallMs} ms and was cut off`)
+      if (first === null) log.warn(`APPDUMP: The reader took nothing for ${ms} ms and was cut off`)
       controller.error(new Error('the reader of the dump has stalled'))
       void dump.close()
-    }, stallMs)
+    }, ms)
   }
 
   return new ReadableStream<Uint8Array>(
     {
-      start: watch,
+      start: (controller) => watch(controller, pickUpMs),
       async pull(controller) {
         clearTimeout(stalled)
         try {
           const { text, done } = await next()
           if (left) return
           if (text !== '') controller.enqueue(encoder.encode(text))
-          if (!done) return watch(controller)
+          if (!done) return watch(controller, stallMs)
           controller.close()
         } catch (error) {
           if (!left) log.error(`APPDUMP: Failed dumping app, the answer is cut off: ${reasonOf(error)}`)
