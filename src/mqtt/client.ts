@@ -165,7 +165,11 @@ export function createMqttService(deps: MqttDeps, settings: MqttClientSettings):
     onConnected: (listener) => void listeners.push(listener),
     onMessage: (filter, handler) => void handlers.push({ filter, handler }),
     publish: (topic, payload, options = {}) =>
-      send(topic, payload, { qos: mqtt.qos, retain: options.retain ?? false, signal: options.signal }),
+      send(topic, payload, {
+        qos: options.qos ?? mqtt.qos,
+        retain: options.retain ?? false,
+        signal: options.signal,
+      }),
     publishStatus(topic, payload) {
       if (topic === '') return
       statuses.set(topic, payload)

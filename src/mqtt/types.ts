@@ -15,14 +15,32 @@ export type MessageHandler = (message: IncomingMessage) => Promise<void>
 export interface MqttService {
   readonly connected: boolean
   onConnected(listener: () => void): void
-  /** Resolves when the broker has taken the message (PUBACK with QoS 1); rejects when not connected. Never queues. */
+  /**
+   * Resolves when the broker has taken the message (PUBACK with QoS 1); rejects when not connected. Never queues.
+   * `qos` replaces the configured one.
+   */
   publish(
     topic: string,
     payload: string | Uint8Array,
-    options?: { retain?: boolean; signal?: AbortSignal },
+    options?: { retain?: boolean; qos?: 0 | 1; signal?: AbortSignal },
   ): Promise<void>
   /** Only the latest value per topic matters: sent at once or after the next connect, replaced by a newer one. */
   publishStatus(topic: string, payload: string): void
   /** Hands over every message whose topic matches the MQTT filter; subscribed when no wider subscription covers it. */
   onMessage(filter: string, handler: MessageHandler): void
+}
+
+/** A message without an event behind it. */
+export interface OutgoingMessage {
+  readonly topic: string
+  readonly payload: string
+  /** Absent = as configured. */
+  readonly qos?: 0 | 1
+  readonly retain?: boolean
+}
+
+/** Messages that outlive outages and restarts. */
+export interface MqttOutgoing {
+  /** `stored` = on disk, to be published in order of its topic; `full` = refused, too many messages wait. */
+  send(message: OutgoingMessage): Promise<'stored' | 'full'>
 }

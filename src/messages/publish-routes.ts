@@ -1,0 +1,68 @@
+/** `PUT /v4/mqttpublishmessage`: a message for the broker; accepted means stored, whether the broker is there or not. */
+import { z } from 'zod'
+import type { MqttOutgoing } from '../mqtt/types.ts'
+import { refused } from '../platform/http/errors.ts'
+import { type ApiRoute, jsonAnswer } from '../platform/http/route.ts'
+import { field, validate } from '../platform/http/validation.ts'
+import { topicProblem } from '../platform/mqtt-topics.ts'
+import { shadowRefusal } from './shadow.ts'
+
+export interface PublishSettings {
+  /** Topics that nobody may publish to here, because a message there would start tasks past the start filter. */
+  readonly closedTopics: readonly string[]
+  readonly shadow: boolean
+}
+
+const qos = () => {
+  const allowed = (value: number): value is 0 | 1 => value === 0 || value === 1
+  return field.integer().refine(allowed, { error: 'must be equal to one of the allowed values' })
+}
+
+const BODY = field.object({
+  topic: field.string(),
+  message: field.string(),
+  qos: qos().optional(),
+  retain: field.boolean().optional(),
+})
+
+/** `outgoing` is null while MQTT is not enabled. */
+export function publishRoutes({ outgoing }: { outgoing: MqttOutgoing | null }, settings: PublishSettings): ApiRoute[] {
+  return [
+    {
+      methods: ['PUT'],
+      path: '/v4/mqttpublishmessage',
+      endpoint: 'mqttPublishMessage',
+      summary: 'Publish an MQTT message',
+      schemas: { body: BODY, responses: { 201: z.looseObject({ topic: z.string(), message: z.string() }) } },
+      async handle({ body }) {
+        const wanted = validate('body', BODY, body)
+        if (!outgoing) throw refused(503, 'MQTT is not enabled', 'Set Butler.mqttConfig.enable to true.')
+        refuseTopic(wanted.topic, settings)
+        if (settings.shadow) throw shadowRefusal()
+        const { topic, message: payload, qos, retain } = wanted
+        const outcome = await outgoing.send({
+          topic,
+          payload,
+          ...(qos !== undefined && { qos }),
+          retain: retain ?? false,
+        })
+        if (outcome === 'full') {
+          throw refused(503, 'Backlog is full', 'Butler.footman.delivery.maxBacklog messages wait for the MQTT broker.')
+        }
+        // The members stay in the caller's order.
+        return jsonAnswer(201, { ...(body as object), ...wanted })
+      },
+    },
+  ]
+}
+
+function refuseTopic(topic: string, { closedTopics }: PublishSettings): void {
+  const problem = topicProblem(topic)
+  if (problem) throw refused(400, 'Invalid MQTT topic', `${problem[0]!.toUpperCase()}${problem.slice(1)}.`)
+  if (!closedTopics.includes(topic)) return
+  throw refused(
+    403,
+    'Topic not allowed',
+    'Messages to mqttConfig.taskStartTopic start tasks, and the start filter does not apply to them: add mqtt to Butler.footman.startFilter.appliesTo.',
+  )
+}

@@ -1,0 +1,69 @@
+/** The query parameters that lists have in common: `limit`, `cursor`, `from` and `to`. */
+import { parseDuration } from '../duration.ts'
+import { Refusal, refusedWithCode } from './errors.ts'
+
+type Query = Readonly<Record<string, string | readonly string[]>>
+
+export interface QueryIssue {
+  readonly path: string
+  readonly message: string
+}
+
+const DEFAULT_LIMIT = 100
+const MAX_LIMIT = 500
+
+/** 400 `VALIDATION`, naming every issue. */
+export function invalidQuery(issues: readonly QueryIssue[]): Refusal {
+  const text = issues.map(({ path, message }) => `${path} ${message}`).join('; ')
+  const { status, body } = refusedWithCode(400, 'VALIDATION', 'Invalid query', text)
+  return new Refusal(status, { ...body, issues })
+}
+
+/** The parameter, or undefined; given twice is an error. */
+export function textParameter(query: Query, name: string): string | undefined {
+  const value = query[name]
+  if (value === undefined || typeof value === 'string') return value
+  throw invalidQuery([{ path: name, message: 'must be given once' }])
+}
+
+/** 1 to 500, default 100. */
+export function limitParameter(query: Query): number {
+  const text = textParameter(query, 'limit')
+  if (text === undefined) return DEFAULT_LIMIT
+  const limit = Number(text)
+  if (/^\d+$/.test(text) && limit >= 1 && limit <= MAX_LIMIT) return limit
+  throw invalidQuery([{ path: 'limit', message: `must be a whole number from 1 to ${MAX_LIMIT}` }])
+}
+
+const ISO_TIME = /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)?)?$/
+
+/** Milliseconds since 1970; null when absent. An ISO time, or a length of time that counts back from `now`. */
+export function timeParameter(query: Query, name: string, now: number): number | null {
+  const text = textParameter(query, name)
+  if (text === undefined) return null
+  const duration = parseDuration(text)
+  if (duration.ok) return now - duration.value
+  const time = ISO_TIME.test(text) ? Date.parse(text) : Number.NaN
+  if (!Number.isNaN(time)) return time
+  throw invalidQuery([{ path: name, message: 'must be an ISO 8601 time, or a length of time like 24h' }])
+}
+
+/** Position of the last item of a page, opaque to callers. */
+export const cursorOf = (position: number): string => Buffer.from(String(position)).toString('base64url')
+
+/** The position in a cursor; null when there is none. Throws 400 `INVALID_CURSOR`. */
+export function cursorParameter(query: Query): number | null {
+  const text = textParameter(query, 'cursor')
+  if (text === undefined) return null
+  const decoded = Buffer.from(text, 'base64url').toString()
+  if (/^\d{1,15}$/.test(decoded)) return Number(decoded)
+  throw refusedWithCode(400, 'INVALID_CURSOR', 'Invalid cursor', 'Use nextCursor of the answer before, unchanged.')
+}
+
+/** Refuses parameters that the endpoint does not have. */
+export function onlyParameters(query: Query, names: readonly string[]): void {
+  const issues = Object.keys(query)
+    .filter((name) => !names.includes(name))
+    .map((path) => ({ path, message: `is unknown; known are ${names.join(', ')}` }))
+  if (issues.length > 0) throw invalidQuery(issues)
+}
