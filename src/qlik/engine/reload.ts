@@ -55,9 +55,11 @@ export async function reloadDoc(
   const outcome = await followed(startReload(doc, settings), follow, settings)
   // The last lines, the error among them, are handed out only now.
   await follow(settings.silenceMs ?? SILENCE_MS).catch(() => undefined)
-  if (outcome.success) return { ...outcome, error: null }
-  const reasons = errors.length > 0 ? errors : outcome.failures
-  return { ...outcome, error: reasons.length > 0 ? reasons.join('\n') : 'The script failed; its log says more.' }
+  const { success, scriptLogFile, failures } = outcome
+  if (success) return { success, error: null, scriptLogFile }
+  const reasons = errors.length > 0 ? errors : failures
+  const error = reasons.length > 0 ? reasons.join('\n') : 'The script failed; its log says more.'
+  return { success, error, scriptLogFile }
 }
 
 /** Asks for errors as data, and not to wait for somebody to answer a question. */

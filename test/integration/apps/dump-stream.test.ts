@@ -158,7 +158,13 @@ describe('a dump of 100 MB', () => {
 
 describe('a dump that breaks off midway', () => {
   const breaks = [
-    { name: 'the engine is lost', spoil: ({ socket }: EngineCall) => (socket.terminate(), SILENT) },
+    {
+      name: 'the engine is lost',
+      spoil({ socket }: EngineCall) {
+        socket.terminate()
+        return SILENT
+      },
+    },
     { name: 'the engine falls silent', spoil: () => SILENT },
   ]
   for (const { name, spoil } of breaks) {
