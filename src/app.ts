@@ -10,10 +10,12 @@ import { type Api, createApi } from './api/server.ts'
 import { type Alerts, buildAlerts } from './app/alerts.ts'
 import { buildApps } from './app/apps.ts'
 import { healthReport } from './app/health.ts'
+import { buildMessages, messageMigrations } from './app/messages.ts'
 import { buildMqtt, buildStartRequests } from './app/mqtt.ts'
 import { pipelineSettings } from './app/pipeline-settings.ts'
 import { buildQlik, isQrsUnreachable } from './app/qlik.ts'
 import { createRetention } from './app/retention.ts'
+import { codecRoutes } from './codec/routes.ts'
 import type { ConfigPaths } from './config/paths.ts'
 import type { Config } from './config/schema.ts'
 import { eventMigrations } from './events/migrations.ts'
@@ -70,7 +72,7 @@ export interface App {
 /** What a listener that could not be opened has started gets this long to end. */
 const FAILED_START_GRACE_MS = 1000
 
-const MIGRATIONS = [...eventMigrations, ...outboxMigrations, ...startTaskMigrations]
+const MIGRATIONS = [...eventMigrations, ...outboxMigrations, ...startTaskMigrations, ...messageMigrations]
 
 /** Opens the database; everything else waits for `start`. */
 export function createApp(deps: AppDeps, options: AppOptions): App {
@@ -87,6 +89,7 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
     config,
     shadow,
   )
+  const messages = buildMessages({ db, writer, clock, log, mqtt }, config, shadow)
   const start = createStartTask(
     { qrs: qlik.qrs, log, clock },
     { startTaskFilter: config.startTaskFilter, startFilter: config.footman.startFilter, shadow },
@@ -113,7 +116,7 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
       clock,
       version: VERSION,
       readFile: (path) => readFile(paths.input(path), 'utf8'),
-      routes: [...startTaskRoutes({ start, log }), ...apps.routes],
+      routes: [...startTaskRoutes({ start, log }), ...apps.routes, ...messages.routes, ...codecRoutes()],
       health: () => healthReport({ pipeline, api, mqtt, qrsEnabled: options.qrsConnection }),
     },
     {
@@ -139,6 +142,7 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
     requests,
     mqtt,
     outboxService(alerts),
+    ...messages.services,
     degradable(pipeline, options, log),
     degradable(api, options, log),
     apps.service,

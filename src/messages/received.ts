@@ -48,16 +48,18 @@ export function createReceived(deps: ReceivedDeps, settings: ReceivedSettings): 
       .catch((error: unknown) => log.error(`MQTT: Old received messages could not be removed: ${error}`))
   }
 
+  // Before the connection is made, so that the broker is asked for these topics from the start.
+  for (const filter of filters) {
+    // A topic may fit several filters; the first one takes the message.
+    const takes = (topic: string) => filters.find((one) => topicMatches(one, topic)) === filter
+    mqtt.onMessage(filter, async (message) => {
+      if (takes(message.topic)) await keep(message)
+    })
+  }
+
   return {
     name: 'received messages',
     async start() {
-      for (const filter of filters) {
-        // A topic may fit several filters; the first one takes the message.
-        const takes = (topic: string) => filters.find((one) => topicMatches(one, topic)) === filter
-        mqtt.onMessage(filter, async (message) => {
-          if (takes(message.topic)) await keep(message)
-        })
-      }
       timer = setInterval(purge, PURGE_EVERY_MS)
       purge()
     },

@@ -1,0 +1,87 @@
+/** The endpoints that hand messages on (MQTT, Slack, New Relic), and what keeps received MQTT messages. */
+import type { Config } from '../config/schema.ts'
+import { createNewRelicSender } from '../messages/new-relic.ts'
+import { newRelicRoutes } from '../messages/new-relic-routes.ts'
+import { publishRoutes } from '../messages/publish-routes.ts'
+import { createReceived } from '../messages/received.ts'
+import { receivedRoutes } from '../messages/received-routes.ts'
+import { createReceivedStore, receivedMigrations } from '../messages/received-store.ts'
+import { slackRoutes } from '../messages/slack-routes.ts'
+import { createMqttOutgoing } from '../mqtt/outgoing.ts'
+import { createOutgoingStore, outgoingMigrations } from '../mqtt/outgoing-store.ts'
+import type { MqttService } from '../mqtt/types.ts'
+import type { GroupWriter } from '../platform/group-commit.ts'
+import type { ApiRoute } from '../platform/http/route.ts'
+import { createHttpClient } from '../platform/http-client.ts'
+import type { Database } from '../platform/sqlite.ts'
+import type { Clock, Logger, Service } from '../platform/types.ts'
+
+export const messageMigrations = [...outgoingMigrations, ...receivedMigrations]
+
+export interface MessagesDeps {
+  readonly db: Database
+  readonly writer: GroupWriter
+  readonly clock: Clock
+  readonly log: Logger
+  /** Null when MQTT is not configured. */
+  readonly mqtt: MqttService | null
+}
+
+export interface Messages {
+  readonly routes: readonly ApiRoute[]
+  /** To be stopped before the broker connection. */
+  readonly services: readonly Service[]
+}
+
+export function buildMessages(deps: MessagesDeps, config: Config, shadow: boolean): Messages {
+  const { clock, log } = deps
+  const http = createHttpClient()
+  const { mqttConfig, startTaskFilter, footman } = config
+  const outgoing = buildOutgoing(deps, config)
+  const received = buildReceived(deps, config)
+  const bypassesFilter = startTaskFilter.enable && !footman.startFilter.appliesTo.includes('mqtt')
+  return {
+    routes: [
+      ...publishRoutes({ outgoing }, { closedTopics: bypassesFilter ? [mqttConfig.taskStartTopic] : [], shadow }),
+      ...(received?.routes ?? []),
+      ...slackRoutes({ http, log }, { webhookURL: config.slackNotification.restMessage.webhookURL, shadow }),
+      ...newRelicRoutes(
+        {
+          send: createNewRelicSender({ http, log }, { accounts: config.thirdPartyToolsCredentials.newRelic }),
+          clock,
+        },
+        { ...config.restServerEndpointsConfig.newRelic, shadow },
+      ),
+    ],
+    services: [
+      { name: 'message client', start: async () => {}, stop: async () => http.close() },
+      ...(outgoing ? [outgoing] : []),
+      ...(received ? [received.service] : []),
+    ],
+  }
+}
+
+function buildOutgoing({ mqtt, clock, log, ...storage }: MessagesDeps, { footman: { delivery, retention } }: Config) {
+  if (!mqtt) return null
+  return createMqttOutgoing(
+    { mqtt, clock, log, store: createOutgoingStore(storage) },
+    {
+      retry: { firstMs: delivery.retryFirst, maxMs: delivery.retryMax },
+      maxAgeMs: delivery.maxAge,
+      keepDeadMs: retention.events,
+      maxBacklog: delivery.maxBacklog,
+      concurrency: delivery.concurrency,
+    },
+  )
+}
+
+/** Null when no message is to be kept; its endpoint does not exist then. */
+function buildReceived({ mqtt, clock, log, ...storage }: MessagesDeps, { footman }: Config) {
+  const { receivedTopics, receivedKeep, receivedMaxPerTopic } = footman.mqtt
+  if (!mqtt || receivedTopics.length === 0) return null
+  const store = createReceivedStore(storage, { maxPerTopic: receivedMaxPerTopic })
+  return {
+    routes: receivedRoutes({ store, clock }),
+    service: createReceived({ mqtt, store, clock, log }, { receivedTopics, receivedKeep }),
+  }
+}
