@@ -42,7 +42,17 @@ export function createRouter(deps: RouterDeps, routes: readonly Route[]): Router
   function addDeliveries(db: Database, event: TaskEvent, phase: Route['phase']): void {
     for (const route of matching(event.type, event.outcome)) {
       if (route.phase !== phase) continue
-      for (const planned of route.plan(event)) addDelivery(db, event, route, planned)
+      for (const planned of plan(route, event)) addDelivery(db, event, route, planned)
+    }
+  }
+
+  /** A route that fails over an odd event must not cost the messages of the others, nor hold up the event. */
+  function plan(route: Route, event: TaskEvent): readonly PlannedDelivery[] {
+    try {
+      return route.plan(event)
+    } catch (error) {
+      deps.log.error(`NOTIFY Route ${route.name} failed for event ${event.id} of task "${event.taskName}": ${error}`)
+      return []
     }
   }
 

@@ -50,7 +50,7 @@ function wrap(raw: DatabaseSync): Database {
   const statements = new Map<string, StatementSync>()
   let depth = 0
   // After some errors (disk full, I/O) SQLite ends the whole transaction by itself; nothing of it may go on then.
-  let lost: { readonly reason: unknown } | null = null
+  let lost: unknown
 
   const prepared = (sql: string): StatementSync => {
     const known = statements.get(sql)
@@ -64,7 +64,7 @@ function wrap(raw: DatabaseSync): Database {
     try {
       raw.exec(rollback)
     } catch {
-      lost ??= { reason }
+      lost ??= reason
     }
   }
 
@@ -77,21 +77,21 @@ function wrap(raw: DatabaseSync): Database {
     },
     exec: (sql) => raw.exec(sql),
     transaction(work) {
-      if (lost) throw lost.reason
+      if (lost) throw lost
       const [begin, commit, rollback] = SCOPES[depth] ?? savepoint(depth)
       prepared(begin).run()
       depth += 1
       try {
         const result = work()
-        if (lost) throw lost.reason
+        if (lost) throw lost
         prepared(commit).run()
         return result
       } catch (error) {
         undo(rollback, error)
-        throw lost?.reason ?? error
+        throw lost ?? error
       } finally {
         depth -= 1
-        if (depth === 0) lost = null
+        if (depth === 0) lost = undefined
       }
     },
     close() {
@@ -111,4 +111,13 @@ function migrate(db: Database, migrations: readonly Migration[]): void {
       db.run('INSERT INTO schema_migration VALUES (?, ?)', migration.name, new Date().toISOString())
     })
   }
+}
+
+/** Result codes that pass when somebody makes room or lets go: BUSY, LOCKED, NOMEM, READONLY, IOERR, FULL, CANTOPEN. */
+const STORAGE_TROUBLE = new Set([5, 6, 7, 8, 10, 13, 14])
+
+/** True when the same work may succeed later: the disk is full or not reachable, not the statement wrong. */
+export function isStorageTrouble(error: unknown): boolean {
+  const { errcode } = (error ?? {}) as { readonly errcode?: number }
+  return errcode !== undefined && STORAGE_TROUBLE.has(errcode & 0xff)
 }

@@ -5,7 +5,7 @@ import type { GroupWriter } from '../../platform/group-commit.ts'
 import type { Database } from '../../platform/sqlite.ts'
 import type { Clock } from '../../platform/types.ts'
 import type { DeadReason, DeliveryResult, Destination, Message, Route, SuppressReason } from '../types.ts'
-import { forgetSuppressed, giveBackSlot, suppressedCount } from './rate-limit.ts'
+import { giveBackSlot, markTold, suppressedCount } from './rate-limit.ts'
 import {
   type Attempt,
   type DueDelivery,
@@ -18,7 +18,10 @@ import {
 
 export interface AttemptDeps {
   readonly db: Database
+  /** For what need not reach the disk. */
   readonly writer: GroupWriter
+  /** For what must: repeats until it is stored, so that a full disk does not make a message leave twice. */
+  readonly store: GroupWriter['write']
   readonly clock: Clock
   readonly route: (name: string) => Route | undefined
   readonly destination: (name: string) => Destination | undefined
@@ -47,14 +50,14 @@ export interface AttemptOutcome {
 const MAX_RETRY_AFTER_MS = 3_600_000
 const SEND_TIMEOUT_MS = 60_000
 
-/** Resolves when the new state is durable. Rejects only when the database cannot be written. */
+/** Resolves when the new state is durable. Rejects only when it cannot be made so before `stop`. */
 export async function attemptDelivery(
   deps: AttemptDeps,
   settings: AttemptSettings,
   delivery: DueDelivery,
   stop: AbortSignal,
 ): Promise<AttemptOutcome> {
-  const { clock, writer } = deps
+  const { clock, writer, store } = deps
   const startedAt = clock.now()
   const expiresAt = delivery.createdAt + settings.maxAgeMs(delivery.destination)
   const event = deps.loadEvent(delivery.eventId)
@@ -67,7 +70,7 @@ export async function attemptDelivery(
     attempt?: Attempt,
   ): Promise<AttemptOutcome> => {
     const now = clock.now()
-    await writer.write((db) => {
+    await store((db) => {
       if (attempt) insertAttempt(db, attempt)
       markEnded(db, delivery.seq, { state, reason, detail, now }, message)
       if (delivery.limitKey && state === 'dead') giveBackSlot(db, delivery.limitKey, delivery.eventId)
@@ -97,45 +100,59 @@ export async function attemptDelivery(
   const result = await send(destination, message, stop)
   const now = clock.now()
   const durationMs = now - startedAt
+  if (stop.aborted && result.outcome === 'retry') {
+    // Cut off by our own end: no failure of the peer, and the first thing to do after the next start.
+    return { state: 'pending', reason: null, detail: result.detail, durationMs, result: null, event }
+  }
   const n = delivery.attempts + 1
   const attempt = { deliveryId: delivery.id, n, at: startedAt, durationMs, detail: result.detail }
 
   if (result.outcome === 'delivered') {
-    await writer.write((db) => {
+    await store((db) => {
       markDelivered(db, delivery.seq, now, result.detail, message)
       insertAttempt(db, { ...attempt, result: 'ok' })
-      if (delivery.limitKey && suppressed > 0) forgetSuppressed(db, delivery.limitKey, suppressed)
+      if (delivery.limitKey && suppressed > 0) markTold(db, delivery.limitKey, delivery.eventId, suppressed)
     })
     return { state: 'delivered', reason: null, detail: result.detail, durationMs, result: 'delivered', event }
   }
   if (result.outcome === 'rejected') {
     return end('dead', 'REJECTED', result.detail, message, { ...attempt, result: 'rejected' })
   }
-  const next = Math.min(now + retryDelay(result, n, settings.retry), expiresAt)
-  await writer.write((db) => {
+  const patience = askedPatience(result, settings.retry)
+  const attemptAt = Math.min(now + Math.max(backoffDelay(n, settings.retry), patience), expiresAt)
+  await store((db) => {
     insertAttempt(db, { ...attempt, result: 'retry' })
-    markRetry(db, delivery.seq, next, result.detail)
+    markRetry(db, delivery.seq, { attemptAt, notBefore: Math.min(now + patience, expiresAt) }, result.detail)
   })
   return { state: 'pending', reason: null, detail: result.detail, durationMs, result: 'retry', event }
 }
 
+/** Ends with the signal or after a minute, also when the destination does not. */
 async function send(destination: Destination, message: Message, stop: AbortSignal): Promise<DeliveryResult> {
+  const cut = new AbortController()
+  const { promise: ended, reject } = Promise.withResolvers<never>()
+  const end = (reason: string) => {
+    cut.abort(new Error(reason))
+    reject(cut.signal.reason)
+  }
+  const onStop = () => end('Footman stops')
+  const timer = setTimeout(() => end(`no answer within ${SEND_TIMEOUT_MS / 1000} s`), SEND_TIMEOUT_MS)
+  stop.addEventListener('abort', onStop)
   try {
-    const signal = AbortSignal.any([stop, AbortSignal.timeout(SEND_TIMEOUT_MS)])
-    const [result] = await destination.deliver([message], signal)
+    if (stop.aborted) onStop()
+    const [result] = await Promise.race([destination.deliver([message], cut.signal), ended])
     return result ?? { outcome: 'retry', detail: `${destination.name} gave no result` }
   } catch (error) {
     return { outcome: 'retry', detail: messageOf(error) }
+  } finally {
+    clearTimeout(timer)
+    stop.removeEventListener('abort', onStop)
   }
 }
 
-function retryDelay(
-  result: Extract<DeliveryResult, { outcome: 'retry' }>,
-  attempt: number,
-  retry: BackoffSettings,
-): number {
-  const delay = result.slow ? retry.maxMs : backoffDelay(attempt, retry)
-  return Math.max(delay, Math.min(result.retryAfterMs ?? 0, MAX_RETRY_AFTER_MS))
+/** How long the peer wants to be left alone, in milliseconds: what it said, or the longest pause where a person is needed. */
+function askedPatience(result: Extract<DeliveryResult, { outcome: 'retry' }>, retry: BackoffSettings): number {
+  return Math.max(result.slow ? retry.maxMs : 0, Math.min(result.retryAfterMs ?? 0, MAX_RETRY_AFTER_MS))
 }
 
 function messageOf(error: unknown): string {

@@ -3,7 +3,7 @@
  * deliveries with the same order key in sequence. Lanes know nothing of each other, so a dead peer slows nobody else.
  */
 import type { Database } from '../../platform/sqlite.ts'
-import { type DueDelivery, dueDeliveries, headOfOrder, nextDueAt } from './store.ts'
+import { type DueDelivery, dueDeliveries, dueHeads, headOfOrder, nextDueAt } from './store.ts'
 
 export interface LaneDeps {
   readonly db: Database
@@ -23,14 +23,15 @@ export interface Lane {
 
 const PAGE = 200
 const MAX_TIMER_MS = 2 ** 31 - 1
-/** Pause after the database could not be written. */
+/** Pause after a delivery whose state could not be stored. */
 const TROUBLE_MS = 1000
 
 export function createLane(deps: LaneDeps, name: string, concurrency: number): Lane {
   const running = new Map<number, Promise<void>>()
-  const busyKeys = new Set<string>()
+  /** Due and free to leave; of an order key only its head is ever in here. */
   let queue: DueDelivery[] = []
   let exhausted = false
+  let lookedAt = 0
   let stopped = false
   let timer: ReturnType<typeof setTimeout> | undefined
 
@@ -43,53 +44,31 @@ export function createLane(deps: LaneDeps, name: string, concurrency: number): L
   }
 
   function takeNext(): DueDelivery | undefined {
-    let index = firstFree()
-    // What is queued but held back moves on when something ends; only an idle lane has to look again.
-    if (index < 0 && !exhausted && (queue.length === 0 || running.size === 0)) {
-      fill()
-      index = firstFree()
-      exhausted = index < 0
-    }
+    if (queue.length === 0 && !exhausted) fill()
+    const index = queue.findIndex(({ destination }) => deps.ready(destination))
     if (index >= 0) return queue.splice(index, 1)[0]
     schedule()
     return undefined
   }
 
-  /** Index of the first queued delivery that may run now, -1 when there is none. */
-  function firstFree(): number {
-    const blocked = new Set(busyKeys)
-    return queue.findIndex(({ orderKey, seq, destination }) => {
-      if (!deps.ready(destination)) return false
-      if (orderKey === null) return true
-      if (blocked.has(orderKey)) return false
-      const isHead = headOfOrder(deps.db, orderKey)?.seq === seq
-      if (!isHead) blocked.add(orderKey)
-      return isHead
-    })
-  }
-
-  /** Reads the next page. The head of an order key comes first, also when a retry made it due later than the rest. */
+  /** Reads the next page: the head of every order key, then what knows no order. */
   function fill(): void {
-    const now = deps.now()
-    const page = dueDeliveries(deps.db, name, now, PAGE + running.size)
-    const keys = new Set(page.map(({ orderKey }) => orderKey).filter((key) => key !== null))
-    const heads = [...keys]
-      .map((key) => headOfOrder(deps.db, key))
-      .filter((head) => head !== null && head.nextAttemptAt <= now) as DueDelivery[]
-    const isHead = new Set(heads.map((head) => head.seq))
-    const rest = page.filter((delivery) => !isHead.has(delivery.seq))
-    queue = [...heads, ...rest].filter((delivery) => !running.has(delivery.seq))
+    lookedAt = deps.now()
+    const heads = dueHeads(deps.db, name, lookedAt)
+    const free = dueDeliveries(deps.db, name, lookedAt, PAGE + running.size)
+    queue = [...heads, ...free].filter((delivery) => !running.has(delivery.seq))
+    exhausted = queue.length === 0
   }
 
+  /** Wakes up for what becomes due after the last look; what waits for a destination is woken by that. */
   function schedule(): void {
     clearTimeout(timer)
-    if (stopped) return
-    const at = nextDueAt(deps.db, name, deps.now())
-    if (at !== null) timer = setTimeout(wake, Math.min(at - deps.now(), MAX_TIMER_MS))
+    if (stopped || queue.length > 0) return
+    const at = nextDueAt(deps.db, name, lookedAt)
+    if (at !== null) timer = setTimeout(wake, Math.min(Math.max(at - deps.now(), 0), MAX_TIMER_MS))
   }
 
   function begin(delivery: DueDelivery): void {
-    if (delivery.orderKey) busyKeys.add(delivery.orderKey)
     const done = deps.run(delivery).then(
       () => leave(delivery),
       () => {
@@ -101,7 +80,11 @@ export function createLane(deps: LaneDeps, name: string, concurrency: number): L
 
   function leave(delivery: DueDelivery): void {
     running.delete(delivery.seq)
-    if (delivery.orderKey) busyKeys.delete(delivery.orderKey)
+    if (stopped) return
+    // The next one of its key goes before the page that is queued; an empty queue finds it by itself.
+    const next =
+      delivery.orderKey && queue.length > 0 ? headOfOrder(deps.db, name, delivery.orderKey, deps.now()) : null
+    if (next) queue.unshift(next)
     wake()
   }
 

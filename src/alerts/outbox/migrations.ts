@@ -52,4 +52,18 @@ export const outboxMigrations: readonly Migration[] = [
       ) WITHOUT ROWID;
     `,
   },
+  {
+    name: 'outbox-002',
+    sql: `
+      ALTER TABLE delivery ADD COLUMN not_before INTEGER NOT NULL DEFAULT 0;
+      DROP INDEX delivery_open;
+      DROP INDEX delivery_order;
+      CREATE INDEX delivery_free ON delivery (lane, next_attempt_at, seq) WHERE order_key IS NULL AND state IN ('pending', 'sending');
+      CREATE INDEX delivery_ordered ON delivery (lane, order_key, seq) WHERE order_key IS NOT NULL AND state IN ('pending', 'sending');
+      CREATE INDEX delivery_age ON delivery (destination, created_at) WHERE state IN ('pending', 'sending');
+      CREATE INDEX delivery_sending ON delivery (seq) WHERE state = 'sending';
+      ALTER TABLE rate_limit ADD COLUMN told INTEGER NOT NULL DEFAULT 0;
+      ALTER TABLE rate_limit ADD COLUMN last_suppressed TEXT NOT NULL DEFAULT '';
+    `,
+  },
 ]

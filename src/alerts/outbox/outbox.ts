@@ -1,12 +1,13 @@
 /** The outbox: sends what the router has decided, retries, gives up in the end, and never forgets. */
 import type { TaskEvent } from '../../events/types.ts'
+import { createLastingWrite } from '../../platform/lasting-write.ts'
 import type { Logger } from '../../platform/types.ts'
 import type { DeadReason, DeliveryState, Destination, SuppressReason } from '../types.ts'
 import { type AttemptDeps, type AttemptOutcome, type AttemptSettings, attemptDelivery } from './attempt.ts'
 import { createLane, type Lane } from './lane.ts'
 import { type DueDelivery, openLanes, overdueDeliveries, pullForward, reopenSending } from './store.ts'
 
-export interface OutboxDeps extends Omit<AttemptDeps, 'destination'> {
+export interface OutboxDeps extends Omit<AttemptDeps, 'destination' | 'store'> {
   readonly log: Logger
   readonly destinations: ReadonlyMap<string, Destination>
   /** Told about every new state, for live views. */
@@ -41,6 +42,8 @@ export interface Outbox {
 
 const SWEEP_MS = 30_000
 const SWEEP_LIMIT = 500
+/** Kept back from the time to stop, for storing what the last sends have come to. */
+const STORE_MS = 100
 /** After this many failures in a row the first success tells that the peer is back. */
 const DOWN_AFTER = 3
 
@@ -49,7 +52,11 @@ export function createOutbox(deps: OutboxDeps, settings: OutboxSettings): Outbox
   const lanes = new Map<string, Lane>()
   const failuresInRow = new Map<string, number>()
   const aborter = new AbortController()
-  const attemptDeps: AttemptDeps = { ...deps, destination: (name) => deps.destinations.get(name) }
+  const attemptDeps: AttemptDeps = {
+    ...deps,
+    store: createLastingWrite({ writer, log, what: 'NOTIFY The state of deliveries', stop: aborter.signal }),
+    destination: (name) => deps.destinations.get(name),
+  }
   let sweepTimer: ReturnType<typeof setInterval> | undefined
   let started = false
 
@@ -121,9 +128,7 @@ export function createOutbox(deps: OutboxDeps, settings: OutboxSettings): Outbox
     for (const [name, destination] of deps.destinations) {
       if (destination.ready?.() ?? true) continue
       const before = clock.now() - settings.maxAgeMs(name)
-      for (const delivery of overdueDeliveries(db, before, SWEEP_LIMIT)) {
-        if (delivery.destination === name) run(delivery).catch(() => undefined)
-      }
+      for (const delivery of overdueDeliveries(db, name, before, SWEEP_LIMIT)) run(delivery).catch(() => undefined)
     }
   }
 
@@ -146,7 +151,7 @@ export function createOutbox(deps: OutboxDeps, settings: OutboxSettings): Outbox
     async stop(graceMs) {
       started = false
       clearInterval(sweepTimer)
-      const cut = setTimeout(() => aborter.abort(), graceMs)
+      const cut = setTimeout(() => aborter.abort(), Math.max(graceMs - STORE_MS, 0))
       await Promise.all([...lanes.values()].map((lane) => lane.stop()))
       clearTimeout(cut)
       await writer.flush()

@@ -86,60 +86,106 @@ export function reopenSending(db: Database): number {
   return db.run(`UPDATE delivery SET state = 'pending' WHERE state = 'sending'`).changes
 }
 
+// Each of these conditions is that of an index: `delivery_free`, `delivery_ordered`.
+const FREE = `lane = ? AND order_key IS NULL AND state IN ('pending', 'sending')`
+const ORDERED = `lane = ? AND order_key IS NOT NULL AND state IN ('pending', 'sending')`
+/** The first open delivery of every order key of a lane, by leaps over the index; takes the lane three times. */
+const HEADS = `WITH RECURSIVE keys (order_key) AS (
+    SELECT min(order_key) FROM delivery WHERE ${ORDERED}
+    UNION ALL
+    SELECT (SELECT min(order_key) FROM delivery WHERE ${ORDERED} AND order_key > keys.order_key) FROM keys
+      WHERE keys.order_key IS NOT NULL
+  ), heads (head) AS MATERIALIZED (
+    SELECT (SELECT min(seq) FROM delivery WHERE ${ORDERED} AND order_key = keys.order_key) FROM keys
+      WHERE keys.order_key IS NOT NULL
+  )`
+
 /** Lanes with open deliveries. */
 export function openLanes(db: Database): string[] {
   return db
-    .all<{ lane: string }>(`SELECT DISTINCT lane FROM delivery WHERE state IN ('pending', 'sending')`)
+    .all<{ lane: string }>(
+      `SELECT lane FROM delivery WHERE order_key IS NULL AND state IN ('pending', 'sending')
+       UNION SELECT lane FROM delivery WHERE order_key IS NOT NULL AND state IN ('pending', 'sending')`,
+    )
     .map((row) => row.lane)
 }
 
-/** Open deliveries of a lane that are due, in the order in which they became due. */
+/** Open deliveries of a lane that are due and know no order, in the order in which they became due. */
 export function dueDeliveries(db: Database, lane: string, now: number, limit: number): DueDelivery[] {
   return db.all<DueDelivery>(
-    `SELECT ${DUE_COLUMNS} FROM delivery WHERE lane = ? AND state IN ('pending', 'sending') AND next_attempt_at <= ?
-     ORDER BY next_attempt_at, seq LIMIT ?`,
+    `SELECT ${DUE_COLUMNS} FROM delivery WHERE ${FREE} AND next_attempt_at <= ? ORDER BY next_attempt_at, seq LIMIT ?`,
     lane,
     now,
     limit,
   )
 }
 
-/** When the next delivery of a lane becomes due after `now`; null when none will. */
-export function nextDueAt(db: Database, lane: string, now: number): number | null {
-  return (
-    db.get<{ at: number | null }>(
-      `SELECT min(next_attempt_at) AS at FROM delivery WHERE lane = ? AND state IN ('pending', 'sending') AND next_attempt_at > ?`,
-      lane,
-      now,
-    )?.at ?? null
-  )
-}
-
-/** The first open delivery of an order key: the only one that may leave. Null when none is open. */
-export function headOfOrder(db: Database, orderKey: string): (DueDelivery & { readonly nextAttemptAt: number }) | null {
-  return (
-    db.get<DueDelivery & { nextAttemptAt: number }>(
-      `SELECT ${DUE_COLUMNS}, next_attempt_at AS nextAttemptAt FROM delivery
-       WHERE order_key = ? AND state IN ('pending', 'sending') ORDER BY seq LIMIT 1`,
-      orderKey,
-    ) ?? null
-  )
-}
-
-/** The peer of a lane answers again: what waits for its next attempt is due now. */
-export function pullForward(db: Database, lane: string, now: number): void {
-  db.run(
-    `UPDATE delivery SET next_attempt_at = ? WHERE lane = ? AND state = 'pending' AND next_attempt_at > ?`,
-    now,
+/** The first open delivery of every order key of a lane, where it is due: no other one of its key may leave. */
+export function dueHeads(db: Database, lane: string, now: number): DueDelivery[] {
+  return db.all<DueDelivery>(
+    `${HEADS} SELECT ${DUE_COLUMNS} FROM heads JOIN delivery ON seq = head WHERE next_attempt_at <= ? ORDER BY seq`,
+    lane,
+    lane,
     lane,
     now,
   )
 }
 
-/** Open deliveries older than `before`, for lanes that cannot even try. */
-export function overdueDeliveries(db: Database, before: number, limit: number): DueDelivery[] {
+/** The first open delivery of one order key; null when none is open or it is not due. */
+export function headOfOrder(db: Database, lane: string, orderKey: string, now: number): DueDelivery | null {
+  const head = db.get<DueDelivery & { readonly nextAttemptAt: number }>(
+    `SELECT ${DUE_COLUMNS}, next_attempt_at AS nextAttemptAt FROM delivery WHERE ${ORDERED} AND order_key = ?
+     ORDER BY seq LIMIT 1`,
+    lane,
+    orderKey,
+  )
+  return head && head.nextAttemptAt <= now ? head : null
+}
+
+/** When the next delivery of a lane becomes due after `now`; null when none will. */
+export function nextDueAt(db: Database, lane: string, now: number): number | null {
+  const free = db.get<{ at: number | null }>(
+    `SELECT min(next_attempt_at) AS at FROM delivery WHERE ${FREE} AND next_attempt_at > ?`,
+    lane,
+    now,
+  )?.at
+  const head = db.get<{ at: number | null }>(
+    `${HEADS} SELECT min(next_attempt_at) AS at FROM heads JOIN delivery ON seq = head WHERE next_attempt_at > ?`,
+    lane,
+    lane,
+    lane,
+    now,
+  )?.at
+  return free && head ? Math.min(free, head) : (free ?? head ?? null)
+}
+
+/** The peer of a lane answers again: what waits for its next attempt is due now, or when the peer has asked for it. */
+export function pullForward(db: Database, lane: string, now: number): void {
+  db.run(
+    `UPDATE delivery SET next_attempt_at = max(?, not_before) WHERE ${FREE} AND next_attempt_at > ?
+       AND next_attempt_at > not_before`,
+    now,
+    lane,
+    now,
+  )
+  // Only the first one of an order key can be waiting.
+  db.run(
+    `${HEADS} UPDATE delivery SET next_attempt_at = max(?, not_before)
+       WHERE seq IN (SELECT head FROM heads) AND next_attempt_at > ? AND next_attempt_at > not_before`,
+    lane,
+    lane,
+    lane,
+    now,
+    now,
+  )
+}
+
+/** Open deliveries of a destination older than `before`, for those that cannot even try. */
+export function overdueDeliveries(db: Database, destination: string, before: number, limit: number): DueDelivery[] {
   return db.all<DueDelivery>(
-    `SELECT ${DUE_COLUMNS} FROM delivery WHERE state = 'pending' AND created_at < ? ORDER BY seq LIMIT ?`,
+    `SELECT ${DUE_COLUMNS} FROM delivery
+     WHERE destination = ? AND state IN ('pending', 'sending') AND created_at < ? ORDER BY created_at LIMIT ?`,
+    destination,
     before,
     limit,
   )
@@ -162,11 +208,19 @@ export function markDelivered(db: Database, seq: number, now: number, detail: st
   )
 }
 
-export function markRetry(db: Database, seq: number, nextAttemptAt: number, detail: string): void {
+/** `notBefore` is what the peer has asked for: its return from an outage does not bring the next attempt before that. */
+export function markRetry(
+  db: Database,
+  seq: number,
+  next: { readonly attemptAt: number; readonly notBefore: number },
+  detail: string,
+): void {
   db.run(
-    `UPDATE delivery SET state = 'pending', detail = ?, attempts = attempts + 1, next_attempt_at = ? WHERE seq = ?`,
+    `UPDATE delivery SET state = 'pending', detail = ?, attempts = attempts + 1, next_attempt_at = ?, not_before = ?
+     WHERE seq = ?`,
     detail,
-    nextAttemptAt,
+    next.attemptAt,
+    next.notBefore,
     seq,
   )
 }
