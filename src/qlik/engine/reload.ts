@@ -33,6 +33,8 @@ export interface ReloadResult {
 
 const POLL_MS = 2000
 const SILENCE_MS = 10 * 60_000
+/** A finished reload is not kept from being saved for long. */
+const LAST_WORDS_MS = 5000
 const MAX_ERRORS = 100
 const NO_LIMIT = { timeoutMs: 0 }
 
@@ -54,7 +56,7 @@ export async function reloadDoc(
   }
   const outcome = await followed(startReload(doc, settings), follow, settings)
   // The last lines, the error among them, are handed out only now.
-  await follow(settings.silenceMs ?? SILENCE_MS).catch(() => undefined)
+  await follow(LAST_WORDS_MS).catch(() => undefined)
   const { success, scriptLogFile, failures } = outcome
   if (success) return { success, error: null, scriptLogFile }
   const reasons = errors.length > 0 ? errors : failures
