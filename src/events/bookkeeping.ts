@@ -1,6 +1,12 @@
 /** What the intake remembers besides events: dedup keys, refused datagrams, cursors. */
 import type { Database } from '../platform/sqlite.ts'
+import type { AnnouncedOutcome } from './parse/datagram.ts'
 import type { DropReason } from './types.ts'
+
+/** What makes two messages the same one. Null without an execution id: such messages are never repeats. */
+export function dedupKey(executionId: string, outcome: AnnouncedOutcome): string | null {
+  return executionId ? `${executionId}|${outcome}` : null
+}
 
 /** Reserves a dedup key; false when it is taken and has not expired. */
 export function takeDedupKey(db: Database, key: string, now: number, ttlMs: number): boolean {

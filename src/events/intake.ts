@@ -6,13 +6,13 @@ import type { GroupWriter } from '../platform/group-commit.ts'
 import type { Database } from '../platform/sqlite.ts'
 import type { Clock, Logger } from '../platform/types.ts'
 import { uuidV7 } from '../platform/uuid.ts'
-import { readMeta, recordDrops, takeDedupKey, writeMeta } from './bookkeeping.ts'
+import { dedupKey, readMeta, recordDrops, takeDedupKey, writeMeta } from './bookkeeping.ts'
 import type { IngestCounters } from './counters.ts'
 import type { JournalEntry, JournalReader } from './ingest/journal.ts'
 import { type AnnouncedOutcome, type ParsedDatagram, parseDatagram } from './parse/datagram.ts'
 import { decodeDatagram } from './parse/decode.ts'
 import type { EventRouter } from './router.ts'
-import { insertEvent, lastKnownType, type NewEvent } from './store.ts'
+import { forgetJournalIds, insertEvent, lastKnownType, type NewEvent } from './store.ts'
 import { guessTaskType, severityOf } from './task-type.ts'
 import type { DropReason, Outcome, TaskEvent } from './types.ts'
 
@@ -23,6 +23,8 @@ export interface IntakeDeps {
   readonly clock: Clock
   readonly log: Logger
   readonly counters: IngestCounters
+  /** Some of what the journal held is in the database. */
+  readonly onTaken: () => void
 }
 
 export interface IntakeSettings {
@@ -30,6 +32,8 @@ export interface IntakeSettings {
   readonly dedupTtlMs: number | null
   /** How long each kind of event may wait for Qlik data. */
   readonly waitMs: Readonly<Record<AnnouncedOutcome, number>>
+  /** The newest id of the journal when it was opened, before anything arrived. */
+  readonly journalEnd: number
 }
 
 export interface Intake {
@@ -37,6 +41,8 @@ export interface Intake {
   catchUp(): Promise<void>
   /** The journal entry up to which everything is stored. */
   cursor(): number
+  /** Ends after the batch under way; the rest stays in the journal for the next start. */
+  stop(): Promise<void>
 }
 
 type TaskDatagram = Extract<ParsedDatagram, { kind: 'task' }>
@@ -48,8 +54,13 @@ const JOURNAL_KEY = 'journal.id'
 export function createIntake(deps: IntakeDeps, settings: IntakeSettings, db: Database): Intake {
   const { log, counters } = deps
   const warnedEncodings = new Set<string>()
-  // A cursor belongs to one journal file: with another file everything in it is new.
-  let cursor = readMeta(db, JOURNAL_KEY) === deps.journal.journalId ? Number(readMeta(db, CURSOR_KEY) ?? 0) : 0
+  const stored = Number(readMeta(db, CURSOR_KEY) ?? 0)
+  // A cursor belongs to one journal file: with another file everything in it is new. A power cut may take the last
+  // entries of a journal after they were taken over here; their ids are then given again.
+  const isSame = readMeta(db, JOURNAL_KEY) === deps.journal.journalId
+  let cursor = isSame ? Math.min(stored, settings.journalEnd) : 0
+  let idsReturn = !isSame || cursor < stored
+  let stopped = false
   let running: Promise<void> | null = null
   let again = false
 
@@ -57,7 +68,7 @@ export function createIntake(deps: IntakeDeps, settings: IntakeSettings, db: Dat
     do {
       again = false
       for (;;) {
-        const entries = deps.journal.after(cursor, BATCH)
+        const entries = stopped ? [] : deps.journal.after(cursor, BATCH)
         if (entries.length === 0) break
         await takeOver(entries)
       }
@@ -67,12 +78,15 @@ export function createIntake(deps: IntakeDeps, settings: IntakeSettings, db: Dat
   async function takeOver(entries: readonly JournalEntry[]): Promise<void> {
     const last = entries.at(-1)!.id
     await deps.writer.write((tx) => {
+      if (idsReturn) forgetJournalIds(tx, cursor)
       for (const entry of entries) accept(tx, entry)
       writeMeta(tx, JOURNAL_KEY, deps.journal.journalId)
       writeMeta(tx, CURSOR_KEY, String(last))
     })
     cursor = last
+    idsReturn = false
     deps.router.wake()
+    deps.onTaken()
   }
 
   function accept(tx: Database, entry: JournalEntry): void {
@@ -119,7 +133,8 @@ export function createIntake(deps: IntakeDeps, settings: IntakeSettings, db: Dat
 
   function isDuplicate(tx: Database, { message, outcome }: TaskDatagram): boolean {
     if (settings.dedupTtlMs === null) return false
-    return !takeDedupKey(tx, `${message.executionId}|${outcome}`, deps.clock.now(), settings.dedupTtlMs)
+    const key = dedupKey(message.executionId, outcome)
+    return key !== null && !takeDedupKey(tx, key, deps.clock.now(), settings.dedupTtlMs)
   }
 
   function newEvent(tx: Database, entry: JournalEntry, parsed: TaskDatagram): NewEvent {
@@ -165,6 +180,10 @@ export function createIntake(deps: IntakeDeps, settings: IntakeSettings, db: Dat
       return running
     },
     cursor: () => cursor,
+    async stop() {
+      stopped = true
+      await running?.catch(() => undefined)
+    },
   }
 }
 

@@ -45,4 +45,11 @@ export const eventMigrations: readonly Migration[] = [
       );
     `,
   },
+  {
+    name: 'events-002',
+    sql: `
+      CREATE INDEX event_deadline ON event (deadline_at) WHERE state = 'pending';
+      CREATE INDEX event_type ON event (task_id, seq) WHERE type_known = 1;
+    `,
+  },
 ]

@@ -73,6 +73,7 @@ export function createEventPipeline(deps: PipelineDeps, settings: PipelineSettin
       maxConcurrent: udp?.maxConcurrent ?? 10,
       maxSize: udp?.maxSize ?? 200,
       distributePollMs: settings.distributePollMs,
+      dedupTtlMs: udp?.dedupTtlMs ?? null,
       qrsEnabled: settings.qrsEnabled,
     },
   )
@@ -105,7 +106,7 @@ export function createEventPipeline(deps: PipelineDeps, settings: PipelineSettin
       },
       { ...options, journalFile, maxBacklog: settings.maxBacklog },
     )
-    await ingest.open()
+    const journalEnd = await ingest.open()
     journal = openJournalReader(journalFile)
     const { enrichmentTimeoutMs, finalStatusTimeoutMs, distributeMaxAgeMs } = settings
     const waitMs = {
@@ -114,17 +115,20 @@ export function createEventPipeline(deps: PipelineDeps, settings: PipelineSettin
       success: finalStatusTimeoutMs,
       distribute: distributeMaxAgeMs,
     }
-    intake = createIntake({ ...deps, journal, counters }, { dedupTtlMs: options.dedupTtlMs, waitMs }, db)
+    intake = createIntake(
+      { ...deps, journal, counters, onTaken: enricher.wake },
+      { dedupTtlMs: options.dedupTtlMs, waitMs, journalEnd },
+      db,
+    )
     takeOver()
     await ingest.listening()
   }
 
   /** From the journal to events; an error (disk full) is told and tried again with the next tick. */
   function takeOver(): void {
-    intake?.catchUp().then(
-      () => enricher.wake(),
-      (error: unknown) => log.error(`[QSEOW] UDP HANDLER: Events cannot be stored, they wait in the journal: ${error}`),
-    )
+    intake
+      ?.catchUp()
+      .catch((error) => log.error(`[QSEOW] UDP HANDLER: Events cannot be stored, they wait in the journal: ${error}`))
   }
 
   function storeDrops(samples: readonly DropSample[]): void {
@@ -172,7 +176,7 @@ export function createEventPipeline(deps: PipelineDeps, settings: PipelineSettin
     async stop() {
       clearInterval(tickTimer)
       await ingest?.stop()
-      await intake?.catchUp().catch(() => undefined)
+      await intake?.stop()
       await enricher.stop()
       journal?.close()
     },

@@ -123,11 +123,32 @@ export function duePendingEvents(db: Database, now: number, limit: number): Stor
     .map(fromRow)
 }
 
-/** When the next waiting event is due; null when none waits. */
-export function nextPendingAt(db: Database): number | null {
-  return (
-    db.get<{ at: number | null }>(`SELECT min(next_attempt_at) AS at FROM event WHERE state = 'pending'`)?.at ?? null
-  )
+/** Pending events whose deadline lies after `after` and not after `now`, those that are late the longest first. */
+export function latePendingEvents(db: Database, after: number, now: number, limit: number): StoredEvent[] {
+  return db
+    .all<Row>(
+      `SELECT * FROM event WHERE state = 'pending' AND deadline_at > ? AND deadline_at <= ? ORDER BY deadline_at LIMIT ?`,
+      after,
+      now,
+      limit,
+    )
+    .map(fromRow)
+}
+
+/** When the next pending event becomes due or late after `now`; null when none will. */
+export function nextPendingAt(db: Database, now: number): number | null {
+  const at = (column: 'next_attempt_at' | 'deadline_at') =>
+    db.get<{ at: number | null }>(
+      `SELECT min(${column}) AS at FROM event WHERE state = 'pending' AND ${column} > ?`,
+      now,
+    )?.at ?? Number.POSITIVE_INFINITY
+  const next = Math.min(at('next_attempt_at'), at('deadline_at'))
+  return Number.isFinite(next) ? next : null
+}
+
+/** The journal is going to give ids above `id` (again): the events that carry them are of entries that are gone. */
+export function forgetJournalIds(db: Database, id: number): void {
+  db.run('UPDATE event SET journal_id = NULL WHERE journal_id > ?', id)
 }
 
 export function countPendingEvents(db: Database): number {

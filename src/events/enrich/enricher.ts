@@ -1,25 +1,20 @@
 /**
  * Completes pending events with data from QRS and hands them to the router. A bounded number is held in memory; the
- * rest waits on disk. An event that QRS cannot complete in time goes out with what is known.
+ * rest waits on disk. An event that QRS cannot complete in time goes out with what is known, wherever it waits.
  */
 import type { GroupWriter } from '../../platform/group-commit.ts'
+import { createLastingWrite } from '../../platform/lasting-write.ts'
 import type { Database } from '../../platform/sqlite.ts'
 import type { Clock, Logger } from '../../platform/types.ts'
 import type { QrsClient } from '../../qlik/qrs/types.ts'
 import type { IngestCounters } from '../counters.ts'
 import type { EventRouter } from '../router.ts'
-import {
-  duePendingEvents,
-  ignoreEvent,
-  nextPendingAt,
-  parkEvent,
-  type StoredEvent,
-  storeRoutedEvent,
-} from '../store.ts'
-import type { IgnoreReason } from '../types.ts'
-import { completeEvent } from './complete.ts'
+import { ignoreEvent, parkEvent, type StoredEvent } from '../store.ts'
+import { createBacklog } from './backlog.ts'
+import { completeEvent, storeCompleted } from './complete.ts'
 import { type Facts, gatherFacts, type Progress } from './facts.ts'
 import { createQrsGate } from './gate.ts'
+import { IGNORED, type IgnoredProgress } from './ignored.ts'
 
 export interface EnricherDeps {
   readonly db: Database
@@ -42,6 +37,8 @@ export interface EnricherSettings {
   readonly maxSize: number
   /** How often the state of a distribution is looked at, in milliseconds. */
   readonly distributePollMs: number
+  /** Null = de-duplication is off. */
+  readonly dedupTtlMs: number | null
   /** False with `--no-qs-connection`: every event goes out at once with what the datagram says. */
   readonly qrsEnabled: boolean
 }
@@ -67,69 +64,89 @@ interface Job {
   readonly abort: AbortController
   deadlineTimer?: ReturnType<typeof setTimeout>
   waitTimer?: ReturnType<typeof setTimeout>
+  complained: boolean
   finished: boolean
 }
 
-/** An event that is already late when it is loaded (after a restart, in a long backlog) still gets this long. */
+/** An event that was late when Footman started still gets this long, as long as QRS answers. */
 const LATE_GRACE_MS = 10_000
 /** A wait at least this long is spent on disk and not in memory. */
 const PARK_MS = 4000
-const WRITE_RETRY_MS = 1000
+/** An event whose end cannot be stored, for a reason that does not pass, is tried anew after this time. */
+const FAULT_RETRY_MS = 60_000
 /** setTimeout takes 31 bits. */
 const MAX_TIMER_MS = 2 ** 31 - 1
 
 export function createEnricher(deps: EnricherDeps, settings: EnricherSettings): Enricher {
-  const { clock, log } = deps
+  const { clock, log, db, router } = deps
   const inHand = new Map<number, Job>()
   const busyTasks = new Set<string>()
   const rounds = new Set<Promise<void>>()
+  const stopping = new AbortController()
+  const store = createLastingWrite({ ...deps, what: '[QSEOW] TASK EVENT: Events', stop: stopping.signal })
   let ready: Job[] = []
   let stopped = true
+  let turnAsked = false
   let wakeTimer: ReturnType<typeof setTimeout> | undefined
+  let startedAt = 0
+  let answeredAt = 0
   const capacity = settings.maxConcurrent + settings.maxSize
-  const facts = {
-    cached: deps.cachedQrs,
-    fresh: deps.qrs,
-    needs: deps.router.needs,
-    now: () => clock.now(),
+  const backlog = createBacklog(db, inHand, capacity)
+  const facts = { cached: deps.cachedQrs, fresh: deps.qrs, needs: router.needs, now: () => clock.now() }
+  const gate = createQrsGate({ probe: (signal) => deps.qrs.ping(signal), onOpen: () => turn(), log })
+
+  /** Looks for work once for all that has happened in this turn of the event loop. */
+  function turn(): void {
+    if (turnAsked) return
+    turnAsked = true
+    queueMicrotask(() => {
+      turnAsked = false
+      if (stopped) return
+      refill()
+      pump()
+    })
   }
-  const gate = createQrsGate({ probe: (signal) => deps.qrs.ping(signal), onOpen: () => pump(), log })
 
   function refill(): void {
-    if (stopped || inHand.size > capacity / 2) return
-    const due = duePendingEvents(deps.db, clock.now(), capacity + inHand.size)
-    for (const event of due) {
-      if (inHand.size >= capacity) break
-      if (!inHand.has(event.seq)) take(event)
-    }
-    scheduleNext()
-  }
-
-  /** Wakes up for the next parked event when nothing else will. */
-  function scheduleNext(): void {
-    clearTimeout(wakeTimer)
-    if (inHand.size >= capacity) return
-    const at = nextPendingAt(deps.db)
-    if (at === null || at <= clock.now()) return
-    wakeTimer = setTimeout(wake, Math.min(at - clock.now(), MAX_TIMER_MS))
-  }
-
-  function take(event: StoredEvent): void {
     const now = clock.now()
-    const allowance = event.deadlineAt - event.receivedAt
-    const late = event.deadlineAt <= now
-    // Late and QRS down: waiting even longer would help nobody.
-    const hopeless = !settings.qrsEnabled || (late && !gate.open)
-    const deadline = hopeless ? now : Math.max(event.deadlineAt, now + Math.min(LATE_GRACE_MS, allowance))
-    const since = late ? now : event.receivedAt
-    const job: Job = { event, facts: {}, since, deadline, abort: new AbortController(), finished: false }
+    // While QRS answers, what was late at the start waits for its turn.
+    for (const event of backlog.late(now, isAlive(now) ? startedAt : 0)) take(event, now)
+    for (const event of backlog.due(now)) take(event, now)
+    const at = backlog.nextAt(now)
+    clearTimeout(wakeTimer)
+    if (at !== null) wakeTimer = setTimeout(wake, Math.min(Math.max(at - clock.now(), 0), MAX_TIMER_MS))
+  }
+
+  function take(event: StoredEvent, now: number): void {
+    const deadline = deadlineOf(event, now)
+    const since = event.deadlineAt <= startedAt ? now : event.receivedAt
+    const abort = new AbortController()
+    const job: Job = { event, facts: {}, since, deadline, abort, complained: false, finished: false }
     inHand.set(event.seq, job)
     if (deadline <= now) {
       finish(job)
       return
     }
-    job.deadlineTimer = setTimeout(() => expire(job), Math.min(deadline - now, MAX_TIMER_MS))
+    expireIn(job, deadline - now)
     ready.push(job)
+  }
+
+  function deadlineOf(event: StoredEvent, now: number): number {
+    if (!settings.qrsEnabled) return now
+    if (event.deadlineAt > startedAt) return event.deadlineAt
+    // Late and QRS silent: waiting even longer would help nobody.
+    return isAlive(now) ? now + Math.min(LATE_GRACE_MS, event.deadlineAt - event.receivedAt) : now
+  }
+
+  function isAlive(now: number): boolean {
+    return gate.open && now - answeredAt <= LATE_GRACE_MS
+  }
+
+  function expireIn(job: Job, ms: number): void {
+    job.deadlineTimer = setTimeout(
+      () => (ms > MAX_TIMER_MS ? expireIn(job, ms - MAX_TIMER_MS) : finish(job)),
+      Math.min(ms, MAX_TIMER_MS),
+    )
   }
 
   function pump(): void {
@@ -149,15 +166,16 @@ export function createEnricher(deps: EnricherDeps, settings: EnricherSettings): 
     const round = ask(job).finally(() => {
       rounds.delete(round)
       busyTasks.delete(job.event.taskId)
-      pump()
-      if (!stopped) refill()
+      turn()
     })
     rounds.add(round)
   }
 
   async function ask(job: Job): Promise<void> {
     try {
-      settle(job, await gatherFacts(facts, job.event, job.facts, job.abort.signal))
+      const progress = await gatherFacts(facts, job.event, job.facts, job.abort.signal)
+      answeredAt = clock.now()
+      settle(job, progress)
     } catch (error) {
       if (job.finished || stopped) return
       if (deps.isUnreachable(error)) {
@@ -165,87 +183,83 @@ export function createEnricher(deps: EnricherDeps, settings: EnricherSettings): 
         ready.push(job)
         return
       }
-      log.warn(`[QSEOW] TASK EVENT: QRS could not answer for task "${job.event.taskName}": ${messageOf(error)}`)
+      complain(job, error)
       wait(job)
     }
+  }
+
+  function complain(job: Job, error: unknown): void {
+    const text = `[QSEOW] TASK EVENT: QRS could not answer for task "${job.event.taskName}": ${messageOf(error)}`
+    if (job.complained) log.verbose(text)
+    else log.warn(text)
+    job.complained = true
   }
 
   function settle(job: Job, progress: Progress): void {
     if (job.finished) return
     if (progress === 'complete') finish(job)
     else if (progress === 'waiting') wait(job)
-    else ignore(job, progress === 'taskNotFound' ? 'TASK_NOT_FOUND' : 'TASK_TYPE_UNKNOWN')
+    else ignore(job, progress)
   }
 
   function wait(job: Job): void {
     const now = clock.now()
     const delay = job.event.announced === 'distribute' ? settings.distributePollMs : waitDelay(now - job.since)
-    const until = Math.min(now + delay, job.deadline)
-    if (delay >= PARK_MS && job.deadline - now > delay) {
-      park(job, until)
+    const crowded = inHand.size >= capacity
+    if ((crowded || delay >= PARK_MS) && job.deadline - now > delay) {
+      // Spent on disk; what was found so far is asked again later.
+      conclude(job, (tx) => parkEvent(tx, job.event.seq, now + delay))
       return
     }
     job.waitTimer = setTimeout(() => {
       ready.push(job)
       pump()
-    }, until - now)
-  }
-
-  /** Spends the wait on disk; what was found so far is asked again later. */
-  function park(job: Job, until: number): void {
-    write(job, (db) => parkEvent(db, job.event.seq, until))
-  }
-
-  function expire(job: Job): void {
-    if (job.finished) return
-    if (job.deadline > clock.now()) {
-      job.deadlineTimer = setTimeout(() => expire(job), Math.min(job.deadline - clock.now(), MAX_TIMER_MS))
-      return
-    }
-    finish(job)
+    }, delay)
   }
 
   function finish(job: Job): void {
-    const event = completeEvent(job.event, job.facts, deps.router)
-    if (event.missingParts.length > 0) {
+    if (job.finished) return
+    const late = settings.qrsEnabled && clock.now() >= job.event.deadlineAt
+    const event = completeEvent(job.event, job.facts, router, late)
+    if (event.missingParts.length > 0 && settings.qrsEnabled) {
       log.warn(
         `[QSEOW] TASK EVENT: Alerting for task "${event.taskName}" without ${event.missingParts.join(', ')}: not available in time`,
       )
     }
-    const typeKnown = Boolean(job.facts.task)
     deps.counters.processed += 1
-    write(job, (db) => {
-      storeRoutedEvent(db, job.event.seq, event, typeKnown)
-      deps.router.routeEnriched(db, event)
-    })
+    const { dedupTtlMs } = settings
+    const typeKnown = Boolean(job.facts.task)
+    conclude(job, (tx) =>
+      storeCompleted(tx, { stored: job.event, event, typeKnown, now: clock.now(), dedupTtlMs }, router),
+    )
   }
 
-  function ignore(job: Job, reason: IgnoreReason): void {
-    const { taskName, taskId } = job.event
-    log.warn(
-      reason === 'TASK_NOT_FOUND'
-        ? `[QSEOW] TASK EVENT: Task "${taskName}" (${taskId}) does not exist in QRS; recorded, not alerted`
-        : `[QSEOW] TASK EVENT: Task "${taskName}" (${taskId}) is of an unknown type; recorded, not alerted`,
-    )
+  function ignore(job: Job, why: IgnoredProgress): void {
+    const { reason, words } = IGNORED[why]
+    log.warn(`[QSEOW] TASK EVENT: Task "${job.event.taskName}" (${job.event.taskId}) ${words}; recorded, not alerted`)
     deps.counters.processed += 1
-    write(job, (db) => ignoreEvent(db, job.event.seq, reason))
+    conclude(job, (tx) => ignoreEvent(tx, job.event.seq, reason))
   }
 
   /** Ends a job by a write; the job leaves memory only when that is durable. */
-  function write(job: Job, work: (db: Database) => void): void {
+  function conclude(job: Job, work: (tx: Database) => void): void {
     release(job)
-    deps.writer.write(work).then(
+    store(work).then(
       () => {
-        inHand.delete(job.event.seq)
-        deps.router.wake()
-        refill()
-        pump()
+        leave(job)
+        router.wake()
       },
       (error: unknown) => {
+        if (stopped) return
         log.error(`[QSEOW] TASK EVENT: Could not store the event of task "${job.event.taskName}": ${messageOf(error)}`)
-        setTimeout(() => write(job, work), WRITE_RETRY_MS)
+        job.waitTimer = setTimeout(() => leave(job), FAULT_RETRY_MS)
       },
     )
+  }
+
+  function leave(job: Job): void {
+    inHand.delete(job.event.seq)
+    turn()
   }
 
   function release(job: Job): void {
@@ -256,13 +270,15 @@ export function createEnricher(deps: EnricherDeps, settings: EnricherSettings): 
   }
 
   function wake(): void {
-    refill()
-    pump()
+    backlog.changed()
+    turn()
   }
 
   return {
     start() {
       stopped = false
+      startedAt = clock.now()
+      answeredAt = startedAt
       wake()
     },
     wake,
@@ -270,6 +286,7 @@ export function createEnricher(deps: EnricherDeps, settings: EnricherSettings): 
       stopped = true
       gate.stop()
       clearTimeout(wakeTimer)
+      stopping.abort()
       for (const job of inHand.values()) release(job)
       await Promise.allSettled(rounds)
     },

@@ -31,7 +31,7 @@ export interface Facts {
   scriptLog?: ScriptLog | null
 }
 
-export type Progress = 'complete' | 'waiting' | 'taskNotFound' | 'taskTypeUnknown'
+export type Progress = 'complete' | 'waiting' | 'taskNotFound' | 'taskTypeUnknown' | 'noDistribution'
 
 /** Without a file reference in a final result no script log is going to appear; this long we look all the same. */
 const LOG_PATIENCE_MS = 15_000
@@ -50,6 +50,7 @@ export async function gatherFacts(
   if (facts.task === null) return 'taskNotFound'
   const type = taskTypeOf(facts.task.taskType)
   if (type === null) return 'taskTypeUnknown'
+  if (event.announced === 'distribute' && type !== 'distribute') return 'noDistribution'
 
   const needs = wantedParts(deps, event, type)
   const rounds = await Promise.allSettled([
@@ -109,10 +110,11 @@ function openParts(facts: Facts, needs: ReadonlySet<Need>): readonly Need[] {
   return [...needs].filter((need) => facts[need] === undefined)
 }
 
-/** The outcome that the facts prove; the announced one where they prove nothing. */
-export function decidedOutcome(event: StoredEvent, facts: Facts): Outcome {
+/** The outcome that the facts prove; else the announced one. A distribution without an end in time has failed. */
+export function decidedOutcome(event: StoredEvent, facts: Facts, late: boolean): Outcome {
   if (event.announced !== 'distribute') return event.announced
-  return (facts.execution && outcomeOfStatus(facts.execution.status)) || event.outcome
+  const decided = facts.execution && outcomeOfStatus(facts.execution.status)
+  return decided ?? (late ? 'failed' : event.outcome)
 }
 
 /** What an alert has to do without. */

@@ -21,8 +21,8 @@ export interface IngestDeps {
 }
 
 export interface Ingest {
-  /** Resolves when the journal is open, which is all that the intake needs. */
-  open(): Promise<void>
+  /** Resolves with the newest id of the journal when that is open, which is all that the intake needs. */
+  open(): Promise<number>
   /** Resolves when the socket listens; rejects when the port cannot be opened at start. */
   listening(): Promise<void>
   readonly isListening: boolean
@@ -42,7 +42,7 @@ const WANTED_BUFFER = 1024 * 1024
 
 export function createIngest(deps: IngestDeps, settings: IngestSettings): Ingest {
   const { log } = deps
-  const opened = Promise.withResolvers<void>()
+  const opened = Promise.withResolvers<number>()
   const listening = Promise.withResolvers<void>()
   const stopped = Promise.withResolvers<void>()
   let worker: WorkerHandle<ToWorker> | undefined
@@ -65,7 +65,7 @@ export function createIngest(deps: IngestDeps, settings: IngestSettings): Ingest
   function handle(message: FromWorker): void {
     switch (message.type) {
       case 'opened':
-        opened.resolve()
+        opened.resolve(message.lastId)
         return
       case 'listening':
         onListening(message)
