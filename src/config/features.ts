@@ -41,7 +41,6 @@ const INACTIVE: readonly Feature[] = [
   { name: 'restServerEndpointsEnable: keyValueStore', on: endpoints('keyValueStore') },
   { name: 'restServerEndpointsEnable: newRelic', on: endpoints('newRelic') },
   { name: 'restServerEndpointsEnable: scheduler', on: endpoints('scheduler') },
-  { name: 'restServerEndpointsEnable: apps', on: endpoints('senseAppDump', 'senseAppReload', 'senseListApps') },
   { name: 'restServerEndpointsEnable: slackPostMessage', on: endpoints('slackPostMessage') },
   { name: 'footman.access', on: ({ footman }) => footman.access.enable },
   { name: 'footman.alertRoutes', on: ({ footman }) => footman.alertRoutes.length > 0 },

@@ -215,6 +215,15 @@ describe('a dump that breaks off midway', () => {
   })
 })
 
+test('a dump that takes longer than ten seconds is answered all the same', async () => {
+  const slow = ({ method }: EngineCall) => (method === 'OpenDoc' ? Bun.sleep(10_300) : undefined)
+  const { url, engine } = await start(appOf(3, slow))
+  const answer = await fetch(url)
+  expect(answer.status).toBe(200)
+  expect(await answer.json()).toMatchObject({ appId: 'large' })
+  await sessionEnded(engine)
+}, 20_000)
+
 test('an app whose list cannot be read has no dump', async () => {
   const { url } = await start(appOf(0, ({ method }) => (method === 'GetLayout' ? { qLayout: {} } : undefined)))
   const answer = await fetch(url)
