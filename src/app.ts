@@ -116,7 +116,7 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
       clock,
       version: VERSION,
       readFile: (path) => readFile(paths.input(path), 'utf8'),
-      routes: [...startTaskRoutes({ start, log }), ...apps.routes, ...messages.routes, ...codecRoutes()],
+      routes: [...startTaskRoutes({ start }), ...apps.routes, ...messages.routes, ...codecRoutes()],
       health: () => healthReport({ pipeline, api, mqtt, qrsEnabled: options.qrsConnection }),
     },
     {

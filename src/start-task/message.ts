@@ -71,7 +71,7 @@ function judged(
 
 function refusalFor(selectors: ParsedStart, badIds: readonly string[], shapes: readonly string[]) {
   const { taskIds, tags, customProperties, keyValues, match } = selectors
-  const count = taskIds.length + tags.length + customProperties.length + keyValues
+  const count = taskIds.length + tags.length + customProperties.length + keyValues.length
   const bad = badIds.length + shapes.length
   // With "all" a skipped selector would widen the selection.
   if (bad > 0 && (count === 0 || match === 'all')) {

@@ -36,12 +36,10 @@ export function parseItems(items: readonly unknown[]): ParsedStart {
     const problem = isRecord(item) ? collect(item, collected) : 'must be an object with type and payload'
     if (problem) problems.push({ kind: 'shape', details: `item ${index} ${problem}` })
   }
-  const { keyValues, ...selectors } = collected
   return {
-    ...selectors,
+    ...collected,
     dialect: 'array',
     match: 'any',
-    keyValues: keyValues.length,
     problems,
     unknown: [],
     selects: true,

@@ -40,7 +40,7 @@ function parseObject(body: Record<string, unknown>): ParsedStart {
     customProperties,
     // An unreadable wish is read as the narrower one.
     match: match === 'any' ? 'any' : 'all',
-    keyValues: list(body.keyValueStore).length,
+    keyValues: list(body.keyValueStore),
     problems,
     unknown: Object.keys(body).filter((name) => !MEMBERS.includes(name)),
     selects: SELECTORS.some((name) => name in body),

@@ -14,8 +14,8 @@ export interface ParsedStart {
   readonly tags: readonly string[]
   readonly customProperties: readonly CustomPropertySelector[]
   readonly match: 'any' | 'all'
-  /** How many key-value pairs the request wants to store. */
-  readonly keyValues: number
+  /** The key-value pairs that the request wants to store, unchecked. */
+  readonly keyValues: readonly unknown[]
   readonly problems: readonly Problem[]
   /** Members of the object that nobody knows. */
   readonly unknown: readonly string[]
@@ -30,14 +30,11 @@ export const NOTHING: ParsedStart = {
   tags: [],
   customProperties: [],
   match: 'any',
-  keyValues: 0,
+  keyValues: [],
   problems: [],
   unknown: [],
   selects: false,
 }
-
-/** Warning for each key-value pair of a request. */
-export const KV_NOT_ENABLED = 'STARTTASK: Trying to store key-value data, but KV store is not enabled.'
 
 /** Texts, and numbers and booleans as text; everything else is empty. */
 export function textOf(value: unknown): string {

@@ -11,7 +11,6 @@ import { createAnswerQueue } from './answer-queue.ts'
 import { objectAnswer } from './answers.ts'
 import { LookupError } from './errors.ts'
 import { type MessageRules, parseStartMessage, replyProblem, type StartMessage } from './message.ts'
-import { KV_NOT_ENABLED } from './parsed.ts'
 import type { JournaledRequest, RequestStore } from './request-store.ts'
 import type { StartOutcome, StartRequest, StartTask } from './types.ts'
 
@@ -109,7 +108,6 @@ export function createStartRequests(deps: StartRequestsDeps, settings: StartRequ
       return finish(request, parsed, refusal)
     }
     if (clock.now() - request.receivedAt > GIVE_UP_MS) return giveUp(request, parsed, 'it is older than 10 minutes')
-    for (let n = 0; job.attempt === 0 && n < parsed.selectors.keyValues; n++) log.warn(KV_NOT_ENABLED)
     const result = await attempt(request, parsed)
     if ('answer' in result) return finish(request, parsed, result.answer)
     later(job, parsed, result.retry)
@@ -189,7 +187,7 @@ interface Job {
 }
 
 function startRequestOf({ topic }: JournaledRequest, { selectors }: StartMessage): StartRequest {
-  const { dialect, taskIds, tags, customProperties, match } = selectors
+  const { dialect, taskIds, tags, customProperties, match, keyValues } = selectors
   return {
     origin: 'mqtt',
     requestedBy: `topic ${topic}`,
@@ -199,6 +197,7 @@ function startRequestOf({ topic }: JournaledRequest, { selectors }: StartMessage
     customProperties,
     match,
     allTaskIdsMustExist: false,
+    keyValues,
   }
 }
 

@@ -3,13 +3,12 @@ import { z } from 'zod'
 import { Refusal, reasonPhrase, refused, refusedWithCode, shortError } from '../platform/http/errors.ts'
 import { type ApiRequest, type ApiRoute, jsonAnswer, jsonText } from '../platform/http/route.ts'
 import { field, validate } from '../platform/http/validation.ts'
-import type { Logger } from '../platform/types.ts'
 import { isGuid } from '../platform/uuid.ts'
 import { arrayAnswer, arrayLookupFailure, indented, objectAnswer, objectLookupFailure } from './answers.ts'
 import { checkItems } from './check-items.ts'
 import { LookupError, ShadowModeError } from './errors.ts'
 import { parseStart } from './parse.ts'
-import { KV_NOT_ENABLED, NOTHING, type ParsedStart } from './parsed.ts'
+import { NOTHING, type ParsedStart } from './parsed.ts'
 import type { StartOutcome, StartRequest, StartTask } from './types.ts'
 
 const QUERY = z.looseObject({ allTaskIdsMustExist: field.boolean().optional() })
@@ -17,7 +16,7 @@ const QUERY = z.looseObject({ allTaskIdsMustExist: field.boolean().optional() })
 /** `-`, an empty segment and no segment at all mean that only the body selects tasks. */
 const PATHS = ['/v4/reloadtask/{taskId}/start', '/v4/reloadtask//start', '/v4/reloadtask/start']
 
-export function startTaskRoutes(deps: { start: StartTask; log: Logger }): ApiRoute[] {
+export function startTaskRoutes(deps: { start: StartTask }): ApiRoute[] {
   return PATHS.map((path) => ({
     methods: ['POST', 'PUT'],
     path,
@@ -28,12 +27,11 @@ export function startTaskRoutes(deps: { start: StartTask; log: Logger }): ApiRou
   }))
 }
 
-async function handle({ start, log }: { start: StartTask; log: Logger }, request: ApiRequest): Promise<Response> {
+async function handle({ start }: { start: StartTask }, request: ApiRequest): Promise<Response> {
   const parsed = request.body === undefined ? NOTHING : parseStart(request.body)
   const urlId = urlTaskId(request, parsed)
   refuseBadBody(parsed, urlId, request.body)
   const { allTaskIdsMustExist = false } = validate('querystring', QUERY, request.query)
-  for (let n = 0; n < parsed.keyValues; n++) log.warn(KV_NOT_ENABLED)
   const wanted: StartRequest = {
     origin: 'rest',
     requestedBy: request.client,
@@ -43,6 +41,7 @@ async function handle({ start, log }: { start: StartTask; log: Logger }, request
     customProperties: parsed.customProperties,
     match: parsed.match,
     allTaskIdsMustExist,
+    keyValues: parsed.keyValues,
     ...(urlId && { urlTaskId: urlId }),
   }
   const outcome = await start(wanted).catch((error: unknown) => {

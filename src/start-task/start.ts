@@ -4,14 +4,17 @@ import type { QrsClient, QrsTask } from '../qlik/qrs/types.ts'
 import { auditLine } from './audit.ts'
 import { ShadowModeError } from './errors.ts'
 import { type StartFilterSettings, startFilterFor } from './filter.ts'
+import { storeItems } from './key-values.ts'
 import { isLost, reasonOf } from './qrs-failure.ts'
 import { type Selection, selectTasks } from './select.ts'
-import type { StartOutcome, StartProgress, StartRequest, StartTask } from './types.ts'
+import type { StartOutcome, StartProgress, StartRequest, StartTask, StoreKeyValues } from './types.ts'
 
 export interface StartTaskDeps {
   readonly qrs: QrsClient
   readonly log: Logger
   readonly clock: Clock
+  /** Absent while the key-value store is off. */
+  readonly storeKeyValues?: StoreKeyValues | undefined
 }
 
 export interface StartTaskSettings extends StartFilterSettings {
@@ -37,6 +40,8 @@ export function createStartTask(deps: StartTaskDeps, settings: StartTaskSettings
       if (settings.shadow) throw new ShadowModeError()
       const selection = await selectTasks(qrs, startFilterFor(request.origin, settings), request)
       logRefused(log, request, selection)
+      // Once a task was started its pairs are that task's business: it may have changed or removed them.
+      if (!progress?.done.size) await storeItems({ log, storeKeyValues: deps.storeKeyValues }, request.keyValues ?? [])
       const outcome = await startSelected(qrs, log, request, selection, progress)
       audit(outcome)
       return outcome

@@ -22,7 +22,21 @@ export interface StartRequest {
   /** `any` = union of all selectors (default), `all` = intersection. */
   readonly match: 'any' | 'all'
   readonly allTaskIdsMustExist: boolean
+  /** Key-value pairs as they came, stored before the first task is started. */
+  readonly keyValues?: readonly unknown[]
 }
+
+export interface KeyValueItem {
+  /** None of the three is empty. */
+  readonly namespace: string
+  readonly key: string
+  readonly value: string
+  /** Milliseconds; 0 and below = no expiry. */
+  readonly ttl: number
+}
+
+/** Resolves when the pairs are on disk; a pair that the store refuses is logged and skipped. */
+export type StoreKeyValues = (items: readonly KeyValueItem[]) => Promise<void>
 
 export interface TaskRef {
   readonly taskId: string

@@ -40,12 +40,13 @@ describe('parseStart', () => {
   test('null members count as absent', () => {
     expect(parseStart({ taskId: null, tag: null, customProperty: null, keyValueStore: null })).toMatchObject({
       problems: [],
-      keyValues: 0,
+      keyValues: [],
     })
   })
 
-  test('key-value pairs are counted', () => {
-    expect(parseStart({ keyValueStore: [{ namespace: 'n', key: 'k', value: 'v' }] }).keyValues).toBe(1)
+  test('key-value pairs are taken as they are', () => {
+    const pair = { namespace: 'n', key: 'k', value: 'v' }
+    expect(parseStart({ keyValueStore: [pair] }).keyValues).toEqual([pair])
   })
 
   test('an unreadable match is the narrow one', () => {
