@@ -108,7 +108,10 @@ export function createIngest(deps: IngestDeps, settings: IngestSettings): Ingest
     isListening = false
     log.error(`[QSEOW] TASKFAILURE: UDP server error on ${settings.host}:${settings.port}: ${message} (${code})`)
     deps.onStatus('error')
-    if (retryInMs === null) listening.reject(new Error(message))
+    if (retryInMs !== null) return
+    listening.reject(new Error(message))
+    // A thread that was started again found the port taken: the next one tries again.
+    if (everListened) void worker?.terminate()
   }
 
   function ended(end: WorkerEnd): void {

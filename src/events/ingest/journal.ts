@@ -35,7 +35,7 @@ export interface JournalWriter {
   append(datagrams: readonly Datagram[]): number
   /** The newest id ever given, 0 for a new journal. */
   lastId(): number
-  /** Deletes at most `limit` entries up to `id` that are older than `before`; returns how many. */
+  /** Looks at the oldest `limit` entries up to `id` and deletes those older than `before`; returns how many. */
   purge(upToId: number, before: number, limit: number): number
   close(): void
 }
@@ -62,9 +62,9 @@ export function openJournal(file: string): JournalWriter {
     lastId: () => lastJournalId(db),
     purge: (upToId, before, limit) =>
       db.run(
-        'DELETE FROM datagram WHERE id IN (SELECT id FROM datagram WHERE id <= ? AND received_at < ? ORDER BY id LIMIT ?)',
-        upToId,
+        `DELETE FROM datagram WHERE received_at < ? AND id IN (SELECT id FROM datagram WHERE id <= ? ORDER BY id LIMIT ?)`,
         before,
+        upToId,
         limit,
       ).changes,
     close: () => db.close(),

@@ -12,7 +12,8 @@ export function createRateWindow(maxPerMinute: number): RateWindow {
   let used = 0
   return {
     take(now) {
-      if (now - openedAt >= WINDOW_MS) {
+      // A clock that was set back opens a new window too.
+      if (now < openedAt || now - openedAt >= WINDOW_MS) {
         openedAt = now
         used = 0
       }

@@ -36,6 +36,7 @@ export function createReceiver(deps: ReceiverDeps, settings: IngestSettings): Re
   const lastWarning = new Map<string, number>()
   let waiting: Datagram[] = []
   let scheduled = false
+  let retryTimer: ReturnType<typeof setTimeout> | undefined
   let journalFailing = false
   let lastId = deps.lastId
   // Until the main thread tells how far it is, what was there before us counts as worked off.
@@ -110,7 +111,8 @@ export function createReceiver(deps: ReceiverDeps, settings: IngestSettings): Re
       })
     }
     scheduled = true
-    setTimeout(commit, RETRY_MS)
+    clearTimeout(retryTimer)
+    retryTimer = setTimeout(commit, RETRY_MS)
   }
 
   return {

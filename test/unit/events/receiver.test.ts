@@ -1,0 +1,80 @@
+import { afterEach, describe, expect, jest, test } from 'bun:test'
+import { openJournal } from '../../../src/events/ingest/journal.ts'
+import type { FromWorker } from '../../../src/events/ingest/protocol.ts'
+import { createRateWindow } from '../../../src/events/ingest/rate-window.ts'
+import { createReceiver } from '../../../src/events/ingest/receiver.ts'
+import { tempDirectory } from '../../support/temp.ts'
+
+const settings = {
+  journalFile: 'journal.db',
+  host: '127.0.0.1',
+  port: 0,
+  maxMessageSize: 65507,
+  allowedSources: null,
+  maxMessagesPerMinute: null,
+  maxBacklog: 1_000_000,
+}
+
+describe('the rate window', () => {
+  test('lets so many pass a minute', () => {
+    const window = createRateWindow(2)
+    expect([0, 1, 2, 59_999, 60_000].map((now) => window.take(now))).toEqual([true, true, false, false, true])
+  })
+
+  test('is not closed for an hour by a clock that is set back', () => {
+    const window = createRateWindow(1)
+    expect(window.take(3_600_000)).toBeTrue()
+    expect(window.take(0)).toBeTrue()
+    expect(window.take(1)).toBeFalse()
+  })
+})
+
+describe('a journal that cannot be written', () => {
+  afterEach(() => void jest.useRealTimers())
+
+  test('is tried once a second, however long it lasts, and nothing is lost', () => {
+    jest.useFakeTimers()
+    const posted: FromWorker[] = []
+    let attempts = 0
+    let full = true
+    const receiver = createReceiver(
+      {
+        append: (datagrams) => {
+          attempts += 1
+          if (full) throw new Error('database or disk is full')
+          return datagrams.length
+        },
+        lastId: 0,
+        sources: null,
+        post: (message) => void posted.push(message),
+        now: () => 0,
+      },
+      settings,
+    )
+    receiver.receive(new Uint8Array(10), '127.0.0.1')
+    for (let second = 0; second < 30; second += 1) {
+      receiver.flush()
+      jest.advanceTimersByTime(1000)
+    }
+    expect(attempts).toBeLessThanOrEqual(62)
+    expect(posted.filter(({ type }) => type === 'problem')).toHaveLength(1)
+    full = false
+    receiver.flush()
+    expect(posted).toContainEqual({ type: 'committed', lastId: 1, received: 1 })
+  })
+})
+
+describe('the journal', () => {
+  test('is purged from its start: what is worked off and old goes, what is young stays', () => {
+    const directory = tempDirectory()
+    const journal = openJournal(directory.join('journal.db'))
+    const at = (receivedAt: number) => ({ receivedAt, sender: '127.0.0.1', raw: new Uint8Array([1]) })
+    journal.append([at(1), at(2), at(3), at(100), at(4)])
+    expect(journal.purge(2, 50, 10)).toBe(2)
+    expect(journal.purge(5, 50, 10)).toBe(2)
+    expect(journal.purge(5, 50, 10)).toBe(0)
+    expect(journal.lastId()).toBe(5)
+    journal.close()
+    directory.remove()
+  })
+})
