@@ -70,6 +70,15 @@ Configuration file
     })
 
   program
+    .command('healthcheck')
+    .description('ask the running Footman of a configuration file whether it is healthy; exit code 1 when it is not')
+    .option('-c, --configfile <file>', 'configuration file')
+    .action(async (options) => {
+      const { runHealthcheck } = await import('./healthcheck.ts')
+      done(await runHealthcheck(options, processIo))
+    })
+
+  program
     .command('schema')
     .description('print the JSON Schema of the configuration file')
     .action(async () => {

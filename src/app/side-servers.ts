@@ -1,0 +1,53 @@
+/** The small servers beside the REST API: health for container engines, and the configuration page. */
+import { createRateLimit, type RateVerdict, tooManyRequests } from '../api/rate-limit.ts'
+import { maskConfig } from '../config/mask.ts'
+import type { Config } from '../config/schema.ts'
+import { createConfigView } from '../console/config-view/server.ts'
+import { createHealthListener, type HealthListenerDeps } from '../monitors/health-listener.ts'
+import { namesThisMachine } from '../platform/http/local-host.ts'
+import type { Clock, Logger, Service } from '../platform/types.ts'
+import { VERSION } from '../platform/version.ts'
+
+export interface SideServersDeps {
+  readonly log: Logger
+  readonly clock: Clock
+  readonly health: HealthListenerDeps['health']
+}
+
+const PAGE_CALLS_PER_MINUTE = 300
+const FREE: RateVerdict = { allowed: true, headers: {}, resetSeconds: 0 }
+
+/** Those that are switched on. */
+export function buildSideServers({ log, clock, health }: SideServersDeps, config: Config): Service[] {
+  const { dockerHealthCheck, configVisualisation, footman } = config
+  const servers: Service[] = []
+  if (dockerHealthCheck.enable) {
+    const maySeeChecks = (address: string, headers: Headers) => !footman.access.enable && isLocal(address, headers)
+    servers.push(
+      createHealthListener({ log, health, maySeeChecks }, { host: footman.health.host, port: dockerHealthCheck.port }),
+    )
+  }
+  if (configVisualisation.enable) {
+    const limit = createRateLimit(clock, PAGE_CALLS_PER_MINUTE)
+    servers.push(
+      createConfigView(
+        {
+          log,
+          version: VERSION,
+          config: () => config,
+          mask: maskConfig,
+          limit: (client) => limit?.(client) ?? FREE,
+          tooManyRequests,
+        },
+        configVisualisation,
+      ),
+    )
+  }
+  return servers
+}
+
+function isLocal(address: string, headers: Headers): boolean {
+  const loopback = address === '::1' || address.startsWith('127.')
+  const forwarded = headers.has('forwarded') || headers.has('x-forwarded-for')
+  return loopback && !forwarded && namesThisMachine(headers.get('host'))
+}

@@ -1,0 +1,77 @@
+/** `footman healthcheck`: asks the Footman of a configuration file how it is; made for container health checks. */
+import { loadConfig } from '../config/load.ts'
+import { renderProblem, sortProblems } from '../config/problems.ts'
+import type { Config } from '../config/schema.ts'
+import { createHttpClient } from '../platform/http-client.ts'
+import type { CommandIo } from './io.ts'
+
+export interface HealthcheckOptions {
+  readonly configfile?: string
+}
+
+interface Surroundings {
+  readonly env: Readonly<Record<string, string | undefined>>
+  readonly cwd: string
+}
+
+/** Container engines know healthy and unhealthy only. */
+const HEALTHY = 0
+const UNHEALTHY = 1
+
+const TIMEOUT_MS = 5000
+
+/** 0 when the first listener that is enabled answers with 200, else 1. */
+export async function runHealthcheck(
+  options: HealthcheckOptions,
+  io: CommandIo,
+  { env, cwd }: Surroundings = { env: process.env, cwd: process.cwd() },
+): Promise<number> {
+  const file = options.configfile ?? env.FOOTMAN_CONFIGFILE
+  // What was forgiven at the start is no reason to call the running process ill.
+  const overrides = { qlikConnection: false, skipVerification: true }
+  const { config, problems } = await loadConfig({ ...(file ? { file } : {}), env, cwd, overrides })
+  if (!config) {
+    for (const problem of sortProblems(problems)) io.err(renderProblem(problem))
+    return UNHEALTHY
+  }
+  const url = healthUrl(config)
+  if (!url) {
+    io.err('ERROR Docker health: nothing to ask: set Butler.dockerHealthCheck.enable to true')
+    return UNHEALTHY
+  }
+  return ask(url, io)
+}
+
+async function ask(url: string, io: CommandIo): Promise<number> {
+  // Only the state is asked for, on this machine: it doesn't matter for whom the certificate was made.
+  const http = createHttpClient({ tls: { rejectUnauthorized: false } })
+  try {
+    const response = await http.request({ url, timeoutMs: TIMEOUT_MS })
+    io.out(`STATUS Docker health: ${response.status}`)
+    if (response.status === 200) return HEALTHY
+    io.err(`${url} answered ${response.text().slice(0, 1000)}`)
+    return UNHEALTHY
+  } catch (error) {
+    io.err(`ERROR Docker health: ${url}: ${error instanceof Error ? error.message : String(error)}`)
+    return UNHEALTHY
+  } finally {
+    http.close()
+  }
+}
+
+/** The health listener; when it is off, any other listener that is on; null when there is none. */
+function healthUrl({ dockerHealthCheck, restServerConfig: rest, configVisualisation, footman }: Config): string | null {
+  if (dockerHealthCheck.enable) return `http://${reachable(footman.health.host)}:${dockerHealthCheck.port}/health`
+  if (rest.enable) {
+    return `${rest.tls.enable ? 'https' : 'http'}://${reachable(rest.serverHost)}:${rest.serverPort}/health`
+  }
+  if (!configVisualisation.enable) return null
+  return `http://${reachable(configVisualisation.host)}:${configVisualisation.port}/`
+}
+
+/** An address that means "all of this machine" is no place to connect to. */
+function reachable(host: string): string {
+  if (host === '0.0.0.0') return '127.0.0.1'
+  if (host === '::') return '[::1]'
+  return host.includes(':') ? `[${host}]` : host
+}

@@ -1,0 +1,13 @@
+/** Files that are embedded as text. */
+declare module '*.svg' {
+  const text: string
+  export default text
+}
+declare module '*.css' {
+  const text: string
+  export default text
+}
+declare module '*/view.js' {
+  const text: string
+  export default text
+}

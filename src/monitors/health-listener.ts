@@ -1,0 +1,66 @@
+/** The listener of `dockerHealthCheck`: tells container engines and load balancers whether Footman is healthy. */
+import { noSuchRoute } from '../platform/http/errors.ts'
+import { jsonAnswer } from '../platform/http/route.ts'
+import { type LocalServer, serveLocal } from '../platform/local-server.ts'
+import type { Logger, Service } from '../platform/types.ts'
+
+export interface HealthListenerDeps {
+  readonly log: Logger
+  /** `checks` are the states of the single parts. */
+  readonly health: () => { readonly healthy: boolean; readonly checks: Readonly<Record<string, string>> }
+  /** Whether the caller at this address may see the single checks. */
+  readonly maySeeChecks: (address: string, headers: Headers) => boolean
+}
+
+export interface HealthListenerSettings {
+  /** `footman.health.host` */
+  readonly host: string
+  /** 0 = any free port. */
+  readonly port: number
+}
+
+export interface HealthListener extends Service {
+  /** 0 while it is not running. */
+  readonly port: number
+}
+
+/** `start` rejects with a `ListenError` when the port is taken. */
+export function createHealthListener(deps: HealthListenerDeps, settings: HealthListenerSettings): HealthListener {
+  const { log, health, maySeeChecks } = deps
+  let server: LocalServer | null = null
+
+  function answer(request: Request, address: string): Response {
+    const { pathname, search } = new URL(request.url)
+    const known = request.method === 'GET' || request.method === 'HEAD'
+    if (known && pathname === '/health/live') return jsonAnswer(200, { statusCode: 200, status: 'ok' })
+    if (!known || pathname !== '/health') {
+      const refusal = noSuchRoute(request.method, pathname + search)
+      return jsonAnswer(refusal.status, refusal.body)
+    }
+    const { healthy, checks } = health()
+    const state = healthy ? { statusCode: 200, status: 'ok' } : { statusCode: 503, status: 'ko' }
+    return jsonAnswer(state.statusCode, { ...state, ...(maySeeChecks(address, request.headers) && { checks }) })
+  }
+
+  return {
+    name: 'health listener',
+    get port() {
+      return server?.port ?? 0
+    },
+    async start() {
+      server = await serveLocal({
+        hostname: settings.host,
+        port: settings.port,
+        idleTimeout: 60,
+        handler: (request, { remoteAddress }) => answer(request, remoteAddress),
+        onError: (error) => log.error(`HEALTH: ${error instanceof Error ? error.message : error}`),
+      })
+      log.info(`MAIN: Started Docker healthcheck server on port ${server.port}.`)
+    },
+    async stop(graceMs) {
+      const running = server
+      server = null
+      await running?.stop(graceMs)
+    },
+  }
+}
