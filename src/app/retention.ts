@@ -1,6 +1,7 @@
 /** Removes what is older than the retention time, in small steps so that nothing else waits. */
 import { setTimeout as pause } from 'node:timers/promises'
 import { purgeSlots } from '../alerts/outbox/rate-limit.ts'
+import { purgeDedupKeys } from '../events/bookkeeping.ts'
 import type { GroupWriter } from '../platform/group-commit.ts'
 import type { Database } from '../platform/sqlite.ts'
 import type { Clock, Logger, Service } from '../platform/types.ts'
@@ -9,6 +10,8 @@ const CHUNK = 200
 const PAUSE_MS = 5
 
 const HOUR_MS = 3_600_000
+/** The first time, when the start is over: a process that lives for less than an hour cleans up too. */
+const FIRST_MS = 60_000
 
 export interface RetentionDeps {
   readonly writer: GroupWriter
@@ -18,15 +21,23 @@ export interface RetentionDeps {
   readonly purgeJournal: (before: number) => void
 }
 
-/** Cleans up once an hour. */
-export function createRetention(deps: RetentionDeps, settings: { readonly keepEventsMs: number }): Service {
+export interface RetentionSettings {
+  readonly keepEventsMs: number
+  /** From the start to the first time; default a minute. */
+  readonly firstMs?: number
+}
+
+/** Cleans up a minute after the start and then once an hour. */
+export function createRetention(deps: RetentionDeps, settings: RetentionSettings): Service {
   let timer: ReturnType<typeof setInterval> | undefined
+  let first: ReturnType<typeof setTimeout> | undefined
+  const stopping = new AbortController()
 
   function clean(): void {
     const now = deps.clock.now()
     const before = now - settings.keepEventsMs
     deps.purgeJournal(before)
-    purge(deps.writer, before, now).then(
+    purge(deps.writer, before, now, stopping.signal).then(
       (removed) => {
         if (removed > 0) deps.log.verbose(`RETENTION: Removed ${removed} events and their deliveries`)
       },
@@ -37,26 +48,33 @@ export function createRetention(deps: RetentionDeps, settings: { readonly keepEv
   return {
     name: 'retention',
     async start() {
+      first = setTimeout(clean, settings.firstMs ?? FIRST_MS)
       timer = setInterval(clean, HOUR_MS)
     },
     async stop() {
+      stopping.abort()
+      clearTimeout(first)
       clearInterval(timer)
     },
   }
 }
 
-async function purge(writer: GroupWriter, before: number, now: number): Promise<number> {
+/** How many events were removed; ends early when the signal says so. */
+async function purge(writer: GroupWriter, before: number, now: number, stop: AbortSignal): Promise<number> {
+  const removed = await inChunks(writer, stop, (db) => purgeChunk(db, before))
+  await inChunks(writer, stop, (db) => purgeDedupKeys(db, now, CHUNK))
+  if (!stop.aborted) await writer.write((db) => purgeSlots(db, before))
+  return removed
+}
+
+async function inChunks(writer: GroupWriter, stop: AbortSignal, remove: (db: Database) => number): Promise<number> {
   let removed = 0
-  for (;;) {
-    const count = await writer.write((db) => purgeChunk(db, before))
+  while (!stop.aborted) {
+    const count = await writer.write(remove)
     removed += count
     if (count < CHUNK) break
     await pause(PAUSE_MS)
   }
-  await writer.write((db) => {
-    db.run('DELETE FROM dedup WHERE expires_at < ?', now)
-    purgeSlots(db, before)
-  })
   return removed
 }
 

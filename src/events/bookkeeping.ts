@@ -20,6 +20,15 @@ export function takeDedupKey(db: Database, key: string, now: number, ttlMs: numb
   return changes > 0
 }
 
+/** Forgets at most `limit` keys that expired before `now`; returns how many. */
+export function purgeDedupKeys(db: Database, now: number, limit: number): number {
+  return db.run(
+    'DELETE FROM dedup WHERE key IN (SELECT key FROM dedup WHERE expires_at < ? ORDER BY expires_at LIMIT ?)',
+    now,
+    limit,
+  ).changes
+}
+
 const DROPS_KEPT = 1000
 
 export interface DroppedDatagram {

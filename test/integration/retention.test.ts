@@ -1,0 +1,61 @@
+import { expect, test } from 'bun:test'
+import { createRetention } from '../../src/app/retention.ts'
+import { takeDedupKey } from '../../src/events/bookkeeping.ts'
+import { createGroupWriter } from '../../src/platform/group-commit.ts'
+import { pipelineDatabase, storePending, taskEvent } from '../support/events.ts'
+import { recordingLog } from '../support/recording-log.ts'
+import { tempDirectory } from '../support/temp.ts'
+import { until } from '../support/wait.ts'
+
+const DAY = 86_400_000
+
+function scene() {
+  const directory = tempDirectory()
+  const db = pipelineDatabase(directory.join('footman.db'))
+  const now = 100 * DAY
+  db.transaction(() => {
+    for (let n = 0; n < 450; n += 1) storePending(db, taskEvent({ receivedAt: now - 31 * DAY }))
+    db.run(`UPDATE event SET state = 'routed'`)
+    storePending(db, taskEvent({ receivedAt: now - 31 * DAY }))
+    storePending(db, taskEvent({ receivedAt: now - 29 * DAY }))
+    for (let n = 0; n < 450; n += 1) takeDedupKey(db, `old ${n}`, now - DAY, 1000)
+    takeDedupKey(db, 'young', now, 1000)
+  })
+  const log = recordingLog()
+  const journal: number[] = []
+  const retention = createRetention(
+    {
+      writer: createGroupWriter(db),
+      clock: { now: () => now },
+      log,
+      purgeJournal: (before) => void journal.push(before),
+    },
+    { keepEventsMs: 30 * DAY, firstMs: 1 },
+  )
+  const count = (table: string) => db.get<{ n: number }>(`SELECT count(*) AS n FROM ${table}`)!.n
+  const close = () => {
+    db.close()
+    directory.remove()
+  }
+  return { retention, log, journal, count, close }
+}
+
+test('soon after the start what is old and finished is removed, the rest stays', async () => {
+  const { retention, journal, count, close } = scene()
+  await retention.start()
+  await until(() => count('event') === 2 && count('dedup') === 1)
+  expect(journal).toEqual([70 * DAY])
+  await retention.stop(100)
+  close()
+})
+
+test('a stop in the middle ends it without a word', async () => {
+  const { retention, log, count, close } = scene()
+  await retention.start()
+  await until(() => count('event') < 452)
+  await retention.stop(100)
+  expect(count('event')).toBeGreaterThan(2)
+  close()
+  await Bun.sleep(30)
+  expect(log.of('error')).toEqual([])
+})
