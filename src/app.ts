@@ -15,11 +15,12 @@ import { buildMqtt, buildStartRequests } from './app/mqtt.ts'
 import { pipelineSettings } from './app/pipeline-settings.ts'
 import { buildQlik, isQrsUnreachable } from './app/qlik.ts'
 import { createRetention } from './app/retention.ts'
+import { buildSideServers } from './app/side-servers.ts'
 import { codecRoutes } from './codec/routes.ts'
 import type { ConfigPaths } from './config/paths.ts'
 import type { Config } from './config/schema.ts'
 import { eventMigrations } from './events/migrations.ts'
-import { createEventPipeline, type EventPipeline } from './events/pipeline.ts'
+import { createEventPipeline } from './events/pipeline.ts'
 import type { EventRouter } from './events/router.ts'
 import type { TaskEvent } from './events/types.ts'
 import { systemClock } from './platform/clock.ts'
@@ -110,6 +111,7 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
     },
     pipelineSettings(config, options.dataDirectory, options.qrsConnection),
   )
+  const health = () => healthReport({ pipeline, api, mqtt, db, qrsEnabled: options.qrsConnection })
   const api: Api = createApi(
     {
       log,
@@ -117,7 +119,7 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
       version: VERSION,
       readFile: (path) => readFile(paths.input(path), 'utf8'),
       routes: [...startTaskRoutes({ start }), ...apps.routes, ...messages.routes, ...codecRoutes()],
-      health: () => healthReport({ pipeline, api, mqtt, qrsEnabled: options.qrsConnection }),
+      health,
     },
     {
       restServerConfig: config.restServerConfig,
@@ -145,6 +147,7 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
     ...messages.services,
     degradable(pipeline, options, log),
     degradable(api, options, log),
+    ...buildSideServers({ log, clock, health }, config).map((server) => degradable(server, options, log)),
     apps.service,
     retention,
   ]
@@ -179,7 +182,7 @@ function outboxService({ outbox }: Alerts): Service {
 }
 
 /** With `--degraded` a listener that cannot be opened is left out; health tells. */
-function degradable(service: EventPipeline | Api, { degraded }: AppOptions, log: Logger): Service {
+function degradable(service: Service, { degraded }: AppOptions, log: Logger): Service {
   return {
     name: service.name,
     stop: service.stop,

@@ -3,24 +3,38 @@ import type { Api } from '../api/server.ts'
 import type { CheckState, HealthReport } from '../api/system-routes.ts'
 import type { EventPipeline } from '../events/pipeline.ts'
 import type { MqttService } from '../mqtt/types.ts'
+import type { Database } from '../platform/sqlite.ts'
 
 export interface HealthDeps {
   readonly pipeline: EventPipeline
   readonly api: Api
   readonly mqtt: MqttService | null
+  readonly db: Database
   readonly qrsEnabled: boolean
 }
 
-/** Unhealthy only when a listener that is switched on is down; what lies outside is listed and never counts. */
-export function healthReport({ pipeline, api, mqtt, qrsEnabled }: HealthDeps): HealthReport {
+const VITAL = ['udp', 'rest', 'database']
+
+/** Unhealthy only when a listener that is switched on, or the database, is down; what lies outside never counts. */
+export function healthReport({ pipeline, api, mqtt, db, qrsEnabled }: HealthDeps): HealthReport {
   const { udpListening, qrsReachable } = pipeline.status
   const checks: Record<string, CheckState> = {
     udp: stateOf(udpListening),
     rest: stateOf(api.healthy),
     qrs: stateOf(qrsEnabled ? qrsReachable : null),
     mqtt: stateOf(mqtt ? mqtt.connected : null),
+    database: stateOf(readable(db)),
   }
-  return { healthy: checks.udp !== 'down' && checks.rest !== 'down', checks }
+  return { healthy: VITAL.every((part) => checks[part] !== 'down'), checks }
+}
+
+function readable(db: Database): boolean {
+  try {
+    db.get('SELECT name FROM schema_migration LIMIT 1')
+    return true
+  } catch {
+    return false
+  }
 }
 
 function stateOf(up: boolean | null): CheckState {

@@ -13,8 +13,6 @@ const endpoints =
     config.restServerConfig.enable && keys.some((key) => anyTrue(config.restServerEndpointsEnable[key]))
 
 const INACTIVE: readonly Feature[] = [
-  { name: 'configVisualisation', on: ({ configVisualisation }) => configVisualisation.enable },
-  { name: 'dockerHealthCheck', on: ({ dockerHealthCheck }) => dockerHealthCheck.enable },
   { name: 'heartbeat', on: ({ heartbeat }) => heartbeat.enable },
   { name: 'incidentTool.newRelic', on: ({ incidentTool }) => incidentTool.newRelic.enable },
   { name: 'incidentTool.signl4', on: ({ incidentTool }) => incidentTool.signl4.enable },
@@ -39,9 +37,7 @@ const INACTIVE: readonly Feature[] = [
     on: endpoints('createDir', 'createDirQVD', 'fileCopy', 'fileDelete', 'fileMove'),
   },
   { name: 'restServerEndpointsEnable: keyValueStore', on: endpoints('keyValueStore') },
-  { name: 'restServerEndpointsEnable: newRelic', on: endpoints('newRelic') },
   { name: 'restServerEndpointsEnable: scheduler', on: endpoints('scheduler') },
-  { name: 'restServerEndpointsEnable: slackPostMessage', on: endpoints('slackPostMessage') },
   { name: 'footman.access', on: ({ footman }) => footman.access.enable },
   { name: 'footman.alertRoutes', on: ({ footman }) => footman.alertRoutes.length > 0 },
   {
@@ -51,7 +47,6 @@ const INACTIVE: readonly Feature[] = [
   },
   { name: 'footman.destinations', on: ({ footman }) => Object.keys(footman.destinations).length > 0 },
   { name: 'footman.maintenance', on: ({ footman }) => footman.maintenance.length > 0 },
-  { name: 'footman.mqtt.receivedTopics', on: ({ footman }) => footman.mqtt.receivedTopics.length > 0 },
   { name: 'footman.reportTask', on: ({ footman }) => footman.reportTask.enable },
   { name: 'footman.startQueue', on: ({ footman }) => footman.startQueue.maxConcurrent > 0 },
 ]

@@ -131,7 +131,7 @@ describe('over REST', () => {
     expect(await answer.json()).toEqual({
       statusCode: 200,
       status: 'ok',
-      checks: { udp: 'up', rest: 'up', qrs: 'up', mqtt: 'off' },
+      checks: { udp: 'up', rest: 'up', qrs: 'up', mqtt: 'off', database: 'up' },
     })
   })
 
