@@ -2,7 +2,9 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'bun:test'
 import { readFileSync } from 'node:fs'
 import { type Footman, footman } from '../support/footman.ts'
+import { largeApp, SHEET_BYTES } from '../support/large-app.ts'
 import { rawBytes } from '../support/raw-http.ts'
+import { scriptedEngine } from '../support/scripted-engine.ts'
 import { REPOSITORY_USER, startSite, type TestSite } from '../support/simulator.ts'
 import { until } from '../support/wait.ts'
 
@@ -178,6 +180,28 @@ test('stopping in the middle of a reload ends in time, starts nothing and saves 
   expect(startedTasks(site)).toEqual([])
   expect(app.lastReloadTime).toBe(before)
 }, 30_000)
+
+test('a dump of 200 MB needs less than 100 MB of memory, and no session stays open', async () => {
+  const sheets = 4000
+  await using engine = await scriptedEngine({ answer: largeApp(sheets) })
+  await using site = await startSite()
+  await using product = await startFootman(site, {
+    configEngine: { host: '127.0.0.1', port: engine.port, useSSL: false },
+  })
+  const { pid } = product.process
+  const before = residentKilobytes(pid)
+  let most = before
+  let bytes = 0
+  const answer = await product.call('GET', '/v4/app/large/dump')
+  expect(answer.status).toBe(200)
+  for await (const chunk of answer.body!) {
+    bytes += chunk.length
+    most = Math.max(most, residentKilobytes(pid))
+  }
+  expect(bytes).toBeGreaterThan(sheets * SHEET_BYTES)
+  expect(most - before).toBeLessThan(100 * 1024)
+  await until(() => engine.open === 0, { what: 'the end of the session' })
+}, 60_000)
 
 test('endpoints that are switched off do not exist', async () => {
   await using site = await startSite()
