@@ -84,6 +84,69 @@ describe('order', () => {
   })
 })
 
+describe('a slow disk', () => {
+  const COMMIT_MS = 20
+  const slow = (writer: GroupWriter): GroupWriter => ({
+    write: async (work) => {
+      const result = await writer.write(work)
+      await Bun.sleep(COMMIT_MS)
+      return result
+    },
+    flush: writer.flush,
+  })
+
+  test('does not make ordered messages wait for each other; few are sent and not stored', async () => {
+    const order: string[] = []
+    let unstored = 0
+    let most = 0
+    const { outbox, fire, allIn } = start({
+      plan: () => [{ target: 'topic', lane: 'broker', orderKey: 'topic' }],
+      writer: slow,
+      deliver: (message) => {
+        order.push(message.payload as string)
+        unstored += 1
+        most = Math.max(most, unstored)
+        setTimeout(() => {
+          unstored -= 1
+        }, COMMIT_MS)
+        return DELIVERED
+      },
+    })
+    const names = Array.from({ length: 40 }, (_, n) => String(n))
+    for (const taskName of names) await fire({ taskName })
+    const before = performance.now()
+    outbox.start()
+    await allIn('delivered', 40)
+    expect(performance.now() - before).toBeLessThan((40 * COMMIT_MS) / 2)
+    expect(order).toEqual(names)
+    expect(most).toBeLessThanOrEqual(4)
+  })
+
+  test('changes nothing about a failure in the middle: what comes after it waits', async () => {
+    const order: string[] = []
+    const failed = new Set<string>()
+    const { outbox, fire, allIn } = start({
+      plan: () => [{ target: 'topic', lane: 'broker', orderKey: 'topic' }],
+      writer: slow,
+      deliver: async (message) => {
+        const name = message.payload as string
+        await Bun.sleep(1)
+        if (Number(name) % 5 === 3 && !failed.has(name)) {
+          failed.add(name)
+          return REFUSED
+        }
+        order.push(name)
+        return Number(name) % 7 === 6 ? { outcome: 'rejected', detail: 'no' } : DELIVERED
+      },
+    })
+    outbox.start()
+    const names = Array.from({ length: 30 }, (_, n) => String(n))
+    for (const taskName of names) await fire({ taskName })
+    await allIn('delivered', 26)
+    expect(order).toEqual(names)
+  })
+})
+
 describe('rate limits', () => {
   const limited =
     (windowMs: number, targets = ['sink']) =>

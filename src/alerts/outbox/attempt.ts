@@ -50,12 +50,16 @@ export interface AttemptOutcome {
 const MAX_RETRY_AFTER_MS = 3_600_000
 const SEND_TIMEOUT_MS = 60_000
 
-/** Resolves when the new state is durable. Rejects only when it cannot be made so before `stop`. */
+/**
+ * Resolves when the new state is durable; `onSent` is called before that, when the peer has taken the message. Rejects
+ * only when the state cannot be stored before `stop`.
+ */
 export async function attemptDelivery(
   deps: AttemptDeps,
   settings: AttemptSettings,
   delivery: DueDelivery,
   stop: AbortSignal,
+  onSent: () => void = () => {},
 ): Promise<AttemptOutcome> {
   const { clock, writer, store } = deps
   const startedAt = clock.now()
@@ -108,11 +112,13 @@ export async function attemptDelivery(
   const attempt = { deliveryId: delivery.id, n, at: startedAt, durationMs, detail: result.detail }
 
   if (result.outcome === 'delivered') {
-    await store((db) => {
+    const stored = store((db) => {
       markDelivered(db, delivery.seq, now, result.detail, message)
       insertAttempt(db, { ...attempt, result: 'ok' })
       if (delivery.limitKey && suppressed > 0) markTold(db, delivery.limitKey, delivery.eventId, suppressed)
     })
+    onSent()
+    await stored
     return { state: 'delivered', reason: null, detail: result.detail, durationMs, result: 'delivered', event }
   }
   if (result.outcome === 'rejected') {

@@ -3,15 +3,15 @@
  * deliveries with the same order key in sequence. Lanes know nothing of each other, so a dead peer slows nobody else.
  */
 import type { Database } from '../../platform/sqlite.ts'
-import { type DueDelivery, dueDeliveries, dueHeads, headOfOrder, nextDueAt } from './store.ts'
+import { type DueDelivery, dueDeliveries, dueHeads, firstOfOrder, nextDueAt } from './store.ts'
 
 export interface LaneDeps {
   readonly db: Database
   readonly now: () => number
   /** False while sending is pointless. */
   readonly ready: (destination: string) => boolean
-  /** Resolves when the delivery has its new state on disk. */
-  readonly run: (delivery: DueDelivery) => Promise<void>
+  /** Resolves when the delivery has its new state on disk; calls `onSent` before that, once the peer has taken it. */
+  readonly run: (delivery: DueDelivery, onSent: () => void) => Promise<void>
 }
 
 export interface Lane {
@@ -32,6 +32,9 @@ export function createLane(deps: LaneDeps, name: string, concurrency: number): L
   let queue: DueDelivery[] = []
   let exhausted = false
   let lookedAt = 0
+  /** The timer for what the last look has not found yet is set. */
+  let isScheduled = false
+  let mustLook = false
   let stopped = false
   let timer: ReturnType<typeof setTimeout> | undefined
 
@@ -58,34 +61,56 @@ export function createLane(deps: LaneDeps, name: string, concurrency: number): L
     const free = dueDeliveries(deps.db, name, lookedAt, PAGE + running.size)
     queue = [...heads, ...free].filter((delivery) => !running.has(delivery.seq))
     exhausted = queue.length === 0
+    isScheduled = false
   }
 
   /** Wakes up for what becomes due after the last look; what waits for a destination is woken by that. */
   function schedule(): void {
+    if (stopped || queue.length > 0 || isScheduled) return
+    isScheduled = true
     clearTimeout(timer)
-    if (stopped || queue.length > 0) return
     const at = nextDueAt(deps.db, name, lookedAt)
     if (at !== null) timer = setTimeout(wake, Math.min(Math.max(at - deps.now(), 0), MAX_TIMER_MS))
   }
 
   function begin(delivery: DueDelivery): void {
-    const done = deps.run(delivery).then(
-      () => leave(delivery),
-      () => {
-        setTimeout(() => leave(delivery), TROUBLE_MS)
-      },
-    )
-    running.set(delivery.seq, done)
+    const { orderKey, seq } = delivery
+    let isSent = false
+    let isFollowed = false
+
+    /** What comes after it in its order need not wait for the disk; it counts as running until that has it. */
+    function sent(): void {
+      isSent = true
+      if (stopped || orderKey === null) return
+      isFollowed = offer(firstOfOrder(deps.db, name, orderKey, seq, deps.now()))
+      pump()
+    }
+
+    function leave(): void {
+      running.delete(seq)
+      if (stopped) return
+      if (orderKey !== null && !isFollowed) offer(firstOfOrder(deps.db, name, orderKey, 0, deps.now()))
+      // Only what has to be tried again needs a new look at the disk, and one that what still runs does not obstruct.
+      if (!isSent) mustLook = true
+      if (!mustLook) {
+        pump()
+        return
+      }
+      mustLook = running.size > 0
+      wake()
+    }
+
+    const done = deps.run(delivery, sent).then(leave, () => {
+      setTimeout(leave, TROUBLE_MS)
+    })
+    running.set(seq, done)
   }
 
-  function leave(delivery: DueDelivery): void {
-    running.delete(delivery.seq)
-    if (stopped) return
-    // The next one of its key goes before the page that is queued; an empty queue finds it by itself.
-    const next =
-      delivery.orderKey && queue.length > 0 ? headOfOrder(deps.db, name, delivery.orderKey, deps.now()) : null
-    if (next) queue.unshift(next)
-    wake()
+  /** Puts it before the page that is queued, unless it is on its way already. */
+  function offer(next: DueDelivery | null): boolean {
+    if (!next || running.has(next.seq) || queue.some(({ seq }) => seq === next.seq)) return false
+    queue.unshift(next)
+    return true
   }
 
   function wake(): void {

@@ -60,11 +60,13 @@ export function createOutbox(deps: OutboxDeps, settings: OutboxSettings): Outbox
   let sweepTimer: ReturnType<typeof setInterval> | undefined
   let started = false
 
-  async function run(delivery: DueDelivery): Promise<void> {
-    const outcome = await attemptDelivery(attemptDeps, settings, delivery, aborter.signal).catch((error: unknown) => {
-      log.error(`NOTIFY The state of delivery ${delivery.id} could not be stored: ${String(error)}`)
-      throw error
-    })
+  async function run(delivery: DueDelivery, onSent?: () => void): Promise<void> {
+    const outcome = await attemptDelivery(attemptDeps, settings, delivery, aborter.signal, onSent).catch(
+      (error: unknown) => {
+        log.error(`NOTIFY The state of delivery ${delivery.id} could not be stored: ${String(error)}`)
+        throw error
+      },
+    )
     trackPeer(delivery.lane, outcome)
     report(delivery, outcome)
   }

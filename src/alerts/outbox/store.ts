@@ -131,13 +131,20 @@ export function dueHeads(db: Database, lane: string, now: number): DueDelivery[]
   )
 }
 
-/** The first open delivery of one order key; null when none is open or it is not due. */
-export function headOfOrder(db: Database, lane: string, orderKey: string, now: number): DueDelivery | null {
+/** The first open delivery of an order key after the one numbered `after`; null when none is open or it is not due. */
+export function firstOfOrder(
+  db: Database,
+  lane: string,
+  orderKey: string,
+  after: number,
+  now: number,
+): DueDelivery | null {
   const head = db.get<DueDelivery & { readonly nextAttemptAt: number }>(
     `SELECT ${DUE_COLUMNS}, next_attempt_at AS nextAttemptAt FROM delivery WHERE ${ORDERED} AND order_key = ?
-     ORDER BY seq LIMIT 1`,
+       AND seq > ? ORDER BY seq LIMIT 1`,
     lane,
     orderKey,
+    after,
   )
   return head && head.nextAttemptAt <= now ? head : null
 }
