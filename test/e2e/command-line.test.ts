@@ -6,6 +6,7 @@ import { createServer } from 'node:net'
 import { runBinary } from '../support/binary.ts'
 import { footman } from '../support/footman.ts'
 import { tempDirectory } from '../support/temp.ts'
+import { until } from '../support/wait.ts'
 
 async function run(args: readonly string[], cwd?: string) {
   const running = runBinary(args, { cwd, env: { NODE_ENV: 'nothing-here' } })
@@ -134,7 +135,14 @@ describe('starting', () => {
       product.udpPort,
       '127.0.0.1',
     )
-    await product.process.waitForLine(/Alerting for task "My task" without task/)
+    const [event] = await until(() => {
+      const rows = product.rows<{ task_name: string; missing_parts: string }>(
+        `SELECT task_name, missing_parts FROM event WHERE state = 'routed'`,
+      )
+      return rows.length > 0 ? rows : null
+    })
+    expect(event!.task_name).toBe('My task')
+    expect(JSON.parse(event!.missing_parts)).toContain('task')
     socket.close()
   }, 30_000)
 })
