@@ -6,9 +6,11 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { outboxMigrations } from './alerts/outbox/migrations.ts'
 import type { DeliveryChange } from './alerts/outbox/outbox.ts'
+import { auditMigrations } from './api/audit/store.ts'
 import { type Api, createApi } from './api/server.ts'
 import { type Alerts, buildAlerts } from './app/alerts.ts'
 import { buildApps } from './app/apps.ts'
+import { buildAudit } from './app/audit.ts'
 import { healthReport } from './app/health.ts'
 import { buildMessages, messageMigrations } from './app/messages.ts'
 import { buildMqtt, buildStartRequests } from './app/mqtt.ts'
@@ -73,7 +75,13 @@ export interface App {
 /** What a listener that could not be opened has started gets this long to end. */
 const FAILED_START_GRACE_MS = 1000
 
-const MIGRATIONS = [...eventMigrations, ...outboxMigrations, ...startTaskMigrations, ...messageMigrations]
+const MIGRATIONS = [
+  ...eventMigrations,
+  ...outboxMigrations,
+  ...startTaskMigrations,
+  ...messageMigrations,
+  ...auditMigrations,
+]
 
 /** Opens the database; everything else waits for `start`. */
 export function createApp(deps: AppDeps, options: AppOptions): App {
@@ -91,8 +99,9 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
     shadow,
   )
   const messages = buildMessages({ db, writer, clock, log, mqtt }, config, shadow)
+  const audit = buildAudit({ log, clock, db, writer })
   const start = createStartTask(
-    { qrs: qlik.qrs, log, clock },
+    { qrs: qlik.qrs, log, clock, onFinished: audit.onStart },
     { startTaskFilter: config.startTaskFilter, startFilter: config.footman.startFilter, shadow },
   )
   const apps = buildApps({ log, clock, qlik, start }, config, shadow)
@@ -118,14 +127,17 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
       clock,
       version: VERSION,
       readFile: (path) => readFile(paths.input(path), 'utf8'),
-      routes: [...startTaskRoutes({ start }), ...apps.routes, ...messages.routes, ...codecRoutes()],
+      routes: [...startTaskRoutes({ start }), ...apps.routes, ...messages.routes, ...codecRoutes(), ...audit.routes],
       health,
+      audit: audit.audit,
+      dataDirectory: options.dataDirectory,
     },
     {
       restServerConfig: config.restServerConfig,
       restServerEndpointsEnable: config.restServerEndpointsEnable,
       api: config.footman.api,
       access: config.footman.access,
+      timezone: config.footman.timezone,
       accessLog: config.footman.logging.accessLog,
       ...(options.apiRateLimit !== null && { rateLimitOption: options.apiRateLimit }),
     },
@@ -133,7 +145,7 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
   const requests = mqtt && buildStartRequests({ log, clock, db, writer, mqtt, start }, config, shadow)
   const retention = createRetention(
     { writer, clock, log, purgeJournal: pipeline.purgeJournal },
-    { keepEventsMs: config.footman.retention.events },
+    { keepEventsMs: config.footman.retention.events, keepAuditMs: config.footman.retention.audit },
   )
 
   // Stopped in reverse: first what takes work in, then what hands it out, the database last.

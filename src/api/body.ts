@@ -8,9 +8,9 @@ export const BODY_LIMIT = 1_048_576
  * The parsed JSON. Text that parses as JSON is taken whatever the content type says; JSON `null` and no body at all are
  * undefined; other `text/plain` is the text itself. Throws E2 400, 413 or 415.
  */
-export async function readBody(request: Request): Promise<unknown> {
+export async function readBody(request: Request, limit = BODY_LIMIT): Promise<unknown> {
   const type = mediaType(request)
-  const text = request.body ? await readText(request) : ''
+  const text = request.body ? await readText(request, limit) : ''
   if (text === '') {
     if (type === 'application/json') throw protocolError('FST_ERR_CTP_EMPTY_JSON_BODY')
     if (type !== '' && type !== 'text/plain') throw protocolError('FST_ERR_CTP_INVALID_MEDIA_TYPE')
@@ -27,20 +27,20 @@ function mediaType(request: Request): string {
   return (request.headers.get('content-type') ?? '').split(';')[0]!.trim().toLowerCase()
 }
 
-async function readText(request: Request): Promise<string> {
+async function readText(request: Request, limit: number): Promise<string> {
   const announced = Number(request.headers.get('content-length') ?? Number.NaN)
-  if (announced > BODY_LIMIT) throw protocolError('FST_ERR_CTP_BODY_TOO_LARGE')
+  if (announced > limit) throw protocolError('FST_ERR_CTP_BODY_TOO_LARGE')
   // The decoder drops a byte order mark.
   if (!Number.isNaN(announced)) return new TextDecoder().decode(await request.arrayBuffer())
-  return readChunks(request.body!)
+  return readChunks(request.body!, limit)
 }
 
-async function readChunks(body: ReadableStream<Uint8Array>): Promise<string> {
+async function readChunks(body: ReadableStream<Uint8Array>, limit: number): Promise<string> {
   const chunks: Uint8Array[] = []
   let size = 0
   for await (const chunk of body) {
     size += chunk.length
-    if (size > BODY_LIMIT) throw protocolError('FST_ERR_CTP_BODY_TOO_LARGE')
+    if (size > limit) throw protocolError('FST_ERR_CTP_BODY_TOO_LARGE')
     chunks.push(chunk)
   }
   return new TextDecoder().decode(Buffer.concat(chunks))

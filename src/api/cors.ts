@@ -6,7 +6,7 @@ const REQUEST_HEADERS =
 const EXPOSED = 'ETag, Retry-After, X-Request-Id, X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset'
 
 export interface Cors {
-  /** The answer to a preflight of a listed origin; null for everything else. */
+  /** The answer to a preflight of a listed origin, still to be decorated; null for everything else. */
   preflight(request: Request): Response | null
   /** Lets a page of a listed origin read the answer. */
   decorate(request: Request, response: Response): Response
@@ -25,8 +25,6 @@ export function createCors(origins: readonly string[]): Cors | null {
       return new Response(null, {
         status: 204,
         headers: {
-          'access-control-allow-origin': origin,
-          vary: 'Origin',
           'access-control-allow-methods': METHODS,
           'access-control-allow-headers': REQUEST_HEADERS,
           'access-control-max-age': '600',

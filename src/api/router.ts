@@ -1,167 +1,184 @@
-/** From a request to the endpoint that answers it, in the order: URL, method, route, rate limit, body, handler. */
-import { Hono } from 'hono'
-import { noSuchRoute } from '../platform/http/errors.ts'
-import type { ApiRequest, ApiRoute, Method } from '../platform/http/route.ts'
+/**
+ * From a request to the endpoint that answers it, in the order: address, URL, method, route, credentials, rate limit,
+ * scope, body, limits of the grant, handler.
+ */
+import { requireNamespace } from '../platform/http/caller.ts'
+import { noSuchRoute, type Refusal } from '../platform/http/errors.ts'
+import type { ApiRoute, AuditNote } from '../platform/http/route.ts'
+import type { ServeInfo } from '../platform/http-server.ts'
 import type { Clock, Logger } from '../platform/types.ts'
+import type { AccessControl, Contact, Identity } from './access/types.ts'
+import { apiRequest, wantsBody, withMethod } from './api-request.ts'
+import type { RequestAudit } from './audit/requests.ts'
 import { readBody } from './body.ts'
+import type { Proxies } from './client-address.ts'
+import type { Cors } from './cors.ts'
 import { errorAnswer } from './errors.ts'
 import { effectiveMethod } from './method.ts'
 import { createRateLimit, type RateVerdict, tooManyRequests } from './rate-limit.ts'
 import { createRequestIds } from './request-id.ts'
 import { createRequestLog } from './request-log.ts'
-import { checkEncoding, parseQuery, rawUrl } from './url.ts'
+import { createRouteTable, type Params, type PreparedRoute } from './route-table.ts'
+import { checkEncoding, rawUrl } from './url.ts'
+
+export interface RouterDeps {
+  readonly log: Logger
+  readonly clock: Clock
+  readonly routes: readonly ApiRoute[]
+  readonly access: AccessControl
+  readonly proxies: Proxies
+  readonly cors: Cors | null
+  readonly audit: RequestAudit
+}
 
 export interface RouterSettings {
-  /** Calls per minute and client; 0 = no limit. */
+  /** Calls per minute and actor, or address of who has no credentials; 0 = no limit. */
   readonly rateLimitPerMinute: number
   /** Log each request at info instead of debug. */
   readonly accessLog: boolean
 }
 
-interface Call {
+interface Call extends Contact {
   readonly request: Request
   /** Path and query as sent. */
   readonly url: string
   /** After a method override. */
   readonly method: string
-  readonly client: string
   readonly requestId: string
 }
 
-/** Answers every request; never rejects. `client` is the caller's address. */
+/** A call that has reached a route. */
+interface Visit {
+  readonly prepared: PreparedRoute
+  readonly call: Call
+  readonly params: Params
+  readonly identity: Identity
+  readonly verdict: RateVerdict | null
+  note: AuditNote | null
+}
+
+type Answer = Response | Promise<Response>
+
+/** Answers every request; never rejects. */
 export function createRouter(
-  deps: { log: Logger; clock: Clock; routes: readonly ApiRoute[] },
+  deps: RouterDeps,
   settings: RouterSettings,
-): (request: Request, client: string) => Response | Promise<Response> {
-  const { log, clock } = deps
+): (request: Request, info: ServeInfo) => Answer {
+  const { log, clock, access, proxies, cors, audit } = deps
   const limit = createRateLimit(clock, settings.rateLimitPerMinute)
   const logRequest = createRequestLog(log, settings.accessLog)
   const requestId = createRequestIds(clock)
-  const app = new Hono<{ Bindings: Call }>()
-  // Exact matches (ping, health) need no pattern matching, and load balancers ask for them all the time.
-  const fixed = new Map<string, ApiRoute>()
+  const find = createRouteTable<Call>(
+    deps.routes,
+    serve,
+    (call) => failed(noSuchRoute(call.method, call.url), call),
+    (error, call) => failed(error, call),
+  )
 
-  for (const route of inMatchingOrder(deps.routes)) {
-    const methods = methodsOf(route, deps.routes)
-    app.on(methods, honoPath(route.path), (c) => serve(route, c.env, () => c.req.param()))
-    if (!route.path.includes('{')) for (const method of methods) fixed.set(`${method} ${route.path}`, route)
+  function serve(prepared: PreparedRoute, call: Call, params: Params): Answer {
+    const identity = access.identify(call)
+    if (!(identity instanceof Promise)) return serveAs(identity, prepared, call, params)
+    return identity.then(
+      (known) => serveAs(known, prepared, call, params),
+      (error: unknown) => failed(error, call),
+    )
   }
-  app.notFound((c) => failed(noSuchRoute(c.env.method, c.env.url), c.env))
-  app.onError((error, c) => failed(error, c.env))
 
-  function serve(route: ApiRoute, call: Call, params: () => Record<string, string>): Response | Promise<Response> {
-    const verdict = limit && route.limited !== false ? limit(call.client) : null
+  function serveAs(identity: Identity, prepared: PreparedRoute, call: Call, params: Params): Answer {
+    const { route } = prepared
+    // Guessing credentials counts on every route.
+    const counts = limit && (route.limited !== false || identity.refusal)
+    const verdict = counts ? limit(identity.bucket) : null
+    const visit: Visit = { prepared, call, params, identity, verdict, note: null }
     if (verdict && !verdict.allowed) {
       const { client, method, url } = call
       log.warn(`API: Rate limit exceeded for source IP address ${client}. Method=${method}, endpoint=${url}`)
-      return failed(tooManyRequests(verdict), call)
+      return finished(failed(tooManyRequests(verdict), call), visit)
     }
+    if (identity.problem) log.verbose(`ACCESS: Credentials from ${call.client} refused: ${identity.problem}`)
+    const refusal = identity.refusal ?? access.refusal(route, identity.caller, call)
+    if (refusal) return finished(failed(refusal, call), visit)
     try {
-      const answer = handle(route, call, params)
-      if (answer instanceof Response) return finished(answer, call, verdict)
+      const answer = handle(visit)
+      if (answer instanceof Response) return finished(answer, visit)
       return answer.then(
-        (response) => finished(response, call, verdict),
-        (error: unknown) => finished(failed(error, call), call, verdict),
+        (response) => finished(response, visit),
+        (error: unknown) => finished(failed(error, call), visit),
       )
     } catch (error) {
-      return finished(failed(error, call), call, verdict)
+      return finished(failed(error, call), visit)
     }
   }
 
-  function handle(route: ApiRoute, call: Call, params: () => Record<string, string>): Response | Promise<Response> {
-    const run = (body: unknown): Response | Promise<Response> => {
-      const request = apiRequest(call, body, params)
+  function handle(visit: Visit): Answer {
+    const { prepared, call, params } = visit
+    const { route, namespaced } = prepared
+    const { caller } = visit.identity
+    const run = (body: unknown): Answer => {
+      if (namespaced) requireNamespace(caller, route.scope ?? '', params().namespace ?? '')
+      const note = (given: AuditNote) => {
+        visit.note = given
+      }
+      const sees = (scope: string) => access.refusal({ scope, endpoint: null }, caller, call) === null
+      const request = apiRequest({ ...call, caller, params, sees, note }, body)
       logRequest(request)
       return route.handle(request)
     }
-    return wantsBody(route, call.method) ? readBody(call.request).then(run) : run(undefined)
+    return wantsBody(route, call.method) ? readBody(call.request, route.bodyLimit).then(run) : run(undefined)
+  }
+
+  function finished(response: Response, { prepared, call, params, identity, verdict, note }: Visit): Response {
+    if (verdict) for (const name in verdict.headers) response.headers.set(name, verdict.headers[name]!)
+    const { method, client, requestId } = call
+    const { status } = response
+    audit.finished({ route: prepared.route, method, params, caller: identity.caller, client, requestId, status, note })
+    return named(response, call)
   }
 
   function failed(error: unknown, call: Call): Response {
-    return finished(errorAnswer(error, call, log), call, null)
+    return named(errorAnswer(error, call, log), call)
   }
 
-  return (request, client) => {
+  /** Recorded only as long as the address keeps within the rate limit, as nothing else slows it down. */
+  function turnedAway(refusal: Refusal, call: Call): Response {
+    const { method, client, requestId, url } = call
+    if (!limit || limit(client).allowed) {
+      audit.turnedAway({ method, path: pathOf(url), client, requestId, status: refusal.status })
+    }
+    return failed(refusal, call)
+  }
+
+  return (request, { remoteAddress, clientCertificate }) => {
+    const { headers, method } = request
     const url = rawUrl(request)
-    const id = requestId(request.headers.get('x-request-id'))
-    const call: Call = { request, url, method: request.method, client, requestId: id }
+    const client = proxies.clientOf(remoteAddress, headers)
+    const call: Call = {
+      request,
+      headers,
+      url,
+      method,
+      client,
+      proxied: client !== remoteAddress || proxies.trusts(remoteAddress),
+      certificate: clientCertificate,
+      requestId: requestId(headers.get('x-request-id')),
+    }
     try {
+      const refusal = access.admit(pathOf(url), client)
+      if (refusal) return turnedAway(refusal, call)
+      const preflight = cors?.preflight(request)
+      if (preflight) return preflight
       checkEncoding(url)
-      const method = effectiveMethod(request, url)
-      if (method !== call.method) {
-        const changed = withMethod(request, method)
-        return app.fetch(changed, { ...call, request: changed, method })
-      }
-      const route = fixed.get(`${method} ${url}`)
-      return route ? serve(route, call, noParams) : app.fetch(request, call)
+      const wanted = effectiveMethod(request, url)
+      return find(wanted === method ? call : { ...call, method: wanted, request: withMethod(request, wanted) })
     } catch (error) {
       return failed(error, call)
     }
   }
 }
 
-const noParams = (): Record<string, string> => ({})
-
-function finished(response: Response, call: Call, verdict: RateVerdict | null): Response {
-  const { headers } = response
-  headers.set('x-request-id', call.requestId)
-  if (verdict) for (const name in verdict.headers) headers.set(name, verdict.headers[name]!)
+function named(response: Response, { requestId }: Call): Response {
+  response.headers.set('x-request-id', requestId)
   return response
 }
 
-function apiRequest(
-  { request, url, method, client, requestId }: Call,
-  body: unknown,
-  params: () => Record<string, string>,
-): ApiRequest {
-  return {
-    url,
-    // HEAD is answered by the endpoint of GET.
-    method: (method === 'HEAD' ? 'GET' : method) as Method,
-    // Most requests look at only some of these.
-    get params() {
-      return params()
-    },
-    get query() {
-      return parseQuery(url)
-    },
-    body,
-    headers: request.headers,
-    client,
-    requestId,
-    get signal() {
-      return request.signal
-    },
-  }
-}
-
-function withMethod(request: Request, method: string): Request {
-  const { url, headers, signal } = request
-  // A body sent along with an override to GET is ignored, like the body of any GET.
-  if (method === 'GET') return new Request(url, { method, headers, signal })
-  return new Request(request, { method })
-}
-
-function wantsBody(route: ApiRoute, method: string): boolean {
-  const fallback = method === 'POST' || method === 'PUT' ? 'json' : 'ignored'
-  return (route.body ?? fallback) === 'json'
-}
-
-/** A path that only takes PUT also takes plain POST. */
-function methodsOf(route: ApiRoute, all: readonly ApiRoute[]): Method[] {
-  const postExists = all.some((other) => other.path === route.path && other.methods.includes('POST'))
-  return route.methods.includes('PUT') && !postExists ? [...route.methods, 'POST'] : [...route.methods]
-}
-
-/** Fixed segments win over parameters. */
-function inMatchingOrder(routes: readonly ApiRoute[]): ApiRoute[] {
-  return [...routes].sort((a, b) => pattern(a).localeCompare(pattern(b)))
-}
-
-const pattern = ({ path }: ApiRoute): string =>
-  path
-    .split('/')
-    .map((segment) => (segment.startsWith('{') ? '1' : '0'))
-    .join('')
-
-const honoPath = (path: string): string => path.replace(/\{(\w+)\}/g, ':$1')
+const pathOf = (url: string): string => url.split('?', 1)[0]!

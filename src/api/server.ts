@@ -1,14 +1,20 @@
 /** The REST API: opens the port of `restServerConfig` and answers what the features offer. */
 import type { ApiRoute } from '../platform/http/route.ts'
-import { type HttpServer, type ServeSettings, serveHttp } from '../platform/http-server.ts'
+import { type HttpServer, serveHttp } from '../platform/http-server.ts'
+import { formatAddress } from '../platform/listen-error.ts'
 import { StartError } from '../platform/start-error.ts'
 import type { Clock, Logger, Service } from '../platform/types.ts'
+import { type Access, type AccessSettings, buildAccess } from './access/build.ts'
+import { createLocalCheck } from './access/local.ts'
+import { createRequestAudit } from './audit/requests.ts'
+import type { Audit } from './audit/types.ts'
 import { BODY_LIMIT } from './body.ts'
-import { createClientAddress, isLocalCaller } from './client-address.ts'
-import { createCors } from './cors.ts'
+import { createProxies } from './client-address.ts'
+import { type Cors, createCors } from './cors.ts'
 import { createRouter } from './router.ts'
 import { type EndpointSwitches, enabledNames, isEnabled } from './switches.ts'
 import { type HealthReport, systemRoutes } from './system-routes.ts'
+import { createTlsWatch, readTls, type TlsWatch } from './tls.ts'
 
 export interface ApiDeps {
   readonly log: Logger
@@ -19,6 +25,10 @@ export interface ApiDeps {
   /** The endpoints of the features. */
   readonly routes: readonly ApiRoute[]
   readonly health: () => HealthReport
+  /** Absent: nothing is recorded. */
+  readonly audit?: Audit
+  /** Where the local key is published; absent: nowhere. */
+  readonly dataDirectory?: string
 }
 
 export interface ApiSettings {
@@ -37,7 +47,11 @@ export interface ApiSettings {
     readonly cors?: { readonly origins: readonly string[] }
   }
   /** `Butler.footman.access`. */
-  readonly access?: { readonly enable: boolean }
+  readonly access?: AccessSettings
+  /** `Butler.footman.timezone`; '' = that of this computer. */
+  readonly timezone?: string
+  /** How often the TLS files are looked at; default a minute. */
+  readonly tlsCheckMs?: number
   /** `--api-rate-limit`, which wins; 0 = no limit. */
   readonly rateLimitOption?: number
   /** `Butler.footman.logging.accessLog`. */
@@ -51,108 +65,119 @@ export interface Api extends Service {
   readonly healthy: boolean
 }
 
+/** How often the TLS files are looked at. */
+const TLS_CHECK_MS = 60_000
+
 /** Bodies beyond the limit are refused by our own code with the right text; the server's limit is a backstop. */
 const SERVER_BODY_LIMIT = 64 * BODY_LIMIT
 
-const NO_ACCESS_CONTROL =
-  'REST API: Butler.footman.access.enable is true, but this version has no access control yet. Set it to false and restrict the port by a firewall, or set restServerConfig.enable to false.'
-
 type Answer = ReturnType<typeof createRouter>
-
-function withCors(answer: Answer, origins: readonly string[]): Answer {
-  const cors = createCors(origins)
-  if (!cors) return answer
-  return async (request, client) => cors.preflight(request) ?? cors.decorate(request, await answer(request, client))
-}
 
 const isLoopback = (host: string): boolean => /^(localhost|127\.\d+\.\d+\.\d+|::1)$/i.test(host)
 
-/** `start` rejects with a `StartError` when the port is taken or a TLS file cannot be read. */
+/** `start` rejects with a `StartError` when the port is taken or a file of TLS or access control cannot be used. */
 export function createApi(deps: ApiDeps, settings: ApiSettings): Api {
   const log = deps.log.child('api')
+  const { clock, readFile } = deps
   const { restServerConfig: rest, restServerEndpointsEnable: switches } = settings
-  const clientOf = createClientAddress(settings.api.trustedProxies)
   const perMinute = settings.rateLimitOption ?? settings.api.rateLimitPerMinute
   const enabledEndpoints = enabledNames(switches)
-  const system = systemRoutes({
-    version: deps.version,
-    enabledEndpoints,
-    health: deps.health,
-    maySeeChecks: ({ client, headers }) => isLocalCaller(client, headers),
-  })
+  const system = systemRoutes({ version: deps.version, enabledEndpoints, health: deps.health })
   const routes = [...system, ...deps.routes].filter((route) => isEnabled(route, switches))
-  let server: HttpServer | null = null
+  let running: Running | null = null
 
-  async function listen(): Promise<void> {
-    const tls = rest.tls.enable ? await readTls(rest.tls, deps.readFile) : undefined
-    const answer = withCors(
-      createRouter(
-        { log, clock: deps.clock, routes },
-        { rateLimitPerMinute: perMinute, accessLog: settings.accessLog },
-      ),
-      settings.api.cors?.origins ?? [],
+  async function open(): Promise<Running> {
+    const access = await buildAccess(
+      {
+        log,
+        clock,
+        readFile,
+        isLocal: createLocalCheck({ serverHost: rest.serverHost }),
+        dataDirectory: deps.dataDirectory ?? null,
+        timezone: settings.timezone ?? '',
+      },
+      settings.access,
     )
-    server = await serveHttp({
+    const cors = createCors(settings.api.cors?.origins ?? [])
+    const answer = createRouter(
+      {
+        log,
+        clock,
+        routes,
+        access: access.control,
+        cors,
+        proxies: createProxies(settings.api.trustedProxies),
+        audit: createRequestAudit(deps.audit ?? SILENT_AUDIT, { keyValues: settings.access?.auditKeyValues ?? false }),
+      },
+      { rateLimitPerMinute: perMinute, accessLog: settings.accessLog },
+    )
+    const tlsSettings = {
+      ...rest.tls,
+      clients: settings.access?.enable ? settings.access.clientCertificates : undefined,
+    }
+    const tls = rest.tls.enable ? await readTls(tlsSettings, readFile) : null
+    const server = await serveHttp({
       hostname: rest.serverHost,
       port: rest.serverPort,
       maxBodyBytes: SERVER_BODY_LIMIT,
-      handler: (request, { remoteAddress }) => answer(request, clientOf(remoteAddress, request.headers)),
+      handler: cors ? withCors(answer, cors) : answer,
       onError: (error) => log.error(`API: ${error instanceof Error ? error.message : error}`),
       ...(tls && { tls }),
     })
-    const scheme = tls ? 'https' : 'http'
-    if (!isLoopback(rest.serverHost)) {
-      const address = `${rest.serverHost}:${server.port}`
+    const { setTls: use } = server
+    const watch =
+      tls && use ? createTlsWatch({ log, readFile, use }, tlsSettings, tls, settings.tlsCheckMs ?? TLS_CHECK_MS) : null
+    await access.opened()
+    return { server, access, watch }
+  }
+
+  function tell(port: number): void {
+    if (!settings.access?.enable && !isLoopback(rest.serverHost)) {
+      const address = formatAddress(rest.serverHost, port)
       log.warn(`ACCESS: The REST API listens on ${address} without access control. See Butler.footman.access.`)
     }
     log.info(`API rate limit    : ${perMinute === 0 ? 'none' : `${perMinute} calls per minute`}`)
     log.info(`Enabled API endpoints: ${JSON.stringify(enabledEndpoints, null, 2)}`)
-    log.info(`MAIN: REST server listening on ${scheme}://${rest.serverHost}:${server.port}`)
+    log.info(`MAIN: REST server listening on ${rest.tls.enable ? 'https' : 'http'}://${rest.serverHost}:${port}`)
   }
 
   return {
     name: 'rest api',
     get port() {
-      return server?.port ?? 0
+      return running?.server.port ?? 0
     },
     get healthy() {
-      return !rest.enable || server !== null
+      return !rest.enable || running !== null
     },
     async start() {
       if (!rest.enable) {
         log.info('MAIN: Will not set up REST server as it is disabled in the config file.')
         return
       }
-      // Better no API than an open one that its admin believes to be locked.
-      if (settings.access?.enable) throw new StartError(NO_ACCESS_CONTROL)
-      await listen().catch((error: unknown) => {
+      running = await open().catch((error: unknown) => {
         if (error instanceof StartError) throw error
         throw new StartError(`REST API ${error instanceof Error ? error.message : error}`, { cause: error })
       })
+      tell(running.server.port)
     },
     async stop(graceMs) {
-      const running = server
-      server = null
-      await running?.stop(graceMs)
+      const stopped = running
+      running = null
+      stopped?.watch?.stop()
+      await stopped?.access.close()
+      await stopped?.server.stop(graceMs)
     },
   }
 }
 
-/** Further authorities are sent along with the certificate, so that clients can build the chain. */
-async function readTls(
-  tls: ApiSettings['restServerConfig']['tls'],
-  readFile: (path: string) => Promise<string>,
-): Promise<NonNullable<ServeSettings['tls']>> {
-  const load = async (what: string, path: string): Promise<string> => {
-    try {
-      return await readFile(path)
-    } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error)
-      throw new StartError(`REST API TLS ${what} file could not be loaded (${path}): ${reason}`, { cause: error })
-    }
-  }
-  const cert = await load('cert', tls.cert)
-  const key = await load('key', tls.key)
-  const ca = tls.ca ? `\n${await load('CA', tls.ca)}` : ''
-  return { cert: cert + ca, key }
+interface Running {
+  readonly server: HttpServer
+  readonly access: Access
+  readonly watch: TlsWatch | null
+}
+
+const SILENT_AUDIT: Audit = { record: () => {} }
+
+function withCors(answer: Answer, cors: Cors): Answer {
+  return async (request, info) => cors.decorate(request, await answer(request, info))
 }

@@ -13,8 +13,6 @@ export interface SystemRoutesDeps {
   readonly version: string
   readonly enabledEndpoints: readonly string[]
   readonly health: () => HealthReport
-  /** Whether this caller may see the single checks. */
-  readonly maySeeChecks: (request: ApiRequest) => boolean
 }
 
 export function systemRoutes(deps: SystemRoutesDeps): ApiRoute[] {
@@ -53,9 +51,9 @@ export function systemRoutes(deps: SystemRoutesDeps): ApiRoute[] {
   ]
 }
 
-function healthAnswer({ health, maySeeChecks }: SystemRoutesDeps, request: ApiRequest): Response {
+function healthAnswer({ health }: SystemRoutesDeps, request: ApiRequest): Response {
   const { healthy, checks } = health()
   const statusCode = healthy ? 200 : 503
   const status = healthy ? 'ok' : 'ko'
-  return jsonAnswer(statusCode, { statusCode, status, ...(maySeeChecks(request) && { checks }) })
+  return jsonAnswer(statusCode, { statusCode, status, ...(request.sees('metrics:read') && { checks }) })
 }

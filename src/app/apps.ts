@@ -4,6 +4,7 @@ import { createAppReloads } from '../apps/reload.ts'
 import { appRoutes } from '../apps/routes.ts'
 import type { AppReloads } from '../apps/types.ts'
 import type { Config } from '../config/schema.ts'
+import type { TaskSelectors } from '../platform/http/caller.ts'
 import type { ApiRoute } from '../platform/http/route.ts'
 import type { Clock, Logger, Service } from '../platform/types.ts'
 import type { QrsClient } from '../qlik/qrs/types.ts'
@@ -36,7 +37,7 @@ export function buildApps(
       reloads,
       log,
       stopping: stopping.signal,
-      deniedTasks: (ids) => deniedFollowUps(qlik.qrs, config, ids),
+      deniedTasks: (ids, limitedTo) => deniedFollowUps(qlik.qrs, config, ids, limitedTo),
     },
     { shadow },
   )
@@ -55,8 +56,9 @@ async function deniedFollowUps(
   qrs: QrsClient,
   { startTaskFilter, footman }: Config,
   taskIds: readonly string[],
+  limitedTo: TaskSelectors | undefined,
 ): Promise<readonly string[]> {
-  const filter = startFilterFor('followUp', { startTaskFilter, startFilter: footman.startFilter })
+  const filter = startFilterFor('followUp', { startTaskFilter, startFilter: footman.startFilter }, limitedTo)
   if (!filter) return []
   const late = delay(FILTER_TIMEOUT_MS, null, { ref: false }).then(() => {
     throw new Error(`QRS did not answer within ${FILTER_TIMEOUT_MS} ms`)

@@ -1,6 +1,7 @@
 /** Removes what is older than the retention time, in small steps so that nothing else waits. */
 import { setTimeout as pause } from 'node:timers/promises'
 import { purgeSlots } from '../alerts/outbox/rate-limit.ts'
+import { purgeAudit } from '../api/audit/store.ts'
 import { purgeDedupKeys } from '../events/bookkeeping.ts'
 import type { GroupWriter } from '../platform/group-commit.ts'
 import type { Database } from '../platform/sqlite.ts'
@@ -23,6 +24,7 @@ export interface RetentionDeps {
 
 export interface RetentionSettings {
   readonly keepEventsMs: number
+  readonly keepAuditMs: number
   /** From the start to the first time; default a minute. */
   readonly firstMs?: number
 }
@@ -37,7 +39,8 @@ export function createRetention(deps: RetentionDeps, settings: RetentionSettings
     const now = deps.clock.now()
     const before = now - settings.keepEventsMs
     deps.purgeJournal(before)
-    purge(deps.writer, before, now, stopping.signal).then(
+    const auditBefore = now - settings.keepAuditMs
+    purge(deps.writer, { before, auditBefore }, now, stopping.signal).then(
       (removed) => {
         if (removed > 0) deps.log.verbose(`RETENTION: Removed ${removed} events and their deliveries`)
       },
@@ -60,9 +63,15 @@ export function createRetention(deps: RetentionDeps, settings: RetentionSettings
 }
 
 /** How many events were removed; ends early when the signal says so. */
-async function purge(writer: GroupWriter, before: number, now: number, stop: AbortSignal): Promise<number> {
+async function purge(
+  writer: GroupWriter,
+  { before, auditBefore }: { readonly before: number; readonly auditBefore: number },
+  now: number,
+  stop: AbortSignal,
+): Promise<number> {
   const removed = await inChunks(writer, stop, (db) => purgeChunk(db, before))
   await inChunks(writer, stop, (db) => purgeDedupKeys(db, now, CHUNK))
+  await inChunks(writer, stop, (db) => purgeAudit(db, auditBefore, CHUNK))
   if (!stop.aborted) await writer.write((db) => purgeSlots(db, before))
   return removed
 }

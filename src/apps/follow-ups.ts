@@ -1,5 +1,6 @@
 /** Starting tasks after a reload, through the one way in which tasks are started. */
 import { setTimeout as delay } from 'node:timers/promises'
+import type { TaskSelectors } from '../platform/http/caller.ts'
 import type { Logger } from '../platform/types.ts'
 import type { StartOutcome, StartTask } from '../start-task/types.ts'
 
@@ -10,6 +11,8 @@ export interface FollowUps {
   readonly actor: string
   readonly success: boolean
   readonly taskIds: readonly string[]
+  /** What the caller may start. */
+  readonly limitedTo?: TaskSelectors | undefined
 }
 
 /** Waits between the attempts to ask QRS which tasks are meant. */
@@ -45,7 +48,7 @@ export async function startFollowUps(
   }
 }
 
-function requestOf({ executionId, actor, taskIds }: FollowUps): Parameters<StartTask>[0] {
+function requestOf({ executionId, actor, taskIds, limitedTo }: FollowUps): Parameters<StartTask>[0] {
   return {
     origin: 'followUp',
     requestedBy: `${actor}, app reload ${executionId}`,
@@ -54,6 +57,8 @@ function requestOf({ executionId, actor, taskIds }: FollowUps): Parameters<Start
     customProperties: [],
     match: 'any',
     allTaskIdsMustExist: false,
+    actor,
+    ...(limitedTo && { limitedTo }),
   }
 }
 

@@ -1,4 +1,5 @@
 /** Reloads of apps without a task: begun by a request, followed to their end, told about by their execution id. */
+import type { TaskSelectors } from '../platform/http/caller.ts'
 import type { Clock, Logger, Service } from '../platform/types.ts'
 import { isGuid, uuidV7 } from '../platform/uuid.ts'
 import { engineVersion, openDoc, saveDoc } from '../qlik/engine/doc.ts'
@@ -33,6 +34,8 @@ export interface AppReloadRequest {
   readonly onFailure: readonly string[]
   /** Who asked. */
   readonly actor: string
+  /** What the caller may start; absent = everything that the start filter allows. */
+  readonly limitedTo?: TaskSelectors | undefined
 }
 
 export interface AppReloadService extends AppReloads, Service {
@@ -145,6 +148,7 @@ export function createAppReloads(deps: AppReloadDeps, settings: AppReloadSetting
         host: engine.host,
         executionId: record.view().executionId,
         actor: request.actor,
+        limitedTo: request.limitedTo,
         success,
         taskIds: success ? request.onSuccess : request.onFailure,
       },

@@ -1,5 +1,6 @@
 /** `/v4/apps/list`, `/v4/app/{appId}/dump` and `/v4/app/{appId}/reload`, with their older names. */
 import { z } from 'zod'
+import { requireScope, type TaskSelectors } from '../platform/http/caller.ts'
 import { refused, refusedWithCode } from '../platform/http/errors.ts'
 import { type ApiRequest, type ApiRoute, jsonAnswer } from '../platform/http/route.ts'
 import { field, validate } from '../platform/http/validation.ts'
@@ -19,7 +20,7 @@ export interface AppRoutesDeps {
   /** Aborts when Footman stops: dumps under way are cut off. */
   readonly stopping: AbortSignal
   /** Those of the ids that the start filter denies; asks QRS only as far as the filter needs it. */
-  readonly deniedTasks: (taskIds: readonly string[]) => Promise<readonly string[]>
+  readonly deniedTasks: (taskIds: readonly string[], limitedTo?: TaskSelectors) => Promise<readonly string[]>
 }
 
 export interface AppRoutesSettings {
@@ -58,6 +59,7 @@ export function appRoutes(deps: AppRoutesDeps, settings: AppRoutesSettings): Api
         methods: ['GET'],
         path,
         endpoint: 'senseListApps',
+        scope: 'app:read',
         summary: 'List the apps that the configured user may see',
         schemas: { responses: { 200: LIST_ANSWER } },
         handle: (request) => list(deps, request),
@@ -68,6 +70,9 @@ export function appRoutes(deps: AppRoutesDeps, settings: AppRoutesSettings): Api
         methods: ['GET'],
         path,
         endpoint: 'senseAppDump',
+        scope: 'app:read',
+        action: 'app.dump',
+        audit: 'always',
         summary: 'Everything that describes an app, without its data',
         handle: (request) => dump({ ...deps, log }, request),
       }),
@@ -77,6 +82,8 @@ export function appRoutes(deps: AppRoutesDeps, settings: AppRoutesSettings): Api
         methods: ['PUT'],
         path,
         endpoint: 'senseAppReload',
+        scope: 'app:run',
+        action: 'app.reload',
         summary: 'Reload an app without a task',
         schemas: { body: RELOAD_BODY, responses: { 201: RELOAD_ANSWER } },
         handle: (request) => reload({ ...deps, log }, settings, request),
@@ -114,7 +121,10 @@ async function reload(deps: AppRoutesDeps, settings: AppRoutesSettings, request:
   if (settings.shadow) {
     throw refusedWithCode(409, 'SHADOW_MODE', 'Shadow mode', 'Footman runs in shadow mode, which reloads no apps.')
   }
-  const denied = await deniedOf(deps, [...onSuccess, ...onFailure])
+  const followUps = [...onSuccess, ...onFailure]
+  if (followUps.length > 0) requireScope(request.caller, 'task:run')
+  const limitedTo = request.caller.limits('task:run').startFilter ?? undefined
+  const denied = await deniedOf(deps, followUps, limitedTo)
   const allowed = (taskId: string) => !denied.includes(taskId)
   const begun = await deps.reloads
     .begin({
@@ -123,7 +133,8 @@ async function reload(deps: AppRoutesDeps, settings: AppRoutesSettings, request:
       partial: wanted.partialReload ?? false,
       onSuccess: onSuccess.filter(allowed),
       onFailure: onFailure.filter(allowed),
-      actor: request.client,
+      actor: request.caller.actor === 'anonymous' ? request.client : request.caller.actor,
+      limitedTo,
     })
     .catch((error: unknown) => {
       throw openRefusal(error, FAILED.reload) ?? error
@@ -148,9 +159,13 @@ function modeOf(mode: number, log: Logger): 0 | 1 | 2 {
   return 0
 }
 
-async function deniedOf({ deniedTasks, log }: AppRoutesDeps, ids: readonly string[]): Promise<readonly string[]> {
+async function deniedOf(
+  { deniedTasks, log }: AppRoutesDeps,
+  ids: readonly string[],
+  limitedTo: TaskSelectors | undefined,
+): Promise<readonly string[]> {
   if (ids.length === 0) return []
-  const denied = await deniedTasks(ids).catch((error: unknown) => {
+  const denied = await deniedTasks(ids, limitedTo).catch((error: unknown) => {
     // The filter is asked again when the tasks are to be started.
     const reason = error instanceof Error ? error.message : String(error)
     log.warn(`APPRELOAD: The start filter could not be asked yet: ${reason}`)

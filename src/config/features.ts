@@ -38,7 +38,6 @@ const INACTIVE: readonly Feature[] = [
   },
   { name: 'restServerEndpointsEnable: keyValueStore', on: endpoints('keyValueStore') },
   { name: 'restServerEndpointsEnable: scheduler', on: endpoints('scheduler') },
-  { name: 'footman.access', on: ({ footman }) => footman.access.enable },
   { name: 'footman.alertRoutes', on: ({ footman }) => footman.alertRoutes.length > 0 },
   {
     name: 'footman.butlerRoutes',

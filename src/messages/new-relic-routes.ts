@@ -55,6 +55,8 @@ export function newRelicRoutes(deps: NewRelicRoutesDeps, settings: NewRelicRoute
       methods: ['POST'],
       path: '/v4/newrelic/event',
       endpoint: 'newRelic.postNewRelicEvent',
+      scope: 'message:run',
+      action: 'newrelic.event',
       summary: 'Send an event to New Relic',
       schemas: { body: EVENT },
       async handle({ body }) {
@@ -77,6 +79,8 @@ export function newRelicRoutes(deps: NewRelicRoutesDeps, settings: NewRelicRoute
       methods: ['POST'],
       path: '/v4/newrelic/metric',
       endpoint: 'newRelic.postNewRelicMetric',
+      scope: 'message:run',
+      action: 'newrelic.metric',
       summary: 'Send a metric to New Relic',
       schemas: { body: METRIC },
       async handle({ body }) {

@@ -32,6 +32,8 @@ export function publishRoutes({ outgoing }: { outgoing: MqttOutgoing | null }, s
       methods: ['PUT'],
       path: '/v4/mqttpublishmessage',
       endpoint: 'mqttPublishMessage',
+      scope: 'message:run',
+      action: 'mqtt.publish',
       summary: 'Publish an MQTT message',
       schemas: { body: BODY, responses: { 201: z.looseObject({ topic: z.string(), message: z.string() }) } },
       async handle({ body }) {

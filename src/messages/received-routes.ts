@@ -31,6 +31,7 @@ export function receivedRoutes({ store, clock }: { store: ReceivedStore; clock: 
       methods: ['GET'],
       path: '/v4/mqttmessages',
       endpoint: 'mqttPublishMessage',
+      scope: 'message:read',
       summary: 'List received MQTT messages',
       schemas: { responses: { 200: ANSWER } },
       handle({ query }) {

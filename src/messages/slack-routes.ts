@@ -40,6 +40,8 @@ export function slackRoutes(deps: SlackDeps, settings: SlackSettings): ApiRoute[
       methods: ['PUT'],
       path: '/v4/slackpostmessage',
       endpoint: 'slackPostMessage',
+      scope: 'message:run',
+      action: 'slack.post',
       summary: 'Post a message to Slack',
       schemas: { body: BODY, responses: { 201: BODY } },
       async handle({ body }) {

@@ -1,20 +1,45 @@
 /**
- * Serving HTTP with the runtime's own server (`Bun.serve` or `Deno.serve`); handlers see standard requests and
- * responses only.
+ * Serving HTTP with the runtime's own server (`Bun.serve` or `Deno.serve`), and HTTPS with `node:tls` where that server
+ * cannot do it all; handlers see standard requests and responses only.
  */
+import type { X509Certificate } from 'node:crypto'
+import { plainAddress } from './addresses.ts'
+import { serveTls } from './http-server-tls.ts'
 import { type ListenTarget, toListenError } from './listen-error.ts'
 
 export interface ServeInfo {
   /** Address of the peer, IPv4 in dotted form; empty when the connection is gone already. */
   readonly remoteAddress: string
+  /** What the client has shown, where certificates are asked for. */
+  readonly clientCertificate?: ClientCertificate
+}
+
+export interface ClientCertificate {
+  /** The chain leads to the given authority, and the certificate was valid when the connection was made. */
+  readonly trusted: boolean
+  /** Why not. */
+  readonly problem: string
+  readonly x509: X509Certificate
+}
+
+/** PEM texts. */
+export interface ServeTls {
+  readonly cert: string
+  readonly key: string
+  readonly passphrase?: string
+  /** Clients are asked for a certificate of this authority. */
+  readonly clients?: {
+    readonly ca: string
+    /** The handshake fails without a good certificate; else the handler decides. */
+    readonly required: boolean
+  }
 }
 
 export interface ServeSettings {
   readonly hostname: string
   /** 0 lets the system choose. */
   readonly port: number
-  /** PEM texts. With `ca`, clients must show a certificate of that authority. */
-  readonly tls?: { readonly cert: string; readonly key: string; readonly ca?: string; readonly passphrase?: string }
+  readonly tls?: ServeTls
   /** Seconds without traffic after which a connection is closed; 0 (default) never. Bun only. */
   readonly idleTimeout?: number
   /** Larger bodies are answered with 413; default 128 MiB. Bun only; handlers limit what they read themselves. */
@@ -26,6 +51,8 @@ export interface ServeSettings {
 
 export interface HttpServer {
   readonly port: number
+  /** New connections get these certificates, open ones stay. Throws when they are unusable. Absent where impossible. */
+  readonly setTls?: (tls: ServeTls) => void
   /** Takes no more connections, lets requests under way finish for `graceMs`, then cuts what is left. */
   stop(graceMs: number): Promise<void>
 }
@@ -34,7 +61,7 @@ const MAX_BODY_BYTES = 128 * 1024 * 1024
 
 /** Rejects with a `ListenError` when the port cannot be opened or the TLS files are unusable. */
 export async function serveHttp(settings: ServeSettings): Promise<HttpServer> {
-  const serve = typeof Bun === 'undefined' ? serveWithDeno : serveWithBun
+  const serve = typeof Bun === 'undefined' ? serveWithDeno : settings.tls ? serveWithNode : serveWithBun
   const target: ListenTarget = { protocol: 'TCP', address: settings.hostname, port: settings.port }
   try {
     return await serve(settings)
@@ -44,7 +71,6 @@ export async function serveHttp(settings: ServeSettings): Promise<HttpServer> {
 }
 
 function serveWithBun(settings: ServeSettings): HttpServer {
-  const { tls } = settings
   const server = Bun.serve({
     hostname: settings.hostname,
     port: settings.port,
@@ -53,14 +79,20 @@ function serveWithBun(settings: ServeSettings): HttpServer {
     reusePort: false,
     idleTimeout: settings.idleTimeout ?? 0,
     maxRequestBodySize: settings.maxBodyBytes ?? MAX_BODY_BYTES,
-    ...(tls ? { tls: { ...tls, ...(tls.ca ? { requestCert: true, rejectUnauthorized: true } : {}) } } : {}),
-    fetch: (request, self) => answer(settings, request, self.requestIP(request)?.address ?? ''),
+    fetch: (request, self) =>
+      answer(settings, request, { remoteAddress: plainAddress(self.requestIP(request)?.address ?? '') }),
     error: (error) => failed(settings, error),
   })
   return {
     port: server.port ?? settings.port,
     stop: (graceMs) => finishWithin(server.stop(false), graceMs, () => server.stop(true)),
   }
+}
+
+function serveWithNode({ hostname, port, tls, ...settings }: ServeSettings): Promise<HttpServer> {
+  if (!tls) throw new Error('serving HTTPS needs a certificate')
+  const handler: ServeSettings['handler'] = (request, info) => answer({ ...settings, hostname, port }, request, info)
+  return serveTls({ hostname, port, tls, answer: handler })
 }
 
 interface DenoServer {
@@ -73,7 +105,7 @@ declare const Deno: { serve(options: object, handler: DenoHandler): DenoServer }
 /** Deno can stop softly or hard but not softly first, so requests under way are counted here. */
 async function serveWithDeno(settings: ServeSettings): Promise<HttpServer> {
   const { hostname, port, tls } = settings
-  if (tls?.ca) throw new Error('client certificates are supported by the Footman executable only, not under Deno')
+  if (tls?.clients) throw new Error('client certificates are supported by the Footman executable only, not under Deno')
   const cut = new AbortController()
   let running = 0
   let stopping = false
@@ -89,7 +121,7 @@ async function serveWithDeno(settings: ServeSettings): Promise<HttpServer> {
     if (stopping) return Response.json({ error: 'Service Unavailable', details: 'Footman stops.' }, { status: 503 })
     running += 1
     try {
-      return await answer(settings, request, info.remoteAddr.hostname ?? '')
+      return await answer(settings, request, { remoteAddress: plainAddress(info.remoteAddr.hostname ?? '') })
     } finally {
       running -= 1
       if (stopping && running === 0) idle.resolve()
@@ -118,11 +150,11 @@ async function finishWithin(finished: Promise<void>, graceMs: number, cut: () =>
   if (outcome === 'late') await cut()
 }
 
-function answer(settings: ServeSettings, request: Request, address: string): Response | Promise<Response> {
+function answer(settings: ServeSettings, request: Request, info: ServeInfo): Response | Promise<Response> {
   const usable = URL.canParse(request.url) ? request : withAbsoluteUrl(request)
   if (!usable) return Response.json({ error: 'Bad Request', details: 'The Host header is not valid.' }, { status: 400 })
   try {
-    const result = settings.handler(usable, { remoteAddress: address.replace(/^::ffff:(?=\d+\.)/i, '') })
+    const result = settings.handler(usable, info)
     return result instanceof Response ? result : result.catch((error) => failed(settings, error))
   } catch (error) {
     return failed(settings, error)

@@ -1,3 +1,4 @@
+import type { AuditNote } from '../platform/http/route.ts'
 import type { StartOutcome, StartRequest } from './types.ts'
 
 /** One line per start request: who asked for what, and what came of it. */
@@ -20,14 +21,34 @@ export function auditLine(
 
 function resultOf(outcome: StartOutcome | null, problem = 'failed'): string {
   if (!outcome) return `nothing started: ${problem}`
-  const denied = outcome.denied.taskIds.length + outcome.denied.tags.length + outcome.denied.customProperties.length
   const counts = {
     started: outcome.started.length,
     failed: outcome.failed.length,
-    denied,
+    denied: deniedCount(outcome),
     'not found': outcome.notFound.length,
   }
   return Object.entries(counts)
     .map(([what, count]) => `${count} ${what}`)
     .join(', ')
 }
+
+/** What the audit calls a start. */
+export const START_ACTION = 'task.start'
+
+/** The tasks that were started, and how the rest fared; `denied` when nothing was allowed to start. */
+export function auditNote(outcome: StartOutcome): AuditNote & { readonly target: readonly string[] } {
+  const { started, failed, notFound } = outcome
+  const denied = deniedCount(outcome)
+  const counts = { started: started.length, failed: failed.length, denied, 'not found': notFound.length }
+  const told = Object.entries(counts).filter(([what, count]) => count > 0 || what === 'started')
+  const nothing = started.length === 0
+  return {
+    target: started.map(({ taskId }) => taskId),
+    detail: told.map(([what, count]) => `${count} ${what}`).join(', '),
+    ...(nothing && denied > 0 && { outcome: 'denied' }),
+    ...(nothing && denied === 0 && failed.length > 0 && { outcome: 'failed' }),
+  }
+}
+
+const deniedCount = ({ denied }: StartOutcome): number =>
+  denied.taskIds.length + denied.tags.length + denied.customProperties.length

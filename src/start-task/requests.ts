@@ -191,6 +191,7 @@ function startRequestOf({ topic }: JournaledRequest, { selectors }: StartMessage
   return {
     origin: 'mqtt',
     requestedBy: `topic ${topic}`,
+    actor: `mqtt:${topic}`,
     dialect,
     taskIds,
     tags,

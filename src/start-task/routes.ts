@@ -1,17 +1,22 @@
 /** `POST|PUT /v4/reloadtask/{taskId}/start`: starts tasks by id, tag and custom property. */
 import { z } from 'zod'
+import { callerText, requireNamespace, requireScope } from '../platform/http/caller.ts'
 import { Refusal, reasonPhrase, refused, refusedWithCode, shortError } from '../platform/http/errors.ts'
 import { type ApiRequest, type ApiRoute, jsonAnswer, jsonText } from '../platform/http/route.ts'
 import { field, validate } from '../platform/http/validation.ts'
 import { isGuid } from '../platform/uuid.ts'
 import { arrayAnswer, arrayLookupFailure, indented, objectAnswer, objectLookupFailure } from './answers.ts'
+import { auditNote, START_ACTION } from './audit.ts'
 import { checkItems } from './check-items.ts'
 import { LookupError, ShadowModeError } from './errors.ts'
+import { namespacesOf } from './key-values.ts'
 import { parseStart } from './parse.ts'
 import { NOTHING, type ParsedStart } from './parsed.ts'
 import type { StartOutcome, StartRequest, StartTask } from './types.ts'
 
 const QUERY = z.looseObject({ allTaskIdsMustExist: field.boolean().optional() })
+
+const SCOPE = 'task:run'
 
 /** `-`, an empty segment and no segment at all mean that only the body selects tasks. */
 const PATHS = ['/v4/reloadtask/{taskId}/start', '/v4/reloadtask//start', '/v4/reloadtask/start']
@@ -21,6 +26,8 @@ export function startTaskRoutes(deps: { start: StartTask }): ApiRoute[] {
     methods: ['POST', 'PUT'],
     path,
     endpoint: 'senseStartTask',
+    scope: SCOPE,
+    action: START_ACTION,
     summary: 'Start tasks by id, tag and custom property',
     schemas: { query: QUERY },
     handle: (request) => handle(deps, request),
@@ -32,9 +39,11 @@ async function handle({ start }: { start: StartTask }, request: ApiRequest): Pro
   const urlId = urlTaskId(request, parsed)
   refuseBadBody(parsed, urlId, request.body)
   const { allTaskIdsMustExist = false } = validate('querystring', QUERY, request.query)
+  checkKeyValues(request, parsed)
+  const { startFilter } = request.caller.limits(SCOPE)
   const wanted: StartRequest = {
     origin: 'rest',
-    requestedBy: request.client,
+    requestedBy: callerText(request.caller, request.client),
     dialect: parsed.dialect,
     taskIds: [...(urlId ? [urlId] : []), ...parsed.taskIds],
     tags: parsed.tags,
@@ -42,12 +51,21 @@ async function handle({ start }: { start: StartTask }, request: ApiRequest): Pro
     match: parsed.match,
     allTaskIdsMustExist,
     keyValues: parsed.keyValues,
+    ...(startFilter && { limitedTo: startFilter }),
     ...(urlId && { urlTaskId: urlId }),
   }
   const outcome = await start(wanted).catch((error: unknown) => {
     throw refusalOf(error, wanted)
   })
+  request.note(auditNote(outcome))
   return answer(outcome, wanted)
+}
+
+/** Storing pairs is a right of its own. */
+function checkKeyValues({ caller }: ApiRequest, { keyValues }: ParsedStart): void {
+  if (keyValues.length === 0) return
+  requireScope(caller, 'kv:write')
+  for (const namespace of namespacesOf(keyValues)) requireNamespace(caller, 'kv:write', namespace)
 }
 
 /** Null when the URL names no task. */

@@ -15,6 +15,8 @@ export interface StartTaskDeps {
   readonly clock: Clock
   /** Absent while the key-value store is off. */
   readonly storeKeyValues?: StoreKeyValues | undefined
+  /** Told about every request: what came of it, or why nothing did. */
+  readonly onFinished?: (request: StartRequest, outcome: StartOutcome | null, problem: string | null) => void
 }
 
 export interface StartTaskSettings extends StartFilterSettings {
@@ -34,11 +36,13 @@ export function createStartTask(deps: StartTaskDeps, settings: StartTaskSettings
   const log = deps.log.child('start-task')
   return async (request, progress) => {
     const began = clock.now()
-    const audit = (outcome: StartOutcome | null, problem?: string): void =>
+    const audit = (outcome: StartOutcome | null, problem?: string): void => {
       log.info(auditLine(request, outcome, clock.now() - began, problem))
+      deps.onFinished?.(request, outcome, problem ?? null)
+    }
     try {
       if (settings.shadow) throw new ShadowModeError()
-      const selection = await selectTasks(qrs, startFilterFor(request.origin, settings), request)
+      const selection = await selectTasks(qrs, startFilterFor(request.origin, settings, request.limitedTo), request)
       logRefused(log, request, selection)
       // Once a task was started its pairs are that task's business: it may have changed or removed them.
       if (!progress?.done.size) await storeItems({ log, storeKeyValues: deps.storeKeyValues }, request.keyValues ?? [])

@@ -1,4 +1,5 @@
 /** Starting tasks: one request shape and one function for every way in (REST, MQTT, later CLI and console). */
+import type { TaskSelectors } from '../platform/http/caller.ts'
 
 export interface CustomPropertySelector {
   readonly name: string
@@ -9,8 +10,12 @@ export type StartOrigin = 'rest' | 'mqtt' | 'followUp' | 'cli' | 'console' | 'sc
 
 export interface StartRequest {
   readonly origin: StartOrigin
-  /** For the audit line: client address, topic, ... */
+  /** For the log line: client address, topic, ... */
   readonly requestedBy: string
+  /** For the audit: `mqtt:<topic>`, `schedule:<id>`; default the origin. REST calls are recorded by the API. */
+  readonly actor?: string
+  /** What the caller may start; it binds beside the global filter. Absent = everything that the filter allows. */
+  readonly limitedTo?: TaskSelectors
   /** For the audit line: the form in which the request came. */
   readonly dialect?: 'object' | 'array' | 'id'
   /** The one of `taskIds` that stood in the URL. */

@@ -1,7 +1,9 @@
 import { expect, test } from 'bun:test'
+import { auditMigrations, insertEntry } from '../../src/api/audit/store.ts'
 import { createRetention } from '../../src/app/retention.ts'
 import { takeDedupKey } from '../../src/events/bookkeeping.ts'
 import { createGroupWriter } from '../../src/platform/group-commit.ts'
+import { uuidV7 } from '../../src/platform/uuid.ts'
 import { pipelineDatabase, storePending, taskEvent } from '../support/events.ts'
 import { recordingLog } from '../support/recording-log.ts'
 import { tempDirectory } from '../support/temp.ts'
@@ -9,9 +11,15 @@ import { until } from '../support/wait.ts'
 
 const DAY = 86_400_000
 
+const auditEntry = (at: number) => ({
+  ...{ id: uuidV7(at), at, actor: 'key:erp', address: null, action: 'task.start', target: [] },
+  ...{ status: 200, outcome: 'ok' as const, requestId: null, detail: null },
+})
+
 function scene() {
   const directory = tempDirectory()
   const db = pipelineDatabase(directory.join('footman.db'))
+  for (const { sql } of auditMigrations) db.exec(sql)
   const now = 100 * DAY
   db.transaction(() => {
     for (let n = 0; n < 450; n += 1) storePending(db, taskEvent({ receivedAt: now - 31 * DAY }))
@@ -20,6 +28,7 @@ function scene() {
     storePending(db, taskEvent({ receivedAt: now - 29 * DAY }))
     for (let n = 0; n < 450; n += 1) takeDedupKey(db, `old ${n}`, now - DAY, 1000)
     takeDedupKey(db, 'young', now, 1000)
+    for (const at of [now - 91 * DAY, now - 90 * DAY - 1, now - 89 * DAY]) insertEntry(db, auditEntry(at))
   })
   const log = recordingLog()
   const journal: number[] = []
@@ -30,7 +39,7 @@ function scene() {
       log,
       purgeJournal: (before) => void journal.push(before),
     },
-    { keepEventsMs: 30 * DAY, firstMs: 1 },
+    { keepAuditMs: 90 * DAY, keepEventsMs: 30 * DAY, firstMs: 1 },
   )
   const count = (table: string) => db.get<{ n: number }>(`SELECT count(*) AS n FROM ${table}`)!.n
   const close = () => {
@@ -43,7 +52,7 @@ function scene() {
 test('soon after the start what is old and finished is removed, the rest stays', async () => {
   const { retention, journal, count, close } = scene()
   await retention.start()
-  await until(() => count('event') === 2 && count('dedup') === 1)
+  await until(() => count('event') === 2 && count('dedup') === 1 && count('audit') === 1)
   expect(journal).toEqual([70 * DAY])
   await retention.stop(100)
   close()

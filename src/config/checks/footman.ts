@@ -16,21 +16,14 @@ export const accessRules: Check = ({ config: { footman, restServerConfig }, repo
   if (access.clientCertificates && !restServerConfig.tls.enable) {
     report('error', 'footman.access.clientCertificates', 'needs Butler.restServerConfig.tls.enable: true')
   }
-}
-
-/** Without access control in this version, an API that asks for it must not be open. */
-export const accessNotThere: Check = ({ config: { footman, restServerConfig }, report }) => {
-  if (!footman.access.enable || !restServerConfig.enable) return
-  report(
-    'error',
-    'footman.access.enable',
-    'is true, but this version has no access control yet: everybody could call the REST API',
-    {
-      feature: 'restServerConfig',
-      hint: 'set it to false and protect the port by other means, or leave the REST API off',
-    },
-  )
-  restServerConfig.enable = false
+  if (!access.enable && access.allowFrom.length > 0) {
+    report('warning', 'footman.access.allowFrom', 'has no effect while footman.access.enable is false')
+  }
+  if (footman.api.cors.origins.includes('*')) {
+    report('warning', 'footman.api.cors.origins', 'lets every web page call the API', {
+      hint: 'list the origins that need it',
+    })
+  }
 }
 
 export const uniqueNames: Check = ({ config: { footman }, report }) => {

@@ -14,7 +14,7 @@ import {
   startTopic,
   telemetry,
 } from './cross.ts'
-import { accessNotThere, accessRules, references, uniqueNames } from './footman.ts'
+import { accessRules, references, uniqueNames } from './footman.ts'
 import { nowHonoured } from './honoured.ts'
 import { featureNeeds, qlikConnectionNeeds, webhookAddresses } from './needs.ts'
 import { newRelicAccounts } from './new-relic.ts'
@@ -36,7 +36,6 @@ export const CHECKS: readonly Check[] = [
   newRelicAccounts,
   nowHonoured,
   // These switch off what cannot work, hence last.
-  accessNotThere,
   sourceValidation,
   clearTextPage,
   qlikConnectionNeeds,

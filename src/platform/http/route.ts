@@ -1,5 +1,6 @@
 /** An endpoint of the REST API as the features describe it; the server decides about limits, logs and switches. */
-import type { z } from 'zod'
+import type { Caller } from './caller.ts'
+import type { RouteDescription } from './description.ts'
 
 export type Method = 'GET' | 'POST' | 'PUT' | 'DELETE'
 
@@ -17,29 +18,54 @@ export interface ApiRequest {
   readonly headers: Headers
   /** Address of the caller. */
   readonly client: string
+  readonly caller: Caller
+  /**
+   * Whether the caller gets what only this scope shows. Unlike `caller.may`, it is true for callers on this machine only
+   * while access control is off.
+   */
+  sees(scope: string): boolean
   readonly requestId: string
+  /** Says in the audit what the call was about; the last note counts. */
+  note(note: AuditNote): void
   /** Aborts when the caller hangs up. */
   readonly signal: AbortSignal
 }
 
-export interface ApiRoute {
+export interface AuditNote {
+  /** Ids or names of what was acted on. */
+  readonly target?: readonly string[]
+  /** A few words, like `1 started`. */
+  readonly detail?: string
+  /** Default: by the status of the answer. */
+  readonly outcome?: 'ok' | 'denied' | 'failed'
+}
+
+export interface ApiRoute extends RouteDescription {
   /** A route for PUT alone also answers plain POST, because some clients cannot send PUT. */
   readonly methods: readonly Method[]
   /** `/v4/app/{appId}/reload`; matched exactly, case and trailing slash included. */
   readonly path: string
   /** Key below `restServerEndpointsEnable` that must be true (`scheduler.getSchedule`); null = always there. */
   readonly endpoint: string | null
+  /**
+   * What a caller needs while access control is on: `task:run`. Without a scope the route is open to everybody. A route
+   * with a scope and without `endpoint` serves local callers only while access control is off. With a scope of the group
+   * `kv`, a path parameter `namespace` must be granted to the caller.
+   */
+  readonly scope?: string
+  /** Name of the action in the audit: `task.start`; default method and path. */
+  readonly action?: string
+  /**
+   * What of it is recorded in the audit. Default: GET only when it is refused, everything else always. `single` stands
+   * for a write of one key-value pair, which is recorded only with `access.auditKeyValues`.
+   */
+  readonly audit?: 'always' | 'refused' | 'single'
   /** What happens to the body: parsed as JSON, or ignored. Default: parsed for POST and PUT, ignored for GET and DELETE. */
   readonly body?: 'json' | 'ignored'
+  /** Largest body in bytes; default 1 MiB. */
+  readonly bodyLimit?: number
   /** False = does not count for the rate limit. Default true. */
   readonly limited?: boolean
-  /** For the description of the API. */
-  readonly summary: string
-  readonly schemas?: {
-    readonly query?: z.ZodType
-    readonly body?: z.ZodType
-    readonly responses?: Readonly<Record<number, z.ZodType>>
-  }
   handle(request: ApiRequest): Response | Promise<Response>
 }
 

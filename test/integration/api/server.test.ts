@@ -165,11 +165,6 @@ describe('CORS', () => {
 })
 
 describe('starting', () => {
-  test('does not open an API that its admin believes to be locked', async () => {
-    const { api: server } = makeApi({ settings: { access: { enable: true } } })
-    await expect(server.start()).rejects.toMatchObject({ name: 'StartError' })
-  })
-
   test('warns when it listens for everybody', async () => {
     const restServerConfig = {
       enable: true,

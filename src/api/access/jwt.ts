@@ -1,0 +1,92 @@
+/** JSON Web Tokens (RFC 7519) as credentials. */
+import { createPublicKey, type KeyObject } from 'node:crypto'
+import { type JWTPayload, type JWTVerifyGetKey, jwtVerify } from 'jose'
+import type { Clock } from '../../platform/types.ts'
+import { compileGrant, type Grant, type GrantSettings } from './grants.ts'
+import { isScope } from './scopes.ts'
+
+export interface JwtSettings {
+  /** '' = not used; exactly one of this, the public key and the key set is. */
+  readonly secret: string
+  readonly issuer: string
+  readonly audience: string
+  /** Dotted path of the claim with scopes and names of grants. */
+  readonly claim: string
+  readonly grants: Readonly<Record<string, GrantSettings>>
+}
+
+export type JwtVerdict =
+  | { readonly subject: string; readonly grants: readonly Grant[] }
+  /** Why the token is refused; for the log, holds nothing of the token. */
+  | { readonly problem: string }
+
+export type JwtCheck = (token: string) => Promise<JwtVerdict>
+
+const LEEWAY_SECONDS = 60
+const SECRET_ALGORITHMS = ['HS256', 'HS384', 'HS512']
+/** Keys never sign in a family other than their own: jose compares the kind of the key with the algorithm. */
+const PUBLIC_ALGORITHMS = [
+  ...['RS256', 'RS384', 'RS512'],
+  ...['PS256', 'PS384', 'PS512'],
+  ...['ES256', 'ES384', 'ES512'],
+  ...['EdDSA', 'Ed25519'],
+]
+
+/** Where the keys come from. */
+export type KeySource =
+  | { readonly secret: string }
+  | { readonly publicKey: KeyObject }
+  | { readonly keySet: JWTVerifyGetKey }
+
+/** A PEM public key or certificate. Throws when it is neither. */
+export const readPublicKey = (pem: string): KeyObject => createPublicKey(pem)
+
+export function createJwtCheck(clock: Clock, source: KeySource, settings: JwtSettings): JwtCheck {
+  const grants = new Map(Object.entries(settings.grants).map(([value, grant]) => [value, compileGrant(grant)]))
+  const key = keyOf(source)
+  const options = {
+    issuer: settings.issuer,
+    audience: settings.audience,
+    algorithms: 'secret' in source ? SECRET_ALGORITHMS : PUBLIC_ALGORITHMS,
+    clockTolerance: LEEWAY_SECONDS,
+    requiredClaims: ['exp'],
+  }
+  return async (token) => {
+    try {
+      const { payload } = await jwtVerify(token, key, { ...options, currentDate: new Date(clock.now()) })
+      return { subject: payload.sub ?? 'unknown', grants: grantsOf(claimValues(payload, settings.claim), grants) }
+    } catch (error) {
+      return { problem: `token refused: ${(error as Error).message}` }
+    }
+  }
+}
+
+function keyOf(source: KeySource) {
+  if ('secret' in source) return new TextEncoder().encode(source.secret)
+  return 'publicKey' in source ? source.publicKey : source.keySet
+}
+
+/** A text is split at blanks, a list is taken as it is. */
+function claimValues(payload: JWTPayload, path: string): readonly string[] {
+  const value = valueAt(payload, path)
+  if (typeof value === 'string') return value.split(' ').filter((one) => one !== '')
+  return Array.isArray(value) ? value.filter((one) => typeof one === 'string') : []
+}
+
+/** Names of claims may hold dots themselves (`https://acme.example/roles`). */
+function valueAt(payload: JWTPayload, path: string): unknown {
+  if (Object.hasOwn(payload, path)) return payload[path]
+  let value: unknown = payload
+  for (const part of path.split('.')) {
+    if (typeof value !== 'object' || value === null || !Object.hasOwn(value, part)) return undefined
+    value = (value as Record<string, unknown>)[part]
+  }
+  return value
+}
+
+/** A value that is a scope counts as that scope, every other one only as the name of a grant. */
+function grantsOf(values: readonly string[], known: ReadonlyMap<string, Grant>): readonly Grant[] {
+  const scopes = values.filter(isScope)
+  const named = values.flatMap((value) => (isScope(value) ? [] : (known.get(value) ?? [])))
+  return scopes.length === 0 ? named : [compileGrant({ scopes }), ...named]
+}

@@ -1,0 +1,34 @@
+import type { Caller } from '../../platform/http/caller.ts'
+import type { Refusal } from '../../platform/http/errors.ts'
+import type { ApiRoute } from '../../platform/http/route.ts'
+import type { ClientCertificate } from '../../platform/http-server.ts'
+
+/** One request as access control sees it. */
+export interface Contact {
+  /** Address of the caller: that of the connection, or what a trusted proxy says. */
+  readonly client: string
+  /** The address is what a trusted proxy says. */
+  readonly proxied: boolean
+  readonly headers: Headers
+  readonly certificate: ClientCertificate | undefined
+}
+
+/** Who calls; with a refusal when the credentials are wrong. */
+export interface Identity {
+  readonly caller: Caller
+  /** Bucket of the rate limit: the actor, or the address of whoever has shown no valid credentials. */
+  readonly bucket: string
+  readonly refusal: Refusal | null
+  /** For the log: why. */
+  readonly problem?: string
+}
+
+/** What stands between a request and the endpoint that it has reached. */
+export interface AccessControl {
+  /** 403 for addresses that may not call at all. */
+  admit(path: string, client: string): Refusal | null
+  /** Synchronous unless a token has to be verified. */
+  identify(contact: Contact): Identity | Promise<Identity>
+  /** Why this route is closed to the caller; null when it is open. */
+  refusal(route: Pick<ApiRoute, 'scope' | 'endpoint'>, caller: Caller, contact: Contact): Refusal | null
+}

@@ -1,0 +1,66 @@
+/** From method and path to the route that answers. */
+import { Hono } from 'hono'
+import type { ApiRoute, Method } from '../platform/http/route.ts'
+
+/** A route, and what is known about it before any request. */
+export interface PreparedRoute {
+  readonly route: ApiRoute
+  /** The group `kv` is granted by namespace. */
+  readonly namespaced: boolean
+}
+
+export type Params = () => Record<string, string>
+
+type Answer = Response | Promise<Response>
+
+/** Finds the route and calls `serve`, or `unknown` when there is none; `onError` gets what the matching itself throws. */
+export function createRouteTable<
+  Call extends { readonly request: Request; readonly method: string; readonly url: string },
+>(
+  routes: readonly ApiRoute[],
+  serve: (prepared: PreparedRoute, call: Call, params: Params) => Answer,
+  unknown: (call: Call) => Response,
+  onError: (error: unknown, call: Call) => Response,
+): (call: Call) => Answer {
+  const app = new Hono<{ Bindings: Call }>()
+  // Exact matches (ping, health) need no pattern matching, and load balancers ask for them all the time.
+  const fixed = new Map<string, PreparedRoute>()
+
+  for (const route of inMatchingOrder(routes)) {
+    const prepared: PreparedRoute = { route, namespaced: isNamespaced(route) }
+    const methods = methodsOf(route, routes)
+    app.on(methods, honoPath(route.path), (c) => serve(prepared, c.env, () => c.req.param()))
+    if (!route.path.includes('{')) for (const method of methods) fixed.set(`${method} ${route.path}`, prepared)
+  }
+  app.notFound((c) => unknown(c.env))
+  app.onError((error, c) => onError(error, c.env))
+
+  return (call) => {
+    const prepared = fixed.get(`${call.method} ${call.url}`)
+    return prepared ? serve(prepared, call, noParams) : app.fetch(call.request, call)
+  }
+}
+
+const noParams: Params = () => ({})
+
+const isNamespaced = ({ scope, path }: ApiRoute): boolean =>
+  (scope?.startsWith('kv:') ?? false) && path.includes('{namespace}')
+
+/** A path that only takes PUT also takes plain POST. */
+function methodsOf(route: ApiRoute, all: readonly ApiRoute[]): Method[] {
+  const postExists = all.some((other) => other.path === route.path && other.methods.includes('POST'))
+  return route.methods.includes('PUT') && !postExists ? [...route.methods, 'POST'] : [...route.methods]
+}
+
+/** Fixed segments win over parameters. */
+function inMatchingOrder(routes: readonly ApiRoute[]): ApiRoute[] {
+  return [...routes].sort((a, b) => pattern(a).localeCompare(pattern(b)))
+}
+
+const pattern = ({ path }: ApiRoute): string =>
+  path
+    .split('/')
+    .map((segment) => (segment.startsWith('{') ? '1' : '0'))
+    .join('')
+
+const honoPath = (path: string): string => path.replace(/\{(\w+)\}/g, ':$1')

@@ -1,0 +1,39 @@
+/** The audit, and what the features tell it besides their REST calls. */
+import { createAudit } from '../api/audit/audit.ts'
+import { auditRoutes } from '../api/audit/routes.ts'
+import type { Audit } from '../api/audit/types.ts'
+import type { GroupWriter } from '../platform/group-commit.ts'
+import type { ApiRoute } from '../platform/http/route.ts'
+import type { Database } from '../platform/sqlite.ts'
+import type { Clock, Logger } from '../platform/types.ts'
+import { auditNote, START_ACTION } from '../start-task/audit.ts'
+import type { StartTaskDeps } from '../start-task/start.ts'
+
+export interface AuditParts {
+  readonly audit: Audit
+  readonly routes: readonly ApiRoute[]
+  readonly onStart: NonNullable<StartTaskDeps['onFinished']>
+}
+
+export function buildAudit(deps: { log: Logger; clock: Clock; db: Database; writer: GroupWriter }): AuditParts {
+  const audit = createAudit(deps)
+  return {
+    audit,
+    routes: auditRoutes(deps),
+    onStart({ origin, actor, taskIds }, outcome, problem) {
+      // Calls over REST are recorded with their answer.
+      if (origin === 'rest') return
+      const note = outcome ? auditNote(outcome) : null
+      audit.record({
+        actor: actor ?? origin,
+        address: null,
+        action: START_ACTION,
+        target: note?.target ?? taskIds,
+        status: null,
+        outcome: note ? (note.outcome ?? 'ok') : 'failed',
+        requestId: null,
+        detail: note?.detail ?? problem,
+      })
+    },
+  }
+}
