@@ -181,7 +181,7 @@ test('stopping in the middle of a reload ends in time, starts nothing and saves 
   expect(app.lastReloadTime).toBe(before)
 }, 30_000)
 
-test('a dump of 200 MB needs less than 100 MB of memory, and no session stays open', async () => {
+test('a dump of 200 MB needs less than 80 MB of memory, and no session stays open', async () => {
   const sheets = 4000
   await using engine = await scriptedEngine({ answer: largeApp(sheets) })
   await using site = await startSite()
@@ -199,7 +199,7 @@ test('a dump of 200 MB needs less than 100 MB of memory, and no session stays op
     most = Math.max(most, residentKilobytes(pid))
   }
   expect(bytes).toBeGreaterThan(sheets * SHEET_BYTES)
-  expect(most - before).toBeLessThan(100 * 1024)
+  expect(most - before).toBeLessThan(80 * 1024)
   await until(() => engine.open === 0, { what: 'the end of the session' })
 }, 60_000)
 
