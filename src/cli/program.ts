@@ -86,7 +86,35 @@ Configuration file
       done(runSchema(processIo))
     })
 
+  addKey(program, done)
+
   return program
+}
+
+function addKey(program: Command, done: (code: number) => void): void {
+  const key = program.command('key').description('keys for the REST API')
+
+  key
+    .command('create')
+    .description('make a key and print it with its entry in the configuration')
+    .requiredOption('--id <name>', 'name of the key in the log and the audit')
+    .requiredOption('--scope <scope...>', 'what it may do, like task:run; several are allowed')
+    .option('--tag <tag...>', 'only tasks with one of these tags may be started')
+    .option('--namespace <glob...>', 'only these key-value namespaces may be used')
+    .option('--expires <date>', 'last day, or the time at which it ends')
+    .option('--json', 'print id, key and hash as JSON')
+    .action(async (options) => {
+      const { runKeyCreate } = await import('./key.ts')
+      done(runKeyCreate(options, processIo))
+    })
+
+  key
+    .command('hash')
+    .description('print the hash of the key on standard input')
+    .action(async () => {
+      const { runKeyHash } = await import('./key.ts')
+      done(await runKeyHash(process.stdin, processIo))
+    })
 }
 
 /** `run` is the default command and keeps all options of the predecessor. */
