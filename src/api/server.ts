@@ -11,6 +11,9 @@ import type { Audit } from './audit/types.ts'
 import { BODY_LIMIT } from './body.ts'
 import { createProxies } from './client-address.ts'
 import { type Cors, createCors } from './cors.ts'
+import { documentationRoutes } from './documentation/routes.ts'
+import { type DocumentSettings, openApiDocument } from './openapi/document.ts'
+import type { OpenApiDocument } from './openapi/types.ts'
 import { createRouter } from './router.ts'
 import { type EndpointSwitches, enabledNames, isEnabled } from './switches.ts'
 import { type HealthReport, systemRoutes } from './system-routes.ts'
@@ -63,6 +66,8 @@ export interface Api extends Service {
   readonly port: number
   /** Whether the server is up; true when it is switched off. */
   readonly healthy: boolean
+  /** What it offers. */
+  describe(): OpenApiDocument
 }
 
 /** How often the TLS files are looked at. */
@@ -83,7 +88,9 @@ export function createApi(deps: ApiDeps, settings: ApiSettings): Api {
   const perMinute = settings.rateLimitOption ?? settings.api.rateLimitPerMinute
   const enabledEndpoints = enabledNames(switches)
   const system = systemRoutes({ version: deps.version, enabledEndpoints, health: deps.health })
-  const routes = [...system, ...deps.routes].filter((route) => isEnabled(route, switches))
+  const offered = [...system, ...deps.routes].filter((route) => isEnabled(route, switches))
+  const describe = () => openApiDocument(offered, documentSettings(deps, settings, running?.server.port))
+  const routes = [...offered, ...documentationRoutes({ version: deps.version, document: describe })]
   let running: Running | null = null
 
   async function open(): Promise<Running> {
@@ -136,13 +143,16 @@ export function createApi(deps: ApiDeps, settings: ApiSettings): Api {
       const address = formatAddress(rest.serverHost, port)
       log.warn(`ACCESS: The REST API listens on ${address} without access control. See Butler.footman.access.`)
     }
+    const scheme = rest.tls.enable ? 'https' : 'http'
+    log.info(`REST API documentation available at ${scheme}://${formatAddress(rest.serverHost, port)}/documentation`)
     log.info(`API rate limit    : ${perMinute === 0 ? 'none' : `${perMinute} calls per minute`}`)
     log.info(`Enabled API endpoints: ${JSON.stringify(enabledEndpoints, null, 2)}`)
-    log.info(`MAIN: REST server listening on ${rest.tls.enable ? 'https' : 'http'}://${rest.serverHost}:${port}`)
+    log.info(`MAIN: REST server listening on ${scheme}://${rest.serverHost}:${port}`)
   }
 
   return {
     name: 'rest api',
+    describe,
     get port() {
       return running?.server.port ?? 0
     },
@@ -177,6 +187,12 @@ interface Running {
 }
 
 const SILENT_AUDIT: Audit = { record: () => {} }
+
+function documentSettings({ version }: ApiDeps, settings: ApiSettings, port: number | undefined): DocumentSettings {
+  const { tls, serverHost, serverPort } = settings.restServerConfig
+  const serverUrl = `${tls.enable ? 'https' : 'http'}://${formatAddress(serverHost, port ?? serverPort)}`
+  return { version, serverUrl, locked: settings.access?.enable ?? false }
+}
 
 function withCors(answer: Answer, cors: Cors): Answer {
   return async (request, info) => cors.decorate(request, await answer(request, info))

@@ -3,3 +3,8 @@ declare module 'swagger-ui-dist/*' {
   const text: string
   export default text
 }
+
+declare module '*/swagger-initializer.js' {
+  const text: string
+  export default text
+}
