@@ -36,12 +36,13 @@ export function publishRoutes({ outgoing }: { outgoing: MqttOutgoing | null }, s
       action: 'mqtt.publish',
       summary: 'Publish an MQTT message',
       schemas: { body: BODY, responses: { 201: z.looseObject({ topic: z.string(), message: z.string() }) } },
-      async handle({ body }) {
+      async handle({ body, note }) {
         const wanted = validate('body', BODY, body)
         if (!outgoing) throw refused(503, 'MQTT is not enabled', 'Set Butler.mqttConfig.enable to true.')
         refuseTopic(wanted.topic, settings)
         if (settings.shadow) throw shadowRefusal()
         const { topic, message: payload, qos, retain } = wanted
+        note({ target: [topic] })
         const outcome = await outgoing.send({
           topic,
           payload,

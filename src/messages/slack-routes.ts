@@ -44,8 +44,9 @@ export function slackRoutes(deps: SlackDeps, settings: SlackSettings): ApiRoute[
       action: 'slack.post',
       summary: 'Post a message to Slack',
       schemas: { body: BODY, responses: { 201: BODY } },
-      async handle({ body }) {
+      async handle({ body, note }) {
         const message = validate('body', BODY, body)
+        note({ target: [message.channel] })
         if (settings.shadow) throw shadowRefusal()
         await post(deps, settings, message)
         const { channel, from_user, msg, emoji } = message
