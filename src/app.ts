@@ -12,6 +12,7 @@ import { type Alerts, buildAlerts } from './app/alerts.ts'
 import { buildApps } from './app/apps.ts'
 import { buildAudit } from './app/audit.ts'
 import { healthReport } from './app/health.ts'
+import { buildKeyValues } from './app/kv.ts'
 import { buildMessages, messageMigrations } from './app/messages.ts'
 import { buildMqtt, buildStartRequests } from './app/mqtt.ts'
 import { pipelineSettings } from './app/pipeline-settings.ts'
@@ -25,6 +26,7 @@ import { eventMigrations } from './events/migrations.ts'
 import { createEventPipeline } from './events/pipeline.ts'
 import type { EventRouter } from './events/router.ts'
 import type { TaskEvent } from './events/types.ts'
+import { keyValueMigrations } from './kv/migrations.ts'
 import { systemClock } from './platform/clock.ts'
 import { createGroupWriter, type GroupWriter } from './platform/group-commit.ts'
 import { createLifecycle } from './platform/lifecycle.ts'
@@ -81,6 +83,7 @@ const MIGRATIONS = [
   ...startTaskMigrations,
   ...messageMigrations,
   ...auditMigrations,
+  ...keyValueMigrations,
 ]
 
 /** Opens the database; everything else waits for `start`. */
@@ -99,9 +102,10 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
     shadow,
   )
   const messages = buildMessages({ db, writer, clock, log, mqtt }, config, shadow)
+  const kv = buildKeyValues({ db, writer, clock, log, outgoing: messages.outgoing }, config, shadow)
   const audit = buildAudit({ log, clock, db, writer })
   const start = createStartTask(
-    { qrs: qlik.qrs, log, clock, onFinished: audit.onStart },
+    { qrs: qlik.qrs, log, clock, onFinished: audit.onStart, storeKeyValues: kv.storeKeyValues },
     { startTaskFilter: config.startTaskFilter, startFilter: config.footman.startFilter, shadow },
   )
   const apps = buildApps({ log, clock, qlik, start }, config, shadow)
@@ -127,7 +131,14 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
       clock,
       version: VERSION,
       readFile: (path) => readFile(paths.input(path), 'utf8'),
-      routes: [...startTaskRoutes({ start }), ...apps.routes, ...messages.routes, ...codecRoutes(), ...audit.routes],
+      routes: [
+        ...startTaskRoutes({ start }),
+        ...apps.routes,
+        ...messages.routes,
+        ...kv.routes,
+        ...codecRoutes(),
+        ...audit.routes,
+      ],
       health,
       audit: audit.audit,
       dataDirectory: options.dataDirectory,
@@ -161,6 +172,7 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
     degradable(api, options, log),
     ...buildSideServers({ log, clock, health }, config).map((server) => degradable(server, options, log)),
     apps.service,
+    ...kv.services,
     retention,
   ]
   const running = services.filter((service) => service !== null)

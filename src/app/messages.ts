@@ -9,7 +9,7 @@ import { createReceivedStore, receivedMigrations } from '../messages/received-st
 import { slackRoutes } from '../messages/slack-routes.ts'
 import { createMqttOutgoing } from '../mqtt/outgoing.ts'
 import { createOutgoingStore, outgoingMigrations } from '../mqtt/outgoing-store.ts'
-import type { MqttService } from '../mqtt/types.ts'
+import type { MqttOutgoing, MqttService } from '../mqtt/types.ts'
 import type { GroupWriter } from '../platform/group-commit.ts'
 import type { ApiRoute } from '../platform/http/route.ts'
 import { createHttpClient } from '../platform/http-client.ts'
@@ -29,6 +29,8 @@ export interface MessagesDeps {
 
 export interface Messages {
   readonly routes: readonly ApiRoute[]
+  /** Null when MQTT is not configured. */
+  readonly outgoing: MqttOutgoing | null
   /** To be stopped before the broker connection. */
   readonly services: readonly Service[]
 }
@@ -41,6 +43,7 @@ export function buildMessages(deps: MessagesDeps, config: Config, shadow: boolea
   const received = buildReceived(deps, config)
   const bypassesFilter = startTaskFilter.enable && !footman.startFilter.appliesTo.includes('mqtt')
   return {
+    outgoing,
     routes: [
       ...publishRoutes({ outgoing }, { closedTopics: bypassesFilter ? [mqttConfig.taskStartTopic] : [], shadow }),
       ...(received?.routes ?? []),

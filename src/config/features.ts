@@ -36,7 +36,6 @@ const INACTIVE: readonly Feature[] = [
     name: 'restServerEndpointsEnable: files',
     on: endpoints('createDir', 'createDirQVD', 'fileCopy', 'fileDelete', 'fileMove'),
   },
-  { name: 'restServerEndpointsEnable: keyValueStore', on: endpoints('keyValueStore') },
   { name: 'restServerEndpointsEnable: scheduler', on: endpoints('scheduler') },
   { name: 'footman.alertRoutes', on: ({ footman }) => footman.alertRoutes.length > 0 },
   {

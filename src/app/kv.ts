@@ -1,0 +1,71 @@
+/** The key-value store: its endpoints, the pairs of start requests, expiry, and changes for the broker. */
+import type { Config } from '../config/schema.ts'
+import { createExpiry } from '../kv/expiry.ts'
+import { extraKeyValueRoutes } from '../kv/extra-routes.ts'
+import { keyValueMigrations } from '../kv/migrations.ts'
+import { createChangePublisher } from '../kv/publish.ts'
+import { keyValueRoutes } from '../kv/routes.ts'
+import { createStoreKeyValues } from '../kv/start-items.ts'
+import { createKeyValueStore } from '../kv/store.ts'
+import type { MqttOutgoing } from '../mqtt/types.ts'
+import { createGroupWriter, type GroupWriter } from '../platform/group-commit.ts'
+import { createEventStreams } from '../platform/http/event-stream.ts'
+import type { ApiRoute } from '../platform/http/route.ts'
+import { type Database, openDatabase } from '../platform/sqlite.ts'
+import type { Clock, Logger, Service } from '../platform/types.ts'
+import type { StoreKeyValues } from '../start-task/types.ts'
+
+export interface KeyValueDeps {
+  /** Holds the tables of `keyValueMigrations`. */
+  readonly db: Database
+  readonly writer: GroupWriter
+  readonly clock: Clock
+  readonly log: Logger
+  /** Null when MQTT is not configured. */
+  readonly outgoing: MqttOutgoing | null
+}
+
+export interface KeyValues {
+  readonly routes: readonly ApiRoute[]
+  /** To be stopped before the REST API, so that no open stream holds that up. */
+  readonly services: readonly Service[]
+  /** Absent while the store is off. */
+  readonly storeKeyValues?: StoreKeyValues
+}
+
+export function buildKeyValues(deps: KeyValueDeps, config: Config, shadow: boolean): KeyValues {
+  if (!config.restServerEndpointsEnable.keyValueStore) return { routes: [], services: [] }
+  const { clock } = deps
+  const log = deps.log.child('kv')
+  const { persist, maxValueSize } = config.footman.keyValue
+  const storage = persist ? deps : inMemory()
+  const store = createKeyValueStore(
+    { ...storage, clock },
+    { maxKeysPerNamespace: config.keyValueStore.maxKeysPerNamespace, maxValueSize },
+  )
+  const publish = changePublisher({ ...deps, log }, config, shadow)
+  if (publish) store.onChange(publish)
+  const streams = createEventStreams()
+  return {
+    routes: [...keyValueRoutes({ store, clock, log }), ...extraKeyValueRoutes({ store, clock, log, streams })],
+    services: [
+      createExpiry({ store, log }),
+      { name: 'key-value streams', start: async () => {}, stop: async () => streams.stop() },
+    ],
+    storeKeyValues: createStoreKeyValues({ store, log }),
+  }
+}
+
+function inMemory(): { db: Database; writer: GroupWriter } {
+  const db = openDatabase(':memory:', { migrations: keyValueMigrations })
+  return { db, writer: createGroupWriter(db) }
+}
+
+/** Null when nothing is to be published. */
+function changePublisher({ outgoing, log }: KeyValueDeps, { footman }: Config, shadow: boolean) {
+  const { mqttTopic } = footman.keyValue
+  if (mqttTopic === '' || shadow) return null
+  if (outgoing) return createChangePublisher({ outgoing, log }, { mqttTopic })
+  log.warn('KEYVALUE: Butler.footman.keyValue.mqttTopic has no effect, because Butler.mqttConfig.enable is false')
+  return null
+}

@@ -1,0 +1,45 @@
+/** How the store's refusals and failures are answered. */
+import { Refusal, refused, refusedWithCode } from '../platform/http/errors.ts'
+import type { ApiRequest } from '../platform/http/route.ts'
+import type { Logger } from '../platform/types.ts'
+import { KeyValueRefusal, type Reason } from './types.ts'
+
+type Handler = (request: ApiRequest) => Response | Promise<Response>
+
+export const parameterMissing = (details: string): Refusal => refused(400, 'Required parameter is missing', details)
+
+/** `failure` is the message of the 500 when the storage fails. */
+export function guarded(log: Logger, failure: string, handle: Handler): Handler {
+  return async (request) => {
+    try {
+      return await handle(request)
+    } catch (error) {
+      if (error instanceof Refusal) throw error
+      if (error instanceof KeyValueRefusal) throw refusalOf(error, log)
+      log.error(`KEYVALUE: ${failure}, request ${request.requestId}: ${error}`)
+      throw refused(500, failure, `The log of Footman says more about request ${request.requestId}.`)
+    }
+  }
+}
+
+function refusalOf({ reason, message }: KeyValueRefusal, log: Logger): Refusal {
+  log.verbose(`KEYVALUE: ${reason.kind === 'noKey' ? missingKey(reason) : message}`)
+  switch (reason.kind) {
+    case 'noNamespace':
+    case 'noKey':
+      return refused(400, message)
+    case 'full':
+      return refused(400, message, 'Delete keys, or raise Butler.keyValueStore.maxKeysPerNamespace.')
+    case 'tooLarge':
+      return refusedWithCode(413, 'BODY_TOO_LARGE', 'Value too large', message)
+    case 'notANumber':
+      return refusedWithCode(409, 'NOT_A_NUMBER', 'Not a number', message)
+    case 'revision': {
+      const { status, body } = refusedWithCode(412, 'REVISION_MISMATCH', 'Revision mismatch', message)
+      return new Refusal(status, { ...body, currentRevision: reason.current })
+    }
+  }
+}
+
+const missingKey = ({ key, namespace }: Extract<Reason, { kind: 'noKey' }>): string =>
+  `Key ${key} not found in namespace ${namespace}.`

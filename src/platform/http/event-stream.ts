@@ -1,0 +1,142 @@
+/** Server-sent events: answers that stay open and tell what happens. */
+import { refusedWithCode } from './errors.ts'
+
+export interface StreamEvent {
+  readonly event: string
+  readonly data: unknown
+  readonly id?: number | string
+}
+
+export interface EventSource {
+  /** What is sent before anything else; asked for piece by piece, as the reader takes it. */
+  readonly initial?: Iterator<StreamEvent>
+  /** Called when the reader begins to read; returns how to end the subscription. */
+  subscribe(send: (event: StreamEvent) => void): () => void
+}
+
+export interface EventStreams {
+  /** Answers 200 with an open stream. Throws 503 `TOO_MANY_STREAMS`. */
+  open(source: () => EventSource): Response
+  /** Ends all streams, and refuses new ones. */
+  stop(): void
+}
+
+export interface EventStreamSettings {
+  /** Default 100. */
+  readonly maxStreams?: number
+  /** Events that may wait for a slow reader before it is cut off; default 10,000. */
+  readonly maxWaiting?: number
+  /** The same in characters; default 16 Mi. */
+  readonly maxWaitingSize?: number
+  /** Pause between comment lines, which keep idle connections open; default 15,000. */
+  readonly heartbeatMs?: number
+}
+
+const RETRY_MS = 3000
+/** Characters that go out at once. */
+const PIECE = 65_536
+
+/** Streams that nobody reads, as the answer to a HEAD request, cost nothing: all begins with the first read. */
+export function createEventStreams(settings: EventStreamSettings = {}): EventStreams {
+  const { maxStreams = 100, maxWaiting = 10_000, maxWaitingSize = 16 * 1024 * 1024, heartbeatMs = 15_000 } = settings
+  const encoder = new TextEncoder()
+  const open = new Set<() => void>()
+  let stopped = false
+
+  function stream(makeSource: () => EventSource): ReadableStream<Uint8Array> {
+    let head = `retry: ${RETRY_MS}\n\n`
+    let waiting: string[] = []
+    let size = 0
+    let initial: Iterator<StreamEvent> | undefined
+    let wake: () => void = () => {}
+    let end: (() => void) | null = null
+    let ended = false
+
+    function push(text: string): void {
+      waiting.push(text)
+      size += text.length
+      if (waiting.length > maxWaiting || size > maxWaitingSize) close()
+      else wake()
+    }
+
+    function close(): void {
+      ended = true
+      waiting = []
+      end?.()
+      end = null
+      wake()
+    }
+
+    function begin(): void {
+      const source = makeSource()
+      initial = source.initial
+      const unsubscribe = source.subscribe((event) => push(frame(event)))
+      const heartbeat = setInterval(() => {
+        if (waiting.length === 0) push(': still here\n\n')
+      }, heartbeatMs)
+      open.add(close)
+      end = () => {
+        unsubscribe()
+        clearInterval(heartbeat)
+        open.delete(close)
+      }
+    }
+
+    /** Empty when there is nothing to send at the moment. */
+    function next(): string {
+      let piece = head
+      head = ''
+      while (initial && piece.length < PIECE) {
+        const { value, done } = initial.next()
+        if (done) initial = undefined
+        else piece += frame(value)
+      }
+      if (initial) return piece
+      let taken = 0
+      while (taken < waiting.length && piece.length < PIECE) piece += waiting[taken++]
+      waiting = waiting.slice(taken)
+      size = waiting.reduce((sum, { length }) => sum + length, 0)
+      return piece
+    }
+
+    return new ReadableStream<Uint8Array>(
+      {
+        async pull(controller) {
+          if (!end && !ended) begin()
+          let piece = next()
+          while (piece === '' && !ended) {
+            await new Promise<void>((resolve) => {
+              wake = resolve
+            })
+            piece = ended ? '' : next()
+          }
+          if (piece !== '') controller.enqueue(encoder.encode(piece))
+          if (ended) controller.close()
+        },
+        cancel: close,
+      },
+      { highWaterMark: 0 },
+    )
+  }
+
+  return {
+    open(source) {
+      if (stopped || open.size >= maxStreams) {
+        const reason = stopped ? 'Footman is about to stop.' : `${maxStreams} streams are open. Close one of them.`
+        throw refusedWithCode(503, 'TOO_MANY_STREAMS', 'Too many streams', reason)
+      }
+      return new Response(stream(source), {
+        status: 200,
+        headers: { 'content-type': 'text/event-stream; charset=utf-8', 'cache-control': 'no-store' },
+      })
+    },
+    stop() {
+      stopped = true
+      for (const close of open) close()
+    },
+  }
+}
+
+function frame({ id, event, data }: StreamEvent): string {
+  return `${id === undefined ? '' : `id: ${id}\n`}event: ${event}\ndata: ${JSON.stringify(data)}\n\n`
+}
