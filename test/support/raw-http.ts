@@ -70,3 +70,25 @@ function parse(text: string): RawAnswer {
   }
   return { statusLine, status: Number(statusLine.split(' ')[1]), headers, body: rest.slice(end + 4), interim }
 }
+
+/**
+ * A request as careful clients send it (.NET, and with it the Qlik REST connector): the head, and the body only after
+ * `100 Continue`. The head must contain `Expect: 100-continue` and `Connection: close`.
+ */
+export async function rawContinue(port: number, head: string, body: string): Promise<RawAnswer> {
+  const exchanged = new Promise<string>((resolve, reject) => {
+    let text = ''
+    let sent = false
+    const socket = connect(port, '127.0.0.1', () => socket.write(head))
+    socket.setEncoding('utf8')
+    socket.on('data', (chunk: string) => {
+      text += chunk
+      if (sent || !/^HTTP\/1\.1 100 [\s\S]*?\r\n\r\n/.test(text)) return
+      sent = true
+      socket.write(body)
+    })
+    socket.on('error', reject)
+    socket.on('close', () => resolve(text))
+  })
+  return parse(await within(exchanged, 10_000, `an answer to ${head.split('\r\n')[0]}`))
+}

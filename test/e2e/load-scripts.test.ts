@@ -1,0 +1,244 @@
+/** The calls of load scripts, byte by byte as the Qlik REST connector sends them, against the compiled executable. */
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'bun:test'
+import { type Spy, spy } from '../integration/mqtt/support.ts'
+import { type Footman, footman } from '../support/footman.ts'
+import { type HttpSink, startHttpSink } from '../support/http-sink.ts'
+import { type Mosquitto, startMosquitto } from '../support/mosquitto.ts'
+import { type RawAnswer, rawBytes, rawContinue } from '../support/raw-http.ts'
+import { findExecutable } from '../support/servers.ts'
+import { REPOSITORY_USER, startSite, type TestSite } from '../support/simulator.ts'
+import { until } from '../support/wait.ts'
+
+const DASHBOARD = 'a8b4c123-def4-5678-9abc-def012345678'
+const SALES = 'b9c5d234-efe5-6789-abcd-ef0123456789'
+const HR_DAILY = '70000000-0000-4000-8000-000000000003'
+const SALES_APP = 'a1000000-0000-4000-8000-000000000002'
+
+/** Sent by a connection when a call gives no body of its own. */
+const STORED_BODY = '{"key":"abc","value":"123","ttl":"5000"}'
+
+interface Call {
+  readonly sub: string
+  readonly method: 'GET' | 'POST'
+  readonly path: string
+  /** `X-HTTP-Method-Override`. */
+  readonly override?: 'PUT' | 'DELETE'
+  readonly body?: string
+  readonly status: number
+  /** Members of the answer. */
+  readonly answer: unknown
+}
+
+const START = (sub: string, id: string, body: string, started: readonly string[]): Call => ({
+  sub,
+  method: 'POST',
+  path: `/v4/reloadtask/${id}/start`,
+  override: 'PUT',
+  body,
+  status: 200,
+  answer: { tasksId: { started: started.map((taskId) => expect.objectContaining({ taskId })) } },
+})
+
+const item = (type: string, payload: string) => `{"type":"${type}", "payload":{${payload}}}`
+
+const CALLS: readonly Call[] = [
+  {
+    sub: 'GetEnabledButlerAPIEndpoints',
+    method: 'GET',
+    path: '/v4/configfile/endpointsenabled',
+    status: 200,
+    answer: expect.arrayContaining(['apiListEnabledEndpoints', 'mqttPublishMessage', 'senseStartTask']),
+  },
+  {
+    sub: 'ReloadSenseApp',
+    method: 'POST',
+    path: `/v4/app/${SALES_APP}/reload`,
+    override: 'PUT',
+    body: `{"partialReload":"true", "reloadMode":0, "startQSEoWTaskOnSuccess":["${HR_DAILY}"], "startQSEoWTaskOnFailure":[]}`,
+    status: 201,
+    answer: { appId: SALES_APP },
+  },
+  START('StartTask', DASHBOARD, '[]', [DASHBOARD]),
+  START('StartTask', '', `[${item('starttaskid', `"taskId":"${SALES}"`)}]`, [SALES]),
+  START('StartTask', '-', `[${[DASHBOARD, SALES].map((id) => item('starttaskid', `"taskId":"${id}"`)).join(',')}]`, [
+    DASHBOARD,
+    SALES,
+  ]),
+  {
+    ...START('StartTask', '-', `[${item('starttasktag', '"tag":"financial-reports"')}]`, []),
+    answer: { tasksTag: [expect.objectContaining({ taskId: DASHBOARD }), expect.objectContaining({ taskId: SALES })] },
+  },
+  START(
+    'StartTask_KeyValue',
+    DASHBOARD,
+    `[${item('keyvaluestore', '"namespace":"MyNamespace", "key":"An important key 1", "value":"The value", "ttl":"3000"')}]`,
+    [DASHBOARD],
+  ),
+  {
+    sub: 'PostToMQTT',
+    method: 'POST',
+    path: '/v4/mqttpublishmessage',
+    override: 'PUT',
+    body: '{"topic":"qliksense/new_data_notification/sales", "message":"dt=20201028"}',
+    status: 201,
+    answer: { topic: 'qliksense/new_data_notification/sales', message: 'dt=20201028' },
+  },
+  {
+    sub: 'PostToSlack',
+    method: 'POST',
+    path: '/v4/slackpostmessage',
+    override: 'PUT',
+    body: '{"channel":"#general", "from_user":"Butler the Bot", "msg":"Grüße", "emoji":":ghost:"}',
+    status: 201,
+    answer: { channel: '#general', from_user: 'Butler the Bot', msg: 'Grüße', emoji: ':ghost:' },
+  },
+  {
+    sub: 'GetMQTTMessages',
+    method: 'GET',
+    path: '/v4/mqttmessages?topic=sales%2F%23&limit=1',
+    status: 200,
+    answer: { nextCursor: null },
+  },
+]
+
+/** Subs whose endpoints come with later features. */
+const LATER: Readonly<Record<string, string>> = {
+  CopyFile: 'file operations',
+  MoveFile: 'file operations',
+  DeleteFile: 'file operations',
+  CreateDir: 'file operations',
+  CreateDirQVD: 'file operations',
+  AddKeyValue: 'key-value store',
+  GetKeyValue: 'key-value store',
+  ExistsKeyValue: 'key-value store',
+  DeleteKeyValue: 'key-value store',
+  DeleteKeyValueNamespace: 'key-value store',
+  GetKeyValueNamespaces: 'key-value store',
+  GetAllKeysInNamespace: 'key-value store',
+}
+
+test('all subs of Butler that make a request are replayed, or wait for their feature', () => {
+  const replayed = new Set(CALLS.map(({ sub }) => sub).filter((sub) => sub !== 'GetMQTTMessages'))
+  expect(replayed.size + Object.keys(LATER).length).toBe(18)
+})
+
+describe.skipIf(!findExecutable('mosquitto'))('load scripts', () => {
+  let site: TestSite
+  let slack: HttpSink
+  let broker: Mosquitto
+  let watcher: Spy
+  let product: Footman
+
+  beforeAll(async () => {
+    site = await startSite()
+    slack = await startHttpSink()
+    broker = await startMosquitto()
+    watcher = await spy(broker.port)
+    product = await footman({
+      simulator: site.simulator,
+      mqttPort: broker.port,
+      config: {
+        configEngine: {
+          engineVersion: '12.612.0',
+          host: '127.0.0.1',
+          port: site.simulator.ports.engine,
+          useSSL: true,
+          rejectUnauthorized: true,
+          headers: { static: [{ name: 'X-Qlik-User', value: REPOSITORY_USER }] },
+        },
+        slackNotification: { enable: false, restMessage: { webhookURL: `${slack.url}/services/T/B/x` } },
+        restServerEndpointsEnable: {
+          apiListEnabledEndpoints: true,
+          senseAppReload: true,
+          mqttPublishMessage: true,
+          slackPostMessage: true,
+        },
+        footman: { mqtt: { receivedTopics: ['sales/#'] } },
+      },
+    })
+    await product.start()
+    await product.process.waitForLine(/MQTT: Subscribed to sales\/#/, 10_000)
+  }, 60_000)
+  beforeEach(() => site.simulator.reset())
+  afterAll(async () => {
+    await product?.[Symbol.asyncDispose]()
+    await watcher?.end()
+    await broker?.stop()
+    await slack?.stop()
+    await site?.[Symbol.asyncDispose]()
+  })
+
+  /** What goes over the wire; `storedType` = the content type that the stored connection adds. */
+  function connector(call: Call, storedType = 'application/json'): Promise<RawAnswer> {
+    const { method, path, override, body = STORED_BODY } = call
+    const common = [`Host: 127.0.0.1:${product.restPort}`, 'Connection: close']
+    if (method === 'GET') return rawBytes(product.restPort, [`GET ${path} HTTP/1.1`, ...common, '', ''].join('\r\n'))
+    const head = [
+      `POST ${path} HTTP/1.1`,
+      ...common,
+      `Content-Type: ${storedType}`,
+      ...(override ? [`X-HTTP-Method-Override: ${override}`] : []),
+      'Expect: 100-continue',
+      `Content-Length: ${Buffer.byteLength(body)}`,
+      '',
+      '',
+    ]
+    return rawContinue(product.restPort, head.join('\r\n'), body)
+  }
+
+  test.each(CALLS.map((call) => [`${call.sub} ${call.path}`, call] as const))('%s', async (_, call) => {
+    const answer = await connector(call)
+    expect([answer.status, answer.body]).toEqual([call.status, expect.any(String)])
+    const body = JSON.parse(answer.body)
+    if (Array.isArray(body)) expect(body).toEqual(call.answer as unknown[])
+    else expect(body).toMatchObject(call.answer as object)
+    if (call.method === 'POST') expect(answer.interim).toHaveLength(1)
+  })
+
+  test('a stored connection without a JSON content type works as well', async () => {
+    const call = CALLS.find(({ sub }) => sub === 'StartTask')!
+    const answer = await connector(call, 'application/x-www-form-urlencoded')
+    expect(answer.status).toBe(200)
+  })
+
+  test('a quote in a value that an old sub pastes unescaped is refused, not misread', async () => {
+    const call = CALLS.find(({ sub }) => sub === 'PostToMQTT')!
+    const answer = await connector({ ...call, body: '{"topic":"t", "message":"a "quoted" word"}' })
+    expect([answer.status, JSON.parse(answer.body).code]).toEqual([400, 'FST_ERR_CTP_INVALID_JSON_BODY'])
+  })
+
+  test('what was posted has arrived', async () => {
+    await until(() => watcher.received.some(({ payload }) => payload === 'dt=20201028'))
+    expect(JSON.parse(slack.requests[0]!.body)).toMatchObject({
+      channel: '#general',
+      blocks: [{ type: 'section', text: { type: 'mrkdwn', text: 'Grüße' } }],
+    })
+  })
+
+  test('a load script reads the last message of a topic', async () => {
+    await watcher.publish('sales/new_data', 'dt=20260302')
+    const call = CALLS.find(({ sub }) => sub === 'GetMQTTMessages')!
+    const found = await until(async () => {
+      const { messages } = JSON.parse((await connector(call)).body)
+      return messages.length > 0 && messages
+    })
+    expect(found).toEqual([
+      expect.objectContaining({ topic: 'sales/new_data', payload: 'dt=20260302', payloadBase64: null }),
+    ])
+  })
+
+  test('a message posted while the broker is away survives a killed process and arrives once', async () => {
+    const call = CALLS.find(({ sub }) => sub === 'PostToMQTT')!
+    await broker.kill()
+    await product.process.waitForLine(/MQTT: (Lost|Cannot connect)/, 10_000)
+    const body = '{"topic":"qliksense/late", "message":"still here"}'
+    expect((await connector({ ...call, body })).status).toBe(201)
+    await product.process.kill9()
+    await product.start()
+    await broker.start()
+    const late = () => watcher.received.filter(({ payload }) => payload === 'still here')
+    await until(() => late().length > 0, { timeout: 20_000 })
+    await until(() => product.rows('SELECT seq FROM mqtt_outgoing').length === 0)
+    expect(late()).toHaveLength(1)
+  }, 40_000)
+})
