@@ -1,5 +1,6 @@
 /** The variables that every template of every channel sees. */
 import type { Outcome, TaskEvent, TaskType } from '../events/types.ts'
+import { STATUS_TEXTS } from '../qlik/qrs/status.ts'
 import { NEVER, type QrsCustomProperty, type QrsNamed } from '../qlik/qrs/types.ts'
 import { errorLine, excerpts } from './script-log.ts'
 import { durationParts, type TimeFormatter, utcParts } from './times.ts'
@@ -35,25 +36,6 @@ const USER_FORMS = {
 } as const
 
 const OUTCOME_WORDS: Record<Outcome, string> = { failed: 'Failure', aborted: 'Aborted', success: 'Success' }
-
-/** In the order of the QRS status numbers. */
-const STATUS_TEXTS = [
-  'NeverStarted',
-  'Triggered',
-  'Started',
-  'Queued',
-  'AbortInitiated',
-  'Aborting',
-  'Aborted',
-  'FinishedSuccess',
-  'FinishedFail',
-  'Skipped',
-  'Retry',
-  'Error',
-  'Reset',
-  'DistributionQueue',
-  'DistributionRunning',
-] as const
 
 /** The name of an event in configuration keys: `reloadTaskFailure`, `preloadTaskSuccess`, ... */
 export function eventName(type: TaskType, outcome: Outcome): string {

@@ -1,11 +1,11 @@
 /** Which tasks a request means: look-ups in QRS, the allow filter, union or intersection. Starts nothing. */
 import { isGuid } from '../platform/uuid.ts'
+import { isTimeout, reasonOf } from '../qlik/qrs/failure.ts'
 import type { QrsClient, QrsTask } from '../qlik/qrs/types.ts'
 import { type KnownSoFar, LookupError } from './errors.ts'
 import type { StartFilter } from './filter.ts'
 import { tasksById, tasksByProperty, tasksByTag, tasksWithAll } from './lookup.ts'
 import { hasProperty, hasTag } from './match.ts'
-import { isTimeout, reasonOf } from './qrs-failure.ts'
 import type { CustomPropertySelector, SelectedTask, StartRequest } from './types.ts'
 
 export interface Selection extends KnownSoFar {

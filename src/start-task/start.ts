@@ -1,11 +1,11 @@
 /** The one way in which tasks are started, whoever asks. */
 import type { Clock, Logger } from '../platform/types.ts'
+import { isLost, reasonOf } from '../qlik/qrs/failure.ts'
 import type { QrsClient, QrsTask } from '../qlik/qrs/types.ts'
 import { auditLine } from './audit.ts'
 import { ShadowModeError } from './errors.ts'
 import { type StartFilterSettings, startFilterFor } from './filter.ts'
 import { storeItems } from './key-values.ts'
-import { isLost, reasonOf } from './qrs-failure.ts'
 import { type Selection, selectTasks } from './select.ts'
 import type { StartOutcome, StartProgress, StartRequest, StartTask, StoreKeyValues } from './types.ts'
 

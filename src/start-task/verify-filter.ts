@@ -1,9 +1,9 @@
 import type { Logger } from '../platform/types.ts'
 import { isGuid } from '../platform/uuid.ts'
+import { reasonOf } from '../qlik/qrs/failure.ts'
 import type { QrsClient } from '../qlik/qrs/types.ts'
 import type { StartFilterSettings } from './filter.ts'
 import { tasksById } from './lookup.ts'
-import { reasonOf } from './qrs-failure.ts'
 
 /**
  * Warns about ids of the start filter that no task has. Run it once after the start; never rejects: when QRS cannot be

@@ -15,6 +15,7 @@ const FEATURES = [
   'apps',
   'codec',
   'messages',
+  'executions',
 ]
 
 /** Height of each folder below src/; a file directly in src/ counts as the folder of its name. Imports go down or stay. */

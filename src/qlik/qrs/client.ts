@@ -2,15 +2,19 @@
 import type { Logger } from '../../platform/types.ts'
 import { isGuid } from '../../platform/uuid.ts'
 import { completeTaskList } from './complete-list.ts'
+import { byStartTime, createExecutionReader } from './executions.ts'
 import { guid } from './filter.ts'
-import { toApp, toExecutionResult, toOwner, toTask } from './normalise.ts'
+import { parseJson, toApp, toExecutionResult, toOwner, toTask } from './normalise.ts'
 import { createScriptLogFetcher } from './script-log.ts'
 import { startTask } from './start-task.ts'
 import { createQrsTransport, type QrsSettings, type QrsTransport } from './transport.ts'
-import { NEVER, type QrsClient, type QrsExecutionResult } from './types.ts'
+import type { ExecutionReader, QrsClient } from './types.ts'
 
 /** `transport` may be shared with callers that need other endpoints; without it the client makes and owns one. */
-export function createQrsClient(deps: { log: Logger; transport?: QrsTransport }, settings: QrsSettings): QrsClient {
+export function createQrsClient(
+  deps: { log: Logger; transport?: QrsTransport },
+  settings: QrsSettings,
+): QrsClient & ExecutionReader {
   const log = deps.log.child('qrs')
   const transport = deps.transport ?? createQrsTransport({ log }, settings)
 
@@ -27,6 +31,7 @@ export function createQrsClient(deps: { log: Logger; transport?: QrsTransport },
   }
 
   return {
+    ...createExecutionReader({ transport, log }),
     taskById: async (taskId, signal) => toTask(await byId('task/full', taskId, signal)),
     async tasks(filter, signal) {
       return (await completeTaskList({ transport, log }, filter, signal)).flatMap((task) => toTask(task) ?? [])
@@ -37,7 +42,7 @@ export function createQrsClient(deps: { log: Logger; transport?: QrsTransport },
       const path = `user/${userId}`
       const response = await transport.request({ path, expected: [200, 404], signal })
       if (response.status === 404) return null
-      const owner = toOwner(parse(response.text()))
+      const owner = toOwner(parseJson(response.text()))
       if (!owner) throw transport.unusable({ path }, `a user was expected, not ${response.text().slice(0, 100)}`)
       return owner
     },
@@ -52,20 +57,5 @@ export function createQrsClient(deps: { log: Logger; transport?: QrsTransport },
       await transport.json({ path: 'about', signal })
     },
     close: transport.close,
-  }
-}
-
-/** Attempts that have not begun yet are the newest. */
-function byStartTime(a: QrsExecutionResult, b: QrsExecutionResult): number {
-  const order = (result: QrsExecutionResult) =>
-    result.startTime.startsWith(NEVER.slice(0, 4)) ? '9' : result.startTime
-  return order(a) < order(b) ? -1 : order(a) > order(b) ? 1 : 0
-}
-
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return null
   }
 }

@@ -15,10 +15,10 @@ const SUSPICIOUS_LENGTH = 50
 const IDS_PER_REQUEST = 30
 const ROWS_PER_REQUEST = 500
 
-/** `task/full?filter=...`, complete. */
+/** `task/full?filter=...`, complete; without a filter all tasks. */
 export async function completeTaskList(
   deps: { transport: QrsTransport; log: Logger },
-  filter: string,
+  filter: Filter,
   signal?: AbortSignal,
 ): Promise<readonly unknown[]> {
   const first = await listOf(deps.transport, filter, signal)
@@ -43,26 +43,30 @@ export async function completeTaskList(
   }
 }
 
-async function listOf(transport: QrsTransport, filter: string, signal?: AbortSignal): Promise<readonly unknown[]> {
-  const request = { path: 'task/full', query: { filter }, signal }
+type Filter = string | null
+
+const queryOf = (filter: Filter): Record<string, string> => (filter === null ? {} : { filter })
+
+async function listOf(transport: QrsTransport, filter: Filter, signal?: AbortSignal): Promise<readonly unknown[]> {
+  const request = { path: 'task/full', query: queryOf(filter), signal }
   const { value } = await transport.json(request)
   if (!Array.isArray(value)) throw transport.unusable(request, 'a list was expected')
   return value
 }
 
-async function countOf(transport: QrsTransport, filter: string, signal?: AbortSignal): Promise<number> {
-  const request = { path: 'task/count', query: { filter }, signal }
+async function countOf(transport: QrsTransport, filter: Filter, signal?: AbortSignal): Promise<number> {
+  const request = { path: 'task/count', query: queryOf(filter), signal }
   const count = toCount((await transport.json(request)).value)
   if (count === null) throw transport.unusable(request, 'a number was expected')
   return count
 }
 
 /** Pages through `task/table`, which the record limit does not touch. */
-async function idsOf(transport: QrsTransport, filter: string, signal?: AbortSignal): Promise<string[]> {
+async function idsOf(transport: QrsTransport, filter: Filter, signal?: AbortSignal): Promise<string[]> {
   const ids: string[] = []
   for (let skip = 0; ; skip += ROWS_PER_REQUEST) {
     const query = {
-      filter,
+      ...queryOf(filter),
       skip: String(skip),
       take: String(ROWS_PER_REQUEST),
       sortColumn: 'id',

@@ -5,6 +5,7 @@ import type {
   QrsCustomProperty,
   QrsExecutionDetail,
   QrsExecutionResult,
+  QrsExecutionSession,
   QrsNamed,
   QrsTask,
 } from './types.ts'
@@ -61,6 +62,19 @@ export function toExecutionResult(value: unknown): QrsExecutionResult | null {
   } as QrsExecutionResult
 }
 
+/** Null when the value is no object with an id. Members may be written `executionResult` or `ExecutionResult`. */
+export function toSession(value: unknown): QrsExecutionSession | null {
+  const raw = entity(value)
+  if (!raw) return null
+  const task = toTask(raw.reloadTask) ?? toTask(raw.externalProgramTask) ?? toTask(raw.userSyncTask)
+  const result = asObject(raw.executionResult ?? raw.ExecutionResult)
+  return {
+    id: String(raw.id),
+    task: task && { id: task.id, name: task.name, taskType: task.taskType },
+    result: result && toExecutionResult({ ...result, id: result.id ?? result.Id }),
+  }
+}
+
 /** The owner as alerts need it; null when the value is no user. */
 export function toOwner(value: unknown): AppOwner | null {
   const raw = entity(value)
@@ -88,6 +102,15 @@ export function toCount(value: unknown): number | null {
 export function toValue(value: unknown): string | null {
   const found = asObject(value)?.value
   return typeof found === 'string' && found !== '' ? found : null
+}
+
+/** Null when the text is not JSON. */
+export function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return null
+  }
 }
 
 function entity(value: unknown): Json | null {

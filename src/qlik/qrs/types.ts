@@ -49,7 +49,8 @@ export interface QrsTask {
   readonly enabled: boolean
   readonly tags: readonly QrsNamed[]
   readonly customProperties: readonly QrsCustomProperty[]
-  readonly app?: QrsNamed | null
+  /** The stream is null while the app is not published. */
+  readonly app?: (QrsNamed & { readonly stream?: QrsNamed | null }) | null
   readonly isManuallyTriggered?: boolean
   readonly isPartialReload?: boolean
   readonly maxRetries?: number
@@ -134,4 +135,25 @@ export interface QrsClient {
   ping(signal?: AbortSignal): Promise<void>
   /** Closes the connection pool. */
   close(): void
+}
+
+/** A run that has not ended. */
+export interface QrsExecutionSession {
+  readonly id: string
+  /** Null when the session does not tell its task. */
+  readonly task: Pick<QrsTask, 'id' | 'name' | 'taskType'> | null
+  /** The attempt that runs. */
+  readonly result: QrsExecutionResult | null
+}
+
+/** Questions about the site's executions as a whole; errors and "does not exist" as in `QrsClient`. */
+export interface ExecutionReader {
+  /** `task/full`, complete. */
+  allTasks(signal?: AbortSignal): Promise<readonly QrsTask[]>
+  /** `executionresult/full` of all these executions with few requests, oldest first; `executionID` says whose. */
+  resultsOfExecutions(executionIds: readonly string[], signal?: AbortSignal): Promise<readonly QrsExecutionResult[]>
+  /** `executionresult/full` by the ids of the results themselves. */
+  resultsById(resultIds: readonly string[], signal?: AbortSignal): Promise<readonly QrsExecutionResult[]>
+  /** `executionsession/<id>`; null once the run has ended. */
+  executionSession(executionId: string, signal?: AbortSignal): Promise<QrsExecutionSession | null>
 }

@@ -1,5 +1,5 @@
-/** What the errors of the QRS client mean for a start request. */
-import { QrsError, type QrsErrorKind } from '../qlik/qrs/errors.ts'
+/** What the errors of the QRS client mean for whoever asked. */
+import { QrsError, type QrsErrorKind } from './errors.ts'
 
 const LOST: readonly QrsErrorKind[] = ['unreachable', 'timeout', 'aborted']
 
@@ -11,6 +11,13 @@ export function isTimeout(error: unknown): boolean {
 /** QRS cannot be reached any more, or is silent; an error answer of QRS is not meant. */
 export function isLost(error: unknown): boolean {
   return error instanceof QrsError && LOST.includes(error.kind)
+}
+
+const DOWN_STATUSES: readonly (number | null)[] = [502, 503, 504]
+
+/** Waiting for QRS to come back is all that can be done; other errors concern a single question. */
+export function isDown(error: unknown): boolean {
+  return isLost(error) || (error instanceof QrsError && DOWN_STATUSES.includes(error.status))
 }
 
 /** The reason in a few words, for answers: without the request that failed, which is in the log. */

@@ -1,0 +1,100 @@
+/** Executions of tasks and reloads of apps, followed to their end. */
+import type { Database } from '../platform/sqlite.ts'
+
+export type ExecutionState = 'queued' | 'running' | 'finished'
+
+/** `unknown`: Footman stopped while it reloaded the app. */
+export type ExecutionOutcome = 'success' | 'failed' | 'aborted' | 'skipped' | 'unknown'
+
+/** How far an execution is; what answers to start requests tell about it. */
+export interface ExecutionSummary {
+  readonly state: ExecutionState
+  /** Null until it is finished. */
+  readonly outcome: ExecutionOutcome | null
+  /** The word of Qlik Sense: `FinishedFail`. */
+  readonly statusText: string
+  /** Milliseconds from the start request to the start; null until then. */
+  readonly queueMs: number | null
+  /** Milliseconds from the start to the end, retries included; null until then. */
+  readonly runMs: number | null
+}
+
+export interface ExecutionDetail {
+  readonly at: string
+  readonly level: 'error' | 'warn' | 'info'
+  readonly message: string
+}
+
+/** Everything that is told about one execution. Times are ISO 8601 in UTC. */
+export interface Execution extends ExecutionSummary {
+  readonly executionId: string
+  readonly kind: 'task' | 'appReload'
+  readonly taskId: string | null
+  readonly taskName: string | null
+  readonly taskType: string | null
+  readonly appId: string | null
+  readonly appName: string | null
+  /** Number of the status in Qlik Sense; null where there is none. */
+  readonly statusNum: number | null
+  readonly node: string | null
+  /** Who had Footman start it; absent when somebody else did. */
+  readonly actor?: string
+  readonly triggeredAt: string | null
+  readonly startedAt: string | null
+  readonly stoppedAt: string | null
+  readonly attempts: number
+  readonly error: string | null
+  readonly details: readonly ExecutionDetail[]
+}
+
+/** A task that Footman has started, or that its start queue could not start. */
+export interface StartRecord {
+  /** UUID version 7; for tasks that waited in the start queue the id of their entry. */
+  readonly id: string
+  /** Id of the start request. */
+  readonly request: string
+  readonly taskId: string
+  readonly taskName: string
+  readonly actor: string
+  /** Null where the server tells none. */
+  readonly executionId: string | null
+  /** Milliseconds since 1970. */
+  readonly startedAt: number
+  /** When Footman learned that it is final. */
+  readonly finalAt: number | null
+  /** Why it was not started. */
+  readonly error: string | null
+}
+
+/** What Footman has started. Promises resolve when the change is on disk. */
+export interface StartRecords {
+  add(record: StartRecord): Promise<void>
+  /** The same inside a transaction of the caller, who calls `noted` when it is committed. */
+  insert(db: Database, record: StartRecord): void
+  noted(record: StartRecord): void
+  byId(id: string): StartRecord | undefined
+  byExecution(executionId: string): StartRecord | undefined
+  ofRequest(request: string): readonly StartRecord[]
+  /** Not final yet as far as is known, oldest first. */
+  open(): readonly StartRecord[]
+  close(id: string, finalAt: number): Promise<void>
+  /** Forgets what was started before. */
+  prune(before: number): Promise<void>
+}
+
+/** Following executions, as the start endpoint and the start queue need it. */
+export interface ExecutionFollower {
+  /** The latest that is known when the execution is final, or when the signal aborts. Never rejects. */
+  untilFinal(executionId: string, signal: AbortSignal): Promise<ExecutionSummary>
+}
+
+/** The tasks that Footman has started and that are not final. */
+export interface RunningStarts {
+  open(): readonly StartRecord[]
+  /** Asks QRS about all of them whose state was last asked longer than `maxAgeMs` ago; what is final is closed. */
+  refresh(maxAgeMs: number): Promise<void>
+  /** Follows all of them until they are final. */
+  follow(): void
+  /** Called whenever one has become final. */
+  onClosed(listener: () => void): void
+}
