@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { outboxMigrations } from './alerts/outbox/migrations.ts'
 import type { DeliveryChange } from './alerts/outbox/outbox.ts'
 import { auditMigrations } from './api/audit/store.ts'
+import type { OpenApiDocument } from './api/openapi/types.ts'
 import { type Api, createApi } from './api/server.ts'
 import { type Alerts, buildAlerts } from './app/alerts.ts'
 import { buildApps } from './app/apps.ts'
@@ -14,6 +15,7 @@ import { buildAudit } from './app/audit.ts'
 import { healthReport } from './app/health.ts'
 import { buildKeyValues } from './app/kv.ts'
 import { buildMessages, messageMigrations } from './app/messages.ts'
+import { buildMetrics } from './app/metrics.ts'
 import { buildMqtt, buildStartRequests } from './app/mqtt.ts'
 import { pipelineSettings } from './app/pipeline-settings.ts'
 import { buildQlik, isQrsUnreachable } from './app/qlik.ts'
@@ -23,7 +25,7 @@ import { codecRoutes } from './codec/routes.ts'
 import type { ConfigPaths } from './config/paths.ts'
 import type { Config } from './config/schema.ts'
 import { eventMigrations } from './events/migrations.ts'
-import { createEventPipeline } from './events/pipeline.ts'
+import { createEventPipeline, type EventPipeline } from './events/pipeline.ts'
 import type { EventRouter } from './events/router.ts'
 import type { TaskEvent } from './events/types.ts'
 import { keyValueMigrations } from './kv/migrations.ts'
@@ -72,6 +74,8 @@ export interface App {
   stop(graceMs: number): Promise<void>
   /** Ports in use, once started; 0 where a server is off. */
   readonly restPort: number
+  /** What the REST API offers with this configuration. */
+  describe(): OpenApiDocument
 }
 
 /** What a listener that could not be opened has started gets this long to end. */
@@ -96,8 +100,20 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
 
   const qlik = buildQlik({ log, clock, paths }, config)
   const mqtt = buildMqtt({ log, clock, paths }, config, shadow)
-  const alerts = buildAlerts(
-    { db, writer, clock, log, mqtt, candidates: paths.candidates, observe: observe?.delivery },
+  const metrics = buildMetrics(
+    { db, mqtt, pipeline: () => pipeline, alerts: () => alerts, qrsEnabled: options.qrsConnection },
+    config,
+  )
+  const onDelivery = (change: DeliveryChange) => {
+    metrics.onDelivery(change)
+    observe?.delivery?.(change)
+  }
+  const onEvent = (event: TaskEvent) => {
+    metrics.onEvent(event)
+    observe?.event?.(event)
+  }
+  const alerts: Alerts = buildAlerts(
+    { db, writer, clock, log, mqtt, candidates: paths.candidates, observe: onDelivery },
     config,
     shadow,
   )
@@ -109,7 +125,7 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
     { startTaskFilter: config.startTaskFilter, startFilter: config.footman.startFilter, shadow },
   )
   const apps = buildApps({ log, clock, qlik, start }, config, shadow)
-  const pipeline = createEventPipeline(
+  const pipeline: EventPipeline = createEventPipeline(
     {
       db,
       writer,
@@ -117,7 +133,7 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
       clock,
       qrs: qlik.qrs,
       cachedQrs: qlik.cachedQrs,
-      router: observed(alerts.router, observe?.event),
+      router: observed(alerts.router, onEvent),
       isUnreachable: isQrsUnreachable,
       onUdpStatus: (status) => mqtt?.publishStatus(config.mqttConfig.taskFailureServerStatusTopic, status),
       workerEntry: deps.workerEntry,
@@ -138,9 +154,11 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
         ...kv.routes,
         ...codecRoutes(),
         ...audit.routes,
+        ...metrics.routes,
       ],
       health,
       audit: audit.audit,
+      observer: metrics.observer,
       dataDirectory: options.dataDirectory,
     },
     {
@@ -184,6 +202,7 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
       if (options.qrsConnection) void verifyStartFilter({ qrs: qlik.qrs, log }, config)
     },
     stop: lifecycle.stop,
+    describe: api.describe,
     get restPort() {
       return api.port
     },
@@ -226,8 +245,7 @@ function degradable(service: Service, { degraded }: AppOptions, log: Logger): Se
 }
 
 /** The router, telling an observer about every event that arrives. */
-function observed(router: EventRouter, tell: ((event: TaskEvent) => void) | undefined): EventRouter {
-  if (!tell) return router
+function observed(router: EventRouter, tell: (event: TaskEvent) => void): EventRouter {
   return {
     ...router,
     routeArrival(db, event) {

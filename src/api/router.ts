@@ -4,6 +4,7 @@
  */
 import { requireNamespace } from '../platform/http/caller.ts'
 import { noSuchRoute, type Refusal } from '../platform/http/errors.ts'
+import type { AuthFailure, RequestObserver } from '../platform/http/observer.ts'
 import type { ApiRoute, AuditNote } from '../platform/http/route.ts'
 import type { ServeInfo } from '../platform/http-server.ts'
 import type { Clock, Logger } from '../platform/types.ts'
@@ -29,6 +30,7 @@ export interface RouterDeps {
   readonly proxies: Proxies
   readonly cors: Cors | null
   readonly audit: RequestAudit
+  readonly observer: RequestObserver
 }
 
 export interface RouterSettings {
@@ -45,6 +47,8 @@ interface Call extends Contact {
   /** After a method override. */
   readonly method: string
   readonly requestId: string
+  /** By `performance.now()`. */
+  readonly startedAt: number
 }
 
 /** A call that has reached a route. */
@@ -64,15 +68,15 @@ export function createRouter(
   deps: RouterDeps,
   settings: RouterSettings,
 ): (request: Request, info: ServeInfo) => Answer {
-  const { log, clock, access, proxies, cors, audit } = deps
+  const { log, clock, access, proxies, cors, audit, observer } = deps
   const limit = createRateLimit(clock, settings.rateLimitPerMinute)
   const logRequest = createRequestLog(log, settings.accessLog)
   const requestId = createRequestIds(clock)
   const find = createRouteTable<Call>(
     deps.routes,
     serve,
-    (call) => failed(noSuchRoute(call.method, call.url), call),
-    (error, call) => failed(error, call),
+    (call) => unreached(noSuchRoute(call.method, call.url), call),
+    (error, call) => unreached(error, call),
   )
 
   function serve(prepared: PreparedRoute, call: Call, params: Params): Answer {
@@ -96,8 +100,12 @@ export function createRouter(
       return finished(failed(tooManyRequests(verdict), call), visit)
     }
     if (identity.problem) log.verbose(`ACCESS: Credentials from ${call.client} refused: ${identity.problem}`)
-    const refusal = identity.refusal ?? access.refusal(route, identity.caller, call)
-    if (refusal) return finished(failed(refusal, call), visit)
+    const refusal =
+      identity.refusal ?? (route.openTo?.(call.client) ? null : access.refusal(route, identity.caller, call))
+    if (refusal) {
+      observer.authFailed(failureOf(refusal, identity))
+      return finished(failed(refusal, call), visit)
+    }
     try {
       const answer = handle(visit)
       if (answer instanceof Response) return finished(answer, visit)
@@ -129,8 +137,9 @@ export function createRouter(
 
   function finished(response: Response, { prepared, call, params, identity, verdict, note }: Visit): Response {
     if (verdict) for (const name in verdict.headers) response.headers.set(name, verdict.headers[name]!)
-    const { method, client, requestId } = call
+    const { method, client, requestId, startedAt } = call
     const { status } = response
+    observer.answered(method, prepared.route.path, status, performance.now() - startedAt)
     audit.finished({ route: prepared.route, method, params, caller: identity.caller, client, requestId, status, note })
     return named(response, call)
   }
@@ -139,13 +148,21 @@ export function createRouter(
     return named(errorAnswer(error, call, log), call)
   }
 
+  /** No endpoint was reached. */
+  function unreached(error: unknown, call: Call): Response {
+    const response = failed(error, call)
+    observer.answered(call.method, null, response.status, performance.now() - call.startedAt)
+    return response
+  }
+
   /** Recorded only as long as the address keeps within the rate limit, as nothing else slows it down. */
   function turnedAway(refusal: Refusal, call: Call): Response {
     const { method, client, requestId, url } = call
     if (!limit || limit(client).allowed) {
       audit.turnedAway({ method, path: pathOf(url), client, requestId, status: refusal.status })
     }
-    return failed(refusal, call)
+    observer.authFailed('address')
+    return unreached(refusal, call)
   }
 
   return (request, { remoteAddress, clientCertificate }) => {
@@ -161,6 +178,7 @@ export function createRouter(
       proxied: client !== remoteAddress || proxies.trusts(remoteAddress),
       certificate: clientCertificate,
       requestId: requestId(headers.get('x-request-id')),
+      startedAt: performance.now(),
     }
     try {
       const refusal = access.admit(pathOf(url), client)
@@ -171,9 +189,16 @@ export function createRouter(
       const wanted = effectiveMethod(request, url)
       return find(wanted === method ? call : { ...call, method: wanted, request: withMethod(request, wanted) })
     } catch (error) {
-      return failed(error, call)
+      return unreached(error, call)
     }
   }
+}
+
+/** For the metrics: why a caller was turned away. */
+function failureOf({ status, body }: Refusal, { refusal, problem = '' }: Identity): AuthFailure {
+  if (refusal) return /expired/.test(problem) ? 'expired' : 'invalid'
+  if (status === 401) return 'missing'
+  return body.code === 'ADDRESS_NOT_ALLOWED' ? 'address' : 'scope'
 }
 
 function named(response: Response, { requestId }: Call): Response {

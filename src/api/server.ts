@@ -1,4 +1,5 @@
 /** The REST API: opens the port of `restServerConfig` and answers what the features offer. */
+import { type RequestObserver, SILENT_OBSERVER } from '../platform/http/observer.ts'
 import type { ApiRoute } from '../platform/http/route.ts'
 import { type HttpServer, serveHttp } from '../platform/http-server.ts'
 import { formatAddress } from '../platform/listen-error.ts'
@@ -30,6 +31,8 @@ export interface ApiDeps {
   readonly health: () => HealthReport
   /** Absent: nothing is recorded. */
   readonly audit?: Audit
+  /** Counts answers; absent: nobody does. */
+  readonly observer?: RequestObserver
   /** Where the local key is published; absent: nowhere. */
   readonly dataDirectory?: string
 }
@@ -114,6 +117,7 @@ export function createApi(deps: ApiDeps, settings: ApiSettings): Api {
         access: access.control,
         cors,
         proxies: createProxies(settings.api.trustedProxies),
+        observer: deps.observer ?? SILENT_OBSERVER,
         audit: createRequestAudit(deps.audit ?? SILENT_AUDIT, { keyValues: settings.access?.auditKeyValues ?? false }),
       },
       { rateLimitPerMinute: perMinute, accessLog: settings.accessLog },

@@ -33,6 +33,7 @@ export interface Alerts {
   readonly routes: readonly Route[]
   readonly router: Router
   readonly outbox: Outbox
+  readonly destinations: ReadonlyMap<string, Destination>
 }
 
 const CACHED_EVENTS = 64
@@ -61,7 +62,7 @@ export function buildAlerts(deps: AlertsDeps, config: Config, shadow: boolean): 
       shadow,
     },
   )
-  return { routes, router, outbox }
+  return { routes, router, outbox, destinations }
 }
 
 function buildDestinations(deps: AlertsDeps, config: Config): ReadonlyMap<string, Destination> {

@@ -30,6 +30,8 @@ export interface DeliveryChange {
   readonly event: TaskEvent | null
   /** From the arrival of the event to this change, in milliseconds. */
   readonly latencyMs: number | null
+  /** Of the attempt that led here; absent or null when the destination was not asked. */
+  readonly result?: AttemptOutcome['result']
 }
 
 export interface Outbox {
@@ -110,6 +112,7 @@ export function createOutbox(deps: OutboxDeps, settings: OutboxSettings): Outbox
       attempts,
       event,
       latencyMs: event ? clock.now() - event.receivedAt : null,
+      result: outcome.result,
     })
   }
 

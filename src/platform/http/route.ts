@@ -53,6 +53,8 @@ export interface ApiRoute extends RouteDescription {
    * `kv`, a path parameter `namespace` must be granted to the caller.
    */
   readonly scope?: string
+  /** Callers that need no scope, by their address. */
+  readonly openTo?: (client: string) => boolean
   /** Name of the action in the audit: `task.start`; default method and path. */
   readonly action?: string
   /**
