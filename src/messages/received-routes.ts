@@ -23,6 +23,14 @@ const MESSAGE = z.object({
   truncated: z.boolean().optional(),
 })
 
+const QUERY = z.object({
+  topic: z.string().optional(),
+  from: z.string().optional(),
+  to: z.string().optional(),
+  limit: z.string().optional(),
+  cursor: z.string().optional(),
+})
+
 const ANSWER = z.object({ messages: z.array(MESSAGE), nextCursor: z.string().nullable() })
 
 export function receivedRoutes({ store, clock }: { store: ReceivedStore; clock: Clock }): ApiRoute[] {
@@ -33,9 +41,9 @@ export function receivedRoutes({ store, clock }: { store: ReceivedStore; clock: 
       endpoint: 'mqttPublishMessage',
       scope: 'message:read',
       summary: 'List received MQTT messages',
-      schemas: { responses: { 200: ANSWER } },
+      schemas: { query: QUERY, responses: { 200: ANSWER } },
       handle({ query }) {
-        onlyParameters(query, ['topic', 'from', 'to', 'limit', 'cursor'])
+        onlyParameters(query, Object.keys(QUERY.shape))
         const now = clock.now()
         const limit = limitParameter(query)
         const found = store.find({
