@@ -95,8 +95,19 @@ function idBound(at: number): string {
 /** Every id is less than `g`. */
 const earlier = (a: string | null, b: string | null): string => [a ?? 'g', b ?? 'g'].sort()[0]!
 
-const entryOf = ({ request_id, target, ...row }: Row): StoredAuditEntry => ({
-  ...row,
+const entryOf = ({
+  id,
+  at,
+  actor,
+  address,
+  action,
+  target,
+  status,
+  outcome,
+  request_id,
+  detail,
+}: Row): StoredAuditEntry => ({
+  ...{ id, at, actor, address, action },
   target: JSON.parse(target) as string[],
-  requestId: request_id,
+  ...{ status, outcome, requestId: request_id, detail },
 })
