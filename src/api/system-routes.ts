@@ -1,5 +1,6 @@
 /** Ping, the list of enabled endpoints, and health. */
 import { type ApiRequest, type ApiRoute, jsonAnswer, jsonText } from '../platform/http/route.ts'
+import { ENDPOINTS, HEALTH_STATE, LIVE, PING } from './system-descriptions.ts'
 
 export type CheckState = 'up' | 'down' | 'off' | 'degraded'
 
@@ -22,14 +23,14 @@ export function systemRoutes(deps: SystemRoutesDeps): ApiRoute[] {
       methods: ['GET'],
       path: '/v4/butlerping',
       endpoint: 'butlerping',
-      summary: 'Tell that Footman is running, and its version',
+      ...PING,
       handle: () => jsonText(200, ping),
     },
     {
       methods: ['GET'],
       path: '/v4/configfile/endpointsenabled',
       endpoint: 'apiListEnabledEndpoints',
-      summary: 'List the enabled endpoints',
+      ...ENDPOINTS,
       handle: () => jsonAnswer(200, deps.enabledEndpoints),
     },
     {
@@ -37,7 +38,7 @@ export function systemRoutes(deps: SystemRoutesDeps): ApiRoute[] {
       path: '/health',
       endpoint: null,
       limited: false,
-      summary: 'Tell whether Footman is healthy',
+      ...HEALTH_STATE,
       handle: (request) => healthAnswer(deps, request),
     },
     {
@@ -45,7 +46,7 @@ export function systemRoutes(deps: SystemRoutesDeps): ApiRoute[] {
       path: '/health/live',
       endpoint: null,
       limited: false,
-      summary: 'Tell that the process runs',
+      ...LIVE,
       handle: () => jsonAnswer(200, { statusCode: 200, status: 'ok' }),
     },
   ]

@@ -1,12 +1,12 @@
 /** `/v4/apps/list`, `/v4/app/{appId}/dump` and `/v4/app/{appId}/reload`, with their older names. */
-import { z } from 'zod'
 import { requireScope, type TaskSelectors } from '../platform/http/caller.ts'
 import { refused, refusedWithCode } from '../platform/http/errors.ts'
 import { type ApiRequest, type ApiRoute, jsonAnswer } from '../platform/http/route.ts'
-import { field, validate } from '../platform/http/validation.ts'
+import { validate } from '../platform/http/validation.ts'
 import type { Logger } from '../platform/types.ts'
 import { isGuid } from '../platform/uuid.ts'
 import type { EngineClient } from '../qlik/engine/types.ts'
+import { DUMP_APP, LIST, RELOAD, RELOAD_BODY } from './descriptions.ts'
 import { openDump } from './dump.ts'
 import { dumpAnswer } from './dump-answer.ts'
 import { engineRefusal, openRefusal } from './failure.ts'
@@ -36,20 +36,6 @@ const FAILED = {
 
 const NO_APP_ID = 'Required parameter (app ID) missing'
 
-const RELOAD_BODY = field.object({
-  reloadMode: field.integer().optional(),
-  partialReload: field.boolean().optional(),
-  startQSEoWTaskOnSuccess: field.array(field.string()).optional(),
-  startQSEoWTaskOnFailure: field.array(field.string()).optional(),
-})
-
-const LIST_ANSWER = z.array(z.object({ id: z.string(), name: z.string() }))
-const RELOAD_ANSWER = z.object({
-  appId: z.string(),
-  executionId: z.string(),
-  tasksDenied: z.array(z.object({ taskId: z.string() })).optional(),
-})
-
 /** An empty segment is answered too: with a 400 that says what is missing. */
 export function appRoutes(deps: AppRoutesDeps, settings: AppRoutesSettings): ApiRoute[] {
   const log = deps.log.child('apps')
@@ -60,8 +46,7 @@ export function appRoutes(deps: AppRoutesDeps, settings: AppRoutesSettings): Api
         path,
         endpoint: 'senseListApps',
         scope: 'app:read',
-        summary: 'List the apps that the configured user may see',
-        schemas: { responses: { 200: LIST_ANSWER } },
+        ...LIST,
         handle: (request) => list(deps, request),
       }),
     ),
@@ -73,7 +58,7 @@ export function appRoutes(deps: AppRoutesDeps, settings: AppRoutesSettings): Api
         scope: 'app:read',
         action: 'app.dump',
         audit: 'always',
-        summary: 'Everything that describes an app, without its data',
+        ...DUMP_APP,
         handle: (request) => dump({ ...deps, log }, request),
       }),
     ),
@@ -84,8 +69,7 @@ export function appRoutes(deps: AppRoutesDeps, settings: AppRoutesSettings): Api
         endpoint: 'senseAppReload',
         scope: 'app:run',
         action: 'app.reload',
-        summary: 'Reload an app without a task',
-        schemas: { body: RELOAD_BODY, responses: { 201: RELOAD_ANSWER } },
+        ...RELOAD,
         handle: (request) => reload({ ...deps, log }, settings, request),
       }),
     ),

@@ -6,10 +6,12 @@ import { field, validate } from '../platform/http/validation.ts'
 import { base16ToBase62, base62ToBase16 } from './bases.ts'
 
 /** The order of the two members is the same in both answers. */
-const ANSWER = z.object({ base62: z.string(), base16: z.string() })
+const ANSWER = z.object({ base62: z.string(), base16: z.string() }).describe('The number in both bases.')
 
 const FROM_62 = z.looseObject({ base62: field.string() })
 const FROM_16 = z.looseObject({ base16: field.string() })
+
+const EXAMPLE = { base62: '6DMW88LpSok9Z7P7hUK0wv7bF', base16: '3199af08bfeeaf5d420f27ed9c01e74370077' }
 
 export function codecRoutes(): ApiRoute[] {
   return [
@@ -19,6 +21,7 @@ export function codecRoutes(): ApiRoute[] {
       endpoint: 'base62ToBase16',
       summary: 'Convert a number from base 62 to base 16',
       schemas: { query: FROM_62, responses: { 200: ANSWER } },
+      examples: [{ name: 'number', query: { base62: EXAMPLE.base62 }, status: 200, answer: EXAMPLE }],
       handle({ query }) {
         const { base62 } = validate('querystring', FROM_62, query)
         const base16 = base62ToBase16(base62)
@@ -33,6 +36,7 @@ export function codecRoutes(): ApiRoute[] {
       endpoint: 'base16ToBase62',
       summary: 'Convert a number from base 16 to base 62',
       schemas: { query: FROM_16, responses: { 200: ANSWER } },
+      examples: [{ name: 'number', query: { base16: EXAMPLE.base16 }, status: 200, answer: EXAMPLE }],
       handle({ query }) {
         const { base16 } = validate('querystring', FROM_16, query)
         const base62 = base16ToBase62(base16)

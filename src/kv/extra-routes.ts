@@ -6,6 +6,7 @@ import { invalidQuery, onlyParameters, textParameter } from '../platform/http/li
 import { type ApiRequest, type ApiRoute, jsonAnswer } from '../platform/http/route.ts'
 import { invalidBody, strictBody } from '../platform/http/strict-body.ts'
 import { field } from '../platform/http/validation.ts'
+import * as about from './descriptions.ts'
 import { booleanParameter } from './key-pages.ts'
 import { guarded } from './refusals.ts'
 import { TTL } from './requests.ts'
@@ -32,7 +33,8 @@ export function extraKeyValueRoutes(deps: KeyValueRouteDeps & { readonly streams
       action: 'kv.increment',
       audit: 'single',
       summary: 'Add to a number',
-      schemas: { body: z.object(INCREMENT) },
+      ...about.INCREMENT,
+      schemas: { params: about.NAMESPACE_PARAMS, body: z.object(INCREMENT), responses: about.INCREMENTED },
       handle: guarded(log, 'Failed adding key-value to namespace', handlers.increment),
     },
     {
@@ -41,6 +43,8 @@ export function extraKeyValueRoutes(deps: KeyValueRouteDeps & { readonly streams
       endpoint,
       scope: 'kv:read',
       summary: 'Follow the changes of a namespace as server-sent events',
+      ...about.WATCH,
+      schemas: { params: about.NAMESPACE_PARAMS, query: about.WATCH_QUERY, responses: about.EVENTS },
       handle: guarded(log, 'Failed getting key-value data', handlers.watch),
     },
     {
@@ -51,6 +55,8 @@ export function extraKeyValueRoutes(deps: KeyValueRouteDeps & { readonly streams
       action: 'kv.export',
       audit: 'always',
       summary: 'Export key-value pairs',
+      ...about.EXPORT,
+      schemas: { query: about.EXPORT_QUERY, responses: { 200: about.EXPORTED } },
       handle: guarded(log, 'Failed getting key-value data', handlers.exported),
     },
     {
@@ -61,7 +67,8 @@ export function extraKeyValueRoutes(deps: KeyValueRouteDeps & { readonly streams
       action: 'kv.import',
       bodyLimit: IMPORT_LIMIT,
       summary: 'Import key-value pairs',
-      schemas: { responses: { 200: IMPORTED } },
+      ...about.IMPORT,
+      schemas: { query: about.IMPORT_QUERY, body: about.EXPORTED, responses: { 200: IMPORTED } },
       handle: guarded(log, 'Failed adding key-value to namespace', handlers.imported),
     },
   ]

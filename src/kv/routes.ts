@@ -4,6 +4,21 @@ import { namespaceFilter } from '../platform/http/caller.ts'
 import { type ApiRequest, type ApiRoute, jsonAnswer } from '../platform/http/route.ts'
 import { field, validate } from '../platform/http/validation.ts'
 import type { Clock, Logger } from '../platform/types.ts'
+import {
+  CLEAR,
+  DELETE,
+  DELETE_ALIAS,
+  EXISTS,
+  KEYS,
+  NAMESPACE_PARAMS,
+  NAMESPACES,
+  NO_CONTENT,
+  PAIR_PARAMS,
+  READ,
+  READ_ALIAS,
+  STORE,
+  STORE_ALIAS,
+} from './descriptions.ts'
 import { listPage, wantsPage } from './key-pages.ts'
 import { guarded, parameterMissing } from './refusals.ts'
 import { etagOf, KEY_QUERY, NEW_PAIR, PAIR_QUERY, preconditionOf } from './requests.ts'
@@ -31,7 +46,7 @@ export function keyValueRoutes(deps: KeyValueRouteDeps): ApiRoute[] {
     action: 'kv.set',
     audit: 'single',
     summary: 'Store a key-value pair',
-    schemas: { body: NEW_PAIR, responses: { 201: PAIR.extend({ ttl: z.number() }) } },
+    schemas: { params: NAMESPACE_PARAMS, body: NEW_PAIR, responses: { 201: PAIR.extend({ ttl: z.number() }) } },
     handle: guarded(log, 'Failed adding key-value to namespace', handlers.add),
   } as const
   const remove = {
@@ -41,6 +56,7 @@ export function keyValueRoutes(deps: KeyValueRouteDeps): ApiRoute[] {
     action: 'kv.delete',
     audit: 'single',
     summary: 'Delete a key-value pair',
+    schemas: { params: PAIR_PARAMS, responses: NO_CONTENT },
     handle: guarded(log, 'Failed deleting key-value data', handlers.remove),
   } as const
   const pair = guarded(log, 'Failed getting key-value data', handlers.pair)
@@ -51,6 +67,7 @@ export function keyValueRoutes(deps: KeyValueRouteDeps): ApiRoute[] {
       ...read,
       path: '/v4/keyvaluesnamespaces',
       summary: 'List the namespaces',
+      ...NAMESPACES,
       schemas: { responses: { 200: z.array(z.string()) } },
       handle: guarded(log, 'Failed getting all namespaces', ({ caller }) =>
         jsonAnswer(200, store.namespaces().filter(namespaceFilter(caller, 'kv:read'))),
@@ -60,14 +77,17 @@ export function keyValueRoutes(deps: KeyValueRouteDeps): ApiRoute[] {
       ...read,
       path: '/v4/keyvalues/{namespace}',
       summary: 'Read a key-value pair',
-      schemas: { query: PAIR_QUERY, responses: { 200: PAIR } },
+      ...READ,
+      schemas: { params: NAMESPACE_PARAMS, query: PAIR_QUERY, responses: { 200: PAIR } },
       handle: pair,
     },
     {
       ...read,
       path: '/v4/keyvalues/{namespace}/keyexists',
       summary: 'Tell whether a key exists',
+      ...EXISTS,
       schemas: {
+        params: NAMESPACE_PARAMS,
         query: KEY_QUERY,
         responses: { 200: z.object({ keyExists: z.boolean(), keyValue: PAIR.extend({ ttl: z.number() }).partial() }) },
       },
@@ -77,13 +97,14 @@ export function keyValueRoutes(deps: KeyValueRouteDeps): ApiRoute[] {
       ...read,
       path: '/v4/keylist/{namespace}',
       summary: 'List the keys of a namespace',
-      schemas: { responses: { 200: KEY_LIST } },
+      ...KEYS,
+      schemas: { params: NAMESPACE_PARAMS, responses: { 200: KEY_LIST } },
       handle: list,
     },
-    { ...add, path: '/v4/keyvalues/{namespace}' },
+    { ...add, ...STORE, path: '/v4/keyvalues/{namespace}' },
     // An empty segment is no namespace, but it gets an answer of its own.
     { ...add, path: '/v4/keyvalues/' },
-    { ...remove, path: '/v4/keyvalues/{namespace}/{key}' },
+    { ...remove, ...DELETE, path: '/v4/keyvalues/{namespace}/{key}' },
     {
       methods: ['DELETE'],
       endpoint,
@@ -91,16 +112,28 @@ export function keyValueRoutes(deps: KeyValueRouteDeps): ApiRoute[] {
       action: 'kv.clear',
       path: '/v4/keyvalues/{namespace}',
       summary: 'Delete a namespace with all its keys',
-      schemas: { responses: {} },
+      ...CLEAR,
+      schemas: { params: NAMESPACE_PARAMS, responses: NO_CONTENT },
       handle: guarded(log, 'Failed clearing namespace', handlers.clear),
     },
-    { ...add, path: '/v4/kvstore/{namespace}' },
+    { ...add, ...STORE_ALIAS, path: '/v4/kvstore/{namespace}' },
     { ...add, path: '/v4/kvstore/' },
-    { ...remove, path: '/v4/kvstore/{namespace}', schemas: { query: KEY_QUERY } },
+    {
+      ...remove,
+      ...DELETE_ALIAS,
+      path: '/v4/kvstore/{namespace}',
+      schemas: { params: NAMESPACE_PARAMS, query: KEY_QUERY, responses: NO_CONTENT },
+    },
     {
       ...read,
       path: '/v4/kvstore/{namespace}',
       summary: 'Read a key-value pair; without key, list the keys',
+      ...READ_ALIAS,
+      schemas: {
+        params: NAMESPACE_PARAMS,
+        query: PAIR_QUERY.partial(),
+        responses: { 200: z.union([PAIR, KEY_LIST]).describe('The pair, or the keys.') },
+      },
       handle: (request) => ('key' in request.query ? pair(request) : list(request)),
     },
   ]

@@ -4,6 +4,7 @@ import { refused } from '../platform/http/errors.ts'
 import type { ApiRoute } from '../platform/http/route.ts'
 import { field, validate } from '../platform/http/validation.ts'
 import type { Clock } from '../platform/types.ts'
+import { ACCEPTED, NEW_RELIC_EVENT, NEW_RELIC_METRIC } from './descriptions.ts'
 import { attributesOf, type NewRelicOutcome, type NewRelicSender, type NewRelicTarget } from './new-relic.ts'
 import { statusOf } from './relay.ts'
 import { shadowRefusal } from './shadow.ts'
@@ -58,7 +59,8 @@ export function newRelicRoutes(deps: NewRelicRoutesDeps, settings: NewRelicRoute
       scope: 'message:run',
       action: 'newrelic.event',
       summary: 'Send an event to New Relic',
-      schemas: { body: EVENT },
+      ...NEW_RELIC_EVENT,
+      schemas: { body: EVENT, responses: ACCEPTED },
       async handle({ body }) {
         const event = validate('body', EVENT, body)
         if (shadow) throw shadowRefusal()
@@ -82,7 +84,8 @@ export function newRelicRoutes(deps: NewRelicRoutesDeps, settings: NewRelicRoute
       scope: 'message:run',
       action: 'newrelic.metric',
       summary: 'Send a metric to New Relic',
-      schemas: { body: METRIC },
+      ...NEW_RELIC_METRIC,
+      schemas: { body: METRIC, responses: ACCEPTED },
       async handle({ body }) {
         const metric = validate('body', METRIC, body)
         const interval = intervalOf(metric)

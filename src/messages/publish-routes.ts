@@ -5,6 +5,7 @@ import { refused } from '../platform/http/errors.ts'
 import { type ApiRoute, jsonAnswer } from '../platform/http/route.ts'
 import { field, validate } from '../platform/http/validation.ts'
 import { topicProblem } from '../platform/mqtt-topics.ts'
+import { PUBLISH } from './descriptions.ts'
 import { shadowRefusal } from './shadow.ts'
 
 export interface PublishSettings {
@@ -35,6 +36,7 @@ export function publishRoutes({ outgoing }: { outgoing: MqttOutgoing | null }, s
       scope: 'message:run',
       action: 'mqtt.publish',
       summary: 'Publish an MQTT message',
+      ...PUBLISH,
       schemas: { body: BODY, responses: { 201: z.looseObject({ topic: z.string(), message: z.string() }) } },
       async handle({ body, note }) {
         const wanted = validate('body', BODY, body)

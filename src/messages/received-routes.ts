@@ -10,6 +10,7 @@ import {
 } from '../platform/http/list-query.ts'
 import { type ApiRoute, jsonAnswer } from '../platform/http/route.ts'
 import type { Clock } from '../platform/types.ts'
+import { RECEIVED } from './descriptions.ts'
 import type { ReceivedStore, StoredMessage } from './received-store.ts'
 
 const MESSAGE = z.object({
@@ -41,6 +42,7 @@ export function receivedRoutes({ store, clock }: { store: ReceivedStore; clock: 
       endpoint: 'mqttPublishMessage',
       scope: 'message:read',
       summary: 'List received MQTT messages',
+      ...RECEIVED,
       schemas: { query: QUERY, responses: { 200: ANSWER } },
       handle({ query }) {
         onlyParameters(query, Object.keys(QUERY.shape))

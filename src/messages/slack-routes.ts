@@ -5,6 +5,7 @@ import { type ApiRoute, jsonAnswer } from '../platform/http/route.ts'
 import { field, validate } from '../platform/http/validation.ts'
 import type { HttpClient } from '../platform/http-client.ts'
 import type { Logger } from '../platform/types.ts'
+import { SLACK } from './descriptions.ts'
 import { relay, statusOf } from './relay.ts'
 import { shadowRefusal } from './shadow.ts'
 
@@ -43,6 +44,7 @@ export function slackRoutes(deps: SlackDeps, settings: SlackSettings): ApiRoute[
       scope: 'message:run',
       action: 'slack.post',
       summary: 'Post a message to Slack',
+      ...SLACK,
       schemas: { body: BODY, responses: { 201: BODY } },
       async handle({ body, note }) {
         const message = validate('body', BODY, body)

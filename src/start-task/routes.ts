@@ -1,20 +1,18 @@
 /** `POST|PUT /v4/reloadtask/{taskId}/start`: starts tasks by id, tag and custom property. */
-import { z } from 'zod'
 import { callerText, requireNamespace, requireScope } from '../platform/http/caller.ts'
 import { Refusal, reasonPhrase, refused, refusedWithCode, shortError } from '../platform/http/errors.ts'
 import { type ApiRequest, type ApiRoute, jsonAnswer, jsonText } from '../platform/http/route.ts'
-import { field, validate } from '../platform/http/validation.ts'
+import { validate } from '../platform/http/validation.ts'
 import { isGuid } from '../platform/uuid.ts'
 import { arrayAnswer, arrayLookupFailure, indented, objectAnswer, objectLookupFailure } from './answers.ts'
 import { auditNote, START_ACTION } from './audit.ts'
 import { checkItems } from './check-items.ts'
+import { QUERY, startDescription } from './description.ts'
 import { LookupError, ShadowModeError } from './errors.ts'
 import { namespacesOf } from './key-values.ts'
 import { parseStart } from './parse.ts'
 import { NOTHING, type ParsedStart } from './parsed.ts'
 import type { StartOutcome, StartRequest, StartTask } from './types.ts'
-
-const QUERY = z.looseObject({ allTaskIdsMustExist: field.boolean().optional() })
 
 const SCOPE = 'task:run'
 
@@ -28,8 +26,7 @@ export function startTaskRoutes(deps: { start: StartTask }): ApiRoute[] {
     endpoint: 'senseStartTask',
     scope: SCOPE,
     action: START_ACTION,
-    summary: 'Start tasks by id, tag and custom property',
-    schemas: { query: QUERY },
+    ...startDescription(path.includes('{taskId}')),
     handle: (request) => handle(deps, request),
   }))
 }

@@ -20,9 +20,7 @@ export function documentationRoutes({ version, document }: DocumentationDeps): A
     get('/documentation', 'The description of this API, as a page', page('documentation/')),
     get('/documentation/', 'The description of this API, as a page', page('')),
     get('/documentation/json', 'The description of this API, as JSON', () => jsonText(200, json())),
-    get('/documentation/yaml', 'The description of this API, as YAML', () =>
-      answer('application/x-yaml; charset=utf-8', yaml()),
-    ),
+    get('/documentation/yaml', 'The description of this API, as YAML', () => answer('application/x-yaml', yaml())),
     get('/documentation/static/{file}', 'The files of the page', staticFile),
   ]
 }

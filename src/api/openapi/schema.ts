@@ -24,9 +24,10 @@ function tidy(schema: JsonSchema): void {
   if (typeof schema.properties === 'object') delete schema.additionalProperties
 }
 
-/** Nothing, text or JSON. */
+/** Null for nothing; text is plain unless its `contentMediaType` says otherwise; else JSON. */
 export function mediaTypeOf(type: z.ZodType): string | null {
   const kind = type._zod.def.type
   if (kind === 'void' || kind === 'undefined') return null
-  return kind === 'string' ? 'text/plain' : 'application/json'
+  if (kind !== 'string') return 'application/json'
+  return String(type.meta()?.contentMediaType ?? 'text/plain')
 }

@@ -1,0 +1,172 @@
+/** What the description of the API says about starting tasks. */
+import { z } from 'zod'
+import type { RouteDescription, RouteExample } from '../platform/http/description.ts'
+import { field } from '../platform/http/validation.ts'
+
+export const QUERY = z.looseObject({
+  allTaskIdsMustExist: field
+    .boolean()
+    .describe('Start none of the tasks given by id unless all ids are known. Tags and properties are not concerned.')
+    .optional(),
+})
+
+const PARAMS = z.object({
+  taskId: z.string().describe('A task to start besides those of the body; `-` = only those of the body.'),
+})
+
+const task = { taskId: z.string(), taskName: z.string() }
+const customProperty = z.object({ name: z.string(), value: z.string() })
+const keyValue = z.looseObject({
+  namespace: z.string(),
+  key: z.string(),
+  value: z.string(),
+  ttl: z.number().describe('Milliseconds; 0 or absent = no expiry.').optional(),
+})
+
+const OBJECT_BODY = z
+  .looseObject({
+    taskId: z.array(z.string()).describe('Start these tasks.').optional(),
+    tag: z.array(z.string()).describe('Start all tasks that carry any of these tags.').optional(),
+    customProperty: z.array(customProperty).describe('Start tasks with any of these values.').optional(),
+    match: z
+      .enum(['any', 'all'])
+      .describe('`all`: only tasks that are among the ids, carry every tag and have every value. Default `any`.')
+      .optional(),
+    keyValueStore: z.array(keyValue).describe('Stored before the tasks are started.').optional(),
+  })
+  .describe('Selects tasks; each is started once, however many selectors match it.')
+
+const item = <T extends z.ZodRawShape>(type: string, payload: T) =>
+  z.looseObject({ type: z.literal(type), payload: z.looseObject(payload) })
+
+const ARRAY_BODY = z
+  .array(
+    z.union([
+      item('starttaskid', { taskId: z.string() }),
+      item('starttasktag', { tag: z.string() }),
+      item('starttaskcustomproperty', { customPropertyName: z.string(), customPropertyValue: z.string() }),
+      item('keyvaluestore', keyValue.shape),
+    ]),
+  )
+  .describe('The form of Butler.')
+
+const denied = z.union([z.object({ taskId: z.string() }), z.object({ tag: z.string() }), z.object({ customProperty })])
+
+const OBJECT_ANSWER = z
+  .object({
+    tasksStarted: z.array(z.object({ ...task, status: z.literal('started'), executionId: z.string().optional() })),
+    tasksNotFound: z.array(z.string()).describe('Ids that Qlik Sense does not know.'),
+    totalTasksStarted: z.int(),
+    tasksDenied: z
+      .array(denied)
+      .describe('What the start filter does not allow; absent when there is nothing.')
+      .optional(),
+    tasksFailed: z
+      .array(z.object({ ...task, status: z.literal('failed'), error: z.string() }))
+      .describe('Tasks that Qlik Sense refused to start; absent when there are none.')
+      .optional(),
+  })
+  .describe('Answer to an object, or to no body.')
+
+const ARRAY_ANSWER = z
+  .object({
+    tasksId: z.object({
+      started: z.array(z.object(task)),
+      invalid: z.array(z.object({ taskId: z.string() })),
+      denied: z.array(z.looseObject({ taskId: z.string() })),
+    }),
+    tasksTag: z.array(z.object(task)),
+    tasksTagDenied: z.array(z.object({ tag: z.string() })),
+    tasksCP: z.array(z.object(task)),
+    tasksCPDenied: z.array(customProperty),
+    tasksFailed: z.array(z.object(task)).optional(),
+  })
+  .describe('Answer to an array.')
+
+const DASHBOARD = { taskId: 'a8b4c123-def4-5678-9abc-def012345678', taskName: 'Financial Dashboard Reload' }
+const SALES_REPORT = { taskId: 'b9c5d234-efe5-6789-abcd-ef0123456789', taskName: 'Sales Report Update' }
+
+const started = (...tasks: readonly (typeof DASHBOARD)[]) => ({
+  tasksStarted: tasks.map((one) => ({ ...one, status: 'started' })),
+  tasksNotFound: [],
+  totalTasksStarted: tasks.length,
+})
+
+const BY_BODY: readonly RouteExample[] = [
+  {
+    name: 'by-id',
+    params: { taskId: '-' },
+    body: { taskId: [DASHBOARD.taskId, SALES_REPORT.taskId] },
+    status: 200,
+    answer: started(DASHBOARD, SALES_REPORT),
+  },
+  {
+    name: 'by-tag-and-property',
+    params: { taskId: '-' },
+    body: { tag: ['urgent'], customProperty: [{ name: 'department', value: 'finance' }] },
+    status: 200,
+    answer: started(SALES_REPORT),
+  },
+  {
+    name: 'array-form',
+    params: { taskId: '-' },
+    query: { allTaskIdsMustExist: 'true' },
+    body: [
+      { type: 'starttaskid', payload: { taskId: DASHBOARD.taskId } },
+      { type: 'starttasktag', payload: { tag: 'urgent' } },
+    ],
+    status: 200,
+    answer: {
+      tasksId: { started: [DASHBOARD], invalid: [], denied: [] },
+      tasksTag: [SALES_REPORT],
+      tasksTagDenied: [],
+      tasksCP: [],
+      tasksCPDenied: [],
+    },
+  },
+]
+
+const BY_URL: RouteExample = {
+  name: 'by-url',
+  params: { taskId: DASHBOARD.taskId },
+  body: {},
+  status: 200,
+  answer: started(DASHBOARD),
+}
+
+const MALFORMED: RouteExample = {
+  name: 'malformed-id',
+  params: { taskId: '-' },
+  body: { taskId: ['no-guid'] },
+  status: 400,
+  answer: { error: 'Invalid task ID format', details: 'Task ID must be a valid GUID' },
+}
+
+/** `named`: the path has a segment for the task id. */
+export function startDescription(named: boolean): RouteDescription {
+  return {
+    summary: 'Start tasks by id, tag and custom property',
+    description:
+      'The body decides about the form of the answer. Everything is looked up before the first task is started; until then an error means that nothing was started or stored. A task is reported as started when Qlik Sense has confirmed it. A single item of the array form is taken as an array of one.',
+    schemas: {
+      ...(named && { params: PARAMS }),
+      query: QUERY,
+      body: z.xor([OBJECT_BODY, ARRAY_BODY]).optional(),
+      responses: {
+        200: z.xor([OBJECT_ANSWER, ARRAY_ANSWER]).describe('What was started.'),
+        400: z
+          .union([
+            z.object({ error: z.string(), details: z.string() }),
+            z.looseObject({ statusCode: z.int(), error: z.string(), message: z.string() }),
+          ])
+          .describe('The body is wrong; nothing was started.'),
+      },
+    },
+    failures: {
+      409: 'Footman runs in shadow mode, which starts nothing.',
+      502: 'Qlik Sense is unreachable or refuses; nothing was started unless the answer says so.',
+      504: 'Qlik Sense is silent; nothing was started.',
+    },
+    examples: [...(named ? [BY_URL] : []), ...BY_BODY, MALFORMED],
+  }
+}
