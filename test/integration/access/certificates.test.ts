@@ -54,9 +54,9 @@ async function makeClient(
 
 beforeAll(async () => {
   files = tempDirectory()
-  ;[servers, clients, strangers] = await Promise.all(
-    ['Servers', 'Clients', 'Strangers'].map((name) => createAuthority(name, valid)),
-  )
+  servers = await createAuthority('Servers', valid)
+  clients = await createAuthority('Clients', valid)
+  strangers = await createAuthority('Strangers', valid)
   await Promise.all(['server', 'next'].map(makeServer))
   for (const [name, authority] of Object.entries({ servers, clients, strangers })) {
     writeFileSync(path(name), authority.certificate.toString('pem'))
@@ -209,7 +209,7 @@ describe('changed files', () => {
   const served = (api: AccessApi): Promise<string> =>
     new Promise((resolve, reject) => {
       const socket = connect({ host: '127.0.0.1', port: api.port, rejectUnauthorized: false }, () => {
-        resolve(socket.getPeerCertificate().subject.CN)
+        resolve(String(socket.getPeerCertificate().subject.CN))
         socket.destroy()
       })
       socket.on('error', reject)

@@ -6,7 +6,7 @@ import type { AccessSettings } from '../../../src/api/access/build.ts'
 import { until } from '../../support/wait.ts'
 import { type AccessApi, type AccessApiOptions, accessApi, bearer } from './support.ts'
 
-const cleanups: { [Symbol.asyncDispose](): Promise<void> }[] = []
+const cleanups: AsyncDisposable[] = []
 afterEach(async () => {
   for (const cleanup of cleanups.splice(0).reverse()) await cleanup[Symbol.asyncDispose]()
 })
