@@ -51,11 +51,12 @@ export function createEventStreams(settings: EventStreamSettings = {}): EventStr
     let wake: () => void = () => {}
     let end: (() => void) | null = null
     let ended = false
+    let cutOff: () => void = close
 
     function push(text: string): void {
       waiting.push(text)
       size += text.length
-      if (waiting.length > maxWaiting || size > maxWaitingSize) close()
+      if (waiting.length > maxWaiting || size > maxWaitingSize) cutOff()
       else wake()
     }
 
@@ -99,19 +100,33 @@ export function createEventStreams(settings: EventStreamSettings = {}): EventStr
       return piece
     }
 
+    /** Empty at the end of the stream. */
+    async function nextPiece(): Promise<string> {
+      if (!end && !ended) begin()
+      for (;;) {
+        const piece = ended ? '' : next()
+        if (piece !== '' || ended) return piece
+        await new Promise<void>((resolve) => {
+          wake = resolve
+        })
+      }
+    }
+
     return new ReadableStream<Uint8Array>(
       {
-        async pull(controller) {
-          if (!end && !ended) begin()
-          let piece = next()
-          while (piece === '' && !ended) {
-            await new Promise<void>((resolve) => {
-              wake = resolve
-            })
-            piece = ended ? '' : next()
+        start(controller) {
+          cutOff = () => {
+            controller.error(new Error('the reader is too slow'))
+            close()
           }
+        },
+        async pull(controller) {
+          const piece = await nextPiece().catch((error: unknown) => {
+            close()
+            throw error
+          })
           if (piece !== '') controller.enqueue(encoder.encode(piece))
-          if (ended) controller.close()
+          else if (controller.desiredSize !== null) controller.close()
         },
         cancel: close,
       },
