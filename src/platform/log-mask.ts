@@ -16,7 +16,7 @@ const MAX_DEPTH = 8
 const SECRET_NAME =
   /^(authorization|proxy-authorization|cookie|set-cookie)$|api[-_]?key|passw(or)?d|passphrase|secret|token|private[-_]?key|credential/i
 
-/** Secrets in running text: JSON members, header lines, query parameters, bearer tokens, user info of URLs. */
+/** Secrets in running text: JSON members, header lines, query parameters, tokens, API keys, user info of URLs. */
 const TEXT_RULES: readonly (readonly [RegExp, string])[] = [
   [
     /("[\w-]{0,40}(?:password|passwd|passphrase|secret|token|api[-_]?key|authorization|cookie)[\w-]{0,40}"\s*:\s*")(?:[^"\\]|\\.)*"/gi,
@@ -28,6 +28,8 @@ const TEXT_RULES: readonly (readonly [RegExp, string])[] = [
     /([?&;\s][\w-]{0,40}(?:password|passwd|passphrase|secret|token|api[-_]?key|signature|sig)[\w-]{0,40}=)[^&\s"']+/gi,
     `$1${MASK}`,
   ],
+  [/\bfm_[\w-]{43}/g, MASK],
+  [/\beyJ[\w-]{10,}\.[\w-]+\.[\w-]+/g, MASK],
   [/(\bbearer\s+)(?=\S*[\d.])[\w.~+/=-]{16,}/gi, `$1${MASK}`],
   [/(\b[a-z][a-z0-9+.-]{1,20}:\/\/[^\s:/@]{0,200}:)[^\s@/]{1,200}@/gi, `$1${MASK}@`],
 ]

@@ -39,6 +39,8 @@ export interface Running extends AsyncDisposable {
   kill9(): Promise<void>
   signal(name: NodeJS.Signals): void
   write(text: string): void
+  /** End of standard input. */
+  endInput(): void
 }
 
 export interface RunOptions {
@@ -123,6 +125,7 @@ export function runBinary(args: readonly string[], options: RunOptions = {}): Ru
     kill9,
     signal: (name) => void child.kill(name),
     write: (text) => void child.stdin.write(text),
+    endInput: () => void child.stdin.end(),
     [Symbol.asyncDispose]: kill9,
   }
 }

@@ -183,6 +183,8 @@ describe('secrets', () => {
   test.each([
     ['Authorization: Bearer abc.def', 'Authorization: **********'],
     ['headers {"authorization":"Basic dXNlcg==","accept":"x"}', 'headers {"authorization":"**********","accept":"x"}'],
+    ['/v4/x?key=fm_s_sL-88NMgyzLJT0lEebfRc2QZL1s8RfZePoRU7hQ3w called', '/v4/x?key=********** called'],
+    ['/v4/x?t=eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhIn0.c2lnbmF0dXJl called', '/v4/x?t=********** called'],
     ['{"smtpPassword": "a\\"b", "port": 25}', '{"smtpPassword": "**********", "port": 25}'],
     ['GET https://x.example/p?api_key=abc&y=1', 'GET https://x.example/p?api_key=**********&y=1'],
     ['mqtt://butler:hunter2@broker:1883', 'mqtt://butler:**********@broker:1883'],

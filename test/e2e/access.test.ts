@@ -1,0 +1,228 @@
+/** Who may call the REST API, through the compiled executable. */
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { readFileSync, statSync } from 'node:fs'
+import process from 'node:process'
+import { runBinary, runToEnd } from '../support/binary.ts'
+import { type Footman, footman } from '../support/footman.ts'
+import { startSite, type TestSite } from '../support/simulator.ts'
+import { until } from '../support/wait.ts'
+
+const FINANCIAL = 'a8b4c123-def4-5678-9abc-def012345678'
+
+interface Started {
+  readonly tasksStarted: readonly { readonly taskId: string }[]
+  readonly totalTasksStarted: number
+  readonly tasksDenied?: readonly unknown[]
+}
+
+interface AuditRow {
+  readonly actor: string
+  readonly action: string
+  readonly status: number
+  readonly outcome: string
+  readonly detail: string | null
+}
+
+/** A key made by the command line. */
+async function makeKey(id: string, ...args: string[]): Promise<{ id: string; key: string; hash: string }> {
+  const { code, stdout } = await runToEnd(['key', 'create', '--id', id, '--json', ...args])
+  expect(code).toBe(0)
+  return JSON.parse(stdout) as { id: string; key: string; hash: string }
+}
+
+const bearer = (key: string): Record<string, string> => ({ authorization: `Bearer ${key}` })
+
+describe('the key command', () => {
+  test('prints a key once, with its entry', async () => {
+    const args = ['key', 'create', '--id', 'erp', '--scope', 'task:run', '--scope', 'task:read']
+    const { code, stdout } = await runToEnd([
+      ...args,
+      '--tag',
+      'hourly-reload',
+      '--namespace',
+      'Sales*',
+      '--expires',
+      '2027-06-30',
+    ])
+    expect(code).toBe(0)
+    const [key = '', ...entry] = stdout.split('\n')
+    expect(key).toMatch(/^fm_[A-Za-z0-9_-]{43}$/)
+    const hashed = runBinary(['key', 'hash'])
+    hashed.write(`${key}\n`)
+    hashed.endInput()
+    const [hash] = await hashed.waitForLine(/^sha256:[0-9a-f]{64}$/)
+    expect(Bun.YAML.parse(entry.join('\n'))).toEqual([
+      {
+        id: 'erp',
+        hash,
+        scopes: ['task:run', 'task:read'],
+        startFilter: { tag: ['hourly-reload'] },
+        keyValueNamespaces: ['Sales*'],
+        expires: '2027-06-30',
+      },
+    ])
+  })
+
+  test.each([
+    [['--id', 'E R', '--scope', 'task:run'], '--id'],
+    [['--id', 'erp', '--scope', 'task:fly'], '--scope'],
+    [['--id', 'erp', '--scope', 'task:run', '--expires', 'soon'], '--expires'],
+  ])('%p is refused', async (args, option) => {
+    const { code, stdout, stderr } = await runToEnd(['key', 'create', ...args])
+    expect([code, stdout]).toEqual([1, ''])
+    expect(stderr).toStartWith(`error: ${option} must be `)
+  })
+})
+
+describe('without access control', () => {
+  let site: TestSite
+  let product: Footman
+
+  beforeAll(async () => {
+    site = await startSite()
+    product = await footman({ simulator: site.simulator })
+    await product.start()
+  }, 30_000)
+  afterAll(async () => {
+    await product?.[Symbol.asyncDispose]()
+    await site?.[Symbol.asyncDispose]()
+  })
+
+  test('tasks are started without credentials, and the audit tells', async () => {
+    const answer = await product.call('PUT', '/v4/reloadtask/-/start', { taskId: [FINANCIAL] })
+    expect(answer.status).toBe(200)
+    expect(((await answer.json()) as Started).totalTasksStarted).toBe(1)
+    const rows = await until(() => {
+      const found = product.rows<AuditRow>('SELECT actor, action, status, outcome, detail FROM audit')
+      return found.length > 0 ? found : null
+    })
+    expect(rows.map((row) => ({ ...row }))).toEqual([
+      { actor: 'anonymous', action: 'task.start', status: 200, outcome: 'ok', detail: '1 started' },
+    ])
+  })
+
+  test('what Butler did not have is for this machine only', async () => {
+    expect((await product.call('GET', '/v4/audit')).status).toBe(200)
+    expect((await product.call('GET', '/v4/audit', undefined, { 'x-forwarded-for': '10.1.2.3' })).status).toBe(403)
+    expect((await product.call('GET', '/v4/audit', undefined, { host: 'evil.example' })).status).toBe(403)
+  })
+})
+
+describe('with access control', () => {
+  let site: TestSite
+  let product: Footman
+  let erp: { key: string; hash: string }
+  let limited: { key: string; hash: string }
+
+  beforeAll(async () => {
+    site = await startSite()
+    erp = await makeKey('erp', '--scope', 'task:run')
+    limited = await makeKey('limited', '--scope', 'task:run')
+    const keys = [
+      { id: 'erp', hash: erp.hash, scopes: ['task:run'] },
+      { id: 'limited', hash: limited.hash, scopes: ['task:run'], startFilter: { tag: ['hourly-reload'] } },
+    ]
+    product = await footman({
+      simulator: site.simulator,
+      config: {
+        logLevel: 'debug',
+        restServerEndpointsEnable: { slackPostMessage: true, senseListApps: false },
+        footman: { access: { enable: true, keys } },
+      },
+    })
+    await product.start()
+  }, 30_000)
+  afterAll(async () => {
+    await product?.[Symbol.asyncDispose]()
+    await site?.[Symbol.asyncDispose]()
+  })
+
+  const start = async (body: unknown, headers: Record<string, string> = {}) => {
+    site.simulator.reset()
+    const answer = await product.call('POST', '/v4/reloadtask/-/start', body, headers)
+    return { status: answer.status, body: (await answer.json()) as Started & { code?: string } }
+  }
+  const startsSeen = () =>
+    site.simulator
+      .requests({ listener: 'qrs' })
+      .filter(({ method, path }) => method === 'POST' && path.includes('/start'))
+
+  test('a key starts tasks and nothing else', async () => {
+    expect((await start({ taskId: [FINANCIAL] }, bearer(erp.key))).body.totalTasksStarted).toBe(1)
+    const slack = { channel: '#x', from_user: 'x', msg: 'x' }
+    expect((await product.call('PUT', '/v4/slackpostmessage', slack, bearer(erp.key))).status).toBe(403)
+  })
+
+  test('without a key nothing starts; ping and health answer; what is off is a 404', async () => {
+    const refused = await start({ taskId: [FINANCIAL] })
+    expect([refused.status, refused.body.code, startsSeen().length]).toEqual([401, 'UNAUTHENTICATED', 0])
+    expect((await product.call('PUT', '/v4/slackpostmessage', {})).status).toBe(401)
+    expect((await product.call('GET', '/v4/butlerping')).status).toBe(200)
+    expect((await product.call('GET', '/health')).status).toBe(200)
+    for (const headers of [{}, bearer(erp.key)]) {
+      expect((await product.call('GET', '/v4/senselistapps', undefined, headers)).status).toBe(404)
+    }
+  })
+
+  test('a key with a start filter starts what the filter lists', async () => {
+    const tagged = await start({ tag: ['hourly-reload'] }, bearer(limited.key))
+    expect([tagged.status, tagged.body.totalTasksStarted]).toEqual([200, 6])
+    const urgent = await start({ tag: ['urgent'] }, bearer(limited.key))
+    expect([urgent.status, urgent.body.totalTasksStarted, urgent.body.tasksDenied]).toEqual([
+      200,
+      0,
+      [{ tag: 'urgent' }],
+    ])
+    expect(startsSeen()).toEqual([])
+    const carrying = [...site.simulator.site.tasks.values()].find(({ tags }) =>
+      tags.some(({ name }) => name === 'hourly-reload'),
+    )!
+    const byId = await start({ taskId: [carrying.id] }, bearer(limited.key))
+    expect(byId.body.tasksStarted.map(({ taskId }) => taskId)).toEqual([carrying.id])
+    const other = [...site.simulator.site.tasks.values()].find(
+      ({ tags }) => !tags.some(({ name }) => name === 'hourly-reload'),
+    )!
+    const denied = await start({ taskId: [other.id] }, bearer(limited.key))
+    expect([denied.body.totalTasksStarted, denied.body.tasksDenied]).toEqual([0, [{ taskId: other.id }]])
+  })
+
+  test('the local key reads the audit, which tells who did what', async () => {
+    const file = product.directory.join('data', 'local.key')
+    if (process.platform !== 'win32') expect(statSync(file).mode & 0o777).toBe(0o600)
+    await start({ tag: ['urgent'] }, bearer(limited.key))
+    const local = bearer(readFileSync(file, 'utf8').trim())
+    const { audit } = await until(async () => {
+      const answer = await product.call('GET', '/v4/audit?actor=key:limited&limit=1', undefined, local)
+      const found = (await answer.json()) as { audit: AuditRow[] }
+      return found.audit.length > 0 ? found : null
+    })
+    expect(audit[0]).toMatchObject({
+      action: 'task.start',
+      status: 200,
+      outcome: 'denied',
+      detail: '0 started, 1 denied',
+    })
+    await product.process.waitForLine(
+      /AUDIT: actor=key:limited address=127\.0\.0\.1 action=task\.start outcome=denied status=200/,
+    )
+  })
+
+  test('no key is in the log or in the database', async () => {
+    await start({ taskId: [] }, { 'x-api-key': erp.key })
+    await product.call('GET', `/v4/nope?key=${erp.key}`)
+    await product.process.waitForLine(/\/v4\/nope/)
+    const written = JSON.stringify([
+      product.process.stdout,
+      product.process.stderr,
+      product.rows('SELECT * FROM audit'),
+    ])
+    for (const { key } of [erp, limited]) expect(written).not.toContain(key.slice(3))
+  })
+})
+
+test('a configuration that lets nobody in does not start', async () => {
+  await using product = await footman({ simulator: null, config: { footman: { access: { enable: true } } } })
+  const { code, stdout, stderr } = await runToEnd(['-c', product.configFile], { cwd: product.directory.path })
+  expect(code).toBe(1)
+  expect(stdout + stderr).toContain('nobody could get in')
+})
