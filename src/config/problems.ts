@@ -45,7 +45,9 @@ export function renderProblem(problem: Problem): string {
 /** The line for the log: `CONFIG: Butler.x.y: must be ... (config.yaml:12:5)`. */
 export function logLineOf(problem: Problem): string {
   const text =
-    problem.standalone && /^CONFIG/.test(problem.message) ? sentence(problem) : `CONFIG: ${sentence(problem)}`
+    problem.standalone && /^(CONFIG|KEYVALUE)/.test(problem.message)
+      ? sentence(problem)
+      : `CONFIG: ${sentence(problem)}`
   if (problem.severity === 'info' || problem.line === 0) return text
   return `${text} (${problem.file}:${problem.line}:${problem.column})`
 }

@@ -188,7 +188,7 @@ describe('settings that do not fit each other', () => {
     [
       'keyValueStore: {enable: false}\nrestServerConfig: {enable: true, serverHost: h}\nrestServerEndpointsEnable: {keyValueStore: true}',
       [
-        '2:19 warning Butler.keyValueStore.enable: is false, but the store works: restServerEndpointsEnable.keyValueStore is true',
+        '2:19 warning KEYVALUE: Butler.keyValueStore.enable is false but the REST endpoints are enabled; the store is active',
       ],
     ],
     [

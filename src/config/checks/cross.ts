@@ -163,7 +163,8 @@ export const keyValueSwitch: Check = ({ config, written, report }) => {
   report(
     'warning',
     'keyValueStore.enable',
-    'is false, but the store works: restServerEndpointsEnable.keyValueStore is true',
+    'KEYVALUE: Butler.keyValueStore.enable is false but the REST endpoints are enabled; the store is active',
+    { standalone: true },
   )
 }
 
