@@ -24,3 +24,13 @@ export class ShadowModeError extends Error {
     super('Footman runs in shadow mode, which starts no tasks. Run it without --shadow and Butler.footman.shadow.')
   }
 }
+
+/** The start queue has no room for the tasks of the request. Nothing was started. */
+export class QueueFullError extends Error {
+  override readonly name = 'QueueFullError'
+  constructor(waiting: number, capacity: number) {
+    super(
+      `${waiting} tasks wait in the start queue, which holds at most ${capacity}. Nothing was started; try again later, or remove entries with DELETE /v4/startqueue/{queueId}.`,
+    )
+  }
+}

@@ -1,5 +1,5 @@
 /** Finds tasks in QRS with few requests: one `or` filter per kind of selector, in chunks that fit into a URL. */
-import { and, customProperty, eq, guid, or } from '../qlik/qrs/filter.ts'
+import { and, compare, customProperty, eq, guid, or } from '../qlik/qrs/filter.ts'
 import type { QrsClient, QrsTask } from '../qlik/qrs/types.ts'
 import type { CustomPropertySelector } from './types.ts'
 
@@ -30,18 +30,33 @@ export function tasksByProperty(
   return anyOf(qrs, [...new Set(properties.map(propertyFilter))], NAMES_PER_REQUEST)
 }
 
-/** Candidates for carrying all of these. */
+/** Candidates only: tasks whose names hold the longest literal part of a glob. */
+export function tasksByName(qrs: QrsClient, globs: readonly string[]): Promise<readonly QrsTask[]> {
+  return anyOf(qrs, [...new Set(globs.map(nameFilter))], NAMES_PER_REQUEST)
+}
+
+/** Candidates for carrying all of these; at least one must be given. */
 export function tasksWithAll(
   qrs: QrsClient,
   tags: readonly string[],
   properties: readonly CustomPropertySelector[],
+  globs: readonly string[],
 ): Promise<readonly QrsTask[]> {
   const parts = [...tags.map(tagFilter), ...properties.map(propertyFilter)].slice(0, NAMES_PER_REQUEST)
-  return qrs.tasks(and(...parts))
+  return parts.length > 0 ? qrs.tasks(and(...parts)) : tasksByName(qrs, globs)
 }
 
 const tagFilter = (tag: string): string => eq('tags.name', tag)
 const propertyFilter = ({ name, value }: CustomPropertySelector): string => customProperty(name, value)
+
+/** QRS has no word for "all". */
+const EVERY_TASK = or(eq('enabled', true), eq('enabled', false))
+
+function nameFilter(glob: string): string {
+  if (!/[*?]/.test(glob)) return eq('name', glob)
+  const literal = glob.split(/[*?]+/).reduce((longest, part) => (part.length > longest.length ? part : longest), '')
+  return literal === '' ? EVERY_TASK : compare('name', 'so', literal)
+}
 
 async function anyOf(qrs: QrsClient, parts: readonly string[], perRequest: number): Promise<readonly QrsTask[]> {
   const found: QrsTask[] = []

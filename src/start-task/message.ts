@@ -70,8 +70,8 @@ function judged(
 }
 
 function refusalFor(selectors: ParsedStart, badIds: readonly string[], shapes: readonly string[]) {
-  const { taskIds, tags, customProperties, keyValues, match } = selectors
-  const count = taskIds.length + tags.length + customProperties.length + keyValues.length
+  const { taskIds, tags, customProperties, taskNames, keyValues, match } = selectors
+  const count = [taskIds, tags, customProperties, taskNames, keyValues].flat().length
   const bad = badIds.length + shapes.length
   // With "all" a skipped selector would widen the selection.
   if (bad > 0 && (count === 0 || match === 'all')) {
@@ -79,7 +79,10 @@ function refusalFor(selectors: ParsedStart, badIds: readonly string[], shapes: r
     return { error: 'Invalid request body', details: shapes[0]! }
   }
   if (selectors.selects) return null
-  return { error: 'Invalid request body', details: 'none of taskId, tag, customProperty and keyValueStore is there' }
+  return {
+    error: 'Invalid request body',
+    details: 'none of taskId, tag, customProperty, taskName and keyValueStore is there',
+  }
 }
 
 function requestIdOf(json: unknown, warnings: string[]): string | null {

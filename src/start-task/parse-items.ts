@@ -38,6 +38,7 @@ export function parseItems(items: readonly unknown[]): ParsedStart {
   }
   return {
     ...collected,
+    taskNames: [],
     dialect: 'array',
     match: 'any',
     problems,

@@ -7,7 +7,7 @@ import { parseItems } from './parse-items.ts'
 import { isRecord, NOTHING, type ParsedStart, type Problem, textOf } from './parsed.ts'
 import type { CustomPropertySelector } from './types.ts'
 
-const SELECTORS = ['taskId', 'tag', 'customProperty', 'keyValueStore'] as const
+const SELECTORS = ['taskId', 'tag', 'customProperty', 'taskName', 'keyValueStore'] as const
 const MEMBERS: readonly string[] = [...SELECTORS, 'match', 'requestId', 'replyTopic']
 
 /** A JSON object or array; anything else is one `shape` problem. */
@@ -26,10 +26,8 @@ function parseObject(body: Record<string, unknown>): ParsedStart {
     if (!isGuid(value)) problems.push({ kind: 'taskId', value })
     return isGuid(value)
   })
-  const tags = texts(body.tag, 'tag', problems).filter((tag) => {
-    if (tag === '') problems.push({ kind: 'shape', details: 'tag must not hold an empty string' })
-    return tag !== ''
-  })
+  const tags = filledTexts(body.tag, 'tag', problems)
+  const taskNames = filledTexts(body.taskName, 'taskName', problems)
   const customProperties = properties(body.customProperty, problems)
   const { match = 'any' } = body
   if (match !== 'any' && match !== 'all') problems.push({ kind: 'shape', details: 'match must be "any" or "all"' })
@@ -38,6 +36,7 @@ function parseObject(body: Record<string, unknown>): ParsedStart {
     taskIds,
     tags,
     customProperties,
+    taskNames,
     // An unreadable wish is read as the narrower one.
     match: match === 'any' ? 'any' : 'all',
     keyValues: list(body.keyValueStore),
@@ -53,6 +52,13 @@ function texts(value: unknown, member: string, problems: Problem[]): string[] {
   const good = values.filter((one) => typeof one === 'string')
   if (good.length < values.length) problems.push({ kind: 'shape', details: `${member} must be an array of strings` })
   return good
+}
+
+function filledTexts(value: unknown, member: string, problems: Problem[]): string[] {
+  return texts(value, member, problems).filter((text) => {
+    if (text === '') problems.push({ kind: 'shape', details: `${member} must not hold an empty string` })
+    return text !== ''
+  })
 }
 
 function properties(value: unknown, problems: Problem[]): CustomPropertySelector[] {

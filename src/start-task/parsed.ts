@@ -13,6 +13,8 @@ export interface ParsedStart {
   readonly taskIds: readonly string[]
   readonly tags: readonly string[]
   readonly customProperties: readonly CustomPropertySelector[]
+  /** Globs; only in the object dialect. */
+  readonly taskNames: readonly string[]
   readonly match: 'any' | 'all'
   /** The key-value pairs that the request wants to store, unchecked. */
   readonly keyValues: readonly unknown[]
@@ -29,6 +31,7 @@ export const NOTHING: ParsedStart = {
   taskIds: [],
   tags: [],
   customProperties: [],
+  taskNames: [],
   match: 'any',
   keyValues: [],
   problems: [],

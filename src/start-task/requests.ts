@@ -186,9 +186,10 @@ interface Job {
   readonly attempt: number
 }
 
-function startRequestOf({ topic }: JournaledRequest, { selectors }: StartMessage): StartRequest {
-  const { dialect, taskIds, tags, customProperties, match, keyValues } = selectors
+function startRequestOf({ id, topic }: JournaledRequest, { selectors }: StartMessage): StartRequest {
+  const { dialect, taskIds, tags, customProperties, taskNames, match, keyValues } = selectors
   return {
+    id,
     origin: 'mqtt',
     requestedBy: `topic ${topic}`,
     actor: `mqtt:${topic}`,
@@ -196,6 +197,7 @@ function startRequestOf({ topic }: JournaledRequest, { selectors }: StartMessage
     taskIds,
     tags,
     customProperties,
+    taskNames,
     match,
     allTaskIdsMustExist: false,
     keyValues,

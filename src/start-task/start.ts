@@ -1,13 +1,24 @@
 /** The one way in which tasks are started, whoever asks. */
+import type { StartRecords } from '../executions/types.ts'
 import type { Clock, Logger } from '../platform/types.ts'
-import { isLost, reasonOf } from '../qlik/qrs/failure.ts'
+import { uuidV7 } from '../platform/uuid.ts'
 import type { QrsClient, QrsTask } from '../qlik/qrs/types.ts'
 import { auditLine } from './audit.ts'
 import { ShadowModeError } from './errors.ts'
 import { type StartFilterSettings, startFilterFor } from './filter.ts'
 import { storeItems } from './key-values.ts'
+import type { StartQueue } from './queue.ts'
 import { type Selection, selectTasks } from './select.ts'
-import type { StartOutcome, StartProgress, StartRequest, StartTask, StoreKeyValues } from './types.ts'
+import { startAll } from './start-all.ts'
+import type {
+  QueuedTask,
+  StartOutcome,
+  StartProgress,
+  StartRequest,
+  StartTask,
+  StoreKeyValues,
+  TaskResult,
+} from './types.ts'
 
 export interface StartTaskDeps {
   readonly qrs: QrsClient
@@ -15,6 +26,10 @@ export interface StartTaskDeps {
   readonly clock: Clock
   /** Absent while the key-value store is off. */
   readonly storeKeyValues?: StoreKeyValues | undefined
+  /** Absent: what was started is not remembered. */
+  readonly records?: StartRecords
+  /** Absent: nothing limits the starts. */
+  readonly queue?: StartQueue
   /** Told about every request: what came of it, or why nothing did. */
   readonly onFinished?: (request: StartRequest, outcome: StartOutcome | null, problem: string | null) => void
 }
@@ -24,15 +39,14 @@ export interface StartTaskSettings extends StartFilterSettings {
   readonly shadow: boolean
 }
 
-/** Starts under way at the same time, per request. */
-const CONCURRENCY = 4
-
 /**
- * Looks everything up first; each task is then started once, and QRS's answer is awaited. Rejects with a `LookupError`
- * when QRS cannot tell which tasks are meant (nothing was started); a start that fails is part of the outcome.
+ * Looks everything up first; each task is then started once, and QRS's answer is awaited. With a limit, what may not
+ * start yet waits in the start queue. Rejects with a `LookupError` when QRS cannot tell which tasks are meant and with a
+ * `QueueFullError` when they do not fit into the queue (nothing was started then); a start that fails is part of the
+ * outcome.
  */
 export function createStartTask(deps: StartTaskDeps, settings: StartTaskSettings): StartTask {
-  const { qrs, clock } = deps
+  const { clock } = deps
   const log = deps.log.child('start-task')
   return async (request, progress) => {
     const began = clock.now()
@@ -42,11 +56,10 @@ export function createStartTask(deps: StartTaskDeps, settings: StartTaskSettings
     }
     try {
       if (settings.shadow) throw new ShadowModeError()
-      const selection = await selectTasks(qrs, startFilterFor(request.origin, settings, request.limitedTo), request)
+      const filter = startFilterFor(request.origin, settings, request.limitedTo)
+      const selection = await selectTasks(deps.qrs, filter, request)
       logRefused(log, request, selection)
-      // Once a task was started its pairs are that task's business: it may have changed or removed them.
-      if (!progress?.done.size) await storeItems({ log, storeKeyValues: deps.storeKeyValues }, request.keyValues ?? [])
-      const outcome = await startSelected(qrs, log, request, selection, progress)
+      const outcome = await startSelected({ ...deps, log }, { id: uuidV7(began), ...request }, selection, progress)
       audit(outcome)
       return outcome
     } catch (error) {
@@ -56,10 +69,11 @@ export function createStartTask(deps: StartTaskDeps, settings: StartTaskSettings
   }
 }
 
+type Identified = StartRequest & { readonly id: string }
+
 async function startSelected(
-  qrs: QrsClient,
-  log: Logger,
-  request: StartRequest,
+  deps: StartTaskDeps,
+  request: Identified,
   { matches, notFound, denied }: Selection,
   progress: StartProgress | undefined,
 ): Promise<StartOutcome> {
@@ -67,26 +81,31 @@ async function startSelected(
   const selected = matches.map(({ task: _, ...match }) => match)
   const toStart = matches.filter((match) => !(holdIds && match.by === 'id'))
   const tasks = [...new Map(toStart.map(({ task }) => [task.id, task])).values()]
-  const { results, interrupted } = await startAll(qrs, tasks, progress)
+  const { results, interrupted } = await begin(deps, request, tasks, progress)
 
   const started: StartOutcome['started'][number][] = []
   const failed: StartOutcome['failed'][number][] = []
+  const queued: QueuedTask[] = []
   for (const [index, result] of results.entries()) {
     const task = tasks[index]!
     const ref = { taskId: task.id, taskName: task.name }
-    if ('error' in result) {
+    const { by, selector } = toStart.find(({ taskId }) => taskId === task.id)!
+    if ('queueId' in result) {
+      queued.push(result)
+      deps.log.info(`STARTTASK: Queued task ID ${task.id} "${task.name}", selected by ${by} ${selector}`)
+    } else if ('error' in result) {
       failed.push({ ...ref, error: result.error })
-      log.error(`STARTTASK: Error while starting Sense task ${task.id} "${task.name}": ${result.error}`)
-      continue
+      deps.log.error(`STARTTASK: Error while starting Sense task ${task.id} "${task.name}": ${result.error}`)
+    } else {
+      started.push({ ...ref, executionId: result.executionId })
+      deps.log.info(`STARTTASK: Started task ID ${task.id} "${task.name}", selected by ${by} ${selector}`)
     }
-    started.push({ ...ref, executionId: result.executionId })
-    const match = toStart.find(({ taskId }) => taskId === task.id)!
-    log.info(`STARTTASK: Started task ID ${task.id} "${task.name}", selected by ${match.by} ${match.selector}`)
   }
   const heldBack = holdIds ? selected.filter((match) => match.by === 'id') : []
   return {
     started,
     failed,
+    ...(queued.length > 0 && { queued }),
     notFound,
     denied,
     heldBack: heldBack.map(({ taskId, taskName }) => ({ taskId, taskName })),
@@ -95,42 +114,74 @@ async function startSelected(
   }
 }
 
-type TaskResult = { readonly executionId: string | null } | { readonly error: string }
-
-/** One result per task, in order. Once QRS is lost the remaining tasks are not tried. */
-async function startAll(
-  qrs: QrsClient,
+/** One result per task, in order. */
+async function begin(
+  deps: StartTaskDeps,
+  request: Identified,
   tasks: readonly QrsTask[],
   progress: StartProgress | undefined,
-): Promise<{ results: readonly TaskResult[]; interrupted: boolean }> {
-  const results: TaskResult[] = []
-  let next = 0
-  let lost: string | null = null
+): Promise<{ results: readonly (TaskResult | QueuedTask)[]; interrupted: boolean }> {
+  const { log, queue, storeKeyValues } = deps
+  const limited = queue !== undefined && (queue.maxConcurrent > 0 || request.maxConcurrent !== undefined)
+  if (limited) queue.checkRoom(tasks)
+  const done = doneBefore(deps, request, progress)
+  // Once a task was started its pairs are that task's business: it may have changed or removed them.
+  if (done.size === 0) await storeItems({ log, storeKeyValues }, request.keyValues ?? [])
+  return limited
+    ? { results: await throughQueue(queue, request, tasks, done), interrupted: false }
+    : startAll({ qrs: deps.qrs, done, onStarted: recorder(deps, request, progress) }, tasks)
+}
 
-  async function startOne(task: QrsTask): Promise<TaskResult> {
-    const executionId = progress?.done.get(task.id)
+/** What this request has started before it was cut short. */
+function doneBefore(
+  { records }: StartTaskDeps,
+  { id }: Identified,
+  progress: StartProgress | undefined,
+): Map<string, string | null> {
+  const done = new Map(progress?.done)
+  for (const { taskId, executionId, error } of records?.ofRequest(id) ?? []) {
+    if (error === null) done.set(taskId, executionId)
+  }
+  return done
+}
+
+function recorder({ records, clock, log }: StartTaskDeps, request: Identified, progress: StartProgress | undefined) {
+  return async ({ id: taskId, name: taskName }: QrsTask, executionId: string | null): Promise<void> => {
+    const now = clock.now()
+    const { id, actor = request.origin } = request
+    const recorded = records
+      ?.add({
+        id: uuidV7(now),
+        request: id,
+        taskId,
+        taskName,
+        actor,
+        executionId,
+        startedAt: now,
+        finalAt: null,
+        error: null,
+      })
+      // The task runs all the same.
+      .catch((error: unknown) => log.error(`STARTTASK: The start of task ${taskId} could not be recorded: ${error}`))
+    await Promise.all([recorded, progress?.started(taskId, executionId)])
+  }
+}
+
+/** Tasks that are disabled need not wait to be told so. */
+async function throughQueue(
+  queue: StartQueue,
+  { id, origin, actor = origin, maxConcurrent }: Identified,
+  tasks: readonly QrsTask[],
+  done: ReadonlyMap<string, string | null>,
+): Promise<(TaskResult | QueuedTask)[]> {
+  const waiting = tasks.filter((task) => task.enabled !== false && !done.has(task.id))
+  const places = await queue.submit(waiting, { id, actor, limit: maxConcurrent ?? null })
+  const results = new Map(waiting.map((task, index) => [task.id, places[index]!]))
+  return tasks.map((task) => {
+    const executionId = done.get(task.id)
     if (executionId !== undefined) return { executionId }
-    if (lost !== null) return { error: `not tried, because QRS was lost: ${lost}` }
-    // The asynchronous form of older servers would report a disabled task as started.
-    if (task.enabled === false) return { error: 'The task is disabled' }
-    try {
-      const result = await qrs.startTask(task.id)
-      if (!result.started) return { error: result.reason }
-      await progress?.started(task.id, result.executionId)
-      return { executionId: result.executionId }
-    } catch (error) {
-      const reason = reasonOf(error)
-      if (isLost(error)) lost ??= reason
-      return { error: reason }
-    }
-  }
-
-  async function work(): Promise<void> {
-    for (let index = next++; index < tasks.length; index = next++) results[index] = await startOne(tasks[index]!)
-  }
-
-  await Promise.all(Array.from({ length: Math.min(CONCURRENCY, tasks.length) }, work))
-  return { results, interrupted: lost !== null }
+    return results.get(task.id) ?? { error: 'The task is disabled' }
+  })
 }
 
 function logRefused(log: Logger, request: StartRequest, { notFound, denied }: Selection): void {

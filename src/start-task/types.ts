@@ -24,11 +24,17 @@ export interface StartRequest {
   readonly taskIds: readonly string[]
   readonly tags: readonly string[]
   readonly customProperties: readonly CustomPropertySelector[]
+  /** Globs over the names of tasks. */
+  readonly taskNames?: readonly string[]
   /** `any` = union of all selectors (default), `all` = intersection. */
   readonly match: 'any' | 'all'
   readonly allTaskIdsMustExist: boolean
   /** Key-value pairs as they came, stored before the first task is started. */
   readonly keyValues?: readonly unknown[]
+  /** So many tasks of this request may run at a time, the others wait in the start queue. Absent = no limit. */
+  readonly maxConcurrent?: number
+  /** Id of this request (UUID); given again, it starts nothing twice. Absent = a fresh one. */
+  readonly id?: string
 }
 
 export interface KeyValueItem {
@@ -48,9 +54,18 @@ export interface TaskRef {
   readonly taskName: string
 }
 
+export interface QueuedTask extends TaskRef {
+  readonly queueId: string
+  /** What became of it, once that is known. Never rejects. */
+  readonly settled: Promise<TaskResult>
+}
+
+/** What came of starting one task. */
+export type TaskResult = { readonly executionId: string | null } | { readonly error: string }
+
 /** Which selector found a task; one entry per match, so that the array dialect can list duplicates. */
 export interface SelectedTask extends TaskRef {
-  readonly by: 'id' | 'tag' | 'customProperty'
+  readonly by: 'id' | 'tag' | 'customProperty' | 'name'
   readonly selector: string
 }
 
@@ -58,6 +73,8 @@ export interface StartOutcome {
   /** Each task once, in order of selection. */
   readonly started: readonly (TaskRef & { readonly executionId: string | null })[]
   readonly failed: readonly (TaskRef & { readonly error: string })[]
+  /** Waiting in the start queue: they are started as soon as the limits allow it. */
+  readonly queued?: readonly QueuedTask[]
   /** Each id once, as it was written in the request. */
   readonly notFound: readonly string[]
   readonly denied: {
