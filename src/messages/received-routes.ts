@@ -8,6 +8,7 @@ import {
   textParameter,
   timeParameter,
 } from '../platform/http/list-query.ts'
+import { LIST_PARAMETERS } from '../platform/http/list-schemas.ts'
 import { type ApiRoute, jsonAnswer } from '../platform/http/route.ts'
 import type { Clock } from '../platform/types.ts'
 import { RECEIVED } from './descriptions.ts'
@@ -25,11 +26,8 @@ const MESSAGE = z.object({
 })
 
 const QUERY = z.object({
-  topic: z.string().optional(),
-  from: z.string().optional(),
-  to: z.string().optional(),
-  limit: z.string().optional(),
-  cursor: z.string().optional(),
+  topic: z.string().describe('MQTT topic filter.').optional(),
+  ...LIST_PARAMETERS,
 })
 
 const ANSWER = z.object({ messages: z.array(MESSAGE), nextCursor: z.string().nullable() })

@@ -1,6 +1,7 @@
 /** `GET /v4/audit`: who did what, newest first. */
 import { z } from 'zod'
 import { globMatcher } from '../../platform/glob.ts'
+import type { RouteExample } from '../../platform/http/description.ts'
 import { refusedWithCode } from '../../platform/http/errors.ts'
 import {
   invalidQuery,
@@ -9,6 +10,7 @@ import {
   textParameter,
   timeParameter,
 } from '../../platform/http/list-query.ts'
+import { LIST_PARAMETERS } from '../../platform/http/list-schemas.ts'
 import { type ApiRequest, type ApiRoute, jsonAnswer } from '../../platform/http/route.ts'
 import type { Database } from '../../platform/sqlite.ts'
 import type { Clock } from '../../platform/types.ts'
@@ -31,6 +33,36 @@ const ENTRY = z.object({
   detail: z.string().nullable(),
 })
 
+const QUERY = z.object({
+  actor: z.string().describe('Glob: `key:*`.').optional(),
+  action: z.string().describe('Glob: `task.*`.').optional(),
+  outcome: z.enum(OUTCOMES).optional(),
+  ...LIST_PARAMETERS,
+})
+
+const EXAMPLE: RouteExample = {
+  name: 'starts-of-a-day',
+  query: { action: 'task.*', from: '24h' },
+  status: 200,
+  answer: {
+    audit: [
+      {
+        id: '019cad26-6358-781f-b7a0-43a6f767e7c9',
+        at: '2026-03-02T06:05:00.120Z',
+        actor: 'key:erp',
+        address: '10.1.2.3',
+        action: 'task.start',
+        target: ['a8b4c123-def4-5678-9abc-def012345678'],
+        status: 200,
+        outcome: 'ok',
+        requestId: '019cad26-62e0-7f58-b914-5b24d108d7ac',
+        detail: '1 started',
+      },
+    ],
+    nextCursor: null,
+  },
+}
+
 const ANSWER = z.object({ audit: z.array(ENTRY), nextCursor: z.string().nullable() })
 
 export function auditRoutes(deps: { db: Database; clock: Clock }): ApiRoute[] {
@@ -41,14 +73,16 @@ export function auditRoutes(deps: { db: Database; clock: Clock }): ApiRoute[] {
       endpoint: null,
       scope: 'admin',
       summary: 'List who did what',
-      schemas: { responses: { 200: ANSWER } },
+      description: 'Newest first.',
+      schemas: { query: QUERY, responses: { 200: ANSWER.describe('The entries.') } },
+      examples: [EXAMPLE],
       handle: (request) => list(deps, request),
     },
   ]
 }
 
 async function list({ db, clock }: { db: Database; clock: Clock }, { query }: ApiRequest): Promise<Response> {
-  onlyParameters(query, ['actor', 'action', 'outcome', 'from', 'to', 'limit', 'cursor'])
+  onlyParameters(query, Object.keys(QUERY.shape))
   const now = clock.now()
   const limit = limitParameter(query)
   const found = await findEntries(db, {

@@ -1,0 +1,127 @@
+/** The description of the API is right: a public validator takes it, and every call that it shows does what it says. */
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { Validator } from '@seriousme/openapi-schema-validator'
+import Ajv2020 from 'ajv/dist/2020.js'
+import addFormats from 'ajv-formats'
+import { parse } from 'yaml'
+import { type Everything, everything } from '../support/everything.ts'
+import { type Described, type DescribedCall, describedCalls } from '../support/openapi.ts'
+import { findExecutable } from '../support/servers.ts'
+
+/** Members that the document does not name are refused here, so that what is answered cannot outgrow it unseen. */
+function closed(schema: unknown): unknown {
+  if (Array.isArray(schema)) return schema.map(closed)
+  if (typeof schema !== 'object' || schema === null) return schema
+  const copy = Object.fromEntries(Object.entries(schema).map(([key, value]) => [key, closed(value)]))
+  const isFixed = 'properties' in copy && !('additionalProperties' in copy) && copy.type === 'object'
+  return isFixed ? { ...copy, additionalProperties: false } : copy
+}
+
+describe.skipIf(!findExecutable('mosquitto'))('the description of the API', () => {
+  let all: Everything
+  let document: Described
+  const ajv = new Ajv2020({ strict: false, allErrors: true })
+  addFormats(ajv)
+
+  beforeAll(async () => {
+    all = await everything()
+    await all.product.start()
+    const answer = await all.product.call('GET', '/documentation/json')
+    expect(answer.headers.get('content-type')).toBe('application/json; charset=utf-8')
+    document = (await answer.json()) as Described
+  }, 60_000)
+  afterAll(() => all?.[Symbol.asyncDispose]())
+
+  test('is valid OpenAPI 3.1', async () => {
+    expect(document.openapi).toMatch(/^3\.1\./)
+    const validator = new Validator()
+    const verdict = await validator.validate(structuredClone(document) as never)
+    expect(verdict.errors ?? []).toEqual([])
+    expect(validator.version).toBe('3.1')
+  })
+
+  test('names the product and the server', () => {
+    expect(document.info).toMatchObject({ title: 'Butler API documentation' })
+    expect(document.servers).toEqual([{ url: `http://127.0.0.1:${all.product.restPort}` }])
+  })
+
+  test('is the same as YAML', async () => {
+    const answer = await all.product.call('GET', '/documentation/yaml')
+    expect(answer.headers.get('content-type')).toBe('application/x-yaml')
+    expect(parse(await answer.text()) as unknown).toEqual(document)
+  })
+
+  test('describes both ways to start tasks', () => {
+    for (const path of ['/v4/reloadtask/{taskId}/start', '/v4/reloadtask/start']) {
+      for (const method of ['put', 'post']) {
+        const operation = document.paths[path]?.[method]
+        const request = operation?.requestBody?.content['application/json']?.schema as { oneOf: { type: string }[] }
+        expect(request.oneOf.map(({ type }) => type)).toEqual(['object', 'array'])
+        const answer = operation?.responses[200]?.content?.['application/json']?.schema as {
+          oneOf: { required: string[] }[]
+        }
+        expect(answer.oneOf.map(({ required }) => required[0])).toEqual(['tasksStarted', 'tasksId'])
+      }
+    }
+  })
+
+  test('lists both names of what has two, and no empty segments', () => {
+    const paths = Object.keys(document.paths)
+    for (const path of ['/v4/apps/list', '/v4/senselistapps', '/v4/app/{appId}/dump', '/v4/senseappdump/{appId}']) {
+      expect(paths).toContain(path)
+    }
+    expect(paths.filter((path) => path.includes('//') || path.endsWith('/'))).toEqual([])
+  })
+
+  test('every operation tells about the rate limit and about 404, and has an answer with a schema', () => {
+    for (const [path, item] of Object.entries(document.paths)) {
+      for (const operation of Object.values(item)) {
+        const { responses } = operation
+        const success = Object.entries(responses).filter(([status]) => status.startsWith('2'))
+        expect(success.length, path).toBeGreaterThan(0)
+        for (const [status, { content }] of success) expect(content !== undefined || status === '204', path).toBe(true)
+        if (!path.startsWith('/v4')) continue
+        expect(responses[429], path).toEqual({ $ref: '#/components/responses/TooManyRequests' })
+        if (path !== '/v4/audit') expect(responses[404], path).toEqual({ $ref: '#/components/responses/NotFound' })
+      }
+    }
+  })
+
+  test('every call that it shows does what it says', async () => {
+    const calls = describedCalls(document)
+    const without = Object.entries(document.paths).flatMap(([path, item]) =>
+      Object.keys(item)
+        .filter((method) => !calls.some((call) => call.path === path && call.method === method))
+        .map((method) => `${method} ${path}`),
+    )
+    // Streams have no end.
+    expect(without).toEqual(['get /v4/keyvalues/{namespace}/watch'])
+    for (const call of calls) await makeCall(call)
+  }, 60_000)
+
+  async function makeCall(call: DescribedCall): Promise<void> {
+    const { method, url, body, operation, answers, name } = call
+    const label = `${method} ${url} (${name})`
+    const response = await all.product.call(method.toUpperCase(), url, body)
+    const text = await response.text()
+    const status = String(response.status)
+    if (answers.size > 0) expect([...answers.keys()], `${label}: ${text}`).toContain(status)
+    expect(response.status < 300 || answers.has(status), `${label}: ${status} ${text}`).toBe(true)
+    const described = operation.responses[status]
+    expect(described?.description, label).toBeString()
+    const [media] = Object.entries(described?.content ?? {})
+    if (!media) {
+      expect(text, label).toBe('')
+      return
+    }
+    const [type, { schema }] = media
+    expect(response.headers.get('content-type') ?? '', label).toStartWith(type)
+    const real: unknown = type === 'application/json' ? JSON.parse(text) : text
+    const check = ajv.compile(closed(schema) as object)
+    expect(check(real) ? [] : check.errors, `${label}: ${text.slice(0, 2000)}`).toEqual([])
+    if (answers.has(status)) {
+      const shown = answers.get(status)
+      expect(check(shown) ? [] : check.errors, `${label}: the example`).toEqual([])
+    }
+  }
+})

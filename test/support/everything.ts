@@ -1,0 +1,85 @@
+/** Footman with every endpoint switched on, and a peer behind each: simulated site, sinks for Slack and New Relic, a broker. */
+import { type Footman, footman } from './footman.ts'
+import { type HttpSink, startHttpSink } from './http-sink.ts'
+import { type Mosquitto, startMosquitto } from './mosquitto.ts'
+import { REPOSITORY_USER, startSite, type TestSite } from './simulator.ts'
+
+export interface Everything extends AsyncDisposable {
+  readonly product: Footman
+  readonly site: TestSite
+  readonly broker: Mosquitto
+  /** Takes Slack's and New Relic's calls. */
+  readonly sink: HttpSink
+}
+
+export const ALL_ENDPOINTS = {
+  apiListEnabledEndpoints: true,
+  base62ToBase16: true,
+  base16ToBase62: true,
+  butlerping: true,
+  createDir: true,
+  createDirQVD: true,
+  fileDelete: true,
+  fileMove: true,
+  fileCopy: true,
+  keyValueStore: true,
+  mqttPublishMessage: true,
+  newRelic: { postNewRelicMetric: true, postNewRelicEvent: true },
+  scheduler: {
+    createNewSchedule: true,
+    getSchedule: true,
+    getScheduleStatusAll: true,
+    updateSchedule: true,
+    deleteSchedule: true,
+    startSchedule: true,
+    stopSchedule: true,
+  },
+  senseAppReload: true,
+  senseAppDump: true,
+  senseListApps: true,
+  senseStartTask: true,
+  slackPostMessage: true,
+}
+
+/** Builds it all; `product.start()` runs it. `config` is merged over the configuration below `Butler`. */
+export async function everything(config: Record<string, unknown> = {}): Promise<Everything> {
+  await using cleanup = new AsyncDisposableStack()
+  const site = cleanup.use(await startSite())
+  const sink = cleanup.use(await startHttpSink())
+  const broker = await startMosquitto()
+  cleanup.defer(() => broker.stop())
+  // New Relic answers 202, and Slack takes any success for one.
+  sink.answer({ status: 202, body: 'ok' })
+  const account = { destinationAccount: ['main'], url: `${sink.url}/newrelic/`, header: null }
+  const product = cleanup.use(
+    await footman({
+      simulator: site.simulator,
+      mqttPort: broker.port,
+      config: {
+        logLevel: 'info',
+        configEngine: {
+          engineVersion: '12.612.0',
+          host: '127.0.0.1',
+          port: site.simulator.ports.engine,
+          useSSL: true,
+          rejectUnauthorized: true,
+          headers: { static: [{ name: 'X-Qlik-User', value: REPOSITORY_USER }] },
+        },
+        restServerEndpointsEnable: ALL_ENDPOINTS,
+        restServerEndpointsConfig: { newRelic: { postNewRelicMetric: account, postNewRelicEvent: account } },
+        thirdPartyToolsCredentials: {
+          newRelic: [{ accountName: 'main', insertApiKey: 'not-a-real-key', accountId: 4711 }],
+        },
+        slackNotification: { enable: false, restMessage: { webhookURL: `${sink.url}/slack` } },
+        footman: {
+          dataDirectory: 'data',
+          api: { rateLimitPerMinute: 0 },
+          mqtt: { receivedTopics: ['plant/#'] },
+        },
+        ...config,
+      },
+    }),
+  )
+  const resources = cleanup.move()
+  return { product, site, broker, sink, [Symbol.asyncDispose]: () => resources.disposeAsync() }
+}
