@@ -85,6 +85,7 @@ const ARRAY_ANSWER = z
 
 const DASHBOARD = { taskId: 'a8b4c123-def4-5678-9abc-def012345678', taskName: 'Financial Dashboard Reload' }
 const SALES_REPORT = { taskId: 'b9c5d234-efe5-6789-abcd-ef0123456789', taskName: 'Sales Report Update' }
+const THREE_VALUES = { taskId: '70000000-0000-4000-8000-000000000012', taskName: 'Task with 3 values of one property' }
 
 const started = (...tasks: readonly (typeof DASHBOARD)[]) => ({
   tasksStarted: tasks.map((one) => ({ ...one, status: 'started' })),
@@ -103,22 +104,22 @@ const BY_BODY: readonly RouteExample[] = [
   {
     name: 'by-tag-and-property',
     params: { taskId: '-' },
-    body: { tag: ['urgent'], customProperty: [{ name: 'department', value: 'finance' }] },
+    body: { tag: ['financial-reports'], customProperty: [{ name: 'taskGroup', value: 'financial-reports' }] },
     status: 200,
-    answer: started(SALES_REPORT),
+    answer: started(DASHBOARD, SALES_REPORT, THREE_VALUES),
   },
   {
     name: 'array-form',
     params: { taskId: '-' },
     query: { allTaskIdsMustExist: 'true' },
     body: [
-      { type: 'starttaskid', payload: { taskId: DASHBOARD.taskId } },
-      { type: 'starttasktag', payload: { tag: 'urgent' } },
+      { type: 'starttaskid', payload: { taskId: SALES_REPORT.taskId } },
+      { type: 'starttasktag', payload: { tag: 'financial-reports' } },
     ],
     status: 200,
     answer: {
-      tasksId: { started: [DASHBOARD], invalid: [], denied: [] },
-      tasksTag: [SALES_REPORT],
+      tasksId: { started: [SALES_REPORT], invalid: [], denied: [] },
+      tasksTag: [DASHBOARD, SALES_REPORT],
       tasksTagDenied: [],
       tasksCP: [],
       tasksCPDenied: [],

@@ -102,6 +102,8 @@ describe.skipIf(!findExecutable('mosquitto'))('the description of the API', () =
   async function makeCall(call: DescribedCall): Promise<void> {
     const { method, url, body, operation, answers, name } = call
     const label = `${method} ${url} (${name})`
+    // What an earlier call has started has ended.
+    all.site.simulator.reset()
     const response = await all.product.call(method.toUpperCase(), url, body)
     const text = await response.text()
     const status = String(response.status)
@@ -122,6 +124,7 @@ describe.skipIf(!findExecutable('mosquitto'))('the description of the API', () =
     if (answers.has(status)) {
       const shown = answers.get(status)
       expect(check(shown) ? [] : check.errors, `${label}: the example`).toEqual([])
+      if (url.startsWith('/v4/reloadtask')) expect(real, label).toMatchObject(shown as object)
     }
   }
 })
