@@ -73,7 +73,28 @@ export const EXISTS: More = {
   ],
 }
 
+export const KEYS_QUERY = z.object({
+  prefix: z.string().describe('Only keys that begin with this.').optional(),
+  limit: field.integer().describe('Keys of a page, 1 to 500; default 100.').optional(),
+  cursor: z.string().describe('`nextCursor` of the page before.').optional(),
+  values: field.boolean().describe('Values, remaining milliseconds (0 = no expiry) and revisions as well.').optional(),
+})
+
+export const KEYS_ANSWER = z.object({
+  namespace: z.string(),
+  keys: z.array(
+    z.object({
+      key: z.string(),
+      value: z.string().optional(),
+      ttl: z.number().optional(),
+      revision: z.int().optional(),
+    }),
+  ),
+  nextCursor: z.string().nullable().optional(),
+})
+
 export const KEYS: More = {
+  description: 'Oldest first. With any of the parameters: sorted by key, in pages, with `nextCursor`.',
   examples: [
     {
       name: 'keys',
@@ -117,8 +138,7 @@ export const INCREMENTED = {
 } as const
 
 export const WATCH: More = {
-  description:
-    'Events `set`, `delete`, `expire` and `clear`; with `initial=true` the present pairs come first, then `ready`.',
+  description: 'Events `set`, `delete` and `expire`; with `initial=true` the present pairs come first, then `ready`.',
 }
 
 export const WATCH_QUERY = z.object({

@@ -2,7 +2,7 @@
 import { z } from 'zod'
 import { namespaceFilter } from '../platform/http/caller.ts'
 import { type ApiRequest, type ApiRoute, jsonAnswer } from '../platform/http/route.ts'
-import { field, validate } from '../platform/http/validation.ts'
+import { validate } from '../platform/http/validation.ts'
 import type { Clock, Logger } from '../platform/types.ts'
 import {
   CLEAR,
@@ -10,6 +10,8 @@ import {
   DELETE_ALIAS,
   EXISTS,
   KEYS,
+  KEYS_ANSWER,
+  KEYS_QUERY,
   NAMESPACE_PARAMS,
   NAMESPACES,
   NO_CONTENT,
@@ -30,9 +32,7 @@ export interface KeyValueRouteDeps {
   readonly log: Logger
 }
 
-const NAMESPACE = field.object({ namespace: field.string() })
 const PAIR = z.object({ namespace: z.string(), key: z.string(), value: z.string() })
-const KEY_LIST = z.object({ namespace: z.string(), keys: z.array(z.object({ key: z.string() })) })
 
 export function keyValueRoutes(deps: KeyValueRouteDeps): ApiRoute[] {
   const { store, log } = deps
@@ -98,7 +98,7 @@ export function keyValueRoutes(deps: KeyValueRouteDeps): ApiRoute[] {
       path: '/v4/keylist/{namespace}',
       summary: 'List the keys of a namespace',
       ...KEYS,
-      schemas: { params: NAMESPACE_PARAMS, responses: { 200: KEY_LIST } },
+      schemas: { params: NAMESPACE_PARAMS, query: KEYS_QUERY, responses: { 200: KEYS_ANSWER } },
       handle: list,
     },
     { ...add, ...STORE, path: '/v4/keyvalues/{namespace}' },
@@ -131,8 +131,8 @@ export function keyValueRoutes(deps: KeyValueRouteDeps): ApiRoute[] {
       ...READ_ALIAS,
       schemas: {
         params: NAMESPACE_PARAMS,
-        query: PAIR_QUERY.partial(),
-        responses: { 200: z.union([PAIR, KEY_LIST]).describe('The pair, or the keys.') },
+        query: PAIR_QUERY.partial().extend(KEYS_QUERY.shape),
+        responses: { 200: z.union([PAIR, KEYS_ANSWER]).describe('The pair, or the keys.') },
       },
       handle: (request) => ('key' in request.query ? pair(request) : list(request)),
     },
@@ -149,7 +149,7 @@ function handlersOf({ store, clock, log }: KeyValueRouteDeps) {
   return {
     pair(request: ApiRequest): Response {
       const { key, meta } = validate('querystring', PAIR_QUERY, request.query)
-      const { namespace } = namespaceOf(request)
+      const namespace = namespaceOf(request)
       const pair = store.get(namespace, key)
       if (!pair) {
         requireNamespace(namespace)
@@ -162,7 +162,7 @@ function handlersOf({ store, clock, log }: KeyValueRouteDeps) {
 
     exists(request: ApiRequest): Response {
       const { key } = validate('querystring', KEY_QUERY, request.query)
-      const { namespace } = namespaceOf(request)
+      const namespace = namespaceOf(request)
       requireNamespace(namespace)
       const pair = store.get(namespace, key)
       if (!pair) return jsonAnswer(200, { keyExists: false, keyValue: {} })
@@ -174,7 +174,7 @@ function handlersOf({ store, clock, log }: KeyValueRouteDeps) {
     },
 
     list(request: ApiRequest): Response {
-      const { namespace } = namespaceOf(request)
+      const namespace = namespaceOf(request)
       requireNamespace(namespace)
       if (wantsPage(request)) return listPage({ store, ttlLeft }, namespace, request)
       return jsonAnswer(200, { namespace, keys: store.keys(namespace).map((key) => ({ key })) })
@@ -182,15 +182,10 @@ function handlersOf({ store, clock, log }: KeyValueRouteDeps) {
 
     async add(request: ApiRequest): Promise<Response> {
       const { key, value, ttl = 0, ifRevision } = validate('body', NEW_PAIR, request.body)
-      const { namespace } = namespaceOf(request)
-      const absent = [
-        ...(namespace ? [] : ['the namespace']),
-        ...(key ? [] : ['key']),
-        ...(value === undefined ? ['value'] : []),
-      ]
-      if (!key || value === undefined || namespace === '') {
+      const namespace = namespaceOf(request)
+      if (namespace === '' || !key || value === undefined) {
         log.verbose('KEYVALUE: Required parameter missing.')
-        throw parameterMissing(`${absent.join(' and ')} must be given`)
+        throw parameterMissing('A namespace, a key and a value must be given; only the value may be empty.')
       }
       request.note({ target: [namespace] })
       const whole = Math.trunc(ttl) + 0
@@ -203,7 +198,7 @@ function handlersOf({ store, clock, log }: KeyValueRouteDeps) {
     },
 
     async remove(request: ApiRequest): Promise<Response> {
-      const { namespace } = namespaceOf(request)
+      const namespace = namespaceOf(request)
       const { key } =
         request.params.key === undefined
           ? validate('querystring', KEY_QUERY, request.query)
@@ -214,7 +209,7 @@ function handlersOf({ store, clock, log }: KeyValueRouteDeps) {
     },
 
     async clear(request: ApiRequest): Promise<Response> {
-      const { namespace } = namespaceOf(request)
+      const namespace = namespaceOf(request)
       request.note({ target: [namespace] })
       await store.clear(namespace)
       log.verbose(`KEYVALUE: Cleared namespace: ${namespace}`)
@@ -223,4 +218,4 @@ function handlersOf({ store, clock, log }: KeyValueRouteDeps) {
   }
 }
 
-const namespaceOf = ({ params }: ApiRequest): z.output<typeof NAMESPACE> => ({ namespace: params.namespace ?? '' })
+const namespaceOf = ({ params }: ApiRequest): string => params.namespace ?? ''
