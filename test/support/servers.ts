@@ -1,4 +1,4 @@
-/** Servers of other projects that some tests run against. They are found, never installed. */
+/** Servers, and a browser, of other projects that some tests run against. They are found, never installed. */
 import { accessSync, constants } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import process from 'node:process'
@@ -34,4 +34,5 @@ function isExecutable(path: string): boolean {
 
 export const SERVERS: readonly TestServer[] = [
   { name: 'mosquitto', install: 'apt-get install mosquitto', find: () => findExecutable('mosquitto') },
+  { name: 'chromium', install: 'apt-get install chromium', find: () => findExecutable('chromium') },
 ]
