@@ -91,6 +91,23 @@ describe('a distribution', () => {
     expect(routed.map((event) => event.executionId)).toEqual([execution(1), execution(2), execution(3)])
   })
 
+  test('that runs is followed on after a restart', async () => {
+    const directory = tempDirectory()
+    const qrs = distribution()
+    const options = { directory, qrs, needs: [], settings: { distributePollMs: 100 } }
+    const first = await start(options)
+    await first.send(message({ type: DISTRIBUTE, execution: execution(1) }))
+    await until(() => qrs.calls.includes(`result ${execution(1)}`))
+    await first.close()
+    expect(first.routed).toHaveLength(0)
+    qrs.results.set(execution(1), [executionResult({ status: 7 })])
+    const second = await start(options)
+    await until(() => second.routed.length === 1)
+    expect(second.routed[0]).toMatchObject({ type: 'distribute', outcome: 'success', executionId: execution(1) })
+    await second.close()
+    directory.remove()
+  })
+
   test('of a task that is no distribution is recorded and not alerted', async () => {
     const { send, routed, db, log } = await start()
     await send(message({ type: DISTRIBUTE }))

@@ -104,6 +104,20 @@ describe('a failed reload', () => {
 })
 
 describe('when QRS cannot help', () => {
+  test('a look-up that hangs does not hold up the others', async () => {
+    const qrs = fakeQrs()
+    qrs.appById = (_id, signal) =>
+      new Promise((_, reject) => signal?.addEventListener('abort', () => reject(new Error('aborted'))))
+    const { send, routed } = await start({ qrs, settings: { enrichmentTimeoutMs: 500 } })
+    await send(message())
+    await until(() => routed.length === 1)
+    expect(routed[0]).toMatchObject({
+      execution: { status: 8 },
+      scriptLog: { lines: ['first line', 'last line'] },
+      missingParts: ['app', 'owner'],
+    })
+  })
+
   test('a deleted app does not suppress the alert', async () => {
     const qrs = fakeQrs()
     qrs.apps.clear()
@@ -190,6 +204,35 @@ describe('success', () => {
     await until(() => routed.length === 1)
     expect(routed[0]).toMatchObject({ outcome: 'success', severity: 'info', execution: { status: 7 } })
   })
+
+  const SUCCESS = '/scheduler-task-success/'
+
+  test('waits for its final status longer than a failure would, also when QRS fails in between', async () => {
+    const qrs = fakeQrs()
+    const { executionResults } = qrs
+    let asked = 0
+    qrs.executionResults = (id, signal) => {
+      asked += 1
+      return asked === 2 ? Promise.reject(new Error('QRS answered 500')) : executionResults(id, signal)
+    }
+    qrs.results.set(EXECUTION, [executionResult({ status: 2, stopTime: '1753-01-01T00:00:00.000Z' })])
+    const { send, routed } = await start({ qrs, settings: { enrichmentTimeoutMs: 100 } })
+    await send(message({ type: SUCCESS }))
+    await until(() => asked >= 3)
+    expect(routed).toHaveLength(0)
+    qrs.results.set(EXECUTION, [executionResult({ status: 7 })])
+    await until(() => routed.length === 1)
+    expect(routed[0]).toMatchObject({ outcome: 'success', execution: { status: 7 }, missingParts: [] })
+  })
+
+  test('without a final status in time goes out all the same, and says what is missing', async () => {
+    const qrs = fakeQrs()
+    qrs.results.set(EXECUTION, [executionResult({ status: 2, stopTime: '1753-01-01T00:00:00.000Z' })])
+    const { send, routed } = await start({ qrs, settings: { finalStatusTimeoutMs: 300 } })
+    await send(message({ type: SUCCESS }))
+    await until(() => routed.length === 1)
+    expect(routed[0]).toMatchObject({ outcome: 'success', missingParts: ['execution', 'scriptLog'] })
+  })
 })
 
 describe('intake', () => {
@@ -223,6 +266,13 @@ describe('intake', () => {
     await send(message())
     await until(() => routed.length === 1)
     expect(dropped()).toEqual(['INVALID'])
+  })
+
+  test('messages without an execution id never suppress each other', async () => {
+    const { send, routed, dropped } = await start({ needs: [] })
+    for (const text of ['first', 'second']) await send(message({ execution: '(null)', text }))
+    await until(() => routed.length === 2)
+    expect(dropped()).toEqual([])
   })
 
   test('semicolons in names are settled with the names that QRS knows', async () => {

@@ -161,6 +161,9 @@ describe("Footman's own sections", () => {
     const { problems, inactive, config } = await loadConfig({ file: 'footman.example.yaml', env: {}, cwd })
     expect({ problems, inactive }).toEqual({ problems: [], inactive: [] })
     expect(config?.udpServerConfig.enable).toBe(true)
+    // New installations verify what they talk to.
+    const { configQRS, configEngine, emailNotification } = config!
+    for (const peer of [configQRS, configEngine, emailNotification.smtp.tls]) expect(peer.rejectUnauthorized).toBe(true)
   })
 })
 

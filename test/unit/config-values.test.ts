@@ -101,6 +101,14 @@ describe('wrong values', () => {
     ])
   })
 
+  test('a negative rate limit is one of them, 0 means no limit', async () => {
+    const limit = (seconds: number) => loadButler(`emailNotification: {reloadTaskFailure: {rateLimit: ${seconds}}}`)
+    expect(errorsOf(await limit(-1)).map(renderProblem)).toEqual([
+      'config.yaml:2:43 error Butler.emailNotification.reloadTaskFailure.rateLimit: must be at least 0, found -1',
+    ])
+    expect((await limit(0)).config?.emailNotification.reloadTaskFailure.rateLimit).toBe(0)
+  })
+
   test('never show a secret', async () => {
     const text =
       'emailNotification: {smtp: {auth: {password: 123456789}}}\nwebhookNotification: {reloadTaskFailure: {webhooks: [{webhookURL: "no scheme s3cret"}]}}'
@@ -163,4 +171,12 @@ describe('unknown keys', () => {
     ])
     expect(result.config).toBeNull()
   })
+})
+
+test('IPv6 addresses are hosts', async () => {
+  const result = await loadButler(
+    'udpServerConfig: {enable: true, serverHost: "::", enableSourceValidation: true, allowedSources: ["2001:db8::/32"]}\nmqttConfig: {brokerHost: "fd00::1"}\nrestServerConfig: {serverHost: "::1"}',
+  )
+  expect(result.problems).toEqual([])
+  expect(result.config).toMatchObject({ udpServerConfig: { serverHost: '::' }, mqttConfig: { brokerHost: 'fd00::1' } })
 })

@@ -53,9 +53,10 @@ export async function runIngestWorker(
       const { address, port, receiveBuffer } = socket
       channel.post({ type: 'listening', address, port, receiveBuffer })
     } catch (error) {
-      // A port that is taken at start is for the main thread to judge; a socket that failed later is bound again.
-      failed(error, everListened ? backoffDelay(attempt + 1, REBIND) : null)
-      if (everListened) setTimeout(() => void listen(attempt + 1), backoffDelay(attempt + 1, REBIND))
+      // A port that is taken at start is for the main thread to judge; unless it ends this worker, we go on trying.
+      const retryInMs = backoffDelay(attempt + 1, REBIND)
+      failed(error, everListened ? retryInMs : null)
+      setTimeout(() => void listen(attempt + 1), retryInMs)
     }
   }
 

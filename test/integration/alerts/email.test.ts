@@ -118,6 +118,8 @@ describe('a mail about a failed reload', () => {
     }
     expect(text).toContain("Error: Field 'Amount' not found")
     expect(html).toContain(`href="https://qs.acme.example/sense/app/${APP_ID}"`)
+    // Nothing is fetched from elsewhere when the mail is opened.
+    expect(html).not.toMatch(/<img|<link|\ssrc=|url\(/i)
   })
 
   test.each([

@@ -380,6 +380,12 @@ describe('filter', () => {
     expect(JSON.parse(wrongCase.body).tasksDenied).toEqual([{ tag: 'daily-refresh' }])
   })
 
+  test('allowed ids may be written in any case', async () => {
+    const allow = { taskId: [DASHBOARD.toUpperCase()] }
+    const answer = await filtered(allow, '/v4/reloadtask/-/start', { taskId: [DASHBOARD] })
+    expect(JSON.parse(answer.body)).toEqual(started(FINANCIAL))
+  })
+
   test('match all with a denied selector starts nothing', async () => {
     const body = { tag: ['financial-reports', 'daily-reports'], match: 'all' }
     const answer = await filtered({ tag: ['financial-reports'] }, '/v4/reloadtask/-/start', body)

@@ -118,6 +118,18 @@ describe('template variables', () => {
     expect(record(fullEvent({ task: never }))).toMatchObject({ taskNextExecution: 'Never' })
   })
 
+  test.each([
+    [6, 'Aborted'],
+    [12, 'Reset'],
+    [13, 'DistributionQueue'],
+    [14, 'DistributionRunning'],
+    [99, ''],
+  ])('execution status %d is called %p', (status, text) => {
+    const { execution } = fullEvent()
+    const found = record(fullEvent({ execution: { ...execution!, status } }))
+    expect(found).toMatchObject({ executionStatusNum: status, executionStatusText: text })
+  })
+
   test('an unpublished app has an empty stream name', () => {
     const { app } = fullEvent()
     expect(record(fullEvent({ app: { ...app!, stream: null } }))).toMatchObject({ appStreamName: '', appStream: {} })

@@ -1,0 +1,52 @@
+/** Every destination reads the same event. */
+import { expect, test } from 'bun:test'
+import { createEmailDestination } from '../../../src/alerts/destinations/email/index.ts'
+import { emailRoutes } from '../../../src/alerts/destinations/email/routes.ts'
+import { createMqttDestination } from '../../../src/alerts/destinations/mqtt/index.ts'
+import { mqttRoutes } from '../../../src/alerts/destinations/mqtt/routes.ts'
+import { createWebhookDestination } from '../../../src/alerts/destinations/webhook/index.ts'
+import { webhookRoutes } from '../../../src/alerts/destinations/webhook/routes.ts'
+import type { Destination, Route } from '../../../src/alerts/types.ts'
+import { emailConfig, fullEvent, renderInput, STOCKHOLM, templateEngine, webhookConfig } from '../../support/alerts.ts'
+import { configOf, loadText } from '../../support/config.ts'
+import { recordingLog } from '../../support/recording-log.ts'
+
+function deepFreeze<T>(value: T): T {
+  if (typeof value !== 'object' || value === null) return value
+  for (const member of Object.values(value)) deepFreeze(member)
+  return Object.freeze(value)
+}
+
+test('no destination changes it', async () => {
+  const deps = { log: recordingLog(), clock: { now: Date.now } }
+  const mails = emailConfig(
+    { reloadTaskFailure: { enable: true, recipients: ['ops@acme.example'] } },
+    {
+      attachScriptLog: true,
+    },
+  )
+  const webhooks = [{ description: 'x', webhookURL: 'https://a.example/', httpMethod: 'POST' }]
+  const hooks = webhookConfig({ reloadTaskFailure: { webhooks } })
+  const config = await configOf(loadText('Butler: {mqttConfig: {enable: true, brokerHost: b}}'))
+  const mqtt = {
+    connected: true,
+    onConnected() {},
+    onMessage() {},
+    publishStatus() {},
+    publish: async () => {},
+  }
+  const all: [Destination, readonly Route[]][] = [
+    [createEmailDestination({ ...deps, engine: templateEngine(), times: STOCKHOLM }, mails), emailRoutes(mails)],
+    [createWebhookDestination({ ...deps, files: { candidates: (path) => [path] } }, hooks), webhookRoutes(hooks)],
+    [createMqttDestination({ mqtt }), mqttRoutes(config).filter(({ when }) => when.outcomes.includes('failed'))],
+  ]
+  const event = deepFreeze(fullEvent())
+  for (const [destination, routes] of all) {
+    expect(routes.length).toBeGreaterThan(0)
+    for (const route of routes) {
+      // A change of a frozen object throws.
+      expect(await destination.render(renderInput(route, event))).toMatchObject({ deliveryId: expect.any(String) })
+    }
+    await destination.close?.()
+  }
+})
