@@ -50,6 +50,8 @@ export interface AppDeps {
     readonly event?: (event: TaskEvent) => void
     readonly delivery?: (change: DeliveryChange) => void
   }
+  /** Default: `footman.db` in the data directory; `:memory:` for programs that only ask what there is. */
+  readonly databaseFile?: string
   /** Entry file of worker threads; default: the running program. */
   readonly workerEntry?: URL
 }
@@ -95,7 +97,8 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
   const { log, paths, observe } = deps
   const { config, shadow } = options
   const clock = deps.clock ?? systemClock
-  const db = openDatabase(join(options.dataDirectory, 'footman.db'), { migrations: MIGRATIONS, synchronous: 'FULL' })
+  const databaseFile = deps.databaseFile ?? join(options.dataDirectory, 'footman.db')
+  const db = openDatabase(databaseFile, { migrations: MIGRATIONS, synchronous: 'FULL' })
   const writer = createGroupWriter(db)
 
   const qlik = buildQlik({ log, clock, paths }, config)

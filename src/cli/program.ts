@@ -86,6 +86,18 @@ Configuration file
       done(runSchema(processIo))
     })
 
+  program
+    .command('openapi')
+    .description(
+      'print the description of the REST API (OpenAPI 3.1): every endpoint, or those of a configuration file',
+    )
+    .option('-c, --configfile <file>', 'configuration file')
+    .option('--yaml', 'as YAML')
+    .action(async (options) => {
+      const { runOpenApi } = await import('./openapi.ts')
+      done(await runOpenApi(options, processIo))
+    })
+
   addKey(program, done)
 
   return program

@@ -1,7 +1,7 @@
 /** Exit codes and texts of the compiled executable. */
 import { describe, expect, test } from 'bun:test'
 import { once } from 'node:events'
-import { writeFileSync } from 'node:fs'
+import { readdirSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { runBinary } from '../support/binary.ts'
 import { footman } from '../support/footman.ts'
@@ -23,7 +23,7 @@ describe('arguments', () => {
   test('--help lists the commands', async () => {
     const { code, out } = await run(['--help'])
     expect(code).toBe(0)
-    for (const command of ['run', 'demo', 'check', 'schema']) expect(out).toContain(command)
+    for (const command of ['run', 'demo', 'check', 'schema', 'openapi']) expect(out).toContain(command)
   })
   const wrong: [args: string[], text: RegExp][] = [
     [['--loglvl'], /unknown option '--loglvl'/],
@@ -56,6 +56,25 @@ describe('check and schema', () => {
     const text = `${out}\n${err}`
     expect(text).toMatch(/bad\.yaml:5:\d+ error Butler\.mqttConfig\.brokerPort/)
     expect(text).toMatch(/bad\.yaml:6:\d+ warning .*hartbeat.*heartbeat/)
+  })
+  test('openapi describes every endpoint, or those of a file', async () => {
+    await using directory = tempDirectory()
+    const all = await run(['openapi'], directory.path)
+    expect([all.code, all.err]).toEqual([0, ''])
+    const { openapi, paths } = JSON.parse(all.out) as { openapi: string; paths: object }
+    expect(openapi).toMatch(/^3\.1\./)
+    expect(Object.keys(paths)).toContain('/v4/slackpostmessage')
+    const endpoints = 'restServerEndpointsEnable: {butlerping: true}'
+    writeFileSync(directory.join('one.yaml'), `Butler:\n  restServerConfig: {serverPort: 8123}\n  ${endpoints}\n`)
+    const one = await run(['openapi', '-c', 'one.yaml', '--yaml'], directory.path)
+    expect(one.code).toBe(0)
+    expect(one.out).toContain('- url: http://localhost:8123')
+    expect(one.out).toContain('/v4/butlerping:')
+    expect(one.out).not.toContain('/v4/slackpostmessage')
+    // Nothing is left behind.
+    expect(readdirSync(directory.path)).toEqual(['one.yaml'])
+    const missing = await run(['openapi', '-c', 'missing.yaml'], directory.path)
+    expect([missing.code, missing.out]).toEqual([1, ''])
   })
   test('check of a good file ends with 0', async () => {
     await using directory = tempDirectory()
