@@ -4,12 +4,14 @@ import type { Params } from './route-table.ts'
 import { parseQuery } from './url.ts'
 
 export interface RequestParts {
-  readonly request: Request
-  readonly url: string
-  /** After a method override. */
-  readonly method: string
-  readonly client: string
-  readonly requestId: string
+  readonly call: {
+    readonly request: Request
+    readonly url: string
+    /** After a method override. */
+    readonly method: string
+    readonly client: string
+    readonly requestId: string
+  }
   readonly caller: Caller
   readonly params: Params
   readonly sees: (scope: string) => boolean
@@ -18,7 +20,8 @@ export interface RequestParts {
 
 /** The request as endpoints see it. */
 export function apiRequest(parts: RequestParts, body: unknown): ApiRequest {
-  const { request, url, method, client, requestId, caller, params, sees, note } = parts
+  const { call, caller, params, sees, note } = parts
+  const { request, url, method, client, requestId } = call
   return {
     url,
     // HEAD is answered by the endpoint of GET.

@@ -92,7 +92,7 @@ export function createRouter(
     const { route } = prepared
     // Guessing credentials counts on every route.
     const counts = limit && (route.limited !== false || identity.refusal)
-    const verdict = counts ? limit(identity.bucket) : null
+    const verdict = counts ? limit(identity.bucket ?? call.client) : null
     const visit: Visit = { prepared, call, params, identity, verdict, note: null }
     if (verdict && !verdict.allowed) {
       const { client, method, url } = call
@@ -128,7 +128,7 @@ export function createRouter(
         visit.note = given
       }
       const sees = (scope: string) => access.refusal({ scope, endpoint: null }, caller, call) === null
-      const request = apiRequest({ ...call, caller, params, sees, note }, body)
+      const request = apiRequest({ call, caller, params, sees, note }, body)
       logRequest(request)
       return route.handle(request)
     }
@@ -140,7 +140,18 @@ export function createRouter(
     const { method, client, requestId, startedAt } = call
     const { status } = response
     observer.answered(method, prepared.route.path, status, performance.now() - startedAt)
-    audit.finished({ route: prepared.route, method, params, caller: identity.caller, client, requestId, status, note })
+    if (audit.records(prepared.route, method, status)) {
+      audit.finished({
+        route: prepared.route,
+        method,
+        params,
+        caller: identity.caller,
+        client,
+        requestId,
+        status,
+        note,
+      })
+    }
     return named(response, call)
   }
 
@@ -175,13 +186,13 @@ export function createRouter(
       url,
       method,
       client,
-      proxied: client !== remoteAddress || proxies.trusts(remoteAddress),
+      proxied: proxies.trusts(remoteAddress),
       certificate: clientCertificate,
       requestId: requestId(headers.get('x-request-id')),
       startedAt: performance.now(),
     }
     try {
-      const refusal = access.admit(pathOf(url), client)
+      const refusal = access.admit(url, client)
       if (refusal) return turnedAway(refusal, call)
       const preflight = cors?.preflight(request)
       if (preflight) return preflight

@@ -71,6 +71,7 @@ export async function serveHttp(settings: ServeSettings): Promise<HttpServer> {
 }
 
 function serveWithBun(settings: ServeSettings): HttpServer {
+  const answer = createAnswer(settings)
   const server = Bun.serve({
     hostname: settings.hostname,
     port: settings.port,
@@ -79,8 +80,7 @@ function serveWithBun(settings: ServeSettings): HttpServer {
     reusePort: false,
     idleTimeout: settings.idleTimeout ?? 0,
     maxRequestBodySize: settings.maxBodyBytes ?? MAX_BODY_BYTES,
-    fetch: (request, self) =>
-      answer(settings, request, { remoteAddress: plainAddress(self.requestIP(request)?.address ?? '') }),
+    fetch: (request, self) => answer(request, { remoteAddress: plainAddress(self.requestIP(request)?.address ?? '') }),
     error: (error) => failed(settings, error),
   })
   return {
@@ -89,10 +89,10 @@ function serveWithBun(settings: ServeSettings): HttpServer {
   }
 }
 
-function serveWithNode({ hostname, port, tls, ...settings }: ServeSettings): Promise<HttpServer> {
+function serveWithNode(settings: ServeSettings): Promise<HttpServer> {
+  const { hostname, port, tls } = settings
   if (!tls) throw new Error('serving HTTPS needs a certificate')
-  const handler: ServeSettings['handler'] = (request, info) => answer({ ...settings, hostname, port }, request, info)
-  return serveTls({ hostname, port, tls, answer: handler })
+  return serveTls({ hostname, port, tls, answer: createAnswer(settings) })
 }
 
 interface DenoServer {
@@ -106,6 +106,7 @@ declare const Deno: { serve(options: object, handler: DenoHandler): DenoServer }
 async function serveWithDeno(settings: ServeSettings): Promise<HttpServer> {
   const { hostname, port, tls } = settings
   if (tls?.clients) throw new Error('client certificates are supported by the Footman executable only, not under Deno')
+  const answer = createAnswer(settings)
   const cut = new AbortController()
   let running = 0
   let stopping = false
@@ -121,7 +122,7 @@ async function serveWithDeno(settings: ServeSettings): Promise<HttpServer> {
     if (stopping) return Response.json({ error: 'Service Unavailable', details: 'Footman stops.' }, { status: 503 })
     running += 1
     try {
-      return await answer(settings, request, { remoteAddress: plainAddress(info.remoteAddr.hostname ?? '') })
+      return await answer(request, { remoteAddress: plainAddress(info.remoteAddr.hostname ?? '') })
     } finally {
       running -= 1
       if (stopping && running === 0) idle.resolve()
@@ -150,14 +151,31 @@ async function finishWithin(finished: Promise<void>, graceMs: number, cut: () =>
   if (outcome === 'late') await cut()
 }
 
-function answer(settings: ServeSettings, request: Request, info: ServeInfo): Response | Promise<Response> {
-  const usable = URL.canParse(request.url) ? request : withAbsoluteUrl(request)
-  if (!usable) return Response.json({ error: 'Bad Request', details: 'The Host header is not valid.' }, { status: 400 })
-  try {
-    const result = settings.handler(usable, info)
-    return result instanceof Response ? result : result.catch((error) => failed(settings, error))
-  } catch (error) {
-    return failed(settings, error)
+/** Never rejects. */
+function createAnswer(settings: ServeSettings): (request: Request, info: ServeInfo) => Response | Promise<Response> {
+  const isWhole = createUrlCheck()
+  return (request, info) => {
+    const usable = isWhole(request.url) ? request : withAbsoluteUrl(request)
+    if (!usable) {
+      return Response.json({ error: 'Bad Request', details: 'The Host header is not valid.' }, { status: 400 })
+    }
+    try {
+      const result = settings.handler(usable, info)
+      return result instanceof Response ? result : result.catch((error) => failed(settings, error))
+    } catch (error) {
+      return failed(settings, error)
+    }
+  }
+}
+
+/** Whether a request's URL is one. Only what stands before the path can be wrong, and most clients send the same. */
+function createUrlCheck(): (url: string) => boolean {
+  let known = ' '
+  return (url) => {
+    if (url.startsWith(known)) return true
+    if (!URL.canParse(url)) return false
+    known = url.slice(0, url.indexOf('/', 'http://'.length) + 1) || ' '
+    return true
   }
 }
 

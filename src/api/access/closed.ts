@@ -33,6 +33,7 @@ export function createClosedAccess(deps: ClosedAccessDeps, settings: ClosedAcces
     ...anonymous,
     refusal: (scope: string) => (anonymous.may(scope) ? null : unauthenticated(NEEDED)),
   }
+  const unknown: Identity = { caller: everybody, bucket: null, refusal: null }
   const mayCall = settings.allowFrom.length > 0 ? addressMatcher(settings.allowFrom) : null
 
   const granted = (actor: string, grants: readonly Grant[], { client }: Contact): Identity => ({
@@ -40,9 +41,9 @@ export function createClosedAccess(deps: ClosedAccessDeps, settings: ClosedAcces
     bucket: actor,
     refusal: null,
   })
-  const wrong = (problem: string, { client }: Contact): Identity => ({
+  const wrong = (problem: string): Identity => ({
     caller: everybody,
-    bucket: client,
+    bucket: null,
     refusal: unauthenticated(NOT_ACCEPTED),
     problem,
   })
@@ -52,44 +53,40 @@ export function createClosedAccess(deps: ClosedAccessDeps, settings: ClosedAcces
     if (deps.isLocalKey(text)) {
       return deps.isLocal(contact)
         ? granted('local', [ADMIN], contact)
-        : wrong('the local key came from another machine', contact)
+        : wrong('the local key came from another machine')
     }
-    return 'key' in verdict
-      ? granted(`key:${verdict.key.id}`, [verdict.key.grant], contact)
-      : wrong(verdict.problem, contact)
+    return 'key' in verdict ? granted(`key:${verdict.key.id}`, [verdict.key.grant], contact) : wrong(verdict.problem)
   }
 
   async function byToken(check: JwtCheck, token: string, contact: Contact): Promise<Identity> {
     const verdict = await check(token)
-    return 'problem' in verdict
-      ? wrong(verdict.problem, contact)
-      : granted(`jwt:${verdict.subject}`, verdict.grants, contact)
+    return 'problem' in verdict ? wrong(verdict.problem) : granted(`jwt:${verdict.subject}`, verdict.grants, contact)
   }
 
   function byCertificate(contact: Contact): Identity {
     const { certificate } = contact
-    if (!certificate || !deps.checkCertificate) return { caller: everybody, bucket: contact.client, refusal: null }
+    if (!certificate || !deps.checkCertificate) return unknown
     const verdict = deps.checkCertificate(certificate)
-    return 'problem' in verdict
-      ? wrong(verdict.problem, contact)
-      : granted(`cert:${verdict.name}`, [verdict.grant], contact)
+    return 'problem' in verdict ? wrong(verdict.problem) : granted(`cert:${verdict.name}`, [verdict.grant], contact)
   }
 
   return {
-    admit(path, client) {
-      if (!mayCall || path === '/health' || path.startsWith('/health/')) return null
+    admit(url, client) {
+      if (!mayCall || HEALTH.test(url)) return null
       return mayCall(client) ? null : addressNotAllowed(client)
     },
     identify(contact) {
       const presented = presentedCredential(contact.headers)
       if (presented.kind === 'none') return byCertificate(contact)
-      if (presented.kind === 'wrong') return wrong(presented.problem, contact)
+      if (presented.kind === 'wrong') return wrong(presented.problem)
       if (presented.kind === 'token' && deps.checkToken) return byToken(deps.checkToken, presented.text, contact)
       return byKey(presented.text, contact)
     },
     refusal: ({ scope }, caller) => (scope === undefined ? null : caller.refusal(scope)),
   }
 }
+
+const HEALTH = /^\/health(?:$|[/?])/
 
 const NEEDED =
   'This endpoint needs credentials: send "Authorization: Bearer <key or token>" or "X-Api-Key: <key>", or use a client certificate.'

@@ -16,8 +16,8 @@ export interface Contact {
 /** Who calls; with a refusal when the credentials are wrong. */
 export interface Identity {
   readonly caller: Caller
-  /** Bucket of the rate limit: the actor, or the address of whoever has shown no valid credentials. */
-  readonly bucket: string
+  /** Bucket of the rate limit; null = the address, for whoever has shown no valid credentials. */
+  readonly bucket: string | null
   readonly refusal: Refusal | null
   /** For the log: why. */
   readonly problem?: string
@@ -25,8 +25,8 @@ export interface Identity {
 
 /** What stands between a request and the endpoint that it has reached. */
 export interface AccessControl {
-  /** 403 for addresses that may not call at all. */
-  admit(path: string, client: string): Refusal | null
+  /** 403 for addresses that may not call at all; `url` is path and query. */
+  admit(url: string, client: string): Refusal | null
   /** Synchronous unless a token has to be verified. */
   identify(contact: Contact): Identity | Promise<Identity>
   /** Why this route is closed to the caller; null when it is open. */

@@ -17,6 +17,8 @@ export interface FinishedRequest {
 }
 
 export interface RequestAudit {
+  /** Whether an answer with this status is recorded; ask before `finished`. */
+  records(route: ApiRoute, method: string, status: number): boolean
   finished(request: FinishedRequest): void
   /** Refused before a route was looked for. */
   turnedAway(request: { method: string; path: string; client: string; requestId: string; status: number }): void
@@ -25,8 +27,8 @@ export interface RequestAudit {
 /** `keyValues`: writes of single key-value pairs are recorded, too. */
 export function createRequestAudit(audit: Audit, { keyValues }: { readonly keyValues: boolean }): RequestAudit {
   return {
+    records: (route, method, status) => isRecorded(route, method, status, keyValues),
     finished({ route, method, params, caller, client, requestId, status, note }) {
-      if (!isRecorded(route, method, status, keyValues)) return
       audit.record({
         actor: caller.actor,
         address: client,
