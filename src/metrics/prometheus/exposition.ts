@@ -28,12 +28,12 @@ function metricOf({ name, help, type, samples }: MetricFamily) {
     help,
     type,
     async get() {
-      return { name: this.name, help, type, values: samples().map((sample) => valueOf(name, sample)) }
+      return { name: this.name, help, type, values: samples().map((sample) => sampleText(name, sample)) }
     },
   }
 }
 
-const valueOf = (name: string, { labels, value, suffix }: Sample) => ({
+const sampleText = (name: string, { labels, value, suffix }: Sample) => ({
   labels,
   value,
   ...(suffix && { metricName: `${name}${suffix}` }),

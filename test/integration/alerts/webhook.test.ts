@@ -101,7 +101,7 @@ describe('the request', () => {
 
   test('GET sends the same fields as a query, after the one that is there', async () => {
     const server = await sink()
-    await caller([hook(`${server.url}/hook?token=1`, 'get')]).send()
+    await caller([hook(`${server.url}/hook?token=1`, 'GET')]).send()
     expect(server.requests[0]).toMatchObject({
       method: 'GET',
       body: '',
@@ -269,7 +269,7 @@ test('webhooks that cannot be called are found without calling', () => {
 })
 
 test('sections without webhooks make no route', () => {
-  expect(webhookRoutes(webhookConfig({ reloadTaskFailure: { webhooks: null } }))).toEqual([])
+  expect(webhookRoutes(webhookConfig({ reloadTaskFailure: { webhooks: [] } }))).toEqual([])
   expect(webhookRoutes(webhookConfig({ enable: false, reloadTaskFailure: { webhooks: [hook('http://a')] } }))).toEqual(
     [],
   )
