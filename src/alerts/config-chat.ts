@@ -45,24 +45,36 @@ function service(outcome: 'stopped' | 'started') {
 
 const SERVICE_CHANNEL = 'qliksense-service-alert'
 
-export const slackNotification = section('Alerts by Slack.', {
+export const slackNotification = section('Alerts by Slack.', () => ({
   enable: flag('Send Slack messages.'),
-  restMessage: section('The endpoint that posts a Slack message; works even with enable: false.', {
+  restMessage: section('The endpoint that posts a Slack message; works even with enable: false.', () => ({
     webhookURL: uri('Address to post to.'),
-  }),
-  reloadTaskFailure: section('Failed reload tasks.', { ...reload('failed'), ...slackSender('sense-task-failure') }),
-  reloadTaskAborted: section('Aborted reload tasks.', { ...reload('aborted'), ...slackSender('sense-task-aborted') }),
-  serviceStopped: section('Stopped Windows services.', { ...service('stopped'), ...slackSender(SERVICE_CHANNEL) }),
-  serviceStarted: section('Started Windows services.', { ...service('started'), ...slackSender(SERVICE_CHANNEL) }),
-})
+  })),
+  reloadTaskFailure: section('Failed reload tasks.', () => ({
+    ...reload('failed'),
+    ...slackSender('sense-task-failure'),
+  })),
+  reloadTaskAborted: section('Aborted reload tasks.', () => ({
+    ...reload('aborted'),
+    ...slackSender('sense-task-aborted'),
+  })),
+  serviceStopped: section('Stopped Windows services.', () => ({
+    ...service('stopped'),
+    ...slackSender(SERVICE_CHANNEL),
+  })),
+  serviceStarted: section('Started Windows services.', () => ({
+    ...service('started'),
+    ...slackSender(SERVICE_CHANNEL),
+  })),
+}))
 
-export const teamsNotification = section('Alerts by Microsoft Teams.', {
+export const teamsNotification = section('Alerts by Microsoft Teams.', () => ({
   enable: flag('Send Teams messages.'),
-  reloadTaskFailure: section('Failed reload tasks.', reload('failed')),
-  reloadTaskAborted: section('Aborted reload tasks.', reload('aborted')),
-  serviceStopped: section('Stopped Windows services.', service('stopped')),
-  serviceStarted: section('Started Windows services.', service('started')),
-})
+  reloadTaskFailure: section('Failed reload tasks.', () => reload('failed')),
+  reloadTaskAborted: section('Aborted reload tasks.', () => reload('aborted')),
+  serviceStopped: section('Stopped Windows services.', () => service('stopped')),
+  serviceStarted: section('Started Windows services.', () => service('started')),
+}))
 
 export type SlackNotificationConfig = z.output<typeof slackNotification>
 export type TeamsNotificationConfig = z.output<typeof teamsNotification>

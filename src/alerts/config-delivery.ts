@@ -5,7 +5,7 @@ import { count, duration, section } from '../config/fields.ts'
 const DAY = 24 * 3600 * 1000
 const KEEP = { min: DAY, max: 3650 * DAY }
 
-export const delivery = section('From event to delivered message.', {
+export const delivery = section('From event to delivered message.', () => ({
   enrichmentTimeout: duration(
     'How long failed and aborted events wait for data of Qlik Sense; 0s = never. Then the alert says what is missing.',
     '60s',
@@ -18,14 +18,14 @@ export const delivery = section('From event to delivered message.', {
   retryMax: duration('Longest wait between two attempts.', '15m'),
   concurrency: count('Messages sent to a destination at the same time.', 4, { min: 1, max: 64 }),
   maxBacklog: count('Events waiting at most; more are refused.', 1_000_000, { min: 1, max: 100_000_000 }),
-})
+}))
 
-export const retention = section('How long records are kept.', {
+export const retention = section('How long records are kept.', () => ({
   events: duration('Events with their deliveries and stored script logs.', '30d', KEEP),
   history: duration('Executions.', '400d', KEEP),
   scheduleRuns: duration('Runs of schedules.', '90d', KEEP),
   audit: duration('Audit.', '90d', KEEP),
-})
+}))
 
 export type DeliveryConfig = z.output<typeof delivery>
 export type RetentionConfig = z.output<typeof retention>

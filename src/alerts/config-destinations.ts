@@ -10,6 +10,7 @@ import {
   list,
   map,
   nameText,
+  object,
   optionalChoice,
   requiredHttpUrl,
   requiredText,
@@ -95,11 +96,11 @@ const kinds = {
     region: choice('Region, or jsm for Jira Service Management.', ['us', 'eu', 'jsm'], 'us'),
     responders: list(
       'Who is alerted.',
-      z.object({
+      object(() => ({
         type: z.string().meta({ description: 'Like team or user.' }),
         name: z.string().optional().meta({ description: 'Name.' }),
         id: z.string().optional().meta({ description: 'Id, instead of the name.' }),
-      }),
+      })),
     ),
     tags: list('Extra tags.', z.string()),
   },
@@ -125,11 +126,11 @@ const kinds = {
 export const DESTINATION_TYPES = Object.keys(kinds) as (keyof typeof kinds)[]
 
 function kind<K extends keyof typeof kinds>(type: K) {
-  return z.object({
+  return object(() => ({
     type: z.literal(type).meta({ description: 'Type of the destination.' }),
     ...common,
     ...kinds[type],
-  })
+  }))
 }
 
 const destination = z

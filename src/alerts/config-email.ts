@@ -10,6 +10,7 @@ import {
   list,
   nullableText,
   number,
+  object,
   optionalFlag,
   port,
   section,
@@ -45,31 +46,31 @@ function taskMail(defaults: TaskMailDefaults) {
   const { property, enabledByProperty = false } = defaults
   return {
     enable: flag(`Send a mail when ${defaults.event}.`),
-    alertEnableByCustomProperty: section('Mail the fixed recipients for marked tasks only.', {
+    alertEnableByCustomProperty: section('Mail the fixed recipients for marked tasks only.', () => ({
       enable: flag('Only for tasks whose custom property has the value.', enabledByProperty),
       customPropertyName: text('Name of the custom property.', `Butler_${property}AlertEnableEmail`),
       enabledValue: text('The value.', 'Yes'),
-    }),
-    alertEnabledByEmailAddress: section('Further recipients per task.', {
+    })),
+    alertEnabledByEmailAddress: section('Further recipients per task.', () => ({
       customPropertyName: text('Custom property whose values are addresses.', `Butler_${property}AlertSendToEmail`),
-    }),
+    })),
     ...mail(defaults.rateLimit, defaults.subject, defaults.template),
   }
 }
 
-const owner = z.object({
+const owner = object(() => ({
   directory: text('User directory.'),
   userId: text('User id.'),
-})
+}))
 
-const appOwnerAlert = section('Also mail the owner of the app.', {
+const appOwnerAlert = section('Also mail the owner of the app.', () => ({
   enable: flag('Mail the owner.'),
-  includeOwner: section('Owners to mail.', {
+  includeOwner: section('Owners to mail.', () => ({
     includeAll: flag('All owners except the excluded; false: only those listed.', true),
     user: list('Owners to mail.', owner),
-  }),
-  excludeOwner: section('Owners not to mail.', { user: list('Owners not to mail.', owner) }),
-})
+  })),
+  excludeOwner: section('Owners not to mail.', () => ({ user: list('Owners not to mail.', owner) })),
+}))
 
 function scriptLogLines(head: number, tail: number) {
   return {
@@ -78,7 +79,7 @@ function scriptLogLines(head: number, tail: number) {
   }
 }
 
-const reloadTaskSuccess = section('Mails about successful reload tasks.', {
+const reloadTaskSuccess = section('Mails about successful reload tasks.', () => ({
   ...taskMail({
     event: 'a reload task has succeeded',
     property: 'Success',
@@ -87,9 +88,9 @@ const reloadTaskSuccess = section('Mails about successful reload tasks.', {
     template: 'success-reload-qseow',
   }),
   ...scriptLogLines(15, 25),
-})
+}))
 
-const reloadTaskAborted = section('Mails about aborted reload tasks.', {
+const reloadTaskAborted = section('Mails about aborted reload tasks.', () => ({
   ...taskMail({
     event: 'a reload task was aborted',
     property: 'Aborted',
@@ -100,9 +101,9 @@ const reloadTaskAborted = section('Mails about aborted reload tasks.', {
   }),
   ...scriptLogLines(15, 15),
   appOwnerAlert,
-})
+}))
 
-const reloadTaskFailure = section('Mails about failed reload tasks.', {
+const reloadTaskFailure = section('Mails about failed reload tasks.', () => ({
   ...taskMail({
     event: 'a reload task has failed',
     property: 'Failed',
@@ -112,12 +113,12 @@ const reloadTaskFailure = section('Mails about failed reload tasks.', {
   }),
   ...scriptLogLines(15, 15),
   appOwnerAlert,
-})
+}))
 
 function transferMail(kind: 'distribute' | 'preload', outcome: 'success' | 'failed') {
   const capital = kind === 'distribute' ? 'Distribute' : 'Preload'
   const sign = outcome === 'success' ? '✅' : '❌'
-  return section(`Mails about ${outcome === 'success' ? 'successful' : 'failed'} ${kind} tasks.`, {
+  return section(`Mails about ${outcome === 'success' ? 'successful' : 'failed'} ${kind} tasks.`, () => ({
     ...taskMail({
       event: `a ${kind} task has ${outcome === 'success' ? 'succeeded' : 'failed'}`,
       property: `${capital}${outcome === 'success' ? 'Success' : 'Failed'}`,
@@ -125,33 +126,40 @@ function transferMail(kind: 'distribute' | 'preload', outcome: 'success' | 'fail
       subject: `${sign} Qlik Sense ${kind} task ${outcome}: "{{taskName}}"`,
       template: `${outcome}-${kind}`,
     }),
-  })
+  }))
 }
 
 function serviceMail(outcome: 'stopped' | 'started', sign: string) {
-  return section(`Mails about ${outcome} Windows services; serviceMonitor.alertDestination.email switches them on.`, {
-    ...mail(30, `${sign} Windows service ${outcome} on host {{host}}: "{{serviceDisplayName}}"`, `service-${outcome}`),
-  })
+  return section(
+    `Mails about ${outcome} Windows services; serviceMonitor.alertDestination.email switches them on.`,
+    () => ({
+      ...mail(
+        30,
+        `${sign} Windows service ${outcome} on host {{host}}: "{{serviceDisplayName}}"`,
+        `service-${outcome}`,
+      ),
+    }),
+  )
 }
 
-const smtp = section('The mail server.', {
+const smtp = section('The mail server.', () => ({
   host: host('Host of the mail server.'),
   port: port('Port of the mail server.', 25),
   secure: optionalFlag('TLS from the first byte.', { defaultText: 'true for port 465, else false' }),
-  tls: section('TLS of the connection.', {
+  tls: section('TLS of the connection.', () => ({
     serverName: nullableText('Name to verify instead of host.'),
     ignoreTLS: flag('Never use STARTTLS.'),
     requireTLS: flag('Refuse to send anything without TLS.', true),
     rejectUnauthorized: flag('Refuse a server certificate that cannot be verified.', true),
-  }),
-  auth: section('Login.', {
+  })),
+  auth: section('Login.', () => ({
     enable: flag('Log in.'),
     user: text('User name.'),
     password: text('Password.'),
-  }),
-}).transform((value) => ({ ...value, secure: value.secure ?? value.port === 465 }))
+  })),
+})).transform((value) => ({ ...value, secure: value.secure ?? value.port === 465 }))
 
-export const emailNotification = section('Alerts by mail.', {
+export const emailNotification = section('Alerts by mail.', () => ({
   enable: flag('Send mails.'),
   reloadTaskSuccess,
   reloadTaskAborted,
@@ -163,24 +171,24 @@ export const emailNotification = section('Alerts by mail.', {
   serviceStopped: serviceMail('stopped', '❌'),
   serviceStarted: serviceMail('started', '✅'),
   smtp,
-})
+}))
 
-export const email = section('More about mails, all of them.', {
-  testMode: section('Trying things out without bothering anybody.', {
+export const email = section('More about mails, all of them.', () => ({
+  testMode: section('Trying things out without bothering anybody.', () => ({
     enable: flag('Send every mail to the address below only.'),
     address: text('The address.'),
-  }),
+  })),
   attachScriptLog: flag('Attach the script log of failed reloads.'),
   allowedDomains: list('Domains to which mails may be sent; empty = all.', z.string()),
-  oauth2: section('Login with OAuth 2 (XOAUTH2) instead of the password.', {
+  oauth2: section('Login with OAuth 2 (XOAUTH2) instead of the password.', () => ({
     user: text('Mailbox.'),
     tokenUrl: httpUrl('Address that hands out tokens.'),
     clientId: text('Client id.'),
     clientSecret: text('Client secret.'),
     scope: text('Scope to ask for.'),
     refreshToken: text('Refresh token; without it the client-credentials grant is used.'),
-  }),
-})
+  })),
+}))
 
 export type EmailNotificationConfig = z.output<typeof emailNotification>
 export type SmtpConfig = z.output<typeof smtp>

@@ -13,6 +13,7 @@ import {
   map,
   name,
   nameText,
+  object,
   oneOrMany,
   optionalChoice,
   patternText,
@@ -58,7 +59,7 @@ const tags = (description: string) =>
     .union([
       globText,
       z.array(globText),
-      z.object({ all: z.array(globText).meta({ description: 'Globs that must all be found.' }) }),
+      object(() => ({ all: z.array(globText).meta({ description: 'Globs that must all be found.' }) })),
     ])
     .transform((value) => {
       if (typeof value === 'string') return { any: [value] }
@@ -73,7 +74,7 @@ const properties = (description: string) =>
 const ids = (description: string) => oneOrMany(description, z.string()).optional()
 
 /** All given fields must hold. */
-const matchObject = z.object({
+const matchObject = object(() => ({
   type: oneOrMany('Kinds of subjects.', word(TYPES)).optional(),
   outcome: z
     .union([
@@ -106,7 +107,7 @@ const matchObject = z.object({
   duration: comparison('Run time, like ">30m".', 'duration'),
   sinceSuccess: comparison('Time since the last success, like ">2d".', 'duration'),
   during: oneOrMany('Windows in which the event happens.', windowReference).optional(),
-})
+}))
 
 const matches = (description: string) => oneOrMany(description, matchObject)
 
@@ -138,7 +139,7 @@ const grouping = {
   groupWindow: duration('How long a chain stays grouped.', '1h'),
 }
 
-const route = z.object({
+const route = object(() => ({
   name: name('Shown in deliveries.'),
   enable: flag('Use the route.', true),
   match: matches('Events that are for the route; a list means any of them.').optional(),
@@ -160,33 +161,33 @@ const route = z.object({
     .meta({ description: 'Also tell when all is well again: true, false, or auto = where it closes an incident.' }),
   ...grouping,
   stop: flag('Later routes are not looked at for an event of this one.'),
-})
+}))
 
 export const alertRoutes = list('Which events go to which destinations, beside the sections of Butler.', route)
 
-export const butlerRoutes = section('Additions to the routes made of the sections of Butler.', {
+export const butlerRoutes = section('Additions to the routes made of the sections of Butler.', () => ({
   recovery: flag('Also tell when all is well again.'),
   ...grouping,
   disable: list('Routes to switch off, like butler.slackNotification.serviceStarted.', z.string()),
-})
+}))
 
 export const windows = map('Windows of time, by name.', windowObject, nameText)
 
 export const maintenance = list(
   'Times in which nobody is to be bothered.',
-  z.object({
+  object(() => ({
     name: name('Name of the maintenance.'),
     during: oneOrMany('Windows.', windowReference),
     match: matches('Events that are held back.').optional().meta({ defaultText: 'all' }),
     stopSchedules: flag("Footman's own schedules do not fire."),
     summaryTo: list('Destinations of a summary at the end.', nameText),
-  }),
+  })),
 )
 
-export const selfAlerts = section('Alerts about Footman itself.', {
+export const selfAlerts = section('Alerts about Footman itself.', () => ({
   enable: flag('Raise them.', true),
   to: list('Destinations; empty = log only.', nameText),
-})
+}))
 
 export type AlertRouteConfig = z.output<typeof route>
 export type MatchConfig = z.output<typeof matchObject>

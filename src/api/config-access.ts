@@ -11,6 +11,7 @@ import {
   map,
   name,
   noted,
+  object,
   section,
   taskSelectors,
   text,
@@ -42,7 +43,7 @@ const grant = {
   ...limits,
 }
 
-const key = z.object({
+const key = object(() => ({
   id: name('Shown in the log and the audit.'),
   hash: z
     .string()
@@ -57,50 +58,51 @@ const key = z.object({
     .optional()
     .meta({ description: 'Day or time after which the key is refused.', defaultText: 'never' }),
   ...grant,
+}))
+
+const jwt = object(() => ({
+  secret: text('Shared secret (HS256, HS384, HS512), at least 32 bytes.'),
+  publicKeyFile: file('Public key (PEM).'),
+  jwksUrl: httpUrl('Address of the key set; https.'),
+  issuer: z.string().min(1).meta({ description: 'Required issuer.' }),
+  audience: z.string().min(1).meta({ description: 'Required audience.' }),
+  claim: text('Dotted path of the claim that holds scopes or names of grants.', 'scope'),
+  grants: map(
+    'Claim value to what it allows.',
+    object(() => grant),
+  ),
+})).superRefine((value, context) => {
+  const sources = (['secret', 'publicKeyFile', 'jwksUrl'] as const).filter((source) => value[source] !== '')
+  if (sources.length !== 1) {
+    context.addIssue({
+      code: 'custom',
+      input: value,
+      message: 'needs exactly one of secret, publicKeyFile and jwksUrl',
+    })
+  }
+  if (value.secret !== '' && Buffer.byteLength(value.secret) < 32) {
+    context.addIssue({ code: 'custom', input: '', path: ['secret'], message: 'must have at least 32 bytes' })
+  }
+  if (value.jwksUrl !== '' && !value.jwksUrl.startsWith('https:')) {
+    context.addIssue({ code: 'custom', input: value.jwksUrl, path: ['jwksUrl'], message: 'must start with https://' })
+  }
 })
 
-const jwt = z
-  .object({
-    secret: text('Shared secret (HS256, HS384, HS512), at least 32 bytes.'),
-    publicKeyFile: file('Public key (PEM).'),
-    jwksUrl: httpUrl('Address of the key set; https.'),
-    issuer: z.string().min(1).meta({ description: 'Required issuer.' }),
-    audience: z.string().min(1).meta({ description: 'Required audience.' }),
-    claim: text('Dotted path of the claim that holds scopes or names of grants.', 'scope'),
-    grants: map('Claim value to what it allows.', z.object(grant)),
-  })
-  .superRefine((value, context) => {
-    const sources = (['secret', 'publicKeyFile', 'jwksUrl'] as const).filter((source) => value[source] !== '')
-    if (sources.length !== 1) {
-      context.addIssue({
-        code: 'custom',
-        input: value,
-        message: 'needs exactly one of secret, publicKeyFile and jwksUrl',
-      })
-    }
-    if (value.secret !== '' && Buffer.byteLength(value.secret) < 32) {
-      context.addIssue({ code: 'custom', input: '', path: ['secret'], message: 'must have at least 32 bytes' })
-    }
-    if (value.jwksUrl !== '' && !value.jwksUrl.startsWith('https:')) {
-      context.addIssue({ code: 'custom', input: value.jwksUrl, path: ['jwksUrl'], message: 'must start with https://' })
-    }
-  })
-
-const clientCertificates = z.object({
+const clientCertificates = object(() => ({
   caFile: file('Certificate authority of the clients (PEM); needs restServerConfig.tls.'),
   required: flag('Refuse connections without a client certificate.'),
   grants: list(
     'Who may do what; the first match counts.',
-    z.object({
+    object(() => ({
       subject: z.string().min(1).meta({ description: 'CN=x, a whole DN, DNS:x or email:x.' }),
       ...grant,
-    }),
+    })),
   ),
-})
+}))
 
 export const access = section(
   'Who may call the REST API.',
-  {
+  () => ({
     enable: flag('Ask for credentials.'),
     keys: list('API keys.', key),
     jwt: noted(jwt.optional(), { description: 'JSON Web Tokens.', nullable: 'absent' }),
@@ -108,12 +110,12 @@ export const access = section(
       description: 'Client certificates.',
       nullable: 'absent',
     }),
-    anonymous: section('Callers without credentials.', {
+    anonymous: section('Callers without credentials.', () => ({
       scopes: list('What they may do.', scope),
-    }),
+    })),
     allowFrom: list('Addresses that may call at all, except /health; empty = all.', cidr),
     auditKeyValues: flag('Also audit single writes of key-value pairs.'),
-  },
+  }),
   { closed: true },
 )
 

@@ -3,6 +3,7 @@ import { rmSync } from 'node:fs'
 import { mkdtemp } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { compileHotCode } from '../platform/jit.ts'
 import { createLineWriter } from '../platform/line-writer.ts'
 import { createLogger, type LogService } from '../platform/log.ts'
 import { type ProcessEvents, watchProcess } from '../platform/process-events.ts'
@@ -53,6 +54,7 @@ export async function runDemo(options: DemoOptions, io: CommandIo): Promise<numb
       world = createWorld(deps, { directory, port: options.port })
       world.simulator.site.on('state', screen.task)
       if (!stopped) await world.start()
+      compileHotCode()
       if (!stopped) play(world, screen, events, options)
       const exitCode = await events.finished
       screen.close(receivedBy(world))

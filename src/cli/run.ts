@@ -8,6 +8,7 @@ import { createPathResolver } from '../config/paths.ts'
 import { logLineOf, renderProblem, sortProblems } from '../config/problems.ts'
 import type { Config } from '../config/schema.ts'
 import { ensureWritableDirectory } from '../platform/files.ts'
+import { compileHotCode } from '../platform/jit.ts'
 import { lockDirectory } from '../platform/lock.ts'
 import { createLogger, type LogService } from '../platform/log.ts'
 import { releaseMemory } from '../platform/memory.ts'
@@ -83,6 +84,7 @@ async function runConfigured(config: Config, loaded: LoadResult, options: RunOpt
       },
     )
     await app.start()
+    compileHotCode()
     void testEmail(log, config, options)
     setTimeout(releaseMemory, SETTLED_MS).unref()
     const exitCode = await events.finished

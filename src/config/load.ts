@@ -12,6 +12,7 @@ import { matchCase, matchKeys } from './keys.ts'
 import { translateLegacy } from './legacy/translate.ts'
 import { collectSecrets } from './mask.ts'
 import { applyOverrides, type Overrides } from './overrides.ts'
+import { parseConfig } from './parse.ts'
 import { createProblemList, type Place, type Problem, type ProblemList } from './problems.ts'
 import { butler, type Config } from './schema.ts'
 import { isSecret } from './secrets.ts'
@@ -174,9 +175,9 @@ async function tellAboutFiles({ path, shown, by }: FoundFile, env: Environment, 
 /** With `lenient` wrong values are replaced by their defaults. */
 function parse(root: MapNode, lenient: boolean, problems: ProblemList): Config | null {
   for (let round = 0; round < 50; round++) {
-    const parsed = butler.safeParse(plain(nodeAt(root, ['Butler'])!), { reportInput: true, jitless: true })
-    if (parsed.success) return derive(parsed.data)
-    const findings = findingsOf(parsed.error.issues)
+    const parsed = parseConfig(plain(nodeAt(root, ['Butler'])!))
+    if ('config' in parsed) return derive(parsed.config)
+    const findings = findingsOf(parsed.issues)
     for (const finding of findings) reportFinding(root, finding, problems)
     if (!lenient) return null
     for (const { path } of findings) takeAt(root, ['Butler', ...path.slice(0, firstIndex(path))])

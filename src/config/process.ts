@@ -14,32 +14,32 @@ export const anonTelemetry = z
   .optional()
   .meta({ description: 'Accepted for compatibility with any value; Footman sends no telemetry.', ignored: true })
 
-export const systemInfo = section('Details about the host in the start banner.', {
+export const systemInfo = section('Details about the host in the start banner.', () => ({
   enable: flag('Show more details. Nothing else depends on it.'),
-})
+}))
 
-export const logging = section('Form and life of the log.', {
+export const logging = section('Form and life of the log.', () => ({
   format: choice('Form of a line: `text` as Butler writes it, or `json`.', ['text', 'json'], 'text'),
   maxFileSize: size('A log file that has grown to this size is continued in a new numbered file.', '100MB'),
   keep: duration('Log files older than this are deleted.', '30d'),
   accessLog: flag('One info line per request of the REST API; otherwise these lines are at debug level.'),
-})
+}))
 
-export const shutdown = section('Stopping.', {
+export const shutdown = section('Stopping.', () => ({
   grace: duration('Time to finish work and hand back the rest when asked to stop.', '10s', {
     min: 1000,
     max: 2 * MINUTE,
   }),
-})
+}))
 
-export const node = section('This node, when several Footmans share a Qlik Sense site.', {
+export const node = section('This node, when several Footmans share a Qlik Sense site.', () => ({
   name: text('Name of the node.', '', { defaultText: 'host name' }),
   role: choice(
     'A satellite receives events and offers REST, files and key-value pairs, but leaves MQTT starts, schedules, the reconciler, licence jobs and retries to the primary.',
     ['primary', 'satellite'],
     'primary',
   ),
-})
+}))
 
 export const dataDirectory = file('Folder of the databases; relative to the configuration file.', 'data')
 export const templateDirectory = file('Folder of your own templates.', 'templates')

@@ -16,7 +16,7 @@ import * as startTask from '../start-task/config.ts'
 import { section } from './fields.ts'
 import * as process from './process.ts'
 
-const footman = section("Footman's own settings; Butler 16 ignores this section.", {
+const footman = section("Footman's own settings; Butler 16 ignores this section.", () => ({
   dataDirectory: process.dataDirectory,
   templateDirectory: process.templateDirectory,
   timezone: process.zone,
@@ -54,10 +54,10 @@ const footman = section("Footman's own settings; Butler 16 ignores this section.
   serviceMonitor: monitors.footmanServiceMonitor,
   licenseRelease: monitors.licenseRelease,
   reportTask: reports.reportTask,
-})
+}))
 
 /** Everything below the root key `Butler`. */
-export const butler = section('Everything.', {
+export const butler = section('Everything.', () => ({
   logLevel: process.logLevel,
   fileLogging: process.fileLogging,
   logDirectory: process.logDirectory,
@@ -98,7 +98,7 @@ export const butler = section('Everything.', {
   qlikSenseLicense: monitors.qlikSenseLicense,
   configVisualisation: console.configVisualisation,
   footman,
-})
+}))
 
 /** The parsed `Butler` section: every key present, lists never null, durations in milliseconds. */
 export type Config = z.output<typeof butler>

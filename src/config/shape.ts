@@ -43,6 +43,7 @@ function innerOf(schema: z.core.$ZodTypes): z.core.$ZodType | undefined {
   if (def.type === 'prefault' || def.type === 'default' || def.type === 'optional' || def.type === 'nullable') {
     return def.innerType
   }
+  if (def.type === 'lazy') return (schema as z.core.$ZodLazy)._zod.innerType
   // A conversion before the schema (preprocess) or after it (transform).
   if (def.type === 'pipe') return (def.in as z.core.$ZodTypes)._zod.def.type === 'transform' ? def.out : def.in
   return undefined

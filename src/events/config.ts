@@ -8,71 +8,71 @@ const MINUTE = 60_000
 const HOUR = 60 * MINUTE
 const DAY = 24 * HOUR
 
-export const udpServerConfig = section('Messages of the Qlik Sense scheduler, received by UDP.', {
+export const udpServerConfig = section('Messages of the Qlik Sense scheduler, received by UDP.', () => ({
   enable: flag('Listen for messages.'),
   serverHost: host('Address to listen on.', '0.0.0.0'),
   portTaskFailure: port('Port to listen on.', 9998),
   maxMessageSize: number('Longer messages are dropped; bytes.', 65507, { min: 1 }),
   enableSourceValidation: flag('Accept messages from allowedSources only.'),
   allowedSources: list('Addresses or host names that may send.', z.string()),
-  messageQueue: section('Work in memory; everything beyond it waits on disk.', {
+  messageQueue: section('Work in memory; everything beyond it waits on disk.', () => ({
     maxConcurrent: count('Messages worked on at the same time.', 10, { min: 1 }),
     maxSize: count('Messages waiting in memory.', 200, { min: 1 }),
     backpressureThreshold: number('Fill level at which a warning is logged; per cent.', 80, { min: 0, max: 100 }),
-  }),
-  rateLimit: section('Limit of the input.', {
+  })),
+  rateLimit: section('Limit of the input.', () => ({
     enable: flag('Drop messages beyond the limit.'),
     maxMessagesPerMinute: count('Messages per minute.', 600, { min: 1 }),
-  }),
-  deduplication: section('Dropping repeats: same execution id and outcome.', {
+  })),
+  deduplication: section('Dropping repeats: same execution id and outcome.', () => ({
     enable: flag('Drop repeats.', true),
     ttlMinutes: number('How long a message is remembered; minutes.', 10, { min: 0 }),
-  }),
-  queueMetrics: section('Numbers about the input.', {
-    influxdb: section('Numbers about the input in InfluxDB.', {
+  })),
+  queueMetrics: section('Numbers about the input.', () => ({
+    influxdb: section('Numbers about the input in InfluxDB.', () => ({
       enable: flag('Store them.'),
       writeFrequency: number('Milliseconds between two points.', 20000, { min: 100 }),
       measurementName: text('Name of the measurement.', 'butler_udp_queue'),
       tags: list('Extra tags.', nameValue('tag')),
-    }),
-  }),
-})
+    })),
+  })),
+}))
 
 function storeOnDisk(what: string) {
-  return section(`Script logs of ${what}.`, {
+  return section(`Script logs of ${what}.`, () => ({
     enable: flag('Store them.'),
     logDirectory: file('Root folder; one folder per day is made in it.'),
-  })
+  }))
 }
 
-export const scriptLog = section('Script logs.', {
-  storeOnDisk: section('Script logs stored as files.', {
-    clientManaged: section('Qlik Sense Enterprise on Windows.', {
+export const scriptLog = section('Script logs.', () => ({
+  storeOnDisk: section('Script logs stored as files.', () => ({
+    clientManaged: section('Qlik Sense Enterprise on Windows.', () => ({
       reloadTaskFailure: storeOnDisk('failed reload tasks'),
-    }),
-    qsCloud: section('Qlik Cloud.', { appReloadFailure: storeOnDisk('failed app reloads') }),
-  }),
-})
+    })),
+    qsCloud: section('Qlik Cloud.', () => ({ appReloadFailure: storeOnDisk('failed app reloads') })),
+  })),
+}))
 
-export const distribute = section('Following distribution tasks, whose end no message announces.', {
+export const distribute = section('Following distribution tasks, whose end no message announces.', () => ({
   pollInterval: duration('Time between two looks at a running distribution.', '30s', { min: 1000, max: HOUR }),
   maxAge: duration('A distribution without an end after this time counts as failed.', '6h'),
-})
+}))
 
-export const reconciler = section('Finding executions in QRS that no message announced.', {
+export const reconciler = section('Finding executions in QRS that no message announced.', () => ({
   enable: flag('Look for them.', true),
   interval: duration('Time between two looks.', '60s', { min: 10_000, max: HOUR }),
   maxAlertAge: duration('Older finds are recorded without an alert.', '1h'),
-})
+}))
 
-export const watchdog = section('Finding tasks that are late, stuck or never started.', {
+export const watchdog = section('Finding tasks that are late, stuck or never started.', () => ({
   enable: flag('Record such events; messages only where a route asks for them.', true),
   lateAfter: duration('Late: queued longer than this and than usual.', '15m', { min: MINUTE, max: 30 * DAY }),
   stuckFactor: number('Stuck: running longer than this many times the usual.', 3, { min: 1.5, max: 100 }),
   neverStartedAfter: duration('Never started: this long after the due time.', '30m', { min: MINUTE, max: 30 * DAY }),
   minRuns: count('Successful runs needed before a task is judged as stuck.', 5, { min: 3, max: 30 }),
   customPropertyName: text('Custom property of tasks with fixed limits, like late=30m; stuck=2h.', 'watchPolicy'),
-})
+}))
 
 export type UdpServerConfig = z.output<typeof udpServerConfig>
 export type ScriptLogConfig = z.output<typeof scriptLog>

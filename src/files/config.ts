@@ -1,11 +1,11 @@
 /** File operations: approved directories. */
 import { z } from 'zod'
-import { count, file, flag, list, noted, section } from '../config/fields.ts'
+import { count, file, flag, list, noted, object, section } from '../config/fields.ts'
 
-const directoryPair = z.object({
+const directoryPair = object(() => ({
   fromDirectory: file('Files may be taken from here.'),
   toDirectory: file('Files may be put here.'),
-})
+}))
 
 export const fileCopyApprovedDirectories = list(
   'Pairs of directories between which files may be copied.',
@@ -14,11 +14,11 @@ export const fileCopyApprovedDirectories = list(
 export const fileMoveApprovedDirectories = list('Pairs of directories between which files may be moved.', directoryPair)
 export const fileDeleteApprovedDirectories = list('Directories in which files may be deleted.', z.string())
 
-export const configDirectories = section('Directories.', {
+export const configDirectories = section('Directories.', () => ({
   qvdPath: file('Root of the directories that createDirQVD makes.'),
-})
+}))
 
-export const files = section('More about file operations.', {
+export const files = section('More about file operations.', () => ({
   maxConcurrent: count('File operations at the same time.', 4, { min: 1, max: 32 }),
   createDirApprovedDirectories: noted(z.array(z.string()).optional(), {
     description: 'Directories in which directories may be made.',
@@ -27,7 +27,7 @@ export const files = section('More about file operations.', {
   }),
   createDirAllowAnywhere: flag('Directories may be made anywhere, as in Butler.'),
   allowRootApproval: flag('Allow / or a drive as an approved directory.'),
-})
+}))
 
 export type DirectoryPair = z.output<typeof directoryPair>
 export type ConfigDirectories = z.output<typeof configDirectories>

@@ -1,33 +1,47 @@
 /** `Butler.footman.reportTask`. */
 import { z } from 'zod'
-import { choice, cidr, count, file, flag, httpUrl, list, map, name, section, text, timezone } from '../config/fields.ts'
+import {
+  choice,
+  cidr,
+  count,
+  file,
+  flag,
+  httpUrl,
+  list,
+  map,
+  name,
+  object,
+  section,
+  text,
+  timezone,
+} from '../config/fields.ts'
 
 const POSITIVE = { min: 1, max: 1_000_000 }
 const KEEP = { min: 0, max: 1_000_000 }
 
-const storageSpace = z.object({
+const storageSpace = object(() => ({
   id: name('Name of the space in report tasks.'),
   name: text('Label.'),
   directory: file('Absolute path, local or UNC.'),
   projects: list('Projects that may use it; empty = all.', z.string()),
   retentionDays: count('Days after which files are deleted; 0 = never.', 0, KEEP),
-})
+}))
 
-const hub = section('Web pages with the reports.', {
+const hub = section('Web pages with the reports.', () => ({
   enable: flag('Offer the pages.'),
   auth: choice('How readers prove who they are.', ['magicLink', 'trustedHeader', 'none'], 'magicLink'),
-  trustedHeader: section('Login done by a proxy.', {
+  trustedHeader: section('Login done by a proxy.', () => ({
     name: text('Header with the user.', 'X-Forwarded-User'),
     fromAddresses: list('Addresses of the proxy.', cidr),
-  }),
+  })),
   linkMode: choice('Links in mails need a login or are signed.', ['login', 'signed'], 'login'),
   signedLinkDays: count('Life of a signed link; days.', 7, POSITIVE),
   sessionHours: count('Life of a login; hours.', 8, POSITIVE),
-})
+}))
 
-export const reportTask = section('Report tasks.', {
+export const reportTask = section('Report tasks.', () => ({
   enable: flag('Run report tasks.'),
-  restApi: section('Endpoints.', { enable: flag('Offer the endpoints.', true) }),
+  restApi: section('Endpoints.', () => ({ enable: flag('Offer the endpoints.', true) })),
   dataDirectory: file('Folder of generated files.', '', { defaultText: '<dataDirectory>/report' }),
   baseUrl: httpUrl('Address of Footman in mails, without slash at the end.', '', {
     defaultText: 'from the REST server settings',
@@ -47,23 +61,23 @@ export const reportTask = section('Report tasks.', {
   secrets: map('Values for secretRef in report tasks, by name.', z.string()),
   storageSpaces: list('Folders to which reports may be written.', storageSpace),
   hub,
-  retention: section('How long things are kept; 0 = for ever.', {
+  retention: section('How long things are kept; 0 = for ever.', () => ({
     runDays: count('Runs; days.', 90, KEEP),
     hubDays: count('Reports in the hub; days.', 30, KEEP),
     hubVersions: count('Versions of a report in the hub.', 10, KEEP),
-  }),
-  limits: section('Limits.', {
+  })),
+  limits: section('Limits.', () => ({
     maxRowsPerTable: count('Rows of a table.', 100_000, { min: 1, max: 10_000_000 }),
     maxDocumentsPerRun: count('Documents of a run.', 500, POSITIVE),
     maxMailsPerRun: count('Mails of a run.', 2000, POSITIVE),
     maxMailsPerMinute: count('Mails per minute.', 60, POSITIVE),
     maxAttachmentMb: count('Size of an attachment; MB.', 20, POSITIVE),
     maxRenderSeconds: count('Time to make a document; seconds.', 600, POSITIVE),
-  }),
-  delivery: section('Delivery of reports.', {
+  })),
+  delivery: section('Delivery of reports.', () => ({
     onUnknown: choice('When it is unknown whether a mail went out.', ['hold', 'resend'], 'hold'),
     deadlineMinutes: count('Time to deliver; minutes.', 240, POSITIVE),
-  }),
-})
+  })),
+}))
 
 export type ReportTaskConfig = z.output<typeof reportTask>

@@ -1,13 +1,25 @@
 /** `Butler.scheduler`, `Butler.footman.scheduler`, `Butler.footman.calendars`. */
 import { z } from 'zod'
-import { choice, duration, file, flag, isoDate, map, nameText, oneOrMany, section, weekdays } from '../config/fields.ts'
+import {
+  choice,
+  duration,
+  file,
+  flag,
+  isoDate,
+  map,
+  nameText,
+  object,
+  oneOrMany,
+  section,
+  weekdays,
+} from '../config/fields.ts'
 
-export const scheduler = section('Schedules that start tasks.', {
+export const scheduler = section('Schedules that start tasks.', () => ({
   enable: flag('Run schedules.'),
   configfile: file('File of the schedules.', 'config/schedule.yaml'),
-})
+}))
 
-export const footmanScheduler = section('More about schedules.', {
+export const footmanScheduler = section('More about schedules.', () => ({
   monthBase: z
     .union([z.literal(0), z.literal(1)])
     .default(0)
@@ -20,16 +32,16 @@ export const footmanScheduler = section('More about schedules.', {
   ignoreTimezone: flag('Run all schedules in the zone of this computer, as Butler does.'),
   misfireGrace: duration('A firing that is late by less than this always happens.', '60s'),
   appDumpDirectory: file('Folder of app dumps made by schedules.', '', { defaultText: '<dataDirectory>/appdump' }),
-})
+}))
 
 export const calendars = map(
   'Sets of days, by name.',
-  z.object({
+  object(() => ({
     file: file('An .ics or .yaml file with days.'),
     dates: oneOrMany('Days, written 2026-12-24.', isoDate).optional(),
     days: oneOrMany('Days of the week: mon, mon-fri, or a list.', weekdays).optional(),
     except: oneOrMany('Calendars whose days are taken out.', nameText).optional(),
-  }),
+  })),
   nameText,
 )
 

@@ -33,9 +33,17 @@ export function noted<T extends z.ZodType>(schema: T, notes: Notes): T {
 const BOOLEAN = z.boolean()
 const TEXT = z.string()
 
-/** An object with named keys. */
-export function section<T extends z.ZodRawShape>(description: string, shape: T, notes: FieldNotes = {}) {
-  return noted(z.object(shape).prefault({} as never), { description, nullable: 'absent', ...notes })
+/**
+ * An object with named keys. They are built when they are needed first: a file has few of the many sections, and
+ * building them all takes longer than anything else at start.
+ */
+export function section<T extends z.ZodRawShape>(description: string, shape: () => T, notes: FieldNotes = {}) {
+  return noted(object(shape).prefault({} as never), { description, nullable: 'absent', ...notes })
+}
+
+/** An object that must be given: an item of a list, a value of a map. Its keys are built as late as those of a section. */
+export function object<T extends z.core.$ZodLooseShape>(shape: () => T) {
+  return z.lazy(() => z.object(shape()))
 }
 
 /** An object whose keys the user chooses. */
@@ -145,5 +153,5 @@ export function outside({ min, max }: Range): (issue: { readonly input?: unknown
 
 /** `{name, value}`: a header, a tag, an attribute. */
 export function nameValue(what: string) {
-  return z.object({ name: requiredText(`Name of the ${what}.`), value: text(`Value of the ${what}.`) })
+  return object(() => ({ name: requiredText(`Name of the ${what}.`), value: text(`Value of the ${what}.`) }))
 }

@@ -1,7 +1,7 @@
 /** Names, globs, comparisons, windows, files: the value forms of Footman's own sections. */
 import { z } from 'zod'
 import { parseDuration } from '../../platform/duration.ts'
-import { type FieldNotes, list, oneOrMany, withDefault } from './basic.ts'
+import { type FieldNotes, list, object, oneOrMany, withDefault } from './basic.ts'
 import { isTimezone } from './time.ts'
 
 /** How destinations, routes, keys, windows, ... are called. */
@@ -123,39 +123,37 @@ const optionalZone = z
   .optional()
 
 /** A recurring window on the wall clock, or with `start` and `end` a single one. */
-export const windowObject = z
-  .object({
-    days: oneOrMany('Days of the week: mon, mon-fri, or a list.', weekdays)
-      .optional()
-      .meta({ description: 'Days of the week: mon, mon-fri, or a list.', defaultText: 'every day' }),
-    from: clockTime.optional().meta({ description: 'Begin, "HH:MM"; included.', defaultText: 'start of the day' }),
-    to: clockTime.optional().meta({
-      description: 'End, "HH:MM"; excluded. Not after `from` = on the next day.',
-      defaultText: 'end of the day',
-    }),
-    on: oneOrMany('Calendars with the days on which the window applies.', nameText).optional(),
-    notOn: oneOrMany('Calendars with the days on which the window does not apply.', nameText).optional(),
-    start: isoTime.optional().meta({ description: 'Begin of a single window, with offset.' }),
-    end: isoTime.optional().meta({ description: 'End of a single window, with offset.' }),
-    timezone: optionalZone.meta({ description: 'IANA time zone.', defaultText: 'Butler.footman.timezone' }),
-  })
-  .superRefine((value, context) => {
-    const single = value.start !== undefined || value.end !== undefined
-    if (!single) return
-    if (value.start === undefined || value.end === undefined) {
-      context.addIssue({ code: 'custom', input: value, message: 'a single window needs both start and end' })
-    } else if (Date.parse(value.end) <= Date.parse(value.start)) {
-      context.addIssue({ code: 'custom', input: value, path: ['end'], message: 'must be after start' })
-    }
-    const others = (['days', 'from', 'to', 'on', 'notOn'] as const).filter((key) => value[key] !== undefined)
-    if (others.length > 0) {
-      context.addIssue({
-        code: 'custom',
-        input: value,
-        message: `start and end cannot be combined with ${others.join(', ')}`,
-      })
-    }
-  })
+export const windowObject = object(() => ({
+  days: oneOrMany('Days of the week: mon, mon-fri, or a list.', weekdays)
+    .optional()
+    .meta({ description: 'Days of the week: mon, mon-fri, or a list.', defaultText: 'every day' }),
+  from: clockTime.optional().meta({ description: 'Begin, "HH:MM"; included.', defaultText: 'start of the day' }),
+  to: clockTime.optional().meta({
+    description: 'End, "HH:MM"; excluded. Not after `from` = on the next day.',
+    defaultText: 'end of the day',
+  }),
+  on: oneOrMany('Calendars with the days on which the window applies.', nameText).optional(),
+  notOn: oneOrMany('Calendars with the days on which the window does not apply.', nameText).optional(),
+  start: isoTime.optional().meta({ description: 'Begin of a single window, with offset.' }),
+  end: isoTime.optional().meta({ description: 'End of a single window, with offset.' }),
+  timezone: optionalZone.meta({ description: 'IANA time zone.', defaultText: 'Butler.footman.timezone' }),
+})).superRefine((value, context) => {
+  const single = value.start !== undefined || value.end !== undefined
+  if (!single) return
+  if (value.start === undefined || value.end === undefined) {
+    context.addIssue({ code: 'custom', input: value, message: 'a single window needs both start and end' })
+  } else if (Date.parse(value.end) <= Date.parse(value.start)) {
+    context.addIssue({ code: 'custom', input: value, path: ['end'], message: 'must be after start' })
+  }
+  const others = (['days', 'from', 'to', 'on', 'notOn'] as const).filter((key) => value[key] !== undefined)
+  if (others.length > 0) {
+    context.addIssue({
+      code: 'custom',
+      input: value,
+      message: `start and end cannot be combined with ${others.join(', ')}`,
+    })
+  }
+})
 
 export type WindowObject = z.output<typeof windowObject>
 
@@ -164,17 +162,15 @@ export const windowReference = z.union([nameText, windowObject])
 
 /** What may be started: the three lists are added up. */
 export function taskSelectors(description: string) {
-  return z
-    .object({
-      taskId: list('Task ids.', z.string()),
-      tag: list('Task tags.', z.string()),
-      customProperty: list(
-        'Custom property values of tasks.',
-        z.object({
-          name: z.string().min(1).meta({ description: 'Name of the custom property.' }),
-          value: z.string().meta({ description: 'Its value.' }),
-        }),
-      ),
-    })
-    .meta({ description })
+  return object(() => ({
+    taskId: list('Task ids.', z.string()),
+    tag: list('Task tags.', z.string()),
+    customProperty: list(
+      'Custom property values of tasks.',
+      object(() => ({
+        name: z.string().min(1).meta({ description: 'Name of the custom property.' }),
+        value: z.string().meta({ description: 'Its value.' }),
+      })),
+    ),
+  })).meta({ description })
 }

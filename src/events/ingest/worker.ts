@@ -1,6 +1,7 @@
 /** The ingest worker: owns the UDP socket and `journal.db`, so that nothing on the main thread can cost a datagram. */
 import { setTimeout as delay } from 'node:timers/promises'
 import { backoffDelay } from '../../platform/backoff.ts'
+import { compileHotCode } from '../../platform/jit.ts'
 import { bindUdp, type UdpSocket } from '../../platform/udp.ts'
 import type { WorkerChannel } from '../../platform/worker.ts'
 import { openJournal } from './journal.ts'
@@ -100,4 +101,5 @@ export async function runIngestWorker(
   // Names should be known before the first datagram is judged, but a slow resolver must not keep the port closed.
   if (sources) await Promise.race([sources.refresh(), delay(RESOLVE_PATIENCE_MS)])
   await listen(0)
+  compileHotCode()
 }
