@@ -84,6 +84,7 @@ describe('docs/promises.md', () => {
   test('refuses proofs that prove nothing', () => {
     expect(fault('later: ')).toContain('neither')
     expect(fault('see the code')).toContain('neither')
+    expect(fault('open')).toContain('neither')
     expect(fault('test/unit/no-such.test.ts › x')).toContain('does not exist')
     expect(fault('test/unit/promises.test.ts › no such name'.replace('such', 'suchlike'))).toContain('has no test')
     expect(fault('test/unit/promises.test.ts › refuses proofs that prove nothing')).toBeNull()
