@@ -16,14 +16,16 @@ export interface LineWriter {
 }
 
 /** More than this waiting for a stalled reader is dropped, and the number of dropped lines is written afterwards. */
-const MAX_PENDING_BYTES = 32 * 1024 * 1024
-const CHUNK_BYTES = 256 * 1024
+const MAX_PENDING_CHARACTERS = 32 * 1024 * 1024
+const CHUNK_CHARACTERS = 256 * 1024
 const RETRY_MS = 20
 
 /** `lostLine` words the line that replaces lines which could not be written. */
 export function createLineWriter(fd: number, lostLine: (count: number) => string): LineWriter {
-  let pending: Buffer[] = []
-  let pendingBytes = 0
+  let pending: string[] = []
+  let pendingCharacters = 0
+  /** The lines of one turn of the event loop are written together. */
+  let planned = false
   /** The chunk that is being written, from `offset` on. */
   let chunk: Buffer | null = null
   let offset = 0
@@ -33,13 +35,22 @@ export function createLineWriter(fd: number, lostLine: (count: number) => string
   let broken = false
   let idle: (() => void)[] = []
 
+  function plan(): void {
+    if (planned || chunk) return
+    planned = true
+    setImmediate(() => {
+      planned = false
+      next()
+    })
+  }
+
   function next(): void {
     if (chunk || pending.length === 0) return
-    let bytes = 0
+    let characters = 0
     let count = 0
-    while (count < pending.length && bytes < CHUNK_BYTES) bytes += pending[count++]!.length
-    chunk = Buffer.concat(pending.splice(0, count), bytes)
-    pendingBytes -= bytes
+    while (count < pending.length && characters < CHUNK_CHARACTERS) characters += pending[count++]!.length
+    chunk = Buffer.from(pending.splice(0, count).join(''))
+    pendingCharacters -= characters
     offset = 0
     attempt()
   }
@@ -69,15 +80,15 @@ export function createLineWriter(fd: number, lostLine: (count: number) => string
     if (error.code !== 'EPIPE') return
     broken = true
     pending = []
-    pendingBytes = 0
+    pendingCharacters = 0
   }
 
   function reportLost(): void {
     if (lost === 0) return
-    const line = Buffer.from(lostLine(lost))
+    const line = lostLine(lost)
     lost = 0
     pending.push(line)
-    pendingBytes += line.length
+    pendingCharacters += line.length
   }
 
   function settleIdle(): void {
@@ -100,23 +111,23 @@ export function createLineWriter(fd: number, lostLine: (count: number) => string
   return {
     write(text) {
       if (broken) return
-      const line = Buffer.from(text)
-      if (pendingBytes + line.length > MAX_PENDING_BYTES) {
+      if (pendingCharacters + text.length > MAX_PENDING_CHARACTERS) {
         lost += 1
         return
       }
-      pending.push(line)
-      pendingBytes += line.length
-      next()
+      pending.push(text)
+      pendingCharacters += text.length
+      plan()
     },
     flush,
     flushSync(limitMs) {
       // The operating system finishes a write that it already holds; asking twice would write the chunk twice.
       if (inKernel) sleepSync(RETRY_MS)
-      const rest = inKernel || !chunk ? pending : [chunk.subarray(offset), ...pending]
+      const lines = Buffer.from(pending.join(''))
+      const rest = inKernel || !chunk ? [lines] : [chunk.subarray(offset), lines]
       if (!inKernel) chunk = null
       pending = []
-      pendingBytes = 0
+      pendingCharacters = 0
       if (!broken) writeAllSync(fd, Buffer.concat(rest), limitMs)
     },
     async end() {
