@@ -21,6 +21,7 @@ import { pipelineSettings } from './app/pipeline-settings.ts'
 import { buildQlik, isQrsUnreachable } from './app/qlik.ts'
 import { createRetention } from './app/retention.ts'
 import { buildSideServers } from './app/side-servers.ts'
+import { buildStarts, startMigrations } from './app/starts.ts'
 import { codecRoutes } from './codec/routes.ts'
 import type { ConfigPaths } from './config/paths.ts'
 import type { Config } from './config/schema.ts'
@@ -36,9 +37,6 @@ import { type Database, openDatabase } from './platform/sqlite.ts'
 import { StartError } from './platform/start-error.ts'
 import type { Clock, Logger, Service } from './platform/types.ts'
 import { VERSION } from './platform/version.ts'
-import { migrations as startTaskMigrations } from './start-task/request-store.ts'
-import { startTaskRoutes } from './start-task/routes.ts'
-import { createStartTask } from './start-task/start.ts'
 import { verifyStartFilter } from './start-task/verify-filter.ts'
 
 export interface AppDeps {
@@ -86,7 +84,7 @@ const FAILED_START_GRACE_MS = 1000
 const MIGRATIONS = [
   ...eventMigrations,
   ...outboxMigrations,
-  ...startTaskMigrations,
+  ...startMigrations,
   ...messageMigrations,
   ...auditMigrations,
   ...keyValueMigrations,
@@ -113,6 +111,7 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
   }
   const onEvent = (event: TaskEvent) => {
     metrics.onEvent(event)
+    starts.onEvent(event)
     observe?.event?.(event)
   }
   const alerts: Alerts = buildAlerts(
@@ -123,10 +122,16 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
   const messages = buildMessages({ db, writer, clock, log, mqtt }, config, shadow)
   const kv = buildKeyValues({ db, writer, clock, log, outgoing: messages.outgoing }, config, shadow)
   const audit = buildAudit({ log, clock, db, writer })
-  const start = createStartTask(
-    { qrs: qlik.qrs, log, clock, onFinished: audit.onStart, storeKeyValues: kv.storeKeyValues },
-    { startTaskFilter: config.startTaskFilter, startFilter: config.footman.startFilter, shadow },
+  const starts = buildStarts(
+    {
+      ...{ qlik, log, clock, db, writer, storeKeyValues: kv.storeKeyValues },
+      onFinished: audit.onStart,
+      onDropped: audit.onDropped,
+    },
+    config,
+    { shadow, qrsConnection: options.qrsConnection },
   )
+  const { start } = starts
   const apps = buildApps({ log, clock, qlik, start }, config, shadow)
   const pipeline: EventPipeline = createEventPipeline(
     {
@@ -151,7 +156,7 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
       version: VERSION,
       readFile: (path) => readFile(paths.input(path), 'utf8'),
       routes: [
-        ...startTaskRoutes({ start }),
+        ...starts.routes(apps.reloads),
         ...apps.routes,
         ...messages.routes,
         ...kv.routes,
@@ -185,6 +190,7 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
     storageService(db, writer),
     { name: 'repository client', start: async () => {}, stop: async () => qlik.qrs.close() },
     options.qrsConnection && (config.configQRS.useSSL || config.configEngine.useSSL) ? qlik.certificates : null,
+    starts.service,
     requests,
     mqtt,
     outboxService(alerts),
@@ -192,6 +198,7 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
     degradable(pipeline, options, log),
     degradable(api, options, log),
     ...buildSideServers({ log, clock, health }, config).map((server) => degradable(server, options, log)),
+    starts.waiting,
     apps.service,
     ...kv.services,
     retention,

@@ -7,12 +7,14 @@ import type { ApiRoute } from '../platform/http/route.ts'
 import type { Database } from '../platform/sqlite.ts'
 import type { Clock, Logger } from '../platform/types.ts'
 import { auditNote, START_ACTION } from '../start-task/audit.ts'
+import type { StartQueueDeps } from '../start-task/queue.ts'
 import type { StartTaskDeps } from '../start-task/start.ts'
 
 export interface AuditParts {
   readonly audit: Audit
   readonly routes: readonly ApiRoute[]
   readonly onStart: NonNullable<StartTaskDeps['onFinished']>
+  readonly onDropped: NonNullable<StartQueueDeps['onDropped']>
 }
 
 export function buildAudit(deps: { log: Logger; clock: Clock; db: Database; writer: GroupWriter }): AuditParts {
@@ -33,6 +35,18 @@ export function buildAudit(deps: { log: Logger; clock: Clock; db: Database; writ
         outcome: note ? (note.outcome ?? 'ok') : 'failed',
         requestId: null,
         detail: note?.detail ?? problem,
+      })
+    },
+    onDropped({ actor, taskId }, reason) {
+      audit.record({
+        actor,
+        address: null,
+        action: 'startqueue.drop',
+        target: [taskId],
+        status: null,
+        outcome: 'failed',
+        requestId: null,
+        detail: reason,
       })
     },
   }

@@ -8,10 +8,10 @@ import { createCachedQrs } from '../qlik/qrs/cached.ts'
 import { createCertificateSource } from '../qlik/qrs/certificates.ts'
 import { createQrsClient } from '../qlik/qrs/client.ts'
 import { QrsError } from '../qlik/qrs/errors.ts'
-import type { QrsClient } from '../qlik/qrs/types.ts'
+import type { ExecutionReader, QrsClient } from '../qlik/qrs/types.ts'
 
 export interface Qlik {
-  readonly qrs: QrsClient
+  readonly qrs: QrsClient & ExecutionReader
   /** Task, app and owner look-ups may be a few seconds old. */
   readonly cachedQrs: QrsClient
   readonly engine: EngineClient

@@ -46,7 +46,6 @@ const INACTIVE: readonly Feature[] = [
   { name: 'footman.destinations', on: ({ footman }) => Object.keys(footman.destinations).length > 0 },
   { name: 'footman.maintenance', on: ({ footman }) => footman.maintenance.length > 0 },
   { name: 'footman.reportTask', on: ({ footman }) => footman.reportTask.enable },
-  { name: 'footman.startQueue', on: ({ footman }) => footman.startQueue.maxConcurrent > 0 },
 ]
 
 /** Names of the features that are switched on and not there; for one line at start. */

@@ -48,6 +48,11 @@ export function createRunningStarts(deps: RunningDeps): RunningStarts {
     for (const listener of listeners) listener()
   }
 
+  function openRecord(executionId: string): StartRecord[] {
+    const record = executionId === '' ? undefined : records.byExecution(executionId)
+    return record?.finalAt === null ? [record] : []
+  }
+
   /** Old servers tell no execution id: the task's last result has to do. */
   async function refreshByTask(record: StartRecord): Promise<void> {
     const task = await deps.qrs.taskById(record.taskId)
@@ -73,8 +78,9 @@ export function createRunningStarts(deps: RunningDeps): RunningStarts {
       }
       for (const record of stale) if (record.executionId === null) await refreshByTask(record)
     },
-    follow() {
-      for (const record of records.open()) {
+    follow(executionId) {
+      const wanted = executionId === undefined ? records.open() : openRecord(executionId)
+      for (const record of wanted) {
         if (record.executionId === null) continue
         byExecution.set(record.executionId.toLowerCase(), record)
         follower.watch(record.executionId)

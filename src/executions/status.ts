@@ -2,6 +2,9 @@
 import { STATUS_TEXTS } from '../qlik/qrs/status.ts'
 import type { ExecutionOutcome, ExecutionState } from './types.ts'
 
+export const STATES = ['queued', 'running', 'finished'] as const satisfies ExecutionState[]
+export const OUTCOMES = ['success', 'failed', 'aborted', 'skipped', 'unknown'] as const satisfies ExecutionOutcome[]
+
 export interface StatusMeaning {
   readonly state: ExecutionState
   readonly outcome: ExecutionOutcome | null

@@ -82,6 +82,18 @@ export interface StartRecords {
   prune(before: number): Promise<void>
 }
 
+/** A task that waits in the start queue. */
+export interface QueuedStart {
+  readonly id: string
+  readonly taskId: string
+  readonly taskName: string
+  readonly actor: string
+  /** Milliseconds since 1970. */
+  readonly queuedAt: number
+  /** Resolves when it has left the queue. */
+  readonly settled: Promise<unknown>
+}
+
 /** Following executions, as the start endpoint and the start queue need it. */
 export interface ExecutionFollower {
   /** The latest that is known when the execution is final, or when the signal aborts. Never rejects. */
@@ -93,8 +105,8 @@ export interface RunningStarts {
   open(): readonly StartRecord[]
   /** Asks QRS about all of them whose state was last asked longer than `maxAgeMs` ago; what is final is closed. */
   refresh(maxAgeMs: number): Promise<void>
-  /** Follows all of them until they are final. */
-  follow(): void
+  /** Follows one, or all of them, until it is final; nothing happens for executions of others. */
+  follow(executionId?: string): void
   /** Called whenever one has become final. */
   onClosed(listener: () => void): void
 }

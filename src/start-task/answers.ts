@@ -1,9 +1,15 @@
 /** What a start request is answered, in the dialect in which it came. */
 import type { KnownSoFar } from './errors.ts'
 import type { StartOutcome, TaskRef } from './types.ts'
+import type { Followed } from './wait.ts'
 
-/** The answer of the object dialect; `tasksDenied` and `tasksFailed` only when there is something in them. */
-export function objectAnswer(outcome: StartOutcome) {
+type Executions = Followed['executions']
+
+/**
+ * The answer of the object dialect; `tasksDenied`, `tasksFailed` and `tasksQueued` only when there is something in them.
+ * With `executions` each started task says how far it is.
+ */
+export function objectAnswer(outcome: StartOutcome, executions?: Executions) {
   const tasksDenied = deniedList(outcome.denied)
   const tasksFailed = outcome.failed.map(({ taskId, taskName, error }) => ({
     taskId,
@@ -12,11 +18,26 @@ export function objectAnswer(outcome: StartOutcome) {
     error,
   }))
   return {
-    tasksStarted: outcome.started.map(({ taskId, taskName }) => ({ taskId, taskName, status: 'started' })),
+    tasksStarted: startedList(outcome, executions),
     tasksNotFound: outcome.notFound,
     totalTasksStarted: outcome.started.length,
     ...(tasksDenied.length > 0 && { tasksDenied }),
     ...(tasksFailed.length > 0 && { tasksFailed }),
+    ...queuedMember(outcome),
+  }
+}
+
+function startedList({ started }: StartOutcome, executions: Executions | undefined) {
+  return started.map(({ taskId, taskName, executionId }) => ({
+    ...{ taskId, taskName, status: 'started' },
+    ...(executions && { executionId, execution: executions.get(taskId) ?? null }),
+  }))
+}
+
+function queuedMember({ queued = [] }: StartOutcome) {
+  if (queued.length === 0) return {}
+  return {
+    tasksQueued: queued.map(({ taskId, taskName, queueId }) => ({ taskId, taskName, status: 'queued', queueId })),
   }
 }
 
@@ -41,14 +62,15 @@ function deniedList({ taskIds, tags, customProperties }: StartOutcome['denied'])
 
 /**
  * The answer of the array dialect. `ids` are the ids in the order of the request: an id that was given twice is listed
- * twice, although its task was started once. A task that QRS refused is only in `tasksFailed`.
+ * twice, although its task was started once. A task that QRS refused is only in `tasksFailed`, one that waits only in
+ * `tasksQueued`.
  */
-export function arrayAnswer(outcome: StartOutcome, ids: readonly string[]) {
-  const failed = new Set(outcome.failed.map(({ taskId }) => taskId))
+export function arrayAnswer(outcome: StartOutcome, ids: readonly string[], executions?: Executions) {
+  const absent = new Set([...outcome.failed, ...(outcome.queued ?? [])].map(({ taskId }) => taskId))
   const heldBack = new Set(outcome.heldBack.map(({ taskId }) => taskId))
   const listed = (by: 'id' | 'tag' | 'customProperty'): TaskRef[] =>
     outcome.selected
-      .filter((match) => match.by === by && !failed.has(match.taskId))
+      .filter((match) => match.by === by && !absent.has(match.taskId))
       .map(({ taskId, taskName }) => ({ taskId, taskName }))
   return {
     tasksId: {
@@ -63,6 +85,8 @@ export function arrayAnswer(outcome: StartOutcome, ids: readonly string[]) {
     ...(outcome.failed.length > 0 && {
       tasksFailed: outcome.failed.map(({ taskId, taskName }) => ({ taskId, taskName })),
     }),
+    ...queuedMember(outcome),
+    ...(executions && { executions: startedList(outcome, executions) }),
   }
 }
 

@@ -8,11 +8,12 @@ export function auditLine(
   durationMs: number,
   problem?: string,
 ): string {
-  const { taskIds, tags, customProperties } = request
+  const { taskIds, tags, customProperties, taskNames = [] } = request
   const asked = [
     `${taskIds.length} id(s)`,
     `${tags.length} tag(s)`,
     `${customProperties.length} custom property value(s)`,
+    ...(taskNames.length > 0 ? [`${taskNames.length} name(s)`] : []),
     ...(request.match === 'all' ? ['all must match'] : []),
   ].join(', ')
   const who = `${request.origin} request from ${request.requestedBy}`
@@ -27,7 +28,7 @@ function resultOf(outcome: StartOutcome | null, problem = 'failed'): string {
     denied: deniedCount(outcome),
     'not found': outcome.notFound.length,
   }
-  return Object.entries(counts)
+  return Object.entries({ ...counts, ...queuedCount(outcome) })
     .map(([what, count]) => `${count} ${what}`)
     .join(', ')
 }
@@ -35,15 +36,18 @@ function resultOf(outcome: StartOutcome | null, problem = 'failed'): string {
 /** What the audit calls a start. */
 export const START_ACTION = 'task.start'
 
-/** The tasks that were started, and how the rest fared; `denied` when nothing was allowed to start. */
+/** The tasks that were started or queued, and how the rest fared; `denied` when nothing was allowed to start. */
 export function auditNote(outcome: StartOutcome): AuditNote & { readonly target: readonly string[] } {
-  const { started, failed, notFound } = outcome
+  const { started, queued = [], failed, notFound } = outcome
   const denied = deniedCount(outcome)
-  const counts = { started: started.length, failed: failed.length, denied, 'not found': notFound.length }
+  const counts = {
+    ...{ started: started.length, failed: failed.length, denied, 'not found': notFound.length },
+    ...queuedCount(outcome),
+  }
   const told = Object.entries(counts).filter(([what, count]) => count > 0 || what === 'started')
-  const nothing = started.length === 0
+  const nothing = started.length + queued.length === 0
   return {
-    target: started.map(({ taskId }) => taskId),
+    target: [...started, ...queued].map(({ taskId }) => taskId),
     detail: told.map(([what, count]) => `${count} ${what}`).join(', '),
     ...(nothing && denied > 0 && { outcome: 'denied' }),
     ...(nothing && denied === 0 && failed.length > 0 && { outcome: 'failed' }),
@@ -52,3 +56,5 @@ export function auditNote(outcome: StartOutcome): AuditNote & { readonly target:
 
 const deniedCount = ({ denied }: StartOutcome): number =>
   denied.taskIds.length + denied.tags.length + denied.customProperties.length
+
+const queuedCount = ({ queued }: StartOutcome) => (queued ? { queued: queued.length } : {})

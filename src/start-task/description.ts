@@ -10,6 +10,23 @@ export const QUERY = z.looseObject({
     .optional(),
 })
 
+const DESCRIBED_QUERY = QUERY.extend({
+  wait: z
+    .int()
+    .min(0)
+    .max(3600)
+    .describe(
+      'Seconds that the answer may wait until all tasks are final: 200 then, 202 when the time was over. Started tasks come with their execution ids; `0` answers at once.',
+    )
+    .optional(),
+  maxConcurrent: z
+    .int()
+    .min(1)
+    .max(100)
+    .describe('So many tasks of this call run at a time; the others wait in the start queue.')
+    .optional(),
+})
+
 const PARAMS = z.object({
   taskId: z.string().describe('A task to start besides those of the body; `-` = only those of the body.'),
 })
@@ -28,9 +45,15 @@ const OBJECT_BODY = z
     taskId: z.array(z.string()).describe('Start these tasks.').optional(),
     tag: z.array(z.string()).describe('Start all tasks that carry any of these tags.').optional(),
     customProperty: z.array(customProperty).describe('Start tasks with any of these values.').optional(),
+    taskName: z
+      .array(z.string())
+      .describe('Start tasks with these names: `*` stands for any text, `?` for one character, case is ignored.')
+      .optional(),
     match: z
       .enum(['any', 'all'])
-      .describe('`all`: only tasks that are among the ids, carry every tag and have every value. Default `any`.')
+      .describe(
+        '`all`: only tasks that are among the ids, match a name, carry every tag and have every value. Default `any`.',
+      )
       .optional(),
     keyValueStore: z.array(keyValue).describe('Stored before the tasks are started.').optional(),
   })
@@ -52,9 +75,29 @@ const ARRAY_BODY = z
 
 const denied = z.union([z.object({ taskId: z.string() }), z.object({ tag: z.string() }), z.object({ customProperty })])
 
+const EXECUTION = z.object({
+  state: z.enum(['queued', 'running', 'finished']),
+  outcome: z.enum(['success', 'failed', 'aborted', 'skipped', 'unknown']).nullable(),
+  statusText: z.string(),
+  queueMs: z.number().nullable(),
+  runMs: z.number().nullable(),
+})
+
+const STARTED = z.object({
+  ...task,
+  status: z.literal('started'),
+  executionId: z.string().nullable().describe('Only with `wait`.').optional(),
+  execution: EXECUTION.nullable().describe('How far it is. Only with `wait`.').optional(),
+})
+
+const QUEUED = z
+  .array(z.object({ ...task, status: z.literal('queued'), queueId: z.string() }))
+  .describe('Tasks that wait in the start queue; absent when there are none.')
+  .optional()
+
 const OBJECT_ANSWER = z
   .object({
-    tasksStarted: z.array(z.object({ ...task, status: z.literal('started'), executionId: z.string().optional() })),
+    tasksStarted: z.array(STARTED),
     tasksNotFound: z.array(z.string()).describe('Ids that Qlik Sense does not know.'),
     totalTasksStarted: z.int(),
     tasksDenied: z
@@ -65,6 +108,7 @@ const OBJECT_ANSWER = z
       .array(z.object({ ...task, status: z.literal('failed'), error: z.string() }))
       .describe('Tasks that Qlik Sense refused to start; absent when there are none.')
       .optional(),
+    tasksQueued: QUEUED,
   })
   .describe('Answer to an object, or to no body.')
 
@@ -80,6 +124,8 @@ const ARRAY_ANSWER = z
     tasksCP: z.array(z.object(task)),
     tasksCPDenied: z.array(customProperty),
     tasksFailed: z.array(z.object(task)).optional(),
+    tasksQueued: QUEUED,
+    executions: z.array(STARTED).describe('Only with `wait`.').optional(),
   })
   .describe('Answer to an array.')
 
@@ -127,6 +173,26 @@ const BY_BODY: readonly RouteExample[] = [
   },
 ]
 
+const WAITING: RouteExample = {
+  name: 'by-name-and-wait',
+  params: { taskId: '-' },
+  query: { wait: '60', maxConcurrent: '2' },
+  body: { taskName: ['Financial Dash*'] },
+  status: 200,
+  answer: {
+    tasksStarted: [
+      {
+        ...DASHBOARD,
+        status: 'started',
+        executionId: 'e5000000-0000-4000-8000-000000000001',
+        execution: { state: 'finished', outcome: 'failed', statusText: 'FinishedFail', queueMs: 782, runMs: 189580 },
+      },
+    ],
+    tasksNotFound: [],
+    totalTasksStarted: 1,
+  },
+}
+
 const BY_URL: RouteExample = {
   name: 'by-url',
   params: { taskId: DASHBOARD.taskId },
@@ -146,15 +212,18 @@ const MALFORMED: RouteExample = {
 /** `named`: the path has a segment for the task id. */
 export function startDescription(named: boolean): RouteDescription {
   return {
-    summary: 'Start tasks by id, tag and custom property',
+    summary: 'Start tasks by id, tag, custom property and name',
     description:
-      'The body decides about the form of the answer. Everything is looked up before the first task is started; until then an error means that nothing was started or stored. A task is reported as started when Qlik Sense has confirmed it. A single item of the array form is taken as an array of one.',
+      'The body decides about the form of the answer. Everything is looked up before the first task is started; until then an error means that nothing was started or stored. A task is reported as started when Qlik Sense has confirmed it. A single item of the array form is taken as an array of one.\n\nWith the header `Idempotency-Key` (1 to 128 characters) a repeat of the call within 24 hours gets the first answer again, with `Idempotent-Replay: true`, and starts nothing.',
     schemas: {
       ...(named && { params: PARAMS }),
-      query: QUERY,
+      query: DESCRIBED_QUERY,
       body: z.xor([OBJECT_BODY, ARRAY_BODY]).optional(),
       responses: {
         200: z.xor([OBJECT_ANSWER, ARRAY_ANSWER]).describe('What was started.'),
+        202: z
+          .xor([OBJECT_ANSWER, ARRAY_ANSWER])
+          .describe('What was started; the time to wait was over before all of it was final.'),
         400: z
           .union([
             z.object({ error: z.string(), details: z.string() }),
@@ -164,10 +233,10 @@ export function startDescription(named: boolean): RouteDescription {
       },
     },
     failures: {
-      409: 'Footman runs in shadow mode, which starts nothing.',
+      409: 'Footman runs in shadow mode, which starts nothing; or the start queue is full; or the Idempotency-Key belongs to another call.',
       502: 'Qlik Sense is unreachable or refuses; nothing was started unless the answer says so.',
       504: 'Qlik Sense is silent; nothing was started.',
     },
-    examples: [...(named ? [BY_URL] : []), ...BY_BODY, MALFORMED],
+    examples: [...(named ? [BY_URL] : []), ...BY_BODY, WAITING, MALFORMED],
   }
 }

@@ -2,7 +2,7 @@
  * The start queue: tasks wait here until the limits allow their start. First in, first out; an entry that its own
  * request holds back does not hold up the others. What is in it is on disk.
  */
-import type { RunningStarts, StartRecord, StartRecords } from '../executions/types.ts'
+import type { QueuedStart, RunningStarts, StartRecord, StartRecords } from '../executions/types.ts'
 import { backoffDelay } from '../platform/backoff.ts'
 import type { Clock, Logger, Service } from '../platform/types.ts'
 import { uuidV7 } from '../platform/uuid.ts'
@@ -49,6 +49,7 @@ export interface StartQueue extends Service {
   submit(tasks: readonly QrsTask[], request: QueueRequest): Promise<readonly (TaskResult | QueuedTask)[]>
   /** What waits, in the order of the queue. */
   list(): readonly QueueEntry[]
+  find(queueId: string): QueuedStart | null
   /** False when there is no such entry, or its task is just being started. */
   remove(queueId: string): Promise<boolean>
 }
@@ -234,6 +235,10 @@ export function createStartQueue(deps: StartQueueDeps, settings: StartQueueSetti
       })
     },
     list: () => line.all().map(({ entry }) => entry),
+    find(queueId) {
+      const one = line.byId(queueId)
+      return one ? { ...one.entry, settled: one.settled } : null
+    },
     async remove(queueId) {
       const one = line.byId(queueId)
       if (!one || one.busy || one.entry.startingAt !== null) return false

@@ -1,25 +1,29 @@
-/** `POST|PUT /v4/reloadtask/{taskId}/start`: starts tasks by id, tag and custom property. */
-import { callerText, requireNamespace, requireScope } from '../platform/http/caller.ts'
-import { Refusal, reasonPhrase, refused, refusedWithCode, shortError } from '../platform/http/errors.ts'
-import { type ApiRequest, type ApiRoute, jsonAnswer, jsonText } from '../platform/http/route.ts'
-import { validate } from '../platform/http/validation.ts'
-import { isGuid } from '../platform/uuid.ts'
-import { arrayAnswer, arrayLookupFailure, indented, objectAnswer, objectLookupFailure } from './answers.ts'
+/** `POST|PUT /v4/reloadtask/{taskId}/start`: starts tasks by id, tag, custom property and name. */
+import type { ExecutionFollower } from '../executions/types.ts'
+import type { Idempotency } from '../platform/http/idempotency.ts'
+import type { ApiRequest, ApiRoute } from '../platform/http/route.ts'
 import { auditNote, START_ACTION } from './audit.ts'
-import { checkItems } from './check-items.ts'
-import { QUERY, startDescription } from './description.ts'
-import { LookupError, ShadowModeError } from './errors.ts'
-import { namespacesOf } from './key-values.ts'
-import { parseStart } from './parse.ts'
-import { NOTHING, type ParsedStart } from './parsed.ts'
-import type { StartOutcome, StartRequest, StartTask } from './types.ts'
+import { startDescription } from './description.ts'
+import { startAnswer, startRefusal } from './rest-answer.ts'
+import { readStart, SCOPE } from './rest-request.ts'
+import type { StartTask } from './types.ts'
+import { waitForAll } from './wait.ts'
 
-const SCOPE = 'task:run'
+export interface StartTaskRoutesDeps {
+  readonly start: StartTask
+  /** Needed by calls that wait. */
+  readonly executions?: ExecutionFollower
+  /** Absent: `Idempotency-Key` is ignored. */
+  readonly idempotency?: Idempotency
+  /** Aborts when Footman stops: calls that wait are answered with what is known. */
+  readonly stopping?: AbortSignal
+}
 
 /** `-`, an empty segment and no segment at all mean that only the body selects tasks. */
 const PATHS = ['/v4/reloadtask/{taskId}/start', '/v4/reloadtask//start', '/v4/reloadtask/start']
 
-export function startTaskRoutes(deps: { start: StartTask }): ApiRoute[] {
+export function startTaskRoutes(deps: StartTaskRoutesDeps): ApiRoute[] {
+  const { idempotency } = deps
   return PATHS.map((path) => ({
     methods: ['POST', 'PUT'],
     path,
@@ -27,80 +31,26 @@ export function startTaskRoutes(deps: { start: StartTask }): ApiRoute[] {
     scope: SCOPE,
     action: START_ACTION,
     ...startDescription(path.includes('{taskId}')),
-    handle: (request) => handle(deps, request),
+    handle: (request) =>
+      idempotency ? idempotency.once(request, (id) => handle(deps, request, id)) : handle(deps, request, null),
   }))
 }
 
-async function handle({ start }: { start: StartTask }, request: ApiRequest): Promise<Response> {
-  const parsed = request.body === undefined ? NOTHING : parseStart(request.body)
-  const urlId = urlTaskId(request, parsed)
-  refuseBadBody(parsed, urlId, request.body)
-  const { allTaskIdsMustExist = false } = validate('querystring', QUERY, request.query)
-  checkKeyValues(request, parsed)
-  const { startFilter } = request.caller.limits(SCOPE)
-  const wanted: StartRequest = {
-    origin: 'rest',
-    requestedBy: callerText(request.caller, request.client),
-    dialect: parsed.dialect,
-    taskIds: [...(urlId ? [urlId] : []), ...parsed.taskIds],
-    tags: parsed.tags,
-    customProperties: parsed.customProperties,
-    match: parsed.match,
-    allTaskIdsMustExist,
-    keyValues: parsed.keyValues,
-    ...(startFilter && { limitedTo: startFilter }),
-    ...(urlId && { urlTaskId: urlId }),
-  }
-  const outcome = await start(wanted).catch((error: unknown) => {
-    throw refusalOf(error, wanted)
+/** `id` stays the same when a call with an idempotency key is repeated. */
+async function handle(deps: StartTaskRoutesDeps, request: ApiRequest, id: string | null): Promise<Response> {
+  const { start, executions } = deps
+  const { wanted, waitMs } = readStart(request)
+  const outcome = await start(id === null ? wanted : { ...wanted, id }).catch((error: unknown) => {
+    throw startRefusal(error, wanted)
   })
   request.note(auditNote(outcome))
-  return answer(outcome, wanted)
+  if (waitMs === null || !executions) return startAnswer(outcome, wanted)
+  const followed = await waitForAll(outcome, executions, endOfWait(deps, request, waitMs))
+  request.note(auditNote(followed.outcome))
+  return startAnswer(followed.outcome, wanted, followed)
 }
 
-/** Storing pairs is a right of its own. */
-function checkKeyValues({ caller }: ApiRequest, { keyValues }: ParsedStart): void {
-  if (keyValues.length === 0) return
-  requireScope(caller, 'kv:write')
-  for (const namespace of namespacesOf(keyValues)) requireNamespace(caller, 'kv:write', namespace)
-}
-
-/** Null when the URL names no task. */
-function urlTaskId({ params }: ApiRequest, { dialect }: ParsedStart): string | null {
-  const { taskId = '-' } = params
-  if (taskId === '-' || taskId === '') return null
-  return dialect === 'array' && isGuid(taskId) ? taskId.toLowerCase() : taskId
-}
-
-function refuseBadBody({ dialect, problems }: ParsedStart, urlId: string | null, body: unknown): void {
-  if (dialect === 'array') checkItems(Array.isArray(body) ? body : [body])
-  const [problem] = problems
-  if (dialect === 'array' && problem?.kind === 'shape') throw refused(400, 'Failed starting task', problem.details)
-  if (dialect === 'object' && urlId !== null && !isGuid(urlId)) throw badTaskId()
-  if (problem?.kind === 'taskId') throw badTaskId()
-  if (problem) throw shortError(400, 'Invalid request body', problem.details)
-}
-
-const badTaskId = (): Refusal => shortError(400, 'Invalid task ID format', 'Task ID must be a valid GUID')
-
-function answer(outcome: StartOutcome, { dialect, taskIds }: StartRequest): Response {
-  const nothingStarted = outcome.interrupted === true && outcome.started.length === 0
-  const status = nothingStarted ? 502 : 200
-  return dialect === 'array'
-    ? jsonText(status, indented(arrayAnswer(outcome, taskIds)))
-    : jsonAnswer(status, objectAnswer(outcome))
-}
-
-function refusalOf(error: unknown, { dialect, taskIds }: StartRequest): unknown {
-  if (error instanceof ShadowModeError) return refusedWithCode(409, 'SHADOW_MODE', 'Shadow mode', error.message)
-  if (!(error instanceof LookupError)) return error
-  const status = error.timedOut ? 504 : 502
-  if (dialect !== 'array') return new Refusal(status, objectLookupFailure(error.message, error.known))
-  return new Refusal(status, {
-    statusCode: status,
-    error: reasonPhrase(status),
-    message: 'Failed starting task',
-    details: `QRS request failed: ${error.message}`,
-    ...arrayLookupFailure(error.known, taskIds),
-  })
+function endOfWait({ stopping }: StartTaskRoutesDeps, { signal }: ApiRequest, waitMs: number): AbortSignal {
+  const signals = [signal, ...(stopping ? [stopping] : [])]
+  return waitMs === 0 ? AbortSignal.abort() : AbortSignal.any([...signals, AbortSignal.timeout(waitMs)])
 }

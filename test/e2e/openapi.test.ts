@@ -124,7 +124,9 @@ describe.skipIf(!findExecutable('mosquitto'))('the description of the API', () =
     if (answers.has(status)) {
       const shown = answers.get(status)
       expect(check(shown) ? [] : check.errors, `${label}: the example`).toEqual([])
-      if (url.startsWith('/v4/reloadtask')) expect(real, label).toMatchObject(shown as object)
+      // Runs take their time, and ids are other ones each time.
+      const isFixed = url.startsWith('/v4/reloadtask') && !url.includes('wait=')
+      if (isFixed) expect(real, label).toMatchObject(shown as object)
     }
   }
 })

@@ -26,13 +26,37 @@ export function textParameter(query: Query, name: string): string | undefined {
   throw invalidQuery([{ path: name, message: 'must be given once' }])
 }
 
+/** All values of a parameter that may be repeated; null when it is absent. */
+export function valuesParameter(query: Query, name: string): readonly string[] | null {
+  const value = query[name]
+  return value === undefined ? null : [value].flat()
+}
+
+/** A repeated parameter of which each value is one of these words; null when it is absent. */
+export function wordsParameter<Word extends string>(
+  query: Query,
+  name: string,
+  words: readonly Word[],
+): readonly Word[] | null {
+  const values = valuesParameter(query, name)
+  if (values?.some((value) => !words.some((word) => word === value))) {
+    throw invalidQuery([{ path: name, message: `must be one of ${words.join(', ')}` }])
+  }
+  return values as readonly Word[] | null
+}
+
+/** A whole number in a range; null when it is absent. */
+export function integerParameter(query: Query, name: string, least: number, most: number): number | null {
+  const text = textParameter(query, name)
+  if (text === undefined) return null
+  const value = Number(text)
+  if (/^\d+$/.test(text) && value >= least && value <= most) return value
+  throw invalidQuery([{ path: name, message: `must be a whole number from ${least} to ${most}` }])
+}
+
 /** 1 to 500, default 100. */
 export function limitParameter(query: Query): number {
-  const text = textParameter(query, 'limit')
-  if (text === undefined) return DEFAULT_LIMIT
-  const limit = Number(text)
-  if (/^\d+$/.test(text) && limit >= 1 && limit <= MAX_LIMIT) return limit
-  throw invalidQuery([{ path: 'limit', message: `must be a whole number from 1 to ${MAX_LIMIT}` }])
+  return integerParameter(query, 'limit', 1, MAX_LIMIT) ?? DEFAULT_LIMIT
 }
 
 const ISO_TIME = /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)?)?$/
@@ -57,7 +81,26 @@ export function cursorParameter(query: Query): number | null {
   if (text === undefined) return null
   const decoded = Buffer.from(text, 'base64url').toString()
   if (/^\d{1,15}$/.test(decoded)) return Number(decoded)
-  throw refusedWithCode(400, 'INVALID_CURSOR', 'Invalid cursor', 'Use nextCursor of the answer before, unchanged.')
+  throw invalidCursor()
+}
+
+const invalidCursor = (): Refusal =>
+  refusedWithCode(400, 'INVALID_CURSOR', 'Invalid cursor', 'Use nextCursor of the answer before, unchanged.')
+
+/** Sort key of the last item of a page, opaque to callers. */
+export const keyCursorOf = (key: readonly string[]): string => Buffer.from(JSON.stringify(key)).toString('base64url')
+
+/** The sort key in a cursor, of so many parts; null when there is none. Throws 400 `INVALID_CURSOR`. */
+export function keyCursorParameter(query: Query, parts: number): readonly string[] | null {
+  const text = textParameter(query, 'cursor')
+  if (text === undefined) return null
+  try {
+    const key: unknown = JSON.parse(Buffer.from(text, 'base64url').toString())
+    if (Array.isArray(key) && key.length === parts && key.every((part) => typeof part === 'string')) return key
+  } catch {
+    // Not a cursor of ours.
+  }
+  throw invalidCursor()
 }
 
 /** Refuses parameters that the endpoint does not have. */

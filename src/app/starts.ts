@@ -1,0 +1,128 @@
+/** Starting tasks, the start queue, and following what was started to its end. */
+import type { AppReloads } from '../apps/types.ts'
+import type { Config } from '../config/schema.ts'
+import type { TaskEvent } from '../events/types.ts'
+import { createExecutions } from '../executions/executions.ts'
+import { createFollower } from '../executions/follower.ts'
+import { createLookout } from '../executions/look.ts'
+import { executionRoutes } from '../executions/routes.ts'
+import { createRunningStarts } from '../executions/running.ts'
+import { createStartRecords, executionMigrations } from '../executions/store.ts'
+import { createTaskList } from '../executions/tasks.ts'
+import type { GroupWriter } from '../platform/group-commit.ts'
+import { createIdempotency, idempotencyMigrations } from '../platform/http/idempotency.ts'
+import type { ApiRoute } from '../platform/http/route.ts'
+import type { Database } from '../platform/sqlite.ts'
+import type { Clock, Logger, Service } from '../platform/types.ts'
+import { createCachedQrs } from '../qlik/qrs/cached.ts'
+import { createStartQueue, type StartQueueDeps } from '../start-task/queue.ts'
+import { queueRoutes } from '../start-task/queue-routes.ts'
+import { createQueueStore, queueMigrations } from '../start-task/queue-store.ts'
+import { migrations as requestMigrations } from '../start-task/request-store.ts'
+import { startTaskRoutes } from '../start-task/routes.ts'
+import { createStartTask, type StartTaskDeps } from '../start-task/start.ts'
+import type { StartTask } from '../start-task/types.ts'
+import type { Qlik } from './qlik.ts'
+
+export const startMigrations = [
+  ...requestMigrations,
+  ...idempotencyMigrations,
+  ...executionMigrations,
+  ...queueMigrations,
+]
+
+export interface StartsDeps extends Pick<StartTaskDeps, 'storeKeyValues' | 'onFinished'> {
+  readonly log: Logger
+  readonly clock: Clock
+  readonly db: Database
+  readonly writer: GroupWriter
+  readonly qlik: Qlik
+  readonly onDropped: StartQueueDeps['onDropped']
+}
+
+export interface StartsOptions {
+  readonly shadow: boolean
+  /** False with `--no-qs-connection`. */
+  readonly qrsConnection: boolean
+}
+
+export interface Starts {
+  readonly start: StartTask
+  routes(reloads: AppReloads): readonly ApiRoute[]
+  /** An event of the scheduler: whoever follows the execution looks at once. */
+  onEvent(event: TaskEvent): void
+  /** Tasks in the start queue. */
+  readonly queueLength: number
+  /** Starts what waits; to be started before and stopped after whoever asks for starts. */
+  readonly service: Service
+  /** To be stopped before the REST API, so that no waiting call holds that up. */
+  readonly waiting: Service
+}
+
+/** Answers of QRS about single tasks are used for so long. */
+const CACHE_MS = 10_000
+/** What nobody waits for is looked at this often. */
+const SWEEP_MS = 10 * 60_000
+
+export function buildStarts(deps: StartsDeps, config: Config, { shadow, qrsConnection }: StartsOptions): Starts {
+  const { log, clock, db, writer } = deps
+  const { qrs } = deps.qlik
+  const { startFilter, startQueue, retention } = config.footman
+  const records = createStartRecords({ db, writer })
+  const lookout = createLookout({ qrs, clock })
+  const follower = createFollower({ lookout, clock, log })
+  const running = createRunningStarts({ records, lookout, follower, qrs, clock, log })
+  const store = createQueueStore({ db, writer })
+  const queue = createStartQueue({ ...deps, qrs, store, records, running }, startQueue)
+  const start = createStartTask(
+    { ...deps, qrs, records, queue },
+    { startTaskFilter: config.startTaskFilter, startFilter, shadow },
+  )
+  const stopping = new AbortController()
+  const starts = qrsConnection && !shadow
+  let timer: ReturnType<typeof setInterval> | undefined
+
+  function sweep(): void {
+    const failed = (error: unknown) => log.verbose(`EXECUTIONS: Started tasks could not be looked at: ${error}`)
+    if (records.open().length > 0 && starts) running.refresh(0).catch(failed)
+    records.prune(clock.now() - retention.history).catch(failed)
+  }
+
+  return {
+    start,
+    routes(reloads) {
+      const cached = createCachedQrs(qrs, { ttlMs: CACHE_MS }, clock)
+      const executions = createExecutions({
+        ...{ qrs: cached, lookout, follower, records, reloads },
+        queued: queue.find,
+      })
+      const idempotency = createIdempotency({ db, writer, clock, log })
+      const { signal } = stopping
+      return [
+        ...startTaskRoutes({ start, executions: follower, idempotency, stopping: signal }),
+        ...executionRoutes({ executions, tasks: createTaskList({ qrs, clock }), stopping: signal }),
+        ...queueRoutes({ queue, running }),
+      ]
+    },
+    onEvent({ executionId, taskId }) {
+      running.follow(executionId)
+      follower.nudge(executionId, taskId)
+    },
+    get queueLength() {
+      return queue.list().length
+    },
+    service: {
+      name: queue.name,
+      async start() {
+        if (starts) await queue.start()
+        timer = setInterval(sweep, SWEEP_MS)
+      },
+      async stop(graceMs) {
+        clearInterval(timer)
+        await queue.stop(graceMs)
+        follower.stop()
+      },
+    },
+    waiting: { name: 'waiting calls', start: async () => {}, stop: async () => stopping.abort() },
+  }
+}

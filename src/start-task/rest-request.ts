@@ -1,0 +1,78 @@
+/** What a call of the start endpoint asks for. */
+import { callerText, requireNamespace, requireScope } from '../platform/http/caller.ts'
+import { type Refusal, refused, shortError } from '../platform/http/errors.ts'
+import { integerParameter } from '../platform/http/list-query.ts'
+import type { ApiRequest } from '../platform/http/route.ts'
+import { validate } from '../platform/http/validation.ts'
+import { isGuid } from '../platform/uuid.ts'
+import { checkItems } from './check-items.ts'
+import { QUERY } from './description.ts'
+import { namespacesOf } from './key-values.ts'
+import { parseStart } from './parse.ts'
+import { NOTHING, type ParsedStart } from './parsed.ts'
+import type { StartRequest } from './types.ts'
+
+export const SCOPE = 'task:run'
+
+const MAX_WAIT_SECONDS = 3600
+const MAX_CONCURRENT = 100
+
+export interface RestStart {
+  readonly wanted: StartRequest
+  /** How long the answer may wait for the tasks; null = as it always was, without telling about executions. */
+  readonly waitMs: number | null
+}
+
+/** Throws a `Refusal` for whatever is wrong with the call. */
+export function readStart(request: ApiRequest): RestStart {
+  const parsed = request.body === undefined ? NOTHING : parseStart(request.body)
+  const urlId = urlTaskId(request, parsed)
+  refuseBadBody(parsed, urlId, request.body)
+  const { allTaskIdsMustExist = false } = validate('querystring', QUERY, request.query)
+  const waitSeconds = integerParameter(request.query, 'wait', 0, MAX_WAIT_SECONDS)
+  const maxConcurrent = integerParameter(request.query, 'maxConcurrent', 1, MAX_CONCURRENT)
+  checkKeyValues(request, parsed)
+  const { startFilter } = request.caller.limits(SCOPE)
+  const wanted: StartRequest = {
+    origin: 'rest',
+    requestedBy: callerText(request.caller, request.client),
+    actor: request.caller.actor,
+    dialect: parsed.dialect,
+    taskIds: [...(urlId ? [urlId] : []), ...parsed.taskIds],
+    tags: parsed.tags,
+    customProperties: parsed.customProperties,
+    taskNames: parsed.taskNames,
+    match: parsed.match,
+    allTaskIdsMustExist,
+    keyValues: parsed.keyValues,
+    ...(startFilter && { limitedTo: startFilter }),
+    ...(urlId && { urlTaskId: urlId }),
+    ...(maxConcurrent !== null && { maxConcurrent }),
+  }
+  return { wanted, waitMs: waitSeconds === null ? null : waitSeconds * 1000 }
+}
+
+/** Null when the URL names no task. */
+function urlTaskId({ params }: ApiRequest, { dialect }: ParsedStart): string | null {
+  const { taskId = '-' } = params
+  if (taskId === '-' || taskId === '') return null
+  return dialect === 'array' && isGuid(taskId) ? taskId.toLowerCase() : taskId
+}
+
+function refuseBadBody({ dialect, problems }: ParsedStart, urlId: string | null, body: unknown): void {
+  if (dialect === 'array') checkItems(Array.isArray(body) ? body : [body])
+  const [problem] = problems
+  if (dialect === 'array' && problem?.kind === 'shape') throw refused(400, 'Failed starting task', problem.details)
+  if (dialect === 'object' && urlId !== null && !isGuid(urlId)) throw badTaskId()
+  if (problem?.kind === 'taskId') throw badTaskId()
+  if (problem) throw shortError(400, 'Invalid request body', problem.details)
+}
+
+const badTaskId = (): Refusal => shortError(400, 'Invalid task ID format', 'Task ID must be a valid GUID')
+
+/** Storing pairs is a right of its own. */
+function checkKeyValues({ caller }: ApiRequest, { keyValues }: ParsedStart): void {
+  if (keyValues.length === 0) return
+  requireScope(caller, 'kv:write')
+  for (const namespace of namespacesOf(keyValues)) requireNamespace(caller, 'kv:write', namespace)
+}
