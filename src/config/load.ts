@@ -80,6 +80,7 @@ export async function loadConfig(options: LoadOptions): Promise<LoadResult> {
   matchKeys(nodeAt(root, ['Butler'])!, butler, problems)
   const config = parse(root, overrides.skipVerification === true, problems)
   if (config) check(root, config, overrides, problems)
+  if (config && overrides.skipVerification) keepLocked(root, config, problems)
   const blocked = problems.all.some(({ severity, feature }) => severity === 'error' && feature === undefined)
   const usable = blocked && !overrides.skipVerification ? null : config
   return {
@@ -221,6 +222,17 @@ function derive(config: Config): Config {
       node: { ...footman.node, name: footman.node.name || hostname() },
     },
   }
+}
+
+/** What is left of a wrong lock must not open the API that it was to close. */
+function keepLocked(root: MapNode, { restServerConfig }: Config, problems: ProblemList): void {
+  const place = ['Butler', 'footman', 'access']
+  const path = pathText(place)
+  const broken = problems.all.some((problem) => problem.severity === 'error' && problem.path.startsWith(path))
+  if (!broken || !restServerConfig.enable) return
+  restServerConfig.enable = false
+  const message = 'has errors, so the REST API stays off'
+  problems.add({ severity: 'error', path, message, feature: 'Butler.restServerConfig', ...placeOf(root, place) })
 }
 
 function check(root: MapNode, config: Config, overrides: Overrides, problems: ProblemList): void {

@@ -134,3 +134,32 @@ footman:
     expect(config?.footman.windows.office).toEqual({ days: ['mon-thu', 'fri'], from: '07:00', to: '18:00' })
   })
 })
+
+describe('a lock with errors, when errors are to be skipped', () => {
+  const KEY = `{id: a, hash: "sha256:${'ab'.repeat(32)}", scopes: ["task:run"]}`
+  const loaded = (access: string) =>
+    loadButler(`restServerConfig: {enable: true}\nfootman:\n  access: ${access}`, {
+      overrides: { skipVerification: true },
+    })
+
+  test.each([
+    ['5'],
+    ['{enable: "yes please"}'],
+    ['{enable: true}'],
+    [`{enable: true, keys: [${KEY}], allowForm: [10.0.0.0/8]}`],
+    [`{enable: true, keys: [${KEY}], allowFrom: [nonsense]}`],
+    [`{enable: true, jwt: {secret: short, issuer: a, audience: b}, keys: [${KEY}]}`],
+    [
+      `{enable: true, jwt: {secret: ${'x'.repeat(32)}, issuer: a, audience: b, grants: {g: {scopes: [], startFilter: 5}}}}`,
+    ],
+  ])('%s keeps the API off', async (access) => {
+    const result = await loaded(access)
+    expect(result.config?.restServerConfig.enable).toBe(false)
+    expect(result.problems.map(({ message }) => message)).toContain('has errors, so the REST API stays off')
+  })
+
+  test('a good one opens it', async () => {
+    const { config } = await loaded(`{enable: true, keys: [${KEY}]}`)
+    expect([config?.restServerConfig.enable, config?.footman.access.enable]).toEqual([true, true])
+  })
+})
