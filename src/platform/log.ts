@@ -60,10 +60,11 @@ export function createLogger(settings: LogSettings, deps: LogDeps = {}): LogServ
   let level = settings.level
 
   const json = createJsonFormatter(clock)
+  const timeOf = createTimeFormatter()
 
   function plainLine(lineLevel: LogLevel, message: string): string {
     if (settings.format === 'json') return json('LOG', lineLevel, message, {})
-    return textLine(clock.now(), lineLevel, message, false)
+    return textLine(timeOf(clock.now()), lineLevel, message, false)
   }
 
   function fileProblem(problem: string): void {
@@ -78,8 +79,8 @@ export function createLogger(settings: LogSettings, deps: LogDeps = {}): LogServ
       return
     }
     const full = mask.text(withErrors(message, fields, RANK[level] >= RANK.debug))
-    const now = clock.now()
-    emit(lineLevel, textLine(now, lineLevel, full, false), colour ? textLine(now, lineLevel, full, true) : undefined)
+    const time = timeOf(clock.now())
+    emit(lineLevel, textLine(time, lineLevel, full, false), colour ? textLine(time, lineLevel, full, true) : undefined)
   }
 
   function emit(lineLevel: LogLevel, line: string, coloured = line): void {
@@ -156,9 +157,20 @@ function createJsonFormatter(clock: Clock) {
   }
 }
 
-function textLine(now: number, level: LogLevel, message: string, coloured: boolean): string {
+/** ISO 8601; under load many lines fall into one millisecond. */
+function createTimeFormatter(): (now: number) => string {
+  let last = Number.NaN
+  let text = ''
+  return (now) => {
+    if (now !== last) text = new Date(now).toISOString()
+    last = now
+    return text
+  }
+}
+
+function textLine(time: string, level: LogLevel, message: string, coloured: boolean): string {
   const word = coloured ? `\x1b[${COLOURS[level]}m${level}\x1b[39m` : level
-  return `${new Date(now).toISOString()} ${word}: ${message}\n`
+  return `${time} ${word}: ${message}\n`
 }
 
 /** Adds what the errors among the fields say, unless the message says it already. */

@@ -17,6 +17,8 @@ export interface TargetSettings {
   /** Where webhooks are sent. */
   readonly webhookUrl: string
   readonly smtpPort: number
+  /** One log line a request; default false. */
+  readonly accessLog?: boolean
 }
 
 export interface Target {
@@ -36,7 +38,11 @@ export async function startTarget(settings: TargetSettings): Promise<Target> {
   writeFileSync(file, JSON.stringify(configuration(settings, restPort, udpPort), null, 2))
   const command = footmanBinary()
   const started = performance.now()
-  const running = runBinary(['run', '-c', file], { command, cwd: settings.directory })
+  const running = runBinary(['run', '-c', file], {
+    command,
+    cwd: settings.directory,
+    mute: settings.accessLog ?? false,
+  })
   const failed = running.ended.then(({ code }): never => {
     throw new Error(
       `footman ended with exit code ${code} at start:\n${[...running.stdout, ...running.stderr].join('\n')}`,
@@ -99,7 +105,11 @@ function configuration(settings: TargetSettings, restPort: number, udpPort: numb
       webhookNotification: { enable: true, reloadTaskFailure: webhooks, reloadTaskAborted: webhooks },
       restServerConfig: { enable: true, serverHost: '127.0.0.1', serverPort: restPort },
       restServerEndpointsEnable: { butlerping: true, senseStartTask: true, apiListEnabledEndpoints: true },
-      footman: { dataDirectory: join(directory, 'data'), api: { rateLimitPerMinute: 0 } },
+      footman: {
+        dataDirectory: join(directory, 'data'),
+        api: { rateLimitPerMinute: 0 },
+        logging: { accessLog: settings.accessLog ?? false },
+      },
     },
   }
 }
