@@ -185,8 +185,11 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
     { keepEventsMs: config.footman.retention.events, keepAuditMs: config.footman.retention.audit },
   )
 
+  // They do not need one another, and opening the socket of the ingest worker takes the longest of all.
+  const listeners = [pipeline, api, ...buildSideServers({ log, clock, health }, config)]
+
   // Stopped in reverse: first what takes work in, then what hands it out, the database last.
-  const services: readonly (Service | null)[] = [
+  const services: readonly (Service | readonly Service[] | null)[] = [
     storageService(db, writer),
     { name: 'repository client', start: async () => {}, stop: async () => qlik.qrs.close() },
     options.qrsConnection && (config.configQRS.useSSL || config.configEngine.useSSL) ? qlik.certificates : null,
@@ -195,9 +198,7 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
     mqtt,
     outboxService(alerts),
     ...messages.services,
-    degradable(pipeline, options, log),
-    degradable(api, options, log),
-    ...buildSideServers({ log, clock, health }, config).map((server) => degradable(server, options, log)),
+    listeners.map((listener) => degradable(listener, options, log)),
     starts.waiting,
     apps.service,
     ...kv.services,

@@ -2,7 +2,7 @@
  * One connection to a broker, from CONNECT to its end; a lost one is thrown away with all that the library held for it.
  * So nothing is ever queued or sent again behind the caller's back.
  */
-import { connect, type IClientOptions, type MqttClient } from 'mqtt'
+import type { IClientOptions, MqttClient } from 'mqtt'
 import { MqttError } from './errors.ts'
 import type { IncomingMessage } from './types.ts'
 
@@ -32,7 +32,9 @@ export interface ConnectionEvents {
 }
 
 /** Resolves when the broker has accepted the connection, rejects when it refused it or could not be reached. */
-export function openConnection(options: IClientOptions, events: ConnectionEvents): Promise<Connection> {
+export async function openConnection(options: IClientOptions, events: ConnectionEvents): Promise<Connection> {
+  // Loaded with the first connection: many sites have no broker, and at start nothing waits for one.
+  const { connect } = await import('mqtt')
   const client = connect(options)
   const pending = new Set<(error: MqttError) => void>()
   let reason = 'connection closed'

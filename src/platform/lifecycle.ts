@@ -3,8 +3,9 @@ import type { Logger, Service } from './types.ts'
 
 export interface Lifecycle {
   /**
-   * Starts the services one after the other. When one fails, those already started are stopped again and the error of
-   * the failed one is thrown. A stop in the meantime ends the start after the service under way.
+   * Starts the services one after the other, those of a group side by side. When one fails, those already started are
+   * stopped again and the error of the failed one is thrown. A stop in the meantime ends the start after the service
+   * or group under way.
    */
   start(): Promise<void>
   /** Stops what was started, last one first, within `graceMs` for all of them together. Never rejects. */
@@ -17,25 +18,29 @@ const FAILED_START_GRACE_MS = 5000
 const LEAST_GRACE_MS = 100
 
 /** The services are in the order of their start; each must be able to stop after a start that it completed. */
-export function createLifecycle(deps: { log: Logger }, services: readonly Service[]): Lifecycle {
+export function createLifecycle(deps: { log: Logger }, services: readonly (Service | readonly Service[])[]): Lifecycle {
   const { log } = deps
   const started: Service[] = []
   let starting: Promise<void> | null = null
   let stopping: Promise<void> | null = null
 
   async function startAll(): Promise<void> {
-    for (const service of services) {
+    for (const group of services) {
       if (stopping) return
-      const before = performance.now()
-      try {
-        await service.start()
-      } catch (error) {
-        await stopStarted(FAILED_START_GRACE_MS)
-        throw error
-      }
-      started.push(service)
-      log.debug(`MAIN: Started ${service.name} in ${Math.round(performance.now() - before)} ms`)
+      const outcomes = await Promise.allSettled([group].flat().map(startOne))
+      for (const outcome of outcomes) if (outcome.status === 'fulfilled') started.push(outcome.value)
+      const failure = outcomes.find((outcome) => outcome.status === 'rejected')
+      if (!failure) continue
+      await stopStarted(FAILED_START_GRACE_MS)
+      throw failure.reason
     }
+  }
+
+  async function startOne(service: Service): Promise<Service> {
+    const before = performance.now()
+    await service.start()
+    log.debug(`MAIN: Started ${service.name} in ${Math.round(performance.now() - before)} ms`)
+    return service
   }
 
   async function stopStarted(graceMs: number): Promise<void> {

@@ -38,6 +38,31 @@ describe('lifecycle', () => {
     expect(steps).toEqual(['start a', 'stop a'])
   })
 
+  test('starts a group side by side and stops it one after the other', async () => {
+    const { steps, service, log } = tools()
+    const ready = Promise.withResolvers<void>()
+    const waiting = service('b', { start: () => ready.promise })
+    const opening = service('c', { start: async () => ready.resolve() })
+    const lifecycle = createLifecycle({ log }, [service('a'), [waiting, opening], service('d')])
+    await lifecycle.start()
+    await lifecycle.stop(1000)
+    expect(steps).toEqual(['start a', 'start d', 'stop d', 'stop c', 'stop b', 'stop a'])
+  })
+
+  test('a failing start in a group waits for the others and stops them', async () => {
+    const { steps, service, log } = tools()
+    const failing = service('b', { start: () => Promise.reject(new Error('port taken')) })
+    const slow = service('c', {
+      async start() {
+        await Bun.sleep(1)
+        steps.push('start c')
+      },
+    })
+    const lifecycle = createLifecycle({ log }, [service('a'), [failing, slow], service('d')])
+    await expect(lifecycle.start()).rejects.toThrow('port taken')
+    expect(steps).toEqual(['start a', 'start c', 'stop c', 'stop a'])
+  })
+
   test('a service that does not stop, or fails to, does not keep the others from stopping', async () => {
     const { steps, service, log } = tools()
     const hanging = service('hanging', { stop: () => new Promise(() => {}) })

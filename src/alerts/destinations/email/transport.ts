@@ -1,5 +1,5 @@
 /** The connection to the mail server. */
-import nodemailer from 'nodemailer'
+import type { SendMailOptions } from 'nodemailer'
 import type { SmtpConfig } from '../../config-email.ts'
 import { createTokenSource, type OauthSettings, type TokenSource } from './oauth.ts'
 
@@ -21,15 +21,13 @@ export interface MailServerConfig {
   readonly footman: { readonly email: { readonly oauth2: OauthSettings } }
 }
 
-export type MailTransport = ReturnType<typeof createMailTransport>
-
 /** A pool of connections. With `requireTLS` nothing, credentials included, leaves without TLS; it wins over `ignoreTLS`. */
 export function createMailTransport(config: MailServerConfig, timeouts: TransportTimeouts = {}) {
   const { host, port, secure, tls, auth } = config.emailNotification.smtp
   const { oauth2 } = config.footman.email
   const tokens = createTokenSource(oauth2)
-  const transport = nodemailer.createTransport({
-    pool: true,
+  const settings = {
+    pool: true as const,
     maxConnections: MAX_CONNECTIONS,
     maxMessages: MESSAGES_PER_CONNECTION,
     // Repeating is the outbox's business.
@@ -47,12 +45,23 @@ export function createMailTransport(config: MailServerConfig, timeouts: Transpor
     dnsTimeout: timeouts.connectMs ?? CONNECT_TIMEOUT_MS,
     disableFileAccess: true,
     disableUrlAccess: true,
-  })
+  }
+  let opened: ReturnType<typeof open> | undefined
+
+  // Loaded with the first mail: at start nothing waits for the library.
+  async function open() {
+    const { createTransport } = await import('nodemailer')
+    return createTransport(settings)
+  }
+
   return {
-    sendMail: transport.sendMail.bind(transport),
+    async sendMail(mail: SendMailOptions & { readonly signal?: AbortSignal }) {
+      opened ??= open()
+      return (await opened).sendMail(mail)
+    },
     close() {
       tokens?.close()
-      transport.close()
+      void opened?.then((transport) => transport.close())
     },
   }
 }
