@@ -50,7 +50,7 @@ async function resultsOf(command: string, args: readonly string[], cwd?: string)
 /** Every suite has cases, and all that ran passed. */
 function expectConforming(results: readonly CaseResult[]): void {
   expect(results.filter(({ error }) => error !== null)).toEqual([])
-  for (const suite of ['udp', 'worker', 'server', 'http-client']) {
+  for (const suite of ['udp', 'worker', 'server', 'tls-server', 'http-client']) {
     const ran = results.filter((result) => result.suite === suite && !result.skipped)
     expect({ suite, enough: ran.length >= 5 }).toEqual({ suite, enough: true })
   }

@@ -7,6 +7,7 @@ import { httpClientCases } from './http-client.ts'
 import { httpClientFailureCases } from './http-client-failures.ts'
 import { serverCases } from './server.ts'
 import { type CaseResult, runSuite } from './suite.ts'
+import { tlsServerCases } from './tls-server.ts'
 import { udpCases } from './udp.ts'
 import { runTestRole, workerCases } from './worker.ts'
 
@@ -19,6 +20,7 @@ if (role) {
     ['udp', udpCases],
     ['worker', workerCases],
     ['server', serverCases],
+    ['tls-server', tlsServerCases],
     ['http-client', [...httpClientCases, ...httpClientFailureCases]],
   ] as const) {
     results.push(...(await runSuite(name, cases)))
