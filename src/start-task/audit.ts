@@ -36,7 +36,7 @@ function resultOf(outcome: StartOutcome | null, problem = 'failed'): string {
 /** What the audit calls a start. */
 export const START_ACTION = 'task.start'
 
-/** The tasks that were started or queued, and how the rest fared; `denied` when nothing was allowed to start. */
+/** The tasks that were meant to start, and how they fared; `denied` when nothing was allowed to start. */
 export function auditNote(outcome: StartOutcome): AuditNote & { readonly target: readonly string[] } {
   const { started, queued = [], failed, notFound } = outcome
   const denied = deniedCount(outcome)
@@ -47,7 +47,7 @@ export function auditNote(outcome: StartOutcome): AuditNote & { readonly target:
   const told = Object.entries(counts).filter(([what, count]) => count > 0 || what === 'started')
   const nothing = started.length + queued.length === 0
   return {
-    target: [...started, ...queued].map(({ taskId }) => taskId),
+    target: [...[...started, ...queued, ...failed].map(({ taskId }) => taskId), ...outcome.denied.taskIds],
     detail: told.map(([what, count]) => `${count} ${what}`).join(', '),
     ...(nothing && denied > 0 && { outcome: 'denied' }),
     ...(nothing && denied === 0 && failed.length > 0 && { outcome: 'failed' }),
