@@ -4,6 +4,7 @@ import { renderProblem, sortProblems } from '../config/problems.ts'
 import type { Config } from '../config/schema.ts'
 import { createHttpClient } from '../platform/http-client.ts'
 import type { CommandIo } from './io.ts'
+import { reachable, restUrl } from './rest-url.ts'
 
 export interface HealthcheckOptions {
   readonly configfile?: string
@@ -60,18 +61,11 @@ async function ask(url: string, io: CommandIo): Promise<number> {
 }
 
 /** The health listener; when it is off, any other listener that is on; null when there is none. */
-function healthUrl({ dockerHealthCheck, restServerConfig: rest, configVisualisation, footman }: Config): string | null {
+function healthUrl(config: Config): string | null {
+  const { dockerHealthCheck, configVisualisation, footman } = config
   if (dockerHealthCheck.enable) return `http://${reachable(footman.health.host)}:${dockerHealthCheck.port}/health`
-  if (rest.enable) {
-    return `${rest.tls.enable ? 'https' : 'http'}://${reachable(rest.serverHost)}:${rest.serverPort}/health`
-  }
+  const rest = restUrl(config)
+  if (rest) return `${rest}/health`
   if (!configVisualisation.enable) return null
   return `http://${reachable(configVisualisation.host)}:${configVisualisation.port}/`
-}
-
-/** An address that means "all of this machine" is no place to connect to. */
-function reachable(host: string): string {
-  if (host === '0.0.0.0') return '127.0.0.1'
-  if (host === '::') return '[::1]'
-  return host.includes(':') ? `[${host}]` : host
 }

@@ -10,4 +10,15 @@ export const processIo: CommandIo = {
 }
 
 /** What the process ends with; the same meaning for every command. */
-export const EXIT = { ok: 0, badInput: 1, cannotStart: 2 } as const
+export const EXIT = {
+  ok: 0,
+  /** Wrong arguments or configuration. */
+  badInput: 1,
+  cannotStart: 2,
+  /** Footman, or the server behind it, cannot be reached or refuses. */
+  unreachable: 2,
+  /** Not found, or not started. */
+  missing: 3,
+  failed: 4,
+  timeOver: 5,
+} as const

@@ -3,6 +3,7 @@ import { Command, CommanderError, InvalidArgumentError, Option } from 'commander
 import { LOG_LEVELS } from '../platform/types.ts'
 import { COMMIT, VERSION } from '../platform/version.ts'
 import { EXIT, processIo } from './io.ts'
+import { addRemoteCommands } from './remote/commands.ts'
 
 /** Parses the arguments (without program and script name), runs the command and ends the process with its exit code. */
 export async function runProgram(args: readonly string[]): Promise<void> {
@@ -98,6 +99,7 @@ Configuration file
       done(await runOpenApi(options, processIo))
     })
 
+  addRemoteCommands(program, done)
   addKey(program, done)
 
   return program

@@ -1,0 +1,88 @@
+/** The commands that talk to a running Footman, each loaded when called. */
+import { type Command, InvalidArgumentError, Option } from 'commander'
+import { parseDuration } from '../../platform/duration.ts'
+import { processIo } from '../io.ts'
+
+type Done = (code: number) => void
+
+export function addRemoteCommands(program: Command, done: Done): void {
+  remote(
+    program,
+    'start-task [tasks...]',
+    'start tasks by id, name, tag or custom property; with --wait until they end',
+  )
+    .option('--tag <tag>', 'all tasks with this tag; may be repeated', collect, [])
+    .option('--property <name=value>', 'all tasks with this custom property value; may be repeated', collect, [])
+    .option('--name <glob>', 'all tasks whose names match, like "Sales*"; may be repeated', collect, [])
+    .addOption(
+      new Option('--match <how>', 'any = what one selector selects, all = what every one selects').choices([
+        'any',
+        'all',
+      ]),
+    )
+    .option('--max-concurrent <n>', 'run so many of them at a time (1-100), queue the others', toConcurrency)
+    .option('--wait [seconds]', 'wait until all have ended, at most so long (default: 24 hours)', toWait)
+    .option('--log', 'print the script log of what failed')
+    .addHelpText('after', `${EXIT_CODES}\n\nExample\n  footman start-task --tag hourly-reload --wait 1800`)
+    .action(async (tasks: string[], options) => {
+      const { runStartTask } = await import('./start-task.ts')
+      done(await runStartTask(tasks, options, processIo))
+    })
+
+  remote(program, 'execution <id>', 'show an execution, or with --wait follow it to its end')
+    .option('--wait [seconds]', 'wait until it has ended, at most so long (default: 24 hours)', toWait)
+    .option('--log', 'print its script log')
+    .addHelpText('after', EXIT_CODES)
+    .action(async (id: string, options) => {
+      const { runExecution } = await import('./execution.ts')
+      done(await runExecution(id, options, processIo))
+    })
+
+  remote(program, 'tasks [glob]', 'list tasks and their last runs')
+    .option('--tag <tag>', 'only tasks with this tag; may be repeated', collect, [])
+    .option('--outcome <outcome>', 'only tasks whose last run ended like this: success, failed, ...', collect, [])
+    .action(async (glob: string | undefined, options) => {
+      const { runTasks } = await import('./tasks.ts')
+      done(await runTasks(glob, options, processIo))
+    })
+}
+
+const EXIT_CODES = `
+Exit codes
+  0 all started (with --wait: and succeeded)   3 not found, or something was not started
+  1 wrong arguments                            4 something failed or was aborted
+  2 Footman or Qlik Sense cannot be reached,   5 time over while something runs
+    or refuses`
+
+const DEFAULT_TIMEOUT_MS = 30_000
+
+function remote(program: Command, nameAndArguments: string, description: string): Command {
+  return program
+    .command(nameAndArguments)
+    .description(description)
+    .option('--url <url>', 'address of the REST API (default: $FOOTMAN_URL, that of -c, http://localhost:8080)')
+    .option('--key <key>', 'API key (default: $FOOTMAN_KEY, or the local key of -c)')
+    .option('-c, --configfile <file>', 'configuration file of the Footman on this machine')
+    .option('--json', 'print JSON')
+    .option('--timeout <time>', 'give up a call after this time (default: 30s)', toTimeout, DEFAULT_TIMEOUT_MS)
+}
+
+const collect = (value: string, before: readonly string[]): string[] => [...before, value]
+
+function toTimeout(text: string): number {
+  const duration = parseDuration(/^\d+$/.test(text) ? `${text}s` : text)
+  if (duration.ok && duration.value > 0) return duration.value
+  throw new InvalidArgumentError(duration.ok ? 'it must be above 0' : duration.error)
+}
+
+function toWait(text: string): number {
+  const seconds = Number(text)
+  if (Number.isInteger(seconds) && seconds >= 0) return seconds
+  throw new InvalidArgumentError(`"${text}" is not a number of seconds`)
+}
+
+function toConcurrency(text: string): number {
+  const count = Number(text)
+  if (Number.isInteger(count) && count >= 1 && count <= 100) return count
+  throw new InvalidArgumentError(`"${text}" is not a number from 1 to 100`)
+}
