@@ -49,7 +49,7 @@ function constants(commit: string): Record<string, string> {
 }
 
 /** At start hardly any function runs often enough to be worth compiling; the program sets the policy back when it is up. */
-const RELUCTANT_JIT = 100
+const RELUCTANT_JIT = 10
 
 async function build(entry: string, outfile: string, commit: string, target?: Target): Promise<boolean> {
   // The source maps are inside the executable, for readable stack traces; Bun leaves copies beside the outfile.

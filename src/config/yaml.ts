@@ -6,6 +6,7 @@ import {
   type Document,
   isAlias,
   isMap,
+  isNode,
   isScalar,
   isSeq,
   LineCounter,
@@ -95,6 +96,7 @@ function firstLine(message: string): string {
 class Refused extends Error {}
 
 function createBuilder(document: Document.Parsed, place: (offset: number) => Place, problems: ProblemList) {
+  const targets = aliasTargets(document)
   let nodes = 0
 
   function build(): TreeNode | null {
@@ -132,7 +134,7 @@ function createBuilder(document: Document.Parsed, place: (offset: number) => Pla
   }
 
   function aliased(node: Node, path: Path, open: readonly Node[]): TreeNode {
-    const target = isAlias(node) ? node.resolve(document) : undefined
+    const target = targets.get(node)
     if (!target) return refuse(node, path, 'is an alias without its anchor')
     if (open.includes(target)) return refuse(node, path, 'is an alias of a section that contains it')
     return tree(target, path, open)
@@ -182,6 +184,31 @@ function createBuilder(document: Document.Parsed, place: (offset: number) => Pla
   }
 
   return { build }
+}
+
+/** What each alias stands for: the last node before it with its anchor. Asked one by one, each would search the whole file. */
+function aliasTargets(document: Document.Parsed): ReadonlyMap<Node, Node> {
+  const anchors = new Map<string, Node>()
+  const targets = new Map<Node, Node>()
+
+  function look(node: unknown): void {
+    if (!isNode(node)) return
+    if (isAlias(node)) {
+      const target = anchors.get(node.source)
+      if (target) targets.set(node, target)
+      return
+    }
+    if (node.anchor) anchors.set(node.anchor, node)
+    if (isSeq(node)) for (const item of node.items) look(item)
+    if (!isMap(node)) return
+    for (const { key, value } of node.items) {
+      look(key)
+      look(value)
+    }
+  }
+
+  look(document.contents)
+  return targets
 }
 
 function isMergeKey(key: unknown): boolean {

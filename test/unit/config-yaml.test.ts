@@ -65,6 +65,11 @@ describe('anchors, aliases and merge keys', () => {
     })
   })
 
+  test('an anchor that is used twice is the last one before the alias', () => {
+    const text = 'a: &x {b: &y 1}\nc: *y\nd: &y 2\ne: *x\nf: *y\ng: &x 3\nh: *x\n'
+    expect(read(text).value).toEqual({ a: { b: 1 }, c: 1, d: 2, e: { b: 1 }, f: 2, g: 3, h: 3 })
+  })
+
   test('a quoted << is an ordinary key', () => {
     expect(read('"<<": {a: 1}').value).toEqual({ '<<': { a: 1 } })
   })
