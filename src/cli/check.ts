@@ -1,5 +1,8 @@
 /** `footman check`: what is wrong with a configuration file, without starting anything. */
 import { existsSync } from 'node:fs'
+import { emailProblems } from '../alerts/destinations/email/check.ts'
+import { webhookProblems } from '../alerts/destinations/webhook/check.ts'
+import { createTemplateEngine } from '../alerts/templates/engine.ts'
 import { missingFiles } from '../config/checks/files.ts'
 import { inactiveLine, type LoadResult, loadConfig } from '../config/load.ts'
 import { type ConfigPaths, createPathResolver } from '../config/paths.ts'
@@ -29,7 +32,7 @@ export async function runCheck(
   const overrides = { qlikConnection: options.qsConnection !== false }
   const result = await loadConfig({ ...(file ? { file } : {}), env, cwd, overrides })
   const paths = createPathResolver({ configDirectory: result.directory, cwd, execPath })
-  const problems = sortProblems([...result.problems, ...missing(result, paths)])
+  const problems = sortProblems([...result.problems, ...missing(result, paths), ...(await ofMessages(result, paths))])
   const valid = !problems.some(({ severity }) => severity === 'error')
   if (options.json) {
     io.out(JSON.stringify({ file: result.file, valid, inactive: result.inactive, problems }, null, 2))
@@ -51,6 +54,14 @@ function missing({ config, qlikConnection, placeOf }: LoadResult, paths: ConfigP
     hint: 'check the path, or write an absolute one',
     ...placeOf(key),
   }))
+}
+
+/** Templates, addresses and webhooks, as far as they can be judged without sending anything. */
+async function ofMessages({ config, placeOf }: LoadResult, paths: ConfigPaths): Promise<Problem[]> {
+  if (!config) return []
+  const engine = createTemplateEngine({ candidates: (path) => paths.candidates(path) })
+  const found = [...(await emailProblems(engine, config)), ...webhookProblems(config)]
+  return found.map((problem) => ({ ...problem, ...placeOf(problem.path.replace(/^Butler\./, '')) }))
 }
 
 function summary(file: string, problems: readonly Problem[]): string {

@@ -80,6 +80,17 @@ Configuration file
     })
 
   program
+    .command('test-email')
+    .argument('<address>', 'who gets the mail')
+    .description('send one test mail and print what the mail server says')
+    .option('-c, --configfile <file>', 'configuration file')
+    .option('--from <address>', 'sender (default: that of the alerts about failed reloads)')
+    .action(async (address, options) => {
+      const { runTestEmail } = await import('./test-email.ts')
+      done(await runTestEmail(address, options, processIo))
+    })
+
+  program
     .command('schema')
     .description('print the JSON Schema of the configuration file')
     .action(async () => {

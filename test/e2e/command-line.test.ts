@@ -5,6 +5,7 @@ import { readdirSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { runBinary } from '../support/binary.ts'
 import { footman } from '../support/footman.ts'
+import { type SmtpAnswer, startSmtpSink } from '../support/smtp-sink.ts'
 import { tempDirectory } from '../support/temp.ts'
 import { until } from '../support/wait.ts'
 
@@ -76,6 +77,16 @@ describe('check and schema', () => {
     const missing = await run(['openapi', '-c', 'missing.yaml'], directory.path)
     expect([missing.code, missing.out]).toEqual([1, ''])
   })
+  test('check looks at templates and webhooks too', async () => {
+    await using directory = tempDirectory()
+    writeFileSync(
+      directory.join('alerts.yaml'),
+      'Butler:\n  webhookNotification:\n    enable: true\n    reloadTaskFailure:\n      webhooks:\n        - {description: x, webhookURL: "ftp://x.example", httpMethod: POST}\n',
+    )
+    const { code, out } = await run(['check', '--no-qs-connection', '-c', 'alerts.yaml'], directory.path)
+    expect(out).toMatch(/alerts\.yaml:\d+:\d+ \w+ Butler\.webhookNotification\.reloadTaskFailure\.webhooks\[0\].*http/)
+    expect(code).toBe(1)
+  })
   test('check of a good file ends with 0', async () => {
     await using directory = tempDirectory()
     writeFileSync(directory.join('good.yaml'), 'Butler:\n  logLevel: info\n')
@@ -87,6 +98,33 @@ describe('check and schema', () => {
     expect(code).toBe(0)
     const schema = JSON.parse(out)
     expect(schema.properties.Butler.properties.udpServerConfig.properties.portTaskFailure.description).toBeString()
+  })
+})
+
+describe('test-email', () => {
+  async function withMailServer(answer: SmtpAnswer) {
+    await using directory = tempDirectory()
+    await using mailbox = await startSmtpSink()
+    mailbox.answer(answer)
+    const smtp = `{host: 127.0.0.1, port: ${mailbox.port}, secure: false, tls: {ignoreTLS: true, requireTLS: false}, auth: {enable: false}}`
+    writeFileSync(directory.join('mail.yaml'), `Butler:\n  emailNotification: {enable: true, smtp: ${smtp}}\n`)
+    const result = await run(
+      ['test-email', 'anna@acme.example', '-c', 'mail.yaml', '--from', 'qs@acme.example'],
+      directory.path,
+    )
+    return { ...result, mails: mailbox.mails }
+  }
+
+  test('sends one mail and prints the answer of the server', async () => {
+    const { code, out, mails } = await withMailServer({})
+    expect(code).toBe(0)
+    expect(out).toMatch(/^accepted: 250/)
+    expect(mails.map(({ envelope }) => envelope.to)).toEqual([['anna@acme.example']])
+  })
+  test('a refusal ends with 2 and says why', async () => {
+    const { code, err } = await withMailServer({ rcptTo: 550 })
+    expect(code).toBe(2)
+    expect(err).toMatch(/^error: the test mail to anna@acme\.example was not accepted: .*550/)
   })
 })
 
