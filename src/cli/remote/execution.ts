@@ -24,7 +24,7 @@ export function runExecution(id: string, options: ExecutionOptions, io: CommandI
     if (!found) throw new CommandFailure(EXIT.missing, what, 'neither Qlik Sense nor Footman knows it')
     const { view, text } = found
     io.out(json ? text : describe(view))
-    if (log) (json ? io.err : io.out)((await scriptLog(remote, view.executionId)) ?? '(there is no script log)')
+    if (log) (json ? io.err : io.out)((await scriptLog(remote, view)) ?? '(there is no script log)')
     return executionExitCode(view, wait !== undefined)
   })
 }

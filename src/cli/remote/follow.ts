@@ -6,6 +6,7 @@ export interface ExecutionView {
   readonly executionId: string
   readonly taskId: string | null
   readonly taskName: string | null
+  readonly taskType: string | null
   readonly appName: string | null
   readonly kind: string
   readonly state: 'queued' | 'running' | 'finished'
@@ -39,9 +40,22 @@ export async function follow(
   }
 }
 
+/** Qlik Sense stores the log of a reload a moment after its end. */
+const LOG_COMES_WITHIN_MS = 10_000
+const LOG_PAUSE_MS = 500
+
 /** Null when there is none. */
-export async function scriptLog(remote: Remote, id: string): Promise<string | null> {
-  const call = { path: `/v4/execution/${id}/log`, what: `script log of ${id}` }
-  const { status, text } = await remote.insist(call, [...MISSING, 'LOG_NOT_AVAILABLE'])
-  return status === 404 ? null : text
+export async function scriptLog(
+  remote: Remote,
+  { executionId, taskType, state }: ExecutionView,
+): Promise<string | null> {
+  const call = { path: `/v4/execution/${executionId}/log`, what: `script log of ${executionId}` }
+  const patience = taskType === 'reload' && state === 'finished' ? LOG_COMES_WITHIN_MS : 0
+  const end = Date.now() + patience
+  for (;;) {
+    const { status, text } = await remote.insist(call, [...MISSING, 'LOG_NOT_AVAILABLE'])
+    if (status !== 404) return text
+    if (Date.now() >= end) return null
+    await new Promise((resolve) => setTimeout(resolve, LOG_PAUSE_MS))
+  }
 }

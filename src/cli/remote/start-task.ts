@@ -155,8 +155,7 @@ async function finish(
   async function tell(view: ExecutionView): Promise<void> {
     say(executionLine(view))
     const failed = view.state === 'finished' && view.outcome !== 'success'
-    if (failed && log)
-      (json ? io.err : io.out)((await scriptLog(remote, view.executionId)) ?? '(there is no script log)')
+    if (failed && log) (json ? io.err : io.out)((await scriptLog(remote, view)) ?? '(there is no script log)')
   }
 
   return {

@@ -42,8 +42,8 @@ describe('filters of the list of tasks', () => {
   test('a task without app, stream or last run matches no filter about them', () => {
     const bare = taskInfo(qrsTask({ app: null, operational: null }))
     expect(bare).toMatchObject({ appId: null, stream: null, nextExecution: null, last: null })
-    for (const query of [{ app: '*' }, { stream: '*' }, { outcome: 'failed' }, { state: 'finished' }]) {
-      expect(matcherOf(readTaskFilter(query))(bare)).toBe(false)
+    for (const [name, value] of Object.entries({ app: '*', stream: '*', outcome: 'failed', state: 'finished' })) {
+      expect(matcherOf(readTaskFilter({ [name]: value }))(bare)).toBe(false)
     }
   })
 
@@ -52,10 +52,13 @@ describe('filters of the list of tasks', () => {
     expect(taskInfo(qrsTask({ operational: { lastExecutionResult: result } })).last).toBeNull()
   })
 
-  test.each([{ type: 'reloads' }, { outcome: 'ok' }, { state: 'x' }, { enabled: 'yes' }, { customProperty: 'x' }])(
-    '%p is refused',
-    (query) => {
-      expect(() => readTaskFilter(query)).toThrow(/Invalid query/)
-    },
-  )
+  test.each([
+    ['type', 'reloads'],
+    ['outcome', 'ok'],
+    ['state', 'x'],
+    ['enabled', 'yes'],
+    ['customProperty', 'x'],
+  ])('%s=%s is refused', (name, value) => {
+    expect(() => readTaskFilter({ [name]: value })).toThrow(/Invalid query/)
+  })
 })
