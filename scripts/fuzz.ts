@@ -21,8 +21,8 @@ const { values: options } = parseArgs({
 
 const seed = Number(options.seed)
 const count = Number(options.requests)
-/** Before these the memory has not reached its usual size. */
-const WARM_UP = Math.min(10_000, Math.floor(count / 5))
+/** By then caches and the records of the last 1,000 reloads have most of their size. */
+const WARM_UP = Math.floor(count / 2)
 /** Memory after the run and a collection, compared with that after the warm-up. */
 const MOST_GROWTH = 1.1
 const SETTLE_MS = 60_000
