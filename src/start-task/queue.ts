@@ -121,7 +121,7 @@ export function createStartQueue(deps: StartQueueDeps, settings: StartQueueSetti
   }
 
   function begin(one: Waiting): void {
-    one.busy = true
+    line.hold(one)
     const turn = takeTurn(turnDeps, one.entry)
       .then(async ({ entry, result }) => {
         one.entry = entry
@@ -143,7 +143,7 @@ export function createStartQueue(deps: StartQueueDeps, settings: StartQueueSetti
     try {
       await store.remove(id, (db) => records.insert(db, record))
     } catch (failure) {
-      one.busy = false
+      line.release(one)
       throw failure
     }
     records.noted(record)
@@ -158,7 +158,7 @@ export function createStartQueue(deps: StartQueueDeps, settings: StartQueueSetti
 
   /** Nobody knows whether it was started: the next turn looks before it starts anything. */
   function putBack(one: Waiting, reason: string): void {
-    one.busy = false
+    line.release(one)
     failures += 1
     const pause = backoffDelay(failures, { firstMs: retryFirstMs, maxMs: RETRY_MAX_MS })
     pausedUntil = clock.now() + pause
@@ -177,9 +177,9 @@ export function createStartQueue(deps: StartQueueDeps, settings: StartQueueSetti
   /** What is marked has its turn first: it may have been started. */
   async function dropExpired(): Promise<void> {
     for (const one of line.all()) {
-      const reason = one.busy || one.entry.startingAt !== null ? null : expired(one.entry)
+      const reason = line.isHeld(one) || one.entry.startingAt !== null ? null : expired(one.entry)
       if (reason === null) continue
-      one.busy = true
+      line.hold(one)
       await settle(one, { error: reason })
     }
   }
@@ -203,12 +203,11 @@ export function createStartQueue(deps: StartQueueDeps, settings: StartQueueSetti
     const rest = { request: id, requestLimit: limit, actor, queuedAt: now, startingAt: null, resultBefore: null }
     const fresh = tasks
       .filter((task) => !line.byTask(task.id))
-      .map((task) =>
-        Object.assign(line.add({ id: uuidV7(now), taskId: task.id, taskName: task.name, ...rest }), { busy: true }),
-      )
+      .map((task) => line.add({ id: uuidV7(now), taskId: task.id, taskName: task.name, ...rest }))
+    for (const one of fresh) line.hold(one)
     try {
       await store.add(fresh.map(({ entry }) => entry))
-      for (const one of fresh) one.busy = false
+      for (const one of fresh) line.release(one)
     } catch (error) {
       for (const one of fresh) {
         line.remove(one)
@@ -241,8 +240,8 @@ export function createStartQueue(deps: StartQueueDeps, settings: StartQueueSetti
     },
     async remove(queueId) {
       const one = line.byId(queueId)
-      if (!one || one.busy || one.entry.startingAt !== null) return false
-      one.busy = true
+      if (!one || line.isHeld(one) || one.entry.startingAt !== null) return false
+      line.hold(one)
       await settle(one, { error: 'It was removed from the start queue' })
       return true
     },
