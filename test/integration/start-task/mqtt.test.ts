@@ -163,6 +163,12 @@ describe('payloads', () => {
     ).toHaveLength(1)
   })
 
+  test('tasks are selected by name as over REST', async () => {
+    await footman()
+    await watcher.publish(START, '{"taskName":"sales rep*"}')
+    expect(JSON.parse(await answer())).toEqual(started(REPORT))
+  })
+
   test('a retained request is ignored', async () => {
     await watcher.publish(START, DASHBOARD, { retain: true })
     const { log } = await footman()

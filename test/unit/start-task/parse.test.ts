@@ -49,6 +49,11 @@ describe('parseStart', () => {
     expect(parseStart({ keyValueStore: [pair] }).keyValues).toEqual([pair])
   })
 
+  test('names are a list of globs, or one', () => {
+    expect(parseStart({ taskName: 'Sales*' })).toMatchObject({ taskNames: ['Sales*'], selects: true, problems: [] })
+    expect(parseStart({ taskName: [''] })).toMatchObject({ taskNames: [], problems: [{ kind: 'shape' }] })
+  })
+
   test('an unreadable match is the narrow one', () => {
     expect(parseStart({ match: 'ALL' })).toMatchObject({ match: 'all', problems: [{ kind: 'shape' }] })
   })
