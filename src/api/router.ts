@@ -99,7 +99,7 @@ export function createRouter(
       log.warn(`API: Rate limit exceeded for source IP address ${client}. Method=${method}, endpoint=${url}`)
       return finished(failed(tooManyRequests(verdict), call), visit)
     }
-    if (identity.problem) log.verbose(`ACCESS: Credentials from ${call.client} refused: ${identity.problem}`)
+    if (identity.problem) log.info(`ACCESS: Credentials from ${call.client} refused: ${identity.problem}`)
     const refusal =
       identity.refusal ?? (route.openTo?.(call.client) ? null : access.refusal(route, identity.caller, call))
     if (refusal) {

@@ -7,6 +7,7 @@ import { missingFiles } from '../config/checks/files.ts'
 import { inactiveLine, type LoadResult, loadConfig } from '../config/load.ts'
 import { type ConfigPaths, createPathResolver } from '../config/paths.ts'
 import { type Problem, renderProblem, sortProblems } from '../config/problems.ts'
+import { checkCertificates, readCertificates } from '../qlik/qrs/certificates.ts'
 import { type CommandIo, EXIT } from './io.ts'
 
 export interface CheckOptions {
@@ -32,7 +33,12 @@ export async function runCheck(
   const overrides = { qlikConnection: options.qsConnection !== false }
   const result = await loadConfig({ ...(file ? { file } : {}), env, cwd, overrides })
   const paths = createPathResolver({ configDirectory: result.directory, cwd, execPath })
-  const problems = sortProblems([...result.problems, ...missing(result, paths), ...(await ofMessages(result, paths))])
+  const problems = sortProblems([
+    ...result.problems,
+    ...missing(result, paths),
+    ...(await ofMessages(result, paths)),
+    ...(await ofCertificates(result, paths)),
+  ])
   const valid = !problems.some(({ severity }) => severity === 'error')
   if (options.json) {
     io.out(JSON.stringify({ file: result.file, valid, inactive: result.inactive, problems }, null, 2))
@@ -62,6 +68,29 @@ async function ofMessages({ config, placeOf }: LoadResult, paths: ConfigPaths): 
   const engine = createTemplateEngine({ candidates: (path) => paths.candidates(path) })
   const found = [...(await emailProblems(engine, config)), ...webhookProblems(config)]
   return found.map((problem) => ({ ...problem, ...placeOf(problem.path.replace(/^Butler\./, '')) }))
+}
+
+/** Whether the certificates for Qlik Sense are what they should be and fit together; missing files are told elsewhere. */
+async function ofCertificates({ config, qlikConnection, placeOf }: LoadResult, paths: ConfigPaths): Promise<Problem[]> {
+  if (!config || !qlikConnection) return []
+  const { clientCert, clientCertKey, clientCertCA } = config.cert
+  const input = (path: string) => paths.input(path, 'program')
+  const files = {
+    clientCert: input(clientCert),
+    clientCertKey: input(clientCertKey),
+    clientCertCA: input(clientCertCA),
+  }
+  const pems = await readCertificates(files).catch(() => null)
+  if (!pems) return []
+  const { problems, warnings } = checkCertificates(pems, Date.now())
+  const told = (severity: 'error' | 'warning') => (message: string) => ({
+    severity,
+    path: 'Butler.cert',
+    message: `${message} (${Object.values(files).join(', ')})`,
+    hint: 'export the certificates from the QMC again: PEM format, no password, with the secret key',
+    ...placeOf('cert'),
+  })
+  return [...problems.map(told('error')), ...warnings.map(told('warning'))]
 }
 
 function summary(file: string, problems: readonly Problem[]): string {

@@ -22,6 +22,9 @@ export interface ProcessEventDeps {
 const STOP_SIGNALS: readonly NodeJS.Signals[] =
   process.platform === 'win32' ? ['SIGINT', 'SIGTERM', 'SIGBREAK', 'SIGHUP'] : ['SIGINT', 'SIGTERM']
 
+/** A second signal so soon after the first is the same one, delivered twice. */
+const REPEATED_SIGNAL_MS = 300
+
 /**
  * First SIGTERM or SIGINT: stop and finish with 0. Second one: end at once, as killed by that signal. A rejection that
  * nobody handled is logged; an exception that nobody caught is logged and stops the process with 1.
@@ -30,6 +33,7 @@ export function watchProcess(deps: ProcessEventDeps): ProcessEvents {
   const { log } = deps
   const { promise: finished, resolve } = Promise.withResolvers<number>()
   let ending = false
+  let firstSignalAt = Number.NEGATIVE_INFINITY
 
   function end(exitCode: number): void {
     if (ending) return
@@ -45,9 +49,11 @@ export function watchProcess(deps: ProcessEventDeps): ProcessEvents {
 
   function onStopSignal(signal: NodeJS.Signals): void {
     if (ending) {
-      endAtOnce(signal)
+      // A terminal and a wrapper may both pass on one key press.
+      if (performance.now() - firstSignalAt > REPEATED_SIGNAL_MS) endAtOnce(signal)
       return
     }
+    firstSignalAt = performance.now()
     log.info(`MAIN: Received ${signal}, stopping. A second signal ends Footman at once.`)
     end(0)
   }

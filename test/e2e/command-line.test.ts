@@ -87,6 +87,17 @@ describe('check and schema', () => {
     expect(out).toMatch(/alerts\.yaml:\d+:\d+ \w+ Butler\.webhookNotification\.reloadTaskFailure\.webhooks\[0\].*http/)
     expect(code).toBe(1)
   })
+  test('check looks into the certificates', async () => {
+    await using directory = tempDirectory()
+    for (const name of ['client', 'client_key', 'root']) writeFileSync(directory.join(`${name}.pem`), 'garbage')
+    const cert = '{clientCert: client.pem, clientCertKey: client_key.pem, clientCertCA: root.pem}'
+    writeFileSync(directory.join('certs.yaml'), `Butler:\n  configQRS: {host: qs}\n  cert: ${cert}\n`)
+    const { code, out } = await run(['check', '-c', 'certs.yaml'], directory.path)
+    expect(code).toBe(1)
+    expect(out).toMatch(
+      /certs\.yaml:3:\d+ error Butler\.cert: the client certificate is not a PEM certificate .*client\.pem/,
+    )
+  })
   test('check of a good file ends with 0', async () => {
     await using directory = tempDirectory()
     writeFileSync(directory.join('good.yaml'), 'Butler:\n  logLevel: info\n')

@@ -146,6 +146,17 @@ describe('over REST', () => {
   })
 })
 
+describe('before anything is asked of Qlik Sense', () => {
+  test('health tells that it cannot be reached', async () => {
+    await using site = await startSite()
+    site.simulator.fault({ listener: 'qrs', match: '.', mode: 'refuse' })
+    await using product = await footman({ simulator: site.simulator })
+    await product.start()
+    await product.process.waitForLine(/QRS: not reachable/)
+    expect(await (await product.call('GET', '/health')).json()).toMatchObject({ checks: { qrs: 'down' } })
+  }, 30_000)
+})
+
 describe('with the allow filter', () => {
   test('REST starts only what is allowed and says what is denied', async () => {
     await using site = await startSite()

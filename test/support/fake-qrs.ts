@@ -66,8 +66,9 @@ export function fakeQrs(): FakeQrs {
     owner: { id: 'u1', userId: 'anna', userDirectory: 'LAB', name: 'Anna' },
   }
 
-  async function answer<T>(call: string, value: () => T, signal?: AbortSignal): Promise<T> {
-    calls.push(call)
+  /** Probes (`null`) come at any time and are not counted. */
+  async function answer<T>(call: string | null, value: () => T, signal?: AbortSignal): Promise<T> {
+    if (call !== null) calls.push(call)
     if (qrs.down) throw new QrsDown('connect ECONNREFUSED')
     if (qrs.hanging)
       await new Promise((_, reject) => signal?.addEventListener('abort', () => reject(new QrsDown('aborted'))))
@@ -95,7 +96,7 @@ export function fakeQrs(): FakeQrs {
         signal,
       ),
     startTask: (id, signal) => answer(`start ${id}`, () => ({ started: true as const, executionId: 'x' }), signal),
-    ping: (signal) => answer('ping', () => undefined, signal),
+    ping: (signal) => answer(null, () => undefined, signal),
     close: () => undefined,
   }
   return qrs

@@ -279,6 +279,7 @@ export function createEnricher(deps: EnricherDeps, settings: EnricherSettings): 
       stopped = false
       startedAt = clock.now()
       answeredAt = startedAt
+      if (settings.qrsEnabled) gate.watch()
       wake()
     },
     wake,

@@ -7,6 +7,8 @@ import type { Logger } from '../../platform/types.ts'
 
 export interface QrsGate {
   readonly open: boolean
+  /** Asks now and then every minute, so that a wrong address is known before the first event needs QRS. */
+  watch(): void
   /** Tells that QRS could not be reached; starts probing. */
   close(reason: string): void
   stop(): void
@@ -20,12 +22,14 @@ export interface QrsGateDeps {
 
 const PROBE = { firstMs: 1000, maxMs: 5000 }
 const PROBE_TIMEOUT_MS = 5000
+const WATCH_MS = 60_000
 
 export function createQrsGate(deps: QrsGateDeps): QrsGate {
   let isOpen = true
   let stopped = false
   let closedAt = 0
   let timer: ReturnType<typeof setTimeout> | undefined
+  let watchTimer: ReturnType<typeof setInterval> | undefined
 
   function schedule(attempt: number): void {
     if (stopped) return
@@ -45,20 +49,36 @@ export function createQrsGate(deps: QrsGateDeps): QrsGate {
     deps.onOpen()
   }
 
+  function close(reason: string): void {
+    if (!isOpen) return
+    isOpen = false
+    closedAt = Date.now()
+    deps.log.error(`QRS: not reachable, events wait: ${reason}`)
+    schedule(1)
+  }
+
+  async function look(): Promise<void> {
+    if (!isOpen) return
+    try {
+      await deps.probe(AbortSignal.timeout(PROBE_TIMEOUT_MS))
+    } catch (error) {
+      if (!stopped) close(error instanceof Error ? error.message : String(error))
+    }
+  }
+
   return {
     get open() {
       return isOpen
     },
-    close(reason) {
-      if (!isOpen) return
-      isOpen = false
-      closedAt = Date.now()
-      deps.log.error(`QRS: not reachable, events wait: ${reason}`)
-      schedule(1)
+    close,
+    watch() {
+      void look()
+      watchTimer = setInterval(() => void look(), WATCH_MS)
     },
     stop() {
       stopped = true
       clearTimeout(timer)
+      clearInterval(watchTimer)
     },
   }
 }
