@@ -22,7 +22,7 @@ export interface ProcessEventDeps {
 const STOP_SIGNALS: readonly NodeJS.Signals[] =
   process.platform === 'win32' ? ['SIGINT', 'SIGTERM', 'SIGBREAK', 'SIGHUP'] : ['SIGINT', 'SIGTERM']
 
-/** A second signal so soon after the first is the same one, delivered twice. */
+/** The same signal so soon again is one key press, delivered twice. */
 const REPEATED_SIGNAL_MS = 300
 
 /**
@@ -33,7 +33,7 @@ export function watchProcess(deps: ProcessEventDeps): ProcessEvents {
   const { log } = deps
   const { promise: finished, resolve } = Promise.withResolvers<number>()
   let ending = false
-  let firstSignalAt = Number.NEGATIVE_INFINITY
+  let first: { readonly signal: NodeJS.Signals; readonly at: number } | null = null
 
   function end(exitCode: number): void {
     if (ending) return
@@ -50,10 +50,11 @@ export function watchProcess(deps: ProcessEventDeps): ProcessEvents {
   function onStopSignal(signal: NodeJS.Signals): void {
     if (ending) {
       // A terminal and a wrapper may both pass on one key press.
-      if (performance.now() - firstSignalAt > REPEATED_SIGNAL_MS) endAtOnce(signal)
+      const repeated = first?.signal === signal && performance.now() - first.at < REPEATED_SIGNAL_MS
+      if (!repeated) endAtOnce(signal)
       return
     }
-    firstSignalAt = performance.now()
+    first = { signal, at: performance.now() }
     log.info(`MAIN: Received ${signal}, stopping. A second signal ends Footman at once.`)
     end(0)
   }

@@ -33,6 +33,14 @@ describe.skipIf(process.platform === 'win32')('signals', () => {
     expect(await running.ended).toEqual({ code: null, signal: 'SIGINT' })
   })
 
+  test('one key press that arrives twice is one signal', async () => {
+    await using running = await start('hang')
+    running.signal('SIGINT')
+    await running.waitForLine(/Received SIGINT/)
+    running.signal('SIGINT')
+    expect(await Promise.race([running.ended, Bun.sleep(200)])).toBeUndefined()
+  })
+
   test('SIGHUP is handed on and ends nothing', async () => {
     await using running = await start()
     running.signal('SIGHUP')
