@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'bun:test'
 import { createConfigPaths, programDirectory } from '../../src/config/paths.ts'
 
-const FOLDERS = { program: '/opt/footman', working: '/work', config: '/etc/footman' }
+const FOLDERS = { program: '/opt/footman', working: '/here', config: '/etc/footman' }
 
 function paths(...existing: string[]) {
   return createConfigPaths(FOLDERS, (path) => existing.includes(path))
@@ -9,8 +9,8 @@ function paths(...existing: string[]) {
 
 describe('input paths', () => {
   test.each([
-    ['program', ['/opt/footman/c.pem', '/work/c.pem', '/etc/footman/c.pem']],
-    ['working', ['/work/c.pem', '/etc/footman/c.pem', '/opt/footman/c.pem']],
+    ['program', ['/opt/footman/c.pem', '/here/c.pem', '/etc/footman/c.pem']],
+    ['working', ['/here/c.pem', '/etc/footman/c.pem', '/opt/footman/c.pem']],
   ] as const)('%s: in this order', (base, candidates) => {
     expect(paths().candidates('c.pem', base)).toEqual(candidates)
   })
@@ -31,12 +31,12 @@ describe('input paths', () => {
 
 test('output paths go below their base, data beside the configuration', () => {
   expect(paths().output('log', 'program')).toBe('/opt/footman/log')
-  expect(paths().output('scripts')).toBe('/work/scripts')
+  expect(paths().output('scripts')).toBe('/here/scripts')
   expect(paths().data('data')).toBe('/etc/footman/data')
 })
 
 test('the program is where its executable is, except when a runtime executes the source', () => {
-  expect(programDirectory('/opt/footman/footman', '/work')).toBe('/opt/footman')
-  expect(programDirectory('/usr/bin/bun', '/work')).toBe('/work')
-  expect(programDirectory('/usr/bin/deno', '/work')).toBe('/work')
+  expect(programDirectory('/opt/footman/footman', '/here')).toBe('/opt/footman')
+  expect(programDirectory('/usr/bin/bun', '/here')).toBe('/here')
+  expect(programDirectory('/usr/bin/deno', '/here')).toBe('/here')
 })
