@@ -5,6 +5,7 @@ import { runCheck } from '../../src/cli/check.ts'
 import { runSchema } from '../../src/cli/schema.ts'
 import { configReference } from '../../src/config/reference.ts'
 import { withFolder } from '../support/config.ts'
+import { testCertificates } from '../support/conformance/certificates.ts'
 
 function recordingIo() {
   const lines: string[] = []
@@ -16,7 +17,8 @@ function recordingIo() {
 
 const CERTIFICATES = 'cert: {clientCert: c.pem, clientCertKey: k.pem, clientCertCA: r.pem}'
 const COMPLETE = `Butler:\n  configQRS: {host: qs}\n  ${CERTIFICATES}\n`
-const PEMS = { 'c.pem': '', 'k.pem': '', 'r.pem': '' }
+const { ca, client } = await testCertificates()
+const PEMS = { 'c.pem': client.cert.pem, 'k.pem': client.key.pem, 'r.pem': ca.pem }
 
 async function check(files: Record<string, string>, options: { json?: boolean; qsConnection?: boolean } = {}) {
   const { lines, io } = recordingIo()

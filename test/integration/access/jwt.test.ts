@@ -106,7 +106,7 @@ describe('a shared secret', () => {
     for (const one of wrong) expect([one, await statusOf(api, one)]).toEqual([one, 401])
     expect(api.effects).toEqual([])
     const refusals = api.log
-      .of('verbose')
+      .of('info')
       .filter((line) => line.startsWith('ACCESS: Credentials from 127.0.0.1 refused: '))
     expect(refusals).toHaveLength(wrong.length)
     const written = JSON.stringify([api.log.lines, await api.audit()])

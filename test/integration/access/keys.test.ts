@@ -169,7 +169,7 @@ describe('API keys', () => {
     expect((await api.call('PUT', '/v4/run', bearer(erp.key), {})).status).toBe(200)
     now += 1000
     expect((await api.call('PUT', '/v4/run', bearer(erp.key), {})).status).toBe(401)
-    expect(api.log.of('verbose')).toContain('ACCESS: Credentials from 127.0.0.1 refused: API key erp has expired')
+    expect(api.log.of('info')).toContain('ACCESS: Credentials from 127.0.0.1 refused: API key erp has expired')
   })
 
   test('a key is good from its addresses only', async () => {
