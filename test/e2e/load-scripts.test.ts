@@ -25,8 +25,10 @@ interface Call {
   readonly override?: 'PUT' | 'DELETE'
   readonly body?: string
   readonly status: number
-  /** Members of the answer. */
-  readonly answer: unknown
+  /** Members of the answer; absent = it has no body. */
+  readonly answer?: unknown
+  /** The call gives this header itself, whatever the stored connection says. */
+  readonly contentType?: string
 }
 
 const START = (sub: string, id: string, body: string, started: readonly string[]): Call => ({
@@ -92,6 +94,80 @@ const CALLS: readonly Call[] = [
     status: 201,
     answer: { channel: '#general', from_user: 'Butler the Bot', msg: 'Grüße', emoji: ':ghost:' },
   },
+  // In this order: each finds what the ones before have left.
+  {
+    sub: 'AddKeyValue',
+    method: 'POST',
+    path: '/v4/keyvalues/Sales%20ETL%20step%202',
+    contentType: 'application/json',
+    body: '{"key": "Last extract timestamp", "value": "2020-09-29 17:14:56", "ttl": "60000"}',
+    status: 201,
+    answer: {
+      namespace: 'Sales ETL step 2',
+      key: 'Last extract timestamp',
+      value: '2020-09-29 17:14:56',
+      ttl: 60_000,
+    },
+  },
+  {
+    sub: 'AddKeyValue',
+    method: 'POST',
+    path: '/v4/keyvalues/Sales%20ETL%20step%202',
+    contentType: 'application/json',
+    body: '{"key": "k", "value": "v"}',
+    status: 201,
+    answer: { namespace: 'Sales ETL step 2', key: 'k', value: 'v', ttl: 0 },
+  },
+  {
+    sub: 'GetKeyValue',
+    method: 'GET',
+    path: '/v4/keyvalues/Sales%20ETL%20step%202?key=Last%20extract%20timestamp',
+    status: 200,
+    answer: { namespace: 'Sales ETL step 2', key: 'Last extract timestamp', value: '2020-09-29 17:14:56' },
+  },
+  {
+    sub: 'ExistsKeyValue',
+    method: 'GET',
+    path: '/v4/keyvalues/Sales%20ETL%20step%202/keyexists?key=k',
+    status: 200,
+    answer: { keyExists: true, keyValue: { namespace: 'Sales ETL step 2', key: 'k', value: 'v' } },
+  },
+  {
+    sub: 'GetAllKeysInNamespace',
+    method: 'GET',
+    path: '/v4/keylist/Sales%20ETL%20step%202',
+    status: 200,
+    answer: { namespace: 'Sales ETL step 2', keys: [{ key: 'Last extract timestamp' }, { key: 'k' }] },
+  },
+  {
+    sub: 'GetKeyValueNamespaces',
+    method: 'GET',
+    path: '/v4/keyvaluesnamespaces',
+    status: 200,
+    answer: expect.arrayContaining(['Sales ETL step 2']),
+  },
+  // No body of its own: the one stored with the connection is sent, and must not matter.
+  {
+    sub: 'DeleteKeyValue',
+    method: 'POST',
+    path: '/v4/keyvalues/Sales%20ETL%20step%202/k',
+    override: 'DELETE',
+    status: 204,
+  },
+  {
+    sub: 'ExistsKeyValue',
+    method: 'GET',
+    path: '/v4/keyvalues/Sales%20ETL%20step%202/keyexists?key=k',
+    status: 200,
+    answer: { keyExists: false, keyValue: {} },
+  },
+  {
+    sub: 'DeleteKeyValueNamespace',
+    method: 'POST',
+    path: '/v4/keyvalues/Sales%20ETL%20step%202',
+    override: 'DELETE',
+    status: 204,
+  },
   {
     sub: 'GetMQTTMessages',
     method: 'GET',
@@ -108,13 +184,6 @@ const LATER: Readonly<Record<string, string>> = {
   DeleteFile: 'file operations',
   CreateDir: 'file operations',
   CreateDirQVD: 'file operations',
-  AddKeyValue: 'key-value store',
-  GetKeyValue: 'key-value store',
-  ExistsKeyValue: 'key-value store',
-  DeleteKeyValue: 'key-value store',
-  DeleteKeyValueNamespace: 'key-value store',
-  GetKeyValueNamespaces: 'key-value store',
-  GetAllKeysInNamespace: 'key-value store',
 }
 
 test('all subs of Butler that make a request are replayed, or wait for their feature', () => {
@@ -149,6 +218,7 @@ describe.skipIf(!findExecutable('mosquitto'))('load scripts', () => {
         slackNotification: { enable: false, restMessage: { webhookURL: `${slack.url}/services/T/B/x` } },
         restServerEndpointsEnable: {
           apiListEnabledEndpoints: true,
+          keyValueStore: true,
           senseAppReload: true,
           mqttPublishMessage: true,
           slackPostMessage: true,
@@ -170,13 +240,13 @@ describe.skipIf(!findExecutable('mosquitto'))('load scripts', () => {
 
   /** What goes over the wire; `storedType` = the content type that the stored connection adds. */
   function connector(call: Call, storedType = 'application/json'): Promise<RawAnswer> {
-    const { method, path, override, body = STORED_BODY } = call
+    const { method, path, override, body = STORED_BODY, contentType = storedType } = call
     const common = [`Host: 127.0.0.1:${product.restPort}`, 'Connection: close']
     if (method === 'GET') return rawBytes(product.restPort, [`GET ${path} HTTP/1.1`, ...common, '', ''].join('\r\n'))
     const head = [
       `POST ${path} HTTP/1.1`,
       ...common,
-      `Content-Type: ${storedType}`,
+      `Content-Type: ${contentType}`,
       ...(override ? [`X-HTTP-Method-Override: ${override}`] : []),
       'Expect: 100-continue',
       `Content-Length: ${Buffer.byteLength(body)}`,
@@ -189,10 +259,19 @@ describe.skipIf(!findExecutable('mosquitto'))('load scripts', () => {
   test.each(CALLS.map((call) => [`${call.sub} ${call.path}`, call] as const))('%s', async (_, call) => {
     const answer = await connector(call)
     expect([answer.status, answer.body]).toEqual([call.status, expect.any(String)])
+    if (call.method === 'POST') expect(answer.interim).toHaveLength(1)
+    if (call.answer === undefined) return expect(answer.body).toBe('')
     const body = JSON.parse(answer.body)
     if (Array.isArray(body)) expect(body).toEqual(call.answer as unknown[])
     else expect(body).toMatchObject(call.answer as object)
-    if (call.method === 'POST') expect(answer.interim).toHaveLength(1)
+  })
+
+  test('the pair that was sent with a start can be read by the task', async () => {
+    const call = CALLS.find(({ sub }) => sub === 'StartTask_KeyValue')!
+    await connector(call)
+    const read = { sub: 'GetKeyValue', method: 'GET', path: '/v4/keyvalues/MyNamespace?key=An%20important%20key%201' }
+    const answer = await connector({ ...read, method: 'GET', status: 200 })
+    expect([answer.status, JSON.parse(answer.body).value]).toEqual([200, 'The value'])
   })
 
   test('a stored connection without a JSON content type works as well', async () => {
