@@ -1,5 +1,5 @@
 /** The variables that every template of every channel sees. */
-import type { Outcome, TaskEvent, TaskType } from '../events/types.ts'
+import type { EventOutcome, EventType, TaskEvent } from '../events/types.ts'
 import { STATUS_TEXTS } from '../qlik/qrs/status.ts'
 import { NEVER, type QrsCustomProperty, type QrsNamed } from '../qlik/qrs/types.ts'
 import { errorLine, excerpts } from './script-log.ts'
@@ -35,11 +35,14 @@ const USER_FORMS = {
   unchanged: (user: string) => user,
 } as const
 
-const OUTCOME_WORDS: Record<Outcome, string> = { failed: 'Failure', aborted: 'Aborted', success: 'Success' }
+const OUTCOME_WORDS: Partial<Record<EventOutcome, string>> = { failed: 'Failure' }
+/** The kinds of events that are not about a task. */
+const NO_TASK: readonly EventType[] = ['cloudReload', 'service', 'license', 'self']
 
-/** The name of an event in configuration keys: `reloadTaskFailure`, `preloadTaskSuccess`, ... */
-export function eventName(type: TaskType, outcome: Outcome): string {
-  return `${type}Task${OUTCOME_WORDS[outcome]}`
+/** The name of an event in configuration keys: `reloadTaskFailure`, `preloadTaskSuccess`, `serviceStopped`, ... */
+export function eventName(type: EventType, outcome: EventOutcome): string {
+  const word = OUTCOME_WORDS[outcome] ?? `${outcome.charAt(0).toUpperCase()}${outcome.slice(1)}`
+  return `${type}${NO_TASK.includes(type) ? '' : 'Task'}${word}`
 }
 
 export function formatUser(user: string, form: UserForm): string {

@@ -1,5 +1,5 @@
 /** From an event to rows in the outbox: which routes apply, what their gates and limits say. */
-import type { Outcome, TaskEvent, TaskType } from '../events/types.ts'
+import type { EventOutcome, EventType, TaskEvent } from '../events/types.ts'
 import type { Database } from '../platform/sqlite.ts'
 import type { Clock, Logger } from '../platform/types.ts'
 import { uuidV7 } from '../platform/uuid.ts'
@@ -20,7 +20,7 @@ export interface RouterDeps {
 export interface Router {
   routeArrival(db: Database, event: TaskEvent): void
   routeEnriched(db: Database, event: TaskEvent): void
-  needs(type: TaskType, outcome: Outcome): ReadonlySet<Need>
+  needs(type: EventType, outcome: EventOutcome): ReadonlySet<Need>
   wake(): void
   route(name: string): Route | undefined
 }
@@ -35,7 +35,7 @@ export function createRouter(deps: RouterDeps, routes: readonly Route[]): Router
   const needsOf = new Map<string, ReadonlySet<Need>>()
   let touchedLanes = new Set<string>()
 
-  function matching(type: TaskType, outcome: Outcome): readonly Route[] {
+  function matching(type: EventType, outcome: EventOutcome): readonly Route[] {
     return routes.filter(({ when }) => when.types.includes(type) && when.outcomes.includes(outcome))
   }
 

@@ -88,6 +88,10 @@ export function sampleEvent(id: string, outcome: Outcome, receivedAt: number): T
     },
     scriptLog: { lines, characters: lines.join('\r\n').length },
     missingParts: [],
+    details: null,
+    code: null,
+    history: null,
+    retry: null,
     test: true,
   }
 }

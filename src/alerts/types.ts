@@ -1,5 +1,5 @@
 /** From event to delivered message: the contracts of routes, destinations and the outbox. */
-import type { Outcome, TaskEvent, TaskType } from '../events/types.ts'
+import type { EventOutcome, EventType, Severity, TaskEvent } from '../events/types.ts'
 
 export type DeliveryState = 'pending' | 'sending' | 'delivered' | 'suppressed' | 'dead'
 export type DeliveryKind = 'alert' | 'recovery' | 'fallback' | 'summary' | 'test'
@@ -22,6 +22,27 @@ export type SuppressReason =
 /** Closed list: why a delivery was given up. */
 export type DeadReason = 'EXPIRED' | 'REJECTED' | 'RENDER_FAILED' | 'DESTINATION_REMOVED' | 'CANCELLED'
 
+/** Kinds of destinations; the first ones bother people, the others record. */
+export const NOTIFYING_TYPES = [
+  'email',
+  'slack',
+  'teams',
+  'webhook',
+  'signl4',
+  'ntfy',
+  'pagerduty',
+  'opsgenie',
+  'discord',
+  'telegram',
+] as const
+export const RECORDING_TYPES = ['mqtt', 'newrelic', 'otlp', 'influxdb', 'scriptlog'] as const
+export type DestinationType = (typeof NOTIFYING_TYPES)[number] | (typeof RECORDING_TYPES)[number]
+
+/** Notifying destinations obey maintenance, snoozes, grouping and pending retries; recording ones get everything. */
+export function isNotifying(type: DestinationType): boolean {
+  return (NOTIFYING_TYPES as readonly string[]).includes(type)
+}
+
 /** What a route needs to know about an event beyond its datagram; nothing else is fetched. */
 export type Need = 'app' | 'owner' | 'execution' | 'scriptLog'
 
@@ -36,8 +57,8 @@ export interface PlannedDelivery {
   readonly lane: string
   /** Deliveries with the same key leave one after the other, in order of arrival. */
   readonly orderKey?: string
-  /** Fixed-window rate limit; absent or 0 = none. Deliveries of one event that share a key share one slot. */
-  readonly limit?: { readonly key: string; readonly windowMs: number }
+  /** Fixed-window rate limit; absent or 0 = none. Deliveries of one event that share a key share one of `count` (1) slots. */
+  readonly limit?: { readonly key: string; readonly windowMs: number; readonly count?: number }
   /** Set when the gates decided against sending. */
   readonly suppress?: { readonly reason: SuppressReason; readonly detail: string }
 }
@@ -48,12 +69,43 @@ export interface Route {
   readonly name: string
   /** Name of a destination in the registry. */
   readonly destination: string
-  readonly when: { readonly types: readonly TaskType[]; readonly outcomes: readonly Outcome[] }
+  readonly when: { readonly types: readonly EventType[]; readonly outcomes: readonly EventOutcome[] }
   /** `arrival` routes leave at once with the datagram's fields; the others wait for Qlik data, up to the deadline. */
   readonly phase: 'arrival' | 'enriched'
   readonly needs: readonly Need[]
   /** Pure. An empty list means that nothing is recorded; a list of suppressed ones says why nothing is sent. */
   plan(event: TaskEvent): readonly PlannedDelivery[]
+  /** Texts of a user's route; absent = built in. */
+  readonly texts?: MessageTexts
+}
+
+/** Texts of a route that stand in for the built-in ones; templates as written in the configuration. */
+export interface MessageTexts {
+  readonly title?: string
+  readonly body?: string
+  /** Path of a template file for the body. */
+  readonly template?: string
+}
+
+/** A task that will not run because one before it in its chain has failed. */
+export interface ChainTask {
+  readonly id: string
+  readonly name: string
+  /** When it usually starts, ISO; null = not known. */
+  readonly usualStart: string | null
+}
+
+/** What a message tells beyond its event; decided when the delivery is created and stored with it. */
+export interface DeliveryNote {
+  /** The tasks downstream that will not run. */
+  readonly chain?: {
+    readonly root: { readonly id: string; readonly name: string }
+    readonly downstream: readonly ChainTask[]
+  }
+  /** Of a fallback: the destination that could not be reached. */
+  readonly failedDestination?: string
+  /** Of a summary: what was held back, by subject. */
+  readonly summary?: { readonly title: string; readonly lines: readonly string[] }
 }
 
 /** Everything `render` may look at. */
@@ -65,6 +117,10 @@ export interface RenderInput {
   readonly deliveryId: string
   /** How many earlier alerts of the same rate-limit key were suppressed since the last one that left. */
   readonly suppressed: number
+  readonly kind: DeliveryKind
+  /** Of the route, else of the event. */
+  readonly severity: Severity
+  readonly note: DeliveryNote | null
 }
 
 /** A rendered message, ready to send. */
@@ -88,6 +144,7 @@ export type DeliveryResult =
 
 export interface Destination {
   readonly name: string
+  readonly type: DestinationType
   /** Pure apart from reading template files. Rejecting means that even the plain fallback could not be made. */
   render(input: RenderInput): Promise<Message>
   /** One result per message, in order. Never retries by itself; stops when `signal` aborts. */
@@ -97,4 +154,11 @@ export interface Destination {
   /** Called by the outbox; the destination calls back when it becomes ready. */
   onReady?(listener: () => void): void
   close?(): Promise<void>
+}
+
+/** A destination of `Butler.footman.destinations`: it also knows whom it reaches. */
+export interface NamedDestination extends Destination {
+  readonly needs: readonly Need[]
+  /** Whom an event reaches, each with its lane; suppressed ones say why. Limits are the route's, never set here. */
+  targets(event: TaskEvent): readonly PlannedDelivery[]
 }

@@ -1,10 +1,9 @@
 /** What the intake remembers besides events: dedup keys, refused datagrams, cursors. */
 import type { Database } from '../platform/sqlite.ts'
-import type { AnnouncedOutcome } from './parse/datagram.ts'
-import type { DropReason } from './types.ts'
+import type { DropReason, EventOutcome } from './types.ts'
 
 /** What makes two messages the same one. Null without an execution id: such messages are never repeats. */
-export function dedupKey(executionId: string, outcome: AnnouncedOutcome): string | null {
+export function dedupKey(executionId: string, outcome: EventOutcome | 'distribute'): string | null {
   return executionId ? `${executionId}|${outcome}` : null
 }
 

@@ -187,10 +187,13 @@ export function createIntake(deps: IntakeDeps, settings: IntakeSettings, db: Dat
   }
 }
 
+const NOTHING_MORE = { details: null, code: null, history: null, retry: null, test: false } as const
+
 /** What is known when a datagram arrives. */
 function arrivalRecord(event: NewEvent): TaskEvent {
   const { message, journalId, sender, typeKnown, announced, deadlineAt, nameTokens, ...facts } = event
   return {
+    ...NOTHING_MORE,
     ...facts,
     ...message,
     task: null,
@@ -199,6 +202,5 @@ function arrivalRecord(event: NewEvent): TaskEvent {
     execution: null,
     scriptLog: null,
     missingParts: [],
-    test: false,
   }
 }

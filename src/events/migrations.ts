@@ -52,4 +52,13 @@ export const eventMigrations: readonly Migration[] = [
       CREATE INDEX event_type ON event (task_id, seq) WHERE type_known = 1;
     `,
   },
+  {
+    name: 'events-003',
+    sql: `
+      ALTER TABLE event ADD COLUMN code TEXT;
+      ALTER TABLE event ADD COLUMN details TEXT;
+      ALTER TABLE event ADD COLUMN history TEXT;
+      ALTER TABLE event ADD COLUMN retry TEXT;
+    `,
+  },
 ]

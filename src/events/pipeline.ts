@@ -6,6 +6,7 @@ import type { Clock, Logger, Service } from '../platform/types.ts'
 import type { QrsClient } from '../qlik/qrs/types.ts'
 import { recordDrops } from './bookkeeping.ts'
 import { createCounters, type IngestCounters } from './counters.ts'
+import { createEventEmitter, type EventEmitter } from './emit.ts'
 import { createEnricher } from './enrich/enricher.ts'
 import { createIngest, type Ingest, type IngestDeps } from './ingest/ingest.ts'
 import { type JournalReader, openJournalReader } from './ingest/journal.ts'
@@ -53,6 +54,8 @@ export interface EventPipeline extends Service {
   /** Removes raw datagrams that are worked off and were received before `before`. */
   purgeJournal(before: number): void
   readonly counters: IngestCounters
+  /** Takes in events that no datagram announces. */
+  readonly emitter: EventEmitter
   readonly status: {
     /** Null when the UDP server is not enabled. */
     readonly udpListening: boolean | null
@@ -76,6 +79,10 @@ export function createEventPipeline(deps: PipelineDeps, settings: PipelineSettin
       dedupTtlMs: udp?.dedupTtlMs ?? null,
       qrsEnabled: settings.qrsEnabled,
     },
+  )
+  const emitter = createEventEmitter(
+    { ...deps, wakeEnricher: () => enricher.wake() },
+    { waitMs: settings.enrichmentTimeoutMs },
   )
   let ingest: Ingest | null = null
   let journal: JournalReader | null = null
@@ -157,6 +164,7 @@ export function createEventPipeline(deps: PipelineDeps, settings: PipelineSettin
   return {
     name: 'event pipeline',
     counters,
+    emitter,
     get status() {
       return {
         udpListening: udp ? (ingest?.isListening ?? false) : null,

@@ -1,16 +1,19 @@
 /** Events in `footman.db`: one row per event, its Qlik data as JSON, its script log compressed beside it. */
 import { gunzipSync, gzipSync } from 'node:zlib'
 import type { Database } from '../platform/sqlite.ts'
-import type { AnnouncedOutcome } from './parse/datagram.ts'
 import type {
+  EventDetails,
+  EventOutcome,
   EventSource,
   EventState,
+  EventType,
   IgnoreReason,
   MissingPart,
-  Outcome,
+  RetryState,
   ScriptLog,
   Severity,
   TaskEvent,
+  TaskHistory,
   TaskMessage,
   TaskType,
 } from './types.ts'
@@ -21,18 +24,22 @@ export interface NewEvent {
   readonly receivedAt: number
   readonly source: EventSource
   readonly sender: string
-  readonly type: TaskType
+  readonly type: EventType
   /** True when QRS told the type, false when it is a guess. */
   readonly typeKnown: boolean
-  readonly announced: AnnouncedOutcome
-  readonly outcome: Outcome
+  /** What the message said; `distribute` = handed over, its end is not known yet. */
+  readonly announced: EventOutcome | 'distribute'
+  readonly outcome: EventOutcome
   readonly severity: Severity
   readonly deadlineAt: number
   readonly message: TaskMessage
   readonly nameTokens: readonly string[] | null
+  readonly code?: string | null
+  readonly details?: EventDetails | null
+  readonly test?: boolean
 }
 
-export interface StoredEvent extends Omit<NewEvent, 'message'>, TaskMessage {
+export interface StoredEvent extends Omit<NewEvent, 'message' | 'code' | 'details' | 'test'>, TaskMessage {
   readonly seq: number
   readonly state: EventState
   readonly reason: IgnoreReason | null
@@ -41,6 +48,10 @@ export interface StoredEvent extends Omit<NewEvent, 'message'>, TaskMessage {
   /** What QRS knew, once the event is routed. */
   readonly qlik: Pick<TaskEvent, 'task' | 'app' | 'owner' | 'execution'> | null
   readonly test: boolean
+  readonly code: string | null
+  readonly details: EventDetails | null
+  readonly history: TaskHistory | null
+  readonly retry: RetryState | null
 }
 
 interface Row {
@@ -50,10 +61,10 @@ interface Row {
   received_at: number
   source: EventSource
   sender: string
-  type: TaskType
+  type: EventType
   type_known: number
-  announced: AnnouncedOutcome
-  outcome: Outcome
+  announced: EventOutcome | 'distribute'
+  outcome: EventOutcome
   severity: Severity
   state: EventState
   reason: IgnoreReason | null
@@ -73,12 +84,16 @@ interface Row {
   missing_parts: string
   qlik: string | null
   test: number
+  code: string | null
+  details: string | null
+  history: string | null
+  retry: string | null
 }
 
 const INSERT = `INSERT INTO event (id, journal_id, received_at, source, sender, type, type_known, announced, outcome,
   severity, state, deadline_at, next_attempt_at, host, user, task_id, task_name, app_id, app_name, execution_id,
-  log_time, log_level, log_message, name_tokens)
-  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'pending', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+  log_time, log_level, log_message, name_tokens, code, details, test)
+  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'pending', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 
 /** Adds a pending event; returns its sequence number, or null when this journal entry is already an event. */
 export function insertEvent(db: Database, event: NewEvent): number | null {
@@ -109,6 +124,9 @@ export function insertEvent(db: Database, event: NewEvent): number | null {
     m.logLevel,
     m.logMessage,
     event.nameTokens ? JSON.stringify(event.nameTokens) : null,
+    event.code ?? null,
+    event.details ? JSON.stringify(event.details) : null,
+    event.test ? 1 : 0,
   ).lastId
 }
 
@@ -168,7 +186,7 @@ export function ignoreEvent(db: Database, seq: number, reason: IgnoreReason): vo
 export function storeRoutedEvent(db: Database, seq: number, event: TaskEvent, typeKnown: boolean): void {
   db.run(
     `UPDATE event SET state = 'routed', type = ?, type_known = ?, outcome = ?, severity = ?, task_name = ?, app_id = ?,
-       app_name = ?, missing_parts = ?, qlik = ? WHERE seq = ?`,
+       app_name = ?, missing_parts = ?, qlik = ?, history = ?, retry = ? WHERE seq = ?`,
     event.type,
     typeKnown ? 1 : 0,
     event.outcome,
@@ -178,6 +196,8 @@ export function storeRoutedEvent(db: Database, seq: number, event: TaskEvent, ty
     event.appName,
     JSON.stringify(event.missingParts),
     JSON.stringify({ task: event.task, app: event.app, owner: event.owner, execution: event.execution }),
+    event.history ? JSON.stringify(event.history) : null,
+    event.retry ? JSON.stringify(event.retry) : null,
     seq,
   )
   if (event.scriptLog) {
@@ -239,6 +259,10 @@ function fromRow(row: Row): StoredEvent {
     missingParts: JSON.parse(row.missing_parts) as MissingPart[],
     qlik: row.qlik ? (JSON.parse(row.qlik) as NonNullable<StoredEvent['qlik']>) : null,
     test: row.test === 1,
+    code: row.code,
+    details: parsed<EventDetails>(row.details),
+    history: parsed<TaskHistory>(row.history),
+    retry: parsed<RetryState>(row.retry),
   }
 }
 
@@ -250,4 +274,8 @@ export function lastKnownType(db: Database, taskId: string): TaskType | null {
       taskId,
     )?.type ?? null
   )
+}
+
+function parsed<T>(json: string | null): T | null {
+  return json === null ? null : (JSON.parse(json) as T)
 }

@@ -1,6 +1,6 @@
 /** What kind of task a message is about, before and after QRS was asked. */
 import type { AnnouncedOutcome } from './parse/datagram.ts'
-import { type Outcome, type Severity, TASK_TYPES, type TaskMessage, type TaskType } from './types.ts'
+import { type EventOutcome, type Outcome, type Severity, TASK_TYPES, type TaskMessage, type TaskType } from './types.ts'
 
 /** QRS `taskType` 0-4; null for anything else (never taken for a reload). */
 export function taskTypeOf(qrsTaskType: number | undefined): TaskType | null {
@@ -18,10 +18,22 @@ export function guessTaskType(message: TaskMessage, announced: AnnouncedOutcome)
   return PRELOAD_TEXTS.some((start) => text.startsWith(start)) ? 'preload' : 'reload'
 }
 
-const SEVERITY: Readonly<Record<Outcome, Severity>> = { failed: 'error', aborted: 'warning', success: 'info' }
+const SEVERITY: Readonly<Partial<Record<EventOutcome, Severity>>> = {
+  expired: 'critical',
+  failed: 'error',
+  stopped: 'error',
+  unreachable: 'error',
+  aborted: 'warning',
+  late: 'warning',
+  stuck: 'warning',
+  neverStarted: 'warning',
+  expiring: 'warning',
+  raised: 'warning',
+}
 
-export function severityOf(outcome: Outcome): Severity {
-  return SEVERITY[outcome]
+/** How bad an outcome is when nobody says otherwise; what is not listed is good news. */
+export function severityOf(outcome: EventOutcome): Severity {
+  return SEVERITY[outcome] ?? 'info'
 }
 
 /** Final execution statuses in QRS and what they mean. */

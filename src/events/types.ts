@@ -5,8 +5,29 @@ import type { AppOwner, QrsApp, QrsExecutionResult, QrsTask } from '../qlik/qrs/
 export const TASK_TYPES = ['reload', 'externalProgram', 'userSync', 'distribute', 'preload'] as const
 export type TaskType = (typeof TASK_TYPES)[number]
 
+/** How an execution of a task ends. */
 export const OUTCOMES = ['failed', 'aborted', 'success'] as const
 export type Outcome = (typeof OUTCOMES)[number]
+
+/** What an event may be about: a task, an app in Qlik Cloud, a Windows service, the licence, Footman itself. */
+export const EVENT_TYPES = [...TASK_TYPES, 'cloudReload', 'service', 'license', 'self'] as const
+export type EventType = (typeof EVENT_TYPES)[number]
+
+export const EVENT_OUTCOMES = [
+  ...OUTCOMES,
+  'late',
+  'stuck',
+  'neverStarted',
+  'stopped',
+  'started',
+  'unreachable',
+  'status',
+  'expiring',
+  'expired',
+  'raised',
+  'cleared',
+] as const
+export type EventOutcome = (typeof EVENT_OUTCOMES)[number]
 
 export type EventSource = 'udp' | 'cloud' | 'monitor' | 'reconciler' | 'watchdog' | 'self' | 'test'
 export type Severity = 'critical' | 'error' | 'warning' | 'info'
@@ -53,6 +74,75 @@ export interface ScriptLog {
   readonly characters: number
 }
 
+/** A Windows service whose state has changed. */
+export interface ServiceDetails {
+  readonly kind: 'service'
+  /** `QlikSenseEngineService` */
+  readonly serviceName: string
+  /** `Qlik Sense Engine Service` */
+  readonly displayName: string
+  /** `Engine` */
+  readonly friendlyName: string
+  /** `RUNNING`, `STOPPED`, `PAUSED`, ... */
+  readonly status: string
+  readonly previousStatus: string
+  /** `Automatic`, `Manual`, `Disabled` */
+  readonly startType: string
+  readonly exePath: string
+  readonly dependencies: readonly string[]
+}
+
+export interface LicenseDetails {
+  readonly kind: 'license'
+  readonly expired: boolean
+  /** ISO; null when the licence never ends. */
+  readonly expiryDate: string | null
+  readonly daysRemaining: number | null
+}
+
+/** A reload in Qlik Cloud: what templates see beyond the shared variables. */
+export interface CloudReloadDetails {
+  readonly kind: 'cloudReload'
+  readonly variables: Readonly<Record<string, unknown>>
+}
+
+/** Why the watchdog speaks, in milliseconds. */
+export interface WatchdogDetails {
+  readonly kind: 'watchdog'
+  readonly elapsedMs: number
+  readonly limitMs: number
+  readonly usualMs: number | null
+  /** When the task should have started, milliseconds since 1970. */
+  readonly dueAt: number | null
+}
+
+export interface SelfDetails {
+  readonly kind: 'self'
+  /** What is wrong and what to do, one or two sentences. */
+  readonly text: string
+}
+
+export type EventDetails = ServiceDetails | LicenseDetails | CloudReloadDetails | WatchdogDetails | SelfDetails
+
+/** What the earlier executions of the task say, at the time of the event. */
+export interface TaskHistory {
+  /** Failed or aborted executions in a row, this one included; 0 after a success. */
+  readonly consecutiveFailures: number
+  /** Milliseconds since 1970; null = never, as far as known. */
+  readonly lastSuccessAt: number | null
+}
+
+/** Where a series of retries by custom property stands. */
+export interface RetryState {
+  /** 1 = the first retry; 0 = the scheduled execution itself. */
+  readonly attempt: number
+  readonly max: number
+  /** When the next try starts, milliseconds since 1970; null = there is none. */
+  readonly nextAt: number | null
+  /** Why no further try is made although one was due; null otherwise. */
+  readonly refused: string | null
+}
+
 /** One immutable record per event, shared by routes, gates, templates and destinations. */
 export interface TaskEvent extends TaskMessage {
   /** UUID v7. */
@@ -60,9 +150,15 @@ export interface TaskEvent extends TaskMessage {
   /** Milliseconds since 1970. */
   readonly receivedAt: number
   readonly source: EventSource
-  readonly type: TaskType
-  readonly outcome: Outcome
+  readonly type: EventType
+  readonly outcome: EventOutcome
   readonly severity: Severity
+  /** What is special about events that are no end of a task. */
+  readonly details: EventDetails | null
+  /** Of Footman's own alerts, like `QRS_DOWN`. */
+  readonly code: string | null
+  readonly history: TaskHistory | null
+  readonly retry: RetryState | null
   /** The `task/full` element, unchanged. */
   readonly task: QrsTask | null
   /** The `app/full` element, unchanged. */

@@ -119,8 +119,19 @@ export function templateEngine(directories: readonly string[] = []): TemplateEng
   return createTemplateEngine({ candidates: (path) => directories.map((directory) => `${directory}/${path}`) })
 }
 
+/** A first alert without anything special about it. */
+export const ALERT = { kind: 'alert', severity: 'error', note: null } as const
+
 /** What the dispatcher hands to `render` for the first delivery that a route plans. */
 export function renderInput(route: Route, event: TaskEvent, changes: Partial<RenderInput> = {}): RenderInput {
   const target = route.plan(event)[0]?.target ?? ''
-  return { event, route, target, deliveryId: '019cad24-c0ec-7b7c-b06b-c8fb46460cb1', suppressed: 0, ...changes }
+  return {
+    event,
+    route,
+    target,
+    deliveryId: '019cad24-c0ec-7b7c-b06b-c8fb46460cb1',
+    suppressed: 0,
+    ...ALERT,
+    ...changes,
+  }
 }

@@ -40,6 +40,10 @@ export function taskEvent(changes: Partial<TaskEvent> = {}): TaskEvent {
     execution: null,
     scriptLog: null,
     missingParts: [],
+    details: null,
+    code: null,
+    history: null,
+    retry: null,
     test: false,
     ...changes,
   }

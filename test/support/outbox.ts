@@ -65,6 +65,7 @@ export function startOutbox(setup: OutboxSetup) {
   const readyListeners: (() => void)[] = []
   const destination: Destination = {
     name: 'sink',
+    type: 'webhook',
     render:
       setup.render ??
       (async ({ deliveryId, target, event, suppressed }) => ({

@@ -4,7 +4,7 @@ import { type BackoffSettings, backoffDelay } from '../../platform/backoff.ts'
 import type { GroupWriter } from '../../platform/group-commit.ts'
 import type { Database } from '../../platform/sqlite.ts'
 import type { Clock } from '../../platform/types.ts'
-import type { DeadReason, DeliveryResult, Destination, Message, Route, SuppressReason } from '../types.ts'
+import type { DeadReason, DeliveryNote, DeliveryResult, Destination, Message, Route, SuppressReason } from '../types.ts'
 import { giveBackSlot, markTold, suppressedCount } from './rate-limit.ts'
 import {
   type Attempt,
@@ -93,7 +93,9 @@ export async function attemptDelivery(
   const suppressed = delivery.limitKey ? suppressedCount(deps.db, delivery.limitKey) : 0
   let message: Message
   try {
-    message = await destination.render({ event, route, target: delivery.target, deliveryId: delivery.id, suppressed })
+    const { id: deliveryId, target, kind, severity } = delivery
+    const note = delivery.note === null ? null : (JSON.parse(delivery.note) as DeliveryNote)
+    message = await destination.render({ event, route, target, deliveryId, suppressed, kind, severity, note })
   } catch (error) {
     return end('dead', 'RENDER_FAILED', messageOf(error))
   }

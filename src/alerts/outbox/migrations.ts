@@ -66,4 +66,8 @@ export const outboxMigrations: readonly Migration[] = [
       ALTER TABLE rate_limit ADD COLUMN last_suppressed TEXT NOT NULL DEFAULT '';
     `,
   },
+  {
+    name: 'outbox-003',
+    sql: 'ALTER TABLE delivery ADD COLUMN note TEXT',
+  },
 ]

@@ -1,7 +1,7 @@
 /** Deliveries in `footman.db`: what is to be sent, what became of it. */
 import type { Severity } from '../../events/types.ts'
 import type { Database } from '../../platform/sqlite.ts'
-import type { DeadReason, DeliveryKind, DeliveryState, SuppressReason } from '../types.ts'
+import type { DeadReason, DeliveryKind, DeliveryNote, DeliveryState, SuppressReason } from '../types.ts'
 
 export interface NewDelivery {
   readonly id: string
@@ -17,6 +17,7 @@ export interface NewDelivery {
   readonly state: 'pending' | 'suppressed'
   readonly reason: SuppressReason | null
   readonly detail: string | null
+  readonly note?: DeliveryNote | null
   /** Milliseconds since 1970. */
   readonly createdAt: number
 }
@@ -34,6 +35,10 @@ export interface DueDelivery {
   readonly limitKey: string | null
   readonly attempts: number
   readonly createdAt: number
+  readonly kind: DeliveryKind
+  readonly severity: Severity
+  /** JSON of a `DeliveryNote`. */
+  readonly note: string | null
 }
 
 export interface Attempt {
@@ -51,7 +56,7 @@ export interface RenderedMessage {
 }
 
 const DUE_COLUMNS = `seq, id, event_id AS eventId, route, destination, target, lane, order_key AS orderKey,
-  limit_key AS limitKey, attempts, created_at AS createdAt`
+  limit_key AS limitKey, attempts, created_at AS createdAt, kind, severity, note`
 
 /** What is kept of a sent body. */
 const BODY_KEPT = 64 * 1024
@@ -60,7 +65,8 @@ const BODY_KEPT = 64 * 1024
 export function insertDelivery(db: Database, delivery: NewDelivery): boolean {
   const { changes } = db.run(
     `INSERT OR IGNORE INTO delivery (id, event_id, kind, route, destination, target, lane, order_key, limit_key, severity,
-       state, reason, detail, created_at, next_attempt_at, finished_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+       state, reason, detail, created_at, next_attempt_at, finished_at, note)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     delivery.id,
     delivery.eventId,
     delivery.kind,
@@ -77,6 +83,7 @@ export function insertDelivery(db: Database, delivery: NewDelivery): boolean {
     delivery.createdAt,
     delivery.createdAt,
     delivery.state === 'suppressed' ? delivery.createdAt : null,
+    delivery.note ? JSON.stringify(delivery.note) : null,
   )
   return changes > 0
 }

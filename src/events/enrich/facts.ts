@@ -10,7 +10,7 @@ import {
 } from '../../qlik/qrs/types.ts'
 import type { StoredEvent } from '../store.ts'
 import { outcomeOfStatus, taskTypeOf } from '../task-type.ts'
-import type { MissingPart, Outcome, ScriptLog, TaskType } from '../types.ts'
+import type { EventOutcome, EventType, MissingPart, ScriptLog, TaskType } from '../types.ts'
 import { findExecution } from './execution.ts'
 
 export interface FactsDeps {
@@ -18,7 +18,7 @@ export interface FactsDeps {
   readonly cached: QrsClient
   /** Always asks. */
   readonly fresh: QrsClient
-  readonly needs: (type: TaskType, outcome: Outcome) => ReadonlySet<Need>
+  readonly needs: (type: EventType, outcome: EventOutcome) => ReadonlySet<Need>
   readonly now: () => number
 }
 
@@ -111,7 +111,7 @@ function openParts(facts: Facts, needs: ReadonlySet<Need>): readonly Need[] {
 }
 
 /** The outcome that the facts prove; else the announced one. A distribution without an end in time has failed. */
-export function decidedOutcome(event: StoredEvent, facts: Facts, late: boolean): Outcome {
+export function decidedOutcome(event: StoredEvent, facts: Facts, late: boolean): EventOutcome {
   if (event.announced !== 'distribute') return event.announced
   const decided = facts.execution && outcomeOfStatus(facts.execution.status)
   return decided ?? (late ? 'failed' : event.outcome)

@@ -7,7 +7,7 @@ import { createWebhookDestination } from '../../../src/alerts/destinations/webho
 import { webhookRoutes } from '../../../src/alerts/destinations/webhook/routes.ts'
 import type { DeliveryResult } from '../../../src/alerts/types.ts'
 import type { TaskEvent } from '../../../src/events/types.ts'
-import { fullEvent, webhookConfig } from '../../support/alerts.ts'
+import { ALERT, fullEvent, webhookConfig } from '../../support/alerts.ts'
 import { testCertificates } from '../../support/conformance/certificates.ts'
 import { APP_ID, TASK_ID, taskEvent } from '../../support/events.ts'
 import { type HttpSink, startHttpSink } from '../../support/http-sink.ts'
@@ -53,7 +53,9 @@ function caller(webhooks: readonly object[], options: { timeoutMs?: number; rate
       const route = routeOf(event)
       const planned = route.plan(event).filter(({ suppress }) => !suppress)
       const messages = await Promise.all(
-        planned.map(({ target }) => destination.render({ event, route, target, deliveryId: DELIVERY, suppressed: 0 })),
+        planned.map(({ target }) =>
+          destination.render({ event, route, target, deliveryId: DELIVERY, suppressed: 0, ...ALERT }),
+        ),
       )
       return destination.deliver(messages, signal)
     },

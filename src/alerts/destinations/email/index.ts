@@ -80,6 +80,7 @@ export function createEmailDestination(deps: EmailDeps, config: EmailDestination
 
   return {
     name: 'email',
+    type: 'email',
     render,
     deliver: (batch, signal) => Promise.all(batch.map((message) => send(message, signal))),
     async close() {

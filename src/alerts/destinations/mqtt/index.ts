@@ -11,6 +11,7 @@ export function createMqttDestination(deps: { mqtt: MqttService }): Destination 
   const { mqtt } = deps
   return {
     name: 'mqtt',
+    type: 'mqtt',
     async render({ event, route, target, deliveryId }) {
       const body = publishesFullEvent(route.name) ? fullPayload(event) : shortPayload(event)
       return { deliveryId, target, subject: null, body, payload: body }

@@ -64,6 +64,7 @@ export function createWebhookDestination(deps: WebhookDeps, config: WebhookDesti
 
   return {
     name: 'webhook',
+    type: 'webhook',
     render,
     deliver: (batch, signal) => Promise.all(batch.map((message) => call(message, signal))),
     async close() {

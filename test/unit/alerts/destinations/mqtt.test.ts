@@ -3,6 +3,7 @@ import { createMqttDestination, mqttRoutes } from '../../../../src/alerts/destin
 import type { TaskEvent } from '../../../../src/events/types.ts'
 import { MqttError } from '../../../../src/mqtt/errors.ts'
 import type { MqttService } from '../../../../src/mqtt/types.ts'
+import { ALERT } from '../../../support/alerts.ts'
 
 const CONFIG = {
   mqttConfig: {
@@ -55,6 +56,10 @@ const EVENT: TaskEvent = {
   execution: null,
   scriptLog: null,
   missingParts: [],
+  details: null,
+  code: null,
+  history: null,
+  retry: null,
   test: false,
 }
 
@@ -86,6 +91,7 @@ async function rendered(name: string, event: TaskEvent) {
     target: planned!.target,
     deliveryId: 'd1',
     suppressed: 0,
+    ...ALERT,
   })
 }
 

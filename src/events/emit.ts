@@ -1,0 +1,116 @@
+/** Events that no datagram announces: from monitors, the watchdog, Qlik Cloud, Footman itself, tests. */
+import type { GroupWriter } from '../platform/group-commit.ts'
+import type { Database } from '../platform/sqlite.ts'
+import type { Clock } from '../platform/types.ts'
+import { uuidV7 } from '../platform/uuid.ts'
+import type { EventRouter } from './router.ts'
+import { insertEvent, type NewEvent, storeRoutedEvent } from './store.ts'
+import { severityOf } from './task-type.ts'
+import type {
+  EventDetails,
+  EventOutcome,
+  EventSource,
+  EventType,
+  ScriptLog,
+  Severity,
+  TaskEvent,
+  TaskMessage,
+} from './types.ts'
+
+export interface EmittedEvent {
+  readonly source: EventSource
+  readonly type: EventType
+  readonly outcome: EventOutcome
+  /** Default: that of the outcome. */
+  readonly severity?: Severity
+  /** What is left out is empty. */
+  readonly message: Partial<TaskMessage>
+  readonly details?: EventDetails | null
+  readonly code?: string | null
+  readonly scriptLog?: ScriptLog | null
+  readonly test?: boolean
+  /** When it happened, milliseconds since 1970; default now. */
+  readonly receivedAt?: number
+  /** True: task, app and so on are asked of QRS before it is routed, up to the usual deadline. */
+  readonly enrich?: boolean
+}
+
+export interface EventEmitter {
+  /**
+   * Resolves with the id of the event when it is durable, with its deliveries or waiting for Qlik data. `also` runs in
+   * the same transaction, for what has to be remembered together with the event.
+   */
+  emit(event: EmittedEvent, also?: (db: Database, eventId: string) => void): Promise<string>
+}
+
+export interface EmitterDeps {
+  readonly writer: GroupWriter
+  readonly router: EventRouter
+  readonly clock: Clock
+  /** There is an event to enrich. */
+  readonly wakeEnricher: () => void
+}
+
+const NO_MESSAGE: TaskMessage = {
+  host: '',
+  taskName: '',
+  appName: '',
+  user: '',
+  taskId: '',
+  appId: '',
+  logTimeStamp: '',
+  logLevel: '',
+  executionId: '',
+  logMessage: '',
+}
+
+export function createEventEmitter(deps: EmitterDeps, settings: { readonly waitMs: number }): EventEmitter {
+  const { writer, router, clock } = deps
+
+  function store(db: Database, stored: NewEvent, event: TaskEvent, enrich: boolean): void {
+    const seq = insertEvent(db, stored)
+    if (seq === null) return
+    router.routeArrival(db, event)
+    if (enrich) return
+    storeRoutedEvent(db, seq, event, true)
+    router.routeEnriched(db, event)
+  }
+
+  return {
+    async emit(emitted, also) {
+      const now = clock.now()
+      const { receivedAt = now, enrich = false, details = null, code = null, test = false, scriptLog = null } = emitted
+      const message = { ...NO_MESSAGE, ...emitted.message }
+      const { source, type, outcome, severity = severityOf(outcome) } = emitted
+      const common = { id: uuidV7(now), receivedAt, source, type, outcome, severity, details, code, test }
+      const stored: NewEvent = {
+        ...common,
+        journalId: null,
+        sender: '',
+        typeKnown: !enrich,
+        announced: outcome,
+        deadlineAt: now + settings.waitMs,
+        message,
+        nameTokens: null,
+      }
+      const event: TaskEvent = { ...common, ...message, ...NO_QLIK, scriptLog }
+      await writer.write((db) => {
+        store(db, stored, event, enrich)
+        also?.(db, common.id)
+      })
+      if (enrich) deps.wakeEnricher()
+      else router.wake()
+      return common.id
+    },
+  }
+}
+
+const NO_QLIK = {
+  task: null,
+  app: null,
+  owner: null,
+  execution: null,
+  missingParts: [],
+  history: null,
+  retry: null,
+} as const
