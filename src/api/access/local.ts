@@ -43,7 +43,7 @@ const nameOf = (host: string): string =>
     .toLowerCase()
 
 /** Who calls from an address of this machine is on it: nobody else would get the answer. */
-function isOwnAddress(address: string): boolean {
+export function isOwnAddress(address: string): boolean {
   if (address === '::1' || /^127\.\d+\.\d+\.\d+$/.test(address)) return true
   if (isIP(address) === 0) return false
   return Object.values(networkInterfaces()).some((list) => list?.some((one) => plainAddress(one.address) === address))

@@ -16,6 +16,10 @@ export interface RemoteCall {
   readonly idempotencyKey?: string
   /** How long the answer may wait beyond the time-out. */
   readonly waitMs?: number
+  /** The largest answer that is taken; default that of the HTTP client. */
+  readonly maxBodyBytes?: number
+  /** What to do about a 404 that says that there is no such endpoint; default about starting tasks. */
+  readonly switchedOff?: string
   /** What the call is for, in errors. */
   readonly what: string
 }
@@ -53,7 +57,8 @@ export function createRemote({ url, key, isOwn }: Place, settings: RemoteSetting
   const http = createHttpClient({ tls: { rejectUnauthorized: !isOwn } })
   const { timeoutMs, insistMs = INSIST_MS, pauseMs = PAUSE_MS } = settings
 
-  function send({ method = 'GET', path, query, body, idempotencyKey, waitMs = 0 }: RemoteCall) {
+  function send(call: RemoteCall) {
+    const { method = 'GET', path, query, body, idempotencyKey, waitMs = 0, maxBodyBytes } = call
     const headers = {
       accept: 'application/json',
       ...(key !== null && { authorization: `Bearer ${key}` }),
@@ -63,6 +68,7 @@ export function createRemote({ url, key, isOwn }: Place, settings: RemoteSetting
     return http.request({
       ...{ method, url: `${url}${path}${queryText(query)}`, headers, timeoutMs: timeoutMs + waitMs },
       ...(body !== undefined && { body: JSON.stringify(body) }),
+      ...(maxBodyBytes !== undefined && { maxBodyBytes }),
     })
   }
 
@@ -126,19 +132,20 @@ interface ErrorBody {
   readonly code?: unknown
 }
 
-function refused({ what }: RemoteCall, { status, text }: RemoteAnswer): CommandFailure {
+function refused({ what, switchedOff }: RemoteCall, { status, text }: RemoteAnswer): CommandFailure {
   const { error, details, message } = errorBody(text)
   const why = [error, details ?? message].filter((part) => typeof part === 'string').join(': ') || text.slice(0, 200)
   return new CommandFailure(
     status === 400 ? EXIT.badInput : EXIT.unreachable,
     what,
-    `${why} (status ${status})${hint(status)}`,
+    `${why} (status ${status})${hint(status, switchedOff)}`,
+    status,
   )
 }
 
-function hint(status: number): string {
+function hint(status: number, switchedOff = 'is Butler.restServerEndpointsEnable.senseStartTask true?'): string {
   if (status === 401 || status === 403) return '; give a key with --key or FOOTMAN_KEY that may do this'
-  return status === 404 ? '; is Butler.restServerEndpointsEnable.senseStartTask true?' : ''
+  return status === 404 ? `; ${switchedOff}` : ''
 }
 
 const codeOf = (text: string): string => String(errorBody(text).code ?? '')

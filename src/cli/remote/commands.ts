@@ -20,6 +20,7 @@ export function addRemoteCommands(program: Command, done: Done): void {
         'all',
       ]),
     )
+    .option('--kv <namespace/key=value>', 'store this pair before the first start; may be repeated', collect, [])
     .option('--max-concurrent <n>', 'run so many of them at a time (1-100), queue the others', toConcurrency)
     .option('--wait [seconds]', 'wait until all have ended, at most so long (default: 24 hours)', toWait)
     .option('--log', 'print the script log of what failed')
@@ -45,6 +46,34 @@ export function addRemoteCommands(program: Command, done: Done): void {
       const { runTasks } = await import('./tasks.ts')
       done(await runTasks(glob, options, processIo))
     })
+
+  addKeyValueCommands(program, done)
+}
+
+function addKeyValueCommands(program: Command, done: Done): void {
+  const kv = program.command('kv').description('the key-value store as a file')
+
+  remote(kv, 'export', 'write key-value pairs to standard output or a file')
+    .option('--namespace <namespace>', 'only this namespace; may be repeated', collect, [])
+    .option('--output <file>', 'write this file, which only you may read')
+    .addHelpText('after', '\nExample\n  footman kv export --namespace "Sales ETL" --output sales.json')
+    .action(async (options) => {
+      const { runKvExport } = await import('./key-values.ts')
+      done(await runKvExport(options, processIo))
+    })
+
+  remote(kv, 'import [file]', 'store the pairs of an export; without a file those on standard input')
+    .addOption(
+      new Option(
+        '--mode <mode>',
+        'merge = overwrite pairs of the same name, replace = empty the namespaces first',
+      ).choices(['merge', 'replace']),
+    )
+    .addHelpText('after', '\nExample\n  footman kv import --mode replace sales.json')
+    .action(async (file: string | undefined, options) => {
+      const { runKvImport } = await import('./key-values.ts')
+      done(await runKvImport(file, options, process.stdin, processIo))
+    })
 }
 
 const EXIT_CODES = `
@@ -61,7 +90,7 @@ function remote(program: Command, nameAndArguments: string, description: string)
     .command(nameAndArguments)
     .description(description)
     .option('--url <url>', 'address of the REST API (default: $FOOTMAN_URL, that of -c, http://localhost:8080)')
-    .option('--key <key>', 'API key (default: $FOOTMAN_KEY, or the local key of -c)')
+    .option('--key <key>', 'API key (default: $FOOTMAN_KEY; for a Footman on this machine its local key)')
     .option('-c, --configfile <file>', 'configuration file of the Footman on this machine')
     .option('--json', 'print JSON')
     .option('--timeout <time>', 'give up a call after this time (default: 30s)', toTimeout, DEFAULT_TIMEOUT_MS)

@@ -6,6 +6,8 @@ export class CommandFailure extends Error {
     /** What failed; `message` says why, and what to do. */
     readonly what: string,
     why: string,
+    /** Of the answer; absent when there was none. */
+    readonly status?: number,
   ) {
     super(why)
   }

@@ -1,9 +1,14 @@
 /** Which Footman a command talks to, and with which key. */
+import { lookup } from 'node:dns/promises'
 import { readFile } from 'node:fs/promises'
+import { isIP } from 'node:net'
 import { join } from 'node:path'
+import { isOwnAddress } from '../../api/access/local.ts'
+import { LOCAL_KEY_FILE } from '../../api/access/local-key.ts'
 import { loadConfig } from '../../config/load.ts'
 import { createPathResolver } from '../../config/paths.ts'
 import { renderProblem, sortProblems } from '../../config/problems.ts'
+import { plainAddress } from '../../platform/addresses.ts'
 import { EXIT } from '../io.ts'
 import { restUrl } from '../rest-url.ts'
 import { CommandFailure } from './failure.ts'
@@ -28,32 +33,64 @@ export interface Place {
 }
 
 const DEFAULT_URL = 'http://localhost:8080'
-const LOCAL_KEY_FILE = 'local.key'
 
-/** Options win over the environment, and that wins over the configuration file. Throws a `CommandFailure`. */
-export async function findPlace(options: PlaceOptions, { env, cwd }: Surroundings): Promise<Place> {
+/**
+ * Options win over the environment, and that wins over the configuration file, which is looked for where `run` would
+ * find it. Without a key, a Footman on this machine is called with its local key. Throws a `CommandFailure`.
+ */
+export async function findPlace(options: PlaceOptions, surroundings: Surroundings): Promise<Place> {
+  const { env } = surroundings
   const key = options.key ?? env.FOOTMAN_KEY ?? null
-  const url = options.url ?? env.FOOTMAN_URL
-  if (url !== undefined) return { url: checkedUrl(url), key, isOwn: false }
+  const given = options.url ?? env.FOOTMAN_URL
   const file = options.configfile ?? env.FOOTMAN_CONFIGFILE
-  if (!file) return { url: DEFAULT_URL, key, isOwn: false }
-  const own = await ownPlace(file, { env, cwd })
+  if (given !== undefined) {
+    const url = checkedUrl(given)
+    if (key !== null || !(await isThisMachine(url))) return { url, key, isOwn: false }
+    // What is wrong with the file is no matter here: only its key is wanted.
+    const own = await ownPlace(file, surroundings).catch(() => null)
+    return { url, key: own?.key ?? null, isOwn: false }
+  }
+  const own = await ownPlace(file, surroundings)
+  if (!own) return { url: DEFAULT_URL, key, isOwn: false }
   return { url: own.url, key: key ?? own.key, isOwn: true }
 }
 
-async function ownPlace(file: string, { env, cwd }: Surroundings): Promise<{ url: string; key: string | null }> {
+/** Null when no file was given, and none that can be used stands in the usual places. */
+async function ownPlace(
+  file: string | undefined,
+  { env, cwd }: Surroundings,
+): Promise<{ url: string; key: string | null } | null> {
   const overrides = { qlikConnection: false, skipVerification: true }
-  const { config, problems, directory } = await loadConfig({ file, env, cwd, overrides })
-  if (!config) throw new CommandFailure(EXIT.badInput, file, sortProblems(problems).map(renderProblem).join('\n'))
+  const loaded = await loadConfig({ ...(file !== undefined && { file }), env, cwd, overrides })
+  const { config, problems, directory } = loaded
+  if (!config) {
+    if (file === undefined) return null
+    throw new CommandFailure(EXIT.badInput, file, sortProblems(problems).map(renderProblem).join('\n'))
+  }
   const url = restUrl(config)
   if (url === null) {
+    if (file === undefined) return null
     throw new CommandFailure(EXIT.badInput, file, 'the REST API is off; set Butler.restServerConfig.enable to true')
   }
   const paths = createPathResolver({ configDirectory: directory, cwd })
   const keyFile = join(paths.data(config.footman.dataDirectory), LOCAL_KEY_FILE)
   // There is one while access control is on, for whoever may read it.
   const key = await readFile(keyFile, 'utf8').catch(() => null)
-  return { url, key: key?.trim() ?? null }
+  return { url, key: key?.trim() || null }
+}
+
+/** The local key opens everything: it is shown to nobody else. */
+async function isThisMachine(url: string): Promise<boolean> {
+  const host = new URL(url).hostname.replace(/^\[(.*)\]$/, '$1')
+  if (host === 'localhost') return true
+  const address =
+    isIP(host) > 0
+      ? host
+      : await lookup(host).then(
+          (found) => found.address,
+          () => null,
+        )
+  return address !== null && isOwnAddress(plainAddress(address))
 }
 
 function checkedUrl(text: string): string {

@@ -16,6 +16,8 @@ export interface StartTaskOptions extends RemoteOptions {
   readonly name: readonly string[]
   readonly match?: 'any' | 'all'
   readonly maxConcurrent?: number
+  /** `namespace/key=value`. */
+  readonly kv?: readonly string[]
   /** Seconds; true = as long as it takes, up to 24 h. */
   readonly wait?: number | true
   readonly log?: boolean
@@ -35,14 +37,16 @@ export async function startTasks(
   options: StartTaskOptions,
   io: CommandIo,
 ): Promise<number> {
-  const { tag, property, name, match, maxConcurrent, wait } = options
+  const { tag, property, name, match, maxConcurrent, wait, kv = [] } = options
   const ids = tasks.filter(isGuid)
   const names = tasks.filter((task) => !isGuid(task))
   if ([...tasks, ...tag, ...property, ...name].length === 0) {
     throw new CommandFailure(EXIT.badInput, WHAT, 'name what to start: task ids or names, --tag, --property or --name')
   }
+  const keyValueStore = kv.map(pairOf)
+  if (keyValueStore.length > 0) await requireStore(remote)
   const resolved = await resolveNames(remote, names)
-  const body = {
+  const selectors = {
     taskId: [...ids, ...resolved.ids],
     ...(tag.length > 0 && { tag }),
     ...(property.length > 0 && { customProperty: property.map(propertyOf) }),
@@ -50,8 +54,10 @@ export async function startTasks(
     ...(match && { match }),
   }
   // Without its unknown name an intersection would select too much, and a body without selectors nothing.
-  const isEmpty = body.taskId.length === 0 && Object.keys(body).every((key) => key === 'taskId' || key === 'match')
+  const isEmpty =
+    selectors.taskId.length === 0 && Object.keys(selectors).every((key) => key === 'taskId' || key === 'match')
   const selectsNothing = isEmpty || (match === 'all' && resolved.unknown.length > 0)
+  const body = { ...selectors, ...(keyValueStore.length > 0 && { keyValueStore }) }
   const answer = selectsNothing ? NOTHING : await start(remote, body, maxConcurrent)
   const unknown = [...resolved.unknown, ...(match === 'all' ? [] : unknownNames(resolved.plain, answer))]
   const final = await finish(remote, answer, options, io)
@@ -111,6 +117,23 @@ function propertyOf(text: string): { name: string; value: string } {
   if (equals > 0) return { name: text.slice(0, equals), value: text.slice(equals + 1) }
   throw new CommandFailure(EXIT.badInput, '--property', `"${text}" is not name=value`)
 }
+
+function pairOf(text: string): { namespace: string; key: string; value: string } {
+  const [, namespace, key, value] = /^([^/]+)\/([^=]+)=(.+)$/s.exec(text) ?? []
+  if (namespace && key && value) return { namespace, key, value }
+  throw new CommandFailure(EXIT.badInput, '--kv', `"${text}" is not namespace/key=value`)
+}
+
+/** While the store is off the API would start the tasks without their parameters. */
+async function requireStore(remote: Remote): Promise<void> {
+  const call = { path: '/v4/keyvaluesnamespaces', what: '--kv', switchedOff: STORE_OFF }
+  await remote.call(call).catch((error: unknown) => {
+    // A key may have the right to write but not to look.
+    if (!(error instanceof CommandFailure && error.status === 403)) throw error
+  })
+}
+
+const STORE_OFF = 'nothing was started; is Butler.restServerEndpointsEnable.keyValueStore true?'
 
 /** The answer as it stands when everything is final, or time is over; prints on the way. */
 async function finish(
