@@ -1,18 +1,6 @@
 /** `Butler.scheduler`, `Butler.footman.scheduler`, `Butler.footman.calendars`. */
 import { z } from 'zod'
-import {
-  choice,
-  duration,
-  file,
-  flag,
-  isoDate,
-  map,
-  nameText,
-  object,
-  oneOrMany,
-  section,
-  weekdays,
-} from '../config/fields.ts'
+import { choice, duration, file, flag, namedCalendars, section } from '../config/fields.ts'
 
 export const scheduler = section('Schedules that start tasks.', () => ({
   enable: flag('Run schedules.'),
@@ -34,16 +22,7 @@ export const footmanScheduler = section('More about schedules.', () => ({
   appDumpDirectory: file('Folder of app dumps made by schedules.', '', { defaultText: '<dataDirectory>/appdump' }),
 }))
 
-export const calendars = map(
-  'Sets of days, by name.',
-  object(() => ({
-    file: file('An .ics or .yaml file with days.'),
-    dates: oneOrMany('Days, written 2026-12-24.', isoDate).optional(),
-    days: oneOrMany('Days of the week: mon, mon-fri, or a list.', weekdays).optional(),
-    except: oneOrMany('Calendars whose days are taken out.', nameText).optional(),
-  })),
-  nameText,
-)
+export const calendars = namedCalendars
 
 export type SchedulerConfig = z.output<typeof scheduler>
 export type FootmanSchedulerConfig = z.output<typeof footmanScheduler>

@@ -1,0 +1,105 @@
+/** The days of calendar files, read at start and again whenever a file changes. */
+import { readFile, stat } from 'node:fs/promises'
+import { parse } from 'yaml'
+import type { Logger } from '../types.ts'
+import { parseDay } from './days.ts'
+import { type CalendarContent, readIcs } from './ics.ts'
+import type { Day } from './types.ts'
+
+export interface CalendarFilesDeps {
+  readonly log: Logger
+  /** A file cannot be read (why), or can be read again (null). Told once per change. */
+  readonly onTrouble?: ((calendar: string, reason: string | null) => void) | undefined
+}
+
+export interface CalendarFilesSettings {
+  /** Absolute paths by name of the calendar. */
+  readonly files: Readonly<Record<string, string>>
+  /** How often the files are looked at; default 5 s. */
+  readonly pollMs?: number
+}
+
+export interface CalendarFiles {
+  readonly name: string
+  /** The last content that could be read; none before `start`. */
+  days(calendar: string): ReadonlySet<Day>
+  /** Reads all files; what cannot be read is told, not thrown. */
+  start(): Promise<void>
+  stop(): Promise<void>
+}
+
+interface Known {
+  days: ReadonlySet<Day>
+  /** Size and time of what was read last. */
+  stamp: string
+  trouble: string | null
+}
+
+const POLL_MS = 5000
+const MAX_BYTES = 10 * 1024 * 1024
+const NO_DAYS: ReadonlySet<Day> = new Set()
+
+export function createCalendarFiles(deps: CalendarFilesDeps, settings: CalendarFilesSettings): CalendarFiles {
+  const { log, onTrouble } = deps
+  const files = Object.entries(settings.files)
+  const known = new Map<string, Known>()
+  let timer: ReturnType<typeof setTimeout> | undefined
+  let stopped = false
+
+  async function look(calendar: string, path: string): Promise<void> {
+    const before = known.get(calendar) ?? { days: NO_DAYS, stamp: '', trouble: null }
+    try {
+      const { size, mtimeMs } = await stat(path)
+      const stamp = `${size} ${mtimeMs}`
+      if (stamp === before.stamp) return
+      if (size > MAX_BYTES) throw new Error(`it is larger than ${MAX_BYTES / 1024 / 1024} MB`)
+      const { days, warnings } = readCalendarFile(path, await readFile(path, 'utf8'))
+      for (const warning of warnings) log.warn(`CALENDAR ${calendar}: ${path}: ${warning}`)
+      log.verbose(`CALENDAR ${calendar}: ${days.size} days read from ${path}`)
+      known.set(calendar, { days, stamp, trouble: null })
+      if (before.trouble !== null) onTrouble?.(calendar, null)
+    } catch (error) {
+      const trouble = `${path}: ${error instanceof Error ? error.message : String(error)}`
+      known.set(calendar, { ...before, stamp: '', trouble })
+      if (trouble === before.trouble) return
+      const content = before.days.size > 0 ? 'its last good content stays in use' : 'it has no days'
+      log.error(`CALENDAR ${calendar}: The file cannot be used, ${content}. ${trouble}`)
+      onTrouble?.(calendar, trouble)
+    }
+  }
+
+  async function lookAtAll(): Promise<void> {
+    for (const [calendar, path] of files) await look(calendar, path)
+  }
+
+  function poll(): void {
+    timer = setTimeout(() => void lookAtAll().finally(() => stopped || poll()), settings.pollMs ?? POLL_MS)
+    timer.unref?.()
+  }
+
+  return {
+    name: 'calendars',
+    days: (calendar) => known.get(calendar)?.days ?? NO_DAYS,
+    async start() {
+      await lookAtAll()
+      if (files.length > 0) poll()
+    },
+    async stop() {
+      stopped = true
+      clearTimeout(timer)
+    },
+  }
+}
+
+/** `.ics`, or a YAML list of dates. Throws when the file makes no sense. */
+export function readCalendarFile(path: string, text: string): CalendarContent {
+  if (/\.ics$/i.test(path)) return readIcs(text)
+  const list: unknown = parse(text) ?? []
+  if (!Array.isArray(list)) throw new Error('a list of dates like "- 2026-12-24" is wanted')
+  const days = list.map((item) => {
+    const day = typeof item === 'string' ? parseDay(item) : null
+    if (day === null) throw new Error(`"${String(item).slice(0, 40)}" is no date like 2026-12-24`)
+    return day
+  })
+  return { days: new Set(days), warnings: [] }
+}

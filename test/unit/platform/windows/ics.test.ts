@@ -1,0 +1,127 @@
+import { describe, expect, test } from 'bun:test'
+import { formatDay } from '../../../../src/platform/windows/days.ts'
+import { readIcs } from '../../../../src/platform/windows/ics.ts'
+
+function event(...lines: string[]): string {
+  return ['BEGIN:VEVENT', 'UID:1', 'SUMMARY:Test', ...lines, 'END:VEVENT'].join('\r\n')
+}
+
+function calendar(...events: string[]): string {
+  return ['BEGIN:VCALENDAR', 'VERSION:2.0', ...events, 'END:VCALENDAR', ''].join('\r\n')
+}
+
+/** Days from 2026 to 2028. */
+function days(...events: string[]): string[] {
+  return [...readIcs(calendar(...events)).days]
+    .sort((a, b) => a - b)
+    .map(formatDay)
+    .filter((day) => day >= '2026' && day < '2029')
+}
+
+describe('days of iCalendar files', () => {
+  test.each<[string, string[], string[]]>([
+    ['one day', ['DTSTART;VALUE=DATE:20261224'], ['2026-12-24']],
+    [
+      'an end that is not included',
+      ['DTSTART;VALUE=DATE:20261224', 'DTEND;VALUE=DATE:20261227'],
+      ['2026-12-24', '2026-12-25', '2026-12-26'],
+    ],
+    ['an end on the same day', ['DTSTART;VALUE=DATE:20261224', 'DTEND;VALUE=DATE:20261224'], ['2026-12-24']],
+    ['a duration', ['DTSTART;VALUE=DATE:20261230', 'DURATION:P3D'], ['2026-12-30', '2026-12-31', '2027-01-01']],
+    ['every year', ['DTSTART;VALUE=DATE:20200606', 'RRULE:FREQ=YEARLY'], ['2026-06-06', '2027-06-06', '2028-06-06']],
+    [
+      'every second year',
+      ['DTSTART;VALUE=DATE:20240606', 'RRULE:FREQ=YEARLY;INTERVAL=2'],
+      ['2026-06-06', '2028-06-06'],
+    ],
+    ['a count', ['DTSTART;VALUE=DATE:20260606', 'RRULE:FREQ=YEARLY;COUNT=2'], ['2026-06-06', '2027-06-06']],
+    ['a last day', ['DTSTART;VALUE=DATE:20260606', 'RRULE:FREQ=YEARLY;UNTIL=20270606'], ['2026-06-06', '2027-06-06']],
+    ['29 February', ['DTSTART;VALUE=DATE:20240229', 'RRULE:FREQ=YEARLY'], ['2028-02-29']],
+    [
+      '4th Thursday in November',
+      ['DTSTART;VALUE=DATE:20201126', 'RRULE:FREQ=YEARLY;BYMONTH=11;BYDAY=4TH'],
+      ['2026-11-26', '2027-11-25', '2028-11-23'],
+    ],
+    [
+      'last Monday in May',
+      ['DTSTART;VALUE=DATE:20200525', 'RRULE:FREQ=YEARLY;BYMONTH=5;BYDAY=-1MO'],
+      ['2026-05-25', '2027-05-31', '2028-05-29'],
+    ],
+    [
+      'Friday the 13th',
+      ['DTSTART;VALUE=DATE:20260101', 'RRULE:FREQ=YEARLY;BYMONTHDAY=13;BYDAY=FR;UNTIL=20261231'],
+      ['2026-02-13', '2026-03-13', '2026-11-13'],
+    ],
+    [
+      'last days of quarters',
+      ['DTSTART;VALUE=DATE:20260101', 'RRULE:FREQ=YEARLY;BYMONTH=3,6;BYMONTHDAY=-1;COUNT=3'],
+      ['2026-03-31', '2026-06-30', '2027-03-31'],
+    ],
+    [
+      '20th Monday of the year',
+      ['DTSTART;VALUE=DATE:20260101', 'RRULE:FREQ=YEARLY;BYDAY=20MO;COUNT=1'],
+      ['2026-05-18'],
+    ],
+    [
+      'exceptions',
+      ['DTSTART;VALUE=DATE:20260606', 'RRULE:FREQ=YEARLY;COUNT=3', 'EXDATE;VALUE=DATE:20270606'],
+      ['2026-06-06', '2028-06-06'],
+    ],
+    [
+      'additional dates',
+      ['DTSTART;VALUE=DATE:20260606', 'RDATE;VALUE=DATE:20260608,20260609'],
+      ['2026-06-06', '2026-06-08', '2026-06-09'],
+    ],
+    ['cancelled', ['DTSTART;VALUE=DATE:20260606', 'STATUS:CANCELLED'], []],
+    [
+      'alarms inside',
+      ['DTSTART;VALUE=DATE:20260606', 'BEGIN:VALARM', 'DTSTART;VALUE=DATE:20200101', 'END:VALARM'],
+      ['2026-06-06'],
+    ],
+  ])('%s', (_name, lines, expected) => {
+    expect(days(event(...lines))).toEqual(expected)
+  })
+
+  test('folded lines, LF only, a byte order mark and quoted parameters are read', () => {
+    const text =
+      '\uFEFFBEGIN:VCALENDAR\nBEGIN:VEVENT\nSUMMARY;X-A="a:b;c":Hej\nDTSTART;VALUE=DA\n TE:202612\n\t24\nEND:VEVENT\nEND:VCALENDAR\n'
+    expect([...readIcs(text).days].map(formatDay)).toEqual(['2026-12-24'])
+  })
+
+  test.each<[string, string[], string]>([
+    ['times', ['DTSTART:20261224T120000Z'], 'it is no all-day event and is left out'],
+    [
+      'other frequencies',
+      ['DTSTART;VALUE=DATE:20260606', 'RRULE:FREQ=MONTHLY'],
+      'FREQ=MONTHLY is not FREQ=YEARLY; only its first day counts',
+    ],
+    [
+      'rare parts',
+      ['DTSTART;VALUE=DATE:20260606', 'RRULE:FREQ=YEARLY;BYWEEKNO=20'],
+      'BYWEEKNO is not followed; only its first day counts',
+    ],
+    [
+      'moved occurrences',
+      ['DTSTART;VALUE=DATE:20260606', 'RECURRENCE-ID;VALUE=DATE:20260607'],
+      'changes of single occurrences are left out',
+    ],
+    [
+      'a decade in one event',
+      ['DTSTART;VALUE=DATE:20200101', 'DTEND;VALUE=DATE:20300101'],
+      'it lasts 3653 days and is left out',
+    ],
+  ])('a warning for %s', (_name, lines, warning) => {
+    expect(readIcs(calendar(event(...lines))).warnings).toEqual([`event "Test": ${warning}`])
+  })
+
+  test('what is no calendar is refused', () => {
+    expect(() => readIcs('<html>')).toThrow('BEGIN:VCALENDAR is missing')
+  })
+
+  test('a file of too many events says so in few lines', () => {
+    const many = Array.from({ length: 100 }, () => event('DTSTART:20261224T120000Z'))
+    const { warnings } = readIcs(calendar(...many))
+    expect(warnings).toHaveLength(21)
+    expect(warnings.at(-1)).toBe('and 80 more')
+  })
+})

@@ -1,0 +1,101 @@
+import { describe, expect, test } from 'bun:test'
+import { createCalendars } from '../../../../src/platform/windows/calendars.ts'
+import { parseDay } from '../../../../src/platform/windows/days.ts'
+import type { CalendarDefinition, Window } from '../../../../src/platform/windows/types.ts'
+import { createWindows } from '../../../../src/platform/windows/windows.ts'
+
+const CALENDARS: Record<string, CalendarDefinition> = {
+  'holidays-se': { dates: ['2026-12-24', '2026-12-25', '2026-06-19'] },
+  workdays: { days: ['mon-fri'], except: ['holidays-se'] },
+  // Exceptions of each other.
+  left: { days: ['mon'], except: ['right'] },
+  right: { days: ['mon'], except: ['left'] },
+}
+
+function contains(window: Window | string, at: string, timezone = 'Europe/Stockholm'): boolean {
+  const windows = createWindows({
+    windows: { 'office-hours': { days: ['mon-fri'], from: '07:00', to: '18:00' } },
+    calendars: createCalendars({ calendars: CALENDARS }),
+    timezone,
+  })
+  return windows.contains(window, Date.parse(at))
+}
+
+describe('windows on the wall clock', () => {
+  test.each<[Window | string, string, boolean]>([
+    // Monday 2026-03-02, +01:00.
+    ['office-hours', '2026-03-02T06:59:59.999+01:00', false],
+    ['office-hours', '2026-03-02T07:00:00+01:00', true],
+    ['office-hours', '2026-03-02T17:59:59.999+01:00', true],
+    ['office-hours', '2026-03-02T18:00:00+01:00', false],
+    ['office-hours', '2026-03-01T12:00:00+01:00', false],
+    [{}, '2026-03-01T12:00:00Z', true],
+    [{ days: ['sat-mon'] }, '2026-03-01T12:00:00+01:00', true],
+    [{ days: ['sat-mon'] }, '2026-03-03T12:00:00+01:00', false],
+    [{ days: ['tue', 'thu'] }, '2026-03-05T12:00:00+01:00', true],
+    [{ from: '22:00' }, '2026-03-02T23:59:59+01:00', true],
+    [{ from: '22:00' }, '2026-03-03T00:00:00+01:00', false],
+    [{ to: '06:00' }, '2026-03-02T00:00:00+01:00', true],
+    [{ to: '06:00' }, '2026-03-02T06:00:00+01:00', false],
+    [{ from: '20:00', to: '24:00' }, '2026-03-02T23:59:59+01:00', true],
+    // Over midnight the day is that of the begin: Friday night reaches into Saturday.
+    [{ days: ['fri'], from: '22:00', to: '06:00' }, '2026-03-07T05:59:00+01:00', true],
+    [{ days: ['fri'], from: '22:00', to: '06:00' }, '2026-03-06T05:59:00+01:00', false],
+    [{ days: ['fri'], from: '22:00', to: '06:00' }, '2026-03-06T22:00:00+01:00', true],
+    // The same time twice: a whole day from then on.
+    [{ days: ['fri'], from: '06:00', to: '06:00' }, '2026-03-07T05:59:00+01:00', true],
+    [{ days: ['fri'], from: '06:00', to: '06:00' }, '2026-03-07T06:00:00+01:00', false],
+    // Another zone than the default.
+    [{ from: '09:00', to: '10:00', timezone: 'Asia/Tokyo' }, '2026-03-02T00:30:00Z', true],
+    [{ from: '09:00', to: '10:00', timezone: 'Asia/Tokyo' }, '2026-03-02T08:30:00Z', false],
+    [{ start: '2026-03-02T06:00:00+01:00', end: '2026-03-02T08:00:00+01:00' }, '2026-03-02T05:00:00Z', true],
+    [{ start: '2026-03-02T06:00:00+01:00', end: '2026-03-02T08:00:00+01:00' }, '2026-03-02T07:00:00Z', false],
+    [{ start: '2026-03-02T06:00:00+01:00', end: '2026-03-02T08:00:00+01:00' }, '2026-03-02T04:59:59Z', false],
+  ])('%j at %s: %p', (window, at, expected) => {
+    expect(contains(window, at)).toBe(expected)
+  })
+
+  test('on the days of clock changes the wall clock decides', () => {
+    const night: Window = { from: '02:00', to: '03:00' }
+    // 29 March 2026: 02:00 does not exist. 25 October: 02:30 is there twice.
+    expect(contains(night, '2026-03-29T00:59:59Z')).toBe(false)
+    expect(contains(night, '2026-03-29T01:00:00Z')).toBe(false)
+    expect(contains(night, '2026-10-25T00:30:00Z')).toBe(true)
+    expect(contains(night, '2026-10-25T01:30:00Z')).toBe(true)
+    expect(contains(night, '2026-10-25T02:00:00Z')).toBe(false)
+  })
+})
+
+describe('calendars in windows', () => {
+  test.each<[Window, string, boolean]>([
+    [{ on: ['workdays'] }, '2026-12-23T12:00:00+01:00', true],
+    [{ on: ['workdays'] }, '2026-12-24T12:00:00+01:00', false],
+    [{ on: ['workdays', 'holidays-se'] }, '2026-12-24T12:00:00+01:00', true],
+    [{ notOn: ['holidays-se'] }, '2026-12-24T23:30:00+01:00', false],
+    // The day is the local one: 23:30Z is the next day in Stockholm.
+    [{ notOn: ['holidays-se'] }, '2026-12-25T23:30:00Z', true],
+    [{ from: '22:00', to: '06:00', notOn: ['holidays-se'] }, '2026-12-24T03:00:00+01:00', true],
+    [{ from: '22:00', to: '06:00', notOn: ['holidays-se'] }, '2026-12-26T03:00:00+01:00', false],
+  ])('%j at %s: %p', (window, at, expected) => {
+    expect(contains(window, at)).toBe(expected)
+  })
+
+  test('names that are not there are errors', () => {
+    expect(() => contains('night', '2026-03-02T12:00:00Z')).toThrow('There is no window "night"')
+    expect(() => contains({ on: ['nowhere'] }, '2026-03-02T12:00:00Z')).toThrow('There is no calendar "nowhere"')
+  })
+
+  test('calendars that except each other come to an end', () => {
+    const calendars = createCalendars({ calendars: CALENDARS })
+    expect(calendars.contains('left', parseDay('2026-03-02')!)).toBe(false)
+  })
+
+  test('days of a file count, and can be taken out', () => {
+    const calendars = createCalendars({
+      calendars: { filed: { file: 'x.ics', except: ['odd'] }, odd: { dates: ['2026-01-03'] } },
+      fileDays: (name) => new Set(name === 'filed' ? ['2026-01-02', '2026-01-03'].map((text) => parseDay(text)!) : []),
+    })
+    expect(calendars.contains('filed', parseDay('2026-01-02')!)).toBe(true)
+    expect(calendars.contains('filed', parseDay('2026-01-03')!)).toBe(false)
+  })
+})
