@@ -70,4 +70,14 @@ export const outboxMigrations: readonly Migration[] = [
     name: 'outbox-003',
     sql: 'ALTER TABLE delivery ADD COLUMN note TEXT',
   },
+  {
+    // A delivery that is sent again counts its age anew; copies of what was delivered do not clash.
+    name: 'outbox-resend',
+    sql: `
+      ALTER TABLE delivery ADD COLUMN reopened_at INTEGER;
+      DROP INDEX delivery_once;
+      CREATE UNIQUE INDEX delivery_once ON delivery (event_id, route, destination, target, kind) WHERE replay_of = '';
+      CREATE INDEX delivery_event ON delivery (event_id);
+    `,
+  },
 ]

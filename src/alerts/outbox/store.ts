@@ -56,7 +56,7 @@ export interface RenderedMessage {
 }
 
 const DUE_COLUMNS = `seq, id, event_id AS eventId, route, destination, target, lane, order_key AS orderKey,
-  limit_key AS limitKey, attempts, created_at AS createdAt, kind, severity, note`
+  limit_key AS limitKey, attempts, coalesce(reopened_at, created_at) AS createdAt, kind, severity, note`
 
 /** What is kept of a sent body. */
 const BODY_KEPT = 64 * 1024
@@ -198,11 +198,18 @@ export function pullForward(db: Database, lane: string, now: number): void {
 export function overdueDeliveries(db: Database, destination: string, before: number, limit: number): DueDelivery[] {
   return db.all<DueDelivery>(
     `SELECT ${DUE_COLUMNS} FROM delivery
-     WHERE destination = ? AND state IN ('pending', 'sending') AND created_at < ? ORDER BY created_at LIMIT ?`,
+     WHERE destination = ? AND state IN ('pending', 'sending') AND created_at < ?
+       AND coalesce(reopened_at, created_at) < ? ORDER BY created_at LIMIT ?`,
     destination,
+    before,
     before,
     limit,
   )
+}
+
+/** False when it has been called off meanwhile. */
+export function isOpen(db: Database, seq: number): boolean {
+  return db.get(`SELECT 1 FROM delivery WHERE seq = ? AND state IN ('pending', 'sending')`, seq) !== undefined
 }
 
 export function markSending(db: Database, seq: number): void {

@@ -1,0 +1,37 @@
+/** The closed lists of words that events and deliveries are described with. */
+import { z } from 'zod'
+import type { DeadReason, DeliveryKind, DeliveryState, SuppressReason } from '../types.ts'
+
+export const TYPES = [
+  ...['reload', 'externalProgram', 'userSync', 'distribute', 'preload', 'cloudReload', 'service', 'license', 'self'],
+]
+export const OUTCOMES = [
+  ...['failed', 'aborted', 'success', 'late', 'stuck', 'neverStarted', 'stopped', 'started', 'unreachable', 'status'],
+  ...['expiring', 'expired', 'raised', 'cleared'],
+]
+export const SOURCES = ['udp', 'cloud', 'monitor', 'reconciler', 'watchdog', 'self', 'test']
+export const SEVERITIES = ['critical', 'error', 'warning', 'info']
+export const EVENT_STATES = ['pending', 'routed', 'ignored']
+export const DELIVERY_STATES: readonly DeliveryState[] = ['pending', 'sending', 'delivered', 'suppressed', 'dead']
+export const KINDS: readonly DeliveryKind[] = ['alert', 'recovery', 'fallback', 'summary', 'test']
+export const SUPPRESS_REASONS: readonly SuppressReason[] = [
+  ...(['RATE_LIMITED', 'CUSTOM_PROPERTY', 'TAG', 'OWNER_EXCLUDED', 'APP_NOT_INCLUDED', 'NO_RECIPIENT'] as const),
+  ...(['RECIPIENT_INVALID', 'MAINTENANCE', 'SNOOZED', 'GROUPED', 'RETRY_PENDING', 'SHADOW_MODE'] as const),
+]
+export const DEAD_REASONS: readonly DeadReason[] = [
+  ...(['EXPIRED', 'REJECTED', 'RENDER_FAILED', 'DESTINATION_REMOVED', 'CANCELLED'] as const),
+]
+export const DELIVERY_REASONS: readonly (SuppressReason | DeadReason)[] = [...SUPPRESS_REASONS, ...DEAD_REASONS]
+export const DROP_REASONS = [
+  ...['SOURCE_NOT_ALLOWED', 'TOO_LARGE', 'RATE_LIMITED', 'INVALID', 'UNKNOWN_TYPE', 'DUPLICATE', 'BACKLOG_FULL'],
+]
+
+/** A parameter that may be repeated: any of the values. */
+export const anyOf = (values: readonly string[]) =>
+  z
+    .array(z.enum(values as [string, ...string[]]))
+    .describe('May be repeated: any of them.')
+    .optional()
+
+export const anyText = (what: string) =>
+  z.array(z.string()).describe(`${what} May be repeated: any of them.`).optional()
