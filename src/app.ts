@@ -18,7 +18,7 @@ import { buildMessages, messageMigrations } from './app/messages.ts'
 import { buildMetrics } from './app/metrics.ts'
 import { buildMqtt, buildStartRequests } from './app/mqtt.ts'
 import { pipelineSettings } from './app/pipeline-settings.ts'
-import { buildQlik, isQrsUnreachable } from './app/qlik.ts'
+import { buildQlik, isQrsUnreachable, qlikCertificates } from './app/qlik.ts'
 import { createRetention } from './app/retention.ts'
 import { buildSideServers } from './app/side-servers.ts'
 import { buildStarts, startMigrations } from './app/starts.ts'
@@ -99,12 +99,17 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
   const db = openDatabase(databaseFile, { migrations: MIGRATIONS, synchronous: 'FULL' })
   const writer = createGroupWriter(db)
 
-  const qlik = buildQlik({ log, clock, paths }, config)
-  const mqtt = buildMqtt({ log, clock, paths }, config, shadow)
   const metrics = buildMetrics(
-    { db, mqtt, pipeline: () => pipeline, alerts: () => alerts, qrsEnabled: options.qrsConnection },
+    {
+      ...{ db, clock, dataDirectory: options.dataDirectory, qrsEnabled: options.qrsConnection },
+      ...{ pipeline: () => pipeline, alerts: () => alerts, mqtt: () => mqtt, starts: () => starts },
+      keyValues: () => kv,
+      certificates: () => [...qlikCertificates(qlik), ...api.certificates()],
+    },
     config,
   )
+  const qlik = buildQlik({ log, clock, paths, observe: metrics.onQrsRequest }, config)
+  const mqtt = buildMqtt({ log, clock, paths, observe: metrics.onMqttMessage }, config, shadow)
   const onDelivery = (change: DeliveryChange) => {
     metrics.onDelivery(change)
     observe?.delivery?.(change)
@@ -115,17 +120,27 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
     observe?.event?.(event)
   }
   const alerts: Alerts = buildAlerts(
-    { db, writer, clock, log, mqtt, candidates: paths.candidates, observe: onDelivery },
+    {
+      ...{ db, writer, clock, log, mqtt, candidates: paths.candidates, observe: onDelivery },
+      onRouted: metrics.onRouted,
+    },
     config,
     shadow,
   )
   const messages = buildMessages({ db, writer, clock, log, mqtt }, config, shadow)
-  const kv = buildKeyValues({ db, writer, clock, log, outgoing: messages.outgoing }, config, shadow)
+  const kv = buildKeyValues(
+    { db, writer, clock, log, outgoing: messages.outgoing, onOperation: metrics.onOperation },
+    config,
+    shadow,
+  )
   const audit = buildAudit({ log, clock, db, writer })
   const starts = buildStarts(
     {
       ...{ qlik, log, clock, db, writer, storeKeyValues: kv.storeKeyValues },
-      onFinished: audit.onStart,
+      onFinished(request, outcome, problem) {
+        audit.onStart(request, outcome, problem)
+        metrics.onStart(request.origin, outcome)
+      },
       onDropped: audit.onDropped,
     },
     config,
@@ -141,7 +156,7 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
       clock,
       qrs: qlik.qrs,
       cachedQrs: qlik.cachedQrs,
-      router: observed(alerts.router, onEvent),
+      router: observed(alerts.router, onEvent, (event) => metrics.onEnriched(event, clock.now())),
       isUnreachable: isQrsUnreachable,
       onUdpStatus: (status) => mqtt?.publishStatus(config.mqttConfig.taskFailureServerStatusTopic, status),
       workerEntry: deps.workerEntry,
@@ -255,13 +270,21 @@ function degradable(service: Service, { degraded }: AppOptions, log: Logger): Se
   }
 }
 
-/** The router, telling an observer about every event that arrives. */
-function observed(router: EventRouter, tell: (event: TaskEvent) => void): EventRouter {
+/** The router, telling observers about every event that arrives, and about every one that waits for data no longer. */
+function observed(
+  router: EventRouter,
+  tell: (event: TaskEvent) => void,
+  enriched: (event: TaskEvent) => void,
+): EventRouter {
   return {
     ...router,
     routeArrival(db, event) {
       router.routeArrival(db, event)
       tell(event)
+    },
+    routeEnriched(db, event) {
+      router.routeEnriched(db, event)
+      enriched(event)
     },
   }
 }

@@ -15,6 +15,8 @@ export interface RouterDeps {
   readonly onDeliveries: (lanes: ReadonlySet<string>) => void
   /** Told about deliveries that are suppressed from the start, for live views; the outbox tells about the others. */
   readonly observe?: (change: DeliveryChange) => void
+  /** Told about every delivery that a route makes, suppressed ones included. */
+  readonly onRouted?: (route: string, outcome: EventOutcome) => void
 }
 
 export interface Router {
@@ -75,6 +77,7 @@ export function createRouter(deps: RouterDeps, routes: readonly Route[]): Router
       ...decision,
     })
     if (!isNew) return
+    deps.onRouted?.(route.name, event.outcome)
     if (decision.state === 'pending') {
       touchedLanes.add(planned.lane)
       return

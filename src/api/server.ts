@@ -1,7 +1,7 @@
 /** The REST API: opens the port of `restServerConfig` and answers what the features offer. */
 import { type RequestObserver, SILENT_OBSERVER } from '../platform/http/observer.ts'
 import type { ApiRoute } from '../platform/http/route.ts'
-import { type HttpServer, serveHttp } from '../platform/http-server.ts'
+import { type HttpServer, type ServeTls, serveHttp } from '../platform/http-server.ts'
 import { formatAddress } from '../platform/listen-error.ts'
 import { StartError } from '../platform/start-error.ts'
 import type { Clock, Logger, Service } from '../platform/types.ts'
@@ -18,7 +18,7 @@ import type { OpenApiDocument } from './openapi/types.ts'
 import { createRouter } from './router.ts'
 import { type EndpointSwitches, enabledNames, isEnabled } from './switches.ts'
 import { type HealthReport, systemRoutes } from './system-routes.ts'
-import { createTlsWatch, readTls, type TlsWatch } from './tls.ts'
+import { certificateEnds, createTlsWatch, readTls, type TlsWatch } from './tls.ts'
 
 export interface ApiDeps {
   readonly log: Logger
@@ -69,6 +69,8 @@ export interface Api extends Service {
   readonly port: number
   /** Whether the server is up; true when it is switched off. */
   readonly healthy: boolean
+  /** Ends of the certificates in use, milliseconds since 1970. */
+  certificates(): readonly { readonly name: string; readonly expiresAt: number }[]
   /** What it offers. */
   describe(): OpenApiDocument
 }
@@ -136,10 +138,17 @@ export function createApi(deps: ApiDeps, settings: ApiSettings): Api {
       ...(tls && { tls }),
     })
     const { setTls: use } = server
+    let inUse = tls
+    const change = (files: ServeTls): void => {
+      use?.(files)
+      inUse = files
+    }
     const watch =
-      tls && use ? createTlsWatch({ log, readFile, use }, tlsSettings, tls, settings.tlsCheckMs ?? TLS_CHECK_MS) : null
+      tls && use
+        ? createTlsWatch({ log, readFile, use: change }, tlsSettings, tls, settings.tlsCheckMs ?? TLS_CHECK_MS)
+        : null
     await access.opened()
-    return { server, access, watch }
+    return { server, access, watch, certificates: () => (inUse ? certificateEnds(inUse) : []) }
   }
 
   function tell(port: number): void {
@@ -157,6 +166,7 @@ export function createApi(deps: ApiDeps, settings: ApiSettings): Api {
   return {
     name: 'rest api',
     describe,
+    certificates: () => running?.certificates() ?? [],
     get port() {
       return running?.server.port ?? 0
     },
@@ -188,6 +198,7 @@ interface Running {
   readonly server: HttpServer
   readonly access: Access
   readonly watch: TlsWatch | null
+  readonly certificates: Api['certificates']
 }
 
 const SILENT_AUDIT: Audit = { record: () => {} }

@@ -33,6 +33,12 @@ export async function readTls(settings: TlsSettings, readFile: ReadFile): Promis
   return { cert: cert + ca, key, clients: { ca: await load('client CA', clients.caFile), required: clients.required } }
 }
 
+/** When the certificates end that the server shows and that it accepts clients with, milliseconds since 1970. */
+export function certificateEnds({ cert, clients }: ServeTls): { name: string; expiresAt: number }[] {
+  const files = [{ name: 'rest', pem: cert }, ...(clients ? [{ name: 'rest-clients', pem: clients.ca }] : [])]
+  return files.map(({ name, pem }) => ({ name, expiresAt: Date.parse(new X509Certificate(pem).validTo) }))
+}
+
 export interface TlsWatch {
   stop(): void
 }

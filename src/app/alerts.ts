@@ -27,6 +27,8 @@ export interface AlertsDeps {
   /** The absolute paths that a path in the configuration may mean, best first. */
   readonly candidates: (path: string) => readonly string[]
   readonly observe?: (change: DeliveryChange) => void
+  /** A route has made a delivery. */
+  readonly onRouted?: (route: string, outcome: string) => void
 }
 
 export interface Alerts {
@@ -50,7 +52,7 @@ export function buildAlerts(deps: AlertsDeps, config: Config, shadow: boolean): 
 
   // The router tells the outbox about new deliveries; the outbox asks the router for routes.
   const router: Router = createRouter(
-    { clock, log, onDeliveries: (lanes) => outbox.wake(lanes), observe: deps.observe },
+    { clock, log, onDeliveries: (lanes) => outbox.wake(lanes), observe: deps.observe, onRouted: deps.onRouted },
     routes,
   )
   const outbox = createOutbox(

@@ -1,5 +1,6 @@
 /** The key-value store: its endpoints, the pairs of start requests, expiry, and changes for the broker. */
 import type { Config } from '../config/schema.ts'
+import { countingStore } from '../kv/counting.ts'
 import { createExpiry } from '../kv/expiry.ts'
 import { extraKeyValueRoutes } from '../kv/extra-routes.ts'
 import { keyValueMigrations } from '../kv/migrations.ts'
@@ -23,25 +24,34 @@ export interface KeyValueDeps {
   readonly log: Logger
   /** Null when MQTT is not configured. */
   readonly outgoing: MqttOutgoing | null
+  readonly onOperation: (operation: string, times: number) => void
 }
 
 export interface KeyValues {
   readonly routes: readonly ApiRoute[]
   /** To be stopped before the REST API, so that no open stream holds that up. */
   readonly services: readonly Service[]
+  /** Null while the store is off. */
+  sizes(): { readonly namespaces: number; readonly keys: number } | null
+  /** Open streams of events. */
+  readonly streams: number
   /** Absent while the store is off. */
   readonly storeKeyValues?: StoreKeyValues
 }
 
 export function buildKeyValues(deps: KeyValueDeps, config: Config, shadow: boolean): KeyValues {
-  if (!config.restServerEndpointsEnable.keyValueStore) return { routes: [], services: [] }
+  if (!config.restServerEndpointsEnable.keyValueStore)
+    return { routes: [], services: [], sizes: () => null, streams: 0 }
   const { clock } = deps
   const log = deps.log.child('kv')
   const { persist, maxValueSize } = config.footman.keyValue
   const storage = persist ? deps : inMemory()
-  const store = createKeyValueStore(
-    { ...storage, clock },
-    { maxKeysPerNamespace: config.keyValueStore.maxKeysPerNamespace, maxValueSize },
+  const store = countingStore(
+    createKeyValueStore(
+      { ...storage, clock },
+      { maxKeysPerNamespace: config.keyValueStore.maxKeysPerNamespace, maxValueSize },
+    ),
+    deps.onOperation,
   )
   const publish = changePublisher({ ...deps, log }, config, shadow)
   if (publish) store.onChange(publish)
@@ -52,9 +62,16 @@ export function buildKeyValues(deps: KeyValueDeps, config: Config, shadow: boole
       createExpiry({ store, log }),
       { name: 'key-value streams', start: async () => {}, stop: async () => streams.stop() },
     ],
+    sizes: () => storage.db.get<{ namespaces: number; keys: number }>(SIZES, clock.now()) ?? null,
+    get streams() {
+      return streams.count
+    },
     storeKeyValues: createStoreKeyValues({ store, log }),
   }
 }
+
+const SIZES = `SELECT (SELECT count(*) FROM kv_namespace) AS namespaces,
+  (SELECT count(*) FROM kv WHERE expires_at IS NULL OR expires_at >= ?) AS keys`
 
 function inMemory(): { db: Database; writer: GroupWriter } {
   const db = openDatabase(':memory:', { migrations: keyValueMigrations })

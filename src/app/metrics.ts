@@ -1,39 +1,77 @@
 /** What Prometheus can read about this Footman. */
 import type { Config } from '../config/schema.ts'
 import type { EventPipeline } from '../events/pipeline.ts'
+import { oldestPendingAt } from '../events/store.ts'
 import { createEventMetrics, type DeliveryCount, type EventMetrics } from '../metrics/prometheus/events.ts'
 import { createHttpMetrics } from '../metrics/prometheus/http.ts'
+import {
+  createKeyValueMetrics,
+  createMqttMetrics,
+  createQrsMetrics,
+  createStartMetrics,
+  gauge,
+  type KeyValueMetrics,
+  type MqttMetrics,
+  type QrsMetrics,
+  type StartMetrics,
+} from '../metrics/prometheus/parts.ts'
 import { processFamilies } from '../metrics/prometheus/process.ts'
 import { metricsRoutes } from '../metrics/prometheus/routes.ts'
+import { storageFamilies } from '../metrics/prometheus/storage.ts'
 import type { MetricFamily } from '../metrics/prometheus/types.ts'
 import type { MqttService } from '../mqtt/types.ts'
 import type { RequestObserver } from '../platform/http/observer.ts'
 import type { ApiRoute } from '../platform/http/route.ts'
 import type { Database } from '../platform/sqlite.ts'
+import type { Clock } from '../platform/types.ts'
 import { VERSION } from '../platform/version.ts'
 import type { Alerts } from './alerts.ts'
+import type { KeyValues } from './kv.ts'
+import type { Starts } from './starts.ts'
 
-export interface Metrics extends Pick<EventMetrics, 'onEvent' | 'onDelivery'> {
+export interface Metrics
+  extends Pick<EventMetrics, 'onEvent' | 'onDelivery' | 'onEnriched' | 'onRouted'>,
+    Pick<StartMetrics, 'onStart'>,
+    Pick<KeyValueMetrics, 'onOperation'> {
   readonly observer: RequestObserver
+  readonly onQrsRequest: QrsMetrics['onRequest']
+  readonly onMqttMessage: MqttMetrics['onMessage']
   readonly routes: readonly ApiRoute[]
 }
 
-/** Built when the first scrape comes, which is after everything else. */
+/** What is asked at each scrape; what is built after the metrics is reached by a function. */
 export interface MetricsSources {
   readonly db: Database
+  readonly clock: Clock
+  readonly dataDirectory: string
   readonly pipeline: () => EventPipeline
   readonly alerts: () => Pick<Alerts, 'destinations'>
-  readonly mqtt: MqttService | null
-  /** Null without Qlik Sense. */
+  readonly mqtt: () => MqttService | null
+  readonly starts: () => Pick<Starts, 'queueLength'>
+  readonly keyValues: () => Pick<KeyValues, 'sizes' | 'streams'>
+  readonly certificates: () => readonly Certificate[]
+  /** False without Qlik Sense. */
   readonly qrsEnabled: boolean
 }
 
-export function buildMetrics({ db, pipeline, alerts, mqtt, qrsEnabled }: MetricsSources, config: Config): Metrics {
+export interface Certificate {
+  readonly name: string
+  /** Milliseconds since 1970. */
+  readonly expiresAt: number
+}
+
+export function buildMetrics(sources: MetricsSources, config: Config): Metrics {
+  const { db, clock, pipeline, alerts, mqtt, qrsEnabled } = sources
   const { metrics, node } = config.footman
   const http = createHttpMetrics()
+  const qrs = createQrsMetrics()
+  const broker = createMqttMetrics()
+  const starts = createStartMetrics(() => sources.starts().queueLength)
+  const keyValues = createKeyValueMetrics(() => sources.keyValues().sizes())
   const events = createEventMetrics({
     counters: () => pipeline().counters,
     pendingEvents: () => pipeline().status.pendingEvents,
+    oldestPendingMs: () => Math.max(0, clock.now() - (oldestPendingAt(db) ?? clock.now())),
     deliveries: () => deliveryCounts(db),
     destinationsUp: () =>
       new Map([...alerts().destinations].map(([name, destination]) => [name, destination.ready?.() ?? true])),
@@ -45,13 +83,35 @@ export function buildMetrics({ db, pipeline, alerts, mqtt, qrsEnabled }: Metrics
     state('footman_qrs_up', 'Whether Qlik Sense (QRS) answers.', () =>
       qrsEnabled ? pipeline().status.qrsReachable : null,
     ),
-    state('footman_mqtt_connected', 'Whether the MQTT broker is connected.', () => mqtt?.connected ?? null, {
+    ...qrs.families,
+    state('footman_mqtt_connected', 'Whether the MQTT broker is connected.', () => mqtt()?.connected ?? null, {
       broker: `${config.mqttConfig.brokerHost}:${config.mqttConfig.brokerPort}`,
     }),
+    ...(config.mqttConfig.enable ? broker.families : []),
+    ...starts.families,
+    ...keyValues.families,
+    gauge('footman_streams', 'Open streams of server-sent events.', () => sources.keyValues().streams),
+    {
+      name: 'footman_certificate_expiry_timestamp_seconds',
+      help: 'End of a certificate, in seconds since 1970.',
+      type: 'gauge',
+      samples: () =>
+        sources.certificates().map(({ name, expiresAt }) => ({
+          labels: { certificate: name },
+          value: expiresAt / 1000,
+        })),
+    },
+    ...storageFamilies(sources.dataDirectory),
   ]
   return {
     onEvent: events.onEvent,
     onDelivery: events.onDelivery,
+    onEnriched: events.onEnriched,
+    onRouted: events.onRouted,
+    onStart: starts.onStart,
+    onOperation: keyValues.onOperation,
+    onQrsRequest: qrs.onRequest,
+    onMqttMessage: broker.onMessage,
     observer: http.observer,
     routes: metrics.enable ? metricsRoutes(families, metrics) : [],
   }

@@ -15,18 +15,19 @@ export interface MqttDeps {
   readonly log: Logger
   readonly clock: Clock
   readonly paths: ConfigPaths
+  readonly observe?: (direction: 'in' | 'out') => void
 }
 
 /** Null when MQTT is not configured. */
 export function buildMqtt(
-  { log, clock, paths }: MqttDeps,
+  { log, clock, paths, observe }: MqttDeps,
   { mqttConfig, footman }: Config,
   shadow: boolean,
 ): (MqttService & Service) | null {
   if (!mqttConfig.enable) return null
   if (shadow) return shadowMqtt()
   return createMqttService(
-    { log, clock, readFile: (path) => readFile(paths.input(path), 'utf8') },
+    { log, clock, readFile: (path) => readFile(paths.input(path), 'utf8'), ...(observe && { observe }) },
     { mqttConfig, mqtt: footman.mqtt },
   )
 }

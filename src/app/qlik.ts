@@ -1,13 +1,14 @@
 /** The repository and engine clients of the configured site. */
 import type { ConfigPaths } from '../config/paths.ts'
 import type { Config } from '../config/schema.ts'
-import type { Clock, Logger, Service } from '../platform/types.ts'
+import type { Clock, Logger } from '../platform/types.ts'
 import { createEngineClient } from '../qlik/engine/client.ts'
 import type { EngineClient } from '../qlik/engine/types.ts'
 import { createCachedQrs } from '../qlik/qrs/cached.ts'
-import { createCertificateSource } from '../qlik/qrs/certificates.ts'
+import { type CertificateSource, createCertificateSource } from '../qlik/qrs/certificates.ts'
 import { createQrsClient } from '../qlik/qrs/client.ts'
 import { QrsError } from '../qlik/qrs/errors.ts'
+import type { QrsObserver } from '../qlik/qrs/transport.ts'
 import type { ExecutionReader, QrsClient } from '../qlik/qrs/types.ts'
 
 export interface Qlik {
@@ -16,7 +17,7 @@ export interface Qlik {
   readonly cachedQrs: QrsClient
   readonly engine: EngineClient
   /** Reads the certificates, and again when they change. */
-  readonly certificates: Service
+  readonly certificates: CertificateSource
 }
 
 const CACHE = { ttlMs: 5000, maxEntries: 2000 }
@@ -24,7 +25,15 @@ const CACHE = { ttlMs: 5000, maxEntries: 2000 }
 const UNREACHABLE_KINDS = new Set(['unreachable', 'timeout'])
 const UNREACHABLE_STATUSES = new Set([502, 503, 504])
 
-export function buildQlik(deps: { log: Logger; clock: Clock; paths: ConfigPaths }, config: Config): Qlik {
+export interface QlikDeps {
+  readonly log: Logger
+  readonly clock: Clock
+  readonly paths: ConfigPaths
+  /** Told about every request to QRS. */
+  readonly observe?: QrsObserver
+}
+
+export function buildQlik(deps: QlikDeps, config: Config): Qlik {
   const { log, clock, paths } = deps
   const { configQRS, configEngine, cert } = config
   const certificates = createCertificateSource(
@@ -36,7 +45,7 @@ export function buildQlik(deps: { log: Logger; clock: Clock; paths: ConfigPaths 
     },
   )
   const qrs = createQrsClient(
-    { log },
+    { log, ...(deps.observe && { observe: deps.observe }) },
     {
       host: configQRS.host,
       port: configQRS.port,
@@ -64,4 +73,10 @@ export function buildQlik(deps: { log: Logger; clock: Clock; paths: ConfigPaths 
 export function isQrsUnreachable(error: unknown): boolean {
   if (!(error instanceof QrsError)) return false
   return UNREACHABLE_KINDS.has(error.kind) || (error.status !== null && UNREACHABLE_STATUSES.has(error.status))
+}
+
+/** The certificate that proves who Footman is; not while its file has not been read. */
+export function qlikCertificates({ certificates }: Qlik): { name: string; expiresAt: number }[] {
+  const { expires } = certificates.check()
+  return expires === null ? [] : [{ name: 'qlik', expiresAt: expires }]
 }

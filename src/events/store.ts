@@ -173,6 +173,12 @@ export function countPendingEvents(db: Database): number {
   return db.get<{ n: number }>(`SELECT count(*) AS n FROM event WHERE state = 'pending'`)?.n ?? 0
 }
 
+/** When the oldest pending event arrived; null when none is pending. Reads what is pending, not all that ever came. */
+export function oldestPendingAt(db: Database): number | null {
+  const sql = `SELECT min(received_at) AS at FROM event INDEXED BY event_pending WHERE state = 'pending'`
+  return db.get<{ at: number | null }>(sql)?.at ?? null
+}
+
 /** Puts a pending event aside until `at`. */
 export function parkEvent(db: Database, seq: number, at: number): void {
   db.run('UPDATE event SET next_attempt_at = ? WHERE seq = ?', at, seq)

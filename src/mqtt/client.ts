@@ -15,6 +15,8 @@ export interface MqttDeps {
   readonly clock: Clock
   /** Text of a PEM file. */
   readonly readFile: (path: string) => Promise<string>
+  /** Told about every message that comes in or that the broker has taken. */
+  readonly observe?: (direction: 'in' | 'out') => void
 }
 
 export interface MqttClientSettings extends BrokerSettings {
@@ -126,6 +128,7 @@ export function createMqttService(deps: MqttDeps, settings: MqttClientSettings):
   }
 
   async function dispatch(message: IncomingMessage): Promise<void> {
+    deps.observe?.('in')
     if (log.enabled('verbose')) {
       log.verbose(`MQTT: Message received. Topic: ${message.topic}, payload: ${excerpt(message.payload)}`)
     }
@@ -138,15 +141,16 @@ export function createMqttService(deps: MqttDeps, settings: MqttClientSettings):
     }
   }
 
-  function send(
+  async function send(
     topic: string,
     payload: string | Uint8Array,
     options: { qos: 0 | 1; retain: boolean; signal?: AbortSignal | undefined },
   ): Promise<void> {
     const problem = topicProblem(topic)
-    if (problem) return Promise.reject(new MqttError('INVALID_TOPIC', `Invalid MQTT topic: ${problem}`))
-    if (!connection) return Promise.reject(new MqttError('NOT_CONNECTED', `Not connected to MQTT broker ${broker}`))
-    return connection.publish(topic, payload, { ...options, timeoutMs: settings.publishTimeoutMs ?? 10_000 })
+    if (problem) throw new MqttError('INVALID_TOPIC', `Invalid MQTT topic: ${problem}`)
+    if (!connection) throw new MqttError('NOT_CONNECTED', `Not connected to MQTT broker ${broker}`)
+    await connection.publish(topic, payload, { ...options, timeoutMs: settings.publishTimeoutMs ?? 10_000 })
+    deps.observe?.('out')
   }
 
   function writeStatus(topic: string, payload: string): void {

@@ -306,6 +306,13 @@ describe.skipIf(!findExecutable('mosquitto'))('load scripts', () => {
     ])
   })
 
+  test('messages in both directions are counted', async () => {
+    const text = await (await product.call('GET', '/metrics')).text()
+    expect(text).toMatch(/^footman_mqtt_connected\{broker="127\.0\.0\.1:\d+"\} 1$/m)
+    expect(text).toMatch(/^footman_mqtt_messages_total\{direction="in"\} [1-9]/m)
+    expect(text).toMatch(/^footman_mqtt_messages_total\{direction="out"\} [1-9]/m)
+  })
+
   test('a message posted while the broker is away survives a killed process and arrives once', async () => {
     const call = CALLS.find(({ sub }) => sub === 'PostToMQTT')!
     await broker.kill()

@@ -13,7 +13,11 @@ let product: Footman
 
 beforeAll(async () => {
   ;[site, webhooks] = await Promise.all([startSite(), startHttpSink()])
-  product = await footman({ simulator: site.simulator, webhookUrl: webhooks.url })
+  product = await footman({
+    simulator: site.simulator,
+    webhookUrl: webhooks.url,
+    config: { restServerEndpointsEnable: { keyValueStore: true } },
+  })
   await product.start()
 }, 60_000)
 afterAll(async () => {
@@ -43,6 +47,9 @@ test('a failed task is an event and a delivery that was refused once', async () 
     'footman_delivery_latency_seconds_count{destination="webhook"} 1',
     'footman_destination_up{destination="webhook"} 1',
     'footman_qrs_up 1',
+    'footman_event_oldest_pending_seconds 0',
+    'footman_enrichment_duration_seconds_count{result="complete"} 1',
+    'footman_alerts_routed_total{route="butler.webhookNotification.reloadTaskFailure",outcome="failed"} 1',
   ]) {
     expect(lines).toContain(line)
   }
@@ -61,6 +68,59 @@ test('the process is measured', async () => {
   )
   // Without MQTT there is nothing to say about it.
   expect(lines.some((line) => line.startsWith('footman_mqtt_connected{'))).toBe(false)
+})
+
+const measuredAs = (lines: readonly string[], series: string): number =>
+  Number(
+    lines
+      .find((line) => line.startsWith(`${series} `))
+      ?.split(' ')
+      .at(-1),
+  )
+
+test('starts, requests to QRS and key-value pairs are counted', async () => {
+  await product.call('POST', `/v4/reloadtask/${TASK}/start`, {})
+  await product.call('POST', '/v4/reloadtask/11111111-2222-3333-4444-555555555555/start', {})
+  await product.call('POST', '/v4/keyvalues/ns', { key: 'k', value: 'v' })
+  await product.call('GET', '/v4/keyvalues/ns?key=k')
+  await product.call('DELETE', '/v4/keyvalues/ns/k')
+  await product.call('POST', '/v4/keyvalues/ns', { key: 'short', value: 'v', ttl: 1 })
+  await product.call('POST', '/v4/keyvalues/ns', { key: 'k2', value: 'v' })
+  const lines = await scrape()
+  for (const line of [
+    'footman_task_starts_total{origin="rest",result="started"} 1',
+    'footman_task_starts_total{origin="rest",result="not_found"} 1',
+    'footman_start_queue_length 0',
+    'footman_kv_namespaces 1',
+    'footman_kv_keys 1',
+    'footman_kv_operations_total{operation="set"} 3',
+    'footman_kv_operations_total{operation="get"} 1',
+    'footman_kv_operations_total{operation="delete"} 1',
+    'footman_streams 0',
+  ]) {
+    expect(lines).toContain(line)
+  }
+  const asked = measuredAs(lines, 'footman_qrs_requests_total{result="ok"}')
+  expect(asked).toBeGreaterThan(2)
+  expect(measuredAs(lines, 'footman_qrs_request_duration_seconds_count')).toBeGreaterThanOrEqual(asked)
+}, 30_000)
+
+test('an open stream is counted', async () => {
+  const leave = new AbortController()
+  const url = `http://127.0.0.1:${product.restPort}/v4/keyvalues/ns/watch`
+  const answer = await fetch(url, { signal: leave.signal })
+  await answer.body!.getReader().read()
+  expect(await scrape()).toContain('footman_streams 1')
+  leave.abort()
+  await until(async () => (await scrape()).includes('footman_streams 0'), { what: 'the stream to end' })
+})
+
+test('certificates, databases and the disk', async () => {
+  const lines = await scrape()
+  const now = Date.now() / 1000
+  expect(measuredAs(lines, 'footman_certificate_expiry_timestamp_seconds{certificate="qlik"}')).toBeGreaterThan(now)
+  expect(measuredAs(lines, 'footman_database_size_bytes')).toBeGreaterThan(50_000)
+  expect(measuredAs(lines, 'footman_disk_free_bytes')).toBeGreaterThan(1_000_000)
 })
 
 test('every metric has a help and a type, and each series is there once', async () => {

@@ -5,6 +5,8 @@ import type { MetricFamily, Sample } from './types.ts'
 export interface EventSources {
   readonly counters: () => { readonly received: number; readonly dropped: Readonly<Record<string, number>> }
   readonly pendingEvents: () => number
+  /** Milliseconds since the oldest of them arrived; 0 when there is none. */
+  readonly oldestPendingMs: () => number
   /** Deliveries that wait and that were given up, by destination. */
   readonly deliveries: () => readonly DeliveryCount[]
   /** False while the destination takes nothing. */
@@ -27,9 +29,19 @@ export interface DeliveryReport {
   readonly result?: 'delivered' | 'retry' | 'rejected' | null
 }
 
+/** An event that QRS data was gathered for, or that went out without. */
+export interface EnrichedReport {
+  readonly receivedAt: number
+  readonly missingParts: readonly unknown[]
+}
+
 export interface EventMetrics {
   onEvent(event: { readonly type: string; readonly outcome: string; readonly source: string }): void
   onDelivery(change: DeliveryReport): void
+  /** `now` = milliseconds since 1970. */
+  onEnriched(event: EnrichedReport, now: number): void
+  /** A route has made a delivery of an event. */
+  onRouted(route: string, outcome: string): void
   readonly families: readonly MetricFamily[]
 }
 
@@ -40,12 +52,19 @@ export function createEventMetrics(sources: EventSources): EventMetrics {
   const events = createCounter<'type' | 'outcome' | 'source'>()
   const final = createCounter<'destination' | 'state' | 'reason'>()
   const attempts = createCounter<'destination' | 'result'>()
+  const enrichment = createDistributions<'result'>(WAIT_SECONDS)
+  const routed = createCounter<'route' | 'outcome'>()
   const latency = createDistributions<'destination'>(WAIT_SECONDS)
   const perDestination = (pick: (count: DeliveryCount) => number): Sample[] =>
     sources.deliveries().map((count) => ({ labels: { destination: count.destination }, value: pick(count) }))
 
   return {
     onEvent: ({ type, outcome, source }) => events.add({ type, outcome, source }),
+    onEnriched({ receivedAt, missingParts }, now) {
+      const result = missingParts.length > 0 ? 'degraded' : 'complete'
+      enrichment.observe({ result }, Math.max(0, now - receivedAt) / 1000)
+    },
+    onRouted: (route, outcome) => routed.add({ route, outcome }),
     onDelivery({ destination, state, reason, latencyMs, result }) {
       if (result) attempts.add({ destination, result: RESULTS[result] })
       if (FINAL.has(state)) final.add({ destination, state, reason: reason ?? '' })
@@ -76,6 +95,24 @@ export function createEventMetrics(sources: EventSources): EventMetrics {
         help: 'Events that wait for data of Qlik Sense.',
         type: 'gauge',
         samples: () => [{ labels: {}, value: sources.pendingEvents() }],
+      },
+      {
+        name: 'footman_event_oldest_pending_seconds',
+        help: 'Age of the oldest of them; 0 when none waits.',
+        type: 'gauge',
+        samples: () => [{ labels: {}, value: sources.oldestPendingMs() / 1000 }],
+      },
+      {
+        name: 'footman_enrichment_duration_seconds',
+        help: 'Time from the arrival of an event until its data were complete, or were no longer waited for (degraded).',
+        type: 'histogram',
+        samples: enrichment.samples,
+      },
+      {
+        name: 'footman_alerts_routed_total',
+        help: 'Deliveries made by a route, suppressed ones included, by the outcome of the task.',
+        type: 'counter',
+        samples: routed.samples,
       },
       {
         name: 'footman_deliveries_total',

@@ -10,18 +10,19 @@ export const CALL_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25,
 export const WAIT_SECONDS = [0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600, 21_600, 86_400] as const
 
 export interface Counter<L extends string> {
-  add(labels: Readonly<Record<L, string>>): void
+  /** `times` default 1. */
+  add(labels: Readonly<Record<L, string>>, times?: number): void
   samples(): Sample[]
 }
 
 export function createCounter<L extends string>(): Counter<L> {
   const series = new Map<string, { labels: Readonly<Record<L, string>>; value: number }>()
   return {
-    add(labels) {
+    add(labels, times = 1) {
       const key = Object.values<string>(labels).join('\n')
       const known = series.get(key)
-      if (known) known.value += 1
-      else series.set(key, { labels, value: 1 })
+      if (known) known.value += times
+      else series.set(key, { labels, value: times })
     },
     samples: () => [...series.values()].map(({ labels, value }) => ({ labels, value })),
   }

@@ -17,6 +17,8 @@ export interface EventSource {
 export interface EventStreams {
   /** Answers 200 with an open stream. Throws 503 `TOO_MANY_STREAMS`. */
   open(source: () => EventSource): Response
+  /** Streams that are being read. */
+  readonly count: number
   /** Ends all streams, and refuses new ones. */
   stop(): void
 }
@@ -144,6 +146,9 @@ export function createEventStreams(settings: EventStreamSettings = {}): EventStr
         status: 200,
         headers: { 'content-type': 'text/event-stream; charset=utf-8', 'cache-control': 'no-store' },
       })
+    },
+    get count() {
+      return open.size
     },
     stop() {
       stopped = true

@@ -7,16 +7,17 @@ import { guid } from './filter.ts'
 import { parseJson, toApp, toExecutionResult, toOwner, toTask } from './normalise.ts'
 import { createScriptLogFetcher } from './script-log.ts'
 import { startTask } from './start-task.ts'
-import { createQrsTransport, type QrsSettings, type QrsTransport } from './transport.ts'
+import { createQrsTransport, type QrsObserver, type QrsSettings, type QrsTransport } from './transport.ts'
 import type { ExecutionReader, QrsClient } from './types.ts'
 
 /** `transport` may be shared with callers that need other endpoints; without it the client makes and owns one. */
 export function createQrsClient(
-  deps: { log: Logger; transport?: QrsTransport },
+  deps: { log: Logger; transport?: QrsTransport; observe?: QrsObserver },
   settings: QrsSettings,
 ): QrsClient & ExecutionReader {
   const log = deps.log.child('qrs')
-  const transport = deps.transport ?? createQrsTransport({ log }, settings)
+  const transport =
+    deps.transport ?? createQrsTransport({ log, ...(deps.observe && { observe: deps.observe }) }, settings)
 
   async function list(path: string, filter: string, signal?: AbortSignal): Promise<readonly unknown[]> {
     const request = { path, query: { filter }, signal }

@@ -8,7 +8,7 @@ import {
   type HttpRetry,
 } from '../../platform/http-client.ts'
 import type { Logger } from '../../platform/types.ts'
-import { type QrsCall, QrsError, toQrsError } from './errors.ts'
+import { type QrsCall, QrsError, type QrsErrorKind, toQrsError } from './errors.ts'
 
 /** PEM texts. */
 export interface QrsCertificates {
@@ -59,12 +59,15 @@ export interface QrsTransport {
   close(): void
 }
 
+/** Told about every request when it is over: `ok`, or why it failed. */
+export type QrsObserver = (result: 'ok' | QrsErrorKind, milliseconds: number) => void
+
 /** Two quick retries: enough for a service that restarts its worker, short enough for a caller that waits. */
 const READ_RETRY: HttpRetry = { attempts: 3, firstMs: 150, maxMs: 600 }
 
 /** `createClient` is replaced in tests. */
 export function createQrsTransport(
-  deps: { log: Logger; createClient?: (settings: HttpClientSettings) => HttpClient },
+  deps: { log: Logger; createClient?: (settings: HttpClientSettings) => HttpClient; observe?: QrsObserver },
   settings: QrsSettings,
 ): QrsTransport {
   const createClient = deps.createClient ?? createHttpClient
@@ -110,11 +113,15 @@ export function createQrsTransport(
         ...(call.method === 'GET' && !asked.noRetry ? { retry: READ_RETRY } : {}),
       })
     } catch (error) {
-      throw toQrsError(call, error)
+      const failure = toQrsError(call, error)
+      deps.observe?.(failure.kind, performance.now() - started)
+      throw failure
     }
     const elapsed = Math.round(performance.now() - started)
     deps.log.debug(`QRS: ${call.method} ${call.endpoint} answered ${response.status} after ${elapsed} ms`)
-    if (call.expectedStatus.includes(response.status)) return response
+    const isExpected = call.expectedStatus.includes(response.status)
+    deps.observe?.(isExpected ? 'ok' : 'status', elapsed)
+    if (isExpected) return response
     throw new QrsError('status', call, { status: response.status, body: response.text() })
   }
 

@@ -1,4 +1,6 @@
 import { afterEach, describe, expect, test } from 'bun:test'
+import { X509Certificate } from 'node:crypto'
+import { readFileSync } from 'node:fs'
 import { request as httpsRequest } from 'node:https'
 import { loadCertificates } from '../../../src/qlik/simulator/certificates.ts'
 import { freeTcpPort } from '../../support/ports.ts'
@@ -227,6 +229,8 @@ describe('TLS', () => {
     })
     expect(status).toBe(200)
     expect(log.of('info')).toContain(`MAIN: REST server listening on https://127.0.0.1:${server.port}`)
+    const expiresAt = Date.parse(new X509Certificate(readFileSync(files.cert.path)).validTo)
+    expect(server.certificates()).toEqual([{ name: 'rest', expiresAt }])
     const plain = await rawHttp(server.port, { path: '/v4/butlerping' }).catch(() => ({ status: 0 }))
     expect(plain.status).not.toBe(200)
   })

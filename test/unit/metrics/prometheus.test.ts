@@ -2,6 +2,7 @@ import { describe, expect, test } from 'bun:test'
 import { createEventMetrics } from '../../../src/metrics/prometheus/events.ts'
 import { expose } from '../../../src/metrics/prometheus/exposition.ts'
 import { createHttpMetrics } from '../../../src/metrics/prometheus/http.ts'
+import { createStartMetrics } from '../../../src/metrics/prometheus/parts.ts'
 import { createDistribution } from '../../../src/metrics/prometheus/series.ts'
 import type { MetricFamily } from '../../../src/metrics/prometheus/types.ts'
 
@@ -99,6 +100,7 @@ test('events and deliveries', async () => {
   const metrics = createEventMetrics({
     counters: () => ({ received: 12, dropped: { INVALID: 2, DUPLICATE: 1 } }),
     pendingEvents: () => 3,
+    oldestPendingMs: () => 2500,
     deliveries: () => [{ destination: 'email', pending: 4, dead: 1 }],
     destinationsUp: () =>
       new Map([
@@ -113,6 +115,9 @@ test('events and deliveries', async () => {
   metrics.onDelivery({ ...change, state: 'delivered', result: 'delivered' })
   metrics.onDelivery({ ...change, state: 'dead', reason: 'REJECTED', result: 'rejected' })
   metrics.onDelivery({ ...change, state: 'suppressed', reason: 'RATE_LIMITED', latencyMs: 1 })
+  metrics.onRouted('webhook.reloadTaskFailure', 'failed')
+  metrics.onEnriched({ receivedAt: 1000, missingParts: [] }, 1400)
+  metrics.onEnriched({ receivedAt: 1000, missingParts: ['scriptLog'] }, 61_000)
   const lines = await textOf(metrics.families)
   expect(lines.filter((line) => !line.startsWith('#') && line !== '' && !line.includes('_bucket'))).toEqual([
     'footman_events_received_total{source="udp"} 12',
@@ -120,6 +125,12 @@ test('events and deliveries', async () => {
     'footman_events_dropped_total{reason="DUPLICATE"} 1',
     'footman_events_total{type="reload",outcome="failed",source="udp"} 1',
     'footman_events_pending 3',
+    'footman_event_oldest_pending_seconds 2.5',
+    'footman_enrichment_duration_seconds_sum{result="complete"} 0.4',
+    'footman_enrichment_duration_seconds_count{result="complete"} 1',
+    'footman_enrichment_duration_seconds_sum{result="degraded"} 60',
+    'footman_enrichment_duration_seconds_count{result="degraded"} 1',
+    'footman_alerts_routed_total{route="webhook.reloadTaskFailure",outcome="failed"} 1',
     'footman_deliveries_total{destination="email",state="delivered",reason=""} 1',
     'footman_deliveries_total{destination="email",state="dead",reason="REJECTED"} 1',
     'footman_deliveries_total{destination="email",state="suppressed",reason="RATE_LIMITED"} 1',
@@ -135,4 +146,27 @@ test('events and deliveries', async () => {
   ])
   expect(lines).toContain('footman_delivery_latency_seconds_bucket{destination="email",le="0.5"} 0')
   expect(lines).toContain('footman_delivery_latency_seconds_bucket{destination="email",le="1"} 1')
+})
+
+test('task starts, those of the queue when they leave it', async () => {
+  const { onStart, families } = createStartMetrics(() => 2)
+  const nobody = { taskIds: [], tags: [], customProperties: [] }
+  onStart('rest', { started: [1, 2], failed: [1], notFound: ['x'], denied: { ...nobody, tags: ['a'] } })
+  onStart('followUp', { started: [1], failed: [], notFound: [], denied: nobody })
+  onStart('mqtt', null)
+  const settled = [Promise.resolve({ executionId: null }), Promise.resolve({ error: 'no' })]
+  const queued = settled.map((one) => ({ settled: one }))
+  onStart('schedule', { started: [], failed: [], queued, notFound: [], denied: nobody })
+  await Promise.all(settled)
+  expect((await textOf(families)).filter((line) => !line.startsWith('#') && line !== '')).toEqual([
+    'footman_task_starts_total{origin="rest",result="started"} 2',
+    'footman_task_starts_total{origin="rest",result="failed"} 1',
+    'footman_task_starts_total{origin="rest",result="not_found"} 1',
+    'footman_task_starts_total{origin="rest",result="denied"} 1',
+    'footman_task_starts_total{origin="follow_up",result="started"} 1',
+    'footman_task_starts_total{origin="mqtt",result="error"} 1',
+    'footman_task_starts_total{origin="schedule",result="started"} 1',
+    'footman_task_starts_total{origin="schedule",result="failed"} 1',
+    'footman_start_queue_length 2',
+  ])
 })
