@@ -54,6 +54,8 @@ export interface EventPipeline extends Service {
   /** Removes raw datagrams that are worked off and were received before `before`. */
   purgeJournal(before: number): void
   readonly counters: IngestCounters
+  /** The datagram of a journal entry; null when it has been removed, or UDP is off. */
+  rawOf(journalId: number): Uint8Array | null
   /** Takes in events that no datagram announces. */
   readonly emitter: EventEmitter
   readonly status: {
@@ -165,6 +167,7 @@ export function createEventPipeline(deps: PipelineDeps, settings: PipelineSettin
     name: 'event pipeline',
     counters,
     emitter,
+    rawOf: (journalId) => journal?.raw(journalId) ?? null,
     get status() {
       return {
         udpListening: udp ? (ingest?.isListening ?? false) : null,

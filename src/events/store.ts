@@ -46,7 +46,7 @@ export interface StoredEvent extends Omit<NewEvent, 'message' | 'code' | 'detail
   readonly nextAttemptAt: number
   readonly missingParts: readonly MissingPart[]
   /** What QRS knew, once the event is routed. */
-  readonly qlik: Pick<TaskEvent, 'task' | 'app' | 'owner' | 'execution'> | null
+  readonly qlik: Pick<TaskEvent, 'task' | 'app' | 'owner' | 'execution' | 'absentParts'> | null
   readonly test: boolean
   readonly code: string | null
   readonly details: EventDetails | null
@@ -201,7 +201,7 @@ export function storeRoutedEvent(db: Database, seq: number, event: TaskEvent, ty
     event.appId,
     event.appName,
     JSON.stringify(event.missingParts),
-    JSON.stringify({ task: event.task, app: event.app, owner: event.owner, execution: event.execution }),
+    JSON.stringify(qlikOf(event)),
     event.history ? JSON.stringify(event.history) : null,
     event.retry ? JSON.stringify(event.retry) : null,
     seq,
@@ -210,6 +210,10 @@ export function storeRoutedEvent(db: Database, seq: number, event: TaskEvent, ty
     const gzip = gzipSync(event.scriptLog.lines.join('\n'), { level: 1 })
     db.run('INSERT OR REPLACE INTO script_log VALUES (?, ?, ?)', event.id, event.scriptLog.characters, gzip)
   }
+}
+
+function qlikOf({ task, app, owner, execution, absentParts }: TaskEvent): StoredEvent['qlik'] {
+  return { task, app, owner, execution, ...(absentParts?.length ? { absentParts } : {}) }
 }
 
 /** The complete record of one event; null when it does not exist (any more). */

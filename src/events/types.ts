@@ -168,5 +168,7 @@ export interface TaskEvent extends TaskMessage {
   readonly execution: QrsExecutionResult | null
   readonly scriptLog: ScriptLog | null
   readonly missingParts: readonly MissingPart[]
+  /** Those of `missingParts` that Qlik Sense says it does not have, like the app that was deleted; absent = none. */
+  readonly absentParts?: readonly MissingPart[]
   readonly test: boolean
 }

@@ -124,7 +124,12 @@ describe('when QRS cannot help', () => {
     const { send, routed } = await start({ qrs })
     await send(message())
     await until(() => routed.length === 1)
-    expect(routed[0]).toMatchObject({ app: null, owner: null, missingParts: ['app', 'owner'] })
+    expect(routed[0]).toMatchObject({
+      app: null,
+      owner: null,
+      missingParts: ['app', 'owner'],
+      absentParts: ['app', 'owner'],
+    })
   })
 
   test('down until after the deadline: the alert goes out with what is known, not before time', async () => {

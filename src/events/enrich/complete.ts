@@ -6,7 +6,7 @@ import type { EventRouter } from '../router.ts'
 import { type StoredEvent, storeRoutedEvent, toTaskEvent } from '../store.ts'
 import { severityOf, taskTypeOf } from '../task-type.ts'
 import type { TaskEvent } from '../types.ts'
-import { decidedOutcome, type Facts, missingParts } from './facts.ts'
+import { absentParts, decidedOutcome, type Facts, missingParts } from './facts.ts'
 
 /**
  * The immutable record of an event; `missingParts` names what its routes wanted and QRS did not give in time. `late` =
@@ -16,6 +16,7 @@ export function completeEvent(event: StoredEvent, facts: Facts, router: EventRou
   const type = taskTypeOf(facts.task?.taskType) ?? event.type
   const outcome = decidedOutcome(event, facts, late)
   const known = { taskName: facts.task?.name, appName: facts.task?.app?.name }
+  const missing = missingParts(event, facts, router.needs(type, outcome))
   const names = event.nameTokens ? resolveNames(event.nameTokens, known) : event
   return {
     ...toTaskEvent(event, facts.scriptLog ?? null),
@@ -29,7 +30,8 @@ export function completeEvent(event: StoredEvent, facts: Facts, router: EventRou
     app: facts.app ?? null,
     owner: facts.owner ?? null,
     execution: facts.execution ?? null,
-    missingParts: missingParts(facts, router.needs(type, outcome)),
+    missingParts: missing,
+    absentParts: absentParts(facts, missing),
   }
 }
 

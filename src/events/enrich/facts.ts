@@ -117,11 +117,19 @@ export function decidedOutcome(event: StoredEvent, facts: Facts, late: boolean):
   return decided ?? (late ? 'failed' : event.outcome)
 }
 
-/** What an alert has to do without. */
-export function missingParts(facts: Facts, needs: ReadonlySet<Need>): MissingPart[] {
+/** What an alert has to do without. What a task of this kind never has is not missing. */
+export function missingParts(event: StoredEvent, facts: Facts, needs: ReadonlySet<Need>): MissingPart[] {
   const missing: MissingPart[] = facts.task ? [] : ['task']
+  const type = taskTypeOf(facts.task?.taskType) ?? event.type
+  const hasApp = event.appId !== '' || !facts.task || facts.task.app?.id !== undefined
+  const possible = { app: hasApp, owner: hasApp, execution: true, scriptLog: type === 'reload' }
   for (const need of ['app', 'owner', 'execution', 'scriptLog'] as const) {
-    if (needs.has(need) && !facts[need]) missing.push(need)
+    if (needs.has(need) && possible[need] && !facts[need]) missing.push(need)
   }
   return missing
+}
+
+/** Those of the missing parts that Qlik Sense says it does not have. */
+export function absentParts(facts: Facts, missing: readonly MissingPart[]): MissingPart[] {
+  return missing.filter((part) => facts[part] === null)
 }
