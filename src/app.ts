@@ -4,6 +4,7 @@
  */
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { alertJournalMigrations } from './alerts/journal/migrations.ts'
 import { outboxMigrations } from './alerts/outbox/migrations.ts'
 import type { DeliveryChange } from './alerts/outbox/outbox.ts'
 import { auditMigrations } from './api/audit/store.ts'
@@ -13,6 +14,7 @@ import { type Alerts, buildAlerts } from './app/alerts.ts'
 import { buildApps } from './app/apps.ts'
 import { buildAudit } from './app/audit.ts'
 import { healthReport } from './app/health.ts'
+import { buildJournal } from './app/journal.ts'
 import { buildKeyValues } from './app/kv.ts'
 import { buildMessages, messageMigrations } from './app/messages.ts'
 import { buildMetrics } from './app/metrics.ts'
@@ -84,6 +86,7 @@ const FAILED_START_GRACE_MS = 1000
 const MIGRATIONS = [
   ...eventMigrations,
   ...outboxMigrations,
+  ...alertJournalMigrations,
   ...startMigrations,
   ...messageMigrations,
   ...auditMigrations,
@@ -163,6 +166,7 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
     },
     pipelineSettings(config, options.dataDirectory, options.qrsConnection),
   )
+  const journal = buildJournal({ db, writer, clock, log: log.child('journal'), alerts, rawOf: pipeline.rawOf }, config)
   const health = () => healthReport({ pipeline, api, mqtt, db, qrsEnabled: options.qrsConnection })
   const api: Api = createApi(
     {
@@ -177,6 +181,7 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
         ...kv.routes,
         ...codecRoutes(),
         ...audit.routes,
+        ...journal.routes,
         ...metrics.routes,
       ],
       health,
@@ -197,7 +202,11 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
   const requests = mqtt && buildStartRequests({ log, clock, db, writer, mqtt, start }, config, shadow)
   const retention = createRetention(
     { writer, clock, log, purgeJournal: pipeline.purgeJournal },
-    { keepEventsMs: config.footman.retention.events, keepAuditMs: config.footman.retention.audit },
+    {
+      keepEventsMs: config.footman.retention.events,
+      keepAuditMs: config.footman.retention.audit,
+      others: [{ keepMs: config.footman.retention.events, purge: journal.purge }],
+    },
   )
 
   // They do not need one another, and opening the socket of the ingest worker takes the longest of all.
@@ -217,6 +226,7 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
     starts.waiting,
     apps.service,
     ...kv.services,
+    journal.streams,
     retention,
   ]
   const running = services.filter((service) => service !== null)

@@ -22,9 +22,17 @@ export interface RetentionDeps {
   readonly purgeJournal: (before: number) => void
 }
 
+/** Something else that grows old. */
+export interface Aging {
+  readonly keepMs: number
+  /** Removes up to `limit` records older than `before`, in milliseconds since 1970; returns how many. */
+  purge(db: Database, before: number, limit: number): number
+}
+
 export interface RetentionSettings {
   readonly keepEventsMs: number
   readonly keepAuditMs: number
+  readonly others?: readonly Aging[]
   /** From the start to the first time; default a minute. */
   readonly firstMs?: number
 }
@@ -40,7 +48,7 @@ export function createRetention(deps: RetentionDeps, settings: RetentionSettings
     const before = now - settings.keepEventsMs
     deps.purgeJournal(before)
     const auditBefore = now - settings.keepAuditMs
-    purge(deps.writer, { before, auditBefore }, now, stopping.signal).then(
+    purge(deps.writer, { before, auditBefore, others: settings.others ?? [] }, now, stopping.signal).then(
       (removed) => {
         if (removed > 0) deps.log.verbose(`RETENTION: Removed ${removed} events and their deliveries`)
       },
@@ -65,13 +73,16 @@ export function createRetention(deps: RetentionDeps, settings: RetentionSettings
 /** How many events were removed; ends early when the signal says so. */
 async function purge(
   writer: GroupWriter,
-  { before, auditBefore }: { readonly before: number; readonly auditBefore: number },
+  { before, auditBefore, others }: { before: number; auditBefore: number; others: readonly Aging[] },
   now: number,
   stop: AbortSignal,
 ): Promise<number> {
   const removed = await inChunks(writer, stop, (db) => purgeChunk(db, before))
   await inChunks(writer, stop, (db) => purgeDedupKeys(db, now, CHUNK))
   await inChunks(writer, stop, (db) => purgeAudit(db, auditBefore, CHUNK))
+  for (const { keepMs, purge: remove } of others) {
+    await inChunks(writer, stop, (db) => remove(db, now - keepMs, CHUNK))
+  }
   if (!stop.aborted) await writer.write((db) => purgeSlots(db, before))
   return removed
 }

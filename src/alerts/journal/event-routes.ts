@@ -7,23 +7,13 @@ import type { Database } from '../../platform/sqlite.ts'
 import type { Clock } from '../../platform/types.ts'
 import { deliveriesOf, type TypeOf } from './deliveries.ts'
 import * as about from './event-descriptions.ts'
-import {
-  deliveryCounts,
-  eventItem,
-  findEvent,
-  listDropped,
-  listEvents,
-  NO_DELIVERIES,
-  type TitleOf,
-  textOf,
-} from './events.ts'
+import { deliveryCounts, eventItem, findEvent, listDropped, listEvents, NO_DELIVERIES, textOf } from './events.ts'
 import { DROPPED_PARAMETERS, eventFilter, idIn, listAnswer, pageOf } from './queries.ts'
 import { DROP_REASONS } from './words.ts'
 
 export interface EventRoutesDeps {
   readonly db: Database
   readonly clock: Clock
-  readonly titleOf: TitleOf
   readonly typeOf: TypeOf
   /** The complete record of an event; null when it is not stored any more. */
   readonly loadEvent: (id: string) => TaskEvent | null
@@ -46,8 +36,8 @@ export function eventRoutes(deps: EventRoutesDeps): ApiRoute[] {
   ]
 }
 
-async function list({ db, clock, titleOf }: EventRoutesDeps, { query }: ApiRequest): Promise<Response> {
-  const page = await listEvents(db, eventFilter(query, clock.now()), pageOf(query), titleOf)
+async function list({ db, clock }: EventRoutesDeps, { query }: ApiRequest): Promise<Response> {
+  const page = await listEvents(db, eventFilter(query, clock.now()), pageOf(query))
   return jsonAnswer(200, listAnswer('events', page))
 }
 
@@ -66,7 +56,7 @@ function detail(deps: EventRoutesDeps, request: ApiRequest): Response {
   if (!row || !event) throw eventNotFound(id, deps.keepMs)
   const raw = row.journalId === null ? null : deps.rawOf(row.journalId)
   return jsonAnswer(200, {
-    ...eventItem(row, deliveryCounts(db, [id]).get(id) ?? NO_DELIVERIES, deps.titleOf),
+    ...eventItem(row, deliveryCounts(db, [id]).get(id) ?? NO_DELIVERIES),
     raw: raw && textOf(raw),
     from: row.sender || null,
     record: deps.recordOf(event),

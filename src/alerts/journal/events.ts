@@ -10,6 +10,7 @@ import type {
 } from '../../events/types.ts'
 import type { Database } from '../../platform/sqlite.ts'
 import { formatUser } from '../record.ts'
+import { eventTitle } from '../title.ts'
 import type { DeliveryState } from '../types.ts'
 import { type Page, readPage } from './pages.ts'
 import { allOf, between, holds, oneOf, oneOfIgnoringCase } from './where.ts'
@@ -82,13 +83,6 @@ export interface EventRow {
   readonly test: number
 }
 
-/** What names an event in one line. */
-export type TitleOf = (event: EventTitleFacts) => string
-export type EventTitleFacts = Pick<
-  TaskEvent,
-  'type' | 'outcome' | 'taskName' | 'appName' | 'host' | 'code' | 'details' | 'test'
->
-
 const COLUMNS = `seq, id, journal_id AS journalId, sender, received_at AS receivedAt, source, type, outcome, severity,
   state, reason, host, user, task_id AS taskId, task_name AS taskName, app_id AS appId, app_name AS appName,
   execution_id AS executionId, code, details, history, missing_parts AS missingParts, test`
@@ -98,7 +92,6 @@ export async function listEvents(
   db: Database,
   filter: EventFilter,
   page: { readonly before: number | null; readonly limit: number },
-  titleOf: TitleOf,
 ): Promise<Page<EventItem & { readonly seq: number }>> {
   const where = allOf([
     oneOf('type', filter.type),
@@ -119,7 +112,7 @@ export async function listEvents(
     db,
     rows.map(({ id }) => id),
   )
-  const items = rows.map((row) => ({ seq: row.seq, ...eventItem(row, counts.get(row.id) ?? NO_DELIVERIES, titleOf) }))
+  const items = rows.map((row) => ({ seq: row.seq, ...eventItem(row, counts.get(row.id) ?? NO_DELIVERIES) }))
   return { rows: items, next }
 }
 
@@ -128,7 +121,7 @@ export function findEvent(db: Database, id: string): EventRow | null {
   return db.get<EventRow>(`SELECT ${COLUMNS} FROM event WHERE id = ?`, id) ?? null
 }
 
-export function eventItem(row: EventRow, deliveryCounts: DeliveryCounts, titleOf: TitleOf): EventItem {
+export function eventItem(row: EventRow, deliveryCounts: DeliveryCounts): EventItem {
   const details = row.details === null ? null : (JSON.parse(row.details) as TaskEvent['details'])
   const history = row.history === null ? null : (JSON.parse(row.history) as TaskHistory)
   return {
@@ -140,7 +133,7 @@ export function eventItem(row: EventRow, deliveryCounts: DeliveryCounts, titleOf
     severity: row.severity,
     state: row.state,
     reason: row.reason,
-    title: titleOf({ ...row, details, test: row.test === 1 }),
+    title: eventTitle({ ...row, details, test: row.test === 1 }),
     host: row.host || null,
     user: formatUser(formatUser(row.user, 'collapsed'), 'slash') || null,
     taskId: row.taskId || null,

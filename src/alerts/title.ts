@@ -1,0 +1,54 @@
+/** The one line that names an event wherever events are listed, and the built-in title of messages. */
+import type { EventOutcome, EventType, TaskEvent } from '../events/types.ts'
+
+export type TitleFacts = Pick<
+  TaskEvent,
+  'type' | 'outcome' | 'taskName' | 'appName' | 'host' | 'code' | 'details' | 'test'
+>
+
+const LABELS: Readonly<Record<EventType, string>> = {
+  reload: 'Reload',
+  externalProgram: 'External program',
+  userSync: 'User sync',
+  distribute: 'Distribute',
+  preload: 'Preload',
+  cloudReload: 'Cloud reload',
+  service: 'Service',
+  license: 'License',
+  self: 'Footman',
+}
+
+const OUTCOME_WORDS: Readonly<Record<EventOutcome | 'recovered', string>> = {
+  failed: 'failed',
+  aborted: 'aborted',
+  success: 'succeeded',
+  late: 'late',
+  stuck: 'stuck',
+  neverStarted: 'never started',
+  recovered: 'recovered',
+  stopped: 'stopped',
+  started: 'started',
+  unreachable: 'unreachable',
+  status: 'status',
+  expiring: 'expiring',
+  expired: 'expired',
+  raised: 'raised',
+  cleared: 'cleared',
+}
+
+/** `[TEST] Reload failed: Financial Dashboard Reload`; `outcome` stands in for that of the event. */
+export function eventTitle(event: TitleFacts, outcome: EventOutcome | 'recovered' = event.outcome): string {
+  const subject = subjectName(event)
+  const title = `${LABELS[event.type]} ${OUTCOME_WORDS[outcome]}${subject ? `: ${subject}` : ''}`
+  return event.test ? `[TEST] ${title}` : title
+}
+
+/** What the event is about, in the words of people: the task, the app, the service and its host, the code. */
+export function subjectName({ type, taskName, appName, host, code, details }: TitleFacts): string {
+  if (type === 'cloudReload') return appName
+  if (type === 'license') return 'Qlik Sense server license'
+  if (type === 'self') return code ?? ''
+  if (type !== 'service') return taskName
+  const service = details?.kind === 'service' ? details.displayName || details.serviceName : ''
+  return [service, host].filter(Boolean).join(' on ')
+}

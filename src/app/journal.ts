@@ -1,0 +1,69 @@
+/** The REST API over events and deliveries: what happened, who was told, and once more if need be. */
+import { type ChangeFeed, createChangeFeed, purgeChanges } from '../alerts/journal/change-feed.ts'
+import { deliveryRoutes } from '../alerts/journal/delivery-routes.ts'
+import { eventRoutes } from '../alerts/journal/event-routes.ts'
+import { streamRoutes } from '../alerts/journal/stream-routes.ts'
+import { templateRecord } from '../alerts/record.ts'
+import { createTimeFormatter } from '../alerts/times.ts'
+import type { Config } from '../config/schema.ts'
+import { loadTaskEvent } from '../events/store.ts'
+import type { TaskEvent } from '../events/types.ts'
+import type { GroupWriter } from '../platform/group-commit.ts'
+import { createEventStreams } from '../platform/http/event-stream.ts'
+import { createIdempotency } from '../platform/http/idempotency.ts'
+import type { ApiRoute } from '../platform/http/route.ts'
+import type { Database } from '../platform/sqlite.ts'
+import type { Clock, Logger, Service } from '../platform/types.ts'
+import { VERSION } from '../platform/version.ts'
+import type { Alerts } from './alerts.ts'
+
+export interface JournalDeps {
+  readonly db: Database
+  readonly writer: GroupWriter
+  readonly clock: Clock
+  readonly log: Logger
+  readonly alerts: Pick<Alerts, 'destinations' | 'outbox'>
+  readonly rawOf: (journalId: number) => Uint8Array | null
+}
+
+export interface Journal {
+  readonly routes: readonly ApiRoute[]
+  /** To be stopped before the REST API, so that no open stream holds that up. */
+  readonly streams: Service
+  readonly feed: ChangeFeed
+  /** Open streams. */
+  readonly openStreams: number
+  /** Removes up to `limit` changes older than `before`; returns how many. */
+  readonly purge: (db: Database, before: number, limit: number) => number
+}
+
+/** As mails show by default. */
+const EXCERPT = { headLines: 15, tailLines: 15 }
+
+export function buildJournal(deps: JournalDeps, config: Config): Journal {
+  const { db, alerts, clock } = deps
+  const { timezone, retention } = config.footman
+  const times = createTimeFormatter(timezone ? { timeZone: timezone } : {})
+  const feed = createChangeFeed(deps)
+  const streams = createEventStreams()
+  const typeOf = (destination: string) => alerts.destinations.get(destination)?.type ?? null
+  const recordOf = (event: TaskEvent) => {
+    const { qlikSenseUrls, genericUrls } = config
+    const context = { qlikSenseUrls, genericUrls, version: VERSION, times, now: clock.now() }
+    return templateRecord(event, context, EXCERPT, 'slash')
+  }
+  const loadEvent = (id: string) => loadTaskEvent(db, id)
+  return {
+    routes: [
+      ...eventRoutes({ ...deps, typeOf, recordOf, loadEvent, keepMs: retention.events }),
+      ...deliveryRoutes({ ...deps, idempotency: createIdempotency(deps), typeOf, wake: alerts.outbox.wake }),
+      ...streamRoutes({ feed, streams }),
+    ],
+    streams: { name: 'streams', start: async () => {}, stop: async () => streams.stop() },
+    feed,
+    get openStreams() {
+      return streams.count
+    },
+    purge: purgeChanges,
+  }
+}
