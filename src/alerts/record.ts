@@ -1,9 +1,20 @@
 /** The variables that every template of every channel sees. */
 import type { EventOutcome, EventType, TaskEvent } from '../events/types.ts'
-import { STATUS_TEXTS } from '../qlik/qrs/status.ts'
-import { NEVER, type QrsCustomProperty, type QrsNamed } from '../qlik/qrs/types.ts'
-import { errorLine, excerpts } from './script-log.ts'
-import { durationParts, type TimeFormatter, utcParts } from './times.ts'
+import { detailVariables } from './record/details.ts'
+import {
+  appVariables,
+  executionVariables,
+  type LogLines,
+  ownerVariables,
+  scriptLogVariables,
+  taskVariables,
+} from './record/qlik.ts'
+import { errorLine } from './script-log.ts'
+import type { TimeFormatter } from './times.ts'
+import type { RenderInput } from './types.ts'
+import { headingOf, subjectName, TYPE_LABELS, titleOf } from './words.ts'
+
+export { appUrl } from './record/qlik.ts'
 
 export interface GenericUrl {
   readonly id: string
@@ -23,6 +34,9 @@ export interface RecordContext {
   readonly now: number
 }
 
+/** What a message adds to its event; left out = an ordinary alert. */
+export type RecordDelivery = Partial<Pick<RenderInput, 'kind' | 'severity' | 'note' | 'suppressed'>>
+
 /**
  * How `user` is written: `slash` turns every backslash into a slash, `collapsed` turns a doubled backslash into one,
  * `unchanged` leaves it as the datagram had it.
@@ -35,13 +49,15 @@ const USER_FORMS = {
   unchanged: (user: string) => user,
 } as const
 
-const OUTCOME_WORDS: Partial<Record<EventOutcome, string>> = { failed: 'Failure' }
+const EVENT_WORDS: Partial<Record<EventOutcome, string>> = { failed: 'Failure' }
 /** The kinds of events that are not about a task. */
 const NO_TASK: readonly EventType[] = ['cloudReload', 'service', 'license', 'self']
+/** Outcomes whose text is what is wrong, best told by the script log. */
+const ERROR_IN_LOG: readonly EventOutcome[] = ['failed']
 
 /** The name of an event in configuration keys: `reloadTaskFailure`, `preloadTaskSuccess`, `serviceStopped`, ... */
 export function eventName(type: EventType, outcome: EventOutcome): string {
-  const word = OUTCOME_WORDS[outcome] ?? `${outcome.charAt(0).toUpperCase()}${outcome.slice(1)}`
+  const word = EVENT_WORDS[outcome] ?? `${outcome.charAt(0).toUpperCase()}${outcome.slice(1)}`
   return `${type}${NO_TASK.includes(type) ? '' : 'Task'}${word}`
 }
 
@@ -49,39 +65,31 @@ export function formatUser(user: string, form: UserForm): string {
   return USER_FORMS[form](user)
 }
 
-/** The address of an app in the hub; empty when the base address or the id is unknown. */
-export function appUrl(baseUrl: string | undefined, appId: string): string {
-  if (!baseUrl || !appId) return ''
-  return `${baseUrl}${baseUrl.endsWith('/') ? '' : '/'}${appId}`
-}
-
 /**
- * All template variables of a task event. Nothing is ever missing: what is not known is an empty string, an empty list
- * or an object with empty members, so that no template expression can fail. `missingParts` says what could not be read.
+ * All template variables of an event. Nothing is ever missing: what is not known is an empty string, an empty list or
+ * an object with empty members, so that no template expression can fail. `missingParts` says what could not be read,
+ * `absentParts` what of it Qlik Sense does not have at all.
  */
 export function templateRecord(
   event: TaskEvent,
   context: RecordContext,
-  scriptLog: { readonly headLines: number; readonly tailLines: number },
+  scriptLog: LogLines,
   userForm: UserForm,
+  delivery: RecordDelivery = {},
 ): Record<string, unknown> {
+  const { times } = context
   return {
     ...messageVariables(event, userForm),
-    ...taskVariables(event, context.times),
-    ...appVariables(event, context),
+    ...taskVariables(event, times),
+    ...appVariables(event, context.qlikSenseUrls.appBaseUrl, times),
     ...ownerVariables(event),
-    ...executionVariables(event, context.times),
+    ...executionVariables(event, times),
     ...scriptLogVariables(event, scriptLog),
     ...linkVariables(context),
-    butlerVersion: context.version,
-    eventType: eventName(event.type, event.outcome),
-    taskType: event.type,
-    outcome: event.outcome,
-    now: new Date(context.now).toISOString(),
-    missingParts: [...event.missingParts],
-    emailRecipients: { taskSpecific: [], common: [] },
-    suppressedCount: 0,
-    test: event.test,
+    ...eventVariables(event, context, delivery),
+    ...historyVariables(event, times),
+    ...noteVariables(delivery),
+    ...detailVariables(event, times),
   }
 }
 
@@ -89,6 +97,7 @@ function messageVariables(event: TaskEvent, userForm: UserForm): Record<string, 
   const { host, logTimeStamp, logLevel, logMessage, executionId } = event
   return {
     hostName: host,
+    host,
     user: formatUser(event.user, userForm),
     taskName: event.taskName || event.task?.name || '',
     taskId: event.taskId,
@@ -96,95 +105,63 @@ function messageVariables(event: TaskEvent, userForm: UserForm): Record<string, 
     logLevel,
     logMessage,
     executionId,
-    errorText: (event.outcome === 'failed' ? errorLine(event.scriptLog) : null) ?? logMessage,
+    errorText: errorText(event),
   }
 }
 
-function taskVariables({ task }: TaskEvent, times: TimeFormatter): Record<string, unknown> {
-  const next = nextExecution(task?.operational?.nextExecution)
+/** The last error of the script log, else what the event itself says. */
+function errorText({ outcome, scriptLog, details, logMessage }: TaskEvent): string {
+  const fromLog = ERROR_IN_LOG.includes(outcome) ? errorLine(scriptLog) : null
+  if (fromLog) return fromLog
+  if (details?.kind === 'self') return details.text
+  if (details?.kind === 'cloudReload') return String(details.variables.errorMessage || logMessage)
+  return logMessage
+}
+
+function eventVariables(event: TaskEvent, context: RecordContext, { kind, severity }: RecordDelivery) {
+  const { id, type, outcome } = event
   return {
-    taskCustomProperties: customProperties(task?.customProperties),
-    taskTags: names(task?.tags),
-    taskIsManuallyTriggered: task?.isManuallyTriggered ?? '',
-    taskIsPartialReload: task?.isPartialReload ?? '',
-    taskMaxRetries: task?.maxRetries ?? '',
-    taskModifiedByUsername: task?.modifiedByUserName ?? '',
-    taskModifiedDate: task?.modifiedDate ?? '',
-    taskSessionTimeout: task?.taskSessionTimeout ?? '',
-    taskNextExecution: next,
-    taskNextExecutionLocal: next === 'Never' ? next : local(next, times),
+    butlerVersion: context.version,
+    eventId: id,
+    eventType: eventName(type, outcome),
+    eventLabel: TYPE_LABELS[type],
+    heading: headingOf(type, outcome, kind),
+    subjectName: subjectName(event),
+    title: titleOf(event, kind),
+    taskType: type,
+    outcome,
+    severity: severity ?? event.severity,
+    kind: kind ?? 'alert',
+    timestamp: new Date(event.receivedAt).toISOString(),
+    timestampLocal: context.times.sortable(event.receivedAt),
+    now: new Date(context.now).toISOString(),
+    missingParts: [...event.missingParts],
+    absentParts: [...(event.absentParts ?? [])],
+    emailRecipients: { taskSpecific: [], common: [] },
+    test: event.test,
   }
 }
 
-function appVariables(event: TaskEvent, context: RecordContext): Record<string, unknown> {
-  const { app } = event
-  const appId = event.appId || app?.id || event.task?.app?.id || ''
+function historyVariables({ history, retry }: TaskEvent, times: TimeFormatter) {
+  const local = (ms: number | null | undefined) => (ms ? times.sortable(ms) : '')
   return {
-    appId,
-    appName: event.appName || app?.name || event.task?.app?.name || '',
-    appUrl: appUrl(context.qlikSenseUrls.appBaseUrl, appId),
-    appDescription: app?.description ?? '',
-    appFileSize: app?.fileSize ?? '',
-    appLastSuccessfulReload: app?.lastReloadTime ?? '',
-    appLastSuccessfulReloadLocal: local(app?.lastReloadTime, context.times),
-    appLastModifiedDate: app?.modifiedDate ?? '',
-    appLastModifiedByUserName: app?.modifiedByUserName ?? '',
-    appPublishTime: app?.publishTime ?? '',
-    appPublished: app?.published ?? '',
-    appStreamName: app?.stream?.name ?? '',
-    appStream: app?.stream ?? { id: '', name: '' },
-    appCustomProperties: customProperties(app?.customProperties),
-    appTags: names(app?.tags),
+    consecutiveFailures: history?.consecutiveFailures ?? '',
+    lastSuccess: history?.lastSuccessAt ? new Date(history.lastSuccessAt).toISOString() : '',
+    lastSuccessLocal: local(history?.lastSuccessAt),
+    retryAttempt: retry?.attempt ?? '',
+    retryMax: retry?.max ?? '',
+    retryNextAt: retry?.nextAt ? new Date(retry.nextAt).toISOString() : '',
+    retryNextAtLocal: local(retry?.nextAt),
+    retryRefused: retry?.refused ?? '',
   }
 }
 
-/** The app itself names its owner; only the addresses need the owner's own record. */
-function ownerVariables({ owner, app }: TaskEvent): Record<string, unknown> {
+function noteVariables({ note, suppressed }: RecordDelivery) {
   return {
-    appOwnerName: owner?.userName ?? app?.owner?.name ?? '',
-    appOwnerUserId: owner?.userId ?? app?.owner?.userId ?? '',
-    appOwnerUserDirectory: owner?.directory ?? app?.owner?.userDirectory ?? '',
-    appOwnerEmail: owner?.emails[0] ?? '',
-  }
-}
-
-function executionVariables({ execution }: TaskEvent, times: TimeFormatter): Record<string, unknown> {
-  const details = [...(execution?.details ?? [])].sort(
-    (a, b) => instant(a.detailCreatedDate) - instant(b.detailCreatedDate),
-  )
-  const rows = details.map((detail) => `${detail.detailCreatedDate}\t${detail.message}`)
-  return {
-    executingNodeName: execution?.executingNodeName ?? '',
-    executionDuration: durationParts(execution?.duration),
-    executionStartTime: { ...times.variants('startTime', execution?.startTime), ...utcParts(execution?.startTime) },
-    executionStopTime: { ...times.variants('stopTime', execution?.stopTime), ...utcParts(execution?.stopTime) },
-    executionStatusNum: execution?.status ?? '',
-    executionStatusText: execution ? (STATUS_TEXTS[execution.status] ?? '') : '',
-    executionDetails: details.map((detail) => ({
-      ...times.variants('timestamp', detail.detailCreatedDate),
-      message: detail.message,
-      detailsType: detail.detailsType,
-      detailCreatedDate: detail.detailCreatedDate,
-    })),
-    executionDetailsConcatenated: rows.map((row) => `${row}\n`).join(''),
-    executionDetailsText: rows.join('\n'),
-  }
-}
-
-function scriptLogVariables(
-  event: TaskEvent,
-  counts: { headLines: number; tailLines: number },
-): Record<string, unknown> {
-  const { scriptLog, execution } = event
-  const { head, tail } = excerpts(scriptLog, counts.headLines, counts.tailLines)
-  return {
-    scriptLogSize: scriptLog ? (execution?.scriptLogSize ?? scriptLog.characters) : 0,
-    scriptLogSizeRows: scriptLog?.lines.length ?? '',
-    scriptLogSizeCharacters: scriptLog?.characters ?? '',
-    scriptLogHead: head,
-    scriptLogTail: tail,
-    scriptLogHeadCount: counts.headLines,
-    scriptLogTailCount: counts.tailLines,
+    suppressedCount: suppressed ?? 0,
+    chain: note?.chain ?? { root: { id: '', name: '' }, downstream: [] },
+    failedDestination: note?.failedDestination ?? '',
+    summary: note?.summary ?? { title: '', lines: [] },
   }
 }
 
@@ -192,26 +169,4 @@ function scriptLogVariables(
 function linkVariables({ qlikSenseUrls, genericUrls }: RecordContext): Record<string, unknown> {
   const { qmc = '', hub = '' } = qlikSenseUrls
   return { qlikSenseQMC: qmc, qlikSenseHub: hub, qliksSenseQMC: qmc, qliksSenseHub: hub, genericUrls: [...genericUrls] }
-}
-
-function names(entities: readonly QrsNamed[] | undefined): readonly string[] {
-  return (entities ?? []).map((entity) => entity.name)
-}
-
-function customProperties(properties: readonly QrsCustomProperty[] | undefined) {
-  return (properties ?? []).map(({ definition, value }) => ({ name: definition.name, value }))
-}
-
-function nextExecution(iso: string | undefined): string {
-  return iso === NEVER ? 'Never' : (iso ?? '')
-}
-
-/** `yyyy-MM-dd HH:mm:ss`; empty when unknown, `-` for "never". */
-function local(iso: string | undefined, times: TimeFormatter): string {
-  return times.variants('', iso).Local1
-}
-
-/** Sorting key of an ISO time; unreadable ones keep their place at the front. */
-function instant(iso: string): number {
-  return Date.parse(iso) || 0
 }
