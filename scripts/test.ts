@@ -1,6 +1,7 @@
 /**
  * `npm test`: type check, lint, build, then every test. `npm test -- FILTER...` runs only the test files whose path
- * contains one of the texts, without the checks. The last line is `N passed, N failed[, N skipped]`.
+ * contains one of the texts, without the checks. Files with failures run a second time, alone; what failed and what passed
+ * only then is listed at the end. The last line is `N passed, N failed[, N skipped]`.
  */
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
@@ -8,7 +9,8 @@ import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import process from 'node:process'
 import { SERVERS } from '../test/support/servers.ts'
-import { judge } from './lib/junit.ts'
+import { count, judge, type Verdict } from './lib/junit.ts'
+import { combine, failureLines, filesToTry } from './lib/second-try.ts'
 
 const root = join(import.meta.dirname, '..')
 const results = join(root, 'test-results')
@@ -18,10 +20,13 @@ const filters = process.argv.slice(2)
 const ci = process.env.CI === 'true'
 
 const total = { passed: 0, failed: 0, skipped: 0 }
+/** Printed at the end, where it is found. */
+const closing: string[] = []
 
 function fail(message: string): void {
   total.failed++
   console.error(`FAILED: ${message}`)
+  closing.push(`FAILED: ${message}`)
 }
 
 /** Runs one of the checks with the terminal as output; true when it ended with 0. */
@@ -51,9 +56,8 @@ function testFiles(suite: string): string[] {
     .sort()
 }
 
-function runSuite(suite: string, files: readonly string[], binary: string | null): void {
-  console.log(`\n== ${suite} tests (${files.length} files)`)
-  const report = join(results, `${suite}.xml`)
+/** Runs test files in worker processes, or alone. */
+function runTests(files: readonly string[], report: string, binary: string | null, alone: boolean): Verdict {
   rmSync(report, { force: true })
   const run = spawnSync(
     process.execPath,
@@ -62,7 +66,7 @@ function runSuite(suite: string, files: readonly string[], binary: string | null
       'test',
       '--no-orphans',
       // Worker processes: a test that ends its process takes only its own file along.
-      `--parallel=${Math.min(4, availableParallelism())}`,
+      ...(alone ? [] : [`--parallel=${Math.min(4, availableParallelism())}`]),
       '--reporter=junit',
       `--reporter-outfile=${report}`,
       ...files.map((file) => `./${file}`),
@@ -75,14 +79,33 @@ function runSuite(suite: string, files: readonly string[], binary: string | null
     },
   )
   const xml = existsSync(report) ? readFileSync(report, 'utf8') : null
-  const verdict = judge({ exitCode: run.status, xml, expectedFiles: files })
-  for (const problem of verdict.problems) console.error(`FAILED: ${suite}: ${problem}`)
-  total.passed += verdict.passed
-  total.failed += verdict.failed
-  total.skipped += verdict.skipped
+  return judge({ exitCode: run.status, xml, expectedFiles: files })
 }
 
-mkdirSync(results, { recursive: true })
+function runSuite(suite: string, files: readonly string[], binary: string | null): void {
+  console.log(`\n== ${suite} tests (${files.length} files)`)
+  const first = runTests(files, join(results, `${suite}.xml`), binary, false)
+  const { verdict, flaky } = combine(first, tryAgain(suite, first, binary))
+  closing.push(...flaky.map((line) => `FLAKY: ${line}`))
+  closing.push(...failureLines(verdict).map((line) => line.replace(/^FAILED: (?!test\/)/, `FAILED: ${suite}: `)))
+  const { passed, failed, skipped } = count(verdict)
+  total.passed += passed
+  total.failed += failed
+  total.skipped += skipped
+}
+
+/** One file after the other, each alone, while nothing else runs. */
+function tryAgain(suite: string, first: Verdict, binary: string | null): Map<string, Verdict> {
+  const again = new Map<string, Verdict>()
+  for (const [index, file] of filesToTry(first).entries()) {
+    console.log(`\n== second try: ${file}`)
+    again.set(file, runTests([file], join(results, 'second-try', `${suite}-${index + 1}.xml`), binary, true))
+  }
+  return again
+}
+
+rmSync(join(results, 'second-try'), { recursive: true, force: true })
+mkdirSync(join(results, 'second-try'), { recursive: true })
 const plan = SUITES.map((suite) => ({ suite, files: testFiles(suite) })).filter(({ files }) => files.length > 0)
 if (plan.length === 0) fail(`no test file matches ${filters.join(' ') || 'test/**/*.test.ts'}`)
 
@@ -97,6 +120,7 @@ if (!binary && plan.some(({ suite }) => suite !== 'unit') && check('build', ['--
 }
 for (const { suite, files } of plan) runSuite(suite, files, binary)
 
+if (closing.length > 0) console.log(`\n${closing.join('\n')}`)
 const skipped = total.skipped > 0 ? `, ${total.skipped} skipped` : ''
 console.log(`\n${total.passed} passed, ${total.failed} failed${skipped}`)
 process.exit(total.failed === 0 && total.passed > 0 ? 0 : 1)

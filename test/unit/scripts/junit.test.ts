@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test'
-import { judge, summarise } from '../../../scripts/lib/junit.ts'
+import { count, judge, readCases } from '../../../scripts/lib/junit.ts'
 
 const REPORT = `<?xml version="1.0" encoding="UTF-8"?>
 <testsuites name="bun test" tests="4" assertions="2" failures="1" skipped="1" time="0.04">
@@ -23,46 +23,49 @@ const PASSING = `<testsuites><testsuite name="b" file="test/unit/b.test.ts">
 <testcase name="fine" classname="" time="0" file="test/unit/b.test.ts" line="2" assertions="1" />
 </testsuite></testsuites>`
 
+const FILES = ['test/unit/b.test.ts']
+
 describe('the verdict on a test run', () => {
   test('counts test cases, not the summary attributes', () => {
-    const { passed, failed, skipped, files } = summarise(REPORT)
-    expect({ passed, failed, skipped }).toEqual({ passed: 2, failed: 1, skipped: 1 })
-    expect([...files]).toEqual(['test/unit/a.test.ts', 'test/unit/b.test.ts'])
+    const verdict = judge({ exitCode: 1, xml: REPORT, expectedFiles: ['test/unit/a.test.ts', ...FILES] })
+    expect(count(verdict)).toEqual({ passed: 2, failed: 1, skipped: 1 })
+    expect([verdict.missing, verdict.problems]).toEqual([[], []])
   })
 
   test('passes when exit code, report and files agree', () => {
-    expect(judge({ exitCode: 0, xml: PASSING, expectedFiles: ['test/unit/b.test.ts'] })).toEqual({
-      passed: 1,
-      failed: 0,
-      skipped: 0,
-      problems: [],
-    })
+    const verdict = judge({ exitCode: 0, xml: PASSING, expectedFiles: FILES })
+    expect(count(verdict)).toEqual({ passed: 1, failed: 0, skipped: 0 })
   })
 
   test('a file that could not be loaded is a failure', () => {
-    const verdict = judge({
-      exitCode: 1,
-      xml: PASSING,
-      expectedFiles: ['test/unit/b.test.ts', 'test/unit/broken-import.test.ts'],
-    })
-    expect(verdict.failed).toBe(1)
-    expect(verdict.problems).toEqual([
-      'test/unit/broken-import.test.ts: not in the report; it could not be loaded or holds no test',
-    ])
+    const verdict = judge({ exitCode: 1, xml: PASSING, expectedFiles: [...FILES, 'test/unit/broken-import.test.ts'] })
+    expect(count(verdict)).toEqual({ passed: 1, failed: 1, skipped: 0 })
+    expect(verdict.missing).toEqual(['test/unit/broken-import.test.ts'])
   })
 
   test('a missing report is a failure even with exit code 0', () => {
-    expect(judge({ exitCode: 0, xml: null, expectedFiles: ['test/unit/b.test.ts'] })).toEqual({
-      passed: 0,
-      failed: 1,
-      skipped: 0,
-      problems: ['no test report was written (exit code 0)'],
-    })
+    const verdict = judge({ exitCode: 0, xml: null, expectedFiles: FILES })
+    expect(verdict).toEqual({ cases: [], missing: [], problems: ['no test report was written (exit code 0)'] })
+    expect(count(verdict).failed).toBe(1)
   })
 
   test('an exit code without a reported failure is a failure', () => {
-    const verdict = judge({ exitCode: 1, xml: PASSING, expectedFiles: ['test/unit/b.test.ts'] })
-    expect(verdict).toMatchObject({ passed: 1, failed: 1 })
-    expect(judge({ exitCode: null, xml: PASSING, expectedFiles: ['test/unit/b.test.ts'] }).failed).toBe(1)
+    const verdict = judge({ exitCode: 1, xml: PASSING, expectedFiles: FILES })
+    expect(count(verdict)).toMatchObject({ passed: 1, failed: 1 })
+    expect(count(judge({ exitCode: null, xml: PASSING, expectedFiles: FILES })).failed).toBe(1)
   })
+})
+
+test('names with their groups, states and messages', () => {
+  expect(readCases(REPORT)).toEqual([
+    { file: 'test/unit/a.test.ts', name: 'group > a <failure> in "a name" > b', state: 'passed', message: '' },
+    { file: 'test/unit/a.test.ts', name: 'group > left out', state: 'skipped', message: '' },
+    { file: 'test/unit/a.test.ts', name: 'group > broken', state: 'failed', message: 'at <testcase>' },
+    { file: 'test/unit/b.test.ts', name: 'fine', state: 'passed', message: '' },
+  ])
+  const nested = `<testcase name="n" classname="inner &gt; outer" file="a.test.ts">
+    <failure type="TimeoutError" message="test timed out&#10;after 50 ms" /></testcase>`
+  expect(readCases(nested)).toEqual([
+    { file: 'a.test.ts', name: 'outer > inner > n', state: 'failed', message: 'test timed out\nafter 50 ms' },
+  ])
 })
