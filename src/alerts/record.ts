@@ -11,8 +11,8 @@ import {
 } from './record/qlik.ts'
 import { errorLine } from './script-log.ts'
 import type { TimeFormatter } from './times.ts'
+import { eventHeading, eventTitle, subjectName, TYPE_LABELS } from './title.ts'
 import type { RenderInput } from './types.ts'
-import { headingOf, subjectName, TYPE_LABELS, titleOf } from './words.ts'
 
 export { appUrl } from './record/qlik.ts'
 
@@ -120,14 +120,15 @@ function errorText({ outcome, scriptLog, details, logMessage }: TaskEvent): stri
 
 function eventVariables(event: TaskEvent, context: RecordContext, { kind, severity }: RecordDelivery) {
   const { id, type, outcome } = event
+  const shown = kind === 'recovery' ? 'recovered' : outcome
   return {
     butlerVersion: context.version,
     eventId: id,
     eventType: eventName(type, outcome),
     eventLabel: TYPE_LABELS[type],
-    heading: headingOf(type, outcome, kind),
+    heading: eventHeading(type, shown),
     subjectName: subjectName(event),
-    title: titleOf(event, kind),
+    title: eventTitle(event, shown),
     taskType: type,
     outcome,
     severity: severity ?? event.severity,

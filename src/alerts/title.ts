@@ -6,7 +6,7 @@ export type TitleFacts = Pick<
   'type' | 'outcome' | 'taskName' | 'appName' | 'host' | 'code' | 'details' | 'test'
 >
 
-const LABELS: Readonly<Record<EventType, string>> = {
+export const TYPE_LABELS: Readonly<Record<EventType, string>> = {
   reload: 'Reload',
   externalProgram: 'External program',
   userSync: 'User sync',
@@ -39,8 +39,14 @@ const OUTCOME_WORDS: Readonly<Record<EventOutcome | 'recovered', string>> = {
 /** `[TEST] Reload failed: Financial Dashboard Reload`; `outcome` stands in for that of the event. */
 export function eventTitle(event: TitleFacts, outcome: EventOutcome | 'recovered' = event.outcome): string {
   const subject = subjectName(event)
-  const title = `${LABELS[event.type]} ${OUTCOME_WORDS[outcome]}${subject ? `: ${subject}` : ''}`
+  const heading = eventHeading(event.type, outcome)
+  const title = subject ? `${heading}: ${subject}` : heading
   return event.test ? `[TEST] ${title}` : title
+}
+
+/** `Reload failed`, `Service stopped`, `Reload recovered`. */
+export function eventHeading(type: EventType, outcome: EventOutcome | 'recovered'): string {
+  return `${TYPE_LABELS[type]} ${OUTCOME_WORDS[outcome]}`
 }
 
 /** What the event is about, in the words of people: the task, the app, the service and its host, the code. */
