@@ -77,6 +77,50 @@ export interface Route {
   plan(event: TaskEvent): readonly PlannedDelivery[]
   /** Texts of a user's route; absent = built in. */
   readonly texts?: MessageTexts
+  /** Type of the destination; absent = its name, as routes made of Butler's sections have it. */
+  readonly destinationType?: DestinationType
+  /** Absent = made of a section of Butler. */
+  readonly origin?: 'butler' | 'footman'
+  /** Which events of `when` it is for; absent = all. Routes of one name share it. */
+  readonly filter?: RouteFilter
+  /** Routes after it are not looked at for an event that matches. */
+  readonly stop?: boolean
+  /** Of its messages; absent = that of the event. */
+  readonly severity?: Severity
+  readonly policy?: RoutePolicy
+}
+
+/** A pure question about an event; `at` is its time, milliseconds since 1970. */
+export interface RouteFilter {
+  matches(event: TaskEvent, at: number): boolean
+  /** The same, with the reason: `because` is null when it matches. */
+  explain(event: TaskEvent, at: number): RouteExplanation
+}
+
+export interface RouteExplanation {
+  readonly matched: boolean
+  readonly because: string | null
+  readonly fields: readonly ExplainedField[]
+}
+
+export interface ExplainedField {
+  readonly field: string
+  readonly wanted: string
+  /** Null = the event has nothing there, or it is not known. */
+  readonly found: string | null
+  readonly holds: boolean | 'unknown'
+}
+
+/** What a route does beyond sending an alert. */
+export interface RoutePolicy {
+  /** Also tell this destination when the subject is well again. */
+  readonly recovery: boolean
+  /** Destinations used when a delivery is dead or undelivered after `fallbackAfterMs`. */
+  readonly fallback: readonly string[]
+  readonly fallbackAfterMs: number
+  /** `chain`: one message per broken chain of tasks, for `groupWindowMs`. */
+  readonly group: 'none' | 'chain'
+  readonly groupWindowMs: number
 }
 
 /** Texts of a route that stand in for the built-in ones; templates as written in the configuration. */
@@ -138,7 +182,14 @@ export type DeliveryResult =
   /** The peer has accepted the message. */
   | { readonly outcome: 'delivered'; readonly detail: string }
   /** Temporary: tried again with back-off. `slow` = usually needs a person (401, 403, 404): at maximum spacing. */
-  | { readonly outcome: 'retry'; readonly detail: string; readonly retryAfterMs?: number; readonly slow?: boolean }
+  | {
+      readonly outcome: 'retry'
+      readonly detail: string
+      readonly retryAfterMs?: number
+      readonly slow?: boolean
+      /** It says something about the peer, not about the message: no connection, no answer, overloaded. */
+      readonly peerDown?: boolean
+    }
   /** Permanent refusal: a dead letter. */
   | { readonly outcome: 'rejected'; readonly detail: string }
 

@@ -1,0 +1,33 @@
+/** What an event is about: the key of rate limits, of recoveries and of counts. */
+import { type EventOutcome, type EventType, TASK_TYPES, type TaskEvent } from '../../events/types.ts'
+
+/** True for the five kinds of tasks. */
+export function isTaskType(type: EventType): boolean {
+  return (TASK_TYPES as readonly string[]).includes(type)
+}
+
+/** Task, cloud app, host and service, licence, or code of an own alert. A task keeps its key whatever its type is taken for. */
+export function subjectOf(event: TaskEvent): string {
+  if (isTaskType(event.type)) return `task:${event.taskId.toLowerCase()}`
+  if (event.type === 'service') {
+    const service = event.details?.kind === 'service' ? event.details.serviceName : event.taskName
+    return `service:${event.host.toLowerCase()}/${service.toLowerCase()}`
+  }
+  if (event.type === 'cloudReload') return `cloudReload:${event.appId.toLowerCase()}`
+  return event.type === 'self' ? `self:${event.code ?? ''}` : 'license'
+}
+
+/** How people call it. */
+export function subjectName(event: TaskEvent): string {
+  if (isTaskType(event.type)) return event.taskName || event.taskId
+  if (event.type === 'cloudReload') return event.appName || event.appId
+  if (event.details?.kind === 'service') return `${event.details.friendlyName} on ${event.host}`
+  return event.type === 'self' ? (event.code ?? 'Footman') : 'License'
+}
+
+/** Outcomes that say that something works (again). */
+export const GOOD_OUTCOMES: readonly EventOutcome[] = ['success', 'started', 'status', 'cleared']
+
+export function isGood(outcome: EventOutcome): boolean {
+  return GOOD_OUTCOMES.includes(outcome)
+}
