@@ -1,15 +1,28 @@
-/** An invented event with every part filled in: for checking templates and for test alerts. */
-import type { Outcome, Severity, TaskEvent } from '../events/types.ts'
-import type { QrsApp, QrsTask } from '../qlik/qrs/types.ts'
+/** Invented events with every part filled in: for checking templates, for previews and for test alerts. */
+import type { EventDetails, EventOutcome, EventType, Severity, TaskEvent, TaskMessage } from '../events/types.ts'
+import type { QrsApp, QrsExecutionResult, QrsTask } from '../qlik/qrs/types.ts'
 
 const TASK_ID = '11111111-2222-4333-8444-555555555555'
 const APP_ID = '66666666-7777-4888-8999-aaaaaaaaaaaa'
 const EXECUTION_ID = 'bbbbbbbb-cccc-4ddd-8eee-ffffffffffff'
+const MINUTE_MS = 60_000
 
-const STATUS: Record<Outcome, { status: number; severity: Severity; last: string }> = {
-  failed: { status: 8, severity: 'error', last: "2026-01-15 06:03:11  0042 Error: Field 'Amount' not found" },
-  aborted: { status: 6, severity: 'warning', last: '2026-01-15 06:03:11      Execution Aborted' },
-  success: { status: 7, severity: 'info', last: '2026-01-15 06:03:11      Execution finished.' },
+/** What an outcome looks like in QRS and in the script log; outcomes that are no end of a task have none of it. */
+const ENDS: Partial<Record<EventOutcome, { status: number; last: string; message: string }>> = {
+  failed: { status: 8, last: "0042 Error: Field 'Amount' not found", message: 'Max retries reached' },
+  aborted: { status: 6, last: '     Execution Aborted', message: 'Execution State Change to Aborting' },
+  success: { status: 7, last: '     Execution finished.', message: 'Reload complete' },
+}
+
+const SEVERITIES: Partial<Record<EventOutcome, Severity>> = {
+  expired: 'critical',
+  failed: 'error',
+  stopped: 'error',
+  unreachable: 'error',
+  success: 'info',
+  started: 'info',
+  status: 'info',
+  cleared: 'info',
 }
 
 const TASK: QrsTask = {
@@ -44,54 +57,183 @@ const APP: QrsApp = {
   customProperties: [],
 }
 
-/** A reload with this outcome; marked as a test. */
-export function sampleEvent(id: string, outcome: Outcome, receivedAt: number): TaskEvent {
-  const { status, severity, last } = STATUS[outcome]
-  const lines = ['2026-01-15 06:00:01      Execution started.', '2026-01-15 06:00:02  0001 SET x=1', last]
+const OWNER = {
+  id: APP_ID,
+  directory: 'SAMPLE',
+  userId: 'anna',
+  userName: 'Anna Sample',
+  emails: ['anna@sample.example'],
+}
+
+const NOTHING = {
+  taskName: '',
+  appName: '',
+  user: '',
+  taskId: '',
+  appId: '',
+  logTimeStamp: '',
+  logLevel: '',
+  executionId: '',
+  logMessage: '',
+} as const
+
+/** A reload with this outcome, or another kind of event; marked as a test. Times are of January 2026, whenever it came. */
+export function sampleEvent(
+  id: string,
+  outcome: EventOutcome,
+  receivedAt: number,
+  type: EventType = 'reload',
+): TaskEvent {
   return {
     id,
     receivedAt,
     source: 'test',
-    type: 'reload',
+    type,
     outcome,
-    severity,
+    severity: SEVERITIES[outcome] ?? 'warning',
     host: 'sample-host',
-    taskName: TASK.name,
-    appName: APP.name,
-    user: 'SAMPLE\\anna',
-    taskId: TASK_ID,
-    appId: APP_ID,
-    logTimeStamp: '2026-01-15 06:03:11,482',
-    logLevel: 'INFO',
-    executionId: EXECUTION_ID,
-    logMessage: 'Sample message',
-    task: TASK,
-    app: APP,
-    owner: {
-      id: APP_ID,
-      directory: 'SAMPLE',
-      userId: 'anna',
-      userName: 'Anna Sample',
-      emails: ['anna@sample.example'],
-    },
-    execution: {
-      id: EXECUTION_ID,
-      status,
-      executingNodeName: 'sample-node',
-      startTime: '2026-01-15T06:00:01.120Z',
-      stopTime: '2026-01-15T06:03:11.482Z',
-      duration: 190_362,
-      fileReferenceID: EXECUTION_ID,
-      scriptLogAvailable: true,
-      scriptLogSize: 48_213,
-      details: [{ detailsType: 2, message: 'Sample detail', detailCreatedDate: '2026-01-15T06:00:01.120Z' }],
-    },
-    scriptLog: { lines, characters: lines.join('\r\n').length },
+    ...NOTHING,
+    task: null,
+    app: null,
+    owner: null,
+    execution: null,
+    scriptLog: null,
     missingParts: [],
     details: null,
     code: null,
     history: null,
     retry: null,
     test: true,
+    ...PARTS[type](type, outcome),
   }
+}
+
+type Parts = (type: EventType, outcome: EventOutcome) => Partial<TaskEvent>
+
+const PARTS: Record<EventType, Parts> = {
+  reload: (type, outcome) => ({ ...ofTask(0, outcome, 'app'), scriptLog: scriptLog(type, outcome) }),
+  externalProgram: (_, outcome) => ofTask(1, outcome),
+  userSync: (_, outcome) => ofTask(2, outcome),
+  distribute: (_, outcome) => ofTask(3, outcome, 'app'),
+  preload: (_, outcome) => ofTask(4, outcome, 'app'),
+  cloudReload: (type, outcome) => ({
+    appId: APP_ID,
+    appName: APP.name,
+    details: CLOUD,
+    scriptLog: scriptLog(type, outcome),
+  }),
+  service: (_, outcome) => ({ details: service(outcome) }),
+  license: (_, outcome) => ({ details: LICENSES[outcome === 'expired' ? 'expired' : 'running'] }),
+  self: () => ({
+    code: 'QRS_DOWN',
+    details: { kind: 'self', text: 'The repository service of sample-host has not answered for 5 minutes.' },
+  }),
+}
+
+function ofTask(taskType: number, outcome: EventOutcome, app?: 'app'): Partial<TaskEvent> {
+  const end = ENDS[outcome]
+  const message: Partial<TaskMessage> = {
+    taskName: TASK.name,
+    taskId: TASK_ID,
+    user: 'SAMPLE\\anna',
+    executionId: EXECUTION_ID,
+    logTimeStamp: '2026-01-15 06:03:11,482',
+    logLevel: 'INFO',
+    logMessage: end?.message ?? '',
+  }
+  return {
+    ...message,
+    ...(app ? { appName: APP.name, appId: APP_ID, app: APP, owner: OWNER } : {}),
+    task: { ...TASK, taskType, ...(app ? { app: { id: APP_ID, name: APP.name } } : {}) },
+    history: {
+      consecutiveFailures: outcome === 'success' ? 0 : 2,
+      lastSuccessAt: Date.parse('2026-01-14T06:03:10.000Z'),
+    },
+    ...(end ? { execution: execution(end.status) } : { details: watchdog(outcome) }),
+  }
+}
+
+function execution(status: number): QrsExecutionResult {
+  return {
+    id: EXECUTION_ID,
+    status,
+    executingNodeName: 'sample-node',
+    startTime: '2026-01-15T06:00:01.120Z',
+    stopTime: '2026-01-15T06:03:11.482Z',
+    duration: 190_362,
+    fileReferenceID: EXECUTION_ID,
+    scriptLogAvailable: true,
+    scriptLogSize: 48_213,
+    details: [
+      { detailsType: 2, message: 'Changing task state to Triggered', detailCreatedDate: '2026-01-15T06:00:01.120Z' },
+      { detailsType: 2, message: 'Sample detail', detailCreatedDate: '2026-01-15T06:03:11.482Z' },
+    ],
+  }
+}
+
+function scriptLog(type: EventType, outcome: EventOutcome): TaskEvent['scriptLog'] {
+  const last = ENDS[outcome]?.last
+  if (!last) return null
+  const lines = [
+    '2026-01-15 06:00:01      Execution started.',
+    '2026-01-15 06:00:02  0001 SET x=1',
+    `2026-01-15 06:03:11  ${last}`,
+  ]
+  return { lines, characters: lines.join(type === 'reload' ? '\r\n' : '\n').length }
+}
+
+function watchdog(outcome: EventOutcome): EventDetails {
+  return {
+    kind: 'watchdog',
+    elapsedMs: 40 * MINUTE_MS,
+    limitMs: 15 * MINUTE_MS,
+    usualMs: 5 * MINUTE_MS,
+    dueAt: outcome === 'stuck' ? null : Date.parse('2026-01-15T06:00:00.000Z'),
+  }
+}
+
+function service(outcome: EventOutcome): EventDetails {
+  const started = outcome === 'started'
+  return {
+    kind: 'service',
+    serviceName: 'QlikSenseEngineService',
+    displayName: 'Qlik Sense Engine Service',
+    friendlyName: 'Engine',
+    status: started ? 'RUNNING' : outcome === 'unreachable' ? 'UNREACHABLE' : 'STOPPED',
+    previousStatus: started ? 'STOPPED' : 'RUNNING',
+    startType: 'Automatic',
+    exePath: '"C:\\Program Files\\Qlik\\Sense\\Engine\\Engine.exe" -service',
+    dependencies: ['QlikSenseServiceDispatcher'],
+  }
+}
+
+const LICENSES = {
+  running: { kind: 'license', expired: false, expiryDate: '2026-02-25T00:00:00.000Z', daysRemaining: 41 },
+  expired: { kind: 'license', expired: true, expiryDate: '2026-01-14T00:00:00.000Z', daysRemaining: -1 },
+} as const satisfies Record<string, EventDetails>
+
+const CLOUD: EventDetails = {
+  kind: 'cloudReload',
+  variables: {
+    tenantId: 'sample.eu.qlikcloud.com',
+    tenantComment: 'Sample tenant',
+    tenantUrl: 'https://sample.eu.qlikcloud.com',
+    userName: 'Anna Sample',
+    appName: APP.name,
+    appUrl: `https://sample.eu.qlikcloud.com/sense/app/${APP_ID}`,
+    appDescription: 'An invented app',
+    appTags: ['sample-app-tag'],
+    appOwnerName: 'Anna Sample',
+    appOwnerEmail: 'anna@sample.example',
+    reloadTrigger: 'chronos',
+    reloadId: '670e1df04cf4e529c035c902',
+    status: 'error',
+    errorCode: 'EngineReloadScriptError',
+    errorMessage: 'error in app script or datasource',
+    executionStatusText: 'FAILED',
+    executionDuration: { hours: 0, minutes: 0, seconds: 12 },
+    peakMemoryBytes: '11,111,111',
+    endedWithMemoryConstraint: false,
+    logMessage: 'Reload started\r\nReload failed',
+  },
 }
