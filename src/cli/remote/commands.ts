@@ -2,6 +2,7 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { parseDuration } from '../../platform/duration.ts'
 import { processIo } from '../io.ts'
+import { addJournalCommands } from './journal-commands.ts'
 
 type Done = (code: number) => void
 
@@ -48,6 +49,7 @@ export function addRemoteCommands(program: Command, done: Done): void {
     })
 
   addKeyValueCommands(program, done)
+  addJournalCommands(program, remote, done)
 }
 
 function addKeyValueCommands(program: Command, done: Done): void {
