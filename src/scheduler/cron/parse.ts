@@ -1,0 +1,198 @@
+/**
+ * The cron dialect of Butler's schedules: 5 or 6 fields, months counted from 0 unless the base is 1, and additions:
+ * 7 = Sunday, ranges over the end (`fri-mon`), `3#2` = 2nd Wednesday, `L` = last day of the month, `@daily` and the like.
+ */
+import type { CronFields, CronProblem, CronResult, MonthBase } from './fields.ts'
+import { nextWall } from './next.ts'
+
+interface FieldKind {
+  readonly name: string
+  readonly least: number
+  readonly most: number
+  readonly names?: readonly string[]
+}
+
+const MONTHS = ['jan', 'feb', 'mar', 'apr', 'may', 'jun', 'jul', 'aug', 'sep', 'oct', 'nov', 'dec']
+const WEEKDAYS = ['sun', 'mon', 'tue', 'wed', 'thu', 'fri', 'sat']
+
+const SECOND: FieldKind = { name: 'second', least: 0, most: 59 }
+const MINUTE: FieldKind = { name: 'minute', least: 0, most: 59 }
+const HOUR: FieldKind = { name: 'hour', least: 0, most: 23 }
+const DAY: FieldKind = { name: 'day', least: 1, most: 31 }
+const WEEKDAY: FieldKind = { name: 'weekday', least: 0, most: 6, names: WEEKDAYS }
+
+const ALIASES: Readonly<Record<string, string>> = {
+  '@hourly': '0 * * * *',
+  '@daily': '0 0 * * *',
+  '@weekly': '0 0 * * sun',
+  '@monthly': '0 0 1 * *',
+  '@yearly': '0 0 1 jan *',
+}
+
+const MAX_LENGTH = 500
+
+interface Token {
+  readonly text: string
+  readonly at: number
+}
+
+class CronError extends Error {
+  constructor(
+    readonly token: Token,
+    reason: string,
+  ) {
+    super(reason)
+  }
+}
+
+export function parseCron(text: string, monthBase: MonthBase): CronResult {
+  try {
+    return { ok: true, value: read(text, monthBase) }
+  } catch (error) {
+    if (!(error instanceof CronError)) throw error
+    const problem: CronProblem = { reason: error.message, at: error.token.at, length: error.token.text.length }
+    return { ok: false, problem }
+  }
+}
+
+function read(text: string, monthBase: MonthBase): CronFields {
+  const whole: Token = { text, at: 0 }
+  if (text.length > MAX_LENGTH) throw new CronError({ text: '', at: 0 }, `it is longer than ${MAX_LENGTH} characters`)
+  const trimmed = text.trim()
+  if (trimmed.startsWith('@')) {
+    const meant = ALIASES[trimmed.toLowerCase()]
+    if (meant === undefined)
+      throw new CronError(whole, `${trimmed} is unknown; known are ${Object.keys(ALIASES).join(', ')}`)
+    return { ...read(meant, 1), text: trimmed }
+  }
+  const tokens = tokensOf(text)
+  if (tokens.length < 5) throw new CronError(whole, `too few fields: ${tokens.length} instead of 5 or 6`)
+  if (tokens.length > 6) throw new CronError(tokens[6]!, `too many fields: ${tokens.length} instead of 5 or 6`)
+  const [second, minute, hour, day, month, weekday] = tokens.length === 6 ? tokens : [ZERO, ...tokens]
+  const days = readDays(day!)
+  const weekdays = readWeekdays(weekday!)
+  const fields: CronFields = {
+    text: trimmed,
+    seconds: [...readField(second!, SECOND)].sort(ascending),
+    minutes: [...readField(minute!, MINUTE)].sort(ascending),
+    hours: [...readField(hour!, HOUR)].sort(ascending),
+    ...days,
+    ...readMonths(month!, monthBase),
+    ...weekdays,
+    bothDays: days.lastDay || weekdays.nth.length > 0,
+    fixed: !/[*/]/.test(minute!.text + hour!.text),
+  }
+  if (nextWall(fields, LEAP_YEAR) === null) throw new CronError(day!, 'there is no such day, so it would never fire')
+  return fields
+}
+
+const ZERO: Token = { text: '0', at: 0 }
+/** The search for a first time begins here. */
+const LEAP_YEAR = Date.UTC(2024, 0, 1) - 1
+
+const ascending = (a: number, b: number): number => a - b
+
+function tokensOf(text: string): Token[] {
+  return [...text.matchAll(/\S+/g)].map((match) => ({ text: match[0], at: match.index }))
+}
+
+/** The items of a list, each with its place. */
+function itemsOf({ text, at }: Token): Token[] {
+  let offset = at
+  return text.split(',').map((item) => {
+    const token = { text: item, at: offset }
+    offset += item.length + 1
+    return token
+  })
+}
+
+function readDays(token: Token): Pick<CronFields, 'days' | 'lastDay'> {
+  const items = itemsOf(token)
+  const lastDay = items.some(({ text }) => text.toUpperCase() === 'L')
+  const days = valuesOf(
+    items.filter(({ text }) => text.toUpperCase() !== 'L'),
+    DAY,
+  )
+  return { days: days.size === 31 ? null : days, lastDay: lastDay && days.size < 31 }
+}
+
+function readMonths(token: Token, base: MonthBase): Pick<CronFields, 'months' | 'numericMonth'> {
+  const values = readField(token, { name: 'month', least: base, most: base + 11, names: MONTHS })
+  const numericMonth = /(^|[-,])\d/.test(token.text)
+  return { months: new Set([...values].map((month) => month - base + 1)), numericMonth }
+}
+
+function readWeekdays(token: Token): Pick<CronFields, 'weekdays' | 'nth'> {
+  const items = itemsOf(token)
+  const nth = items.flatMap((item) => {
+    const match = /^([^#]*)#(.*)$/.exec(item.text)
+    if (!match) return []
+    const weekday = readNumber({ text: match[1]!, at: item.at }, WEEKDAY)
+    const n = Number(match[2])
+    if (!/^[1-5]$/.test(match[2]!)) throw new CronError(item, `${item.text} must end with #1 to #5`)
+    return [{ weekday, n }]
+  })
+  const weekdays = valuesOf(
+    items.filter(({ text }) => !text.includes('#')),
+    WEEKDAY,
+  )
+  return { weekdays: weekdays.size === 7 ? null : weekdays, nth: weekdays.size === 7 ? [] : nth }
+}
+
+const readField = (token: Token, kind: FieldKind): Set<number> => valuesOf(itemsOf(token), kind)
+
+function valuesOf(items: readonly Token[], kind: FieldKind): Set<number> {
+  return new Set(items.flatMap((item) => readItem(item, kind)))
+}
+
+/** `n`, `n-m`, `*`, each with `/step`. */
+function readItem(item: Token, kind: FieldKind): number[] {
+  const [range = '', step, ...more] = item.text.split('/')
+  if (more.length > 0) throw new CronError(item, `${item.text} has more than one step`)
+  const by = step === undefined ? 1 : readStep(item, step)
+  const { least, most } = kind
+  if (range === '*') return stepped(least, most, by, kind)
+  const [first = '', last, ...rest] = range.split('-')
+  if (rest.length > 0) throw new CronError(item, `${item.text} is no range`)
+  const from = readNumber({ text: first, at: item.at }, kind)
+  if (last === undefined) return step === undefined ? [from] : stepped(from, most, by, kind)
+  // 7 as an end is the Sunday after Saturday.
+  if (kind === WEEKDAY && last === '7') return stepped(from, 7, by, kind)
+  const to = readNumber({ text: last, at: item.at + first.length + 1 }, kind)
+  // Butler takes such a range for its first number alone.
+  if (last === '0' && from > 0) throw new CronError(item, `${item.text} ends with 0; name the numbers one by one`)
+  return stepped(from, to < from ? to + most - least + 1 : to, by, kind)
+}
+
+/** From first to last, which may lie beyond the end: then it goes on from the beginning. */
+function stepped(first: number, last: number, by: number, { least, most }: FieldKind): number[] {
+  const size = most - least + 1
+  const values: number[] = []
+  for (let value = first; value <= last; value += by) values.push(((value - least) % size) + least)
+  return values
+}
+
+function readStep(item: Token, step: string): number {
+  if (!/^\d{1,4}$/.test(step)) throw new CronError(item, `${item.text} must have a number behind the slash`)
+  if (Number(step) === 0) throw new CronError(item, `${item.text} has a step of zero`)
+  return Number(step)
+}
+
+function readNumber(token: Token, kind: FieldKind): number {
+  const { name, least, most, names } = kind
+  const known = names?.indexOf(token.text.toLowerCase()) ?? -1
+  if (known >= 0) return known + least
+  const allowed = `${name}s are ${least}-${most}${extra(kind)}`
+  if (!/^\d+$/.test(token.text)) {
+    throw new CronError(token, token.text === '' ? `the ${name} is missing` : `${token.text} is no ${name}, ${allowed}`)
+  }
+  const value = Number(token.text)
+  if (kind === WEEKDAY && value === 7) return 0
+  if (value < least || value > most) throw new CronError(token, `${name} ${value} is out of range, ${allowed}`)
+  return value
+}
+
+function extra({ name, least }: FieldKind): string {
+  if (name === 'month') return ` (${least} = January); use jan-dec`
+  return name === 'weekday' ? ' (0 = Sunday) or sun-sat' : ''
+}
