@@ -204,6 +204,8 @@ export interface Destination {
   ready?(): boolean
   /** Called by the outbox; the destination calls back when it becomes ready. */
   onReady?(listener: () => void): void
+  /** Messages that fit into one request; `deliver` gets up to that many of those that are due at once. Default 1. */
+  readonly batchSize?: number
   close?(): Promise<void>
 }
 

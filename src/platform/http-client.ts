@@ -28,6 +28,11 @@ export interface HttpClientSettings {
   readonly timeoutMs?: number
   /** Time for name, connection and TLS handshake; default 10,000, never more than the request's own time. */
   readonly connectTimeoutMs?: number
+  /**
+   * Go through the proxies that `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY` of this environment name (in capitals or
+   * not; user and password may stand in the address). Absent = never.
+   */
+  readonly proxyEnv?: Readonly<Record<string, string | undefined>>
 }
 
 export interface HttpRetry {
@@ -94,6 +99,7 @@ export function createHttpClient(
       maxFreeSockets: settings.maxSockets ?? 10,
       scheduling: 'lifo' as const,
       timeout: settings.idleTimeoutMs ?? 15_000,
+      ...(settings.proxyEnv ? { proxyEnv: proxyVariables(settings.proxyEnv) } : {}),
     }
     const agent = secure ? new https.Agent({ ...options, ...tlsOptions(settings.tls) }) : new http.Agent(options)
     pools.set(name, agent)
@@ -154,6 +160,16 @@ export function createHttpClient(
       pools.clear()
     },
   }
+}
+
+const PROXY_VARIABLES = ['HTTPS_PROXY', 'HTTP_PROXY', 'NO_PROXY']
+
+/** Only addresses that can be used: runtimes differ in what they do about the others. */
+function proxyVariables(env: Readonly<Record<string, string | undefined>>): Record<string, string> {
+  const found = PROXY_VARIABLES.map((name) => [name, env[name.toLowerCase()] || env[name] || ''] as const)
+  return Object.fromEntries(
+    found.filter(([name, value]) => value !== '' && (name === 'NO_PROXY' || /^https?:\/\/./i.test(value))),
+  )
 }
 
 function tlsOptions(tls: HttpClientSettings['tls']): https.AgentOptions {

@@ -18,6 +18,7 @@ export class HttpError extends Error {
 }
 
 const KINDS: readonly (readonly [RegExp, HttpErrorKind, string])[] = [
+  [/ERR_PROXY_TUNNEL/, 'refused', 'could not be reached: the proxy refused to connect to it'],
   [/ECONNREFUSED/, 'refused', 'refused the connection'],
   [/EHOSTUNREACH|ENETUNREACH|EADDRNOTAVAIL|EHOSTDOWN/, 'refused', 'cannot be reached over the network'],
   [/ENOTFOUND|EAI_|getaddrinfo|failed to lookup address/i, 'dns', 'cannot be resolved to an address'],

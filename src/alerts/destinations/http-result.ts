@@ -20,7 +20,14 @@ export function httpResult({ status, headers }: HttpResponse, now: number): Deli
   return { outcome: 'retry', detail, retryAfterMs: Math.min(retryAfter, MAX_RETRY_AFTER_MS) }
 }
 
+/** A pause that the peer asks for in a way of its own. */
+export function retryAfter({ status }: HttpResponse, ms: number): DeliveryResult {
+  const retryAfterMs = Math.min(Math.ceil(ms), MAX_RETRY_AFTER_MS)
+  return { outcome: 'retry', detail: `HTTP ${status}`, retryAfterMs }
+}
+
 /** A request without an answer: always worth another try. The message names host and port only. */
 export function httpFailure(error: unknown): DeliveryResult {
-  return { outcome: 'retry', detail: error instanceof HttpError ? error.message : 'the request could not be sent' }
+  if (!(error instanceof HttpError)) return { outcome: 'retry', detail: 'the request could not be sent' }
+  return { outcome: 'retry', detail: error.message, peerDown: error.kind !== 'aborted' && error.kind !== 'tooLarge' }
 }

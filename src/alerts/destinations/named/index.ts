@@ -1,0 +1,50 @@
+/** The destinations of `Butler.footman.destinations`: one line per type. */
+import type { MqttService } from '../../../mqtt/types.ts'
+import type { DestinationConfig } from '../../config-destinations.ts'
+import type { NamedDestination } from '../../types.ts'
+import { discord } from './discord.ts'
+import { createHttpDestination } from './http.ts'
+import { createNamedMqttDestination } from './mqtt.ts'
+import { ntfy } from './ntfy.ts'
+import { opsgenie } from './opsgenie.ts'
+import { createOtlpDestination } from './otlp.ts'
+import { pagerduty } from './pagerduty.ts'
+import { telegram } from './telegram.ts'
+import type { HttpTypeDeps, HttpTypeFactory, SettingsOf } from './types.ts'
+import { webhook } from './webhook.ts'
+
+export interface NamedDestinationDeps extends HttpTypeDeps {
+  /** Null when MQTT is not configured. */
+  readonly mqtt: MqttService | null
+}
+
+type Factory<T extends DestinationConfig['type']> = (
+  deps: NamedDestinationDeps,
+  name: string,
+  settings: SettingsOf<T>,
+) => NamedDestination
+
+function http<T extends DestinationConfig['type']>(type: HttpTypeFactory<T>): Factory<T> {
+  return (deps, name, settings) => createHttpDestination(deps, name, settings, type(settings, deps, name))
+}
+
+const FACTORIES = {
+  mqtt: createNamedMqttDestination,
+  webhook: http(webhook),
+  ntfy: http(ntfy),
+  pagerduty: http(pagerduty),
+  opsgenie: http(opsgenie),
+  discord: http(discord),
+  telegram: http(telegram),
+  otlp: createOtlpDestination,
+} as const satisfies { readonly [T in DestinationConfig['type']]?: Factory<T> }
+
+/** `settings` as they come from the configuration, all defaults filled in. */
+export function createNamedDestination(
+  deps: NamedDestinationDeps,
+  name: string,
+  settings: DestinationConfig,
+): NamedDestination {
+  const create = FACTORIES[settings.type as keyof typeof FACTORIES] as Factory<DestinationConfig['type']>
+  return create(deps, name, settings as never)
+}

@@ -1,0 +1,55 @@
+/** Publishes events to a topic of the broker of `mqttConfig`. */
+import type { MqttService } from '../../../mqtt/types.ts'
+import { topicProblem } from '../../../platform/mqtt-topics.ts'
+import type { DeliveryResult, Message, NamedDestination } from '../../types.ts'
+import { fullPayload, shortPayload } from '../mqtt/payloads.ts'
+import { type HttpTypeDeps, type SettingsOf, TEXT_NEEDS } from './types.ts'
+
+interface MqttPayload {
+  readonly topic: string
+  readonly body: string
+}
+
+export function createNamedMqttDestination(
+  { texts, engine, mqtt }: Pick<HttpTypeDeps, 'texts' | 'engine'> & { readonly mqtt: MqttService | null },
+  name: string,
+  settings: SettingsOf<'mqtt'>,
+): NamedDestination {
+  const template = { kind: 'inline', name: `topic of destination ${name}`, text: settings.topic } as const
+
+  /** Signs of a name that would be a wildcard become `_`. */
+  function topicOf(variables: Readonly<Record<string, unknown>>): string {
+    const topic = engine.render(template, variables, 'line').replace(/[+#\0]/g, '_')
+    const problem = topicProblem(topic)
+    if (problem) throw new Error(`the topic cannot be used: ${problem}`)
+    return topic
+  }
+
+  async function publish({ payload }: Message, signal: AbortSignal): Promise<DeliveryResult> {
+    const { topic, body } = payload as MqttPayload
+    if (!mqtt) return { outcome: 'retry', detail: 'Butler.mqttConfig.enable is false: there is no broker', slow: true }
+    try {
+      await mqtt.publish(topic, body, { retain: settings.retain, signal })
+      return { outcome: 'delivered', detail: `published to ${topic}` }
+    } catch (error) {
+      const { code, message: detail } = error as { code?: string; message: string }
+      return { outcome: code === 'INVALID_TOPIC' ? 'rejected' : 'retry', detail }
+    }
+  }
+
+  return {
+    name,
+    type: 'mqtt',
+    needs: TEXT_NEEDS,
+    // The topic is known when the event is; what subscribers see in one topic stays in order.
+    targets: () => [{ target: settings.topic, lane: name, orderKey: name }],
+    async render(input) {
+      const text = await texts.write(input, settings)
+      const body = { full: fullPayload, short: shortPayload, body: () => text.text }[settings.message](input.event)
+      const payload: MqttPayload = { topic: topicOf(text.variables), body }
+      return { deliveryId: input.deliveryId, target: input.target, subject: payload.topic, body, payload }
+    },
+    deliver: (batch, signal) => Promise.all(batch.map((message) => publish(message, signal))),
+    ...(mqtt ? { ready: () => mqtt.connected, onReady: (listener: () => void) => mqtt.onConnected(listener) } : {}),
+  }
+}

@@ -1,0 +1,67 @@
+/** Opsgenie and its successor, Jira Service Management: alerts that a recovery closes. */
+import type { Severity } from '../../../events/types.ts'
+import { cut } from '../../texts/cut.ts'
+import { appIdOf, nameOfSubject } from '../../texts/words.ts'
+import { hostOf } from './secrets.ts'
+import { type HttpRenderInput, type HttpTypeFactory, type SettingsOf, TEXT_NEEDS } from './types.ts'
+
+const BASE = {
+  us: 'https://api.opsgenie.com',
+  eu: 'https://api.eu.opsgenie.com',
+  jsm: 'https://api.atlassian.com/jsm/ops/integration',
+} as const
+const PRIORITY: Readonly<Record<Severity, string>> = { critical: 'P1', error: 'P2', warning: 'P3', info: 'P5' }
+const LIMITS = {
+  message: 130,
+  alias: 512,
+  description: 15_000,
+  entity: 512,
+  tags: 20,
+  tag: 50,
+  source: 100,
+  note: 25_000,
+}
+
+export const opsgenie: HttpTypeFactory<'opsgenie'> = (settings, { hostname }) => {
+  const base = BASE[settings.region]
+  const source = cut(`Footman ${hostname}`, LIMITS.source)
+  const headers = { Authorization: `GenieKey ${settings.apiKey}` }
+  return {
+    needs: TEXT_NEEDS,
+    target: hostOf(base),
+    secrets: [settings.apiKey],
+    render(input) {
+      const alias = cut(input.text.key, LIMITS.alias)
+      if (input.kind !== 'recovery') {
+        return { url: `${base}/v2/alerts`, headers, body: JSON.stringify(alert(input, alias, source, settings)) }
+      }
+      const url = `${base}/v2/alerts/${encodeURIComponent(alias)}/close?identifierType=alias`
+      return { url, headers, body: JSON.stringify({ source, note: cut(input.text.title, LIMITS.note) }) }
+    },
+  }
+}
+
+function alert(
+  { event, text, severity }: HttpRenderInput,
+  alias: string,
+  source: string,
+  settings: SettingsOf<'opsgenie'>,
+) {
+  const tags = ['qlik', event.type, event.outcome, ...settings.tags].map((tag) => cut(tag, LIMITS.tag))
+  return {
+    message: cut(text.title, LIMITS.message),
+    alias,
+    description: cut(text.text, LIMITS.description),
+    responders: settings.responders.length > 0 ? settings.responders : undefined,
+    tags: tags.slice(0, LIMITS.tags),
+    details: {
+      taskId: event.taskId || undefined,
+      appId: appIdOf(event) || undefined,
+      executionId: event.executionId || undefined,
+      openApp: (text.variables.appUrl as string) || undefined,
+    },
+    entity: cut(nameOfSubject(event), LIMITS.entity),
+    source,
+    priority: PRIORITY[severity],
+  }
+}

@@ -1,0 +1,106 @@
+/** Telegram: a message of a bot (https://core.telegram.org/bots/api#sendmessage). */
+import type { HttpResponse } from '../../../platform/http-client.ts'
+import { cut } from '../../texts/cut.ts'
+import type { AlertText } from '../../texts/writer.ts'
+import type { DeliveryResult } from '../../types.ts'
+import { httpResult, retryAfter } from '../http-result.ts'
+import { jsonOf } from './http.ts'
+import { type HttpCall, type HttpRenderInput, type HttpTypeFactory, type SettingsOf, TEXT_NEEDS } from './types.ts'
+
+const TEXT_LIMIT = 4096
+const TITLE_LIMIT = 512
+/** Of the lines before the error text, so that it has room. */
+const FACTS_LIMIT = 1800
+const PER_MINUTE = 20
+
+export const telegram: HttpTypeFactory<'telegram'> = (settings, { log }, name) => {
+  /** A group that became a supergroup has another id. */
+  let chatId = settings.chatId
+  return {
+    needs: TEXT_NEEDS,
+    target: String(settings.chatId),
+    secrets: [settings.botToken],
+    pace: { key: `telegram ${settings.chatId}`, perMinute: PER_MINUTE },
+    render: (input) => ({
+      url: `https://api.telegram.org/bot${settings.botToken}/sendMessage`,
+      body: JSON.stringify({ chat_id: chatId, ...message(input, settings) }),
+    }),
+    result: telegramResult,
+    second(response, call) {
+      if (response.status !== 400) return null
+      const { description, parameters } = jsonOf(response) as TelegramAnswer
+      const moved = parameters?.migrate_to_chat_id
+      if (moved !== undefined) {
+        log.warn(
+          `NOTIFY Telegram chat ${chatId} is now ${moved}: set chatId of Butler.footman.destinations.${name} to it`,
+        )
+        chatId = moved
+        return changed(call, { chat_id: moved })
+      }
+      if (/entit|parse/i.test(description ?? '')) return withoutMarkup(call)
+      // Buttons need addresses that Telegram takes for public ones.
+      if (/button|url/i.test(description ?? '')) return changed(call, { reply_markup: undefined })
+      return null
+    },
+  }
+}
+
+interface TelegramAnswer {
+  readonly ok?: boolean
+  readonly description?: string
+  readonly parameters?: { readonly retry_after?: number; readonly migrate_to_chat_id?: number }
+}
+
+function message({ text, severity }: HttpRenderInput, { threadId }: SettingsOf<'telegram'>) {
+  const buttons = text.links.map(({ text: label, url }) => ({ text: label, url }))
+  return {
+    ...(threadId === undefined ? {} : { message_thread_id: threadId }),
+    text: html(text),
+    parse_mode: 'HTML',
+    disable_notification: severity === 'info',
+    link_preview_options: { is_disabled: true },
+    ...(buttons.length > 0 ? { reply_markup: { inline_keyboard: [buttons] } } : {}),
+  }
+}
+
+function html({ title, facts, main, custom, problem }: AlertText): string {
+  const head = `<b>${escaped(cut(title, TITLE_LIMIT, escapedLength))}</b>`
+  const lines = cut(facts.map(({ name, value }) => `${name}: ${value}`).join('\n'), FACTS_LIMIT, escapedLength)
+  const start = [head, escaped(lines)].filter(Boolean).join('\n')
+  const end = problem ? `\n${escaped(cut(problem, TITLE_LIMIT, escapedLength))}` : ''
+  const [open, close] = custom ? ['\n', ''] : [`${lines ? '\n' : ''}\n<pre>`, '</pre>']
+  const room = TEXT_LIMIT - start.length - open.length - close.length - end.length
+  return main ? `${start}${open}${escaped(cut(main, room, escapedLength))}${close}${end}` : `${start}${end}`
+}
+
+const ENTITIES: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;' }
+
+function escaped(text: string): string {
+  return text.replace(/[&<>]/g, (sign) => ENTITIES[sign]!)
+}
+
+const escapedLength = (text: string) => escaped(text).length
+
+function changed(call: HttpCall, changes: Readonly<Record<string, unknown>>): HttpCall {
+  return { ...call, body: JSON.stringify({ ...(JSON.parse(call.body) as object), ...changes }) }
+}
+
+/** The same words as plain text. */
+function withoutMarkup(call: HttpCall): HttpCall {
+  const { text } = JSON.parse(call.body) as { text: string }
+  const plain = text
+    .replace(/<\/?(?:b|pre)>/g, '')
+    .replaceAll('&lt;', '<')
+    .replaceAll('&gt;', '>')
+    .replaceAll('&amp;', '&')
+  return changed(call, { text: plain, parse_mode: undefined })
+}
+
+/** Success is 200 with `"ok": true`; the pause of a 429 stands in seconds in `parameters.retry_after`. */
+function telegramResult(response: HttpResponse, now: number): DeliveryResult {
+  const { ok, parameters } = jsonOf(response) as TelegramAnswer
+  const seconds = response.status === 429 ? Number(parameters?.retry_after) : Number.NaN
+  if (seconds > 0) return retryAfter(response, seconds * 1000)
+  if (response.status === 200 && ok !== true) return { outcome: 'retry', detail: 'HTTP 200 without "ok": true' }
+  return httpResult(response, now)
+}

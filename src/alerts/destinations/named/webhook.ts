@@ -1,0 +1,137 @@
+/** Any HTTP API: the whole event as JSON, or what a template makes of it; signed on wish. */
+import { createHmac } from 'node:crypto'
+import { STATUS_TEXTS } from '../../../qlik/qrs/status.ts'
+import { NEVER, type QrsCustomProperty } from '../../../qlik/qrs/types.ts'
+import type { TemplateRef } from '../../templates/engine.ts'
+import { appIdOf, appNameOf, taskNameOf } from '../../texts/words.ts'
+import type { AlertText } from '../../texts/writer.ts'
+import { hostOf, secretsOfUrl } from './secrets.ts'
+import { type HttpRenderInput, type HttpTypeDeps, type HttpTypeFactory, type SettingsOf, TEXT_NEEDS } from './types.ts'
+
+type Settings = SettingsOf<'webhook'>
+
+export const webhook: HttpTypeFactory<'webhook'> = (settings, deps, name) => {
+  const { url, method, headers, contentType, signingSecret } = settings
+  return {
+    needs: TEXT_NEEDS,
+    target: hostOf(url),
+    secrets: [...secretsOfUrl(url), ...Object.values(headers), signingSecret],
+    async render(input) {
+      const body = await bodyOf(input, settings, deps, name)
+      const type = { 'Content-Type': contentType, ...headers }
+      if (!signingSecret) return { url, method, headers: type, body }
+      const seconds = Math.floor(deps.clock.now() / 1000)
+      return { url, method, headers: { ...type, ...signature(signingSecret, input.deliveryId, seconds, body) }, body }
+    },
+  }
+}
+
+/** The three headers of Standard Webhooks; `seconds` since 1970. The secret is `whsec_` and base64. */
+export function signature(secret: string, id: string, seconds: number, body: string): Record<string, string> {
+  const key = Buffer.from(secret.replace(/^whsec_/, ''), 'base64')
+  const digest = createHmac('sha256', key).update(`${id}.${seconds}.${body}`).digest('base64')
+  return { 'webhook-id': id, 'webhook-timestamp': String(seconds), 'webhook-signature': `v1,${digest}` }
+}
+
+/** A template that fails, or makes broken JSON, is replaced by the whole event, which says so. */
+async function bodyOf(input: HttpRenderInput, settings: Settings, deps: HttpTypeDeps, name: string): Promise<string> {
+  try {
+    const template = await templateOf(settings, deps, name)
+    if (!template) return JSON.stringify(wholeEvent(input, input.text))
+    const isJson = /\bjson\b/i.test(settings.contentType)
+    const body = deps.engine.render(template, templateVariables(input), isJson ? 'teams' : 'text')
+    if (isJson) JSON.parse(body)
+    return body
+  } catch (error) {
+    return JSON.stringify(wholeEvent(input, deps.texts.withProblem(input.text, error)))
+  }
+}
+
+async function templateOf(settings: Settings, deps: HttpTypeDeps, name: string): Promise<TemplateRef | null> {
+  const { body, template } = settings
+  if (body) return { kind: 'inline', name: `body of destination ${name}`, text: body }
+  if (!template) return null
+  const found = await deps.engine.findFile(template)
+  if (!found) throw new Error(`there is no template ${template} (it must end in .eta, .handlebars or .hbs)`)
+  return found
+}
+
+function templateVariables(input: HttpRenderInput) {
+  return { ...wholeEvent(input, input.text), ...input.text.variables }
+}
+
+/** Members are only ever added, at the end. */
+function wholeEvent(input: HttpRenderInput, text: AlertText) {
+  const { event, deliveryId, kind, severity, route, suppressed, note } = input
+  return {
+    version: 1,
+    id: deliveryId,
+    eventId: event.id,
+    kind,
+    type: event.type,
+    outcome: event.outcome,
+    severity,
+    key: text.key,
+    route: route.name,
+    time: iso(event.receivedAt),
+    title: text.title,
+    text: text.text,
+    host: event.host,
+    user: String(text.variables.user ?? ''),
+    message: event.logMessage,
+    task: taskOf(input),
+    app: appOf(input),
+    execution: executionOf(input),
+    consecutiveFailures: event.history?.consecutiveFailures ?? 0,
+    suppressedCount: suppressed,
+    retry: event.retry && { attempt: event.retry.attempt, max: event.retry.max, nextAt: iso(event.retry.nextAt) },
+    chain: note?.chain ?? null,
+    missingParts: event.missingParts,
+    links: text.links,
+  }
+}
+
+function taskOf({ event }: HttpRenderInput) {
+  if (!event.taskId) return null
+  const { taskId: id, task } = event
+  const tags = (task?.tags ?? []).map((tag) => tag.name)
+  return { id, name: taskNameOf(event), tags, customProperties: properties(task?.customProperties) }
+}
+
+function properties(list: readonly QrsCustomProperty[] = []) {
+  return list.map(({ definition, value }) => ({ name: definition.name, value }))
+}
+
+function appOf({ event, text }: HttpRenderInput) {
+  const id = appIdOf(event)
+  if (!id) return null
+  const owner = event.app?.owner
+  return {
+    id,
+    name: appNameOf(event),
+    stream: event.app?.stream?.name ?? null,
+    owner: owner ? `${owner.userDirectory}\\${owner.userId}` : null,
+    url: String(text.variables.appUrl ?? ''),
+  }
+}
+
+function executionOf({ event }: HttpRenderInput) {
+  const { executionId: id, execution } = event
+  if (!id) return null
+  return {
+    id,
+    node: execution?.executingNodeName ?? null,
+    statusText: execution ? (STATUS_TEXTS[execution.status] ?? null) : null,
+    startedAt: known(execution?.startTime),
+    stoppedAt: known(execution?.stopTime),
+    durationMs: execution?.duration ?? null,
+  }
+}
+
+function known(time: string | undefined): string | null {
+  return time && time !== NEVER ? time : null
+}
+
+function iso(ms: number | null): string | null {
+  return ms === null ? null : new Date(ms).toISOString()
+}

@@ -1,0 +1,29 @@
+/** What the templates of routes and destinations see beyond the shared variables. */
+import { type RecordContext, templateRecord } from '../record.ts'
+import type { RenderInput } from '../types.ts'
+import { correlationKey } from './words.ts'
+
+/** Lines of the script log in `scriptLogHead` and `scriptLogTail`. */
+export interface ScriptLogLines {
+  readonly headScriptLogLines: number
+  readonly tailScriptLogLines: number
+}
+
+/** Nothing is ever missing: what is not known is an empty text, an empty list or 0. */
+export function messageVariables(
+  input: RenderInput,
+  context: RecordContext,
+  lines: ScriptLogLines,
+): Record<string, unknown> {
+  const { event, route, deliveryId } = input
+  const counts = { headLines: lines.headScriptLogLines, tailLines: lines.tailScriptLogLines }
+  return {
+    ...templateRecord(event, context, counts, 'slash', input),
+    id: deliveryId,
+    type: event.type,
+    source: event.source,
+    key: correlationKey(event),
+    route: route.name,
+    time: new Date(event.receivedAt).toISOString(),
+  }
+}
