@@ -16,6 +16,7 @@ import { buildAudit } from './app/audit.ts'
 import { healthReport } from './app/health.ts'
 import { buildJournal } from './app/journal.ts'
 import { buildKeyValues } from './app/kv.ts'
+import { degradable } from './app/listeners.ts'
 import { buildMessages, messageMigrations } from './app/messages.ts'
 import { buildMetrics } from './app/metrics.ts'
 import { buildMqtt, buildStartRequests } from './app/mqtt.ts'
@@ -36,7 +37,6 @@ import { systemClock } from './platform/clock.ts'
 import { createGroupWriter, type GroupWriter } from './platform/group-commit.ts'
 import { createLifecycle } from './platform/lifecycle.ts'
 import { type Database, openDatabase } from './platform/sqlite.ts'
-import { StartError } from './platform/start-error.ts'
 import type { Clock, Logger, Service } from './platform/types.ts'
 import { VERSION } from './platform/version.ts'
 import { verifyStartFilter } from './start-task/verify-filter.ts'
@@ -79,9 +79,6 @@ export interface App {
   /** What the REST API offers with this configuration. */
   describe(): OpenApiDocument
 }
-
-/** What a listener that could not be opened has started gets this long to end. */
-const FAILED_START_GRACE_MS = 1000
 
 const MIGRATIONS = [
   ...eventMigrations,
@@ -222,7 +219,7 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
     mqtt,
     outboxService(alerts),
     ...messages.services,
-    listeners.map((listener) => degradable(listener, options, log)),
+    listeners.map((listener) => degradable(listener, options.degraded, log)),
     starts.waiting,
     apps.service,
     ...kv.services,
@@ -258,26 +255,6 @@ function storageService(db: Database, writer: GroupWriter): Service {
 
 function outboxService({ outbox }: Alerts): Service {
   return { name: 'outbox', start: async () => outbox.start(), stop: outbox.stop }
-}
-
-/** With `--degraded` a listener that cannot be opened is left out; health tells. */
-function degradable(service: Service, { degraded }: AppOptions, log: Logger): Service {
-  return {
-    name: service.name,
-    stop: service.stop,
-    async start() {
-      try {
-        await service.start()
-      } catch (error) {
-        const message = error instanceof Error ? error.message : String(error)
-        if (!degraded) {
-          await service.stop(FAILED_START_GRACE_MS).catch(() => undefined)
-          throw new StartError(message, { cause: error })
-        }
-        log.error(`MAIN: Starting without ${service.name}: ${message}`)
-      }
-    },
-  }
 }
 
 /** The router, telling observers about every event that arrives, and about every one that waits for data no longer. */

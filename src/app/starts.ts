@@ -99,7 +99,7 @@ export function buildStarts(deps: StartsDeps, config: Config, { shadow, qrsConne
       const idempotency = createIdempotency({ db, writer, clock, log })
       const { signal } = stopping
       return [
-        ...startTaskRoutes({ start, executions: follower, idempotency, stopping: signal }),
+        ...startTaskRoutes({ start, log, executions: follower, idempotency, stopping: signal }),
         ...executionRoutes({ executions, tasks: createTaskList({ qrs, clock }), stopping: signal }),
         ...queueRoutes({ queue, running }),
       ]

@@ -1,5 +1,6 @@
 /** The command line: one table of commands, each in its own file and loaded when called. */
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
+import { distance, nearest } from '../config/nearest.ts'
 import { LOG_LEVELS } from '../platform/types.ts'
 import { COMMIT, VERSION } from '../platform/version.ts'
 import { EXIT, processIo } from './io.ts'
@@ -22,6 +23,7 @@ async function execute(args: readonly string[]): Promise<number> {
     exitCode = code
   })
   try {
+    refuseUnknownCommand(program, args[0])
     await program.parseAsync([...args], { from: 'user' })
     return exitCode
   } catch (error) {
@@ -29,6 +31,17 @@ async function execute(args: readonly string[]): Promise<number> {
     processIo.err(`error: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`)
     return EXIT.cannotStart
   }
+}
+
+/** `run` is the command when none is named, and would take a misspelt one for an argument of its own. */
+function refuseUnknownCommand(program: Command, word: string | undefined): void {
+  if (word === undefined || word.startsWith('-')) return
+  const names = [...program.commands.map((command) => command.name()), 'help']
+  if (names.includes(word)) return
+  const near = nearest(word, names)
+  const guess =
+    near !== undefined && distance(word, near) < word.length ? `Did you mean ${near}?` : 'See footman --help.'
+  program.error(`error: unknown command '${word}'. ${guess}`, { exitCode: EXIT.badInput })
 }
 
 function createProgram(done: (code: number) => void): Command {
@@ -74,6 +87,15 @@ Configuration file
     .command('healthcheck')
     .description('ask the running Footman of a configuration file whether it is healthy; exit code 1 when it is not')
     .option('-c, --configfile <file>', 'configuration file')
+    .addHelpText(
+      'after',
+      `
+Asks the health listener (Butler.dockerHealthCheck), or the REST API where that is off: for service managers, monitoring
+and the health checks of containers.
+
+Example
+  footman healthcheck -c footman.yaml`,
+    )
     .action(async (options) => {
       const { runHealthcheck } = await import('./healthcheck.ts')
       done(await runHealthcheck(options, processIo))

@@ -93,7 +93,7 @@ async function runConfigured(config: Config, loaded: LoadResult, options: RunOpt
     return exitCode
   } catch (error) {
     if (!(error instanceof StartError)) throw error
-    log.error(`MAIN: Footman cannot start: ${error.message}`)
+    log.error(`MAIN: Footman cannot start: ${error.message}${error.hint === '' ? '' : `. ${error.hint}.`}`)
     return EXIT.cannotStart
   } finally {
     events.release()

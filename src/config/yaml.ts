@@ -49,7 +49,7 @@ export function readYaml(text: string, file: string, problems: ProblemList): Tre
       resolveKnownTags: false,
       version: '1.2',
     })
-    const broken = [...document.errors, ...document.warnings]
+    const broken = withoutFollowUps([...document.errors, ...document.warnings])
     for (const { code, message, pos } of broken) {
       refuse(pos[0], `is not valid YAML: ${MESSAGES[code] ?? firstLine(message)}`, HINTS[code])
     }
@@ -58,6 +58,15 @@ export function readYaml(text: string, file: string, problems: ProblemList): Tre
   } catch (error) {
     return refuse(0, `is not valid YAML: ${firstLine((error as Error).message)}`)
   }
+}
+
+/** A tab that indents puts everything behind it in the wrong place: what is said about that would hide the reason. */
+function withoutFollowUps<T extends { readonly code: string; readonly pos: readonly [number, number] }>(
+  broken: readonly T[],
+): readonly T[] {
+  const tabs = broken.filter(({ code }) => code === 'TAB_AS_INDENT')
+  const first = tabs[0]
+  return first ? [...broken.filter(({ pos }) => pos[0] < first.pos[0]), first] : broken
 }
 
 const MESSAGES: Readonly<Record<string, string>> = {

@@ -3,4 +3,11 @@ export class StartError extends Error {
   override readonly name = 'StartError'
   /** Exit code of the process. */
   readonly exitCode = 2
+  /** What to do about it, where the message does not say so; ''. */
+  readonly hint: string
+
+  constructor(message: string, { hint = '', ...options }: ErrorOptions & { readonly hint?: string } = {}) {
+    super(message, options)
+    this.hint = hint
+  }
 }

@@ -109,6 +109,10 @@ const OBJECT_ANSWER = z
       .describe('Tasks that Qlik Sense refused to start; absent when there are none.')
       .optional(),
     tasksQueued: QUEUED,
+    warnings: z
+      .array(z.string())
+      .describe('Members of the body that were ignored and look misspelt; absent when there are none.')
+      .optional(),
   })
   .describe('Answer to an object, or to no body.')
 

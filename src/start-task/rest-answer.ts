@@ -6,12 +6,25 @@ import { LookupError, QueueFullError, ShadowModeError } from './errors.ts'
 import type { StartOutcome, StartRequest } from './types.ts'
 import type { Followed } from './wait.ts'
 
-/** `followed` = the call has waited, and is told about the executions. */
-export function startAnswer(outcome: StartOutcome, { dialect, taskIds }: StartRequest, followed?: Followed): Response {
+export interface AnswerParts {
+  /** The call has waited, and is told about the executions. */
+  readonly followed?: Followed
+  /** What was not understood; told in the object dialect alone. */
+  readonly warnings: readonly string[]
+}
+
+export function startAnswer(
+  outcome: StartOutcome,
+  { dialect, taskIds }: StartRequest,
+  { followed, warnings }: AnswerParts,
+): Response {
   const status = statusOf(outcome, followed)
   return dialect === 'array'
     ? jsonText(status, indented(arrayAnswer(outcome, taskIds, followed?.executions)))
-    : jsonAnswer(status, objectAnswer(outcome, followed?.executions))
+    : jsonAnswer(status, {
+        ...objectAnswer(outcome, followed?.executions),
+        ...(warnings.length > 0 && { warnings }),
+      })
 }
 
 function statusOf({ interrupted, started }: StartOutcome, followed: Followed | undefined): number {

@@ -11,22 +11,29 @@ import { namespacesOf } from './key-values.ts'
 import { parseStart } from './parse.ts'
 import { NOTHING, type ParsedStart } from './parsed.ts'
 import type { StartRequest } from './types.ts'
+import { unknownMemberWarnings } from './unknown-members.ts'
 
 export const SCOPE = 'task:run'
 
 const MAX_WAIT_SECONDS = 3600
 const MAX_CONCURRENT = 100
+/** Of malformed ids. */
+const NAMED_IDS = 5
+const NAMED_LENGTH = 100
 
 export interface RestStart {
   readonly wanted: StartRequest
   /** How long the answer may wait for the tasks; null = as it always was, without telling about executions. */
   readonly waitMs: number | null
+  /** What was not understood. */
+  readonly warnings: readonly string[]
 }
 
 /** Throws a `Refusal` for whatever is wrong with the call. */
 export function readStart(request: ApiRequest): RestStart {
   const parsed = request.body === undefined ? NOTHING : parseStart(request.body)
   const urlId = urlTaskId(request, parsed)
+  noteBadIds(request, parsed, urlId)
   refuseBadBody(parsed, urlId, request.body)
   const { allTaskIdsMustExist = false } = validate('querystring', QUERY, request.query)
   const waitSeconds = integerParameter(request.query, 'wait', 0, MAX_WAIT_SECONDS)
@@ -49,7 +56,8 @@ export function readStart(request: ApiRequest): RestStart {
     ...(urlId && { urlTaskId: urlId }),
     ...(maxConcurrent !== null && { maxConcurrent }),
   }
-  return { wanted, waitMs: waitSeconds === null ? null : waitSeconds * 1000 }
+  const warnings = unknownMemberWarnings(parsed, parsed.selects || urlId !== null)
+  return { wanted, waitMs: waitSeconds === null ? null : waitSeconds * 1000, warnings }
 }
 
 /** Null when the URL names no task. */
@@ -66,6 +74,17 @@ function refuseBadBody({ dialect, problems }: ParsedStart, urlId: string | null,
   if (dialect === 'object' && urlId !== null && !isGuid(urlId)) throw badTaskId()
   if (problem?.kind === 'taskId') throw badTaskId()
   if (problem) throw shortError(400, 'Invalid request body', problem.details)
+}
+
+/** The answer has a fixed text: the audit and its log line name the ids. */
+function noteBadIds(request: ApiRequest, { dialect, problems }: ParsedStart, urlId: string | null): void {
+  if (dialect !== 'object') return
+  const inBody = problems.flatMap((problem) => (problem.kind === 'taskId' ? [problem.value] : []))
+  const bad = [...(urlId !== null && !isGuid(urlId) ? [urlId] : []), ...inBody]
+  if (bad.length === 0) return
+  const named = bad.slice(0, NAMED_IDS).map((id) => id.slice(0, NAMED_LENGTH))
+  const more = bad.length > NAMED_IDS ? ` and ${bad.length - NAMED_IDS} more` : ''
+  request.note({ target: named, detail: `Task ID not valid: ${named.join(', ')}${more}` })
 }
 
 const badTaskId = (): Refusal => shortError(400, 'Invalid task ID format', 'Task ID must be a valid GUID')

@@ -2,6 +2,7 @@
 import type { ExecutionFollower } from '../executions/types.ts'
 import type { Idempotency } from '../platform/http/idempotency.ts'
 import type { ApiRequest, ApiRoute } from '../platform/http/route.ts'
+import type { Logger } from '../platform/types.ts'
 import { auditNote, START_ACTION } from './audit.ts'
 import { startDescription } from './description.ts'
 import { startAnswer, startRefusal } from './rest-answer.ts'
@@ -11,6 +12,8 @@ import { waitForAll } from './wait.ts'
 
 export interface StartTaskRoutesDeps {
   readonly start: StartTask
+  /** Told about members of the body that look misspelt. */
+  readonly log?: Logger
   /** Needed by calls that wait. */
   readonly executions?: ExecutionFollower
   /** Absent: `Idempotency-Key` is ignored. */
@@ -38,16 +41,17 @@ export function startTaskRoutes(deps: StartTaskRoutesDeps): ApiRoute[] {
 
 /** `id` stays the same when a call with an idempotency key is repeated. */
 async function handle(deps: StartTaskRoutesDeps, request: ApiRequest, id: string | null): Promise<Response> {
-  const { start, executions } = deps
-  const { wanted, waitMs } = readStart(request)
+  const { start, executions, log } = deps
+  const { wanted, waitMs, warnings } = readStart(request)
+  for (const warning of warnings) log?.warn(`STARTTASK: rest request from ${wanted.requestedBy}: ${warning}`)
   const outcome = await start(id === null ? wanted : { ...wanted, id }).catch((error: unknown) => {
     throw startRefusal(error, wanted)
   })
   request.note(auditNote(outcome))
-  if (waitMs === null || !executions) return startAnswer(outcome, wanted)
+  if (waitMs === null || !executions) return startAnswer(outcome, wanted, { warnings })
   const followed = await waitForAll(outcome, executions, endOfWait(deps, request, waitMs))
   request.note(auditNote(followed.outcome))
-  return startAnswer(followed.outcome, wanted, followed)
+  return startAnswer(followed.outcome, wanted, { followed, warnings })
 }
 
 function endOfWait({ stopping }: StartTaskRoutesDeps, { signal }: ApiRequest, waitMs: number): AbortSignal {

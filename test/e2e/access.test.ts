@@ -101,6 +101,19 @@ describe('without access control', () => {
     ])
   })
 
+  test('a malformed id is named in the audit and in the log', async () => {
+    const answer = await product.call('PUT', '/v4/reloadtask/-/start', { taskId: [FINANCIAL, 'fbf645f0'] })
+    expect([answer.status, await answer.json()]).toEqual([
+      400,
+      { error: 'Invalid task ID format', details: 'Task ID must be a valid GUID' },
+    ] as never)
+    await product.process.waitForLine(
+      /AUDIT: actor=anonymous .*action=task\.start outcome=failed status=400 .*target=fbf645f0/,
+    )
+    const { audit } = (await (await product.call('GET', '/v4/audit?outcome=failed')).json()) as { audit: AuditRow[] }
+    expect(audit[0]?.detail).toBe('Task ID not valid: fbf645f0')
+  })
+
   test('what Butler did not have is for this machine only', async () => {
     expect((await product.call('GET', '/v4/audit')).status).toBe(200)
     expect((await product.call('GET', '/v4/audit', undefined, { 'x-forwarded-for': '10.1.2.3' })).status).toBe(403)

@@ -21,6 +21,11 @@ describe('arguments', () => {
     expect(code).toBe(0)
     expect(out).toMatch(/^\d+\.\d+\.\d+/)
   })
+  test('--help of a command shows an example of it', async () => {
+    const { code, out } = await run(['healthcheck', '--help'])
+    expect([code, out]).toEqual([0, expect.stringContaining('footman healthcheck -c footman.yaml')])
+    expect(out).toContain('service managers, monitoring')
+  })
   test('--help lists the commands', async () => {
     const { code, out } = await run(['--help'])
     expect(code).toBe(0)
@@ -34,6 +39,9 @@ describe('arguments', () => {
     [['run'], /config/i],
     [['--new-relic-api-key', 'a', 'b', '--new-relic-account-id', '1', '-c', 'x.yaml'], /must match/],
     [['--api-rate-limit', 'many', '-c', 'x.yaml'], /"many" is not a number/],
+    [['chek', '-c', 'x.yaml'], /^\s*error: unknown command 'chek'\. Did you mean check\?$/m],
+    [['butler.yaml'], /^\s*error: unknown command 'butler\.yaml'\. See footman --help\.$/m],
+    [['kv', 'exprt'], /unknown command 'exprt'/],
   ]
   for (const [args, text] of wrong) {
     test(`${args.join(' ')} ends with 1 and says why`, async () => {
@@ -156,7 +164,7 @@ describe('starting', () => {
     taken.close()
     expect(code).toBe(2)
     expect(out).toContain(`127.0.0.1:${product.restPort}`)
-    expect(out).toMatch(/already in use/)
+    expect(out).toMatch(/already in use .*change Butler\.restServerConfig\.serverPort .*--degraded/)
   })
 
   test('with --degraded it runs without that listener and health tells', async () => {

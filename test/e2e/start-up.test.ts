@@ -72,7 +72,9 @@ describe('a UDP port that is taken', () => {
     const process = runBinary(['-c', product.configFile, '--no-qs-connection'], { cwd: product.directory.path })
     expect((await process.ended).code).toBe(2)
     expect(process.stdout.join('\n')).toMatch(
-      new RegExp(`error: MAIN: Footman cannot start: .*127\\.0\\.0\\.1:${product.udpPort}.*in use`),
+      new RegExp(
+        `error: MAIN: Footman cannot start: .*127\\.0\\.0\\.1:${product.udpPort}.*in use.* change Butler\\.udpServerConfig\\.portTaskFailure .*--degraded`,
+      ),
     )
     product.directory.remove()
   }, 30_000)

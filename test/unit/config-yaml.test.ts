@@ -107,6 +107,15 @@ describe('errors name line and column', () => {
     expect(read(text)).toEqual({ value: undefined, problems: [problem] })
   })
 
+  test('one problem about tabs, not what follows from them; an earlier mistake is told too', () => {
+    const tabs =
+      'Butler:\n  logLevel: info\n\trest:\n\t\tenable: true\n  mqtt:\n    enable: false\n\tx: 1\n  y: {a: 1\n'
+    const problem = 'error is not valid YAML: Tabs are not allowed as indentation. Hint: indent with blanks'
+    expect(read(tabs).problems).toEqual([`c.yaml:3:1 ${problem}`])
+    const both = read(`a: 1\na: 2\n\tb: 1\n  c: {`).problems
+    expect(both).toEqual([expect.stringContaining('c.yaml:2:1 error'), `c.yaml:3:1 ${problem}`])
+  })
+
   test('a text that does not end', () => {
     expect(read('a: "b').problems[0]).toMatch(/^c\.yaml:1:\d+ error is not valid YAML: Missing closing/)
   })

@@ -160,6 +160,40 @@ describe('object dialect', () => {
     expect(site.startedIds().sort()).toEqual(ids.sort())
   })
 
+  const IGNORED: [name: string, path: string, body: object, warnings: string[] | undefined, starts: number][] = [
+    ['misspelt', '-', { tags: ['urgent'] }, ['unknown member "tags" is ignored; did you mean tag?'], 0],
+    [
+      'misspelt beside a good one',
+      '-',
+      { taskId: [DASHBOARD], customProperties: [], Tag: ['x'] },
+      [
+        'unknown member "customProperties" is ignored; did you mean customProperty?',
+        'unknown member "Tag" is ignored; did you mean tag?',
+      ],
+      1,
+    ],
+    [
+      'all there is',
+      '-',
+      { environment: 'x' },
+      [
+        'unknown member "environment" is ignored; known are taskId, tag, customProperty, taskName, match, keyValueStore',
+      ],
+      0,
+    ],
+    ['something of the caller, beside a task', DASHBOARD, { environment: 'x', a: 1 }, undefined, 1],
+  ]
+
+  test.each(IGNORED)('an unknown member that is %s', async (_, id, body, warnings, starts) => {
+    const answer = await api.send(`/v4/reloadtask/${id}/start`, body)
+    expect([answer.status, JSON.parse(answer.body)]).toEqual([
+      200,
+      { ...started(...(starts === 1 ? [FINANCIAL] : [])), ...(warnings && { warnings }) },
+    ])
+    const told = api.log.of('warn').filter((line) => line.includes('unknown member'))
+    expect(told).toEqual((warnings ?? []).map((one) => expect.stringContaining(one)))
+  })
+
   test('PUT answers like POST', async () => {
     const answer = await api.send(`/v4/reloadtask/${DASHBOARD}/start`, {}, 'PUT')
     expect(JSON.parse(answer.body)).toEqual(started(FINANCIAL))

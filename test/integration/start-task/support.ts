@@ -81,7 +81,7 @@ export async function startApi(site: Site, settings: { filter?: StartFilterSetti
       clock: systemClock,
       version: '1.2.3',
       readFile: async () => '',
-      routes: startTaskRoutes({ start }),
+      routes: startTaskRoutes({ start, log }),
       health: () => ({ healthy: true, checks: {} }),
     },
     {
