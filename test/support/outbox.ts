@@ -27,6 +27,7 @@ export interface OutboxSetup {
   ready?: () => boolean
   maxAgeMs?: number
   retryFirstMs?: number
+  renderTimeoutMs?: number
   concurrency?: number
   shadow?: boolean
   file?: string
@@ -96,6 +97,7 @@ export function startOutbox(setup: OutboxSetup) {
       retry: { firstMs: setup.retryFirstMs ?? 10, maxMs: 100, jitter: 0 },
       maxAgeMs: () => setup.maxAgeMs ?? 60_000,
       shadow: setup.shadow ?? false,
+      ...(setup.renderTimeoutMs !== undefined && { renderTimeoutMs: setup.renderTimeoutMs }),
     },
   )
   let ended = false

@@ -23,8 +23,10 @@ export interface AttemptDeps {
   /** For what must: repeats until it is stored, so that a full disk does not make a message leave twice. */
   readonly store: GroupWriter['write']
   readonly clock: Clock
-  readonly route: (name: string) => Route | undefined
-  readonly destination: (name: string) => Destination | undefined
+  /** The route of this name to this destination. */
+  readonly route: (name: string, destination: string) => Route | undefined
+  /** As the route wants it. */
+  readonly destination: (route: string, name: string) => Destination | undefined
   readonly loadEvent: (id: string) => TaskEvent | null
 }
 
@@ -34,6 +36,8 @@ export interface AttemptSettings {
   readonly maxAgeMs: (destination: string) => number
   /** Nothing is sent; what would have been sent is recorded. */
   readonly shadow: boolean
+  /** How long making a message may take; default 30 s. */
+  readonly renderTimeoutMs?: number
 }
 
 /** What became of a delivery in one attempt. */
@@ -44,11 +48,15 @@ export interface AttemptOutcome {
   readonly durationMs: number
   /** Null when the delivery never reached its destination. */
   readonly result: DeliveryResult['outcome'] | null
+  /** The peer could not be reached at all. */
+  readonly peerDown?: boolean
   readonly event: TaskEvent | null
 }
 
 const MAX_RETRY_AFTER_MS = 3_600_000
 const SEND_TIMEOUT_MS = 60_000
+/** A template on a network share that hangs must not hold up its lane for ever. */
+const RENDER_TIMEOUT_MS = 30_000
 
 /**
  * Resolves when the new state is durable; `onSent` is called before that, when the peer has taken the message. Rejects
@@ -82,35 +90,56 @@ export async function attemptDelivery(
     return { state, reason, detail, durationMs: now - startedAt, result: attempt ? 'rejected' : null, event }
   }
 
+  const n = delivery.attempts + 1
+  const cutOff = (detail: string): AttemptOutcome => ({
+    ...{ state: 'pending', reason: null, detail, durationMs: clock.now() - startedAt, result: null, event },
+  })
+  const retryLater = async (result: Extract<DeliveryResult, { outcome: 'retry' }>): Promise<AttemptOutcome> => {
+    const { detail, peerDown = false } = result
+    const now = clock.now()
+    const durationMs = now - startedAt
+    const patience = askedPatience(result, settings.retry)
+    const attemptAt = Math.min(now + Math.max(backoffDelay(n, settings.retry), patience), expiresAt)
+    await store((db) => {
+      insertAttempt(db, { deliveryId: delivery.id, n, at: startedAt, durationMs, detail, result: 'retry' })
+      markRetry(db, delivery.seq, { attemptAt, notBefore: Math.min(now + patience, expiresAt) }, detail)
+    })
+    return { state: 'pending', reason: null, detail, durationMs, result: 'retry', peerDown, event }
+  }
+
   if (startedAt >= expiresAt) return end('dead', 'EXPIRED', 'could not be delivered in time')
   if (!event) return end('dead', 'EXPIRED', 'its event is no longer stored')
-  const route = deps.route(delivery.route)
-  const destination = deps.destination(delivery.destination)
+  const route = deps.route(delivery.route, delivery.destination)
+  const destination = deps.destination(delivery.route, delivery.destination)
   if (!route || !destination) {
     return end('dead', 'DESTINATION_REMOVED', `${route ? 'destination' : 'route'} is not in the configuration any more`)
   }
 
   const suppressed = delivery.limitKey ? suppressedCount(deps.db, delivery.limitKey) : 0
-  let message: Message
+  let message: Message | null
   try {
     const { id: deliveryId, target, kind, severity } = delivery
     const note = delivery.note === null ? null : (JSON.parse(delivery.note) as DeliveryNote)
-    message = await destination.render({ event, route, target, deliveryId, suppressed, kind, severity, note })
+    const input = { event, route, target, deliveryId, suppressed, kind, severity, note }
+    message = await inTime(destination.render(input), settings.renderTimeoutMs ?? RENDER_TIMEOUT_MS, stop)
   } catch (error) {
     return end('dead', 'RENDER_FAILED', messageOf(error))
+  }
+  if (stop.aborted && message === null) return cutOff('Footman stops')
+  if (message === null) {
+    const seconds = (settings.renderTimeoutMs ?? RENDER_TIMEOUT_MS) / 1000
+    return retryLater({ outcome: 'retry', detail: `the message could not be made within ${seconds} s` })
   }
   if (settings.shadow) return end('suppressed', 'SHADOW_MODE', 'shadow mode: recorded, not sent', message)
 
   // Not awaited: whether "sending" reached the disk makes no difference after a crash.
   writer.write((db) => markSending(db, delivery.seq)).catch(() => undefined)
   const result = await send(destination, message, stop)
+  // Cut off by our own end: no failure of the peer, and the first thing to do after the next start.
+  if (stop.aborted && result.outcome === 'retry') return cutOff(result.detail)
+  if (result.outcome === 'retry') return retryLater(result)
   const now = clock.now()
   const durationMs = now - startedAt
-  if (stop.aborted && result.outcome === 'retry') {
-    // Cut off by our own end: no failure of the peer, and the first thing to do after the next start.
-    return { state: 'pending', reason: null, detail: result.detail, durationMs, result: null, event }
-  }
-  const n = delivery.attempts + 1
   const attempt = { deliveryId: delivery.id, n, at: startedAt, durationMs, detail: result.detail }
 
   if (result.outcome === 'delivered') {
@@ -123,16 +152,21 @@ export async function attemptDelivery(
     await stored
     return { state: 'delivered', reason: null, detail: result.detail, durationMs, result: 'delivered', event }
   }
-  if (result.outcome === 'rejected') {
-    return end('dead', 'REJECTED', result.detail, message, { ...attempt, result: 'rejected' })
+  return end('dead', 'REJECTED', result.detail, message, { ...attempt, result: 'rejected' })
+}
+
+/** Null when the time is over or Footman stops before it is done. */
+async function inTime<T>(work: Promise<T>, ms: number, stop: AbortSignal): Promise<T | null> {
+  const { promise: over, resolve } = Promise.withResolvers<null>()
+  const end = () => resolve(null)
+  const timer = setTimeout(end, ms)
+  stop.addEventListener('abort', end)
+  try {
+    return await Promise.race([work, over])
+  } finally {
+    clearTimeout(timer)
+    stop.removeEventListener('abort', end)
   }
-  const patience = askedPatience(result, settings.retry)
-  const attemptAt = Math.min(now + Math.max(backoffDelay(n, settings.retry), patience), expiresAt)
-  await store((db) => {
-    insertAttempt(db, { ...attempt, result: 'retry' })
-    markRetry(db, delivery.seq, { attemptAt, notBefore: Math.min(now + patience, expiresAt) }, result.detail)
-  })
-  return { state: 'pending', reason: null, detail: result.detail, durationMs, result: 'retry', event }
 }
 
 /** Ends with the signal or after a minute, also when the destination does not. */
@@ -144,14 +178,18 @@ async function send(destination: Destination, message: Message, stop: AbortSigna
     reject(cut.signal.reason)
   }
   const onStop = () => end('Footman stops')
-  const timer = setTimeout(() => end(`no answer within ${SEND_TIMEOUT_MS / 1000} s`), SEND_TIMEOUT_MS)
+  let timedOut = false
+  const timer = setTimeout(() => {
+    timedOut = true
+    end(`no answer within ${SEND_TIMEOUT_MS / 1000} s`)
+  }, SEND_TIMEOUT_MS)
   stop.addEventListener('abort', onStop)
   try {
     if (stop.aborted) onStop()
     const [result] = await Promise.race([destination.deliver([message], cut.signal), ended])
     return result ?? { outcome: 'retry', detail: `${destination.name} gave no result` }
   } catch (error) {
-    return { outcome: 'retry', detail: messageOf(error) }
+    return { outcome: 'retry', detail: messageOf(error), peerDown: timedOut }
   } finally {
     clearTimeout(timer)
     stop.removeEventListener('abort', onStop)

@@ -3,19 +3,23 @@
  * deliveries with the same order key in sequence. Lanes know nothing of each other, so a dead peer slows nobody else.
  */
 import type { Database } from '../../platform/sqlite.ts'
-import { type DueDelivery, dueDeliveries, dueHeads, firstOfOrder, nextDueAt } from './store.ts'
+import type { Breaker } from './breaker.ts'
+import { type DueDelivery, dueDeliveries, dueHeads, firstOfOrder, isOpenDelivery, nextDueAt } from './store.ts'
 
 export interface LaneDeps {
   readonly db: Database
   readonly now: () => number
   /** False while sending is pointless. */
-  readonly ready: (destination: string) => boolean
+  readonly ready: (delivery: DueDelivery) => boolean
   /** Resolves when the delivery has its new state on disk; calls `onSent` before that, once the peer has taken it. */
   readonly run: (delivery: DueDelivery, onSent: () => void) => Promise<void>
+  readonly breaker: Pick<Breaker, 'isOpen' | 'probeAt'>
 }
 
 export interface Lane {
   wake(): void
+  /** True while this delivery is on its way. */
+  runs(seq: number): boolean
   /** Takes nothing more; resolves when what runs has ended. */
   stop(): Promise<void>
   readonly running: number
@@ -27,6 +31,7 @@ const MAX_TIMER_MS = 2 ** 31 - 1
 const TROUBLE_MS = 1000
 
 export function createLane(deps: LaneDeps, name: string, concurrency: number): Lane {
+  const { breaker } = deps
   const running = new Map<number, Promise<void>>()
   /** Due and free to leave; of an order key only its head is ever in here. */
   let queue: DueDelivery[] = []
@@ -39,17 +44,33 @@ export function createLane(deps: LaneDeps, name: string, concurrency: number): L
   let timer: ReturnType<typeof setTimeout> | undefined
 
   function pump(): void {
-    while (!stopped && running.size < concurrency) {
+    while (!stopped && running.size < (breaker.isOpen ? 1 : concurrency)) {
+      if (mustWait()) return
       const next = takeNext()
       if (!next) return
       begin(next)
     }
   }
 
+  /** While the peer is down nothing is taken before the next probe is due. */
+  function mustWait(): boolean {
+    const wait = breaker.probeAt - deps.now()
+    if (wait <= 0) return false
+    clearTimeout(timer)
+    isScheduled = false
+    timer = setTimeout(wake, Math.min(wait, MAX_TIMER_MS))
+    return true
+  }
+
   function takeNext(): DueDelivery | undefined {
     if (queue.length === 0 && !exhausted) fill()
-    const index = queue.findIndex(({ destination }) => deps.ready(destination))
-    if (index >= 0) return queue.splice(index, 1)[0]
+    for (;;) {
+      const index = queue.findIndex(deps.ready)
+      if (index < 0) break
+      const [next] = queue.splice(index, 1)
+      // Since the page was read it may have been cancelled or given up.
+      if (next && isOpenDelivery(deps.db, next.seq)) return next
+    }
     schedule()
     return undefined
   }
@@ -120,6 +141,7 @@ export function createLane(deps: LaneDeps, name: string, concurrency: number): L
 
   return {
     wake,
+    runs: (seq) => running.has(seq),
     async stop() {
       stopped = true
       clearTimeout(timer)

@@ -71,6 +71,19 @@ export const outboxMigrations: readonly Migration[] = [
     sql: 'ALTER TABLE delivery ADD COLUMN note TEXT',
   },
   {
+    name: 'outbox-004',
+    sql: `
+      CREATE TABLE rate_limit_slot (
+        key TEXT NOT NULL,
+        event_id TEXT NOT NULL,
+        PRIMARY KEY (key, event_id)
+      ) WITHOUT ROWID;
+      INSERT INTO rate_limit_slot SELECT key, event_id FROM rate_limit WHERE ends_at > 0;
+      ALTER TABLE delivery ADD COLUMN about TEXT;
+      CREATE INDEX delivery_about ON delivery (about, route, seq) WHERE about IS NOT NULL;
+    `,
+  },
+  {
     // A delivery that is sent again counts its age anew; copies of what was delivered do not clash.
     name: 'outbox-resend',
     sql: `

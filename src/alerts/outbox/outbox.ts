@@ -4,12 +4,18 @@ import { createLastingWrite } from '../../platform/lasting-write.ts'
 import type { Logger } from '../../platform/types.ts'
 import type { DeadReason, DeliveryState, Destination, SuppressReason } from '../types.ts'
 import { type AttemptDeps, type AttemptOutcome, type AttemptSettings, attemptDelivery } from './attempt.ts'
+import { type Breaker, createBreaker } from './breaker.ts'
 import { createLane, type Lane } from './lane.ts'
 import { type DueDelivery, isOpen, openLanes, overdueDeliveries, pullForward, reopenSending } from './store.ts'
 
 export interface OutboxDeps extends Omit<AttemptDeps, 'destination' | 'store'> {
   readonly log: Logger
+  /** By name. */
   readonly destinations: ReadonlyMap<string, Destination>
+  /** With the settings that a route overrides; default that of the name. */
+  readonly destination?: AttemptDeps['destination']
+  /** All that exist, those with overridden settings included; default those with names. */
+  readonly all?: readonly Destination[]
   /** Told about every new state, for live views. */
   readonly observe?: (change: DeliveryChange) => void
 }
@@ -42,7 +48,7 @@ export interface Outbox {
   stop(graceMs: number): Promise<void>
 }
 
-const SWEEP_MS = 30_000
+const SWEEP_MS = 5000
 const SWEEP_LIMIT = 500
 /** Kept back from the time to stop, for storing what the last sends have come to. */
 const STORE_MS = 100
@@ -53,11 +59,12 @@ export function createOutbox(deps: OutboxDeps, settings: OutboxSettings): Outbox
   const { db, log, clock, writer } = deps
   const lanes = new Map<string, Lane>()
   const failuresInRow = new Map<string, number>()
+  const breakers = new Map<string, Breaker>()
   const aborter = new AbortController()
   const attemptDeps: AttemptDeps = {
     ...deps,
     store: createLastingWrite({ writer, log, what: 'NOTIFY The state of deliveries', stop: aborter.signal }),
-    destination: (name) => deps.destinations.get(name),
+    destination: deps.destination ?? ((_route, name) => deps.destinations.get(name)),
   }
   let sweepTimer: ReturnType<typeof setInterval> | undefined
   let started = false
@@ -75,8 +82,10 @@ export function createOutbox(deps: OutboxDeps, settings: OutboxSettings): Outbox
   }
 
   /** When a peer answers again after an outage, what waits for its next attempt leaves now. */
-  function trackPeer(lane: string, { result, detail }: AttemptOutcome): void {
+  function trackPeer(lane: string, { result, detail, peerDown }: AttemptOutcome): void {
     if (result === null) return
+    if (peerDown) breakerOf(lane).failed(clock.now())
+    else breakerOf(lane).answered()
     const failures = failuresInRow.get(lane) ?? 0
     if (result === 'retry') {
       failuresInRow.set(lane, failures + 1)
@@ -120,21 +129,32 @@ export function createOutbox(deps: OutboxDeps, settings: OutboxSettings): Outbox
   function laneOf(name: string): Lane {
     const known = lanes.get(name)
     if (known) return known
-    const lane = createLane({ db, now: () => clock.now(), ready, run }, name, settings.concurrency)
+    const breaker = breakerOf(name)
+    const lane = createLane({ db, now: () => clock.now(), ready, run, breaker }, name, settings.concurrency)
     lanes.set(name, lane)
     return lane
   }
 
-  function ready(destination: string): boolean {
-    return settings.shadow || (deps.destinations.get(destination)?.ready?.() ?? true)
+  function breakerOf(lane: string): Breaker {
+    const known = breakers.get(lane)
+    if (known) return known
+    const breaker = createBreaker(settings.retry)
+    breakers.set(lane, breaker)
+    return breaker
   }
 
-  /** Lanes that are not ready never try; their old deliveries are given up here. */
+  function ready({ route, destination }: Pick<DueDelivery, 'route' | 'destination'>): boolean {
+    return settings.shadow || (attemptDeps.destination(route, destination)?.ready?.() ?? true)
+  }
+
+  /** Lanes that are not ready never try, and those whose peer is down hardly; their old deliveries are given up here. */
   function sweep(): void {
-    for (const [name, destination] of deps.destinations) {
-      if (destination.ready?.() ?? true) continue
+    for (const name of deps.destinations.keys()) {
       const before = clock.now() - settings.maxAgeMs(name)
-      for (const delivery of overdueDeliveries(db, name, before, SWEEP_LIMIT)) run(delivery).catch(() => undefined)
+      for (const delivery of overdueDeliveries(db, name, before, SWEEP_LIMIT)) {
+        const waits = !ready(delivery) || breakerOf(delivery.lane).isOpen
+        if (waits && !lanes.get(delivery.lane)?.runs(delivery.seq)) run(delivery).catch(() => undefined)
+      }
     }
   }
 
@@ -142,7 +162,7 @@ export function createOutbox(deps: OutboxDeps, settings: OutboxSettings): Outbox
     start() {
       started = true
       reopenSending(db)
-      for (const destination of deps.destinations.values()) {
+      for (const destination of deps.all ?? deps.destinations.values()) {
         destination.onReady?.(() => {
           if (started) for (const lane of lanes.values()) lane.wake()
         })
@@ -161,7 +181,7 @@ export function createOutbox(deps: OutboxDeps, settings: OutboxSettings): Outbox
       await Promise.all([...lanes.values()].map((lane) => lane.stop()))
       clearTimeout(cut)
       await writer.flush()
-      await Promise.all([...deps.destinations.values()].map((destination) => destination.close?.()))
+      await Promise.all([...(deps.all ?? deps.destinations.values())].map((destination) => destination.close?.()))
     },
   }
 }

@@ -1,26 +1,33 @@
 /**
- * Fixed-window limits that survive restarts. A slot belongs to one event: it is taken when the event's deliveries are
- * created, kept while any of them retries, and given back when all of them end as dead letters.
+ * Fixed windows with a number of slots that survive restarts. A slot belongs to one event: it is taken when the event's
+ * deliveries are created, kept while any of them retries, and given back when all of them end as dead letters.
  */
 import type { Database } from '../../platform/sqlite.ts'
 
 export interface LimitRequest {
   readonly key: string
   readonly windowMs: number
+  /** Slots of a window; default 1. */
+  readonly count?: number
   readonly eventId: string
   readonly now: number
 }
 
-interface Slot {
-  readonly event_id: string
+interface Window {
   readonly ends_at: number
 }
 
-/** Takes the slot of `key`; when another event holds it, counts that event as suppressed and returns false. */
-export function takeSlot(db: Database, { key, windowMs, eventId, now }: LimitRequest): boolean {
-  const slot = db.get<Slot>('SELECT event_id, ends_at FROM rate_limit WHERE key = ?', key)
-  if (slot?.event_id === eventId) return true
-  if (slot && (isOpen(slot, now, windowMs) || isUnderWay(db, key, slot.event_id))) {
+/** Takes a slot of `key`; when other events hold them all, counts this one as suppressed and returns false. */
+export function takeSlot(db: Database, { key, windowMs, count = 1, eventId, now }: LimitRequest): boolean {
+  const holders = db
+    .all<{ id: string }>('SELECT event_id AS id FROM rate_limit_slot WHERE key = ?', key)
+    .map(({ id }) => id)
+  if (holders.includes(eventId)) return true
+  const window = db.get<Window>('SELECT ends_at FROM rate_limit WHERE key = ?', key)
+  const isOpened = window !== undefined && isOpen(window, now, windowMs)
+  // What is still on its way keeps its slot beyond the window.
+  const held = isOpened ? holders : holders.filter((id) => isUnderWay(db, key, id))
+  if (held.length >= count) {
     // An event with several deliveries on this key counts once.
     db.run(
       'UPDATE rate_limit SET suppressed = suppressed + (last_suppressed <> ?), last_suppressed = ? WHERE key = ?',
@@ -30,20 +37,26 @@ export function takeSlot(db: Database, { key, windowMs, eventId, now }: LimitReq
     )
     return false
   }
-  // What the messages of the last event have told is settled; the rest waits for a message that tells it.
+  if (!isOpened) for (const id of holders) if (!held.includes(id)) removeSlot(db, key, id)
+  db.run('INSERT INTO rate_limit_slot VALUES (?, ?)', key, eventId)
+  // What the messages of earlier events have told is settled; the rest waits for a message that tells it.
   db.run(
     `INSERT INTO rate_limit (key, event_id, ends_at) VALUES (?, ?, ?)
        ON CONFLICT (key) DO UPDATE SET event_id = excluded.event_id, ends_at = excluded.ends_at,
          suppressed = suppressed - told, told = 0`,
     key,
     eventId,
-    now + windowMs,
+    isOpened ? window.ends_at : now + windowMs,
   )
   return true
 }
 
+function removeSlot(db: Database, key: string, eventId: string): void {
+  db.run('DELETE FROM rate_limit_slot WHERE key = ? AND event_id = ?', key, eventId)
+}
+
 /** A window that ends later than it could was opened by a clock that was wrong, or by a longer limit. */
-function isOpen({ ends_at: endsAt }: Slot, now: number, windowMs: number): boolean {
+function isOpen({ ends_at: endsAt }: Window, now: number, windowMs: number): boolean {
   return endsAt > now && endsAt <= now + windowMs
 }
 
@@ -64,7 +77,13 @@ export function suppressedCount(db: Database, key: string): number {
 
 /** A message of `eventId` that told `told` suppressed alerts has left; others of the same event may tell them too. */
 export function markTold(db: Database, key: string, eventId: string, told: number): void {
-  db.run('UPDATE rate_limit SET told = max(told, ?) WHERE key = ? AND event_id = ?', told, key, eventId)
+  db.run(
+    `UPDATE rate_limit SET told = min(max(told, ?), suppressed) WHERE key = ?
+       AND EXISTS (SELECT 1 FROM rate_limit_slot AS slot WHERE slot.key = rate_limit.key AND slot.event_id = ?)`,
+    told,
+    key,
+    eventId,
+  )
 }
 
 /** Gives the slot back when every delivery of its event on this key is dead, so that the next alert leaves at once. */
@@ -74,10 +93,15 @@ export function giveBackSlot(db: Database, key: string, eventId: string): void {
     key,
     eventId,
   )
-  if (!alive) db.run('UPDATE rate_limit SET ends_at = 0 WHERE key = ? AND event_id = ?', key, eventId)
+  if (alive) return
+  removeSlot(db, key, eventId)
+  const others = db.get('SELECT 1 FROM rate_limit_slot WHERE key = ? LIMIT 1', key)
+  if (!others) db.run('UPDATE rate_limit SET ends_at = 0 WHERE key = ?', key)
 }
 
 /** Windows that ended long ago and hold no count. */
 export function purgeSlots(db: Database, before: number): number {
-  return db.run('DELETE FROM rate_limit WHERE ends_at < ? AND suppressed <= told', before).changes
+  const { changes } = db.run('DELETE FROM rate_limit WHERE ends_at < ? AND suppressed <= told', before)
+  if (changes > 0) db.run('DELETE FROM rate_limit_slot WHERE key NOT IN (SELECT key FROM rate_limit)')
+  return changes
 }

@@ -18,6 +18,8 @@ export interface NewDelivery {
   readonly reason: SuppressReason | null
   readonly detail: string | null
   readonly note?: DeliveryNote | null
+  /** What its event is about, where that matters later: for recoveries. */
+  readonly about?: string | null
   /** Milliseconds since 1970. */
   readonly createdAt: number
 }
@@ -65,8 +67,8 @@ const BODY_KEPT = 64 * 1024
 export function insertDelivery(db: Database, delivery: NewDelivery): boolean {
   const { changes } = db.run(
     `INSERT OR IGNORE INTO delivery (id, event_id, kind, route, destination, target, lane, order_key, limit_key, severity,
-       state, reason, detail, created_at, next_attempt_at, finished_at, note)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+       state, reason, detail, created_at, next_attempt_at, finished_at, note, about)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     delivery.id,
     delivery.eventId,
     delivery.kind,
@@ -84,6 +86,7 @@ export function insertDelivery(db: Database, delivery: NewDelivery): boolean {
     delivery.createdAt,
     delivery.state === 'suppressed' ? delivery.createdAt : null,
     delivery.note ? JSON.stringify(delivery.note) : null,
+    delivery.about ?? null,
   )
   return changes > 0
 }
@@ -154,6 +157,11 @@ export function firstOfOrder(
     after,
   )
   return head && head.nextAttemptAt <= now ? head : null
+}
+
+/** False once it has ended, however that came about. */
+export function isOpenDelivery(db: Database, seq: number): boolean {
+  return db.get(`SELECT 1 FROM delivery WHERE seq = ? AND state IN ('pending', 'sending')`, seq) !== undefined
 }
 
 /** When the next delivery of a lane becomes due after `now`; null when none will. */

@@ -33,7 +33,7 @@ export function smtpFailure(error: unknown): DeliveryResult {
     return ABOUT_MESSAGE.includes(command) ? { outcome: 'rejected', detail } : { outcome: 'retry', detail, slow: true }
   }
   if (!response && UNSENDABLE.includes(code ?? '')) return { outcome: 'rejected', detail }
-  return { outcome: 'retry', detail }
+  return { outcome: 'retry', detail, peerDown: !response || responseCode === 421 }
 }
 
 function detailOf({ code, response, message, command }: SmtpError): string {
