@@ -4,13 +4,14 @@ import type { Database } from '../platform/sqlite.ts'
 import type { Clock } from '../platform/types.ts'
 import { uuidV7 } from '../platform/uuid.ts'
 import type { EventRouter } from './router.ts'
-import { insertEvent, type NewEvent, storeRoutedEvent } from './store.ts'
+import { ignoreEvent, insertEvent, type NewEvent, storeRoutedEvent } from './store.ts'
 import { severityOf } from './task-type.ts'
 import type {
   EventDetails,
   EventOutcome,
   EventSource,
   EventType,
+  IgnoreReason,
   ScriptLog,
   Severity,
   TaskEvent,
@@ -33,6 +34,8 @@ export interface EmittedEvent {
   readonly receivedAt?: number
   /** True: task, app and so on are asked of QRS before it is routed, up to the usual deadline. */
   readonly enrich?: boolean
+  /** It is recorded and not routed, for this reason. */
+  readonly ignored?: IgnoreReason
 }
 
 export interface EventEmitter {
@@ -67,9 +70,10 @@ const NO_MESSAGE: TaskMessage = {
 export function createEventEmitter(deps: EmitterDeps, settings: { readonly waitMs: number }): EventEmitter {
   const { writer, router, clock } = deps
 
-  function store(db: Database, stored: NewEvent, event: TaskEvent, enrich: boolean): void {
+  function store(db: Database, stored: NewEvent, event: TaskEvent, { enrich, ignored }: EmittedEvent): void {
     const seq = insertEvent(db, stored)
     if (seq === null) return
+    if (ignored) return ignoreEvent(db, seq, ignored)
     router.routeArrival(db, event)
     if (enrich) return
     storeRoutedEvent(db, seq, event, true)
@@ -95,7 +99,7 @@ export function createEventEmitter(deps: EmitterDeps, settings: { readonly waitM
       }
       const event: TaskEvent = { ...common, ...message, ...NO_QLIK, scriptLog }
       await writer.write((db) => {
-        store(db, stored, event, enrich)
+        store(db, stored, event, emitted)
         also?.(db, common.id)
       })
       if (enrich) deps.wakeEnricher()

@@ -128,7 +128,8 @@ export function createIntake(deps: IntakeDeps, settings: IntakeSettings, db: Dat
     const event = newEvent(tx, entry, parsed)
     if (insertEvent(tx, event) === null) return
     counters.queued += 1
-    deps.router.routeArrival(tx, arrivalRecord(event))
+    // How a distribution ends is not known yet: nothing may be said about it.
+    if (event.announced !== 'distribute') deps.router.routeArrival(tx, arrivalRecord(event))
   }
 
   function isDuplicate(tx: Database, { message, outcome }: TaskDatagram): boolean {

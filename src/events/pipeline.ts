@@ -5,6 +5,7 @@ import type { Database } from '../platform/sqlite.ts'
 import type { Clock, Logger, Service } from '../platform/types.ts'
 import type { QrsClient } from '../qlik/qrs/types.ts'
 import { recordDrops } from './bookkeeping.ts'
+import type { EventCompleter } from './completer.ts'
 import { createCounters, type IngestCounters } from './counters.ts'
 import { createEventEmitter, type EventEmitter } from './emit.ts'
 import { createEnricher } from './enrich/enricher.ts'
@@ -24,6 +25,7 @@ export interface PipelineDeps {
   readonly router: EventRouter
   readonly clock: Clock
   readonly log: Logger
+  readonly completer?: EventCompleter | undefined
   readonly isUnreachable: (error: unknown) => boolean
   readonly onUdpStatus: IngestDeps['onStatus']
   readonly workerEntry?: URL

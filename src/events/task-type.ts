@@ -36,8 +36,22 @@ export function severityOf(outcome: EventOutcome): Severity {
   return SEVERITY[outcome] ?? 'info'
 }
 
-/** Final execution statuses in QRS and what they mean. */
-const OUTCOME_OF_STATUS: Readonly<Record<number, Outcome>> = { 6: 'aborted', 7: 'success', 8: 'failed', 11: 'failed' }
+/** Final execution statuses in QRS; one that was skipped (9) or reset (12) has not done its work either. */
+const OUTCOME_OF_STATUS: Readonly<Record<number, Outcome>> = {
+  6: 'aborted',
+  7: 'success',
+  8: 'failed',
+  9: 'aborted',
+  11: 'failed',
+  12: 'aborted',
+}
+
+const WATCHDOG_OUTCOMES: readonly EventOutcome[] = ['late', 'stuck', 'neverStarted', 'started']
+
+/** True when the execution that the event is about has not ended, or not even begun. */
+export function isUnfinished(outcome: EventOutcome): boolean {
+  return WATCHDOG_OUTCOMES.includes(outcome)
+}
 
 /** The outcome that a final execution status stands for; null while the execution goes on (or never ran). */
 export function outcomeOfStatus(status: number): Outcome | null {

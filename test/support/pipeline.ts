@@ -1,10 +1,12 @@
 /** The event pipeline with its ingest worker, a repository made of tables, and a router that only listens. */
 import { createSocket } from 'node:dgram'
 import type { Need } from '../../src/alerts/types.ts'
+import type { EventCompleter } from '../../src/events/completer.ts'
 import { createEventPipeline, type PipelineSettings } from '../../src/events/pipeline.ts'
 import type { EventRouter } from '../../src/events/router.ts'
 import type { TaskEvent } from '../../src/events/types.ts'
 import { createGroupWriter } from '../../src/platform/group-commit.ts'
+import type { QrsClient } from '../../src/qlik/qrs/types.ts'
 import { APP_ID, pipelineDatabase, TASK_ID } from './events.ts'
 import { type FakeQrs, fakeQrs, QrsDown } from './fake-qrs.ts'
 import { freeUdpPort } from './ports.ts'
@@ -15,6 +17,9 @@ export const EXECUTION = 'e5000000-0000-4000-8000-000000000001'
 
 export interface PipelineOptions {
   qrs?: FakeQrs
+  /** Instead of `qrs`: the client of a simulated site. */
+  client?: QrsClient
+  completer?: EventCompleter
   needs?: readonly Need[]
   settings?: Partial<Omit<PipelineSettings, 'udp'>>
   udp?: Partial<NonNullable<PipelineSettings['udp']>>
@@ -49,9 +54,10 @@ export async function startPipeline(options: PipelineOptions = {}) {
     {
       db,
       writer,
-      qrs,
-      cachedQrs: qrs,
+      qrs: options.client ?? qrs,
+      cachedQrs: options.client ?? qrs,
       router,
+      completer: options.completer,
       clock: { now: () => Date.now() },
       log,
       isUnreachable: (error) => error instanceof QrsDown,
@@ -99,7 +105,7 @@ export async function startPipeline(options: PipelineOptions = {}) {
   open.push(close)
   const dropped = () =>
     db.all<{ reason: string }>('SELECT reason FROM dropped_datagram ORDER BY seq').map((row) => row.reason)
-  return { pipeline, send, arrived, routed, log, db, qrs, statuses, dropped, close }
+  return { pipeline, send, arrived, routed, log, db, qrs, statuses, dropped, close, port, writer }
 }
 
 /** A scheduler datagram: a failed reload unless the fields say otherwise. */

@@ -1,12 +1,13 @@
 /** Puts the parts together: the datagram's fields, corrected and completed by what QRS knows. */
 import type { Database } from '../../platform/sqlite.ts'
 import { dedupKey, takeDedupKey } from '../bookkeeping.ts'
+import type { EventCompleter } from '../completer.ts'
 import { resolveNames } from '../parse/names.ts'
 import type { EventRouter } from '../router.ts'
 import { type StoredEvent, storeRoutedEvent, toTaskEvent } from '../store.ts'
 import { severityOf, taskTypeOf } from '../task-type.ts'
 import type { TaskEvent } from '../types.ts'
-import { absentParts, decidedOutcome, type Facts, missingParts } from './facts.ts'
+import { absentParts, appOf, decidedOutcome, type Facts, missingParts } from './facts.ts'
 
 /**
  * The immutable record of an event; `missingParts` names what its routes wanted and QRS did not give in time. `late` =
@@ -18,14 +19,15 @@ export function completeEvent(event: StoredEvent, facts: Facts, router: EventRou
   const known = { taskName: facts.task?.name, appName: facts.task?.app?.name }
   const missing = missingParts(event, facts, router.needs(type, outcome))
   const names = event.nameTokens ? resolveNames(event.nameTokens, known) : event
+  const app = appOf({ ...event, type, appName: names.appName }, facts.task)
   return {
     ...toTaskEvent(event, facts.scriptLog ?? null),
     type,
     outcome,
     severity: severityOf(outcome),
-    taskName: names.taskName,
-    appName: names.appName || facts.task?.app?.name || '',
-    appId: event.appId || facts.task?.app?.id || '',
+    taskName: names.taskName || facts.task?.name || '',
+    appName: app?.name ?? names.appName,
+    appId: app?.id ?? '',
     task: facts.task ?? null,
     app: facts.app ?? null,
     owner: facts.owner ?? null,
@@ -46,10 +48,22 @@ export interface Completed {
 }
 
 /** Stores an event with all its deliveries; to be called in one transaction. */
-export function storeCompleted(db: Database, completed: Completed, router: EventRouter): void {
-  const { stored, event, typeKnown } = completed
+export function storeCompleted(
+  db: Database,
+  completed: Completed,
+  router: EventRouter,
+  completer?: EventCompleter,
+): void {
+  const { stored, typeKnown } = completed
+  if (!isNews(db, completed)) {
+    storeRoutedEvent(db, stored.seq, completed.event, typeKnown)
+    return
+  }
+  const event = completer?.complete(db, completed.event) ?? completed.event
   storeRoutedEvent(db, stored.seq, event, typeKnown)
-  if (isNews(db, completed)) router.routeEnriched(db, event)
+  // How it ended was not known when its message arrived.
+  if (stored.announced === 'distribute') router.routeArrival(db, event)
+  router.routeEnriched(db, event)
 }
 
 /** A distribution that has been decided may be announced by a message of its own as well: the first one counts. */

@@ -7,6 +7,7 @@ import { createLastingWrite } from '../../platform/lasting-write.ts'
 import type { Database } from '../../platform/sqlite.ts'
 import type { Clock, Logger } from '../../platform/types.ts'
 import type { QrsClient } from '../../qlik/qrs/types.ts'
+import type { EventCompleter } from '../completer.ts'
 import type { IngestCounters } from '../counters.ts'
 import type { EventRouter } from '../router.ts'
 import { ignoreEvent, parkEvent, type StoredEvent } from '../store.ts'
@@ -26,6 +27,8 @@ export interface EnricherDeps {
   readonly clock: Clock
   readonly log: Logger
   readonly counters: IngestCounters
+  /** Adds what earlier executions say, and what follows from the event. */
+  readonly completer?: EventCompleter | undefined
   /** True when a rejected call means that QRS cannot be reached at all. */
   readonly isUnreachable: (error: unknown) => boolean
 }
@@ -92,7 +95,13 @@ export function createEnricher(deps: EnricherDeps, settings: EnricherSettings): 
   let answeredAt = 0
   const capacity = settings.maxConcurrent + settings.maxSize
   const backlog = createBacklog(db, inHand, capacity)
-  const facts = { cached: deps.cachedQrs, fresh: deps.qrs, needs: router.needs, now: () => clock.now() }
+  const facts = {
+    cached: deps.cachedQrs,
+    fresh: deps.qrs,
+    needs: router.needs,
+    alsoNeeds: deps.completer?.needs,
+    now: () => clock.now(),
+  }
   const gate = createQrsGate({ probe: (signal) => deps.qrs.ping(signal), onOpen: () => turn(), log })
 
   /** Looks for work once for all that has happened in this turn of the event loop. */
@@ -219,6 +228,7 @@ export function createEnricher(deps: EnricherDeps, settings: EnricherSettings): 
 
   function finish(job: Job): void {
     if (job.finished) return
+    if (!settings.qrsEnabled && job.event.announced === 'distribute') return ignore(job, 'endUnknowable')
     const late = settings.qrsEnabled && clock.now() >= job.event.deadlineAt
     const event = completeEvent(job.event, job.facts, router, late)
     if (event.missingParts.length > 0 && settings.qrsEnabled) {
@@ -230,7 +240,7 @@ export function createEnricher(deps: EnricherDeps, settings: EnricherSettings): 
     const { dedupTtlMs } = settings
     const typeKnown = Boolean(job.facts.task)
     conclude(job, (tx) =>
-      storeCompleted(tx, { stored: job.event, event, typeKnown, now: clock.now(), dedupTtlMs }, router),
+      storeCompleted(tx, { stored: job.event, event, typeKnown, now: clock.now(), dedupTtlMs }, router, deps.completer),
     )
   }
 

@@ -11,6 +11,8 @@ export interface ExecutionQuestion {
   readonly executionId: string
   /** Milliseconds since 1970. */
   readonly receivedAt: number
+  /** True when the message came while the execution went on, as for distributions. */
+  readonly endsLater: boolean
 }
 
 /**
@@ -31,10 +33,22 @@ export async function findExecution(
   const task = await qrs.taskById(question.taskId, signal)
   const last = task?.operational?.lastExecutionResult
   if (!last || !isFinal(last)) return null
-  const distance = Math.abs(Date.parse(last.stopTime) - question.receivedAt)
-  return distance <= TOLERANCE_MS ? last : null
+  return isOfMessage(last, question) ? last : null
 }
 
+function isOfMessage(
+  { startTime, stopTime }: QrsExecutionResult,
+  { receivedAt, endsLater }: ExecutionQuestion,
+): boolean {
+  const after = Date.parse(stopTime) - receivedAt
+  if (!endsLater) return Math.abs(after) <= TOLERANCE_MS
+  return after >= -TOLERANCE_MS && Date.parse(startTime) <= receivedAt + TOLERANCE_MS
+}
+
+/** Those that never ran have no time of their end. */
+const WITHOUT_END = [9, 12]
+
 function isFinal(result: QrsExecutionResult): boolean {
-  return outcomeOfStatus(result.status) !== null && !result.stopTime.startsWith(NEVER_YEAR)
+  if (outcomeOfStatus(result.status) === null) return false
+  return WITHOUT_END.includes(result.status) || !result.stopTime.startsWith(NEVER_YEAR)
 }

@@ -9,7 +9,7 @@ import {
   ZERO_GUID,
 } from '../../qlik/qrs/types.ts'
 import type { StoredEvent } from '../store.ts'
-import { outcomeOfStatus, taskTypeOf } from '../task-type.ts'
+import { isUnfinished, outcomeOfStatus, taskTypeOf } from '../task-type.ts'
 import type { EventOutcome, EventType, MissingPart, ScriptLog, TaskType } from '../types.ts'
 import { findExecution } from './execution.ts'
 
@@ -19,6 +19,8 @@ export interface FactsDeps {
   /** Always asks. */
   readonly fresh: QrsClient
   readonly needs: (type: EventType, outcome: EventOutcome) => ReadonlySet<Need>
+  /** What else is wanted of an event of this task, whatever its routes need. */
+  readonly alsoNeeds?: ((task: QrsTask, outcome: EventOutcome) => readonly Need[]) | undefined
   readonly now: () => number
 }
 
@@ -31,7 +33,7 @@ export interface Facts {
   scriptLog?: ScriptLog | null
 }
 
-export type Progress = 'complete' | 'waiting' | 'taskNotFound' | 'taskTypeUnknown' | 'noDistribution'
+export type Progress = 'complete' | 'waiting' | 'taskNotFound' | 'taskTypeUnknown' | 'noDistribution' | 'endUnknowable'
 
 /** Without a file reference in a final result no script log is going to appear; this long we look all the same. */
 const LOG_PATIENCE_MS = 15_000
@@ -52,7 +54,7 @@ export async function gatherFacts(
   if (type === null) return 'taskTypeUnknown'
   if (event.announced === 'distribute' && type !== 'distribute') return 'noDistribution'
 
-  const needs = wantedParts(deps, event, type)
+  const needs = wantedParts(deps, event, facts.task, type)
   const rounds = await Promise.allSettled([
     gatherApp(deps, event, facts, needs, signal),
     gatherExecution(deps, event, facts, needs, signal),
@@ -61,8 +63,12 @@ export async function gatherFacts(
   return openParts(facts, needs).length === 0 ? 'complete' : 'waiting'
 }
 
-function wantedParts(deps: FactsDeps, event: StoredEvent, type: TaskType): ReadonlySet<Need> {
-  const needs = new Set(deps.needs(type, event.outcome))
+function wantedParts(deps: FactsDeps, event: StoredEvent, task: QrsTask, type: TaskType): ReadonlySet<Need> {
+  const needs = new Set([...deps.needs(type, event.outcome), ...(deps.alsoNeeds?.(task, event.outcome) ?? [])])
+  if (isUnfinished(event.outcome)) {
+    needs.delete('execution')
+    needs.delete('scriptLog')
+  }
   // Only the state of the execution tells how a distribution ended.
   if (event.announced === 'distribute') needs.add('execution')
   if (needs.has('scriptLog')) needs.add('execution')
@@ -78,7 +84,7 @@ async function gatherApp(
   signal: AbortSignal,
 ): Promise<void> {
   if (!needs.has('app') && !needs.has('owner')) return
-  const appId = event.appId || facts.task?.app?.id || ''
+  const appId = appOf(event, facts.task)?.id ?? ''
   if (facts.app === undefined) facts.app = appId ? await cached.appById(appId, signal) : null
   if (!needs.has('owner') || facts.owner !== undefined) return
   const ownerId = facts.app?.owner?.id
@@ -93,13 +99,28 @@ async function gatherExecution(
   signal: AbortSignal,
 ): Promise<void> {
   if (!needs.has('execution')) return
-  facts.execution ??= (await findExecution(fresh, event, signal)) ?? undefined
+  const question = { ...event, endsLater: event.announced === 'distribute' }
+  facts.execution ??= (await findExecution(fresh, question, signal)) ?? undefined
   const result = facts.execution
   if (!result || !needs.has('scriptLog') || facts.scriptLog !== undefined) return
 
   const text = await fresh.scriptLog(event.taskId, result, signal)
   if (text) facts.scriptLog = toScriptLog(text)
   else if (result.fileReferenceID === ZERO_GUID && now() - event.receivedAt > LOG_PATIENCE_MS) facts.scriptLog = null
+}
+
+/** Distributions and preloads carry their app in the task; the fields of their messages are not reliable. */
+const APP_OF_TASK: readonly EventType[] = ['distribute', 'preload']
+
+/** The app that the event is about, as far as known. */
+export function appOf(
+  event: { readonly type: EventType; readonly appId: string; readonly appName: string },
+  task: QrsTask | null | undefined,
+): { readonly id: string; readonly name: string } | null {
+  const type = taskTypeOf(task?.taskType) ?? event.type
+  const ofMessage = event.appId ? { id: event.appId, name: event.appName || task?.app?.name || '' } : null
+  const ofTask = task?.app ?? null
+  return APP_OF_TASK.includes(type) ? (ofTask ?? ofMessage) : (ofMessage ?? ofTask)
 }
 
 function toScriptLog(text: string): ScriptLog {
@@ -122,7 +143,8 @@ export function missingParts(event: StoredEvent, facts: Facts, needs: ReadonlySe
   const missing: MissingPart[] = facts.task ? [] : ['task']
   const type = taskTypeOf(facts.task?.taskType) ?? event.type
   const hasApp = event.appId !== '' || !facts.task || facts.task.app?.id !== undefined
-  const possible = { app: hasApp, owner: hasApp, execution: true, scriptLog: type === 'reload' }
+  const ended = !isUnfinished(event.outcome)
+  const possible = { app: hasApp, owner: hasApp, execution: ended, scriptLog: ended && type === 'reload' }
   for (const need of ['app', 'owner', 'execution', 'scriptLog'] as const) {
     if (needs.has(need) && possible[need] && !facts[need]) missing.push(need)
   }
