@@ -1,5 +1,8 @@
 /** Named destinations whose services all stand at one sink. */
+
 import { type DestinationConfig, destinations } from '../../src/alerts/config-destinations.ts'
+import { email } from '../../src/alerts/config-email.ts'
+import type { MailTransport } from '../../src/alerts/destinations/named/email.ts'
 import { createNamedDestination, type NamedDestinationDeps } from '../../src/alerts/destinations/named/index.ts'
 import { createPacing } from '../../src/alerts/destinations/named/pacing.ts'
 import { createTextWriter } from '../../src/alerts/texts/writer.ts'
@@ -107,10 +110,17 @@ export function namedDeps({ sink, deps = {}, genericUrls = [], directories = [] 
     candidates: (path) => [path],
     environment: {},
     mqtt: null,
+    times: STOCKHOLM,
+    mail: { transport: NO_MAIL, settings: email.parse({}), from: 'qlik@acme.example' },
     ...(sink ? { createClient: (settings: HttpClientSettings) => redirecting(settings, sink, urls) } : {}),
     ...deps,
   }
   return { deps: all, log, urls }
+}
+
+const NO_MAIL: MailTransport = {
+  sendMail: () => Promise.reject(new Error('there is no mail server in this test')),
+  close: () => {},
 }
 
 /** Notes the address and asks the sink for the same path. */

@@ -130,7 +130,9 @@ export function createOutbox(deps: OutboxDeps, settings: OutboxSettings): Outbox
     const known = lanes.get(name)
     if (known) return known
     const breaker = breakerOf(name)
-    const lane = createLane({ db, now: () => clock.now(), ready, run, breaker }, name, settings.concurrency)
+    // A destination that takes many messages in one request gets them all at once; its lane has its name.
+    const concurrency = Math.max(settings.concurrency, deps.destinations.get(name)?.batchSize ?? 1)
+    const lane = createLane({ db, now: () => clock.now(), ready, run, breaker }, name, concurrency)
     lanes.set(name, lane)
     return lane
   }

@@ -3,6 +3,7 @@ import type { Logger } from '../../platform/types.ts'
 import type { RecordContext } from '../record.ts'
 import type { TemplateEngine, TemplateRecord, TemplateRef } from '../templates/engine.ts'
 import { messageOf } from '../templates/errors.ts'
+import { htmlToText } from '../templates/html-to-text.ts'
 import type { RenderInput } from '../types.ts'
 import { type Fact, factsOf } from './facts.ts'
 import { type Link, linksOf } from './links.ts'
@@ -17,6 +18,8 @@ export interface AlertText {
   readonly main: string
   /** True when `main` is the route's own. */
   readonly custom: boolean
+  /** What a template of HTML has made, for receivers that asked for it; `main` is the same as plain text. */
+  readonly html: string | null
   /** `Template error: ...`, the last line when a template has failed; else null. */
   readonly problem: string | null
   /** All of it but the title: facts, an empty line, the main text, the problem. */
@@ -30,7 +33,7 @@ export interface AlertText {
 
 export interface TextWriter {
   /** Never rejects because of a template: then the built-in text goes out and says so in its last line. */
-  write(input: RenderInput, lines: ScriptLogLines): Promise<AlertText>
+  write(input: RenderInput, lines: ScriptLogLines, options?: { readonly markup?: boolean }): Promise<AlertText>
   /** The text after a template of the destination has failed as well. */
   withProblem(text: AlertText, error: unknown): AlertText
 }
@@ -42,14 +45,21 @@ export interface TextWriterDeps {
   readonly context: () => RecordContext
 }
 
+interface Body {
+  readonly text: string
+  readonly html: string | null
+}
+
 export function createTextWriter({ engine, log, context }: TextWriterDeps): TextWriter {
-  async function bodyOf({ route }: RenderInput, variables: TemplateRecord): Promise<string | null> {
+  async function bodyOf({ route }: RenderInput, variables: TemplateRecord, markup: boolean): Promise<Body | null> {
     const { body, template } = route.texts ?? {}
-    if (body) return engine.render(inline(route.name, 'body', body), variables, 'text')
+    if (body) return { text: engine.render(inline(route.name, 'body', body), variables, 'text'), html: null }
     if (!template) return null
     const found = await engine.findFile(template)
     if (!found) throw new Error(`there is no template ${template} (it must end in .eta, .handlebars or .hbs)`)
-    return engine.render(found, variables, 'text')
+    if (!isMarkup(found)) return { text: engine.render(found, variables, 'text'), html: null }
+    const html = engine.render(found, variables, 'html')
+    return { text: htmlToText(html), html: markup ? html : null }
   }
 
   function titleOf({ route }: RenderInput, variables: TemplateRecord): string | null {
@@ -58,12 +68,12 @@ export function createTextWriter({ engine, log, context }: TextWriterDeps): Text
   }
 
   /** The route's own words; plain messages about something else than the event do without. */
-  async function own(input: RenderInput, variables: TemplateRecord) {
+  async function own(input: RenderInput, variables: TemplateRecord, markup: boolean) {
     let title: string | null = null
     if (input.kind === 'fallback' || input.kind === 'summary') return { title, body: null, problem: null }
     try {
       title = titleOf(input, variables)
-      return { title, body: await bodyOf(input, variables), problem: null }
+      return { title, body: await bodyOf(input, variables, markup), problem: null }
     } catch (error) {
       return { title, body: null, problem: report(error) }
     }
@@ -76,16 +86,17 @@ export function createTextWriter({ engine, log, context }: TextWriterDeps): Text
   }
 
   return {
-    async write(input, lines) {
+    async write(input, lines, { markup = false } = {}) {
       const now = context()
       const { event, kind, note } = input
       const variables = messageVariables(input, now, lines)
-      const { title, body, problem } = await own(input, variables)
+      const { title, body, problem } = await own(input, variables, markup)
       const parts = {
         title: oneLine(marked(title || builtinTitle(event, kind, note), event, kind)),
         facts: body === null && kind !== 'summary' ? factsOf(input, now.times) : [],
-        main: clean(body ?? mainText(input, variables)),
+        main: clean(body?.text ?? mainText(input, variables)),
         custom: body !== null,
+        html: body?.html ?? null,
         problem: problem && clean(problem),
         links: linksOf(event, now),
         key: correlationKey(event),
@@ -96,6 +107,11 @@ export function createTextWriter({ engine, log, context }: TextWriterDeps): Text
       return complete({ ...text, problem: clean(report(error)) }, text.variables)
     },
   }
+}
+
+/** A page rather than a text. */
+function isMarkup(template: TemplateRef): boolean {
+  return template.kind === 'found' && /<(?:!doctype|html|body|table|p|div)\b/i.test(template.source.text)
 }
 
 function complete(parts: Omit<AlertText, 'text' | 'variables'>, variables: TemplateRecord): AlertText {

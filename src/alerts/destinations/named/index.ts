@@ -1,8 +1,11 @@
 /** The destinations of `Butler.footman.destinations`: one line per type. */
 import type { MqttService } from '../../../mqtt/types.ts'
 import type { DestinationConfig } from '../../config-destinations.ts'
+import type { TimeFormatter } from '../../times.ts'
 import type { NamedDestination } from '../../types.ts'
 import { discord } from './discord.ts'
+import { createNamedEmailDestination, type MailDeps } from './email.ts'
+import { gathered } from './gather.ts'
 import { createHttpDestination } from './http.ts'
 import { createNamedMqttDestination } from './mqtt.ts'
 import { ntfy } from './ntfy.ts'
@@ -16,6 +19,8 @@ import { webhook } from './webhook.ts'
 export interface NamedDestinationDeps extends HttpTypeDeps {
   /** Null when MQTT is not configured. */
   readonly mqtt: MqttService | null
+  readonly mail: MailDeps
+  readonly times: TimeFormatter
 }
 
 type Factory<T extends DestinationConfig['type']> = (
@@ -29,6 +34,7 @@ function http<T extends DestinationConfig['type']>(type: HttpTypeFactory<T>): Fa
 }
 
 const FACTORIES = {
+  email: createNamedEmailDestination,
   mqtt: createNamedMqttDestination,
   webhook: http(webhook),
   ntfy: http(ntfy),
@@ -46,5 +52,5 @@ export function createNamedDestination(
   settings: DestinationConfig,
 ): NamedDestination {
   const create = FACTORIES[settings.type as keyof typeof FACTORIES] as Factory<DestinationConfig['type']>
-  return create(deps, name, settings as never)
+  return gathered(create(deps, name, settings as never))
 }

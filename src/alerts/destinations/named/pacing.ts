@@ -10,7 +10,6 @@ export interface Pacing {
   hold(key: string, ms: number): void
   /** Calls once when a message may leave again. */
   whenFree(key: string, perMinute: number, listener: () => void): void
-  close(): void
 }
 
 const MINUTE_MS = 60_000
@@ -24,7 +23,6 @@ interface Pace {
 /** One for all destinations, as two of them may lead to the same place. */
 export function createPacing(clock: Clock): Pacing {
   const paces = new Map<string, Pace>()
-  const timers = new Set<ReturnType<typeof setTimeout>>()
 
   function paceOf(key: string): Pace {
     const known = paces.get(key)
@@ -55,18 +53,7 @@ export function createPacing(clock: Clock): Pacing {
       pace.heldUntil = Math.max(pace.heldUntil, clock.now() + ms)
     },
     whenFree(key, perMinute, listener) {
-      const timer = setTimeout(
-        () => {
-          timers.delete(timer)
-          listener()
-        },
-        wait(key, perMinute),
-      )
-      timers.add(timer)
-    },
-    close() {
-      for (const timer of timers) clearTimeout(timer)
-      timers.clear()
+      setTimeout(listener, wait(key, perMinute)).unref()
     },
   }
 }

@@ -1,0 +1,63 @@
+/** What the destinations of `Butler.footman.destinations` share. */
+import { hostname } from 'node:os'
+import { createMailTransport } from '../alerts/destinations/email/transport.ts'
+import type { MailTransport } from '../alerts/destinations/named/email.ts'
+import type { NamedDestinationDeps } from '../alerts/destinations/named/index.ts'
+import { createPacing } from '../alerts/destinations/named/pacing.ts'
+import type { TemplateEngine } from '../alerts/templates/engine.ts'
+import { createTextWriter } from '../alerts/texts/writer.ts'
+import type { TimeFormatter } from '../alerts/times.ts'
+import type { Config } from '../config/schema.ts'
+import type { MqttService } from '../mqtt/types.ts'
+import type { Clock, Logger } from '../platform/types.ts'
+import { VERSION } from '../platform/version.ts'
+
+export interface NamedParts {
+  readonly clock: Clock
+  readonly log: Logger
+  readonly engine: TemplateEngine
+  readonly times: TimeFormatter
+  /** Null when MQTT is not configured. */
+  readonly mqtt: MqttService | null
+  /** The absolute paths that a path in the configuration may mean, best first. */
+  readonly candidates: (path: string) => readonly string[]
+}
+
+/** Made once; every named destination, those with overridden settings too, is created from it. */
+export function namedDestinationDeps(parts: NamedParts, config: Config): NamedDestinationDeps {
+  const { clock, log, engine, times } = parts
+  const { qlikSenseUrls, genericUrls, emailNotification } = config
+  const context = () => ({ qlikSenseUrls, genericUrls, version: VERSION, times, now: clock.now() })
+  return {
+    ...parts,
+    texts: createTextWriter({ engine, log, context }),
+    hostname: hostname(),
+    version: VERSION,
+    pacing: createPacing(clock),
+    environment: process.env,
+    mail: {
+      transport: openedWhenNeeded(() => createMailTransport(config)),
+      settings: config.footman.email,
+      from: senderOf(emailNotification),
+    },
+  }
+}
+
+/** The first sender that the sections about task mails name. */
+function senderOf({ reloadTaskFailure, reloadTaskAborted, reloadTaskSuccess }: Config['emailNotification']): string {
+  return [reloadTaskFailure, reloadTaskAborted, reloadTaskSuccess].find((mail) => mail.fromAddress)?.fromAddress ?? ''
+}
+
+function openedWhenNeeded(open: () => MailTransport): MailTransport {
+  let transport: MailTransport | null = null
+  return {
+    sendMail(mail) {
+      transport ??= open()
+      return transport.sendMail(mail)
+    },
+    close() {
+      transport?.close()
+      transport = null
+    },
+  }
+}
