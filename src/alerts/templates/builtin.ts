@@ -1,18 +1,32 @@
 /** The templates that Footman brings along, embedded into the executable. */
+import alert from '../../../templates/email/alert.eta' with { type: 'text' }
+import alertText from '../../../templates/email/alert.txt.eta' with { type: 'text' }
+import buttons from '../../../templates/email/buttons.eta' with { type: 'text' }
+import facts from '../../../templates/email/facts.eta' with { type: 'text' }
+import figures from '../../../templates/email/figures.eta' with { type: 'text' }
+import history from '../../../templates/email/history.eta' with { type: 'text' }
 import layout from '../../../templates/email/layout.eta' with { type: 'text' }
-import task from '../../../templates/email/task.eta' with { type: 'text' }
-import taskText from '../../../templates/email/task.txt.eta' with { type: 'text' }
+import lines from '../../../templates/email/lines.eta' with { type: 'text' }
+import log from '../../../templates/email/log.eta' with { type: 'text' }
+import notices from '../../../templates/email/notices.eta' with { type: 'text' }
 import type { TemplateSource } from './source.ts'
 
 const EMAIL: ReadonlyMap<string, string> = new Map([
+  ['alert', alert],
+  ['alert.txt', alertText],
+  ['buttons', buttons],
+  ['facts', facts],
+  ['figures', figures],
+  ['history', history],
   ['layout', layout],
-  ['task', task],
-  ['task.txt', taskText],
+  ['lines', lines],
+  ['log', log],
+  ['notices', notices],
 ])
 
 export const BUILTIN_TEMPLATES = {
-  'email/task': builtin('task', EMAIL),
-  'email/task.txt': builtin('task.txt', EMAIL),
+  'email/alert': builtin('alert', EMAIL),
+  'email/alert.txt': builtin('alert.txt', EMAIL),
 } as const satisfies Record<string, TemplateSource>
 
 export type BuiltinTemplate = keyof typeof BUILTIN_TEMPLATES

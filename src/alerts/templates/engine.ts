@@ -28,8 +28,18 @@ export interface TemplateEngine {
    * `name-qseow.handlebars`. Null when no such file exists. Rejects with a `TemplateError` when it cannot be read.
    */
   findEmail(directory: string, name: string): Promise<EmailTemplate | null>
-  /** A template file named with its extension; null when it does not exist. */
+  /** A template file named with its extension, as it stands or in the template directory; null when it does not exist. */
   findFile(path: string): Promise<TemplateRef | null>
+  /**
+   * A built-in template, with the files of the template directory in place of the built-in ones: `email/layout.eta`
+   * changes the frame of all mails, `email/reload-failed.eta` (one of `variants`) the mails about one kind of event.
+   */
+  findBuiltin(name: BuiltinTemplate, variants?: readonly string[]): Promise<TemplateRef>
+}
+
+export interface TemplateEngineDeps extends TemplateFilesDeps {
+  /** `Butler.footman.templateDirectory`; without it only the built-in templates and the paths as they stand are used. */
+  readonly templateDirectory?: string
 }
 
 /** In the order in which they are looked for. */
@@ -38,7 +48,8 @@ const TEXT_SUFFIXES = ['.txt.eta', '.txt.handlebars', '.txt.hbs']
 /** Compiled forms kept; administrators have a few dozen templates. */
 const CACHE_SIZE = 200
 
-export function createTemplateEngine(deps: TemplateFilesDeps): TemplateEngine {
+export function createTemplateEngine(deps: TemplateEngineDeps): TemplateEngine {
+  const { templateDirectory } = deps
   const files = createTemplateFiles(deps)
   const compilers = Object.fromEntries(
     TARGETS.map((target) => [target, { handlebars: createHandlebars(target), eta: createEta(target) }]),
@@ -66,8 +77,23 @@ export function createTemplateEngine(deps: TemplateFilesDeps): TemplateEngine {
       return { html: found(html), text: text && found(text) }
     },
     async findFile(path) {
-      const source = await files.first([path])
+      const source = await files.first([path, ...(templateDirectory ? [below(templateDirectory, path)] : [])])
       return source && found(source)
+    },
+    async findBuiltin(name, variants = []) {
+      const builtin: TemplateRef = { kind: 'builtin', name }
+      if (!templateDirectory) return builtin
+      const [family = '', base = ''] = name.split('/')
+      const own = await files.family(below(templateDirectory, family))
+      if (!own) return builtin
+      const { file, text, syntax, siblings } = BUILTIN_TEMPLATES[name]
+      const chosen = [...variants, base].find((variant) => own.texts.has(variant))
+      return found({
+        file: chosen === undefined ? file : below(own.folder, `${chosen}.eta`),
+        syntax,
+        text: (chosen === undefined ? undefined : own.texts.get(chosen)) ?? text,
+        siblings: new Map([...siblings, ...own.texts]),
+      })
     },
   }
 }

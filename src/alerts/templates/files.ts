@@ -12,6 +12,13 @@ export interface TemplateFilesDeps {
 export interface TemplateFiles {
   /** The first of these files that exists, with what it may refer to; null when there is none. */
   first(paths: readonly string[]): Promise<TemplateSource | null>
+  /** The Eta templates of a folder by name without extension, and the folder; null when there are none. */
+  family(path: string): Promise<TemplateFamily | null>
+}
+
+export interface TemplateFamily {
+  readonly folder: string
+  readonly texts: ReadonlyMap<string, string>
 }
 
 interface CachedFile {
@@ -76,6 +83,13 @@ export function createTemplateFiles({ candidates }: TemplateFilesDeps): Template
       for (const path of paths.flatMap((name) => (isAbsolute(name) ? [name] : candidates(name)))) {
         const source = await withTimeout(load(path), path)
         if (source) return source
+      }
+      return null
+    },
+    async family(path) {
+      for (const name of isAbsolute(path) ? [path] : candidates(path)) {
+        const texts = await withTimeout(folder(name, 'eta'), name)
+        if (texts.length > 0) return { folder: name, texts: new Map(texts) }
       }
       return null
     },

@@ -155,16 +155,18 @@ describe('a mail about a failed reload', () => {
     const server = await sink()
     await sender(server.port).send(taskEvent({ missingParts: ['task', 'app', 'execution', 'scriptLog'] }))
     const { text, html } = server.mails[0]!.parsed
-    expect(text).toContain('Not available: task details, app details, result of the execution, script log.')
-    expect(html).toContain('Not available:')
+    const names = 'task details (tags, custom properties, next run), app details, '
+    const rest = 'result of the execution (node, times, history), script log'
+    expect(text).toContain(`Not available: ${names}${rest}. Qlik Sense did not answer before this mail had to leave.`)
+    expect(html).toContain('<b>Not available:</b>')
     expect(text).toContain('Max retries reached')
   })
 
   test('names the alerts that were held back', async () => {
     const server = await sink()
     await sender(server.port).send(fullEvent(), { suppressed: 9 })
-    expect(server.mails[0]!.parsed.text).toContain('9 earlier alert(s) about this task were held back')
-    expect(server.mails[0]!.parsed.html).toContain('<b>9</b> earlier alerts about this task were held back')
+    expect(server.mails[0]!.parsed.text).toContain('9 earlier alerts about this were held back')
+    expect(server.mails[0]!.parsed.html).toContain('<b>9</b> earlier alerts about this were held back')
   })
 
   test('of a test is marked as one', async () => {
@@ -289,7 +291,7 @@ describe('templates of the user', () => {
   ])('when %s a plain text mail says so', async (_, files, section, problem) => {
     const [server, log] = await sendWith(files as Record<string, string>, { htmlTemplateFile: 'm', ...section })
     const { subject, html, text } = server.mails[0]!.parsed
-    expect(subject).toContain('"Sales DW - hourly"')
+    expect(subject).toContain('Sales DW - hourly')
     expect(html).toBeUndefined()
     expect(text).toContain("Error: Field 'Amount' not found")
     expect(text).toContain('\nTemplate error: ')

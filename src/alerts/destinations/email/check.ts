@@ -7,8 +7,8 @@ import { messageOf } from '../../templates/errors.ts'
 import type { Target } from '../../templates/escape.ts'
 import { createTimeFormatter } from '../../times.ts'
 import type { SettingProblem } from '../setting-problem.ts'
+import { type EmailDestinationConfig, type Mail, mailsOf } from './kinds.ts'
 import { addressOf } from './message.ts'
-import { type EmailDestinationConfig, type Mail, mailsOf } from './sections.ts'
 
 /** Problems of the sections that are switched on; none of them stops an alert from being sent in plain words. */
 export async function emailProblems(
@@ -16,13 +16,13 @@ export async function emailProblems(
   config: EmailDestinationConfig,
 ): Promise<readonly SettingProblem[]> {
   if (!config.emailNotification.enable) return []
-  const enabled = mailsOf(config).filter(({ settings }) => settings.enable)
+  const enabled = mailsOf(config).filter(({ on }) => on)
   const found = await Promise.all(enabled.map((mail) => problemsOf(mail, engine, config)))
   return [...testModeProblems(config), ...found.flat()]
 }
 
 async function problemsOf(mail: Mail, engine: TemplateEngine, config: EmailDestinationConfig) {
-  const base = `Butler.emailNotification.${mail.kind.section}`
+  const base = mail.place
   const record = sampleRecord(mail, config)
   const { subject, recipients, fromAddress } = mail.settings
   return [
@@ -83,9 +83,10 @@ function testModeProblems({ footman }: EmailDestinationConfig): SettingProblem[]
 }
 
 function sampleRecord({ kind, settings }: Mail, { qlikSenseUrls, genericUrls }: EmailDestinationConfig) {
-  const { headScriptLogLines: headLines, tailScriptLogLines: tailLines } = settings
+  const { headScriptLogLines: headLines = 0, tailScriptLogLines: tailLines = 0 } = settings
   const context = { qlikSenseUrls, genericUrls, version: '', times: createTimeFormatter(), now: 0 }
-  return templateRecord(sampleEvent('sample', kind.outcome, 0), context, { headLines, tailLines }, kind.userForm)
+  const event = sampleEvent('sample', kind.outcomes[0]!, 0, kind.type)
+  return templateRecord(event, context, { headLines, tailLines }, kind.userForm)
 }
 
 function inline(name: string, text: string): TemplateRef {

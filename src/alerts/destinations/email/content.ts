@@ -4,18 +4,38 @@ import type { TemplateEngine, TemplateRecord, TemplateRef } from '../../template
 import { messageOf } from '../../templates/errors.ts'
 import { htmlToText } from '../../templates/html-to-text.ts'
 import { addNotesToHtml, addNotesToText, missingNotes } from './notes.ts'
-import type { Mail } from './sections.ts'
+import { mailView } from './view/index.ts'
 
 export interface MailContent {
   readonly subject: string
-  /** Null in the plain message that replaces a failed template. */
+  /** Null in plain text mails: those that replace a failed template, and fallbacks. */
   readonly html: string | null
   readonly text: string
 }
 
+/** Where the body comes from, beside the built-in templates. */
+export type MailBody =
+  /** `bodyFileDirectory` and `htmlTemplateFile` of a section. */
+  | { readonly kind: 'folder'; readonly directory: string; readonly name: string }
+  /** A template file named with its extension. */
+  | { readonly kind: 'file'; readonly path: string }
+  /** A template of plain text, as it stands in the configuration. */
+  | { readonly kind: 'text'; readonly text: string }
+
+export interface MailTexts {
+  /** Key of the settings, in log lines and errors. */
+  readonly place: string
+  /** Template; empty = built in. */
+  readonly subject: string
+  /** Null = built in. */
+  readonly body: MailBody | null
+  /** Without HTML part, whatever the body is. */
+  readonly plain: boolean
+}
+
 export interface ContentWriter {
   /** Never rejects because of a template: then a plain text message says what happened and what is wrong. */
-  write(mail: Mail, record: TemplateRecord): Promise<MailContent>
+  write(texts: MailTexts, record: TemplateRecord): Promise<MailContent>
 }
 
 export interface ContentWriterDeps {
@@ -23,70 +43,93 @@ export interface ContentWriterDeps {
   readonly log: Logger
 }
 
-const HTML: TemplateRef = { kind: 'builtin', name: 'email/task' }
-const TEXT: TemplateRef = { kind: 'builtin', name: 'email/task.txt' }
+interface Body {
+  readonly html: string | null
+  readonly text: string
+}
 
 export function createContentWriter({ engine, log }: ContentWriterDeps): ContentWriter {
   const warned = new Set<string>()
 
-  function subjectOf(mail: Mail, record: TemplateRecord): string {
-    const name = `Butler.emailNotification.${mail.kind.section}.subject`
-    return engine.render({ kind: 'inline', name, text: mail.settings.subject }, record, 'line')
+  function subjectOf({ place, subject }: MailTexts, record: TemplateRecord): string {
+    const name = `${place}.subject`
+    const own = subject ? engine.render({ kind: 'inline', name, text: subject }, record, 'line') : ''
+    return own || engine.render(TITLE, record, 'line')
   }
 
-  async function bodyOf(mail: Mail, record: TemplateRecord): Promise<{ html: string; text: string }> {
-    const found = await userTemplate(mail)
-    if (!found) return { html: engine.render(HTML, record, 'html'), text: engine.render(TEXT, record, 'text') }
-    const html = addNotesToHtml(engine.render(found.html, record, 'html'), notesFor(found.html, record))
-    if (!found.text) return { html, text: htmlToText(html) }
-    return { html, text: addNotesToText(engine.render(found.text, record, 'text'), notesFor(found.text, record)) }
+  async function bodyOf(texts: MailTexts, record: TemplateRecord): Promise<Body> {
+    if (texts.body?.kind === 'text') return ownText(texts, texts.body.text, record)
+    const own = await userTemplate(texts)
+    if (!own) return builtin(record)
+    const html = addNotesToHtml(engine.render(own.html, record, 'html'), notesFor(own.html, record))
+    if (!own.text) return { html, text: htmlToText(html) }
+    return { html, text: addNotesToText(engine.render(own.text, record, 'text'), notesFor(own.text, record)) }
   }
 
-  async function userTemplate({ kind, settings }: Mail) {
-    const { bodyFileDirectory, htmlTemplateFile } = settings
-    if (!bodyFileDirectory || !htmlTemplateFile) return null
-    const found = await engine.findEmail(bodyFileDirectory, htmlTemplateFile)
-    if (!found) warnOnce(`no template "${htmlTemplateFile}" in "${bodyFileDirectory}"`, kind.section)
+  /** A text in the configuration takes the place of the facts. */
+  async function ownText({ place }: MailTexts, text: string, record: TemplateRecord): Promise<Body> {
+    const written = engine.render({ kind: 'inline', name: `${place}.body`, text }, record, 'text')
+    return builtin(record, written.trim().split(/\r?\n/))
+  }
+
+  async function builtin(record: TemplateRecord, lines?: readonly string[]): Promise<Body> {
+    const variables = { ...record, view: mailView(record, lines) }
+    const variant = `${record.taskType}-${record.outcome}`
+    const html = await engine.findBuiltin('email/alert', [variant])
+    const text = await engine.findBuiltin('email/alert.txt', [`${variant}.txt`])
+    return { html: engine.render(html, variables, 'html'), text: engine.render(text, variables, 'text') }
+  }
+
+  async function userTemplate({
+    body,
+    place,
+  }: MailTexts): Promise<{ html: TemplateRef; text: TemplateRef | null } | null> {
+    if (body?.kind === 'file') {
+      const html = await engine.findFile(body.path)
+      if (!html) throw new Error(`there is no template ${body.path} (it must end in .eta, .handlebars or .hbs)`)
+      return { html, text: null }
+    }
+    if (body?.kind !== 'folder' || !body.directory || !body.name) return null
+    const found = await engine.findEmail(body.directory, body.name)
+    if (!found) warnOnce(`no template "${body.name}" in "${body.directory}" (${place})`)
     return found
   }
 
-  function warnOnce(what: string, section: string): void {
-    if (warned.has(`${section} ${what}`)) return
-    warned.add(`${section} ${what}`)
-    log.warn(`[QSEOW] EMAIL CONFIG: ${what} (Butler.emailNotification.${section}); the built-in template is used`)
+  function warnOnce(what: string): void {
+    if (warned.has(what)) return
+    warned.add(what)
+    log.warn(`[QSEOW] EMAIL CONFIG: ${what}; the built-in template is used`)
   }
 
-  function plain(mail: Mail, record: TemplateRecord, subject: string | null, error: unknown): MailContent {
+  function fallback(record: TemplateRecord, subject: string | null, error: unknown): MailContent {
     const problem = `Template error: ${messageOf(error)}`
     log.error(`[QSEOW] EMAIL CONFIG: ${problem}. A plain text mail is sent instead.`)
-    return { subject: subject ?? plainSubject(mail, record), html: null, text: `${plainText(record)}\n\n${problem}\n` }
+    const text = `${plainText(record)}\n\n${problem}\n`
+    return { subject: subject ?? engine.render(TITLE, record, 'line'), html: null, text }
   }
 
+  /** Always the template of the executable: the user's may be the one that failed. */
   function plainText(record: TemplateRecord): string {
-    try {
-      return engine.render(TEXT, record, 'text').trimEnd()
-    } catch {
-      return `${record.taskName}\nApp: ${record.appName}\nHost: ${record.hostName}\n\n${record.logMessage}`
-    }
+    return engine.render(TEXT, { ...record, view: mailView(record) }, 'text').trimEnd()
   }
 
   return {
-    async write(mail, record) {
+    async write(texts, record) {
       let subject: string | null = null
       try {
-        subject = subjectOf(mail, record) || plainSubject(mail, record)
-        return { subject, ...(await bodyOf(mail, record)) }
+        subject = subjectOf(texts, record)
+        if (texts.plain) return { subject, html: null, text: `${plainText(record)}\n` }
+        return { subject, ...(await bodyOf(texts, record)) }
       } catch (error) {
-        return plain(mail, record, subject, error)
+        return fallback(record, subject, error)
       }
     },
   }
 }
 
+const TEXT: TemplateRef = { kind: 'builtin', name: 'email/alert.txt' }
+const TITLE: TemplateRef = { kind: 'inline', name: 'title', text: '{{title}}' }
+
 function notesFor(template: TemplateRef, record: TemplateRecord): readonly string[] {
   return template.kind === 'found' ? missingNotes(template.source.text, record) : []
-}
-
-function plainSubject({ kind }: Mail, { taskName }: TemplateRecord): string {
-  return `Qlik Sense ${kind.words}: "${taskName}"`
 }

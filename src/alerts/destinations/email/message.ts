@@ -9,7 +9,6 @@ import { domainOf } from '../../recipients.ts'
 import { wholeText } from '../../script-log.ts'
 import type { TimeFormatter } from '../../times.ts'
 import type { MailContent } from './content.ts'
-import type { Mail } from './sections.ts'
 
 const compress = promisify(gzip)
 /** Larger script logs are attached compressed. */
@@ -41,7 +40,11 @@ export function messageId(deliveryId: string, sender: string): string {
 }
 
 export interface MessageParts {
-  readonly mail: Mail
+  readonly settings: {
+    readonly fromAddress: string
+    readonly priority: 'low' | 'normal' | 'high'
+    readonly eventHeader: string
+  }
   readonly event: TaskEvent
   readonly deliveryId: string
   readonly to: string
@@ -50,18 +53,18 @@ export interface MessageParts {
 }
 
 /** What nodemailer sends. A mail goes to one recipient only, without CC and BCC. */
-export function mailOptions({ mail, event, deliveryId, to, content, attachments }: MessageParts): SendMailOptions {
-  const from = senderOf(mail.settings.fromAddress)
+export function mailOptions({ settings, event, deliveryId, to, content, attachments }: MessageParts): SendMailOptions {
+  const from = senderOf(settings.fromAddress)
   return {
     from,
     to: { name: '', address: to },
     subject: content.subject,
     messageId: messageId(deliveryId, from),
-    priority: mail.settings.priority,
+    priority: settings.priority,
     headers: {
       'Auto-Submitted': 'auto-generated',
-      'X-Butler-Task-Id': event.taskId,
-      'X-Butler-Event': mail.kind.section,
+      ...(event.taskId ? { 'X-Butler-Task-Id': event.taskId } : {}),
+      'X-Butler-Event': settings.eventHeader,
     },
     text: content.text,
     ...(content.html === null ? {} : { html: content.html }),

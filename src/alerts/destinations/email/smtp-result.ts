@@ -10,6 +10,12 @@ interface SmtpError extends Error {
   readonly command?: string
 }
 
+/** Named in what is told about a failure. */
+export interface MailServer {
+  readonly host: string
+  readonly port: number
+}
+
 /** Login refused or demanded: nothing a repetition a few seconds later would mend. */
 const LOGIN_CODES = [530, 534, 535, 538]
 /** Commands whose 5xx answers are about this very message. */
@@ -21,9 +27,9 @@ const UNSENDABLE = ['EENVELOPE', 'EMESSAGE']
  * Temporary: network errors, TLS errors, 4xx. Temporary but slow: refused logins, missing TLS and 5xx answers to
  * greeting or sender, which a person has to repair. Permanent: 5xx for the recipient or the message.
  */
-export function smtpFailure(error: unknown): DeliveryResult {
+export function smtpFailure(error: unknown, server: MailServer): DeliveryResult {
   const { code, response, responseCode = 0, command = '' } = error as SmtpError
-  const detail = detailOf(error as SmtpError)
+  const detail = `${server.host}:${server.port}: ${detailOf(error as SmtpError)}`
   if (code === 'EABORT') return { outcome: 'retry', detail: 'not finished in time' }
   // No token: the server that hands them out may be down for a moment.
   if (command === 'AUTH XOAUTH2' && !response) return { outcome: 'retry', detail }

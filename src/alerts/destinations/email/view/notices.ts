@@ -1,0 +1,115 @@
+/** What a mail has to say beside the facts: what was held back, what is missing, what else will not run. */
+import type { MissingPart } from '../../../../events/types.ts'
+import type { MailRecord } from './record.ts'
+
+export interface Notice {
+  readonly title: string
+  readonly text: string
+  /** Listed below the text. */
+  readonly items: readonly string[]
+}
+
+const MAX_ITEMS = 20
+const PARTS: Readonly<Record<MissingPart, string>> = {
+  task: 'task details (tags, custom properties, next run)',
+  app: 'app details',
+  owner: 'app owner',
+  execution: 'result of the execution (node, times, history)',
+  scriptLog: 'script log',
+}
+const ABSENT: Readonly<Record<MissingPart, string>> = {
+  task: 'Qlik Sense has no such task (any more).',
+  app: 'Qlik Sense has no such app (any more).',
+  owner: 'Qlik Sense knows no owner of the app.',
+  execution: 'Qlik Sense keeps no result of this execution.',
+  scriptLog: 'Qlik Sense keeps no script log of this execution.',
+}
+
+const NOTICES: readonly ((record: MailRecord) => Notice | null)[] = [
+  testNotice,
+  fallbackNotice,
+  recoveryNotice,
+  retryNotice,
+  failuresNotice,
+  chainNotice,
+  suppressedNotice,
+  missingNotice,
+  absentNotice,
+]
+
+export function noticesOf(record: MailRecord): readonly Notice[] {
+  return NOTICES.flatMap((notice) => notice(record) ?? [])
+}
+
+function testNotice({ test, kind }: MailRecord): Notice | null {
+  if (!test && kind !== 'test') return null
+  return { title: 'This is a test.', text: 'Nothing has really happened.', items: [] }
+}
+
+function fallbackNotice({ failedDestination }: MailRecord): Notice | null {
+  if (!failedDestination) return null
+  const text = `This alert could not be delivered to ${failedDestination}, which is tried further.`
+  return { title: 'Sent another way.', text, items: [] }
+}
+
+function recoveryNotice({ kind, errorText, outcome }: MailRecord): Notice | null {
+  if (kind !== 'recovery') return null
+  const text = outcome === 'success' || !errorText ? 'What you were alerted about is over.' : errorText
+  return { title: 'All is well again.', text, items: [] }
+}
+
+function retryNotice({ retryAttempt, retryMax, retryNextAtLocal, retryRefused, outcome }: MailRecord): Notice | null {
+  if (retryMax === '' || outcome === 'success') return null
+  const done = Number(retryAttempt) > 0 ? `This was try ${retryAttempt} of ${retryMax}.` : ''
+  const next = retryNextAtLocal ? `The next one starts at ${retryNextAtLocal}.` : 'No further try is made.'
+  return { title: 'Retries:', text: [done, retryRefused || next].filter(Boolean).join(' '), items: [] }
+}
+
+function failuresNotice({ consecutiveFailures, lastSuccessLocal }: MailRecord): Notice | null {
+  if (Number(consecutiveFailures) < 2) return null
+  const since = lastSuccessLocal ? `The last success was at ${lastSuccessLocal}.` : 'No success is known.'
+  return { title: `${consecutiveFailures} failures in a row.`, text: since, items: [] }
+}
+
+function chainNotice({ chain: { downstream } }: MailRecord): Notice | null {
+  if (downstream.length === 0) return null
+  const title = downstream.length === 1 ? 'One task will not run' : `${downstream.length} tasks will not run`
+  const items = downstream.map(({ name, usualStart }) =>
+    usualStart ? `${name} (usually ${shortTime(usualStart)})` : name,
+  )
+  return { title, text: 'because they wait for this one:', items: atMost(items) }
+}
+
+function suppressedNotice({ suppressedCount: n }: MailRecord): Notice | null {
+  if (n <= 0) return null
+  const what = n === 1 ? 'earlier alert about this was' : 'earlier alerts about this were'
+  return { title: String(n), text: `${what} held back by the rate limit since the last mail.`, items: [] }
+}
+
+function missingNotice({ missingParts, absentParts }: MailRecord): Notice | null {
+  const open = missingParts.filter((part) => !absentParts.includes(part))
+  if (open.length === 0) return null
+  const names = open.map((part) => PARTS[part] ?? part).join(', ')
+  return {
+    title: 'Not available:',
+    text: `${names}. Qlik Sense did not answer before this mail had to leave.`,
+    items: [],
+  }
+}
+
+/** An app that is gone has no owner either: one sentence is enough. */
+function absentNotice({ absentParts }: MailRecord): Notice | null {
+  const told = absentParts.includes('app') ? absentParts.filter((part) => part !== 'owner') : absentParts
+  if (told.length === 0) return null
+  return { title: 'Not in Qlik Sense:', text: told.map((part) => ABSENT[part] ?? part).join(' '), items: [] }
+}
+
+function atMost(items: readonly string[]): readonly string[] {
+  if (items.length <= MAX_ITEMS) return items
+  return [...items.slice(0, MAX_ITEMS - 1), `and ${items.length - MAX_ITEMS + 1} more`]
+}
+
+/** `2025-10-14T08:00:00.000Z` without what nobody reads. */
+function shortTime(iso: string): string {
+  return iso.replace('T', ' ').replace(/:\d{2}(?:\.\d+)?Z?$/, iso.endsWith('Z') ? ' UTC' : '')
+}
