@@ -32,7 +32,20 @@ const common = {
 
 const messageType = choice('basic: one line of text; formatted: with details.', MESSAGE_TYPES, 'formatted')
 const token = z.string().default('')
-const headers = map('HTTP headers.', z.string())
+const serverUrl = (description: string, fallback: string) =>
+  httpUrl(description, fallback).refine((value) => value !== '', { error: 'must be an address' })
+const headers = map(
+  'HTTP headers.',
+  z.string().regex(/^[\t\x20-\x7e\x80-\xff]*$/, { error: 'must be one line of plain text' }),
+  z.string().regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, {
+    error: (issue) => `must be the name of an HTTP header, found "${issue.input}"`,
+  }),
+)
+/** Names that routes made of Butler's sections use. */
+const RESERVED = ['email', 'slack', 'teams', 'webhook', 'signl4', 'newrelic', 'mqtt', 'influxdb', 'scriptlog']
+const destinationName = nameText.refine((value) => !RESERVED.includes(value), {
+  error: (issue) => `is the name of what the sections of Butler send to, choose another one than "${issue.input}"`,
+})
 
 /** The settings of each type beside the common ones; one line of the registry per type. */
 const kinds = {
@@ -82,13 +95,16 @@ const kinds = {
   },
   ntfy: {
     topic: requiredText('Topic.'),
-    server: httpUrl('Server.', 'https://ntfy.sh'),
+    server: serverUrl('Server.', 'https://ntfy.sh'),
     token: token.meta({ description: 'Access token.' }),
     username: text('User name, when there is no token.'),
     password: text('Password.'),
   },
   pagerduty: {
-    routingKey: requiredText('Integration key, 32 characters.'),
+    routingKey: z
+      .string()
+      .length(32, { error: 'must be the integration key of 32 characters' })
+      .meta({ description: 'Integration key, 32 characters.' }),
     region: choice('Region of the account.', ['us', 'eu'], 'us'),
   },
   opsgenie: {
@@ -116,7 +132,7 @@ const kinds = {
     threadId: z.int().optional().meta({ description: 'Thread.' }),
   },
   otlp: {
-    endpoint: httpUrl('Address of the collector.', 'http://localhost:4318'),
+    endpoint: serverUrl('Address of the collector; /v1/logs is appended.', 'http://localhost:4318'),
     headers,
     resource: map('Extra resource attributes.', z.string()),
   },
@@ -133,32 +149,53 @@ function kind<K extends keyof typeof kinds>(type: K) {
   }))
 }
 
-const destination = z
-  .discriminatedUnion('type', [
-    kind('email'),
-    kind('slack'),
-    kind('teams'),
-    kind('signl4'),
-    kind('newrelic'),
-    kind('mqtt'),
-    kind('webhook'),
-    kind('ntfy'),
-    kind('pagerduty'),
-    kind('opsgenie'),
-    kind('discord'),
-    kind('telegram'),
-    kind('otlp'),
-  ])
-  .superRefine((value, context) => {
-    if (value.type !== 'email' || value.recipients.length > 0 || value.appOwner || value.recipientProperty !== '')
-      return
-    context.addIssue({
-      code: 'custom',
-      input: value,
-      message: 'reaches nobody: set recipients, appOwner or recipientProperty',
-    })
-  })
+const anyDestination = z.discriminatedUnion('type', [
+  kind('email'),
+  kind('slack'),
+  kind('teams'),
+  kind('signl4'),
+  kind('newrelic'),
+  kind('mqtt'),
+  kind('webhook'),
+  kind('ntfy'),
+  kind('pagerduty'),
+  kind('opsgenie'),
+  kind('discord'),
+  kind('telegram'),
+  kind('otlp'),
+])
 
-export const destinations = map('Places to which alert routes send, by name.', destination, nameText)
+const destination = anyDestination.superRefine((value, context) => {
+  const problem = problemOf(value)
+  if (!problem) return
+  const [key, message] = problem
+  context.addIssue({ code: 'custom', input: value, message, path: key ? [key] : [] })
+})
+
+type Settings = z.output<typeof anyDestination>
+
+/** What is wrong although every key alone is fine: the key, or '' for the destination as a whole, and why. */
+function problemOf(value: Settings): readonly [key: string, message: string] | null {
+  switch (value.type) {
+    case 'email':
+      return value.recipients.length > 0 || value.appOwner || value.recipientProperty !== ''
+        ? null
+        : ['', 'reaches nobody: set recipients, appOwner or recipientProperty']
+    case 'mqtt':
+      return /[+#]/.test(value.topic.replace(/\{\{.*?\}\}|<%.*?%>/gs, ''))
+        ? ['topic', 'must not hold the wildcards + and #']
+        : null
+    case 'webhook':
+      return value.body && value.template ? ['template', 'is not used beside body: remove one of them'] : null
+    case 'opsgenie':
+      return value.responders.every(({ name, id }) => Boolean(name) !== Boolean(id))
+        ? null
+        : ['responders', 'need a name or an id each']
+    default:
+      return null
+  }
+}
+
+export const destinations = map('Places to which alert routes send, by name.', destination, destinationName)
 
 export type DestinationConfig = z.output<typeof destination>
