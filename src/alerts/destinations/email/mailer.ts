@@ -103,7 +103,7 @@ export function createMailSender(deps: MailerDeps, config: MailerConfig): MailSe
         const { response } = await transport.sendMail({ ...options, signal })
         return { outcome: 'delivered', detail: response }
       } catch (error) {
-        return smtpFailure(error, config.emailNotification.smtp)
+        return smtpFailure(error)
       }
     },
     async close() {

@@ -1,19 +1,15 @@
 /** What a mail server's answer means for the delivery. */
 import type { DeliveryResult } from '../../types.ts'
 
-/** The members that nodemailer adds to its errors. */
+/** The members that nodemailer and our transport add to errors. */
 interface SmtpError extends Error {
   readonly code?: string
   /** The server's whole answer line. */
   readonly response?: string
   readonly responseCode?: number
   readonly command?: string
-}
-
-/** Named in what is told about a failure. */
-export interface MailServer {
-  readonly host: string
-  readonly port: number
+  /** Added by our own transport: `mail.acme.example:25`. */
+  readonly server?: string
 }
 
 /** Login refused or demanded: nothing a repetition a few seconds later would mend. */
@@ -27,9 +23,9 @@ const UNSENDABLE = ['EENVELOPE', 'EMESSAGE']
  * Temporary: network errors, TLS errors, 4xx. Temporary but slow: refused logins, missing TLS and 5xx answers to
  * greeting or sender, which a person has to repair. Permanent: 5xx for the recipient or the message.
  */
-export function smtpFailure(error: unknown, server: MailServer): DeliveryResult {
-  const { code, response, responseCode = 0, command = '' } = error as SmtpError
-  const detail = `${server.host}:${server.port}: ${detailOf(error as SmtpError)}`
+export function smtpFailure(error: unknown): DeliveryResult {
+  const { code, response, responseCode = 0, command = '', server } = error as SmtpError
+  const detail = [server, detailOf(error as SmtpError)].filter(Boolean).join(': ')
   if (code === 'EABORT') return { outcome: 'retry', detail: 'not finished in time' }
   // No token: the server that hands them out may be down for a moment.
   if (command === 'AUTH XOAUTH2' && !response) return { outcome: 'retry', detail }

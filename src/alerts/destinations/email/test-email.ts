@@ -51,7 +51,7 @@ export async function sendTestEmail(
     })
     return { accepted: true, answer: response }
   } catch (error) {
-    return { accepted: false, answer: smtpFailure(error, smtp).detail }
+    return { accepted: false, answer: smtpFailure(error).detail }
   } finally {
     transport.close()
   }

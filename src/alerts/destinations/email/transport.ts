@@ -55,9 +55,14 @@ export function createMailTransport(config: MailServerConfig, timeouts: Transpor
   }
 
   return {
+    /** Rejects with nodemailer's error, which then names the server: somebody has to know which one to look at. */
     async sendMail(mail: SendMailOptions & { readonly signal?: AbortSignal }) {
       opened ??= open()
-      return (await opened).sendMail(mail)
+      try {
+        return await (await opened).sendMail(mail)
+      } catch (error) {
+        throw Object.assign(error as Error, { server: `${host}:${port}` })
+      }
     },
     close() {
       tokens?.close()
