@@ -10,6 +10,7 @@ import {
   taskVariables,
 } from './record/qlik.ts'
 import { errorLine } from './script-log.ts'
+import { correlationKey } from './texts/words.ts'
 import type { TimeFormatter } from './times.ts'
 import { eventHeading, eventTitle, subjectName, TYPE_LABELS } from './title.ts'
 import type { RenderInput } from './types.ts'
@@ -35,7 +36,9 @@ export interface RecordContext {
 }
 
 /** What a message adds to its event; left out = an ordinary alert. */
-export type RecordDelivery = Partial<Pick<RenderInput, 'kind' | 'severity' | 'note' | 'suppressed'>>
+export type RecordDelivery = Partial<
+  Pick<RenderInput, 'kind' | 'severity' | 'note' | 'suppressed' | 'deliveryId' | 'route'>
+>
 
 /**
  * How `user` is written: `slash` turns every backslash into a slash, `collapsed` turns a doubled backslash into one,
@@ -118,12 +121,18 @@ function errorText({ outcome, scriptLog, details, logMessage }: TaskEvent): stri
   return logMessage
 }
 
-function eventVariables(event: TaskEvent, context: RecordContext, { kind, severity }: RecordDelivery) {
-  const { id, type, outcome } = event
+function eventVariables(event: TaskEvent, context: RecordContext, delivery: RecordDelivery) {
+  const { kind, severity, deliveryId, route } = delivery
+  const { id, type, outcome, source } = event
   const shown = kind === 'recovery' ? 'recovered' : outcome
   return {
     butlerVersion: context.version,
+    id: deliveryId ?? '',
     eventId: id,
+    route: route?.name ?? '',
+    key: correlationKey(event),
+    type,
+    source,
     eventType: eventName(type, outcome),
     eventLabel: TYPE_LABELS[type],
     heading: eventHeading(type, shown),

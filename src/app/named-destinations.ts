@@ -1,7 +1,6 @@
 /** What the destinations of `Butler.footman.destinations` share. */
 import { hostname } from 'node:os'
-import { createMailTransport } from '../alerts/destinations/email/transport.ts'
-import type { MailTransport } from '../alerts/destinations/named/email.ts'
+import { createMailSender, type MailSender } from '../alerts/destinations/email/mailer.ts'
 import type { NamedDestinationDeps } from '../alerts/destinations/named/index.ts'
 import { createPacing } from '../alerts/destinations/named/pacing.ts'
 import type { TemplateEngine } from '../alerts/templates/engine.ts'
@@ -21,12 +20,15 @@ export interface NamedParts {
   readonly mqtt: MqttService | null
   /** The absolute paths that a path in the configuration may mean, best first. */
   readonly candidates: (path: string) => readonly string[]
+  /** That of the sections of Butler; without it the first destination of type `email` makes one. */
+  readonly sender?: MailSender
 }
 
 /** Made once; every named destination, those with overridden settings too, is created from it. */
 export function namedDestinationDeps(parts: NamedParts, config: Config): NamedDestinationDeps {
   const { clock, log, engine, times } = parts
   const { qlikSenseUrls, genericUrls, emailNotification } = config
+  let { sender } = parts
   const context = () => ({ qlikSenseUrls, genericUrls, version: VERSION, times, now: clock.now() })
   return {
     ...parts,
@@ -36,7 +38,10 @@ export function namedDestinationDeps(parts: NamedParts, config: Config): NamedDe
     pacing: createPacing(clock),
     environment: process.env,
     mail: {
-      transport: openedWhenNeeded(() => createMailTransport(config)),
+      sender: () => {
+        sender ??= createMailSender(parts, config)
+        return sender
+      },
       settings: config.footman.email,
       from: senderOf(emailNotification),
     },
@@ -46,18 +51,4 @@ export function namedDestinationDeps(parts: NamedParts, config: Config): NamedDe
 /** The first sender that the sections about task mails name. */
 function senderOf({ reloadTaskFailure, reloadTaskAborted, reloadTaskSuccess }: Config['emailNotification']): string {
   return [reloadTaskFailure, reloadTaskAborted, reloadTaskSuccess].find((mail) => mail.fromAddress)?.fromAddress ?? ''
-}
-
-function openedWhenNeeded(open: () => MailTransport): MailTransport {
-  let transport: MailTransport | null = null
-  return {
-    sendMail(mail) {
-      transport ??= open()
-      return transport.sendMail(mail)
-    },
-    close() {
-      transport?.close()
-      transport = null
-    },
-  }
 }

@@ -2,7 +2,7 @@
 
 import { type DestinationConfig, destinations } from '../../src/alerts/config-destinations.ts'
 import { email } from '../../src/alerts/config-email.ts'
-import type { MailTransport } from '../../src/alerts/destinations/named/email.ts'
+import type { MailSender } from '../../src/alerts/destinations/email/mailer.ts'
 import { createNamedDestination, type NamedDestinationDeps } from '../../src/alerts/destinations/named/index.ts'
 import { createPacing } from '../../src/alerts/destinations/named/pacing.ts'
 import { createTextWriter } from '../../src/alerts/texts/writer.ts'
@@ -111,16 +111,15 @@ export function namedDeps({ sink, deps = {}, genericUrls = [], directories = [] 
     environment: {},
     mqtt: null,
     times: STOCKHOLM,
-    mail: { transport: NO_MAIL, settings: email.parse({}), from: 'qlik@acme.example' },
+    mail: { sender: noMail, settings: email.parse({}), from: 'qlik@acme.example' },
     ...(sink ? { createClient: (settings: HttpClientSettings) => redirecting(settings, sink, urls) } : {}),
     ...deps,
   }
   return { deps: all, log, urls }
 }
 
-const NO_MAIL: MailTransport = {
-  sendMail: () => Promise.reject(new Error('there is no mail server in this test')),
-  close: () => {},
+const noMail = (): MailSender => {
+  throw new Error('there is no mail server in this test')
 }
 
 /** Notes the address and asks the sink for the same path. */

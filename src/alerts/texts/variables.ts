@@ -1,7 +1,6 @@
 /** What the templates of routes and destinations see beyond the shared variables. */
 import { type RecordContext, templateRecord } from '../record.ts'
 import type { RenderInput } from '../types.ts'
-import { correlationKey } from './words.ts'
 
 /** Lines of the script log in `scriptLogHead` and `scriptLogTail`. */
 export interface ScriptLogLines {
@@ -15,15 +14,6 @@ export function messageVariables(
   context: RecordContext,
   lines: ScriptLogLines,
 ): Record<string, unknown> {
-  const { event, route, deliveryId } = input
   const counts = { headLines: lines.headScriptLogLines, tailLines: lines.tailScriptLogLines }
-  return {
-    ...templateRecord(event, context, counts, 'slash', input),
-    id: deliveryId,
-    type: event.type,
-    source: event.source,
-    key: correlationKey(event),
-    route: route.name,
-    time: new Date(event.receivedAt).toISOString(),
-  }
+  return templateRecord(input.event, context, counts, 'slash', input)
 }

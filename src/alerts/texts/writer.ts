@@ -18,8 +18,6 @@ export interface AlertText {
   readonly main: string
   /** True when `main` is the route's own. */
   readonly custom: boolean
-  /** What a template of HTML has made, for receivers that asked for it; `main` is the same as plain text. */
-  readonly html: string | null
   /** `Template error: ...`, the last line when a template has failed; else null. */
   readonly problem: string | null
   /** All of it but the title: facts, an empty line, the main text, the problem. */
@@ -33,7 +31,7 @@ export interface AlertText {
 
 export interface TextWriter {
   /** Never rejects because of a template: then the built-in text goes out and says so in its last line. */
-  write(input: RenderInput, lines: ScriptLogLines, options?: { readonly markup?: boolean }): Promise<AlertText>
+  write(input: RenderInput, lines: ScriptLogLines): Promise<AlertText>
   /** The text after a template of the destination has failed as well. */
   withProblem(text: AlertText, error: unknown): AlertText
 }
@@ -45,21 +43,16 @@ export interface TextWriterDeps {
   readonly context: () => RecordContext
 }
 
-interface Body {
-  readonly text: string
-  readonly html: string | null
-}
-
 export function createTextWriter({ engine, log, context }: TextWriterDeps): TextWriter {
-  async function bodyOf({ route }: RenderInput, variables: TemplateRecord, markup: boolean): Promise<Body | null> {
+  async function bodyOf({ route }: RenderInput, variables: TemplateRecord): Promise<string | null> {
     const { body, template } = route.texts ?? {}
-    if (body) return { text: engine.render(inline(route.name, 'body', body), variables, 'text'), html: null }
+    if (body) return engine.render(inline(route.name, 'body', body), variables, 'text')
     if (!template) return null
     const found = await engine.findFile(template)
     if (!found) throw new Error(`there is no template ${template} (it must end in .eta, .handlebars or .hbs)`)
-    if (!isMarkup(found)) return { text: engine.render(found, variables, 'text'), html: null }
-    const html = engine.render(found, variables, 'html')
-    return { text: htmlToText(html), html: markup ? html : null }
+    return isMarkup(found)
+      ? htmlToText(engine.render(found, variables, 'html'))
+      : engine.render(found, variables, 'text')
   }
 
   function titleOf({ route }: RenderInput, variables: TemplateRecord): string | null {
@@ -68,12 +61,12 @@ export function createTextWriter({ engine, log, context }: TextWriterDeps): Text
   }
 
   /** The route's own words; plain messages about something else than the event do without. */
-  async function own(input: RenderInput, variables: TemplateRecord, markup: boolean) {
+  async function own(input: RenderInput, variables: TemplateRecord) {
     let title: string | null = null
     if (input.kind === 'fallback' || input.kind === 'summary') return { title, body: null, problem: null }
     try {
       title = titleOf(input, variables)
-      return { title, body: await bodyOf(input, variables, markup), problem: null }
+      return { title, body: await bodyOf(input, variables), problem: null }
     } catch (error) {
       return { title, body: null, problem: report(error) }
     }
@@ -86,17 +79,16 @@ export function createTextWriter({ engine, log, context }: TextWriterDeps): Text
   }
 
   return {
-    async write(input, lines, { markup = false } = {}) {
+    async write(input, lines) {
       const now = context()
       const { event, kind, note } = input
       const variables = messageVariables(input, now, lines)
-      const { title, body, problem } = await own(input, variables, markup)
+      const { title, body, problem } = await own(input, variables)
       const parts = {
         title: oneLine(marked(title || builtinTitle(event, kind, note), event, kind)),
         facts: body === null && kind !== 'summary' ? factsOf(input, now.times) : [],
-        main: clean(body?.text ?? mainText(input, variables)),
+        main: clean(body ?? mainText(input, variables)),
         custom: body !== null,
-        html: body?.html ?? null,
         problem: problem && clean(problem),
         links: linksOf(event, now),
         key: correlationKey(event),
@@ -110,7 +102,7 @@ export function createTextWriter({ engine, log, context }: TextWriterDeps): Text
 }
 
 /** A page rather than a text. */
-function isMarkup(template: TemplateRef): boolean {
+export function isMarkup(template: TemplateRef): boolean {
   return template.kind === 'found' && /<(?:!doctype|html|body|table|p|div)\b/i.test(template.source.text)
 }
 

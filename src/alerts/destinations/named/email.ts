@@ -1,25 +1,18 @@
 /** Mails to fixed addresses, to the owner of the app, or to addresses in a custom property of the task. */
-import type { SendMailOptions } from 'nodemailer'
 import type { Severity, TaskEvent } from '../../../events/types.ts'
 import type { EmailConfig } from '../../config-email.ts'
 import { propertyValues } from '../../gates.ts'
 import { isAllowedDomain, isEmailAddress, splitAddresses, uniqueAddresses } from '../../recipients.ts'
-import type { AlertText } from '../../texts/writer.ts'
-import type { DeliveryResult, Message, NamedDestination, PlannedDelivery, RenderInput } from '../../types.ts'
-import { messageId, redirected, scriptLogAttachment, senderOf } from '../email/message.ts'
-import { smtpFailure } from '../email/smtp-result.ts'
-import { mailView } from '../email/view/index.ts'
+import { isMarkup } from '../../texts/writer.ts'
+import type { NamedDestination, PlannedDelivery, RenderInput } from '../../types.ts'
+import type { MailBody } from '../email/content.ts'
+import type { MailSender, MailSettings } from '../email/mailer.ts'
 import type { NamedDestinationDeps } from './index.ts'
 import { type SettingsOf, TEXT_NEEDS } from './types.ts'
 
-/** The connection to the mail server, one for all mails. */
-export interface MailTransport {
-  sendMail(mail: SendMailOptions & { readonly signal?: AbortSignal }): Promise<{ readonly response: string }>
-  close(): void
-}
-
 export interface MailDeps {
-  readonly transport: MailTransport
+  /** One connection to the mail server for all destinations; made with the first one. */
+  readonly sender: () => MailSender
   readonly settings: EmailConfig
   /** Sender of destinations that name none. */
   readonly from: string
@@ -37,19 +30,14 @@ const PRIORITY: Readonly<Record<Severity, Priority>> = {
   info: 'normal',
 }
 
-interface Content {
-  readonly html: string | null
-  readonly text: string
-}
-
 export function createNamedEmailDestination(
-  deps: NamedDestinationDeps,
+  { engine, mail }: NamedDestinationDeps,
   name: string,
   settings: SettingsOf<'email'>,
 ): NamedDestination {
-  const { texts, engine, mail, times } = deps
-  const { testMode, allowedDomains } = mail.settings
+  const { allowedDomains } = mail.settings
   const attachScriptLog = settings.attachScriptLog ?? mail.settings.attachScriptLog
+  const sender = mail.sender()
 
   function targets(event: TaskEvent): readonly PlannedDelivery[] {
     const fromTask = propertyValues(event.task, settings.recipientProperty)
@@ -60,53 +48,29 @@ export function createNamedEmailDestination(
     return [{ target: NOBODY, lane: LANE, suppress: { reason: 'NO_RECIPIENT', detail } }]
   }
 
-  async function render(input: RenderInput): Promise<Message> {
-    const { event, deliveryId, target, severity } = input
-    const text = await texts.write(input, settings, { markup: true })
-    const content = await contentOf(input, text)
-    const { to, subject } = redirected(testMode, target, text.title)
-    const from = senderOf(settings.from || mail.from)
-    const options: SendMailOptions = {
-      from,
-      to: { name: '', address: to },
-      subject,
-      messageId: messageId(deliveryId, from),
+  async function mailOf({ route, event, severity }: RenderInput): Promise<MailSettings> {
+    const { headScriptLogLines, tailScriptLogLines } = settings
+    return {
+      ...{ headScriptLogLines, tailScriptLogLines, attachScriptLog },
+      place: `route ${route.name}`,
+      subject: route.texts?.title ?? '',
+      body: await bodyOf(route.texts),
+      fromAddress: settings.from || mail.from,
       priority: settings.priority ?? PRIORITY[severity],
-      headers: { 'Auto-Submitted': 'auto-generated', 'X-Footman-Key': text.key },
-      text: content.text,
-      ...(content.html === null ? {} : { html: content.html }),
-      attachments: attachScriptLog ? await scriptLogAttachment(event, times) : [],
-    }
-    return { deliveryId, target, subject: text.title, body: content.html ?? content.text, payload: options }
-  }
-
-  /** A fallback is plain, so that nothing can be wrong with it. */
-  async function contentOf({ kind }: RenderInput, text: AlertText): Promise<Content> {
-    if (kind === 'fallback') return { html: null, text: text.text }
-    if (text.html !== null) return { html: text.html, text: text.text }
-    const lines = text.custom || text.problem ? text.text.split('\n') : undefined
-    try {
-      const variables = { ...text.variables, view: mailView(text.variables, lines) }
-      const [html, plain] = await Promise.all([
-        engine.findBuiltin('email/alert'),
-        engine.findBuiltin('email/alert.txt'),
-      ])
-      return { html: engine.render(html, variables, 'html'), text: engine.render(plain, variables, 'text') }
-    } catch (error) {
-      return { html: null, text: texts.withProblem(text, error).text }
+      userForm: 'slash',
+      eventHeader: `${event.type}.${event.outcome}`,
+      announcement: (to) => `NOTIFY Sending a mail of route ${route.name} to ${to}`,
     }
   }
 
-  async function send({ payload }: Message, signal: AbortSignal): Promise<DeliveryResult> {
-    if (testMode.enable && !isEmailAddress(testMode.address)) {
-      return { outcome: 'retry', detail: 'Butler.footman.email.testMode.address is not a valid address', slow: true }
-    }
-    try {
-      const { response } = await mail.transport.sendMail({ ...(payload as SendMailOptions), signal })
-      return { outcome: 'delivered', detail: response }
-    } catch (error) {
-      return smtpFailure(error)
-    }
+  /** A template of plain text stands in the frame of the built-in mail. */
+  async function bodyOf(texts: RenderInput['route']['texts']): Promise<MailBody | null> {
+    const { body, template } = texts ?? {}
+    if (body) return { kind: 'text', text: body }
+    if (!template) return null
+    const found = await engine.findFile(template).catch(() => null)
+    if (found?.kind !== 'found' || isMarkup(found)) return { kind: 'file', path: template }
+    return { kind: 'text', text: found.source.text }
   }
 
   return {
@@ -114,11 +78,9 @@ export function createNamedEmailDestination(
     type: 'email',
     needs: TEXT_NEEDS,
     targets,
-    render,
-    deliver: (batch, signal) => Promise.all(batch.map((message) => send(message, signal))),
-    async close() {
-      mail.transport.close()
-    },
+    render: async (input) => sender.renderMail(input, await mailOf(input)),
+    deliver: (batch, signal) => Promise.all(batch.map((message) => sender.send(message, signal))),
+    close: () => sender.close(),
   }
 }
 
