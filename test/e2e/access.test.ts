@@ -1,6 +1,7 @@
 /** Who may call the REST API, through the compiled executable. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { readFileSync, statSync } from 'node:fs'
+import { networkInterfaces } from 'node:os'
 import process from 'node:process'
 import { runBinary, runToEnd } from '../support/binary.ts'
 import { type Footman, footman } from '../support/footman.ts'
@@ -120,6 +121,28 @@ describe('without access control', () => {
     expect((await product.call('GET', '/v4/audit', undefined, { host: 'evil.example' })).status).toBe(403)
   })
 })
+
+const ownAddress = Object.values(networkInterfaces())
+  .flatMap((list) => list ?? [])
+  .find(({ family, internal }) => family === 'IPv4' && !internal)?.address
+
+test.skipIf(ownAddress === undefined)(
+  'callers on this machine may come by its own address',
+  async () => {
+    await using product = await footman({
+      simulator: null,
+      args: ['--no-qs-connection'],
+      config: { restServerConfig: { serverHost: '0.0.0.0' } },
+    })
+    await product.start()
+    await product.process.waitForLine(/ACCESS: The REST API listens on 0\.0\.0\.0:\d+ without access control/)
+    const url = `http://${ownAddress}:${product.restPort}/v4/audit`
+    expect((await fetch(url)).status).toBe(200)
+    expect((await fetch(url, { headers: { 'x-forwarded-for': '10.1.2.3' } })).status).toBe(403)
+    expect((await fetch(url, { headers: { host: 'evil.example' } })).status).toBe(403)
+  },
+  30_000,
+)
 
 describe('with access control', () => {
   let site: TestSite

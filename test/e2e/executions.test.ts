@@ -1,5 +1,6 @@
 /** Following executions through the compiled executable: waiting, limits, the start queue, the commands. */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'bun:test'
+import { createSimClock } from '../../src/qlik/simulator/index.ts'
 import { runToEnd } from '../support/binary.ts'
 import { type Footman, footman } from '../support/footman.ts'
 import { startSite, type TestSite } from '../support/simulator.ts'
@@ -96,6 +97,19 @@ describe('waiting', () => {
       totalTasksStarted: 1,
     } as never)
   }, 20_000)
+
+  test('a task of 90 seconds, on a site whose clock runs thirty times as fast', async () => {
+    await using own = await startSite({}, { clock: createSimClock({ speed: 30 }) })
+    await using other = await footman({ simulator: own.simulator })
+    await other.start()
+    own.simulator.setTask(FINANCIAL, { durationMs: 90_000, queueMs: 0 })
+    const ended = own.simulator.ended(FINANCIAL).then(() => performance.now())
+    const answer = await other.call('POST', `/v4/reloadtask/${FINANCIAL}/start?wait=600`, {})
+    expect(performance.now() - (await ended)).toBeLessThan(2000)
+    const { execution } = ((await answer.json()) as Started).tasksStarted[0]!
+    expect([answer.status, execution]).toMatchObject([200, { state: 'finished', outcome: 'success' }])
+    expect((execution as { runMs?: number }).runMs).toBeGreaterThanOrEqual(90_000)
+  }, 30_000)
 
   test('a task that fails and is retried is followed to its final outcome', async () => {
     site.simulator.setModes({ scheduler: { retryDelayMs: 1500 } })
