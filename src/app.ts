@@ -13,6 +13,7 @@ import { type Api, createApi } from './api/server.ts'
 import { type Alerts, buildAlerts } from './app/alerts.ts'
 import { buildApps } from './app/apps.ts'
 import { buildAudit } from './app/audit.ts'
+import { buildFiles } from './app/files.ts'
 import { healthReport } from './app/health.ts'
 import { buildJournal } from './app/journal.ts'
 import { buildKeyValues } from './app/kv.ts'
@@ -32,6 +33,7 @@ import { eventMigrations } from './events/migrations.ts'
 import { createEventPipeline, type EventPipeline } from './events/pipeline.ts'
 import type { EventRouter } from './events/router.ts'
 import type { TaskEvent } from './events/types.ts'
+import { fileMigrations } from './files/jobs/store.ts'
 import { keyValueMigrations } from './kv/migrations.ts'
 import { systemClock } from './platform/clock.ts'
 import { createGroupWriter, type GroupWriter } from './platform/group-commit.ts'
@@ -88,6 +90,7 @@ const MIGRATIONS = [
   ...messageMigrations,
   ...auditMigrations,
   ...keyValueMigrations,
+  ...fileMigrations,
 ]
 
 /** Opens the database; everything else waits for `start`. */
@@ -134,6 +137,11 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
     shadow,
   )
   const audit = buildAudit({ log, clock, db, writer })
+  const files = buildFiles(
+    { log, clock, db, writer, audit: audit.audit, onOperation: metrics.onFileOperation },
+    config,
+    shadow,
+  )
   const starts = buildStarts(
     {
       ...{ qlik, log, clock, db, writer, storeKeyValues: kv.storeKeyValues },
@@ -176,6 +184,7 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
         ...apps.routes,
         ...messages.routes,
         ...kv.routes,
+        ...files.routes,
         ...codecRoutes(),
         ...audit.routes,
         ...journal.routes,
@@ -223,6 +232,7 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
     starts.waiting,
     apps.service,
     ...kv.services,
+    ...files.services,
     journal.streams,
     retention,
   ]

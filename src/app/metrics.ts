@@ -5,10 +5,12 @@ import { oldestPendingAt } from '../events/store.ts'
 import { createEventMetrics, type DeliveryCount, type EventMetrics } from '../metrics/prometheus/events.ts'
 import { createHttpMetrics } from '../metrics/prometheus/http.ts'
 import {
+  createFileMetrics,
   createKeyValueMetrics,
   createMqttMetrics,
   createQrsMetrics,
   createStartMetrics,
+  type FileMetrics,
   gauge,
   type KeyValueMetrics,
   type MqttMetrics,
@@ -32,7 +34,8 @@ import type { Starts } from './starts.ts'
 export interface Metrics
   extends Pick<EventMetrics, 'onEvent' | 'onDelivery' | 'onEnriched' | 'onRouted'>,
     Pick<StartMetrics, 'onStart'>,
-    Pick<KeyValueMetrics, 'onOperation'> {
+    Pick<KeyValueMetrics, 'onOperation'>,
+    Pick<FileMetrics, 'onFileOperation'> {
   readonly observer: RequestObserver
   readonly onQrsRequest: QrsMetrics['onRequest']
   readonly onMqttMessage: MqttMetrics['onMessage']
@@ -67,6 +70,7 @@ export function buildMetrics(sources: MetricsSources, config: Config): Metrics {
   const qrs = createQrsMetrics()
   const broker = createMqttMetrics()
   const starts = createStartMetrics(() => sources.starts().queueLength)
+  const files = createFileMetrics()
   const keyValues = createKeyValueMetrics(() => sources.keyValues().sizes())
   const events = createEventMetrics({
     counters: () => pipeline().counters,
@@ -90,6 +94,7 @@ export function buildMetrics(sources: MetricsSources, config: Config): Metrics {
     ...(config.mqttConfig.enable ? broker.families : []),
     ...starts.families,
     ...keyValues.families,
+    ...files.families,
     gauge('footman_streams', 'Open streams of server-sent events.', () => sources.keyValues().streams),
     {
       name: 'footman_certificate_expiry_timestamp_seconds',
@@ -110,6 +115,7 @@ export function buildMetrics(sources: MetricsSources, config: Config): Metrics {
     onRouted: events.onRouted,
     onStart: starts.onStart,
     onOperation: keyValues.onOperation,
+    onFileOperation: files.onFileOperation,
     onQrsRequest: qrs.onRequest,
     onMqttMessage: broker.onMessage,
     observer: http.observer,

@@ -32,10 +32,6 @@ const INACTIVE: readonly Feature[] = [
   { name: 'slackNotification', on: ({ slackNotification }) => slackNotification.enable },
   { name: 'teamsNotification', on: ({ teamsNotification }) => teamsNotification.enable },
   { name: 'uptimeMonitor', on: ({ uptimeMonitor }) => uptimeMonitor.enable },
-  {
-    name: 'restServerEndpointsEnable: files',
-    on: endpoints('createDir', 'createDirQVD', 'fileCopy', 'fileDelete', 'fileMove'),
-  },
   { name: 'restServerEndpointsEnable: scheduler', on: endpoints('scheduler') },
   { name: 'footman.alertRoutes', on: ({ footman }) => footman.alertRoutes.length > 0 },
   {

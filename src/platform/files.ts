@@ -43,7 +43,7 @@ const RENAME_ATTEMPTS = 6
 const BUSY = ['EPERM', 'EACCES', 'EBUSY']
 
 /** On Windows a file that somebody reads at this moment cannot be replaced; readers are quick. */
-async function renameOver(from: string, to: string): Promise<void> {
+export async function renameOver(from: string, to: string): Promise<void> {
   for (let attempt = 1; ; attempt += 1) {
     try {
       return await rename(from, to)

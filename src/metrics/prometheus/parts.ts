@@ -110,6 +110,27 @@ export function createKeyValueMetrics(sizes: () => KeyValueSizes | null): KeyVal
   }
 }
 
+export interface FileMetrics {
+  /** `bytes`: copied, moved or deleted. */
+  onFileOperation(operation: string, result: string, bytes: number): void
+  readonly families: readonly MetricFamily[]
+}
+
+export function createFileMetrics(): FileMetrics {
+  const operations = createCounter<'operation' | 'result'>()
+  const volume = createCounter<'operation'>()
+  return {
+    onFileOperation(operation, result, bytes) {
+      operations.add({ operation, result })
+      if (bytes > 0) volume.add({ operation }, bytes)
+    },
+    families: [
+      counter('footman_file_operations_total', 'File operations that have ended.', operations.samples),
+      counter('footman_file_bytes_total', 'Bytes of files that were copied, moved or deleted.', volume.samples),
+    ],
+  }
+}
+
 const counter = (name: string, help: string, samples: MetricFamily['samples']): MetricFamily => ({
   ...{ name, help, type: 'counter', samples },
 })

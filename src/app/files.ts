@@ -1,0 +1,93 @@
+/** File operations: their endpoints, and what is told about them in log, audit and metrics. */
+import process from 'node:process'
+import type { Audit } from '../api/audit/types.ts'
+import type { Config } from '../config/schema.ts'
+import { readApprovals } from '../files/approval.ts'
+import { fileJobRoutes } from '../files/job-routes.ts'
+import { createFileJobs, type FileJobs, type FinishedOperation } from '../files/jobs/jobs.ts'
+import { createJobStore } from '../files/jobs/store.ts'
+import { createFileOperations } from '../files/operations/operations.ts'
+import type { PathRules } from '../files/paths/types.ts'
+import { fileRoutes } from '../files/routes.ts'
+import { pathsOf } from '../files/texts.ts'
+import type { GroupWriter } from '../platform/group-commit.ts'
+import type { ApiRoute } from '../platform/http/route.ts'
+import type { Database } from '../platform/sqlite.ts'
+import type { Clock, Logger, Service } from '../platform/types.ts'
+
+export interface FilesDeps {
+  /** Holds the tables of `fileMigrations`. */
+  readonly db: Database
+  readonly writer: GroupWriter
+  readonly clock: Clock
+  readonly log: Logger
+  readonly audit: Audit
+  readonly onOperation: (operation: string, result: string, bytes: number) => void
+}
+
+export interface Files {
+  readonly routes: readonly ApiRoute[]
+  /** To be stopped before the REST API, so that a long copy does not hold that up. */
+  readonly services: readonly Service[]
+  /** Null while all of it is off. */
+  readonly jobs: FileJobs | null
+}
+
+const TRANSFERS = ['fileCopy', 'fileMove', 'fileDelete'] as const
+const SWITCHES = [...TRANSFERS, 'createDir', 'createDirQVD'] as const
+
+export function buildFiles(deps: FilesDeps, config: Config, shadow: boolean): Files {
+  const { restServerEndpointsEnable: switches, footman } = config
+  if (!SWITCHES.some((name) => switches[name])) return { routes: [], services: [], jobs: null }
+  const { db, writer, clock, audit } = deps
+  const log = deps.log.child('files')
+  const rules: PathRules = {
+    platform: process.platform === 'win32' ? 'win32' : 'posix',
+    workingDirectory: process.cwd(),
+  }
+  const approvals = readApprovals(config, rules, process.platform)
+  const operations = createFileOperations({ approvals, rules })
+  const jobs = createFileJobs(
+    {
+      ...{ operations, clock, log, store: createJobStore({ db, writer }) },
+      onFinished(finished) {
+        deps.onOperation(finished.request.operation, finished.result, finished.bytes)
+        auditJob(audit, finished)
+      },
+    },
+    { maxConcurrent: footman.files.maxConcurrent },
+  )
+  return {
+    routes: [
+      ...fileRoutes({ operations, jobs }, { shadow }),
+      ...fileJobRoutes(jobs, { endpoint: TRANSFERS.find((name) => switches[name]) ?? TRANSFERS[0] }),
+    ],
+    services: [warnings(log, approvals.problems, config), jobs],
+    jobs,
+  }
+}
+
+/** At the start, not while a description is made. */
+function warnings(log: Logger, problems: readonly string[], { footman, restServerEndpointsEnable }: Config): Service {
+  return {
+    name: 'approved directories',
+    async start() {
+      for (const problem of problems) log.warn(problem)
+      if (restServerEndpointsEnable.createDir && footman.files.createDirAllowAnywhere) {
+        log.warn('CREATEDIR: Butler.footman.files.createDirAllowAnywhere lets callers make directories anywhere.')
+      }
+    },
+    stop: async () => {},
+  }
+}
+
+/** The call that asked for a job was recorded with its answer, which could not know the end. */
+function auditJob(audit: Audit, { request, actor, result, job }: FinishedOperation): void {
+  if (!job) return
+  audit.record({
+    ...{ actor, address: null, action: `file.${request.operation}`, target: pathsOf(request), status: null },
+    outcome: result === 'ok' ? 'ok' : result === 'refused' ? 'denied' : 'failed',
+    requestId: null,
+    detail: `job ${job.jobId} ${job.state}${job.error === null ? '' : `: ${job.error}`}`,
+  })
+}

@@ -1,0 +1,91 @@
+/**
+ * Directories that are held while they are worked in. On Linux an open directory is worked in through
+ * `/proc/self/fd/<number>/<name>`, which leads into that very directory whatever becomes of the names above it; so nobody
+ * can slip in a link between the check of a path and its use. Elsewhere names must do, and are compared again right
+ * before each use.
+ */
+import { type BigIntStats, constants, existsSync } from 'node:fs'
+import { lstat, mkdir, open, realpath } from 'node:fs/promises'
+import { join } from 'node:path'
+import process from 'node:process'
+
+export interface Directory extends AsyncDisposable {
+  /** A path that leads to the entry of this name. */
+  entry(name: string): string
+  /** Its path on the disk at the moment. */
+  realPath(): Promise<string>
+  /** Opens a directory in it, never through a link. `create`: makes it when it is missing. */
+  open(name: string, create?: boolean): Promise<Directory>
+  /** Throws `PathChanged` when its name leads elsewhere meanwhile; for use before each change. */
+  verify(): Promise<void>
+}
+
+/** Somebody has exchanged a directory or file while it was worked with. */
+export class PathChanged extends Error {
+  override readonly name = 'PathChanged'
+}
+
+/** Opens an existing directory by its real path. */
+export async function openDirectory(path: string): Promise<Directory> {
+  if (canAnchor) return anchored(path)
+  const real = await realpath(path)
+  return plain(real, await identityOf(real))
+}
+
+const canAnchor = process.platform === 'linux' && existsSync('/proc/self/fd')
+
+/** Opens nothing for reading, so that leave to pass through the directory is enough. Linux only, not among Node's constants. */
+const O_PATH = 0x20_0000
+const DIRECTORY_FLAGS = constants.O_DIRECTORY | constants.O_NOFOLLOW | O_PATH
+
+async function anchored(path: string): Promise<Directory> {
+  const handle = await open(path, DIRECTORY_FLAGS)
+  const entry = (name: string): string => `/proc/self/fd/${handle.fd}/${name}`
+  return {
+    entry,
+    realPath: () => realpath(entry('.')),
+    async open(name, create = false) {
+      if (create) await makeDirectory(entry(name))
+      return anchored(entry(name))
+    },
+    verify: async () => {},
+    [Symbol.asyncDispose]: () => handle.close(),
+  }
+}
+
+function plain(path: string, identity: string): Directory {
+  async function verify(): Promise<void> {
+    const same = (await realpath(path)) === path && (await identityOf(path)) === identity
+    if (!same) throw new PathChanged(`${path} was exchanged`)
+  }
+  return {
+    entry: (name) => join(path, name),
+    realPath: async () => path,
+    async open(name, create = false) {
+      await verify()
+      const child = join(path, name)
+      if (create) await makeDirectory(child)
+      const found = await lstat(child)
+      if (found.isSymbolicLink()) throw new PathChanged(`${child} is a link`)
+      if (!found.isDirectory()) throw Object.assign(new Error(`${child} is no directory`), { code: 'ENOTDIR' })
+      // The system may write the name in another way than it was asked for.
+      const real = await realpath(child)
+      const opened = plain(real, await identityOf(real))
+      await verify()
+      return opened
+    },
+    verify,
+    [Symbol.asyncDispose]: async () => {},
+  }
+}
+
+async function makeDirectory(path: string): Promise<void> {
+  await mkdir(path).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EEXIST') throw error
+  })
+}
+
+/** The same for two names of one file or directory, as long as it exists. */
+export const identityText = ({ dev, ino }: Pick<BigIntStats, 'dev' | 'ino'>): string => `${dev}/${ino}`
+
+const identityOf = async (path: string): Promise<string> => identityText(await lstat(path, { bigint: true }))
