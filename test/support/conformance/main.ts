@@ -5,6 +5,7 @@
 import { workerRole } from '../../../src/platform/worker.ts'
 import { httpClientCases } from './http-client.ts'
 import { httpClientFailureCases } from './http-client-failures.ts'
+import { httpClientProxyCases } from './http-client-proxy.ts'
 import { serverCases } from './server.ts'
 import { type CaseResult, runSuite } from './suite.ts'
 import { tlsServerCases } from './tls-server.ts'
@@ -21,7 +22,7 @@ if (role) {
     ['worker', workerCases],
     ['server', serverCases],
     ['tls-server', tlsServerCases],
-    ['http-client', [...httpClientCases, ...httpClientFailureCases]],
+    ['http-client', [...httpClientCases, ...httpClientFailureCases, ...httpClientProxyCases]],
   ] as const) {
     results.push(...(await runSuite(name, cases)))
   }
