@@ -1,0 +1,34 @@
+/** What a chat message must say even when its template does not. */
+import type { TemplateRecord } from '../../templates/engine.ts'
+
+const PARTS: Readonly<Record<string, string>> = {
+  task: 'task details',
+  app: 'app details',
+  owner: 'app owner',
+  execution: 'result of the execution',
+  scriptLog: 'script log',
+}
+
+const NOTES = [
+  {
+    variable: 'suppressedCount',
+    text: ({ suppressedCount: count }: TemplateRecord) =>
+      Number(count) > 0 ? `Alerts held back since the last message: ${count}` : '',
+  },
+  {
+    variable: 'missingParts',
+    text: ({ missingParts }: TemplateRecord) => {
+      const parts = (missingParts as readonly string[]).map((part) => PARTS[part] ?? part)
+      return parts.length > 0 ? `Not available when this was sent: ${parts.join(', ')}` : ''
+    },
+  },
+] as const
+
+/** The notes that a template with this source text leaves out, in one line; empty when there are none. */
+export function missingNotes(source: string, variables: TemplateRecord): string {
+  const missing = NOTES.filter(({ variable }) => !source.includes(variable))
+  return missing
+    .map(({ text }) => text(variables))
+    .filter(Boolean)
+    .join(' · ')
+}

@@ -1,0 +1,142 @@
+/** The message for an incoming webhook of Slack: Block Kit with a text for notifications. */
+import { SLACK_TEMPLATE } from '../../templates/builtin-chat.ts'
+import type { TemplateRecord } from '../../templates/engine.ts'
+import { ESCAPING } from '../../templates/escape.ts'
+import { cut } from '../../texts/cut.ts'
+import type { JsonObject } from '../chat/json-text.ts'
+import { chatVariables, withinBudget } from '../chat/logs.ts'
+import { missingNotes } from '../chat/notes.ts'
+import { basicLine, type ChatDeps, type ChatSettings, findTemplate, problemOf, renderObject } from '../chat/template.ts'
+import { cutMarkup, fitSlack, isWebAddress, overflow } from './limits.ts'
+
+export interface SlackSettings extends ChatSettings {
+  /** Absent = as the webhook was made; an empty text is sent as it is. */
+  readonly channel?: string
+  readonly fromUser?: string
+  readonly iconEmoji?: string
+}
+
+export interface SlackMessage {
+  readonly body: JsonObject
+  /** Text only, for when Slack refuses the blocks. */
+  readonly plain: JsonObject
+}
+
+/** Of head and of tail of a script log, which leaves room for the words around them in a section of 3,000. */
+const LOG_SIZE = 2900
+const FITTING_ROUNDS = 12
+const NOTE_SIZE = 2000
+
+const markup = ESCAPING.slack
+/** As Slack counts: with the entities. */
+const slackSize = (text: string) => JSON.parse(`"${markup.escaped(text)}"`).length as number
+
+/**
+ * `variables` are those of `templateRecord`; `customText`, if there, stands in for facts and script log. Never rejects
+ * because of a template: then the basic message goes out and says so.
+ */
+export async function slackMessage(
+  deps: ChatDeps,
+  settings: SlackSettings,
+  variables: TemplateRecord,
+): Promise<SlackMessage> {
+  const record = chatVariables(variables)
+  const sender = senderOf(settings)
+  const plain = { ...sender, text: cutMarkup(plainText(record), 3000) }
+  if (settings.messageType === 'basic') return { body: basic(deps, settings, record, ''), plain }
+  try {
+    const body = await formatted(deps, settings, record)
+    return { body: { ...sender, text: slackText(String(record.title)), ...body }, plain }
+  } catch (error) {
+    const problem = problemOf(deps, error, 'The basic Slack message is sent instead.')
+    return { body: basic(deps, settings, record, problem), plain }
+  }
+}
+
+/** What no text of the message has in common with markup. */
+function slackText(text: string): string {
+  return text.replace(/[&<>]/g, (sign) => ({ '&': '&amp;', '<': '&lt;', '>': '&gt;' })[sign]!)
+}
+
+function senderOf({ fromUser, channel, iconEmoji }: SlackSettings): JsonObject {
+  return {
+    ...(fromUser === undefined ? {} : { username: fromUser }),
+    ...(channel === undefined ? {} : { channel }),
+    ...(iconEmoji === undefined ? {} : { icon_emoji: iconEmoji }),
+  }
+}
+
+/** One line and buttons; what it must say beside that stands in a line of its own. */
+function basic(deps: ChatDeps, settings: SlackSettings, record: TemplateRecord, problem: string): JsonObject {
+  const line = basicLine(deps, settings, record)
+  const notes = [missingNotes('', record), problem].filter(Boolean).map(slackText).join('\n')
+  const buttons = buttonsOf(record)
+  return {
+    ...senderOf(settings),
+    text: slackText(line),
+    blocks: [
+      { type: 'header', text: { type: 'plain_text', text: cut(line, 150) } },
+      { type: 'divider' },
+      ...(notes ? [{ type: 'context', elements: [{ type: 'mrkdwn', text: cutMarkup(notes, NOTE_SIZE) }] }] : []),
+      ...(buttons.length > 0 ? [{ type: 'actions', elements: buttons }] : []),
+    ],
+  }
+}
+
+function buttonsOf({ qlikSenseQMC, qlikSenseHub }: TemplateRecord): JsonObject[] {
+  const links = [
+    ['Open QMC', String(qlikSenseQMC)],
+    ['Open Hub', String(qlikSenseHub)],
+  ] as const
+  return links
+    .filter(([, url]) => isWebAddress(url))
+    .map(([text, url]) => ({
+      type: 'button',
+      text: { type: 'plain_text', emoji: true, text },
+      style: 'primary',
+      url,
+    }))
+}
+
+async function formatted(deps: ChatDeps, settings: SlackSettings, record: TemplateRecord): Promise<JsonObject> {
+  const template = await findTemplate(deps, settings, SLACK_TEMPLATE)
+  const made = renderFitting((budget) => {
+    const size = { head: budget, tail: budget, size: slackSize }
+    return renderObject(deps.engine, template, withinBudget(record, size), 'slack')
+  })
+  return fitSlack(withNotes(made, missingNotes(template.source, record)))
+}
+
+/** Script logs are made shorter, by whole lines, until the longest text fits. */
+function renderFitting(render: (budget: number) => JsonObject): JsonObject {
+  let budget = LOG_SIZE
+  let best = render(budget)
+  for (let round = 0; round < FITTING_ROUNDS; round++) {
+    const excess = overflow(best)
+    if (excess === 0) return best
+    budget = Math.max(0, budget - Math.ceil(excess / 2) - 1)
+    const shorter = render(budget)
+    // It is something else that is too long.
+    if (overflow(shorter) >= excess) return best
+    best = shorter
+  }
+  return best
+}
+
+function withNotes(message: JsonObject, notes: string): JsonObject {
+  const { blocks } = message
+  if (!notes) return message
+  if (!Array.isArray(blocks)) return { ...message, text: [message.text, slackText(notes)].filter(Boolean).join('\n') }
+  const context = { type: 'context', elements: [{ type: 'mrkdwn', text: slackText(notes) }] }
+  return { ...message, blocks: [...blocks.slice(0, 49), context] }
+}
+
+function plainText(record: TemplateRecord): string {
+  const { title, appName, hostName, host, customText, errorText } = record
+  const facts = [
+    ['App', appName],
+    ['Host', hostName || host],
+  ].filter(([, value]) => value)
+  const lines = [title, ...facts.map(([name, value]) => `${name}: ${value}`), customText || errorText]
+  return slackText(lines.filter(Boolean).join('\n'))
+}
