@@ -91,6 +91,8 @@ export interface NamedSetup {
   readonly genericUrls?: (typeof LINKS)['genericUrls']
   /** Where template files are looked for. */
   readonly directories?: readonly string[]
+  /** Shorter than the configuration allows. */
+  readonly timeoutMs?: number
 }
 
 export function namedDeps({ sink, deps = {}, genericUrls = [], directories = [] }: NamedSetup = {}) {
@@ -140,7 +142,9 @@ export function namedDestination(
   setup: NamedSetup = {},
 ) {
   const { deps, log, urls } = namedDeps(setup)
-  const destination = createNamedDestination(deps, 'place', settingsOf(written))
+  const settings = settingsOf(written)
+  const timeout = setup.timeoutMs ?? settings.timeout
+  const destination = createNamedDestination(deps, 'place', { ...settings, timeout })
   const send = async (input: RenderInput, signal = AbortSignal.timeout(30_000)) => {
     const message: Message = await destination.render(input)
     const [result] = await destination.deliver([message], signal)
