@@ -91,7 +91,7 @@ export function templateRecord(
     ...linkVariables(context),
     ...eventVariables(event, context, delivery),
     ...historyVariables(event, times),
-    ...noteVariables(delivery),
+    ...noteVariables(delivery, times),
     ...detailVariables(event, times),
   }
 }
@@ -166,10 +166,13 @@ function historyVariables({ history, retry }: TaskEvent, times: TimeFormatter) {
   }
 }
 
-function noteVariables({ note, suppressed }: RecordDelivery) {
+function noteVariables({ note, suppressed }: RecordDelivery, times: TimeFormatter) {
+  const { root = { id: '', name: '' }, downstream = [] } = note?.chain ?? {}
+  // To the minute: when a task usually starts is not known to the second.
+  const minute = (iso: string | null) => times.variants('', iso).Local1.slice(0, 16)
   return {
     suppressedCount: suppressed ?? 0,
-    chain: note?.chain ?? { root: { id: '', name: '' }, downstream: [] },
+    chain: { root, downstream: downstream.map((task) => ({ ...task, usualStartLocal: minute(task.usualStart) })) },
     failedDestination: note?.failedDestination ?? '',
     summary: note?.summary ?? { title: '', lines: [] },
   }

@@ -2,7 +2,7 @@
 import type { EventType } from '../../../../events/types.ts'
 import { durationText, type MailRecord } from './record.ts'
 
-export type FactForm = 'text' | 'chips' | 'code' | 'link'
+export type FactForm = 'text' | 'chips' | 'code'
 type Value = string | readonly string[]
 export type Row = readonly [label: string, value: (record: MailRecord) => Value, form?: FactForm]
 
@@ -49,7 +49,6 @@ const APP: FactTable = {
     ['Tags', (r) => r.appTags, 'chips'],
     ['Custom properties', (r) => properties(r.appCustomProperties), 'chips'],
     ['App id', (r) => r.appId, 'code'],
-    ['Link', (r) => r.appUrl, 'link'],
   ],
 }
 
@@ -140,11 +139,11 @@ const EXECUTION: readonly Figure[] = [
 ]
 const RUN: readonly Figure[] = [
   ...EXECUTION,
-  ['Node', (r) => r.executingNodeName || r.hostName],
   ['Due', (r) => timeOf(r.watchdogDueLocal), (r) => dayOf(r.watchdogDueLocal)],
   ['So far', (r) => durationText(r.watchdogElapsed)],
   ['Allowed', (r) => durationText(r.watchdogLimit)],
   ['Usually', (r) => durationText(r.watchdogUsual)],
+  ['Node', (r) => r.executingNodeName || r.hostName],
 ]
 const SEEN: Figure = ['Seen', (r) => timeOf(r.timestampLocal), (r) => dayOf(r.timestampLocal)]
 

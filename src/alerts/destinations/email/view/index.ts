@@ -2,6 +2,7 @@
 import type { TemplateRecord } from '../../../templates/engine.ts'
 import { type Budget, createBudget } from './budget.ts'
 import { FACTS, type FactForm, type FactTable, FIGURES } from './facts.ts'
+import { type LogViews, logsOf } from './logs.ts'
 import { type Notice, noticesOf } from './notices.ts'
 import { durationText, type MailRecord, mailRecord } from './record.ts'
 import { type Tone, toneOf } from './tones.ts'
@@ -13,13 +14,8 @@ export interface Fact {
   readonly form: FactForm
 }
 
-export interface LogLine {
-  readonly text: string
-  readonly bad: boolean
-}
-
 /** The variable `view` of the mail templates. */
-export interface MailView {
+export interface MailView extends LogViews {
   readonly tone: Tone
   /** `Reload failed`, with `[TEST] ` where it is one. */
   readonly heading: string
@@ -36,23 +32,19 @@ export interface MailView {
   readonly links: readonly { readonly label: string; readonly url: string }[]
   readonly sections: readonly { readonly title: string; readonly facts: readonly Fact[] }[]
   readonly history: readonly { readonly time: string; readonly text: string; readonly bad: boolean }[]
-  readonly logs: readonly { readonly title: string; readonly lines: readonly LogLine[] }[]
-  readonly logSummary: string
   /** Of a summary, or of a text that the user has written. */
   readonly lines: readonly string[]
-  readonly footer: string
+  readonly footer: readonly string[]
 }
 
 /** Bytes of data, leaving room for the frame below the 102 KB at which Gmail cuts a mail. */
 const DATA_BYTES = 40_000
-const LOG_BYTES = 13_000
 const MAX_VALUE = 1200
 const MAX_CHIPS = 20
 const MAX_HISTORY = 20
 const MAX_LINKS = 6
 const MAX_LABEL = 60
 
-const BAD_LINE = /\b(?:error|failed|failure|exception)\b/i
 const GOOD_NEWS = new Set(['success', 'started', 'cleared', 'status'])
 
 /** `lines` stands in for all facts where a text takes their place: a summary, a body that the user wrote. */
@@ -84,13 +76,12 @@ export function mailView(variables: TemplateRecord, lines?: readonly string[]): 
     figures: figuresOf(record, budget),
     sections: FACTS[record.taskType].map((table) => section(table, record, budget)).filter(hasFacts),
     history: historyOf(record, budget),
-    logs: logsOf(record, budget, good),
-    logSummary: logSummary(record),
+    ...logsOf(record, budget, good),
     lines: [],
   }
 }
 
-const NO_FACTS = { figures: [], sections: [], history: [], logs: [], logSummary: '' } as const
+const NO_FACTS = { figures: [], sections: [], history: [], logs: [], logTexts: [], logSummary: '' } as const
 
 function contextOf(record: MailRecord): string {
   const { taskType, appName, subjectName, appStreamName, tenantComment, tenantId } = record
@@ -120,7 +111,7 @@ function section({ title, rows }: FactTable, record: MailRecord, budget: Budget)
     const found = value(record)
     const values = (typeof found === 'string' ? [found] : found).filter(Boolean).slice(0, MAX_CHIPS)
     const limit = form === 'chips' ? 200 : MAX_VALUE
-    return { label, values: values.map((text) => budget.fit(text, limit)).filter(Boolean), form: formOf(form, values) }
+    return { label, values: values.map((text) => budget.fit(text, limit)).filter(Boolean), form }
   })
   return { title, facts: facts.filter(({ values }) => values.length > 0) }
 }
@@ -129,18 +120,13 @@ function hasFacts({ facts }: { facts: readonly Fact[] }): boolean {
   return facts.length > 0
 }
 
-/** Only what a browser opens may be clicked. */
-function formOf(form: FactForm, [value = '']: readonly string[]): FactForm {
-  return form === 'link' && !isWebAddress(value) ? 'text' : form
-}
-
 function fitNotice({ title, text, items }: Notice, budget: Budget): Notice {
   return { title, text: budget.fit(text, 1500), items: items.map((item) => budget.fit(item, 250)).filter(Boolean) }
 }
 
-function linksOf({ appUrl, qlikSenseQMC, qlikSenseHub, genericUrls }: MailRecord): MailView['links'] {
+function linksOf({ appUrl, absentParts, qlikSenseQMC, qlikSenseHub, genericUrls }: MailRecord): MailView['links'] {
   const all = [
-    { label: 'Open app', url: appUrl },
+    { label: 'Open app', url: absentParts.includes('app') ? '' : appUrl },
     { label: 'Open QMC', url: qlikSenseQMC },
     { label: 'Open hub', url: qlikSenseHub },
     ...genericUrls.map(({ linkText, url }) => ({ label: (linkText || url).slice(0, MAX_LABEL), url })),
@@ -161,31 +147,8 @@ function historyOf({ executionDetails }: MailRecord, budget: Budget): MailView['
   }))
 }
 
-function logsOf(record: MailRecord, budget: Budget, good: boolean): MailView['logs'] {
-  const tail = excerpt(record.scriptLogTail, 'Last', 'end')
-  const head = excerpt(record.scriptLogHead, 'First', 'start')
-  // Short logs: the last rows may hold all of the first ones.
-  return head && tail?.all.startsWith(head.all)
-    ? [tail.shown]
-    : [tail?.shown, head?.shown].filter((log) => log !== undefined)
-
-  function excerpt(text: string, which: string, from: 'start' | 'end') {
-    if (text === '') return null
-    const lines = text.split(/\r?\n/)
-    const kept = budget.fitLines(lines, LOG_BYTES, from)
-    const title = `${which} ${kept.length === 1 ? 'row' : `${kept.length} rows`} of the script log`
-    const shown = { title, lines: kept.map((line) => ({ text: line, bad: !good && BAD_LINE.test(line) })) }
-    return { all: text, shown }
-  }
-}
-
-function logSummary({ scriptLogSizeRows: rows, scriptLogSizeCharacters: characters }: MailRecord): string {
-  if (rows === '') return ''
-  const count = (n: number | string) => (typeof n === 'number' ? n.toLocaleString('en-US') : n)
-  return `The script log has ${count(rows)} rows with ${count(characters)} characters.`
-}
-
-function footerOf({ butlerVersion, eventId, timestampLocal }: MailRecord): string {
+function footerOf({ butlerVersion, eventId, timestampLocal }: MailRecord): readonly string[] {
   const sent = `Sent by Footman${butlerVersion ? ` ${butlerVersion}` : ''}, which watches over Qlik Sense.`
-  return [sent, eventId && `Event ${eventId}${timestampLocal ? `, ${timestampLocal}` : ''}.`].filter(Boolean).join(' ')
+  const event = [eventId && `Event ${eventId}`, timestampLocal && `received ${timestampLocal}`].filter(Boolean)
+  return [sent, event.join(', ')].filter(Boolean)
 }

@@ -74,9 +74,7 @@ function failuresNotice({ consecutiveFailures, lastSuccessLocal }: MailRecord): 
 function chainNotice({ chain: { downstream } }: MailRecord): Notice | null {
   if (downstream.length === 0) return null
   const title = downstream.length === 1 ? 'One task will not run' : `${downstream.length} tasks will not run`
-  const items = downstream.map(({ name, usualStart }) =>
-    usualStart ? `${name} (usually ${shortTime(usualStart)})` : name,
-  )
+  const items = downstream.map(({ name, usualStartLocal: at }) => (at ? `${name} (usually ${at})` : name))
   return { title, text: 'because they wait for this one:', items: atMost(items) }
 }
 
@@ -107,9 +105,4 @@ function absentNotice({ absentParts }: MailRecord): Notice | null {
 function atMost(items: readonly string[]): readonly string[] {
   if (items.length <= MAX_ITEMS) return items
   return [...items.slice(0, MAX_ITEMS - 1), `and ${items.length - MAX_ITEMS + 1} more`]
-}
-
-/** `2025-10-14T08:00:00.000Z` without what nobody reads. */
-function shortTime(iso: string): string {
-  return iso.replace('T', ' ').replace(/:\d{2}(?:\.\d+)?Z?$/, iso.endsWith('Z') ? ' UTC' : '')
 }

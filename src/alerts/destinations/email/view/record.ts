@@ -70,7 +70,7 @@ const EMPTY = {
   missingParts: [] as readonly MissingPart[],
   absentParts: [] as readonly MissingPart[],
   genericUrls: [] as readonly { readonly linkText: string; readonly url: string }[],
-  chain: { root: { id: '', name: '' }, downstream: [] } as NonNullable<DeliveryNote['chain']>,
+  chain: { downstream: [] as readonly { readonly name: string; readonly usualStartLocal?: string }[] },
   summary: { title: '', lines: [] } as NonNullable<DeliveryNote['summary']>,
 }
 
