@@ -59,7 +59,9 @@ export function createStartTask(deps: StartTaskDeps, settings: StartTaskSettings
       const filter = startFilterFor(request.origin, settings, request.limitedTo)
       const selection = await selectTasks(deps.qrs, filter, request)
       logRefused(log, request, selection)
-      const outcome = await startSelected({ ...deps, log }, { id: uuidV7(began), ...request }, selection, progress)
+      const mayComeAgain = request.id !== undefined || progress !== undefined
+      const identified = { id: uuidV7(began), ...request, mayComeAgain }
+      const outcome = await startSelected({ ...deps, log }, identified, selection, progress)
       audit(outcome)
       return outcome
     } catch (error) {
@@ -69,7 +71,11 @@ export function createStartTask(deps: StartTaskDeps, settings: StartTaskSettings
   }
 }
 
-type Identified = StartRequest & { readonly id: string }
+type Identified = StartRequest & {
+  readonly id: string
+  /** After a crash, or because its caller repeats it. */
+  readonly mayComeAgain: boolean
+}
 
 async function startSelected(
   deps: StartTaskDeps,
@@ -94,7 +100,7 @@ async function startSelected(
       queued.push(result)
       deps.log.info(`STARTTASK: Queued task ID ${task.id} "${task.name}", selected by ${by} ${selector}`)
     } else if ('error' in result) {
-      failed.push({ ...ref, error: result.error })
+      failed.push({ ...ref, ...result })
       deps.log.error(`STARTTASK: Error while starting Sense task ${task.id} "${task.name}": ${result.error}`)
     } else {
       started.push({ ...ref, executionId: result.executionId })
@@ -163,7 +169,8 @@ function recorder({ records, clock, log }: StartTaskDeps, request: Identified, p
       })
       // The task runs all the same.
       .catch((error: unknown) => log.error(`STARTTASK: The start of task ${taskId} could not be recorded: ${error}`))
-    await Promise.all([recorded, progress?.started(taskId, executionId)])
+    // The task runs. Only a request that may come again has to find on disk what it has started; others are answered.
+    if (request.mayComeAgain) await Promise.all([recorded, progress?.started(taskId, executionId)])
   }
 }
 
