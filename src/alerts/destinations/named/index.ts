@@ -12,6 +12,8 @@ import { ntfy } from './ntfy.ts'
 import { opsgenie } from './opsgenie.ts'
 import { createOtlpDestination } from './otlp.ts'
 import { pagerduty } from './pagerduty.ts'
+import { slack } from './slack.ts'
+import { teams } from './teams.ts'
 import { telegram } from './telegram.ts'
 import type { HttpTypeDeps, HttpTypeFactory, SettingsOf } from './types.ts'
 import { webhook } from './webhook.ts'
@@ -35,6 +37,8 @@ function http<T extends DestinationConfig['type']>(type: HttpTypeFactory<T>): Fa
 
 const FACTORIES = {
   email: createNamedEmailDestination,
+  slack: http(slack),
+  teams: http(teams),
   mqtt: createNamedMqttDestination,
   webhook: http(webhook),
   ntfy: http(ntfy),

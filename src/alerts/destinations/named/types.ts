@@ -35,6 +35,8 @@ export interface HttpCall {
   readonly url: string
   readonly headers?: Readonly<Record<string, string>>
   readonly body: string
+  /** The same in plain words, for a receiver that may refuse the form of `body`. */
+  readonly plainBody?: string
 }
 
 /** What is known when a message is made. */

@@ -1,0 +1,25 @@
+/** Slack: a message to an incoming webhook. */
+import { isContentRefused, slackResult } from '../slack/answer.ts'
+import { slackMessage } from '../slack/message.ts'
+import { chatTemplate, chatWords } from './chat.ts'
+import { hostOf, secretsOfUrl } from './secrets.ts'
+import { type HttpTypeFactory, TEXT_NEEDS } from './types.ts'
+
+export const slack: HttpTypeFactory<'slack'> = (settings, deps, name) => {
+  const { webhookURL: url, channel, fromUser, iconEmoji, messageType } = settings
+  const sender = { ...(channel ? { channel } : {}), fromUser, iconEmoji }
+  return {
+    needs: TEXT_NEEDS,
+    target: channel || hostOf(url),
+    secrets: secretsOfUrl(url),
+    async render(input) {
+      const chat = await chatTemplate(deps.engine, input, name, messageType)
+      const { body, plain } = await slackMessage(deps, { ...chat, ...sender }, chatWords(input))
+      return { url, body: JSON.stringify(body), plainBody: JSON.stringify(plain) }
+    },
+    result: slackResult,
+    // Blocks that Slack does not take come from a template of the user: the same in plain words.
+    second: (response, call) =>
+      isContentRefused(response) && call.plainBody ? { ...call, body: call.plainBody, plainBody: undefined } : null,
+  }
+}
