@@ -1,0 +1,57 @@
+/** Events and log entries in New Relic. */
+import type { Logger } from '../../../platform/types.ts'
+import type { Destination, Message, RenderInput } from '../../types.ts'
+import { createHttpSender, type HttpSenderDeps, type JsonRequest } from '../http-sender.ts'
+import { newRelicEvent, newRelicEventUrl, newRelicHeaders, newRelicLog } from './payload.ts'
+import { usableAccounts } from './routes.ts'
+import { type NewRelicConfig, newRelicSections } from './sections.ts'
+
+export { newRelicRoutes } from './routes.ts'
+
+export function createNewRelicDestination(
+  deps: HttpSenderDeps & { readonly log: Logger },
+  config: NewRelicConfig,
+): Destination {
+  const { url } = config.incidentTool.newRelic
+  const sections = new Map(newRelicSections(config).map((section) => [section.routeName, section]))
+  const accounts = new Map(config.thirdPartyToolsCredentials.newRelic.map((account) => [account.accountName, account]))
+  const sender = createHttpSender(deps)
+  reportUnknown(deps.log, config)
+
+  async function render({ event, route, target, deliveryId }: RenderInput): Promise<Message> {
+    const section = sections.get(route.name)
+    const account = accounts.get(target)
+    if (!section) throw new Error(`route ${route.name} has no section in the configuration`)
+    if (!account) throw new Error(`New Relic account name "${target}" does not exist in the Butler config file`)
+    const { kind, settings, headers } = section
+    const content = kind === 'event' ? newRelicEvent(event, settings) : newRelicLog(event, settings)
+    const payload: JsonRequest = {
+      url: kind === 'event' ? newRelicEventUrl(url.event, account.accountId) : url.log,
+      headers: newRelicHeaders(headers, account.insertApiKey),
+      body: JSON.stringify(content),
+    }
+    return { deliveryId, target, subject: null, body: JSON.stringify(content, null, 2), payload }
+  }
+
+  return {
+    name: 'newrelic',
+    type: 'newrelic',
+    render,
+    deliver: (batch, signal) =>
+      Promise.all(batch.map(({ payload, deliveryId }) => sender.post(payload as JsonRequest, deliveryId, signal))),
+    async close() {
+      sender.close()
+    },
+  }
+}
+
+/** Accounts that the configuration names without their credentials. */
+function reportUnknown(log: Logger, config: NewRelicConfig): void {
+  const usable = usableAccounts(config)
+  const named = newRelicSections(config).flatMap(({ accounts, kind }) =>
+    accounts({ task: null })
+      .filter((account) => !usable.has(account))
+      .map((account) => `NEW RELIC ${kind.toUpperCase()}: New Relic account name "${account}"`),
+  )
+  for (const what of new Set(named)) log.error(`${what} does not exist in the Butler config file.`)
+}

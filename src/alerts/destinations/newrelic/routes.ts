@@ -1,0 +1,50 @@
+/** New Relic as routes: one delivery per account. */
+import type { TaskEvent } from '../../../events/types.ts'
+import type { Need, PlannedDelivery, Route } from '../../types.ts'
+import { type NewRelicConfig, type NewRelicSection, newRelicSections } from './sections.ts'
+
+/** Target of a row that says why no account gets anything. */
+const NOBODY = '(no account)'
+
+export function newRelicRoutes(config: NewRelicConfig): Route[] {
+  const usable = usableAccounts(config)
+  return newRelicSections(config).map((section) => ({
+    name: section.routeName,
+    destination: 'newrelic',
+    when: { types: [section.type], outcomes: section.outcomes },
+    phase: 'enriched',
+    needs: needsOf(section),
+    plan: (event) => plan(event, section, usable),
+  }))
+}
+
+/** Names of the accounts that have a key. */
+export function usableAccounts({ thirdPartyToolsCredentials }: NewRelicConfig): ReadonlySet<string> {
+  const accounts = thirdPartyToolsCredentials.newRelic.filter(({ insertApiKey }) => insertApiKey !== '')
+  return new Set(accounts.map(({ accountName }) => accountName))
+}
+
+function needsOf({ type, kind }: NewRelicSection): readonly Need[] {
+  if (type !== 'reload') return []
+  return kind === 'event' ? ['app'] : ['app', 'execution', 'scriptLog']
+}
+
+function plan(event: TaskEvent, section: NewRelicSection, usable: ReadonlySet<string>): readonly PlannedDelivery[] {
+  const accounts = section.accounts(event)
+  if (accounts.length === 0) {
+    const detail = 'no New Relic account is configured for this event'
+    return [{ target: NOBODY, lane: 'newrelic', suppress: { reason: 'NO_RECIPIENT', detail } }]
+  }
+  return accounts.map((account) => delivery(event, section, account, usable.has(account)))
+}
+
+/** One lane per account: a key that is refused holds up nobody else. */
+function delivery(event: TaskEvent, section: NewRelicSection, account: string, isUsable: boolean): PlannedDelivery {
+  const lane = `newrelic:${account}`
+  if (!isUsable) {
+    const detail = `New Relic account name "${account}" does not exist in the Butler config file, or has no insertApiKey`
+    return { target: account, lane, suppress: { reason: 'RECIPIENT_INVALID', detail } }
+  }
+  const key = `${section.routeName}|${section.subject(event)}`
+  return { target: account, lane, limit: { key, windowMs: section.rateLimitMs } }
+}

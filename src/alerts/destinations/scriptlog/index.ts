@@ -1,0 +1,116 @@
+/** Script logs of failed reloads as files. */
+import { mkdir } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import type { Config } from '../../../config/schema.ts'
+import type { EventType, ScriptLog, TaskEvent } from '../../../events/types.ts'
+import { writeFileAtomic } from '../../../platform/files.ts'
+import type { Logger } from '../../../platform/types.ts'
+import type { TimeFormatter } from '../../times.ts'
+import type { DeliveryResult, Destination, Message, Route } from '../../types.ts'
+import { cloudLogFile, pathWithin, reloadLogFile } from './files.ts'
+
+export type ScriptLogConfig = Pick<Config, 'scriptLog' | 'qlikSenseCloud'>
+
+export interface ScriptLogDeps {
+  readonly log: Logger
+  readonly times: TimeFormatter
+  /** Where a path of the configuration leads. */
+  readonly output: (path: string) => string
+}
+
+interface Row {
+  readonly routeName: string
+  readonly type: EventType
+  readonly directory: string
+  readonly enable: boolean
+  readonly file: (event: TaskEvent, times: TimeFormatter) => string
+}
+
+interface StoredLog {
+  readonly directory: string
+  readonly content: string
+}
+
+/** Shorter logs usually mean that a reload could not even begin. */
+const FEW_LINES = 10
+
+function rowsOf({ scriptLog: { storeOnDisk }, qlikSenseCloud }: ScriptLogConfig): readonly Row[] {
+  const own = storeOnDisk.clientManaged.reloadTaskFailure
+  const cloud = storeOnDisk.qsCloud.appReloadFailure
+  return [
+    {
+      routeName: 'butler.scriptLog.clientManaged.reloadTaskFailure',
+      type: 'reload',
+      directory: own.logDirectory,
+      enable: own.enable,
+      file: reloadLogFile,
+    },
+    {
+      routeName: 'butler.scriptLog.qsCloud.appReloadFailure',
+      type: 'cloudReload',
+      directory: cloud.logDirectory,
+      enable: cloud.enable && qlikSenseCloud.enable,
+      file: cloudLogFile,
+    },
+  ]
+}
+
+/** An event without a script log makes no file; that it is missing is told with the event. */
+export function scriptLogRoutes(config: ScriptLogConfig, times: TimeFormatter): Route[] {
+  return rowsOf(config)
+    .filter(({ enable }) => enable)
+    .map(({ routeName, type, file }) => ({
+      name: routeName,
+      destination: 'scriptlog',
+      when: { types: [type], outcomes: ['failed'] },
+      phase: 'enriched',
+      needs: type === 'reload' ? ['scriptLog'] : [],
+      plan: (event) => (event.scriptLog ? [{ target: file(event, times), lane: 'scriptlog' }] : []),
+    }))
+}
+
+export function createScriptLogDestination(deps: ScriptLogDeps, config: ScriptLogConfig): Destination {
+  const { log, output } = deps
+  const directories = new Map(rowsOf(config).map(({ routeName, directory }) => [routeName, output(directory)]))
+
+  async function store({ target, payload }: Message): Promise<DeliveryResult> {
+    const { directory, content } = payload as StoredLog
+    const path = pathWithin(directory, target)
+    if (!path) return { outcome: 'rejected', detail: `${target} would lie outside ${directory}` }
+    try {
+      await mkdir(dirname(path), { recursive: true })
+      await writeFileAtomic(path, content)
+      return { outcome: 'delivered', detail: path }
+    } catch (error) {
+      return { outcome: 'retry', detail: `${path} cannot be written: ${(error as Error).message}`, slow: true }
+    }
+  }
+
+  return {
+    name: 'scriptlog',
+    type: 'scriptlog',
+    async render({ event, route, target, deliveryId }) {
+      const directory = directories.get(route.name)
+      const { scriptLog } = event
+      if (directory === undefined) throw new Error(`route ${route.name} has no section in the configuration`)
+      if (!scriptLog) throw new Error('the script log is not there any more')
+      if (scriptLog.lines.length < FEW_LINES) {
+        log.warn(
+          `[QSEOW] SCRIPT LOG STORE: the script log of "${event.taskName || event.appName}" has fewer than ${FEW_LINES} lines`,
+        )
+      }
+      const payload: StoredLog = { directory, content: contentOf(scriptLog) }
+      return { deliveryId, target, subject: null, body: target, payload }
+    },
+    // One after the other: a slow disk is not helped by many writers.
+    async deliver(batch) {
+      const results: DeliveryResult[] = []
+      for (const message of batch) results.push(await store(message))
+      return results
+    },
+  }
+}
+
+function contentOf({ lines }: ScriptLog): string {
+  return lines.join('\n')
+}

@@ -1,0 +1,31 @@
+/** `Butler.incidentTool.signl4.*`, one row per event. */
+import type { Config } from '../../../config/schema.ts'
+import type { Outcome } from '../../../events/types.ts'
+
+export type Signl4Config = Pick<Config, 'incidentTool'>
+
+interface Row {
+  readonly section: 'reloadTaskFailure' | 'reloadTaskAborted'
+  readonly outcome: Outcome
+  readonly title: string
+}
+
+const ROWS: readonly Row[] = [
+  { section: 'reloadTaskFailure', outcome: 'failed', title: 'Qlik Sense reload task failed' },
+  { section: 'reloadTaskAborted', outcome: 'aborted', title: 'Qlik Sense task aborted' },
+]
+
+export interface Signl4Section extends Row {
+  readonly routeName: string
+  readonly settings: Config['incidentTool']['signl4'][Row['section']]
+}
+
+/** The sections that are switched on. */
+export function signl4Sections({ incidentTool: { signl4 } }: Signl4Config): readonly Signl4Section[] {
+  if (!signl4.enable) return []
+  return ROWS.filter(({ section }) => signl4[section].enable).map((row) => ({
+    ...row,
+    routeName: `butler.incidentTool.signl4.${row.section}`,
+    settings: signl4[row.section],
+  }))
+}
