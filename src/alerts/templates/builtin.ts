@@ -11,7 +11,8 @@ import log from '../../../templates/email/log.eta' with { type: 'text' }
 import notices from '../../../templates/email/notices.eta' with { type: 'text' }
 import type { TemplateSource } from './source.ts'
 
-const EMAIL: ReadonlyMap<string, string> = new Map([
+/** The templates of mails and their parts. */
+export const EMAIL_PARTS: ReadonlyMap<string, string> = new Map([
   ['alert', alert],
   ['alert.txt', alertText],
   ['buttons', buttons],
@@ -25,8 +26,8 @@ const EMAIL: ReadonlyMap<string, string> = new Map([
 ])
 
 export const BUILTIN_TEMPLATES = {
-  'email/alert': builtin('alert', EMAIL),
-  'email/alert.txt': builtin('alert.txt', EMAIL),
+  'email/alert': builtin('alert', EMAIL_PARTS),
+  'email/alert.txt': builtin('alert.txt', EMAIL_PARTS),
 } as const satisfies Record<string, TemplateSource>
 
 export type BuiltinTemplate = keyof typeof BUILTIN_TEMPLATES

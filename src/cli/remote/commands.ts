@@ -2,6 +2,7 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { parseDuration } from '../../platform/duration.ts'
 import { processIo } from '../io.ts'
+import { addTemplateCommands } from '../template/commands.ts'
 import { addJournalCommands } from './journal-commands.ts'
 
 type Done = (code: number) => void
@@ -48,8 +49,19 @@ export function addRemoteCommands(program: Command, done: Done): void {
       done(await runTasks(glob, options, processIo))
     })
 
+  remote(program, 'history [glob]', 'list executions that have ended, or sum them up by task')
+    .option('--from <time>', 'since this time, or so long ago', '7d')
+    .option('--summary', 'count them, with run times, by task')
+    .addOption(new Option('--format <format>', 'how to print them').choices(['table', 'csv']).default('table'))
+    .addHelpText('after', '\nExample\n  footman history "Sales*" --from 30d --format csv')
+    .action(async (glob: string | undefined, options) => {
+      const { runHistory } = await import('./history.ts')
+      done(await runHistory(glob, options, processIo))
+    })
+
   addKeyValueCommands(program, done)
   addJournalCommands(program, remote, done)
+  addTemplateCommands(program, remote, done)
 }
 
 function addKeyValueCommands(program: Command, done: Done): void {

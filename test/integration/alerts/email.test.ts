@@ -194,7 +194,7 @@ describe('a mail about a failed reload', () => {
     expect(text).toContain('line 14\t"C:\\new\\temp"\n')
     expect(text).not.toContain('line 15\t')
     expect(text).toContain('line 4985\t"C:\\new\\temp"\n')
-    expect(text).toContain('of 5000 rows')
+    expect(text).toContain('The script log has 5,000 rows')
   })
 })
 

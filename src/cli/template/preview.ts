@@ -1,0 +1,150 @@
+/** `footman template preview`: what a template makes of a sample or of an event that Footman has stored. */
+import { writeFile } from 'node:fs/promises'
+import { parseObject } from '../../alerts/destinations/chat/json-text.ts'
+import { mailView } from '../../alerts/destinations/email/view/index.ts'
+import { type RecordContext, templateRecord } from '../../alerts/record.ts'
+import { sampleEvent } from '../../alerts/sample-event.ts'
+import {
+  createTemplateEngine,
+  type TemplateEngine,
+  type TemplateRecord,
+  type TemplateRef,
+} from '../../alerts/templates/engine.ts'
+import { TemplateError } from '../../alerts/templates/errors.ts'
+import type { Target } from '../../alerts/templates/escape.ts'
+import { createTimeFormatter } from '../../alerts/times.ts'
+import { loadConfig } from '../../config/load.ts'
+import { createPathResolver } from '../../config/paths.ts'
+import { renderProblem, sortProblems } from '../../config/problems.ts'
+import type { EventOutcome, EventType } from '../../events/types.ts'
+import { VERSION } from '../../platform/version.ts'
+import { type CommandIo, EXIT } from '../io.ts'
+import { CommandFailure } from '../remote/failure.ts'
+import { type RemoteOptions, withRemote } from '../remote/run.ts'
+import { BUILTIN_NAMES, builtinTemplate } from './builtin.ts'
+import { guessTarget } from './target.ts'
+
+export interface PreviewOptions extends RemoteOptions {
+  readonly type?: EventType
+  readonly outcome?: EventOutcome
+  /** Id of a stored event. */
+  readonly event?: string
+  readonly as?: Target
+  readonly lines: number
+  readonly output?: string
+}
+
+interface Found {
+  readonly ref: TemplateRef
+  readonly target: Target
+}
+
+/** What a type of event is shown with when no outcome is named. */
+const TYPICAL: Partial<Record<EventType, EventOutcome>> = { service: 'stopped', license: 'expiring', self: 'raised' }
+const SAMPLE_LINKS: Pick<RecordContext, 'qlikSenseUrls' | 'genericUrls'> = {
+  qlikSenseUrls: {
+    qmc: 'https://qlik.sample.example/qmc',
+    hub: 'https://qlik.sample.example/hub',
+    appBaseUrl: 'https://qlik.sample.example/sense/app',
+  },
+  genericUrls: [],
+}
+
+/** 0 rendered, 1 arguments, 2 Footman not reached, 3 an error in the template or no such event. */
+export async function runTemplatePreview(name: string, options: PreviewOptions, io: CommandIo): Promise<number> {
+  try {
+    const { engine, context } = await surroundings(options)
+    const found = await findTemplate(engine, name, options)
+    const record = options.event === undefined ? sampleRecord(options, context) : null
+    if (record) return await finish(engine, found, record, options, io)
+    return await withRemote(options, io, async (remote) => {
+      const path = `/v4/events/${encodeURIComponent(options.event!)}`
+      const what = `event ${options.event}`
+      const { status, text } = await remote.call({ path, what }, ['EVENT_NOT_FOUND', 'INVALID_ID'])
+      if (status === 404) throw new CommandFailure(EXIT.missing, what, 'Footman has no such event (any more)')
+      const { record } = JSON.parse(text) as { record: TemplateRecord }
+      return finish(engine, found, record, options, io)
+    })
+  } catch (error) {
+    return report(error, io)
+  }
+}
+
+function report(error: unknown, io: CommandIo): number {
+  if (error instanceof CommandFailure) {
+    io.err(`error: ${error.what}: ${error.message}`)
+    return error.exitCode
+  }
+  if (!(error instanceof TemplateError)) throw error
+  io.err(`error: template error: ${error.message}`)
+  return EXIT.missing
+}
+
+async function finish(
+  engine: TemplateEngine,
+  { ref, target }: Found,
+  record: TemplateRecord,
+  { output, json }: PreviewOptions,
+  io: CommandIo,
+): Promise<number> {
+  try {
+    const isMail = target === 'html' || target === 'text'
+    const text = engine.render(ref, isMail ? { ...record, view: mailView(record) } : record, target)
+    if (target === 'slack' || target === 'teams') parseObject(text, nameOf(ref))
+    const shown = json ? JSON.stringify({ target, text }) : text.trimEnd()
+    if (output === undefined) io.out(shown)
+    else await write(output, `${shown}\n`)
+    return EXIT.ok
+  } catch (error) {
+    return report(error, io)
+  }
+}
+
+async function write(output: string, text: string): Promise<void> {
+  await writeFile(output, text).catch((error: Error) => {
+    throw new CommandFailure(EXIT.badInput, '--output', error.message)
+  })
+}
+
+function nameOf(ref: TemplateRef): string {
+  return ref.kind === 'found' ? ref.source.file : ref.name
+}
+
+/** The configuration when there is one, for links, time zone and folders; a named one must be good. */
+async function surroundings({ configfile }: PreviewOptions) {
+  const file = configfile ?? process.env.FOOTMAN_CONFIGFILE
+  const cwd = process.cwd()
+  const { config, problems, directory } = await loadConfig({
+    ...{ file, env: process.env, cwd, overrides: { qlikConnection: false } },
+  })
+  if (!config && file !== undefined) {
+    throw new CommandFailure(EXIT.badInput, file, sortProblems(problems).map(renderProblem).join('\n'))
+  }
+  const paths = createPathResolver({ configDirectory: directory, cwd })
+  const engine = createTemplateEngine({
+    candidates: (path) => paths.candidates(path),
+    ...(config ? { templateDirectory: config.footman.templateDirectory } : {}),
+  })
+  const timeZone = config?.footman.timezone
+  const { qlikSenseUrls, genericUrls } = config?.qlikSenseUrls.hub ? config : SAMPLE_LINKS
+  const times = createTimeFormatter(timeZone ? { timeZone } : {})
+  return { engine, context: { qlikSenseUrls, genericUrls, version: VERSION, times, now: Date.now() } }
+}
+
+/** A file wins over a built-in template of the same name. */
+async function findTemplate(engine: TemplateEngine, name: string, { as }: PreviewOptions): Promise<Found> {
+  const file = await engine.findFile(name)
+  if (file?.kind === 'found') return { ref: file, target: as ?? guessTarget(name, file.source.text) }
+  const builtin = builtinTemplate(name)
+  if (builtin === null) {
+    const why = `there is no such file (it must end in .eta, .handlebars or .hbs), and the built-in templates are ${BUILTIN_NAMES.join(', ')}`
+    throw new CommandFailure(EXIT.badInput, `template ${name}`, why)
+  }
+  const target = as ?? guessTarget(name, '')
+  return { ref: 'mail' in builtin ? await engine.findBuiltin(builtin.mail) : builtin.chat, target }
+}
+
+function sampleRecord({ type = 'reload', outcome, lines }: PreviewOptions, context: RecordContext): TemplateRecord {
+  const event = sampleEvent('sample', outcome ?? TYPICAL[type] ?? 'failed', context.now, type)
+  return templateRecord(event, context, { headLines: lines, tailLines: lines }, 'slash')
+}
