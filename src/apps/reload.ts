@@ -54,6 +54,9 @@ interface Job {
   done: Promise<void>
 }
 
+/** What is remembered of a reload: nothing that holds its connection to the engine. */
+type Remembered = Pick<Job, 'record' | 'done'>
+
 const KEEP = 1000
 /** Of the time to stop, for what is called off at the very end. */
 const LAST_MS = 300
@@ -61,7 +64,7 @@ const LAST_MS = 300
 export function createAppReloads(deps: AppReloadDeps, settings: AppReloadSettings = {}): AppReloadService {
   const { engine, clock, start } = deps
   const log = deps.log.child('apps')
-  const jobs = new Map<string, Job>()
+  const known = new Map<string, Remembered>()
   const running = new Set<Job>()
   let stopping = false
 
@@ -77,9 +80,9 @@ export function createAppReloads(deps: AppReloadDeps, settings: AppReloadSetting
       const app = isGuid(appId) ? appId : undefined
       const session = await engine.open({ app, identity: executionId }, job.controller.signal)
       const doc = await opened(session, appId)
-      jobs.set(executionId, job)
+      job.done = finish(job, session, doc).finally(() => void running.delete(job))
+      known.set(executionId, { record: job.record, done: job.done })
       forgetOldest()
-      job.done = finish(job, session, doc).finally(() => running.delete(job))
       return job.record.view()
     } catch (error) {
       running.delete(job)
@@ -207,9 +210,9 @@ export function createAppReloads(deps: AppReloadDeps, settings: AppReloadSetting
   }
 
   function forgetOldest(): void {
-    for (const [id, { record }] of jobs) {
-      if (jobs.size <= (settings.keep ?? KEEP)) return
-      if (record.view().state === 'finished') jobs.delete(id)
+    for (const [id, { record }] of known) {
+      if (known.size <= (settings.keep ?? KEEP)) return
+      if (record.view().state === 'finished') known.delete(id)
     }
   }
 
@@ -218,8 +221,8 @@ export function createAppReloads(deps: AppReloadDeps, settings: AppReloadSetting
   return {
     name: 'app reloads',
     begin,
-    get: (executionId) => jobs.get(executionId.toLowerCase())?.record.view() ?? null,
-    finished: async (executionId) => jobs.get(executionId.toLowerCase())?.done,
+    get: (executionId) => known.get(executionId.toLowerCase())?.record.view() ?? null,
+    finished: async (executionId) => known.get(executionId.toLowerCase())?.done,
     start: async () => {},
     async stop(graceMs) {
       stopping = true
