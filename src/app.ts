@@ -15,6 +15,7 @@ import { buildApps } from './app/apps.ts'
 import { buildAudit } from './app/audit.ts'
 import { buildFiles } from './app/files.ts'
 import { healthReport } from './app/health.ts'
+import { buildHistory } from './app/history.ts'
 import { buildJournal } from './app/journal.ts'
 import { buildKeyValues } from './app/kv.ts'
 import { degradable } from './app/listeners.ts'
@@ -33,6 +34,7 @@ import { eventMigrations } from './events/migrations.ts'
 import { createEventPipeline, type EventPipeline } from './events/pipeline.ts'
 import type { EventRouter } from './events/router.ts'
 import type { TaskEvent } from './events/types.ts'
+import { historyMigrations } from './executions/history/migrations.ts'
 import { fileMigrations } from './files/jobs/store.ts'
 import { keyValueMigrations } from './kv/migrations.ts'
 import { systemClock } from './platform/clock.ts'
@@ -87,6 +89,7 @@ const MIGRATIONS = [
   ...outboxMigrations,
   ...alertJournalMigrations,
   ...startMigrations,
+  ...historyMigrations,
   ...messageMigrations,
   ...auditMigrations,
   ...keyValueMigrations,
@@ -155,6 +158,11 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
     { shadow, qrsConnection: options.qrsConnection },
   )
   const { start } = starts
+  const history = buildHistory(
+    { db, writer, clock, log, qlik, starts, databaseFile, workerEntry: deps.workerEntry },
+    config,
+    options.qrsConnection,
+  )
   const apps = buildApps({ log, clock, qlik, start }, config, shadow)
   const pipeline: EventPipeline = createEventPipeline(
     {
@@ -165,6 +173,7 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
       qrs: qlik.qrs,
       cachedQrs: qlik.cachedQrs,
       router: observed(alerts.router, onEvent, (event) => metrics.onEnriched(event, clock.now())),
+      completer: { complete: history.history.complete },
       isUnreachable: isQrsUnreachable,
       onUdpStatus: (status) => mqtt?.publishStatus(config.mqttConfig.taskFailureServerStatusTopic, status),
       workerEntry: deps.workerEntry,
@@ -188,6 +197,7 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
         ...codecRoutes(),
         ...audit.routes,
         ...journal.routes,
+        ...history.routes,
         ...metrics.routes,
       ],
       health,
@@ -211,7 +221,7 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
     {
       keepEventsMs: config.footman.retention.events,
       keepAuditMs: config.footman.retention.audit,
-      others: [{ keepMs: config.footman.retention.events, purge: journal.purge }],
+      others: [{ keepMs: config.footman.retention.events, purge: journal.purge }, history.aging],
     },
   )
 
@@ -231,6 +241,7 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
     listeners.map((listener) => degradable(listener, options.degraded, log)),
     starts.waiting,
     apps.service,
+    ...history.services,
     ...kv.services,
     ...files.services,
     journal.streams,

@@ -3,12 +3,13 @@ import type { AppReloads } from '../apps/types.ts'
 import type { Config } from '../config/schema.ts'
 import type { TaskEvent } from '../events/types.ts'
 import { createExecutions } from '../executions/executions.ts'
-import { createFollower } from '../executions/follower.ts'
+import { createFollower, type Follower } from '../executions/follower.ts'
 import { createLookout } from '../executions/look.ts'
 import { executionRoutes } from '../executions/routes.ts'
 import { createRunningStarts } from '../executions/running.ts'
 import { createStartRecords, executionMigrations } from '../executions/store.ts'
 import { createTaskList } from '../executions/tasks.ts'
+import type { StartRecords } from '../executions/types.ts'
 import type { GroupWriter } from '../platform/group-commit.ts'
 import { createIdempotency, idempotencyMigrations } from '../platform/http/idempotency.ts'
 import type { ApiRoute } from '../platform/http/route.ts'
@@ -48,6 +49,9 @@ export interface StartsOptions {
 
 export interface Starts {
   readonly start: StartTask
+  /** What Footman has started. */
+  readonly records: StartRecords
+  readonly follower: Follower
   routes(reloads: AppReloads): readonly ApiRoute[]
   /** An event of the scheduler: whoever follows the execution looks at once. */
   onEvent(event: TaskEvent): void
@@ -90,6 +94,8 @@ export function buildStarts(deps: StartsDeps, config: Config, { shadow, qrsConne
 
   return {
     start,
+    records,
+    follower,
     routes(reloads) {
       const cached = createCachedQrs(qrs, { ttlMs: CACHE_MS }, clock)
       const executions = createExecutions({

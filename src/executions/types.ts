@@ -110,3 +110,40 @@ export interface RunningStarts {
   /** Called whenever one has become final. */
   onClosed(listener: () => void): void
 }
+
+/** A final execution of a task as the history keeps it. Times in milliseconds since 1970, in UTC. */
+export interface EndedExecution {
+  /** Null where nobody tells it. */
+  readonly executionId: string | null
+  /** Id of its newest result in Qlik Sense; null while that has not been read. */
+  readonly resultId: string | null
+  readonly taskId: string
+  readonly taskName: string
+  readonly taskType: string
+  readonly appId: string | null
+  readonly appName: string | null
+  /** Null while the result has not been read. */
+  readonly statusNum: number | null
+  readonly outcome: ExecutionOutcome
+  readonly node: string | null
+  /** Who had Footman start it; null when somebody else did. */
+  readonly actor: string | null
+  readonly triggeredAt: number | null
+  readonly startedAt: number | null
+  readonly stoppedAt: number
+  readonly queueMs: number | null
+  readonly runMs: number | null
+  readonly attempts: number
+  readonly error: string | null
+}
+
+/** How the executions of a task stand. */
+export interface TaskState {
+  readonly taskId: string
+  readonly taskName: string
+  readonly lastOutcome: ExecutionOutcome
+  readonly lastStoppedAt: number
+  readonly lastRunMs: number | null
+  readonly lastSuccessAt: number | null
+  readonly consecutiveFailures: number
+}

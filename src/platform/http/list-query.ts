@@ -103,6 +103,13 @@ export function keyCursorParameter(query: Query, parts: number): readonly string
   throw invalidCursor()
 }
 
+/** As `keyCursorParameter`, for keys that are numbers. */
+export function numberCursorParameter(query: Query, parts: number): readonly number[] | null {
+  const key = keyCursorParameter(query, parts)?.map(Number) ?? null
+  if (key?.some((part) => !Number.isSafeInteger(part))) throw invalidCursor()
+  return key
+}
+
 /** Refuses parameters that the endpoint does not have. */
 export function onlyParameters(query: Query, names: readonly string[]): void {
   const issues = Object.keys(query)

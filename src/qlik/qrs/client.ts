@@ -1,20 +1,22 @@
 /** The repository client: every question that Footman asks QRS about tasks, apps, users and executions. */
 import type { Logger } from '../../platform/types.ts'
 import { isGuid } from '../../platform/uuid.ts'
+import { createChainReader } from './chains.ts'
 import { completeTaskList } from './complete-list.ts'
 import { byStartTime, createExecutionReader } from './executions.ts'
 import { guid } from './filter.ts'
 import { parseJson, toApp, toExecutionResult, toOwner, toTask } from './normalise.ts'
 import { createScriptLogFetcher } from './script-log.ts'
+import { createSiteReader } from './site.ts'
 import { startTask } from './start-task.ts'
 import { createQrsTransport, type QrsObserver, type QrsSettings, type QrsTransport } from './transport.ts'
-import type { ExecutionReader, QrsClient } from './types.ts'
+import type { ExecutionReader, QrsClient, SiteReader } from './types.ts'
 
 /** `transport` may be shared with callers that need other endpoints; without it the client makes and owns one. */
 export function createQrsClient(
   deps: { log: Logger; transport?: QrsTransport; observe?: QrsObserver },
   settings: QrsSettings,
-): QrsClient & ExecutionReader {
+): QrsClient & ExecutionReader & SiteReader {
   const log = deps.log.child('qrs')
   const transport =
     deps.transport ?? createQrsTransport({ log, ...(deps.observe && { observe: deps.observe }) }, settings)
@@ -33,6 +35,8 @@ export function createQrsClient(
 
   return {
     ...createExecutionReader({ transport, log }),
+    ...createChainReader({ transport }),
+    ...createSiteReader({ transport, log }),
     taskById: async (taskId, signal) => toTask(await byId('task/full', taskId, signal)),
     async tasks(filter, signal) {
       return (await completeTaskList({ transport, log }, filter, signal)).flatMap((task) => toTask(task) ?? [])

@@ -157,3 +157,22 @@ export interface ExecutionReader {
   /** `executionsession/<id>`; null once the run has ended. */
   executionSession(executionId: string, signal?: AbortSignal): Promise<QrsExecutionSession | null>
 }
+
+/** What has ended lately, and what has not, on the whole site. */
+export interface SiteReader {
+  /** Results whose `stopTime` lies in [from, to), milliseconds since 1970; complete, in no order. */
+  resultsEndedBetween(from: number, to: number, signal?: AbortSignal): Promise<readonly QrsExecutionResult[]>
+  /** `task/full?filter=...` of these tasks. */
+  tasksById(taskIds: readonly string[], signal?: AbortSignal): Promise<readonly QrsTask[]>
+}
+
+/** A task that starts after another one has succeeded. */
+export interface ChainLink {
+  readonly after: QrsNamed
+  readonly task: QrsNamed
+}
+
+export interface ChainReader {
+  /** All links of the site; ids are lower case, names may be ''. Rejects as the calls of `QrsClient` do. */
+  chainLinks(signal?: AbortSignal): Promise<readonly ChainLink[]>
+}

@@ -1,0 +1,74 @@
+/** At the first start the history begins with the last result of each task. */
+import { setTimeout as pause } from 'node:timers/promises'
+import { backoffDelay } from '../../platform/backoff.ts'
+import type { Database } from '../../platform/sqlite.ts'
+import type { Logger, Service } from '../../platform/types.ts'
+import { reasonOf } from '../../qlik/qrs/failure.ts'
+import type { ExecutionReader } from '../../qlik/qrs/types.ts'
+import { lastResultOf } from '../task-info.ts'
+import type { EndedExecution } from '../types.ts'
+import { endedFromResults } from './from-qlik.ts'
+import type { History } from './history.ts'
+
+export interface FirstImportDeps {
+  readonly db: Database
+  readonly history: Pick<History, 'add'>
+  readonly qrs: Pick<ExecutionReader, 'allTasks' | 'resultsById'>
+  readonly log: Logger
+}
+
+const DONE_KEY = 'history.imported'
+const RETRY = { firstMs: 2000, maxMs: 60_000 }
+/** Rows per transaction. */
+const CHUNK = 200
+
+/** Goes on in the background until QRS has answered; nothing waits for it. */
+export function createFirstImport({ db, history, qrs, log }: FirstImportDeps): Service {
+  const stopping = new AbortController()
+  let running: Promise<void> = Promise.resolve()
+
+  async function run(): Promise<void> {
+    for (let attempt = 1; !stopping.signal.aborted; attempt += 1) {
+      try {
+        const executions = await lastExecutions()
+        for (let from = 0; from < executions.length; from += CHUNK) {
+          await history.add(executions.slice(from, from + CHUNK), true)
+        }
+        db.run('INSERT OR REPLACE INTO meta VALUES (?, ?)', DONE_KEY, String(executions.length))
+        log.info(`HISTORY: The last results of ${executions.length} tasks were taken from Qlik Sense`)
+        return
+      } catch (error) {
+        log.verbose(`HISTORY: The last results of tasks cannot be read yet: ${reasonOf(error)}`)
+        await pause(backoffDelay(attempt, RETRY), undefined, { signal: stopping.signal, ref: false }).catch(() => {})
+      }
+    }
+  }
+
+  async function lastExecutions(): Promise<EndedExecution[]> {
+    const tasks = await qrs.allTasks(stopping.signal)
+    const lasts = tasks.flatMap((task) => {
+      const result = lastResultOf(task)
+      return result ? [{ task, result }] : []
+    })
+    const ids = lasts.map(({ result }) => result.id)
+    const known = new Map(
+      (await qrs.resultsById(ids, stopping.signal)).map((result) => [result.id, result.executionID]),
+    )
+    return lasts.flatMap(({ task, result }) => {
+      const executionId = result.executionID ?? known.get(result.id) ?? null
+      return endedFromResults(executionId, [result], task) ?? []
+    })
+  }
+
+  return {
+    name: 'first history',
+    async start() {
+      if (db.get('SELECT 1 FROM meta WHERE key = ?', DONE_KEY)) return
+      running = run()
+    },
+    async stop() {
+      stopping.abort()
+      await running
+    },
+  }
+}

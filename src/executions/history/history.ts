@@ -1,0 +1,73 @@
+/** The history as other parts use it: they tell of executions, and ask how a task stands. */
+import type { TaskEvent, TaskHistory } from '../../events/types.ts'
+import type { GroupWriter } from '../../platform/group-commit.ts'
+import type { Database } from '../../platform/sqlite.ts'
+import { TASK_TYPES } from '../status.ts'
+import type { EndedExecution, StartRecords } from '../types.ts'
+import { endedFromEvent } from './from-qlik.ts'
+import { recordExecution, standingAt } from './store.ts'
+
+export interface HistoryDeps {
+  readonly writer: GroupWriter
+  /** Who had Footman start an execution. */
+  readonly records: Pick<StartRecords, 'byExecution'>
+  /** Told about executions that were not known, or whose run time was not. */
+  readonly onEnded?: (
+    execution: EndedExecution,
+    news: { readonly isNew: boolean; readonly isMeasured: boolean },
+  ) => void
+}
+
+export interface History {
+  /** In a transaction of the caller. */
+  record(db: Database, execution: EndedExecution): void
+  /** Resolves when they are on disk; `quiet` = they are old and nobody is told. */
+  add(executions: readonly EndedExecution[], quiet?: boolean): Promise<void>
+  /** Notes how the event's execution ended and adds what earlier ones say; in a transaction of the caller. */
+  complete(db: Database, event: TaskEvent): TaskEvent
+}
+
+export function createHistory({ writer, records, onEnded }: HistoryDeps): History {
+  function record(db: Database, execution: EndedExecution, quiet = false): void {
+    const { executionId } = execution
+    const actor = execution.actor ?? (executionId ? (records.byExecution(executionId)?.actor ?? null) : null)
+    const news = recordExecution(db, { ...execution, actor })
+    if (!quiet && (news.isNew || news.isMeasured)) onEnded?.(execution, news)
+  }
+
+  return {
+    record,
+    async add(executions, quiet = false) {
+      await writer.write((db) => {
+        for (const execution of executions) record(db, execution, quiet)
+      })
+    },
+    complete(db, event) {
+      if (!TASK_TYPES.some((type) => type === event.type)) return event
+      const ended = endedFromEvent(event)
+      const history = historyOf(db, event, ended)
+      if (ended && !event.test) record(db, ended)
+      return { ...event, history }
+    },
+  }
+}
+
+/** What the earlier executions of the task say, and this one if it failed. */
+function historyOf(db: Database, event: TaskEvent, ended: EndedExecution | null): TaskHistory {
+  const at = (ended?.stoppedAt ?? event.receivedAt) - 1
+  const { failures, lastSuccessAt } = standingAt(db, event.taskId, at)
+  if (ended === null) return { consecutiveFailures: failures, lastSuccessAt }
+  const isBad = ended.outcome === 'failed' || ended.outcome === 'aborted'
+  const isCounted = isBad && countedBefore(db, ended, at)
+  return { consecutiveFailures: isBad ? failures + (isCounted ? 0 : 1) : 0, lastSuccessAt }
+}
+
+/** True when this very execution is among the failures already, as an abort that is followed by a failure. */
+function countedBefore(db: Database, { executionId }: EndedExecution, at: number): boolean {
+  if (executionId === null) return false
+  const found = db.get<{ stoppedAt: number; outcome: string }>(
+    'SELECT stopped_at AS stoppedAt, outcome FROM execution WHERE execution_id = ?',
+    executionId.toLowerCase(),
+  )
+  return found !== undefined && found.stoppedAt <= at && (found.outcome === 'failed' || found.outcome === 'aborted')
+}
