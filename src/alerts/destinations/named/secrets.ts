@@ -1,8 +1,8 @@
 /** Keeps secrets out of what is stored and shown. */
 import { MASK } from '../../../platform/log-mask.ts'
 
-/** Shorter values would mask ordinary words. */
-const MIN_LENGTH = 4
+/** Shorter values would mask ordinary words; as secrets they would be worth nothing. */
+const MIN_LENGTH = 8
 
 /** Replaces these values wherever they stand, in plain, JSON and URL form. */
 export function createMasker(secrets: readonly string[]): (text: string) => string {
