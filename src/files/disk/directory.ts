@@ -40,7 +40,12 @@ const DIRECTORY_FLAGS = constants.O_DIRECTORY | constants.O_NOFOLLOW | O_PATH
 
 async function anchored(path: string): Promise<Directory> {
   const handle = await open(path, DIRECTORY_FLAGS)
-  const entry = (name: string): string => `/proc/self/fd/${handle.fd}/${name}`
+  let closed = false
+  function entry(name: string): string {
+    // The number may belong to another directory by now.
+    if (closed) throw new Error('the directory is closed')
+    return `/proc/self/fd/${handle.fd}/${name}`
+  }
   return {
     entry,
     realPath: () => realpath(entry('.')),
@@ -49,7 +54,10 @@ async function anchored(path: string): Promise<Directory> {
       return anchored(entry(name))
     },
     verify: async () => {},
-    [Symbol.asyncDispose]: () => handle.close(),
+    async [Symbol.asyncDispose]() {
+      closed = true
+      await handle.close()
+    },
   }
 }
 

@@ -56,5 +56,5 @@ async function measure(deps: PlaceDeps, { entry, found }: Doomed, signal?: Abort
   if (found.kind !== 'directory') return { files: 1, bytes: found.kind === 'file' ? found.size : 0 }
   const tree = await openTree(entry, deps)
   await using _top = tree.top
-  return measureTree(tree, signal)
+  return await measureTree(tree, signal)
 }
