@@ -55,7 +55,7 @@ export function mailView(variables: TemplateRecord, lines?: readonly string[]): 
   const summary = record.kind === 'summary'
   const own = lines ?? (summary ? record.summary.lines : null)
   const test = record.test || record.kind === 'test' ? '[TEST] ' : ''
-  const heading = `${test}${summary ? 'Summary' : record.heading}`
+  const heading = `${test}${summary ? 'Summary' : budget.fit(record.heading, 200)}`
   const subject = budget.fit(summary ? record.summary.title : record.subjectName, 1500)
   const problem = good || own ? '' : budget.fit(record.errorText, 2500)
   const head = {
@@ -68,7 +68,7 @@ export function mailView(variables: TemplateRecord, lines?: readonly string[]): 
     problem: problem ? { label: record.outcome === 'failed' ? 'What went wrong' : 'Message', text: problem } : null,
     notices: summary ? [] : noticesOf(record).map((notice) => fitNotice(notice, budget)),
     links: linksOf(record),
-    footer: footerOf(record),
+    footer: footerOf(record).map((line) => budget.fit(line, 300)),
   }
   if (own) return { ...head, ...NO_FACTS, lines: budget.fitLines(own, DATA_BYTES, 'start') }
   return {
@@ -121,7 +121,7 @@ function hasFacts({ facts }: { facts: readonly Fact[] }): boolean {
 }
 
 function fitNotice({ title, text, items }: Notice, budget: Budget): Notice {
-  return { title, text: budget.fit(text, 1500), items: items.map((item) => budget.fit(item, 250)).filter(Boolean) }
+  return { title: budget.fit(title, 200), text: budget.fit(text, 1500), items: items.map((item) => budget.fit(item, 250)).filter(Boolean) }
 }
 
 function linksOf({ appUrl, absentParts, qlikSenseQMC, qlikSenseHub, genericUrls }: MailRecord): MailView['links'] {
@@ -141,7 +141,7 @@ function isWebAddress(url: string): boolean {
 /** The last ones: what happened just before the end. */
 function historyOf({ executionDetails }: MailRecord, budget: Budget): MailView['history'] {
   return executionDetails.slice(-MAX_HISTORY).map(({ timestampLocal1, message, detailsType }) => ({
-    time: timestampLocal1,
+    time: budget.fit(timestampLocal1, 60),
     text: budget.fit(message, 400),
     bad: detailsType === 0,
   }))

@@ -1,0 +1,255 @@
+/** The built-in mails: every kind of event, with ordinary, missing and nasty data. */
+import { describe, expect, test } from 'bun:test'
+import fc from 'fast-check'
+import { createBudget } from '../../../src/alerts/destinations/email/view/budget.ts'
+import { mailView } from '../../../src/alerts/destinations/email/view/index.ts'
+import { templateRecord } from '../../../src/alerts/record.ts'
+import { sampleEvent } from '../../../src/alerts/sample-event.ts'
+import { ESCAPING } from '../../../src/alerts/templates/escape.ts'
+import type { DeliveryKind } from '../../../src/alerts/types.ts'
+import { EVENT_TYPES, type EventOutcome, type EventType, type TaskEvent } from '../../../src/events/types.ts'
+import { CONTEXT, fullEvent, scriptLog, templateEngine } from '../../support/alerts.ts'
+import { htmlFaults } from '../../support/html-lint.ts'
+import { MAIL_SAMPLES } from '../../support/mail-samples.ts'
+
+const GMAIL_LIMIT = 100_000
+const NASTY = `<x-evil onload="a()">&amp;'\`"=</td></table>--><![endif]--><!-- \u0000\u202e😀 {{x}} <%= 1 %> \\D`
+const OUTCOMES: Readonly<Record<string, readonly EventOutcome[]>> = {
+  service: ['stopped', 'started', 'unreachable'],
+  license: ['status', 'expiring', 'expired'],
+  self: ['raised', 'cleared'],
+  cloudReload: ['failed', 'success'],
+}
+const TASK_OUTCOMES: readonly EventOutcome[] = ['failed', 'aborted', 'success', 'late', 'stuck', 'neverStarted']
+const KINDS: readonly DeliveryKind[] = ['alert', 'recovery', 'fallback', 'summary', 'test']
+const CASES = EVENT_TYPES.flatMap((type) =>
+  (OUTCOMES[type] ?? TASK_OUTCOMES).map((outcome) => [type, outcome] as const),
+)
+const engine = templateEngine()
+
+/** Every text in the value, at any depth, replaced. */
+function withTexts<T>(value: T, replace: (text: string) => string): T {
+  if (typeof value === 'string') return replace(value) as T
+  if (Array.isArray(value)) return value.map((one) => withTexts(one, replace)) as T
+  if (value === null || typeof value !== 'object') return value
+  return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, withTexts(one, replace)])) as T
+}
+
+function mailOf(event: TaskEvent, delivery: object = {}, change = (record: Record<string, unknown>) => record) {
+  const record = change(templateRecord(event, CONTEXT, { headLines: 15, tailLines: 15 }, 'collapsed', delivery))
+  const variables = { ...record, view: mailView(record) }
+  return {
+    html: engine.render({ kind: 'builtin', name: 'email/alert' }, variables, 'html'),
+    text: engine.render({ kind: 'builtin', name: 'email/alert.txt' }, variables, 'text'),
+  }
+}
+
+/** What tells one kind of event from another has to stay. */
+const KEEP = new Set(['taskType', 'outcome', 'kind', 'severity', 'missingParts', 'absentParts'])
+
+function replaced(record: Record<string, unknown>, replace: (text: string) => string): Record<string, unknown> {
+  const entries = Object.entries(record).map(([key, value]) => [key, KEEP.has(key) ? value : withTexts(value, replace)])
+  return Object.fromEntries(entries)
+}
+
+describe('every kind of mail is well formed, below 100 KB, without scripts and resources', () => {
+  const fits = (html: string) => {
+    expect(htmlFaults(html)).toEqual([])
+    expect(Buffer.byteLength(html)).toBeLessThan(GMAIL_LIMIT)
+  }
+
+  test.each(CASES)('%s %s', (type, outcome) => {
+    for (const kind of KINDS) {
+      const event = sampleEvent('id', outcome, 0, type)
+      const note = { summary: { title: NASTY, lines: [NASTY, 'b'] }, failedDestination: NASTY }
+      fits(mailOf(event, { kind, note }).html)
+      const nasty = mailOf(event, { kind, note, suppressed: 3 }, (record) => replaced(record, () => NASTY)).html
+      fits(nasty)
+      expect(nasty).not.toContain('<x-evil')
+      expect(nasty).toContain('&lt;x-evil')
+    }
+  })
+
+  test.each(Object.keys(MAIL_SAMPLES))('%s', (name) => {
+    const { event, delivery } = MAIL_SAMPLES[name as keyof typeof MAIL_SAMPLES]
+    const { html, text } = mailOf(event, delivery)
+    fits(html)
+    expect(text).not.toMatch(/undefined|NaN|\[object|null/)
+    expect(html.replace(/<style[\s\S]*?<\/style>/g, '')).not.toMatch(/undefined|NaN|\[object/)
+  })
+
+  test('with nothing but a type', () => {
+    for (const [type, outcome] of CASES) {
+      const view = mailView({ taskType: type, outcome })
+      fits(engine.render({ kind: 'builtin', name: 'email/alert' }, { view }, 'html'))
+    }
+  })
+
+  test('however much there is to say', () => {
+    const many = (n: number, make: (i: number) => unknown) => Array.from({ length: n }, (_, i) => make(i))
+    const huge = `"<&'>${'x'.repeat(20)} `.repeat(400)
+    const lines = Array.from({ length: 5000 }, (_, i) => `${i} Error: "C:\\new"\t'${'&'.repeat(80)}'`)
+    const event = fullEvent({ scriptLog: scriptLog(lines), logMessage: huge })
+    const downstream = many(300, (i) => ({ id: String(i), name: huge, usualStart: null })) as never
+    for (const scale of [huge, `${'"'.repeat(5000)}`]) {
+      const { html, text } = mailOf(
+        event,
+        { note: { chain: { root: { id: '', name: '' }, downstream } }, suppressed: 9 },
+        (record) => ({
+          ...replaced(record, () => scale),
+          genericUrls: many(50, () => ({ linkText: scale, url: `https://wiki.example/?a=${'%22'.repeat(200)}` })),
+          taskTags: many(500, () => scale),
+          appTags: many(500, () => scale),
+          taskCustomProperties: many(500, () => ({ name: scale, value: scale })),
+          executionDetails: many(900, () => ({
+            timestampLocal1: '2025-10-14 09:24:31',
+            message: scale,
+            detailsType: 0,
+          })),
+          scriptLogHead: lines.slice(0, 2000).join('\r\n'),
+          scriptLogTail: lines.slice(-2000).join('\r\n'),
+          chain: { downstream: many(300, () => ({ name: scale })) },
+        }),
+      )
+      fits(html)
+      expect(text).toContain('4999 Error')
+    }
+  })
+
+  test('property: any text anywhere', () => {
+    const texts = fc.oneof(
+      fc.string({ unit: 'binary', maxLength: 40 }),
+      fc.constantFrom(NASTY, '-->', '<![endif]-->', '</style>'),
+    )
+    fc.assert(
+      fc.property(fc.constantFrom(...CASES), texts, ([type, outcome], text) => {
+        const { html } = mailOf(sampleEvent('id', outcome, 0, type as EventType), {}, (record) =>
+          replaced(record, () => text),
+        )
+        expect(htmlFaults(html)).toEqual([])
+      }),
+      { numRuns: 60 },
+    )
+  })
+})
+
+describe('the lint itself', () => {
+  test.each([
+    ['<p>a<b>c</p></b>', '</p> closes'],
+    ['<p>a', 'open: p'],
+    ['<img src="x">', '<img>'],
+    ['<p onclick="x">a</p>', 'attribute'],
+    ['<p>a < b</p>', 'no tag'],
+    ['<p>a & b</p>', 'ampersand'],
+    ['<p style="background:url(x)">a</p>', 'attribute'],
+    ['<!--[if mso]><table><![endif]--><p>a</p>', 'Outlook: open: table'],
+  ])('%s', (html, fault) => {
+    expect(htmlFaults(html).join('\n')).toContain(fault)
+  })
+})
+
+describe('what a mail says', () => {
+  const textOf = (name: keyof typeof MAIL_SAMPLES) => {
+    const { event, delivery } = MAIL_SAMPLES[name]
+    return mailOf(event, delivery).text
+  }
+
+  test('about what did not come in time and about what does not exist', () => {
+    expect(textOf('reload-bare')).toContain('Qlik Sense did not answer before this mail had to leave.')
+    const gone = textOf('reload-app-gone')
+    expect(gone).toContain('Not in Qlik Sense: Qlik Sense has no such app (any more).')
+    expect(gone).toContain('Not available: script log. Qlik Sense did not answer')
+    expect(gone).not.toContain('Open app')
+    expect(textOf('reload-failed')).not.toContain('did not answer')
+  })
+
+  test('about retries, failures in a row, tasks downstream and what was held back', () => {
+    const text = textOf('reload-failed')
+    expect(text).toContain('Retries: This was try 1 of 3. The next one starts at 2025-10-14 09:33:43.')
+    expect(text).toContain('3 failures in a row. The last success was at 2025-10-14 06:28:10.')
+    expect(text).toContain(
+      '2 tasks will not run because they wait for this one:\n  - Sales dashboard - reload (usually 2025-10-14 09:35)\n',
+    )
+    expect(text).toContain('4 earlier alerts about this were held back by the rate limit since the last mail.')
+  })
+
+  test('why no further try is made', () => {
+    const retry = { attempt: 3, max: 3, nextAt: null, refused: 'The task has been retried 10 times today.' }
+    expect(mailOf(fullEvent({ retry })).text).toContain('try 3 of 3. The task has been retried 10 times today.')
+    expect(mailOf(fullEvent({ retry: { ...retry, refused: null } })).text).toContain(
+      'try 3 of 3. No further try is made.',
+    )
+  })
+
+  test('that it is a recovery, a fallback, a test', () => {
+    expect(textOf('reload-recovered')).toStartWith('Reload recovered: Sales DW - hourly\n')
+    expect(textOf('reload-recovered')).toContain('All is well again.')
+    expect(textOf('fallback')).toContain('could not be delivered to ops-slack')
+    expect(textOf('test')).toStartWith('[TEST] Reload failed: Sample task "A & B"\n')
+    expect(textOf('summary')).toContain('12 alerts between 22:00 and 06:00')
+    expect(textOf('summary')).toContain('\nSales DW - hourly: 9 failed\nHR Insights: 3 failed\n')
+  })
+
+  test('about a service', () => {
+    const text = textOf('service-stopped')
+    expect(text).toStartWith('Service stopped: Qlik Sense Engine Service on qs-prod-1\n')
+    expect(text).toContain('Previous status:   RUNNING\n')
+    expect(text).toContain('Program:           "C:\\Program Files\\Qlik\\Sense\\Engine\\Engine.exe" -service\n')
+  })
+
+  test('a short script log once, a long one from both ends, the last rows first', () => {
+    const { html } = mailOf(fullEvent({ scriptLog: scriptLog(['one', 'two', 'three']) }))
+    expect(html.match(/two/g)).toHaveLength(1)
+    expect(html).toContain('All 3 rows of the script log')
+    const long = mailOf(fullEvent({ scriptLog: scriptLog(Array.from({ length: 50 }, (_, i) => `row ${i}`)) })).html
+    expect(long.indexOf('row 49')).toBeLessThan(long.indexOf('row 14'))
+    expect(long).not.toContain('row 15<')
+  })
+
+  test('blanks of the script log are kept where Outlook shows them too', () => {
+    const { html } = mailOf(fullEvent({ scriptLog: scriptLog(['  a  b\tc']) }))
+    expect(html).toContain('\u00a0 a\u00a0 b\u00a0\u00a0\u00a0 c')
+    expect(html).not.toContain('<pre')
+  })
+
+  test('only addresses that a browser opens become buttons', () => {
+    const { html } = mailOf(fullEvent(), {}, (record) => ({
+      ...record,
+      genericUrls: [
+        { linkText: 'bad', url: 'javascript:alert(1)' },
+        { linkText: 'file', url: 'file:///etc/passwd' },
+        { linkText: 'good', url: 'https://x.example/?a=1&b=2' },
+      ],
+    }))
+    expect(html).not.toContain('javascript:')
+    expect(html).not.toContain('file:')
+    expect(html).toContain('https://x.example/?a&#x3D;1&amp;b&#x3D;2')
+  })
+})
+
+describe('the budget of a mail', () => {
+  const size = (text: string) => Buffer.byteLength(ESCAPING.html.escaped(text))
+
+  test('property: never more than asked for, never half a character', () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.string({ unit: 'binary', maxLength: 200 })),
+        fc.nat(600),
+        fc.nat(1500),
+        (texts, each, total) => {
+          const budget = createBudget(total)
+          const fitted = texts.map((text) => budget.fit(text.toWellFormed(), each))
+          expect(fitted.every((text) => size(text) <= each && text.isWellFormed())).toBeTrue()
+          expect(fitted.reduce((sum, text) => sum + size(text), 0)).toBeLessThanOrEqual(total)
+        },
+      ),
+    )
+  })
+
+  test('lines from the start or from the end, whole as long as that goes', () => {
+    const lines = ['aaaa', 'bbbb', 'cccc']
+    expect(createBudget(1000).fitLines(lines, 130, 'start')).toEqual(['aaaa', 'bbbb'])
+    expect(createBudget(1000).fitLines(lines, 130, 'end')).toEqual(['bbbb', 'cccc'])
+    expect(createBudget(1000).fitLines(['x'.repeat(5000)], 100, 'start')).toEqual([`${'x'.repeat(37)}…`])
+  })
+})
