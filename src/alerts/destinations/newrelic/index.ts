@@ -4,7 +4,7 @@ import type { Destination, Message, RenderInput } from '../../types.ts'
 import { createHttpSender, type HttpSenderDeps, type JsonRequest } from '../http-sender.ts'
 import { newRelicEvent, newRelicEventUrl, newRelicHeaders, newRelicLog } from './payload.ts'
 import { usableAccounts } from './routes.ts'
-import { type NewRelicConfig, newRelicSections } from './sections.ts'
+import { type NewRelicConfig, newRelicSections, targetOf } from './sections.ts'
 
 export { newRelicRoutes } from './routes.ts'
 
@@ -13,16 +13,20 @@ export function createNewRelicDestination(
   config: NewRelicConfig,
 ): Destination {
   const { url } = config.incidentTool.newRelic
-  const sections = new Map(newRelicSections(config).map((section) => [section.routeName, section]))
-  const accounts = new Map(config.thirdPartyToolsCredentials.newRelic.map((account) => [account.accountName, account]))
+  const sections = newRelicSections(config)
+  const accounts = config.thirdPartyToolsCredentials.newRelic
   const sender = createHttpSender(deps)
   reportUnknown(deps.log, config)
 
   async function render({ event, route, target, deliveryId }: RenderInput): Promise<Message> {
-    const section = sections.get(route.name)
-    const account = accounts.get(target)
-    if (!section) throw new Error(`route ${route.name} has no section in the configuration`)
-    if (!account) throw new Error(`New Relic account name "${target}" does not exist in the Butler config file`)
+    const matching = sections.filter(
+      ({ routeName, outcomes }) => routeName === route.name && outcomes.includes(event.outcome),
+    )
+    const section = matching.find(({ kind }) =>
+      accounts.some(({ accountName }) => target === targetOf(accountName, kind)),
+    )
+    const account = accounts.find(({ accountName }) => section && target === targetOf(accountName, section.kind))
+    if (!section || !account) throw new Error(`the New Relic account of ${target} is no longer in the configuration`)
     const { kind, settings, headers } = section
     const content = kind === 'event' ? newRelicEvent(event, settings) : newRelicLog(event, settings)
     const payload: JsonRequest = {

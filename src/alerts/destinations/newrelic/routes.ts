@@ -1,20 +1,24 @@
-/** New Relic as routes: one delivery per account. */
+/** New Relic as routes: one delivery per account and kind of message. */
 import type { TaskEvent } from '../../../events/types.ts'
 import type { Need, PlannedDelivery, Route } from '../../types.ts'
-import { type NewRelicConfig, type NewRelicSection, newRelicSections } from './sections.ts'
+import { type NewRelicConfig, type NewRelicSection, newRelicSections, targetOf } from './sections.ts'
 
 /** Target of a row that says why no account gets anything. */
 const NOBODY = '(no account)'
 
 export function newRelicRoutes(config: NewRelicConfig): Route[] {
   const usable = usableAccounts(config)
-  return newRelicSections(config).map((section) => ({
-    name: section.routeName,
+  const byRoute = Map.groupBy(newRelicSections(config), ({ routeName }) => routeName)
+  return [...byRoute].map(([name, sections]) => ({
+    name,
     destination: 'newrelic',
-    when: { types: [section.type], outcomes: section.outcomes },
+    when: { types: [sections[0]!.type], outcomes: [...new Set(sections.flatMap(({ outcomes }) => outcomes))] },
     phase: 'enriched',
-    needs: needsOf(section),
-    plan: (event) => plan(event, section, usable),
+    needs: [...new Set(sections.flatMap(needsOf))],
+    plan: (event) =>
+      sections
+        .filter(({ outcomes }) => outcomes.includes(event.outcome))
+        .flatMap((section) => plan(event, section, usable)),
   }))
 }
 
@@ -33,18 +37,19 @@ function plan(event: TaskEvent, section: NewRelicSection, usable: ReadonlySet<st
   const accounts = section.accounts(event)
   if (accounts.length === 0) {
     const detail = 'no New Relic account is configured for this event'
-    return [{ target: NOBODY, lane: 'newrelic', suppress: { reason: 'NO_RECIPIENT', detail } }]
+    return [{ target: targetOf(NOBODY, section.kind), lane: 'newrelic', suppress: { reason: 'NO_RECIPIENT', detail } }]
   }
   return accounts.map((account) => delivery(event, section, account, usable.has(account)))
 }
 
 /** One lane per account: a key that is refused holds up nobody else. */
 function delivery(event: TaskEvent, section: NewRelicSection, account: string, isUsable: boolean): PlannedDelivery {
+  const target = targetOf(account, section.kind)
   const lane = `newrelic:${account}`
   if (!isUsable) {
     const detail = `New Relic account name "${account}" does not exist in the Butler config file, or has no insertApiKey`
-    return { target: account, lane, suppress: { reason: 'RECIPIENT_INVALID', detail } }
+    return { target, lane, suppress: { reason: 'RECIPIENT_INVALID', detail } }
   }
-  const key = `${section.routeName}|${section.subject(event)}`
-  return { target: account, lane, limit: { key, windowMs: section.rateLimitMs } }
+  const key = `${section.routeName}|${section.kind}|${section.outcomes[0]}|${section.subject(event)}`
+  return { target, lane, limit: { key, windowMs: section.rateLimitMs } }
 }

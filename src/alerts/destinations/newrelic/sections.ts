@@ -10,6 +10,7 @@ export type NewRelicConfig = Pick<Config, 'incidentTool' | 'serviceMonitor' | 't
 export type NewRelicKind = 'event' | 'log'
 
 export interface NewRelicSection {
+  /** Events and log entries of one section share it. */
   readonly routeName: string
   readonly kind: NewRelicKind
   readonly type: EventType
@@ -34,6 +35,11 @@ const SERVICES = [
   { state: 'running', outcomes: ['started'] },
 ] as const
 
+/** What stands in lists of deliveries: an account gets events, log entries or both. */
+export function targetOf(account: string, kind: NewRelicKind): string {
+  return `${account} (${kind})`
+}
+
 /** The sections that are switched on. */
 export function newRelicSections(config: NewRelicConfig): readonly NewRelicSection[] {
   if (!config.incidentTool.newRelic.enable) return []
@@ -55,7 +61,7 @@ function reloadSection(
   const fixed = always.enable ? always.account : []
   const property = byCustomProperty.enable ? byCustomProperty.customPropertyName : ''
   return {
-    routeName: `butler.incidentTool.newRelic.${row.section}.${kind}`,
+    routeName: `butler.incidentTool.newRelic.${row.section}`,
     kind,
     type: 'reload' as const,
     outcomes: [row.outcome],
@@ -80,7 +86,7 @@ function serviceSection(config: NewRelicConfig, kind: NewRelicKind, { state, out
   const isOn = config.serviceMonitor.alertDestination.newRelic.enable && monitorServiceState[state].enable && enable
   if (!isOn) return null
   return {
-    routeName: `butler.incidentTool.newRelic.serviceMonitor.${state}.${kind}`,
+    routeName: `butler.incidentTool.newRelic.serviceMonitor`,
     kind,
     type: 'service' as const,
     outcomes,
