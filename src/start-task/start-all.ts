@@ -27,7 +27,7 @@ export async function startAll(
   async function attempt(task: QrsTask): Promise<TaskResult> {
     const executionId = deps.done.get(task.id)
     if (executionId !== undefined) return { executionId }
-    if (lost !== null) return { error: `not tried, because QRS was lost: ${lost}` }
+    if (lost !== null) return { error: `not tried, because QRS was lost: ${lost}`, passing: true }
     const { cause, ...result } = await startOne(deps.qrs, task)
     if ('error' in result) {
       if (isLost(cause)) lost ??= result.error

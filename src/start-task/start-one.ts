@@ -1,5 +1,6 @@
 /** One start in QRS and what it means. */
-import { reasonOf } from '../qlik/qrs/failure.ts'
+import { QrsError } from '../qlik/qrs/errors.ts'
+import { isDown, reasonOf } from '../qlik/qrs/failure.ts'
 import type { QrsClient, QrsTask } from '../qlik/qrs/types.ts'
 import type { TaskResult } from './types.ts'
 
@@ -14,6 +15,9 @@ export async function startOne(qrs: QrsClient, task: QrsTask): Promise<StartAtte
     const result = await qrs.startTask(task.id)
     return result.started ? { executionId: result.executionId } : { error: result.reason }
   } catch (cause) {
-    return { error: reasonOf(cause), cause }
+    return { error: reasonOf(cause), cause, ...(isPassing(cause) && { passing: true }) }
   }
 }
+
+const isPassing = (cause: unknown): boolean =>
+  isDown(cause) || (cause instanceof QrsError && (cause.status ?? 0) >= 500)

@@ -61,7 +61,10 @@ export interface QueuedTask extends TaskRef {
 }
 
 /** What came of starting one task. */
-export type TaskResult = { readonly executionId: string | null } | { readonly error: string }
+export type TaskResult =
+  | { readonly executionId: string | null }
+  /** `passing`: QRS was lost or answered that it is not well; the same start may succeed later. */
+  | { readonly error: string; readonly passing?: boolean }
 
 /** Which selector found a task; one entry per match, so that the array dialect can list duplicates. */
 export interface SelectedTask extends TaskRef {
@@ -72,7 +75,7 @@ export interface SelectedTask extends TaskRef {
 export interface StartOutcome {
   /** Each task once, in order of selection. */
   readonly started: readonly (TaskRef & { readonly executionId: string | null })[]
-  readonly failed: readonly (TaskRef & { readonly error: string })[]
+  readonly failed: readonly (TaskRef & { readonly error: string; readonly passing?: boolean })[]
   /** Waiting in the start queue: they are started as soon as the limits allow it. */
   readonly queued?: readonly QueuedTask[]
   /** Each id once, as it was written in the request. */
