@@ -65,7 +65,8 @@ function missing({ config, qlikConnection, placeOf }: LoadResult, paths: ConfigP
 /** Templates, addresses and webhooks, as far as they can be judged without sending anything. */
 async function ofMessages({ config, placeOf }: LoadResult, paths: ConfigPaths): Promise<Problem[]> {
   if (!config) return []
-  const engine = createTemplateEngine({ candidates: (path) => paths.candidates(path) })
+  const { templateDirectory } = config.footman
+  const engine = createTemplateEngine({ candidates: (path) => paths.candidates(path), templateDirectory })
   const found = [...(await emailProblems(engine, config)), ...webhookProblems(config)]
   return found.map((problem) => ({ ...problem, ...placeOf(problem.path.replace(/^Butler\./, '')) }))
 }

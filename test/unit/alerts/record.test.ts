@@ -1,5 +1,7 @@
 import { describe, expect, test } from 'bun:test'
-import { appUrl, eventName, formatUser, templateRecord } from '../../../src/alerts/record.ts'
+import { appUrl, eventName, formatUser, type RecordDelivery, templateRecord } from '../../../src/alerts/record.ts'
+import { sampleEvent } from '../../../src/alerts/sample-event.ts'
+import type { EventOutcome, EventType, TaskEvent } from '../../../src/events/types.ts'
 import { CONTEXT, fullEvent, LINKS, scriptLog } from '../../support/alerts.ts'
 import { APP_ID, TASK_ID, taskEvent } from '../../support/events.ts'
 
@@ -170,6 +172,164 @@ describe('what only the datagram tells', () => {
       expect(value, name).not.toBeUndefined()
       expect(Array.isArray(value), name).toBe(Array.isArray(full[name]))
     }
+  })
+})
+
+describe('events that are no end of a reload', () => {
+  const of = (type: EventType, outcome: EventOutcome, changes: Partial<TaskEvent> = {}) =>
+    record({
+      ...sampleEvent('e1', outcome, Date.parse('2025-10-14T07:28:43.200Z'), type),
+      host: 'qs-prod-1',
+      ...changes,
+    })
+
+  test('a Windows service', () => {
+    expect(of('service', 'stopped')).toMatchObject({
+      eventType: 'serviceStopped',
+      host: 'qs-prod-1',
+      serviceStatus: 'STOPPED',
+      servicePrevStatus: 'RUNNING',
+      serviceName: 'QlikSenseEngineService',
+      serviceDisplayName: 'Qlik Sense Engine Service',
+      serviceFriendlyName: 'Engine',
+      serviceStartType: 'Automatic',
+      serviceExePath: '"C:\\Program Files\\Qlik\\Sense\\Engine\\Engine.exe" -service',
+      serviceDependencies: ['QlikSenseServiceDispatcher'],
+      genericUrls: LINKS.genericUrls,
+      qlikSenseQMC: 'https://qs.acme.example/qmc',
+      qlikSenseHub: 'https://qs.acme.example/hub',
+      timestamp: '2025-10-14T07:28:43.200Z',
+      timestampLocal: '2025-10-14 09:28:43',
+      title: '[TEST] Service stopped: Qlik Sense Engine Service on qs-prod-1',
+    })
+  })
+
+  test.each([
+    ['expiring', { licenseExpired: false, expiryDateStr: '2026-02-25', daysUntilExpiry: 41 }],
+    ['expired', { licenseExpired: true, expiryDateStr: '2026-01-14', daysUntilExpiry: -1 }],
+  ] as const)('a licence that is %s', (outcome, expected) => {
+    expect(of('license', outcome)).toMatchObject({
+      ...expected,
+      eventType: `license${outcome === 'expired' ? 'Expired' : 'Expiring'}`,
+    })
+  })
+
+  test('a licence without end has neither date nor days', () => {
+    const details = { kind: 'license', expired: false, expiryDate: null, daysRemaining: null } as const
+    expect(of('license', 'status', { details })).toMatchObject({ expiryDateStr: '', daysUntilExpiry: '' })
+  })
+
+  test('a reload in Qlik Cloud: its own variables, and the app where subjects name a task', () => {
+    expect(of('cloudReload', 'failed')).toMatchObject({
+      taskName: 'Sample app',
+      appName: 'Sample app',
+      appUrl: 'https://sample.eu.qlikcloud.com/sense/app/66666666-7777-4888-8999-aaaaaaaaaaaa',
+      tenantId: 'sample.eu.qlikcloud.com',
+      reloadTrigger: 'chronos',
+      errorCode: 'EngineReloadScriptError',
+      executionStatusText: 'FAILED',
+      appOwnerEmail: 'anna@sample.example',
+      scriptLogSizeRows: 3,
+    })
+  })
+
+  test('a reload in Qlik Cloud of which nothing could be read: empty, never null', () => {
+    const details = { kind: 'cloudReload', variables: { appOwnerEmail: null, errorMessage: undefined } } as const
+    const found = of('cloudReload', 'failed', { details, scriptLog: null, logMessage: 'failed', appName: 'App' })
+    expect(found).toMatchObject({
+      appOwnerEmail: '',
+      errorMessage: '',
+      tenantUrl: '',
+      errorText: 'failed',
+      taskName: 'App',
+    })
+  })
+
+  test.each(['distribute', 'preload'] as const)(
+    'a %s task has its app, times in both shapes and details as text',
+    (type) => {
+      for (const outcome of ['failed', 'success'] as const) {
+        expect(of(type, outcome)).toMatchObject({
+          appName: 'Sample app',
+          appId: '66666666-7777-4888-8999-aaaaaaaaaaaa',
+          hostName: 'qs-prod-1',
+          executionStatusNum: outcome === 'failed' ? 8 : 7,
+          executionDuration: { hours: 0, minutes: 3, seconds: 10 },
+          executionStartTime: {
+            startTimeLocal1: '2026-01-15 07:00:01',
+            year: 2026,
+            month: 1,
+            day: 15,
+            hour: 6,
+            second: 1,
+          },
+          executionStopTime: { stopTimeUTC: '2026-01-15T06:03:11.482Z', millisecond: 482 },
+          executionDetailsText:
+            '2026-01-15T06:00:01.120Z\tChanging task state to Triggered\n2026-01-15T06:03:11.482Z\tSample detail',
+          taskNextExecution: '2026-01-16T06:00:00.000Z',
+        })
+      }
+    },
+  )
+
+  test('the watchdog and Footman itself', () => {
+    expect(of('reload', 'late')).toMatchObject({
+      watchdogElapsed: { hours: 0, minutes: 40, seconds: 0 },
+      watchdogLimit: { minutes: 15 },
+      watchdogUsual: { minutes: 5 },
+      watchdogDueLocal: '2026-01-15 07:00:00',
+    })
+    const self = of('self', 'raised')
+    expect(self).toMatchObject({ code: 'QRS_DOWN', title: '[TEST] Footman raised: QRS_DOWN' })
+    expect(self.errorText).toBe(self.selfText)
+  })
+})
+
+describe('what a message tells beyond its event', () => {
+  const delivered = (event: TaskEvent, delivery: RecordDelivery) =>
+    templateRecord(event, CONTEXT, { headLines: 2, tailLines: 2 }, 'slash', delivery)
+
+  test('history and retries', () => {
+    const history = { consecutiveFailures: 3, lastSuccessAt: Date.parse('2025-10-14T04:28:10.000Z') }
+    const retry = { attempt: 1, max: 3, nextAt: Date.parse('2025-10-14T07:33:43.000Z'), refused: null }
+    expect(record(fullEvent({ history, retry }))).toMatchObject({
+      consecutiveFailures: 3,
+      lastSuccess: '2025-10-14T04:28:10.000Z',
+      lastSuccessLocal: '2025-10-14 06:28:10',
+      retryAttempt: 1,
+      retryMax: 3,
+      retryNextAt: '2025-10-14T07:33:43.000Z',
+      retryNextAtLocal: '2025-10-14 09:33:43',
+      retryRefused: '',
+    })
+    expect(record()).toMatchObject({ consecutiveFailures: '', retryAttempt: '', retryNextAt: '', lastSuccess: '' })
+  })
+
+  test('kind, severity, what was held back, the broken chain, the destination that failed', () => {
+    const root = { id: 'r', name: 'Root' }
+    const downstream = [{ id: 'd', name: 'Down', usualStart: '2025-10-14T07:35:12.000Z' }]
+    const note = { chain: { root, downstream }, failedDestination: 'ops-slack' }
+    expect(delivered(fullEvent(), { kind: 'fallback', severity: 'critical', suppressed: 4, note })).toMatchObject({
+      kind: 'fallback',
+      severity: 'critical',
+      suppressedCount: 4,
+      failedDestination: 'ops-slack',
+      chain: { root, downstream: [{ ...downstream[0], usualStartLocal: '2025-10-14 09:35' }] },
+    })
+    expect(delivered(fullEvent(), {})).toMatchObject({ kind: 'alert', severity: 'error', chain: { downstream: [] } })
+  })
+
+  test('a recovery is called one', () => {
+    const event = fullEvent({ outcome: 'success' })
+    expect(delivered(event, { kind: 'recovery' })).toMatchObject({
+      heading: 'Reload recovered',
+      title: 'Reload recovered: Sales DW - hourly',
+    })
+  })
+
+  test('what Qlik Sense does not have is told from what it did not answer', () => {
+    const event = fullEvent({ missingParts: ['app', 'scriptLog'], absentParts: ['app'] })
+    expect(record(event)).toMatchObject({ missingParts: ['app', 'scriptLog'], absentParts: ['app'] })
   })
 })
 

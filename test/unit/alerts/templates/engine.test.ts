@@ -1,5 +1,7 @@
 import { afterAll, describe, expect, test } from 'bun:test'
 import { mkdirSync, utimesSync, writeFileSync } from 'node:fs'
+import { mailView } from '../../../../src/alerts/destinations/email/view/index.ts'
+import { createTemplateEngine } from '../../../../src/alerts/templates/engine.ts'
 import { templateEngine } from '../../../support/alerts.ts'
 import { tempDirectory } from '../../../support/temp.ts'
 
@@ -103,4 +105,47 @@ test('a template named with its extension', async () => {
   const name = folder({ 't.handlebars': '{"a":"{{x}}"}' })
   expect(engine.render((await engine.findFile(`${name}/t.handlebars`))!, { x: '"' }, 'teams')).toBe('{"a":"\\""}')
   expect(await engine.findFile(`${name}/u.handlebars`)).toBeNull()
+})
+
+describe('built-in templates', () => {
+  const view = mailView({ taskType: 'reload', outcome: 'failed', subjectName: 'Sales', heading: 'Reload failed' })
+  const render = async (files: Record<string, string> | null, variants: readonly string[] = []) => {
+    const templateDirectory = `t${counter++}`
+    if (files) {
+      mkdirSync(directory.join(templateDirectory, 'email'), { recursive: true })
+      for (const [file, text] of Object.entries(files))
+        writeFileSync(directory.join(templateDirectory, 'email', file), text)
+    }
+    const engine = createTemplateEngine({ candidates: (path) => [directory.join(path)], templateDirectory })
+    return engine.render(await engine.findBuiltin('email/alert', variants), { view, x: '<' }, 'html')
+  }
+
+  test('are used as they are without files of the same name', async () => {
+    const builtin = templateEngine().render({ kind: 'builtin', name: 'email/alert' }, { view }, 'html')
+    expect(await render(null)).toBe(builtin)
+    expect(await render({ 'other.eta': 'x' })).toBe(builtin)
+    expect(builtin).toContain('<h1')
+  })
+
+  test('one part can be replaced by a file of the template directory', async () => {
+    const html = await render({ 'layout.eta': 'MINE <%= it.x %> <%~ it.body %>' })
+    expect(html).toStartWith('MINE &lt; ')
+    expect(html).not.toContain('<!doctype')
+  })
+
+  test('a file for one kind of event wins over the general one', async () => {
+    const files = {
+      'alert.eta': 'all',
+      'reload-failed.eta': "<% layout('./frame', it) %>one",
+      'frame.eta': '[<%~ it.body %>]',
+    }
+    expect(await render(files, ['reload-failed'])).toBe('[one]')
+    expect(await render(files, ['reload-success'])).toBe('all')
+  })
+})
+
+test('a file is also found in the template directory', async () => {
+  const name = folder({ 'alert.hbs': 'found {{x}}' })
+  const engine = createTemplateEngine({ candidates: (path) => [directory.join(path)], templateDirectory: name })
+  expect(engine.render((await engine.findFile('alert.hbs'))!, { x: 1 }, 'text')).toBe('found 1')
 })
