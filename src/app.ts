@@ -7,9 +7,11 @@ import { join } from 'node:path'
 import { alertJournalMigrations } from './alerts/journal/migrations.ts'
 import { outboxMigrations } from './alerts/outbox/migrations.ts'
 import type { DeliveryChange } from './alerts/outbox/outbox.ts'
+import { alertRouteMigrations } from './alerts/routes/migrations.ts'
 import { auditMigrations } from './api/audit/store.ts'
 import type { OpenApiDocument } from './api/openapi/types.ts'
 import { type Api, createApi } from './api/server.ts'
+import { alertRouteRoutes } from './app/alert-api.ts'
 import { type Alerts, buildAlerts } from './app/alerts.ts'
 import { buildApps } from './app/apps.ts'
 import { buildAudit } from './app/audit.ts'
@@ -27,6 +29,7 @@ import { buildQlik, isQrsUnreachable, qlikCertificates } from './app/qlik.ts'
 import { createRetention } from './app/retention.ts'
 import { buildSideServers } from './app/side-servers.ts'
 import { buildStarts, startMigrations } from './app/starts.ts'
+import { buildWindows } from './app/windows.ts'
 import { codecRoutes } from './codec/routes.ts'
 import type { ConfigPaths } from './config/paths.ts'
 import type { Config } from './config/schema.ts'
@@ -88,6 +91,7 @@ const MIGRATIONS = [
   ...eventMigrations,
   ...outboxMigrations,
   ...alertJournalMigrations,
+  ...alertRouteMigrations,
   ...startMigrations,
   ...historyMigrations,
   ...messageMigrations,
@@ -125,10 +129,13 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
     starts.onEvent(event)
     observe?.event?.(event)
   }
+  const time = buildWindows({ log, paths }, config)
   const alerts: Alerts = buildAlerts(
     {
-      ...{ db, writer, clock, log, mqtt, candidates: paths.candidates, observe: onDelivery },
+      ...{ db, writer, clock, log, mqtt, candidates: paths.candidates, output: paths.output },
+      observe: onDelivery,
       onRouted: metrics.onRouted,
+      ...{ qrs: qlik.qrs, windows: time.windows },
     },
     config,
     shadow,
@@ -171,7 +178,7 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
       log,
       clock,
       qrs: qlik.qrs,
-      cachedQrs: qlik.cachedQrs,
+      cachedQrs: alerts.withChains(qlik.cachedQrs),
       router: observed(alerts.router, onEvent, (event) => metrics.onEnriched(event, clock.now())),
       completer: { complete: history.history.complete },
       isUnreachable: isQrsUnreachable,
@@ -197,6 +204,7 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
         ...codecRoutes(),
         ...audit.routes,
         ...journal.routes,
+        ...alertRouteRoutes({ db, writer, clock, alerts, windows: time.windows, qrs: qlik.cachedQrs }, config),
         ...history.routes,
         ...metrics.routes,
       ],
@@ -236,7 +244,9 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
     starts.service,
     requests,
     mqtt,
+    time.service,
     outboxService(alerts),
+    ...alerts.services,
     ...messages.services,
     listeners.map((listener) => degradable(listener, options.degraded, log)),
     starts.waiting,

@@ -196,6 +196,35 @@ function problemOf(value: Settings): readonly [key: string, message: string] | n
   }
 }
 
+/** Of one setting that a route changes: what is wrong with it. */
+export interface OverrideProblem {
+  readonly key: string
+  readonly message: string
+}
+
+/**
+ * The settings of a destination with what a route changes of them, as `{destination: name, <setting>: value}` has it.
+ * Keys that are wrong keep the value of the destination.
+ */
+export function overriddenDestination(
+  base: DestinationConfig,
+  changes: Readonly<Record<string, unknown>>,
+): { readonly settings: DestinationConfig; readonly problems: readonly OverrideProblem[] } {
+  const schemas: Readonly<Record<string, z.ZodType>> = { ...common, ...kinds[base.type] }
+  const problems: OverrideProblem[] = []
+  const changed: Record<string, unknown> = {}
+  for (const [key, value] of Object.entries(changes)) {
+    const schema = Object.hasOwn(schemas, key) ? schemas[key] : undefined
+    const parsed = schema?.safeParse(value)
+    if (parsed?.success) changed[key] = parsed.data
+    else problems.push({ key, message: parsed?.error.issues[0]?.message ?? `is no setting of the type ${base.type}` })
+  }
+  const settings = { ...base, ...changed } as DestinationConfig
+  const whole = problemOf(settings)
+  if (!whole) return { settings, problems }
+  return { settings: base, problems: [...problems, { key: whole[0], message: whole[1] }] }
+}
+
 export const destinations = map('Places to which alert routes send, by name.', destination, destinationName)
 
 export type DestinationConfig = z.output<typeof destination>

@@ -24,7 +24,7 @@ import {
   word,
 } from '../config/fields.ts'
 
-const TYPES = [
+export const TYPES = [
   'reload',
   'externalProgram',
   'userSync',
@@ -35,7 +35,7 @@ const TYPES = [
   'license',
   'self',
 ] as const
-const OUTCOMES = [
+export const OUTCOMES = [
   'failed',
   'aborted',
   'success',
@@ -74,7 +74,7 @@ const properties = (description: string) =>
 const ids = (description: string) => oneOrMany(description, z.string()).optional()
 
 /** All given fields must hold. */
-const matchObject = object(() => ({
+export const eventMatch = object(() => ({
   type: oneOrMany('Kinds of subjects.', word(TYPES)).optional(),
   outcome: z
     .union([
@@ -109,7 +109,7 @@ const matchObject = object(() => ({
   during: oneOrMany('Windows in which the event happens.', windowReference).optional(),
 }))
 
-const matches = (description: string) => oneOrMany(description, matchObject)
+const matches = (description: string) => oneOrMany(description, eventMatch)
 
 const limit = z.string().transform((value, context): { count: number; windowMs: number } | null => {
   if (value.trim().toLowerCase() === 'none') return null
@@ -190,7 +190,7 @@ export const selfAlerts = section('Alerts about Footman itself.', () => ({
 }))
 
 export type AlertRouteConfig = z.output<typeof route>
-export type MatchConfig = z.output<typeof matchObject>
+export type MatchConfig = z.output<typeof eventMatch>
 export type ButlerRoutesConfig = z.output<typeof butlerRoutes>
 export type MaintenanceConfig = z.output<typeof maintenance>[number]
 export type SelfAlertsConfig = z.output<typeof selfAlerts>

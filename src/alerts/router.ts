@@ -1,12 +1,27 @@
-/** From an event to rows in the outbox: which routes apply, what their gates and limits say. */
+/** From an event to rows in the outbox: which routes apply, what gates, holds and limits say, who hears of a recovery. */
 import type { EventOutcome, EventType, TaskEvent } from '../events/types.ts'
-import type { Database } from '../platform/sqlite.ts'
+import { type Database, isStorageTrouble } from '../platform/sqlite.ts'
 import type { Clock, Logger } from '../platform/types.ts'
 import { uuidV7 } from '../platform/uuid.ts'
 import type { DeliveryChange } from './outbox/outbox.ts'
 import { takeSlot } from './outbox/rate-limit.ts'
-import { insertDelivery } from './outbox/store.ts'
-import type { Need, PlannedDelivery, Route, SuppressReason } from './types.ts'
+import { insertDelivery, type NewDelivery } from './outbox/store.ts'
+import { watchFallback } from './routes/fallback-store.ts'
+import { type Chains, closeGroups, type GroupState, groupState, openGroup } from './routes/groups.ts'
+import { createRouteTable, isFor, type NamedRoutes } from './routes/named-routes.ts'
+import { alertedOf, clearedOutcomes } from './routes/recovery.ts'
+import { isGood, subjectOf } from './routes/subjects.ts'
+import {
+  type DeliveryKind,
+  type DestinationType,
+  type Hold,
+  INCIDENT_TYPES,
+  isNotifying,
+  type Need,
+  type PlannedDelivery,
+  type Route,
+  type SuppressReason,
+} from './types.ts'
 
 export interface RouterDeps {
   readonly clock: Clock
@@ -17,6 +32,10 @@ export interface RouterDeps {
   readonly observe?: (change: DeliveryChange) => void
   /** Told about every delivery that a route makes, suppressed ones included. */
   readonly onRouted?: (route: string, outcome: EventOutcome) => void
+  /** In this order; the first one that holds a delivery back gives the reason. */
+  readonly holds?: readonly Hold[]
+  /** Absent: every failure stands alone. */
+  readonly chains?: Chains
 }
 
 export interface Router {
@@ -24,27 +43,73 @@ export interface Router {
   routeEnriched(db: Database, event: TaskEvent): void
   needs(type: EventType, outcome: EventOutcome): ReadonlySet<Need>
   wake(): void
-  route(name: string): Route | undefined
+  /** Without a destination the first route of the name. */
+  route(name: string, destination?: string): Route | undefined
+  /** Does what routing does and tells about it; the caller takes it back. */
+  rehearse(db: Database, event: TaskEvent, now: number): Rehearsal
+}
+
+/** What routing has done. */
+export interface Rehearsal {
+  readonly deliveries: readonly RehearsedDelivery[]
+  /** The route after which no other was looked at. */
+  readonly stoppedBy: string | null
+  /** Routes that were looked at and have matched. */
+  readonly matched: ReadonlySet<string>
+}
+
+export interface RehearsedDelivery {
+  readonly route: string
+  readonly destination: string
+  readonly target: string
+  readonly kind: DeliveryKind
+  readonly wouldBe: 'pending' | 'suppressed'
+  readonly reason: SuppressReason | null
+  readonly detail: string | null
 }
 
 type Decision =
   | { readonly state: 'pending'; readonly reason: null; readonly detail: null }
   | { readonly state: 'suppressed'; readonly reason: SuppressReason; readonly detail: string }
 
+/** One event on its way through the routes. */
+interface Passage {
+  readonly db: Database
+  readonly event: TaskEvent
+  readonly now: number
+  /** Null while it is for real. */
+  readonly rehearsal: RehearsedDelivery[] | null
+  /** By route; asked once per event. */
+  readonly groups: Map<string, GroupState | null>
+}
+
 /** Routes come from the configuration and never change while running. */
 export function createRouter(deps: RouterDeps, routes: readonly Route[]): Router {
-  const byName = new Map(routes.map((route) => [route.name, route]))
-  const needsOf = new Map<string, ReadonlySet<Need>>()
+  const { holds = [], chains } = deps
+  const table = createRouteTable(routes)
   let touchedLanes = new Set<string>()
 
-  function matching(type: EventType, outcome: EventOutcome): readonly Route[] {
-    return routes.filter(({ when }) => when.types.includes(type) && when.outcomes.includes(outcome))
+  /** Returns the name of the route after which no other is looked at. */
+  function addAlerts(passage: Passage, phase: Route['phase'], matched?: Set<string>): string | null {
+    for (const named of table.inOrder) {
+      const candidates = named.routes.filter((route) => route.phase === phase && isFor(route, passage.event))
+      if (candidates.length === 0 || !matches(named, passage.event)) continue
+      matched?.add(named.name)
+      for (const route of candidates) {
+        for (const planned of plan(route, passage.event)) addAlert(passage, route, planned)
+      }
+      if (named.stop) return named.name
+    }
+    return null
   }
 
-  function addDeliveries(db: Database, event: TaskEvent, phase: Route['phase']): void {
-    for (const route of matching(event.type, event.outcome)) {
-      if (route.phase !== phase) continue
-      for (const planned of plan(route, event)) addDelivery(db, event, route, planned)
+  /** Rather one alert too many. */
+  function matches({ name, routes: [first] }: NamedRoutes, event: TaskEvent): boolean {
+    try {
+      return first?.filter?.matches(event, event.receivedAt) ?? true
+    } catch (error) {
+      complain(name, event, error)
+      return true
     }
   }
 
@@ -53,76 +118,176 @@ export function createRouter(deps: RouterDeps, routes: readonly Route[]): Router
     try {
       return route.plan(event)
     } catch (error) {
-      deps.log.error(`NOTIFY Route ${route.name} failed for event ${event.id} of task "${event.taskName}": ${error}`)
+      complain(route.name, event, error)
       return []
     }
   }
 
-  function addDelivery(db: Database, event: TaskEvent, route: Route, planned: PlannedDelivery): void {
-    const now = deps.clock.now()
-    const decision = decide(db, event, planned, now)
-    const id = uuidV7(now)
-    const isNew = insertDelivery(db, {
-      id,
-      eventId: event.id,
-      kind: 'alert',
-      route: route.name,
-      destination: route.destination,
-      target: planned.target,
-      lane: planned.lane,
-      orderKey: planned.orderKey ?? null,
-      limitKey: planned.limit && planned.limit.windowMs > 0 ? planned.limit.key : null,
-      severity: event.severity,
-      createdAt: now,
+  function complain(route: string, event: TaskEvent, error: unknown): void {
+    deps.log.error(`NOTIFY Route ${route} failed for event ${event.id} of task "${event.taskName}": ${error}`)
+  }
+
+  function addAlert(passage: Passage, route: Route, planned: PlannedDelivery): void {
+    const { db, event, now } = passage
+    const decision = decide(passage, route, planned)
+    const isPending = decision.state === 'pending'
+    const group = isPending ? groupOf(passage, route) : null
+    const { policy } = route
+    const about = policy?.recovery && !isGood(event.outcome) && !event.test ? subjectOf(event) : null
+    const isNew = add(passage, route, planned, {
       ...decision,
+      kind: 'alert',
+      orderKey: planned.orderKey ?? (about === null ? null : `${route.destination}|${planned.target}|${about}`),
+      limitKey: !event.test && planned.limit && planned.limit.windowMs > 0 ? planned.limit.key : null,
+      severity: route.severity ?? event.severity,
+      note: group?.kind === 'root' ? group.note : null,
+      about,
     })
-    if (!isNew) return
-    deps.onRouted?.(route.name, event.outcome)
-    if (decision.state === 'pending') {
-      touchedLanes.add(planned.lane)
-      return
+    if (!isNew || !isPending || !policy || event.test) return
+    if (group?.kind === 'root') {
+      openGroup(db, route.name, event, group.downstream, { now, windowMs: policy.groupWindowMs })
     }
-    const { target } = planned
-    logSuppressed(event, route, target, decision)
-    const { destination } = route
-    const latencyMs = now - event.receivedAt
-    deps.observe?.({ deliveryId: id, destination, target, ...decision, attempts: 0, event, latencyMs })
+    if (policy.fallback.length > 0) watchFallback(db, event.id, route.name, now + policy.fallbackAfterMs)
   }
 
-  /** Limits come last: only what would really be sent takes a slot. */
-  function decide(db: Database, event: TaskEvent, { limit, suppress }: PlannedDelivery, now: number): Decision {
-    if (suppress) return suppressed(suppress.reason, suppress.detail)
-    if (!limit || limit.windowMs <= 0) return PENDING
-    if (takeSlot(db, { ...limit, eventId: event.id, now })) return PENDING
-    return suppressed('RATE_LIMITED', `at most one alert in ${limit.windowMs / 1000} s`)
-  }
+  type Addition = Decision & Pick<NewDelivery, 'kind' | 'orderKey' | 'limitKey' | 'severity' | 'note' | 'about'>
 
-  function logSuppressed(event: TaskEvent, route: Route, target: string, { reason, detail }: Decision): void {
+  /** False when the event has this delivery already. */
+  function add(passage: Passage, route: Route, planned: PlannedDelivery, addition: Addition): boolean {
+    const { db, event, now, rehearsal } = passage
+    const { destination, name } = route
+    const { target, lane } = planned
+    const { state, reason, detail, kind } = addition
+    const id = uuidV7(now)
+    const row = { ...addition, id, eventId: event.id, route: name, destination, target, lane, createdAt: now }
+    const isNew = insertDelivery(db, row)
+    if (rehearsal) {
+      rehearsal.push({ route: name, destination, target, kind, wouldBe: state, reason, detail })
+      return isNew
+    }
+    if (!isNew) return false
+    deps.onRouted?.(name, event.outcome)
+    if (state === 'pending') {
+      touchedLanes.add(lane)
+      return true
+    }
     deps.log.verbose(
-      `NOTIFY suppressed channel=${route.destination} route=${route.name} task=${event.taskId} to=${target} reason=${reason} (${detail})`,
+      `NOTIFY suppressed channel=${destination} route=${name} task=${event.taskId} to=${target} reason=${reason} (${detail})`,
+    )
+    const latencyMs = now - event.receivedAt
+    deps.observe?.({ deliveryId: id, destination, target, state, reason, detail, attempts: 0, event, latencyMs })
+    return true
+  }
+
+  /** Limits come last: only what would really be sent takes a slot. Tests pass everything but the question of whom. */
+  function decide(passage: Passage, route: Route, planned: PlannedDelivery): Decision {
+    const { db, event, now } = passage
+    const { suppress, limit } = planned
+    if (suppress) return suppressed(suppress.reason, suppress.detail)
+    if (event.test) return PENDING
+    const held = isNotifying(typeOf(route)) ? hold(passage, route, planned) : null
+    if (held) return suppressed(held.reason, held.detail)
+    if (!limit || limit.windowMs <= 0 || takeSlot(db, { ...limit, eventId: event.id, now })) return PENDING
+    const { count = 1, windowMs } = limit
+    return suppressed(
+      'RATE_LIMITED',
+      `at most ${count === 1 ? 'one alert' : `${count} alerts`} in ${windowMs / 1000} s`,
     )
   }
 
+  /** The chain comes last: what is held back for another reason opens no group. */
+  function hold(passage: Passage, route: Route, planned: PlannedDelivery): PlannedDelivery['suppress'] | null {
+    const held = heldBack(passage, route, planned)
+    if (held) return held
+    const group = groupOf(passage, route)
+    return group?.kind === 'grouped' ? { reason: 'GROUPED', detail: group.detail } : null
+  }
+
+  function heldBack(
+    { db, event, now }: Passage,
+    route: Route,
+    planned: PlannedDelivery,
+  ): PlannedDelivery['suppress'] | null {
+    for (const ask of holds) {
+      try {
+        const held = ask(db, { event, route, planned, now })
+        if (held) return held
+      } catch (error) {
+        if (isStorageTrouble(error)) throw error
+        complain(route.name, event, error)
+      }
+    }
+    return null
+  }
+
+  function groupOf({ db, event, now, groups }: Passage, route: Route): GroupState | null {
+    if (!chains || event.test || route.policy?.group !== 'chain' || !isNotifying(typeOf(route))) return null
+    const known = groups.get(route.name)
+    if (known !== undefined) return known
+    const state = groupState(db, chains, route.name, event, now)
+    groups.set(route.name, state)
+    return state
+  }
+
+  function addRecoveries(passage: Passage): void {
+    const { db, event, now } = passage
+    if (event.test || clearedOutcomes(event).length === 0) return
+    for (const named of table.inOrder) {
+      if (!named.recovery) continue
+      for (const alerted of alertedOf(db, named.name, event)) {
+        const route = table.find(named.name, alerted.destination)
+        if (!route?.policy?.recovery) continue
+        // Closing an incident bothers nobody; other messages wait for the next success.
+        const quiet = (INCIDENT_TYPES as readonly string[]).includes(typeOf(route)) || !isNotifying(typeOf(route))
+        const held = quiet ? null : heldBack(passage, route, { target: alerted.target, lane: alerted.lane })
+        add(
+          passage,
+          route,
+          { target: alerted.target, lane: alerted.lane },
+          {
+            ...(held ? suppressed(held.reason, held.detail) : PENDING),
+            ...{ kind: 'recovery', orderKey: alerted.orderKey, limitKey: null, severity: event.severity, note: null },
+            about: subjectOf(event),
+          },
+        )
+      }
+    }
+    if (event.outcome === 'success') closeGroups(db, event.taskId, now)
+  }
+
+  const passageOf = (db: Database, event: TaskEvent): Passage => ({
+    ...{ db, event, now: deps.clock.now(), rehearsal: null, groups: new Map() },
+  })
+
   return {
-    routeArrival: (db, event) => addDeliveries(db, event, 'arrival'),
-    routeEnriched: (db, event) => addDeliveries(db, event, 'enriched'),
-    needs(type, outcome) {
-      const key = `${type} ${outcome}`
-      const known = needsOf.get(key)
-      if (known) return known
-      const needs = new Set(matching(type, outcome).flatMap((route) => route.needs))
-      needsOf.set(key, needs)
-      return needs
+    routeArrival: (db, event) => void addAlerts(passageOf(db, event), 'arrival'),
+    routeEnriched(db, event) {
+      const passage = passageOf(db, event)
+      addAlerts(passage, 'enriched')
+      addRecoveries(passage)
     },
+    needs: table.needs,
     wake() {
       if (touchedLanes.size === 0) return
       const lanes = touchedLanes
       touchedLanes = new Set()
       deps.onDeliveries(lanes)
     },
-    route: (name) => byName.get(name),
+    route: table.find,
+    rehearse(db, event, now) {
+      const deliveries: RehearsedDelivery[] = []
+      const matched = new Set<string>()
+      const passage: Passage = { db, event, now, rehearsal: deliveries, groups: new Map() }
+      addAlerts(passage, 'arrival', matched)
+      const stoppedBy = addAlerts(passage, 'enriched', matched)
+      addRecoveries(passage)
+      return { deliveries, stoppedBy, matched }
+    },
   }
 }
+
+const typeOf = ({ destinationType, destination }: Route): DestinationType =>
+  destinationType ?? (destination as DestinationType)
 
 const PENDING: Decision = { state: 'pending', reason: null, detail: null }
 

@@ -1,5 +1,6 @@
 /** From event to delivered message: the contracts of routes, destinations and the outbox. */
 import type { EventOutcome, EventType, Severity, TaskEvent } from '../events/types.ts'
+import type { Database } from '../platform/sqlite.ts'
 
 export type DeliveryState = 'pending' | 'sending' | 'delivered' | 'suppressed' | 'dead'
 export type DeliveryKind = 'alert' | 'recovery' | 'fallback' | 'summary' | 'test'
@@ -37,6 +38,9 @@ export const NOTIFYING_TYPES = [
 ] as const
 export const RECORDING_TYPES = ['mqtt', 'newrelic', 'otlp', 'influxdb', 'scriptlog'] as const
 export type DestinationType = (typeof NOTIFYING_TYPES)[number] | (typeof RECORDING_TYPES)[number]
+
+/** Destinations that keep an incident open until it is closed. */
+export const INCIDENT_TYPES = ['pagerduty', 'opsgenie', 'signl4'] as const satisfies readonly DestinationType[]
 
 /** Notifying destinations obey maintenance, snoozes, grouping and pending retries; recording ones get everything. */
 export function isNotifying(type: DestinationType): boolean {
@@ -88,6 +92,8 @@ export interface Route {
   /** Of its messages; absent = that of the event. */
   readonly severity?: Severity
   readonly policy?: RoutePolicy
+  /** `aside`: never asked about events, only there for what is sent besides alerts: fallbacks, summaries, replays. */
+  readonly role?: 'alert' | 'aside'
 }
 
 /** A pure question about an event; `at` is its time, milliseconds since 1970. */
@@ -129,6 +135,17 @@ export interface MessageTexts {
   readonly body?: string
   /** Path of a template file for the body. */
   readonly template?: string
+}
+
+/** Why a delivery that its gates let through is held back; null = it is not. Asked for destinations that notify. */
+export type Hold = (db: Database, held: HoldSubject) => NonNullable<PlannedDelivery['suppress']> | null
+
+export interface HoldSubject {
+  readonly event: TaskEvent
+  readonly route: Route
+  readonly planned: PlannedDelivery
+  /** Milliseconds since 1970. */
+  readonly now: number
 }
 
 /** A task that will not run because one before it in its chain has failed. */

@@ -1,6 +1,7 @@
 /** A match of the configuration as a pure question about an event. */
-import { EVENT_OUTCOMES, EVENT_TYPES, type EventOutcome, type EventType, type TaskEvent } from '../../events/types.ts'
+import type { EventOutcome, EventType, TaskEvent } from '../../events/types.ts'
 import type { MatchConfig } from '../config-routes.ts'
+import { EVENT_OUTCOMES, EVENT_TYPES } from '../event-words.ts'
 import type { Need } from '../types.ts'
 import { FIELDS, type FieldContext } from './fields.ts'
 import { isGood } from './subjects.ts'

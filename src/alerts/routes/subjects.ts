@@ -1,13 +1,20 @@
 /** What an event is about: the key of rate limits, of recoveries and of counts. */
-import { type EventOutcome, type EventType, TASK_TYPES, type TaskEvent } from '../../events/types.ts'
+import type { EventOutcome, EventType, TaskEvent } from '../../events/types.ts'
+import { TASK_TYPES } from '../event-words.ts'
 
 /** True for the five kinds of tasks. */
 export function isTaskType(type: EventType): boolean {
-  return (TASK_TYPES as readonly string[]).includes(type)
+  return TASK_TYPES.includes(type)
 }
 
+/** What of an event tells its subject. */
+export type SubjectParts = Pick<
+  TaskEvent,
+  'type' | 'taskId' | 'taskName' | 'appId' | 'appName' | 'host' | 'code' | 'details'
+>
+
 /** Task, cloud app, host and service, licence, or code of an own alert. A task keeps its key whatever its type is taken for. */
-export function subjectOf(event: TaskEvent): string {
+export function subjectOf(event: SubjectParts): string {
   if (isTaskType(event.type)) return `task:${event.taskId.toLowerCase()}`
   if (event.type === 'service') {
     const service = event.details?.kind === 'service' ? event.details.serviceName : event.taskName
@@ -18,7 +25,7 @@ export function subjectOf(event: TaskEvent): string {
 }
 
 /** How people call it. */
-export function subjectName(event: TaskEvent): string {
+export function subjectName(event: SubjectParts): string {
   if (isTaskType(event.type)) return event.taskName || event.taskId
   if (event.type === 'cloudReload') return event.appName || event.appId
   if (event.details?.kind === 'service') return `${event.details.friendlyName} on ${event.host}`

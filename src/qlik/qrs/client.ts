@@ -10,13 +10,13 @@ import { createScriptLogFetcher } from './script-log.ts'
 import { createSiteReader } from './site.ts'
 import { startTask } from './start-task.ts'
 import { createQrsTransport, type QrsObserver, type QrsSettings, type QrsTransport } from './transport.ts'
-import type { ExecutionReader, QrsClient, SiteReader } from './types.ts'
+import type { ChainReader, ExecutionReader, QrsClient, SiteReader } from './types.ts'
 
 /** `transport` may be shared with callers that need other endpoints; without it the client makes and owns one. */
 export function createQrsClient(
   deps: { log: Logger; transport?: QrsTransport; observe?: QrsObserver },
   settings: QrsSettings,
-): QrsClient & ExecutionReader & SiteReader {
+): QrsClient & ExecutionReader & SiteReader & ChainReader {
   const log = deps.log.child('qrs')
   const transport =
     deps.transport ?? createQrsTransport({ log, ...(deps.observe && { observe: deps.observe }) }, settings)

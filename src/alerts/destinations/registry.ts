@@ -1,0 +1,57 @@
+/** The named destinations, also in the forms that single routes want, by route and name. */
+import type { DestinationConfig } from '../config-destinations.ts'
+import type { Destination, NamedDestination } from '../types.ts'
+
+export interface Override {
+  readonly route: string
+  readonly destination: string
+  /** The whole settings, with what the route changes. */
+  readonly settings: DestinationConfig
+}
+
+export interface DestinationRegistry {
+  /** As the route wants it; `''` = as it stands in the configuration. Undefined when it is switched off or unknown. */
+  named(route: string, name: string): NamedDestination | undefined
+  /** Those of Butler's sections included. */
+  find(route: string, name: string): Destination | undefined
+  /** By name, as they stand in the configuration, those of Butler's sections first. */
+  readonly byName: ReadonlyMap<string, Destination>
+  /** Every instance. */
+  readonly all: readonly Destination[]
+}
+
+/** `create` makes a destination; one that cannot be made is left out, which it has told. */
+export function createDestinationRegistry(
+  butler: readonly Destination[],
+  destinations: Readonly<Record<string, DestinationConfig>>,
+  overrides: readonly Override[],
+  create: (name: string, settings: DestinationConfig) => NamedDestination | null,
+): DestinationRegistry {
+  const make = (name: string, settings: DestinationConfig): readonly NamedDestination[] => {
+    const made = settings.enable ? create(name, settings) : null
+    return made ? [made] : []
+  }
+  const named = new Map(
+    Object.entries(destinations).flatMap(([name, settings]) => make(name, settings).map((one) => [name, one] as const)),
+  )
+  const special = new Map(
+    overrides.flatMap(({ route, destination, settings }) =>
+      make(destination, settings).map((one) => [keyOf(route, destination), one] as const),
+    ),
+  )
+  const overridden = new Set(overrides.map(({ route, destination }) => keyOf(route, destination)))
+  const byName = new Map<string, Destination>([
+    ...butler.map((destination) => [destination.name, destination] as const),
+    ...named,
+  ])
+  const namedFor = (route: string, name: string) =>
+    overridden.has(keyOf(route, name)) ? special.get(keyOf(route, name)) : named.get(name)
+  return {
+    named: namedFor,
+    find: (route, name) => namedFor(route, name) ?? (overridden.has(keyOf(route, name)) ? undefined : byName.get(name)),
+    byName,
+    all: [...butler, ...named.values(), ...special.values()],
+  }
+}
+
+const keyOf = (route: string, name: string): string => `${route}\u0000${name}`

@@ -1,0 +1,60 @@
+/** The routes that the sections of Butler can make, and why some of them are not there. */
+
+export interface ButlerRouteName {
+  readonly name: string
+  /** Name of the destination. */
+  readonly to: string
+  /** Below `Butler`; each must be true (or, for a topic, not empty). */
+  readonly switches: readonly string[]
+}
+
+interface Section {
+  readonly name: string
+  readonly to: string
+  /** Where its events are, below `Butler`. */
+  readonly at: string
+  /** Switches above the section. */
+  readonly above?: readonly string[]
+}
+
+const CLOUD = 'qlikSenseCloud.event.mqtt.tenant'
+const SECTIONS: readonly Section[] = [
+  { name: 'emailNotification', to: 'email', at: 'emailNotification' },
+  { name: 'webhookNotification', to: 'webhook', at: 'webhookNotification' },
+  { name: 'slackNotification', to: 'slack', at: 'slackNotification' },
+  { name: 'teamsNotification', to: 'teams', at: 'teamsNotification' },
+  { name: 'incidentTool.signl4', to: 'signl4', at: 'incidentTool.signl4' },
+  { name: 'incidentTool.newRelic', to: 'newrelic', at: 'incidentTool.newRelic' },
+  ...['email', 'slack', 'teams'].map((to) => ({
+    ...{ name: `qlikSenseCloud.${to}Notification`, to, at: `${CLOUD}.alert.${to}Notification` },
+    above: ['qlikSenseCloud.enable'],
+  })),
+]
+
+/** Events of a section are its members that are switched on and off, or limited, by themselves. */
+export function butlerRouteNames(config: unknown): readonly ButlerRouteName[] {
+  return SECTIONS.flatMap(({ name, to, at, above = [] }) => {
+    const section = valueAt(config, at)
+    if (!isRecord(section)) return []
+    return Object.entries(section).flatMap(([event, value]) => {
+      if (!isRecord(value) || !EVENT_MEMBERS.some((member) => member in value)) return []
+      return [{ name: `butler.${name}.${event}`, to, switches: [...above, `${at}.enable`, `${at}.${event}.enable`] }]
+    })
+  })
+}
+
+const EVENT_MEMBERS = ['rateLimit', 'webhooks', 'destination']
+
+/** Why this route was not made. */
+export function whyOff({ switches }: ButlerRouteName, config: unknown): string {
+  const off = switches.find((path) => valueAt(config, path) === false)
+  return off ? `Butler.${off} is false` : 'nothing to send to is set up for it'
+}
+
+function valueAt(config: unknown, path: string): unknown {
+  return path.split('.').reduce<unknown>((value, key) => (isRecord(value) ? value[key] : undefined), config)
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}

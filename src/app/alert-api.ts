@@ -1,0 +1,40 @@
+/** The endpoints over alert routes, destinations and snoozes. */
+import { alertRouteApi } from '../alerts/routes/api.ts'
+import { snoozeRoutes } from '../alerts/snoozes/routes.ts'
+import type { Config } from '../config/schema.ts'
+import { insertEvent, loadTaskEvent } from '../events/store.ts'
+import type { GroupWriter } from '../platform/group-commit.ts'
+import type { ApiRoute } from '../platform/http/route.ts'
+import type { Database } from '../platform/sqlite.ts'
+import type { Clock } from '../platform/types.ts'
+import type { Windows } from '../platform/windows/types.ts'
+import type { QrsClient } from '../qlik/qrs/types.ts'
+import type { Alerts } from './alerts.ts'
+
+export interface AlertApiDeps {
+  readonly db: Database
+  readonly writer: GroupWriter
+  readonly clock: Clock
+  readonly alerts: Pick<Alerts, 'router' | 'listed' | 'destinations' | 'peers'>
+  readonly windows: Windows
+  readonly qrs: QrsClient
+}
+
+export function alertRouteRoutes(deps: AlertApiDeps, { footman }: Config): ApiRoute[] {
+  const { alerts, db, clock, qrs } = deps
+  const { router, listed, destinations, peers } = alerts
+  return [
+    ...alertRouteApi({
+      ...{ db, clock, qrs, router, listed, destinations, peers, keepMs: footman.retention.events },
+      loadEvent: (id) => loadTaskEvent(db, id),
+      storeEvent(tx, event) {
+        insertEvent(tx, {
+          ...event,
+          ...{ journalId: null, sender: '', typeKnown: true, announced: event.outcome, deadlineAt: event.receivedAt },
+          ...{ message: event, nameTokens: null },
+        })
+      },
+    }),
+    ...snoozeRoutes(deps),
+  ]
+}
