@@ -7,6 +7,7 @@ import { createTemplateEngine, type TemplateEngine } from '../../src/alerts/temp
 import { createTimeFormatter } from '../../src/alerts/times.ts'
 import type { RenderInput, Route } from '../../src/alerts/types.ts'
 import type { ScriptLog, TaskEvent } from '../../src/events/types.ts'
+import { qlikSenseLicense, serviceMonitor } from '../../src/monitors/config.ts'
 import { APP_ID, TASK_ID, taskEvent } from './events.ts'
 
 export const STOCKHOLM = createTimeFormatter({ timeZone: 'Europe/Stockholm', locale: 'en-US' })
@@ -112,7 +113,11 @@ export function emailConfig(written: Written<EmailNotificationConfig>, more: obj
 }
 
 export function webhookConfig(written: object) {
-  return { webhookNotification: webhookNotification.parse({ enable: true, ...written }) }
+  return {
+    webhookNotification: webhookNotification.parse({ enable: true, ...written }),
+    serviceMonitor: serviceMonitor.parse({}),
+    qlikSenseLicense: qlikSenseLicense.parse({}),
+  }
 }
 
 export function templateEngine(directories: readonly string[] = []): TemplateEngine {

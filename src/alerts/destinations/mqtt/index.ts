@@ -1,8 +1,7 @@
 /** Publishes task events to the broker of `mqttConfig`. */
 import type { MqttService } from '../../../mqtt/types.ts'
 import type { DeliveryResult, Destination, Message } from '../../types.ts'
-import { fullPayload, shortPayload } from './payloads.ts'
-import { publishesFullEvent } from './routes.ts'
+import { payloadOf } from './routes.ts'
 
 export { type MqttRoutesConfig, mqttRoutes } from './routes.ts'
 
@@ -13,7 +12,7 @@ export function createMqttDestination(deps: { mqtt: MqttService }): Destination 
     name: 'mqtt',
     type: 'mqtt',
     async render({ event, route, target, deliveryId }) {
-      const body = publishesFullEvent(route.name) ? fullPayload(event) : shortPayload(event)
+      const body = payloadOf(route.name, event)
       return { deliveryId, target, subject: null, body, payload: body }
     },
     // All are handed over before the first answer comes, which keeps their order.

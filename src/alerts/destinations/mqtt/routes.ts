@@ -1,72 +1,136 @@
-/** The messages about reload tasks that `mqttConfig` asks for, as routes. */
-import type { Outcome } from '../../../events/types.ts'
+/** The messages that `mqttConfig` asks for, as routes. */
+import type { Config } from '../../../config/schema.ts'
+import type { EventOutcome, EventType, TaskEvent } from '../../../events/types.ts'
 import type { Route } from '../../types.ts'
+import {
+  fullPayload,
+  licenseAlertPayload,
+  licenseStatusPayload,
+  serviceChangePayload,
+  shortPayload,
+} from './payloads.ts'
 
+/** What is left out is off. */
 export interface MqttRoutesConfig {
-  readonly mqttConfig: {
-    readonly enable: boolean
-    readonly taskFailureSendFull: boolean
-    readonly taskAbortedSendFull: boolean
-    readonly taskFailureTopic: string
-    readonly taskFailureFullTopic: string
-    readonly taskAbortedTopic: string
-    readonly taskAbortedFullTopic: string
-  }
+  readonly mqttConfig: Pick<
+    Config['mqttConfig'],
+    | 'enable'
+    | 'taskFailureSendFull'
+    | 'taskAbortedSendFull'
+    | 'taskFailureTopic'
+    | 'taskFailureFullTopic'
+    | 'taskAbortedTopic'
+    | 'taskAbortedFullTopic'
+  > &
+    Partial<Config['mqttConfig']>
   readonly footman?: { readonly mqtt?: { readonly taskSuccessTopic: string; readonly taskSuccessFullTopic: string } }
+  readonly serviceMonitor?: Pick<Config['serviceMonitor'], 'alertDestination'>
+  readonly qlikSenseLicense?: Pick<Config['qlikSenseLicense'], 'serverLicenseMonitor'>
 }
 
 interface Row {
   readonly name: string
-  readonly outcome: Outcome
-  readonly full: boolean
+  readonly type: EventType
+  readonly outcomes: readonly EventOutcome[]
+  /** Leaves with the datagram, before Qlik Sense is asked about anything. */
+  readonly atArrival?: boolean
+  readonly payload: (event: TaskEvent) => string
   /** Empty = off. */
   topic(config: MqttRoutesConfig): string
+  /** Appended to the topic. */
+  readonly below?: (event: TaskEvent) => string
 }
+
+const short = { type: 'reload', atArrival: true, payload: shortPayload } as const
+const full = { type: 'reload', payload: fullPayload } as const
+const serviceChange = {
+  type: 'service',
+  payload: serviceChangePayload,
+  below: ({ host, details }: TaskEvent) => `/${host}/${details?.kind === 'service' ? details.serviceName : ''}`,
+} as const
 
 const ROWS: readonly Row[] = [
   {
+    ...short,
     name: 'butler.mqttConfig.taskFailureTopic',
-    outcome: 'failed',
-    full: false,
+    outcomes: ['failed'],
     topic: ({ mqttConfig }) => mqttConfig.taskFailureTopic,
   },
   {
+    ...full,
     name: 'butler.mqttConfig.taskFailureFullTopic',
-    outcome: 'failed',
-    full: true,
+    outcomes: ['failed'],
     topic: ({ mqttConfig }) => (mqttConfig.taskFailureSendFull ? mqttConfig.taskFailureFullTopic : ''),
   },
   {
+    ...short,
     name: 'butler.mqttConfig.taskAbortedTopic',
-    outcome: 'aborted',
-    full: false,
+    outcomes: ['aborted'],
     topic: ({ mqttConfig }) => mqttConfig.taskAbortedTopic,
   },
   {
+    ...full,
     name: 'butler.mqttConfig.taskAbortedFullTopic',
-    outcome: 'aborted',
-    full: true,
+    outcomes: ['aborted'],
     topic: ({ mqttConfig }) => (mqttConfig.taskAbortedSendFull ? mqttConfig.taskAbortedFullTopic : ''),
   },
   {
+    ...short,
     name: 'butler.footman.mqtt.taskSuccessTopic',
-    outcome: 'success',
-    full: false,
+    outcomes: ['success'],
     topic: ({ footman }) => footman?.mqtt?.taskSuccessTopic ?? '',
   },
   {
+    ...full,
     name: 'butler.footman.mqtt.taskSuccessFullTopic',
-    outcome: 'success',
-    full: true,
+    outcomes: ['success'],
     topic: ({ footman }) => footman?.mqtt?.taskSuccessFullTopic ?? '',
+  },
+  {
+    ...serviceChange,
+    name: 'butler.mqttConfig.serviceStoppedTopic',
+    // A host or service that cannot be reached is told like one that stands still.
+    outcomes: ['stopped', 'unreachable'],
+    topic: (config) => (reportsServices(config) ? (config.mqttConfig.serviceStoppedTopic ?? '') : ''),
+  },
+  {
+    ...serviceChange,
+    name: 'butler.mqttConfig.serviceRunningTopic',
+    outcomes: ['started'],
+    topic: (config) => (reportsServices(config) ? (config.mqttConfig.serviceRunningTopic ?? '') : ''),
+  },
+  {
+    name: 'butler.mqttConfig.qlikSenseServerLicenseTopic',
+    type: 'license',
+    outcomes: ['status'],
+    payload: licenseStatusPayload,
+    topic: (config) =>
+      licenseDestination(config)?.sendRecurring.enable ? (config.mqttConfig.qlikSenseServerLicenseTopic ?? '') : '',
+  },
+  {
+    name: 'butler.mqttConfig.qlikSenseServerLicenseExpireTopic',
+    type: 'license',
+    outcomes: ['expiring', 'expired'],
+    payload: licenseAlertPayload,
+    topic: (config) =>
+      licenseDestination(config)?.sendAlert.enable ? (config.mqttConfig.qlikSenseServerLicenseExpireTopic ?? '') : '',
   },
 ]
 
-const FULL_ROUTES = new Set(ROWS.filter((row) => row.full).map((row) => row.name))
+function reportsServices({ serviceMonitor }: MqttRoutesConfig): boolean {
+  return serviceMonitor?.alertDestination.mqtt.enable ?? false
+}
 
-/** True when the route publishes the whole event; also for routes that users write, which are not in the table. */
-export function publishesFullEvent(routeName: string): boolean {
-  return FULL_ROUTES.has(routeName) || !ROWS.some((row) => row.name === routeName)
+function licenseDestination({ qlikSenseLicense }: MqttRoutesConfig) {
+  const mqtt = qlikSenseLicense?.serverLicenseMonitor.destination.mqtt
+  return mqtt?.enable ? mqtt : null
+}
+
+const PAYLOADS = new Map(ROWS.map(({ name, payload }) => [name, payload]))
+
+/** What the route publishes; routes that users write publish the whole event. */
+export function payloadOf(routeName: string, event: TaskEvent): string {
+  return (PAYLOADS.get(routeName) ?? fullPayload)(event)
 }
 
 /** Short messages leave with the datagram, full ones when the event is enriched. An empty topic makes no route. */
@@ -78,13 +142,16 @@ export function mqttRoutes(config: MqttRoutesConfig): Route[] {
   })
 }
 
-function routeOf(row: Row, topic: string): Route {
+function routeOf({ name, type, outcomes, atArrival, below }: Row, topic: string): Route {
   return {
-    name: row.name,
+    name,
     destination: 'mqtt',
-    when: { types: ['reload'], outcomes: [row.outcome] },
-    phase: row.full ? 'enriched' : 'arrival',
-    needs: row.full ? ['app'] : [],
-    plan: () => [{ target: topic, lane: 'mqtt', orderKey: topic }],
+    when: { types: [type], outcomes },
+    phase: atArrival ? 'arrival' : 'enriched',
+    needs: type === 'reload' && !atArrival ? ['app'] : [],
+    plan(event) {
+      const target = `${topic}${below?.(event) ?? ''}`
+      return [{ target, lane: 'mqtt', orderKey: target }]
+    },
   }
 }

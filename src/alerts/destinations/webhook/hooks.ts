@@ -1,39 +1,99 @@
 /** The configured webhooks: which events they are called for, how they are named, and which cannot be called. */
-import type { Outcome, TaskType } from '../../../events/types.ts'
-import type { WebhookConfig, WebhookNotificationConfig } from '../../config-webhook.ts'
-import type { UserForm } from '../../record.ts'
+import type { Config } from '../../../config/schema.ts'
+import type { EventOutcome, EventType, TaskEvent } from '../../../events/types.ts'
+import type { WebhookConfig } from '../../config-webhook.ts'
+import type { Need } from '../../types.ts'
+import { licenseFields, reloadFields, serviceFields, type WebhookFields } from './payload.ts'
 
-export interface WebhookDestinationConfig {
-  readonly webhookNotification: WebhookNotificationConfig
-}
+export type WebhookDestinationConfig = Pick<Config, 'webhookNotification' | 'serviceMonitor' | 'qlikSenseLicense'>
 
 export interface WebhookKind {
-  readonly section: 'reloadTaskFailure' | 'reloadTaskAborted'
-  readonly type: TaskType
-  readonly outcome: Outcome
-  readonly userForm: UserForm
-  /** The field `event` of the payload. */
-  readonly event: string
+  readonly section:
+    | 'reloadTaskFailure'
+    | 'reloadTaskAborted'
+    | 'serviceMonitor'
+    | 'qlikSenseServerLicenseMonitor'
+    | 'qlikSenseServerLicenseExpiryAlert'
+  readonly type: EventType
+  readonly outcomes: readonly EventOutcome[]
+  readonly needs: readonly Need[]
+  /** What else must be switched on beside `webhookNotification.enable`. */
+  readonly gate: (config: WebhookDestinationConfig) => boolean
+  /** What a rate limit counts by, within the section. */
+  readonly subject: (event: TaskEvent) => string
+  readonly fields: (event: TaskEvent) => WebhookFields
+  /** Names of the fields in a query are in lower case. */
+  readonly lowerCaseQuery?: boolean
   /** In log lines: `[QSEOW] WEBHOOKOUT <label>: ...`. */
   readonly label: string
+}
+
+const taskOf = ({ taskId }: TaskEvent) => taskId
+const always = () => true
+const licenseDestination = ({ qlikSenseLicense }: WebhookDestinationConfig) =>
+  qlikSenseLicense.serverLicenseMonitor.destination.webhook
+
+/** A service that stops and one that starts have windows of their own: a quick restart tells both. */
+function serviceOf({ host, outcome, details }: TaskEvent): string {
+  const change = outcome === 'started' ? 'started' : 'stopped'
+  return `${host}|${details?.kind === 'service' ? details.serviceName : ''}|${change}`
 }
 
 export const WEBHOOK_KINDS: readonly WebhookKind[] = [
   {
     section: 'reloadTaskFailure',
     type: 'reload',
-    outcome: 'failed',
-    userForm: 'collapsed',
-    event: 'Qlik Sense reload failed',
+    outcomes: ['failed'],
+    needs: ['app', 'owner'],
+    gate: always,
+    subject: taskOf,
+    fields: (event) => reloadFields(event, 'Qlik Sense reload failed', 'collapsed'),
     label: 'RELOAD TASK FAILED',
   },
   {
     section: 'reloadTaskAborted',
     type: 'reload',
-    outcome: 'aborted',
-    userForm: 'unchanged',
-    event: 'Qlik Sense reload aborted',
+    outcomes: ['aborted'],
+    needs: ['app', 'owner'],
+    gate: always,
+    subject: taskOf,
+    fields: (event) => reloadFields(event, 'Qlik Sense reload aborted', 'unchanged'),
     label: 'RELOAD TASK ABORTED',
+  },
+  {
+    section: 'serviceMonitor',
+    type: 'service',
+    outcomes: ['stopped', 'started', 'unreachable'],
+    needs: [],
+    gate: ({ serviceMonitor }) => serviceMonitor.alertDestination.webhook.enable,
+    subject: serviceOf,
+    fields: serviceFields,
+    lowerCaseQuery: true,
+    label: 'SERVICE MONITOR',
+  },
+  {
+    section: 'qlikSenseServerLicenseMonitor',
+    type: 'license',
+    outcomes: ['status'],
+    needs: [],
+    gate: (config) => licenseDestination(config).enable && licenseDestination(config).sendRecurring.enable,
+    subject: () => 'license-monitor',
+    fields: (event) => licenseFields(event, 'server license status'),
+    label: 'QLIK SENSE SERVER LICENSE MONITOR',
+  },
+  {
+    section: 'qlikSenseServerLicenseExpiryAlert',
+    type: 'license',
+    outcomes: ['expiring', 'expired'],
+    needs: [],
+    gate: (config) => licenseDestination(config).enable && licenseDestination(config).sendAlert.enable,
+    subject: () => 'license-alert',
+    fields: (event) =>
+      licenseFields(
+        event,
+        event.outcome === 'expired' ? 'server license has expired alert' : 'server license about to expire alert',
+      ),
+    label: 'QLIK SENSE SERVER LICENSE EXPIRY ALERT',
   },
 ]
 
@@ -56,10 +116,10 @@ export interface HookSection {
 
 const METHODS: readonly string[] = ['GET', 'POST', 'PUT']
 
-/** Every section with its hooks, in the order of the configuration file. */
-export function hookSections({ webhookNotification }: WebhookDestinationConfig): readonly HookSection[] {
-  return WEBHOOK_KINDS.map((kind) => {
-    const { rateLimit, webhooks } = webhookNotification[kind.section]
+/** Every section that is switched on with its hooks, in the order of the configuration file. */
+export function hookSections(config: WebhookDestinationConfig): readonly HookSection[] {
+  return WEBHOOK_KINDS.filter(({ gate }) => gate(config)).map((kind) => {
+    const { rateLimit, webhooks } = config.webhookNotification[kind.section]
     const routeName = `butler.webhookNotification.${kind.section}`
     return { kind, routeName, rateLimitMs: rateLimit * 1000, hooks: named(webhooks.map(hookOf)) }
   })

@@ -4,8 +4,8 @@ import type { Clock, Logger } from '../../../platform/types.ts'
 import type { DeliveryResult, Destination, Message, RenderInput } from '../../types.ts'
 import { httpFailure, httpResult } from '../http-result.ts'
 import { type CertificateFiles, createHookClients } from './clients.ts'
-import { type Hook, type HookSection, hookSections, type WebhookDestinationConfig } from './hooks.ts'
-import { webhookPayload, withQuery } from './payload.ts'
+import { type Hook, type HookSection, hookSections, type WebhookDestinationConfig, type WebhookKind } from './hooks.ts'
+import { type WebhookFields, withQuery } from './payload.ts'
 
 export interface WebhookDeps {
   readonly clock: Clock
@@ -32,11 +32,11 @@ export function createWebhookDestination(deps: WebhookDeps, config: WebhookDesti
   const clients = createHookClients(deps.files)
   if (config.webhookNotification.enable) reportProblems(log, sections)
 
-  function requestFor(hook: Hook, fields: Readonly<Record<string, string>>, deliveryId: string): HttpRequest {
+  function requestFor(hook: Hook, kind: WebhookKind, fields: WebhookFields, deliveryId: string): HttpRequest {
     const { httpMethod: method, webhookURL } = hook.config
     const headers = { Accept: ACCEPT, 'Idempotency-Key': deliveryId }
     const common = { method, timeoutMs, redirects: MAX_REDIRECTS }
-    if (method === 'GET') return { ...common, headers, url: withQuery(webhookURL, fields) }
+    if (method === 'GET') return { ...common, headers, url: withQuery(webhookURL, fields, kind.lowerCaseQuery) }
     const json = { ...headers, 'Content-Type': 'application/json' }
     return { ...common, headers: json, url: webhookURL, body: JSON.stringify(fields) }
   }
@@ -45,8 +45,8 @@ export function createWebhookDestination(deps: WebhookDeps, config: WebhookDesti
     const section = byRoute.get(route.name)
     const hook = section?.hooks.find((candidate) => candidate.target === target)
     if (!section || !hook) throw new Error(`the webhook ${target} is no longer in the configuration`)
-    const fields = webhookPayload(event, section.kind)
-    const payload: WebhookPayload = { hook, request: requestFor(hook, fields, deliveryId) }
+    const fields = section.kind.fields(event)
+    const payload: WebhookPayload = { hook, request: requestFor(hook, section.kind, fields, deliveryId) }
     return { deliveryId, target, subject: null, body: JSON.stringify(fields, null, 2), payload }
   }
 
