@@ -167,6 +167,8 @@ export interface DeliveryNote {
   readonly failedDestination?: string
   /** Of a summary: what was held back, by subject. */
   readonly summary?: { readonly title: string; readonly lines: readonly string[] }
+  /** The body of a webhook that was made when the delivery was created. */
+  readonly body?: string
 }
 
 /** Everything `render` may look at. */

@@ -35,6 +35,7 @@ export function signature(secret: string, id: string, seconds: number, body: str
 
 /** A template that fails, or makes broken JSON, is replaced by the whole event, which says so. */
 async function bodyOf(input: HttpRenderInput, settings: Settings, deps: HttpTypeDeps, name: string): Promise<string> {
+  if (input.note?.body !== undefined) return input.note.body
   try {
     const template = await templateOf(settings, deps, name)
     if (!template) return JSON.stringify(wholeEvent(input, input.text))
