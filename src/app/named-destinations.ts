@@ -37,6 +37,7 @@ export function namedDestinationDeps(parts: NamedParts, config: Config): NamedDe
     version: VERSION,
     pacing: createPacing(clock),
     environment: process.env,
+    newRelic: { url: config.incidentTool.newRelic.url, accounts: config.thirdPartyToolsCredentials.newRelic },
     mail: {
       sender: () => {
         sender ??= createMailSender(parts, config)

@@ -66,4 +66,35 @@ export const NAMED_HTTP_TYPES: Readonly<Record<string, NamedHttpType>> = {
     busy: RETRY_AFTER,
     failure: 503,
   },
+  slack: {
+    settings: { type: 'slack', webhookURL: 'https://hooks.slack.com/services/T0/B0/slack-secret-12' },
+    secret: 'slack-secret-12',
+    success: { status: 200, body: 'ok' },
+    busy: RETRY_AFTER,
+    failure: 500,
+  },
+  teams: {
+    settings: {
+      type: 'teams',
+      webhookURL: 'https://x.logic.azure.com/workflows/teams-secret-12/run?sig=teams-secret-13',
+    },
+    secret: 'teams-secret-12',
+    success: { status: 202 },
+    busy: RETRY_AFTER,
+    failure: 502,
+  },
+  signl4: {
+    settings: { type: 'signl4', url: 'https://connect.signl4.com/webhook/signl4-secret-1' },
+    secret: 'signl4-secret-1',
+    success: { status: 201, body: '{"eventId":"1"}' },
+    busy: RETRY_AFTER,
+    failure: 500,
+  },
+  newrelic: {
+    settings: { type: 'newrelic', account: ['main'] },
+    secret: 'newrelic-secret-1',
+    success: { status: 200, body: '{"success":true}' },
+    busy: RETRY_AFTER,
+    failure: 500,
+  },
 }

@@ -111,6 +111,7 @@ export function namedDeps({ sink, deps = {}, genericUrls = [], directories = [] 
     pacing: createPacing(clock),
     candidates: (path) => [path],
     environment: {},
+    newRelic: { url: NEW_RELIC, accounts: [ACCOUNT] },
     mqtt: null,
     times: STOCKHOLM,
     mail: { sender: noMail, settings: email.parse({}), from: 'qlik@acme.example' },
@@ -119,6 +120,12 @@ export function namedDeps({ sink, deps = {}, genericUrls = [], directories = [] 
   }
   return { deps: all, log, urls }
 }
+
+const NEW_RELIC = {
+  event: 'https://insights-collector.eu01.nr-data.net',
+  log: 'https://log-api.eu.newrelic.com/log/v1',
+}
+const ACCOUNT = { accountName: 'main', accountId: '12345', insertApiKey: 'newrelic-secret-1' }
 
 const noMail = (): MailSender => {
   throw new Error('there is no mail server in this test')
@@ -145,10 +152,12 @@ export function namedDestination(
   const settings = settingsOf(written)
   const timeout = setup.timeoutMs ?? settings.timeout
   const destination = createNamedDestination(deps, 'place', { ...settings, timeout })
+  /** At the first of those whom the destination reaches. */
+  const aimed = (input: RenderInput) => ({ ...input, target: destination.targets(input.event)[0]!.target })
   const send = async (input: RenderInput, signal = AbortSignal.timeout(30_000)) => {
-    const message: Message = await destination.render(input)
+    const message: Message = await destination.render(aimed(input))
     const [result] = await destination.deliver([message], signal)
     return { message, result: result! }
   }
-  return { destination, send, log, urls, deps }
+  return { destination, send, aimed, log, urls, deps }
 }

@@ -1,6 +1,7 @@
 /** A destination that is one HTTP request per message; the types differ in the request and in reading the answer. */
 import type { HttpResponse } from '../../../platform/http-client.ts'
 import type { DestinationConfig } from '../../config-destinations.ts'
+import { cut } from '../../texts/cut.ts'
 import type { DeliveryResult, Message, NamedDestination } from '../../types.ts'
 import { httpFailure, httpResult } from '../http-result.ts'
 import { createClientSource } from './client.ts'
@@ -54,7 +55,7 @@ export function createHttpDestination(
     const result = (type.result ?? httpResult)(response, clock.now())
     if (result.outcome === 'delivered') return result
     if (result.outcome === 'retry' && result.retryAfterMs && pace) pacing.hold(pace.key, result.retryAfterMs)
-    const said = mask(explanation(response))
+    const said = explanation(response, mask)
     return { ...result, detail: said ? `${result.detail}: ${said}` : result.detail }
   }
 
@@ -62,7 +63,7 @@ export function createHttpDestination(
     name,
     type: settings.type,
     needs: type.needs,
-    targets: () => [{ target: type.target, lane: name }],
+    targets: () => type.targets ?? [{ target: type.target, lane: name }],
     async render(input) {
       const text = await deps.texts.write(input, settings)
       const call = await type.render({ ...input, text })
@@ -102,11 +103,12 @@ class SettingError extends Error {}
 const EXPLAINING = ['description', 'error', 'message', 'errors'] as const
 
 /** Why a service refuses, in its own words, when it answers in JSON. */
-export function explanation(response: HttpResponse): string {
+export function explanation(response: HttpResponse, mask: (text: string) => string): string {
   const answer = jsonOf(response)
   const said = EXPLAINING.map((key) => answer[key]).filter((value) => value !== undefined && value !== null)
   const texts = said.map((value) => (typeof value === 'string' ? value : JSON.stringify(value)))
-  return texts.join(' ').replace(/\s+/g, ' ').slice(0, EXPLANATION_KEPT)
+  // Masked before it is cut, so that no half of a secret is left.
+  return cut(mask(texts.join(' ')).replace(/\s+/g, ' ').trim(), EXPLANATION_KEPT)
 }
 
 /** The members of a JSON answer; empty when it is something else. */

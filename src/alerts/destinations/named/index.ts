@@ -8,10 +8,12 @@ import { createNamedEmailDestination, type MailDeps } from './email.ts'
 import { gathered } from './gather.ts'
 import { createHttpDestination } from './http.ts'
 import { createNamedMqttDestination } from './mqtt.ts'
+import { newrelic } from './newrelic.ts'
 import { ntfy } from './ntfy.ts'
 import { opsgenie } from './opsgenie.ts'
 import { createOtlpDestination } from './otlp.ts'
 import { pagerduty } from './pagerduty.ts'
+import { signl4 } from './signl4.ts'
 import { slack } from './slack.ts'
 import { teams } from './teams.ts'
 import { telegram } from './telegram.ts'
@@ -39,6 +41,8 @@ const FACTORIES = {
   email: createNamedEmailDestination,
   slack: http(slack),
   teams: http(teams),
+  signl4: http(signl4),
+  newrelic: http(newrelic),
   mqtt: createNamedMqttDestination,
   webhook: http(webhook),
   ntfy: http(ntfy),
@@ -47,7 +51,7 @@ const FACTORIES = {
   discord: http(discord),
   telegram: http(telegram),
   otlp: createOtlpDestination,
-} as const satisfies { readonly [T in DestinationConfig['type']]?: Factory<T> }
+} as const satisfies { readonly [T in DestinationConfig['type']]: Factory<T> }
 
 /** `settings` as they come from the configuration, all defaults filled in. */
 export function createNamedDestination(
@@ -55,6 +59,6 @@ export function createNamedDestination(
   name: string,
   settings: DestinationConfig,
 ): NamedDestination {
-  const create = FACTORIES[settings.type as keyof typeof FACTORIES] as Factory<DestinationConfig['type']>
+  const create = FACTORIES[settings.type] as Factory<DestinationConfig['type']>
   return gathered(create(deps, name, settings as never))
 }

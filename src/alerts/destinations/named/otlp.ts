@@ -1,6 +1,7 @@
 /** OpenTelemetry log records over HTTP with JSON (OTLP 1.x): many events in one request. */
 import type { Severity, TaskEvent } from '../../../events/types.ts'
 import type { HttpResponse } from '../../../platform/http-client.ts'
+import { cut } from '../../texts/cut.ts'
 import { appIdOf, appNameOf, taskNameOf } from '../../texts/words.ts'
 import type { DeliveryResult, Message, NamedDestination } from '../../types.ts'
 import { httpFailure, httpResult } from '../http-result.ts'
@@ -19,6 +20,8 @@ const SEVERITY_TEXTS: Readonly<Record<Severity, string>> = {
 /** The only answers that a client may repeat its request for. */
 const TEMPORARY = [429, 502, 503, 504]
 const BATCH_SIZE = 500
+/** Of what a collector says about refused records. */
+const WORDS_KEPT = 300
 const MAX_ANSWER_BYTES = 1024 * 1024
 
 export function createOtlpDestination(
@@ -63,13 +66,13 @@ export function createOtlpDestination(
   function judge(response: HttpResponse, size: number): DeliveryResult {
     const { status } = response
     const result = httpResult(response, deps.clock.now())
-    const said = mask(explanation(response))
+    const said = explanation(response, mask)
     const detail = said ? `HTTP ${status}: ${said}` : `HTTP ${status}`
     if (TEMPORARY.includes(status)) return { ...result, detail }
     if (result.outcome !== 'delivered') return { outcome: 'rejected', detail }
     const { rejected, why } = partialSuccess(response)
     if (rejected === 0) return result
-    const words = mask(`${rejected} of ${size} records refused${why && `: ${why}`}`)
+    const words = cut(mask(`${rejected} of ${size} records refused${why && `: ${why}`}`), WORDS_KEPT)
     if (rejected >= size) return { outcome: 'rejected', detail: words }
     deps.log.warn(`NOTIFY ${name}: ${words}`)
     return { outcome: 'delivered', detail: words }
@@ -141,5 +144,5 @@ function partialSuccess(response: HttpResponse): { rejected: number; why: string
     readonly rejectedLogRecords?: number | string
     readonly errorMessage?: string
   }
-  return { rejected: Number(rejectedLogRecords) || 0, why: String(errorMessage).slice(0, 200) }
+  return { rejected: Number(rejectedLogRecords) || 0, why: String(errorMessage) }
 }

@@ -2,9 +2,10 @@
 import type { HttpClient, HttpClientSettings, HttpResponse } from '../../../platform/http-client.ts'
 import type { Clock, Logger } from '../../../platform/types.ts'
 import type { DestinationConfig } from '../../config-destinations.ts'
+import type { NewRelicAccount } from '../../config-incident.ts'
 import type { TemplateEngine } from '../../templates/engine.ts'
 import type { AlertText, TextWriter } from '../../texts/writer.ts'
-import type { DeliveryResult, Need, RenderInput } from '../../types.ts'
+import type { DeliveryResult, Need, PlannedDelivery, RenderInput } from '../../types.ts'
 import type { Pacing } from './pacing.ts'
 
 /** The settings of one type. */
@@ -20,6 +21,10 @@ export interface HttpTypeDeps {
   /** Of Footman. */
   readonly version: string
   readonly pacing: Pacing
+  readonly newRelic: {
+    readonly url: { readonly event: string; readonly log: string }
+    readonly accounts: readonly NewRelicAccount[]
+  }
   /** The absolute paths that a path in the configuration may mean, best first. */
   readonly candidates: (path: string) => readonly string[]
   /** `HTTPS_PROXY`, `HTTP_PROXY`, `NO_PROXY`, in capitals or not. */
@@ -49,6 +54,8 @@ export interface HttpType {
   readonly needs: readonly Need[]
   /** What a person recognises: the host of the address, a channel. */
   readonly target: string
+  /** Whom it reaches when that is more than one place; default: `target`, in a lane of its own. */
+  readonly targets?: readonly PlannedDelivery[]
   /** Values that are never shown: tokens, keys, addresses that are secrets. */
   readonly secrets: readonly string[]
   /** At most so many messages in a minute; those of one key share them. */

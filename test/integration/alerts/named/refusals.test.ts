@@ -55,8 +55,8 @@ for (const [name, { settings, secret, success, busy, failure }] of Object.entrie
 
     test('the signal of the outbox ends an attempt', async () => {
       const silent = await sinkThat({ hang: true })
-      const { destination } = namedDestination(settings, { sink: silent })
-      const message = await destination.render(inputFor(exampleEvent()))
+      const { destination, aimed } = namedDestination(settings, { sink: silent })
+      const message = await destination.render(aimed(inputFor(exampleEvent())))
       const cut = new AbortController()
       const ended = destination.deliver([message], cut.signal)
       await silent.received(1)
@@ -70,6 +70,7 @@ for (const [name, { settings, secret, success, busy, failure }] of Object.entrie
       sink.answerOnce({ status: failure }, { status: failure }, { status: failure })
       const { destination } = namedDestination(settings, { sink })
       const box = startOutbox({
+        plan: (event) => destination.targets(event),
         render: (input) => destination.render(input),
         deliver: async (message, signal) => (await destination.deliver([message], signal))[0]!,
       })
