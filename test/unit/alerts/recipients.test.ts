@@ -1,9 +1,11 @@
 import { describe, expect, test } from 'bun:test'
 import fc from 'fast-check'
-import { emailRoutes } from '../../../src/alerts/destinations/email/routes.ts'
+import { type EmailRoutesConfig, emailRoutes } from '../../../src/alerts/destinations/email/routes.ts'
 import { isAllowedDomain, isEmailAddress, splitAddresses, uniqueAddresses } from '../../../src/alerts/recipients.ts'
+import { sampleEvent } from '../../../src/alerts/sample-event.ts'
 import type { PlannedDelivery } from '../../../src/alerts/types.ts'
-import type { TaskEvent } from '../../../src/events/types.ts'
+import { qlikSenseCloud } from '../../../src/events/config-cloud.ts'
+import type { CloudReloadDetails, EventOutcome, EventType, TaskEvent } from '../../../src/events/types.ts'
 import { emailConfig, fullEvent } from '../../support/alerts.ts'
 import { TASK_ID } from '../../support/events.ts'
 
@@ -221,5 +223,157 @@ describe('mail routes', () => {
     const [route] = emailRoutes(emailConfig({ reloadTaskSuccess: section }))
     const event = fullEvent({ outcome: 'success', task: null })
     expect(summary(route!.plan(event))).toEqual(['(nobody) CUSTOM_PROPERTY'])
+  })
+})
+
+describe('the other sections', () => {
+  const people = ['ops@a.io', 'OPS@a.io; dev@a.io']
+  const services = (email: boolean, enable = true) => ({
+    serviceMonitor: { enable, alertDestination: { email: { enable: email } } },
+  })
+  const cloud = (section: object, enable = true) => ({
+    qlikSenseCloud: qlikSenseCloud.parse({
+      enable,
+      event: {
+        mqtt: {
+          tenant: {
+            alert: { emailNotification: { reloadAppFailure: { enable: true, recipients: people, ...section } } },
+          },
+        },
+      },
+    }),
+  })
+  const on = { enable: true, recipients: people, rateLimit: 60 }
+  const everything = {
+    ...emailConfig({
+      reloadTaskFailure: on,
+      reloadTaskAborted: on,
+      reloadTaskSuccess: on,
+      distributeTaskFailure: on,
+      distributeTaskSuccess: on,
+      preloadTaskFailure: on,
+      preloadTaskSuccess: on,
+      serviceStopped: { recipients: people, rateLimit: 30 },
+      serviceStarted: { recipients: people, rateLimit: 40 },
+    }),
+    ...services(true),
+    ...cloud({}),
+  }
+
+  const matching = (config: EmailRoutesConfig, type: EventType, outcome: EventOutcome) =>
+    emailRoutes(config).filter(({ when }) => when.types.includes(type) && when.outcomes.includes(outcome))
+
+  test.each<[EventType, EventOutcome, string | null]>([
+    ['reload', 'failed', 'emailNotification.reloadTaskFailure'],
+    ['reload', 'aborted', 'emailNotification.reloadTaskAborted'],
+    ['reload', 'success', 'emailNotification.reloadTaskSuccess'],
+    ['distribute', 'failed', 'emailNotification.distributeTaskFailure'],
+    ['distribute', 'aborted', 'emailNotification.distributeTaskFailure'],
+    ['distribute', 'success', 'emailNotification.distributeTaskSuccess'],
+    ['preload', 'failed', 'emailNotification.preloadTaskFailure'],
+    ['preload', 'aborted', null],
+    ['preload', 'success', 'emailNotification.preloadTaskSuccess'],
+    ['service', 'stopped', 'emailNotification.serviceStopped'],
+    ['service', 'unreachable', 'emailNotification.serviceStopped'],
+    ['service', 'started', 'emailNotification.serviceStarted'],
+    ['cloudReload', 'failed', 'qlikSenseCloud.emailNotification.reloadAppFailure'],
+    ['cloudReload', 'success', null],
+    ['externalProgram', 'failed', null],
+    ['userSync', 'failed', null],
+    ['reload', 'late', null],
+    ['license', 'expired', null],
+    ['self', 'raised', null],
+  ])('%s %s is for %p', (type, outcome, name) => {
+    const expected = name === null ? [] : [`butler.${name}`]
+    expect(matching(everything, type, outcome).map((route) => route.name)).toEqual(expected)
+  })
+
+  const planOf = (config: EmailRoutesConfig, event: TaskEvent) =>
+    matching(config, event.type, event.outcome)[0]!.plan(event)
+
+  test('stop and start of a service have windows of their own, per host, service and recipient', () => {
+    const limits = (['stopped', 'started'] as const).map((outcome) => {
+      const event = { ...sampleEvent('e', outcome, 0, 'service'), host: 'h1' }
+      return planOf(everything, event).map(({ limit }) => limit)
+    })
+    const key = (section: string, to: string) => `butler.emailNotification.${section}|h1|QlikSenseEngineService|${to}`
+    expect(limits).toEqual([
+      [
+        { key: key('serviceStopped', 'ops@a.io'), windowMs: 30_000 },
+        { key: key('serviceStopped', 'dev@a.io'), windowMs: 30_000 },
+      ],
+      [
+        { key: key('serviceStarted', 'ops@a.io'), windowMs: 40_000 },
+        { key: key('serviceStarted', 'dev@a.io'), windowMs: 40_000 },
+      ],
+    ])
+  })
+
+  test('services need every switch, and say when there is nobody', () => {
+    for (const config of [services(false), services(true, false), {}]) {
+      const found = emailRoutes({ ...emailConfig({ serviceStopped: { recipients: people } }), ...config })
+      expect(found).toEqual([])
+    }
+    const none = { ...emailConfig({}), ...services(true) }
+    expect(summary(planOf(none, sampleEvent('e', 'stopped', 0, 'service')))).toEqual(['(nobody) NO_RECIPIENT'])
+  })
+
+  test('failed distributions and preloads go to the common list, once per task and recipient in a window', () => {
+    for (const type of ['distribute', 'preload'] as const) {
+      const event = sampleEvent('e', 'failed', 0, type)
+      expect(summary(planOf(everything, event))).toEqual(['ops@a.io', 'dev@a.io'])
+      expect(planOf(everything, event)[0]!.limit!.key).toContain(`|${event.taskId}|ops@a.io`)
+    }
+  })
+
+  describe('Qlik Cloud', () => {
+    const event = (variables: object = {}) => {
+      const sample = sampleEvent('e', 'failed', 0, 'cloudReload')
+      const details = sample.details as CloudReloadDetails
+      return { ...sample, details: { ...details, variables: { ...details.variables, ...variables } } }
+    }
+    const plan = (section: object, variables: object = {}) =>
+      summary(planOf({ ...emailConfig({}), ...cloud(section) }, event(variables)))
+    const tagged = { alertEnableByTag: { enable: true, tag: 'alert me' } }
+    const ownerAlert = (more: object) => ({ recipients: ['ops@a.io'], appOwnerAlert: { enable: true, ...more } })
+    const anna = 'anna@sample.example'
+
+    test.each<[string, object, object, readonly string[]]>([
+      ['the common list', {}, {}, ['ops@a.io', 'dev@a.io']],
+      ['the tag is there', tagged, { appTags: ['x', 'alert me'] }, ['ops@a.io', 'dev@a.io']],
+      ['the tag is not there', tagged, { appTags: ['x'] }, ['(nobody) TAG']],
+      ['the tags could not be read', tagged, { appTags: null }, ['ops@a.io', 'dev@a.io']],
+      ['the owner of an app without tag', { ...tagged, ...ownerAlert({}) }, { appTags: [] }, [anna]],
+      ['the owner comes last', ownerAlert({}), {}, ['ops@a.io', anna]],
+      ['the owner once', { ...ownerAlert({}), recipients: ['Anna@sample.example'] }, {}, ['Anna@sample.example']],
+      ['an unknown owner', ownerAlert({}), { appOwnerEmail: '' }, ['ops@a.io']],
+      [
+        'an included owner',
+        ownerAlert({ includeOwner: { includeAll: false, user: [{ email: anna }] } }),
+        {},
+        ['ops@a.io', anna],
+      ],
+      [
+        'an owner who is not included',
+        ownerAlert({ includeOwner: { includeAll: false, user: ['x@y.io'] } }),
+        {},
+        ['ops@a.io', `${anna} OWNER_EXCLUDED`],
+      ],
+      ['an excluded owner', ownerAlert({ excludeOwner: { user: [anna] } }), {}, ['ops@a.io', `${anna} OWNER_EXCLUDED`]],
+    ])('%s', (_, section, variables, expected) => {
+      expect(plan(section, variables)).toEqual([...expected])
+    })
+
+    test('one window per app and recipient', () => {
+      const [row] = planOf(everything, event())
+      const key = `butler.qlikSenseCloud.emailNotification.reloadAppFailure|${event().appId}|ops@a.io`
+      expect(row!.limit).toEqual({ key, windowMs: 60_000 })
+    })
+
+    test('needs the switches of Qlik Cloud and of mail', () => {
+      expect(emailRoutes({ ...emailConfig({}), ...cloud({}, false) })).toEqual([])
+      expect(emailRoutes({ ...emailConfig({}), ...cloud({ enable: false }) })).toEqual([])
+      expect(emailRoutes({ ...emailConfig({ enable: false }), ...cloud({}) })).toEqual([])
+    })
   })
 })
