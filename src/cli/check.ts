@@ -1,5 +1,6 @@
 /** `footman check`: what is wrong with a configuration file, without starting anything. */
 import { existsSync } from 'node:fs'
+import { chatProblems } from '../alerts/destinations/chat/check.ts'
 import { emailProblems } from '../alerts/destinations/email/check.ts'
 import { webhookProblems } from '../alerts/destinations/webhook/check.ts'
 import { createTemplateEngine } from '../alerts/templates/engine.ts'
@@ -67,7 +68,8 @@ async function ofMessages({ config, placeOf }: LoadResult, paths: ConfigPaths): 
   if (!config) return []
   const { templateDirectory } = config.footman
   const engine = createTemplateEngine({ candidates: (path) => paths.candidates(path), templateDirectory })
-  const found = [...(await emailProblems(engine, config)), ...webhookProblems(config)]
+  const templates = await Promise.all([emailProblems(engine, config), chatProblems(engine, config)])
+  const found = [...templates.flat(), ...webhookProblems(config)]
   return found.map((problem) => ({ ...problem, ...placeOf(problem.path.replace(/^Butler\./, '')) }))
 }
 

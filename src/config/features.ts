@@ -14,8 +14,6 @@ const endpoints =
 
 const INACTIVE: readonly Feature[] = [
   { name: 'heartbeat', on: ({ heartbeat }) => heartbeat.enable },
-  { name: 'incidentTool.newRelic', on: ({ incidentTool }) => incidentTool.newRelic.enable },
-  { name: 'incidentTool.signl4', on: ({ incidentTool }) => incidentTool.signl4.enable },
   { name: 'influxDb', on: ({ influxDb }) => influxDb.enable },
   { name: 'qlikSenseCloud', on: ({ qlikSenseCloud }) => qlikSenseCloud.enable },
   {
@@ -23,16 +21,8 @@ const INACTIVE: readonly Feature[] = [
     on: ({ qlikSenseLicense }) => Object.values(qlikSenseLicense).some(({ enable }) => enable),
   },
   { name: 'qlikSenseVersion', on: ({ qlikSenseVersion }) => qlikSenseVersion.versionMonitor.enable },
-  { name: 'scheduler', on: ({ scheduler }) => scheduler.enable },
-  {
-    name: 'scriptLog.storeOnDisk',
-    on: ({ scriptLog }) => anyTrue({ ...scriptLog.storeOnDisk.clientManaged, ...scriptLog.storeOnDisk.qsCloud }),
-  },
   { name: 'serviceMonitor', on: ({ serviceMonitor }) => serviceMonitor.enable },
-  { name: 'slackNotification', on: ({ slackNotification }) => slackNotification.enable },
-  { name: 'teamsNotification', on: ({ teamsNotification }) => teamsNotification.enable },
   { name: 'uptimeMonitor', on: ({ uptimeMonitor }) => uptimeMonitor.enable },
-  { name: 'restServerEndpointsEnable: scheduler', on: endpoints('scheduler') },
   { name: 'footman.alertRoutes', on: ({ footman }) => footman.alertRoutes.length > 0 },
   {
     name: 'footman.butlerRoutes',

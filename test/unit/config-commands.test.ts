@@ -66,11 +66,11 @@ describe('footman check', () => {
 
   test('what this version does not have is one line', async () => {
     const { code, lines } = await check({
-      'c.yaml': `${COMPLETE}  scheduler: {enable: true}\n  slackNotification: {enable: true}\n`,
+      'c.yaml': `${COMPLETE}  qlikSenseUrls: {}\n  uptimeMonitor: {enable: true}\n`,
       ...PEMS,
     })
     expect(code).toBe(0)
-    expect(lines).toContain('CONFIG: accepted, not active in this version: scheduler, slackNotification')
+    expect(lines).toContain('CONFIG: accepted, not active in this version: uptimeMonitor')
   })
 
   test('no file', async () => {

@@ -66,6 +66,16 @@ const RULES: readonly Rule[] = [
       },
     ],
   ),
+  [
+    'incidentTool.newRelic.enable',
+    ({ serviceMonitor, incidentTool: { newRelic } }) =>
+      serviceMonitor.enable && serviceMonitor.alertDestination.newRelic.enable && !newRelic.enable,
+  ],
+  [
+    'webhookNotification.enable',
+    ({ serviceMonitor, webhookNotification: { enable, serviceMonitor: own } }) =>
+      serviceMonitor.enable && serviceMonitor.alertDestination.webhook.enable && own.webhooks.length > 0 && !enable,
+  ],
   ...RELOADS.flatMap((event) =>
     KINDS.map(
       (kind): Rule => [
