@@ -27,6 +27,8 @@ import { buildMqtt, buildStartRequests } from './app/mqtt.ts'
 import { pipelineSettings } from './app/pipeline-settings.ts'
 import { buildQlik, isQrsUnreachable, qlikCertificates } from './app/qlik.ts'
 import { createRetention } from './app/retention.ts'
+import { createScheduleWebhook } from './app/schedule-webhook.ts'
+import { buildScheduler } from './app/scheduler.ts'
 import { buildSideServers } from './app/side-servers.ts'
 import { buildStarts, startMigrations } from './app/starts.ts'
 import { buildWindows } from './app/windows.ts'
@@ -46,6 +48,7 @@ import { createLifecycle } from './platform/lifecycle.ts'
 import { type Database, openDatabase } from './platform/sqlite.ts'
 import type { Clock, Logger, Service } from './platform/types.ts'
 import { VERSION } from './platform/version.ts'
+import { schedulerMigrations } from './scheduler/migrations.ts'
 import { verifyStartFilter } from './start-task/verify-filter.ts'
 
 export interface AppDeps {
@@ -98,6 +101,7 @@ const MIGRATIONS = [
   ...auditMigrations,
   ...keyValueMigrations,
   ...fileMigrations,
+  ...schedulerMigrations,
 ]
 
 /** Opens the database; everything else waits for `start`. */
@@ -113,7 +117,7 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
     {
       ...{ db, clock, dataDirectory: options.dataDirectory, qrsEnabled: options.qrsConnection },
       ...{ pipeline: () => pipeline, alerts: () => alerts, mqtt: () => mqtt, starts: () => starts },
-      keyValues: () => kv,
+      ...{ keyValues: () => kv, schedules: () => schedules },
       certificates: () => [...qlikCertificates(qlik), ...api.certificates()],
     },
     config,
@@ -170,6 +174,17 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
     config,
     options.qrsConnection,
   )
+  const schedules = buildScheduler(
+    {
+      ...{ db, writer, clock, log, paths, qlik, starts, windows: time },
+      pausedBy: alerts.maintenance.stopsSchedules,
+      callWebhook: createScheduleWebhook({ db, writer, clock, alerts, candidates: paths.candidates }, config),
+      onAction: audit.onScheduleAction,
+      onRun: metrics.onScheduleRun,
+    },
+    config,
+    { shadow, dataDirectory: options.dataDirectory },
+  )
   const apps = buildApps({ log, clock, qlik, start }, config, shadow)
   const pipeline: EventPipeline = createEventPipeline(
     {
@@ -188,6 +203,7 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
     pipelineSettings(config, options.dataDirectory, options.qrsConnection),
   )
   const journal = buildJournal({ db, writer, clock, log: log.child('journal'), alerts, rawOf: pipeline.rawOf }, config)
+  files.jobs?.onChange((job) => journal.feed.publish('file', { ...job }))
   const health = () => healthReport({ pipeline, api, mqtt, db, qrsEnabled: options.qrsConnection })
   const api: Api = createApi(
     {
@@ -201,6 +217,7 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
         ...messages.routes,
         ...kv.routes,
         ...files.routes,
+        ...schedules.routes,
         ...codecRoutes(),
         ...audit.routes,
         ...journal.routes,
@@ -254,6 +271,7 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
     ...history.services,
     ...kv.services,
     ...files.services,
+    ...schedules.services,
     journal.streams,
     retention,
   ]

@@ -164,31 +164,12 @@ export const LIST_JOBS: Description = {
   examples: [{ name: 'all', status: 200, answer: { fileJobs: [EXAMPLE_JOB], nextCursor: null } }],
 }
 
-const NO_SUCH_JOB = {
-  error: 'File job not found',
-  details: `There is no file job ${EXAMPLE_JOB.jobId}. Jobs are kept for an hour after their end.`,
-  ...{ statusCode: 404, code: 'JOB_NOT_FOUND' },
-  message: `File job not found: There is no file job ${EXAMPLE_JOB.jobId}. Jobs are kept for an hour after their end.`,
-}
-export const JOB_ERROR = z.object({
-  ...{ error: z.string(), details: z.string(), statusCode: z.int(), code: z.string(), message: z.string() },
-})
-
-const UNKNOWN_JOB = {
-  name: 'unknown',
-  params: { jobId: EXAMPLE_JOB.jobId },
-  status: 404,
-  answer: NO_SUCH_JOB,
-}
-
 export const READ_JOB: Description = {
   summary: 'Tell how far a file job has come',
-  examples: [UNKNOWN_JOB],
 }
 
 export const CANCEL_JOB: Description = {
   summary: 'Cancel a file job',
   description: 'Answered when the job has ended. A copy leaves no partial file behind.',
   failures: { 409: 'The job has ended already.' },
-  examples: [UNKNOWN_JOB],
 }

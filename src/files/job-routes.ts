@@ -27,7 +27,7 @@ export function fileJobRoutes(jobs: FileJobs, { endpoint }: { readonly endpoint:
       ...about.READ_JOB,
       schemas: {
         params: about.JOB_PARAMS,
-        responses: { 200: about.JOB.describe('The job.'), 404: about.JOB_ERROR.describe('There is no such job.') },
+        responses: { 200: about.JOB.describe('The job.') },
       },
       handle({ params: { jobId = '' }, query }) {
         onlyParameters(query, [])
@@ -44,7 +44,7 @@ export function fileJobRoutes(jobs: FileJobs, { endpoint }: { readonly endpoint:
       ...about.CANCEL_JOB,
       schemas: {
         params: about.JOB_PARAMS,
-        responses: { 204: z.void().describe('Cancelled.'), 404: about.JOB_ERROR.describe('There is no such job.') },
+        responses: { 204: z.void().describe('Cancelled.') },
       },
       handle: (request) => cancel(jobs, request),
     },

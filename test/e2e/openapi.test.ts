@@ -25,6 +25,7 @@ const ALWAYS_THERE = [
 const OWN_TESTS = [
   ...['/v4/keyvalues/{namespace}/watch', '/v4/stream', '/v4/events/{id}', '/v4/deliveries/{id}'],
   ...['/v4/deliveries/{id}/resend', '/v4/deliveries/{id}/cancel'],
+  '/v4/filejobs/{jobId}',
 ]
 
 describe.skipIf(!findExecutable('mosquitto'))('the description of the API', () => {

@@ -1,4 +1,6 @@
 /** Footman with every endpoint switched on, and a peer behind each: simulated site, sinks for Slack and New Relic, a broker. */
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { dirname } from 'node:path'
 import { type Footman, footman } from './footman.ts'
 import { type HttpSink, startHttpSink } from './http-sink.ts'
 import { type Mosquitto, startMosquitto } from './mosquitto.ts'
@@ -71,6 +73,11 @@ export async function everything(config: Record<string, unknown> = {}): Promise<
           newRelic: [{ accountName: 'main', insertApiKey: 'not-a-real-key', accountId: 4711 }],
         },
         slackNotification: { enable: false, restMessage: { webhookURL: `${sink.url}/slack` } },
+        // Relative to the folder in which it runs.
+        fileCopyApprovedDirectories: [{ fromDirectory: 'qvd', toDirectory: 'archive' }],
+        fileMoveApprovedDirectories: [{ fromDirectory: 'landing', toDirectory: 'qvd' }],
+        fileDeleteApprovedDirectories: ['archive'],
+        configDirectories: { qvdPath: 'qvd' },
         footman: {
           dataDirectory: 'data',
           api: { rateLimitPerMinute: 0 },
@@ -80,6 +87,11 @@ export async function everything(config: Record<string, unknown> = {}): Promise<
       },
     }),
   )
+  for (const file of ['qvd/sales.qvd', 'landing/orders.qvd', 'archive/old.qvd']) {
+    const path = product.directory.join(file)
+    mkdirSync(dirname(path), { recursive: true })
+    writeFileSync(path, 'rows\n')
+  }
   const resources = cleanup.move()
   return { product, site, broker, sink, [Symbol.asyncDispose]: () => resources.disposeAsync() }
 }

@@ -37,7 +37,7 @@ export interface FileJobs extends Service {
   list(): FileJob[]
   /** Resolves when the job has ended; false = it had ended by itself, null = there is none. */
   cancel(id: string): Promise<boolean | null>
-  /** Told about every change of state, and of running jobs once a second how far they are. */
+  /** Told about every change of state, and every two seconds how far running jobs have come. */
   onChange(listener: (job: FileJob) => void): () => void
 }
 
@@ -59,7 +59,7 @@ interface Job {
 }
 
 const KEEP_MS = 3_600_000
-const TICK_MS = 1000
+const TICK_MS = 2000
 const MOST_UNFINISHED = 1000
 
 export function createFileJobs(deps: FileJobDeps, settings: { readonly maxConcurrent: number }): FileJobs {
