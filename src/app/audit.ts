@@ -9,12 +9,14 @@ import type { Clock, Logger } from '../platform/types.ts'
 import { auditNote, START_ACTION } from '../start-task/audit.ts'
 import type { StartQueueDeps } from '../start-task/queue.ts'
 import type { StartTaskDeps } from '../start-task/start.ts'
+import type { SchedulerDeps } from './scheduler.ts'
 
 export interface AuditParts {
   readonly audit: Audit
   readonly routes: readonly ApiRoute[]
   readonly onStart: NonNullable<StartTaskDeps['onFinished']>
   readonly onDropped: NonNullable<StartQueueDeps['onDropped']>
+  readonly onScheduleAction: SchedulerDeps['onAction']
 }
 
 export function buildAudit(deps: { log: Logger; clock: Clock; db: Database; writer: GroupWriter }): AuditParts {
@@ -35,6 +37,18 @@ export function buildAudit(deps: { log: Logger; clock: Clock; db: Database; writ
         outcome: note ? (note.outcome ?? 'ok') : 'failed',
         requestId: null,
         detail: note?.detail ?? problem,
+      })
+    },
+    onScheduleAction({ run, plan }, { outcome, detail }) {
+      audit.record({
+        actor: `schedule:${run.scheduleId}`,
+        address: null,
+        action: `schedule.${plan.action.type}`,
+        target: [run.scheduleId],
+        status: null,
+        outcome: outcome === 'failed' ? 'failed' : 'ok',
+        requestId: null,
+        detail: detail ?? null,
       })
     },
     onDropped({ actor, taskId }, reason) {

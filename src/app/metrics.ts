@@ -19,6 +19,7 @@ import {
 } from '../metrics/prometheus/parts.ts'
 import { processFamilies } from '../metrics/prometheus/process.ts'
 import { metricsRoutes } from '../metrics/prometheus/routes.ts'
+import { createScheduleMetrics, type ScheduleMetrics } from '../metrics/prometheus/schedules.ts'
 import { storageFamilies } from '../metrics/prometheus/storage.ts'
 import type { MetricFamily } from '../metrics/prometheus/types.ts'
 import type { MqttService } from '../mqtt/types.ts'
@@ -29,13 +30,15 @@ import type { Clock } from '../platform/types.ts'
 import { VERSION } from '../platform/version.ts'
 import type { Alerts } from './alerts.ts'
 import type { KeyValues } from './kv.ts'
+import type { BuiltScheduler } from './scheduler.ts'
 import type { Starts } from './starts.ts'
 
 export interface Metrics
   extends Pick<EventMetrics, 'onEvent' | 'onDelivery' | 'onEnriched' | 'onRouted'>,
     Pick<StartMetrics, 'onStart'>,
     Pick<KeyValueMetrics, 'onOperation'>,
-    Pick<FileMetrics, 'onFileOperation'> {
+    Pick<FileMetrics, 'onFileOperation'>,
+    Pick<ScheduleMetrics, 'onScheduleRun'> {
   readonly observer: RequestObserver
   readonly onQrsRequest: QrsMetrics['onRequest']
   readonly onMqttMessage: MqttMetrics['onMessage']
@@ -52,6 +55,7 @@ export interface MetricsSources {
   readonly mqtt: () => MqttService | null
   readonly starts: () => Pick<Starts, 'queueLength'>
   readonly keyValues: () => Pick<KeyValues, 'sizes' | 'streams'>
+  readonly schedules: () => Pick<BuiltScheduler, 'states'>
   readonly certificates: () => readonly Certificate[]
   /** False without Qlik Sense. */
   readonly qrsEnabled: boolean
@@ -71,6 +75,7 @@ export function buildMetrics(sources: MetricsSources, config: Config): Metrics {
   const broker = createMqttMetrics()
   const starts = createStartMetrics(() => sources.starts().queueLength)
   const files = createFileMetrics()
+  const schedules = createScheduleMetrics(() => sources.schedules().states())
   const keyValues = createKeyValueMetrics(() => sources.keyValues().sizes())
   const events = createEventMetrics({
     counters: () => pipeline().counters,
@@ -95,6 +100,7 @@ export function buildMetrics(sources: MetricsSources, config: Config): Metrics {
     ...starts.families,
     ...keyValues.families,
     ...files.families,
+    ...schedules.families,
     gauge('footman_streams', 'Open streams of server-sent events.', () => sources.keyValues().streams),
     {
       name: 'footman_certificate_expiry_timestamp_seconds',
@@ -116,6 +122,7 @@ export function buildMetrics(sources: MetricsSources, config: Config): Metrics {
     onStart: starts.onStart,
     onOperation: keyValues.onOperation,
     onFileOperation: files.onFileOperation,
+    onScheduleRun: schedules.onScheduleRun,
     onQrsRequest: qrs.onRequest,
     onMqttMessage: broker.onMessage,
     observer: http.observer,

@@ -18,9 +18,9 @@ import { extraScheduleRoutes } from '../scheduler/extra-routes.ts'
 import { createPlanner, type PlannerDeps } from '../scheduler/plan.ts'
 import { scheduleRoutes } from '../scheduler/routes.ts'
 import type { ActionContext, Perform, RunnerDeps } from '../scheduler/runner.ts'
-import { createScheduler, type Scheduler } from '../scheduler/scheduler.ts'
+import { createScheduler } from '../scheduler/scheduler.ts'
 import { createRunStore } from '../scheduler/store.ts'
-import type { ActionResult, Plan, ScheduleAction, StartSelection } from '../scheduler/types.ts'
+import type { ActionResult, Plan, Schedule, ScheduleAction, StartSelection } from '../scheduler/types.ts'
 import { startFilterFor } from '../start-task/filter.ts'
 import { parseStart } from '../start-task/parse.ts'
 import { selectTasks } from '../start-task/select.ts'
@@ -51,8 +51,8 @@ export interface SchedulerOptions {
 export interface BuiltScheduler {
   readonly routes: readonly ApiRoute[]
   readonly services: readonly Service[]
-  /** Null while it is switched off. */
-  readonly scheduler: Scheduler | null
+  /** How many schedules are running, stopped, invalid; null while the scheduler is off. */
+  states(): Readonly<Record<'running' | 'stopped' | 'invalid', number>> | null
 }
 
 export function buildScheduler(deps: SchedulerDeps, config: Config, options: SchedulerOptions): BuiltScheduler {
@@ -96,7 +96,20 @@ export function buildScheduler(deps: SchedulerDeps, config: Config, options: Sch
         }),
       ]
     : []
-  return { routes, services: scheduler ? [scheduler] : [], scheduler }
+  return {
+    routes,
+    services: scheduler ? [scheduler] : [],
+    states: () => scheduler && statesOf(scheduler.list()),
+  }
+}
+
+function statesOf(schedules: readonly Schedule[]) {
+  const count = (holds: (schedule: Schedule) => boolean) => schedules.filter(holds).length
+  return {
+    running: count(({ running }) => running),
+    stopped: count(({ running, plan }) => !running && plan !== null),
+    invalid: count(({ plan }) => plan === null),
+  }
 }
 
 /** One line per kind of action. */

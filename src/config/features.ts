@@ -7,11 +7,6 @@ interface Feature {
   readonly on: (config: Config) => boolean
 }
 
-const endpoints =
-  (...keys: (keyof Config['restServerEndpointsEnable'])[]) =>
-  (config: Config) =>
-    config.restServerConfig.enable && keys.some((key) => anyTrue(config.restServerEndpointsEnable[key]))
-
 const INACTIVE: readonly Feature[] = [
   { name: 'heartbeat', on: ({ heartbeat }) => heartbeat.enable },
   { name: 'influxDb', on: ({ influxDb }) => influxDb.enable },
