@@ -50,6 +50,8 @@ export interface AttemptOutcome {
   readonly result: DeliveryResult['outcome'] | null
   /** The peer could not be reached at all. */
   readonly peerDown?: boolean
+  /** When it is tried again, milliseconds since 1970. */
+  readonly nextAttemptAt?: number
   readonly event: TaskEvent | null
 }
 
@@ -104,7 +106,16 @@ export async function attemptDelivery(
       insertAttempt(db, { deliveryId: delivery.id, n, at: startedAt, durationMs, detail, result: 'retry' })
       markRetry(db, delivery.seq, { attemptAt, notBefore: Math.min(now + patience, expiresAt) }, detail)
     })
-    return { state: 'pending', reason: null, detail, durationMs, result: 'retry', peerDown, event }
+    return {
+      state: 'pending',
+      reason: null,
+      detail,
+      durationMs,
+      result: 'retry',
+      peerDown,
+      nextAttemptAt: attemptAt,
+      event,
+    }
   }
 
   if (startedAt >= expiresAt) return end('dead', 'EXPIRED', 'could not be delivered in time')

@@ -82,14 +82,14 @@ export function createOutbox(deps: OutboxDeps, settings: OutboxSettings): Outbox
   }
 
   /** When a peer answers again after an outage, what waits for its next attempt leaves now. */
-  function trackPeer(lane: string, { result, detail, peerDown }: AttemptOutcome): void {
+  function trackPeer(lane: string, { result, detail, peerDown, nextAttemptAt }: AttemptOutcome): void {
     if (result === null) return
     if (peerDown) breakerOf(lane).failed(clock.now())
     else breakerOf(lane).answered()
     const failures = failuresInRow.get(lane) ?? 0
     if (result === 'retry') {
       failuresInRow.set(lane, failures + 1)
-      if (failures === 0) log.warn(`NOTIFY ${lane}: delivery failed, trying again: ${detail}`)
+      if (failures === 0) log.warn(`NOTIFY ${lane}: delivery failed, next attempt ${timeOf(nextAttemptAt)}: ${detail}`)
       return
     }
     failuresInRow.set(lane, 0)
@@ -110,7 +110,7 @@ export function createOutbox(deps: OutboxDeps, settings: OutboxSettings): Outbox
     if (state === 'delivered') log.info(`NOTIFY delivered ${line}`)
     else if (state === 'dead') log.error(`NOTIFY dead ${line} reason=${reason} detail=${detail}`)
     else if (state === 'suppressed') log.info(`NOTIFY suppressed ${line} reason=${reason}`)
-    else log.verbose(`NOTIFY retry ${line} detail=${detail}`)
+    else log.verbose(`NOTIFY retry ${line} next=${timeOf(outcome.nextAttemptAt)} detail=${detail}`)
 
     deps.observe?.({
       deliveryId: delivery.id,
@@ -186,4 +186,8 @@ export function createOutbox(deps: OutboxDeps, settings: OutboxSettings): Outbox
       await Promise.all([...(deps.all ?? deps.destinations.values())].map((destination) => destination.close?.()))
     },
   }
+}
+
+function timeOf(ms: number | undefined): string {
+  return ms === undefined ? 'as soon as possible' : new Date(ms).toISOString()
 }
