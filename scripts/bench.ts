@@ -12,16 +12,20 @@ import { measureDisk } from '../test/bench/disk.ts'
 import { measurePing } from '../test/bench/ping.ts'
 import { type Measurement, table, withinBudget } from '../test/bench/report.ts'
 import { startBenchSite } from '../test/bench/site.ts'
+import { measureStartCall } from '../test/bench/start-call.ts'
 import { measureStart } from '../test/bench/startup.ts'
 import { footmanBinary } from '../test/support/binary.ts'
 import { startHttpSink } from '../test/support/http-sink.ts'
 import { startSmtpSink } from '../test/support/smtp-sink.ts'
 
 const { values: options } = parseArgs({
-  options: { check: { type: 'boolean', default: false }, only: { type: 'string', default: 'disk,start,ping,burst' } },
+  options: {
+    check: { type: 'boolean', default: false },
+    only: { type: 'string', default: 'disk,start,ping,start-call,burst' },
+  },
 })
 
-const PARTS = ['disk', 'start', 'ping', 'burst'] as const
+const PARTS = ['disk', 'start', 'ping', 'start-call', 'burst'] as const
 type Part = (typeof PARTS)[number]
 const chosen = options.only.split(',')
 const unknown = chosen.filter((name) => !PARTS.includes(name as Part))
@@ -45,6 +49,7 @@ async function measureAll(): Promise<Measurement[]> {
     disk: () => measureDisk(directory),
     start: () => measureStart(settings),
     ping: () => measurePing(settings),
+    'start-call': () => measureStartCall(settings),
     burst: () => measureBurst(settings, sink),
   }
   const measurements: Measurement[] = []

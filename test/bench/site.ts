@@ -13,6 +13,8 @@ export interface BenchSite extends AsyncDisposable {
     udpPort: number,
     count: number,
   ): Promise<{ readonly executionIds: readonly string[]; readonly sent: number; readonly tookMs: number }>
+  /** Further reload tasks; their ids. */
+  addTasks(count: number): Promise<string[]>
   /** Requests to the repository service so far (the newest 20,000 are kept). */
   repositoryRequests(): Promise<number>
 }
@@ -51,6 +53,9 @@ export async function startBenchSite(directory: string): Promise<BenchSite> {
     async burst(udpPort, count) {
       await control('PUT', 'udp', { target: `127.0.0.1:${udpPort}` })
       return control('POST', 'burst', { count, withinMs: 1000, outcome: 'fail' })
+    },
+    async addTasks(count) {
+      return (await control<{ ids: string[] }>('POST', 'tasks', { count })).ids
     },
     async repositoryRequests() {
       return (await control<unknown[]>('GET', 'requests?listener=qrs')).length

@@ -19,6 +19,8 @@ export interface TargetSettings {
   readonly smtpPort: number
   /** One log line a request; default false. */
   readonly accessLog?: boolean
+  /** `Butler.footman.access`; default off. */
+  readonly access?: object
 }
 
 export interface Target {
@@ -109,6 +111,7 @@ function configuration(settings: TargetSettings, restPort: number, udpPort: numb
         dataDirectory: join(directory, 'data'),
         api: { rateLimitPerMinute: 0 },
         logging: { accessLog: settings.accessLog ?? false },
+        ...(settings.access && { access: settings.access }),
       },
     },
   }
