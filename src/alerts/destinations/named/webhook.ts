@@ -3,8 +3,10 @@ import { createHmac } from 'node:crypto'
 import { STATUS_TEXTS } from '../../../qlik/qrs/status.ts'
 import { NEVER, type QrsCustomProperty } from '../../../qlik/qrs/types.ts'
 import type { TemplateRef } from '../../templates/engine.ts'
+import { placeOf, TemplateError } from '../../templates/errors.ts'
 import { appIdOf, appNameOf, taskNameOf } from '../../texts/words.ts'
 import type { AlertText } from '../../texts/writer.ts'
+import { errorOffset } from '../chat/json-text.ts'
 import { hostOf, secretsOfUrl } from './secrets.ts'
 import { type HttpRenderInput, type HttpTypeDeps, type HttpTypeFactory, type SettingsOf, TEXT_NEEDS } from './types.ts'
 
@@ -41,10 +43,19 @@ async function bodyOf(input: HttpRenderInput, settings: Settings, deps: HttpType
     if (!template) return JSON.stringify(wholeEvent(input, input.text))
     const isJson = /\bjson\b/i.test(settings.contentType)
     const body = deps.engine.render(template, templateVariables(input), isJson ? 'teams' : 'text')
-    if (isJson) JSON.parse(body)
+    if (isJson) mustBeJson(body, name)
     return body
   } catch (error) {
     return JSON.stringify(wholeEvent(input, deps.texts.withProblem(input.text, error)))
+  }
+}
+
+function mustBeJson(text: string, name: string): void {
+  try {
+    JSON.parse(text)
+  } catch {
+    const place = placeOf(`body of destination ${name} (rendered)`, text, errorOffset(text))
+    throw new TemplateError(place, 'the rendered text is not valid JSON')
   }
 }
 

@@ -1,23 +1,16 @@
 /** What a destination makes of answers, and of none; and that no secret gets out on the way. */
 import { afterEach, describe, expect, test } from 'bun:test'
-import { type HttpSink, type SinkAnswer, startHttpSink } from '../../../support/http-sink.ts'
+import type { HttpSink } from '../../../support/http-sink.ts'
 import { exampleEvent, inputFor, namedDestination } from '../../../support/named.ts'
+import { closeSinks, sinkThat } from '../../../support/named-sinks.ts'
 import { NAMED_HTTP_TYPES } from '../../../support/named-types.ts'
 import { closeOutboxes, startOutbox } from '../../../support/outbox.ts'
 import { until } from '../../../support/wait.ts'
 
-const sinks: HttpSink[] = []
 afterEach(async () => {
   await closeOutboxes()
-  for (const sink of sinks.splice(0)) await sink.stop()
+  await closeSinks()
 })
-
-async function sinkThat(answer: SinkAnswer = {}): Promise<HttpSink> {
-  const sink = await startHttpSink()
-  sinks.push(sink)
-  sink.answer(answer)
-  return sink
-}
 
 async function resultOf(settings: Parameters<typeof namedDestination>[0], sink: HttpSink, timeoutMs?: number) {
   const { send, destination } = namedDestination(settings, { sink, ...(timeoutMs ? { timeoutMs } : {}) })

@@ -1,0 +1,206 @@
+/** Discord, Telegram, Slack and Teams beyond the examples. */
+import { afterEach, describe, expect, test } from 'bun:test'
+import { writeFileSync } from 'node:fs'
+import type { HttpSink } from '../../../support/http-sink.ts'
+import { exampleEvent, inputFor, namedDestination, routeOf } from '../../../support/named.ts'
+import { closeSinks, folder, recovered, sinkThat } from '../../../support/named-sinks.ts'
+import { NAMED_HTTP_TYPES } from '../../../support/named-types.ts'
+
+afterEach(closeSinks)
+
+describe('Discord', () => {
+  const { settings, success } = NAMED_HTTP_TYPES.discord!
+
+  test('colours', async () => {
+    const sink = await sinkThat(success)
+    const { send } = namedDestination(settings, { sink })
+    for (const severity of ['critical', 'error', 'warning', 'info'] as const) {
+      await send(inputFor(exampleEvent(), { severity }))
+    }
+    await send(recovered())
+    const colours = sink.requests.map(
+      ({ body }) => (JSON.parse(body) as { embeds: { color: number }[] }).embeds[0]!.color,
+    )
+    expect(colours).toEqual([10038562, 15158332, 15844367, 3447003, 3066993])
+  })
+
+  test('a text of the route stands alone, with the mark of its template when that fails', async () => {
+    const sink = await sinkThat(success)
+    const { send } = namedDestination(settings, { sink })
+    await send(inputFor(exampleEvent(), { route: routeOf({ texts: { body: 'Own words' } }) }))
+    await send(inputFor(exampleEvent(), { route: routeOf({ texts: { body: '{{#if}}' } }) }))
+    const [own, failed] = sink.requests.map(
+      ({ body }) => (JSON.parse(body) as { embeds: { description: string; fields: object[] }[] }).embeds[0]!,
+    )
+    expect(own).toMatchObject({ description: 'Own words', fields: [] })
+    expect(failed!.fields).toHaveLength(5)
+    expect(failed!.description).toMatch(/^Error: Cannot open[^\n]*\nTemplate error: body of route finance-ops/)
+  })
+
+  test('no more than 25 messages a minute to one address, whichever destination sends them', async () => {
+    let now = 1_000_000
+    const sink = await sinkThat(success)
+    const first = namedDestination(settings, { sink, deps: { clock: { now: () => now } } })
+    const second = namedDestination(settings, { sink, deps: { clock: { now: () => now }, pacing: first.deps.pacing } })
+    for (let n = 0; n < 25; n += 1) {
+      const { result } = await (n % 2 ? first : second).send(inputFor(exampleEvent()))
+      expect(result.outcome).toBe('delivered')
+      now += 1000
+    }
+    expect([first.destination.ready?.(), second.destination.ready?.()]).toEqual([false, false])
+    expect((await second.send(inputFor(exampleEvent()))).result).toEqual({
+      outcome: 'retry',
+      detail: 'at most 25 a minute',
+      retryAfterMs: 35_000,
+    })
+    expect(sink.requests).toHaveLength(25)
+    now += 35_000
+    expect(first.destination.ready?.()).toBe(true)
+    expect((await first.send(inputFor(exampleEvent()))).result.outcome).toBe('delivered')
+  })
+
+  test('after a 429 nothing is sent before its time, and the outbox is told when that has come', async () => {
+    const sink = await sinkThat({ status: 429, body: '{"retry_after":0.05}' })
+    const { destination, send } = namedDestination(settings, { sink })
+    const told = new Promise<void>((resolve) => destination.onReady?.(resolve))
+    await send(inputFor(exampleEvent()))
+    expect(destination.ready?.()).toBe(false)
+    await told
+    expect(destination.ready?.()).toBe(true)
+  })
+})
+
+describe('Telegram', () => {
+  const { settings, success } = NAMED_HTTP_TYPES.telegram!
+  const refusal = (description: string, parameters?: object) => ({
+    status: 400,
+    body: JSON.stringify({ ok: false, error_code: 400, description: `Bad Request: ${description}`, parameters }),
+  })
+  const bodies = (sink: HttpSink) => sink.requests.map(({ body }) => JSON.parse(body) as Record<string, unknown>)
+
+  test('broken entities: the same words once more, as plain text', async () => {
+    const sink = await sinkThat(success)
+    sink.answerOnce(refusal("can't parse entities: unsupported start tag"))
+    const { send } = namedDestination(settings, { sink })
+    const { result } = await send(inputFor(exampleEvent({ taskName: 'A <b> & C' })))
+    expect(result.outcome).toBe('delivered')
+    const [first, second] = bodies(sink)
+    expect(first).toMatchObject({
+      parse_mode: 'HTML',
+      text: expect.stringContaining('<b>Reload failed: A &lt;b&gt; &amp; C</b>'),
+    })
+    expect(second).not.toHaveProperty('parse_mode')
+    expect(second!.text).toMatch(/^Reload failed: A <b> & C\nApp: Sales Dashboard\n/)
+  })
+
+  test('buttons that Telegram does not take: once more without them', async () => {
+    const sink = await sinkThat(success)
+    sink.answerOnce(refusal("inline keyboard button URL 'https://qs/qmc' is invalid: Wrong HTTP URL"))
+    expect((await namedDestination(settings, { sink }).send(inputFor(exampleEvent()))).result.outcome).toBe('delivered')
+    const [first, second] = bodies(sink)
+    expect(first).toHaveProperty('reply_markup')
+    expect(second).not.toHaveProperty('reply_markup')
+  })
+
+  test('a group that has moved: sent there, from then on at once, with one warning', async () => {
+    const sink = await sinkThat(success)
+    sink.answerOnce(refusal('group chat was upgraded', { migrate_to_chat_id: -100555 }))
+    const { send, log } = namedDestination(settings, { sink })
+    expect((await send(inputFor(exampleEvent()))).result.outcome).toBe('delivered')
+    expect((await send(inputFor(exampleEvent()))).result.outcome).toBe('delivered')
+    expect(bodies(sink).map(({ chat_id }) => chat_id)).toEqual([-100, -100555, -100555])
+    expect(log.of('warn')).toEqual([
+      'NOTIFY Telegram chat -100 is now -100555: set chatId of Butler.footman.destinations.place to it',
+    ])
+  })
+
+  test('any other refusal is final, with its reason', async () => {
+    const sink = await sinkThat(refusal('chat not found'))
+    expect((await namedDestination(settings, { sink }).send(inputFor(exampleEvent()))).result).toEqual({
+      outcome: 'rejected',
+      detail: 'HTTP 400: Bad Request: chat not found',
+    })
+    expect(sink.requests).toHaveLength(1)
+  })
+
+  test('good news makes no sound; without a thread there is no thread', async () => {
+    const sink = await sinkThat(success)
+    await namedDestination(settings, { sink }).send(recovered())
+    const [body] = bodies(sink)
+    expect(body).toMatchObject({ disable_notification: true })
+    expect(body).not.toHaveProperty('message_thread_id')
+  })
+
+  test('at most 20 messages a minute to one chat', async () => {
+    const sink = await sinkThat(success)
+    const { send } = namedDestination(settings, { sink, deps: { clock: { now: () => 1_000_000 } } })
+    for (let n = 0; n < 20; n += 1) await send(inputFor(exampleEvent()))
+    expect((await send(inputFor(exampleEvent()))).result).toMatchObject({ outcome: 'retry', retryAfterMs: 60_000 })
+    expect(sink.requests).toHaveLength(20)
+  })
+})
+
+describe('Slack', () => {
+  const { settings, success } = NAMED_HTTP_TYPES.slack!
+
+  test('blocks with sender, title and channel', async () => {
+    const sink = await sinkThat(success)
+    const { send, destination } = namedDestination({ ...settings, channel: '#qlik-dev' }, { sink })
+    await send(inputFor(exampleEvent()))
+    const sent = JSON.parse(sink.requests[0]!.body) as { blocks: object[] }
+    expect(sent).toMatchObject({
+      username: 'Qlik Sense',
+      channel: '#qlik-dev',
+      icon_emoji: ':ghost:',
+      text: 'Reload failed: Financial Dashboard Reload',
+    })
+    const title = { type: 'plain_text', text: 'Reload failed: Financial Dashboard Reload' }
+    expect(sent.blocks[0]).toMatchObject({ type: 'header', text: title })
+    expect(destination.targets(exampleEvent())[0]!.target).toBe('#qlik-dev')
+  })
+
+  test('the words of the route, and the plain text that replaces refused blocks', async () => {
+    const sink = await sinkThat(success)
+    sink.answerOnce({ status: 400, body: 'invalid_blocks' })
+    const { send } = namedDestination(settings, { sink })
+    const texts = { title: '{{taskName}} is down', body: 'Look at <it>' }
+    expect((await send(inputFor(exampleEvent(), { route: routeOf({ texts }) }))).result.outcome).toBe('delivered')
+    const [blocks, plain] = sink.requests.map(({ body }) => JSON.parse(body) as { blocks?: object[]; text: string })
+    expect(JSON.stringify(blocks)).toContain('Look at &lt;it&gt;')
+    expect(blocks!.text).toBe('Financial Dashboard Reload is down')
+    expect(plain!.blocks).toBeUndefined()
+    expect(plain!.text).toContain('Look at &lt;it&gt;')
+  })
+
+  test('a template file of the route that spells a whole message', async () => {
+    const directory = folder()
+    writeFileSync(
+      directory.join('own.hbs'),
+      '{{! mine }}\n{"blocks":[{"type":"section","text":{"type":"mrkdwn","text":"*{{taskName}}*"}}]}',
+    )
+    const sink = await sinkThat(success)
+    const { send } = namedDestination(settings, { sink, directories: [directory.path] })
+    await send(inputFor(exampleEvent(), { route: routeOf({ texts: { template: 'own.hbs' } }) }))
+    expect(JSON.parse(sink.requests[0]!.body)).toMatchObject({
+      blocks: [{ type: 'section', text: { type: 'mrkdwn', text: '*Financial Dashboard Reload*' } }],
+    })
+  })
+
+  test('one line when messageType is basic', async () => {
+    const sink = await sinkThat(success)
+    await namedDestination({ ...settings, messageType: 'basic' }, { sink }).send(inputFor(exampleEvent()))
+    const { blocks } = JSON.parse(sink.requests[0]!.body) as { blocks: { type: string }[] }
+    expect(blocks.map(({ type }) => type)).toEqual(['header', 'divider', 'actions'])
+  })
+})
+
+test('Teams: an Adaptive Card with the words of the route', async () => {
+  const { settings, success } = NAMED_HTTP_TYPES.teams!
+  const sink = await sinkThat(success)
+  const { send } = namedDestination(settings, { sink })
+  await send(inputFor(exampleEvent(), { route: routeOf({ texts: { title: 'Mine', body: 'Own words' } }) }))
+  const sent = JSON.parse(sink.requests[0]!.body) as { attachments: { contentType: string; content: object }[] }
+  expect(sent.attachments[0]!.contentType).toBe('application/vnd.microsoft.card.adaptive')
+  expect(JSON.stringify(sent.attachments[0]!.content)).toContain('"Mine"')
+  expect(JSON.stringify(sent.attachments[0]!.content)).toContain('"Own words"')
+})

@@ -1,0 +1,64 @@
+/** OTLP: batches, partial success, resources. */
+import { afterEach, describe, expect, test } from 'bun:test'
+import type { SinkAnswer } from '../../../support/http-sink.ts'
+import { exampleEvent, inputFor, namedDestination } from '../../../support/named.ts'
+import { closeSinks, sinkThat } from '../../../support/named-sinks.ts'
+import { NAMED_HTTP_TYPES } from '../../../support/named-types.ts'
+
+afterEach(closeSinks)
+
+describe('OTLP', () => {
+  const { settings } = NAMED_HTTP_TYPES.otlp!
+  const partial = (rejectedLogRecords: number | string) => ({
+    status: 200,
+    body: JSON.stringify({ partialSuccess: { rejectedLogRecords, errorMessage: 'too old' } }),
+  })
+  const records = ({ body }: { readonly body: string }) =>
+    (JSON.parse(body) as { resourceLogs: { scopeLogs: { logRecords: object[] }[] }[] }).resourceLogs[0]!.scopeLogs[0]!
+      .logRecords
+
+  async function sendMany(count: number, answer: SinkAnswer) {
+    const sink = await sinkThat(answer)
+    const { destination, aimed, log } = namedDestination(settings, { sink })
+    const messages = await Promise.all(
+      Array.from({ length: count }, (_, n) =>
+        destination.render(aimed(inputFor(exampleEvent(), { deliveryId: `d${n}` }))),
+      ),
+    )
+    const results = await Promise.all(
+      messages.map((message) => destination.deliver([message], AbortSignal.timeout(20_000))),
+    )
+    await destination.close?.()
+    return { sink, results: results.flat(), log }
+  }
+
+  test('what is sent at the same time leaves in requests of up to 500 records', async () => {
+    const { sink, results } = await sendMany(501, { status: 200, body: '{}' })
+    expect(sink.requests.map((request) => records(request).length).sort()).toEqual([1, 500])
+    expect(results.every(({ outcome }) => outcome === 'delivered')).toBe(true)
+  })
+
+  test('some records refused: delivered, with a warning', async () => {
+    const { results, log } = await sendMany(3, partial(1))
+    expect(results).toEqual(Array(3).fill({ outcome: 'delivered', detail: '1 of 3 records refused: too old' }))
+    expect(log.of('warn')).toEqual(['NOTIFY place: 1 of 3 records refused: too old'])
+  })
+
+  test('all records refused: dead', async () => {
+    const { results } = await sendMany(2, partial('2'))
+    expect(results).toEqual(Array(2).fill({ outcome: 'rejected', detail: '2 of 2 records refused: too old' }))
+  })
+
+  test('own resource attributes and severities', async () => {
+    const sink = await sinkThat({ status: 200, body: '{}' })
+    const { send } = namedDestination({ ...settings, resource: { 'deployment.environment': 'prod' } }, { sink })
+    for (const severity of ['critical', 'warning', 'info'] as const) await send(inputFor(exampleEvent(), { severity }))
+    expect(sink.requests[0]!.body).toContain('{"key":"deployment.environment","value":{"stringValue":"prod"}}')
+    const sent = sink.requests.flatMap(records) as { severityNumber: number; severityText: string }[]
+    expect(sent.map(({ severityNumber, severityText }) => [severityNumber, severityText])).toEqual([
+      [21, 'FATAL'],
+      [13, 'WARN'],
+      [9, 'INFO'],
+    ])
+  })
+})
