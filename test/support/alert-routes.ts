@@ -1,0 +1,234 @@
+/** Alert routes as a configuration has them, with destinations that only remember, on a clock that the test moves. */
+import { alertRoutes, butlerRoutes, maintenance as maintenanceSection } from '../../src/alerts/config-routes.ts'
+import { createMaintenance } from '../../src/alerts/maintenance/maintenance.ts'
+import { createSummaries, summaryRoute } from '../../src/alerts/maintenance/summary.ts'
+import { outboxMigrations } from '../../src/alerts/outbox/migrations.ts'
+import { createOutbox, type DeliveryChange } from '../../src/alerts/outbox/outbox.ts'
+import { createRouter } from '../../src/alerts/router.ts'
+import { adjustButlerRoutes } from '../../src/alerts/routes/butler-routes.ts'
+import { explainEvent, type ListedRoute } from '../../src/alerts/routes/explain.ts'
+import { createFallbacks } from '../../src/alerts/routes/fallback.ts'
+import type { Chains } from '../../src/alerts/routes/groups.ts'
+import { alertRouteMigrations } from '../../src/alerts/routes/migrations.ts'
+import { asideRoute, compileUserRoute } from '../../src/alerts/routes/user-routes.ts'
+import { createSnoozeHold } from '../../src/alerts/snoozes/hold.ts'
+import type {
+  DeliveryResult,
+  DestinationType,
+  Hold,
+  NamedDestination,
+  RenderInput,
+  Route,
+} from '../../src/alerts/types.ts'
+import { eventMigrations } from '../../src/events/migrations.ts'
+import { insertEvent, loadTaskEvent } from '../../src/events/store.ts'
+import type { TaskEvent } from '../../src/events/types.ts'
+import { historyMigrations } from '../../src/executions/history/migrations.ts'
+import { createGroupWriter } from '../../src/platform/group-commit.ts'
+import { type Database, openDatabase } from '../../src/platform/sqlite.ts'
+import { createCalendars } from '../../src/platform/windows/calendars.ts'
+import type { CalendarDefinition, Window } from '../../src/platform/windows/types.ts'
+import { createWindows } from '../../src/platform/windows/windows.ts'
+import { taskEvent } from './events.ts'
+import { recordingLog } from './recording-log.ts'
+import { until } from './wait.ts'
+
+export interface RoutesSetup {
+  /** As `Butler.footman.alertRoutes` is written. */
+  readonly routes?: readonly object[]
+  readonly butler?: { readonly routes: readonly Route[]; readonly settings?: object }
+  readonly maintenance?: readonly object[]
+  /** Types of the destinations; whom they reach defaults to their name. */
+  readonly destinations?: Readonly<Record<string, DestinationType>>
+  readonly targets?: (name: string, event: TaskEvent) => readonly string[]
+  readonly windows?: Readonly<Record<string, Window>>
+  readonly calendars?: Readonly<Record<string, CalendarDefinition>>
+  readonly chains?: Chains
+  readonly holds?: readonly Hold[]
+  readonly deliver?: (destination: string) => DeliveryResult
+  readonly start?: string
+  readonly file?: string
+  readonly maxAgeMs?: number
+}
+
+export interface Sent {
+  readonly destination: string
+  readonly target: string
+  readonly kind: RenderInput['kind']
+  readonly event: string
+  readonly suppressed: number
+  readonly note: RenderInput['note']
+  readonly severity: string
+}
+
+interface DeliveryRow {
+  readonly route: string
+  readonly destination: string
+  readonly target: string
+  readonly kind: string
+  readonly state: string
+  readonly reason: string | null
+  readonly event_id: string
+}
+
+const MIGRATIONS = [...eventMigrations, ...outboxMigrations, ...alertRouteMigrations, ...historyMigrations]
+const open: (() => Promise<void>)[] = []
+
+/** For `afterEach`. */
+export async function closeRoutes(): Promise<void> {
+  for (const close of open.splice(0)) await close()
+}
+
+export function startRoutes(setup: RoutesSetup = {}) {
+  const db = openDatabase(setup.file ?? ':memory:', { migrations: MIGRATIONS })
+  const writer = createGroupWriter(db)
+  const log = recordingLog()
+  let now = Date.parse(setup.start ?? '2026-03-02T06:00:00Z')
+  const clock = { now: () => now }
+  const sent: Sent[] = []
+  const calendars = createCalendars({ calendars: setup.calendars ?? {} })
+  const windows = createWindows({ windows: setup.windows ?? {}, calendars, timezone: 'UTC' })
+  const destinations = new Map(
+    Object.entries(setup.destinations ?? {}).map(([name, type]) => [name, double(name, type)] as const),
+  )
+
+  function double(name: string, type: DestinationType): NamedDestination {
+    return {
+      ...{ name, type, needs: ['app'] },
+      targets: (event) => (setup.targets?.(name, event) ?? [name]).map((target) => ({ target, lane: name })),
+      async render({ event, target, deliveryId, suppressed, kind, note, severity, route }) {
+        const payload: Sent = { destination: name, target, kind, event: event.taskName, suppressed, note, severity }
+        return { deliveryId, target, subject: route.texts?.title ?? null, body: 'body', payload }
+      },
+      deliver: async (batch) =>
+        batch.map(({ payload }) => {
+          const result = setup.deliver?.(name) ?? { outcome: 'delivered', detail: 'ok' }
+          if (result.outcome === 'delivered') sent.push(payload as Sent)
+          return result
+        }),
+    }
+  }
+
+  const context = { windows, destination: (_route: string, name: string) => destinations.get(name) }
+  const configs = alertRoutes.parse(setup.routes ?? [])
+  const maintenances = maintenanceSection.parse(setup.maintenance ?? [])
+  const maintenance = createMaintenance({ windows }, maintenances)
+  const butler = adjustButlerRoutes(
+    setup.butler?.routes ?? [],
+    butlerRoutes.parse(setup.butler?.settings ?? {}),
+    (name) => destinations.get(name),
+  )
+  const summaryRoutes = maintenances.flatMap(({ name, summaryTo }) =>
+    summaryTo.flatMap((to) => {
+      const destination = destinations.get(to)
+      return destination ? [asideRoute(summaryRoute(name), destination)] : []
+    }),
+  )
+  const routes = [...butler, ...configs.flatMap((config) => compileUserRoute(config, context)), ...summaryRoutes]
+  const onDeliveries = (lanes: ReadonlySet<string>) => outbox.wake(lanes)
+  const changes: DeliveryChange[] = []
+  const router = createRouter(
+    {
+      ...{ clock, log, onDeliveries, observe: (change) => void changes.push(change) },
+      holds: [maintenance.hold, createSnoozeHold({ windows }), ...(setup.holds ?? [])],
+      ...(setup.chains && { chains: setup.chains }),
+    },
+    routes,
+  )
+  const loadEvent = (id: string) => loadTaskEvent(db, id)
+  const outbox = createOutbox(
+    {
+      ...{ db, writer, log, clock, route: router.route, loadEvent, destinations },
+      observe(change) {
+        changes.push(change)
+        if (change.state === 'dead' && change.event) fallbacks.onDead(change.event.id)
+      },
+    },
+    {
+      ...{ concurrency: 4, retry: { firstMs: 10, maxMs: 100, jitter: 0 }, shadow: false },
+      maxAgeMs: () => setup.maxAgeMs ?? 86_400_000,
+    },
+  )
+  const fallbacks = createFallbacks({ db, writer, clock, log, loadEvent, route: router.route, onDeliveries })
+  const summaries = createSummaries(
+    {
+      ...{ db, writer, clock, log, maintenance, loadEvent, onDeliveries },
+      routes: (name) => routes.filter((route) => route.name === name),
+    },
+    maintenances.filter(({ summaryTo }) => summaryTo.length > 0).map(({ name }) => name),
+  )
+  const listed: ListedRoute[] = [
+    ...butler.map(
+      ({ name, destination }): ListedRoute => ({ name, origin: 'butler', enable: true, to: [destination], off: null }),
+    ),
+    ...configs.map(
+      ({ name, enable, to }): ListedRoute => ({
+        ...{ name, origin: 'footman', enable, to: to.map(({ destination }) => destination) },
+        off: enable ? null : 'enable is false',
+      }),
+    ),
+  ]
+
+  const rows = () =>
+    db.all<DeliveryRow>('SELECT route, destination, target, kind, state, reason, event_id FROM delivery ORDER BY seq')
+  let ended = false
+  const close = async () => {
+    if (ended) return
+    ended = true
+    await fallbacks.stop(50)
+    await outbox.stop(50)
+    db.close()
+  }
+  open.push(close)
+
+  return {
+    ...{
+      db,
+      writer,
+      router,
+      outbox,
+      fallbacks,
+      summaries,
+      maintenance,
+      log,
+      sent,
+      rows,
+      routes,
+      windows,
+      changes,
+      close,
+    },
+    clock,
+    move: (ms: number) => {
+      now += ms
+    },
+    at: (time: string) => {
+      now = Date.parse(time)
+    },
+    /** Routes an event as the pipeline does. */
+    async fire(changes: Partial<TaskEvent> = {}): Promise<TaskEvent> {
+      const event = taskEvent({ receivedAt: now, ...changes })
+      await writer.write((tx) => {
+        store(tx, event)
+        router.routeArrival(tx, event)
+        router.routeEnriched(tx, event)
+      })
+      router.wake()
+      return event
+    },
+    explain: (event: TaskEvent, time = event.receivedAt) =>
+      explainEvent({ db, router, listed, storeEvent: store }, event, time),
+    /** Resolves when nothing waits any more. */
+    settled: () =>
+      until(() => rows().every(({ state }) => state !== 'pending' && state !== 'sending'), { state: rows }),
+  }
+}
+
+function store(db: Database, event: TaskEvent): void {
+  insertEvent(db, {
+    ...event,
+    ...{ journalId: null, sender: '', typeKnown: true, announced: event.outcome, deadlineAt: event.receivedAt },
+    ...{ message: event, nameTokens: null },
+  })
+  db.run(`UPDATE event SET state = 'routed' WHERE id = ?`, event.id)
+}
