@@ -73,7 +73,10 @@ export function createEventEmitter(deps: EmitterDeps, settings: { readonly waitM
   function store(db: Database, stored: NewEvent, event: TaskEvent, { enrich, ignored }: EmittedEvent): void {
     const seq = insertEvent(db, stored)
     if (seq === null) return
-    if (ignored) return ignoreEvent(db, seq, ignored)
+    if (ignored) {
+      ignoreEvent(db, seq, ignored)
+      return
+    }
     router.routeArrival(db, event)
     if (enrich) return
     storeRoutedEvent(db, seq, event, true)

@@ -61,4 +61,8 @@ export const eventMigrations: readonly Migration[] = [
       ALTER TABLE event ADD COLUMN retry TEXT;
     `,
   },
+  {
+    name: 'events-004',
+    sql: `CREATE INDEX event_execution ON event (execution_id) WHERE execution_id <> '';`,
+  },
 ]

@@ -1,5 +1,6 @@
 /** Executions of tasks and reloads of apps, followed to their end. */
 import type { Database } from '../platform/sqlite.ts'
+import type { QrsTask } from '../qlik/qrs/types.ts'
 
 export type ExecutionState = 'queued' | 'running' | 'finished'
 
@@ -146,4 +147,24 @@ export interface TaskState {
   readonly lastRunMs: number | null
   readonly lastSuccessAt: number | null
   readonly consecutiveFailures: number
+}
+
+export interface EndedOnSite {
+  readonly execution: EndedExecution
+  readonly task: QrsTask
+  /** Of all attempts. */
+  readonly resultIds: readonly string[]
+}
+
+export interface EndedReader {
+  /**
+   * Executions that ended in [from, to), oldest first; those of tasks that are gone are left out, and results that the
+   * caller has handled are not looked at again. Rejects with a `QrsError`.
+   */
+  between(
+    from: number,
+    to: number,
+    isHandled: (resultId: string) => boolean,
+    signal?: AbortSignal,
+  ): Promise<readonly EndedOnSite[]>
 }

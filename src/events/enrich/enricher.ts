@@ -228,7 +228,10 @@ export function createEnricher(deps: EnricherDeps, settings: EnricherSettings): 
 
   function finish(job: Job): void {
     if (job.finished) return
-    if (!settings.qrsEnabled && job.event.announced === 'distribute') return ignore(job, 'endUnknowable')
+    if (!settings.qrsEnabled && job.event.announced === 'distribute') {
+      ignore(job, 'endUnknowable')
+      return
+    }
     const late = settings.qrsEnabled && clock.now() >= job.event.deadlineAt
     const event = completeEvent(job.event, job.facts, router, late)
     if (event.missingParts.length > 0 && settings.qrsEnabled) {
