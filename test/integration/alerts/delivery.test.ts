@@ -69,6 +69,7 @@ async function pipeline(mail: { port: number; section: object } | null, webhooks
   const rows = () => db.all<Row>('SELECT target, state, reason, attempts, body FROM delivery ORDER BY seq')
   return {
     rows,
+    log,
     async fire(event: TaskEvent = fullEvent()) {
       await writer.write((tx) => {
         storePending(tx, event)
@@ -97,7 +98,28 @@ describe('mail through the outbox', () => {
     await server.up()
     await settled()
     expect(server.mails).toHaveLength(1)
-    expect(server.mails[0]!.parsed.text).toContain('9 earlier alert(s) about this task were held back')
+    expect(server.mails[0]!.parsed.text).toContain('9 earlier alerts about this were held back')
+  })
+
+  test('a failure names server, reason and next attempt: once as a warning, then quietly, and its end is told', async () => {
+    const server = await startSmtpSink()
+    cleanups.push(() => server.stop())
+    await server.down()
+    const { fire, settled, rows, log } = await pipeline({ port: server.port, section }, null)
+    await fire()
+    await until(() => rows()[0]!.attempts > 3)
+    await server.up()
+    await settled()
+    const time = '\\d{4}-\\d\\d-\\d\\dT[\\d:.]+Z'
+    const failure = new RegExp(
+      `delivery failed, next attempt ${time}: 127\\.0\\.0\\.1:${server.port}: .*(ECONNREFUSED|ESOCKET)`,
+    )
+    expect(log.of('warn')).toEqual([expect.stringMatching(failure)])
+    const retries = log.of('verbose').filter((line) => line.startsWith('NOTIFY retry channel=email'))
+    expect(retries.length).toBeGreaterThan(3)
+    expect(retries[0]).toMatch(new RegExp(`to=ops@acme\\.example attempts=1 ms=\\d+ next=${time} detail=127`))
+    expect(log.of('info').filter((line) => line.includes('works again after'))).toHaveLength(1)
+    expect(log.of('info').some((line) => line.startsWith('NOTIFY delivered channel=email'))).toBeTrue()
   })
 
   test('with a window of 0 every alert arrives', async () => {
