@@ -33,8 +33,3 @@ const INACTIVE: readonly Feature[] = [
 export function inactiveFeatures(config: Config): string[] {
   return INACTIVE.filter(({ on }) => on(config)).map(({ name }) => name)
 }
-
-function anyTrue(value: unknown): boolean {
-  if (value === true) return true
-  return typeof value === 'object' && value !== null && Object.values(value).some(anyTrue)
-}
