@@ -24,6 +24,11 @@ const LOG = scriptLog([
   '2025-10-14 09:28:43      Execution Failed',
   '2025-10-14 09:28:43      Execution finished.',
 ])
+const GOOD_LOG = scriptLog([
+  ...LOG.lines.slice(0, 8),
+  '2025-10-14 09:28:42  0031 STORE orders INTO [lib://Warehouse/orders.qvd] (qvd);',
+  '2025-10-14 09:28:43      Execution finished.',
+])
 const CHAIN = {
   root: { id: 'a', name: 'Sales DW - hourly' },
   downstream: [
@@ -31,6 +36,14 @@ const CHAIN = {
     { id: 'c', name: 'Sales mailing - distribute', usualStart: '2025-10-14T07:50:00.000Z' },
   ],
 }
+
+const succeeded = fullEvent({
+  outcome: 'success',
+  severity: 'info',
+  logMessage: 'Reload complete',
+  execution: { ...fullEvent().execution!, status: 7 },
+  scriptLog: GOOD_LOG,
+})
 
 const failed = fullEvent({
   scriptLog: LOG,
@@ -56,10 +69,8 @@ export const MAIL_SAMPLES = {
   'reload-aborted': sample(
     fullEvent({ outcome: 'aborted', severity: 'warning', logMessage: 'Execution State Change to Aborting' }),
   ),
-  'reload-success': sample(fullEvent({ outcome: 'success', severity: 'info', logMessage: 'Reload complete' })),
-  'reload-recovered': sample(fullEvent({ outcome: 'success', severity: 'info', logMessage: 'Reload complete' }), {
-    kind: 'recovery',
-  }),
+  'reload-success': sample(succeeded),
+  'reload-recovered': sample(succeeded, { kind: 'recovery' }),
   'reload-bare': sample({
     ...fullEvent({ task: null, app: null, owner: null, execution: null, scriptLog: null }),
     missingParts: ['task', 'app', 'owner', 'execution', 'scriptLog'],
