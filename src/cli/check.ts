@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs'
 import { chatProblems } from '../alerts/destinations/chat/check.ts'
 import { emailProblems } from '../alerts/destinations/email/check.ts'
+import { namedProblems } from '../alerts/destinations/named/check.ts'
 import { webhookProblems } from '../alerts/destinations/webhook/check.ts'
 import { createTemplateEngine } from '../alerts/templates/engine.ts'
 import { missingFiles } from '../config/checks/files.ts'
@@ -68,7 +69,11 @@ async function ofMessages({ config, placeOf }: LoadResult, paths: ConfigPaths): 
   if (!config) return []
   const { templateDirectory } = config.footman
   const engine = createTemplateEngine({ candidates: (path) => paths.candidates(path), templateDirectory })
-  const templates = await Promise.all([emailProblems(engine, config), chatProblems(engine, config)])
+  const templates = await Promise.all([
+    emailProblems(engine, config),
+    chatProblems(engine, config),
+    namedProblems(engine, config),
+  ])
   const found = [...templates.flat(), ...webhookProblems(config)]
   return found.map((problem) => ({ ...problem, ...placeOf(problem.path.replace(/^Butler\./, '')) }))
 }

@@ -1,6 +1,7 @@
 /** Publishes events to a topic of the broker of `mqttConfig`. */
 import type { MqttService } from '../../../mqtt/types.ts'
 import { topicProblem } from '../../../platform/mqtt-topics.ts'
+import type { TemplateEngine, TemplateRecord } from '../../templates/engine.ts'
 import type { DeliveryResult, Message, NamedDestination } from '../../types.ts'
 import { fullPayload, shortPayload } from '../mqtt/payloads.ts'
 import { type HttpTypeDeps, type SettingsOf, TEXT_NEEDS } from './types.ts'
@@ -15,16 +16,6 @@ export function createNamedMqttDestination(
   name: string,
   settings: SettingsOf<'mqtt'>,
 ): NamedDestination {
-  const template = { kind: 'inline', name: `topic of destination ${name}`, text: settings.topic } as const
-
-  /** Signs of a name that would be a wildcard become `_`. */
-  function topicOf(variables: Readonly<Record<string, unknown>>): string {
-    const topic = engine.render(template, variables, 'line').replace(/[+#\0]/g, '_')
-    const problem = topicProblem(topic)
-    if (problem) throw new Error(`the topic cannot be used: ${problem}`)
-    return topic
-  }
-
   async function publish({ payload }: Message, signal: AbortSignal): Promise<DeliveryResult> {
     const { topic, body } = payload as MqttPayload
     if (!mqtt) return { outcome: 'retry', detail: 'Butler.mqttConfig.enable is false: there is no broker', slow: true }
@@ -46,10 +37,19 @@ export function createNamedMqttDestination(
     async render(input) {
       const text = await texts.write(input, settings)
       const body = { full: fullPayload, short: shortPayload, body: () => text.text }[settings.message](input.event)
-      const payload: MqttPayload = { topic: topicOf(text.variables), body }
+      const payload: MqttPayload = { topic: topicOf(engine, name, settings.topic, text.variables), body }
       return { deliveryId: input.deliveryId, target: input.target, subject: payload.topic, body, payload }
     },
     deliver: (batch, signal) => Promise.all(batch.map((message) => publish(message, signal))),
     ...(mqtt ? { ready: () => mqtt.connected, onReady: (listener: () => void) => mqtt.onConnected(listener) } : {}),
   }
+}
+
+/** Signs of a name that would be a wildcard become `_`. Throws when nobody could publish to what comes out. */
+export function topicOf(engine: TemplateEngine, name: string, topic: string, variables: TemplateRecord): string {
+  const template = { kind: 'inline', name: `topic of destination ${name}`, text: topic } as const
+  const made = engine.render(template, variables, 'line').replace(/[+#]/g, '_')
+  const problem = topicProblem(made)
+  if (problem) throw new Error(`the topic cannot be used: ${problem}`)
+  return made
 }

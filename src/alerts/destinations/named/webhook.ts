@@ -2,7 +2,7 @@
 import { createHmac } from 'node:crypto'
 import { STATUS_TEXTS } from '../../../qlik/qrs/status.ts'
 import { NEVER, type QrsCustomProperty } from '../../../qlik/qrs/types.ts'
-import type { TemplateRef } from '../../templates/engine.ts'
+import type { TemplateEngine, TemplateRef } from '../../templates/engine.ts'
 import { placeOf, TemplateError } from '../../templates/errors.ts'
 import { appIdOf, appNameOf, taskNameOf } from '../../texts/words.ts'
 import type { AlertText } from '../../texts/writer.ts'
@@ -37,17 +37,27 @@ export function signature(secret: string, id: string, seconds: number, body: str
 
 /** A template that fails, or makes broken JSON, is replaced by the whole event, which says so. */
 async function bodyOf(input: HttpRenderInput, settings: Settings, deps: HttpTypeDeps, name: string): Promise<string> {
-  if (input.note?.body !== undefined) return input.note.body
   try {
-    const template = await templateOf(settings, deps, name)
-    if (!template) return JSON.stringify(wholeEvent(input, input.text))
-    const isJson = /\bjson\b/i.test(settings.contentType)
-    const body = deps.engine.render(template, templateVariables(input), isJson ? 'teams' : 'text')
-    if (isJson) mustBeJson(body, name)
-    return body
+    const body = await templateBody(input, settings, deps.engine, name)
+    return body ?? JSON.stringify(wholeEvent(input, input.text))
   } catch (error) {
     return JSON.stringify(wholeEvent(input, deps.texts.withProblem(input.text, error)))
   }
+}
+
+/** What the template of the settings makes; null when there is none. Rejects when it fails or makes broken JSON. */
+export async function templateBody(
+  input: HttpRenderInput,
+  settings: Settings,
+  engine: TemplateEngine,
+  name: string,
+): Promise<string | null> {
+  const template = await templateOf(settings, engine, name)
+  if (!template) return null
+  const isJson = /\bjson\b/i.test(settings.contentType)
+  const body = engine.render(template, templateVariables(input), isJson ? 'teams' : 'text')
+  if (isJson) mustBeJson(body, name)
+  return body
 }
 
 function mustBeJson(text: string, name: string): void {
@@ -59,11 +69,11 @@ function mustBeJson(text: string, name: string): void {
   }
 }
 
-async function templateOf(settings: Settings, deps: HttpTypeDeps, name: string): Promise<TemplateRef | null> {
+async function templateOf(settings: Settings, engine: TemplateEngine, name: string): Promise<TemplateRef | null> {
   const { body, template } = settings
   if (body) return { kind: 'inline', name: `body of destination ${name}`, text: body }
   if (!template) return null
-  const found = await deps.engine.findFile(template)
+  const found = await engine.findFile(template)
   if (!found) throw new Error(`there is no template ${template} (it must end in .eta, .handlebars or .hbs)`)
   return found
 }
