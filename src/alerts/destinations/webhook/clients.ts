@@ -6,6 +6,8 @@ import type { WebhookConfig } from '../../config-webhook.ts'
 export interface CertificateFiles {
   /** The absolute paths that a path in the configuration may mean, best first. */
   readonly candidates: (path: string) => readonly string[]
+  /** `HTTPS_PROXY`, `HTTP_PROXY`, `NO_PROXY`, in capitals or not; absent = no proxies. */
+  readonly environment?: Readonly<Record<string, string | undefined>>
 }
 
 export interface HookClients {
@@ -23,8 +25,8 @@ interface CachedClient {
 /** A call that takes longer is not worth a connection that is kept open. */
 const IDLE_TIMEOUT_MS = 15_000
 
-export function createHookClients({ candidates }: CertificateFiles): HookClients {
-  const common = createHttpClient({ idleTimeoutMs: IDLE_TIMEOUT_MS })
+export function createHookClients({ candidates, environment }: CertificateFiles): HookClients {
+  const common = createHttpClient({ idleTimeoutMs: IDLE_TIMEOUT_MS, proxyEnv: environment })
   const own = new Map<string, CachedClient>()
 
   async function withAuthority({ cert }: WebhookConfig): Promise<HttpClient | { problem: string }> {
@@ -36,7 +38,7 @@ export function createHookClients({ candidates }: CertificateFiles): HookClients
     const ca = await readFile(found.path, 'utf8').catch(() => null)
     if (ca === null) return { problem: `the file of cert.certCA cannot be read: ${found.path}` }
     const tls = { ca, rejectUnauthorized: cert.rejectUnauthorized }
-    const client = createHttpClient({ idleTimeoutMs: IDLE_TIMEOUT_MS, tls })
+    const client = createHttpClient({ idleTimeoutMs: IDLE_TIMEOUT_MS, tls, proxyEnv: environment })
     cached?.client.close()
     own.set(key, { version: found.version, client })
     return client
