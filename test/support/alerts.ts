@@ -140,3 +140,35 @@ export function renderInput(route: Route, event: TaskEvent, changes: Partial<Ren
     ...changes,
   }
 }
+
+/** What a name may hold that breaks JSON, HTML and markup. */
+export const NASTY_NAME = 'A "B" & <C> \\D'
+
+/** A failed reload whose every text is as hard as can be, with a script log of 5,000 lines. */
+export function nastyEvent(changes: Partial<TaskEvent> = {}): TaskEvent {
+  const event = fullEvent()
+  const line = (i: number) => `2025-10-14 09:24:31\t${i} LOAD "x" & 'y' <z> FROM C:\\new\\temp\\${i}.qvd; \`\`\` 🤪 åäö`
+  return {
+    ...event,
+    taskName: NASTY_NAME,
+    appName: NASTY_NAME,
+    host: 'qs<1>&"2"\\3',
+    logMessage: 'Line 1\r\nLine "2"\tC:\\new & <b>\u0000\u0007',
+    task: { ...event.task!, name: NASTY_NAME },
+    app: { ...event.app!, name: NASTY_NAME },
+    owner: { ...event.owner!, userName: 'Anna "the <boss>" Lärsson', directory: 'A\\B' },
+    execution: {
+      ...event.execution!,
+      executingNodeName: 'node<&>"\\n',
+      details: [
+        {
+          detailsType: 2,
+          message: 'Start by "ACME\\user" <x> & more',
+          detailCreatedDate: '2025-10-14T07:24:31.120Z',
+        },
+      ],
+    },
+    scriptLog: scriptLog(Array.from({ length: 5000 }, (_, i) => line(i))),
+    ...changes,
+  }
+}
