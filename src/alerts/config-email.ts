@@ -178,7 +178,7 @@ export const email = section('More about mails, all of them.', () => ({
     enable: flag('Send every mail to the address below only.'),
     address: text('The address.'),
   })),
-  attachScriptLog: flag('Attach the script log of failed reloads.'),
+  attachScriptLog: flag('Attach the whole script log to mails about reloads.'),
   allowedDomains: list('Domains to which mails may be sent; empty = all.', z.string()),
   oauth2: section('Login with OAuth 2 (XOAUTH2) instead of the password.', () => ({
     user: text('Mailbox.'),

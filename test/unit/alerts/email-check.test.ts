@@ -1,6 +1,7 @@
 import { afterAll, expect, test } from 'bun:test'
-import { writeFileSync } from 'node:fs'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { emailProblems } from '../../../src/alerts/destinations/email/check.ts'
+import { createTemplateEngine } from '../../../src/alerts/templates/engine.ts'
 import { emailConfig, templateEngine } from '../../support/alerts.ts'
 import { tempDirectory } from '../../support/temp.ts'
 
@@ -42,6 +43,25 @@ test('a template that is missing or fails is found', async () => {
   expect(missing).toEqual([['warning', `${BASE}.htmlTemplateFile`, expect.stringContaining('no template "gone"')]])
   const failing = await problems({ bodyFileDirectory: directory.path, htmlTemplateFile: 'bad' })
   expect(failing).toEqual([['error', `${BASE}.htmlTemplateFile`, expect.stringContaining('bad.handlebars')]])
+})
+
+test('a file in the template directory that breaks the built-in mail is found', async () => {
+  mkdirSync(directory.join('own', 'email'), { recursive: true })
+  writeFileSync(directory.join('own', 'email', 'facts.eta'), '<%= it.nothing.here %>')
+  const engine = createTemplateEngine({ candidates: (path) => [directory.join(path)], templateDirectory: 'own' })
+  const found = await emailProblems(engine, emailConfig({ reloadTaskFailure: GOOD }))
+  expect(found).toMatchObject([
+    { severity: 'error', path: 'Butler.footman.templateDirectory', message: expect.stringContaining('facts:1: ') },
+  ])
+})
+
+test('sections about services and Qlik Cloud are looked at too', async () => {
+  const config = {
+    ...emailConfig({ serviceStopped: { ...GOOD, subject: '{{#if x}}' } as never }),
+    serviceMonitor: { enable: true, alertDestination: { email: { enable: true } } },
+  }
+  const paths = (await emailProblems(templateEngine(), config)).map(({ path }) => path)
+  expect(paths).toContain('Butler.emailNotification.serviceStopped.subject')
 })
 
 test('a test mode without address is found', async () => {

@@ -7,8 +7,10 @@ import { messageOf } from '../../templates/errors.ts'
 import type { Target } from '../../templates/escape.ts'
 import { createTimeFormatter } from '../../times.ts'
 import type { SettingProblem } from '../setting-problem.ts'
+import { variantOf } from './content.ts'
 import { type EmailDestinationConfig, type Mail, mailsOf } from './kinds.ts'
 import { addressOf } from './message.ts'
+import { mailView } from './view/index.ts'
 
 /** Problems of the sections that are switched on; none of them stops an alert from being sent in plain words. */
 export async function emailProblems(
@@ -35,8 +37,8 @@ async function problemsOf(mail: Mail, engine: TemplateEngine, config: EmailDesti
 async function bodyProblems({ settings }: Mail, base: string, engine: TemplateEngine, record: TemplateRecord) {
   const { bodyFileDirectory, htmlTemplateFile } = settings
   const path = `${base}.htmlTemplateFile`
-  if (!bodyFileDirectory) return []
   try {
+    if (!bodyFileDirectory) return await replacedProblems(engine, record)
     const found = await engine.findEmail(bodyFileDirectory, htmlTemplateFile)
     if (!found) {
       const message = `there is no template "${htmlTemplateFile}" in "${bodyFileDirectory}"; the built-in one is used`
@@ -49,6 +51,19 @@ async function bodyProblems({ settings }: Mail, base: string, engine: TemplateEn
   } catch (error) {
     return [problem('error', path, messageOf(error))]
   }
+}
+
+/** What files in the template directory make of the built-in mail. */
+async function replacedProblems(engine: TemplateEngine, record: TemplateRecord): Promise<readonly SettingProblem[]> {
+  const variables = { ...record, view: mailView(record) }
+  const variant = variantOf(record)
+  const html = await engine.findBuiltin('email/alert', [variant])
+  const text = await engine.findBuiltin('email/alert.txt', [`${variant}.txt`])
+  const path = 'Butler.footman.templateDirectory'
+  return [
+    ...(html.kind === 'found' ? renderProblems(engine, path, html, variables, 'html') : []),
+    ...(text.kind === 'found' ? renderProblems(engine, path, text, variables, 'text') : []),
+  ]
 }
 
 function renderProblems(

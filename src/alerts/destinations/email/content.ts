@@ -74,7 +74,7 @@ export function createContentWriter({ engine, log }: ContentWriterDeps): Content
 
   async function builtin(record: TemplateRecord, lines?: readonly string[]): Promise<Body> {
     const variables = { ...record, view: mailView(record, lines) }
-    const variant = `${record.taskType}-${record.outcome}`
+    const variant = variantOf(record)
     const html = await engine.findBuiltin('email/alert', [variant])
     const text = await engine.findBuiltin('email/alert.txt', [`${variant}.txt`])
     return { html: engine.render(html, variables, 'html'), text: engine.render(text, variables, 'text') }
@@ -129,6 +129,11 @@ export function createContentWriter({ engine, log }: ContentWriterDeps): Content
 
 const TEXT: TemplateRef = { kind: 'builtin', name: 'email/alert.txt' }
 const TITLE: TemplateRef = { kind: 'inline', name: 'title', text: '{{title}}' }
+
+/** The name of the file that changes the mails about one kind of event: `reload-failed`. */
+export function variantOf({ taskType, outcome }: TemplateRecord): string {
+  return `${taskType}-${outcome}`
+}
 
 function notesFor(template: TemplateRef, record: TemplateRecord): readonly string[] {
   return template.kind === 'found' ? missingNotes(template.source.text, record) : []

@@ -121,7 +121,11 @@ function hasFacts({ facts }: { facts: readonly Fact[] }): boolean {
 }
 
 function fitNotice({ title, text, items }: Notice, budget: Budget): Notice {
-  return { title: budget.fit(title, 200), text: budget.fit(text, 1500), items: items.map((item) => budget.fit(item, 250)).filter(Boolean) }
+  return {
+    title: budget.fit(title, 200),
+    text: budget.fit(text, 1500),
+    items: items.map((item) => budget.fit(item, 250)).filter(Boolean),
+  }
 }
 
 function linksOf({ appUrl, absentParts, qlikSenseQMC, qlikSenseHub, genericUrls }: MailRecord): MailView['links'] {
