@@ -3,11 +3,11 @@
 import { overriddenDestination } from '../alerts/config-destinations.ts'
 import type { DestinationRegistry, Override } from '../alerts/destinations/registry.ts'
 import { summaryRoute } from '../alerts/maintenance/summary.ts'
-import { butlerRouteNames, whyOff } from '../alerts/routes/butler-catalogue.ts'
 import { adjustButlerRoutes } from '../alerts/routes/butler-routes.ts'
 import type { ListedRoute } from '../alerts/routes/explain.ts'
 import { asideRoute, compileUserRoute, type UserRoute } from '../alerts/routes/user-routes.ts'
 import { isNotifying, type NamedDestination, type Need, type Route } from '../alerts/types.ts'
+import { butlerRouteNames, whyOff } from '../config/butler-route-names.ts'
 import type { Config } from '../config/schema.ts'
 import type { Windows } from '../platform/windows/types.ts'
 

@@ -11,15 +11,18 @@ import { createMaintenance, type Maintenance } from '../alerts/maintenance/maint
 import { createSummaries } from '../alerts/maintenance/summary.ts'
 import { createOutbox, type DeliveryChange, type Outbox } from '../alerts/outbox/outbox.ts'
 import { createPeers, type Peers } from '../alerts/outbox/peers.ts'
+import { releaseHeld } from '../alerts/outbox/release.ts'
 import { createRouter, type Router } from '../alerts/router.ts'
 import type { ListedRoute } from '../alerts/routes/explain.ts'
 import { createFallbacks } from '../alerts/routes/fallback.ts'
 import { createChainGraph, withChains } from '../alerts/routes/graph.ts'
+import { purgeGroups } from '../alerts/routes/groups.ts'
 import { usualStart } from '../alerts/routes/usual-start.ts'
 import { createSnoozeHold } from '../alerts/snoozes/hold.ts'
+import { purgeSnoozes } from '../alerts/snoozes/store.ts'
 import { createTemplateEngine } from '../alerts/templates/engine.ts'
 import { createTimeFormatter } from '../alerts/times.ts'
-import type { Destination, Hold, Route } from '../alerts/types.ts'
+import type { Destination, Hold, Route, SuppressReason } from '../alerts/types.ts'
 import type { Config } from '../config/schema.ts'
 import { loadTaskEvent } from '../events/store.ts'
 import type { TaskEvent } from '../events/types.ts'
@@ -32,6 +35,7 @@ import type { ChainReader, QrsClient } from '../qlik/qrs/types.ts'
 import { compileRoutes, listRoutes, overridesOf } from './alert-routes.ts'
 import { BUTLER_ROUTES, butlerDestinations } from './butler-destinations.ts'
 import { namedDestinationDeps } from './named-destinations.ts'
+import type { Aging } from './retention.ts'
 
 export interface AlertsDeps {
   readonly db: Database
@@ -67,8 +71,14 @@ export interface Alerts {
   readonly peers: Peers
   /** Learns the chains of tasks while tasks are asked about. */
   readonly withChains: (qrs: QrsClient) => QrsClient
+  /** Groups and snoozes that are over. */
+  readonly aging: readonly Aging[]
   /** To be started after the outbox. */
   readonly services: readonly Service[]
+  /** What was held back for this reason is to be sent now, as the event stands now. Wakes nobody: see `wake`. */
+  readonly release: (db: Database, eventId: string, reason: SuppressReason) => void
+  /** What was released is on disk. */
+  readonly wake: () => void
 }
 
 const CACHED_EVENTS = 64
@@ -91,7 +101,8 @@ export function buildAlerts(deps: AlertsDeps, config: Config, shadow: boolean): 
     if (change.state === 'dead' && change.event) fallbacks.onDead(change.event.id)
     deps.observe?.(change)
   }
-  const loadEvent = cachedLoader((id) => loadTaskEvent(db, id))
+  const { load: loadEvent, forget } = cachedLoader((id) => loadTaskEvent(db, id))
+  const releasedLanes = new Set<string>()
 
   // The router tells the outbox about new deliveries; the outbox asks the router for routes.
   const onDeliveries = (lanes: ReadonlySet<string>) => outbox.wake(lanes)
@@ -133,7 +144,16 @@ export function buildAlerts(deps: AlertsDeps, config: Config, shadow: boolean): 
         sender?.close()
       },
     },
+    release(tx, eventId, reason) {
+      forget(eventId)
+      for (const lane of releaseHeld(tx, eventId, reason, clock.now())) releasedLanes.add(lane)
+    },
+    wake() {
+      outbox.wake(new Set(releasedLanes))
+      releasedLanes.clear()
+    },
     listed: listRoutes(butler, config),
+    aging: [purgeGroups, purgeSnoozes].map((purge) => ({ keepMs: config.footman.retention.events, purge })),
     withChains: (qrs) => (graph ? withChains(qrs, graph) : qrs),
     services: [...(hasFallbacks ? [fallbacks] : []), summaries],
   }
@@ -157,7 +177,7 @@ function buildDestinations(deps: AlertsDeps, config: Config): BuiltDestinations 
   if (sender && config.emailNotification.enable)
     butler.push(createEmailDestination({ log, clock, times, engine, sender }, config))
   if (config.webhookNotification.enable) {
-    butler.push(createWebhookDestination({ log, clock, files: { candidates } }, config))
+    butler.push(createWebhookDestination({ log, clock, files: { candidates, environment } }, config))
   }
   if (mqtt) butler.push(createMqttDestination({ mqtt }))
   const shared = namedDestinationDeps(
@@ -176,16 +196,17 @@ function buildDestinations(deps: AlertsDeps, config: Config): BuiltDestinations 
 }
 
 /** Deliveries of one event come in a row; its record is read once. Large script logs are not worth keeping. */
-function cachedLoader(load: (id: string) => TaskEvent | null): (id: string) => TaskEvent | null {
+function cachedLoader(read: (id: string) => TaskEvent | null) {
   const cache = new Map<string, TaskEvent>()
-  return (id) => {
+  const load = (id: string): TaskEvent | null => {
     const known = cache.get(id)
     if (known) return known
-    const event = load(id)
+    const event = read(id)
     // An event that still waits for Qlik data is going to change.
     if (event === null || event.task === null || (event.scriptLog?.characters ?? 0) > CACHED_LOG) return event
     if (cache.size >= CACHED_EVENTS) cache.delete(cache.keys().next().value!)
     cache.set(id, event)
     return event
   }
+  return { load, forget: (id: string) => void cache.delete(id) }
 }

@@ -18,14 +18,6 @@ const INACTIVE: readonly Feature[] = [
   { name: 'qlikSenseVersion', on: ({ qlikSenseVersion }) => qlikSenseVersion.versionMonitor.enable },
   { name: 'serviceMonitor', on: ({ serviceMonitor }) => serviceMonitor.enable },
   { name: 'uptimeMonitor', on: ({ uptimeMonitor }) => uptimeMonitor.enable },
-  { name: 'footman.alertRoutes', on: ({ footman }) => footman.alertRoutes.length > 0 },
-  {
-    name: 'footman.butlerRoutes',
-    on: ({ footman: { butlerRoutes } }) =>
-      butlerRoutes.recovery || butlerRoutes.group !== 'none' || butlerRoutes.disable.length > 0,
-  },
-  { name: 'footman.destinations', on: ({ footman }) => Object.keys(footman.destinations).length > 0 },
-  { name: 'footman.maintenance', on: ({ footman }) => footman.maintenance.length > 0 },
   { name: 'footman.reportTask', on: ({ footman }) => footman.reportTask.enable },
 ]
 

@@ -100,6 +100,9 @@ export const butler = section('Everything.', () => ({
   footman,
 }))
 
+/** For checks of what routes change of their destinations. */
+export const { overriddenDestination } = alerts
+
 /** The parsed `Butler` section: every key present, lists never null, durations in milliseconds. */
 export type Config = z.output<typeof butler>
 

@@ -33,6 +33,22 @@ describe('inside Butler.footman', () => {
       'origins[0]: must be an origin like https://qs.acme.example, or "*", found "https://x/path"',
     ],
     ['alertRoutes: [{name: a, to: [nowhere]}]', 'alertRoutes[0].to[0]: no destination is called "nowhere"'],
+    [
+      'destinations: {m: {type: email, appOwner: true}}\n  alertRoutes: [{name: a, to: [m, {destination: m, priority: low}]}]',
+      'alertRoutes[0].to[1]: is used twice',
+    ],
+    [
+      'destinations: {m: {type: email, appOwner: true}}\n  alertRoutes: [{name: a, to: [{destination: m, prio: low}]}]',
+      'alertRoutes[0].to[0].prio: is no setting of the type email. Hint: see the settings of the type email',
+    ],
+    [
+      'destinations: {m: {type: email, appOwner: true}}\n  alertRoutes: [{name: a, to: [{destination: m, appOwner: false}]}]',
+      'alertRoutes[0].to[0]: reaches nobody: set recipients, appOwner or recipientProperty',
+    ],
+    [
+      'butlerRoutes: {disable: [butler.slackNotification.reloadTaskFailed]}',
+      'butlerRoutes.disable[0]: no route is called "butler.slackNotification.reloadTaskFailed". Hint: did you mean butler.slackNotification.reloadTaskFailure?',
+    ],
     ['alertRoutes: [{name: a, to: []}]', 'alertRoutes[0].to: must have at least 1 item'],
     [
       'alertRoutes: [{name: A b, to: [x]}]',

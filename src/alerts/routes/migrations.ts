@@ -28,6 +28,7 @@ export const alertRouteMigrations: readonly Migration[] = [
         name TEXT PRIMARY KEY,
         told_seq INTEGER NOT NULL
       ) WITHOUT ROWID;
+      CREATE INDEX delivery_last ON delivery (destination, finished_at) WHERE state = 'delivered';
       CREATE INDEX delivery_maintenance ON delivery (seq) WHERE reason = 'MAINTENANCE';
       CREATE TABLE snooze (
         id TEXT PRIMARY KEY,

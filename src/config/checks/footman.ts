@@ -1,5 +1,7 @@
 /** References and rules inside `Butler.footman`. */
+import { butlerRouteNames } from '../butler-route-names.ts'
 import { nearest } from '../nearest.ts'
+import { overriddenDestination } from '../schema.ts'
 import type { Check, CheckContext } from './check.ts'
 
 export const accessRules: Check = ({ config: { footman, restServerConfig }, report }) => {
@@ -36,6 +38,35 @@ export const uniqueNames: Check = ({ config: { footman }, report }) => {
 
 function duplicates(names: readonly string[]): number[] {
   return names.flatMap((name, index) => (names.indexOf(name) < index ? [index] : []))
+}
+
+/** What routes change of their destinations must be settings of these. */
+export const routeTargets: Check = ({ config: { footman }, report }) => {
+  for (const [index, route] of footman.alertRoutes.entries()) {
+    const path = `footman.alertRoutes[${index}].to`
+    duplicates(route.to.map(({ destination }) => destination)).forEach((item) => {
+      report('error', `${path}[${item}]`, 'is used twice', { hint: 'one message per destination is enough' })
+    })
+    for (const [item, { destination, ...changes }] of route.to.entries()) {
+      const base = footman.destinations[destination]
+      const problems = base ? overriddenDestination(base, changes).problems : []
+      for (const { key, message } of problems) {
+        const hint = `see the settings of the type ${base?.type} in docs/configuration.md`
+        report('error', [`${path}[${item}]`, ...(key ? [key] : [])].join('.'), message, { hint })
+      }
+    }
+  }
+}
+
+/** Routes to switch off must be there. */
+export const disabledRoutes: Check = ({ config, report }) => {
+  const known = butlerRouteNames(config).map(({ name }) => name)
+  for (const [index, name] of config.footman.butlerRoutes.disable.entries()) {
+    if (known.some((route) => route.toLowerCase() === name.toLowerCase())) continue
+    const similar = nearest(name, known)
+    const hint = similar ? `did you mean ${similar}?` : 'see footman routes list'
+    report('error', `footman.butlerRoutes.disable[${index}]`, `no route is called "${name}"`, { hint })
+  }
 }
 
 /** Names of destinations, windows and calendars must exist. */

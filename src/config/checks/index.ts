@@ -14,7 +14,7 @@ import {
   startTopic,
   telemetry,
 } from './cross.ts'
-import { accessRules, references, uniqueNames } from './footman.ts'
+import { accessRules, disabledRoutes, references, routeTargets, uniqueNames } from './footman.ts'
 import { nowHonoured } from './honoured.ts'
 import { featureNeeds, qlikConnectionNeeds, webhookAddresses } from './needs.ts'
 import { newRelicAccounts } from './new-relic.ts'
@@ -33,6 +33,8 @@ export const CHECKS: readonly Check[] = [
   accessRules,
   uniqueNames,
   references,
+  routeTargets,
+  disabledRoutes,
   newRelicAccounts,
   nowHonoured,
   // These switch off what cannot work, hence last.

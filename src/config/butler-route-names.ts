@@ -31,9 +31,18 @@ const SECTIONS: readonly Section[] = [
   })),
 ]
 
+/** Topics of MQTT by the key that names them; an empty topic makes no route. */
+const TOPICS = [
+  ...['taskFailureTopic', 'taskFailureFullTopic', 'taskAbortedTopic', 'taskAbortedFullTopic'].map(
+    (key) => `mqttConfig.${key}`,
+  ),
+  ...['taskSuccessTopic', 'taskSuccessFullTopic'].map((key) => `footman.mqtt.${key}`),
+]
+
 /** Events of a section are its members that are switched on and off, or limited, by themselves. */
 export function butlerRouteNames(config: unknown): readonly ButlerRouteName[] {
-  return SECTIONS.flatMap(({ name, to, at, above = [] }) => {
+  const topics = TOPICS.map((path) => ({ name: `butler.${path}`, to: 'mqtt', switches: ['mqttConfig.enable', path] }))
+  const events = SECTIONS.flatMap(({ name, to, at, above = [] }) => {
     const section = valueAt(config, at)
     if (!isRecord(section)) return []
     return Object.entries(section).flatMap(([event, value]) => {
@@ -41,6 +50,7 @@ export function butlerRouteNames(config: unknown): readonly ButlerRouteName[] {
       return [{ name: `butler.${name}.${event}`, to, switches: [...above, `${at}.enable`, `${at}.${event}.enable`] }]
     })
   })
+  return [...events, ...topics]
 }
 
 const EVENT_MEMBERS = ['rateLimit', 'webhooks', 'destination']
@@ -48,7 +58,9 @@ const EVENT_MEMBERS = ['rateLimit', 'webhooks', 'destination']
 /** Why this route was not made. */
 export function whyOff({ switches }: ButlerRouteName, config: unknown): string {
   const off = switches.find((path) => valueAt(config, path) === false)
-  return off ? `Butler.${off} is false` : 'nothing to send to is set up for it'
+  if (off) return `Butler.${off} is false`
+  const empty = switches.find((path) => valueAt(config, path) === '')
+  return empty ? `Butler.${empty} is empty` : 'nothing to send to is set up for it'
 }
 
 function valueAt(config: unknown, path: string): unknown {
