@@ -27,6 +27,7 @@ import { buildMqtt, buildStartRequests } from './app/mqtt.ts'
 import { pipelineSettings } from './app/pipeline-settings.ts'
 import { buildQlik, isQrsUnreachable, qlikCertificates } from './app/qlik.ts'
 import { createRetention } from './app/retention.ts'
+import { buildSafetyNet, retryHolds } from './app/safety-net.ts'
 import { createScheduleWebhook } from './app/schedule-webhook.ts'
 import { buildScheduler } from './app/scheduler.ts'
 import { buildSideServers } from './app/side-servers.ts'
@@ -48,6 +49,7 @@ import { createLifecycle } from './platform/lifecycle.ts'
 import { type Database, openDatabase } from './platform/sqlite.ts'
 import type { Clock, Logger, Service } from './platform/types.ts'
 import { VERSION } from './platform/version.ts'
+import { safetyNetMigrations } from './safety-net/migrations.ts'
 import { schedulerMigrations } from './scheduler/migrations.ts'
 import { verifyStartFilter } from './start-task/verify-filter.ts'
 
@@ -97,6 +99,7 @@ const MIGRATIONS = [
   ...alertRouteMigrations,
   ...startMigrations,
   ...historyMigrations,
+  ...safetyNetMigrations,
   ...messageMigrations,
   ...auditMigrations,
   ...keyValueMigrations,
@@ -139,7 +142,7 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
       ...{ db, writer, clock, log, mqtt, candidates: paths.candidates, output: paths.output },
       observe: onDelivery,
       onRouted: metrics.onRouted,
-      ...{ qrs: qlik.qrs, windows: time.windows },
+      ...{ qrs: qlik.qrs, windows: time.windows, holds: retryHolds(config) },
     },
     config,
     shadow,
@@ -170,7 +173,7 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
   )
   const { start } = starts
   const history = buildHistory(
-    { db, writer, clock, log, qlik, starts, databaseFile, workerEntry: deps.workerEntry },
+    { db, writer, clock, log, qlik, starts, databaseFile, workerEntry: deps.workerEntry, onEnded: metrics.onEnded },
     config,
     options.qrsConnection,
   )
@@ -185,6 +188,11 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
     config,
     { shadow, dataDirectory: options.dataDirectory },
   )
+  const safetyNet = buildSafetyNet(
+    { db, writer, clock, log, qlik, history, starts, alerts, metrics, pipeline: () => pipeline },
+    config,
+    { shadow, qrsConnection: options.qrsConnection },
+  )
   const apps = buildApps({ log, clock, qlik, start }, config, shadow)
   const pipeline: EventPipeline = createEventPipeline(
     {
@@ -195,7 +203,7 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
       qrs: qlik.qrs,
       cachedQrs: alerts.withChains(qlik.cachedQrs),
       router: observed(alerts.router, onEvent, (event) => metrics.onEnriched(event, clock.now())),
-      completer: { complete: history.history.complete },
+      completer: safetyNet.completer,
       isUnreachable: isQrsUnreachable,
       onUdpStatus: (status) => mqtt?.publishStatus(config.mqttConfig.taskFailureServerStatusTopic, status),
       workerEntry: deps.workerEntry,
@@ -246,7 +254,7 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
     {
       keepEventsMs: config.footman.retention.events,
       keepAuditMs: config.footman.retention.audit,
-      others: [{ keepMs: config.footman.retention.events, purge: journal.purge }, history.aging],
+      others: [{ keepMs: config.footman.retention.events, purge: journal.purge }, history.aging, ...alerts.aging, ...safetyNet.agings],
     },
   )
 
@@ -269,6 +277,7 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
     starts.waiting,
     apps.service,
     ...history.services,
+    ...safetyNet.services,
     ...kv.services,
     ...files.services,
     ...schedules.services,

@@ -2,6 +2,8 @@
 import type { Config } from '../config/schema.ts'
 import type { EventPipeline } from '../events/pipeline.ts'
 import { oldestPendingAt } from '../events/store.ts'
+import { TASK_TYPES } from '../events/types.ts'
+import { taskStates } from '../executions/history/store.ts'
 import { createEventMetrics, type DeliveryCount, type EventMetrics } from '../metrics/prometheus/events.ts'
 import { createHttpMetrics } from '../metrics/prometheus/http.ts'
 import {
@@ -21,6 +23,7 @@ import { processFamilies } from '../metrics/prometheus/process.ts'
 import { metricsRoutes } from '../metrics/prometheus/routes.ts'
 import { createScheduleMetrics, type ScheduleMetrics } from '../metrics/prometheus/schedules.ts'
 import { storageFamilies } from '../metrics/prometheus/storage.ts'
+import { createTaskMetrics, type TaskMetrics } from '../metrics/prometheus/tasks.ts'
 import type { MetricFamily } from '../metrics/prometheus/types.ts'
 import type { MqttService } from '../mqtt/types.ts'
 import type { RequestObserver } from '../platform/http/observer.ts'
@@ -36,6 +39,7 @@ import type { Starts } from './starts.ts'
 export interface Metrics
   extends Pick<EventMetrics, 'onEvent' | 'onDelivery' | 'onEnriched' | 'onRouted'>,
     Pick<StartMetrics, 'onStart'>,
+    Pick<TaskMetrics, 'onEnded' | 'onLook' | 'onRetry' | 'onWatchdog'>,
     Pick<KeyValueMetrics, 'onOperation'>,
     Pick<FileMetrics, 'onFileOperation'>,
     Pick<ScheduleMetrics, 'onScheduleRun'> {
@@ -85,6 +89,7 @@ export function buildMetrics(sources: MetricsSources, config: Config): Metrics {
     destinationsUp: () =>
       new Map([...alerts().destinations].map(([name, destination]) => [name, destination.ready?.() ?? true])),
   })
+  const tasks = createTaskMetrics(() => taskStates(db), { ...metrics, types: TASK_TYPES })
   const families: MetricFamily[] = [
     ...processFamilies({ version: VERSION, role: node.role }),
     ...http.families,
@@ -98,6 +103,7 @@ export function buildMetrics(sources: MetricsSources, config: Config): Metrics {
     }),
     ...(config.mqttConfig.enable ? broker.families : []),
     ...starts.families,
+    ...tasks.families,
     ...keyValues.families,
     ...files.families,
     ...schedules.families,
@@ -120,6 +126,10 @@ export function buildMetrics(sources: MetricsSources, config: Config): Metrics {
     onEnriched: events.onEnriched,
     onRouted: events.onRouted,
     onStart: starts.onStart,
+    onEnded: tasks.onEnded,
+    onLook: tasks.onLook,
+    onRetry: tasks.onRetry,
+    onWatchdog: tasks.onWatchdog,
     onOperation: keyValues.onOperation,
     onFileOperation: files.onFileOperation,
     onScheduleRun: schedules.onScheduleRun,

@@ -212,6 +212,14 @@ export function storeRoutedEvent(db: Database, seq: number, event: TaskEvent, ty
   }
 }
 
+/** No further retry is made of the event's task, for this reason. */
+export function storeRetryRefused(db: Database, eventId: string, refused: string): void {
+  const row = db.get<{ retry: string | null }>('SELECT retry FROM event WHERE id = ?', eventId)
+  const retry = parsed<RetryState>(row?.retry ?? null)
+  if (!retry) return
+  db.run('UPDATE event SET retry = ? WHERE id = ?', JSON.stringify({ ...retry, nextAt: null, refused }), eventId)
+}
+
 function qlikOf({ task, app, owner, execution, absentParts }: TaskEvent): StoredEvent['qlik'] {
   return { task, app, owner, execution, ...(absentParts?.length ? { absentParts } : {}) }
 }

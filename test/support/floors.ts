@@ -16,6 +16,7 @@ const FEATURES = [
   'codec',
   'messages',
   'executions',
+  'safety-net',
 ]
 
 /** Height of each folder below src/; a file directly in src/ counts as the folder of its name. Imports go down or stay. */

@@ -1,0 +1,195 @@
+/** What catches failures that nobody announces, and what is done about those that were: reconciler, watchdog, retries. */
+import type { Hold } from '../alerts/types.ts'
+import type { Config } from '../config/schema.ts'
+import { takeDedupKey } from '../events/bookkeeping.ts'
+import type { EventCompleter } from '../events/completer.ts'
+import type { EventPipeline } from '../events/pipeline.ts'
+import { storeRetryRefused } from '../events/store.ts'
+import { taskTypeOf } from '../events/task-type.ts'
+import { createEndedReader } from '../executions/ended.ts'
+import { lastSuccesses } from '../executions/history/store.ts'
+import type { GroupWriter } from '../platform/group-commit.ts'
+import type { Database } from '../platform/sqlite.ts'
+import type { Clock, Logger, Service } from '../platform/types.ts'
+import { createLogTime } from '../safety-net/log-time.ts'
+import { createLostMessages } from '../safety-net/reconciler/lost.ts'
+import { createReconciler } from '../safety-net/reconciler/reconciler.ts'
+import { retryHold } from '../safety-net/retry/hold.ts'
+import { createRetryPlanner } from '../safety-net/retry/planner.ts'
+import { createRetryRunner } from '../safety-net/retry/runner.ts'
+import { purgeRetries } from '../safety-net/retry/store.ts'
+import type { SafetyNetEvents } from '../safety-net/types.ts'
+import { createLiveReader } from '../safety-net/watchdog/site.ts'
+import { purgeFindings } from '../safety-net/watchdog/store.ts'
+import { createWatchdog, type Watchdog } from '../safety-net/watchdog/watchdog.ts'
+import type { Alerts } from './alerts.ts'
+import type { BuiltHistory } from './history.ts'
+import type { Metrics } from './metrics.ts'
+import type { Qlik } from './qlik.ts'
+import type { Aging } from './retention.ts'
+import type { Starts } from './starts.ts'
+
+export interface SafetyNetDeps {
+  readonly db: Database
+  readonly writer: GroupWriter
+  readonly clock: Clock
+  readonly log: Logger
+  readonly qlik: Qlik
+  readonly history: BuiltHistory
+  readonly starts: Pick<Starts, 'start'>
+  readonly alerts: Pick<Alerts, 'routes' | 'maintenance' | 'release' | 'wake'>
+  readonly metrics: Pick<Metrics, 'onLook' | 'onRetry' | 'onWatchdog'>
+  readonly pipeline: () => Pick<EventPipeline, 'emitter' | 'status'>
+  /** Three messages or more of one host were lost within an hour. */
+  readonly onLost?: (host: string, count: number) => void
+}
+
+export interface SafetyNetOptions {
+  readonly shadow: boolean
+  /** False with `--no-qs-connection`. */
+  readonly qrsConnection: boolean
+}
+
+export interface SafetyNet {
+  readonly completer: EventCompleter
+  readonly services: readonly Service[]
+  readonly agings: readonly Aging[]
+  /** Null where others watch. */
+  readonly watchdog: Watchdog | null
+}
+
+/** Alerts about failures that are followed by a retry wait, unless every try is to be told. */
+export function retryHolds({ footman: { retryPolicy } }: Config): readonly Hold[] {
+  return retryPolicy.enable && retryPolicy.alert === 'last' ? [retryHold] : []
+}
+
+const DAY_MS = 86_400_000
+/** What the safety net remembers is kept for so long at least. */
+const KEEP_MS = 60 * DAY_MS
+
+class AlreadyKnown extends Error {}
+
+export function buildSafetyNet(deps: SafetyNetDeps, config: Config, options: SafetyNetOptions): SafetyNet {
+  const { db, writer, clock, log, qlik, history, alerts, metrics, pipeline } = deps
+  const { retryPolicy, node, timezone, reconciler, watchdog: watchdogSettings } = config.footman
+  const isActive = node.role === 'primary' && options.qrsConnection
+  const retries = isActive && retryPolicy.enable && !options.shadow
+  const logTime = createLogTime(timezone)
+  const events = eventsOf(deps)
+  let startedAt: number | null = null
+
+  const lost = createLostMessages({
+    db,
+    onLost(host, count) {
+      log.warn(`RECONCILER: ${count} messages of ${host} were lost within an hour; check network and UDP buffers`)
+      deps.onLost?.(host, count)
+    },
+  })
+  const planner = createRetryPlanner({ clock, log, onPlanned: () => setImmediate(runner.wake) }, retryPolicy)
+  const runner = createRetryRunner(
+    {
+      ...{ db, writer, clock, log, qrs: qlik.qrs, start: deps.starts.start },
+      release(tx, eventId, refused) {
+        storeRetryRefused(tx, eventId, refused)
+        alerts.release(tx, eventId, 'RETRY_PENDING')
+      },
+      released: alerts.wake,
+      onResult: metrics.onRetry,
+    },
+    retryPolicy,
+  )
+  const routed = alerts.routes.filter(({ role }) => role !== 'aside')
+  const reconciling = createReconciler(
+    {
+      ...{ db, clock, log, events, history: history.history, lost, logTime },
+      site: createEndedReader({ qrs: qlik.qrs, log }),
+      wants: (type, outcome, task) =>
+        routed.some(({ when }) => when.types.includes(type) && when.outcomes.includes(outcome)) ||
+        (retries && outcome === 'failed' && planner.applies(task)),
+      listenedSince: (at) => pipeline().status.udpListening === true && startedAt !== null && startedAt <= at,
+    },
+    { intervalMs: reconciler.interval, maxAlertAgeMs: reconciler.maxAlertAge },
+  )
+  const watchdog = createWatchdog(
+    {
+      ...{ db, clock, log, events, logTime, qrs: qlik.qrs, live: createLiveReader({ qrs: qlik.qrs }) },
+      successes: (taskId, since, limit) => lastSuccesses(db, taskId, since, limit),
+      isQuiet: (event, at) => alerts.maintenance.nameFor(asEvent(event, at), at) !== null,
+      typeOf: ({ taskType }) => taskTypeOf(taskType),
+      onLook: metrics.onLook,
+      onFound: metrics.onWatchdog,
+    },
+    watchdogSettings,
+  )
+  const clockedStart: Service = {
+    name: 'safety net',
+    async start() {
+      startedAt = clock.now()
+    },
+    stop: async () => {},
+  }
+
+  return {
+    completer: {
+      complete(tx, event) {
+        lost.heard(tx, event)
+        const completed = history.history.complete(tx, event)
+        return retries ? planner.plan(tx, completed) : completed
+      },
+      needs: (task, outcome) => (retries ? planner.needs(task, outcome) : []),
+    },
+    services: [
+      clockedStart,
+      ...(isActive && reconciler.enable ? [reconciling] : []),
+      ...(isActive && watchdogSettings.enable ? [watchdog] : []),
+      ...(retries ? [runner] : []),
+    ],
+    agings: [
+      { keepMs: KEEP_MS, purge: purgeFindings },
+      { keepMs: KEEP_MS, purge: purgeRetries },
+    ],
+    watchdog: isActive && watchdogSettings.enable ? watchdog : null,
+  }
+}
+
+/** An event as the questions of maintenance see it. */
+function asEvent(event: Parameters<Watched>[0], at: number) {
+  return {
+    ...{ ...EMPTY, ...event, receivedAt: at, appId: event.task?.app?.id ?? '', appName: event.task?.app?.name ?? '' },
+    severity: 'warning',
+    source: 'watchdog',
+  } as const
+}
+
+type Watched = Parameters<typeof createWatchdog>[0]['isQuiet']
+
+const EMPTY = {
+  ...{ id: '', host: '', user: '', logTimeStamp: '', logLevel: '', executionId: '', logMessage: '' },
+  ...{
+    details: null,
+    code: null,
+    history: null,
+    retry: null,
+    app: null,
+    owner: null,
+    execution: null,
+    scriptLog: null,
+  },
+  ...{ missingParts: [], test: false },
+} as const
+
+function eventsOf({ pipeline, clock }: SafetyNetDeps): SafetyNetEvents {
+  return {
+    async emit(event, { dedupKey: key = null, dedupMs = DAY_MS, also } = {}) {
+      try {
+        await pipeline().emitter.emit(event, (tx, eventId) => {
+          // The message may have come after all.
+          if (key !== null && !takeDedupKey(tx, key, clock.now(), dedupMs)) throw new AlreadyKnown()
+          also?.(tx, eventId)
+        })
+      } catch (error) {
+        if (!(error instanceof AlreadyKnown)) throw error
+      }
+    },
+  }
+}
