@@ -41,7 +41,10 @@ async function startProxy(behaviour: Behaviour) {
 
 async function secureServer() {
   const { ca, server } = await testCertificates()
-  const running = await listen(createTlsServer({ cert: server.cert.pem, key: server.key.pem }, echo), 'secureConnection')
+  const running = await listen(
+    createTlsServer({ cert: server.cert.pem, key: server.key.pem }, echo),
+    'secureConnection',
+  )
   return { ...running, ca, url: `https://localhost:${running.port}/here` }
 }
 
