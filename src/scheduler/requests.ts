@@ -61,6 +61,7 @@ export function guarded(
     const { scheduler, log } = deps
     if (!scheduler) throw refused(400, 'REST SCHEDULER: Scheduler is disabled in config file.')
     if (guard.changes) requireOwn(deps.fixed)
+    await scheduler.ready
     try {
       return await handle(request, scheduler)
     } catch (error) {

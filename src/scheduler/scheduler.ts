@@ -37,6 +37,8 @@ export interface SchedulerSettings {
 }
 
 export interface Scheduler extends Service {
+  /** Resolves when the file has been read. */
+  readonly ready: Promise<void>
   /** In the order of the file. */
   list(): readonly Schedule[]
   get(id: string): Schedule | undefined
@@ -80,6 +82,7 @@ export function createScheduler(deps: SchedulerDeps, settings: SchedulerSettings
   let known = new Map<string, Known>()
   /** What an API call wants to be running, ahead of the file's own words. */
   const wanted = new Map<string, boolean>()
+  const ready = Promise.withResolvers<void>()
   let started = false
   let pollTimer: ReturnType<typeof setInterval> | undefined
 
@@ -219,6 +222,7 @@ export function createScheduler(deps: SchedulerDeps, settings: SchedulerSettings
 
   return {
     name: 'scheduler',
+    ready: ready.promise,
     list,
     get: (id) => known.get(id)?.schedule,
     get trouble() {
@@ -304,12 +308,14 @@ export function createScheduler(deps: SchedulerDeps, settings: SchedulerSettings
         if (mode === 'run' && !settings.ignoreTimezone) await upkeep.reportZones(list())
         agenda.start()
       }
+      ready.resolve()
       const { pollMs = POLL_MS } = settings
       if (pollMs > 0) pollTimer = setInterval(() => void book.refresh(), pollMs)
       upkeep.start()
     },
 
     async stop(graceMs) {
+      ready.resolve()
       clearInterval(pollTimer)
       upkeep.stop()
       agenda.stop()

@@ -1,0 +1,650 @@
+/** The scheduler of the executable: Butler's calls with their exact answers, its file, its runs. */
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'bun:test'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { parse } from 'yaml'
+import { ALL_ENDPOINTS } from '../support/everything.ts'
+import { type Footman, footman } from '../support/footman.ts'
+import { rawBytes } from '../support/raw-http.ts'
+import { startSite, type TestSite } from '../support/simulator.ts'
+import { until } from '../support/wait.ts'
+
+const TASK = 'a8b4c123-def4-5678-9abc-def012345678'
+const EVERY_2 = '2f7a6c38-46df-416d-83de-44bdea5cedaa'
+const MANUAL = 'Manually-added-schedule-1'
+
+const FILE = `# Schedules of the sales team.
+butlerSchedule:
+  # Runs all day.
+  - name: Every 2 hours
+    cronSchedule: 0 */2 * * *
+    timezone: Europe/London
+    qlikSenseTaskId: ${TASK} # Financial Dashboard Reload
+    startupState: started
+    tags:
+      - sales ETL
+    id: ${EVERY_2}
+    created: '2020-09-29T17:14:35.154Z'
+    lastKnownState: started
+    owner: anna
+
+  - name: Weekdays 06-18, on the hour and half past
+    cronSchedule: 0,30 6-18 * * 1-5
+    timezone: Europe/Paris
+    qlikSenseTaskId: ${TASK}
+    startupState: stopped
+    id: ${MANUAL}
+`
+
+const NEW = {
+  timezone: 'Europe/Stockholm',
+  tags: ['tag 1', 'abc 123 åäö'],
+  qlikSenseTaskId: TASK,
+  name: 'Every year',
+  cronSchedule: '0 0 1 0 *',
+  startupState: 'started',
+}
+
+let site: TestSite
+beforeAll(async () => {
+  site = await startSite()
+}, 30_000)
+afterAll(() => site[Symbol.asyncDispose]())
+
+interface Entry {
+  readonly id: string
+  readonly created: string
+  readonly lastKnownState?: string
+  readonly nextRun?: string
+  readonly lastRun?: string
+  readonly lastResult?: string
+}
+
+interface RunView {
+  readonly runId: string
+  readonly dueAt: string
+  readonly state: string
+  readonly outcome: string | null
+  readonly tasks: readonly { readonly executionId: string | null }[]
+}
+
+/** Of any answer. */
+type Body = readonly Entry[] &
+  Entry & {
+    readonly code: string
+    readonly message: string
+    readonly details: string
+    readonly text: string
+    readonly next: readonly string[]
+    readonly runId: string
+    readonly runs: readonly RunView[]
+    readonly audit: readonly unknown[]
+  }
+
+/** The entries of a schedule file. */
+const entriesOf = (text: string): readonly Entry[] =>
+  (parse(text) as { readonly butlerSchedule: readonly Entry[] }).butlerSchedule
+
+interface Scheduled extends Footman {
+  readonly file: string
+  text(): string
+  json(
+    method: string,
+    path: string,
+    body?: unknown,
+  ): Promise<{ status: number; type: string | null; text: string; body: Body }>
+}
+
+async function scheduled(file: string | null, config: Record<string, unknown> = {}, start = true): Promise<Scheduled> {
+  const product = await footman({
+    simulator: site.simulator,
+    config: {
+      scheduler: { enable: true, configfile: 'schedule.yaml' },
+      restServerEndpointsEnable: ALL_ENDPOINTS,
+      ...config,
+    },
+  })
+  site.simulator.reset()
+  const path = product.directory.join('schedule.yaml')
+  if (file !== null) writeFileSync(path, file)
+  if (start) await product.start()
+  return Object.assign(product, {
+    file: path,
+    text: () => readFileSync(path, 'utf8'),
+    async json(method: string, url: string, body?: unknown) {
+      const answer = await product.call(method, url, body)
+      const text = await answer.text()
+      const type = answer.headers.get('content-type')
+      return { status: answer.status, type, text, body: (type?.includes('json') ? JSON.parse(text) : null) as Body }
+    },
+  })
+}
+
+const E1 = (message: string) => ({ statusCode: 400, error: 'Bad Request', message })
+const logOf = ({ process }: Footman): string => [...process.stdout, ...process.stderr].join('\n')
+const JSON_TYPE = 'application/json; charset=utf-8'
+
+describe("Butler's calls that change nothing", () => {
+  let product: Scheduled
+  beforeAll(async () => {
+    product = await scheduled(FILE)
+  }, 30_000)
+  afterAll(() => product[Symbol.asyncDispose]())
+
+  test('the list has nine members in their order, then the run fields', async () => {
+    const { status, type, body } = await product.json('GET', '/v4/schedules')
+    expect<unknown>([status, type]).toEqual([200, JSON_TYPE])
+    const [first, second] = body
+    expect<unknown>(Object.keys(first!)).toEqual([
+      ...['id', 'created', 'name', 'cronSchedule', 'timezone', 'qlikSenseTaskId', 'startupState', 'tags'],
+      ...['lastKnownState', 'nextRun'],
+    ])
+    const { nextRun, ...known } = first!
+    expect<unknown>(JSON.stringify(known)).toBe(
+      `{"id":"${EVERY_2}","created":"2020-09-29T17:14:35.154Z","name":"Every 2 hours","cronSchedule":"0 */2 * * *","timezone":"Europe/London","qlikSenseTaskId":"${TASK}","startupState":"started","tags":["sales ETL"],"lastKnownState":"started"}`,
+    )
+    expect<unknown>(new Date(String(nextRun)).getUTCMinutes()).toBe(0)
+    // It is stopped, and has no tags and no creation time.
+    expect<unknown>(second).toEqual({
+      ...{ id: MANUAL, name: 'Weekdays 06-18, on the hour and half past', cronSchedule: '0,30 6-18 * * 1-5' },
+      ...{ timezone: 'Europe/Paris', qlikSenseTaskId: TASK, startupState: 'stopped' },
+    })
+  })
+
+  test('one schedule is a list of one, with members that nobody knows; another is not found', async () => {
+    const { status, type, body } = await product.json('GET', `/v4/schedules?id=${EVERY_2}`)
+    expect<unknown>([status, type]).toEqual([200, JSON_TYPE])
+    expect<unknown>(body).toEqual([expect.objectContaining({ id: EVERY_2, owner: 'anna' })])
+    expect<unknown>(Object.keys(body[0]!)[0]).toBe('name')
+    for (const id of ['nope', '']) {
+      const missing = await product.json('GET', `/v4/schedules?id=${id}`)
+      expect<unknown>([missing.status, missing.body]).toEqual([400, E1(`REST SCHEDULER: Schedule ID ${id} not found.`)])
+    }
+  })
+
+  const E2 = (message: string) => ({ statusCode: 400, code: 'FST_ERR_VALIDATION', error: 'Bad Request', message })
+  const without = (name: string) => Object.fromEntries(Object.entries(NEW).filter(([key]) => key !== name))
+
+  test.each<[string, unknown, object]>([
+    ['nothing', {}, E2("body must have required property 'name'")],
+    ['no cron', without('cronSchedule'), E2("body must have required property 'cronSchedule'")],
+    ['no zone', without('timezone'), E2("body must have required property 'timezone'")],
+    ['no task', without('qlikSenseTaskId'), E2("body must have required property 'qlikSenseTaskId'")],
+    ['no state', without('startupState'), E2("body must have required property 'startupState'")],
+    [
+      'another state',
+      { ...NEW, startupState: 'Started' },
+      E2('body/startupState must be equal to one of the allowed values'),
+    ],
+    ['no object', [], E2('body must be object')],
+    [
+      'a bad cron text',
+      { ...NEW, cronSchedule: '0 0 1 12 *' },
+      {
+        ...E1('Invalid cronSchedule: month 12 is out of range, months are 0-11 (0 = January); use jan-dec'),
+        details: '0 0 1 12 *\n      ^^ month 12 is out of range, months are 0-11 (0 = January); use jan-dec',
+      },
+    ],
+    ['a zone that is none', { ...NEW, timezone: 'Mars/Base' }, E1('Invalid timezone: Mars/Base')],
+    ['a task id that is none', { ...NEW, qlikSenseTaskId: 'abc' }, E1('Invalid qlikSenseTaskId: abc')],
+    ['nothing to start', { ...NEW, qlikSenseTaskId: '' }, E1('Invalid qlikSenseTaskId: ')],
+    ['an unknown calendar', { ...NEW, notOn: ['feasts'] }, E1('Invalid notOn: there is no calendar "feasts"')],
+    [
+      'an unknown webhook',
+      { ...NEW, action: { type: 'webhook', destination: 'hook' } },
+      E1('Invalid action: there is no webhook "hook" in Butler.footman.destinations'),
+    ],
+  ])('%s is refused, and nothing is stored', async (_name, body, expected) => {
+    const answer = await product.json('POST', '/v4/schedules', body)
+    expect<unknown>([answer.status, answer.body]).toEqual([400, expected])
+    expect<unknown>(product.text()).toBe(FILE)
+  })
+
+  test.each([
+    ['PUT', '/v4/schedules/nope/start', 'REST SCHEDULER: Failed starting schedule ID nope.'],
+    ['PUT', '/v4/schedules/nope/stop', 'REST SCHEDULER: Failed stopping schedule ID nope.'],
+    ['PUT', '/v4/schedules/nope', 'REST SCHEDULER: Schedule ID nope not found.'],
+    ['DELETE', '/v4/schedules/nope', 'REST SCHEDULER: Delete for schedule ID nope failed.'],
+  ])('%s %s: not found', async (method, path, message) => {
+    const answer = await product.json(method, path, method === 'DELETE' ? undefined : {})
+    expect<unknown>([answer.status, answer.body]).toEqual([400, E1(message)])
+  })
+
+  test('the status is text: a line per schedule, each ending with a blank', async () => {
+    const { status, type, text } = await product.json('GET', '/v4/schedules/status')
+    expect<unknown>([status, type]).toEqual([200, 'text/plain; charset=utf-8'])
+    expect<unknown>(text).toBe(
+      `{\n'${EVERY_2}': 0 */2 * * * status: Running \n'${MANUAL}': 0,30 6-18 * * 1-5 status: Stopped \n}`,
+    )
+  })
+
+  test('an empty id is no call', async () => {
+    const answer = await product.json('PUT', '/v4/schedules//start')
+    expect<unknown>([answer.status, answer.body]).toEqual([
+      404,
+      { message: 'Route PUT:/v4/schedules//start not found', error: 'Not Found', statusCode: 404 },
+    ])
+  })
+})
+
+describe("Butler's calls", () => {
+  let product: Scheduled
+  beforeEach(async () => {
+    product = await scheduled(FILE)
+  }, 30_000)
+  afterEach(() => product[Symbol.asyncDispose]())
+
+  test('a new one is answered with the members of the request in their order, then id, created and state', async () => {
+    const { status, type, text, body } = await product.json('POST', '/v4/schedules', { ...NEW, id: 'mine', note: 7 })
+    expect<unknown>([status, type]).toEqual([201, JSON_TYPE])
+    expect<unknown>(body.id).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/)
+    expect<unknown>(text).toBe(
+      `{"timezone":"Europe/Stockholm","tags":["tag 1","abc 123 åäö"],"qlikSenseTaskId":"${TASK}","name":"Every year","cronSchedule":"0 0 1 0 *","startupState":"started","note":7,"id":"${body.id}","created":"${body.created}","lastKnownState":"started"}`,
+    )
+    expect<unknown>(Date.now() - Date.parse(body.created)).toBeLessThan(60_000)
+    expect<unknown>(product.text()).toBe(
+      `${FILE}  - timezone: Europe/Stockholm
+    tags:
+      - tag 1
+      - abc 123 åäö
+    qlikSenseTaskId: ${TASK}
+    name: Every year
+    cronSchedule: 0 0 1 0 *
+    startupState: started
+    note: 7
+    id: ${body.id}
+    created: '${body.created}'
+    lastKnownState: started
+`,
+    )
+  })
+
+  test('start and stop answer a list of one, change the state in the file and nothing else', async () => {
+    const started = await product.json('PUT', `/v4/schedules/${MANUAL}/start`)
+    expect<unknown>([started.status, started.type]).toEqual([200, JSON_TYPE])
+    expect<unknown>(started.text).toBe(
+      `[{"name":"Weekdays 06-18, on the hour and half past","cronSchedule":"0,30 6-18 * * 1-5","timezone":"Europe/Paris","qlikSenseTaskId":"${TASK}","startupState":"stopped","id":"${MANUAL}","lastKnownState":"started"}]`,
+    )
+    expect<unknown>(product.text()).toBe(`${FILE}    lastKnownState: started\n`)
+    // Once more makes no difference.
+    expect<unknown>((await product.json('PUT', `/v4/schedules/${MANUAL}/start`)).text).toBe(started.text)
+    const stopped = await product.json('PUT', `/v4/schedules/${EVERY_2}/stop`)
+    expect<unknown>(stopped.body).toEqual([
+      expect.objectContaining({ id: EVERY_2, startupState: 'started', lastKnownState: 'stopped' }),
+    ])
+    expect<unknown>(product.text()).toBe(
+      `${FILE.replace('lastKnownState: started', 'lastKnownState: stopped')}    lastKnownState: started\n`,
+    )
+    expect<unknown>((await product.json('GET', '/v4/schedules/status')).text).toBe(
+      `{\n'${EVERY_2}': 0 */2 * * * status: Stopped \n'${MANUAL}': 0,30 6-18 * * 1-5 status: Running \n}`,
+    )
+  })
+
+  test('all are stopped and started, or those of the body; an unknown one changes nothing', async () => {
+    const stopped = await product.json('PUT', '/v4/schedules/stopall')
+    expect<unknown>([stopped.status, stopped.type]).toEqual([200, JSON_TYPE])
+    expect<unknown>(stopped.body.map((one) => [one.id, one.lastKnownState])).toEqual([
+      [EVERY_2, 'stopped'],
+      [MANUAL, 'stopped'],
+    ])
+    const before = product.text()
+    const unknown = await product.json('PUT', '/v4/schedules/startall', { id: [MANUAL, 'nope'] })
+    expect<unknown>([unknown.status, unknown.body]).toEqual([400, E1('REST SCHEDULER: Schedule ID nope not found.')])
+    expect<unknown>(product.text()).toBe(before)
+    const some = await product.json('PUT', '/v4/schedules/startall', { id: [MANUAL] })
+    expect<unknown>(some.body.map((one) => [one.id, one.lastKnownState])).toEqual([[MANUAL, 'started']])
+    const all = await product.json('PUT', '/v4/schedules/startall')
+    expect<unknown>(all.body.map((one) => [one.id, one.lastKnownState])).toEqual([
+      [EVERY_2, 'started'],
+      [MANUAL, 'started'],
+    ])
+  })
+
+  test('deleting answers 204 and takes the entry out of the file', async () => {
+    const answer = await product.json('DELETE', `/v4/schedules/${EVERY_2}`)
+    expect<unknown>([answer.status, answer.text]).toEqual([204, ''])
+    expect<unknown>(entriesOf(product.text()).map((one) => one.id)).toEqual([MANUAL])
+    expect<unknown>(product.text()).toStartWith('# Schedules of the sales team.\nbutlerSchedule:\n')
+    expect<unknown>((await product.json('DELETE', `/v4/schedules/${MANUAL}`)).status).toBe(204)
+    expect<unknown>(product.text()).toContain('butlerSchedule: []\n')
+    expect<unknown>((await product.json('GET', '/v4/schedules')).text).toBe('[]')
+    expect<unknown>((await product.json('GET', '/v4/schedules/status')).text).toBe('{\n}')
+  })
+
+  test('a change keeps comments and everything that is not named', async () => {
+    const { status, body } = await product.json('PUT', `/v4/schedules/${EVERY_2}`, {
+      name: 'Every 3 hours',
+      cronSchedule: '0 */3 * * *',
+    })
+    expect<unknown>(status).toBe(200)
+    expect<unknown>(body).toEqual([
+      expect.objectContaining({ id: EVERY_2, name: 'Every 3 hours', owner: 'anna', lastKnownState: 'started' }),
+    ])
+    expect<unknown>(product.text()).toBe(FILE.replace('Every 2 hours', 'Every 3 hours').replace('0 */2', '0 */3'))
+    expect<unknown>((await product.json('PUT', `/v4/schedules/${EVERY_2}`, { timezone: 'Nowhere' })).body).toEqual(
+      E1('Invalid timezone: Nowhere'),
+    )
+  })
+
+  test('load scripts get through: POST with override and the stored body of the connection', async () => {
+    const body = '{"key":"abc","value":"123","ttl":"5000"}'
+    const send = (path: string, override: string) =>
+      rawBytes(
+        product.restPort,
+        `POST ${path} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nX-HTTP-Method-Override: ${override}\r\nContent-Length: ${body.length}\r\nConnection: close\r\n\r\n${body}`,
+      )
+    expect<unknown>((await send(`/v4/schedules/${MANUAL}/start`, 'PUT')).status).toBe(200)
+    expect<unknown>((await send('/v4/schedules/stopall', 'PUT')).status).toBe(200)
+    expect<unknown>((await send(`/v4/schedules/${MANUAL}`, 'DELETE')).status).toBe(204)
+  })
+})
+
+describe('restarts and files', () => {
+  test('what was stopped stays stopped, what was started by hand runs only with its startup state', async () => {
+    await using product = await scheduled(FILE)
+    await product.json('PUT', `/v4/schedules/${EVERY_2}/stop`)
+    const { body } = await product.json('POST', '/v4/schedules', NEW)
+    await product.process.kill9()
+    await product.start()
+    await product.process.waitForLine(
+      /SCHEDULER: Schedule ID \S+ "Every 2 hours" not started: it was stopped when the file was last written/,
+      15_000,
+    )
+    const { text } = await product.json('GET', '/v4/schedules/status')
+    expect<unknown>(text).toContain(`'${EVERY_2}': 0 */2 * * * status: Stopped \n`)
+    expect<unknown>(text).toContain(`'${body.id}': 0 0 1 0 * status: Running \n`)
+  }, 40_000)
+
+  test('numeric ids, entries that are not valid, missing and repeated ids', async () => {
+    const odd = `butlerSchedule:
+  - {name: Seventeen, id: 17, cronSchedule: 0 6 * * *, timezone: UTC, qlikSenseTaskId: ${TASK}, startupState: started}
+  - name: Bad cron
+    id: bad
+    cronSchedule: 61 * * * *
+    timezone: UTC
+    qlikSenseTaskId: ${TASK}
+    startupState: started
+  - name: Bad zone
+    id: zone
+    cronSchedule: 0 * * * *
+    timezone: Mars/Base
+    qlikSenseTaskId: ${TASK}
+    startupState: started
+  - name: No id
+    cronSchedule: 0 6 1 1 *
+    timezone: UTC
+    qlikSenseTaskId: ${TASK}
+    startupState: started
+  - name: Again
+    id: 17
+    cronSchedule: 0 6 * * *
+    timezone: UTC
+    qlikSenseTaskId: ${TASK}
+    startupState: started
+`
+    await using product = await scheduled(odd)
+    await product.process.waitForLine(/Successfully loaded schedule from file/, 15_000)
+    const log = logOf(product)
+    expect<unknown>(log).toContain(
+      'SCHEDULER: Schedule ID bad "Bad cron" is not valid: cronSchedule: minute 61 is out of range, minutes are 0-59',
+    )
+    expect<unknown>(log).toContain('SCHEDULER: Schedule ID zone "Bad zone" is not valid: timezone: Mars/Base')
+    expect<unknown>(log).toMatch(/SCHEDULER: Schedule ID \S+: months are counted 0-11, so "0 6 1 1 \*" means February/)
+    const { body } = await product.json('GET', '/v4/schedules')
+    expect<unknown>(body).toHaveLength(5)
+    expect<unknown>(new Set(body.map((one) => one.id)).size).toBe(5)
+    expect<unknown>(body[1]?.lastResult).toBe(
+      'error: Invalid cronSchedule: minute 61 is out of range, minutes are 0-59',
+    )
+    expect<unknown>((await product.json('PUT', '/v4/schedules/17/stop')).body).toEqual([
+      expect.objectContaining({ id: '17', lastKnownState: 'stopped' }),
+    ])
+    const bad = await product.json('PUT', '/v4/schedules/bad/start')
+    expect<unknown>(bad.body).toEqual({
+      ...E1('REST SCHEDULER: Failed starting schedule ID bad.'),
+      details: expect.stringContaining('minute 61'),
+    })
+    expect<unknown>((await product.json('PUT', '/v4/schedules/startall')).status).toBe(200)
+    const status = (await product.json('GET', '/v4/schedules/status')).text
+    expect<unknown>(status).toContain(`'bad': 61 * * * * status: Stopped \n`)
+    expect<unknown>(status).toContain(`'17': 0 6 * * * status: Running \n`)
+    expect<unknown>(entriesOf(product.text())).toHaveLength(5)
+  }, 40_000)
+
+  test.each([
+    ['broken YAML', 'butlerSchedule:\n  - name: "open\n'],
+    ['another root', 'schedules: []\n'],
+  ])(
+    '%s is never overwritten, until it can be read',
+    async (_name, content) => {
+      await using product = await scheduled(content)
+      await product.process.waitForLine(/SCHEDULER: Failed loading schedules from file: /, 15_000)
+      for (const [method, path, body] of [
+        ['POST', '/v4/schedules', NEW],
+        ['PUT', '/v4/schedules/stopall', undefined],
+      ] as const) {
+        const answer = await product.json(method, path, body)
+        expect<unknown>(answer.status).toBe(500)
+        expect<unknown>(answer.body).toMatchObject({
+          ...{ statusCode: 500, error: 'Internal Server Error' },
+          message: 'Schedule file could not be loaded; refusing to overwrite it',
+        })
+      }
+      expect<unknown>(product.text()).toBe(content)
+      writeFileSync(product.file, FILE)
+      expect<unknown>((await product.json('POST', '/v4/schedules', NEW)).status).toBe(201)
+      expect<unknown>(entriesOf(product.text())).toHaveLength(3)
+    },
+    40_000,
+  )
+
+  test('with the scheduler off every call says so, and the file stays as it is', async () => {
+    await using product = await scheduled(FILE, { scheduler: { enable: false, configfile: 'schedule.yaml' } })
+    const calls: [string, string, unknown][] = [
+      ...([
+        ['GET', '/v4/schedules', undefined],
+        ['GET', '/v4/schedules/status', undefined],
+      ] as [string, string, unknown][]),
+      ...([
+        ['POST', '/v4/schedules', NEW],
+        ['PUT', '/v4/schedules/startall', undefined],
+      ] as [string, string, unknown][]),
+      ...([
+        ['DELETE', `/v4/schedules/${MANUAL}`, undefined],
+        ['PUT', `/v4/schedules/${MANUAL}/stop`, undefined],
+      ] as [string, string, unknown][]),
+    ]
+    for (const [method, path, body] of calls) {
+      const answer = await product.json(method, path, body)
+      expect<unknown>([answer.status, answer.body]).toEqual([
+        400,
+        E1('REST SCHEDULER: Scheduler is disabled in config file.'),
+      ])
+    }
+    expect<unknown>(product.text()).toBe(FILE)
+    expect<unknown>(logOf(product)).toContain("MAIN: Didn't load schedules from file")
+  }, 40_000)
+
+  test('a file that cannot be replaced: 500, and nothing has changed', async () => {
+    await using product = await scheduled(
+      FILE,
+      { scheduler: { enable: true, configfile: 'missing/schedule.yaml' } },
+      false,
+    )
+    // A file where the folder would be.
+    writeFileSync(product.directory.join('missing'), 'x')
+    await product.start()
+    const answer = await product.json('POST', '/v4/schedules', NEW)
+    expect<unknown>(answer.status).toBe(500)
+    expect<unknown>((await product.json('GET', '/v4/schedules')).text).toBe('[]')
+  }, 40_000)
+
+  test('killed while it writes 300 schedules: the file is whole and holds all that were acknowledged', async () => {
+    await using product = await scheduled(FILE)
+    const acknowledged: string[] = []
+    let killed = false
+    const create = async (): Promise<void> => {
+      while (!killed && acknowledged.length < 1000) {
+        const answer = await product.json('POST', '/v4/schedules', NEW).catch(() => null)
+        if (answer?.status === 201) acknowledged.push(answer.body.id)
+      }
+    }
+    const work = Array.from({ length: 8 }, create)
+    await until(() => acknowledged.length >= 300, { timeout: 20_000 })
+    killed = true
+    await product.process.kill9()
+    await Promise.all(work)
+    const ids = new Set(entriesOf(product.text()).map((one) => one.id))
+    expect<unknown>(acknowledged.filter((id) => !ids.has(id))).toEqual([])
+    await product.start()
+    expect<unknown>((await product.json('GET', '/v4/schedules')).body.length).toBe(ids.size)
+  }, 60_000)
+})
+
+const startsOf = (): string[] =>
+  site.simulator
+    .requests()
+    .filter(({ method, path }) => method === 'POST' && /\/start/.test(path))
+    .map(({ path }) => path)
+
+describe('runs', () => {
+  test('every two seconds, stopped, started; the history tells what became of the task', async () => {
+    await using product = await scheduled(null)
+    const { body } = await product.json('POST', '/v4/schedules', { ...NEW, cronSchedule: '*/2 * * * * *' })
+    await product.process.waitForLine(
+      new RegExp(`SCHEDULER: Cron event for schedule ID ${body.id}: Every year`),
+      15_000,
+    )
+    const runs = async () => (await product.json('GET', `/v4/schedules/${body.id}/runs`)).body.runs
+    await until(async () => (await runs()).length >= 2, { timeout: 20_000 })
+    const stopped = await product.json('PUT', `/v4/schedules/${body.id}/stop`)
+    expect<unknown>(stopped.body[0]?.lastKnownState).toBe('stopped')
+    const all = await runs()
+    for (const run of all) {
+      expect<unknown>(new Date(run.dueAt).getUTCSeconds() % 2).toBe(0)
+      expect<unknown>(run).toMatchObject({ scheduleId: body.id, trigger: 'cron', reason: null })
+    }
+    expect<unknown>(startsOf().length).toBeGreaterThan(0)
+    await until(async () => (await runs()).some((run) => run.state === 'finished'), { timeout: 30_000 })
+    const finished = (await runs()).find((run) => run.state === 'finished')
+    expect<unknown>(finished?.tasks).toEqual([
+      { taskId: TASK, executionId: expect.any(String), outcome: finished?.outcome },
+    ])
+    const [listed] = (await product.json('GET', '/v4/schedules')).body
+    expect<unknown>(listed?.lastRun).toMatch(/Z$/)
+    expect<unknown>(listed?.lastResult).toMatch(/^(ok|error: )/)
+    expect<unknown>(listed?.nextRun).toBeUndefined()
+    const metrics = await (await product.call('GET', '/metrics')).text()
+    expect<unknown>(metrics).toContain('footman_schedules{state="stopped"} 1')
+    expect<unknown>(metrics).toMatch(/^footman_schedule_runs_total\{outcome="\w+"\} [1-9]/m)
+    expect<unknown>(metrics).toMatch(/^footman_schedule_lag_seconds_count [1-9]/m)
+    const audit = (await product.json('GET', `/v4/audit?actor=schedule:*`)).body.audit
+    expect<unknown>(audit[0]).toMatchObject({ actor: `schedule:${body.id}`, action: 'task.start' })
+  }, 60_000)
+
+  test('by hand also when stopped; a repeated call with the same key runs once', async () => {
+    await using product = await scheduled(FILE)
+    const headers = { 'Idempotency-Key': 'k1' }
+    const [one, two] = [
+      await product.call('POST', `/v4/schedules/${MANUAL}/run`, undefined, headers),
+      await product.call('POST', `/v4/schedules/${MANUAL}/run`, undefined, headers),
+    ]
+    expect<unknown>([one.status, two.status]).toEqual([202, 202])
+    const { runId } = (await one.json()) as Body
+    expect<unknown>(await two.json()).toEqual({ runId })
+    const { body } = await product.json('GET', `/v4/schedules/${MANUAL}/runs`)
+    expect<unknown>(body).toMatchObject({
+      runs: [{ runId, trigger: 'manual', state: expect.stringMatching(/running|finished/) }],
+      nextCursor: null,
+    })
+    const missing = await product.json('POST', '/v4/schedules/nope/run')
+    expect<unknown>([missing.status, missing.body.code]).toEqual([404, 'SCHEDULE_NOT_FOUND'])
+  }, 40_000)
+
+  test('previews say when, and in words; what is wrong with its place', async () => {
+    await using product = await scheduled(FILE, {
+      footman: { dataDirectory: 'data', calendars: { holidays: { dates: ['2099-01-01'] } } },
+    })
+    const preview = (body: object) => product.json('POST', '/v4/schedules/preview', body)
+    const good = await preview({
+      cronSchedule: '0 6 * * 1-5',
+      timezone: 'Europe/Stockholm',
+      count: 5,
+      notOn: 'holidays',
+    })
+    expect<unknown>(good.body.text).toBe('at 06:00, Monday to Friday (Europe/Stockholm)')
+    expect<unknown>(good.body.next).toHaveLength(5)
+    const next = await product.json('GET', `/v4/schedules/${MANUAL}/next?count=3`)
+    expect<unknown>(next.body.next).toHaveLength(3)
+    const bad = await preview({ cronSchedule: '0 25 * * *', timezone: 'UTC' })
+    expect<unknown>([bad.status, bad.body.code]).toEqual([400, 'INVALID_CRON'])
+    expect<unknown>(bad.body.details).toBe('0 25 * * *\n  ^^ hour 25 is out of range, hours are 0-23')
+    const zone = await preview({ cronSchedule: '0 5 * * *', timezone: 'Mars/Base' })
+    expect<unknown>([zone.status, zone.body.code]).toEqual([400, 'INVALID_TIMEZONE'])
+    const odd = await preview({ cronSchedule: '0 5 * * *', timezone: 'UTC', shift: 'sideways' })
+    expect<unknown>([odd.status, odd.body.code]).toEqual([400, 'VALIDATION'])
+  }, 40_000)
+
+  test('a task that the start filter denies makes no schedule over REST, but one of the file fires', async () => {
+    await using product = await scheduled(FILE, {
+      startTaskFilter: {
+        enable: true,
+        allowTask: { taskId: ['b9c5d234-efe5-6789-abcd-ef0123456789'], tag: null, customProperty: null },
+      },
+    })
+    const answer = await product.json('POST', '/v4/schedules', NEW)
+    expect<unknown>([answer.status, answer.body.message]).toEqual([403, `Task ID is not allowed: ${TASK}`])
+    expect<unknown>(product.text()).toBe(FILE)
+    const { body } = await product.json('POST', `/v4/schedules/${MANUAL}/run`)
+    const run = await until(
+      async () => {
+        const { runs } = (await product.json('GET', `/v4/schedules/${MANUAL}/runs`)).body
+        return runs.find((one) => one.runId === body.runId && one.tasks.length > 0)
+      },
+      { timeout: 15_000 },
+    )
+    expect<unknown>(run.tasks[0]?.executionId).toBeString()
+  }, 40_000)
+
+  test('a satellite and shadow mode change and run nothing', async () => {
+    for (const [footmanSection, code] of [
+      [{ node: { role: 'satellite' } }, 'NOT_PRIMARY'],
+      [{ shadow: true }, 'SHADOW_MODE'],
+    ] as const) {
+      const every = FILE.replace('0 */2 * * *', "'* * * * * *'")
+      await using product = await scheduled(every, { footman: { dataDirectory: 'data', ...footmanSection } })
+      site.simulator.clearRequests()
+      for (const [method, path] of [
+        ['PUT', `/v4/schedules/${MANUAL}/start`],
+        ['POST', `/v4/schedules/${MANUAL}/run`],
+        ['DELETE', `/v4/schedules/${MANUAL}`],
+      ] as const) {
+        const answer = await product.json(method, path)
+        expect<unknown>([answer.status, answer.body.code]).toEqual([409, code])
+      }
+      expect<unknown>((await product.json('GET', '/v4/schedules')).body).toHaveLength(2)
+      if (code === 'SHADOW_MODE') {
+        const run = await until(async () => (await product.json('GET', `/v4/schedules/${EVERY_2}/runs`)).body.runs[0], {
+          timeout: 15_000,
+        })
+        expect<unknown>(run).toMatchObject({ state: 'skipped', reason: 'SHADOW_MODE', firedAt: null })
+      }
+      expect<unknown>(startsOf()).toEqual([])
+      expect<unknown>(product.text()).toBe(every)
+    }
+  }, 60_000)
+
+  test('who comes from Butler is told once which schedules fire at other times', async () => {
+    const tokyo = FILE.replace('Europe/London', 'Asia/Tokyo').replace('0 */2 * * *', '0 6 * * *')
+    await using product = await scheduled(tokyo)
+    await product.process.waitForLine(
+      new RegExp(
+        `SCHEDULER: Schedule ID ${EVERY_2} runs in time zone Asia/Tokyo; next run \\S+T21:00:00.000Z, in Butler 16 \\S+Z`,
+      ),
+      15_000,
+    )
+    await product.process.kill9()
+    await product.start()
+    expect<unknown>(logOf(product)).not.toContain('in Butler 16')
+    expect<unknown>(existsSync(product.file)).toBe(true)
+  }, 40_000)
+})
