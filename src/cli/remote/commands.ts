@@ -3,7 +3,9 @@ import { type Command, InvalidArgumentError, Option } from 'commander'
 import { parseDuration } from '../../platform/duration.ts'
 import { processIo } from '../io.ts'
 import { addTemplateCommands } from '../template/commands.ts'
+import { addAlertCommands } from './alert-commands.ts'
 import { addJournalCommands } from './journal-commands.ts'
+import { addScheduleCommands } from './schedule-commands.ts'
 
 type Done = (code: number) => void
 
@@ -61,6 +63,8 @@ export function addRemoteCommands(program: Command, done: Done): void {
 
   addKeyValueCommands(program, done)
   addJournalCommands(program, remote, done)
+  addScheduleCommands(program, remote, done)
+  addAlertCommands(program, remote, done)
   addTemplateCommands(program, remote, done)
 }
 
