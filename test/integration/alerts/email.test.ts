@@ -257,19 +257,27 @@ describe('templates of the user', () => {
     const directory = tempDirectory()
     cleanups.push(() => directory.remove())
     writeFileSync(directory.join('m.handlebars'), '<html><body><h1>{{taskName}}</h1></body></html>')
-    writeFileSync(directory.join('own.handlebars'), '{{suppressedCount}} {{#each missingParts}}{{this}}{{/each}}')
+    writeFileSync(
+      directory.join('own.handlebars'),
+      '{{suppressedCount}} {{#each missingParts}}{{this}}{{/each}} {{retryAttempt}} {{chain.downstream.[0].name}}',
+    )
     const server = await sink()
     for (const htmlTemplateFile of ['m', 'own']) {
       const { send } = sender(server.port, { section: { bodyFileDirectory: directory.path, htmlTemplateFile } })
-      await send(fullEvent({ scriptLog: null, missingParts: ['scriptLog'] }), { suppressed: 9 })
+      const retry = { attempt: 2, max: 3, nextAt: null, refused: null }
+      const downstream = [{ id: 'd', name: 'A & B', usualStart: null }]
+      const note = { chain: { root: { id: 'r', name: 'R' }, downstream } }
+      await send(fullEvent({ scriptLog: null, missingParts: ['scriptLog'], retry }), { suppressed: 9, note })
     }
     const [plain, own] = server.mails.map(({ parsed }) => parsed)
     for (const body of [plain!.html!, plain!.text!]) {
-      expect(body).toContain('Earlier alerts held back by the rate limit since the last mail: 9.')
-      expect(body).toContain('Not available when this mail was sent: script log.')
+      expect(body).toContain('9 earlier alerts about this were held back by the rate limit since the last mail.')
+      expect(body).toContain('Not available: script log. Qlik Sense did not answer before this mail had to leave.')
+      expect(body).toContain('Retries: This was try 2 of 3. No further try is made.')
+      expect(body).toMatch(/One task will not run because it waits for this one: A (&|&amp;) B/)
     }
     expect(plain!.html!.trim()).toEndWith('</p></body></html>')
-    expect(own!.html!.trim()).toBe('9 scriptLog')
+    expect(own!.html!.trim()).toBe('9 scriptLog 2 A &amp; B')
   })
 
   test('a missing file: the built-in mail and one warning', async () => {

@@ -330,7 +330,7 @@ describe('the other sections', () => {
     const event = (variables: object = {}) => {
       const sample = sampleEvent('e', 'failed', 0, 'cloudReload')
       const details = sample.details as CloudReloadDetails
-      return { ...sample, details: { ...details, variables: { ...details.variables, ...variables } } }
+      return { ...sample, test: false, details: { ...details, variables: { ...details.variables, ...variables } } }
     }
     const plan = (section: object, variables: object = {}) =>
       summary(planOf({ ...emailConfig({}), ...cloud(section) }, event(variables)))

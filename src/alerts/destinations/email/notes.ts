@@ -1,41 +1,14 @@
 /** What a mail must say even when the user's template does not. */
 import type { TemplateRecord } from '../../templates/engine.ts'
 import { ESCAPING } from '../../templates/escape.ts'
+import { noticesBeside } from './view/notices.ts'
+import { mailRecord } from './view/record.ts'
 
-interface Note {
-  /** A template that uses this variable says it itself. */
-  readonly variable: string
-  readonly text: (record: TemplateRecord) => string | null
-}
-
-const PARTS: Readonly<Record<string, string>> = {
-  task: 'task details',
-  app: 'app details',
-  owner: 'app owner',
-  execution: 'result of the execution',
-  scriptLog: 'script log',
-}
-
-const NOTES: readonly Note[] = [
-  {
-    variable: 'suppressedCount',
-    text: ({ suppressedCount }) =>
-      Number(suppressedCount) > 0
-        ? `Earlier alerts held back by the rate limit since the last mail: ${suppressedCount}.`
-        : null,
-  },
-  {
-    variable: 'missingParts',
-    text: ({ missingParts }) => {
-      const parts = (missingParts as readonly string[]).map((part) => PARTS[part] ?? part)
-      return parts.length > 0 ? `Not available when this mail was sent: ${parts.join(', ')}.` : null
-    },
-  },
-]
-
-/** The notes that a template with this source text leaves out. */
+/** The notes that a template with this source text leaves out, one text each. */
 export function missingNotes(source: string, record: TemplateRecord): readonly string[] {
-  return NOTES.filter(({ variable }) => !source.includes(variable)).flatMap(({ text }) => text(record) ?? [])
+  return noticesBeside(source, mailRecord(record)).map(({ title, text, items }) =>
+    [title, text, items.join('; ')].filter(Boolean).join(' '),
+  )
 }
 
 /** As the last lines of the page. */

@@ -25,20 +25,33 @@ const ABSENT: Readonly<Record<MissingPart, string>> = {
   scriptLog: 'Qlik Sense keeps no script log of this execution.',
 }
 
-const NOTICES: readonly ((record: MailRecord) => Notice | null)[] = [
-  testNotice,
-  fallbackNotice,
-  recoveryNotice,
-  retryNotice,
-  failuresNotice,
-  chainNotice,
-  suppressedNotice,
-  missingNotice,
-  absentNotice,
+interface NoticeRow {
+  readonly notice: (record: MailRecord) => Notice | null
+  /** Said in mails of the user's own templates too, unless the template uses this variable. */
+  readonly unless?: string
+}
+
+const NOTICES: readonly NoticeRow[] = [
+  { notice: testNotice },
+  { notice: fallbackNotice },
+  { notice: recoveryNotice },
+  { notice: retryNotice, unless: 'retryAttempt' },
+  { notice: failuresNotice },
+  { notice: chainNotice, unless: 'chain' },
+  { notice: suppressedNotice, unless: 'suppressedCount' },
+  { notice: missingNotice, unless: 'missingParts' },
+  { notice: absentNotice, unless: 'missingParts' },
 ]
 
 export function noticesOf(record: MailRecord): readonly Notice[] {
-  return NOTICES.flatMap((notice) => notice(record) ?? [])
+  return NOTICES.flatMap(({ notice }) => notice(record) ?? [])
+}
+
+/** What must be said and a template with this source text leaves out. */
+export function noticesBeside(source: string, record: MailRecord): readonly Notice[] {
+  return NOTICES.filter(({ unless }) => unless !== undefined && !source.includes(unless)).flatMap(
+    ({ notice }) => notice(record) ?? [],
+  )
 }
 
 function testNotice({ test, kind }: MailRecord): Notice | null {
@@ -73,9 +86,11 @@ function failuresNotice({ consecutiveFailures, lastSuccessLocal }: MailRecord): 
 
 function chainNotice({ chain: { downstream } }: MailRecord): Notice | null {
   if (downstream.length === 0) return null
-  const title = downstream.length === 1 ? 'One task will not run' : `${downstream.length} tasks will not run`
+  const one = downstream.length === 1
+  const title = one ? 'One task will not run' : `${downstream.length} tasks will not run`
+  const text = one ? 'because it waits for this one:' : 'because they wait for this one:'
   const items = downstream.map(({ name, usualStartLocal: at }) => (at ? `${name} (usually ${at})` : name))
-  return { title, text: 'because they wait for this one:', items: atMost(items) }
+  return { title, text, items: atMost(items) }
 }
 
 function suppressedNotice({ suppressedCount: n }: MailRecord): Notice | null {
