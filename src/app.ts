@@ -210,7 +210,11 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
     },
     pipelineSettings(config, options.dataDirectory, options.qrsConnection),
   )
-  const journal = buildJournal({ db, writer, clock, log: log.child('journal'), alerts, rawOf: pipeline.rawOf }, config)
+  const journal = buildJournal(
+    { db, writer, clock, log: log.child('journal'), alerts, rawOf: pipeline.rawOf, qrs: qlik.cachedQrs },
+    config,
+    shadow,
+  )
   files.jobs?.onChange((job) => journal.feed.publish('file', { ...job }))
   const health = () => healthReport({ pipeline, api, mqtt, db, qrsEnabled: options.qrsConnection })
   const api: Api = createApi(

@@ -6,6 +6,15 @@ import { uuidV7 } from '../platform/uuid.ts'
 import type { DeliveryChange } from './outbox/outbox.ts'
 import { takeSlot } from './outbox/rate-limit.ts'
 import { insertDelivery, type NewDelivery } from './outbox/store.ts'
+import {
+  type Again,
+  type AgainSettings,
+  type Candidate,
+  candidatesOf,
+  DIRECT,
+  earlierDelivery,
+  type MadeDelivery,
+} from './routes/again.ts'
 import { watchFallback } from './routes/fallback-store.ts'
 import { type Chains, closeGroups, type GroupState, groupState, openGroup } from './routes/groups.ts'
 import { createRouteTable, isFor, type NamedRoutes } from './routes/named-routes.ts'
@@ -45,6 +54,10 @@ export interface Router {
   wake(): void
   /** Without a destination the first route of the name. */
   route(name: string, destination?: string): Route | undefined
+  /** What a replay or a test of the event would send. */
+  candidates(event: TaskEvent, wish: Again): readonly Candidate[]
+  /** Adds the deliveries of a replay or a test: nothing else comes of them, neither recovery nor fallback. */
+  routeAgain(db: Database, event: TaskEvent, settings: AgainSettings): readonly MadeDelivery[]
   /** Does what routing does and tells about it; the caller takes it back. */
   rehearse(db: Database, event: TaskEvent, now: number): Rehearsal
 }
@@ -150,10 +163,11 @@ export function createRouter(deps: RouterDeps, routes: readonly Route[]): Router
     if (policy.fallback.length > 0) watchFallback(db, event.id, route.name, now + policy.fallbackAfterMs)
   }
 
-  type Addition = Decision & Pick<NewDelivery, 'kind' | 'orderKey' | 'limitKey' | 'severity' | 'note' | 'about'>
+  type Addition = Decision &
+    Pick<NewDelivery, 'kind' | 'orderKey' | 'limitKey' | 'severity' | 'note' | 'about' | 'replayOf'>
 
-  /** False when the event has this delivery already. */
-  function add(passage: Passage, route: Route, planned: PlannedDelivery, addition: Addition): boolean {
+  /** The id; null when the event has this delivery already. */
+  function add(passage: Passage, route: Route, planned: PlannedDelivery, addition: Addition): string | null {
     const { db, event, now, rehearsal } = passage
     const { destination, name } = route
     const { target, lane } = planned
@@ -163,20 +177,20 @@ export function createRouter(deps: RouterDeps, routes: readonly Route[]): Router
     const isNew = insertDelivery(db, row)
     if (rehearsal) {
       rehearsal.push({ route: name, destination, target, kind, wouldBe: state, reason, detail })
-      return isNew
+      return isNew ? id : null
     }
-    if (!isNew) return false
+    if (!isNew) return null
     deps.onRouted?.(name, event.outcome)
     if (state === 'pending') {
       touchedLanes.add(lane)
-      return true
+      return id
     }
     deps.log.verbose(
       `NOTIFY suppressed channel=${destination} route=${name} task=${event.taskId} to=${target} reason=${reason} (${detail})`,
     )
     const latencyMs = now - event.receivedAt
     deps.observe?.({ deliveryId: id, destination, target, state, reason, detail, attempts: 0, event, latencyMs })
-    return true
+    return id
   }
 
   /** Limits come last: only what would really be sent takes a slot. Tests pass everything but the question of whom. */
@@ -255,6 +269,23 @@ export function createRouter(deps: RouterDeps, routes: readonly Route[]): Router
     if (event.outcome === 'success') closeGroups(db, event.taskId, now)
   }
 
+  const candidates = (event: TaskEvent, wish: Again) => candidatesOf({ table, matches, plan }, event, wish)
+
+  function addAgain(passage: Passage, candidate: Candidate, { kind, ignoreGates }: AgainSettings): MadeDelivery {
+    const { route, planned } = candidate
+    const free = (ignoreGates || route.name === DIRECT) && !planned.suppress
+    const decision = free ? PENDING : decide(passage, route, planned)
+    const replayOf = earlierDelivery(passage.db, passage.event, candidate, kind)
+    const id = add(passage, route, planned, {
+      ...{ ...decision, kind, replayOf, orderKey: planned.orderKey ?? null, limitKey: null, note: null, about: null },
+      severity: route.severity ?? passage.event.severity,
+    })
+    const { destination } = route
+    const { state, reason } = decision
+    // Each wish makes a delivery of its own: one that repeats another, or the first.
+    return { id: id ?? '', route: route.name || null, destination, target: planned.target, state, reason }
+  }
+
   const passageOf = (db: Database, event: TaskEvent): Passage => ({
     ...{ db, event, now: deps.clock.now(), rehearsal: null, groups: new Map() },
   })
@@ -274,6 +305,11 @@ export function createRouter(deps: RouterDeps, routes: readonly Route[]): Router
       deps.onDeliveries(lanes)
     },
     route: table.find,
+    candidates,
+    routeAgain(db, event, settings) {
+      const passage = passageOf(db, event)
+      return candidates(event, settings).map((candidate) => addAgain(passage, candidate, settings))
+    },
     rehearse(db, event, now) {
       const deliveries: RehearsedDelivery[] = []
       const matched = new Set<string>()

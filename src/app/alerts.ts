@@ -64,6 +64,8 @@ export interface Alerts {
   readonly outbox: Outbox
   /** Those of Butler's sections and the named ones, by name. */
   readonly destinations: ReadonlyMap<string, Destination>
+  /** As the route wants it. */
+  readonly destination: DestinationRegistry['find']
   /** In order of evaluation. */
   readonly listed: readonly ListedRoute[]
   readonly maintenance: Maintenance
@@ -136,7 +138,7 @@ export function buildAlerts(deps: AlertsDeps, config: Config, shadow: boolean): 
   )
   const hasFallbacks = routes.some(({ policy }) => policy && policy.fallback.length > 0)
   return {
-    ...{ routes, router, maintenance, peers, destinations: registry.byName },
+    ...{ routes, router, maintenance, peers, destinations: registry.byName, destination: registry.find },
     outbox: {
       ...outbox,
       async stop(graceMs) {

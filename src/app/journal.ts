@@ -1,4 +1,5 @@
 /** The REST API over events and deliveries: what happened, who was told, and once more if need be. */
+import { againRoutes } from '../alerts/journal/again-routes.ts'
 import { type ChangeFeed, createChangeFeed, purgeChanges } from '../alerts/journal/change-feed.ts'
 import { deliveryRoutes } from '../alerts/journal/delivery-routes.ts'
 import { eventRoutes } from '../alerts/journal/event-routes.ts'
@@ -6,7 +7,7 @@ import { streamRoutes } from '../alerts/journal/stream-routes.ts'
 import { templateRecord } from '../alerts/record.ts'
 import { createTimeFormatter } from '../alerts/times.ts'
 import type { Config } from '../config/schema.ts'
-import { loadTaskEvent } from '../events/store.ts'
+import { loadTaskEvent, storeWholeEvent } from '../events/store.ts'
 import type { TaskEvent } from '../events/types.ts'
 import type { GroupWriter } from '../platform/group-commit.ts'
 import { createEventStreams } from '../platform/http/event-stream.ts'
@@ -15,6 +16,7 @@ import type { ApiRoute } from '../platform/http/route.ts'
 import type { Database } from '../platform/sqlite.ts'
 import type { Clock, Logger, Service } from '../platform/types.ts'
 import { VERSION } from '../platform/version.ts'
+import type { QrsClient } from '../qlik/qrs/types.ts'
 import type { Alerts } from './alerts.ts'
 
 export interface JournalDeps {
@@ -22,7 +24,8 @@ export interface JournalDeps {
   readonly writer: GroupWriter
   readonly clock: Clock
   readonly log: Logger
-  readonly alerts: Pick<Alerts, 'destinations' | 'outbox'>
+  readonly alerts: Pick<Alerts, 'destinations' | 'destination' | 'outbox' | 'router'>
+  readonly qrs: QrsClient
   readonly rawOf: (journalId: number) => Uint8Array | null
 }
 
@@ -40,7 +43,7 @@ export interface Journal {
 /** As mails show by default. */
 const EXCERPT = { headLines: 15, tailLines: 15 }
 
-export function buildJournal(deps: JournalDeps, config: Config): Journal {
+export function buildJournal(deps: JournalDeps, config: Config, shadow: boolean): Journal {
   const { db, alerts, clock } = deps
   const { timezone, retention } = config.footman
   const times = createTimeFormatter(timezone ? { timeZone: timezone } : {})
@@ -53,10 +56,17 @@ export function buildJournal(deps: JournalDeps, config: Config): Journal {
     return templateRecord(event, context, EXCERPT, 'slash')
   }
   const loadEvent = (id: string) => loadTaskEvent(db, id)
+  const idempotency = createIdempotency(deps)
+  const common = { ...deps, idempotency, typeOf, recordOf, loadEvent, keepMs: retention.events }
   return {
     routes: [
-      ...eventRoutes({ ...deps, typeOf, recordOf, loadEvent, keepMs: retention.events }),
-      ...deliveryRoutes({ ...deps, idempotency: createIdempotency(deps), typeOf, wake: alerts.outbox.wake }),
+      ...eventRoutes(common),
+      ...deliveryRoutes({ ...common, wake: alerts.outbox.wake }),
+      ...againRoutes({
+        ...{ ...common, shadow, router: alerts.router, destination: alerts.destination },
+        destinationNames: Object.keys(config.footman.destinations),
+        storeEvent: storeWholeEvent,
+      }),
       ...streamRoutes({ feed, streams }),
     ],
     streams: { name: 'streams', start: async () => {}, stop: async () => streams.stop() },

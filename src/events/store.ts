@@ -188,6 +188,16 @@ export function ignoreEvent(db: Database, seq: number, reason: IgnoreReason): vo
   db.run(`UPDATE event SET state = 'ignored', reason = ? WHERE seq = ?`, reason, seq)
 }
 
+/** Stores an event that is complete already, as routed; to be called in the transaction that adds its deliveries. */
+export function storeWholeEvent(db: Database, event: TaskEvent): void {
+  const seq = insertEvent(db, {
+    ...event,
+    ...{ journalId: null, sender: '', typeKnown: true, announced: event.outcome, deadlineAt: event.receivedAt },
+    ...{ message: event, nameTokens: null },
+  })
+  if (seq !== null) storeRoutedEvent(db, seq, event, false)
+}
+
 /** Stores what was learnt about an event and marks it as routed; to be called in the transaction that adds its deliveries. */
 export function storeRoutedEvent(db: Database, seq: number, event: TaskEvent, typeKnown: boolean): void {
   db.run(

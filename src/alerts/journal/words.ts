@@ -1,14 +1,10 @@
 /** The closed lists of words that events and deliveries are described with. */
 import { z } from 'zod'
+import { EVENT_OUTCOMES, EVENT_TYPES } from '../event-words.ts'
 import type { DeadReason, DeliveryKind, DeliveryState, SuppressReason } from '../types.ts'
 
-export const TYPES = [
-  ...['reload', 'externalProgram', 'userSync', 'distribute', 'preload', 'cloudReload', 'service', 'license', 'self'],
-]
-export const OUTCOMES = [
-  ...['failed', 'aborted', 'success', 'late', 'stuck', 'neverStarted', 'stopped', 'started', 'unreachable', 'status'],
-  ...['expiring', 'expired', 'raised', 'cleared'],
-]
+export const TYPES = EVENT_TYPES
+export const OUTCOMES = EVENT_OUTCOMES
 export const SOURCES = ['udp', 'cloud', 'monitor', 'reconciler', 'watchdog', 'self', 'test']
 export const SEVERITIES = ['critical', 'error', 'warning', 'info']
 export const EVENT_STATES = ['pending', 'routed', 'ignored']

@@ -20,6 +20,8 @@ export interface NewDelivery {
   readonly note?: DeliveryNote | null
   /** What its event is about, where that matters later: for recoveries. */
   readonly about?: string | null
+  /** The delivery that this one repeats. */
+  readonly replayOf?: string | null
   /** Milliseconds since 1970. */
   readonly createdAt: number
 }
@@ -67,8 +69,8 @@ const BODY_KEPT = 64 * 1024
 export function insertDelivery(db: Database, delivery: NewDelivery): boolean {
   const { changes } = db.run(
     `INSERT OR IGNORE INTO delivery (id, event_id, kind, route, destination, target, lane, order_key, limit_key, severity,
-       state, reason, detail, created_at, next_attempt_at, finished_at, note, about)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+       state, reason, detail, created_at, next_attempt_at, finished_at, note, about,
+       replay_of) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     delivery.id,
     delivery.eventId,
     delivery.kind,
@@ -87,6 +89,7 @@ export function insertDelivery(db: Database, delivery: NewDelivery): boolean {
     delivery.state === 'suppressed' ? delivery.createdAt : null,
     delivery.note ? JSON.stringify(delivery.note) : null,
     delivery.about ?? null,
+    delivery.replayOf ?? '',
   )
   return changes > 0
 }

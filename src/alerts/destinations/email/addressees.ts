@@ -60,10 +60,12 @@ function ofTask(event: TaskEvent, mail: Mail): Addressees {
   }
 }
 
-/** Whether the common list gets mails about this task. */
-function isMarked({ task }: TaskEvent, { settings, kind }: Mail): boolean {
+/** Whether the common list gets mails about this task; of tests it does. */
+function isMarked({ task, test }: TaskEvent, { settings, kind }: Mail): boolean {
   const gate = settings.alertEnableByCustomProperty
-  return !gate?.enable || (hasProperty(task, gate.customPropertyName, gate.enabledValue) ?? kind.sendWhenUnknown)
+  return (
+    test || !gate?.enable || (hasProperty(task, gate.customPropertyName, gate.enabledValue) ?? kind.sendWhenUnknown)
+  )
 }
 
 function unmarked({ task }: TaskEvent, { settings }: Mail): Refusal {
@@ -88,7 +90,7 @@ function ofCloud(event: TaskEvent, { settings, kind }: Mail): Addressees {
   const variables = event.details?.kind === 'cloudReload' ? event.details.variables : {}
   const { alertEnableByTag: gate } = settings
   const tags = Array.isArray(variables.appTags) ? (variables.appTags as unknown[]) : null
-  const tagged = !gate?.enable || (tags?.includes(gate.tag) ?? kind.sendWhenUnknown)
+  const tagged = event.test || !gate?.enable || (tags?.includes(gate.tag) ?? kind.sendWhenUnknown)
   const owner = cloudOwner(String(variables.appOwnerEmail ?? '').trim(), settings.cloudOwnerAlert)
   const common = tagged ? splitAddresses(settings.recipients) : []
   const wanted = uniqueAddresses([...common, ...(owner?.mail ? [owner.address] : [])])

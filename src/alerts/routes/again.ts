@@ -1,0 +1,90 @@
+/** An event once more: replays of past events, and tests. */
+import type { TaskEvent } from '../../events/types.ts'
+import type { Database } from '../../platform/sqlite.ts'
+import type { DeliveryKind, PlannedDelivery, Route, SuppressReason } from '../types.ts'
+import { isFor, type NamedRoutes, type RouteTable } from './named-routes.ts'
+
+/** Which routes and destinations; both empty = every route is evaluated again. */
+export interface Again {
+  /** Names of routes. Their conditions are not asked; one made of a section of Butler keeps to its kind of event. */
+  readonly routes: readonly string[]
+  /** Names of destinations, reached without route or gate. */
+  readonly to: readonly string[]
+}
+
+export interface AgainSettings extends Again {
+  readonly kind: DeliveryKind
+  /** No hold and no limit. */
+  readonly ignoreGates: boolean
+}
+
+export interface Candidate {
+  readonly route: Route
+  readonly planned: PlannedDelivery
+}
+
+export interface MadeDelivery {
+  readonly id: string
+  /** Null when it goes to a destination directly. */
+  readonly route: string | null
+  readonly destination: string
+  readonly target: string
+  readonly state: 'pending' | 'suppressed'
+  readonly reason: SuppressReason | null
+}
+
+/** Route of what is sent to a destination directly. */
+export const DIRECT = ''
+
+export interface CandidatesDeps {
+  readonly table: RouteTable
+  readonly matches: (named: NamedRoutes, event: TaskEvent) => boolean
+  readonly plan: (route: Route, event: TaskEvent) => readonly PlannedDelivery[]
+}
+
+/** What would be sent, in order. */
+export function candidatesOf({ table, matches, plan }: CandidatesDeps, event: TaskEvent, wish: Again): Candidate[] {
+  const routes = [
+    ...(wish.routes.length === 0 && wish.to.length === 0 ? evaluated(table, matches, event) : []),
+    ...table.inOrder.filter(({ name }) => wish.routes.includes(name)).flatMap((named) => suited(named, event)),
+    ...wish.to.flatMap((name) => table.find(DIRECT, name) ?? []),
+  ]
+  return routes.flatMap((route) => plan(route, event).map((planned) => ({ route, planned: tested(planned, event) })))
+}
+
+function evaluated(table: RouteTable, matches: CandidatesDeps['matches'], event: TaskEvent): readonly Route[] {
+  const found: Route[] = []
+  for (const named of table.inOrder) {
+    const routes = named.routes.filter((route) => isFor(route, event))
+    if (routes.length === 0 || !matches(named, event)) continue
+    found.push(...routes)
+    if (named.stop) break
+  }
+  return found
+}
+
+function suited({ routes }: NamedRoutes, event: TaskEvent): readonly Route[] {
+  return routes.filter((route) => route.origin === 'footman' || isFor(route, event))
+}
+
+/** A test passes the gates of tasks and apps, but cannot reach somebody who cannot be reached. */
+function tested(planned: PlannedDelivery, { test }: TaskEvent): PlannedDelivery {
+  const { suppress, ...free } = planned
+  const isGate = suppress && ['CUSTOM_PROPERTY', 'TAG', 'APP_NOT_INCLUDED'].includes(suppress.reason)
+  return test && isGate && !planned.target.startsWith('(') ? free : planned
+}
+
+/** The newest delivery that a new one repeats; null when there is none. */
+export function earlierDelivery(
+  db: Database,
+  event: TaskEvent,
+  { route, planned }: Candidate,
+  kind: DeliveryKind,
+): string | null {
+  const row = db.get<{ id: string }>(
+    `SELECT id FROM delivery WHERE event_id = ? AND route = ? AND destination = ? AND target = ? AND kind = ?
+     ORDER BY seq DESC LIMIT 1`,
+    ...[event.id, route.name, route.destination, planned.target, kind],
+  )
+  return row?.id ?? null
+}
