@@ -3,6 +3,7 @@ import { describe, expect, test } from 'bun:test'
 import fc from 'fast-check'
 import { createBudget } from '../../../src/alerts/destinations/email/view/budget.ts'
 import { mailView } from '../../../src/alerts/destinations/email/view/index.ts'
+import { TONES } from '../../../src/alerts/destinations/email/view/tones.ts'
 import { templateRecord } from '../../../src/alerts/record.ts'
 import { sampleEvent } from '../../../src/alerts/sample-event.ts'
 import { ESCAPING } from '../../../src/alerts/templates/escape.ts'
@@ -224,6 +225,47 @@ describe('what a mail says', () => {
     expect(html).not.toContain('javascript:')
     expect(html).not.toContain('file:')
     expect(html).toContain('https://x.example/?a&#x3D;1&amp;b&#x3D;2')
+  })
+})
+
+describe('colours can be told from their background', () => {
+  /** Relative luminance, as WCAG 2 defines it. */
+  const luminance = (colour: string) => {
+    const [r = 0, g = 0, b = 0] = [1, 3, 5].map((at) => {
+      const part = Number.parseInt(colour.slice(at, at + 2), 16) / 255
+      return part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4
+    })
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b
+  }
+  const contrast = (one: string, other: string) => {
+    const [low = 0, high = 0] = [luminance(one), luminance(other)].sort((a, b) => a - b)
+    return (high + 0.05) / (low + 0.05)
+  }
+
+  test.each(Object.entries(TONES))('%s', (_, { solid, soft, ink, softDark, inkDark }) => {
+    const pairs = [
+      ['#ffffff', solid],
+      [ink, soft],
+      ['#17202a', soft],
+      [inkDark, softDark],
+      ['#e8edf2', softDark],
+    ] as const
+    for (const [text, background] of pairs) expect(contrast(text, background)).toBeGreaterThan(4.5)
+  })
+
+  test.each([
+    ['#17202a', '#ffffff'],
+    ['#66727e', '#ffffff'],
+    ['#66727e', '#f3f6f9'],
+    ['#33414e', '#eaeef2'],
+    ['#8c1d18', '#f4f6f8'],
+    ['#ffffff', '#22577a'],
+    ['#9aa7b4', '#1a2129'],
+    ['#d3dbe3', '#11171d'],
+    ['#ffb4ab', '#11171d'],
+    ['#d7e3f0', '#232c36'],
+  ])('%s on %s', (text, background) => {
+    expect(contrast(text, background)).toBeGreaterThan(4.5)
   })
 })
 
