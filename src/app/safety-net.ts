@@ -142,7 +142,7 @@ export function buildSafetyNet(deps: SafetyNetDeps, config: Config, options: Saf
       clockedStart,
       ...(isActive && reconciler.enable ? [reconciling] : []),
       ...(isActive && watchdogSettings.enable ? [watchdog] : []),
-      ...(retries ? [runner] : []),
+      ...(isActive && !options.shadow ? [runner] : []),
     ],
     agings: [
       { keepMs: KEEP_MS, purge: purgeFindings },

@@ -31,7 +31,7 @@ export function endedFromProgress(
     taskId: task.id,
     taskName: task.name,
     taskType: taskTypeText(task.taskType),
-    appId: task.app?.id ?? progress.appId,
+    appId: task.app?.id ?? null,
     appName: task.app?.name ?? null,
     ...measured(progress),
     outcome,

@@ -11,7 +11,7 @@ import type { QrsExecutionResult, SiteReader } from './types.ts'
 const SUSPICIOUS_LENGTH = 50
 const IDS_PER_REQUEST = 30
 /** A list that is cut even for so short a time is taken as it is. */
-const SHORTEST_MS = 1000
+const SHORTEST_MS = 20
 
 export function createSiteReader({ transport, log }: { transport: QrsTransport; log: Logger }): SiteReader {
   async function list(path: string, filter: string, signal?: AbortSignal): Promise<readonly unknown[]> {

@@ -35,7 +35,12 @@ const UNFINISHED = [1, 2, 3, 4, 5, 10, 13, 14]
 
 type End = { readonly state: 'refused' | 'superseded'; readonly reason: string } | { readonly state: 'later' }
 
-export function createRetryRunner(deps: RetryRunnerDeps, settings: Breakers): RetryRunner {
+export interface RetryRunnerSettings extends Breakers {
+  /** False: what is due from an earlier time is not made. */
+  readonly enable: boolean
+}
+
+export function createRetryRunner(deps: RetryRunnerDeps, settings: RetryRunnerSettings): RetryRunner {
   const { db, writer, clock, log } = deps
   let timer: ReturnType<typeof setTimeout> | undefined
   let running: Promise<void> | null = null
@@ -85,6 +90,7 @@ export function createRetryRunner(deps: RetryRunnerDeps, settings: Breakers): Re
 
   async function attempt(retry: store.Retry): Promise<End> {
     const { id, taskId } = retry
+    if (!settings.enable) return { state: 'refused', reason: 'retryPolicy.enable is false' }
     if (retry.state === 'due') {
       if (clock.now() - retry.dueAt > GIVE_UP_MS)
         return { state: 'refused', reason: 'Footman was away when it was due' }
