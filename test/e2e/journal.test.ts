@@ -1,7 +1,7 @@
 /** Looking into events and deliveries, sending again, calling off, following: REST and commands of the executable. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { createSocket } from 'node:dgram'
-import { runToEnd } from '../support/binary.ts'
+import { runBinary, runToEnd } from '../support/binary.ts'
 import { type Footman, footman } from '../support/footman.ts'
 import { type HttpSink, startHttpSink } from '../support/http-sink.ts'
 import { startSite, type TestSite } from '../support/simulator.ts'
@@ -41,7 +41,16 @@ beforeAll(async () => {
   product = await footman({
     simulator: site.simulator,
     webhookUrl: `${hook.url}/hook?token=very-secret`,
-    config: { footman: { delivery: { retryFirst: '1s', retryMax: '1s' } } },
+    config: {
+      footman: {
+        delivery: { retryFirst: '1s', retryMax: '1s' },
+        destinations: {
+          pager: { type: 'webhook', url: `${hook.url}/pager` },
+          spare: { type: 'webhook', url: `${hook.url}/spare` },
+        },
+        alertRoutes: [{ name: 'stuck', match: { outcome: 'stuck' }, to: ['pager'] }],
+      },
+    },
   })
   await product.start()
 }, 30_000)
@@ -229,6 +238,95 @@ describe('dead letters', () => {
   }, 30_000)
 })
 
+describe('replay and test', () => {
+  const callsTo = (path: string) => hook.requests.filter(({ url }) => url === path)
+
+  test('a replay goes to the named destination only, or through every route again', async () => {
+    hook.answer({ status: 200 })
+    const event = await failedEvent(TASK, 'delivered')
+    const before = hook.requests.length
+    const direct = await post(`/v4/events/${event.id}/replay`, { to: ['spare'] })
+    expect(direct).toEqual({
+      status: 202,
+      body: {
+        eventId: event.id,
+        deliveries: [
+          {
+            ...{
+              id: expect.any(String),
+              route: null,
+              destination: 'spare',
+              target: expect.stringMatching(/^127\.0\.0\.1/),
+            },
+            ...{ state: 'pending', reason: null },
+          },
+        ],
+      },
+    } as never)
+    await hook.received(before + 1)
+    expect(hook.requests.slice(before).map(({ url }) => url)).toEqual(['/spare'])
+    expect(JSON.parse(hook.requests[before]!.body)).toMatchObject({ eventId: event.id, title: event.title })
+
+    const again = await post(`/v4/events/${event.id}/replay`, {})
+    expect(again.body.deliveries).toMatchObject([
+      { route: 'butler.webhookNotification.reloadTaskFailure', state: 'pending' },
+    ])
+    await hook.received(before + 2)
+    expect(hook.requests.at(-1)?.url).toStartWith('/hook')
+    const [original] = (await deliveries(`eventId=${event.id}&destination=webhook`)).toReversed()
+    expect((await deliveries(`eventId=${event.id}&destination=webhook`))[0]).toMatchObject({
+      replayOf: original!.id,
+    } as never)
+  }, 30_000)
+
+  test('a test is marked, counts nowhere and skips conditions when its route is named', async () => {
+    hook.answer({ status: 200 })
+    const before = callsTo('/pager').length
+    const { status, body } = await post('/v4/events/fire', { routes: ['stuck'], values: { taskName: 'My "test"' } })
+    expect(status).toBe(202)
+    await until(() => callsTo('/pager').length === before + 1)
+    expect(JSON.parse(callsTo('/pager').at(-1)!.body)).toMatchObject({
+      title: '[TEST] Reload failed: My "test"',
+      kind: 'test',
+    })
+    const event = await get<EventView>(`/v4/events/${body.eventId}`)
+    expect(event.body).toMatchObject({ test: true, source: 'test', state: 'routed' } as never)
+  }, 30_000)
+
+  test('a dry run renders and calls nobody', async () => {
+    const before = hook.requests.length
+    const { status, body } = await post('/v4/events/fire', { taskId: TASK, to: ['pager', 'spare'], dryRun: true })
+    expect(status).toBe(200)
+    expect(body.messages).toMatchObject([{ destination: 'pager' }, { destination: 'spare' }])
+    expect(JSON.stringify(body.messages)).toContain('[TEST] Reload failed: Financial Dashboard Reload')
+    expect(hook.requests.length).toBe(before)
+  })
+
+  test('asked for twice with one key, it happens once', async () => {
+    hook.answer({ status: 200 })
+    const before = callsTo('/pager').length
+    const fire = () => product.call('POST', '/v4/events/fire', { to: ['pager'] }, { 'idempotency-key': 'once-only' })
+    const [first, second] = [await (await fire()).text(), await fire()]
+    expect(second.headers.get('idempotent-replay')).toBe('true')
+    expect(await second.text()).toBe(first)
+    await until(() => callsTo('/pager').length > before)
+    expect(callsTo('/pager').length).toBe(before + 1)
+  })
+
+  test.each([
+    [{ to: ['nobody'] }, 404, 'DESTINATION_NOT_FOUND'],
+    [{ routes: ['none'] }, 404, 'ROUTE_NOT_FOUND'],
+    [{ eventId: UNKNOWN }, 404, 'EVENT_NOT_FOUND'],
+    [{ eventId: '7' }, 400, 'INVALID_ID'],
+    [{ taskId: UNKNOWN }, 400, 'VALIDATION'],
+    [{ values: { colour: 'red' } }, 400, 'VALIDATION'],
+    [{ type: 'party' }, 400, 'VALIDATION'],
+    [{ sendIt: true }, 400, 'VALIDATION'],
+  ])('%j is refused', async (body, status, code) => {
+    expect(await post('/v4/events/fire', body)).toMatchObject({ status, body: { code } })
+  })
+})
+
 describe('the stream', () => {
   interface Message {
     readonly id: number
@@ -327,6 +425,26 @@ describe('commands', () => {
     },
     20_000,
   )
+
+  test('fire, replay and tail', async () => {
+    hook.answer({ status: 200 })
+    const tail = runBinary(['events', 'tail', '--topic', 'delivery', '--url', `http://127.0.0.1:${product.restPort}`], {
+      cwd: product.directory.path,
+    })
+    const { code, stdout } = await run('fire', '--to', 'pager', '--value', 'taskName=From a script', '--wait')
+    expect({ code, stdout }).toMatchObject({ code: 0, stdout: expect.stringContaining('delivered') } as never)
+    expect((await run('fire', '--to', 'pager', '--dry-run')).stdout).toContain('[TEST] Reload failed')
+    expect((await run('fire', '--to', 'nobody')).code).toBe(3)
+    expect((await run('fire', '--value', 'x')).code).toBe(1)
+    const [event] = await events('source=test')
+    expect((await run('events', 'replay', event!.id, '--to', 'spare')).stdout).toContain('pending')
+    expect((await run('events', 'replay', UNKNOWN)).code).toBe(3)
+    await tail.waitForLine(/destination=spare.*state=delivered/, 15_000)
+    await tail.kill9()
+    hook.answer({ status: 422 })
+    expect((await run('fire', '--to', 'pager', '--wait')).code).toBe(4)
+    hook.answer({ status: 200 })
+  }, 60_000)
 
   test('nobody listens', async () => {
     const { code } = await runToEnd(['events', 'list', '--url', 'http://127.0.0.1:1'], {

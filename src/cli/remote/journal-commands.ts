@@ -19,6 +19,7 @@ function toLimit(text: string): number {
 export function addJournalCommands(program: Command, remote: Remote, done: Done): void {
   addEvents(program, remote, done)
   addDeliveries(program, remote, done)
+  addFire(program, remote, done)
 }
 
 function addEvents(program: Command, remote: Remote, done: Done): void {
@@ -41,12 +42,61 @@ function addEvents(program: Command, remote: Remote, done: Done): void {
     done(await runEventShow(id, options, processIo))
   })
 
+  addReplay(events, remote, done)
+
   remote(events, 'dropped', 'list datagrams that did not become events')
     .option('--reason <reason>', 'only this reason: DUPLICATE, INVALID, ...; may be repeated', collect, [])
     .option('--limit <n>', `so many at most (default: ${DEFAULT_LIMIT})`, toLimit, DEFAULT_LIMIT)
     .action(async (options) => {
       const { runEventsDropped } = await import('./events.ts')
       done(await runEventsDropped(options, processIo))
+    })
+}
+
+function addReplay(events: Command, remote: Remote, done: Done): void {
+  remote(events, 'replay <id>', 'send the messages of an event again')
+    .option('--to <destination>', 'only to this destination, without route or gate; may be repeated', collect, [])
+    .option('--route <name>', 'only by this route; may be repeated', collect, [])
+    .option('--ignore-gates', 'rate limits, snoozes, maintenance and grouping hold nothing back')
+    .action(async (id: string, options) => {
+      const { runReplay } = await import('./fire.ts')
+      done(await runReplay(id, options, processIo))
+    })
+
+  remote(events, 'tail', 'show what happens, as it happens; ends with Ctrl+C')
+    .option('--topic <topic>', 'event, delivery, execution, schedule or file; may be repeated', collect, [])
+    .action(async (options) => {
+      const { runTail } = await import('./tail.ts')
+      const stop = new AbortController()
+      for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort())
+      done(await runTail(options, processIo, stop.signal))
+    })
+}
+
+function addFire(program: Command, remote: Remote, done: Done): void {
+  remote(program, 'fire', 'send test messages, about an invented, a past or a real thing')
+    .option('--type <type>', 'what it is about: reload, preload, service, ... (default: reload)')
+    .option('--outcome <outcome>', 'failed, aborted, success, stopped, ... (default: failed)')
+    .option('--task <id>', 'a real task')
+    .option('--event <id>', 'a past event')
+    .option('--to <destination>', 'only to this destination; may be repeated', collect, [])
+    .option('--route <name>', 'only by this route; may be repeated', collect, [])
+    .option('--value <name=value>', 'set a template variable, like taskName=Test; may be repeated', collect, [])
+    .option('--dry-run', 'show the messages and send nothing')
+    .option('--wait', 'wait until they are delivered')
+    .addHelpText(
+      'after',
+      `
+Exit codes beside 0
+  1 wrong arguments   2 Footman cannot be reached or refuses   3 no such event, route or destination
+  4 with --wait: not everything was delivered
+
+Example
+  footman fire --type reload --outcome failed --to ops-mail --wait`,
+    )
+    .action(async (options) => {
+      const { runFire } = await import('./fire.ts')
+      done(await runFire(options, processIo))
     })
 }
 

@@ -1,0 +1,135 @@
+/** `footman fire` and `footman events replay`: messages on demand. */
+import { randomUUID } from 'node:crypto'
+import { setTimeout as pause } from 'node:timers/promises'
+import { type CommandIo, EXIT } from '../io.ts'
+import type { Remote, RemoteCall } from './client.ts'
+import { idOf, OLD } from './events.ts'
+import { CommandFailure } from './failure.ts'
+import { type RemoteOptions, withRemote } from './run.ts'
+import { table } from './table.ts'
+
+export interface FireOptions extends RemoteOptions {
+  readonly type?: string
+  readonly outcome?: string
+  readonly task?: string
+  readonly event?: string
+  readonly to: readonly string[]
+  readonly route: readonly string[]
+  readonly value: readonly string[]
+  readonly dryRun?: boolean
+  readonly wait?: boolean
+}
+
+export interface ReplayOptions extends RemoteOptions {
+  readonly to: readonly string[]
+  readonly route: readonly string[]
+  readonly ignoreGates?: boolean
+}
+
+interface Made {
+  readonly id: string
+  readonly route: string | null
+  readonly destination: string
+  readonly target: string
+  readonly state: string
+  readonly reason: string | null
+  readonly detail?: string | null
+}
+
+interface Dry {
+  readonly messages: readonly {
+    readonly route: string | null
+    readonly destination: string
+    readonly target: string
+    readonly message: { readonly subject: string | null; readonly body: string }
+  }[]
+}
+
+const MISSING = ['EVENT_NOT_FOUND', 'ROUTE_NOT_FOUND', 'DESTINATION_NOT_FOUND']
+const POLL_MS = 250
+
+export function runFire(options: FireOptions, io: CommandIo): Promise<number> {
+  return withRemote(options, io, async (remote) => {
+    const { type, outcome, task, event, to, route, dryRun = false, json, wait } = options
+    const body = {
+      ...{ to, routes: route, values: valuesOf(options.value), dryRun },
+      ...(type && { type }),
+      ...(outcome && { outcome }),
+      ...(task && { taskId: task }),
+      ...(event && { eventId: idOf(event, 'event') }),
+    }
+    const text = await asked(remote, { path: '/v4/events/fire', body, what: 'fire' })
+    if (dryRun) {
+      io.out(json ? text : dryText(JSON.parse(text) as Dry))
+      return EXIT.ok
+    }
+    const { deliveries } = JSON.parse(text) as { deliveries: readonly Made[] }
+    if (!wait) return reported(text, deliveries, json, io)
+    const ended = await settled(remote, deliveries, Date.now() + options.timeout)
+    io.out(json ? JSON.stringify({ ...(JSON.parse(text) as object), deliveries: ended }) : listed(ended))
+    return ended.length > 0 && ended.every(({ state }) => state === 'delivered') ? EXIT.ok : EXIT.failed
+  })
+}
+
+export function runReplay(id: string, options: ReplayOptions, io: CommandIo): Promise<number> {
+  return withRemote(options, io, async (remote) => {
+    const { to, route, ignoreGates = false } = options
+    const path = `/v4/events/${idOf(id, 'event')}/replay`
+    const text = await asked(remote, { path, body: { to, routes: route, ignoreGates }, what: `event ${id}` })
+    return reported(text, (JSON.parse(text) as { deliveries: readonly Made[] }).deliveries, options.json, io)
+  })
+}
+
+/** Throws exit code 3 for what is not there. */
+async function asked(remote: Remote, call: Pick<RemoteCall, 'path' | 'body' | 'what'>): Promise<string> {
+  const whole = { ...call, method: 'POST', idempotencyKey: randomUUID(), switchedOff: OLD } as const
+  const answer = await remote.call(whole, MISSING)
+  if (answer.status !== 404) return answer.text
+  const { details } = JSON.parse(answer.text) as { details: string }
+  throw new CommandFailure(EXIT.missing, call.what, details)
+}
+
+/** Throws exit code 1 for what is not `name=value`. */
+function valuesOf(texts: readonly string[]): Record<string, string> {
+  const pairs = texts.map((text) => {
+    const equals = text.indexOf('=')
+    if (equals > 0) return [text.slice(0, equals), text.slice(equals + 1)]
+    throw new CommandFailure(EXIT.badInput, `--value ${text}`, 'it must be name=value, like taskName=Test')
+  })
+  return Object.fromEntries(pairs)
+}
+
+function reported(text: string, deliveries: readonly Made[], json: boolean | undefined, io: CommandIo): number {
+  io.out(json ? text : listed(deliveries))
+  return EXIT.ok
+}
+
+function listed(deliveries: readonly Made[]): string {
+  if (deliveries.length === 0) return 'No route or destination wants it: nothing is sent.'
+  const rows = deliveries.map(({ destination, target, state, reason, route, id, detail }) => [
+    ...[destination, target, reason ? `${state} (${reason})` : state, route ?? '-', id, detail ?? ''],
+  ])
+  return table([['DESTINATION', 'TO', 'STATE', 'ROUTE', 'ID', ''], ...rows])
+}
+
+function dryText({ messages }: Dry): string {
+  if (messages.length === 0) return 'No route or destination wants it: nothing would be sent.'
+  const texts = messages.map(({ destination, target, route, message: { subject, body } }) =>
+    [`To ${destination} (${target})${route ? `, route ${route}` : ''}`, subject, body].filter(Boolean).join('\n'),
+  )
+  return texts.join('\n\n---\n\n')
+}
+
+/** As they are when all have ended, or the time is over. */
+async function settled(remote: Remote, deliveries: readonly Made[], until: number): Promise<readonly Made[]> {
+  const one = async (made: Made): Promise<Made> => {
+    for (;;) {
+      const { text } = await remote.insist({ path: `/v4/deliveries/${made.id}`, what: `delivery ${made.id}` })
+      const now = JSON.parse(text) as Made
+      const isOpen = now.state === 'pending' || now.state === 'sending'
+      if (!isOpen || Date.now() > until) return now
+      await pause(POLL_MS)
+    }
+  }
+  return Promise.all(deliveries.map(one))
+}
