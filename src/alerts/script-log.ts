@@ -13,10 +13,18 @@ export function excerpts(log: ScriptLog | null, headLines: number, tailLines: nu
   }
 }
 
-/** The last line that holds `Error`, without its time stamp and line number; null when there is none. */
+/** What the engine writes below the error itself. */
+const GENERAL = /^General Script Error$/i
+
+/**
+ * The last line that holds `Error`, without its time stamp and line number; null when there is none. A line that says
+ * no more than that there was one counts only when there is no other.
+ */
 export function errorLine(log: ScriptLog | null): string | null {
-  const line = log?.lines.findLast((candidate) => candidate.includes('Error'))
-  return line === undefined ? null : line.replace(LINE_PREFIX, '').trim()
+  const texts = (log?.lines ?? [])
+    .filter((candidate) => candidate.includes('Error'))
+    .map((line) => line.replace(LINE_PREFIX, '').trim())
+  return texts.findLast((text) => !GENERAL.test(text)) ?? texts.at(-1) ?? null
 }
 
 /** The whole log as one text. */

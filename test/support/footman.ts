@@ -18,6 +18,7 @@ export interface FootmanSettings {
   readonly config?: Tree
   /** Further arguments. */
   readonly args?: readonly string[]
+  readonly env?: Readonly<Record<string, string>>
 }
 
 export interface Footman extends AsyncDisposable {
@@ -34,6 +35,9 @@ export interface Footman extends AsyncDisposable {
   /** Rows of `footman.db`, read beside the running process. */
   rows<T>(sql: string): T[]
 }
+
+/** Whatever the machine of the tests uses: sinks are never behind a proxy. */
+const NO_PROXY = { NO_PROXY: '127.0.0.1,localhost', no_proxy: '127.0.0.1,localhost' }
 
 /** Writes the configuration; `start` runs it. */
 export async function footman(settings: FootmanSettings): Promise<Footman> {
@@ -58,7 +62,7 @@ export async function footman(settings: FootmanSettings): Promise<Footman> {
       return running
     },
     async start(args = settings.args ?? []) {
-      running = runBinary(['-c', configFile, ...args], { cwd: directory.path })
+      running = runBinary(['-c', configFile, ...args], { cwd: directory.path, env: { ...NO_PROXY, ...settings.env } })
       await Promise.all([
         running.waitForLine(/UDP server listening on/, 15_000),
         running.waitForLine(/REST server listening on/, 15_000),
