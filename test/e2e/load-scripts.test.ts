@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'bun:test'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { type Spy, spy } from '../integration/mqtt/support.ts'
+import { ALL_ENDPOINTS } from '../support/everything.ts'
 import { type Footman, footman } from '../support/footman.ts'
 import { type HttpSink, startHttpSink } from '../support/http-sink.ts'
 import { type Mosquitto, startMosquitto } from '../support/mosquitto.ts'
@@ -227,6 +228,56 @@ const CALLS: readonly Call[] = [
   },
 ]
 
+const SCHEDULE = 'Manually-added-schedule-1'
+const schedule = { id: SCHEDULE, name: 'Mornings' }
+const SCHEDULE_FILE = `butlerSchedule:
+  - name: Mornings
+    cronSchedule: 0 6 * * 1-5
+    timezone: Europe/Stockholm
+    qlikSenseTaskId: ${DASHBOARD}
+    startupState: stopped
+    id: ${SCHEDULE}
+`
+
+/** The subs that Butler announced and never had, in this order, with the schedule of the file. */
+const SCHEDULE_CALLS: readonly Call[] = [
+  {
+    sub: 'AddSchedule',
+    method: 'POST',
+    path: '/v4/schedules',
+    contentType: 'application/json',
+    body: `{"name":"Evenings","cronSchedule":"0 18 * * 1-5","timezone":"Europe/Stockholm","qlikSenseTaskId":"${DASHBOARD}","startupState":"stopped"}`,
+    status: 201,
+    answer: { name: 'Evenings', startupState: 'stopped', lastKnownState: 'stopped' },
+  },
+  {
+    sub: 'GetSchedule',
+    method: 'GET',
+    path: `/v4/schedules?id=${SCHEDULE}`,
+    status: 200,
+    answer: [expect.objectContaining(schedule)],
+  },
+  {
+    sub: 'UpdateSchedule',
+    method: 'POST',
+    path: `/v4/schedules/${SCHEDULE}`,
+    override: 'PUT',
+    body: '{"cronSchedule":"0 7 * * 1-5"}',
+    status: 200,
+    answer: [expect.objectContaining({ ...schedule, cronSchedule: '0 7 * * 1-5' })],
+  },
+  // No body of their own.
+  {
+    ...{ sub: 'StartSchedule', method: 'POST', path: `/v4/schedules/${SCHEDULE}/start`, override: 'PUT' },
+    ...{ status: 200, answer: [expect.objectContaining({ ...schedule, lastKnownState: 'started' })] },
+  },
+  {
+    ...{ sub: 'StopSchedule', method: 'POST', path: `/v4/schedules/${SCHEDULE}/stop`, override: 'PUT' },
+    ...{ status: 200, answer: [expect.objectContaining({ ...schedule, lastKnownState: 'stopped' })] },
+  },
+  { sub: 'DeleteSchedule', method: 'POST', path: `/v4/schedules/${SCHEDULE}`, override: 'DELETE', status: 204 },
+]
+
 test('all subs of Butler that make a request are replayed', () => {
   const replayed = new Set(CALLS.map(({ sub }) => sub).filter((sub) => sub !== 'GetMQTTMessages'))
   expect(replayed.size).toBe(18)
@@ -268,7 +319,9 @@ describe.skipIf(!findExecutable('mosquitto'))('load scripts', () => {
           fileDelete: true,
           createDir: true,
           createDirQVD: true,
+          scheduler: ALL_ENDPOINTS.scheduler,
         },
+        scheduler: { enable: true, configfile: 'schedule.yaml' },
         // Relative to the folder in which it runs.
         fileCopyApprovedDirectories: [{ fromDirectory: 'data5/qvd', toDirectory: 'data5/archive' }],
         fileMoveApprovedDirectories: [{ fromDirectory: 'data5/qvd', toDirectory: 'data5/archive' }],
@@ -279,6 +332,7 @@ describe.skipIf(!findExecutable('mosquitto'))('load scripts', () => {
     })
     mkdirSync(product.directory.join('data5/qvd'), { recursive: true })
     writeFileSync(product.directory.join('data5/qvd/a.txt'), 'content')
+    writeFileSync(product.directory.join('schedule.yaml'), SCHEDULE_FILE)
     await product.start()
     await product.process.waitForLine(/MQTT: Subscribed to sales\/#/, 10_000)
   }, 60_000)
@@ -309,15 +363,18 @@ describe.skipIf(!findExecutable('mosquitto'))('load scripts', () => {
     return rawContinue(product.restPort, head.join('\r\n'), body)
   }
 
-  test.each(CALLS.map((call) => [`${call.sub} ${call.path}`, call] as const))('%s', async (_, call) => {
-    const answer = await connector(call)
-    expect([answer.status, answer.body]).toEqual([call.status, expect.any(String)])
-    if (call.method === 'POST') expect(answer.interim).toHaveLength(1)
-    if (call.answer === undefined) return expect(answer.body).toBe('')
-    const body = JSON.parse(answer.body)
-    if (Array.isArray(body)) expect(body).toEqual(call.answer as unknown[])
-    else expect(body).toMatchObject(call.answer as object)
-  })
+  test.each([...CALLS, ...SCHEDULE_CALLS].map((call) => [`${call.sub} ${call.path}`, call] as const))(
+    '%s',
+    async (_, call) => {
+      const answer = await connector(call)
+      expect([answer.status, answer.body]).toEqual([call.status, expect.any(String)])
+      if (call.method === 'POST') expect(answer.interim).toHaveLength(1)
+      if (call.answer === undefined) return expect(answer.body).toBe('')
+      const body = JSON.parse(answer.body)
+      if (Array.isArray(body)) expect(body).toEqual(call.answer as unknown[])
+      else expect(body).toMatchObject(call.answer as object)
+    },
+  )
 
   test('the pair that was sent with a start can be read by the task', async () => {
     const call = CALLS.find(({ sub }) => sub === 'StartTask_KeyValue')!

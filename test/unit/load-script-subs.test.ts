@@ -34,6 +34,12 @@ test('every sub that Butler has is there, with as many parameters', () => {
     GetAllKeysInNamespace: 2,
     PostToMQTT: 2,
     PostToSlack: 4,
+    AddSchedule: 6,
+    GetSchedule: 2,
+    UpdateSchedule: 6,
+    DeleteSchedule: 1,
+    StartSchedule: 1,
+    StopSchedule: 1,
     NiceTrace: 1,
     ButlerInit: 0,
   })
@@ -117,6 +123,25 @@ describe('requests', () => {
         '{"topic":"qliksense/new_data_notification/sales","message":"dt=20201028"}',
       ),
     ],
+    [
+      'AddSchedule',
+      ['Say "hi"', '0 6 * * 1-5', 'Europe/Stockholm', TASK, 'started', 'vScheduleId'],
+      send(
+        'POST',
+        '/v4/schedules',
+        `{"name":"Say \\u0022hi\\u0022","cronSchedule":"0 6 * * 1-5","timezone":"Europe/Stockholm","qlikSenseTaskId":"${TASK}","startupState":"started"}`,
+      ),
+    ],
+    ['GetSchedule', ['Schedules', 'my id'], get('/v4/schedules?id=my%20id')],
+    ['GetSchedule', ['Schedules', ''], get('/v4/schedules')],
+    [
+      'UpdateSchedule',
+      ['abc', '', '0 7 * * *', '', '', 'stopped'],
+      send('PUT', '/v4/schedules/abc', '{"cronSchedule":"0 7 * * *","startupState":"stopped"}'),
+    ],
+    ['DeleteSchedule', ['abc'], send('DELETE', '/v4/schedules/abc', null)],
+    ['StartSchedule', ['a/b'], send('PUT', '/v4/schedules/a%2Fb/start', null)],
+    ['StopSchedule', ['abc'], send('PUT', '/v4/schedules/abc/stop', null)],
     ['GetMQTTMessages', ['Messages', 'sales/#', 1], get('/v4/mqttmessages?topic=sales%2F%23&limit=1')],
     ['GetMQTTMessages', ['Messages', 'sales/#', null], get('/v4/mqttmessages?topic=sales%2F%23&limit=100')],
     [
