@@ -37,7 +37,7 @@ export interface Messages {
 
 export function buildMessages(deps: MessagesDeps, config: Config, shadow: boolean): Messages {
   const { clock, log } = deps
-  const http = createHttpClient()
+  const http = createHttpClient({ proxyEnv: process.env })
   const { mqttConfig, startTaskFilter, footman } = config
   const outgoing = buildOutgoing(deps, config)
   const received = buildReceived(deps, config)

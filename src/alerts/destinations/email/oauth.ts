@@ -16,9 +16,13 @@ const EARLY_MS = 60_000
 const DEFAULT_LIFETIME_S = 3600
 
 /** Null when the section is not filled in: then the login is name and password. */
-export function createTokenSource(settings: OauthSettings, now: () => number = Date.now): TokenSource | null {
+export function createTokenSource(
+  settings: OauthSettings,
+  now: () => number = Date.now,
+  proxyEnv: Readonly<Record<string, string | undefined>> = process.env,
+): TokenSource | null {
   if (!settings.tokenUrl) return null
-  const http = createHttpClient({ timeoutMs: REQUEST_TIMEOUT_MS })
+  const http = createHttpClient({ timeoutMs: REQUEST_TIMEOUT_MS, proxyEnv })
   let current: { accessToken: string; expires: number } | null = null
   let pending: Promise<{ accessToken: string; expires: number }> | null = null
 
