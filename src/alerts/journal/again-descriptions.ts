@@ -16,7 +16,6 @@ const MADE = z.object({
 const MADE_ANSWER = z
   .object({ eventId: z.string(), deliveries: z.array(MADE) })
   .describe('The deliveries are under way.')
-const UNKNOWN = { 404: 'There is no such event, route or destination.' }
 
 export const REPLAY_BODY = {
   routes: names('Only these routes, whether their conditions hold or not.'),
@@ -33,7 +32,6 @@ export const REPLAY: RouteDescription = {
     body: z.object(REPLAY_BODY).optional(),
     responses: { 202: MADE_ANSWER },
   },
-  failures: UNKNOWN,
 }
 
 export const FIRE_BODY = {
@@ -72,7 +70,7 @@ export const FIRE: RouteDescription = {
     body: z.object(FIRE_BODY).optional(),
     responses: { 200: DRY.describe('What would be sent.'), 202: MADE_ANSWER },
   },
-  failures: { ...UNKNOWN, 502: 'Qlik Sense is unreachable or refuses.' },
+  failures: { 404: 'There is no such event, route or destination.', 502: 'Qlik Sense is unreachable or refuses.' },
   examples: [
     {
       name: 'dry-run',

@@ -28,6 +28,7 @@ export const EXPLAIN_BODY = {
 
 export const LIST: RouteDescription = {
   summary: 'List alert routes',
+  examples: [{ name: 'all', status: 200, answer: { alertRoutes: [] } }],
   description:
     "In order of evaluation: those made of Butler's sections first, also those that are switched off, then those of `Butler.footman.alertRoutes`.",
   schemas: {
@@ -96,6 +97,7 @@ export const EXPLAIN: RouteDescription = {
 
 export const DESTINATIONS: RouteDescription = {
   summary: 'List destinations',
+  examples: [{ name: 'all', status: 200, answer: { destinations: [] } }],
   description: 'Where messages go to, how much waits for each, and whether it works.',
   schemas: {
     responses: {

@@ -33,6 +33,7 @@ const EXAMPLE_BODY = {
 
 export const LIST: RouteDescription = {
   summary: 'List snoozes',
+  examples: [{ name: 'all', status: 200, answer: { snoozes: [], nextCursor: null } }],
   description: 'Those that have not ended, newest first.',
   schemas: {
     query: z.object({ limit: LIST_PARAMETERS.limit, cursor: LIST_PARAMETERS.cursor }),
@@ -51,5 +52,4 @@ export const SET: RouteDescription = {
 export const LIFT: RouteDescription = {
   summary: 'Lift a snooze',
   schemas: { params: PARAMS, responses: { 204: z.void() } },
-  failures: { 404: 'There is no such snooze: `SNOOZE_NOT_FOUND`' },
 }
