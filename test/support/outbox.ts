@@ -29,6 +29,7 @@ export interface OutboxSetup {
   retryFirstMs?: number
   renderTimeoutMs?: number
   concurrency?: number
+  batchSize?: number
   shadow?: boolean
   file?: string
   /** Wraps the writer of outbox and tests, for disks that fail. */
@@ -78,6 +79,7 @@ export function startOutbox(setup: OutboxSetup) {
       })),
     deliver: async (batch, signal) => Promise.all(batch.map(async (message) => setup.deliver(message, signal))),
     ready: setup.ready,
+    ...(setup.batchSize ? { batchSize: setup.batchSize } : {}),
     onReady: (listener) => void readyListeners.push(listener),
   }
   const router = createRouter({ clock, log, onDeliveries: (lanes) => outbox.wake(lanes) }, [route])

@@ -2,6 +2,7 @@
 import type { MqttService } from '../../../mqtt/types.ts'
 import { topicProblem } from '../../../platform/mqtt-topics.ts'
 import type { TemplateEngine, TemplateRecord } from '../../templates/engine.ts'
+import { correlationKey } from '../../texts/words.ts'
 import type { DeliveryResult, Message, NamedDestination } from '../../types.ts'
 import { fullPayload, shortPayload } from '../mqtt/payloads.ts'
 import { type HttpTypeDeps, type SettingsOf, TEXT_NEEDS } from './types.ts'
@@ -32,8 +33,8 @@ export function createNamedMqttDestination(
     name,
     type: 'mqtt',
     needs: TEXT_NEEDS,
-    // The topic is known when the event is; what subscribers see in one topic stays in order.
-    targets: () => [{ target: settings.topic, lane: name, orderKey: name }],
+    // What subscribers see about one task stays in order.
+    targets: (event) => [{ target: settings.topic, lane: name, orderKey: `${name} ${correlationKey(event)}` }],
     async render(input) {
       const text = await texts.write(input, settings)
       const body = { full: fullPayload, short: shortPayload, body: () => text.text }[settings.message](input.event)

@@ -4,8 +4,13 @@ import type { SinkAnswer } from '../../../support/http-sink.ts'
 import { exampleEvent, inputFor, namedDestination } from '../../../support/named.ts'
 import { closeSinks, sinkThat } from '../../../support/named-sinks.ts'
 import { NAMED_HTTP_TYPES } from '../../../support/named-types.ts'
+import { closeOutboxes, startOutbox } from '../../../support/outbox.ts'
+import { until } from '../../../support/wait.ts'
 
-afterEach(closeSinks)
+afterEach(async () => {
+  await closeOutboxes()
+  await closeSinks()
+})
 
 describe('OTLP', () => {
   const { settings } = NAMED_HTTP_TYPES.otlp!
@@ -37,6 +42,26 @@ describe('OTLP', () => {
     expect(sink.requests.map((request) => records(request).length).sort()).toEqual([1, 500])
     expect(results.every(({ outcome }) => outcome === 'delivered')).toBe(true)
   })
+
+  test('what waits in the outbox leaves in few requests, and after an outage too', async () => {
+    const sink = await sinkThat({ status: 200, body: '{}' })
+    await sink.down()
+    const { destination } = namedDestination(settings, { sink })
+    const box = startOutbox({
+      batchSize: destination.batchSize!,
+      render: (input) => destination.render(input),
+      deliver: async (message, signal) => (await destination.deliver([message], signal))[0]!,
+    })
+    for (let n = 0; n < 300; n += 1) await box.fire()
+    box.outbox.start()
+    await until(() => box.rows().every(({ attempts }) => attempts > 0), { timeout: 10_000 })
+    await sink.up()
+    await box.allIn('delivered', 300)
+    const sizes = sink.requests.map((request) => records(request).length)
+    expect(sizes.reduce((sum, size) => sum + size, 0)).toBe(300)
+    expect(sizes.length).toBeLessThan(10)
+    await destination.close?.()
+  }, 30_000)
 
   test('some records refused: delivered, with a warning', async () => {
     const { results, log } = await sendMany(3, partial(1))
