@@ -67,7 +67,11 @@ function readFully(text: string): Read {
   visit(document, (_, node) => {
     if (isSeq(node) || isMap(node)) node.flow = false
   })
-  for (const candidate of [() => text, () => document.toString(), () => stringify(root)]) {
+  for (const candidate of [
+    () => text,
+    () => document.toString(),
+    () => stringify(root, { aliasDuplicateObjects: false }),
+  ]) {
     const read = readQuickly(candidate(), true)
     if (read && JSON.stringify(read.entries.map(({ values }) => values)) === JSON.stringify(list)) return read
   }

@@ -93,10 +93,13 @@ export function changeEntry(text: string, indent: number, changes: EntryValues):
   return indented(document.toString({ ...STYLE, lineWidth: LINE_WIDTH - indent }), indent).replace(/\n*$/, ends || '\n')
 }
 
-/** A word that stands alone on its line is replaced there. */
+/** A word that stands alone on its line is replaced there; null when that would change anything else. */
 function changeLine(text: string, key: string, value: string): string | null {
   const line = new RegExp(`^([ ]*(?:- +)?${key}:[ ]+)[A-Za-z]+([ ]*(?:#.*)?)$`, 'm')
-  return /^[A-Za-z]+$/.test(value) && line.test(text) && readPlain(text) ? text.replace(line, `$1${value}$2`) : null
+  if (!/^[A-Za-z]+$/.test(value) || !line.test(text)) return null
+  const changed = text.replace(line, `$1${value}$2`)
+  const expected = JSON.stringify({ ...readEntry(text), [key]: value })
+  return JSON.stringify(readEntry(changed)) === expected ? changed : null
 }
 
 const isPlainValue = (value: unknown): boolean => typeof value !== 'object' || value === null

@@ -68,7 +68,7 @@ function cut(lines: readonly string[], bare: readonly string[], { from, above, i
     } else return null
   }
   const cuts = starts.map((start) => commentsAbove(bare, start, above, indent))
-  const tailStart = end < lines.length ? commentsAbove(bare, end, above, 0) : end
+  const tailStart = end < lines.length ? commentsAbove(bare, end, above, 0) : commentsAtEnd(bare, indent)
   return {
     head: lines.slice(0, cuts[0]).join(''),
     entries: cuts.map((start, i) => lines.slice(start, cuts[i + 1] ?? tailStart).join('')),
@@ -81,6 +81,13 @@ function cut(lines: readonly string[], bare: readonly string[], { from, above, i
 function commentsAbove(bare: readonly string[], line: number, limit: number, indent: number): number {
   let start = line
   while (start - 1 > limit && /^ *#/.test(bare[start - 1]!) && bare[start - 1]!.search(/#/) <= indent) start -= 1
+  return start
+}
+
+/** What stands below the last entry is not about it. */
+function commentsAtEnd(bare: readonly string[], indent: number): number {
+  let start = bare.length
+  while (start > 0 && EMPTY_OR_COMMENT.test(bare[start - 1]!) && bare[start - 1]!.search(/#/) <= indent) start -= 1
   return start
 }
 
