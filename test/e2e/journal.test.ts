@@ -5,6 +5,7 @@ import { runBinary, runToEnd } from '../support/binary.ts'
 import { type Footman, footman } from '../support/footman.ts'
 import { type HttpSink, startHttpSink } from '../support/http-sink.ts'
 import { startSite, type TestSite } from '../support/simulator.ts'
+import { startSmtpSink } from '../support/smtp-sink.ts'
 import { until } from '../support/wait.ts'
 
 const TASK = 'a8b4c123-def4-5678-9abc-def012345678'
@@ -237,6 +238,33 @@ describe('dead letters', () => {
     expect(hook.requests.slice(calls).some(({ headers }) => headers['idempotency-key'] === pending!.id)).toBe(false)
   }, 30_000)
 })
+
+test('a mail that expired while its server was down is delivered when it is sent again, with the same Message-ID', async () => {
+  await using mailbox = await startSmtpSink()
+  await using second = await footman({
+    simulator: site.simulator,
+    smtpPort: mailbox.port,
+    config: { footman: { delivery: { maxAge: '2s', retryFirst: '1s', retryMax: '1s' } } },
+  })
+  try {
+    await second.start()
+    await mailbox.down()
+    site.simulator.setTask(TASK, { outcome: 'fail', durationMs: 50 })
+    site.simulator.runTask(TASK)
+    const list = async () =>
+      (await (await second.call('GET', '/v4/deliveries?destination=email')).json()) as { deliveries: DeliveryView[] }
+    await until(async () => (await list()).deliveries.some(({ state }) => state === 'dead'), { timeout: 20_000 })
+    const [dead] = (await list()).deliveries
+    expect(dead).toMatchObject({ state: 'dead', reason: 'EXPIRED' })
+    await mailbox.up()
+    expect((await second.call('POST', `/v4/deliveries/${dead!.id}/resend`, {})).status).toBe(202)
+    const [mail] = await mailbox.received(1, { timeout: 10_000 })
+    expect(mail!.parsed.messageId).toContain(dead!.id)
+    await until(async () => (await list()).deliveries[0]?.state === 'delivered')
+  } finally {
+    site.simulator.setUdpTarget({ host: '127.0.0.1', port: product.udpPort })
+  }
+}, 60_000)
 
 describe('replay and test', () => {
   const callsTo = (path: string) => hook.requests.filter(({ url }) => url === path)
