@@ -78,7 +78,7 @@ describe('what has ended', () => {
     simulator.setModes({ qrs: { maxRecordLimit: 60 } })
     const from = Date.now() - 1
     const tasks = simulator.addTasks(90)
-    for (const task of tasks) simulator.setTask(task, { durationMs: 500 })
+    for (const [n, task] of tasks.entries()) simulator.setTask(task, { durationMs: 100 + n * 10 })
     const all = tasks.map((task) => simulator.ended(task))
     for (const node of simulator.site.nodes.values()) node.maxConcurrentEngines = 200
     for (const task of tasks) simulator.runTask(task)

@@ -1,0 +1,188 @@
+/** Failures that nobody announced, and what is done about those that were, through the executable. */
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { DatabaseSync } from 'node:sqlite'
+import { createSimClock } from '../../src/qlik/simulator/clock.ts'
+import { runToEnd } from '../support/binary.ts'
+import { type Footman, footman } from '../support/footman.ts'
+import { type HttpSink, startHttpSink } from '../support/http-sink.ts'
+import { setTaskProperty } from '../support/safety-net.ts'
+import { startSite, type TestSite } from '../support/simulator.ts'
+import { until } from '../support/wait.ts'
+
+const MINUTE = 60_000
+const HOUR = 60 * MINUTE
+const LONG_AGO = 'fbf645f0-0c92-40a4-af9a-6e3eb1d3c35c'
+const LATELY = '70000000-0000-4000-8000-000000000011'
+const STUCK = '70000000-0000-4000-8000-000000000007'
+const RETRIED = '70000000-0000-4000-8000-000000000012'
+
+interface EventRow {
+  readonly source: string
+  readonly outcome: string
+  readonly state: string
+  readonly reason: string | null
+  readonly taskId: string
+}
+
+let site: TestSite
+let sink: HttpSink
+let product: Footman
+
+/** Changes the database of a Footman that is not running. */
+function change(sql: string, ...values: number[]): void {
+  const db = new DatabaseSync(product.directory.join('data', 'footman.db'))
+  db.prepare(sql).run(...values)
+  db.close()
+}
+
+/** Runs a task at that time of the site's clock; resolves with its execution id. */
+async function runAt(
+  at: number,
+  task: string,
+  behaviour: Parameters<TestSite['simulator']['setTask']>[1],
+): Promise<string> {
+  const { simulator } = site
+  simulator.clock.set(at)
+  simulator.setTask(task, { durationMs: 30, ...behaviour })
+  const ended = simulator.ended(task)
+  const id = simulator.runTask(task)
+  await ended
+  return id
+}
+
+const eventsOf = async (query: string): Promise<EventRow[]> => {
+  const answer = await product.call('GET', `/v4/events?limit=500&${query}`)
+  return ((await answer.json()) as { events: EventRow[] }).events
+}
+const alerted = (): string[] =>
+  sink.requests.map(({ body }) => (JSON.parse(body) as { executionId: string }).executionId)
+
+beforeAll(async () => {
+  sink = await startHttpSink()
+  // Behind the clock of Footman: what ends has ended long enough ago at once.
+  site = await startSite({}, { clock: createSimClock({ now: Date.now() - 3 * MINUTE }) })
+  product = await footman({
+    simulator: site.simulator,
+    webhookUrl: sink.url,
+    config: { footman: { reconciler: { interval: '10s' } } },
+  })
+  await product.start()
+  await product.process.waitForLine(/last results of \d+ tasks were taken/, 20_000)
+  await product.process.kill9()
+  const now = Date.now()
+  change('UPDATE safety_net_mark SET at = ?', now - 4 * HOUR)
+  change(
+    'INSERT OR REPLACE INTO safety_net_mark VALUES (?, ?)'.replace('?, ?', "'reconciler.looked', ?"),
+    now - 4 * HOUR,
+  )
+}, 40_000)
+afterAll(async () => {
+  await product?.[Symbol.asyncDispose]()
+  await site?.[Symbol.asyncDispose]()
+  await sink?.stop()
+})
+
+describe('after an outage', () => {
+  test('what failed within the last hour is alerted once, what failed before is recorded', async () => {
+    const { simulator } = site
+    const longAgo = await runAt(Date.now() - 3 * HOUR, LONG_AGO, { outcome: 'fail' })
+    const lately = await runAt(Date.now() - 30 * MINUTE, LATELY, { outcome: 'fail' })
+    setTaskProperty(simulator, STUCK, 'watchPolicy', 'stuck=2m')
+    simulator.setTask(STUCK, { outcome: 'hang' })
+    simulator.runTask(STUCK)
+    simulator.clock.set(Date.now() - 3 * MINUTE)
+    await product.start()
+
+    await until(() => alerted().length > 0, { timeout: 30_000 })
+    expect(alerted()).toEqual([lately])
+    expect(await eventsOf('source=reconciler')).toMatchObject([
+      { taskId: LATELY, outcome: 'failed', state: 'routed', reason: null },
+      { taskId: LONG_AGO, outcome: 'failed', state: 'ignored', reason: 'TOO_OLD' },
+    ] as never)
+    const history = await product.call('GET', `/v4/history?taskId=${LONG_AGO}&from=1d`)
+    expect(((await history.json()) as { executions: { executionId: string }[] }).executions[0]?.executionId).toBe(
+      longAgo,
+    )
+  }, 60_000)
+
+  test('a task that has run for too long is found, and listed by the command', async () => {
+    await until(async () => (await eventsOf('source=watchdog&state=routed')).length > 0, { timeout: 40_000 })
+    const listed = await runToEnd(['events', 'list', '--source', 'watchdog', '-c', product.configFile, '--json'])
+    expect(JSON.parse(listed.stdout)).toMatchObject({
+      events: [{ taskId: STUCK, outcome: 'stuck', severity: 'warning' }],
+    })
+    expect(sink.requests).toHaveLength(1)
+  }, 60_000)
+})
+
+describe('when one message in five is lost', () => {
+  test('every failure is alerted, and once', async () => {
+    const { simulator } = site
+    sink.requests.length = 0
+    simulator.setModes({ udp: { dropPercent: 20 } })
+    for (const node of simulator.site.nodes.values()) node.maxConcurrentEngines = 50
+    const tasks = simulator.addTasks(40)
+    const ends = tasks.map((task) => {
+      simulator.setTask(task, { outcome: 'fail', durationMs: 100 })
+      return simulator.ended(task)
+    })
+    const executions = tasks.map((task) => simulator.runTask(task))
+    await Promise.all(ends)
+    simulator.setModes({ udp: { dropPercent: 0 } })
+    await until(() => alerted().length >= executions.length, { timeout: 60_000, state: () => alerted().length })
+    expect(alerted().toSorted()).toEqual(executions.toSorted())
+    expect((await eventsOf('source=reconciler')).length).toBeGreaterThan(2)
+  }, 90_000)
+})
+
+describe('a retry', () => {
+  test('that is due when Footman is killed happens once; the alert comes after it and says so', async () => {
+    const { simulator } = site
+    sink.requests.length = 0
+    setTaskProperty(simulator, RETRIED, 'retryPolicy', '1x/10m')
+    simulator.clearRequests()
+    const first = await runAt(Date.now() - 3 * MINUTE, RETRIED, { outcome: 'fail' })
+    await until(async () => product.rows<{ state: string }>('SELECT state FROM task_retry')[0]?.state === 'due', {
+      timeout: 20_000,
+    })
+    const held = await product.call('GET', `/v4/deliveries?taskId=${RETRIED}`)
+    expect(((await held.json()) as { deliveries: object[] }).deliveries).toMatchObject([
+      { state: 'suppressed', reason: 'RETRY_PENDING' },
+    ])
+    await product.process.kill9()
+    change('UPDATE task_retry SET due_at = ?', Date.now() - 1000)
+    const ended = simulator.ended(RETRIED)
+    await product.start()
+    const retried = await ended
+    await until(() => alerted().length > 0, { timeout: 30_000 })
+    expect(alerted()).toEqual([retried.executionID])
+    expect(retried.executionID).not.toBe(first)
+    const starts = simulator
+      .requests({ listener: 'qrs' })
+      .filter(({ method, path }) => method === 'POST' && /\/start/.test(path))
+    expect(starts).toHaveLength(1)
+    const audit = await product.call('GET', '/v4/audit?actor=retry')
+    expect(((await audit.json()) as { audit: object[] }).audit).toMatchObject([{ action: 'task.start', outcome: 'ok' }])
+    const [event] = await eventsOf(`executionId=${retried.executionID}&outcome=failed`)
+    const detail = await product.call('GET', `/v4/events/${(event as unknown as { id: string }).id}`)
+    expect(((await detail.json()) as { record: object }).record).toMatchObject({
+      retryAttempt: 1,
+      retryMax: 1,
+      retryNextAt: '',
+    })
+    const metrics = await (await product.call('GET', '/metrics')).text()
+    expect(metrics).toContain('footman_task_retries_total{result="started"} 1')
+  }, 90_000)
+})
+
+describe('a satellite', () => {
+  test('leaves reconciling, watching and retrying to the primary', async () => {
+    await using satellite = await footman({
+      simulator: site.simulator,
+      config: { footman: { node: { role: 'satellite' } } },
+    })
+    await satellite.start()
+    await satellite.process.waitForLine(/last results of \d+ tasks were taken/, 20_000)
+    expect(satellite.rows('SELECT * FROM safety_net_mark')).toEqual([])
+  }, 40_000)
+})
