@@ -198,7 +198,7 @@ export function startRoutes(setup: RoutesSetup = {}) {
       changes,
       close,
     },
-    clock,
+    ...{ clock, listed, destinations, storeEvent: store },
     move: (ms: number) => {
       now += ms
     },

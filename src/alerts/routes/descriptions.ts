@@ -85,7 +85,6 @@ export const EXPLAIN: RouteDescription = {
       }),
     },
   },
-  failures: { 404: 'There is no such event: `EVENT_NOT_FOUND`' },
   examples: [
     {
       name: 'sample',
