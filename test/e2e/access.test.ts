@@ -116,9 +116,9 @@ describe('without access control', () => {
   })
 
   test('what Butler did not have is for this machine only', async () => {
-    expect((await product.call('GET', '/v4/audit')).status).toBe(200)
-    expect((await product.call('GET', '/v4/audit', undefined, { 'x-forwarded-for': '10.1.2.3' })).status).toBe(403)
-    expect((await product.call('GET', '/v4/audit', undefined, { host: 'evil.example' })).status).toBe(403)
+    expect((await product.call('GET', '/v4/events')).status).toBe(200)
+    expect((await product.call('GET', '/v4/events', undefined, { 'x-forwarded-for': '10.1.2.3' })).status).toBe(403)
+    expect((await product.call('GET', '/v4/events', undefined, { host: 'evil.example' })).status).toBe(403)
   })
 })
 
@@ -136,7 +136,7 @@ test.skipIf(ownAddress === undefined)(
     })
     await product.start()
     await product.process.waitForLine(/ACCESS: The REST API listens on 0\.0\.0\.0:\d+ without access control/)
-    const url = `http://${ownAddress}:${product.restPort}/v4/audit`
+    const url = `http://${ownAddress}:${product.restPort}/v4/events`
     expect((await fetch(url)).status).toBe(200)
     expect((await fetch(url, { headers: { 'x-forwarded-for': '10.1.2.3' } })).status).toBe(403)
     expect((await fetch(url, { headers: { host: 'evil.example' } })).status).toBe(403)
@@ -162,7 +162,7 @@ describe('with access control', () => {
       simulator: site.simulator,
       config: {
         logLevel: 'debug',
-        restServerEndpointsEnable: { slackPostMessage: true, senseListApps: false },
+        restServerEndpointsEnable: { fileCopy: true, senseListApps: false },
         footman: { access: { enable: true, keys } },
       },
     })
@@ -185,14 +185,14 @@ describe('with access control', () => {
 
   test('a key starts tasks and nothing else', async () => {
     expect((await start({ taskId: [FINANCIAL] }, bearer(erp.key))).body.totalTasksStarted).toBe(1)
-    const slack = { channel: '#x', from_user: 'x', msg: 'x' }
-    expect((await product.call('PUT', '/v4/slackpostmessage', slack, bearer(erp.key))).status).toBe(403)
+    const copy = { fromFile: '/x/a', toFile: '/x/b' }
+    expect((await product.call('PUT', '/v4/filecopy', copy, bearer(erp.key))).status).toBe(403)
   })
 
   test('without a key nothing starts; ping and health answer; what is off is a 404', async () => {
     const refused = await start({ taskId: [FINANCIAL] })
     expect([refused.status, refused.body.code, startsSeen().length]).toEqual([401, 'UNAUTHENTICATED', 0])
-    expect((await product.call('PUT', '/v4/slackpostmessage', {})).status).toBe(401)
+    expect((await product.call('PUT', '/v4/filecopy', {})).status).toBe(401)
     expect((await product.call('GET', '/v4/butlerping')).status).toBe(200)
     expect((await product.call('GET', '/health')).status).toBe(200)
     for (const headers of [{}, bearer(erp.key)]) {
