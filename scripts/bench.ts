@@ -9,6 +9,7 @@ import process from 'node:process'
 import { parseArgs } from 'node:util'
 import { measureBurst } from '../test/bench/burst.ts'
 import { measureDisk } from '../test/bench/disk.ts'
+import { measureKeyValues } from '../test/bench/key-values.ts'
 import { measurePing } from '../test/bench/ping.ts'
 import { type Measurement, table, withinBudget } from '../test/bench/report.ts'
 import { startBenchSite } from '../test/bench/site.ts'
@@ -21,11 +22,11 @@ import { startSmtpSink } from '../test/support/smtp-sink.ts'
 const { values: options } = parseArgs({
   options: {
     check: { type: 'boolean', default: false },
-    only: { type: 'string', default: 'disk,start,ping,start-call,burst' },
+    only: { type: 'string', default: 'disk,start,ping,start-call,key-values,burst' },
   },
 })
 
-const PARTS = ['disk', 'start', 'ping', 'start-call', 'burst'] as const
+const PARTS = ['disk', 'start', 'ping', 'start-call', 'key-values', 'burst'] as const
 type Part = (typeof PARTS)[number]
 const chosen = options.only.split(',')
 const unknown = chosen.filter((name) => !PARTS.includes(name as Part))
@@ -50,6 +51,7 @@ async function measureAll(): Promise<Measurement[]> {
     start: () => measureStart(settings),
     ping: () => measurePing(settings),
     'start-call': () => measureStartCall(settings),
+    'key-values': () => measureKeyValues(settings),
     burst: () => measureBurst(settings, sink),
   }
   const measurements: Measurement[] = []

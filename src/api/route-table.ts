@@ -1,6 +1,7 @@
 /** From method and path to the route that answers. */
 import { Hono } from 'hono'
 import type { ApiRoute, Method } from '../platform/http/route.ts'
+import { createPathTree, type PathTree } from './path-tree.ts'
 
 /** A route, and what is known about it before any request. */
 export interface PreparedRoute {
@@ -25,23 +26,41 @@ export function createRouteTable<
   const app = new Hono<{ Bindings: Call }>()
   // Exact matches (ping, health) need no pattern matching, and load balancers ask for them all the time.
   const fixed = new Map<string, PreparedRoute>()
+  const trees = new Map<string, PathTree<PreparedRoute>>()
 
   for (const route of inMatchingOrder(routes)) {
     const prepared: PreparedRoute = { route, namespaced: isNamespaced(route) }
     const methods = methodsOf(route, routes)
     app.on(methods, honoPath(route.path), (c) => serve(prepared, c.env, () => c.req.param()))
     if (!route.path.includes('{')) for (const method of methods) fixed.set(`${method} ${route.path}`, prepared)
+    for (const method of methods) treeOf(method).add(route.path, prepared)
   }
   app.notFound((c) => unknown(c.env))
   app.onError((error, c) => onError(error, c.env))
 
   return (call) => {
     const prepared = fixed.get(`${call.method} ${call.url}`)
-    return prepared ? serve(prepared, call, noParams) : app.fetch(call.request, call)
+    if (prepared) return serve(prepared, call, noParams)
+    const path = pathOf(call.url)
+    const found = path === null ? null : trees.get(call.method)?.find(path)
+    return found ? serve(found.value, call, () => found.params) : app.fetch(call.request, call)
+  }
+
+  function treeOf(method: string): PathTree<PreparedRoute> {
+    const tree = trees.get(method) ?? createPathTree<PreparedRoute>()
+    trees.set(method, tree)
+    return tree
   }
 }
 
 const noParams: Params = () => ({})
+
+/** Null when it holds something to decode. */
+function pathOf(url: string): string | null {
+  const mark = url.indexOf('?')
+  const path = mark === -1 ? url : url.slice(0, mark)
+  return path.includes('%') ? null : path
+}
 
 const isNamespaced = ({ scope, path }: ApiRoute): boolean =>
   (scope?.startsWith('kv:') ?? false) && path.includes('{namespace}')

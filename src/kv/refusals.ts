@@ -10,14 +10,19 @@ export const parameterMissing = (details: string): Refusal => refused(400, 'Requ
 
 /** `failure` is the message of the 500 when the storage fails. */
 export function guarded(log: Logger, failure: string, handle: Handler): Handler {
-  return async (request) => {
+  const refuse = (error: unknown, { requestId }: ApiRequest): never => {
+    if (error instanceof Refusal) throw error
+    if (error instanceof KeyValueRefusal) throw refusalOf(error, log)
+    log.error(`KEYVALUE: ${failure}, request ${requestId}: ${error}`)
+    throw refused(500, failure, `The log of Footman says more about request ${requestId}.`)
+  }
+  // What is read is there at once, and needs no promise.
+  return (request) => {
     try {
-      return await handle(request)
+      const answer = handle(request)
+      return answer instanceof Response ? answer : answer.catch((error: unknown) => refuse(error, request))
     } catch (error) {
-      if (error instanceof Refusal) throw error
-      if (error instanceof KeyValueRefusal) throw refusalOf(error, log)
-      log.error(`KEYVALUE: ${failure}, request ${request.requestId}: ${error}`)
-      throw refused(500, failure, `The log of Footman says more about request ${request.requestId}.`)
+      return refuse(error, request)
     }
   }
 }

@@ -5,6 +5,7 @@
 import type { GroupWriter } from '../platform/group-commit.ts'
 import type { Database } from '../platform/sqlite.ts'
 import type { Clock } from '../platform/types.ts'
+import { createRecentPairs } from './recent.ts'
 import type { Change, KeyValueStore, PageQuery, Pair } from './types.ts'
 import {
   clearNamespace,
@@ -29,6 +30,8 @@ const ALIVE = '(expires_at IS NULL OR expires_at >= ?)'
 /** The tables of `keyValueMigrations` must exist. */
 export function createKeyValueStore({ db, writer, clock }: KeyValueStoreDeps, limits: Limits): KeyValueStore {
   const listeners = new Set<(change: Change) => void>()
+  // What it holds is what the database holds: nobody else writes, and nobody reads while a transaction is open.
+  const recent = createRecentPairs()
 
   /** Listeners hear of what was done once it is durable; writes are answered in the order in which they were done. */
   async function write<T>(work: (write: Write) => T): Promise<T> {
@@ -41,11 +44,34 @@ export function createKeyValueStore({ db, writer, clock }: KeyValueStoreDeps, li
     return result
   }
 
+  const writeOne = <T>(namespace: string, key: string, work: (write: Write) => T): Promise<T> =>
+    write((tx) => {
+      recent.forget(namespace, key)
+      return work(tx)
+    })
+
+  const writeMany = <T>(work: (write: Write) => T): Promise<T> =>
+    write((tx) => {
+      recent.forgetAll()
+      return work(tx)
+    })
+
   return {
     namespaces: () => db.all<{ name: string }>('SELECT name FROM kv_namespace ORDER BY id').map(({ name }) => name),
     hasNamespace: (name) => db.get('SELECT 1 FROM kv_namespace WHERE name = ?', name) !== undefined,
-    get: (namespace, key) =>
-      db.get<Pair>(`SELECT ${PAIR} FROM kv WHERE namespace = ? AND key = ? AND ${ALIVE}`, namespace, key, clock.now()),
+    get(namespace, key) {
+      const now = clock.now()
+      const known = recent.get(namespace, key)
+      if (known) return known.expiresAt === null || known.expiresAt >= now ? known : undefined
+      const pair = db.get<Pair>(
+        `SELECT ${PAIR} FROM kv WHERE namespace = ? AND key = ? AND ${ALIVE}`,
+        namespace,
+        key,
+        now,
+      )
+      if (pair) recent.keep(namespace, key, pair)
+      return pair
+    },
     keys: (namespace) =>
       db
         .all<{ key: string }>(`SELECT key FROM kv WHERE namespace = ? AND ${ALIVE} ORDER BY id`, namespace, clock.now())
@@ -64,13 +90,17 @@ export function createKeyValueStore({ db, writer, clock }: KeyValueStoreDeps, li
     set({ namespace, key, value, ttl }, precondition) {
       // SQLite keeps UTF-8, which has no lone surrogates; this way the answer shows what is kept.
       const pair = { namespace: namespace.toWellFormed(), key: key.toWellFormed(), value: value.toWellFormed(), ttl }
-      return write((tx) => setPair(tx, pair, precondition))
+      return writeOne(pair.namespace, pair.key, (tx) => setPair(tx, pair, precondition))
     },
-    increment: (namespace, key, by, ttl) => write((tx) => incrementPair(tx, namespace, key.toWellFormed(), by, ttl)),
-    delete: (namespace, key, precondition) => write((tx) => deletePair(tx, namespace, key, precondition)),
-    clear: (namespace) => write((tx) => clearNamespace(tx, namespace)),
-    import: (data, mode) => write((tx) => importPairs(tx, data, mode)),
-    removeExpired: (limit) => write((tx) => removeExpiredPairs(tx, limit)),
+    increment(namespace, key, by, ttl) {
+      const name = key.toWellFormed()
+      return writeOne(namespace, name, (tx) => incrementPair(tx, namespace, name, by, ttl))
+    },
+    delete: (namespace, key, precondition) =>
+      writeOne(namespace, key, (tx) => deletePair(tx, namespace, key, precondition)),
+    clear: (namespace) => writeMany((tx) => clearNamespace(tx, namespace)),
+    import: (data, mode) => writeMany((tx) => importPairs(tx, data, mode)),
+    removeExpired: (limit) => writeMany((tx) => removeExpiredPairs(tx, limit)),
     hasExpired: () => db.get('SELECT 1 FROM kv WHERE expires_at < ? LIMIT 1', clock.now()) !== undefined,
 
     onChange(listener) {

@@ -138,8 +138,19 @@ function put(write: Write, namespace: string, pair: ImportedPair, current: Prese
     makeRoom(write, namespace)
   }
   const revision = takeRevisions(tx, 1)
-  upsert(write, namespace, pair, revision)
+  if (current) update(write, namespace, pair, revision, current.id)
+  else upsert(write, namespace, pair, revision)
   return { ...pair, revision, updatedAt: now }
+}
+
+/** Of a pair that is known to be there: no index has to be looked at. */
+function update({ tx, now, record }: Write, namespace: string, pair: ImportedPair, revision: number, id: number): void {
+  const { key, value, expiresAt } = pair
+  tx.run(
+    'UPDATE kv SET value = ?, expires_at = ?, revision = ?, updated_at = ? WHERE id = ?',
+    ...[value, expiresAt, revision, now, id],
+  )
+  record({ event: 'set', namespace, key, value, revision })
 }
 
 function upsert({ tx, now, record }: Write, namespace: string, pair: ImportedPair, revision: number): void {

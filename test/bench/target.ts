@@ -106,7 +106,12 @@ function configuration(settings: TargetSettings, restPort: number, udpPort: numb
       },
       webhookNotification: { enable: true, reloadTaskFailure: webhooks, reloadTaskAborted: webhooks },
       restServerConfig: { enable: true, serverHost: '127.0.0.1', serverPort: restPort },
-      restServerEndpointsEnable: { butlerping: true, senseStartTask: true, apiListEnabledEndpoints: true },
+      restServerEndpointsEnable: {
+        butlerping: true,
+        senseStartTask: true,
+        keyValueStore: true,
+        apiListEnabledEndpoints: true,
+      },
       footman: {
         dataDirectory: join(directory, 'data'),
         api: { rateLimitPerMinute: 0 },
