@@ -26,6 +26,7 @@ interface Group {
 
 let site: TestSite
 let product: Footman
+let startedAt = 0
 
 beforeAll(async () => {
   site = await startSite()
@@ -35,6 +36,7 @@ beforeAll(async () => {
     config: { webhookNotification: { enable: true }, footman: { dataDirectory: 'data' } },
   })
   await product.start()
+  startedAt = Date.now()
   await product.process.waitForLine(/last results of \d+ tasks were taken/, 20_000)
 }, 40_000)
 afterAll(async () => {
@@ -162,6 +164,17 @@ describe('a summary', () => {
     const all = await summary('from=90d&limit=500')
     expect(seen).toEqual(all.summary.map(({ key }) => key))
   })
+})
+
+test('the counters of Prometheus agree with the list', async () => {
+  const { executions } = await history('from=1h&limit=500')
+  const recent = executions.filter(({ stoppedAt }) => Date.parse(stoppedAt) > startedAt)
+  const text = await (await product.call('GET', '/metrics')).text()
+  const counted = [...text.matchAll(/^footman_task_executions_total\{.*\} (\d+)$/gm)].map(([, value]) => Number(value))
+  expect(counted.reduce((sum, value) => sum + value, 0)).toBe(recent.length)
+  expect(text).toMatch(
+    /^footman_task_last_run_success\{task_id="a8b4c123-def4-5678-9abc-def012345678",task="Financial Dashboard Reload"\} [01]$/m,
+  )
 })
 
 describe('bad questions', () => {
