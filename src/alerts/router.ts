@@ -51,6 +51,8 @@ export interface Router {
   routeArrival(db: Database, event: TaskEvent): void
   routeEnriched(db: Database, event: TaskEvent): void
   needs(type: EventType, outcome: EventOutcome): ReadonlySet<Need>
+  /** Whether some route has to do with such events: alerts about them, or is told by them that all is well. */
+  wants(type: EventType, outcome: EventOutcome): boolean
   wake(): void
   /** Without a destination the first route of the name. */
   route(name: string, destination?: string): Route | undefined
@@ -298,6 +300,7 @@ export function createRouter(deps: RouterDeps, routes: readonly Route[]): Router
       addRecoveries(passage)
     },
     needs: table.needs,
+    wants: table.wants,
     wake() {
       if (touchedLanes.size === 0) return
       const lanes = touchedLanes

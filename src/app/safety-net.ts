@@ -37,7 +37,7 @@ export interface SafetyNetDeps {
   readonly qlik: Qlik
   readonly history: BuiltHistory
   readonly starts: Pick<Starts, 'start'>
-  readonly alerts: Pick<Alerts, 'routes' | 'maintenance' | 'release' | 'wake'>
+  readonly alerts: Pick<Alerts, 'router' | 'maintenance' | 'release' | 'wake'>
   readonly metrics: Pick<Metrics, 'onLook' | 'onRetry' | 'onWatchdog'>
   readonly pipeline: () => Pick<EventPipeline, 'emitter' | 'status'>
   /** Three messages or more of one host were lost within an hour. */
@@ -98,14 +98,12 @@ export function buildSafetyNet(deps: SafetyNetDeps, config: Config, options: Saf
     },
     retryPolicy,
   )
-  const routed = alerts.routes.filter(({ role }) => role !== 'aside')
   const reconciling = createReconciler(
     {
       ...{ db, clock, log, events, history: history.history, lost, logTime },
       site: createEndedReader({ qrs: qlik.qrs, log }),
       wants: (type, outcome, task) =>
-        routed.some(({ when }) => when.types.includes(type) && when.outcomes.includes(outcome)) ||
-        (retries && outcome === 'failed' && planner.applies(task)),
+        alerts.router.wants(type, outcome) || (retries && outcome === 'failed' && planner.applies(task)),
       listenedSince: (at) => pipeline().status.udpListening === true && startedAt !== null && startedAt <= at,
     },
     { intervalMs: reconciler.interval, maxAlertAgeMs: reconciler.maxAlertAge },

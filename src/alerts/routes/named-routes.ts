@@ -16,6 +16,8 @@ export interface RouteTable {
   readonly inOrder: readonly NamedRoutes[]
   find(name: string, destination?: string): Route | undefined
   needs(type: EventType, outcome: EventOutcome): ReadonlySet<Need>
+  /** Whether some route has to do with such events: alerts about them, or is told by them that all is well. */
+  wants(type: EventType, outcome: EventOutcome): boolean
 }
 
 /** What a recovery shows; execution and script log of a success are not worth asking for. */
@@ -41,6 +43,14 @@ export function createRouteTable(routes: readonly Route[]): RouteTable {
       const needs = needsOf.get(key) ?? new Set(routes.flatMap((route) => routeNeeds(route, type, outcome)))
       needsOf.set(key, needs)
       return needs
+    },
+    wants(type, outcome) {
+      const clears = clearedOutcomes({ type, outcome, details: null }).length > 0
+      return routes.some(
+        (route) =>
+          (route.role !== 'aside' && isFor(route, { type, outcome })) ||
+          (clears && (route.policy?.recovery || route.policy?.group === 'chain')),
+      )
     },
   }
 }

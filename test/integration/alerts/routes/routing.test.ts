@@ -357,3 +357,18 @@ describe('butlerRoutes', () => {
     expect(box.rows()).toEqual([])
   })
 })
+
+test('what has to be found when datagrams get lost: events of alerts, and those that end them', () => {
+  const box = startRoutes({
+    destinations: { a: 'webhook' },
+    routes: [
+      { name: 'plain', match: { type: 'preload', outcome: 'failed' }, to: ['a'] },
+      { name: 'back', match: { type: 'reload', outcome: 'aborted' }, to: ['a'], recovery: true },
+    ],
+  })
+  expect(box.router.wants('preload', 'failed')).toBe(true)
+  expect(box.router.wants('preload', 'aborted')).toBe(false)
+  expect(box.router.wants('reload', 'aborted')).toBe(true)
+  expect(box.router.wants('reload', 'success')).toBe(true)
+  expect(box.router.wants('service', 'stopped')).toBe(false)
+})
