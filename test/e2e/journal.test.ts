@@ -474,6 +474,16 @@ describe('commands', () => {
     hook.answer({ status: 200 })
   }, 60_000)
 
+  test('who did what', async () => {
+    await post('/v4/deliveries/-/resend', { destination: ['other'] })
+    const { code, stdout } = await run('audit', '--action', 'delivery.*', '--from', '1h')
+    expect({ code, stdout }).toEqual({
+      code: 0,
+      stdout: expect.stringMatching(/anonymous +127\.0\.0\.1 +delivery\.resend +ok \(202\)/),
+    } as never)
+    expect((await run('audit', '--outcome', 'bad')).code).toBe(1)
+  })
+
   test('nobody listens', async () => {
     const { code } = await runToEnd(['events', 'list', '--url', 'http://127.0.0.1:1'], {
       cwd: product.directory.path,

@@ -20,6 +20,21 @@ export function addJournalCommands(program: Command, remote: Remote, done: Done)
   addEvents(program, remote, done)
   addDeliveries(program, remote, done)
   addFire(program, remote, done)
+  addAudit(program, remote, done)
+}
+
+function addAudit(program: Command, remote: Remote, done: Done): void {
+  remote(program, 'audit', 'list who did what, newest first')
+    .option('--actor <glob>', 'only these: "key:erp", "key:*", local, ...')
+    .option('--action <glob>', 'only this: "task.*", kv.import, ...')
+    .option('--outcome <outcome>', 'only ok, denied or failed')
+    .option('--from <time>', 'since an ISO time, or for a length of time like 24h')
+    .option('--limit <n>', `so many at most (default: ${DEFAULT_LIMIT})`, toLimit, DEFAULT_LIMIT)
+    .addHelpText('after', '\nExample\n  footman audit --actor "key:*" --from 24h')
+    .action(async (options) => {
+      const { runAudit } = await import('./audit.ts')
+      done(await runAudit(options, processIo))
+    })
 }
 
 function addEvents(program: Command, remote: Remote, done: Done): void {
