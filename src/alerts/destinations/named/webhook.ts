@@ -37,6 +37,7 @@ export function signature(secret: string, id: string, seconds: number, body: str
 
 /** A template that fails, or makes broken JSON, is replaced by the whole event, which says so. */
 async function bodyOf(input: HttpRenderInput, settings: Settings, deps: HttpTypeDeps, name: string): Promise<string> {
+  if (input.note?.body !== undefined) return input.note.body
   try {
     const body = await templateBody(input, settings, deps.engine, name)
     return body ?? JSON.stringify(wholeEvent(input, input.text))
