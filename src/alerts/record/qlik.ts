@@ -94,7 +94,8 @@ export interface LogLines {
 export function scriptLogVariables({ scriptLog, execution }: TaskEvent, counts: LogLines): Variables {
   const { head, tail } = excerpts(scriptLog, counts.headLines, counts.tailLines)
   return {
-    scriptLogSize: scriptLog ? (execution?.scriptLogSize ?? scriptLog.characters) : 0,
+    // QRS tells the size later than it hands out the log.
+    scriptLogSize: scriptLog ? execution?.scriptLogSize || scriptLog.characters : 0,
     scriptLogSizeRows: scriptLog?.lines.length ?? '',
     scriptLogSizeCharacters: scriptLog?.characters ?? '',
     scriptLogHead: head,

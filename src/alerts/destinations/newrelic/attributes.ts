@@ -65,7 +65,8 @@ export function executionAttributes({ execution, scriptLog }: TaskEvent, tailLin
     qs_executionStatusNum: execution.status,
     qs_exeuctionStatusText: status,
     qs_executionStatusText: status,
-    qs_scriptLogSize: scriptLog ? (execution.scriptLogSize ?? scriptLog.characters) : 0,
+    // QRS tells the size later than it hands out the log.
+    qs_scriptLogSize: scriptLog ? execution.scriptLogSize || scriptLog.characters : 0,
     qs_scriptLogTailCount: tailLines,
   }
 }
