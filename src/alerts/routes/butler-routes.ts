@@ -19,7 +19,7 @@ export function adjustButlerRoutes(
     if (!isNotifying(type)) return [route]
     const aside = fallback.flatMap((name) => {
       const named = destination(name)
-      return named ? [asideRoute(route.name, named, { ...common, recovery })] : []
+      return named ? [asideRoute(route.name, named, { ...common, recovery }, route.when.types)] : []
     })
     return [{ ...route, policy: { ...common, recovery } }, ...aside]
   })

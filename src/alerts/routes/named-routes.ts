@@ -45,11 +45,10 @@ export function createRouteTable(routes: readonly Route[]): RouteTable {
       return needs
     },
     wants(type, outcome) {
-      const clears = clearedOutcomes({ type, outcome, details: null }).length > 0
       return routes.some(
         (route) =>
           (route.role !== 'aside' && isFor(route, { type, outcome })) ||
-          (clears && (route.policy?.recovery || route.policy?.group === 'chain')),
+          (clears(route, type, outcome) && (route.policy?.recovery || route.policy?.group === 'chain')),
       )
     },
   }
@@ -69,11 +68,16 @@ const placeOf = (name: string, destination: string): string => `${name}\u0000${d
 
 function routeNeeds(route: Route, type: EventType, outcome: EventOutcome): readonly Need[] {
   const alerts = route.role !== 'aside' && isFor(route, { type, outcome })
-  const recovers = route.policy?.recovery && clearedOutcomes({ type, outcome, details: null }).length > 0
+  const recovers = route.policy?.recovery && clears(route, type, outcome)
   return [
     ...(alerts ? route.needs : []),
     ...(recovers ? RECOVERY_NEEDS.filter((need) => route.needs.includes(need)) : []),
   ]
+}
+
+/** The event may end something that the route has told. */
+function clears({ when }: Route, type: EventType, outcome: EventOutcome): boolean {
+  return when.types.includes(type) && clearedOutcomes({ type, outcome, details: null }).length > 0
 }
 
 export function isFor({ when }: Route, { type, outcome }: Pick<TaskEvent, 'type' | 'outcome'>): boolean {

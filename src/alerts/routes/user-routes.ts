@@ -35,7 +35,7 @@ export function compileUserRoute(config: UserRoute, context: UserRouteContext): 
     .filter((destination) => !alerts.some((route) => route.destination === destination))
     .flatMap((destination) => {
       const one = context.destination('', destination)
-      return one ? [asideRoute(name, one, policyOf(config, one.type))] : []
+      return one ? [asideRoute(name, one, policyOf(config, one.type), filter.when.types)] : []
     })
   return [...alerts, ...aside]
 }
@@ -58,10 +58,15 @@ function alertRoute(config: UserRoute, filter: CompiledFilter, destination: Name
 }
 
 /** A place that this route name may send to besides its alerts. */
-export function asideRoute(name: string, destination: NamedDestination, policy?: RoutePolicy): Route {
+export function asideRoute(
+  name: string,
+  destination: NamedDestination,
+  policy?: RoutePolicy,
+  types: Route['when']['types'] = EVENT_TYPES,
+): Route {
   return {
     ...{ name, destination: destination.name, destinationType: destination.type, origin: 'footman', role: 'aside' },
-    when: { types: EVENT_TYPES, outcomes: [] },
+    when: { types, outcomes: [] },
     phase: 'enriched',
     needs: destination.needs,
     plan: destination.targets,

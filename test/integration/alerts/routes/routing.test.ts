@@ -370,5 +370,6 @@ test('what has to be found when datagrams get lost: events of alerts, and those 
   expect(box.router.wants('preload', 'aborted')).toBe(false)
   expect(box.router.wants('reload', 'aborted')).toBe(true)
   expect(box.router.wants('reload', 'success')).toBe(true)
+  expect(box.router.wants('preload', 'success')).toBe(false)
   expect(box.router.wants('service', 'stopped')).toBe(false)
 })
