@@ -343,7 +343,8 @@ describe('recovery', () => {
       ],
     })
     expect([...box.router.needs('reload', 'failed')].sort()).toEqual(['app', 'scriptLog'])
-    expect([...box.router.needs('reload', 'success')]).toEqual(['app'])
+    expect([...box.router.needs('preload', 'success')]).toEqual(['app'])
+    expect([...box.router.needs('reload', 'success')]).toEqual([])
     expect([...box.router.needs('service', 'stopped')]).toEqual([])
   })
 })
