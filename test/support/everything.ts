@@ -14,6 +14,16 @@ export interface Everything extends AsyncDisposable {
   readonly sink: HttpSink
 }
 
+/** Butler's sample, stopped. */
+const SCHEDULES = `butlerSchedule:
+  - name: Weekdays 06-18, on the hour and half past
+    cronSchedule: 0,30 6-18 * * 1-5
+    timezone: Europe/Paris
+    qlikSenseTaskId: 70000000-0000-4000-8000-000000000003
+    startupState: stopped
+    id: Manually-added-schedule-1
+`
+
 export const ALL_ENDPOINTS = {
   apiListEnabledEndpoints: true,
   base62ToBase16: true,
@@ -78,6 +88,7 @@ export async function everything(config: Record<string, unknown> = {}): Promise<
         fileMoveApprovedDirectories: [{ fromDirectory: 'landing', toDirectory: 'qvd' }],
         fileDeleteApprovedDirectories: ['archive'],
         configDirectories: { qvdPath: 'qvd' },
+        scheduler: { enable: true, configfile: 'schedule.yaml' },
         footman: {
           dataDirectory: 'data',
           api: { rateLimitPerMinute: 0 },
@@ -92,6 +103,7 @@ export async function everything(config: Record<string, unknown> = {}): Promise<
     mkdirSync(dirname(path), { recursive: true })
     writeFileSync(path, 'rows\n')
   }
+  writeFileSync(product.directory.join('schedule.yaml'), SCHEDULES)
   const resources = cleanup.move()
   return { product, site, broker, sink, [Symbol.asyncDispose]: () => resources.disposeAsync() }
 }

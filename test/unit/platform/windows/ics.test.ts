@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'bun:test'
+import fc from 'fast-check'
 import { formatDay } from '../../../../src/platform/windows/days.ts'
 import { readIcs } from '../../../../src/platform/windows/ics.ts'
 
@@ -124,4 +125,88 @@ describe('days of iCalendar files', () => {
     expect(warnings).toHaveLength(21)
     expect(warnings.at(-1)).toBe('and 80 more')
   })
+})
+
+/** A reader that walks through every day there is, for what the generator below writes. */
+function reference(events: readonly Generated[]): string[] {
+  const found = new Set<string>()
+  const iso = (at: number): string => new Date(at).toISOString().slice(0, 10)
+  for (const { start, length, rule, excluded } of events) {
+    const first = Date.parse(start)
+    const [year, month, day] = start.split('-').map(Number) as [number, number, number]
+    let count = 0
+    for (let y = year; y < 2029; y += rule?.interval ?? 1000) {
+      const at = Date.UTC(y, month - 1, day)
+      if (new Date(at).getUTCDate() !== day || at < first) continue
+      count += 1
+      if (rule?.count !== undefined && count > rule.count) break
+      if (rule?.count === undefined && rule?.until !== undefined && iso(at) > rule.until) break
+      if (excluded.includes(iso(at))) continue
+      for (let i = 0; i < length; i += 1) found.add(iso(at + i * 86_400_000))
+    }
+  }
+  return [...found].filter((day) => day >= '2026' && day < '2029').sort()
+}
+
+interface Generated {
+  readonly start: string
+  readonly length: number
+  readonly rule: { readonly interval: number; readonly count?: number; readonly until?: string } | null
+  readonly excluded: readonly string[]
+}
+
+const plain = (day: string): string => day.replaceAll('-', '')
+
+function written({ start, length, rule, excluded }: Generated): string {
+  const end = new Date(Date.parse(start) + length * 86_400_000).toISOString().slice(0, 10)
+  const limit = rule?.count !== undefined ? `;COUNT=${rule.count}` : rule?.until ? `;UNTIL=${plain(rule.until)}` : ''
+  return event(
+    `DTSTART;VALUE=DATE:${plain(start)}`,
+    ...(length > 1 ? [`DTEND;VALUE=DATE:${plain(end)}`] : []),
+    ...(rule ? [`RRULE:FREQ=YEARLY${rule.interval > 1 ? `;INTERVAL=${rule.interval}` : ''}${limit}`] : []),
+    ...excluded.map((day) => `EXDATE;VALUE=DATE:${plain(day)}`),
+  )
+}
+
+const anyDay = fc
+  .integer({ min: 0, max: 3652 })
+  .map((n) => new Date(Date.UTC(2019, 0, 1 + n)).toISOString().slice(0, 10))
+
+test('1,000 random files: the same days as a reader that walks through all of them', () => {
+  const rule = fc.record(
+    { interval: fc.integer({ min: 1, max: 4 }), count: fc.integer({ min: 1, max: 9 }), until: anyDay },
+    { requiredKeys: ['interval'] },
+  )
+  const generated = fc.record({
+    start: fc.oneof(anyDay, fc.constant('2020-02-29')),
+    length: fc.integer({ min: 1, max: 5 }),
+    rule: fc.option(rule),
+    excluded: fc.array(anyDay, { maxLength: 3 }),
+  })
+  fc.assert(
+    fc.property(fc.array(generated, { maxLength: 5 }), (events) => {
+      expect(days(...events.map(written))).toEqual(reference(events))
+    }),
+    { numRuns: 1000 },
+  )
+})
+
+test('1,000 files of random lines: refused or read, never a crash', () => {
+  const line = fc.oneof(
+    fc.string(),
+    fc.constantFrom('BEGIN:VEVENT', 'END:VEVENT', 'BEGIN:VALARM', 'END:VALARM', ' folded', 'EXDATE:', 'DTEND:x'),
+    fc.string().map((text) => `RRULE:FREQ=YEARLY;${text}`),
+    fc
+      .tuple(fc.constantFrom('DTSTART', 'DTEND', 'EXDATE', 'RDATE'), fc.integer({ min: 0, max: 99_999_999 }))
+      .map(([name, number]) => `${name};VALUE=DATE:${String(number).padStart(8, '0')}`),
+    fc
+      .tuple(fc.constantFrom('BYMONTH', 'BYMONTHDAY', 'BYDAY', 'COUNT', 'INTERVAL'), fc.integer({ min: -60, max: 60 }))
+      .map(([name, number]) => `RRULE:FREQ=YEARLY;${name}=${number}${name === 'BYDAY' ? 'MO' : ''}`),
+  )
+  fc.assert(
+    fc.property(fc.array(line, { maxLength: 30 }), (lines) => {
+      expect(() => readIcs(calendar('BEGIN:VEVENT', ...lines, 'END:VEVENT'))).not.toThrow()
+    }),
+    { numRuns: 1000 },
+  )
 })
