@@ -17,17 +17,19 @@ interface Window {
   readonly ends_at: number
 }
 
+/** Deliveries of a slot that have not ended. */
+const UNDER_WAY = `SELECT 1 FROM delivery WHERE limit_key = rate_limit_slot.key AND delivery.event_id = rate_limit_slot.event_id
+  AND state IN ('pending', 'sending')`
+
 /** Takes a slot of `key`; when other events hold them all, counts this one as suppressed and returns false. */
 export function takeSlot(db: Database, { key, windowMs, count = 1, eventId, now }: LimitRequest): boolean {
-  const holders = db
-    .all<{ id: string }>('SELECT event_id AS id FROM rate_limit_slot WHERE key = ?', key)
-    .map(({ id }) => id)
-  if (holders.includes(eventId)) return true
+  if (db.get('SELECT 1 FROM rate_limit_slot WHERE key = ? AND event_id = ?', key, eventId)) return true
   const window = db.get<Window>('SELECT ends_at FROM rate_limit WHERE key = ?', key)
   const isOpened = window !== undefined && isOpen(window, now, windowMs)
   // What is still on its way keeps its slot beyond the window.
-  const held = isOpened ? holders : holders.filter((id) => isUnderWay(db, key, id))
-  if (held.length >= count) {
+  if (window && !isOpened) db.run(`DELETE FROM rate_limit_slot WHERE key = ? AND NOT EXISTS (${UNDER_WAY})`, key)
+  const held = window ? db.get<{ n: number }>('SELECT count(*) AS n FROM rate_limit_slot WHERE key = ?', key)!.n : 0
+  if (held >= count) {
     // An event with several deliveries on this key counts once.
     db.run(
       'UPDATE rate_limit SET suppressed = suppressed + (last_suppressed <> ?), last_suppressed = ? WHERE key = ?',
@@ -37,7 +39,6 @@ export function takeSlot(db: Database, { key, windowMs, count = 1, eventId, now 
     )
     return false
   }
-  if (!isOpened) for (const id of holders) if (!held.includes(id)) removeSlot(db, key, id)
   db.run('INSERT INTO rate_limit_slot VALUES (?, ?)', key, eventId)
   // What the messages of earlier events have told is settled; the rest waits for a message that tells it.
   db.run(
@@ -58,16 +59,6 @@ function removeSlot(db: Database, key: string, eventId: string): void {
 /** A window that ends later than it could was opened by a clock that was wrong, or by a longer limit. */
 function isOpen({ ends_at: endsAt }: Window, now: number, windowMs: number): boolean {
   return endsAt > now && endsAt <= now + windowMs
-}
-
-function isUnderWay(db: Database, key: string, eventId: string): boolean {
-  return (
-    db.get(
-      `SELECT 1 FROM delivery WHERE limit_key = ? AND event_id = ? AND state IN ('pending', 'sending') LIMIT 1`,
-      key,
-      eventId,
-    ) !== undefined
-  )
 }
 
 /** How many alerts of this key were suppressed that no message of an earlier event has told. */

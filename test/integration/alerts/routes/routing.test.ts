@@ -1,8 +1,10 @@
 /** What alert routes do with events: limits, overlaps, recoveries, tests, and that nothing odd costs others their messages. */
 import { afterEach, describe, expect, test } from 'bun:test'
+import fc from 'fast-check'
 import type { Route } from '../../../../src/alerts/types.ts'
 import { closeRoutes, startRoutes } from '../../../support/alert-routes.ts'
-import { TASK_ID } from '../../../support/events.ts'
+import { fullEvent } from '../../../support/alerts.ts'
+import { TASK_ID, taskEvent } from '../../../support/events.ts'
 import { tempDirectory } from '../../../support/temp.ts'
 
 afterEach(closeRoutes)
@@ -374,3 +376,66 @@ test('what has to be found when datagrams get lost: events of alerts, and those 
   expect(box.router.wants('preload', 'success')).toBe(false)
   expect(box.router.wants('service', 'stopped')).toBe(false)
 })
+
+test('explaining predicts what routing does, whatever has happened before', async () => {
+  const step = fc.record({
+    outcome: fc.constantFrom('failed', 'aborted', 'success', 'late', 'neverStarted', 'started' as const),
+    task: fc.integer({ min: 1, max: 3 }),
+    failures: fc.integer({ min: 0, max: 4 }),
+    minutes: fc.integer({ min: 0, max: 90 }),
+    known: fc.boolean(),
+  })
+  const named = (n: number) => ({ id: `task-${n}`, name: `Step ${n}` })
+  const run = async (steps: readonly FcValue<typeof step>[]) => {
+    const box = startRoutes({
+      destinations: { mail: 'email', incident: 'pagerduty', teams: 'teams', data: 'otlp' },
+      windows: { noon: { from: '11:00', to: '13:00' } },
+      routes: [
+        { name: 'owners', match: { consecutiveFailures: '>=2' }, to: ['mail'], recovery: true, limit: '2/1h' },
+        {
+          name: 'night',
+          match: { stream: 'Finance' },
+          except: { during: 'noon' },
+          to: ['incident'],
+          fallback: ['mail'],
+        },
+        {
+          name: 'chain',
+          match: { taskId: ['task-1', 'task-2'] },
+          to: ['teams'],
+          group: 'chain',
+          recovery: true,
+          stop: true,
+        },
+        { name: 'data', match: { outcome: '*' }, to: ['data'], limit: '1/30m', limitPer: 'route' },
+      ],
+      maintenance: [{ name: 'morning', during: { from: '07:00', to: '08:00' }, match: { stream: 'Finance' } }],
+      chains: { downstream: (id) => (id === 'task-1' ? [named(2), named(3)] : []), usualStart: () => null },
+    })
+    for (const { outcome, task, failures, minutes, known } of steps) {
+      box.move(minutes * 60_000)
+      const event = taskEvent({
+        ...{ outcome, taskId: `task-${task}`, receivedAt: box.clock.now() },
+        history: { consecutiveFailures: failures, lastSuccessAt: null },
+        app: known ? fullEvent().app : null,
+      })
+      const explained = box
+        .explain(event)
+        .routes.flatMap(({ name, deliveries }) =>
+          deliveries.map(
+            ({ kind = 'alert', ...one }) => `${name} ${one.destination} ${kind} ${one.wouldBe} ${one.reason}`,
+          ),
+        )
+      await box.fire(event)
+      const done = box
+        .rows()
+        .filter(({ event_id }) => event_id === event.id)
+        .map(({ route, destination, kind, state, reason }) => `${route} ${destination} ${kind} ${state} ${reason}`)
+      expect(explained.sort()).toEqual(done.sort())
+    }
+    await box.close()
+  }
+  await fc.assert(fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 12 }), run), { numRuns: 40 })
+}, 60_000)
+
+type FcValue<T> = T extends fc.Arbitrary<infer V> ? V : never
