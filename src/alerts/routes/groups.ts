@@ -35,17 +35,20 @@ export function groupState(
   now: number,
 ): GroupState | null {
   if (!isTaskType(event.type) || isGood(event.outcome)) return null
+  const id = event.taskId.toLowerCase()
   const open = db.all<Group>(
     `SELECT root_task_id AS rootTaskId, root_event_id AS rootEventId, root_name AS rootName, downstream FROM alert_group
-     WHERE route = ? AND ends_at > ? AND opened_at <= ? AND closed_at IS NULL ORDER BY id`,
-    route,
-    now,
-    now,
+     WHERE ends_at > ? AND opened_at <= ? AND closed_at IS NULL AND route = ? AND root_task_id = ?
+     UNION ALL
+     SELECT root_task_id, root_event_id, root_name, downstream FROM alert_group_task AS member
+       JOIN alert_group ON alert_group.id = group_id
+     WHERE ends_at > ? AND opened_at <= ? AND closed_at IS NULL AND route = ? AND member.task_id = ? LIMIT 20`,
+    ...[now, now, route, id],
+    ...[now, now, route, id],
   )
-  const id = event.taskId.toLowerCase()
   const own = open.find(({ rootEventId }) => rootEventId === event.id)
   if (own) return rootState(JSON.parse(own.downstream) as ChainTask[], event)
-  const group = open.find((one) => one.rootTaskId === id || belongs(chains, one, id))
+  const [group] = open
   if (group) {
     const what = group.rootTaskId === id ? 'it has been told' : 'it runs after this task'
     return { kind: 'grouped', detail: `chain of task "${group.rootName}" is broken; ${what}` }
@@ -63,12 +66,6 @@ function rootState(downstream: readonly ChainTask[], { taskId, taskName }: TaskE
   return { kind: 'root', downstream, note }
 }
 
-/** By what was known when the group was opened, or is known now. */
-function belongs(chains: Chains, { downstream, rootTaskId }: Group, id: string): boolean {
-  const known = [...(JSON.parse(downstream) as ChainTask[]), ...chains.downstream(rootTaskId)]
-  return known.some((task) => task.id.toLowerCase() === id)
-}
-
 function startOf({ execution, receivedAt }: TaskEvent): number {
   const started = Date.parse(execution?.startTime ?? '')
   return Number.isNaN(started) ? receivedAt : started
@@ -82,19 +79,22 @@ export function openGroup(
   times: { readonly now: number; readonly windowMs: number },
 ): void {
   const { now, windowMs } = times
-  db.run(
-    `INSERT INTO alert_group (route, root_task_id, root_event_id, root_name, downstream, opened_at, ends_at)
-     SELECT ?, ?, ?, ?, ?, ?, ? WHERE NOT EXISTS (SELECT 1 FROM alert_group WHERE route = ? AND root_event_id = ?)`,
-    route,
-    event.taskId.toLowerCase(),
-    event.id,
-    event.taskName,
-    JSON.stringify(downstream),
-    now,
-    now + windowMs,
-    route,
-    event.id,
+  const ownKey = [event.taskId.toLowerCase(), event.id, route]
+  if (
+    db.get(
+      'SELECT 1 FROM alert_group WHERE closed_at IS NULL AND root_task_id = ? AND root_event_id = ? AND route = ?',
+      ...ownKey,
+    )
   )
+    return
+  const { lastId } = db.run(
+    `INSERT INTO alert_group (route, root_task_id, root_event_id, root_name, downstream, opened_at, ends_at)
+       VALUES (?, ?, ?, ?, ?, ?, ?)`,
+    ...[route, event.taskId.toLowerCase(), event.id, event.taskName, JSON.stringify(downstream)],
+    ...[now, now + windowMs],
+  )
+  for (const { id } of downstream)
+    db.run('INSERT OR IGNORE INTO alert_group_task VALUES (?, ?)', id.toLowerCase(), lastId)
 }
 
 /** The root of these groups has succeeded. */

@@ -16,7 +16,14 @@ export const alertRouteMigrations: readonly Migration[] = [
         ends_at INTEGER NOT NULL,
         closed_at INTEGER
       );
-      CREATE INDEX alert_group_open ON alert_group (route, ends_at) WHERE closed_at IS NULL;
+      CREATE INDEX alert_group_root ON alert_group (root_task_id, ends_at) WHERE closed_at IS NULL;
+      CREATE INDEX alert_group_end ON alert_group (ends_at);
+      CREATE TABLE alert_group_task (
+        task_id TEXT NOT NULL,
+        group_id INTEGER NOT NULL REFERENCES alert_group (id) ON DELETE CASCADE,
+        PRIMARY KEY (task_id, group_id)
+      ) WITHOUT ROWID;
+      CREATE INDEX alert_group_members ON alert_group_task (group_id);
       CREATE TABLE fallback_watch (
         event_id TEXT NOT NULL REFERENCES event (id) ON DELETE CASCADE,
         route TEXT NOT NULL,
