@@ -12,6 +12,7 @@ import { measureDisk } from '../test/bench/disk.ts'
 import { measureKeyValues } from '../test/bench/key-values.ts'
 import { measurePing } from '../test/bench/ping.ts'
 import { type Measurement, table, withinBudget } from '../test/bench/report.ts'
+import { measureSchedules } from '../test/bench/schedules.ts'
 import { startBenchSite } from '../test/bench/site.ts'
 import { measureStartCall } from '../test/bench/start-call.ts'
 import { measureStart } from '../test/bench/startup.ts'
@@ -22,11 +23,11 @@ import { startSmtpSink } from '../test/support/smtp-sink.ts'
 const { values: options } = parseArgs({
   options: {
     check: { type: 'boolean', default: false },
-    only: { type: 'string', default: 'disk,start,ping,start-call,key-values,burst' },
+    only: { type: 'string', default: 'disk,start,ping,start-call,key-values,schedules,burst' },
   },
 })
 
-const PARTS = ['disk', 'start', 'ping', 'start-call', 'key-values', 'burst'] as const
+const PARTS = ['disk', 'start', 'ping', 'start-call', 'key-values', 'schedules', 'burst'] as const
 type Part = (typeof PARTS)[number]
 const chosen = options.only.split(',')
 const unknown = chosen.filter((name) => !PARTS.includes(name as Part))
@@ -52,6 +53,7 @@ async function measureAll(): Promise<Measurement[]> {
     ping: () => measurePing(settings),
     'start-call': () => measureStartCall(settings),
     'key-values': () => measureKeyValues(settings),
+    schedules: () => measureSchedules(settings),
     burst: () => measureBurst(settings, sink),
   }
   const measurements: Measurement[] = []
