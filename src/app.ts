@@ -15,6 +15,7 @@ import { alertRouteRoutes } from './app/alert-api.ts'
 import { type Alerts, buildAlerts } from './app/alerts.ts'
 import { buildApps } from './app/apps.ts'
 import { buildAudit } from './app/audit.ts'
+import { buildCloud } from './app/cloud.ts'
 import { buildFiles } from './app/files.ts'
 import { healthReport } from './app/health.ts'
 import { buildHistory } from './app/history.ts'
@@ -36,6 +37,7 @@ import { buildWindows } from './app/windows.ts'
 import { codecRoutes } from './codec/routes.ts'
 import type { ConfigPaths } from './config/paths.ts'
 import type { Config } from './config/schema.ts'
+import { cloudMigrations } from './events/cloud/inbox.ts'
 import { eventMigrations } from './events/migrations.ts'
 import { createEventPipeline, type EventPipeline } from './events/pipeline.ts'
 import type { EventRouter } from './events/router.ts'
@@ -94,6 +96,7 @@ export interface App {
 
 const MIGRATIONS = [
   ...eventMigrations,
+  ...cloudMigrations,
   ...outboxMigrations,
   ...alertJournalMigrations,
   ...alertRouteMigrations,
@@ -210,6 +213,11 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
     },
     pipelineSettings(config, options.dataDirectory, options.qrsConnection),
   )
+  const cloud = buildCloud(
+    { ...{ db, writer, clock, log, paths, alerts }, pipeline: () => pipeline, observe: metrics.onMqttMessage },
+    config,
+    shadow,
+  )
   const journal = buildJournal(
     { db, writer, clock, log: log.child('journal'), alerts, rawOf: pipeline.rawOf, qrs: qlik.cachedQrs },
     config,
@@ -258,7 +266,12 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
     {
       keepEventsMs: config.footman.retention.events,
       keepAuditMs: config.footman.retention.audit,
-      others: [{ keepMs: config.footman.retention.events, purge: journal.purge }, history.aging, ...alerts.aging, ...safetyNet.agings],
+      others: [
+        { keepMs: config.footman.retention.events, purge: journal.purge },
+        history.aging,
+        ...alerts.aging,
+        ...safetyNet.agings,
+      ],
     },
   )
 
@@ -278,6 +291,7 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
     ...alerts.services,
     ...messages.services,
     listeners.map((listener) => degradable(listener, options.degraded, log)),
+    ...(cloud?.services ?? []),
     starts.waiting,
     apps.service,
     ...history.services,

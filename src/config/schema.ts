@@ -32,6 +32,7 @@ const footman = section("Footman's own settings; Butler 16 ignores this section.
   retention: alerts.retention,
   email: alerts.email,
   mqtt: mqtt.footmanMqtt,
+  qlikCloud: mqtt.qlikCloud,
   influxDb: metrics.footmanInfluxDb,
   metrics: metrics.metrics,
   health: monitors.health,

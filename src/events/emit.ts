@@ -12,6 +12,7 @@ import type {
   EventSource,
   EventType,
   IgnoreReason,
+  MissingPart,
   ScriptLog,
   Severity,
   TaskEvent,
@@ -29,6 +30,9 @@ export interface EmittedEvent {
   readonly details?: EventDetails | null
   readonly code?: string | null
   readonly scriptLog?: ScriptLog | null
+  /** What could not be read, and what of that does not exist at all. */
+  readonly missingParts?: readonly MissingPart[]
+  readonly absentParts?: readonly MissingPart[]
   readonly test?: boolean
   /** When it happened, milliseconds since 1970; default now. */
   readonly receivedAt?: number
@@ -100,7 +104,8 @@ export function createEventEmitter(deps: EmitterDeps, settings: { readonly waitM
         message,
         nameTokens: null,
       }
-      const event: TaskEvent = { ...common, ...message, ...NO_QLIK, scriptLog }
+      const { missingParts = [], absentParts = [] } = emitted
+      const event: TaskEvent = { ...common, ...message, ...NO_QLIK, scriptLog, missingParts, absentParts }
       await writer.write((db) => {
         store(db, stored, event, emitted)
         also?.(db, common.id)

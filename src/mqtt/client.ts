@@ -42,6 +42,7 @@ export function createMqttService(deps: MqttDeps, settings: MqttClientSettings):
   const { mqttConfig, mqtt } = settings
   const broker = `${mqttConfig.brokerHost}:${mqttConfig.brokerPort}`
   const clientId = clientIdOf(settings)
+  const connectedText = (id: string) => `Connected to MQTT broker ${broker} with client ID ${id}`
   const outage = createOutageLog({ log, clock })
   const handlers: { filter: string; handler: MessageHandler }[] = []
   const listeners: (() => void)[] = []
@@ -104,8 +105,10 @@ export function createMqttService(deps: MqttDeps, settings: MqttClientSettings):
     connection = opened
     outage.over()
     log.info(`MQTT: Connected to broker ${broker} with client ID ${clientId}`)
-    const status = `Connected to MQTT broker ${broker} with client ID ${clientId}`
-    await send(STATUS_TOPIC, status, { qos: 0, retain: mqtt.retainStatus }).catch(() => {})
+    const { topic = STATUS_TOPIC, text: tell = connectedText } = settings.status ?? {}
+    if (settings.status !== null) {
+      await send(topic, tell(clientId), { qos: 0, retain: mqtt.retainStatus }).catch(() => {})
+    }
     for (const filter of subscriptionsFor(
       settings,
       handlers.map((one) => one.filter),

@@ -85,5 +85,18 @@ export const footmanMqtt = section('Login, TLS and more for the broker of mqttCo
   receivedMaxPerTopic: count('How many received messages are kept per topic.', 1000, { min: 1, max: 1_000_000 }),
 }))
 
+/** The broker of `mqttConfig.qlikSenseCloud`. */
+export const qlikCloud = section('The connection to the broker of mqttConfig.qlikSenseCloud.', () => ({
+  clientId: text('Client id.', '', { defaultText: 'made once and kept in the data directory' }),
+  cleanSession: flag('true: events that come while Footman is down are lost.', false),
+  tls: section('TLS.', () => ({
+    caFile: file('Certificate authority of the broker (PEM).'),
+    certFile: file('Client certificate (PEM).'),
+    keyFile: file('Key of the client certificate (PEM).'),
+    rejectUnauthorized: flag('Refuse a broker certificate that cannot be verified.', true),
+  })),
+}))
+
+export type FootmanQlikCloudConfig = z.output<typeof qlikCloud>
 export type MqttConfig = z.output<typeof mqttConfig>
 export type FootmanMqttConfig = z.output<typeof footmanMqtt>

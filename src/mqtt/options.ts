@@ -31,9 +31,11 @@ export interface BrokerSettings {
     readonly retainStatus: boolean
     readonly sharedGroup: string
   }
+  /** Where the connection tells about itself; null = nowhere. Default: `STATUS_TOPIC`, with a last will. */
+  readonly status?: { readonly topic: string; readonly text: (clientId: string) => string } | null
 }
 
-/** The one fixed topic: tells who is connected. */
+/** The fixed topic of the broker of `mqttConfig`: tells who is connected. */
 export const STATUS_TOPIC = 'qliksense/butler/mqtt/status'
 
 const CONNECT_TIMEOUT_MS = 30_000
@@ -93,14 +95,16 @@ export function connectionOptions(
     resubscribe: false,
     queueQoSZero: false,
     rejectUnauthorized: azure ? true : mqtt.tls.rejectUnauthorized,
-    will: {
+  }
+  if (settings.status === undefined) {
+    options.will = {
       topic: STATUS_TOPIC,
       payload: Buffer.from(
         `Disconnected from MQTT broker ${mqttConfig.brokerHost}:${mqttConfig.brokerPort}, client ID ${clientId}`,
       ),
       qos: 0,
       retain: mqtt.retainStatus,
-    },
+    }
   }
   if (username) options.username = username
   if (!azure && mqtt.password) options.password = mqtt.password

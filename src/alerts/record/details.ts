@@ -1,6 +1,6 @@
 /** The variables of events that are no end of a task: services, licence, Qlik Cloud, watchdog, Footman itself. */
 import type { EventDetails, TaskEvent } from '../../events/types.ts'
-import { durationParts, type TimeFormatter } from '../times.ts'
+import { durationParts, type TimeFormatter, utcParts } from '../times.ts'
 
 type Variables = Record<string, unknown>
 type OfKind<K extends EventDetails['kind']> = Extract<EventDetails, { kind: K }>
@@ -54,7 +54,12 @@ const VARIABLES: {
     daysUntilExpiry: daysRemaining ?? '',
   }),
   // Samples of Butler 16 use `taskName` in the subject although no reload in Qlik Cloud has a task.
-  cloudReload: ({ variables }, { appName }) => ({ taskName: variables.appName ?? appName, ...known(variables) }),
+  cloudReload: ({ variables }, { appName, scriptLog }, times) => ({
+    taskName: variables.appName ?? appName,
+    ...known(variables),
+    ...cloudTimes(variables, times),
+    ...cloudLogSize(scriptLog),
+  }),
   watchdog: ({ elapsedMs, limitMs, usualMs, dueAt }, _event, times) => ({
     watchdogElapsed: durationParts(elapsedMs),
     watchdogLimit: durationParts(limitMs),
@@ -73,6 +78,29 @@ export function detailVariables(event: TaskEvent, times: TimeFormatter): Variabl
     times: TimeFormatter,
   ) => Variables
   return { ...EMPTY, ...variables(details, event, times) }
+}
+
+/** The event holds ISO times. */
+function cloudTimes(variables: Variables, times: TimeFormatter): Variables {
+  const expanded = CLOUD_TIMES.filter(([name]) => typeof variables[name] === 'string').map(([name, prefix]) => {
+    const iso = variables[name] as string
+    return [name, { ...times.variants(prefix, iso), ...utcParts(iso) }]
+  })
+  return Object.fromEntries(expanded)
+}
+
+const CLOUD_TIMES = [
+  ['executionCreationTime', 'creationTime'],
+  ['executionStartTime', 'startTime'],
+  ['executionStopTime', 'stopTime'],
+] as const
+
+/** In Qlik Cloud the size of a script log is its number of lines, and line breaks are no characters. */
+function cloudLogSize(scriptLog: TaskEvent['scriptLog']): Variables {
+  if (!scriptLog) return {}
+  const rows = scriptLog.lines.length.toLocaleString()
+  const characters = scriptLog.lines.reduce((sum, { length }) => sum + length, 0)
+  return { scriptLogSize: rows, scriptLogSizeRows: rows, scriptLogSizeCharacters: characters.toLocaleString() }
 }
 
 /** What Qlik Cloud did not tell stays at the empty value of its variable. */

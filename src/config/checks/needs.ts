@@ -132,6 +132,7 @@ const NEEDS: readonly Need[] = [
           forward.enable,
           'must be true, as the events come that way',
         ],
+        ['mqttConfig.enable', mqttConfig.enable, 'must be true, as the events come by MQTT'],
       ]
     },
     off: ({ qlikSenseCloud }) => void Object.assign(qlikSenseCloud, { enable: false }),
