@@ -1,12 +1,14 @@
 /**
- * `npm run fuzz`: 50,000 random requests against the executable with a simulated site, sinks and a broker. Ends with 1
- * when a request is answered with a server error or not at all, when the process ends, or when its memory does not come
- * back. `-- --seed N --requests N` for other ones; `-- --seed N --only M` sends request M of a seed alone.
+ * `npm run fuzz`: 500,000 generated paths against the rules of the file operations and a disk, then 50,000 random requests
+ * against the executable with a simulated site, sinks and a broker. Ends with 1 when a path leads out, when a request is
+ * answered with a server error or not at all, when the process ends, or when its memory does not come back.
+ * `-- --seed N --paths N --requests N` for other ones (0 = none); `-- --seed N --only M` sends request M of a seed alone.
  */
 import { join } from 'node:path'
 import process from 'node:process'
 import { parseArgs } from 'node:util'
 import { memoryOf } from '../test/bench/process.ts'
+import { fuzzPaths } from '../test/fuzz/paths.ts'
 import { endpointsOf } from '../test/fuzz/requests.ts'
 import { type FuzzReport, runFuzz } from '../test/fuzz/run.ts'
 import type { Running } from '../test/support/binary.ts'
@@ -16,6 +18,7 @@ import type { Described } from '../test/support/openapi.ts'
 const { values: options } = parseArgs({
   options: {
     seed: { type: 'string', default: '1' },
+    paths: { type: 'string', default: '500000' },
     requests: { type: 'string', default: '50000' },
     only: { type: 'string' },
   },
@@ -86,6 +89,12 @@ function compare(start: Memory, warm: Memory, end: Memory): boolean {
 }
 
 async function main(): Promise<boolean> {
+  const pathsGood = options.only !== undefined || (await fuzzPaths(Number(options.paths), seed))
+  const requestsGood = count === 0 || (await fuzzRequests())
+  return pathsGood && requestsGood
+}
+
+async function fuzzRequests(): Promise<boolean> {
   process.env.BUN_OPTIONS = `--preload=${join(import.meta.dirname, '..', 'test', 'fuzz', 'collect.ts')}`
   await using all = await everything()
   await all.product.start()

@@ -224,3 +224,14 @@ async function carryOut(operations: FileOperations, request: FileRequest): Promi
 }
 
 const NEVER = new AbortController().signal
+
+/** So many paths, most of them against the rules, which is quicker; prints what came of it. True when none leads out. */
+export async function fuzzPaths(count: number, seed: number): Promise<boolean> {
+  const escaped = (['win32', 'posix'] as const).flatMap((system) => fuzzRules(system, Math.ceil(count * 0.4), seed))
+  const disk = await fuzzDisk(Math.ceil(count * 0.2), seed)
+  console.log(`${count} paths, ${disk.paths} of them on a disk with ${disk.done} operations that were carried out`)
+  for (const problem of [...escaped.map((path) => JSON.stringify(path)), ...disk.escapes]) {
+    console.log(`FAILED: a path leads out of the approved directories: ${problem}`)
+  }
+  return escaped.length === 0 && disk.escapes.length === 0
+}
