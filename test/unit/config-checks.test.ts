@@ -86,6 +86,7 @@ describe('what an enabled feature needs', () => {
       'Butler.qlikSenseCloud.event.mqtt.tenant.tenantUrl:',
       'Butler.qlikSenseCloud.event.mqtt.tenant.auth.jwt.token:',
       'Butler.mqttConfig.qlikSenseCloud.event.mqttForward.enable:',
+      'Butler.mqttConfig.enable:',
     ])
   })
 

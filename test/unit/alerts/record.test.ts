@@ -229,7 +229,7 @@ describe('events that are no end of a reload', () => {
       errorCode: 'EngineReloadScriptError',
       executionStatusText: 'FAILED',
       appOwnerEmail: 'anna@sample.example',
-      scriptLogSizeRows: 3,
+      scriptLogSizeRows: '3',
     })
   })
 
