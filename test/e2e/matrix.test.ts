@@ -8,6 +8,7 @@ import { connectAsync, type MqttClient } from 'mqtt'
 import { OUTCOMES, type Outcome, TASK_TYPES, type TaskType } from '../../src/events/types.ts'
 import type { SimExecution } from '../../src/qlik/simulator/types.ts'
 import { teamsFaults } from '../support/adaptive-card.ts'
+import { alertSections } from '../support/alert-sections.ts'
 import { STOCKHOLM } from '../support/alerts.ts'
 import { type Footman, footman } from '../support/footman.ts'
 import { type HttpSink, type SinkRequest, startHttpSink } from '../support/http-sink.ts'
@@ -81,7 +82,7 @@ describe.skipIf(findExecutable('mosquitto') === null)('the matrix of types, outc
       simulator: site.simulator,
       smtpPort: mailbox.port,
       mqttPort: broker.port,
-      config: everything(sink.url),
+      config: alertSections(sink.url),
     })
     await product.start()
     version = ((await (await product.call('GET', '/v4/butlerping')).json()) as { butlerVersion: string }).butlerVersion
@@ -319,87 +320,4 @@ function steady(entity: unknown): unknown {
 
 function unescaped(html: string): string {
   return html.replaceAll('&amp;', '&').replaceAll('&quot;', '"').replaceAll('&#x27;', "'")
-}
-
-/** Every section of Butler that sends alerts, switched on. */
-function everything(url: string): Fixture {
-  const chat = (path: string) => ({ enable: true, webhookURL: `${url}${path}`, rateLimit: 0 })
-  const basic = { messageType: 'basic' }
-  const lines = { headScriptLogLines: 0, tailScriptLogLines: 3 }
-  const hook = (httpMethod: string) => ({
-    rateLimit: 0,
-    webhooks: [
-      { description: 'Tickets', webhookURL: `${url}/hook${httpMethod === 'GET' ? '?token=1' : ''}`, httpMethod },
-    ],
-  })
-  const signl4 = (severity: number) => ({ enable: true, rateLimit: 0, serviceName: 'Qlik Sense', severity })
-  const account = (outcome: string, kind: string) => ({
-    always: { enable: true, account: ['Always'] },
-    byCustomProperty: { enable: true, customPropertyName: `Butler_${outcome}Task_${kind}_NewRelicAccount` },
-  })
-  const newRelic = (outcome: string, log: boolean) => ({
-    destination: {
-      event: {
-        enable: true,
-        sendToAccount: account(outcome, 'Event'),
-        attribute: { static: [{ name: 'environment', value: 'prod' }] },
-      },
-      log: {
-        enable: log,
-        sendToAccount: account(outcome, 'Log'),
-        tailScriptLogLines: 2,
-        attribute: {
-          static: [{ name: 'environment', value: 'test' }],
-          dynamic: { useAppTags: false, useTaskTags: false },
-        },
-      },
-    },
-    sharedSettings: { rateLimit: 0, attribute: { static: [{ name: 'service', value: 'butler' }] } },
-  })
-  const mail = {
-    enable: true,
-    rateLimit: 0,
-    priority: 'high',
-    fromAddress: 'Qlik Sense <noreply@acme.example>',
-    recipients: ['ops@acme.example'],
-  }
-  return {
-    qlikSenseUrls: { qmc: 'https://qs.acme.example/qmc', hub: 'https://qs.acme.example/hub' },
-    genericUrls: [{ id: 'runbook', linkText: 'Runbook', comment: '', url: 'https://wiki.acme.example/qlik/reloads' }],
-    slackNotification: {
-      enable: true,
-      reloadTaskFailure: { ...chat('/slack'), ...lines },
-      reloadTaskAborted: { ...chat('/slack'), ...basic },
-    },
-    teamsNotification: {
-      enable: true,
-      reloadTaskFailure: { ...chat('/teams'), ...lines },
-      reloadTaskAborted: { ...chat('/teams'), ...basic },
-    },
-    webhookNotification: { enable: true, reloadTaskFailure: hook('POST'), reloadTaskAborted: hook('GET') },
-    thirdPartyToolsCredentials: {
-      newRelic: [
-        { accountName: 'Always', insertApiKey: 'secret-key-1', accountId: 111 },
-        { accountName: 'First NR account', insertApiKey: 'secret-key-2', accountId: 222 },
-      ],
-    },
-    incidentTool: {
-      signl4: { enable: true, url: `${url}/signl4`, reloadTaskFailure: signl4(1), reloadTaskAborted: signl4(10) },
-      newRelic: {
-        enable: true,
-        url: { event: `${url}/nr/`, log: `${url}/nr/log` },
-        reloadTaskFailure: newRelic('Failed', true),
-        reloadTaskAborted: newRelic('Aborted', false),
-      },
-    },
-    scriptLog: { storeOnDisk: { clientManaged: { reloadTaskFailure: { enable: true, logDirectory: 'logs' } } } },
-    emailNotification: {
-      distributeTaskSuccess: mail,
-      distributeTaskFailure: mail,
-      preloadTaskSuccess: mail,
-      preloadTaskFailure: mail,
-    },
-    mqttConfig: { taskFailureSendFull: true, taskAbortedSendFull: true },
-    footman: { timezone: 'Europe/Stockholm', distribute: { pollInterval: '1s' } },
-  }
 }

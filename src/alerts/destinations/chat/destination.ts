@@ -76,7 +76,7 @@ export function createChatDestination(
 
   async function send(message: Message, signal: AbortSignal): Promise<DeliveryResult> {
     const { url, announcement, payload } = message.payload as ChatPayload
-    log.verbose(announcement)
+    log.info(announcement)
     return protocol.send(sender, url, message, payload, signal)
   }
 

@@ -8,6 +8,10 @@ import { type NewRelicConfig, newRelicSections, targetOf } from './sections.ts'
 
 export { newRelicRoutes } from './routes.ts'
 
+interface NewRelicPayload extends JsonRequest {
+  readonly announcement: string
+}
+
 export function createNewRelicDestination(
   deps: HttpSenderDeps & { readonly log: Logger },
   config: NewRelicConfig,
@@ -29,7 +33,8 @@ export function createNewRelicDestination(
     if (!section || !account) throw new Error(`the New Relic account of ${target} is no longer in the configuration`)
     const { kind, settings, headers } = section
     const content = kind === 'event' ? newRelicEvent(event, settings) : newRelicLog(event, settings)
-    const payload: JsonRequest = {
+    const payload: NewRelicPayload = {
+      announcement: `${section.label}: Sending ${kind} to account "${account.accountName}"`,
       url: kind === 'event' ? newRelicEventUrl(url.event, account.accountId) : url.log,
       headers: newRelicHeaders(headers, account.insertApiKey),
       body: JSON.stringify(content),
@@ -37,12 +42,17 @@ export function createNewRelicDestination(
     return { deliveryId, target, subject: null, body: JSON.stringify(content, null, 2), payload }
   }
 
+  function send({ payload, deliveryId }: Message, signal: AbortSignal) {
+    const { announcement, ...request } = payload as NewRelicPayload
+    deps.log.info(announcement)
+    return sender.post(request, deliveryId, signal)
+  }
+
   return {
     name: 'newrelic',
     type: 'newrelic',
     render,
-    deliver: (batch, signal) =>
-      Promise.all(batch.map(({ payload, deliveryId }) => sender.post(payload as JsonRequest, deliveryId, signal))),
+    deliver: (batch, signal) => Promise.all(batch.map((message) => send(message, signal))),
     async close() {
       sender.close()
     },

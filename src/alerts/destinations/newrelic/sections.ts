@@ -22,12 +22,14 @@ export interface NewRelicSection {
   readonly accounts: (event: Pick<TaskEvent, 'task'>) => readonly string[]
   readonly headers: readonly NameValue[]
   readonly settings: NewRelicSettings
+  /** At the beginning of log lines. */
+  readonly label: string
 }
 
 const KINDS = ['event', 'log'] as const
 const RELOADS = [
-  { section: 'reloadTaskFailure', outcome: 'failed' },
-  { section: 'reloadTaskAborted', outcome: 'aborted' },
+  { section: 'reloadTaskFailure', outcome: 'failed', label: '[QSEOW] TASK FAILED NEWRELIC' },
+  { section: 'reloadTaskAborted', outcome: 'aborted', label: '[QSEOW] TASK ABORT NEWRELIC' },
 ] as const
 /** A host or service that cannot be reached is told like one that stands still. */
 const SERVICES = [
@@ -65,6 +67,7 @@ function reloadSection(
     kind,
     type: 'reload' as const,
     outcomes: [row.outcome],
+    label: row.label,
     rateLimitMs: sharedSettings.rateLimit * 1000,
     subject: ({ taskId }: TaskEvent) => taskId,
     accounts: ({ task }: Pick<TaskEvent, 'task'>) => [
@@ -90,6 +93,7 @@ function serviceSection(config: NewRelicConfig, kind: NewRelicKind, { state, out
     kind,
     type: 'service' as const,
     outcomes,
+    label: 'SERVICE MONITOR NEWRELIC',
     rateLimitMs: sharedSettings.rateLimit * 1000,
     subject: serviceOf,
     accounts: () => [...new Set(sendToAccount)],

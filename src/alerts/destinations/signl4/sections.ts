@@ -8,11 +8,18 @@ interface Row {
   readonly section: 'reloadTaskFailure' | 'reloadTaskAborted'
   readonly outcome: Outcome
   readonly title: string
+  /** In log lines: `SIGNL4 <label> ALERT: ...`. */
+  readonly label: string
 }
 
 const ROWS: readonly Row[] = [
-  { section: 'reloadTaskFailure', outcome: 'failed', title: 'Qlik Sense reload task failed' },
-  { section: 'reloadTaskAborted', outcome: 'aborted', title: 'Qlik Sense task aborted' },
+  {
+    section: 'reloadTaskFailure',
+    outcome: 'failed',
+    title: 'Qlik Sense reload task failed',
+    label: 'RELOAD TASK FAILED',
+  },
+  { section: 'reloadTaskAborted', outcome: 'aborted', title: 'Qlik Sense task aborted', label: 'RELOAD TASK ABORTED' },
 ]
 
 export interface Signl4Section extends Row {
