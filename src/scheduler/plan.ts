@@ -64,17 +64,26 @@ const invalid = (field: string, why: string, details?: string): Invalid =>
 export function createPlanner(deps: PlannerDeps, settings: PlannerSettings): Planner {
   const { windows, calendars } = deps
   const localZone = Intl.DateTimeFormat().resolvedOptions().timeZone
+  // Looking a zone up takes longer than anything else here.
   const zones = new Map<string, Offsets>()
 
-  function offsetsOf(timezone: string): Offsets {
-    const offsets = zones.get(timezone) ?? createOffsets(timezone)
-    zones.set(timezone, offsets)
+  /** Null when there is no such zone. */
+  function offsetsOf(timezone: string): Offsets | null {
+    const known = zones.get(timezone)
+    if (known !== undefined) return known
+    const offsets = timezone !== '' && isTimezone(timezone) ? createOffsets(timezone) : null
+    // Names that are none come from callers: there is no end to them.
+    if (offsets) zones.set(timezone, offsets)
     return offsets
   }
 
+  const localOffsets = createOffsets(localZone)
+
   function planOf(values: ScheduleValues): Plan {
     const cron = readCron(values, settings.monthBase)
-    const timezone = readZone(values)
+    const timezone = textOf(values.timezone)
+    const ownOffsets = offsetsOf(timezone)
+    if (!ownOffsets) throw invalid('timezone', timezone)
     const taskId = readTaskId(values)
     const extras = readExtras(values)
     const { action = { type: 'startTask' as const }, shift = 'none', onlyOn, notOn } = extras
@@ -96,7 +105,7 @@ export function createPlanner(deps: PlannerDeps, settings: PlannerSettings): Pla
     const occurrences = createOccurrences(
       {
         cron,
-        offsets: offsetsOf(clock),
+        offsets: settings.ignoreTimezone ? localOffsets : ownOffsets,
         dayAllowed: onlyOn || notOn ? dayTest(calendars, onlyOn, notOn ?? []) : null,
         windows: extras.window ?? null,
         shift,
@@ -133,10 +142,9 @@ export function createPlanner(deps: PlannerDeps, settings: PlannerSettings): Pla
       }
     },
     localNext: ({ cron }, after) =>
-      createOccurrences(
-        { cron, offsets: offsetsOf(localZone), dayAllowed: null, windows: null, shift: 'none' },
-        windows,
-      ).next(after),
+      createOccurrences({ cron, offsets: localOffsets, dayAllowed: null, windows: null, shift: 'none' }, windows).next(
+        after,
+      ),
   }
 }
 
@@ -147,12 +155,6 @@ function readCron(values: ScheduleValues, monthBase: MonthBase) {
   const result = parseCron(text, monthBase)
   if (!result.ok) throw invalid('cronSchedule', result.problem.reason, pointAt(text, result.problem))
   return result.value
-}
-
-function readZone({ timezone }: ScheduleValues): string {
-  const zone = textOf(timezone)
-  if (zone === '' || !isTimezone(zone)) throw invalid('timezone', zone)
-  return zone
 }
 
 /** '' where other members say what is done. */

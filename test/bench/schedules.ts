@@ -68,7 +68,7 @@ export async function measureSchedules({ directory }: { readonly directory: stri
       },
     },
     {
-      ...{ file, restoreState: 'both', monthBase: 0, ignoreTimezone: true, mode: 'run' },
+      ...{ file, restoreState: 'both', monthBase: 0, ignoreTimezone: false, mode: 'run' },
       ...{ misfireGraceMs: MISFIRE_GRACE_MS, keepRunsMs: DAY_MS, pollMs: 0 },
     },
   )
