@@ -179,6 +179,12 @@ describe('settings that do not fit each other', () => {
     ],
     ['fileDeleteApprovedDirectories: [/]\nfootman: {files: {allowRootApproval: true}}', []],
     [
+      'footman: {files: {createDirApprovedDirectories: [/data, /]}}',
+      [
+        '2:59 error Butler.footman.files.createDirApprovedDirectories[1]: "/" is a whole drive. Hint: name a folder, or set Butler.footman.files.allowRootApproval: true',
+      ],
+    ],
+    [
       'emailNotification: {enable: true, smtp: {host: m, tls: {requireTLS: false}}, reloadTaskFailure: {enable: true, recipients: [a@b.c, Joe <j@b.c>, nobody]}}',
       ['2:147 warning Butler.emailNotification.reloadTaskFailure.recipients[2]: "nobody" is not a mail address'],
     ],

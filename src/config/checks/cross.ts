@@ -119,6 +119,9 @@ export const rootApprovals: Check = ({ config, report }) => {
     ...config.fileDeleteApprovedDirectories.map(
       (path, index) => [`fileDeleteApprovedDirectories[${index}]`, path] as const,
     ),
+    ...(config.footman.files.createDirApprovedDirectories ?? []).map(
+      (path, index) => [`footman.files.createDirApprovedDirectories[${index}]`, path] as const,
+    ),
   ]
   for (const [path, directory] of directories) {
     if (!/^(\/|\\|[a-zA-Z]:[\\/]?)$/.test(directory.trim())) continue
