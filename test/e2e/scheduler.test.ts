@@ -1,5 +1,6 @@
 /** The scheduler of the executable: Butler's calls with their exact answers, its file, its runs. */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'bun:test'
+import { createHash } from 'node:crypto'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { parse } from 'yaml'
 import { ALL_ENDPOINTS } from '../support/everything.ts'
@@ -646,5 +647,50 @@ describe('runs', () => {
     await product.start()
     expect<unknown>(logOf(product)).not.toContain('in Butler 16')
     expect<unknown>(existsSync(product.file)).toBe(true)
+  }, 40_000)
+
+  test('an edit by hand counts while it runs; a state that was set over the API stays', async () => {
+    await using product = await scheduled(FILE)
+    await product.json('PUT', `/v4/schedules/${MANUAL}/start`)
+    writeFileSync(product.file, product.text().replace('0,30 6-18 * * 1-5', '0 12 * * 1-5'))
+    const status = () => product.json('GET', '/v4/schedules/status')
+    await until(async () => (await status()).text.includes(`'${MANUAL}': 0 12 * * 1-5 status: Running`), {
+      timeout: 20_000,
+    })
+    // And before every change, however quick it comes.
+    writeFileSync(product.file, `${product.text()}  # by hand\n`)
+    expect((await product.json('POST', '/v4/schedules', NEW)).status).toBe(201)
+    expect(product.text()).toContain('# by hand')
+  }, 40_000)
+
+  test('who makes a schedule needs the right to do what it does', async () => {
+    const key = (name: string) => `fm_${name.padEnd(43, 'x')}`
+    const grant = (id: string, scopes: readonly string[], more = {}) => ({
+      ...{ id, scopes, hash: `sha256:${createHash('sha256').update(key(id)).digest('hex')}` },
+      ...more,
+    })
+    const keys = [
+      grant('writer', ['schedule:write']),
+      grant('limited', ['schedule:write', 'task:run'], {
+        startFilter: { taskId: ['b9c5d234-efe5-6789-abcd-ef0123456789'] },
+      }),
+      grant('full', ['schedule:*', 'task:run']),
+    ]
+    await using product = await scheduled(FILE, { footman: { dataDirectory: 'data', access: { enable: true, keys } } })
+    const create = (id: string, more: object = {}) =>
+      product.call('POST', '/v4/schedules', { ...NEW, ...more }, { authorization: `Bearer ${key(id)}` })
+    const writer = await create('writer')
+    expect<unknown>([writer.status, ((await writer.json()) as Body).details]).toEqual([
+      403,
+      'Scope task:run is required',
+    ])
+    const limited = await create('limited')
+    expect<unknown>([limited.status, ((await limited.json()) as Body).message]).toEqual([
+      403,
+      `Task ID is not allowed: ${TASK}`,
+    ])
+    expect((await create('full')).status).toBe(201)
+    const dump = await create('full', { action: { type: 'appDump', folder: 'x' } })
+    expect<unknown>([dump.status, ((await dump.json()) as Body).details]).toEqual([403, 'Scope app:read is required'])
   }, 40_000)
 })

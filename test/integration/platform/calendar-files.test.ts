@@ -1,0 +1,78 @@
+import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
+import { rmSync, writeFileSync } from 'node:fs'
+import { type CalendarFiles, createCalendarFiles } from '../../../src/platform/windows/calendar-files.ts'
+import { formatDay } from '../../../src/platform/windows/days.ts'
+import { type RecordingLog, recordingLog } from '../../support/recording-log.ts'
+import { type TempDirectory, tempDirectory } from '../../support/temp.ts'
+import { until } from '../../support/wait.ts'
+
+let directory: TempDirectory
+let log: RecordingLog
+let files: CalendarFiles
+let troubles: [string, string | null][]
+
+beforeEach(() => {
+  directory = tempDirectory()
+  log = recordingLog()
+  troubles = []
+})
+afterEach(async () => {
+  await files.stop()
+  directory.remove()
+})
+
+async function start(name: string, content: string | null): Promise<string> {
+  const path = directory.join(name)
+  if (content !== null) writeFileSync(path, content)
+  files = createCalendarFiles(
+    { log, onTrouble: (calendar, reason) => void troubles.push([calendar, reason]) },
+    { files: { feasts: path }, pollMs: 10 },
+  )
+  await files.start()
+  return path
+}
+
+const days = (): string[] => [...files.days('feasts')].map(formatDay)
+const ICS = 'BEGIN:VCALENDAR\nBEGIN:VEVENT\nDTSTART;VALUE=DATE:20261224\nEND:VEVENT\nEND:VCALENDAR\n'
+
+describe('files of calendars', () => {
+  test.each([
+    ['a.ics', ICS, ['2026-12-24']],
+    ['a.yaml', '# ours\n- 2026-12-24\n- "2026-12-31"\n', ['2026-12-24', '2026-12-31']],
+    ['a.yml', '', []],
+  ])('%s', async (name, content, expected) => {
+    await start(name, content)
+    expect(days()).toEqual(expected)
+    expect(troubles).toEqual([])
+  })
+
+  test('a file that changes is read again', async () => {
+    const path = await start('a.yaml', '- 2026-12-24\n')
+    writeFileSync(path, '- 2026-12-24\n- 2026-12-25\n')
+    await until(() => days().length === 2)
+  })
+
+  test('a file that breaks: the last good content stays, once told, and told again when it is well', async () => {
+    const path = await start('a.yaml', '- 2026-12-24\n')
+    writeFileSync(path, '- 2026-13-45\n')
+    await until(() => troubles.length === 1)
+    expect(troubles[0]).toEqual(['feasts', expect.stringContaining('"2026-13-45" is no date like 2026-12-24')])
+    expect(days()).toEqual(['2026-12-24'])
+    rmSync(path)
+    await until(() => troubles.length === 2)
+    writeFileSync(path, '- 2027-01-01\n')
+    await until(() => troubles.at(-1)?.[1] === null)
+    expect(days()).toEqual(['2027-01-01'])
+  })
+
+  test('a file that is not there', async () => {
+    await start('a.ics', null)
+    expect(days()).toEqual([])
+    expect(troubles).toEqual([['feasts', expect.stringContaining('ENOENT')]])
+  })
+
+  test('what cannot be followed in a file is in the log', async () => {
+    await start('a.ics', ICS.replace('20261224', '20261224\nRRULE:FREQ=DAILY'))
+    expect(JSON.stringify(log)).toContain('FREQ=DAILY is not FREQ=YEARLY; only its first day counts')
+  })
+})
