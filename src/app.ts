@@ -168,6 +168,7 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
       onFinished(request, outcome, problem) {
         audit.onStart(request, outcome, problem)
         metrics.onStart(request.origin, outcome)
+        safetyNet.onStart(request, outcome)
       },
       onDropped: audit.onDropped,
     },

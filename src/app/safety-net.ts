@@ -6,6 +6,7 @@ import type { EventCompleter } from '../events/completer.ts'
 import type { EventPipeline } from '../events/pipeline.ts'
 import { storeRetryRefused } from '../events/store.ts'
 import { taskTypeOf } from '../events/task-type.ts'
+import { OUTCOMES, type TaskEvent } from '../events/types.ts'
 import { createEndedReader } from '../executions/ended.ts'
 import { lastSuccesses } from '../executions/history/store.ts'
 import type { GroupWriter } from '../platform/group-commit.ts'
@@ -21,7 +22,8 @@ import { purgeRetries } from '../safety-net/retry/store.ts'
 import type { SafetyNetEvents } from '../safety-net/types.ts'
 import { createLiveReader } from '../safety-net/watchdog/site.ts'
 import { purgeFindings } from '../safety-net/watchdog/store.ts'
-import { createWatchdog, type Watchdog } from '../safety-net/watchdog/watchdog.ts'
+import { createWatchdog } from '../safety-net/watchdog/watchdog.ts'
+import type { StartOutcome, StartRequest } from '../start-task/types.ts'
 import type { Alerts } from './alerts.ts'
 import type { BuiltHistory } from './history.ts'
 import type { Metrics } from './metrics.ts'
@@ -36,7 +38,7 @@ export interface SafetyNetDeps {
   readonly log: Logger
   readonly qlik: Qlik
   readonly history: BuiltHistory
-  readonly starts: Pick<Starts, 'start'>
+  readonly starts: Pick<Starts, 'start' | 'follower'>
   readonly alerts: Pick<Alerts, 'router' | 'maintenance' | 'release' | 'wake'>
   readonly metrics: Pick<Metrics, 'onLook' | 'onRetry' | 'onWatchdog'>
   readonly pipeline: () => Pick<EventPipeline, 'emitter' | 'status'>
@@ -54,8 +56,8 @@ export interface SafetyNet {
   readonly completer: EventCompleter
   readonly services: readonly Service[]
   readonly agings: readonly Aging[]
-  /** Null where others watch. */
-  readonly watchdog: Watchdog | null
+  /** A start was asked for: by a schedule of Footman, its tasks are expected to run. */
+  onStart(request: StartRequest, outcome: StartOutcome | null): void
 }
 
 /** Alerts about failures that are followed by a retry wait, unless every try is to be told. */
@@ -64,6 +66,8 @@ export function retryHolds({ footman: { retryPolicy } }: Config): readonly Hold[
 }
 
 const DAY_MS = 86_400_000
+/** For so long Qlik Sense is asked about an execution that has ended. */
+const MEASURE_MS = 60_000
 /** What the safety net remembers is kept for so long at least. */
 const KEEP_MS = 60 * DAY_MS
 
@@ -74,6 +78,8 @@ export function buildSafetyNet(deps: SafetyNetDeps, config: Config, options: Saf
   const { retryPolicy, node, timezone, reconciler, watchdog: watchdogSettings } = config.footman
   const isActive = node.role === 'primary' && options.qrsConnection
   const retries = isActive && retryPolicy.enable && !options.shadow
+  const reconciles = isActive && reconciler.enable
+  const watches = isActive && watchdogSettings.enable
   const logTime = createLogTime(timezone)
   const events = eventsOf(deps)
   let startedAt: number | null = null
@@ -127,26 +133,38 @@ export function buildSafetyNet(deps: SafetyNetDeps, config: Config, options: Saf
     stop: async () => {},
   }
 
+  /** Where no reconciler comes by, the history asks for what the event does not tell. */
+  function measure({ executionId, outcome }: TaskEvent): void {
+    const hasEnded = OUTCOMES.some((one) => one === outcome)
+    if (!options.qrsConnection || !executionId || !hasEnded) return
+    void deps.starts.follower.untilFinal(executionId, AbortSignal.timeout(MEASURE_MS))
+  }
+
   return {
     completer: {
       complete(tx, event) {
         lost.heard(tx, event)
         const completed = history.history.complete(tx, event)
+        if (!reconciles && event.execution === null && !event.test) setImmediate(() => measure(completed))
         return retries ? planner.plan(tx, completed) : completed
       },
       needs: (task, outcome) => (retries ? planner.needs(task, outcome) : []),
     },
     services: [
       clockedStart,
-      ...(isActive && reconciler.enable ? [reconciling] : []),
-      ...(isActive && watchdogSettings.enable ? [watchdog] : []),
+      ...(reconciles ? [reconciling] : []),
+      ...(watches ? [watchdog] : []),
       ...(isActive && !options.shadow ? [runner] : []),
     ],
     agings: [
       { keepMs: KEEP_MS, purge: purgeFindings },
       { keepMs: KEEP_MS, purge: purgeRetries },
     ],
-    watchdog: isActive && watchdogSettings.enable ? watchdog : null,
+    onStart({ origin, taskIds }, outcome) {
+      if (origin !== 'schedule' || !watches || options.shadow) return
+      const meant = outcome === null ? taskIds : [...outcome.started, ...outcome.failed].map(({ taskId }) => taskId)
+      for (const taskId of meant) watchdog.expect(taskId, clock.now())
+    },
   }
 }
 

@@ -14,6 +14,7 @@ const HOUR = 60 * MINUTE
 const LONG_AGO = 'fbf645f0-0c92-40a4-af9a-6e3eb1d3c35c'
 const LATELY = '70000000-0000-4000-8000-000000000011'
 const STUCK = '70000000-0000-4000-8000-000000000007'
+const USER_SYNC = '72000000-0000-4000-8000-000000000002'
 const RETRIED = '70000000-0000-4000-8000-000000000012'
 
 interface EventRow {
@@ -55,7 +56,9 @@ const eventsOf = async (query: string): Promise<EventRow[]> => {
   return ((await answer.json()) as { events: EventRow[] }).events
 }
 const alerted = (): string[] =>
-  sink.requests.map(({ body }) => (JSON.parse(body) as { executionId: string }).executionId)
+  sink.requests
+    .filter(({ url }) => !url.includes('tickets'))
+    .map(({ body }) => (JSON.parse(body) as { executionId: string }).executionId)
 
 beforeAll(async () => {
   sink = await startHttpSink()
@@ -64,7 +67,13 @@ beforeAll(async () => {
   product = await footman({
     simulator: site.simulator,
     webhookUrl: sink.url,
-    config: { footman: { reconciler: { interval: '10s' } } },
+    config: {
+      footman: {
+        reconciler: { interval: '10s' },
+        destinations: { tickets: { type: 'webhook', url: `${sink.url}/tickets` } },
+        alertRoutes: [{ name: 'syncs', match: { type: 'userSync' }, to: ['tickets'] }],
+      },
+    },
   })
   await product.start()
   await product.process.waitForLine(/last results of \d+ tasks were taken/, 20_000)
@@ -114,6 +123,19 @@ describe('after an outage', () => {
     expect(sink.requests).toHaveLength(1)
   }, 60_000)
 })
+
+test('a user sync that failed, which no log appender tells, is alerted', async () => {
+  const { simulator } = site
+  simulator.setTask(USER_SYNC, { outcome: 'fail', durationMs: 50 })
+  const ended = simulator.ended(USER_SYNC)
+  simulator.runTask(USER_SYNC)
+  await ended
+  const [call] = await sink.received(1, { timeout: 30_000, match: ({ url }) => url.includes('tickets') })
+  expect(call!.body).toContain('ERP_UserSync')
+  expect(await eventsOf(`taskId=${USER_SYNC}`)).toMatchObject([
+    { source: 'reconciler', type: 'userSync', outcome: 'failed' },
+  ] as never)
+}, 60_000)
 
 describe('when one message in five is lost', () => {
   test('every failure is alerted, and once', async () => {

@@ -4,7 +4,7 @@ import type { Database } from '../../platform/sqlite.ts'
 import type { Clock, Logger, Service } from '../../platform/types.ts'
 import { reasonOf } from '../../qlik/qrs/failure.ts'
 import type { QrsClient, QrsTask } from '../../qlik/qrs/types.ts'
-import type { StartOutcome, StartTask } from '../../start-task/types.ts'
+import type { StartOutcome, StartTask, TaskResult } from '../../start-task/types.ts'
 import { type Breakers, brokenBy } from './breakers.ts'
 import * as store from './store.ts'
 
@@ -42,6 +42,8 @@ export interface RetryRunnerSettings extends Breakers {
 
 export function createRetryRunner(deps: RetryRunnerDeps, settings: RetryRunnerSettings): RetryRunner {
   const { db, writer, clock, log } = deps
+  /** Wait in the start queue. */
+  const queued = new Set<string>()
   let timer: ReturnType<typeof setTimeout> | undefined
   let running: Promise<void> | null = null
   let stopped = true
@@ -49,7 +51,7 @@ export function createRetryRunner(deps: RetryRunnerDeps, settings: RetryRunnerSe
   function wake(): void {
     if (stopped || running) return
     clearTimeout(timer)
-    const [next] = store.openRetries(db)
+    const [next] = openRetries()
     if (!next) return
     const delay = next.state === 'starting' ? 0 : next.dueAt - clock.now()
     timer = setTimeout(turn, Math.min(Math.max(delay, 0), MAX_TIMER_MS))
@@ -64,12 +66,16 @@ export function createRetryRunner(deps: RetryRunnerDeps, settings: RetryRunnerSe
 
   async function workOff(): Promise<void> {
     const now = clock.now()
-    for (const retry of store.openRetries(db)) {
+    for (const retry of openRetries()) {
       if (stopped || (retry.state === 'due' && retry.dueAt > now)) continue
       const end = await attempt(retry).catch((error: unknown): End => giveUpOrLater(retry, reasonOf(error)))
       if (end.state !== 'later') await conclude(retry, end)
     }
-    if (!stopped && store.openRetries(db).some(({ dueAt }) => dueAt <= clock.now())) await pause(AGAIN_MS)
+    if (!stopped && openRetries().some(({ dueAt }) => dueAt <= clock.now())) await pause(AGAIN_MS)
+  }
+
+  function openRetries(): store.Retry[] {
+    return store.openRetries(db).filter(({ id }) => !queued.has(id))
   }
 
   function pause(ms: number): Promise<void> {
@@ -106,13 +112,31 @@ export function createRetryRunner(deps: RetryRunnerDeps, settings: RetryRunnerSe
       ...{ customProperties: [], match: 'any', allTaskIdsMustExist: false },
     })
     if (outcome.interrupted) return giveUpOrLater(retry, outcome.failed[0]?.error ?? 'Qlik Sense is unreachable')
-    const [queued] = outcome.queued ?? []
-    const settled = queued ? await queued.settled : null
-    if (settled && 'error' in settled) return { state: 'refused', reason: settled.error }
-    const started = settled ?? outcome.started[0]
-    if (!started) return { state: 'refused', reason: refusalOf(outcome) }
-    await writer.write((tx) => store.markStarted(tx, id, started.executionId, clock.now()))
-    log.info(`RETRY: Task ${taskId} was started again, try ${retry.attempt} of ${retry.max}`)
+    const [waiting] = outcome.queued ?? []
+    if (waiting) {
+      queued.add(id)
+      void waiting.settled.then((result) => afterQueue(retry, result))
+      return { state: 'later' }
+    }
+    const [started] = outcome.started
+    return started ? noteStart(retry, started.executionId) : { state: 'refused', reason: refusalOf(outcome) }
+  }
+
+  /** Others need not wait for the start queue. */
+  async function afterQueue(retry: store.Retry, result: TaskResult): Promise<void> {
+    if (stopped) return
+    try {
+      if ('error' in result) await conclude(retry, { state: 'refused', reason: result.error })
+      else await noteStart(retry, result.executionId)
+    } catch (error) {
+      log.error(`RETRY: What became of task ${retry.taskId} could not be noted: ${reasonOf(error)}`)
+    }
+    queued.delete(retry.id)
+  }
+
+  async function noteStart({ id, taskId, attempt, max }: store.Retry, executionId: string | null): Promise<End> {
+    await writer.write((tx) => store.markStarted(tx, id, executionId, clock.now()))
+    log.info(`RETRY: Task ${taskId} was started again, try ${attempt} of ${max}`)
     deps.onResult?.('started')
     return { state: 'later' }
   }
