@@ -160,10 +160,11 @@ describe('receivers down', () => {
     await product.start()
     await Promise.all([webhooks.down(), mailbox.down()])
     const { executionIds } = await site.simulator.burst({ count: 20, withinMs: 200 })
-    await until(() => product.rows<{ n: number }>('SELECT count(*) AS n FROM delivery_attempt')[0]!.n >= 40, {
-      timeout: 20_000,
-      what: 'a first attempt of every delivery',
-    })
+    const attempts = `SELECT lane, count(*) AS n FROM delivery_attempt JOIN delivery ON delivery.id = delivery_id GROUP BY lane`
+    const lanes = () => product.rows<{ lane: string; n: number }>(attempts).filter(({ n }) => n > 5)
+    await until(() => lanes().length === 2, { timeout: 20_000, what: 'both peers to be probed after five failures' })
+    const waiting = `SELECT count(*) AS n FROM delivery WHERE state IN ('pending', 'sending')`
+    await until(() => product.rows<{ n: number }>(waiting)[0]!.n >= 40, { timeout: 20_000, what: 'all to wait' })
     await Promise.all([webhooks.up(), mailbox.up()])
     await webhooks.received(20, { timeout: 30_000 })
     await mailbox.received(20, { timeout: 30_000, match: toOps })
