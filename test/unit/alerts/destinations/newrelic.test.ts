@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'bun:test'
 import { createNewRelicDestination, newRelicRoutes } from '../../../../src/alerts/destinations/newrelic/index.ts'
+import { ALL_ATTRIBUTES, newRelicLog } from '../../../../src/alerts/destinations/newrelic/payload.ts'
 import type { NewRelicConfig } from '../../../../src/alerts/destinations/newrelic/sections.ts'
 import type { PlannedDelivery, Route } from '../../../../src/alerts/types.ts'
 import { butler } from '../../../../src/config/schema.ts'
@@ -10,7 +11,6 @@ import { APP_ID, TASK_ID, taskEvent } from '../../../support/events.ts'
 import { recordingLog } from '../../../support/recording-log.ts'
 
 const clock = { now: () => 0 }
-
 describe('New Relic', () => {
   const destination = (kind: 'Event' | 'Log', more: object = {}) => ({
     enable: true,
@@ -343,8 +343,7 @@ describe('New Relic', () => {
   })
 })
 
-test('a log of any length keeps a request to New Relic below 1 MB', async () => {
-  const { newRelicLog, ALL_ATTRIBUTES } = await import('../../../../src/alerts/destinations/newrelic/payload.ts')
+test('a log of any length keeps a request to New Relic below 1 MB', () => {
   const event = fullEvent({ scriptLog: scriptLog(Array.from({ length: 50_000 }, (_, i) => `${i} ${'x'.repeat(60)}`)) })
   const settings = { attributes: [], dynamic: ALL_ATTRIBUTES, version: '1', tailScriptLogLines: 50_000 }
   expect(JSON.stringify(newRelicLog(event, settings)).length).toBeLessThan(1_000_000)

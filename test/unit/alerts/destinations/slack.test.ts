@@ -1,6 +1,5 @@
 import { describe, expect, test } from 'bun:test'
 import { writeFileSync } from 'node:fs'
-import { cutMarkup, fitSlack } from '../../../../src/alerts/destinations/slack/limits.ts'
 import { type SlackSettings, slackMessage } from '../../../../src/alerts/destinations/slack/message.ts'
 import { type RecordDelivery, templateRecord } from '../../../../src/alerts/record.ts'
 import { sampleEvent } from '../../../../src/alerts/sample-event.ts'
@@ -339,38 +338,5 @@ describe('a basic message', () => {
   test('with a broken line has the title of the event', async () => {
     const { body } = await made(fullEvent(), { settings: { ...settings, basicMsgTemplate: '{{#if' } })
     expect(blocksOf(body)[0]!.text!.text).toBe('Reload failed: Sales DW - hourly')
-  })
-})
-
-describe('limits of Slack', () => {
-  test('whatever a template makes is made to fit', () => {
-    const text = (type: string, length: number) => ({ type, text: 'x'.repeat(length) })
-    const button = { type: 'button', text: text('plain_text', 100), url: 'https://a.example' }
-    const block = {
-      type: 'section',
-      block_id: 'same',
-      text: text('mrkdwn', 5000),
-      fields: Array(15).fill(text('mrkdwn', 3000)),
-    }
-    const fitted = fitSlack({
-      text: 'ok',
-      blocks: [
-        { type: 'header', text: text('plain_text', 300) },
-        { type: 'section', text: text('mrkdwn', 0) },
-        { type: 'actions', elements: [{ ...button, url: '' }, ...Array(30).fill(button)] },
-        { type: 'actions', elements: [{ ...button, url: 'javascript:x' }] },
-        ...Array(60).fill(block),
-      ],
-    })
-    expect(slackFaults(fitted)).toEqual([])
-    expect(blocksOf(fitted)).toHaveLength(50)
-    expect(blocksOf(fitted)[1]!.type).toBe('actions')
-  })
-
-  test('a cut leaves no half of an entity, a link or a block of code', () => {
-    expect(cutMarkup('aaaaaaaa&amp;b', 14)).toBe('aaaaaaaa&amp;b'.slice(0, 14))
-    expect(cutMarkup(`aaaaaaaa&amp;${'b'.repeat(20)}`, 14)).toBe('aaaaaaaa…')
-    expect(cutMarkup(`see <https://a.example/x|y> ${'z'.repeat(20)}`, 20)).toBe('see …')
-    expect(cutMarkup(`\`\`\`${'x'.repeat(50)}\`\`\``, 20)).toBe(`\`\`\`${'x'.repeat(13)}…\`\`\``)
   })
 })
