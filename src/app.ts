@@ -4,11 +4,7 @@
  */
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { alertJournalMigrations } from './alerts/journal/migrations.ts'
-import { outboxMigrations } from './alerts/outbox/migrations.ts'
 import type { DeliveryChange } from './alerts/outbox/outbox.ts'
-import { alertRouteMigrations } from './alerts/routes/migrations.ts'
-import { auditMigrations } from './api/audit/store.ts'
 import type { OpenApiDocument } from './api/openapi/types.ts'
 import { type Api, createApi } from './api/server.ts'
 import { alertRouteRoutes } from './app/alert-api.ts'
@@ -22,8 +18,9 @@ import { buildHistory } from './app/history.ts'
 import { buildJournal } from './app/journal.ts'
 import { buildKeyValues } from './app/kv.ts'
 import { degradable } from './app/listeners.ts'
-import { buildMessages, messageMigrations } from './app/messages.ts'
+import { buildMessages } from './app/messages.ts'
 import { buildMetrics } from './app/metrics.ts'
+import { MIGRATIONS } from './app/migrations.ts'
 import { buildMqtt, buildStartRequests } from './app/mqtt.ts'
 import { pipelineSettings } from './app/pipeline-settings.ts'
 import { buildQlik, isQrsUnreachable, qlikCertificates } from './app/qlik.ts'
@@ -32,27 +29,20 @@ import { buildSafetyNet, retryHolds } from './app/safety-net.ts'
 import { createScheduleWebhook } from './app/schedule-webhook.ts'
 import { buildScheduler } from './app/scheduler.ts'
 import { buildSideServers } from './app/side-servers.ts'
-import { buildStarts, startMigrations } from './app/starts.ts'
+import { buildStarts } from './app/starts.ts'
 import { buildWindows } from './app/windows.ts'
 import { codecRoutes } from './codec/routes.ts'
 import type { ConfigPaths } from './config/paths.ts'
 import type { Config } from './config/schema.ts'
-import { cloudMigrations } from './events/cloud/inbox.ts'
-import { eventMigrations } from './events/migrations.ts'
 import { createEventPipeline, type EventPipeline } from './events/pipeline.ts'
 import type { EventRouter } from './events/router.ts'
 import type { TaskEvent } from './events/types.ts'
-import { historyMigrations } from './executions/history/migrations.ts'
-import { fileMigrations } from './files/jobs/store.ts'
-import { keyValueMigrations } from './kv/migrations.ts'
 import { systemClock } from './platform/clock.ts'
 import { createGroupWriter, type GroupWriter } from './platform/group-commit.ts'
 import { createLifecycle } from './platform/lifecycle.ts'
 import { type Database, openDatabase } from './platform/sqlite.ts'
 import type { Clock, Logger, Service } from './platform/types.ts'
 import { VERSION } from './platform/version.ts'
-import { safetyNetMigrations } from './safety-net/migrations.ts'
-import { schedulerMigrations } from './scheduler/migrations.ts'
 import { verifyStartFilter } from './start-task/verify-filter.ts'
 
 export interface AppDeps {
@@ -93,22 +83,6 @@ export interface App {
   /** What the REST API offers with this configuration. */
   describe(): OpenApiDocument
 }
-
-const MIGRATIONS = [
-  ...eventMigrations,
-  ...cloudMigrations,
-  ...outboxMigrations,
-  ...alertJournalMigrations,
-  ...alertRouteMigrations,
-  ...startMigrations,
-  ...historyMigrations,
-  ...safetyNetMigrations,
-  ...messageMigrations,
-  ...auditMigrations,
-  ...keyValueMigrations,
-  ...fileMigrations,
-  ...schedulerMigrations,
-]
 
 /** Opens the database; everything else waits for `start`. */
 export function createApp(deps: AppDeps, options: AppOptions): App {

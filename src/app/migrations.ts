@@ -1,0 +1,31 @@
+/** The tables of all features in `footman.db`, in the order in which they are made. */
+import { alertJournalMigrations } from '../alerts/journal/migrations.ts'
+import { outboxMigrations } from '../alerts/outbox/migrations.ts'
+import { alertRouteMigrations } from '../alerts/routes/migrations.ts'
+import { auditMigrations } from '../api/audit/store.ts'
+import { cloudMigrations } from '../events/cloud/inbox.ts'
+import { eventMigrations } from '../events/migrations.ts'
+import { historyMigrations } from '../executions/history/migrations.ts'
+import { fileMigrations } from '../files/jobs/store.ts'
+import { keyValueMigrations } from '../kv/migrations.ts'
+import type { Migration } from '../platform/sqlite.ts'
+import { safetyNetMigrations } from '../safety-net/migrations.ts'
+import { schedulerMigrations } from '../scheduler/migrations.ts'
+import { messageMigrations } from './messages.ts'
+import { startMigrations } from './starts.ts'
+
+export const MIGRATIONS: readonly Migration[] = [
+  ...eventMigrations,
+  ...cloudMigrations,
+  ...outboxMigrations,
+  ...alertJournalMigrations,
+  ...alertRouteMigrations,
+  ...startMigrations,
+  ...historyMigrations,
+  ...safetyNetMigrations,
+  ...messageMigrations,
+  ...auditMigrations,
+  ...keyValueMigrations,
+  ...fileMigrations,
+  ...schedulerMigrations,
+]
