@@ -1,8 +1,10 @@
 import { describe, expect, test } from 'bun:test'
 import { createCalendars } from '../../../src/platform/windows/calendars.ts'
 import { createWindows } from '../../../src/platform/windows/windows.ts'
-import { createPlanner } from '../../../src/scheduler/plan.ts'
+import { readDocument } from '../../../src/scheduler/file/document.ts'
+import { createPlanner, planText } from '../../../src/scheduler/plan.ts'
 import type { Plan, ScheduleValues } from '../../../src/scheduler/types.ts'
+import { readRepositoryFile } from '../../support/source.ts'
 
 /** Public holidays of Sweden in 2026 that are no Sundays. */
 const HOLIDAYS = [
@@ -155,4 +157,14 @@ describe('what is wrong with a schedule', () => {
   ])('%j', (values, message) => {
     expect(() => plan({ cronSchedule: '0 6 * * *', ...values })).toThrow(message)
   })
+})
+
+test('the example file holds schedules that could run', () => {
+  const { entries } = readDocument(readRepositoryFile('config/schedule.example.yaml'))
+  expect(entries.map(({ values }) => planText(plan(values)))).toEqual([
+    'minute 0 of every 2 hours (Europe/London)',
+    'every 30 minutes of hours 6 to 18, Monday to Friday (Europe/Paris)',
+    'at 14:25, on the third Wednesday of the month (Europe/Stockholm)',
+    'at 02:00 (Europe/Stockholm)',
+  ])
 })
