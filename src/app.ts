@@ -11,10 +11,11 @@ import { alertRouteRoutes } from './app/alert-api.ts'
 import { type Alerts, buildAlerts } from './app/alerts.ts'
 import { buildApps } from './app/apps.ts'
 import { buildAudit } from './app/audit.ts'
-import { buildCloud } from './app/cloud.ts'
+import { brokersOf, buildCloud } from './app/cloud.ts'
 import { buildFiles } from './app/files.ts'
 import { healthReport } from './app/health.ts'
 import { buildHistory } from './app/history.ts'
+import { observed, outboxService, storageService } from './app/joints.ts'
 import { buildJournal } from './app/journal.ts'
 import { buildKeyValues } from './app/kv.ts'
 import { degradable } from './app/listeners.ts'
@@ -28,6 +29,7 @@ import { createRetention } from './app/retention.ts'
 import { buildSafetyNet, retryHolds } from './app/safety-net.ts'
 import { createScheduleWebhook } from './app/schedule-webhook.ts'
 import { buildScheduler } from './app/scheduler.ts'
+import { buildSelfAlerts } from './app/self-alerts.ts'
 import { buildSideServers } from './app/side-servers.ts'
 import { buildStarts } from './app/starts.ts'
 import { buildWindows } from './app/windows.ts'
@@ -35,14 +37,14 @@ import { codecRoutes } from './codec/routes.ts'
 import type { ConfigPaths } from './config/paths.ts'
 import type { Config } from './config/schema.ts'
 import { createEventPipeline, type EventPipeline } from './events/pipeline.ts'
-import type { EventRouter } from './events/router.ts'
 import type { TaskEvent } from './events/types.ts'
 import { systemClock } from './platform/clock.ts'
-import { createGroupWriter, type GroupWriter } from './platform/group-commit.ts'
+import { createGroupWriter } from './platform/group-commit.ts'
 import { createLifecycle } from './platform/lifecycle.ts'
-import { type Database, openDatabase } from './platform/sqlite.ts'
+import { openDatabase } from './platform/sqlite.ts'
 import type { Clock, Logger, Service } from './platform/types.ts'
 import { VERSION } from './platform/version.ts'
+import type { QrsObserver } from './qlik/qrs/transport.ts'
 import { verifyStartFilter } from './start-task/verify-filter.ts'
 
 export interface AppDeps {
@@ -93,19 +95,35 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
   const db = openDatabase(databaseFile, { migrations: MIGRATIONS, synchronous: 'FULL' })
   const writer = createGroupWriter(db)
 
+  const certificates = () => [...qlikCertificates(qlik), ...api.certificates()]
   const metrics = buildMetrics(
     {
       ...{ db, clock, dataDirectory: options.dataDirectory, qrsEnabled: options.qrsConnection },
       ...{ pipeline: () => pipeline, alerts: () => alerts, mqtt: () => mqtt, starts: () => starts },
       ...{ keyValues: () => kv, schedules: () => schedules },
-      certificates: () => [...qlikCertificates(qlik), ...api.certificates()],
+      certificates,
     },
     config,
   )
-  const qlik = buildQlik({ log, clock, paths, observe: metrics.onQrsRequest }, config)
+  const selfAlerts = buildSelfAlerts(
+    {
+      ...{ db, writer, clock, log, dataDirectory: options.dataDirectory },
+      ...{ pipeline: () => pipeline, alerts: () => alerts, api: () => api, qlik: () => qlik, certificates },
+      brokers: () => (shadow ? {} : brokersOf(config, mqtt, cloud)),
+      calendars: () => Object.keys(config.footman.calendars),
+    },
+    config,
+    options.qrsConnection,
+  )
+  const onQrsRequest: QrsObserver = (result, ms) => {
+    metrics.onQrsRequest(result, ms)
+    selfAlerts.onQrsRequest(result, ms)
+  }
+  const qlik = buildQlik({ log, clock, paths, observe: onQrsRequest }, config)
   const mqtt = buildMqtt({ log, clock, paths, observe: metrics.onMqttMessage }, config, shadow)
   const onDelivery = (change: DeliveryChange) => {
     metrics.onDelivery(change)
+    selfAlerts.onDelivery(change)
     observe?.delivery?.(change)
   }
   const onEvent = (event: TaskEvent) => {
@@ -113,7 +131,7 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
     starts.onEvent(event)
     observe?.event?.(event)
   }
-  const time = buildWindows({ log, paths }, config)
+  const time = buildWindows({ log, paths, onTrouble: selfAlerts.onCalendar }, config)
   const alerts: Alerts = buildAlerts(
     {
       ...{ db, writer, clock, log, mqtt, candidates: paths.candidates, output: paths.output },
@@ -167,7 +185,10 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
     { shadow, dataDirectory: options.dataDirectory },
   )
   const safetyNet = buildSafetyNet(
-    { db, writer, clock, log, qlik, history, starts, alerts, metrics, pipeline: () => pipeline },
+    {
+      ...{ db, writer, clock, log, qlik, history, starts, alerts, metrics, pipeline: () => pipeline },
+      onLost: selfAlerts.onLost,
+    },
     config,
     { shadow, qrsConnection: options.qrsConnection },
   )
@@ -275,6 +296,7 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
     ...files.services,
     ...schedules.services,
     journal.streams,
+    selfAlerts.service,
     retention,
   ]
   const running = services.filter((service) => service !== null)
@@ -289,40 +311,6 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
     describe: api.describe,
     get restPort() {
       return api.port
-    },
-  }
-}
-
-function storageService(db: Database, writer: GroupWriter): Service {
-  return {
-    name: 'database',
-    start: async () => {},
-    async stop() {
-      await writer.flush().catch(() => undefined)
-      db.close()
-    },
-  }
-}
-
-function outboxService({ outbox }: Alerts): Service {
-  return { name: 'outbox', start: async () => outbox.start(), stop: outbox.stop }
-}
-
-/** The router, telling observers about every event that arrives, and about every one that waits for data no longer. */
-function observed(
-  router: EventRouter,
-  tell: (event: TaskEvent) => void,
-  enriched: (event: TaskEvent) => void,
-): EventRouter {
-  return {
-    ...router,
-    routeArrival(db, event) {
-      router.routeArrival(db, event)
-      tell(event)
-    },
-    routeEnriched(db, event) {
-      router.routeEnriched(db, event)
-      enriched(event)
     },
   }
 }
