@@ -61,7 +61,7 @@ export function extraScheduleRoutes(deps: ExtraRoutesDeps): ApiRoute[] {
     },
     {
       ...{ methods: ['POST'], path: '/v4/schedules/{id}/run', endpoint: 'scheduler.startSchedule' },
-      ...{ scope: 'schedule:run', action: 'schedule.run' },
+      ...{ scope: 'schedule:run', action: 'schedule.run', body: 'ignored' },
       ...about.RUN,
       handle: guarded(deps, { ...guard, failure: 'Failed running schedule', changes: true }, run(deps)),
     },

@@ -14,6 +14,8 @@ export interface UpkeepDeps {
 }
 
 const PRUNE_MS = 3_600_000
+/** The first time: a process that lives for less than an hour cleans up too. */
+const FIRST_MS = 60_000
 const PRUNE_CHUNK = 500
 const PAUSE_MS = 5
 
@@ -27,6 +29,7 @@ export interface Upkeep {
 /** `keepRunsMs`: runs that are older are removed. */
 export function createUpkeep({ store, clock, log, planner }: UpkeepDeps, keepRunsMs: number): Upkeep {
   let timer: ReturnType<typeof setInterval> | undefined
+  let first: ReturnType<typeof setTimeout> | undefined
   let stopped = false
 
   async function prune(): Promise<void> {
@@ -47,10 +50,13 @@ export function createUpkeep({ store, clock, log, planner }: UpkeepDeps, keepRun
     },
     start() {
       const failed = (error: unknown) => log.error(`SCHEDULER: Old runs could not be removed: ${error}`)
-      timer = setInterval(() => void prune().catch(failed), PRUNE_MS)
+      const clean = () => void prune().catch(failed)
+      first = setTimeout(clean, FIRST_MS)
+      timer = setInterval(clean, PRUNE_MS)
     },
     stop() {
       stopped = true
+      clearTimeout(first)
       clearInterval(timer)
     },
   }

@@ -276,3 +276,25 @@ describe('jitter', () => {
     db.close()
   })
 })
+
+test('runs are forgotten in pieces, but never one that goes on', async () => {
+  const db = openDatabase(':memory:', { migrations: schedulerMigrations })
+  const store = createRunStore({ db, writer: createGroupWriter(db) })
+  const run = (dueAt: number, state: Run['state']): Run => ({
+    ...{ id: `${dueAt}`, scheduleId: 's', dueAt, firedAt: dueAt, trigger: 'cron', state },
+    ...{ outcome: null, reason: null, tasks: [], detail: null },
+  })
+  for (const [dueAt, state] of [
+    [1, 'finished'],
+    [2, 'running'],
+    [3, 'skipped'],
+    [4, 'finished'],
+  ] as const) {
+    expect(await store.add(run(dueAt, state))).toBe(true)
+  }
+  expect(await store.add({ ...run(4, 'finished'), id: 'again' })).toBe(false)
+  expect(await store.prune(4, 1)).toBe(1)
+  expect(await store.prune(4, 10)).toBe(1)
+  expect(store.page('s', 10, null).map(({ dueAt }) => dueAt)).toEqual([4, 2])
+  db.close()
+})
