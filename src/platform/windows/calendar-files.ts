@@ -8,7 +8,7 @@ import type { Day } from './types.ts'
 
 export interface CalendarFilesDeps {
   readonly log: Logger
-  /** A file cannot be read (why), or can be read again (null). Told once per change. */
+  /** A file cannot be read (why), or can be read (null). Told at the first look and once per change. */
   readonly onTrouble?: ((calendar: string, reason: string | null) => void) | undefined
 }
 
@@ -57,7 +57,7 @@ export function createCalendarFiles(deps: CalendarFilesDeps, settings: CalendarF
       for (const warning of warnings) log.warn(`CALENDAR ${calendar}: ${path}: ${warning}`)
       log.verbose(`CALENDAR ${calendar}: ${days.size} days read from ${path}`)
       known.set(calendar, { days, stamp, trouble: null })
-      if (before.trouble !== null) onTrouble?.(calendar, null)
+      if (before.trouble !== null || before.stamp === '') onTrouble?.(calendar, null)
     } catch (error) {
       const trouble = `${path}: ${error instanceof Error ? error.message : String(error)}`
       known.set(calendar, { ...before, stamp: '', trouble })
