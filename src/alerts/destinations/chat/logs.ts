@@ -16,7 +16,7 @@ export interface LogBudget {
 /** Texts of several lines, in which only line feeds and tabs are left of the control characters. */
 const LONG_TEXTS = [
   ...['scriptLogHead', 'scriptLogTail', 'executionDetailsConcatenated', 'executionDetailsText', 'logMessage'],
-  ...['errorText', 'selfText', 'customText'],
+  ...['errorText', 'selfText', 'customText', 'appDescription', 'tenantComment', 'errorMessage'],
 ] as const
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what must go
@@ -26,10 +26,17 @@ export function cleanText(text: string): string {
   return text.toWellFormed().replace(/\r\n?/g, '\n').replace(CONTROL_CHARACTERS, '')
 }
 
-/** The variables in the form that chat templates see. */
+/** All of them are there, also where nobody set them. */
+const NO_LONG_TEXTS: TemplateRecord = Object.fromEntries(LONG_TEXTS.map((name) => [name, '']))
+
+/** The variables in the form that chat templates see: no strange characters, names on one line. */
 export function chatVariables(variables: TemplateRecord): TemplateRecord {
-  const texts = LONG_TEXTS.map((name) => [name, cleanText(String(variables[name] ?? ''))] as const)
-  return { ...variables, ...Object.fromEntries(texts) }
+  const cleaned = Object.entries({ ...NO_LONG_TEXTS, ...variables }).map(([name, value]) => {
+    if (typeof value !== 'string') return [name, value] as const
+    const text = cleanText(value)
+    return [name, name in NO_LONG_TEXTS ? text : text.replaceAll('\n', ' ')] as const
+  })
+  return Object.fromEntries(cleaned)
 }
 
 export function withinBudget(variables: TemplateRecord, { head, tail, size }: LogBudget): TemplateRecord {

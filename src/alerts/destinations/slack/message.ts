@@ -4,7 +4,7 @@ import type { TemplateRecord } from '../../templates/engine.ts'
 import { ESCAPING } from '../../templates/escape.ts'
 import { cut } from '../../texts/cut.ts'
 import type { JsonObject } from '../chat/json-text.ts'
-import { chatVariables, withinBudget } from '../chat/logs.ts'
+import { chatVariables, cleanText, withinBudget } from '../chat/logs.ts'
 import { missingNotes } from '../chat/notes.ts'
 import { basicLine, type ChatDeps, type ChatSettings, findTemplate, problemOf, renderObject } from '../chat/template.ts'
 import { cutMarkup, fitSlack, isWebAddress, overflow } from './limits.ts'
@@ -26,6 +26,8 @@ export interface SlackMessage {
 const LOG_SIZE = 2900
 const FITTING_ROUNDS = 12
 const NOTE_SIZE = 2000
+/** Of the text in notifications. */
+const TITLE_SIZE = 500
 
 const markup = ESCAPING.slack
 /** As Slack counts: with the entities. */
@@ -46,7 +48,7 @@ export async function slackMessage(
   if (settings.messageType === 'basic') return { body: basic(deps, settings, record, ''), plain }
   try {
     const body = await formatted(deps, settings, record)
-    return { body: { ...sender, text: slackText(String(record.title)), ...body }, plain }
+    return { body: { ...sender, text: slackText(cut(String(record.title), TITLE_SIZE)), ...body }, plain }
   } catch (error) {
     const problem = problemOf(deps, error, 'The basic Slack message is sent instead.')
     return { body: basic(deps, settings, record, problem), plain }
@@ -73,7 +75,7 @@ function basic(deps: ChatDeps, settings: SlackSettings, record: TemplateRecord, 
   const buttons = buttonsOf(record)
   return {
     ...senderOf(settings),
-    text: slackText(line),
+    text: slackText(cut(line, TITLE_SIZE)),
     blocks: [
       { type: 'header', text: { type: 'plain_text', text: cut(line, 150) } },
       { type: 'divider' },
@@ -138,5 +140,5 @@ function plainText(record: TemplateRecord): string {
     ['Host', hostName || host],
   ].filter(([, value]) => value)
   const lines = [title, ...facts.map(([name, value]) => `${name}: ${value}`), customText || errorText]
-  return slackText(lines.filter(Boolean).join('\n'))
+  return slackText(cleanText(lines.filter(Boolean).join('\n')))
 }
