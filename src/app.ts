@@ -15,6 +15,7 @@ import { brokersOf, buildCloud } from './app/cloud.ts'
 import { buildFiles } from './app/files.ts'
 import { healthReport } from './app/health.ts'
 import { buildHistory } from './app/history.ts'
+import { buildInflux } from './app/influxdb.ts'
 import { observed, outboxService, storageService } from './app/joints.ts'
 import { buildJournal } from './app/journal.ts'
 import { buildKeyValues } from './app/kv.ts'
@@ -131,6 +132,7 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
     starts.onEvent(event)
     observe?.event?.(event)
   }
+  const influx = buildInflux({ db, writer, clock, log, paths, pipeline: () => pipeline }, config, shadow)
   const time = buildWindows({ log, paths, onTrouble: selfAlerts.onCalendar }, config)
   const alerts: Alerts = buildAlerts(
     {
@@ -201,7 +203,10 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
       clock,
       qrs: qlik.qrs,
       cachedQrs: alerts.withChains(qlik.cachedQrs),
-      router: observed(alerts.router, onEvent, (event) => metrics.onEnriched(event, clock.now())),
+      router: observed(alerts.router, onEvent, (event) => {
+        metrics.onEnriched(event, clock.now())
+        influx.onEnriched(event)
+      }),
       completer: safetyNet.completer,
       isUnreachable: isQrsUnreachable,
       onUdpStatus: (status) => mqtt?.publishStatus(config.mqttConfig.taskFailureServerStatusTopic, status),
@@ -283,6 +288,7 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
     requests,
     mqtt,
     time.service,
+    ...influx.services,
     outboxService(alerts),
     ...alerts.services,
     ...messages.services,

@@ -65,6 +65,8 @@ export interface EventPipeline extends Service {
     readonly udpListening: boolean | null
     readonly qrsReachable: boolean
     readonly pendingEvents: number
+    /** In memory: events that wait and that are being worked on, and whether there are too many. */
+    readonly queue: { readonly waiting: number; readonly running: number; readonly backpressure: boolean }
   }
 }
 
@@ -175,6 +177,7 @@ export function createEventPipeline(deps: PipelineDeps, settings: PipelineSettin
         udpListening: udp ? (ingest?.isListening ?? false) : null,
         qrsReachable: enricher.qrsReachable,
         pendingEvents: countPendingEvents(db),
+        queue: { waiting: enricher.waiting, running: enricher.running, backpressure: pressure.active },
       }
     },
     purgeJournal(before) {

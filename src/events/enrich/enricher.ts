@@ -54,6 +54,8 @@ export interface Enricher {
   stop(): Promise<void>
   /** Events in memory that no round of questions is about. */
   readonly waiting: number
+  /** Events that are being asked about. */
+  readonly running: number
   readonly qrsReachable: boolean
 }
 
@@ -306,6 +308,9 @@ export function createEnricher(deps: EnricherDeps, settings: EnricherSettings): 
     },
     get waiting() {
       return inHand.size - rounds.size
+    },
+    get running() {
+      return rounds.size
     },
     get qrsReachable() {
       return gate.open

@@ -1,4 +1,5 @@
 /** Points for InfluxDB, as the features that measure something hand them over. */
+import type { DeliveryResult } from '../../alerts/types.ts'
 
 /** A number becomes a float, which is what the dashboards expect; `{ integer }` a whole number. */
 export type FieldValue = number | string | boolean | { readonly integer: number }
@@ -21,4 +22,24 @@ export interface InfluxPoints {
    * rejects because of it; rejects only when the points cannot be stored.
    */
   writePoints(points: readonly InfluxPoint[]): Promise<void>
+}
+
+/** A line of the line protocol, ready to be written. */
+export interface WritableLine {
+  readonly line: string
+  /** The same point without the tags that come from Qlik Sense, for databases that take no new tags; absent = none. */
+  readonly bare?: string | null
+}
+
+/** The database of `Butler.influxDb`. */
+export interface InfluxServer {
+  /** `database "butler" at http://influx:8086`; no secrets. */
+  readonly description: string
+  /** The point with the tags of the whole installation; null when it has no field. */
+  lineOf(point: InfluxPoint, nanoseconds: bigint): string | null
+  /**
+   * One result per line, in order. `rejected` is the point's own fault, its neighbours are written all the same. Never
+   * rejects, never retries by itself.
+   */
+  write(lines: readonly WritableLine[], signal: AbortSignal): Promise<readonly DeliveryResult[]>
 }

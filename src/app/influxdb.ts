@@ -1,0 +1,160 @@
+/** InfluxDB: the database, the points that wait for it, and what Footman measures about itself. */
+import { hostname } from 'node:os'
+import { createClientSource } from '../alerts/destinations/named/client.ts'
+import type { ConfigPaths } from '../config/paths.ts'
+import type { Config } from '../config/schema.ts'
+import type { EventPipeline } from '../events/pipeline.ts'
+import type { TaskEvent } from '../events/types.ts'
+import { memoryPoint } from '../metrics/influxdb/memory.ts'
+import { createPointQueue } from '../metrics/influxdb/queue.ts'
+import { createPointStore } from '../metrics/influxdb/queue-store.ts'
+import { createInfluxServer } from '../metrics/influxdb/server.ts'
+import { sharedNames } from '../metrics/influxdb/shared-names.ts'
+import type { InfluxPoints, InfluxServer } from '../metrics/influxdb/types.ts'
+import { createQueueMeter } from '../metrics/influxdb/udp-queue.ts'
+import { parseFrequency } from '../platform/frequency.ts'
+import type { GroupWriter } from '../platform/group-commit.ts'
+import type { Database } from '../platform/sqlite.ts'
+import type { Clock, Logger, Service } from '../platform/types.ts'
+import { VERSION } from '../platform/version.ts'
+
+export interface InfluxDeps {
+  readonly db: Database
+  readonly writer: GroupWriter
+  readonly clock: Clock
+  readonly log: Logger
+  readonly paths: ConfigPaths
+  readonly pipeline: () => EventPipeline
+}
+
+export interface BuiltInflux {
+  /** Where deliveries about tasks go; null when InfluxDB is off. */
+  readonly server: InfluxServer | null
+  /** Takes what the monitors measure; null when InfluxDB is off, and in shadow mode. */
+  readonly points: InfluxPoints | null
+  /** An event has been worked off. */
+  readonly onEnriched: (event: TaskEvent) => void
+  /** To be stopped after what writes points. */
+  readonly services: readonly Service[]
+}
+
+const OFF: BuiltInflux = { server: null, points: null, onEnriched: () => {}, services: [] }
+
+export function buildInflux(deps: InfluxDeps, config: Config, shadow: boolean): BuiltInflux {
+  const { influxDb, footman } = config
+  if (!influxDb.enable) return OFF
+  const { log, clock, paths } = deps
+  const { tls } = footman.influxDb
+  const clients = createClientSource({ candidates: paths.candidates, environment: process.env }, tls)
+  const server = createInfluxServer({ log, clock, clients }, { ...influxDb, tls })
+  log.info(`CONFIG: InfluxDB version ${influxDb.version}: ${server.description}`)
+  for (const problem of sharedNames(influxDb)) log.warn(problem)
+  if (shadow) return { ...OFF, server }
+
+  const points = createPointQueue(
+    { server, store: createPointStore(deps), clock, log },
+    {
+      retry: { firstMs: footman.delivery.retryFirst, maxMs: footman.delivery.retryMax },
+      maxAgeMs: footman.delivery.influxDbMaxAge,
+    },
+  )
+  const meter = udpQueue(deps, points, config)
+  const memory = memoryReports(deps, points, config)
+  return {
+    ...{ server, points, onEnriched: meter?.onEnriched ?? OFF.onEnriched },
+    services: [
+      { name: 'InfluxDB', start: async () => {}, stop: async () => server.close() },
+      server.database,
+      points,
+      ...(meter ? [meter.service] : []),
+      ...(memory ? [memory] : []),
+    ],
+  }
+}
+
+const MINUTE_MS = 60_000
+
+/** Null when nobody wants the numbers. */
+function udpQueue({ db, clock, log, pipeline }: InfluxDeps, points: InfluxPoints, { udpServerConfig }: Config) {
+  const { influxdb } = udpServerConfig.queueMetrics
+  if (!udpServerConfig.enable || !influxdb.enable) return null
+  let meter: ReturnType<typeof createQueueMeter> | undefined
+  let timer: ReturnType<typeof setInterval> | undefined
+  const received: { readonly at: number; readonly count: number }[] = []
+
+  function rateOf(now: number): number {
+    if (!udpServerConfig.rateLimit.enable) return 0
+    const count = pipeline().counters.received
+    while (received[0] && received[0].at < now - MINUTE_MS) received.shift()
+    const before = received[0]?.count ?? 0
+    received.push({ at: now, count })
+    return count - before
+  }
+
+  async function write(): Promise<void> {
+    if (!meter) return
+    const now = clock.now()
+    const { queue } = pipeline().status
+    const { point, stored } = meter.point(
+      {
+        ...queue,
+        maxSize: udpServerConfig.messageQueue.maxSize,
+        rate: rateOf(now),
+        rememberedKeys: db.get<{ n: number }>('SELECT count(*) AS n FROM dedup WHERE expires_at > ?', now)?.n ?? 0,
+      },
+      now,
+    )
+    await points.writePoints([point])
+    stored()
+  }
+
+  const service: Service = {
+    name: 'UDP queue metrics',
+    async start() {
+      meter = createQueueMeter(pipeline().counters, { ...influxdb, host: hostname() })
+      const report = () => {
+        write().catch((error: unknown) => log.error(`INFLUXDB: UDP queue metrics could not be stored: ${error}`))
+      }
+      timer = setInterval(report, influxdb.writeFrequency)
+    },
+    async stop() {
+      clearInterval(timer)
+    },
+  }
+  const onEnriched = ({ source, receivedAt }: TaskEvent) => {
+    if (source === 'udp') meter?.processed(clock.now() - receivedAt)
+  }
+  return { service, onEnriched }
+}
+
+const MAX_TIMER_MS = 2 ** 31 - 1
+
+/** Null when nobody wants the reports. The first one comes after one interval. */
+function memoryReports({ clock, log }: InfluxDeps, points: InfluxPoints, config: Config): Service | null {
+  const { enable, frequency, storeInInfluxdb } = config.uptimeMonitor
+  if (!enable || !storeInInfluxdb.enable) return null
+  const parsed = parseFrequency(frequency, config.footman.frequencyTimezone)
+  if (!parsed.ok) return null
+  let timer: ReturnType<typeof setTimeout> | undefined
+
+  function plan(): void {
+    const at = parsed.ok ? parsed.value.next(clock.now()) : null
+    if (at !== null) timer = setTimeout(report, Math.min(at - clock.now(), MAX_TIMER_MS), at)
+  }
+
+  function report(at: number): void {
+    plan()
+    if (clock.now() < at - 1) return
+    points
+      .writePoints([memoryPoint(process.memoryUsage(), VERSION, clock.now())])
+      .catch((error: unknown) => log.error(`INFLUXDB: Memory usage could not be stored: ${error}`))
+  }
+
+  return {
+    name: 'memory in InfluxDB',
+    start: async () => plan(),
+    async stop() {
+      clearTimeout(timer)
+    },
+  }
+}

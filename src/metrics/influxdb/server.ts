@@ -1,0 +1,38 @@
+/** The database of `Butler.influxDb`, as one thing: connection, login, making of the database, writing. */
+import type { Clock, Logger } from '../../platform/types.ts'
+import { type ClientSource, createConnection } from './connection.ts'
+import { createDatabaseMaker, type DatabaseMaker } from './database.ts'
+import { lineOf, type NameValue } from './line.ts'
+import { type TargetConfig, targetOf } from './target.ts'
+import type { InfluxServer } from './types.ts'
+import { createLineWriter } from './writer.ts'
+
+export interface InfluxServerDeps {
+  readonly clock: Clock
+  readonly log: Logger
+  readonly clients: ClientSource
+}
+
+export interface InfluxServerSettings extends TargetConfig {
+  /** Tags of every point. */
+  readonly tag: { readonly static: readonly NameValue[] }
+}
+
+export interface BuiltInfluxServer extends InfluxServer {
+  readonly database: DatabaseMaker
+  close(): void
+}
+
+export function createInfluxServer(deps: InfluxServerDeps, settings: InfluxServerSettings): BuiltInfluxServer {
+  const { clock, log, clients } = deps
+  const target = targetOf(settings)
+  const connection = createConnection(clients, target)
+  const database = createDatabaseMaker({ connection, log }, settings)
+  return {
+    description: `${target.name} at ${target.base}`,
+    lineOf: (point, nanoseconds) => lineOf(point, settings.tag.static, nanoseconds),
+    write: createLineWriter({ connection, clock, log, makeDatabase: database.make }),
+    database,
+    close: connection.close,
+  }
+}

@@ -1,0 +1,120 @@
+/** Numbers about the messages of the scheduler, named as the sister tool Butler SOS names them. */
+import type { DropReason } from '../../events/types.ts'
+import type { NameValue } from './line.ts'
+import type { InfluxPoint } from './types.ts'
+
+/** All since the start. */
+export interface QueueCounters {
+  /** Datagrams that passed sender, size and rate checks. */
+  readonly received: number
+  /** Events accepted. */
+  readonly queued: number
+  readonly processed: number
+  /** Malformed or unknown. */
+  readonly failed: number
+  readonly dropped: Readonly<Record<DropReason, number>>
+}
+
+/** How the work stands at this moment. */
+export interface QueueState {
+  readonly waiting: number
+  readonly maxSize: number
+  readonly running: number
+  /** Messages of the last minute; 0 while there is no limit. */
+  readonly rate: number
+  readonly backpressure: boolean
+  readonly rememberedKeys: number
+}
+
+export interface QueueMeter {
+  /** A message has been worked off; milliseconds from its arrival. */
+  processed(durationMs: number): void
+  /** What has happened since the last point that was stored. */
+  point(state: QueueState, time: number): { readonly point: InfluxPoint; readonly stored: () => void }
+}
+
+export interface QueueMeterSettings {
+  readonly measurementName: string
+  readonly host: string
+  readonly tags: readonly NameValue[]
+}
+
+type Counts = Record<keyof ReturnType<typeof countsOf>, number>
+
+const DURATIONS_KEPT = 1000
+
+export function createQueueMeter(counters: QueueCounters, settings: QueueMeterSettings): QueueMeter {
+  let before: Counts = countsOf(counters)
+  const durations: number[] = []
+  const tags = {
+    queue_type: 'task_results',
+    host: settings.host,
+    ...Object.fromEntries(settings.tags.map(({ name, value }) => [name, value])),
+  }
+
+  return {
+    processed(durationMs) {
+      durations.push(durationMs)
+      if (durations.length > DURATIONS_KEPT) durations.shift()
+    },
+    point(state, time) {
+      const now = countsOf(counters)
+      const taken = [...durations]
+      const since = Object.entries(now).map(([name, count]) => [name, count - before[name as keyof Counts]] as const)
+      const integers = { ...Object.fromEntries(since), ...stateOf(state) }
+      const fields = Object.fromEntries(Object.entries(integers).map(([name, integer]) => [name, { integer }]))
+      const utilization = state.maxSize > 0 ? (100 * state.waiting) / state.maxSize : 0
+      return {
+        point: {
+          measurement: settings.measurementName,
+          tags,
+          fields: { ...fields, queue_utilization_pct: utilization, ...timesOf(taken) },
+          time,
+        },
+        stored() {
+          before = now
+          durations.splice(0, taken.length)
+        },
+      }
+    },
+  }
+}
+
+/** What was refused because of its content counts as failed, not as dropped. */
+function countsOf({ received, queued, processed, failed, dropped }: QueueCounters) {
+  const { SOURCE_NOT_ALLOWED, RATE_LIMITED, BACKLOG_FULL, TOO_LARGE, DUPLICATE } = dropped
+  const atTheDoor = RATE_LIMITED + BACKLOG_FULL + TOO_LARGE
+  return {
+    messages_received: received + atTheDoor,
+    messages_queued: queued,
+    messages_processed: processed,
+    messages_failed: failed,
+    messages_dropped_total: atTheDoor + DUPLICATE + SOURCE_NOT_ALLOWED,
+    messages_dropped_rate_limit: RATE_LIMITED,
+    messages_dropped_queue_full: BACKLOG_FULL,
+    messages_dropped_size: TOO_LARGE,
+    messages_dropped_duplicate: DUPLICATE,
+  }
+}
+
+function stateOf({ waiting, maxSize, running, rate, backpressure, rememberedKeys }: QueueState) {
+  return {
+    queue_size: waiting,
+    queue_max_size: maxSize,
+    queue_running: running,
+    rate_limit_current: rate,
+    backpressure_active: backpressure ? 1 : 0,
+    deduplication_cache_size: rememberedKeys,
+  }
+}
+
+function timesOf(durations: readonly number[]) {
+  const sorted = [...durations].sort((a, b) => a - b)
+  const { length } = sorted
+  const sum = sorted.reduce((total, ms) => total + ms, 0)
+  return {
+    processing_time_avg_ms: length > 0 ? sum / length : 0,
+    processing_time_p95_ms: sorted[Math.max(0, Math.ceil(length * 0.95) - 1)] ?? 0,
+    processing_time_max_ms: sorted[length - 1] ?? 0,
+  }
+}
