@@ -19,8 +19,6 @@ export interface FirstImportDeps {
 
 const DONE_KEY = 'history.imported'
 const RETRY = { firstMs: 2000, maxMs: 60_000 }
-/** Rows per transaction. */
-const CHUNK = 200
 
 /** Goes on in the background until QRS has answered; nothing waits for it. */
 export function createFirstImport({ db, history, qrs, log }: FirstImportDeps): Service {
@@ -31,9 +29,7 @@ export function createFirstImport({ db, history, qrs, log }: FirstImportDeps): S
     for (let attempt = 1; !stopping.signal.aborted; attempt += 1) {
       try {
         const executions = await lastExecutions()
-        for (let from = 0; from < executions.length; from += CHUNK) {
-          await history.add(executions.slice(from, from + CHUNK), true)
-        }
+        await history.add(executions, true)
         db.run('INSERT OR REPLACE INTO meta VALUES (?, ?)', DONE_KEY, String(executions.length))
         log.info(`HISTORY: The last results of ${executions.length} tasks were taken from Qlik Sense`)
         return

@@ -27,6 +27,9 @@ export interface History {
   complete(db: Database, event: TaskEvent): TaskEvent
 }
 
+/** Rows per transaction, so that nothing else waits for long. */
+const CHUNK = 200
+
 export function createHistory({ writer, records, onEnded }: HistoryDeps): History {
   function record(db: Database, execution: EndedExecution, quiet = false): void {
     const { executionId } = execution
@@ -38,9 +41,11 @@ export function createHistory({ writer, records, onEnded }: HistoryDeps): Histor
   return {
     record,
     async add(executions, quiet = false) {
-      await writer.write((db) => {
-        for (const execution of executions) record(db, execution, quiet)
-      })
+      for (let from = 0; from < executions.length; from += CHUNK) {
+        await writer.write((db) => {
+          for (const execution of executions.slice(from, from + CHUNK)) record(db, execution, quiet)
+        })
+      }
     },
     complete(db, event) {
       if (!TASK_TYPES.some((type) => type === event.type)) return event

@@ -36,6 +36,11 @@ const INSERT = `INSERT INTO execution (${COLUMNS.map(([column]) => column).join(
   VALUES (${COLUMNS.map(() => '?').join(', ')})`
 const UPDATE = `UPDATE execution SET ${COLUMNS.map(([column]) => `${column} = ?`).join(', ')} WHERE seq = ?`
 
+interface Standing {
+  readonly failures: number
+  readonly lastSuccessAt: number | null
+}
+
 type Stored = EndedExecution & { readonly seq: number }
 
 const SELECT = `SELECT seq, ${EXECUTION_COLUMNS} FROM execution`
@@ -48,11 +53,14 @@ export function recordExecution(db: Database, execution: EndedExecution): Record
   const known = find(db, told)
   const row = known ? merged(known, told) : told
   const values = COLUMNS.map(([, member]) => row[member])
+  if (known && COLUMNS.every(([, member]) => known[member] === row[member])) return NO_NEWS
   if (known) db.run(UPDATE, ...values, known.seq)
   else db.run(INSERT, ...values)
-  refreshTaskState(db, row.taskId)
+  if (known || !advanceTaskState(db, row)) refreshTaskState(db, row.taskId)
   return { isNew: !known, isMeasured: row.runMs !== null && (known?.runMs ?? null) === null }
 }
+
+const NO_NEWS: Recorded = { isNew: false, isMeasured: false }
 
 function find(db: Database, { executionId, resultId, taskId, outcome, stoppedAt }: EndedExecution): Stored | undefined {
   const byId = executionId === null ? undefined : db.get<Stored>(`${SELECT} WHERE execution_id = ?`, executionId)
@@ -75,11 +83,14 @@ function merged(known: EndedExecution, told: EndedExecution): EndedExecution {
 }
 
 /** Failed or aborted in a row up to an instant, and the last success before it. */
-export function standingAt(
-  db: Database,
-  taskId: string,
-  at: number,
-): { readonly failures: number; readonly lastSuccessAt: number | null } {
+export function standingAt(db: Database, taskId: string, at: number): Standing {
+  const state = taskState(db, taskId)
+  if (!state) return { failures: 0, lastSuccessAt: null }
+  const { lastStoppedAt, consecutiveFailures: failures, lastSuccessAt } = state
+  return at >= lastStoppedAt ? { failures, lastSuccessAt } : countStanding(db, taskId, at)
+}
+
+function countStanding(db: Database, taskId: string, at: number): Standing {
   const success = db.get<{ at: number }>(
     `SELECT stopped_at AS at FROM execution WHERE task_id = ? AND stopped_at <= ? AND outcome = 'success'
        ORDER BY stopped_at DESC LIMIT 1`,
@@ -96,29 +107,48 @@ export function standingAt(
   return { failures: failures?.n ?? 0, lastSuccessAt: success?.at ?? null }
 }
 
+/** A new execution after all others is counted on; false when it is not the last. */
+function advanceTaskState(db: Database, row: EndedExecution): boolean {
+  const state = taskState(db, row.taskId)
+  if (state && row.stoppedAt < state.lastStoppedAt) return false
+  const isBad = row.outcome === 'failed' || row.outcome === 'aborted'
+  const before = state?.consecutiveFailures ?? 0
+  const failures = row.outcome === 'success' ? 0 : before + (isBad ? 1 : 0)
+  const lastSuccessAt = row.outcome === 'success' ? row.stoppedAt : (state?.lastSuccessAt ?? null)
+  writeTaskState(db, row, { failures, lastSuccessAt })
+  return true
+}
+
 function refreshTaskState(db: Database, taskId: string): void {
   const last = db.get<Stored>(`${SELECT} WHERE task_id = ? ORDER BY stopped_at DESC, seq DESC LIMIT 1`, taskId)
   if (!last) {
     db.run('DELETE FROM task_state WHERE task_id = ?', taskId)
     return
   }
-  const { failures, lastSuccessAt } = standingAt(db, taskId, last.stoppedAt)
+  writeTaskState(db, last, countStanding(db, taskId, last.stoppedAt))
+}
+
+function writeTaskState(db: Database, last: EndedExecution, { failures, lastSuccessAt }: Standing): void {
   db.run(
     `INSERT INTO task_state VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (task_id) DO UPDATE SET
        task_name = excluded.task_name, last_outcome = excluded.last_outcome, last_stopped_at = excluded.last_stopped_at,
        last_run_ms = excluded.last_run_ms, last_success_at = excluded.last_success_at,
        consecutive_failures = excluded.consecutive_failures`,
-    ...[taskId, last.taskName, last.outcome, last.stoppedAt, last.runMs, lastSuccessAt, failures],
+    ...[last.taskId, last.taskName, last.outcome, last.stoppedAt, last.runMs, lastSuccessAt, failures],
   )
+}
+
+const SELECT_STATE = `SELECT task_id AS taskId, task_name AS taskName, last_outcome AS lastOutcome,
+  last_stopped_at AS lastStoppedAt, last_run_ms AS lastRunMs, last_success_at AS lastSuccessAt,
+  consecutive_failures AS consecutiveFailures FROM task_state`
+
+function taskState(db: Database, taskId: string): TaskState | undefined {
+  return db.get<TaskState>(`${SELECT_STATE} WHERE task_id = ?`, taskId)
 }
 
 /** All tasks that have run, those that were seen first in front. */
 export function taskStates(db: Database): TaskState[] {
-  return db.all<TaskState>(
-    `SELECT task_id AS taskId, task_name AS taskName, last_outcome AS lastOutcome, last_stopped_at AS lastStoppedAt,
-       last_run_ms AS lastRunMs, last_success_at AS lastSuccessAt, consecutive_failures AS consecutiveFailures
-     FROM task_state ORDER BY rowid`,
-  )
+  return db.all<TaskState>(`${SELECT_STATE} ORDER BY rowid`)
 }
 
 /** Up to `limit` successful executions that ended after `since`, newest first. */

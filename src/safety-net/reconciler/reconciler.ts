@@ -38,6 +38,8 @@ export interface ReconcilerSettings {
 const SETTLE_MS = 2 * 60_000
 const OVERLAP_MS = 2 * 60_000
 const FIRST_MS = 5000
+/** Looked at with one question. */
+const SPAN_MS = 3_600_000
 const DEDUP_MS = 86_400_000
 const SINCE = 'reconciler.since'
 const LOOKED = 'reconciler.looked'
@@ -53,15 +55,21 @@ export function createReconciler(deps: ReconcilerDeps, settings: ReconcilerSetti
     const since = readMark(db, SINCE) ?? now
     const until = now - settleMs
     const from = Math.max(since, (readMark(db, LOOKED) ?? since) - OVERLAP_MS)
-    if (from >= until) return
-    const found = await deps.site.between(from, until, (id) => handled.has(id), signal)
+    // After a long outage one answer would be too large.
+    for (let start = from; start < until && !signal.aborted; start += SPAN_MS) {
+      await lookAt(start, Math.min(start + SPAN_MS, until), now, signal)
+    }
+    for (const [id, forgetAt] of handled) if (forgetAt < now) handled.delete(id)
+  }
+
+  async function lookAt(from: number, to: number, now: number, signal: AbortSignal): Promise<void> {
+    const found = await deps.site.between(from, to, (id) => handled.has(id), signal)
     await deps.history.add(found.map(({ execution }) => execution))
     for (const one of found) {
       await consider(one, now)
       for (const id of one.resultIds) handled.set(id, now + settleMs + 2 * OVERLAP_MS + 2 * intervalMs)
     }
-    writeMark(db, LOOKED, until)
-    for (const [id, until] of handled) if (until < now) handled.delete(id)
+    writeMark(db, LOOKED, to)
   }
 
   async function consider({ execution, task }: EndedOnSite, now: number): Promise<void> {

@@ -142,6 +142,35 @@ describe('how a task stands', () => {
   })
 })
 
+test('property: in whatever order executions are told, the task stands as if they had come in order', () => {
+  const told = fc.record({ n: fc.nat(15), outcome: fc.constantFrom('success', 'failed', 'aborted', 'skipped') })
+  fc.assert(
+    fc.property(fc.array(told, { minLength: 1, maxLength: 40 }), (all) => {
+      const db = open()
+      const last = new Map<number, (typeof all)[number]>()
+      for (const one of all) {
+        recordExecution(
+          db,
+          ended({ executionId: id(one.n), stoppedAt: AT + one.n * 10 * MINUTE, outcome: one.outcome }),
+        )
+        last.set(one.n, one)
+      }
+      const inOrder = [...last.values()].sort((a, b) => a.n - b.n)
+      const success = inOrder.findLastIndex(({ outcome }) => outcome === 'success')
+      const failures = inOrder.slice(success + 1).filter(({ outcome }) => outcome !== 'skipped').length
+      expect(taskStates(db)).toMatchObject([
+        {
+          consecutiveFailures: failures,
+          lastSuccessAt: success < 0 ? null : AT + inOrder[success]!.n * 10 * MINUTE,
+          lastOutcome: inOrder.at(-1)!.outcome,
+        },
+      ])
+      db.close()
+    }),
+    { numRuns: 60 },
+  )
+})
+
 describe('pages', () => {
   test('show each row once, newest first, also when ends are equal', () => {
     const db = open()
