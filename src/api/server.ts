@@ -65,6 +65,8 @@ export interface ApiSettings {
 }
 
 export interface Api extends Service {
+  /** Why the TLS files on disk cannot be used; null = they can, or there are none. */
+  readonly tlsProblem: string | null
   /** The port in use; 0 while the server is not running. */
   readonly port: number
   /** Whether the server is up; true when it is switched off. */
@@ -167,6 +169,9 @@ export function createApi(deps: ApiDeps, settings: ApiSettings): Api {
     name: 'rest api',
     describe,
     certificates: () => running?.certificates() ?? [],
+    get tlsProblem() {
+      return running?.watch?.problem ?? null
+    },
     get port() {
       return running?.server.port ?? 0
     },

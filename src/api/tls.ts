@@ -40,6 +40,8 @@ export function certificateEnds({ cert, clients }: ServeTls): { name: string; ex
 }
 
 export interface TlsWatch {
+  /** Why the files on disk cannot be used; null = they can. */
+  readonly problem: string | null
   stop(): void
 }
 
@@ -89,7 +91,12 @@ export function createTlsWatch(
 
   const timer = setInterval(() => void check(), everyMs)
   timer.unref()
-  return { stop: () => clearInterval(timer) }
+  return {
+    get problem() {
+      return problem === '' ? null : problem
+    },
+    stop: () => clearInterval(timer),
+  }
 }
 
 /** Files that are being replaced do not fit together for a moment. */

@@ -27,6 +27,8 @@ export interface CloudDeps {
 }
 
 export interface Cloud {
+  /** `host:port`, for people. */
+  readonly broker: string
   readonly mqtt: MqttService
   /** The events first, so that no message comes before somebody listens. */
   readonly services: readonly Service[]
@@ -76,7 +78,7 @@ export function buildCloud(deps: CloudDeps, config: Config, shadow: boolean): Cl
       waitMs: footman.delivery.enrichmentTimeout,
     },
   )
-  return { mqtt, services: [events, { ...mqtt, name: 'mqtt (Qlik Cloud)' }] }
+  return { broker: `${host}:${port}`, mqtt, services: [events, { ...mqtt, name: 'mqtt (Qlik Cloud)' }] }
 }
 
 /** TLS always, with QoS 1 and a session that outlives restarts: what comes meanwhile waits at the broker. */
@@ -107,4 +109,12 @@ function ownClientId(db: Database): string {
   const made = `footman_${randomBytes(6).toString('hex')}`
   writeMeta(db, CLIENT_ID, made)
   return made
+}
+
+/** Those that are to be connected, by address. */
+export function brokersOf({ mqttConfig }: Config, mqtt: MqttService | null, cloud: Cloud | null) {
+  return {
+    ...(mqtt && { [`${mqttConfig.brokerHost}:${mqttConfig.brokerPort}`]: mqtt }),
+    ...(cloud && { [cloud.broker]: cloud.mqtt }),
+  }
 }

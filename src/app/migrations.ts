@@ -11,6 +11,7 @@ import { keyValueMigrations } from '../kv/migrations.ts'
 import type { Migration } from '../platform/sqlite.ts'
 import { safetyNetMigrations } from '../safety-net/migrations.ts'
 import { schedulerMigrations } from '../scheduler/migrations.ts'
+import { selfAlertMigrations } from '../self-alerts/store.ts'
 import { messageMigrations } from './messages.ts'
 import { startMigrations } from './starts.ts'
 
@@ -28,4 +29,5 @@ export const MIGRATIONS: readonly Migration[] = [
   ...keyValueMigrations,
   ...fileMigrations,
   ...schedulerMigrations,
+  ...selfAlertMigrations,
 ]

@@ -179,6 +179,12 @@ export function oldestPendingAt(db: Database): number | null {
   return db.get<{ at: number | null }>(sql)?.at ?? null
 }
 
+/** When the oldest of the pending events arrived whose deadline is over; null when there is none. */
+export function overdueSince(db: Database, now: number): number | null {
+  const sql = `SELECT min(received_at) AS at FROM event INDEXED BY event_deadline WHERE state = 'pending' AND deadline_at <= ?`
+  return db.get<{ at: number | null }>(sql, now)?.at ?? null
+}
+
 /** Puts a pending event aside until `at`. */
 export function parkEvent(db: Database, seq: number, at: number): void {
   db.run('UPDATE event SET next_attempt_at = ? WHERE seq = ?', at, seq)

@@ -17,6 +17,7 @@ const FEATURES = [
   'messages',
   'executions',
   'safety-net',
+  'self-alerts',
 ]
 
 /** Height of each folder below src/; a file directly in src/ counts as the folder of its name. Imports go down or stay. */
