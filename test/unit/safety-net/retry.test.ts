@@ -146,7 +146,11 @@ describe('a failure of a task with a policy', () => {
     end('failed')
     const again = end('failed')
     expect(again.retry).toMatchObject({ attempt: 0, max: 3 })
-    expect(rows().map(({ attempt, state }) => `${attempt} ${state}`).toSorted()).toEqual(['1 due', '1 superseded'])
+    expect(
+      rows()
+        .map(({ attempt, state }) => `${attempt} ${state}`)
+        .toSorted(),
+    ).toEqual(['1 due', '1 superseded'])
   })
 
   test.each([
