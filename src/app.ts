@@ -136,7 +136,7 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
   const time = buildWindows({ log, paths, onTrouble: selfAlerts.onCalendar }, config)
   const alerts: Alerts = buildAlerts(
     {
-      ...{ db, writer, clock, log, mqtt, candidates: paths.candidates, output: paths.output },
+      ...{ db, writer, clock, log, mqtt, influx: influx.server, candidates: paths.candidates, output: paths.output },
       observe: onDelivery,
       onRouted: metrics.onRouted,
       ...{ qrs: qlik.qrs, windows: time.windows, holds: retryHolds(config) },

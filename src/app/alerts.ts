@@ -2,6 +2,7 @@
 import { createEmailDestination } from '../alerts/destinations/email/index.ts'
 import { createMailSender, type MailSender } from '../alerts/destinations/email/mailer.ts'
 import { emailRoutes } from '../alerts/destinations/email/routes.ts'
+import { createInfluxDestination, influxRoutes } from '../alerts/destinations/influxdb/index.ts'
 import { createMqttDestination, mqttRoutes } from '../alerts/destinations/mqtt/index.ts'
 import { createNamedDestination } from '../alerts/destinations/named/index.ts'
 import { createDestinationRegistry, type DestinationRegistry } from '../alerts/destinations/registry.ts'
@@ -24,8 +25,9 @@ import { createTemplateEngine } from '../alerts/templates/engine.ts'
 import { createTimeFormatter } from '../alerts/times.ts'
 import type { Destination, Hold, Route, SuppressReason } from '../alerts/types.ts'
 import type { Config } from '../config/schema.ts'
-import { loadTaskEvent } from '../events/store.ts'
+import { countEarlierTwins, loadTaskEvent } from '../events/store.ts'
 import type { TaskEvent } from '../events/types.ts'
+import type { InfluxServer } from '../metrics/influxdb/types.ts'
 import type { MqttService } from '../mqtt/types.ts'
 import type { GroupWriter } from '../platform/group-commit.ts'
 import type { Database } from '../platform/sqlite.ts'
@@ -44,6 +46,8 @@ export interface AlertsDeps {
   readonly log: Logger
   /** Null when MQTT is not configured. */
   readonly mqtt: MqttService | null
+  /** Null when InfluxDB is off. */
+  readonly influx: InfluxServer | null
   /** Reads the chains of tasks. */
   readonly qrs: ChainReader
   readonly windows: Windows
@@ -87,7 +91,10 @@ const CACHED_EVENTS = 64
 const CACHED_LOG = 256 * 1024
 
 /** One line per kind of destination. */
-const ROUTES: readonly ((config: Config) => Route[])[] = [...BUTLER_ROUTES, emailRoutes, webhookRoutes, mqttRoutes]
+const ROUTES: readonly ((config: Config) => Route[])[] = [
+  ...BUTLER_ROUTES,
+  ...[emailRoutes, webhookRoutes, mqttRoutes, influxRoutes],
+]
 
 export function buildAlerts(deps: AlertsDeps, config: Config, shadow: boolean): Alerts {
   const { log, clock, db, writer, windows } = deps
@@ -124,7 +131,7 @@ export function buildAlerts(deps: AlertsDeps, config: Config, shadow: boolean): 
     {
       concurrency: delivery.concurrency,
       retry: { firstMs: delivery.retryFirst, maxMs: delivery.retryMax },
-      maxAgeMs: () => delivery.maxAge,
+      maxAgeMs: (name) => (name === 'influxdb' ? delivery.influxDbMaxAge : delivery.maxAge),
       shadow,
     },
   )
@@ -168,7 +175,7 @@ interface BuiltDestinations {
 }
 
 function buildDestinations(deps: AlertsDeps, config: Config): BuiltDestinations {
-  const { log, clock, candidates, mqtt, output } = deps
+  const { log, clock, candidates, mqtt, influx, output } = deps
   const { timezone, destinations } = config.footman
   const times = createTimeFormatter(timezone ? { timeZone: timezone } : {})
   const engine = createTemplateEngine({ candidates, templateDirectory: config.footman.templateDirectory })
@@ -182,6 +189,10 @@ function buildDestinations(deps: AlertsDeps, config: Config): BuiltDestinations 
     butler.push(createWebhookDestination({ log, clock, files: { candidates, environment } }, config))
   }
   if (mqtt) butler.push(createMqttDestination({ mqtt }))
+  if (influx) {
+    const earlierTwins = (event: TaskEvent) => countEarlierTwins(deps.db, event)
+    butler.push(createInfluxDestination({ server: influx, times, earlierTwins }, config))
+  }
   const shared = namedDestinationDeps(
     { ...{ clock, log, engine, times, mqtt, candidates }, ...(sender && { sender }) },
     config,

@@ -9,7 +9,6 @@ interface Feature {
 
 const INACTIVE: readonly Feature[] = [
   { name: 'heartbeat', on: ({ heartbeat }) => heartbeat.enable },
-  { name: 'influxDb', on: ({ influxDb }) => influxDb.enable },
   {
     name: 'qlikSenseLicense',
     on: ({ qlikSenseLicense }) => Object.values(qlikSenseLicense).some(({ enable }) => enable),

@@ -169,6 +169,17 @@ export function forgetJournalIds(db: Database, id: number): void {
   db.run('UPDATE event SET journal_id = NULL WHERE journal_id > ?', id)
 }
 
+/** Events of the same task, type and outcome that arrived in the same millisecond, before this one. */
+export function countEarlierTwins(db: Database, { id, receivedAt, taskId, type, outcome }: TaskEvent): number {
+  return (
+    db.get<{ n: number }>(
+      `SELECT count(*) AS n FROM event WHERE received_at = ? AND task_id = ? AND type = ? AND outcome = ?
+         AND seq < (SELECT seq FROM event WHERE id = ?)`,
+      ...[receivedAt, taskId, type, outcome, id],
+    )?.n ?? 0
+  )
+}
+
 export function countPendingEvents(db: Database): number {
   return db.get<{ n: number }>(`SELECT count(*) AS n FROM event WHERE state = 'pending'`)?.n ?? 0
 }

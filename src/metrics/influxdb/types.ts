@@ -28,7 +28,7 @@ export interface InfluxPoints {
 export interface WritableLine {
   readonly line: string
   /** The same point without the tags that come from Qlik Sense, for databases that take no new tags; absent = none. */
-  readonly bare?: string | null
+  readonly bare?: () => string | null
 }
 
 /** The database of `Butler.influxDb`. */

@@ -64,8 +64,9 @@ export function createLineWriter({ connection, clock, log, makeDatabase }: Write
     return [...first, ...(await write(lines.slice(middle), signal))]
   }
 
-  async function alone({ line, bare }: WritableLine, refused: DeliveryResult, signal: AbortSignal) {
-    if (bare && bare !== line && ABOUT_TAGS.test(refused.detail)) {
+  async function alone({ line, bare: bareOf }: WritableLine, refused: DeliveryResult, signal: AbortSignal) {
+    const bare = ABOUT_TAGS.test(refused.detail) ? bareOf?.() : null
+    if (bare && bare !== line) {
       log.warn(`INFLUXDB: Written without the tags from Qlik Sense: ${refused.detail}`)
       const result = await post([bare], signal)
       if (result.outcome !== 'rejected') return result
