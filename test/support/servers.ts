@@ -34,5 +34,11 @@ function isExecutable(path: string): boolean {
 
 export const SERVERS: readonly TestServer[] = [
   { name: 'mosquitto', install: 'apt-get install mosquitto', find: () => findExecutable('mosquitto') },
+  { name: 'influxd', install: 'apt-get install influxdb', find: () => findExecutable('influxd') },
+  {
+    name: 'victoria-metrics',
+    install: 'apt-get install victoria-metrics',
+    find: () => findExecutable('victoria-metrics'),
+  },
   { name: 'chromium', install: 'apt-get install chromium', find: () => findExecutable('chromium') },
 ]

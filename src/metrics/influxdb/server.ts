@@ -1,4 +1,5 @@
 /** The database of `Butler.influxDb`, as one thing: connection, login, making of the database, writing. */
+import type { BackoffSettings } from '../../platform/backoff.ts'
 import type { Clock, Logger } from '../../platform/types.ts'
 import { type ClientSource, createConnection } from './connection.ts'
 import { createDatabaseMaker, type DatabaseMaker } from './database.ts'
@@ -16,6 +17,8 @@ export interface InfluxServerDeps {
 export interface InfluxServerSettings extends TargetConfig {
   /** Tags of every point. */
   readonly tag: { readonly static: readonly NameValue[] }
+  /** Between tries to make the database; default from 5 s to 5 minutes. */
+  readonly databaseRetry?: BackoffSettings
 }
 
 export interface BuiltInfluxServer extends InfluxServer {
@@ -27,7 +30,7 @@ export function createInfluxServer(deps: InfluxServerDeps, settings: InfluxServe
   const { clock, log, clients } = deps
   const target = targetOf(settings)
   const connection = createConnection(clients, target)
-  const database = createDatabaseMaker({ connection, log }, settings)
+  const database = createDatabaseMaker({ connection, log }, settings, settings.databaseRetry)
   return {
     description: `${target.name} at ${target.base}`,
     lineOf: (point, nanoseconds) => lineOf(point, settings.tag.static, nanoseconds),

@@ -1,0 +1,88 @@
+/** A server of another project as a child process with a directory of its own. */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { findExecutable } from './servers.ts'
+
+export interface ServerProcess {
+  readonly directory: string
+  /** What it has said so far. */
+  log(): string
+  /** Resolves when it answers; after a kill it goes on with what is in its directory. */
+  start(): Promise<void>
+  kill(): Promise<void>
+  /** Stops it from answering without closing connections; `resume` wakes it up. */
+  freeze(): void
+  resume(): void
+  /** Ends it and removes its directory. */
+  stop(): Promise<void>
+}
+
+export interface ServerProgram {
+  readonly name: string
+  readonly args: (directory: string) => readonly string[] | Promise<readonly string[]>
+  /** Answers 2xx once the server can be used. */
+  readonly ready: string
+}
+
+const START_MS = 30_000
+
+export async function serverProcess({ name, args, ready }: ServerProgram): Promise<ServerProcess> {
+  const binary = findExecutable(name)
+  if (!binary) throw new Error(`${name} is not installed`)
+  const directory = await mkdtemp(join(tmpdir(), `footman-${name}-`))
+  let child: ChildProcess | null = null
+  let output = ''
+
+  async function start(): Promise<void> {
+    const started = spawn(binary as string, await args(directory), {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      cwd: directory,
+    })
+    child = started
+    for (const stream of [started.stdout, started.stderr]) {
+      stream?.on('data', (chunk) => {
+        output = (output + chunk).slice(-100_000)
+      })
+    }
+    const deadline = Date.now() + START_MS
+    while (Date.now() < deadline) {
+      if (started.exitCode !== null) throw new Error(`${name} ended with ${started.exitCode}: ${output}`)
+      if (await answers(ready)) return
+      await Bun.sleep(20)
+    }
+    throw new Error(`${name} does not answer at ${ready}: ${output}`)
+  }
+
+  async function kill(): Promise<void> {
+    const running = child
+    child = null
+    if (!running || running.exitCode !== null) return
+    const gone = new Promise((done) => running.once('exit', done))
+    running.kill('SIGKILL')
+    await gone
+  }
+
+  await start()
+  return {
+    directory,
+    log: () => output,
+    start,
+    kill,
+    freeze: () => void child?.kill('SIGSTOP'),
+    resume: () => void child?.kill('SIGCONT'),
+    async stop() {
+      await kill()
+      await rm(directory, { recursive: true, force: true })
+    },
+  }
+}
+
+async function answers(url: string): Promise<boolean> {
+  try {
+    return (await fetch(url)).ok
+  } catch {
+    return false
+  }
+}
