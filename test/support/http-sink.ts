@@ -2,6 +2,7 @@
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
+import { gunzipSync } from 'node:zlib'
 import { type UntilOptions, until } from './wait.ts'
 
 export interface SinkRequest {
@@ -10,6 +11,7 @@ export interface SinkRequest {
   readonly url: string
   /** Lower-case names. */
   readonly headers: Readonly<Record<string, string>>
+  /** Unpacked when it came as gzip. */
   readonly body: string
   /** `performance.now()` when the body was complete. */
   readonly at: number
@@ -148,7 +150,11 @@ async function readRequest(incoming: IncomingMessage): Promise<SinkRequest> {
     method: incoming.method ?? '',
     url: incoming.url ?? '',
     headers,
-    body: Buffer.concat(chunks).toString('utf8'),
+    body: unpacked(Buffer.concat(chunks), headers['content-encoding']).toString('utf8'),
     at: performance.now(),
   }
+}
+
+function unpacked(body: Buffer, encoding: string | undefined): Buffer {
+  return encoding === 'gzip' ? gunzipSync(body) : body
 }

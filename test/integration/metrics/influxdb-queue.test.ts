@@ -1,0 +1,185 @@
+/** The points of monitors wait on disk for InfluxDB. */
+import { afterEach, describe, expect, test } from 'bun:test'
+import { createPointQueue, type PointQueueSettings } from '../../../src/metrics/influxdb/queue.ts'
+import { createPointStore, influxMigrations } from '../../../src/metrics/influxdb/queue-store.ts'
+import { createGroupWriter } from '../../../src/platform/group-commit.ts'
+import { openDatabase } from '../../../src/platform/sqlite.ts'
+import { type HttpSink, startHttpSink } from '../../support/http-sink.ts'
+import { linesOf } from '../../support/influx-double.ts'
+import { influxServer } from '../../support/influx-server.ts'
+import { recordingLog } from '../../support/recording-log.ts'
+import { tempDirectory } from '../../support/temp.ts'
+import { until } from '../../support/wait.ts'
+
+const DAY = 24 * 3_600_000
+const NOW = Date.parse('2026-03-02T06:00:00.000Z')
+const closing: (() => Promise<void> | void)[] = []
+const timeout = 15_000
+
+afterEach(async () => {
+  for (const close of closing.splice(0).reverse()) await close()
+})
+
+async function sink(): Promise<HttpSink> {
+  const made = await startHttpSink()
+  closing.push(made.stop)
+  made.answer({ status: 204 })
+  return made
+}
+
+function queue(port: number, options: Partial<PointQueueSettings> & { directory?: string; shift?: () => number } = {}) {
+  const { directory = temp(), shift = () => 0, ...settings } = options
+  const clock = { now: () => NOW + shift() }
+  const db = openDatabase(`${directory}/footman.db`, { migrations: influxMigrations })
+  const { server } = influxServer({ hostPort: port }, {}, clock.now)
+  const store = createPointStore({ db, writer: createGroupWriter(db) })
+  const log = recordingLog()
+  const points = createPointQueue(
+    { server, store, clock, log },
+    { retry: { firstMs: 10, maxMs: 20, jitter: 0 }, maxAgeMs: 7 * DAY, gatherMs: 5, ...settings },
+  )
+  let ended = false
+  const end = async () => {
+    if (ended) return
+    ended = true
+    await points.stop(100)
+    db.close()
+    server.close()
+  }
+  closing.push(end)
+  return { points, log, end }
+}
+
+function temp(): string {
+  const directory = tempDirectory()
+  closing.push(directory.remove)
+  return directory.path
+}
+
+const point = (n: number, time?: number) => ({ measurement: 'm', tags: { n }, fields: { f: n }, ...(time && { time }) })
+const written = ({ requests }: HttpSink) => requests.flatMap(({ body }) => linesOf(body))
+
+test('points leave together, with the time of their measurement', async () => {
+  const influx = await sink()
+  const { points } = queue(influx.port)
+  await points.start()
+  await Promise.all([points.writePoints([point(1), point(2, NOW - 5)]), points.writePoints([point(3)])])
+  await until(() => points.waiting === 0, { timeout })
+  expect(influx.requests).toHaveLength(1)
+  expect(written(influx)).toEqual([
+    `m,n=1,qs_env=prod f=1 ${NOW}000000`,
+    `m,n=2,qs_env=prod f=2 ${NOW - 5}000000`,
+    `m,n=3,qs_env=prod f=3 ${NOW}000000`,
+  ])
+})
+
+test('two points of one series in the same millisecond are two points', async () => {
+  const influx = await sink()
+  const { points } = queue(influx.port)
+  await points.start()
+  await points.writePoints([point(1), point(1), point(2), point(1)])
+  await until(() => points.waiting === 0, { timeout })
+  const times = written(influx).map((line) => line.slice(-6))
+  expect(times).toEqual(['000000', '000001', '000000', '000002'])
+})
+
+test('an outage: all wait on disk, through a restart, and arrive once and in order', async () => {
+  const influx = await sink()
+  await influx.down()
+  const directory = temp()
+  const first = queue(influx.port, { directory })
+  await first.points.start()
+  for (let n = 0; n < 700; n++) await first.points.writePoints([point(n)])
+  await until(() => first.log.of('warn').length > 0, { timeout })
+  expect(first.log.of('warn')).toEqual([
+    expect.stringMatching(/^INFLUXDB: \d+ points wait for database butler at .* refused the connection$/),
+  ])
+  await first.end()
+
+  const second = queue(influx.port, { directory })
+  expect(second.points.waiting).toBe(700)
+  await second.points.start()
+  await second.points.writePoints([point(700)])
+  await until(() => second.log.of('warn').length > 0, { timeout })
+  await influx.up()
+  await until(() => second.log.of('info').some((line) => line.includes('takes points again')), { timeout })
+  expect(second.points.waiting).toBe(0)
+  expect(written(influx).map((line) => Number(/n=(\d+)/.exec(line)![1]))).toEqual(
+    Array.from({ length: 701 }, (_, n) => n),
+  )
+}, 30_000)
+
+test('InfluxDB away for days: what is older than the limit is given up and counted, the rest is written', async () => {
+  const influx = await sink()
+  await influx.down()
+  let shift = 0
+  const { points, log } = queue(influx.port, { shift: () => shift })
+  await points.start()
+  await points.writePoints([point(1), point(2)])
+  shift = 6 * DAY
+  await points.writePoints([point(3)])
+  shift = 7 * DAY + 60_000
+  await until(() => points.dropped.expired === 2, { timeout })
+  await influx.up()
+  await until(() => points.waiting === 0, { timeout })
+  expect(written(influx)).toEqual([`m,n=3,qs_env=prod f=3 ${NOW + 6 * DAY}000000`])
+  expect(log.of('error')).toEqual(['INFLUXDB: 2 points were given up because they waited too long for InfluxDB'])
+})
+
+test('a clock that is set back holds nothing up', async () => {
+  const influx = await sink()
+  let shift = 0
+  const { points } = queue(influx.port, { shift: () => shift })
+  await points.start()
+  await points.writePoints([point(1)])
+  shift = -3 * DAY
+  await points.writePoints([point(1)])
+  await until(() => points.waiting === 0, { timeout })
+  expect(written(influx).map((line) => line.split(' ')[2])).toEqual([`${NOW}000000`, `${NOW - 3 * DAY}000000`])
+})
+
+test('a refused point is counted and costs the others nothing', async () => {
+  const influx = await sink()
+  influx.answer(({ body }) =>
+    body.includes('n=2') ? { status: 400, body: '{"error":"field type conflict"}' } : { status: 204 },
+  )
+  const { points } = queue(influx.port)
+  await points.start()
+  await points.writePoints([point(1), point(2), point(3)])
+  await until(() => points.waiting === 0, { timeout })
+  expect(points.dropped).toEqual({ expired: 0, refused: 1 })
+  expect(influx.requests.filter(({ body }) => !body.includes('n=2')).flatMap(({ body }) => linesOf(body))).toHaveLength(
+    2,
+  )
+})
+
+describe('a stop', () => {
+  test('writes what is at hand', async () => {
+    const influx = await sink()
+    const { points, end } = queue(influx.port, { gatherMs: 60_000 })
+    await points.start()
+    await points.writePoints([point(1)])
+    await end()
+    expect(written(influx)).toHaveLength(1)
+  })
+
+  test('does not wait for a server that never answers', async () => {
+    const influx = await sink()
+    influx.answer({ hang: true })
+    const directory = temp()
+    const { points, end } = queue(influx.port, { directory })
+    await points.start()
+    await points.writePoints([point(1)])
+    await influx.received(1)
+    await end()
+    expect(queue(influx.port, { directory }).points.waiting).toBe(1)
+  })
+})
+
+test('nothing is stored for points without fields', async () => {
+  const influx = await sink()
+  const { points } = queue(influx.port)
+  await points.start()
+  await points.writePoints([{ measurement: 'm', tags: {}, fields: { f: null } }])
+  expect(points.waiting).toBe(0)
+})
