@@ -1,6 +1,7 @@
 /** Task events and deliveries: what came in, what was dropped, what went out, what waits. */
+import { byLabel, counter, gauge, gauges, histogram } from './family.ts'
 import { createCounter, createDistributions, WAIT_SECONDS } from './series.ts'
-import type { MetricFamily, Sample } from './types.ts'
+import type { MetricFamily } from './types.ts'
 
 export interface EventSources {
   readonly counters: () => { readonly received: number; readonly dropped: Readonly<Record<string, number>> }
@@ -49,14 +50,16 @@ const FINAL: ReadonlySet<string> = new Set(['delivered', 'dead', 'suppressed'])
 const RESULTS = { delivered: 'ok', retry: 'temporary', rejected: 'permanent' } as const
 
 export function createEventMetrics(sources: EventSources): EventMetrics {
-  const events = createCounter<'type' | 'outcome' | 'source'>()
-  const final = createCounter<'destination' | 'state' | 'reason'>()
-  const attempts = createCounter<'destination' | 'result'>()
-  const enrichment = createDistributions<'result'>(WAIT_SECONDS)
-  const routed = createCounter<'route' | 'outcome'>()
-  const latency = createDistributions<'destination'>(WAIT_SECONDS)
-  const perDestination = (pick: (count: DeliveryCount) => number): Sample[] =>
-    sources.deliveries().map((count) => ({ labels: { destination: count.destination }, value: pick(count) }))
+  const events = createCounter('type', 'outcome', 'source')
+  const final = createCounter('destination', 'state', 'reason')
+  const attempts = createCounter('destination', 'result')
+  const enrichment = createDistributions(WAIT_SECONDS, 'result')
+  const routed = createCounter('route', 'outcome')
+  const latency = createDistributions(WAIT_SECONDS, 'destination')
+  const perDestination = (pick: (count: DeliveryCount) => number) =>
+    byLabel('destination', () => sources.deliveries().map((count) => [count.destination, pick(count)] as const))
+  const up = byLabel('destination', () => [...sources.destinationsUp()].map(([name, isUp]) => [name, isUp ? 1 : 0]))
+  const dropped = byLabel('reason', () => Object.entries(sources.counters().dropped))
 
   return {
     onEvent: ({ type, outcome, source }) => events.add({ type, outcome, source }),
@@ -71,86 +74,43 @@ export function createEventMetrics(sources: EventSources): EventMetrics {
       if (state === 'delivered' && latencyMs !== null) latency.observe({ destination }, latencyMs / 1000)
     },
     families: [
-      {
-        name: 'footman_events_received_total',
-        help: 'Datagrams that passed the checks of sender, size and rate.',
-        type: 'counter',
-        samples: () => [{ labels: { source: 'udp' }, value: sources.counters().received }],
-      },
-      {
-        name: 'footman_events_dropped_total',
-        help: 'Messages that became no event.',
-        type: 'counter',
-        samples: () =>
-          Object.entries(sources.counters().dropped).map(([reason, value]) => ({ labels: { reason }, value })),
-      },
-      {
-        name: 'footman_events_total',
-        help: 'Task events.',
-        type: 'counter',
-        samples: events.samples,
-      },
-      {
-        name: 'footman_events_pending',
-        help: 'Events that wait for data of Qlik Sense.',
-        type: 'gauge',
-        samples: () => [{ labels: {}, value: sources.pendingEvents() }],
-      },
-      {
-        name: 'footman_event_oldest_pending_seconds',
-        help: 'Age of the oldest of them; 0 when none waits.',
-        type: 'gauge',
-        samples: () => [{ labels: {}, value: sources.oldestPendingMs() / 1000 }],
-      },
-      {
-        name: 'footman_enrichment_duration_seconds',
-        help: 'Time from the arrival of an event until its data were complete, or were no longer waited for (degraded).',
-        type: 'histogram',
-        samples: enrichment.samples,
-      },
-      {
-        name: 'footman_alerts_routed_total',
-        help: 'Deliveries made by a route, suppressed ones included, by the outcome of the task.',
-        type: 'counter',
-        samples: routed.samples,
-      },
-      {
-        name: 'footman_deliveries_total',
-        help: 'Deliveries that have come to an end.',
-        type: 'counter',
-        samples: final.samples,
-      },
-      {
-        name: 'footman_deliveries_pending',
-        help: 'Deliveries that wait to be sent.',
-        type: 'gauge',
-        samples: () => perDestination(({ pending }) => pending),
-      },
-      {
-        name: 'footman_deliveries_dead',
-        help: 'Deliveries that were given up and are still kept.',
-        type: 'gauge',
-        samples: () => perDestination(({ dead }) => dead),
-      },
-      {
-        name: 'footman_destination_up',
-        help: '1 while the destination can take messages.',
-        type: 'gauge',
-        samples: () =>
-          [...sources.destinationsUp()].map(([destination, up]) => ({ labels: { destination }, value: up ? 1 : 0 })),
-      },
-      {
-        name: 'footman_delivery_attempts_total',
-        help: 'Attempts to deliver.',
-        type: 'counter',
-        samples: attempts.samples,
-      },
-      {
-        name: 'footman_delivery_latency_seconds',
-        help: 'Time from the arrival of the event to its delivery.',
-        type: 'histogram',
-        samples: latency.samples,
-      },
+      counter(
+        'footman_events_received_total',
+        'Datagrams that passed the checks of sender, size and rate.',
+        byLabel('source', () => [['udp', sources.counters().received]]),
+      ),
+      counter('footman_events_dropped_total', 'Messages that became no event.', dropped),
+      counter('footman_events_total', 'Task events.', events),
+      gauge('footman_events_pending', 'Events that wait for data of Qlik Sense.', sources.pendingEvents),
+      gauge(
+        'footman_event_oldest_pending_seconds',
+        'Age of the oldest of them; 0 when none waits.',
+        () => sources.oldestPendingMs() / 1000,
+      ),
+      histogram(
+        'footman_enrichment_duration_seconds',
+        'Time from the arrival of an event until its data were complete, or were no longer waited for (degraded).',
+        enrichment,
+      ),
+      counter(
+        'footman_alerts_routed_total',
+        'Deliveries made by a route, suppressed ones included, by the outcome of the task.',
+        routed,
+      ),
+      counter('footman_deliveries_total', 'Deliveries that have come to an end.', final),
+      gauges(
+        'footman_deliveries_pending',
+        'Deliveries that wait to be sent.',
+        perDestination(({ pending }) => pending),
+      ),
+      gauges(
+        'footman_deliveries_dead',
+        'Deliveries that were given up and are still kept.',
+        perDestination(({ dead }) => dead),
+      ),
+      gauges('footman_destination_up', '1 while the destination can take messages.', up),
+      counter('footman_delivery_attempts_total', 'Attempts to deliver.', attempts),
+      histogram('footman_delivery_latency_seconds', 'Time from the arrival of the event to its delivery.', latency),
     ],
   }
 }

@@ -1,5 +1,6 @@
 /** What the REST API answers: how often, with which status, how fast. */
 import { AUTH_FAILURES, type RequestObserver } from '../../platform/http/observer.ts'
+import { byLabel, counter, histogram } from './family.ts'
 import { CALL_SECONDS, createDistribution, type Distribution } from './series.ts'
 import type { MetricFamily, Sample } from './types.ts'
 
@@ -50,24 +51,19 @@ export function createHttpMetrics(): HttpMetrics {
       },
     },
     families: [
-      {
-        name: 'footman_http_requests_total',
-        help: 'Answers of the REST API.',
-        type: 'counter',
+      counter('footman_http_requests_total', 'Answers of the REST API.', {
+        labels: ['method', 'route', 'status'],
         samples: () => all().flatMap(statusSamples),
-      },
-      {
-        name: 'footman_http_request_duration_seconds',
-        help: 'Time from the request to the answer.',
-        type: 'histogram',
+      }),
+      histogram('footman_http_request_duration_seconds', 'Time from the request to the answer.', {
+        labels: ['method', 'route'],
         samples: () => all().flatMap(({ method, route, seconds }) => seconds.samples({ method, route })),
-      },
-      {
-        name: 'footman_auth_failures_total',
-        help: 'Callers that were turned away.',
-        type: 'counter',
-        samples: () => [...authFailures].map(([reason, value]) => ({ labels: { reason }, value })),
-      },
+      }),
+      counter(
+        'footman_auth_failures_total',
+        'Callers that were turned away.',
+        byLabel('reason', () => authFailures),
+      ),
     ],
   }
 }

@@ -1,4 +1,5 @@
 /** What the parts beside events and HTTP count: Qlik Sense, task starts, the broker, the key-value store. */
+import { byLabel, counter, gauge, histogram } from './family.ts'
 import { CALL_SECONDS, createCounter, createDistribution } from './series.ts'
 import type { MetricFamily } from './types.ts'
 
@@ -9,7 +10,7 @@ export interface QrsMetrics {
 }
 
 export function createQrsMetrics(): QrsMetrics {
-  const requests = createCounter<'result'>()
+  const requests = createCounter('result')
   const seconds = createDistribution(CALL_SECONDS)
   return {
     onRequest(result, milliseconds) {
@@ -17,13 +18,11 @@ export function createQrsMetrics(): QrsMetrics {
       seconds.observe(milliseconds / 1000)
     },
     families: [
-      counter('footman_qrs_requests_total', 'Requests to the repository service (QRS).', requests.samples),
-      {
-        name: 'footman_qrs_request_duration_seconds',
-        help: 'Time until QRS had answered, or the request had failed.',
-        type: 'histogram',
+      counter('footman_qrs_requests_total', 'Requests to the repository service (QRS).', requests),
+      histogram('footman_qrs_request_duration_seconds', 'Time until QRS had answered, or the request had failed.', {
+        labels: [],
         samples: () => seconds.samples({}),
-      },
+      }),
     ],
   }
 }
@@ -45,7 +44,7 @@ export interface StartMetrics {
 }
 
 export function createStartMetrics(queueLength: () => number): StartMetrics {
-  const starts = createCounter<'origin' | 'result'>()
+  const starts = createCounter('origin', 'result')
 
   return {
     onStart(from, report) {
@@ -62,7 +61,7 @@ export function createStartMetrics(queueLength: () => number): StartMetrics {
       for (const { settled } of queued) void settled.then((result) => add('error' in result ? 'failed' : 'started'))
     },
     families: [
-      counter('footman_task_starts_total', 'Tasks that were to be started, and requests that failed.', starts.samples),
+      counter('footman_task_starts_total', 'Tasks that were to be started, and requests that failed.', starts),
       gauge('footman_start_queue_length', 'Tasks that wait in the start queue.', queueLength),
     ],
   }
@@ -73,15 +72,18 @@ export interface MqttMetrics {
   readonly families: readonly MetricFamily[]
 }
 
-export function createMqttMetrics(): MqttMetrics {
+/** `enabled`: whether there is a broker at all. */
+export function createMqttMetrics(enabled: boolean): MqttMetrics {
   const messages = { in: 0, out: 0 }
   return {
     onMessage(direction) {
       messages[direction] += 1
     },
     families: [
-      counter('footman_mqtt_messages_total', 'Messages from (in) and to (out) the broker.', () =>
-        Object.entries(messages).map(([direction, value]) => ({ labels: { direction }, value })),
+      counter(
+        'footman_mqtt_messages_total',
+        'Messages from (in) and to (out) the broker.',
+        byLabel('direction', () => (enabled ? Object.entries(messages) : [])),
       ),
     ],
   }
@@ -99,13 +101,13 @@ export interface KeyValueSizes {
 
 /** `sizes` is null while the store is off. */
 export function createKeyValueMetrics(sizes: () => KeyValueSizes | null): KeyValueMetrics {
-  const operations = createCounter<'operation'>()
+  const operations = createCounter('operation')
   return {
     onOperation: (operation, times) => operations.add({ operation }, times),
     families: [
       gauge('footman_kv_namespaces', 'Namespaces of the key-value store.', () => sizes()?.namespaces ?? null),
       gauge('footman_kv_keys', 'Pairs that can be read.', () => sizes()?.keys ?? null),
-      counter('footman_kv_operations_total', 'What was done with the key-value store.', operations.samples),
+      counter('footman_kv_operations_total', 'What was done with the key-value store.', operations),
     ],
   }
 }
@@ -117,31 +119,16 @@ export interface FileMetrics {
 }
 
 export function createFileMetrics(): FileMetrics {
-  const operations = createCounter<'operation' | 'result'>()
-  const volume = createCounter<'operation'>()
+  const operations = createCounter('operation', 'result')
+  const volume = createCounter('operation')
   return {
     onFileOperation(operation, result, bytes) {
       operations.add({ operation, result })
       if (bytes > 0) volume.add({ operation }, bytes)
     },
     families: [
-      counter('footman_file_operations_total', 'File operations that have ended.', operations.samples),
-      counter('footman_file_bytes_total', 'Bytes of files that were copied, moved or deleted.', volume.samples),
+      counter('footman_file_operations_total', 'File operations that have ended.', operations),
+      counter('footman_file_bytes_total', 'Bytes of files that were copied, moved or deleted.', volume),
     ],
-  }
-}
-
-const counter = (name: string, help: string, samples: MetricFamily['samples']): MetricFamily => ({
-  ...{ name, help, type: 'counter', samples },
-})
-
-/** One value without labels; null = nothing to say. */
-export function gauge(name: string, help: string, value: () => number | null): MetricFamily {
-  return {
-    ...{ name, help, type: 'gauge' },
-    samples() {
-      const now = value()
-      return now === null ? [] : [{ labels: {}, value: now }]
-    },
   }
 }

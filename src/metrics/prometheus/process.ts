@@ -1,48 +1,25 @@
 /** The process itself, under the names that every Prometheus client uses. */
 import { readdirSync } from 'node:fs'
 import process from 'node:process'
-import type { MetricFamily, Sample } from './types.ts'
+import { counter, gauge, gauges, single } from './family.ts'
+import type { MetricFamily } from './types.ts'
 
 export interface BuildInfo {
   readonly version: string
   readonly role: string
 }
 
-const single = (value: number | null): Sample[] => (value === null ? [] : [{ labels: {}, value }])
-
 export function processFamilies({ version, role }: BuildInfo): MetricFamily[] {
   const startedAt = Math.round(Date.now() - process.uptime() * 1000) / 1000
   return [
-    {
-      name: 'footman_build_info',
-      help: 'Always 1; its labels tell what runs.',
-      type: 'gauge',
+    gauges('footman_build_info', 'Always 1; its labels tell what runs.', {
+      labels: ['version', 'runtime', 'os', 'role'],
       samples: () => [{ labels: { version, runtime: runtimeName(), os: process.platform, role }, value: 1 }],
-    },
-    {
-      name: 'process_cpu_seconds_total',
-      help: 'Processor time used.',
-      type: 'counter',
-      samples: () => single(cpuSeconds()),
-    },
-    {
-      name: 'process_resident_memory_bytes',
-      help: 'Memory in use.',
-      type: 'gauge',
-      samples: () => single(process.memoryUsage().rss),
-    },
-    {
-      name: 'process_start_time_seconds',
-      help: 'Start of the process, in seconds since 1970.',
-      type: 'gauge',
-      samples: () => single(startedAt),
-    },
-    {
-      name: 'process_open_fds',
-      help: 'Open files and connections.',
-      type: 'gauge',
-      samples: () => single(openFiles()),
-    },
+    }),
+    counter('process_cpu_seconds_total', 'Processor time used.', single(cpuSeconds)),
+    gauge('process_resident_memory_bytes', 'Memory in use.', () => process.memoryUsage().rss),
+    gauge('process_start_time_seconds', 'Start of the process, in seconds since 1970.', () => startedAt),
+    gauge('process_open_fds', 'Open files and connections.', openFiles),
   ]
 }
 

@@ -1,4 +1,5 @@
 /** Schedules: how many there are, what became of their runs, how late they fire. */
+import { byLabel, counter, gauges, histogram } from './family.ts'
 import { CALL_SECONDS, createCounter, createDistribution } from './series.ts'
 import type { MetricFamily } from './types.ts'
 
@@ -10,7 +11,7 @@ export interface ScheduleMetrics {
 
 /** `states`: how many schedules are running, stopped or invalid; null while the scheduler is off. */
 export function createScheduleMetrics(states: () => Readonly<Record<string, number>> | null): ScheduleMetrics {
-  const runs = createCounter<'outcome'>()
+  const runs = createCounter('outcome')
   const lag = createDistribution(CALL_SECONDS)
   return {
     onScheduleRun({ state, outcome }, lagMs) {
@@ -19,24 +20,16 @@ export function createScheduleMetrics(states: () => Readonly<Record<string, numb
       else if (state === 'finished') runs.add({ outcome: outcome ?? 'unknown' })
     },
     families: [
-      {
-        name: 'footman_schedules',
-        help: 'Schedules.',
-        type: 'gauge',
-        samples: () => Object.entries(states() ?? {}).map(([state, value]) => ({ labels: { state }, value })),
-      },
-      {
-        name: 'footman_schedule_runs_total',
-        help: 'Runs of schedules that have ended or were skipped.',
-        type: 'counter',
-        samples: runs.samples,
-      },
-      {
-        name: 'footman_schedule_lag_seconds',
-        help: 'Time from the moment when a schedule was due to its run.',
-        type: 'histogram',
+      gauges(
+        'footman_schedules',
+        'Schedules.',
+        byLabel('state', () => Object.entries(states() ?? {})),
+      ),
+      counter('footman_schedule_runs_total', 'Runs of schedules that have ended or were skipped.', runs),
+      histogram('footman_schedule_lag_seconds', 'Time from the moment when a schedule was due to its run.', {
+        labels: [],
         samples: () => (states() ? lag.samples({}) : []),
-      },
+      }),
     ],
   }
 }

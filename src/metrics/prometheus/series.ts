@@ -2,24 +2,27 @@
  * Counts and distributions by label. Adding to one costs a look-up and an addition: the text is made when it is asked
  * for, and the library that makes it is loaded only then.
  */
-import type { Sample } from './types.ts'
+import type { Sample, Series } from './types.ts'
 
 /** Seconds; for calls that are answered at once. */
 export const CALL_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10] as const
 /** Seconds; for work that may wait for hours. */
 export const WAIT_SECONDS = [0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600, 21_600, 86_400] as const
 
-export interface Counter<L extends string> {
+type Labels<L extends string> = Readonly<Record<L, string>>
+
+export interface Counter<L extends string> extends Series {
   /** `times` default 1. */
-  add(labels: Readonly<Record<L, string>>, times?: number): void
-  samples(): Sample[]
+  add(labels: Labels<L>, times?: number): void
 }
 
-export function createCounter<L extends string>(): Counter<L> {
-  const series = new Map<string, { labels: Readonly<Record<L, string>>; value: number }>()
+/** Made with the names of its labels. */
+export function createCounter<L extends string>(...names: readonly L[]): Counter<L> {
+  const series = new Map<string, { labels: Labels<L>; value: number }>()
   return {
+    labels: names,
     add(labels, times = 1) {
-      const key = Object.values<string>(labels).join('\n')
+      const key = keyOf(names, labels)
       const known = series.get(key)
       if (known) known.value += times
       else series.set(key, { labels, value: times })
@@ -27,6 +30,9 @@ export function createCounter<L extends string>(): Counter<L> {
     samples: () => [...series.values()].map(({ labels, value }) => ({ labels, value })),
   }
 }
+
+const keyOf = <L extends string>(names: readonly L[], labels: Labels<L>): string =>
+  names.length === 1 ? labels[names[0]!] : names.map((name) => labels[name]).join('\n')
 
 export interface Distribution {
   observe(value: number): void
@@ -62,12 +68,20 @@ export function createDistribution(bounds: readonly number[]): Distribution {
   }
 }
 
+export interface Distributions<L extends string> extends Series {
+  observe(labels: Labels<L>, value: number): void
+}
+
 /** One distribution per set of labels. */
-export function createDistributions<L extends string>(bounds: readonly number[]) {
-  const series = new Map<string, { labels: Readonly<Record<L, string>>; distribution: Distribution }>()
+export function createDistributions<L extends string>(
+  bounds: readonly number[],
+  ...names: readonly L[]
+): Distributions<L> {
+  const series = new Map<string, { labels: Labels<L>; distribution: Distribution }>()
   return {
-    observe(labels: Readonly<Record<L, string>>, value: number): void {
-      const key = Object.values<string>(labels).join('\n')
+    labels: names,
+    observe(labels, value) {
+      const key = keyOf(names, labels)
       let known = series.get(key)
       if (!known) {
         known = { labels, distribution: createDistribution(bounds) }
@@ -75,6 +89,6 @@ export function createDistributions<L extends string>(bounds: readonly number[])
       }
       known.distribution.observe(value)
     },
-    samples: (): Sample[] => [...series.values()].flatMap(({ labels, distribution }) => distribution.samples(labels)),
+    samples: () => [...series.values()].flatMap(({ labels, distribution }) => distribution.samples(labels)),
   }
 }

@@ -1,7 +1,7 @@
 /** Space on disk. */
 import { statfsSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { gauge } from './parts.ts'
+import { gauge } from './family.ts'
 import type { MetricFamily } from './types.ts'
 
 const FILES = ['footman.db', 'footman.db-wal', 'journal.db', 'journal.db-wal']

@@ -1,6 +1,7 @@
 /** Tasks and their executions: how many ended how, how long they took, how each stands, what was done about failures. */
+import { byLabel, counter, gauges, histogram } from './family.ts'
 import { createCounter, createDistributions } from './series.ts'
-import type { MetricFamily, Sample } from './types.ts'
+import type { MetricFamily, Series } from './types.ts'
 
 /** Seconds; for runs of tasks. */
 export const RUN_SECONDS = [1, 5, 15, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 14_400] as const
@@ -48,20 +49,18 @@ export function createTaskMetrics(
   states: () => readonly TaskReport[],
   { types, perTask, maxTasks }: TaskMetricsSettings,
 ): TaskMetrics {
-  const ended = createCounter<'type' | 'outcome'>()
-  const runs = createDistributions<'type'>(RUN_SECONDS)
-  const queues = createDistributions<'type'>(RUN_SECONDS)
-  const retries = createCounter<'result'>()
-  const findings = createCounter<'outcome'>()
+  const ended = createCounter('type', 'outcome')
+  const runs = createDistributions(RUN_SECONDS, 'type')
+  const queues = createDistributions(RUN_SECONDS, 'type')
+  const retries = createCounter('result')
+  const findings = createCounter('outcome')
   let live: readonly LiveReport[] | null = null
 
-  const alive = (state: LiveReport['state']) => (): Sample[] =>
-    live === null
-      ? []
-      : types.map((type) => ({
-          labels: { type },
-          value: live?.filter((one) => one.type === type && one.state === state).length ?? 0,
-        }))
+  const alive = (state: LiveReport['state']): Series =>
+    byLabel('type', () => {
+      const now = live?.filter((task) => task.state === state)
+      return now ? types.map((type) => [type, now.filter((task) => task.type === type).length]) : []
+    })
 
   /** One value per task; the tasks beyond the limit share one, made by `merge`. */
   function perTaskFamily(
@@ -69,8 +68,8 @@ export function createTaskMetrics(
     value: (task: TaskReport) => number | null,
     merge: (values: readonly number[]) => number,
   ): MetricFamily {
-    return {
-      ...{ name, help, type: 'gauge' },
+    return gauges(name, help, {
+      labels: ['task_id', 'task'],
       samples() {
         const tasks = states()
         const own = tasks.slice(0, maxTasks).flatMap((task) => {
@@ -82,7 +81,7 @@ export function createTaskMetrics(
           ? own
           : [...own, { labels: { task_id: 'other', task: 'other' }, value: merge(others) }]
       },
-    }
+    })
   }
 
   const largest = (values: readonly number[]) => values.reduce((a, b) => Math.max(a, b))
@@ -122,26 +121,14 @@ export function createTaskMetrics(
     onRetry: (result) => retries.add({ result }),
     onWatchdog: (outcome) => findings.add({ outcome }),
     families: [
-      family('footman_task_executions_total', 'Executions that have ended.', 'counter', ended.samples),
-      family('footman_task_run_duration_seconds', 'Run times of executions.', 'histogram', runs.samples),
-      family(
-        'footman_task_queue_duration_seconds',
-        'Time from trigger to start of executions.',
-        'histogram',
-        queues.samples,
-      ),
-      family('footman_tasks_running', 'Tasks that run.', 'gauge', alive('running')),
-      family('footman_tasks_queued', 'Tasks that wait for their turn in Qlik Sense.', 'gauge', alive('queued')),
+      counter('footman_task_executions_total', 'Executions that have ended.', ended),
+      histogram('footman_task_run_duration_seconds', 'Run times of executions.', runs),
+      histogram('footman_task_queue_duration_seconds', 'Time from trigger to start of executions.', queues),
+      gauges('footman_tasks_running', 'Tasks that run.', alive('running')),
+      gauges('footman_tasks_queued', 'Tasks that wait for their turn in Qlik Sense.', alive('queued')),
       ...(perTask ? ofTasks : []),
-      family('footman_task_retries_total', 'Retries of failed tasks that were due.', 'counter', retries.samples),
-      family('footman_watchdog_events_total', 'Tasks found late, stuck or never started.', 'counter', findings.samples),
+      counter('footman_task_retries_total', 'Retries of failed tasks that were due.', retries),
+      counter('footman_watchdog_events_total', 'Tasks found late, stuck or never started.', findings),
     ],
   }
 }
-
-const family = (
-  name: string,
-  help: string,
-  type: MetricFamily['type'],
-  samples: MetricFamily['samples'],
-): MetricFamily => ({ name, help, type, samples })

@@ -7,11 +7,17 @@ export interface Sample {
   readonly suffix?: '_bucket' | '_sum' | '_count'
 }
 
-export interface MetricFamily {
+/** Where the series of a metric come from. */
+export interface Series {
+  /** Of every sample; the `le` of buckets is not among them. */
+  readonly labels: readonly string[]
+  /** Read at each scrape. */
+  samples(): readonly Sample[]
+}
+
+export interface MetricFamily extends Series {
   /** Counters end in `_total`. */
   readonly name: string
   readonly help: string
   readonly type: 'counter' | 'gauge' | 'histogram'
-  /** Read at each scrape. */
-  samples(): readonly Sample[]
 }

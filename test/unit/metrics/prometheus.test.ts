@@ -13,6 +13,7 @@ const counter: MetricFamily = {
   name: 'footman_things_total',
   help: 'Things.',
   type: 'counter',
+  labels: ['name'],
   samples: () => [{ labels: { name: 'a "b" \\ c\nd' }, value: 3 }],
 }
 
