@@ -40,5 +40,6 @@ export const SERVERS: readonly TestServer[] = [
     install: 'apt-get install victoria-metrics',
     find: () => findExecutable('victoria-metrics'),
   },
+  { name: 'promtool', install: 'apt-get install prometheus', find: () => findExecutable('promtool') },
   { name: 'chromium', install: 'apt-get install chromium', find: () => findExecutable('chromium') },
 ]
