@@ -1,6 +1,6 @@
 /**
- * `npm run build`: dist/footman for this platform. `-- --all`: one executable a target. `-- --entry FILE --out DIR`
- * build something else the same way.
+ * `npm run build`: dist/footman for this platform. `-- --all`: one executable a target; `-- --target windows-x64`: that one.
+ * `-- --entry FILE --out DIR` build something else the same way.
  */
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
@@ -98,6 +98,7 @@ function report(outfile: string, note: string): void {
 const { values } = parseArgs({
   options: {
     all: { type: 'boolean', default: false },
+    target: { type: 'string' },
     entry: { type: 'string', default: 'src/main.ts' },
     out: { type: 'string', default: 'dist' },
   },
@@ -106,8 +107,13 @@ const { values } = parseArgs({
 mkdirSync(resolve(root, values.out), { recursive: true })
 const commit = gitCommit()
 console.log(`Footman ${manifest.version}, commit ${commit}`)
-if (values.all) {
-  for (const target of TARGETS) {
+const targets = values.all ? TARGETS : TARGETS.filter(({ name }) => name === values.target)
+if (values.target !== undefined && targets.length === 0) {
+  console.error(`footman: no target is called ${values.target}; there are ${TARGETS.map(({ name }) => name).join(', ')}`)
+  process.exit(1)
+}
+if (targets.length > 0) {
+  for (const target of targets) {
     const outfile = join(values.out, `footman-${target.name}${target.extension}`)
     if (!(await build(values.entry, outfile, commit, target))) process.exit(1)
     report(outfile, target.tested ? '' : '  (built only, not run by the test suite)')
