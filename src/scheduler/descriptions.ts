@@ -21,7 +21,7 @@ const stored = z.looseObject({
 })
 
 const listed = stored.extend({
-  nextRun: z.string().describe('When it fires next.').optional(),
+  nextRun: z.string().describe('When it fires next; skipped firings do not count.').optional(),
   lastRun: z.string().describe('When it fired last.').optional(),
   lastResult: z.string().describe('`ok`, or `error: ` and why.').optional(),
 })

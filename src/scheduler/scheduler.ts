@@ -228,7 +228,12 @@ export function createScheduler(deps: SchedulerDeps, settings: SchedulerSettings
     get trouble() {
       return book.trouble
     },
-    nextRun: (id) => agenda.nextAt(id),
+    nextRun(id) {
+      const at = agenda.nextAt(id)
+      const plan = known.get(id)?.schedule.plan
+      // What a window or calendar holds back is a skipped run, not the next one.
+      return at === null || !plan?.excluded(at) ? at : (plan.coming(at, 1)[0] ?? null)
+    },
     lastRun: runner.last,
 
     async create(given) {

@@ -78,7 +78,10 @@ export function writeEntry(values: EntryValues, indent: number): string {
 /** The entry with these members set, or taken out where they are undefined; comments stay. */
 export function changeEntry(text: string, indent: number, changes: EntryValues): string {
   const [[key, value] = [], ...more] = Object.entries(changes)
-  const quick = more.length === 0 && typeof value === 'string' ? changeLine(text, key!, value) : null
+  const quick =
+    more.length === 0 && typeof value === 'string'
+      ? (changeLine(text, key!, value) ?? appendLine(text, key!, value))
+      : null
   if (quick !== null) return quick
   const document = parseDocument(text, { ...YAML, compat: 'yaml-1.1' })
   for (const [name, wanted] of Object.entries(changes)) {
@@ -97,7 +100,22 @@ export function changeEntry(text: string, indent: number, changes: EntryValues):
 function changeLine(text: string, key: string, value: string): string | null {
   const line = new RegExp(`^([ ]*(?:- +)?${key}:[ ]+)[A-Za-z]+([ ]*(?:#.*)?)$`, 'm')
   if (!/^[A-Za-z]+$/.test(value) || !line.test(text)) return null
-  const changed = text.replace(line, `$1${value}$2`)
+  return onlyChanging(text, text.replace(line, `$1${value}$2`), key, value)
+}
+
+/** A member that is not there yet, with a word as its value, goes behind the last one; null where that is not so simple. */
+function appendLine(text: string, key: string, value: string): string | null {
+  const before = readEntry(text)
+  const opening = /^([ ]*- +)[A-Za-z_]\w*:/m.exec(text)
+  if (!/^[A-Za-z]+$/.test(value) || !opening || !before || key in before) return null
+  const lines = text.split('\n')
+  const last = lines.findLastIndex((line) => /^\s*[^\s#]/.test(line))
+  const added = `${' '.repeat(opening[1]!.length)}${key}: ${value}`
+  return onlyChanging(text, lines.toSpliced(last + 1, 0, added).join('\n'), key, value)
+}
+
+/** `changed` when it is the entry with that member, and nothing else is different. */
+function onlyChanging(text: string, changed: string, key: string, value: string): string | null {
   const expected = JSON.stringify({ ...readEntry(text), [key]: value })
   return JSON.stringify(readEntry(changed)) === expected ? changed : null
 }
@@ -114,4 +132,8 @@ function foldLong(map: unknown, indent: number): void {
   }
 }
 
-const indented = (text: string, indent: number): string => text.replace(/^(?=.)/gm, ' '.repeat(indent))
+/** Only `\n` ends a line: the line separators of Unicode, which `^` takes for one, are text like any other. */
+function indented(text: string, indent: number): string {
+  const lines = text.split('\n').map((line) => (line === '' ? line : ' '.repeat(indent) + line))
+  return lines.join('\n')
+}

@@ -90,6 +90,24 @@ describe('changes leave everything else as it is', () => {
     expect(change(1, { lastKnownState: 'started' })).toBe(COMMENTED.replace('State: stopped', 'State: started'))
   })
 
+  test.each([
+    [
+      'behind the last member',
+      '- id: e2 # ours\n  name:   "A"\n',
+      '- id: e2 # ours\n  name:   "A"\n  state: stopped\n',
+    ],
+    ['before a comment', '-   id: e2\n    # the end\n', '-   id: e2\n    state: stopped\n    # the end\n'],
+    [
+      'behind a folded text',
+      '- id: a\n  name: >-\n    b\n    c\n',
+      '- id: a\n  name: >-\n    b\n    c\n  state: stopped\n',
+    ],
+    ['behind a list', '- id: a\n  tags:\n  - b\n', '- id: a\n  tags:\n  - b\n  state: stopped\n'],
+    ['in braces', '- {id: a}\n', '- { id: a, state: stopped }\n'],
+  ])('a state that was not there yet, %s', (_, before, after) => {
+    expect(changeEntry(before, 0, { state: 'stopped' })).toBe(after)
+  })
+
   test('a member more, a member less, another value: comments stay', () => {
     const text = change(0, { name: 'C', cronSchedule: undefined, tags: ['x'] })
     expect(valuesOf(text)).toEqual([
@@ -161,6 +179,9 @@ describe('the style is that of Butler', () => {
         ' lead',
         'trail ',
         'x\ny',
+        '\u2028 ',
+        ' \u2029x',
+        'a\u0085',
       ),
       fc.array(fc.string(), { maxLength: 3 }),
       fc.boolean(),

@@ -167,6 +167,14 @@ describe('firings on time', () => {
   }, 20_000)
 })
 
+test('the next run is one that will happen, not one that a window holds back', async () => {
+  const { start } = bench()
+  const scheduler = await start('    window: {from: "09:00", to: "15:00"}\n')
+  expect(scheduler.nextRun('s')).toBe(due('09:00:00'))
+  await scheduler.setRunning(null, false)
+  expect(scheduler.nextRun('s')).toBeNull()
+})
+
 describe('a task of 90 seconds every 30 seconds', () => {
   /** Fires at each half minute of three minutes; what becomes of it, by second. */
   async function fireAll(overlap: Plan['overlap']): Promise<Record<number, string>> {
