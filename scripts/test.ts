@@ -65,6 +65,8 @@ function runTests(files: readonly string[], report: string, binary: string | nul
       '--no-env-file',
       'test',
       '--no-orphans',
+      // On a machine with much to do, five seconds are little for a property test.
+      '--timeout=30000',
       // Worker processes: a test that ends its process takes only its own file along.
       ...(alone ? [] : [`--parallel=${Math.min(4, availableParallelism())}`]),
       '--reporter=junit',

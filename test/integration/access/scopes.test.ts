@@ -27,7 +27,10 @@ const EXPECTED: readonly [path: RegExp, scope: string | null | ((method: string,
   [/^\/v4\/mqttmessages$/, 'message:read'],
   [/^\/v4\/(mqttpublishmessage|slackpostmessage|newrelic\/)/, 'message:run'],
   [/^\/v4\/alertroutes\/explain$/, 'event:read'],
-  [/^\/v4\/(events|deliver|alertroutes|destinations|snooze)/, (method) => (READS(method) ? 'event:read' : 'event:run')],
+  [
+    /^\/v4\/(events|deliver|alertroutes|destinations|snooze|stream)/,
+    (method) => (READS(method) ? 'event:read' : 'event:run'),
+  ],
   [/^\/v4\/(audit|config\/reload)$/, 'admin'],
   [/^\/metrics$/, 'metrics:read'],
 ]
