@@ -100,8 +100,10 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
   const metrics = buildMetrics(
     {
       ...{ db, clock, dataDirectory: options.dataDirectory, qrsEnabled: options.qrsConnection },
-      ...{ pipeline: () => pipeline, alerts: () => alerts, mqtt: () => mqtt, starts: () => starts },
+      ...{ pipeline: () => pipeline, alerts: () => alerts, starts: () => starts },
       ...{ keyValues: () => kv, schedules: () => schedules },
+      streams: () => kv.streams + journal.openStreams,
+      brokers: () => brokersOf(config, mqtt, cloud),
       certificates,
     },
     config,

@@ -5,6 +5,7 @@ import { oldestPendingAt } from '../events/store.ts'
 import { TASK_TYPES } from '../events/types.ts'
 import { taskStates } from '../executions/history/store.ts'
 import { createEventMetrics, type DeliveryCount, type EventMetrics } from '../metrics/prometheus/events.ts'
+import { byLabel, gauge, gauges } from '../metrics/prometheus/family.ts'
 import { createHttpMetrics } from '../metrics/prometheus/http.ts'
 import {
   createFileMetrics,
@@ -13,7 +14,6 @@ import {
   createQrsMetrics,
   createStartMetrics,
   type FileMetrics,
-  gauge,
   type KeyValueMetrics,
   type MqttMetrics,
   type QrsMetrics,
@@ -47,6 +47,8 @@ export interface Metrics
   readonly onQrsRequest: QrsMetrics['onRequest']
   readonly onMqttMessage: MqttMetrics['onMessage']
   readonly routes: readonly ApiRoute[]
+  /** Also those of parts that are switched off: these have no series then. */
+  readonly families: readonly MetricFamily[]
 }
 
 /** What is asked at each scrape; what is built after the metrics is reached by a function. */
@@ -56,9 +58,12 @@ export interface MetricsSources {
   readonly dataDirectory: string
   readonly pipeline: () => EventPipeline
   readonly alerts: () => Pick<Alerts, 'destinations'>
-  readonly mqtt: () => MqttService | null
+  /** MQTT brokers that are to be connected, by address. */
+  readonly brokers: () => Readonly<Record<string, Pick<MqttService, 'connected'>>>
   readonly starts: () => Pick<Starts, 'queueLength'>
-  readonly keyValues: () => Pick<KeyValues, 'sizes' | 'streams'>
+  readonly keyValues: () => Pick<KeyValues, 'sizes'>
+  /** Open streams of server-sent events. */
+  readonly streams: () => number
   readonly schedules: () => Pick<BuiltScheduler, 'states'>
   readonly certificates: () => readonly Certificate[]
   /** False without Qlik Sense. */
@@ -72,11 +77,11 @@ export interface Certificate {
 }
 
 export function buildMetrics(sources: MetricsSources, config: Config): Metrics {
-  const { db, clock, pipeline, alerts, mqtt, qrsEnabled } = sources
+  const { db, clock, pipeline, alerts, qrsEnabled } = sources
   const { metrics, node } = config.footman
   const http = createHttpMetrics()
   const qrs = createQrsMetrics()
-  const broker = createMqttMetrics()
+  const broker = createMqttMetrics(config.mqttConfig.enable)
   const starts = createStartMetrics(() => sources.starts().queueLength)
   const files = createFileMetrics()
   const schedules = createScheduleMetrics(() => sources.schedules().states())
@@ -94,30 +99,29 @@ export function buildMetrics(sources: MetricsSources, config: Config): Metrics {
     ...processFamilies({ version: VERSION, role: node.role }),
     ...http.families,
     ...events.families,
-    state('footman_qrs_up', 'Whether Qlik Sense (QRS) answers.', () =>
-      qrsEnabled ? pipeline().status.qrsReachable : null,
+    gauge('footman_qrs_up', 'Whether Qlik Sense (QRS) answers.', () =>
+      qrsEnabled ? Number(pipeline().status.qrsReachable) : null,
     ),
     ...qrs.families,
-    state('footman_mqtt_connected', 'Whether the MQTT broker is connected.', () => mqtt()?.connected ?? null, {
-      broker: `${config.mqttConfig.brokerHost}:${config.mqttConfig.brokerPort}`,
-    }),
-    ...(config.mqttConfig.enable ? broker.families : []),
+    gauges(
+      'footman_mqtt_connected',
+      'Whether the MQTT broker is connected.',
+      byLabel('broker', () =>
+        Object.entries(sources.brokers()).map(([name, { connected }]) => [name, Number(connected)]),
+      ),
+    ),
+    ...broker.families,
     ...starts.families,
     ...tasks.families,
     ...keyValues.families,
     ...files.families,
     ...schedules.families,
-    gauge('footman_streams', 'Open streams of server-sent events.', () => sources.keyValues().streams),
-    {
-      name: 'footman_certificate_expiry_timestamp_seconds',
-      help: 'End of a certificate, in seconds since 1970.',
-      type: 'gauge',
-      samples: () =>
-        sources.certificates().map(({ name, expiresAt }) => ({
-          labels: { certificate: name },
-          value: expiresAt / 1000,
-        })),
-    },
+    gauge('footman_streams', 'Open streams of server-sent events.', sources.streams),
+    gauges(
+      'footman_certificate_expiry_timestamp_seconds',
+      'End of a certificate, in seconds since 1970.',
+      byLabel('certificate', () => sources.certificates().map(({ name, expiresAt }) => [name, expiresAt / 1000])),
+    ),
     ...storageFamilies(sources.dataDirectory),
   ]
   return {
@@ -136,25 +140,8 @@ export function buildMetrics(sources: MetricsSources, config: Config): Metrics {
     onQrsRequest: qrs.onRequest,
     onMqttMessage: broker.onMessage,
     observer: http.observer,
+    families,
     routes: metrics.enable ? metricsRoutes(families, metrics) : [],
-  }
-}
-
-/** 1 or 0; nothing while the part is switched off. */
-function state(
-  name: string,
-  help: string,
-  isUp: () => boolean | null,
-  labels: Readonly<Record<string, string>> = {},
-): MetricFamily {
-  return {
-    name,
-    help,
-    type: 'gauge',
-    samples() {
-      const up = isUp()
-      return up === null ? [] : [{ labels, value: up ? 1 : 0 }]
-    },
   }
 }
 
