@@ -8,6 +8,7 @@ import { eventMigrations } from '../events/migrations.ts'
 import { historyMigrations } from '../executions/history/migrations.ts'
 import { fileMigrations } from '../files/jobs/store.ts'
 import { keyValueMigrations } from '../kv/migrations.ts'
+import { influxMigrations } from '../metrics/influxdb/queue-store.ts'
 import type { Migration } from '../platform/sqlite.ts'
 import { safetyNetMigrations } from '../safety-net/migrations.ts'
 import { schedulerMigrations } from '../scheduler/migrations.ts'
@@ -29,5 +30,6 @@ export const MIGRATIONS: readonly Migration[] = [
   ...keyValueMigrations,
   ...fileMigrations,
   ...schedulerMigrations,
+  ...influxMigrations,
   ...selfAlertMigrations,
 ]
