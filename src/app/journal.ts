@@ -61,7 +61,7 @@ export function buildJournal(deps: JournalDeps, config: Config, shadow: boolean)
   return {
     routes: [
       ...eventRoutes(common),
-      ...deliveryRoutes({ ...common, wake: alerts.outbox.wake }),
+      ...deliveryRoutes({ ...common, wake: alerts.outbox.wake, isUnderWay: alerts.outbox.isUnderWay }),
       ...againRoutes({
         ...{ ...common, shadow, router: alerts.router, destination: alerts.destination },
         destinationNames: Object.keys(config.footman.destinations),

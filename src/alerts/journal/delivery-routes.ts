@@ -21,6 +21,7 @@ export interface DeliveryRoutesDeps {
   readonly typeOf: TypeOf
   /** Deliveries in these lanes became pending. */
   readonly wake: (lanes: ReadonlySet<string>) => void
+  readonly isUnderWay: (lane: string, seq: number) => boolean
 }
 
 export function deliveryRoutes(deps: DeliveryRoutesDeps): ApiRoute[] {
@@ -109,12 +110,14 @@ async function cancel(deps: DeliveryRoutesDeps, request: ApiRequest): Promise<Re
   emptyBody(request)
   const id = idIn(request)
   request.note({ target: [id] })
-  const { actor } = request.caller
-  const result = await deps.writer.write((db) => cancelDelivery(db, id, actor, deps.clock.now()))
-  if (result === 'unknown') throw deliveryNotFound(id)
-  if (result === 'tooLate') {
+  const { isUnderWay, clock } = deps
+  const how = { by: request.caller.actor, now: clock.now(), isUnderWay }
+  const result = await deps.writer.write((db) => cancelDelivery(db, id, how))
+  if (result.kind === 'unknown') throw deliveryNotFound(id)
+  if (result.kind === 'tooLate') {
     throw refusedWithCode(409, 'NOT_CANCELLABLE', 'Not cancellable', 'Only a pending delivery can be cancelled.')
   }
+  if (result.kind === 'cancelled') deps.wake(new Set([result.lane]))
   return jsonAnswer(200, { id, state: 'dead', reason: 'CANCELLED' })
 }
 

@@ -83,11 +83,20 @@ export function resendDeadLetters(
   return { resent: rows.length, lanes: new Set(rows.map(({ lane }) => lane)) }
 }
 
-/** Runs in a transaction. Only what is pending can be called off. */
-export function cancelDelivery(db: Database, id: string, by: string, now: number): 'cancelled' | 'unknown' | 'tooLate' {
+export type Cancelled = { readonly kind: 'cancelled'; readonly lane: string } | { readonly kind: 'unknown' | 'tooLate' }
+
+export interface Cancellation {
+  readonly by: string
+  /** Milliseconds since 1970. */
+  readonly now: number
+  readonly isUnderWay: (lane: string, seq: number) => boolean
+}
+
+/** Runs in a transaction. Only what waits can be called off; what stands behind it in `lane` may be free now. */
+export function cancelDelivery(db: Database, id: string, { by, now, isUnderWay }: Cancellation): Cancelled {
   const row = find(db, id)
-  if (!row) return 'unknown'
-  if (row.state !== 'pending') return 'tooLate'
+  if (!row) return { kind: 'unknown' }
+  if (row.state !== 'pending' || isUnderWay(row.lane, row.seq)) return { kind: 'tooLate' }
   db.run(
     `UPDATE delivery SET state = 'dead', reason = 'CANCELLED', detail = ?, finished_at = ? WHERE seq = ?`,
     `cancelled by ${by}`,
@@ -95,5 +104,5 @@ export function cancelDelivery(db: Database, id: string, by: string, now: number
     row.seq,
   )
   if (row.limitKey) giveBackSlot(db, row.limitKey, row.eventId)
-  return 'cancelled'
+  return { kind: 'cancelled', lane: row.lane }
 }

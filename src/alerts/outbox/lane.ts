@@ -63,13 +63,14 @@ export function createLane(deps: LaneDeps, name: string, concurrency: number): L
   }
 
   function takeNext(): DueDelivery | undefined {
-    if (queue.length === 0 && !exhausted) fill()
     for (;;) {
+      if (queue.length === 0 && !exhausted) fill()
       const index = queue.findIndex(deps.ready)
       if (index < 0) break
       const [next] = queue.splice(index, 1)
-      // Since the page was read it may have been cancelled or given up.
       if (next && isOpenDelivery(deps.db, next.seq)) return next
+      // Since the page was read it has been cancelled or given up: what stands behind it is free.
+      exhausted = false
     }
     schedule()
     return undefined

@@ -44,6 +44,8 @@ export interface Outbox {
   start(): void
   /** Deliveries were committed in these lanes. */
   wake(lanes: ReadonlySet<string>): void
+  /** True while this delivery is on its way: it can neither be held back nor called off any more. */
+  isUnderWay(lane: string, seq: number): boolean
   /** Takes nothing more, lets sends under way end for `graceMs`, then cuts them off; they stay pending. */
   stop(graceMs: number): Promise<void>
 }
@@ -176,6 +178,7 @@ export function createOutbox(deps: OutboxDeps, settings: OutboxSettings): Outbox
       if (!started) return
       for (const name of names) laneOf(name).wake()
     },
+    isUnderWay: (lane, seq) => lanes.get(lane)?.runs(seq) ?? false,
     async stop(graceMs) {
       started = false
       clearInterval(sweepTimer)
