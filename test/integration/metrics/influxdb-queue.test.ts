@@ -103,7 +103,7 @@ test('an outage: all wait on disk, through a restart, and arrive once and in ord
   await until(() => second.log.of('warn').length > 0, { timeout })
   await influx.up()
   await until(() => second.log.of('info').some((line) => line.includes('takes points again')), { timeout })
-  expect(second.points.waiting).toBe(0)
+  await until(() => second.points.waiting === 0, { timeout })
   expect(written(influx).map((line) => Number(/n=(\d+)/.exec(line)![1]))).toEqual(
     Array.from({ length: 701 }, (_, n) => n),
   )
