@@ -102,10 +102,12 @@ export function createRetryRunner(deps: RetryRunnerDeps, settings: RetryRunnerSe
         return { state: 'refused', reason: 'Footman was away when it was due' }
       const broken = brokenBy(db, settings, taskId, clock.now())
       if (broken) return { state: 'refused', reason: broken }
-      const task = await deps.qrs.taskById(taskId)
-      const obstacle = obstacleOf(task)
+      const obstacle = obstacleOf(await deps.qrs.taskById(taskId))
       if (obstacle) return obstacle
       await writer.write((tx) => store.markStarting(tx, id))
+    } else if (obstacleOf(await deps.qrs.taskById(taskId))?.state === 'superseded') {
+      // Cut off by a crash or by silence of Qlik Sense, which has started it all the same.
+      return noteStart(retry, null)
     }
     const outcome = await deps.start({
       ...{ id, origin: 'retry', requestedBy: 'retry', actor: 'retry', taskIds: [taskId], tags: [] },

@@ -207,6 +207,17 @@ describe('a retry that is due', () => {
     expect(requests).toHaveLength(1)
   })
 
+  test('that Qlik Sense has started without an answer is not started twice', async () => {
+    const { end, run, createRunner, db, requests, results, rows, setTask } = scene()
+    end('failed')
+    store.markStarting(db, store.openRetries(db)[0]!.id)
+    setTask({ operational: { lastExecutionResult: executionResult({ status: 2 }) } })
+    await run(10 * SECOND, createRunner())
+    expect([requests.length, results]).toEqual([0, ['started']])
+    expect(rows()).toMatchObject([{ state: 'started' }])
+    expect(store.retryOfExecution(db, TASK_ID, executionId(2))).toMatchObject({ attempt: 1 })
+  })
+
   test('when Footman was away for long is refused, and the alert leaves', async () => {
     const { end, run, createRunner, requests, released, results } = scene()
     const event = end('failed')
