@@ -49,6 +49,55 @@ function scene() {
   return { retention, log, journal, count, close }
 }
 
+/** An old event for each state, with one delivery in it. */
+function deliveriesOfOldEvents(states: readonly string[]) {
+  const directory = tempDirectory()
+  const db = pipelineDatabase(directory.join('footman.db'))
+  for (const { sql } of auditMigrations) db.exec(sql)
+  const now = 100 * DAY
+  for (const state of states) {
+    const event = taskEvent({ receivedAt: now - 31 * DAY })
+    storePending(db, event)
+    db.run(
+      `INSERT INTO delivery (id, event_id, kind, route, destination, target, lane, severity, state, created_at, next_attempt_at)
+       VALUES (?, ?, 'alert', 'mine', 'mail', 'anna@acme.example', 'mail', 'error', ?, ?, ?)`,
+      ...[state, event.id, state, now - 31 * DAY, now],
+    )
+  }
+  db.run(`UPDATE event SET state = 'routed'`)
+  return {
+    /** The states of what a clean-up leaves. */
+    async left(): Promise<string[]> {
+      const purged = Promise.withResolvers<void>()
+      const last = () => {
+        purged.resolve()
+        return 0
+      }
+      const retention = createRetention(
+        {
+          writer: createGroupWriter(db),
+          clock: { now: () => now },
+          log: recordingLog(),
+          purgeJournal: () => undefined,
+        },
+        { keepAuditMs: 90 * DAY, keepEventsMs: 30 * DAY, firstMs: 1, others: [{ keepMs: DAY, purge: last }] },
+      )
+      await retention.start()
+      await purged.promise
+      await retention.stop(100)
+      const [events] = db.all<{ n: number }>('SELECT count(*) AS n FROM event')
+      const rows = db.all<{ state: string }>('SELECT state FROM delivery ORDER BY seq').map(({ state }) => state)
+      expect(events?.n).toBe(rows.length)
+      return rows
+    },
+    end: () => db.run(`UPDATE delivery SET state = 'delivered'`),
+    async [Symbol.asyncDispose]() {
+      db.close()
+      directory.remove()
+    },
+  }
+}
+
 test('soon after the start what is old and finished is removed, the rest stays', async () => {
   const { retention, journal, count, close } = scene()
   await retention.start()
@@ -56,6 +105,13 @@ test('soon after the start what is old and finished is removed, the rest stays',
   expect(journal).toEqual([70 * DAY])
   await retention.stop(100)
   close()
+})
+
+test('an old event stays while a delivery of it is open; with its last one both go', async () => {
+  await using scene = deliveriesOfOldEvents(['pending', 'sending', 'delivered', 'suppressed', 'dead'])
+  expect(await scene.left()).toEqual(['pending', 'sending'])
+  scene.end()
+  expect(await scene.left()).toEqual([])
 })
 
 test('a stop in the middle ends it without a word', async () => {
