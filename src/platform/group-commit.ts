@@ -6,8 +6,12 @@
 import type { Database } from './sqlite.ts'
 
 export interface GroupWriter {
-  /** Runs `work` inside the next shared transaction; a throwing `work` is rolled back alone and rejects its caller. */
-  write<T>(work: (db: Database) => T): Promise<T>
+  /**
+   * Runs `work` inside the next shared transaction; a throwing `work` is rolled back alone and rejects its caller. `soon` =
+   * nobody stands and waits for it: it joins the next transaction that somebody else wants, or one that follows within
+   * milliseconds. Work runs in the order in which it was asked for either way.
+   */
+  write<T>(work: (db: Database) => T, when?: 'now' | 'soon'): Promise<T>
   /** Resolves when all that was asked for so far is on disk. */
   flush(): Promise<void>
 }
@@ -19,11 +23,20 @@ interface Job {
 
 /** However many want to write, the first of them does not wait longer. */
 const MOST_TURNS = 8
+/** How long work that can wait is collected; a commit costs as much CPU as dozens of statements, and an fsync. */
+const SOON_MS = 5
 
 /** One writer per database file; every write of the main thread goes through it. */
 export function createGroupWriter(db: Database): GroupWriter {
   let queue: Job[] = []
   let scheduled = false
+  let soon: ReturnType<typeof setTimeout> | undefined
+
+  function commitNow(): void {
+    if (scheduled) return
+    scheduled = true
+    setImmediate(gather, 0, 1)
+  }
 
   /** A turn that brings nothing new costs microseconds; an fsync on a busy disk milliseconds. */
   function gather(known: number, turn: number): void {
@@ -33,6 +46,8 @@ export function createGroupWriter(db: Database): GroupWriter {
 
   function commit(): void {
     scheduled = false
+    clearTimeout(soon)
+    soon = undefined
     const jobs = queue
     queue = []
     let failure: unknown
@@ -48,7 +63,7 @@ export function createGroupWriter(db: Database): GroupWriter {
   }
 
   return {
-    write(work) {
+    write(work, when) {
       return new Promise((resolve, reject) => {
         let finish: () => void = () => {}
         queue.push({
@@ -65,9 +80,8 @@ export function createGroupWriter(db: Database): GroupWriter {
             else reject(failure)
           },
         })
-        if (scheduled) return
-        scheduled = true
-        setImmediate(gather, 0, 1)
+        if (when === 'soon') soon ??= setTimeout(commitNow, SOON_MS)
+        else commitNow()
       })
     },
     async flush() {

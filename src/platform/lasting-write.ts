@@ -22,10 +22,10 @@ const RETRY_MS = 1000
 export function createLastingWrite({ writer, log, what, stop }: LastingWriteDeps): GroupWriter['write'] {
   let failing = false
 
-  return async (work) => {
+  return async (work, when) => {
     for (;;) {
       try {
-        const result = await writer.write(work)
+        const result = await writer.write(work, when)
         if (failing) log.info(`${what} can be stored again`)
         failing = false
         return result

@@ -144,7 +144,7 @@ export async function attemptDelivery(
   if (settings.shadow) return end('suppressed', 'SHADOW_MODE', 'shadow mode: recorded, not sent', message)
 
   // Not awaited: whether "sending" reached the disk makes no difference after a crash.
-  writer.write((db) => markSending(db, delivery.seq)).catch(() => undefined)
+  writer.write((db) => markSending(db, delivery.seq), 'soon').catch(() => undefined)
   const result = await send(destination, message, stop)
   // Cut off by our own end: no failure of the peer, and the first thing to do after the next start.
   if (stop.aborted && result.outcome === 'retry') return cutOff(result.detail)

@@ -259,7 +259,7 @@ export function createEnricher(deps: EnricherDeps, settings: EnricherSettings): 
   /** Ends a job by a write; the job leaves memory only when that is durable. */
   function conclude(job: Job, work: (tx: Database) => void): void {
     release(job)
-    store(work).then(
+    store(work, 'soon').then(
       () => {
         leave(job)
         router.wake()
