@@ -20,12 +20,14 @@ import { observed, outboxService, storageService } from './app/joints.ts'
 import { buildJournal } from './app/journal.ts'
 import { buildKeyValues } from './app/kv.ts'
 import { degradable } from './app/listeners.ts'
+import { liveParts } from './app/live-parts.ts'
 import { buildMessages } from './app/messages.ts'
 import { buildMetrics } from './app/metrics.ts'
 import { MIGRATIONS } from './app/migrations.ts'
 import { buildMqtt, buildStartRequests } from './app/mqtt.ts'
 import { pipelineSettings } from './app/pipeline-settings.ts'
 import { buildQlik, isQrsUnreachable, qlikCertificates } from './app/qlik.ts'
+import { type ConfigurationSource, createConfigReload } from './app/reload.ts'
 import { createRetention } from './app/retention.ts'
 import { buildSafetyNet, retryHolds } from './app/safety-net.ts'
 import { createScheduleWebhook } from './app/schedule-webhook.ts'
@@ -52,6 +54,8 @@ export interface AppDeps {
   readonly log: Logger
   readonly paths: ConfigPaths
   readonly clock?: Clock
+  /** Absent: the configuration stays as it is. */
+  readonly configuration?: ConfigurationSource
   /** Told what happens, for live views. */
   readonly observe?: {
     readonly event?: (event: TaskEvent) => void
@@ -81,6 +85,8 @@ export interface App {
   /** Rejects with a `StartError` when a listener or the database cannot be opened; nothing runs then. */
   start(): Promise<void>
   stop(graceMs: number): Promise<void>
+  /** Reads the configuration file again; rejects when it cannot be used, and nothing changes then. */
+  reload(): Promise<unknown>
   /** Ports in use, once started; 0 where a server is off. */
   readonly restPort: number
   /** What the REST API offers with this configuration. */
@@ -96,6 +102,14 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
   const db = openDatabase(databaseFile, { migrations: MIGRATIONS, synchronous: 'FULL' })
   const writer = createGroupWriter(db)
 
+  const reload = createConfigReload(
+    {
+      ...{ log, source: deps.configuration, onProblem: (problem) => selfAlerts.onConfig(problem) },
+      parts: () => liveParts({ windows: time, alerts, api }),
+    },
+    config,
+  )
+  const live = () => reload.config
   const certificates = () => [...qlikCertificates(qlik), ...api.certificates()]
   const metrics = buildMetrics(
     {
@@ -113,7 +127,7 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
       ...{ db, writer, clock, log, dataDirectory: options.dataDirectory },
       ...{ pipeline: () => pipeline, alerts: () => alerts, api: () => api, qlik: () => qlik, certificates },
       brokers: () => (shadow ? {} : brokersOf(config, mqtt, cloud)),
-      calendars: () => Object.keys(config.footman.calendars),
+      calendars: () => Object.keys(live().footman.calendars),
     },
     config,
     options.qrsConnection,
@@ -179,9 +193,9 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
   )
   const schedules = buildScheduler(
     {
-      ...{ db, writer, clock, log, paths, qlik, starts, windows: time },
+      ...{ db, writer, clock, log, paths, qlik, starts, windows: time, live },
       pausedBy: alerts.maintenance.stopsSchedules,
-      callWebhook: createScheduleWebhook({ db, writer, clock, alerts, candidates: paths.candidates }, config),
+      callWebhook: createScheduleWebhook({ db, writer, clock, alerts, candidates: paths.candidates, live }),
       onAction: audit.onScheduleAction,
       onRun: metrics.onScheduleRun,
     },
@@ -222,7 +236,7 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
     shadow,
   )
   const journal = buildJournal(
-    { db, writer, clock, log: log.child('journal'), alerts, rawOf: pipeline.rawOf, qrs: qlik.cachedQrs },
+    { db, writer, clock, log: log.child('journal'), alerts, rawOf: pipeline.rawOf, qrs: qlik.cachedQrs, live },
     config,
     shadow,
   )
@@ -247,6 +261,7 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
         ...alertRouteRoutes({ db, writer, clock, alerts, windows: time.windows, qrs: qlik.cachedQrs }, config),
         ...history.routes,
         ...metrics.routes,
+        ...reload.routes,
       ],
       health,
       audit: audit.audit,
@@ -306,6 +321,7 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
     journal.streams,
     selfAlerts.service,
     retention,
+    reload.watch,
   ]
   const running = services.filter((service) => service !== null)
   const lifecycle = createLifecycle({ log }, running)
@@ -316,6 +332,7 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
       if (options.qrsConnection) void verifyStartFilter({ qrs: qlik.qrs, log }, config)
     },
     stop: lifecycle.stop,
+    reload: () => reload.reload(),
     describe: api.describe,
     get restPort() {
       return api.port

@@ -1,14 +1,5 @@
-/** Builds the alerts side: routes from the configuration, destinations, router and outbox. */
-import { createEmailDestination } from '../alerts/destinations/email/index.ts'
-import { createMailSender, type MailSender } from '../alerts/destinations/email/mailer.ts'
-import { emailRoutes } from '../alerts/destinations/email/routes.ts'
-import { createInfluxDestination, influxRoutes } from '../alerts/destinations/influxdb/index.ts'
-import { createMqttDestination, mqttRoutes } from '../alerts/destinations/mqtt/index.ts'
-import { createNamedDestination } from '../alerts/destinations/named/index.ts'
-import { createDestinationRegistry, type DestinationRegistry } from '../alerts/destinations/registry.ts'
-import { createWebhookDestination } from '../alerts/destinations/webhook/index.ts'
-import { webhookRoutes } from '../alerts/destinations/webhook/routes.ts'
-import { createMaintenance, type Maintenance } from '../alerts/maintenance/maintenance.ts'
+/** Builds the alerts side: a plan of routes and destinations, the router and the outbox that follow it, and its changes. */
+import type { Maintenance } from '../alerts/maintenance/maintenance.ts'
 import { createSummaries } from '../alerts/maintenance/summary.ts'
 import { createOutbox, type DeliveryChange, type Outbox } from '../alerts/outbox/outbox.ts'
 import { createPeers, type Peers } from '../alerts/outbox/peers.ts'
@@ -21,40 +12,23 @@ import { purgeGroups } from '../alerts/routes/groups.ts'
 import { usualStart } from '../alerts/routes/usual-start.ts'
 import { createSnoozeHold } from '../alerts/snoozes/hold.ts'
 import { purgeSnoozes } from '../alerts/snoozes/store.ts'
-import { createTemplateEngine } from '../alerts/templates/engine.ts'
-import { createTimeFormatter } from '../alerts/times.ts'
-import type { Destination, Hold, Route, SuppressReason } from '../alerts/types.ts'
+import type { Destination, Hold, SuppressReason } from '../alerts/types.ts'
 import type { Config } from '../config/schema.ts'
-import { countEarlierTwins, loadTaskEvent } from '../events/store.ts'
+import { loadTaskEvent } from '../events/store.ts'
 import type { TaskEvent } from '../events/types.ts'
-import type { InfluxServer } from '../metrics/influxdb/types.ts'
-import type { MqttService } from '../mqtt/types.ts'
 import type { GroupWriter } from '../platform/group-commit.ts'
 import type { Database } from '../platform/sqlite.ts'
-import type { Clock, Logger, Service } from '../platform/types.ts'
+import type { Service } from '../platform/types.ts'
 import type { Windows } from '../platform/windows/types.ts'
 import type { ChainReader, QrsClient } from '../qlik/qrs/types.ts'
-import { compileRoutes, listRoutes, overridesOf } from './alert-routes.ts'
-import { BUTLER_ROUTES, butlerDestinations } from './butler-destinations.ts'
-import { namedDestinationDeps } from './named-destinations.ts'
+import { type AlertPlan, type AlertPlanDeps, buildAlertPlan } from './alert-plan.ts'
 import type { Aging } from './retention.ts'
 
-export interface AlertsDeps {
-  readonly db: Database
+export interface AlertsDeps extends AlertPlanDeps {
   readonly writer: GroupWriter
-  readonly clock: Clock
-  readonly log: Logger
-  /** Null when MQTT is not configured. */
-  readonly mqtt: MqttService | null
-  /** Null when InfluxDB is off. */
-  readonly influx: InfluxServer | null
   /** Reads the chains of tasks. */
   readonly qrs: ChainReader
   readonly windows: Windows
-  /** The absolute paths that a path in the configuration may mean, best first. */
-  readonly candidates: (path: string) => readonly string[]
-  /** Where an output path of the configuration leads. */
-  readonly output: (path: string) => string
   readonly observe?: (change: DeliveryChange) => void
   /** A route has made a delivery. */
   readonly onRouted?: (route: string, outcome: string) => void
@@ -62,17 +36,17 @@ export interface AlertsDeps {
   readonly holds?: readonly Hold[]
 }
 
+/** Everything here follows the plan in use: its maps and lists change with it, its functions ask it. */
 export interface Alerts {
-  readonly routes: readonly Route[]
   readonly router: Router
   readonly outbox: Outbox
   /** Those of Butler's sections and the named ones, by name. */
   readonly destinations: ReadonlyMap<string, Destination>
   /** As the route wants it. */
-  readonly destination: DestinationRegistry['find']
+  readonly destination: (route: string, name: string) => Destination | undefined
   /** In order of evaluation. */
   readonly listed: readonly ListedRoute[]
-  readonly maintenance: Maintenance
+  readonly maintenance: Pick<Maintenance, 'nameFor' | 'stopsSchedules'>
   /** How the destinations fare. */
   readonly peers: Peers
   /** Learns the chains of tasks while tasks are asked about. */
@@ -85,25 +59,29 @@ export interface Alerts {
   readonly release: (db: Database, eventId: string, reason: SuppressReason) => void
   /** What was released is on disk. */
   readonly wake: () => void
+  /** A plan of another configuration, for `replace`; throws what keeps it from being made. */
+  readonly plan: (windows: Windows, config: Config) => AlertPlan
+  /**
+   * Events from now on and deliveries that have not left yet follow this plan; what is being sent ends as it began.
+   * Deliveries to the destinations that have changed, or are gone, are due at once.
+   */
+  readonly replace: (plan: AlertPlan, changed: readonly string[]) => void
 }
 
 const CACHED_EVENTS = 64
 const CACHED_LOG = 256 * 1024
-
-/** One line per kind of destination. */
-const ROUTES: readonly ((config: Config) => Route[])[] = [
-  ...BUTLER_ROUTES,
-  ...[emailRoutes, webhookRoutes, mqttRoutes, influxRoutes],
-]
+/** Making and sending a message take less: a destination that was replaced is closed then. */
+const LONGEST_SEND_MS = 100_000
 
 export function buildAlerts(deps: AlertsDeps, config: Config, shadow: boolean): Alerts {
-  const { log, clock, db, writer, windows } = deps
-  const { delivery, maintenance: maintenances } = config.footman
-  const butler = ROUTES.flatMap((compile) => compile(config))
-  const { registry, sender } = buildDestinations(deps, config)
-  const maintenance = createMaintenance({ windows }, maintenances)
-  const routes = compileRoutes(butler, registry, windows, config, maintenance.needs)
-  const graph = routes.some(({ policy }) => policy?.group === 'chain') ? createChainGraph(deps) : null
+  const { log, clock, db, writer } = deps
+  const { delivery } = config.footman
+  let plan = buildAlertPlan(deps, deps.windows, config)
+  const destinations = new Map<string, Destination>()
+  const all: Destination[] = []
+  const listed: ListedRoute[] = []
+  const retired = new Map<AlertPlan, ReturnType<typeof setTimeout>>()
+  const graph = createChainGraph(deps)
   const peers = createPeers()
   const observe = (change: DeliveryChange) => {
     peers.observe(change)
@@ -115,18 +93,22 @@ export function buildAlerts(deps: AlertsDeps, config: Config, shadow: boolean): 
 
   // The router tells the outbox about new deliveries; the outbox asks the router for routes.
   const onDeliveries = (lanes: ReadonlySet<string>) => outbox.wake(lanes)
-  const router: Router = createRouter(
-    {
-      ...{ clock, log, onDeliveries, observe: deps.observe, onRouted: deps.onRouted },
-      holds: [maintenance.hold, createSnoozeHold({ windows }), ...(deps.holds ?? [])],
-      ...(graph && { chains: { downstream: graph.downstream, usualStart } }),
-    },
-    routes,
-  )
+  const routerOf = ({ maintenance, windows, routes }: AlertPlan): Router =>
+    createRouter(
+      {
+        ...{ clock, log, onDeliveries, observe: deps.observe, onRouted: deps.onRouted },
+        holds: [maintenance.hold, createSnoozeHold({ windows }), ...(deps.holds ?? [])],
+        ...(usesChains(routes) && { chains: { downstream: graph.downstream, usualStart } }),
+      },
+      routes,
+    )
+  let current = routerOf(plan)
+  const router = followingRouter(() => current)
+  const find = (route: string, name: string) => plan.registry.find(route, name)
   const outbox: Outbox = createOutbox(
     {
       ...{ ...deps, observe, route: router.route, loadEvent },
-      ...{ destinations: registry.byName, destination: registry.find, all: registry.all },
+      ...{ destinations, destination: find, all },
     },
     {
       concurrency: delivery.concurrency,
@@ -138,19 +120,48 @@ export function buildAlerts(deps: AlertsDeps, config: Config, shadow: boolean): 
   const fallbacks = createFallbacks({ db, writer, clock, log, loadEvent, route: router.route, onDeliveries })
   const summaries = createSummaries(
     {
-      ...{ db, writer, clock, log, maintenance, loadEvent, onDeliveries },
-      routes: (name) => routes.filter((route) => route.name === name),
+      ...{ db, writer, clock, log, loadEvent, onDeliveries },
+      maintenance: { isOn: (name, at) => plan.maintenance.isOn(name, at) },
+      routes: (name) => plan.routes.filter((route) => route.name === name),
     },
-    maintenances.filter(({ summaryTo }) => summaryTo.length > 0).map(({ name }) => name),
+    () => plan.summaryNames,
   )
-  const hasFallbacks = routes.some(({ policy }) => policy && policy.fallback.length > 0)
+
+  function follow(next: AlertPlan): void {
+    plan = next
+    destinations.clear()
+    for (const [name, destination] of next.registry.byName) destinations.set(name, destination)
+    all.splice(0, all.length, ...next.registry.all)
+    listed.splice(0, listed.length, ...next.listed)
+  }
+  follow(plan)
+
+  /** Its connections are closed when nothing can be under way on them any more. */
+  function retire(old: AlertPlan, router: Router): void {
+    // Lanes that it has added deliveries to and that nobody has woken yet.
+    for (const ms of [0, 1000, 5000]) setTimeout(router.wake, ms).unref()
+    retired.set(old, setTimeout(() => void close(old), LONGEST_SEND_MS).unref())
+  }
+
+  async function close(old: AlertPlan): Promise<void> {
+    clearTimeout(retired.get(old))
+    retired.delete(old)
+    await Promise.allSettled(old.registry.all.map((destination) => destination.close?.()))
+    old.closeMail()
+  }
+
   return {
-    ...{ routes, router, maintenance, peers, destinations: registry.byName, destination: registry.find },
+    ...{ router, peers, destinations, listed, destination: find },
+    maintenance: {
+      nameFor: (event, at) => plan.maintenance.nameFor(event, at),
+      stopsSchedules: (at) => plan.maintenance.stopsSchedules(at),
+    },
     outbox: {
       ...outbox,
       async stop(graceMs) {
         await outbox.stop(graceMs)
-        sender?.close()
+        plan.closeMail()
+        await Promise.all([...retired.keys()].map(close))
       },
     },
     release(tx, eventId, reason) {
@@ -161,51 +172,41 @@ export function buildAlerts(deps: AlertsDeps, config: Config, shadow: boolean): 
       outbox.wake(new Set(releasedLanes))
       releasedLanes.clear()
     },
-    listed: listRoutes(butler, config),
     aging: [purgeGroups, purgeSnoozes].map((purge) => ({ keepMs: config.footman.retention.events, purge })),
-    withChains: (qrs) => (graph ? withChains(qrs, graph) : qrs),
-    services: [...(hasFallbacks ? [fallbacks] : []), summaries],
+    withChains(qrs) {
+      const learning = withChains(qrs, graph)
+      return {
+        ...qrs,
+        taskById: (id, signal) => (usesChains(plan.routes) ? learning : qrs).taskById(id, signal),
+      }
+    },
+    services: [fallbacks, summaries],
+    plan: (windows, next) => buildAlertPlan(deps, windows, next),
+    replace(next, changed) {
+      const [oldPlan, oldRouter] = [plan, current]
+      current = routerOf(next)
+      follow(next)
+      retire(oldPlan, oldRouter)
+      outbox.destinationsChanged(changed)
+    },
   }
 }
 
-interface BuiltDestinations {
-  readonly registry: DestinationRegistry
-  /** The connections to the mail server that all mails share; null without mail. */
-  readonly sender: MailSender | null
-}
+const usesChains = (routes: AlertPlan['routes']): boolean => routes.some(({ policy }) => policy?.group === 'chain')
 
-function buildDestinations(deps: AlertsDeps, config: Config): BuiltDestinations {
-  const { log, clock, candidates, mqtt, influx, output } = deps
-  const { timezone, destinations } = config.footman
-  const times = createTimeFormatter(timezone ? { timeZone: timezone } : {})
-  const engine = createTemplateEngine({ candidates, templateDirectory: config.footman.templateDirectory })
-  const mails = config.emailNotification.enable || Object.values(destinations).some(({ type }) => type === 'email')
-  const sender = mails ? createMailSender({ log, clock, times, engine }, config) : null
-  const environment = process.env
-  const butler = [...butlerDestinations({ log, clock, times, engine, output, environment }, config)]
-  if (sender && config.emailNotification.enable)
-    butler.push(createEmailDestination({ log, clock, times, engine, sender }, config))
-  if (config.webhookNotification.enable) {
-    butler.push(createWebhookDestination({ log, clock, files: { candidates, environment } }, config))
+/** A router that asks the one in use. */
+function followingRouter(current: () => Router): Router {
+  return {
+    routeArrival: (db, event) => current().routeArrival(db, event),
+    routeEnriched: (db, event) => current().routeEnriched(db, event),
+    needs: (type, outcome) => current().needs(type, outcome),
+    wants: (type, outcome) => current().wants(type, outcome),
+    wake: () => current().wake(),
+    route: (name, destination) => current().route(name, destination),
+    candidates: (event, wish) => current().candidates(event, wish),
+    routeAgain: (db, event, settings) => current().routeAgain(db, event, settings),
+    rehearse: (db, event, now) => current().rehearse(db, event, now),
   }
-  if (mqtt) butler.push(createMqttDestination({ mqtt }))
-  if (influx) {
-    const earlierTwins = (event: TaskEvent) => countEarlierTwins(deps.db, event)
-    butler.push(createInfluxDestination({ server: influx, times, earlierTwins }, config))
-  }
-  const shared = namedDestinationDeps(
-    { ...{ clock, log, engine, times, mqtt, candidates }, ...(sender && { sender }) },
-    config,
-  )
-  const registry = createDestinationRegistry(butler, destinations, overridesOf(config), (name, settings) => {
-    try {
-      return createNamedDestination(shared, name, settings)
-    } catch (error) {
-      log.error(`NOTIFY Destination ${name} cannot be used: ${error instanceof Error ? error.message : error}`)
-      return null
-    }
-  })
-  return { registry, sender }
 }
 
 /** Deliveries of one event come in a row; its record is read once. Large script logs are not worth keeping. */

@@ -21,7 +21,7 @@ export interface CloudDeps {
   readonly clock: Clock
   readonly log: Logger
   readonly paths: ConfigPaths
-  readonly alerts: Pick<Alerts, 'routes'>
+  readonly alerts: Pick<Alerts, 'router'>
   readonly pipeline: () => Pick<EventPipeline, 'emitter'>
   readonly observe?: (direction: 'in' | 'out') => void
 }
@@ -67,10 +67,7 @@ export function buildCloud(deps: CloudDeps, config: Config, shadow: boolean): Cl
         proxyEnv: process.env,
       }),
       emitter: () => deps.pipeline().emitter,
-      wants: (outcome) =>
-        deps.alerts.routes.some(
-          ({ role, when }) => role !== 'aside' && when.types.includes('cloudReload') && when.outcomes.includes(outcome),
-        ),
+      wants: (outcome) => deps.alerts.router.wants('cloudReload', outcome),
     },
     {
       tenant,

@@ -27,6 +27,8 @@ export interface JournalDeps {
   readonly alerts: Pick<Alerts, 'destinations' | 'destination' | 'outbox' | 'router'>
   readonly qrs: QrsClient
   readonly rawOf: (journalId: number) => Uint8Array | null
+  /** The configuration in use. */
+  readonly live: () => Config
 }
 
 export interface Journal {
@@ -51,7 +53,7 @@ export function buildJournal(deps: JournalDeps, config: Config, shadow: boolean)
   const streams = createEventStreams()
   const typeOf = (destination: string) => alerts.destinations.get(destination)?.type ?? null
   const recordOf = (event: TaskEvent) => {
-    const { qlikSenseUrls, genericUrls } = config
+    const { qlikSenseUrls, genericUrls } = deps.live()
     const context = { qlikSenseUrls, genericUrls, version: VERSION, times, now: clock.now() }
     return templateRecord(event, context, EXCERPT, 'slash')
   }
@@ -64,7 +66,7 @@ export function buildJournal(deps: JournalDeps, config: Config, shadow: boolean)
       ...deliveryRoutes({ ...common, wake: alerts.outbox.wake, isUnderWay: alerts.outbox.isUnderWay }),
       ...againRoutes({
         ...{ ...common, shadow, router: alerts.router, destination: alerts.destination },
-        destinationNames: Object.keys(config.footman.destinations),
+        destinationNames: () => Object.keys(deps.live().footman.destinations),
         storeEvent: storeWholeEvent,
       }),
       ...streamRoutes({ feed, streams }),

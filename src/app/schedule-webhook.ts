@@ -21,13 +21,15 @@ export interface ScheduleWebhookDeps {
   readonly alerts: Pick<Alerts, 'router' | 'outbox' | 'destinations'>
   /** The absolute paths that a path in the configuration may mean, best first. */
   readonly candidates: (path: string) => readonly string[]
+  /** The configuration in use. */
+  readonly live: () => Config
 }
 
 /** Deliveries that no alert route has made. */
 const DIRECT = ''
 
 /** The run has succeeded when its delivery is on disk; what becomes of that is told with the deliveries. */
-export function createScheduleWebhook(deps: ScheduleWebhookDeps, { footman }: Config): Perform {
+export function createScheduleWebhook(deps: ScheduleWebhookDeps): Perform {
   const { db, writer, clock, alerts } = deps
   const engine = createTemplateEngine({ candidates: deps.candidates })
   const emitter = createEventEmitter({ writer, router: alerts.router, clock, wakeEnricher: () => {} }, { waitMs: 0 })
@@ -35,7 +37,7 @@ export function createScheduleWebhook(deps: ScheduleWebhookDeps, { footman }: Co
   function bodyOf({ run, scheduleName, plan }: ActionContext): string | null {
     const { destination, body } = plan.action as WebhookAction
     if (body === '') return null
-    const settings = footman.destinations[destination]
+    const settings = deps.live().footman.destinations[destination]
     const isJson = settings?.type === 'webhook' && /\bjson\b/i.test(settings.contentType)
     const variables = {
       ...{ scheduleId: run.scheduleId, scheduleName, runId: run.id, trigger: run.trigger },

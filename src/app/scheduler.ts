@@ -29,6 +29,8 @@ import type { Starts } from './starts.ts'
 import type { BuiltWindows } from './windows.ts'
 
 export interface SchedulerDeps extends Pick<RunnerDeps, 'pausedBy' | 'onRun'> {
+  /** The configuration in use. */
+  readonly live: () => Config
   readonly db: Database
   readonly writer: GroupWriter
   readonly clock: Clock
@@ -61,7 +63,7 @@ export function buildScheduler(deps: SchedulerDeps, config: Config, options: Sch
   const { footman, scheduler: section, restServerConfig } = config
   const store = createRunStore({ db, writer })
   const planner = createPlanner(
-    { ...windows, parseTarget, checkAction: (action) => actionProblem(action, config) },
+    { ...windows, parseTarget, checkAction: (action) => actionProblem(action, deps.live()) },
     footman.scheduler,
   )
   const isSatellite = footman.node.role === 'satellite'

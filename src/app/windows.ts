@@ -10,23 +10,77 @@ import { createWindows } from '../platform/windows/windows.ts'
 export interface WindowsDeps {
   readonly log: Logger
   readonly paths: ConfigPaths
-  /** The file of a calendar cannot be used (why), or can be again (null). */
+  /** The file of a calendar cannot be used (why), or can be (null). */
   readonly onTrouble?: (calendar: string, reason: string | null) => void
 }
 
 export interface BuiltWindows {
+  /** Always those in use. */
   readonly windows: Windows
   readonly calendars: Calendars
   /** To be started before whoever asks for windows: it reads the files of calendars. */
   readonly service: Service
+  /** Those of another configuration, with their files read. They take the place of the others with `use`. */
+  prepare(config: Config): Promise<PreparedWindows>
 }
 
-export function buildWindows({ log, paths, onTrouble }: WindowsDeps, { footman }: Config): BuiltWindows {
-  const files = Object.entries(footman.calendars)
+export interface PreparedWindows {
+  readonly windows: Windows
+  use(): void
+  drop(): void
+}
+
+export function buildWindows(deps: WindowsDeps, config: Config): BuiltWindows {
+  let current = windowsOf(deps, config)
+  /** What stored schedules name may be gone from the configuration; until a restart it means what it meant. */
+  const former: Version[] = []
+  const calendarOwner = (name: string) =>
+    current.calendars.has(name) ? current : (former.findLast(({ calendars }) => calendars.has(name)) ?? current)
+  const windowOwner = (name: string) =>
+    current.windows.has(name) ? current : (former.findLast(({ windows }) => windows.has(name)) ?? current)
+
+  return {
+    windows: {
+      has: (name) => current.windows.has(name),
+      contains: (window, instant) =>
+        (typeof window === 'string' ? windowOwner(window) : current).windows.contains(window, instant),
+    },
+    calendars: {
+      has: (name) => current.calendars.has(name),
+      contains: (name, day) => calendarOwner(name).calendars.contains(name, day),
+    },
+    service: {
+      name: 'calendars',
+      start: () => current.files.start(),
+      stop: () => current.files.stop(),
+    },
+    async prepare(next) {
+      const version = windowsOf(deps, next)
+      await version.files.start()
+      return {
+        windows: version.windows,
+        use() {
+          former.push(current)
+          former.splice(0, former.length - MAX_FORMER)
+          void current.files.stop()
+          current = version
+        },
+        drop: () => void version.files.stop(),
+      }
+    },
+  }
+}
+
+const MAX_FORMER = 10
+
+type Version = ReturnType<typeof windowsOf>
+
+function windowsOf({ log, paths, onTrouble }: WindowsDeps, { footman }: Config) {
+  const fileOf = Object.entries(footman.calendars)
     .filter(([, { file }]) => file !== '')
     .map(([name, { file }]) => [name, paths.input(file)] as const)
-  const calendarFiles = createCalendarFiles({ log, onTrouble }, { files: Object.fromEntries(files) })
-  const calendars = createCalendars({ calendars: footman.calendars, fileDays: calendarFiles.days })
+  const files = createCalendarFiles({ log, onTrouble }, { files: Object.fromEntries(fileOf) })
+  const calendars = createCalendars({ calendars: footman.calendars, fileDays: files.days })
   const windows = createWindows({ windows: footman.windows, calendars, timezone: footman.timezone })
-  return { windows, calendars, service: calendarFiles }
+  return { files, calendars, windows }
 }

@@ -50,30 +50,52 @@ export async function runFootman(options: RunOptions, io: CommandIo): Promise<nu
     )
     return EXIT.badInput
   }
-  const loaded = await loadConfig({ file: options.configfile, env: process.env, cwd: process.cwd(), overrides })
+  const load = () => loadConfig({ file: options.configfile, env: process.env, cwd: process.cwd(), overrides })
+  const loaded = await load()
   if (!loaded.config) {
     for (const problem of sortProblems(loaded.problems)) io.err(renderProblem(problem))
     return EXIT.badInput
   }
-  return runConfigured(loaded.config, loaded, options)
+  return runConfigured(loaded.config, { loaded, load }, options)
 }
 
-async function runConfigured(config: Config, loaded: LoadResult, options: RunOptions): Promise<number> {
+interface Loading {
+  readonly loaded: LoadResult
+  /** Reads the same file again, in the same way. */
+  readonly load: () => Promise<LoadResult>
+}
+
+async function runConfigured(config: Config, { loaded, load }: Loading, options: RunOptions): Promise<number> {
   const paths = createPathResolver({ configDirectory: loaded.directory, cwd: process.cwd() })
-  const log = loggerOf(config, loaded, paths.output(config.logDirectory, 'program'))
+  let { secrets } = loaded
+  const log = loggerOf(config, () => secrets, paths.output(config.logDirectory, 'program'))
   const dataDirectory = paths.data(config.footman.dataDirectory)
   let app: App | null = null
   const events = watchProcess({
     log,
     stop: async () => app?.stop(config.footman.shutdown.grace),
-    onHangup: () => log.reopen(),
+    async onHangup() {
+      log.reopen()
+      // What is wrong with the file has been told.
+      await app?.reload().catch(() => undefined)
+    },
   })
   try {
     await ensureWritableDirectory(dataDirectory, 'The data directory')
     const lock = lockDirectory(dataDirectory)
     logStart(log, config, loaded, dataDirectory)
     app = createApp(
-      { log, paths },
+      {
+        ...{ log, paths },
+        configuration: {
+          ...{ initial: loaded, load },
+          use(result, { logLevel }) {
+            // Lines about what was may still come.
+            secrets = [...new Set([...secrets, ...result.secrets])]
+            log.setLevel(logLevel)
+          },
+        },
+      },
       {
         config,
         dataDirectory,
@@ -121,13 +143,13 @@ function logStart(log: LogService, config: Config, loaded: LoadResult, dataDirec
   }
 }
 
-function loggerOf(config: Config, { secrets }: LoadResult, logDirectory: string): LogService {
+function loggerOf(config: Config, secrets: () => readonly string[], logDirectory: string): LogService {
   const { logging } = config.footman
   return createLogger({
     level: config.logLevel,
     format: logging.format,
     console: true,
-    secrets: () => secrets,
+    secrets,
     ...(config.fileLogging && {
       file: { directory: logDirectory, maxFileSize: logging.maxFileSize, keepMs: logging.keep },
     }),

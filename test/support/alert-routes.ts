@@ -155,7 +155,7 @@ export function startRoutes(setup: RoutesSetup = {}) {
       ...{ db, writer, clock, log, maintenance, loadEvent, onDeliveries },
       routes: (name) => routes.filter((route) => route.name === name),
     },
-    maintenances.filter(({ summaryTo }) => summaryTo.length > 0).map(({ name }) => name),
+    () => maintenances.filter(({ summaryTo }) => summaryTo.length > 0).map(({ name }) => name),
   )
   const listed: ListedRoute[] = [
     ...butler.map(

@@ -19,7 +19,7 @@ export interface AgainRoutesDeps extends AgainDeps {
   readonly loadEvent: (id: string) => TaskEvent | null
   readonly qrs: Pick<QrsClient, 'taskById' | 'tasks' | 'appById' | 'owner'>
   /** Names that `to` may hold. */
-  readonly destinationNames: readonly string[]
+  readonly destinationNames: () => readonly string[]
   readonly shadow: boolean
   /** For how long events are kept, in milliseconds. */
   readonly keepMs: number
@@ -72,7 +72,7 @@ function knownWish({ router, destinationNames }: AgainRoutesDeps, wish: Again): 
     throw refusedWithCode(404, 'ROUTE_NOT_FOUND', 'Route not found', details)
   }
   for (const name of wish.to) {
-    if (destinationNames.includes(name)) continue
+    if (destinationNames().includes(name)) continue
     const details = `No destination of Butler.footman.destinations is called "${name}". GET /v4/destinations lists them.`
     throw refusedWithCode(404, 'DESTINATION_NOT_FOUND', 'Destination not found', details)
   }

@@ -40,8 +40,8 @@ const MAX_LINES = 100
 /** Name of the route of a summary in deliveries. */
 export const summaryRoute = (maintenance: string): string => `maintenance.${maintenance}`
 
-/** `names`: of each maintenance that has a summary. */
-export function createSummaries(deps: SummaryDeps, names: readonly string[]): Summaries {
+/** `names`: of each maintenance that has a summary now. */
+export function createSummaries(deps: SummaryDeps, names: () => readonly string[]): Summaries {
   const { db, writer, clock, log, maintenance } = deps
   let timer: ReturnType<typeof setInterval> | undefined
   let looking: Promise<void> | null = null
@@ -87,7 +87,7 @@ export function createSummaries(deps: SummaryDeps, names: readonly string[]): Su
   }
 
   async function look(): Promise<void> {
-    for (const name of names) {
+    for (const name of names()) {
       try {
         await lookAt(name)
       } catch (error) {
@@ -106,7 +106,6 @@ export function createSummaries(deps: SummaryDeps, names: readonly string[]): Su
   return {
     name: 'maintenance summaries',
     async start() {
-      if (names.length === 0) return
       timer = setInterval(tick, TICK_MS)
       void tick()
     },

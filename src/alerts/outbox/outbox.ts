@@ -6,7 +6,7 @@ import type { DeadReason, DeliveryState, Destination, SuppressReason } from '../
 import { type AttemptDeps, type AttemptOutcome, type AttemptSettings, attemptDelivery } from './attempt.ts'
 import { type Breaker, createBreaker } from './breaker.ts'
 import { createLane, type Lane } from './lane.ts'
-import { type DueDelivery, isOpen, openLanes, overdueDeliveries, pullForward, reopenSending } from './store.ts'
+import { type DueDelivery, isOpen, makeDue, openLanes, overdueDeliveries, pullForward, reopenSending } from './store.ts'
 
 export interface OutboxDeps extends Omit<AttemptDeps, 'destination' | 'store'> {
   readonly log: Logger
@@ -46,6 +46,8 @@ export interface Outbox {
   wake(lanes: ReadonlySet<string>): void
   /** True while this delivery is on its way: it can neither be held back nor called off any more. */
   isUnderWay(lane: string, seq: number): boolean
+  /** Other destinations are in use; deliveries to those of these names are due at once, whatever happened before. */
+  destinationsChanged(names: readonly string[]): void
   /** Takes nothing more, lets sends under way end for `graceMs`, then cuts them off; they stay pending. */
   stop(graceMs: number): Promise<void>
 }
@@ -63,6 +65,7 @@ export function createOutbox(deps: OutboxDeps, settings: OutboxSettings): Outbox
   const failuresInRow = new Map<string, number>()
   const breakers = new Map<string, Breaker>()
   const aborter = new AbortController()
+  const followed = new WeakSet<Destination>()
   const attemptDeps: AttemptDeps = {
     ...deps,
     store: createLastingWrite({ writer, log, what: 'NOTIFY The state of deliveries', stop: aborter.signal }),
@@ -162,15 +165,22 @@ export function createOutbox(deps: OutboxDeps, settings: OutboxSettings): Outbox
     }
   }
 
+  /** Each destination is asked once to tell. */
+  function followReadiness(): void {
+    for (const destination of deps.all ?? deps.destinations.values()) {
+      if (followed.has(destination)) continue
+      followed.add(destination)
+      destination.onReady?.(() => {
+        if (started) for (const lane of lanes.values()) lane.wake()
+      })
+    }
+  }
+
   return {
     start() {
       started = true
       reopenSending(db)
-      for (const destination of deps.all ?? deps.destinations.values()) {
-        destination.onReady?.(() => {
-          if (started) for (const lane of lanes.values()) lane.wake()
-        })
-      }
+      followReadiness()
       for (const name of openLanes(db)) laneOf(name).wake()
       sweepTimer = setInterval(sweep, SWEEP_MS)
     },
@@ -179,6 +189,19 @@ export function createOutbox(deps: OutboxDeps, settings: OutboxSettings): Outbox
       for (const name of names) laneOf(name).wake()
     },
     isUnderWay: (lane, seq) => lanes.get(lane)?.runs(seq) ?? false,
+    destinationsChanged(names) {
+      if (!started) return
+      followReadiness()
+      writer
+        .write((tx) => names.flatMap((name) => makeDue(tx, name, clock.now())))
+        .then((changed) => {
+          for (const lane of new Set(changed)) {
+            breakerOf(lane).answered()
+            laneOf(lane).wake()
+          }
+        })
+        .catch((error: unknown) => log.error(`NOTIFY Waiting deliveries could not be made due: ${String(error)}`))
+    },
     async stop(graceMs) {
       started = false
       clearInterval(sweepTimer)

@@ -295,3 +295,18 @@ export function countByState(db: Database): Partial<Record<DeliveryState, number
   const rows = db.all<{ state: DeliveryState; n: number }>('SELECT state, count(*) AS n FROM delivery GROUP BY state')
   return Object.fromEntries(rows.map((row) => [row.state, row.n]))
 }
+
+/** What waits for this destination may be tried now, whatever was agreed with it; returns the lanes. */
+export function makeDue(db: Database, destination: string, now: number): string[] {
+  const waiting = db.all<{ lane: string }>(
+    `SELECT DISTINCT lane FROM delivery INDEXED BY delivery_age WHERE destination = ? AND state IN ('pending', 'sending')`,
+    destination,
+  )
+  db.run(
+    `UPDATE delivery SET next_attempt_at = ?, not_before = 0 WHERE destination = ? AND state = 'pending' AND next_attempt_at > ?`,
+    now,
+    destination,
+    now,
+  )
+  return waiting.map(({ lane }) => lane)
+}

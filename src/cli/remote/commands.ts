@@ -61,6 +61,13 @@ export function addRemoteCommands(program: Command, done: Done): void {
       done(await runHistory(glob, options, processIo))
     })
 
+  remote(program, 'reload', 'take the changed configuration file into use, without a restart')
+    .option('--dry-run', 'only say what would change')
+    .action(async (options) => {
+      const { runReload } = await import('./reload.ts')
+      done(await runReload(options, processIo))
+    })
+
   addKeyValueCommands(program, done)
   addJournalCommands(program, remote, done)
   addScheduleCommands(program, remote, done)

@@ -1,0 +1,90 @@
+/** Who answers requests under one version of the settings: access control, limits, the endpoints. */
+import { type RequestObserver, SILENT_OBSERVER } from '../platform/http/observer.ts'
+import type { ApiRoute } from '../platform/http/route.ts'
+import type { Clock, Logger } from '../platform/types.ts'
+import { type AccessSettings, buildAccess } from './access/build.ts'
+import { createLocalCheck } from './access/local.ts'
+import { createRequestAudit } from './audit/requests.ts'
+import type { Audit } from './audit/types.ts'
+import { createProxies } from './client-address.ts'
+import { type Cors, createCors } from './cors.ts'
+import { createRouter } from './router.ts'
+
+export interface AnsweringDeps {
+  readonly log: Logger
+  readonly clock: Clock
+  /** Text of a PEM file. */
+  readonly readFile: (path: string) => Promise<string>
+  /** Absent: nothing is recorded. */
+  readonly audit?: Audit
+  /** Counts answers; absent: nobody does. */
+  readonly observer?: RequestObserver
+  /** Where the local key is published; absent: nowhere. */
+  readonly dataDirectory?: string
+}
+
+export interface AnsweringSettings {
+  /** `Butler.footman.api`. */
+  readonly api: {
+    readonly rateLimitPerMinute: number
+    readonly trustedProxies: readonly string[]
+    readonly cors?: { readonly origins: readonly string[] }
+  }
+  /** `Butler.footman.access`. */
+  readonly access?: AccessSettings
+  /** `Butler.footman.logging.accessLog`. */
+  readonly accessLog: boolean
+  /** `Butler.footman.timezone`; '' = that of this computer. */
+  readonly timezone?: string
+  /** `--api-rate-limit`, which wins; 0 = no limit. */
+  readonly rateLimitOption?: number
+}
+
+export interface Answering {
+  readonly answer: ReturnType<typeof createRouter>
+  /** Call it once the API listens. */
+  opened(): Promise<void>
+  close(): Promise<void>
+}
+
+/** Rejects with a `StartError` when a file of access control cannot be used. */
+export async function buildAnswering(
+  deps: AnsweringDeps,
+  settings: AnsweringSettings,
+  { serverHost, routes }: { readonly serverHost: string; readonly routes: readonly ApiRoute[] },
+): Promise<Answering> {
+  const { log, clock, readFile } = deps
+  const { access: accessSettings, api } = settings
+  const access = await buildAccess(
+    {
+      ...{ log, clock, readFile },
+      isLocal: createLocalCheck({ serverHost }),
+      dataDirectory: deps.dataDirectory ?? null,
+      timezone: settings.timezone ?? '',
+    },
+    accessSettings,
+  )
+  const cors = createCors(api.cors?.origins ?? [])
+  const answer = createRouter(
+    {
+      ...{ log, clock, routes, cors },
+      access: access.control,
+      proxies: createProxies(api.trustedProxies),
+      observer: deps.observer ?? SILENT_OBSERVER,
+      audit: createRequestAudit(deps.audit ?? SILENT_AUDIT, { keyValues: accessSettings?.auditKeyValues ?? false }),
+    },
+    { rateLimitPerMinute: perMinute(settings), accessLog: settings.accessLog },
+  )
+  return { answer: cors ? withCors(answer, cors) : answer, opened: access.opened, close: access.close }
+}
+
+/** Calls per minute and client; 0 = no limit. */
+export function perMinute({ rateLimitOption, api }: AnsweringSettings): number {
+  return rateLimitOption ?? api.rateLimitPerMinute
+}
+
+const SILENT_AUDIT: Audit = { record: () => {} }
+
+function withCors(answer: Answering['answer'], cors: Cors): Answering['answer'] {
+  return async (request, info) => cors.decorate(request, await answer(request, info))
+}

@@ -1,0 +1,209 @@
+/** Takes a changed configuration file into use while everything runs: all of what can change, or nothing of it. */
+import { z } from 'zod'
+import { differences } from '../config/diff.ts'
+import { graft, isLive } from '../config/live.ts'
+import type { LoadResult } from '../config/load.ts'
+import { logLineOf, type Problem, renderProblem } from '../config/problems.ts'
+import type { Config } from '../config/schema.ts'
+import { createFileWatch } from '../platform/file-watch.ts'
+import { Refusal, refusedWithCode } from '../platform/http/errors.ts'
+import { type ApiRequest, type ApiRoute, jsonAnswer } from '../platform/http/route.ts'
+import { strictBody } from '../platform/http/strict-body.ts'
+import type { Logger, Service } from '../platform/types.ts'
+
+/** Where the configuration comes from; without it there is nothing to reload. */
+export interface ConfigurationSource {
+  /** What runs now came of this. */
+  readonly initial: LoadResult
+  /** Reads and checks the file again. */
+  load(): Promise<LoadResult>
+  /** Log level and secrets of the new configuration. */
+  use(result: LoadResult, config: Config): void
+}
+
+/** A part that follows the configuration; `prepare` rejects when it cannot, and changes nothing. */
+export interface LivePart {
+  /** Keys below `Butler` that concern it. */
+  concerns(path: string): boolean
+  prepare(next: Config, changed: readonly string[]): Promise<PreparedPart>
+}
+
+export interface PreparedPart {
+  use(): void | Promise<void>
+  /** It is not going to be used. */
+  drop(): void
+}
+
+export interface ConfigReloadDeps {
+  readonly log: Logger
+  readonly source: ConfigurationSource | undefined
+  /** Asked when a reload comes, so that they may be made later. */
+  readonly parts: () => readonly LivePart[]
+  /** What is wrong with the file; null = nothing. */
+  readonly onProblem: (problem: string | null) => void
+}
+
+export interface ReloadResult {
+  readonly changed: readonly string[]
+  readonly needsRestart: readonly string[]
+  readonly dryRun: boolean
+}
+
+export interface ConfigReload {
+  /** In use now. */
+  readonly config: Config
+  readonly routes: readonly ApiRoute[]
+  /** Reloads when the file changes; null when that is not wanted. */
+  readonly watch: Service | null
+  /** Rejects with a `Refusal` when the file cannot be used; everything runs on as it did then. */
+  reload(options?: { readonly dryRun?: boolean }): Promise<ReloadResult>
+}
+
+interface Issue {
+  readonly path: string
+  readonly message: string
+}
+
+export function createConfigReload(deps: ConfigReloadDeps, startup: Config): ConfigReload {
+  const { source, onProblem } = deps
+  const log = deps.log.child('config')
+  let config = startup
+  let busy: Promise<unknown> = Promise.resolve()
+  const known = new Set((source?.initial.problems ?? []).map(renderPlace))
+
+  async function read({ load }: ConfigurationSource): Promise<LoadResult & { readonly config: Config }> {
+    const result = await load()
+    // What Footman could start with it can go on with.
+    const errors = errorsOf(result.problems).filter((problem) => !result.config || !known.has(renderPlace(problem)))
+    if (errors.length > 0 || !result.config) throw invalid(errors.map(issueOf), errors.map(renderProblem))
+    return { ...result, config: result.config }
+  }
+
+  async function reloadNow(from: ConfigurationSource, dryRun: boolean): Promise<ReloadResult> {
+    const result = await read(from)
+    const next = graft(startup, result.config)
+    const changes = differences(config, next)
+    const needsRestart = differences(startup, result.config).filter(({ path }) => !isLive(path))
+    const answer = {
+      changed: changes.map(({ path }) => `Butler.${path}`),
+      needsRestart: needsRestart.map(({ path }) => `Butler.${path}`),
+      dryRun,
+    }
+    if (dryRun) return answer
+    for (const problem of result.problems) if (!known.has(renderPlace(problem))) log.warn(logLineOf(problem))
+    const changed = changes.map(({ path }) => path)
+    await apply(next, changed)
+    from.use(result, next)
+    config = next
+    for (const { path, before, after } of changes) log.info(`CONFIG: Butler.${path} changed from ${before} to ${after}`)
+    for (const { path } of needsRestart) log.warn(`CONFIG: Butler.${path} has changed and needs a restart`)
+    log.info(`CONFIG: Reloaded: ${changes.length} settings changed, ${needsRestart.length} need a restart`)
+    return answer
+  }
+
+  /** First everything that may fail, then everything that cannot. */
+  async function apply(next: Config, changed: readonly string[]): Promise<void> {
+    const parts = deps.parts().filter(({ concerns }) => changed.some(concerns))
+    const prepared: PreparedPart[] = []
+    try {
+      for (const part of parts) prepared.push(await part.prepare(next, changed))
+    } catch (error) {
+      for (const part of prepared) part.drop()
+      const message = error instanceof Error ? error.message : String(error)
+      throw invalid([{ path: '', message }], [message])
+    }
+    for (const part of prepared) await part.use()
+  }
+
+  function reload({ dryRun = false }: { readonly dryRun?: boolean } = {}): Promise<ReloadResult> {
+    if (!source) return Promise.resolve({ changed: [], needsRestart: [], dryRun })
+    const work = busy.then(() => reloadNow(source, dryRun))
+    busy = work.then(
+      () => {
+        if (!dryRun) onProblem(null)
+      },
+      (error: unknown) => {
+        if (dryRun) return
+        const text = error instanceof InvalidFile ? error.lines.join(' ') : String(error)
+        log.error(`CONFIG: The configuration file cannot be used, the running configuration stays. ${text}`)
+        onProblem(`The changed configuration file cannot be used, the running configuration stays. ${text}`)
+      },
+    )
+    return work
+  }
+
+  const file = source?.initial.file
+  return {
+    get config() {
+      return config
+    },
+    routes: [reloadRoute(reload)],
+    watch:
+      file && startup.footman.watchConfig
+        ? createFileWatch({ file }, () => {
+            log.info(`CONFIG: ${file} has changed`)
+            return reload().catch(() => undefined)
+          })
+        : null,
+    reload,
+  }
+}
+
+const errorsOf = (problems: readonly Problem[]) => problems.filter(({ severity }) => severity === 'error')
+/** The same error on another line is the same error. */
+const renderPlace = ({ path, message }: Problem): string => `${path} ${message}`
+
+function issueOf({ path, message, file, line, hint }: Problem): Issue {
+  const where = line > 0 ? ` (${file}:${line})` : ''
+  return { path, message: `${message}${where}${hint ? `. ${hint}` : ''}` }
+}
+
+class InvalidFile extends Refusal {
+  readonly lines: readonly string[]
+
+  constructor(refusal: Refusal, issues: readonly Issue[], lines: readonly string[]) {
+    super(refusal.status, { ...refusal.body, issues })
+    this.lines = lines
+  }
+}
+
+function invalid(issues: readonly Issue[], lines: readonly string[]): InvalidFile {
+  const details = `${lines.join('; ')}. The running configuration stays.`
+  return new InvalidFile(refusedWithCode(400, 'VALIDATION', 'Invalid configuration', details), issues, lines)
+}
+
+const BODY = {
+  dryRun: z.boolean().optional().meta({ description: 'Only say what would change.' }),
+}
+
+const ANSWER = z.object({
+  changed: z.array(z.string()).meta({ description: 'Settings that are in use now, or would be.' }),
+  needsRestart: z
+    .array(z.string())
+    .meta({ description: 'Settings that have changed since the start and wait for a restart.' }),
+  dryRun: z.boolean(),
+})
+
+function reloadRoute(reload: ConfigReload['reload']): ApiRoute {
+  return {
+    methods: ['POST', 'PUT'],
+    path: '/v4/config/reload',
+    endpoint: null,
+    scope: 'admin',
+    action: 'config.reload',
+    summary: 'Read the configuration file again',
+    description:
+      'Routes, destinations, windows, calendars, access, limits and log level take effect at once. A file with errors changes nothing.',
+    schemas: { body: z.object(BODY), responses: { 200: ANSWER.describe('What has changed.') } },
+    failures: { 400: 'The file has errors; `issues` names each' },
+    examples: [
+      { name: 'dry-run', body: { dryRun: true }, status: 200, answer: { changed: [], needsRestart: [], dryRun: true } },
+    ],
+    async handle(request: ApiRequest) {
+      const { dryRun = false } = strictBody(BODY, request.body ?? {})
+      const result = await reload({ dryRun })
+      request.note({ detail: `${result.changed.length} changed, ${result.needsRestart.length} need a restart` })
+      return jsonAnswer(200, result)
+    },
+  }
+}

@@ -1,0 +1,55 @@
+/** Tells when a file has changed, once it has stopped changing. Polls, which works on shares and through symbolic links. */
+import { stat } from 'node:fs/promises'
+import type { Service } from './types.ts'
+
+export interface FileWatchSettings {
+  readonly file: string
+  /** A change is told after one to two of these, in milliseconds; default 1 s. */
+  readonly pollMs?: number
+}
+
+/** `onChange` is awaited before the file is looked at again. A file that is missing for a while counts as unchanged. */
+export function createFileWatch(settings: FileWatchSettings, onChange: () => Promise<unknown>): Service {
+  const { file, pollMs = 1000 } = settings
+  let told = ''
+  let seen = ''
+  let timer: ReturnType<typeof setTimeout> | undefined
+  let stopped = false
+
+  async function look(): Promise<void> {
+    const now = await stampOf(file)
+    const isStable = now === seen
+    seen = now
+    if (now === '' || now === told || !isStable) return
+    told = now
+    await onChange()
+  }
+
+  function poll(): void {
+    timer = setTimeout(() => void look().finally(() => stopped || poll()), pollMs)
+    timer.unref()
+  }
+
+  return {
+    name: 'file watch',
+    async start() {
+      told = await stampOf(file)
+      seen = told
+      poll()
+    },
+    async stop() {
+      stopped = true
+      clearTimeout(timer)
+    },
+  }
+}
+
+/** Empty while the file is not there. */
+async function stampOf(file: string): Promise<string> {
+  try {
+    const { size, mtimeMs, ino } = await stat(file)
+    return `${size} ${mtimeMs} ${ino}`
+  } catch {
+    return ''
+  }
+}
