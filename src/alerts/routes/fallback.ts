@@ -1,11 +1,11 @@
 /** Sends to the fallback destinations of a route when a delivery is dead or takes too long; once per event and route. */
 import type { TaskEvent } from '../../events/types.ts'
 import type { GroupWriter } from '../../platform/group-commit.ts'
-import type { Database } from '../../platform/sqlite.ts'
+import { type Database, isStorageTrouble } from '../../platform/sqlite.ts'
 import type { Clock, Logger, Service } from '../../platform/types.ts'
 import { uuidV7 } from '../../platform/uuid.ts'
 import { insertDelivery } from '../outbox/store.ts'
-import type { Route } from '../types.ts'
+import type { PlannedDelivery, Route } from '../types.ts'
 import {
   deadWatches,
   dueWatches,
@@ -45,11 +45,27 @@ export function createFallbacks(deps: FallbackDeps): Fallbacks {
   function lookAt(watches: (tx: Database) => readonly Watch[]): void {
     if (stopped) return
     busy = busy
-      .then(() => writer.write((tx) => watches(tx).flatMap((watch) => [...settle(tx, watch)])))
+      .then(() => writer.write((tx) => watches(tx).flatMap((watch) => settleAlone(tx, watch))))
       .then(
         (lanes) => deps.onDeliveries(new Set(lanes)),
         (error: unknown) => log.error(`NOTIFY The fallback of a delivery could not be made: ${error}`),
       )
+  }
+
+  /** One that fails over an odd event must not hold up the others. */
+  function settleAlone(tx: Database, watch: Watch): readonly string[] {
+    try {
+      return [...tx.transaction(() => settle(tx, watch))]
+    } catch (error) {
+      if (isStorageTrouble(error)) throw error
+      complain(watch, error)
+      endWatch(tx, watch)
+      return []
+    }
+  }
+
+  function complain({ route, eventId }: Watch, error: unknown): void {
+    log.error(`NOTIFY The fallback of route ${route} failed for event ${eventId}: ${error}`)
   }
 
   /** Returns the lanes that got something. */
@@ -64,6 +80,15 @@ export function createFallbacks(deps: FallbackDeps): Fallbacks {
     return first && event ? send(tx, watch, event, first) : NO_LANES
   }
 
+  function plan(watch: Watch, route: Route, event: TaskEvent): readonly PlannedDelivery[] {
+    try {
+      return route.plan(event)
+    } catch (error) {
+      complain(watch, error)
+      return []
+    }
+  }
+
   function send(tx: Database, watch: Watch, event: TaskEvent, failed: WatchedDelivery): ReadonlySet<string> {
     const now = clock.now()
     const lanes = new Set<string>()
@@ -71,7 +96,7 @@ export function createFallbacks(deps: FallbackDeps): Fallbacks {
     for (const name of policy?.fallback ?? []) {
       const route = deps.route(watch.route, name)
       if (!route || name === failed.destination) continue
-      for (const { target, lane, suppress } of route.plan(event)) {
+      for (const { target, lane, suppress } of plan(watch, route, event)) {
         const isNew = insertDelivery(tx, {
           ...{ id: uuidV7(now), eventId: event.id, kind: 'fallback', route: watch.route, destination: name },
           ...{ target, lane, orderKey: null, limitKey: null, createdAt: now },

@@ -205,6 +205,29 @@ describe('fallback', () => {
     expect(box.sent.map(({ destination }) => destination)).toEqual(['primary'])
   }, 20_000)
 
+  test('a destination that fails over one event costs neither its other fallback nor those of other events', async () => {
+    const box = startRoutes({
+      ...setup,
+      deliver: (name) => (name === 'primary' ? DOWN : OK),
+      targets(name, { taskName }) {
+        if (name === 'phone' && taskName === 'odd') throw new Error('odd event')
+        return [name]
+      },
+    })
+    box.outbox.start()
+    await box.fire({ taskName: 'odd' })
+    await box.fire({ taskName: 'usual' })
+    box.move(10 * MINUTE)
+    await box.fallbacks.start()
+    await until(() => box.sent.length === 3, { timeout: 10_000, state: box.rows })
+    expect(box.sent.map(({ event, destination }) => `${event} ${destination}`).sort()).toEqual([
+      'odd mail',
+      'usual mail',
+      'usual phone',
+    ])
+    expect(box.db.all('SELECT * FROM fallback_watch')).toEqual([])
+  }, 20_000)
+
   test('the time runs on over a restart, and what died meanwhile is found', async () => {
     const directory = tempDirectory()
     const file = directory.join('footman.db')
