@@ -1,6 +1,6 @@
 /**
  * `npm run bench`: how fast and how big the product is on this machine. `-- --check` ends with 1 when a budget is
- * missed. `-- --only start,ping` runs only those parts.
+ * missed. `-- --only start,ping` runs only those parts; `-- --seconds 10` shortens those under load.
  */
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { availableParallelism, cpus } from 'node:os'
@@ -9,6 +9,7 @@ import process from 'node:process'
 import { parseArgs } from 'node:util'
 import { measureBurst } from '../test/bench/burst.ts'
 import { measureDisk } from '../test/bench/disk.ts'
+import { measureFaults } from '../test/bench/faults.ts'
 import { measureKeyValues } from '../test/bench/key-values.ts'
 import { measurePing } from '../test/bench/ping.ts'
 import { type Measurement, table, withinBudget } from '../test/bench/report.ts'
@@ -16,23 +17,40 @@ import { measureSchedules } from '../test/bench/schedules.ts'
 import { startBenchSite } from '../test/bench/site.ts'
 import { measureStartCall } from '../test/bench/start-call.ts'
 import { measureStart } from '../test/bench/startup.ts'
+import { measureSustained } from '../test/bench/sustained.ts'
 import { footmanBinary } from '../test/support/binary.ts'
 import { startHttpSink } from '../test/support/http-sink.ts'
 import { startSmtpSink } from '../test/support/smtp-sink.ts'
 
+const PARTS = [
+  'disk',
+  'start',
+  'ping',
+  'start-call',
+  'key-values',
+  'schedules',
+  'burst',
+  'sustained',
+  'faults',
+] as const
 const { values: options } = parseArgs({
   options: {
     check: { type: 'boolean', default: false },
-    only: { type: 'string', default: 'disk,start,ping,start-call,key-values,schedules,burst' },
+    only: { type: 'string', default: PARTS.join(',') },
+    seconds: { type: 'string', default: '60' },
   },
 })
-
-const PARTS = ['disk', 'start', 'ping', 'start-call', 'key-values', 'schedules', 'burst'] as const
 type Part = (typeof PARTS)[number]
 const chosen = options.only.split(',')
 const unknown = chosen.filter((name) => !PARTS.includes(name as Part))
 if (unknown.length > 0) {
   console.error(`footman: --only takes ${PARTS.join(', ')}; found ${unknown.join(', ')}`)
+  process.exit(1)
+}
+
+const seconds = Number(options.seconds)
+if (!(seconds >= 1)) {
+  console.error(`footman: --seconds takes a number from 1; found ${options.seconds}`)
   process.exit(1)
 }
 
@@ -55,6 +73,8 @@ async function measureAll(): Promise<Measurement[]> {
     'key-values': () => measureKeyValues(settings),
     schedules: () => measureSchedules(settings),
     burst: () => measureBurst(settings, sink),
+    sustained: () => measureSustained({ ...settings, seconds }),
+    faults: () => measureFaults({ ...settings, seconds }),
   }
   const measurements: Measurement[] = []
   for (const part of PARTS.filter((name) => chosen.includes(name))) {

@@ -1,10 +1,12 @@
 /** Footman as the bench runs it: the compiled binary with everything switched on, against a simulated site. */
 import { once } from 'node:events'
-import { writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { join } from 'node:path'
+import process from 'node:process'
 import { footmanBinary, type Running, runBinary } from '../support/binary.ts'
 import { freeTcpPort, freeUdpPort } from '../support/ports.ts'
+import { until } from '../support/wait.ts'
 import { cpuSecondsOf } from './process.ts'
 import type { BenchSite } from './site.ts'
 
@@ -21,7 +23,17 @@ export interface TargetSettings {
   readonly accessLog?: boolean
   /** `Butler.footman.access`; default off. */
   readonly access?: object
+  /** Sections of `Butler` that take the place of those below. */
+  readonly sections?: Readonly<Record<string, unknown>>
+  /** The same below `Butler.footman`. */
+  readonly additions?: Readonly<Record<string, unknown>>
+  /** The log lines are written to the file only; default as `accessLog`. */
+  readonly mute?: boolean
 }
+
+/** All that the product itself needs to know of a site. */
+export type AnySite = Pick<BenchSite, 'qrsPort' | 'certificates'>
+type AnySettings = Omit<TargetSettings, 'site'> & { readonly site: AnySite }
 
 export interface Target {
   readonly running: Running
@@ -34,7 +46,7 @@ export interface Target {
 }
 
 /** Starts the binary and waits for its first answered ping. */
-export async function startTarget(settings: TargetSettings): Promise<Target> {
+export async function startTarget(settings: AnySettings): Promise<Target> {
   const [restPort, udpPort] = [await freeTcpPort(), await freeUdpPort()]
   const file = join(settings.directory, 'butler.yaml')
   writeFileSync(file, JSON.stringify(configuration(settings, restPort, udpPort), null, 2))
@@ -43,7 +55,7 @@ export async function startTarget(settings: TargetSettings): Promise<Target> {
   const running = runBinary(['run', '-c', file], {
     command,
     cwd: settings.directory,
-    mute: settings.accessLog ?? false,
+    mute: settings.mute ?? settings.accessLog ?? false,
   })
   const failed = running.ended.then(({ code }): never => {
     throw new Error(
@@ -66,6 +78,14 @@ async function firstPing(port: number): Promise<void> {
   throw new Error(`no ping was answered on port ${port} within 20 s`)
 }
 
+/** The UDP port opens beside the REST API, and what is sent before is lost. Without /proc a second must do. */
+export async function udpOpen(port: number): Promise<void> {
+  const wanted = `:${port.toString(16).toUpperCase().padStart(4, '0')} `
+  const isOpen = () => readFileSync('/proc/net/udp', 'utf8').includes(wanted)
+  if (process.platform !== 'linux') return Bun.sleep(1000)
+  await until(isOpen, { timeout: 20_000, what: `UDP port ${port} to be open` })
+}
+
 async function pingOnce(port: number): Promise<boolean> {
   const socket = connect({ port, host: '127.0.0.1', noDelay: true })
   try {
@@ -81,7 +101,7 @@ async function pingOnce(port: number): Promise<boolean> {
 }
 
 /** Every part of this release switched on, without limits that would bend the measurement. JSON is YAML. */
-function configuration(settings: TargetSettings, restPort: number, udpPort: number) {
+function configuration(settings: AnySettings, restPort: number, udpPort: number) {
   const { site, directory, webhookUrl, smtpPort } = settings
   const webhooks = { rateLimit: 0, webhooks: [{ description: 'bench', webhookURL: webhookUrl, httpMethod: 'POST' }] }
   const mail = { enable: true, fromAddress: 'footman@bench.test', recipients: ['ops@bench.test'], rateLimit: 300 }
@@ -117,7 +137,9 @@ function configuration(settings: TargetSettings, restPort: number, udpPort: numb
         api: { rateLimitPerMinute: 0 },
         logging: { accessLog: settings.accessLog ?? false },
         ...(settings.access && { access: settings.access }),
+        ...settings.additions,
       },
+      ...settings.sections,
     },
   }
 }

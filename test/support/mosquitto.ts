@@ -14,6 +14,8 @@ export interface MosquittoSettings {
   readonly port?: number
   /** Default true. */
   readonly anonymous?: boolean
+  /** Logs nothing, for load. Default false. */
+  readonly quiet?: boolean
   /** Files to write into the broker's directory first. */
   readonly files?: Readonly<Record<string, string>>
 }
@@ -45,7 +47,7 @@ export async function startMosquitto(settings: MosquittoSettings = {}): Promise<
   const lines = [
     `listener ${port} 127.0.0.1`,
     `allow_anonymous ${settings.anonymous ?? true}`,
-    'log_type all',
+    `log_type ${settings.quiet ? 'none' : 'all'}`,
     'log_dest stderr',
     'persistence false',
     // Started by root it would change to its own user, who cannot read the test's files.
