@@ -215,8 +215,8 @@ describe('fallback', () => {
       },
     })
     box.outbox.start()
-    await box.fire({ taskName: 'odd' })
-    await box.fire({ taskName: 'usual' })
+    await box.fire({ taskId: 'odd', taskName: 'odd' })
+    await box.fire({ taskId: 'usual', taskName: 'usual' })
     box.move(10 * MINUTE)
     await box.fallbacks.start()
     await until(() => box.sent.length === 3, { timeout: 10_000, state: box.rows })
