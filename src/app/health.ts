@@ -2,6 +2,7 @@
 import type { Api } from '../api/server.ts'
 import type { CheckState, HealthReport } from '../api/system-routes.ts'
 import type { EventPipeline } from '../events/pipeline.ts'
+import type { InfluxServer } from '../metrics/influxdb/types.ts'
 import type { MqttService } from '../mqtt/types.ts'
 import type { Database } from '../platform/sqlite.ts'
 
@@ -9,6 +10,7 @@ export interface HealthDeps {
   readonly pipeline: EventPipeline
   readonly api: Api
   readonly mqtt: MqttService | null
+  readonly influx: InfluxServer | null
   readonly db: Database
   readonly qrsEnabled: boolean
 }
@@ -16,13 +18,15 @@ export interface HealthDeps {
 const VITAL = ['udp', 'rest', 'database']
 
 /** Unhealthy only when a listener that is switched on, or the database, is down; what lies outside never counts. */
-export function healthReport({ pipeline, api, mqtt, db, qrsEnabled }: HealthDeps): HealthReport {
+export function healthReport({ pipeline, api, mqtt, influx, db, qrsEnabled }: HealthDeps): HealthReport {
   const { udpListening, qrsReachable } = pipeline.status
   const checks: Record<string, CheckState> = {
     udp: stateOf(udpListening),
     rest: stateOf(api.healthy),
     qrs: stateOf(qrsEnabled ? qrsReachable : null),
     mqtt: stateOf(mqtt ? mqtt.connected : null),
+    // Points wait on disk.
+    influxdb: influx ? (influx.takesPoints ? 'up' : 'degraded') : 'off',
     database: stateOf(readable(db)),
   }
   return { healthy: VITAL.every((part) => checks[part] !== 'down'), checks }

@@ -39,9 +39,18 @@ const TOPICS = [
   ...['taskSuccessTopic', 'taskSuccessFullTopic'].map((key) => `footman.mqtt.${key}`),
 ]
 
+/** The task sections of InfluxDB; those about aborted tasks have one switch together. */
+const POINTS = ['reload', 'externalProgram', 'userSync', 'distribute', 'preload'].flatMap((type) => [
+  ...['Failure', 'Success'].map((end) => ({ name: `${type}Task${end}`, on: `influxDb.${type}Task${end}.enable` })),
+  { name: `${type}TaskAborted`, on: 'footman.influxDb.storeAborted' },
+])
+
 /** Events of a section are its members that are switched on and off, or limited, by themselves. */
 export function butlerRouteNames(config: unknown): readonly ButlerRouteName[] {
   const topics = TOPICS.map((path) => ({ name: `butler.${path}`, to: 'mqtt', switches: ['mqttConfig.enable', path] }))
+  const points = POINTS.map(({ name, on }) => ({
+    ...{ name: `butler.influxDb.${name}`, to: 'influxdb', switches: ['influxDb.enable', on] },
+  }))
   const events = SECTIONS.flatMap(({ name, to, at, above = [] }) => {
     const section = valueAt(config, at)
     if (!isRecord(section)) return []
@@ -50,7 +59,7 @@ export function butlerRouteNames(config: unknown): readonly ButlerRouteName[] {
       return [{ name: `butler.${name}.${event}`, to, switches: [...above, `${at}.enable`, `${at}.${event}.enable`] }]
     })
   })
-  return [...events, ...topics]
+  return [...events, ...topics, ...points]
 }
 
 const EVENT_MEMBERS = ['rateLimit', 'webhooks', 'destination']

@@ -67,7 +67,7 @@ export const influxDb = section('InfluxDB.', () => ({
   enable: flag('Store points.'),
   hostIP: z
     .string()
-    .refine((value) => value === '' || isHost(value) || /^https?:\/\/\S+$/.test(value), {
+    .refine((value) => value === '' || isHost(value.replace(/\/\S*$/, '')) || /^https?:\/\/\S+$/.test(value), {
       error: (issue) =>
         `must be a host name, an IP address or an address with http:// or https://, found "${issue.input}"`,
     })

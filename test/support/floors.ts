@@ -33,6 +33,9 @@ const FLOORS: Readonly<Record<string, number>> = {
   main: 7,
 }
 
+/** The contracts of a feature, or of one of its parts. */
+const TYPES = /^src\/[^/]+\/(?:[\w-]+\/)?types\.ts$/
+
 /** Folders outside src/ whose files are embedded into the executable. */
 const EMBEDDED = /^(templates|config|docs\/generated)\//
 
@@ -64,7 +67,7 @@ export function brokenRule(from: string, imported: Import): string | null {
   if (from === 'src/config/schema.ts' && /^src\/[^/]+\/config\.ts$/.test(imported.resolved)) return null
   if (height < FLOORS[folder]) return null
   if (FEATURES.includes(folder) && FEATURES.includes(target)) {
-    if (imported.typeOnly && imported.resolved === `src/${target}/types.ts`) return null
+    if (imported.typeOnly && TYPES.test(imported.resolved)) return null
     return `a feature may only \`import type\` from another feature's types.ts`
   }
   return `imports go down (platform, config, qlik, features, api and console, app, cli): ${target} is not below ${folder}`

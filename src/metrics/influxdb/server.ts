@@ -31,10 +31,20 @@ export function createInfluxServer(deps: InfluxServerDeps, settings: InfluxServe
   const target = targetOf(settings)
   const connection = createConnection(clients, target)
   const database = createDatabaseMaker({ connection, log }, settings, settings.databaseRetry)
+  const write = createLineWriter({ connection, clock, log, makeDatabase: database.make })
+  let takesPoints = true
   return {
     description: `${target.name} at ${target.base}`,
     lineOf: (point, nanoseconds) => lineOf(point, settings.tag.static, nanoseconds),
-    write: createLineWriter({ connection, clock, log, makeDatabase: database.make }),
+    get takesPoints() {
+      return takesPoints
+    },
+    async write(lines, signal) {
+      const results = await write(lines, signal)
+      // Being cut off says nothing about InfluxDB.
+      if (!signal.aborted && results.length > 0) takesPoints = results.some(({ outcome }) => outcome !== 'retry')
+      return results
+    },
     database,
     close: connection.close,
   }

@@ -37,6 +37,8 @@ export interface InfluxServer {
   readonly description: string
   /** The point with the tags of the whole installation; null when it has no field. */
   lineOf(point: InfluxPoint, nanoseconds: bigint): string | null
+  /** Whether it took the last points that it was given. */
+  readonly takesPoints: boolean
   /**
    * One result per line, in order. `rejected` is the point's own fault, its neighbours are written all the same. Never
    * rejects, never retries by itself.

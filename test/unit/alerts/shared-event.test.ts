@@ -2,6 +2,7 @@
 import { expect, test } from 'bun:test'
 import { createEmailDestination } from '../../../src/alerts/destinations/email/index.ts'
 import { emailRoutes } from '../../../src/alerts/destinations/email/routes.ts'
+import { createInfluxDestination, influxRoutes } from '../../../src/alerts/destinations/influxdb/index.ts'
 import { createMqttDestination } from '../../../src/alerts/destinations/mqtt/index.ts'
 import { mqttRoutes } from '../../../src/alerts/destinations/mqtt/routes.ts'
 import { createWebhookDestination } from '../../../src/alerts/destinations/webhook/index.ts'
@@ -9,6 +10,8 @@ import { webhookRoutes } from '../../../src/alerts/destinations/webhook/routes.t
 import type { Destination, Route } from '../../../src/alerts/types.ts'
 import { emailConfig, fullEvent, renderInput, STOCKHOLM, templateEngine, webhookConfig } from '../../support/alerts.ts'
 import { configOf, loadText } from '../../support/config.ts'
+import { influxConfig } from '../../support/influx-events.ts'
+import { influxServer } from '../../support/influx-server.ts'
 import { recordingLog } from '../../support/recording-log.ts'
 
 function deepFreeze<T>(value: T): T {
@@ -35,10 +38,14 @@ test('no destination changes it', async () => {
     publishStatus() {},
     publish: async () => {},
   }
+  const points = influxConfig()
+  const { server } = influxServer({})
+  const influx = createInfluxDestination({ server, times: STOCKHOLM, earlierTwins: () => 0 }, points)
   const all: [Destination, readonly Route[]][] = [
     [createEmailDestination({ ...deps, engine: templateEngine(), times: STOCKHOLM }, mails), emailRoutes(mails)],
     [createWebhookDestination({ ...deps, files: { candidates: (path) => [path] } }, hooks), webhookRoutes(hooks)],
     [createMqttDestination({ mqtt }), mqttRoutes(config).filter(({ when }) => when.outcomes.includes('failed'))],
+    [influx, influxRoutes(points).filter(({ when }) => when.types.includes('reload'))],
   ]
   const event = deepFreeze(fullEvent())
   for (const [destination, routes] of all) {
