@@ -1,8 +1,11 @@
 import { describe, expect, test } from 'bun:test'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { configJsonSchema, type JsonSchema } from '../../src/config/json-schema.ts'
 import { loadConfig } from '../../src/config/load.ts'
 import { errorsOf, loadText, summaryOf } from '../support/config.ts'
+import { readRepositoryFile } from '../support/source.ts'
+import { tempDirectory } from '../support/temp.ts'
 
 const FIXTURES = join(import.meta.dir, '../fixtures/config')
 const load = (file: string, env: Record<string, string> = {}) => loadConfig({ file, env, cwd: FIXTURES })
@@ -164,6 +167,23 @@ describe("Footman's own sections", () => {
     // New installations verify what they talk to.
     const { configQRS, configEngine, emailNotification } = config!
     for (const peer of [configQRS, configEngine, emailNotification.smtp.tls]) expect(peer.rejectUnauthorized).toBe(true)
+  })
+
+  test('what the example has switched off is valid too', async () => {
+    await using directory = tempDirectory()
+    const all = readRepositoryFile('config/footman.example.yaml').replace(/^( *)#(?=\S)/gm, '$1')
+    writeFileSync(directory.join('footman.yaml'), all)
+    const address = 'https://hooks.acme.example/x'
+    const env = {
+      SLACK_URL: address,
+      TEAMS_URL: address,
+      PAGERDUTY_KEY: 'x'.repeat(32),
+      ERP_KEY_HASH: `sha256:${'0'.repeat(64)}`,
+    }
+    const { problems, inactive, config } = await loadConfig({ file: 'footman.yaml', env, cwd: directory.path })
+    expect({ problems, inactive }).toEqual({ problems: [], inactive: [] })
+    expect(config?.scheduler.enable).toBe(true)
+    expect(config?.footman.alertRoutes.map(({ name }) => name)).toEqual(['finance-night', 'etl-chain', 'watchdog'])
   })
 })
 
