@@ -26,6 +26,21 @@ describe('what goes over the wire', () => {
     expect(request!.headers.accept).toBe('application/json')
   })
 
+  test('every call is made as the configured user', async () => {
+    const value = 'UserDirectory=ACME;UserId=footman'
+    const requests = await withQrs(
+      () => [],
+      async (client) => {
+        await client.tasks("name eq 'x'")
+        await client.taskById(TASK)
+        await client.startTask(TASK).catch(() => undefined)
+      },
+      { headers: [{ name: 'X-Qlik-User', value }] },
+    )
+    expect(requests.length).toBeGreaterThanOrEqual(3)
+    expect(new Set(requests.map(({ headers }) => headers['x-qlik-user']))).toEqual(new Set([value]))
+  })
+
   test('each request has its own xrfkey', async () => {
     const requests = await withQrs(
       () => [],
