@@ -241,7 +241,8 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
     shadow,
   )
   files.jobs?.onChange((job) => journal.feed.publish('file', { ...job }))
-  const health = () => healthReport({ pipeline, api, mqtt, db, qrsEnabled: options.qrsConnection })
+  const health = () =>
+    healthReport({ pipeline, api, mqtt, influx: influx.server, db, qrsEnabled: options.qrsConnection })
   const api: Api = createApi(
     {
       log,
