@@ -3,6 +3,7 @@ import { rmSync } from 'node:fs'
 import { mkdtemp } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { removeAll } from '../platform/files.ts'
 import { compileHotCode } from '../platform/jit.ts'
 import { createLineWriter } from '../platform/line-writer.ts'
 import { createLogger, type LogService } from '../platform/log.ts'
@@ -49,7 +50,7 @@ export async function runDemo(options: DemoOptions, io: CommandIo): Promise<numb
     },
   })
   try {
-    return await inTemporaryDirectory(async (directory) => {
+    return await inTemporaryDirectory(io, async (directory) => {
       const deps = { log: productLog, onEvent: screen.event, onDelivery: screen.delivery }
       world = createWorld(deps, { directory, port: options.port })
       world.simulator.site.on('state', screen.task)
@@ -69,16 +70,22 @@ export async function runDemo(options: DemoOptions, io: CommandIo): Promise<numb
   }
 }
 
-async function inTemporaryDirectory<T>(use: (directory: string) => Promise<T>): Promise<T> {
+async function inTemporaryDirectory<T>(io: CommandIo, use: (directory: string) => Promise<T>): Promise<T> {
   const directory = await mkdtemp(join(tmpdir(), 'footman-demo-'))
-  const remove = () => rmSync(directory, { recursive: true, force: true, maxRetries: 5, retryDelay: 50 })
-  // The process may also end at once, as in `footman demo | head`.
+  // The process may also end at once, as in `footman demo | head`; its open databases stay on Windows then.
+  const remove = () => {
+    try {
+      rmSync(directory, { recursive: true, force: true, maxRetries: 5, retryDelay: 50 })
+    } catch {}
+  }
   process.on('exit', remove)
   try {
     return await use(directory)
   } finally {
     process.off('exit', remove)
-    remove()
+    await removeAll(directory).catch((error) => {
+      io.err(`warning: the demo leaves ${directory} behind: ${textOf(error)}`)
+    })
   }
 }
 
@@ -104,10 +111,11 @@ function receivedBy({ webhook, mail, broker }: World): ReadonlyMap<string, numbe
 }
 
 function startError(error: unknown, { port }: DemoOptions): string {
-  const reason = error instanceof Error ? error.message : String(error)
   const hint = port === undefined ? '' : '; give another --port, or none to get a free one'
-  return `error: the demo cannot start: ${reason}${hint}`
+  return `error: the demo cannot start: ${textOf(error)}${hint}`
 }
+
+const textOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
 
 /** Standard output belongs to the view. */
 function stderrLogger(level: LogLevel): LogService {

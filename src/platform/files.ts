@@ -1,6 +1,18 @@
 /** Files that are either old or new, never half: and directories that must be usable. */
 import { randomBytes } from 'node:crypto'
-import { type FileHandle, mkdir, open, realpath, rename, rm, stat, unlink } from 'node:fs/promises'
+import {
+  type FileHandle,
+  lstat,
+  mkdir,
+  open,
+  readdir,
+  realpath,
+  rename,
+  rm,
+  rmdir,
+  stat,
+  unlink,
+} from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { StartError } from './start-error.ts'
 
@@ -39,17 +51,36 @@ export async function writeFileAtomic(path: string, content: string | Uint8Array
   await syncDirectory(dirname(target))
 }
 
-const RENAME_ATTEMPTS = 6
-const BUSY = ['EPERM', 'EACCES', 'EBUSY']
+const ATTEMPTS = 6
+const BUSY = ['EPERM', 'EACCES', 'EBUSY', 'ENOTEMPTY']
 
 /** On Windows a file that somebody reads at this moment cannot be replaced; readers are quick. */
-export async function renameOver(from: string, to: string): Promise<void> {
+export const renameOver = (from: string, to: string): Promise<void> => unlessBusy(() => rename(from, to))
+
+/**
+ * Removes a file or directory with all that is in it; nothing there is fine. Links are removed, never followed. By single
+ * steps, as the recursive removal of the runtime gives up at the first file that a virus scanner holds.
+ */
+export async function removeAll(path: string): Promise<void> {
+  const found = await lstat(path).catch(absent)
+  if (!found) return
+  if (!found.isDirectory()) return unlessBusy(() => unlink(path).catch(absent))
+  for (const name of await readdir(path)) await removeAll(join(path, name))
+  await unlessBusy(() => rmdir(path).catch(absent))
+}
+
+function absent(error: NodeJS.ErrnoException): undefined {
+  if (error.code !== 'ENOENT') throw error
+}
+
+/** Windows only: elsewhere nobody's reading is in the way. */
+async function unlessBusy(work: () => Promise<void>): Promise<void> {
   for (let attempt = 1; ; attempt += 1) {
     try {
-      return await rename(from, to)
+      return await work()
     } catch (error) {
       const busy = BUSY.includes((error as NodeJS.ErrnoException).code ?? '')
-      if (process.platform !== 'win32' || !busy || attempt === RENAME_ATTEMPTS) throw error
+      if (process.platform !== 'win32' || !busy || attempt === ATTEMPTS) throw error
       await new Promise((resolve) => setTimeout(resolve, 20 * attempt))
     }
   }

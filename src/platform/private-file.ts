@@ -1,9 +1,10 @@
 /** Files that only the account of the service may read. */
 import { execFile } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { rename, rm, writeFile } from 'node:fs/promises'
+import { rm, writeFile } from 'node:fs/promises'
 import { userInfo } from 'node:os'
 import { promisify } from 'node:util'
+import { renameOver } from './files.ts'
 
 const ICACLS_TIMEOUT_MS = 10_000
 /** Well-known security ids: the local system account and the group of administrators. */
@@ -21,7 +22,7 @@ export async function writePrivateFile(path: string, content: string): Promise<v
       await restrictOnWindows(temporary)
       await writeFile(temporary, content)
     }
-    await rename(temporary, path)
+    await renameOver(temporary, path)
   } catch (error) {
     await rm(temporary, { force: true }).catch(() => {})
     throw error

@@ -3,6 +3,7 @@ import { writeFileSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
 import type { Simulator } from '../../src/qlik/simulator/index.ts'
 import { type Running, runBinary } from './binary.ts'
+import type { Host } from './host.ts'
 import { freeTcpPort, freeUdpPort } from './ports.ts'
 import { type TempDirectory, tempDirectory } from './temp.ts'
 
@@ -19,6 +20,8 @@ export interface FootmanSettings {
   /** Further arguments. */
   readonly args?: readonly string[]
   readonly env?: Readonly<Record<string, string>>
+  /** Absent = the executable under test, on this machine. */
+  readonly host?: Host
 }
 
 export interface Footman extends AsyncDisposable {
@@ -41,7 +44,8 @@ const NO_PROXY = { NO_PROXY: '127.0.0.1,localhost', no_proxy: '127.0.0.1,localho
 
 /** Writes the configuration; `start` runs it. */
 export async function footman(settings: FootmanSettings): Promise<Footman> {
-  const directory = tempDirectory()
+  const { host } = settings
+  const directory = tempDirectory(host?.directoryIn)
   const [restPort, udpPort] = [await freeTcpPort(), await freeUdpPort()]
   const configFile = directory.join('butler.yaml')
   // JSON is YAML.
@@ -62,7 +66,11 @@ export async function footman(settings: FootmanSettings): Promise<Footman> {
       return running
     },
     async start(args = settings.args ?? []) {
-      running = runBinary(['-c', configFile, ...args], { cwd: directory.path, env: { ...NO_PROXY, ...settings.env } })
+      running = runBinary([...(host?.args ?? []), '-c', pathOn(host, configFile), ...args], {
+        cwd: directory.path,
+        env: { ...NO_PROXY, ...host?.env, ...settings.env },
+        command: host?.command,
+      })
       await Promise.all([
         running.waitForLine(/UDP server listening on/, 15_000),
         running.waitForLine(/REST server listening on/, 15_000),
@@ -90,7 +98,10 @@ export async function footman(settings: FootmanSettings): Promise<Footman> {
   }
 }
 
-function base({ simulator, webhookUrl, smtpPort, mqttPort }: FootmanSettings, restPort: number, udpPort: number): Tree {
+const pathOn = (host: Host | undefined, local: string): string => host?.path(local) ?? local
+
+function base(settings: FootmanSettings, restPort: number, udpPort: number): Tree {
+  const { simulator, webhookUrl, smtpPort, mqttPort, host } = settings
   const webhooks = {
     rateLimit: 0,
     webhooks: webhookUrl
@@ -120,9 +131,9 @@ function base({ simulator, webhookUrl, smtpPort, mqttPort }: FootmanSettings, re
     fileLogging: false,
     cert: simulator
       ? {
-          clientCert: simulator.certificates.clientCert,
-          clientCertKey: simulator.certificates.clientCertKey,
-          clientCertCA: simulator.certificates.clientCertCA,
+          clientCert: pathOn(host, simulator.certificates.clientCert),
+          clientCertKey: pathOn(host, simulator.certificates.clientCertKey),
+          clientCertCA: pathOn(host, simulator.certificates.clientCertCA),
         }
       : {},
     configQRS: {

@@ -9,9 +9,9 @@ export interface TempDirectory extends AsyncDisposable {
   remove(): void
 }
 
-/** A fresh directory; removed by `remove()` or at the end of an `await using` block. */
-export function tempDirectory(): TempDirectory {
-  const path = mkdtempSync(join(tmpdir(), 'footman-test-'))
+/** A fresh directory; removed by `remove()` or at the end of an `await using` block. `parent`: where it is made. */
+export function tempDirectory(parent = tmpdir()): TempDirectory {
+  const path = mkdtempSync(join(parent, 'footman-test-'))
   const remove = () => rmSync(path, { recursive: true, force: true, maxRetries: 5, retryDelay: 20 })
   return {
     path,

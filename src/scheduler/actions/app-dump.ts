@@ -1,6 +1,7 @@
 /** Snapshots of all apps: a folder per run, which has its name when it is complete. */
 import { mkdir, open, readdir, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { removeAll } from '../../platform/files.ts'
 import { globMatcher } from '../../platform/glob.ts'
 import { createOffsets } from '../../platform/offsets.ts'
 import type { Clock, Logger } from '../../platform/types.ts'
@@ -53,7 +54,7 @@ export function createAppDump(deps: AppDumpDeps, settings: { readonly directory:
     try {
       await mkdir(folder, { recursive: true })
       await removeLeftOvers(folder, active)
-      await rm(partial, { recursive: true, force: true })
+      await removeAll(partial)
       await mkdir(partial)
       const apps = await wanted(await deps.listApps(signal), action)
       const entries = await dumpAll(apps, partial, signal)
@@ -72,7 +73,7 @@ export function createAppDump(deps: AppDumpDeps, settings: { readonly directory:
       if (failed.length === 0) await prune(folder, action)
       return resultOf(name, entries, failed)
     } catch (error) {
-      await rm(partial, { recursive: true, force: true }).catch(() => undefined)
+      await removeAll(partial).catch(() => undefined)
       return { outcome: 'failed', detail: textOf(error) }
     } finally {
       active.delete(run.id)
@@ -144,7 +145,7 @@ export function createAppDump(deps: AppDumpDeps, settings: { readonly directory:
       if (name === newest) continue
       const { mtimeMs } = await stat(join(folder, name))
       const isOld = maxAgeMs !== null && clock.now() - mtimeMs > maxAgeMs
-      if (surplus.has(name) || isOld) await rm(join(folder, name), { recursive: true, force: true })
+      if (surplus.has(name) || isOld) await removeAll(join(folder, name))
     }
   }
 }
@@ -153,7 +154,7 @@ export function createAppDump(deps: AppDumpDeps, settings: { readonly directory:
 async function removeLeftOvers(folder: string, active: ReadonlySet<string>): Promise<void> {
   for (const name of await readdir(folder)) {
     const id = name.slice(1, -'.partial'.length)
-    if (PARTIAL.test(name) && !active.has(id)) await rm(join(folder, name), { recursive: true, force: true })
+    if (PARTIAL.test(name) && !active.has(id)) await removeAll(join(folder, name))
   }
 }
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'bun:test'
 import { mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import process from 'node:process'
-import { ensureWritableDirectory, exists, writeFileAtomic } from '../../../src/platform/files.ts'
+import { ensureWritableDirectory, exists, removeAll, writeFileAtomic } from '../../../src/platform/files.ts'
 import { StartError } from '../../../src/platform/start-error.ts'
 import { tempDirectory } from '../../support/temp.ts'
 
@@ -46,6 +46,17 @@ describe('writeFileAtomic', () => {
     expect(text).toBe(text[0]!.repeat(5000))
     expect(readdirSync(folder.path)).toEqual(['file'])
   })
+})
+
+test('removeAll takes a tree, a file, a link without its target, and nothing', async () => {
+  await using folder = tempDirectory()
+  mkdirSync(folder.join('tree', 'a', 'b'), { recursive: true })
+  writeFileSync(folder.join('tree', 'a', 'b', 'file'), '')
+  writeFileSync(folder.join('kept'), '')
+  writeFileSync(folder.join('file'), '')
+  if (posix) symlinkSync(folder.path, folder.join('tree', 'a', 'link'))
+  for (const name of ['tree', 'file', 'nothing']) await removeAll(folder.join(name))
+  expect(readdirSync(folder.path)).toEqual(['kept'])
 })
 
 test('exists', async () => {

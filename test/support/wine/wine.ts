@@ -1,0 +1,112 @@
+/** The Windows build under Wine: a Windows drive of its own with the executable on it. */
+import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, relative } from 'node:path'
+import process from 'node:process'
+import type { Host } from '../host.ts'
+import { findExecutable } from '../servers.ts'
+
+const root = join(import.meta.dirname, '..', '..', '..')
+const TOOLS = ['wine', 'wineboot', 'wineserver', 'x86_64-w64-mingw32-gcc'] as const
+/** Handed from `npm test` to the test files, so that one drive serves all. */
+const DRIVE = 'FOOTMAN_WINE_PREFIX'
+/** With a blank in it, as on many servers. */
+const FOLDER = ['Program Files', 'Footman'] as const
+const EXECUTABLE = `C:\\${FOLDER.join('\\')}\\footman.exe`
+
+/** What is missing for the tests of the Windows build; empty where they can run. */
+export const missingWineTools = (): string[] =>
+  process.platform === 'linux' && process.arch === 'x64'
+    ? TOOLS.filter((tool) => findExecutable(tool) === null)
+    : ['Linux x64']
+
+export const WINE_INSTALL = 'apt-get install --no-install-recommends wine wine64 gcc-mingw-w64-x86-64'
+
+/** Environment of programs that use this drive. Without a display, Mono and Gecko, which Footman does not need. */
+const environment = (prefix: string): Record<string, string> => ({
+  WINEPREFIX: prefix,
+  WINEDEBUG: '-all',
+  WINEDLLOVERRIDES: 'mscoree,mshtml=',
+  DISPLAY: '',
+})
+
+function run(command: string, args: readonly string[], env: Readonly<Record<string, string>> = {}): void {
+  const ran = spawnSync(command, args, { cwd: root, encoding: 'utf8', env: { ...process.env, ...env } })
+  if (ran.status !== 0) throw new Error(`${command} ended with ${ran.status}\n${ran.stdout}${ran.stderr}`)
+}
+
+/** Makes a drive with the executable on it; `drive.remove()` when all tests are done. Takes about ten seconds. */
+export async function makeWindowsDrive(
+  executable: string,
+): Promise<{ readonly env: Record<string, string>; remove(): void }> {
+  const prefix = mkdtempSync(join(tmpdir(), 'footman-wine-'))
+  const remove = (): void => {
+    spawnSync('wineserver', ['--kill'], { env: { ...process.env, ...environment(prefix) } })
+    rmSync(prefix, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 })
+  }
+  try {
+    const boot = spawn('wineboot', ['--init'], { stdio: 'ignore', env: { ...process.env, ...environment(prefix) } })
+    const [code] = await once(boot, 'exit')
+    if (code !== 0) throw new Error(`wineboot ended with ${code}`)
+    // The services of Wine start with the first program, keep its output open and end after the last: this one stays.
+    spawn('wine', ['cmd'], {
+      stdio: ['pipe', 'ignore', 'ignore'],
+      env: { ...process.env, ...environment(prefix) },
+    }).unref()
+    const folder = join(prefix, 'drive_c', ...FOLDER)
+    mkdirSync(folder, { recursive: true })
+    copyFileSync(executable, join(folder, 'footman.exe'))
+    const library = join(folder, 'bcryptprimitives.dll')
+    run('x86_64-w64-mingw32-gcc', [
+      '-shared',
+      '-O2',
+      '-o',
+      library,
+      join(import.meta.dirname, 'bcryptprimitives.c'),
+      '-ladvapi32',
+    ])
+    return { env: { [DRIVE]: prefix }, remove }
+  } catch (error) {
+    remove()
+    throw error
+  }
+}
+
+export interface WindowsHost extends Host {
+  /** Linux path of something on drive C:. */
+  onDisk(...names: string[]): string
+}
+
+/** The drive of this test run; a test file that is run by itself makes its own, and the executable too. */
+export async function windowsHost(): Promise<WindowsHost> {
+  const prefix = process.env[DRIVE] ?? (await ownDrive())
+  const drive = join(prefix, 'drive_c')
+  return {
+    command: 'wine',
+    args: [EXECUTABLE],
+    env: environment(prefix),
+    onDisk: (...names) => join(drive, ...names),
+    directoryIn: drive,
+    /** `Z:` is the whole Linux disk. */
+    path(local) {
+      const inside = relative(drive, local)
+      const path = inside.startsWith('..') ? `Z:${local}` : `C:/${inside}`
+      return path.replaceAll('/', '\\')
+    },
+  }
+}
+
+async function ownDrive(): Promise<string> {
+  const out = mkdtempSync(join(tmpdir(), 'footman-windows-'))
+  try {
+    run(process.execPath, ['--no-env-file', 'scripts/build.ts', '--target', 'windows-x64', '--out', out])
+    const drive = await makeWindowsDrive(join(out, 'footman-windows-x64.exe'))
+    process.on('exit', drive.remove)
+    Object.assign(process.env, drive.env)
+    return drive.env[DRIVE]!
+  } finally {
+    rmSync(out, { recursive: true, force: true })
+  }
+}
