@@ -144,7 +144,6 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
     observe?.delivery?.(change)
   }
   const onEvent = (event: TaskEvent) => {
-    metrics.onEvent(event)
     starts.onEvent(event)
     observe?.event?.(event)
   }
@@ -220,7 +219,7 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
       qrs: qlik.qrs,
       cachedQrs: alerts.withChains(qlik.cachedQrs),
       router: observed(alerts.router, onEvent, (event) => {
-        metrics.onEnriched(event, clock.now())
+        metrics.onEvent(event, clock.now())
         influx.onEnriched(event)
       }),
       completer: safetyNet.completer,

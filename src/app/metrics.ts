@@ -37,7 +37,7 @@ import type { BuiltScheduler } from './scheduler.ts'
 import type { Starts } from './starts.ts'
 
 export interface Metrics
-  extends Pick<EventMetrics, 'onEvent' | 'onDelivery' | 'onEnriched' | 'onRouted'>,
+  extends Pick<EventMetrics, 'onEvent' | 'onDelivery' | 'onRouted'>,
     Pick<StartMetrics, 'onStart'>,
     Pick<TaskMetrics, 'onEnded' | 'onLook' | 'onRetry' | 'onWatchdog'>,
     Pick<KeyValueMetrics, 'onOperation'>,
@@ -127,7 +127,6 @@ export function buildMetrics(sources: MetricsSources, config: Config): Metrics {
   return {
     onEvent: events.onEvent,
     onDelivery: events.onDelivery,
-    onEnriched: events.onEnriched,
     onRouted: events.onRouted,
     onStart: starts.onStart,
     onEnded: tasks.onEnded,

@@ -30,17 +30,19 @@ export interface DeliveryReport {
   readonly result?: 'delivered' | 'retry' | 'rejected' | null
 }
 
-/** An event that QRS data was gathered for, or that went out without. */
-export interface EnrichedReport {
+/** An event that QRS data was gathered for, or that went out without: only now its type and outcome are certain. */
+export interface EventReport {
+  readonly type: string
+  readonly outcome: string
+  readonly source: string
   readonly receivedAt: number
   readonly missingParts: readonly unknown[]
 }
 
 export interface EventMetrics {
-  onEvent(event: { readonly type: string; readonly outcome: string; readonly source: string }): void
-  onDelivery(change: DeliveryReport): void
   /** `now` = milliseconds since 1970. */
-  onEnriched(event: EnrichedReport, now: number): void
+  onEvent(event: EventReport, now: number): void
+  onDelivery(change: DeliveryReport): void
   /** A route has made a delivery of an event. */
   onRouted(route: string, outcome: string): void
   readonly families: readonly MetricFamily[]
@@ -62,8 +64,8 @@ export function createEventMetrics(sources: EventSources): EventMetrics {
   const dropped = byLabel('reason', () => Object.entries(sources.counters().dropped))
 
   return {
-    onEvent: ({ type, outcome, source }) => events.add({ type, outcome, source }),
-    onEnriched({ receivedAt, missingParts }, now) {
+    onEvent({ type, outcome, source, receivedAt, missingParts }, now) {
+      events.add({ type, outcome, source })
       const result = missingParts.length > 0 ? 'degraded' : 'complete'
       enrichment.observe({ result }, Math.max(0, now - receivedAt) / 1000)
     },
@@ -80,7 +82,7 @@ export function createEventMetrics(sources: EventSources): EventMetrics {
         byLabel('source', () => [['udp', sources.counters().received]]),
       ),
       counter('footman_events_dropped_total', 'Messages that became no event.', dropped),
-      counter('footman_events_total', 'Task events.', events),
+      counter('footman_events_total', 'Events, counted when all is known about them that can be.', events),
       gauge('footman_events_pending', 'Events that wait for data of Qlik Sense.', sources.pendingEvents),
       gauge(
         'footman_event_oldest_pending_seconds',

@@ -109,7 +109,6 @@ test('events and deliveries', async () => {
         ['mqtt', false],
       ]),
   })
-  metrics.onEvent({ type: 'reload', outcome: 'failed', source: 'udp' })
   const change = { destination: 'email', reason: null, latencyMs: 700 }
   metrics.onDelivery({ ...change, state: 'pending', result: 'retry' })
   metrics.onDelivery({ ...change, state: 'pending', result: null })
@@ -117,14 +116,15 @@ test('events and deliveries', async () => {
   metrics.onDelivery({ ...change, state: 'dead', reason: 'REJECTED', result: 'rejected' })
   metrics.onDelivery({ ...change, state: 'suppressed', reason: 'RATE_LIMITED', latencyMs: 1 })
   metrics.onRouted('webhook.reloadTaskFailure', 'failed')
-  metrics.onEnriched({ receivedAt: 1000, missingParts: [] }, 1400)
-  metrics.onEnriched({ receivedAt: 1000, missingParts: ['scriptLog'] }, 61_000)
+  const event = { type: 'reload', outcome: 'failed', source: 'udp', receivedAt: 1000 }
+  metrics.onEvent({ ...event, missingParts: [] }, 1400)
+  metrics.onEvent({ ...event, missingParts: ['scriptLog'] }, 61_000)
   const lines = await textOf(metrics.families)
   expect(lines.filter((line) => !line.startsWith('#') && line !== '' && !line.includes('_bucket'))).toEqual([
     'footman_events_received_total{source="udp"} 12',
     'footman_events_dropped_total{reason="INVALID"} 2',
     'footman_events_dropped_total{reason="DUPLICATE"} 1',
-    'footman_events_total{type="reload",outcome="failed",source="udp"} 1',
+    'footman_events_total{type="reload",outcome="failed",source="udp"} 2',
     'footman_events_pending 3',
     'footman_event_oldest_pending_seconds 2.5',
     'footman_enrichment_duration_seconds_sum{result="complete"} 0.4',
