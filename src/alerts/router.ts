@@ -120,21 +120,21 @@ export function createRouter(deps: RouterDeps, routes: readonly Route[]): Router
 
   /** Rather one alert too many. */
   function matches({ name, routes: [first] }: NamedRoutes, event: TaskEvent): boolean {
-    try {
-      return first?.filter?.matches(event, event.receivedAt) ?? true
-    } catch (error) {
-      complain(name, event, error)
-      return true
-    }
+    return carefully(name, event, true, () => first?.filter?.matches(event, event.receivedAt) ?? true)
+  }
+
+  function plan(route: Route, event: TaskEvent): readonly PlannedDelivery[] {
+    return carefully(route.name, event, [], () => route.plan(event))
   }
 
   /** A route that fails over an odd event must not cost the messages of the others, nor hold up the event. */
-  function plan(route: Route, event: TaskEvent): readonly PlannedDelivery[] {
+  function carefully<T>(route: string, event: TaskEvent, otherwise: T, work: () => T): T {
     try {
-      return route.plan(event)
+      return work()
     } catch (error) {
-      complain(route.name, event, error)
-      return []
+      if (isStorageTrouble(error)) throw error
+      complain(route, event, error)
+      return otherwise
     }
   }
 
@@ -225,13 +225,8 @@ export function createRouter(deps: RouterDeps, routes: readonly Route[]): Router
     planned: PlannedDelivery,
   ): PlannedDelivery['suppress'] | null {
     for (const ask of holds) {
-      try {
-        const held = ask(db, { event, route, planned, now })
-        if (held) return held
-      } catch (error) {
-        if (isStorageTrouble(error)) throw error
-        complain(route.name, event, error)
-      }
+      const held = carefully(route.name, event, null, () => ask(db, { event, route, planned, now }))
+      if (held) return held
     }
     return null
   }
@@ -240,7 +235,7 @@ export function createRouter(deps: RouterDeps, routes: readonly Route[]): Router
     if (!chains || event.test || route.policy?.group !== 'chain' || !isNotifying(typeOf(route))) return null
     const known = groups.get(route.name)
     if (known !== undefined) return known
-    const state = groupState(db, chains, route.name, event, now)
+    const state = carefully(route.name, event, null, () => groupState(db, chains, route.name, event, now))
     groups.set(route.name, state)
     return state
   }
@@ -250,7 +245,7 @@ export function createRouter(deps: RouterDeps, routes: readonly Route[]): Router
     if (event.test || clearedOutcomes(event).length === 0) return
     for (const named of table.inOrder) {
       if (!named.recovery) continue
-      for (const alerted of alertedOf(db, named.name, event)) {
+      for (const alerted of carefully(named.name, event, [], () => alertedOf(db, named.name, event))) {
         const route = table.find(named.name, alerted.destination)
         if (!route?.policy?.recovery) continue
         // Closing an incident bothers nobody; other messages wait for the next success.

@@ -1,6 +1,7 @@
 /** What other parts add to an event when its Qlik data are there; handed over by the composition root. */
 import type { Need } from '../alerts/types.ts'
-import type { Database } from '../platform/sqlite.ts'
+import { type Database, isStorageTrouble } from '../platform/sqlite.ts'
+import type { Logger } from '../platform/types.ts'
 import type { QrsTask } from '../qlik/qrs/types.ts'
 import type { EventOutcome, TaskEvent } from './types.ts'
 
@@ -9,4 +10,22 @@ export interface EventCompleter {
   complete(db: Database, event: TaskEvent): TaskEvent
   /** What has to be known of an event of this task besides what its routes need. */
   needs?(task: QrsTask, outcome: EventOutcome): readonly Need[]
+}
+
+/** Rather an alert without what is added than none: one that fails over an odd event is told in the log. */
+export function carefully(completer: EventCompleter, log: Logger): EventCompleter {
+  function attempt<T>(work: () => T, otherwise: T, taskName: string): T {
+    try {
+      return work()
+    } catch (error) {
+      if (isStorageTrouble(error)) throw error
+      log.error(`[QSEOW] TASK EVENT: The event of task "${taskName}" goes out without its history: ${error}`)
+      return otherwise
+    }
+  }
+
+  return {
+    complete: (db, event) => attempt(() => db.transaction(() => completer.complete(db, event)), event, event.taskName),
+    needs: (task, outcome) => attempt(() => completer.needs?.(task, outcome) ?? [], [], task.name),
+  }
 }

@@ -57,6 +57,26 @@ describe('deadlines', () => {
   })
 })
 
+test('an event goes out although what is added to it fails over it, and others with all', async () => {
+  const { send, routed, log } = await start({
+    needs: [],
+    completer: {
+      complete(_db, event) {
+        if (event.executionId === execution(1)) throw new TypeError('odd event')
+        return { ...event, history: { consecutiveFailures: 7, lastSuccessAt: null } }
+      },
+      needs(_task, outcome) {
+        throw new TypeError(`odd ${outcome}`)
+      },
+    },
+  })
+  await send(message({ execution: execution(1) }))
+  await send(message({ execution: execution(2) }))
+  await until(() => routed.length === 2)
+  expect(routed.map(({ history }) => history?.consecutiveFailures ?? null).sort()).toEqual([7, null])
+  expect(log.of('error').join()).toContain('odd event')
+})
+
 describe('a distribution', () => {
   const distribution = () => {
     const qrs = fakeQrs()

@@ -7,7 +7,7 @@ import { createLastingWrite } from '../../platform/lasting-write.ts'
 import type { Database } from '../../platform/sqlite.ts'
 import type { Clock, Logger } from '../../platform/types.ts'
 import type { QrsClient } from '../../qlik/qrs/types.ts'
-import type { EventCompleter } from '../completer.ts'
+import { carefully, type EventCompleter } from '../completer.ts'
 import type { IngestCounters } from '../counters.ts'
 import type { EventRouter } from '../router.ts'
 import { ignoreEvent, parkEvent, type StoredEvent } from '../store.ts'
@@ -84,6 +84,7 @@ const MAX_TIMER_MS = 2 ** 31 - 1
 
 export function createEnricher(deps: EnricherDeps, settings: EnricherSettings): Enricher {
   const { clock, log, db, router } = deps
+  const completer = deps.completer && carefully(deps.completer, log)
   const inHand = new Map<number, Job>()
   const busyTasks = new Set<string>()
   const rounds = new Set<Promise<void>>()
@@ -101,7 +102,7 @@ export function createEnricher(deps: EnricherDeps, settings: EnricherSettings): 
     cached: deps.cachedQrs,
     fresh: deps.qrs,
     needs: router.needs,
-    alsoNeeds: deps.completer?.needs,
+    alsoNeeds: completer?.needs,
     now: () => clock.now(),
   }
   const gate = createQrsGate({ probe: (signal) => deps.qrs.ping(signal), onOpen: () => turn(), log })
@@ -245,7 +246,7 @@ export function createEnricher(deps: EnricherDeps, settings: EnricherSettings): 
     const { dedupTtlMs } = settings
     const typeKnown = Boolean(job.facts.task)
     conclude(job, (tx) =>
-      storeCompleted(tx, { stored: job.event, event, typeKnown, now: clock.now(), dedupTtlMs }, router, deps.completer),
+      storeCompleted(tx, { stored: job.event, event, typeKnown, now: clock.now(), dedupTtlMs }, router, completer),
     )
   }
 

@@ -143,6 +143,24 @@ describe('group: chain', () => {
   })
 })
 
+test('chains that cannot be followed cost no message', async () => {
+  const broken: Chains = {
+    downstream() {
+      throw new Error('odd chain')
+    },
+    usualStart,
+  }
+  const box = startRoutes({
+    destinations: { teams: 'teams' },
+    routes: [{ name: 'etl', to: ['teams'], group: 'chain' }],
+    chains: broken,
+  })
+  box.outbox.start()
+  await box.fire(task(1))
+  await box.settled()
+  expect(box.sent).toMatchObject([{ event: 'Step 1', note: null }])
+})
+
 describe('fallback', () => {
   const DOWN: DeliveryResult = { outcome: 'retry', detail: 'refused', peerDown: true }
   const OK: DeliveryResult = { outcome: 'delivered', detail: 'ok' }
