@@ -1,12 +1,14 @@
 /** The worked guides of docs/, step by step, with the calls as the Qlik REST connector sends them. */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'bun:test'
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { parse } from 'yaml'
 import { type Footman, footman } from '../support/footman.ts'
 import { REPOSITORY_USER, startSite, type TestSite } from '../support/simulator.ts'
 import { until } from '../support/wait.ts'
 
 const INVENTORY = 'a1000000-0000-4000-8000-000000000008'
 const NO_APP = '11111111-2222-3333-4444-555555555555'
+const DASHBOARD = 'a8b4c123-def4-5678-9abc-def012345678'
 const SALES_ETL = '70000000-0000-4000-8000-000000000001'
 const HR_DAILY = '70000000-0000-4000-8000-000000000003'
 const RND_WEEKLY = '70000000-0000-4000-8000-000000000004'
@@ -27,7 +29,13 @@ beforeAll(async () => {
       restServerEndpointsEnable: {
         ...{ keyValueStore: true, senseStartTask: true, senseAppReload: true },
         ...{ fileCopy: true, fileMove: true, fileDelete: true, createDir: true },
+        scheduler: {
+          ...{ createNewSchedule: true, getSchedule: true, updateSchedule: true, startSchedule: true },
+          ...{ stopSchedule: true, getScheduleStatusAll: true, deleteSchedule: true },
+        },
       },
+      scheduler: { enable: true, configfile: 'schedule.yaml' },
+      footman: { calendars: { 'holidays-se': { dates: ['2026-12-24', '2026-12-25'] } } },
       // Relative to the folder in which it runs.
       fileCopyApprovedDirectories: [{ fromDirectory: 'qvd', toDirectory: 'qvd_archive' }],
       fileMoveApprovedDirectories: [{ fromDirectory: 'landing', toDirectory: 'qvd' }],
@@ -211,3 +219,33 @@ test('publishing a file in one step (docs/files.md)', async () => {
   expect((await post('DELETE', '/v4/filedelete', remove)).status).toBe(204)
   expect(readFileSync(at('qvd_archive/2026-03-02/sales.qvd'), 'utf8')).toBe('old')
 })
+
+test('a schedule from the first look to its changes (docs/scheduler.md)', async () => {
+  const times = { cronSchedule: '0 6 * * 1-5', timezone: 'Europe/Stockholm', notOn: ['holidays-se'] }
+  const { status, body: preview } = await post('', '/v4/schedules/preview', JSON.stringify({ ...times, count: 3 }))
+  expect([status, preview.text]).toEqual([200, 'at 06:00, Monday to Friday (Europe/Stockholm)'])
+  expect(preview.next).toHaveLength(3)
+
+  const wanted = { name: 'Sales ETL on working days', ...times, qlikSenseTaskId: DASHBOARD, startupState: 'started' }
+  const made = await post('', '/v4/schedules', JSON.stringify(wanted))
+  expect(made).toMatchObject({ status: 201, body: { ...wanted, lastKnownState: 'started' } })
+  const own = `/v4/schedules/${made.body.id}`
+  const shown = async () => (await get(`/v4/schedules?id=${made.body.id}`)).body[0]
+  expect(preview.next).toContain((await shown()).nextRun)
+
+  const { runId } = (await post('', `${own}/run`, '')).body
+  const ended = async () =>
+    (await get(`${own}/runs`)).body.runs.find((run: { state: string }) => run.state === 'finished')
+  expect(await until(ended, { timeout: 30_000 })).toMatchObject({ runId, trigger: 'manual', outcome: 'success' })
+
+  expect((await post('PUT', `${own}/stop`, '')).body).toMatchObject([{ lastKnownState: 'stopped' }])
+  await product.process.kill9()
+  await product.start()
+  expect((await shown()).nextRun).toBeUndefined()
+  expect((await post('PUT', own, '{"cronSchedule": "30 6 * * 1-5"}')).status).toBe(200)
+  expect((await post('PUT', `${own}/start`, '')).body).toMatchObject([{ lastKnownState: 'started' }])
+  expect((await shown()).nextRun).toMatch(/:30:00\.000Z$/)
+  expect(parse(readFileSync(product.directory.join('schedule.yaml'), 'utf8'))).toEqual({
+    butlerSchedule: [{ ...made.body, cronSchedule: '30 6 * * 1-5', lastKnownState: 'started' }],
+  })
+}, 60_000)
