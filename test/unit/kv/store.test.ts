@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'bun:test'
 import fc from 'fast-check'
 import type { Change } from '../../../src/kv/types.ts'
-import { testStore } from '../../support/key-values.ts'
+import { testClock, testStore } from '../../support/key-values.ts'
+import { tempDirectory } from '../../support/temp.ts'
 
 const pair = (key: string, value = 'v', ttl = 0) => ({ namespace: 'ns', key, value, ttl })
 const refusal = (promise: Promise<unknown>) =>
@@ -41,6 +42,25 @@ describe('expiry', () => {
     await store.set(pair('k', 'b', 100))
     clock.advance(90)
     expect(store.get('ns', 'k')?.value).toBe('b')
+  })
+
+  test('the end is an instant: a clock that is set, also while nothing runs, moves what is left until then', async () => {
+    await using directory = tempDirectory()
+    const clock = testClock()
+    const before = testStore({ file: directory.join('kv.db'), clock })
+    await before.store.set(pair('k', 'v', 60_000))
+    await before.store.set(pair('long', 'v', 7_200_000))
+    clock.advance(-3_600_000)
+    expect(before.store.get('ns', 'k')?.expiresAt).toBe(clock.now() + 3_660_000)
+    before.db.close()
+    const { store, db } = testStore({ file: directory.join('kv.db'), clock })
+    clock.advance(3_660_000)
+    expect(store.get('ns', 'k')?.value).toBe('v')
+    clock.advance(1)
+    expect([store.get('ns', 'k'), store.get('ns', 'long')?.value]).toEqual([undefined, 'v'])
+    clock.advance(86_400_000)
+    expect(store.keys('ns')).toEqual([])
+    db.close()
   })
 
   test('a ttl of 2^53 is for ever', async () => {
