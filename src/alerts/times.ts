@@ -27,6 +27,9 @@ export interface TimeSettings {
   readonly locale?: string
 }
 
+/** Times whose texts are kept at most. */
+const REMEMBERED = 500
+
 const NUMERIC = {
   year: 'numeric',
   month: 'numeric',
@@ -69,10 +72,20 @@ export function createTimeFormatter(settings: TimeSettings = {}): TimeFormatter 
     }
   }
 
+  // The deliveries of one event ask for the same few times again and again, and so do the events of one task.
+  const known = new Map<string, Record<TimeForm, string>>()
+  const remembered = (iso: string | null | undefined): Record<TimeForm, string> => {
+    const key = iso ?? ''
+    const found = known.get(key) ?? texts(iso)
+    if (known.size >= REMEMBERED) known.clear()
+    known.set(key, found)
+    return found
+  }
+
   return {
     sortable,
     variants<P extends string>(prefix: P, iso: string | null | undefined) {
-      const entries = Object.entries(texts(iso)).map(([form, text]) => [`${prefix}${form}`, text])
+      const entries = Object.entries(remembered(iso)).map(([form, text]) => [`${prefix}${form}`, text])
       return Object.fromEntries(entries) as Record<`${P}${TimeForm}`, string>
     },
   }

@@ -69,7 +69,6 @@ export interface Alerts {
 }
 
 const CACHED_EVENTS = 64
-const CACHED_LOG = 256 * 1024
 /** Making and sending a message take less: a destination that was replaced is closed then. */
 const LONGEST_SEND_MS = 100_000
 
@@ -209,7 +208,7 @@ function followingRouter(current: () => Router): Router {
   }
 }
 
-/** Deliveries of one event come in a row; its record is read once. Large script logs are not worth keeping. */
+/** Deliveries of one event come in a row; its record is read once. */
 function cachedLoader(read: (id: string) => TaskEvent | null) {
   const cache = new Map<string, TaskEvent>()
   const load = (id: string): TaskEvent | null => {
@@ -217,7 +216,7 @@ function cachedLoader(read: (id: string) => TaskEvent | null) {
     if (known) return known
     const event = read(id)
     // An event that still waits for Qlik data is going to change.
-    if (event === null || event.task === null || (event.scriptLog?.characters ?? 0) > CACHED_LOG) return event
+    if (event === null || event.task === null) return event
     if (cache.size >= CACHED_EVENTS) cache.delete(cache.keys().next().value!)
     cache.set(id, event)
     return event

@@ -153,6 +153,12 @@ export function latePendingEvents(db: Database, after: number, now: number, limi
     .map(fromRow)
 }
 
+/** The deadline that is over next after `now`; null when no pending event has one. */
+export function nextDeadline(db: Database, now: number): number | null {
+  const sql = `SELECT min(deadline_at) AS at FROM event WHERE state = 'pending' AND deadline_at > ?`
+  return db.get<{ at: number | null }>(sql, now)?.at ?? null
+}
+
 /** When the next pending event becomes due or late after `now`; null when none will. */
 export function nextPendingAt(db: Database, now: number): number | null {
   const at = (column: 'next_attempt_at' | 'deadline_at') =>
@@ -254,7 +260,25 @@ function qlikOf({ task, app, owner, execution, absentParts }: TaskEvent): Stored
 /** The complete record of one event; null when it does not exist (any more). */
 export function loadTaskEvent(db: Database, id: string): TaskEvent | null {
   const row = db.get<Row>('SELECT * FROM event WHERE id = ?', id)
-  return row ? toTaskEvent(fromRow(row), loadScriptLog(db, id)) : null
+  return row ? withScriptLog(toTaskEvent(fromRow(row), null), () => loadScriptLog(db, id)) : null
+}
+
+/** Larger ones may be forgotten between two looks at them. */
+const KEPT_LOG = 256 * 1024
+
+/** Most destinations never look at the script log, and unpacking it is most of the work of loading an event. */
+function withScriptLog(event: TaskEvent, load: () => ScriptLog | null): TaskEvent {
+  let kept: ScriptLog | null | undefined
+  let large: WeakRef<ScriptLog> | undefined
+  const get = (): ScriptLog | null => {
+    const known = kept === undefined ? large?.deref() : kept
+    if (known !== undefined) return known
+    const scriptLog = load()
+    if (scriptLog && scriptLog.characters > KEPT_LOG) large = new WeakRef(scriptLog)
+    else kept = scriptLog
+    return scriptLog
+  }
+  return Object.defineProperty({ ...event }, 'scriptLog', { enumerable: true, configurable: true, get })
 }
 
 function loadScriptLog(db: Database, eventId: string): ScriptLog | null {

@@ -1,9 +1,11 @@
 /** What waits on disk: which pending events come into memory next, and when to look again. */
 import type { Database } from '../../platform/sqlite.ts'
-import { duePendingEvents, latePendingEvents, nextPendingAt, type StoredEvent } from '../store.ts'
+import { duePendingEvents, latePendingEvents, nextDeadline, nextPendingAt, type StoredEvent } from '../store.ts'
 
 /** Late events beyond those in memory that are sent off at a time. */
 const LATE_PAGE = 200
+/** Late events are looked for again after this time even when no deadline tells so: clocks are set. */
+const SEARCH_MS = 1000
 
 export interface Backlog {
   /** There may be more on disk than when it was last looked at. */
@@ -23,13 +25,23 @@ export function createBacklog(
   capacity: number,
 ): Backlog {
   let drained = false
+  /** For this `after` there is nothing to be found before that time. */
+  let searched = { after: -1, until: 0 }
   const isNew = (event: StoredEvent) => !inHand.has(event.seq)
 
   return {
     changed() {
       drained = false
+      searched = { after: -1, until: 0 }
     },
-    late: (now, after) => latePendingEvents(db, after, now, inHand.size + LATE_PAGE).filter(isNew),
+    late(now, after) {
+      if (after === searched.after && now < searched.until) return []
+      const limit = inHand.size + LATE_PAGE
+      const found = latePendingEvents(db, after, now, limit)
+      const next = nextDeadline(db, now) ?? Number.POSITIVE_INFINITY
+      searched = { after, until: found.length < limit ? Math.min(next, now + SEARCH_MS) : now }
+      return found.filter(isNew)
+    },
     due(now) {
       if (drained || inHand.size > capacity / 2) return []
       const limit = capacity + inHand.size

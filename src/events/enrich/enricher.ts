@@ -268,7 +268,10 @@ export function createEnricher(deps: EnricherDeps, settings: EnricherSettings): 
       (error: unknown) => {
         if (stopped) return
         log.error(`[QSEOW] TASK EVENT: Could not store the event of task "${job.event.taskName}": ${messageOf(error)}`)
-        job.waitTimer = setTimeout(() => leave(job), FAULT_RETRY_MS)
+        job.waitTimer = setTimeout(() => {
+          backlog.changed()
+          leave(job)
+        }, FAULT_RETRY_MS)
       },
     )
   }
