@@ -17,8 +17,8 @@ export interface InfluxDestinationDeps {
   readonly earlierTwins: (event: TaskEvent) => number
 }
 
-/** Each may hold two texts of 65 KB; version 3 takes 10 MB in a request. */
-const BATCH_SIZE = 100
+/** Making a point reads the whole script log of its event: more at a time cost memory and hold up everything else. */
+const BATCH_SIZE = 25
 const NANOSECONDS = 1_000_000n
 
 export function createInfluxDestination(deps: InfluxDestinationDeps, config: InfluxRoutesConfig): Destination {
