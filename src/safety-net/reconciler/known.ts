@@ -17,8 +17,9 @@ export function isAnnounced(db: Database, { executionId, taskId, outcome, stoppe
     )
   if (byId) return true
   return Boolean(
+    // The plus: a few minutes hold less than the history of a busy task.
     db.get(
-      `SELECT 1 FROM event WHERE task_id = ? AND outcome = ? AND test = 0 AND received_at BETWEEN ? AND ?
+      `SELECT 1 FROM event WHERE +task_id = ? AND outcome = ? AND test = 0 AND received_at BETWEEN ? AND ?
          AND (execution_id = '' OR ? IS NULL)`,
       ...[taskId, outcome, stoppedAt - SAME_END_MS, stoppedAt + SAME_END_MS, executionId],
     ),

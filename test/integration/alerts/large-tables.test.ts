@@ -1,0 +1,124 @@
+/** However many events and deliveries are kept, nothing that is asked often looks at all of them. */
+import { expect, test } from 'bun:test'
+import { listDeliveries } from '../../../src/alerts/journal/deliveries.ts'
+import { listDropped, listEvents } from '../../../src/alerts/journal/events.ts'
+import { alertJournalMigrations } from '../../../src/alerts/journal/migrations.ts'
+import { outboxMigrations } from '../../../src/alerts/outbox/migrations.ts'
+import { giveBackSlot, takeSlot } from '../../../src/alerts/outbox/rate-limit.ts'
+import {
+  dueDeliveries,
+  dueHeads,
+  nextDueAt,
+  openLanes,
+  overdueDeliveries,
+  pullForward,
+  reopenSending,
+} from '../../../src/alerts/outbox/store.ts'
+import { dueWatches, watchedDeliveries } from '../../../src/alerts/routes/fallback-store.ts'
+import { closeGroups, groupState } from '../../../src/alerts/routes/groups.ts'
+import { alertRouteMigrations } from '../../../src/alerts/routes/migrations.ts'
+import { alertedOf } from '../../../src/alerts/routes/recovery.ts'
+import { eventMigrations } from '../../../src/events/migrations.ts'
+import {
+  countPendingEvents,
+  duePendingEvents,
+  lastKnownType,
+  latePendingEvents,
+  nextPendingAt,
+} from '../../../src/events/store.ts'
+import { historyMigrations } from '../../../src/executions/history/migrations.ts'
+import { type Database, openDatabase } from '../../../src/platform/sqlite.ts'
+import { safetyNetMigrations } from '../../../src/safety-net/migrations.ts'
+import { isAnnounced } from '../../../src/safety-net/reconciler/known.ts'
+import { openRetries, retryOfExecution } from '../../../src/safety-net/retry/store.ts'
+import { storePending, taskEvent } from '../../support/events.ts'
+import { endedExecution } from '../../support/safety-net.ts'
+
+const MIGRATIONS = [
+  ...[...eventMigrations, ...outboxMigrations, ...alertRouteMigrations, ...alertJournalMigrations],
+  ...[...historyMigrations, ...safetyNetMigrations],
+]
+const LARGE =
+  /^SCAN (event|delivery|delivery_attempt|alert_group|task_retry|execution|change_log|dedup|dropped_datagram)\b/
+
+/** A database that notes the plan of every statement it is asked. */
+function planned() {
+  const db = openDatabase(':memory:', { migrations: MIGRATIONS })
+  const plans: { sql: string; steps: string[] }[] = []
+  const note = (sql: string) => {
+    const steps = db.all<{ detail: string }>(`EXPLAIN QUERY PLAN ${sql}`).map(({ detail }) => detail)
+    plans.push({ sql, steps })
+  }
+  const watched: Database = {
+    ...db,
+    get(sql, ...values) {
+      note(sql)
+      return db.get(sql, ...values)
+    },
+    all(sql, ...values) {
+      note(sql)
+      return db.all(sql, ...values)
+    },
+    run(sql, ...values) {
+      note(sql)
+      return db.run(sql, ...values)
+    },
+  }
+  return { db: watched, plans }
+}
+
+const NO_EVENT_FILTER = {
+  ...{ type: null, outcome: null, source: null, state: null, severity: null, taskId: null, appId: null },
+  ...{ executionId: null, host: null, q: null, from: null, to: null },
+}
+const NO_DELIVERY_FILTER = {
+  ...{ eventId: null, state: null, reason: null, kind: null, destination: null, route: null, taskId: null },
+  ...{ from: null, to: null },
+}
+const PAGE = { before: null, limit: 100 }
+const [NOW, LANE] = [Date.now(), 'lane']
+
+test('every question is answered by an index', async () => {
+  const { db, plans } = planned()
+  const event = taskEvent({ outcome: 'success' })
+  storePending(db, event)
+
+  for (const filter of [{}, { state: ['pending'] }, { from: NOW - 1000 }, { to: NOW }, { q: 'x' }, { taskId: ['x'] }]) {
+    await listEvents(db, { ...NO_EVENT_FILTER, ...filter }, PAGE)
+  }
+  for (const filter of [{}, { state: ['dead'] }, { eventId: ['x'] }, { from: NOW }, { reason: ['MAINTENANCE'] }]) {
+    await listDeliveries(db, { ...NO_DELIVERY_FILTER, ...filter }, PAGE, () => null)
+  }
+  await listDropped(db, ['INVALID'], PAGE)
+  countPendingEvents(db)
+  duePendingEvents(db, NOW, 10)
+  latePendingEvents(db, 0, NOW, 10)
+  nextPendingAt(db, NOW)
+  lastKnownType(db, event.taskId)
+  openLanes(db)
+  dueDeliveries(db, LANE, NOW, 10)
+  dueHeads(db, LANE, NOW)
+  nextDueAt(db, LANE, NOW)
+  pullForward(db, LANE, NOW)
+  overdueDeliveries(db, 'sink', NOW, 10)
+  reopenSending(db)
+  for (const eventId of ['a', 'b']) takeSlot(db, { key: 'k', windowMs: 1000, eventId, now: NOW })
+  giveBackSlot(db, 'k', 'a')
+  alertedOf(db, 'route', event)
+  groupState(db, { downstream: () => [], usualStart: () => null }, 'route', taskEvent(), NOW)
+  closeGroups(db, event.taskId, NOW)
+  dueWatches(db, NOW, 10)
+  watchedDeliveries(db, { eventId: event.id, route: 'route', dueAt: NOW })
+  isAnnounced(db, endedExecution())
+  openRetries(db)
+  retryOfExecution(db, event.taskId, event.executionId)
+
+  expect(plans.length).toBeGreaterThan(30)
+  expect(plans.filter(({ steps }) => steps.some((step) => LARGE.test(step) && !SMALL.test(step)))).toEqual([])
+})
+
+test('a busy task has its end looked for among the events of those minutes', () => {
+  const { db, plans } = planned()
+  isAnnounced(db, endedExecution({ executionId: null }))
+  expect(plans.flatMap(({ steps }) => steps).join()).toContain('event_received')
+})
