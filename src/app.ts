@@ -5,7 +5,6 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { DeliveryChange } from './alerts/outbox/outbox.ts'
-import type { OpenApiDocument } from './api/openapi/types.ts'
 import { type Api, createApi } from './api/server.ts'
 import { alertRouteRoutes } from './app/alert-api.ts'
 import { type Alerts, buildAlerts } from './app/alerts.ts'
@@ -24,10 +23,11 @@ import { liveParts } from './app/live-parts.ts'
 import { buildMessages } from './app/messages.ts'
 import { buildMetrics } from './app/metrics.ts'
 import { MIGRATIONS } from './app/migrations.ts'
+import { buildMonitors } from './app/monitors.ts'
 import { buildMqtt, buildStartRequests } from './app/mqtt.ts'
 import { pipelineSettings } from './app/pipeline-settings.ts'
 import { buildQlik, isQrsUnreachable, qlikCertificates } from './app/qlik.ts'
-import { type ConfigurationSource, createConfigReload } from './app/reload.ts'
+import { createConfigReload } from './app/reload.ts'
 import { createRetention } from './app/retention.ts'
 import { buildSafetyNet, retryHolds } from './app/safety-net.ts'
 import { createScheduleWebhook } from './app/schedule-webhook.ts'
@@ -35,63 +35,21 @@ import { buildScheduler } from './app/scheduler.ts'
 import { buildSelfAlerts } from './app/self-alerts.ts'
 import { buildSideServers } from './app/side-servers.ts'
 import { buildStarts } from './app/starts.ts'
+import type { App, AppDeps, AppOptions } from './app/types.ts'
 import { buildWindows } from './app/windows.ts'
 import { codecRoutes } from './codec/routes.ts'
-import type { ConfigPaths } from './config/paths.ts'
-import type { Config } from './config/schema.ts'
 import { createEventPipeline, type EventPipeline } from './events/pipeline.ts'
 import type { TaskEvent } from './events/types.ts'
 import { systemClock } from './platform/clock.ts'
 import { createGroupWriter } from './platform/group-commit.ts'
 import { createLifecycle } from './platform/lifecycle.ts'
 import { openDatabase } from './platform/sqlite.ts'
-import type { Clock, Logger, Service } from './platform/types.ts'
+import type { Service } from './platform/types.ts'
 import { VERSION } from './platform/version.ts'
 import type { QrsObserver } from './qlik/qrs/transport.ts'
 import { verifyStartFilter } from './start-task/verify-filter.ts'
 
-export interface AppDeps {
-  readonly log: Logger
-  readonly paths: ConfigPaths
-  readonly clock?: Clock
-  /** Absent: the configuration stays as it is. */
-  readonly configuration?: ConfigurationSource
-  /** Told what happens, for live views. */
-  readonly observe?: {
-    readonly event?: (event: TaskEvent) => void
-    readonly delivery?: (change: DeliveryChange) => void
-  }
-  /** Default: `footman.db` in the data directory; `:memory:` for programs that only ask what there is. */
-  readonly databaseFile?: string
-  /** Entry file of worker threads; default: the running program. */
-  readonly workerEntry?: URL
-}
-
-export interface AppOptions {
-  readonly config: Config
-  /** Exists and is writable; no other process uses it. */
-  readonly dataDirectory: string
-  /** False with `--no-qs-connection`. */
-  readonly qrsConnection: boolean
-  /** Receive and record everything, send and start nothing. */
-  readonly shadow: boolean
-  /** A listener whose port cannot be opened does not end the start. */
-  readonly degraded: boolean
-  /** `--api-rate-limit`; null = the configuration decides. */
-  readonly apiRateLimit: number | null
-}
-
-export interface App {
-  /** Rejects with a `StartError` when a listener or the database cannot be opened; nothing runs then. */
-  start(): Promise<void>
-  stop(graceMs: number): Promise<void>
-  /** Reads the configuration file again; rejects when it cannot be used, and nothing changes then. */
-  reload(): Promise<unknown>
-  /** Ports in use, once started; 0 where a server is off. */
-  readonly restPort: number
-  /** What the REST API offers with this configuration. */
-  describe(): OpenApiDocument
-}
+export type { App, AppDeps, AppOptions }
 
 /** Opens the database; everything else waits for `start`. */
 export function createApp(deps: AppDeps, options: AppOptions): App {
@@ -115,7 +73,7 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
     {
       ...{ db, clock, dataDirectory: options.dataDirectory, qrsEnabled: options.qrsConnection },
       ...{ pipeline: () => pipeline, alerts: () => alerts, starts: () => starts },
-      ...{ keyValues: () => kv, schedules: () => schedules },
+      ...{ keyValues: () => kv, schedules: () => schedules, monitors: () => monitors },
       streams: () => kv.streams + journal.openStreams,
       brokers: () => brokersOf(config, mqtt, cloud),
       certificates,
@@ -242,6 +200,11 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
   files.jobs?.onChange((job) => journal.feed.publish('file', { ...job }))
   const health = () =>
     healthReport({ pipeline, api, mqtt, influx: influx.server, db, qrsEnabled: options.qrsConnection })
+  const monitors = buildMonitors(
+    { db, writer, clock, log, qlik, mqtt, alerts, health, points: influx.points, pipeline, observe: onQrsRequest },
+    config,
+    { shadow, qrsConnection: options.qrsConnection },
+  )
   const api: Api = createApi(
     {
       log,
@@ -320,6 +283,7 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
     ...schedules.services,
     journal.streams,
     selfAlerts.service,
+    ...monitors.services,
     retention,
     reload.watch,
   ]

@@ -7,6 +7,7 @@ import { taskStates } from '../executions/history/store.ts'
 import { createEventMetrics, type DeliveryCount, type EventMetrics } from '../metrics/prometheus/events.ts'
 import { byLabel, gauge, gauges } from '../metrics/prometheus/family.ts'
 import { createHttpMetrics } from '../metrics/prometheus/http.ts'
+import { monitorFamilies } from '../metrics/prometheus/monitors.ts'
 import {
   createFileMetrics,
   createKeyValueMetrics,
@@ -33,6 +34,7 @@ import type { Clock } from '../platform/types.ts'
 import { VERSION } from '../platform/version.ts'
 import type { Alerts } from './alerts.ts'
 import type { KeyValues } from './kv.ts'
+import type { Monitors } from './monitors.ts'
 import type { BuiltScheduler } from './scheduler.ts'
 import type { Starts } from './starts.ts'
 
@@ -65,6 +67,7 @@ export interface MetricsSources {
   /** Open streams of server-sent events. */
   readonly streams: () => number
   readonly schedules: () => Pick<BuiltScheduler, 'states'>
+  readonly monitors: () => Pick<Monitors, 'states'>
   readonly certificates: () => readonly Certificate[]
   /** False without Qlik Sense. */
   readonly qrsEnabled: boolean
@@ -116,6 +119,7 @@ export function buildMetrics(sources: MetricsSources, config: Config): Metrics {
     ...keyValues.families,
     ...files.families,
     ...schedules.families,
+    ...monitorFamilies(() => sources.monitors().states()),
     gauge('footman_streams', 'Open streams of server-sent events.', sources.streams),
     gauges(
       'footman_certificate_expiry_timestamp_seconds',

@@ -9,6 +9,7 @@ import { historyMigrations } from '../executions/history/migrations.ts'
 import { fileMigrations } from '../files/jobs/store.ts'
 import { keyValueMigrations } from '../kv/migrations.ts'
 import { influxMigrations } from '../metrics/influxdb/queue-store.ts'
+import { monitorMigrations } from '../monitors/services/store.ts'
 import type { Migration } from '../platform/sqlite.ts'
 import { safetyNetMigrations } from '../safety-net/migrations.ts'
 import { schedulerMigrations } from '../scheduler/migrations.ts'
@@ -32,4 +33,5 @@ export const MIGRATIONS: readonly Migration[] = [
   ...schedulerMigrations,
   ...influxMigrations,
   ...selfAlertMigrations,
+  ...monitorMigrations,
 ]

@@ -7,17 +7,7 @@ interface Feature {
   readonly on: (config: Config) => boolean
 }
 
-const INACTIVE: readonly Feature[] = [
-  { name: 'heartbeat', on: ({ heartbeat }) => heartbeat.enable },
-  {
-    name: 'qlikSenseLicense',
-    on: ({ qlikSenseLicense }) => Object.values(qlikSenseLicense).some(({ enable }) => enable),
-  },
-  { name: 'qlikSenseVersion', on: ({ qlikSenseVersion }) => qlikSenseVersion.versionMonitor.enable },
-  { name: 'serviceMonitor', on: ({ serviceMonitor }) => serviceMonitor.enable },
-  { name: 'uptimeMonitor', on: ({ uptimeMonitor }) => uptimeMonitor.enable },
-  { name: 'footman.reportTask', on: ({ footman }) => footman.reportTask.enable },
-]
+const INACTIVE: readonly Feature[] = [{ name: 'footman.reportTask', on: ({ footman }) => footman.reportTask.enable }]
 
 /** Names of the features that are switched on and not there; for one line at start. */
 export function inactiveFeatures(config: Config): string[] {

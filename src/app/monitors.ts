@@ -1,0 +1,202 @@
+/** The monitors: services, release and licences of Qlik Sense, heartbeat and uptime. */
+
+import { serviceStatusPayload } from '../alerts/destinations/mqtt/payloads.ts'
+import { releaseLatest } from '../alerts/outbox/latest.ts'
+import { subjectOf } from '../alerts/routes/subjects.ts'
+import type { Config } from '../config/schema.ts'
+import type { EventPipeline } from '../events/pipeline.ts'
+import type { ServiceDetails } from '../events/types.ts'
+import { createNewRelicSender } from '../messages/new-relic.ts'
+import type { InfluxPoints } from '../metrics/influxdb/types.ts'
+import type { MonitorStates } from '../metrics/prometheus/monitors.ts'
+import { createHeartbeat } from '../monitors/heartbeat.ts'
+import { createRecurring } from '../monitors/recurring.ts'
+import { createServiceMonitor } from '../monitors/services/monitor.ts'
+import { createServiceReader } from '../monitors/services/reader.ts'
+import { stateNumber } from '../monitors/services/report.ts'
+import { createServiceStateStore } from '../monitors/services/store.ts'
+import type { EmitMonitorEvent } from '../monitors/types.ts'
+import { createUptimeMonitor } from '../monitors/uptime.ts'
+import type { MqttService } from '../mqtt/types.ts'
+import { runCommand } from '../platform/command.ts'
+import { type Frequency, parseFrequency } from '../platform/frequency.ts'
+import type { GroupWriter } from '../platform/group-commit.ts'
+import { createHttpClient } from '../platform/http-client.ts'
+import type { Database } from '../platform/sqlite.ts'
+import type { Clock, Logger, Service } from '../platform/types.ts'
+import { VERSION } from '../platform/version.ts'
+import type { QrsObserver } from '../qlik/qrs/transport.ts'
+import type { Alerts } from './alerts.ts'
+import { buildLicenseMonitors } from './license-monitors.ts'
+import type { Qlik } from './qlik.ts'
+
+export interface MonitorsDeps {
+  readonly db: Database
+  readonly writer: GroupWriter
+  readonly clock: Clock
+  readonly log: Logger
+  readonly qlik: Pick<Qlik, 'certificates'>
+  /** Null when MQTT is off. */
+  readonly mqtt: MqttService | null
+  /** Null when InfluxDB is off, and in shadow mode. */
+  readonly points: InfluxPoints | null
+  readonly alerts: Pick<Alerts, 'outbox'>
+  readonly pipeline: Pick<EventPipeline, 'emitter'>
+  readonly health: () => { readonly healthy: boolean }
+  /** Told about every request to QRS. */
+  readonly observe?: QrsObserver
+}
+
+export interface MonitorsOptions {
+  readonly shadow: boolean
+  /** False with `--no-qs-connection`. */
+  readonly qrsConnection: boolean
+}
+
+export interface Monitors {
+  /** To be stopped before what takes events, points and messages. */
+  readonly services: readonly Service[]
+  readonly states: () => MonitorStates
+}
+
+/** What every monitor is made with. */
+export interface MonitorParts extends MonitorsDeps {
+  readonly emit: EmitMonitorEvent
+  /** A text of the configuration, which has checked it. */
+  readonly frequency: (text: string) => Frequency
+}
+
+const NEVER: Frequency = { next: () => null, warning: null }
+
+export function buildMonitors(deps: MonitorsDeps, config: Config, options: MonitorsOptions): Monitors {
+  const parts: MonitorParts = {
+    ...deps,
+    emit: (event, also) => deps.pipeline.emitter.emit(event, also),
+    frequency(text) {
+      const parsed = parseFrequency(text, config.footman.frequencyTimezone)
+      return parsed.ok ? parsed.value : NEVER
+    },
+  }
+  const watched = serviceMonitor(parts, config, options.shadow)
+  const licenses = buildLicenseMonitors(parts, config, options)
+  return {
+    services: [
+      ...watched.services,
+      ...licenses.services,
+      ...heartbeat(parts, config, options.shadow),
+      ...uptime(parts, config, options.shadow),
+    ],
+    states: () => ({ services: watched.states(), ...licenses.states() }),
+  }
+}
+
+function serviceMonitor(parts: MonitorParts, config: Config, shadow: boolean) {
+  const { serviceMonitor: settings, mqttConfig, footman } = config
+  if (!settings.enable) return { services: [], states: () => [] }
+  const { db, writer, clock, log, mqtt, alerts, points } = parts
+  const { alertDestination: to } = settings
+  const topic = mqttConfig.serviceStatusTopic
+  const publish = mqtt && to.mqtt.enable && topic !== '' && !shadow
+
+  /** Only written when there is something to send. */
+  async function tellLatest(host: string, service: string): Promise<boolean> {
+    const about = subjectOf({
+      ...NO_SUBJECT,
+      host,
+      details: { kind: 'service', serviceName: service } as ServiceDetails,
+    })
+    const { lanes, waiting } = await writer.write((tx) => releaseLatest(tx, about, clock.now()))
+    if (lanes.size > 0) alerts.outbox.wake(lanes)
+    return !waiting
+  }
+
+  const monitor = createServiceMonitor(
+    {
+      ...{ clock, log, emit: parts.emit, tellLatest },
+      reader: createServiceReader({ run: runCommand }, process.platform),
+      store: createServiceStateStore({ db, writer }),
+      writePoints: to.influxDb.enable && points ? (list) => points.writePoints(list) : null,
+      publishState: publish
+        ? (host, details) =>
+            mqtt.publishStatus(`${topic}/${host}/${details.serviceName}`, serviceStatusPayload(host, details))
+        : null,
+    },
+    { monitor: settings.monitor, ...footman.serviceMonitor },
+  )
+  const looks = monitor.looks.map(({ host, look }) =>
+    createRecurring(
+      { clock, log },
+      {
+        ...{ name: `services of ${host}`, label: `SERVICE MONITOR ${host}`, atStart: true, run: look },
+        frequency: parts.frequency(settings.frequency),
+      },
+    ),
+  )
+  const service: Service = {
+    name: 'service monitor',
+    async start() {
+      await monitor.prepare()
+      const on = Object.entries(to).flatMap(([name, { enable }]) => (enable ? [name] : []))
+      if (looks.length > 0) log.info(`SERVICE MONITOR INIT: Reports to: ${on.join(', ') || 'the log only'}`)
+      for (const look of looks) await look.start()
+    },
+    async stop(graceMs) {
+      await Promise.all(looks.map((look) => look.stop(graceMs)))
+    },
+  }
+  const states = () =>
+    monitor.states().map(({ host, service: name, state }) => ({ host, service: name, number: stateNumber(state) }))
+  return { services: [service], states }
+}
+
+const NO_SUBJECT = { type: 'service', taskId: '', taskName: '', appId: '', appName: '', code: null } as const
+
+/** In shadow mode the predecessor sends them. */
+function heartbeat({ clock, log, health, frequency }: MonitorParts, config: Config, shadow: boolean): Service[] {
+  const { enable, remoteURL, frequency: text } = config.heartbeat
+  if (!enable || shadow) return []
+  if (!URL.canParse(remoteURL)) {
+    log.error('HEARTBEAT: Butler.heartbeat.remoteURL is not an address that can be called; no heartbeats are sent')
+    return []
+  }
+  const http = createHttpClient({ proxyEnv: process.env })
+  const { heartbeatRequiresHealthy } = config.footman.health
+  const run = createHeartbeat(
+    { http, log, isHealthy: () => health().healthy },
+    { remoteURL, requiresHealthy: heartbeatRequiresHealthy },
+  )
+  const recurring = createRecurring(
+    { clock, log },
+    { name: 'heartbeat', label: 'HEARTBEAT', atStart: true, run, frequency: frequency(text) },
+  )
+  return [closing(http), recurring]
+}
+
+function uptime({ clock, log, frequency }: MonitorParts, config: Config, shadow: boolean): Service[] {
+  const { enable, frequency: text, logLevel, storeNewRelic } = config.uptimeMonitor
+  if (!enable) return []
+  const http = createHttpClient({ proxyEnv: process.env })
+  const send = createNewRelicSender({ http, log }, { accounts: config.thirdPartyToolsCredentials.newRelic })
+  const every = frequency(text)
+  const run = createUptimeMonitor(
+    {
+      ...{ clock, log, memory: () => process.memoryUsage() },
+      startedAt: clock.now() - Math.round(process.uptime() * 1000),
+      sendMetrics:
+        storeNewRelic.enable && !shadow
+          ? async (body) => void (await send({ target: storeNewRelic, url: () => storeNewRelic.url, body }))
+          : null,
+    },
+    { logLevel, storeNewRelic, version: VERSION, frequency: every },
+  )
+  const recurring = createRecurring(
+    { clock, log },
+    { name: 'uptime monitor', label: 'UPTIME', atStart: false, run, frequency: every },
+  )
+  return [closing(http), recurring]
+}
+
+/** Started before and so stopped after what uses it. */
+const closing = (client: { close(): void }): Service => ({
+  ...{ name: 'client of monitors', start: async () => {}, stop: async () => client.close() },
+})

@@ -1,0 +1,87 @@
+/** The licence of the Qlik Sense server: its state each time, and alerts while its end is near or past. */
+import type { LicenseDetails } from '../../events/types.ts'
+import type { Clock, Logger } from '../../platform/types.ts'
+import { reasonOf } from '../../qlik/qrs/failure.ts'
+import type { LicenseClient } from '../../qlik/qrs/licenses.ts'
+import type { QlikSenseLicenseConfig } from '../config-license.ts'
+import { type EmitMonitorEvent, tagsOf, type WritePoints } from '../types.ts'
+import { licenseDetails } from './expiry.ts'
+
+export interface ServerLicenseMonitorDeps {
+  readonly licenses: Pick<LicenseClient, 'server'>
+  readonly emit: EmitMonitorEvent
+  readonly clock: Clock
+  readonly log: Logger
+  /** Null = not wanted. */
+  readonly writePoints: WritePoints | null
+  /** The last state that was read. */
+  readonly onState: (details: LicenseDetails) => void
+}
+
+export interface ServerLicenseMonitorSettings
+  extends Pick<QlikSenseLicenseConfig['serverLicenseMonitor'], 'alert' | 'destination'> {
+  /** Host of the repository service: what the events are about. */
+  readonly host: string
+}
+
+const LABEL = '[QSEOW] QLIK SENSE SERVER LICENSE'
+
+/** One look; nothing that a destination does keeps the others from being told. */
+export function createServerLicenseMonitor(
+  deps: ServerLicenseMonitorDeps,
+  settings: ServerLicenseMonitorSettings,
+): (signal: AbortSignal) => Promise<void> {
+  const { licenses, emit, clock, log } = deps
+  const { influxDb } = settings.destination
+  const tags = tagsOf(influxDb.tag.static)
+
+  return async (signal) => {
+    let details: LicenseDetails
+    try {
+      details = licenseDetails(await licenses.server(signal), clock.now())
+    } catch (error) {
+      if (!signal.aborted) log.error(`${LABEL}: The licence cannot be read: ${reasonOf(error)}`)
+      return
+    }
+    deps.onState(details)
+    const alert = alertOf(details, settings.alert.thresholdDays)
+    say(log, details, alert !== null)
+    const common = { source: 'monitor', type: 'license', message: { host: settings.host }, details } as const
+    await emit({ ...common, outcome: 'status' })
+    if (alert) await emit({ ...common, outcome: alert })
+    if (influxDb.enable) await deps.writePoints?.([point(details, tags, clock.now())])
+  }
+}
+
+function alertOf({ expired, daysRemaining }: LicenseDetails, thresholdDays: number): 'expired' | 'expiring' | null {
+  if (expired) return 'expired'
+  return daysRemaining !== null && daysRemaining <= thresholdDays ? 'expiring' : null
+}
+
+function say(log: Logger, { expired, expiryDate, daysRemaining }: LicenseDetails, isNear: boolean): void {
+  log.info(`${LABEL}: License expired: ${expired}`)
+  const date = expiryDate?.slice(0, 10)
+  if (date === undefined) {
+    if (expired) log.warn(`${LABEL}: Qlik Sense server license has expired!`)
+    else log.info(`${LABEL}: The license tells no expiry date`)
+    return
+  }
+  const write = (text: string) => (isNear ? log.warn(`${LABEL}: ${text}`) : log.info(`${LABEL}: ${text}`))
+  if (expired) write(`Qlik Sense server license has expired!`)
+  else if (isNear) write(`Qlik Sense server license is about to expire in ${daysRemaining} days!`)
+  else write(`Qlik Sense server license expiry in ${daysRemaining} days`)
+  write(`Expiry date: ${date}`)
+}
+
+function point(details: LicenseDetails, tags: Readonly<Record<string, string>>, time: number) {
+  return {
+    measurement: 'qlik_sense_server_license',
+    tags,
+    fields: {
+      license_expired: details.expired,
+      expiry_date: details.expiryDate?.slice(0, 10),
+      days_until_expiry: details.daysRemaining,
+    },
+    time,
+  }
+}

@@ -1,0 +1,194 @@
+/** Watches services: looks at every host by itself, tells what has changed, and reports every state at every look. */
+import type { ServiceDetails } from '../../events/types.ts'
+import type { Clock, Logger } from '../../platform/types.ts'
+import type { EmitMonitorEvent, WritePoints } from '../types.ts'
+import { type MachineSettings, type Observation, type ServiceChange, step } from './machine.ts'
+import { detailsOf, servicePoint, stateNow } from './report.ts'
+import type { ServiceStateStore } from './store.ts'
+import type { ServiceAnswer, ServiceReader } from './types.ts'
+import { type MonitoredHost, type WatchedHost, type WatchedService, watchedHosts } from './watched.ts'
+
+export interface ServiceMonitorDeps {
+  readonly reader: ServiceReader
+  readonly store: ServiceStateStore
+  readonly emit: EmitMonitorEvent
+  readonly clock: Clock
+  readonly log: Logger
+  /** Null = no InfluxDB. */
+  readonly writePoints: WritePoints | null
+  /** The state of a service, at every look; null = not wanted. */
+  readonly publishState: ((host: string, details: ServiceDetails) => void) | null
+  /**
+   * Sends what rate limits have held back about a service if it is news; false while a window is still open.
+   */
+  readonly tellLatest: (host: string, service: string) => Promise<boolean>
+}
+
+export interface ServiceMonitorSettings extends MachineSettings {
+  readonly monitor: readonly MonitoredHost[]
+}
+
+export interface ServiceMonitor {
+  /** Says what is watched and what cannot be, and remembers what was known; to be called once, before the first look. */
+  prepare(): Promise<void>
+  /** One for each host that can be asked: hosts never wait for one another. Not to be called while it runs. */
+  readonly looks: readonly { readonly host: string; look(signal: AbortSignal): Promise<void> }[]
+  /** The services of which a state is known. */
+  states(): readonly { readonly host: string; readonly service: string; readonly state: string }[]
+}
+
+/** Command line, start type and dependencies seldom change. */
+const INFO_AGE_MS = 600_000
+
+export function createServiceMonitor(deps: ServiceMonitorDeps, settings: ServiceMonitorSettings): ServiceMonitor {
+  const { reader, store, emit, clock, log } = deps
+  const all = watchedHosts(settings.monitor)
+  const readable = all.filter(({ host }) => reader.refusal(host) === null)
+  const services = readable.flatMap((host) => host.services)
+  const failing = new Map<string, string>()
+  /** Services about which something may have been held back. */
+  const restless = new Set(services)
+
+  async function look({ host, services: watched }: WatchedHost, signal: AbortSignal): Promise<void> {
+    const answers = await ask(host, watched, signal)
+    if (signal.aborted) return
+    for (const service of watched) {
+      const seen = await observe(service, answers instanceof Error ? answers : answers.get(service.name)!, signal)
+      if (signal.aborted) return
+      await follow(service, seen)
+    }
+    await report(watched)
+  }
+
+  /** The answers by name, or why the host could not be asked. */
+  async function ask(host: string, watched: readonly WatchedService[], signal: AbortSignal) {
+    try {
+      const names = watched.map(({ name }) => name)
+      const answers = await reader.states(host, names, signal)
+      if (failing.delete(host)) log.info(`SERVICE MONITOR: Host ${host} answers again`)
+      return answers
+    } catch (error) {
+      const reason = textOf(error)
+      if (!signal.aborted) {
+        const text = `SERVICE MONITOR: Error getting service info for host ${host}: ${reason}`
+        if (failing.get(host) === reason) log.verbose(text)
+        else log.error(text)
+        failing.set(host, reason)
+      }
+      return new Error(reason)
+    }
+  }
+
+  async function observe(service: WatchedService, answer: ServiceAnswer, signal: AbortSignal): Promise<Observation> {
+    const { host, name, friendlyName } = service
+    service.status = null
+    if (answer === null) {
+      sayOnce(service, `Service ${name} (="${friendlyName}") on host ${host} does not exist or cannot be reached.`)
+      return 'NOT_FOUND'
+    }
+    if (answer instanceof Error) {
+      const text = `SERVICE MONITOR: Service ${name} on host ${host} cannot be read: ${answer.message}`
+      // A host that cannot be asked has its own line.
+      if (!failing.has(host)) sayOnce(service, text)
+      return 'UNREACHABLE'
+    }
+    service.problem = ''
+    service.status = answer
+    await readInfo(service, signal)
+    return answer
+  }
+
+  function sayOnce(service: WatchedService, text: string): void {
+    if (service.problem === text) log.verbose(text)
+    else log.error(text)
+    service.problem = text
+  }
+
+  async function readInfo(service: WatchedService, signal: AbortSignal): Promise<void> {
+    const now = clock.now()
+    const isFresh = service.infoAt > now - INFO_AGE_MS && service.infoAt <= now
+    const hasChanged = service.memory.state !== service.status
+    if (service.info && isFresh && !hasChanged) return
+    try {
+      service.info = await reader.info(service.host, service.name, signal)
+      service.infoAt = now
+    } catch (error) {
+      if (signal.aborted) return
+      const { host, name } = service
+      log.error(`SERVICE MONITOR: Details of service ${name} on host ${host} cannot be read: ${textOf(error)}`)
+    }
+  }
+
+  async function follow(service: WatchedService, seen: Observation): Promise<void> {
+    const { memory, change } = step(service.memory, seen, settings)
+    const where = `"${service.info?.displayName || service.name}" on host "${service.host}"`
+    if (seen === 'STOPPED') log.warn(`Service ${where} is stopped`)
+    const key = { host: service.host, service: service.name }
+    if (change) {
+      announce(where, change)
+      await emit(
+        {
+          ...{ source: 'monitor', type: 'service', outcome: change.outcome },
+          message: { host: service.host },
+          details: detailsOf(service, change.status, change.previous),
+        },
+        (db) => store.put(db, key, change.status),
+      )
+      restless.add(service)
+    } else if (memory.state !== null && memory.state !== service.memory.state) await store.save(key, memory.state)
+    // Only now: what could not be stored is found again at the next look.
+    service.memory = memory
+  }
+
+  function announce(where: string, { outcome, status }: ServiceChange): void {
+    if (outcome === 'started') log.info(`Service ${where} has started.`)
+    else if (status === 'STOPPED') log.warn(`Service ${where} has stopped!`)
+    else if (status === 'PAUSED') log.warn(`Service ${where} is paused!`)
+    else if (status === 'NOT_FOUND') log.warn(`Service ${where} does not exist!`)
+    else log.warn(`Service ${where} cannot be reached!`)
+  }
+
+  async function report(watched: readonly WatchedService[]): Promise<void> {
+    const now = clock.now()
+    const points = watched.flatMap((service) => {
+      const state = stateNow(service)
+      if (state === null) return []
+      const details = detailsOf(service, state, '')
+      deps.publishState?.(service.host, details)
+      return [servicePoint(service.host, details, now)]
+    })
+    if (points.length > 0) await deps.writePoints?.(points)
+    for (const service of watched) {
+      if (restless.has(service) && (await deps.tellLatest(service.host, service.name))) restless.delete(service)
+    }
+  }
+
+  return {
+    looks: readable.map((host) => ({ host: host.host, look: (signal) => look(host, signal) })),
+    async prepare() {
+      if (all.length === 0) {
+        log.warn('SERVICE MONITOR INIT: Missing or empty section in config file: Butler.serviceMonitor.monitor')
+        return
+      }
+      for (const { host } of all.filter((one) => !readable.includes(one))) {
+        log.error(`SERVICE MONITOR INIT: Services on host ${host} are not watched: ${reader.refusal(host)}.`)
+      }
+      if (readable.length > 0) log.info('SERVICE MONITOR INIT: Setting up monitor for Windows services:')
+      for (const { host, services: watched } of readable) {
+        log.info(`SERVICE MONITOR INIT: --- Host: ${host}`)
+        for (const { name } of watched) log.info(`SERVICE MONITOR INIT: ---          ${name}`)
+      }
+      await store.keepOnly(services.map(({ host, name }) => ({ host, service: name })))
+      for (const service of services) {
+        service.memory = { state: store.load({ host: service.host, service: service.name }), failed: null }
+      }
+    },
+    states: () =>
+      services.flatMap((service) => {
+        const state = stateNow(service)
+        return state === null ? [] : [{ host: service.host, service: service.name, state }]
+      }),
+  }
+}
+
+const textOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))

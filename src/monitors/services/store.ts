@@ -1,0 +1,67 @@
+/** What was last known about each service: a restart of Footman neither repeats an alert nor misses a change. */
+import type { GroupWriter } from '../../platform/group-commit.ts'
+import type { Database, Migration } from '../../platform/sqlite.ts'
+import type { KnownState } from './machine.ts'
+
+export const monitorMigrations: readonly Migration[] = [
+  {
+    name: 'monitors-001',
+    sql: `CREATE TABLE service_state (
+      host TEXT NOT NULL COLLATE NOCASE,
+      service TEXT NOT NULL COLLATE NOCASE,
+      state TEXT NOT NULL,
+      PRIMARY KEY (host, service)
+    ) WITHOUT ROWID`,
+  },
+]
+
+export interface ServiceKey {
+  readonly host: string
+  readonly service: string
+}
+
+export interface ServiceStateStore {
+  load(key: ServiceKey): KnownState | null
+  /** For a state that goes with an event: in the event's transaction. */
+  put(db: Database, key: ServiceKey, state: KnownState): void
+  save(key: ServiceKey, state: KnownState): Promise<void>
+  /** Forgets services that are watched no longer. */
+  keepOnly(keys: readonly ServiceKey[]): Promise<void>
+}
+
+export function createServiceStateStore(deps: {
+  readonly db: Database
+  readonly writer: GroupWriter
+}): ServiceStateStore {
+  const put = (db: Database, { host, service }: ServiceKey, state: KnownState) =>
+    void db.run(
+      'INSERT INTO service_state VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET state = excluded.state',
+      host,
+      service,
+      state,
+    )
+  return {
+    load({ host, service }) {
+      const row = deps.db.get<{ state: KnownState }>(
+        'SELECT state FROM service_state WHERE host = ? AND service = ?',
+        host,
+        service,
+      )
+      return row?.state ?? null
+    },
+    put,
+    save: (key, state) => deps.writer.write((db) => put(db, key, state)),
+    async keepOnly(keys) {
+      const wanted = new Set(keys.map(idOf))
+      const known = deps.db.all<ServiceKey>('SELECT host, service FROM service_state')
+      const old = known.filter((key) => !wanted.has(idOf(key)))
+      if (old.length === 0) return
+      await deps.writer.write((db) => {
+        for (const { host, service } of old)
+          db.run('DELETE FROM service_state WHERE host = ? AND service = ?', host, service)
+      })
+    },
+  }
+}
+
+const idOf = ({ host, service }: ServiceKey) => `${host}|${service}`.toLowerCase()

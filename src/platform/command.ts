@@ -1,0 +1,89 @@
+/** Running another program without a shell: arguments are handed over one by one, and it never runs for ever. */
+import { spawn } from 'node:child_process'
+
+export interface CommandResult {
+  /** Exit code; null when the program was ended by a signal. */
+  readonly code: number | null
+  /** Read as UTF-8, or as Windows-1252 where it is none; without a byte-order mark. */
+  readonly stdout: string
+  readonly stderr: string
+}
+
+export interface CommandOptions {
+  readonly timeoutMs: number
+  readonly signal?: AbortSignal
+  /** Output beyond this ends the program; default 8 MiB. */
+  readonly maxBytes?: number
+}
+
+/** Resolves with any exit code; rejects with a `CommandError` when there is no complete answer. */
+export type RunCommand = (file: string, args: readonly string[], options: CommandOptions) => Promise<CommandResult>
+
+export class CommandError extends Error {
+  override readonly name = 'CommandError'
+
+  constructor(
+    message: string,
+    readonly kind: 'notFound' | 'timeout' | 'aborted' | 'failed',
+  ) {
+    super(message)
+  }
+}
+
+const MAX_BYTES = 8 * 1024 * 1024
+
+export const runCommand: RunCommand = (file, args, { timeoutMs, signal, maxBytes = MAX_BYTES }) =>
+  new Promise((resolve, reject) => {
+    if (signal?.aborted) return reject(new CommandError(`${file} was not started`, 'aborted'))
+    const child = spawn(file, [...args], { stdio: ['ignore', 'pipe', 'pipe'], windowsHide: true, shell: false })
+    const output: Record<'stdout' | 'stderr', Uint8Array[]> = { stdout: [], stderr: [] }
+    let bytes = 0
+    let isSettled = false
+
+    function settle(act: () => void): void {
+      if (isSettled) return
+      isSettled = true
+      clearTimeout(timer)
+      signal?.removeEventListener('abort', abort)
+      act()
+    }
+    /** The pipes are closed as well: children of a killed program may hold them open. */
+    function giveUp(error: CommandError): void {
+      settle(() => {
+        child.kill('SIGKILL')
+        child.stdout.destroy()
+        child.stderr.destroy()
+        reject(error)
+      })
+    }
+    const abort = () => giveUp(new CommandError(`${file} was stopped`, 'aborted'))
+    const timer = setTimeout(
+      () => giveUp(new CommandError(`${file} did not answer within ${Math.round(timeoutMs / 1000)} s`, 'timeout')),
+      timeoutMs,
+    )
+    signal?.addEventListener('abort', abort, { once: true })
+    for (const name of ['stdout', 'stderr'] as const) {
+      child[name].on('data', (chunk: Uint8Array) => {
+        bytes += chunk.length
+        if (bytes > maxBytes) giveUp(new CommandError(`${file} wrote more than ${maxBytes} bytes`, 'failed'))
+        else output[name].push(chunk)
+      })
+      child[name].on('error', () => {})
+    }
+    child.on('error', (error: NodeJS.ErrnoException) => {
+      const kind = error.code === 'ENOENT' || error.code === 'EACCES' ? 'notFound' : 'failed'
+      giveUp(new CommandError(`${file} cannot be started: ${error.code ?? error.message}`, kind))
+    })
+    child.on('close', (code) => {
+      settle(() => resolve({ code, stdout: decode(output.stdout), stderr: decode(output.stderr) }))
+    })
+  })
+
+function decode(chunks: readonly Uint8Array[]): string {
+  const bytes = Buffer.concat(chunks)
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
+  } catch {
+    return new TextDecoder('windows-1252').decode(bytes)
+  }
+}
