@@ -38,8 +38,9 @@ const MIGRATIONS = [
   ...[...eventMigrations, ...outboxMigrations, ...alertRouteMigrations, ...alertJournalMigrations],
   ...[...historyMigrations, ...safetyNetMigrations],
 ]
-const LARGE =
-  /^SCAN (event|delivery|delivery_attempt|alert_group|task_retry|execution|change_log|dedup|dropped_datagram)\b/
+const LARGE = /^SCAN (event|delivery|delivery_attempt|alert_group|task_retry|execution|dropped_datagram)\b/
+/** Indexes that hold only what is open. */
+const SMALL = /INDEX (event_pending|event_deadline|delivery_free|delivery_ordered|delivery_sending|task_retry_open)$/
 
 /** A database that notes the plan of every statement it is asked. */
 function planned() {
