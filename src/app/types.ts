@@ -1,0 +1,51 @@
+/** What the composition root takes and gives. */
+import type { DeliveryChange } from '../alerts/outbox/outbox.ts'
+import type { OpenApiDocument } from '../api/openapi/types.ts'
+import type { ConfigPaths } from '../config/paths.ts'
+import type { Config } from '../config/schema.ts'
+import type { TaskEvent } from '../events/types.ts'
+import type { Clock, Logger } from '../platform/types.ts'
+import type { ConfigurationSource } from './reload.ts'
+
+export interface AppDeps {
+  readonly log: Logger
+  readonly paths: ConfigPaths
+  readonly clock?: Clock
+  /** Absent: the configuration stays as it is. */
+  readonly configuration?: ConfigurationSource
+  /** Told what happens, for live views. */
+  readonly observe?: {
+    readonly event?: (event: TaskEvent) => void
+    readonly delivery?: (change: DeliveryChange) => void
+  }
+  /** Default: `footman.db` in the data directory; `:memory:` for programs that only ask what there is. */
+  readonly databaseFile?: string
+  /** Entry file of worker threads; default: the running program. */
+  readonly workerEntry?: URL
+}
+
+export interface AppOptions {
+  readonly config: Config
+  /** Exists and is writable; no other process uses it. */
+  readonly dataDirectory: string
+  /** False with `--no-qs-connection`. */
+  readonly qrsConnection: boolean
+  /** Receive and record everything, send and start nothing. */
+  readonly shadow: boolean
+  /** A listener whose port cannot be opened does not end the start. */
+  readonly degraded: boolean
+  /** `--api-rate-limit`; null = the configuration decides. */
+  readonly apiRateLimit: number | null
+}
+
+export interface App {
+  /** Rejects with a `StartError` when a listener or the database cannot be opened; nothing runs then. */
+  start(): Promise<void>
+  stop(graceMs: number): Promise<void>
+  /** Reads the configuration file again; rejects when it cannot be used, and nothing changes then. */
+  reload(): Promise<unknown>
+  /** Ports in use, once started; 0 where a server is off. */
+  readonly restPort: number
+  /** What the REST API offers with this configuration. */
+  describe(): OpenApiDocument
+}
