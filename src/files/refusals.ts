@@ -1,14 +1,20 @@
 /** How refusals and failures of file operations are answered. */
+import process from 'node:process'
 import { Refusal, refused } from '../platform/http/errors.ts'
 import { PathChanged } from './disk/directory.ts'
 import { codeOf } from './disk/errors.ts'
 import { failureText, refusalText } from './texts.ts'
 import { type FileOperation, FileRefusal } from './types.ts'
 
+/** Windows gives the same code for a file that may not be replaced because somebody reads it, such as Qlik Sense a QVD. */
+const NOT_ALLOWED = `Footman may not do this: its account has no right to a file or directory${
+  process.platform === 'win32' ? ', or another program has the file open' : ''
+}.`
+
 /** What the system says, in words that help. */
 const SYSTEM_ERRORS: Readonly<Record<string, string>> = {
-  EACCES: 'Footman may not do this: its account has no right to a file or directory.',
-  EPERM: 'Footman may not do this: its account has no right to a file or directory.',
+  EACCES: NOT_ALLOWED,
+  EPERM: NOT_ALLOWED,
   EBUSY: 'The file is in use.',
   EROFS: 'The file system is read-only.',
   ENOSPC: 'The disk is full.',
