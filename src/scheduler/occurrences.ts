@@ -23,8 +23,8 @@ export type Occurrences = Pick<Plan, 'next' | 'excluded' | 'coming'>
 /** A firing is moved by at most so many days, and looked for so far ahead. */
 const MAX_SHIFT_DAYS = 366
 const HORIZON_DAYS = 41 * 366
-/** The search for firings that are not excluded ends after so many that are. */
-const MAX_TRIES = 20_000
+/** The search for firings that are not excluded ends after so many that are: the minutes of six weeks. */
+const MAX_TRIES = 60_000
 const MINUTE_MS = 60_000
 
 export function createOccurrences(rules: OccurrenceRules, windows: Windows): Occurrences {

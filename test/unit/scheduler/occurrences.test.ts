@@ -25,7 +25,11 @@ const HOLIDAYS = [
 
 function plan(values: ScheduleValues, timezone = 'Europe/Stockholm'): Plan {
   const calendars = createCalendars({
-    calendars: { 'holidays-se': { dates: HOLIDAYS }, weekend: { days: ['sat-sun'] } },
+    calendars: {
+      'holidays-se': { dates: HOLIDAYS },
+      weekend: { days: ['sat-sun'] },
+      'month-end': { dates: ['2026-03-31'] },
+    },
   })
   const planner = createPlanner(
     {
@@ -129,6 +133,13 @@ describe('windows', () => {
     expect(hourly.excluded(Date.parse('2026-03-02T14:00:00Z'))).toBe('WINDOW')
     expect(hourly.excluded(Date.parse('2026-03-07T14:00:00Z'))).toBeNull()
     expect(hourly.excluded(Date.parse('2026-03-02T13:00:00Z'))).toBeNull()
+  })
+
+  test('a window of one day a month is found from every minute', () => {
+    const monthEnd = plan({ cronSchedule: '* * * * *', window: { from: '23:00', on: ['month-end'] } })
+    expect(monthEnd.coming(Date.parse('2026-03-01T00:00:00Z'), 1).map((at) => new Date(at).toISOString())).toEqual([
+      '2026-03-31T21:00:00.000Z',
+    ])
   })
 
   test('a window that never opens ends the search', () => {
