@@ -165,7 +165,8 @@ export function buildAlerts(deps: AlertsDeps, config: Config, shadow: boolean): 
     },
     release(tx, eventId, reason) {
       forget(eventId)
-      for (const lane of releaseHeld(tx, eventId, reason, clock.now())) releasedLanes.add(lane)
+      const lanes = releaseHeld(tx, { eventId, reason, now: clock.now(), route: router.route })
+      for (const lane of lanes) releasedLanes.add(lane)
     },
     wake() {
       outbox.wake(new Set(releasedLanes))

@@ -18,7 +18,9 @@ test('leave at once and say why; what was held back for another reason stays', (
     } as Parameters<typeof insertDelivery>[1])
   }
   storeRetryRefused(db, event.id, 'the task is disabled')
-  expect([...releaseHeld(db, event.id, 'RETRY_PENDING', Date.now())]).toEqual(['lane RETRY_PENDING'])
+  expect([
+    ...releaseHeld(db, { eventId: event.id, reason: 'RETRY_PENDING', now: Date.now(), route: () => undefined }),
+  ]).toEqual(['lane RETRY_PENDING'])
   expect(db.all('SELECT target, state, reason FROM delivery ORDER BY target')).toMatchObject([
     { target: 'RETRY_PENDING', state: 'pending', reason: null },
     { target: 'SNOOZED', state: 'suppressed', reason: 'SNOOZED' },

@@ -1,5 +1,6 @@
 /** One message per broken chain, and fallbacks for what does not arrive. */
 import { afterEach, describe, expect, test } from 'bun:test'
+import { releaseHeld } from '../../../../src/alerts/outbox/release.ts'
 import type { Chains } from '../../../../src/alerts/routes/groups.ts'
 import { usualStart } from '../../../../src/alerts/routes/usual-start.ts'
 import type { DeliveryResult } from '../../../../src/alerts/types.ts'
@@ -244,6 +245,26 @@ describe('fallback', () => {
       'usual phone',
     ])
     expect(box.db.all('SELECT * FROM fallback_watch')).toEqual([])
+  }, 20_000)
+
+  test('what was held back and is released has its fallback, too', async () => {
+    const box = startRoutes({
+      ...setup,
+      deliver: (name) => (name === 'primary' ? DOWN : OK),
+      holds: [() => ({ reason: 'RETRY_PENDING', detail: 'try 1 of 3' })],
+    })
+    box.outbox.start()
+    const { id: eventId } = await box.fire()
+    const { route } = box.router
+    const lanes = releaseHeld(box.db, { eventId, reason: 'RETRY_PENDING', now: box.clock.now(), route })
+    box.outbox.wake(lanes)
+    box.move(10 * MINUTE)
+    await box.fallbacks.start()
+    await until(() => box.sent.length === 2, { timeout: 10_000, state: box.rows })
+    expect(box.sent.map(({ destination, kind }) => `${destination} ${kind}`)).toEqual([
+      'phone fallback',
+      'mail fallback',
+    ])
   }, 20_000)
 
   test('the time runs on over a restart, and what died meanwhile is found', async () => {
