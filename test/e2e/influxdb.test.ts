@@ -10,6 +10,9 @@ import { findExecutable } from '../support/servers.ts'
 import { startSite } from '../support/simulator.ts'
 import { until } from '../support/wait.ts'
 
+/** How long InfluxDB is away at least; longer by hand. */
+const OUTAGE_MS = Number(process.env.FOOTMAN_TEST_OUTAGE_MS ?? 0)
+
 const cleanups: (() => Promise<unknown>)[] = []
 afterEach(async () => {
   for (const clean of cleanups.splice(0).reverse()) await clean()
@@ -188,61 +191,72 @@ describe.skipIf(!findExecutable('influxd'))('InfluxDB 1', () => {
     ).toEqual([])
   }, 120_000)
 
-  test('stopped under load and started again, with a restart of Footman in between: no point is missing, each was accepted once', async () => {
-    const influxd = await startInfluxd()
-    const proxy = await startInfluxProxy(influxd.port)
-    const product = await scene(
-      {
-        args: ['--no-qs-connection'],
-        config: {
-          influxDb: flatSettings(proxy.port),
-          udpServerConfig: { queueMetrics: { influxdb: { enable: true, writeFrequency: 200 } } },
-          footman: { dataDirectory: 'data', delivery: { retryFirst: '1s', retryMax: '2s' } },
+  test(
+    'stopped under load and started again, with a restart of Footman in between: no point is missing, each was accepted once',
+    async () => {
+      const influxd = await startInfluxd()
+      const proxy = await startInfluxProxy(influxd.port)
+      const product = await scene(
+        {
+          args: ['--no-qs-connection'],
+          config: {
+            influxDb: flatSettings(proxy.port),
+            udpServerConfig: { queueMetrics: { influxdb: { enable: true, writeFrequency: 200 } } },
+            footman: { dataDirectory: 'data', delivery: { retryFirst: '1s', retryMax: '2s' } },
+          },
         },
-      },
-      influxd,
-      proxy,
-    )
-    await product.start()
-    const socket = createSocket('udp4')
-    cleanups.push(async () => socket.close())
-    const sent: string[] = []
-    const fail = async (count: number) => {
-      for (let n = 0; n < count; n++) {
-        const execution = `e5000000-0000-4000-8000-${String(sent.length).padStart(12, '0')}`
-        sent.push(execution)
-        const message = `/scheduler-reload-failed/;qs-central;Reload ${n % 7};App;LAB\\anna;${id(70, n % 7)};${id(10, 1)};2026-03-02 07:03:11,482;INFO;${execution};Max retries reached`
-        await new Promise((done) => socket.send(message, product.udpPort, '127.0.0.1', done))
-      }
-    }
-    const count = (state: string) =>
-      product.rows<{ n: number }>(`SELECT count(*) AS n FROM delivery WHERE state = '${state}'`)[0]!.n
-    const executionsOf = (lines: readonly string[]) =>
-      lines.flatMap((line) =>
-        line.startsWith('reload_task_failed') ? (/execution_id="([^"]+)"/.exec(line)?.[1] ?? []) : [],
+        influxd,
+        proxy,
       )
+      await product.start()
+      const socket = createSocket('udp4')
+      cleanups.push(async () => socket.close())
+      const sent: string[] = []
+      const fail = async (count: number) => {
+        for (let n = 0; n < count; n++) {
+          const execution = `e5000000-0000-4000-8000-${String(sent.length).padStart(12, '0')}`
+          sent.push(execution)
+          const message = `/scheduler-reload-failed/;qs-central;Reload ${n % 7};App;LAB\\anna;${id(70, n % 7)};${id(10, 1)};2026-03-02 07:03:11,482;INFO;${execution};Max retries reached`
+          await new Promise((done) => socket.send(message, product.udpPort, '127.0.0.1', done))
+        }
+      }
+      const count = (state: string) =>
+        product.rows<{ n: number }>(`SELECT count(*) AS n FROM delivery WHERE state = '${state}'`)[0]!.n
+      const executionsOf = (lines: readonly string[]) =>
+        lines.flatMap((line) =>
+          line.startsWith('reload_task_failed') ? (/execution_id="([^"]+)"/.exec(line)?.[1] ?? []) : [],
+        )
 
-    await fail(100)
-    await until(() => executionsOf(proxy.accepted).length > 0, { timeout: 30_000 })
-    await influxd.kill()
-    await fail(150)
-    await until(() => count('delivered') + count('pending') + count('sending') === 250, { timeout: 30_000 })
-    await until(() => proxy.failed > 2, { timeout: 30_000 })
-    await product.process.stop()
-    await product.start()
-    await fail(50)
-    await influxd.start()
-    await fail(50)
-    await until(() => count('delivered') === 350, { timeout: 60_000, state: () => count('delivered') })
+      await fail(100)
+      await until(() => executionsOf(proxy.accepted).length > 0, { timeout: 30_000 })
+      await influxd.kill()
+      await fail(150)
+      await until(() => count('delivered') + count('pending') + count('sending') === 250, { timeout: 30_000 })
+      await until(() => proxy.failed > 2, { timeout: 30_000 })
+      const health = async () => ((await (await product.call('GET', '/health')).json()) as { checks: object }).checks
+      expect(await health()).toMatchObject({ influxdb: 'degraded' })
+      for (const end = performance.now() + OUTAGE_MS; performance.now() < end; ) {
+        await fail(5)
+        await Bun.sleep(200)
+      }
+      await product.process.stop()
+      await product.start()
+      await fail(50)
+      await influxd.start()
+      await fail(50)
+      await until(() => count('delivered') === sent.length, { timeout: 60_000, state: () => count('delivered') })
+      expect(await health()).toMatchObject({ influxdb: 'up' })
 
-    expect(executionsOf(proxy.accepted).sort()).toEqual(sent.toSorted())
-    const rows = await influxd.rows('SELECT execution_id FROM reload_task_failed', 'SenseOps')
-    expect(rows.map(({ execution_id }) => String(execution_id)).sort()).toEqual(sent.toSorted())
-    // What Footman measures about itself waits as well.
-    const queue = proxy.accepted.filter((line) => line.startsWith('butler_udp_queue'))
-    expect(new Set(queue).size).toBe(queue.length)
-    expect(
-      Number((await influxd.rows('SELECT count(queue_size) AS n FROM butler_udp_queue', 'SenseOps'))[0]!.n),
-    ).toBeGreaterThan(5)
-  }, 180_000)
+      expect(executionsOf(proxy.accepted).sort()).toEqual(sent.toSorted())
+      const rows = await influxd.rows('SELECT execution_id FROM reload_task_failed', 'SenseOps')
+      expect(rows.map(({ execution_id }) => String(execution_id)).sort()).toEqual(sent.toSorted())
+      // What Footman measures about itself waits as well.
+      const queue = proxy.accepted.filter((line) => line.startsWith('butler_udp_queue'))
+      expect(new Set(queue).size).toBe(queue.length)
+      expect(
+        Number((await influxd.rows('SELECT count(queue_size) AS n FROM butler_udp_queue', 'SenseOps'))[0]!.n),
+      ).toBeGreaterThan(5)
+    },
+    180_000 + OUTAGE_MS,
+  )
 })

@@ -22,6 +22,7 @@ export function createLineWriter({ connection, clock, log, makeDatabase }: Write
   const { target } = connection
   const explain = createExplanation(target.secrets)
   let complainedAt = Number.NEGATIVE_INFINITY
+  let refusal = { text: '', at: 0 }
 
   async function post(lines: readonly string[], signal: AbortSignal): Promise<DeliveryResult> {
     try {
@@ -72,8 +73,15 @@ export function createLineWriter({ connection, clock, log, makeDatabase }: Write
       if (result.outcome !== 'rejected') return result
     }
     const measurement = /^(?:\\.|[^, ])*/.exec(line)?.[0]
-    log.error(`INFLUXDB: A point of ${measurement} was refused: ${refused.detail}`)
+    tellRefusal(`INFLUXDB: A point of ${measurement} was refused: ${refused.detail}`)
     return refused
+  }
+
+  /** The same words about hundreds of points are told once a minute. */
+  function tellRefusal(text: string): void {
+    const isNew = text !== refusal.text || clock.now() - refusal.at >= COMPLAINT_MS
+    if (isNew) refusal = { text, at: clock.now() }
+    log[isNew ? 'error' : 'verbose'](text)
   }
 
   return write

@@ -2,8 +2,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { taskPoint } from '../../../src/alerts/destinations/influxdb/point.ts'
 import { lineOf } from '../../../src/metrics/influxdb/line.ts'
-import { STOCKHOLM } from '../../support/alerts.ts'
-import { EVENTS, sectionOf } from '../../support/influx-events.ts'
+import { STOCKHOLM, scriptLog } from '../../support/alerts.ts'
+import { EVENTS, influxConfig, sectionOf } from '../../support/influx-events.ts'
 import { MONITOR_POINTS } from '../../support/influx-monitors.ts'
 import { influxServer } from '../../support/influx-server.ts'
 import { type Influxd, startInfluxd } from '../../support/influxd.ts'
@@ -145,6 +145,42 @@ describe.skipIf(!findExecutable('influxd'))('InfluxDB 1', () => {
       expect(rows.map(({ tag }) => tag)).toEqual(nasty.map((text) => text.replace(/\\+$/, '')))
       for (const [index, text] of nasty.entries())
         expect(rows[index]).toHaveProperty([`key ${text.replace(/\\+$/, '')}`], 'k')
+    },
+    timeout,
+  )
+
+  test(
+    'the longest text of a script log is taken, quotes, backslashes and line breaks included',
+    async () => {
+      const { server, write } = connect('long')
+      await server.database.make()
+      const lines = Array.from({ length: 3000 }, (_, n) => `${n}\tLET x = "C:\\new\\q\\"; // 'ä' 😀 \\`)
+      const event = { ...EVENTS['reload failed']!, scriptLog: scriptLog(lines) }
+      const config = influxConfig({ reloadTaskFailure: { enable: true, tailScriptLogLines: 3000 } })
+      const point = taskPoint(event, sectionOf(event, config), STOCKHOLM)
+      expect(await write([server.lineOf(point, 1n)!])).toEqual([{ outcome: 'delivered', detail: 'HTTP 204' }])
+      const [stored] = await influxd.rows('SELECT reload_log, scriptLog FROM reload_task_failed', 'long')
+      expect(stored!.reload_log).toBe(String(point.fields.reload_log))
+      expect(stored!.scriptLog).toBe(String(point.fields.reload_log))
+      expect(Buffer.byteLength(String(stored!.reload_log))).toBeGreaterThan(64_900)
+    },
+    timeout,
+  )
+
+  test(
+    'hundreds of points outside of what is kept are refused with one line in the log',
+    async () => {
+      const { server, log, write } = connect('short', {
+        v1Config: { dbName: 'short', retentionPolicy: { name: 'h', duration: '1h' } },
+      })
+      await server.database.make()
+      const now = BigInt(Date.now()) * 1_000_000n
+      const results = await write([...Array.from({ length: 200 }, (_, n) => `old f=1 ${n + 1}`), `new f=1 ${now}`])
+      expect(results.filter(({ outcome }) => outcome === 'rejected')).toHaveLength(200)
+      expect(results.at(-1)).toEqual({ outcome: 'delivered', detail: 'HTTP 204' })
+      expect(log.of('error')).toEqual([
+        expect.stringContaining('A point of old was refused: HTTP 400: partial write: points beyond retention policy'),
+      ])
     },
     timeout,
   )
