@@ -19,20 +19,25 @@ export function writeResult(
   if (status >= 200 && status < 300) {
     // A login page of some gateway has taken nothing.
     if (!/html/.test(headers['content-type'] ?? '')) return { outcome: 'delivered', detail: `HTTP ${status}` }
-    return { outcome: 'retry', detail: 'a web page answered instead of InfluxDB', slow: true }
+    return waiting('a web page answered instead of InfluxDB', { slow: true })
   }
   const said = explain(response)
   const detail = said ? `HTTP ${status}: ${said}` : `HTTP ${status}`
   if (REFUSED.includes(status)) return { outcome: 'rejected', detail }
-  if (!TEMPORARY.includes(status) && status < 500) return { outcome: 'retry', detail, slow: true }
+  if (!TEMPORARY.includes(status) && status < 500) return waiting(detail, { slow: true })
   const retryAfterMs = parseRetryAfter(headers['retry-after'], now)
-  return { outcome: 'retry', detail, ...(retryAfterMs !== null && { retryAfterMs }) }
+  return waiting(detail, retryAfterMs === null ? {} : { retryAfterMs })
+}
+
+/** What is not about the points is about the server: one try at a time tells when it is over. */
+function waiting(detail: string, more: { readonly slow?: boolean; readonly retryAfterMs?: number }): DeliveryResult {
+  return { outcome: 'retry', detail, ...more, peerDown: true }
 }
 
 /** A request without an answer. */
 export function noAnswer(error: unknown): DeliveryResult {
   if (!(error instanceof HttpError)) {
-    return { outcome: 'retry', detail: error instanceof Error ? error.message : String(error), slow: true }
+    return waiting(error instanceof Error ? error.message : String(error), { slow: true })
   }
   return { outcome: 'retry', detail: error.message, peerDown: error.kind !== 'aborted' && error.kind !== 'tooLarge' }
 }

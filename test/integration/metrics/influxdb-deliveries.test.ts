@@ -98,7 +98,8 @@ async function scene(settings: { shadow?: boolean } = {}) {
   const move = (ms: number) => {
     shift += ms
   }
-  return { influx, fire, rows, settled, resend, move, log }
+  const tries = () => db.get<{ n: number }>('SELECT count(*) AS n FROM delivery_attempt')!.n
+  return { influx, fire, rows, settled, resend, move, tries }
 }
 
 /** A failure of its own at this time. */
@@ -200,6 +201,17 @@ describe('days without InfluxDB', () => {
     await settled('delivered', 2)
     const times = linesAt(influx).map((line) => `${executionOf(line)} ${line.slice(-19)}`)
     expect(times.sort()).toEqual([`e1 ${NOON}000000`, `e2 ${NOON + 6 * DAY}000000`])
+  }, 30_000)
+
+  test('a login that is refused for days costs one try at a time, not one for each point', async () => {
+    const { influx, fire, settled, rows, tries } = await scene()
+    influx.answer({ status: 401 })
+    await fire(Array.from({ length: 200 }, (_, n) => failure(n, NOON + n)))
+    await influx.received(12, { timeout })
+    expect(tries()).toBeLessThan(100)
+    expect(rows().every(({ state }) => state !== 'dead')).toBe(true)
+    influx.answer({ status: 204 })
+    await settled('delivered', 200)
   }, 30_000)
 
   test('a login that is refused holds points back without giving them up', async () => {

@@ -55,7 +55,7 @@ describe('over https', () => {
   test('a file that cannot be read: points wait, and the reason is told', async () => {
     const { write, log } = connect({ enable: true, caFile: '/nowhere/ca.pem' })
     expect(await write(['m f=1 1'])).toEqual([
-      { outcome: 'retry', detail: 'caFile cannot be read: /nowhere/ca.pem', slow: true },
+      { outcome: 'retry', detail: 'caFile cannot be read: /nowhere/ca.pem', slow: true, peerDown: true },
     ])
     expect(log.of('error')[0]).toContain('caFile cannot be read: /nowhere/ca.pem')
   })

@@ -196,7 +196,7 @@ describe.skipIf(!findExecutable('influxd'))('InfluxDB 1', () => {
       const wrong = influxServer(v1('wrong-password'))
       expect(await wrong.server.database.make()).toBe(false)
       expect(await wrong.write(['m f=1 1'])).toEqual([
-        { outcome: 'retry', detail: 'HTTP 401: authorization failed', slow: true },
+        { outcome: 'retry', detail: 'HTTP 401: authorization failed', slow: true, peerDown: true },
       ])
       const told = wrong.log.lines.map(({ message }) => message).join('\n')
       expect(told).toContain('authorization failed')

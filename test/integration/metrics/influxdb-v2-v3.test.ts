@@ -69,7 +69,7 @@ describe.each([2, 3] as const)('InfluxDB %i', (version) => {
   test('a wrong token: points wait for a person, one error line a minute without the token', async () => {
     await using influx = await double(version, { buckets: ['qlik & co'] })
     const { log, write } = connect(version, influx.port, { token: 'wrong-token' })
-    const expected = { outcome: 'retry', detail: 'HTTP 401: unauthorized access', slow: true } as const
+    const expected = { outcome: 'retry', detail: 'HTTP 401: unauthorized access', slow: true, peerDown: true } as const
     for (const _ of [1, 2, 3]) expect(await write([`m f=1 ${AT}`])).toEqual([expected])
     expect(log.of('error')).toEqual([expect.stringContaining('does not take them: HTTP 401: unauthorized access')])
     expect(JSON.stringify(log.lines)).not.toContain('wrong-token')
@@ -93,7 +93,9 @@ describe.each([2, 3] as const)('InfluxDB %i', (version) => {
     const headers = { 'Retry-After': '7' }
     await using influx = await double(version, { buckets: ['qlik & co'], answers: [{ status, headers }] })
     const { write } = connect(version, influx.port)
-    expect(await write([`m f=1 ${AT}`])).toEqual([{ outcome: 'retry', detail: `HTTP ${status}`, retryAfterMs: 7000 }])
+    expect(await write([`m f=1 ${AT}`])).toEqual([
+      { outcome: 'retry', detail: `HTTP ${status}`, retryAfterMs: 7000, peerDown: true },
+    ])
     expect(await write([`m f=1 ${AT}`])).toEqual([{ outcome: 'delivered', detail: 'HTTP 204' }])
   })
 
@@ -132,7 +134,7 @@ describe('a peer that is no InfluxDB', () => {
     gateway.answer({ status: 200, headers: { 'content-type': 'text/html' }, body: '<html>log in</html>' })
     const { write } = influxServer({ hostPort: gateway.port })
     expect(await write([`m f=1 ${AT}`])).toEqual([
-      { outcome: 'retry', detail: 'a web page answered instead of InfluxDB', slow: true },
+      { outcome: 'retry', detail: 'a web page answered instead of InfluxDB', slow: true, peerDown: true },
     ])
   })
 
@@ -140,7 +142,7 @@ describe('a peer that is no InfluxDB', () => {
     await using gateway = await startHttpSink()
     gateway.answer({ status: 308, headers: { location: 'https://elsewhere/' } })
     const { write, log } = influxServer({ hostPort: gateway.port })
-    expect(await write([`m f=1 ${AT}`])).toEqual([{ outcome: 'retry', detail: 'HTTP 308', slow: true }])
+    expect(await write([`m f=1 ${AT}`])).toEqual([{ outcome: 'retry', detail: 'HTTP 308', slow: true, peerDown: true }])
     expect(log.of('error')[0]).toContain('does not take them: HTTP 308')
   })
 
