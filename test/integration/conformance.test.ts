@@ -1,10 +1,10 @@
 /** The adapters of src/platform behave alike when run from source, compiled, and under Deno. */
 import { describe, expect, test } from 'bun:test'
 import { spawn } from 'node:child_process'
-import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import process from 'node:process'
 import type { CaseResult } from '../support/conformance/suite.ts'
+import { denoExecutable } from '../support/deno.ts'
 import { tempDirectory } from '../support/temp.ts'
 
 const root = join(import.meta.dirname, '..', '..')
@@ -30,14 +30,6 @@ function run(command: string, args: readonly string[], cwd = root): Promise<Fini
     child.on('error', reject)
     child.on('close', (code) => resolve({ code, stdout, stderr }))
   })
-}
-
-/** The npm package brings the executable in a platform package; nothing has to be downloaded afterwards. */
-function denoExecutable(): string | null {
-  const name = process.platform === 'win32' ? 'deno.exe' : 'deno'
-  const libc = process.platform === 'linux' ? '-glibc' : ''
-  const path = join(root, 'node_modules', '@deno', `${process.platform}-${process.arch}${libc}`, name)
-  return existsSync(path) ? path : null
 }
 
 async function resultsOf(command: string, args: readonly string[], cwd?: string): Promise<readonly CaseResult[]> {
