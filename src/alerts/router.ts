@@ -153,7 +153,7 @@ export function createRouter(deps: RouterDeps, routes: readonly Route[]): Router
       ...decision,
       kind: 'alert',
       orderKey: planned.orderKey ?? (about === null ? null : `${route.destination}|${planned.target}|${about}`),
-      limitKey: !event.test && planned.limit && planned.limit.windowMs > 0 ? planned.limit.key : null,
+      limitKey: limitKeyOf(event, planned),
       severity: route.severity ?? event.severity,
       note: group?.kind === 'root' ? group.note : null,
       about,
@@ -274,7 +274,8 @@ export function createRouter(deps: RouterDeps, routes: readonly Route[]): Router
     const decision = free ? PENDING : decide(passage, route, planned)
     const replayOf = earlierDelivery(passage.db, passage.event, candidate, kind)
     const id = add(passage, route, planned, {
-      ...{ ...decision, kind, replayOf, orderKey: planned.orderKey ?? null, limitKey: null, note: null, about: null },
+      ...{ ...decision, kind, replayOf, orderKey: planned.orderKey ?? null, note: null, about: null },
+      limitKey: free ? null : limitKeyOf(passage.event, planned),
       severity: route.severity ?? passage.event.severity,
     })
     const { destination } = route
@@ -322,6 +323,10 @@ export function createRouter(deps: RouterDeps, routes: readonly Route[]): Router
 
 const typeOf = ({ destinationType, destination }: Route): DestinationType =>
   destinationType ?? (destination as DestinationType)
+
+/** Whose slot a delivery holds as long as it is not lost. */
+const limitKeyOf = ({ test }: TaskEvent, { limit }: PlannedDelivery): string | null =>
+  !test && limit && limit.windowMs > 0 ? limit.key : null
 
 const PENDING: Decision = { state: 'pending', reason: null, detail: null }
 

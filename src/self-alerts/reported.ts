@@ -34,19 +34,21 @@ const HOUR_MS = 3_600_000
 
 /** It happened, and counts as over after an hour in which it did not happen again. */
 export function createHappened(code: SelfCode): Happened {
-  const news = new Map<string, string>()
+  /** Kept until an alert about it stands: telling may fail when the disk is full. */
+  const news = new Map<string, { readonly text: string; isTold: boolean }>()
   return {
-    happened: (subject, text) => void news.set(subject, text),
+    happened: (subject, text) => void news.set(subject, { text, isTold: false }),
     condition: {
       code,
       lastsMs: HOUR_MS,
       look(_now, raised) {
+        for (const [subject, { isTold }] of news) if (isTold && raised.includes(subject)) news.delete(subject)
         const quiet = raised.filter((subject) => !news.has(subject))
         const findings: Finding[] = [
-          ...[...news].map(([subject, text]) => ({ subject, state: 'bad', text }) as const),
+          ...[...news].map(([subject, { text }]) => ({ subject, state: 'bad', text }) as const),
           ...quiet.map((subject) => ({ subject, state: 'good' }) as const),
         ]
-        news.clear()
+        for (const one of news.values()) one.isTold = true
         return findings
       },
     },

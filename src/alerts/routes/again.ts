@@ -47,7 +47,7 @@ export function candidatesOf({ table, matches, plan }: CandidatesDeps, event: Ta
   const routes = [
     ...(wish.routes.length === 0 && wish.to.length === 0 ? evaluated(table, matches, event) : []),
     ...table.inOrder.filter(({ name }) => wish.routes.includes(name)).flatMap((named) => suited(named, event)),
-    ...wish.to.flatMap((name) => table.find(DIRECT, name) ?? []),
+    ...[...new Set(wish.to)].flatMap((name) => table.find(DIRECT, name) ?? []),
   ]
   return routes.flatMap((route) => plan(route, event).map((planned) => ({ route, planned: tested(planned, event) })))
 }

@@ -18,6 +18,8 @@ const butlerRoute = (changes: Partial<Route> = {}): Route => ({
   ...changes,
 })
 
+const planTo = (target: string) => () => [{ target, lane: target }]
+
 describe('evaluation', () => {
   test('Butler routes come first and are never stopped; then every matching route sends, in order, until one stops', async () => {
     const box = startRoutes({
@@ -96,6 +98,40 @@ describe('evaluation', () => {
     await box.settled()
     expect(box.sent[0]).toMatchObject({ severity: 'critical' })
     expect(box.db.get<{ subject: string }>('SELECT subject FROM delivery')).toEqual({ subject: '{{taskName}}!' })
+  })
+})
+
+describe('replays', () => {
+  test('one that is refused gives its slot back', async () => {
+    let isRefused = false
+    const box = startRoutes({
+      destinations: { a: 'webhook' },
+      routes: [{ name: 'mine', to: ['a'], limit: '1/5m' }],
+      deliver: () => (isRefused ? { outcome: 'rejected', detail: 'HTTP 400' } : { outcome: 'delivered', detail: 'ok' }),
+    })
+    box.outbox.start()
+    await box.fire({ taskName: 'told' })
+    const limited = await box.fire({ taskName: 'limited' })
+    await box.settled()
+    box.move(6 * MINUTE)
+    isRefused = true
+    const wish = { routes: ['mine'], to: [], ignoreGates: false, kind: 'alert' } as const
+    await box.writer.write((tx) => box.router.routeAgain(tx, limited, wish))
+    box.router.wake()
+    await box.settled()
+    isRefused = false
+    await box.fire({ taskName: 'next' })
+    await box.settled()
+    expect(box.rows().map(({ state }) => state)).toEqual(['delivered', 'suppressed', 'dead', 'delivered'])
+  })
+
+  test('a destination that is named twice gets one message', async () => {
+    const aside: Route = { ...butlerRoute({ name: '', destination: 'a', role: 'aside' }), plan: planTo('a') }
+    const box = startRoutes({ destinations: { a: 'webhook' }, butler: { routes: [aside] } })
+    const event = await box.fire()
+    const wish = { routes: [], to: ['a', 'a'], ignoreGates: true, kind: 'alert' } as const
+    await box.writer.write((tx) => box.router.routeAgain(tx, event, wish))
+    expect(box.rows()).toHaveLength(1)
   })
 })
 
