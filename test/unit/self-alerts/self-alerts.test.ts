@@ -34,6 +34,7 @@ interface World {
   certificateProblems: string[]
   destinations: Map<string, unknown>
   calendars: string[]
+  isFull: boolean
 }
 
 const databases: Database[] = []
@@ -47,12 +48,13 @@ function world() {
   const state: World = {
     ...{ now: START, pending: 0, refused: 0, qrsReachable: true, udpListening: true, broker: { connected: true } },
     ...{ free: 50 * GB, certificateEnds: START + 300 * DAY, tlsProblem: null, certificateProblems: [] },
-    ...{ destinations: new Map([['ops-mail', {}]]), calendars: ['holidays'] },
+    ...{ destinations: new Map([['ops-mail', {}]]), calendars: ['holidays'], isFull: false },
   }
   const log = recordingLog()
   const told: EmittedEvent[] = []
   const writer = createGroupWriter(db)
   const emit = async (event: EmittedEvent, also?: (db: Database, id: string) => void) => {
+    if (state.isFull) throw new Error('database or disk is full')
     await writer.write((tx) => also?.(tx, 'id'))
     told.push(event)
     return 'id'
@@ -319,6 +321,19 @@ test('a second destination that is down is told in the log alone, and the alert 
   site.state.destinations.delete('ops-slack')
   await site.pass(10_000)
   expect(site.of('DESTINATION_DOWN')).toEqual(['raised', 'cleared'])
+})
+
+test('what happened while nothing could be stored is told as soon as it can be, and is over an hour later', async () => {
+  const site = world()
+  site.state.isFull = true
+  site.self.onDelivery(dead())
+  await site.pass(MINUTE)
+  expect(site.of('DEAD_LETTERS')).toEqual([])
+  site.state.isFull = false
+  await site.pass(MINUTE)
+  expect(site.of('DEAD_LETTERS')).toEqual(['raised'])
+  await site.pass(61 * MINUTE)
+  expect(site.of('DEAD_LETTERS')).toEqual(['raised', 'cleared'])
 })
 
 test('dead deliveries of self-alerts raise nothing', async () => {
