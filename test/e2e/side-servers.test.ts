@@ -30,7 +30,11 @@ test('health and configuration page run beside the API, and the health check fin
   const health = await fetch(`http://127.0.0.1:${healthPort}/health`)
   expect([health.status, await health.json()]).toEqual([
     200,
-    { statusCode: 200, status: 'ok', checks: { udp: 'up', rest: 'up', qrs: 'off', mqtt: 'off', database: 'up' } },
+    {
+      statusCode: 200,
+      status: 'ok',
+      checks: { udp: 'up', rest: 'up', qrs: 'off', mqtt: 'off', influxdb: 'off', database: 'up' },
+    },
   ])
   const page = await fetch(`http://127.0.0.1:${pagePort}/`)
   const text = await page.text()

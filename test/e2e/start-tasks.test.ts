@@ -131,7 +131,7 @@ describe('over REST', () => {
     expect(await answer.json()).toEqual({
       statusCode: 200,
       status: 'ok',
-      checks: { udp: 'up', rest: 'up', qrs: 'up', mqtt: 'off', database: 'up' },
+      checks: { udp: 'up', rest: 'up', qrs: 'up', mqtt: 'off', influxdb: 'off', database: 'up' },
     })
   })
 
