@@ -19,6 +19,11 @@ export function takeDedupKey(db: Database, key: string, now: number, ttlMs: numb
   return changes > 0
 }
 
+/** True while somebody has reserved the key. */
+export function isDedupKeyTaken(db: Database, key: string, now: number): boolean {
+  return db.get('SELECT 1 FROM dedup WHERE key = ? AND expires_at > ?', key, now) !== undefined
+}
+
 /** Forgets at most `limit` keys that expired before `now`; returns how many. */
 export function purgeDedupKeys(db: Database, now: number, limit: number): number {
   return db.run(

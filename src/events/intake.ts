@@ -6,7 +6,7 @@ import type { GroupWriter } from '../platform/group-commit.ts'
 import type { Database } from '../platform/sqlite.ts'
 import type { Clock, Logger } from '../platform/types.ts'
 import { uuidV7 } from '../platform/uuid.ts'
-import { dedupKey, readMeta, recordDrops, takeDedupKey, writeMeta } from './bookkeeping.ts'
+import { dedupKey, isDedupKeyTaken, readMeta, recordDrops, takeDedupKey, writeMeta } from './bookkeeping.ts'
 import type { IngestCounters } from './counters.ts'
 import type { JournalEntry, JournalReader } from './ingest/journal.ts'
 import { type AnnouncedOutcome, type ParsedDatagram, parseDatagram } from './parse/datagram.ts'
@@ -133,9 +133,12 @@ export function createIntake(deps: IntakeDeps, settings: IntakeSettings, db: Dat
   }
 
   function isDuplicate(tx: Database, { message, outcome }: TaskDatagram): boolean {
-    if (settings.dedupTtlMs === null) return false
     const key = dedupKey(message.executionId, outcome)
-    return key !== null && !takeDedupKey(tx, key, deps.clock.now(), settings.dedupTtlMs)
+    if (key === null) return false
+    const now = deps.clock.now()
+    // Whoever wants repeats does not want what was found in Qlik Sense told once more by a message that is late.
+    if (settings.dedupTtlMs === null) return isDedupKeyTaken(tx, key, now)
+    return !takeDedupKey(tx, key, now, settings.dedupTtlMs)
   }
 
   function newEvent(tx: Database, entry: JournalEntry, parsed: TaskDatagram): NewEvent {

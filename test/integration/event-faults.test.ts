@@ -1,6 +1,7 @@
 /** The event pipeline when something goes wrong: full memory, a journal that lost its end, distributions without one. */
 import { afterEach, describe, expect, test } from 'bun:test'
 import { rmSync } from 'node:fs'
+import { takeDedupKey } from '../../src/events/bookkeeping.ts'
 import { createCounters } from '../../src/events/counters.ts'
 import { openJournal, openJournalReader } from '../../src/events/ingest/journal.ts'
 import { createIntake } from '../../src/events/intake.ts'
@@ -75,6 +76,14 @@ test('an event goes out although what is added to it fails over it, and others w
   await until(() => routed.length === 2)
   expect(routed.map(({ history }) => history?.consecutiveFailures ?? null).sort()).toEqual([7, null])
   expect(log.of('error').join()).toContain('odd event')
+})
+
+test('without de-duplication repeats are events, but not of what was found in Qlik Sense before', async () => {
+  const { send, routed, dropped, db } = await start({ needs: [], udp: { dedupTtlMs: null } })
+  takeDedupKey(db, `${execution(1)}|failed`, Date.now(), 86_400_000)
+  for (const n of [1, 2, 2]) await send(message({ execution: execution(n) }))
+  await until(() => routed.length === 2 && dropped().length === 1)
+  expect(routed.map(({ executionId }) => executionId)).toEqual([execution(2), execution(2)])
 })
 
 describe('a distribution', () => {
