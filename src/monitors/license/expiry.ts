@@ -9,7 +9,7 @@ const DAY_MS = 86_400_000
  * alerted. `daysRemaining` is 0 during the first day after the end and negative later.
  */
 export function licenseDetails({ isExpired, keyDetails }: ServerLicense, now: number): LicenseDetails {
-  const ends = keyDetails.split(/\r?\n/).flatMap((line) => endIn(line) ?? [])
+  const ends = keyDetails.split(/[\r\n]+/).flatMap((line) => endIn(line) ?? [])
   if (ends.length === 0) return { kind: 'license', expired: isExpired, expiryDate: null, daysRemaining: null }
   const end = Math.min(...ends)
   return {

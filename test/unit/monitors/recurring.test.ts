@@ -1,0 +1,96 @@
+/** Work at the times of a frequency. */
+import { expect, test } from 'bun:test'
+import { createRecurring } from '../../../src/monitors/recurring.ts'
+import { systemClock } from '../../../src/platform/clock.ts'
+import { parseFrequency } from '../../../src/platform/frequency.ts'
+import { recordingLog } from '../../support/recording-log.ts'
+import { until } from '../../support/wait.ts'
+
+function every(text: string) {
+  const parsed = parseFrequency(text)
+  if (!parsed.ok) throw new Error(parsed.error)
+  return parsed.value
+}
+
+/** Fires again and again without waiting for full seconds. */
+const OFTEN = { next: (now: number) => now + 5, warning: null }
+
+function setUp(own: { atStart: boolean; run: (signal: AbortSignal) => Promise<void> }, frequency = OFTEN) {
+  const log = recordingLog()
+  const work = { name: 'work', label: 'WORK', frequency, ...own }
+  return { log, recurring: createRecurring({ clock: systemClock, log }, work) }
+}
+
+test('a run that takes longer than the interval is never overlapped; the next comes after it', async () => {
+  let [running, most, runs] = [0, 0, 0]
+  let finish = () => {}
+  const { log, recurring } = setUp({
+    atStart: true,
+    async run() {
+      runs += 1
+      running += 1
+      most = Math.max(most, running)
+      if (runs === 1) await new Promise<void>((done) => (finish = done))
+      running -= 1
+    },
+  })
+  await recurring.start()
+  await until(() => log.of('verbose').length >= 3)
+  expect(runs).toBe(1)
+  finish()
+  await until(() => runs >= 3)
+  expect(most).toBe(1)
+  await recurring.stop(1000)
+})
+
+test('a failure is told and ends nothing; start waits for no run', async () => {
+  let runs = 0
+  const { log, recurring } = setUp({
+    atStart: true,
+    async run() {
+      runs += 1
+      throw new Error('out of order')
+    },
+  })
+  await recurring.start()
+  await until(() => runs >= 2)
+  await recurring.stop(1000)
+  expect(log.of('error')[0]).toBe('WORK: out of order')
+})
+
+test('stop ends what runs, and nothing comes after it', async () => {
+  let [runs, ended] = [0, false]
+  const { recurring } = setUp({
+    atStart: true,
+    run: (signal) =>
+      new Promise((_, reject) => {
+        runs += 1
+        signal.addEventListener('abort', () => {
+          ended = true
+          reject(signal.reason)
+        })
+      }),
+  })
+  await recurring.start()
+  await until(() => runs === 1)
+  await recurring.stop(1000)
+  expect(ended).toBe(true)
+})
+
+test('a text: at the next time of the clock, not at the start', async () => {
+  let at = 0
+  const { recurring } = setUp(
+    {
+      atStart: false,
+      async run() {
+        at ||= Date.now()
+      },
+    },
+    every('every 1 second'),
+  )
+  const before = Date.now()
+  await recurring.start()
+  await until(() => at > 0, { timeout: 15_000 })
+  await recurring.stop(1000)
+  expect(at).toBeGreaterThanOrEqual(Math.ceil((before + 1000) / 1000) * 1000 - 20)
+})
