@@ -25,25 +25,31 @@ export function createRouteTable<
 ): (call: Call) => Answer {
   const app = new Hono<{ Bindings: Call }>()
   // Exact matches (ping, health) need no pattern matching, and load balancers ask for them all the time.
-  const fixed = new Map<string, PreparedRoute>()
+  const fixed = new Map<string, Map<string, PreparedRoute>>()
   const trees = new Map<string, PathTree<PreparedRoute>>()
 
   for (const route of inMatchingOrder(routes)) {
     const prepared: PreparedRoute = { route, namespaced: isNamespaced(route) }
     const methods = methodsOf(route, routes)
     app.on(methods, honoPath(route.path), (c) => serve(prepared, c.env, () => c.req.param()))
-    if (!route.path.includes('{')) for (const method of methods) fixed.set(`${method} ${route.path}`, prepared)
+    if (!route.path.includes('{')) for (const method of methods) fixedOf(method).set(route.path, prepared)
     for (const method of methods) treeOf(method).add(route.path, prepared)
   }
   app.notFound((c) => unknown(c.env))
   app.onError((error, c) => onError(error, c.env))
 
   return (call) => {
-    const prepared = fixed.get(`${call.method} ${call.url}`)
+    const prepared = fixed.get(call.method)?.get(call.url)
     if (prepared) return serve(prepared, call, noParams)
     const path = pathOf(call.url)
     const found = path === null ? null : trees.get(call.method)?.find(path)
     return found ? serve(found.value, call, () => found.params) : app.fetch(call.request, call)
+  }
+
+  function fixedOf(method: string): Map<string, PreparedRoute> {
+    const known = fixed.get(method) ?? new Map<string, PreparedRoute>()
+    fixed.set(method, known)
+    return known
   }
 
   function treeOf(method: string): PathTree<PreparedRoute> {

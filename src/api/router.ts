@@ -40,15 +40,48 @@ export interface RouterSettings {
   readonly accessLog: boolean
 }
 
-interface Call extends Contact {
-  readonly request: Request
-  /** Path and query as sent. */
-  readonly url: string
-  /** After a method override. */
-  readonly method: string
-  readonly requestId: string
+/** A class, so that what few calls need is not worked out for all: the address of the caller costs as much as routing. */
+class Call implements Contact {
+  readonly headers: Headers
   /** By `performance.now()`. */
-  readonly startedAt: number
+  readonly startedAt = performance.now()
+  private address: string | undefined
+
+  constructor(
+    readonly request: Request,
+    /** Path and query as sent. */
+    readonly url: string,
+    /** After a method override. */
+    readonly method: string,
+    readonly requestId: string,
+    private readonly info: ServeInfo,
+    private readonly proxies: Proxies,
+  ) {
+    this.headers = request.headers
+  }
+
+  /** To be looked at before the first `await`: later the connection may be gone. */
+  get client(): string {
+    this.address ??= this.proxies.clientOf(this.info.remoteAddress, this.headers)
+    return this.address
+  }
+  get proxied(): boolean {
+    return this.proxies.trusts(this.info.remoteAddress)
+  }
+  get certificate() {
+    return this.info.clientCertificate
+  }
+
+  /** With the method that it means. */
+  meaning(method: string): Call {
+    const { url, requestId, info, proxies } = this
+    return new Call(withMethod(this.request, method), url, method, requestId, info, proxies)
+  }
+}
+
+/** What waits may outlive its connection; who called is known before. */
+function remember(call: Call): void {
+  void call.client
 }
 
 /** A call that has reached a route. */
@@ -82,6 +115,7 @@ export function createRouter(
   function serve(prepared: PreparedRoute, call: Call, params: Params): Answer {
     const identity = access.identify(call)
     if (!(identity instanceof Promise)) return serveAs(identity, prepared, call, params)
+    remember(call)
     return identity.then(
       (known) => serveAs(known, prepared, call, params),
       (error: unknown) => failed(error, call),
@@ -109,6 +143,7 @@ export function createRouter(
     try {
       const answer = handle(visit)
       if (answer instanceof Response) return finished(answer, visit)
+      remember(call)
       return answer.then(
         (response) => finished(response, visit),
         (error: unknown) => finished(failed(error, call), visit),
@@ -132,12 +167,14 @@ export function createRouter(
       logRequest(request)
       return route.handle(request)
     }
-    return wantsBody(route, call.method) ? readBody(call.request, route.bodyLimit).then(run) : run(undefined)
+    if (!wantsBody(route, call.method)) return run(undefined)
+    remember(call)
+    return readBody(call.request, route.bodyLimit).then(run)
   }
 
   function finished(response: Response, { prepared, call, params, identity, verdict, note }: Visit): Response {
     if (verdict) for (const name in verdict.headers) response.headers.set(name, verdict.headers[name]!)
-    const { method, client, requestId, startedAt } = call
+    const { method, requestId, startedAt } = call
     const { status } = response
     observer.answered(method, prepared.route.path, status, performance.now() - startedAt)
     if (audit.records(prepared.route, method, status)) {
@@ -146,7 +183,7 @@ export function createRouter(
         method,
         params,
         caller: identity.caller,
-        client,
+        client: call.client,
         requestId,
         status,
         note,
@@ -176,29 +213,18 @@ export function createRouter(
     return unreached(refusal, call)
   }
 
-  return (request, { remoteAddress, clientCertificate }) => {
+  return (request, info) => {
     const { headers, method } = request
     const url = rawUrl(request)
-    const client = proxies.clientOf(remoteAddress, headers)
-    const call: Call = {
-      request,
-      headers,
-      url,
-      method,
-      client,
-      proxied: proxies.trusts(remoteAddress),
-      certificate: clientCertificate,
-      requestId: requestId(headers.get('x-request-id')),
-      startedAt: performance.now(),
-    }
+    const call = new Call(request, url, method, requestId(headers.get('x-request-id')), info, proxies)
     try {
-      const refusal = access.admit(url, client)
+      const refusal = access.admit(url, call)
       if (refusal) return turnedAway(refusal, call)
       const preflight = cors?.preflight(request)
       if (preflight) return preflight
       checkEncoding(url)
       const wanted = effectiveMethod(request, url)
-      return find(wanted === method ? call : { ...call, method: wanted, request: withMethod(request, wanted) })
+      return find(wanted === method ? call : call.meaning(wanted))
     } catch (error) {
       return unreached(error, call)
     }

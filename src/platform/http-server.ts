@@ -8,7 +8,10 @@ import { serveTls } from './http-server-tls.ts'
 import { type ListenTarget, toListenError } from './listen-error.ts'
 
 export interface ServeInfo {
-  /** Address of the peer, IPv4 in dotted form; empty when the connection is gone already. */
+  /**
+   * Address of the peer, IPv4 in dotted form; empty when the connection is gone already. Asked for when it is looked at
+   * first, so look before the first `await`.
+   */
   readonly remoteAddress: string
   /** What the client has shown, where certificates are asked for. */
   readonly clientCertificate?: ClientCertificate
@@ -80,12 +83,26 @@ function serveWithBun(settings: ServeSettings): HttpServer {
     reusePort: false,
     idleTimeout: settings.idleTimeout ?? 0,
     maxRequestBodySize: settings.maxBodyBytes ?? MAX_BODY_BYTES,
-    fetch: (request, self) => answer(request, { remoteAddress: plainAddress(self.requestIP(request)?.address ?? '') }),
+    fetch: (request, self) => answer(request, new BunInfo(request, self)),
     error: (error) => failed(settings, error),
   })
   return {
     port: server.port ?? settings.port,
     stop: (graceMs) => finishWithin(server.stop(false), graceMs, () => server.stop(true)),
+  }
+}
+
+/** Asking for the address costs a tenth of a ping, and many requests are answered without it. */
+class BunInfo implements ServeInfo {
+  private address: string | undefined
+  constructor(
+    private readonly request: Request,
+    private readonly server: Pick<Bun.Server<undefined>, 'requestIP'>,
+  ) {}
+
+  get remoteAddress(): string {
+    this.address ??= plainAddress(this.server.requestIP(this.request)?.address ?? '')
+    return this.address
   }
 }
 

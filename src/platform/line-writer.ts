@@ -19,6 +19,8 @@ export interface LineWriter {
 const MAX_PENDING_CHARACTERS = 32 * 1024 * 1024
 const CHUNK_CHARACTERS = 256 * 1024
 const RETRY_MS = 20
+/** Lines that come soon after others are collected this long: a write costs as much as making hundreds of lines. */
+const PACE_MS = 10
 
 /** `lostLine` words the line that replaces lines which could not be written. */
 export function createLineWriter(fd: number, lostLine: (count: number) => string): LineWriter {
@@ -26,6 +28,7 @@ export function createLineWriter(fd: number, lostLine: (count: number) => string
   let pendingCharacters = 0
   /** The lines of one turn of the event loop are written together. */
   let planned = false
+  let writtenAt = Number.NEGATIVE_INFINITY
   /** The chunk that is being written, from `offset` on. */
   let chunk: Buffer | null = null
   let offset = 0
@@ -38,10 +41,13 @@ export function createLineWriter(fd: number, lostLine: (count: number) => string
   function plan(): void {
     if (planned || chunk) return
     planned = true
-    setImmediate(() => {
+    const write = () => {
       planned = false
+      writtenAt = performance.now()
       next()
-    })
+    }
+    if (performance.now() - writtenAt < PACE_MS) setTimeout(write, PACE_MS)
+    else setImmediate(write)
   }
 
   function next(): void {

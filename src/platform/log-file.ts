@@ -22,6 +22,8 @@ export interface LogFile {
 }
 
 const FILE_NAME = /^butler\.\d{4}-\d{2}-\d{2}(\.\d+)?\.log$/
+/** Asked first, because the usual line is printable ASCII and counting bytes costs more than all else here. */
+const NOT_ASCII = /[^ -~\n]/
 const RETRY_OPEN_MS = 60_000
 
 /** Never throws: `onProblem` is told when the file cannot be opened, and opening is tried again every minute. */
@@ -75,7 +77,7 @@ export function createLogFile(
   return {
     write(line) {
       const now = deps.clock.now()
-      const bytes = Buffer.byteLength(line)
+      const bytes = NOT_ASCII.test(line) ? Buffer.byteLength(line) : line.length
       if (now >= dayEnds || localDateChangedBack(now, dayEnds)) startDay(now)
       else if (!writer && now >= retryAt) open(now)
       if (writer && size > 0 && size + bytes > settings.maxFileSize) {

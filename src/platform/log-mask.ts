@@ -34,8 +34,8 @@ const TEXT_RULES: readonly (readonly [RegExp, string])[] = [
   [/(\b[a-z][a-z0-9+.-]{1,20}:\/\/[^\s:/@]{0,200}:)[^\s@/]{1,200}@/gi, `$1${MASK}@`],
 ]
 
-/** Most lines hold none of these, and then none of the rules above matches. */
-const SUSPICIOUS = /[:=]|fm_|eyJ|bearer/i
+/** Most lines hold none of these, and then none of the rules above matches: each of them needs one. */
+const SUSPICIOUS = /passw|passphrase|secret|token|api[-_]?key|sig|authorization|cookie|fm_|eyJ|bearer|:\/\//i
 
 /** `secrets` is asked at every line, so that values which change with the configuration are known at once. */
 export function createLogMask(secrets: () => readonly string[]): LogMask {

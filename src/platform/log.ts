@@ -42,6 +42,7 @@ const PINO_LEVELS = Object.fromEntries(LOG_LEVELS.map((level, index) => [level, 
 const COLOURS: Record<LogLevel, number> = { error: 31, warn: 33, info: 32, verbose: 36, debug: 34, silly: 35 }
 const RESERVED = ['ts', 'level', 'msg', 'component']
 const FLUSH_MS = 2000
+const NO_FIELDS: LogFields = Object.freeze({})
 
 /**
  * Text lines are `<ISO 8601 UTC with milliseconds> <level>: <message>`; of the fields only errors are written (their
@@ -78,7 +79,8 @@ export function createLogger(settings: LogSettings, deps: LogDeps = {}): LogServ
       emit(lineLevel, json(component, lineLevel, mask.text(message), mask.fields(fields)))
       return
     }
-    const full = mask.text(withErrors(message, fields, RANK[level] >= RANK.debug))
+    const whole = fields === NO_FIELDS ? message : withErrors(message, fields, RANK[level] >= RANK.debug)
+    const full = mask.text(whole)
     const time = timeOf(clock.now())
     emit(lineLevel, textLine(time, lineLevel, full, false), colour ? textLine(time, lineLevel, full, true) : undefined)
   }
@@ -97,7 +99,7 @@ export function createLogger(settings: LogSettings, deps: LogDeps = {}): LogServ
   const logger = (component: string): Logger => {
     const at =
       (lineLevel: LogLevel) =>
-      (message: string, fields: LogFields = {}) =>
+      (message: string, fields: LogFields = NO_FIELDS) =>
         write(component, lineLevel, message, fields)
     return {
       error: at('error'),

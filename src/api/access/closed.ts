@@ -71,9 +71,9 @@ export function createClosedAccess(deps: ClosedAccessDeps, settings: ClosedAcces
   }
 
   return {
-    admit(url, client) {
+    admit(url, contact) {
       if (!mayCall || HEALTH.test(url)) return null
-      return mayCall(client) ? null : addressNotAllowed(client)
+      return mayCall(contact.client) ? null : addressNotAllowed(contact.client)
     },
     identify(contact) {
       const presented = presentedCredential(contact.headers)

@@ -26,7 +26,7 @@ export interface Identity {
 /** What stands between a request and the endpoint that it has reached. */
 export interface AccessControl {
   /** 403 for addresses that may not call at all; `url` is path and query. */
-  admit(url: string, client: string): Refusal | null
+  admit(url: string, contact: Contact): Refusal | null
   /** Synchronous unless a token has to be verified. */
   identify(contact: Contact): Identity | Promise<Identity>
   /** Why this route is closed to the caller; null when it is open. */
