@@ -1,11 +1,17 @@
-/** Writes the pages that are made of the program: `npm run docs`. */
-import { writeFileSync } from 'node:fs'
+/** Writes the pages, and parts of pages, that are made of the program: `npm run docs`. */
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { configReference } from '../src/config/reference.ts'
+import { withMetricList } from './lib/metric-list.ts'
 
-const PAGES: Readonly<Record<string, () => string>> = { 'configuration.md': configReference }
+/** Each gets the page as it is. */
+const PAGES: Readonly<Record<string, (page: string) => string>> = {
+  'configuration.md': configReference,
+  'metrics.md': withMetricList,
+}
 
-for (const [name, page] of Object.entries(PAGES)) {
-  writeFileSync(join(import.meta.dirname, '../docs', name), page())
+for (const [name, make] of Object.entries(PAGES)) {
+  const path = join(import.meta.dirname, '../docs', name)
+  writeFileSync(path, make(readFileSync(path, 'utf8')))
   console.log(`docs/${name}`)
 }
