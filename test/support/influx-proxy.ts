@@ -25,14 +25,18 @@ export async function startInfluxProxy(upstreamPort: number): Promise<InfluxProx
     const isWrite = incoming.url?.startsWith('/write') ?? false
     const target = { host: '127.0.0.1', port: upstreamPort, path: incoming.url, agent: false as const }
     const headers = { ...incoming.headers, 'content-length': String(body.length), connection: 'close' }
+    let answered = false
     const passed = request({ ...target, method: incoming.method, headers }, (answer) => {
       const status = answer.statusCode ?? 0
+      answered = true
       if (isWrite && status === 204) accepted.push(...linesOf(text(body, incoming.headers['content-encoding'])))
       else if (isWrite) failed++
       response.writeHead(status, answer.headers)
       answer.pipe(response)
     })
-    passed.once('error', () => {
+    passed.on('error', () => {
+      // A server that is killed right after its answer has answered.
+      if (answered) return
       if (isWrite) failed++
       incoming.socket.destroy()
     })

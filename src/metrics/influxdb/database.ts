@@ -8,17 +8,24 @@ import { type Ask, type DatabaseConfig, type Look, lookFor, type Say } from './d
 export interface DatabaseDeps {
   readonly connection: InfluxConnection
   readonly log: Logger
+  /** Resolves when no write is under way. */
+  readonly quiet: () => Promise<unknown>
 }
 
 export interface DatabaseMaker extends Service {
   /** True when it is there now, so that points can leave soon. Never rejects; several calls at once are one. */
   make(): Promise<boolean>
+  /**
+   * Resolves when nobody is looking or making: what is written between the making of a database and that of its retention
+   * policy would be kept under another policy, where no dashboard finds it.
+   */
+  idle(): Promise<void>
 }
 
 const RETRY: BackoffSettings = { firstMs: 5000, maxMs: 300_000 }
 
 export function createDatabaseMaker(
-  { connection, log }: DatabaseDeps,
+  { connection, log, quiet }: DatabaseDeps,
   config: DatabaseConfig,
   retry = RETRY,
 ): DatabaseMaker {
@@ -37,7 +44,8 @@ export function createDatabaseMaker(
 
   /** Null when it has to be tried again. */
   function look(): Promise<Look | null> {
-    looking ??= lookFor(ask, config, say)
+    looking ??= quiet()
+      .then(() => lookFor(ask, config, say))
       .then(
         (result) => {
           lastProblem = ''
@@ -71,6 +79,9 @@ export function createDatabaseMaker(
     async make() {
       const result = await look()
       return result === 'made' || result === 'exists'
+    },
+    async idle() {
+      while (looking) await looking
     },
     async start() {
       void untilLooked(1)

@@ -1,7 +1,8 @@
 /** The database of `Butler.influxDb`, as one thing: connection, login, making of the database, writing. */
 import type { BackoffSettings } from '../../platform/backoff.ts'
+import type { HttpResponse } from '../../platform/http-client.ts'
 import type { Clock, Logger } from '../../platform/types.ts'
-import { type ClientSource, createConnection } from './connection.ts'
+import { type ClientSource, createConnection, type InfluxRequest } from './connection.ts'
 import { createDatabaseMaker, type DatabaseMaker } from './database.ts'
 import { lineOf, type NameValue } from './line.ts'
 import { type TargetConfig, targetOf } from './target.ts'
@@ -30,9 +31,20 @@ export function createInfluxServer(deps: InfluxServerDeps, settings: InfluxServe
   const { clock, log, clients } = deps
   const target = targetOf(settings)
   const connection = createConnection(clients, target)
-  const database = createDatabaseMaker({ connection, log }, settings, settings.databaseRetry)
-  const write = createLineWriter({ connection, clock, log, makeDatabase: database.make })
+  const underWay = new Set<Promise<unknown>>()
+  const quiet = () => Promise.allSettled(underWay)
+  const database = createDatabaseMaker({ connection, log, quiet }, settings, settings.databaseRetry)
+  const write = createLineWriter({ target, send, clock, log, makeDatabase: database.make })
   let takesPoints = true
+  async function send(request: InfluxRequest): Promise<HttpResponse> {
+    await database.idle()
+    const sending = connection.request(request)
+    underWay.add(sending)
+    const ended = () => void underWay.delete(sending)
+    sending.then(ended, ended)
+    return sending
+  }
+
   return {
     description: `${target.name} at ${target.base}`,
     lineOf: (point, nanoseconds) => lineOf(point, settings.tag.static, nanoseconds),

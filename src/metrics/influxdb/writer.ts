@@ -3,10 +3,12 @@ import type { DeliveryResult } from '../../alerts/types.ts'
 import type { Clock, Logger } from '../../platform/types.ts'
 import { createExplanation, noAnswer, writeResult } from './answer.ts'
 import type { InfluxConnection } from './connection.ts'
+import type { InfluxTarget } from './target.ts'
 import type { WritableLine } from './types.ts'
 
 export interface WriterDeps {
-  readonly connection: InfluxConnection
+  readonly target: InfluxTarget
+  readonly send: InfluxConnection['request']
   readonly clock: Clock
   readonly log: Logger
   /** Makes what is missing; true when it is there now, so that the points can leave soon. */
@@ -18,15 +20,14 @@ const COMPLAINT_MS = 60_000
 /** Newer versions of InfluxDB 3 take new tags at any time, the first ones did not. */
 const ABOUT_TAGS = /\b(new|immutable)\b.*\btags?\b|\btags?\b.*\b(new|immutable)\b/i
 
-export function createLineWriter({ connection, clock, log, makeDatabase }: WriterDeps) {
-  const { target } = connection
+export function createLineWriter({ target, send, clock, log, makeDatabase }: WriterDeps) {
   const explain = createExplanation(target.secrets)
   let complainedAt = Number.NEGATIVE_INFINITY
   let refusal = { text: '', at: 0 }
 
   async function post(lines: readonly string[], signal: AbortSignal): Promise<DeliveryResult> {
     try {
-      const response = await connection.request({
+      const response = await send({
         method: 'POST',
         path: target.writePath,
         headers: { 'Content-Type': 'text/plain; charset=utf-8' },
