@@ -14,6 +14,7 @@ import { measureKeyValues } from '../test/bench/key-values.ts'
 import { measurePing } from '../test/bench/ping.ts'
 import { type Measurement, table, withinBudget } from '../test/bench/report.ts'
 import { measureSchedules } from '../test/bench/schedules.ts'
+import { measureScrape } from '../test/bench/scrape.ts'
 import { startBenchSite } from '../test/bench/site.ts'
 import { measureStartCall } from '../test/bench/start-call.ts'
 import { measureStart } from '../test/bench/startup.ts'
@@ -29,6 +30,7 @@ const PARTS = [
   'start-call',
   'key-values',
   'schedules',
+  'scrape',
   'burst',
   'sustained',
   'faults',
@@ -72,6 +74,7 @@ async function measureAll(): Promise<Measurement[]> {
     'start-call': () => measureStartCall(settings),
     'key-values': () => measureKeyValues(settings),
     schedules: () => measureSchedules(settings),
+    scrape: () => measureScrape(settings),
     burst: () => measureBurst(settings, sink),
     sustained: () => measureSustained({ ...settings, seconds }),
     faults: () => measureFaults({ ...settings, seconds }),

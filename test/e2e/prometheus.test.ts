@@ -3,12 +3,14 @@ import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { METRIC_FAMILIES } from '../../scripts/lib/metric-list.ts'
 import { alertSections } from '../support/alert-sections.ts'
+import { dashboard, PROMETHEUS_VALUES, queriesOf } from '../support/dashboards.ts'
 import { ALL_ENDPOINTS } from '../support/everything.ts'
 import { type Footman, footman } from '../support/footman.ts'
 import { type HttpSink, startHttpSink } from '../support/http-sink.ts'
 import { influxConfig } from '../support/influx-events.ts'
 import { type Influxd, startInfluxd } from '../support/influxd.ts'
 import { type Mosquitto, startMosquitto } from '../support/mosquitto.ts'
+import { type Prometheus, startPrometheus } from '../support/prometheus.ts'
 import { metricsWarnings } from '../support/promtool.ts'
 import { type Scrape, scrapeOf } from '../support/scrape.ts'
 import { findExecutable } from '../support/servers.ts'
@@ -69,6 +71,7 @@ beforeAll(async () => {
       ...(influxd && { influxDb: { ...influxConfig().influxDb, hostPort: influxd.port } }),
       restServerEndpointsEnable: ALL_ENDPOINTS,
       fileCopyApprovedDirectories: [{ fromDirectory: 'qvd', toDirectory: 'archive' }],
+      qlikSenseLicense: { serverLicenseMonitor: { enable: true }, licenseMonitor: { enable: true } },
       scheduler: { enable: true, configfile: 'schedule.yaml' },
       footman: { dataDirectory: 'data', api: { rateLimitPerMinute: 0 }, distribute: { pollInterval: '1s' } },
     },
@@ -81,6 +84,7 @@ beforeAll(async () => {
   for (const outcome of ROUNDS) await runAll(outcome)
   await useApi()
   await until(async () => (await items<EventItem>('events', 'state=pending')).length === 0, { timeout: 30_000 })
+  await until(async () => (await scrape()).sum('footman_license_days_remaining') !== 0, { timeout: 30_000 })
   await until(isSettled, { timeout: 30_000, what: 'all deliveries at their end' })
 }, 120_000)
 afterAll(async () => {
@@ -165,6 +169,33 @@ describe.skipIf(!findExecutable('promtool'))('promtool', () => {
   test('has nothing to say about the metrics', async () => {
     expect(metricsWarnings(await (await product.call('GET', '/metrics')).text())).toEqual([])
   })
+})
+
+describe.skipIf(!findExecutable('prometheus'))('a Prometheus that scrapes', () => {
+  let prometheus: Prometheus
+  beforeAll(async () => {
+    prometheus = await startPrometheus(product.restPort)
+    await until(async () => (await prometheus.query('count_over_time(footman_build_info[1m])'))[0]! >= 3, {
+      ...{ timeout: 30_000, what: 'three scrapes' },
+    })
+  }, 60_000)
+  afterAll(() => prometheus?.stop())
+
+  test('answers every query of the dashboard', async () => {
+    // Nothing of the kind is watched or has happened.
+    const expected = [
+      ...['Services', 'Running and waiting', 'Retries and finds of the watchdog', 'Runs of schedules'],
+      ...(broker ? [] : ['MQTT brokers']),
+    ]
+    const empty: string[] = []
+    for (const { where, text } of queriesOf(dashboard('prometheus'), PROMETHEUS_VALUES)) {
+      const values = await prometheus.query(text).catch((error: Error) => {
+        throw new Error(`${where}: ${error.message}`)
+      })
+      if (values.length === 0) empty.push(where.replace(/, .$/, ''))
+    }
+    expect(empty.filter((title) => !expected.includes(title))).toEqual([])
+  }, 30_000)
 })
 
 describe('the metrics', () => {
