@@ -94,6 +94,8 @@ export function connectionOptions(
     reconnectPeriod: 0,
     resubscribe: false,
     queueQoSZero: false,
+    // Else the library keeps a buffer of two bytes for each of the 65,536 numbers: 20 MB.
+    writeCache: false,
     rejectUnauthorized: azure ? true : mqtt.tls.rejectUnauthorized,
   }
   if (settings.status === undefined) {

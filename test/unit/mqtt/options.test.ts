@@ -19,6 +19,7 @@ test('the standard broker: no login, nothing kept or sent again by the library',
     reconnectPeriod: 0,
     resubscribe: false,
     queueQoSZero: false,
+    writeCache: false,
     rejectUnauthorized: true,
     will: {
       topic: 'qliksense/butler/mqtt/status',
