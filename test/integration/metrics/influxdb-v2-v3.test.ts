@@ -128,6 +128,22 @@ test('a bucket that goes missing is made again by the next write', async () => {
   expect(await write([`m f=1 ${AT}`])).toEqual([{ outcome: 'delivered', detail: 'HTTP 204' }])
 })
 
+test('nothing is written between the making of a database of version 1 and that of its retention policy', async () => {
+  await using influx = await startHttpSink()
+  const DELAY = 200
+  influx.answer(({ url }) => {
+    if (url.startsWith('/write')) return { status: 204 }
+    return { body: '{"results":[{}]}', delay: url.includes('retention') ? DELAY : 0 }
+  })
+  const { server, write } = influxServer({ hostPort: influx.port })
+  const making = server.database.make()
+  const isPolicy = ({ url }: { url: string }) => url.includes('retention')
+  const [policy] = await influx.received(1, { match: isPolicy })
+  await Promise.all([write([`m f=1 ${AT}`]), making])
+  const points = influx.requests.find(({ url }) => url.startsWith('/write'))
+  expect(points!.at - policy!.at).toBeGreaterThanOrEqual(DELAY - 20)
+})
+
 describe('a peer that is no InfluxDB', () => {
   test('says 200 with a web page: nothing counts as written', async () => {
     await using gateway = await startHttpSink()
