@@ -2,10 +2,8 @@
 
 import { serviceStatusPayload } from '../alerts/destinations/mqtt/payloads.ts'
 import { releaseLatest } from '../alerts/outbox/latest.ts'
-import { subjectOf } from '../alerts/routes/subjects.ts'
 import type { Config } from '../config/schema.ts'
 import type { EventPipeline } from '../events/pipeline.ts'
-import type { ServiceDetails } from '../events/types.ts'
 import { createNewRelicSender } from '../messages/new-relic.ts'
 import type { InfluxPoints } from '../metrics/influxdb/types.ts'
 import type { MonitorStates } from '../metrics/prometheus/monitors.ts'
@@ -98,14 +96,8 @@ function serviceMonitor(parts: MonitorParts, config: Config, shadow: boolean) {
   const topic = mqttConfig.serviceStatusTopic
   const publish = mqtt && to.mqtt.enable && topic !== '' && !shadow
 
-  /** Only written when there is something to send. */
-  async function tellLatest(host: string, service: string): Promise<boolean> {
-    const about = subjectOf({
-      ...NO_SUBJECT,
-      host,
-      details: { kind: 'service', serviceName: service } as ServiceDetails,
-    })
-    const { lanes, waiting } = await writer.write((tx) => releaseLatest(tx, about, clock.now()))
+  async function tellLatest(eventIds: readonly string[]): Promise<boolean> {
+    const { lanes, waiting } = await writer.write((tx) => releaseLatest(tx, eventIds, clock.now()))
     if (lanes.size > 0) alerts.outbox.wake(lanes)
     return !waiting
   }
@@ -148,8 +140,6 @@ function serviceMonitor(parts: MonitorParts, config: Config, shadow: boolean) {
     monitor.states().map(({ host, service: name, state }) => ({ host, service: name, number: stateNumber(state) }))
   return { services: [service], states }
 }
-
-const NO_SUBJECT = { type: 'service', taskId: '', taskName: '', appId: '', appName: '', code: null } as const
 
 /** In shadow mode the predecessor sends them. */
 function heartbeat({ clock, log, health, frequency }: MonitorParts, config: Config, shadow: boolean): Service[] {

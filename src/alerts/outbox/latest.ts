@@ -16,15 +16,15 @@ interface Latest {
 
 /** The newest alert of Butler's routes to each receiver, and what that receiver was told before it. */
 const NEWEST = `
-  SELECT newest.id, newest.lane, newest.state, newest.reason, event.outcome, rate_limit.ends_at,
-      (SELECT before.outcome FROM delivery AS earlier JOIN event AS before ON before.id = earlier.event_id
-         WHERE earlier.about = newest.about AND earlier.destination = newest.destination
-           AND earlier.target = newest.target AND earlier.seq < newest.seq
-           AND earlier.state IN ('pending', 'sending', 'delivered') ORDER BY earlier.seq DESC LIMIT 1) AS told
-    FROM delivery AS newest JOIN event ON event.id = newest.event_id
-      LEFT JOIN rate_limit ON rate_limit.key = newest.limit_key
-    WHERE newest.seq IN (SELECT max(seq) FROM delivery
-      WHERE about = ? AND kind = 'alert' AND route LIKE 'butler.%' GROUP BY destination, target)`
+  WITH mine AS (SELECT delivery.*, event.outcome FROM delivery JOIN event ON event.id = delivery.event_id
+    WHERE delivery.event_id IN (SELECT value FROM json_each(?)) AND kind = 'alert' AND route LIKE 'butler.%')
+  SELECT newest.id, newest.lane, newest.state, newest.reason, newest.outcome, rate_limit.ends_at,
+      (SELECT earlier.outcome FROM mine AS earlier
+         WHERE earlier.destination = newest.destination AND earlier.target = newest.target
+           AND earlier.seq < newest.seq AND earlier.state IN ('pending', 'sending', 'delivered')
+         ORDER BY earlier.seq DESC LIMIT 1) AS told
+    FROM mine AS newest LEFT JOIN rate_limit ON rate_limit.key = newest.limit_key
+    WHERE newest.seq IN (SELECT max(seq) FROM mine GROUP BY destination, target)`
 
 export interface LatestWord {
   /** Where messages are to be sent now. */
@@ -33,9 +33,9 @@ export interface LatestWord {
   readonly waiting: boolean
 }
 
-/** `about`: the subject of the events, as `subjectOf` names it. */
-export function releaseLatest(db: Database, about: string, now: number): LatestWord {
-  const heldBack = db.all<Latest>(NEWEST, about).filter(isNewsHeldBack)
+/** `eventIds`: the last events about the subject. */
+export function releaseLatest(db: Database, eventIds: readonly string[], now: number): LatestWord {
+  const heldBack = db.all<Latest>(NEWEST, JSON.stringify(eventIds)).filter(isNewsHeldBack)
   const due = heldBack.filter(({ ends_at: endsAt }) => (endsAt ?? 0) <= now)
   for (const { id } of due) {
     db.run(
@@ -47,7 +47,6 @@ export function releaseLatest(db: Database, about: string, now: number): LatestW
   return { lanes: new Set(due.map(({ lane }) => lane)), waiting: due.length < heldBack.length }
 }
 
-/** Words that say the same to whoever gets them. */
 function isNewsHeldBack({ state, reason, outcome, told }: Latest): boolean {
-  return state === 'suppressed' && reason === 'RATE_LIMITED' && told !== null && told !== outcome
+  return state === 'suppressed' && reason === 'RATE_LIMITED' && told !== outcome
 }

@@ -19,9 +19,10 @@ export interface ServiceMonitorDeps {
   /** The state of a service, at every look; null = not wanted. */
   readonly publishState: ((host: string, details: ServiceDetails) => void) | null
   /**
-   * Sends what rate limits have held back about a service if it is news; false while a window is still open.
+   * Sends what rate limits have held back of these events about a service, if it is news; false while a window is
+   * still open.
    */
-  readonly tellLatest: (host: string, service: string) => Promise<boolean>
+  readonly tellLatest: (eventIds: readonly string[]) => Promise<boolean>
 }
 
 export interface ServiceMonitorSettings extends MachineSettings {
@@ -132,7 +133,7 @@ export function createServiceMonitor(deps: ServiceMonitorDeps, settings: Service
           message: { host: service.host },
           details: detailsOf(service, change.status, change.previous),
         },
-        (db) => store.put(db, key, change.status),
+        (db, eventId) => store.put(db, key, change.status, eventId),
       )
       restless.add(service)
     } else if (memory.state !== null && memory.state !== service.memory.state) await store.save(key, memory.state)
@@ -159,7 +160,9 @@ export function createServiceMonitor(deps: ServiceMonitorDeps, settings: Service
     })
     if (points.length > 0) await deps.writePoints?.(points)
     for (const service of watched) {
-      if (restless.has(service) && (await deps.tellLatest(service.host, service.name))) restless.delete(service)
+      if (!restless.has(service)) continue
+      const events = store.events({ host: service.host, service: service.name })
+      if (events.length === 0 || (await deps.tellLatest(events))) restless.delete(service)
     }
   }
 

@@ -13,7 +13,23 @@ export const monitorMigrations: readonly Migration[] = [
       PRIMARY KEY (host, service)
     ) WITHOUT ROWID`,
   },
+  {
+    name: 'monitors-002',
+    sql: `CREATE TABLE service_event (
+        seq INTEGER PRIMARY KEY AUTOINCREMENT,
+        host TEXT NOT NULL COLLATE NOCASE,
+        service TEXT NOT NULL COLLATE NOCASE,
+        event_id TEXT NOT NULL
+      );
+      CREATE INDEX service_event_of ON service_event (host, service, seq);`,
+  },
 ]
+
+/** Events that are remembered per service: more than fit into the windows of rate limits. */
+const KEPT_EVENTS = 100
+
+const OLD_EVENTS = `DELETE FROM service_event WHERE host = ? AND service = ? AND seq <= coalesce(
+  (SELECT seq FROM service_event WHERE host = ? AND service = ? ORDER BY seq DESC LIMIT 1 OFFSET ?), 0)`
 
 export interface ServiceKey {
   readonly host: string
@@ -23,7 +39,9 @@ export interface ServiceKey {
 export interface ServiceStateStore {
   load(key: ServiceKey): KnownState | null
   /** For a state that goes with an event: in the event's transaction. */
-  put(db: Database, key: ServiceKey, state: KnownState): void
+  put(db: Database, key: ServiceKey, state: KnownState, eventId: string): void
+  /** The last events about the service, oldest first. */
+  events(key: ServiceKey): readonly string[]
   save(key: ServiceKey, state: KnownState): Promise<void>
   /** Forgets services that are watched no longer. */
   keepOnly(keys: readonly ServiceKey[]): Promise<void>
@@ -49,7 +67,20 @@ export function createServiceStateStore(deps: {
       )
       return row?.state ?? null
     },
-    put,
+    put(db, key, state, eventId) {
+      put(db, key, state)
+      const { host, service } = key
+      db.run('INSERT INTO service_event (host, service, event_id) VALUES (?, ?, ?)', host, service, eventId)
+      db.run(OLD_EVENTS, host, service, host, service, KEPT_EVENTS)
+    },
+    events: ({ host, service }) =>
+      deps.db
+        .all<{ id: string }>(
+          'SELECT event_id AS id FROM service_event WHERE host = ? AND service = ? ORDER BY seq',
+          host,
+          service,
+        )
+        .map(({ id }) => id),
     save: (key, state) => deps.writer.write((db) => put(db, key, state)),
     async keepOnly(keys) {
       const wanted = new Set(keys.map(idOf))
@@ -57,8 +88,10 @@ export function createServiceStateStore(deps: {
       const old = known.filter((key) => !wanted.has(idOf(key)))
       if (old.length === 0) return
       await deps.writer.write((db) => {
-        for (const { host, service } of old)
+        for (const { host, service } of old) {
           db.run('DELETE FROM service_state WHERE host = ? AND service = ?', host, service)
+          db.run('DELETE FROM service_event WHERE host = ? AND service = ?', host, service)
+        }
       })
     },
   }

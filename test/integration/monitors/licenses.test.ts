@@ -70,9 +70,12 @@ describe('server licence', () => {
 
   test('far from its end: its state is told and stored', async () => {
     await look()
-    const details = {
-      ...{ kind: 'license', expired: false, expiryDate: '2027-10-21T00:00:00.000Z', daysRemaining: 335 },
-    } as const
+    const details: LicenseDetails = {
+      kind: 'license',
+      expired: false,
+      expiryDate: '2027-10-21T00:00:00.000Z',
+      daysRemaining: 335,
+    }
     const common = { source: 'monitor', type: 'license', message: { host: 'qs-central' }, details }
     expect(told).toEqual([{ ...common, outcome: 'status' } as MonitorEvent])
     expect(states.at(-1)).toEqual(details)

@@ -2,7 +2,7 @@
 import { expect, test } from 'bun:test'
 import { createRecurring } from '../../../src/monitors/recurring.ts'
 import { systemClock } from '../../../src/platform/clock.ts'
-import { parseFrequency } from '../../../src/platform/frequency.ts'
+import { type Frequency, parseFrequency } from '../../../src/platform/frequency.ts'
 import { recordingLog } from '../../support/recording-log.ts'
 import { until } from '../../support/wait.ts'
 
@@ -13,7 +13,7 @@ function every(text: string) {
 }
 
 /** Fires again and again without waiting for full seconds. */
-const OFTEN = { next: (now: number) => now + 5, warning: null }
+const OFTEN: Frequency = { next: (now: number) => now + 5, warning: null }
 
 function setUp(own: { atStart: boolean; run: (signal: AbortSignal) => Promise<void> }, frequency = OFTEN) {
   const log = recordingLog()
