@@ -111,8 +111,12 @@ describe('without access control', () => {
     await product.process.waitForLine(
       /AUDIT: actor=anonymous .*action=task\.start outcome=failed status=400 .*target=fbf645f0/,
     )
-    const { audit } = (await (await product.call('GET', '/v4/audit?outcome=failed')).json()) as { audit: AuditRow[] }
-    expect(audit[0]?.detail).toBe('Task ID not valid: fbf645f0')
+    // The line is written before the row.
+    await until(async () => {
+      const answer = await product.call('GET', '/v4/audit?outcome=failed')
+      const { audit } = (await answer.json()) as { audit: AuditRow[] }
+      return audit[0]?.detail === 'Task ID not valid: fbf645f0'
+    })
   })
 
   test('what Butler did not have is for this machine only', async () => {

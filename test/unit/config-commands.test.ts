@@ -66,11 +66,11 @@ describe('footman check', () => {
 
   test('what this version does not have is one line', async () => {
     const { code, lines } = await check({
-      'c.yaml': `${COMPLETE}  qlikSenseUrls: {}\n  uptimeMonitor: {enable: true}\n`,
+      'c.yaml': `${COMPLETE}  qlikSenseUrls: {}\n  footman: {reportTask: {enable: true}}\n`,
       ...PEMS,
     })
     expect(code).toBe(0)
-    expect(lines).toContain('CONFIG: accepted, not active in this version: uptimeMonitor')
+    expect(lines).toContain('CONFIG: accepted, not active in this version: footman.reportTask')
   })
 
   test('no file', async () => {

@@ -26,7 +26,10 @@ function graphOf(answers: readonly (readonly ChainLink[] | Error)[], settings = 
     },
     settings,
   )
-  return { graph, log, asked: () => asked, move: (ms: number) => void (now += ms) }
+  const move = (ms: number) => {
+    now += ms
+  }
+  return { graph, log, asked: () => asked, move }
 }
 
 const ids = (tasks: readonly { id: string }[]) => tasks.map(({ id }) => id)
