@@ -25,7 +25,7 @@ interface Target {
 export const TARGETS: readonly Target[] = [
   { name: 'linux-x64', bun: 'bun-linux-x64', extension: '', tested: true },
   { name: 'linux-arm64', bun: 'bun-linux-arm64', extension: '', tested: false },
-  { name: 'windows-x64', bun: 'bun-windows-x64', extension: '.exe', tested: false },
+  { name: 'windows-x64', bun: 'bun-windows-x64', extension: '.exe', tested: true },
   { name: 'darwin-x64', bun: 'bun-darwin-x64', extension: '', tested: false },
   { name: 'darwin-arm64', bun: 'bun-darwin-arm64', extension: '', tested: false },
 ]
@@ -109,7 +109,9 @@ const commit = gitCommit()
 console.log(`Footman ${manifest.version}, commit ${commit}`)
 const targets = values.all ? TARGETS : TARGETS.filter(({ name }) => name === values.target)
 if (values.target !== undefined && targets.length === 0) {
-  console.error(`footman: no target is called ${values.target}; there are ${TARGETS.map(({ name }) => name).join(', ')}`)
+  console.error(
+    `footman: no target is called ${values.target}; there are ${TARGETS.map(({ name }) => name).join(', ')}`,
+  )
   process.exit(1)
 }
 if (targets.length > 0) {

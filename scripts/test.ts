@@ -11,10 +11,11 @@ import process from 'node:process'
 import { SERVERS } from '../test/support/servers.ts'
 import { count, judge, type Verdict } from './lib/junit.ts'
 import { combine, failureLines, filesToTry } from './lib/second-try.ts'
+import { type Prepared, SUITES, type Suite, type SuiteTools } from './lib/suites.ts'
 
 const root = join(import.meta.dirname, '..')
 const results = join(root, 'test-results')
-const SUITES = ['unit', 'integration', 'e2e'] as const
+const EXECUTABLE = process.platform === 'win32' ? 'footman.exe' : 'footman'
 const SUITE_TIMEOUT_MS = 10 * 60_000
 const filters = process.argv.slice(2)
 const ci = process.env.CI === 'true'
@@ -37,12 +38,27 @@ function check(name: string, args: readonly string[]): boolean {
   return status === 0
 }
 
+/** A continuous build must have everything; elsewhere it is told and counts as skipped. */
+function missing(what: string, tests: string): void {
+  const message = `${tests}: ${what} is missing`
+  if (ci) {
+    fail(message)
+    return
+  }
+  console.log(`SKIPPED: ${message}`)
+  closing.push(`SKIPPED: ${message}`)
+}
+
 function checkServers(): void {
   for (const server of SERVERS) {
-    if (server.find()) continue
-    if (ci) fail(`${server.name} is not installed (${server.install})`)
-    else console.log(`SKIPPED: tests that need ${server.name}, which is not installed (${server.install})`)
+    if (!server.find()) missing(`${server.name} (${server.install})`, `tests that need ${server.name}`)
   }
+}
+
+function canRun({ name, gap }: Suite): boolean {
+  const lacking = gap()
+  if (lacking !== null) missing(lacking, `the ${name} tests`)
+  return lacking === null
 }
 
 /** Test files of a suite that match the filters, as `test/unit/x.test.ts`, sorted. */
@@ -57,7 +73,7 @@ function testFiles(suite: string): string[] {
 }
 
 /** Runs test files in worker processes, or alone. */
-function runTests(files: readonly string[], report: string, binary: string | null, alone: boolean): Verdict {
+function runTests(files: readonly string[], report: string, env: Prepared['env'], alone: boolean): Verdict {
   rmSync(report, { force: true })
   const run = spawnSync(
     process.execPath,
@@ -77,17 +93,17 @@ function runTests(files: readonly string[], report: string, binary: string | nul
       cwd: root,
       stdio: 'inherit',
       timeout: SUITE_TIMEOUT_MS,
-      env: { ...process.env, ...(binary ? { FOOTMAN_BINARY: binary } : {}) },
+      env: { ...process.env, ...env },
     },
   )
   const xml = existsSync(report) ? readFileSync(report, 'utf8') : null
   return judge({ exitCode: run.status, xml, expectedFiles: files })
 }
 
-function runSuite(suite: string, files: readonly string[], binary: string | null): void {
+function runSuite(suite: string, files: readonly string[], env: Prepared['env']): void {
   console.log(`\n== ${suite} tests (${files.length} files)`)
-  const first = runTests(files, join(results, `${suite}.xml`), binary, false)
-  const { verdict, flaky } = combine(first, tryAgain(suite, first, binary))
+  const first = runTests(files, join(results, `${suite}.xml`), env, false)
+  const { verdict, flaky } = combine(first, tryAgain(suite, first, env))
   closing.push(...flaky.map((line) => `FLAKY: ${line}`))
   closing.push(...failureLines(verdict).map((line) => line.replace(/^FAILED: (?!test\/)/, `FAILED: ${suite}: `)))
   const { passed, failed, skipped } = count(verdict)
@@ -97,18 +113,32 @@ function runSuite(suite: string, files: readonly string[], binary: string | null
 }
 
 /** One file after the other, each alone, while nothing else runs. */
-function tryAgain(suite: string, first: Verdict, binary: string | null): Map<string, Verdict> {
+function tryAgain(suite: string, first: Verdict, env: Prepared['env']): Map<string, Verdict> {
   const again = new Map<string, Verdict>()
   for (const [index, file] of filesToTry(first).entries()) {
     console.log(`\n== second try: ${file}`)
-    again.set(file, runTests([file], join(results, 'second-try', `${suite}-${index + 1}.xml`), binary, true))
+    again.set(file, runTests([file], join(results, 'second-try', `${suite}-${index + 1}.xml`), env, true))
   }
   return again
 }
 
+let binary: string | null | undefined = process.env.FOOTMAN_BINARY
+const tools: SuiteTools = {
+  binary() {
+    if (binary === undefined) {
+      binary = check('build', ['--no-env-file', 'scripts/build.ts']) ? join(root, 'dist', EXECUTABLE) : null
+    }
+    return binary
+  },
+  build(target) {
+    const built = check(`build ${target}`, ['--no-env-file', 'scripts/build.ts', '--target', target])
+    return built ? join(root, 'dist', `footman-${target}${target.startsWith('windows') ? '.exe' : ''}`) : null
+  },
+}
+
 rmSync(join(results, 'second-try'), { recursive: true, force: true })
 mkdirSync(join(results, 'second-try'), { recursive: true })
-const plan = SUITES.map((suite) => ({ suite, files: testFiles(suite) })).filter(({ files }) => files.length > 0)
+const plan = SUITES.map((suite) => ({ suite, files: testFiles(suite.name) })).filter(({ files }) => files.length > 0)
 if (plan.length === 0) fail(`no test file matches ${filters.join(' ') || 'test/**/*.test.ts'}`)
 
 checkServers()
@@ -116,11 +146,12 @@ if (filters.length === 0) {
   check('type check', ['node_modules/typescript/bin/tsc', '--noEmit', '-p', '.'])
   check('lint and format', ['node_modules/@biomejs/biome/bin/biome', 'check', '--error-on-warnings'])
 }
-let binary = process.env.FOOTMAN_BINARY ?? null
-if (!binary && plan.some(({ suite }) => suite !== 'unit') && check('build', ['--no-env-file', 'scripts/build.ts'])) {
-  binary = join(root, 'dist', process.platform === 'win32' ? 'footman.exe' : 'footman')
+for (const { suite, files } of plan) {
+  const prepared = canRun(suite) ? await suite.prepare(tools) : null
+  if (!prepared) continue
+  runSuite(suite.name, files, prepared.env)
+  await prepared.release?.()
 }
-for (const { suite, files } of plan) runSuite(suite, files, binary)
 
 if (closing.length > 0) console.log(`\n${closing.join('\n')}`)
 const skipped = total.skipped > 0 ? `, ${total.skipped} skipped` : ''

@@ -76,12 +76,13 @@ export async function footman(settings: FootmanSettings): Promise<Footman> {
         running.waitForLine(/REST server listening on/, 15_000),
       ])
     },
-    call(method, path, body, headers = {}) {
-      return fetch(`http://127.0.0.1:${restPort}${path}`, {
+    async call(method, path, body, headers = {}) {
+      const request = {
         method,
         headers: body === undefined ? headers : { 'content-type': 'application/json', ...headers },
         body: body === undefined ? undefined : JSON.stringify(body),
-      })
+      }
+      return send(`http://127.0.0.1:${restPort}${path}`, request, host?.lostAfterMs)
     },
     rows<T>(sql: string) {
       const db = new DatabaseSync(directory.join('data', 'footman.db'), { readOnly: true })
@@ -95,6 +96,17 @@ export async function footman(settings: FootmanSettings): Promise<Footman> {
       await running?.kill9()
       directory.remove()
     },
+  }
+}
+
+/** `lostAfterMs`: when to send it again, once; absent = never. */
+async function send(url: string, request: RequestInit, lostAfterMs?: number): Promise<Response> {
+  if (lostAfterMs === undefined) return fetch(url, request)
+  try {
+    return await fetch(url, { ...request, signal: AbortSignal.timeout(lostAfterMs) })
+  } catch (error) {
+    if ((error as Error).name !== 'TimeoutError') throw error
+    return fetch(url, request)
   }
 }
 

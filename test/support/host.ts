@@ -6,6 +6,8 @@ export interface Host {
   readonly env: Readonly<Record<string, string>>
   /** Where the directories of Footmans are made; absent = where temporary files belong. */
   readonly directoryIn?: string
+  /** Requests that are not answered in this time, in milliseconds, are sent again: for hosts that lose some. */
+  readonly lostAfterMs?: number
   /** How Footman there calls a file of this machine. */
   path(local: string): string
 }

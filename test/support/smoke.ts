@@ -98,9 +98,10 @@ export function smokeTests({ name, host: hostOf, separator }: SmokeSettings): vo
 
     test('starts a task', async () => {
       site.simulator.setTask(TASK, { outcome: 'success', durationMs: 100 })
+      const ended = site.simulator.ended(TASK)
       const [status, body] = await json('POST', `/v4/reloadtask/${TASK}/start`, [])
       expect([status, body.tasksId.started]).toEqual([200, [{ taskId: TASK, taskName: 'Financial Dashboard Reload' }]])
-      await site.simulator.ended(TASK)
+      await ended
     })
 
     test('pairs and schedules are there after a kill, each where the configuration says', async () => {

@@ -3,6 +3,7 @@ import { beforeAll, describe, expect, test } from 'bun:test'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import manifest from '../../package.json' with { type: 'json' }
 import { runToEnd } from '../support/binary.ts'
+import { freeTcpPort } from '../support/ports.ts'
 import { tempDirectory } from '../support/temp.ts'
 import { type WindowsHost, windowsHost } from '../support/wine/wine.ts'
 
@@ -21,7 +22,7 @@ describe('footman.exe', () => {
   })
 
   test('demo sends alerts, stops by itself and leaves nothing behind', async () => {
-    const { code, stdout, stderr } = await footman(['demo', '--duration', '3'])
+    const { code, stdout, stderr } = await footman(['demo', '--duration', '3', '--port', String(await freeTcpPort())])
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
     expect(stdout).toMatch(/email +delivered +Financial Dashboard Reload/)
     expect(stdout).toContain('Stopped after')

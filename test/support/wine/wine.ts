@@ -32,45 +32,45 @@ const environment = (prefix: string): Record<string, string> => ({
   DISPLAY: '',
 })
 
-function run(command: string, args: readonly string[], env: Readonly<Record<string, string>> = {}): void {
-  const ran = spawnSync(command, args, { cwd: root, encoding: 'utf8', env: { ...process.env, ...env } })
+function run(command: string, args: readonly string[], env: NodeJS.ProcessEnv = process.env): void {
+  const ran = spawnSync(command, args, { cwd: root, env, encoding: 'utf8' })
   if (ran.status !== 0) throw new Error(`${command} ended with ${ran.status}\n${ran.stdout}${ran.stderr}`)
 }
 
-/** Makes a drive with the executable on it; `drive.remove()` when all tests are done. Takes about ten seconds. */
-export async function makeWindowsDrive(
-  executable: string,
-): Promise<{ readonly env: Record<string, string>; remove(): void }> {
+/**
+ * The services of Wine start with its first program, keep that program's output open and end after the last one: a shell
+ * that waits for input keeps them for the tests. When this process ends, in whatever way, so does the input, and the drive
+ * is removed.
+ */
+const KEEPER = 'wine cmd >/dev/null 2>&1; wineserver --kill; sleep 0.2; rm -rf "$WINEPREFIX"'
+
+export interface WindowsDrive {
+  /** Environment of the test files. */
+  readonly env: Readonly<Record<string, string>>
+  /** Ends what runs on the drive. */
+  remove(): Promise<void>
+}
+
+/** Makes a drive with the executable on it. Takes about ten seconds. */
+export async function makeWindowsDrive(executable: string): Promise<WindowsDrive> {
   const prefix = mkdtempSync(join(tmpdir(), 'footman-wine-'))
-  const remove = (): void => {
-    spawnSync('wineserver', ['--kill'], { env: { ...process.env, ...environment(prefix) } })
-    rmSync(prefix, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 })
-  }
-  try {
-    const boot = spawn('wineboot', ['--init'], { stdio: 'ignore', env: { ...process.env, ...environment(prefix) } })
-    const [code] = await once(boot, 'exit')
-    if (code !== 0) throw new Error(`wineboot ended with ${code}`)
-    // The services of Wine start with the first program, keep its output open and end after the last: this one stays.
-    spawn('wine', ['cmd'], {
-      stdio: ['pipe', 'ignore', 'ignore'],
-      env: { ...process.env, ...environment(prefix) },
-    }).unref()
-    const folder = join(prefix, 'drive_c', ...FOLDER)
-    mkdirSync(folder, { recursive: true })
-    copyFileSync(executable, join(folder, 'footman.exe'))
-    const library = join(folder, 'bcryptprimitives.dll')
-    run('x86_64-w64-mingw32-gcc', [
-      '-shared',
-      '-O2',
-      '-o',
-      library,
-      join(import.meta.dirname, 'bcryptprimitives.c'),
-      '-ladvapi32',
-    ])
-    return { env: { [DRIVE]: prefix }, remove }
-  } catch (error) {
-    remove()
-    throw error
+  const env = { ...process.env, ...environment(prefix) }
+  const boot = spawnSync('wineboot', ['--init'], { env, stdio: 'ignore' })
+  if (boot.status !== 0) throw new Error(`wineboot ended with ${boot.status}`)
+  const keeper = spawn('sh', ['-c', KEEPER], { stdio: ['pipe', 'ignore', 'ignore'], env, detached: true })
+  keeper.unref()
+  const folder = join(prefix, 'drive_c', ...FOLDER)
+  mkdirSync(folder, { recursive: true })
+  copyFileSync(executable, join(folder, 'footman.exe'))
+  const [source, library] = [join(import.meta.dirname, 'bcryptprimitives.c'), join(folder, 'bcryptprimitives.dll')]
+  run('x86_64-w64-mingw32-gcc', ['-shared', '-O2', '-o', library, source, '-ladvapi32'])
+  return {
+    env: { [DRIVE]: prefix },
+    async remove() {
+      const ended = once(keeper, 'exit')
+      keeper.stdin.end()
+      await ended
+    },
   }
 }
 
@@ -89,6 +89,8 @@ export async function windowsHost(): Promise<WindowsHost> {
     env: environment(prefix),
     onDisk: (...names) => join(drive, ...names),
     directoryIn: drive,
+    // On a busy machine Wine may never tell a program of what came together with its connection.
+    lostAfterMs: 5000,
     /** `Z:` is the whole Linux disk. */
     path(local) {
       const inside = relative(drive, local)
@@ -103,7 +105,6 @@ async function ownDrive(): Promise<string> {
   try {
     run(process.execPath, ['--no-env-file', 'scripts/build.ts', '--target', 'windows-x64', '--out', out])
     const drive = await makeWindowsDrive(join(out, 'footman-windows-x64.exe'))
-    process.on('exit', drive.remove)
     Object.assign(process.env, drive.env)
     return drive.env[DRIVE]!
   } finally {
