@@ -29,8 +29,8 @@ const count = Number(options.requests)
 /** By then everything is loaded that is loaded when it is needed, and caches have most of their size. */
 const WARM_UP = Math.min(10_000, Math.floor(count / 2))
 /**
- * At the end, compared with the end of the warm-up, both after a collection. Objects in use must be back; what allocators,
- * SQLite and compiled code hold levels off slowly, so its limit only catches what is lost for good.
+ * At the end, compared with the end of the warm-up, both after a collection. Objects in use must be back; compiled code and
+ * what the collector and allocators keep grow on slowly, so the limit of that only catches what is lost for good.
  */
 const MOST_GROWTH = { heap: 1.1, anonymous: 1.4 } as const
 const QUIET_MS = 2000
