@@ -1,0 +1,214 @@
+/** The whole way from event to delivery, with one destination of every kind, each with a peer of its own. */
+import { email } from '../../src/alerts/config-email.ts'
+import { createMailSender } from '../../src/alerts/destinations/email/mailer.ts'
+import { createInfluxDestination, influxRoutes } from '../../src/alerts/destinations/influxdb/index.ts'
+import { createNamedDestination } from '../../src/alerts/destinations/named/index.ts'
+import { createPacing } from '../../src/alerts/destinations/named/pacing.ts'
+import { createScriptLogDestination, scriptLogRoutes } from '../../src/alerts/destinations/scriptlog/index.ts'
+import { createWebhookDestination } from '../../src/alerts/destinations/webhook/index.ts'
+import { webhookRoutes } from '../../src/alerts/destinations/webhook/routes.ts'
+import { resendDeadLetters, resendDelivery } from '../../src/alerts/journal/resend.ts'
+import { outboxMigrations } from '../../src/alerts/outbox/migrations.ts'
+import { createOutbox } from '../../src/alerts/outbox/outbox.ts'
+import { createRouter } from '../../src/alerts/router.ts'
+import { alertRouteMigrations } from '../../src/alerts/routes/migrations.ts'
+import { compileUserRoute } from '../../src/alerts/routes/user-routes.ts'
+import type { Destination, NamedDestination } from '../../src/alerts/types.ts'
+import { butler } from '../../src/config/schema.ts'
+import { eventMigrations } from '../../src/events/migrations.ts'
+import { countEarlierTwins, loadTaskEvent, storeWholeEvent } from '../../src/events/store.ts'
+import type { TaskEvent } from '../../src/events/types.ts'
+import { createMqttService } from '../../src/mqtt/client.ts'
+import { createGroupWriter } from '../../src/platform/group-commit.ts'
+import { createHttpClient, type HttpClientSettings } from '../../src/platform/http-client.ts'
+import { openDatabase } from '../../src/platform/sqlite.ts'
+import { mqttSettings } from '../integration/mqtt/support.ts'
+import { fullEvent, STOCKHOLM } from './alerts.ts'
+import { brokerPeer, folderPeer, httpPeer, mailPeer, type Peer } from './fault-peers.ts'
+import { influxServer } from './influx-server.ts'
+import { namedDeps, settingsOf } from './named.ts'
+import { NAMED_HTTP_TYPES } from './named-types.ts'
+import { findExecutable } from './servers.ts'
+import { tempDirectory } from './temp.ts'
+
+/** Where the named destinations of these types send to. */
+const HOSTS: Readonly<Record<keyof typeof NAMED_HTTP_TYPES, string>> = {
+  webhook: 'hooks.acme.example',
+  ntfy: 'ntfy.sh',
+  pagerduty: 'events.pagerduty.com',
+  opsgenie: 'api.opsgenie.com',
+  discord: 'discord.com',
+  telegram: 'api.telegram.org',
+  otlp: 'otel.acme.example',
+  slack: 'hooks.slack.com',
+  teams: 'x.logic.azure.com',
+  signl4: 'connect.signl4.com',
+  newrelic: 'insights-collector.eu01.nr-data.net',
+}
+
+interface Row {
+  readonly id: string
+  readonly destination: string
+  readonly state: string
+  readonly lane: string
+}
+
+export type EveryDestination = Awaited<ReturnType<typeof startEveryDestination>>
+
+/** No limit holds anything back: every event goes to every destination. `timeoutMs`: how long a peer may be silent. */
+export async function startEveryDestination(timeoutMs: number) {
+  const http = Object.fromEntries(
+    await Promise.all(
+      Object.entries(NAMED_HTTP_TYPES).map(
+        async ([type, { success, failure }]) => [type, await httpPeer(success, failure)] as const,
+      ),
+    ),
+  )
+  const [mail, hook, influx] = await Promise.all([mailPeer(), httpPeer({}, 500), httpPeer({ status: 204 }, 503)])
+  const broker = findExecutable('mosquitto') === null ? null : await brokerPeer()
+  const folder = folderPeer()
+  // Names are those of the destinations.
+  const peers: Readonly<Record<string, Peer>> = {
+    ...Object.fromEntries(Object.entries(http).map(([type, peer]) => [`my-${type}`, peer])),
+    ...{ 'my-email': mail, webhook: hook, influxdb: influx, scriptlog: folder },
+    ...(broker && { 'my-mqtt': broker }),
+  }
+
+  /** Asks the peer that stands for the host. */
+  function createClient(settings: HttpClientSettings) {
+    const client = createHttpClient(settings)
+    return {
+      request(request: Parameters<typeof client.request>[0]) {
+        const { hostname, pathname, search } = new URL(request.url)
+        const type = Object.keys(HOSTS).find((one) => HOSTS[one] === hostname)!
+        return client.request({ ...request, url: `${http[type]!.sink.url}${pathname}${search}` })
+      },
+      close: () => client.close(),
+    }
+  }
+
+  const config = butler.parse({
+    emailNotification: { smtp: { host: '127.0.0.1', port: mail.port, secure: false, tls: { requireTLS: false } } },
+    webhookNotification: {
+      enable: true,
+      reloadTaskFailure: { webhooks: [{ description: 'x', webhookURL: hook.sink.url, httpMethod: 'POST' }] },
+    },
+    scriptLog: { storeOnDisk: { clientManaged: { reloadTaskFailure: { enable: true, logDirectory: folder.path } } } },
+    influxDb: { enable: true, hostIP: '127.0.0.1', reloadTaskFailure: { enable: true } },
+  })
+  const directory = tempDirectory()
+  const migrations = [...eventMigrations, ...outboxMigrations, ...alertRouteMigrations]
+  const db = openDatabase(directory.join('footman.db'), { migrations })
+  const writer = createGroupWriter(db)
+  const clock = { now: () => Date.now() }
+  const pacing = createPacing(clock)
+  // Services that take few messages a minute take as many a second here.
+  const faster = (perMinute: number) => perMinute * 60
+  const { deps: shared, log } = namedDeps({
+    deps: {
+      createClient,
+      pacing: {
+        ...pacing,
+        take: (key, perMinute) => pacing.take(key, faster(perMinute)),
+        isFree: (key, perMinute) => pacing.isFree(key, faster(perMinute)),
+        whenFree: (key, perMinute, listener) => pacing.whenFree(key, faster(perMinute), listener),
+      },
+    },
+  })
+  const times = STOCKHOLM
+  const timeouts = { connectMs: timeoutMs, greetingMs: timeoutMs, silenceMs: timeoutMs }
+  const sender = createMailSender({ log, clock, times, engine: shared.engine, timeouts }, config)
+  // A connection counts as lasting after 100 ms, so that the pauses between attempts stay short.
+  const quick = { now: () => Date.now() * 100 }
+  const mqtt =
+    broker &&
+    createMqttService(
+      { log, clock: quick, readFile: async () => '' },
+      mqttSettings(broker.port, { publishTimeoutMs: timeoutMs, retryFirstMs: 20 }),
+    )
+  await mqtt?.start()
+  const deps = { ...shared, mqtt, mail: { sender: () => sender, settings: email.parse({}), from: 'q@acme.example' } }
+  const written = [
+    ...Object.values(NAMED_HTTP_TYPES).map(({ settings }) => settings),
+    { type: 'email', recipients: ['team@acme.example'] } as const,
+    ...(broker ? [{ type: 'mqtt', topic: 'alerts/{{taskName}}' } as const] : []),
+  ]
+  const named = new Map<string, NamedDestination>(
+    written.map((one) => {
+      const name = `my-${one.type}`
+      return [name, createNamedDestination(deps, name, { ...settingsOf(one), timeout: timeoutMs })]
+    }),
+  )
+  const v3Config = { database: 'butler', token: 'token', writeTimeout: timeoutMs }
+  const { server } = influxServer({ hostPort: influx.sink.port, version: 3, v3Config })
+  const earlierTwins = (event: TaskEvent) => countEarlierTwins(db, event)
+  const files = { candidates: (path: string) => [path] }
+  const destinations = new Map<string, Destination>([
+    ...named,
+    ['webhook', createWebhookDestination({ log, clock, files, timeoutMs }, config)],
+    ['scriptlog', createScriptLogDestination({ log, times, output: (path) => path }, config)],
+    ['influxdb', createInfluxDestination({ server, times, earlierTwins }, config)],
+  ])
+  const route = { name: 'all', to: [...named.keys()].map((destination) => ({ destination })), limit: null }
+  const context = { windows: { contains: () => false }, destination: (_: string, name: string) => named.get(name) }
+  const routes = [
+    ...compileUserRoute({ ...route, limitPer: 'subject' }, context),
+    ...[...webhookRoutes(config), ...scriptLogRoutes(config, times), ...influxRoutes(config)],
+  ]
+  const router = createRouter({ clock, log, onDeliveries: (lanes) => outbox.wake(lanes) }, routes)
+  const latencies = new Map<string, number[]>()
+  const outbox = createOutbox(
+    {
+      ...{ db, writer, log, clock, route: router.route, loadEvent: (id) => loadTaskEvent(db, id), destinations },
+      observe({ destination, state, latencyMs }) {
+        if (state === 'delivered') latencies.set(destination, [...(latencies.get(destination) ?? []), latencyMs ?? 0])
+      },
+    },
+    { concurrency: 4, retry: { firstMs: 20, maxMs: 100, jitter: 0 }, maxAgeMs: () => 600_000, shadow: false },
+  )
+  outbox.start()
+
+  return {
+    ...{ db, peers, latencies },
+    rows: (phase: number) =>
+      db.all<Row>(
+        `SELECT delivery.id, destination, delivery.state, lane FROM delivery JOIN event ON event.id = event_id
+          WHERE task_name LIKE ?`,
+        `T${phase}x%`,
+      ),
+    /** Destinations that have failed at least once. */
+    retried: (phase: number) =>
+      db
+        .all<Pick<Row, 'destination'>>(
+          `SELECT DISTINCT destination FROM delivery JOIN event ON event.id = event_id
+             JOIN delivery_attempt ON delivery_id = delivery.id WHERE task_name LIKE ? AND result = 'retry'`,
+          `T${phase}x%`,
+        )
+        .map(({ destination }) => destination),
+    async fire(phase: number, index: number) {
+      const name = `T${phase}x${index}x`
+      const event = fullEvent({ taskName: name, taskId: name, executionId: `e-${name}`, receivedAt: Date.now() })
+      await writer.write((tx) => {
+        storeWholeEvent(tx, event)
+        router.routeEnriched(tx, event)
+      })
+      router.wake()
+    },
+    async resend(ids: readonly string[] | null, lanes: ReadonlySet<string>) {
+      const filter = { id: null, destination: null, reason: ['REJECTED'], from: null, to: null }
+      await writer.write((tx) => {
+        if (ids === null) resendDeadLetters(tx, filter, clock.now())
+        else for (const id of ids) resendDelivery(tx, id, clock.now())
+      })
+      outbox.wake(lanes)
+    },
+    async stop() {
+      await Promise.all(Object.values(peers).map((peer) => peer.suffer('well')))
+      await outbox.stop(200)
+      await mqtt?.stop(200)
+      await Promise.all(Object.values(peers).map((peer) => peer.stop()))
+      db.close()
+      directory.remove()
+    },
+  }
+}
