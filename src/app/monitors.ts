@@ -128,8 +128,8 @@ function serviceMonitor(parts: MonitorParts, config: Config, shadow: boolean) {
     name: 'service monitor',
     async start() {
       await monitor.prepare()
-      const on = Object.entries(to).flatMap(([name, { enable }]) => (enable ? [name] : []))
-      if (looks.length > 0) log.info(`SERVICE MONITOR INIT: Reports to: ${on.join(', ') || 'the log only'}`)
+      if (looks.length > 0)
+        log.info(`SERVICE MONITOR INIT: Reports to: ${receivers(config).join(', ') || 'the log only'}`)
       for (const look of looks) await look.start()
     },
     async stop(graceMs) {
@@ -139,6 +139,22 @@ function serviceMonitor(parts: MonitorParts, config: Config, shadow: boolean) {
   const states = () =>
     monitor.states().map(({ host, service: name, state }) => ({ host, service: name, number: stateNumber(state) }))
   return { services: [service], states }
+}
+
+/** Both switches of a destination are on. */
+function receivers(config: Config): string[] {
+  const { alertDestination: to } = config.serviceMonitor
+  const channels: Readonly<Record<keyof typeof to, boolean>> = {
+    influxDb: config.influxDb.enable,
+    newRelic: config.incidentTool.newRelic.enable,
+    email: config.emailNotification.enable,
+    mqtt: config.mqttConfig.enable,
+    teams: config.teamsNotification.enable,
+    slack: config.slackNotification.enable,
+    webhook: config.webhookNotification.enable,
+  }
+  const names = Object.keys(channels) as (keyof typeof to)[]
+  return names.filter((name) => to[name].enable && channels[name])
 }
 
 /** In shadow mode the predecessor sends them. */

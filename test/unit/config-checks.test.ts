@@ -160,6 +160,16 @@ describe('settings that do not fit each other', () => {
       ],
     ],
     [
+      'qlikSenseLicense: {licenseRelease: {enable: true, licenseType: {analyzer: {releaseThresholdDays: 0}}}}',
+      [
+        '2:78 error Butler.qlikSenseLicense.licenseRelease.licenseType.analyzer.releaseThresholdDays: is 0: licences that are in use would be released. Hint: write at least 1, usually 30; or set enable: false',
+      ],
+    ],
+    [
+      'qlikSenseLicense: {licenseRelease: {enable: true, licenseType: {analyzer: {enable: false, releaseThresholdDays: 0}}}}',
+      [],
+    ],
+    [
       'udpServerConfig: {enable: true, enableSourceValidation: true}',
       [
         '2:3 error Butler.udpServerConfig.allowedSources: is empty, but enableSourceValidation is true: every message would be refused. Hint: list the addresses of the Qlik Sense nodes, or set enableSourceValidation: false',

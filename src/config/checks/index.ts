@@ -16,6 +16,7 @@ import {
 } from './cross.ts'
 import { accessRules, disabledRoutes, references, routeTargets, uniqueNames } from './footman.ts'
 import { nowHonoured } from './honoured.ts'
+import { releaseThresholds } from './licenses.ts'
 import { featureNeeds, qlikConnectionNeeds, webhookAddresses } from './needs.ts'
 import { newRelicAccounts } from './new-relic.ts'
 
@@ -36,6 +37,7 @@ export const CHECKS: readonly Check[] = [
   routeTargets,
   disabledRoutes,
   newRelicAccounts,
+  releaseThresholds,
   nowHonoured,
   // These switch off what cannot work, hence last.
   sourceValidation,
