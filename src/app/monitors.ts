@@ -105,7 +105,7 @@ function serviceMonitor(parts: MonitorParts, config: Config, shadow: boolean) {
   const monitor = createServiceMonitor(
     {
       ...{ clock, log, emit: parts.emit, tellLatest },
-      reader: createServiceReader({ run: runCommand }, process.platform),
+      reader: createServiceReader({ run: runCommand, systemRoot: process.env.SystemRoot }, process.platform),
       store: createServiceStateStore({ db, writer }),
       writePoints: to.influxDb.enable && points ? (list) => points.writePoints(list) : null,
       publishState: publish

@@ -201,7 +201,11 @@ describe('licences of the site', () => {
       args,
       config: {
         heartbeat: { ...ON, remoteURL: `${sink.url}/heartbeat` },
-        uptimeMonitor: { ...ON, frequency: 'every 1 second', logLevel: 'info' },
+        thirdPartyToolsCredentials: { newRelic: [{ accountName: 'A', insertApiKey: 'nr-key', accountId: 1 }] },
+        uptimeMonitor: {
+          ...{ ...ON, frequency: 'every 1 second', logLevel: 'info' },
+          storeNewRelic: { ...ON, destinationAccount: ['A'], url: `${sink.url}/metric` },
+        },
         webhookNotification: {
           ...ON,
           qlikSenseServerLicenseMonitor: hook('/status'),
@@ -260,6 +264,10 @@ describe('licences of the site', () => {
         /footman_license_allocated\{license_type="analyzer"\} 30/.test(metrics)
       )
     }, WAIT)
+    await until(() => urls().includes('/metric'), WAIT)
+    const report = sink.requests.find(({ url }) => url === '/metric')
+    expect(report?.headers['api-key']).toBe('nr-key')
+    expect(JSON.parse(report!.body)[0].common).toMatchObject({ 'interval.ms': 1000 })
     // No command was run: nothing of services is watched.
     expect(product.process.stdout.some((line) => line.includes('SERVICE MONITOR'))).toBe(false)
   }, 60_000)

@@ -176,7 +176,12 @@ export function createServiceMonitor(deps: ServiceMonitorDeps, settings: Service
       for (const { host } of all.filter((one) => !readable.includes(one))) {
         log.error(`SERVICE MONITOR INIT: Services on host ${host} are not watched: ${reader.refusal(host)}.`)
       }
-      if (readable.length > 0) log.info('SERVICE MONITOR INIT: Setting up monitor for Windows services:')
+      if (readable.length > 0) {
+        log.info(
+          'VERIFY WIN SERVICES EXIST: Verifying that all Windows services specified in config file exist and can be reached.',
+        )
+        log.info('SERVICE MONITOR INIT: Setting up monitor for Windows services:')
+      }
       for (const { host, services: watched } of readable) {
         log.info(`SERVICE MONITOR INIT: --- Host: ${host}`)
         for (const { name } of watched) log.info(`SERVICE MONITOR INIT: ---          ${name}`)

@@ -1,16 +1,15 @@
 /** The way to services on the system that Footman runs on. */
-import type { RunCommand } from '../../platform/command.ts'
 import { createSystemdReader } from './systemd-reader.ts'
 import type { ServiceReader } from './types.ts'
-import { createWindowsReader } from './windows-reader.ts'
+import { createWindowsReader, type WindowsReaderDeps } from './windows-reader.ts'
 
-const READERS: Readonly<Record<string, (deps: { readonly run: RunCommand }) => ServiceReader>> = {
+const READERS: Readonly<Record<string, (deps: WindowsReaderDeps) => ServiceReader>> = {
   win32: createWindowsReader,
   linux: createSystemdReader,
 }
 
 /** `platform`: as `process.platform` has it. */
-export function createServiceReader(deps: { readonly run: RunCommand }, platform: string): ServiceReader {
+export function createServiceReader(deps: WindowsReaderDeps, platform: string): ServiceReader {
   return READERS[platform]?.(deps) ?? nothingToRead(platform)
 }
 

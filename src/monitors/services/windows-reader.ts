@@ -9,6 +9,8 @@ import type { ServiceAnswer, ServiceInfo, ServiceReader } from './types.ts'
 
 export interface WindowsReaderDeps {
   readonly run: RunCommand
+  /** `C:\\Windows`: only programs from there are run, whatever lies in the working directory. Absent = as PATH says. */
+  readonly systemRoot?: string | undefined
 }
 
 const TIMEOUT_MS = 30_000
@@ -17,7 +19,14 @@ const NO_SUCH_SERVICE = 1060
 const LIST_BYTES = '262144'
 const LONGEST_NAME = 256
 
-export function createWindowsReader({ run }: WindowsReaderDeps): ServiceReader {
+const PROGRAMS: Readonly<Record<string, string>> = {
+  'sc.exe': '\\System32\\sc.exe',
+  'powershell.exe': '\\System32\\WindowsPowerShell\\v1.0\\powershell.exe',
+}
+
+export function createWindowsReader({ run: start, systemRoot }: WindowsReaderDeps): ServiceReader {
+  const run: RunCommand = (program, args, options) =>
+    start(systemRoot ? `${systemRoot}${PROGRAMS[program]}` : program, args, options)
   const withSc = scReader(run)
   const withPowerShell = powerShellReader(run)
   let usePowerShell = false

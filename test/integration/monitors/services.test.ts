@@ -118,6 +118,7 @@ describe('services', () => {
       time: NOON,
     })
     expect(run.log.of('info')).toEqual([
+      'VERIFY WIN SERVICES EXIST: Verifying that all Windows services specified in config file exist and can be reached.',
       'SERVICE MONITOR INIT: Setting up monitor for Windows services:',
       'SERVICE MONITOR INIT: --- Host: srv1',
       'SERVICE MONITOR INIT: ---          QlikSenseEngineService',

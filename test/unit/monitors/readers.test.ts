@@ -51,6 +51,20 @@ describe('Windows', () => {
     ])
   })
 
+  test('only the programs of Windows itself are run', async () => {
+    const calls: string[] = []
+    const run: RunCommand = async (file) => {
+      calls.push(file)
+      throw new CommandError('not there', 'notFound')
+    }
+    const reader = createServiceReader({ run, systemRoot: 'C:\\Windows' }, 'win32')
+    await expect(reader.states('srv1', ['A'], signal)).rejects.toThrow('not there')
+    expect(calls).toEqual([
+      'C:\\Windows\\System32\\sc.exe',
+      'C:\\Windows\\System32\\WindowsPowerShell\\v1.0\\powershell.exe',
+    ])
+  })
+
   test('a host that cannot be asked', async () => {
     const down = {
       code: 1722,
