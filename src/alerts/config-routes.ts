@@ -13,6 +13,7 @@ import {
   map,
   name,
   nameText,
+  noted,
   object,
   oneOrMany,
   optionalChoice,
@@ -139,29 +140,35 @@ const grouping = {
   groupWindow: duration('How long a chain stays grouped.', '1h'),
 }
 
-const route = object(() => ({
-  name: name('Shown in deliveries.'),
-  enable: flag('Use the route.', true),
-  match: matches('Events that are for the route; a list means any of them.').optional(),
-  except: matches('Events that are not for the route.').optional(),
-  to: z
-    .array(target)
-    .min(1)
-    .max(20)
-    .meta({ description: 'Destinations: names, or {destination: name, <setting>: value}.' }),
-  severity: optionalChoice('Severity of the messages.', SEVERITIES),
-  title: text('Template of the title.', '', { defaultText: 'built-in title' }),
-  body: text('Template of the body.', '', { defaultText: 'built-in body' }),
-  template: file('File with the template of the body.'),
-  limit: limit.prefault('1/5m').meta({ description: 'Messages per key and destination, like 1/5m, or none.' }),
-  limitPer: choice('The key of the limit.', ['subject', 'app', 'route'], 'subject'),
-  recovery: z
-    .union([z.boolean(), z.literal('auto')])
-    .default('auto')
-    .meta({ description: 'Also tell when all is well again: true, false, or auto = where it closes an incident.' }),
-  ...grouping,
-  stop: flag('Later routes are not looked at for an event of this one.'),
-}))
+/** What is misspelt here would tell nobody, or everybody: it is no mere warning. */
+const closed = <T extends z.ZodType>(description: string, schema: T): T => noted(schema, { description, closed: true })
+
+const route = closed(
+  'A route.',
+  object(() => ({
+    name: name('Shown in deliveries.'),
+    enable: flag('Use the route.', true),
+    match: matches('Events that are for the route; a list means any of them.').optional(),
+    except: matches('Events that are not for the route.').optional(),
+    to: z
+      .array(target)
+      .min(1)
+      .max(20)
+      .meta({ description: 'Destinations: names, or {destination: name, <setting>: value}.' }),
+    severity: optionalChoice('Severity of the messages.', SEVERITIES),
+    title: text('Template of the title.', '', { defaultText: 'built-in title' }),
+    body: text('Template of the body.', '', { defaultText: 'built-in body' }),
+    template: file('File with the template of the body.'),
+    limit: limit.prefault('1/5m').meta({ description: 'Messages per key and destination, like 1/5m, or none.' }),
+    limitPer: choice('The key of the limit.', ['subject', 'app', 'route'], 'subject'),
+    recovery: z
+      .union([z.boolean(), z.literal('auto')])
+      .default('auto')
+      .meta({ description: 'Also tell when all is well again: true, false, or auto = where it closes an incident.' }),
+    ...grouping,
+    stop: flag('Later routes are not looked at for an event of this one.'),
+  })),
+)
 
 export const alertRoutes = list('Which events go to which destinations, beside the sections of Butler.', route)
 
@@ -175,13 +182,16 @@ export const windows = map('Windows of time, by name.', windowObject, nameText)
 
 export const maintenance = list(
   'Times in which nobody is to be bothered.',
-  object(() => ({
-    name: name('Name of the maintenance.'),
-    during: oneOrMany('Windows.', windowReference),
-    match: matches('Events that are held back.').optional().meta({ defaultText: 'all' }),
-    stopSchedules: flag("Footman's own schedules do not fire."),
-    summaryTo: list('Destinations of a summary at the end.', nameText),
-  })),
+  closed(
+    'A maintenance.',
+    object(() => ({
+      name: name('Name of the maintenance.'),
+      during: oneOrMany('Windows.', windowReference),
+      match: matches('Events that are held back.').optional().meta({ defaultText: 'all' }),
+      stopSchedules: flag("Footman's own schedules do not fire."),
+      summaryTo: list('Destinations of a summary at the end.', nameText),
+    })),
+  ),
 )
 
 export const selfAlerts = section('Alerts about Footman itself.', () => ({

@@ -2,20 +2,24 @@
 import { z } from 'zod'
 import { choice, count, duration, flag, list, noted, object, section, text, word } from '../config/fields.ts'
 
-export const startTaskFilter = section('Which tasks may be started through Footman.', () => ({
-  enable: flag('Only start what allowTask names.'),
-  allowTask: section('Allowed tasks; the three lists are added up. All empty = none.', () => ({
-    taskId: list('Allowed task ids.', z.string()),
-    tag: list('Tasks with one of these tags are allowed.', z.string()),
-    customProperty: list(
-      'Tasks with one of these custom property values are allowed.',
-      object(() => ({
-        name: z.string().min(1).meta({ description: 'Name of the custom property.' }),
-        value: z.string().meta({ description: 'Its value.' }),
-      })),
-    ),
-  })),
-}))
+export const startTaskFilter = section(
+  'Which tasks may be started through Footman.',
+  () => ({
+    enable: flag('Only start what allowTask names.'),
+    allowTask: section('Allowed tasks; the three lists are added up. All empty = none.', () => ({
+      taskId: list('Allowed task ids.', z.string()),
+      tag: list('Tasks with one of these tags are allowed.', z.string()),
+      customProperty: list(
+        'Tasks with one of these custom property values are allowed.',
+        object(() => ({
+          name: z.string().min(1).meta({ description: 'Name of the custom property.' }),
+          value: z.string().meta({ description: 'Its value.' }),
+        })),
+      ),
+    })),
+  }),
+  { closed: true },
+)
 
 /** The ways in to which the filter can apply. */
 export const START_ORIGINS = ['rest', 'mqtt', 'followUp', 'cli', 'console', 'schedule', 'retry'] as const

@@ -173,6 +173,40 @@ describe('unknown keys', () => {
   })
 })
 
+describe('unknown keys that decide who is told and what is started are errors', () => {
+  test.each([
+    ['footman: {alertRoutes: [{name: a, to: [b], match: {taks: x}}]}', 'footman.alertRoutes[0].match.taks', 'task'],
+    [
+      'footman: {alertRoutes: [{name: a, to: [b], except: [{taskTagg: x}]}]}',
+      'footman.alertRoutes[0].except[0].taskTagg',
+      'taskTag',
+    ],
+    [
+      'footman: {alertRoutes: [{name: a, to: [b], match: {taskTag: {al: [x]}}}]}',
+      'footman.alertRoutes[0].match.taskTag.al',
+      'all',
+    ],
+    ['footman: {alertRoutes: [{name: a, to: [b], exept: {task: x}}]}', 'footman.alertRoutes[0].exept', 'except'],
+    ['footman: {maintenance: [{name: a, during: b, match: {ap: x}}]}', 'footman.maintenance[0].match.ap', 'app'],
+    ['footman: {maintenance: [{name: a, during: b, mach: {app: x}}]}', 'footman.maintenance[0].mach', 'match'],
+    ['footman: {windows: {w: {dayz: [sat]}}}', 'footman.windows.w.dayz', 'days'],
+    ['startTaskFilter: {enabled: true}', 'startTaskFilter.enabled', 'enable'],
+    ['startTaskFilter: {enable: true, allowTask: {tags: [a]}}', 'startTaskFilter.allowTask.tags', 'tag'],
+  ])('%s', async (text, path, meant) => {
+    const result = await loadButler(text)
+    expect(result.config).toBeNull()
+    const unknown = errorsOf(result).filter(({ message }) => message === 'unknown key')
+    expect(unknown.map(({ path, message, hint }) => `${path}: ${message}. ${hint}`)).toEqual([
+      `Butler.${path}: unknown key. did you mean ${meant}?`,
+    ])
+  })
+
+  test('a destination of a route may have any settings', async () => {
+    const result = await loadButler('footman: {alertRoutes: [{name: a, to: [{destination: b, anything: 1}]}]}')
+    expect(result.problems.map(({ message }) => message)).not.toContain('unknown key')
+  })
+})
+
 test('IPv6 addresses are hosts', async () => {
   const result = await loadButler(
     'udpServerConfig: {enable: true, serverHost: "::", enableSourceValidation: true, allowedSources: ["2001:db8::/32"]}\nmqttConfig: {brokerHost: "fd00::1"}\nrestServerConfig: {serverHost: "::1"}',

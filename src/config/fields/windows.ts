@@ -1,7 +1,7 @@
 /** Windows of time and calendars: `Butler.footman.windows`, `Butler.footman.calendars` and wherever they are used. */
 import { z } from 'zod'
 import { WEEKDAYS } from '../../platform/windows/days.ts'
-import { map, object, oneOrMany } from './basic.ts'
+import { map, noted, object, oneOrMany } from './basic.ts'
 import { file, nameText } from './selectors.ts'
 import { isTimezone } from './time.ts'
 
@@ -46,8 +46,8 @@ const optionalZone = z
   .refine(isTimezone, { error: (issue) => `must be an IANA time zone like Europe/Stockholm, found "${issue.input}"` })
   .optional()
 
-/** A recurring window on the wall clock, or with `start` and `end` a single one. */
-export const windowObject = object(() => ({
+/** Recurring on the wall clock, or with `start` and `end` a single one. */
+const anyWindow = object(() => ({
   days: oneOrMany('Days of the week: mon, mon-fri, or a list.', weekdays)
     .optional()
     .meta({ description: 'Days of the week: mon, mon-fri, or a list.', defaultText: 'every day' }),
@@ -78,6 +78,9 @@ export const windowObject = object(() => ({
     })
   }
 })
+
+/** A misspelt key would make the window larger than was meant. */
+export const windowObject = noted(anyWindow, { description: 'A window of time.', closed: true })
 
 export type WindowObject = z.output<typeof windowObject>
 
