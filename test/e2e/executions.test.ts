@@ -412,11 +412,11 @@ describe('commands', () => {
       0,
       /^success\s+Flaky/m,
     ],
-    ['1: nothing named', ['start-task'], 1, /error: start: name what to start/],
+    ['1: nothing named', ['start-task'], 1, /error: start-task: name what to start/],
     ['1: a bad property', ['start-task', '--property', 'x'], 1, /is not name=value/],
-    ['3: an unknown id', ['start-task', UNKNOWN], 3, /error: task 11111111-.*no task with this id/],
-    ['3: an unknown name', ['start-task', 'No such task', SALES_ETL], 3, /error: task "No such task"/],
-    ['3: a disabled task', ['start-task', DISABLED], 3, /error: task "Disabled reload": was not started/],
+    ['3: an unknown id', ['start-task', UNKNOWN], 3, /error: start-task: task 11111111-.*no task with this id/],
+    ['3: an unknown name', ['start-task', 'No such task', SALES_ETL], 3, /error: start-task: task "No such task"/],
+    ['3: a disabled task', ['start-task', DISABLED], 3, /error: start-task: task "Disabled reload": was not started/],
     ['3: nothing selected', ['start-task', '--tag', 'no-such-tag'], 3, /no task was selected/],
     ['4: one fails', ['start-task', SALES_ETL, FAILING, '--wait', '30', '--log'], 4, /Execution finished\./],
     ['5: time over', ['start-task', SLOW, '--wait', '1'], 5, /^(running|queued)\s+Slow Warehouse Load/m],
@@ -435,14 +435,14 @@ describe('commands', () => {
 
   test('2: nobody listens', async () => {
     const result = await run(['start-task', SALES_ETL], { FOOTMAN_URL: 'http://127.0.0.1:1' })
-    expect([result.code, result.stderr]).toEqual([2, expect.stringMatching(/error: start: .*127\.0\.0\.1:1/)])
+    expect([result.code, result.stderr]).toEqual([2, expect.stringMatching(/error: start-task: .*127\.0\.0\.1:1/)])
   }, 20_000)
 
   test('2: QRS is down', async () => {
     site.simulator.fault({ listener: 'qrs', match: '.', mode: 'refuse' })
     const result = await run(['start-task', SALES_ETL])
     site.simulator.clearFaults()
-    expect([result.code, result.stderr]).toEqual([2, expect.stringMatching(/error: start: Failed starting task/)])
+    expect([result.code, result.stderr]).toEqual([2, expect.stringMatching(/error: start-task: Failed starting task/)])
   }, 20_000)
 
   test('the address comes from the configuration file too', async () => {

@@ -105,8 +105,8 @@ const EXIT_CODES = `
 Exit codes
   0 all started (with --wait: and succeeded)   3 not found, or something was not started
   1 wrong arguments                            4 something failed or was aborted
-  2 Footman or Qlik Sense cannot be reached,   5 time over while something runs
-    or refuses`
+  2 Footman or Qlik Sense cannot be reached,   5 time over while something runs, or it
+    or refuses: nothing was started              cannot be followed any more`
 
 const DEFAULT_TIMEOUT_MS = 30_000
 

@@ -63,7 +63,7 @@ export function refusals(answer: StartAnswer, unknownNames: readonly string[]): 
     ...tasksFailed.map(({ taskName, error }) => `task "${taskName}": was not started: ${error}`),
   ]
   const nothing = lines.length + tasksStarted.length + tasksQueued.length === 0
-  return nothing ? ['start: no task was selected; check tags, properties and names'] : lines
+  return nothing ? ['no task was selected; check tags, properties and names'] : lines
 }
 
 function selectorText({ taskId, tag, customProperty }: DeniedSelector): string {

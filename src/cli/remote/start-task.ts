@@ -3,10 +3,9 @@ import { isGuid, uuidV7 } from '../../platform/uuid.ts'
 import { type CommandIo, EXIT } from '../io.ts'
 import type { Remote } from './client.ts'
 import { CommandFailure } from './failure.ts'
-import { type ExecutionView, follow, scriptLog } from './follow.ts'
 import { type RemoteOptions, withRemote } from './run.ts'
-import { type FailedTask, refusals, type StartAnswer, type StartedTask, startExitCode } from './start-report.ts'
-import { span } from './table.ts'
+import { finish } from './start-follow.ts'
+import { refusals, type StartAnswer, startExitCode } from './start-report.ts'
 
 export interface StartTaskOptions extends RemoteOptions {
   readonly tag: readonly string[]
@@ -23,8 +22,7 @@ export interface StartTaskOptions extends RemoteOptions {
   readonly log?: boolean
 }
 
-const LONGEST_WAIT_S = 24 * 3600
-const WHAT = 'start'
+const WHAT = 'start-task'
 
 /** `tasks` = ids and names. */
 export function runStartTask(tasks: readonly string[], options: StartTaskOptions, io: CommandIo): Promise<number> {
@@ -44,6 +42,7 @@ export async function startTasks(
     throw new CommandFailure(EXIT.badInput, WHAT, 'name what to start: task ids or names, --tag, --property or --name')
   }
   const keyValueStore = kv.map(pairOf)
+  if (wait !== undefined) await requireReading(remote)
   if (keyValueStore.length > 0) await requireStore(remote)
   const resolved = await resolveNames(remote, names)
   const selectors = {
@@ -61,7 +60,7 @@ export async function startTasks(
   const answer = selectsNothing ? NOTHING : await start(remote, body, maxConcurrent)
   const unknown = [...resolved.unknown, ...(match === 'all' ? [] : unknownNames(resolved.plain, answer))]
   const final = await finish(remote, answer, options, io)
-  for (const line of refusals(final, unknown)) io.err(`error: ${line}`)
+  for (const line of refusals(final, unknown)) io.err(`error: ${WHAT}: ${line}`)
   if (options.json) io.out(JSON.stringify(final, null, 2))
   return startExitCode(final, unknown, wait !== undefined)
 }
@@ -135,72 +134,17 @@ async function requireStore(remote: Remote): Promise<void> {
 
 const STORE_OFF = 'nothing was started; is Butler.restServerEndpointsEnable.keyValueStore true?'
 
-/** The answer as it stands when everything is final, or time is over; prints on the way. */
-async function finish(
-  remote: Remote,
-  answer: StartAnswer,
-  options: StartTaskOptions,
-  io: CommandIo,
-): Promise<StartAnswer> {
-  const { wait, json, log } = options
-  const say = (line: string): void => {
-    if (!json) io.out(line)
-  }
-  for (const { taskName, executionId } of answer.tasksStarted)
-    say(`started   ${taskName}  ${executionId ?? ''}`.trimEnd())
-  for (const { taskName, queueId } of answer.tasksQueued ?? []) say(`queued    ${taskName}  ${queueId}`)
-  if (wait === undefined) return answer
+/** Of no execution. */
+const NO_ID = '00000000-0000-4000-8000-000000000000'
 
-  const deadline = Date.now() + (wait === true ? LONGEST_WAIT_S : wait) * 1000
-  const tasksStarted: StartedTask[] = []
-  const tasksFailed: FailedTask[] = [...(answer.tasksFailed ?? [])]
-  const tasksQueued = [...(answer.tasksQueued ?? [])]
-
-  for (const task of answer.tasksStarted) {
-    const view = task.executionId === null ? null : await followed(remote, task.executionId, deadline)
-    tasksStarted.push(view ? { ...task, execution: summaryOf(view) } : task)
-    if (view) await tell(view)
-  }
-  for (const task of answer.tasksQueued ?? []) {
-    const view = await followed(remote, task.queueId, deadline)
-    if (!view || view.statusText === 'InStartQueue') continue
-    tasksQueued.splice(tasksQueued.indexOf(task), 1)
-    const { taskId, taskName } = task
-    if (view.statusText === 'NotStarted') {
-      tasksFailed.push({ taskId, taskName, status: 'failed', error: view.error ?? '' })
-      continue
-    }
-    const { executionId } = view
-    tasksStarted.push({ taskId, taskName, status: 'started', executionId, execution: summaryOf(view) })
-    await tell(view)
-  }
-
-  async function tell(view: ExecutionView): Promise<void> {
-    say(executionLine(view))
-    const failed = view.state === 'finished' && view.outcome !== 'success'
-    if (failed && log) (json ? io.err : io.out)((await scriptLog(remote, view)) ?? '(there is no script log)')
-  }
-
-  return {
-    ...answer,
-    tasksStarted,
-    totalTasksStarted: tasksStarted.length,
-    tasksFailed: tasksFailed.length > 0 ? tasksFailed : undefined,
-    tasksQueued: tasksQueued.length > 0 ? tasksQueued : undefined,
-  }
-}
-
-async function followed(remote: Remote, id: string, deadline: number): Promise<ExecutionView | null> {
-  return (await follow(remote, id, deadline))?.view ?? null
-}
-
-const summaryOf = ({ state, outcome, statusText, queueMs, runMs }: ExecutionView) => ({
-  ...{ state, outcome, statusText, queueMs, runMs },
-})
-
-/** `failed    Sales ETL hourly  after 1.5 s: Error: Cannot open file`. */
-export function executionLine({ state, outcome, taskName, appName, runMs, error }: ExecutionView): string {
-  const words = [(outcome ?? state).padEnd(8), ' ', taskName ?? appName ?? '']
-  const time = runMs === null ? '' : `  after ${span(runMs)}`
-  return `${words.join(' ')}${time}${error ? `: ${error}` : ''}`
+/** Who may start but not look cannot wait: that must be said before anything is started. */
+async function requireReading(remote: Remote): Promise<void> {
+  const call = { path: `/v4/execution/${NO_ID}`, what: WHAT }
+  await remote.call(call, ['EXECUTION_NOT_FOUND']).catch((error: unknown) => {
+    if (!(error instanceof CommandFailure)) throw error
+    // What else is wrong the start itself says better.
+    if (error.status !== 401 && error.status !== 403) return
+    const why = `nothing was started: --wait needs the scope task:read beside task:run: ${error.message}`
+    throw new CommandFailure(EXIT.unreachable, WHAT, why, error.status)
+  })
 }

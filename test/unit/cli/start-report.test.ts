@@ -58,7 +58,7 @@ describe('the exit code of a start: the highest that applies', () => {
       'custom property a=b',
       'task "Sales ETL hourly"',
     ])
-    expect(refusals(answer([]), [])).toEqual(['start: no task was selected; check tags, properties and names'])
+    expect(refusals(answer([]), [])).toEqual(['no task was selected; check tags, properties and names'])
     expect(refusals(answer(['success']), [])).toEqual([])
   })
 })

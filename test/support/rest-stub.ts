@@ -1,0 +1,56 @@
+/** A REST API that answers what a test says, for the commands that talk to a running Footman. */
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import type { CommandIo } from '../../src/cli/io.ts'
+
+export interface StubRequest {
+  readonly method: string
+  /** With its query. */
+  readonly path: string
+  readonly body: unknown
+}
+
+export interface RestStub extends AsyncDisposable {
+  readonly url: string
+  /** As they came. */
+  readonly requests: readonly StubRequest[]
+}
+
+/** `answer`: status and body of each call; null = 404 of an endpoint that is not there. */
+export async function restStub(
+  answer: (request: StubRequest) => readonly [status: number, body: unknown] | null,
+): Promise<RestStub> {
+  const requests: StubRequest[] = []
+  const server = createServer((incoming, outgoing) => {
+    const chunks: Buffer[] = []
+    incoming.on('data', (chunk: Buffer) => chunks.push(chunk))
+    incoming.on('end', () => {
+      const text = Buffer.concat(chunks).toString()
+      const { method = '', url: path = '' } = incoming
+      const request = { method, path, body: text === '' ? null : (JSON.parse(text) as unknown) }
+      requests.push(request)
+      const [status, body] = answer(request) ?? [404, { error: 'Not Found', code: 'NOT_FOUND' }]
+      outgoing.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body))
+    })
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    requests,
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections()
+      await new Promise((resolve) => server.close(resolve))
+    },
+  }
+}
+
+/** Keeps what a command writes. */
+export function heard(): CommandIo & { readonly stdout: () => string; readonly stderr: () => string } {
+  const [out, err]: [string[], string[]] = [[], []]
+  return {
+    out: (text) => void out.push(text),
+    err: (text) => void err.push(text),
+    stdout: () => out.join('\n'),
+    stderr: () => err.join('\n'),
+  }
+}
