@@ -99,10 +99,10 @@ export function createServiceMonitor(deps: ServiceMonitorDeps, settings: Service
     return answer
   }
 
-  function sayOnce(service: WatchedService, text: string): void {
-    if (service.problem === text) log.verbose(text)
+  function sayOnce(service: WatchedService, text: string, as: 'problem' | 'infoProblem' = 'problem'): void {
+    if (service[as] === text) log.verbose(text)
     else log.error(text)
-    service.problem = text
+    service[as] = text
   }
 
   async function readInfo(service: WatchedService, signal: AbortSignal): Promise<void> {
@@ -113,10 +113,12 @@ export function createServiceMonitor(deps: ServiceMonitorDeps, settings: Service
     try {
       service.info = await reader.info(service.host, service.name, signal)
       service.infoAt = now
+      service.infoProblem = ''
     } catch (error) {
       if (signal.aborted) return
       const { host, name } = service
-      log.error(`SERVICE MONITOR: Details of service ${name} on host ${host} cannot be read: ${textOf(error)}`)
+      const text = `SERVICE MONITOR: Details of service ${name} on host ${host} cannot be read: ${textOf(error)}`
+      sayOnce(service, text, 'infoProblem')
     }
   }
 

@@ -14,8 +14,9 @@ export interface WatchedService {
   info: ServiceInfo | null
   /** When that was read, milliseconds since 1970. */
   infoAt: number
-  /** Why the last look was in vain, to be said once. */
+  /** Why the last look was in vain, and why its details could not be read: said once. */
   problem: string
+  infoProblem: string
 }
 
 export interface WatchedHost {
@@ -39,7 +40,7 @@ export function watchedHosts(monitor: readonly MonitoredHost[]): WatchedHost[] {
       if (name === '' || entry.services.has(name.toLowerCase())) continue
       entry.services.set(name.toLowerCase(), {
         ...{ host: entry.host, name, friendlyName: friendlyName || name },
-        ...{ memory: { state: null, failed: null }, status: null, info: null, infoAt: 0, problem: '' },
+        ...{ memory: { state: null, failed: null }, status: null, info: null, infoAt: 0, problem: '', infoProblem: '' },
       })
     }
   }

@@ -9,7 +9,7 @@ import type { ServiceAnswer, ServiceInfo, ServiceReader } from './types.ts'
 
 export interface WindowsReaderDeps {
   readonly run: RunCommand
-  /** `C:\\Windows`: only programs from there are run, whatever lies in the working directory. Absent = as PATH says. */
+  /** `C:\Windows`: only programs from there are run, whatever lies in the working directory. Absent = as PATH says. */
   readonly systemRoot?: string | undefined
 }
 

@@ -210,6 +210,8 @@ describe('services', () => {
     }
     await run.prepare()
     await run.check()
+    await run.check()
+    expect(run.told).toHaveLength(1)
     expect(run.told[0]?.details).toMatchObject({
       displayName: 'QlikSenseEngineService',
       dependencies: [],
