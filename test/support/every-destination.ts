@@ -176,15 +176,13 @@ export async function startEveryDestination(timeoutMs: number) {
           WHERE task_name LIKE ?`,
         `T${phase}x%`,
       ),
-    /** Destinations that have failed at least once. */
-    retried: (phase: number) =>
-      db
-        .all<Pick<Row, 'destination'>>(
-          `SELECT DISTINCT destination FROM delivery JOIN event ON event.id = event_id
-             JOIN delivery_attempt ON delivery_id = delivery.id WHERE task_name LIKE ? AND result = 'retry'`,
-          `T${phase}x%`,
-        )
-        .map(({ destination }) => destination),
+    /** Attempts that have failed. */
+    failures: (phase: number) =>
+      db.all<{ readonly destination: string; readonly task: string; readonly detail: string }>(
+        `SELECT destination, task_name AS task, delivery_attempt.detail FROM delivery JOIN event ON event.id = event_id
+           JOIN delivery_attempt ON delivery_id = delivery.id WHERE task_name LIKE ? AND result = 'retry'`,
+        `T${phase}x%`,
+      ),
     async fire(phase: number, index: number) {
       const name = `T${phase}x${index}x`
       const event = fullEvent({ taskName: name, taskId: name, executionId: `e-${name}`, receivedAt: Date.now() })

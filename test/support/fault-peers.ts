@@ -18,8 +18,6 @@ export interface Peer {
   stop(): Promise<unknown> | unknown
   /** Faults that show in failed attempts: during others it is left alone, or a try may happen to succeed. */
   readonly failsWhen: readonly Fault[]
-  /** After a cut it may get a message again (QoS 1). */
-  readonly mayRepeat?: readonly Fault[]
 }
 
 /** The task names of the test's events. */
@@ -125,7 +123,6 @@ export async function brokerPeer(): Promise<Peer & { readonly port: number }> {
     port: broker.port,
     can: ['well', 'down', 'slow', 'flapping'],
     failsWhen: ['slow'],
-    mayRepeat: ['slow', 'flapping'],
     async suffer(fault) {
       await mend()
       current = fault

@@ -13,13 +13,16 @@ const TIMEOUT_MS = 1000
 const WAIT = { timeout: 30_000 }
 /** What a busy machine may add to the latency of who is well. */
 const SLACK_MS = 250
+/** Only after such an end of an attempt a message may come again: nobody knows whether it had arrived. */
+const CUT_OFF = /within|time-?d? ?out|broker lost/i
 
 /**
  * Fires the events of a phase while every destination has its fault (none without `shift`); then mends all and sends
- * again what was refused. The result: the 95th percentile of latency of those that were well, in milliseconds.
+ * again what was refused. The result, in milliseconds: the 95th percentile of latency of those that were well, and how
+ * long firing took, which tells how busy the machine is.
  */
 async function endure(pipeline: EveryDestination, phase: number, shift: number | null) {
-  const { db, peers, rows, retried, fire, resend, latencies } = pipeline
+  const { db, peers, rows, failures, fire, resend, latencies } = pipeline
   const names = Object.keys(peers)
   const wanted = (index: number): Fault => (shift === null ? 'well' : FAULTS[(index + shift) % FAULTS.length]!)
   const faults = new Map(
@@ -43,10 +46,13 @@ async function endure(pipeline: EveryDestination, phase: number, shift: number |
 
   latencies.clear()
   await Promise.all(names.map((name) => peers[name]!.suffer(faults.get(name)!)))
+  const startedAt = performance.now()
   for (let i = 0; i < EVENTS; i++) await fire(phase, i)
+  const firingMs = performance.now() - startedAt
   await Promise.all([all('delivered', having('well')), all('dead', having('refusing'))])
   const failing = names.filter((name) => peers[name]!.failsWhen.includes(faults.get(name)!))
-  await until(() => failing.every((name) => retried(phase).includes(name)), { ...WAIT, state: () => retried(phase) })
+  const tried = () => new Set(failures(phase).map(({ destination }) => destination))
+  await until(() => failing.every((name) => tried().has(name)), { ...WAIT, state: () => [failing, ...tried()] })
   const p95 = new Map(having('well').map((name) => [name, percentile(latencies.get(name)!)]))
 
   const mute = [...having('down'), ...having('slow')]
@@ -74,14 +80,20 @@ async function endure(pipeline: EveryDestination, phase: number, shift: number |
   await resend(null, lanes)
   await all('delivered', names)
 
+  const failed = failures(phase)
   const ids = Array.from({ length: EVENTS }, (_, i) => `T${phase}x${i}x`).sort()
   for (const name of names) {
     expect([name, of(name).length]).toEqual([name, EVENTS])
     const taken = peers[name]!.taken().filter((task) => task.startsWith(`T${phase}x`))
-    const once = peers[name]!.mayRepeat?.includes(faults.get(name)!) ? [...new Set(taken)] : [...taken]
-    expect([name, once.sort()]).toEqual([name, ids])
+    expect([name, [...new Set(taken)].sort()]).toEqual([name, ids])
+    const repeated = taken.toSorted().filter((task, i, sorted) => task === sorted[i - 1])
+    for (const { destination, task, detail } of failed) {
+      if (destination === name && CUT_OFF.test(detail) && repeated.includes(task))
+        repeated.splice(repeated.indexOf(task), 1)
+    }
+    expect([name, repeated]).toEqual([name, []])
   }
-  return p95
+  return { p95, firingMs }
 }
 
 function percentile(values: readonly number[]): number {
@@ -90,18 +102,23 @@ function percentile(values: readonly number[]): number {
 
 describe('every kind of destination', () => {
   let pipeline: EveryDestination
-  let usual: ReadonlyMap<string, number>
+  let usual: Awaited<ReturnType<typeof endure>>
   beforeAll(async () => {
     pipeline = await startEveryDestination(TIMEOUT_MS)
-    usual = await endure(pipeline, 0, null)
   }, 60_000)
   afterAll(() => pipeline?.stop())
+
+  test('gets everything once when all is well', async () => {
+    usual = await endure(pipeline, 0, null)
+  }, 60_000)
 
   test.each(FAULTS.map((_, shift) => [shift] as const))(
     'nothing lost, nothing twice, the others on time: rotation %i',
     async (shift) => {
-      const p95 = await endure(pipeline, shift + 1, shift)
-      for (const [name, ms] of p95) expect([name, ms <= 2 * usual.get(name)! + SLACK_MS]).toEqual([name, true])
+      const { p95, firingMs } = await endure(pipeline, shift + 1, shift)
+      const busier = Math.max(firingMs / usual.firingMs, 1)
+      const late = [...p95].filter(([name, ms]) => ms > 2 * usual.p95.get(name)! * busier + SLACK_MS)
+      expect(late).toEqual([])
     },
     60_000,
   )
