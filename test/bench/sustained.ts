@@ -52,6 +52,8 @@ export async function measureSustained({ seconds, ...settings }: SustainedSettin
     },
     additions: {
       destinations: { whole: { type: 'webhook', url: whole.url } },
+      // Everything is waited for: what goes out without its script log costs less.
+      delivery: { enrichmentTimeout: '30m' },
       alertRoutes: [{ name: 'whole', match: { outcome: 'failed' }, to: ['whole'], limit: 'none' }],
     },
   })
