@@ -15,16 +15,15 @@ import type { QrsClient } from '../qlik/qrs/types.ts'
 import { createAppDump } from '../scheduler/actions/app-dump.ts'
 import { createStartTasks } from '../scheduler/actions/start-tasks.ts'
 import { extraScheduleRoutes } from '../scheduler/extra-routes.ts'
-import { createPlanner, type PlannerDeps } from '../scheduler/plan.ts'
 import { scheduleRoutes } from '../scheduler/routes.ts'
 import type { ActionContext, Perform, RunnerDeps } from '../scheduler/runner.ts'
 import { createScheduler } from '../scheduler/scheduler.ts'
 import { createRunStore } from '../scheduler/store.ts'
 import type { ActionResult, Plan, Schedule, ScheduleAction, StartSelection } from '../scheduler/types.ts'
 import { startFilterFor } from '../start-task/filter.ts'
-import { parseStart } from '../start-task/parse.ts'
 import { selectTasks } from '../start-task/select.ts'
 import type { Qlik } from './qlik.ts'
+import { schedulePlanner } from './schedule-planner.ts'
 import type { Starts } from './starts.ts'
 import type { BuiltWindows } from './windows.ts'
 
@@ -62,10 +61,7 @@ export function buildScheduler(deps: SchedulerDeps, config: Config, options: Sch
   const log = deps.log.child('scheduler')
   const { footman, scheduler: section, restServerConfig } = config
   const store = createRunStore({ db, writer })
-  const planner = createPlanner(
-    { ...windows, parseTarget, checkAction: (action) => actionProblem(action, deps.live()) },
-    footman.scheduler,
-  )
+  const planner = schedulePlanner(windows, deps.live, footman.scheduler)
   const isSatellite = footman.node.role === 'satellite'
   const fixed = isSatellite ? 'satellite' : options.shadow ? 'shadow' : null
   const scheduler = section.enable
@@ -137,23 +133,6 @@ function performer(deps: SchedulerDeps, { footman }: Config, { dataDirectory }: 
     if (result && type !== 'startTask') deps.onAction(context, result)
     return result
   }
-}
-
-const parseTarget: PlannerDeps['parseTarget'] = (body) => {
-  const { taskIds, tags, customProperties, taskNames, match, keyValues, problems, unknown, selects } = parseStart(body)
-  const texts = problems.map((one) => (one.kind === 'taskId' ? `${one.value} is not a task id` : one.details))
-  const nothing = selects ? [] : ['it selects nothing; give taskId, tag, customProperty or taskName']
-  return {
-    selection: { taskIds, tags, customProperties, taskNames, match, keyValues },
-    problems: [...texts, ...unknown.map((name) => `${name} is unknown`), ...nothing],
-  }
-}
-
-function actionProblem(action: ScheduleAction, { footman }: Config): string | null {
-  if (action.type !== 'webhook') return null
-  const destination = footman.destinations[action.destination]
-  if (destination?.type === 'webhook') return null
-  return `there is no webhook "${action.destination}" in Butler.footman.destinations`
 }
 
 /** Schedules made over REST are checked when they are made. */

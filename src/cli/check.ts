@@ -5,11 +5,15 @@ import { emailProblems } from '../alerts/destinations/email/check.ts'
 import { namedProblems } from '../alerts/destinations/named/check.ts'
 import { webhookProblems } from '../alerts/destinations/webhook/check.ts'
 import { createTemplateEngine } from '../alerts/templates/engine.ts'
+import { schedulePlanner } from '../app/schedule-planner.ts'
 import { missingFiles } from '../config/checks/files.ts'
 import { inactiveLine, type LoadResult, loadConfig } from '../config/load.ts'
 import { type ConfigPaths, createPathResolver } from '../config/paths.ts'
 import { type Problem, renderProblem, sortProblems } from '../config/problems.ts'
+import { createCalendars } from '../platform/windows/calendars.ts'
+import { createWindows } from '../platform/windows/windows.ts'
 import { checkCertificates, readCertificates } from '../qlik/qrs/certificates.ts'
+import { checkScheduleFile } from '../scheduler/check.ts'
 import { type CommandIo, EXIT } from './io.ts'
 
 export interface CheckOptions {
@@ -40,6 +44,7 @@ export async function runCheck(
     ...missing(result, paths),
     ...(await ofMessages(result, paths)),
     ...(await ofCertificates(result, paths)),
+    ...(await ofSchedules(result, paths)),
   ])
   const valid = !problems.some(({ severity }) => severity === 'error')
   if (options.json) {
@@ -76,6 +81,28 @@ async function ofMessages({ config, placeOf }: LoadResult, paths: ConfigPaths): 
   ])
   const found = [...templates.flat(), ...webhookProblems(config)]
   return found.map((problem) => ({ ...problem, ...placeOf(problem.path.replace(/^Butler\./, '')) }))
+}
+
+/** The schedule file, as the scheduler reads it. */
+async function ofSchedules({ config, placeOf }: LoadResult, paths: ConfigPaths): Promise<Problem[]> {
+  if (!config?.scheduler.enable) return []
+  const { footman } = config
+  const file = paths.input(config.scheduler.configfile)
+  const calendars = createCalendars({ calendars: footman.calendars })
+  const windows = createWindows({ windows: footman.windows, calendars, timezone: footman.timezone })
+  const found = await checkScheduleFile(
+    file,
+    schedulePlanner({ windows, calendars }, () => config, footman.scheduler),
+  )
+  return found.map((finding) => {
+    if (finding.line > 0) return { ...finding, file, column: 1 }
+    const { path, message, ...rest } = finding
+    const about = path === '' ? '' : `${path}: `
+    return {
+      ...{ ...rest, path: 'Butler.scheduler.configfile', message: `${about}${message} (${file})` },
+      ...placeOf('scheduler.configfile'),
+    }
+  })
 }
 
 /** Whether the certificates for Qlik Sense are what they should be and fit together; missing files are told elsewhere. */

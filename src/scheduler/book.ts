@@ -5,6 +5,7 @@ import { FileBrokenError, FileWriteError } from './errors.ts'
 import type { ScheduleDocument } from './file/document.ts'
 import { changeEntry, type EntryValues, writeEntry } from './file/entry.ts'
 import type { ScheduleFile } from './file/store.ts'
+import { placeText } from './place.ts'
 
 export interface BookEntry {
   /** Unique. */
@@ -12,6 +13,9 @@ export interface BookEntry {
   readonly values: EntryValues
   /** As it stands in the file. */
   readonly text: string
+  /** Where it stood when the file was read; null when that is not known any more. */
+  readonly line: number | null
+  readonly rewritten?: true
 }
 
 /** The entries while they are being changed. */
@@ -27,6 +31,8 @@ export interface Book {
   entries(): readonly BookEntry[]
   /** Null when the file could be read. */
   readonly trouble: string | null
+  /** There was no file when it was looked for. */
+  readonly missing: boolean
   /** Reads the file when somebody has changed it. Never rejects. */
   refresh(): Promise<void>
   /**
@@ -54,6 +60,7 @@ export function createBook({ file, log, onChange }: BookDeps, { readOnly }: { re
   let document: ScheduleDocument | null = null
   let entries: readonly BookEntry[] = []
   let trouble: string | null = null
+  let missing = false
   let jobs: Job[] = []
   /** Reading and writing take turns. */
   let turn: Promise<void> = Promise.resolve()
@@ -63,18 +70,23 @@ export function createBook({ file, log, onChange }: BookDeps, { readOnly }: { re
     return turn
   }
 
+  function recovered(): void {
+    if (trouble !== null) log.info(`SCHEDULER: The schedule file ${file.path} can be read again`)
+    trouble = null
+  }
+
   async function read(): Promise<void> {
     try {
       const found = await file.readIfChanged()
       if (!found && document) {
-        if (trouble !== null) log.info(`SCHEDULER: The schedule file ${file.path} can be read again`)
-        trouble = null
+        recovered()
         return
       }
       if (!found) return
       if (found.missing) log.warn(`SCHEDULER: The schedule file ${file.path} does not exist; there are no schedules`)
       document = found.document
-      trouble = null
+      missing = found.missing
+      recovered()
       const changed = withIds(found.document)
       entries = changed.entries
       onChange(entries)
@@ -90,16 +102,17 @@ export function createBook({ file, log, onChange }: BookDeps, { readOnly }: { re
   function withIds(read: ScheduleDocument): { entries: BookEntry[]; missing: BookEntry[] } {
     const known = new Set<string>()
     const missing: BookEntry[] = []
-    const all = read.entries.map(({ values, text }) => {
+    const all = read.entries.map(({ values, ...place }) => {
       const given = idOf(values)
       const isNew = given === '' || known.has(given)
       const id = isNew ? randomUUID() : given
       known.add(id)
-      const entry = { id, values: { ...values, id }, text }
+      const entry = { id, values: { ...values, id }, ...place }
       if (!isNew) return entry
       missing.push(entry)
       const why = given === '' ? 'has no id' : `has the id ${given}, which stands twice`
-      log.warn(`SCHEDULER: The schedule "${String(values.name ?? '')}" ${why}; it gets the id ${id}`)
+      const where = placeText(file.path, place.line)
+      log.warn(`SCHEDULER: The schedule "${String(values.name ?? '')}" ${why}; it gets the id ${id}${where}`)
       return entry
     })
     return { entries: all, missing }
@@ -147,6 +160,9 @@ export function createBook({ file, log, onChange }: BookDeps, { readOnly }: { re
     get trouble() {
       return trouble
     },
+    get missing() {
+      return missing
+    },
     refresh: () => inTurn(read),
     change: (work) =>
       new Promise((resolve, reject) => {
@@ -171,7 +187,7 @@ function apply(batch: readonly Job[], before: readonly BookEntry[], indent: numb
   const draft: Draft = {
     entries: () => current,
     add(values) {
-      current = [...current, { id: idOf(values), values, text: writeEntry(values, indent) }]
+      current = [...current, { id: idOf(values), values, text: writeEntry(values, indent), line: null }]
     },
     change(id, changes) {
       current = current.with(at(id), changed(current[at(id)]!, indent, changes))
@@ -197,7 +213,7 @@ function changed(entry: BookEntry, indent: number, changes: EntryValues): BookEn
   const values = Object.fromEntries(
     Object.entries({ ...entry.values, ...changes }).filter(([, value]) => value !== undefined),
   )
-  return { id: entry.id, values, text: changeEntry(entry.text, indent, changes) }
+  return { id: entry.id, values, text: changeEntry(entry.text, indent, changes), line: null }
 }
 
 function idOf({ id }: EntryValues): string {

@@ -8,7 +8,7 @@ import { createScheduleFile } from './file/store.ts'
 import { missedFirings, missedText } from './missed.ts'
 import type { Planner } from './plan.ts'
 import { createRunner, type Firing, type Runner, type RunnerDeps } from './runner.ts'
-import { type RestoreState, runsAfterStart, tellLoaded } from './startup.ts'
+import { type RestoreState, runsAfterStart, tellLoaded, tellUnknown } from './startup.ts'
 import type { RunStore } from './store.ts'
 import type { Plan, Run, Schedule, ScheduleValues } from './types.ts'
 import { createUpkeep } from './upkeep.ts'
@@ -115,7 +115,8 @@ export function createScheduler(deps: SchedulerDeps, settings: SchedulerSettings
     const running =
       plan !== null && (wanted.get(id) ?? stateKept(values, old) ?? runsAfterStart(values, settings.restoreState))
     const schedule = { id, values, plan, problem, running }
-    if (!old || problem) tellLoaded(log, schedule, settings.restoreState, settings.monthBase)
+    if (!old || problem) tellLoaded(log, schedule, settings, entry)
+    tellUnknown(log, schedule, old, { file: settings.file, entry })
     return schedule
   }
 
@@ -306,7 +307,7 @@ export function createScheduler(deps: SchedulerDeps, settings: SchedulerSettings
 
     async start() {
       await book.refresh()
-      if (book.trouble === null) log.info('SCHEDULER: Successfully loaded schedule from file.')
+      if (book.trouble === null && !book.missing) log.info('SCHEDULER: Successfully loaded schedule from file.')
       started = true
       if (mode !== 'watch') {
         await arm()

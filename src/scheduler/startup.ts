@@ -1,5 +1,7 @@
 /** What is decided when schedules are loaded: which of them run, and what is to be told about them. */
 import type { Logger } from '../platform/types.ts'
+import { unknownMembers } from './members.ts'
+import { type EntryPlace, lineOfMember, placeText } from './place.ts'
 import { monthsMeant, type Planner } from './plan.ts'
 import type { Schedule, ScheduleValues } from './types.ts'
 
@@ -15,13 +17,26 @@ export function runsAfterStart({ startupState, lastKnownState }: ScheduleValues,
   return isStarted(startupState) && lastKnownState !== 'stopped'
 }
 
+export interface LoadSettings {
+  /** The schedule file. */
+  readonly file: string
+  readonly restoreState: RestoreState
+  readonly monthBase: 0 | 1
+}
+
 /** The lines of the log about a schedule that was just loaded. */
-export function tellLoaded(log: Logger, schedule: Schedule, restore: RestoreState, monthBase: 0 | 1): void {
+export function tellLoaded(
+  log: Logger,
+  schedule: Schedule,
+  { file, restoreState: restore, monthBase }: LoadSettings,
+  entry: EntryPlace,
+): void {
   const { id, values, problem, plan } = schedule
   const name = String(values.name ?? '')
   if (problem) {
+    const place = placeText(file, lineOfMember(entry, problem.field))
     const reason = problem.message.replace(/^Invalid /, '')
-    log.error(`SCHEDULER: Schedule ID ${id} "${name}" is not valid: ${reason}`)
+    log.error(`SCHEDULER: Schedule ID ${id} "${name}" is not valid: ${reason}${place}`)
     return
   }
   const stoppedBefore = restore === 'both' && isStarted(values.startupState) && values.lastKnownState === 'stopped'
@@ -33,6 +48,20 @@ export function tellLoaded(log: Logger, schedule: Schedule, restore: RestoreStat
     log.warn(
       `SCHEDULER: Schedule ID ${id}: months are counted 0-11, so "${String(values.cronSchedule)}" means ${months}`,
     )
+  }
+}
+
+/** A warning for each member without a meaning, that was not there before. */
+export function tellUnknown(
+  log: Logger,
+  { id, values }: Schedule,
+  old: Schedule | undefined,
+  { file, entry }: { readonly file: string; readonly entry: EntryPlace },
+): void {
+  for (const { member, hint } of unknownMembers(values)) {
+    if (old && member in old.values) continue
+    const text = `SCHEDULER: Schedule ID ${id} "${String(values.name ?? '')}" has the unknown member ${member}, ignored`
+    log.warn(`${text}; ${hint}${placeText(file, lineOfMember(entry, member))}`)
   }
 }
 

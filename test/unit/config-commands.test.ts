@@ -100,6 +100,78 @@ describe('footman check', () => {
   })
 })
 
+describe('footman check reads the schedule file', () => {
+  const CONFIG = `Butler:
+  scheduler: {enable: true, configfile: schedule.yaml}
+  footman: {calendars: {holidays: {dates: ["2026-12-25"]}}}
+`
+  const TASK = 'a8b4c123-def4-5678-9abc-def012345678'
+  const entry = (id: string, ...more: string[]) =>
+    [`  - name: ${id}`, `id: ${id}`, `qlikSenseTaskId: ${TASK}`, ...more].join('\n    ')
+  const WELL = ['cronSchedule: 0 6 * * *', 'timezone: UTC']
+
+  async function linesOf(schedules: string | null) {
+    const files = { 'c.yaml': CONFIG, ...(schedules !== null && { 'schedule.yaml': schedules }) }
+    const { code, lines } = await check(files, { qsConnection: false })
+    return { code, lines: lines.slice(0, -1).map((line) => line.replace(/\/\S*\/(?=schedule)/, '')) }
+  }
+
+  test('a good one', async () => {
+    expect(await linesOf(`butlerSchedule:\n${entry('a', ...WELL, 'notOn: holidays')}\n`)).toEqual({
+      code: 0,
+      lines: [],
+    })
+  })
+
+  test.each([
+    ['cronSchedule', ['cronSchedule: 0 6 * * 9', 'timezone: UTC'], 5, 'cronSchedule: weekday 9 is out of range'],
+    ['timezone', ['cronSchedule: 0 6 * * *', 'timezone: Mars/Base'], 6, 'timezone: Mars/Base'],
+    ['notOn', [...WELL, 'notOn: [holydays]'], 7, 'notOn: there is no calendar "holydays"'],
+    ['window', [...WELL, 'window: night'], 7, 'window: there is no window or calendar "night"'],
+  ])('a wrong %s is an error in its line', async (member, members, line, reason) => {
+    const { code, lines } = await linesOf(`butlerSchedule:\n${entry('a', ...members)}\n`)
+    expect(code).toBe(1)
+    expect(lines).toHaveLength(1)
+    expect(lines[0]).toStartWith(
+      `schedule.yaml:${line}:1 error butlerSchedule[0].${member}: schedule "a" is not valid: ${reason}`,
+    )
+  })
+
+  test('what is only strange is a warning', async () => {
+    const one = entry('a', ...WELL)
+    const { code, lines } = await linesOf(
+      `# Ours\nbutlerSchedule:\n${one}\n\n  # Again\n${one}\n    notOnn: holidays\n`,
+    )
+    expect(code).toBe(0)
+    expect(lines).toEqual([
+      'schedule.yaml:11:1 warning butlerSchedule[1].id: schedule "a" has the id a, which stands twice. Hint: it gets a new one at the start',
+      'schedule.yaml:15:1 warning butlerSchedule[1].notOnn: schedule "a" has the unknown member notOnn, ignored. Hint: did you mean notOn?',
+    ])
+  })
+
+  test('flow style has lines too', async () => {
+    const flow = `butlerSchedule: [\n  {name: a, id: a, cronSchedule: x, timezone: UTC, qlikSenseTaskId: ${TASK}}]\n`
+    const { lines } = await linesOf(flow)
+    expect(lines[0]).toStartWith('schedule.yaml:2:1 error butlerSchedule[0].cronSchedule: ')
+  })
+
+  test('broken YAML', async () => {
+    const { code, lines } = await linesOf('butlerSchedule:\n  - name: "A\n')
+    expect(code).toBe(1)
+    expect(lines[0]).toMatch(
+      /^schedule\.yaml:\d+:1 error .*the schedule file cannot be used: .* Hint: no schedule runs/,
+    )
+  })
+
+  test('a missing one', async () => {
+    const { code, lines } = await linesOf(null)
+    expect(code).toBe(0)
+    expect(lines[0]).toMatch(
+      /^c\.yaml:2:29 warning Butler\.scheduler\.configfile: the schedule file does not exist; there are no schedules/,
+    )
+  })
+})
+
 test('footman schema prints JSON', () => {
   const { lines, io } = recordingIo()
   expect(runSchema(io)).toBe(0)

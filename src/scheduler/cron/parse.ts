@@ -182,7 +182,7 @@ function readNumber(token: Token, kind: FieldKind): number {
   const { name, least, most, names } = kind
   const known = names?.indexOf(token.text.toLowerCase()) ?? -1
   if (known >= 0) return known + least
-  const allowed = `${name}s are ${least}-${most}${extra(kind)}`
+  const allowed = `${name}s are ${least}-${kind === WEEKDAY ? 7 : most}${extra(kind)}`
   if (!/^\d+$/.test(token.text)) {
     throw new CronError(token, token.text === '' ? `the ${name} is missing` : `${token.text} is no ${name}, ${allowed}`)
   }
@@ -194,5 +194,5 @@ function readNumber(token: Token, kind: FieldKind): number {
 
 function extra({ name, least }: FieldKind): string {
   if (name === 'month') return ` (${least} = January); use jan-dec`
-  return name === 'weekday' ? ' (0 = Sunday) or sun-sat' : ''
+  return name === 'weekday' ? ' (0 and 7 = Sunday) or sun-sat' : ''
 }
