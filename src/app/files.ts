@@ -6,6 +6,7 @@ import { readApprovals } from '../files/approval.ts'
 import { fileJobRoutes } from '../files/job-routes.ts'
 import { createFileJobs, type FileJobs, type FinishedOperation } from '../files/jobs/jobs.ts'
 import { createJobStore } from '../files/jobs/store.ts'
+import { missingDirectories, missingText } from '../files/missing.ts'
 import { createFileOperations } from '../files/operations/operations.ts'
 import type { PathRules } from '../files/paths/types.ts'
 import { fileRoutes } from '../files/routes.ts'
@@ -68,7 +69,8 @@ export function buildFiles(deps: FilesDeps, config: Config, shadow: boolean): Fi
 }
 
 /** At the start, not while a description is made. */
-function warnings(log: Logger, problems: readonly string[], { footman, restServerEndpointsEnable }: Config): Service {
+function warnings(log: Logger, problems: readonly string[], config: Config): Service {
+  const { footman, restServerEndpointsEnable } = config
   return {
     name: 'approved directories',
     async start() {
@@ -76,6 +78,10 @@ function warnings(log: Logger, problems: readonly string[], { footman, restServe
       if (restServerEndpointsEnable.createDir && footman.files.createDirAllowAnywhere) {
         log.warn('CREATEDIR: Butler.footman.files.createDirAllowAnywhere lets callers make directories anywhere.')
       }
+      // A share that does not answer must not hold up the start.
+      void missingDirectories(config).then((missing) => {
+        for (const one of missing) log.warn(`CONFIG: Butler.${one.key}: ${missingText(one)}`)
+      })
     },
     stop: async () => {},
   }

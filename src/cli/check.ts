@@ -10,6 +10,7 @@ import { missingFiles } from '../config/checks/files.ts'
 import { inactiveLine, type LoadResult, loadConfig } from '../config/load.ts'
 import { type ConfigPaths, createPathResolver } from '../config/paths.ts'
 import { type Problem, renderProblem, sortProblems } from '../config/problems.ts'
+import { missingDirectories, missingText } from '../files/missing.ts'
 import { createCalendars } from '../platform/windows/calendars.ts'
 import { createWindows } from '../platform/windows/windows.ts'
 import { checkCertificates, readCertificates } from '../qlik/qrs/certificates.ts'
@@ -45,6 +46,7 @@ export async function runCheck(
     ...(await ofMessages(result, paths)),
     ...(await ofCertificates(result, paths)),
     ...(await ofSchedules(result, paths)),
+    ...(await ofDirectories(result)),
   ])
   const valid = !problems.some(({ severity }) => severity === 'error')
   if (options.json) {
@@ -103,6 +105,18 @@ async function ofSchedules({ config, placeOf }: LoadResult, paths: ConfigPaths):
       ...placeOf('scheduler.configfile'),
     }
   })
+}
+
+async function ofDirectories({ config, placeOf }: LoadResult): Promise<Problem[]> {
+  if (!config?.restServerConfig.enable) return []
+  const missing = await missingDirectories(config)
+  return missing.map((one) => ({
+    severity: 'warning',
+    path: `Butler.${one.key}`,
+    message: missingText(one),
+    hint: 'make it, or correct the path',
+    ...placeOf(one.key),
+  }))
 }
 
 /** Whether the certificates for Qlik Sense are what they should be and fit together; missing files are told elsewhere. */

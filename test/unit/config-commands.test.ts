@@ -172,6 +172,31 @@ describe('footman check reads the schedule file', () => {
   })
 })
 
+test('footman check looks for the approved directories of file operations that are on', async () => {
+  const { code, lines } = await check(
+    {
+      'c.yaml': `Butler:
+  restServerConfig: {enable: true}
+  restServerEndpointsEnable: {fileCopy: true, fileDelete: true, fileMove: false}
+  fileCopyApprovedDirectories:
+    - fromDirectory: /
+      toDirectory: /no/such/directory
+  fileMoveApprovedDirectories:
+    - {fromDirectory: /no/such/one, toDirectory: /no/such/other}
+  fileDeleteApprovedDirectories:
+    - /dev/null
+  footman: {files: {allowRootApproval: true}}
+`,
+    },
+    { qsConnection: false },
+  )
+  expect(code).toBe(0)
+  expect(lines.filter((line) => line.includes('approved directory'))).toEqual([
+    'c.yaml:6:7 warning Butler.fileCopyApprovedDirectories[0].toDirectory: the approved directory "/no/such/directory" does not exist. Hint: make it, or correct the path',
+    'c.yaml:10:7 warning Butler.fileDeleteApprovedDirectories[0]: the approved directory "/dev/null" does not exist. Hint: make it, or correct the path',
+  ])
+})
+
 test('footman schema prints JSON', () => {
   const { lines, io } = recordingIo()
   expect(runSchema(io)).toBe(0)
