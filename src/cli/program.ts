@@ -1,5 +1,5 @@
 /** The command line: one table of commands, each in its own file and loaded when called. */
-import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
+import { Command, CommanderError, Help, InvalidArgumentError, Option } from 'commander'
 import { distance, nearest } from '../config/nearest.ts'
 import { LOG_LEVELS } from '../platform/types.ts'
 import { COMMIT, VERSION } from '../platform/version.ts'
@@ -51,6 +51,7 @@ function createProgram(done: (code: number) => void): Command {
     .showSuggestionAfterError()
     .enablePositionalOptions()
     .exitOverride()
+    .configureHelp({ optionDescription })
     .addHelpText(
       'after',
       `
@@ -137,6 +138,10 @@ Example
 
   return program
 }
+
+/** That an option which may be repeated was not given is nothing to tell. */
+const optionDescription = (option: Option): string =>
+  new Help().optionDescription(option).replace(/ \(default: \[\]\)$/, '')
 
 function addKey(program: Command, done: (code: number) => void): void {
   const key = program.command('key').description('keys for the REST API')

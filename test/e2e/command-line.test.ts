@@ -26,6 +26,19 @@ describe('arguments', () => {
     expect([code, out]).toEqual([0, expect.stringContaining('footman healthcheck -c footman.yaml')])
     expect(out).toContain('service managers, monitoring')
   })
+  test('--help tells each default once, and none of lists that are empty', async () => {
+    const [start, list] = await Promise.all([run(['start-task', '--help']), run(['deliveries', 'list', '--help'])])
+    for (const { out } of [start, list]) {
+      expect(out).toContain('(default: 30s)')
+      expect(out).not.toMatch(/30000|\[\]\)/)
+    }
+    expect(list.out.match(/default: 50/g)).toHaveLength(1)
+  })
+  test('an error names the command as it was typed', async () => {
+    const nowhere = ['--url', 'http://127.0.0.1:1', '--key', 'x']
+    expect((await run(['kv', 'export', ...nowhere])).err).toMatch(/^error: kv export: 127\.0\.0\.1:1 refused/)
+    expect((await run(['execution', 'abc', ...nowhere])).err).toMatch(/^error: execution abc: /)
+  })
   test('--help lists the commands', async () => {
     const { code, out } = await run(['--help'])
     expect(code).toBe(0)

@@ -443,7 +443,8 @@ describe('commands', () => {
     [3, ['deliveries', 'show', UNKNOWN]],
     [3, ['deliveries', 'resend', UNKNOWN]],
     [1, ['deliveries', 'resend']],
-    [0, ['deliveries', 'resend', '--dead', '--destination', 'other']],
+    [0, ['deliveries', 'resend', '--dead', '--destination', 'spare']],
+    [3, ['deliveries', 'resend', '--dead', '--destination', 'other']],
     [3, ['deliveries', 'cancel', UNKNOWN]],
     [1, ['events', 'list', '--outcome', 'bad']],
   ])(

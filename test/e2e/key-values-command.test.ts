@@ -65,7 +65,7 @@ describe('start-task --kv', () => {
     '1: %j is no pair, and nothing starts',
     async (text) => {
       const { code, stderr } = await run(['start-task', SALES_ETL, '--kv', text])
-      expect([code, stderr]).toEqual([1, `error: --kv: "${text}" is not namespace/key=value`])
+      expect([code, stderr]).toEqual([1, `error: start-task: --kv: "${text}" is not namespace/key=value`])
       expect(site.simulator.requests({ listener: 'qrs' }).filter(({ path }) => path.includes('/start'))).toEqual([])
     },
     30_000,
@@ -77,7 +77,7 @@ describe('start-task --kv', () => {
     const { code, stderr } = await runToEnd(['start-task', SALES_ETL, '--kv', 'etl/a=b', '-c', other.configFile])
     expect([code, stderr]).toEqual([
       2,
-      expect.stringMatching(/^error: --kv: .*restServerEndpointsEnable\.keyValueStore/),
+      expect.stringMatching(/^error: start-task: --kv: .*restServerEndpointsEnable\.keyValueStore/),
     ])
     expect(site.simulator.requests({ listener: 'qrs' }).filter(({ path }) => path.includes('/start'))).toEqual([])
   }, 30_000)
@@ -148,13 +148,17 @@ describe('kv export and import', () => {
   }, 40_000)
 
   const wrong: [what: string, text: string, error: RegExp][] = [
-    ['no JSON', 'abc', /^error: standard input: it is no JSON/],
-    ['no export', '{"a":1}', /^error: standard input: it is no export/],
-    ['another format', '{"format":"x","namespaces":{"etl":[]}}', /^error: import of namespace "etl": .*footman\.kv\/1/],
+    ['no JSON', 'abc', /^error: kv import: standard input: it is no JSON/],
+    ['no export', '{"a":1}', /^error: kv import: standard input: it is no export/],
+    [
+      'another format',
+      '{"format":"x","namespaces":{"etl":[]}}',
+      /^error: kv import: namespace "etl": .*footman\.kv\/1/,
+    ],
     [
       'a bad pair',
       '{"format":"footman.kv/1","namespaces":{"etl":[{"key":"k"}]}}',
-      /^error: import of namespace "etl": .*value/,
+      /^error: kv import: namespace "etl": .*value/,
     ],
   ]
   test.each(wrong)(
@@ -168,14 +172,14 @@ describe('kv export and import', () => {
 
   test('1: a file that is not there', async () => {
     const { code, stderr } = await run(['kv', 'import', 'missing.json'])
-    expect([code, stderr]).toEqual([1, expect.stringMatching(/^error: missing\.json: .*ENOENT/)])
+    expect([code, stderr]).toEqual([1, expect.stringMatching(/^error: kv import: missing\.json: .*ENOENT/)])
   }, 30_000)
 
   test('2: nobody listens, and a key that may not', async () => {
     const away = await runToEnd(['kv', 'export', '--url', 'http://127.0.0.1:1'], { timeout: 20_000 })
-    expect([away.code, away.stderr]).toEqual([2, expect.stringMatching(/^error: export: .*127\.0\.0\.1:1/)])
+    expect([away.code, away.stderr]).toEqual([2, expect.stringMatching(/^error: kv export: .*127\.0\.0\.1:1/)])
     const refused = await run(['kv', 'export'], { FOOTMAN_KEY: `fm_${'A'.repeat(43)}` })
-    expect([refused.code, refused.stderr]).toEqual([2, expect.stringMatching(/^error: export: .*status 401/)])
+    expect([refused.code, refused.stderr]).toEqual([2, expect.stringMatching(/^error: kv export: .*status 401/)])
   }, 40_000)
 })
 

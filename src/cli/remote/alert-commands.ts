@@ -10,6 +10,7 @@ const collect = (value: string, before: readonly string[]): string[] => [...befo
 
 export function addAlertCommands(program: Command, remote: Remote, done: Done): void {
   addRoutes(program, remote, done)
+  addDestinations(program, remote, done)
   addSnooze(program, remote, done)
 }
 
@@ -33,6 +34,7 @@ function addRoutes(program: Command, remote: Remote, done: Done): void {
     .option('--message <text>', 'with this log message')
     .option('--failures <n>', 'so many failures in a row')
     .option('--at <time>', 'happening at this time, like 2026-03-02T03:00:00Z (default: now)')
+    .option('--all', 'also name each route of sections that are switched off')
     .addHelpText('after', EXPLAIN_HELP)
     .action(async (options) => {
       const { runRoutesExplain } = await import('./routes.ts')
@@ -43,10 +45,19 @@ function addRoutes(program: Command, remote: Remote, done: Done): void {
 const EXPLAIN_HELP = `
 Exit codes
   0 a route matches   1 wrong arguments   2 Footman cannot be reached, or refuses
-  3 no route matches, or there is no such event
+  3 no route matches, or there is no such event or task
 
 Example
   footman routes explain --type reload --outcome failed --task "Sales ETL hourly" --at 2026-03-02T03:00:00Z`
+
+function addDestinations(program: Command, remote: Remote, done: Done): void {
+  remote(program, 'destinations', 'list where messages go: what waits, what was given up, the last error').action(
+    async (options) => {
+      const { runDestinations } = await import('./destinations.ts')
+      done(await runDestinations(options, processIo))
+    },
+  )
+}
 
 function addSnooze(program: Command, remote: Remote, done: Done): void {
   const snooze = program.command('snooze').description('leave people alone about something for a while')

@@ -118,7 +118,18 @@ function remote(program: Command, nameAndArguments: string, description: string)
     .option('--key <key>', 'API key (default: $FOOTMAN_KEY; for a Footman on this machine its local key)')
     .option('-c, --configfile <file>', 'configuration file of the Footman on this machine')
     .option('--json', 'print JSON')
-    .option('--timeout <time>', 'give up a call after this time (default: 30s)', toTimeout, DEFAULT_TIMEOUT_MS)
+    .addOption(
+      new Option('--timeout <time>', 'give up a call after this time')
+        .argParser(toTimeout)
+        .default(DEFAULT_TIMEOUT_MS, '30s'),
+    )
+    .hook('preAction', (_, command) => void command.setOptionValue('command', typedName(command)))
+}
+
+/** `kv export`. */
+function typedName(command: Command): string {
+  const parent = command.parent
+  return parent?.parent ? `${typedName(parent)} ${command.name()}` : command.name()
 }
 
 const collect = (value: string, before: readonly string[]): string[] => [...before, value]

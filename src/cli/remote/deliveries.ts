@@ -1,7 +1,9 @@
 /** `footman deliveries`: who was told what and when; sending again and calling off. */
 import { type CommandIo, EXIT } from '../io.ts'
+import type { Remote } from './client.ts'
 import { found, idOf, newest, OLD } from './events.ts'
 import { CommandFailure } from './failure.ts'
+import { unknownDestinations } from './names.ts'
 import { type RemoteOptions, withRemote } from './run.ts'
 import { table } from './table.ts'
 
@@ -34,9 +36,19 @@ export function runDeliveriesList(options: DeliveriesOptions, io: CommandIo): Pr
     const { dead, state, destination, event, from, limit, json } = options
     const query = { state: dead ? ['dead'] : state, destination, eventId: event, from }
     const deliveries = await newest<DeliveryView>(remote, '/v4/deliveries', 'deliveries', query, limit)
+    const silent = destination.filter((name) => !deliveries.some((one) => one.destination === name))
+    await refuseUnknown(remote, silent, deliveries.length === 0, io)
     io.out(json ? JSON.stringify({ deliveries, nextCursor: null }, null, 2) : listed(deliveries))
     return EXIT.ok
   })
+}
+
+/** Throws exit code 3 for names that no destination has; with a result they are only noted. */
+async function refuseUnknown(remote: Remote, names: readonly string[], isFatal: boolean, io: CommandIo): Promise<void> {
+  const unknown = await unknownDestinations(remote, names)
+  const [first] = unknown
+  if (first && isFatal) throw new CommandFailure(EXIT.missing, 'deliveries', `${first.why} (footman destinations)`)
+  for (const { why } of unknown) io.err(`note: ${why}`)
 }
 
 const HEAD = ['CREATED', 'DESTINATION', 'TO', 'STATE', 'ROUTE', 'ID']
@@ -109,9 +121,9 @@ export function runDeliveriesResend(ids: readonly string[], options: ResendOptio
         what,
         switchedOff: OLD,
       })
-      io.out(
-        options.json ? text : `${(JSON.parse(text) as { resent: number }).resent} dead letters are under way again`,
-      )
+      const { resent } = JSON.parse(text) as { readonly resent: number }
+      await refuseUnknown(remote, destination, resent === 0, io)
+      io.out(options.json ? text : `${resent} dead letters are under way again`)
       return EXIT.ok
     }
     for (const id of ids) {

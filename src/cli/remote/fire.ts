@@ -1,10 +1,12 @@
 /** `footman fire` and `footman events replay`: messages on demand. */
 import { randomUUID } from 'node:crypto'
 import { setTimeout as pause } from 'node:timers/promises'
+import { isGuid } from '../../platform/uuid.ts'
 import { type CommandIo, EXIT } from '../io.ts'
 import type { Remote, RemoteCall } from './client.ts'
 import { idOf, OLD } from './events.ts'
 import { CommandFailure } from './failure.ts'
+import { isNoTask, noSuchTask, taskIdOf, unknownDestinations, unknownRoutes } from './names.ts'
 import { type RemoteOptions, withRemote } from './run.ts'
 import { table } from './table.ts'
 
@@ -51,14 +53,15 @@ const POLL_MS = 250
 export function runFire(options: FireOptions, io: CommandIo): Promise<number> {
   return withRemote(options, io, async (remote) => {
     const { type, outcome, task, event, to, route, dryRun = false, json, wait } = options
+    const taskId = task === undefined || isGuid(task) ? task : await taskIdOf(remote, task, 'fire')
     const body = {
       ...{ to, routes: route, values: valuesOf(options.value), dryRun },
       ...(type && { type }),
       ...(outcome && { outcome }),
-      ...(task && { taskId: task }),
+      ...(taskId && { taskId }),
       ...(event && { eventId: idOf(event, 'event') }),
     }
-    const text = await asked(remote, { path: '/v4/events/fire', body, what: 'fire' })
+    const text = await asked(remote, { path: '/v4/events/fire', body, what: 'fire' }, { to, route, task })
     if (dryRun) {
       io.out(json ? text : dryText(JSON.parse(text) as Dry))
       return EXIT.ok
@@ -75,18 +78,35 @@ export function runReplay(id: string, options: ReplayOptions, io: CommandIo): Pr
   return withRemote(options, io, async (remote) => {
     const { to, route, ignoreGates = false } = options
     const path = `/v4/events/${idOf(id, 'event')}/replay`
-    const text = await asked(remote, { path, body: { to, routes: route, ignoreGates }, what: `event ${id}` })
+    const text = await asked(
+      remote,
+      { path, body: { to, routes: route, ignoreGates }, what: `event ${id}` },
+      { to, route },
+    )
     return reported(text, (JSON.parse(text) as { deliveries: readonly Made[] }).deliveries, options.json, io)
   })
 }
 
+interface Named {
+  readonly to: readonly string[]
+  readonly route: readonly string[]
+  readonly task?: string | undefined
+}
+
 /** Throws exit code 3 for what is not there. */
-async function asked(remote: Remote, call: Pick<RemoteCall, 'path' | 'body' | 'what'>): Promise<string> {
+async function asked(
+  remote: Remote,
+  call: Pick<RemoteCall, 'path' | 'body' | 'what'>,
+  { to, route, task }: Named,
+): Promise<string> {
   const whole = { ...call, method: 'POST', idempotencyKey: randomUUID(), switchedOff: OLD } as const
-  const answer = await remote.call(whole, MISSING)
+  const answer = await remote.call(whole, MISSING).catch(async (error: unknown) => {
+    throw task !== undefined && isNoTask(error) ? await noSuchTask(remote, task, call.what) : error
+  })
   if (answer.status !== 404) return answer.text
   const { details } = JSON.parse(answer.text) as { details: string }
-  throw new CommandFailure(EXIT.missing, call.what, details)
+  const unknown = [...(await unknownRoutes(remote, route)), ...(await unknownDestinations(remote, to))]
+  throw new CommandFailure(EXIT.missing, call.what, unknown.map(({ why }) => why).join(', ') || details)
 }
 
 /** Throws exit code 1 for what is not `name=value`. */

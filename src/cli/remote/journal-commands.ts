@@ -29,7 +29,7 @@ function addAudit(program: Command, remote: Remote, done: Done): void {
     .option('--action <glob>', 'only this: "task.*", kv.import, ...')
     .option('--outcome <outcome>', 'only ok, denied or failed')
     .option('--from <time>', 'since an ISO time, or for a length of time like 24h')
-    .option('--limit <n>', `so many at most (default: ${DEFAULT_LIMIT})`, toLimit, DEFAULT_LIMIT)
+    .option('--limit <n>', 'so many at most', toLimit, DEFAULT_LIMIT)
     .addHelpText('after', '\nExample\n  footman audit --actor "key:*" --from 24h')
     .action(async (options) => {
       const { runAudit } = await import('./audit.ts')
@@ -45,7 +45,7 @@ function addEvents(program: Command, remote: Remote, done: Done): void {
     .option('--outcome <outcome>', 'only this outcome: failed, aborted, success, ...; may be repeated', collect, [])
     .option('--source <source>', 'only from there: udp, reconciler, watchdog, ...; may be repeated', collect, [])
     .option('--from <time>', 'since an ISO time, or for a length of time like 24h')
-    .option('--limit <n>', `so many at most (default: ${DEFAULT_LIMIT})`, toLimit, DEFAULT_LIMIT)
+    .option('--limit <n>', 'so many at most', toLimit, DEFAULT_LIMIT)
     .addHelpText('after', '\nExample\n  footman events list --outcome failed --from 24h')
     .action(async (options) => {
       const { runEventsList } = await import('./events.ts')
@@ -61,7 +61,7 @@ function addEvents(program: Command, remote: Remote, done: Done): void {
 
   remote(events, 'dropped', 'list datagrams that did not become events')
     .option('--reason <reason>', 'only this reason: DUPLICATE, INVALID, ...; may be repeated', collect, [])
-    .option('--limit <n>', `so many at most (default: ${DEFAULT_LIMIT})`, toLimit, DEFAULT_LIMIT)
+    .option('--limit <n>', 'so many at most', toLimit, DEFAULT_LIMIT)
     .action(async (options) => {
       const { runEventsDropped } = await import('./events.ts')
       done(await runEventsDropped(options, processIo))
@@ -92,7 +92,7 @@ function addFire(program: Command, remote: Remote, done: Done): void {
   remote(program, 'fire', 'send test messages, about an invented, a past or a real thing')
     .option('--type <type>', 'what it is about: reload, preload, service, ... (default: reload)')
     .option('--outcome <outcome>', 'failed, aborted, success, stopped, ... (default: failed)')
-    .option('--task <id>', 'a real task')
+    .option('--task <id or name>', 'a real task')
     .option('--event <id>', 'a past event')
     .option('--to <destination>', 'only to this destination; may be repeated', collect, [])
     .option('--route <name>', 'only by this route; may be repeated', collect, [])
@@ -103,7 +103,7 @@ function addFire(program: Command, remote: Remote, done: Done): void {
       'after',
       `
 Exit codes beside 0
-  1 wrong arguments   2 Footman cannot be reached or refuses   3 no such event, route or destination
+  1 wrong arguments   2 Footman cannot be reached or refuses   3 no such event, task, route or destination
   4 with --wait: not everything was delivered
 
 Example
@@ -124,7 +124,7 @@ function addDeliveries(program: Command, remote: Remote, done: Done): void {
     .option('--destination <name>', 'only to this destination; may be repeated', collect, [])
     .option('--event <id>', 'only of this event')
     .option('--from <time>', 'since an ISO time, or for a length of time like 24h')
-    .option('--limit <n>', `so many at most (default: ${DEFAULT_LIMIT})`, toLimit, DEFAULT_LIMIT)
+    .option('--limit <n>', 'so many at most', toLimit, DEFAULT_LIMIT)
     .action(async (options) => {
       const { runDeliveriesList } = await import('./deliveries.ts')
       done(await runDeliveriesList(options, processIo))

@@ -92,7 +92,7 @@ async function importNamespace(remote: Remote, { format, namespace, pairs }: Par
       path: '/v4/keyvaluesimport',
       query: { mode: index === 0 ? mode : 'merge' },
       body: { format, namespaces: { [namespace]: piece } },
-      what: `import of namespace "${namespace}"`,
+      what: `namespace "${namespace}"`,
       switchedOff: SWITCHED_OFF,
     })
     const counts = JSON.parse(text) as Counts

@@ -1,8 +1,10 @@
 /** `footman routes`: which alert routes there are, and which one fires. */
 import { isGuid } from '../../platform/uuid.ts'
 import { type CommandIo, EXIT } from '../io.ts'
+import type { Remote } from './client.ts'
 import { OLD } from './events.ts'
 import { CommandFailure } from './failure.ts'
+import { isNoTask, noSuchTask } from './names.ts'
 import { type RemoteOptions, withRemote } from './run.ts'
 import { table } from './table.ts'
 
@@ -19,14 +21,21 @@ interface RouteView {
 
 export function runRoutesList(options: RoutesListOptions, io: CommandIo): Promise<number> {
   return withRemote(options, io, async (remote) => {
-    const { text } = await remote.call({ path: '/v4/alertroutes', what: 'routes', switchedOff: OLD })
-    const { alertRoutes } = JSON.parse(text) as { alertRoutes: readonly RouteView[] }
+    const { text } = await remote.call(LIST)
+    const alertRoutes = routesIn(text)
     const shown = options.all ? alertRoutes : alertRoutes.filter(({ enable }) => enable)
     const rows = shown.map(({ name, origin, enable, to }) => [enable ? name : `${name} (off)`, origin, to.join(', ')])
     io.out(options.json ? text : table([['ROUTE', 'ORIGIN', 'TO'], ...rows]))
     return EXIT.ok
   })
 }
+
+const LIST = { path: '/v4/alertroutes', what: 'routes', switchedOff: OLD } as const
+
+const routesIn = (text: string): readonly RouteView[] =>
+  (JSON.parse(text) as { readonly alertRoutes: readonly RouteView[] }).alertRoutes
+
+const allRoutes = async (remote: Remote): Promise<readonly RouteView[]> => routesIn((await remote.call(LIST)).text)
 
 export interface RoutesExplainOptions extends RemoteOptions {
   readonly event?: string
@@ -38,6 +47,8 @@ export interface RoutesExplainOptions extends RemoteOptions {
   readonly message?: string
   readonly failures?: string
   readonly at?: string
+  /** Also each route of sections that are off. */
+  readonly all?: boolean
 }
 
 interface Explained {
@@ -73,10 +84,15 @@ export function runRoutesExplain(options: RoutesExplainOptions, io: CommandIo): 
       body: bodyOf(options),
       what: 'routes explain',
     } as const
-    const { status, text } = await remote.call({ ...call, switchedOff: OLD }, ['EVENT_NOT_FOUND'])
+    const { task } = options
+    const { status, text } = await remote
+      .call({ ...call, switchedOff: OLD }, ['EVENT_NOT_FOUND'])
+      .catch(async (error: unknown) => {
+        throw task !== undefined && isNoTask(error) ? await noSuchTask(remote, task, call.what) : error
+      })
     if (status === 404) throw new CommandFailure(EXIT.missing, call.what, `there is no event ${options.event}`)
     const explanation = JSON.parse(text) as Explanation
-    io.out(options.json ? text : shown(explanation))
+    io.out(options.json ? text : shown(explanation, await allRoutes(remote), options.all ?? false))
     return explanation.routes.some(({ matched }) => matched) ? EXIT.ok : EXIT.missing
   })
 }
@@ -98,16 +114,27 @@ function bodyOf({ event, type, outcome, task, host, user, message, failures, at 
   return { sample: { ...sample, ...about, ...row }, at }
 }
 
-function shown({ routes, stoppedBy }: Explanation): string {
-  const matched = routes.filter((route) => route.matched || route.deliveries.length > 0)
-  const others = routes.filter((route) => !matched.includes(route))
-  const rows = others.map(({ name, because }) => [`  ${name}`, because ?? ''])
+/** Routes of one's own come first; sections that are off are counted, unless all are wanted. */
+function shown({ routes, stoppedBy }: Explanation, list: readonly RouteView[], all: boolean): string {
+  const own = new Set(list.filter(({ origin }) => origin === 'footman').map(({ name }) => name))
+  const off = new Set(list.filter(({ name, enable }) => !enable && !own.has(name)).map(({ name }) => name))
+  const ordered = [...routes.filter(({ name }) => own.has(name)), ...routes.filter(({ name }) => !own.has(name))]
+  const matched = ordered.filter((route) => route.matched || route.deliveries.length > 0)
+  const others = ordered.filter((route) => !matched.includes(route))
+  const named = all ? others : others.filter(({ name }) => !off.has(name))
+  const rows = named.map(({ name, because }) => [`  ${name}`, because ?? ''])
   return [
     ...matched.flatMap(matchedLines),
     ...(matched.length === 0 ? ['No route matches.'] : []),
     ...(stoppedBy === null ? [] : [`Route ${stoppedBy} stops the evaluation.`]),
     ...(rows.length === 0 ? [] : ['Not matched:', table(rows)]),
+    ...foldedLine(others.length - named.length),
   ].join('\n')
+}
+
+function foldedLine(count: number): string[] {
+  if (count === 0) return []
+  return [`${count} ${count === 1 ? 'route' : 'routes'} of sections that are off: --all shows them`]
 }
 
 function matchedLines({ name, matched, fields = [], deliveries }: Explained): string[] {

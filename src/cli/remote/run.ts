@@ -8,6 +8,8 @@ export interface RemoteOptions extends PlaceOptions {
   readonly json?: boolean
   /** Milliseconds. */
   readonly timeout: number
+  /** As it was typed, like `kv export`; for errors. */
+  readonly command?: string
 }
 
 /** Runs the command with a connection; prints what goes wrong and turns it into an exit code. */
@@ -23,7 +25,7 @@ export async function withRemote(
     return await command(remote)
   } catch (error) {
     if (error instanceof CommandFailure) {
-      io.err(`error: ${error.what}: ${error.message}`)
+      io.err(`error: ${placeOf(options.command, error.what)}: ${error.message}`)
       return error.exitCode
     }
     io.err(`error: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`)
@@ -31,4 +33,10 @@ export async function withRemote(
   } finally {
     remote?.close()
   }
+}
+
+/** The command, and what it was about unless one of them says both. */
+function placeOf(command: string | undefined, what: string): string {
+  if (command === undefined || what === command || what.startsWith(`${command} `)) return what
+  return command.split(' ').includes(what) ? command : `${command}: ${what}`
 }
