@@ -111,7 +111,15 @@ function wholeEvent(input: HttpRenderInput, text: AlertText) {
     chain: note?.chain ?? null,
     missingParts: event.missingParts,
     links: text.links,
+    ...(kind === 'summary' && ABOUT_NOTHING),
+    ...(kind === 'summary' && { key: `footman:summary:${route.name}` }),
   }
+}
+
+/** A summary is about many things: what the last of them was must not be taken for what it says. */
+const ABOUT_NOTHING = {
+  ...{ type: null, outcome: null, host: '', user: '', message: '', task: null, app: null, execution: null },
+  ...{ consecutiveFailures: 0, suppressedCount: 0, retry: null, chain: null, missingParts: [], links: [] },
 }
 
 function taskOf({ event }: HttpRenderInput) {

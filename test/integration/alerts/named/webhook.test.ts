@@ -40,6 +40,37 @@ describe('webhook', () => {
     })
   })
 
+  test('a summary is about none of the things that it sums up', async () => {
+    const sink = await sinkThat()
+    const summary = {
+      title: 'Maintenance sunday-patching is over',
+      lines: ['Sales ETL hourly: 3 failed', 'Report: 1 failed'],
+    }
+    const input = inputFor(exampleEvent(), { kind: 'summary', note: { summary }, severity: 'info' })
+    await namedDestination({ type: 'webhook', url }, { sink }).send(input)
+    expect(JSON.parse(sink.requests[0]!.body)).toMatchObject({
+      ...{
+        version: 1,
+        kind: 'summary',
+        type: null,
+        outcome: null,
+        severity: 'info',
+        key: 'footman:summary:finance-ops',
+      },
+      ...{ title: summary.title, text: summary.lines.join('\n'), host: '', user: '', message: '' },
+      ...{ task: null, app: null, execution: null, consecutiveFailures: 0, missingParts: [], links: [] },
+    })
+  })
+
+  test('a fallback is about the event of the alert that did not get through', async () => {
+    const sink = await sinkThat()
+    const input = inputFor(exampleEvent(), { kind: 'fallback', note: { failedDestination: 'on-call' } })
+    await namedDestination({ type: 'webhook', url }, { sink }).send(input)
+    const sent = JSON.parse(sink.requests[0]!.body) as { readonly text: string }
+    expect(sent).toMatchObject({ kind: 'fallback', outcome: 'failed', task: { name: 'Financial Dashboard Reload' } })
+    expect(sent.text).toContain('on-call')
+  })
+
   test('plain text needs no escaping', async () => {
     const sink = await sinkThat()
     const settings = { url, contentType: 'text/plain', body: '{{title}} <{{task.id}}>' }
