@@ -11,11 +11,17 @@ export interface BannerFacts {
   readonly nodeRole: string
   /** Null when there is no connection to Qlik Sense. */
   readonly qrs: string | null
+  /** Why there is none: it was not wanted, or what is told below makes it impossible. */
+  readonly withoutQrs: 'option' | 'errors'
   readonly shadow: boolean
 }
 
 const RULE = '--------------------------------------'
 const LABEL_WIDTH = 18
+
+/** After the errors that explain it. */
+export const WITHOUT_QRS =
+  'MAIN: Footman goes on in spite of the errors above, without a connection to Qlik Sense, as its settings cannot be used. Correct them and start again.'
 
 export function logBanner(log: Logger, facts: BannerFacts): void {
   const line = (label: string, value: string) => log.info(`${label.padEnd(LABEL_WIDTH)}: ${value}`)
@@ -29,7 +35,8 @@ export function logBanner(log: Logger, facts: BannerFacts): void {
   line('Config file', facts.configFile)
   line('Data directory', facts.dataDirectory)
   if (facts.qrs) line('Repository', facts.qrs)
-  else log.info('Qlik Sense connection disabled (--no-qs-connection)')
+  else if (facts.withoutQrs === 'option') log.info('Qlik Sense connection disabled (--no-qs-connection)')
+  else line('Repository', 'no connection, its settings have errors')
   log.info(RULE)
   if (facts.shadow) log.warn('SHADOW MODE: everything is received and recorded, nothing is sent and nothing is started')
 }

@@ -15,7 +15,7 @@ import { releaseMemory } from '../platform/memory.ts'
 import { watchProcess } from '../platform/process-events.ts'
 import { StartError } from '../platform/start-error.ts'
 import type { LogLevel } from '../platform/types.ts'
-import { logBanner } from './banner.ts'
+import { logBanner, WITHOUT_QRS } from './banner.ts'
 import { type CommandIo, EXIT } from './io.ts'
 import { newRelicAccounts } from './new-relic-options.ts'
 
@@ -83,7 +83,7 @@ async function runConfigured(config: Config, { loaded, load }: Loading, options:
   try {
     await ensureWritableDirectory(dataDirectory, 'The data directory')
     const lock = lockDirectory(dataDirectory)
-    logStart(log, config, loaded, dataDirectory)
+    logStart(log, config, loaded, { dataDirectory, wanted: options.qsConnection !== false && !options.offline })
     app = createApp(
       {
         ...{ log, paths },
@@ -123,7 +123,13 @@ async function runConfigured(config: Config, { loaded, load }: Loading, options:
   }
 }
 
-function logStart(log: LogService, config: Config, loaded: LoadResult, dataDirectory: string): void {
+interface StartFacts {
+  readonly dataDirectory: string
+  /** Whether a connection to Qlik Sense was asked for. */
+  readonly wanted: boolean
+}
+
+function logStart(log: LogService, config: Config, loaded: LoadResult, { dataDirectory, wanted }: StartFacts): void {
   const { configQRS, footman } = config
   logBanner(log, {
     logLevel: config.logLevel,
@@ -132,10 +138,12 @@ function logStart(log: LogService, config: Config, loaded: LoadResult, dataDirec
     nodeName: footman.node.name || hostname(),
     nodeRole: footman.node.role,
     qrs: loaded.qlikConnection ? `${configQRS.useSSL ? 'https' : 'http'}://${configQRS.host}:${configQRS.port}` : null,
+    withoutQrs: wanted ? 'errors' : 'option',
     shadow: footman.shadow,
   })
   const levels = { error: 'error', warning: 'warn', info: 'info' } as const
   for (const problem of loaded.problems) log[levels[problem.severity]](logLineOf(problem))
+  if (wanted && !loaded.qlikConnection) log.error(WITHOUT_QRS)
   const inactive = inactiveLine(loaded.inactive)
   if (inactive) log.warn(inactive)
   if (!config.restServerConfig.enable) {

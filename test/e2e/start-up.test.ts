@@ -52,6 +52,19 @@ test('with Qlik Sense and the MQTT broker down it starts, listens and keeps what
   expect(health).toEqual({ status: 200, body: { statusCode: 200, status: 'ok', checks } } as never)
 }, 30_000)
 
+test('without certificates in the file it says why there is no connection to Qlik Sense', async () => {
+  const product = await footman({ simulator: null, config: { configQRS: { host: 'qs-central' }, cert: {} } })
+  const process = runBinary(['-c', product.configFile], { cwd: product.directory.path })
+  await process.waitForLine(/in spite of the errors above, without a connection to Qlik Sense/, 15_000)
+  await process.waitForLine(/REST server listening on/, 15_000)
+  const log = [...process.stdout, ...process.stderr].join('\n')
+  expect(log).toContain('Butler.cert.clientCert: is missing')
+  expect(log).toMatch(/Repository +: no connection, its settings have errors/)
+  expect(log).not.toContain('disabled (--no-qs-connection)')
+  await process.stop()
+  product.directory.remove()
+}, 30_000)
+
 describe('a UDP port that is taken', () => {
   const sockets: Socket[] = []
   afterEach(() => {
