@@ -62,7 +62,8 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
 
   const reload = createConfigReload(
     {
-      ...{ log, source: deps.configuration, onProblem: (problem) => selfAlerts.onConfig(problem) },
+      ...{ log, now: () => clock.now(), source: deps.configuration },
+      onProblem: (problem) => selfAlerts.onConfig(problem),
       parts: () => liveParts({ windows: time, alerts, api }),
     },
     config,

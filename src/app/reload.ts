@@ -36,6 +36,8 @@ export interface PreparedPart {
 
 export interface ConfigReloadDeps {
   readonly log: Logger
+  /** Milliseconds since 1970. */
+  readonly now: () => number
   readonly source: ConfigurationSource | undefined
   /** Asked when a reload comes, so that they may be made later. */
   readonly parts: () => readonly LivePart[]
@@ -47,6 +49,8 @@ export interface ReloadResult {
   readonly changed: readonly string[]
   readonly needsRestart: readonly string[]
   readonly dryRun: boolean
+  /** When the last settings that can change came into use, or Footman started. */
+  readonly inUseSince: string
 }
 
 export interface ConfigReload {
@@ -68,6 +72,7 @@ export function createConfigReload(deps: ConfigReloadDeps, startup: Config): Con
   const { source, onProblem } = deps
   const log = deps.log.child('config')
   let config = startup
+  let inUseSince = deps.now()
   let busy: Promise<unknown> = Promise.resolve()
   const known = new Set((source?.initial.problems ?? []).map(renderPlace))
 
@@ -88,6 +93,7 @@ export function createConfigReload(deps: ConfigReloadDeps, startup: Config): Con
       changed: changes.map(({ path }) => `Butler.${path}`),
       needsRestart: needsRestart.map(({ path }) => `Butler.${path}`),
       dryRun,
+      inUseSince: new Date(inUseSince).toISOString(),
     }
     if (dryRun) return answer
     for (const problem of result.problems) if (!known.has(renderPlace(problem))) log.warn(logLineOf(problem))
@@ -95,10 +101,13 @@ export function createConfigReload(deps: ConfigReloadDeps, startup: Config): Con
     await apply(next, changed)
     from.use(result, next)
     config = next
-    for (const { path, before, after } of changes) log.info(`CONFIG: Butler.${path} changed from ${before} to ${after}`)
+    for (const { path, before, after } of changes.flatMap(({ details }) => details)) {
+      log.info(`CONFIG: Butler.${path} changed from ${before} to ${after}`)
+    }
+    if (changes.length > 0) inUseSince = deps.now()
     for (const { path } of needsRestart) log.warn(`CONFIG: Butler.${path} has changed and needs a restart`)
     log.info(`CONFIG: Reloaded: ${changes.length} settings changed, ${needsRestart.length} need a restart`)
-    return answer
+    return { ...answer, inUseSince: new Date(inUseSince).toISOString() }
   }
 
   /** First everything that may fail, then everything that cannot. */
@@ -116,7 +125,8 @@ export function createConfigReload(deps: ConfigReloadDeps, startup: Config): Con
   }
 
   function reload({ dryRun = false }: { readonly dryRun?: boolean } = {}): Promise<ReloadResult> {
-    if (!source) return Promise.resolve({ changed: [], needsRestart: [], dryRun })
+    if (!source)
+      return Promise.resolve({ changed: [], needsRestart: [], dryRun, inUseSince: new Date(inUseSince).toISOString() })
     const work = busy.then(() => reloadNow(source, dryRun))
     busy = work.then(
       () => {
@@ -182,6 +192,7 @@ const ANSWER = z.object({
     .array(z.string())
     .meta({ description: 'Settings that have changed since the start and wait for a restart.' }),
   dryRun: z.boolean(),
+  inUseSince: z.string().meta({ description: 'Since when the settings are in use, before a dry run.' }),
 })
 
 function reloadRoute(reload: ConfigReload['reload']): ApiRoute {
@@ -197,7 +208,12 @@ function reloadRoute(reload: ConfigReload['reload']): ApiRoute {
     schemas: { body: z.object(BODY), responses: { 200: ANSWER.describe('What has changed.') } },
     failures: { 400: 'The file has errors; `issues` names each' },
     examples: [
-      { name: 'dry-run', body: { dryRun: true }, status: 200, answer: { changed: [], needsRestart: [], dryRun: true } },
+      {
+        name: 'dry-run',
+        body: { dryRun: true },
+        status: 200,
+        answer: { changed: [], needsRestart: [], dryRun: true, inUseSince: '2026-03-02T06:00:00.000Z' },
+      },
     ],
     async handle(request: ApiRequest) {
       const { dryRun = false } = strictBody(BODY, request.body ?? {})

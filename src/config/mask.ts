@@ -22,6 +22,7 @@ export function maskConfig(butler: unknown): unknown {
 }
 
 function walk(value: unknown, path: Path): unknown {
+  if (value instanceof RegExp) return value
   if (Array.isArray(value)) return value.map((item, index) => walk(item, [...path, index]))
   if (typeof value === 'object' && value !== null) return maskMembers(value, path)
   return maskValue(value, path)

@@ -59,6 +59,7 @@ interface Answer {
   readonly changed: string[]
   readonly needsRestart: string[]
   readonly dryRun: boolean
+  readonly inUseSince?: string
   readonly code?: string
   readonly issues?: readonly { path: string; message: string }[]
 }
@@ -113,6 +114,7 @@ describe('a new route', () => {
     }
     const dry = await reload(running, { dryRun: true })
     expect({ ...dry, changed: dry.changed.sort() }).toEqual({
+      inUseSince: expect.stringMatching(/Z$/),
       ...{ ...expected, changed: expected.changed.sort() },
       ...{ status: 200, dryRun: true },
     })
@@ -125,7 +127,7 @@ describe('a new route', () => {
     expect(got('first')).toHaveLength(2)
     expect(got('second')[0]?.headers.authorization).toBe('Bearer top-secret-token')
     const output = running.process.stdout.join('\n')
-    expect(output).toContain('Butler.footman.alertRoutes changed from')
+    expect(output).toContain('Butler.footman.alertRoutes[0].name changed from "one" to "two"')
     expect(output).toContain('Butler.restServerConfig.serverPort has changed and needs a restart')
     expect(output).not.toContain('top-secret-token')
     // What waits for a restart is told until then; nothing else is left to change.
@@ -158,12 +160,18 @@ describe('a new route', () => {
     const running = await start({ destinations: { first: webhook('first') } })
     const command = (...more: string[]) =>
       runToEnd(['reload', '--url', `http://127.0.0.1:${running.restPort}`, ...more], { cwd: running.directory.path })
-    expect((await command()).stdout).toBe('Nothing has changed.')
+    expect((await command()).stdout).toMatch(/^Nothing has changed: these settings are in use since 20\d\d-.*Z\.$/)
     change(running, ({ footman }) => {
       footman.alertRoutes = [route('one', 'first')]
     })
     expect((await command('--dry-run')).stdout).toBe('would change: Butler.footman.alertRoutes')
     expect((await command()).stdout).toBe('changed: Butler.footman.alertRoutes')
+    change(running, ({ footman }) => {
+      footman.alertRoutes = [{ ...route('one', 'first'), match: { taks: 'x' } }]
+    })
+    const misspelt = await command()
+    expect(misspelt.code).not.toBe(0)
+    expect(misspelt.stderr).toContain('Butler.footman.alertRoutes[0].match.taks')
     change(running, ({ footman }) => {
       footman.alertRoutes = 'all of them'
     })
@@ -273,7 +281,7 @@ test('access, limits and log level take effect at once', async () => {
   await running.process.waitForLine(/ verbose: /, 10_000)
   // The command finds the new local key.
   const back = await runToEnd(['reload', '-c', running.configFile, '--dry-run'], { cwd: running.directory.path })
-  expect(back).toMatchObject({ code: 0, stdout: 'Nothing has changed.' })
+  expect(back).toMatchObject({ code: 0, stdout: expect.stringMatching(/^Nothing has changed: /) })
   for (let n = 0; n < 3; n += 1) await ping()
   expect((await ping()).status).toBe(429)
 }, 60_000)

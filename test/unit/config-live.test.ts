@@ -49,6 +49,18 @@ const paths = (before: Config, after: Config) =>
     .map(({ path }) => path)
     .sort()
 
+/** What differs between two lists of routes. */
+async function routes(before: readonly string[], after: readonly string[]) {
+  const [was, is] = await Promise.all(
+    [before, after].map((list) =>
+      config(
+        `Butler:\n  footman:\n    destinations: {ops: {type: ntfy, topic: t}}\n    alertRoutes:\n${list.map((one) => `      - {${one}}\n`).join('')}`,
+      ),
+    ),
+  )
+  return differences(was!, is!).flatMap(({ details }) => details)
+}
+
 describe('of two configurations', () => {
   test('the differences are named by key, lists as a whole', async () => {
     const [before, after] = await Promise.all([config(BEFORE), config(AFTER)])
@@ -72,8 +84,55 @@ describe('of two configurations', () => {
     expect(shown).not.toMatch(/0123456789|9876543210|T1\/rest|T2\/rest/)
     expect(differences(before, after).find(({ path }) => path === 'logLevel')).toEqual({
       path: 'logLevel',
-      before: '"info"',
-      after: '"debug"',
+      details: [{ path: 'logLevel', before: '"info"', after: '"debug"' }],
     })
+  })
+
+  test.each([
+    ['a key that is new', 'except: {task: "/x+/"}', '', 'alertRoutes[1].except', 'nothing', '[{"task":'],
+    [
+      'a word',
+      'match: {outcome: aborted}',
+      'match: {outcome: failed}',
+      'alertRoutes[1].match[0].outcome[0]',
+      '"failed"',
+      '"aborted"',
+    ],
+    [
+      'a regular expression',
+      'match: {message: /new/}',
+      'match: {message: /old/}',
+      'alertRoutes[1].match[0].message',
+      'old',
+      'new',
+    ],
+  ])('of a route: %s', async (_name, after, before, path, was, is) => {
+    const found = await routes(
+      ['name: a, to: [ops]', `name: b, to: [ops], ${before}`, 'name: c, to: [ops]'],
+      ['name: a, to: [ops]', `name: b, to: [ops], ${after}`, 'name: c, to: [ops]'],
+    )
+    expect(found.map((one) => one.path)).toEqual([`footman.${path}`])
+    expect(found[0]?.before).toContain(was)
+    expect(found[0]?.after).toContain(is)
+  })
+
+  test('a route that is new, or gone, is told alone', async () => {
+    const [one, two] = ['name: a, to: [ops]', 'name: b, to: [ops]']
+    const added = await routes([one, two], ['name: x, to: [ops]', one, two])
+    expect(added).toEqual([
+      { path: 'footman.alertRoutes[0]', before: 'nothing', after: expect.stringContaining('"x"') },
+    ])
+    const removed = await routes([one, two], [one])
+    expect(removed).toEqual([
+      { path: 'footman.alertRoutes[1]', before: expect.stringContaining('"b"'), after: 'nothing' },
+    ])
+  })
+
+  test('of a long text the part that differs is shown', async () => {
+    const long = 'x'.repeat(500)
+    const [found] = await routes([`name: a, to: [ops], body: ${long}old`], [`name: a, to: [ops], body: ${long}new`])
+    expect(found?.before).toEndWith('xold"')
+    expect(found?.after).toEndWith('xnew"')
+    expect(found!.after.length).toBeLessThan(210)
   })
 })

@@ -10,6 +10,8 @@ export interface ReloadOptions extends RemoteOptions {
 interface ReloadView {
   readonly changed: readonly string[]
   readonly needsRestart: readonly string[]
+  /** Not told by older versions. */
+  readonly inUseSince?: string
 }
 
 export function runReload(options: ReloadOptions, io: CommandIo): Promise<number> {
@@ -22,10 +24,12 @@ export function runReload(options: ReloadOptions, io: CommandIo): Promise<number
       io.out(text)
       return EXIT.ok
     }
-    const { changed, needsRestart } = JSON.parse(text) as ReloadView
+    const { changed, needsRestart, inUseSince } = JSON.parse(text) as ReloadView
     for (const path of changed) io.out(`${dryRun ? 'would change' : 'changed'}: ${path}`)
     for (const path of needsRestart) io.out(`needs a restart: ${path}`)
-    if (changed.length + needsRestart.length === 0) io.out('Nothing has changed.')
+    if (changed.length + needsRestart.length === 0) {
+      io.out(`Nothing has changed${inUseSince ? `: these settings are in use since ${inUseSince}` : ''}.`)
+    }
     return EXIT.ok
   })
 }
