@@ -65,6 +65,23 @@ test('without certificates in the file it says why there is no connection to Qli
   product.directory.remove()
 }, 30_000)
 
+test('approved directories that do not exist are told', async () => {
+  const product = await footman({
+    simulator: null,
+    config: {
+      restServerEndpointsEnable: { fileDelete: true },
+      fileDeleteApprovedDirectories: ['/no/such/directory'],
+    },
+  })
+  const process = runBinary(['-c', product.configFile, '--no-qs-connection'], { cwd: product.directory.path })
+  await process.waitForLine(
+    /warn: CONFIG: Butler\.fileDeleteApprovedDirectories\[0\]: the approved directory "\/no\/such\/directory" does not exist/,
+    15_000,
+  )
+  await process.stop()
+  product.directory.remove()
+}, 30_000)
+
 describe('a UDP port that is taken', () => {
   const sockets: Socket[] = []
   afterEach(() => {
