@@ -1,4 +1,5 @@
 /** Tells when a file has changed, once it has stopped changing. Polls, which works on shares and through symbolic links. */
+import { type Stats, statSync } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import type { Service } from './types.ts'
 
@@ -11,8 +12,9 @@ export interface FileWatchSettings {
 /** `onChange` is awaited before the file is looked at again. A file that is missing for a while counts as unchanged. */
 export function createFileWatch(settings: FileWatchSettings, onChange: () => Promise<unknown>): Service {
   const { file, pollMs = 1000 } = settings
-  let told = ''
-  let seen = ''
+  // Of the moment when it was read: what changes while everything starts is a change.
+  let told = stampNow(file)
+  let seen = told
   let timer: ReturnType<typeof setTimeout> | undefined
   let stopped = false
 
@@ -33,8 +35,6 @@ export function createFileWatch(settings: FileWatchSettings, onChange: () => Pro
   return {
     name: 'file watch',
     async start() {
-      told = await stampOf(file)
-      seen = told
       poll()
     },
     async stop() {
@@ -46,10 +46,15 @@ export function createFileWatch(settings: FileWatchSettings, onChange: () => Pro
 
 /** Empty while the file is not there. */
 async function stampOf(file: string): Promise<string> {
+  return stat(file).then(stampIn, () => '')
+}
+
+function stampNow(file: string): string {
   try {
-    const { size, mtimeMs, ino } = await stat(file)
-    return `${size} ${mtimeMs} ${ino}`
+    return stampIn(statSync(file))
   } catch {
     return ''
   }
 }
+
+const stampIn = ({ size, mtimeMs, ino }: Stats): string => `${size} ${mtimeMs} ${ino}`
