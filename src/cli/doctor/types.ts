@@ -1,0 +1,44 @@
+/** What `footman doctor` is made of: a table of probes, each of which looks at one thing and reports findings. */
+import type { LoadResult } from '../../config/load.ts'
+import type { ConfigPaths } from '../../config/paths.ts'
+import type { Config } from '../../config/schema.ts'
+import type { Clock } from '../../platform/types.ts'
+
+/** `ok` = looked at and in order; `error` makes the command end with 3. */
+export type FindingLevel = 'ok' | 'info' | 'warning' | 'error'
+
+export interface Finding {
+  readonly level: FindingLevel
+  /** Stable name for scripts, `<group>.<what>`, for example `qrs.custom-property`. */
+  readonly code: string
+  /** What was looked at: a host, a file, a port, a name. */
+  readonly target: string
+  /** What was found, one sentence. */
+  readonly message: string
+  /** What to do; present for every warning and error. */
+  readonly fix?: string
+  /** The key that it is about (below `Butler`), for the place in the file. */
+  readonly key?: string
+}
+
+/** What a probe may use. Nothing in here changes the site, sends an alert or starts a task. */
+export interface DoctorContext {
+  readonly config: Config
+  readonly loaded: LoadResult
+  readonly paths: ConfigPaths
+  readonly clock: Clock
+  readonly env: Readonly<Record<string, string | undefined>>
+  /** Milliseconds that one connection may take. */
+  readonly timeout: number
+}
+
+export interface Probe {
+  /** First part of the codes of its findings. */
+  readonly group: string
+  /** Heading in the table for people. */
+  readonly title: string
+  /** False where the feature is off: the probe is left out. */
+  applies(context: DoctorContext): boolean
+  /** Never rejects for what it finds; a rejection is shown as an error of the probe itself. */
+  run(context: DoctorContext): Promise<readonly Finding[]>
+}
