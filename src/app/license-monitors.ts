@@ -117,7 +117,13 @@ function jobsOf(parts: MonitorParts, config: Config, { shadow }: MonitorsOptions
       make({ writePoints, closing }) {
         const { rejectUnauthorized } = versionMonitor
         const host = versionMonitor.host || config.configQRS.host
-        const about = createAboutClient({ host, rejectUnauthorized, certificates: parts.qlik.certificates.current })
+        const { port } = config.footman.versionMonitor
+        const about = createAboutClient({
+          host,
+          port,
+          rejectUnauthorized,
+          certificates: parts.qlik.certificates.current,
+        })
         closing.push(about)
         return createVersionMonitor({ about, clock, log, writePoints }, versionMonitor)
       },

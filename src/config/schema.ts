@@ -53,6 +53,7 @@ const footman = section("Footman's own settings; Butler 16 ignores this section.
   scheduler: scheduler.footmanScheduler,
   files: files.files,
   serviceMonitor: monitors.footmanServiceMonitor,
+  versionMonitor: monitors.footmanVersionMonitor,
   licenseRelease: monitors.licenseRelease,
   reportTask: reports.reportTask,
 }))

@@ -108,6 +108,10 @@ export const footmanServiceMonitor = section('More about Windows services.', () 
   unreachableChecks: count('Failed checks in a row before that alert.', 3, { min: 1, max: 1_000_000 }),
 }))
 
+export const footmanVersionMonitor = section('More about the version of Qlik Sense.', () => ({
+  port: port('Port of the about service on the host of the version monitor.', 9032),
+}))
+
 export type HeartbeatConfig = z.output<typeof heartbeat>
 export type DockerHealthCheckConfig = z.output<typeof dockerHealthCheck>
 export type UptimeMonitorConfig = z.output<typeof uptimeMonitor>
