@@ -177,7 +177,8 @@ describe('a retry', () => {
     await product.start()
     const retried = await ended
     await until(() => alerted().length > 0, { timeout: 30_000 })
-    expect(alerted()).toEqual([retried.executionID])
+    const told = product.process.stdout.filter((line) => line.includes('RETRY'))
+    expect({ first, alerted: alerted(), told }).toMatchObject({ alerted: [retried.executionID] })
     expect(retried.executionID).not.toBe(first)
     const starts = simulator
       .requests({ listener: 'qrs' })

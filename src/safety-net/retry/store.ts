@@ -43,7 +43,10 @@ export function openRetriesOf(db: Database, taskId: string): Retry[] {
   return db.all<Retry>(`${SELECT} WHERE task_id = ? AND ${OPEN}`, taskId)
 }
 
-/** The retry that an execution is. Where nobody tells execution ids it is the last one of the task that was started. */
+/**
+ * The retry that an execution is. Where nobody tells execution ids it is the last one of the task that was started; a
+ * short run may have failed before its start was noted, then it is the one that is being started.
+ */
 export function retryOfExecution(db: Database, taskId: string, executionId: string): Retry | undefined {
   const byId = db.get<Retry>(
     `${SELECT} WHERE retry_execution_id = ? AND retry_execution_id IS NOT NULL`,
@@ -51,9 +54,10 @@ export function retryOfExecution(db: Database, taskId: string, executionId: stri
   )
   if (byId) return byId
   return db.get<Retry>(
-    `${SELECT} WHERE task_id = ? AND state = 'started' AND retry_execution_id IS NULL
-       ORDER BY started_at DESC LIMIT 1`,
+    `${SELECT} WHERE task_id = ? AND state IN ('started', 'starting') AND retry_execution_id IS NULL
+       AND (execution_id = '' OR lower(execution_id) <> ?) ORDER BY started_at DESC NULLS FIRST LIMIT 1`,
     taskId,
+    executionId.toLowerCase(),
   )
 }
 

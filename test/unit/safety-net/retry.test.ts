@@ -270,6 +270,17 @@ describe('a retry that is due', () => {
     expect(store.retryOfExecution(db, TASK_ID, executionId(7))).toMatchObject({ attempt: 1, state: 'started' })
   })
 
+  test('that fails before its start is noted counts as that try', () => {
+    const { end, db } = scene()
+    const task = qrsTask(policy('1x/10s'))
+    const first = end('failed', { task })
+    store.markStarting(db, store.openRetries(db)[0]!.id)
+    expect(store.retryOfExecution(db, TASK_ID, first.executionId)).toBeUndefined()
+    const again = end('failed', { task })
+    expect(again.retry).toEqual({ attempt: 1, max: 1, nextAt: null, refused: null })
+    expect(held(again)).toBeNull()
+  })
+
   test('that Qlik Sense cannot be asked about is tried again', async () => {
     const { end, clock, createRunner, answers, requests, rows } = scene()
     end('failed')
