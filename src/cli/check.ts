@@ -1,20 +1,8 @@
 /** `footman check`: what is wrong with a configuration file, without starting anything. */
-import { existsSync } from 'node:fs'
-import { chatProblems } from '../alerts/destinations/chat/check.ts'
-import { emailProblems } from '../alerts/destinations/email/check.ts'
-import { namedProblems } from '../alerts/destinations/named/check.ts'
-import { webhookProblems } from '../alerts/destinations/webhook/check.ts'
-import { createTemplateEngine } from '../alerts/templates/engine.ts'
-import { schedulePlanner } from '../app/schedule-planner.ts'
-import { missingFiles } from '../config/checks/files.ts'
-import { inactiveLine, type LoadResult, loadConfig } from '../config/load.ts'
-import { type ConfigPaths, createPathResolver } from '../config/paths.ts'
-import { type Problem, renderProblem, sortProblems } from '../config/problems.ts'
-import { missingDirectories, missingText } from '../files/missing.ts'
-import { createCalendars } from '../platform/windows/calendars.ts'
-import { createWindows } from '../platform/windows/windows.ts'
-import { checkCertificates, readCertificates } from '../qlik/qrs/certificates.ts'
-import { checkScheduleFile } from '../scheduler/check.ts'
+import { inactiveLine, loadConfig } from '../config/load.ts'
+import { createPathResolver } from '../config/paths.ts'
+import { type Problem, renderProblem } from '../config/problems.ts'
+import { inspect } from './inspection.ts'
 import { type CommandIo, EXIT } from './io.ts'
 
 export interface CheckOptions {
@@ -40,14 +28,7 @@ export async function runCheck(
   const overrides = { qlikConnection: options.qsConnection !== false }
   const result = await loadConfig({ ...(file ? { file } : {}), env, cwd, overrides })
   const paths = createPathResolver({ configDirectory: result.directory, cwd, execPath })
-  const problems = sortProblems([
-    ...result.problems,
-    ...missing(result, paths),
-    ...(await ofMessages(result, paths)),
-    ...(await ofCertificates(result, paths)),
-    ...(await ofSchedules(result, paths)),
-    ...(await ofDirectories(result)),
-  ])
+  const problems = await inspect(result, paths)
   const valid = !problems.some(({ severity }) => severity === 'error')
   if (options.json) {
     io.out(JSON.stringify({ file: result.file, valid, inactive: result.inactive, problems }, null, 2))
@@ -58,88 +39,6 @@ export async function runCheck(
     io.out(summary(result.file ?? file ?? 'configuration', problems))
   }
   return valid ? EXIT.ok : EXIT.badInput
-}
-
-function missing({ config, qlikConnection, placeOf }: LoadResult, paths: ConfigPaths): Problem[] {
-  if (!config) return []
-  return missingFiles(config, qlikConnection, paths, existsSync).map(({ key, path, tried }) => ({
-    severity: 'error',
-    path: `Butler.${key}`,
-    message: `the file "${path}" does not exist; tried ${tried.join(', ')}`,
-    hint: 'check the path, or write an absolute one',
-    ...placeOf(key),
-  }))
-}
-
-/** Templates, addresses and webhooks, as far as they can be judged without sending anything. */
-async function ofMessages({ config, placeOf }: LoadResult, paths: ConfigPaths): Promise<Problem[]> {
-  if (!config) return []
-  const { templateDirectory } = config.footman
-  const engine = createTemplateEngine({ candidates: (path) => paths.candidates(path), templateDirectory })
-  const templates = await Promise.all([
-    emailProblems(engine, config),
-    chatProblems(engine, config),
-    namedProblems(engine, config),
-  ])
-  const found = [...templates.flat(), ...webhookProblems(config)]
-  return found.map((problem) => ({ ...problem, ...placeOf(problem.path.replace(/^Butler\./, '')) }))
-}
-
-/** The schedule file, as the scheduler reads it. */
-async function ofSchedules({ config, placeOf }: LoadResult, paths: ConfigPaths): Promise<Problem[]> {
-  if (!config?.scheduler.enable) return []
-  const { footman } = config
-  const file = paths.input(config.scheduler.configfile)
-  const calendars = createCalendars({ calendars: footman.calendars })
-  const windows = createWindows({ windows: footman.windows, calendars, timezone: footman.timezone })
-  const found = await checkScheduleFile(
-    file,
-    schedulePlanner({ windows, calendars }, () => config, footman.scheduler),
-  )
-  return found.map((finding) => {
-    if (finding.line > 0) return { ...finding, file, column: 1 }
-    const { path, message, ...rest } = finding
-    const about = path === '' ? '' : `${path}: `
-    return {
-      ...{ ...rest, path: 'Butler.scheduler.configfile', message: `${about}${message} (${file})` },
-      ...placeOf('scheduler.configfile'),
-    }
-  })
-}
-
-async function ofDirectories({ config, placeOf }: LoadResult): Promise<Problem[]> {
-  if (!config?.restServerConfig.enable) return []
-  const missing = await missingDirectories(config)
-  return missing.map((one) => ({
-    severity: 'warning',
-    path: `Butler.${one.key}`,
-    message: missingText(one),
-    hint: 'make it, or correct the path',
-    ...placeOf(one.key),
-  }))
-}
-
-/** Whether the certificates for Qlik Sense are what they should be and fit together; missing files are told elsewhere. */
-async function ofCertificates({ config, qlikConnection, placeOf }: LoadResult, paths: ConfigPaths): Promise<Problem[]> {
-  if (!config || !qlikConnection) return []
-  const { clientCert, clientCertKey, clientCertCA } = config.cert
-  const input = (path: string) => paths.input(path, 'program')
-  const files = {
-    clientCert: input(clientCert),
-    clientCertKey: input(clientCertKey),
-    clientCertCA: input(clientCertCA),
-  }
-  const pems = await readCertificates(files).catch(() => null)
-  if (!pems) return []
-  const { problems, warnings } = checkCertificates(pems, Date.now())
-  const told = (severity: 'error' | 'warning') => (message: string) => ({
-    severity,
-    path: 'Butler.cert',
-    message: `${message} (${Object.values(files).join(', ')})`,
-    hint: 'export the certificates from the QMC again: PEM format, no password, with the secret key',
-    ...placeOf('cert'),
-  })
-  return [...problems.map(told('error')), ...warnings.map(told('warning'))]
 }
 
 function summary(file: string, problems: readonly Problem[]): string {

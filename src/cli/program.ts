@@ -3,6 +3,7 @@ import { Command, CommanderError, Help, InvalidArgumentError, Option } from 'com
 import { distance, nearest } from '../config/nearest.ts'
 import { LOG_LEVELS } from '../platform/types.ts'
 import { COMMIT, VERSION } from '../platform/version.ts'
+import { addDoctor } from './doctor/command.ts'
 import { EXIT, processIo } from './io.ts'
 import { addRemoteCommands } from './remote/commands.ts'
 
@@ -83,6 +84,8 @@ Configuration file
       const { runCheck } = await import('./check.ts')
       done(await runCheck(options, processIo))
     })
+
+  addDoctor(program, done)
 
   program
     .command('healthcheck')

@@ -42,3 +42,10 @@ export interface Probe {
   /** Never rejects for what it finds; a rejection is shown as an error of the probe itself. */
   run(context: DoctorContext): Promise<readonly Finding[]>
 }
+
+/** A probe that has run. */
+export interface Examined {
+  readonly group: string
+  readonly title: string
+  readonly findings: readonly Finding[]
+}

@@ -1,6 +1,6 @@
 /** The commands that talk to a running Footman, each loaded when called. */
 import { type Command, InvalidArgumentError, Option } from 'commander'
-import { parseDuration } from '../../platform/duration.ts'
+import { toTimeout } from '../arguments.ts'
 import { processIo } from '../io.ts'
 import { addTemplateCommands } from '../template/commands.ts'
 import { addAlertCommands } from './alert-commands.ts'
@@ -133,12 +133,6 @@ function typedName(command: Command): string {
 }
 
 const collect = (value: string, before: readonly string[]): string[] => [...before, value]
-
-function toTimeout(text: string): number {
-  const duration = parseDuration(/^\d+$/.test(text) ? `${text}s` : text)
-  if (duration.ok && duration.value > 0) return duration.value
-  throw new InvalidArgumentError(duration.ok ? 'it must be above 0' : duration.error)
-}
 
 function toWait(text: string): number {
   const seconds = Number(text)

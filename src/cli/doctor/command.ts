@@ -1,0 +1,40 @@
+/** Registration of `footman doctor`. */
+import { type Command, Option } from 'commander'
+import { toTimeout } from '../arguments.ts'
+import { processIo } from '../io.ts'
+
+const DEFAULT_TIMEOUT_MS = 10_000
+/** Once the report is printed, a connection that nobody waits for any more must not hold the program. */
+const REST_MS = 300
+
+const HELP = `
+Nothing is sent, changed or started: servers are greeted and logins tried, no message leaves.
+
+Exit codes
+  0 in order, or warnings only   1 wrong arguments or configuration   3 something is broken
+
+Examples
+  footman doctor -c footman.yaml
+  footman doctor -c footman.yaml --only smtp influxdb
+  footman doctor -c footman.yaml --json > doctor.json`
+
+export function addDoctor(program: Command, done: (code: number) => void): void {
+  program
+    .command('doctor')
+    .description('test every connection, certificate, port and folder of a configuration file, and say what to do')
+    .option('-c, --configfile <file>', 'configuration file')
+    .option('--json', 'findings as JSON')
+    .option('--only <group...>', 'only these groups, like qrs, smtp, ports')
+    .option('--no-qs-connection', 'leave Qlik Sense out')
+    .addOption(
+      new Option('--timeout <time>', 'give up a connection after this time')
+        .argParser(toTimeout)
+        .default(DEFAULT_TIMEOUT_MS, '10s'),
+    )
+    .addHelpText('after', HELP)
+    .action(async (options) => {
+      const { runDoctor } = await import('./index.ts')
+      done(await runDoctor(options, processIo))
+      setTimeout(() => process.exit(), REST_MS).unref()
+    })
+}

@@ -1,0 +1,95 @@
+/** `footman doctor`: whether everything that a configuration file names is there, answers and fits. */
+import { type LoadResult, loadConfig } from '../../config/load.ts'
+import { createPathResolver } from '../../config/paths.ts'
+import { systemClock } from '../../platform/clock.ts'
+import { createLogMask } from '../../platform/log-mask.ts'
+import { inspect } from '../inspection.ts'
+import { type CommandIo, EXIT } from '../io.ts'
+import { CONFIGURATION, configurationFindings, withoutRepetitions } from './configuration.ts'
+import { PROBES } from './probes.ts'
+import { humanReport, summaryOf } from './report.ts'
+import { runProbes } from './runner.ts'
+import { signsOf } from './signs.ts'
+import type { Examined, Probe } from './types.ts'
+
+export interface DoctorOptions {
+  readonly configfile?: string
+  readonly json?: boolean
+  /** Groups; absent = all. */
+  readonly only?: readonly string[]
+  /** False with --no-qs-connection. */
+  readonly qsConnection?: boolean
+  /** Milliseconds that one connection may take. */
+  readonly timeout: number
+}
+
+interface DoctorSurroundings {
+  readonly env: Readonly<Record<string, string | undefined>>
+  readonly cwd: string
+  readonly execPath: string
+  readonly probes: readonly Probe[]
+}
+
+/** 0 = in order or warnings only, 1 = the configuration is wrong, 3 = something is broken. */
+export async function runDoctor(
+  options: DoctorOptions,
+  io: CommandIo,
+  surroundings: Partial<DoctorSurroundings> = {},
+): Promise<number> {
+  const { env = process.env, cwd = process.cwd(), execPath = process.execPath, probes = PROBES } = surroundings
+  const unknown = unknownGroup(options.only ?? [], probes)
+  if (unknown !== null) {
+    io.err(`error: --only: ${unknown}`)
+    return EXIT.badInput
+  }
+  const { loaded, valid } = await load(options, { env, cwd })
+  const paths = createPathResolver({ configDirectory: loaded.directory, cwd, execPath })
+  const problems = await inspect(loaded, paths)
+  const file = loaded.file ?? options.configfile ?? 'configuration'
+  const chosen = (group: string) => options.only?.includes(group) ?? true
+  const about = configurationFindings(problems, file).filter(({ level }) => level === 'error' || chosen(CONFIGURATION))
+  const { config } = loaded
+  const context = config && { config, loaded, paths, clock: systemClock, env, timeout: options.timeout }
+  const wanted = context ? probes.filter((probe) => chosen(probe.group) && probe.applies(context)) : []
+  const probed = context ? withoutRepetitions(await runProbes(wanted, context), problems) : []
+  const first = { group: CONFIGURATION, title: 'Configuration', findings: about }
+  const examined = [...(about.length > 0 ? [first] : []), ...probed].map((one) => masked(one, loaded.secrets))
+  const findings = examined.flatMap((one) => one.findings)
+  if (options.json) io.out(JSON.stringify({ file: loaded.file, findings, summary: summaryOf(findings) }, null, 2))
+  else io.out(humanReport(file, examined, signsOf(process.stdout, env)))
+  if (!valid || problems.some(({ severity }) => severity === 'error')) return EXIT.badInput
+  return findings.some(({ level }) => level === 'error') ? EXIT.missing : EXIT.ok
+}
+
+function unknownGroup(only: readonly string[], probes: readonly Probe[]): string | null {
+  const groups = [...new Set([CONFIGURATION, ...probes.map(({ group }) => group)])]
+  const unknown = only.find((group) => !groups.includes(group))
+  return unknown === undefined ? null : `there is no group "${unknown}"; the groups are ${groups.join(', ')}`
+}
+
+/** What is wrong with one key is no reason to look at nothing else: wrong values are then left out. */
+async function load(
+  { configfile, qsConnection }: DoctorOptions,
+  { env, cwd }: Pick<DoctorSurroundings, 'env' | 'cwd'>,
+): Promise<{ loaded: LoadResult; valid: boolean }> {
+  const file = configfile ?? env.FOOTMAN_CONFIGFILE
+  const read = (skipVerification: boolean) =>
+    loadConfig({
+      ...(file ? { file } : {}),
+      ...{ env, cwd, overrides: { qlikConnection: qsConnection !== false, skipVerification } },
+    })
+  const strict = await read(false)
+  if (strict.config) return { loaded: strict, valid: true }
+  return { loaded: { ...(await read(true)), problems: strict.problems }, valid: false }
+}
+
+function masked(examined: Examined, secrets: readonly string[]): Examined {
+  const { text } = createLogMask(() => secrets)
+  const findings = examined.findings.map((finding) => ({
+    ...finding,
+    target: text(finding.target),
+    message: text(finding.message),
+    ...(finding.fix !== undefined && { fix: text(finding.fix) }),
+  }))
+  return { ...examined, findings }
+}

@@ -1,0 +1,4 @@
+/** What is looked at of the servers that Footman talks to, beside Qlik Sense. */
+import type { Probe } from '../types.ts'
+
+export const PEER_PROBES: readonly Probe[] = []

@@ -1,0 +1,48 @@
+/** The findings as people read them. */
+import type { Signs } from './signs.ts'
+import type { Examined, Finding, FindingLevel } from './types.ts'
+
+export interface Summary {
+  readonly ok: number
+  readonly info: number
+  readonly warnings: number
+  readonly errors: number
+}
+
+export function summaryOf(findings: readonly Finding[]): Summary {
+  const count = (level: FindingLevel) => findings.filter((finding) => finding.level === level).length
+  return { ok: count('ok'), info: count('info'), warnings: count('warning'), errors: count('error') }
+}
+
+/** Grouped, each finding with its fix, a sum at the end. */
+export function humanReport(file: string, examined: readonly Examined[], signs: Signs): string {
+  const sections = grouped(examined).map(
+    ([title, findings]) => `${title}\n${findings.map((finding) => linesOf(finding, signs)).join('\n')}`,
+  )
+  const { errors, warnings, ok } = summaryOf(examined.flatMap(({ findings }) => findings))
+  const counts = [plural(errors, 'error'), plural(warnings, 'warning'), `${ok} in order`].join(', ')
+  return [...sections, `${file}: ${counts}`].join('\n\n')
+}
+
+/** Several probes may stand under one heading. */
+function grouped(examined: readonly Examined[]): [title: string, findings: readonly Finding[]][] {
+  const titles = new Map<string, Finding[]>()
+  for (const { title, findings } of examined) titles.set(title, [...(titles.get(title) ?? []), ...findings])
+  return [...titles]
+}
+
+const COLOURS: Record<FindingLevel, number> = { ok: 32, info: 36, warning: 33, error: 31 }
+const SIGN_WIDTH = 2
+
+function linesOf({ level, code, target, message, fix }: Finding, { level: signs, fix: arrow, colour }: Signs): string {
+  const sign = signs[level].padEnd(SIGN_WIDTH)
+  const shown = colour ? `\x1b[${COLOURS[level]}m${sign}\x1b[39m` : sign
+  const name = level === 'ok' || level === 'info' ? '' : ` [${code}]`
+  const first = `  ${shown} ${printable(target)}: ${printable(message)}${name}`
+  return fix === undefined ? first : `${first}\n     ${arrow} ${printable(fix)}`
+}
+
+/** What servers answer must not steer the terminal. */
+const printable = (text: string): string => text.replace(/\s*[\r\n]+\s*/g, ' ').replace(/\p{C}/gu, '·')
+
+const plural = (count: number, what: string): string => `${count} ${what}${count === 1 ? '' : 's'}`
