@@ -11,6 +11,7 @@ import { type Alerts, buildAlerts } from './app/alerts.ts'
 import { buildApps } from './app/apps.ts'
 import { buildAudit } from './app/audit.ts'
 import { brokersOf, buildCloud } from './app/cloud.ts'
+import { buildCustomProperties } from './app/custom-properties.ts'
 import { buildFiles } from './app/files.ts'
 import { healthReport } from './app/health.ts'
 import { buildHistory } from './app/history.ts'
@@ -64,7 +65,7 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
     {
       ...{ log, now: () => clock.now(), source: deps.configuration },
       onProblem: (problem) => selfAlerts.onConfig(problem),
-      parts: () => liveParts({ windows: time, alerts, api }),
+      parts: () => [...liveParts({ windows: time, alerts, api }), ...properties.live],
     },
     config,
   )
@@ -199,8 +200,12 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
     shadow,
   )
   files.jobs?.onChange((job) => journal.feed.publish('file', { ...job }))
+  const properties = buildCustomProperties({ qrs: qlik.qrs, log }, config, options.qrsConnection)
   const health = () =>
-    healthReport({ pipeline, api, mqtt, influx: influx.server, db, qrsEnabled: options.qrsConnection })
+    healthReport({
+      ...{ pipeline, api, mqtt, influx: influx.server, db, qrsEnabled: options.qrsConnection },
+      customProperties: properties.checks,
+    })
   const monitors = buildMonitors(
     { db, writer, clock, log, qlik, mqtt, alerts, health, points: influx.points, pipeline, observe: onQrsRequest },
     config,
@@ -284,6 +289,7 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
     ...schedules.services,
     journal.streams,
     selfAlerts.service,
+    properties.service,
     ...monitors.services,
     retention,
     reload.watch,

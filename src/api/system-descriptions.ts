@@ -6,7 +6,7 @@ const HEALTH = z.object({
   statusCode: z.int(),
   status: z.enum(['ok', 'ko']),
   checks: z
-    .record(z.string(), z.enum(['up', 'down', 'off', 'degraded']))
+    .record(z.string(), z.enum(['up', 'down', 'off', 'degraded', 'waiting']))
     .describe('The single parts; for callers with the scope `metrics:read`, or on this machine while access is open.')
     .optional(),
 })

@@ -2,7 +2,8 @@
 import { type ApiRequest, type ApiRoute, jsonAnswer, jsonText } from '../platform/http/route.ts'
 import { ENDPOINTS, HEALTH_STATE, LIVE, PING } from './system-descriptions.ts'
 
-export type CheckState = 'up' | 'down' | 'off' | 'degraded'
+/** `waiting`: for something that is to be made in Qlik Sense. */
+export type CheckState = 'up' | 'down' | 'off' | 'degraded' | 'waiting'
 
 export interface HealthReport {
   /** False when an enabled listener or the database is down. Brokers and QRS never make it false. */

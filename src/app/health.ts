@@ -13,12 +13,15 @@ export interface HealthDeps {
   readonly influx: InfluxServer | null
   readonly db: Database
   readonly qrsEnabled: boolean
+  /** Features that count on custom properties of Qlik Sense. */
+  readonly customProperties?: () => Readonly<Record<string, CheckState>>
 }
 
 const VITAL = ['udp', 'rest', 'database']
 
 /** Unhealthy only when a listener that is switched on, or the database, is down; what lies outside never counts. */
-export function healthReport({ pipeline, api, mqtt, influx, db, qrsEnabled }: HealthDeps): HealthReport {
+export function healthReport(deps: HealthDeps): HealthReport {
+  const { pipeline, api, mqtt, influx, db, qrsEnabled, customProperties } = deps
   const { udpListening, qrsReachable } = pipeline.status
   const checks: Record<string, CheckState> = {
     udp: stateOf(udpListening),
@@ -28,6 +31,7 @@ export function healthReport({ pipeline, api, mqtt, influx, db, qrsEnabled }: He
     // Points wait on disk.
     influxdb: influx ? (influx.takesPoints ? 'up' : 'degraded') : 'off',
     database: stateOf(readable(db)),
+    ...customProperties?.(),
   }
   return { healthy: VITAL.every((part) => checks[part] !== 'down'), checks }
 }

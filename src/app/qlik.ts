@@ -9,10 +9,10 @@ import { type CertificateSource, createCertificateSource } from '../qlik/qrs/cer
 import { createQrsClient } from '../qlik/qrs/client.ts'
 import { QrsError } from '../qlik/qrs/errors.ts'
 import type { QrsObserver } from '../qlik/qrs/transport.ts'
-import type { ChainReader, ExecutionReader, QrsClient, SiteReader } from '../qlik/qrs/types.ts'
+import type { ChainReader, CustomPropertyReader, ExecutionReader, QrsClient, SiteReader } from '../qlik/qrs/types.ts'
 
 export interface Qlik {
-  readonly qrs: QrsClient & ExecutionReader & SiteReader & ChainReader
+  readonly qrs: QrsClient & ExecutionReader & SiteReader & ChainReader & CustomPropertyReader
   /** Task, app and owner look-ups may be a few seconds old. */
   readonly cachedQrs: QrsClient
   readonly engine: EngineClient

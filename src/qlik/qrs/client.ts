@@ -3,6 +3,7 @@ import type { Logger } from '../../platform/types.ts'
 import { isGuid } from '../../platform/uuid.ts'
 import { createChainReader } from './chains.ts'
 import { completeTaskList } from './complete-list.ts'
+import { createCustomPropertyReader } from './custom-properties.ts'
 import { byStartTime, createExecutionReader } from './executions.ts'
 import { guid } from './filter.ts'
 import { parseJson, toApp, toExecutionResult, toOwner, toTask } from './normalise.ts'
@@ -10,13 +11,13 @@ import { createScriptLogFetcher } from './script-log.ts'
 import { createSiteReader } from './site.ts'
 import { startTask } from './start-task.ts'
 import { createQrsTransport, type QrsObserver, type QrsSettings, type QrsTransport } from './transport.ts'
-import type { ChainReader, ExecutionReader, QrsClient, SiteReader } from './types.ts'
+import type { ChainReader, CustomPropertyReader, ExecutionReader, QrsClient, SiteReader } from './types.ts'
 
 /** `transport` may be shared with callers that need other endpoints; without it the client makes and owns one. */
 export function createQrsClient(
   deps: { log: Logger; transport?: QrsTransport; observe?: QrsObserver },
   settings: QrsSettings,
-): QrsClient & ExecutionReader & SiteReader & ChainReader {
+): QrsClient & ExecutionReader & SiteReader & ChainReader & CustomPropertyReader {
   const log = deps.log.child('qrs')
   const transport =
     deps.transport ?? createQrsTransport({ log, ...(deps.observe && { observe: deps.observe }) }, settings)
@@ -36,6 +37,7 @@ export function createQrsClient(
   return {
     ...createExecutionReader({ transport, log }),
     ...createChainReader({ transport }),
+    ...createCustomPropertyReader({ transport }),
     ...createSiteReader({ transport, log }),
     taskById: async (taskId, signal) => toTask(await byId('task/full', taskId, signal)),
     async tasks(filter, signal) {

@@ -176,3 +176,16 @@ export interface ChainReader {
   /** All links of the site; ids are lower case, names may be ''. Rejects as the calls of `QrsClient` do. */
   chainLinks(signal?: AbortSignal): Promise<readonly ChainLink[]>
 }
+
+export interface CustomPropertyDefinition {
+  readonly name: string
+  /** What can be chosen. */
+  readonly values: readonly string[]
+  /** Kinds of entities that can have it, like `ReloadTask`. */
+  readonly objectTypes: readonly string[]
+}
+
+export interface CustomPropertyReader {
+  /** `custompropertydefinition/full` of these names; QRS ignores upper and lower case. Rejects as `QrsClient` does. */
+  customProperties(names: readonly string[], signal?: AbortSignal): Promise<readonly CustomPropertyDefinition[]>
+}
