@@ -304,6 +304,7 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
     },
     stop: lifecycle.stop,
     reload: () => reload.reload(),
+    isAlive: pipeline.isAlive,
     describe: api.describe,
     get restPort() {
       return api.port

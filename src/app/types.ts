@@ -44,6 +44,8 @@ export interface App {
   stop(graceMs: number): Promise<void>
   /** Reads the configuration file again; rejects when it cannot be used, and nothing changes then. */
   reload(): Promise<unknown>
+  /** Resolves with true when every thread answers; while one does not, never. */
+  isAlive(): Promise<boolean>
   /** Ports in use, once started; 0 where a server is off. */
   readonly restPort: number
   /** What the REST API offers with this configuration. */

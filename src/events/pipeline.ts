@@ -55,6 +55,8 @@ export interface PipelineSettings {
 export interface EventPipeline extends Service {
   /** Removes raw datagrams that are worked off and were received before `before`. */
   purgeJournal(before: number): void
+  /** Resolves with true when the ingest worker answers; while it does not, never. At once where UDP is off. */
+  isAlive(): Promise<boolean>
   readonly counters: IngestCounters
   /** The datagram of a journal entry; null when it has been removed, or UDP is off. */
   rawOf(journalId: number): Uint8Array | null
@@ -172,6 +174,10 @@ export function createEventPipeline(deps: PipelineDeps, settings: PipelineSettin
     counters,
     emitter,
     rawOf: (journalId) => journal?.raw(journalId) ?? null,
+    async isAlive() {
+      await ingest?.ping()
+      return true
+    },
     get status() {
       return {
         udpListening: udp ? (ingest?.isListening ?? false) : null,

@@ -30,6 +30,8 @@ export interface Ingest {
   backlog(consumedUpTo: number, pendingEvents: number): void
   /** Deletes what is worked off and older than `before`. */
   purge(upTo: number, before: number): void
+  /** Resolves when the worker answers; while it does not, never. */
+  ping(): Promise<void>
   stop(): Promise<void>
 }
 
@@ -45,6 +47,7 @@ export function createIngest(deps: IngestDeps, settings: IngestSettings): Ingest
   const opened = Promise.withResolvers<number>()
   const listening = Promise.withResolvers<void>()
   const stopped = Promise.withResolvers<void>()
+  const pings: (() => void)[] = []
   let worker: WorkerHandle<ToWorker> | undefined
   let isListening = false
   let everListened = false
@@ -85,6 +88,9 @@ export function createIngest(deps: IngestDeps, settings: IngestSettings): Ingest
         return
       case 'problem':
         log[message.level](`[UDP Queue] task_results: ${message.message}`)
+        return
+      case 'pong':
+        for (const answered of pings.splice(0)) answered()
         return
       case 'stopped':
         stopped.resolve()
@@ -152,6 +158,10 @@ export function createIngest(deps: IngestDeps, settings: IngestSettings): Ingest
     },
     backlog: (consumedUpTo, pendingEvents) => worker?.post({ type: 'backlog', consumedUpTo, pendingEvents }),
     purge: (upTo, before) => worker?.post({ type: 'purge', upTo, before }),
+    ping() {
+      worker?.post({ type: 'ping' })
+      return new Promise((resolve) => pings.push(resolve))
+    },
     async stop() {
       stopping = true
       if (!worker) return

@@ -38,10 +38,14 @@ export type FromWorker =
       readonly samples: readonly DropSample[]
     }
   | { readonly type: 'problem'; readonly level: 'error' | 'warn'; readonly message: string }
+  /** The answer to `ping`. */
+  | { readonly type: 'pong' }
   | { readonly type: 'stopped' }
 
 export type ToWorker =
   /** How many accepted events are not yet worked off, journal and database together. */
   | { readonly type: 'backlog'; readonly consumedUpTo: number; readonly pendingEvents: number }
   | { readonly type: 'purge'; readonly upTo: number; readonly before: number }
+  /** Asks whether the worker is alive. */
+  | { readonly type: 'ping' }
   | { readonly type: 'stop' }
