@@ -39,6 +39,7 @@ import { buildStarts } from './app/starts.ts'
 import type { App, AppDeps, AppOptions } from './app/types.ts'
 import { buildWindows } from './app/windows.ts'
 import { codecRoutes } from './codec/routes.ts'
+import { inputRoutes } from './events/input/routes.ts'
 import { createEventPipeline, type EventPipeline } from './events/pipeline.ts'
 import type { TaskEvent } from './events/types.ts'
 import { systemClock } from './platform/clock.ts'
@@ -227,6 +228,7 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
         ...codecRoutes(),
         ...audit.routes,
         ...journal.routes,
+        ...inputRoutes({ db, pipeline }),
         ...alertRouteRoutes({ db, writer, clock, alerts, windows: time.windows, qrs: qlik.cachedQrs }, config),
         ...history.routes,
         ...metrics.routes,

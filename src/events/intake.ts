@@ -2,6 +2,7 @@
  * Turns journal entries into events: decoded, parsed, de-duplicated, and stored together with the journal cursor in one
  * transaction, so that crossing over twice changes nothing.
  */
+import { severityOf } from '../config/fields/events.ts'
 import type { GroupWriter } from '../platform/group-commit.ts'
 import type { Database } from '../platform/sqlite.ts'
 import type { Clock, Logger } from '../platform/types.ts'
@@ -9,11 +10,12 @@ import { uuidV7 } from '../platform/uuid.ts'
 import { dedupKey, isDedupKeyTaken, readMeta, recordDrops, takeDedupKey, writeMeta } from './bookkeeping.ts'
 import type { IngestCounters } from './counters.ts'
 import type { JournalEntry, JournalReader } from './ingest/journal.ts'
+import { noteSources } from './input/sources.ts'
 import { type AnnouncedOutcome, type ParsedDatagram, parseDatagram } from './parse/datagram.ts'
 import { decodeDatagram } from './parse/decode.ts'
 import type { EventRouter } from './router.ts'
 import { forgetJournalIds, insertEvent, lastKnownType, type NewEvent } from './store.ts'
-import { guessTaskType, severityOf } from './task-type.ts'
+import { guessTaskType } from './task-type.ts'
 import type { DropReason, Outcome, TaskEvent } from './types.ts'
 
 export interface IntakeDeps {
@@ -79,7 +81,10 @@ export function createIntake(deps: IntakeDeps, settings: IntakeSettings, db: Dat
     const last = entries.at(-1)!.id
     await deps.writer.write((tx) => {
       if (idsReturn) forgetJournalIds(tx, cursor)
-      for (const entry of entries) accept(tx, entry)
+      noteSources(
+        tx,
+        entries.map((entry) => ({ sender: entry.sender, host: accept(tx, entry), at: entry.receivedAt })),
+      )
       writeMeta(tx, JOURNAL_KEY, deps.journal.journalId)
       writeMeta(tx, CURSOR_KEY, String(last))
     })
@@ -89,7 +94,8 @@ export function createIntake(deps: IntakeDeps, settings: IntakeSettings, db: Dat
     deps.onTaken()
   }
 
-  function accept(tx: Database, entry: JournalEntry): void {
+  /** The host that the message names; null for a datagram that is no message. */
+  function accept(tx: Database, entry: JournalEntry): string | null {
     const { text, encoding } = decodeDatagram(entry.raw)
     log.verbose(`[QSEOW] UDP HANDLER: UDP message received from ${entry.sender}: ${text}`)
     if (encoding !== 'utf-8') warnEncoding(entry.sender)
@@ -101,7 +107,7 @@ export function createIntake(deps: IntakeDeps, settings: IntakeSettings, db: Dat
       )
       counters.failed += 1
       drop(tx, entry, parsed.reason)
-      return
+      return null
     }
     if (parsed.kind === 'engine') {
       const { host, appId, userDirectory, userId } = parsed.message
@@ -109,12 +115,13 @@ export function createIntake(deps: IntakeDeps, settings: IntakeSettings, db: Dat
         `[QSEOW] UDP HANDLER: Engine reload failed on ${host}, app ${appId}, user ${userDirectory}\\${userId}`,
       )
       counters.processed += 1
-      return
+      return host
     }
     if (parsed.sanitized) {
       log.warn(`[QSEOW] UDP HANDLER: Message from ${entry.sender} was sanitised: ${text.slice(0, 200)}`)
     }
     acceptTask(tx, entry, parsed)
+    return parsed.message.host
   }
 
   function acceptTask(tx: Database, entry: JournalEntry, parsed: TaskDatagram): void {

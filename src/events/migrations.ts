@@ -65,4 +65,15 @@ export const eventMigrations: readonly Migration[] = [
     name: 'events-004',
     sql: `CREATE INDEX event_execution ON event (execution_id) WHERE execution_id <> '';`,
   },
+  {
+    name: 'events-005',
+    sql: `
+      CREATE TABLE udp_source (
+        sender TEXT NOT NULL, host TEXT NOT NULL,
+        first_at INTEGER NOT NULL, last_at INTEGER NOT NULL,
+        messages INTEGER NOT NULL, rejected INTEGER NOT NULL,
+        PRIMARY KEY (sender, host)
+      ) WITHOUT ROWID;
+    `,
+  },
 ]

@@ -12,6 +12,7 @@ import { createEnricher } from './enrich/enricher.ts'
 import { createIngest, type Ingest, type IngestDeps } from './ingest/ingest.ts'
 import { type JournalReader, openJournalReader } from './ingest/journal.ts'
 import type { DropSample } from './ingest/protocol.ts'
+import { createSelfTests, type SelfTests } from './input/self-tests.ts'
 import { createIntake, type Intake } from './intake.ts'
 import { createPressureLog } from './pressure.ts'
 import type { EventRouter } from './router.ts'
@@ -60,6 +61,9 @@ export interface EventPipeline extends Service {
   readonly counters: IngestCounters
   /** The datagram of a journal entry; null when it has been removed, or UDP is off. */
   rawOf(journalId: number): Uint8Array | null
+  /** The socket of the UDP input; null when the UDP server is not enabled or has not been opened yet. */
+  readonly socket: Ingest['socket']
+  readonly selfTests: SelfTests
   /** Takes in events that no datagram announces. */
   readonly emitter: EventEmitter
   readonly status: {
@@ -93,6 +97,7 @@ export function createEventPipeline(deps: PipelineDeps, settings: PipelineSettin
     { waitMs: settings.enrichmentTimeoutMs },
   )
   let ingest: Ingest | null = null
+  const selfTests = createSelfTests({ clock: deps.clock, expect: (tokens) => ingest?.expect(tokens) })
   let journal: JournalReader | null = null
   let intake: Intake | null = null
   let tickTimer: ReturnType<typeof setInterval> | undefined
@@ -116,6 +121,7 @@ export function createEventPipeline(deps: PipelineDeps, settings: PipelineSettin
         counters,
         onCommitted: takeOver,
         onDropped: storeDrops,
+        onSelfTest: selfTests.arrived,
         onStatus: deps.onUdpStatus,
         workerEntry: deps.workerEntry,
       },
@@ -173,6 +179,10 @@ export function createEventPipeline(deps: PipelineDeps, settings: PipelineSettin
     name: 'event pipeline',
     counters,
     emitter,
+    selfTests,
+    get socket() {
+      return ingest?.socket ?? null
+    },
     rawOf: (journalId) => journal?.raw(journalId) ?? null,
     async isAlive() {
       await ingest?.ping()

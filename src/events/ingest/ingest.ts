@@ -15,6 +15,8 @@ export interface IngestDeps {
   readonly onCommitted: () => void
   readonly onDropped: (samples: readonly DropSample[]) => void
   /** `start` when the socket listens, `error` when it fails, `stop` when it ends as asked. */
+  /** The datagram of a self-test has arrived. */
+  readonly onSelfTest?: (token: string, sender: string) => void
   readonly onStatus: (status: 'start' | 'error' | 'stop') => void
   /** Entry file of the worker; default: the running program itself. */
   readonly workerEntry?: URL
@@ -26,8 +28,12 @@ export interface Ingest {
   /** Resolves when the socket listens; rejects when the port cannot be opened at start. */
   listening(): Promise<void>
   readonly isListening: boolean
+  /** The socket in use, or in use last; null before the first. `receiveBuffer`: bytes that the system granted. */
+  readonly socket: { readonly address: string; readonly port: number; readonly receiveBuffer: number } | null
   /** Tells how much accepted work waits, for the backlog limit. */
   backlog(consumedUpTo: number, pendingEvents: number): void
+  /** Tells which self-tests are under way. */
+  expect(tokens: readonly string[]): void
   /** Deletes what is worked off and older than `before`. */
   purge(upTo: number, before: number): void
   /** Resolves when the worker answers; while it does not, never. */
@@ -50,6 +56,7 @@ export function createIngest(deps: IngestDeps, settings: IngestSettings): Ingest
   const pings: (() => void)[] = []
   let worker: WorkerHandle<ToWorker> | undefined
   let isListening = false
+  let socket: Ingest['socket'] = null
   let everListened = false
   let stopping = false
   // Rejections are for whoever asks; nobody asking is no reason to end the process.
@@ -76,6 +83,9 @@ export function createIngest(deps: IngestDeps, settings: IngestSettings): Ingest
       case 'listenFailed':
         onListenFailed(message)
         return
+      case 'selfTest':
+        deps.onSelfTest?.(message.token, message.sender)
+        return
       case 'committed':
         deps.counters.received += message.received
         deps.onCommitted()
@@ -100,6 +110,7 @@ export function createIngest(deps: IngestDeps, settings: IngestSettings): Ingest
   function onListening({ address, port, receiveBuffer }: Extract<FromWorker, { type: 'listening' }>): void {
     isListening = true
     everListened = true
+    socket = { address, port, receiveBuffer }
     log.info(`[QSEOW] TASKFAILURE: UDP server listening on ${address}:${port}`)
     if (receiveBuffer < WANTED_BUFFER) {
       log.verbose(
@@ -156,6 +167,10 @@ export function createIngest(deps: IngestDeps, settings: IngestSettings): Ingest
     get isListening() {
       return isListening
     },
+    get socket() {
+      return socket
+    },
+    expect: (tokens) => worker?.post({ type: 'expect', tokens }),
     backlog: (consumedUpTo, pendingEvents) => worker?.post({ type: 'backlog', consumedUpTo, pendingEvents }),
     purge: (upTo, before) => worker?.post({ type: 'purge', upTo, before }),
     ping() {

@@ -31,6 +31,8 @@ export type FromWorker =
       readonly message: string
       readonly retryInMs: number | null
     }
+  /** The datagram of a self-test that was expected. */
+  | { readonly type: 'selfTest'; readonly token: string; readonly sender: string }
   | { readonly type: 'committed'; readonly lastId: number; readonly received: number }
   | {
       readonly type: 'dropped'
@@ -45,6 +47,8 @@ export type FromWorker =
 export type ToWorker =
   /** How many accepted events are not yet worked off, journal and database together. */
   | { readonly type: 'backlog'; readonly consumedUpTo: number; readonly pendingEvents: number }
+  /** Tokens of the self-tests that are under way. */
+  | { readonly type: 'expect'; readonly tokens: readonly string[] }
   | { readonly type: 'purge'; readonly upTo: number; readonly before: number }
   /** Asks whether the worker is alive. */
   | { readonly type: 'ping' }

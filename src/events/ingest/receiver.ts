@@ -6,6 +6,7 @@ import type { DropReason } from '../types.ts'
 import type { Datagram } from './journal.ts'
 import type { DropSample, FromWorker, IngestSettings } from './protocol.ts'
 import { createRateWindow } from './rate-window.ts'
+import { selfTestToken } from './self-test.ts'
 import type { SourceFilter } from './source-filter.ts'
 
 export interface ReceiverDeps {
@@ -19,6 +20,8 @@ export interface ReceiverDeps {
 export interface Receiver {
   receive(raw: Uint8Array, sender: string): void
   backlog(consumedUpTo: number, pendingEvents: number): void
+  /** Replaces the tokens of the self-tests that are under way. */
+  expect(tokens: readonly string[]): void
   /** Writes what waits and reports what was dropped; call before ending and about once a second. */
   flush(): void
 }
@@ -44,6 +47,7 @@ export function createReceiver(deps: ReceiverDeps, settings: IngestSettings): Re
   let pendingEvents = 0
   let counts: Partial<Record<DropReason, number>> = {}
   let samples: DropSample[] = []
+  let expected = new Set<string>()
 
   function refuse(raw: Uint8Array, sender: string): { reason: DropReason; detail: string } | null {
     if (deps.sources && !deps.sources.allows(sender)) {
@@ -79,6 +83,14 @@ export function createReceiver(deps: ReceiverDeps, settings: IngestSettings): Re
     if (lastWarning.size > 1000) lastWarning.clear()
     lastWarning.set(key, now)
     deps.post({ type: 'problem', level: reason === 'BACKLOG_FULL' ? 'error' : 'warn', message })
+  }
+
+  /** Went the way of every datagram up to here, and is told of instead of being written down. */
+  function isSelfTest(raw: Uint8Array, sender: string): boolean {
+    const token = expected.size > 0 ? selfTestToken(raw) : null
+    if (token === null || !expected.delete(token)) return false
+    deps.post({ type: 'selfTest', token, sender })
+    return true
   }
 
   function commit(): void {
@@ -122,6 +134,7 @@ export function createReceiver(deps: ReceiverDeps, settings: IngestSettings): Re
         drop(raw, sender, refusal)
         return
       }
+      if (isSelfTest(raw, sender)) return
       waiting.push({ receivedAt: deps.now(), sender, raw })
       if (scheduled) return
       scheduled = true
@@ -130,6 +143,9 @@ export function createReceiver(deps: ReceiverDeps, settings: IngestSettings): Re
     backlog(consumed, pending) {
       consumedUpTo = consumed
       pendingEvents = pending
+    },
+    expect(tokens) {
+      expected = new Set(tokens)
     },
     flush() {
       if (waiting.length > 0) commit()

@@ -89,6 +89,7 @@ export async function runIngestWorker(
 
   channel.onMessage((message) => {
     if (message.type === 'backlog') receiver.backlog(message.consumedUpTo, message.pendingEvents)
+    else if (message.type === 'expect') receiver.expect(message.tokens)
     else if (message.type === 'purge') purge(message.upTo, message.before)
     else if (message.type === 'ping') channel.post({ type: 'pong' })
     else void stop()

@@ -1,0 +1,54 @@
+/** Self-tests of the UDP input: the tokens that were handed out, and which of them arrived. */
+import { randomBytes } from 'node:crypto'
+import type { Clock } from '../../platform/types.ts'
+
+export interface SelfTest {
+  readonly token: string
+  /** Milliseconds since 1970; a datagram that arrives later is an ordinary one. */
+  readonly expiresAt: number
+  /** Null until the datagram has arrived. */
+  readonly arrived: { readonly sender: string; readonly at: number } | null
+}
+
+export interface SelfTests {
+  /** Hands out a token. The oldest of too many is forgotten. */
+  begin(): SelfTest
+  /** Null for a token that was not handed out, or is forgotten. */
+  find(token: string): SelfTest | null
+  arrived(token: string, sender: string): void
+}
+
+const VALID_MS = 60_000
+const KEPT = 20
+
+/** `expect` is told which tokens are awaited, whenever that changes. */
+export function createSelfTests(deps: {
+  readonly clock: Clock
+  readonly expect: (tokens: readonly string[]) => void
+}): SelfTests {
+  const { clock } = deps
+  const tests = new Map<string, SelfTest>()
+
+  function awaited(): string[] {
+    const now = clock.now()
+    return [...tests.values()].filter((test) => !test.arrived && test.expiresAt > now).map(({ token }) => token)
+  }
+
+  return {
+    begin() {
+      const test = { token: randomBytes(16).toString('hex'), expiresAt: clock.now() + VALID_MS, arrived: null }
+      tests.set(test.token, test)
+      const oldest = tests.size > KEPT ? tests.keys().next().value : undefined
+      if (oldest !== undefined) tests.delete(oldest)
+      deps.expect(awaited())
+      return test
+    },
+    find: (token) => tests.get(token) ?? null,
+    arrived(token, sender) {
+      const test = tests.get(token)
+      if (!test || test.arrived || test.expiresAt <= clock.now()) return
+      tests.set(token, { ...test, arrived: { sender, at: clock.now() } })
+      deps.expect(awaited())
+    },
+  }
+}
