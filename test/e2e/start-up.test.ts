@@ -39,11 +39,17 @@ describe('the REST API', () => {
 test('with Qlik Sense and the MQTT broker down it starts, listens and keeps what comes', async () => {
   await using site = await startSite()
   site.simulator.fault({ listener: 'qrs', match: '.', mode: 'refuse' })
-  await using product = await footman({ simulator: site.simulator, mqttPort: await freeTcpPort() })
+  const marked = { enable: true, customPropertyName: 'Butler_FailedAlertEnableEmail', enabledValue: 'Yes' }
+  await using product = await footman({
+    simulator: site.simulator,
+    mqttPort: await freeTcpPort(),
+    config: { emailNotification: { enable: true, reloadTaskFailure: { alertEnableByCustomProperty: marked } } },
+  })
   await product.start()
   await site.simulator.burst({ count: 5, withinMs: 10 })
   await until(() => events(product) === 5)
-  const checks = { udp: 'up', rest: 'up', qrs: 'down', mqtt: 'down', influxdb: 'off', database: 'up' }
+  const parts = { udp: 'up', rest: 'up', qrs: 'down', mqtt: 'down', influxdb: 'off', database: 'up' }
+  const checks = { ...parts, emailByCustomProperty: 'waiting' }
   const health = await until(async () => {
     const answer = await product.call('GET', '/health')
     const body = (await answer.json()) as { checks: { qrs: string } }
