@@ -64,6 +64,11 @@ export function createMailTransport(config: MailServerConfig, timeouts: Transpor
         throw Object.assign(error as Error, { server: `${host}:${port}` })
       }
     },
+    /** Connects and logs in, as a mail would. Rejects with nodemailer's error. */
+    async verify(): Promise<void> {
+      opened ??= open()
+      await (await opened).verify()
+    },
     close() {
       tokens?.close()
       void opened?.then((transport) => transport.close())
