@@ -14,6 +14,7 @@ import { collectSecrets } from './mask.ts'
 import { applyOverrides, type Overrides } from './overrides.ts'
 import { parseConfig } from './parse.ts'
 import { createProblemList, type Place, type Problem, type ProblemList } from './problems.ts'
+import { decode, withButler } from './root.ts'
 import { butler, type Config } from './schema.ts'
 import { isSecret } from './secrets.ts'
 import { emptyMap, type MapNode, nodeAt, type Path, pathText, placeOf, plain, stepsOf, takeAt } from './tree.ts'
@@ -119,46 +120,6 @@ async function readRoot({ path, shown }: FoundFile, problems: ProblemList): Prom
     withButler(tree.kind === 'map' ? tree : emptyMap(tree.at), problems) ??
     refuse('Config file has no "Butler" section', 'all settings stand below the key Butler:')
   )
-}
-
-function decode(bytes: Uint8Array): string | null {
-  try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
-  } catch {
-    return null
-  }
-}
-
-/** The root with a section `Butler` and nothing else; null when there is no such key. */
-function withButler(root: MapNode, problems: ProblemList): MapNode | null {
-  const key = root.entries.has('Butler') ? 'Butler' : [...root.entries.keys()].find((name) => /^butler$/i.test(name))
-  if (key === undefined) return null
-  const entry = root.entries.get(key)!
-  for (const [name, { at }] of root.entries) {
-    if (name === key) continue
-    problems.add({
-      severity: 'warning',
-      path: name,
-      message: 'unknown key, ignored',
-      hint: 'all settings stand below Butler:',
-      ...at,
-    })
-  }
-  if (key !== 'Butler') {
-    problems.add({
-      severity: 'warning',
-      path: key,
-      message: `CONFIG: '${key}' is read as 'Butler'.`,
-      standalone: true,
-      ...entry.at,
-    })
-  }
-  const empty = entry.node.kind === 'scalar' && entry.node.value === null
-  if (entry.node.kind !== 'map' && !empty) {
-    problems.add({ severity: 'error', path: 'Butler', message: 'must be a section with keys', ...entry.at })
-  }
-  const node = entry.node.kind === 'map' ? entry.node : emptyMap(entry.at)
-  return { kind: 'map', at: root.at, entries: new Map([['Butler', { at: entry.at, node }]]) }
 }
 
 async function tellAboutFiles({ path, shown, by }: FoundFile, env: Environment, problems: ProblemList): Promise<void> {

@@ -25,8 +25,34 @@ const MAX_DEPTH = 100
 const TIMESTAMP =
   /^\d{4}-\d{2}-\d{2}$|^\d{4}-\d{1,2}-\d{1,2}(?:[Tt]|[ \t]+)\d{1,2}:\d{2}:\d{2}(?:\.\d*)?(?:[ \t]*(?:Z|[-+]\d{1,2}(?::?\d{2})?))?$/
 
+/** The text as the library reads it. */
+export interface ParsedYaml {
+  readonly document: Document.Parsed
+  /** What was read: places and offsets are those of this text. */
+  readonly source: string
+  /** Where an offset of the text stands. */
+  place(offset: number): Place
+}
+
 /** The tree of the text; null when it cannot be read. `file` is only named in problems. */
 export function readYaml(text: string, file: string, problems: ProblemList): TreeNode | null {
+  const parsed = parseYaml(text, file, problems)
+  return parsed && treeOf(parsed, problems)
+}
+
+/** The tree of what was parsed; null when it is more than a configuration can be. */
+export function treeOf({ document, place }: ParsedYaml, problems: ProblemList): TreeNode | null {
+  try {
+    return createBuilder(document, place, problems).build()
+  } catch (error) {
+    const message = `is not valid YAML: ${firstLine((error as Error).message)}`
+    problems.add({ severity: 'error', path: '', message, ...place(0) })
+    return null
+  }
+}
+
+/** Parses the text; null when it is not valid YAML. */
+export function parseYaml(text: string, file: string, problems: ProblemList): ParsedYaml | null {
   const lines = new LineCounter()
   const source = withoutEllipses(
     text.replace(/^\uFEFF/, '').replace(/^%YAML[ \t]+1\.1(?=\s)/, '%YAML 1.2'),
@@ -53,8 +79,7 @@ export function readYaml(text: string, file: string, problems: ProblemList): Tre
     for (const { code, message, pos } of broken) {
       refuse(pos[0], `is not valid YAML: ${MESSAGES[code] ?? firstLine(message)}`, HINTS[code])
     }
-    if (broken.length > 0) return null
-    return createBuilder(document, place, problems).build()
+    return broken.length > 0 ? null : { document, source, place }
   } catch (error) {
     return refuse(0, `is not valid YAML: ${firstLine((error as Error).message)}`)
   }

@@ -53,12 +53,12 @@ export function rejectUnauthorized(legacy: LegacyContext): void {
 export function quotedValues(legacy: LegacyContext): void {
   for (const path of ['configEngine.port', 'configQRS.port']) {
     const value = legacy.value(path)
-    if (typeof value !== 'string' || !/^\d+$/.test(value.trim())) continue
+    if (typeof value !== 'string' || !/^\d+$/.test(value.trim()) || isExternal(legacy.get(path))) continue
     legacy.note('warning', path, `CONFIG DEPRECATED: 'Butler.${path}' is the text "${value}"; it is read as a number.`)
     legacy.setValue(path, Number(value), legacy.place(path))
   }
   const ssl = legacy.value('configEngine.useSSL')
-  if (ssl !== 'true' && ssl !== 'false') return
+  if ((ssl !== 'true' && ssl !== 'false') || isExternal(legacy.get('configEngine.useSSL'))) return
   legacy.note(
     'warning',
     'configEngine.useSSL',
@@ -66,3 +66,6 @@ export function quotedValues(legacy: LegacyContext): void {
   )
   legacy.setValue('configEngine.useSSL', ssl === 'true', legacy.place('configEngine.useSSL'))
 }
+
+/** Values of the environment are always texts; they are converted with all others. */
+const isExternal = (node: TreeNode | undefined): boolean => node?.kind === 'scalar' && node.external === true
