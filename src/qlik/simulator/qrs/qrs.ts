@@ -52,12 +52,18 @@ export function createQrs(deps: QrsDeps): (request: SimRequest) => Reply {
     return empty(candidates.some(({ loose }) => loose.test(path)) ? 400 : 404)
   }
 
-  return (request) => {
+  function answerOrRefuse(request: SimRequest): Reply {
     try {
       return answer(request)
     } catch (error) {
       if (error instanceof Refusal) return error.reply
       throw error
     }
+  }
+
+  return (request) => {
+    const reply = answerOrRefuse(request)
+    // The clock of the server is the clock of the site.
+    return { ...reply, headers: { ...reply.headers, date: new Date(deps.site.clock.now()).toUTCString() } }
   }
 }

@@ -3,6 +3,7 @@ import { COLLECTIONS, type Collection } from './collections.ts'
 import { bodyOf, type Call, parseBody, type Route } from './context.ts'
 import { createCompositeEvent, createSchemaEvent, createTask, SIMPLE_CREATORS } from './create.ts'
 import { countReply, listReply, tableReply } from './listing.ts'
+import { checkDefinition, dropLostValues } from './property-definitions.ts'
 import { render, shapeOfTask } from './render.ts'
 import { empty, json, Refusal, text } from './replies.ts'
 import { SHAPES } from './shapes.ts'
@@ -28,7 +29,9 @@ function put(call: Call, collection: Collection) {
   const entity = entityOf(call, collection)
   const body = bodyOf(call)
   if (Date.parse(String(body.modifiedDate)) !== entity.modifiedDate) throw new Refusal(text(409, 'Conflict'))
+  if (collection.shape.name === 'CustomPropertyDefinition') checkDefinition(call.site, body, entity.id)
   applyBody(call.site, entity, collection.shape, body, call.caller.name)
+  if (collection.shape.name === 'CustomPropertyDefinition') dropLostValues(call.site)
   if (collection.shape.name === 'SchemaEvent') {
     ;(entity as SimSchemaEvent).task = taskOf(call.site, body) ?? (entity as SimSchemaEvent).task
     call.rescheduled()
@@ -73,6 +76,7 @@ function removeTask(call: Call, task: SimTask) {
 
 function simpleCreate(call: Call, name: string) {
   const collection = COLLECTIONS[name]!
+  if (name === 'custompropertydefinition') checkDefinition(call.site, { name: '', ...bodyOf(call) }, null)
   const entity = SIMPLE_CREATORS[name]!(call.site, call.caller.name)
   applyBody(call.site, entity, collection.shape, bodyOf(call), call.caller.name)
   collection.map?.(call.site).set(entity.id, entity)

@@ -1,0 +1,186 @@
+/** The custom properties of Qlik Sense that a configuration relies on, with the values that they must offer. */
+import type { Config } from './schema.ts'
+
+/** Kinds of objects that a custom property can be given to, in the words of QRS. */
+export type PropertyObject = 'App' | 'ExternalProgramTask' | 'ReloadTask' | 'User' | 'UserSyncTask'
+
+export interface WantedProperty {
+  readonly name: string
+  /** Must be among the choice values; sorted. */
+  readonly values: readonly string[]
+  /** Must be able to have the property; sorted. Distribution and preload tasks are reload tasks to QRS. */
+  readonly objects: readonly PropertyObject[]
+  /** False: what uses it works without it too. */
+  readonly required: boolean
+  /** Keys below `Butler` that name it, in the order of the configuration. */
+  readonly keys: readonly string[]
+  /** What the values are, where the configuration does not tell them. */
+  readonly hint?: string
+}
+
+interface Use extends Omit<WantedProperty, 'keys' | 'values' | 'required'> {
+  readonly key: string
+  readonly values?: readonly string[]
+  readonly required?: boolean
+}
+
+const MAILS = [
+  'reloadTaskSuccess',
+  'reloadTaskAborted',
+  'reloadTaskFailure',
+  'distributeTaskSuccess',
+  'distributeTaskFailure',
+  'preloadTaskSuccess',
+  'preloadTaskFailure',
+] as const
+const RELOADS = ['reloadTaskFailure', 'reloadTaskAborted'] as const
+
+const RELOAD: readonly PropertyObject[] = ['ReloadTask']
+const TASKS: readonly PropertyObject[] = ['ExternalProgramTask', 'ReloadTask', 'UserSyncTask']
+const ADDRESSES = 'e-mail addresses'
+
+/** In the order of their first use. A property that several settings name is one, with all their values and objects. */
+export function wantedProperties(config: Config): WantedProperty[] {
+  const byName = new Map<string, WantedProperty>()
+  for (const { key, values = [], required = true, ...use } of usesOf(config)) {
+    if (use.name === '') continue
+    const before = byName.get(use.name)
+    byName.set(use.name, {
+      ...use,
+      ...(before?.hint && { hint: before.hint }),
+      values: union(before?.values, values),
+      objects: union(before?.objects, use.objects),
+      required: required || before?.required === true,
+      keys: [...(before?.keys ?? []), key],
+    })
+  }
+  return [...byName.values()]
+}
+
+const union = <T extends string>(some: readonly T[] = [], more: readonly T[]): T[] =>
+  [...new Set([...some, ...more])].sort()
+
+function* usesOf(config: Config): Generator<Use> {
+  yield* mails(config)
+  yield* influx(config)
+  yield* newRelic(config)
+  yield* licences(config)
+  const { startTaskFilter, footman } = config
+  if (startTaskFilter.enable) yield* selected('startTaskFilter.allowTask', startTaskFilter.allowTask.customProperty)
+  yield* access(config)
+  yield* destinations(config)
+  yield* routes(config)
+  const policies = [
+    ['retryPolicy', footman.retryPolicy, 'retry policies like 3x/5m'],
+    ['watchdog', footman.watchdog, 'limits like late=30m; stuck=2h'],
+  ] as const
+  for (const [section, { enable, customPropertyName: name }, hint] of policies) {
+    if (!enable) continue
+    yield { key: `footman.${section}.customPropertyName`, name, objects: TASKS, required: false, hint }
+  }
+}
+
+function* mails({ emailNotification }: Config): Generator<Use> {
+  if (!emailNotification.enable) return
+  for (const event of MAILS) {
+    const { enable, alertEnableByCustomProperty: gate, alertEnabledByEmailAddress: more } = emailNotification[event]
+    const key = `emailNotification.${event}`
+    if (!enable) continue
+    if (gate.enable) {
+      const { customPropertyName: name, enabledValue } = gate
+      const path = `${key}.alertEnableByCustomProperty.customPropertyName`
+      yield { key: path, name, values: [enabledValue], objects: RELOAD }
+    }
+    const path = `${key}.alertEnabledByEmailAddress.customPropertyName`
+    yield { key: path, name: more.customPropertyName, objects: RELOAD, required: false, hint: ADDRESSES }
+  }
+}
+
+function* influx({ influxDb }: Config): Generator<Use> {
+  const { enable, byCustomProperty } = influxDb.reloadTaskSuccess
+  if (!influxDb.enable || !enable || !byCustomProperty.enable) return
+  const { customPropertyName: name, enabledValue } = byCustomProperty
+  const key = 'influxDb.reloadTaskSuccess.byCustomProperty.customPropertyName'
+  yield { key, name, values: [enabledValue], objects: RELOAD }
+}
+
+function* newRelic({ incidentTool, thirdPartyToolsCredentials }: Config): Generator<Use> {
+  if (!incidentTool.newRelic.enable) return
+  const values = thirdPartyToolsCredentials.newRelic.map(({ accountName }) => accountName)
+  for (const event of RELOADS) {
+    const { destination } = incidentTool.newRelic[event]
+    for (const kind of ['event', 'log'] as const) {
+      const { enable, sendToAccount } = destination[kind]
+      if (!enable || !sendToAccount.byCustomProperty.enable) continue
+      const key = `incidentTool.newRelic.${event}.destination.${kind}.sendToAccount.byCustomProperty.customPropertyName`
+      yield { key, name: sendToAccount.byCustomProperty.customPropertyName, values, objects: RELOAD }
+    }
+  }
+}
+
+function* licences({ qlikSenseLicense }: Config): Generator<Use> {
+  const { enable, neverRelease } = qlikSenseLicense.licenseRelease
+  if (!enable) return
+  for (const [index, { name, value }] of neverRelease.customProperty.entries()) {
+    const key = `qlikSenseLicense.licenseRelease.neverRelease.customProperty[${index}]`
+    yield { key, name, values: [value], objects: ['User'] }
+  }
+}
+
+function* selected(path: string, pairs: readonly { readonly name: string; readonly value: string }[]): Generator<Use> {
+  for (const [index, { name, value }] of pairs.entries()) {
+    yield { key: `${path}.customProperty[${index}]`, name, values: [value], objects: TASKS }
+  }
+}
+
+function* access({ footman: { access } }: Config): Generator<Use> {
+  if (!access.enable) return
+  for (const [index, { startFilter }] of access.keys.entries()) {
+    yield* selected(`footman.access.keys[${index}].startFilter`, startFilter?.customProperty ?? [])
+  }
+  for (const [claim, { startFilter }] of Object.entries(access.jwt?.grants ?? {})) {
+    yield* selected(`footman.access.jwt.grants.${claim}.startFilter`, startFilter?.customProperty ?? [])
+  }
+  for (const [index, { startFilter }] of (access.clientCertificates?.grants ?? []).entries()) {
+    yield* selected(`footman.access.clientCertificates.grants[${index}].startFilter`, startFilter?.customProperty ?? [])
+  }
+}
+
+function* destinations({ footman }: Config): Generator<Use> {
+  for (const [destination, settings] of Object.entries(footman.destinations)) {
+    if (settings.type !== 'email') continue
+    const key = `footman.destinations.${destination}.recipientProperty`
+    yield { key, name: settings.recipientProperty, objects: TASKS, hint: ADDRESSES }
+  }
+}
+
+function* routes({ footman }: Config): Generator<Use> {
+  for (const [index, route] of footman.alertRoutes.entries()) {
+    if (!route.enable) continue
+    const parts = [
+      ['match', route.match],
+      ['except', route.except],
+    ] as const
+    for (const [part, matches] of parts) yield* matched(`footman.alertRoutes[${index}].${part}`, matches ?? [])
+  }
+}
+
+type Properties = Readonly<Record<string, readonly unknown[]>> | undefined
+
+function* matched(
+  key: string,
+  matches: readonly { readonly taskProperty?: Properties; readonly appProperty?: Properties }[],
+): Generator<Use> {
+  for (const { taskProperty = {}, appProperty = {} } of matches) {
+    for (const [name, values] of Object.entries(taskProperty)) {
+      yield { key: `${key}.taskProperty`, name, values: literals(values), objects: TASKS }
+    }
+    for (const [name, values] of Object.entries(appProperty)) {
+      yield { key: `${key}.appProperty`, name, values: literals(values), objects: ['App'] }
+    }
+  }
+}
+
+/** Patterns stand for values that somebody else knows. */
+const literals = (values: readonly unknown[]): string[] =>
+  values.filter((value): value is string => typeof value === 'string' && !/[*?]/.test(value))
