@@ -5,6 +5,9 @@ import {
   comparison,
   duration,
   durationText,
+  EVENT_OUTCOMES,
+  EVENT_SOURCES,
+  EVENT_TYPES,
   file,
   flag,
   globs,
@@ -18,42 +21,13 @@ import {
   oneOrMany,
   optionalChoice,
   patternText,
+  SEVERITIES,
   section,
   text,
   windowObject,
   windowReference,
   word,
 } from '../config/fields.ts'
-
-export const TYPES = [
-  'reload',
-  'externalProgram',
-  'userSync',
-  'distribute',
-  'preload',
-  'cloudReload',
-  'service',
-  'license',
-  'self',
-] as const
-export const OUTCOMES = [
-  'failed',
-  'aborted',
-  'success',
-  'late',
-  'stuck',
-  'neverStarted',
-  'stopped',
-  'started',
-  'unreachable',
-  'status',
-  'expiring',
-  'expired',
-  'raised',
-  'cleared',
-] as const
-const SOURCES = ['udp', 'cloud', 'monitor', 'reconciler', 'watchdog', 'self', 'test'] as const
-export const SEVERITIES = ['critical', 'error', 'warning', 'info'] as const
 
 const tags = (description: string) =>
   z
@@ -76,15 +50,15 @@ const ids = (description: string) => oneOrMany(description, z.string()).optional
 
 /** All given fields must hold. */
 export const eventMatch = object(() => ({
-  type: oneOrMany('Kinds of subjects.', word(TYPES)).optional(),
+  type: oneOrMany('Kinds of subjects.', word(EVENT_TYPES)).optional(),
   outcome: z
     .union([
-      z.literal('*').transform((): readonly (typeof OUTCOMES)[number][] => OUTCOMES),
-      oneOrMany('', word(OUTCOMES)),
+      z.literal('*').transform((): readonly (typeof EVENT_OUTCOMES)[number][] => EVENT_OUTCOMES),
+      oneOrMany('', word(EVENT_OUTCOMES)),
     ])
     .optional()
     .meta({ description: 'Outcomes, or "*".', defaultText: 'all but success, started, status, cleared' }),
-  source: oneOrMany('Where the event comes from.', word(SOURCES)).optional(),
+  source: oneOrMany('Where the event comes from.', word(EVENT_SOURCES)).optional(),
   severity: oneOrMany('Severities.', word(SEVERITIES)).optional(),
   code: oneOrMany("Codes of Footman's own alerts.", z.string()).optional(),
   task: globs('Names of tasks.'),

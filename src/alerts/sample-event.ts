@@ -1,5 +1,6 @@
 /** Invented events with every part filled in: for checking templates, for previews and for test alerts. */
-import type { EventDetails, EventOutcome, EventType, Severity, TaskEvent, TaskMessage } from '../events/types.ts'
+import { severityOf } from '../config/fields/events.ts'
+import type { EventDetails, EventOutcome, EventType, TaskEvent, TaskMessage } from '../events/types.ts'
 import type { QrsApp, QrsExecutionResult, QrsTask } from '../qlik/qrs/types.ts'
 
 const TASK_ID = '11111111-2222-4333-8444-555555555555'
@@ -12,17 +13,6 @@ const ENDS: Partial<Record<EventOutcome, { status: number; last: string; message
   failed: { status: 8, last: "0042 Error: Field 'Amount' not found", message: 'Max retries reached' },
   aborted: { status: 6, last: '     Execution Aborted', message: 'Execution State Change to Aborting' },
   success: { status: 7, last: '     Execution finished.', message: 'Reload complete' },
-}
-
-const SEVERITIES: Partial<Record<EventOutcome, Severity>> = {
-  expired: 'critical',
-  failed: 'error',
-  stopped: 'error',
-  unreachable: 'error',
-  success: 'info',
-  started: 'info',
-  status: 'info',
-  cleared: 'info',
 }
 
 const TASK: QrsTask = {
@@ -90,7 +80,7 @@ export function sampleEvent(
     source: 'test',
     type,
     outcome,
-    severity: SEVERITIES[outcome] ?? 'warning',
+    severity: severityOf(outcome),
     host: 'sample-host',
     ...NOTHING,
     task: null,

@@ -2,7 +2,7 @@
 import { alertRouteApi } from '../alerts/routes/api.ts'
 import { snoozeRoutes } from '../alerts/snoozes/routes.ts'
 import type { Config } from '../config/schema.ts'
-import { insertEvent, loadTaskEvent } from '../events/store.ts'
+import { loadTaskEvent, storeWholeEvent } from '../events/store.ts'
 import type { GroupWriter } from '../platform/group-commit.ts'
 import type { ApiRoute } from '../platform/http/route.ts'
 import type { Database } from '../platform/sqlite.ts'
@@ -27,13 +27,7 @@ export function alertRouteRoutes(deps: AlertApiDeps, { footman }: Config): ApiRo
     ...alertRouteApi({
       ...{ db, clock, qrs, router, listed, destinations, peers, keepMs: footman.retention.events },
       loadEvent: (id) => loadTaskEvent(db, id),
-      storeEvent(tx, event) {
-        insertEvent(tx, {
-          ...event,
-          ...{ journalId: null, sender: '', typeKnown: true, announced: event.outcome, deadlineAt: event.receivedAt },
-          ...{ message: event, nameTokens: null },
-        })
-      },
+      storeEvent: storeWholeEvent,
     }),
     ...snoozeRoutes(deps),
   ]

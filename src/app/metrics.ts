@@ -1,8 +1,9 @@
 /** What Prometheus can read about this Footman. */
+
+import { TASK_TYPES } from '../config/fields/events.ts'
 import type { Config } from '../config/schema.ts'
 import type { EventPipeline } from '../events/pipeline.ts'
 import { oldestPendingAt } from '../events/store.ts'
-import { TASK_TYPES } from '../events/types.ts'
 import { taskStates } from '../executions/history/store.ts'
 import { createEventMetrics, type DeliveryCount, type EventMetrics } from '../metrics/prometheus/events.ts'
 import { byLabel, gauge, gauges } from '../metrics/prometheus/family.ts'

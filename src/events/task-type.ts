@@ -1,6 +1,7 @@
 /** What kind of task a message is about, before and after QRS was asked. */
+import { TASK_TYPES } from '../config/fields/events.ts'
 import type { AnnouncedOutcome } from './parse/datagram.ts'
-import { type EventOutcome, type Outcome, type Severity, TASK_TYPES, type TaskMessage, type TaskType } from './types.ts'
+import type { EventOutcome, Outcome, TaskMessage, TaskType } from './types.ts'
 
 /** QRS `taskType` 0-4; null for anything else (never taken for a reload). */
 export function taskTypeOf(qrsTaskType: number | undefined): TaskType | null {
@@ -16,24 +17,6 @@ export function guessTaskType(message: TaskMessage, announced: AnnouncedOutcome)
   if (message.appId === '') return 'externalProgram'
   const text = message.logMessage.toLowerCase()
   return PRELOAD_TEXTS.some((start) => text.startsWith(start)) ? 'preload' : 'reload'
-}
-
-const SEVERITY: Readonly<Partial<Record<EventOutcome, Severity>>> = {
-  expired: 'critical',
-  failed: 'error',
-  stopped: 'error',
-  unreachable: 'error',
-  aborted: 'warning',
-  late: 'warning',
-  stuck: 'warning',
-  neverStarted: 'warning',
-  expiring: 'warning',
-  raised: 'warning',
-}
-
-/** How bad an outcome is when nobody says otherwise; what is not listed is good news. */
-export function severityOf(outcome: EventOutcome): Severity {
-  return SEVERITY[outcome] ?? 'info'
 }
 
 /** Final execution statuses in QRS; one that was skipped (9) or reset (12) has not done its work either. */

@@ -1,36 +1,21 @@
 /** The words of a task event, from the datagram to the enriched record. */
+import type {
+  EVENT_OUTCOMES,
+  EVENT_SOURCES,
+  EVENT_TYPES,
+  OUTCOMES,
+  SEVERITIES,
+  TASK_TYPES,
+} from '../config/fields/events.ts'
 import type { AppOwner, QrsApp, QrsExecutionResult, QrsTask } from '../qlik/qrs/types.ts'
 
-/** In the order of the QRS `taskType` numbers 0-4. */
-export const TASK_TYPES = ['reload', 'externalProgram', 'userSync', 'distribute', 'preload'] as const
 export type TaskType = (typeof TASK_TYPES)[number]
-
 /** How an execution of a task ends. */
-export const OUTCOMES = ['failed', 'aborted', 'success'] as const
 export type Outcome = (typeof OUTCOMES)[number]
-
-/** What an event may be about: a task, an app in Qlik Cloud, a Windows service, the licence, Footman itself. */
-export const EVENT_TYPES = [...TASK_TYPES, 'cloudReload', 'service', 'license', 'self'] as const
 export type EventType = (typeof EVENT_TYPES)[number]
-
-export const EVENT_OUTCOMES = [
-  ...OUTCOMES,
-  'late',
-  'stuck',
-  'neverStarted',
-  'stopped',
-  'started',
-  'unreachable',
-  'status',
-  'expiring',
-  'expired',
-  'raised',
-  'cleared',
-] as const
 export type EventOutcome = (typeof EVENT_OUTCOMES)[number]
-
-export type EventSource = 'udp' | 'cloud' | 'monitor' | 'reconciler' | 'watchdog' | 'self' | 'test'
-export type Severity = 'critical' | 'error' | 'warning' | 'info'
+export type EventSource = (typeof EVENT_SOURCES)[number]
+export type Severity = (typeof SEVERITIES)[number]
 export type EventState = 'pending' | 'routed' | 'ignored'
 export type IgnoreReason = 'TASK_NOT_FOUND' | 'TASK_TYPE_UNKNOWN' | 'TOO_OLD'
 

@@ -2,7 +2,8 @@
 
 import { afterEach, describe, expect, test } from 'bun:test'
 import { createSocket } from 'node:dgram'
-import { OUTCOMES, type Outcome, TASK_TYPES, type TaskType } from '../../src/events/types.ts'
+import { OUTCOMES, TASK_TYPES } from '../../src/config/fields/events.ts'
+import type { Outcome, TaskType } from '../../src/events/types.ts'
 import { type FootmanSettings, footman } from '../support/footman.ts'
 import { type InfluxProxy, startInfluxProxy } from '../support/influx-proxy.ts'
 import { type Influxd, startInfluxd } from '../support/influxd.ts'

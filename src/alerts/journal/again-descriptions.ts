@@ -1,8 +1,8 @@
 /** What the description of the API says about replays and tests. */
 import { z } from 'zod'
+import { EVENT_OUTCOMES, EVENT_TYPES } from '../../config/fields/events.ts'
 import type { RouteDescription } from '../../platform/http/description.ts'
 import { field } from '../../platform/http/validation.ts'
-import { EVENT_OUTCOMES, EVENT_TYPES } from '../event-words.ts'
 
 const names = (what: string) => field.array(field.string()).describe(what).optional()
 const MADE = z.object({
@@ -35,14 +35,8 @@ export const REPLAY: RouteDescription = {
 }
 
 export const FIRE_BODY = {
-  type: z
-    .enum(EVENT_TYPES as [(typeof EVENT_TYPES)[number]])
-    .describe('Default `reload`.')
-    .optional(),
-  outcome: z
-    .enum(EVENT_OUTCOMES as [(typeof EVENT_OUTCOMES)[number]])
-    .describe('Default `failed`.')
-    .optional(),
+  type: z.enum(EVENT_TYPES).describe('Default `reload`.').optional(),
+  outcome: z.enum(EVENT_OUTCOMES).describe('Default `failed`.').optional(),
   taskId: z.string().nullish().describe('A real task in place of the invented one.'),
   eventId: z.string().nullish().describe('A past event whose data are used.'),
   values: z.record(z.string(), field.string()).describe('Template variables to set, like `taskName`.').optional(),

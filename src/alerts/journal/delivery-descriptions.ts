@@ -16,7 +16,7 @@ const DELIVERY_ITEM = z.object({
   destination: z.string(),
   destinationType: text,
   target: z.string().describe('What a person recognises: an address, a channel, the host of a URL.'),
-  severity: z.enum(words.SEVERITIES as [string, ...string[]]),
+  severity: z.enum(words.SEVERITIES),
   state: z.enum(words.DELIVERY_STATES),
   reason: z.enum(words.DELIVERY_REASONS).nullable(),
   detail: text,

@@ -11,10 +11,10 @@ const count = z.int()
 export const EVENT_ITEM = z.object({
   id: z.string(),
   receivedAt: z.string(),
-  source: z.enum(words.SOURCES as [string, ...string[]]),
-  type: z.enum(words.TYPES as [string, ...string[]]),
-  outcome: z.enum(words.OUTCOMES as [string, ...string[]]),
-  severity: z.enum(words.SEVERITIES as [string, ...string[]]),
+  source: z.enum(words.EVENT_SOURCES),
+  type: z.enum(words.EVENT_TYPES),
+  outcome: z.enum(words.EVENT_OUTCOMES),
+  severity: z.enum(words.SEVERITIES),
   state: z.enum(words.EVENT_STATES as [string, ...string[]]),
   reason: text.describe('Why it was ignored.'),
   title: z.string(),
@@ -39,9 +39,9 @@ const EVENT_DETAIL = EVENT_ITEM.extend({
 })
 
 const QUERY = z.object({
-  type: words.anyOf(words.TYPES),
-  outcome: words.anyOf(words.OUTCOMES),
-  source: words.anyOf(words.SOURCES),
+  type: words.anyOf(words.EVENT_TYPES),
+  outcome: words.anyOf(words.EVENT_OUTCOMES),
+  source: words.anyOf(words.EVENT_SOURCES),
   state: words.anyOf(words.EVENT_STATES),
   severity: words.anyOf(words.SEVERITIES),
   taskId: words.anyText('Id of the task.'),

@@ -33,9 +33,9 @@ export const DROPPED_PARAMETERS = ['reason', ...PAGE]
 export function eventFilter(query: Query, now: number): EventFilter {
   onlyParameters(query, EVENT_PARAMETERS)
   return {
-    type: wordsParameter(query, 'type', words.TYPES),
-    outcome: wordsParameter(query, 'outcome', words.OUTCOMES),
-    source: wordsParameter(query, 'source', words.SOURCES),
+    type: wordsParameter(query, 'type', words.EVENT_TYPES),
+    outcome: wordsParameter(query, 'outcome', words.EVENT_OUTCOMES),
+    source: wordsParameter(query, 'source', words.EVENT_SOURCES),
     state: wordsParameter(query, 'state', words.EVENT_STATES),
     severity: wordsParameter(query, 'severity', words.SEVERITIES),
     taskId: valuesParameter(query, 'taskId'),

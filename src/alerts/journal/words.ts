@@ -1,12 +1,10 @@
 /** The closed lists of words that events and deliveries are described with. */
 import { z } from 'zod'
-import { EVENT_OUTCOMES, EVENT_TYPES } from '../event-words.ts'
+
+export { EVENT_OUTCOMES, EVENT_SOURCES, EVENT_TYPES, SEVERITIES } from '../../config/fields/events.ts'
+
 import type { DeadReason, DeliveryKind, DeliveryState, SuppressReason } from '../types.ts'
 
-export const TYPES = EVENT_TYPES
-export const OUTCOMES = EVENT_OUTCOMES
-export const SOURCES = ['udp', 'cloud', 'monitor', 'reconciler', 'watchdog', 'self', 'test']
-export const SEVERITIES = ['critical', 'error', 'warning', 'info']
 export const EVENT_STATES = ['pending', 'routed', 'ignored']
 export const DELIVERY_STATES: readonly DeliveryState[] = ['pending', 'sending', 'delivered', 'suppressed', 'dead']
 export const KINDS: readonly DeliveryKind[] = ['alert', 'recovery', 'fallback', 'summary', 'test']

@@ -1,8 +1,9 @@
 /** Times in which nobody is to be bothered: `Butler.footman.maintenance`. */
+
+import { EVENT_OUTCOMES } from '../../config/fields/events.ts'
 import type { TaskEvent } from '../../events/types.ts'
 import type { Windows } from '../../platform/windows/types.ts'
 import type { MaintenanceConfig } from '../config-routes.ts'
-import { EVENT_OUTCOMES } from '../event-words.ts'
 import { compileMatches, testMatches } from '../routes/match.ts'
 import type { Hold, Need } from '../types.ts'
 

@@ -1,12 +1,13 @@
 /** `/v4/alertroutes` and `/v4/destinations`: which routes there are, which one fires, and how destinations fare. */
 import type { TaskEvent } from '../../events/types.ts'
-import { type Refusal, refusedWithCode } from '../../platform/http/errors.ts'
+import { refusedWithCode } from '../../platform/http/errors.ts'
 import { onlyParameters } from '../../platform/http/list-query.ts'
 import { type ApiRequest, type ApiRoute, jsonAnswer } from '../../platform/http/route.ts'
 import { invalidBody, strictBody } from '../../platform/http/strict-body.ts'
 import type { Clock } from '../../platform/types.ts'
 import { isGuid, uuidV7 } from '../../platform/uuid.ts'
 import type { QrsClient } from '../../qlik/qrs/types.ts'
+import { eventNotFound } from '../journal/event-routes.ts'
 import type { Peers } from '../outbox/peers.ts'
 import type { Destination } from '../types.ts'
 import * as about from './descriptions.ts'
@@ -24,7 +25,6 @@ export interface AlertRouteApiDeps extends ExplainDeps {
 }
 
 const QRS_TIMEOUT_MS = 10_000
-const DAY_MS = 86_400_000
 
 export function alertRouteApi(deps: AlertRouteApiDeps): ApiRoute[] {
   const common = { endpoint: null, scope: 'event:read' } as const
@@ -66,12 +66,6 @@ function storedEvent({ loadEvent, keepMs }: AlertRouteApiDeps, id: string): Task
   const event = loadEvent(id.toLowerCase())
   if (!event) throw eventNotFound(id, keepMs)
   return event
-}
-
-function eventNotFound(id: string, keepMs: number): Refusal {
-  const days = Math.round(keepMs / DAY_MS)
-  const details = `No event has the id ${id}. Events are kept for ${days} ${days === 1 ? 'day' : 'days'}.`
-  return refusedWithCode(404, 'EVENT_NOT_FOUND', 'Event not found', details)
 }
 
 async function invented(

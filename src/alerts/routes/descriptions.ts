@@ -1,13 +1,13 @@
 /** What the description of the API says about alert routes and destinations. */
 import { z } from 'zod'
+import { EVENT_OUTCOMES, EVENT_TYPES } from '../../config/fields/events.ts'
 import type { RouteDescription } from '../../platform/http/description.ts'
-import { EVENT_OUTCOMES, EVENT_TYPES } from '../event-words.ts'
 
 const text = z.string().nullable()
 
 export const SAMPLE = {
-  type: z.enum(EVENT_TYPES as [string, ...string[]]).optional(),
-  outcome: z.enum(EVENT_OUTCOMES as [string, ...string[]]).optional(),
+  type: z.enum(EVENT_TYPES).optional(),
+  outcome: z.enum(EVENT_OUTCOMES).optional(),
   taskId: z.string().max(100).optional(),
   taskName: z.string().max(500).optional(),
   host: z.string().max(500).optional(),

@@ -1,7 +1,8 @@
 /** Which events are for a route: its `match` without its `except`. */
+
+import { EVENT_OUTCOMES } from '../../config/fields/events.ts'
 import type { TaskEvent } from '../../events/types.ts'
 import type { MatchConfig } from '../config-routes.ts'
-import { EVENT_OUTCOMES } from '../event-words.ts'
 import type { Need, RouteFilter } from '../types.ts'
 import { compileMatches, type EventMatch, type FieldContext, testMatches } from './match.ts'
 import type { FieldResult } from './verdict.ts'

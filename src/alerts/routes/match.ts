@@ -1,7 +1,8 @@
 /** A match of the configuration as a pure question about an event. */
+
+import { EVENT_OUTCOMES, EVENT_TYPES } from '../../config/fields/events.ts'
 import type { EventOutcome, EventType, TaskEvent } from '../../events/types.ts'
 import type { MatchConfig } from '../config-routes.ts'
-import { EVENT_OUTCOMES, EVENT_TYPES } from '../event-words.ts'
 import type { Need } from '../types.ts'
 import { FIELDS, type FieldContext } from './fields.ts'
 import { isGood } from './subjects.ts'

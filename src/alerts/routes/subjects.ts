@@ -1,10 +1,11 @@
 /** What an event is about: the key of rate limits, of recoveries and of counts. */
+
+import { TASK_TYPES } from '../../config/fields/events.ts'
 import type { EventOutcome, EventType, TaskEvent } from '../../events/types.ts'
-import { TASK_TYPES } from '../event-words.ts'
 
 /** True for the five kinds of tasks. */
 export function isTaskType(type: EventType): boolean {
-  return TASK_TYPES.includes(type)
+  return TASK_TYPES.some((one) => one === type)
 }
 
 /** What of an event tells its subject. */

@@ -1,7 +1,8 @@
 /** `Butler.footman.alertRoutes` as routes: one per destination of each, those of one name sharing filter and limits. */
+
+import { EVENT_TYPES } from '../../config/fields/events.ts'
 import type { TaskEvent } from '../../events/types.ts'
 import type { AlertRouteConfig } from '../config-routes.ts'
-import { EVENT_TYPES } from '../event-words.ts'
 import {
   type DestinationType,
   INCIDENT_TYPES,

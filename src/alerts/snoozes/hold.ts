@@ -1,6 +1,7 @@
 /** Holds back what a snooze is about. */
+
+import { EVENT_OUTCOMES } from '../../config/fields/events.ts'
 import { eventMatch } from '../config-routes.ts'
-import { EVENT_OUTCOMES } from '../event-words.ts'
 import { compileMatch, type EventMatch, type FieldContext } from '../routes/match.ts'
 import type { Hold } from '../types.ts'
 import { activeSnoozes, countSuppressed } from './store.ts'

@@ -1,11 +1,12 @@
 /** Puts the parts together: the datagram's fields, corrected and completed by what QRS knows. */
+import { severityOf } from '../../config/fields/events.ts'
 import type { Database } from '../../platform/sqlite.ts'
 import { dedupKey, takeDedupKey } from '../bookkeeping.ts'
 import type { EventCompleter } from '../completer.ts'
 import { resolveNames } from '../parse/names.ts'
 import type { EventRouter } from '../router.ts'
 import { type StoredEvent, storeRoutedEvent, toTaskEvent } from '../store.ts'
-import { severityOf, taskTypeOf } from '../task-type.ts'
+import { taskTypeOf } from '../task-type.ts'
 import type { TaskEvent } from '../types.ts'
 import { absentParts, appOf, decidedOutcome, type Facts, missingParts } from './facts.ts'
 

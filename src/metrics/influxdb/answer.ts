@@ -1,7 +1,9 @@
 /** What an answer of InfluxDB means. */
+
 import type { DeliveryResult } from '../../alerts/types.ts'
 import { type HttpResponse, parseRetryAfter } from '../../platform/http-client.ts'
 import { HttpError } from '../../platform/http-error.ts'
+import { jsonOf } from '../../platform/http-json.ts'
 
 /** The points are at fault, or some of them. */
 const REFUSED = [400, 413, 422]
@@ -50,14 +52,5 @@ export function createExplanation(secrets: readonly string[]): (response: HttpRe
     const lines = Array.isArray(data) ? data.map((line: { error_message?: unknown }) => line?.error_message) : []
     const words = [error, message, ...lines].filter((word) => typeof word === 'string' && word !== '').join(': ')
     return hidden.reduce((text, secret) => text.replaceAll(secret, '***'), words).slice(0, WORDS_KEPT)
-  }
-}
-
-export function jsonOf(response: HttpResponse): Readonly<Record<string, unknown>> {
-  try {
-    const value: unknown = JSON.parse(response.text())
-    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {}
-  } catch {
-    return {}
   }
 }

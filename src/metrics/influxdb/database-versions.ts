@@ -1,8 +1,8 @@
 /** How the three generations of InfluxDB are asked for a database, and told to make one. */
 import type { HttpResponse } from '../../platform/http-client.ts'
+import { jsonOf } from '../../platform/http-json.ts'
 import type { Logger } from '../../platform/types.ts'
 import type { InfluxDbConfig } from '../config.ts'
-import { jsonOf } from './answer.ts'
 import { retentionSeconds } from './retention-time.ts'
 import { query } from './target.ts'
 

@@ -1,11 +1,11 @@
 /** Discord: an embed posted to the webhook of a channel. */
 import type { Severity } from '../../../events/types.ts'
 import type { HttpResponse } from '../../../platform/http-client.ts'
+import { jsonOf } from '../../../platform/http-json.ts'
 import { cut } from '../../texts/cut.ts'
 import type { Fact } from '../../texts/facts.ts'
 import type { DeliveryResult } from '../../types.ts'
 import { httpResult, retryAfter } from '../http-result.ts'
-import { jsonOf } from './http.ts'
 import { hostOf, secretsOfUrl } from './secrets.ts'
 import { type HttpRenderInput, type HttpTypeFactory, type SettingsOf, TEXT_NEEDS } from './types.ts'
 

@@ -1,5 +1,7 @@
 /** A destination that is one HTTP request per message; the types differ in the request and in reading the answer. */
+
 import type { HttpResponse } from '../../../platform/http-client.ts'
+import { jsonOf } from '../../../platform/http-json.ts'
 import type { DestinationConfig } from '../../config-destinations.ts'
 import { cut } from '../../texts/cut.ts'
 import type { DeliveryResult, Message, NamedDestination } from '../../types.ts'
@@ -109,14 +111,4 @@ export function explanation(response: HttpResponse, mask: (text: string) => stri
   const texts = said.map((value) => (typeof value === 'string' ? value : JSON.stringify(value)))
   // Masked before it is cut, so that no half of a secret is left.
   return cut(mask(texts.join(' ')).replace(/\s+/g, ' ').trim(), EXPLANATION_KEPT)
-}
-
-/** The members of a JSON answer; empty when it is something else. */
-export function jsonOf(response: HttpResponse): Readonly<Record<string, unknown>> {
-  try {
-    const value: unknown = JSON.parse(response.text())
-    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {}
-  } catch {
-    return {}
-  }
 }

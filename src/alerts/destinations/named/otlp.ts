@@ -1,12 +1,13 @@
 /** OpenTelemetry log records over HTTP with JSON (OTLP 1.x): many events in one request. */
 import type { Severity, TaskEvent } from '../../../events/types.ts'
 import type { HttpResponse } from '../../../platform/http-client.ts'
+import { jsonOf } from '../../../platform/http-json.ts'
 import { cut } from '../../texts/cut.ts'
 import { appIdOf, appNameOf, taskNameOf } from '../../texts/words.ts'
 import type { DeliveryResult, Message, NamedDestination } from '../../types.ts'
 import { httpFailure, httpResult } from '../http-result.ts'
 import { createClientSource } from './client.ts'
-import { explanation, jsonOf } from './http.ts'
+import { explanation } from './http.ts'
 import { createMasker, hostOf } from './secrets.ts'
 import { type HttpTypeDeps, type SettingsOf, TEXT_NEEDS } from './types.ts'
 

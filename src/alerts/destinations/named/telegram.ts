@@ -1,10 +1,10 @@
 /** Telegram: a message of a bot (https://core.telegram.org/bots/api#sendmessage). */
 import type { HttpResponse } from '../../../platform/http-client.ts'
+import { jsonOf } from '../../../platform/http-json.ts'
 import { cut } from '../../texts/cut.ts'
 import type { AlertText } from '../../texts/writer.ts'
 import type { DeliveryResult } from '../../types.ts'
 import { httpResult, retryAfter } from '../http-result.ts'
-import { jsonOf } from './http.ts'
 import { type HttpCall, type HttpRenderInput, type HttpTypeFactory, type SettingsOf, TEXT_NEEDS } from './types.ts'
 
 const TEXT_LIMIT = 4096

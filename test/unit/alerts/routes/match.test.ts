@@ -1,11 +1,10 @@
 import { describe, expect, test } from 'bun:test'
 import fc from 'fast-check'
 import { eventMatch } from '../../../../src/alerts/config-routes.ts'
-import { EVENT_OUTCOMES, EVENT_TYPES, TASK_TYPES as TASKS } from '../../../../src/alerts/event-words.ts'
 import { compileFilter } from '../../../../src/alerts/routes/filter.ts'
 import { compileMatch } from '../../../../src/alerts/routes/match.ts'
+import { EVENT_OUTCOMES, EVENT_TYPES } from '../../../../src/config/fields/events.ts'
 import type { TaskEvent } from '../../../../src/events/types.ts'
-import * as events from '../../../../src/events/types.ts'
 import { createCalendars } from '../../../../src/platform/windows/calendars.ts'
 import { createWindows } from '../../../../src/platform/windows/windows.ts'
 import { fullEvent, scriptLog } from '../../../support/alerts.ts'
@@ -67,12 +66,6 @@ const service = taskEvent({
     exePath: '',
     dependencies: [],
   },
-})
-
-test('the words of the configuration are those of events', () => {
-  expect(EVENT_TYPES).toEqual(events.EVENT_TYPES)
-  expect(EVENT_OUTCOMES).toEqual(events.EVENT_OUTCOMES)
-  expect(TASKS).toEqual(events.TASK_TYPES)
 })
 
 describe('each field of a match', () => {

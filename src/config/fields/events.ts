@@ -1,0 +1,49 @@
+/** The words for what happens on a site, as configuration, API and journal use them. */
+
+/** The kinds of tasks, in the order of the QRS `taskType` numbers 0-4. */
+export const TASK_TYPES = ['reload', 'externalProgram', 'userSync', 'distribute', 'preload'] as const
+
+/** What an event may be about: a task, an app in Qlik Cloud, a Windows service, the licence, Footman itself. */
+export const EVENT_TYPES = [...TASK_TYPES, 'cloudReload', 'service', 'license', 'self'] as const
+
+/** How an execution of a task ends. */
+export const OUTCOMES = ['failed', 'aborted', 'success'] as const
+
+export const EVENT_OUTCOMES = [
+  ...OUTCOMES,
+  'late',
+  'stuck',
+  'neverStarted',
+  'stopped',
+  'started',
+  'unreachable',
+  'status',
+  'expiring',
+  'expired',
+  'raised',
+  'cleared',
+] as const
+
+/** Who noticed it. */
+export const EVENT_SOURCES = ['udp', 'cloud', 'monitor', 'reconciler', 'watchdog', 'self', 'test'] as const
+
+/** Worst first. */
+export const SEVERITIES = ['critical', 'error', 'warning', 'info'] as const
+
+const SEVERITY: Readonly<Partial<Record<(typeof EVENT_OUTCOMES)[number], (typeof SEVERITIES)[number]>>> = {
+  expired: 'critical',
+  failed: 'error',
+  stopped: 'error',
+  unreachable: 'error',
+  aborted: 'warning',
+  late: 'warning',
+  stuck: 'warning',
+  neverStarted: 'warning',
+  expiring: 'warning',
+  raised: 'warning',
+}
+
+/** How bad an outcome is when nobody says otherwise; what is not listed is good news. */
+export function severityOf(outcome: (typeof EVENT_OUTCOMES)[number]): (typeof SEVERITIES)[number] {
+  return SEVERITY[outcome] ?? 'info'
+}
