@@ -13,6 +13,7 @@ import { lockDirectory } from '../platform/lock.ts'
 import { createLogger, type LogService } from '../platform/log.ts'
 import { releaseMemory } from '../platform/memory.ts'
 import { watchProcess } from '../platform/process-events.ts'
+import { serviceManager } from '../platform/service-manager/index.ts'
 import { StartError } from '../platform/start-error.ts'
 import type { LogLevel } from '../platform/types.ts'
 import { logBanner, WITHOUT_QRS } from './banner.ts'
@@ -70,17 +71,24 @@ async function runConfigured(config: Config, { loaded, load }: Loading, options:
   let { secrets } = loaded
   const log = loggerOf(config, () => secrets, paths.output(config.logDirectory, 'program'))
   const dataDirectory = paths.data(config.footman.dataDirectory)
+  const { grace } = config.footman.shutdown
+  const manager = await serviceManager({ log }, process.env)
   let app: App | null = null
   const events = watchProcess({
     log,
-    stop: async () => app?.stop(config.footman.shutdown.grace),
-    async onHangup() {
-      log.reopen()
-      // What is wrong with the file has been told.
-      await app?.reload().catch(() => undefined)
+    async stop() {
+      manager.stopping(grace)
+      await app?.stop(grace)
     },
+    onHangup: () =>
+      manager.reloading(async () => {
+        log.reopen()
+        // What is wrong with the file has been told.
+        await app?.reload().catch(() => undefined)
+      }),
   })
   try {
+    manager.starting()
     await ensureWritableDirectory(dataDirectory, 'The data directory')
     const lock = lockDirectory(dataDirectory)
     logStart(log, config, loaded, { dataDirectory, wanted: options.qsConnection !== false && !options.offline })
@@ -106,6 +114,8 @@ async function runConfigured(config: Config, { loaded, load }: Loading, options:
       },
     )
     await app.start()
+    manager.ready(statusOf(config))
+    manager.watch(app.isAlive)
     compileHotCode()
     void testEmail(log, config, options)
     setTimeout(releaseMemory, SETTLED_MS).unref()
@@ -119,8 +129,18 @@ async function runConfigured(config: Config, { loaded, load }: Loading, options:
     return EXIT.cannotStart
   } finally {
     events.release()
+    await manager.close()
     await log.close()
   }
+}
+
+/** Where it listens, for `systemctl status`. */
+function statusOf({ restServerConfig: rest, udpServerConfig: udp, footman }: Config): string {
+  const listeners = [
+    rest.enable && `REST API on ${rest.serverHost}:${rest.serverPort}`,
+    udp.enable && `UDP on ${udp.serverHost}:${udp.portTaskFailure}`,
+  ].filter((listener) => listener !== false)
+  return `Running${footman.shadow ? ' in shadow mode' : ''}: ${listeners.join(', ') || 'no listeners'}`
 }
 
 interface StartFacts {

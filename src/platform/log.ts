@@ -1,6 +1,7 @@
 /** The log: one line per call to the console and to daily files, as text or JSON, with secrets masked. */
 import pino from 'pino'
 import { systemClock } from './clock.ts'
+import { isJournal, withPriority } from './journal-stream.ts'
 import { createLineWriter, type LineWriter } from './line-writer.ts'
 import { createLogFile, type LogFileSettings } from './log-file.ts'
 import { createLogMask } from './log-mask.ts'
@@ -34,6 +35,8 @@ export interface LogDeps {
   readonly stdout?: LineWriter
   readonly stderr?: LineWriter
   readonly isTerminal?: boolean
+  /** Standard output is read by the systemd journal. */
+  readonly isJournal?: boolean
 }
 
 const RANK = Object.fromEntries(LOG_LEVELS.map((level, index) => [level, index])) as Record<LogLevel, number>
@@ -47,16 +50,18 @@ const NO_FIELDS: LogFields = Object.freeze({})
 /**
  * Text lines are `<ISO 8601 UTC with milliseconds> <level>: <message>`; of the fields only errors are written (their
  * messages and causes, from level debug on their stacks). JSON lines are `{ts, level, msg, component, ...fields}`.
- * Errors also go to standard error when standard output is not a terminal.
+ * Errors also go to standard error when standard output is not a terminal. The journal of systemd knows the time of each
+ * line, and gets its priority instead; both outputs lead there, so errors are written once.
  */
 export function createLogger(settings: LogSettings, deps: LogDeps = {}): LogService {
   const clock = deps.clock ?? systemClock
   const isTerminal = deps.isTerminal ?? process.stdout.isTTY === true
+  const toJournal = settings.console && (deps.isJournal ?? isJournal(1))
   const colour = settings.colour ?? isTerminal
   const mask = createLogMask(settings.secrets ?? (() => []))
   const lostLine = (count: number) => plainLine('warn', `LOG: ${count} log lines could not be written and are lost`)
   const stdout = settings.console ? (deps.stdout ?? createLineWriter(1, lostLine)) : null
-  const stderr = settings.console && !isTerminal ? (deps.stderr ?? createLineWriter(2, lostLine)) : null
+  const stderr = settings.console && !isTerminal && !toJournal ? (deps.stderr ?? createLineWriter(2, lostLine)) : null
   const file = settings.file ? createLogFile({ clock, lostLine, onProblem: fileProblem }, settings.file) : null
   let level = settings.level
 
@@ -69,7 +74,8 @@ export function createLogger(settings: LogSettings, deps: LogDeps = {}): LogServ
   }
 
   function fileProblem(problem: string): void {
-    stdout?.write(plainLine('error', `LOG: ${problem}`))
+    const line = plainLine('error', `LOG: ${problem}`)
+    stdout?.write(toJournal ? withPriority('error', line) : line)
     stderr?.write(plainLine('error', `LOG: ${problem}`))
   }
 
@@ -82,11 +88,17 @@ export function createLogger(settings: LogSettings, deps: LogDeps = {}): LogServ
     const whole = fields === NO_FIELDS ? message : withErrors(message, fields, RANK[level] >= RANK.debug)
     const full = mask.text(whole)
     const time = timeOf(clock.now())
-    emit(lineLevel, textLine(time, lineLevel, full, false), colour ? textLine(time, lineLevel, full, true) : undefined)
+    emit(lineLevel, textLine(time, lineLevel, full, false), shown(time, lineLevel, full))
   }
 
-  function emit(lineLevel: LogLevel, line: string, coloured = line): void {
-    stdout?.write(coloured)
+  /** What standard output gets; absent = the same as the file. */
+  function shown(time: string, lineLevel: LogLevel, message: string): string | undefined {
+    if (toJournal) return `${lineLevel}: ${message}\n`
+    return colour ? textLine(time, lineLevel, message, true) : undefined
+  }
+
+  function emit(lineLevel: LogLevel, line: string, console = line): void {
+    stdout?.write(toJournal ? withPriority(lineLevel, console) : console)
     if (lineLevel === 'error') stderr?.write(line)
     file?.write(line)
   }
