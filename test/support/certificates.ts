@@ -1,0 +1,34 @@
+/** Server certificates to order. */
+import 'reflect-metadata'
+import * as x509 from '@peculiar/x509'
+import { createAuthority, createKeys, privatePem, sign } from '../../src/qlik/simulator/pki.ts'
+
+const DAY_MS = 86_400_000
+
+export interface CertificatePair {
+  readonly ca: string
+  readonly cert: string
+  readonly key: string
+}
+
+export interface CertificateOptions {
+  /** Days from now; negative = expired. */
+  readonly days?: number
+}
+
+/** A certificate for one DNS name or address, signed by an authority of its own. */
+export async function certificatePair(name: string, { days = 90 }: CertificateOptions = {}): Promise<CertificatePair> {
+  const now = Date.now()
+  const validity = { notBefore: new Date(now - 100 * DAY_MS), notAfter: new Date(now + days * DAY_MS) }
+  const authority = await createAuthority('Test authority', {
+    notBefore: validity.notBefore,
+    notAfter: new Date(now + 365 * DAY_MS),
+  })
+  const keys = await createKeys()
+  const type = /^[\d.]+$/.test(name) ? ('ip' as const) : ('dns' as const)
+  const cert = await sign(authority, `CN=${name}`, keys.publicKey, validity, () => [
+    new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage.serverAuth]),
+    new x509.SubjectAlternativeNameExtension([{ type, value: name }]),
+  ])
+  return { ca: authority.certificate.toString('pem'), cert, key: await privatePem(keys) }
+}

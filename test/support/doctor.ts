@@ -1,0 +1,43 @@
+/** `footman doctor` in this process. */
+import { writeFileSync } from 'node:fs'
+import { runDoctor } from '../../src/cli/doctor/index.ts'
+import type { Summary } from '../../src/cli/doctor/report.ts'
+import type { Finding } from '../../src/cli/doctor/types.ts'
+import { tempDirectory } from './temp.ts'
+
+export interface Diagnosis {
+  readonly code: number
+  readonly findings: readonly Finding[]
+  readonly summary: Summary
+  readonly text: string
+}
+
+export interface DiagnosisOptions {
+  readonly only?: readonly string[]
+  readonly timeout?: number
+  /** Default false: the site is left out. */
+  readonly qsConnection?: boolean
+  readonly env?: Readonly<Record<string, string>>
+}
+
+/** Runs the probes on a configuration below `Butler`. */
+export async function diagnose(butler: unknown, options: DiagnosisOptions = {}): Promise<Diagnosis> {
+  await using directory = tempDirectory()
+  const configfile = directory.join('butler.yaml')
+  // JSON is YAML.
+  writeFileSync(configfile, JSON.stringify({ Butler: butler }), { mode: 0o600 })
+  const { only, timeout = 5000, env = {}, qsConnection = false } = options
+  const printed: string[] = []
+  const io = { out: (text: string) => void printed.push(text), err: (text: string) => void printed.push(text) }
+  const surroundings = { env, cwd: directory.path, execPath: '/usr/bin/bun' }
+  const code = await runDoctor(
+    { configfile, json: true, timeout, qsConnection, ...(only && { only }) },
+    io,
+    surroundings,
+  )
+  const text = printed.join('\n')
+  return { code, text, ...(JSON.parse(text) as Pick<Diagnosis, 'findings' | 'summary'>) }
+}
+
+/** In the order of the report. */
+export const codes = ({ findings }: Diagnosis): readonly string[] => findings.map(({ code }) => code)
