@@ -6,6 +6,7 @@ import { COMMIT, VERSION } from '../platform/version.ts'
 import { addDoctor } from './doctor/command.ts'
 import { EXIT, processIo } from './io.ts'
 import { addRemoteCommands } from './remote/commands.ts'
+import { addVersion } from './version/command.ts'
 
 /** Parses the arguments (without program and script name), runs the command and ends the process with its exit code. */
 export async function runProgram(args: readonly string[]): Promise<void> {
@@ -45,7 +46,8 @@ function refuseUnknownCommand(program: Command, word: string | undefined): void 
   program.error(`error: unknown command '${word}'. ${guess}`, { exitCode: EXIT.badInput })
 }
 
-function createProgram(done: (code: number) => void): Command {
+/** All commands; `done` gets the exit code of the one that ran. */
+export function createProgram(done: (code: number) => void): Command {
   const program = new Command('footman')
     .description('Alerts, task starts and more for Qlik Sense Enterprise on Windows. Successor of Butler.')
     .version(`${VERSION} (${COMMIT})`, '-V, --version', 'print the version')
@@ -138,6 +140,7 @@ Example
 
   addRemoteCommands(program, done)
   addKey(program, done)
+  addVersion(program, done)
 
   return program
 }

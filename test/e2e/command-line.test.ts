@@ -21,6 +21,20 @@ describe('arguments', () => {
     expect(code).toBe(0)
     expect(out).toMatch(/^\d+\.\d+\.\d+/)
   })
+  test('version --json tells where the executable comes from', async () => {
+    const [plain, json] = await Promise.all([run(['version']), run(['version', '--json'])])
+    const info = JSON.parse(json.out)
+    expect(info).toEqual({
+      version: expect.stringMatching(/^\d+\.\d+\.\d+/),
+      commit: expect.any(String),
+      commitTime: info.commitTime === null ? null : expect.stringMatching(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/),
+      target: expect.stringMatching(/^source$|^(windows|linux|darwin)-/),
+      runtime: expect.stringMatching(/^Bun \d/),
+      platform: `${process.platform} ${process.arch}`,
+    })
+    expect(plain.out.split('\n')[0]).toBe(`Footman ${info.version}`)
+    expect(plain.out).toContain(info.commit)
+  })
   test('--help of a command shows an example of it', async () => {
     const { code, out } = await run(['healthcheck', '--help'])
     expect([code, out]).toEqual([0, expect.stringContaining('footman healthcheck -c footman.yaml')])
