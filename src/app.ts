@@ -66,7 +66,7 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
     {
       ...{ log, now: () => clock.now(), source: deps.configuration },
       onProblem: (problem) => selfAlerts.onConfig(problem),
-      parts: () => [...liveParts({ windows: time, alerts, api }), ...properties.live],
+      parts: () => [...liveParts({ windows: time, alerts, api }), ...properties.live, ...monitors.live],
     },
     config,
   )

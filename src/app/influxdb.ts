@@ -5,18 +5,15 @@ import type { ConfigPaths } from '../config/paths.ts'
 import type { Config } from '../config/schema.ts'
 import type { EventPipeline } from '../events/pipeline.ts'
 import type { TaskEvent } from '../events/types.ts'
-import { memoryPoint } from '../metrics/influxdb/memory.ts'
 import { createPointQueue } from '../metrics/influxdb/queue.ts'
 import { createPointStore } from '../metrics/influxdb/queue-store.ts'
 import { createInfluxServer } from '../metrics/influxdb/server.ts'
 import { sharedNames } from '../metrics/influxdb/shared-names.ts'
 import type { InfluxPoints, InfluxServer } from '../metrics/influxdb/types.ts'
 import { createQueueMeter } from '../metrics/influxdb/udp-queue.ts'
-import { parseFrequency } from '../platform/frequency.ts'
 import type { GroupWriter } from '../platform/group-commit.ts'
 import type { Database } from '../platform/sqlite.ts'
 import type { Clock, Logger, Service } from '../platform/types.ts'
-import { VERSION } from '../platform/version.ts'
 
 export interface InfluxDeps {
   readonly db: Database
@@ -59,7 +56,6 @@ export function buildInflux(deps: InfluxDeps, config: Config, shadow: boolean): 
     },
   )
   const meter = udpQueue(deps, points, config)
-  const memory = memoryReports(deps, points, config)
   return {
     ...{ server, points, onEnriched: meter?.onEnriched ?? OFF.onEnriched },
     services: [
@@ -67,7 +63,6 @@ export function buildInflux(deps: InfluxDeps, config: Config, shadow: boolean): 
       server.database,
       points,
       ...(meter ? [meter.service] : []),
-      ...(memory ? [memory] : []),
     ],
   }
 }
@@ -125,36 +120,4 @@ function udpQueue({ db, clock, log, pipeline }: InfluxDeps, points: InfluxPoints
     if (source === 'udp') meter?.processed(clock.now() - receivedAt)
   }
   return { service, onEnriched }
-}
-
-const MAX_TIMER_MS = 2 ** 31 - 1
-
-/** Null when nobody wants the reports. The first one comes after one interval. */
-function memoryReports({ clock, log }: InfluxDeps, points: InfluxPoints, config: Config): Service | null {
-  const { enable, frequency, storeInInfluxdb } = config.uptimeMonitor
-  if (!enable || !storeInInfluxdb.enable) return null
-  const parsed = parseFrequency(frequency, config.footman.frequencyTimezone)
-  if (!parsed.ok) return null
-  let timer: ReturnType<typeof setTimeout> | undefined
-
-  function plan(): void {
-    const at = parsed.ok ? parsed.value.next(clock.now()) : null
-    if (at !== null) timer = setTimeout(report, Math.min(at - clock.now(), MAX_TIMER_MS), at)
-  }
-
-  function report(at: number): void {
-    plan()
-    if (clock.now() < at - 1) return
-    points
-      .writePoints([memoryPoint(process.memoryUsage(), VERSION, clock.now())])
-      .catch((error: unknown) => log.error(`INFLUXDB: Memory usage could not be stored: ${error}`))
-  }
-
-  return {
-    name: 'memory in InfluxDB',
-    start: async () => plan(),
-    async stop() {
-      clearTimeout(timer)
-    },
-  }
 }

@@ -12,11 +12,12 @@ import type { Service } from '../platform/types.ts'
 import { createAboutClient } from '../qlik/about/client.ts'
 import { createLicenseClient, type LicenseClient } from '../qlik/qrs/licenses.ts'
 import { createQrsTransport } from '../qlik/qrs/transport.ts'
-import type { MonitorParts, Monitors, MonitorsOptions } from './monitors.ts'
+import type { MonitorBlueprint, MonitorParts, MonitorsOptions } from './monitors.ts'
 
 export interface LicenseMonitors {
-  readonly services: Monitors['services']
-  readonly states: () => Omit<MonitorStates, 'services'>
+  readonly blueprints: readonly MonitorBlueprint[]
+  /** To be started before the monitors, and stopped after them. */
+  readonly clients: Service
 }
 
 /** Licences concern the whole repository, whoever else Footman asks as. */
@@ -26,43 +27,27 @@ interface Job {
   /** As `Skipping ... .` names it. */
   readonly what: string
   readonly label: string
-  readonly on: boolean
-  readonly frequency: string
+  readonly keys: readonly string[]
   /** Of the licence jobs, which the primary node does for the site. */
   readonly primaryOnly: boolean
-  readonly make: (made: Made) => (signal: AbortSignal) => Promise<void>
+  /** Null = off. */
+  readonly make: (config: Config) => Made | null
 }
 
-/** What the jobs share; made when the first of them needs it. */
 interface Made {
-  readonly licenses: () => LicenseClient
-  readonly writePoints: WritePoints | null
-  readonly closing: { close(): void }[]
+  readonly frequency: string
+  readonly run: (signal: AbortSignal) => Promise<void>
+  readonly states?: () => Partial<MonitorStates>
+  readonly close?: () => void
 }
 
-export function buildLicenseMonitors(parts: MonitorParts, config: Config, options: MonitorsOptions): LicenseMonitors {
-  const { clock, log, points } = parts
-  let server: LicenseDetails | null = null
-  let usage: readonly LicenseUsage[] = []
+export function licenseMonitors(parts: MonitorParts, config: Config, options: MonitorsOptions): LicenseMonitors {
+  const { clock, log } = parts
   let client: LicenseClient | null = null
-  const closing: { close(): void }[] = []
-
-  function licenses(): LicenseClient {
-    if (client) return client
-    client = licenseClient(parts, config)
-    closing.push(client)
+  const licenses = (): LicenseClient => {
+    client ??= licenseClient(parts, config)
     return client
   }
-
-  const made: Made = { licenses, closing, writePoints: points && ((list) => points.writePoints(list)) }
-  const jobs = jobsOf(parts, config, options, {
-    onState: (details) => {
-      server = details
-    },
-    onUsage: (found) => {
-      usage = found
-    },
-  }).filter((job) => job.on && mayRun(job))
 
   function mayRun({ what, primaryOnly }: Job): boolean {
     if (!options.qrsConnection) {
@@ -76,89 +61,111 @@ export function buildLicenseMonitors(parts: MonitorParts, config: Config, option
     return true
   }
 
-  const services = jobs.map((job): Service => {
-    const run = job.make(made)
-    return createRecurring(
-      { clock, log },
-      { name: job.what, label: job.label, atStart: true, run, frequency: parts.frequency(job.frequency) },
-    )
-  })
-  const clients: Service = {
-    name: 'clients of licence monitors',
-    start: async () => {},
-    async stop() {
-      for (const one of closing) one.close()
-    },
+  function blueprint(job: Job): MonitorBlueprint {
+    return {
+      ...{ name: job.what, keys: job.keys },
+      build(now) {
+        const made = job.make(now)
+        if (!made || !mayRun(job)) return { services: [], states: () => ({}) }
+        const { run, close, states = () => ({}) } = made
+        const work = {
+          name: job.what,
+          label: job.label,
+          atStart: true,
+          run,
+          frequency: parts.frequency(made.frequency),
+        }
+        const recurring = createRecurring({ clock, log }, work)
+        const service: Service = {
+          ...recurring,
+          async stop(graceMs) {
+            await recurring.stop(graceMs)
+            close?.()
+          },
+        }
+        return { services: [service], states }
+      },
+    }
   }
+
   return {
-    services: services.length > 0 ? [clients, ...services] : [],
-    states: () => ({
-      licenseDays: server?.daysRemaining ?? null,
-      licenses: usage.flatMap(({ type, fields: { allocated, available } }) =>
-        allocated === undefined ? [] : [{ type, allocated, available: available ?? null }],
-      ),
-    }),
+    blueprints: jobsOf(parts, options, licenses).map(blueprint),
+    clients: { name: 'client of licence monitors', start: async () => {}, stop: async () => client?.close() },
   }
 }
 
-interface Listeners {
-  readonly onState: (details: LicenseDetails) => void
-  readonly onUsage: (usage: readonly LicenseUsage[]) => void
-}
-
-function jobsOf(parts: MonitorParts, config: Config, { shadow }: MonitorsOptions, listeners: Listeners): Job[] {
-  const { clock, log, emit } = parts
-  const { versionMonitor } = config.qlikSenseVersion
-  const { serverLicenseMonitor, licenseMonitor, licenseRelease } = config.qlikSenseLicense
+function jobsOf(parts: MonitorParts, { shadow }: MonitorsOptions, licenses: () => LicenseClient): Job[] {
+  const { clock, log, emit, points } = parts
+  const writePoints: WritePoints | null = points && ((list) => points.writePoints(list))
   return [
     {
       ...{ what: 'version monitoring', label: '[QSEOW] QLIKSENSE VERSION MONITOR', primaryOnly: false },
-      ...{ on: versionMonitor.enable, frequency: versionMonitor.frequency },
-      make({ writePoints, closing }) {
-        const { rejectUnauthorized } = versionMonitor
-        const host = versionMonitor.host || config.configQRS.host
-        const { port } = config.footman.versionMonitor
-        const about = createAboutClient({
-          host,
-          port,
-          rejectUnauthorized,
-          certificates: parts.qlik.certificates.current,
-        })
-        closing.push(about)
-        return createVersionMonitor({ about, clock, log, writePoints }, versionMonitor)
+      keys: ['qlikSenseVersion', 'footman.versionMonitor'],
+      make({ qlikSenseVersion: { versionMonitor }, configQRS, footman }) {
+        if (!versionMonitor.enable) return null
+        const { rejectUnauthorized, frequency } = versionMonitor
+        const host = versionMonitor.host || configQRS.host
+        const { port } = footman.versionMonitor
+        const certificates = parts.qlik.certificates.current
+        const about = createAboutClient({ host, port, rejectUnauthorized, certificates })
+        const run = createVersionMonitor({ about, clock, log, writePoints }, versionMonitor)
+        return { frequency, run, close: about.close }
       },
     },
     {
       ...{ what: 'server license monitoring', label: '[QSEOW] QLIK SENSE SERVER LICENSE', primaryOnly: true },
-      ...{ on: serverLicenseMonitor.enable, frequency: serverLicenseMonitor.frequency },
-      make: ({ licenses, writePoints }) =>
-        createServerLicenseMonitor(
-          { licenses: licenses(), emit, clock, log, writePoints, onState: listeners.onState },
-          { ...serverLicenseMonitor, host: config.configQRS.host },
-        ),
+      keys: ['qlikSenseLicense.serverLicenseMonitor'],
+      make({ qlikSenseLicense: { serverLicenseMonitor }, configQRS }) {
+        if (!serverLicenseMonitor.enable) return null
+        let details: LicenseDetails | null = null
+        const onState = (now: LicenseDetails) => {
+          details = now
+        }
+        return {
+          frequency: serverLicenseMonitor.frequency,
+          run: createServerLicenseMonitor(
+            { licenses: licenses(), emit, clock, log, writePoints, onState },
+            { ...serverLicenseMonitor, host: configQRS.host },
+          ),
+          states: () => ({ licenseDays: details?.daysRemaining ?? null }),
+        }
+      },
     },
     {
       ...{ what: 'access license monitoring', label: '[QSEOW] END USER ACCESS LICENSE', primaryOnly: true },
-      ...{ on: licenseMonitor.enable, frequency: licenseMonitor.frequency },
-      make: ({ licenses, writePoints }) =>
-        createLicenseUsageMonitor(
-          { licenses: licenses(), clock, log, writePoints, onUsage: listeners.onUsage },
-          licenseMonitor,
-        ),
+      keys: ['qlikSenseLicense.licenseMonitor'],
+      make({ qlikSenseLicense: { licenseMonitor } }) {
+        if (!licenseMonitor.enable) return null
+        let usage: readonly LicenseUsage[] = []
+        const onUsage = (now: readonly LicenseUsage[]) => {
+          usage = now
+        }
+        return {
+          frequency: licenseMonitor.frequency,
+          run: createLicenseUsageMonitor({ licenses: licenses(), clock, log, writePoints, onUsage }, licenseMonitor),
+          states: () => ({
+            licenses: usage.flatMap(({ type, fields: { allocated, available } }) =>
+              allocated === undefined ? [] : [{ type, allocated, available: available ?? null }],
+            ),
+          }),
+        }
+      },
     },
     {
       ...{ what: 'access license release', label: '[QSEOW] QLIKSENSE LICENSE RELEASE', primaryOnly: true },
-      on: licenseRelease.enable && Object.values(licenseRelease.licenseType).some(({ enable }) => enable),
-      frequency: licenseRelease.frequency,
-      make: ({ licenses, writePoints }) =>
-        createLicenseRelease(
-          { licenses: licenses(), clock, log, writePoints },
-          {
-            ...licenseRelease,
-            dryRun: licenseRelease.dryRun || shadow,
-            maxPerRun: config.footman.licenseRelease.maxPerRun,
-          },
-        ),
+      keys: ['qlikSenseLicense.licenseRelease', 'footman.licenseRelease'],
+      make({ qlikSenseLicense: { licenseRelease }, footman }) {
+        const isOn = licenseRelease.enable && Object.values(licenseRelease.licenseType).some(({ enable }) => enable)
+        if (!isOn) return null
+        const { maxPerRun } = footman.licenseRelease
+        return {
+          frequency: licenseRelease.frequency,
+          run: createLicenseRelease(
+            { licenses: licenses(), clock, log, writePoints },
+            { ...licenseRelease, dryRun: licenseRelease.dryRun || shadow, maxPerRun },
+          ),
+        }
+      },
     },
   ]
 }

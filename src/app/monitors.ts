@@ -5,6 +5,7 @@ import { releaseLatest } from '../alerts/outbox/latest.ts'
 import type { Config } from '../config/schema.ts'
 import type { EventPipeline } from '../events/pipeline.ts'
 import { createNewRelicSender } from '../messages/new-relic.ts'
+import { memoryPoint } from '../metrics/influxdb/memory.ts'
 import type { InfluxPoints } from '../metrics/influxdb/types.ts'
 import type { MonitorStates } from '../metrics/prometheus/monitors.ts'
 import { createHeartbeat } from '../monitors/heartbeat.ts'
@@ -25,8 +26,10 @@ import type { Clock, Logger, Service } from '../platform/types.ts'
 import { VERSION } from '../platform/version.ts'
 import type { QrsObserver } from '../qlik/qrs/transport.ts'
 import type { Alerts } from './alerts.ts'
-import { buildLicenseMonitors } from './license-monitors.ts'
+import { licenseMonitors } from './license-monitors.ts'
 import type { Qlik } from './qlik.ts'
+import type { LivePart } from './reload.ts'
+import { type Blueprint, type Built, createReplaceable } from './replaceable.ts'
 
 export interface MonitorsDeps {
   readonly db: Database
@@ -54,8 +57,14 @@ export interface MonitorsOptions {
 export interface Monitors {
   /** To be stopped before what takes events, points and messages. */
   readonly services: readonly Service[]
+  /** Each monitor follows its own settings. */
+  readonly live: readonly LivePart[]
   readonly states: () => MonitorStates
 }
+
+/** What one monitor knows of all that the monitors know. */
+export type Monitor = Built<Partial<MonitorStates>>
+export type MonitorBlueprint = Blueprint<Partial<MonitorStates>>
 
 /** What every monitor is made with. */
 export interface MonitorParts extends MonitorsDeps {
@@ -75,22 +84,34 @@ export function buildMonitors(deps: MonitorsDeps, config: Config, options: Monit
       return parsed.ok ? parsed.value : NEVER
     },
   }
-  const watched = serviceMonitor(parts, config, options.shadow)
-  const licenses = buildLicenseMonitors(parts, config, options)
+  const { shadow } = options
+  const licenses = licenseMonitors(parts, config, options)
+  const blueprints: readonly MonitorBlueprint[] = [
+    {
+      ...{ name: 'service monitor', keys: ['serviceMonitor', 'footman.serviceMonitor'] },
+      build: (now) => serviceMonitor(parts, now, shadow),
+    },
+    ...licenses.blueprints,
+    {
+      ...{ name: 'heartbeat', keys: ['heartbeat', 'footman.health.heartbeatRequiresHealthy'] },
+      build: (now) => heartbeat(parts, now, shadow),
+    },
+    { name: 'uptime monitor', keys: ['uptimeMonitor'], build: (now) => uptime(parts, now, shadow) },
+  ]
+  const monitors = blueprints.map((blueprint) => createReplaceable(deps, blueprint, config))
   return {
-    services: [
-      ...watched.services,
-      ...licenses.services,
-      ...heartbeat(parts, config, options.shadow),
-      ...uptime(parts, config, options.shadow),
-    ],
-    states: () => ({ services: watched.states(), ...licenses.states() }),
+    services: [licenses.clients, ...monitors.map(({ service }) => service)],
+    live: monitors.map(({ live }) => live),
+    states: () => Object.assign({ ...NOTHING }, ...monitors.map(({ states }) => states())),
   }
 }
 
-function serviceMonitor(parts: MonitorParts, config: Config, shadow: boolean) {
+const NOTHING: MonitorStates = { services: [], licenseDays: null, licenses: [] }
+const OFF: Monitor = { services: [], states: () => ({}) }
+
+function serviceMonitor(parts: MonitorParts, config: Config, shadow: boolean): Monitor {
   const { serviceMonitor: settings, mqttConfig, footman } = config
-  if (!settings.enable) return { services: [], states: () => [] }
+  if (!settings.enable) return OFF
   const { db, writer, clock, log, mqtt, alerts, points } = parts
   const { alertDestination: to } = settings
   const topic = mqttConfig.serviceStatusTopic
@@ -138,7 +159,7 @@ function serviceMonitor(parts: MonitorParts, config: Config, shadow: boolean) {
   }
   const states = () =>
     monitor.states().map(({ host, service: name, state }) => ({ host, service: name, number: stateNumber(state) }))
-  return { services: [service], states }
+  return { services: [service], states: () => ({ services: states() }) }
 }
 
 /** Both switches of a destination are on. */
@@ -158,12 +179,12 @@ function receivers(config: Config): string[] {
 }
 
 /** In shadow mode the predecessor sends them. */
-function heartbeat({ clock, log, health, frequency }: MonitorParts, config: Config, shadow: boolean): Service[] {
+function heartbeat({ clock, log, health, frequency }: MonitorParts, config: Config, shadow: boolean): Monitor {
   const { enable, remoteURL, frequency: text } = config.heartbeat
-  if (!enable || shadow) return []
+  if (!enable || shadow) return OFF
   if (!URL.canParse(remoteURL)) {
     log.error('HEARTBEAT: Butler.heartbeat.remoteURL is not an address that can be called; no heartbeats are sent')
-    return []
+    return OFF
   }
   const http = createHttpClient({ proxyEnv: process.env })
   const { heartbeatRequiresHealthy } = config.footman.health
@@ -175,12 +196,12 @@ function heartbeat({ clock, log, health, frequency }: MonitorParts, config: Conf
     { clock, log },
     { name: 'heartbeat', label: 'HEARTBEAT', atStart: true, run, frequency: frequency(text) },
   )
-  return [closing(http), recurring]
+  return { ...OFF, services: [closing(http), recurring] }
 }
 
-function uptime({ clock, log, frequency }: MonitorParts, config: Config, shadow: boolean): Service[] {
-  const { enable, frequency: text, logLevel, storeNewRelic } = config.uptimeMonitor
-  if (!enable) return []
+function uptime({ clock, log, frequency, points }: MonitorParts, config: Config, shadow: boolean): Monitor {
+  const { enable, frequency: text, logLevel, storeNewRelic, storeInInfluxdb } = config.uptimeMonitor
+  if (!enable) return OFF
   const http = createHttpClient({ proxyEnv: process.env })
   const send = createNewRelicSender({ http, log }, { accounts: config.thirdPartyToolsCredentials.newRelic })
   const every = frequency(text)
@@ -199,7 +220,13 @@ function uptime({ clock, log, frequency }: MonitorParts, config: Config, shadow:
     { clock, log },
     { name: 'uptime monitor', label: 'UPTIME', atStart: false, run, frequency: every },
   )
-  return [closing(http), recurring]
+  const memory = storeInInfluxdb.enable && points ? [memoryReports({ clock, log }, points, every)] : []
+  return { ...OFF, services: [closing(http), recurring, ...memory] }
+}
+
+function memoryReports(deps: Pick<MonitorParts, 'clock' | 'log'>, points: InfluxPoints, frequency: Frequency): Service {
+  const run = () => points.writePoints([memoryPoint(process.memoryUsage(), VERSION, deps.clock.now())])
+  return createRecurring(deps, { name: 'memory in InfluxDB', label: 'INFLUXDB', atStart: false, run, frequency })
 }
 
 /** Started before and so stopped after what uses it. */

@@ -204,7 +204,7 @@ function reloadRoute(reload: ConfigReload['reload']): ApiRoute {
     action: 'config.reload',
     summary: 'Read the configuration file again',
     description:
-      'Routes, destinations, windows, calendars, access, limits and log level take effect at once. A file with errors changes nothing.',
+      'Routes, destinations, windows, calendars, monitors, access, limits and log level take effect at once. A file with errors changes nothing.',
     schemas: { body: z.object(BODY), responses: { 200: ANSWER.describe('What has changed.') } },
     failures: { 400: 'The file has errors; `issues` names each' },
     examples: [

@@ -14,6 +14,9 @@ const RULES: readonly (readonly [path: string, live: boolean])[] = [
     ...['footman.templateDirectory', 'footman.email', 'footman.destinations', 'footman.alertRoutes'],
     ...['footman.butlerRoutes', 'footman.windows', 'footman.calendars', 'footman.maintenance', 'footman.selfAlerts.to'],
     ...['footman.access', 'footman.api', 'footman.logging.accessLog'],
+    ...['heartbeat', 'uptimeMonitor', 'serviceMonitor', 'qlikSenseVersion', 'qlikSenseLicense'],
+    ...['footman.serviceMonitor', 'footman.versionMonitor', 'footman.licenseRelease'],
+    'footman.health.heartbeatRequiresHealthy',
   ),
   // The REST endpoints for messages and the server's TLS are built once.
   ['slackNotification.restMessage', false],

@@ -1,10 +1,13 @@
 /** A changed configuration file, while everything runs. */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'bun:test'
 import { createSocket } from 'node:dgram'
-import { readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { chmodSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { delimiter } from 'node:path'
 import { runToEnd } from '../support/binary.ts'
 import { type Footman, footman } from '../support/footman.ts'
 import { type HttpSink, startHttpSink } from '../support/http-sink.ts'
+import { startSite } from '../support/simulator.ts'
+import { tempDirectory } from '../support/temp.ts'
 import { until } from '../support/wait.ts'
 
 type Tree = Record<string, unknown>
@@ -285,3 +288,71 @@ test('access, limits and log level take effect at once', async () => {
   for (let n = 0; n < 3; n += 1) await ping()
   expect((await ping()).status).toBe(429)
 }, 60_000)
+
+/** Stands for `systemctl`. */
+const SYSTEMCTL = `#!/bin/sh
+printf 'LoadState=loaded\\nActiveState=active\\nUnitFileState=enabled\\nDescription=Engine\\nRequires=\\n'
+`
+
+test.skipIf(process.platform !== 'linux')(
+  'monitors are switched on, changed and switched off',
+  async () => {
+    const tools = tempDirectory()
+    cleanups.push(async () => tools.remove())
+    writeFileSync(tools.join('systemctl'), SYSTEMCTL)
+    chmodSync(tools.join('systemctl'), 0o755)
+    const site = await startSite()
+    cleanups.unshift(async () => site[Symbol.asyncDispose]())
+    const beat = (path: string) => ({ enable: true, remoteURL: `${sink.url}/${path}`, frequency: 'PT1S' })
+    const running = await footman({
+      simulator: site.simulator,
+      env: { PATH: `${tools.path}${delimiter}${process.env.PATH}` },
+      config: { logLevel: 'info', heartbeat: beat('one'), footman: { watchConfig: false } },
+    })
+    cleanups.unshift(async () => running[Symbol.asyncDispose]())
+    await running.start()
+    await until(() => got('one').length > 0, WAIT)
+    const metrics = async () => (await running.call('GET', '/metrics')).text()
+    expect(await metrics()).not.toContain('footman_service_state{')
+
+    const host = { host: 'localhost', services: [{ name: 'engine', friendlyName: 'Engine' }] }
+    change(running, (butler) => {
+      butler.heartbeat = beat('two')
+      butler.uptimeMonitor = { enable: true, frequency: 'PT1S', logLevel: 'info' }
+      butler.serviceMonitor = { enable: true, frequency: 'PT1S', monitor: [host] }
+      butler.qlikSenseVersion = { versionMonitor: { enable: true, host: '127.0.0.1' } }
+      butler.qlikSenseLicense = { serverLicenseMonitor: { enable: true }, licenseMonitor: { enable: true } }
+      butler.footman.versionMonitor = { port: site.simulator.ports.about }
+      butler.dockerHealthCheck = { enable: true }
+    })
+    const on = await reload(running)
+    expect(on).toMatchObject({ status: 200, needsRestart: ['Butler.dockerHealthCheck.enable'] })
+    expect(on.changed).toContain('Butler.heartbeat.remoteURL')
+    await running.process.waitForLine(/Iteration # 2, Uptime: /, 20_000)
+    await running.process.waitForLine(/QLIKSENSE VERSION MONITOR: Qlik Sense version: /, 20_000)
+    await until(async () => {
+      const text = await metrics()
+      return ['footman_service_state{host="localhost",service="engine"} 4', 'footman_license_days_remaining 3'].every(
+        (series) => text.includes(series),
+      )
+    }, WAIT)
+    await until(() => got('two').length > 0, WAIT)
+    const before = got('one').length
+    await until(() => got('two').length > 2, WAIT)
+    expect(got('one')).toHaveLength(before)
+
+    change(running, (butler) => {
+      for (const name of ['heartbeat', 'uptimeMonitor', 'serviceMonitor', 'qlikSenseLicense']) delete butler[name]
+    })
+    expect((await reload(running)).status).toBe(200)
+    const off = await metrics()
+    expect(off).not.toContain('footman_service_state{')
+    expect(off).not.toMatch(/^footman_license_days_remaining /m)
+    const beats = got('two').length
+    // Two of its intervals.
+    await Bun.sleep(1000)
+    expect(got('two')).toHaveLength(beats)
+    expect(await running.process.stop()).toBe(0)
+  },
+  60_000,
+)
