@@ -1,6 +1,7 @@
 /** A server of another project as a child process with a directory of its own. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
+import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { findExecutable } from './servers.ts'
@@ -22,11 +23,13 @@ export interface ServerProcess {
 export interface ServerProgram {
   readonly name: string
   readonly args: (directory: string) => readonly string[] | Promise<readonly string[]>
-  /** Answers 2xx once the server can be used. */
-  readonly ready: string
+  /** A URL that answers 2xx, or a port on which connections are taken, once the server can be used. */
+  readonly ready: string | number
 }
 
 const START_MS = 30_000
+/** Characters. */
+const LOG_KEPT = 1_000_000
 
 export async function serverProcess({ name, args, ready }: ServerProgram): Promise<ServerProcess> {
   const binary = findExecutable(name)
@@ -43,13 +46,13 @@ export async function serverProcess({ name, args, ready }: ServerProgram): Promi
     child = started
     for (const stream of [started.stdout, started.stderr]) {
       stream?.on('data', (chunk) => {
-        output = (output + chunk).slice(-100_000)
+        output = (output + chunk).slice(-LOG_KEPT)
       })
     }
     const deadline = Date.now() + START_MS
     while (Date.now() < deadline) {
       if (started.exitCode !== null) throw new Error(`${name} ended with ${started.exitCode}: ${output}`)
-      if (await answers(ready)) return
+      if (await (typeof ready === 'number' ? takesConnections(ready) : answers(ready))) return
       await Bun.sleep(20)
     }
     throw new Error(`${name} does not answer at ${ready}: ${output}`)
@@ -85,4 +88,15 @@ async function answers(url: string): Promise<boolean> {
   } catch {
     return false
   }
+}
+
+function takesConnections(port: number): Promise<boolean> {
+  return new Promise((done) => {
+    const socket = connect(port, '127.0.0.1')
+    socket.once('connect', () => {
+      socket.destroy()
+      done(true)
+    })
+    socket.once('error', () => done(false))
+  })
 }
