@@ -49,7 +49,7 @@ export function buildCloud(deps: CloudDeps, config: Config, shadow: boolean): Cl
   const mqtt = createMqttService(
     { log, clock, readFile: (path) => readFile(paths.input(path), 'utf8'), ...(observe && { observe }) },
     {
-      ...connectionSettings(config, footman.qlikCloud.clientId || ownClientId(db)),
+      ...cloudConnection(config, footman.qlikCloud.clientId || ownClientId(db)),
       status: shadow
         ? null
         : {
@@ -79,7 +79,7 @@ export function buildCloud(deps: CloudDeps, config: Config, shadow: boolean): Cl
 }
 
 /** TLS always, with QoS 1 and a session that outlives restarts: what comes meanwhile waits at the broker. */
-function connectionSettings({ mqttConfig, footman }: Config, clientId: string): BrokerSettings {
+export function cloudConnection({ mqttConfig, footman }: Config, clientId: string): BrokerSettings {
   const { broker, topic } = mqttConfig.qlikSenseCloud.event.mqttForward
   const { cleanSession, tls } = footman.qlikCloud
   return {

@@ -5,7 +5,8 @@ import { appIdOf, nameOfSubject } from '../../texts/words.ts'
 import { hostOf } from './secrets.ts'
 import { type HttpRenderInput, type HttpTypeFactory, type SettingsOf, TEXT_NEEDS } from './types.ts'
 
-const BASE = {
+/** By region. */
+export const OPSGENIE_BASE = {
   us: 'https://api.opsgenie.com',
   eu: 'https://api.eu.opsgenie.com',
   jsm: 'https://api.atlassian.com/jsm/ops/integration',
@@ -23,7 +24,7 @@ const LIMITS = {
 }
 
 export const opsgenie: HttpTypeFactory<'opsgenie'> = (settings, { hostname }) => {
-  const base = BASE[settings.region]
+  const base = OPSGENIE_BASE[settings.region]
   const source = cut(`Footman ${hostname}`, LIMITS.source)
   const headers = { Authorization: `GenieKey ${settings.apiKey}` }
   return {

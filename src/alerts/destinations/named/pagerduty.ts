@@ -3,7 +3,8 @@ import { cut, cutStart, utf8 } from '../../texts/cut.ts'
 import { appIdOf, nameOfSubject } from '../../texts/words.ts'
 import { type HttpRenderInput, type HttpTypeFactory, TEXT_NEEDS } from './types.ts'
 
-const HOST = { us: 'events.pagerduty.com', eu: 'events.eu.pagerduty.com' } as const
+/** By region. */
+export const PAGERDUTY_HOST = { us: 'events.pagerduty.com', eu: 'events.eu.pagerduty.com' } as const
 const SUMMARY_LIMIT = 1024
 const KEY_LIMIT = 255
 /** In bytes; an event of 512 KB is refused. */
@@ -14,10 +15,10 @@ const TEXT_LIMIT = 60_000
 
 export const pagerduty: HttpTypeFactory<'pagerduty'> = ({ routingKey, region }) => ({
   needs: TEXT_NEEDS,
-  target: HOST[region],
+  target: PAGERDUTY_HOST[region],
   secrets: [routingKey],
   render: (input) => ({
-    url: `https://${HOST[region]}/v2/enqueue`,
+    url: `https://${PAGERDUTY_HOST[region]}/v2/enqueue`,
     body: JSON.stringify(input.kind === 'recovery' ? resolve(input, routingKey) : trigger(input, routingKey)),
   }),
 })

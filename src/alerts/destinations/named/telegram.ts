@@ -7,6 +7,8 @@ import type { DeliveryResult } from '../../types.ts'
 import { httpResult, retryAfter } from '../http-result.ts'
 import { type HttpCall, type HttpRenderInput, type HttpTypeFactory, type SettingsOf, TEXT_NEEDS } from './types.ts'
 
+export const TELEGRAM_BASE = 'https://api.telegram.org'
+
 const TEXT_LIMIT = 4096
 const TITLE_LIMIT = 512
 /** Of the lines before the error text, so that it has room. */
@@ -22,7 +24,7 @@ export const telegram: HttpTypeFactory<'telegram'> = (settings, { log }, name) =
     secrets: [settings.botToken],
     pace: { key: `telegram ${settings.chatId}`, perMinute: PER_MINUTE },
     render: (input) => ({
-      url: `https://api.telegram.org/bot${settings.botToken}/sendMessage`,
+      url: `${TELEGRAM_BASE}/bot${settings.botToken}/sendMessage`,
       body: JSON.stringify({ chat_id: chatId, ...message(input, settings) }),
     }),
     result: telegramResult,

@@ -1,0 +1,96 @@
+/** Every HTTP server that the configuration sends to, by the key that names it. */
+import { chatSections } from '../../../../alerts/destinations/chat/sections.ts'
+import { OPSGENIE_BASE } from '../../../../alerts/destinations/named/opsgenie.ts'
+import { PAGERDUTY_HOST } from '../../../../alerts/destinations/named/pagerduty.ts'
+import { TELEGRAM_BASE } from '../../../../alerts/destinations/named/telegram.ts'
+import { newRelicSections } from '../../../../alerts/destinations/newrelic/sections.ts'
+import { signl4Sections } from '../../../../alerts/destinations/signl4/sections.ts'
+import { hookSections } from '../../../../alerts/destinations/webhook/hooks.ts'
+import type { Config } from '../../../../config/schema.ts'
+
+export interface Endpoint {
+  /** Key below `Butler` whose value is the address, or stands for it. */
+  readonly key: string
+  readonly url: string
+  /** File with the authority; empty = the public ones. */
+  readonly caFile: string
+  /** False where every certificate is accepted. */
+  readonly verified: boolean
+}
+
+/** Those of features that are on, in the order of the configuration. */
+export function endpointsOf(config: Config): readonly Endpoint[] {
+  return [...chats(config), ...webhooks(config), ...incidentTools(config), ...named(config)].filter(
+    ({ url }) => URL.canParse(url) && /^https?:/i.test(url),
+  )
+}
+
+export const publicEndpoint = (key: string, url: string): Endpoint => ({ key, url, caFile: '', verified: true })
+
+function chats(config: Config): Endpoint[] {
+  const sections = (['slack', 'teams'] as const).flatMap((channel) => chatSections(config, channel))
+  const found = sections.map(({ place, settings }) =>
+    publicEndpoint(`${place.replace(/^Butler\./, '')}.webhookURL`, settings.webhookURL),
+  )
+  const { restMessage } = config.slackNotification
+  const rest = config.restServerConfig.enable && config.restServerEndpointsEnable.slackPostMessage
+  return rest ? [...found, publicEndpoint('slackNotification.restMessage.webhookURL', restMessage.webhookURL)] : found
+}
+
+function webhooks(config: Config): Endpoint[] {
+  if (!config.webhookNotification.enable) return []
+  return hookSections(config).flatMap(({ kind, hooks }) =>
+    hooks.map(({ config: { webhookURL, cert } }, index) => ({
+      key: `webhookNotification.${kind.section}.webhooks[${index}].webhookURL`,
+      url: webhookURL,
+      caFile: cert.enable ? cert.certCA : '',
+      verified: !cert.enable || cert.rejectUnauthorized,
+    })),
+  )
+}
+
+function incidentTools(config: Config): Endpoint[] {
+  const { signl4, newRelic } = config.incidentTool
+  const { storeNewRelic, enable } = config.uptimeMonitor
+  const kinds = new Set(newRelicSections(config).map(({ kind }) => kind))
+  return [
+    ...(signl4Sections(config).length > 0 ? [publicEndpoint('incidentTool.signl4.url', signl4.url)] : []),
+    ...[...kinds].map((kind) => publicEndpoint(`incidentTool.newRelic.url.${kind}`, newRelic.url[kind])),
+    ...(enable && storeNewRelic.enable ? [publicEndpoint('uptimeMonitor.storeNewRelic.url', storeNewRelic.url)] : []),
+  ]
+}
+
+type Destination = Config['footman']['destinations'][string]
+type Addresses = {
+  readonly [T in Destination['type']]: (
+    settings: Extract<Destination, { type: T }>,
+    config: Config,
+  ) => readonly [key: string, url: string] | null
+}
+
+/** Mails and MQTT messages take the common connections, which are looked at on their own. */
+const ADDRESSES: Addresses = {
+  email: () => null,
+  mqtt: () => null,
+  slack: ({ webhookURL }) => ['webhookURL', webhookURL],
+  teams: ({ webhookURL }) => ['webhookURL', webhookURL],
+  discord: ({ webhookURL }) => ['webhookURL', webhookURL],
+  signl4: ({ url }) => ['url', url],
+  webhook: ({ url }) => ['url', url],
+  ntfy: ({ server }) => ['server', server],
+  otlp: ({ endpoint }) => ['endpoint', endpoint],
+  pagerduty: ({ region }) => ['region', `https://${PAGERDUTY_HOST[region]}`],
+  opsgenie: ({ region }) => ['region', OPSGENIE_BASE[region]],
+  telegram: () => ['type', TELEGRAM_BASE],
+  newrelic: ({ as }, { incidentTool }) => ['as', incidentTool.newRelic.url[as]],
+}
+
+function named(config: Config): Endpoint[] {
+  return Object.entries(config.footman.destinations).flatMap(([name, settings]) => {
+    const addressOf = ADDRESSES[settings.type] as (one: Destination, config: Config) => [string, string] | null
+    const address = settings.enable ? addressOf(settings, config) : null
+    if (address === null) return []
+    const { caFile, rejectUnauthorized: verified } = settings
+    return [{ key: `footman.destinations.${name}.${address[0]}`, url: address[1], caFile, verified }]
+  })
+}

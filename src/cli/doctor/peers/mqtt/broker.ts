@@ -1,0 +1,114 @@
+/** One broker: connection, TLS, login, the right to subscribe. Nothing is published, and no session stays. */
+import { randomBytes } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
+import { type Connection, openConnection } from '../../../../mqtt/connection.ts'
+import { type BrokerSettings, connectionOptions, readCertificates } from '../../../../mqtt/options.ts'
+import { certificateFindings } from '../../net/certificate.ts'
+import { openTcp, within } from '../../net/connect.ts'
+import { lookAtTls } from '../../net/tls.ts'
+import { type Subject, trouble } from '../../net/trouble.ts'
+import type { DoctorContext, Finding } from '../../types.ts'
+import { refusedConnection, refusedTopic, unreadable } from './refusals.ts'
+
+export interface Broker {
+  readonly settings: BrokerSettings
+  /** Keys below `Butler`; null where there is none. */
+  readonly keys: {
+    readonly host: string
+    readonly port: string
+    readonly protocol: string | null
+    readonly login: string
+    readonly authority: string | null
+    readonly topic: string
+  }
+  /** Topic filter whose subscription is tried. */
+  readonly topic: string
+  /** No login: connection and TLS only. */
+  readonly greetOnly: boolean
+}
+
+type Certificates = Awaited<ReturnType<typeof readCertificates>>
+
+export async function lookAtBroker(broker: Broker, context: DoctorContext): Promise<readonly Finding[]> {
+  const subject = subjectOf(broker)
+  const read = (path: string) => readFile(context.paths.input(path), 'utf8')
+  const certificates = await readCertificates(broker.settings, read).catch((error: Error) => error)
+  if (certificates instanceof Error) return [unreadable(subject, certificates)]
+  try {
+    const found = await lookAtConnection(broker, subject, { certificates, context })
+    if (found.some(({ level }) => level === 'error')) return found
+    return [...found, ...(broker.greetOnly ? [greeted(subject)] : await logIn(broker, subject, certificates, context))]
+  } catch (error) {
+    return [trouble(error, subject)]
+  }
+}
+
+interface Means {
+  readonly certificates: Certificates
+  readonly context: DoctorContext
+}
+
+/** The socket, and TLS where it is spoken. */
+async function lookAtConnection(broker: Broker, subject: Subject, { certificates, context }: Means) {
+  const { mqttConfig, mqtt } = broker.settings
+  const { brokerHost: host, brokerPort: port, azureEventGrid: azure } = mqttConfig
+  const { timeout, clock } = context
+  const socket = await openTcp({ host, port }, timeout)
+  if (!azure.enable && mqtt.protocol !== 'mqtts' && mqtt.protocol !== 'wss') {
+    socket.destroy()
+    return []
+  }
+  const pem = ({ ca, cert, key }: Certificates) => ({
+    ...(ca !== undefined && { ca: String(ca) }),
+    ...(cert !== undefined && key !== undefined && { cert: String(cert), key: String(key) }),
+  })
+  const look = await lookAtTls(socket, host, pem(certificates), timeout)
+  const { authority } = broker.keys
+  const where = authority === null ? 'the environment variable NODE_EXTRA_CA_CERTS' : `Butler.${authority}`
+  return certificateFindings(look, {
+    ...{ group: 'mqtt', target: subject.target, key: subject.key, name: host },
+    verified: azure.enable || mqtt.tls.rejectUnauthorized,
+    authority: `name the file of the authority (PEM) in ${where}`,
+    now: clock.now(),
+  })
+}
+
+async function logIn(
+  { settings, topic, keys }: Broker,
+  subject: Subject,
+  certificates: Certificates,
+  { timeout }: DoctorContext,
+): Promise<readonly Finding[]> {
+  // Of its own: a second client with the id of the running Footman would throw that one out.
+  const clientId = `footman_doctor_${randomBytes(6).toString('hex')}`
+  const options = connectionOptions(settings, clientId, certificates)
+  const events = { message: async () => {}, closed: () => {} }
+  let connection: Connection
+  try {
+    connection = await openConnection({ ...options, clean: true, connectTimeout: timeout }, events)
+  } catch (error) {
+    return [refusedConnection(subject, keys, error as Error)]
+  }
+  try {
+    if (topic !== '') await within(connection.subscribe(topic, 0), timeout)
+    return [{ level: 'ok', code: 'mqtt.ready', target: subject.target, message: 'connected, the topic may be read' }]
+  } catch (error) {
+    return [refusedTopic(subject, keys.topic, { topic, error: error as Error })]
+  } finally {
+    await connection.end(timeout)
+  }
+}
+
+function subjectOf({ settings: { mqttConfig }, keys }: Broker): Subject {
+  return {
+    ...{ group: 'mqtt', target: `${mqttConfig.brokerHost}:${mqttConfig.brokerPort}`, key: keys.host },
+    ...{ hostKey: `Butler.${keys.host}`, portKey: `Butler.${keys.port}` },
+  }
+}
+
+const greeted = ({ target }: Subject): Finding => ({
+  level: 'ok',
+  code: 'mqtt.reached',
+  target,
+  message: 'answers with TLS; the login is not tried, as Azure Event Grid may allow one session only',
+})
