@@ -108,7 +108,11 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
     starts.onEvent(event)
     observe?.event?.(event)
   }
-  const influx = buildInflux({ db, writer, clock, log, paths, pipeline: () => pipeline }, config, shadow)
+  const influx = buildInflux(
+    { db, writer, clock, log, paths, pipeline: () => pipeline, onDead: selfAlerts.onDeadPoints },
+    config,
+    shadow,
+  )
   const time = buildWindows({ log, paths, onTrouble: selfAlerts.onCalendar }, config)
   const alerts: Alerts = buildAlerts(
     {
@@ -196,7 +200,10 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
     shadow,
   )
   const journal = buildJournal(
-    { db, writer, clock, log: log.child('journal'), alerts, rawOf: pipeline.rawOf, qrs: qlik.cachedQrs, live },
+    {
+      ...{ db, writer, clock, log: log.child('journal'), alerts, rawOf: pipeline.rawOf, qrs: qlik.cachedQrs, live },
+      points: influx.deadLetters,
+    },
     config,
     shadow,
   )
@@ -232,6 +239,7 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
         ...alertRouteRoutes({ db, writer, clock, alerts, windows: time.windows, qrs: qlik.cachedQrs }, config),
         ...history.routes,
         ...metrics.routes,
+        ...influx.routes,
         ...reload.routes,
       ],
       health,
@@ -259,6 +267,7 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
         { keepMs: config.footman.retention.events, purge: journal.purge },
         history.aging,
         ...alerts.aging,
+        ...influx.aging,
         ...safetyNet.agings,
       ],
     },

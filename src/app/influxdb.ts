@@ -1,19 +1,23 @@
 /** InfluxDB: the database, the points that wait for it, and what Footman measures about itself. */
 import { hostname } from 'node:os'
 import { createClientSource } from '../alerts/destinations/named/client.ts'
+import type { OtherDeadLetters } from '../alerts/journal/delivery-routes.ts'
 import type { ConfigPaths } from '../config/paths.ts'
 import type { Config } from '../config/schema.ts'
 import type { EventPipeline } from '../events/pipeline.ts'
 import type { TaskEvent } from '../events/types.ts'
 import { createPointQueue } from '../metrics/influxdb/queue.ts'
-import { createPointStore } from '../metrics/influxdb/queue-store.ts'
+import { createPointStore, purgeDeadPoints, resendDeadPoints } from '../metrics/influxdb/queue-store.ts'
+import { pointRoutes } from '../metrics/influxdb/routes.ts'
 import { createInfluxServer } from '../metrics/influxdb/server.ts'
 import { sharedNames } from '../metrics/influxdb/shared-names.ts'
 import type { InfluxPoints, InfluxServer } from '../metrics/influxdb/types.ts'
 import { createQueueMeter } from '../metrics/influxdb/udp-queue.ts'
 import type { GroupWriter } from '../platform/group-commit.ts'
+import type { ApiRoute } from '../platform/http/route.ts'
 import type { Database } from '../platform/sqlite.ts'
 import type { Clock, Logger, Service } from '../platform/types.ts'
+import type { Aging } from './retention.ts'
 
 export interface InfluxDeps {
   readonly db: Database
@@ -22,6 +26,8 @@ export interface InfluxDeps {
   readonly log: Logger
   readonly paths: ConfigPaths
   readonly pipeline: () => EventPipeline
+  /** Points of monitors were given up. */
+  readonly onDead: (count: number, why: string) => void
 }
 
 export interface BuiltInflux {
@@ -33,9 +39,14 @@ export interface BuiltInflux {
   readonly onEnriched: (event: TaskEvent) => void
   /** To be stopped after what writes points. */
   readonly services: readonly Service[]
+  readonly routes: readonly ApiRoute[]
+  /** The points that were given up; null where `points` is. */
+  readonly deadLetters: OtherDeadLetters | null
+  readonly aging: readonly Aging[]
 }
 
-const OFF: BuiltInflux = { server: null, points: null, onEnriched: () => {}, services: [] }
+const NONE = { services: [], routes: [], aging: [], deadLetters: null }
+const OFF: BuiltInflux = { ...NONE, server: null, points: null, onEnriched: () => {} }
 
 export function buildInflux(deps: InfluxDeps, config: Config, shadow: boolean): BuiltInflux {
   const { influxDb, footman } = config
@@ -49,7 +60,7 @@ export function buildInflux(deps: InfluxDeps, config: Config, shadow: boolean): 
   if (shadow) return { ...OFF, server }
 
   const points = createPointQueue(
-    { server, store: createPointStore(deps), clock, log },
+    { server, store: createPointStore(deps), clock, log, onDead: deps.onDead },
     {
       retry: { firstMs: footman.delivery.retryFirst, maxMs: footman.delivery.retryMax },
       maxAgeMs: footman.delivery.influxDbMaxAge,
@@ -64,6 +75,9 @@ export function buildInflux(deps: InfluxDeps, config: Config, shadow: boolean): 
       points,
       ...(meter ? [meter.service] : []),
     ],
+    routes: pointRoutes({ db: deps.db, waiting: () => points.waiting }),
+    deadLetters: { destination: 'influxdb', resend: resendDeadPoints, wake: points.wake },
+    aging: [{ keepMs: footman.retention.events, purge: purgeDeadPoints }],
   }
 }
 

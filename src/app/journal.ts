@@ -1,7 +1,7 @@
 /** The REST API over events and deliveries: what happened, who was told, and once more if need be. */
 import { againRoutes } from '../alerts/journal/again-routes.ts'
 import { type ChangeFeed, createChangeFeed, purgeChanges } from '../alerts/journal/change-feed.ts'
-import { deliveryRoutes } from '../alerts/journal/delivery-routes.ts'
+import { deliveryRoutes, type OtherDeadLetters } from '../alerts/journal/delivery-routes.ts'
 import { eventRoutes } from '../alerts/journal/event-routes.ts'
 import { streamRoutes } from '../alerts/journal/stream-routes.ts'
 import { templateRecord } from '../alerts/record.ts'
@@ -29,6 +29,8 @@ export interface JournalDeps {
   readonly rawOf: (journalId: number) => Uint8Array | null
   /** The configuration in use. */
   readonly live: () => Config
+  /** Null without InfluxDB. */
+  readonly points: OtherDeadLetters | null
 }
 
 export interface Journal {
@@ -63,7 +65,10 @@ export function buildJournal(deps: JournalDeps, config: Config, shadow: boolean)
   return {
     routes: [
       ...eventRoutes(common),
-      ...deliveryRoutes({ ...common, wake: alerts.outbox.wake, isUnderWay: alerts.outbox.isUnderWay }),
+      ...deliveryRoutes({
+        ...{ ...common, wake: alerts.outbox.wake, isUnderWay: alerts.outbox.isUnderWay },
+        ...(deps.points && { others: deps.points }),
+      }),
       ...againRoutes({
         ...{ ...common, shadow, router: alerts.router, destination: alerts.destination },
         destinationNames: () => Object.keys(deps.live().footman.destinations),

@@ -53,6 +53,8 @@ export interface BuiltSelfAlerts {
   readonly service: SelfAlerts | null
   readonly onQrsRequest: QrsObserver
   readonly onDelivery: (change: DeliveryChange) => void
+  /** Points of monitors were given up. */
+  readonly onDeadPoints: (count: number, why: string) => void
   /** Messages of a host were lost within an hour. */
   readonly onLost: (host: string, count: number) => void
   readonly onCalendar: (calendar: string, reason: string | null) => void
@@ -128,6 +130,8 @@ export function buildSelfAlerts(deps: SelfAlertsDeps, config: Config, qrsEnabled
       if (state !== 'dead' || event?.type === 'self') return
       deadLetters.happened(destination, `Deliveries to ${destination} were given up (${reason}: ${detail}).`)
     },
+    onDeadPoints: (count, why) =>
+      deadLetters.happened('influxdb points', `${count} points of monitors for InfluxDB were given up: ${why}.`),
     onLost: (host, count) =>
       lost.happened(host, `${count} messages of ${host} were lost within an hour. Check network and UDP buffers.`),
     onCalendar: (name, reason) =>

@@ -99,7 +99,8 @@ export const DEAD_LETTER_FILTER = {
 
 export const RESEND_ALL: RouteDescription = {
   summary: 'Send dead letters again',
-  description: 'All deliveries that were given up and that the members given select.',
+  description:
+    'All deliveries that were given up and that the members given select; without ids, points of monitors for InfluxDB too.',
   schemas: {
     body: z.object(DEAD_LETTER_FILTER),
     responses: { 202: z.object({ resent: z.int() }).describe('How many are under way.') },

@@ -22,6 +22,15 @@ export interface DeliveryRoutesDeps {
   /** Deliveries in these lanes became pending. */
   readonly wake: (lanes: ReadonlySet<string>) => void
   readonly isUnderWay: (lane: string, seq: number) => boolean
+  /** Dead letters that are no deliveries: what monitors have measured. */
+  readonly others?: OtherDeadLetters
+}
+
+export interface OtherDeadLetters {
+  readonly destination: string
+  /** Runs in a transaction; returns how many are under way again. */
+  resend(db: Database, filter: Pick<DeadLetterFilter, 'reason' | 'from' | 'to'>, now: number): number
+  wake(): void
 }
 
 export function deliveryRoutes(deps: DeliveryRoutesDeps): ApiRoute[] {
@@ -83,10 +92,21 @@ async function resendOne(deps: DeliveryRoutesDeps, request: ApiRequest): Promise
 
 async function resendMany(deps: DeliveryRoutesDeps, request: ApiRequest): Promise<Response> {
   const filter = deadLetterFilter(request.body, deps.clock.now())
-  const { resent, lanes } = await deps.writer.write((db) => resendDeadLetters(db, filter, deps.clock.now()))
+  const others = concerned(deps.others, filter)
+  const { deliveries, more } = await deps.writer.write((db) => ({
+    deliveries: resendDeadLetters(db, filter, deps.clock.now()),
+    more: others?.resend(db, filter, deps.clock.now()) ?? 0,
+  }))
+  const resent = deliveries.resent + more
   request.note({ detail: `${resent} resent` })
-  deps.wake(lanes)
+  deps.wake(deliveries.lanes)
+  if (more > 0) others?.wake()
   return jsonAnswer(202, { resent })
+}
+
+function concerned(others: OtherDeadLetters | undefined, { id, destination }: DeadLetterFilter) {
+  const isNamed = others && id === null && (destination === null || destination.includes(others.destination))
+  return isNamed ? others : undefined
 }
 
 /** Throws 400 when nothing is named that would select. */

@@ -1,7 +1,8 @@
 /**
  * The outbox of the monitors' points: stored before they are accepted, written in batches in their order, kept while
- * InfluxDB is away, given up when they are too old.
+ * InfluxDB is away, dead letters when they are too old or refused.
  */
+import type { DeliveryResult } from '../../alerts/types.ts'
 import { type BackoffSettings, backoffDelay } from '../../platform/backoff.ts'
 import type { Clock, Logger, Service } from '../../platform/types.ts'
 import type { PointStore } from './queue-store.ts'
@@ -12,6 +13,8 @@ export interface PointQueueDeps {
   readonly store: PointStore
   readonly clock: Clock
   readonly log: Logger
+  /** Points have become dead letters. */
+  readonly onDead?: (count: number, why: string) => void
 }
 
 export interface PointQueueSettings {
@@ -27,6 +30,8 @@ export interface PointQueue extends InfluxPoints, Service {
   readonly waiting: number
   /** Points given up since the start. */
   readonly dropped: { readonly expired: number; readonly refused: number }
+  /** Points wait that did not before. */
+  wake(): void
 }
 
 const BATCH = 500
@@ -80,9 +85,8 @@ export function createPointQueue(deps: PointQueueDeps, settings: PointQueueSetti
       if (page.length === 0) return
       const signal = AbortSignal.any([stopping.signal, AbortSignal.timeout(WRITE_TIMEOUT_MS)])
       const results = await server.write(page, signal)
-      const settled = page.filter((_, index) => (results[index]?.outcome ?? 'retry') !== 'retry')
-      dropped.refused += results.filter(({ outcome }) => outcome === 'rejected').length
-      await store.remove(settled.map(({ seq }) => seq))
+      await store.remove(page.flatMap(({ seq }, index) => (results[index]?.outcome === 'delivered' ? [seq] : [])))
+      await bury(page.flatMap(({ seq }, index) => refusalOf(seq, results[index])))
       const failed = results.find((result) => result.outcome === 'retry')
       if (failed && !stopping.signal.aborted) {
         suffer(failed.detail, failed.slow ? settings.retry.maxMs : (failed.retryAfterMs ?? 0))
@@ -94,9 +98,21 @@ export function createPointQueue(deps: PointQueueDeps, settings: PointQueueSetti
   }
 
   async function expire(): Promise<void> {
-    const expired = await store.expire(clock.now() - settings.maxAgeMs)
+    const expired = await store.expire(clock.now() - settings.maxAgeMs, clock.now())
+    if (expired === 0) return
     dropped.expired += expired
-    if (expired > 0) log.error(`INFLUXDB: ${expired} points were given up because they waited too long for InfluxDB`)
+    log.error(
+      `INFLUXDB: ${expired} points were given up because they waited too long for InfluxDB; they can be sent again`,
+    )
+    deps.onDead?.(expired, 'they waited too long')
+  }
+
+  async function bury(refused: readonly { readonly seq: number; readonly detail: string }[]): Promise<void> {
+    const [first] = refused
+    if (!first) return
+    await store.bury(refused, clock.now())
+    dropped.refused += refused.length
+    deps.onDead?.(refused.length, first.detail)
   }
 
   function suffer(detail: string, patience: number): void {
@@ -126,6 +142,7 @@ export function createPointQueue(deps: PointQueueDeps, settings: PointQueueSetti
       await store.add(lines, clock.now())
       leaveIn(lines.length >= BATCH ? 0 : (settings.gatherMs ?? GATHER_MS))
     },
+    wake: () => leaveIn(0),
     async start() {
       running = true
       stopping = new AbortController()
@@ -146,6 +163,10 @@ export function createPointQueue(deps: PointQueueDeps, settings: PointQueueSetti
       stopping.abort()
     },
   }
+}
+
+function refusalOf(seq: number, result: DeliveryResult | undefined) {
+  return result?.outcome === 'rejected' ? [{ seq, detail: result.detail }] : []
 }
 
 const NANOSECONDS = 1_000_000n

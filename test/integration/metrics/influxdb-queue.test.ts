@@ -1,7 +1,13 @@
 /** The points of monitors wait on disk for InfluxDB. */
 import { afterEach, describe, expect, test } from 'bun:test'
 import { createPointQueue, type PointQueueSettings } from '../../../src/metrics/influxdb/queue.ts'
-import { createPointStore, influxMigrations } from '../../../src/metrics/influxdb/queue-store.ts'
+import {
+  createPointStore,
+  deadPoints,
+  influxMigrations,
+  purgeDeadPoints,
+  resendDeadPoints,
+} from '../../../src/metrics/influxdb/queue-store.ts'
 import { createGroupWriter } from '../../../src/platform/group-commit.ts'
 import { openDatabase } from '../../../src/platform/sqlite.ts'
 import { type HttpSink, startHttpSink } from '../../support/http-sink.ts'
@@ -34,8 +40,9 @@ function queue(port: number, options: Partial<PointQueueSettings> & { directory?
   const { server } = influxServer({ hostPort: port }, {}, clock.now)
   const store = createPointStore({ db, writer: createGroupWriter(db) })
   const log = recordingLog()
+  const told: [number, string][] = []
   const points = createPointQueue(
-    { server, store, clock, log },
+    { server, store, clock, log, onDead: (count, why) => void told.push([count, why]) },
     { retry: { firstMs: 10, maxMs: 20, jitter: 0 }, maxAgeMs: 7 * DAY, gatherMs: 5, ...settings },
   )
   let ended = false
@@ -47,7 +54,7 @@ function queue(port: number, options: Partial<PointQueueSettings> & { directory?
     server.close()
   }
   closing.push(end)
-  return { points, log, end }
+  return { points, log, end, db, told }
 }
 
 function temp(): string {
@@ -109,11 +116,13 @@ test('an outage: all wait on disk, through a restart, and arrive once and in ord
   )
 }, 30_000)
 
-test('InfluxDB away for days: what is older than the limit is given up and counted, the rest is written', async () => {
+const ALL = { reason: null, from: null, to: null }
+
+test('InfluxDB away for days: what is older than the limit is a dead letter, the rest is written; replayed, it has its own time', async () => {
   const influx = await sink()
   await influx.down()
   let shift = 0
-  const { points, log } = queue(influx.port, { shift: () => shift })
+  const { points, log, db, told } = queue(influx.port, { shift: () => shift })
   await points.start()
   await points.writePoints([point(1), point(2)])
   shift = 6 * DAY
@@ -123,7 +132,54 @@ test('InfluxDB away for days: what is older than the limit is given up and count
   await influx.up()
   await until(() => points.waiting === 0, { timeout })
   expect(written(influx)).toEqual([`m,n=3,qs_env=prod f=3 ${NOW + 6 * DAY}000000`])
-  expect(log.of('error')).toEqual(['INFLUXDB: 2 points were given up because they waited too long for InfluxDB'])
+  expect(log.of('error')).toEqual([
+    'INFLUXDB: 2 points were given up because they waited too long for InfluxDB; they can be sent again',
+  ])
+  expect(told).toEqual([[2, 'they waited too long']])
+  const dead = { measurement: 'm', reason: 'EXPIRED', detail: null, points: 2, oldestAt: NOW, newestAt: NOW }
+  expect(deadPoints(db)).toEqual([dead] as never)
+
+  expect(resendDeadPoints(db, { ...ALL, reason: ['REJECTED'] }, NOW + shift)).toBe(0)
+  expect(resendDeadPoints(db, { ...ALL, from: NOW + 1 }, NOW + shift)).toBe(0)
+  expect(resendDeadPoints(db, { ...ALL, reason: ['EXPIRED'], from: NOW, to: NOW + 1 }, NOW + shift)).toBe(2)
+  points.wake()
+  await until(() => points.waiting === 0, { timeout })
+  expect(written(influx).slice(1)).toEqual([1, 2].map((n) => `m,n=${n},qs_env=prod f=${n} ${NOW}000000`))
+  expect(deadPoints(db)).toEqual([])
+})
+
+test('a month without InfluxDB: thousands of points expire together, none is lost', async () => {
+  const influx = await sink()
+  await influx.down()
+  let shift = 0
+  const { points, db } = queue(influx.port, { shift: () => shift })
+  await points.writePoints(Array.from({ length: 1700 }, (_, n) => point(n)))
+  shift = 30 * DAY
+  await points.start()
+  await until(() => points.dropped.expired === 1700, { timeout })
+  expect(points.waiting).toBe(0)
+  expect(resendDeadPoints(db, ALL, NOW + shift)).toBe(1700)
+  await influx.up()
+  points.wake()
+  await until(() => points.waiting === 0, { timeout })
+  expect(new Set(written(influx)).size).toBe(1700)
+})
+
+test('dead letters are kept for a time, then go in small steps; what waits stays', async () => {
+  const influx = await sink()
+  await influx.down()
+  let shift = 0
+  const { points, db } = queue(influx.port, { shift: () => shift })
+  await points.start()
+  await points.writePoints([point(1), point(2), point(3)])
+  shift = 8 * DAY
+  await until(() => points.dropped.expired === 3, { timeout })
+  await points.writePoints([point(4)])
+  expect(purgeDeadPoints(db, NOW + 8 * DAY, 2)).toBe(0)
+  expect(purgeDeadPoints(db, NOW + 8 * DAY + 1, 2)).toBe(2)
+  expect(purgeDeadPoints(db, NOW + 8 * DAY + 1, 2)).toBe(1)
+  expect(deadPoints(db)).toEqual([])
+  expect(points.waiting).toBe(1)
 })
 
 test('a clock that is set back holds nothing up', async () => {
@@ -138,16 +194,20 @@ test('a clock that is set back holds nothing up', async () => {
   expect(written(influx).map((line) => line.split(' ')[2])).toEqual([`${NOW}000000`, `${NOW - 3 * DAY}000000`])
 })
 
-test('a refused point is counted and costs the others nothing', async () => {
+test('a refused point is a dead letter with the words of InfluxDB, and costs the others nothing', async () => {
   const influx = await sink()
   influx.answer(({ body }) =>
     body.includes('n=2') ? { status: 400, body: '{"error":"field type conflict"}' } : { status: 204 },
   )
-  const { points } = queue(influx.port)
+  const { points, db, told } = queue(influx.port)
   await points.start()
-  await points.writePoints([point(1), point(2), point(3)])
+  await points.writePoints([point(1), { ...point(2), measurement: 'a,b c' }, point(3)])
   await until(() => points.waiting === 0, { timeout })
   expect(points.dropped).toEqual({ expired: 0, refused: 1 })
+  const detail = 'HTTP 400: field type conflict'
+  const dead = { measurement: 'a,b c', reason: 'REJECTED', detail, points: 1, oldestAt: NOW, newestAt: NOW }
+  expect(deadPoints(db)).toEqual([dead] as never)
+  expect(told).toEqual([[1, detail]])
   expect(influx.requests.filter(({ body }) => !body.includes('n=2')).flatMap(({ body }) => linesOf(body))).toHaveLength(
     2,
   )

@@ -1,0 +1,52 @@
+/** `/v4/influxdb/points`: the points of monitors that wait for InfluxDB, and those that were given up. */
+import { z } from 'zod'
+import { onlyParameters } from '../../platform/http/list-query.ts'
+import { type ApiRoute, jsonAnswer } from '../../platform/http/route.ts'
+import type { Database } from '../../platform/sqlite.ts'
+import { deadPoints } from './queue-store.ts'
+
+export interface PointRoutesDeps {
+  readonly db: Database
+  readonly waiting: () => number
+}
+
+const ANSWER = z.object({
+  waiting: z.int().describe('Points that InfluxDB does not have yet.'),
+  dead: z
+    .array(
+      z.object({
+        measurement: z.string(),
+        reason: z.enum(['EXPIRED', 'REJECTED']),
+        detail: z.string().nullable().describe('What InfluxDB said about the newest of them.'),
+        points: z.int(),
+        oldestAt: z.string().describe('When the oldest of them was measured or last sent again.'),
+        newestAt: z.string(),
+      }),
+    )
+    .describe('Those that were given up, by measurement.'),
+})
+
+export function pointRoutes({ db, waiting }: PointRoutesDeps): ApiRoute[] {
+  return [
+    {
+      methods: ['GET'],
+      path: '/v4/influxdb/points',
+      endpoint: null,
+      scope: 'event:read',
+      summary: 'Count the points of monitors that wait for InfluxDB or were given up',
+      description:
+        'Points about tasks are deliveries. `POST /v4/deliveries/-/resend` with the destination `influxdb` sends both again.',
+      schemas: { responses: { 200: ANSWER.describe('The counts.') } },
+      examples: [{ name: 'points', status: 200, answer: { waiting: 0, dead: [] } }],
+      handle({ query }) {
+        onlyParameters(query, [])
+        const dead = deadPoints(db).map(({ oldestAt, newestAt, ...group }) => ({
+          ...group,
+          oldestAt: new Date(oldestAt).toISOString(),
+          newestAt: new Date(newestAt).toISOString(),
+        }))
+        return jsonAnswer(200, { waiting: waiting(), dead })
+      },
+    },
+  ]
+}
