@@ -65,7 +65,7 @@ export async function influxDouble(settings: DoubleSettings): Promise<InfluxDoub
   const ROUTES: Record<string, (request: Request) => Answer> = {
     'POST /api/v2/write': write,
     ...(version === 2 && { 'GET /api/v2/buckets': find, 'GET /api/v2/orgs': orgs, 'POST /api/v2/buckets': make }),
-    ...(version === 3 && { 'POST /api/v3/configure/database': configure }),
+    ...(version === 3 && { 'POST /api/v3/configure/database': configure, 'GET /api/v3/configure/database': list }),
   }
 
   function write({ url, headers, body }: Request): Answer {
@@ -116,6 +116,11 @@ export async function influxDouble(settings: DoubleSettings): Promise<InfluxDoub
     if (body.orgID !== '0123456789abcdef') return error(400, 'invalid', 'orgID')
     if (buckets.has(String(body.name))) return error(422, 'conflict', `bucket with name ${body.name} already exists`)
     return remember(body, String(body.name), 201)
+  }
+
+  function list(request: Request): Answer {
+    const rows = [...buckets].map((name) => ({ 'iox::database': name }))
+    return refusal(request, 'Bearer') ?? { status: 200, body: rows }
   }
 
   function configure(request: Request): Answer {

@@ -13,8 +13,8 @@ export function refusedConnection(subject: Subject, { login, protocol, port }: K
     const fix = `correct Butler.${login} and what belongs to it, or the access rules of the broker`
     return { level: 'error', code: 'mqtt.login', target, message: text, fix, key: login }
   }
-  // The library says no more than that it was closed, or that no answer came.
-  if (/closed|connack timeout|timed? ?out/i.test(message)) {
+  // The library says no more than that it was closed, that no answer came, or that it was no MQTT.
+  if (/closed|reset|connack timeout|timed? ?out|header|packet|parse/i.test(message)) {
     const fix =
       protocol === null
         ? `check that Butler.${port} is the port of an MQTT broker`
