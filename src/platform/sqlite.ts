@@ -15,6 +15,8 @@ export interface DatabaseSettings {
   /** FULL survives a power cut after each commit, NORMAL a killed process. */
   readonly synchronous?: 'FULL' | 'NORMAL'
   readonly readOnly?: boolean
+  /** Told when the storage fails a statement: disk full, file gone or damaged. True = it is mended, a read may be tried again. */
+  readonly onFailure?: (error: unknown) => boolean
 }
 
 export interface Database {
@@ -24,7 +26,19 @@ export interface Database {
   exec(sql: string): void
   /** Runs `work` atomically; inside another transaction it becomes a savepoint, so that it can fail on its own. */
   transaction<T>(work: () => T): T
+  /** Lets go of the file; every use fails from then on. */
   close(): void
+}
+
+/** A database whose file can be changed under the hands of those who use it. */
+export interface FileDatabase extends Database {
+  /**
+   * Opens what stands at the path now (a new database, when nothing does), brings its schema up to date and goes on with
+   * that. Throws what SQLite says when it cannot, and keeps what it had. Not inside a transaction.
+   */
+  reopen(): void
+  /** Writes fail with this from now on; null = they are let through again. Reads go on. */
+  refuseWrites(reason: Error | null): void
 }
 
 /** Pages of the log between two write-backs: the ends of indexes, which every row changes, go back once per 16 MB. */
@@ -33,13 +47,22 @@ const PRAGMAS = `PRAGMA journal_mode = WAL; PRAGMA busy_timeout = 5000; PRAGMA f
   PRAGMA wal_autocheckpoint = ${PAGES_PER_CHECKPOINT};`
 
 /** Opens (and creates) a database file and brings its schema up to date. Throws what SQLite says when it cannot. */
-export function openDatabase(file: string, settings: DatabaseSettings = {}): Database {
+export function openDatabase(file: string, settings: DatabaseSettings = {}): FileDatabase {
+  const opened = openFile(file, settings)
+  return wrap(opened, () => openFile(file, settings), settings.onFailure ?? (() => false))
+}
+
+function openFile(file: string, settings: DatabaseSettings): DatabaseSync {
   const raw = new DatabaseSync(file, { readOnly: settings.readOnly ?? false })
-  if (settings.readOnly) raw.exec('PRAGMA busy_timeout = 5000;')
-  else raw.exec(`${PRAGMAS} PRAGMA synchronous = ${settings.synchronous ?? 'FULL'};`)
-  const db = wrap(raw)
-  if (settings.migrations) migrate(db, settings.migrations)
-  return db
+  try {
+    if (settings.readOnly) raw.exec('PRAGMA busy_timeout = 5000;')
+    else raw.exec(`${PRAGMAS} PRAGMA synchronous = ${settings.synchronous ?? 'FULL'};`)
+    if (settings.migrations) migrate(wrap(raw), settings.migrations)
+    return raw
+  } catch (error) {
+    raw.close()
+    throw error
+  }
 }
 
 type Scope = readonly [begin: string, commit: string, rollback: string]
@@ -48,57 +71,115 @@ const savepoint = (n: number): Scope => [`SAVEPOINT s${n}`, `RELEASE s${n}`, `RO
 /** How a transaction begins and ends, by depth. */
 const SCOPES: readonly Scope[] = [['BEGIN IMMEDIATE', 'COMMIT', 'ROLLBACK'], savepoint(1), savepoint(2)]
 
-function wrap(raw: DatabaseSync): Database {
+function wrap(
+  opened: DatabaseSync,
+  open: () => DatabaseSync = () => opened,
+  onFailure: (error: unknown) => boolean = () => false,
+): FileDatabase {
   const statements = new Map<string, StatementSync>()
+  let raw: DatabaseSync | null = opened
+  let refusal: Error | null = null
   let depth = 0
   // After some errors (disk full, I/O) SQLite ends the whole transaction by itself; nothing of it may go on then.
   let lost: unknown
 
+  const handle = (): DatabaseSync => {
+    if (!raw) throw new StorageError('the database is not open')
+    return raw
+  }
+
   const prepared = (sql: string): StatementSync => {
     const known = statements.get(sql)
     if (known) return known
-    const statement = raw.prepare(sql)
+    const statement = handle().prepare(sql)
     statements.set(sql, statement)
     return statement
   }
 
+  /** True when what failed may be tried again at once. */
+  function mended(error: unknown): boolean {
+    return depth === 0 && isStorageTrouble(error) && onFailure(error)
+  }
+
   function undo(rollback: string, reason: unknown): void {
     try {
-      raw.exec(rollback)
+      handle().exec(rollback)
     } catch {
       lost ??= reason
     }
   }
 
-  return {
-    get: <T>(sql: string, ...params: SQLInputValue[]) => (prepared(sql).get(...params) ?? undefined) as T | undefined,
-    all: <T>(sql: string, ...params: SQLInputValue[]) => prepared(sql).all(...params) as T[],
-    run(sql, ...params) {
-      const { changes, lastInsertRowid } = prepared(sql).run(...params)
-      return { changes: Number(changes), lastId: Number(lastInsertRowid) }
-    },
-    exec: (sql) => raw.exec(sql),
-    transaction(work) {
+  function inScope<T>([begin, commit, rollback]: Scope, work: () => T): T {
+    prepared(begin).run()
+    depth += 1
+    try {
+      const result = work()
       if (lost) throw lost
-      const [begin, commit, rollback] = SCOPES[depth] ?? savepoint(depth)
-      prepared(begin).run()
-      depth += 1
+      prepared(commit).run()
+      return result
+    } catch (error) {
+      undo(rollback, error)
+      throw lost ?? error
+    } finally {
+      depth -= 1
+      if (depth === 0) lost = undefined
+    }
+  }
+
+  function close(): void {
+    statements.clear()
+    raw?.close()
+    raw = null
+  }
+
+  return {
+    get<T>(sql: string, ...params: SQLInputValue[]) {
       try {
-        const result = work()
-        if (lost) throw lost
-        prepared(commit).run()
-        return result
+        return (prepared(sql).get(...params) ?? undefined) as T | undefined
       } catch (error) {
-        undo(rollback, error)
-        throw lost ?? error
-      } finally {
-        depth -= 1
-        if (depth === 0) lost = undefined
+        if (!mended(error)) throw error
+        return (prepared(sql).get(...params) ?? undefined) as T | undefined
       }
     },
-    close() {
-      statements.clear()
-      raw.close()
+    all<T>(sql: string, ...params: SQLInputValue[]) {
+      try {
+        return prepared(sql).all(...params) as T[]
+      } catch (error) {
+        if (!mended(error)) throw error
+        return prepared(sql).all(...params) as T[]
+      }
+    },
+    run(sql, ...params) {
+      if (refusal && depth === 0) throw refusal
+      try {
+        const { changes, lastInsertRowid } = prepared(sql).run(...params)
+        return { changes: Number(changes), lastId: Number(lastInsertRowid) }
+      } catch (error) {
+        mended(error)
+        throw error
+      }
+    },
+    exec: (sql) => handle().exec(sql),
+    transaction(work) {
+      if (lost) throw lost
+      if (refusal && depth === 0) throw refusal
+      try {
+        return inScope(SCOPES[depth] ?? savepoint(depth), work)
+      } catch (error) {
+        mended(error)
+        throw error
+      }
+    },
+    close,
+    reopen() {
+      if (depth > 0) throw new Error('A database cannot be opened anew inside a transaction')
+      const next = open()
+      close()
+      raw = next
+      refusal = null
+    },
+    refuseWrites(reason) {
+      refusal = reason
     },
   }
 }
@@ -115,11 +196,43 @@ function migrate(db: Database, migrations: readonly Migration[]): void {
   }
 }
 
+/** CORRUPT and NOTADB: the file is damaged. A damaged file is replaced, so this passes like the others. */
+const DAMAGE = new Set([11, 26])
 /** Result codes that pass when somebody makes room or lets go: BUSY, LOCKED, NOMEM, READONLY, IOERR, FULL, CANTOPEN. */
-const STORAGE_TROUBLE = new Set([5, 6, 7, 8, 10, 13, 14])
+const STORAGE_TROUBLE = new Set([5, 6, 7, 8, 10, 13, 14, ...DAMAGE])
+/** Those that say nothing about the file: BUSY, LOCKED, NOMEM. */
+const PASSING = new Set([5, 6, 7])
+
+const codeOf = (error: unknown): number | null => {
+  const { errcode } = (error ?? {}) as { readonly errcode?: number }
+  return errcode === undefined ? null : errcode & 0xff
+}
+
+/** Looks like an error of SQLite to everybody who asks: the file cannot be used now (CANTOPEN). */
+export class StorageError extends Error {
+  override readonly name = 'StorageError'
+  readonly errcode = 14
+}
+
+/** The same for a file that is not in order (CORRUPT). */
+export class DamageError extends Error {
+  override readonly name = 'DamageError'
+  readonly errcode = 11
+}
 
 /** True when the same work may succeed later: the disk is full or not reachable, not the statement wrong. */
 export function isStorageTrouble(error: unknown): boolean {
-  const { errcode } = (error ?? {}) as { readonly errcode?: number }
-  return errcode !== undefined && STORAGE_TROUBLE.has(errcode & 0xff)
+  const code = codeOf(error)
+  return code !== null && STORAGE_TROUBLE.has(code)
+}
+
+/** True when it tells of the state of disk or file, and not just of somebody else who holds it at the moment. */
+export function isStorageFailure(error: unknown): boolean {
+  return isStorageTrouble(error) && !PASSING.has(codeOf(error) ?? 0)
+}
+
+/** True when the file itself is not in order. */
+export function isDamage(error: unknown): boolean {
+  const code = codeOf(error)
+  return code !== null && DAMAGE.has(code)
 }

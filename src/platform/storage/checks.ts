@@ -1,0 +1,24 @@
+/** Small proofs about an open database. */
+import type { Database } from '../sqlite.ts'
+import { removeDatabase } from './files.ts'
+
+/** Writes the page that holds the number of a version, as it is; throws what SQLite says when that cannot be done. */
+export function proveWrite(db: Database): void {
+  const { user_version } = db.get<{ user_version: number }>('PRAGMA user_version') ?? { user_version: 0 }
+  db.transaction(() => db.exec(`PRAGMA user_version = ${user_version}`))
+}
+
+/** Reads all of it: a second for each gigabyte, or some. */
+export const isSound = (db: Database): boolean =>
+  db.get<{ quick_check: string }>('PRAGMA quick_check(1)')?.quick_check === 'ok'
+
+/** Writes all that the open database holds to a new file, where its own one used to be. */
+export function copyTo(db: Database, file: string): void {
+  removeDatabase(file)
+  try {
+    db.exec(`VACUUM INTO '${file.replaceAll("'", "''")}'`)
+  } catch (error) {
+    removeDatabase(file)
+    throw error
+  }
+}

@@ -1,0 +1,350 @@
+/**
+ * Keeps a database usable while its disk or its file is not: tells once what is wrong, looks for the end of it, brings
+ * back a file that has disappeared, and replaces one that is damaged. Those who use the database notice failed writes at
+ * most, which pass.
+ */
+import { mkdirSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { backoffDelay } from '../backoff.ts'
+import {
+  DamageError,
+  type DatabaseSettings,
+  type FileDatabase,
+  isDamage,
+  isStorageFailure,
+  openDatabase,
+  StorageError,
+} from '../sqlite.ts'
+import type { Logger } from '../types.ts'
+import { copyTo, isSound, proveWrite } from './checks.ts'
+import { type FileIdentity, identityOf, isEmptied, proveRoom, setAside } from './files.ts'
+import { addNote, latestNote, type StorageNote, storageMigrations } from './note.ts'
+import { reasonOf, spanOf, type Trouble, troubleOf, troubleText } from './texts.ts'
+
+export interface StorageState {
+  /** `degraded`: it works, and something happened within an hour that somebody should know. */
+  readonly state: 'up' | 'degraded' | 'down'
+  /** What is wrong and what to do, or what happened; '' = nothing. */
+  readonly reason: string
+}
+
+/**
+ * What stands in place of the file that was in use: `rescued` = all that was in it; `replaced` = something else, so what is
+ * remembered of it elsewhere may be wrong.
+ */
+export type Replacement = 'rescued' | 'replaced'
+
+export interface GuardDeps {
+  readonly log: Pick<Logger, 'error' | 'warn'>
+  readonly now: () => number
+  /** The directory was made anew. May throw: then the file is not brought back yet. */
+  readonly onNewDirectory?: () => void
+  /** Something has changed about the state. */
+  readonly onState?: (state: StorageState) => void
+  /** The database works on with another file. */
+  readonly onReplaced?: (how: Replacement) => void
+}
+
+export interface GuardSettings extends Omit<DatabaseSettings, 'onFailure' | 'readOnly'> {
+  readonly file: string
+  /** Takes over what the damaged file still gives away; returns what was saved, as part of a sentence. */
+  readonly salvage: (damagedFile: string, db: FileDatabase) => string
+  /** Time between two looks at the file; default 2 s. */
+  readonly everyMs?: number
+  /** How long a file that has disappeared may be put back before it is made anew; default 10 s. */
+  readonly graceMs?: number
+}
+
+export interface StorageGuard {
+  readonly state: StorageState
+  /** What happened within the last hour; null = nothing. */
+  readonly note: StorageNote | null
+  start(): void
+  stop(): void
+  /** Somebody else has met an error in the same file: a damaged one is replaced. */
+  suspect(): void
+}
+
+export interface GuardedDatabase {
+  readonly db: FileDatabase
+  readonly guard: StorageGuard
+}
+
+const EVERY_MS = 2000
+const GRACE_MS = 10_000
+const RETRY = { firstMs: 1000, maxMs: 10_000, jitter: 0 }
+const NOTE_MS = 3_600_000
+/** An outage at least this long is worth a note. */
+const LONG_OUTAGE_MS = 60_000
+/** A disk that damages file after file is not given more of them. */
+const MAX_REPLACEMENTS = 3
+
+interface Outage {
+  readonly trouble: Trouble
+  readonly since: number
+  readonly reason: string
+}
+
+/** Opens the database; a damaged file is replaced at once. Throws what SQLite says when neither can be done. */
+export function openGuarded(deps: GuardDeps, settings: GuardSettings): GuardedDatabase {
+  const { log, now } = deps
+  const { file, everyMs = EVERY_MS, graceMs = GRACE_MS } = settings
+  const options = { ...settings, migrations: [...(settings.migrations ?? []), ...storageMigrations] }
+  let outage: Outage | null = null
+  let inUse: FileIdentity | null = null
+  let candidate: string | null = null
+  let note: StorageNote | null = null
+  let replacements: number[] = []
+  let looks = 0
+  let mending = false
+  /** Nothing may be written, as it would go where nobody finds it. */
+  let isMissing = false
+  let stopped = true
+  let timer: ReturnType<typeof setTimeout> | undefined
+
+  const db = openOrReplace()
+  note = latestNote(db)
+
+  function openOrReplace(): FileDatabase {
+    const open = () => openDatabase(file, { ...options, onFailure })
+    try {
+      if (isEmptied(file)) throw new DamageError('nothing is left in it')
+      return open()
+    } catch (error) {
+      if (!isDamage(error)) throw error
+      const aside = setAside(file, now())
+      const opened = open()
+      tookOver(opened, aside, error)
+      return opened
+    }
+  }
+
+  /** True when a read that failed may be tried again. */
+  function onFailure(error: unknown): boolean {
+    if (mending || !isStorageFailure(error)) return false
+    if (isDamage(error)) return mend(error)
+    goDown(troubleOf(error), error)
+    return false
+  }
+
+  function goDown(trouble: Trouble, error: unknown): void {
+    if (outage?.trouble === trouble) return
+    const reason = troubleText(trouble, { file, detail: reasonOf(error) })
+    log.error(`STORAGE: ${reason}. Footman goes on by itself when that is done; until then nothing new can be stored`)
+    outage = { trouble, reason, since: outage?.since ?? now() }
+    looks = 0
+    deps.onState?.(currentState())
+    schedule()
+  }
+
+  function goUp(what: string, lost: boolean | null): void {
+    if (outage === null) return
+    const lasted = now() - outage.since
+    const text = `${what} after ${spanOf(lasted)}. It was: ${outage.reason}.`
+    outage = null
+    isMissing = false
+    db.refuseWrites(null)
+    log.warn(`STORAGE: ${text}`)
+    if (lost !== null || lasted >= LONG_OUTAGE_MS) remember(text, lost ?? false)
+    deps.onState?.(currentState())
+  }
+
+  function remember(text: string, lost: boolean, into: FileDatabase = db): void {
+    note = { at: now(), text, lost }
+    try {
+      addNote(into, note)
+    } catch {
+      // It stays in memory; what keeps it from the disk is told anyway.
+    }
+  }
+
+  /** Opens the file anew, and replaces it when that does not help. True when the database can be used again. */
+  function mend(error: unknown): boolean {
+    mending = true
+    goDown('damaged', error)
+    try {
+      const wasSound = reopened()
+      if (!wasSound) replace(error)
+      goUp(`${file} can be used again`, null)
+      if (!wasSound) deps.onReplaced?.('replaced')
+      return true
+    } catch (failure) {
+      log.error(`STORAGE: ${file} cannot be replaced yet: ${reasonOf(failure)}`)
+      return false
+    } finally {
+      mending = false
+      inUse = null
+    }
+  }
+
+  /** False when the file itself is damaged, not just what was read of it. */
+  function reopened(): boolean {
+    try {
+      db.close()
+      db.reopen()
+      return isSound(db)
+    } catch (error) {
+      if (isDamage(error)) return false
+      throw error
+    }
+  }
+
+  function replace(error: unknown): void {
+    replacements = replacements.filter((at) => now() - at < NOTE_MS)
+    if (replacements.length >= MAX_REPLACEMENTS) {
+      throw new StorageError(`it was damaged ${MAX_REPLACEMENTS} times within an hour. Check the disk`)
+    }
+    replacements.push(now())
+    db.close()
+    const aside = setAside(file, now())
+    db.reopen()
+    tookOver(db, aside, error)
+  }
+
+  function tookOver(opened: FileDatabase, aside: string, error: unknown): void {
+    const saved = settings.salvage(aside, opened)
+    const text = `${file} was damaged (${reasonOf(error)}). It is kept as ${aside}, and a new one was started: ${saved}. Check the disk`
+    log.error(`STORAGE: ${text}`)
+    remember(text, true, opened)
+  }
+
+  async function look(): Promise<void> {
+    looks += 1
+    try {
+      const found = await identityOf(file)
+      if (stopped) return
+      inUse ??= found
+      if (found === null || found.id !== inUse?.id) await notOurs(found)
+      else if (isMissing) goUp(`${file} is back`, null)
+      else if (outage) await tryAgain(outage)
+      else await keepLog()
+    } catch (error) {
+      goDown(troubleOf(error), error)
+    }
+  }
+
+  /** Something else stands at the path, or nothing. */
+  async function notOurs(found: FileIdentity | null): Promise<void> {
+    if (!isMissing) {
+      isMissing = true
+      goDown('gone', null)
+      db.refuseWrites(new StorageError(`${file} has disappeared`))
+    }
+    if (found === null) {
+      candidate = null
+      if (now() - (outage?.since ?? now()) >= graceMs) await bringBack()
+    } else if (candidate !== found.version) {
+      // Somebody may be copying it at this moment.
+      candidate = found.version
+    } else await adopt()
+  }
+
+  /** On Linux a file that was removed can be read as long as it is open. */
+  async function bringBack(): Promise<void> {
+    mkdirSync(dirname(file), { recursive: true })
+    deps.onNewDirectory?.()
+    const isRescued = rescued()
+    db.reopen()
+    inUse = await identityOf(file)
+    const what = isRescued ? 'made anew with all that it held' : 'made anew and empty: what it held is lost'
+    goUp(`${file} was not put back and is ${what}`, !isRescued)
+    deps.onReplaced?.(isRescued ? 'rescued' : 'replaced')
+  }
+
+  function rescued(): boolean {
+    try {
+      copyTo(db, file)
+      return true
+    } catch (error) {
+      log.error(`STORAGE: ${file} cannot be rescued: ${reasonOf(error)}`)
+      return false
+    }
+  }
+
+  async function adopt(): Promise<void> {
+    try {
+      db.reopen()
+    } catch (error) {
+      if (!isDamage(error)) throw error
+      // What is open is better than that.
+      setAside(file, now())
+      await bringBack()
+      return
+    }
+    inUse = await identityOf(file)
+    goUp(`Another file stands at ${file}: Footman goes on with what is in that one,`, true)
+    deps.onReplaced?.('replaced')
+  }
+
+  async function tryAgain({ trouble }: Outage): Promise<void> {
+    if (trouble === 'damaged') {
+      mend(new DamageError('it could not be replaced before'))
+      return
+    }
+    await proveRoom(dirname(file))
+    if (trouble === 'failing' && looks > 1) db.reopen()
+    proveWrite(db)
+    goUp(`${file} can be written again`, null)
+  }
+
+  /** Without its log the file alone would be all that is left after a crash. */
+  async function keepLog(): Promise<void> {
+    if (await identityOf(`${file}-wal`)) return
+    if ((await identityOf(file))?.id !== inUse?.id || stopped) return
+    log.warn(`STORAGE: ${file}-wal has disappeared; what was in it is written to ${file} now`)
+    db.exec('PRAGMA wal_checkpoint(TRUNCATE)')
+    db.reopen()
+    proveWrite(db)
+    deps.onReplaced?.('rescued')
+  }
+
+  function schedule(): void {
+    clearTimeout(timer)
+    if (stopped) return
+    const ms =
+      outage === null ? everyMs : Math.min(backoffDelay(looks + 1, RETRY), Math.max(everyMs, RETRY.firstMs) * 5)
+    timer = setTimeout(() => void look().finally(schedule), outage?.trouble === 'gone' ? Math.min(everyMs, ms) : ms)
+    timer.unref?.()
+  }
+
+  function currentState(): StorageState {
+    if (outage) return { state: 'down', reason: outage.reason }
+    const recent = recentNote()
+    return recent?.lost ? { state: 'degraded', reason: recent.text } : { state: 'up', reason: '' }
+  }
+
+  const recentNote = () => (note && now() - note.at < NOTE_MS ? note : null)
+
+  return {
+    db,
+    guard: {
+      get state() {
+        return currentState()
+      },
+      get note() {
+        return recentNote()
+      },
+      start() {
+        stopped = false
+        schedule()
+      },
+      stop() {
+        stopped = true
+        clearTimeout(timer)
+      },
+      suspect() {
+        if (mending || outage || seemsSound()) return
+        mend(new DamageError('the check of its content failed'))
+      },
+    },
+  }
+
+  function seemsSound(): boolean {
+    try {
+      return isSound(db)
+    } catch {
+      // It has been dealt with.
+      return true
+    }
+  }
+}

@@ -1,0 +1,165 @@
+/** Takes over what a damaged database still gives away, table by table and row by row. */
+import { DatabaseSync, type SQLInputValue } from 'node:sqlite'
+
+export interface Salvaged {
+  readonly rows: number
+  /** Tables of which something could not be read. */
+  readonly incomplete: readonly string[]
+}
+
+/**
+ * Copies the rows of all tables that both databases have from the damaged file into one that has its schema already and is
+ * otherwise new. A row that is there, or does not fit, is left out. Throws when the new file cannot be written.
+ */
+export function salvage(damagedFile: string, newFile: string): Salvaged {
+  const target = new DatabaseSync(newFile, { enableForeignKeyConstraints: false })
+  try {
+    const source = openDamaged(damagedFile)
+    const tables = tablesOf(target)
+    if (!source) return { rows: 0, incomplete: tables }
+    try {
+      return copyAll(source, target, tables)
+    } finally {
+      source.close()
+    }
+  } finally {
+    target.close()
+  }
+}
+
+/** For reading; null when nothing in it can be read. */
+export function openDamaged(file: string): DatabaseSync | null {
+  let db: DatabaseSync | null = null
+  try {
+    db = new DatabaseSync(file, { readOnly: true })
+    db.prepare('SELECT count(*) FROM sqlite_master').get()
+    return db
+  } catch {
+    db?.close()
+    return null
+  }
+}
+
+function copyAll(source: DatabaseSync, target: DatabaseSync, tables: readonly string[]): Salvaged {
+  let rows = 0
+  const incomplete: string[] = []
+  target.exec('PRAGMA busy_timeout = 5000; PRAGMA synchronous = NORMAL; BEGIN IMMEDIATE')
+  try {
+    for (const table of tables) {
+      const copied = copyTable(source, target, table)
+      rows += copied.rows
+      if (!copied.complete) incomplete.push(table)
+    }
+    keepSequences(source, target)
+    target.exec('COMMIT')
+  } catch (error) {
+    if (target.isTransaction) target.exec('ROLLBACK')
+    throw error
+  }
+  return { rows, incomplete }
+}
+
+const quoted = (name: string) => `"${name.replaceAll('"', '""')}"`
+
+function tablesOf(db: DatabaseSync): string[] {
+  const names = db.prepare(`SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY rowid`).all() as {
+    name: string
+  }[]
+  return names.map(({ name }) => name).filter((name) => !name.startsWith('sqlite_') && name !== 'schema_migration')
+}
+
+/** No table of ours has more rows in a row that are gone. */
+const FARTHEST = 2n ** 40n
+
+interface Column {
+  readonly name: string
+  readonly type: string
+  /** Place in the primary key, from 1; 0 = not in it. */
+  readonly pk: number
+}
+
+function columnsOf(db: DatabaseSync, table: string): Column[] {
+  try {
+    return db.prepare(`PRAGMA table_info(${quoted(table)})`).all() as unknown as Column[]
+  } catch {
+    return []
+  }
+}
+
+/** A damaged page costs the rows on it, and few others. */
+function copyTable(source: DatabaseSync, target: DatabaseSync, table: string): { rows: number; complete: boolean } {
+  const known = new Set(columnsOf(source, table).map(({ name }) => name))
+  const columns = columnsOf(target, table).filter(({ name }) => known.has(name))
+  if (columns.length === 0) return { rows: 0, complete: false }
+  const names = columns.map(({ name }) => quoted(name)).join(', ')
+  const marks = columns.map(() => '?').join(', ')
+  const insert = target.prepare(`INSERT OR IGNORE INTO ${quoted(table)} (${names}) VALUES (${marks})`)
+  const key = columns.filter(({ pk }) => pk > 0).sort((a, b) => a.pk - b.pk)
+  const number = key.length === 1 && key[0]?.type.toUpperCase() === 'INTEGER' ? key[0].name : null
+  let rows = 0
+  let last = 0n
+
+  /** Indexes may be broken as well: rows are read from the table alone. False when it broke off. */
+  function copy(order: 'ASC' | 'DESC', where = ''): boolean {
+    const by = key.map(({ name }) => `${quoted(name)} ${order}`).join(', ') || `rowid ${order}`
+    const reading = rowsOf(source, `SELECT ${names} FROM ${quoted(table)} NOT INDEXED ${where} ORDER BY ${by}`)
+    for (;;) {
+      const row = reading()
+      if (row === 'broken') return false
+      if (row === null) return true
+      if (number !== null) last = row[number] as bigint
+      rows += Number(insert.run(...columns.map(({ name }) => row[name] as SQLInputValue)).changes)
+    }
+  }
+
+  /** Goes on behind the broken page, feeling its way with growing steps. */
+  function skip(column: string): void {
+    let step = 1n
+    let from = last
+    while (step < FARTHEST) {
+      from += step
+      const before = rows
+      if (copy('ASC', `WHERE ${quoted(column)} > ${from}`)) return
+      if (rows > before) {
+        step = 1n
+        from = last
+      } else step *= 2n
+    }
+  }
+
+  const complete = copy('ASC')
+  if (!complete && number !== null) skip(number)
+  if (!complete) copy('DESC')
+  return { rows, complete }
+}
+
+type Row = Record<string, unknown>
+
+/** One row at a time; null at the end, `broken` where no more can be read. */
+function rowsOf(source: DatabaseSync, sql: string): () => Row | null | 'broken' {
+  let rows: Iterator<unknown>
+  return () => {
+    try {
+      if (!rows) {
+        const statement = source.prepare(sql)
+        statement.setReadBigInts(true)
+        rows = statement.iterate()[Symbol.iterator]()
+      }
+      const { done, value } = rows.next()
+      return done ? null : (value as Row)
+    } catch {
+      return 'broken'
+    }
+  }
+}
+
+/** Numbers that were given are never given again. */
+function keepSequences(source: DatabaseSync, target: DatabaseSync): void {
+  const reading = rowsOf(source, 'SELECT name, seq FROM sqlite_sequence')
+  for (let row = reading(); row !== null && row !== 'broken'; row = reading()) {
+    const { name, seq } = row as { name: string; seq: bigint }
+    const { changes } = target.prepare('UPDATE sqlite_sequence SET seq = max(seq, ?) WHERE name = ?').run(seq, name)
+    const isTable = target.prepare(`SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?`).get(name)
+    if (changes === 0 && isTable) target.prepare('INSERT INTO sqlite_sequence VALUES (?, ?)').run(name, seq)
+  }
+}
