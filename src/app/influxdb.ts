@@ -45,19 +45,22 @@ export interface BuiltInflux {
   readonly aging: readonly Aging[]
 }
 
-const NONE = { services: [], routes: [], aging: [], deadLetters: null }
-const OFF: BuiltInflux = { ...NONE, server: null, points: null, onEnriched: () => {} }
+const OFF = { server: null, points: null, onEnriched: () => {}, services: [], deadLetters: null }
 
 export function buildInflux(deps: InfluxDeps, config: Config, shadow: boolean): BuiltInflux {
   const { influxDb, footman } = config
-  if (!influxDb.enable) return OFF
+  const common = {
+    routes: pointRoutes(deps),
+    aging: [{ keepMs: footman.retention.events, purge: purgeDeadPoints }],
+  }
+  if (!influxDb.enable) return { ...OFF, ...common }
   const { log, clock, paths } = deps
   const { tls } = footman.influxDb
   const clients = createClientSource({ candidates: paths.candidates, environment: process.env }, tls)
   const server = createInfluxServer({ log, clock, clients }, { ...influxDb, tls })
   log.info(`CONFIG: InfluxDB version ${influxDb.version}: ${server.description}`)
   for (const problem of sharedNames(influxDb)) log.warn(problem)
-  if (shadow) return { ...OFF, server }
+  if (shadow) return { ...OFF, ...common, server }
 
   const points = createPointQueue(
     { server, store: createPointStore(deps), clock, log, onDead: deps.onDead },
@@ -68,6 +71,7 @@ export function buildInflux(deps: InfluxDeps, config: Config, shadow: boolean): 
   )
   const meter = udpQueue(deps, points, config)
   return {
+    ...common,
     ...{ server, points, onEnriched: meter?.onEnriched ?? OFF.onEnriched },
     services: [
       { name: 'InfluxDB', start: async () => {}, stop: async () => server.close() },
@@ -75,9 +79,7 @@ export function buildInflux(deps: InfluxDeps, config: Config, shadow: boolean): 
       points,
       ...(meter ? [meter.service] : []),
     ],
-    routes: pointRoutes({ db: deps.db, waiting: () => points.waiting }),
     deadLetters: { destination: 'influxdb', resend: resendDeadPoints, wake: points.wake },
-    aging: [{ keepMs: footman.retention.events, purge: purgeDeadPoints }],
   }
 }
 

@@ -94,7 +94,7 @@ export function createPointStore({ db, writer }: { db: Database; writer: Pick<Gr
         const sql = `UPDATE influx_point SET state = 'dead', reason = 'REJECTED', detail = ?, dead_at = ? WHERE seq = ?`
         for (const { seq, detail } of points) tx.run(sql, detail, now, seq)
       }),
-    waiting: () => db.get<{ n: number }>(`SELECT count(*) AS n FROM influx_point WHERE state = 'waiting'`)?.n ?? 0,
+    waiting: () => waitingPoints(db),
   }
 }
 
@@ -105,6 +105,10 @@ function expireChunk(db: Database, before: number, now: number): number {
     now,
     before,
   ).changes
+}
+
+export function waitingPoints(db: Database): number {
+  return db.get<{ n: number }>(`SELECT count(*) AS n FROM influx_point WHERE state = 'waiting'`)?.n ?? 0
 }
 
 /** What was given up, by measurement and reason. */

@@ -3,12 +3,7 @@ import { z } from 'zod'
 import { onlyParameters } from '../../platform/http/list-query.ts'
 import { type ApiRoute, jsonAnswer } from '../../platform/http/route.ts'
 import type { Database } from '../../platform/sqlite.ts'
-import { deadPoints } from './queue-store.ts'
-
-export interface PointRoutesDeps {
-  readonly db: Database
-  readonly waiting: () => number
-}
+import { deadPoints, waitingPoints } from './queue-store.ts'
 
 const ANSWER = z.object({
   waiting: z.int().describe('Points that InfluxDB does not have yet.'),
@@ -26,7 +21,7 @@ const ANSWER = z.object({
     .describe('Those that were given up, by measurement.'),
 })
 
-export function pointRoutes({ db, waiting }: PointRoutesDeps): ApiRoute[] {
+export function pointRoutes({ db }: { readonly db: Database }): ApiRoute[] {
   return [
     {
       methods: ['GET'],
@@ -45,7 +40,7 @@ export function pointRoutes({ db, waiting }: PointRoutesDeps): ApiRoute[] {
           oldestAt: new Date(oldestAt).toISOString(),
           newestAt: new Date(newestAt).toISOString(),
         }))
-        return jsonAnswer(200, { waiting: waiting(), dead })
+        return jsonAnswer(200, { waiting: waitingPoints(db), dead })
       },
     },
   ]
