@@ -5,6 +5,7 @@ import { LOG_LEVELS } from '../platform/types.ts'
 import { COMMIT, VERSION } from '../platform/version.ts'
 import { addDoctor } from './doctor/command.ts'
 import { EXIT, processIo } from './io.ts'
+import { addMigrateConfig } from './migrate-config/command.ts'
 import { addRemoteCommands } from './remote/commands.ts'
 import { addVersion } from './version/command.ts'
 
@@ -138,6 +139,7 @@ Example
       done(await runOpenApi(options, processIo))
     })
 
+  addMigrateConfig(program, done)
   addRemoteCommands(program, done)
   addKey(program, done)
   addVersion(program, done)
