@@ -25,6 +25,9 @@ const MAX_DEPTH = 100
 const TIMESTAMP =
   /^\d{4}-\d{2}-\d{2}$|^\d{4}-\d{1,2}-\d{1,2}(?:[Tt]|[ \t]+)\d{1,2}:\d{2}:\d{2}(?:\.\d*)?(?:[ \t]*(?:Z|[-+]\d{1,2}(?::?\d{2})?))?$/
 
+/** Whether a parser of Butler would take the unquoted text for a date. */
+export const looksLikeDate = (text: string): boolean => TIMESTAMP.test(text)
+
 /** The text as the library reads it. */
 export interface ParsedYaml {
   readonly document: Document.Parsed
