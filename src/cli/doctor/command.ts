@@ -16,6 +16,8 @@ Exit codes
 Examples
   footman doctor -c footman.yaml
   footman doctor -c footman.yaml --only smtp influxdb
+  footman doctor -c footman.yaml --only appender --appender LocalLogConfig.xml
+  footman doctor -c footman.yaml --only udp --listen 60s
   footman doctor -c footman.yaml --json > doctor.json`
 
 export function addDoctor(program: Command, done: (code: number) => void): void {
@@ -26,6 +28,12 @@ export function addDoctor(program: Command, done: (code: number) => void): void 
     .option('--json', 'findings as JSON')
     .option('--only <group...>', 'only these groups, like qrs, smtp, ports')
     .option('--no-qs-connection', 'leave Qlik Sense out')
+    .option('--appender <file>', 'examine this log appender file (LocalLogConfig.xml of a Qlik Sense node)')
+    .addOption(
+      new Option('--listen <time>', 'wait so long for messages of Qlik Sense, and tell which nodes send').argParser(
+        toTimeout,
+      ),
+    )
     .addOption(
       new Option('--timeout <time>', 'give up a connection after this time')
         .argParser(toTimeout)

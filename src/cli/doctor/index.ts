@@ -1,4 +1,5 @@
 /** `footman doctor`: whether everything that a configuration file names is there, answers and fits. */
+import { resolve } from 'node:path'
 import { type LoadResult, loadConfig } from '../../config/load.ts'
 import { createPathResolver } from '../../config/paths.ts'
 import { systemClock } from '../../platform/clock.ts'
@@ -21,6 +22,10 @@ export interface DoctorOptions {
   readonly qsConnection?: boolean
   /** Milliseconds that one connection may take. */
   readonly timeout: number
+  /** A log appender file to examine. */
+  readonly appender?: string
+  /** Milliseconds for which to listen for messages. */
+  readonly listen?: number
 }
 
 interface DoctorSurroundings {
@@ -49,7 +54,12 @@ export async function runDoctor(
   const chosen = (group: string) => options.only?.includes(group) ?? true
   const about = configurationFindings(problems, file).filter(({ level }) => level === 'error' || chosen(CONFIGURATION))
   const { config } = loaded
-  const context = config && { config, loaded, paths, clock: systemClock, env, timeout: options.timeout }
+  const { timeout, appender, listen } = options
+  const context = config && {
+    ...{ config, loaded, paths, clock: systemClock, env, timeout },
+    ...(appender !== undefined && { appender: resolve(cwd, appender) }),
+    ...(listen !== undefined && { listenMs: listen }),
+  }
   const wanted = context ? probes.filter((probe) => chosen(probe.group) && probe.applies(context)) : []
   const probed = context ? withoutRepetitions(await runProbes(wanted, context), problems) : []
   const first = { group: CONFIGURATION, title: 'Configuration', findings: about }

@@ -16,7 +16,7 @@ export async function runProbes(probes: readonly Probe[], context: DoctorContext
 }
 
 async function findingsOf(probe: Probe, context: DoctorContext): Promise<readonly Finding[]> {
-  const limit = context.timeout * STEPS
+  const limit = context.timeout * STEPS + (context.listenMs ?? 0)
   const { promise: late, resolve } = Promise.withResolvers<readonly Finding[]>()
   const timer = setTimeout(() => resolve([timeOver(probe, limit)]), limit)
   try {

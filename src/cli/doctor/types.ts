@@ -30,6 +30,10 @@ export interface DoctorContext {
   readonly env: Readonly<Record<string, string | undefined>>
   /** Milliseconds that one connection may take. */
   readonly timeout: number
+  /** The log appender file to examine; absent = that of this machine, where there is one. */
+  readonly appender?: string
+  /** Milliseconds for which to listen for messages; absent = not at all. */
+  readonly listenMs?: number
 }
 
 export interface Probe {
