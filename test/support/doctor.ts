@@ -18,6 +18,9 @@ export interface DiagnosisOptions {
   /** Default false: the site is left out. */
   readonly qsConnection?: boolean
   readonly env?: Readonly<Record<string, string>>
+  readonly appender?: string
+  /** Milliseconds. */
+  readonly listen?: number
 }
 
 /** Runs the probes on a configuration below `Butler`. */
@@ -26,12 +29,16 @@ export async function diagnose(butler: unknown, options: DiagnosisOptions = {}):
   const configfile = directory.join('butler.yaml')
   // JSON is YAML.
   writeFileSync(configfile, JSON.stringify({ Butler: butler }), { mode: 0o600 })
-  const { only, timeout = 5000, env = {}, qsConnection = false } = options
+  const { only, timeout = 5000, env = {}, qsConnection = false, appender, listen } = options
   const printed: string[] = []
   const io = { out: (text: string) => void printed.push(text), err: (text: string) => void printed.push(text) }
   const surroundings = { env, cwd: directory.path, execPath: '/usr/bin/bun' }
   const code = await runDoctor(
-    { configfile, json: true, timeout, qsConnection, ...(only && { only }) },
+    {
+      ...{ configfile, json: true, timeout, qsConnection, ...(only && { only }) },
+      ...(appender !== undefined && { appender }),
+      ...(listen !== undefined && { listen }),
+    },
     io,
     surroundings,
   )

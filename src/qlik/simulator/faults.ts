@@ -56,12 +56,15 @@ const HTTP_EFFECTS: Readonly<Record<string, Effect>> = {
   /** elements kept */
   'list-truncated': async ([keep], next) => reply(truncateList(await next(), number(keep, 100))),
   restart: () => reply({ status: 503 }),
+  proxy: () => reply({ status: 302, ...STATUS_REPLIES[302] }),
 }
 
 /** Every mode and where it strikes. `restart` closes all sockets when it begins, then answers 503 while it lasts. */
 export const FAULT_MODES: Readonly<Record<string, readonly FaultStage[]>> = {
   ...Object.fromEntries(Object.keys(HTTP_EFFECTS).map((mode) => [mode, ['http'] as const])),
   restart: ['connection', 'http'],
+  /** The port is that of the proxy: it asks for no client certificate and sends everybody to its login page. */
+  proxy: ['connection', 'http'],
   /** Port closed. */
   refuse: ['connection'],
   /** seconds up, seconds down, in turn */

@@ -204,7 +204,8 @@ function tlsOptions(
     'tls-expired': full.expiredServer?.pem,
     'tls-unknown-ca': full.foreign?.server.pem,
   }
-  const mutual = security === 'mutual' || fault?.mode === 'tls-require-client-cert'
+  const isProxy = fault?.mode === 'proxy'
+  const mutual = (security === 'mutual' && !isProxy) || fault?.mode === 'tls-require-client-cert'
   return {
     key: tls.server.key.pem,
     cert: certificates[fault?.mode ?? ''] ?? tls.server.cert.pem,

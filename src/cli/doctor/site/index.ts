@@ -1,4 +1,54 @@
-/** What is looked at of the Qlik Sense site. */
+/** What is looked at of the Qlik Sense site, and of the way that its messages take. */
 import type { Probe } from '../types.ts'
+import { addressProbe } from './addresses.ts'
+import { appenderProbe } from './appender.ts'
+import { certificatesProbe } from './certificates.ts'
+import { clockFindings } from './clock.ts'
+import { engineProbe } from './engine.ts'
+import { licenceFindings } from './licence.ts'
+import { nameFindings } from './names.ts'
+import { nodeFindings } from './nodes.ts'
+import { type SiteProbe, siteProbe } from './probe.ts'
+import { propertyFindings } from './properties.ts'
+import { qrsProbe } from './qrs.ts'
+import { rightsFindings } from './rights.ts'
+import { scriptLogFindings } from './script-log.ts'
+import { selectionFindings } from './selections.ts'
+import { createSites } from './site.ts'
+import { udpProbe } from './udp.ts'
+import { zoneProbe } from './zone.ts'
 
-export const SITE_PROBES: readonly Probe[] = []
+const ASKING: readonly SiteProbe[] = [
+  { group: 'clock', title: 'Clock of the Qlik Sense server', run: clockFindings },
+  { group: 'rights', title: 'Rights in Qlik Sense', run: rightsFindings },
+  { group: 'property', title: 'Custom properties', run: propertyFindings },
+  { group: 'selection', title: 'Tasks, apps and tags of the configuration', run: selectionFindings },
+  { group: 'names', title: 'Names in Qlik Sense', run: nameFindings },
+  { group: 'script-log', title: 'Script logs', run: scriptLogFindings },
+  { group: 'licence', title: 'Qlik Sense licence', run: licenceFindings },
+]
+
+const NODES: SiteProbe = {
+  group: 'nodes',
+  title: 'Messages by node',
+  applies: ({ config }) => config.udpServerConfig.enable,
+  run: nodeFindings,
+}
+
+/** In the order in which people read of them. All share one client of the site, and what they have asked it. */
+export function createSiteProbes(): readonly Probe[] {
+  const sites = createSites()
+  return [
+    certificatesProbe(sites),
+    qrsProbe(sites),
+    engineProbe(sites),
+    ...ASKING.map((probe) => siteProbe(sites, probe)),
+    addressProbe,
+    udpProbe,
+    siteProbe(sites, NODES),
+    appenderProbe,
+    zoneProbe,
+  ]
+}
+
+export const SITE_PROBES: readonly Probe[] = createSiteProbes()

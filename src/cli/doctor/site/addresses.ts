@@ -1,0 +1,60 @@
+/** Addresses to listen on: are they addresses of this machine? */
+import { lookup } from 'node:dns/promises'
+import { isIP } from 'node:net'
+import { within } from '../net/connect.ts'
+import type { DoctorContext, Finding, Probe } from '../types.ts'
+import { isOwn, reachableAddresses } from './own-addresses.ts'
+
+const GROUP = 'address'
+
+export const addressProbe: Probe = {
+  group: GROUP,
+  title: 'Addresses of this machine',
+  applies: (context) => listeners(context).length > 0,
+  async run(context) {
+    return Promise.all(listeners(context).map((one) => judge(one, context)))
+  },
+}
+
+interface ListenAddress {
+  readonly host: string
+  /** Below `Butler`. */
+  readonly key: string
+  readonly what: string
+}
+
+function listeners({ config }: DoctorContext): ListenAddress[] {
+  const { udpServerConfig: udp, restServerConfig: rest } = config
+  const all = [
+    { on: udp.enable, host: udp.serverHost, key: 'udpServerConfig.serverHost', what: 'messages by UDP' },
+    { on: rest.enable, host: rest.serverHost, key: 'restServerConfig.serverHost', what: 'the REST API' },
+  ]
+  return all.filter(({ on }) => on)
+}
+
+async function judge({ host, key, what }: ListenAddress, { timeout }: DoctorContext): Promise<Finding> {
+  const common = { target: host, key }
+  if (host === '0.0.0.0' || host === '::') {
+    return { ...common, level: 'ok', code: `${GROUP}.all`, message: `${what}: all addresses of this machine` }
+  }
+  const addresses = isIP(host) > 0 ? [host] : await resolved(host, timeout)
+  const own = reachableAddresses()
+  const fix = `set Butler.${key} to 0.0.0.0${own.length > 0 ? ` or to one of ${own.join(', ')}` : ''}`
+  if (addresses.length === 0) {
+    const message = `${what}: the name ${host} is not known here`
+    return { ...common, level: 'error', code: `${GROUP}.name`, message, fix }
+  }
+  if (addresses.some(isOwn)) {
+    return { ...common, level: 'ok', code: `${GROUP}.own`, message: `${what}: an address of this machine` }
+  }
+  const shown = isIP(host) > 0 ? '' : ` (${addresses.join(', ')})`
+  const message = `${what}: ${host}${shown} is no address of this machine, so nothing can listen there`
+  return { ...common, level: 'error', code: `${GROUP}.foreign`, message, fix }
+}
+
+export async function resolved(host: string, timeoutMs: number): Promise<string[]> {
+  return within(lookup(host, { all: true }), timeoutMs).then(
+    (found) => found.map(({ address }) => address),
+    () => [],
+  )
+}

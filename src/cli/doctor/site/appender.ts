@@ -1,0 +1,273 @@
+/** The log appender file of the scheduler: would what it sends arrive here, and be understood? */
+import { existsSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
+import { isIP } from 'node:net'
+import type { DoctorContext, Finding, FindingLevel, Probe } from '../types.ts'
+import { resolved } from './addresses.ts'
+import { type Appender, type AppenderFile, parseAppenderFile } from './appender-file.ts'
+import { isOwn, ownAddress } from './own-addresses.ts'
+import { plural, some } from './probe.ts'
+
+const GROUP = 'appender'
+const DEFAULT_FILE = 'C:\\ProgramData\\Qlik\\Sense\\Scheduler\\LocalLogConfig.xml'
+const MASTER = 'System.Scheduler.Scheduler.Master.Task.TaskSession'
+const SLAVE = 'System.Scheduler.Scheduler.Slave.Tasks.ReloadTask'
+
+interface Kind {
+  readonly what: string
+  /** First field of the messages, today's first. */
+  readonly types: readonly string[]
+  /** Texts of the lines that are sent, today's first; any of them is enough. */
+  readonly texts: readonly string[]
+  /** Texts of older files, with the logger that they need. */
+  readonly older: readonly (readonly [text: string, logger: string])[]
+  readonly logger: string
+  /** When no appender is of this kind. */
+  readonly missing: FindingLevel
+}
+
+const KINDS: readonly Kind[] = [
+  {
+    what: 'failed tasks',
+    types: ['/scheduler-task-failed/', '/scheduler-reload-failed/', '/scheduler-reloadtask-failed/'],
+    texts: ['Max retries reached', 'Failed to start session', 'Could not reserve an executor for task'],
+    older: [],
+    logger: MASTER,
+    missing: 'error',
+  },
+  {
+    what: 'aborted tasks',
+    types: ['/scheduler-task-aborted/', '/scheduler-reload-aborted/'],
+    texts: ['Execution State Change to Aborting'],
+    older: [],
+    logger: MASTER,
+    missing: 'warning',
+  },
+  {
+    what: 'successful tasks',
+    types: ['/scheduler-task-success/', '/scheduler-reloadtask-success/'],
+    texts: ['Execution State Change to FinishedSuccess'],
+    older: [['Reload complete', SLAVE]],
+    logger: MASTER,
+    missing: 'warning',
+  },
+  {
+    what: 'distribution tasks',
+    types: ['/scheduler-distribute/'],
+    texts: ['Exiting execute of Distribute task request.'],
+    older: [],
+    logger: SLAVE,
+    missing: 'info',
+  },
+]
+
+const FIELDS = [
+  ...['%hostname', '%property{TaskName}', '%property{AppName}', '%property{User}', '%property{TaskId}'],
+  ...['%property{AppId}', '%date', '%level', '%property{ExecutionId}', '%message'],
+]
+
+export const appenderProbe: Probe = {
+  group: GROUP,
+  title: 'Log appender of the scheduler',
+  applies: ({ config, appender }) => config.udpServerConfig.enable && fileOf(appender) !== null,
+  async run(context) {
+    const path = fileOf(context.appender)!
+    return examine(path, context)
+  },
+}
+
+function fileOf(given: string | undefined): string | null {
+  if (given !== undefined) return given
+  return process.platform === 'win32' && existsSync(DEFAULT_FILE) ? DEFAULT_FILE : null
+}
+
+async function examine(path: string, context: DoctorContext): Promise<readonly Finding[]> {
+  const say: Say = (level, what, message, fix) => {
+    return { level, code: `${GROUP}.${what}`, target: path, message, ...(fix !== undefined && { fix }) }
+  }
+  const text = await readFile(path, 'utf8').catch((error: Error) => error)
+  if (typeof text !== 'string') {
+    return [say('error', 'unreadable', `cannot be read: ${text.message}`, 'check the path, and who may read the file')]
+  }
+  const parsed = parseAppenderFile(text)
+  if (!parsed.ok) {
+    const place = parsed.line === null ? '' : `line ${parsed.line}: `
+    const fix =
+      'correct it there, or take the file that "footman init" writes; Qlik Sense ignores a file that is no XML'
+    return [say('error', 'xml', `is no log appender file: ${place}${parsed.error}`, fix)]
+  }
+  return judge(parsed.file, context, say)
+}
+
+type Say = (level: FindingLevel, what: string, message: string, fix?: string) => Finding
+
+async function judge(file: AppenderFile, context: DoctorContext, say: Say): Promise<readonly Finding[]> {
+  const ours = file.appenders.filter(({ type }) => /UdpAppender/i.test(type))
+  if (ours.length === 0) {
+    const fix = 'take the file that "footman init" writes'
+    return [say('error', 'none', 'holds no UDP appender, so nothing is sent', fix)]
+  }
+  const findings: Finding[] = []
+  for (const appender of ours) {
+    findings.push(...(await addressFindings(appender, context, say)), ...contentFindings(appender, say))
+  }
+  findings.push(...KINDS.flatMap((kind) => kindFindings(kind, ours, say)))
+  for (const { logger, ref } of file.dangling) {
+    const fix = `correct the appender-ref in the logger ${logger}`
+    findings.push(
+      say('warning', 'reference', `the logger ${logger} names the appender "${ref}", which is not there`, fix),
+    )
+  }
+  if (findings.some(({ level }) => level !== 'info')) return findings
+  const to = `${ours[0]!.settings.get('remoteaddress')}:${ours[0]!.settings.get('remoteport')}`
+  return [
+    say('ok', 'valid', `${plural(ours.length, 'appender')} that send to ${to}, as Footman expects it`),
+    ...findings,
+  ]
+}
+
+// -------------------------------------------------------------------------------------------- where it is sent to
+
+async function addressFindings(
+  { name, settings }: Appender,
+  { config: { udpServerConfig: udp }, timeout }: DoctorContext,
+  say: Say,
+): Promise<Finding[]> {
+  const findings: Finding[] = []
+  const address = settings.get('remoteaddress') ?? ''
+  const own = ownAddress(udp.serverHost)
+  const fix = `set remoteAddress of "${name}" to ${own}`
+  const addresses = isIP(address) > 0 ? [address] : address === '' ? [] : await resolved(address, timeout)
+  if (address === '') findings.push(say('error', 'address', `the appender "${name}" has no remoteAddress`, fix))
+  else if (addresses.length === 0) {
+    findings.push(say('error', 'address', `"${name}" sends to ${address}, a name that is not known here`, fix))
+  } else if (!addresses.some(isOwn)) {
+    const message = `"${name}" sends to ${address}, which is no address of this machine`
+    findings.push(say('error', 'address', message, `${fix}, if Footman is to run on this machine`))
+  } else if (isIP(udp.serverHost) > 0 && !isAll(udp.serverHost) && !addresses.includes(udp.serverHost)) {
+    const message = `"${name}" sends to ${address}, but Footman listens on ${udp.serverHost} only`
+    findings.push(say('error', 'address', message, `${fix}, or Butler.udpServerConfig.serverHost to 0.0.0.0`))
+  } else if (addresses.some(isLoopback)) {
+    const message = `"${name}" sends to ${address}: right only where the scheduler runs on the machine of Footman`
+    findings.push(say('info', 'loopback', message))
+  }
+  const port = settings.get('remoteport') ?? ''
+  if (port !== String(udp.portTaskFailure)) {
+    const message = `"${name}" sends to port ${port || 'nothing'}, but Footman listens on ${udp.portTaskFailure}`
+    const portFix = `set remotePort of "${name}" to ${udp.portTaskFailure}, or Butler.udpServerConfig.portTaskFailure to ${port || 9998}`
+    findings.push(say('error', 'port', message, portFix))
+  }
+  const encoding = settings.get('encoding') ?? ''
+  if (!/^utf-?8$/i.test(encoding)) {
+    const message = `"${name}" ${encoding ? `sends as ${encoding}` : 'names no encoding'}: letters beyond ASCII may arrive garbled`
+    const param = '<param name="encoding" value="utf-8"/>'
+    findings.push(say('warning', 'encoding', message, `write ${param} into the appender "${name}"`))
+  }
+  return findings
+}
+
+const isAll = (host: string): boolean => host === '0.0.0.0' || host === '::'
+const isLoopback = (address: string): boolean => address === '::1' || address.startsWith('127.')
+
+// ---------------------------------------------------------------------------------------------------- what is sent
+
+/** `/scheduler-task-success//` counts as `/scheduler-task-success/`. */
+const typeOf = ({ pattern }: Appender): string =>
+  (pattern.split(';')[0] ?? '').trim().toLowerCase().replace(/\/+$/, '/')
+
+const kindOf = (appender: Appender): Kind | undefined => KINDS.find(({ types }) => types.includes(typeOf(appender)))
+
+function contentFindings(appender: Appender, say: Say): Finding[] {
+  const { name, texts, loggers, deniesRest, converters } = appender
+  const findings = patternFindings(appender, say)
+  if (!deniesRest) {
+    const fix = `write <filter type="log4net.Filter.DenyAllFilter"/> after the other filters of "${name}"`
+    findings.push(say('error', 'deny', `"${name}" has no DenyAllFilter: every line of the log would be sent`, fix))
+  }
+  if (/%hostname/i.test(appender.pattern) && !converters.some((one) => one.toLowerCase() === 'hostname')) {
+    const fix =
+      'add the converter "hostname" of type Qlik.Sense.Logging.log4net.Layout.Pattern.HostNamePatternConverter to its layout'
+    findings.push(say('error', 'converter', `the layout of "${name}" uses %hostname without defining it`, fix))
+  }
+  const kind = kindOf(appender)
+  if (!kind) return findings
+  return [...findings, ...textFindings({ name, texts, loggers }, kind, say)]
+}
+
+function textFindings(
+  { name, texts, loggers }: Pick<Appender, 'name' | 'texts' | 'loggers'>,
+  kind: Kind,
+  say: Say,
+): Finding[] {
+  const findings: Finding[] = []
+  const older = kind.older.find(([text]) => texts.includes(text))
+  const missing = kind.texts.filter((text) => !texts.includes(text))
+  const [first = ''] = kind.texts
+  if (missing.length === kind.texts.length && !older) {
+    const found = texts.length > 0 ? `looks for ${some(texts)}` : 'has no text to look for'
+    const fix = `set stringToMatch of "${name}" to ${kind.texts.join(' / ')}`
+    findings.push(say('error', 'filter', `"${name}" ${found}, but lines about ${kind.what} hold "${first}"`, fix))
+  } else if (older || missing.length > 0) {
+    const message = older
+      ? `"${name}" looks for "${older[0]}", as older files do; that works for reload tasks only`
+      : `"${name}" does not look for ${some(missing)}, as older files do: preload tasks that fail are not told about`
+    findings.push(say('info', 'generation', message))
+  }
+  const logger = older?.[1] ?? kind.logger
+  if (loggers.length === 0) {
+    const fix = `write <appender-ref ref="${name}"/> into <logger name="${logger}">`
+    findings.push(say('error', 'logger', `"${name}" is attached to no logger, so it sends nothing`, fix))
+  } else if (!loggers.some((one) => one === 'root' || logger.startsWith(one))) {
+    const fix = `attach it to <logger name="${logger}">`
+    const message = `"${name}" is attached to ${loggers.join(', ')}, but lines about ${kind.what} come from ${logger}`
+    findings.push(say('error', 'logger', message, fix))
+  }
+  return findings
+}
+
+function patternFindings(appender: Appender, say: Say): Finding[] {
+  const { name, pattern } = appender
+  const kind = kindOf(appender)
+  const type = kind?.types[0] ?? '/scheduler-task-failed/'
+  const fix = `set conversionpattern of "${name}" to ${[type, ...FIELDS].join(';')}`
+  if (pattern === '') return [say('error', 'pattern', `"${name}" has no conversionpattern`, fix)]
+  const findings: Finding[] = []
+  const [first = '', ...fields] = pattern.split(';')
+  if (first.startsWith('/engine-reload-failed/')) {
+    return [say('info', 'generation', `"${name}" sends messages of the engine, which Footman only writes to its log`)]
+  }
+  if (!kind) {
+    const message = `"${name}" sends messages that begin with "${first}", which Footman does not know`
+    return [say('error', 'pattern', message, fix)]
+  }
+  if (kind.types.indexOf(typeOf(appender)) > 0) {
+    findings.push(say('info', 'generation', `"${name}" is of an older kind ("${first}"), which Footman understands`))
+  }
+  const last = fields.at(-1) ?? ''
+  const plain = [...fields.slice(0, -1), last.replace(/(%newline|%n)$/i, '')]
+  const wrong = FIELDS.findIndex((field, index) => normal(plain[index]) !== normal(field))
+  if (wrong >= 0 || fields.length !== FIELDS.length) {
+    const at = wrong < 0 ? FIELDS.length : wrong
+    const found = plain[at] === undefined ? 'nothing' : `"${plain[at]}"`
+    const wanted = FIELDS[at] === undefined ? 'the end' : `"${FIELDS[at]}"`
+    const message = `the conversionpattern of "${name}" has ${fields.length + 1} fields instead of 11; field ${at + 2} is ${found} instead of ${wanted}`
+    const same = `the conversionpattern of "${name}": field ${at + 2} is ${found} instead of ${wanted}`
+    findings.push(say('error', 'pattern', fields.length === FIELDS.length ? same : message, fix))
+  }
+  return findings
+}
+
+/** log4net has short and long names for the same. */
+const SAME: Readonly<Record<string, string>> = { '%p': '%level', '%d': '%date', '%m': '%message' }
+const normal = (field = ''): string => {
+  const text = field.trim().toLowerCase().replace('%properties{', '%property{')
+  return SAME[text] ?? text
+}
+
+function kindFindings(kind: Kind, appenders: readonly Appender[], say: Say): Finding[] {
+  if (appenders.some((appender) => kindOf(appender) === kind)) return []
+  const message = `no appender is about ${kind.what}`
+  if (kind.missing === 'info') return [say('info', 'kind', message)]
+  const fix = `add the appender for ${kind.what} from the file that "footman init" writes`
+  return [say(kind.missing, 'kind', message, fix)]
+}

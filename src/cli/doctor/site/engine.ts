@@ -1,0 +1,88 @@
+/** The engine: a session as app dumps, reloads and report tasks open it. */
+import { createEngineClient } from '../../../qlik/engine/client.ts'
+import { EngineError } from '../../../qlik/engine/errors.ts'
+import { openTcp } from '../net/connect.ts'
+import { trouble } from '../net/trouble.ts'
+import type { DoctorContext, Finding, FindingLevel, Probe } from '../types.ts'
+import { usesEngine } from './certificates.ts'
+import { identityOf } from './identity.ts'
+import { SILENT, type Site, type SiteOf } from './site.ts'
+
+const GROUP = 'engine'
+
+export function engineProbe(sites: SiteOf): Probe {
+  return {
+    group: GROUP,
+    title: 'Qlik Sense engine',
+    applies: ({ config, loaded }) => loaded.qlikConnection && usesEngine(config),
+    run: async (context) => examine(sites(context), context),
+  }
+}
+
+async function examine(site: Site, { config: { configEngine }, timeout }: DoctorContext): Promise<readonly Finding[]> {
+  const { host, port, useSSL, headers, rejectUnauthorized } = configEngine
+  const target = `${host}:${port}`
+  const say = (
+    level: FindingLevel,
+    what: string,
+    message: string,
+    fix?: string,
+    key = 'configEngine.host',
+  ): Finding => ({
+    ...{ level, code: `${GROUP}.${what}`, target, message, key },
+    ...(fix !== undefined && { fix }),
+  })
+  const identity = identityOf(headers.static)
+  if ('problem' in identity) {
+    return [say('error', identity.code, identity.problem, identity.fix, 'configEngine.headers.static')]
+  }
+  if (/^[a-z][a-z0-9+.-]*:\/\//i.test(host)) {
+    const fix = 'write the host name alone into Butler.configEngine.host'
+    return [say('error', 'host', `"${host}" is an address with a scheme, not a host name`, fix)]
+  }
+  const pems = useSSL ? await site.certificates() : null
+  if (useSSL && pems === null) return [say('info', 'not-examined', 'not examined, as the certificates cannot be read')]
+  try {
+    ;(await openTcp({ host, port }, timeout)).destroy()
+  } catch (error) {
+    const keys = { hostKey: 'Butler.configEngine.host', portKey: 'Butler.configEngine.port', key: 'configEngine.host' }
+    return [trouble(error, { group: GROUP, target, ...keys })]
+  }
+  const client = createEngineClient(
+    { log: SILENT },
+    {
+      ...{ host, port, useSSL, rejectUnauthorized, headers: headers.static, certificates: () => pems },
+      ...{ connectTimeoutMs: timeout, callTimeoutMs: timeout },
+    },
+  )
+  try {
+    const version = await client.use({}, (session) => session.global.value('qVersion', 'EngineVersion'))
+    const number = (version as { qComponentVersion?: unknown } | null)?.qComponentVersion ?? 'unknown'
+    return [say('ok', 'session', `opens sessions for ${identity.name}, version ${number}`)]
+  } catch (error) {
+    if (!(error instanceof EngineError)) throw error
+    return [refusal(error, say, identity.name)]
+  }
+}
+
+type Say = (level: FindingLevel, what: string, message: string, fix?: string, key?: string) => Finding
+
+const ENGINE_PORT = 4747
+
+function refusal({ kind, reason }: EngineError, say: Say, user: string): Finding {
+  if (kind === 'refused' && /HTTP \d+/.test(reason)) {
+    const fix = `set Butler.configEngine.port to ${ENGINE_PORT}, the port of the engine service (443 belongs to the proxy)`
+    return say('error', 'handshake', reason, fix, 'configEngine.port')
+  }
+  if (kind === 'refused') {
+    const fix = `set X-Qlik-User in Butler.configEngine.headers.static to UserDirectory=Internal;UserId=sa_repository; now it is ${user}`
+    return say('error', 'refused', reason, fix, 'configEngine.headers.static')
+  }
+  if (kind === 'timeout') {
+    const fix = 'see in the QMC whether the Qlik Sense Engine Service runs and is not overloaded'
+    return say('error', 'no-answer', reason, fix)
+  }
+  const fix =
+    'check that the certificates are of this site (group certificate) and that the port is that of the engine, 4747'
+  return say('error', 'session', `no session: ${reason}`, fix)
+}

@@ -1,0 +1,141 @@
+/** The Qlik Sense site as the probes look at it: one client, and every question asked once for all of them. */
+import type { Config } from '../../../config/schema.ts'
+import type { Logger } from '../../../platform/types.ts'
+import { type CertificatePaths, readCertificates } from '../../../qlik/qrs/certificates.ts'
+import { createQrsClient } from '../../../qlik/qrs/client.ts'
+import { createCustomPropertyClient, type PropertyDefinition } from '../../../qlik/qrs/custom-properties.ts'
+import { createQrsTransport, type QrsCertificates, type QrsTransport } from '../../../qlik/qrs/transport.ts'
+import type { QrsClient, QrsTask, SiteReader } from '../../../qlik/qrs/types.ts'
+import type { DoctorContext } from '../types.ts'
+
+/** What `/qrs/about` answered. */
+export interface About {
+  /** `31.60.3.0` */
+  readonly version: string
+  /** The clock of the server, milliseconds since 1970 (whole seconds); null when it does not tell. */
+  readonly serverTime: number | null
+  /** When that was, by the clock here. */
+  readonly at: number
+}
+
+/** Answers are asked for at the first use; every question rejects with a `QrsError`. */
+export interface Site {
+  /** `host:port` */
+  readonly target: string
+  readonly paths: CertificatePaths
+  /** Null when they cannot be read. */
+  certificates(): Promise<QrsCertificates | null>
+  transport(): Promise<QrsTransport>
+  client(): Promise<QrsClient & SiteReader>
+  about(): Promise<About>
+  tasks(): Promise<readonly QrsTask[]>
+  /** Elements of `<path>/full`. */
+  list(path: string, filter?: string): Promise<readonly Json[]>
+  properties(names: readonly string[]): Promise<readonly PropertyDefinition[]>
+}
+
+export type Json = Readonly<Record<string, unknown>>
+export type SiteOf = (context: DoctorContext) => Site
+
+/** The same site for all probes of one examination. */
+export function createSites(): SiteOf {
+  const sites = new WeakMap<DoctorContext, Site>()
+  return (context) => {
+    const known = sites.get(context)
+    if (known) return known
+    const site = createSite(context)
+    sites.set(context, site)
+    return site
+  }
+}
+
+function createSite({ config, paths, clock, timeout }: DoctorContext): Site {
+  const { configQRS } = config
+  const files = certificatePaths(config, (path) => paths.input(path, 'program'))
+  const certificates = once(() => readCertificates(files).catch(() => null))
+  const transport = once(async () => {
+    const pems = await certificates()
+    const { host, port, useSSL, headers, rejectUnauthorized } = configQRS
+    const settings = { host, port, useSSL, headers: headers.static, rejectUnauthorized }
+    return createQrsTransport({ log: SILENT }, { ...settings, certificates: () => pems, timeoutMs: timeout })
+  })
+  const client = once(async () =>
+    createQrsClient(
+      { log: SILENT, transport: await transport() },
+      { ...configQRS, headers: configQRS.headers.static, certificates: () => null },
+    ),
+  )
+
+  async function list(path: string, filter?: string): Promise<readonly Json[]> {
+    const request = { path: `${path}/full`, ...(filter !== undefined && { query: { filter } }) }
+    const { value } = await (await transport()).json(request)
+    if (!Array.isArray(value)) throw (await transport()).unusable(request, 'a list was expected')
+    return value.filter(isObject)
+  }
+
+  return {
+    target: `${configQRS.host}:${configQRS.port}`,
+    paths: files,
+    certificates,
+    transport,
+    client,
+    list,
+    about: once(async () => aboutOf(await transport(), clock.now)),
+    tasks: once(async () => (await client()).allTasks()),
+    properties: async (names) =>
+      names.length === 0 ? [] : createCustomPropertyClient({ transport: await transport() }).definitions(names),
+  }
+}
+
+async function aboutOf(transport: QrsTransport, now: () => number): Promise<About> {
+  const request = { path: 'about', noRetry: true }
+  const before = now()
+  const response = await transport.request(request)
+  const after = now()
+  const body = parsed(response.text())
+  if (typeof body?.buildVersion !== 'string') throw transport.unusable(request, 'an answer of QRS was expected')
+  const serverTime = Date.parse(response.headers.date ?? '')
+  return {
+    version: body.buildVersion,
+    serverTime: Number.isNaN(serverTime) ? null : serverTime,
+    at: Math.round((before + after) / 2),
+  }
+}
+
+export function certificatePaths({ cert }: Config, input: (path: string) => string): CertificatePaths {
+  const { clientCert, clientCertKey, clientCertCA } = cert
+  return { clientCert: input(clientCert), clientCertKey: input(clientCertKey), clientCertCA: input(clientCertCA) }
+}
+
+function once<T>(ask: () => Promise<T>): () => Promise<T> {
+  let answer: Promise<T> | undefined
+  return () => {
+    answer ??= ask()
+    return answer
+  }
+}
+
+function parsed(text: string): Json | null {
+  try {
+    const value: unknown = JSON.parse(text)
+    return isObject(value) ? value : null
+  } catch {
+    return null
+  }
+}
+
+const isObject = (value: unknown): value is Json => typeof value === 'object' && value !== null && !Array.isArray(value)
+
+const nothing = () => {}
+
+/** What goes wrong is told as a finding, not in a log. */
+export const SILENT: Logger = {
+  error: nothing,
+  warn: nothing,
+  info: nothing,
+  verbose: nothing,
+  debug: nothing,
+  silly: nothing,
+  enabled: () => false,
+  child: () => SILENT,
+}
