@@ -3,7 +3,9 @@ import { Command, CommanderError, Help, InvalidArgumentError, Option } from 'com
 import { distance, nearest } from '../config/nearest.ts'
 import { LOG_LEVELS } from '../platform/types.ts'
 import { COMMIT, VERSION } from '../platform/version.ts'
+import { addCustomProperties } from './custom-properties/command.ts'
 import { addDoctor } from './doctor/command.ts'
+import { addInit } from './init/command.ts'
 import { EXIT, processIo } from './io.ts'
 import { addMigrateConfig } from './migrate-config/command.ts'
 import { addRemoteCommands } from './remote/commands.ts'
@@ -89,6 +91,8 @@ Configuration file
     })
 
   addDoctor(program, done)
+  addInit(program, done)
+  addCustomProperties(program, done)
 
   program
     .command('healthcheck')

@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import {
   type FileHandle,
+  link,
   lstat,
   mkdir,
   open,
@@ -49,6 +50,33 @@ export async function writeFileAtomic(path: string, content: string | Uint8Array
     throw error
   }
   await syncDirectory(dirname(target))
+}
+
+/** As `writeFileAtomic`, for a file that is not there yet. Rejects with `EEXIST` when it is. */
+export async function createFileAtomic(path: string, content: string | Uint8Array, mode = 0o644): Promise<void> {
+  const temporary = join(dirname(path), `.${basename(path)}.${randomBytes(6).toString('hex')}.tmp`)
+  try {
+    await writeFileAtomic(temporary, content, mode)
+    await placeNew(temporary, path)
+  } catch (error) {
+    await rm(temporary, { force: true }).catch(() => {})
+    throw error
+  }
+}
+
+/** Some file systems have no links; a look beforehand must do there. */
+const NO_LINKS = ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EXDEV', 'EINVAL', 'UNKNOWN']
+
+/** Gives a complete file its name. Rejects with `EEXIST` where a rename would replace what is there. */
+export async function placeNew(from: string, to: string): Promise<void> {
+  try {
+    await link(from, to)
+    await unlink(from)
+  } catch (error) {
+    if (!NO_LINKS.includes((error as NodeJS.ErrnoException).code ?? '')) throw error
+    if (await exists(to)) throw Object.assign(new Error(`EEXIST: file already exists, '${to}'`), { code: 'EEXIST' })
+    await renameOver(from, to)
+  }
 }
 
 const ATTEMPTS = 6

@@ -4,33 +4,43 @@ import { randomBytes } from 'node:crypto'
 import { rm, writeFile } from 'node:fs/promises'
 import { userInfo } from 'node:os'
 import { promisify } from 'node:util'
-import { renameOver } from './files.ts'
+import { placeNew, renameOver } from './files.ts'
 
 const ICACLS_TIMEOUT_MS = 10_000
 /** Well-known security ids: the local system account and the group of administrators. */
 const WINDOWS_READERS = ['*S-1-5-18', '*S-1-5-32-544']
 
+export interface PrivateFileOptions {
+  /** False: rejects with `EEXIST` when the file is there. Default true. */
+  readonly replace?: boolean
+  /** Windows accounts that may read it too. */
+  readonly readers?: readonly string[]
+}
+
 /**
  * Writes the file with mode 0600; on Windows it is readable by this account, the system and administrators. The content
  * appears only once the permissions are set. Rejects when they cannot be set.
  */
-export async function writePrivateFile(path: string, content: string): Promise<void> {
+export async function writePrivateFile(path: string, content: string, options: PrivateFileOptions = {}): Promise<void> {
+  const { replace = true, readers = [] } = options
   const temporary = `${path}.${randomBytes(6).toString('hex')}.tmp`
   try {
     await writeFile(temporary, process.platform === 'win32' ? '' : content, { mode: 0o600, flag: 'wx' })
     if (process.platform === 'win32') {
-      await restrictOnWindows(temporary)
+      await restrictOnWindows(temporary, readers)
       await writeFile(temporary, content)
     }
-    await renameOver(temporary, path)
+    await (replace ? renameOver(temporary, path) : placeNew(temporary, path))
   } catch (error) {
     await rm(temporary, { force: true }).catch(() => {})
     throw error
   }
 }
 
-async function restrictOnWindows(path: string): Promise<void> {
-  const grants = [...WINDOWS_READERS, userInfo().username].flatMap((who) => ['/grant:r', `${who}:F`])
+/** `readers` beside this account, the system and administrators. Rejects when an account is not known. */
+async function restrictOnWindows(path: string, readers: readonly string[]): Promise<void> {
+  const full = [...WINDOWS_READERS, userInfo().username].flatMap((who) => ['/grant:r', `${who}:F`])
+  const grants = [...full, ...readers.flatMap((who) => ['/grant:r', `${who}:R`])]
   await promisify(execFile)('icacls', [path, '/inheritance:r', ...grants], {
     timeout: ICACLS_TIMEOUT_MS,
     windowsHide: true,

@@ -1,0 +1,184 @@
+/** `footman custom-properties`: what a configuration needs in Qlik Sense, what is there, and making what is missing. */
+import { type WantedProperty, wantedProperties } from '../../config/custom-properties.ts'
+import { type LoadResult, loadConfig } from '../../config/load.ts'
+import { createPathResolver } from '../../config/paths.ts'
+import { renderProblem, sortProblems } from '../../config/problems.ts'
+import type { Config } from '../../config/schema.ts'
+import { type CustomPropertyClient, createCustomPropertyClient } from '../../qlik/qrs/custom-properties.ts'
+import { QrsError } from '../../qlik/qrs/errors.ts'
+import { reasonOf } from '../../qlik/qrs/failure.ts'
+import { type CommandIo, EXIT } from '../io.ts'
+import {
+  byHand,
+  type ComparedProperty,
+  compareProperties,
+  emptyOnes,
+  isComplete,
+  type Step,
+  stepsFor,
+} from './compare.ts'
+import { propertyJson, propertyTable, stepText } from './report.ts'
+import { openRepository, userOf } from './site.ts'
+
+export interface CustomPropertiesOptions {
+  readonly configfile?: string
+  readonly json?: boolean
+  /** False with --no-qs-connection: only list what is needed. */
+  readonly qsConnection?: boolean
+  readonly create?: boolean
+  /** With `create`: also what nothing depends on. */
+  readonly optional?: boolean
+  /** With `create`: say what would be done, and do nothing. */
+  readonly dryRun?: boolean
+  /** With `create`: do not ask. */
+  readonly yes?: boolean
+  /** Milliseconds a request may take. */
+  readonly timeout: number
+}
+
+export interface CustomPropertiesSurroundings {
+  readonly env: Readonly<Record<string, string | undefined>>
+  readonly cwd: string
+  readonly execPath: string
+  /** Null where nobody can be asked. */
+  readonly confirm: ((question: string) => Promise<boolean>) | null
+}
+
+const NAME = 'custom-properties'
+
+/** 0 = all there, 1 = arguments or configuration, 2 = Qlik Sense cannot be asked or refuses, 3 = something is missing. */
+export async function runCustomProperties(
+  names: readonly string[],
+  options: CustomPropertiesOptions,
+  io: CommandIo,
+  surroundings: CustomPropertiesSurroundings,
+): Promise<number> {
+  const { env, cwd, execPath } = surroundings
+  const file = options.configfile ?? env.FOOTMAN_CONFIGFILE
+  const loaded = await loadConfig({ ...(file ? { file } : {}), env, cwd })
+  const { config } = loaded
+  if (!config) return refuseConfiguration(loaded, io)
+  const all = wantedProperties(config)
+  const unknown = names.find((name) => all.every((one) => one.name !== name))
+  if (unknown !== undefined) {
+    const known = all.map(({ name }) => name).join(', ') || 'none at all'
+    io.err(`error: ${NAME}: the configuration does not use "${unknown}", but ${known}`)
+    return EXIT.badInput
+  }
+  const wanted = names.length > 0 ? all.filter(({ name }) => names.includes(name)) : all
+  if (options.qsConnection === false) return list(wanted, options, io)
+  if (!loaded.qlikConnection) return refuseConfiguration(loaded, io)
+  const paths = createPathResolver({ configDirectory: loaded.directory, cwd, execPath })
+  try {
+    const transport = await openRepository(config, paths, options.timeout)
+    try {
+      const client = createCustomPropertyClient({ transport })
+      return await examine({ client, wanted, named: names.length > 0, options, io, surroundings })
+    } finally {
+      transport.close()
+    }
+  } catch (error) {
+    io.err(`error: ${NAME}: ${failureText(error, config)}`)
+    return EXIT.unreachable
+  }
+}
+
+function refuseConfiguration({ problems }: LoadResult, io: CommandIo): number {
+  for (const problem of sortProblems(problems)) if (problem.severity === 'error') io.err(renderProblem(problem))
+  io.err(`error: ${NAME}: the configuration has errors: correct them, footman check tells more`)
+  return EXIT.badInput
+}
+
+function list(wanted: readonly WantedProperty[], options: CustomPropertiesOptions, io: CommandIo): number {
+  if (options.create) {
+    io.err(`error: ${NAME}: --create needs Qlik Sense: leave --no-qs-connection out`)
+    return EXIT.badInput
+  }
+  io.out(options.json ? JSON.stringify(propertyJson(wanted, []), null, 2) : propertyTable(wanted, []))
+  return EXIT.ok
+}
+
+interface Examination {
+  readonly client: CustomPropertyClient
+  readonly wanted: readonly WantedProperty[]
+  /** The person has named the properties. */
+  readonly named: boolean
+  readonly options: CustomPropertiesOptions
+  readonly io: CommandIo
+  readonly surroundings: CustomPropertiesSurroundings
+}
+
+async function examine(examination: Examination): Promise<number> {
+  const { client, wanted, named, options, io } = examination
+  const isAsked = ({ wanted: { required } }: ComparedProperty) => required || named || options.optional === true
+  const look = async () => compareProperties(wanted, await client.definitions(wanted.map(({ name }) => name)))
+  let compared = await look()
+  if (options.create && !(await create(compared.filter(isAsked).flatMap(stepsFor), examination))) return EXIT.badInput
+  if (options.create && !options.dryRun) compared = await look()
+  if (options.json) io.out(JSON.stringify(propertyJson(wanted, compared), null, 2))
+  else tell(wanted, compared, isAsked, examination)
+  return compared.filter(isAsked).every(isComplete) ? EXIT.ok : EXIT.missing
+}
+
+function tell(
+  wanted: readonly WantedProperty[],
+  compared: readonly ComparedProperty[],
+  isAsked: (one: ComparedProperty) => boolean,
+  { options, io }: Examination,
+): void {
+  io.out(wanted.length > 0 ? propertyTable(wanted, compared) : 'The configuration uses no custom properties.')
+  const remarks = compared.filter((one) => isAsked(one) || one.definition !== null)
+  const lines = [...remarks.flatMap(byHand), ...remarks.flatMap(emptyOnes)]
+  if (lines.length > 0) io.out(`\n${lines.join('\n')}`)
+  if (!options.create && compared.some((one) => isAsked(one) && stepsFor(one).length > 0)) {
+    io.out('\nfootman custom-properties --create adds what is missing, after it has asked.')
+  }
+}
+
+/** False when it was not allowed to do it. Progress goes to standard error beside JSON. */
+async function create(steps: readonly Step[], { client, options, io, surroundings }: Examination): Promise<boolean> {
+  const say = options.json ? io.err : io.out
+  if (steps.length === 0) {
+    say('Nothing has to be created.\n')
+    return true
+  }
+  say(`To do in Qlik Sense:\n${steps.map((step) => `  ${stepText(step)}`).join('\n')}\n`)
+  if (options.dryRun) return true
+  if (!options.yes) {
+    if (!surroundings.confirm) {
+      io.err(`error: ${NAME}: nobody can be asked here: give --yes to do it, or --dry-run to see it only`)
+      return false
+    }
+    if (!(await surroundings.confirm('Do this now?'))) {
+      io.err(`error: ${NAME}: nothing was changed, as you wished`)
+      return false
+    }
+  }
+  for (const step of steps) say(`${await perform(step, client)}`)
+  say('')
+  return true
+}
+
+async function perform(step: Step, client: CustomPropertyClient): Promise<string> {
+  if (step.kind === 'addValues') {
+    const added = await client.addValues(step.id, step.values)
+    if (added === null) return `${step.name} was deleted meanwhile`
+    return added.length > 0 ? `added to ${step.name}: ${added.join(', ')}` : `${step.name} has got its values meanwhile`
+  }
+  const { name, choiceValues } = step.property
+  if ((await client.create(step.property)) === 'created') return `created ${name}`
+  const [definition] = await client.definitions([name])
+  const added = definition && (await client.addValues(definition.id, choiceValues))
+  return `${name} was created by somebody else meanwhile${added?.length ? `; added ${added.join(', ')}` : ''}`
+}
+
+function failureText(error: unknown, config: Config): string {
+  const { host, port } = config.configQRS
+  if (!(error instanceof QrsError)) return error instanceof Error ? error.message : String(error)
+  if (error.status === 403) {
+    return `Qlik Sense refuses this to ${userOf(config)}: give that user a role that may manage custom properties (RootAdmin, ContentAdmin), or make them in the QMC`
+  }
+  if (error.status === 409) return 'somebody else keeps changing the same custom property: try again'
+  const said = error.body === '' ? '' : `: ${error.body}`
+  return `${host}:${port}: ${reasonOf(error)}${said}; footman doctor tells more`
+}

@@ -1,0 +1,199 @@
+/** What `footman init` wants to know: one table for the options, the questions and the errors. */
+
+/** Lists are empty and texts '' where nothing is wanted. Paths are as they are to stand in the configuration. */
+export interface InitAnswers {
+  readonly qsHost: string
+  readonly footmanHost: string
+  readonly udpPort: number
+  readonly restHost: string
+  readonly restPort: number
+  readonly tags: readonly string[]
+  readonly keyValues: boolean
+  readonly mailTo: readonly string[]
+  readonly mailFrom: string
+  readonly smtpHost: string
+  readonly smtpPort: number
+  readonly smtpTls: SmtpTls
+  readonly smtpUser: string
+  /** `credential:NAME`, `env:NAME` or `file:PATH`. */
+  readonly smtpPassword: string
+  readonly mailAborted: boolean
+  readonly mailOwner: boolean
+  readonly mailMarked: boolean
+  readonly slackUrl: string
+  readonly teamsUrl: string
+  readonly mqttHost: string
+  readonly mqttPort: number
+  readonly certificates: string
+  readonly logDirectory: string
+}
+
+/** `starttls` and `tls` refuse to send anything in clear. */
+export const SMTP_TLS = ['starttls', 'tls', 'optional'] as const
+export type SmtpTls = (typeof SMTP_TLS)[number]
+
+type Given = Partial<InitAnswers>
+type Kind = 'text' | 'list' | 'port' | 'switch' | 'tls'
+
+export interface InitField {
+  readonly key: keyof InitAnswers
+  readonly kind: Kind
+  /** Without the leading hyphens; `<host>` and the like are added by kind. */
+  readonly option: string
+  readonly value?: string
+  readonly help: string
+  /** Absent: not asked for, settable by option only. */
+  readonly question?: string
+  readonly asked?: (given: Given) => boolean
+  /** Keys below `Butler` that the answer becomes, for errors about them. */
+  readonly paths: readonly string[]
+}
+
+const withMail = ({ mailTo = [] }: Given): boolean => mailTo.length > 0
+const withLogin = (given: Given): boolean => withMail(given) && Boolean(given.smtpUser)
+
+/** In the order of the questions. */
+export const FIELDS: readonly InitField[] = [
+  {
+    ...{ key: 'qsHost', kind: 'text', option: 'qs-host', value: 'host' },
+    help: 'central node of Qlik Sense, as its certificate names it',
+    question: 'Host name of the central Qlik Sense node',
+    paths: ['configQRS.host'],
+  },
+  {
+    ...{ key: 'footmanHost', kind: 'text', option: 'footman-host', value: 'address' },
+    help: 'address of this computer for the Qlik Sense nodes (default: its first address)',
+    question: 'Address of this computer, as the Qlik Sense nodes reach it',
+    paths: [],
+  },
+  {
+    ...{ key: 'udpPort', kind: 'port', option: 'udp-port' },
+    help: 'port for messages of Qlik Sense (default: 9998, or the next free one)',
+    question: 'Port for messages of Qlik Sense (UDP)',
+    paths: ['udpServerConfig.portTaskFailure'],
+  },
+  {
+    ...{ key: 'mailTo', kind: 'list', option: 'mail-to', value: 'address' },
+    help: 'who gets a mail when a reload task fails',
+    question: 'Mail addresses for failed reload tasks (several: with commas; none: Enter)',
+    paths: ['emailNotification.reloadTaskFailure.recipients'],
+  },
+  {
+    ...{ key: 'smtpHost', kind: 'text', option: 'smtp-host', value: 'host' },
+    help: 'mail server',
+    question: 'Mail server',
+    asked: withMail,
+    paths: ['emailNotification.smtp.host'],
+  },
+  {
+    ...{ key: 'smtpTls', kind: 'tls', option: 'smtp-tls', value: 'kind' },
+    help: 'encryption: starttls, tls (from the first byte), optional (where offered) (default: starttls)',
+    question: 'Encryption: starttls, tls (from the first byte) or optional (where offered)',
+    asked: withMail,
+    paths: [],
+  },
+  {
+    ...{ key: 'smtpPort', kind: 'port', option: 'smtp-port' },
+    help: 'port of the mail server (default: 25; 465 with tls, 587 with a user)',
+    question: 'Port of the mail server',
+    asked: withMail,
+    paths: ['emailNotification.smtp.port'],
+  },
+  {
+    ...{ key: 'smtpUser', kind: 'text', option: 'smtp-user', value: 'name' },
+    help: 'user of the mail server',
+    question: 'User of the mail server (none: Enter)',
+    asked: withMail,
+    paths: ['emailNotification.smtp.auth.user'],
+  },
+  {
+    ...{ key: 'smtpPassword', kind: 'text', option: 'smtp-password', value: 'place' },
+    help: 'where the password is: credential:NAME, env:NAME or file:PATH; never the password itself',
+    asked: withLogin,
+    paths: ['emailNotification.smtp.auth.password'],
+  },
+  {
+    ...{ key: 'mailFrom', kind: 'text', option: 'mail-from', value: 'address' },
+    help: 'sender of the mails',
+    question: 'Sender of the mails',
+    asked: withMail,
+    paths: ['emailNotification.reloadTaskFailure.fromAddress'],
+  },
+  {
+    ...{ key: 'mailAborted', kind: 'switch', option: 'mail-aborted' },
+    help: 'also mail about reload tasks that were stopped',
+    question: 'Also mail about reload tasks that were stopped?',
+    asked: withMail,
+    paths: [],
+  },
+  {
+    ...{ key: 'mailOwner', kind: 'switch', option: 'mail-owner' },
+    help: 'also mail the owner of the app',
+    question: 'Also mail the owner of the app?',
+    asked: withMail,
+    paths: [],
+  },
+  {
+    ...{ key: 'mailMarked', kind: 'switch', option: 'mail-marked' },
+    help: 'mail about tasks with a custom property only',
+    question: 'Mail only about tasks that have a custom property?',
+    asked: withMail,
+    paths: [],
+  },
+  {
+    ...{ key: 'slackUrl', kind: 'text', option: 'slack-url', value: 'url' },
+    help: 'webhook of a Slack channel, or env:NAME, file:PATH, credential:NAME',
+    question: 'Webhook of a Slack channel (none: Enter)',
+    paths: ['slackNotification.reloadTaskFailure.webhookURL'],
+  },
+  {
+    ...{ key: 'teamsUrl', kind: 'text', option: 'teams-url', value: 'url' },
+    help: 'webhook of a Teams channel, or env:NAME, file:PATH, credential:NAME',
+    question: 'Webhook of a Teams channel (none: Enter)',
+    paths: ['teamsNotification.reloadTaskFailure.webhookURL'],
+  },
+  {
+    ...{ key: 'restHost', kind: 'text', option: 'rest-host', value: 'address' },
+    help: 'address of the REST API; 0.0.0.0 opens it to other computers (default: localhost)',
+    question: 'Address of the REST API (0.0.0.0: other computers may call it)',
+    paths: ['restServerConfig.serverHost'],
+  },
+  {
+    ...{ key: 'restPort', kind: 'port', option: 'rest-port' },
+    help: 'port of the REST API (default: 8080, or the next free one)',
+    question: 'Port of the REST API',
+    paths: ['restServerConfig.serverPort'],
+  },
+  {
+    ...{ key: 'tags', kind: 'list', option: 'tags', value: 'tag' },
+    help: 'only tasks with one of these tags may be started from outside',
+    question: 'Only tasks with these tags may be started from outside (several: with commas; all: Enter)',
+    paths: ['startTaskFilter.allowTask.tag'],
+  },
+  {
+    ...{ key: 'keyValues', kind: 'switch', option: 'key-values' },
+    help: 'open the key-value store for load scripts',
+    question: 'Open the key-value store for load scripts?',
+    paths: [],
+  },
+  {
+    ...{ key: 'mqttHost', kind: 'text', option: 'mqtt-host', value: 'host' },
+    help: 'MQTT broker',
+    paths: ['mqttConfig.brokerHost'],
+  },
+  {
+    ...{ key: 'mqttPort', kind: 'port', option: 'mqtt-port' },
+    help: 'port of the MQTT broker (default: 1883)',
+    paths: ['mqttConfig.brokerPort'],
+  },
+  {
+    ...{ key: 'certificates', kind: 'text', option: 'certificates', value: 'folder' },
+    help: 'folder with client.pem, client_key.pem and root.pem (default: certificate, beside the configuration)',
+    paths: ['cert.clientCert', 'cert.clientCertKey', 'cert.clientCertCA'],
+  },
+  {
+    ...{ key: 'logDirectory', kind: 'text', option: 'log-directory', value: 'folder' },
+    help: 'folder of the log files (default: log, beside the folder config)',
+    paths: ['logDirectory'],
+  },
+]

@@ -1,0 +1,85 @@
+/** Registration of `footman init` and `footman log-appender`. */
+import process from 'node:process'
+import { type Command, InvalidArgumentError, Option } from 'commander'
+import { processIo } from '../io.ts'
+import { createPrompt } from '../prompt.ts'
+import { FIELDS, type InitField, SMTP_TLS } from './answers.ts'
+import type { Given } from './defaults.ts'
+import { listOf } from './lists.ts'
+
+const INIT_HELP = `
+Asks for what is not given, when standard input is a terminal; with --yes it asks nothing. Nothing that is there already is
+replaced without --force. Written are the configuration, LocalLogConfig.xml for the nodes of Qlik Sense, and a folder for
+the certificates, each readable by you and administrators only; what remains to be done is printed.
+
+Exit codes
+  0 written   1 wrong answers, or a file is there already   2, 3 as custom-properties, with --create-custom-properties
+
+Examples
+  footman init
+  footman init --yes --qs-host qs-central.acme.example --mail-to bi-ops@acme.example --smtp-host smtp.acme.example
+  footman init --yes --output prod.yaml --qs-host qs1.acme.example --footman-host 10.1.2.3 --tags start-from-outside`
+
+const APPENDER_HELP = `
+Copy the file to C:\\ProgramData\\Qlik\\Sense\\Scheduler\\LocalLogConfig.xml on every Qlik Sense node that runs a scheduler.
+The port is that of the configuration.
+
+Examples
+  footman log-appender -c footman.yaml --address 10.1.2.3 --output LocalLogConfig.xml`
+
+export function addInit(program: Command, done: (code: number) => void): void {
+  const init = program
+    .command('init')
+    .description('write a configuration to start with, and the files that belong to it')
+    .option('-o, --output <file>', 'the configuration file to write', 'config/footman.yaml')
+  for (const field of FIELDS) init.addOption(optionOf(field))
+  init
+    .option('--create-custom-properties', 'also create what is missing in Qlik Sense; the certificates must be there')
+    .option('-y, --yes', 'ask nothing')
+    .option('--force', 'replace files that are there already')
+    .addHelpText('after', INIT_HELP)
+    .action(async (options: Record<string, unknown>) => {
+      const [{ runInit }, { isFree }] = await Promise.all([import('./index.ts'), import('./ports.ts')])
+      const openPrompt = process.stdin.isTTY === true ? () => createPrompt() : null
+      const at = { env: process.env, cwd: process.cwd(), execPath: process.execPath, platform: process.platform }
+      done(await runInit(givenOf(options), options as never, processIo, { ...at, isFree, openPrompt }))
+    })
+
+  program
+    .command('log-appender')
+    .description('print the log appender file that makes Qlik Sense tell Footman about tasks')
+    .option('-c, --configfile <file>', 'configuration file')
+    .option('--address <address>', 'address of this computer for the Qlik Sense nodes (default: its first address)')
+    .option('-o, --output <file>', 'write this file instead of standard output')
+    .option('--force', 'replace the file when it is there already')
+    .addHelpText('after', APPENDER_HELP)
+    .action(async (options) => {
+      const { runLogAppender } = await import('./log-appender.ts')
+      const { env, platform } = process
+      done(await runLogAppender(options, processIo, { env, platform, cwd: process.cwd() }))
+    })
+}
+
+function optionOf({ key, kind, option, value, help }: InitField): Option {
+  const flags = { text: ` <${value}>`, list: ` <${value}...>`, port: ' <port>', switch: '', tls: ` <${value}>` }[kind]
+  const made = new Option(`--${option}${flags}`, help)
+  if (made.attributeName() !== key) throw new Error(`--${option} would not be found as ${key}`)
+  if (kind === 'port') made.argParser(toPort)
+  if (kind === 'tls') made.choices(SMTP_TLS)
+  return made
+}
+
+function toPort(text: string): number {
+  const port = Number(text)
+  if (/^\d+$/.test(text) && port >= 1 && port <= 65535) return port
+  throw new InvalidArgumentError(`"${text}" is not a port (1-65535)`)
+}
+
+/** The answers among the options; lists may also be written with commas. */
+function givenOf(options: Readonly<Record<string, unknown>>): Given {
+  const given = FIELDS.filter(({ key }) => options[key] !== undefined).map(({ key, kind }) => {
+    const value = options[key]
+    return [key, kind === 'list' ? (value as string[]).flatMap(listOf) : value]
+  })
+  return Object.fromEntries(given) as Given
+}

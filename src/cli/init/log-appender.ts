@@ -1,0 +1,59 @@
+/** `footman log-appender`: the log appender file for a configuration that is there already. */
+import { resolve } from 'node:path'
+import { isHost } from '../../config/fields/network.ts'
+import { loadConfig } from '../../config/load.ts'
+import { renderProblem } from '../../config/problems.ts'
+import { logAppenderFile } from '../../qlik/log-appenders.ts'
+import { type CommandIo, EXIT } from '../io.ts'
+import { ownAddress } from './defaults.ts'
+import { writeFiles } from './files.ts'
+
+export interface LogAppenderOptions {
+  readonly configfile?: string
+  readonly address?: string
+  /** Absent = standard output. */
+  readonly output?: string
+  readonly force?: boolean
+}
+
+interface Surroundings {
+  readonly env: Readonly<Record<string, string | undefined>>
+  readonly cwd: string
+  readonly platform: NodeJS.Platform
+}
+
+/** 0 = written, 1 = arguments or configuration. */
+export async function runLogAppender(options: LogAppenderOptions, io: CommandIo, at: Surroundings): Promise<number> {
+  const file = options.configfile ?? at.env.FOOTMAN_CONFIGFILE
+  const { config, problems } = await loadConfig({
+    ...(file ? { file } : {}),
+    ...{ env: at.env, cwd: at.cwd, overrides: { qlikConnection: false } },
+  })
+  if (!config) {
+    for (const problem of problems) if (problem.severity === 'error') io.err(renderProblem(problem))
+    return EXIT.badInput
+  }
+  const { enable, portTaskFailure: port } = config.udpServerConfig
+  if (!enable) io.err('warning: Butler.udpServerConfig.enable is false: Footman does not listen for these messages')
+  const address = options.address ?? ownAddress()
+  if (!isHost(address)) return refuse(io, `--address: "${address}" is no host name and no IP address`)
+  const text = logAppenderFile({ address, port })
+  if (options.output === undefined) {
+    io.out(text.trimEnd())
+    return EXIT.ok
+  }
+  const path = resolve(at.cwd, options.output)
+  try {
+    await writeFiles([{ path, text }], options.force === true, at.platform)
+  } catch (error) {
+    const isThere = (error as NodeJS.ErrnoException).code === 'EEXIST'
+    return refuse(io, isThere ? `${path} is there already: give --force` : `cannot write: ${(error as Error).message}`)
+  }
+  io.out(`${path}: messages go to ${address}, UDP port ${port}`)
+  return EXIT.ok
+}
+
+function refuse(io: CommandIo, why: string): number {
+  io.err(`error: log-appender: ${why}`)
+  return EXIT.badInput
+}

@@ -1,0 +1,81 @@
+/** Questions to a person at a terminal. */
+import process from 'node:process'
+import { createInterface } from 'node:readline'
+import { Writable } from 'node:stream'
+
+/** Every question rejects with `PromptEnded` on Ctrl-C, Ctrl-D or the end of the input. */
+export interface Prompt {
+  /** The answer without blanks around it; empty when only Enter was pressed. */
+  ask(question: string): Promise<string>
+  /** The same, with nothing of the answer shown. */
+  askHidden(question: string): Promise<string>
+  close(): void
+}
+
+export interface PromptStreams {
+  readonly input: NodeJS.ReadableStream & { readonly isTTY?: boolean }
+  readonly output: NodeJS.WritableStream
+}
+
+export class PromptEnded extends Error {
+  override readonly name = 'PromptEnded'
+  constructor() {
+    super('stopped at a question')
+  }
+}
+
+/** Questions go to standard error, so that standard output stays what the command prints. */
+const PROCESS: PromptStreams = { input: process.stdin, output: process.stderr }
+
+export function createPrompt({ input, output }: PromptStreams = PROCESS): Prompt {
+  let isHidden = false
+  const echo = new Writable({
+    write(chunk, _, done) {
+      if (!isHidden) output.write(chunk)
+      done()
+    },
+  })
+  const lines = createInterface({ input, output: echo, terminal: input.isTTY === true })
+  /** Lines that came before they were asked for. */
+  const early: string[] = []
+  let waiting: { resolve(line: string): void; reject(error: Error): void } | null = null
+  let isOver = false
+  lines.on('line', (line) => {
+    if (waiting) waiting.resolve(line)
+    else early.push(line)
+    waiting = null
+  })
+  lines.on('close', () => {
+    isOver = true
+    waiting?.reject(new PromptEnded())
+    waiting = null
+  })
+
+  async function next(question: string): Promise<string> {
+    output.write(question)
+    const line = early.shift()
+    if (line !== undefined) return line.trim()
+    if (isOver) throw new PromptEnded()
+    return (await new Promise<string>((resolve, reject) => (waiting = { resolve, reject }))).trim()
+  }
+
+  return {
+    ask: next,
+    async askHidden(question) {
+      output.write(question)
+      isHidden = true
+      try {
+        return await next('')
+      } finally {
+        isHidden = false
+        output.write('\n')
+      }
+    },
+    close: () => lines.close(),
+  }
+}
+
+/** `yes` and `y`; anything else is no. */
+export async function confirm(prompt: Prompt, question: string): Promise<boolean> {
+  return /^y(es)?$/i.test(await prompt.ask(`${question} [y/N] `))
+}
