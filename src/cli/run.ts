@@ -1,6 +1,7 @@
 /** `footman run`: the product. */
 import { hostname } from 'node:os'
 import { sendTestEmail } from '../alerts/destinations/email/test-email.ts'
+import { upgradeData } from '../app/data-upgrade.ts'
 import { type App, createApp } from '../app.ts'
 import { inactiveLine, type LoadResult, loadConfig } from '../config/load.ts'
 import type { Overrides } from '../config/overrides.ts'
@@ -92,6 +93,7 @@ async function runConfigured(config: Config, { loaded, load }: Loading, options:
     await ensureWritableDirectory(dataDirectory, 'The data directory')
     const lock = lockDirectory(dataDirectory)
     logStart(log, config, loaded, { dataDirectory, wanted: options.qsConnection !== false && !options.offline })
+    upgradeData({ log, now: Date.now }, dataDirectory)
     app = createApp(
       {
         ...{ log, paths },

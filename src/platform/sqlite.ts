@@ -3,6 +3,7 @@
  * One file has one writing thread; everything here is synchronous and fast.
  */
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite'
+import { VERSION } from './version.ts'
 
 export interface Migration {
   /** `<feature>-<number>`, for example `events-001`; never changed once released. */
@@ -15,6 +16,8 @@ export interface DatabaseSettings {
   /** FULL survives a power cut after each commit, NORMAL a killed process. */
   readonly synchronous?: 'FULL' | 'NORMAL'
   readonly readOnly?: boolean
+  /** The Footman that is noted when migrations are made; default: this one. */
+  readonly version?: string
   /** Told when the storage fails a statement: disk full, file gone or damaged. True = it is mended, a read may be tried again. */
   readonly onFailure?: (error: unknown) => boolean
 }
@@ -57,7 +60,7 @@ function openFile(file: string, settings: DatabaseSettings): DatabaseSync {
   try {
     if (settings.readOnly) raw.exec('PRAGMA busy_timeout = 5000;')
     else raw.exec(`${PRAGMAS} PRAGMA synchronous = ${settings.synchronous ?? 'FULL'};`)
-    if (settings.migrations) migrate(wrap(raw), settings.migrations)
+    if (settings.migrations) migrate(wrap(raw), settings.migrations, settings.version ?? VERSION)
     return raw
   } catch (error) {
     raw.close()
@@ -184,16 +187,39 @@ function wrap(
   }
 }
 
-function migrate(db: Database, migrations: readonly Migration[]): void {
-  db.exec('CREATE TABLE IF NOT EXISTS schema_migration (name TEXT PRIMARY KEY, applied_at TEXT NOT NULL) WITHOUT ROWID')
-  const applied = new Set(db.all<{ name: string }>('SELECT name FROM schema_migration').map((row) => row.name))
-  for (const migration of migrations) {
-    if (applied.has(migration.name)) continue
-    db.transaction(() => {
-      db.exec(migration.sql)
-      db.run('INSERT INTO schema_migration VALUES (?, ?)', migration.name, new Date().toISOString())
-    })
-  }
+/** Names of the migrations that a database has; [] for a new one. */
+export function appliedMigrations(db: Database): string[] {
+  if (!db.get("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'schema_migration'")) return []
+  return db.all<{ name: string }>('SELECT name FROM schema_migration').map((row) => row.name)
+}
+
+/** All of them or none: a database is never between two layouts. */
+function migrate(db: Database, migrations: readonly Migration[], version: string): void {
+  const applied = new Set(appliedMigrations(db))
+  const pending = migrations.filter(({ name }) => !applied.has(name))
+  if (pending.length === 0) return
+  db.transaction(() => {
+    db.exec(
+      'CREATE TABLE IF NOT EXISTS schema_migration (name TEXT PRIMARY KEY, applied_at TEXT NOT NULL) WITHOUT ROWID',
+    )
+    for (const { name, sql } of pending) {
+      db.exec(sql)
+      db.run('INSERT INTO schema_migration VALUES (?, ?)', name, new Date().toISOString())
+    }
+    noteWriter(db, version)
+  })
+}
+
+/** Notes that a version of Footman writes to the database from now on. */
+export function noteWriter(db: Database, version: string): void {
+  db.exec('CREATE TABLE IF NOT EXISTS written_by (version TEXT PRIMARY KEY, since TEXT NOT NULL) WITHOUT ROWID')
+  db.run('INSERT OR REPLACE INTO written_by VALUES (?, ?)', version, new Date().toISOString())
+}
+
+/** The version of Footman that wrote to the database last; '' when it does not say. */
+export function lastWriter(db: Database): string {
+  if (!db.get("SELECT 1 FROM sqlite_schema WHERE name = 'written_by'")) return ''
+  return db.get<{ version: string }>('SELECT version FROM written_by ORDER BY since DESC LIMIT 1')?.version ?? ''
 }
 
 /** CORRUPT and NOTADB: the file is damaged. A damaged file is replaced, so this passes like the others. */

@@ -1,0 +1,21 @@
+/** The databases of a data directory, brought to the layout of this Footman. */
+import { join } from 'node:path'
+import { journalMigrations } from '../events/ingest/journal.ts'
+import { storageMigrations } from '../platform/storage/note.ts'
+import { type UpgradeDeps, upgradeDatabases } from '../platform/upgrade/upgrade.ts'
+import { VERSION } from '../platform/version.ts'
+import { MIGRATIONS } from './migrations.ts'
+
+/** To be called before they are opened, by the process that holds the directory. Throws a `StartError`. */
+export function upgradeData(deps: UpgradeDeps, dataDirectory: string): void {
+  const database = (name: string, migrations: typeof MIGRATIONS) => ({
+    name,
+    file: join(dataDirectory, `${name}.db`),
+    migrations: [...migrations, ...storageMigrations],
+  })
+  upgradeDatabases(deps, {
+    databases: [database('footman', MIGRATIONS), database('journal', journalMigrations)],
+    backupDirectory: join(dataDirectory, 'backup'),
+    version: VERSION,
+  })
+}
