@@ -1,13 +1,12 @@
 /** A changed configuration file, while everything runs. */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'bun:test'
 import { createSocket } from 'node:dgram'
-import { chmodSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
-import { delimiter } from 'node:path'
+import { readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { runToEnd } from '../support/binary.ts'
 import { type Footman, footman } from '../support/footman.ts'
 import { type HttpSink, startHttpSink } from '../support/http-sink.ts'
 import { startSite } from '../support/simulator.ts'
-import { tempDirectory } from '../support/temp.ts'
+import { fakeSystemctl } from '../support/systemctl.ts'
 import { until } from '../support/wait.ts'
 
 type Tree = Record<string, unknown>
@@ -289,24 +288,17 @@ test('access, limits and log level take effect at once', async () => {
   expect((await ping()).status).toBe(429)
 }, 60_000)
 
-/** Stands for `systemctl`. */
-const SYSTEMCTL = `#!/bin/sh
-printf 'LoadState=loaded\\nActiveState=active\\nUnitFileState=enabled\\nDescription=Engine\\nRequires=\\n'
-`
-
 test.skipIf(process.platform !== 'linux')(
   'monitors are switched on, changed and switched off',
   async () => {
-    const tools = tempDirectory()
-    cleanups.push(async () => tools.remove())
-    writeFileSync(tools.join('systemctl'), SYSTEMCTL)
-    chmodSync(tools.join('systemctl'), 0o755)
+    const systemctl = fakeSystemctl('Engine')
+    cleanups.push(async () => systemctl.remove())
     const site = await startSite()
     cleanups.unshift(async () => site[Symbol.asyncDispose]())
     const beat = (path: string) => ({ enable: true, remoteURL: `${sink.url}/${path}`, frequency: 'PT1S' })
     const running = await footman({
       simulator: site.simulator,
-      env: { PATH: `${tools.path}${delimiter}${process.env.PATH}` },
+      env: { PATH: systemctl.path },
       config: { logLevel: 'info', heartbeat: beat('one'), footman: { watchConfig: false } },
     })
     cleanups.unshift(async () => running[Symbol.asyncDispose]())

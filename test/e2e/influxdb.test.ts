@@ -2,13 +2,12 @@
 
 import { afterEach, describe, expect, test } from 'bun:test'
 import { createSocket } from 'node:dgram'
-import { OUTCOMES, TASK_TYPES } from '../../src/config/fields/events.ts'
-import type { Outcome, TaskType } from '../../src/events/types.ts'
 import { type FootmanSettings, footman } from '../support/footman.ts'
 import { type InfluxProxy, startInfluxProxy } from '../support/influx-proxy.ts'
 import { type Influxd, startInfluxd } from '../support/influxd.ts'
 import { findExecutable } from '../support/servers.ts'
 import { startSite } from '../support/simulator.ts'
+import { runEveryOutcome } from '../support/task-outcomes.ts'
 import { until } from '../support/wait.ts'
 
 /** How long InfluxDB is away at least; longer by hand. */
@@ -20,14 +19,6 @@ afterEach(async () => {
 })
 
 const id = (prefix: number, nn: number) => `${prefix}000000-0000-4000-8000-${String(nn).padStart(12, '0')}`
-
-const TASKS: Readonly<Record<TaskType, Readonly<Record<Outcome, string>>>> = {
-  reload: { failed: 'a8b4c123-def4-5678-9abc-def012345678', aborted: id(70, 7), success: id(70, 3) },
-  externalProgram: { failed: id(71, 2), aborted: id(71, 1), success: id(71, 1) },
-  userSync: { failed: id(72, 2), aborted: id(72, 1), success: id(72, 1) },
-  distribute: { failed: id(73, 2), aborted: id(73, 1), success: id(73, 1) },
-  preload: { failed: id(74, 2), aborted: id(74, 1), success: id(74, 1) },
-}
 
 const dynamic = { useAppTags: true, useTaskTags: true }
 const on = { enable: true, tag: { static: [], dynamic: { useTaskTags: true } } }
@@ -99,35 +90,7 @@ describe.skipIf(!findExecutable('influxd'))('InfluxDB 1', () => {
       influxd,
     )
     await product.start()
-    await Promise.all(
-      TASK_TYPES.flatMap((type) =>
-        OUTCOMES.map(async (outcome) => {
-          // A task that is stopped runs after its success.
-          if (outcome === 'success' || (outcome === 'aborted' && type !== 'reload')) return
-          await run(type, outcome)
-        }),
-      ),
-    )
-    await Promise.all(
-      TASK_TYPES.map(async (type) => {
-        await run(type, 'success')
-        if (type !== 'reload') await run(type, 'aborted')
-      }),
-    )
-
-    async function run(type: TaskType, outcome: Outcome): Promise<void> {
-      const { simulator } = site
-      const task = TASKS[type][outcome]
-      const isStopped = outcome === 'aborted'
-      simulator.setTask(task, {
-        outcome: outcome === 'failed' ? 'fail' : 'success',
-        durationMs: isStopped ? 60_000 : 100,
-      })
-      const ended = simulator.ended(task)
-      simulator.runTask(task)
-      if (isStopped) void until(() => simulator.abort(task, 'LAB\\anna'))
-      await ended
-    }
+    await runEveryOutcome(site.simulator)
 
     const settled = () => {
       const [row] = product.rows<{ events: number; open: number }>(
