@@ -1,0 +1,68 @@
+/** From a commit to what is published: archives, their checksums, the bill of materials. */
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import lock from '../../package-lock.json' with { type: 'json' }
+import { buildExecutable } from '../build/executable.ts'
+import { type Identity, root } from '../build/identity.ts'
+import { executableName, type Target } from '../build/targets.ts'
+import { type ArchiveFile, tarGz, zip } from './archive.ts'
+import { bundledPackages } from './bundled.ts'
+import { checksums, shippedFiles } from './contents.ts'
+import { licenceText } from './licences.ts'
+import { billText } from './sbom.ts'
+
+/** The oldest time that a zip archive can hold. */
+const NO_TIME = new Date('1980-01-01T00:00:00Z')
+
+export interface ReleaseOrder {
+  readonly identity: Identity
+  readonly targets: readonly Target[]
+  /** Absolute path of the folder that gets the files. */
+  readonly out: string
+  /** Told after each file that is written. */
+  readonly onFile?: (name: string, bytes: number) => void
+}
+
+/** Writes the archives of `targets`, `footman-<version>.cdx.json` and `SHA256SUMS`; resolves with their names. */
+export async function release({ identity, targets, out, onFile }: ReleaseOrder): Promise<string[]> {
+  mkdirSync(out, { recursive: true })
+  const packages = await bundledPackages(identity)
+  const bill = Buffer.from(billText(identity, packages))
+  const common: readonly ArchiveFile[] = [
+    ...shippedFiles(),
+    {
+      path: 'THIRD-PARTY-LICENCES.txt',
+      bytes: Buffer.from(licenceText(packages, lock.packages['node_modules/bun'].version)),
+    },
+    { path: 'sbom.cdx.json', bytes: bill },
+  ]
+  const published: ArchiveFile[] = []
+  function publish(path: string, bytes: Buffer): void {
+    writeFileSync(join(out, path), bytes)
+    published.push({ path, bytes })
+    onFile?.(path, bytes.length)
+  }
+
+  for (const target of targets) {
+    const folder = `footman-${identity.version}-${target.name}`
+    const files = [await executable(identity, target, out), ...common]
+    const sums = { path: 'SHA256SUMS', bytes: Buffer.from(checksums(files)) }
+    const archive = { folder, files: [...files, sums], time: identity.time ?? NO_TIME }
+    if (target.windows) publish(`${folder}.zip`, await zip(archive))
+    else publish(`${folder}.tar.gz`, await tarGz(archive))
+  }
+  publish(`footman-${identity.version}.cdx.json`, bill)
+  publish('SHA256SUMS', Buffer.from(checksums(published)))
+  return published.map(({ path }) => path)
+}
+
+/** As it is called at the place where it is used: without version and platform. */
+async function executable(identity: Identity, target: Target, out: string): Promise<ArchiveFile> {
+  const outfile = join(out, executableName(target))
+  await buildExecutable({ entry: join(root, 'src', 'main.ts'), outfile, identity, target })
+  try {
+    return { path: target.windows ? 'footman.exe' : 'footman', bytes: readFileSync(outfile), executable: true }
+  } finally {
+    rmSync(outfile)
+  }
+}

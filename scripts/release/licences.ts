@@ -1,0 +1,67 @@
+/** THIRD-PARTY-LICENCES.txt: whose code is in the executable, and on which terms. */
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { root } from '../build/identity.ts'
+import { type BundledPackage, idOf } from './bundled.ts'
+import { RUNTIME_PARTS } from './runtime-parts.ts'
+
+/** swagger-ui-dist puts what its bundle contains into `swagger-ui-bundle.js.LICENSE.txt`. */
+const LICENCE_FILE = /^(licen[cs]e|copying|notice)\b|^swagger-ui-(es-bundle|bundle)\.js\.LICENSE\.txt$/i
+const RULE = '='.repeat(80)
+
+/** `packages` and the version of Bun in the executable. Throws for a package that brings no licence. */
+export function licenceText(packages: readonly BundledPackage[], bunVersion: string): string {
+  return [
+    'Footman is under the MIT licence (LICENSE). Its executable contains the works below.',
+    runtimeText(bunVersion),
+    ...packages.map(packageText),
+    ...['2.0', '2.1'].map(lgplText),
+  ].join(`\n\n${RULE}\n`)
+}
+
+function packageText(bundled: BundledPackage): string {
+  const texts = readdirSync(bundled.directory, { withFileTypes: true })
+    .filter((entry) => entry.isFile() && LICENCE_FILE.test(entry.name))
+    .map(({ name }) => name)
+    .sort()
+    .map((name) => readFileSync(join(bundled.directory, name), 'utf8').replaceAll('\r\n', '\n').trim())
+  if (texts.length === 0) texts.push(textWithout(bundled))
+  return [`${idOf(bundled)} (${bundled.licence})`, ...texts].join('\n\n')
+}
+
+/** Of a package that only names its licence in package.json: the text of that licence for its author. */
+function textWithout(bundled: BundledPackage): string {
+  const { author } = JSON.parse(readFileSync(join(bundled.directory, 'package.json'), 'utf8'))
+  const holder = typeof author === 'object' ? author?.name : author
+  if (bundled.licence !== 'MIT' || !holder) {
+    throw new Error(`${idOf(bundled)} brings no licence text; look for one before you ship it`)
+  }
+  return `Copyright (c) ${holder}\n\n${mitTerms()}`
+}
+
+/** Those of Footman itself, without its copyright line. */
+function mitTerms(): string {
+  const text = readFileSync(join(root, 'LICENSE'), 'utf8')
+  return text.slice(text.indexOf('Permission is hereby granted')).trim()
+}
+
+function runtimeText(version: string): string {
+  const width = Math.max(...RUNTIME_PARTS.map(({ name }) => name.length))
+  const parts = RUNTIME_PARTS.map(({ name, licence, note }) =>
+    `  ${name.padEnd(width)}  ${licence}${note ? ` (${note})` : ''}`.trimEnd(),
+  )
+  return `Bun ${version} (MIT), the runtime
+
+Copyright Oven and the contributors of Bun, https://bun.com. Its source, with the licence texts of everything in it:
+https://github.com/oven-sh/bun/tree/bun-v${version}. It contains
+
+${parts.join('\n')}
+
+JavaScriptCore, WebKit and TinyCC are under the GNU Lesser General Public License, whose texts are at the end of this
+file. Their source as used here: https://github.com/oven-sh/WebKit and https://github.com/oven-sh/tinycc. You may change
+them, build a Bun of your own with them ("bun run build:local" in the source of Bun) and build Footman with that Bun: in
+the source of Footman, at the commit that "footman version" prints, run "YOUR-BUN scripts/build.ts".`
+}
+
+const lgplText = (version: string): string =>
+  readFileSync(join(import.meta.dirname, 'licences', `LGPL-${version}.txt`), 'utf8').trimEnd()
