@@ -61,7 +61,8 @@ export async function runDoctor(
     ...(listen !== undefined && { listenMs: listen }),
   }
   const wanted = context ? probes.filter((probe) => chosen(probe.group) && probe.applies(context)) : []
-  const probed = context ? withoutRepetitions(await runProbes(wanted, context), problems) : []
+  const told = chosen(CONFIGURATION) ? problems : problems.filter(({ severity }) => severity === 'error')
+  const probed = context ? withoutRepetitions(await runProbes(wanted, context), told) : []
   const first = { group: CONFIGURATION, title: 'Configuration', findings: about }
   const examined = [...(about.length > 0 ? [first] : []), ...probed].map((one) => masked(one, loaded.secrets))
   const findings = examined.flatMap((one) => one.findings)
