@@ -3,6 +3,7 @@ import { Command, CommanderError, Help, InvalidArgumentError, Option } from 'com
 import { distance, nearest } from '../config/nearest.ts'
 import { LOG_LEVELS } from '../platform/types.ts'
 import { COMMIT, VERSION } from '../platform/version.ts'
+import { addCredential } from './credential/command.ts'
 import { addCustomProperties } from './custom-properties/command.ts'
 import { addDoctor } from './doctor/command.ts'
 import { addInit } from './init/command.ts'
@@ -146,6 +147,7 @@ Example
   addMigrateConfig(program, done)
   addRemoteCommands(program, done)
   addKey(program, done)
+  addCredential(program, done)
   addVersion(program, done)
 
   return program

@@ -1,6 +1,7 @@
 /** Values that come from outside the file: `custom-environment-variables.yaml` and `${env:NAME}` in texts. */
 import { readFile } from 'node:fs/promises'
 import { dirname, isAbsolute, join, resolve } from 'node:path'
+import { isCredentialName, type ProtectedValues, protectedValuesOf } from '../platform/protected-values.ts'
 import type { Environment } from './find.ts'
 import type { Place, ProblemList } from './problems.ts'
 import { type MapNode, type Path, pathText, type ScalarNode, scalars, setAt, type TreeNode } from './tree.ts'
@@ -133,13 +134,49 @@ async function fromFile(path: string): Promise<Resolved> {
   }
 }
 
-/** systemd hands credentials over as files of a folder. */
+/** systemd hands credentials over as files of a folder; Windows keeps them encrypted. */
 async function fromCredentials(name: string, env: Environment): Promise<Resolved> {
-  const hint = 'add LoadCredential= to the systemd unit'
-  if (!/^[A-Za-z0-9._-]+$/.test(name)) return { ok: false, message: `"${name}" is not the name of a credential`, hint }
+  const hint = `"footman credential set ${name}" tells how to set it`
+  if (!isCredentialName(name)) {
+    return { ok: false, message: `"${name}" is not the name of a credential`, hint: 'use letters, digits, . _ and -' }
+  }
   const folder = env.CREDENTIALS_DIRECTORY
-  if (!folder)
-    return { ok: false, message: `the credential ${name} is not there: CREDENTIALS_DIRECTORY is not set`, hint }
-  const read = await fromFile(join(folder, name))
-  return read.ok ? read : { ...read, hint }
+  if (folder) {
+    const read = await fromFile(join(folder, name))
+    return read.ok ? read : { ...read, hint }
+  }
+  const values = protectedValuesOf(env)
+  if (values) return fromProtectedValues(name, values)
+  return { ok: false, message: `the credential ${name} is not there: CREDENTIALS_DIRECTORY is not set`, hint }
+}
+
+async function fromProtectedValues(name: string, values: ProtectedValues): Promise<Resolved> {
+  try {
+    const value = await values.get(name)
+    if (value !== null) return { ok: true, value }
+    const message = `the credential ${name} is not there (looked in ${values.directory})`
+    return { ok: false, message, hint: `set it with: footman credential set ${name}` }
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException
+    const isForbidden = code === 'EPERM' || code === 'EACCES'
+    return {
+      ok: false,
+      message: `the credential ${name} cannot be read (${code ?? message})`,
+      hint: isForbidden
+        ? `let the account of the service read it: footman credential set ${name} --account ACCOUNT`
+        : `set it again on this computer: footman credential set ${name}`,
+    }
+  }
+}
+
+/** The credentials that texts of the file name, with the keys that need them. */
+export function credentialsIn(root: TreeNode): Map<string, string[]> {
+  const used = new Map<string, string[]>()
+  for (const { node, path } of scalars(root)) {
+    for (const [, source, name = ''] of String(node.value).matchAll(PLACEHOLDER)) {
+      if (source !== 'credential') continue
+      used.set(name.trim(), [...(used.get(name.trim()) ?? []), pathText(path)])
+    }
+  }
+  return used
 }

@@ -46,3 +46,16 @@ async function restrictOnWindows(path: string, readers: readonly string[]): Prom
     windowsHide: true,
   })
 }
+
+/**
+ * Nobody but the system and administrators may look into or change the directory, or give it away; files in it have
+ * permissions of their own. Windows only: elsewhere the mode at its creation says so.
+ */
+export async function restrictDirectory(path: string): Promise<void> {
+  if (process.platform !== 'win32') return
+  const grants = WINDOWS_READERS.flatMap((who) => ['/grant:r', `${who}:(OI)(CI)F`])
+  await promisify(execFile)('icacls', [path, '/inheritance:r', ...grants], {
+    timeout: ICACLS_TIMEOUT_MS,
+    windowsHide: true,
+  })
+}
