@@ -18,6 +18,11 @@ export const delivery = section('From event to delivered message.', () => ({
   retryMax: duration('Longest wait between two attempts.', '15m'),
   concurrency: count('Messages sent to a destination at the same time.', 4, { min: 1, max: 64 }),
   maxBacklog: count('Events waiting at most; more are refused.', 1_000_000, { min: 1, max: 100_000_000 }),
+  memoryBacklog: count(
+    'Messages kept in memory while the data directory cannot be written (disk full, disk gone); more are refused.',
+    10_000,
+    { min: 0, max: 1_000_000 },
+  ),
 }))
 
 export const retention = section('How long records are kept.', () => ({

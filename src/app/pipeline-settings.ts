@@ -10,6 +10,7 @@ export function pipelineSettings(config: Config, dataDirectory: string, qrsEnabl
     dataDirectory,
     qrsEnabled,
     maxBacklog: footman.delivery.maxBacklog,
+    memoryBacklog: footman.delivery.memoryBacklog,
     enrichmentTimeoutMs: footman.delivery.enrichmentTimeout,
     finalStatusTimeoutMs: footman.delivery.finalStatusTimeout,
     distributePollMs: footman.distribute.pollInterval,

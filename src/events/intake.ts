@@ -52,6 +52,14 @@ type TaskDatagram = Extract<ParsedDatagram, { kind: 'task' }>
 const BATCH = 500
 const CURSOR_KEY = 'journal.cursor'
 const JOURNAL_KEY = 'journal.id'
+/** Of a journal that is older than the database, because that had to be made anew, older messages are left alone. */
+const STRANGE_JOURNAL_MS = 3_600_000
+
+/** The entry of the journal up to which everything is stored; null = nothing is known of any journal. */
+export const storedCursor = (db: Database): number | null => {
+  const stored = readMeta(db, CURSOR_KEY)
+  return stored === null ? null : Number(stored)
+}
 
 export function createIntake(deps: IntakeDeps, settings: IntakeSettings, db: Database): Intake {
   const { log, counters } = deps
@@ -59,12 +67,31 @@ export function createIntake(deps: IntakeDeps, settings: IntakeSettings, db: Dat
   const stored = Number(readMeta(db, CURSOR_KEY) ?? 0)
   // A cursor belongs to one journal file: with another file everything in it is new. A power cut may take the last
   // entries of a journal after they were taken over here; their ids are then given again.
-  const isSame = readMeta(db, JOURNAL_KEY) === deps.journal.journalId
-  let cursor = isSame ? Math.min(stored, settings.journalEnd) : 0
+  const known = readMeta(db, JOURNAL_KEY)
+  const isSame = known === deps.journal.journalId
+  let cursor = isSame ? Math.min(stored, settings.journalEnd) : known === null ? adoptJournal() : 0
   let idsReturn = !isSame || cursor < stored
   let stopped = false
   let running: Promise<void> | null = null
   let again = false
+
+  /** A new database tells at once which journal is its own; the repeats of a month would help nobody. */
+  function adoptJournal(): number {
+    const start = deps.journal.lastBefore(deps.clock.now() - STRANGE_JOURNAL_MS)
+    if (start > 0) {
+      log.warn(
+        '[QSEOW] UDP HANDLER: The journal is older than footman.db: messages received more than an hour ago are not worked off again',
+      )
+    }
+    deps.writer
+      .write((tx) => {
+        forgetJournalIds(tx, start)
+        writeMeta(tx, JOURNAL_KEY, deps.journal.journalId)
+        writeMeta(tx, CURSOR_KEY, String(start))
+      })
+      .catch(() => undefined)
+    return start
+  }
 
   async function run(): Promise<void> {
     do {

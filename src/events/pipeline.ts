@@ -1,7 +1,8 @@
 /** The event pipeline as one service: ingest worker, intake, enrichment, and the clean-up of what they keep. */
 import { join } from 'node:path'
 import type { GroupWriter } from '../platform/group-commit.ts'
-import type { Database } from '../platform/sqlite.ts'
+import { type Database, isDamage, isStorageTrouble } from '../platform/sqlite.ts'
+import type { StorageState } from '../platform/storage/guard.ts'
 import type { Clock, Logger, Service } from '../platform/types.ts'
 import type { QrsClient } from '../qlik/qrs/types.ts'
 import { recordDrops } from './bookkeeping.ts'
@@ -13,7 +14,7 @@ import { createIngest, type Ingest, type IngestDeps } from './ingest/ingest.ts'
 import { type JournalReader, openJournalReader } from './ingest/journal.ts'
 import type { DropSample } from './ingest/protocol.ts'
 import { createSelfTests, type SelfTests } from './input/self-tests.ts'
-import { createIntake, type Intake } from './intake.ts'
+import { createIntake, type Intake, storedCursor } from './intake.ts'
 import { createPressureLog } from './pressure.ts'
 import type { EventRouter } from './router.ts'
 import { countPendingEvents } from './store.ts'
@@ -46,6 +47,7 @@ export interface PipelineSettings {
     readonly backpressurePercent: number
   } | null
   readonly maxBacklog: number
+  readonly memoryBacklog: number
   readonly enrichmentTimeoutMs: number
   readonly finalStatusTimeoutMs: number
   readonly distributePollMs: number
@@ -59,6 +61,8 @@ export interface EventPipeline extends Service {
   /** Resolves with true when the ingest worker answers; while it does not, never. At once where UDP is off. */
   isAlive(): Promise<boolean>
   readonly counters: IngestCounters
+  /** The storage can be used again: looks for work anew. */
+  wake(): void
   /** The datagram of a journal entry; null when it has been removed, or UDP is off. */
   rawOf(journalId: number): Uint8Array | null
   /** The socket of the UDP input; null when the UDP server is not enabled or has not been opened yet. */
@@ -71,12 +75,17 @@ export interface EventPipeline extends Service {
     readonly udpListening: boolean | null
     readonly qrsReachable: boolean
     readonly pendingEvents: number
+    /** State of the journal; messages that wait in memory as it cannot be written. */
+    readonly journal: StorageState & { readonly inMemory: number }
     /** In memory: events that wait and that are being worked on, and whether there are too many. */
     readonly queue: { readonly waiting: number; readonly running: number; readonly backpressure: boolean }
   }
 }
 
 const TICK_MS = 5000
+const WELL: StorageState = { state: 'up', reason: '' }
+
+const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
 
 export function createEventPipeline(deps: PipelineDeps, settings: PipelineSettings): EventPipeline {
   const { db, writer, log } = deps
@@ -102,6 +111,11 @@ export function createEventPipeline(deps: PipelineDeps, settings: PipelineSettin
   let intake: Intake | null = null
   let tickTimer: ReturnType<typeof setInterval> | undefined
   let dropsReported = 0
+  let attaching = Promise.resolve()
+  /** The end of a journal that could not be read. */
+  let lost: number | null = null
+  let takingOverFails = false
+  const journalFile = join(settings.dataDirectory, 'journal.db')
   const pressure = createPressureLog(log, { maxSize: udp?.maxSize ?? 200, percent: udp?.backpressurePercent ?? 80 })
 
   async function startUdp(options: NonNullable<PipelineSettings['udp']>): Promise<void> {
@@ -114,7 +128,6 @@ export function createEventPipeline(deps: PipelineDeps, settings: PipelineSettin
     if (options.dedupTtlMs !== null) {
       log.info(`[QSEOW] UDP INIT: Deduplication enabled (TTL: ${options.dedupTtlMs / 60_000} minutes)`)
     }
-    const journalFile = join(settings.dataDirectory, 'journal.db')
     ingest = createIngest(
       {
         log,
@@ -123,11 +136,25 @@ export function createEventPipeline(deps: PipelineDeps, settings: PipelineSettin
         onDropped: storeDrops,
         onSelfTest: selfTests.arrived,
         onStatus: deps.onUdpStatus,
+        onReopened: reattach,
         workerEntry: deps.workerEntry,
       },
-      { ...options, journalFile, maxBacklog: settings.maxBacklog },
+      {
+        ...{ ...options, journalFile, takenUpTo: storedCursor(db) },
+        ...{ maxBacklog: settings.maxBacklog, memoryBacklog: settings.memoryBacklog },
+      },
     )
-    const journalEnd = await ingest.open()
+    await attach(await ingest.open())
+    await ingest.listening()
+  }
+
+  /** Reads the journal that is there now, from where this database says. */
+  async function attach(journalEnd: number): Promise<void> {
+    const before = intake
+    intake = null
+    await before?.stop()
+    journal?.close()
+    journal = null
     journal = openJournalReader(journalFile)
     const { enrichmentTimeoutMs, finalStatusTimeoutMs, distributeMaxAgeMs } = settings
     const waitMs = {
@@ -138,18 +165,34 @@ export function createEventPipeline(deps: PipelineDeps, settings: PipelineSettin
     }
     intake = createIntake(
       { ...deps, journal, counters, onTaken: enricher.wake },
-      { dedupTtlMs: options.dedupTtlMs, waitMs, journalEnd },
+      { dedupTtlMs: udp?.dedupTtlMs ?? null, waitMs, journalEnd },
       db,
     )
     takeOver()
-    await ingest.listening()
+  }
+
+  function reattach(journalEnd: number): void {
+    attaching = attaching
+      .then(() => attach(journalEnd))
+      .catch((error) => {
+        log.error(`[QSEOW] UDP HANDLER: The journal cannot be read: ${reasonOf(error)}`)
+        lost = journalEnd
+      })
   }
 
   /** From the journal to events; an error (disk full) is told and tried again with the next tick. */
   function takeOver(): void {
-    intake
-      ?.catchUp()
-      .catch((error) => log.error(`[QSEOW] UDP HANDLER: Events cannot be stored, they wait in the journal: ${error}`))
+    intake?.catchUp().then(
+      () => {
+        takingOverFails = false
+      },
+      (error) => {
+        if (isDamage(error)) ingest?.suspect()
+        if (takingOverFails) return
+        takingOverFails = true
+        log.error(`[QSEOW] UDP HANDLER: Events cannot be stored, they wait in the journal: ${reasonOf(error)}`)
+      },
+    )
   }
 
   function storeDrops(samples: readonly DropSample[]): void {
@@ -157,9 +200,17 @@ export function createEventPipeline(deps: PipelineDeps, settings: PipelineSettin
   }
 
   function tick(): void {
+    if (lost !== null) {
+      reattach(lost)
+      lost = null
+    }
     if (!ingest || !intake) return
     takeOver()
-    ingest.backlog(intake.cursor(), countPendingEvents(db))
+    try {
+      ingest.backlog(intake.cursor(), countPendingEvents(db))
+    } catch (error) {
+      if (!isStorageTrouble(error)) throw error
+    }
     reportDrops()
     pressure.report(enricher.waiting)
   }
@@ -184,6 +235,10 @@ export function createEventPipeline(deps: PipelineDeps, settings: PipelineSettin
       return ingest?.socket ?? null
     },
     rawOf: (journalId) => journal?.raw(journalId) ?? null,
+    wake() {
+      enricher.wake()
+      takeOver()
+    },
     async isAlive() {
       await ingest?.ping()
       return true
@@ -193,6 +248,7 @@ export function createEventPipeline(deps: PipelineDeps, settings: PipelineSettin
         udpListening: udp ? (ingest?.isListening ?? false) : null,
         qrsReachable: enricher.qrsReachable,
         pendingEvents: countPendingEvents(db),
+        journal: { ...(ingest?.storage ?? WELL), inMemory: ingest?.inMemory ?? 0 },
         queue: { waiting: enricher.waiting, running: enricher.running, backpressure: pressure.active },
       }
     },
@@ -208,6 +264,7 @@ export function createEventPipeline(deps: PipelineDeps, settings: PipelineSettin
     async stop() {
       clearInterval(tickTimer)
       await ingest?.stop()
+      await attaching
       await intake?.stop()
       await enricher.stop()
       journal?.close()

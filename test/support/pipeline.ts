@@ -67,6 +67,7 @@ export async function startPipeline(options: PipelineOptions = {}) {
     {
       dataDirectory: directory.path,
       maxBacklog: 1_000_000,
+      memoryBacklog: 10_000,
       enrichmentTimeoutMs: 60_000,
       finalStatusTimeoutMs: 600_000,
       distributePollMs: 30_000,

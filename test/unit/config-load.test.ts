@@ -139,7 +139,7 @@ describe('defaults', () => {
       },
       qlikSenseLicense: { licenseRelease: { enable: false, dryRun: true } },
       footman: {
-        delivery: { enrichmentTimeout: 60_000, maxAge: 86_400_000, maxBacklog: 1_000_000 },
+        delivery: { enrichmentTimeout: 60_000, maxAge: 86_400_000, maxBacklog: 1_000_000, memoryBacklog: 10_000 },
         logging: { maxFileSize: 104_857_600 },
         mqtt: { qos: 1 },
         startFilter: { appliesTo: ['rest', 'mqtt', 'followUp', 'cli', 'console'] },

@@ -1,4 +1,5 @@
 /** The main thread's side of the ingest worker: starts it, listens to it, starts it again should it ever die. */
+import type { StorageState } from '../../platform/storage/guard.ts'
 import type { Logger } from '../../platform/types.ts'
 import { spawnWorker, type WorkerEnd, type WorkerHandle } from '../../platform/worker.ts'
 import type { IngestCounters } from '../counters.ts'
@@ -18,6 +19,8 @@ export interface IngestDeps {
   /** The datagram of a self-test has arrived. */
   readonly onSelfTest?: (token: string, sender: string) => void
   readonly onStatus: (status: 'start' | 'error' | 'stop') => void
+  /** Another file has taken the place of the journal, or it was opened again; its newest id. */
+  readonly onReopened?: (lastId: number) => void
   /** Entry file of the worker; default: the running program itself. */
   readonly workerEntry?: URL
 }
@@ -30,6 +33,12 @@ export interface Ingest {
   readonly isListening: boolean
   /** The socket in use, or in use last; null before the first. `receiveBuffer`: bytes that the system granted. */
   readonly socket: { readonly address: string; readonly port: number; readonly receiveBuffer: number } | null
+  /** The state of the journal. */
+  readonly storage: StorageState
+  /** Messages that wait in memory, as the journal cannot be written. */
+  readonly inMemory: number
+  /** The journal could not be read: it is checked, and replaced when it is damaged. */
+  suspect(): void
   /** Tells how much accepted work waits, for the backlog limit. */
   backlog(consumedUpTo: number, pendingEvents: number): void
   /** Tells which self-tests are under way. */
@@ -58,6 +67,9 @@ export function createIngest(deps: IngestDeps, settings: IngestSettings): Ingest
   let isListening = false
   let socket: Ingest['socket'] = null
   let everListened = false
+  let wasOpened = false
+  let storage: StorageState = { state: 'up', reason: '' }
+  let inMemory = 0
   let stopping = false
   // Rejections are for whoever asks; nobody asking is no reason to end the process.
   opened.promise.catch(() => undefined)
@@ -76,6 +88,14 @@ export function createIngest(deps: IngestDeps, settings: IngestSettings): Ingest
     switch (message.type) {
       case 'opened':
         opened.resolve(message.lastId)
+        if (wasOpened) deps.onReopened?.(message.lastId)
+        wasOpened = true
+        return
+      case 'storage':
+        storage = message
+        return
+      case 'inMemory':
+        inMemory = message.count
         return
       case 'listening':
         onListening(message)
@@ -171,6 +191,13 @@ export function createIngest(deps: IngestDeps, settings: IngestSettings): Ingest
       return socket
     },
     expect: (tokens) => worker?.post({ type: 'expect', tokens }),
+    get storage() {
+      return storage
+    },
+    get inMemory() {
+      return inMemory
+    },
+    suspect: () => worker?.post({ type: 'suspect' }),
     backlog: (consumedUpTo, pendingEvents) => worker?.post({ type: 'backlog', consumedUpTo, pendingEvents }),
     purge: (upTo, before) => worker?.post({ type: 'purge', upTo, before }),
     ping() {

@@ -2,7 +2,9 @@
  * The journal of raw datagrams. The ingest worker appends, the main thread reads; what is committed here is accepted.
  */
 import { type Database, type Migration, openDatabase } from '../../platform/sqlite.ts'
+import { type GuardDeps, openGuarded, type StorageGuard } from '../../platform/storage/guard.ts'
 import { uuidV7 } from '../../platform/uuid.ts'
+import { salvageDatagrams } from './journal-salvage.ts'
 
 /** AUTOINCREMENT: an id is never used twice, even when all rows have been purged. */
 export const journalMigrations: readonly Migration[] = [
@@ -37,28 +39,45 @@ export interface JournalWriter {
   lastId(): number
   /** Looks at the oldest `limit` entries up to `id` and deletes those older than `before`; returns how many. */
   purge(upToId: number, before: number, limit: number): number
+  /** Watches over the file, once it is started. */
+  readonly guard: StorageGuard
   close(): void
 }
 
-/** Opens the journal for writing; only one thread of one process may. */
-export function openJournal(file: string): JournalWriter {
-  const db = openDatabase(file, { migrations: journalMigrations, synchronous: 'NORMAL' })
-  if (!db.get('SELECT id FROM journal')) db.run('INSERT INTO journal VALUES (?)', uuidV7())
-  return {
-    append(datagrams) {
-      return db.transaction(() => {
-        let last = 0
-        for (const { receivedAt, sender, raw } of datagrams) {
-          last = db.run(
-            'INSERT INTO datagram (received_at, sender, raw) VALUES (?, ?, ?)',
-            receivedAt,
-            sender,
-            raw,
-          ).lastId
-        }
-        return last
-      })
+export interface JournalDeps extends Partial<GuardDeps> {
+  /** The entry up to which everything has been taken over; null = not known. */
+  readonly takenUpTo?: () => number | null
+}
+
+const SILENT = { error: () => {}, warn: () => {} }
+const HOUR_MS = 3_600_000
+
+/** Opens the journal for writing; only one thread of one process may. A damaged one is replaced. */
+export function openJournal(file: string, deps: JournalDeps = {}): JournalWriter {
+  const { log = SILENT, now = Date.now, takenUpTo = () => null, onReplaced, ...rest } = deps
+  const { db, guard } = openGuarded(
+    {
+      ...{ ...rest, log, now },
+      onReplaced(how) {
+        identify(db)
+        onReplaced?.(how)
+      },
     },
+    {
+      ...{ file, migrations: journalMigrations, synchronous: 'NORMAL' },
+      salvage(damagedFile, fresh) {
+        // A new identity: what the main thread remembers of the old one does not hold here.
+        identify(fresh)
+        const datagrams = salvageDatagrams(damagedFile, { after: takenUpTo(), since: now() - HOUR_MS })
+        append(fresh, datagrams)
+        return `${datagrams.length} messages that had not been worked off were taken over`
+      },
+    },
+  )
+  identify(db)
+  return {
+    guard,
+    append: (datagrams) => append(db, datagrams),
     lastId: () => lastJournalId(db),
     purge: (upToId, before, limit) =>
       db.run(
@@ -67,8 +86,25 @@ export function openJournal(file: string): JournalWriter {
         upToId,
         limit,
       ).changes,
-    close: () => db.close(),
+    close() {
+      guard.stop()
+      db.close()
+    },
   }
+}
+
+function identify(db: Database): void {
+  if (!db.get('SELECT id FROM journal')) db.run('INSERT INTO journal VALUES (?)', uuidV7())
+}
+
+function append(db: Database, datagrams: readonly Datagram[]): number {
+  return db.transaction(() => {
+    let last = 0
+    for (const { receivedAt, sender, raw } of datagrams) {
+      last = db.run('INSERT INTO datagram (received_at, sender, raw) VALUES (?, ?, ?)', receivedAt, sender, raw).lastId
+    }
+    return last
+  })
 }
 
 export interface JournalReader {
@@ -77,6 +113,8 @@ export interface JournalReader {
   lastId(): number
   /** Up to `limit` entries after `cursor`, oldest first. */
   after(cursor: number, limit: number): JournalEntry[]
+  /** The newest entry that was received before this time, 0 when there is none. Looks at all of them. */
+  lastBefore(time: number): number
   /** The raw datagram of one entry; null once it was purged. */
   raw(id: number): Uint8Array | null
   close(): void
@@ -95,6 +133,8 @@ export function openJournalReader(file: string): JournalReader {
         cursor,
         limit,
       ),
+    lastBefore: (time) =>
+      db.get<{ id: number | null }>('SELECT max(id) AS id FROM datagram WHERE received_at < ?', time)?.id ?? 0,
     raw: (id) => db.get<{ raw: Uint8Array }>('SELECT raw FROM datagram WHERE id = ?', id)?.raw ?? null,
     close: () => db.close(),
   }

@@ -1,4 +1,5 @@
 /** What the ingest worker and the main thread say to each other. */
+import type { StorageState } from '../../platform/storage/guard.ts'
 import type { DropReason } from '../types.ts'
 
 export interface IngestSettings {
@@ -12,6 +13,10 @@ export interface IngestSettings {
   /** Null = unlimited. */
   readonly maxMessagesPerMinute: number | null
   readonly maxBacklog: number
+  /** Messages kept in memory while the journal cannot be written. */
+  readonly memoryBacklog: number
+  /** The entry of the journal up to which everything has been taken over; null = not known. */
+  readonly takenUpTo: number | null
 }
 
 export interface DropSample {
@@ -23,7 +28,12 @@ export interface DropSample {
 }
 
 export type FromWorker =
+  /** At the start, and each time when another file has taken its place. */
   | { readonly type: 'opened'; readonly lastId: number }
+  /** The state of the journal has changed. */
+  | ({ readonly type: 'storage' } & StorageState)
+  /** So many messages wait in memory, as the journal cannot be written. */
+  | { readonly type: 'inMemory'; readonly count: number }
   | { readonly type: 'listening'; readonly address: string; readonly port: number; readonly receiveBuffer: number }
   | {
       readonly type: 'listenFailed'
@@ -50,6 +60,8 @@ export type ToWorker =
   /** Tokens of the self-tests that are under way. */
   | { readonly type: 'expect'; readonly tokens: readonly string[] }
   | { readonly type: 'purge'; readonly upTo: number; readonly before: number }
+  /** The main thread could not read the journal. */
+  | { readonly type: 'suspect' }
   /** Asks whether the worker is alive. */
   | { readonly type: 'ping' }
   | { readonly type: 'stop' }

@@ -24,20 +24,24 @@ export interface Receiver {
   expect(tokens: readonly string[]): void
   /** Writes what waits and reports what was dropped; call before ending and about once a second. */
   flush(): void
+  /** The journal is another file now, whose newest entry is this one. */
+  reopened(lastId: number): void
 }
 
 const SAMPLE_BYTES = 2048
 const MAX_SAMPLES = 100
 const WARN_INTERVAL_MS = 60_000
 const RETRY_MS = 1000
-/** What may wait in memory while the journal cannot be written (disk full): about 100 MB of datagrams at most. */
-const MAX_WAITING = 50_000
+/** However many they are, messages that wait in memory are not larger than this together. */
+const MAX_WAITING_BYTES = 64 * 1024 * 1024
 const BATCH = 2000
 
 export function createReceiver(deps: ReceiverDeps, settings: IngestSettings): Receiver {
   const rate = settings.maxMessagesPerMinute === null ? null : createRateWindow(settings.maxMessagesPerMinute)
   const lastWarning = new Map<string, number>()
   let waiting: Datagram[] = []
+  let waitingBytes = 0
+  let waitingTold = 0
   let scheduled = false
   let retryTimer: ReturnType<typeof setTimeout> | undefined
   let journalFailing = false
@@ -63,8 +67,9 @@ export function createReceiver(deps: ReceiverDeps, settings: IngestSettings): Re
     if (backlog >= settings.maxBacklog) {
       return { reason: 'BACKLOG_FULL', detail: `${backlog} events wait, maxBacklog is ${settings.maxBacklog}` }
     }
-    if (waiting.length >= MAX_WAITING) {
-      return { reason: 'BACKLOG_FULL', detail: 'the journal cannot be written and memory for waiting messages is full' }
+    if (journalFailing && (waiting.length >= settings.memoryBacklog || waitingBytes >= MAX_WAITING_BYTES)) {
+      const detail = `the journal cannot be written and ${waiting.length} messages wait in memory already (delivery.memoryBacklog)`
+      return { reason: 'BACKLOG_FULL', detail }
     }
     return null
   }
@@ -104,12 +109,19 @@ export function createReceiver(deps: ReceiverDeps, settings: IngestSettings): Re
         return
       }
       waiting = waiting.slice(batch.length)
+      waitingBytes = waiting.reduce((sum, { raw }) => sum + raw.byteLength, 0)
       deps.post({ type: 'committed', lastId, received: batch.length })
     }
     if (journalFailing) {
       journalFailing = false
       deps.post({ type: 'problem', level: 'warn', message: 'The journal can be written again' })
     }
+  }
+
+  function tellWaiting(): void {
+    if (waiting.length === waitingTold) return
+    waitingTold = waiting.length
+    deps.post({ type: 'inMemory', count: waitingTold })
   }
 
   function journalFailed(error: unknown): void {
@@ -119,7 +131,7 @@ export function createReceiver(deps: ReceiverDeps, settings: IngestSettings): Re
       deps.post({
         type: 'problem',
         level: 'error',
-        message: `The journal ${settings.journalFile} cannot be written (${reason}); messages wait in memory. Free disk space or check the permissions of the data directory`,
+        message: `Messages wait in memory, up to ${settings.memoryBacklog} of them, as the journal ${settings.journalFile} cannot be written (${reason}). Free disk space or check the permissions of the data directory`,
       })
     }
     scheduled = true
@@ -136,9 +148,15 @@ export function createReceiver(deps: ReceiverDeps, settings: IngestSettings): Re
       }
       if (isSelfTest(raw, sender)) return
       waiting.push({ receivedAt: deps.now(), sender, raw })
+      waitingBytes += raw.byteLength
       if (scheduled) return
       scheduled = true
       setImmediate(commit)
+    },
+    reopened(last) {
+      lastId = last
+      consumedUpTo = last
+      if (waiting.length > 0) commit()
     },
     backlog(consumed, pending) {
       consumedUpTo = consumed
@@ -149,6 +167,7 @@ export function createReceiver(deps: ReceiverDeps, settings: IngestSettings): Re
     },
     flush() {
       if (waiting.length > 0) commit()
+      tellWaiting()
       if (Object.keys(counts).length === 0) return
       deps.post({ type: 'dropped', counts, samples })
       counts = {}

@@ -6,7 +6,7 @@ import { bindUdp, type UdpSocket } from '../../platform/udp.ts'
 import type { WorkerChannel } from '../../platform/worker.ts'
 import { openJournal } from './journal.ts'
 import type { FromWorker, IngestSettings, ToWorker } from './protocol.ts'
-import { createReceiver } from './receiver.ts'
+import { createReceiver, type Receiver } from './receiver.ts'
 import { createSourceFilter } from './source-filter.ts'
 
 const RECEIVE_BUFFER = 4 * 1024 * 1024
@@ -21,7 +21,24 @@ export async function runIngestWorker(
   channel: WorkerChannel<FromWorker, ToWorker>,
   settings: IngestSettings,
 ): Promise<void> {
-  const journal = openJournal(settings.journalFile)
+  let receiver: Receiver | null = null
+  let { takenUpTo } = settings
+  const journal = openJournal(settings.journalFile, {
+    log: {
+      error: (message) => channel.post({ type: 'problem', level: 'error', message }),
+      warn: (message) => channel.post({ type: 'problem', level: 'warn', message }),
+    },
+    takenUpTo: () => takenUpTo,
+    onState: (state) => channel.post({ type: 'storage', ...state }),
+    onReplaced(how) {
+      if (how === 'replaced') takenUpTo = 0
+      const lastId = journal.lastId()
+      receiver?.reopened(lastId)
+      channel.post({ type: 'opened', lastId })
+    },
+  })
+  journal.guard.start()
+  channel.post({ type: 'storage', ...journal.guard.state })
   channel.post({ type: 'opened', lastId: journal.lastId() })
 
   const sources =
@@ -31,10 +48,11 @@ export async function runIngestWorker(
           { warn: (message) => channel.post({ type: 'problem', level: 'warn', message }) },
           settings.allowedSources,
         )
-  const receiver = createReceiver(
+  const incoming = createReceiver(
     { append: journal.append, lastId: journal.lastId(), sources, post: channel.post, now: Date.now },
     settings,
   )
+  receiver = incoming
 
   let socket: UdpSocket | null = null
   let stopped = false
@@ -47,7 +65,7 @@ export async function runIngestWorker(
         host: settings.host,
         port: settings.port,
         receiveBufferBytes: RECEIVE_BUFFER,
-        onDatagram: receiver.receive,
+        onDatagram: incoming.receive,
         onError: (error) => lost(error),
       })
       everListened = true
@@ -73,7 +91,7 @@ export async function runIngestWorker(
     channel.post({ type: 'listenFailed', code, message: message ?? String(error), retryInMs })
   }
 
-  const report = setInterval(receiver.flush, REPORT_MS)
+  const report = setInterval(incoming.flush, REPORT_MS)
   const refresh = setInterval(() => void sources?.refresh(), REFRESH_SOURCES_MS)
 
   async function stop(): Promise<void> {
@@ -81,19 +99,25 @@ export async function runIngestWorker(
     clearInterval(report)
     clearInterval(refresh)
     await socket?.close()
-    receiver.flush()
+    incoming.flush()
     journal.close()
     channel.post({ type: 'stopped' })
     channel.end()
   }
 
   channel.onMessage((message) => {
-    if (message.type === 'backlog') receiver.backlog(message.consumedUpTo, message.pendingEvents)
-    else if (message.type === 'expect') receiver.expect(message.tokens)
+    if (message.type === 'backlog') told(message.consumedUpTo, message.pendingEvents)
+    else if (message.type === 'expect') incoming.expect(message.tokens)
     else if (message.type === 'purge') purge(message.upTo, message.before)
+    else if (message.type === 'suspect') journal.guard.suspect()
     else if (message.type === 'ping') channel.post({ type: 'pong' })
     else void stop()
   })
+
+  function told(consumedUpTo: number, pendingEvents: number): void {
+    takenUpTo = consumedUpTo
+    incoming.backlog(consumedUpTo, pendingEvents)
+  }
 
   function purge(upTo: number, before: number): void {
     if (stopped || journal.purge(upTo, before, PURGE_CHUNK) < PURGE_CHUNK) return

@@ -45,6 +45,7 @@ export interface GuardDeps {
   readonly onReplaced?: (how: Replacement) => void
 }
 
+/** To the migrations those of the guard are added (`storageMigrations`). */
 export interface GuardSettings extends Omit<DatabaseSettings, 'onFailure' | 'readOnly'> {
   readonly file: string
   /** Takes over what the damaged file still gives away; returns what was saved, as part of a sentence. */

@@ -13,6 +13,8 @@ const settings = {
   allowedSources: null,
   maxMessagesPerMinute: null,
   maxBacklog: 1_000_000,
+  memoryBacklog: 100,
+  takenUpTo: null,
 }
 
 describe('the rate window', () => {
@@ -61,6 +63,43 @@ describe('a journal that cannot be written', () => {
     full = false
     receiver.flush()
     expect(posted).toContainEqual({ type: 'committed', lastId: 1, received: 1 })
+  })
+
+  test('keeps so many messages in memory as is set, in order; more are refused, counted and told once a minute', () => {
+    jest.useFakeTimers()
+    const posted: FromWorker[] = []
+    const stored: number[] = []
+    let full = true
+    const receiver = createReceiver(
+      {
+        append: (datagrams) => {
+          if (full) throw new Error('database or disk is full')
+          for (const { raw } of datagrams) stored.push(raw[0]!)
+          return stored.length
+        },
+        lastId: 0,
+        sources: null,
+        post: (message) => void posted.push(message),
+        now: () => 0,
+      },
+      settings,
+    )
+    for (let n = 0; n < 150; n += 1) {
+      receiver.receive(new Uint8Array([n]), '127.0.0.1')
+      if (n === 0) receiver.flush()
+    }
+    receiver.flush()
+    expect(posted).toContainEqual(expect.objectContaining({ type: 'dropped', counts: { BACKLOG_FULL: 50 } }))
+    expect(posted).toContainEqual({ type: 'inMemory', count: 100 })
+    const problems = posted.flatMap((message) => (message.type === 'problem' ? [message.message] : []))
+    expect(problems).toEqual([
+      expect.stringContaining('Messages wait in memory, up to 100 of them'),
+      expect.stringContaining('100 messages wait in memory already (delivery.memoryBacklog)'),
+    ])
+    full = false
+    receiver.flush()
+    expect(stored).toEqual(Array.from({ length: 100 }, (_, n) => n))
+    expect(posted).toContainEqual({ type: 'inMemory', count: 0 })
   })
 })
 
