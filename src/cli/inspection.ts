@@ -25,7 +25,13 @@ export async function inspect(loaded: LoadResult, paths: ConfigPaths): Promise<r
     ofSchedules(loaded, paths),
     ofDirectories(loaded),
   ])
-  return sortProblems([...loaded.problems, ...found.flat()])
+  return sortProblems(withoutRepetitions([...loaded.problems, ...found.flat()]))
+}
+
+/** Of two that are about one value the graver stays; a place may hold several problems of one kind. */
+function withoutRepetitions(problems: readonly Problem[]): readonly Problem[] {
+  const refused = new Set(problems.filter(({ severity }) => severity === 'error').map(({ path }) => path))
+  return problems.filter(({ severity, path }) => severity !== 'warning' || path === '' || !refused.has(path))
 }
 
 function missing({ config, qlikConnection, placeOf }: LoadResult, paths: ConfigPaths): Problem[] {
@@ -75,16 +81,27 @@ async function ofSchedules({ config, placeOf }: LoadResult, paths: ConfigPaths):
   })
 }
 
-async function ofDirectories({ config, placeOf }: LoadResult): Promise<Problem[]> {
+/** What is wrong with the path itself has been told. */
+async function ofDirectories({ config, problems, placeOf }: LoadResult): Promise<Problem[]> {
   if (!config?.restServerConfig.enable) return []
   const missing = await missingDirectories(config)
-  return missing.map((one) => ({
-    severity: 'warning',
-    path: `Butler.${one.key}`,
-    message: missingText(one),
-    hint: 'make it, or correct the path',
-    ...placeOf(one.key),
-  }))
+  const known = (key: string) => problems.some(({ path }) => path === `Butler.${key}`)
+  return missing
+    .filter(({ key }) => !known(key))
+    .map((one) => ({
+      severity: 'warning',
+      path: `Butler.${one.key}`,
+      message: missingText(one),
+      hint: isForeign(one.path)
+        ? 'mount the share and name the folder where it is mounted'
+        : 'make it, or correct the path',
+      ...placeOf(one.key),
+    }))
+}
+
+/** A drive or share of Windows, and this is not Windows. */
+function isForeign(path: string): boolean {
+  return process.platform !== 'win32' && /^([a-z]:[\\/]|\\\\)/i.test(path)
 }
 
 /** Whether the certificates for Qlik Sense are what they should be and fit together; missing files are told elsewhere. */

@@ -1,5 +1,6 @@
 /** Zod's findings in words for people who write configuration files. */
 import type { z } from 'zod'
+import { isHost } from './fields/network.ts'
 import { nearest } from './nearest.ts'
 
 export interface Finding {
@@ -76,8 +77,15 @@ function describe(issue: Issue): { message: string; hint?: string } {
     case 'invalid_union':
       return { message: unknownVariant(issue) }
     default:
-      return { message: issue.message }
+      return ofText(issue)
   }
+}
+
+/** A host that is written like an address of the browser is the host of that address. */
+function ofText({ message, input }: Issue): { message: string; hint?: string } {
+  if (!message.startsWith('must be a host name') || typeof input !== 'string') return { message }
+  const bare = input.replace(/^[a-z][a-z\d+.-]*:\/\//i, '').replace(/[:/?#].*$/s, '')
+  return isHost(bare) ? { message, hint: `write ${bare}; the port has a key of its own` } : { message }
 }
 
 function ofType(issue: Extract<Issue, { code: 'invalid_type' }>, found: string): { message: string; hint?: string } {

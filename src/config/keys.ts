@@ -95,15 +95,22 @@ export function matchKeys(root: TreeNode, schema: z.core.$ZodType, problems: Pro
   function matchScalar(node: ScalarNode, shape: Shape, notes: Notes, path: Path): void {
     const leaves = alternatives(shape).filter((single) => single.kind === 'leaf')
     const types = leaves.map(({ type }) => type)
-    if (typeof node.value === 'string')
-      node.value = wordFor(
-        node.value,
-        leaves.flatMap(({ words = [] }) => words),
-      )
+    if (typeof node.value === 'string') {
+      const words = leaves.flatMap(({ words = [] }) => words)
+      node.value = meantWord(node, { text: node.value, word: wordFor(node.value, words) }, path)
+    }
     if (node.external && typeof node.value === 'string') node.value = convert(node.value, types)
     if (!node.date || !types.includes('string') || notes.format?.startsWith('date')) return
     const message = `must be a text, found the date ${node.value}`
     problems.add({ severity: 'error', path: pathText(path), message, hint: 'put it in quotes', ...node.at })
+  }
+
+  /** Butler accepts such words and then does not know them: with `INFO` it logs nothing at all. It never reads our own section. */
+  function meantWord(node: ScalarNode, { text, word }: { text: string; word: string }, path: Path): string {
+    if (word === text || node.external || path[1] === 'footman') return word
+    const message = `"${text}" is read as "${word}"`
+    problems.add({ severity: 'warning', path: pathText(path), message, hint: `write ${word}`, ...node.at })
+    return word
   }
 
   visit(root, schema, ['Butler'], false)

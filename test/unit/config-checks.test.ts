@@ -196,8 +196,42 @@ describe('settings that do not fit each other', () => {
     ],
     [
       'emailNotification: {enable: true, smtp: {host: m, tls: {requireTLS: false}}, reloadTaskFailure: {enable: true, recipients: [a@b.c, Joe <j@b.c>, nobody]}}',
-      ['2:147 warning Butler.emailNotification.reloadTaskFailure.recipients[2]: "nobody" is not a mail address'],
+      [
+        '2:147 warning Butler.emailNotification.reloadTaskFailure.recipients[2]: "nobody" is not a mail address. Hint: write it like ops@example.com',
+      ],
     ],
+    [
+      'emailNotification: {enable: true, smtp: {host: m, port: 587, secure: true, tls: {requireTLS: false}}}',
+      [
+        '2:64 warning Butler.emailNotification.smtp.secure: is true, but servers begin without TLS on port 587 and change to it by STARTTLS. Hint: set it to false, or port to 465',
+      ],
+    ],
+    [
+      'emailNotification: {enable: true, smtp: {host: m, port: 465, secure: false, tls: {requireTLS: false}}}',
+      [
+        '2:64 warning Butler.emailNotification.smtp.secure: is false, but servers expect TLS from the first byte on port 465. Hint: set it to true, or port to 587',
+      ],
+    ],
+    [
+      'startTaskFilter: {enable: true}',
+      [
+        '2:3 warning Butler.startTaskFilter.allowTask: is empty, so no task at all may be started. Hint: name tasks in taskId, tag or customProperty, or set Butler.startTaskFilter.enable to false',
+      ],
+    ],
+    [
+      'restServerConfig: {enable: true, serverHost: h}\nrestServerEndpointsEnable: {fileDelete: true}\nfileDeleteApprovedDirectories: [data/qvd, "/data/qvd", "E:\\\\data", "\\\\\\\\fs01\\\\qvd", E:data]',
+      [
+        '4:35 warning Butler.fileDeleteApprovedDirectories[0]: "data/qvd" is a relative path: which folder it means depends on where Footman was started. Hint: write the whole path, from the drive or / on',
+        '4:87 warning Butler.fileDeleteApprovedDirectories[4]: "E:data" is a relative path: which folder it means depends on where Footman was started. Hint: write the whole path, from the drive or / on',
+      ],
+    ],
+    [
+      'scheduler: {enable: true, configfile: "D:\\new\\temp.yaml"}',
+      [
+        '2:29 warning Butler.scheduler.configfile: holds a tab, line end or the like: "D:\\new\\temp.yaml"; in double quotes \\t and \\n mean these. Hint: take single quotes, write every backslash twice, or write /',
+      ],
+    ],
+    ['logLevel: INFO', ['2:13 warning Butler.logLevel: "INFO" is read as "info". Hint: write info']],
     [
       'startTaskFilter: {enable: true, allowTask: {taskId: [E3B27F50-b1c0-4879-88fc-c7cdd9c1cf3e, abc]}}',
       ['2:94 warning Butler.startTaskFilter.allowTask.taskId[1]: "abc" is not a task ID'],

@@ -38,7 +38,7 @@ describe('wrong values', () => {
     ],
     [
       'configQRS: {host: "https://qs1"}',
-      'config.yaml:2:15 error Butler.configQRS.host: must be a host name or an IP address without scheme and port, found "https://qs1"',
+      'config.yaml:2:15 error Butler.configQRS.host: must be a host name or an IP address without scheme and port, found "https://qs1". Hint: write qs1; the port has a key of its own',
     ],
     [
       'qlikSenseUrls: {qmc: my.site/qmc}',

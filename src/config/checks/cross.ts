@@ -140,7 +140,9 @@ export const mailAddresses: Check = ({ config: { emailNotification, footman }, r
     for (const [index, recipient] of block.recipients.entries()) {
       const address = /<([^<>]*)>\s*$/.exec(recipient)?.[1] ?? recipient.trim()
       if (EMAIL.test(address)) continue
-      report('warning', `emailNotification.${event}.recipients[${index}]`, `"${recipient}" is not a mail address`)
+      report('warning', `emailNotification.${event}.recipients[${index}]`, `"${recipient}" is not a mail address`, {
+        hint: 'write it like ops@example.com',
+      })
     }
   }
   const { testMode } = footman.email

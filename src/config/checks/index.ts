@@ -19,12 +19,17 @@ import { nowHonoured } from './honoured.ts'
 import { releaseThresholds } from './licenses.ts'
 import { featureNeeds, qlikConnectionNeeds, webhookAddresses } from './needs.ts'
 import { newRelicAccounts } from './new-relic.ts'
+import { emptyStartFilter, mailTlsMode, relativeDirectories, unescapedPaths } from './traps.ts'
 
 export const CHECKS: readonly Check[] = [
   telemetry,
   duplicatePorts,
   frequencies,
   rootApprovals,
+  relativeDirectories,
+  unescapedPaths,
+  mailTlsMode,
+  emptyStartFilter,
   mailAddresses,
   startTopic,
   qlikUserHeader,

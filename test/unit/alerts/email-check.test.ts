@@ -26,7 +26,7 @@ test.each<[string, object, string[]]>([
   [
     'recipient',
     { recipients: ['a@x.io; nonsense'] },
-    ['error', `${BASE}.recipients`, '"nonsense" is not a valid e-mail address'],
+    ['error', `${BASE}.recipients[0]`, '"nonsense" is not a valid e-mail address'],
   ],
   [
     'sender',

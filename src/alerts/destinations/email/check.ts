@@ -42,7 +42,7 @@ async function bodyProblems({ settings }: Mail, base: string, engine: TemplateEn
     const found = await engine.findEmail(bodyFileDirectory, htmlTemplateFile)
     if (!found) {
       const message = `there is no template "${htmlTemplateFile}" in "${bodyFileDirectory}"; the built-in one is used`
-      return [problem('warning', path, message)]
+      return [problem('warning', path, message, 'put the file there, or correct the folder or the name')]
     }
     return [
       ...renderProblems(engine, path, found.html, record, 'html'),
@@ -82,9 +82,20 @@ function renderProblems(
 }
 
 function addressProblems(base: string, recipients: readonly string[], fromAddress: string): SettingProblem[] {
-  const invalid = splitAddresses(recipients).filter((address) => !isEmailAddress(address))
+  const invalid = recipients.flatMap((recipient, index) =>
+    splitAddresses([recipient])
+      .filter((address) => !isEmailAddress(address))
+      .map((address) => ({ address, index })),
+  )
   return [
-    ...invalid.map((address) => problem('error', `${base}.recipients`, `"${address}" is not a valid e-mail address`)),
+    ...invalid.map(({ address, index }) =>
+      problem(
+        'error',
+        `${base}.recipients[${index}]`,
+        `"${address}" is not a valid e-mail address`,
+        'write it like ops@example.com',
+      ),
+    ),
     ...(isEmailAddress(addressOf(fromAddress))
       ? []
       : [problem('warning', `${base}.fromAddress`, 'holds no e-mail address; many mail servers refuse such mails')]),
