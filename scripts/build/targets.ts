@@ -25,7 +25,7 @@ export const TARGETS: readonly Target[] = [
   { name: 'windows-x64', bun: 'bun-windows-x64', runtime: '@oven/bun-windows-x64', windows: true, tested: true },
   posix('linux-x64', 'linux-x64', true),
   posix('linux-arm64', 'linux-aarch64'),
-  posix('linux-x64-musl', 'linux-x64-musl'),
+  posix('linux-x64-musl', 'linux-x64-musl', true),
   posix('linux-arm64-musl', 'linux-aarch64-musl'),
   posix('darwin-x64', 'darwin-x64'),
   posix('darwin-arm64', 'darwin-aarch64'),

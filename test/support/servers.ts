@@ -1,7 +1,10 @@
-/** Servers, and a browser, of other projects that some tests run against. They are found, never installed. */
+/** Programs of other projects that some tests run against: servers, a browser, tools. They are found, never installed. */
 import { accessSync, constants } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import process from 'node:process'
+
+/** What starts executables that are built for musl. */
+export const MUSL_LOADER = '/lib/ld-musl-x86_64.so.1'
 
 export interface TestServer {
   readonly name: string
@@ -42,4 +45,8 @@ export const SERVERS: readonly TestServer[] = [
   },
   { name: 'promtool', install: 'apt-get install prometheus', find: () => findExecutable('promtool') },
   { name: 'chromium', install: 'apt-get install chromium', find: () => findExecutable('chromium') },
+  { name: 'unzip', install: 'apt-get install unzip', find: () => findExecutable('unzip') },
+  { name: 'ip', install: 'apt-get install iproute2', find: () => findExecutable('ip') },
+  { name: 'gcc', install: 'apt-get install gcc', find: () => findExecutable('gcc') },
+  { name: 'musl', install: 'apt-get install musl', find: () => (isExecutable(MUSL_LOADER) ? MUSL_LOADER : null) },
 ]
