@@ -1,8 +1,8 @@
 /** Copies of databases from before their layout was changed. */
 import { chmodSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { type Database, openDatabase } from '../sqlite.ts'
-import { inspectDatabase } from './inspect.ts'
+import type { Database } from '../sqlite.ts'
+import { inspectDatabase, reading } from './inspect.ts'
 
 /** How many are kept of each database. */
 const KEEP = 3
@@ -41,13 +41,8 @@ export function backUp(db: Database, file: string, { directory, name, version, n
 }
 
 function proveSound(file: string): void {
-  const copy = openDatabase(file, { readOnly: true })
-  try {
-    const result = copy.get<{ integrity_check: string }>('PRAGMA integrity_check(1)')?.integrity_check
-    if (result !== 'ok') throw new Error(`the copy is not sound: ${result}`)
-  } finally {
-    copy.close()
-  }
+  const found = reading(file, (db) => db.get<{ integrity_check: string }>('PRAGMA integrity_check(1)'))
+  if (found?.integrity_check !== 'ok') throw new Error(`the copy is not sound: ${found?.integrity_check}`)
 }
 
 /** Paths, the newest first. */

@@ -1,5 +1,5 @@
 /** What a database file is, without changing a byte of it. */
-import { existsSync } from 'node:fs'
+import { existsSync, rmSync } from 'node:fs'
 import { appliedMigrations, type Database, isDamage, lastWriter, openDatabase } from '../sqlite.ts'
 
 export interface Inspection {
@@ -10,19 +10,34 @@ export interface Inspection {
   readonly bytes: number
 }
 
-/** Null when there is no file, nothing in it, or a damaged one: opening it deals with these. Throws what SQLite says. */
+/**
+ * To be called while nobody has it open. Null when there is no file, nothing in it, or a damaged one: opening it deals
+ * with these. Throws what SQLite says.
+ */
 export function inspectDatabase(file: string): Inspection | null {
   if (!existsSync(file)) return null
-  let db: Database | undefined
   try {
-    db = openDatabase(file, { readOnly: true })
-    const applied = appliedMigrations(db)
-    return applied.length === 0 ? null : { applied, writer: lastWriter(db), bytes: bytesOf(db) }
+    return reading(file, (db) => {
+      const applied = appliedMigrations(db)
+      return applied.length === 0 ? null : { applied, writer: lastWriter(db), bytes: bytesOf(db) }
+    })
   } catch (error) {
     if (isDamage(error)) return null
     throw error
+  }
+}
+
+/** Lends a database that nobody else has open, and leaves its folder as it was. */
+export function reading<T>(file: string, work: (db: Database) => T): T {
+  const wasClosed = !existsSync(`${file}-wal`)
+  let db: Database | undefined
+  try {
+    db = openDatabase(file, { readOnly: true })
+    return work(db)
   } finally {
     db?.close()
+    // A reader makes them and may not take them away.
+    if (wasClosed) for (const companion of ['-wal', '-shm']) rmSync(file + companion, { force: true })
   }
 }
 

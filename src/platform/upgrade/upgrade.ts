@@ -8,7 +8,7 @@ import { isDamage, isStorageTrouble, type Migration, noteWriter, openDatabase } 
 import { StartError } from '../start-error.ts'
 import type { Logger } from '../types.ts'
 import { backUp, usableBackup } from './backup.ts'
-import { type Inspection, inspectDatabase } from './inspect.ts'
+import { type Inspection, inspectDatabase, reading } from './inspect.ts'
 
 export interface UpgradableDatabase {
   /** `footman` for `footman.db`. */
@@ -108,9 +108,9 @@ function save({ database, found }: Step, { backupDirectory, version }: UpgradeSe
   const { name, file } = database
   const from = found.writer === '' ? 'an earlier Footman' : `Footman ${found.writer}`
   deps.log.info(`MAIN: ${name}.db is of ${from}; it is saved before Footman ${version} changes it`)
-  const db = openDatabase(file, { readOnly: true })
+  const target = { directory: backupDirectory, name, version: found.writer, now: deps.now() }
   try {
-    const path = backUp(db, file, { directory: backupDirectory, name, version: found.writer, now: deps.now() })
+    const path = reading(file, (db) => backUp(db, file, target))
     deps.log.info(`MAIN: ${name}.db is saved as ${path}`)
     return true
   } catch (cause) {
@@ -122,8 +122,6 @@ function save({ database, found }: Step, { backupDirectory, version }: UpgradeSe
       `The database "${file}" cannot be saved in "${backupDirectory}" before it is changed for this version: ${(cause as Error).message}. Nothing was changed`,
       { cause, hint: roomHint(cause) },
     )
-  } finally {
-    db.close()
   }
 }
 
