@@ -11,7 +11,7 @@ export interface AppenderTarget {
   readonly isExample?: boolean
 }
 
-interface Appender {
+export interface LogAppender {
   readonly name: string
   /** Substrings of the scheduler's log messages; any of them. */
   readonly texts: readonly string[]
@@ -23,7 +23,8 @@ interface Appender {
 const TASK_SESSION = 'System.Scheduler.Scheduler.Master.Task.TaskSession'
 const RELOAD_TASK = 'System.Scheduler.Scheduler.Slave.Tasks.ReloadTask'
 
-const APPENDERS: readonly Appender[] = [
+/** In the order of the file: failed, aborted, successful tasks, distributions. */
+export const APPENDERS: readonly LogAppender[] = [
   {
     name: 'FootmanTaskFailed',
     texts: ['Max retries reached', 'Failed to start session', 'Could not reserve an executor for task'],
@@ -50,7 +51,8 @@ const APPENDERS: readonly Appender[] = [
   },
 ]
 
-const FIELDS =
+/** Of every message, after its type. */
+export const FIELDS =
   '%hostname;%property{TaskName};%property{AppName};%property{User};%property{TaskId};%property{AppId};%date;%level;%property{ExecutionId};%message'
 const HOST_NAME = 'Qlik.Sense.Logging.log4net.Layout.Pattern.HostNamePatternConverter'
 
@@ -84,7 +86,7 @@ function comment(address: string, port: number, isExample: boolean): string {
   A file made for Butler keeps working as it is: Footman understands all its generations.`
 }
 
-function appenderElement({ name, texts, type }: Appender, address: string, port: number): string {
+function appenderElement({ name, texts, type }: LogAppender, address: string, port: number): string {
   return `  <appender name="${name}" type="log4net.Appender.UdpAppender">
 ${texts.map((text) => `    <filter type="log4net.Filter.StringMatchFilter">${param('stringToMatch', text)}</filter>`).join('\n')}
     <filter type="log4net.Filter.DenyAllFilter"/>

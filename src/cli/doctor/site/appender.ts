@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { isIP } from 'node:net'
+import { APPENDERS, FIELDS as MESSAGE_FIELDS } from '../../../qlik/log-appenders.ts'
 import type { DoctorContext, Finding, FindingLevel, Probe } from '../types.ts'
 import { resolved } from './addresses.ts'
 import { type Appender, type AppenderFile, parseAppenderFile } from './appender-file.ts'
@@ -10,8 +11,7 @@ import { plural, some } from './probe.ts'
 
 const GROUP = 'appender'
 const DEFAULT_FILE = 'C:\\ProgramData\\Qlik\\Sense\\Scheduler\\LocalLogConfig.xml'
-const MASTER = 'System.Scheduler.Scheduler.Master.Task.TaskSession'
-const SLAVE = 'System.Scheduler.Scheduler.Slave.Tasks.ReloadTask'
+const TAKE = 'take the file that "footman log-appender" writes'
 
 interface Kind {
   readonly what: string
@@ -19,52 +19,40 @@ interface Kind {
   readonly types: readonly string[]
   /** Texts of the lines that are sent, today's first; any of them is enough. */
   readonly texts: readonly string[]
-  /** Texts of older files, with the logger that they need. */
-  readonly older: readonly (readonly [text: string, logger: string])[]
+  /** Text of older files, with the logger that it needs. */
+  readonly older?: readonly [text: string, logger: string]
   readonly logger: string
   /** When no appender is of this kind. */
   readonly missing: FindingLevel
 }
 
-const KINDS: readonly Kind[] = [
+interface KindNotes extends Pick<Kind, 'what' | 'older' | 'missing'> {
+  readonly olderTypes?: readonly string[]
+}
+
+/** In the order of the appenders. */
+const NOTES: readonly KindNotes[] = [
   {
     what: 'failed tasks',
-    types: ['/scheduler-task-failed/', '/scheduler-reload-failed/', '/scheduler-reloadtask-failed/'],
-    texts: ['Max retries reached', 'Failed to start session', 'Could not reserve an executor for task'],
-    older: [],
-    logger: MASTER,
+    olderTypes: ['/scheduler-reload-failed/', '/scheduler-reloadtask-failed/'],
     missing: 'error',
   },
-  {
-    what: 'aborted tasks',
-    types: ['/scheduler-task-aborted/', '/scheduler-reload-aborted/'],
-    texts: ['Execution State Change to Aborting'],
-    older: [],
-    logger: MASTER,
-    missing: 'warning',
-  },
+  { what: 'aborted tasks', olderTypes: ['/scheduler-reload-aborted/'], missing: 'warning' },
   {
     what: 'successful tasks',
-    types: ['/scheduler-task-success/', '/scheduler-reloadtask-success/'],
-    texts: ['Execution State Change to FinishedSuccess'],
-    older: [['Reload complete', SLAVE]],
-    logger: MASTER,
+    olderTypes: ['/scheduler-reloadtask-success/'],
+    older: ['Reload complete', APPENDERS[3]!.logger],
     missing: 'warning',
   },
-  {
-    what: 'distribution tasks',
-    types: ['/scheduler-distribute/'],
-    texts: ['Exiting execute of Distribute task request.'],
-    older: [],
-    logger: SLAVE,
-    missing: 'info',
-  },
+  { what: 'distribution tasks', missing: 'info' },
 ]
 
-const FIELDS = [
-  ...['%hostname', '%property{TaskName}', '%property{AppName}', '%property{User}', '%property{TaskId}'],
-  ...['%property{AppId}', '%date', '%level', '%property{ExecutionId}', '%message'],
-]
+const KINDS: readonly Kind[] = APPENDERS.map(({ type, texts, logger }, index) => {
+  const { olderTypes = [], ...notes } = NOTES[index]!
+  return { ...notes, types: [type, ...olderTypes], texts, logger }
+})
+
+const FIELDS = MESSAGE_FIELDS.split(';')
 
 export const appenderProbe: Probe = {
   group: GROUP,
@@ -92,8 +80,7 @@ async function examine(path: string, context: DoctorContext): Promise<readonly F
   const parsed = parseAppenderFile(text)
   if (!parsed.ok) {
     const place = parsed.line === null ? '' : `line ${parsed.line}: `
-    const fix =
-      'correct it there, or take the file that "footman init" writes; Qlik Sense ignores a file that is no XML'
+    const fix = `correct it there, or ${TAKE}; Qlik Sense ignores a file that is no XML`
     return [say('error', 'xml', `is no log appender file: ${place}${parsed.error}`, fix)]
   }
   return judge(parsed.file, context, say)
@@ -104,13 +91,11 @@ type Say = (level: FindingLevel, what: string, message: string, fix?: string) =>
 async function judge(file: AppenderFile, context: DoctorContext, say: Say): Promise<readonly Finding[]> {
   const ours = file.appenders.filter(({ type }) => /UdpAppender/i.test(type))
   if (ours.length === 0) {
-    const fix = 'take the file that "footman init" writes'
-    return [say('error', 'none', 'holds no UDP appender, so nothing is sent', fix)]
+    return [say('error', 'none', 'holds no UDP appender, so nothing is sent', TAKE)]
   }
   const findings: Finding[] = []
-  for (const appender of ours) {
-    findings.push(...(await addressFindings(appender, context, say)), ...contentFindings(appender, say))
-  }
+  for (const target of targetsOf(ours)) findings.push(...(await targetFindings(target, context, say)))
+  for (const appender of ours) findings.push(...contentFindings(appender, say))
   findings.push(...KINDS.flatMap((kind) => kindFindings(kind, ours, say)))
   for (const { logger, ref } of file.dangling) {
     const fix = `correct the appender-ref in the logger ${logger}`
@@ -128,42 +113,68 @@ async function judge(file: AppenderFile, context: DoctorContext, say: Say): Prom
 
 // -------------------------------------------------------------------------------------------- where it is sent to
 
+/** Where appenders send to; most files have one target for all of them. */
+interface Target {
+  /** In quotes. */
+  readonly names: string
+  readonly address: string
+  readonly port: string
+  readonly encoding: string
+}
+
+function targetsOf(appenders: readonly Appender[]): readonly Target[] {
+  const of = ({ settings }: Appender, name: string) => settings.get(name) ?? ''
+  const key = (one: Appender) =>
+    JSON.stringify(['remoteaddress', 'remoteport', 'encoding'].map((name) => of(one, name)))
+  return [...Map.groupBy(appenders, key).values()].map((same) => ({
+    names: some(
+      same.map(({ name }) => name),
+      same.length,
+    ),
+    address: of(same[0]!, 'remoteaddress'),
+    port: of(same[0]!, 'remoteport'),
+    encoding: of(same[0]!, 'encoding'),
+  }))
+}
+
+async function targetFindings(target: Target, context: DoctorContext, say: Say): Promise<Finding[]> {
+  const { names, port, encoding } = target
+  const wanted = String(context.config.udpServerConfig.portTaskFailure)
+  const findings = await addressFindings(target, context, say)
+  if (port !== wanted) {
+    const message = `${names}: sends to port ${port || 'nothing'}, but Footman listens on ${wanted}`
+    const fix = `set remotePort to ${wanted} in ${names}, or Butler.udpServerConfig.portTaskFailure to ${port || 9998}`
+    findings.push(say('error', 'port', message, fix))
+  }
+  if (!/^utf-?8$/i.test(encoding)) {
+    const message = `${names}: ${encoding ? `sends as ${encoding}` : 'names no encoding'}: letters beyond ASCII may arrive garbled`
+    findings.push(say('warning', 'encoding', message, `write <param name="encoding" value="utf-8"/> into ${names}`))
+  }
+  return findings
+}
+
 async function addressFindings(
-  { name, settings }: Appender,
+  { names, address }: Target,
   { config: { udpServerConfig: udp }, timeout }: DoctorContext,
   say: Say,
 ): Promise<Finding[]> {
-  const findings: Finding[] = []
-  const address = settings.get('remoteaddress') ?? ''
-  const own = ownAddress(udp.serverHost)
-  const fix = `set remoteAddress of "${name}" to ${own}`
-  const addresses = isIP(address) > 0 ? [address] : address === '' ? [] : await resolved(address, timeout)
-  if (address === '') findings.push(say('error', 'address', `the appender "${name}" has no remoteAddress`, fix))
-  else if (addresses.length === 0) {
-    findings.push(say('error', 'address', `"${name}" sends to ${address}, a name that is not known here`, fix))
-  } else if (!addresses.some(isOwn)) {
-    const message = `"${name}" sends to ${address}, which is no address of this machine`
-    findings.push(say('error', 'address', message, `${fix}, if Footman is to run on this machine`))
-  } else if (isIP(udp.serverHost) > 0 && !isAll(udp.serverHost) && !addresses.includes(udp.serverHost)) {
-    const message = `"${name}" sends to ${address}, but Footman listens on ${udp.serverHost} only`
-    findings.push(say('error', 'address', message, `${fix}, or Butler.udpServerConfig.serverHost to 0.0.0.0`))
-  } else if (addresses.some(isLoopback)) {
-    const message = `"${name}" sends to ${address}: right only where the scheduler runs on the machine of Footman`
-    findings.push(say('info', 'loopback', message))
+  const fix = `set remoteAddress to ${ownAddress(udp.serverHost)} in ${names}`
+  if (address === '') return [say('error', 'address', `${names}: no remoteAddress`, fix)]
+  const addresses = isIP(address) > 0 ? [address] : await resolved(address, timeout)
+  if (addresses.length === 0) {
+    return [say('error', 'address', `${names}: sends to ${address}, a name that is not known here`, fix)]
   }
-  const port = settings.get('remoteport') ?? ''
-  if (port !== String(udp.portTaskFailure)) {
-    const message = `"${name}" sends to port ${port || 'nothing'}, but Footman listens on ${udp.portTaskFailure}`
-    const portFix = `set remotePort of "${name}" to ${udp.portTaskFailure}, or Butler.udpServerConfig.portTaskFailure to ${port || 9998}`
-    findings.push(say('error', 'port', message, portFix))
+  if (!addresses.some(isOwn)) {
+    const message = `${names}: sends to ${address}, which is no address of this machine`
+    return [say('error', 'address', message, `${fix}, if Footman is to run on this machine`)]
   }
-  const encoding = settings.get('encoding') ?? ''
-  if (!/^utf-?8$/i.test(encoding)) {
-    const message = `"${name}" ${encoding ? `sends as ${encoding}` : 'names no encoding'}: letters beyond ASCII may arrive garbled`
-    const param = '<param name="encoding" value="utf-8"/>'
-    findings.push(say('warning', 'encoding', message, `write ${param} into the appender "${name}"`))
+  if (isIP(udp.serverHost) > 0 && !isAll(udp.serverHost) && !addresses.includes(udp.serverHost)) {
+    const message = `${names}: sends to ${address}, but Footman listens on ${udp.serverHost} only`
+    return [say('error', 'address', message, `${fix}, or Butler.udpServerConfig.serverHost to 0.0.0.0`)]
   }
-  return findings
+  if (!addresses.some(isLoopback)) return []
+  const message = `${names}: sends to ${address}, which is right only where the scheduler runs on the machine of Footman`
+  return [say('info', 'loopback', message)]
 }
 
 const isAll = (host: string): boolean => host === '0.0.0.0' || host === '::'
@@ -200,7 +211,7 @@ function textFindings(
   say: Say,
 ): Finding[] {
   const findings: Finding[] = []
-  const older = kind.older.find(([text]) => texts.includes(text))
+  const older = kind.older && texts.includes(kind.older[0]) ? kind.older : undefined
   const missing = kind.texts.filter((text) => !texts.includes(text))
   const [first = ''] = kind.texts
   if (missing.length === kind.texts.length && !older) {
@@ -268,6 +279,6 @@ function kindFindings(kind: Kind, appenders: readonly Appender[], say: Say): Fin
   if (appenders.some((appender) => kindOf(appender) === kind)) return []
   const message = `no appender is about ${kind.what}`
   if (kind.missing === 'info') return [say('info', 'kind', message)]
-  const fix = `add the appender for ${kind.what} from the file that "footman init" writes`
+  const fix = `add the appender for ${kind.what} from the file that "footman log-appender" writes`
   return [say(kind.missing, 'kind', message, fix)]
 }

@@ -25,7 +25,7 @@ function judge(wanted: WantedProperty, found: readonly PropertyDefinition[]): re
   const common = { target: name, ...(keys[0] !== undefined && { key: keys[0] }) }
   const level = required ? 'error' : 'info'
   const definition = found.find((one) => one.name === name)
-  const make = `make "${name}" ${PLACE}, for ${objects.map(wordsOf).join(', ')}${values.length > 0 ? `, with the values ${some(values, 10)}` : hint ? `; its values are ${hint}` : ''}; "footman init" can do it`
+  const make = `make "${name}" ${PLACE}, for ${objects.map(wordsOf).join(', ')}${values.length > 0 ? `, with the values ${some(values, 10)}` : hint ? `; its values are ${hint}` : ''}; "footman custom-properties --create" does it`
   if (!definition) {
     const other = found.find((one) => isSameName(one.name, name))
     if (other) {
