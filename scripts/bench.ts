@@ -16,6 +16,7 @@ import { type Measurement, table, withinBudget } from '../test/bench/report.ts'
 import { measureSchedules } from '../test/bench/schedules.ts'
 import { measureScrape } from '../test/bench/scrape.ts'
 import { startBenchSite } from '../test/bench/site.ts'
+import { measureSize } from '../test/bench/size.ts'
 import { measureStartCall } from '../test/bench/start-call.ts'
 import { measureStart } from '../test/bench/startup.ts'
 import { measureSustained } from '../test/bench/sustained.ts'
@@ -24,6 +25,7 @@ import { startHttpSink } from '../test/support/http-sink.ts'
 import { startSmtpSink } from '../test/support/smtp-sink.ts'
 
 const PARTS = [
+  'size',
   'disk',
   'start',
   'ping',
@@ -68,6 +70,7 @@ async function measureAll(): Promise<Measurement[]> {
   await using site = await startBenchSite(directory)
   const settings = { site, directory, webhookUrl: `${sink.url}/alert`, smtpPort: mailbox.port }
   const measure: Readonly<Record<Part, () => Promise<Measurement[]> | Measurement[]>> = {
+    size: measureSize,
     disk: () => measureDisk(directory),
     start: () => measureStart(settings),
     ping: () => measurePing(settings),
