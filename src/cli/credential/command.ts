@@ -1,5 +1,6 @@
 /** Registration of `footman credential`. */
 import process from 'node:process'
+import { isatty } from 'node:tty'
 import type { Command } from 'commander'
 import { EXIT, processIo } from '../io.ts'
 
@@ -33,7 +34,7 @@ export function addCredential(program: Command, done: (code: number) => void): v
       const { runCredentialSet } = await import('./index.ts')
       const { readSecret } = await import('./value.ts')
       try {
-        done(await runCredentialSet(name, account, await deps(), () => readSecret(process.stdin)))
+        done(await runCredentialSet(name, account, await deps(), () => readSecret(isatty(0))))
       } catch (error) {
         processIo.err(`error: credential set ${name}: ${(error as Error).message}: nothing was kept`)
         done(EXIT.badInput)
