@@ -16,14 +16,13 @@ import { buildFiles } from './app/files.ts'
 import { healthReport } from './app/health.ts'
 import { buildHistory } from './app/history.ts'
 import { buildInflux } from './app/influxdb.ts'
-import { observed, outboxService, storageService } from './app/joints.ts'
+import { observed, outboxService } from './app/joints.ts'
 import { buildJournal } from './app/journal.ts'
 import { buildKeyValues } from './app/kv.ts'
 import { degradable } from './app/listeners.ts'
 import { liveParts } from './app/live-parts.ts'
 import { buildMessages } from './app/messages.ts'
 import { buildMetrics } from './app/metrics.ts'
-import { MIGRATIONS } from './app/migrations.ts'
 import { buildMonitors } from './app/monitors.ts'
 import { buildMqtt, buildStartRequests } from './app/mqtt.ts'
 import { pipelineSettings } from './app/pipeline-settings.ts'
@@ -36,6 +35,7 @@ import { buildScheduler } from './app/scheduler.ts'
 import { buildSelfAlerts } from './app/self-alerts.ts'
 import { buildSideServers } from './app/side-servers.ts'
 import { buildStarts } from './app/starts.ts'
+import { buildStorage } from './app/storage.ts'
 import type { App, AppDeps, AppOptions } from './app/types.ts'
 import { buildWindows } from './app/windows.ts'
 import { codecRoutes } from './codec/routes.ts'
@@ -43,9 +43,7 @@ import { inputRoutes } from './events/input/routes.ts'
 import { createEventPipeline, type EventPipeline } from './events/pipeline.ts'
 import type { TaskEvent } from './events/types.ts'
 import { systemClock } from './platform/clock.ts'
-import { createGroupWriter } from './platform/group-commit.ts'
 import { createLifecycle } from './platform/lifecycle.ts'
-import { openDatabase } from './platform/sqlite.ts'
 import type { Service } from './platform/types.ts'
 import { VERSION } from './platform/version.ts'
 import type { QrsObserver } from './qlik/qrs/transport.ts'
@@ -59,8 +57,19 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
   const { config, shadow } = options
   const clock = deps.clock ?? systemClock
   const databaseFile = deps.databaseFile ?? join(options.dataDirectory, 'footman.db')
-  const db = openDatabase(databaseFile, { migrations: MIGRATIONS, synchronous: 'FULL' })
-  const writer = createGroupWriter(db)
+  let isBuilt = false
+  const storage = buildStorage({
+    ...{ log, clock, file: databaseFile },
+    onNewDirectory: () => deps.directory?.onNew(),
+    onBack() {
+      if (!isBuilt) return
+      alerts.outbox.refresh()
+      pipeline.wake()
+    },
+    onMoved: () => void history.restart(),
+    onOther: () => deps.directory?.onOther(),
+  })
+  const { db, writer } = storage
 
   const reload = createConfigReload(
     {
@@ -85,7 +94,7 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
   )
   const selfAlerts = buildSelfAlerts(
     {
-      ...{ db, writer, clock, log, dataDirectory: options.dataDirectory },
+      ...{ db, writer, clock, log, dataDirectory: options.dataDirectory, storage: storage.guard },
       ...{ pipeline: () => pipeline, alerts: () => alerts, api: () => api, qlik: () => qlik, certificates },
       brokers: () => (shadow ? {} : brokersOf(config, mqtt, cloud)),
       calendars: () => Object.keys(live().footman.calendars),
@@ -211,7 +220,8 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
   const properties = buildCustomProperties({ qrs: qlik.qrs, log }, config, options.qrsConnection)
   const health = () =>
     healthReport({
-      ...{ pipeline, api, mqtt, influx: influx.server, db, qrsEnabled: options.qrsConnection },
+      ...{ pipeline, api, mqtt, influx: influx.server, qrsEnabled: options.qrsConnection },
+      storage: storage.guard,
       customProperties: properties.checks,
     })
   const monitors = buildMonitors(
@@ -278,7 +288,7 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
 
   // Stopped in reverse: first what takes work in, then what hands it out, the database last.
   const services: readonly (Service | readonly Service[] | null)[] = [
-    storageService(db, writer),
+    storage.service,
     { name: 'repository client', start: async () => {}, stop: async () => qlik.qrs.close() },
     options.qrsConnection && (config.configQRS.useSSL || config.configEngine.useSSL) ? qlik.certificates : null,
     starts.service,
@@ -310,6 +320,7 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
 
   return {
     async start() {
+      isBuilt = true
       await lifecycle.start()
       if (options.qrsConnection) void verifyStartFilter({ qrs: qlik.qrs, log }, config)
     },

@@ -9,6 +9,10 @@ const HEALTH = z.object({
     .record(z.string(), z.enum(['up', 'down', 'off', 'degraded', 'waiting']))
     .describe('The single parts; for callers with the scope `metrics:read`, or on this machine while access is open.')
     .optional(),
+  reasons: z
+    .record(z.string(), z.string())
+    .describe('What is wrong with a part and what to do, where there is more to say; for those who see `checks`.')
+    .optional(),
 })
 
 export const PING: RouteDescription = {

@@ -9,6 +9,8 @@ export interface HealthReport {
   /** False when an enabled listener or the database is down. Brokers and QRS never make it false. */
   readonly healthy: boolean
   readonly checks: Readonly<Record<string, CheckState>>
+  /** What is wrong with a part and what to do, where there is more to say. */
+  readonly reasons?: Readonly<Record<string, string>>
 }
 
 export interface SystemRoutesDeps {
@@ -54,8 +56,12 @@ export function systemRoutes(deps: SystemRoutesDeps): ApiRoute[] {
 }
 
 function healthAnswer({ health }: SystemRoutesDeps, request: ApiRequest): Response {
-  const { healthy, checks } = health()
+  const { healthy, checks, reasons } = health()
   const statusCode = healthy ? 200 : 503
   const status = healthy ? 'ok' : 'ko'
-  return jsonAnswer(statusCode, { statusCode, status, ...(request.sees('metrics:read') && { checks }) })
+  return jsonAnswer(statusCode, {
+    statusCode,
+    status,
+    ...(request.sees('metrics:read') && { checks, ...(reasons && { reasons }) }),
+  })
 }

@@ -4,14 +4,14 @@ import type { CheckState, HealthReport } from '../api/system-routes.ts'
 import type { EventPipeline } from '../events/pipeline.ts'
 import type { InfluxServer } from '../metrics/influxdb/types.ts'
 import type { MqttService } from '../mqtt/types.ts'
-import type { Database } from '../platform/sqlite.ts'
+import type { StorageGuard, StorageState } from '../platform/storage/guard.ts'
 
 export interface HealthDeps {
   readonly pipeline: EventPipeline
   readonly api: Api
   readonly mqtt: MqttService | null
   readonly influx: InfluxServer | null
-  readonly db: Database
+  readonly storage: Pick<StorageGuard, 'state'>
   readonly qrsEnabled: boolean
   /** Features that count on custom properties of Qlik Sense. */
   readonly customProperties?: () => Readonly<Record<string, CheckState>>
@@ -21,8 +21,9 @@ const VITAL = ['udp', 'rest', 'database']
 
 /** Unhealthy only when a listener that is switched on, or the database, is down; what lies outside never counts. */
 export function healthReport(deps: HealthDeps): HealthReport {
-  const { pipeline, api, mqtt, influx, db, qrsEnabled, customProperties } = deps
-  const { udpListening, qrsReachable } = pipeline.status
+  const { pipeline, api, mqtt, influx, qrsEnabled, customProperties } = deps
+  const { udpListening, qrsReachable, journal } = pipeline.status
+  const database = storageOf(deps.storage.state, journal)
   const checks: Record<string, CheckState> = {
     udp: stateOf(udpListening),
     rest: stateOf(api.healthy),
@@ -30,20 +31,25 @@ export function healthReport(deps: HealthDeps): HealthReport {
     mqtt: stateOf(mqtt ? mqtt.connected : null),
     // Points wait on disk.
     influxdb: influx ? (influx.takesPoints ? 'up' : 'degraded') : 'off',
-    database: stateOf(readable(db)),
+    database: database.state,
     ...customProperties?.(),
   }
-  return { healthy: VITAL.every((part) => checks[part] !== 'down'), checks }
-}
-
-function readable(db: Database): boolean {
-  try {
-    db.get('SELECT name FROM schema_migration LIMIT 1')
-    return true
-  } catch {
-    return false
+  return {
+    healthy: VITAL.every((part) => checks[part] !== 'down'),
+    checks,
+    ...(database.reason !== '' && { reasons: { database: database.reason } }),
   }
 }
+
+/** The worse of both files, and how many messages wait in memory for it to end. */
+function storageOf(main: StorageState, journal: EventPipeline['status']['journal']): StorageState {
+  const worse = RANK.indexOf(journal.state) > RANK.indexOf(main.state) ? journal : main
+  const { state, reason } = worse
+  if (journal.inMemory === 0) return { state, reason }
+  return { state, reason: `${reason}. ${journal.inMemory} messages of Qlik Sense wait in memory`.replace(/^\. /, '') }
+}
+
+const RANK: readonly StorageState['state'][] = ['up', 'degraded', 'down']
 
 function stateOf(up: boolean | null): CheckState {
   if (up === null) return 'off'

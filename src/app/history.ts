@@ -32,6 +32,8 @@ export interface BuiltHistory {
   readonly routes: readonly ApiRoute[]
   readonly services: readonly Service[]
   readonly aging: Aging
+  /** The database is another file now. */
+  restart(): Promise<void>
 }
 
 export function buildHistory(deps: BuildHistoryDeps, config: Config, qrsConnection: boolean): BuiltHistory {
@@ -53,6 +55,7 @@ export function buildHistory(deps: BuildHistoryDeps, config: Config, qrsConnecti
 
   return {
     history,
+    restart: reader.restart,
     routes: historyRoutes({ reader, clock, timezone }),
     services: [reader, ...(qrsConnection ? [createFirstImport({ db, history, qrs: qlik.qrs, log })] : [])],
     aging: { keepMs: retention.history, purge: purgeExecutions },

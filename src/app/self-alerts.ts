@@ -9,6 +9,7 @@ import { overdueSince } from '../events/store.ts'
 import type { MqttService } from '../mqtt/types.ts'
 import type { GroupWriter } from '../platform/group-commit.ts'
 import type { Database } from '../platform/sqlite.ts'
+import type { StorageGuard } from '../platform/storage/guard.ts'
 import type { Clock, Logger } from '../platform/types.ts'
 import type { QrsObserver } from '../qlik/qrs/transport.ts'
 import { createSelfAlerts, type SelfAlerts } from '../self-alerts/checker.ts'
@@ -21,6 +22,7 @@ import {
   diskLow,
   notUp,
   type Part,
+  storageTrouble,
 } from '../self-alerts/measured.ts'
 import { createOutages } from '../self-alerts/outage.ts'
 import { createHappened, createReported } from '../self-alerts/reported.ts'
@@ -34,6 +36,8 @@ export interface SelfAlertsDeps {
   readonly clock: Clock
   readonly log: Logger
   readonly dataDirectory: string
+  /** The guard of `footman.db`. */
+  readonly storage: Pick<StorageGuard, 'note'>
   /** What is built later is reached by functions. */
   readonly pipeline: () => EventPipeline
   readonly alerts: () => Pick<Alerts, 'destinations'>
@@ -91,6 +95,10 @@ export function buildSelfAlerts(deps: SelfAlertsDeps, config: Config, qrsEnabled
       refused: counters.dropped.BACKLOG_FULL,
     }
   }
+  const happened = () => {
+    const { journal } = pipeline().status
+    return deps.storage.note?.text ?? (journal.state === 'degraded' ? journal.reason : null)
+  }
   const certificateProblems = () => ({
     qlik: qrsEnabled ? (deps.qlik().certificates.check().problems[0] ?? null) : null,
     rest: deps.api().tlsProblem,
@@ -110,6 +118,7 @@ export function buildSelfAlerts(deps: SelfAlertsDeps, config: Config, qrsEnabled
         notUp('MQTT_DISCONNECTED', () => Object.entries(deps.brokers()).map(brokerPart)),
         lost.condition,
         diskLow(deps.diskSpace ?? (() => diskSpace(deps.dataDirectory)), deps.dataDirectory),
+        storageTrouble(happened),
         certificateExpiring(deps.certificates),
         certificateInvalid(certificateProblems),
         calendars.condition,

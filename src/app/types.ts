@@ -20,6 +20,13 @@ export interface AppDeps {
   }
   /** Default: `footman.db` in the data directory; `:memory:` for programs that only ask what there is. */
   readonly databaseFile?: string
+  /** What has to happen when the data directory, or what is in it, is another one. */
+  readonly directory?: {
+    /** It was made anew, after it had disappeared; throws when it may not be used. */
+    readonly onNew: () => void
+    /** What is remembered of the database may be wrong: everything has to be built anew. */
+    readonly onOther: () => void
+  }
   /** Entry file of worker threads; default: the running program. */
   readonly workerEntry?: URL
 }

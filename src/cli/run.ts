@@ -2,7 +2,7 @@
 import { hostname } from 'node:os'
 import { sendTestEmail } from '../alerts/destinations/email/test-email.ts'
 import { upgradeData } from '../app/data-upgrade.ts'
-import { type App, createApp } from '../app.ts'
+import { createApp } from '../app.ts'
 import { inactiveLine, type LoadResult, loadConfig } from '../config/load.ts'
 import type { Overrides } from '../config/overrides.ts'
 import { createPathResolver } from '../config/paths.ts'
@@ -15,11 +15,13 @@ import { createLogger, type LogService } from '../platform/log.ts'
 import { releaseMemory } from '../platform/memory.ts'
 import { watchProcess } from '../platform/process-events.ts'
 import { serviceManager } from '../platform/service-manager/index.ts'
+import { isStorageTrouble } from '../platform/sqlite.ts'
 import { StartError } from '../platform/start-error.ts'
 import type { LogLevel } from '../platform/types.ts'
 import { logBanner, WITHOUT_QRS } from './banner.ts'
 import { type CommandIo, EXIT } from './io.ts'
 import { newRelicAccounts } from './new-relic-options.ts'
+import { createRestartable } from './restartable.ts'
 
 export interface RunOptions {
   readonly configfile?: string
@@ -74,9 +76,10 @@ async function runConfigured(config: Config, { loaded, load }: Loading, options:
   const dataDirectory = paths.data(config.footman.dataDirectory)
   const { grace } = config.footman.shutdown
   const manager = await serviceManager({ log }, process.env)
-  let app: App | null = null
+  let app: ReturnType<typeof createRestartable> | null = null
   const events = watchProcess({
     log,
+    passes: isStorageTrouble,
     async stop() {
       manager.stopping(grace)
       await app?.stop(grace)
@@ -88,33 +91,42 @@ async function runConfigured(config: Config, { loaded, load }: Loading, options:
         await app?.reload().catch(() => undefined)
       }),
   })
+  let latest = loaded
+  const onFailed = (error: unknown) => {
+    tellFailedStart(log, error)
+    events.end(EXIT.cannotStart)
+  }
   try {
     manager.starting()
     await ensureWritableDirectory(dataDirectory, 'The data directory')
     const lock = lockDirectory(dataDirectory)
     logStart(log, config, loaded, { dataDirectory, wanted: options.qsConnection !== false && !options.offline })
     upgradeData({ log, now: Date.now }, dataDirectory)
-    app = createApp(
-      {
-        ...{ log, paths },
-        configuration: {
-          ...{ initial: loaded, load },
-          use(result, { logLevel }) {
-            // Lines about what was may still come.
-            secrets = [...new Set([...secrets, ...result.secrets])]
-            log.setLevel(logLevel)
+    const build = (restart: () => void) =>
+      createApp(
+        {
+          ...{ log, paths },
+          directory: { onNew: lock.renew, onOther: restart },
+          configuration: {
+            ...{ initial: latest, load },
+            use(result, { logLevel }) {
+              latest = result
+              // Lines about what was may still come.
+              secrets = [...new Set([...secrets, ...result.secrets])]
+              log.setLevel(logLevel)
+            },
           },
         },
-      },
-      {
-        config,
-        dataDirectory,
-        shadow: config.footman.shadow,
-        qrsConnection: loaded.qlikConnection,
-        degraded: options.degraded ?? false,
-        apiRateLimit: null,
-      },
-    )
+        {
+          config: latest.config ?? config,
+          dataDirectory,
+          shadow: config.footman.shadow,
+          qrsConnection: loaded.qlikConnection,
+          degraded: options.degraded ?? false,
+          apiRateLimit: null,
+        },
+      )
+    app = createRestartable({ log, build, onFailed }, { graceMs: grace })
     await app.start()
     manager.ready(statusOf(config))
     manager.watch(app.isAlive)
@@ -126,14 +138,24 @@ async function runConfigured(config: Config, { loaded, load }: Loading, options:
     log.info('MAIN: Stopped')
     return exitCode
   } catch (error) {
-    if (!(error instanceof StartError)) throw error
-    log.error(`MAIN: Footman cannot start: ${error.message}${error.hint === '' ? '' : `. ${error.hint}.`}`)
+    tellFailedStart(log, error)
     return EXIT.cannotStart
   } finally {
     events.release()
     await manager.close()
     await log.close()
   }
+}
+
+function tellFailedStart(log: LogService, error: unknown): void {
+  if (error instanceof StartError) {
+    log.error(`MAIN: Footman cannot start: ${error.message}${error.hint === '' ? '' : `. ${error.hint}.`}`)
+    return
+  }
+  const reason = error instanceof Error ? (error.stack ?? error.message) : String(error)
+  log.error(
+    `MAIN: Footman cannot start, and did not expect that: ${reason}. If the disk was full or damaged before: move footman.db out of the data directory (or put a backup in its place) and start again.`,
+  )
 }
 
 /** Where it listens, for `systemctl status`. */

@@ -247,7 +247,9 @@ export function createEventPipeline(deps: PipelineDeps, settings: PipelineSettin
       return {
         udpListening: udp ? (ingest?.isListening ?? false) : null,
         qrsReachable: enricher.qrsReachable,
-        pendingEvents: countPendingEvents(db),
+        get pendingEvents() {
+          return countPendingEvents(db)
+        },
         journal: { ...(ingest?.storage ?? WELL), inMemory: ingest?.inMemory ?? 0 },
         queue: { waiting: enricher.waiting, running: enricher.running, backpressure: pressure.active },
       }

@@ -1,6 +1,7 @@
 /** How the store's refusals and failures are answered. */
 import { Refusal, refused, refusedWithCode } from '../platform/http/errors.ts'
 import type { ApiRequest } from '../platform/http/route.ts'
+import { isStorageTrouble } from '../platform/sqlite.ts'
 import type { Logger } from '../platform/types.ts'
 import { KeyValueRefusal, type Reason } from './types.ts'
 
@@ -13,6 +14,7 @@ export function guarded(log: Logger, failure: string, handle: Handler): Handler 
   const refuse = (error: unknown, { requestId }: ApiRequest): never => {
     if (error instanceof Refusal) throw error
     if (error instanceof KeyValueRefusal) throw refusalOf(error, log)
+    if (isStorageTrouble(error)) throw error
     log.error(`KEYVALUE: ${failure}, request ${requestId}: ${error}`)
     throw refused(500, failure, `The log of Footman says more about request ${requestId}.`)
   }

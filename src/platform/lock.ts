@@ -2,18 +2,66 @@
  * One process per data directory. The lock is a write lock on a small SQLite file: the operating system gives it up
  * when the process ends in whatever way, so nothing has to be cleaned up after a crash.
  */
+import { existsSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
+import { isDamage } from './sqlite.ts'
 import { StartError } from './start-error.ts'
 
 export interface DirectoryLock {
   release(): void
+  /**
+   * Locks the directory that stands at the path now, after the one before has disappeared; throws a `StartError` when
+   * another process was faster.
+   */
+  renew(): void
 }
 
 const FILE = 'footman.lock'
 
 /** Throws a `StartError` that names the other process when the directory is in use. The directory must exist. */
 export function lockDirectory(directory: string): DirectoryLock {
+  let held = acquire(directory)
+  let released = false
+  const release = () => {
+    if (released) return
+    released = true
+    process.off('exit', release)
+    giveUp(held)
+  }
+  // Also keeps the database reachable: collected as garbage, it would be closed and the lock lost.
+  process.on('exit', release)
+  return {
+    release,
+    renew() {
+      const before = held
+      held = acquire(directory)
+      giveUp(before)
+    },
+  }
+}
+
+function giveUp(held: DatabaseSync): void {
+  try {
+    held.exec('ROLLBACK')
+  } catch {
+    // Its file is gone or damaged: nobody else can find the lock either.
+  }
+  held.close()
+}
+
+function acquire(directory: string): DatabaseSync {
+  try {
+    return open(directory)
+  } catch (error) {
+    if (!isDamage((error as Error).cause)) throw error
+    // Nothing in it is worth anything; a process that holds it does so whatever is written there.
+    rmSync(join(directory, FILE), { force: true })
+    return open(directory)
+  }
+}
+
+function open(directory: string): DatabaseSync {
   const path = join(directory, FILE)
   let db: DatabaseSync | undefined
   try {
@@ -25,33 +73,70 @@ export function lockDirectory(directory: string): DirectoryLock {
     db.exec('COMMIT')
     // Holds the write lock for as long as the process lives; others can still read who holds it.
     db.exec('BEGIN IMMEDIATE')
+    return db
   } catch (error) {
     const owner = db ? ownerOf(db) : ''
     db?.close()
     throw lockError(directory, owner, error)
   }
-  const held = db
-  let released = false
-  const release = () => {
-    if (released) return
-    released = true
-    process.off('exit', release)
-    held.exec('ROLLBACK')
-    held.close()
-  }
-  // Also keeps the database reachable: collected as garbage, it would be closed and the lock lost.
-  process.on('exit', release)
-  return { release }
 }
 
 function ownerOf(db: DatabaseSync): string {
+  const owner = rowOf(db)
+  return owner ? ` (process ${owner.process}, since ${owner.since})` : ''
+}
+
+function rowOf(db: DatabaseSync): LockHolder | null {
   try {
-    const row = db.prepare('SELECT process, since FROM owner WHERE id = 1').get() as
-      | { process: number; since: string }
-      | undefined
-    return row ? ` (process ${row.process}, since ${row.since})` : ''
+    const row = db.prepare('SELECT process, since FROM owner WHERE id = 1').get()
+    return (row as LockHolder | undefined) ?? null
   } catch {
-    return ''
+    return null
+  }
+}
+
+export interface LockHolder {
+  /** Number of the process. */
+  readonly process: number
+  /** ISO time. */
+  readonly since: string
+}
+
+/** Who holds the lock of a data directory; null when nobody does. Never takes the place of a Footman that starts. */
+export function lockHolder(directory: string): LockHolder | null {
+  const path = join(directory, FILE)
+  if (!existsSync(path)) return null
+  let db: DatabaseSync | undefined
+  try {
+    db = new DatabaseSync(path)
+    db.exec('PRAGMA busy_timeout = 0')
+    const owner = rowOf(db)
+    if (!owner || !isAlive(owner.process)) return null
+    return isLocked(db) ? owner : null
+  } catch {
+    return null
+  } finally {
+    db?.close()
+  }
+}
+
+/** The number of a process that has ended may be that of another one by now: the lock itself decides. */
+function isLocked(db: DatabaseSync): boolean {
+  try {
+    db.exec('BEGIN IMMEDIATE')
+    db.exec('ROLLBACK')
+    return false
+  } catch (error) {
+    return /locked|busy/i.test((error as Error).message)
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM'
   }
 }
 

@@ -16,11 +16,16 @@ export interface ProcessEventDeps {
   readonly stop: () => Promise<void>
   /** SIGHUP: open log files anew, read the configuration again. */
   readonly onHangup?: () => void | Promise<void>
+  /** True for an error that passes, and after which everything goes on; such ones are logged once a minute. */
+  readonly passes?: (error: unknown) => boolean
 }
 
 /** On Windows a closing console window counts as SIGHUP: there is nothing to read anew then, only to stop. */
 const STOP_SIGNALS: readonly NodeJS.Signals[] =
   process.platform === 'win32' ? ['SIGINT', 'SIGTERM', 'SIGBREAK', 'SIGHUP'] : ['SIGINT', 'SIGTERM']
+
+/** Between two lines about errors that pass. */
+const PASSING_MS = 60_000
 
 /** The same signal so soon again is one key press, delivered twice. */
 const REPEATED_SIGNAL_MS = 300
@@ -33,6 +38,7 @@ export function watchProcess(deps: ProcessEventDeps): ProcessEvents {
   const { log } = deps
   const { promise: finished, resolve } = Promise.withResolvers<number>()
   let ending = false
+  let passedAt = Number.NEGATIVE_INFINITY
   let first: { readonly signal: NodeJS.Signals; readonly at: number } | null = null
 
   function end(exitCode: number): void {
@@ -74,14 +80,28 @@ export function watchProcess(deps: ProcessEventDeps): ProcessEvents {
   }
 
   function onUnhandledRejection(reason: unknown): void {
+    if (deps.passes?.(reason)) {
+      passing(reason)
+      return
+    }
     log.error(`UNHANDLED REJECTION: Reason: ${textOf(reason)}`, { error: reason })
     if (reason instanceof Error && reason.stack) log.error(`UNHANDLED REJECTION: Stack trace: ${reason.stack}`)
   }
 
   function onUncaughtException(error: unknown): void {
+    if (deps.passes?.(error)) {
+      passing(error)
+      return
+    }
     log.error(`UNCAUGHT EXCEPTION: ${textOf(error)}`, { error })
     if (error instanceof Error && error.stack) log.error(`UNCAUGHT EXCEPTION: Stack trace: ${error.stack}`)
     end(1)
+  }
+
+  function passing(error: unknown): void {
+    if (performance.now() - passedAt < PASSING_MS) return
+    passedAt = performance.now()
+    log.error(`MAIN: Something could not be done and is tried again later: ${textOf(error)}`)
   }
 
   function release(): void {

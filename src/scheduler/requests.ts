@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { Refusal, refused, refusedWithCode } from '../platform/http/errors.ts'
 import type { ApiRequest } from '../platform/http/route.ts'
 import { field, isObject, validate } from '../platform/http/validation.ts'
+import { isStorageTrouble } from '../platform/sqlite.ts'
 import type { Logger } from '../platform/types.ts'
 import { FileBrokenError, InvalidScheduleError, UnknownScheduleError } from './errors.ts'
 import type { Scheduler } from './scheduler.ts'
@@ -65,7 +66,7 @@ export function guarded(
     try {
       return await handle(request, scheduler)
     } catch (error) {
-      if (error instanceof Refusal) throw error
+      if (error instanceof Refusal || isStorageTrouble(error)) throw error
       throw refusalOf(error, guard, log, request.requestId)
     }
   }

@@ -41,6 +41,8 @@ export function createSelfAlerts(deps: CheckerDeps, settings: CheckerSettings): 
   const raised = loadRaised(db)
   let timer: ReturnType<typeof setInterval> | undefined
   let checking: Promise<void> | null = null
+  /** What stands in the log already while it cannot be stored, or looked at. */
+  const written = new Map<SelfCode, string>()
 
   async function lookAt(condition: Condition): Promise<void> {
     const { code, lastsMs = 0 } = condition
@@ -55,7 +57,8 @@ export function createSelfAlerts(deps: CheckerDeps, settings: CheckerSettings): 
 
   async function raise(code: SelfCode, state: Raised): Promise<void> {
     const text = textOf(state)
-    log.error(`SELF ${code}: ${text}`)
+    if (!written.has(code)) log.error(`SELF ${code}: ${text}`)
+    written.set(code, '')
     await deps.emit(eventOf(code, 'raised', text), (tx) => saveRaised(tx, code, state))
     raised.set(code, state)
   }
@@ -89,11 +92,18 @@ export function createSelfAlerts(deps: CheckerDeps, settings: CheckerSettings): 
     for (const condition of conditions) {
       try {
         await lookAt(condition)
+        written.delete(condition.code)
       } catch (error) {
-        // What cannot be told now is told at the next look.
-        log.error(`SELF ${condition.code}: The check failed: ${error instanceof Error ? error.message : error}`)
+        failed(condition.code, error instanceof Error ? error.message : String(error))
       }
     }
+  }
+
+  /** What cannot be told now is told at a later look. */
+  function failed(code: SelfCode, reason: string): void {
+    if (written.get(code) === reason) return
+    written.set(code, reason)
+    log.error(`SELF ${code}: It cannot be told or looked at now: ${reason}`)
   }
 
   function check(): Promise<void> {

@@ -112,6 +112,17 @@ export function diskLow(read: () => Promise<DiskSpace>, directory: string): Cond
   }
 }
 
+/** What happened to the data directory, once it can be told: as long as nothing can be stored, nothing can be sent. */
+export function storageTrouble(read: () => string | null): Condition {
+  return {
+    code: 'STORAGE_TROUBLE',
+    look() {
+      const text = read()
+      return text === null ? good : bad(text)
+    },
+  }
+}
+
 export interface CertificateEnd {
   readonly name: string
   readonly expiresAt: number

@@ -44,6 +44,8 @@ export interface Outbox {
   start(): void
   /** Deliveries were committed in these lanes. */
   wake(lanes: ReadonlySet<string>): void
+  /** Looks for work in every lane, after the storage could not be used. */
+  refresh(): void
   /** True while this delivery is on its way: it can neither be held back nor called off any more. */
   isUnderWay(lane: string, seq: number): boolean
   /** Other destinations are in use; deliveries to those of these names are due at once, whatever happened before. */
@@ -187,6 +189,10 @@ export function createOutbox(deps: OutboxDeps, settings: OutboxSettings): Outbox
     wake(names) {
       if (!started) return
       for (const name of names) laneOf(name).wake()
+    },
+    refresh() {
+      if (!started) return
+      for (const name of new Set([...lanes.keys(), ...openLanes(db)])) laneOf(name).wake()
     },
     isUnderWay: (lane, seq) => lanes.get(lane)?.runs(seq) ?? false,
     destinationsChanged(names) {

@@ -2,6 +2,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { backoffDelay } from '../../platform/backoff.ts'
 import { compileHotCode } from '../../platform/jit.ts'
+import type { StorageState } from '../../platform/storage/guard.ts'
 import { bindUdp, type UdpSocket } from '../../platform/udp.ts'
 import type { WorkerChannel } from '../../platform/worker.ts'
 import { openJournal } from './journal.ts'
@@ -23,13 +24,14 @@ export async function runIngestWorker(
 ): Promise<void> {
   let receiver: Receiver | null = null
   let { takenUpTo } = settings
+  let told: StorageState | null = null
   const journal = openJournal(settings.journalFile, {
     log: {
       error: (message) => channel.post({ type: 'problem', level: 'error', message }),
       warn: (message) => channel.post({ type: 'problem', level: 'warn', message }),
     },
     takenUpTo: () => takenUpTo,
-    onState: (state) => channel.post({ type: 'storage', ...state }),
+    onState: (state) => tellState(state),
     onReplaced(how) {
       if (how === 'replaced') takenUpTo = 0
       const lastId = journal.lastId()
@@ -38,8 +40,14 @@ export async function runIngestWorker(
     },
   })
   journal.guard.start()
-  channel.post({ type: 'storage', ...journal.guard.state })
+  tellState(journal.guard.state)
   channel.post({ type: 'opened', lastId: journal.lastId() })
+
+  function tellState(state: StorageState): void {
+    if (state.state === told?.state && state.reason === told.reason) return
+    told = state
+    channel.post({ type: 'storage', ...state })
+  }
 
   const sources =
     settings.allowedSources === null
@@ -91,7 +99,10 @@ export async function runIngestWorker(
     channel.post({ type: 'listenFailed', code, message: message ?? String(error), retryInMs })
   }
 
-  const report = setInterval(incoming.flush, REPORT_MS)
+  const report = setInterval(() => {
+    incoming.flush()
+    tellState(journal.guard.state)
+  }, REPORT_MS)
   const refresh = setInterval(() => void sources?.refresh(), REFRESH_SOURCES_MS)
 
   async function stop(): Promise<void> {
@@ -106,7 +117,7 @@ export async function runIngestWorker(
   }
 
   channel.onMessage((message) => {
-    if (message.type === 'backlog') told(message.consumedUpTo, message.pendingEvents)
+    if (message.type === 'backlog') advanced(message.consumedUpTo, message.pendingEvents)
     else if (message.type === 'expect') incoming.expect(message.tokens)
     else if (message.type === 'purge') purge(message.upTo, message.before)
     else if (message.type === 'suspect') journal.guard.suspect()
@@ -114,7 +125,7 @@ export async function runIngestWorker(
     else void stop()
   })
 
-  function told(consumedUpTo: number, pendingEvents: number): void {
+  function advanced(consumedUpTo: number, pendingEvents: number): void {
     takenUpTo = consumedUpTo
     incoming.backlog(consumedUpTo, pendingEvents)
   }

@@ -30,7 +30,23 @@ export const INPUT: RouteDescription = {
   summary: 'The UDP input and who sends messages to it',
   description: 'Whether Footman listens, and when the last message of each Qlik Sense node arrived.',
   schemas: { responses: { 200: ANSWER.describe('The input.') } },
-  examples: [{ name: 'input', status: 200 }],
+  examples: [
+    {
+      name: 'input',
+      status: 200,
+      answer: {
+        ...{ enabled: true, listening: true, address: '0.0.0.0', port: 9998, receiveBufferBytes: 4_194_304 },
+        ...{ received: 1, rejected: 0 },
+        dropped: Object.fromEntries(DROP_REASONS.map((reason) => [reason, 0])),
+        sources: [
+          {
+            ...{ from: '10.11.12.14', host: 'QS-CENTRAL', messages: 1, rejected: 0 },
+            ...{ firstSeen: '2026-03-02T06:03:11.482Z', lastSeen: '2026-03-02T06:03:11.482Z' },
+          },
+        ],
+      },
+    },
+  ],
 }
 
 const TEST = z.object({
@@ -51,7 +67,17 @@ export const BEGIN: RouteDescription = {
     },
   },
   failures: { 409: 'UDP is not listened to.' },
-  examples: [{ name: 'begin', status: 201 }],
+  examples: [
+    {
+      name: 'begin',
+      status: 201,
+      answer: {
+        ...{ token: '6f1c2f6e3a0d4c0b9b1d2e3f4a5b6c7d', expiresAt: '2026-03-02T06:04:11.482Z' },
+        ...{ arrived: false, from: null, arrivedAt: null },
+        datagram: '/footman-self-test/;6f1c2f6e3a0d4c0b9b1d2e3f4a5b6c7d',
+      },
+    },
+  ],
 }
 
 export const RESULT: RouteDescription = {

@@ -5,6 +5,8 @@ import type { AnswerOf, HistoryQuery } from './types.ts'
 import { type FromHistory, HISTORY_ROLE, type ToHistory } from './worker.ts'
 
 export interface HistoryReader extends Service {
+  /** The database is another file now: what is asked next is read from that. */
+  restart(): Promise<void>
   /** Rejects when the database cannot be read. */
   ask<Q extends HistoryQuery>(query: Q): Promise<AnswerOf<Q>>
 }
@@ -53,7 +55,7 @@ export function createHistoryReader({ file, workerEntry, idleMs = IDLE_MS }: His
     if ('answer' in message) asked?.resolve(message.answer as never)
     else asked?.reject(new Error(message.problem))
     if (waiting.size > 0) return
-    idle = setTimeout(() => void end(), idleMs)
+    idle = setTimeout(() => void end('nobody asked'), idleMs)
     idle.unref?.()
   }
 
@@ -63,10 +65,10 @@ export function createHistoryReader({ file, workerEntry, idleMs = IDLE_MS }: His
     waiting.clear()
   }
 
-  async function end(): Promise<void> {
+  async function end(reason: string): Promise<void> {
     clearTimeout(idle)
     const last = worker
-    ended('Footman stops')
+    ended(reason)
     await last?.terminate()
   }
 
@@ -79,7 +81,8 @@ export function createHistoryReader({ file, workerEntry, idleMs = IDLE_MS }: His
         running().post({ id, query })
       })
     },
+    restart: () => end('the database was opened anew; ask again'),
     start: async () => {},
-    stop: end,
+    stop: () => end('Footman stops'),
   }
 }

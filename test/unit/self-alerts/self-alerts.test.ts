@@ -6,6 +6,7 @@ import type { Config } from '../../../src/config/schema.ts'
 import type { EmittedEvent } from '../../../src/events/emit.ts'
 import { createGroupWriter } from '../../../src/platform/group-commit.ts'
 import { type Database, openDatabase } from '../../../src/platform/sqlite.ts'
+import type { StorageNote } from '../../../src/platform/storage/note.ts'
 import type { SelfCode } from '../../../src/self-alerts/types.ts'
 import { SELF_CODES } from '../../../src/self-alerts/types.ts'
 import { recordingLog } from '../../support/recording-log.ts'
@@ -22,6 +23,8 @@ const CONFIG = {
 } as unknown as Config
 
 interface World {
+  readonly storage: { note: StorageNote | null }
+  readonly journal: { readonly state: 'up'; readonly reason: string; readonly inMemory: number }
   now: number
   pending: number
   refused: number
@@ -46,6 +49,7 @@ function world() {
   const db = openDatabase(':memory:', { migrations: MIGRATIONS })
   databases.push(db)
   const state: World = {
+    ...{ storage: { note: null }, journal: { state: 'up', reason: '', inMemory: 0 } },
     ...{ now: START, pending: 0, refused: 0, qrsReachable: true, udpListening: true, broker: { connected: true } },
     ...{ free: 50 * GB, certificateEnds: START + 300 * DAY, tlsProblem: null, certificateProblems: [] },
     ...{ destinations: new Map([['ops-mail', {}]]), calendars: ['holidays'], isFull: false },
@@ -63,6 +67,7 @@ function world() {
     pendingEvents: state.pending,
     qrsReachable: state.qrsReachable,
     udpListening: state.udpListening,
+    journal: state.journal,
   })
   const pipeline = () => ({
     status: status(),
@@ -73,7 +78,7 @@ function world() {
   const build = (): BuiltSelfAlerts =>
     buildSelfAlerts(
       {
-        ...{ db, writer, log, clock: { now: () => state.now }, dataDirectory: '/data' },
+        ...{ db, writer, log, clock: { now: () => state.now }, dataDirectory: '/data', storage: state.storage },
         pipeline: pipeline as never,
         alerts: () => ({ destinations: state.destinations }) as never,
         api: () => ({ tlsProblem: state.tlsProblem }) as never,
@@ -218,6 +223,15 @@ const FAULTS: Record<SelfCode, Fault> = {
       state.free = state.free === 24.9 * GB ? 25.1 * GB : 24.9 * GB
     },
     says: /Only 24\.9 GB \(4 %\) are free in \/data/,
+  },
+  STORAGE_TROUBLE: {
+    begin({ state }) {
+      state.storage.note = { at: START, text: '/data/footman.db was damaged', lost: true }
+    },
+    end({ state }) {
+      state.storage.note = null
+    },
+    says: /footman\.db was damaged/,
   },
   CERTIFICATE_EXPIRING: {
     begin({ state }) {
