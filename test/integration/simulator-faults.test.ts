@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'bun:test'
+import { get } from 'node:https'
 import { startSite, type TestSite } from '../support/simulator.ts'
 import { until } from '../support/wait.ts'
 
@@ -112,6 +113,29 @@ describe('faults of a whole port', () => {
     await until(async () => (await failure(site)) === 'status 200')
     expect((await site.qrs('GET', 'task', { filter: "name eq 'Kept'" })).json<unknown[]>()).toHaveLength(1)
     expect(new Set(simulator.requests({ listener: 'qrs' }).map((entry) => entry.connection)).size).toBeGreaterThan(1)
+  })
+
+  test('as the port of the proxy it asks for no certificate and leads to the login page', async () => {
+    await using site = await startSite()
+    site.simulator.fault({ listener: 'qrs', mode: 'proxy' })
+    await until(async () => (await failure(site)) === 'status 302')
+    expect((await site.qrs('GET', 'about')).headers.location).toBe('/internal_forms_authentication/')
+    const { ca } = site.simulator.certificates.pem
+    const options = { host: '127.0.0.1', port: site.simulator.ports.qrs, path: '/qrs/about', ca: ca.pem }
+    const answered = await new Promise((resolve, reject) => {
+      get(options, (response) => resolve(response.resume().statusCode)).on('error', reject)
+    })
+    expect(answered).toBe(302)
+    site.simulator.clearFaults()
+    await until(async () => (await failure(site)) === 'status 200')
+  })
+
+  test('the answers tell the time of the site', async () => {
+    await using site = await startSite()
+    site.simulator.advance(600_000)
+    const date = Date.parse(String((await site.qrs('GET', 'about')).headers.date))
+    expect(Math.abs(date - site.simulator.clock.now())).toBeLessThan(30_000)
+    expect(date - Date.now()).toBeGreaterThan(570_000)
   })
 
   test('flapping goes up and down', async () => {
