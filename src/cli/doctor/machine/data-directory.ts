@@ -1,0 +1,95 @@
+/** The data directory: writable, with room, and of one owner. */
+import { readdir, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { type LockHolder, lockHolder } from '../../../platform/lock.ts'
+import type { Finding, Probe } from '../types.ts'
+import { type FolderState, lookAtFolder } from './folders.ts'
+
+const KEY = 'footman.dataDirectory'
+const GB = 1024 ** 3
+/** As the alert DISK_LOW has it. */
+const LOW = { bytes: GB, share: 0.05 }
+/** Nothing new is accepted soon. */
+const FULL_BYTES = 100 * 1024 ** 2
+
+export const dataDirectory: Probe = {
+  group: 'data-directory',
+  title: 'Data directory',
+  applies: () => true,
+  async run({ config, paths }) {
+    const path = paths.data(config.footman.dataDirectory)
+    const folder = await lookAtFolder(path)
+    const holder = lockHolder(path)
+    return [...judge(path, folder, holder), ...(folder.state === 'usable' ? await ownersOf(path) : [])]
+  },
+}
+
+export const logDirectory: Probe = {
+  group: 'log-directory',
+  title: 'Log files',
+  applies: ({ config }) => config.fileLogging,
+  async run({ config, paths }) {
+    const path = paths.output(config.logDirectory, 'program')
+    const folder = await lookAtFolder(path)
+    const common = { target: path, key: 'logDirectory' }
+    if (folder.state === 'unusable') {
+      const fix = `let the account of Footman write there, or set Butler.logDirectory to another folder`
+      const message = `no log can be written: ${folder.text}`
+      return [{ ...common, level: 'error', code: 'log-directory.not-writable', message, fix }]
+    }
+    return [{ ...common, level: 'ok', code: 'log-directory.writable', message: usableText(folder) }]
+  },
+}
+
+const usableText = (folder: FolderState): string =>
+  folder.state === 'to-be-made' ? 'is made at the start' : 'can be written'
+
+const FIXES = {
+  file: `name a folder in Butler.${KEY}`,
+  'read-only': `mount it writable, or set Butler.${KEY} to a folder on another disk`,
+  denied: `let the account of Footman write there, or set Butler.${KEY} to another folder`,
+  full: `make room, or set Butler.${KEY} to a folder on another disk`,
+  other: `set Butler.${KEY} to a folder that can be written`,
+} as const
+
+function judge(path: string, folder: FolderState, holder: LockHolder | null): readonly Finding[] {
+  const common = { target: path, key: KEY }
+  if (folder.state === 'unusable') {
+    const code = folder.reason === 'full' ? 'data-directory.full' : 'data-directory.not-writable'
+    const message = `cannot be written, so Footman does not start: ${folder.text}`
+    return [{ ...common, level: 'error', code, message, fix: FIXES[folder.reason] }]
+  }
+  const room = folder.state === 'usable' ? roomFindings(path, folder) : []
+  if (room.some(({ level }) => level === 'error')) return room
+  const used = holder ? `, in use by the running Footman (process ${holder.process}, since ${holder.since})` : ''
+  return [...room, { ...common, level: 'ok', code: 'data-directory.writable', message: `${usableText(folder)}${used}` }]
+}
+
+function roomFindings(path: string, { freeBytes, totalBytes }: FolderState & { state: 'usable' }): Finding[] {
+  const share = totalBytes > 0 ? freeBytes / totalBytes : 1
+  if (freeBytes >= LOW.bytes && share >= LOW.share) return []
+  const isFull = freeBytes < FULL_BYTES
+  const free = freeBytes < GB ? `${Math.floor(freeBytes / 1024 ** 2)} MB` : `${(freeBytes / GB).toFixed(1)} GB`
+  return [
+    {
+      ...{ target: path, key: KEY },
+      level: isFull ? 'error' : 'warning',
+      code: isFull ? 'data-directory.full' : 'data-directory.disk-low',
+      message: `only ${free} (${Math.floor(share * 100)} %) are free; nothing is accepted on a full disk`,
+      fix: `make room, lower Butler.footman.retention, or set Butler.${KEY} to a folder on another disk`,
+    },
+  ]
+}
+
+/** Footman started once by hand as another account leaves files behind that the service cannot write. */
+async function ownersOf(path: string): Promise<readonly Finding[]> {
+  if (process.platform === 'win32') return []
+  const folder = await stat(path)
+  const names = (await readdir(path)).filter((name) => /\.(db|lock)(-wal|-shm)?$/.test(name))
+  const files = await Promise.all(names.map(async (name) => ({ name, uid: (await stat(join(path, name))).uid })))
+  const strange = files.filter(({ uid }) => uid !== folder.uid)
+  if (strange.length === 0) return []
+  const message = `holds files of another account than its own: ${strange.map(({ name }) => name).join(', ')}`
+  const fix = `chown --reference='${path}' '${path}'/*, and start Footman as one account only`
+  return [{ level: 'warning', code: 'data-directory.mixed-owners', target: path, message, fix, key: KEY }]
+}

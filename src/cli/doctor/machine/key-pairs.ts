@@ -1,0 +1,112 @@
+/** Certificates that Footman shows to others, beside that for Qlik Sense: dates, and whether key and certificate belong together. */
+import { createPrivateKey, X509Certificate } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
+import type { PathBase } from '../../../config/paths.ts'
+import type { Config } from '../../../config/schema.ts'
+import type { DoctorContext, Finding, Probe } from '../types.ts'
+
+interface Pair {
+  readonly on: boolean
+  readonly cert: string
+  readonly key: string
+  /** Keys of the two files, below `Butler`. */
+  readonly certKey: string
+  readonly keyKey: string
+  readonly base: PathBase
+}
+
+const DAY_MS = 86_400_000
+const WARN_DAYS = 30
+
+export const keyPairs: Probe = {
+  group: 'key-pairs',
+  title: 'Certificates of Footman',
+  applies: ({ config }) => pairsOf(config).length > 0,
+  async run(context) {
+    const found = await Promise.all(pairsOf(context.config).map((pair) => judge(pair, context)))
+    return found.flat()
+  },
+}
+
+function pairsOf({ restServerConfig, mqttConfig, qlikSenseCloud, footman }: Config): readonly Pair[] {
+  const azure = mqttConfig.azureEventGrid
+  const encrypted = footman.mqtt.protocol === 'mqtts' || footman.mqtt.protocol === 'wss'
+  const all: Pair[] = [
+    {
+      ...{ on: restServerConfig.enable && restServerConfig.tls.enable, base: 'working' },
+      ...{ cert: restServerConfig.tls.cert, certKey: 'restServerConfig.tls.cert' },
+      ...{ key: restServerConfig.tls.key, keyKey: 'restServerConfig.tls.key' },
+    },
+    {
+      ...{ on: mqttConfig.enable && azure.enable, base: 'program' },
+      ...{ cert: azure.clientCertFile, certKey: 'mqttConfig.azureEventGrid.clientCertFile' },
+      ...{ key: azure.clientKeyFile, keyKey: 'mqttConfig.azureEventGrid.clientKeyFile' },
+    },
+    {
+      ...{ on: mqttConfig.enable && !azure.enable && encrypted, base: 'working' },
+      ...{ cert: footman.mqtt.tls.certFile, certKey: 'footman.mqtt.tls.certFile' },
+      ...{ key: footman.mqtt.tls.keyFile, keyKey: 'footman.mqtt.tls.keyFile' },
+    },
+    {
+      ...{ on: mqttConfig.enable && qlikSenseCloud.enable, base: 'working' },
+      ...{ cert: footman.qlikCloud.tls.certFile, certKey: 'footman.qlikCloud.tls.certFile' },
+      ...{ key: footman.qlikCloud.tls.keyFile, keyKey: 'footman.qlikCloud.tls.keyFile' },
+    },
+  ]
+  return all.filter(({ on, cert, key }) => on && cert !== '' && key !== '')
+}
+
+async function judge(pair: Pair, { paths, clock }: DoctorContext): Promise<readonly Finding[]> {
+  const target = paths.input(pair.cert, pair.base)
+  const keyFile = paths.input(pair.key, pair.base)
+  const [cert, key] = await Promise.all([target, keyFile].map((path) => readFile(path).catch(() => null)))
+  // Missing files are told by the check of the configuration.
+  if (!cert || !key) return []
+  const certificate = parsed(() => new X509Certificate(cert))
+  if (!certificate)
+    return [error(target, pair.certKey, 'key-pairs.unreadable', 'is not a PEM certificate', 'export it as PEM')]
+  const secret = parsed(() => createPrivateKey(key))
+  if (!secret) {
+    const fix = 'export it as PEM without a password'
+    return [error(keyFile, pair.keyKey, 'key-pairs.unreadable', 'is not a PEM key, or is protected by a password', fix)]
+  }
+  if (!certificate.checkPrivateKey(secret)) {
+    const message = `the key ${keyFile} does not belong to the certificate`
+    return [
+      error(
+        target,
+        pair.keyKey,
+        'key-pairs.mismatch',
+        message,
+        `name the key of this certificate in Butler.${pair.keyKey}`,
+      ),
+    ]
+  }
+  return dates(certificate, { target, key: pair.certKey, now: clock.now() })
+}
+
+function dates(certificate: X509Certificate, { target, key, now }: { target: string; key: string; now: number }) {
+  const end = Date.parse(certificate.validTo)
+  const day = new Date(end).toISOString().slice(0, 10)
+  if (end < now) return [error(target, key, 'key-pairs.expired', `has expired on ${day}`, 'renew it')]
+  const days = Math.floor((end - now) / DAY_MS)
+  const ending: Finding = {
+    ...{ level: 'warning', code: 'key-pairs.ending', target, key },
+    ...{ message: `ends on ${day}, in ${days} days`, fix: 'renew it; Footman takes the new file without a restart' },
+  }
+  if (days < WARN_DAYS) return [ending]
+  const message = `fits its key, valid until ${day}`
+  return [{ level: 'ok', code: 'key-pairs.valid', target, message, key } satisfies Finding]
+}
+
+function error(target: string, key: string, code: string, message: string, fix: string): Finding {
+  return { level: 'error', code, target, message, fix, key }
+}
+
+function parsed<T>(parse: () => T): T | null {
+  try {
+    return parse()
+  } catch {
+    return null
+  }
+}

@@ -1,0 +1,83 @@
+/** Which program has a port, as the operating system tells it. */
+import { execFile } from 'node:child_process'
+import { readdir, readFile, readlink } from 'node:fs/promises'
+import { promisify } from 'node:util'
+
+export type Protocol = 'tcp' | 'udp'
+
+export interface PortOwner {
+  /** Number of the process; null when this account may not see it. */
+  readonly process: number | null
+  /** Name of the program; '' when this account may not see it. */
+  readonly name: string
+}
+
+const run = promisify(execFile)
+const PATIENCE_MS = 5000
+
+/** Null when nobody has it, or the system does not tell. */
+export async function portOwner(protocol: Protocol, port: number): Promise<PortOwner | null> {
+  try {
+    if (process.platform === 'linux') return await onLinux(protocol, port)
+    if (process.platform === 'win32') return await onWindows(protocol, port)
+    return null
+  } catch {
+    return null
+  }
+}
+
+async function onLinux(protocol: Protocol, port: number): Promise<PortOwner | null> {
+  const tables = await Promise.all(
+    ['', '6'].map((version) => readFile(`/proc/net/${protocol}${version}`, 'utf8').catch(() => '')),
+  )
+  const inodes = tables.flatMap((table) => socketsOn(table, protocol, port))
+  if (inodes.length === 0) return null
+  const wanted = new Set(inodes.map((inode) => `socket:[${inode}]`))
+  for (const pid of (await readdir('/proc')).filter((name) => /^\d+$/.test(name))) {
+    if (!(await holdsOne(pid, wanted))) continue
+    const name = await readFile(`/proc/${pid}/comm`, 'utf8').catch(() => '')
+    return { process: Number(pid), name: name.trim() }
+  }
+  return { process: null, name: '' }
+}
+
+async function holdsOne(pid: string, wanted: ReadonlySet<string>): Promise<boolean> {
+  const files = await readdir(`/proc/${pid}/fd`).catch(() => [])
+  const links = await Promise.all(files.map((file) => readlink(`/proc/${pid}/fd/${file}`).catch(() => '')))
+  return links.some((link) => wanted.has(link))
+}
+
+const LISTENING = '0A'
+
+/** The inodes of a table of `/proc/net`: of TCP those that listen. */
+export function socketsOn(table: string, protocol: Protocol, port: number): readonly string[] {
+  const hex = port.toString(16).toUpperCase().padStart(4, '0')
+  return table
+    .split('\n')
+    .map((line) => line.trim().split(/\s+/))
+    .filter(([, local = '', , state]) => local.endsWith(`:${hex}`) && (protocol === 'udp' || state === LISTENING))
+    .map((columns) => columns[9] ?? '')
+}
+
+async function onWindows(protocol: Protocol, port: number): Promise<PortOwner | null> {
+  const { stdout } = await run('netstat', ['-ano', '-p', protocol], { timeout: PATIENCE_MS, windowsHide: true })
+  const pid = processOn(stdout, protocol, port)
+  if (pid === null) return null
+  const list = await run('tasklist', ['/FI', `PID eq ${pid}`, '/FO', 'CSV', '/NH'], {
+    ...{ timeout: PATIENCE_MS, windowsHide: true },
+  }).catch(() => ({ stdout: '' }))
+  return { process: pid, name: /^"([^"]+)"/.exec(list.stdout.trim())?.[1] ?? '' }
+}
+
+/** From the list of `netstat -ano`, whose words are in the language of Windows: a listening socket has no peer. */
+export function processOn(list: string, protocol: Protocol, port: number): number | null {
+  const line = list
+    .split(/\r?\n/)
+    .map((text) => text.trim().split(/\s+/))
+    .find(
+      ([kind = '', local = '', peer = '']) =>
+        kind.toLowerCase() === protocol && local.endsWith(`:${port}`) && /^(\*:\*|.*:0)$/.test(peer),
+    )
+  const pid = Number(line?.at(-1))
+  return Number.isInteger(pid) && pid > 0 ? pid : null
+}
