@@ -86,5 +86,4 @@ export const RESULT: RouteDescription = {
     params: z.object({ token: z.string().describe('As handed out.') }),
     responses: { 200: TEST.describe('The self-test.') },
   },
-  failures: { 404: 'No self-test has the token.' },
 }
