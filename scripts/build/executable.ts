@@ -30,6 +30,9 @@ function constants({ version, commit, time }: Identity, target: string): Record<
     FOOTMAN_COMMIT_TIME: JSON.stringify(time?.toISOString() ?? null),
     FOOTMAN_TARGET: JSON.stringify(target),
     FOOTMAN_DEFAULTS: JSON.stringify(butler.parse({})),
+    // Two libraries would carry the folder of the build into the executable, where it leads nowhere.
+    __dirname: JSON.stringify('/'),
+    __filename: JSON.stringify('/footman.js'),
   }
 }
 

@@ -1,9 +1,10 @@
 /** The executable needs no file, no network and no runtime beside it: where there is none of them, everything works. */
 import { describe, expect, test } from 'bun:test'
 import { spawnSync } from 'node:child_process'
+import { writeFileSync } from 'node:fs'
 import process from 'node:process'
 import { type BareRoot, bareMuslRoot, bareRoot, missingForBareRoot, missingForMusl } from '../support/bare-root.ts'
-import { footmanBinary, type Running } from '../support/binary.ts'
+import { footmanBinary, type Running, runToEnd } from '../support/binary.ts'
 import { repositoryRoot } from '../support/source.ts'
 import { tempDirectory } from '../support/temp.ts'
 
@@ -50,4 +51,15 @@ describe.skipIf(missingForMusl() !== null)('the build for musl', () => {
     expect([code, out]).toEqual([0, expect.stringContaining('built for linux-x64-musl')])
     await expectDemo(root)
   }, 120_000)
+})
+
+test('settings of the runtime that lie in the working directory are not read', async () => {
+  await using directory = tempDirectory()
+  writeFileSync(directory.join('preload.js'), "console.log('preloaded')")
+  writeFileSync(directory.join('bunfig.toml'), 'preload = ["./preload.js"]\n')
+  writeFileSync(directory.join('.env'), 'FOOTMAN_LOGLEVEL=of-dotenv\n')
+  const { code, stdout, stderr } = await runToEnd(['-c', 'none.yaml'], { cwd: directory.path })
+  expect([code, stdout]).toEqual([1, ''])
+  expect(stderr).toContain('none.yaml')
+  expect(stderr).not.toContain('of-dotenv')
 })

@@ -92,6 +92,11 @@ describe('a release', () => {
     expect([check.code, check.stderr]).toEqual([0, ''])
   })
 
+  test('has no trace of the folder that it was built in, so that others get the same bytes', () => {
+    const executable = readFileSync(join(unpacked, windowsHere ? 'footman.exe' : 'footman'))
+    expect(executable.includes(repositoryRoot)).toBe(false)
+  })
+
   test.skipIf(findExecutable('unzip') === null)('has an executable for Windows with icon and version', () => {
     const archive = join(directory.join('out'), `${NAME}-windows-x64.zip`)
     run('unzip', ['-tq', archive], directory.path)
