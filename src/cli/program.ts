@@ -10,6 +10,7 @@ import { addInit } from './init/command.ts'
 import { EXIT, processIo } from './io.ts'
 import { addMigrateConfig } from './migrate-config/command.ts'
 import { addRemoteCommands } from './remote/commands.ts'
+import { addService } from './service/command.ts'
 import { addVersion } from './version/command.ts'
 
 /** Parses the arguments (without program and script name), runs the command and ends the process with its exit code. */
@@ -149,6 +150,7 @@ Example
   addKey(program, done)
   addCredential(program, done)
   addVersion(program, done)
+  addService(program, done)
 
   return program
 }

@@ -1,0 +1,148 @@
+/** `footman service install` and `uninstall`. */
+import { dirname, resolve } from 'node:path'
+import { type CommandIo, EXIT } from '../io.ts'
+import { serviceFacts } from './facts.ts'
+import { firewallHint, planFirewall } from './firewall.ts'
+import { planInstall, planUninstall, UNIT_DIRECTORY } from './linux/plan.ts'
+import { carryOut, show } from './plan.ts'
+import { type Plan, ServiceError, type ServiceFacts, type ServiceHost } from './types.ts'
+import { planNssm, planTask, planWindowsUninstall, planWinsw } from './windows/plan.ts'
+
+export interface NameOptions {
+  readonly name?: string
+}
+
+export interface InstallOptions extends NameOptions {
+  readonly configfile?: string
+  readonly user?: string
+  readonly directory?: string
+  readonly winsw?: string
+  readonly taskScheduler?: boolean
+  readonly nssm?: boolean
+  readonly firewall?: boolean
+  /** False with `--no-start`. */
+  readonly start?: boolean
+  readonly print?: boolean
+  readonly dryRun?: boolean
+}
+
+export interface UninstallOptions extends NameOptions {
+  readonly directory?: string
+  readonly print?: boolean
+  readonly dryRun?: boolean
+}
+
+const DEFAULT_USER = 'footman'
+
+/** 0 installed and started, 1 wrong arguments or configuration, 2 refused, 3 WinSW is missing. */
+export function runInstall(options: InstallOptions, io: CommandIo, host: ServiceHost): Promise<number> {
+  return guarded(io, async () => {
+    const platform = supported(host)
+    const facts = await serviceFacts(host, { name: nameOf(options, platform), configfile: options.configfile })
+    const plan = await planOf(host, facts, options, platform)
+    const firewall = options.firewall
+      ? await planFirewall(host.run, facts, platform)
+      : { steps: [], warning: firewallHint(facts, platform) }
+    const whole: Plan = {
+      steps: [...plan.steps, ...firewall.steps],
+      hints: [...plan.hints, ...(firewall.warning === null ? [] : [firewall.warning])],
+    }
+    const deps = { io, run: host.run, platform }
+    if (options.print || options.dryRun) {
+      show(deps, whole)
+      return EXIT.ok
+    }
+    await carryOut(deps, whole)
+    if (options.nssm !== true) io.out(`\n${doneText(facts, options, platform)}`)
+    return EXIT.ok
+  })
+}
+
+/** 0 removed, 2 refused, 3 there is no such service. */
+export function runUninstall(options: UninstallOptions, io: CommandIo, host: ServiceHost): Promise<number> {
+  return guarded(io, async () => {
+    const platform = supported(host)
+    const name = nameOf(options, platform)
+    const plan =
+      platform === 'win32'
+        ? await planWindowsUninstall(host.run, name, folderOf(host, options))
+        : await planUninstall(name, options.directory ?? UNIT_DIRECTORY)
+    const deps = { io, run: host.run, platform }
+    if (options.print || options.dryRun) show(deps, plan)
+    else await carryOut(deps, plan)
+    return EXIT.ok
+  })
+}
+
+type Supported = 'linux' | 'win32'
+
+async function planOf(
+  host: ServiceHost,
+  facts: ServiceFacts,
+  options: InstallOptions,
+  platform: Supported,
+): Promise<Plan> {
+  const start = options.start !== false
+  if (platform === 'linux') {
+    refuseWindowsOptions(options)
+    const { user = DEFAULT_USER, directory = UNIT_DIRECTORY } = options
+    if (!/^[a-z_][a-z0-9_-]{0,30}\$?$/i.test(user)) {
+      throw new ServiceError(`--user ${user}: is not the name of an account`, EXIT.badInput)
+    }
+    return planInstall(host.run, facts, { user, directory, start })
+  }
+  const { user, winsw, taskScheduler, nssm } = options
+  if ([winsw !== undefined, taskScheduler, nssm].filter(Boolean).length > 1) {
+    throw new ServiceError('--winsw, --task-scheduler and --nssm: choose one of them', EXIT.badInput)
+  }
+  const settings = { user, winsw: winsw && resolve(host.cwd, winsw), directory: folderOf(host, options), start }
+  if (nssm) return planNssm(facts, settings)
+  return taskScheduler ? planTask(facts, settings) : planWinsw(host.run, facts, settings)
+}
+
+function refuseWindowsOptions({ winsw, taskScheduler, nssm }: InstallOptions): void {
+  if (winsw === undefined && !taskScheduler && !nssm) return
+  throw new ServiceError(
+    '--winsw, --task-scheduler and --nssm: are for Windows; here systemd runs services',
+    EXIT.badInput,
+  )
+}
+
+/** Beside the program. */
+export const folderOf = (host: ServiceHost, { directory }: { readonly directory?: string }): string =>
+  directory === undefined ? dirname(host.script ?? host.execPath) : resolve(host.cwd, directory)
+
+export function supported({ platform }: ServiceHost): Supported {
+  if (platform === 'linux' || platform === 'win32') return platform
+  throw new ServiceError(
+    `service: Footman makes services on Linux (systemd) and Windows, not on ${platform}`,
+    EXIT.badInput,
+  )
+}
+
+/** Also a file name, and an id in every service manager. */
+const NAME = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/
+
+export function nameOf({ name }: NameOptions, platform: Supported): string {
+  if (name === undefined) return platform === 'win32' ? 'Footman' : 'footman'
+  if (NAME.test(name)) return name
+  throw new ServiceError(`--name ${name}: may have letters, digits, dots, hyphens and underscores only`, EXIT.badInput)
+}
+
+function doneText({ name }: ServiceFacts, { start }: InstallOptions, platform: Supported): string {
+  const suffix = /^footman$/i.test(name) ? '' : ` --name ${name}`
+  const where = platform === 'win32' ? 'services.msc or the Task Scheduler' : 'systemctl'
+  const state = start === false ? `installed; start it with ${where}` : 'installed and started'
+  return `Service ${name}: ${state}. See: footman service status${suffix}, footman service logs${suffix}`
+}
+
+/** Runs a command; errors for people go to standard error. */
+export async function guarded(io: CommandIo, work: () => Promise<number>): Promise<number> {
+  try {
+    return await work()
+  } catch (error) {
+    if (!(error instanceof ServiceError)) throw error
+    io.err(`error: ${error.message}`)
+    return error.exitCode
+  }
+}
