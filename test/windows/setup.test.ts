@@ -57,7 +57,7 @@ describe('init', () => {
     expect(text.split('\r\n').length).toBe(text.split('\n').length)
     expect(text).toContain("logDirectory: 'D:\\logs\\new'\r\n")
     expect(text).toContain("user: 'ACME\\svc'\r\n")
-    expect(text).toContain("password: '${credential:smtp-password}'")
+    expect(text).toContain(`password: '\${credential:smtp-password}'`)
     const xml = readFileSync(directory.join('My Site', 'config', 'LocalLogConfig.xml'), 'utf8')
     expect(xml.match(/name="remoteAddress" value="10\.1\.2\.3"/g)).toHaveLength(4)
     expect(existsSync(directory.join('My Site', 'config', 'certificate', 'README.txt'))).toBe(true)
@@ -93,7 +93,7 @@ describe('credentials', () => {
     expect(await command('credential', 'list')).toMatchObject({ code: 0, stdout: 'There are no credentials.' })
     const set = await feed(`${SECRET}\r\n`, 'credential', 'set', 'smtp-password')
     expect({ code: set.code, stderr: set.stderr }).toEqual({ code: 0, stderr: '' })
-    expect(set.stdout).toContain('${credential:smtp-password}')
+    expect(set.stdout).toContain(`\${credential:smtp-password}`)
     const file = readFileSync(stored('smtp-password'), 'utf8')
     expect(file).not.toContain('quoted')
     expect(Buffer.from(JSON.parse(file).protected, 'base64').toString('latin1')).not.toContain('quoted')
@@ -133,7 +133,7 @@ describe('credentials', () => {
     await feed('Sender One', 'credential', 'set', 'sender')
     const product = await footman({
       ...{ host, simulator: null, args: ['--no-qs-connection'] },
-      config: { slackNotification: { reloadTaskFailure: { fromUser: '${credential:sender}' } } },
+      config: { slackNotification: { reloadTaskFailure: { fromUser: `\${credential:sender}` } } },
     })
     try {
       await product.start()

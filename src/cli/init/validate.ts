@@ -5,7 +5,7 @@ import { isHost } from '../../config/fields/network.ts'
 import { findingsOf } from '../../config/issues.ts'
 import { parseConfig } from '../../config/parse.ts'
 import type { Config } from '../../config/schema.ts'
-import { FIELDS, type InitAnswers } from './answers.ts'
+import { FIELDS, type InitAnswers, SMTP_TLS } from './answers.ts'
 import { configurationText } from './configuration.ts'
 
 export interface AnswerProblem {
@@ -36,6 +36,7 @@ function* essentials(answers: InitAnswers): Generator<AnswerProblem> {
   if (footmanHost === '') yield { key: 'footmanHost', message: 'is needed: Qlik Sense sends its messages to it' }
   else if (!isHost(footmanHost))
     yield { key: 'footmanHost', message: `must be a host or an address, found "${footmanHost}"` }
+  if (!SMTP_TLS.includes(answers.smtpTls)) yield { key: 'smtpTls', message: `must be ${SMTP_TLS.join(', ')}` }
   if (mailTo.length > 0 && smtpHost === '') yield { key: 'smtpHost', message: 'is needed to send mails' }
   if (smtpUser !== '' && !/^(env|credential):[A-Za-z0-9._-]+$|^file:./.test(smtpPassword)) {
     yield { key: 'smtpPassword', message: 'must be credential:NAME, env:NAME or file:PATH, not the password itself' }

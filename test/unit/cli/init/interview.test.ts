@@ -1,0 +1,116 @@
+/** The questions of `footman init`. */
+import { describe, expect, test } from 'bun:test'
+import { readdirSync, readFileSync } from 'node:fs'
+import { PassThrough } from 'node:stream'
+import { parse } from 'yaml'
+import { runInit } from '../../../../src/cli/init/index.ts'
+import { nextFree } from '../../../../src/cli/init/ports.ts'
+import { createPrompt } from '../../../../src/cli/prompt.ts'
+import { tempDirectory } from '../../../support/temp.ts'
+
+/** Answers typed line by line; what comes back is everything that the person sees. */
+async function typed(lines: readonly string[], given = {}, options = {}) {
+  await using directory = tempDirectory()
+  const input = new PassThrough()
+  const output = new PassThrough()
+  const said: string[] = []
+  const seen: Buffer[] = []
+  output.on('data', (chunk: Buffer) => seen.push(chunk))
+  input.end(lines.map((line) => `${line}\n`).join(''))
+  const code = await runInit(
+    given,
+    { output: 'config/footman.yaml', ...options },
+    { out: (text) => said.push(text), err: (text) => said.push(text) },
+    {
+      ...{ env: {}, cwd: directory.path, execPath: '/usr/bin/footman', platform: 'linux' as const },
+      isFree: async (protocol, port) => protocol === 'TCP' || port !== 9998,
+      openPrompt: () => createPrompt({ input, output }),
+    },
+  )
+  const files = readdirSync(directory.path, { recursive: true }) as string[]
+  const written = files.includes('config/footman.yaml')
+  return {
+    code,
+    files,
+    butler: written ? parse(readFileSync(directory.join('config', 'footman.yaml'), 'utf8')).Butler : null,
+    seen: Buffer.concat(seen).toString(),
+    said: said.join('\n'),
+  }
+}
+
+describe('the interview', () => {
+  test('asks what is needed, offers defaults, and asks again after a wrong answer', async () => {
+    const { code, butler, said, seen } = await typed([
+      ...['https://qs1', '', 'qs1.acme.example'], // wrong, needed, right
+      ...['10.1.2.3', '', 'ops@acme.example, bi@acme.example', 'smtp.acme.example'],
+      ...['ssl', 'tls', '', 'mailer', '', 'y', 'n', ''], // encryption twice, port, user, sender, three switches
+      ...['', 'https://teams.example/x', '', '', 'start me, other', 'yes', 'y'],
+    ])
+    expect(said).toContain('must be a host name')
+    expect(said).toContain('is needed: the host name')
+    expect({ code, said: said.includes('Next:') }).toEqual({ code: 0, said: true })
+    expect(seen).toContain('Port for messages of Qlik Sense (UDP) [9999]: ')
+    expect(seen).toContain('Port of the mail server [465]: ')
+    expect(seen).toContain('Sender of the mails [Qlik Sense <qliksense-noreply@acme.example>]: ')
+    expect(said).toContain('UDP port 9999 was taken, as 9998 is in use on this computer')
+    expect(butler).toMatchObject({
+      configQRS: { host: 'qs1.acme.example' },
+      udpServerConfig: { portTaskFailure: 9999 },
+      emailNotification: {
+        reloadTaskFailure: { recipients: ['ops@acme.example', 'bi@acme.example'] },
+        reloadTaskAborted: { enable: true },
+        smtp: { host: 'smtp.acme.example', port: 465, secure: true, auth: { enable: true, user: 'mailer' } },
+      },
+      teamsNotification: { enable: true, reloadTaskFailure: { webhookURL: 'https://teams.example/x' } },
+      startTaskFilter: { enable: true, allowTask: { tag: ['start me', 'other'] } },
+      restServerEndpointsEnable: { keyValueStore: true },
+    })
+    expect(butler).not.toHaveProperty('slackNotification')
+  })
+
+  test('does not ask for what was given', async () => {
+    const given = { qsHost: 'qs1', footmanHost: '10.1.2.3', udpPort: 9990, mailTo: [], slackUrl: '', teamsUrl: '' }
+    const { code, seen } = await typed(['', '', '', '', 'yes'], given)
+    expect(code).toBe(0)
+    expect(seen).not.toMatch(/Qlik Sense node|Mail addresses|Slack/)
+    expect(seen).toContain('Address of the REST API')
+  })
+
+  test('a no at the end, and the end of the input, write nothing', async () => {
+    const given = { qsHost: 'qs1', footmanHost: '10.1.2.3', udpPort: 9990, mailTo: [], slackUrl: '', teamsUrl: '' }
+    const no = await typed(['', '', '', '', ''], given)
+    expect(no).toMatchObject({
+      code: 1,
+      files: [],
+      said: expect.stringContaining('nothing was written, as you wished'),
+    })
+    expect(await typed(['', ''], given)).toMatchObject({
+      ...{ code: 1, files: [] },
+      said: expect.stringContaining('error: init: stopped; nothing was written'),
+    })
+  })
+})
+
+test('the next free port, within reason', async () => {
+  const free =
+    (...ports: number[]) =>
+    async (_: string, port: number) =>
+      ports.includes(port)
+  expect(await nextFree('TCP', 8080, free(8080, 8081))).toBe(8080)
+  expect(await nextFree('TCP', 8080, free(8082, 8083))).toBe(8082)
+  expect(await nextFree('TCP', 8080, free(9000))).toBe(8080)
+  expect(await nextFree('UDP', 65_535, free())).toBe(65_535)
+})
+
+test('hidden answers are not shown', async () => {
+  const [input, output] = [new PassThrough(), new PassThrough()]
+  const seen: Buffer[] = []
+  output.on('data', (chunk: Buffer) => seen.push(chunk))
+  const prompt = createPrompt({ input: Object.assign(input, { isTTY: true, setRawMode: () => input }), output })
+  const answer = prompt.askHidden('Value: ')
+  input.write('hunter2\r')
+  expect(await answer).toBe('hunter2')
+  prompt.close()
+  expect(Buffer.concat(seen).toString()).toStartWith('Value: ')
+  expect(Buffer.concat(seen).toString()).not.toContain('hunter')
+})
