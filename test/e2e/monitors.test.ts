@@ -95,6 +95,10 @@ onLinux('a service that stops', () => {
           },
         },
         influxDb: { ...ON, hostIP: '127.0.0.1', hostPort: sink.port, version: 1, v1Config: { dbName: 'butler' } },
+        footman: {
+          destinations: { oncall: { type: 'signl4', url: `${sink.url}/signl4` } },
+          alertRoutes: [{ name: 'services', match: { type: 'service', outcome: 'stopped' }, to: ['oncall'] }],
+        },
         serviceMonitor: {
           ...ON,
           frequency: 'every 1 second',
@@ -158,6 +162,9 @@ onLinux('a service that stops', () => {
       serviceStatus: 'STOPPED',
     })
     expect(mailbox.mails[0]?.parsed.subject).toContain('Qlik Sense Engine Service')
+    await until(() => posted('/signl4').length === 1, WAIT)
+    expect(posted('/signl4')[0]).toMatchObject({ 'X-S4-Status': 'new' })
+    expect(JSON.stringify(posted('/signl4')[0])).toContain('Qlik Sense Engine Service')
     await until(() => lines().some((text) => text.includes('state_num=1,state_text="STOPPED"')), WAIT)
     const metrics = await (await product.call('GET', '/metrics')).text()
     expect(metrics).toContain('footman_service_state{host="localhost",service="QlikSenseEngineService"} 1')
@@ -173,6 +180,8 @@ onLinux('a service that stops', () => {
     await until(() => posted('/slack').length === 2 && posted('/hook').length === 2, WAIT)
     await until(() => mailbox.mails.length === 2 && posted('/teams').length === 2, WAIT)
     await until(() => state(`qliksense/service_running/${TOPIC}`).length === 1, WAIT)
+    await until(() => posted('/signl4').length === 2, WAIT)
+    expect(posted('/signl4')[1]).toMatchObject({ 'X-S4-Status': 'resolved' })
     const events = product.rows<{ outcome: string }>(`SELECT outcome FROM event WHERE type = 'service' ORDER BY seq`)
     expect(events.map(({ outcome }) => outcome)).toEqual(['stopped', 'started'])
     expect(posted('/hook')[1]).toMatchObject({ prevState: 'STOPPED', currState: 'RUNNING' })
