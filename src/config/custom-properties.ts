@@ -8,8 +8,10 @@ export interface WantedProperty {
   readonly name: string
   /** Must be among the choice values; sorted. */
   readonly values: readonly string[]
-  /** Must be able to have the property; sorted. Distribution and preload tasks are reload tasks to QRS. */
+  /** May use the property; sorted. Distribution and preload tasks are reload tasks to QRS. */
   readonly objects: readonly PropertyObject[]
+  /** Of each group one at least must be able to have the property, or a setting can never have an effect. */
+  readonly groups: readonly (readonly PropertyObject[])[]
   /** False: what uses it works without it too. */
   readonly required: boolean
   /** Keys below `Butler` that name it, in the order of the configuration. */
@@ -18,7 +20,7 @@ export interface WantedProperty {
   readonly hint?: string
 }
 
-interface Use extends Omit<WantedProperty, 'keys' | 'values' | 'required'> {
+interface Use extends Omit<WantedProperty, 'groups' | 'keys' | 'values' | 'required'> {
   readonly key: string
   readonly values?: readonly string[]
   readonly required?: boolean
@@ -36,6 +38,8 @@ const MAILS = [
 const RELOADS = ['reloadTaskFailure', 'reloadTaskAborted'] as const
 
 const RELOAD: readonly PropertyObject[] = ['ReloadTask']
+const APP: readonly PropertyObject[] = ['App']
+const USER: readonly PropertyObject[] = ['User']
 const TASKS: readonly PropertyObject[] = ['ExternalProgramTask', 'ReloadTask', 'UserSyncTask']
 const ADDRESSES = 'e-mail addresses'
 
@@ -50,6 +54,7 @@ export function wantedProperties(config: Config): WantedProperty[] {
       ...(before?.hint && { hint: before.hint }),
       values: union(before?.values, values),
       objects: union(before?.objects, use.objects),
+      groups: [...new Set([...(before?.groups ?? []), use.objects])],
       required: required || before?.required === true,
       keys: [...(before?.keys ?? []), key],
     })
@@ -123,7 +128,7 @@ function* licences({ qlikSenseLicense }: Config): Generator<Use> {
   if (!enable) return
   for (const [index, { name, value }] of neverRelease.customProperty.entries()) {
     const key = `qlikSenseLicense.licenseRelease.neverRelease.customProperty[${index}]`
-    yield { key, name, values: [value], objects: ['User'] }
+    yield { key, name, values: [value], objects: USER }
   }
 }
 
@@ -176,7 +181,7 @@ function* matched(
       yield { key: `${key}.taskProperty`, name, values: literals(values), objects: TASKS }
     }
     for (const [name, values] of Object.entries(appProperty)) {
-      yield { key: `${key}.appProperty`, name, values: literals(values), objects: ['App'] }
+      yield { key: `${key}.appProperty`, name, values: literals(values), objects: APP }
     }
   }
 }

@@ -39,6 +39,7 @@ test('policies may be set on tasks; nothing depends on it', async () => {
       name: 'retryPolicy',
       values: [],
       objects: ['ExternalProgramTask', 'ReloadTask', 'UserSyncTask'],
+      groups: [['ExternalProgramTask', 'ReloadTask', 'UserSyncTask']],
       required: false,
       keys: ['footman.retryPolicy.customPropertyName'],
       hint: 'retry policies like 3x/5m',
@@ -47,6 +48,7 @@ test('policies may be set on tasks; nothing depends on it', async () => {
       name: 'watchPolicy',
       values: [],
       objects: ['ExternalProgramTask', 'ReloadTask', 'UserSyncTask'],
+      groups: [['ExternalProgramTask', 'ReloadTask', 'UserSyncTask']],
       required: false,
       keys: ['footman.watchdog.customPropertyName'],
       hint: 'limits like late=30m; stuck=2h',
@@ -67,6 +69,7 @@ test('mails for marked tasks, and further recipients of a task', async () => {
       name: 'Mail',
       values: ['On', 'Yes'],
       objects: ['ReloadTask'],
+      groups: [['ReloadTask']],
       required: true,
       keys: [
         'emailNotification.reloadTaskFailure.alertEnableByCustomProperty.customPropertyName',
@@ -77,6 +80,7 @@ test('mails for marked tasks, and further recipients of a task', async () => {
       name: 'Butler_PreloadFailedAlertSendToEmail',
       values: [],
       objects: ['ReloadTask'],
+      groups: [['ReloadTask']],
       required: false,
       keys: ['emailNotification.preloadTaskFailure.alertEnabledByEmailAddress.customPropertyName'],
       hint: 'e-mail addresses',
@@ -110,5 +114,13 @@ footman:
     ['whom', [], ['ExternalProgramTask', 'ReloadTask', 'UserSyncTask'], true],
     ['kind', ['x'], ['ExternalProgramTask', 'ReloadTask', 'UserSyncTask'], true],
     ['level', ['gold', 'silver'], ['App', 'ExternalProgramTask', 'ReloadTask', 'UserSyncTask'], true],
+  ])
+})
+
+test('each setting needs one of the kinds of objects that it looks at', async () => {
+  const yaml = `${POLICIES}emailNotification: {enable: true, smtp: {host: m}, reloadTaskFailure: {${MAIL}, alertEnableByCustomProperty: {enable: true, customPropertyName: p}, alertEnabledByEmailAddress: {customPropertyName: p}}}
+startTaskFilter: {enable: true, allowTask: {customProperty: [{name: p, value: a}]}}`
+  expect((await wanted(yaml)).map(({ name, groups }) => [name, groups])).toEqual([
+    ['p', [['ReloadTask'], ['ExternalProgramTask', 'ReloadTask', 'UserSyncTask']]],
   ])
 })

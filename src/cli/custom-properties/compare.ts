@@ -9,7 +9,7 @@ export interface ComparedProperty {
   /** One that differs in upper and lower case only: to QRS it is the same name, to Footman another one. */
   readonly similar: string | null
   readonly missingValues: readonly string[]
-  /** Kinds of objects that cannot have it. */
+  /** Kinds of objects that cannot have it, and one of which at least must: `ReloadTask`, `App or User`. */
   readonly missingObjects: readonly string[]
 }
 
@@ -25,7 +25,9 @@ export function compareProperties(
       definition,
       similar,
       missingValues: definition ? one.values.filter((value) => !definition.choiceValues.includes(value)) : [],
-      missingObjects: definition ? one.objects.filter((object) => !definition.objectTypes.includes(object)) : [],
+      missingObjects: one.groups
+        .filter((group) => definition && !group.some((object) => definition.objectTypes.includes(object)))
+        .map((group) => group.join(' or ')),
     }
   })
 }
