@@ -6,6 +6,8 @@ import type { DoctorContext, Finding, Probe } from '../types.ts'
 import type { SiteOf } from './site.ts'
 
 const GROUP = 'certificate'
+/** Where the check of the configuration tells the same. */
+const KEY = 'cert'
 const DAY_MS = 86_400_000
 const WARN_DAYS = 30
 const EXPORT =
@@ -88,7 +90,7 @@ function certificatesOf(part: Part, paths: CertificatePaths, pem: string | null,
   } catch {
     const hint = /^\s*[^-\s]/.test(pem) ? ' (a .pfx or .cer file has another format)' : ''
     findings.push({
-      ...{ level: 'error', code: `${GROUP}.format`, target: paths[part], key: `cert.${part}`, fix: EXPORT },
+      ...{ level: 'error', code: `${GROUP}.format`, target: paths[part], key: KEY, fix: EXPORT },
       message: `is not a PEM certificate${hint}`,
     })
     return []
@@ -96,7 +98,7 @@ function certificatesOf(part: Part, paths: CertificatePaths, pem: string | null,
 }
 
 function validity(part: Part, target: string, certificate: X509Certificate, now: number): Finding[] {
-  const common = { target, key: `cert.${part}` }
+  const common = { target, key: KEY }
   const until = end(certificate)
   if (now > until) {
     const message = `the ${WHAT[part]} ended on ${dateOf(until)}`
@@ -116,7 +118,7 @@ function validity(part: Part, target: string, certificate: X509Certificate, now:
 
 function keyFindings(paths: CertificatePaths, client: X509Certificate | null, pem: string | null): Finding[] {
   if (pem === null) return []
-  const common = { level: 'error', target: paths.clientCertKey, key: 'cert.clientCertKey', fix: EXPORT } as const
+  const common = { level: 'error', target: paths.clientCertKey, key: KEY, fix: EXPORT } as const
   const key = privateKey(pem)
   if (key === null) {
     const encrypted = pem.includes('ENCRYPTED')
