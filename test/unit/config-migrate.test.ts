@@ -283,6 +283,24 @@ describe('the text', () => {
     )
   })
 
+  test('keys in the items of a list', () => {
+    const file = below(
+      'webhookNotification:\n    reloadTaskFailure:\n        webhooks:\n            -   WebhookURL: https://a/   # first\n                # method\n                HTTPMETHOD: GET\n            - # second\n                webhookURL: https://b/\n                httpmethod: GET',
+    )
+    const { text, changes } = migrated(file)
+    expect(text).toBe(
+      below(
+        'webhookNotification:\n    reloadTaskFailure:\n        webhooks:\n            -   webhookURL: https://a/   # first\n                # method\n                httpMethod: GET\n            # second\n            -   webhookURL: https://b/\n                httpMethod: GET',
+      ),
+    )
+    const webhooks = 'Butler.webhookNotification.reloadTaskFailure.webhooks[]'
+    expect(changes).toEqual([
+      `5 moved ${webhooks}.WebhookURL -> ${webhooks}.webhookURL`,
+      `7 moved ${webhooks}.HTTPMETHOD -> ${webhooks}.httpMethod`,
+      `10 moved ${webhooks}.httpmethod -> ${webhooks}.httpMethod`,
+    ])
+  })
+
   test('placeholders stay placeholders', async () => {
     const of = (name: string) => `\${env:${name}}`
     const file = below(

@@ -36,7 +36,7 @@ function ofEntries(source: Source, origins: Origins, { before, after }: Trees): 
     const before = formerPath(path, stood)
     if (was && claimed) stood.set(path, was.path)
     if (was && claimed && was.path !== before) {
-      changes.push({ kind: 'moved', line, text: `${was.path} -> ${listOf(path)}` })
+      changes.push({ kind: 'moved', line, text: `${was.path} -> ${was.path.includes('[]') ? path : listOf(path)}` })
       continue
     }
     const same = was && was.path === before

@@ -147,7 +147,13 @@ export function printMigrated(
       const above = shift([...span(member.detached), ...span(member.own)], indent - member.column)
       const free = expand && source.linked(member)
       if (!free && sameNode(was, item)) return [...above, ...moved(member, indent)]
-      return [...above, ...printItem(item, member.block && { block: member.block, before: was }, indent, member)]
+      const alone = member.block && member.block.members[0]!.line > member.line ? commentBehind(member) : []
+      const behind = alone.map((comment) => ' '.repeat(indent) + comment)
+      return [
+        ...above,
+        ...behind,
+        ...printItem(item, member.block && { block: member.block, before: was }, indent, member),
+      ]
     })
   }
 

@@ -1,7 +1,9 @@
-/** A service entry made for Butler: `butler.exe -c FILE`, with nothing but the file of the program exchanged. */
+/** One file exchanged: a service entry made for Butler, and the data of the Footman before. */
 import { expect, test } from 'bun:test'
-import { copyFileSync } from 'node:fs'
+import { copyFileSync, readdirSync } from 'node:fs'
+import { DatabaseSync } from 'node:sqlite'
 import { runBinary } from '../support/binary.ts'
+import { footman } from '../support/footman.ts'
 import { olderSite } from '../support/older.ts'
 import { windowsHost } from '../support/wine/wine.ts'
 
@@ -22,3 +24,18 @@ test('butler.exe -c FILE runs with a file of Butler 16', async () => {
   const log = [...butler.stdout, ...butler.stderr]
   expect(log.filter((line) => line.includes('DEPRECATED'))).toEqual([])
 }, 150_000)
+
+test('a database of the Footman before is saved, then changed', async () => {
+  const host = await windowsHost()
+  await using product = await footman({ simulator: null, args: ['--no-qs-connection'], host })
+  await product.start()
+  await product.process.kill9()
+  const db = new DatabaseSync(product.directory.join('data', 'footman.db'))
+  db.exec("DROP TABLE storage_note; DELETE FROM schema_migration WHERE name = 'storage-001'")
+  db.close()
+  await product.start()
+  await product.process.waitForLine(/MAIN: footman\.db is saved as .*\\backup\\footman-.*\.db/)
+  await product.process.waitForLine(/MAIN: footman\.db has the layout of Footman .* \(storage-001\)/)
+  const backups = readdirSync(product.directory.join('data', 'backup'))
+  expect(backups).toEqual([expect.stringMatching(/^footman-.*-\d{8}T\d{9}Z\.db$/)])
+}, 120_000)
