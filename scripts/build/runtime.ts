@@ -1,7 +1,7 @@
 /** The Bun of another platform, from its npm package, checked against package-lock.json. */
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import process from 'node:process'
 import lock from '../../package-lock.json' with { type: 'json' }
@@ -42,22 +42,23 @@ export async function fetchRuntime({ runtime, windows }: Target): Promise<string
 
 /** The package as npm has it: from its cache, else from the registry. */
 function pack(specification: string, directory: string): Buffer {
-  const { status, stdout, stderr } = spawnSync(
-    'npm',
-    ['pack', '--json', '--prefer-offline', '--loglevel=error', '--pack-destination', directory, specification],
-    // npm is a command file on Windows, which only a shell can start; nothing here needs quoting but the directory.
-    process.platform === 'win32'
-      ? { cwd: directory, encoding: 'utf8', shell: true, timeout: FETCH_TIMEOUT_MS }
-      : { cwd: directory, encoding: 'utf8', timeout: FETCH_TIMEOUT_MS },
-  )
+  // npm is a command file on Windows, which only a shell can start; it writes into the working directory.
+  const { status, stderr } = spawnSync('npm', ['pack', '--prefer-offline', '--loglevel=error', specification], {
+    cwd: directory,
+    encoding: 'utf8',
+    shell: process.platform === 'win32',
+    timeout: FETCH_TIMEOUT_MS,
+  })
   if (status !== 0) {
+    const reason = stderr?.trim().split('\n').slice(0, 4).join('\n') || 'no answer within 5 minutes'
     throw new Error(
-      `npm could not fetch ${specification}, the runtime of that platform: ` +
-        `${stderr?.trim() || 'no answer within 5 minutes'}. Check the connection to the npm registry and try again.`,
+      `npm could not fetch ${specification}, the runtime of that platform. ` +
+        `Check the connection to the npm registry and try again.\n${reason}`,
     )
   }
-  const [packed] = JSON.parse(stdout) as { filename: string }[]
-  return readFileSync(join(directory, packed?.filename ?? ''))
+  const packed = readdirSync(directory).find((name) => name.endsWith('.tgz'))
+  if (!packed) throw new Error(`npm fetched no package for ${specification}`)
+  return readFileSync(join(directory, packed))
 }
 
 /** `integrity` as npm writes it: `sha512-<base64>`. Throws when the bytes are others. */
