@@ -12,11 +12,15 @@ const command = (file: string, args: readonly string[], mayFail = false): Comman
   ...{ kind: 'command', file, args, mayFail },
 })
 
+/** Where only names may send, a rule would have to let everybody in: there is none. */
+const closable = ({ ports }: ServiceFacts): readonly ServicePort[] =>
+  ports.filter(({ from, names }) => from.length > 0 || names.length === 0)
+
 const ruleName = (facts: ServiceFacts, { purpose }: ServicePort): string => `${facts.name} ${purpose}`
 
 /** Limited to the program, the port and the senders. */
 export function windowsRules(facts: ServiceFacts): Command[] {
-  return facts.ports.flatMap((port) => {
+  return closable(facts).flatMap((port) => {
     const name = `name=${ruleName(facts, port)}`
     const remote = port.from.length > 0 ? [`remoteip=${port.from.join(',')}`] : []
     const place = [`protocol=${port.protocol.toUpperCase()}`, `localport=${port.port}`, `program=${facts.command[0]}`]
@@ -39,7 +43,7 @@ export function windowsRules(facts: ServiceFacts): Command[] {
 
 function powershellLines(facts: ServiceFacts): string[] {
   const text = (value: string) => `'${value.replaceAll("'", "''")}'`
-  return facts.ports.map((port) => {
+  return closable(facts).map((port) => {
     const remote = port.from.length > 0 ? ` -RemoteAddress ${port.from.map(text).join(',')}` : ''
     const place = `-Protocol ${port.protocol.toUpperCase()} -LocalPort ${port.port} -Program ${text(facts.command[0])}`
     return `New-NetFirewallRule -DisplayName ${text(ruleName(facts, port))} -Direction Inbound -Action Allow ${place}${remote}`
@@ -49,7 +53,7 @@ function powershellLines(facts: ServiceFacts): string[] {
 const everybody = (port: ServicePort): readonly string[] => (port.from.length > 0 ? port.from : ['any'])
 
 function ufwRules(facts: ServiceFacts): Command[] {
-  return facts.ports.flatMap((port) =>
+  return closable(facts).flatMap((port) =>
     everybody(port).map((from) => {
       const place = ['proto', port.protocol, 'from', from, 'to', 'any', 'port', String(port.port)]
       return command('ufw', ['allow', ...place, 'comment', ruleName(facts, port)])
@@ -60,7 +64,7 @@ function ufwRules(facts: ServiceFacts): Command[] {
 const family = (network: string): 'ipv4' | 'ipv6' => (isIP(network.replace(/\/.*/, '')) === 6 ? 'ipv6' : 'ipv4')
 
 function firewalldRules(facts: ServiceFacts): Command[] {
-  const rules = facts.ports.flatMap(({ from, port, protocol }) =>
+  const rules = closable(facts).flatMap(({ from, port, protocol }) =>
     from.length === 0
       ? [`--add-port=${port}/${protocol}`]
       : from.map(
@@ -72,7 +76,7 @@ function firewalldRules(facts: ServiceFacts): Command[] {
 }
 
 function nftLines(facts: ServiceFacts): string[] {
-  return facts.ports.flatMap(({ from, port, protocol }) => {
+  return closable(facts).flatMap(({ from, port, protocol }) => {
     const families = [...new Set(from.map(family))]
     const sources = families.map((one) => {
       const networks = from.filter((network) => family(network) === one)

@@ -19,7 +19,7 @@ export function unitText(facts: ServiceFacts, { user }: UnitSettings): string {
     `${UNIT_MARK}. It is replaced by the next call;`,
     `# keep changes of your own in: systemctl edit ${facts.name}`,
     section('Unit', [
-      ['Description', `Footman for Qlik Sense (${escape(facts.configFile)})`],
+      ['Description', `Footman for Qlik Sense (${literal(facts.configFile)})`],
       ['Wants', 'network-online.target'],
       ['After', 'network-online.target time-sync.target'],
       // A start that fails again and again is tried for ever, but not in a hurry.
@@ -31,7 +31,7 @@ export function unitText(facts: ServiceFacts, { user }: UnitSettings): string {
       ['NotifyAccess', 'all'],
       ['ExecStart', facts.command.map(argument).join(' ')],
       ['ExecReload', '/bin/kill -HUP $MAINPID'],
-      ['WorkingDirectory', escape(facts.workingDirectory)],
+      ['WorkingDirectory', literal(facts.workingDirectory)],
       ['User', user],
       ['Restart', 'on-failure'],
       ['RestartSec', '5'],
@@ -90,7 +90,7 @@ function sandbox(facts: ServiceFacts): string {
     ['RestrictSUIDSGID', 'yes'],
     ['SystemCallArchitectures', 'native'],
     ['SystemCallFilter', '@system-service'],
-    ['SystemCallFilter', '~@privileged @resources'],
+    ['SystemCallFilter', '~@privileged'],
     ['SystemCallErrorNumber', 'EPERM'],
     ['CapabilityBoundingSet', capabilities],
     ['AmbientCapabilities', capabilities],
@@ -119,16 +119,16 @@ const usesTemporary = (facts: ServiceFacts): boolean => pathsOf(facts).some((pat
 const unique = (paths: readonly string[]): string[] => [...new Set(paths)]
 
 /** `%` starts a specifier. Line breaks cannot be written. */
-const escape = (text: string): string => text.replaceAll('%', '%%').replaceAll(/[\r\n]+/g, ' ')
+const literal = (text: string): string => text.replaceAll('%', '%%').replaceAll(/[\r\n]+/g, ' ')
 
 /** One word of a command line: quoted where needed, `$` starts a variable. */
 function argument(text: string): string {
-  const plain = escape(text).replaceAll('$', '$$$$')
+  const plain = literal(text).replaceAll('$', '$$$$')
   return /^[\w@%+=:,./$-]+$/.test(plain) ? plain : `"${plain.replaceAll('\\', '\\\\').replaceAll('"', '\\"')}"`
 }
 
 /** One of a list of paths, which may be missing: the sign for that stands inside the quotes. */
 function pathArgument(text: string): string {
-  const plain = `-${escape(text)}`
+  const plain = `-${literal(text)}`
   return /^[\w@%+=:,./$-]+$/.test(plain) ? plain : `"${plain.replaceAll('\\', '\\\\').replaceAll('"', '\\"')}"`
 }

@@ -1,0 +1,33 @@
+/** A Footman as the generators of service entries see it. */
+import type { ServiceFacts } from '../../src/cli/service/types.ts'
+
+export const LINUX_FACTS: ServiceFacts = {
+  name: 'footman',
+  command: ['/opt/footman/footman', 'run', '-c', '/opt/footman/config/prod.yaml'],
+  configFile: '/opt/footman/config/prod.yaml',
+  workingDirectory: '/opt/footman',
+  dataDirectory: '/var/lib/footman',
+  logDirectory: '/var/log/footman',
+  writable: ['/srv/qvd'],
+  readable: ['/opt/footman/config/prod.yaml', '/opt/footman/config/certificate/client.pem'],
+  writesAnywhere: false,
+  ports: [
+    { purpose: 'UDP events', protocol: 'udp', port: 9998, from: ['10.0.0.5', '10.1.0.0/16', 'fd00::1'], names: [] },
+    { purpose: 'REST API', protocol: 'tcp', port: 8080, from: [], names: [] },
+  ],
+  listensOn: [9998, 8080],
+  graceMs: 10_000,
+  credentials: [],
+}
+
+export const WINDOWS_FACTS: ServiceFacts = {
+  ...LINUX_FACTS,
+  name: 'Footman',
+  command: ['C:\\Program Files\\Footman\\footman.exe', 'run', '-c', 'C:\\Qlik & Co\\config\\prod.yaml'],
+  configFile: 'C:\\Qlik & Co\\config\\prod.yaml',
+  workingDirectory: 'C:\\Program Files\\Footman',
+  dataDirectory: 'C:\\ProgramData\\Footman\\data',
+  logDirectory: null,
+  writable: ['D:\\qvd'],
+  readable: ['C:\\Qlik & Co\\config\\prod.yaml'],
+}
