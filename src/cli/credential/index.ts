@@ -42,7 +42,7 @@ export async function runCredentialSet(
   io.out(
     accounts.length > 0
       ? `It can be read by ${accounts.join(', ')}, the system and administrators.`
-      : 'It can be read by the system and administrators. For a service under another account: --account ACCOUNT.',
+      : 'It can be read by the system and administrators. For a service: --account "NT SERVICE\\Footman", or its account.',
   )
   io.out('A running Footman takes it over with: footman reload')
   return EXIT.ok
