@@ -12,27 +12,24 @@ import { tempDirectory } from '../support/temp.ts'
 const NO_PROXY = { NO_PROXY: '127.0.0.1,localhost', no_proxy: '127.0.0.1,localhost' }
 
 interface Found {
+  readonly code: string
+  readonly key: string
   readonly message: string
   readonly fix: string
 }
 
 /** Plants the mistake, runs the command, and takes the mistake away. */
-async function look(mistake: PlantedMistake): Promise<{ code: number | null; found: readonly Found[] }> {
-  const { command, args = [], env, plant } = mistake
+async function look({ command, plant }: PlantedMistake): Promise<{ exit: number | null; found: readonly Found[] }> {
   await using directory = tempDirectory()
-  const steps: (() => unknown)[] = []
+  const { config, args = [], lift } = await plant(directory)
   try {
-    const planted = await plant({ directory: directory.path, onEnd: (step) => void steps.push(step) })
-    const text = typeof planted === 'string' ? planted : JSON.stringify({ Butler: planted }, null, 2)
+    const text = typeof config === 'string' ? config : JSON.stringify({ Butler: config }, null, 2)
     writeFileSync(directory.join('butler.yaml'), text, { mode: 0o600 })
-    const running = runBinary([command, '-c', 'butler.yaml', '--json', ...args], {
-      cwd: directory.path,
-      env: { ...NO_PROXY, ...env },
-    })
+    const running = runBinary([command, '-c', 'butler.yaml', '--json', ...args], { cwd: directory.path, env: NO_PROXY })
     const { code } = await running.ended
-    return { code, found: foundIn(running.stdout.join('\n')) }
+    return { exit: code, found: foundIn(running.stdout.join('\n')) }
   } finally {
-    for (const step of steps.reverse()) await step()
+    await lift?.()
   }
 }
 
@@ -40,12 +37,14 @@ async function look(mistake: PlantedMistake): Promise<{ code: number | null; fou
 function foundIn(text: string): readonly Found[] {
   const { problems = [], findings = [] } = JSON.parse(text) as {
     problems?: { path: string; message: string; hint?: string }[]
-    findings?: { level: string; message: string; fix?: string }[]
+    findings?: { level: string; code: string; key?: string; message: string; fix?: string }[]
   }
-  return [
-    ...problems.map(({ path, message, hint = '' }) => ({ message: `${path}: ${message}`, fix: hint })),
-    ...findings.filter(({ level }) => level !== 'ok').map(({ message, fix = '' }) => ({ message, fix })),
-  ]
+  const told = problems.map(({ path, message, hint = '' }) => ({
+    ...{ code: '', key: path.replace(/^Butler\./, ''), fix: hint },
+    message: `${path}: ${message}`,
+  }))
+  const wrong = findings.filter(({ level }) => level !== 'ok')
+  return [...told, ...wrong.map(({ code, key = '', message, fix = '' }) => ({ code, key, message, fix }))]
 }
 
 for (const [title, rows] of [
@@ -56,13 +55,15 @@ for (const [title, rows] of [
   describe(`a mistake ${title}`, () => {
     for (const row of rows) {
       test.if(row.possible !== false)(row.name, async () => {
-        const { code, found } = await look(row)
+        const { exit, found } = await look(row)
         expect(found.map(({ message }) => message).join('\n')).toMatch(row.expect.message)
         const told = found.filter(({ message }) => row.expect.message.test(message))
         expect(told.map(({ message, fix }) => `${message} ${fix}`).join('\n')).toMatch(row.expect.fix)
         // Told once, not again by each part of the program.
         expect(told.length).toBe(1)
-        expect(code).toBe(row.expect.code)
+        if (row.expect.code !== undefined) expect(told[0]!.code).toBe(row.expect.code)
+        if (row.expect.key !== undefined) expect(told[0]!.key).toEndWith(row.expect.key)
+        expect(exit).toBe(row.expect.exit)
       })
     }
   })
