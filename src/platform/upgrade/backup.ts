@@ -1,5 +1,16 @@
 /** Copies of databases from before their layout was changed. */
-import { chmodSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs'
+import {
+  chmodSync,
+  closeSync,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import type { Database } from '../sqlite.ts'
 import { inspectDatabase, reading } from './inspect.ts'
@@ -29,8 +40,9 @@ export function backUp(db: Database, file: string, { directory, name, version, n
   const temporary = `${path}.tmp`
   try {
     db.exec(`VACUUM INTO '${temporary.replaceAll("'", "''")}'`)
-    chmodSync(temporary, statSync(file).mode & 0o777)
+    chmodSync(temporary, (statSync(file).mode & 0o777) | 0o600)
     proveSound(temporary)
+    makeDurable(temporary)
     renameSync(temporary, path)
   } catch (error) {
     rmSync(temporary, { force: true })
@@ -43,6 +55,16 @@ export function backUp(db: Database, file: string, { directory, name, version, n
 function proveSound(file: string): void {
   const found = reading(file, (db) => db.get<{ integrity_check: string }>('PRAGMA integrity_check(1)'))
   if (found?.integrity_check !== 'ok') throw new Error(`the copy is not sound: ${found?.integrity_check}`)
+}
+
+/** SQLite leaves it to the system when the copy reaches the disk; the original is changed right after. */
+function makeDurable(file: string): void {
+  const handle = openSync(file, 'r+')
+  try {
+    fsyncSync(handle)
+  } finally {
+    closeSync(handle)
+  }
 }
 
 /** Paths, the newest first. */
