@@ -1,17 +1,17 @@
 /** Mistakes about Qlik Sense, its certificates and the way of its messages. */
 import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { logAppenderFile } from '../../../src/qlik/log-appenders.ts'
 import type { Simulator } from '../../../src/qlik/simulator/index.ts'
 import { siteConfig } from '../doctor-site.ts'
 import { freeUdpPort } from '../ports.ts'
 import { startSite } from '../simulator.ts'
-import type { TempDirectory } from '../temp.ts'
 import { until } from '../wait.ts'
-import type { Planted, PlantedMistake } from './types.ts'
+import type { PlantedMistake, PlantPlace } from './types.ts'
 
 type Tree = Readonly<Record<string, unknown>>
 
-interface SiteMistake extends Omit<PlantedMistake, 'plant' | 'command'> {
+interface SiteMistake extends Omit<PlantedMistake, 'plant' | 'command' | 'args'> {
   /** The group to look at; absent = `check` finds it. */
   readonly only?: string
   /** Changes the site, and says what else stands in the file. */
@@ -31,17 +31,12 @@ const WARNED = 0
 const user = (value: string) => ({ headers: { static: [{ name: 'X-Qlik-User', value }] } })
 
 /** Two sites: the one of the configuration, and another one whose files do not belong here. */
-async function plantSite({ make, only }: SiteMistake): Promise<Planted> {
+async function plantSite({ onEnd }: PlantPlace, { make }: SiteMistake): Promise<object> {
   const [site, other] = await Promise.all([startSite(), startSite()])
+  onEnd(() => site[Symbol.asyncDispose]())
+  onEnd(() => other[Symbol.asyncDispose]())
   const { more, ...parts } = await make(site.simulator, other.simulator)
-  return {
-    config: { ...siteConfig(site.simulator, parts), ...more },
-    args: only === undefined ? [] : ['--only', only],
-    async lift() {
-      await site[Symbol.asyncDispose]()
-      await other[Symbol.asyncDispose]()
-    },
-  }
+  return { ...siteConfig(site.simulator, parts), ...more }
 }
 
 async function faulty(simulator: Simulator, mode: string): Promise<SiteParts> {
@@ -65,7 +60,7 @@ const SITE: readonly SiteMistake[] = [
   {
     name: 'certificate missing',
     make: () => ({ cert: { clientCert: '/nowhere/client.pem' } }),
-    expect: { exit: REFUSED, message: /does not exist/, fix: /check the path/ },
+    expect: { code: REFUSED, message: /does not exist/, fix: /check the path/ },
   },
   {
     name: 'certificate expired',
@@ -73,43 +68,43 @@ const SITE: readonly SiteMistake[] = [
     make: ({ certificates }) => ({
       cert: { clientCert: certificates.pem.expiredServer.path, clientCertKey: certificates.serverCertKey },
     }),
-    expect: { exit: REFUSED, message: /client certificate ended/, fix: /export the certificates from the QMC again/ },
+    expect: { code: REFUSED, message: /client certificate ended/, fix: /export the certificates from the QMC again/ },
   },
   {
     name: 'certificate that does not match its key',
     only: 'certificate',
     make: (_site, other) => ({ cert: { clientCertKey: other.certificates.clientCertKey } }),
-    expect: { exit: REFUSED, message: /key does not belong/, fix: /export the certificates from the QMC again/ },
+    expect: { code: REFUSED, message: /key does not belong/, fix: /export the certificates from the QMC again/ },
   },
   {
     name: 'certificate of another authority',
     only: 'certificate',
     make: (_site, { certificates: { clientCert, clientCertKey } }) => ({ cert: { clientCert, clientCertKey } }),
-    expect: { exit: BROKEN, message: /different sites/, fix: /export the certificates again/ },
+    expect: { code: BROKEN, message: /different sites/, fix: /export the certificates again/ },
   },
   {
     name: 'server certificate of another authority',
     only: 'qrs',
     make: (site) => faulty(site, 'tls-unknown-ca'),
-    expect: { exit: BROKEN, message: /not of this site/, fix: /export the certificates/ },
+    expect: { code: BROKEN, message: /not of this site/, fix: /export the certificates/ },
   },
   {
     name: 'server certificate expired',
     only: 'qrs',
     make: (site) => faulty(site, 'tls-expired'),
-    expect: { exit: BROKEN, message: /ended on/, fix: /renew the certificates/ },
+    expect: { code: BROKEN, message: /ended on/, fix: /renew the certificates/ },
   },
   {
     name: 'host with a scheme',
     make: () => ({ qrs: { host: 'https://qs1.acme.example' } }),
-    expect: { exit: REFUSED, message: /without scheme and port/, fix: /./ },
+    expect: { code: REFUSED, message: /without scheme and port/, fix: /./ },
   },
   {
     name: 'X-Qlik-User missing',
     only: 'qrs',
     make: () => ({ qrs: { headers: { static: [{ name: 'X-Other', value: 'x' }] } } }),
     expect: {
-      ...{ exit: BROKEN, message: /no X-Qlik-User/ },
+      ...{ code: BROKEN, message: /no X-Qlik-User/ },
       fix: /UserDirectory=Internal;UserId=sa_repository/,
     },
   },
@@ -118,7 +113,7 @@ const SITE: readonly SiteMistake[] = [
     only: 'qrs',
     make: () => ({ qrs: user('LAB\\anna') }),
     expect: {
-      ...{ exit: BROKEN, message: /not of the form/ },
+      ...{ code: BROKEN, message: /not of the form/ },
       fix: /UserDirectory=Internal;UserId=sa_repository/,
     },
   },
@@ -126,14 +121,14 @@ const SITE: readonly SiteMistake[] = [
     name: 'X-Qlik-User that the site does not know',
     only: 'qrs',
     make: () => ({ qrs: user('UserDirectory=LAB;UserId=nobody') }),
-    expect: { exit: BROKEN, message: /403.*LAB\\nobody/, fix: /sa_repository/ },
+    expect: { code: BROKEN, message: /403.*LAB\\nobody/, fix: /sa_repository/ },
   },
   {
     name: 'QRS port pointing at the proxy',
     only: 'qrs',
     make: (site) => faulty(site, 'proxy'),
     expect: {
-      ...{ exit: BROKEN, message: /Qlik Sense proxy/ },
+      ...{ code: BROKEN, message: /Qlik Sense proxy/ },
       fix: /set Butler\.configQRS\.port to 4242/,
     },
   },
@@ -142,7 +137,7 @@ const SITE: readonly SiteMistake[] = [
     only: 'property',
     make: () => mail({ customPropertyName: 'Butler_NoSuchProperty' }),
     expect: {
-      ...{ exit: BROKEN, message: /does not exist in Qlik Sense/ },
+      ...{ code: BROKEN, message: /does not exist in Qlik Sense/ },
       fix: /make "Butler_NoSuchProperty" in the QMC/,
     },
   },
@@ -150,7 +145,7 @@ const SITE: readonly SiteMistake[] = [
     name: 'custom property without the configured value',
     only: 'property',
     make: () => mail({ enabledValue: 'Ja' }),
-    expect: { exit: BROKEN, message: /does not offer the value "Ja"/, fix: /add "Ja" to/ },
+    expect: { code: BROKEN, message: /does not offer the value "Ja"/, fix: /add "Ja" to/ },
   },
   {
     name: 'custom property of the wrong kind of object',
@@ -160,7 +155,7 @@ const SITE: readonly SiteMistake[] = [
       return mail({})
     },
     expect: {
-      exit: BROKEN,
+      code: BROKEN,
       message: /cannot be given to reload tasks/,
       fix: /tick reload tasks/,
     },
@@ -171,7 +166,7 @@ const SITE: readonly SiteMistake[] = [
     make: () => ({
       more: { startTaskFilter: { enable: true, allowTask: { taskId: [], tag: [], customProperty: [] } } },
     }),
-    expect: { exit: WARNED, message: /no task at all/, fix: /set enable: false/ },
+    expect: { code: WARNED, message: /no task at all/, fix: /set enable: false/ },
   },
   {
     name: 'start filter with the id of no task',
@@ -179,7 +174,7 @@ const SITE: readonly SiteMistake[] = [
     make: () => ({
       more: { startTaskFilter: { enable: true, allowTask: { taskId: ['99999999-0000-4000-8000-000000000001'] } } },
     }),
-    expect: { exit: WARNED, message: /the site has no task/, fix: /copy the id of the task/ },
+    expect: { code: WARNED, message: /the site has no task/, fix: /copy the id of the task/ },
   },
   {
     name: "clock 10 minutes off the QRS's",
@@ -189,7 +184,7 @@ const SITE: readonly SiteMistake[] = [
       return {}
     },
     expect: {
-      exit: BROKEN,
+      code: BROKEN,
       message: /the server shows .* this machine .* 10 minutes/,
       fix: /time server/,
     },
@@ -197,49 +192,49 @@ const SITE: readonly SiteMistake[] = [
 ]
 
 const OFFLINE = ['--no-qs-connection', '--only']
+const APPENDER = { command: 'doctor', args: [...OFFLINE, 'appender', '--appender', 'LocalLogConfig.xml'] } as const
 
 const UDP: readonly PlantedMistake[] = [
   {
     name: 'serverHost that is no address of this machine',
     command: 'doctor',
+    args: [...OFFLINE, 'address'],
     async plant() {
-      const udpServerConfig = { enable: true, serverHost: '192.0.2.1', portTaskFailure: await freeUdpPort() }
-      return { config: { udpServerConfig }, args: [...OFFLINE, 'address'] }
+      return { udpServerConfig: { enable: true, serverHost: '192.0.2.1', portTaskFailure: await freeUdpPort() } }
     },
     expect: {
-      ...{ exit: BROKEN, code: 'address.foreign', key: 'udpServerConfig.serverHost' },
+      code: BROKEN,
       message: /192\.0\.2\.1 is no address of this machine/,
       fix: /set Butler\.udpServerConfig\.serverHost to 0\.0\.0\.0/,
     },
   },
   {
-    name: 'log appender with the wrong address',
-    command: 'doctor',
-    plant: (directory) => appender(directory, { address: '192.0.2.1', port: 9998 }),
+    ...{ name: 'log appender with the wrong address', ...APPENDER },
+    plant: (place) => appender(place, { address: '192.0.2.1', port: 9998 }),
     expect: {
-      ...{ exit: BROKEN, code: 'appender.address' },
+      code: BROKEN,
       message: /192\.0\.2\.1, which is no address of this machine/,
       fix: /set remoteAddress to/,
     },
   },
   {
-    name: 'log appender with the wrong port',
-    command: 'doctor',
-    plant: (directory) => appender(directory, { address: '127.0.0.1', port: 9997 }),
-    expect: { exit: BROKEN, code: 'appender.port', message: /listens on 9998/, fix: /set remotePort to 9998/ },
+    ...{ name: 'log appender with the wrong port', ...APPENDER },
+    plant: (place) => appender(place, { address: '127.0.0.1', port: 9997 }),
+    expect: { code: BROKEN, message: /listens on 9998/, fix: /set remotePort to 9998/ },
   },
 ]
 
-function appender(directory: TempDirectory, target: { readonly address: string; readonly port: number }): Planted {
-  writeFileSync(directory.join('LocalLogConfig.xml'), logAppenderFile(target))
-  const config = { udpServerConfig: { enable: true, serverHost: '0.0.0.0', portTaskFailure: 9998 } }
-  return { config, args: [...OFFLINE, 'appender', '--appender', 'LocalLogConfig.xml'] }
+function appender({ directory }: PlantPlace, target: { readonly address: string; readonly port: number }): object {
+  writeFileSync(join(directory, 'LocalLogConfig.xml'), logAppenderFile(target))
+  return { udpServerConfig: { enable: true, serverHost: '0.0.0.0', portTaskFailure: 9998 } }
 }
 
 export const SITE_MISTAKES: readonly PlantedMistake[] = [
   ...SITE.map((mistake): PlantedMistake => {
     const { name, expect, only } = mistake
-    return { name, expect, command: only === undefined ? 'check' : 'doctor', plant: () => plantSite(mistake) }
+    const how =
+      only === undefined ? ({ command: 'check' } as const) : ({ command: 'doctor', args: ['--only', only] } as const)
+    return { name, expect, ...how, plant: (place) => plantSite(place, mistake) }
   }),
   ...UDP,
 ]

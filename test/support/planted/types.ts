@@ -1,30 +1,27 @@
-/** Mistakes that people make, planted to see whether `check` or `doctor` finds them and names what to do. */
-import type { TempDirectory } from '../temp.ts'
+/** Mistakes that people make, planted to see whether `check` or `doctor` finds them and says what to do. */
 
-export interface Planted {
-  /** What stands below `Butler`; or the whole text of the file. */
-  readonly config: Readonly<Record<string, unknown>> | string
-  /** Further arguments of the command. */
-  readonly args?: readonly string[]
-  /** Takes back what the file does not hold: faults, servers, mounts. */
-  readonly lift?: () => void | Promise<void>
+export interface PlantPlace {
+  /** Holds the configuration file, and may hold what that names. */
+  readonly directory: string
+  /** What takes away what was planted outside the file; awaited, the last one first. */
+  readonly onEnd: (step: () => unknown) => void
 }
 
 export interface PlantedMistake {
   readonly name: string
   /** False where this machine cannot plant it; it is then skipped. */
   readonly possible?: boolean
-  /** `directory` holds the configuration file, and may hold what that names. */
-  plant(directory: TempDirectory): Planted | Promise<Planted>
-  /** Run with `-c FILE --json`. */
+  /** What stands below `Butler`, or the whole text of the file. */
+  readonly plant: (place: PlantPlace) => object | string | Promise<object | string>
+  /** Run with `-c FILE --json`, in the directory. */
   readonly command: 'check' | 'doctor'
+  /** Further arguments. */
+  readonly args?: readonly string[]
+  readonly env?: Readonly<Record<string, string>>
   readonly expect: {
-    readonly exit: number
-    /** Of a finding; `check` has none. */
-    readonly code?: string
-    /** Key of the finding, or end of the path of the problem. */
-    readonly key?: string
-    /** What is found. */
+    /** What the command ends with. */
+    readonly code: number
+    /** What is found, once. */
     readonly message: RegExp
     /** What to do. */
     readonly fix: RegExp
