@@ -51,8 +51,12 @@ export function createPrompt({ input, output }: PromptStreams = PROCESS): Prompt
     waiting = null
   })
 
+  /** The question is the prompt of the line, so that it stays there while the answer is edited. */
   async function next(question: string): Promise<string> {
-    output.write(question)
+    if (!isOver) {
+      lines.setPrompt(question)
+      lines.prompt()
+    } else output.write(question)
     const line = early.shift()
     if (line !== undefined) return line.trim()
     if (isOver) throw new PromptEnded()
