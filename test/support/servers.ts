@@ -45,6 +45,7 @@ export const SERVERS: readonly TestServer[] = [
   },
   { name: 'promtool', install: 'apt-get install prometheus', find: () => findExecutable('promtool') },
   { name: 'chromium', install: 'apt-get install chromium', find: () => findExecutable('chromium') },
+  { name: 'systemd-analyze', install: 'apt-get install systemd', find: () => findExecutable('systemd-analyze') },
   { name: 'unzip', install: 'apt-get install unzip', find: () => findExecutable('unzip') },
   { name: 'ip', install: 'apt-get install iproute2', find: () => findExecutable('ip') },
   { name: 'gcc', install: 'apt-get install gcc', find: () => findExecutable('gcc') },

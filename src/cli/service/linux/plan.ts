@@ -26,6 +26,7 @@ const command = (file: string, args: readonly string[], timeoutMs?: number): Ste
 /** Looks at accounts and folders; changes nothing. */
 export async function planInstall(run: RunCommand, facts: ServiceFacts, settings: SystemdSettings): Promise<Plan> {
   const { user, start } = settings
+  refuseProgram(facts.command[0])
   const path = unitPath(settings.directory, facts.name)
   await refuseForeign(path)
   const unit = `${facts.name}.service`
@@ -59,6 +60,15 @@ export async function planUninstall(name: string, directory: string): Promise<Pl
     ],
     hints: ['Configuration, data, logs and the account are still there.'],
   }
+}
+
+/** Systemd starts nothing of such a name. */
+function refuseProgram(program: string): void {
+  if (!/["'\\]|\p{Cc}/u.test(program)) return
+  throw new ServiceError(
+    `${program}: systemd runs no program whose path has quotes, backslashes or control characters. Move it.`,
+    EXIT.badInput,
+  )
 }
 
 const unitPath = (directory: string, name: string): string => join(directory, `${name}.service`)

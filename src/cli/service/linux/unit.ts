@@ -29,7 +29,7 @@ export function unitText(facts: ServiceFacts, { user }: UnitSettings): string {
       ['Type', 'notify'],
       // Where the socket of systemd cannot be used, the command systemd-notify is.
       ['NotifyAccess', 'all'],
-      ['ExecStart', facts.command.map(argument).join(' ')],
+      ['ExecStart', commandLine(facts)],
       ['ExecReload', '/bin/kill -HUP $MAINPID'],
       ['WorkingDirectory', literal(facts.workingDirectory)],
       ['User', user],
@@ -121,14 +121,13 @@ const unique = (paths: readonly string[]): string[] => [...new Set(paths)]
 /** `%` starts a specifier. Line breaks cannot be written. */
 const literal = (text: string): string => text.replaceAll('%', '%%').replaceAll(/[\r\n]+/g, ' ')
 
-/** One word of a command line: quoted where needed, `$` starts a variable. */
-function argument(text: string): string {
-  const plain = literal(text).replaceAll('$', '$$$$')
-  return /^[\w@%+=:,./$-]+$/.test(plain) ? plain : `"${plain.replaceAll('\\', '\\\\').replaceAll('"', '\\"')}"`
-}
+/** The program is taken as it is; in its arguments `$` starts a variable. */
+const commandLine = ({ command: [program, ...args] }: ServiceFacts): string =>
+  [literal(program), ...args.map((text) => literal(text).replaceAll('$', '$$$$'))].map(quoted).join(' ')
+
+/** Quoted where needed. */
+const quoted = (plain: string): string =>
+  /^[\w@%+=:,./$-]+$/.test(plain) ? plain : `"${plain.replaceAll('\\', '\\\\').replaceAll('"', '\\"')}"`
 
 /** One of a list of paths, which may be missing: the sign for that stands inside the quotes. */
-function pathArgument(text: string): string {
-  const plain = `-${literal(text)}`
-  return /^[\w@%+=:,./$-]+$/.test(plain) ? plain : `"${plain.replaceAll('\\', '\\\\').replaceAll('"', '\\"')}"`
-}
+const pathArgument = (text: string): string => quoted(`-${literal(text)}`)

@@ -67,8 +67,8 @@ describe('what the configuration opens', () => {
 
 test('strange paths are written so that systemd reads them as they are', () => {
   const file = '/opt/a b/100% "x" $HOME/c\\d.yaml'
-  expect(valuesOf('ExecStart', { command: ['/opt/a b/footman', 'run', '-c', file] })).toEqual([
-    '"/opt/a b/footman" run -c "/opt/a b/100%% \\"x\\" $$HOME/c\\\\d.yaml"',
+  expect(valuesOf('ExecStart', { command: ['/opt/a $b/footman', 'run', '-c', file] })).toEqual([
+    '"/opt/a $b/footman" run -c "/opt/a b/100%% \\"x\\" $$HOME/c\\\\d.yaml"',
   ])
   expect(valuesOf('ReadWritePaths', { dataDirectory: '/d 1%', logDirectory: null, writable: [] })).toEqual([
     '"-/d 1%%"',
