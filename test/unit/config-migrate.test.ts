@@ -216,6 +216,54 @@ describe('whole files of each generation', () => {
   })
 })
 
+const SPOILERS = [
+  '\t',
+  '#',
+  '# c',
+  '...',
+  '---',
+  '&a ',
+  '*a',
+  '<<: *a',
+  '|',
+  '"',
+  "'",
+  '- ',
+  '? ',
+  ': ',
+  '{',
+  ']',
+  '!!str ',
+  '\r',
+  '~',
+]
+
+test('whatever stands in a file, it is rewritten with the same meaning or refused with a reason', () => {
+  const edit = fc.record({
+    at: fc.nat(),
+    way: fc.constantFrom('insert', 'remove', 'outdent', 'move'),
+    text: fc.constantFrom(...SPOILERS),
+  })
+  fc.assert(
+    fc.property(fc.constantFrom(...OLDER_FILES), fc.array(edit, { minLength: 1, maxLength: 4 }), (name, edits) => {
+      const lines = olderText(name).split('\n')
+      for (const { at, way, text } of edits) {
+        const index = at % lines.length
+        const line = lines[index]!
+        const column = at % (line.length + 1)
+        if (way === 'insert') lines[index] = line.slice(0, column) + text + line.slice(column)
+        else if (way === 'outdent') lines[index] = line.replace(/^ {2}/, '')
+        else lines.splice(index, 1)
+        if (way === 'move') lines.splice(at % (lines.length + 1), 0, line)
+      }
+      const result = migrateConfig(lines.join('\n'), 'butler.yaml')
+      if (result.ok) expect(migrated(result.text).changes).toEqual([])
+      else expect(result.problems).not.toEqual([])
+    }),
+    { numRuns: 100 },
+  )
+}, 30_000)
+
 describe('the text', () => {
   test('changes only where something moves; comments, quotes, blanks and order stay', () => {
     expect(migrated(OLD)).toEqual({
