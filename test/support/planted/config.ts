@@ -1,10 +1,9 @@
 /** Mistakes inside the configuration file, and in files that it names. */
 import { mkdirSync, writeFileSync } from 'node:fs'
-import type { TempDirectory } from '../temp.ts'
-import type { Planted, PlantedMistake } from './types.ts'
+import { join } from 'node:path'
+import type { PlantedMistake, PlantPlace } from './types.ts'
 
-type Make = (directory: TempDirectory) => Planted['config']
-type Row = readonly [name: string, make: Make, expected: PlantedMistake['expect']]
+type Row = readonly [name: string, plant: PlantedMistake['plant'], expected: PlantedMistake['expect']]
 
 const REFUSED = 1
 const WARNED = 0
@@ -26,19 +25,19 @@ const files = (section: object) => ({
   ...section,
 })
 
-function schedule(directory: TempDirectory, changes: object): Planted['config'] {
+function schedule({ directory }: PlantPlace, changes: object): object {
   const entry = {
     ...{ id: '1', name: 'Nightly', cronSchedule: '0 6 * * *', timezone: 'Europe/Stockholm' },
     ...{ qlikSenseTaskId: '5b2ce4c8-5a3f-4a5a-8a0a-1a1a1a1a1a1a', startupState: 'start' },
     ...changes,
   }
-  writeFileSync(directory.join('schedule.yaml'), JSON.stringify({ butlerSchedule: [entry] }, null, 2))
+  writeFileSync(join(directory, 'schedule.yaml'), JSON.stringify({ butlerSchedule: [entry] }, null, 2))
   return { scheduler: { enable: true, configfile: 'schedule.yaml' } }
 }
 
-function template(directory: TempDirectory, text: string): Planted['config'] {
-  mkdirSync(directory.join('templates'))
-  writeFileSync(directory.join('templates', 'failed.eta'), text)
+function template({ directory }: PlantPlace, text: string): object {
+  mkdirSync(join(directory, 'templates'))
+  writeFileSync(join(directory, 'templates', 'failed.eta'), text)
   return mail({ bodyFileDirectory: 'templates', htmlTemplateFile: 'failed' })
 }
 
@@ -46,62 +45,62 @@ const ROWS: readonly Row[] = [
   [
     'tab indentation',
     () => 'Butler:\n\tlogLevel: info\n',
-    { exit: REFUSED, message: /Tabs are not allowed/, fix: /indent with blanks/ },
+    { code: REFUSED, message: /Tabs are not allowed/, fix: /indent with blanks/ },
   ],
   [
     'duplicate key',
     () => 'Butler:\n  logLevel: info\n  logLevel: debug\n',
-    { exit: REFUSED, message: /stands twice/, fix: /remove one of them/ },
+    { code: REFUSED, message: /stands twice/, fix: /remove one of them/ },
   ],
   [
     'missing Butler: root',
     () => 'logLevel: info\n',
-    { exit: REFUSED, message: /no "Butler" section/, fix: /below the key Butler:/ },
+    { code: REFUSED, message: /no "Butler" section/, fix: /below the key Butler:/ },
   ],
   [
     'misspelt key',
     () => ({ hartbeat: { enable: true } }),
-    { exit: WARNED, message: /Butler\.hartbeat: unknown key/, fix: /did you mean heartbeat\?/ },
+    { code: WARNED, message: /Butler\.hartbeat: unknown key/, fix: /did you mean heartbeat\?/ },
   ],
   [
     'boolean as text',
     () => 'Butler:\n  heartbeat:\n    enable: "false"\n',
-    { exit: REFUSED, message: /heartbeat\.enable: must be true or false/, fix: /write false without quotes/ },
+    { code: REFUSED, message: /heartbeat\.enable: must be true or false/, fix: /write false without quotes/ },
   ],
   [
     'boolean as a word of older YAML',
     () => 'Butler:\n  heartbeat:\n    enable: yes\n',
-    { exit: REFUSED, message: /heartbeat\.enable: must be true or false/, fix: /write true/ },
+    { code: REFUSED, message: /heartbeat\.enable: must be true or false/, fix: /write true/ },
   ],
   [
     'port 99999',
     () => ({ udpServerConfig: { enable: true, portTaskFailure: 99_999 } }),
-    { exit: REFUSED, message: /portTaskFailure: .*found 99999/, fix: /between 1 and 65535/ },
+    { code: REFUSED, message: /portTaskFailure: .*found 99999/, fix: /between 1 and 65535/ },
   ],
   [
     'host with a scheme',
     () => ({ mqttConfig: { enable: true, brokerHost: 'mqtt://broker.acme.example:1883' } }),
-    { exit: REFUSED, message: /brokerHost: must be a host name/, fix: /write broker\.acme\.example/ },
+    { code: REFUSED, message: /brokerHost: must be a host name/, fix: /write broker\.acme\.example/ },
   ],
   [
     'template missing',
     () => mail({ bodyFileDirectory: 'templates', htmlTemplateFile: 'failed' }),
-    { exit: WARNED, message: /no template "failed" in "templates"/, fix: /put the file there/ },
+    { code: WARNED, message: /no template "failed" in "templates"/, fix: /put the file there/ },
   ],
   [
     'template with a syntax error',
-    (directory) => template(directory, '<p><% if (%></p>'),
-    { exit: REFUSED, message: /failed\.eta:1:\d+: /, fix: /plain text until this is mended/ },
+    (place) => template(place, '<p><% if (%></p>'),
+    { code: REFUSED, message: /failed\.eta:1:\d+: /, fix: /plain text until this is mended/ },
   ],
   [
     'invalid mail address',
     () => mail({ recipients: ['ops@acme.example', 'nobody'] }),
-    { exit: REFUSED, message: /recipients\[1\]: "nobody" is not a valid e-mail address/, fix: /ops@example\.com/ },
+    { code: REFUSED, message: /recipients\[1\]: "nobody" is not a valid e-mail address/, fix: /ops@example\.com/ },
   ],
   [
     'secure: true on port 587',
     () => mail({}, { port: 587, secure: true }),
-    { exit: WARNED, message: /smtp\.secure: is true, .* port 587/, fix: /set it to false/ },
+    { code: WARNED, message: /smtp\.secure: is true, .* port 587/, fix: /set it to false/ },
   ],
   [
     'taskStartTopic outside the root topic',
@@ -111,32 +110,32 @@ const ROWS: readonly Row[] = [
         ...{ subscriptionRootTopic: 'qliksense/#', taskStartTopic: 'butler/start_task' },
       },
     }),
-    { exit: WARNED, message: /taskStartTopic: "butler\/start_task" is outside/, fix: /widen subscriptionRootTopic/ },
+    { code: WARNED, message: /taskStartTopic: "butler\/start_task" is outside/, fix: /widen subscriptionRootTopic/ },
   ],
   [
     'approved directory missing',
     () => files({ fileDeleteApprovedDirectories: ['/no/such/folder'] }),
-    { exit: WARNED, message: /"\/no\/such\/folder" does not exist/, fix: /make it, or correct the path/ },
+    { code: WARNED, message: /"\/no\/such\/folder" does not exist/, fix: /make it, or correct the path/ },
   ],
   [
     'approved directory relative',
     () => files({ fileCopyApprovedDirectories: [{ fromDirectory: '/tmp', toDirectory: 'qvd' }] }),
-    { exit: WARNED, message: /toDirectory: "qvd" is a relative path/, fix: /write the whole path/ },
+    { code: WARNED, message: /toDirectory: "qvd" is a relative path/, fix: /write the whole path/ },
   ],
   [
     'schedule with a bad cron',
-    (directory) => schedule(directory, { cronSchedule: '99 * * * *' }),
-    { exit: REFUSED, message: /cronSchedule: .*minute 99/, fix: /minutes are 0-59/ },
+    (place) => schedule(place, { cronSchedule: '99 * * * *' }),
+    { code: REFUSED, message: /cronSchedule: .*minute 99/, fix: /minutes are 0-59/ },
   ],
   [
     'schedule with an unknown zone',
-    (directory) => schedule(directory, { timezone: 'Europe/Nowhere' }),
-    { exit: REFUSED, message: /timezone: .*Europe\/Nowhere/, fix: /Europe\/\w+/ },
+    (place) => schedule(place, { timezone: 'Europe/Nowhere' }),
+    { code: REFUSED, message: /timezone: .*Europe\/Nowhere/, fix: /Europe\/\w+/ },
   ],
   [
     'logLevel: INFO',
     () => ({ logLevel: 'INFO' }),
-    { exit: WARNED, message: /logLevel: "INFO" is read as "info"/, fix: /write info/ },
+    { code: WARNED, message: /logLevel: "INFO" is read as "info"/, fix: /write info/ },
   ],
   [
     'New Relic account name unknown',
@@ -153,29 +152,30 @@ const ROWS: readonly Row[] = [
       },
     }),
     {
-      ...{ exit: REFUSED, message: /no New Relic account is called "Production"/ },
+      ...{ code: REFUSED, message: /no New Relic account is called "Production"/ },
       fix: /thirdPartyToolsCredentials\.newRelic/,
     },
   ],
   [
     'start filter on but empty',
     () => ({ startTaskFilter: { enable: true } }),
-    { exit: WARNED, message: /allowTask: is empty, so no task at all/, fix: /name tasks in taskId/ },
+    { code: WARNED, message: /allowTask: is empty, so no task at all/, fix: /name tasks in taskId/ },
   ],
   [
     'Windows path with backslashes in double quotes',
     () => 'Butler:\n  logDirectory: "D:\\Logs\\Qlik"\n',
-    { exit: REFUSED, message: /escape sequence/, fix: /single quotes/ },
+    { code: REFUSED, message: /escape sequence/, fix: /single quotes/ },
   ],
   [
     'Windows path whose backslashes became tab and line end',
     () => 'Butler:\n  logDirectory: "D:\\temp\\new"\n',
-    { exit: WARNED, message: /logDirectory: holds a tab/, fix: /single quotes/ },
+    { code: WARNED, message: /logDirectory: holds a tab/, fix: /single quotes/ },
   ],
 ]
 
 /** All of them are found by `footman check`. */
-export const CONFIG_MISTAKES: readonly PlantedMistake[] = ROWS.map(([name, make, expected]) => ({
-  ...{ name, expect: expected, command: 'check' },
-  plant: (directory) => ({ config: make(directory), args: ['--no-qs-connection'] }),
+export const CONFIG_MISTAKES: readonly PlantedMistake[] = ROWS.map(([name, plant, expected]) => ({
+  ...{ name, plant, expect: expected },
+  command: 'check',
+  args: ['--no-qs-connection'],
 }))
