@@ -67,7 +67,7 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
       pipeline.wake()
     },
     onMoved: () => void history.restart(),
-    onOther: () => deps.directory?.onOther(),
+    onOther: deps.directory?.onOther ?? null,
   })
   const { db, writer } = storage
 

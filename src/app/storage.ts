@@ -19,8 +19,8 @@ export interface StorageDeps {
   readonly onBack: () => void
   /** The same content stands in another file now. */
   readonly onMoved: () => void
-  /** What is in it may be something else than before. */
-  readonly onOther: () => void
+  /** What is in it may be something else than before: builds everything anew. Null = nobody can. */
+  readonly onOther: (() => void) | null
 }
 
 export interface Storage {
@@ -44,9 +44,12 @@ export function buildStorage(deps: StorageDeps): Storage {
           if (last === 'down' && state !== 'down') deps.onBack()
           last = state
         },
-        onReplaced: (how) => (how === 'rescued' ? deps.onMoved() : deps.onOther()),
+        onReplaced: (how) => (how === 'rescued' ? deps.onMoved() : deps.onOther?.()),
       },
-      { file, migrations: MIGRATIONS, synchronous: 'FULL', salvage: (damagedFile) => saved(damagedFile, file) },
+      {
+        ...{ file, migrations: MIGRATIONS, synchronous: 'FULL', startsAnew: deps.onOther !== null },
+        salvage: (damagedFile) => saved(damagedFile, file),
+      },
     ),
   )
   const writer = createGroupWriter(db)
@@ -82,6 +85,7 @@ const NAMED = 5
 
 function saved(damagedFile: string, file: string): string {
   const { rows, incomplete } = salvage(damagedFile, file)
+  if (rows === 0 && incomplete.length > 0) return 'nothing in the old one could be read'
   if (incomplete.length === 0) return `all its ${rows} rows were taken over`
   const names = incomplete.slice(0, NAMED).join(', ')
   const more = incomplete.length > NAMED ? ` and ${incomplete.length - NAMED} more` : ''

@@ -10,6 +10,10 @@ export interface RestartableDeps {
   readonly onFailed: (error: unknown) => void
 }
 
+const MOST_STARTS = 3
+/** Nothing can be stored any more, and nothing is received meanwhile. */
+const RESTART_GRACE_MS = 1000
+
 /** Builds the app; throws what that throws. */
 export function createRestartable(
   { log, build, onFailed }: RestartableDeps,
@@ -40,15 +44,28 @@ export function createRestartable(
   async function again(): Promise<void> {
     isWanted = false
     log.warn('MAIN: Footman starts anew within its process, as its database is another one')
-    await app.stop(settings.graceMs)
+    await app.stop(Math.min(settings.graceMs, RESTART_GRACE_MS))
     if (isStopping) return
     app = build(restart)
     await app.start()
   }
 
+  /** The database may turn out to be damaged while everything is built, or starts. */
+  async function firstStart(): Promise<void> {
+    for (let attempt = 1; ; attempt += 1) {
+      if (isWanted) app = build(restart)
+      isWanted = false
+      try {
+        return await app.start()
+      } catch (error) {
+        if (!isWanted || attempt === MOST_STARTS) throw error
+      }
+    }
+  }
+
   return {
     async start() {
-      await app.start()
+      await firstStart()
       isRunning = true
       begin()
     },

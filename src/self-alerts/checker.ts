@@ -57,8 +57,10 @@ export function createSelfAlerts(deps: CheckerDeps, settings: CheckerSettings): 
 
   async function raise(code: SelfCode, state: Raised): Promise<void> {
     const text = textOf(state)
-    if (!written.has(code)) log.error(`SELF ${code}: ${text}`)
-    written.set(code, '')
+    if (!written.has(code)) {
+      written.set(code, '')
+      log.error(`SELF ${code}: ${text}`)
+    }
     await deps.emit(eventOf(code, 'raised', text), (tx) => saveRaised(tx, code, state))
     raised.set(code, state)
   }

@@ -214,7 +214,7 @@ export function createOutbox(deps: OutboxDeps, settings: OutboxSettings): Outbox
       const cut = setTimeout(() => aborter.abort(), Math.max(graceMs - STORE_MS, 0))
       await Promise.all([...lanes.values()].map((lane) => lane.stop()))
       clearTimeout(cut)
-      await writer.flush()
+      await writer.flush().catch(() => undefined)
       await Promise.all([...(deps.all ?? deps.destinations.values())].map((destination) => destination.close?.()))
     },
   }

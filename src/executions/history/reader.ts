@@ -1,4 +1,5 @@
 /** Asks the history; the thread that answers is there only while there are questions. */
+import { StorageError } from '../../platform/sqlite.ts'
 import type { Service } from '../../platform/types.ts'
 import { spawnWorker, type WorkerHandle } from '../../platform/worker.ts'
 import type { AnswerOf, HistoryQuery } from './types.ts'
@@ -53,7 +54,7 @@ export function createHistoryReader({ file, workerEntry, idleMs = IDLE_MS }: His
     const asked = waiting.get(message.id)
     waiting.delete(message.id)
     if ('answer' in message) asked?.resolve(message.answer as never)
-    else asked?.reject(new Error(message.problem))
+    else asked?.reject(message.isStorage ? new StorageError(message.problem) : new Error(message.problem))
     if (waiting.size > 0) return
     idle = setTimeout(() => void end('nobody asked'), idleMs)
     idle.unref?.()
@@ -61,7 +62,7 @@ export function createHistoryReader({ file, workerEntry, idleMs = IDLE_MS }: His
 
   function ended(reason: string): void {
     worker = null
-    for (const { reject } of waiting.values()) reject(new Error(`The history cannot be read: ${reason}`))
+    for (const { reject } of waiting.values()) reject(new StorageError(`The history cannot be read: ${reason}`))
     waiting.clear()
   }
 

@@ -1,5 +1,5 @@
 /** Long questions about the history, answered in a thread of their own from a read-only connection. */
-import { openDatabase } from '../../platform/sqlite.ts'
+import { isStorageTrouble, openDatabase } from '../../platform/sqlite.ts'
 import type { WorkerChannel } from '../../platform/worker.ts'
 import { listHistory } from './list.ts'
 import { summarise } from './summary.ts'
@@ -14,7 +14,8 @@ export interface ToHistory {
 
 export type FromHistory =
   | { readonly id: number; readonly answer: ListAnswer | SummaryAnswer }
-  | { readonly id: number; readonly problem: string }
+  /** `isStorage`: of the database, not of the question. */
+  | { readonly id: number; readonly problem: string; readonly isStorage: boolean }
 
 export function runHistoryWorker(
   channel: WorkerChannel<FromHistory, ToHistory>,
@@ -26,7 +27,8 @@ export function runHistoryWorker(
     try {
       channel.post({ id, answer: answer(query) })
     } catch (error) {
-      channel.post({ id, problem: error instanceof Error ? error.message : String(error) })
+      const problem = error instanceof Error ? error.message : String(error)
+      channel.post({ id, problem, isStorage: isStorageTrouble(error) })
     }
   })
   return Promise.resolve()

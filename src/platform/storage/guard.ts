@@ -6,70 +6,14 @@
 import { mkdirSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { backoffDelay } from '../backoff.ts'
-import {
-  DamageError,
-  type DatabaseSettings,
-  type FileDatabase,
-  isDamage,
-  isStorageFailure,
-  openDatabase,
-  StorageError,
-} from '../sqlite.ts'
-import type { Logger } from '../types.ts'
-import { copyTo, isSound, proveWrite } from './checks.ts'
+import { DamageError, type FileDatabase, isDamage, isStorageFailure, openDatabase, StorageError } from '../sqlite.ts'
+import { copyTo, isSound, proveWrite, seemsSound } from './checks.ts'
 import { type FileIdentity, identityOf, isEmptied, proveRoom, setAside } from './files.ts'
 import { addNote, latestNote, type StorageNote, storageMigrations } from './note.ts'
 import { reasonOf, spanOf, type Trouble, troubleOf, troubleText } from './texts.ts'
+import type { GuardDeps, GuardedDatabase, GuardSettings, StorageState } from './types.ts'
 
-export interface StorageState {
-  /** `degraded`: it works, and something happened within an hour that somebody should know. */
-  readonly state: 'up' | 'degraded' | 'down'
-  /** What is wrong and what to do, or what happened; '' = nothing. */
-  readonly reason: string
-}
-
-/**
- * What stands in place of the file that was in use: `rescued` = all that was in it; `replaced` = something else, so what is
- * remembered of it elsewhere may be wrong.
- */
-export type Replacement = 'rescued' | 'replaced'
-
-export interface GuardDeps {
-  readonly log: Pick<Logger, 'error' | 'warn'>
-  readonly now: () => number
-  /** The directory was made anew. May throw: then the file is not brought back yet. */
-  readonly onNewDirectory?: () => void
-  /** Something has changed about the state. */
-  readonly onState?: (state: StorageState) => void
-  /** The database works on with another file. */
-  readonly onReplaced?: (how: Replacement) => void
-}
-
-/** To the migrations those of the guard are added (`storageMigrations`). */
-export interface GuardSettings extends Omit<DatabaseSettings, 'onFailure' | 'readOnly'> {
-  readonly file: string
-  /** Takes over what the damaged file still gives away; returns what was saved, as part of a sentence. */
-  readonly salvage: (damagedFile: string, db: FileDatabase) => string
-  /** Time between two looks at the file; default 2 s. */
-  readonly everyMs?: number
-  /** How long a file that has disappeared may be put back before it is made anew; default 10 s. */
-  readonly graceMs?: number
-}
-
-export interface StorageGuard {
-  readonly state: StorageState
-  /** What happened within the last hour; null = nothing. */
-  readonly note: StorageNote | null
-  start(): void
-  stop(): void
-  /** Somebody else has met an error in the same file: a damaged one is replaced. */
-  suspect(): void
-}
-
-export interface GuardedDatabase {
-  readonly db: FileDatabase
-  readonly guard: StorageGuard
-}
+export type { GuardDeps, GuardedDatabase, GuardSettings, Replacement, StorageGuard, StorageState } from './types.ts'
 
 const EVERY_MS = 2000
 const GRACE_MS = 10_000
@@ -129,7 +73,8 @@ export function openGuarded(deps: GuardDeps, settings: GuardSettings): GuardedDa
   }
 
   function goDown(trouble: Trouble, error: unknown): void {
-    if (outage?.trouble === trouble) return
+    // That it was let go of says less than what made that necessary.
+    if (outage && (outage.trouble === trouble || error instanceof StorageError)) return
     const reason = troubleText(trouble, { file, detail: reasonOf(error) })
     log.error(`STORAGE: ${reason}. Footman goes on by itself when that is done; until then nothing new can be stored`)
     outage = { trouble, reason, since: outage?.since ?? now() }
@@ -167,7 +112,7 @@ export function openGuarded(deps: GuardDeps, settings: GuardSettings): GuardedDa
       const wasSound = reopened()
       if (!wasSound) replace(error)
       goUp(`${file} can be used again`, null)
-      if (!wasSound) deps.onReplaced?.('replaced')
+      if (!wasSound) isOther()
       return true
     } catch (failure) {
       log.error(`STORAGE: ${file} cannot be replaced yet: ${reasonOf(failure)}`)
@@ -207,6 +152,11 @@ export function openGuarded(deps: GuardDeps, settings: GuardSettings): GuardedDa
     const text = `${file} was damaged (${reasonOf(error)}). It is kept as ${aside}, and a new one was started: ${saved}. Check the disk`
     log.error(`STORAGE: ${text}`)
     remember(text, true, opened)
+  }
+
+  function isOther(): void {
+    if (settings.startsAnew) db.refuseWrites(new StorageError(`${file} is another one; Footman starts anew`))
+    deps.onReplaced?.('replaced')
   }
 
   async function look(): Promise<void> {
@@ -249,7 +199,8 @@ export function openGuarded(deps: GuardDeps, settings: GuardSettings): GuardedDa
     inUse = await identityOf(file)
     const what = isRescued ? 'made anew with all that it held' : 'made anew and empty: what it held is lost'
     goUp(`${file} was not put back and is ${what}`, !isRescued)
-    deps.onReplaced?.(isRescued ? 'rescued' : 'replaced')
+    if (isRescued) deps.onReplaced?.('rescued')
+    else isOther()
   }
 
   function rescued(): boolean {
@@ -274,7 +225,7 @@ export function openGuarded(deps: GuardDeps, settings: GuardSettings): GuardedDa
     }
     inUse = await identityOf(file)
     goUp(`Another file stands at ${file}: Footman goes on with what is in that one,`, true)
-    deps.onReplaced?.('replaced')
+    isOther()
   }
 
   async function tryAgain({ trouble }: Outage): Promise<void> {
@@ -334,18 +285,9 @@ export function openGuarded(deps: GuardDeps, settings: GuardSettings): GuardedDa
         clearTimeout(timer)
       },
       suspect() {
-        if (mending || outage || seemsSound()) return
+        if (mending || outage || seemsSound(db)) return
         mend(new DamageError('the check of its content failed'))
       },
     },
-  }
-
-  function seemsSound(): boolean {
-    try {
-      return isSound(db)
-    } catch {
-      // It has been dealt with.
-      return true
-    }
   }
 }

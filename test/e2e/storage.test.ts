@@ -1,0 +1,178 @@
+/** The data directory is full, gone or damaged: Footman tells, goes on, and loses nothing that it took. */
+import { afterEach, describe, expect, test } from 'bun:test'
+import { closeSync, existsSync, fstatSync, mkdirSync, openSync, readdirSync, rmSync, writeSync } from 'node:fs'
+import { join } from 'node:path'
+import { type Footman, footman } from '../support/footman.ts'
+import { startHttpSink } from '../support/http-sink.ts'
+import { startSite } from '../support/simulator.ts'
+import { canMount, mountTmpfs } from '../support/tmpfs.ts'
+import { until } from '../support/wait.ts'
+
+const cleanups: (() => unknown)[] = []
+afterEach(async () => {
+  for (const clean of cleanups.splice(0).reverse()) await clean()
+})
+
+interface Health {
+  readonly statusCode: number
+  readonly checks: Readonly<Record<string, string>>
+  readonly reasons?: Readonly<Record<string, string>>
+}
+
+async function scene() {
+  const [site, webhooks] = await Promise.all([startSite(), startHttpSink()])
+  cleanups.push(
+    () => site[Symbol.asyncDispose](),
+    () => webhooks.stop(),
+  )
+  const product = await footman({
+    simulator: site.simulator,
+    webhookUrl: `${webhooks.url}/hook`,
+    config: {
+      keyValueStore: { enable: true },
+      restServerEndpointsEnable: { keyValueStore: true },
+      footman: { delivery: { retryFirst: '1s' } },
+    },
+  })
+  cleanups.push(() => product[Symbol.asyncDispose]())
+  const told = () =>
+    new Set(webhooks.requests.map(({ body }) => (JSON.parse(body) as { executionId: string }).executionId))
+  return {
+    site,
+    webhooks,
+    product,
+    data: product.directory.join('data'),
+    told,
+    /** Resolves with the executions of so many failures. */
+    fail: async (count: number) => (await site.simulator.burst({ count, withinMs: 50 })).executionIds,
+    arrived: (ids: readonly string[]) =>
+      until(() => ids.every((id) => told().has(id)), { timeout: 30_000, what: 'all alerts', state: () => told().size }),
+    health: async () => (await (await product.call('GET', '/health')).json()) as Health,
+    put: (value: string) => product.call('POST', '/v4/keyvalues/ns', { key: 'a', value }),
+    value: async () =>
+      ((await (await product.call('GET', '/v4/keyvalues/ns?key=a')).json()) as { value: string }).value,
+  }
+}
+
+const lines = ({ process: running }: Footman, pattern: RegExp) => running.stdout.filter((line) => pattern.test(line))
+
+function fillDisk(path: string): () => void {
+  const file = join(path, 'filler')
+  const fd = openSync(file, 'w')
+  const block = Buffer.alloc(64 * 1024, 1)
+  try {
+    for (;;) writeSync(fd, block)
+  } catch {
+    // Full.
+  }
+  closeSync(fd)
+  return () => rmSync(file)
+}
+
+/** Writes nonsense over every page from the given one on, one of so many. */
+function spoil(file: string, first: number, step: number): void {
+  const fd = openSync(file, 'r+')
+  const pages = fstatSync(fd).size / 4096
+  for (let page = first; page < pages; page += step) writeSync(fd, Buffer.alloc(4096, 0x5a), 0, 4096, page * 4096)
+  closeSync(fd)
+}
+
+describe('the disk', () => {
+  test.skipIf(!canMount())(
+    'is full: told once, messages wait in memory, REST says 503, and all goes on when there is room',
+    async () => {
+      const { product, data, fail, arrived, health, put, told } = await scene()
+      const unmount = mountTmpfs(data, 48)
+      cleanups.push(() => unmount?.())
+      await product.start()
+      await arrived(await fail(5))
+      expect((await put('before')).status).toBe(201)
+      const makeRoom = fillDisk(data)
+      const missed = await fail(40)
+      const down = await until(
+        async () => {
+          const found = await health()
+          return found.checks.database === 'down' && /messages of Qlik Sense wait/.test(found.reasons?.database ?? '')
+            ? found
+            : null
+        },
+        { timeout: 20_000, what: 'health to say so' },
+      )
+      expect(down.statusCode).toBe(503)
+      expect(down.reasons!.database).toContain(`The disk of ${data} is full`)
+      const refused = await put('meanwhile')
+      expect(refused.status).toBe(503)
+      expect(refused.headers.get('retry-after')).toBe('10')
+      expect(await refused.json()).toMatchObject({ error: 'Storage unavailable', code: 'STORAGE_UNAVAILABLE' })
+      expect((await product.call('GET', '/v4/butlerping')).status).toBe(200)
+      makeRoom()
+      await arrived(missed)
+      await until(async () => (await health()).checks.database === 'up', { timeout: 20_000, what: 'health to be well' })
+      expect((await put('after')).status).toBe(201)
+      expect(lines(product, /STORAGE: The disk of .*footman\.db cannot be written/)).toHaveLength(1)
+      expect(lines(product, /STORAGE: .*footman\.db can be written again/)).toHaveLength(1)
+      expect(told().size).toBe(45)
+      expect(await product.process.stop()).toBe(0)
+    },
+    90_000,
+  )
+})
+
+describe.skipIf(process.platform === 'win32')('the data directory', () => {
+  test('is removed while Footman runs: it is made anew with all that was in it', async () => {
+    const { product, data, fail, arrived, health, put, value, webhooks } = await scene()
+    await product.start()
+    expect((await put('kept')).status).toBe(201)
+    await arrived(await fail(5))
+    rmSync(data, { recursive: true })
+    await product.process.waitForLine(/STORAGE: .*footman\.db has disappeared/, 20_000)
+    const missed = await fail(10)
+    expect((await health()).statusCode).toBe(503)
+    await product.process.waitForLine(/footman\.db was not put back and is made anew with all that it held/, 30_000)
+    await arrived(missed)
+    expect(await value()).toBe('kept')
+    expect(webhooks.requests).toHaveLength(15)
+    await product.process.kill9()
+    await product.start()
+    expect(await value()).toBe('kept')
+    expect(existsSync(join(data, 'footman.lock'))).toBe(true)
+  }, 90_000)
+})
+
+describe('damaged files', () => {
+  test('at the start: kept under another name, a new database is in use, and health and log say so', async () => {
+    const { product, data, fail, arrived, health } = await scene()
+    mkdirSync(data)
+    for (const name of ['footman.db', 'journal.db', 'footman.lock']) {
+      const fd = openSync(join(data, name), 'w')
+      writeSync(fd, Buffer.alloc(20_000, 0x5a))
+      closeSync(fd)
+    }
+    await product.start()
+    await arrived(await fail(5))
+    const { statusCode, checks, reasons } = await health()
+    expect(statusCode).toBe(200)
+    expect(checks.database).toBe('degraded')
+    expect(reasons!.database).toMatch(/footman\.db was damaged .*It is kept as .*footman\.db\.corrupt-\d{8}-\d{6}/)
+    const kept = readdirSync(data).filter((name) => /^(footman|journal)\.db\.corrupt-\d{8}-\d{6}$/.test(name))
+    expect(kept).toHaveLength(2)
+    await product.process.waitForLine(/SELF STORAGE_TROUBLE: .*footman\.db was damaged/, 20_000)
+  }, 60_000)
+
+  test('while it runs: replaced without an end of the process, and what was journaled is alerted', async () => {
+    const { product, data, fail, arrived, health } = await scene()
+    await product.start()
+    await arrived(await fail(60))
+    expect(await product.process.stop()).toBe(0)
+    await product.start()
+    const { pid } = product.process
+    spoil(join(data, 'footman.db'), 1, 3)
+    const [id] = await fail(1)
+    await product.process.waitForLine(/STORAGE: .*footman\.db was damaged/, 20_000)
+    await until(() => lines(product, /UDP server listening on/).length === 2, { timeout: 20_000, what: 'a new start' })
+    await arrived([id!, ...(await fail(5))])
+    expect((await health()).checks.database).toBe('degraded')
+    expect(product.process.pid).toBe(pid)
+    expect(await product.process.stop()).toBe(0)
+  }, 90_000)
+})
