@@ -110,12 +110,18 @@ describe('init', () => {
     const [restPort, udpPort] = [await freeTcpPort(), await freeUdpPort()]
     const own = ['--rest-port', String(restPort), '--udp-port', String(udpPort), '--certificates', 'certs']
     const mail = ['--mail-to', 'ops@acme.example', '--smtp-host', '127.0.0.1', '--mail-marked', '--tags', 'startTask1']
-    const made = await run('init', '--yes', '--qs-host', '127.0.0.1', '--footman-host', '127.0.0.1', ...own, ...mail)
+    const filter = "name eq 'Butler_FailedAlertEnableEmail'"
+    const properties = async () => (await site.qrs('GET', 'custompropertydefinition/full', { filter })).json<object[]>()
+    const [there] = await properties()
+    await site.qrs('DELETE', `custompropertydefinition/${(there as { id: string }).id}`)
+    const made = await run(
+      ...['init', '--yes', '--qs-host', '127.0.0.1', '--qs-port', String(ports.qrs), '--footman-host', '127.0.0.1'],
+      ...[...own, ...mail, '--create-custom-properties'],
+    )
     expect({ code: made.code, stderr: made.stderr }).toEqual({ code: 0, stderr: '' })
     expect(made.stdout).toMatch(/Butler_FailedAlertEnableEmail +Yes +ReloadTask +yes/)
-    // The site listens on a port of its own.
-    const text = read(...CONFIG).replace('host: 127.0.0.1\n', `host: 127.0.0.1\n    port: ${ports.qrs}\n`)
-    writeFileSync(directory.join(...CONFIG), text)
+    expect(made.stdout).toContain('created Butler_FailedAlertEnableEmail')
+    expect(await properties()).toMatchObject([{ choiceValues: ['Yes'], objectTypes: ['ReloadTask'] }])
     expect(await run('check', '-c', 'config/footman.yaml')).toMatchObject({
       code: 0,
       stdout: expect.stringMatching(/valid, 0 errors, 0 warnings$/),

@@ -3,6 +3,7 @@
 /** Lists are empty and texts '' where nothing is wanted. Paths are as they are to stand in the configuration. */
 export interface InitAnswers {
   readonly qsHost: string
+  readonly qsPort: number
   readonly footmanHost: string
   readonly udpPort: number
   readonly restHost: string
@@ -61,6 +62,11 @@ export const FIELDS: readonly InitField[] = [
     paths: ['configQRS.host'],
   },
   {
+    ...{ key: 'qsPort', kind: 'port', option: 'qs-port' },
+    help: 'port of its repository service (default: 4242)',
+    paths: ['configQRS.port'],
+  },
+  {
     ...{ key: 'footmanHost', kind: 'text', option: 'footman-host', value: 'address' },
     help: 'address of this computer for the Qlik Sense nodes (default: its first address)',
     question: 'Address of this computer, as the Qlik Sense nodes reach it',
@@ -87,7 +93,7 @@ export const FIELDS: readonly InitField[] = [
   },
   {
     ...{ key: 'smtpTls', kind: 'tls', option: 'smtp-tls', value: 'kind' },
-    help: 'encryption: starttls, tls (from the first byte), optional (where offered) (default: starttls)',
+    help: 'encryption; tls: from the first byte, optional: where offered (default: starttls)',
     question: 'Encryption: starttls, tls (from the first byte) or optional (where offered)',
     asked: withMail,
     paths: [],

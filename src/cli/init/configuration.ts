@@ -26,7 +26,7 @@ const general = ({ logDirectory }: InitAnswers) => `  logLevel: info
   fileLogging: true # a new file every day
   logDirectory: ${yaml(logDirectory)}`
 
-function qlik({ certificates, qsHost }: InitAnswers): string {
+function qlik({ certificates, qsHost, qsPort }: InitAnswers): string {
   const file = (name: string) => yaml(`${certificates}${/[\\/]$/.test(certificates) ? '' : '/'}${name}`)
   return `  # Exported from the Qlik Management Console (Certificates, format PEM); README.txt in that folder tells how.
   cert:
@@ -37,7 +37,7 @@ function qlik({ certificates, qsHost }: InitAnswers): string {
   # The central node, by the name that stands in its certificate. Port 4242, https and the user sa_repository are the
   # defaults.
   configQRS:
-    host: ${yaml(qsHost)}
+    host: ${yaml(qsHost)}${qsPort === 4242 ? '' : `\n    port: ${qsPort}`}
     rejectUnauthorized: true
   configEngine:
     rejectUnauthorized: true`

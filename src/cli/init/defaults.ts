@@ -48,6 +48,7 @@ export function dependentDefaults(given: Given, platform: NodeJS.Platform) {
 
 const STILL = {
   qsHost: '',
+  qsPort: 4242,
   restHost: 'localhost',
   tags: [],
   keyValues: false,

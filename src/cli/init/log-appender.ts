@@ -37,7 +37,8 @@ export async function runLogAppender(options: LogAppenderOptions, io: CommandIo,
   if (!enable) io.err('warning: Butler.udpServerConfig.enable is false: Footman does not listen for these messages')
   const address = options.address ?? ownAddress()
   if (!isHost(address)) return refuse(io, `--address: "${address}" is no host name and no IP address`)
-  const text = logAppenderFile({ address, port })
+  const [secret] = config.footman.udp.sharedSecrets
+  const text = logAppenderFile({ address, port, secret })
   if (options.output === undefined) {
     io.out(text.trimEnd())
     return EXIT.ok

@@ -11,6 +11,7 @@ import { withFolder } from '../../../support/config.ts'
 
 const ANSWERS: InitAnswers = {
   qsHost: 'qs1.acme.example',
+  qsPort: 4242,
   footmanHost: '10.1.2.3',
   udpPort: 9998,
   restHost: 'localhost',
@@ -50,7 +51,7 @@ const CHOICES: readonly (readonly Partial<InitAnswers>[])[] = [
   [{}, { slackUrl: 'https://hooks.slack.example/services/T0/B0/x' }, { slackUrl: 'env:SLACK_URL' }],
   [{}, { teamsUrl: 'https://teams.example/workflows/1?sig=a%2Fb&x=#y' }],
   [{}, { tags: ['start me', 'yes', '12', '#1', "it's", '[a]', '\\n'], keyValues: true }],
-  [{}, { mqttHost: 'mqtt.acme.example' }],
+  [{}, { mqttHost: 'mqtt.acme.example', qsPort: 4243 }],
   [{}, { restHost: '0.0.0.0', logDirectory: 'C:\\Program Files\\Footman\\new logs', certificates: '\\\\fs\\certs' }],
 ]
 
@@ -74,7 +75,7 @@ test('the combinations are accepted and say what was answered', () => {
     const { emailNotification: mail, startTaskFilter, configQRS, udpServerConfig, logDirectory } = config
     const found = {
       hosts: [configQRS.host, config.restServerConfig.serverHost, config.mqttConfig.brokerHost],
-      ports: [udpServerConfig.portTaskFailure, config.restServerConfig.serverPort],
+      ports: [configQRS.port, udpServerConfig.portTaskFailure, config.restServerConfig.serverPort],
       on: [mail.enable, config.mqttConfig.enable, startTaskFilter.enable, config.slackNotification.enable],
       ...{ tags: startTaskFilter.allowTask.tag, logDirectory },
       recipients: mail.reloadTaskFailure.recipients,
@@ -82,7 +83,7 @@ test('the combinations are accepted and say what was answered', () => {
     }
     expect(found).toEqual({
       hosts: [answers.qsHost, answers.restHost, answers.mqttHost],
-      ports: [answers.udpPort, answers.restPort],
+      ports: [answers.qsPort, answers.udpPort, answers.restPort],
       on: [answers.mailTo.length > 0, answers.mqttHost !== '', answers.tags.length > 0, answers.slackUrl !== ''],
       ...{ tags: [...answers.tags], logDirectory: answers.logDirectory },
       recipients: [...answers.mailTo],
