@@ -53,7 +53,7 @@ for (const [title, rows] of [
   ['on this machine and in other servers', PEER_MISTAKES],
   ['in Qlik Sense and on the way from there', SITE_MISTAKES],
 ] as const) {
-  describe.concurrent(`a mistake ${title}`, () => {
+  describe(`a mistake ${title}`, () => {
     for (const row of rows) {
       test.if(row.possible !== false)(row.name, async () => {
         const { code, found } = await look(row)
