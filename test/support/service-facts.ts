@@ -8,6 +8,7 @@ export const LINUX_FACTS: ServiceFacts = {
   workingDirectory: '/opt/footman',
   dataDirectory: '/var/lib/footman',
   logDirectory: '/var/log/footman',
+  outputDirectory: '/var/log/footman',
   writable: ['/srv/qvd'],
   readable: ['/opt/footman/config/prod.yaml', '/opt/footman/config/certificate/client.pem'],
   writesAnywhere: false,
@@ -28,6 +29,7 @@ export const WINDOWS_FACTS: ServiceFacts = {
   workingDirectory: 'C:\\Program Files\\Footman',
   dataDirectory: 'C:\\ProgramData\\Footman\\data',
   logDirectory: null,
+  outputDirectory: 'C:\\Program Files\\Footman\\log',
   writable: ['D:\\qvd'],
   readable: ['C:\\Qlik & Co\\config\\prod.yaml'],
 }

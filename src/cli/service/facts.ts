@@ -1,7 +1,7 @@
 /** What a service entry must know, taken from a configuration file. */
 import { readFile } from 'node:fs/promises'
 import { isIP } from 'node:net'
-import { dirname } from 'node:path'
+import { dirname, join } from 'node:path'
 import { type LoadResult, loadConfig } from '../../config/load.ts'
 import { createPathResolver } from '../../config/paths.ts'
 import { type Problem, renderProblem, sortProblems } from '../../config/problems.ts'
@@ -22,13 +22,15 @@ export async function serviceFacts(host: ServiceHost, { name, configfile }: Fact
   const { config, file, directory, credentials } = await usableConfig(host, configfile ?? host.env.FOOTMAN_CONFIGFILE)
   const paths = createPathResolver({ configDirectory: directory, cwd: workingDirectory, execPath: host.execPath })
   const dataDirectory = paths.data(config.footman.dataDirectory)
+  const logDirectory = config.fileLogging ? paths.output(config.logDirectory, 'program') : null
   return {
     name,
     command: [host.execPath, ...(host.script ? [host.script] : []), 'run', '-c', file],
     configFile: file,
     workingDirectory,
     dataDirectory,
-    logDirectory: config.fileLogging ? paths.output(config.logDirectory, 'program') : null,
+    logDirectory,
+    outputDirectory: logDirectory ?? join(workingDirectory, 'log'),
     writable: [...new Set(writableFolders(config, paths))].filter((path) => path !== dataDirectory),
     readable: [file, ...readFiles(config, paths)],
     writesAnywhere: config.footman.files.createDirAllowAnywhere,

@@ -1,6 +1,6 @@
 /** This machine. */
 import { spawn } from 'node:child_process'
-import { basename, resolve } from 'node:path'
+import { basename, join, resolve } from 'node:path'
 import { CommandError, runCommand } from '../../platform/command.ts'
 import type { ServiceHost } from './types.ts'
 
@@ -14,7 +14,7 @@ export function processHost(): ServiceHost {
     cwd: process.cwd(),
     execPath: process.execPath,
     script: isRuntime ? resolve(process.argv[1] ?? '') : null,
-    run: runCommand,
+    run: (file, args, options) => runCommand(systemProgram(file), args, options),
     stream: (file, args) =>
       new Promise((done, fail) => {
         const child = spawn(file, [...args], { stdio: 'inherit', shell: false })
@@ -31,4 +31,11 @@ export function processHost(): ServiceHost {
         })
       }),
   }
+}
+
+/** Where Windows keeps it: a program of the same name in the working directory must not run with an administrator's rights. */
+function systemProgram(file: string): string {
+  if (process.platform !== 'win32' || /[\\/]/.test(file)) return file
+  const system = join(process.env.SystemRoot ?? 'C:\\Windows', 'System32')
+  return file === 'powershell.exe' ? join(system, 'WindowsPowerShell', 'v1.0', file) : join(system, file)
 }

@@ -23,6 +23,8 @@ export interface ServiceFacts {
   readonly dataDirectory: string
   /** Null when no log files are written. */
   readonly logDirectory: string | null
+  /** Where a Windows service manager puts what Footman prints: with the log files, or beside the program. */
+  readonly outputDirectory: string
   /** Other folders into which Footman writes, as configured. */
   readonly writable: readonly string[]
   /** Files that are read, as far as they exist. */

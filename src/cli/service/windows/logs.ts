@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { type CommandIo, EXIT } from '../../io.ts'
 import { ServiceError, type ServiceFacts } from '../types.ts'
-import { outputDirectory, winswBase } from './places.ts'
+import { winswBase } from './places.ts'
 
 export interface FileLogOptions {
   readonly lines: number
@@ -19,7 +19,7 @@ const TAIL_BYTES = 4 * 1024 * 1024
 
 /** Prints what Footman wrote, and what WinSW caught of its errors. */
 export async function fileLogs(facts: ServiceFacts, options: FileLogOptions, io: CommandIo): Promise<number> {
-  const folder = outputDirectory(facts)
+  const folder = facts.outputDirectory
   const file: string | null = await newest(folder, facts)
   if (file === null) {
     const hint = facts.logDirectory === null ? ' Without WinSW or NSSM, set Butler.fileLogging to true.' : ''

@@ -2,7 +2,6 @@
 import { win32 } from 'node:path'
 import { windowsArgument } from '../plan.ts'
 import type { ServiceFacts } from '../types.ts'
-import { outputDirectory } from './places.ts'
 import { displayName } from './winsw.ts'
 
 const STOP_MARGIN_MS = 15_000
@@ -11,7 +10,7 @@ const STOP_MARGIN_MS = 15_000
 export function nssmCommands(facts: ServiceFacts, account: string): string[] {
   const { name, command, workingDirectory, graceMs } = facts
   const [program, ...args] = command
-  const output = outputDirectory(facts)
+  const output = facts.outputDirectory
   const settings: readonly (readonly [string, ...string[]])[] = [
     ['AppParameters', args.map(windowsArgument).join(' ')],
     ['AppDirectory', workingDirectory],

@@ -1,13 +1,9 @@
 /** Where the files of a Windows service are. */
 import { readdir, readFile } from 'node:fs/promises'
-import { join, win32 } from 'node:path'
+import { join } from 'node:path'
 import { EXIT } from '../../io.ts'
-import { ServiceError, type ServiceFacts } from '../types.ts'
+import { ServiceError } from '../types.ts'
 import { fromXml } from './xml.ts'
-
-/** Where the output of a service goes: with the log files, or beside the program. */
-export const outputDirectory = ({ logDirectory, workingDirectory }: ServiceFacts): string =>
-  logDirectory ?? win32.join(workingDirectory, 'log')
 
 /** File name, without extension, of the WinSW executable of a service and of all that belongs to it. */
 export const winswBase = (name: string): string => `${name}-service`

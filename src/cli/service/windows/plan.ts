@@ -6,7 +6,7 @@ import { EXIT } from '../../io.ts'
 import { type Plan, ServiceError, type ServiceFacts, type Step } from '../types.ts'
 import { serviceAccount, taskAccount, trustee } from './accounts.ts'
 import { nssmCommands } from './nssm.ts'
-import { findWinsw, outputDirectory, winswBase, winswMissing } from './places.ts'
+import { findWinsw, winswBase, winswMissing } from './places.ts'
 import { taskXml } from './task.ts'
 import { RESET_AFTER_S, RESTARTS, winswXml } from './winsw.ts'
 
@@ -128,7 +128,7 @@ export async function planWindowsUninstall(run: RunCommand, name: string, direct
   }
 }
 
-const own = (facts: ServiceFacts): string[] => [...new Set([facts.dataDirectory, outputDirectory(facts)])]
+const own = (facts: ServiceFacts): string[] => [...new Set([facts.dataDirectory, facts.outputDirectory])]
 
 const grant = (folder: string, account: string): readonly string[] => [
   folder,

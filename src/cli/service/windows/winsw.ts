@@ -1,7 +1,6 @@
 /** A real Windows service through WinSW: its configuration, which 2.x and 3.x understand. */
 import { windowsArgument } from '../plan.ts'
 import type { ServiceFacts } from '../types.ts'
-import { outputDirectory } from './places.ts'
 import { xml } from './xml.ts'
 
 /** Beyond the grace, before WinSW ends the process. */
@@ -41,7 +40,7 @@ ${restarts.join('\n')}
     <username>${xml(account)}</username>
     <allowservicelogon>${!/^NT (AUTHORITY|SERVICE)\\/i.test(account)}</allowservicelogon>
   </serviceaccount>
-  <logpath>${xml(outputDirectory(facts))}</logpath>
+  <logpath>${xml(facts.outputDirectory)}</logpath>
   <log mode="roll-by-size">
     <sizeThreshold>10240</sizeThreshold>
     <keepFiles>5</keepFiles>

@@ -45,7 +45,7 @@ describe('WinSW', () => {
   })
 
   test('output goes to the folder of the log files', () => {
-    expect(element(winswXml({ ...WINDOWS_FACTS, logDirectory: 'D:\\log' }, 'x'), 'logpath')).toBe('D:\\log')
+    expect(element(winswXml({ ...WINDOWS_FACTS, outputDirectory: 'D:\\log' }, 'x'), 'logpath')).toBe('D:\\log')
   })
 })
 
