@@ -15,7 +15,7 @@ interface SiteMistake extends Omit<PlantedMistake, 'plant' | 'command' | 'args'>
   /** The group to look at; absent = `check` finds it. */
   readonly only?: string
   /** Changes the site, and says what else stands in the file. */
-  readonly make: (simulator: Simulator, other: Simulator) => SiteParts | Promise<SiteParts>
+  readonly make: (simulator: Simulator, other: () => Promise<Simulator>) => SiteParts | Promise<SiteParts>
 }
 
 interface SiteParts {
@@ -30,13 +30,16 @@ const WARNED = 0
 
 const user = (value: string) => ({ headers: { static: [{ name: 'X-Qlik-User', value }] } })
 
-/** Two sites: the one of the configuration, and another one whose files do not belong here. */
+/** The site of the configuration; and another one whose files do not belong here, where it is asked for. */
 async function plantSite({ onEnd }: PlantPlace, { make }: SiteMistake): Promise<object> {
-  const [site, other] = await Promise.all([startSite(), startSite()])
-  onEnd(() => site[Symbol.asyncDispose]())
-  onEnd(() => other[Symbol.asyncDispose]())
-  const { more, ...parts } = await make(site.simulator, other.simulator)
-  return { ...siteConfig(site.simulator, parts), ...more }
+  async function start(): Promise<Simulator> {
+    const site = await startSite()
+    onEnd(() => site[Symbol.asyncDispose]())
+    return site.simulator
+  }
+  const simulator = await start()
+  const { more, ...parts } = await make(simulator, start)
+  return { ...siteConfig(simulator, parts), ...more }
 }
 
 async function faulty(simulator: Simulator, mode: string): Promise<SiteParts> {
@@ -73,13 +76,16 @@ const SITE: readonly SiteMistake[] = [
   {
     name: 'certificate that does not match its key',
     only: 'certificate',
-    make: (_site, other) => ({ cert: { clientCertKey: other.certificates.clientCertKey } }),
+    make: async (_site, other) => ({ cert: { clientCertKey: (await other()).certificates.clientCertKey } }),
     expect: { code: REFUSED, message: /key does not belong/, fix: /export the certificates from the QMC again/ },
   },
   {
     name: 'certificate of another authority',
     only: 'certificate',
-    make: (_site, { certificates: { clientCert, clientCertKey } }) => ({ cert: { clientCert, clientCertKey } }),
+    async make(_site, other) {
+      const { clientCert, clientCertKey } = (await other()).certificates
+      return { cert: { clientCert, clientCertKey } }
+    },
     expect: { code: BROKEN, message: /different sites/, fix: /export the certificates again/ },
   },
   {
