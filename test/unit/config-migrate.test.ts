@@ -206,7 +206,7 @@ describe('whole files of each generation', () => {
     const { text, changes } = migrated(file)
     await expectSame(file, text)
     expect(migrated(text)).toEqual({ text, changes: [] })
-    const comments = (of: string) => (of.match(/(?<=^|\s)#\s.*/gm) ?? []).sort()
+    const comments = (of: string) => [...(of.match(/(?<=^|\s)#\s.*/gm) ?? [])].sort()
     expect(comments(text)).toEqual(comments(file).filter((comment) => !comment.includes(GONE[name] ?? '!')))
     expect(changes.length === 0).toBe(name === 'butler-16')
     for (const secret of ['s3cret', 'joesecret', 'NRII-', 'hooks.slack.com']) {
