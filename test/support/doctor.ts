@@ -3,6 +3,7 @@ import { writeFileSync } from 'node:fs'
 import { runDoctor } from '../../src/cli/doctor/index.ts'
 import type { Summary } from '../../src/cli/doctor/report.ts'
 import type { Finding } from '../../src/cli/doctor/types.ts'
+import { isDocumented } from './doctor-codes.ts'
 import { tempDirectory } from './temp.ts'
 
 export interface Diagnosis {
@@ -43,7 +44,11 @@ export async function diagnose(butler: unknown, options: DiagnosisOptions = {}):
     surroundings,
   )
   const text = printed.join('\n')
-  return { code, text, ...(JSON.parse(text) as Pick<Diagnosis, 'findings' | 'summary'>) }
+  const report = JSON.parse(text) as Pick<Diagnosis, 'findings' | 'summary'>
+  for (const finding of report.findings) {
+    if (!isDocumented(finding.code)) throw new Error(`docs/doctor.md does not know ${finding.code}`)
+  }
+  return { code, text, ...report }
 }
 
 /** In the order of the report. */

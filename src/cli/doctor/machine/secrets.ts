@@ -1,4 +1,4 @@
-/** Who may read the secrets: the configuration, and keys that it names. On Windows the rights of folders decide. */
+/** Who may read the secrets: the configuration, and keys that it names; that for Qlik Sense is looked at with its certificate. On Windows the rights of folders decide. */
 import { stat } from 'node:fs/promises'
 import type { PathBase } from '../../../config/paths.ts'
 import type { DoctorContext, Finding, Probe } from '../types.ts'
@@ -27,9 +27,8 @@ export const secrets: Probe = {
 }
 
 function filesOf({ config, loaded, paths }: DoctorContext): readonly SecretFile[] {
-  const { cert, mqttConfig, footman, restServerConfig } = config
+  const { mqttConfig, footman, restServerConfig } = config
   const keys: readonly KeyFile[] = [
-    { on: loaded.qlikConnection, key: 'cert.clientCertKey', path: cert.clientCertKey, base: 'program' },
     {
       ...{ on: mqttConfig.enable && mqttConfig.azureEventGrid.enable, key: 'mqttConfig.azureEventGrid.clientKeyFile' },
       ...{ path: mqttConfig.azureEventGrid.clientKeyFile, base: 'program' },
