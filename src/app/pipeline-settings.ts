@@ -21,6 +21,7 @@ export function pipelineSettings(config: Config, dataDirectory: string, qrsEnabl
           port: udp.portTaskFailure,
           maxMessageSize: udp.maxMessageSize,
           allowedSources: udp.enableSourceValidation ? udp.allowedSources : null,
+          sharedSecrets: footman.udp.sharedSecrets,
           maxMessagesPerMinute: udp.rateLimit.enable ? udp.rateLimit.maxMessagesPerMinute : null,
           dedupTtlMs: udp.deduplication.enable ? udp.deduplication.ttlMinutes * MINUTE_MS : null,
           maxConcurrent: udp.messageQueue.maxConcurrent,

@@ -42,6 +42,7 @@ const footman = section("Footman's own settings; Butler 16 ignores this section.
   watchdog: events.watchdog,
   reconciler: events.reconciler,
   distribute: events.distribute,
+  udp: events.udp,
   destinations: alerts.destinations,
   alertRoutes: alerts.alertRoutes,
   butlerRoutes: alerts.butlerRoutes,

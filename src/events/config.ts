@@ -54,6 +54,16 @@ export const scriptLog = section('Script logs.', () => ({
   })),
 }))
 
+/** No character that log4net, XML or the message itself would take for its own. */
+const SHARED_SECRET = /^[A-Za-z0-9_-]{16,128}$/
+
+export const udp = section('Messages of the Qlik Sense scheduler: what Butler does not know.', () => ({
+  sharedSecrets: list(
+    'Messages count only when one of these and a semicolon stand before their type, as the log appenders of "footman log-appender" send it. Several, so that one can be replaced node by node. Empty: no secret is asked for.',
+    z.string().regex(SHARED_SECRET, 'must be 16 to 128 letters, digits, - or _'),
+  ),
+}))
+
 export const distribute = section('Following distribution tasks, whose end no message announces.', () => ({
   pollInterval: duration('Time between two looks at a running distribution.', '30s', { min: 1000, max: HOUR }),
   maxAge: duration('A distribution without an end after this time counts as failed.', '6h'),
@@ -76,6 +86,7 @@ export const watchdog = section('Finding tasks that are late, stuck or never sta
 
 export type UdpServerConfig = z.output<typeof udpServerConfig>
 export type ScriptLogConfig = z.output<typeof scriptLog>
+export type UdpConfig = z.output<typeof udp>
 export type DistributeConfig = z.output<typeof distribute>
 export type ReconcilerConfig = z.output<typeof reconciler>
 export type WatchdogConfig = z.output<typeof watchdog>

@@ -40,6 +40,7 @@ export interface PipelineSettings {
     readonly port: number
     readonly maxMessageSize: number
     readonly allowedSources: readonly string[] | null
+    readonly sharedSecrets: readonly string[]
     readonly maxMessagesPerMinute: number | null
     readonly dedupTtlMs: number | null
     readonly maxConcurrent: number

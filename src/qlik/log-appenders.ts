@@ -7,6 +7,8 @@ export interface AppenderTarget {
   /** Where the nodes of Qlik Sense reach Footman: an IP address or a host name. */
   readonly address: string
   readonly port: number
+  /** Stands before the type of every message (`Butler.footman.udp.sharedSecrets`). */
+  readonly secret?: string | undefined
   /** As in the shipped example: the reader is told to fill in the address. */
   readonly isExample?: boolean
 }
@@ -57,14 +59,15 @@ export const FIELDS =
 const HOST_NAME = 'Qlik.Sense.Logging.log4net.Layout.Pattern.HostNamePatternConverter'
 
 /** The whole file, with `\n` at the ends of lines. Throws on a port that is none. */
-export function logAppenderFile({ address, port, isExample = false }: AppenderTarget): string {
+export function logAppenderFile(target: AppenderTarget): string {
+  const { address, port, isExample = false } = target
   if (!Number.isInteger(port) || port < 1 || port > 65535) throw new RangeError(`${port} is not a port`)
   const loggers = [...new Set(APPENDERS.map(({ logger }) => logger))]
   return [
     '<?xml version="1.0" encoding="UTF-8"?>',
     `<!--\n${comment(address, port, isExample)}\n-->`,
     '<configuration>',
-    ...APPENDERS.map((appender) => appenderElement(appender, address, port)),
+    ...APPENDERS.map((appender) => appenderElement(appender, target)),
     ...loggers.map(loggerElement),
     '</configuration>',
     '',
@@ -86,7 +89,8 @@ function comment(address: string, port: number, isExample: boolean): string {
   A file made for Butler keeps working as it is: Footman understands all its generations.`
 }
 
-function appenderElement({ name, texts, type }: LogAppender, address: string, port: number): string {
+function appenderElement({ name, texts, type }: LogAppender, { address, port, secret }: AppenderTarget): string {
+  const start = secret === undefined ? type : `${secret};${type}`
   return `  <appender name="${name}" type="log4net.Appender.UdpAppender">
 ${texts.map((text) => `    <filter type="log4net.Filter.StringMatchFilter">${param('stringToMatch', text)}</filter>`).join('\n')}
     <filter type="log4net.Filter.DenyAllFilter"/>
@@ -98,7 +102,7 @@ ${texts.map((text) => `    <filter type="log4net.Filter.StringMatchFilter">${par
         ${param('name', 'hostname')}
         ${param('type', HOST_NAME)}
       </converter>
-      ${param('conversionpattern', `${type};${FIELDS}`)}
+      ${param('conversionpattern', `${start};${FIELDS}`)}
     </layout>
   </appender>`
 }

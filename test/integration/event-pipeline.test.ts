@@ -323,6 +323,22 @@ describe('receiver', () => {
     await until(() => routed.length === 1)
   })
 
+  test('with a shared secret only messages that begin with it count, and it is written nowhere', async () => {
+    const secrets = ['the-secret-of-today', 'the-secret-of-tomorrow']
+    const { send, pipeline, routed, db, log } = await start({ needs: [], udp: { sharedSecrets: secrets } })
+    const dropped = () => db.all<{ raw: Uint8Array }>('SELECT raw FROM dropped_datagram')
+    for (const [n, claim] of [...secrets, 'a-forged-secret-xyz'].entries()) {
+      await send(`${claim};${message({ execution: `e5000000-0000-4000-8000-00000000000${n}` })}`)
+    }
+    await send(message())
+    await until(() => routed.length === 2 && dropped().length === 2)
+    expect(pipeline.counters.dropped.SOURCE_NOT_ALLOWED).toBe(2)
+    const kept = JSON.stringify([routed, dropped().map(({ raw }) => new TextDecoder().decode(raw)), log.lines])
+    expect(kept).toContain('/scheduler-task-failed/')
+    expect(kept).not.toMatch(/secret-of|forged/)
+    expect(new TextDecoder().decode(pipeline.rawOf(1)!)).toStartWith('/scheduler-task-failed/')
+  })
+
   test('an empty list with validation on starts no UDP server', async () => {
     const { pipeline, log } = await start({ udp: { allowedSources: [] } })
     expect(pipeline.status.udpListening).toBeFalse()

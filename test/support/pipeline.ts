@@ -79,6 +79,7 @@ export async function startPipeline(options: PipelineOptions = {}) {
         port,
         maxMessageSize: 65507,
         allowedSources: null,
+        sharedSecrets: [],
         maxMessagesPerMinute: null,
         dedupTtlMs: 600_000,
         maxConcurrent: 10,

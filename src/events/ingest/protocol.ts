@@ -10,6 +10,8 @@ export interface IngestSettings {
   readonly maxMessageSize: number
   /** Null = every sender is allowed. */
   readonly allowedSources: readonly string[] | null
+  /** Messages begin with one of them; empty = no secret is asked for. */
+  readonly sharedSecrets: readonly string[]
   /** Null = unlimited. */
   readonly maxMessagesPerMinute: number | null
   readonly maxBacklog: number

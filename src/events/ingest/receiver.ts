@@ -7,6 +7,7 @@ import type { Datagram } from './journal.ts'
 import type { DropSample, FromWorker, IngestSettings } from './protocol.ts'
 import { createRateWindow } from './rate-window.ts'
 import { selfTestToken } from './self-test.ts'
+import { createSharedSecrets, withoutClaim } from './shared-secret.ts'
 import type { SourceFilter } from './source-filter.ts'
 
 export interface ReceiverDeps {
@@ -36,8 +37,19 @@ const RETRY_MS = 1000
 const MAX_WAITING_BYTES = 64 * 1024 * 1024
 const BATCH = 2000
 
+interface Refusal {
+  readonly reason: DropReason
+  readonly detail: string
+}
+
+const NO_SECRET: Refusal = {
+  reason: 'SOURCE_NOT_ALLOWED',
+  detail: 'it does not begin with one of Butler.footman.udp.sharedSecrets',
+}
+
 export function createReceiver(deps: ReceiverDeps, settings: IngestSettings): Receiver {
   const rate = settings.maxMessagesPerMinute === null ? null : createRateWindow(settings.maxMessagesPerMinute)
+  const secrets = settings.sharedSecrets.length === 0 ? null : createSharedSecrets(settings.sharedSecrets)
   const lastWarning = new Map<string, number>()
   let waiting: Datagram[] = []
   let waitingBytes = 0
@@ -53,7 +65,7 @@ export function createReceiver(deps: ReceiverDeps, settings: IngestSettings): Re
   let samples: DropSample[] = []
   let expected = new Set<string>()
 
-  function refuse(raw: Uint8Array, sender: string): { reason: DropReason; detail: string } | null {
+  function refuse(raw: Uint8Array, sender: string): Refusal | null {
     if (deps.sources && !deps.sources.allows(sender)) {
       return { reason: 'SOURCE_NOT_ALLOWED', detail: `${sender} is not in allowedSources` }
     }
@@ -74,7 +86,7 @@ export function createReceiver(deps: ReceiverDeps, settings: IngestSettings): Re
     return null
   }
 
-  function drop(raw: Uint8Array, sender: string, { reason, detail }: { reason: DropReason; detail: string }): void {
+  function drop(raw: Uint8Array, sender: string, { reason, detail }: Refusal): void {
     counts[reason] = (counts[reason] ?? 0) + 1
     if (samples.length < MAX_SAMPLES) {
       samples.push({ at: deps.now(), sender, reason, raw: raw.slice(0, SAMPLE_BYTES) })
@@ -140,10 +152,11 @@ export function createReceiver(deps: ReceiverDeps, settings: IngestSettings): Re
   }
 
   return {
-    receive(raw, sender) {
-      const refusal = refuse(raw, sender)
-      if (refusal) {
-        drop(raw, sender, refusal)
+    receive(datagram, sender) {
+      const raw = secrets ? secrets.strip(datagram) : datagram
+      const refusal = raw === null ? NO_SECRET : refuse(raw, sender)
+      if (raw === null || refusal) {
+        drop(raw ?? withoutClaim(datagram), sender, refusal ?? NO_SECRET)
         return
       }
       if (isSelfTest(raw, sender)) return

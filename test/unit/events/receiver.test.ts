@@ -11,6 +11,7 @@ const settings = {
   port: 0,
   maxMessageSize: 65507,
   allowedSources: null,
+  sharedSecrets: [],
   maxMessagesPerMinute: null,
   maxBacklog: 1_000_000,
   memoryBacklog: 100,

@@ -95,8 +95,11 @@ async function judge(file: AppenderFile, context: DoctorContext, say: Say): Prom
   }
   const findings: Finding[] = []
   for (const target of targetsOf(ours)) findings.push(...(await targetFindings(target, context, say)))
-  for (const appender of ours) findings.push(...contentFindings(appender, say))
-  findings.push(...KINDS.flatMap((kind) => kindFindings(kind, ours, say)))
+  const secrets = context.config.footman.udp.sharedSecrets
+  const plain = ours.map((appender) => ({ ...appender, pattern: withoutSecret(appender.pattern, secrets) }))
+  findings.push(...secretFindings(ours, secrets, say))
+  for (const appender of plain) findings.push(...contentFindings(appender, say))
+  findings.push(...KINDS.flatMap((kind) => kindFindings(kind, plain, say)))
   for (const { logger, ref } of file.dangling) {
     const fix = `correct the appender-ref in the logger ${logger}`
     findings.push(
@@ -187,6 +190,21 @@ const typeOf = ({ pattern }: Appender): string =>
   (pattern.split(';')[0] ?? '').trim().toLowerCase().replace(/\/+$/, '/')
 
 const kindOf = (appender: Appender): Kind | undefined => KINDS.find(({ types }) => types.includes(typeOf(appender)))
+
+function withoutSecret(pattern: string, secrets: readonly string[]): string {
+  const secret = secrets.find((one) => pattern.startsWith(`${one};`))
+  return secret === undefined ? pattern : pattern.slice(secret.length + 1)
+}
+
+/** Secrets themselves are never shown. */
+function secretFindings(appenders: readonly Appender[], secrets: readonly string[], say: Say): Finding[] {
+  if (secrets.length === 0) return []
+  const without = appenders.filter(({ pattern }) => withoutSecret(pattern, secrets) === pattern)
+  if (without.length === 0) return []
+  const names = without.map(({ name }) => `"${name}"`).join(', ')
+  const message = `${names}: the conversionpattern does not begin with one of Butler.footman.udp.sharedSecrets, so Footman drops what is sent`
+  return [say('error', 'secret', message, TAKE)]
+}
 
 function contentFindings(appender: Appender, say: Say): Finding[] {
   const { name, texts, loggers, deniesRest, converters } = appender

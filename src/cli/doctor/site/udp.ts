@@ -2,8 +2,10 @@
 import { createSocket } from 'node:dgram'
 import { isIP } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
+import { createSharedSecrets } from '../../../events/ingest/shared-secret.ts'
 import { parseDatagram } from '../../../events/parse/datagram.ts'
 import { decodeDatagram } from '../../../events/parse/decode.ts'
+import { lockHolder } from '../../../platform/lock.ts'
 import { bindUdp } from '../../../platform/udp.ts'
 import type { DoctorContext, Finding, FindingLevel, Probe } from '../types.ts'
 import { ownAddress } from './own-addresses.ts'
@@ -22,7 +24,7 @@ export const udpProbe: Probe = {
   applies: ({ config }) => config.udpServerConfig.enable,
   async run(context) {
     const running = await askRunning<RunningInput>(context, 'GET', '/v4/udp')
-    if (running.state === 'silent') return withOwnSocket(context, running.reason)
+    if (running.state === 'silent') return withoutApi(context, running.reason)
     if (running.status === 200) return withRunning(context, running.body)
     return [notAllowed(context, running.status)]
   },
@@ -71,7 +73,12 @@ async function selfTest(context: DoctorContext, input: RunningInput): Promise<Fi
     return say(context, 'info', 'not-tested', 'Footman did not begin a self-test of its input')
   }
   const { token, datagram } = begun.body
-  await send(datagram, destinationOf(input.address ?? '127.0.0.1'), input.port ?? 0)
+  const [secret] = context.config.footman.udp.sharedSecrets
+  await send(
+    secret === undefined ? datagram : `${secret};${datagram}`,
+    destinationOf(input.address ?? '127.0.0.1'),
+    input.port ?? 0,
+  )
   for (const end = Date.now() + ARRIVAL_MS; Date.now() < end; await delay(POLL_MS)) {
     const look = await askRunning<{ arrived: boolean; from: string | null }>(
       ...([context, 'GET', `/v4/udp/self-test/${token}`] as const),
@@ -116,6 +123,17 @@ async function watch(context: DoctorContext, listenMs: number): Promise<readonly
   return reportHeard(context, heard, listenMs)
 }
 
+/** Runs all the same, or not: its lock on the data directory tells. */
+async function withoutApi(context: DoctorContext, reason: string): Promise<readonly Finding[]> {
+  const { config, paths, listenMs } = context
+  const holder = lockHolder(paths.data(config.footman.dataDirectory))
+  if (holder === null) return withOwnSocket(context, reason)
+  const message = `Footman runs (process ${holder.process}), but cannot be asked whether messages arrive: ${reason}`
+  const fix = 'switch the REST API on (Butler.restServerConfig.enable), on localhost if nobody else is to use it'
+  const heard = listenMs === undefined ? [] : await watch(context, listenMs)
+  return [say(context, 'info', 'not-tested', message, fix), ...heard]
+}
+
 // ---------------------------------------------------------------------------------------- while it does not run
 
 interface Heard {
@@ -130,13 +148,15 @@ async function withOwnSocket(context: DoctorContext, reason: string): Promise<re
   const { serverHost, portTaskFailure } = context.config.udpServerConfig
   const heard = new Map<string, Heard>()
   const test = `/footman-doctor/;${crypto.randomUUID()}`
+  const { sharedSecrets } = context.config.footman.udp
+  const secrets = sharedSecrets.length === 0 ? null : createSharedSecrets(sharedSecrets)
   const { promise: arrived, resolve } = Promise.withResolvers<boolean>()
   const socket = await bindUdp({
     ...{ host: serverHost, port: portTaskFailure, receiveBufferBytes: WANTED_BUFFER, onError: () => resolve(false) },
     onDatagram(bytes, sender) {
       const { text } = decodeDatagram(bytes)
       if (text === test) resolve(true)
-      else note(heard, sender, text)
+      else note(heard, sender, secrets ? secrets.strip(bytes) : bytes)
     },
   }).catch((error: unknown) => error as Error)
   if (socket instanceof Error) {
@@ -169,8 +189,9 @@ function own(context: DoctorContext, isHeard: boolean): Finding {
   return say(context, 'error', 'lost', message, fix)
 }
 
-function note(heard: Map<string, Heard>, sender: string, text: string): void {
-  const parsed = parseDatagram(text)
+/** `message` is null when it lacks the secret that is asked for. */
+function note(heard: Map<string, Heard>, sender: string, message: Uint8Array | null): void {
+  const parsed = parseDatagram(message === null ? '' : decodeDatagram(message).text)
   const host = parsed.kind === 'rejected' ? '' : parsed.message.host
   const entry = heard.get(`${sender} ${host}`) ?? { sender, host, messages: 0, rejected: 0 }
   if (parsed.kind === 'rejected') entry.rejected += 1

@@ -68,12 +68,12 @@ const GOOD = `<?xml version="1.0" encoding="UTF-8"?>
 
 let files = 0
 
-function examine(xml: string, udp: Record<string, unknown> = {}) {
+function examine(xml: string, udp: Record<string, unknown> = {}, footman: Record<string, unknown> = {}) {
   files += 1
   const path = directory.join(`LocalLogConfig-${files}.xml`)
   writeFileSync(path, xml)
   const udpServerConfig = { enable: true, serverHost: '0.0.0.0', portTaskFailure: 9998, ...udp }
-  return diagnose({ udpServerConfig }, { only: ['appender'], appender: path })
+  return diagnose({ udpServerConfig, footman }, { only: ['appender'], appender: path })
 }
 
 describe('a log appender file', () => {
@@ -89,6 +89,18 @@ describe('a log appender file', () => {
   test('as Footman writes it', async () => {
     const found = await examine(logAppenderFile({ address: '127.0.0.1', port: 9998 }))
     expect(codes(found)).toEqual(['appender.valid', 'appender.loopback'])
+  })
+
+  test('with a shared secret has to send it, and the secret is never shown', async () => {
+    const secret = 'the-secret-of-today'
+    const footman = { udp: { sharedSecrets: ['the-secret-of-tomorrow', secret] } }
+    const target = { address: '127.0.0.1', port: 9998 }
+    expect(complaints(await examine(logAppenderFile({ ...target, secret }), {}, footman))).toEqual([])
+    for (const other of [undefined, 'another-secret-instead']) {
+      const found = await examine(logAppenderFile({ ...target, secret: other }), {}, footman)
+      expect(finding(found, 'appender.secret').fix).toContain('footman log-appender')
+      expect(JSON.stringify(found)).not.toContain('the-secret-of')
+    }
   })
 
   test('in the short form of log4net', async () => {
