@@ -22,7 +22,11 @@ let certificates: Promise<string> | undefined
 
 /** All of a test run use the same. */
 async function certificateFolder(): Promise<string> {
-  certificates ??= loadCertificates(tempDirectory().path).then(({ directory }) => directory)
+  if (!certificates) {
+    const folder = tempDirectory()
+    process.once('exit', folder.remove)
+    certificates = loadCertificates(folder.path).then(({ directory }) => directory)
+  }
   return certificates
 }
 
