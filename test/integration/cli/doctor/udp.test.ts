@@ -3,6 +3,7 @@ import { createSocket } from 'node:dgram'
 import { mkdirSync } from 'node:fs'
 import { MIGRATIONS } from '../../../../src/app/migrations.ts'
 import { noteSources } from '../../../../src/events/input/sources.ts'
+import { lockDirectory } from '../../../../src/platform/lock.ts'
 import { openDatabase } from '../../../../src/platform/sqlite.ts'
 import { codes, diagnose } from '../../../support/doctor.ts'
 import { complaints, diagnoseSite, finding, siteConfig } from '../../../support/doctor-site.ts'
@@ -35,6 +36,17 @@ describe('the port, while Footman does not run', () => {
     const found = await diagnose(butler, { only: ['udp'] })
     socket.close()
     expect(codes(found)).toEqual(['udp.port-taken'])
+  })
+
+  test('a Footman without REST API is not taken for another program', async () => {
+    const directory = tempDirectory()
+    const lock = lockDirectory(directory.path)
+    const butler = { udpServerConfig: (await config()).udpServerConfig, footman: { dataDirectory: directory.path } }
+    const found = await diagnose(butler, { only: ['udp'] })
+    lock.release()
+    directory.remove()
+    expect(codes(found)).toEqual(['udp.not-tested'])
+    expect(finding(found, 'udp.not-tested').fix).toContain('Butler.restServerConfig.enable')
   })
 
   test('--listen tells who sends what', async () => {
