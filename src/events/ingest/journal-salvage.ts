@@ -1,5 +1,6 @@
 /** What a damaged journal still gives away. */
-import { openDamaged } from '../../platform/storage/salvage.ts'
+import type { DatabaseSync } from 'node:sqlite'
+import { readDamaged } from '../../platform/storage/salvage.ts'
 import type { Datagram } from './journal.ts'
 
 export interface WantedEntries {
@@ -10,27 +11,25 @@ export interface WantedEntries {
 }
 
 /** The readable entries that are still wanted, oldest first. */
-export function salvageDatagrams(damagedFile: string, { after, since }: WantedEntries): Datagram[] {
-  const db = openDamaged(damagedFile)
-  if (!db) return []
+export function salvageDatagrams(damagedFile: string, wanted: WantedEntries): Datagram[] {
+  return readDamaged(damagedFile, (db) => readFrom(db, wanted)) ?? []
+}
+
+function readFrom(db: DatabaseSync, { after, since }: WantedEntries): Datagram[] {
   const found = new Map<number, Datagram>()
 
   /** False when it broke off. */
   function read(order: 'ASC' | 'DESC'): boolean {
     try {
       const sql = `SELECT id, received_at AS receivedAt, sender, raw FROM datagram WHERE id > ? AND received_at >= ? ORDER BY id ${order}`
-      const rows = db!.prepare(sql).iterate(after ?? 0, after === null ? since : 0)
-      for (const row of rows as Iterable<Datagram & { id: number }>) found.set(row.id, row)
+      const rows = db.prepare(sql).iterate(after ?? 0, after === null ? since : 0)
+      for (const row of rows as Iterable<unknown>) found.set((row as { id: number }).id, row as Datagram)
       return true
     } catch {
       return false
     }
   }
 
-  try {
-    if (!read('ASC')) read('DESC')
-    return [...found.entries()].sort(([a], [b]) => a - b).map(([, datagram]) => datagram)
-  } finally {
-    db.close()
-  }
+  if (!read('ASC')) read('DESC')
+  return [...found.entries()].sort(([a], [b]) => a - b).map(([, datagram]) => datagram)
 }

@@ -4,8 +4,8 @@ import { existsSync, renameSync, rmSync, statSync } from 'node:fs'
 import { open, stat, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 
-/** SQLite keeps what is new, and who sees what of it, beside the file. */
-const COMPANIONS = ['', '-wal', '-shm']
+/** SQLite keeps what is new, and who sees what of it, beside the file, we where its tables begin. */
+const COMPANIONS = ['', '-wal', '-shm', '-layout']
 /** Less than that is no room. */
 const PROBE_BYTES = 1024 * 1024
 

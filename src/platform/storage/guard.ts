@@ -9,6 +9,7 @@ import { backoffDelay } from '../backoff.ts'
 import { DamageError, type FileDatabase, isDamage, isStorageFailure, openDatabase, StorageError } from '../sqlite.ts'
 import { copyTo, isSound, proveWrite, seemsSound } from './checks.ts'
 import { type FileIdentity, identityOf, isEmptied, proveRoom, setAside } from './files.ts'
+import { keepLayout } from './layout.ts'
 import { addNote, latestNote, type StorageNote, storageMigrations } from './note.ts'
 import { reasonOf, spanOf, type Trouble, troubleOf, troubleText } from './texts.ts'
 import type { GuardDeps, GuardedDatabase, GuardSettings, StorageState } from './types.ts'
@@ -42,6 +43,8 @@ export function openGuarded(deps: GuardDeps, settings: GuardSettings): GuardedDa
   let replacements: number[] = []
   let looks = 0
   let mending = false
+  /** Its layout has not been kept yet. */
+  let isNew = true
   /** Nothing may be written, as it would go where nobody finds it. */
   let isMissing = false
   let stopped = true
@@ -107,6 +110,7 @@ export function openGuarded(deps: GuardDeps, settings: GuardSettings): GuardedDa
   /** Opens the file anew, and replaces it when that does not help. True when the database can be used again. */
   function mend(error: unknown): boolean {
     mending = true
+    isNew = true
     goDown('damaged', error)
     try {
       const wasSound = reopened()
@@ -168,7 +172,7 @@ export function openGuarded(deps: GuardDeps, settings: GuardSettings): GuardedDa
       if (found === null || found.id !== inUse?.id) await notOurs(found)
       else if (isMissing) goUp(`${file} is back`, null)
       else if (outage) await tryAgain(outage)
-      else await keepLog()
+      else await keepCompanions()
     } catch (error) {
       goDown(troubleOf(error), error)
     }
@@ -195,6 +199,7 @@ export function openGuarded(deps: GuardDeps, settings: GuardSettings): GuardedDa
     mkdirSync(dirname(file), { recursive: true })
     deps.onNewDirectory?.()
     const isRescued = rescued()
+    isNew = true
     db.reopen()
     inUse = await identityOf(file)
     const what = isRescued ? 'made anew with all that it held' : 'made anew and empty: what it held is lost'
@@ -216,6 +221,7 @@ export function openGuarded(deps: GuardDeps, settings: GuardSettings): GuardedDa
   async function adopt(): Promise<void> {
     try {
       db.reopen()
+      isNew = true
     } catch (error) {
       if (!isDamage(error)) throw error
       // What is open is better than that.
@@ -237,6 +243,13 @@ export function openGuarded(deps: GuardDeps, settings: GuardSettings): GuardedDa
     if (trouble === 'failing' && looks > 1) db.reopen()
     proveWrite(db)
     goUp(`${file} can be written again`, null)
+  }
+
+  async function keepCompanions(): Promise<void> {
+    await keepLog()
+    if (!isNew || stopped) return
+    isNew = false
+    keepLayout(db, file)
   }
 
   /** Without its log the file alone would be all that is left after a crash. */

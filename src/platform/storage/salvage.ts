@@ -1,5 +1,6 @@
 /** Takes over what a damaged database still gives away, table by table and row by row. */
 import { DatabaseSync, type SQLInputValue } from 'node:sqlite'
+import { dropCopy, repairedCopy } from './layout.ts'
 
 export interface Salvaged {
   readonly rows: number
@@ -14,21 +15,31 @@ export interface Salvaged {
 export function salvage(damagedFile: string, newFile: string): Salvaged {
   const target = new DatabaseSync(newFile, { enableForeignKeyConstraints: false })
   try {
-    const source = openDamaged(damagedFile)
     const tables = tablesOf(target)
-    if (!source) return { rows: 0, incomplete: tables }
-    try {
-      return copyAll(source, target, tables)
-    } finally {
-      source.close()
-    }
+    return readDamaged(damagedFile, (source) => copyAll(source, target, tables)) ?? { rows: 0, incomplete: tables }
   } finally {
     target.close()
   }
 }
 
+/** What `work` makes of a damaged database, or of a repaired copy of it; null when nothing in it can be read. */
+export function readDamaged<T>(file: string, work: (source: DatabaseSync) => T): T | null {
+  return withSource(file, work) ?? withSource(repairedCopy(file), work)
+}
+
+/** A repaired copy is removed. */
+function withSource<T>(file: string | null, work: (source: DatabaseSync) => T): T | null {
+  const source = file === null ? null : openDamaged(file)
+  try {
+    return source ? work(source) : null
+  } finally {
+    source?.close()
+    if (file !== null) dropCopy(file)
+  }
+}
+
 /** For reading; null when nothing in it can be read. */
-export function openDamaged(file: string): DatabaseSync | null {
+function openDamaged(file: string): DatabaseSync | null {
   let db: DatabaseSync | null = null
   try {
     db = new DatabaseSync(file, { readOnly: true })

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
 import {
   closeSync,
   copyFileSync,
+  existsSync,
   fstatSync,
   mkdirSync,
   openSync,
@@ -185,6 +186,26 @@ describe('a damaged file', () => {
     add(db, 'works')
     expect(guard.state).toEqual({ state: 'degraded', reason: expect.stringContaining('was damaged') as never })
     expect(files().filter((name) => /^test\.db\.corrupt-\d{8}-\d{6}$/.test(name))).toHaveLength(1)
+  })
+
+  test('whose first pages are lost loses nothing else, also what was only in the log', async () => {
+    const { db, guard } = start()
+    fill(db)
+    await until(() => existsSync(`${file}-layout`))
+    db.exec('PRAGMA wal_checkpoint(TRUNCATE)')
+    add(db, 'only in the log')
+    for (const suffix of ['', '-wal', '-layout']) copyFileSync(`${file}${suffix}`, directory.join(`crashed${suffix}`))
+    guard.stop()
+    db.close()
+    open = []
+    for (const name of files()) rmSync(directory.join('data', name))
+    for (const suffix of ['', '-wal', '-layout']) renameSync(directory.join(`crashed${suffix}`), `${file}${suffix}`)
+    overwrite(file, 0, 4096)
+    const next = start()
+    expect(count(next.db)).toBe(ROWS + 1)
+    expect(next.db.get('SELECT value FROM pair WHERE id = ?', ROWS + 1)).toEqual({ value: 'only in the log' })
+    expect(next.db.all('SELECT * FROM name')).toEqual([{ key: 'a', value: 'b' }])
+    expect(files().filter((name) => name.includes('repaired'))).toEqual([])
   })
 
   test('with broken pages gives away what stands on the others, and never a number twice', () => {
