@@ -34,15 +34,36 @@ const keyOf = (path: string): string => path.replace(/^Butler\./, '')
 
 const WEIGHT: Record<FindingLevel, number> = { ok: 0, info: 1, warning: 2, error: 3 }
 
-/** Without what a problem of the configuration already says about the same key, at least as gravely. */
-export function withoutRepetitions(examined: readonly Examined[], problems: readonly Problem[]): readonly Examined[] {
-  const told = new Map<string, number>()
-  for (const { path, severity } of problems) {
-    told.set(keyOf(path), Math.max(told.get(keyOf(path)) ?? 0, WEIGHT[severity]))
+/**
+ * Each trouble once: where a probe says as much about a key, at least as gravely, it says it better than the look at
+ * the file; where it says less, the look at the file has told the reason.
+ */
+export function withoutRepetitions(
+  about: readonly Finding[],
+  probed: readonly Examined[],
+): { readonly about: readonly Finding[]; readonly probed: readonly Examined[] } {
+  const byFile = gravest(about)
+  const byProbes = gravest(probed.flatMap(({ findings }) => findings))
+  return {
+    about: about.filter((one) => !isTrouble(one) || WEIGHT[one.level] > (byProbes.get(one.key) ?? 0)),
+    probed: probed
+      .map((one) => ({
+        ...one,
+        findings: one.findings.filter(
+          (finding) => !isTrouble(finding) || WEIGHT[finding.level] >= (byFile.get(finding.key) ?? 0),
+        ),
+      }))
+      .filter(({ findings }) => findings.length > 0),
   }
-  const isNew = ({ key, level }: Finding) =>
-    key === undefined || level === 'ok' || level === 'info' || WEIGHT[level] > (told.get(key) ?? 0)
-  return examined
-    .map((one) => ({ ...one, findings: one.findings.filter(isNew) }))
-    .filter(({ findings }) => findings.length > 0)
+}
+
+type Trouble = Finding & { readonly key: string }
+
+const isTrouble = (finding: Finding): finding is Trouble =>
+  finding.key !== undefined && (finding.level === 'warning' || finding.level === 'error')
+
+function gravest(findings: readonly Finding[]): ReadonlyMap<string, number> {
+  const found = new Map<string, number>()
+  for (const { key, level } of findings.filter(isTrouble)) found.set(key, Math.max(found.get(key) ?? 0, WEIGHT[level]))
+  return found
 }

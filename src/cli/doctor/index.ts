@@ -61,10 +61,11 @@ export async function runDoctor(
     ...(listen !== undefined && { listenMs: listen }),
   }
   const wanted = context ? probes.filter((probe) => chosen(probe.group) && probe.applies(context)) : []
-  const told = chosen(CONFIGURATION) ? problems : problems.filter(({ severity }) => severity === 'error')
-  const probed = context ? withoutRepetitions(await runProbes(wanted, context), told) : []
-  const first = { group: CONFIGURATION, title: 'Configuration', findings: about }
-  const examined = [...(about.length > 0 ? [first] : []), ...probed].map((one) => masked(one, loaded.secrets))
+  const all = withoutRepetitions(about, context ? await runProbes(wanted, context) : [])
+  const first = { group: CONFIGURATION, title: 'Configuration', findings: all.about }
+  const examined = [first, ...all.probed]
+    .filter((one) => one.findings.length > 0)
+    .map((one) => masked(one, loaded.secrets))
   const findings = examined.flatMap((one) => one.findings)
   if (options.json) io.out(JSON.stringify({ file: loaded.file, findings, summary: summaryOf(findings) }, null, 2))
   else io.out(humanReport(file, examined, signsOf(process.stdout, env)))
