@@ -9,6 +9,9 @@ const SERVICE_STATES = [
   ...['', 'stopped', 'starting', 'stopping', 'running', 'continuing', 'pausing', 'paused'],
 ] as const
 const RUNNING = 4
+/** Places of what `sc queryex` and `sc qc` say; all start with name, type and state. */
+const PROCESS = 7
+const START_TYPE = 2
 const AUTOMATIC = 2
 /** Of `Get-ScheduledTask`. */
 const TASK_STATES = ['unknown', 'disabled', 'queued', 'ready', 'running'] as const
@@ -18,30 +21,31 @@ export async function windowsStatus(host: ServiceHost, name: string): Promise<Se
 }
 
 async function serviceStatus({ run }: ServiceHost, name: string): Promise<ServiceStatus | null> {
-  const answer = await run('sc.exe', ['queryex', name], { timeoutMs: TIMEOUT_MS }).catch((error) => {
+  const answer = await run('sc.exe', ['query', name], { timeoutMs: TIMEOUT_MS }).catch((error) => {
     throw new ServiceError(`sc: ${error.message}`, EXIT.unreachable)
   })
   if (answer.code === NO_SUCH_SERVICE || new RegExp(`\\b${NO_SUCH_SERVICE}\\b`).test(answer.stdout)) return null
-  if (answer.code !== 0) throw new ServiceError(`sc queryex ${name}: ${answer.stdout.trim()}`, EXIT.unreachable)
-  const numbers = valuesOf(answer.stdout)
-  // Name, type, state, exit codes, checkpoint, wait hint, process.
-  const [, , state = 0, win32Exit = 0] = numbers
-  const pid = numbers[7] ?? 0
-  const start = await startType(run, name)
+  if (answer.code !== 0) throw new ServiceError(`sc query ${name}: ${answer.stdout.trim()}`, EXIT.unreachable)
+  const [, , state = 0, win32Exit = 0] = valuesOf(answer.stdout)
+  const [process, start] = await Promise.all([
+    valueAt(run, ['queryex', name], PROCESS),
+    valueAt(run, ['qc', name], START_TYPE),
+  ])
   return {
     name,
     manager: 'Windows service',
     running: state === RUNNING,
     state: SERVICE_STATES[state] ?? `state ${state}`,
     enabled: start === null ? null : start <= AUTOMATIC,
-    pid: pid > 0 ? pid : null,
+    pid: process || null,
     details: win32Exit > 0 ? { 'last exit code': String(win32Exit) } : {},
   }
 }
 
-async function startType(run: ServiceHost['run'], name: string): Promise<number | null> {
-  const answer = await run('sc.exe', ['qc', name], { timeoutMs: TIMEOUT_MS }).catch(() => null)
-  return answer?.code === 0 ? (valuesOf(answer.stdout)[2] ?? null) : null
+/** Null when it is not told. */
+async function valueAt(run: ServiceHost['run'], args: readonly string[], place: number): Promise<number | null> {
+  const answer = await run('sc.exe', args, { timeoutMs: TIMEOUT_MS }).catch(() => null)
+  return answer?.code === 0 ? (valuesOf(answer.stdout)[place] ?? null) : null
 }
 
 /** The number at the start of each `NAME : value`; 0 for texts. */

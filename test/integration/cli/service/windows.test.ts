@@ -237,7 +237,7 @@ SERVICE_NAME: Footman
 describe('status', () => {
   test('of a running service', async () => {
     const { host, io } = scene([
-      ['sc.exe queryex', { stdout: queryex(4, 'RUNNING', 4711) }],
+      ['sc.exe query', { stdout: queryex(4, 'RUNNING', 4711) }],
       ['sc.exe qc', { stdout: QC }],
     ])
     expect(await runStatus({ json: true }, io, host)).toBe(0)
@@ -252,7 +252,7 @@ describe('status', () => {
     [2, 'START_PENDING', 'starting'],
     [3, 'STOP_PENDING', 'stopping'],
   ])('%d %s ends with 3', async (state, word, shown) => {
-    const { host, io } = scene([['sc.exe queryex', { stdout: queryex(state, word, 0) }]])
+    const { host, io } = scene([['sc.exe query', { stdout: queryex(state, word, 0) }]])
     expect(await runStatus({}, io, host)).toBe(3)
     expect(io.printed.out).toContain(shown)
   })
@@ -264,7 +264,7 @@ describe('status', () => {
     ['', 3, 'unknown'],
   ])('of a task: %p ends with %d', async (number, code, state) => {
     const { host, io } = scene([
-      ['sc.exe queryex', ABSENT],
+      ['sc.exe query', ABSENT],
       ['powershell.exe', { stdout: `${number}\r\n` }],
     ])
     expect(await runStatus({ json: true }, io, host)).toBe(code)
@@ -273,7 +273,7 @@ describe('status', () => {
 
   test('of what is not installed ends with 3', async () => {
     const { host, io } = scene([
-      ['sc.exe queryex', ABSENT],
+      ['sc.exe query', ABSENT],
       ['schtasks.exe', { code: 1 }],
     ])
     expect(await runStatus({ json: true }, io, host)).toBe(3)
