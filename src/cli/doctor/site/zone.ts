@@ -5,8 +5,10 @@ import { readDatabase } from './running.ts'
 
 const GROUP = 'time-zone'
 const QUARTER_MS = 15 * 60_000
-/** Messages arrive within moments; what came later says nothing about the zone. */
+/** Messages arrive within moments; what came later, or from a clock that is wrong, says nothing about the zone. */
 const LATE_MS = 5 * 60_000
+/** Minutes of the offsets that zones have. */
+const MINUTES = [0, 30, 45]
 
 export const zoneProbe: Probe = {
   group: GROUP,
@@ -44,7 +46,8 @@ function offsetOf(logTime: string, receivedAt: number): number | null {
   if (Number.isNaN(wall)) return null
   const difference = wall - receivedAt
   const offset = Math.round(difference / QUARTER_MS) * QUARTER_MS
-  return Math.abs(difference - offset) <= LATE_MS && Math.abs(offset) <= 14 * 3_600_000 ? offset : null
+  const isZone = MINUTES.includes((Math.abs(offset) / 60_000) % 60) && Math.abs(offset) <= 14 * 3_600_000
+  return isZone && Math.abs(difference - offset) <= LATE_MS ? offset : null
 }
 
 function utc(offset: number): string {

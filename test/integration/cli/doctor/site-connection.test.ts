@@ -51,13 +51,16 @@ describe('the certificate files', () => {
 
   test('a file that is not there', async () => {
     const found = await certificates({ clientCert: '/nowhere/client.pem' })
-    expect(finding(found, 'configuration.error')).toMatchObject({ key: 'cert.clientCert' })
+    const [wrong, ...more] = found.findings.filter(({ level }) => level === 'error')
+    expect(wrong).toMatchObject({ key: 'cert.clientCert' })
+    expect(wrong!.message).toContain('does not exist')
+    expect(more).toEqual([])
     expect(found.code).toBe(1)
   })
 
   test('a file that is no PEM', async () => {
     const found = await certificates({ clientCertCA: file('root.pfx', 'MIIKzgIBAzCCCo') })
-    expect(finding(found, 'certificate.format')).toMatchObject({ level: 'error', key: 'cert.clientCertCA' })
+    expect(finding(found, 'certificate.format')).toMatchObject({ level: 'error', key: 'cert' })
   })
 
   test('a key of another certificate', async () => {
@@ -78,10 +81,25 @@ describe('the certificate files', () => {
     expect(finding(found, 'certificate.chain').message).toContain('different sites')
   })
 
+  test('a certificate that ends within the month', async () => {
+    await import('reflect-metadata')
+    const pki = await import('../../../../src/qlik/simulator/pki.ts')
+    const valid = { notBefore: new Date(Date.now() - 1000), notAfter: new Date(Date.now() + 10.5 * 86_400_000) }
+    const [authority, keys] = await Promise.all([pki.createAuthority('CA', valid), pki.createKeys()])
+    const client = await pki.sign(authority, 'CN=QlikClient', keys.publicKey, valid, pki.CLIENT_EXTENSIONS)
+    const found = await certificates({
+      clientCert: file('ending.pem', client),
+      clientCertKey: file('ending_key.pem', await pki.privatePem(keys)),
+      clientCertCA: file('ending_root.pem', authority.certificate.toString('pem')),
+    })
+    expect(complaints(found)).toEqual(['warning certificate.ends-soon', 'warning certificate.ends-soon'])
+    expect(finding(found, 'certificate.ends-soon').message).toMatch(/ends on \d{4}-\d\d-\d\d, in 10 days/)
+  })
+
   test('an expired certificate', async () => {
     const { pem, serverCertKey } = site.simulator.certificates
     const found = await certificates({ clientCert: pem.expiredServer.path, clientCertKey: serverCertKey })
-    expect(finding(found, 'certificate.expired')).toMatchObject({ level: 'error', key: 'cert.clientCert' })
+    expect(finding(found, 'certificate.expired')).toMatchObject({ level: 'error', key: 'cert' })
     expect(finding(found, 'certificate.expired').fix).toContain('in the QMC')
   })
 

@@ -155,6 +155,14 @@ describe('messages by node', () => {
     expect(finding(await it.look(), 'nodes.waiting').level).toBe('info')
   })
 
+  test('a server whose clock is ahead: what was told is not taken for news', async () => {
+    await using it = await history({ 'qs-central': 20 })
+    onlyEnded(it.site, 7, 20)
+    it.site.simulator.advance(8 * 60_000)
+    for (const one of it.site.simulator.site.executions.values()) one.stopTime += 8 * 60_000
+    expect(codes(await it.look())).toContain('nodes.heard')
+  })
+
   test('a failure that nobody told of', async () => {
     await using it = await history({ 'QS-CENTRAL': 60 })
     onlyEnded(it.site, 8, 30)
@@ -173,5 +181,43 @@ describe('messages by node', () => {
     await using it = await history({ 'qs-central': 5, 'old-server': 5 })
     onlyEnded(it.site, 7, 600)
     expect(finding(await it.look(), 'nodes.stranger').message).toContain('"old-server"')
+  })
+})
+
+describe('the time zone of the server', () => {
+  /** What the doctor makes of a message with this time, received now. */
+  async function lookAt(logTime: string) {
+    const directory = tempDirectory()
+    const db = openDatabase(directory.join('footman.db'), { migrations: MIGRATIONS })
+    const now = Date.now()
+    db.run(
+      `INSERT INTO event (id, received_at, source, sender, type, announced, outcome, severity, state, deadline_at,
+         next_attempt_at, host, user, task_id, task_name, app_id, app_name, execution_id, log_time, log_level, log_message)
+       VALUES ('e', ?, 'udp', '10.0.0.1', 'reload', 'failed', 'failed', 'error', 'routed', 0, 0, 'QS1', '', '', '', '', '', '', ?, 'INFO', '')`,
+      ...[now, logTime],
+    )
+    db.close()
+    await using site = await startSite()
+    const footman = { dataDirectory: directory.path, timezone: 'Asia/Tokyo' }
+    const found = await diagnoseSite({ ...siteConfig(site.simulator), ...(await config()), footman }, ['time-zone'])
+    directory.remove()
+    return found
+  }
+
+  const wall = (hours: number, minutes = 0) => {
+    const time = new Date(Date.now() + hours * HOUR_MS + minutes * 60_000)
+    return `${time.toISOString().slice(0, 19).replace('T', ' ')},117`
+  }
+  const HOUR_MS = 3_600_000
+
+  test.each([
+    [9, 0, ['time-zone.same']],
+    [1, 0, ['time-zone.other']],
+    [5, 30, ['time-zone.other']],
+    // A clock that is wrong, a message that is old.
+    [9, 15, []],
+    [20, 0, []],
+  ])('%d:%d: %j', async (hours, minutes, expected) => {
+    expect(codes(await lookAt(wall(hours, minutes)))).toEqual(expected)
   })
 })
