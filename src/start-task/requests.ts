@@ -3,8 +3,10 @@
  * between loses nothing, and what was journaled and not done is taken up again at the next start.
  */
 import { createHash } from 'node:crypto'
+import { setTimeout as pause } from 'node:timers/promises'
 import type { IncomingMessage, MqttService } from '../mqtt/types.ts'
 import { backoffDelay } from '../platform/backoff.ts'
+import { isStorageTrouble } from '../platform/sqlite.ts'
 import type { Clock, Logger, Service } from '../platform/types.ts'
 import { uuidV7 } from '../platform/uuid.ts'
 import { createAnswerQueue } from './answer-queue.ts'
@@ -50,6 +52,7 @@ export function createStartRequests(deps: StartRequestsDeps, settings: StartRequ
   const active = new Set<Promise<void>>()
   const resultTopic = usableResultTopic(settings, log)
   let running = false
+  let taking: Promise<void> = Promise.resolve()
 
   async function receive(message: IncomingMessage): Promise<void> {
     if (message.retain) {
@@ -59,6 +62,32 @@ export function createStartRequests(deps: StartRequestsDeps, settings: StartRequ
     const parsed = parseStartMessage(message.payload, settings)
     for (const warning of parsed.warnings) log.warn(`STARTTASK: MQTT start request: ${warning}`)
     const now = clock.now()
+    try {
+      await take(message, parsed, now)
+    } catch (error) {
+      if (!isStorageTrouble(error)) throw error
+      log.error(`STARTTASK: MQTT start request waits until it can be stored: ${textOf(error)}`)
+      await takeLater(message, parsed, now)
+    }
+  }
+
+  /** One after the other, so that what the broker delivers twice meanwhile is recognised. Rejects when it is too late. */
+  function takeLater(message: IncomingMessage, parsed: StartMessage, now: number): Promise<void> {
+    const taken = taking.then(async () => {
+      for (;;) {
+        try {
+          return await take(message, parsed, now)
+        } catch (error) {
+          if (!isStorageTrouble(error) || !running || clock.now() - now > GIVE_UP_MS) throw error
+          await pause(settings.retryFirstMs ?? 1000)
+        }
+      }
+    })
+    taking = taken.catch(() => undefined)
+    return taken
+  }
+
+  async function take(message: IncomingMessage, parsed: StartMessage, now: number): Promise<void> {
     const fingerprint = fingerprintOf(message)
     const repeated = earlier(parsed.requestId, message.dup === true, fingerprint, now)
     if (repeated) {

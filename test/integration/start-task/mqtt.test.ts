@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'bun:test'
 import { systemClock } from '../../../src/platform/clock.ts'
 import { createGroupWriter } from '../../../src/platform/group-commit.ts'
-import { openDatabase } from '../../../src/platform/sqlite.ts'
+import { type FileDatabase, openDatabase, StorageError } from '../../../src/platform/sqlite.ts'
 import type { Clock } from '../../../src/platform/types.ts'
 import type { StartFilterSettings } from '../../../src/start-task/filter.ts'
 import { createRequestStore, migrations } from '../../../src/start-task/request-store.ts'
@@ -44,6 +44,8 @@ afterEach(async () => {
 })
 
 interface Options {
+  /** Given the database before anything uses it. */
+  onDatabase?: (db: FileDatabase) => void
   filter?: StartFilterSettings
   resultTopic?: string
   mqtt?: Parameters<typeof service>[1]
@@ -56,6 +58,7 @@ async function footman(options: Options = {}) {
   const { mqtt, log } = service(broker.port, options.mqtt)
   const db = openDatabase(directory.join('footman.db'), { migrations })
   const store = createRequestStore({ db, writer: createGroupWriter(db) })
+  options.onDatabase?.(db)
   const start = createStartTask({ qrs: site.qrs, log, clock }, { ...(options.filter ?? NO_FILTER), shadow: false })
   const settings = {
     subscriptionRootTopic: 'qliksense/#',
@@ -90,6 +93,22 @@ const REPORT = ref(SALES, 'Sales Report Update')
 const HR = ref(task('03'), 'HR Insights daily')
 const SLOW = ref(task('07'), 'Slow Warehouse Load')
 const THREE = ref(task('12'), 'Task with 3 values of one property')
+
+test('while nothing can be stored a request waits, and is carried out once when it can', async () => {
+  let database: FileDatabase | null = null
+  const { log } = await footman({
+    onDatabase(db) {
+      database = db
+    },
+  })
+  database!.refuseWrites(new StorageError('database or disk is full'))
+  await watcher.publish(START, DASHBOARD)
+  await until(() => log.of('error').some((line) => line.includes('waits until it can be stored')))
+  expect(answers()).toEqual([])
+  database!.refuseWrites(null)
+  expect(JSON.parse(await answer())).toEqual(started(FINANCIAL))
+  expect(answers()).toHaveLength(1)
+})
 
 describe('payloads', () => {
   const ROWS: [name: string, payload: string, expected: object][] = [
