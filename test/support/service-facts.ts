@@ -19,6 +19,7 @@ export const LINUX_FACTS: ServiceFacts = {
   listensOn: [9998, 8080],
   graceMs: 10_000,
   credentials: [],
+  variables: [],
 }
 
 export const WINDOWS_FACTS: ServiceFacts = {

@@ -19,7 +19,10 @@ type Paths = ReturnType<typeof createPathResolver>
 /** Rejects with a `ServiceError` when there is no configuration that a service could run with. */
 export async function serviceFacts(host: ServiceHost, { name, configfile }: FactsOptions): Promise<ServiceFacts> {
   const workingDirectory = dirname(host.script ?? host.execPath)
-  const { config, file, directory, credentials } = await usableConfig(host, configfile ?? host.env.FOOTMAN_CONFIGFILE)
+  const { config, file, directory, credentials, variables } = await usableConfig(
+    host,
+    configfile ?? host.env.FOOTMAN_CONFIGFILE,
+  )
   const paths = createPathResolver({ configDirectory: directory, cwd: workingDirectory, execPath: host.execPath })
   const dataDirectory = paths.data(config.footman.dataDirectory)
   const logDirectory = config.fileLogging ? paths.output(config.logDirectory, 'program') : null
@@ -38,6 +41,7 @@ export async function serviceFacts(host: ServiceHost, { name, configfile }: Fact
     listensOn: listeners(config).map(({ port }) => port),
     graceMs: config.footman.shutdown.grace,
     credentials,
+    variables,
   }
 }
 
@@ -46,23 +50,30 @@ interface Usable {
   readonly file: string
   readonly directory: string
   readonly credentials: readonly string[]
+  readonly variables: readonly string[]
 }
 
-/** Systemd hands credentials to the service only: that they are missing here is no error. */
+/** Credentials and variables are those of the service: that they are missing here is no error. */
 async function usableConfig({ env, cwd }: ServiceHost, file: string | undefined): Promise<Usable> {
   const given = { ...(file ? { file } : {}), env, cwd }
   const strict = await loadConfig(given)
-  const errors = strict.problems.filter((problem) => problem.severity === 'error' && !isCredential(problem))
+  const errors = strict.problems.filter(
+    (problem) => problem.severity === 'error' && !isCredential(problem) && !variableOf(problem),
+  )
   const loaded = strict.config ? strict : await loadConfig({ ...given, overrides: { skipVerification: true } })
   const refused = strict.config === null && errors.length > 0
   if (refused || !loaded.config || !loaded.file) {
     const lines = sortProblems(refused ? errors : loaded.problems).map(renderProblem)
     throw new ServiceError(['the service would not start with this configuration:', ...lines].join('\n'), EXIT.badInput)
   }
-  return { ...loaded, config: loaded.config, file: loaded.file, credentials: await credentialsOf(loaded) }
+  const variables = [...new Set(strict.problems.flatMap((problem) => variableOf(problem) ?? []))]
+  return { ...loaded, config: loaded.config, file: loaded.file, credentials: await credentialsOf(loaded), variables }
 }
 
 const isCredential = ({ message }: Problem): boolean => /\bcredentials?\b|CREDENTIALS_DIRECTORY/.test(message)
+
+const variableOf = ({ message }: Problem): string | undefined =>
+  /\bthe environment variable (\S+) is not set/.exec(message)?.[1]
 
 async function credentialsOf({ file }: LoadResult): Promise<string[]> {
   const text = await readFile(file ?? '', 'utf8')

@@ -45,7 +45,11 @@ export function runInstall(options: InstallOptions, io: CommandIo, host: Service
       : { steps: [], warning: firewallHint(facts, platform) }
     const whole: Plan = {
       steps: [...plan.steps, ...firewall.steps],
-      hints: [...plan.hints, ...(firewall.warning === null ? [] : [firewall.warning])],
+      hints: [
+        ...plan.hints,
+        ...variablesHint(facts, platform),
+        ...(firewall.warning === null ? [] : [firewall.warning]),
+      ],
     }
     const deps = { io, run: host.run, platform }
     if (options.print || options.dryRun) {
@@ -98,6 +102,15 @@ async function planOf(
   const settings = { user, winsw: winsw && resolve(host.cwd, winsw), directory: folderOf(host, options), start }
   if (nssm) return planNssm(facts, settings)
   return taskScheduler ? planTask(facts, settings) : planWinsw(host.run, facts, settings)
+}
+
+function variablesHint({ name, variables }: ServiceFacts, platform: Supported): string[] {
+  if (variables.length === 0) return []
+  const how =
+    platform === 'win32'
+      ? variables.map((variable) => `  setx /M ${variable} VALUE`)
+      : [`  systemctl edit ${name}`, '  [Service]', ...variables.map((variable) => `  Environment=${variable}=VALUE`)]
+  return [['Environment variables of the configuration, which the service needs:', ...how].join('\n')]
 }
 
 function refuseWindowsOptions({ winsw, taskScheduler, nssm }: InstallOptions): void {

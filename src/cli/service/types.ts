@@ -38,6 +38,8 @@ export interface ServiceFacts {
   readonly graceMs: number
   /** Names of the systemd credentials that the configuration asks for. */
   readonly credentials: readonly string[]
+  /** Environment variables that it asks for and that are not set here. */
+  readonly variables: readonly string[]
 }
 
 /** One thing that is done, in order. */

@@ -141,6 +141,13 @@ describe('install', () => {
   })
 })
 
+test('variables that only the service has are named', async () => {
+  configure({ heartbeat: { enable: true, remoteURL: '$' + '{env:FOOTMAN_TEST_NOT_SET}', frequency: 'every 1 minute' } })
+  const { host, io } = scene()
+  expect(await runInstall(options({ print: true }), io, host)).toBe(0)
+  expect(io.printed.out).toContain('  Environment=FOOTMAN_TEST_NOT_SET=VALUE')
+})
+
 describe('install refuses', () => {
   test.each<[string, Record<string, unknown>, string]>([
     ['a name with a slash', { name: '../x' }, '--name ../x'],
