@@ -66,7 +66,10 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
       alerts.outbox.refresh()
       pipeline.wake()
     },
-    onMoved: () => void history.restart(),
+    onMoved() {
+      void history.restart()
+      void api.republish()
+    },
     onOther: deps.directory?.onOther ?? null,
   })
   const { db, writer } = storage

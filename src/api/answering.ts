@@ -44,6 +44,8 @@ export interface Answering {
   readonly answer: ReturnType<typeof createRouter>
   /** Call it once the API listens. */
   opened(): Promise<void>
+  /** The data directory is a new one. */
+  republish(): Promise<void>
   close(): Promise<void>
 }
 
@@ -75,7 +77,8 @@ export async function buildAnswering(
     },
     { rateLimitPerMinute: perMinute(settings), accessLog: settings.accessLog },
   )
-  return { answer: cors ? withCors(answer, cors) : answer, opened: access.opened, close: access.close }
+  const { opened, republish, close } = access
+  return { answer: cors ? withCors(answer, cors) : answer, opened, republish, close }
 }
 
 /** Calls per minute and client; 0 = no limit. */

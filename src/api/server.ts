@@ -42,6 +42,8 @@ export interface Api extends Service {
    * began.
    */
   prepare(settings: LiveApiSettings): Promise<{ use(): Promise<void> }>
+  /** The data directory is a new one: what local programs need is put there again. */
+  republish(): Promise<void>
   /** Why the TLS files on disk cannot be used; null = they can, or there are none. */
   readonly tlsProblem: string | null
   /** The port in use; 0 while the server is not running. */
@@ -121,6 +123,7 @@ export function createApi(deps: ApiDeps, settings: ApiSettings): Api {
   return {
     name: 'rest api',
     describe,
+    republish: async () => answering?.republish(),
     certificates: () => running?.certificates() ?? [],
     get tlsProblem() {
       return running?.watch?.problem ?? null

@@ -31,7 +31,7 @@ async function scene() {
     config: {
       keyValueStore: { enable: true },
       restServerEndpointsEnable: { keyValueStore: true },
-      footman: { delivery: { retryFirst: '1s' } },
+      footman: { delivery: { retryFirst: '1s' }, access: { enable: true, anonymous: { scopes: ['*:*'] } } },
     },
   })
   cleanups.push(() => product[Symbol.asyncDispose]())
@@ -131,6 +131,7 @@ describe.skipIf(process.platform === 'win32')('the data directory', () => {
     await product.process.waitForLine(/footman\.db was not put back and is made anew with all that it held/, 30_000)
     await arrived(missed)
     expect(await value()).toBe('kept')
+    await until(() => existsSync(join(data, 'local.key')), { timeout: 10_000, what: 'the local key' })
     expect(webhooks.requests).toHaveLength(15)
     await product.process.kill9()
     await product.start()

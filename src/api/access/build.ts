@@ -42,13 +42,20 @@ export interface Access {
   readonly control: AccessControl
   /** Call it once the API listens. */
   opened(): Promise<void>
+  /** The data directory is a new one: what local programs need is put there again. */
+  republish(): Promise<void>
   close(): Promise<void>
 }
 
 /** Rejects with a `StartError` when a key file is unusable: better no API than one that lets the wrong people in. */
 export async function buildAccess(deps: AccessDeps, settings: AccessSettings | undefined): Promise<Access> {
   if (!settings?.enable) {
-    return { control: createOpenAccess(deps.isLocal), opened: async () => {}, close: async () => {} }
+    return {
+      control: createOpenAccess(deps.isLocal),
+      opened: async () => {},
+      republish: async () => {},
+      close: async () => {},
+    }
   }
   const { log, clock, isLocal, timezone } = deps
   const keys = compileKeys(settings.keys, (day) => endOfDay(day, timezone))
@@ -73,6 +80,7 @@ export async function buildAccess(deps: AccessDeps, settings: AccessSettings | u
       tokens?.warm()
       await localKey?.publish()
     },
+    republish: async () => localKey?.publish(),
     async close() {
       expiry.stop()
       tokens?.close()
