@@ -16,12 +16,29 @@ export function summaryOf(findings: readonly Finding[]): Summary {
 
 /** Grouped, each finding with its fix, a sum at the end. */
 export function humanReport(file: string, examined: readonly Examined[], signs: Signs): string {
-  const sections = grouped(examined).map(
+  const looked = examined.filter((one) => !isPassedOver(one))
+  const sections = grouped([...looked, ...passedOver(examined)]).map(
     ([title, findings]) => `${title}\n${findings.map((finding) => linesOf(finding, signs)).join('\n')}`,
   )
   const { errors, warnings, ok } = summaryOf(examined.flatMap(({ findings }) => findings))
   const counts = [plural(errors, 'error'), plural(warnings, 'warning'), `${ok} in order`].join(', ')
   return [...sections, `${file}: ${counts}`].join('\n\n')
+}
+
+const isPassedOver = ({ findings }: Examined): boolean =>
+  findings.length > 0 && findings.every(({ level, code }) => level === 'info' && code.endsWith('.not-examined'))
+
+/** One line for all that could not be looked at for one reason, which is told above. */
+function passedOver(examined: readonly Examined[]): readonly Examined[] {
+  const reasons = new Map<string, string[]>()
+  for (const { title, findings } of examined.filter(isPassedOver)) {
+    for (const { message } of findings) reasons.set(message, [...(reasons.get(message) ?? []), title])
+  }
+  const code = 'any.not-examined'
+  const findings = [...reasons].map(([message, titles]) => {
+    return { level: 'info', code, target: titles.join(', '), message } as const
+  })
+  return findings.length === 0 ? [] : [{ group: 'any', title: 'Not examined', findings }]
 }
 
 /** Several probes may stand under one heading. */

@@ -90,6 +90,23 @@ test('the report: grouped, each trouble with its code and fix, a sum', async () 
   )
 })
 
+test('what was not looked at for one reason is one line', async () => {
+  const silent = (group: string): Probe =>
+    probe(group, {
+      level: 'info',
+      code: `${group}.not-examined`,
+      target: 'qs1:4242',
+      message: 'not examined: no answer',
+    })
+  const { out } = await run({
+    probes: [silent('clock'), probe('disk', ok), silent('names')],
+    only: ['clock', 'disk', 'names'],
+  })
+  expect(out.split('\n').slice(0, -2)).toEqual([
+    ...['The disk', '  ✔  /data: in order', '', 'Not examined', '  i  The clock, The names: not examined: no answer'],
+  ])
+})
+
 test('JSON: file, findings, summary', async () => {
   const { out } = await run({ probes: [probe('mail', broken)], only: ['mail'], json: true })
   expect(JSON.parse(out)).toEqual({

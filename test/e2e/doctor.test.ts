@@ -1,0 +1,81 @@
+/** `footman doctor` beside a running Footman: it finds its own, disturbs nobody and sends nothing. */
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import type { AddressInfo, Server, Socket } from 'node:net'
+import { createServer } from 'node:net'
+import { Aedes } from 'aedes'
+import type { Finding } from '../../src/cli/doctor/types.ts'
+import { runBinary } from '../support/binary.ts'
+import { type Footman, footman } from '../support/footman.ts'
+import { type HttpSink, startHttpSink } from '../support/http-sink.ts'
+import { type SmtpSink, startSmtpSink } from '../support/smtp-sink.ts'
+import { until } from '../support/wait.ts'
+
+const LIVE = 'footman-live'
+const clients = { seen: [] as string[], gone: [] as string[] }
+
+let broker: Aedes
+let listener: Server
+let hook: HttpSink
+let mail: SmtpSink
+let product: Footman
+
+beforeAll(async () => {
+  broker = await Aedes.createBroker()
+  broker.on('clientReady', ({ id }) => void clients.seen.push(id))
+  broker.on('clientDisconnect', ({ id }) => void clients.gone.push(id))
+  listener = createServer((socket: Socket) => void broker.handle(socket))
+  await new Promise<void>((done) => listener.listen(0, '127.0.0.1', done))
+  hook = await startHttpSink()
+  mail = await startSmtpSink()
+  product = await footman({
+    simulator: null,
+    ...{ webhookUrl: `${hook.url}/hook`, smtpPort: mail.port, mqttPort: (listener.address() as AddressInfo).port },
+    config: { footman: { mqtt: { clientId: LIVE } } },
+    args: ['--no-qs-connection'],
+  })
+  await product.start()
+  await until(() => clients.seen.includes(LIVE), { timeout: 15_000, what: 'the broker connection of Footman' })
+}, 30_000)
+afterAll(async () => {
+  await product?.[Symbol.asyncDispose]()
+  await mail?.stop()
+  await hook?.stop()
+  listener?.close()
+  await new Promise<void>((done) => broker.close(done))
+})
+
+async function doctor(args: readonly string[]) {
+  const running = runBinary(['doctor', '-c', product.configFile, '--no-qs-connection', ...args], {
+    cwd: product.directory.path,
+    env: { NO_PROXY: '127.0.0.1,localhost', no_proxy: '127.0.0.1,localhost' },
+  })
+  const { code } = await running.ended
+  return { code, out: running.stdout.join('\n'), err: running.stderr.join('\n') }
+}
+
+describe('beside a running Footman', () => {
+  test('all is in order: ports and data directory are its own', async () => {
+    const published: string[] = []
+    broker.on('publish', ({ topic }, client) => void (client && client.id !== LIVE && published.push(topic)))
+    const { code, out } = await doctor(['--json'])
+    const { findings } = JSON.parse(out) as { findings: Finding[] }
+    const codes = new Set(findings.map((one) => one.code))
+    expect(findings.filter(({ level }) => level === 'error')).toEqual([])
+    expect(code).toBe(0)
+    for (const one of ['ports.ours', 'mqtt.ready', 'smtp.ready', 'destinations.reached'])
+      expect([...codes]).toContain(one)
+    expect(out).toContain('in use by the running Footman')
+    expect([hook.requests, mail.mails, published]).toEqual([[], [], []])
+    // Its own connection came and went; that of Footman stayed.
+    await until(() => clients.gone.length === 1, { timeout: 10_000, what: 'the goodbye of the doctor' })
+    expect(clients.gone).toEqual([expect.stringMatching(/^footman_doctor_/)])
+    expect(clients.seen.filter((id) => id === LIVE)).toHaveLength(1)
+  })
+})
+
+test('--help has examples and the exit codes', async () => {
+  const { code, out } = await doctor(['--help'])
+  expect(code).toBe(0)
+  expect(out).toContain('footman doctor -c footman.yaml --only smtp influxdb')
+  expect(out).toContain('3 something is broken')
+})
