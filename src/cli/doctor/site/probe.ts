@@ -25,7 +25,8 @@ export function siteProbe(sites: SiteOf, { group, title, applies = () => true, r
         return await run(site, context)
       } catch (error) {
         if (!(error instanceof QrsError)) throw error
-        const message = `not examined, as Qlik Sense did not answer: ${reasonOf(error)}`
+        if (!site.firstSilence()) return []
+        const message = `neither this nor anything else on the site was examined, as Qlik Sense did not answer: ${reasonOf(error)}`
         return [{ level: 'info', code: `${group}.not-examined`, target: site.target, message }]
       }
     },

@@ -43,7 +43,9 @@ async function examine(site: Site, context: DoctorContext): Promise<readonly Fin
     return [finding('ok', 'reached', site.target, `answers as ${identity.name}, version ${version}`), ...shown]
   } catch (error) {
     if (!(error instanceof QrsError)) throw error
-    return [await refusal(error, { context, pems, shown, user: identity.name, target: site.target }), ...shown]
+    // That explains it.
+    if (error.kind === 'unreachable' && shown.some(({ level }) => level === 'error')) return shown
+    return [await refusal(error, { context, pems, user: identity.name, target: site.target }), ...shown]
   }
 }
 
@@ -178,14 +180,12 @@ function authorityOf(pem: string): X509Certificate | null {
 interface Attempt {
   readonly context: DoctorContext
   readonly pems: QrsCertificates | null
-  /** What the certificate of the server gave rise to. */
-  readonly shown: readonly Finding[]
   readonly user: string
   readonly target: string
 }
 
 /** The reason why `/qrs/about` was not answered. */
-async function refusal(error: QrsError, { context, pems, shown, user, target }: Attempt): Promise<Finding> {
+async function refusal(error: QrsError, { context, pems, user, target }: Attempt): Promise<Finding> {
   const { host, port } = context.config.configQRS
   const { kind, status } = error
   const isStranger = kind === 'notJson' || kind === 'shape' || (kind === 'status' && status !== 503)
@@ -200,21 +200,14 @@ async function refusal(error: QrsError, { context, pems, shown, user, target }: 
     const fix = 'wait until the Qlik Sense Repository Service has started'
     return finding('error', 'starting', target, 'QRS answers 503: it is starting, or stopped', fix)
   }
-  if (kind === 'unreachable' && shown.every(({ level }) => level !== 'error') && isCut(error)) {
+  if (kind === 'unreachable') {
     const message = `QRS closes the connection after the handshake: it does not accept the client certificate (${reasonOf(error)})`
     const fix = `export the certificates in the QMC of the site that ${host} belongs to, and put them where Butler.cert points; if they were renewed on the server, export them again`
     return finding('error', 'client-certificate', target, message, fix, 'cert.clientCert')
   }
-  if (kind === 'unreachable' && shown.some(({ level }) => level === 'error')) {
-    const fix = 'correct what is said below about the server certificate'
-    return finding('error', 'handshake', target, `the connection was not accepted: ${reasonOf(error)}`, fix)
-  }
   const fix = 'see in the log of the Qlik Sense Repository Service what happened'
   return finding('error', 'answer', target, `no usable answer: ${reasonOf(error)}`, fix)
 }
-
-/** The other side ended it; that a connection could be made was seen before. */
-const isCut = (error: QrsError): boolean => !/certificate has expired|self.signed|unable to verify/i.test(error.message)
 
 function refusedUser(error: QrsError, user: string, target: string): Finding {
   if (/XSRF/i.test(error.body)) {

@@ -29,6 +29,8 @@ export interface Site {
   client(): Promise<QrsClient & SiteReader>
   about(): Promise<About>
   tasks(): Promise<readonly QrsTask[]>
+  /** True when nobody has told yet that the site cannot be asked. */
+  firstSilence(): boolean
   /** Elements of `<path>/full`. */
   list(path: string, filter?: string): Promise<readonly Json[]>
   properties(names: readonly string[]): Promise<readonly PropertyDefinition[]>
@@ -73,7 +75,14 @@ function createSite({ config, paths, clock, timeout }: DoctorContext): Site {
     return value.filter(isObject)
   }
 
+  let isSilent = false
+
   return {
+    firstSilence() {
+      const isFirst = !isSilent
+      isSilent = true
+      return isFirst
+    },
     target: `${configQRS.host}:${configQRS.port}`,
     paths: files,
     certificates,
