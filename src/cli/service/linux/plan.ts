@@ -1,5 +1,5 @@
 /** Installing and removing a systemd service. */
-import { readdir, readFile } from 'node:fs/promises'
+import { access, readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { RunCommand } from '../../../platform/command.ts'
 import { EXIT } from '../../io.ts'
@@ -30,18 +30,19 @@ export async function planInstall(run: RunCommand, facts: ServiceFacts, settings
   const path = unitPath(settings.directory, facts.name)
   await refuseForeign(path)
   const unit = `${facts.name}.service`
+  const [encrypted, missing] = await credentialPlaces(facts)
   const own = [facts.dataDirectory, ...(facts.logDirectory === null ? [] : [facts.logDirectory])]
   const folders = await Promise.all(own.map((folder) => claim(folder, user)))
   const steps: Step[] = [
     ...(await accountSteps(run, user, facts.dataDirectory)),
     ...folders.flatMap((folder) => folder.steps),
-    { kind: 'file', path, content: `${unitText(facts, { user })}\n` },
+    { kind: 'file', path, content: `${unitText(facts, { user, encrypted })}\n` },
     command('systemctl', ['daemon-reload']),
     command('systemctl', ['enable', unit]),
     ...accessChecks(facts, user),
     ...(start ? [command('systemctl', ['restart', unit], START_TIMEOUT_MS)] : []),
   ]
-  return { steps, hints: [...folders.flatMap(({ hints }) => hints), ...credentialHints(facts)] }
+  return { steps, hints: [...folders.flatMap(({ hints }) => hints), ...credentialHints(missing)] }
 }
 
 /** Rejects with exit code 3 when there is no such service. */
@@ -127,12 +128,29 @@ function accessChecks({ readable, writable }: ServiceFacts, user: string): Step[
   ]
 }
 
-const credentialHints = ({ credentials }: ServiceFacts): string[] =>
-  credentials.length === 0
-    ? []
-    : [
-        [
-          'Credentials of the configuration, one file each, readable by root alone:',
-          ...credentials.map((name) => `  ${CREDENTIALS}/${name}`),
-        ].join('\n'),
-      ]
+const exists = (path: string): Promise<boolean> =>
+  access(path).then(
+    () => true,
+    () => false,
+  )
+
+/** Names of those that lie encrypted here, and of those of which nothing lies here. */
+async function credentialPlaces({ credentials }: ServiceFacts): Promise<[encrypted: string[], missing: string[]]> {
+  const found = await Promise.all(
+    credentials.map(async (name) => ({
+      name,
+      isEncrypted: await exists(`${CREDENTIALS}.encrypted/${name}`),
+      isPlain: await exists(`${CREDENTIALS}/${name}`),
+    })),
+  )
+  return [
+    found.filter(({ isEncrypted }) => isEncrypted).map(({ name }) => name),
+    found.filter(({ isEncrypted, isPlain }) => !isEncrypted && !isPlain).map(({ name }) => name),
+  ]
+}
+
+function credentialHints(missing: readonly string[]): string[] {
+  if (missing.length === 0) return []
+  const lines = missing.map((name) => `  ${CREDENTIALS}/${name}, or encrypted: footman credential set ${name}`)
+  return [['The service does not start without these credentials, one file each:', ...lines].join('\n')]
+}

@@ -3,6 +3,8 @@ import type { ServiceFacts } from '../types.ts'
 
 export interface UnitSettings {
   readonly user: string
+  /** Credentials that lie encrypted on this machine; the others are plain files. */
+  readonly encrypted?: readonly string[]
 }
 
 /** The first line of what this program writes; a file without it is somebody else's. */
@@ -14,7 +16,7 @@ const WATCHDOG_S = 60
 const PRIVILEGED_PORTS = 1024
 
 /** Text of the unit file. Options that systemd of this machine does not know yet are ignored by it. */
-export function unitText(facts: ServiceFacts, { user }: UnitSettings): string {
+export function unitText(facts: ServiceFacts, { user, encrypted = [] }: UnitSettings): string {
   return [
     `${UNIT_MARK}. It is replaced by the next call;`,
     `# keep changes of your own in: systemctl edit ${facts.name}`,
@@ -41,7 +43,7 @@ export function unitText(facts: ServiceFacts, { user }: UnitSettings): string {
       ['TimeoutStopSec', String(stopSeconds(facts))],
       ['KillMode', 'mixed'],
       ['LimitNOFILE', '65536'],
-      ...credentials(facts),
+      ...facts.credentials.map((name) => credential(name, encrypted.includes(name))),
     ]),
     sandbox(facts),
     section('Install', [['WantedBy', 'multi-user.target']]),
@@ -55,11 +57,13 @@ type Row = readonly [key: string, value: string]
 const section = (name: string, rows: readonly Row[]): string =>
   `\n[${name}]\n${rows.map(([key, value]) => `${key}=${value}`).join('\n')}`
 
-/** Each is a file that root alone may read; see systemd.exec(5) for encrypted ones. */
-const credentials = ({ credentials: names }: ServiceFacts): Row[] =>
-  names.map((name) => ['LoadCredential', `${name}:${CREDENTIALS}/${name}`])
+/** A drop-in of the administrator that names the same credential wins. */
+const credential = (name: string, isEncrypted: boolean): Row =>
+  isEncrypted
+    ? ['LoadCredentialEncrypted', `${name}:${CREDENTIALS}.encrypted/${name}`]
+    : ['LoadCredential', `${name}:${CREDENTIALS}/${name}`]
 
-/** Where the files of credentials are kept. */
+/** Where the files of credentials are kept, readable by root alone; encrypted ones in the same with `.encrypted`. */
 export const CREDENTIALS = '/etc/credstore'
 
 /** No MemoryDenyWriteExecute: the JavaScript engine compiles at run time. */

@@ -44,7 +44,7 @@ describe('what the configuration opens', () => {
   })
 
   test.each([
-    ['/home/qlik/prod.yaml', 'ProtectHome', 'read-only'],
+    ['/home', 'ProtectHome', 'read-only'],
     ['/root/prod.yaml', 'ProtectHome', 'read-only'],
     ['/homestead/prod.yaml', 'ProtectHome', 'yes'],
     ['/tmp/prod.yaml', 'PrivateTmp', 'no'],
@@ -56,6 +56,12 @@ describe('what the configuration opens', () => {
   test('directories that may be made anywhere', () => {
     expect(valuesOf('ProtectSystem', { writesAnywhere: true })).toEqual(['full'])
     expect(valuesOf('ReadWritePaths', { writesAnywhere: true })).toEqual([])
+  })
+
+  test('encrypted credentials', () => {
+    const text = unitText({ ...LINUX_FACTS, credentials: ['a', 'b'] }, { user: 'footman', encrypted: ['b'] })
+    expect(text).toContain('\nLoadCredential=a:/etc/credstore/a\n')
+    expect(text).toContain('\nLoadCredentialEncrypted=b:/etc/credstore.encrypted/b\n')
   })
 
   test('credentials', () => {
