@@ -11,6 +11,7 @@ import { measureBurst } from '../test/bench/burst.ts'
 import { measureDisk } from '../test/bench/disk.ts'
 import { measureFaults } from '../test/bench/faults.ts'
 import { measureKeyValues } from '../test/bench/key-values.ts'
+import { measureMonitors } from '../test/bench/monitors.ts'
 import { measurePing } from '../test/bench/ping.ts'
 import { type Measurement, table, withinBudget } from '../test/bench/report.ts'
 import { measureSchedules } from '../test/bench/schedules.ts'
@@ -33,6 +34,7 @@ const PARTS = [
   'key-values',
   'schedules',
   'scrape',
+  'monitors',
   'burst',
   'sustained',
   'faults',
@@ -78,6 +80,7 @@ async function measureAll(): Promise<Measurement[]> {
     'key-values': () => measureKeyValues(settings),
     schedules: () => measureSchedules(settings),
     scrape: () => measureScrape(settings),
+    monitors: () => measureMonitors({ ...settings, seconds }),
     burst: () => measureBurst(settings, sink),
     sustained: () => measureSustained({ ...settings, seconds }),
     faults: () => measureFaults({ ...settings, seconds }),

@@ -42,8 +42,8 @@ export interface RunOptions {
   readonly degraded?: boolean
 }
 
-/** By then what the start left behind is garbage. */
-const SETTLED_MS = 2000
+/** By then what the start left behind is garbage, and then what the first look of every monitor did. */
+const SETTLED_MS = [2000, 45_000]
 
 /** Runs until a signal asks to stop; resolves with the exit code. */
 export async function runFootman(options: RunOptions, io: CommandIo): Promise<number> {
@@ -132,7 +132,7 @@ async function runConfigured(config: Config, { loaded, load }: Loading, options:
     manager.watch(app.isAlive)
     compileHotCode()
     void testEmail(log, config, options)
-    setTimeout(releaseMemory, SETTLED_MS).unref()
+    for (const ms of SETTLED_MS) setTimeout(releaseMemory, ms).unref()
     const exitCode = await events.finished
     lock.release()
     log.info('MAIN: Stopped')

@@ -23,9 +23,18 @@ const TICKS = 100
 
 /** CPU seconds (user and system) that a process has used; null where /proc does not exist. */
 export function cpuSecondsOf(pid: number): number | null {
+  return ticksOf(pid, [11, 12])
+}
+
+/** Those of the commands that it has run and that have ended. */
+export function childCpuSecondsOf(pid: number): number | null {
+  return ticksOf(pid, [13, 14])
+}
+
+function ticksOf(pid: number, columns: readonly number[]): number | null {
   if (process.platform !== 'linux') return null
   const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
   // The name of the program stands in parentheses and may hold spaces.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-  return (Number(fields[11]) + Number(fields[12])) / TICKS
+  return columns.reduce((sum, column) => sum + Number(fields[column]), 0) / TICKS
 }

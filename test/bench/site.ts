@@ -6,6 +6,7 @@ import { repositoryRoot } from '../support/source.ts'
 
 export interface BenchSite extends AsyncDisposable {
   readonly qrsPort: number
+  readonly aboutPort: number
   /** Paths of PEM files. */
   readonly certificates: { readonly cert: string; readonly key: string; readonly ca: string }
   /** Failed reloads that all end within a second, told to this UDP port. Resolves when everything is sent. */
@@ -21,7 +22,7 @@ export interface BenchSite extends AsyncDisposable {
 
 /** The first line that scripts/simulator.ts prints. */
 interface Announcement {
-  readonly ports: { readonly qrs: number; readonly control: number }
+  readonly ports: { readonly qrs: number; readonly about: number; readonly control: number }
   readonly certificates: {
     readonly clientCert: string
     readonly clientCertKey: string
@@ -45,6 +46,7 @@ export async function startBenchSite(directory: string): Promise<BenchSite> {
 
   return {
     qrsPort: ports.qrs,
+    aboutPort: ports.about,
     certificates: {
       cert: certificates.clientCert,
       key: certificates.clientCertKey,

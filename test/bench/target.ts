@@ -29,6 +29,10 @@ export interface TargetSettings {
   readonly additions?: Readonly<Record<string, unknown>>
   /** The log lines are written to the file only; default as `accessLog`. */
   readonly mute?: boolean
+  /** Added to `Butler.udpServerConfig`. */
+  readonly udp?: Readonly<Record<string, unknown>>
+  /** Added to the environment. */
+  readonly env?: Readonly<Record<string, string>>
 }
 
 /** All that the product itself needs to know of a site. */
@@ -56,6 +60,7 @@ export async function startTarget(settings: AnySettings): Promise<Target> {
     command,
     cwd: settings.directory,
     mute: settings.mute ?? settings.accessLog ?? false,
+    ...(settings.env && { env: settings.env }),
   })
   const failed = running.ended.then(({ code }): never => {
     throw new Error(
@@ -116,7 +121,7 @@ function configuration(settings: AnySettings, restPort: number, udpPort: number)
         clientCertCA: site.certificates.ca,
       },
       configQRS: { host: '127.0.0.1', port: site.qrsPort, rejectUnauthorized: true },
-      udpServerConfig: { enable: true, serverHost: '127.0.0.1', portTaskFailure: udpPort },
+      udpServerConfig: { enable: true, serverHost: '127.0.0.1', portTaskFailure: udpPort, ...settings.udp },
       emailNotification: {
         enable: true,
         reloadTaskFailure: mail,

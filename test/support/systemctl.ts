@@ -10,8 +10,15 @@ export interface FakeSystemctl {
   remove(): void
 }
 
+/** One block for each unit that it is asked about. */
 const SCRIPT = `#!/bin/sh
-cat "$(dirname "$0")/units"
+unit=$(cat "$(dirname "$0")/units")
+for name in "$@"; do
+  case "$name" in
+    show|-*) ;;
+    *) printf '%s\\n\\n' "$unit" ;;
+  esac
+done
 `
 
 /** Every unit has this description and this state, at first `active`. */
