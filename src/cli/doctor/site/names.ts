@@ -9,7 +9,7 @@ const GROUP = 'names'
 export async function nameFindings(site: Site, _context: DoctorContext): Promise<readonly Finding[]> {
   const [tasks, apps, users] = await Promise.all([
     site.tasks(),
-    site.list('app'),
+    site.list('app', compare('name', 'so', ';')),
     site.list('user', compare('userId', 'so', ';')),
   ])
   const findings: Finding[] = []

@@ -3,9 +3,10 @@ import { readFile } from 'node:fs/promises'
 import { parse } from 'yaml'
 import type { Config } from '../../../config/schema.ts'
 import { isGuid } from '../../../platform/uuid.ts'
+import { eq, guid, or } from '../../../qlik/qrs/filter.ts'
 import type { DoctorContext, Finding } from '../types.ts'
 import { plural } from './probe.ts'
-import type { Site } from './site.ts'
+import type { Json, Site } from './site.ts'
 
 const GROUP = 'selection'
 
@@ -35,16 +36,35 @@ export async function selectionFindings(site: Site, context: DoctorContext): Pro
 /** The start filter takes names of tags as they are written; everything else is the same in any case. */
 const keyOf = ({ kind, value, exact }: Named): string => (kind === 'tag' && exact ? value : value.toLowerCase())
 
+/** Asked for by name and id, as a list of everything may be cut at the site's record limit. */
 async function knownOf(site: Site, named: readonly Named[]): Promise<Record<Named['kind'], ReadonlySet<string>>> {
-  const wants = (kind: Named['kind']) => named.some((one) => one.kind === kind)
-  const tasks = wants('task') ? await site.tasks() : []
-  const apps = wants('app') ? await site.list('app') : []
-  const tags = wants('tag') ? await site.list('tag') : []
+  const valuesOf = (kind: Named['kind']) => [
+    ...new Set(named.filter((one) => one.kind === kind).map(({ value }) => value)),
+  ]
+  const tasks = valuesOf('task').length > 0 ? await site.tasks() : []
+  const ids = valuesOf('app').filter(isGuid)
+  const apps = await listed(site, 'app', ids, (id) => guid('id', id))
+  const tags = await listed(site, 'tag', valuesOf('tag'), (name) => eq('name', name))
   return {
     task: new Set(tasks.map(({ id }) => id.toLowerCase())),
     app: new Set(apps.map(({ id }) => String(id).toLowerCase())),
     tag: new Set(tags.flatMap(({ name }) => [String(name), String(name).toLowerCase()])),
   }
+}
+
+const PER_REQUEST = 20
+
+async function listed(
+  site: Site,
+  path: string,
+  values: readonly string[],
+  filter: (value: string) => string,
+): Promise<readonly Json[]> {
+  const found: Json[] = []
+  for (let from = 0; from < values.length; from += PER_REQUEST) {
+    found.push(...(await site.list(path, or(...values.slice(from, from + PER_REQUEST).map(filter)))))
+  }
+  return found
 }
 
 function unknown({ kind, value, key, where, exact }: Named): Finding {

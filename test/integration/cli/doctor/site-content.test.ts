@@ -160,6 +160,18 @@ describe('what the configuration names', () => {
     expect(finding(found, 'selection.tag').target).toBe('STARTTASK1')
   })
 
+  test('is found on a site that cuts its lists', async () => {
+    site.simulator.setModes({ qrs: { maxRecordLimit: 2 } })
+    const match = { appId: 'a1000000-0000-4000-8000-000000000009', taskTag: ['daily-reports', 'license-keep'] }
+    const footman = {
+      alertRoutes: [{ name: 'r', match, to: ['mail'] }],
+      destinations: { mail: { type: 'ntfy', url: 'https://ntfy.example', topic: 't' } },
+    }
+    const found = await look('selection', { footman })
+    site.simulator.setModes({ qrs: { maxRecordLimit: 0 } })
+    expect(codes(found)).toEqual(['selection.known'])
+  })
+
   test('a start filter that allows nothing', async () => {
     const allowTask = { taskId: [], tag: [], customProperty: [] }
     const found = await look('selection', { startTaskFilter: { enable: true, allowTask } })
