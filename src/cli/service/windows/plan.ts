@@ -97,7 +97,10 @@ export function planTask(facts: ServiceFacts, settings: WindowsSettings): Plan {
 export function planNssm(facts: ServiceFacts, settings: WindowsSettings): Plan {
   const account = serviceAccount(settings.user, facts.name)
   const lines = ['For cmd.exe, run as administrator:', ...nssmCommands(facts, account).map((line) => `  ${line}`)]
-  return { steps: [], hints: [lines.join('\n'), ...rightHints(facts, account, [...own(facts), ...facts.writable])] }
+  const [file, , right] = readConfiguration(facts, account)
+  const configuration = `The account reads the configuration with:\n  icacls "${file}" /grant "${right}"`
+  const rights = rightHints(facts, account, [...own(facts), ...facts.writable])
+  return { steps: [], hints: [lines.join('\n'), configuration, ...rights] }
 }
 
 /** Removes what is there, whichever way it was installed. */
@@ -136,9 +139,18 @@ const grant = (folder: string, account: string): readonly string[] => [
   `${trustee(account)}:(OI)(CI)M`,
 ]
 
-/** Folders that belong to Footman: the account changes files there. */
-const rightSteps = (facts: ServiceFacts, account: string): Step[] =>
-  own(facts).flatMap((path): Step[] => [{ kind: 'directory', path }, command('icacls.exe', grant(path, account))])
+/** A file of `footman init` takes over no rights from its folder: this account could not read it. */
+const readConfiguration = ({ configFile }: ServiceFacts, account: string): readonly string[] => [
+  configFile,
+  '/grant',
+  `${trustee(account)}:R`,
+]
+
+/** Folders that belong to Footman, where the account changes files, and the configuration. */
+const rightSteps = (facts: ServiceFacts, account: string): Step[] => [
+  command('icacls.exe', readConfiguration(facts, account)),
+  ...own(facts).flatMap((path): Step[] => [{ kind: 'directory', path }, command('icacls.exe', grant(path, account))]),
+]
 
 /** Folders that others use as well are for people to open. */
 function rightHints(facts: ServiceFacts, account: string, folders: readonly string[] = facts.writable): string[] {

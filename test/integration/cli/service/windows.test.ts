@@ -50,6 +50,7 @@ describe('through WinSW', () => {
       'sc.exe config Footman start= delayed-auto obj= NT SERVICE\\Footman',
       'sc.exe failure Footman reset= 3600 actions= restart/5000/restart/60000/restart/300000',
       'sc.exe failureflag Footman 1',
+      `icacls.exe ${folder.join('footman.yaml')} /grant NT SERVICE\\Footman:R`,
       `icacls.exe ${data} /grant NT SERVICE\\Footman:(OI)(CI)M`,
       `icacls.exe ${log} /grant NT SERVICE\\Footman:(OI)(CI)M`,
       `${program} start`,
@@ -133,6 +134,7 @@ describe('as a task', () => {
     expect(await ended).toBe(0)
     const file = beside('Footman-task.xml')
     expect(host.calls).toEqual([
+      `icacls.exe ${folder.join('footman.yaml')} /grant *S-1-5-19:R`,
       `icacls.exe ${folder.join('data')} /grant *S-1-5-19:(OI)(CI)M`,
       `icacls.exe ${folder.join('log')} /grant *S-1-5-19:(OI)(CI)M`,
       'schtasks.exe /end /tn Footman',
