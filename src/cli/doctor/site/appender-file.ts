@@ -43,7 +43,13 @@ export function parseAppenderFile(text: string): AppenderFileResult {
     ...{ ignoreAttributes: false, attributeNamePrefix: '@', parseAttributeValue: false, parseTagValue: false },
     ...{ transformTagName: lower, transformAttributeName: lower, isArray: (name: string) => LISTS.has(name) },
   })
-  const document = asElement(parser.parse(xml) as unknown)
+  let document: Element
+  try {
+    document = asElement(parser.parse(xml) as unknown)
+  } catch (error) {
+    // Names and entities that it refuses although they are XML.
+    return { ok: false, error: error instanceof Error ? error.message : String(error), line: null }
+  }
   const root = asElement(document.configuration ?? document.log4net)
   const inner = root.log4net === undefined ? root : asElement(root.log4net)
   if (document.configuration === undefined && document.log4net === undefined) {
