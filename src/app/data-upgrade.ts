@@ -2,19 +2,24 @@
 import { join } from 'node:path'
 import { journalMigrations } from '../events/ingest/journal.ts'
 import { storageMigrations } from '../platform/storage/note.ts'
-import { type UpgradeDeps, upgradeDatabases } from '../platform/upgrade/upgrade.ts'
+import { type UpgradableDatabase, type UpgradeDeps, upgradeDatabases } from '../platform/upgrade/upgrade.ts'
 import { VERSION } from '../platform/version.ts'
 import { MIGRATIONS } from './migrations.ts'
 
-/** To be called before they are opened, by the process that holds the directory. Throws a `StartError`. */
-export function upgradeData(deps: UpgradeDeps, dataDirectory: string): void {
+/** All of them, whether they exist or not. */
+export function databasesOf(dataDirectory: string): readonly UpgradableDatabase[] {
   const database = (name: string, migrations: typeof MIGRATIONS) => ({
     name,
     file: join(dataDirectory, `${name}.db`),
     migrations: [...migrations, ...storageMigrations],
   })
+  return [database('footman', MIGRATIONS), database('journal', journalMigrations)]
+}
+
+/** To be called before they are opened, by the process that holds the directory. Throws a `StartError`. */
+export function upgradeData(deps: UpgradeDeps, dataDirectory: string): void {
   upgradeDatabases(deps, {
-    databases: [database('footman', MIGRATIONS), database('journal', journalMigrations)],
+    databases: databasesOf(dataDirectory),
     backupDirectory: join(dataDirectory, 'backup'),
     version: VERSION,
   })

@@ -24,6 +24,7 @@ export async function inspect(loaded: LoadResult, paths: ConfigPaths): Promise<r
     ofCertificates(loaded, paths),
     ofSchedules(loaded, paths),
     ofDirectories(loaded),
+    templateDirectory(loaded, paths),
   ])
   return sortProblems(withoutRepetitions([...loaded.problems, ...found.flat()]))
 }
@@ -57,6 +58,22 @@ async function ofMessages({ config, placeOf }: LoadResult, paths: ConfigPaths): 
   ])
   const found = [...templates.flat(), ...webhookProblems(config)]
   return found.map((problem) => ({ ...problem, ...placeOf(problem.path.replace(/^Butler\./, '')) }))
+}
+
+/** Without one of its own name the built-in templates are used, which is no mistake. */
+function templateDirectory({ config, placeOf }: LoadResult, paths: ConfigPaths): Problem[] {
+  const key = 'footman.templateDirectory'
+  const directory = config?.footman.templateDirectory ?? ''
+  if (directory === '' || directory === 'templates' || paths.candidates(directory).some(existsSync)) return []
+  return [
+    {
+      severity: 'warning',
+      path: `Butler.${key}`,
+      message: `the folder "${directory}" does not exist; the built-in templates are used`,
+      hint: 'make it, or correct the path',
+      ...placeOf(key),
+    },
+  ]
 }
 
 /** The schedule file, as the scheduler reads it. */

@@ -43,6 +43,7 @@ export function addDoctor(program: Command, done: (code: number) => void): void 
     .action(async (options) => {
       const { runDoctor } = await import('./index.ts')
       done(await runDoctor(options, processIo))
-      setTimeout(() => process.exit(), REST_MS).unref()
+      // Not before everything is written.
+      process.stdout.write('', () => void setTimeout(() => process.exit(), REST_MS).unref())
     })
 }

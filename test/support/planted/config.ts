@@ -88,6 +88,11 @@ const ROWS: readonly Row[] = [
     { code: WARNED, message: /no template "failed" in "templates"/, fix: /put the file there/ },
   ],
   [
+    'template directory missing',
+    () => ({ footman: { templateDirectory: 'my-templates' } }),
+    { code: WARNED, message: /"my-templates" does not exist/, fix: /make it, or correct the path/ },
+  ],
+  [
     'template with a syntax error',
     (place) => template(place, '<p><% if (%></p>'),
     { code: REFUSED, message: /failed\.eta:1:\d+: /, fix: /plain text until this is mended/ },

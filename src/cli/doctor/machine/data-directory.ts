@@ -1,7 +1,12 @@
 /** The data directory: writable, with room, and of one owner. */
+import { existsSync } from 'node:fs'
 import { readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
+import { databasesOf } from '../../../app/data-upgrade.ts'
 import { type LockHolder, lockHolder } from '../../../platform/lock.ts'
+import { appliedMigrations, type Database, lastWriter, openDatabase } from '../../../platform/sqlite.ts'
+import type { UpgradableDatabase } from '../../../platform/upgrade/upgrade.ts'
+import { VERSION } from '../../../platform/version.ts'
 import type { Finding, Probe } from '../types.ts'
 import { type FolderState, lookAtFolder } from './folders.ts'
 
@@ -20,7 +25,10 @@ export const dataDirectory: Probe = {
     const path = paths.data(config.footman.dataDirectory)
     const folder = await lookAtFolder(path)
     const holder = lockHolder(path)
-    return [...judge(path, folder, holder), ...(folder.state === 'usable' ? await ownersOf(path) : [])]
+    const found = judge(path, folder, holder)
+    if (folder.state !== 'usable') return found
+    // What a running Footman has open fits it.
+    return [...found, ...(await ownersOf(path)), ...(holder ? [] : databasesOf(path).flatMap(layoutFindings))]
   },
 }
 
@@ -79,6 +87,33 @@ function roomFindings(path: string, { freeBytes, totalBytes }: FolderState & { s
       fix: `make room, lower Butler.footman.retention, or set Butler.${KEY} to a folder on another disk`,
     },
   ]
+}
+
+/** After a step back to an older version: it would not start. */
+function layoutFindings({ file, migrations }: UpgradableDatabase): Finding[] {
+  const common = { level: 'error', target: file, key: KEY } as const
+  if (!existsSync(file)) return []
+  let db: Database | undefined
+  try {
+    db = openDatabase(file, { readOnly: true })
+    const known = new Set(migrations.map(({ name }) => name))
+    if (appliedMigrations(db).every((name) => known.has(name))) return []
+    const message = `was written by a newer Footman${writerOf(db)} than this one (${VERSION}), which does not start with it`
+    const fix = `start the newer Footman again, or go back as docs/upgrade.md says (the folder backup has a copy)`
+    return [{ ...common, code: 'data-directory.newer', message, fix }]
+  } catch (error) {
+    const message = `cannot be read: ${(error as Error).message}`
+    const fix =
+      'let the account of Footman read and write it; a damaged one is replaced at the start, and kept beside it'
+    return [{ ...common, code: 'data-directory.database', message, fix }]
+  } finally {
+    db?.close()
+  }
+}
+
+function writerOf(db: Database): string {
+  const writer = lastWriter(db)
+  return writer === '' ? '' : ` (${writer})`
 }
 
 /** Footman started once by hand as another account leaves files behind that the service cannot write. */

@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process'
 import { chmodSync, existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import type { AddressInfo } from 'node:net'
 import { createServer } from 'node:net'
+import { DatabaseSync } from 'node:sqlite'
 import { lockDirectory } from '../../../../src/platform/lock.ts'
 import { certificatePair } from '../../../support/certificates.ts'
 import { canMount, smallDisk } from '../../../support/disks.ts'
@@ -86,6 +87,18 @@ describe('the data directory', () => {
     }
     const { findings } = await diagnose(data(directory.path), { only })
     expect(findings.at(-1)).toMatchObject({ level: 'ok', message: 'can be written' })
+  })
+
+  test('was written by a newer Footman, or is no database', async () => {
+    const directory = folder()
+    const db = new DatabaseSync(directory.join('footman.db'))
+    db.exec('CREATE TABLE schema_migration (name TEXT PRIMARY KEY, applied_at TEXT NOT NULL) WITHOUT ROWID')
+    db.exec("INSERT INTO schema_migration VALUES ('9999-from-the-future', '2030-01-01T00:00:00Z')")
+    db.close()
+    writeFileSync(directory.join('journal.db'), 'no database at all, but long enough to be looked at. '.repeat(40))
+    const found = await diagnose(data(directory.path), { only })
+    expect(codes(found).slice(-2)).toEqual(['data-directory.newer', 'data-directory.database'])
+    expect(found.code).toBe(3)
   })
 
   test.if(canMount)('holds files of two accounts', async () => {
