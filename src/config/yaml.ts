@@ -105,7 +105,8 @@ const MESSAGES: Readonly<Record<string, string>> = {
 const HINTS: Readonly<Record<string, string>> = {
   DUPLICATE_KEY: 'remove one of them',
   TAB_AS_INDENT: 'indent with blanks',
-  BAD_DQ_ESCAPE: 'in double quotes a backslash begins a sign like \\t: take single quotes, or write every backslash twice',
+  BAD_DQ_ESCAPE:
+    'in double quotes a backslash begins a sign like \\t: take single quotes, or write every backslash twice',
   MULTIPLE_DOCS: 'remove the line ---',
   BAD_ALIAS: 'the anchor (&name) must stand above its alias (*name)',
   TAG_RESOLVE_FAILED: 'tags (!name) are not supported; remove it or put the value in quotes',
