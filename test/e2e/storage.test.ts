@@ -1,5 +1,5 @@
 /** The data directory is full, gone or damaged: Footman tells, goes on, and loses nothing that it took. */
-import { afterEach, describe, expect, test } from 'bun:test'
+import { describe, expect, test } from 'bun:test'
 import { closeSync, existsSync, fstatSync, mkdirSync, openSync, readdirSync, rmSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Footman, footman } from '../support/footman.ts'
@@ -8,18 +8,15 @@ import { startSite } from '../support/simulator.ts'
 import { canMount, mountTmpfs } from '../support/tmpfs.ts'
 import { until } from '../support/wait.ts'
 
-const cleanups: (() => unknown)[] = []
-afterEach(async () => {
-  for (const clean of cleanups.splice(0).reverse()) await clean()
-})
-
 interface Health {
   readonly statusCode: number
   readonly checks: Readonly<Record<string, string>>
   readonly reasons?: Readonly<Record<string, string>>
 }
 
+/** The tests run side by side, as most of their time is waiting. */
 async function scene() {
+  const cleanups: (() => unknown)[] = []
   const [site, webhooks] = await Promise.all([startSite(), startHttpSink()])
   cleanups.push(
     () => site[Symbol.asyncDispose](),
@@ -38,11 +35,14 @@ async function scene() {
   const told = () =>
     new Set(webhooks.requests.map(({ body }) => (JSON.parse(body) as { executionId: string }).executionId))
   return {
-    site,
+    cleanups,
     webhooks,
     product,
     data: product.directory.join('data'),
     told,
+    async [Symbol.asyncDispose]() {
+      for (const clean of cleanups.splice(0).reverse()) await clean()
+    },
     /** Resolves with the executions of so many failures. */
     fail: async (count: number) => (await site.simulator.burst({ count, withinMs: 50 })).executionIds,
     arrived: (ids: readonly string[]) =>
@@ -81,7 +81,8 @@ describe('the disk', () => {
   test.skipIf(!canMount())(
     'is full: told once, messages wait in memory, REST says 503, and all goes on when there is room',
     async () => {
-      const { product, data, fail, arrived, health, put, told } = await scene()
+      await using all = await scene()
+      const { product, data, fail, arrived, health, put, told, cleanups } = all
       const unmount = mountTmpfs(data, 48)
       cleanups.push(() => unmount?.())
       await product.start()
@@ -119,8 +120,9 @@ describe('the disk', () => {
 })
 
 describe.skipIf(process.platform === 'win32')('the data directory', () => {
-  test('is removed while Footman runs: it is made anew with all that was in it', async () => {
-    const { product, data, fail, arrived, health, put, value, webhooks } = await scene()
+  test.concurrent('is removed while Footman runs: it is made anew with all that was in it', async () => {
+    await using all = await scene()
+    const { product, data, fail, arrived, health, put, value, webhooks } = all
     await product.start()
     expect((await put('kept')).status).toBe(201)
     await arrived(await fail(5))
@@ -141,8 +143,9 @@ describe.skipIf(process.platform === 'win32')('the data directory', () => {
 })
 
 describe('damaged files', () => {
-  test('at the start: kept under another name, a new database is in use, and health and log say so', async () => {
-    const { product, data, fail, arrived, health } = await scene()
+  test.concurrent('at the start: kept under another name, a new database is in use, and health and log say so', async () => {
+    await using all = await scene()
+    const { product, data, fail, arrived, health } = all
     mkdirSync(data)
     for (const name of ['footman.db', 'journal.db', 'footman.lock']) {
       const fd = openSync(join(data, name), 'w')
@@ -160,8 +163,9 @@ describe('damaged files', () => {
     await product.process.waitForLine(/SELF STORAGE_TROUBLE: .*footman\.db was damaged/, 20_000)
   }, 60_000)
 
-  test('while it runs: replaced without an end of the process, and what was journaled is alerted', async () => {
-    const { product, data, fail, arrived, health } = await scene()
+  test.concurrent('while it runs: replaced without an end of the process, and what was journaled is alerted', async () => {
+    await using all = await scene()
+    const { product, data, fail, arrived, health } = all
     await product.start()
     await arrived(await fail(60))
     expect(await product.process.stop()).toBe(0)

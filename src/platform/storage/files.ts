@@ -9,6 +9,9 @@ const COMPANIONS = ['', '-wal', '-shm', '-layout']
 /** Less than that is no room. */
 const PROBE_BYTES = 1024 * 1024
 
+/** On Windows a file in use stays where it is, and not every file system there numbers its files. */
+const isReplaceable = process.platform !== 'win32'
+
 export interface FileIdentity {
   /** The same for as long as it is the same file, whatever is written to it and whatever it is called. */
   readonly id: string
@@ -20,7 +23,7 @@ export interface FileIdentity {
 export async function identityOf(path: string): Promise<FileIdentity | null> {
   try {
     const { dev, ino, size, mtimeMs } = await stat(path, { bigint: true })
-    const id = `${dev}:${ino}`
+    const id = isReplaceable ? `${dev}:${ino}` : ''
     return { id, version: `${id}:${size}:${mtimeMs}` }
   } catch (error) {
     if (['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')) return null
