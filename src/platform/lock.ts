@@ -2,7 +2,7 @@
  * One process per data directory. The lock is a write lock on a small SQLite file: the operating system gives it up
  * when the process ends in whatever way, so nothing has to be cleaned up after a crash.
  */
-import { existsSync, rmSync } from 'node:fs'
+import { existsSync, truncateSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { isDamage } from './sqlite.ts'
@@ -55,8 +55,8 @@ function acquire(directory: string): DatabaseSync {
     return open(directory)
   } catch (error) {
     if (!isDamage((error as Error).cause)) throw error
-    // Nothing in it is worth anything; a process that holds it does so whatever is written there.
-    rmSync(join(directory, FILE), { force: true })
+    // Nothing in it is worth anything. Emptied, not removed: who holds it holds it whatever is written there.
+    truncateSync(join(directory, FILE), 0)
     return open(directory)
   }
 }

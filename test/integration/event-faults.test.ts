@@ -202,6 +202,18 @@ describe('a journal', () => {
     directory.remove()
   })
 
+  test('that is older than its database: what came within an hour is worked off once more, the rest is not', async () => {
+    const directory = tempDirectory()
+    await session(directory, texts(0, 10))
+    const journal = openDatabase(directory.join('journal.db'))
+    journal.run('UPDATE datagram SET received_at = received_at - 7200000 WHERE id <= 6')
+    journal.close()
+    for (const suffix of ['', '-wal', '-shm']) rmSync(directory.join(`footman.db${suffix}`), { force: true })
+    expect(await session(directory, texts(20, 21))).toEqual([6, 7, 8, 9, 20].map(execution))
+    expect(await session(directory, [])).toEqual([])
+    directory.remove()
+  })
+
   test('that was replaced by a new one costs no event', async () => {
     const directory = tempDirectory()
     await session(directory, texts(0, 10))

@@ -1,4 +1,6 @@
 import { expect, test } from 'bun:test'
+import { rmSync, writeFileSync } from 'node:fs'
+import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import process from 'node:process'
 import { lockDirectory } from '../../../src/platform/lock.ts'
@@ -41,4 +43,29 @@ test('also within one process, and free again after the release', async () => {
 
 test('a missing directory is told', () => {
   expect(failure('/no/such/directory').message).toStartWith('The data directory "/no/such/directory" cannot be locked')
+})
+
+test('damaged, it can be taken, but not from a process that holds it', async () => {
+  await using folder = tempDirectory()
+  const nonsense = () => writeFileSync(folder.join('footman.lock'), Buffer.alloc(5000, 0x5a))
+  nonsense()
+  lockDirectory(folder.path).release()
+  const first = runBinary(['--no-env-file', child, folder.path], { command: process.execPath })
+  await first.waitForLine(/locked/)
+  nonsense()
+  expect(failure(folder.path).message).toContain('is in use by another Footman')
+  await first.kill9()
+})
+
+test.skipIf(process.platform === 'win32')('is taken again in a directory that was made anew', async () => {
+  await using folder = tempDirectory()
+  const path = folder.join('data')
+  await mkdir(path)
+  const lock = lockDirectory(path)
+  rmSync(path, { recursive: true })
+  await mkdir(path)
+  lock.renew()
+  expect(failure(path).message).toContain(`process ${process.pid}`)
+  lock.release()
+  lockDirectory(path).release()
 })
