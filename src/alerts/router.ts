@@ -4,7 +4,6 @@ import { type Database, isStorageTrouble } from '../platform/sqlite.ts'
 import type { Clock, Logger } from '../platform/types.ts'
 import { uuidV7 } from '../platform/uuid.ts'
 import type { DeliveryChange } from './outbox/outbox.ts'
-import { takeSlot } from './outbox/rate-limit.ts'
 import { insertDelivery, type NewDelivery } from './outbox/store.ts'
 import {
   type Again,
@@ -15,22 +14,21 @@ import {
   earlierDelivery,
   type MadeDelivery,
 } from './routes/again.ts'
+import {
+  createDecider,
+  type Decision,
+  type Passage,
+  PENDING,
+  type RehearsedDelivery,
+  suppressed,
+  typeOf,
+} from './routes/decide.ts'
 import { watchFallback } from './routes/fallback-store.ts'
-import { type Chains, closeGroups, type GroupState, groupState, openGroup } from './routes/groups.ts'
+import { type Chains, closeGroups, openGroup } from './routes/groups.ts'
 import { createRouteTable, isFor, type NamedRoutes } from './routes/named-routes.ts'
 import { alertedOf, clearedOutcomes } from './routes/recovery.ts'
 import { isGood, subjectOf } from './routes/subjects.ts'
-import {
-  type DeliveryKind,
-  type DestinationType,
-  type Hold,
-  INCIDENT_TYPES,
-  isNotifying,
-  type Need,
-  type PlannedDelivery,
-  type Route,
-  type SuppressReason,
-} from './types.ts'
+import { type Hold, INCIDENT_TYPES, isNotifying, type Need, type PlannedDelivery, type Route } from './types.ts'
 
 export interface RouterDeps {
   readonly clock: Clock
@@ -73,35 +71,10 @@ export interface Rehearsal {
   readonly matched: ReadonlySet<string>
 }
 
-export interface RehearsedDelivery {
-  readonly route: string
-  readonly destination: string
-  readonly target: string
-  readonly kind: DeliveryKind
-  readonly wouldBe: 'pending' | 'suppressed'
-  readonly reason: SuppressReason | null
-  readonly detail: string | null
-}
-
-type Decision =
-  | { readonly state: 'pending'; readonly reason: null; readonly detail: null }
-  | { readonly state: 'suppressed'; readonly reason: SuppressReason; readonly detail: string }
-
-/** One event on its way through the routes. */
-interface Passage {
-  readonly db: Database
-  readonly event: TaskEvent
-  readonly now: number
-  /** Null while it is for real. */
-  readonly rehearsal: RehearsedDelivery[] | null
-  /** By route; asked once per event. */
-  readonly groups: Map<string, GroupState | null>
-}
-
 /** Routes come from the configuration and never change while running. */
 export function createRouter(deps: RouterDeps, routes: readonly Route[]): Router {
-  const { holds = [], chains } = deps
   const table = createRouteTable(routes)
+  const { decide, heldBack, groupOf } = createDecider({ holds: deps.holds ?? [], chains: deps.chains, carefully })
   let touchedLanes = new Set<string>()
 
   /** Returns the name of the route after which no other is looked at. */
@@ -127,7 +100,6 @@ export function createRouter(deps: RouterDeps, routes: readonly Route[]): Router
     return carefully(route.name, event, [], () => route.plan(event))
   }
 
-  /** A route that fails over an odd event must not cost the messages of the others, nor hold up the event. */
   function carefully<T>(route: string, event: TaskEvent, otherwise: T, work: () => T): T {
     try {
       return work()
@@ -193,51 +165,6 @@ export function createRouter(deps: RouterDeps, routes: readonly Route[]): Router
     const latencyMs = now - event.receivedAt
     deps.observe?.({ deliveryId: id, destination, target, state, reason, detail, attempts: 0, event, latencyMs })
     return id
-  }
-
-  /** Limits come last: only what would really be sent takes a slot. Tests pass everything but the question of whom. */
-  function decide(passage: Passage, route: Route, planned: PlannedDelivery): Decision {
-    const { db, event, now } = passage
-    const { suppress, limit } = planned
-    if (suppress) return suppressed(suppress.reason, suppress.detail)
-    if (event.test) return PENDING
-    const held = isNotifying(typeOf(route)) ? hold(passage, route, planned) : null
-    if (held) return suppressed(held.reason, held.detail)
-    if (!limit || limit.windowMs <= 0 || takeSlot(db, { ...limit, eventId: event.id, now })) return PENDING
-    const { count = 1, windowMs } = limit
-    return suppressed(
-      'RATE_LIMITED',
-      `at most ${count === 1 ? 'one alert' : `${count} alerts`} in ${windowMs / 1000} s`,
-    )
-  }
-
-  /** The chain comes last: what is held back for another reason opens no group. */
-  function hold(passage: Passage, route: Route, planned: PlannedDelivery): PlannedDelivery['suppress'] | null {
-    const held = heldBack(passage, route, planned)
-    if (held) return held
-    const group = groupOf(passage, route)
-    return group?.kind === 'grouped' ? { reason: 'GROUPED', detail: group.detail } : null
-  }
-
-  function heldBack(
-    { db, event, now }: Passage,
-    route: Route,
-    planned: PlannedDelivery,
-  ): PlannedDelivery['suppress'] | null {
-    for (const ask of holds) {
-      const held = carefully(route.name, event, null, () => ask(db, { event, route, planned, now }))
-      if (held) return held
-    }
-    return null
-  }
-
-  function groupOf({ db, event, now, groups }: Passage, route: Route): GroupState | null {
-    if (!chains || event.test || route.policy?.group !== 'chain' || !isNotifying(typeOf(route))) return null
-    const known = groups.get(route.name)
-    if (known !== undefined) return known
-    const state = carefully(route.name, event, null, () => groupState(db, chains, route.name, event, now))
-    groups.set(route.name, state)
-    return state
   }
 
   function addRecoveries(passage: Passage): void {
@@ -321,15 +248,6 @@ export function createRouter(deps: RouterDeps, routes: readonly Route[]): Router
   }
 }
 
-const typeOf = ({ destinationType, destination }: Route): DestinationType =>
-  destinationType ?? (destination as DestinationType)
-
 /** Whose slot a delivery holds as long as it is not lost. */
 const limitKeyOf = ({ test }: TaskEvent, { limit }: PlannedDelivery): string | null =>
   !test && limit && limit.windowMs > 0 ? limit.key : null
-
-const PENDING: Decision = { state: 'pending', reason: null, detail: null }
-
-function suppressed(reason: SuppressReason, detail: string): Decision {
-  return { state: 'suppressed', reason, detail }
-}

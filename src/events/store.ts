@@ -1,6 +1,6 @@
 /** Events in `footman.db`: one row per event, its Qlik data as JSON, its script log compressed beside it. */
-import { gunzipSync, gzipSync } from 'node:zlib'
 import type { Database } from '../platform/sqlite.ts'
+import { storeScriptLog, withScriptLog } from './script-logs.ts'
 import type {
   EventDetails,
   EventOutcome,
@@ -239,10 +239,7 @@ export function storeRoutedEvent(db: Database, seq: number, event: TaskEvent, ty
     event.retry ? JSON.stringify(event.retry) : null,
     seq,
   )
-  if (event.scriptLog) {
-    const gzip = gzipSync(event.scriptLog.lines.join('\n'), { level: 1 })
-    db.run('INSERT OR REPLACE INTO script_log VALUES (?, ?, ?)', event.id, event.scriptLog.characters, gzip)
-  }
+  if (event.scriptLog) storeScriptLog(db, event.id, event.scriptLog)
 }
 
 /** No further retry is made of the event's task, for this reason. */
@@ -260,34 +257,7 @@ function qlikOf({ task, app, owner, execution, absentParts }: TaskEvent): Stored
 /** The complete record of one event; null when it does not exist (any more). */
 export function loadTaskEvent(db: Database, id: string): TaskEvent | null {
   const row = db.get<Row>('SELECT * FROM event WHERE id = ?', id)
-  return row ? withScriptLog(toTaskEvent(fromRow(row), null), () => loadScriptLog(db, id)) : null
-}
-
-/** Larger ones may be forgotten between two looks at them. */
-const KEPT_LOG = 256 * 1024
-
-/** Most destinations never look at the script log, and unpacking it is most of the work of loading an event. */
-function withScriptLog(event: TaskEvent, load: () => ScriptLog | null): TaskEvent {
-  let kept: ScriptLog | null | undefined
-  let large: WeakRef<ScriptLog> | undefined
-  const get = (): ScriptLog | null => {
-    const known = kept === undefined ? large?.deref() : kept
-    if (known !== undefined) return known
-    const scriptLog = load()
-    if (scriptLog && scriptLog.characters > KEPT_LOG) large = new WeakRef(scriptLog)
-    else kept = scriptLog
-    return scriptLog
-  }
-  return Object.defineProperty({ ...event }, 'scriptLog', { enumerable: true, configurable: true, get })
-}
-
-function loadScriptLog(db: Database, eventId: string): ScriptLog | null {
-  const row = db.get<{ characters: number; gzip: Uint8Array }>(
-    'SELECT characters, gzip FROM script_log WHERE event_id = ?',
-    eventId,
-  )
-  if (!row) return null
-  return { lines: gunzipSync(row.gzip).toString('utf8').split('\n'), characters: row.characters }
+  return row ? withScriptLog(db, toTaskEvent(fromRow(row), null)) : null
 }
 
 /** The record that routes and templates see, from what is stored. */

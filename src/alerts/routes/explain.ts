@@ -1,8 +1,9 @@
 /** "Which route fires for this event?": the routing itself, rehearsed and taken back. */
 import type { TaskEvent } from '../../events/types.ts'
 import type { Database } from '../../platform/sqlite.ts'
-import type { Rehearsal, RehearsedDelivery, Router } from '../router.ts'
+import type { Rehearsal, Router } from '../router.ts'
 import type { DeliveryKind, ExplainedField, Route } from '../types.ts'
+import type { RehearsedDelivery } from './decide.ts'
 
 /** A route as it is listed, in order of evaluation. */
 export interface ListedRoute {

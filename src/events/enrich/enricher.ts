@@ -13,9 +13,10 @@ import type { EventRouter } from '../router.ts'
 import { ignoreEvent, parkEvent, type StoredEvent } from '../store.ts'
 import { createBacklog } from './backlog.ts'
 import { completeEvent, storeCompleted } from './complete.ts'
-import { type Facts, gatherFacts, type Progress } from './facts.ts'
+import { gatherFacts, type Progress } from './facts.ts'
 import { createQrsGate } from './gate.ts'
 import { IGNORED, type IgnoredProgress } from './ignored.ts'
+import { createJob, expireIn, type Job, MAX_TIMER_MS, release, waitDelay } from './job.ts'
 
 export interface EnricherDeps {
   readonly db: Database
@@ -59,28 +60,12 @@ export interface Enricher {
   readonly qrsReachable: boolean
 }
 
-interface Job {
-  readonly event: StoredEvent
-  readonly facts: Facts
-  /** Since when QRS is being asked, for the growing distance between rounds. */
-  readonly since: number
-  /** When the event goes out with what is known. */
-  readonly deadline: number
-  readonly abort: AbortController
-  deadlineTimer?: ReturnType<typeof setTimeout>
-  waitTimer?: ReturnType<typeof setTimeout>
-  complained: boolean
-  finished: boolean
-}
-
 /** An event that was late when Footman started still gets this long, as long as QRS answers. */
 const LATE_GRACE_MS = 10_000
 /** A wait at least this long is spent on disk and not in memory. */
 const PARK_MS = 4000
 /** An event whose end cannot be stored, for a reason that does not pass, is tried anew after this time. */
 const FAULT_RETRY_MS = 60_000
-/** setTimeout takes 31 bits. */
-const MAX_TIMER_MS = 2 ** 31 - 1
 
 export function createEnricher(deps: EnricherDeps, settings: EnricherSettings): Enricher {
   const { clock, log, db, router } = deps
@@ -132,14 +117,13 @@ export function createEnricher(deps: EnricherDeps, settings: EnricherSettings): 
   function take(event: StoredEvent, now: number): void {
     const deadline = deadlineOf(event, now)
     const since = event.deadlineAt <= startedAt ? now : event.receivedAt
-    const abort = new AbortController()
-    const job: Job = { event, facts: {}, since, deadline, abort, complained: false, finished: false }
+    const job = createJob(event, since, deadline)
     inHand.set(event.seq, job)
     if (deadline <= now) {
       finish(job)
       return
     }
-    expireIn(job, deadline - now)
+    expireIn(job, deadline - now, finish)
     ready.push(job)
   }
 
@@ -152,13 +136,6 @@ export function createEnricher(deps: EnricherDeps, settings: EnricherSettings): 
 
   function isAlive(now: number): boolean {
     return gate.open && now - answeredAt <= LATE_GRACE_MS
-  }
-
-  function expireIn(job: Job, ms: number): void {
-    job.deadlineTimer = setTimeout(
-      () => (ms > MAX_TIMER_MS ? expireIn(job, ms - MAX_TIMER_MS) : finish(job)),
-      Math.min(ms, MAX_TIMER_MS),
-    )
   }
 
   function pump(): void {
@@ -281,13 +258,6 @@ export function createEnricher(deps: EnricherDeps, settings: EnricherSettings): 
     turn()
   }
 
-  function release(job: Job): void {
-    job.finished = true
-    clearTimeout(job.deadlineTimer)
-    clearTimeout(job.waitTimer)
-    job.abort.abort()
-  }
-
   function wake(): void {
     backlog.changed()
     turn()
@@ -320,11 +290,6 @@ export function createEnricher(deps: EnricherDeps, settings: EnricherSettings): 
       return gate.open
     },
   }
-}
-
-/** Half a second at first, 15 % of the time waited so far later, at most 30 s: news is found soon, QRS is spared. */
-function waitDelay(elapsedMs: number): number {
-  return Math.min(Math.max(500, elapsedMs * 0.15), 30_000)
 }
 
 function messageOf(error: unknown): string {
