@@ -1,4 +1,5 @@
 /** The custom properties of Qlik Sense that the settings count on. */
+import { propertyUses } from '../config/custom-properties.ts'
 import type { Config } from '../config/schema.ts'
 import type { CustomPropertyNeed } from '../monitors/custom-properties/needs.ts'
 import { type CustomPropertyWatch, createCustomPropertyWatch } from '../monitors/custom-properties/watch.ts'
@@ -33,55 +34,15 @@ export function buildCustomProperties(
   }
 }
 
-/** Those of features that are switched on. */
+/** Those without which a feature that is switched on does nothing. */
 export function customPropertyNeeds(config: Config): CustomPropertyNeed[] {
-  return [...mailNeeds(config), ...newRelicNeeds(config), ...influxNeeds(config)]
-}
-
-/** Distributions and preloads are kept as reload tasks. */
-const TASK = 'ReloadTask'
-
-interface MarkedMail {
-  readonly enable: boolean
-  readonly alertEnableByCustomProperty: {
-    readonly enable: boolean
-    readonly customPropertyName: string
-    readonly enabledValue: string
-  }
-}
-
-function mailNeeds({ emailNotification: mail }: Config): CustomPropertyNeed[] {
-  if (!mail.enable) return []
-  return Object.entries(mail).flatMap(([name, section]) => {
-    if (!isMarkedMail(section) || !section.enable || !section.alertEnableByCustomProperty.enable) return []
-    const { customPropertyName: property, enabledValue: value } = section.alertEnableByCustomProperty
-    const key = `emailNotification.${name}.alertEnableByCustomProperty`
-    return [{ feature: 'emailByCustomProperty', key, property, value, objectType: TASK }]
-  })
-}
-
-function isMarkedMail(section: unknown): section is MarkedMail {
-  return typeof section === 'object' && section !== null && 'alertEnableByCustomProperty' in section
-}
-
-function newRelicNeeds({ incidentTool: { newRelic }, thirdPartyToolsCredentials }: Config): CustomPropertyNeed[] {
-  if (!newRelic.enable) return []
-  const meaningful = thirdPartyToolsCredentials.newRelic.map(({ accountName }) => accountName)
-  return (['reloadTaskFailure', 'reloadTaskAborted'] as const).flatMap((section) =>
-    (['event', 'log'] as const).flatMap((kind) => {
-      const { enable, sendToAccount } = newRelic[section].destination[kind]
-      const { enable: isMarked, customPropertyName: property } = sendToAccount.byCustomProperty
-      if (!enable || !isMarked) return []
-      const key = `incidentTool.newRelic.${section}.destination.${kind}.sendToAccount.byCustomProperty`
-      return [{ feature: 'newRelicByCustomProperty', key, property, value: null, objectType: null, meaningful }]
-    }),
+  return [...propertyUses(config)].flatMap(
+    ({ key, name: property, values = [], objects, gate }): CustomPropertyNeed[] => {
+      if (!gate) return []
+      const common = { feature: gate.feature, key: key.replace(/\.customPropertyName$/, ''), property }
+      return gate.exact
+        ? values.map((value) => ({ ...common, value, objectType: objects[0] ?? null }))
+        : [{ ...common, value: null, objectType: null, meaningful: values }]
+    },
   )
-}
-
-function influxNeeds({ influxDb: { enable, reloadTaskSuccess } }: Config): CustomPropertyNeed[] {
-  const { allReloadTasks, byCustomProperty } = reloadTaskSuccess
-  if (!enable || !reloadTaskSuccess.enable || allReloadTasks.enable || !byCustomProperty.enable) return []
-  const { customPropertyName: property, enabledValue: value } = byCustomProperty
-  const key = 'influxDb.reloadTaskSuccess.byCustomProperty'
-  return [{ feature: 'influxDbByCustomProperty', key, property, value, objectType: TASK }]
 }

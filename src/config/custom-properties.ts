@@ -20,10 +20,20 @@ export interface WantedProperty {
   readonly hint?: string
 }
 
-interface Use extends Omit<WantedProperty, 'groups' | 'keys' | 'values' | 'required'> {
+/** One setting that names a property. */
+export interface PropertyUse extends Omit<WantedProperty, 'groups' | 'keys' | 'values' | 'required'> {
   readonly key: string
   readonly values?: readonly string[]
   readonly required?: boolean
+  /** What does nothing at all as long as Qlik Sense lacks the property. */
+  readonly gate?: PropertyGate
+}
+
+export interface PropertyGate {
+  /** As health names it. */
+  readonly feature: string
+  /** Whether each value must be there; else any of them means something, and a property of any kind will do. */
+  readonly exact: boolean
 }
 
 const MAILS = [
@@ -37,6 +47,12 @@ const MAILS = [
 ] as const
 const RELOADS = ['reloadTaskFailure', 'reloadTaskAborted'] as const
 
+const GATES = {
+  mail: { feature: 'emailByCustomProperty', exact: true },
+  influx: { feature: 'influxDbByCustomProperty', exact: true },
+  newRelic: { feature: 'newRelicByCustomProperty', exact: false },
+} as const satisfies Record<string, PropertyGate>
+
 const RELOAD: readonly PropertyObject[] = ['ReloadTask']
 const APP: readonly PropertyObject[] = ['App']
 const USER: readonly PropertyObject[] = ['User']
@@ -46,7 +62,7 @@ const ADDRESSES = 'e-mail addresses'
 /** In the order of their first use. A property that several settings name is one, with all their values and objects. */
 export function wantedProperties(config: Config): WantedProperty[] {
   const byName = new Map<string, WantedProperty>()
-  for (const { key, values = [], required = true, ...use } of usesOf(config)) {
+  for (const { key, values = [], required = true, gate: _, ...use } of propertyUses(config)) {
     if (use.name === '') continue
     const before = byName.get(use.name)
     byName.set(use.name, {
@@ -65,7 +81,8 @@ export function wantedProperties(config: Config): WantedProperty[] {
 const union = <T extends string>(some: readonly T[] = [], more: readonly T[]): T[] =>
   [...new Set([...some, ...more])].sort()
 
-function* usesOf(config: Config): Generator<Use> {
+/** Every setting that names a property, of features that are switched on; in the order of the configuration. */
+export function* propertyUses(config: Config): Generator<PropertyUse> {
   yield* mails(config)
   yield* influx(config)
   yield* newRelic(config)
@@ -85,7 +102,7 @@ function* usesOf(config: Config): Generator<Use> {
   }
 }
 
-function* mails({ emailNotification }: Config): Generator<Use> {
+function* mails({ emailNotification }: Config): Generator<PropertyUse> {
   if (!emailNotification.enable) return
   for (const event of MAILS) {
     const { enable, alertEnableByCustomProperty: gate, alertEnabledByEmailAddress: more } = emailNotification[event]
@@ -94,22 +111,23 @@ function* mails({ emailNotification }: Config): Generator<Use> {
     if (gate.enable) {
       const { customPropertyName: name, enabledValue } = gate
       const path = `${key}.alertEnableByCustomProperty.customPropertyName`
-      yield { key: path, name, values: [enabledValue], objects: RELOAD }
+      yield { key: path, name, values: [enabledValue], objects: RELOAD, gate: GATES.mail }
     }
     const path = `${key}.alertEnabledByEmailAddress.customPropertyName`
     yield { key: path, name: more.customPropertyName, objects: RELOAD, required: false, hint: ADDRESSES }
   }
 }
 
-function* influx({ influxDb }: Config): Generator<Use> {
-  const { enable, byCustomProperty } = influxDb.reloadTaskSuccess
-  if (!influxDb.enable || !enable || !byCustomProperty.enable) return
+function* influx({ influxDb }: Config): Generator<PropertyUse> {
+  const { enable, allReloadTasks, byCustomProperty } = influxDb.reloadTaskSuccess
+  // All tasks: whatever property they have.
+  if (!influxDb.enable || !enable || allReloadTasks.enable || !byCustomProperty.enable) return
   const { customPropertyName: name, enabledValue } = byCustomProperty
   const key = 'influxDb.reloadTaskSuccess.byCustomProperty.customPropertyName'
-  yield { key, name, values: [enabledValue], objects: RELOAD }
+  yield { key, name, values: [enabledValue], objects: RELOAD, gate: GATES.influx }
 }
 
-function* newRelic({ incidentTool, thirdPartyToolsCredentials }: Config): Generator<Use> {
+function* newRelic({ incidentTool, thirdPartyToolsCredentials }: Config): Generator<PropertyUse> {
   if (!incidentTool.newRelic.enable) return
   const values = thirdPartyToolsCredentials.newRelic.map(({ accountName }) => accountName)
   for (const event of RELOADS) {
@@ -118,12 +136,13 @@ function* newRelic({ incidentTool, thirdPartyToolsCredentials }: Config): Genera
       const { enable, sendToAccount } = destination[kind]
       if (!enable || !sendToAccount.byCustomProperty.enable) continue
       const key = `incidentTool.newRelic.${event}.destination.${kind}.sendToAccount.byCustomProperty.customPropertyName`
-      yield { key, name: sendToAccount.byCustomProperty.customPropertyName, values, objects: RELOAD }
+      const name = sendToAccount.byCustomProperty.customPropertyName
+      yield { key, name, values, objects: RELOAD, gate: GATES.newRelic }
     }
   }
 }
 
-function* licences({ qlikSenseLicense }: Config): Generator<Use> {
+function* licences({ qlikSenseLicense }: Config): Generator<PropertyUse> {
   const { enable, neverRelease } = qlikSenseLicense.licenseRelease
   if (!enable) return
   for (const [index, { name, value }] of neverRelease.customProperty.entries()) {
@@ -132,13 +151,16 @@ function* licences({ qlikSenseLicense }: Config): Generator<Use> {
   }
 }
 
-function* selected(path: string, pairs: readonly { readonly name: string; readonly value: string }[]): Generator<Use> {
+function* selected(
+  path: string,
+  pairs: readonly { readonly name: string; readonly value: string }[],
+): Generator<PropertyUse> {
   for (const [index, { name, value }] of pairs.entries()) {
     yield { key: `${path}.customProperty[${index}]`, name, values: [value], objects: TASKS }
   }
 }
 
-function* access({ footman: { access } }: Config): Generator<Use> {
+function* access({ footman: { access } }: Config): Generator<PropertyUse> {
   if (!access.enable) return
   for (const [index, { startFilter }] of access.keys.entries()) {
     yield* selected(`footman.access.keys[${index}].startFilter`, startFilter?.customProperty ?? [])
@@ -151,7 +173,7 @@ function* access({ footman: { access } }: Config): Generator<Use> {
   }
 }
 
-function* destinations({ footman }: Config): Generator<Use> {
+function* destinations({ footman }: Config): Generator<PropertyUse> {
   for (const [destination, settings] of Object.entries(footman.destinations)) {
     if (settings.type !== 'email') continue
     const key = `footman.destinations.${destination}.recipientProperty`
@@ -159,7 +181,7 @@ function* destinations({ footman }: Config): Generator<Use> {
   }
 }
 
-function* routes({ footman }: Config): Generator<Use> {
+function* routes({ footman }: Config): Generator<PropertyUse> {
   for (const [index, route] of footman.alertRoutes.entries()) {
     if (!route.enable) continue
     const parts = [
@@ -175,7 +197,7 @@ type Properties = Readonly<Record<string, readonly unknown[]>> | undefined
 function* matched(
   key: string,
   matches: readonly { readonly taskProperty?: Properties; readonly appProperty?: Properties }[],
-): Generator<Use> {
+): Generator<PropertyUse> {
   for (const { taskProperty = {}, appProperty = {} } of matches) {
     for (const [name, values] of Object.entries(taskProperty)) {
       yield { key: `${key}.taskProperty`, name, values: literals(values), objects: TASKS }

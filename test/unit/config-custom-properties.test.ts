@@ -23,6 +23,10 @@ describe('none', () => {
       'a kind of mail that is off',
       'emailNotification: {enable: true, smtp: {host: m}, reloadTaskFailure: {enable: false, alertEnableByCustomProperty: {enable: true}}}',
     ],
+    [
+      'InfluxDB that stores all tasks, whatever property they have',
+      'influxDb: {enable: true, hostIP: i, reloadTaskSuccess: {enable: true, allReloadTasks: {enable: true}, byCustomProperty: {enable: true}}}',
+    ],
     ['a start filter that is off', 'startTaskFilter: {allowTask: {customProperty: [{name: a, value: b}]}}'],
     [
       'a route that is off',
