@@ -49,10 +49,17 @@ function optionOf(path: readonly PropertyKey[]): string {
   return OPTIONS[name] ?? name
 }
 
+/** With what editors and `echo` add. */
+const MAX_LENGTH = 1024
+
 /** Prints the hash of the key that stands on standard input. */
 export async function runKeyHash(input: AsyncIterable<Uint8Array | string>, io: CommandIo): Promise<number> {
   let text = ''
-  for await (const chunk of input) text += typeof chunk === 'string' ? chunk : new TextDecoder().decode(chunk)
+  for await (const chunk of input) {
+    text += typeof chunk === 'string' ? chunk : Buffer.from(chunk).toString('latin1')
+    // A wrong file: it need not be read to its end.
+    if (text.length > MAX_LENGTH) break
+  }
   const key = text.trim()
   if (!isKey(key)) {
     io.err('error: standard input holds no key; a key is fm_ and 43 letters, digits, - or _')

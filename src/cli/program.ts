@@ -180,8 +180,8 @@ function addKey(program: Command, done: (code: number) => void): void {
     .command('hash')
     .description('print the hash of the key on standard input')
     .action(async () => {
-      const { runKeyHash } = await import('./key.ts')
-      done(await runKeyHash(process.stdin, processIo))
+      const [{ runKeyHash }, { standardInput }] = await Promise.all([import('./key.ts'), import('./standard-input.ts')])
+      done(await runKeyHash(standardInput(), processIo))
     })
 }
 

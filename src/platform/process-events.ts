@@ -24,6 +24,9 @@ export interface ProcessEventDeps {
 const STOP_SIGNALS: readonly NodeJS.Signals[] =
   process.platform === 'win32' ? ['SIGINT', 'SIGTERM', 'SIGBREAK', 'SIGHUP'] : ['SIGINT', 'SIGTERM']
 
+/** Not 1: service managers are told that a wrong configuration ends with 1 and that a new start won't mend it. */
+const CRASHED = 4
+
 /** Between two lines about errors that pass. */
 const PASSING_MS = 60_000
 
@@ -32,7 +35,7 @@ const REPEATED_SIGNAL_MS = 300
 
 /**
  * First SIGTERM or SIGINT: stop and finish with 0. Second one: end at once, as killed by that signal. A rejection that
- * nobody handled is logged; an exception that nobody caught is logged and stops the process with 1.
+ * nobody handled is logged; an exception that nobody caught is logged and stops the process with 4.
  */
 export function watchProcess(deps: ProcessEventDeps): ProcessEvents {
   const { log } = deps
@@ -48,7 +51,7 @@ export function watchProcess(deps: ProcessEventDeps): ProcessEvents {
       () => resolve(exitCode),
       (error) => {
         log.error('MAIN: Stopping failed', { error })
-        resolve(exitCode || 1)
+        resolve(exitCode || CRASHED)
       },
     )
   }
@@ -95,7 +98,7 @@ export function watchProcess(deps: ProcessEventDeps): ProcessEvents {
     }
     log.error(`UNCAUGHT EXCEPTION: ${textOf(error)}`, { error })
     if (error instanceof Error && error.stack) log.error(`UNCAUGHT EXCEPTION: Stack trace: ${error.stack}`)
-    end(1)
+    end(CRASHED)
   }
 
   function passing(error: unknown): void {

@@ -96,8 +96,11 @@ function addKeyValueCommands(program: Command, done: Done): void {
     )
     .addHelpText('after', '\nExample\n  footman kv import --mode replace sales.json')
     .action(async (file: string | undefined, options) => {
-      const { runKvImport } = await import('./key-values.ts')
-      done(await runKvImport(file, options, process.stdin, processIo))
+      const [{ runKvImport }, { standardInput }] = await Promise.all([
+        import('./key-values.ts'),
+        import('../standard-input.ts'),
+      ])
+      done(await runKvImport(file, options, standardInput(), processIo))
     })
 }
 

@@ -59,10 +59,10 @@ describe('errors that nobody caught', () => {
     expect(messages(running.stderr)).toContain('error: UNHANDLED REJECTION: Reason: nobody cares')
   })
 
-  test('an exception is logged, stops everything and ends with 1', async () => {
+  test('an exception is logged, stops everything and ends with 4: a service manager starts it again', async () => {
     await using running = await start('throw')
-    expect((await running.ended).code).toBe(1)
+    expect((await running.ended).code).toBe(4)
     expect(messages(running.stdout)).toContain('error: UNCAUGHT EXCEPTION: nobody caught me')
-    expect(messages(running.stdout)).toContain('info: finished with 1')
+    expect(messages(running.stdout)).toContain('info: finished with 4')
   })
 })
