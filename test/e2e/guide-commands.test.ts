@@ -1,0 +1,152 @@
+/** The commands of the guide, run as they stand there, beside a running Footman and a simulated site. */
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { cpSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { runToEnd } from '../support/binary.ts'
+import { type DocCommand, docCommands } from '../support/docs.ts'
+import { type Footman, footman } from '../support/footman.ts'
+import { startSite, type TestSite } from '../support/simulator.ts'
+import { type SmtpSink, startSmtpSink } from '../support/smtp-sink.ts'
+
+/** Ids on the pages; those of the scene take their place. */
+const EVENT = '019cad24-bb20-78e1-b80b-d70ae0784c78'
+const DELIVERY = '019cad24-c0ec-7b7c-b06b-c8fb46460cb1'
+const SNOOZE = '019cad2c-cb80-759b-a5ed-7e5323ddd7b3'
+
+/** What is not run here but parsed only (test/unit/docs-commands.test.ts), and why. */
+const NOT_RUN: readonly (readonly [RegExp, string])[] = [
+  [/^(run |-c |demo)/, 'runs until it is stopped'],
+  [/^events tail/, 'runs until it is stopped'],
+  [/^init$/, 'asks'],
+  [/^service install .*--(task-scheduler|nssm)/, 'Windows'],
+  [/^service (uninstall|logs)/, 'needs a service'],
+  [/^credential set .*--account/, 'Windows'],
+  [/--mode replace/, 'reads from standard input'],
+  [/--url https/, 'another computer'],
+]
+
+/** Exit codes that are right in this scene, where they are not 0. */
+const CODES: readonly (readonly [RegExp, readonly number[]])[] = [
+  // No systemd in most places where tests run.
+  [/^service status/, [0, 2, 3]],
+  // The address in the file is that of the guide, not of this machine.
+  [/--appender LocalLogConfig\.xml/, [3]],
+  [/--outcome aborted/, [3]],
+  // Delivered long ago.
+  [/^deliveries cancel/, [2]],
+  [/^custom-properties/, [0, 3]],
+  // Some of these tasks fail, and one that another command has started is not started again.
+  [/^start-task/, [0, 3, 4]],
+]
+
+const config = ({ simulator }: TestSite) => ({
+  configEngine: { host: '127.0.0.1', port: simulator.ports.engine },
+  emailNotification: { reloadTaskAborted: { enable: false } },
+  restServerEndpointsEnable: {
+    ...{ butlerping: true, senseStartTask: true, keyValueStore: true },
+    scheduler: { getSchedule: true, createNewSchedule: true, startSchedule: true, stopSchedule: true },
+  },
+  scheduler: { enable: true, configfile: 'schedule.yaml' },
+  footman: {
+    destinations: { 'ops-mail': { type: 'email', recipients: ['ops@acme.example'] } },
+    alertRoutes: [{ name: 'finance-night', match: { outcome: 'failed' }, to: ['ops-mail'], limit: 'none' }],
+  },
+})
+
+let site: TestSite
+let mail: SmtpSink
+let product: Footman
+let ids: ReadonlyMap<string, string>
+
+const run = (args: readonly string[]) =>
+  runToEnd(args, {
+    cwd: product.directory.path,
+    env: { FOOTMAN_URL: `http://127.0.0.1:${product.restPort}`, NODE_ENV: 'nothing-here' },
+    timeout: 60_000,
+  })
+
+async function json<T>(...args: readonly string[]): Promise<T> {
+  const { code, stdout, stderr } = await run([...args, '--json'])
+  if (code !== 0) throw new Error(`footman ${args.join(' ')} ended with ${code}: ${stderr}`)
+  return JSON.parse(stdout) as T
+}
+
+beforeAll(async () => {
+  site = await startSite()
+  mail = await startSmtpSink()
+  product = await footman({ simulator: site.simulator, smtpPort: mail.port, config: config(site) })
+  const at = product.directory.join
+  writeFileSync(at('schedule.yaml'), 'butlerSchedule: []\n')
+  for (const folder of ['config', 'templates', 'templates/email']) mkdirSync(at(folder))
+  writeFileSync(at('templates/mine.handlebars'), '<p>{{taskName}}</p>')
+  cpSync(product.configFile, at('config/production.yaml'))
+  await product.start()
+  await run(['fire', '--wait', '-c', product.configFile])
+  const { deliveries } = await json<{ deliveries: { id: string; eventId: string }[] }>('deliveries', 'list')
+  const snooze = await json<{ id: string }>('snooze', 'set', '--name', 'Nothing*', '--for', '1h')
+  const [delivery] = deliveries
+  ids = new Map([
+    [EVENT, delivery!.eventId],
+    ['ID', delivery!.eventId],
+    [DELIVERY, delivery!.id],
+    [SNOOZE, snooze.id],
+  ])
+  await run(['log-appender', '-c', product.configFile, '--address', '10.1.2.3', '--output', 'LocalLogConfig.xml'])
+  await product.call('POST', '/v4/keyvalues/Sales%20ETL', { key: 'month', value: '2026-03' })
+  await run(['kv', 'export', '--output', 'pairs.json'])
+}, 60_000)
+afterAll(async () => {
+  await product?.[Symbol.asyncDispose]()
+  await mail?.[Symbol.asyncDispose]()
+  await site?.[Symbol.asyncDispose]()
+})
+
+/** With names of this scene: configuration, ids; nothing that exists is in the way. */
+function prepared(args: readonly string[]): string[] {
+  const found = args.map((word, index) => {
+    const option = args[index - 1]
+    if (option === '-c') return product.configFile
+    if (option === '--listen') return '1s'
+    const place = /^\w+\\[\w.]+$/.test(word) ? word.replaceAll('\\', '/') : word
+    if (option === '--output' && args[0] !== 'kv') rmSync(product.directory.join(place), { force: true })
+    return ids.get(word) ?? place
+  })
+  if (args.includes('--create')) found.push('--yes')
+  if (args[0] === 'init') found.push('--output', 'new/footman.yaml', '--force')
+  if (args[0] === 'service' && args[1] === 'install' && !args.includes('--print')) found.push('--print')
+  return found
+}
+
+/** Commands in running text count when they are whole. */
+const isWhole = ({ inText, args, text }: DocCommand): boolean =>
+  !inText || (args.includes('-c') && !/\.\.\.|[[\]]|\b[A-Z]{4,}\b/.test(text))
+
+const commands = docCommands().filter(isWhole)
+const isRun = ({ args }: DocCommand) => !NOT_RUN.some(([pattern]) => pattern.test(args.join(' ')))
+/** Each once, though it stands on several pages. */
+const wanted = [...new Map(commands.filter(isRun).map((command) => [normal(command), command])).values()]
+
+function normal({ args }: DocCommand): string {
+  return args.map((word, index) => (args[index - 1] === '-c' ? 'FILE' : word)).join(' ')
+}
+
+test('the guide has commands to run, and few that cannot be', () => {
+  expect(wanted.length).toBeGreaterThan(70)
+  const left = commands.filter((command) => !isRun(command))
+  expect(left.length).toBeLessThan(40)
+  for (const [pattern, why] of NOT_RUN) {
+    expect([why, left.some(({ args }) => pattern.test(args.join(' ')))]).toEqual([why, true])
+  }
+})
+
+describe.each([...new Set(wanted.map(({ page }) => page))])('%s', (page) => {
+  const here = wanted.filter((command) => command.page === page)
+  test.concurrent.each(here.map((command) => [command.place, command] as const))(
+    '%s',
+    async (_, { text, args }) => {
+      const { code, stdout, stderr } = await run(prepared(args))
+      const codes = CODES.find(([pattern]) => pattern.test(args.join(' ')))?.[1] ?? [0]
+      if (!codes.includes(code ?? -1)) throw new Error(`${text} ended with ${code}\n${stdout}\n${stderr}`)
+    },
+    60_000,
+  )
+})
