@@ -21,8 +21,8 @@ Settings that Butler 16 does not know live in \`Butler.footman\`, which Butler 1
 | path | an absolute one is used as it is; a relative one is looked for beside the executable, in the working directory and beside the configuration file |
 
 In any text, \`\${env:NAME}\` stands for an environment variable, \`\${file:/path}\` for the content of a file and
-\`\${credential:NAME}\` for a systemd credential. \`footman check -c FILE\` checks a file, \`footman schema\` prints a JSON Schema
-for editors.
+\`\${credential:NAME}\` for a protected value of Windows or a credential of systemd. \`footman check -c FILE\` checks a
+file, \`footman schema\` prints a JSON Schema for editors.
 
 Settings of features that this version does not have yet are accepted and checked; one line of the log at start names those
 that are switched on.
