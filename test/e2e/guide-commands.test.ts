@@ -2,10 +2,11 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { cpSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { runToEnd } from '../support/binary.ts'
-import { type DocCommand, docCommands } from '../support/docs.ts'
+import { type DocCommand, docCommands, shownOutputs } from '../support/docs.ts'
 import { type Footman, footman } from '../support/footman.ts'
 import { startSite, type TestSite } from '../support/simulator.ts'
 import { type SmtpSink, startSmtpSink } from '../support/smtp-sink.ts'
+import { until } from '../support/wait.ts'
 
 /** Ids on the pages; those of the scene take their place. */
 const EVENT = '019cad24-bb20-78e1-b80b-d70ae0784c78'
@@ -80,6 +81,11 @@ beforeAll(async () => {
   writeFileSync(at('templates/mine.handlebars'), '<p>{{taskName}}</p>')
   cpSync(product.configFile, at('config/production.yaml'))
   await product.start()
+  for (const _ of [1, 2]) {
+    site.simulator.runTask('Sales Report Update')
+    await site.simulator.ended('Sales Report Update')
+  }
+  await until(() => product.rows("SELECT 1 FROM event WHERE source = 'udp'").length > 1, { timeout: 20_000 })
   await run(['fire', '--wait', '-c', product.configFile])
   const { deliveries } = await json<{ deliveries: { id: string; eventId: string }[] }>('deliveries', 'list')
   const snooze = await json<{ id: string }>('snooze', 'set', '--name', 'Nothing*', '--for', '1h')
@@ -138,14 +144,51 @@ test('the guide has commands to run, and few that cannot be', () => {
   }
 })
 
+/** Words that are the same wherever the command runs: no names, paths, numbers, versions. */
+const fixedWords = (line: string): string[] =>
+  line.replace(/just now|\d+ \w+ ago/, '').match(/(?<![\w.\\/:@-])[A-Za-z]{2,}(?![\w.\\/@-]*[\w\\/@])/g) ?? []
+
+/** Whether the words of `shown` stand in one line of what was printed, in order. */
+const isPrinted = (shown: string, printed: readonly string[]): boolean =>
+  printed.some((line) => {
+    const found = fixedWords(line)
+    let at = -1
+    return fixedWords(shown).every((word) => {
+      at = found.indexOf(word, at + 1)
+      return at >= 0
+    })
+  })
+
+const SHOWN_ON = ['docs/install-linux.md', 'docs/install-windows.md', 'docs/troubleshooting.md'] as const
+/** What is broken there is not broken here. */
+const BROKEN = /^\s*[\u2718\u2192]/
+
+/** Lines that pages show behind a command. */
+const shown = SHOWN_ON.flatMap(shownOutputs).map(({ command, lines, place }) => ({
+  key: normal(command),
+  lines,
+  place,
+}))
+
+test('pages show what commands print', () => {
+  expect(shown.length).toBeGreaterThan(10)
+})
+
 describe.each([...new Set(wanted.map(({ page }) => page))])('%s', (page) => {
   const here = wanted.filter((command) => command.page === page)
   test.concurrent.each(here.map((command) => [command.place, command] as const))(
     '%s',
-    async (_, { text, args }) => {
+    async (_, command) => {
+      const { text, args } = command
       const { code, stdout, stderr } = await run(prepared(args))
       const codes = CODES.find(([pattern]) => pattern.test(args.join(' ')))?.[1] ?? [0]
       if (!codes.includes(code ?? -1)) throw new Error(`${text} ended with ${code}\n${stdout}\n${stderr}`)
+      const printed = `${stdout}\n${stderr}`.split('\n')
+      const missing = shown
+        .filter(({ key }) => key === normal(command))
+        .flatMap(({ place, lines }) => lines.map((line) => ({ place, line })))
+        .filter(({ line }) => line !== '' && !BROKEN.test(line) && !isPrinted(line, printed))
+      expect(missing).toEqual([])
     },
     60_000,
   )

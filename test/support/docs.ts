@@ -59,6 +59,22 @@ function sectionsOf(page: string): (Block & { language: string })[] {
   return blocks
 }
 
+export interface ShownOutput {
+  readonly place: string
+  readonly command: DocCommand
+  readonly lines: readonly string[]
+}
+
+/** Output that a page shows behind a command: the `text` block that follows the block of the command. */
+export function shownOutputs(page: string): ShownOutput[] {
+  const blocks = blocksOf(page)
+  return blocks.flatMap((block, index) => {
+    const command = inBlock(blocks[index - 1] ?? block).at(-1)
+    const isOutput = block.language === 'text' && inBlock(block).length === 0
+    return isOutput && command ? [{ place: block.place, command, lines: block.lines }] : []
+  })
+}
+
 /** Those of blocks, then those of running text and tables. Generated pages repeat what the program says. */
 export function docCommands(): DocCommand[] {
   return docPages
