@@ -7,7 +7,8 @@ import type { Place, ProblemList } from './problems.ts'
 import { type MapNode, type Path, pathText, type ScalarNode, scalars, setAt, type TreeNode } from './tree.ts'
 import { readYaml } from './yaml.ts'
 
-const MAPPING_FILE = 'custom-environment-variables.yaml'
+/** Beside the configuration. */
+export const MAPPING_FILE = 'custom-environment-variables.yaml'
 
 /**
  * Merges the environment variables that `custom-environment-variables.yaml` beside the configuration names. It was the
@@ -169,14 +170,25 @@ async function fromProtectedValues(name: string, values: ProtectedValues): Promi
   }
 }
 
+/** The files that texts of the file name as `${file:PATH}`, absolute. */
+export function filesIn(root: TreeNode, directory: string): string[] {
+  const names = placeholdersIn(root, 'file').map(({ name }) => resolve(directory, name))
+  return [...new Set(names)]
+}
+
 /** The credentials that texts of the file name, with the keys that need them. */
 export function credentialsIn(root: TreeNode): Map<string, string[]> {
   const used = new Map<string, string[]>()
-  for (const { node, path } of scalars(root)) {
-    for (const [, source, name = ''] of String(node.value).matchAll(PLACEHOLDER)) {
-      if (source !== 'credential') continue
-      used.set(name.trim(), [...(used.get(name.trim()) ?? []), pathText(path)])
-    }
+  for (const { name, path } of placeholdersIn(root, 'credential')) {
+    used.set(name, [...(used.get(name) ?? []), pathText(path)])
   }
   return used
+}
+
+function placeholdersIn(root: TreeNode, wanted: Source): { readonly name: string; readonly path: Path }[] {
+  return [...scalars(root)].flatMap(({ node, path }) =>
+    [...String(node.value).matchAll(PLACEHOLDER)]
+      .filter(([, source, name = '']) => source === wanted && name.trim() !== '')
+      .map(([, , name = '']) => ({ name: name.trim(), path })),
+  )
 }

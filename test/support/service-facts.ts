@@ -9,8 +9,9 @@ export const LINUX_FACTS: ServiceFacts = {
   dataDirectory: '/var/lib/footman',
   logDirectory: '/var/log/footman',
   outputDirectory: '/var/log/footman',
+  schedules: null,
   writable: ['/srv/qvd'],
-  readable: ['/opt/footman/config/prod.yaml', '/opt/footman/config/certificate/client.pem'],
+  readable: ['/opt/footman/config/certificate/client.pem'],
   writesAnywhere: false,
   ports: [
     { purpose: 'UDP events', protocol: 'udp', port: 9998, from: ['10.0.0.5', '10.1.0.0/16', 'fd00::1'], names: [] },
@@ -32,5 +33,5 @@ export const WINDOWS_FACTS: ServiceFacts = {
   logDirectory: null,
   outputDirectory: 'C:\\Program Files\\Footman\\log',
   writable: ['D:\\qvd'],
-  readable: ['C:\\Qlik & Co\\config\\prod.yaml'],
+  readable: ['C:\\Qlik & Co\\config\\certificate\\client_key.pem'],
 }

@@ -1,12 +1,16 @@
 /** What a service entry must know, taken from a configuration file. */
 import { readFile } from 'node:fs/promises'
 import { isIP } from 'node:net'
-import { dirname, join } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
+import { credentialsIn, filesIn } from '../../config/external.ts'
 import { type LoadResult, loadConfig } from '../../config/load.ts'
 import { createPathResolver } from '../../config/paths.ts'
-import { type Problem, renderProblem, sortProblems } from '../../config/problems.ts'
+import { createProblemList, type Problem, renderProblem, sortProblems } from '../../config/problems.ts'
 import type { Config } from '../../config/schema.ts'
+import { readYaml } from '../../config/yaml.ts'
+import { isCredentialName } from '../../platform/protected-values.ts'
 import { EXIT } from '../io.ts'
+import { certificateFiles, mappingFiles, scheduleFolder, writableFolders } from './files.ts'
 import { ServiceError, type ServiceFacts, type ServiceHost, type ServicePort } from './types.ts'
 
 export interface FactsOptions {
@@ -14,18 +18,16 @@ export interface FactsOptions {
   readonly configfile?: string | undefined
 }
 
-type Paths = ReturnType<typeof createPathResolver>
-
 /** Rejects with a `ServiceError` when there is no configuration that a service could run with. */
 export async function serviceFacts(host: ServiceHost, { name, configfile }: FactsOptions): Promise<ServiceFacts> {
   const workingDirectory = dirname(host.script ?? host.execPath)
-  const { config, file, directory, credentials, variables } = await usableConfig(
-    host,
-    configfile ?? host.env.FOOTMAN_CONFIGFILE,
-  )
+  const usable = await usableConfig(host, configfile ?? host.env.FOOTMAN_CONFIGFILE)
+  const { config, file, directory, variables } = usable
   const paths = createPathResolver({ configDirectory: directory, cwd: workingDirectory, execPath: host.execPath })
-  const dataDirectory = paths.data(config.footman.dataDirectory)
-  const logDirectory = config.fileLogging ? paths.output(config.logDirectory, 'program') : null
+  const dataDirectory = plain(host, paths.data(config.footman.dataDirectory))
+  const logDirectory = config.fileLogging ? plain(host, paths.output(config.logDirectory, 'program')) : null
+  const schedules = scheduleFolder(config, paths)
+  const { credentials, files } = await outsideOf(file, directory)
   return {
     name,
     command: [host.execPath, ...(host.script ? [host.script] : []), 'run', '-c', file],
@@ -34,8 +36,15 @@ export async function serviceFacts(host: ServiceHost, { name, configfile }: Fact
     dataDirectory,
     logDirectory,
     outputDirectory: logDirectory ?? join(workingDirectory, 'log'),
-    writable: [...new Set(writableFolders(config, paths))].filter((path) => path !== dataDirectory),
-    readable: [file, ...readFiles(config, paths)],
+    schedules: schedules && plain(host, schedules),
+    writable: others(
+      [dataDirectory, logDirectory, schedules],
+      writableFolders(config, paths).map((path) => plain(host, path)),
+    ),
+    readable: others(
+      [file],
+      [...mappingFiles(directory), ...files, ...certificateFiles(config, usable.qlikConnection, paths)],
+    ),
     writesAnywhere: config.footman.files.createDirAllowAnywhere,
     ports: reachablePorts(config),
     listensOn: listeners(config).map(({ port }) => port),
@@ -45,11 +54,16 @@ export async function serviceFacts(host: ServiceHost, { name, configfile }: Fact
   }
 }
 
-interface Usable {
+/** Without `..` and slashes too many, which would hide what a path is; those of Windows stay as they are elsewhere. */
+const plain = ({ cwd }: ServiceHost, path: string): string =>
+  /^(?:[A-Za-z]:|\\\\)/.test(path) ? path : resolve(cwd, path)
+
+const others = (known: readonly (string | null)[], paths: readonly string[]): string[] =>
+  [...new Set(paths)].filter((path) => !known.includes(path))
+
+interface Usable extends LoadResult {
   readonly config: Config
   readonly file: string
-  readonly directory: string
-  readonly credentials: readonly string[]
   readonly variables: readonly string[]
 }
 
@@ -67,7 +81,7 @@ async function usableConfig({ env, cwd }: ServiceHost, file: string | undefined)
     throw new ServiceError(['the service would not start with this configuration:', ...lines].join('\n'), EXIT.badInput)
   }
   const variables = [...new Set(strict.problems.flatMap((problem) => variableOf(problem) ?? []))]
-  return { ...loaded, config: loaded.config, file: loaded.file, credentials: await credentialsOf(loaded), variables }
+  return { ...loaded, config: loaded.config, file: loaded.file, variables }
 }
 
 const isCredential = ({ message }: Problem): boolean => /\bcredentials?\b|CREDENTIALS_DIRECTORY/.test(message)
@@ -75,38 +89,16 @@ const isCredential = ({ message }: Problem): boolean => /\bcredentials?\b|CREDEN
 const variableOf = ({ message }: Problem): string | undefined =>
   /\bthe environment variable (\S+) is not set/.exec(message)?.[1]
 
-async function credentialsOf({ file }: LoadResult): Promise<string[]> {
-  const text = await readFile(file ?? '', 'utf8')
-  return [...new Set([...text.matchAll(/\$\{credential:\s*([A-Za-z0-9._-]+)\s*\}/g)].map(([, name]) => name!))]
+interface Outside {
+  readonly credentials: readonly string[]
+  readonly files: readonly string[]
 }
 
-/** Folders besides data and log into which the features that are on write. */
-function writableFolders(config: Config, paths: Paths): string[] {
-  const { footman, scheduler, scriptLog, qlikSenseCloud } = config
-  const stores = [
-    scriptLog.storeOnDisk.clientManaged.reloadTaskFailure,
-    ...(qlikSenseCloud.enable ? [scriptLog.storeOnDisk.qsCloud.appReloadFailure] : []),
-  ]
-  const folders = [
-    ...stores.filter(({ enable }) => enable).map(({ logDirectory }) => logDirectory),
-    ...(scheduler.enable ? [footman.scheduler.appDumpDirectory] : []),
-    ...config.fileCopyApprovedDirectories.map(({ toDirectory }) => toDirectory),
-    ...config.fileMoveApprovedDirectories.flatMap(({ fromDirectory, toDirectory }) => [fromDirectory, toDirectory]),
-    ...config.fileDeleteApprovedDirectories,
-    ...(footman.files.createDirApprovedDirectories ?? []),
-    config.configDirectories.qvdPath,
-  ]
-  // The schedule file is replaced when a schedule changes.
-  const schedules = scheduler.enable ? [dirname(paths.input(scheduler.configfile))] : []
-  return [...schedules, ...folders.filter((path) => path !== '').map((path) => paths.output(path))]
-}
-
-function readFiles({ cert, restServerConfig: { enable, tls } }: Config, paths: Paths): string[] {
-  const site = [cert.clientCert, cert.clientCertKey, cert.clientCertCA].map(
-    (path) => path && paths.input(path, 'program'),
-  )
-  const own = enable && tls.enable ? [tls.cert, tls.key].map((path) => path && paths.input(path)) : []
-  return [...site, ...own].filter((path) => path !== '')
+/** What the settings name outside the file; what stands in comments counts for nothing. */
+async function outsideOf(file: string, directory: string): Promise<Outside> {
+  const tree = readYaml(await readFile(file, 'utf8'), file, createProblemList())
+  if (!tree) return { credentials: [], files: [] }
+  return { credentials: [...credentialsIn(tree).keys()].filter(isCredentialName), files: filesIn(tree, directory) }
 }
 
 interface Listener {

@@ -1,7 +1,9 @@
 /** Carrying a plan out, or showing it. */
-import { copyFile, mkdir, rm, writeFile } from 'node:fs/promises'
+import { randomBytes } from 'node:crypto'
+import { copyFile, mkdir, rename, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { CommandError, type RunCommand } from '../../platform/command.ts'
+import { writeFileAtomic } from '../../platform/files.ts'
 import { type CommandIo, EXIT } from '../io.ts'
 import { type Plan, ServiceError, type Step } from './types.ts'
 
@@ -47,11 +49,15 @@ async function doStep({ io, run, platform }: PlanDeps, step: Step): Promise<void
     if (code === 0 || step.mayFail) return
     const said = [stderr, stdout].map((text) => text.trim()).filter((text) => text !== '')
     const reason = said.join('\n') || `it ended with ${code}`
-    throw new ServiceError(`${commandLine(step, platform)}: ${reason}\n${rights(platform)}`, EXIT.unreachable)
+    throw new ServiceError(
+      `${commandLine(step, platform)}: ${reason}\n${step.help ?? rights(platform)}`,
+      EXIT.unreachable,
+    )
   } catch (error) {
     if (!(error instanceof CommandError)) throw error
     if (step.mayFail) return
-    throw new ServiceError(`${commandLine(step, platform)}: ${error.message}`, EXIT.unreachable)
+    const help = step.help === undefined ? '' : `\n${step.help}`
+    throw new ServiceError(`${commandLine(step, platform)}: ${error.message}${help}`, EXIT.unreachable)
   }
 }
 
@@ -59,9 +65,21 @@ async function touch(step: Exclude<Step, { readonly kind: 'command' | 'check' }>
   if (step.kind === 'remove') return rm(step.path, { force: true })
   if (step.kind === 'directory') return void (await mkdir(step.path, { recursive: true }))
   await mkdir(dirname(step.path), { recursive: true })
-  if (step.kind === 'copy') return copyFile(step.from, step.path)
-  const isUtf16 = step.encoding === 'utf16le'
-  await writeFile(step.path, isUtf16 ? `\ufeff${step.content}` : step.content, step.encoding ?? 'utf8')
+  if (step.kind === 'copy') return copyWhole(step)
+  const text = step.encoding === 'utf16le' ? `\ufeff${step.content}` : step.content
+  await writeFileAtomic(step.path, Buffer.from(text, step.encoding ?? 'utf8'))
+}
+
+/** Half a program would be taken for one by the next call. */
+async function copyWhole({ from, path }: { readonly from: string; readonly path: string }): Promise<void> {
+  const temporary = `${path}.${randomBytes(6).toString('hex')}.tmp`
+  try {
+    await copyFile(from, temporary)
+    await rename(temporary, path)
+  } catch (error) {
+    await rm(temporary, { force: true }).catch(() => {})
+    throw error
+  }
 }
 
 const rights = (platform: NodeJS.Platform): string =>

@@ -25,9 +25,11 @@ export interface ServiceFacts {
   readonly logDirectory: string | null
   /** Where a Windows service manager puts what Footman prints: with the log files, or beside the program. */
   readonly outputDirectory: string
+  /** Folder of the schedule file; null without a scheduler. */
+  readonly schedules: string | null
   /** Other folders into which Footman writes, as configured. */
   readonly writable: readonly string[]
-  /** Files that are read, as far as they exist. */
+  /** Certificates, keys and files with secrets, beside the configuration; they may be missing. */
   readonly readable: readonly string[]
   /** Directories may be made anywhere, so nothing can be closed. */
   readonly writesAnywhere: boolean
@@ -55,6 +57,8 @@ export type Step =
       /** It may fail: what it does may be done already. */
       readonly mayFail?: boolean
       readonly timeoutMs?: number
+      /** What to do when it fails; absent = become administrator. */
+      readonly help?: string
     }
   /** A command whose failure is told and ends nothing. */
   | { readonly kind: 'check'; readonly file: string; readonly args: readonly string[]; readonly warning: string }

@@ -26,7 +26,8 @@ export function missingFiles(
     .filter(({ tried }) => !tried.some(exists))
 }
 
-function namedFiles(config: Config, qlikConnection: boolean): NamedFile[] {
+/** Those of features that are on; the path may be ''. */
+export function namedFiles(config: Config, qlikConnection: boolean): NamedFile[] {
   const { cert, configQRS, mqttConfig, restServerConfig, webhookNotification, footman } = config
   const files: NamedFile[] = []
   const add = <T extends Record<string, unknown>>(

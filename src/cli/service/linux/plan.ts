@@ -1,14 +1,15 @@
 /** Installing and removing a systemd service. */
-import { access, readdir, readFile } from 'node:fs/promises'
+import { access, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { RunCommand } from '../../../platform/command.ts'
 import { EXIT } from '../../io.ts'
 import { type Plan, ServiceError, type ServiceFacts, type Step } from '../types.ts'
+import { openFolders, ownFolders, programCheck, readRights, scheduleRights, wayIn, writeChecks } from './rights.ts'
 import { CREDENTIALS, UNIT_MARK, unitText } from './unit.ts'
 
 export const UNIT_DIRECTORY = '/etc/systemd/system'
-/** Databases may be brought up to date first. */
-const START_TIMEOUT_MS = 5 * 60_000
+/** Databases may be brought up to date first: as long as Footman asks systemd to wait, and a little more. */
+const START_TIMEOUT_MS = 16 * 60_000
 const STOP_TIMEOUT_MS = 3 * 60_000
 const PROBE_TIMEOUT_MS = 10_000
 
@@ -31,19 +32,35 @@ export async function planInstall(run: RunCommand, facts: ServiceFacts, settings
   await refuseForeign(path)
   const unit = `${facts.name}.service`
   const [encrypted, missing] = await credentialPlaces(facts)
-  const own = [facts.dataDirectory, ...(facts.logDirectory === null ? [] : [facts.logDirectory])]
-  const folders = await Promise.all(own.map((folder) => claim(folder, user)))
+  const { facts: opened, hints } = await openFolders(facts)
+  const isNew = !(await hasAccount(run, user))
+  const rights = { user, way: await wayIn(run, user, isNew) }
   const steps: Step[] = [
-    ...(await accountSteps(run, user, facts.dataDirectory)),
-    ...folders.flatMap((folder) => folder.steps),
-    { kind: 'file', path, content: `${unitText(facts, { user, encrypted })}\n` },
+    ...(isNew ? [accountStep(user, facts.dataDirectory)] : []),
+    ...once([
+      ...(await ownFolders(facts, rights)),
+      ...(await readRights(facts, rights)),
+      ...(await scheduleRights(opened, rights)),
+    ]),
+    programCheck(facts, user),
+    ...writeChecks(opened, user),
+    { kind: 'file', path, content: `${unitText(opened, { user, encrypted })}\n` },
     command('systemctl', ['daemon-reload']),
     command('systemctl', ['enable', unit]),
-    ...accessChecks(facts, user),
-    ...(start ? [command('systemctl', ['restart', unit], START_TIMEOUT_MS)] : []),
+    ...(start ? [restart(facts.name, unit)] : []),
   ]
-  return { steps, hints: [...folders.flatMap(({ hints }) => hints), ...credentialHints(missing)] }
+  return { steps, hints: [...hints, ...credentialHints(missing)] }
 }
+
+/** Files that lie together need the same folders. */
+const once = (steps: readonly Step[]): Step[] => [
+  ...new Map(steps.map((step) => [JSON.stringify(step), step])).values(),
+]
+
+const restart = (name: string, unit: string): Step => ({
+  ...{ kind: 'command', file: 'systemctl', args: ['restart', unit], timeoutMs: START_TIMEOUT_MS },
+  help: `The service is installed and does not start. What it says: journalctl -u ${name} -n 50. Afterwards call this again, or: systemctl restart ${name}`,
+})
 
 /** Rejects with exit code 3 when there is no such service. */
 export async function planUninstall(name: string, directory: string): Promise<Plan> {
@@ -87,45 +104,12 @@ async function refuseForeign(path: string): Promise<'missing' | 'ours'> {
   )
 }
 
-async function accountSteps(run: RunCommand, user: string, home: string): Promise<Step[]> {
-  const found = await run('id', ['-u', user], { timeoutMs: PROBE_TIMEOUT_MS }).catch(() => null)
-  if (found?.code === 0) return []
+const hasAccount = async (run: RunCommand, user: string): Promise<boolean> =>
+  (await run('id', ['-u', user], { timeoutMs: PROBE_TIMEOUT_MS }).catch(() => null))?.code === 0
+
+function accountStep(user: string, home: string): Step {
   const nobody = ['--system', '--user-group', '--no-create-home', '--shell', '/usr/sbin/nologin']
-  return [command('useradd', [...nobody, '--home-dir', home, '--comment', 'Footman for Qlik Sense', user])]
-}
-
-/** Folders that others use as well are never given away. */
-const SHARED = /^\/(etc|usr|var|opt|srv|home|root|tmp|mnt|media)?(\/(log|lib|tmp|local|cache|spool))?$/
-const OURS = /^(footman\.(db|lock)|journal\.db|butler\.\d{4}-\d{2}-\d{2}.*\.log$|\.[0-9a-f]{40}-audit\.json$)/
-
-/** A folder becomes the account's when it is new, empty or filled by Footman. */
-async function claim(folder: string, user: string): Promise<{ steps: Step[]; hints: string[] }> {
-  const entries = await readdir(folder).catch((error: NodeJS.ErrnoException) =>
-    error.code === 'ENOENT' ? null : ['?'],
-  )
-  if (entries === null) {
-    return { steps: [command('install', ['-d', '-m', '0750', '-o', user, '-g', user, folder])], hints: [] }
-  }
-  const isOurs = entries.length === 0 || entries.some((entry) => OURS.test(entry))
-  if (isOurs && !SHARED.test(folder)) return { steps: [command('chown', ['-RH', `${user}:`, folder])], hints: [] }
-  const hint = `${folder} holds files of others and keeps its owner. Let the service write there:\n  setfacl -m u:${user}:rwx ${folder}`
-  return { steps: [], hints: [hint] }
-}
-
-/** What the account cannot reach, told before the service starts and fails. */
-function accessChecks({ readable, writable }: ServiceFacts, user: string): Step[] {
-  const check = (test: '-r' | '-w', path: string, warning: string): Step => ({
-    ...{ kind: 'check', file: 'runuser', args: ['-u', user, '--', 'test', test, path] },
-    warning,
-  })
-  return [
-    ...readable.map((path) =>
-      check('-r', path, `${user} cannot read ${path}: chgrp ${user} the file and chmod g+r it; its folders need g+x`),
-    ),
-    ...writable.map((path) =>
-      check('-w', path, `${user} cannot write in ${path}: setfacl -m u:${user}:rwx, if features of Footman need it`),
-    ),
-  ]
+  return command('useradd', [...nobody, '--home-dir', home, '--comment', 'Footman for Qlik Sense', user])
 }
 
 const exists = (path: string): Promise<boolean> =>

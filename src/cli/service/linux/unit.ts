@@ -68,7 +68,9 @@ export const CREDENTIALS = '/etc/credstore'
 
 /** No MemoryDenyWriteExecute: the JavaScript engine compiles at run time. */
 function sandbox(facts: ServiceFacts): string {
-  const paths = [facts.dataDirectory, facts.logDirectory, ...facts.writable].filter((path) => path !== null)
+  const paths = [facts.dataDirectory, facts.logDirectory, facts.schedules, ...facts.writable].filter(
+    (path) => path !== null,
+  )
   const needsBind = facts.listensOn.some((port) => port < PRIVILEGED_PORTS)
   const capabilities = needsBind ? 'CAP_NET_BIND_SERVICE' : ''
   const rows: Row[] = [
@@ -104,11 +106,12 @@ function sandbox(facts: ServiceFacts): string {
 }
 
 function pathsOf(facts: ServiceFacts): string[] {
-  const { dataDirectory, logDirectory, writable, readable, command } = facts
+  const { dataDirectory, logDirectory, schedules, writable, readable, command } = facts
   return [
     ...command.filter((part) => part.startsWith('/')),
     dataDirectory,
     logDirectory ?? '',
+    schedules ?? '',
     ...writable,
     ...readable,
   ]

@@ -36,12 +36,16 @@ describe('install', () => {
     const [data, log] = [folder.join('data'), folder.join('bin', 'log')]
     expect(host.calls).toEqual([
       'id -u footman',
+      'setfacl --version',
       `useradd --system --user-group --no-create-home --shell /usr/sbin/nologin --home-dir ${data} --comment Footman for Qlik Sense footman`,
+      // The folder of the test is open to its owner only.
+      `setfacl -m u:footman:x ${folder.path}`,
       `install -d -m 0750 -o footman -g footman ${data}`,
       `install -d -m 0750 -o footman -g footman ${log}`,
+      `runuser -u footman -- test -r ${folder.join('footman.yaml')}`,
+      `runuser -u footman -- test -x ${folder.join('bin', 'footman')}`,
       'systemctl daemon-reload',
       'systemctl enable footman.service',
-      `runuser -u footman -- test -r ${folder.join('footman.yaml')}`,
       'systemctl restart footman.service',
     ])
     expect(readFileSync(unitFile(), 'utf8')).toContain(
@@ -60,17 +64,19 @@ describe('install', () => {
     expect(await runInstall(options({ user: 'qlik' }), io, host)).toBe(0)
     expect(readFileSync(unitFile(), 'utf8')).toContain('\nUser=qlik\n')
     expect(readFileSync(unitFile(), 'utf8')).toContain('\nTimeoutStopSec=75\n')
-    expect(host.calls).toContain(`chown -RH qlik: ${folder.join('data')}`)
+    expect(host.calls).toContain(`chown -hR qlik: ${folder.join('data')}`)
     expect(host.calls.filter((call) => call.startsWith('useradd'))).toEqual([])
   })
 
   test('gives no folder away that others use', async () => {
     mkdirSync(folder.join('data'))
     writeFileSync(folder.join('data', 'someone.txt'), '')
-    const { host, io } = scene()
+    const { host, io } = scene([[`runuser -u footman -- test -w`, { code: 1 }]])
     expect(await runInstall(options(), io, host)).toBe(0)
     expect(host.calls.filter((call) => call.startsWith('chown'))).toEqual([])
-    expect(io.printed.out).toContain(`setfacl -m u:footman:rwx ${folder.join('data')}`)
+    expect(io.printed.err).toContain(
+      `warning: footman cannot write in ${folder.join('data')}. It holds ${folder.join('data', 'someone.txt')}`,
+    )
   })
 
   test('tells what the account cannot read, and goes on', async () => {
@@ -82,7 +88,7 @@ describe('install', () => {
   test.each(['print', 'dryRun'])('--%s changes nothing', async (how) => {
     const { host, io } = scene()
     expect(await runInstall(options({ [how]: true }), io, host)).toBe(0)
-    expect(host.calls).toEqual(['id -u footman'])
+    expect(host.calls).toEqual(['id -u footman', 'setfacl --version'])
     expect(existsSync(unitFile())).toBe(false)
     expect(io.printed.out).toContain('Type=notify')
     expect(io.printed.out).toContain('$ systemctl restart footman.service')
@@ -91,7 +97,7 @@ describe('install', () => {
   test('--no-start only installs', async () => {
     const { host, io } = scene()
     expect(await runInstall(options({ start: false, name: 'footman-test' }), io, host)).toBe(0)
-    expect(host.calls.at(-2)).toBe('systemctl enable footman-test.service')
+    expect(host.calls.at(-1)).toBe('systemctl enable footman-test.service')
     expect(io.printed.out).toContain('footman service status --name footman-test')
   })
 

@@ -1,0 +1,170 @@
+/**
+ * What the account of the service may do with files: to write into its own folders, and to read the configuration and what
+ * that names. Nothing is given away that is not Footman's, and no link is followed.
+ */
+import { dirname } from 'node:path'
+import type { RunCommand } from '../../../platform/command.ts'
+import { EXIT } from '../../io.ts'
+import { ServiceError, type ServiceFacts, type Step } from '../types.ts'
+import { foreignIn, isSystemFolder, lookAt, realPath } from './places.ts'
+
+const PROBE_TIMEOUT_MS = 10_000
+const OTHERS = { read: 0o004, enter: 0o001 } as const
+
+const command = (file: string, args: readonly string[], mayFail = false): Step => ({
+  ...{ kind: 'command', file, args, mayFail },
+})
+
+/** How the account is let in beside those who are in already; null = only people can. */
+export type Way = 'acl' | 'group' | null
+
+export interface RightsSettings {
+  readonly user: string
+  readonly way: Way
+}
+
+type Right = 'r' | 'x' | 'rwx'
+
+/** With access control lists where there are some; else by the group, where that is the account's alone. */
+export async function wayIn(run: RunCommand, user: string, isNew: boolean): Promise<Way> {
+  const says = (file: string, args: readonly string[]) =>
+    run(file, args, { timeoutMs: PROBE_TIMEOUT_MS }).catch(() => null)
+  if ((await says('setfacl', ['--version']))?.code === 0) return 'acl'
+  const group = isNew ? user : (await says('id', ['-gn', user]))?.stdout.trim()
+  return group === user ? 'group' : null
+}
+
+function letIn({ user, way }: RightsSettings, right: Right, path: string): Step[] {
+  if (way === 'acl') return [command('setfacl', ['-m', `u:${user}:${right}`, path], true)]
+  return [command('chgrp', [user, path], true), command('chmod', [`g+${right}`, path], true)]
+}
+
+/** The group of a file is replaced only where it is that of root, who reads everything anyway. */
+async function canLetIn(way: Way, paths: readonly string[]): Promise<boolean> {
+  if (way !== 'group') return way === 'acl'
+  const found = await Promise.all(paths.map(lookAt))
+  return found.every((one) => one?.gid === 0)
+}
+
+/** Data and log folder. Rejects with a `ServiceError` for a folder of the system. */
+export async function ownFolders(
+  { dataDirectory, logDirectory }: ServiceFacts,
+  settings: RightsSettings,
+): Promise<Step[]> {
+  const data = await ownFolder(dataDirectory, 'footman.dataDirectory', settings)
+  if (logDirectory === null || logDirectory === dataDirectory) return data
+  return [...data, ...(await ownFolder(logDirectory, 'logDirectory', settings))]
+}
+
+async function ownFolder(folder: string, key: string, settings: RightsSettings): Promise<Step[]> {
+  const { user } = settings
+  const real = await realPath(folder)
+  if (isSystemFolder(folder) || isSystemFolder(real)) {
+    const where = real === folder ? folder : `${folder} leads to ${real}, which`
+    throw new ServiceError(
+      `Butler.${key}: ${where} is a folder of the system or of a person: name one that is Footman's alone, as /var/lib/footman`,
+      EXIT.badInput,
+    )
+  }
+  const found = await lookAt(folder)
+  const way = await enter(folder, settings)
+  if (found === null && real === folder) {
+    return [...way, command('install', ['-d', '-m', '0750', '-o', user, '-g', user, folder])]
+  }
+  const foreign = real === folder && found?.isDirectory() ? await foreignIn(folder) : folder
+  // -h and no -H or -L: what becomes a link meanwhile is not followed.
+  if (foreign === null) return [...way, command('chown', ['-hR', `${user}:`, folder])]
+  const why = foreign === folder ? 'leads elsewhere' : `holds ${foreign}, which is not Footman's,`
+  return [
+    writeCheck(
+      user,
+      folder,
+      `${user} cannot write in ${folder}. It ${why} and keeps its owner: name another one in Butler.${key}, or give it to ${user} yourself`,
+    ),
+  ]
+}
+
+/** Configuration, certificates, keys and files with secrets: for reading, and the folders on the way for entering. */
+export async function readRights(facts: ServiceFacts, settings: RightsSettings): Promise<Step[]> {
+  const steps: Step[] = []
+  for (const path of [facts.configFile, ...facts.readable]) steps.push(...(await readRight(path, settings)))
+  return steps
+}
+
+async function readRight(path: string, settings: RightsSettings): Promise<Step[]> {
+  const { user, way } = settings
+  const found = await lookAt(path)
+  if (found === null) return []
+  const isClosed = (found.mode & OTHERS.read) === 0
+  const isPlain = found.isFile() && found.nlink === 1 && (await realPath(path)) === path
+  return [
+    ...(isPlain ? await enter(path, settings) : []),
+    ...(isPlain && isClosed && (await canLetIn(way, [path])) ? letIn(settings, 'r', path) : []),
+    {
+      ...{ kind: 'check', file: 'runuser', args: ['-u', user, '--', 'test', '-r', path] },
+      warning: `${user} cannot read ${path}: let it in with setfacl -m u:${user}:r, and u:${user}:x for the folders on the way, or move the file to one like /etc/footman`,
+    },
+  ]
+}
+
+/** Through the folders on the way that are not open to everybody; those of the system and of people stay closed. */
+async function enter(path: string, settings: RightsSettings): Promise<Step[]> {
+  const closed: string[] = []
+  for (let folder = dirname(path); folder !== dirname(folder); folder = dirname(folder)) {
+    const found = await lookAt(folder)
+    if (found && (found.mode & OTHERS.enter) === 0) closed.unshift(folder)
+  }
+  if (closed.some(isSystemFolder) || (await realPath(dirname(path))) !== dirname(path)) return []
+  return (await canLetIn(settings.way, closed)) ? closed.flatMap((folder) => letIn(settings, 'x', folder)) : []
+}
+
+/** The program may lie in a folder of a person. */
+export const programCheck = ({ command: [program] }: ServiceFacts, user: string): Step => ({
+  ...{ kind: 'check', file: 'runuser', args: ['-u', user, '--', 'test', '-x', program] },
+  warning: `${user} cannot run ${program}: put it where every account may, as /opt/footman, and call this again`,
+})
+
+/** The folder of the schedule file is opened when the account finds nothing else in it that it could replace. */
+export async function scheduleRights(facts: ServiceFacts, settings: RightsSettings): Promise<Step[]> {
+  const { schedules: folder, configFile, readable, command: program } = facts
+  const { user, way } = settings
+  if (folder === null) return []
+  const check = writeCheck(
+    user,
+    folder,
+    `${user} cannot write in ${folder}: changed schedules do not get into the schedule file. Give it a folder of its own in Butler.scheduler.configfile`,
+  )
+  const found = await lookAt(folder)
+  const isOwn =
+    found?.isDirectory() &&
+    (await realPath(folder)) === folder &&
+    !isSystemFolder(folder) &&
+    ![configFile, ...readable, ...program].some((path) => path.startsWith(`${folder}/`))
+  return isOwn && (await canLetIn(way, [folder])) ? [...letIn(settings, 'rwx', folder), check] : [check]
+}
+
+/** Folders that the configuration opens to requests, without those of the system; they stay as they are. */
+export async function openFolders(facts: ServiceFacts): Promise<{ facts: ServiceFacts; hints: string[] }> {
+  const closed: string[] = []
+  for (const path of [...(facts.schedules === null ? [] : [facts.schedules]), ...facts.writable]) {
+    if (isSystemFolder(path) || isSystemFolder(await realPath(path))) closed.push(path)
+  }
+  const writable = facts.writable.filter((path) => !closed.includes(path))
+  const schedules = closed.includes(facts.schedules ?? '') ? null : facts.schedules
+  const hints = closed.map(
+    (path) =>
+      `${path} is a folder of the system or of a person: the service may not write there. If it must: systemctl edit ${facts.name}, [Service], ReadWritePaths=${path}`,
+  )
+  return { facts: { ...facts, writable, schedules }, hints }
+}
+
+/** What the account cannot reach, told before the service starts and fails. */
+export const writeChecks = ({ writable }: ServiceFacts, user: string): Step[] =>
+  writable.map((path) =>
+    writeCheck(user, path, `${user} cannot write in ${path}: setfacl -m u:${user}:rwx, if features of Footman need it`),
+  )
+
+const writeCheck = (user: string, path: string, warning: string): Step => ({
+  ...{ kind: 'check', file: 'runuser', args: ['-u', user, '--', 'test', '-w', path] },
+  warning,
+})
