@@ -60,7 +60,7 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
   let isBuilt = false
   const storage = buildStorage({
     ...{ log, clock, file: databaseFile },
-    onNewDirectory: () => deps.directory?.onNew(),
+    claimDirectory: () => deps.directory?.claim(),
     onBack() {
       if (!isBuilt) return
       alerts.outbox.refresh()

@@ -13,8 +13,8 @@ export interface StorageDeps {
   readonly clock: Clock
   /** `footman.db`, or `:memory:`. */
   readonly file: string
-  /** The data directory was made anew; throws when it may not be used. */
-  readonly onNewDirectory: () => void
+  /** The data directory may be another one than before; throws when it may not be used. */
+  readonly claimDirectory: () => void
   /** It can be used again after it could not. */
   readonly onBack: () => void
   /** The same content stands in another file now. */
@@ -39,7 +39,7 @@ export function buildStorage(deps: StorageDeps): Storage {
       {
         log,
         now: () => clock.now(),
-        onNewDirectory: deps.onNewDirectory,
+        claimDirectory: deps.claimDirectory,
         onState({ state }) {
           if (last === 'down' && state !== 'down') deps.onBack()
           last = state

@@ -22,8 +22,8 @@ export interface AppDeps {
   readonly databaseFile?: string
   /** What has to happen when the data directory, or what is in it, is another one. */
   readonly directory?: {
-    /** It was made anew, after it had disappeared; throws when it may not be used. */
-    readonly onNew: () => void
+    /** Another one may stand at its path now; throws when that may not be used. */
+    readonly claim: () => void
     /** What is remembered of the database may be wrong: everything has to be built anew. */
     readonly onOther: () => void
   }

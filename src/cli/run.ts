@@ -106,7 +106,7 @@ async function runConfigured(config: Config, { loaded, load }: Loading, options:
       createApp(
         {
           ...{ log, paths },
-          directory: { onNew: lock.renew, onOther: restart },
+          directory: { claim: lock.renew, onOther: restart },
           configuration: {
             ...{ initial: latest, load },
             use(result, { logLevel }) {

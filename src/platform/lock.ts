@@ -2,7 +2,7 @@
  * One process per data directory. The lock is a write lock on a small SQLite file: the operating system gives it up
  * when the process ends in whatever way, so nothing has to be cleaned up after a crash.
  */
-import { existsSync, truncateSync } from 'node:fs'
+import { existsSync, statSync, truncateSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { isDamage } from './sqlite.ts'
@@ -11,7 +11,7 @@ import { StartError } from './start-error.ts'
 export interface DirectoryLock {
   release(): void
   /**
-   * Locks the directory that stands at the path now, after the one before has disappeared; throws a `StartError` when
+   * Locks the directory that stands at the path now, which may be another one than before; throws a `StartError` when
    * another process was faster.
    */
   renew(): void
@@ -22,6 +22,7 @@ const FILE = 'footman.lock'
 /** Throws a `StartError` that names the other process when the directory is in use. The directory must exist. */
 export function lockDirectory(directory: string): DirectoryLock {
   let held = acquire(directory)
+  let lockFile = identityOf(directory)
   let released = false
   const release = () => {
     if (released) return
@@ -34,11 +35,21 @@ export function lockDirectory(directory: string): DirectoryLock {
   return {
     release,
     renew() {
+      // Not even this process can take what it holds already.
+      if (lockFile !== null && identityOf(directory) === lockFile) return
       const before = held
       held = acquire(directory)
+      lockFile = identityOf(directory)
       giveUp(before)
     },
   }
+}
+
+/** Which file the lock of a directory is; null = none. On Windows a file in use stays the one that it is. */
+function identityOf(directory: string): string | null {
+  const stats = statSync(join(directory, FILE), { bigint: true, throwIfNoEntry: false })
+  if (!stats) return null
+  return process.platform === 'win32' ? FILE : `${stats.dev}:${stats.ino}`
 }
 
 function giveUp(held: DatabaseSync): void {
@@ -127,7 +138,8 @@ function isLocked(db: DatabaseSync): boolean {
     db.exec('ROLLBACK')
     return false
   } catch (error) {
-    return /locked|busy/i.test((error as Error).message)
+    // Who may not write the file cannot ask for the lock; that the process lives has to be enough.
+    return /locked|busy|readonly/i.test((error as Error).message)
   }
 }
 

@@ -1,6 +1,16 @@
 /** The data directory is full, gone or damaged: Footman tells, goes on, and loses nothing that it took. */
 import { describe, expect, test } from 'bun:test'
-import { closeSync, existsSync, fstatSync, mkdirSync, openSync, readdirSync, rmSync, writeSync } from 'node:fs'
+import {
+  closeSync,
+  existsSync,
+  fstatSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  writeSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { type Footman, footman } from '../support/footman.ts'
 import { startHttpSink } from '../support/http-sink.ts'
@@ -140,6 +150,40 @@ describe.skipIf(process.platform === 'win32')('the data directory', () => {
     expect(await value()).toBe('kept')
     expect(existsSync(join(data, 'footman.lock'))).toBe(true)
   }, 90_000)
+})
+
+describe.skipIf(process.platform === 'win32')('footman.db alone', () => {
+  test.concurrent('is removed while Footman runs: it is made anew beside the journal, in the directory that Footman holds', async () => {
+    await using all = await scene()
+    const { product, data, fail, arrived, put, value, webhooks } = all
+    await product.start()
+    expect((await put('kept')).status).toBe(201)
+    await arrived(await fail(5))
+    for (const suffix of ['', '-wal', '-shm']) rmSync(join(data, `footman.db${suffix}`))
+    await product.process.waitForLine(/footman\.db was not put back and is made anew with all that it held/, 30_000)
+    await arrived(await fail(5))
+    expect(await value()).toBe('kept')
+    expect(webhooks.requests).toHaveLength(10)
+    expect(await product.process.stop()).toBe(0)
+  }, 90_000)
+})
+
+describe.skipIf(process.platform === 'win32')('a stop while the data directory is away', () => {
+  test.concurrent('tells how many messages are lost with it, and ends in time', async () => {
+    await using all = await scene()
+    const { product, data, fail } = all
+    await product.start()
+    renameSync(data, `${data}-away`)
+    await product.process.waitForLine(/STORAGE: .*journal\.db has disappeared/, 20_000)
+    await fail(7)
+    await product.process.waitForLine(/Messages wait in memory, up to 10000/, 20_000)
+    await until(async () => /7 messages of Qlik Sense wait/.test(JSON.stringify(await all.health())), {
+      timeout: 10_000,
+      what: 'all of them in memory',
+    })
+    expect(await product.process.stop(20_000)).toBe(0)
+    expect(lines(product, /7 messages of Qlik Sense that waited in memory are lost/)).toHaveLength(1)
+  }, 60_000)
 })
 
 describe('damaged files', () => {

@@ -19,7 +19,7 @@ function open() {
   const others: string[] = []
   const storage = buildStorage({
     ...{ log: recordingLog(), clock, file: file() },
-    onNewDirectory: () => {},
+    claimDirectory: () => {},
     onBack: () => {},
     onMoved: () => {},
     onOther: () => void others.push('other'),

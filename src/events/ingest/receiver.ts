@@ -25,6 +25,8 @@ export interface Receiver {
   expect(tokens: readonly string[]): void
   /** Writes what waits and reports what was dropped; call before ending and about once a second. */
   flush(): void
+  /** How many messages wait to be written. */
+  readonly waiting: number
   /** The journal is another file now, whose newest entry is this one. */
   reopened(lastId: number): void
 }
@@ -177,6 +179,9 @@ export function createReceiver(deps: ReceiverDeps, settings: IngestSettings): Re
     },
     expect(tokens) {
       expected = new Set(tokens)
+    },
+    get waiting() {
+      return waiting.length
     },
     flush() {
       if (waiting.length > 0) commit()

@@ -111,9 +111,18 @@ export async function runIngestWorker(
     clearInterval(refresh)
     await socket?.close()
     incoming.flush()
+    if (incoming.waiting > 0) tellLost(incoming.waiting)
     journal.close()
     channel.post({ type: 'stopped' })
     channel.end()
+  }
+
+  function tellLost(count: number): void {
+    channel.post({
+      type: 'problem',
+      level: 'error',
+      message: `${count} messages of Qlik Sense that waited in memory are lost, as Footman ends and ${settings.journalFile} cannot be written. After its next start the reconciler looks for the failed executions among them in Qlik Sense`,
+    })
   }
 
   channel.onMessage((message) => {

@@ -1,6 +1,8 @@
 /** Small proofs about an open database. */
-import type { Database } from '../sqlite.ts'
+import type { Database, Migration } from '../sqlite.ts'
+import { inspectDatabase } from '../upgrade/inspect.ts'
 import { removeDatabase } from './files.ts'
+import { NewerDatabaseError } from './texts.ts'
 
 /** Writes the page that holds the number of a version, as it is; throws what SQLite says when that cannot be done. */
 export function proveWrite(db: Database): void {
@@ -19,6 +21,14 @@ export function seemsSound(db: Database): boolean {
   } catch {
     return true
   }
+}
+
+/** Throws a `NewerDatabaseError` for a file that has changes which are not among these. Changes nothing. */
+export function refuseNewer(file: string, migrations: readonly Migration[]): void {
+  const found = inspectDatabase(file)
+  const known = new Set(migrations.map(({ name }) => name))
+  if (found?.applied.every((name) => known.has(name)) ?? true) return
+  throw new NewerDatabaseError(found?.writer ? `Footman ${found.writer}` : 'a newer Footman')
 }
 
 /** Writes all that the open database holds to a new file, where its own one used to be. */

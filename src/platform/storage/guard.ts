@@ -7,7 +7,7 @@ import { mkdirSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { backoffDelay } from '../backoff.ts'
 import { DamageError, type FileDatabase, isDamage, isStorageFailure, openDatabase, StorageError } from '../sqlite.ts'
-import { copyTo, isSound, proveWrite, seemsSound } from './checks.ts'
+import { copyTo, isSound, proveWrite, refuseNewer, seemsSound } from './checks.ts'
 import { type FileIdentity, identityOf, isEmptied, proveRoom, setAside } from './files.ts'
 import { keepLayout } from './layout.ts'
 import { addNote, latestNote, type StorageNote, storageMigrations } from './note.ts'
@@ -47,6 +47,8 @@ export function openGuarded(deps: GuardDeps, settings: GuardSettings): GuardedDa
   let isNew = true
   /** Nothing may be written, as it would go where nobody finds it. */
   let isMissing = false
+  /** Since when nothing at all stands at the path. */
+  let emptySince: number | null = null
   let stopped = true
   let timer: ReturnType<typeof setTimeout> | undefined
 
@@ -92,6 +94,7 @@ export function openGuarded(deps: GuardDeps, settings: GuardSettings): GuardedDa
     const text = `${what} after ${spanOf(lasted)}. It was: ${outage.reason}.`
     outage = null
     isMissing = false
+    emptySince = null
     db.refuseWrites(null)
     log.warn(`STORAGE: ${text}`)
     if (lost !== null || lasted >= LONG_OUTAGE_MS) remember(text, lost ?? false)
@@ -169,7 +172,7 @@ export function openGuarded(deps: GuardDeps, settings: GuardSettings): GuardedDa
       const found = await identityOf(file)
       if (stopped) return
       inUse ??= found
-      if (found === null || found.id !== inUse?.id) await notOurs(found)
+      if (found === null || found.id !== inUse?.id) await notOurs(isEmptied(file) ? null : found)
       else if (isMissing) goUp(`${file} is back`, null)
       else if (outage) await tryAgain(outage)
       else await keepCompanions()
@@ -180,24 +183,26 @@ export function openGuarded(deps: GuardDeps, settings: GuardSettings): GuardedDa
 
   /** Something else stands at the path, or nothing. */
   async function notOurs(found: FileIdentity | null): Promise<void> {
-    if (!isMissing) {
-      isMissing = true
-      goDown('gone', null)
-      db.refuseWrites(new StorageError(`${file} has disappeared`))
-    }
+    const isNewlyEmpty = found === null && emptySince === null
+    if (!isMissing || (isNewlyEmpty && outage?.trouble === 'newer')) goDown('gone', null)
+    isMissing = true
+    db.refuseWrites(new StorageError(`${file} has disappeared`))
     if (found === null) {
       candidate = null
-      if (now() - (outage?.since ?? now()) >= graceMs) await bringBack()
-    } else if (candidate !== found.version) {
-      // Somebody may be copying it at this moment.
-      candidate = found.version
-    } else await adopt()
+      emptySince ??= now()
+      if (now() - emptySince >= graceMs) await bringBack()
+      return
+    }
+    emptySince = null
+    // Somebody may be copying it at this moment.
+    if (candidate !== found.version) candidate = found.version
+    else await adopt()
   }
 
   /** On Linux a file that was removed can be read as long as it is open. */
   async function bringBack(): Promise<void> {
     mkdirSync(dirname(file), { recursive: true })
-    deps.onNewDirectory?.()
+    deps.claimDirectory?.()
     const isRescued = rescued()
     isNew = true
     db.reopen()
@@ -219,6 +224,8 @@ export function openGuarded(deps: GuardDeps, settings: GuardSettings): GuardedDa
   }
 
   async function adopt(): Promise<void> {
+    refuseNewer(file, options.migrations)
+    deps.claimDirectory?.()
     try {
       db.reopen()
       isNew = true

@@ -2,7 +2,7 @@
 import { dirname } from 'node:path'
 import { isDamage } from '../sqlite.ts'
 
-export const TROUBLES = ['full', 'readOnly', 'gone', 'damaged', 'failing'] as const
+export const TROUBLES = ['full', 'readOnly', 'gone', 'newer', 'damaged', 'failing'] as const
 export type Trouble = (typeof TROUBLES)[number]
 
 interface Where {
@@ -16,6 +16,8 @@ const TEXTS: Readonly<Record<Trouble, (where: Where) => string>> = {
   readOnly: ({ file, detail }) =>
     `${file} cannot be written (${detail}). Let the account of Footman write to ${dirname(file)}, or make the disk writable`,
   gone: ({ file }) => `${file} has disappeared. Put the data directory ${dirname(file)} back, or mount its disk`,
+  newer: ({ file, detail }) =>
+    `${file} is another one now, written by ${detail}, which is newer than this Footman. Put the data directory that was there back, or start the newer Footman in place of this one`,
   damaged: ({ file, detail }) => `${file} is damaged (${detail}). It is set aside and what can be read is taken over`,
   failing: ({ file, detail }) =>
     `${file} cannot be used (${detail}). Check the disk and the rights of the account of Footman on ${dirname(file)}`,
@@ -33,9 +35,13 @@ const BY_CODE: Readonly<Record<string, Trouble>> = {
 const SQLITE_READONLY = 8
 const SQLITE_FULL = 13
 
+/** A database of a version whose changes this one does not know; the message names the version. */
+export class NewerDatabaseError extends Error {}
+
 /** The kind of an error of SQLite or of the file system. */
 export function troubleOf(error: unknown): Trouble {
   if (isDamage(error)) return 'damaged'
+  if (error instanceof NewerDatabaseError) return 'newer'
   const { errcode, code } = error as { readonly errcode?: number; readonly code?: string }
   if (errcode !== undefined) {
     const primary = errcode & 0xff

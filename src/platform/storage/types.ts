@@ -19,8 +19,8 @@ export type Replacement = 'rescued' | 'replaced'
 export interface GuardDeps {
   readonly log: Pick<Logger, 'error' | 'warn'>
   readonly now: () => number
-  /** The directory was made anew. May throw: then the file is not brought back yet. */
-  readonly onNewDirectory?: () => void
+  /** Makes sure that the directory which stands at the path now is ours. May throw: then nothing in it is used yet. */
+  readonly claimDirectory?: () => void
   /** Something has changed about the state. */
   readonly onState?: (state: StorageState) => void
   /** The database works on with another file. */

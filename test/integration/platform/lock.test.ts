@@ -57,6 +57,15 @@ test('damaged, it can be taken, but not from a process that holds it', async () 
   await first.kill9()
 })
 
+test('renewed in the directory where it is held already, it stays', async () => {
+  await using folder = tempDirectory()
+  const lock = lockDirectory(folder.path)
+  lock.renew()
+  expect(failure(folder.path).message).toContain('is in use by another Footman')
+  lock.release()
+  lockDirectory(folder.path).release()
+})
+
 test.skipIf(process.platform === 'win32')('is taken again in a directory that was made anew', async () => {
   await using folder = tempDirectory()
   const path = folder.join('data')

@@ -7,6 +7,7 @@ import {
   mkdirSync,
   openSync,
   readdirSync,
+  readFileSync,
   renameSync,
   rmSync,
   statSync,
@@ -15,7 +16,7 @@ import {
   writeSync,
 } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
-import { type FileDatabase, isStorageTrouble } from '../../../src/platform/sqlite.ts'
+import { type FileDatabase, isStorageTrouble, openDatabase } from '../../../src/platform/sqlite.ts'
 import { openGuarded, type Replacement, type StorageGuard } from '../../../src/platform/storage/guard.ts'
 import { salvage } from '../../../src/platform/storage/salvage.ts'
 import { type RecordingLog, recordingLog } from '../../support/recording-log.ts'
@@ -36,7 +37,7 @@ let directory: TempDirectory
 let file: string
 let log: RecordingLog
 let replaced: Replacement[] = []
-let newDirectories = 0
+let claims = 0
 let open: { db: FileDatabase; guard: StorageGuard }[] = []
 
 beforeEach(() => {
@@ -45,7 +46,7 @@ beforeEach(() => {
   file = directory.join('data', 'test.db')
   log = recordingLog()
   replaced = []
-  newDirectories = 0
+  claims = 0
 })
 afterEach(() => {
   for (const { db, guard } of open) {
@@ -61,7 +62,7 @@ function start(settings: { graceMs?: number; clock?: () => number } = {}) {
     {
       log,
       now: settings.clock ?? Date.now,
-      onNewDirectory: () => newDirectories++,
+      claimDirectory: () => claims++,
       onReplaced: (how) => void replaced.push(how),
     },
     {
@@ -142,7 +143,7 @@ describe.skipIf(process.platform === 'win32')('a data directory that disappears'
     rmSync(directory.join('data'), { recursive: true })
     await until(() => replaced.length === 1)
     expect(replaced).toEqual(['rescued'])
-    expect(newDirectories).toBe(1)
+    expect(claims).toBe(1)
     expect(guard.state.state).toBe('up')
     expect(guard.note!.text).toContain('made anew with all that it held')
     add(db, 'more')
@@ -163,6 +164,44 @@ describe.skipIf(process.platform === 'win32')('a data directory that disappears'
     expect(replaced).toEqual(['replaced'])
     expect(count(db)).toBe(5)
     add(db, 'works')
+  })
+
+  test('and in whose place a database of a newer Footman is put: that one is not touched, until the right one is back', async () => {
+    const { db, guard } = start({ graceMs: 60_000 })
+    add(db, 'ours')
+    await until(() => existsSync(`${file}-layout`))
+    renameSync(directory.join('data'), directory.join('away'))
+    mkdirSync(directory.join('data'))
+    const newer = openDatabase(file, {
+      migrations: [...migrations, { name: 'test-002', sql: 'CREATE TABLE later (id)' }],
+      version: '99.1.0',
+    })
+    newer.close()
+    const before = readFileSync(file)
+    await until(() => /written by Footman 99\.1\.0, which is newer/.test(guard.state.reason))
+    expect(guard.state.state).toBe('down')
+    expect(() => add(db, 'lost')).toThrow('has disappeared')
+    expect(count(db)).toBe(1)
+    expect(readFileSync(file).equals(before)).toBe(true)
+    rmSync(directory.join('data'), { recursive: true })
+    await until(() => guard.state.reason.includes('has disappeared'))
+    renameSync(directory.join('away'), directory.join('data'))
+    await until(() => guard.state.state === 'up')
+    add(db, 'more')
+    expect(count(db)).toBe(2)
+    expect(replaced).toEqual([])
+  })
+
+  test('and in whose place an empty file is put: that counts as none', async () => {
+    const { db, guard } = start()
+    fill(db)
+    await until(() => existsSync(`${file}-layout`))
+    for (const name of files()) rmSync(directory.join('data', name))
+    writeFileSync(file, '')
+    await until(() => replaced.length === 1)
+    expect(replaced).toEqual(['rescued'])
+    expect(guard.state.state).toBe('up')
+    expect(count(db)).toBe(ROWS)
   })
 
   test('log of the database removed alone: what was in it is brought into the file', async () => {
