@@ -5,7 +5,18 @@ import process from 'node:process'
 import { runToEnd } from '../support/binary.ts'
 import { type TempDirectory, tempDirectory } from '../support/temp.ts'
 
-const PROGRAMS = ['systemctl', 'journalctl', 'useradd', 'install', 'chown', 'chgrp', 'chmod', 'setfacl', 'runuser', 'id']
+const PROGRAMS = [
+  'systemctl',
+  'journalctl',
+  'useradd',
+  'install',
+  'chown',
+  'chgrp',
+  'chmod',
+  'setfacl',
+  'runuser',
+  'id',
+]
 
 let folder: TempDirectory
 beforeEach(() => {
