@@ -203,6 +203,7 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
       isUnreachable: isQrsUnreachable,
       onUdpStatus: (status) => mqtt?.publishStatus(config.mqttConfig.taskFailureServerStatusTopic, status),
       workerEntry: deps.workerEntry,
+      handover: deps.handover,
     },
     pipelineSettings(config, options.dataDirectory, options.qrsConnection),
   )

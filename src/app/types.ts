@@ -3,6 +3,7 @@ import type { DeliveryChange } from '../alerts/outbox/outbox.ts'
 import type { OpenApiDocument } from '../api/openapi/types.ts'
 import type { ConfigPaths } from '../config/paths.ts'
 import type { Config } from '../config/schema.ts'
+import type { IngestHandover } from '../events/ingest/handover.ts'
 import type { TaskEvent } from '../events/types.ts'
 import type { Clock, Logger } from '../platform/types.ts'
 import type { ConfigurationSource } from './reload.ts'
@@ -27,6 +28,8 @@ export interface AppDeps {
     /** What is remembered of the database may be wrong: everything has to be built anew. */
     readonly onOther: () => void
   }
+  /** Keeps what takes messages in while one app follows another in the same process. */
+  readonly handover?: IngestHandover
   /** Entry file of worker threads; default: the running program. */
   readonly workerEntry?: URL
 }

@@ -1,22 +1,25 @@
 /** The app of `footman run`. It can be built anew while the process goes on, which it asks for when its database is another one. */
 import type { App } from '../app.ts'
+import type { IngestHandover } from '../events/ingest/handover.ts'
 import type { Logger } from '../platform/types.ts'
 
 export interface RestartableDeps {
   readonly log: Pick<Logger, 'warn'>
   /** `restart` may be called at any time. */
   readonly build: (restart: () => void) => App
+  /** Takes messages in while nothing else runs. */
+  readonly handover: Pick<IngestHandover, 'begin' | 'end'>
   /** It could not be started again; nothing runs any more. */
   readonly onFailed: (error: unknown) => void
 }
 
 const MOST_STARTS = 3
-/** Nothing can be stored any more, and nothing is received meanwhile. */
+/** Nothing can be stored any more, and nobody is served meanwhile. */
 const RESTART_GRACE_MS = 1000
 
 /** Builds the app; throws what that throws. */
 export function createRestartable(
-  { log, build, onFailed }: RestartableDeps,
+  { log, build, handover, onFailed }: RestartableDeps,
   settings: { readonly graceMs: number },
 ): Pick<App, 'start' | 'stop' | 'reload' | 'isAlive'> {
   let isRunning = false
@@ -44,10 +47,15 @@ export function createRestartable(
   async function again(): Promise<void> {
     isWanted = false
     log.warn('MAIN: Footman starts anew within its process, as its database is another one')
-    await app.stop(Math.min(settings.graceMs, RESTART_GRACE_MS))
-    if (isStopping) return
-    app = build(restart)
-    await app.start()
+    handover.begin()
+    try {
+      await app.stop(Math.min(settings.graceMs, RESTART_GRACE_MS))
+      if (isStopping) return
+      app = build(restart)
+      await app.start()
+    } finally {
+      await handover.end()
+    }
   }
 
   /** The database may turn out to be damaged while everything is built, or starts. */

@@ -8,6 +8,7 @@ import type { Overrides } from '../config/overrides.ts'
 import { createPathResolver } from '../config/paths.ts'
 import { logLineOf, renderProblem, sortProblems } from '../config/problems.ts'
 import type { Config } from '../config/schema.ts'
+import { createIngestHandover } from '../events/ingest/handover.ts'
 import { ensureWritableDirectory } from '../platform/files.ts'
 import { compileHotCode } from '../platform/jit.ts'
 import { lockDirectory } from '../platform/lock.ts'
@@ -102,10 +103,12 @@ async function runConfigured(config: Config, { loaded, load }: Loading, options:
     const lock = lockDirectory(dataDirectory)
     logStart(log, config, loaded, { dataDirectory, wanted: options.qsConnection !== false && !options.offline })
     upgradeData({ log, now: Date.now }, dataDirectory)
+    const handover = createIngestHandover()
     const build = (restart: () => void) =>
       createApp(
         {
           ...{ log, paths },
+          handover,
           directory: { claim: lock.renew, onOther: restart },
           configuration: {
             ...{ initial: latest, load },
@@ -126,7 +129,7 @@ async function runConfigured(config: Config, { loaded, load }: Loading, options:
           apiRateLimit: null,
         },
       )
-    app = createRestartable({ log, build, onFailed }, { graceMs: grace })
+    app = createRestartable({ log, build, handover, onFailed }, { graceMs: grace })
     await app.start()
     manager.ready(statusOf(config))
     manager.watch(app.isAlive)

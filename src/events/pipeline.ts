@@ -10,9 +10,10 @@ import type { EventCompleter } from './completer.ts'
 import { createCounters, type IngestCounters } from './counters.ts'
 import { createEventEmitter, type EventEmitter } from './emit.ts'
 import { createEnricher } from './enrich/enricher.ts'
+import type { IngestHandover } from './ingest/handover.ts'
 import { createIngest, type Ingest, type IngestDeps } from './ingest/ingest.ts'
 import { type JournalReader, openJournalReader } from './ingest/journal.ts'
-import type { DropSample } from './ingest/protocol.ts'
+import type { DropSample, IngestSettings } from './ingest/protocol.ts'
 import { createSelfTests, type SelfTests } from './input/self-tests.ts'
 import { createIntake, type Intake, storedCursor } from './intake.ts'
 import { createPressureLog } from './pressure.ts'
@@ -31,6 +32,8 @@ export interface PipelineDeps {
   readonly isUnreachable: (error: unknown) => boolean
   readonly onUdpStatus: IngestDeps['onStatus']
   readonly workerEntry?: URL
+  /** Keeps the ingest worker while everything else is built anew. */
+  readonly handover?: IngestHandover
 }
 
 export interface PipelineSettings {
@@ -113,8 +116,9 @@ export function createEventPipeline(deps: PipelineDeps, settings: PipelineSettin
   let tickTimer: ReturnType<typeof setInterval> | undefined
   let dropsReported = 0
   let attaching = Promise.resolve()
-  /** The end of a journal that could not be read. */
-  let lost: number | null = null
+  /** The end of a journal that could not be read; `unknown` = wherever it ends. */
+  let lost: number | 'unknown' | null = null
+  let ingestSettings: IngestSettings | null = null
   let takingOverFails = false
   const journalFile = join(settings.dataDirectory, 'journal.db')
   const pressure = createPressureLog(log, { maxSize: udp?.maxSize ?? 200, percent: udp?.backpressurePercent ?? 80 })
@@ -129,34 +133,35 @@ export function createEventPipeline(deps: PipelineDeps, settings: PipelineSettin
     if (options.dedupTtlMs !== null) {
       log.info(`[QSEOW] UDP INIT: Deduplication enabled (TTL: ${options.dedupTtlMs / 60_000} minutes)`)
     }
-    ingest = createIngest(
-      {
-        log,
-        counters,
-        onCommitted: takeOver,
-        onDropped: storeDrops,
-        onSelfTest: selfTests.arrived,
-        onStatus: deps.onUdpStatus,
-        onReopened: reattach,
-        workerEntry: deps.workerEntry,
-      },
-      {
-        ...{ ...options, journalFile, takenUpTo: storedCursor(db) },
-        ...{ maxBacklog: settings.maxBacklog, memoryBacklog: settings.memoryBacklog },
-      },
-    )
-    await attach(await ingest.open())
+    const ingestDeps: IngestDeps = {
+      ...{ log, counters, onCommitted: takeOver, onDropped: storeDrops },
+      ...{ onSelfTest: selfTests.arrived, onStatus: deps.onUdpStatus, onReopened: reattach },
+    }
+    ingestSettings = {
+      ...{ ...options, journalFile, takenUpTo: storedCursor(db) },
+      ...{ maxBacklog: settings.maxBacklog, memoryBacklog: settings.memoryBacklog },
+    }
+    const kept = (await deps.handover?.take(ingestSettings)) ?? null
+    ingest = kept ?? createIngest({ ...ingestDeps, workerEntry: deps.workerEntry }, ingestSettings)
+    if (kept) {
+      // Its journal may be away at this moment: it tells when that is back.
+      reattach('unknown')
+      kept.reportTo(ingestDeps)
+    } else await attach(await ingest.open())
     await ingest.listening()
+    await attaching
+    tellBacklog()
   }
 
   /** Reads the journal that is there now, from where this database says. */
-  async function attach(journalEnd: number): Promise<void> {
+  async function attach(end: number | 'unknown'): Promise<void> {
     const before = intake
     intake = null
     await before?.stop()
     journal?.close()
     journal = null
     journal = openJournalReader(journalFile)
+    const journalEnd = end === 'unknown' ? journal.lastId() : end
     const { enrichmentTimeoutMs, finalStatusTimeoutMs, distributeMaxAgeMs } = settings
     const waitMs = {
       failed: enrichmentTimeoutMs,
@@ -172,7 +177,7 @@ export function createEventPipeline(deps: PipelineDeps, settings: PipelineSettin
     takeOver()
   }
 
-  function reattach(journalEnd: number): void {
+  function reattach(journalEnd: number | 'unknown'): void {
     attaching = attaching
       .then(() => attach(journalEnd))
       .catch((error) => {
@@ -207,13 +212,18 @@ export function createEventPipeline(deps: PipelineDeps, settings: PipelineSettin
     }
     if (!ingest || !intake) return
     takeOver()
+    tellBacklog()
+    reportDrops()
+    pressure.report(enricher.waiting)
+  }
+
+  function tellBacklog(): void {
+    if (!ingest || !intake) return
     try {
       ingest.backlog(intake.cursor(), countPendingEvents(db))
     } catch (error) {
       if (!isStorageTrouble(error)) throw error
     }
-    reportDrops()
-    pressure.report(enricher.waiting)
   }
 
   function reportDrops(): void {
@@ -266,7 +276,8 @@ export function createEventPipeline(deps: PipelineDeps, settings: PipelineSettin
     },
     async stop() {
       clearInterval(tickTimer)
-      await ingest?.stop()
+      const isKept = ingest && ingestSettings && deps.handover?.leave(ingest, ingestSettings)
+      if (!isKept) await ingest?.stop()
       await attaching
       await intake?.stop()
       await enricher.stop()

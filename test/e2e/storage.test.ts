@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'bun:test'
 import {
   closeSync,
+  cpSync,
   existsSync,
   fstatSync,
   mkdirSync,
@@ -12,6 +13,7 @@ import {
   writeSync,
 } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
 import { type Footman, footman } from '../support/footman.ts'
 import { startHttpSink } from '../support/http-sink.ts'
 import { startSite } from '../support/simulator.ts'
@@ -149,6 +151,30 @@ describe.skipIf(process.platform === 'win32')('the data directory', () => {
     await product.start()
     expect(await value()).toBe('kept')
     expect(existsSync(join(data, 'footman.lock'))).toBe(true)
+  }, 90_000)
+})
+
+describe.skipIf(process.platform === 'win32')('another data directory', () => {
+  test.concurrent('in the place of the first one: nothing that comes while Footman starts anew is lost', async () => {
+    await using all = await scene()
+    const { product, data, fail, arrived, webhooks } = all
+    await product.start()
+    await arrived(await fail(5))
+    expect(await product.process.stop()).toBe(0)
+    cpSync(data, `${data}-other`, { recursive: true })
+    await product.start()
+    renameSync(data, `${data}-first`)
+    renameSync(`${data}-other`, data)
+    await product.process.waitForLine(/STORAGE: .*journal\.db has disappeared/, 20_000)
+    const sent: string[] = []
+    const isAnew = () => lines(product, /UDP server listening on/).length === 2
+    for (const end = Date.now() + 30_000; !isAnew() && Date.now() < end; await pause(20)) sent.push(...(await fail(2)))
+    sent.push(...(await fail(2)))
+    await arrived(sent)
+    expect(isAnew()).toBe(true)
+    expect(webhooks.requests).toHaveLength(5 + sent.length)
+    expect(lines(product, /memory are lost/)).toEqual([])
+    expect(await product.process.stop()).toBe(0)
   }, 90_000)
 })
 

@@ -15,12 +15,15 @@ export interface IngestDeps {
   /** Datagrams were committed to the journal. */
   readonly onCommitted: () => void
   readonly onDropped: (samples: readonly DropSample[]) => void
-  /** `start` when the socket listens, `error` when it fails, `stop` when it ends as asked. */
   /** The datagram of a self-test has arrived. */
   readonly onSelfTest?: (token: string, sender: string) => void
+  /** `start` when the socket listens, `error` when it fails, `stop` when it ends as asked. */
   readonly onStatus: (status: 'start' | 'error' | 'stop') => void
   /** Another file has taken the place of the journal, or it was opened again; its newest id. */
   readonly onReopened?: (lastId: number) => void
+}
+
+export interface CreateIngestDeps extends IngestDeps {
   /** Entry file of the worker; default: the running program itself. */
   readonly workerEntry?: URL
 }
@@ -47,6 +50,8 @@ export interface Ingest {
   purge(upTo: number, before: number): void
   /** Resolves when the worker answers; while it does not, never. */
   ping(): Promise<void>
+  /** Tells these from now on; null = nobody for the moment, and whoever comes next hears what happened meanwhile. */
+  reportTo(next: IngestDeps | null): void
   stop(): Promise<void>
 }
 
@@ -57,8 +62,10 @@ const OPEN_TIMEOUT_MS = 20_000
 /** Below this a burst may overrun the socket before the worker is scheduled. */
 const WANTED_BUFFER = 1024 * 1024
 
-export function createIngest(deps: IngestDeps, settings: IngestSettings): Ingest {
-  const { log } = deps
+export function createIngest(first: CreateIngestDeps, settings: IngestSettings): Ingest {
+  const { log, workerEntry } = first
+  let deps: IngestDeps | null = first
+  const unheard: FromWorker[] = []
   const opened = Promise.withResolvers<number>()
   const listening = Promise.withResolvers<void>()
   const stopped = Promise.withResolvers<void>()
@@ -76,15 +83,15 @@ export function createIngest(deps: IngestDeps, settings: IngestSettings): Ingest
   listening.promise.catch(() => undefined)
 
   function spawn(): void {
-    worker = spawnWorker<ToWorker, FromWorker>(
-      INGEST_ROLE,
-      settings,
-      { onMessage: handle, onEnd: ended },
-      deps.workerEntry,
-    )
+    worker = spawnWorker<ToWorker, FromWorker>(INGEST_ROLE, settings, { onMessage: receive, onEnd: ended }, workerEntry)
   }
 
-  function handle(message: FromWorker): void {
+  function receive(message: FromWorker): void {
+    if (deps) handle(message, deps)
+    else unheard.push(message)
+  }
+
+  function handle(message: FromWorker, { counters, ...deps }: IngestDeps): void {
     switch (message.type) {
       case 'opened':
         opened.resolve(message.lastId)
@@ -98,7 +105,8 @@ export function createIngest(deps: IngestDeps, settings: IngestSettings): Ingest
         inMemory = message.count
         return
       case 'listening':
-        onListening(message)
+        socket = message
+        tellListening(message)
         return
       case 'listenFailed':
         onListenFailed(message)
@@ -107,12 +115,12 @@ export function createIngest(deps: IngestDeps, settings: IngestSettings): Ingest
         deps.onSelfTest?.(message.token, message.sender)
         return
       case 'committed':
-        deps.counters.received += message.received
+        counters.received += message.received
         deps.onCommitted()
         return
       case 'dropped':
         for (const [reason, count] of Object.entries(message.counts)) {
-          deps.counters.dropped[reason as DropReason] += count
+          counters.dropped[reason as DropReason] += count
         }
         deps.onDropped(message.samples)
         return
@@ -127,24 +135,23 @@ export function createIngest(deps: IngestDeps, settings: IngestSettings): Ingest
     }
   }
 
-  function onListening({ address, port, receiveBuffer }: Extract<FromWorker, { type: 'listening' }>): void {
+  function tellListening({ address, port, receiveBuffer }: NonNullable<Ingest['socket']>): void {
     isListening = true
     everListened = true
-    socket = { address, port, receiveBuffer }
     log.info(`[QSEOW] TASKFAILURE: UDP server listening on ${address}:${port}`)
     if (receiveBuffer < WANTED_BUFFER) {
       log.verbose(
         `[QSEOW] UDP INIT: The system granted a receive buffer of ${Math.round(receiveBuffer / 1024)} KB; large bursts may overrun it. On Linux raise net.core.rmem_max`,
       )
     }
-    deps.onStatus('start')
+    deps?.onStatus('start')
     listening.resolve()
   }
 
   function onListenFailed({ code, message, retryInMs }: Extract<FromWorker, { type: 'listenFailed' }>): void {
     isListening = false
     log.error(`[QSEOW] TASKFAILURE: UDP server error on ${settings.host}:${settings.port}: ${message} (${code})`)
-    deps.onStatus('error')
+    deps?.onStatus('error')
     if (retryInMs !== null) return
     listening.reject(new Error(message))
     // A thread that was started again found the port taken: the next one tries again.
@@ -161,7 +168,7 @@ export function createIngest(deps: IngestDeps, settings: IngestSettings): Ingest
       return
     }
     log.error(`[QSEOW] UDP INIT: The ingest worker ended unexpectedly (${reason}); starting it again`)
-    deps.onStatus('error')
+    deps?.onStatus('error')
     setTimeout(() => {
       if (!stopping) spawn()
     }, RESPAWN_MS)
@@ -204,6 +211,12 @@ export function createIngest(deps: IngestDeps, settings: IngestSettings): Ingest
       worker?.post({ type: 'ping' })
       return new Promise((resolve) => pings.push(resolve))
     },
+    reportTo(next) {
+      deps = next
+      if (!next) return
+      if (isListening && socket) tellListening(socket)
+      for (const message of unheard.splice(0)) handle(message, next)
+    },
     async stop() {
       stopping = true
       if (!worker) return
@@ -216,7 +229,7 @@ export function createIngest(deps: IngestDeps, settings: IngestSettings): Ingest
       clearTimeout(timer)
       await worker.terminate()
       isListening = false
-      deps.onStatus('stop')
+      deps?.onStatus('stop')
     },
   }
 }

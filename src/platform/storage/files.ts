@@ -1,6 +1,6 @@
 /** The files of a database on disk: which ones stand at its path, whether their directory takes anything, out of the way with them. */
 import { randomBytes } from 'node:crypto'
-import { existsSync, renameSync, rmSync, statSync } from 'node:fs'
+import { type BigIntStats, existsSync, renameSync, rmSync, statSync } from 'node:fs'
 import { open, stat, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 
@@ -22,13 +22,25 @@ export interface FileIdentity {
 /** Null when nothing stands there. Rejects when that cannot be found out. */
 export async function identityOf(path: string): Promise<FileIdentity | null> {
   try {
-    const { dev, ino, size, mtimeMs } = await stat(path, { bigint: true })
-    const id = isReplaceable ? `${dev}:${ino}` : ''
-    return { id, version: `${id}:${size}:${mtimeMs}` }
+    return toIdentity(await stat(path, { bigint: true }))
   } catch (error) {
     if (['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')) return null
     throw error
   }
+}
+
+/** Of a file that has just been opened; null when that cannot be found out. */
+export function identityNow(path: string): FileIdentity | null {
+  try {
+    return toIdentity(statSync(path, { bigint: true }))
+  } catch {
+    return null
+  }
+}
+
+function toIdentity({ dev, ino, size, mtimeMs }: BigIntStats): FileIdentity {
+  const id = isReplaceable ? `${dev}:${ino}` : ''
+  return { id, version: `${id}:${size}:${mtimeMs}` }
 }
 
 /** Rejects with the reason when a directory does not take a file of some size. */

@@ -8,7 +8,7 @@ import { dirname } from 'node:path'
 import { backoffDelay } from '../backoff.ts'
 import { DamageError, type FileDatabase, isDamage, isStorageFailure, openDatabase, StorageError } from '../sqlite.ts'
 import { copyTo, isSound, proveWrite, refuseNewer, seemsSound } from './checks.ts'
-import { type FileIdentity, identityOf, isEmptied, proveRoom, setAside } from './files.ts'
+import { type FileIdentity, identityNow, identityOf, isEmptied, proveRoom, setAside } from './files.ts'
 import { keepLayout } from './layout.ts'
 import { addNote, latestNote, type StorageNote, storageMigrations } from './note.ts'
 import { reasonOf, spanOf, type Trouble, troubleOf, troubleText } from './texts.ts'
@@ -54,6 +54,7 @@ export function openGuarded(deps: GuardDeps, settings: GuardSettings): GuardedDa
 
   const db = openOrReplace()
   note = latestNote(db)
+  inUse = identityNow(file)
 
   function openOrReplace(): FileDatabase {
     const open = () => openDatabase(file, { ...options, onFailure })
@@ -126,7 +127,7 @@ export function openGuarded(deps: GuardDeps, settings: GuardSettings): GuardedDa
       return false
     } finally {
       mending = false
-      inUse = null
+      inUse = identityNow(file)
     }
   }
 
@@ -172,7 +173,7 @@ export function openGuarded(deps: GuardDeps, settings: GuardSettings): GuardedDa
       const found = await identityOf(file)
       if (stopped) return
       inUse ??= found
-      if (found === null || found.id !== inUse?.id) await notOurs(isEmptied(file) ? null : found)
+      if (found === null || found.id !== inUse?.id) notOurs(isEmptied(file) ? null : found)
       else if (isMissing) goUp(`${file} is back`, null)
       else if (outage) await tryAgain(outage)
       else await keepCompanions()
@@ -182,7 +183,7 @@ export function openGuarded(deps: GuardDeps, settings: GuardSettings): GuardedDa
   }
 
   /** Something else stands at the path, or nothing. */
-  async function notOurs(found: FileIdentity | null): Promise<void> {
+  function notOurs(found: FileIdentity | null): void {
     const isNewlyEmpty = found === null && emptySince === null
     if (!isMissing || (isNewlyEmpty && outage?.trouble === 'newer')) goDown('gone', null)
     isMissing = true
@@ -190,23 +191,23 @@ export function openGuarded(deps: GuardDeps, settings: GuardSettings): GuardedDa
     if (found === null) {
       candidate = null
       emptySince ??= now()
-      if (now() - emptySince >= graceMs) await bringBack()
+      if (now() - emptySince >= graceMs) bringBack()
       return
     }
     emptySince = null
     // Somebody may be copying it at this moment.
     if (candidate !== found.version) candidate = found.version
-    else await adopt()
+    else adopt()
   }
 
   /** On Linux a file that was removed can be read as long as it is open. */
-  async function bringBack(): Promise<void> {
+  function bringBack(): void {
     mkdirSync(dirname(file), { recursive: true })
     deps.claimDirectory?.()
     const isRescued = rescued()
     isNew = true
     db.reopen()
-    inUse = await identityOf(file)
+    inUse = identityNow(file)
     const what = isRescued ? 'made anew with all that it held' : 'made anew and empty: what it held is lost'
     goUp(`${file} was not put back and is ${what}`, !isRescued)
     if (isRescued) deps.onReplaced?.('rescued')
@@ -223,7 +224,7 @@ export function openGuarded(deps: GuardDeps, settings: GuardSettings): GuardedDa
     }
   }
 
-  async function adopt(): Promise<void> {
+  function adopt(): void {
     refuseNewer(file, options.migrations)
     deps.claimDirectory?.()
     try {
@@ -233,10 +234,10 @@ export function openGuarded(deps: GuardDeps, settings: GuardSettings): GuardedDa
       if (!isDamage(error)) throw error
       // What is open is better than that.
       setAside(file, now())
-      await bringBack()
+      bringBack()
       return
     }
-    inUse = await identityOf(file)
+    inUse = identityNow(file)
     goUp(`Another file stands at ${file}: Footman goes on with what is in that one,`, true)
     isOther()
   }

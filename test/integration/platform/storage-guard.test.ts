@@ -204,6 +204,19 @@ describe.skipIf(process.platform === 'win32')('a data directory that disappears'
     expect(count(db)).toBe(ROWS)
   })
 
+  test('right after the start, and in whose place another one is put: that is noticed as well', async () => {
+    prepare(5)
+    mkdirSync(directory.join('other'))
+    copyFileSync(file, directory.join('other', 'test.db'))
+    const { db } = start({ graceMs: 60_000 })
+    add(db, 'new')
+    renameSync(directory.join('data'), directory.join('away'))
+    renameSync(directory.join('other'), directory.join('data'))
+    await until(() => replaced.length === 1)
+    expect(replaced).toEqual(['replaced'])
+    expect(count(db)).toBe(5)
+  })
+
   test('log of the database removed alone: what was in it is brought into the file', async () => {
     const { db } = start()
     fill(db)

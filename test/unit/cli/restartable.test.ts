@@ -8,6 +8,7 @@ import { until } from '../../support/wait.ts'
 function world(starts: Readonly<Record<number, (restart: () => void) => Promise<void>>> = {}) {
   const done: string[] = []
   const failures: unknown[] = []
+  const handovers: string[] = []
   let built = 0
   let restart = () => {}
   const app = createRestartable(
@@ -23,11 +24,12 @@ function world(starts: Readonly<Record<number, (restart: () => void) => Promise<
         }
         return { start, stop: async () => void done.push(`stop ${n}`), isAlive: async () => true } as unknown as App
       },
+      handover: { begin: () => void handovers.push('begin'), end: async () => void handovers.push('end') },
       onFailed: (error) => void failures.push(error),
     },
     { graceMs: 10 },
   )
-  return { app, done, failures, restart: () => restart() }
+  return { app, done, failures, handovers, restart: () => restart() }
 }
 
 test('starts anew when that is asked for, each time once', async () => {
@@ -59,11 +61,12 @@ test('asked for before or during the first start: what was built is not used', a
 })
 
 test('one that cannot be started again is told', async () => {
-  const { app, failures, restart } = world({ 2: () => Promise.reject(new Error('port taken')) })
+  const { app, failures, handovers, restart } = world({ 2: () => Promise.reject(new Error('port taken')) })
   await app.start()
   restart()
   await until(() => failures.length === 1)
   expect(String(failures[0])).toContain('port taken')
+  expect(handovers).toEqual(['begin', 'end'])
 })
 
 test('nothing starts anew once it is to stop', async () => {

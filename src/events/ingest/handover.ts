@@ -1,0 +1,61 @@
+/**
+ * Hands the ingest worker on while Footman starts anew within its process: its socket stays open, and what waits in its
+ * memory is not lost.
+ */
+import type { Ingest } from './ingest.ts'
+import type { IngestSettings } from './protocol.ts'
+
+export interface IngestHandover {
+  /** A new start begins: who stops from now on leaves its worker behind. */
+  begin(): void
+  /** True when the worker is kept for who comes next, and must not be stopped. */
+  leave(ingest: Ingest, settings: IngestSettings): boolean
+  /** The worker that was left, for as long as it does what is wanted; else it is stopped, and there is none. */
+  take(settings: IngestSettings): Promise<Ingest | null>
+  /** The new start is over: stops a worker that nobody has taken. */
+  end(): Promise<void>
+}
+
+interface Left {
+  readonly ingest: Ingest
+  readonly does: string
+}
+
+/** Up to where the journal has been taken over is told to the worker while it runs. */
+const doing = ({ takenUpTo, ...settings }: IngestSettings): string => JSON.stringify(settings)
+
+export function createIngestHandover(): IngestHandover {
+  let isUnderWay = false
+  let left: Left | null = null
+
+  async function stopLeft(): Promise<void> {
+    const { ingest } = left ?? {}
+    left = null
+    await ingest?.stop()
+  }
+
+  return {
+    begin() {
+      isUnderWay = true
+    },
+    leave(ingest, settings) {
+      if (!isUnderWay) return false
+      ingest.reportTo(null)
+      left = { ingest, does: doing(settings) }
+      return true
+    },
+    async take(settings) {
+      if (left?.does !== doing(settings)) {
+        await stopLeft()
+        return null
+      }
+      const { ingest } = left
+      left = null
+      return ingest
+    },
+    async end() {
+      isUnderWay = false
+      await stopLeft()
+    },
+  }
+}
