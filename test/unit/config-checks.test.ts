@@ -228,7 +228,19 @@ describe('settings that do not fit each other', () => {
     [
       'scheduler: {enable: true, configfile: "D:\\new\\temp.yaml"}',
       [
-        '2:29 warning Butler.scheduler.configfile: holds a tab, line end or the like: "D:\\new\\temp.yaml"; in double quotes \\t and \\n mean these. Hint: take single quotes, write every backslash twice, or write /',
+        '2:29 warning Butler.scheduler.configfile: "D:\\new\\temp.yaml" is not the path that it seems: in double quotes \\n and \\t mean a tab, line end or the like. Hint: take single quotes, write every backslash twice, or write /',
+      ],
+    ],
+    [
+      'scheduler: {enable: true, configfile: "D:\\Logs\\Projects\\New.yaml"}',
+      [
+        '2:29 warning Butler.scheduler.configfile: "D:\\Logs\\Projects\\New.yaml" is not the path that it seems: in double quotes \\L and \\P and \\N mean a tab, line end or the like. Hint: take single quotes, write every backslash twice, or write /',
+      ],
+    ],
+    [
+      'scheduler: {enable: true, configfile: "\\\\fs01\\backup"}',
+      [
+        '2:29 warning Butler.scheduler.configfile: "\\\\fs01\\backup" is not the path that it seems: in double quotes \\b means a tab, line end or the like. Hint: take single quotes, write every backslash twice, or write /',
       ],
     ],
     ['logLevel: INFO', ['2:13 warning Butler.logLevel: "INFO" is read as "info". Hint: write info']],

@@ -52,19 +52,41 @@ function approvedDirectories(config: Config): (readonly [key: string, path: stri
   ]
 }
 
-/** `"D:\temp\new"` in double quotes holds a tab and a line end where `\t` and `\n` stand. */
+/** `"D:\temp\Logs"` in double quotes holds a tab and a line separator where `\t` and `\L` stand. */
 export const unescapedPaths: Check = ({ config, report }) => {
   for (const [key, text] of textsOf(config, '')) {
     if (!isControlled(text)) continue
-    const message = `holds a tab, line end or the like: ${JSON.stringify(text)}; in double quotes \\t and \\n mean these`
+    const signs = [...new Set(text)].filter((sign) => sign in ESCAPES).map((sign) => ESCAPES[sign])
+    const message = `"${asWritten(text)}" is not the path that it seems: in double quotes ${signs.join(' and ')} ${signs.length === 1 ? 'means' : 'mean'} a tab, line end or the like`
     report('warning', key, message, { hint: 'take single quotes, write every backslash twice, or write /' })
   }
 }
 
-/** A path of Windows whose backslashes were taken for escapes: after the drive there is one, or a control character. */
+/** What escapes of YAML stand for, by the sign that they make. */
+const ESCAPES: Readonly<Record<string, string>> = {
+  '\0': '\\0',
+  '\u0007': '\\a',
+  '\b': '\\b',
+  '\t': '\\t',
+  '\n': '\\n',
+  '\v': '\\v',
+  '\f': '\\f',
+  '\r': '\\r',
+  '\u001b': '\\e',
+  '\u0085': '\\N',
+  '\u00a0': '\\_',
+  '\u2028': '\\L',
+  '\u2029': '\\P',
+}
+
+const asWritten = (text: string): string =>
+  [...text].map((sign) => (sign === '\\' ? '\\\\' : (ESCAPES[sign] ?? sign))).join('')
+
+/** A path of Windows, on a drive or a share, whose backslashes were taken for escapes. */
 function isControlled(text: string): boolean {
   const [first = ''] = text.slice(2)
-  return /^[a-z]:/i.test(text) && (first < ' ' || '\\/'.includes(first)) && [...text].some((one) => one < ' ')
+  const isPath = text.startsWith('\\') || (/^[a-z]:/i.test(text) && (first in ESCAPES || '\\/'.includes(first)))
+  return isPath && [...text].some((sign) => sign in ESCAPES)
 }
 
 function* textsOf(value: unknown, key: string): Generator<readonly [key: string, text: string]> {

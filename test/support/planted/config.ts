@@ -174,7 +174,7 @@ const ROWS: readonly Row[] = [
   [
     'Windows path whose backslashes became tab and line end',
     () => 'Butler:\n  logDirectory: "D:\\temp\\new"\n',
-    { code: WARNED, message: /logDirectory: holds a tab/, fix: /single quotes/ },
+    { code: WARNED, message: /logDirectory: "D:.*" is not the path that it seems/, fix: /single quotes/ },
   ],
 ]
 
