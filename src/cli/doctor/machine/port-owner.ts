@@ -1,7 +1,9 @@
 /** Which program has a port, as the operating system tells it. */
 import { execFile } from 'node:child_process'
 import { readdir, readFile, readlink } from 'node:fs/promises'
+import { isIP } from 'node:net'
 import { promisify } from 'node:util'
+import { plainAddress } from '../../../platform/addresses.ts'
 
 export type Protocol = 'tcp' | 'udp'
 
@@ -15,22 +17,28 @@ export interface PortOwner {
 const run = promisify(execFile)
 const PATIENCE_MS = 5000
 
-/** Null when nobody has it, or the system does not tell. */
-export async function portOwner(protocol: Protocol, port: number): Promise<PortOwner | null> {
+/** A port on some addresses of this machine. */
+export interface OwnPort {
+  readonly port: number
+  readonly addresses: readonly string[]
+}
+
+/** Null when nobody has it in a way that keeps others from listening there, or the system does not tell. */
+export async function portOwner(protocol: Protocol, place: OwnPort): Promise<PortOwner | null> {
   try {
-    if (process.platform === 'linux') return await onLinux(protocol, port)
-    if (process.platform === 'win32') return await onWindows(protocol, port)
+    if (process.platform === 'linux') return await onLinux(protocol, place)
+    if (process.platform === 'win32') return await onWindows(protocol, place)
     return null
   } catch {
     return null
   }
 }
 
-async function onLinux(protocol: Protocol, port: number): Promise<PortOwner | null> {
+async function onLinux(protocol: Protocol, place: OwnPort): Promise<PortOwner | null> {
   const tables = await Promise.all(
     ['', '6'].map((version) => readFile(`/proc/net/${protocol}${version}`, 'utf8').catch(() => '')),
   )
-  const inodes = tables.flatMap((table) => socketsOn(table, protocol, port))
+  const inodes = tables.flatMap((table) => socketsOn(table, protocol, place))
   if (inodes.length === 0) return null
   const wanted = new Set(inodes.map((inode) => `socket:[${inode}]`))
   for (const pid of (await readdir('/proc')).filter((name) => /^\d+$/.test(name))) {
@@ -50,18 +58,23 @@ async function holdsOne(pid: string, wanted: ReadonlySet<string>): Promise<boole
 const LISTENING = '0A'
 
 /** The inodes of a table of `/proc/net`: of TCP those that listen. */
-export function socketsOn(table: string, protocol: Protocol, port: number): readonly string[] {
-  const hex = port.toString(16).toUpperCase().padStart(4, '0')
+export function socketsOn(table: string, protocol: Protocol, place: OwnPort): readonly string[] {
+  const hex = place.port.toString(16).toUpperCase().padStart(4, '0')
   return table
     .split('\n')
     .map((line) => line.trim().split(/\s+/))
-    .filter(([, local = '', , state]) => local.endsWith(`:${hex}`) && (protocol === 'udp' || state === LISTENING))
+    .filter(
+      ([, local = '', , state]) =>
+        local.endsWith(`:${hex}`) &&
+        (protocol === 'udp' || state === LISTENING) &&
+        isInTheWay(addressOf(local.slice(0, -hex.length - 1)), place),
+    )
     .map((columns) => columns[9] ?? '')
 }
 
-async function onWindows(protocol: Protocol, port: number): Promise<PortOwner | null> {
+async function onWindows(protocol: Protocol, place: OwnPort): Promise<PortOwner | null> {
   const { stdout } = await run('netstat', ['-ano', '-p', protocol], { timeout: PATIENCE_MS, windowsHide: true })
-  const pid = processOn(stdout, protocol, port)
+  const pid = processOn(stdout, protocol, place)
   if (pid === null) return null
   const list = await run('tasklist', ['/FI', `PID eq ${pid}`, '/FO', 'CSV', '/NH'], {
     ...{ timeout: PATIENCE_MS, windowsHide: true },
@@ -70,14 +83,41 @@ async function onWindows(protocol: Protocol, port: number): Promise<PortOwner | 
 }
 
 /** From the list of `netstat -ano`, whose words are in the language of Windows: a listening socket has no peer. */
-export function processOn(list: string, protocol: Protocol, port: number): number | null {
+export function processOn(list: string, protocol: Protocol, place: OwnPort): number | null {
   const line = list
     .split(/\r?\n/)
     .map((text) => text.trim().split(/\s+/))
     .find(
       ([kind = '', local = '', peer = '']) =>
-        kind.toLowerCase() === protocol && local.endsWith(`:${port}`) && /^(\*:\*|.*:0)$/.test(peer),
+        kind.toLowerCase() === protocol &&
+        local.endsWith(`:${place.port}`) &&
+        isInTheWay(local.slice(0, local.lastIndexOf(':')).replace(/^\[(.*?)(%.*)?\]$/, '$1'), place) &&
+        /^(\*:\*|.*:0)$/.test(peer),
     )
   const pid = Number(line?.at(-1))
   return Number.isInteger(pid) && pid > 0 ? pid : null
+}
+
+const ALL = ['0.0.0.0', '::']
+
+/** Who has the same port on another address is no hindrance. */
+function isInTheWay(address: string, { addresses }: OwnPort): boolean {
+  if (ALL.includes(address) || addresses.some((own) => ALL.includes(own))) return true
+  return addresses.some((own) => canonical(own) === canonical(address))
+}
+
+const canonical = (address: string): string =>
+  isIP(address) === 6 ? plainAddress(new URL(`http://[${address}]`).hostname.slice(1, -1)) : address
+
+/** `0100007F` is 127.0.0.1: words of four bytes, the last byte first. */
+function addressOf(hex: string): string {
+  const bytes = (hex.match(/.{8}/g) ?? []).flatMap((word) => (word.match(/../g) ?? []).reverse())
+  const isFour = bytes.length === 4 || bytes.slice(0, 12).join('') === `${'0'.repeat(20)}FFFF`
+  if (isFour)
+    return bytes
+      .slice(-4)
+      .map((byte) => Number.parseInt(byte, 16))
+      .join('.')
+  const groups = bytes.join('').match(/.{4}/g) ?? []
+  return new URL(`http://[${groups.join(':')}]`).hostname.slice(1, -1)
 }

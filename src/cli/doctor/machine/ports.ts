@@ -1,9 +1,11 @@
 /** The ports that Footman is to open: free, its own already, or somebody else's. */
-import { createServer } from 'node:net'
+import { createServer, isIP } from 'node:net'
 import type { Config } from '../../../config/schema.ts'
 import { type ListenError, toListenError } from '../../../platform/listen-error.ts'
 import { type LockHolder, lockHolder } from '../../../platform/lock.ts'
 import { within } from '../net/connect.ts'
+import { resolved } from '../site/addresses.ts'
+import { isOwn } from '../site/own-addresses.ts'
 import type { DoctorContext, Finding, Probe } from '../types.ts'
 import { type PortOwner, type Protocol, portOwner } from './port-owner.ts'
 
@@ -51,17 +53,18 @@ function listenersOf({ restServerConfig, udpServerConfig, dockerHealthCheck, con
 async function judge(listener: Listener, holder: LockHolder | null, { timeout }: DoctorContext): Promise<Finding[]> {
   const { protocol, port, host, key } = listener
   const target = `${protocol.toUpperCase()} ${host}:${port}`
-  const owner = await portOwner(protocol, port)
+  const addresses = isIP(host) > 0 ? [host] : await resolved(host, timeout)
+  // A host that is not this machine is told where addresses are looked at.
+  if (!addresses.some((address) => address === '0.0.0.0' || address === '::' || isOwn(address))) return []
+  const owner = await portOwner(protocol, { port, addresses })
   // The doctor itself listens for a moment when it looks whether messages arrive.
-  if (owner?.process === process.pid) return [free(target)]
+  if (protocol === 'udp' && owner?.process === process.pid) return [free(target)]
   if (owner) return [taken(listener, target, owner, holder)]
   // Who else tries the port of the messages would be in the way of that look.
   if (protocol === 'udp') return [free(target)]
   const error = await within(tryToListen(listener), timeout).catch((cause: ListenError) => cause)
   if (!error) return [free(target)]
   if (error.code === 'EADDRINUSE') return [taken(listener, target, null, holder)]
-  // A host that is not this machine is told where addresses are looked at.
-  if (error.code === 'EADDRNOTAVAIL' || error.code === 'ENOTFOUND') return []
   const fix =
     error.code === 'EACCES' || error.code === 'EPERM'
       ? `choose a port above 1023 for Butler.${key}, or let the account of Footman open it (on Windows: netsh int ipv4 show excludedportrange tcp)`

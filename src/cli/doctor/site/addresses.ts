@@ -24,10 +24,12 @@ interface ListenAddress {
 }
 
 function listeners({ config }: DoctorContext): ListenAddress[] {
-  const { udpServerConfig: udp, restServerConfig: rest } = config
+  const { udpServerConfig: udp, restServerConfig: rest, configVisualisation: page, dockerHealthCheck, footman } = config
   const all = [
     { on: udp.enable, host: udp.serverHost, key: 'udpServerConfig.serverHost', what: 'messages by UDP' },
     { on: rest.enable, host: rest.serverHost, key: 'restServerConfig.serverHost', what: 'the REST API' },
+    { on: page.enable, host: page.host, key: 'configVisualisation.host', what: 'the page with the configuration' },
+    { on: dockerHealthCheck.enable, host: footman.health.host, key: 'footman.health.host', what: 'the health check' },
   ]
   return all.filter(({ on }) => on)
 }
