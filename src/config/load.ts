@@ -45,6 +45,8 @@ export interface LoadResult {
   readonly inactive: readonly string[]
   /** Where a key (below `Butler`) is written, or the nearest section above it. */
   placeOf(path: string): Place
+  /** Whether the file (or the environment) has a key below `Butler`. */
+  written(path: string): boolean
 }
 
 const MAX_BYTES = 5 * 1024 * 1024
@@ -61,6 +63,7 @@ export async function loadConfig(options: LoadOptions): Promise<LoadResult> {
     secrets: [],
     inactive: [],
     placeOf: () => ({ file: options.file ?? '', line: 0, column: 0 }),
+    written: () => false,
   }
   const found = await findConfigFile(options.file, env, cwd)
   if (!found.ok) {
@@ -95,6 +98,7 @@ export async function loadConfig(options: LoadOptions): Promise<LoadResult> {
     ],
     inactive: config ? inactiveFeatures(config) : [],
     placeOf: (key) => placeOf(root, ['Butler', ...stepsOf(key)]),
+    written: (key) => isWritten(root, key),
   }
 }
 
@@ -200,7 +204,7 @@ function check(root: MapNode, config: Config, overrides: Overrides, problems: Pr
   const context: CheckContext = {
     config,
     qlikConnection: overrides.qlikConnection !== false,
-    written: (path) => nodeAt(root, ['Butler', ...stepsOf(path)]) !== undefined,
+    written: (path) => isWritten(root, path),
     report: (severity, path, message, { hint, standalone, feature } = {}) =>
       problems.add({
         severity,
@@ -214,6 +218,8 @@ function check(root: MapNode, config: Config, overrides: Overrides, problems: Pr
   }
   for (const run of CHECKS) run(context)
 }
+
+const isWritten = (root: MapNode, key: string): boolean => nodeAt(root, ['Butler', ...stepsOf(key)]) !== undefined
 
 function concernsConnection({ severity, feature }: Problem): boolean {
   return severity === 'error' && feature === 'Butler.configQRS'

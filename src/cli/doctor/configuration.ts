@@ -5,6 +5,9 @@ import type { Examined, Finding, FindingLevel } from './types.ts'
 export const CONFIGURATION = 'configuration'
 
 const FIX = 'correct it; docs/configuration.md describes every key'
+/** Sentences of their own tell what Footman makes of a key: that may be what is wanted. */
+const NOTE = 'if that is not what you want, change it; docs/configuration.md describes every key'
+const OLDER = 'nothing needs to be done; "footman migrate-config" writes the present layout'
 const CODES = {
   error: 'configuration.error',
   warning: 'configuration.warning',
@@ -19,7 +22,7 @@ export function configurationFindings(problems: readonly Problem[], file: string
 }
 
 function toFinding({ severity, path, message, hint, standalone, file, line, column }: Problem): Finding {
-  const fix = hint ?? (severity === 'info' ? undefined : FIX)
+  const fix = hint ?? fixFor({ severity, message, ...(standalone && { standalone }) })
   return {
     level: severity,
     code: CODES[severity],
@@ -30,23 +33,41 @@ function toFinding({ severity, path, message, hint, standalone, file, line, colu
   }
 }
 
+function fixFor({
+  severity,
+  message,
+  standalone,
+}: Pick<Problem, 'severity' | 'message' | 'standalone'>): string | undefined {
+  if (severity === 'info') return undefined
+  if (severity === 'error' || !standalone) return FIX
+  return /DEPRECATED|is read as|no longer exists/.test(message) ? OLDER : NOTE
+}
+
 const keyOf = (path: string): string => path.replace(/^Butler\./, '')
 
 const WEIGHT: Record<FindingLevel, number> = { ok: 0, info: 1, warning: 2, error: 3 }
 
 /**
  * Each trouble once: where a probe says as much about a key, at least as gravely, it says it better than the look at
- * the file; where it says less, the look at the file has told the reason.
+ * the file; where it says less, the look at the file has told the reason. A wrong value has been left out: what probes
+ * find wrong in its section, they find with another one.
  */
 export function withoutRepetitions(
   about: readonly Finding[],
   probed: readonly Examined[],
+  wrongKeys: readonly string[] = [],
 ): { readonly about: readonly Finding[]; readonly probed: readonly Examined[] } {
+  const sections = new Set(wrongKeys.map(sectionOf).filter((section) => section !== ''))
+  const isLeftOut = (key: string) => sections.has(key) || sections.has(sectionOf(key))
+  const kept = probed.map((one) => ({
+    ...one,
+    findings: one.findings.filter((finding) => !isTrouble(finding) || !isLeftOut(finding.key)),
+  }))
   const byFile = gravest(about)
-  const byProbes = gravest(probed.flatMap(({ findings }) => findings))
+  const byProbes = gravest(kept.flatMap(({ findings }) => findings))
   return {
     about: about.filter((one) => !isTrouble(one) || WEIGHT[one.level] > (byProbes.get(one.key) ?? 0)),
-    probed: probed
+    probed: kept
       .map((one) => ({
         ...one,
         findings: one.findings.filter(
@@ -56,6 +77,12 @@ export function withoutRepetitions(
       .filter(({ findings }) => findings.length > 0),
   }
 }
+
+/** Keys below `Butler` whose values the loader has refused. */
+export const refusedKeys = (problems: readonly Problem[]): readonly string[] =>
+  problems.filter(({ severity, path }) => severity === 'error' && path !== '').map(({ path }) => keyOf(path))
+
+const sectionOf = (key: string): string => key.replace(/\.?[^.]*$/, '')
 
 type Trouble = Finding & { readonly key: string }
 

@@ -6,7 +6,7 @@ import { systemClock } from '../../platform/clock.ts'
 import { createLogMask } from '../../platform/log-mask.ts'
 import { inspect } from '../inspection.ts'
 import { type CommandIo, EXIT } from '../io.ts'
-import { CONFIGURATION, configurationFindings, withoutRepetitions } from './configuration.ts'
+import { CONFIGURATION, configurationFindings, refusedKeys, withoutRepetitions } from './configuration.ts'
 import { PROBES } from './probes.ts'
 import { humanReport, summaryOf } from './report.ts'
 import { runProbes } from './runner.ts'
@@ -61,7 +61,8 @@ export async function runDoctor(
     ...(listen !== undefined && { listenMs: listen }),
   }
   const wanted = context ? probes.filter((probe) => chosen(probe.group) && probe.applies(context)) : []
-  const all = withoutRepetitions(about, context ? await runProbes(wanted, context) : [])
+  const probed = context ? await runProbes(wanted, context) : []
+  const all = withoutRepetitions(about, probed, refusedKeys(loaded.problems))
   const first = { group: CONFIGURATION, title: 'Configuration', findings: all.about }
   const examined = [first, ...all.probed]
     .filter((one) => one.findings.length > 0)

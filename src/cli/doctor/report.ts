@@ -51,12 +51,29 @@ function grouped(examined: readonly Examined[]): [title: string, findings: reado
 const COLOURS: Record<FindingLevel, number> = { ok: 32, info: 36, warning: 33, error: 31 }
 const SIGN_WIDTH = 2
 
-function linesOf({ level, code, target, message, fix }: Finding, { level: signs, fix: arrow, colour }: Signs): string {
+function linesOf({ level, code, target, message, fix }: Finding, { level: signs, fix: arrow, colour, width }: Signs) {
   const sign = signs[level].padEnd(SIGN_WIDTH)
   const shown = colour ? `\x1b[${COLOURS[level]}m${sign}\x1b[39m` : sign
   const name = level === 'ok' || level === 'info' ? '' : ` [${code}]`
-  const first = `  ${shown} ${printable(target)}: ${printable(message)}${name}`
-  return fix === undefined ? first : `${first}\n     ${arrow} ${printable(fix)}`
+  const first = `  ${shown} ${wrapped(`${printable(target)}: ${printable(message)}${name}`, INDENT, width)}`
+  if (fix === undefined) return first
+  return `${first}\n${' '.repeat(INDENT)}${arrow} ${wrapped(printable(fix), INDENT + arrow.length + 1, width)}`
+}
+
+/** Columns before the text of a finding. */
+const INDENT = 5
+
+/** Broken between words; what follows stands below the beginning. */
+function wrapped(text: string, indent: number, width: number): string {
+  const lines: string[] = []
+  let line = ''
+  for (const word of text.split(' ')) {
+    if (line !== '' && indent + line.length + 1 + word.length > width) {
+      lines.push(line)
+      line = word
+    } else line = line === '' ? word : `${line} ${word}`
+  }
+  return [...lines, line].join(`\n${' '.repeat(indent)}`)
 }
 
 /** What servers answer must not steer the terminal. */

@@ -6,13 +6,18 @@ export interface Signs {
   /** Before the line with the fix. */
   readonly fix: string
   readonly colour: boolean
+  /** Letters of a line; Infinity where nobody looks, so that a finding stays one line for programs. */
+  readonly width: number
 }
 
 const UNICODE = { ok: '✔', info: 'i', warning: '!', error: '✘' }
 const ASCII = { ok: 'ok', info: 'i', warning: '!', error: 'X' }
 
+const NARROWEST = 40
+
 interface Stream {
   readonly isTTY?: boolean
+  readonly columns?: number
 }
 
 type Environment = Readonly<Record<string, string | undefined>>
@@ -21,7 +26,9 @@ type Environment = Readonly<Record<string, string | undefined>>
 export function signsOf(stream: Stream, env: Environment, platform: NodeJS.Platform = process.platform): Signs {
   const unicode = showsUnicode(env, platform)
   const colour = stream.isTTY === true && !env.NO_COLOR && env.TERM !== 'dumb'
-  return { level: unicode ? UNICODE : ASCII, fix: unicode ? '→' : '->', colour }
+  // The last column makes some terminals break the line by themselves.
+  const width = stream.isTTY && stream.columns ? Math.max(stream.columns - 1, NARROWEST) : Number.POSITIVE_INFINITY
+  return { level: unicode ? UNICODE : ASCII, fix: unicode ? '→' : '->', colour, width }
 }
 
 /** The old console of Windows draws with a code page; elsewhere the locale tells. */

@@ -167,14 +167,6 @@ const SITE: readonly SiteMistake[] = [
     },
   },
   {
-    name: 'start filter on but empty',
-    only: 'selection',
-    make: () => ({
-      more: { startTaskFilter: { enable: true, allowTask: { taskId: [], tag: [], customProperty: [] } } },
-    }),
-    expect: { code: WARNED, message: /no task at all/, fix: /set enable: false/ },
-  },
-  {
     name: 'start filter with the id of no task',
     only: 'selection',
     make: () => ({

@@ -10,7 +10,7 @@ export interface Place {
 export function openTcp({ host, port }: Place, timeoutMs: number): Promise<Socket> {
   return new Promise((resolve, reject) => {
     const socket = connect({ host, port })
-    const timer = setTimeout(() => fail(timeOver(timeoutMs)), timeoutMs)
+    const timer = setTimeout(() => fail(timeOver(timeoutMs, 'no answer', 'ETIMEDOUT')), timeoutMs)
     const fail = (error: Error) => {
       clearTimeout(timer)
       socket.destroy()
@@ -27,11 +27,12 @@ export function openTcp({ host, port }: Place, timeoutMs: number): Promise<Socke
   })
 }
 
-export function timeOver(timeoutMs: number, what = 'no answer'): Error {
-  return Object.assign(new Error(`${what} within ${timeoutMs / 1000} s`), { code: 'ETIMEDOUT' })
+/** `ESILENT`: somebody is there, and says nothing, or nothing that makes sense. */
+export function timeOver(timeoutMs: number, what = 'no answer', code = 'ESILENT'): Error {
+  return Object.assign(new Error(`${what} within ${timeoutMs / 1000} s`), { code })
 }
 
-/** Settles as `promise` does, or rejects with `ETIMEDOUT`. */
+/** Settles as `promise` does, or rejects with `ESILENT`. */
 export async function within<T>(promise: Promise<T>, timeoutMs: number, what?: string): Promise<T> {
   const { promise: late, reject } = Promise.withResolvers<never>()
   const timer = setTimeout(() => reject(timeOver(timeoutMs, what)), timeoutMs)

@@ -6,7 +6,7 @@ import { trouble } from '../net/trouble.ts'
 import type { DoctorContext, Finding, FindingLevel, Probe } from '../types.ts'
 import { usesEngine } from './certificates.ts'
 import { identityOf } from './identity.ts'
-import { SILENT, type Site, type SiteOf } from './site.ts'
+import { NO_CERTIFICATES, SILENT, type Site, type SiteOf } from './site.ts'
 
 const GROUP = 'engine'
 
@@ -36,17 +36,16 @@ async function examine(site: Site, { config: { configEngine }, timeout }: Doctor
   if ('problem' in identity) {
     return [say('error', identity.code, identity.problem, identity.fix, 'configEngine.headers.static')]
   }
-  if (/^[a-z][a-z0-9+.-]*:\/\//i.test(host)) {
-    const fix = 'write the host name alone into Butler.configEngine.host'
-    return [say('error', 'host', `"${host}" is an address with a scheme, not a host name`, fix)]
+  const subject = {
+    ...{ group: GROUP, target, key: 'configEngine.host' },
+    ...{ hostKey: 'Butler.configEngine.host', portKey: 'Butler.configEngine.port' },
   }
   const pems = useSSL ? await site.certificates() : null
-  if (useSSL && pems === null) return [say('info', 'not-examined', 'not examined, as the certificates cannot be read')]
+  if (useSSL && pems === null) return [say('info', 'not-examined', NO_CERTIFICATES)]
   try {
     ;(await openTcp({ host, port }, timeout)).destroy()
   } catch (error) {
-    const keys = { hostKey: 'Butler.configEngine.host', portKey: 'Butler.configEngine.port', key: 'configEngine.host' }
-    return [trouble(error, { group: GROUP, target, ...keys })]
+    return [trouble(error, subject)]
   }
   const client = createEngineClient(
     { log: SILENT },
@@ -61,7 +60,9 @@ async function examine(site: Site, { config: { configEngine }, timeout }: Doctor
     return [say('ok', 'session', `opens sessions for ${identity.name}, version ${number}`)]
   } catch (error) {
     if (!(error instanceof EngineError)) throw error
-    return [refusal(error, say, identity.name)]
+    // What is no TLS at all is no question of certificates.
+    const noTls = trouble(error, { ...subject, key: 'configEngine.port' })
+    return [noTls.code === `${GROUP}.no-tls` ? noTls : refusal(error, say, identity.name)]
   }
 }
 
@@ -76,7 +77,7 @@ function refusal({ kind, reason }: EngineError, say: Say, user: string): Finding
   }
   if (kind === 'refused') {
     const fix = `set X-Qlik-User in Butler.configEngine.headers.static to UserDirectory=Internal;UserId=sa_repository; now it is ${user}`
-    return say('error', 'refused', reason, fix, 'configEngine.headers.static')
+    return say('error', 'user', reason, fix, 'configEngine.headers.static')
   }
   if (kind === 'timeout') {
     const fix = 'see in the QMC whether the Qlik Sense Engine Service runs and is not overloaded'

@@ -2,7 +2,7 @@
 import { QrsError } from '../../../qlik/qrs/errors.ts'
 import { reasonOf } from '../../../qlik/qrs/failure.ts'
 import type { DoctorContext, Finding, Probe } from '../types.ts'
-import type { Site, SiteOf } from './site.ts'
+import { NO_CERTIFICATES, type Site, type SiteOf } from './site.ts'
 
 export interface SiteProbe {
   readonly group: string
@@ -20,14 +20,17 @@ export function siteProbe(sites: SiteOf, { group, title, applies = () => true, r
     applies: (context) => context.loaded.qlikConnection && applies(context),
     async run(context) {
       const site = sites(context)
+      const silent = (message: string): readonly Finding[] =>
+        site.firstSilence() ? [{ level: 'info', code: `${group}.not-examined`, target: site.target, message }] : []
+      if (context.config.configQRS.useSSL && !(await site.certificates())) return silent(NO_CERTIFICATES)
       try {
         await site.about()
         return await run(site, context)
       } catch (error) {
         if (!(error instanceof QrsError)) throw error
-        if (!site.firstSilence()) return []
-        const message = `neither this nor anything else on the site was examined, as Qlik Sense did not answer: ${reasonOf(error)}`
-        return [{ level: 'info', code: `${group}.not-examined`, target: site.target, message }]
+        return silent(
+          `neither this nor anything else on the site was examined, as Qlik Sense did not answer: ${reasonOf(error)}`,
+        )
       }
     },
   }

@@ -9,8 +9,9 @@ import type { Site } from './site.ts'
 const GROUP = 'property'
 const PLACE = 'in the QMC under Custom properties'
 
-export async function propertyFindings(site: Site, { config }: DoctorContext): Promise<readonly Finding[]> {
-  const wanted = wantedProperties(config)
+export async function propertyFindings(site: Site, { config, loaded }: DoctorContext): Promise<readonly Finding[]> {
+  // A name that is only Footman's default, of something optional, is nothing that anybody relies on.
+  const wanted = wantedProperties(config).filter(({ required, keys }) => required || keys.some(loaded.written))
   const found = await site.properties(wanted.map(({ name }) => name))
   const findings = wanted.flatMap((property) => judge(property, found))
   const accounts = accountFindings(config, found)

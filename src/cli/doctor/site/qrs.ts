@@ -10,7 +10,7 @@ import { trouble } from '../net/trouble.ts'
 import type { DoctorContext, Finding, FindingLevel, Probe } from '../types.ts'
 import { isSignedBy, nameOf } from './certificates.ts'
 import { identityOf } from './identity.ts'
-import type { Site, SiteOf } from './site.ts'
+import { NO_CERTIFICATES, type Site, type SiteOf } from './site.ts'
 
 const GROUP = 'qrs'
 const REPOSITORY_PORT = 4242
@@ -26,14 +26,12 @@ export function qrsProbe(sites: SiteOf): Probe {
 
 async function examine(site: Site, context: DoctorContext): Promise<readonly Finding[]> {
   const { host, port, useSSL, headers } = context.config.configQRS
-  const wrongName = hostFindings(host)
-  if (wrongName.length > 0) return wrongName
   const identity = identityOf(headers.static)
   if ('problem' in identity)
     return [finding('error', identity.code, site.target, identity.problem, identity.fix, KEYS.user)]
   const pems = useSSL ? await site.certificates() : null
   if (useSSL && pems === null) {
-    return [finding('info', 'not-examined', site.target, 'not examined, as the certificates cannot be read')]
+    return [finding('info', 'not-examined', site.target, NO_CERTIFICATES)]
   }
   const server = await connection({ host, port }, pems, context)
   if (server.failure) return [server.failure]
@@ -60,17 +58,6 @@ function finding(
   key: string = KEYS.host,
 ): Finding {
   return { level, code: `${GROUP}.${what}`, target, message, ...(fix !== undefined && { fix }), key }
-}
-
-function hostFindings(host: string): Finding[] {
-  if (host === '') {
-    const fix = 'set Butler.configQRS.host to the name of the central node, as its server certificate has it'
-    return [finding('error', 'host', 'configQRS.host', 'no host is set', fix)]
-  }
-  const scheme = /^([a-z][a-z0-9+.-]*):\/\/([^/:]*)/i.exec(host)
-  if (!scheme) return []
-  const message = `"${host}" is an address with a scheme, not a host name`
-  return [finding('error', 'host', host, message, `write Butler.configQRS.host: ${scheme[2] || 'qs1.example.com'}`)]
 }
 
 interface Server {

@@ -1,10 +1,11 @@
 /** The Footman of this configuration, while it runs and after: over its REST API, and in its database. */
-import { existsSync } from 'node:fs'
+import { accessSync, constants, existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { LOCAL_KEY_FILE } from '../../../api/access/local-key.ts'
 import { listSources, type MessageSource } from '../../../events/input/sources.ts'
 import { createHttpClient } from '../../../platform/http-client.ts'
+import { lockHolder } from '../../../platform/lock.ts'
 import { type Database, openDatabase } from '../../../platform/sqlite.ts'
 import { restUrl } from '../../rest-url.ts'
 import type { DoctorContext } from '../types.ts'
@@ -33,6 +34,7 @@ export async function askRunning<T>(
   const url = restUrl(config)
   if (url === null) return { state: 'silent', reason: 'the REST API is off' }
   const directory = paths.data(config.footman.dataDirectory)
+  if (!mayRun(directory)) return { state: 'silent', reason: 'it does not run' }
   const key = (await readFile(join(directory, LOCAL_KEY_FILE), 'utf8').catch(() => '')).trim()
   // On this machine: for whom its certificate was made doesn't matter.
   const http = createHttpClient({ keepAlive: false, tls: { rejectUnauthorized: false } })
@@ -41,9 +43,21 @@ export async function askRunning<T>(
     const response = await http.request({ method, url: `${url}${path}`, headers, timeoutMs: timeout })
     return { state: 'answered', status: response.status, body: JSON.parse(response.text()) as T }
   } catch (error) {
-    return { state: 'silent', reason: error instanceof Error ? error.message : String(error) }
+    const strange = error instanceof SyntaxError ? 'what answers at the port of its REST API is another program' : null
+    return { state: 'silent', reason: strange ?? (error instanceof Error ? error.message : String(error)) }
   } finally {
     http.close()
+  }
+}
+
+/** False when nobody works with the data directory: what answers is the Footman of another configuration then. */
+function mayRun(directory: string): boolean {
+  if (lockHolder(directory)) return true
+  try {
+    accessSync(directory, constants.R_OK | constants.X_OK)
+    return false
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code !== 'ENOENT'
   }
 }
 

@@ -23,12 +23,10 @@ interface Named {
 export async function selectionFindings(site: Site, context: DoctorContext): Promise<readonly Finding[]> {
   const { config } = context
   const named = [...ofFilter(config), ...ofRoutes(config), ...(await ofSchedules(context))]
-  const findings = emptyFilter(config)
-  if (named.length > 0) {
-    const known = await knownOf(site, named)
-    findings.push(...named.filter((one) => !known[one.kind].has(keyOf(one))).map(unknown))
-  }
-  if (findings.length > 0 || named.length === 0) return findings
+  if (named.length === 0) return []
+  const known = await knownOf(site, named)
+  const findings = named.filter((one) => !known[one.kind].has(keyOf(one))).map(unknown)
+  if (findings.length > 0) return findings
   const message = `${plural(named.length, 'task, app or tag').replace(/tags$/, 'tags')} of the configuration found on the site`
   return [{ level: 'ok', code: `${GROUP}.known`, target: site.target, message }]
 }
@@ -75,15 +73,6 @@ function unknown({ kind, value, key, where, exact }: Named): Finding {
       ? `make the tag in the QMC, or correct ${place}${exact ? '; upper and lower case count' : ''}`
       : `copy the id of the ${kind} from the QMC (column "ID") into ${place}, or take it out there`
   return { level: 'warning', code: `${GROUP}.${kind}`, target: value, message, fix, key }
-}
-
-function emptyFilter({ startTaskFilter: { enable, allowTask } }: Config): Finding[] {
-  const { taskId, tag, customProperty } = allowTask
-  if (!enable || taskId.length + tag.length + customProperty.length > 0) return []
-  const message = 'startTaskFilter is on, but allowTask names nothing: no task at all can be started'
-  const fix = 'name tasks, tags or custom properties in Butler.startTaskFilter.allowTask, or set enable: false'
-  const key = 'startTaskFilter.allowTask'
-  return [{ level: 'warning', code: `${GROUP}.filter-empty`, target: key, message, fix, key }]
 }
 
 function ofFilter({ startTaskFilter: { enable, allowTask } }: Config): Named[] {

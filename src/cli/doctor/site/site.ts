@@ -1,4 +1,5 @@
 /** The Qlik Sense site as the probes look at it: one client, and every question asked once for all of them. */
+import { createSecureContext } from 'node:tls'
 import type { Config } from '../../../config/schema.ts'
 import type { Logger } from '../../../platform/types.ts'
 import { type CertificatePaths, readCertificates } from '../../../qlik/qrs/certificates.ts'
@@ -23,7 +24,7 @@ export interface Site {
   /** `host:port` */
   readonly target: string
   readonly paths: CertificatePaths
-  /** Null when they cannot be read. */
+  /** Null when they cannot be read, or no connection can be made with them. */
   certificates(): Promise<QrsCertificates | null>
   transport(): Promise<QrsTransport>
   client(): Promise<QrsClient & SiteReader>
@@ -35,6 +36,9 @@ export interface Site {
   list(path: string, filter?: string): Promise<readonly Json[]>
   properties(names: readonly string[]): Promise<readonly PropertyDefinition[]>
 }
+
+/** Why nothing can be asked. */
+export const NO_CERTIFICATES = 'nothing of the site was examined, as the certificates cannot be used'
 
 export type Json = Readonly<Record<string, unknown>>
 export type SiteOf = (context: DoctorContext) => Site
@@ -54,7 +58,7 @@ export function createSites(): SiteOf {
 function createSite({ config, paths, clock, timeout }: DoctorContext): Site {
   const { configQRS } = config
   const files = certificatePaths(config, (path) => paths.input(path, 'program'))
-  const certificates = once(() => readCertificates(files).catch(() => null))
+  const certificates = once(() => readCertificates(files).then(usable, () => null))
   const transport = once(async () => {
     const pems = await certificates()
     const { host, port, useSSL, headers, rejectUnauthorized } = configQRS
@@ -114,6 +118,16 @@ async function aboutOf(transport: QrsTransport, now: () => number): Promise<Abou
 export function certificatePaths({ cert }: Config, input: (path: string) => string): CertificatePaths {
   const { clientCert, clientCertKey, clientCertCA } = cert
   return { clientCert: input(clientCert), clientCertKey: input(clientCertKey), clientCertCA: input(clientCertCA) }
+}
+
+/** A key that is none, or of another certificate, is told where the files are looked at. */
+function usable(pems: QrsCertificates): QrsCertificates | null {
+  try {
+    createSecureContext({ ...pems })
+    return pems
+  } catch {
+    return null
+  }
 }
 
 function once<T>(ask: () => Promise<T>): () => Promise<T> {

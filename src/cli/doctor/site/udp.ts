@@ -160,9 +160,9 @@ async function withOwnSocket(context: DoctorContext, reason: string): Promise<re
     },
   }).catch((error: unknown) => error as Error)
   if (socket instanceof Error) {
-    const message = `Footman does not answer (${reason}), and the port cannot be opened: ${socket.message}`
-    const fix = 'stop the program that has the port, or switch the REST API on so that a running Footman can be asked'
-    return [say(context, 'info', 'port-taken', message, fix)]
+    // What to do about it stands where ports and addresses are looked at.
+    const message = `not tried: Footman cannot be asked (${reason}), and ${socket.message}`
+    return [say(context, 'info', 'port-taken', message)]
   }
   try {
     await send(test, destinationOf(socket.address), socket.port)

@@ -126,6 +126,37 @@ test('a terminal without such signs gets letters, and colour only where it is wa
   expect(humanReport('f', examined, signsOf({ isTTY: true }, { NO_COLOR: '1' }, 'linux'))).not.toContain('\x1b')
 })
 
+test('on a terminal lines are broken between words; what follows stands below the beginning', () => {
+  const long = { ...broken, message: 'one two three four five six seven eight', fix: 'nine ten eleven twelve thirteen' }
+  const examined = [{ group: 'mail', title: 'Mail', findings: [long] }]
+  const at = (columns: number, isTTY = true) =>
+    humanReport('f', examined, signsOf({ isTTY, columns }, { NO_COLOR: '1' }, 'linux'))
+      .split('\n')
+      .slice(1, -2)
+  expect(at(41)).toEqual([
+    '  ✘  mail:25: one two three four five',
+    '     six seven eight [mail.down]',
+    '     → nine ten eleven twelve thirteen',
+  ])
+  expect(at(41, false)).toEqual([
+    '  ✘  mail:25: one two three four five six seven eight [mail.down]',
+    '     → nine ten eleven twelve thirteen',
+  ])
+  expect(at(5).every((line) => line.length <= 40)).toBe(true)
+})
+
+test('what Footman makes of a key need not be a mistake', async () => {
+  const butler = {
+    keyValueStore: { maxKeysPerNamespace: 7 },
+    restServerConfig: { enable: true, serverHost: 'h' },
+    restServerEndpointsEnable: { keyValueStore: true },
+  }
+  const { out } = await run({ butler, probes: [], json: true })
+  const { findings } = JSON.parse(out) as { findings: Finding[] }
+  const honoured = findings.find(({ message }) => message.includes('is now honoured'))
+  expect(honoured!.fix).toStartWith('if that is not what you want')
+})
+
 test('what servers say cannot steer the terminal', () => {
   const findings = [{ ...broken, message: 'evil \x1b[2J\r\nline' }]
   const text = humanReport('f', [{ group: 'mail', title: 'Mail', findings }], signsOf({}, {}, 'linux'))

@@ -35,6 +35,7 @@ describe('destinations', () => {
     expect([codes(down), down.code]).toEqual([['destinations.refused'], 3])
     const unknown = await diagnose(slack('https://no-such-host.invalid/x'), { only })
     expect(codes(unknown)).toEqual(['destinations.name'])
+    expect(unknown.findings[0]!.fix).toMatch(/^correct the host in Butler\.slack.*HTTPS_PROXY/)
   })
 
   test('every type of a named destination has a server to look at', async () => {

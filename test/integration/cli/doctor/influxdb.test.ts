@@ -90,7 +90,9 @@ describe('InfluxDB 1', () => {
 
 describe('what is no InfluxDB', () => {
   test('nothing listens', async () => {
-    expect(codes(await diagnose(v2(await freeTcpPort()), { only }))).toEqual(['influxdb.refused'])
+    const { findings } = await diagnose(v2(await freeTcpPort()), { only })
+    expect(findings.map(({ code }) => code)).toEqual(['influxdb.refused'])
+    expect(findings[0]!.fix).toContain('correct Butler.influxDb.hostPort')
   })
   test('another server answers', async () => {
     await using web = await startHttpSink()

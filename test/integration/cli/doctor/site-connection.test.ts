@@ -234,7 +234,7 @@ describe('the engine', () => {
   test('a session that is refused', async () => {
     await withFault(
       'session-limit',
-      async () => expect(finding(await engine(), 'engine.refused').message).toContain('LIMIT'),
+      async () => expect(finding(await engine(), 'engine.user').message).toContain('LIMIT'),
       'engine',
     )
   })

@@ -172,12 +172,6 @@ describe('what the configuration names', () => {
     expect(codes(found)).toEqual(['selection.known'])
   })
 
-  test('a start filter that allows nothing', async () => {
-    const allowTask = { taskId: [], tag: [], customProperty: [] }
-    const found = await look('selection', { startTaskFilter: { enable: true, allowTask } })
-    expect(complaints(found)).toEqual(['warning selection.filter-empty'])
-  })
-
   test('tasks of the schedule file, tags and apps of routes', async () => {
     const configfile = directory.join('schedule.yaml')
     const schedule = { name: 'nightly', cronSchedule: '0 1 * * *', timezone: 'Europe/Paris', startupState: 'started' }

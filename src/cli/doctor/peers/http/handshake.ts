@@ -1,5 +1,6 @@
 /** Name, connection, TLS handshake and certificate of an HTTP server; no request is made. */
 import { readFile } from 'node:fs/promises'
+import { isIP } from 'node:net'
 import { certificateFindings } from '../../net/certificate.ts'
 import { openHttpSocket, ProxyError, portOf, proxyFor } from '../../net/proxy.ts'
 import { lookAtTls } from '../../net/tls.ts'
@@ -11,15 +12,18 @@ export interface Server extends Endpoint {
   readonly group: string
   /** Further keys that name the same server. */
   readonly also: readonly string[]
+  /** Keys below `Butler`, where the address is put together from several. */
+  readonly keys?: { readonly host: string; readonly port: string; readonly authority: string }
 }
 
 /** Empty when a request could be made. */
 export async function shakeHands(server: Server, context: DoctorContext): Promise<readonly Finding[]> {
   const { clock, env, timeout, paths } = context
   const url = new URL(server.url)
-  const subject = subjectOf(server, url)
+  const proxy = proxyFor(url, env)
+  const subject = subjectOf(server, url, proxy)
   try {
-    const socket = await openHttpSocket(url, proxyFor(url, env), timeout)
+    const socket = await openHttpSocket(url, proxy, timeout)
     if (url.protocol !== 'https:') {
       socket.destroy()
       return []
@@ -44,15 +48,23 @@ export function targetOf({ also, key }: Pick<Server, 'also' | 'key'>, url: URL):
   return `${hostOf(url)}:${portOf(url)} (Butler.${key}${more})`
 }
 
-function subjectOf(server: Server, url: URL): Subject {
-  const { group, key } = server
-  return { group, key, target: targetOf(server, url), hostKey: `Butler.${key}`, portKey: `Butler.${key}` }
+function subjectOf(server: Server, url: URL, proxy: URL | null): Subject {
+  const { group, key, keys } = server
+  const host = hostOf(url)
+  const isPublic = !keys && proxy === null && isIP(host) === 0 && host.includes('.')
+  return {
+    ...{ group, key, target: targetOf(server, url) },
+    hostKey: keys ? `Butler.${keys.host}` : `the host in Butler.${key}`,
+    portKey: keys ? `Butler.${keys.port}` : `the port in Butler.${key}`,
+    ...(isPublic && { detour: 'where only a proxy leads to the internet, set HTTPS_PROXY for the account of Footman' }),
+  }
 }
 
 const hostOf = (url: URL): string => url.hostname.replace(/^\[|\]$/g, '')
 
-function authorityFix({ key, caFile }: Server): string {
+function authorityFix({ key, caFile, keys }: Server): string {
   if (caFile !== '') return `put the authority that has signed it into ${caFile}`
+  if (keys) return `name the file of the authority (PEM) in Butler.${keys.authority}`
   const own = /^footman\.destinations\./.test(key)
     ? `Butler.${key.replace(/\.[^.]+$/, '')}.caFile`
     : key.startsWith('webhookNotification.')

@@ -2,11 +2,12 @@
 import { createClientSource } from '../../../../alerts/destinations/named/client.ts'
 import { createConnection } from '../../../../metrics/influxdb/connection.ts'
 import { targetOf } from '../../../../metrics/influxdb/target.ts'
-import { HttpError } from '../../../../platform/http-error.ts'
 import type { Finding, Probe } from '../../types.ts'
 import { publicEndpoint } from '../http/endpoints.ts'
 import { shakeHands } from '../http/handshake.ts'
 import { QUESTIONS } from './questions.ts'
+
+const KEYS = { host: 'influxDb.hostIP', port: 'influxDb.hostPort', authority: 'footman.influxDb.tls.caFile' } as const
 
 export const influxdb: Probe = {
   group: 'influxdb',
@@ -18,7 +19,7 @@ export const influxdb: Probe = {
     const target = targetOf({ ...config.influxDb, tls })
     if (!URL.canParse(target.base)) return []
     const place = new URL(target.base).host
-    const endpoint = { ...publicEndpoint('influxDb.hostIP', target.base), also: [], group: 'influxdb' }
+    const endpoint = { ...publicEndpoint('influxDb.hostIP', target.base), also: [], group: 'influxdb', keys: KEYS }
     const way = await shakeHands({ ...endpoint, caFile: tls.caFile, verified: tls.rejectUnauthorized }, context)
     if (way.some(({ level }) => level === 'error')) return way
     const clients = createClientSource({ candidates: paths.candidates, environment: env }, tls)
@@ -34,7 +35,9 @@ export const influxdb: Probe = {
 }
 
 function noAnswer(error: unknown, target: string): Finding {
-  const message = error instanceof HttpError || error instanceof Error ? error.message : String(error)
+  const text = error instanceof Error ? error.message : String(error)
+  // Errors of the client begin with the place.
+  const message = text.startsWith(`${target} `) ? text.slice(target.length + 1) : text
   const fix = 'check that Butler.influxDb.hostIP and hostPort are those of InfluxDB'
   return { level: 'error', code: 'influxdb.no-api', target, message, fix, key: 'influxDb.hostIP' }
 }

@@ -15,7 +15,7 @@ export class SmtpRefusal extends Error {
   override readonly name = 'SmtpRefusal'
 }
 
-/** Rejects with `SmtpRefusal` for an answer that is no 2xx, with `ETIMEDOUT` when none comes. */
+/** Rejects with `SmtpRefusal` for an answer that is no 2xx, with `ESILENT` when none comes. */
 export async function greet(socket: Socket, timeoutMs: number): Promise<Greeting> {
   const line = await answer(socket, timeoutMs)
   socket.write('EHLO footman\r\n')
