@@ -37,12 +37,20 @@ export function isCredentialName(name: string): boolean {
 }
 
 /** Null where there is no protection by the system. */
-export function protectedValuesOf(env: Readonly<Record<string, string | undefined>>): ProtectedValues | null {
+export function protectedValuesOf(env: Environment): ProtectedValues | null {
   const protection = createDataProtection()
   if (!protection) return null
-  const directory = join(env.ProgramData ?? env.PROGRAMDATA ?? 'C:\\ProgramData', 'Footman', 'credentials')
-  return createProtectedValues({ protection }, directory)
+  return createProtectedValues({ protection }, protectedDirectory(env))
 }
+
+type Environment = Readonly<Record<string, string | undefined>>
+
+const protectedDirectory = (env: Environment): string =>
+  join(env.ProgramData ?? env.PROGRAMDATA ?? 'C:\\ProgramData', 'Footman', 'credentials')
+
+/** Where Windows keeps the value of this name, if it is there. */
+export const protectedFile = (env: Environment, name: string): string =>
+  join(protectedDirectory(env), `${name}${EXTENSION}`)
 
 export function createProtectedValues(
   { protection }: { readonly protection: DataProtection },

@@ -9,7 +9,7 @@ export const LINUX_FACTS: ServiceFacts = {
   dataDirectory: '/var/lib/footman',
   logDirectory: '/var/log/footman',
   outputDirectory: '/var/log/footman',
-  schedules: null,
+  scheduleFile: null,
   writable: ['/srv/qvd'],
   readable: ['/opt/footman/config/certificate/client.pem'],
   writesAnywhere: false,

@@ -10,7 +10,7 @@ import type { Config } from '../../config/schema.ts'
 import { readYaml } from '../../config/yaml.ts'
 import { isCredentialName } from '../../platform/protected-values.ts'
 import { EXIT } from '../io.ts'
-import { certificateFiles, mappingFiles, scheduleFolder, writableFolders } from './files.ts'
+import { certificateFiles, mappingFiles, scheduleFile, writableFolders } from './files.ts'
 import { ServiceError, type ServiceFacts, type ServiceHost, type ServicePort } from './types.ts'
 
 export interface FactsOptions {
@@ -26,7 +26,7 @@ export async function serviceFacts(host: ServiceHost, { name, configfile }: Fact
   const paths = createPathResolver({ configDirectory: directory, cwd: workingDirectory, execPath: host.execPath })
   const dataDirectory = plain(host, paths.data(config.footman.dataDirectory))
   const logDirectory = config.fileLogging ? plain(host, paths.output(config.logDirectory, 'program')) : null
-  const schedules = scheduleFolder(config, paths)
+  const schedules = scheduleFile(config, paths)
   const { credentials, files } = await outsideOf(file, directory)
   return {
     name,
@@ -36,9 +36,9 @@ export async function serviceFacts(host: ServiceHost, { name, configfile }: Fact
     dataDirectory,
     logDirectory,
     outputDirectory: logDirectory ?? join(workingDirectory, 'log'),
-    schedules: schedules && plain(host, schedules),
+    scheduleFile: schedules && plain(host, schedules),
     writable: others(
-      [dataDirectory, logDirectory, schedules],
+      [dataDirectory, logDirectory, schedules && dirname(schedules)],
       writableFolders(config, paths).map((path) => plain(host, path)),
     ),
     readable: others(
@@ -71,8 +71,10 @@ interface Usable extends LoadResult {
 async function usableConfig({ env, cwd }: ServiceHost, file: string | undefined): Promise<Usable> {
   const given = { ...(file ? { file } : {}), env, cwd }
   const strict = await loadConfig(given)
+  // Where one feature only is concerned, that stays off and the rest runs.
   const errors = strict.problems.filter(
-    (problem) => problem.severity === 'error' && !isCredential(problem) && !variableOf(problem),
+    (problem) =>
+      problem.severity === 'error' && problem.feature === undefined && !isCredential(problem) && !variableOf(problem),
   )
   const loaded = strict.config ? strict : await loadConfig({ ...given, overrides: { skipVerification: true } })
   const refused = strict.config === null && errors.length > 0
@@ -84,7 +86,8 @@ async function usableConfig({ env, cwd }: ServiceHost, file: string | undefined)
   return { ...loaded, config: loaded.config, file: loaded.file, variables }
 }
 
-const isCredential = ({ message }: Problem): boolean => /\bcredentials?\b|CREDENTIALS_DIRECTORY/.test(message)
+const isCredential = ({ message }: Problem): boolean =>
+  /^the credential \S+ (?:is not there|cannot be read)|CREDENTIALS_DIRECTORY/.test(message)
 
 const variableOf = ({ message }: Problem): string | undefined =>
   /\bthe environment variable (\S+) is not set/.exec(message)?.[1]

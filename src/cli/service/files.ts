@@ -1,6 +1,6 @@
 /** The files and folders of a configuration: what Footman reads, and where it writes. */
 import { existsSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import { namedFiles } from '../../config/checks/files.ts'
 import { MAPPING_FILE } from '../../config/external.ts'
 import type { ConfigPaths } from '../../config/paths.ts'
@@ -25,9 +25,9 @@ export function writableFolders(config: Config, paths: ConfigPaths): string[] {
   return folders.filter((path) => path !== '').map((path) => paths.output(path))
 }
 
-/** The schedule file is replaced when a schedule changes; null when there is none. */
-export const scheduleFolder = ({ scheduler }: Config, paths: ConfigPaths): string | null =>
-  scheduler.enable ? dirname(paths.input(scheduler.configfile)) : null
+/** Replaced when a schedule changes; null without a scheduler. */
+export const scheduleFile = ({ scheduler }: Config, paths: ConfigPaths): string | null =>
+  scheduler.enable ? paths.input(scheduler.configfile) : null
 
 /** Certificates and keys; missing ones are where they are looked for first. */
 export const certificateFiles = (config: Config, qlikConnection: boolean, paths: ConfigPaths): string[] =>

@@ -99,7 +99,13 @@ async function planOf(
   if ([winsw !== undefined, taskScheduler, nssm].filter(Boolean).length > 1) {
     throw new ServiceError('--winsw, --task-scheduler and --nssm: choose one of them', EXIT.badInput)
   }
-  const settings = { user, winsw: winsw && resolve(host.cwd, winsw), directory: folderOf(host, options), start }
+  const settings = {
+    user,
+    winsw: winsw && resolve(host.cwd, winsw),
+    directory: folderOf(host, options),
+    start,
+    env: host.env,
+  }
   if (nssm) return planNssm(facts, settings)
   return taskScheduler ? planTask(facts, settings) : planWinsw(host.run, facts, settings)
 }

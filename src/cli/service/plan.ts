@@ -47,6 +47,7 @@ async function doStep({ io, run, platform }: PlanDeps, step: Step): Promise<void
   try {
     const { code, stdout, stderr } = await run(step.file, step.args, { timeoutMs: step.timeoutMs ?? TIMEOUT_MS })
     if (code === 0 || step.mayFail) return
+    if (step.warning !== undefined) return io.err(`warning: ${step.warning}`)
     const said = [stderr, stdout].map((text) => text.trim()).filter((text) => text !== '')
     const reason = said.join('\n') || `it ended with ${code}`
     throw new ServiceError(
@@ -56,6 +57,7 @@ async function doStep({ io, run, platform }: PlanDeps, step: Step): Promise<void
   } catch (error) {
     if (!(error instanceof CommandError)) throw error
     if (step.mayFail) return
+    if (step.warning !== undefined) return io.err(`warning: ${step.warning}`)
     const help = step.help === undefined ? '' : `\n${step.help}`
     throw new ServiceError(`${commandLine(step, platform)}: ${error.message}${help}`, EXIT.unreachable)
   }

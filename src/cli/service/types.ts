@@ -25,8 +25,8 @@ export interface ServiceFacts {
   readonly logDirectory: string | null
   /** Where a Windows service manager puts what Footman prints: with the log files, or beside the program. */
   readonly outputDirectory: string
-  /** Folder of the schedule file; null without a scheduler. */
-  readonly schedules: string | null
+  /** Replaced as a whole when a schedule changes; null without a scheduler. */
+  readonly scheduleFile: string | null
   /** Other folders into which Footman writes, as configured. */
   readonly writable: readonly string[]
   /** Certificates, keys and files with secrets, beside the configuration; they may be missing. */
@@ -57,6 +57,8 @@ export type Step =
       /** It may fail: what it does may be done already. */
       readonly mayFail?: boolean
       readonly timeoutMs?: number
+      /** Told when it fails, which ends nothing. */
+      readonly warning?: string
       /** What to do when it fails; absent = become administrator. */
       readonly help?: string
     }

@@ -4,9 +4,16 @@
  */
 import { dirname } from 'node:path'
 import type { RunCommand } from '../../../platform/command.ts'
-import { EXIT } from '../../io.ts'
-import { ServiceError, type ServiceFacts, type Step } from '../types.ts'
-import { foreignIn, isSystemFolder, lookAt, realPath } from './places.ts'
+import {
+  foreignIn,
+  hasOwnScheduleFolder,
+  isSystemFolder,
+  lookAt,
+  realPath,
+  refuseSystemFolder,
+  scheduleFolder,
+} from '../folders.ts'
+import type { ServiceFacts, Step } from '../types.ts'
 
 const PROBE_TIMEOUT_MS = 10_000
 const OTHERS = { read: 0o004, enter: 0o001 } as const
@@ -58,14 +65,8 @@ export async function ownFolders(
 
 async function ownFolder(folder: string, key: string, settings: RightsSettings): Promise<Step[]> {
   const { user } = settings
+  await refuseSystemFolder(folder, key, '/var/lib/footman')
   const real = await realPath(folder)
-  if (isSystemFolder(folder) || isSystemFolder(real)) {
-    const where = real === folder ? folder : `${folder} leads to ${real}, which`
-    throw new ServiceError(
-      `Butler.${key}: ${where} is a folder of the system or of a person: name one that is Footman's alone, as /var/lib/footman`,
-      EXIT.badInput,
-    )
-  }
   const found = await lookAt(folder)
   const way = await enter(folder, settings)
   if (found === null && real === folder) {
@@ -126,36 +127,32 @@ export const programCheck = ({ command: [program] }: ServiceFacts, user: string)
 
 /** The folder of the schedule file is opened when the account finds nothing else in it that it could replace. */
 export async function scheduleRights(facts: ServiceFacts, settings: RightsSettings): Promise<Step[]> {
-  const { schedules: folder, configFile, readable, command: program } = facts
   const { user, way } = settings
+  const folder = scheduleFolder(facts)
   if (folder === null) return []
   const check = writeCheck(
     user,
     folder,
     `${user} cannot write in ${folder}: changed schedules do not get into the schedule file. Give it a folder of its own in Butler.scheduler.configfile`,
   )
-  const found = await lookAt(folder)
-  const isOwn =
-    found?.isDirectory() &&
-    (await realPath(folder)) === folder &&
-    !isSystemFolder(folder) &&
-    ![configFile, ...readable, ...program].some((path) => path.startsWith(`${folder}/`))
+  const isOwn = (await realPath(folder)) === folder && (await hasOwnScheduleFolder(facts))
   return isOwn && (await canLetIn(way, [folder])) ? [...letIn(settings, 'rwx', folder), check] : [check]
 }
 
 /** Folders that the configuration opens to requests, without those of the system; they stay as they are. */
 export async function openFolders(facts: ServiceFacts): Promise<{ facts: ServiceFacts; hints: string[] }> {
   const closed: string[] = []
-  for (const path of [...(facts.schedules === null ? [] : [facts.schedules]), ...facts.writable]) {
+  const schedules = scheduleFolder(facts)
+  for (const path of [...(schedules === null ? [] : [schedules]), ...facts.writable]) {
     if (isSystemFolder(path) || isSystemFolder(await realPath(path))) closed.push(path)
   }
   const writable = facts.writable.filter((path) => !closed.includes(path))
-  const schedules = closed.includes(facts.schedules ?? '') ? null : facts.schedules
+  const scheduleFile = closed.includes(schedules ?? '') ? null : facts.scheduleFile
   const hints = closed.map(
     (path) =>
       `${path} is a folder of the system or of a person: the service may not write there. If it must: systemctl edit ${facts.name}, [Service], ReadWritePaths=${path}`,
   )
-  return { facts: { ...facts, writable, schedules }, hints }
+  return { facts: { ...facts, writable, scheduleFile }, hints }
 }
 
 /** What the account cannot reach, told before the service starts and fails. */

@@ -1,4 +1,5 @@
 /** The systemd unit of a Footman: its life, its account and what of the machine it sees. */
+import { scheduleFolder } from '../folders.ts'
 import type { ServiceFacts } from '../types.ts'
 
 export interface UnitSettings {
@@ -68,7 +69,7 @@ export const CREDENTIALS = '/etc/credstore'
 
 /** No MemoryDenyWriteExecute: the JavaScript engine compiles at run time. */
 function sandbox(facts: ServiceFacts): string {
-  const paths = [facts.dataDirectory, facts.logDirectory, facts.schedules, ...facts.writable].filter(
+  const paths = [facts.dataDirectory, facts.logDirectory, scheduleFolder(facts), ...facts.writable].filter(
     (path) => path !== null,
   )
   const needsBind = facts.listensOn.some((port) => port < PRIVILEGED_PORTS)
@@ -106,12 +107,12 @@ function sandbox(facts: ServiceFacts): string {
 }
 
 function pathsOf(facts: ServiceFacts): string[] {
-  const { dataDirectory, logDirectory, schedules, writable, readable, command } = facts
+  const { dataDirectory, logDirectory, scheduleFile, writable, readable, command } = facts
   return [
     ...command.filter((part) => part.startsWith('/')),
     dataDirectory,
     logDirectory ?? '',
-    schedules ?? '',
+    scheduleFile ?? '',
     ...writable,
     ...readable,
   ]

@@ -30,5 +30,14 @@ export function nssmCommands(facts: ServiceFacts, account: string): string[] {
     ['AppRotateBytes', '10485760'],
   ]
   const lines = [['install', name, program], ...settings.map(([key, ...values]) => ['set', name, key, ...values])]
-  return [...lines, ['start', name]].map((parts) => ['nssm', ...parts.map(windowsArgument)].join(' '))
+  return [...lines, ['start', name]].map((parts) => forCmd(['nssm', ...parts.map(windowsArgument)].join(' ')))
+}
+
+/** `cmd.exe` counts every quote, also one after a backslash: what stands outside for it is escaped in its own way. */
+function forCmd(text: string): string {
+  let isQuoted = false
+  return text.replaceAll(/["&|<>^()]/g, (sign) => {
+    if (sign === '"') isQuoted = !isQuoted
+    return sign === '"' || isQuoted ? sign : `^${sign}`
+  })
 }

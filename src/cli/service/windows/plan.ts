@@ -4,9 +4,10 @@ import { join, win32 } from 'node:path'
 import type { RunCommand } from '../../../platform/command.ts'
 import { EXIT } from '../../io.ts'
 import { type Plan, ServiceError, type ServiceFacts, type Step } from '../types.ts'
-import { serviceAccount, taskAccount, trustee } from './accounts.ts'
+import { serviceAccount, taskAccount } from './accounts.ts'
 import { nssmCommands } from './nssm.ts'
 import { findWinsw, winswBase, winswMissing } from './places.ts'
+import { planRights, rightLines } from './rights.ts'
 import { taskXml } from './task.ts'
 import { RESET_AFTER_S, RESTARTS, winswXml } from './winsw.ts'
 
@@ -17,36 +18,67 @@ export interface WindowsSettings {
   /** Where the files of the entry are written. */
   readonly directory: string
   readonly start: boolean
+  readonly env: Readonly<Record<string, string | undefined>>
 }
 
 const PROBE_TIMEOUT_MS = 15_000
 const STOP_TIMEOUT_MS = 3 * 60_000
+const START_TIMEOUT_MS = 2 * 60_000
 
-const command = (file: string, args: readonly string[], mayFail = false, timeoutMs?: number): Step => ({
-  ...{ kind: 'command', file, args, mayFail },
+const command = (file: string, args: readonly string[], mayFail = false, timeoutMs?: number) => ({
+  ...{ kind: 'command' as const, file, args, mayFail },
   ...(timeoutMs !== undefined && { timeoutMs }),
 })
 
 /** A service; rejects with exit code 3 when there is no WinSW. */
 export async function planWinsw(run: RunCommand, facts: ServiceFacts, settings: WindowsSettings): Promise<Plan> {
   const { name } = facts
+  refuseVariables(facts)
   const account = serviceAccount(settings.user, name)
   const base = join(settings.directory, winswBase(name))
   const program = `${base}.exe`
+  const copies = await programSteps(program, settings)
+  const isKnown = await isThere(run, name)
+  if (isKnown) await refuseForeign(run, name, program)
+  const rights = await planRights(facts, { account, env: settings.env })
   const steps: Step[] = [
-    ...(await programSteps(program, settings)),
+    // What runs cannot be replaced.
+    ...(isKnown ? [command(program, ['stop'], true, STOP_TIMEOUT_MS)] : []),
+    ...copies,
     { kind: 'file', path: `${base}.xml`, content: winswXml(facts, account) },
-    ...((await isThere(run, name))
-      ? [command(program, ['stop'], true, STOP_TIMEOUT_MS)]
-      : [command(program, ['install'])]),
+    ...(isKnown ? [] : [command(program, ['install'])]),
     // Said to Windows itself as well: versions of WinSW differ in what they take over.
     command('sc.exe', ['config', name, 'start=', 'delayed-auto', 'obj=', account]),
     command('sc.exe', ['failure', name, 'reset=', String(RESET_AFTER_S), 'actions=', restartActions()]),
     command('sc.exe', ['failureflag', name, '1']),
-    ...rightSteps(facts, account),
-    ...(settings.start ? [command(program, ['start'])] : []),
+    ...rights.steps,
+    ...(settings.start ? [{ ...command(program, ['start'], false, START_TIMEOUT_MS), help: notStarted(facts) }] : []),
   ]
-  return { steps, hints: rightHints(facts, account) }
+  return { steps, hints: rights.hints }
+}
+
+const notStarted = ({ name, outputDirectory }: ServiceFacts): string =>
+  `The service is installed and does not start. What it says: the files in ${outputDirectory}. Afterwards call this again, or start ${name} in services.msc.`
+
+/** WinSW and the Task Scheduler put variables in, and know no way to say that none is meant. */
+function refuseVariables({ command: parts, workingDirectory, outputDirectory }: ServiceFacts): void {
+  const path = [...parts, workingDirectory, outputDirectory].find((one) => /%[^%]+%/.test(one))
+  if (path === undefined) return
+  throw new ServiceError(
+    `${path}: Windows takes what stands between % for a variable. Move or rename it.`,
+    EXIT.badInput,
+  )
+}
+
+/** A service of that name that runs something else, like an entry of NSSM, is nobody's to change but its owner's. */
+async function refuseForeign(run: RunCommand, name: string, program: string): Promise<void> {
+  const answer = await run('sc.exe', ['qc', name], { timeoutMs: PROBE_TIMEOUT_MS }).catch(() => null)
+  const says = answer?.code === 0 ? answer.stdout.toLowerCase() : ''
+  if (says === '' || says.includes(win32.basename(program).toLowerCase())) return
+  throw new ServiceError(
+    `service ${name}: is there and was not made by "footman service install"; it is left alone. Take another --name, or remove it first: footman service uninstall --name ${name}`,
+    EXIT.unreachable,
+  )
 }
 
 const restartActions = (): string => RESTARTS.map(({ ms }) => `restart/${ms}`).join('/')
@@ -75,12 +107,14 @@ async function isThere(run: RunCommand, name: string): Promise<boolean> {
 }
 
 /** A task that starts with the machine. */
-export function planTask(facts: ServiceFacts, settings: WindowsSettings): Plan {
+export async function planTask(facts: ServiceFacts, settings: WindowsSettings): Promise<Plan> {
+  refuseVariables(facts)
   const account = taskAccount(settings.user, facts.name)
   const path = join(settings.directory, `${facts.name}-task.xml`)
+  const rights = await planRights(facts, { account: account.id, env: settings.env })
   const steps: Step[] = [
     { kind: 'file', path, content: taskXml(facts, account), encoding: 'utf16le' },
-    ...rightSteps(facts, account.id),
+    ...rights.steps,
     // One that runs goes on with what it was started with.
     command('schtasks.exe', ['/end', '/tn', facts.name], true),
     command('schtasks.exe', ['/create', '/tn', facts.name, '/xml', path, '/f']),
@@ -90,17 +124,15 @@ export function planTask(facts: ServiceFacts, settings: WindowsSettings): Plan {
     facts.logDirectory === null
       ? ['The output of a task goes nowhere: set Butler.fileLogging to true, or there is no log.']
       : []
-  return { steps, hints: [...silent, ...rightHints(facts, account.id)] }
+  return { steps, hints: [...silent, ...rights.hints] }
 }
 
 /** Nothing to carry out: commands for people. */
 export function planNssm(facts: ServiceFacts, settings: WindowsSettings): Plan {
   const account = serviceAccount(settings.user, facts.name)
   const lines = ['For cmd.exe, run as administrator:', ...nssmCommands(facts, account).map((line) => `  ${line}`)]
-  const [file, , right] = readConfiguration(facts, account)
-  const configuration = `The account reads the configuration with:\n  icacls "${file}" /grant "${right}"`
-  const rights = rightHints(facts, account, [...own(facts), ...facts.writable])
-  return { steps: [], hints: [lines.join('\n'), configuration, ...rights] }
+  const rights = ['The account needs these rights:', ...rightLines(facts, { account, env: settings.env })]
+  return { steps: [], hints: [lines.join('\n'), rights.join('\n')] }
 }
 
 /** Removes what is there, whichever way it was installed. */
@@ -129,39 +161,4 @@ export async function planWindowsUninstall(run: RunCommand, name: string, direct
     ],
     hints,
   }
-}
-
-const own = (facts: ServiceFacts): string[] => [...new Set([facts.dataDirectory, facts.outputDirectory])]
-
-const grant = (folder: string, account: string): readonly string[] => [
-  folder,
-  '/grant',
-  `${trustee(account)}:(OI)(CI)M`,
-]
-
-/** A file of `footman init` takes over no rights from its folder: this account could not read it. */
-const readConfiguration = ({ configFile }: ServiceFacts, account: string): readonly string[] => [
-  configFile,
-  '/grant',
-  `${trustee(account)}:R`,
-]
-
-/** Folders that belong to Footman, where the account changes files, and the configuration. */
-const rightSteps = (facts: ServiceFacts, account: string): Step[] => [
-  command('icacls.exe', readConfiguration(facts, account)),
-  ...own(facts).flatMap((path): Step[] => [{ kind: 'directory', path }, command('icacls.exe', grant(path, account))]),
-]
-
-/** Folders that others use as well are for people to open. */
-function rightHints(facts: ServiceFacts, account: string, folders: readonly string[] = facts.writable): string[] {
-  if (folders.length === 0 && facts.readable.length === 0) return []
-  const read = [...new Set(facts.readable.map((path) => win32.dirname(path)))]
-  const line = (path: string, right: string) => `  icacls "${path}" /grant "${trustee(account)}:(OI)(CI)${right}"`
-  return [
-    [
-      `The account ${account} needs these rights as well, where it does not have them:`,
-      ...folders.map((path) => line(path, 'M')),
-      ...read.map((path) => line(path, 'RX')),
-    ].join('\n'),
-  ]
 }

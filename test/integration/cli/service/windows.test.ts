@@ -51,8 +51,8 @@ describe('through WinSW', () => {
       'sc.exe failure Footman reset= 3600 actions= restart/5000/restart/60000/restart/300000',
       'sc.exe failureflag Footman 1',
       `icacls.exe ${folder.join('footman.yaml')} /grant NT SERVICE\\Footman:R`,
-      `icacls.exe ${data} /grant NT SERVICE\\Footman:(OI)(CI)M`,
-      `icacls.exe ${log} /grant NT SERVICE\\Footman:(OI)(CI)M`,
+      `icacls.exe ${data} /grant NT SERVICE\\Footman:(OI)(CI)M /T`,
+      `icacls.exe ${log} /grant NT SERVICE\\Footman:(OI)(CI)M /T`,
       `${program} start`,
     ])
     expect(readFileSync(program, 'utf8')).toBe('winsw')
@@ -68,8 +68,9 @@ describe('through WinSW', () => {
     writeFileSync(beside('Footman-service.exe'), 'winsw')
     const { host, ended } = install({}, [[`${beside('Footman-service.exe')} stop`, { code: 1 }]])
     expect(await ended).toBe(0)
-    expect(host.calls.slice(0, 3)).toEqual([
+    expect(host.calls.slice(0, 4)).toEqual([
       'sc.exe query Footman',
+      'sc.exe qc Footman',
       `${beside('Footman-service.exe')} stop`,
       'sc.exe config Footman start= delayed-auto obj= NT SERVICE\\Footman',
     ])
@@ -83,6 +84,107 @@ describe('through WinSW', () => {
     expect(readFileSync(beside('Footman-2-service.exe'), 'utf8')).toBe('other')
     expect(host.calls).toContain('sc.exe config Footman-2 start= delayed-auto obj= ACME\\footman$')
     expect(host.calls.at(-1)).toStartWith('icacls.exe')
+  })
+
+  test('again with another WinSW: what runs is stopped before it is replaced', async () => {
+    writeFileSync(beside('Footman-service.exe'), 'old')
+    writeFileSync(folder.join('new.exe'), 'new')
+    const { io, ended } = install({ winsw: 'new.exe' }, [])
+    expect(await ended).toBe(0)
+    expect(io.printed.out.indexOf(' stop\n')).toBeLessThan(io.printed.out.indexOf('copy '))
+    expect(readFileSync(beside('Footman-service.exe'), 'utf8')).toBe('new')
+  })
+
+  test('a service of that name that something else made is left alone, with exit code 2', async () => {
+    writeFileSync(beside('WinSW-x64.exe'), '')
+    const qc = '        BINARY_PATH_NAME   : C:\\nssm\\nssm.exe\r\n'
+    const { host, io, ended } = install({}, [['sc.exe qc', { stdout: qc }]])
+    expect(await ended).toBe(2)
+    expect(io.printed.err).toContain('was not made by "footman service install"; it is left alone')
+    expect(host.calls).toEqual(['sc.exe query Footman', 'sc.exe qc Footman'])
+  })
+
+  test('reads the certificates, secrets and credentials of the configuration, file by file', async () => {
+    writeFileSync(beside('WinSW-x64.exe'), '')
+    mkdirSync(folder.join('Footman', 'credentials'), { recursive: true })
+    const there = folder.join('Footman', 'credentials', 'there.dpapi')
+    for (const path of [there, folder.join('key.pem'), folder.join('cert.pem')]) writeFileSync(path, '')
+    writeFileSync(folder.join('secret'), 'https://h.example/x')
+    const outside = (text: string) => `$\{${text}}`
+    configure({
+      restServerConfig: { enable: true, tls: { enable: true, cert: 'cert.pem', key: 'key.pem' } },
+      heartbeat: { enable: true, remoteURL: outside('file:secret'), frequency: 'every 1 minute' },
+      footman: { mqtt: { username: outside('credential:there'), password: outside('credential:gone') } },
+    })
+    const host = { ...scene([['sc.exe query', ABSENT]]).host, env: { ProgramData: folder.path } }
+    const io = recordedIo()
+    const code = await runInstall({ configfile: 'footman.yaml' }, io, host)
+    expect({ code, err: io.printed.err }).toEqual({ code: 0, err: '' })
+    const readable = host.calls.filter((call) => call.endsWith(':R'))
+    expect(readable).toEqual(
+      [folder.join('footman.yaml'), folder.join('secret'), folder.join('cert.pem'), folder.join('key.pem'), there].map(
+        (path) => `icacls.exe ${path} /grant NT SERVICE\\Footman:R`,
+      ),
+    )
+    expect(io.printed.out).toContain('  footman credential set gone --account "NT SERVICE\\Footman"')
+  })
+
+  test('what it could not be let into is told, and ends nothing', async () => {
+    writeFileSync(beside('WinSW-x64.exe'), '')
+    for (const name of ['cert.pem', 'key.pem']) writeFileSync(folder.join(name), '')
+    configure({ restServerConfig: { enable: true, tls: { enable: true, cert: 'cert.pem', key: 'key.pem' } } })
+    const { io, ended } = install({}, [
+      ['sc.exe query', ABSENT],
+      [`icacls.exe ${folder.join('key.pem')}`, { code: 5 }],
+    ])
+    expect(await ended).toBe(0)
+    expect(io.printed.err).toBe(
+      `warning: NT SERVICE\\Footman could not be allowed to read ${folder.join('key.pem')}; see that it may\n`,
+    )
+  })
+
+  test('folders with things of others, and schedules beside the configuration, are for people to open', async () => {
+    writeFileSync(beside('WinSW-x64.exe'), '')
+    mkdirSync(folder.join('data'))
+    writeFileSync(folder.join('data', 'someone.txt'), '')
+    writeFileSync(folder.join('schedule.yaml'), '')
+    configure({ scheduler: { enable: true, configfile: folder.join('schedule.yaml') } })
+    const { host, io, ended } = install({})
+    expect(await ended).toBe(0)
+    expect(host.calls.filter((call) => call.includes('(OI)'))).toEqual([
+      `icacls.exe ${folder.join('log')} /grant NT SERVICE\\Footman:(OI)(CI)M /T`,
+    ])
+    expect(io.printed.out).toContain(`  icacls "${folder.join('data')}" /grant "NT SERVICE\\Footman:(OI)(CI)M"`)
+    expect(io.printed.out).toContain(`  icacls "${folder.path}" /grant "NT SERVICE\\Footman:(OI)(CI)M"`)
+  })
+
+  test.each(['C:\\', 'c:\\Windows\\Footman', 'C:\\ProgramData', 'C:/Users/anna', '\\\\server\\share'])(
+    'the data directory %s is refused',
+    async (dataDirectory) => {
+      writeFileSync(beside('WinSW-x64.exe'), '')
+      configure({ footman: { dataDirectory } })
+      const { host, io, ended } = install({})
+      expect(await ended).toBe(1)
+      expect(io.printed.err).toContain(`Butler.footman.dataDirectory: ${dataDirectory} is a folder of the system`)
+      expect(host.calls).toEqual(['sc.exe query Footman'])
+    },
+  )
+
+  test('a path that WinSW would take for a variable is refused', async () => {
+    configure({ logDirectory: 'D:\\100%TEMP%\\log' })
+    const { io, ended } = install({})
+    expect(await ended).toBe(1)
+    expect(io.printed.err).toContain('Windows takes what stands between % for a variable')
+  })
+
+  test('a start that fails: where to look', async () => {
+    writeFileSync(beside('WinSW-x64.exe'), '')
+    const { io, ended } = install({}, [
+      ['sc.exe query', ABSENT],
+      [`${beside('Footman-service.exe')} start`, { code: 1, stderr: 'timeout' }],
+    ])
+    expect(await ended).toBe(2)
+    expect(io.printed.err).toContain(`What it says: the files in ${folder.join('log')}`)
   })
 
   test('that is not there: its place is told, with exit code 3', async () => {
@@ -135,8 +237,8 @@ describe('as a task', () => {
     const file = beside('Footman-task.xml')
     expect(host.calls).toEqual([
       `icacls.exe ${folder.join('footman.yaml')} /grant *S-1-5-19:R`,
-      `icacls.exe ${folder.join('data')} /grant *S-1-5-19:(OI)(CI)M`,
-      `icacls.exe ${folder.join('log')} /grant *S-1-5-19:(OI)(CI)M`,
+      `icacls.exe ${folder.join('data')} /grant *S-1-5-19:(OI)(CI)M /T`,
+      `icacls.exe ${folder.join('log')} /grant *S-1-5-19:(OI)(CI)M /T`,
       'schtasks.exe /end /tn Footman',
       `schtasks.exe /create /tn Footman /xml ${file} /f`,
       'schtasks.exe /run /tn Footman',

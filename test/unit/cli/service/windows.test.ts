@@ -78,7 +78,8 @@ describe('the task', () => {
 test('NSSM: as existing entries are made', () => {
   expect(nssmCommands(WINDOWS_FACTS, 'NT SERVICE\\Footman')).toEqual([
     'nssm install Footman "C:\\Program Files\\Footman\\footman.exe"',
-    'nssm set Footman AppParameters "run -c \\"C:\\Qlik & Co\\config\\prod.yaml\\""',
+    // The first quote after a backslash ends the text for cmd.exe.
+    'nssm set Footman AppParameters "run -c \\"C:\\Qlik ^& Co\\config\\prod.yaml\\""',
     'nssm set Footman AppDirectory "C:\\Program Files\\Footman"',
     'nssm set Footman DisplayName "Footman for Qlik Sense"',
     'nssm set Footman Start SERVICE_DELAYED_AUTO_START',

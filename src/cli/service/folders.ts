@@ -2,6 +2,8 @@
 import type { Stats } from 'node:fs'
 import { lstat, readdir, realpath } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
+import { EXIT } from '../io.ts'
+import { ServiceError, type ServiceFacts } from './types.ts'
 
 /** Folders that belong to the system or to a person, never to a service; trees of which nothing does. */
 const SYSTEM = [
@@ -17,6 +19,12 @@ const SYSTEM = [
   /^\/var\/(?:backups|cache|crash|db|lib|local|lock|log|mail|opt|run|spool|tmp|www)$/,
   /^\/var\/lib\/(?:systemd|dpkg|rpm|apt|private)(?:\/|$)/,
   /^\/var\/log\/(?:journal|private|audit)(?:\/|$)/,
+  /^[a-z]:[\\/]*$/i,
+  /^[a-z]:[\\/]+(?:windows|winnt)(?:[\\/]|$)/i,
+  /^[a-z]:[\\/]+(?:program files(?: \(x86\))?|programdata|users)[\\/]*$/i,
+  /^[a-z]:[\\/]+(?:programdata[\\/]+(?:microsoft|qlik)|users[\\/]+[^\\/]+)[\\/]*$/i,
+  /^[a-z]:[\\/]+programdata[\\/]+qlik[\\/]+sense(?:[\\/]|$)/i,
+  /^[\\/]{2}[^\\/]+(?:[\\/]+[^\\/]*)?[\\/]*$/,
   /^\/etc\/(?:systemd|ssl|pki|ssh|pam\.d|sudoers\.d|cron\.\w+|init\.d|default|sysconfig|credstore[\w.]*)(?:\/|$)/,
 ]
 
@@ -47,9 +55,42 @@ const FILES = [
   /^\.footman-[0-9a-f]+\.tmp$/,
   /^butler\.\d{4}-\d{2}-\d{2}(?:\.\d+)?\.log(?:\.gz)?$/,
   /^\.[0-9a-f]{40}-audit\.json$/,
+  // What WinSW and NSSM caught.
+  /^[\w.-]+\.(?:out|err|wrapper)(?:[.-][\w.-]+)?\.log(?:\.old)?$/i,
 ]
 /** Whatever plain files are in them. */
 const FOLDERS = ['backup', 'appdump', 'report']
+
+/** Rejects with a `ServiceError` for a folder of the system or of a person. `key`: below `Butler`; `example`: a better one. */
+export async function refuseSystemFolder(folder: string, key: string, example: string): Promise<void> {
+  const isOne = isSystemFolder(folder)
+  const real = isOne ? folder : await realPath(folder)
+  if (!isSystemFolder(real)) return
+  const where = isOne ? folder : `${folder} leads to ${real}, which`
+  throw new ServiceError(
+    `Butler.${key}: ${where} is a folder of the system or of a person: name one that is Footman's alone, as ${example}`,
+    EXIT.badInput,
+  )
+}
+
+/** Whether one of the paths lies in the folder. */
+const holdsOne = (folder: string, paths: readonly string[]): boolean => {
+  const plain = (path: string) => path.replaceAll('\\', '/').replace(/\/+$/, '')
+  return paths.some((path) => plain(path).startsWith(`${plain(folder)}/`))
+}
+
+/** Of the schedule file; null without a scheduler. */
+export const scheduleFolder = ({ scheduleFile }: ServiceFacts): string | null => scheduleFile && dirname(scheduleFile)
+
+/** Whether nothing but the schedule file and its copies is in its folder: who may replace it may replace the others too. */
+export async function hasOwnScheduleFolder({ scheduleFile, ...facts }: ServiceFacts): Promise<boolean> {
+  if (scheduleFile === null) return false
+  const [folder, name] = [dirname(scheduleFile), basename(scheduleFile)]
+  if (isSystemFolder(folder) || holdsOne(folder, [facts.configFile, ...facts.readable, ...facts.command])) return false
+  if ((await lookAt(folder))?.isDirectory() !== true) return false
+  const entries = await readdir(folder, { withFileTypes: true })
+  return entries.every((entry) => entry.isFile() && entry.name.includes(name))
+}
 
 /**
  * The first thing in a data or log folder that is not Footman's, absolute: another name, a link, a file that has a second
