@@ -1,6 +1,7 @@
 /** The database side of the scheduler: runs, how far each schedule is, what was told once. */
 import type { GroupWriter } from '../platform/group-commit.ts'
 import type { Database } from '../platform/sqlite.ts'
+import { storedJson } from '../platform/stored-json.ts'
 import type { Run, RunTask } from './types.ts'
 
 /** How far a schedule is: whatever was due later was missed. */
@@ -42,7 +43,7 @@ const COLUMNS =
 
 type Row = Omit<Run, 'tasks'> & { readonly tasks: string }
 
-const runOf = (row: Row): Run => ({ ...row, tasks: JSON.parse(row.tasks) as RunTask[] })
+const runOf = (row: Row): Run => ({ ...row, tasks: storedJson<RunTask[]>(row.tasks, []) })
 
 const CHANGED_COLUMNS = {
   firedAt: 'fired_at',

@@ -1,5 +1,6 @@
 /** Which self-alerts are raised, so that a restart neither raises nor clears one a second time. */
 import type { Database, Migration } from '../platform/sqlite.ts'
+import { storedJson } from '../platform/stored-json.ts'
 import type { SelfCode } from './types.ts'
 
 export const selfAlertMigrations: readonly Migration[] = [
@@ -28,10 +29,10 @@ export interface Raised {
 export function loadRaised(db: Database): Map<SelfCode, Raised> {
   const rows = db.all<{ code: SelfCode; raised_at: number; subjects: string }>('SELECT * FROM self_alert')
   return new Map(
-    rows.map(({ code, raised_at: raisedAt, subjects }) => [
-      code,
-      { raisedAt, subjects: JSON.parse(subjects) as Raised['subjects'] },
-    ]),
+    rows.flatMap(({ code, raised_at: raisedAt, subjects: stored }): [SelfCode, Raised][] => {
+      const subjects = storedJson<Raised['subjects'] | null>(stored, null)
+      return subjects ? [[code, { raisedAt, subjects }]] : []
+    }),
   )
 }
 

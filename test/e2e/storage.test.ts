@@ -13,6 +13,7 @@ import {
   writeSync,
 } from 'node:fs'
 import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { setTimeout as pause } from 'node:timers/promises'
 import { type Footman, footman } from '../support/footman.ts'
 import { startHttpSink } from '../support/http-sink.ts'
@@ -87,6 +88,21 @@ function spoil(file: string, first: number, step: number): void {
   const pages = fstatSync(fd).size / 4096
   for (let page = first; page < pages; page += step) writeSync(fd, Buffer.alloc(4096, 0x5a), 0, 4096, page * 4096)
   closeSync(fd)
+}
+
+/** Cuts every JSON value off in its middle; how many there were. */
+function spoilJson(file: string): number {
+  const db = new DatabaseSync(file)
+  const names = (sql: string) => (db.prepare(sql).all() as { name: string }[]).map(({ name }) => name)
+  let spoilt = 0
+  for (const table of names(`SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'`)) {
+    for (const column of names(`PRAGMA table_info(${table})`)) {
+      const sql = `UPDATE ${table} SET ${column} = substr(${column}, 1, 1) || '"cut' WHERE typeof(${column}) = 'text' AND (${column} GLOB '{*' OR ${column} GLOB '[[]*')`
+      spoilt += Number(db.prepare(sql).run().changes)
+    }
+  }
+  db.close()
+  return spoilt
 }
 
 describe('the disk', () => {
@@ -209,6 +225,29 @@ describe.skipIf(process.platform === 'win32')('a stop while the data directory i
     })
     expect(await product.process.stop(20_000)).toBe(0)
     expect(lines(product, /7 messages of Qlik Sense that waited in memory are lost/)).toHaveLength(1)
+  }, 60_000)
+})
+
+describe('values that nobody can understand in a database that is sound', () => {
+  test.concurrent('cost themselves: Footman starts, lists what it has, and alerts what comes', async () => {
+    await using all = await scene()
+    const { product, data, fail, arrived, put, webhooks } = all
+    await product.start()
+    expect((await put('kept')).status).toBe(201)
+    await arrived(await fail(5))
+    webhooks.answer({ status: 503 })
+    await fail(5)
+    await until(() => webhooks.requests.length > 5, { timeout: 20_000, what: 'an alert that has to wait' })
+    await product.process.kill9()
+    expect(spoilJson(join(data, 'footman.db'))).toBeGreaterThan(20)
+    webhooks.answer({})
+    await product.start()
+    await arrived(await fail(3))
+    for (const path of ['/v4/events', '/v4/deliveries', '/v4/history', '/health', '/v4/keyvalues/ns?key=a']) {
+      expect([path, (await product.call('GET', path)).status]).toEqual([path, 200])
+    }
+    expect(lines(product, /UNHANDLED|UNCAUGHT/)).toEqual([])
+    expect(await product.process.stop()).toBe(0)
   }, 60_000)
 })
 

@@ -6,6 +6,7 @@
 import type { GroupWriter } from '../../platform/group-commit.ts'
 import type { EventSource, StreamEvent } from '../../platform/http/event-stream.ts'
 import type { Database } from '../../platform/sqlite.ts'
+import { storedJson } from '../../platform/stored-json.ts'
 import type { Clock, Logger } from '../../platform/types.ts'
 
 export const TOPICS = ['event', 'delivery', 'execution', 'schedule', 'file'] as const
@@ -117,4 +118,8 @@ export function purgeChanges(db: Database, before: number, limit: number): numbe
   ).changes
 }
 
-const streamEvent = ({ seq, topic, data }: Row): StreamEvent => ({ id: seq, event: topic, data: JSON.parse(data) })
+const streamEvent = ({ seq, topic, data }: Row): StreamEvent => ({
+  id: seq,
+  event: topic,
+  data: storedJson<StreamEvent['data']>(data, null),
+})

@@ -9,6 +9,7 @@ import type {
   TaskHistory,
 } from '../../events/types.ts'
 import type { Database } from '../../platform/sqlite.ts'
+import { storedJson } from '../../platform/stored-json.ts'
 import { formatUser } from '../record.ts'
 import { eventTitle } from '../title.ts'
 import type { DeliveryState } from '../types.ts'
@@ -122,8 +123,8 @@ export function findEvent(db: Database, id: string): EventRow | null {
 }
 
 export function eventItem(row: EventRow, deliveryCounts: DeliveryCounts): EventItem {
-  const details = row.details === null ? null : (JSON.parse(row.details) as TaskEvent['details'])
-  const history = row.history === null ? null : (JSON.parse(row.history) as TaskHistory)
+  const details = storedJson<TaskEvent['details']>(row.details, null)
+  const history = storedJson<TaskHistory | null>(row.history, null)
   return {
     id: row.id,
     receivedAt: new Date(row.receivedAt).toISOString(),
@@ -142,7 +143,7 @@ export function eventItem(row: EventRow, deliveryCounts: DeliveryCounts): EventI
     appName: row.appName || null,
     executionId: row.executionId || null,
     consecutiveFailures: history?.consecutiveFailures ?? null,
-    missingParts: JSON.parse(row.missingParts) as MissingPart[],
+    missingParts: storedJson<MissingPart[]>(row.missingParts, []),
     test: row.test === 1,
     deliveryCounts,
   }

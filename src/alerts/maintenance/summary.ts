@@ -2,6 +2,7 @@
 import type { EventOutcome, TaskEvent } from '../../events/types.ts'
 import type { GroupWriter } from '../../platform/group-commit.ts'
 import type { Database } from '../../platform/sqlite.ts'
+import { storedJson } from '../../platform/stored-json.ts'
 import type { Clock, Logger, Service } from '../../platform/types.ts'
 import { uuidV7 } from '../../platform/uuid.ts'
 import { insertDelivery } from '../outbox/store.ts'
@@ -132,7 +133,7 @@ function heldBack(db: Database, name: string): readonly Held[] {
     )
     .map((row) => ({
       ...row,
-      details: row.details === null ? null : (JSON.parse(row.details) as TaskEvent['details']),
+      details: storedJson<TaskEvent['details']>(row.details, null),
     }))
 }
 

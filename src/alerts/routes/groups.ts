@@ -1,6 +1,7 @@
 /** One message per broken chain: which failures belong to an open group, and what opens one. */
 import type { EventOutcome, TaskEvent } from '../../events/types.ts'
 import type { Database } from '../../platform/sqlite.ts'
+import { storedJson } from '../../platform/stored-json.ts'
 import type { ChainTask, DeliveryNote } from '../types.ts'
 import { isGood, isTaskType } from './subjects.ts'
 
@@ -47,7 +48,7 @@ export function groupState(
     ...[now, now, route, id],
   )
   const own = open.find(({ rootEventId }) => rootEventId === event.id)
-  if (own) return rootState(JSON.parse(own.downstream) as ChainTask[], event)
+  if (own) return rootState(storedJson<ChainTask[]>(own.downstream, []), event)
   const [group] = open
   if (group) {
     const what = group.rootTaskId === id ? 'it has been told' : 'it runs after this task'

@@ -1,6 +1,7 @@
 /** Messages that a subject is well again, to those who were told that it was not. */
 import type { EventOutcome, TaskEvent } from '../../events/types.ts'
 import type { Database } from '../../platform/sqlite.ts'
+import { storedJson } from '../../platform/stored-json.ts'
 import { isTaskType, subjectOf } from './subjects.ts'
 
 /** The outcomes that this event puts an end to; none for bad news. */
@@ -62,6 +63,6 @@ export function alertedOf(db: Database, route: string, event: TaskEvent): readon
 /** A licence that is about to expire is well only when its end has moved; of everything else the outcome tells. */
 function ends({ details }: TaskEvent, alerted: Alerted): boolean {
   if (details?.kind !== 'license' || alerted.outcome !== 'expiring' || alerted.details === null) return true
-  const before = JSON.parse(alerted.details) as { readonly expiryDate?: string | null }
+  const before = storedJson<{ readonly expiryDate?: string | null }>(alerted.details, {})
   return details.expiryDate !== (before.expiryDate ?? null)
 }

@@ -4,6 +4,7 @@ import { refusedWithCode } from '../../platform/http/errors.ts'
 import { keyCursorOf, keyCursorParameter, limitParameter, onlyParameters } from '../../platform/http/list-query.ts'
 import { type ApiRequest, type ApiRoute, jsonAnswer } from '../../platform/http/route.ts'
 import type { Database } from '../../platform/sqlite.ts'
+import { storedJson } from '../../platform/stored-json.ts'
 import type { Clock } from '../../platform/types.ts'
 import { isGuid, uuidV7 } from '../../platform/uuid.ts'
 import type { Windows } from '../../platform/windows/types.ts'
@@ -68,7 +69,7 @@ async function lift({ writer }: SnoozeRoutesDeps, request: ApiRequest): Promise<
 
 function answerOf({ id, match, from, until, reason, createdBy, suppressed }: Snooze) {
   return {
-    ...{ id, match: JSON.parse(match) as unknown },
+    ...{ id, match: storedJson<unknown>(match, null) },
     ...{ from: new Date(from).toISOString(), until: new Date(until).toISOString() },
     ...{ reason, createdBy, suppressed },
   }

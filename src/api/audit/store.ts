@@ -1,6 +1,7 @@
 /** Table `audit`. Ids are UUIDs of version 7, so that they sort by time. */
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Database, Migration } from '../../platform/sqlite.ts'
+import { storedJson } from '../../platform/stored-json.ts'
 import type { AuditOutcome, StoredAuditEntry } from './types.ts'
 
 export const auditMigrations: Migration[] = [
@@ -108,6 +109,6 @@ const entryOf = ({
   detail,
 }: Row): StoredAuditEntry => ({
   ...{ id, at, actor, address, action },
-  target: JSON.parse(target) as string[],
+  target: storedJson<string[]>(target, []),
   ...{ status, outcome, requestId: request_id, detail },
 })

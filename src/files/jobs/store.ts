@@ -1,6 +1,7 @@
 /** Table `file_job`: operations that are under way, for the case that the process dies. */
 import type { GroupWriter } from '../../platform/group-commit.ts'
 import type { Database, Migration } from '../../platform/sqlite.ts'
+import { storedJson } from '../../platform/stored-json.ts'
 import type { FileRequest } from '../types.ts'
 
 export const fileMigrations: Migration[] = [
@@ -59,6 +60,9 @@ export function createJobStore({ db, writer }: { db: Database; writer: GroupWrit
     all: () =>
       db
         .all<Row>('SELECT id, request, actor, listed, started_at AS startedAt FROM file_job ORDER BY id')
-        .map((row) => ({ ...row, request: JSON.parse(row.request) as FileRequest, listed: row.listed === 1 })),
+        .flatMap((row) => {
+          const request = storedJson<FileRequest | null>(row.request, null)
+          return request ? [{ ...row, request, listed: row.listed === 1 }] : []
+        }),
   }
 }
