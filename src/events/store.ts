@@ -1,5 +1,6 @@
 /** Events in `footman.db`: one row per event, its Qlik data as JSON, its script log compressed beside it. */
 import type { Database } from '../platform/sqlite.ts'
+import { storedJson } from '../platform/stored-json.ts'
 import { storeScriptLog, withScriptLog } from './script-logs.ts'
 import type {
   EventDetails,
@@ -245,7 +246,7 @@ export function storeRoutedEvent(db: Database, seq: number, event: TaskEvent, ty
 /** No further retry is made of the event's task, for this reason. */
 export function storeRetryRefused(db: Database, eventId: string, refused: string): void {
   const row = db.get<{ retry: string | null }>('SELECT retry FROM event WHERE id = ?', eventId)
-  const retry = parsed<RetryState>(row?.retry ?? null)
+  const retry = storedJson<RetryState | null>(row?.retry, null)
   if (!retry) return
   db.run('UPDATE event SET retry = ? WHERE id = ?', JSON.stringify({ ...retry, nextAt: null, refused }), eventId)
 }
@@ -294,14 +295,14 @@ function fromRow(row: Row): StoredEvent {
     logTimeStamp: row.log_time,
     logLevel: row.log_level,
     logMessage: row.log_message,
-    nameTokens: row.name_tokens ? (JSON.parse(row.name_tokens) as string[]) : null,
-    missingParts: JSON.parse(row.missing_parts) as MissingPart[],
-    qlik: row.qlik ? (JSON.parse(row.qlik) as NonNullable<StoredEvent['qlik']>) : null,
+    nameTokens: storedJson<string[] | null>(row.name_tokens, null),
+    missingParts: storedJson<MissingPart[]>(row.missing_parts, []),
+    qlik: storedJson<StoredEvent['qlik']>(row.qlik, null),
     test: row.test === 1,
     code: row.code,
-    details: parsed<EventDetails>(row.details),
-    history: parsed<TaskHistory>(row.history),
-    retry: parsed<RetryState>(row.retry),
+    details: storedJson<EventDetails | null>(row.details, null),
+    history: storedJson<TaskHistory | null>(row.history, null),
+    retry: storedJson<RetryState | null>(row.retry, null),
   }
 }
 
@@ -313,8 +314,4 @@ export function lastKnownType(db: Database, taskId: string): TaskType | null {
       taskId,
     )?.type ?? null
   )
-}
-
-function parsed<T>(json: string | null): T | null {
-  return json === null ? null : (JSON.parse(json) as T)
 }

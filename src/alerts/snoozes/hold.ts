@@ -1,6 +1,7 @@
 /** Holds back what a snooze is about. */
 
 import { EVENT_OUTCOMES } from '../../config/fields/events.ts'
+import { storedJson } from '../../platform/stored-json.ts'
 import { eventMatch } from '../config-routes.ts'
 import { compileMatch, type EventMatch, type FieldContext } from '../routes/match.ts'
 import type { Hold } from '../types.ts'
@@ -8,7 +9,7 @@ import { activeSnoozes, countSuppressed } from './store.ts'
 
 /** A match as it was stored; null when it cannot be read any more. */
 export function compileSnooze(match: string, context: FieldContext): EventMatch | null {
-  const parsed = eventMatch.safeParse(JSON.parse(match))
+  const parsed = eventMatch.safeParse(storedJson<unknown>(match, null))
   return parsed.success ? compileMatch(parsed.data, context, EVENT_OUTCOMES) : null
 }
 
