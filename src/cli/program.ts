@@ -65,7 +65,8 @@ export function createProgram(done: (code: number) => void): Command {
       `
 Configuration file
   "footman -c FILE" means "footman run -c FILE". The file is that of Butler 16, used as it is; without -c
-  $NODE_CONFIG_DIR or ./config is searched for <NODE_ENV>.yaml. "footman demo" needs no configuration at all.`,
+  $NODE_CONFIG_DIR or ./config is searched for <NODE_ENV>.yaml, then for what "footman init" writes: config/footman.yaml.
+  "footman demo" needs no configuration at all.`,
     )
 
   addRun(program, done)

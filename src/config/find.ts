@@ -11,18 +11,20 @@ export interface FoundFile {
   /** As problems name it. */
   readonly shown: string
   /** How it was found when it was not given. */
-  readonly by?: 'NODE_CONFIG_DIR' | 'config folder'
+  readonly by?: 'NODE_CONFIG_DIR' | 'config folder' | 'footman init'
 }
 
 export type FindResult =
   | { readonly ok: true; readonly file: FoundFile }
-  | { readonly ok: false; readonly message: string }
+  | { readonly ok: false; readonly message: string; readonly hint?: string }
 
 const EXTENSIONS = ['.yaml', '.yml', '.json']
+/** What `footman init` writes. */
+const OWN = { folder: 'config', name: 'footman.yaml', by: 'footman init' } as const
 
 /**
  * The given file, or like older Butlers `<NODE_ENV>.yaml` in `$NODE_CONFIG_DIR` or `./config` (`production` when
- * NODE_ENV is unset). The message explains what was missing.
+ * NODE_ENV is unset), or else what `footman init` writes. The message explains what was missing.
  */
 export async function findConfigFile(file: string | undefined, env: Environment, cwd: string): Promise<FindResult> {
   if (file === undefined) return findByEnvironment(env, cwd)
@@ -38,16 +40,21 @@ export async function findConfigFile(file: string | undefined, env: Environment,
 
 async function findByEnvironment(env: Environment, cwd: string): Promise<FindResult> {
   const name = `${env.NODE_ENV || 'production'}.yaml`
-  const folders = [
-    ...(env.NODE_CONFIG_DIR ? [{ folder: env.NODE_CONFIG_DIR, by: 'NODE_CONFIG_DIR' as const }] : []),
-    { folder: 'config', by: 'config folder' as const },
+  const places = [
+    ...(env.NODE_CONFIG_DIR ? [{ folder: env.NODE_CONFIG_DIR, name, by: 'NODE_CONFIG_DIR' as const }] : []),
+    { folder: 'config', name, by: 'config folder' as const },
+    OWN,
   ]
-  for (const { folder, by } of folders) {
+  for (const { folder, name, by } of places) {
     const path = resolve(cwd, folder, name)
     if ((await kindOf(path)) === 'file') return { ok: true, file: { path, shown: join(folder, name), by } }
   }
-  const tried = folders.map(({ folder }) => resolve(cwd, folder, name)).join(', ')
-  return refuse(`No configuration file was given (option -c FILE), and none was found in its old places: ${tried}.`)
+  const tried = places.map(({ folder, name }) => resolve(cwd, folder, name)).join(', ')
+  return {
+    ok: false,
+    message: `No configuration file was given (option -c FILE), and none was found in its usual places: ${tried}.`,
+    hint: '"footman init" writes one; "footman demo" shows Footman without any',
+  }
 }
 
 function refuse(message: string): FindResult {

@@ -68,7 +68,8 @@ export async function loadConfig(options: LoadOptions): Promise<LoadResult> {
   const found = await findConfigFile(options.file, env, cwd)
   if (!found.ok) {
     const place = { file: options.file ?? '', line: 0, column: 0 }
-    problems.add({ severity: 'error', path: '', message: found.message, ...place })
+    const { message, hint } = found
+    problems.add({ severity: 'error', path: '', message, ...(hint ? { hint } : {}), ...place })
     return { ...nothing, problems: problems.all, file: null, directory: cwd }
   }
   const { path } = found.file
@@ -129,7 +130,8 @@ async function readRoot({ path, shown }: FoundFile, problems: ProblemList): Prom
 async function tellAboutFiles({ path, shown, by }: FoundFile, env: Environment, problems: ProblemList): Promise<void> {
   const place = { file: shown, line: 0, column: 0 }
   if (by) {
-    const message = `CONFIG: no file was given; using ${path} (${by}, NODE_ENV=${env.NODE_ENV || 'production'})`
+    const why = by === 'footman init' ? by : `${by}, NODE_ENV=${env.NODE_ENV || 'production'}`
+    const message = `CONFIG: no file was given; using ${path} (${why})`
     problems.add({ severity: 'info', path: '', message, standalone: true, ...place })
   }
   for (const stray of await strayConfigFiles(path, env)) {
@@ -146,9 +148,16 @@ function parse(root: MapNode, lenient: boolean, problems: ProblemList): Config |
     const findings = findingsOf(parsed.issues)
     for (const finding of findings) reportFinding(root, finding, problems)
     if (!lenient) return null
-    for (const { path } of findings) takeAt(root, ['Butler', ...path.slice(0, firstIndex(path))])
+    for (const { path } of findings) takeOut(root, ['Butler', ...path.slice(0, firstIndex(path))])
   }
   return null
+}
+
+/** What is wrong because it is missing takes along what lacks it. */
+function takeOut(root: MapNode, path: Path): void {
+  for (let end = path.length; end > 1; end -= 1) {
+    if (takeAt(root, path.slice(0, end))) return
+  }
 }
 
 /** Items of lists cannot be taken out alone. */

@@ -44,10 +44,23 @@ describe('finding the file', () => {
     })
   })
 
-  test('nothing found names all places', async () => {
+  test('what init writes is found after them', async () => {
+    const files = { 'config/footman.yaml': 'Butler: {logLevel: warn}', 'config/test.yaml': 'Butler: {logLevel: error}' }
+    await withFolder(files, async (cwd) => {
+      const { config, problems } = await loadConfig({ cwd, ...empty })
+      expect(config?.logLevel).toBe('warn')
+      expect(problems).toMatchObject([
+        { severity: 'info', message: expect.stringMatching(/footman\.yaml \(footman init\)$/) },
+      ])
+      expect((await loadConfig({ cwd, ...empty, env: { NODE_ENV: 'test' } })).config?.logLevel).toBe('error')
+    })
+  })
+
+  test('nothing found names all places and what to do', async () => {
     const { problems, config } = await withFolder({}, (cwd) => loadConfig({ cwd, ...empty }))
     expect(config).toBeNull()
-    expect(problems[0]?.message).toMatch(/option -c FILE.*config\/production\.yaml/)
+    expect(problems[0]?.message).toMatch(/option -c FILE.*config\/production\.yaml.*config\/footman\.yaml/)
+    expect(problems[0]?.hint).toContain('footman init')
   })
 
   test('files that Butler would have merged are named', async () => {

@@ -50,6 +50,17 @@ describe('the local key', () => {
     expect((await find({ url: 'http://localhost:9', configfile: file, key: 'fm_x' })).key).toBe('fm_x')
   })
 
+  test('comes with the address also while other sections of the file are wrong', async () => {
+    const broken = directory.join('broken.yaml')
+    const wrong = [
+      'destinations: {hook: {type: webhook}}',
+      'alertRoutes: [{name: a, match: {type: reload}, to: [gone]}]',
+    ]
+    const rest = '  restServerConfig: {enable: true, serverHost: localhost, serverPort: 8124}'
+    writeFileSync(broken, ['Butler:', rest, '  footman:', ...wrong.map((line) => `    ${line}`), ''].join('\n'))
+    expect(await find({ configfile: broken })).toEqual({ url: 'http://localhost:8124', key: KEY, isOwn: true })
+  })
+
   test('is missing where there is no configuration', async () => {
     const empty = directory.join('empty')
     mkdirSync(empty)
