@@ -79,7 +79,8 @@ export function createPrompt({ input, output }: PromptStreams = PROCESS): Prompt
   }
 }
 
-/** `yes` and `y`; anything else is no. */
-export async function confirm(prompt: Prompt, question: string): Promise<boolean> {
-  return /^y(es)?$/i.test(await prompt.ask(`${question} [y/N] `))
+/** `yes` and `y`; anything else is no. With `byDefault` only Enter means yes as well. */
+export async function confirm(prompt: Prompt, question: string, byDefault = false): Promise<boolean> {
+  const answer = await prompt.ask(`${question} ${byDefault ? '[Y/n]' : '[y/N]'} `)
+  return /^y(es)?$/i.test(answer) || (byDefault && answer === '')
 }

@@ -99,13 +99,6 @@ export const FIELDS: readonly InitField[] = [
     paths: [],
   },
   {
-    ...{ key: 'smtpPort', kind: 'port', option: 'smtp-port' },
-    help: 'port of the mail server (default: 25; 465 with tls, 587 with a user)',
-    question: 'Port of the mail server',
-    asked: withMail,
-    paths: ['emailNotification.smtp.port'],
-  },
-  {
     ...{ key: 'smtpUser', kind: 'text', option: 'smtp-user', value: 'name' },
     help: 'user of the mail server',
     question: 'User of the mail server (none: Enter)',
@@ -117,6 +110,13 @@ export const FIELDS: readonly InitField[] = [
     help: 'where the password is: credential:NAME, env:NAME or file:PATH; never the password itself',
     asked: withLogin,
     paths: ['emailNotification.smtp.auth.password'],
+  },
+  {
+    ...{ key: 'smtpPort', kind: 'port', option: 'smtp-port' },
+    help: 'port of the mail server (default: 25; 465 with tls, 587 with a user)',
+    question: 'Port of the mail server',
+    asked: withMail,
+    paths: ['emailNotification.smtp.port'],
   },
   {
     ...{ key: 'mailFrom', kind: 'text', option: 'mail-from', value: 'address' },

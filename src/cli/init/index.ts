@@ -72,7 +72,9 @@ export async function runInit(
     const files = plan(answers, given, file)
     if (asking) {
       io.err(`\nTo be written:\n${files.map(({ path }) => `  ${path}`).join('\n')}`)
-      if (!(await confirm(asking, 'Write these files?'))) return refuse(io, 'nothing was written, as you wished')
+      const isNew = existing(files).length === 0
+      if (!(await confirm(asking, isNew ? 'Write these files?' : 'Write these files, some anew?', isNew)))
+        return refuse(io, 'nothing was written, as you wished')
     }
     try {
       await writeFiles(files, options.force === true, surroundings.platform)

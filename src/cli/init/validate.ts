@@ -43,7 +43,17 @@ function* essentials(answers: InitAnswers): Generator<AnswerProblem> {
   }
 }
 
-function* addresses({ mailTo, mailFrom }: InitAnswers): Generator<AnswerProblem> {
+/** The schema takes any scheme; channels are reached over HTTP. */
+const isWebhook = (text: string): boolean => text === '' || /^https?:\/\/[^/]|^(env|file|credential):./i.test(text)
+
+function* addresses({ mailTo, mailFrom, slackUrl, teamsUrl }: InitAnswers): Generator<AnswerProblem> {
+  for (const [key, url] of Object.entries({ slackUrl, teamsUrl } as const)) {
+    if (isWebhook(url)) continue
+    yield {
+      key: key as 'slackUrl' | 'teamsUrl',
+      message: `must be an https address, or env:NAME, file:PATH or credential:NAME, found "${url}"`,
+    }
+  }
   const wrong = mailTo.find((address) => !isEmailAddress(address))
   if (wrong !== undefined) yield { key: 'mailTo', message: `"${wrong}" is not a mail address` }
   const sender = /<([^<>]*)>\s*$/.exec(mailFrom)?.[1] ?? mailFrom

@@ -1,6 +1,7 @@
 /** The questions of `footman init`. */
 import { describe, expect, test } from 'bun:test'
-import { readdirSync, readFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { dirname } from 'node:path'
 import { PassThrough } from 'node:stream'
 import { parse } from 'yaml'
 import { runInit } from '../../../../src/cli/init/index.ts'
@@ -9,8 +10,12 @@ import { createPrompt } from '../../../../src/cli/prompt.ts'
 import { tempDirectory } from '../../../support/temp.ts'
 
 /** Answers typed line by line; what comes back is everything that the person sees. */
-async function typed(lines: readonly string[], given = {}, options = {}) {
+async function typed(lines: readonly string[], given = {}, options = {}, there: Record<string, string> = {}) {
   await using directory = tempDirectory()
+  for (const [name, text] of Object.entries(there)) {
+    mkdirSync(dirname(directory.join(name)), { recursive: true })
+    writeFileSync(directory.join(name), text)
+  }
   const input = new PassThrough()
   const output = new PassThrough()
   const said: string[] = []
@@ -43,11 +48,12 @@ describe('the interview', () => {
     const { code, butler, said, seen } = await typed([
       ...['https://qs1', '', 'qs1.acme.example'], // wrong, needed, right
       ...['10.1.2.3', '', 'ops@acme.example, bi@acme.example', 'smtp.acme.example'],
-      ...['ssl', 'tls', '', 'mailer', '', 'y', 'n', ''], // encryption twice, port, user, sender, three switches
-      ...['', 'https://teams.example/x', '', '', 'start me, other', 'yes', 'y'],
+      ...['ssl', 'tls', 'mailer', '', '', 'y', 'n', ''], // encryption twice, user, port, sender, three switches
+      ...['', 'mail:99', 'https://teams.example/x', '', '', 'start me, other', 'yes', 'y'],
     ])
     expect(said).toContain('must be a host name')
     expect(said).toContain('is needed: the host name')
+    expect(said).toContain('must be an https address, or env:NAME, file:PATH or credential:NAME, found "mail:99"')
     expect({ code, said: said.includes('Next:') }).toEqual({ code: 0, said: true })
     expect(seen).toContain('Port for messages of Qlik Sense (UDP) [9999]: ')
     expect(seen).toContain('Port of the mail server [465]: ')
@@ -76,9 +82,27 @@ describe('the interview', () => {
     expect(seen).toContain('Address of the REST API')
   })
 
+  test('the port of the mail server follows from whether there is a user', async () => {
+    const given = { qsHost: 'qs1', footmanHost: '10.1.2.3', udpPort: 9990, mailTo: ['a@b.example'], smtpHost: 's' }
+    expect((await typed(['', 'mailer'], given)).seen).toContain('Port of the mail server [587]: ')
+    expect((await typed(['', ''], given)).seen).toContain('Port of the mail server [25]: ')
+  })
+
+  test('Enter at the end writes what is new; what is there is replaced after a yes only', async () => {
+    const given = { qsHost: 'qs1', footmanHost: '10.1.2.3', udpPort: 9990, mailTo: [], slackUrl: '', teamsUrl: '' }
+    const { code, seen, files } = await typed(['', '', '', '', ''], given)
+    expect(code).toBe(0)
+    expect(seen).toContain('Write these files? [Y/n] ')
+    expect(files).toContain('config/footman.yaml')
+    const there = { 'config/footman.yaml': 'Butler: {}\n' }
+    const again = await typed(['', '', '', '', ''], given, { force: true }, there)
+    expect(again).toMatchObject({ code: 1, butler: {} })
+    expect(again.seen).toContain('some anew? [y/N] ')
+  })
+
   test('a no at the end, and the end of the input, write nothing', async () => {
     const given = { qsHost: 'qs1', footmanHost: '10.1.2.3', udpPort: 9990, mailTo: [], slackUrl: '', teamsUrl: '' }
-    const no = await typed(['', '', '', '', ''], given)
+    const no = await typed(['', '', '', '', 'n'], given)
     expect(no).toMatchObject({
       code: 1,
       files: [],
