@@ -117,12 +117,16 @@ export function matchKeys(root: TreeNode, schema: z.core.$ZodType, problems: Pro
 }
 
 function hintFor(key: string, known: readonly string[], path: Path): string {
-  const similar = nearest(key, known)
+  const similar = nearest(key, known) ?? shortened(key, known)
   if (similar) return `did you mean ${similar}?`
   if (known.length === 0) return 'remove it'
   const some = known.slice(0, 8).join(', ')
   return `${pathText(path)} knows ${some}${known.length > 8 ? ', ...' : ''}`
 }
+
+/** `url` for `webhookURL`: the same key may have a longer name in a section like this one. */
+const shortened = (key: string, known: readonly string[]): string | undefined =>
+  known.find((candidate) => candidate.length > 2 && key.toLowerCase().endsWith(candidate.toLowerCase()))
 
 /** The word that was meant, whatever its case and the blanks around it. */
 function wordFor(text: string, words: readonly string[]): string {

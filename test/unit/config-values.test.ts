@@ -136,6 +136,10 @@ describe('wrong values', () => {
 describe('unknown keys', () => {
   test.each([
     [
+      'footman: {destinations: {hook: {type: webhook, webhookURL: "http://h/", url: "http://h/"}}}',
+      'config.yaml:2:50 warning Butler.footman.destinations.hook.webhookURL: unknown key, ignored. Hint: did you mean url?',
+    ],
+    [
       'heartbeat: {remoteUrll: "http://x/"}',
       'config.yaml:2:15 warning Butler.heartbeat.remoteUrll: unknown key, ignored. Hint: did you mean remoteURL?',
     ],
