@@ -73,7 +73,7 @@ function knownWish({ router, destinationNames }: AgainRoutesDeps, wish: Again): 
   }
   for (const name of wish.to) {
     if (destinationNames().includes(name)) continue
-    const details = `No destination of Butler.footman.destinations is called "${name}". GET /v4/destinations lists them.`
+    const details = `No destination of Butler.footman.destinations is called "${name}". GET /v4/destinations lists them; those of Butler's own sections are reached by their routes, like "routes": ["butler.emailNotification.reloadTaskFailure"] (footman fire --route).`
     throw refusedWithCode(404, 'DESTINATION_NOT_FOUND', 'Destination not found', details)
   }
   return wish

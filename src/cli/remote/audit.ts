@@ -25,6 +25,10 @@ interface AuditView {
 
 const HEAD = ['AT', 'WHO', 'FROM', 'WHAT', 'RESULT', 'TARGET', 'DETAIL']
 
+/** One id fits on a line; `--json` has them all. */
+const targets = ([first = '', ...more]: readonly string[]): string =>
+  more.length === 0 ? first : `${first} and ${more.length} more`
+
 /** Newest first. */
 export function runAudit(options: AuditOptions, io: CommandIo): Promise<number> {
   return withRemote(options, io, async (remote) => {
@@ -33,7 +37,7 @@ export function runAudit(options: AuditOptions, io: CommandIo): Promise<number> 
     const rows = audit.map((entry) => [
       ...[entry.at, entry.actor, entry.address ?? '-', entry.action],
       entry.status === null ? entry.outcome : `${entry.outcome} (${entry.status})`,
-      ...[entry.target.join(', '), entry.detail ?? ''],
+      ...[targets(entry.target), entry.detail ?? ''],
     ])
     io.out(json ? JSON.stringify({ audit, nextCursor: null }, null, 2) : table([HEAD, ...rows]))
     return EXIT.ok

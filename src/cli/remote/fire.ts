@@ -7,6 +7,7 @@ import type { Remote, RemoteCall } from './client.ts'
 import { idOf, OLD } from './events.ts'
 import { CommandFailure } from './failure.ts'
 import { isNoTask, noSuchTask, taskIdOf, unknownDestinations, unknownRoutes } from './names.ts'
+import { readable } from './readable.ts'
 import { type RemoteOptions, withRemote } from './run.ts'
 import { table } from './table.ts'
 
@@ -135,7 +136,9 @@ function listed(deliveries: readonly Made[]): string {
 function dryText({ messages }: Dry): string {
   if (messages.length === 0) return 'No route or destination wants it: nothing would be sent.'
   const texts = messages.map(({ destination, target, route, message: { subject, body } }) =>
-    [`To ${destination} (${target})${route ? `, route ${route}` : ''}`, subject, body].filter(Boolean).join('\n'),
+    [`To ${destination} (${target})${route ? `, route ${route}` : ''}`, subject, readable(body)]
+      .filter(Boolean)
+      .join('\n'),
   )
   return texts.join('\n\n---\n\n')
 }
