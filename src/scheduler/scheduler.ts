@@ -311,7 +311,7 @@ export function createScheduler(deps: SchedulerDeps, settings: SchedulerSettings
       started = true
       if (mode !== 'watch') {
         await arm()
-        if (mode === 'run' && !settings.ignoreTimezone) await upkeep.reportZones(list())
+        if (!settings.ignoreTimezone) await upkeep.reportZones(list(), mode === 'run')
         agenda.start()
       }
       ready.resolve()

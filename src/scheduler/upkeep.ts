@@ -21,7 +21,7 @@ const PAUSE_MS = 5
 
 export interface Upkeep {
   /** Once in the life of a database: which schedules fire at other times than in Butler. */
-  reportZones(schedules: readonly Schedule[]): Promise<void>
+  reportZones(schedules: readonly Schedule[], once: boolean): Promise<void>
   start(): void
   stop(): void
 }
@@ -38,13 +38,13 @@ export function createUpkeep({ store, clock, log, planner }: UpkeepDeps, keepRun
   }
 
   return {
-    async reportZones(schedules) {
+    async reportZones(schedules, once) {
       const now = clock.now()
-      if (schedules.length === 0 || !(await store.once('zone report', now))) return
+      if (schedules.length === 0 || (once && !(await store.once('zone report', now)))) return
       const lines = zoneReport(schedules, planner, now)
       if (lines.length === 0) return
       log.warn(
-        `SCHEDULER: ${lines.length} schedule(s) fire at other times than in Butler 16, which ignored their time zones. Butler.footman.scheduler.ignoreTimezone: true restores that. This is told once`,
+        `SCHEDULER: ${lines.length} schedule(s) fire at other times than in Butler 16, which ignored their time zones. Butler.footman.scheduler.ignoreTimezone: true restores that${once ? '. This is told once' : ''}`,
       )
       for (const line of lines) log.warn(line)
     },

@@ -611,7 +611,7 @@ describe('runs', () => {
       [{ node: { role: 'satellite' } }, 'NOT_PRIMARY'],
       [{ shadow: true }, 'SHADOW_MODE'],
     ] as const) {
-      const every = FILE.replace('0 */2 * * *', "'* * * * * *'")
+      const every = FILE.replace('0 */2 * * *', "'* * * * * *'").replace('Europe/Paris', 'Asia/Tokyo')
       await using product = await scheduled(every, { footman: { dataDirectory: 'data', ...footmanSection } })
       site.simulator.clearRequests()
       for (const [method, path] of [
@@ -628,6 +628,7 @@ describe('runs', () => {
           timeout: 15_000,
         })
         expect<unknown>(run).toMatchObject({ state: 'skipped', reason: 'SHADOW_MODE', firedAt: null })
+        expect<unknown>(logOf(product)).toContain('in Butler 16')
       }
       expect<unknown>(startsOf()).toEqual([])
       expect<unknown>(product.text()).toBe(every)
