@@ -16,11 +16,14 @@ export function databasesOf(dataDirectory: string): readonly UpgradableDatabase[
   return [database('footman', MIGRATIONS), database('journal', journalMigrations)]
 }
 
+/** Where they are saved before they are changed. */
+export const backupDirectoryOf = (dataDirectory: string): string => join(dataDirectory, 'backup')
+
 /** To be called before they are opened, by the process that holds the directory. Throws a `StartError`. */
 export function upgradeData(deps: UpgradeDeps, dataDirectory: string): void {
   upgradeDatabases(deps, {
     databases: databasesOf(dataDirectory),
-    backupDirectory: join(dataDirectory, 'backup'),
+    backupDirectory: backupDirectoryOf(dataDirectory),
     version: VERSION,
   })
 }

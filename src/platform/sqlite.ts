@@ -2,7 +2,9 @@
  * A thin layer over `node:sqlite`: WAL, cached prepared statements, nested transactions and named migrations.
  * One file has one writing thread; everything here is synchronous and fast.
  */
+import { existsSync } from 'node:fs'
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite'
+import { pathToFileURL } from 'node:url'
 import { VERSION } from './version.ts'
 
 export interface Migration {
@@ -15,7 +17,8 @@ export interface DatabaseSettings {
   readonly migrations?: readonly Migration[]
   /** FULL survives a power cut after each commit, NORMAL a killed process. */
   readonly synchronous?: 'FULL' | 'NORMAL'
-  readonly readOnly?: boolean
+  /** `untouched`: nothing is left behind in the folder either, which may be that of another account. */
+  readonly readOnly?: boolean | 'untouched'
   /** The Footman that is noted when migrations are made; default: this one. */
   readonly version?: string
   /** Told when the storage fails a statement: disk full, file gone or damaged. True = it is mended, a read may be tried again. */
@@ -56,7 +59,8 @@ export function openDatabase(file: string, settings: DatabaseSettings = {}): Fil
 }
 
 function openFile(file: string, settings: DatabaseSettings): DatabaseSync {
-  const raw = new DatabaseSync(file, { readOnly: settings.readOnly ?? false })
+  const { readOnly = false } = settings
+  const raw = new DatabaseSync(readOnly === 'untouched' ? untouched(file) : file, { readOnly: readOnly !== false })
   try {
     if (settings.readOnly) raw.exec('PRAGMA busy_timeout = 5000;')
     else raw.exec(`${PRAGMAS} PRAGMA synchronous = ${settings.synchronous ?? 'FULL'};`)
@@ -66,6 +70,13 @@ function openFile(file: string, settings: DatabaseSettings): DatabaseSync {
     raw.close()
     throw error
   }
+}
+
+/** A reader makes the files `-wal` and `-shm` where nobody else has the database open; not of one that cannot change. */
+function untouched(file: string): string {
+  if (existsSync(`${file}-wal`)) return file
+  const { host, pathname } = pathToFileURL(file)
+  return `file:${host === '' ? '' : `////${host}`}${pathname}?immutable=1`
 }
 
 type Scope = readonly [begin: string, commit: string, rollback: string]

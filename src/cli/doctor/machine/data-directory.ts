@@ -1,10 +1,11 @@
 /** The data directory: writable, with room, and of one owner. */
 import { existsSync } from 'node:fs'
 import { readdir, stat } from 'node:fs/promises'
-import { join } from 'node:path'
-import { databasesOf } from '../../../app/data-upgrade.ts'
+import { dirname, join } from 'node:path'
+import { backupDirectoryOf, databasesOf } from '../../../app/data-upgrade.ts'
 import { type LockHolder, lockHolder } from '../../../platform/lock.ts'
 import { appliedMigrations, type Database, lastWriter, openDatabase } from '../../../platform/sqlite.ts'
+import { usableBackup } from '../../../platform/upgrade/backup.ts'
 import type { UpgradableDatabase } from '../../../platform/upgrade/upgrade.ts'
 import { VERSION } from '../../../platform/version.ts'
 import type { Finding, Probe } from '../types.ts'
@@ -90,16 +91,20 @@ function roomFindings(path: string, { freeBytes, totalBytes }: FolderState & { s
 }
 
 /** After a step back to an older version: it would not start. */
-function layoutFindings({ file, migrations }: UpgradableDatabase): Finding[] {
+function layoutFindings({ name, file, migrations }: UpgradableDatabase): Finding[] {
   const common = { level: 'error', target: file, key: KEY } as const
   if (!existsSync(file)) return []
   let db: Database | undefined
   try {
-    db = openDatabase(file, { readOnly: true })
+    db = openDatabase(file, { readOnly: 'untouched' })
     const known = new Set(migrations.map(({ name }) => name))
     if (appliedMigrations(db).every((name) => known.has(name))) return []
     const message = `was written by a newer Footman${writerOf(db)} than this one (${VERSION}), which does not start with it`
-    const fix = `start the newer Footman again, or go back as docs/upgrade.md says (the folder backup has a copy)`
+    const backup = usableBackup(backupDirectoryOf(dirname(file)), name, known)
+    const back = backup
+      ? `put its backup ${backup} in the place of the database, as docs/upgrade.md says`
+      : `give this one another data directory (Butler.${KEY}), as there is no backup that it could use`
+    const fix = `start the newer Footman again, or ${back}`
     return [{ ...common, code: 'data-directory.newer', message, fix }]
   } catch (error) {
     const message = `cannot be read: ${(error as Error).message}`

@@ -66,7 +66,7 @@ export function readDatabase<T>({ config, paths }: DoctorContext, read: (db: Dat
   const file = join(paths.data(config.footman.dataDirectory), 'footman.db')
   if (!existsSync(file)) return null
   try {
-    const db = openDatabase(file, { readOnly: true })
+    const db = openDatabase(file, { readOnly: 'untouched' })
     try {
       return read(db)
     } finally {

@@ -4,11 +4,14 @@ import { chmodSync, existsSync, mkdirSync, readdirSync, writeFileSync } from 'no
 import type { AddressInfo } from 'node:net'
 import { createServer } from 'node:net'
 import { DatabaseSync } from 'node:sqlite'
+import { MIGRATIONS } from '../../../../src/app/migrations.ts'
 import { lockDirectory } from '../../../../src/platform/lock.ts'
+import { openDatabase } from '../../../../src/platform/sqlite.ts'
+import { storageMigrations } from '../../../../src/platform/storage/note.ts'
 import { certificatePair } from '../../../support/certificates.ts'
 import { canMount, smallDisk } from '../../../support/disks.ts'
 import { codes, diagnose } from '../../../support/doctor.ts'
-import { freeTcpPort } from '../../../support/ports.ts'
+import { freeTcpPort, freeUdpPort } from '../../../support/ports.ts'
 import { type TempDirectory, tempDirectory } from '../../../support/temp.ts'
 
 const cleanup: (() => void)[] = []
@@ -99,6 +102,28 @@ describe('the data directory', () => {
     const found = await diagnose(data(directory.path), { only })
     expect(codes(found).slice(-2)).toEqual(['data-directory.newer', 'data-directory.database'])
     expect(found.code).toBe(3)
+    expect(found.findings.at(-2)!.fix).toContain('there is no backup')
+    mkdirSync(directory.join('backup'))
+    const backup = directory.join('backup', 'footman-0.0.9-20260101T000000000Z.db')
+    openDatabase(backup, { migrations: MIGRATIONS.slice(0, 2) }).close()
+    const again = await diagnose(data(directory.path), { only })
+    expect(again.findings.at(-2)!.fix).toContain(`put its backup ${backup} in the place`)
+  })
+
+  test('is left as it is: the files of a reader would keep another account out', async () => {
+    const directory = folder()
+    const file = directory.join('footman.db')
+    openDatabase(file, { migrations: [...MIGRATIONS, ...storageMigrations] }).close()
+    const before = readdirSync(directory.path)
+    const butler = { ...data(directory.path), udpServerConfig: { enable: true, portTaskFailure: await freeUdpPort() } }
+    const found = await diagnose(butler, { only: [...only, 'udp'] })
+    expect(found.code).toBe(0)
+    expect(readdirSync(directory.path)).toEqual(before)
+    // What stands in its log only is read too.
+    const db = openDatabase(file)
+    db.run("INSERT INTO schema_migration VALUES ('9999-from-the-future', '2030-01-01T00:00:00Z')")
+    expect(codes(await diagnose(data(directory.path), { only }))).toContain('data-directory.newer')
+    db.close()
   })
 
   test.if(canMount)('holds files of two accounts', async () => {
