@@ -4,6 +4,7 @@
  */
 import { spawn } from 'node:child_process'
 import process from 'node:process'
+import { systemProgram } from './system-program.ts'
 
 export interface DataProtection {
   /** Both reject when Windows refuses. `entropy` must be the same for both. */
@@ -90,7 +91,7 @@ function throughPowerShell(): DataProtection {
 /** What the program writes; rejects unless it ends with 0. */
 function withInput(command: string, args: readonly string[], input: string): Promise<string> {
   return new Promise((resolve, reject) => {
-    const child = spawn(command, args, { windowsHide: true, timeout: POWERSHELL_TIMEOUT_MS })
+    const child = spawn(systemProgram(command), args, { windowsHide: true, timeout: POWERSHELL_TIMEOUT_MS })
     const output: string[] = []
     child.stdout.setEncoding('utf8').on('data', (text: string) => output.push(text))
     child.stderr.resume()

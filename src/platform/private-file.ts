@@ -1,14 +1,18 @@
 /** Files that only the account of the service may read. */
 import { execFile } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { rm, writeFile } from 'node:fs/promises'
-import { userInfo } from 'node:os'
+import { lstat, rm, writeFile } from 'node:fs/promises'
 import { promisify } from 'node:util'
 import { placeNew, renameOver } from './files.ts'
+import { systemProgram } from './system-program.ts'
 
 const ICACLS_TIMEOUT_MS = 10_000
-/** Well-known security ids: the local system account and the group of administrators. */
-const WINDOWS_READERS = ['*S-1-5-18', '*S-1-5-32-544']
+/** Well-known security ids, as names differ by language. */
+const SYSTEM = '*S-1-5-18'
+const ADMINISTRATORS = '*S-1-5-32-544'
+/** Whoever made the file: the name alone of an account of a service or a domain may mean nobody, or somebody else. */
+const OWNER = '*S-1-3-4'
+const WINDOWS_READERS = [SYSTEM, ADMINISTRATORS]
 
 export interface PrivateFileOptions {
   /** False: rejects with `EEXIST` when the file is there. Default true. */
@@ -37,24 +41,27 @@ export async function writePrivateFile(path: string, content: string, options: P
   }
 }
 
-/** `readers` beside this account, the system and administrators. Rejects when an account is not known. */
-async function restrictOnWindows(path: string, readers: readonly string[]): Promise<void> {
-  const full = [...WINDOWS_READERS, userInfo().username].flatMap((who) => ['/grant:r', `${who}:F`])
-  const grants = [...full, ...readers.flatMap((who) => ['/grant:r', `${who}:R`])]
-  await promisify(execFile)('icacls', [path, '/inheritance:r', ...grants], {
-    timeout: ICACLS_TIMEOUT_MS,
-    windowsHide: true,
-  })
+/** `readers` beside the owner, the system and administrators. Rejects when an account is not known. */
+function restrictOnWindows(path: string, readers: readonly string[]): Promise<void> {
+  const full = [...WINDOWS_READERS, OWNER].flatMap((who) => ['/grant:r', `${who}:F`])
+  return icacls(path, '/inheritance:r', ...full, ...readers.flatMap((who) => ['/grant:r', `${who}:R`]))
 }
 
 /**
  * Nobody but the system and administrators may look into or change the directory, or give it away; files in it have
- * permissions of their own. Windows only: elsewhere the mode at its creation says so.
+ * permissions of their own. Everybody may make folders where it is: one that somebody has prepared, with himself as owner
+ * and rights of his own, becomes the administrators'. Windows only: elsewhere the mode at its creation says so.
  */
 export async function restrictDirectory(path: string): Promise<void> {
   if (process.platform !== 'win32') return
-  const grants = WINDOWS_READERS.flatMap((who) => ['/grant:r', `${who}:(OI)(CI)F`])
-  await promisify(execFile)('icacls', [path, '/inheritance:r', ...grants], {
+  if ((await lstat(path)).isSymbolicLink()) throw new Error(`${path} is a link, and must be a folder: remove it`)
+  await icacls(path, '/setowner', ADMINISTRATORS)
+  await icacls(path, '/reset')
+  await icacls(path, '/inheritance:r', ...WINDOWS_READERS.flatMap((who) => ['/grant:r', `${who}:(OI)(CI)F`]))
+}
+
+async function icacls(path: string, ...args: readonly string[]): Promise<void> {
+  await promisify(execFile)(systemProgram('icacls.exe'), [path, ...args], {
     timeout: ICACLS_TIMEOUT_MS,
     windowsHide: true,
   })

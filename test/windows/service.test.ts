@@ -55,6 +55,25 @@ describe('service install', () => {
     expect(nssm.stdout).toContain('nssm set Footman AppDirectory "C:\\Program Files\\Footman"')
   })
 
+  test('opens to the account its own folders and what the configuration names, by paths of Windows', async () => {
+    await using folder = await configured({ footman: { dataDirectory: 'C:\\ProgramData\\Footman\\data' } })
+    writeFileSync(folder.join('WinSW-x64.exe'), '')
+    const place = ['-c', folder.file, '--directory', host.path(folder.path), '--print']
+    const { stdout } = await footman(['service', 'install', ...place], folder.path)
+    const opened = stdout.split(/\r?\n/).filter((line) => line.includes('icacls'))
+    expect(opened).toEqual([
+      `$ icacls.exe "${folder.file}" /grant "NT SERVICE\\Footman:R"`,
+      '$ icacls.exe C:\\ProgramData\\Footman\\data /grant "NT SERVICE\\Footman:(OI)(CI)M" /T',
+      '$ icacls.exe "C:\\Program Files\\Footman\\log" /grant "NT SERVICE\\Footman:(OI)(CI)M" /T',
+    ])
+  })
+
+  test('refuses a folder of Windows for data', async () => {
+    await using folder = await configured({ footman: { dataDirectory: 'C:\\windows' } })
+    const { code, stderr } = await footman(['service', 'install', '-c', folder.file, '--task-scheduler'], folder.path)
+    expect({ code, stderr }).toMatchObject({ code: 1, stderr: expect.stringContaining('is a folder of the system') })
+  })
+
   test('says where WinSW comes from when it is not there', async () => {
     await using folder = await configured({})
     const { code, stderr } = await footman(['service', 'install', '-c', folder.file], folder.path)

@@ -85,6 +85,11 @@ describe('init', () => {
   }, 60_000)
 })
 
+test('a key is read from a pipe', async () => {
+  const { code, stdout } = await feed(`fm_${'A'.repeat(43)}\r\n`, 'key', 'hash')
+  expect({ code, stdout }).toEqual({ code: 0, stdout: expect.stringMatching(/^sha256:[0-9a-f]{64}\s*$/) })
+})
+
 describe('credentials', () => {
   const SECRET = 'pässwörd; "quoted" 売'
   const stored = (name: string) => host.onDisk('ProgramData', 'Footman', 'credentials', `${name}.dpapi`)

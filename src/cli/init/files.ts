@@ -1,6 +1,6 @@
 /** The files of `footman init`: all that are needed, and none that is there already. */
 import { existsSync } from 'node:fs'
-import { mkdir } from 'node:fs/promises'
+import { mkdir, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { createFileAtomic, writeFileAtomic } from '../../platform/files.ts'
 import { writePrivateFile } from '../../platform/private-file.ts'
@@ -20,18 +20,26 @@ export interface PlannedFile {
 export const existing = (files: readonly PlannedFile[]): string[] =>
   files.filter(({ keep, path }) => !keep && existsSync(path)).map(({ path }) => path)
 
-/** Each appears whole or not at all. Rejects with the error of the first that fails. */
+/** All or none of them: with the error of the first that fails, with which it rejects, new ones are taken away again. */
 export async function writeFiles(
   files: readonly PlannedFile[],
   force: boolean,
   platform: NodeJS.Platform,
 ): Promise<void> {
-  for (const { path, text, keep, isPrivate } of files) {
-    if (keep && existsSync(path)) continue
-    await mkdir(dirname(path), { recursive: true, mode: 0o750 })
-    const content = ends(text, platform)
-    if (isPrivate) await writePrivateFile(path, content, { replace: force })
-    else await (force ? writeFileAtomic : createFileAtomic)(path, content)
+  const made: string[] = []
+  try {
+    for (const { path, text, keep, isPrivate } of files) {
+      const isThere = existsSync(path)
+      if (keep && isThere) continue
+      await mkdir(dirname(path), { recursive: true, mode: 0o750 })
+      const content = ends(text, platform)
+      if (isPrivate) await writePrivateFile(path, content, { replace: force })
+      else await (force ? writeFileAtomic : createFileAtomic)(path, content)
+      if (!isThere) made.push(path)
+    }
+  } catch (error) {
+    for (const path of made) await rm(path, { force: true }).catch(() => {})
+    throw error
   }
 }
 

@@ -45,7 +45,8 @@ export async function runLogAppender(options: LogAppenderOptions, io: CommandIo,
   }
   const path = resolve(at.cwd, options.output)
   try {
-    await writeFiles([{ path, text }], options.force === true, at.platform)
+    // A shared secret stands in it.
+    await writeFiles([{ path, text, isPrivate: secret !== undefined }], options.force === true, at.platform)
   } catch (error) {
     const isThere = (error as NodeJS.ErrnoException).code === 'EEXIST'
     return refuse(io, isThere ? `${path} is there already: give --force` : `cannot write: ${(error as Error).message}`)

@@ -1,6 +1,7 @@
 /** What remains to be done, in order. */
 import { dirname, join, resolve } from 'node:path'
 import type { WantedProperty } from '../../config/custom-properties.ts'
+import { quote } from '../service/plan.ts'
 import type { InitAnswers } from './answers.ts'
 
 export interface WrittenFiles {
@@ -17,7 +18,7 @@ export function nextSteps(
   wanted: readonly WantedProperty[],
   platform: NodeJS.Platform,
 ): string {
-  const file = shell(files.configuration)
+  const file = quote(files.configuration, platform)
   const steps = [
     `Copy client.pem, client_key.pem and root.pem into ${files.certificates} (README.txt there tells how to get them).`,
     ...passwordStep(answers, files.configuration, platform),
@@ -40,10 +41,10 @@ function passwordStep({ smtpUser, smtpPassword }: InitAnswers, file: string, pla
     return [`footman credential set ${name}${platform === 'win32' ? '' : ' (tells how)'}: the password of ${smtpUser}.`]
   }
   const path = resolve(dirname(file), name)
-  return [`Write the password of ${smtpUser} to ${path}, readable by the account of the service only.`]
+  return [
+    `Write the password of ${smtpUser} to ${path}, readable by you only (chmod 600): service install opens it to its account.`,
+  ]
 }
-
-const shell = (path: string): string => (/[\s&()']/.test(path) ? `"${path}"` : path)
 
 /** The folder that the answer names, absolute. */
 export const certificateFolder = ({ certificates }: InitAnswers, file: string): string =>

@@ -1,7 +1,8 @@
 /** This machine. */
 import { spawn } from 'node:child_process'
-import { basename, join, resolve } from 'node:path'
+import { basename, resolve } from 'node:path'
 import { CommandError, runCommand } from '../../platform/command.ts'
+import { systemProgram } from '../../platform/system-program.ts'
 import type { ServiceHost } from './types.ts'
 
 const RUNTIMES = /^(bun|deno|node)(\.exe)?$/i
@@ -31,11 +32,4 @@ export function processHost(): ServiceHost {
         })
       }),
   }
-}
-
-/** Where Windows keeps it: a program of the same name in the working directory must not run with an administrator's rights. */
-function systemProgram(file: string): string {
-  if (process.platform !== 'win32' || /[\\/]/.test(file)) return file
-  const system = join(process.env.SystemRoot ?? 'C:\\Windows', 'System32')
-  return file === 'powershell.exe' ? join(system, 'WindowsPowerShell', 'v1.0', file) : join(system, file)
 }
