@@ -9,14 +9,22 @@ import { createSimulator, type PortName } from '../src/qlik/simulator/index.ts'
  * Runs the simulated Qlik Sense site on its own and prints one line of JSON: ports and certificate files.
  * `--certificates DIR`, `--udp HOST:PORT`, `--port NAME=NUMBER` (repeatable), `--schedules`. Ends on SIGTERM or SIGINT.
  */
+const USAGE = `bun scripts/simulator.ts [--certificates DIR] [--udp HOST:PORT] [--port NAME=NUMBER]... [--schedules]
+A simulated Qlik Sense site, until Ctrl-C. Prints its ports and certificates in one line; docs/development.md tells more.
+`
 const { values } = parseArgs({
   options: {
+    help: { type: 'boolean', short: 'h', default: false },
     certificates: { type: 'string' },
     udp: { type: 'string' },
     port: { type: 'string', multiple: true },
     schedules: { type: 'boolean', default: false },
   },
 })
+if (values.help) {
+  process.stdout.write(USAGE)
+  process.exit(0)
+}
 
 const warn = (message: string) => void process.stderr.write(`${message}\n`)
 const silent = () => {}
