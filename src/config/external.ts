@@ -123,8 +123,12 @@ function fromEnvironment(name: string, env: Environment): Resolved {
 
 async function fromFile(path: string): Promise<Resolved> {
   try {
+    const text = textOf(await readFile(path))
+    if (text === null) {
+      return { ok: false, message: `the file ${path} is not UTF-8`, hint: 'save it with the encoding UTF-8' }
+    }
     // Editors end a file with a line break, which belongs to no secret.
-    return { ok: true, value: (await readFile(path, 'utf8')).replace(/\r?\n$/, '') }
+    return { ok: true, value: text.replace(/\r?\n$/, '') }
   } catch (error) {
     const reason = (error as NodeJS.ErrnoException).code ?? (error as Error).message
     return {
@@ -132,6 +136,16 @@ async function fromFile(path: string): Promise<Resolved> {
       message: `the file ${path} cannot be read (${reason})`,
       hint: 'check the path and its permissions',
     }
+  }
+}
+
+/** Null for what is no text. Windows' Notepad puts a mark before it; `>` of its PowerShell writes UTF-16. */
+function textOf(bytes: Uint8Array): string | null {
+  const encoding = bytes[0] === 0xff && bytes[1] === 0xfe ? 'utf-16le' : 'utf-8'
+  try {
+    return new TextDecoder(encoding, { fatal: true }).decode(bytes)
+  } catch {
+    return null
   }
 }
 

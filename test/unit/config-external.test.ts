@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'bun:test'
+import { writeFileSync } from 'node:fs'
 import { loadConfig } from '../../src/config/load.ts'
 import { renderProblem } from '../../src/config/problems.ts'
 import { errorsOf, loadButler, withFolder } from '../support/config.ts'
@@ -95,5 +96,30 @@ describe('values from outside', () => {
     )
     expect(config?.thirdPartyToolsCredentials.newRelic).toEqual([account])
     expect(config?.footman).toMatchObject({ shadow: true, api: { rateLimitPerMinute: 0 } })
+  })
+})
+
+describe('a file with a secret, as editors and shells of Windows write it', () => {
+  const withSecret = (bytes: Uint8Array) =>
+    withFolder({ 'c.yaml': `Butler:\n  logDirectory: '\${file:secret.txt}'\n` }, async (cwd) => {
+      writeFileSync(`${cwd}/secret.txt`, bytes)
+      return loadConfig({ file: 'c.yaml', cwd, env: {}, overrides: { qlikConnection: false } })
+    })
+
+  test.each([
+    ['plain', Buffer.from('pässword\r\n')],
+    ['with a mark', Buffer.from('\ufeffpässword\r\n')],
+    ['UTF-16', Buffer.from('\ufeffpässword\r\n', 'utf16le')],
+  ])('%s', async (_, bytes) => {
+    const { config, problems } = await withSecret(bytes)
+    expect(problems).toEqual([])
+    expect(config?.logDirectory).toBe('pässword')
+  })
+
+  test('something else is told', async () => {
+    const { problems } = await withSecret(Uint8Array.of(0x70, 0xe4, 0x73))
+    expect(problems.map(({ message, hint }) => `${message}: ${hint}`)).toEqual([
+      expect.stringMatching(/the file .*secret\.txt is not UTF-8: save it with the encoding UTF-8$/),
+    ])
   })
 })
