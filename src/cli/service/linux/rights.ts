@@ -43,15 +43,13 @@ export async function wayIn(run: RunCommand, user: string, isNew: boolean): Prom
 
 function letIn({ user, way }: RightsSettings, right: Right, path: string): Step[] {
   if (way === 'acl') return [command('setfacl', ['-m', `u:${user}:${right}`, path], true)]
-  return [command('chgrp', [user, path], true), command('chmod', [`g+${right}`, path], true)]
+  // In this order, and exactly: what the group of root might do, the account must not.
+  return [command('chmod', [`g=${right}`, path], true), command('chgrp', [user, path], true)]
 }
 
 /** The group of a file is replaced only where it is that of root, who reads everything anyway. */
-async function canLetIn(way: Way, paths: readonly string[]): Promise<boolean> {
-  if (way !== 'group') return way === 'acl'
-  const found = await Promise.all(paths.map(lookAt))
-  return found.every((one) => one?.gid === 0)
-}
+const canLetIn = async (way: Way, path: string): Promise<boolean> =>
+  way === 'group' ? (await lookAt(path))?.gid === 0 : way === 'acl'
 
 /** Data and log folder. Rejects with a `ServiceError` for a folder of the system. */
 export async function ownFolders(
@@ -100,7 +98,7 @@ async function readRight(path: string, settings: RightsSettings): Promise<Step[]
   const isPlain = found.isFile() && found.nlink === 1 && (await realPath(path)) === path
   return [
     ...(isPlain ? await enter(path, settings) : []),
-    ...(isPlain && isClosed && (await canLetIn(way, [path])) ? letIn(settings, 'r', path) : []),
+    ...(isPlain && isClosed && (await canLetIn(way, path)) ? letIn(settings, 'r', path) : []),
     {
       ...{ kind: 'check', file: 'runuser', args: ['-u', user, '--', 'test', '-r', path] },
       warning: `${user} cannot read ${path}: let it in with setfacl -m u:${user}:r, and u:${user}:x for the folders on the way, or move the file to one like /etc/footman`,
@@ -116,7 +114,9 @@ async function enter(path: string, settings: RightsSettings): Promise<Step[]> {
     if (found && (found.mode & OTHERS.enter) === 0) closed.unshift(folder)
   }
   if (closed.some(isSystemFolder) || (await realPath(dirname(path))) !== dirname(path)) return []
-  return (await canLetIn(settings.way, closed)) ? closed.flatMap((folder) => letIn(settings, 'x', folder)) : []
+  const steps: Step[] = []
+  for (const folder of closed) if (await canLetIn(settings.way, folder)) steps.push(...letIn(settings, 'x', folder))
+  return steps
 }
 
 /** The program may lie in a folder of a person. */
@@ -136,7 +136,7 @@ export async function scheduleRights(facts: ServiceFacts, settings: RightsSettin
     `${user} cannot write in ${folder}: changed schedules do not get into the schedule file. Give it a folder of its own in Butler.scheduler.configfile`,
   )
   const isOwn = (await realPath(folder)) === folder && (await hasOwnScheduleFolder(facts))
-  return isOwn && (await canLetIn(way, [folder])) ? [...letIn(settings, 'rwx', folder), check] : [check]
+  return isOwn && (await canLetIn(way, folder)) ? [...letIn(settings, 'rwx', folder), check] : [check]
 }
 
 /** Folders that the configuration opens to requests, without those of the system; they stay as they are. */

@@ -151,11 +151,11 @@ describe('a configuration that init wrote', () => {
     const answers = [...NO_ACL, ['id -u', { code: 1 }] as const]
     const [config, yaml] = [folder.join('config'), folder.join('config', 'footman.yaml')]
     expect(changes((await install(answers)).calls).slice(0, 5)).toEqual([
+      `chmod g=x ${config}`,
       `chgrp footman ${config}`,
-      `chmod g+x ${config}`,
       `install -d -m 0750 -o footman -g footman ${folder.join('config', 'data')}`,
+      `chmod g=r ${yaml}`,
       `chgrp footman ${yaml}`,
-      `chmod g+r ${yaml}`,
     ])
   })
 
