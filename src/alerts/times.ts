@@ -2,6 +2,7 @@
  * The time formats of the template variables. Every instant is offered as Qlik Sense sent it (`UTC`) and in five local
  * forms, in one time zone and locale that are fixed when the formatter is made.
  */
+import { once } from '../platform/once.ts'
 
 const LOCAL_FORMS = ['Local1', 'Local2', 'Local3', 'Local4', 'Local5'] as const
 const FORMS = ['UTC', ...LOCAL_FORMS] as const
@@ -42,8 +43,9 @@ const NUMERIC = {
 /** `yyyy-MM-dd HH:mm:ss`, `10/14/2025, 9:24:31 AM`, `Oct 14, 2025, 9:24:31 AM`, `October 14, 2025 at 9:24:31 AM GMT+2` (twice). */
 export function createTimeFormatter(settings: TimeSettings = {}): TimeFormatter {
   const { timeZone, locale } = settings
+  // The first date format of the process loads languages and zones: 5 MB and some milliseconds that a start can do without.
   const format = (options: Intl.DateTimeFormatOptions, language = locale) =>
-    new Intl.DateTimeFormat(language, { ...options, ...(timeZone ? { timeZone } : {}) })
+    once(() => new Intl.DateTimeFormat(language, { ...options, ...(timeZone ? { timeZone } : {}) }))
   const parts = format({ ...NUMERIC, month: '2-digit', day: '2-digit', hour: '2-digit', hourCycle: 'h23' }, 'en-US')
   const short = format(NUMERIC)
   const medium = format({ ...NUMERIC, month: 'short' })
@@ -51,7 +53,7 @@ export function createTimeFormatter(settings: TimeSettings = {}): TimeFormatter 
 
   const sortable = (ms: number): string => {
     const found: Record<string, string> = {}
-    for (const { type, value } of parts.formatToParts(ms)) found[type] = value
+    for (const { type, value } of parts().formatToParts(ms)) found[type] = value
     const { year = '', month, day, hour, minute, second } = found
     return `${year.padStart(4, '0')}-${month}-${day} ${hour}:${minute}:${second}`
   }
@@ -61,12 +63,12 @@ export function createTimeFormatter(settings: TimeSettings = {}): TimeFormatter 
     if (iso.startsWith(NEVER_YEAR)) return fill('-')
     const ms = Date.parse(iso)
     if (Number.isNaN(ms)) return { ...fill(''), UTC: iso }
-    const long = full.format(ms)
+    const long = full().format(ms)
     return {
       UTC: iso,
       Local1: sortable(ms),
-      Local2: short.format(ms),
-      Local3: medium.format(ms),
+      Local2: short().format(ms),
+      Local3: medium().format(ms),
       Local4: long,
       Local5: long,
     }

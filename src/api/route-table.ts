@@ -79,7 +79,7 @@ function methodsOf(route: ApiRoute, all: readonly ApiRoute[]): Method[] {
 
 /** Fixed segments win over parameters. */
 function inMatchingOrder(routes: readonly ApiRoute[]): ApiRoute[] {
-  return [...routes].sort((a, b) => pattern(a).localeCompare(pattern(b)))
+  return [...routes].sort((a, b) => (pattern(a) < pattern(b) ? -1 : pattern(a) > pattern(b) ? 1 : 0))
 }
 
 const pattern = ({ path }: ApiRoute): string =>

@@ -1,7 +1,9 @@
 /** From a file (and the environment and the command line) to the configuration the program runs with. */
+
 import { readFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { dirname } from 'node:path'
+import { hostZone } from '../platform/host-zone.ts'
 import type { CheckContext } from './checks/check.ts'
 import { CHECKS } from './checks/index.ts'
 import { applyMappingFile, resolvePlaceholders } from './external.ts'
@@ -192,7 +194,7 @@ function derive(config: Config): Config {
     configEngine: { ...configEngine, host: configEngine.host || configQRS.host },
     footman: {
       ...footman,
-      timezone: footman.timezone || Intl.DateTimeFormat().resolvedOptions().timeZone,
+      timezone: footman.timezone || hostZone(),
       node: { ...footman.node, name: footman.node.name || hostname() },
     },
   }

@@ -1,6 +1,8 @@
 /** From the members of a schedule to what can run; every mistake is told with its place. */
+
 import { z } from 'zod'
 import { durationText, isTimezone, nameText, oneOrMany, windowReference } from '../config/fields.ts'
+import { hostZone } from '../platform/host-zone.ts'
 import { createOffsets, type Offsets } from '../platform/offsets.ts'
 import { isGuid } from '../platform/uuid.ts'
 import type { Calendars, Day, Windows } from '../platform/windows/types.ts'
@@ -63,7 +65,7 @@ const invalid = (field: string, why: string, details?: string): Invalid =>
 
 export function createPlanner(deps: PlannerDeps, settings: PlannerSettings): Planner {
   const { windows, calendars } = deps
-  const localZone = Intl.DateTimeFormat().resolvedOptions().timeZone
+  const localZone = hostZone()
   // Looking a zone up takes longer than anything else here.
   const zones = new Map<string, Offsets>()
 

@@ -1,7 +1,9 @@
 /** Cuts texts at the limits of those who receive them. */
 
+import { once } from '../../platform/once.ts'
+
 const ELLIPSIS = '…'
-const GRAPHEMES = new Intl.Segmenter('en', { granularity: 'grapheme' })
+const graphemes = once(() => new Intl.Segmenter('en', { granularity: 'grapheme' }))
 
 /** How a receiver counts. */
 export type Size = (text: string) => number
@@ -38,7 +40,7 @@ export function cutStart(text: string, limit: number, size: Size = utf16): strin
 }
 
 function* characters(text: string): Generator<string> {
-  for (const { segment } of GRAPHEMES.segment(text)) yield segment
+  for (const { segment } of graphemes().segment(text)) yield segment
 }
 
 /** Code units of the longest sequence of pieces whose size is within the room. */

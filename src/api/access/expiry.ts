@@ -1,4 +1,5 @@
 /** When API keys end, and telling in time. */
+import { hostZone } from '../../platform/host-zone.ts'
 import type { Clock, Logger } from '../../platform/types.ts'
 import { createZone } from '../../platform/zone.ts'
 import type { KnownKey } from './keys.ts'
@@ -8,7 +9,7 @@ const WARN_BEFORE_MS = 14 * DAY_MS
 
 /** The instant at which a day (`2027-06-30`) ends on the wall clock of a zone; '' = the zone of this computer. */
 export function endOfDay(day: string, timezone: string): number {
-  const zone = createZone(timezone || Intl.DateTimeFormat().resolvedOptions().timeZone)
+  const zone = createZone(timezone || hostZone())
   const midnight = Date.parse(`${day}T00:00:00Z`) + DAY_MS
   const guess = 2 * midnight - zone.wall(midnight)
   // The clock may change between the guess and the hour that was asked about.

@@ -1,4 +1,5 @@
 /** Counts and exact percentiles of groups of executions. */
+import { hostZone } from '../../platform/host-zone.ts'
 import type { Database } from '../../platform/sqlite.ts'
 import { createZone, type Zone } from '../../platform/zone.ts'
 import type { ExecutionOutcome } from '../types.ts'
@@ -74,7 +75,7 @@ function withoutTotals(all: SummaryGroup['runMs']): SummaryGroup['queueMs'] {
 
 function keyBy(groupBy: Grouping, timezone: string): KeyOf {
   const same = (text: string | null) => [text, text] as const
-  const wall = wallClock(createZone(timezone || Intl.DateTimeFormat().resolvedOptions().timeZone))
+  const wall = wallClock(createZone(timezone || hostZone()))
   const keys: Readonly<Record<Grouping, KeyOf>> = {
     task: ({ taskId, taskName }) => [taskId, taskName],
     app: ({ appId, appName }) => [appId, appName],

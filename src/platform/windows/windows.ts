@@ -1,4 +1,5 @@
 /** Whether an instant lies in a window of time, on the wall clock of the window's zone. */
+import { hostZone } from '../host-zone.ts'
 import { createZone, type Zone } from '../zone.ts'
 import { DAY_MS, dayOf, weekdayOf, weekdaySet } from './days.ts'
 import type { Calendars, Day, Window, Windows } from './types.ts'
@@ -18,7 +19,7 @@ export function createWindows({ windows, calendars, timezone }: WindowsSettings)
   const unnamed = new WeakMap<Window, Contains>()
 
   function zoneOf(name: string): Zone {
-    const zone = zones.get(name) ?? createZone(name || Intl.DateTimeFormat().resolvedOptions().timeZone)
+    const zone = zones.get(name) ?? createZone(name || hostZone())
     zones.set(name, zone)
     return zone
   }
