@@ -22,6 +22,9 @@ export interface Order {
 /** At start hardly any function runs often enough to be worth compiling; the program sets the policy back when it is up. */
 const RELUCTANT_JIT = 10
 
+/** Which functions a start uses, so that their code lies side by side; made by scripts/start-profile.ts. */
+export const START_PROFILE = join(import.meta.dirname, 'start-profile.txt')
+
 /** What the program finds built in. */
 function constants({ version, commit, time }: Identity, target: string): Record<string, string> {
   return {
@@ -55,7 +58,7 @@ export const bundling = ({ entry, identity, target, bytecode = true }: Omit<Orde
 
 /** Builds it. Throws with the messages of the bundler when it cannot be built. */
 export async function buildExecutable(order: Order): Promise<void> {
-  const { outfile, identity, target } = order
+  const { outfile, identity, target, bytecode = true } = order
   mkdirSync(dirname(outfile), { recursive: true })
   // The source maps are inside the executable, for readable stack traces; Bun leaves copies beside the outfile.
   const workshop = mkdtempSync(join(dirname(outfile), 'build-'))
@@ -67,6 +70,7 @@ export async function buildExecutable(order: Order): Promise<void> {
         outfile: built,
         ...(target && { target: target.bun, executablePath: await base(target, identity, workshop) }),
         jitPolicy: RELUCTANT_JIT,
+        bytecodeOrder: bytecode && START_PROFILE,
         // An executable must never read `.env` or `bunfig.toml` where it happens to run.
         autoloadDotenv: false,
         autoloadBunfig: false,

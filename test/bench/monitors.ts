@@ -1,7 +1,7 @@
 /** What it costs to watch: everything that runs by itself, at the frequencies of the shipped example, with nothing going on. */
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { startHttpSink } from '../support/http-sink.ts'
+import { type HttpSink, startHttpSink } from '../support/http-sink.ts'
 import { fakeSystemctl } from '../support/systemctl.ts'
 import { childCpuSecondsOf, cpuSecondsOf, memoryOf } from './process.ts'
 import type { Measurement } from './report.ts'
@@ -17,8 +17,7 @@ const MAX_CORE_PERCENT = 1
 /** `seconds`: how long the process is watched, a minute at least. */
 export async function measureMonitors(settings: TargetSettings & { readonly seconds: number }): Promise<Measurement[]> {
   const seconds = Math.max(settings.seconds, LEAST_SECONDS)
-  await using influx = await startHttpSink()
-  influx.answer(({ url }) => (url.startsWith('/query') ? DATABASES : { status: 204 }))
+  await using influx = await startInfluxSink()
   const systemctl = fakeSystemctl('A service of Qlik Sense')
   try {
     const watched = {
@@ -61,6 +60,13 @@ export async function measureMonitors(settings: TargetSettings & { readonly seco
   } finally {
     systemctl.remove()
   }
+}
+
+/** An InfluxDB 1 that has the database and stores nothing. */
+export async function startInfluxSink(): Promise<HttpSink> {
+  const influx = await startHttpSink()
+  influx.answer(({ url }) => (url.startsWith('/query') ? DATABASES : { status: 204 }))
+  return influx
 }
 
 const DATABASES = {
@@ -106,7 +112,7 @@ const percentOf = (cpu: number | null, seconds: number): number | null => (cpu =
 const percent = (cpu: number | null, seconds: number): string => percentOf(cpu, seconds)?.toFixed(2) ?? '-'
 
 /** As the shipped example has them, each with InfluxDB. */
-function everyMonitor({ site, webhookUrl }: TargetSettings, influxPort: number) {
+export function everyMonitor({ site, webhookUrl }: TargetSettings, influxPort: number) {
   const on = { enable: true }
   const stored = { destination: { influxDb: on } }
   return {
