@@ -78,10 +78,13 @@ function checkEntry(entry: FileEntry, index: number, planner: Planner): Schedule
   if (planned.ok) return unknown
   const { field, message } = planned.problem
   const text = `is not valid: ${message.replace(/^Invalid /, '')}`
-  return [
-    findingOf(entry, index, field, { severity: 'error', message: text, hint: 'it does not run as it is' }),
-    ...unknown,
-  ]
+  const hint = HINTS[field] ?? `correct ${field}; the schedule does not run as it is`
+  return [findingOf(entry, index, field, { severity: 'error', message: text, hint }), ...unknown]
+}
+
+const HINTS: Readonly<Record<string, string>> = {
+  cronSchedule: 'correct it, like 30 6 * * 1-5 (minute, hour, day, month, weekday); the schedule does not run as it is',
+  timezone: 'write a zone of the IANA list, like Europe/Stockholm; the schedule does not run as it is',
 }
 
 function findingOf(

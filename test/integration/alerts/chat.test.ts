@@ -272,7 +272,10 @@ describe.each(['slack', 'teams'] as const)('%s: settings of one channel', (chann
     const file = `${repositoryRoot}/test/fixtures/templates/${channel}-user.handlebars`
     expect(await problems({ templateFile: file })).toEqual([])
     expect(await problems({ templateFile: '/nowhere.handlebars' })).toEqual([
-      'warning templateFile: there is no template "/nowhere.handlebars" that ends in .handlebars, .hbs or .eta',
+      'warning templateFile: there is no template "/nowhere.handlebars"; the built-in one is used',
+    ])
+    expect(await problems({ templateFile: '/nowhere.html' })).toEqual([
+      'warning templateFile: "/nowhere.html" is no name of a template; the built-in one is used',
     ])
     expect(await problems({ templateFile: `${repositoryRoot}/templates/email/layout.eta` })).toHaveLength(1)
     expect(await problems({ messageType: 'basic', basicMsgTemplate: '{{#if' })).toHaveLength(1)

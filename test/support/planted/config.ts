@@ -130,7 +130,7 @@ const ROWS: readonly Row[] = [
   [
     'schedule with a bad cron',
     (place) => schedule(place, { cronSchedule: '99 * * * *' }),
-    { code: REFUSED, message: /cronSchedule: .*minute 99/, fix: /minutes are 0-59/ },
+    { code: REFUSED, message: /cronSchedule: .*minute 99/, fix: /like 30 6/ },
   ],
   [
     'schedule with an unknown zone',

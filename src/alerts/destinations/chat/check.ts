@@ -35,8 +35,11 @@ async function problemsOf(
   try {
     const ref = await engine.findFile(settings.templateFile)
     if (ref?.kind !== 'found') {
-      const message = `there is no template "${settings.templateFile}" that ends in .handlebars, .hbs or .eta`
-      return [{ severity: 'warning', path, message, hint: 'the built-in template is used' }]
+      const { templateFile } = settings
+      const isTemplate = /\.(handlebars|hbs|eta)$/i.test(templateFile)
+      const what = isTemplate ? `there is no template "${templateFile}"` : `"${templateFile}" is no name of a template`
+      const hint = isTemplate ? 'put the file there, or correct the path' : 'it must end in .handlebars, .hbs or .eta'
+      return [{ severity: 'warning', path, message: `${what}; the built-in one is used`, hint }]
     }
     renderObject(engine, { ...BUILTIN[channel], ref, file: ref.source.file }, record, channel)
     return []

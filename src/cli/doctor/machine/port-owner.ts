@@ -26,7 +26,11 @@ export interface OwnPort {
 /** Null when nobody has it in a way that keeps others from listening there, or the system does not tell. */
 export async function portOwner(protocol: Protocol, place: OwnPort): Promise<PortOwner | null> {
   try {
-    if (process.platform === 'linux') return await onLinux(protocol, place)
+    if (process.platform === 'linux') {
+      const owner = await onLinux(protocol, place)
+      // Without a process it may have been closed since, as the socket of the look at messages is: then it is gone now.
+      return owner?.process === null ? await onLinux(protocol, place) : owner
+    }
     if (process.platform === 'win32') return await onWindows(protocol, place)
     return null
   } catch {

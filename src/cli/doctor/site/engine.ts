@@ -32,7 +32,7 @@ async function examine(site: Site, { config: { configEngine }, timeout }: Doctor
     ...{ level, code: `${GROUP}.${what}`, target, message, key },
     ...(fix !== undefined && { fix }),
   })
-  const identity = identityOf(headers.static)
+  const identity = identityOf(headers.static, 'configEngine.headers.static')
   if ('problem' in identity) {
     return [say('error', identity.code, identity.problem, identity.fix, 'configEngine.headers.static')]
   }

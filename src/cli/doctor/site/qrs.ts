@@ -26,7 +26,7 @@ export function qrsProbe(sites: SiteOf): Probe {
 
 async function examine(site: Site, context: DoctorContext): Promise<readonly Finding[]> {
   const { host, port, useSSL, headers } = context.config.configQRS
-  const identity = identityOf(headers.static)
+  const identity = identityOf(headers.static, KEYS.user)
   if ('problem' in identity)
     return [finding('error', identity.code, site.target, identity.problem, identity.fix, KEYS.user)]
   const pems = useSSL ? await site.certificates() : null
@@ -186,6 +186,11 @@ async function refusal(error: QrsError, { context, pems, user, target }: Attempt
   if (kind === 'status' && status === 503) {
     const fix = 'wait until the Qlik Sense Repository Service has started'
     return finding('error', 'starting', target, 'QRS answers 503: it is starting, or stopped', fix)
+  }
+  if (kind === 'timeout') {
+    const message = `QRS takes the connection, but does not answer within ${context.timeout / 1000} s`
+    const fix = 'see on the server whether the Qlik Sense Repository Service hangs or is overloaded; its log tells'
+    return finding('error', 'silent', target, message, fix)
   }
   if (kind === 'unreachable') {
     const message = `QRS closes the connection after the handshake: it does not accept the client certificate (${reasonOf(error)})`

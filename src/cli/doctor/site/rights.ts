@@ -15,7 +15,7 @@ const INTERNAL = /^sa_(repository|scheduler|api|engine|proxy)$/i
 const ROLES = ['RootAdmin', 'ContentAdmin', 'DeploymentAdmin']
 
 export async function rightsFindings(site: Site, { config }: DoctorContext): Promise<readonly Finding[]> {
-  const identity = identityOf(config.configQRS.headers.static)
+  const identity = identityOf(config.configQRS.headers.static, KEY)
   if ('problem' in identity) return []
   const { directory, userId, name } = identity
   const transport = await site.transport()

@@ -200,7 +200,7 @@ describe('the repository service', () => {
 
   test('a repository that stays silent', async () => {
     await withFault('hang', async () => {
-      expect(complaints(await qrs(siteConfig(site.simulator), 500))).toEqual(['error qrs.answer'])
+      expect(complaints(await qrs(siteConfig(site.simulator), 500))).toEqual(['error qrs.silent'])
     })
   })
 
