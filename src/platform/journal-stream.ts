@@ -1,4 +1,4 @@
-/** Whether output goes to the systemd journal, and lines as the journal wants them (`sd-daemon(3)`). */
+/** Where output goes: to the systemd journal, with lines as it wants them (`sd-daemon(3)`), or two outputs to one place. */
 import { fstatSync } from 'node:fs'
 import type { LogLevel } from './types.ts'
 
@@ -11,6 +11,16 @@ export function isJournal(fd: number, env: Readonly<Record<string, string | unde
   try {
     const { dev, ino } = fstatSync(fd, { bigint: true })
     return stream === `${dev}:${ino}`
+  } catch {
+    return false
+  }
+}
+
+/** True when both lead to the same file, terminal or pipe, as with `2>&1`. Windows does not tell for pipes. */
+export function isSameOutput(one: number, other: number): boolean {
+  try {
+    const [first, second] = [fstatSync(one, { bigint: true }), fstatSync(other, { bigint: true })]
+    return first.ino !== 0n && first.dev === second.dev && first.ino === second.ino
   } catch {
     return false
   }

@@ -1,7 +1,7 @@
 /** The log: one line per call to the console and to daily files, as text or JSON, with secrets masked. */
 import pino from 'pino'
 import { systemClock } from './clock.ts'
-import { isJournal, withPriority } from './journal-stream.ts'
+import { isJournal, isSameOutput, withPriority } from './journal-stream.ts'
 import { createLineWriter, type LineWriter } from './line-writer.ts'
 import { createLogFile, type LogFileSettings } from './log-file.ts'
 import { createLogMask } from './log-mask.ts'
@@ -50,7 +50,7 @@ const NO_FIELDS: LogFields = Object.freeze({})
 /**
  * Text lines are `<ISO 8601 UTC with milliseconds> <level>: <message>`; of the fields only errors are written (their
  * messages and causes, from level debug on their stacks). JSON lines are `{ts, level, msg, component, ...fields}`.
- * Errors also go to standard error when standard output is not a terminal. The journal of systemd knows the time of each
+ * Errors also go to standard error, unless that leads to the same place as standard output, or that is a terminal. The journal of systemd knows the time of each
  * line, and gets its priority instead; both outputs lead there, so errors are written once.
  */
 export function createLogger(settings: LogSettings, deps: LogDeps = {}): LogService {
@@ -61,7 +61,8 @@ export function createLogger(settings: LogSettings, deps: LogDeps = {}): LogServ
   const mask = createLogMask(settings.secrets ?? (() => []))
   const lostLine = (count: number) => plainLine('warn', `LOG: ${count} log lines could not be written and are lost`)
   const stdout = settings.console ? (deps.stdout ?? createLineWriter(1, lostLine)) : null
-  const stderr = settings.console && !isTerminal && !toJournal ? (deps.stderr ?? createLineWriter(2, lostLine)) : null
+  const isOnce = isTerminal || toJournal || (!deps.stderr && isSameOutput(1, 2))
+  const stderr = settings.console && !isOnce ? (deps.stderr ?? createLineWriter(2, lostLine)) : null
   const file = settings.file ? createLogFile({ clock, lostLine, onProblem: fileProblem }, settings.file) : null
   let level = settings.level
 

@@ -9,5 +9,6 @@ const log = createLogger({
   ...(way === 'file' ? { file: { directory, maxFileSize: 1e9, keepMs: 1e12 } } : {}),
 })
 for (let line = 1; line <= 20_000; line += 1) log.info(`line ${line} ${'x'.repeat(50)}`)
+if (way === 'error') log.error('what went wrong')
 if (way === 'close') await log.close()
 process.exit(0)

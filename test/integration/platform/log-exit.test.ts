@@ -47,3 +47,24 @@ describe('the end of the process', () => {
     expect(await new Promise((resolve) => program.on('exit', (code) => resolve(code)))).toBe(0)
   })
 })
+
+describe('an error', () => {
+  const command = [process.execPath, '--no-env-file', child, 'error']
+  const told = (text: string) => text.split('\n').filter((line) => line.includes('what went wrong')).length
+
+  test('is told once where both outputs lead to the same file', async () => {
+    await using folder = tempDirectory()
+    const file = openSync(folder.join('all.log'), 'w')
+    const program = spawn(command[0]!, command.slice(1), { stdio: ['ignore', file, file] })
+    await new Promise((resolve) => program.on('exit', resolve))
+    expect(told(readFileSync(folder.join('all.log'), 'utf8'))).toBe(1)
+  })
+
+  test('is told by both outputs where they lead elsewhere', async () => {
+    await using folder = tempDirectory()
+    const [out, err] = ['out', 'err'].map((name) => openSync(folder.join(name), 'w'))
+    const program = spawn(command[0]!, command.slice(1), { stdio: ['ignore', out!, err!] })
+    await new Promise((resolve) => program.on('exit', resolve))
+    expect(['out', 'err'].map((name) => told(readFileSync(folder.join(name), 'utf8')))).toEqual([1, 1])
+  })
+})
