@@ -224,7 +224,7 @@ const isComment = (line: string): boolean => line.trimStart().startsWith('#')
 const keyText = (key: string): string => freshScalar(key)
 
 /** Text, number, boolean or null on one line. */
-export function freshScalar(value: ScalarNode['value']): string {
+function freshScalar(value: ScalarNode['value']): string {
   const text = stringify(value, { lineWidth: 0, version: '1.2' }).trimEnd()
   const awkward = typeof value === 'string' && (/[\n\r\t]/.test(value) || looksLikeDate(value) || text.includes('\n'))
   return awkward ? JSON.stringify(value) : text

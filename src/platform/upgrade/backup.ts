@@ -68,7 +68,7 @@ function makeDurable(file: string): void {
 }
 
 /** Paths, the newest first. */
-export function backupsOf(directory: string, name: string): string[] {
+function backupsOf(directory: string, name: string): string[] {
   if (!existsSync(directory)) return []
   const time = (entry: string) => /-(\d{8}T\d{9}Z)\.db$/.exec(entry)?.[1] ?? ''
   return readdirSync(directory)

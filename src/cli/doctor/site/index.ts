@@ -36,7 +36,7 @@ const NODES: SiteProbe = {
 }
 
 /** In the order in which people read of them. All share one client of the site, and what they have asked it. */
-export function createSiteProbes(): readonly Probe[] {
+function createSiteProbes(): readonly Probe[] {
   const sites = createSites()
   return [
     certificatesProbe(sites),

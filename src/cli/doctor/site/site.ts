@@ -115,7 +115,7 @@ async function aboutOf(transport: QrsTransport, now: () => number): Promise<Abou
   }
 }
 
-export function certificatePaths({ cert }: Config, input: (path: string) => string): CertificatePaths {
+function certificatePaths({ cert }: Config, input: (path: string) => string): CertificatePaths {
   const { clientCert, clientCertKey, clientCertCA } = cert
   return { clientCert: input(clientCert), clientCertKey: input(clientCertKey), clientCertCA: input(clientCertCA) }
 }
