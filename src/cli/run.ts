@@ -155,6 +155,12 @@ function tellFailedStart(log: LogService, error: unknown): void {
     log.error(`MAIN: Footman cannot start: ${error.message}${error.hint === '' ? '' : `. ${error.hint}.`}`)
     return
   }
+  if (isStorageTrouble(error)) {
+    log.error(
+      `MAIN: Footman cannot start: a database in its data directory cannot be used: ${(error as Error).message}. Let this account read and write every file there, and look at the disk.`,
+    )
+    return
+  }
   const reason = error instanceof Error ? (error.stack ?? error.message) : String(error)
   log.error(
     `MAIN: Footman cannot start, and did not expect that: ${reason}. If the disk was full or damaged before: move footman.db out of the data directory (or put a backup in its place) and start again.`,

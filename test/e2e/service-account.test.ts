@@ -74,6 +74,14 @@ describe.skipIf(setpriv === null)('an account without rights', () => {
       expect(await running.stop()).toBe(0)
       expect(running.stderr.filter((line) => line.includes('error'))).toEqual([])
       expect(existsSync(folder.join('data', 'footman.db'))).toBe(true)
+
+      chmodSync(folder.join('data', 'footman.db'), 0o444)
+      await using refused = runBinary(
+        [...AS_NOBODY, executable, '-c', folder.join('footman.yaml'), '--no-qs-connection'],
+        { command: setpriv!, cwd: folder.path },
+      )
+      expect((await refused.ended).code).toBe(2)
+      expect(refused.stderr.join('\n')).toContain('footman.db cannot be used (this account may not write to it')
     },
     TIMEOUT,
   )

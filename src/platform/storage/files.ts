@@ -1,8 +1,9 @@
 /** The files of a database on disk: which ones stand at its path, whether their directory takes anything, out of the way with them. */
 import { randomBytes } from 'node:crypto'
-import { type BigIntStats, existsSync, renameSync, rmSync, statSync } from 'node:fs'
+import { accessSync, type BigIntStats, constants, existsSync, renameSync, rmSync, statSync } from 'node:fs'
 import { open, stat, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
+import { StorageError } from '../sqlite.ts'
 
 /** SQLite keeps what is new, and who sees what of it, beside the file, we where its tables begin. */
 const COMPANIONS = ['', '-wal', '-shm', '-layout']
@@ -41,6 +42,16 @@ export function identityNow(path: string): FileIdentity | null {
 function toIdentity({ dev, ino, size, mtimeMs }: BigIntStats): FileIdentity {
   const id = isReplaceable ? `${dev}:${ino}` : ''
   return { id, version: `${id}:${size}:${mtimeMs}` }
+}
+
+/** Throws when the file exists and the rights of this account do not let it be written: SQLite would just read it then. */
+export function proveWritable(file: string): void {
+  try {
+    accessSync(file, constants.W_OK)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return
+    throw new StorageError(`this account may not write to it: ${(error as Error).message}`)
+  }
 }
 
 /** Rejects with the reason when a directory does not take a file of some size. */

@@ -8,7 +8,7 @@ import { dirname } from 'node:path'
 import { backoffDelay } from '../backoff.ts'
 import { DamageError, type FileDatabase, isDamage, isStorageFailure, openDatabase, StorageError } from '../sqlite.ts'
 import { copyTo, isSound, proveWrite, refuseNewer, seemsSound } from './checks.ts'
-import { type FileIdentity, identityNow, identityOf, isEmptied, proveRoom, setAside } from './files.ts'
+import { type FileIdentity, identityNow, identityOf, isEmptied, proveRoom, proveWritable, setAside } from './files.ts'
 import { keepLayout } from './layout.ts'
 import { addNote, latestNote, type StorageNote, storageMigrations } from './note.ts'
 import { reasonOf, spanOf, type Trouble, troubleOf, troubleText } from './texts.ts'
@@ -58,6 +58,7 @@ export function openGuarded(deps: GuardDeps, settings: GuardSettings): GuardedDa
 
   function openOrReplace(): FileDatabase {
     const open = () => openDatabase(file, { ...options, onFailure })
+    proveWritable(file)
     try {
       if (isEmptied(file)) throw new DamageError('nothing is left in it')
       return open()
@@ -257,7 +258,13 @@ export function openGuarded(deps: GuardDeps, settings: GuardSettings): GuardedDa
     await keepLog()
     if (!isNew || stopped) return
     isNew = false
-    keepLayout(db, file)
+    try {
+      keepLayout(db, file)
+    } catch (error) {
+      log.warn(
+        `STORAGE: ${reasonOf(error)}. ${file} is in use all the same; should it be damaged, less of it can be read`,
+      )
+    }
   }
 
   /** Without its log the file alone would be all that is left after a crash. */

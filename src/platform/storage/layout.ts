@@ -10,6 +10,7 @@ import {
   fstatSync,
   openSync,
   readFileSync,
+  renameSync,
   rmSync,
   writeFileSync,
   writeSync,
@@ -36,7 +37,9 @@ export function keepLayout(db: Database, file: string): void {
   const text = JSON.stringify(entries)
   const path = layoutFile(file)
   if (existsSync(path) && readFileSync(path, 'utf8') === text) return
-  writeFileSync(path, text, { mode: 0o600 })
+  // Whole or not at all: a half one is of no use after a crash.
+  writeFileSync(`${path}.new`, text, { mode: 0o600 })
+  renameSync(`${path}.new`, path)
 }
 
 /**

@@ -229,6 +229,15 @@ describe.skipIf(process.platform === 'win32')('a data directory that disappears'
   })
 })
 
+test('a layout that cannot be kept beside the database is told once, and no outage', async () => {
+  const { db, guard } = start()
+  mkdirSync(`${file}-layout`)
+  await until(() => log.of('warn').length === 1)
+  expect(String(log.of('warn')[0])).toContain('is in use all the same')
+  expect(guard.state.state).toBe('up')
+  add(db, 'works')
+})
+
 describe('a damaged file', () => {
   test('with a broken header is set aside at the start', () => {
     prepare()
