@@ -4,7 +4,7 @@ import { type Database, isStorageTrouble } from '../platform/sqlite.ts'
 import type { Clock, Logger } from '../platform/types.ts'
 import { uuidV7 } from '../platform/uuid.ts'
 import type { DeliveryChange } from './outbox/outbox.ts'
-import { insertDelivery, type NewDelivery } from './outbox/store.ts'
+import { hasDelivery, insertDelivery, type NewDelivery } from './outbox/store.ts'
 import {
   type Again,
   type AgainSettings,
@@ -26,9 +26,26 @@ import {
 import { watchFallback } from './routes/fallback-store.ts'
 import { type Chains, closeGroups, openGroup } from './routes/groups.ts'
 import { createRouteTable, isFor, type NamedRoutes } from './routes/named-routes.ts'
+import {
+  countReady,
+  isDecidable,
+  isKnown,
+  isReady,
+  isRecoveryReady,
+  type Open,
+  recoversQuietly,
+} from './routes/ready.ts'
 import { alertedOf, clearedOutcomes } from './routes/recovery.ts'
 import { isGood, subjectOf } from './routes/subjects.ts'
-import { type Hold, INCIDENT_TYPES, isNotifying, type Need, type PlannedDelivery, type Route } from './types.ts'
+import {
+  type DeliveryKind,
+  type Hold,
+  type HoldNeeds,
+  isNotifying,
+  type Need,
+  type PlannedDelivery,
+  type Route,
+} from './types.ts'
 
 export interface RouterDeps {
   readonly clock: Clock
@@ -41,13 +58,17 @@ export interface RouterDeps {
   readonly onRouted?: (route: string, outcome: EventOutcome) => void
   /** In this order; the first one that holds a delivery back gives the reason. */
   readonly holds?: readonly Hold[]
+  /** What the holds have to know; default nothing. */
+  readonly holdNeeds?: HoldNeeds
   /** Absent: every failure stands alone. */
   readonly chains?: Chains
 }
 
 export interface Router {
   routeArrival(db: Database, event: TaskEvent): void
-  routeEnriched(db: Database, event: TaskEvent): void
+  routeEarly(db: Database, event: TaskEvent, open: Open): void
+  routeEnriched(db: Database, event: TaskEvent, resumed?: boolean): void
+  readyWithout(type: EventType, outcome: EventOutcome, open: Open): number
   needs(type: EventType, outcome: EventOutcome): ReadonlySet<Need>
   /** Whether some route has to do with such events: alerts about them, or is told by them that all is well. */
   wants(type: EventType, outcome: EventOutcome): boolean
@@ -81,14 +102,34 @@ export function createRouter(deps: RouterDeps, routes: readonly Route[]): Router
   function addAlerts(passage: Passage, phase: Route['phase'], matched?: Set<string>): string | null {
     for (const named of table.inOrder) {
       const candidates = named.routes.filter((route) => route.phase === phase && isFor(route, passage.event))
-      if (candidates.length === 0 || !matches(named, passage.event)) continue
+      if (candidates.length === 0) continue
+      if (!isDecidable(named, passage.open)) {
+        // Whether those behind it are looked at at all is not known.
+        if (named.stop) return null
+        continue
+      }
+      if (!matches(named, passage.event)) continue
       matched?.add(named.name)
-      for (const route of candidates) {
+      for (const route of candidates.filter((one) => isReadyIn(passage, one))) {
         for (const planned of plan(route, passage.event)) addAlert(passage, route, planned)
       }
       if (named.stop) return named.name
     }
     return null
+  }
+
+  function isReadyIn(passage: Passage, route: Route): boolean {
+    return isReady(route, passage.open) && (!isNotifying(typeOf(route)) || canHold(passage))
+  }
+
+  /** Whether all is known that maintenance and snoozes ask about. */
+  function canHold({ db, now, open }: Passage): boolean {
+    return open.size === 0 || isKnown(deps.holdNeeds?.(db, now) ?? [], open)
+  }
+
+  function isThere({ db, event, resumed }: Passage, route: Route, target: string, kind: DeliveryKind): boolean {
+    if (!resumed) return false
+    return hasDelivery(db, { eventId: event.id, route: route.name, destination: route.destination, target, kind })
   }
 
   /** Rather one alert too many. */
@@ -116,6 +157,8 @@ export function createRouter(deps: RouterDeps, routes: readonly Route[]): Router
 
   function addAlert(passage: Passage, route: Route, planned: PlannedDelivery): void {
     const { db, event, now } = passage
+    // Asked before anything is counted or taken on its behalf.
+    if (isThere(passage, route, planned.target, 'alert')) return
     const decision = decide(passage, route, planned)
     const isPending = decision.state === 'pending'
     const group = isPending ? groupOf(passage, route) : null
@@ -174,9 +217,11 @@ export function createRouter(deps: RouterDeps, routes: readonly Route[]): Router
       if (!named.recovery) continue
       for (const alerted of carefully(named.name, event, [], () => alertedOf(db, named.name, event))) {
         const route = table.find(named.name, alerted.destination)
-        if (!route?.policy?.recovery) continue
-        // Closing an incident bothers nobody; other messages wait for the next success.
-        const quiet = (INCIDENT_TYPES as readonly string[]).includes(typeOf(route)) || !isNotifying(typeOf(route))
+        if (!route?.policy?.recovery || !isRecoveryReady(route, passage.open)) continue
+        if (isThere(passage, route, alerted.target, 'recovery')) continue
+        // What is held back waits for the next success.
+        const quiet = recoversQuietly(route)
+        if (!quiet && !canHold(passage)) continue
         const held = quiet ? null : heldBack(passage, route, { target: alerted.target, lane: alerted.lane })
         add(
           passage,
@@ -211,17 +256,20 @@ export function createRouter(deps: RouterDeps, routes: readonly Route[]): Router
     return { id: id ?? '', route: route.name || null, destination, target: planned.target, state, reason }
   }
 
-  const passageOf = (db: Database, event: TaskEvent): Passage => ({
-    ...{ db, event, now: deps.clock.now(), rehearsal: null, groups: new Map() },
+  const passageOf = (db: Database, event: TaskEvent, open = NOTHING, resumed = false): Passage => ({
+    ...{ db, event, now: deps.clock.now(), open, resumed, rehearsal: null, groups: new Map() },
   })
+
+  function addEnriched(passage: Passage): void {
+    addAlerts(passage, 'enriched')
+    addRecoveries(passage)
+  }
 
   return {
     routeArrival: (db, event) => void addAlerts(passageOf(db, event), 'arrival'),
-    routeEnriched(db, event) {
-      const passage = passageOf(db, event)
-      addAlerts(passage, 'enriched')
-      addRecoveries(passage)
-    },
+    routeEarly: (db, event, open) => addEnriched(passageOf(db, event, open, true)),
+    routeEnriched: (db, event, resumed = false) => addEnriched(passageOf(db, event, NOTHING, resumed)),
+    readyWithout: (type, outcome, open) => countReady(routes, type, outcome, open),
     needs: table.needs,
     wants: table.wants,
     wake() {
@@ -239,7 +287,7 @@ export function createRouter(deps: RouterDeps, routes: readonly Route[]): Router
     rehearse(db, event, now) {
       const deliveries: RehearsedDelivery[] = []
       const matched = new Set<string>()
-      const passage: Passage = { db, event, now, rehearsal: deliveries, groups: new Map() }
+      const passage: Passage = { ...passageOf(db, event), now, rehearsal: deliveries }
       addAlerts(passage, 'arrival', matched)
       const stoppedBy = addAlerts(passage, 'enriched', matched)
       addRecoveries(passage)
@@ -247,6 +295,8 @@ export function createRouter(deps: RouterDeps, routes: readonly Route[]): Router
     },
   }
 }
+
+const NOTHING: Open = new Set()
 
 /** Whose slot a delivery holds as long as it is not lost. */
 const limitKeyOf = ({ test }: TaskEvent, { limit }: PlannedDelivery): string | null =>

@@ -98,6 +98,8 @@ export interface Route {
 
 /** A pure question about an event; `at` is its time, milliseconds since 1970. */
 export interface RouteFilter {
+  /** What has to be known to answer; absent = all that its routes need. */
+  readonly needs?: readonly Need[]
   matches(event: TaskEvent, at: number): boolean
   /** The same, with the reason: `because` is null when it matches. */
   explain(event: TaskEvent, at: number): RouteExplanation
@@ -139,6 +141,9 @@ export interface MessageTexts {
 
 /** Why a delivery that its gates let through is held back; null = it is not. Asked for destinations that notify. */
 export type Hold = (db: Database, held: HoldSubject) => NonNullable<PlannedDelivery['suppress']> | null
+
+/** What holds have to know about an event; what is not known holds nothing back. */
+export type HoldNeeds = (db: Database, now: number) => readonly Need[]
 
 export interface HoldSubject {
   readonly event: TaskEvent
@@ -231,6 +236,8 @@ export interface Destination {
 /** A destination of `Butler.footman.destinations`: it also knows whom it reaches. */
 export interface NamedDestination extends Destination {
   readonly needs: readonly Need[]
+  /** What messages with these texts of a route need; absent = `needs`, whatever the texts. */
+  readonly needsFor?: (texts: MessageTexts | null) => readonly Need[]
   /** Whom an event reaches, each with its lane; suppressed ones say why. Limits are the route's, never set here. */
   targets(event: TaskEvent): readonly PlannedDelivery[]
 }

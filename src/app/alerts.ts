@@ -10,7 +10,7 @@ import { createFallbacks } from '../alerts/routes/fallback.ts'
 import { createChainGraph, withChains } from '../alerts/routes/graph.ts'
 import { purgeGroups } from '../alerts/routes/groups.ts'
 import { usualStart } from '../alerts/routes/usual-start.ts'
-import { createSnoozeHold } from '../alerts/snoozes/hold.ts'
+import { createSnoozeHold, snoozeNeeds } from '../alerts/snoozes/hold.ts'
 import { purgeSnoozes } from '../alerts/snoozes/store.ts'
 import type { Destination, Hold, SuppressReason } from '../alerts/types.ts'
 import type { Config } from '../config/schema.ts'
@@ -92,17 +92,23 @@ export function buildAlerts(deps: AlertsDeps, config: Config, shadow: boolean): 
 
   // The router tells the outbox about new deliveries; the outbox asks the router for routes.
   const onDeliveries = (lanes: ReadonlySet<string>) => outbox.wake(lanes)
-  const routerOf = ({ maintenance, windows, routes }: AlertPlan): Router =>
-    createRouter(
+  const routerOf = ({ maintenance, windows, routes }: AlertPlan): Router => {
+    const snoozesNeed = snoozeNeeds({ windows })
+    return createRouter(
       {
         ...{ clock, log, onDeliveries, observe: deps.observe, onRouted: deps.onRouted },
         holds: [maintenance.hold, createSnoozeHold({ windows }), ...(deps.holds ?? [])],
+        holdNeeds: (tx, now) => [...maintenance.needs, ...snoozesNeed(tx, now)],
         ...(usesChains(routes) && { chains: { downstream: graph.downstream, usualStart } }),
       },
       routes,
     )
+  }
   let current = routerOf(plan)
-  const router = followingRouter(() => current)
+  const router = followingRouter(
+    () => current,
+    (event) => forget(event.id),
+  )
   const find = (route: string, name: string) => plan.registry.find(route, name)
   const outbox: Outbox = createOutbox(
     {
@@ -194,11 +200,19 @@ export function buildAlerts(deps: AlertsDeps, config: Config, shadow: boolean): 
 
 const usesChains = (routes: AlertPlan['routes']): boolean => routes.some(({ policy }) => policy?.group === 'chain')
 
-/** A router that asks the one in use. */
-function followingRouter(current: () => Router): Router {
+/** A router that asks the one in use. `changed` = more is known about an event that has been told of before. */
+function followingRouter(current: () => Router, changed: (event: TaskEvent) => void): Router {
   return {
     routeArrival: (db, event) => current().routeArrival(db, event),
-    routeEnriched: (db, event) => current().routeEnriched(db, event),
+    routeEarly(db, event, open) {
+      changed(event)
+      current().routeEarly(db, event, open)
+    },
+    routeEnriched(db, event, resumed) {
+      changed(event)
+      current().routeEnriched(db, event, resumed)
+    },
+    readyWithout: (type, outcome, open) => current().readyWithout(type, outcome, open),
     needs: (type, outcome) => current().needs(type, outcome),
     wants: (type, outcome) => current().wants(type, outcome),
     wake: () => current().wake(),

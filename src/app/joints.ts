@@ -20,8 +20,8 @@ export function observed(
       router.routeArrival(db, event)
       tell(event)
     },
-    routeEnriched(db, event) {
-      router.routeEnriched(db, event)
+    routeEnriched(db, event, resumed) {
+      router.routeEnriched(db, event, resumed)
       enriched(event)
     },
   }

@@ -150,6 +150,13 @@ export function buildSafetyNet(deps: SafetyNetDeps, config: Config, options: Saf
         return retries ? planner.plan(tx, completed) : completed
       },
       needs: (task, outcome) => (retries ? planner.needs(task, outcome) : []),
+      early: {
+        // Whether a failure is followed by a retry decides about its alerts. Without an id, an end that is told twice might
+        // count as two.
+        isPossible: ({ task, outcome, executionId }) =>
+          executionId !== '' && !(retries && outcome === 'failed' && task !== null && planner.applies(task)),
+        complete: history.history.complete,
+      },
     },
     services: [
       clockedStart,

@@ -10,6 +10,13 @@ export interface EventCompleter {
   complete(db: Database, event: TaskEvent): TaskEvent
   /** What has to be known of an event of this task besides what its routes need. */
   needs?(task: QrsTask, outcome: EventOutcome): readonly Need[]
+  /** Absent: no delivery can be made before everything is known. */
+  readonly early?: {
+    /** False when what is added decides about deliveries and cannot be told yet. */
+    isPossible(event: TaskEvent): boolean
+    /** As `complete`, by what is known so far; any number of times before it. */
+    complete(db: Database, event: TaskEvent): TaskEvent
+  }
 }
 
 /** Rather an alert without what is added than none: one that fails over an odd event is told in the log. */
@@ -24,8 +31,15 @@ export function carefully(completer: EventCompleter, log: Logger): EventComplete
     }
   }
 
+  const { early } = completer
   return {
     complete: (db, event) => attempt(() => db.transaction(() => completer.complete(db, event)), event, event.taskName),
+    ...(early && {
+      early: {
+        isPossible: (event) => attempt(() => early.isPossible(event), false, event.taskName),
+        complete: (db, event) => attempt(() => db.transaction(() => early.complete(db, event)), event, event.taskName),
+      },
+    }),
     needs: (task, outcome) => attempt(() => completer.needs?.(task, outcome) ?? [], [], task.name),
   }
 }

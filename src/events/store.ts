@@ -46,7 +46,7 @@ export interface StoredEvent extends Omit<NewEvent, 'message' | 'code' | 'detail
   readonly reason: IgnoreReason | null
   readonly nextAttemptAt: number
   readonly missingParts: readonly MissingPart[]
-  /** What QRS knew, once the event is routed. */
+  /** What QRS knew: of a pending event only when some of its deliveries have been added. */
   readonly qlik: Pick<TaskEvent, 'task' | 'app' | 'owner' | 'execution' | 'absentParts'> | null
   readonly test: boolean
   readonly code: string | null
@@ -224,9 +224,24 @@ export function storeWholeEvent(db: Database, event: TaskEvent): void {
 
 /** Stores what was learnt about an event and marks it as routed; to be called in the transaction that adds its deliveries. */
 export function storeRoutedEvent(db: Database, seq: number, event: TaskEvent, typeKnown: boolean): void {
+  storeKnown(db, seq, event, typeKnown, 'routed')
+}
+
+/**
+ * Stores what is known so far of an event that goes on waiting; to be called in the transaction that adds the deliveries
+ * that wait no longer. False when it does not wait any more.
+ */
+export function storePendingEvent(db: Database, seq: number, event: TaskEvent): boolean {
+  if (!db.get(`SELECT 1 FROM event WHERE seq = ? AND state = 'pending'`, seq)) return false
+  storeKnown(db, seq, event, true, 'pending')
+  return true
+}
+
+function storeKnown(db: Database, seq: number, event: TaskEvent, typeKnown: boolean, state: EventState): void {
   db.run(
-    `UPDATE event SET state = 'routed', type = ?, type_known = ?, outcome = ?, severity = ?, task_name = ?, app_id = ?,
+    `UPDATE event SET state = ?, type = ?, type_known = ?, outcome = ?, severity = ?, task_name = ?, app_id = ?,
        app_name = ?, missing_parts = ?, qlik = ?, history = ?, retry = ? WHERE seq = ?`,
+    state,
     event.type,
     typeKnown ? 1 : 0,
     event.outcome,

@@ -201,7 +201,8 @@ describe.skipIf(findExecutable('mosquitto') === null)('the six examples of alert
     async (_name, task, outcome, expected) => {
       const { id, rows } = await end(task, outcome)
       const done = rows.map(({ destination, kind, reason }) => [destination, kind, reason].filter(Boolean).join(' '))
-      expect(done).toEqual([...expected])
+      // Recoveries do not wait for what alerts show.
+      expect(done.toSorted()).toEqual(expected.toSorted())
       const { routes } = await explain({ eventId: id })
       const predicted = routes.flatMap(({ deliveries }) => deliveries)
       expect(

@@ -165,7 +165,9 @@ describe('a journal', () => {
     const arrived: string[] = []
     const router = {
       routeArrival: (_db: unknown, event: { executionId: string }) => void arrived.push(event.executionId),
+      routeEarly: () => undefined,
       routeEnriched: () => undefined,
+      readyWithout: () => 0,
       needs: () => new Set<never>(),
       wake: () => undefined,
     }

@@ -11,12 +11,13 @@ import { createFallbacks } from '../../src/alerts/routes/fallback.ts'
 import type { Chains } from '../../src/alerts/routes/groups.ts'
 import { alertRouteMigrations } from '../../src/alerts/routes/migrations.ts'
 import { asideRoute, compileUserRoute } from '../../src/alerts/routes/user-routes.ts'
-import { createSnoozeHold } from '../../src/alerts/snoozes/hold.ts'
+import { createSnoozeHold, snoozeNeeds } from '../../src/alerts/snoozes/hold.ts'
 import type {
   DeliveryResult,
   DestinationType,
   Hold,
   NamedDestination,
+  Need,
   RenderInput,
   Route,
 } from '../../src/alerts/types.ts'
@@ -40,6 +41,8 @@ export interface RoutesSetup {
   readonly maintenance?: readonly object[]
   /** Types of the destinations; whom they reach defaults to their name. */
   readonly destinations?: Readonly<Record<string, DestinationType>>
+  /** What messages of a destination need; default the app. */
+  readonly needs?: Readonly<Record<string, readonly Need[]>>
   readonly targets?: (name: string, event: TaskEvent) => readonly string[]
   readonly windows?: Readonly<Record<string, Window>>
   readonly calendars?: Readonly<Record<string, CalendarDefinition>>
@@ -94,7 +97,7 @@ export function startRoutes(setup: RoutesSetup = {}) {
 
   function double(name: string, type: DestinationType): NamedDestination {
     return {
-      ...{ name, type, needs: ['app'] },
+      ...{ name, type, needs: setup.needs?.[name] ?? ['app'] },
       targets: (event) => (setup.targets?.(name, event) ?? [name]).map((target) => ({ target, lane: name })),
       async render({ event, target, deliveryId, suppressed, kind, note, severity, route }) {
         const payload: Sent = { destination: name, target, kind, event: event.taskName, suppressed, note, severity }
@@ -131,6 +134,7 @@ export function startRoutes(setup: RoutesSetup = {}) {
     {
       ...{ clock, log, onDeliveries, observe: (change) => void changes.push(change) },
       holds: [maintenance.hold, createSnoozeHold({ windows }), ...(setup.holds ?? [])],
+      holdNeeds: (tx, at) => [...maintenance.needs, ...snoozeNeeds({ windows })(tx, at)],
       ...(setup.chains && { chains: setup.chains }),
     },
     routes,
@@ -205,14 +209,17 @@ export function startRoutes(setup: RoutesSetup = {}) {
     at: (time: string) => {
       now = Date.parse(time)
     },
-    /** Routes an event as the pipeline does. */
-    async fire(changes: Partial<TaskEvent> = {}): Promise<TaskEvent> {
+    /** Routes an event as the pipeline does; `steps` = what was not known yet in steps before the last one. */
+    async fire(changes: Partial<TaskEvent> = {}, steps: readonly (readonly Need[])[] = []): Promise<TaskEvent> {
       const event = taskEvent({ receivedAt: now, ...changes })
       await writer.write((tx) => {
         store(tx, event)
         router.routeArrival(tx, event)
-        router.routeEnriched(tx, event)
       })
+      for (const open of steps) {
+        await writer.write((tx) => router.routeEarly(tx, knownWithout(event, open), new Set(open)))
+      }
+      await writer.write((tx) => router.routeEnriched(tx, event, steps.length > 0))
       router.wake()
       return event
     },
@@ -222,6 +229,11 @@ export function startRoutes(setup: RoutesSetup = {}) {
     settled: () =>
       until(() => rows().every(({ state }) => state !== 'pending' && state !== 'sending'), { state: rows }),
   }
+}
+
+function knownWithout(event: TaskEvent, open: readonly Need[]): TaskEvent {
+  const missingParts = event.missingParts.filter((part) => !open.some((need) => need === part))
+  return { ...event, ...Object.fromEntries(open.map((part) => [part, null])), missingParts }
 }
 
 function store(db: Database, event: TaskEvent): void {

@@ -1,6 +1,7 @@
 /** The event pipeline with its ingest worker, a repository made of tables, and a router that only listens. */
 import { createSocket } from 'node:dgram'
-import type { Need } from '../../src/alerts/types.ts'
+import { createRouter } from '../../src/alerts/router.ts'
+import type { Need, Route } from '../../src/alerts/types.ts'
 import type { EventCompleter } from '../../src/events/completer.ts'
 import { createEventPipeline, type PipelineSettings } from '../../src/events/pipeline.ts'
 import type { EventRouter } from '../../src/events/router.ts'
@@ -21,6 +22,8 @@ export interface PipelineOptions {
   client?: QrsClient
   completer?: EventCompleter
   needs?: readonly Need[]
+  /** Deliveries are made by these, and stay in the database. */
+  routes?: readonly Route[]
   settings?: Partial<Omit<PipelineSettings, 'udp'>>
   udp?: Partial<NonNullable<PipelineSettings['udp']>>
   directory?: TempDirectory
@@ -42,10 +45,21 @@ export async function startPipeline(options: PipelineOptions = {}) {
   const arrived: TaskEvent[] = []
   const routed: TaskEvent[] = []
   const needs: ReadonlySet<Need> = new Set(options.needs ?? ['app', 'owner', 'execution', 'scriptLog'])
+  const early: TaskEvent[] = []
+  const clock = { now: () => Date.now() }
+  const made = options.routes && createRouter({ clock, log, onDeliveries: () => undefined }, options.routes)
   const router: EventRouter = {
     routeArrival: (_db, event) => void arrived.push(event),
-    routeEnriched: (_db, event) => void routed.push(event),
-    needs: () => needs,
+    routeEarly(tx, event, open) {
+      early.push(event)
+      made?.routeEarly(tx, event, open)
+    },
+    routeEnriched(tx, event, resumed) {
+      routed.push(event)
+      made?.routeEnriched(tx, event, resumed)
+    },
+    readyWithout: made?.readyWithout ?? (() => 0),
+    needs: made?.needs ?? (() => needs),
     wake: () => undefined,
   }
   const port = await freeUdpPort()
@@ -58,7 +72,7 @@ export async function startPipeline(options: PipelineOptions = {}) {
       cachedQrs: options.client ?? qrs,
       router,
       completer: options.completer,
-      clock: { now: () => Date.now() },
+      clock,
       log,
       isUnreachable: (error) => error instanceof QrsDown,
       onUdpStatus: (status) => void statuses.push(status),
@@ -107,7 +121,7 @@ export async function startPipeline(options: PipelineOptions = {}) {
   open.push(close)
   const dropped = () =>
     db.all<{ reason: string }>('SELECT reason FROM dropped_datagram ORDER BY seq').map((row) => row.reason)
-  return { pipeline, send, arrived, routed, log, db, qrs, statuses, dropped, close, port, writer }
+  return { pipeline, send, arrived, early, routed, log, db, qrs, statuses, dropped, close, port, writer }
 }
 
 /** A scheduler datagram: a failed reload unless the fields say otherwise. */

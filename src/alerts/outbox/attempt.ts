@@ -5,6 +5,7 @@ import type { GroupWriter } from '../../platform/group-commit.ts'
 import type { Database } from '../../platform/sqlite.ts'
 import type { Clock } from '../../platform/types.ts'
 import type { DeadReason, DeliveryNote, DeliveryResult, Destination, Message, Route, SuppressReason } from '../types.ts'
+import { ownEvent } from './own-event.ts'
 import { giveBackSlot, markTold, suppressedCount } from './rate-limit.ts'
 import {
   type Attempt,
@@ -131,7 +132,7 @@ export async function attemptDelivery(
   try {
     const { id: deliveryId, target, kind, severity } = delivery
     const note = delivery.note === null ? null : (JSON.parse(delivery.note) as DeliveryNote)
-    const input = { event, route, target, deliveryId, suppressed, kind, severity, note }
+    const input = { event: ownEvent(event, route), route, target, deliveryId, suppressed, kind, severity, note }
     message = await inTime(destination.render(input), settings.renderTimeoutMs ?? RENDER_TIMEOUT_MS, stop)
   } catch (error) {
     return end('dead', 'RENDER_FAILED', messageOf(error))

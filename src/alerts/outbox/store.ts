@@ -94,6 +94,25 @@ export function insertDelivery(db: Database, delivery: NewDelivery): boolean {
   return changes > 0
 }
 
+/** Whether the event has this delivery already, whatever became of it. */
+export function hasDelivery(
+  db: Database,
+  {
+    eventId,
+    route,
+    destination,
+    target,
+    kind,
+  }: Pick<NewDelivery, 'eventId' | 'route' | 'destination' | 'target' | 'kind'>,
+): boolean {
+  const found = db.get(
+    `SELECT 1 FROM delivery WHERE event_id = ? AND route = ? AND destination = ? AND target = ? AND kind = ?
+       AND replay_of = ''`,
+    ...[eventId, route, destination, target, kind],
+  )
+  return found !== undefined
+}
+
 /** What a killed process was sending is sent again. */
 export function reopenSending(db: Database): number {
   return db.run(`UPDATE delivery SET state = 'pending' WHERE state = 'sending'`).changes

@@ -7,6 +7,7 @@ import {
   type DestinationType,
   type Hold,
   isNotifying,
+  type Need,
   type PlannedDelivery,
   type Route,
   type SuppressReason,
@@ -32,6 +33,10 @@ export interface Passage {
   readonly db: Database
   readonly event: TaskEvent
   readonly now: number
+  /** What is not known yet and will be; empty = the last step. */
+  readonly open: ReadonlySet<Need>
+  /** There may be deliveries of an earlier step. */
+  readonly resumed: boolean
   /** Null while it is for real. */
   readonly rehearsal: RehearsedDelivery[] | null
   /** By route; asked once per event. */

@@ -69,14 +69,15 @@ const placeOf = (name: string, destination: string): string => `${name}\u0000${d
 function routeNeeds(route: Route, type: EventType, outcome: EventOutcome): readonly Need[] {
   const alerts = route.role !== 'aside' && isFor(route, { type, outcome })
   const recovers = route.policy?.recovery && clears(route, type, outcome)
-  return [
-    ...(alerts ? route.needs : []),
-    ...(recovers ? RECOVERY_NEEDS.filter((need) => route.needs.includes(need)) : []),
-  ]
+  return [...(alerts ? route.needs : []), ...(recovers ? recoveryNeeds(route) : [])]
+}
+
+export function recoveryNeeds({ needs }: Route): readonly Need[] {
+  return RECOVERY_NEEDS.filter((need) => needs.includes(need))
 }
 
 /** The event may end something that the route has told. */
-function clears({ when }: Route, type: EventType, outcome: EventOutcome): boolean {
+export function clears({ when }: Route, type: EventType, outcome: EventOutcome): boolean {
   return when.types.includes(type) && clearedOutcomes({ type, outcome, details: null }).length > 0
 }
 

@@ -49,7 +49,7 @@ function alertRoute(config: UserRoute, filter: CompiledFilter, destination: Name
     when: filter.when,
     filter,
     phase: 'enriched',
-    needs: [...new Set([...filter.needs, ...destination.needs])],
+    needs: [...new Set([...filter.needs, ...(destination.needsFor?.(texts) ?? destination.needs)])],
     plan: (event) => destination.targets(event).map((planned) => limited(planned, event, config, destination)),
     policy: policyOf(config, destination.type),
     ...(texts && { texts }),

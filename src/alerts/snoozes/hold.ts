@@ -4,7 +4,7 @@ import { EVENT_OUTCOMES } from '../../config/fields/events.ts'
 import { storedJson } from '../../platform/stored-json.ts'
 import { eventMatch } from '../config-routes.ts'
 import { compileMatch, type EventMatch, type FieldContext } from '../routes/match.ts'
-import type { Hold } from '../types.ts'
+import type { Hold, HoldNeeds } from '../types.ts'
 import { activeSnoozes, countSuppressed } from './store.ts'
 
 /** A match as it was stored; null when it cannot be read any more. */
@@ -37,4 +37,9 @@ export function createSnoozeHold(context: FieldContext): Hold {
     const reason = snooze.reason === '' ? '' : `: ${snooze.reason}`
     return { reason: 'SNOOZED', detail: `until ${new Date(snooze.until).toISOString()}${reason}` }
   }
+}
+
+/** What the snoozes that are on have to know about an event. */
+export function snoozeNeeds(context: FieldContext): HoldNeeds {
+  return (db, now) => activeSnoozes(db, now).flatMap(({ match }) => compileSnooze(match, context)?.needs ?? [])
 }

@@ -11,14 +11,14 @@ import type { TaskEvent } from '../types.ts'
 import { absentParts, appOf, decidedOutcome, type Facts, missingParts } from './facts.ts'
 
 /**
- * The immutable record of an event; `missingParts` names what its routes wanted and QRS did not give in time. `late` =
- * its deadline is over.
+ * The immutable record of an event; `missingParts` names what its routes wanted (`needs`) and QRS did not give in time.
+ * `late` = its deadline is over.
  */
-export function completeEvent(event: StoredEvent, facts: Facts, router: EventRouter, late: boolean): TaskEvent {
+export function completeEvent(event: StoredEvent, facts: Facts, needs: EventRouter['needs'], late: boolean): TaskEvent {
   const type = taskTypeOf(facts.task?.taskType) ?? event.type
   const outcome = decidedOutcome(event, facts, late)
   const known = { taskName: facts.task?.name, appName: facts.task?.app?.name }
-  const missing = missingParts(event, facts, router.needs(type, outcome))
+  const missing = missingParts(event, facts, needs(type, outcome))
   const names = event.nameTokens ? resolveNames(event.nameTokens, known) : event
   const app = appOf({ ...event, type, appName: names.appName }, facts.task)
   return {
@@ -46,6 +46,8 @@ export interface Completed {
   readonly now: number
   /** Null = de-duplication is off. */
   readonly dedupTtlMs: number | null
+  /** Some of its deliveries may have been added in an earlier step. */
+  readonly resumed: boolean
 }
 
 /** Stores an event with all its deliveries; to be called in one transaction. */
@@ -55,7 +57,7 @@ export function storeCompleted(
   router: EventRouter,
   completer?: EventCompleter,
 ): void {
-  const { stored, typeKnown } = completed
+  const { stored, typeKnown, resumed } = completed
   if (!isNews(db, completed)) {
     storeRoutedEvent(db, stored.seq, completed.event, typeKnown)
     return
@@ -64,7 +66,7 @@ export function storeCompleted(
   storeRoutedEvent(db, stored.seq, event, typeKnown)
   // How it ended was not known when its message arrived.
   if (stored.announced === 'distribute') router.routeArrival(db, event)
-  router.routeEnriched(db, event)
+  router.routeEnriched(db, event, resumed)
 }
 
 /** A distribution that has been decided may be announced by a message of its own as well: the first one counts. */

@@ -4,7 +4,7 @@
  */
 import type { GroupWriter } from '../../platform/group-commit.ts'
 import { createLastingWrite } from '../../platform/lasting-write.ts'
-import type { Database } from '../../platform/sqlite.ts'
+import { type Database, isStorageTrouble } from '../../platform/sqlite.ts'
 import type { Clock, Logger } from '../../platform/types.ts'
 import type { QrsClient } from '../../qlik/qrs/types.ts'
 import { carefully, type EventCompleter } from '../completer.ts'
@@ -13,6 +13,7 @@ import type { EventRouter } from '../router.ts'
 import { ignoreEvent, parkEvent, type StoredEvent } from '../store.ts'
 import { createBacklog } from './backlog.ts'
 import { completeEvent, storeCompleted } from './complete.ts'
+import { EARLY_MS, earlyStep, resume } from './early.ts'
 import { gatherFacts, type Progress } from './facts.ts'
 import { createQrsGate } from './gate.ts'
 import { IGNORED, type IgnoredProgress } from './ignored.ts'
@@ -90,6 +91,7 @@ export function createEnricher(deps: EnricherDeps, settings: EnricherSettings): 
     alsoNeeds: completer?.needs,
     now: () => clock.now(),
   }
+  const early = { facts, router, completer }
   const gate = createQrsGate({ probe: (signal) => deps.qrs.ping(signal), onOpen: () => turn(), log })
 
   /** Looks for work once for all that has happened in this turn of the event loop. */
@@ -119,6 +121,7 @@ export function createEnricher(deps: EnricherDeps, settings: EnricherSettings): 
     const since = event.deadlineAt <= startedAt ? now : event.receivedAt
     const job = createJob(event, since, deadline)
     inHand.set(event.seq, job)
+    resume(early, job)
     if (deadline <= now) {
       finish(job)
       return
@@ -162,7 +165,7 @@ export function createEnricher(deps: EnricherDeps, settings: EnricherSettings): 
 
   async function ask(job: Job): Promise<void> {
     try {
-      const progress = await gatherFacts(facts, job.event, job.facts, job.abort.signal)
+      const progress = await gatherFacts(facts, job.event, job.facts, job.abort.signal, () => onNews(job))
       answeredAt = clock.now()
       settle(job, progress)
     } catch (error) {
@@ -175,6 +178,32 @@ export function createEnricher(deps: EnricherDeps, settings: EnricherSettings): 
       complain(job, error)
       wait(job)
     }
+  }
+
+  function onNews(job: Job): void {
+    if (!job.finished) job.stepTimer ??= setTimeout(step, EARLY_MS, job)
+  }
+
+  /** What does without the answers that have not come leaves now. */
+  function step(job: Job): void {
+    job.stepTimer = undefined
+    const work = earlyStep(early, job)
+    if (work) store((tx) => leaveEarly(tx, job, work), 'soon').then(router.wake, (error) => notStored(job, error))
+  }
+
+  /** What goes wrong here is left to the last step. */
+  function leaveEarly(tx: Database, job: Job, work: (tx: Database) => void): void {
+    try {
+      tx.transaction(() => work(tx))
+    } catch (error) {
+      if (isStorageTrouble(error)) throw error
+      notStored(job, error)
+    }
+  }
+
+  function notStored({ event }: Job, error: unknown): void {
+    if (stopped) return
+    log.error(`[QSEOW] TASK EVENT: Could not store the event of task "${event.taskName}": ${messageOf(error)}`)
   }
 
   function complain(job: Job, error: unknown): void {
@@ -197,7 +226,11 @@ export function createEnricher(deps: EnricherDeps, settings: EnricherSettings): 
     const crowded = inHand.size >= capacity
     if ((crowded || delay >= PARK_MS) && job.deadline - now > delay) {
       // Spent on disk; what was found so far is asked again later.
-      conclude(job, (tx) => parkEvent(tx, job.event.seq, now + delay))
+      const work = earlyStep(early, job)
+      conclude(job, (tx) => {
+        if (work) leaveEarly(tx, job, work)
+        parkEvent(tx, job.event.seq, now + delay)
+      })
       return
     }
     job.waitTimer = setTimeout(() => {
@@ -213,7 +246,7 @@ export function createEnricher(deps: EnricherDeps, settings: EnricherSettings): 
       return
     }
     const late = settings.qrsEnabled && clock.now() >= job.event.deadlineAt
-    const event = completeEvent(job.event, job.facts, router, late)
+    const event = completeEvent(job.event, job.facts, router.needs, late)
     if (event.missingParts.length > 0 && settings.qrsEnabled) {
       log.warn(
         `[QSEOW] TASK EVENT: Alerting for task "${event.taskName}" without ${event.missingParts.join(', ')}: not available in time`,
@@ -222,8 +255,9 @@ export function createEnricher(deps: EnricherDeps, settings: EnricherSettings): 
     deps.counters.processed += 1
     const { dedupTtlMs } = settings
     const typeKnown = Boolean(job.facts.task)
+    const { event: stored, resumed } = job
     conclude(job, (tx) =>
-      storeCompleted(tx, { stored: job.event, event, typeKnown, now: clock.now(), dedupTtlMs }, router, completer),
+      storeCompleted(tx, { stored, event, typeKnown, resumed, now: clock.now(), dedupTtlMs }, router, completer),
     )
   }
 
@@ -244,7 +278,7 @@ export function createEnricher(deps: EnricherDeps, settings: EnricherSettings): 
       },
       (error: unknown) => {
         if (stopped) return
-        log.error(`[QSEOW] TASK EVENT: Could not store the event of task "${job.event.taskName}": ${messageOf(error)}`)
+        notStored(job, error)
         job.waitTimer = setTimeout(() => {
           backlog.changed()
           leave(job)

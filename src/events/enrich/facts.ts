@@ -40,13 +40,14 @@ const LOG_PATIENCE_MS = 15_000
 
 /**
  * One round of questions. Rejects with the error of QRS when one of them could not be asked; the facts found before and
- * beside it are kept.
+ * beside it are kept. `onNews` is called while others are still open.
  */
 export async function gatherFacts(
   deps: FactsDeps,
   event: StoredEvent,
   facts: Facts,
   signal: AbortSignal,
+  onNews: () => void,
 ): Promise<Progress> {
   facts.task ??= await deps.cached.taskById(event.taskId, signal)
   if (facts.task === null) return 'taskNotFound'
@@ -55,12 +56,20 @@ export async function gatherFacts(
   if (event.announced === 'distribute' && type !== 'distribute') return 'noDistribution'
 
   const needs = wantedParts(deps, event, facts.task, type)
+  onNews()
   const rounds = await Promise.allSettled([
-    gatherApp(deps, event, facts, needs, signal),
-    gatherExecution(deps, event, facts, needs, signal),
+    gatherApp(deps, event, facts, needs, signal).then(onNews),
+    gatherExecution(deps, event, facts, needs, signal, onNews),
   ])
   for (const round of rounds) if (round.status === 'rejected') throw round.reason
   return openParts(facts, needs).length === 0 ? 'complete' : 'waiting'
+}
+
+/** What is wanted of an event and not known yet; null while its task is not known. */
+export function openOf(deps: FactsDeps, event: StoredEvent, facts: Facts): ReadonlySet<Need> | null {
+  const type = taskTypeOf(facts.task?.taskType)
+  if (!facts.task || type === null) return null
+  return new Set(openParts(facts, wantedParts(deps, event, facts.task, type)))
 }
 
 function wantedParts(deps: FactsDeps, event: StoredEvent, task: QrsTask, type: TaskType): ReadonlySet<Need> {
@@ -97,6 +106,7 @@ async function gatherExecution(
   facts: Facts,
   needs: ReadonlySet<Need>,
   signal: AbortSignal,
+  onNews: () => void,
 ): Promise<void> {
   if (!needs.has('execution')) return
   const question = { ...event, endsLater: event.announced === 'distribute' }
@@ -104,6 +114,7 @@ async function gatherExecution(
   const result = facts.execution
   if (!result || !needs.has('scriptLog') || facts.scriptLog !== undefined) return
 
+  onNews()
   const text = await fresh.scriptLog(event.taskId, result, signal)
   if (text) facts.scriptLog = toScriptLog(text)
   else if (result.fileReferenceID === ZERO_GUID && now() - event.receivedAt > LOG_PATIENCE_MS) facts.scriptLog = null

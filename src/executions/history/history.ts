@@ -63,16 +63,28 @@ function historyOf(db: Database, event: TaskEvent, ended: EndedExecution | null)
   const { failures, lastSuccessAt } = standingAt(db, event.taskId, at)
   if (ended === null) return { consecutiveFailures: failures, lastSuccessAt }
   const isBad = ended.outcome === 'failed' || ended.outcome === 'aborted'
-  const isCounted = isBad && countedBefore(db, ended, at)
-  return { consecutiveFailures: isBad ? failures + (isCounted ? 0 : 1) : 0, lastSuccessAt }
+  const own = knownBefore(db, ended, at)
+  if (!isBad) return { consecutiveFailures: 0, lastSuccessAt: own ? successBefore(db, ended, at) : lastSuccessAt }
+  const isCounted = own?.outcome === 'failed' || own?.outcome === 'aborted'
+  return { consecutiveFailures: failures + (isCounted ? 0 : 1), lastSuccessAt }
 }
 
-/** True when this very execution is among the failures already, as an abort that is followed by a failure. */
-function countedBefore(db: Database, { executionId }: EndedExecution, at: number): boolean {
-  if (executionId === null) return false
+/** This very execution, where it is among the earlier ones already, as an abort that is followed by a failure. */
+function knownBefore(db: Database, { executionId }: EndedExecution, at: number) {
+  if (executionId === null) return undefined
   const found = db.get<{ stoppedAt: number; outcome: string }>(
     'SELECT stopped_at AS stoppedAt, outcome FROM execution WHERE execution_id = ?',
     executionId.toLowerCase(),
   )
-  return found !== undefined && found.stoppedAt <= at && (found.outcome === 'failed' || found.outcome === 'aborted')
+  return found && found.stoppedAt <= at ? found : undefined
+}
+
+/** The last success of the task but for this very execution. */
+function successBefore(db: Database, { taskId, executionId }: EndedExecution, at: number): number | null {
+  const found = db.get<{ at: number }>(
+    `SELECT stopped_at AS at FROM execution WHERE task_id = ? AND stopped_at <= ? AND outcome = 'success'
+       AND execution_id IS NOT ? ORDER BY stopped_at DESC LIMIT 1`,
+    ...[taskId, at, executionId?.toLowerCase() ?? null],
+  )
+  return found?.at ?? null
 }

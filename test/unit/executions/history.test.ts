@@ -142,6 +142,40 @@ describe('how a task stands', () => {
   })
 })
 
+describe('an event that is completed in steps', () => {
+  const HOUR = 60 * MINUTE
+  const stopped = AT + 3 * HOUR
+
+  function standing(outcome: 'failed' | 'success', clockAheadMs: number, inSteps: boolean) {
+    const db = open()
+    const history = createHistory({ writer: createGroupWriter(db), records: { byExecution: () => undefined } })
+    recordExecution(db, ended())
+    recordExecution(db, ended({ executionId: id(2), outcome: 'failed', statusNum: 8, stoppedAt: AT + HOUR }))
+    const event = taskEvent({ outcome, executionId: id(3), receivedAt: stopped + clockAheadMs })
+    const execution = executionResult({
+      status: outcome === 'failed' ? 8 : 7,
+      startTime: new Date(stopped - MINUTE).toISOString(),
+      stopTime: new Date(stopped).toISOString(),
+    })
+    const early = inSteps ? [history.complete(db, event), history.complete(db, event)] : []
+    const last = history.complete(db, { ...event, execution })
+    const { executions } = list(db)
+    db.close()
+    return { early: early.map((one) => one.history), last: last.history, executions }
+  }
+
+  test.each([-5000, 0, 300, 60_000])('stands as one that is completed at once; the clocks differ by %d ms', (ahead) => {
+    for (const outcome of ['failed', 'success'] as const) {
+      const atOnce = standing(outcome, ahead, false)
+      const inSteps = standing(outcome, ahead, true)
+      expect(atOnce.last).toEqual({ consecutiveFailures: outcome === 'failed' ? 2 : 0, lastSuccessAt: AT })
+      expect(inSteps.early).toEqual([atOnce.last, atOnce.last])
+      expect(inSteps.last).toEqual(atOnce.last)
+      expect(inSteps.executions).toEqual(atOnce.executions)
+    }
+  })
+})
+
 test('property: in whatever order executions are told, the task stands as if they had come in order', () => {
   const told = fc.record({ n: fc.nat(15), outcome: fc.constantFrom('success', 'failed', 'aborted', 'skipped') })
   fc.assert(

@@ -23,6 +23,7 @@ const PER_MINUTE = 25
 
 export const discord: HttpTypeFactory<'discord'> = (settings) => ({
   needs: TEXT_NEEDS,
+  showsTextOnly: true,
   target: hostOf(settings.webhookURL),
   secrets: secretsOfUrl(settings.webhookURL),
   pace: { key: `discord ${settings.webhookURL}`, perMinute: PER_MINUTE },

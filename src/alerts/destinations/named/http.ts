@@ -4,6 +4,7 @@ import type { HttpResponse } from '../../../platform/http-client.ts'
 import { jsonOf } from '../../../platform/http-json.ts'
 import type { DestinationConfig } from '../../config-destinations.ts'
 import { cut } from '../../texts/cut.ts'
+import { textNeeds } from '../../texts/needs.ts'
 import type { DeliveryResult, Message, NamedDestination } from '../../types.ts'
 import { httpFailure, httpResult } from '../http-result.ts'
 import { createClientSource } from './client.ts'
@@ -65,6 +66,7 @@ export function createHttpDestination(
     name,
     type: settings.type,
     needs: type.needs,
+    ...(type.showsTextOnly && { needsFor: (texts) => textNeeds(texts, type.needs) }),
     targets: () => type.targets ?? [{ target: type.target, lane: name }],
     async render(input) {
       const text = await deps.texts.write(input, settings)

@@ -20,6 +20,7 @@ const MAX_ACTIONS = 3
 
 export const ntfy: HttpTypeFactory<'ntfy'> = (settings) => ({
   needs: TEXT_NEEDS,
+  showsTextOnly: true,
   target: `${hostOf(settings.server)}/${settings.topic}`,
   secrets: [settings.token, settings.password],
   render: ({ text, severity, kind }) => ({

@@ -29,6 +29,7 @@ export const opsgenie: HttpTypeFactory<'opsgenie'> = (settings, { hostname }) =>
   const headers = { Authorization: `GenieKey ${settings.apiKey}` }
   return {
     needs: TEXT_NEEDS,
+    showsTextOnly: true,
     target: hostOf(base),
     secrets: [settings.apiKey],
     render(input) {

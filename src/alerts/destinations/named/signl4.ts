@@ -12,6 +12,7 @@ const MESSAGE_LIMIT = 10_000
 
 export const signl4: HttpTypeFactory<'signl4'> = ({ url, serviceName }) => ({
   needs: TEXT_NEEDS,
+  showsTextOnly: true,
   target: hostOf(url),
   secrets: secretsOfUrl(url),
   render: ({ event, text, severity, kind }) => ({

@@ -20,6 +20,7 @@ export const telegram: HttpTypeFactory<'telegram'> = (settings, { log }, name) =
   let chatId = settings.chatId
   return {
     needs: TEXT_NEEDS,
+    showsTextOnly: true,
     target: String(settings.chatId),
     secrets: [settings.botToken],
     pace: { key: `telegram ${settings.chatId}`, perMinute: PER_MINUTE },

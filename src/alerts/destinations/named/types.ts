@@ -52,6 +52,8 @@ export interface HttpRenderInput extends RenderInput {
 /** A type of destination that is one HTTP request per message. The members stand in this order in every file. */
 export interface HttpType {
   readonly needs: readonly Need[]
+  /** Of event and execution nothing is shown but what the text says. */
+  readonly showsTextOnly?: true
   /** What a person recognises: the host of the address, a channel. */
   readonly target: string
   /** Whom it reaches when that is more than one place; default: `target`, in a lane of its own. */
