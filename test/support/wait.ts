@@ -3,7 +3,7 @@
 const POLL_MS = 5
 
 export interface UntilOptions {
-  /** Milliseconds; default 5,000. */
+  /** Milliseconds; default 20,000: machines of tests are busy. */
   readonly timeout?: number
   /** What is awaited, for the error text. */
   readonly what?: string
@@ -19,7 +19,7 @@ export async function until<T>(
   predicate: () => T | Promise<T>,
   options: UntilOptions = {},
 ): Promise<Exclude<T, false | null | undefined>> {
-  const { timeout = 5_000, what = predicate.toString() } = options
+  const { timeout = 20_000, what = predicate.toString() } = options
   const deadline = performance.now() + timeout
   let lastError: unknown
   do {

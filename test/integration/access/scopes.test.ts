@@ -26,7 +26,7 @@ const EXPECTED: readonly [path: RegExp, scope: string | null | ((method: string,
   [/^\/v4\/(filecopy|filemove|filedelete|createdir|createdirqvd|file)/, 'file:write'],
   [/^\/v4\/mqttmessages$/, 'message:read'],
   [/^\/v4\/(mqttpublishmessage|slackpostmessage|newrelic\/)/, 'message:run'],
-  [/^\/v4\/alertroutes\/explain$/, 'event:read'],
+  [/^\/v4\/(alertroutes\/explain$|udp|influxdb\/)/, 'event:read'],
   [
     /^\/v4\/(events|deliver|alertroutes|destinations|snooze|stream)/,
     (method) => (READS(method) ? 'event:read' : 'event:run'),

