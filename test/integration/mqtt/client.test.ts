@@ -121,12 +121,13 @@ describe('connecting', () => {
     const { mqtt, log } = service(server.port)
     const messages: string[] = []
     mqtt.onMessage('qliksense/start_task', async (message) => void messages.push(text(message)))
+    const subscribed = () => log.of('verbose').filter((line) => line.includes('Subscribed')).length
     await running(mqtt)
+    await until(() => subscribed() === 1)
     await server.kill()
     await until(() => !mqtt.connected)
     await server.start()
-    await until(() => mqtt.connected)
-    await until(() => log.of('verbose').filter((line) => line.includes('Subscribed')).length === 2)
+    await until(() => subscribed() === 2)
     const watcher = await watching(server.port)
     await watcher.publish('qliksense/start_task', 'again')
     await until(() => messages.length === 1)
