@@ -46,6 +46,10 @@ export interface RunOptions {
 /** By then what the start left behind is garbage, and then what the first look of every monitor did. */
 const SETTLED_MS = [2000, 45_000]
 
+/** What looks around every half minute is not worth compiling, which would take 3 MB; that changes when events come. */
+const IDLE_RELUCTANCE = 4
+const EVENTS_OF_WORK = 20
+
 /** Runs until a signal asks to stop; resolves with the exit code. */
 export async function runFootman(options: RunOptions, io: CommandIo): Promise<number> {
   const overrides = overridesOf(options)
@@ -93,6 +97,11 @@ async function runConfigured(config: Config, { loaded, load }: Loading, options:
       }),
   })
   let latest = loaded
+  let seen = 0
+  const onEvent = () => {
+    seen += 1
+    if (seen === EVENTS_OF_WORK) compileHotCode()
+  }
   const onFailed = (error: unknown) => {
     tellFailedStart(log, error)
     events.end(EXIT.cannotStart)
@@ -109,6 +118,7 @@ async function runConfigured(config: Config, { loaded, load }: Loading, options:
         {
           ...{ log, paths },
           handover,
+          observe: { event: onEvent },
           directory: { claim: lock.renew, onOther: restart },
           configuration: {
             ...{ initial: latest, load },
@@ -133,7 +143,7 @@ async function runConfigured(config: Config, { loaded, load }: Loading, options:
     await app.start()
     manager.ready(statusOf(config))
     manager.watch(app.isAlive)
-    compileHotCode()
+    if (seen < EVENTS_OF_WORK) compileHotCode(IDLE_RELUCTANCE)
     void testEmail(log, config, options)
     for (const ms of SETTLED_MS) setTimeout(releaseMemory, ms).unref()
     const exitCode = await events.finished

@@ -1,4 +1,5 @@
 /** One way to render any template: Handlebars or Eta, from a file, the configuration or the executable. */
+import { once } from '../../platform/once.ts'
 import { BUILTIN_TEMPLATES, type BuiltinTemplate } from './builtin.ts'
 import { ESCAPING, TARGETS, type Target } from './escape.ts'
 import { createEta } from './eta.ts'
@@ -52,15 +53,18 @@ export function createTemplateEngine(deps: TemplateEngineDeps): TemplateEngine {
   const { templateDirectory } = deps
   const files = createTemplateFiles(deps)
   const compilers = Object.fromEntries(
-    TARGETS.map((target) => [target, { handlebars: createHandlebars(target), eta: createEta(target) }]),
-  ) as Record<Target, Record<Syntax, { compile(source: TemplateSource): CompiledTemplate }>>
+    TARGETS.map((target) => [
+      target,
+      { handlebars: once(() => createHandlebars(target)), eta: once(() => createEta(target)) },
+    ]),
+  ) as Record<Target, Record<Syntax, () => { compile(source: TemplateSource): CompiledTemplate }>>
   const compiled = new Map<string, CompiledTemplate>()
 
   function compile(source: TemplateSource, target: Target): CompiledTemplate {
     const key = JSON.stringify([target, source.file, source.text, ...source.siblings])
     const known = compiled.get(key)
     if (known) return known
-    const template = compilers[target][source.syntax].compile(source)
+    const template = compilers[target][source.syntax]().compile(source)
     if (compiled.size >= CACHE_SIZE) compiled.clear()
     compiled.set(key, template)
     return template
