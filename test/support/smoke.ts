@@ -147,7 +147,9 @@ export function smokeTests({ name, host: hostOf, separator }: SmokeSettings): vo
       const [log, ...others] = readdirSync(logs.join('footman'))
       expect([log, others]).toEqual([expect.stringMatching(/^butler\.\d{4}-\d\d-\d\d\.log$/), []])
       await until(() => readFileSync(logs.join('footman', log!), 'utf8').includes('MAIN: Stopped'))
-      expect(readdirSync(product.directory.join('data')).filter((name) => /^footman\.db-(wal|shm)$/.test(name))).toEqual([])
+      expect(
+        readdirSync(product.directory.join('data')).filter((name) => /^footman\.db-(wal|shm)$/.test(name)),
+      ).toEqual([])
     })
   })
 }
