@@ -6,7 +6,7 @@ import { loadConfig } from '../config/load.ts'
 import { createPathResolver } from '../config/paths.ts'
 import { renderProblem, sortProblems } from '../config/problems.ts'
 import { butler, type Config } from '../config/schema.ts'
-import type { Logger } from '../platform/types.ts'
+import { SILENT } from '../platform/silent-log.ts'
 import { type CommandIo, EXIT } from './io.ts'
 
 export interface OpenApiOptions {
@@ -58,17 +58,4 @@ function allTrue<T extends Switches>(switches: T): T {
     typeof value === 'object' ? allTrue(value) : true,
   ])
   return Object.fromEntries(entries) as T
-}
-
-const nothing = (): void => {}
-
-const SILENT: Logger = {
-  error: nothing,
-  warn: nothing,
-  info: nothing,
-  verbose: nothing,
-  debug: nothing,
-  silly: nothing,
-  enabled: () => false,
-  child: () => SILENT,
 }

@@ -36,7 +36,8 @@ export interface PropertyGate {
   readonly exact: boolean
 }
 
-const MAILS = [
+/** Events of tasks that a mail can tell, as sections of `emailNotification`. */
+export const MAILS = [
   'reloadTaskSuccess',
   'reloadTaskAborted',
   'reloadTaskFailure',

@@ -1,4 +1,5 @@
 /** What a feature that is switched on cannot do without. What lacks it stays off; the rest runs. */
+import { MAILS } from '../custom-properties.ts'
 import type { Config } from '../schema.ts'
 import type { Check } from './check.ts'
 
@@ -11,15 +12,6 @@ interface Need {
   readonly off: (config: Config) => void
 }
 
-const MAILS = [
-  'reloadTaskSuccess',
-  'reloadTaskAborted',
-  'reloadTaskFailure',
-  'distributeTaskSuccess',
-  'distributeTaskFailure',
-  'preloadTaskSuccess',
-  'preloadTaskFailure',
-] as const
 const CHATS = ['slackNotification', 'teamsNotification'] as const
 const CHAT_RELOADS = ['reloadTaskFailure', 'reloadTaskAborted'] as const
 

@@ -1,5 +1,5 @@
 /** What is wrong with the settings of named destinations: found by rendering a sample, without sending anything. */
-import type { Logger } from '../../../platform/types.ts'
+import { SILENT } from '../../../platform/silent-log.ts'
 import type { DestinationConfig } from '../../config-destinations.ts'
 import type { NewRelicAccount } from '../../config-incident.ts'
 import { isEmailAddress, splitAddresses } from '../../recipients.ts'
@@ -95,11 +95,4 @@ async function sample(engine: TemplateEngine, name: string): Promise<HttpRenderI
   const input: RenderInput = { event, route, severity: event.severity, ...fixed }
   const texts = createTextWriter({ engine, log: SILENT, context: () => CONTEXT })
   return { ...input, text: await texts.write(input, LINES) }
-}
-
-const nothing = () => {}
-const SILENT: Logger = {
-  ...{ error: nothing, warn: nothing, info: nothing, verbose: nothing, debug: nothing, silly: nothing },
-  enabled: () => false,
-  child: () => SILENT,
 }

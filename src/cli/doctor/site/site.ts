@@ -1,7 +1,8 @@
 /** The Qlik Sense site as the probes look at it: one client, and every question asked once for all of them. */
+
 import { createSecureContext } from 'node:tls'
 import type { Config } from '../../../config/schema.ts'
-import type { Logger } from '../../../platform/types.ts'
+import { SILENT } from '../../../platform/silent-log.ts'
 import { type CertificatePaths, readCertificates } from '../../../qlik/qrs/certificates.ts'
 import { createQrsClient } from '../../../qlik/qrs/client.ts'
 import { createCustomPropertyClient, type PropertyDefinition } from '../../../qlik/qrs/custom-properties.ts'
@@ -148,17 +149,3 @@ function parsed(text: string): Json | null {
 }
 
 const isObject = (value: unknown): value is Json => typeof value === 'object' && value !== null && !Array.isArray(value)
-
-const nothing = () => {}
-
-/** What goes wrong is told as a finding, not in a log. */
-export const SILENT: Logger = {
-  error: nothing,
-  warn: nothing,
-  info: nothing,
-  verbose: nothing,
-  debug: nothing,
-  silly: nothing,
-  enabled: () => false,
-  child: () => SILENT,
-}

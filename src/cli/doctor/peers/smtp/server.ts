@@ -38,17 +38,11 @@ async function tlsFromTheStart(context: DoctorContext, subject: MailSubject, soc
     const greeting = await peek(subject, timeout)
     if (greeting === null) return failed(trouble(error, subject))
     const { section, port } = subject
-    return failed(
-      mailFinding(
-        subject,
-        {
-          level: 'error',
-          code: 'smtp.tls-mode',
-          message: `secure is true, but the server speaks plain SMTP on port ${port} ("${greeting}")`,
-          fix: `set ${section}.secure to false (STARTTLS then encrypts the connection), or use port 465`,
-        },
-        'secure',
-      ),
+    const message = `secure is true, but the server speaks plain SMTP on port ${port} ("${greeting}")`
+    return wrongMode(
+      subject,
+      message,
+      `set ${section}.secure to false (STARTTLS then encrypts the connection), or use port 465`,
     )
   }
 }
@@ -62,19 +56,13 @@ async function plainFirst(context: DoctorContext, subject: MailSubject, socket: 
     socket.destroy()
     if (error instanceof SmtpRefusal || !(await speaksTls(context, subject))) throw error
     const { section, port } = subject
-    return failed(
-      mailFinding(
-        subject,
-        {
-          level: 'error',
-          code: 'smtp.tls-mode',
-          message: `secure is false, but the server expects TLS from the first byte on port ${port}`,
-          fix: `set ${section}.secure to true, or use port 587`,
-        },
-        'secure',
-      ),
-    )
+    const message = `secure is false, but the server expects TLS from the first byte on port ${port}`
+    return wrongMode(subject, message, `set ${section}.secure to true, or use port 587`)
   }
+}
+
+function wrongMode(subject: MailSubject, message: string, fix: string): ServerLook {
+  return failed(mailFinding(subject, { level: 'error', code: 'smtp.tls-mode', message, fix }, 'secure'))
 }
 
 interface Conversation {
