@@ -6,6 +6,7 @@ import { parse } from 'yaml'
 import { createRateLimit, tooManyRequests } from '../../../src/api/rate-limit.ts'
 import { maskConfig } from '../../../src/config/mask.ts'
 import { createConfigView } from '../../../src/console/config-view/server.ts'
+import { createBrowserRules } from '../../../src/platform/http/browser.ts'
 import { configOf, loadText } from '../../support/config.ts'
 import { rawHttp } from '../../support/raw-http.ts'
 import { recordingLog } from '../../support/recording-log.ts'
@@ -28,8 +29,9 @@ interface Options {
 async function view({ config = {}, obfuscate = true, host = '127.0.0.1', perMinute = 300 }: Options = {}) {
   const log = recordingLog()
   const limit = createRateLimit({ now: () => 0 }, perMinute)!
+  const browser = createBrowserRules({ allowedHosts: ['footman.acme.example'], origins: [], serverHost: host })
   const service = createConfigView(
-    { log, version: '1.2.3', config: () => config, mask: maskConfig, limit, tooManyRequests },
+    { log, version: '1.2.3', config: () => config, mask: maskConfig, limit, tooManyRequests, browser },
     { host, port: 0, obfuscate },
   )
   await service.start()

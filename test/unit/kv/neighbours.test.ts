@@ -42,7 +42,11 @@ describe('changes for the broker', () => {
         return answer()
       },
     }
-    return { sent, log, publish: createChangePublisher({ outgoing, log }, { mqttTopic: 'site/kv' }) }
+    return {
+      sent,
+      log,
+      publish: createChangePublisher({ outgoing, log }, { mqttTopic: 'site/kv', startTopic: 'site/kv/tasks/start' }),
+    }
   }
   const change = { event: 'set', namespace: 'a/b', key: 'k+#', value: 'v', revision: 7 } as const
 
