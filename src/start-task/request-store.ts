@@ -29,7 +29,7 @@ export const migrations: Migration[] = [
       ) WITHOUT ROWID;`,
   },
   {
-    name: 'start-task-002',
+    name: 'start-publisher-001',
     sql: `
       CREATE TABLE start_publisher (
         id INTEGER PRIMARY KEY AUTOINCREMENT,

@@ -73,6 +73,13 @@ describe('changes for the broker', () => {
     expect(log.of('error')[0]).toContain(text)
   })
 
+  test('the topic that starts tasks is left out', async () => {
+    const { sent, log, publish } = scene()
+    publish({ ...change, namespace: 'tasks', key: 'start' })
+    await until(() => log.of('error').length === 1)
+    expect([sent, log.of('error')[0]]).toEqual([[], expect.stringContaining('starts tasks')])
+  })
+
   test('a name that is too long for a topic is left out', async () => {
     const { sent, log, publish } = scene()
     publish({ ...change, key: 'å'.repeat(20_000) })
