@@ -139,7 +139,7 @@ describe('CORS', () => {
   test('off by default: no headers, foreign pages are refused, OPTIONS is unknown', async () => {
     const { api: server, get } = await started()
     expect((await preflight(server.port, 'https://qs.acme.example')).status).toBe(403)
-    expect((await preflight(server.port, "http://127.0.0.1")).status).toBe(404)
+    expect((await preflight(server.port, 'http://127.0.0.1')).status).toBe(404)
     const { headers } = await get('/v4/butlerping', { Origin: 'https://qs.acme.example' })
     expect(headers['access-control-allow-origin']).toBeUndefined()
     expect(headers.vary).toBeUndefined()
