@@ -122,6 +122,19 @@ describe('what is shown', () => {
     expect(await answer.text()).not.toContain('Sesame')
   })
 
+  test('not for pages of other sites and by unknown names', async () => {
+    const { service } = await view({ config: SMTP })
+    const code = async (headers: Record<string, string>) => {
+      const answer = await fetch(`http://127.0.0.1:${service.port}/config.json`, { headers })
+      return answer.status === 200 ? 200 : ((await answer.json()) as { code: string }).code
+    }
+    expect(await code({ 'sec-fetch-site': 'cross-site' })).toBe('CROSS_SITE')
+    expect(await code({ origin: 'https://evil.example' })).toBe('CROSS_SITE')
+    expect(await code({ host: 'evil.example', 'sec-fetch-site': 'none' })).toBe('HOST_NOT_ALLOWED')
+    expect(await code({ host: 'footman.acme.example', 'sec-fetch-site': 'same-origin' })).toBe(200)
+    expect(await code({ 'sec-fetch-site': 'none' })).toBe(200)
+  })
+
   test('not at all in clear beyond this machine', async () => {
     const { service, log } = await view({ config: SMTP, obfuscate: false, host: '0.0.0.0' })
     expect(service.port).toBe(0)
