@@ -136,7 +136,7 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
     config,
     shadow,
   )
-  const messages = buildMessages({ db, writer, clock, log, mqtt }, config, shadow)
+  const messages = buildMessages({ db, writer, clock, log, mqtt, qrs: qlik.qrs }, config, shadow)
   const kv = buildKeyValues(
     { db, writer, clock, log, outgoing: messages.outgoing, onOperation: metrics.onOperation },
     config,

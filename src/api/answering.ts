@@ -1,4 +1,5 @@
 /** Who answers requests under one version of the settings: access control, limits, the endpoints. */
+import { createBrowserRules } from '../platform/http/browser.ts'
 import { type RequestObserver, SILENT_OBSERVER } from '../platform/http/observer.ts'
 import type { ApiRoute } from '../platform/http/route.ts'
 import type { Clock, Logger } from '../platform/types.ts'
@@ -29,6 +30,7 @@ export interface AnsweringSettings {
     readonly rateLimitPerMinute: number
     readonly trustedProxies: readonly string[]
     readonly cors?: { readonly origins: readonly string[] }
+    readonly allowedHosts?: readonly string[]
   }
   /** `Butler.footman.access`. */
   readonly access?: AccessSettings
@@ -57,16 +59,19 @@ export async function buildAnswering(
 ): Promise<Answering> {
   const { log, clock, readFile } = deps
   const { access: accessSettings, api } = settings
+  const origins = api.cors?.origins ?? []
+  const browser = createBrowserRules({ allowedHosts: api.allowedHosts ?? [], origins, serverHost })
   const access = await buildAccess(
     {
       ...{ log, clock, readFile },
-      isLocal: createLocalCheck({ serverHost }),
+      isLocal: createLocalCheck(browser),
+      browser,
       dataDirectory: deps.dataDirectory ?? null,
       timezone: settings.timezone ?? '',
     },
     accessSettings,
   )
-  const cors = createCors(api.cors?.origins ?? [])
+  const cors = createCors(origins)
   const answer = createRouter(
     {
       ...{ log, clock, routes, cors },

@@ -87,6 +87,12 @@ export const api = section('More about the REST API.', () => ({
       }),
     ),
   })),
+  allowedHosts: list(
+    'Names by which browsers may call, besides those of this machine: name, or name:port behind a proxy.',
+    z.string().refine((value) => /^[^\s/:@*]+(?::\d{1,5})?$/.test(value), {
+      error: (issue) => `must be a name like footman.acme.example, without https:// and path, found "${issue.input}"`,
+    }),
+  ),
 }))
 
 function isOrigin(value: string): boolean {

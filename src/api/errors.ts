@@ -1,4 +1,5 @@
 /** Every failed request leaves through here. */
+import { refusalPage } from '../platform/http/browser.ts'
 import { Refusal, refused, refusedWithCode } from '../platform/http/errors.ts'
 import { jsonAnswer } from '../platform/http/route.ts'
 import { isStorageTrouble } from '../platform/sqlite.ts'
@@ -9,6 +10,7 @@ export interface FailedRequest {
   readonly url: string
   readonly client: string
   readonly requestId: string
+  readonly headers: Headers
 }
 
 const STORAGE_RETRY_S = 10
@@ -26,12 +28,12 @@ function storageAnswer(error: Error, { method, url, client }: FailedRequest, log
  * log only.
  */
 export function errorAnswer(error: unknown, request: FailedRequest, log: Logger): Response {
-  const { method, url, client, requestId } = request
+  const { method, url, client, requestId, headers } = request
   if (isStorageTrouble(error)) return storageAnswer(error as Error, request, log)
   if (error instanceof Refusal) {
     const level = error.status >= 500 ? 'warn' : 'verbose'
     log[level](`API: ${method} ${url} from ${client} answered ${error.status}: ${error.message}`)
-    return jsonAnswer(error.status, error.body, error.headers)
+    return refusalPage(error, headers) ?? jsonAnswer(error.status, error.body, error.headers)
   }
   const reason = error instanceof Error ? (error.stack ?? error.message) : String(error)
   log.error(`API: ${method} ${url} from ${client} failed, request ${requestId}: ${reason}`)

@@ -162,7 +162,7 @@ export function createRouter(
       const note = (given: AuditNote) => {
         visit.note = given
       }
-      const sees = (scope: string) => access.refusal({ scope, endpoint: null }, caller, call) === null
+      const sees = (scope: string) => access.refusal({ scope }, caller, call) === null
       const request = apiRequest({ call, caller, params, sees, note }, body)
       logRequest(request)
       return route.handle(request)
@@ -209,7 +209,7 @@ export function createRouter(
     if (!limit || limit(client).allowed) {
       audit.turnedAway({ method, path: pathOf(url), client, requestId, status: refusal.status })
     }
-    observer.authFailed('address')
+    observer.authFailed(REASONS[String(refusal.body.code)] ?? 'address')
     return unreached(refusal, call)
   }
 
@@ -235,7 +235,13 @@ export function createRouter(
 function failureOf({ status, body }: Refusal, { refusal, problem = '' }: Identity): AuthFailure {
   if (refusal) return /expired/.test(problem) ? 'expired' : 'invalid'
   if (status === 401) return 'missing'
-  return body.code === 'ADDRESS_NOT_ALLOWED' ? 'address' : 'scope'
+  return REASONS[String(body.code)] ?? 'scope'
+}
+
+const REASONS: Readonly<Record<string, AuthFailure>> = {
+  ADDRESS_NOT_ALLOWED: 'address',
+  CROSS_SITE: 'browser',
+  HOST_NOT_ALLOWED: 'browser',
 }
 
 function named(response: Response, { requestId }: Call): Response {

@@ -79,10 +79,10 @@ function inMemory(): { db: Database; writer: GroupWriter } {
 }
 
 /** Null when nothing is to be published. */
-function changePublisher({ outgoing, log }: KeyValueDeps, { footman }: Config, shadow: boolean) {
+function changePublisher({ outgoing, log }: KeyValueDeps, { footman, mqttConfig }: Config, shadow: boolean) {
   const { mqttTopic } = footman.keyValue
   if (mqttTopic === '' || shadow) return null
-  if (outgoing) return createChangePublisher({ outgoing, log }, { mqttTopic })
+  if (outgoing) return createChangePublisher({ outgoing, log }, { mqttTopic, startTopic: mqttConfig.taskStartTopic })
   log.warn('KEYVALUE: Butler.footman.keyValue.mqttTopic has no effect, because Butler.mqttConfig.enable is false')
   return null
 }

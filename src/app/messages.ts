@@ -15,6 +15,9 @@ import type { ApiRoute } from '../platform/http/route.ts'
 import { createHttpClient } from '../platform/http-client.ts'
 import type { Database } from '../platform/sqlite.ts'
 import type { Clock, Logger, Service } from '../platform/types.ts'
+import type { QrsClient } from '../qlik/qrs/types.ts'
+import { createStartPublishing } from '../start-task/publishing.ts'
+import { createRequestStore } from '../start-task/request-store.ts'
 
 export const messageMigrations = [...outgoingMigrations, ...receivedMigrations]
 
@@ -25,6 +28,8 @@ export interface MessagesDeps {
   readonly log: Logger
   /** Null when MQTT is not configured. */
   readonly mqtt: MqttService | null
+  /** Says which tasks a message would start. */
+  readonly qrs: QrsClient
 }
 
 export interface Messages {
@@ -41,11 +46,18 @@ export function buildMessages(deps: MessagesDeps, config: Config, shadow: boolea
   const { mqttConfig, startTaskFilter, footman } = config
   const outgoing = buildOutgoing(deps, config)
   const received = buildReceived(deps, config)
+  const admit = createStartPublishing(
+    { qrs: deps.qrs, clock, store: createRequestStore(deps) },
+    { subscriptionRootTopic: mqttConfig.subscriptionRootTopic, taskStartTopic: mqttConfig.taskStartTopic },
+  )
   const bypassesFilter = startTaskFilter.enable && !footman.startFilter.appliesTo.includes('mqtt')
   return {
     outgoing,
     routes: [
-      ...publishRoutes({ outgoing }, { closedTopics: bypassesFilter ? [mqttConfig.taskStartTopic] : [], shadow }),
+      ...publishRoutes(
+        { outgoing, admit },
+        { closedTopics: bypassesFilter ? [mqttConfig.taskStartTopic] : [], shadow },
+      ),
       ...(received?.routes ?? []),
       ...slackRoutes({ http, log }, { webhookURL: config.slackNotification.restMessage.webhookURL, shadow }),
       ...newRelicRoutes(

@@ -1,10 +1,11 @@
 /** The small servers beside the REST API: health for container engines, and the configuration page. */
+import { createLocalCheck } from '../api/access/local.ts'
 import { createRateLimit, type RateVerdict, tooManyRequests } from '../api/rate-limit.ts'
 import { maskConfig } from '../config/mask.ts'
 import type { Config } from '../config/schema.ts'
 import { createConfigView } from '../console/config-view/server.ts'
 import { createHealthListener, type HealthListenerDeps } from '../monitors/health-listener.ts'
-import { namesThisMachine } from '../platform/http/local-host.ts'
+import { createBrowserRules } from '../platform/http/browser.ts'
 import type { Clock, Logger, Service } from '../platform/types.ts'
 import { VERSION } from '../platform/version.ts'
 
@@ -21,8 +22,13 @@ const FREE: RateVerdict = { allowed: true, headers: {}, resetSeconds: 0 }
 export function buildSideServers({ log, clock, health }: SideServersDeps, config: Config): Service[] {
   const { dockerHealthCheck, configVisualisation, footman } = config
   const servers: Service[] = []
+  const { cors, allowedHosts } = footman.api
+  const rulesFor = (serverHost: string) => createBrowserRules({ allowedHosts, origins: cors.origins, serverHost })
   if (dockerHealthCheck.enable) {
-    const maySeeChecks = (address: string, headers: Headers) => !footman.access.enable && isLocal(address, headers)
+    const browser = rulesFor(footman.health.host)
+    const isLocal = createLocalCheck(browser)
+    const maySeeChecks = (client: string, headers: Headers) =>
+      !footman.access.enable && !browser.refusal(headers) && isLocal({ client, proxied: false, headers })
     servers.push(
       createHealthListener({ log, health, maySeeChecks }, { host: footman.health.host, port: dockerHealthCheck.port }),
     )
@@ -38,16 +44,11 @@ export function buildSideServers({ log, clock, health }: SideServersDeps, config
           mask: maskConfig,
           limit: (client) => limit?.(client) ?? FREE,
           tooManyRequests,
+          browser: rulesFor(configVisualisation.host),
         },
         configVisualisation,
       ),
     )
   }
   return servers
-}
-
-function isLocal(address: string, headers: Headers): boolean {
-  const loopback = address === '::1' || address.startsWith('127.')
-  const forwarded = headers.has('forwarded') || headers.has('x-forwarded-for')
-  return loopback && !forwarded && namesThisMachine(headers.get('host'))
 }

@@ -33,6 +33,7 @@ function maskMembers(value: object, path: Path): Record<string, unknown> {
   const masked = Object.fromEntries(
     Object.entries(value).map(([key, item]) => {
       if (key === 'value' && header !== null) return [key, isPublicHeader(header) ? item : STARS]
+      if (key === 'topic' && isNtfy(value, path)) return [key, STARS]
       return [key, walk(item, [...path, key])]
     }),
   )
@@ -42,6 +43,11 @@ function maskMembers(value: object, path: Path): Record<string, unknown> {
 /** Owners of Qlik Cloud apps. */
 function isOwner(value: object, path: Path): boolean {
   return path[0] === 'qlikSenseCloud' && path.at(-2) === 'user' && ('directory' in value || 'email' in value)
+}
+
+/** Its topic opens it to everybody who knows it, unlike that of MQTT. */
+function isNtfy(value: object, path: Path): boolean {
+  return path.length === 3 && path[1] === 'destinations' && 'type' in value && value.type === 'ntfy'
 }
 
 /** `header[]`, `headers.static[]`. */
@@ -66,6 +72,8 @@ function maskValue(value: unknown, path: Path): unknown {
 
 /** Shorter values would blank out half of every log line. */
 const SHORTEST_SECRET = 4
+/** Shorter topics are words that turn up anywhere, and anybody guesses them. */
+const SHORTEST_TOPIC = 8
 
 /** The secret values of a configuration, for the logger to hide wherever they turn up. */
 export function collectSecrets(butler: unknown): string[] {
@@ -81,6 +89,7 @@ export function collectSecrets(butler: unknown): string[] {
   const visitMembers = (value: object, path: Path): void => {
     if ('name' in value && 'value' in value && isHeaderList(path) && !isPublicHeader(String(value.name)))
       add(value.value)
+    if ('topic' in value && isNtfy(value, path) && String(value.topic).length >= SHORTEST_TOPIC) add(value.topic)
     for (const [key, item] of Object.entries(value)) visit(item, [...path, key])
   }
   visit(butler, [])

@@ -83,6 +83,7 @@ const ENDPOINTS: readonly Endpoint[] = [
       methods: ['PUT'],
       path: '/v4/filecopy',
       endpoint: 'fileCopy',
+      butler: true,
       action: 'file.copy',
       ...about.COPY,
       schemas: {
@@ -103,6 +104,7 @@ const ENDPOINTS: readonly Endpoint[] = [
       methods: ['PUT'],
       path: '/v4/filemove',
       endpoint: 'fileMove',
+      butler: true,
       action: 'file.move',
       ...about.MOVE,
       schemas: {
@@ -122,6 +124,7 @@ const ENDPOINTS: readonly Endpoint[] = [
       methods: ['DELETE'],
       path: '/v4/filedelete',
       endpoint: 'fileDelete',
+      butler: true,
       action: 'file.delete',
       body: 'json',
       ...about.DELETE,
@@ -143,6 +146,7 @@ const ENDPOINTS: readonly Endpoint[] = [
         methods: ['POST'],
         path: `/v4/${operation}`,
         endpoint: operation === 'createdir' ? 'createDir' : 'createDirQVD',
+        butler: true,
         action: `file.${operation}`,
         ...(operation === 'createdir' ? about.CREATE : about.CREATE_QVD),
         schemas: {

@@ -38,10 +38,11 @@ export function keyValueRoutes(deps: KeyValueRouteDeps): ApiRoute[] {
   const { store, log } = deps
   const endpoint = 'keyValueStore'
   const handlers = handlersOf(deps)
-  const read = { methods: ['GET'], endpoint, scope: 'kv:read' } as const
+  const read = { methods: ['GET'], endpoint, butler: true, scope: 'kv:read' } as const
   const add = {
     methods: ['POST'],
     endpoint,
+    butler: true,
     scope: 'kv:write',
     action: 'kv.set',
     audit: 'single',
@@ -52,6 +53,7 @@ export function keyValueRoutes(deps: KeyValueRouteDeps): ApiRoute[] {
   const remove = {
     methods: ['DELETE'],
     endpoint,
+    butler: true,
     scope: 'kv:write',
     action: 'kv.delete',
     audit: 'single',
@@ -108,6 +110,7 @@ export function keyValueRoutes(deps: KeyValueRouteDeps): ApiRoute[] {
     {
       methods: ['DELETE'],
       endpoint,
+      butler: true,
       scope: 'kv:write',
       action: 'kv.clear',
       path: '/v4/keyvalues/{namespace}',

@@ -7,7 +7,8 @@ type More = Pick<RouteDescription, 'description' | 'failures' | 'examples'>
 export const PUBLISH: More = {
   description: 'Accepted means stored: the message outlives an outage of the broker and a restart of Footman.',
   failures: {
-    403: 'Messages to this topic would start tasks past the start filter.',
+    403: 'The message would start tasks that the caller may not start, or past the start filter.',
+    502: 'The caller may start some tasks only, and Qlik Sense cannot be asked which the message selects.',
     409: 'Footman runs in shadow mode, which sends nothing.',
     503: 'MQTT is not enabled, or too many messages wait for the broker.',
   },

@@ -2,11 +2,24 @@
 import { z } from 'zod'
 import type { MqttOutgoing } from '../mqtt/types.ts'
 import { refused } from '../platform/http/errors.ts'
-import { type ApiRoute, jsonAnswer } from '../platform/http/route.ts'
+import { type ApiRequest, type ApiRoute, jsonAnswer } from '../platform/http/route.ts'
 import { field, validate } from '../platform/http/validation.ts'
-import { topicProblem } from '../platform/mqtt-topics.ts'
+import { mayReach, topicProblem } from '../platform/mqtt-topics.ts'
 import { PUBLISH } from './descriptions.ts'
 import { shadowRefusal } from './shadow.ts'
+
+export interface PublishDeps {
+  /** Null while MQTT is not enabled. */
+  readonly outgoing: MqttOutgoing | null
+  /**
+   * Throws a `Refusal` when the message would start tasks and the caller may not. Resolves with what is to be called when
+   * it is not published after all. Absent: no topic starts tasks.
+   */
+  readonly admit?: (
+    request: ApiRequest,
+    message: { readonly topic: string; readonly payload: string },
+  ) => Promise<(() => Promise<void>) | null>
+}
 
 export interface PublishSettings {
   /** Topics that nobody may publish to here, because a message there would start tasks past the start filter. */
@@ -26,25 +39,31 @@ const BODY = field.object({
   retain: field.boolean().optional(),
 })
 
-/** `outgoing` is null while MQTT is not enabled. */
-export function publishRoutes({ outgoing }: { outgoing: MqttOutgoing | null }, settings: PublishSettings): ApiRoute[] {
+export function publishRoutes({ outgoing, admit }: PublishDeps, settings: PublishSettings): ApiRoute[] {
   return [
     {
       methods: ['PUT'],
       path: '/v4/mqttpublishmessage',
       endpoint: 'mqttPublishMessage',
+      butler: true,
       scope: 'message:run',
       action: 'mqtt.publish',
       summary: 'Publish an MQTT message',
       ...PUBLISH,
       schemas: { body: BODY, responses: { 201: z.looseObject({ topic: z.string(), message: z.string() }) } },
-      async handle({ body, note }) {
+      async handle(request) {
+        const { body, note } = request
         const wanted = validate('body', BODY, body)
         if (!outgoing) throw refused(503, 'MQTT is not enabled', 'Set Butler.mqttConfig.enable to true.')
         refuseTopic(wanted.topic, settings)
-        if (settings.shadow) throw shadowRefusal()
         const { topic, message: payload, qos, retain } = wanted
         note({ target: [topic] })
+        const withdraw = (await admit?.(request, { topic, payload })) ?? null
+        if (settings.shadow) {
+          await withdraw?.()
+          throw shadowRefusal()
+        }
+        if (withdraw) note({ target: [topic], detail: 'starts tasks' })
         const outcome = await outgoing.send({
           topic,
           payload,
@@ -52,6 +71,7 @@ export function publishRoutes({ outgoing }: { outgoing: MqttOutgoing | null }, s
           retain: retain ?? false,
         })
         if (outcome === 'full') {
+          await withdraw?.()
           throw refused(503, 'Backlog is full', 'Butler.footman.delivery.maxBacklog messages wait for the MQTT broker.')
         }
         // The members stay in the caller's order.
@@ -64,7 +84,7 @@ export function publishRoutes({ outgoing }: { outgoing: MqttOutgoing | null }, s
 function refuseTopic(topic: string, { closedTopics }: PublishSettings): void {
   const problem = topicProblem(topic)
   if (problem) throw refused(400, 'Invalid MQTT topic', `${problem[0]!.toUpperCase()}${problem.slice(1)}.`)
-  if (!closedTopics.includes(topic)) return
+  if (!closedTopics.some((closed) => mayReach(closed, topic))) return
   throw refused(
     403,
     'Topic not allowed',

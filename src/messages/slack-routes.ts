@@ -41,6 +41,7 @@ export function slackRoutes(deps: SlackDeps, settings: SlackSettings): ApiRoute[
       methods: ['PUT'],
       path: '/v4/slackpostmessage',
       endpoint: 'slackPostMessage',
+      butler: true,
       scope: 'message:run',
       action: 'slack.post',
       summary: 'Post a message to Slack',

@@ -1,7 +1,7 @@
 /** The broker of `mqttConfig`: keeps one connection up for ever and hands messages in and out. */
 import { randomBytes } from 'node:crypto'
 import { backoffDelay } from '../platform/backoff.ts'
-import { topicMatches, topicProblem } from '../platform/mqtt-topics.ts'
+import { mayReach, topicMatches, topicProblem } from '../platform/mqtt-topics.ts'
 import type { Clock, Logger, Service } from '../platform/types.ts'
 import { type Connection, openConnection } from './connection.ts'
 import { MqttError } from './errors.ts'
@@ -107,7 +107,7 @@ export function createMqttService(deps: MqttDeps, settings: MqttClientSettings):
     log.info(`MQTT: Connected to broker ${broker} with client ID ${clientId}`)
     const { topic = STATUS_TOPIC, text: tell = connectedText } = settings.status ?? {}
     if (settings.status !== null) {
-      await send(topic, tell(clientId), { qos: 0, retain: mqtt.retainStatus }).catch(() => {})
+      await send(topic, tell(clientId), { qos: 0, retain: mqtt.retainStatus, mayStartTasks: true }).catch(() => {})
     }
     for (const filter of subscriptionsFor(
       settings,
@@ -147,17 +147,22 @@ export function createMqttService(deps: MqttDeps, settings: MqttClientSettings):
   async function send(
     topic: string,
     payload: string | Uint8Array,
-    options: { qos: 0 | 1; retain: boolean; signal?: AbortSignal | undefined },
+    options: { qos: 0 | 1; retain: boolean; signal?: AbortSignal | undefined; mayStartTasks: boolean },
   ): Promise<void> {
-    const problem = topicProblem(topic)
+    const problem = topicProblem(topic) ?? startProblem(topic, options.mayStartTasks)
     if (problem) throw new MqttError('INVALID_TOPIC', `Invalid MQTT topic: ${problem}`)
     if (!connection) throw new MqttError('NOT_CONNECTED', `Not connected to MQTT broker ${broker}`)
     await connection.publish(topic, payload, { ...options, timeoutMs: settings.publishTimeoutMs ?? 10_000 })
     deps.observe?.('out')
   }
 
+  /** Alerts hold names and texts from outside: on the start topic they would be read as requests. */
+  function startProblem(topic: string, allowed: boolean): string | null {
+    return !allowed && mayReach(mqttConfig.taskStartTopic, topic) ? `messages to ${topic} start tasks` : null
+  }
+
   function writeStatus(topic: string, payload: string): void {
-    const write = send(topic, payload, { qos: mqtt.qos, retain: false })
+    const write = send(topic, payload, { qos: mqtt.qos, retain: false, mayStartTasks: true })
       // The next connection sends it again.
       .catch((error: unknown) => log.debug(`MQTT: Status on ${topic} waits for the next connection: ${text(error)}`))
       .finally(() => statusWrites.delete(write))
@@ -176,6 +181,7 @@ export function createMqttService(deps: MqttDeps, settings: MqttClientSettings):
         qos: options.qos ?? mqtt.qos,
         retain: options.retain ?? false,
         signal: options.signal,
+        mayStartTasks: options.mayStartTasks ?? false,
       }),
     publishStatus(topic, payload) {
       if (topic === '') return

@@ -98,7 +98,10 @@ export function createMqttOutgoing(deps: OutgoingDeps, settings: OutgoingSetting
     if (createdAt + settings.maxAgeMs <= clock.now())
       return giveUp(message, 'EXPIRED', 'could not be published in time')
     try {
-      await mqtt.publish(topic, payload, { retain: retain === 1, signal: aborter.signal, ...(qos !== null && { qos }) })
+      await mqtt.publish(topic, payload, {
+        ...(qos !== null && { qos }),
+        ...{ retain: retain === 1, signal: aborter.signal, mayStartTasks: true },
+      })
     } catch (error) {
       const { code, message: detail } = error as { code?: string; message: string }
       return code === 'INVALID_TOPIC' ? giveUp(message, 'REJECTED', detail) : tryAgain(message, code, detail)

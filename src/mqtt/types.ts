@@ -12,6 +12,14 @@ export interface IncomingMessage {
 /** Resolving acknowledges the packet (QoS 1); rejecting leaves it unacknowledged, so that the broker sends it again. */
 export type MessageHandler = (message: IncomingMessage) => Promise<void>
 
+export interface PublishOptions {
+  readonly retain?: boolean
+  readonly qos?: 0 | 1
+  readonly signal?: AbortSignal
+  /** The sender was found to have the right to start tasks. Without it nothing is published to the start topic. */
+  readonly mayStartTasks?: boolean
+}
+
 export interface MqttService {
   readonly connected: boolean
   onConnected(listener: () => void): void
@@ -19,18 +27,14 @@ export interface MqttService {
    * Resolves when the broker has taken the message (PUBACK with QoS 1); rejects when not connected. Never queues.
    * `qos` replaces the configured one.
    */
-  publish(
-    topic: string,
-    payload: string | Uint8Array,
-    options?: { retain?: boolean; qos?: 0 | 1; signal?: AbortSignal },
-  ): Promise<void>
+  publish(topic: string, payload: string | Uint8Array, options?: PublishOptions): Promise<void>
   /** Only the latest value per topic matters: sent at once or after the next connect, replaced by a newer one. */
   publishStatus(topic: string, payload: string): void
   /** Hands over every message whose topic matches the MQTT filter; subscribed when no wider subscription covers it. */
   onMessage(filter: string, handler: MessageHandler): void
 }
 
-/** A message without an event behind it. */
+/** A message without an event behind it. The sender checks that its topic starts no tasks, or that it may. */
 export interface OutgoingMessage {
   readonly topic: string
   readonly payload: string

@@ -16,6 +16,13 @@ export function topicMatches(filter: string, topic: string): boolean {
   return covers(filter, topic, false)
 }
 
+/** True when a message to `topic` may reach a subscription to `filter`, be it shared (`$share/<group>/<filter>`) or not. */
+export function mayReach(filter: string, topic: string): boolean {
+  return filter !== '' && topicMatches(withoutGroup(filter), withoutGroup(topic))
+}
+
+const withoutGroup = (text: string): string => text.replace(/^\$share\/[^/]*\//, '')
+
 /** True when every message that `narrow` selects is also selected by `wide`: `a/#` covers `a/+/c`, `a/b` and `a`. */
 export function filterCovers(wide: string, narrow: string): boolean {
   return covers(wide, narrow, true)

@@ -31,7 +31,7 @@ const NOT_FOUND = (id: string): string => `REST SCHEDULER: Schedule ID ${id} not
 const TEXT = { 'content-type': 'text/plain; charset=utf-8' }
 
 export function scheduleRoutes(deps: ScheduleRoutesDeps): ApiRoute[] {
-  const read = { methods: ['GET'], scope: 'schedule:read' } as const
+  const read = { methods: ['GET'], scope: 'schedule:read', butler: true } as const
   const state = (verb: 'start' | 'stop') => {
     const endpoint = `scheduler.${verb}Schedule`
     const failure = `Failed ${verb}${verb === 'start' ? 'ing' : 'ping'} schedule`
@@ -39,7 +39,7 @@ export function scheduleRoutes(deps: ScheduleRoutesDeps): ApiRoute[] {
     return [
       {
         ...{ methods: ['PUT'], path: `/v4/schedules/{id}/${verb}`, endpoint, scope: 'schedule:run' },
-        ...{ action: `schedule.${verb}`, body: 'ignored' },
+        ...{ action: `schedule.${verb}`, body: 'ignored', butler: true },
         ...(running ? about.START : about.STOP),
         handle: guarded(
           deps,
@@ -49,7 +49,7 @@ export function scheduleRoutes(deps: ScheduleRoutesDeps): ApiRoute[] {
       },
       {
         ...{ methods: ['PUT'], path: `/v4/schedules/${verb}all`, endpoint, scope: 'schedule:run' },
-        action: `schedule.${verb}`,
+        ...{ action: `schedule.${verb}`, butler: true },
         ...(running ? about.START_ALL : about.STOP_ALL),
         handle: guarded(deps, { failure, unknown: NOT_FOUND, changes: true }, all(running)),
       },
@@ -65,7 +65,7 @@ export function scheduleRoutes(deps: ScheduleRoutesDeps): ApiRoute[] {
     },
     {
       ...{ methods: ['POST'], path: '/v4/schedules', endpoint: 'scheduler.createNewSchedule', scope: 'schedule:write' },
-      action: 'schedule.create',
+      ...{ action: 'schedule.create', butler: true },
       ...about.CREATE,
       handle: guarded(deps, { failure: 'Failed adding new schedule', unknown: NOT_FOUND, changes: true }, create(deps)),
     },
@@ -82,7 +82,7 @@ export function scheduleRoutes(deps: ScheduleRoutesDeps): ApiRoute[] {
     },
     {
       ...{ methods: ['DELETE'], path: '/v4/schedules/{id}', endpoint: 'scheduler.deleteSchedule' },
-      ...{ scope: 'schedule:write', action: 'schedule.delete' },
+      ...{ scope: 'schedule:write', action: 'schedule.delete', butler: true },
       ...about.DELETE,
       handle: guarded(
         deps,

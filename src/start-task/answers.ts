@@ -52,7 +52,8 @@ export function objectLookupFailure(message: string, { notFound, denied }: Known
   }
 }
 
-function deniedList({ taskIds, tags, customProperties }: StartOutcome['denied']) {
+/** As the answer of the object dialect lists it. */
+export function deniedList({ taskIds, tags, customProperties }: StartOutcome['denied']) {
   return [
     ...taskIds.map((taskId) => ({ taskId })),
     ...tags.map((tag) => ({ tag })),

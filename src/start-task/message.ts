@@ -1,5 +1,5 @@
 /** A start request that came as an MQTT message: a task id, or JSON in one of the dialects of the REST API. */
-import { topicMatches, topicProblem } from '../platform/mqtt-topics.ts'
+import { mayReach, topicMatches, topicProblem } from '../platform/mqtt-topics.ts'
 import { isGuid } from '../platform/uuid.ts'
 import { parseStart } from './parse.ts'
 import { isRecord, NOTHING, type ParsedStart } from './parsed.ts'
@@ -106,7 +106,7 @@ function replyTopicOf(json: unknown, rules: MessageRules, warnings: string[]): s
 export function replyProblem(topic: string, { subscriptionRootTopic, taskStartTopic }: MessageRules): string | null {
   const invalid = topicProblem(topic)
   if (invalid) return invalid
-  if (topic === taskStartTopic) return 'it is the topic of start requests'
+  if (mayReach(taskStartTopic, topic)) return 'it is the topic of start requests'
   if (!topicMatches(subscriptionRootTopic, topic))
     return `it lies outside subscriptionRootTopic ${subscriptionRootTopic}`
   return null

@@ -1,4 +1,5 @@
 /** The journal of start requests: what is in it survives a crash and is carried out once. */
+import { createHash } from 'node:crypto'
 import type { GroupWriter } from '../platform/group-commit.ts'
 import type { Database, Migration } from '../platform/sqlite.ts'
 
@@ -27,7 +28,25 @@ export const migrations: Migration[] = [
         PRIMARY KEY (request, task_id)
       ) WITHOUT ROWID;`,
   },
+  {
+    name: 'start-publisher-001',
+    sql: `
+      CREATE TABLE start_publisher (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        fingerprint TEXT NOT NULL,
+        actor TEXT NOT NULL,
+        published_at INTEGER NOT NULL,
+        request TEXT
+      );
+      CREATE INDEX start_publisher_fingerprint ON start_publisher (fingerprint);
+      CREATE INDEX start_publisher_request ON start_publisher (request) WHERE request IS NOT NULL;`,
+  },
 ]
+
+/** Hash of topic and payload. */
+export function fingerprintOf({ topic, payload }: { readonly topic: string; readonly payload: Uint8Array }): string {
+  return createHash('sha256').update(topic).update('\0').update(payload).digest('hex')
+}
 
 export interface JournaledRequest {
   /** UUID v7: sorts by arrival. */
@@ -36,7 +55,7 @@ export interface JournaledRequest {
   readonly receivedAt: number
   readonly topic: string
   readonly payload: Uint8Array
-  /** Hash of topic and payload. */
+  /** Of `fingerprintOf`. */
   readonly fingerprint: string
   /** The sender's own id. */
   readonly requestId: string | null
@@ -45,6 +64,11 @@ export interface JournaledRequest {
 /** Every promise resolves when the change is on disk. */
 export interface RequestStore {
   add(request: JournaledRequest): Promise<void>
+  /** Remembers the caller of the REST API that publishes such a message; resolves with the number to `withdraw` it by. */
+  addPublisher(fingerprint: string, actor: string, now: number): Promise<number>
+  withdraw(publisher: number): Promise<void>
+  /** The caller of the REST API that has published the request; null when it came from elsewhere. */
+  publisherOf(id: string): string | null
   /** Accepted and not carried out, oldest first. */
   pending(): JournaledRequest[]
   /** The newest request of the sender's id or fingerprint that came at or after `since`. */
@@ -67,22 +91,36 @@ export interface RequestStore {
 const SELECT =
   'SELECT id, received_at AS receivedAt, topic, payload, fingerprint, request_id AS requestId FROM start_request'
 
+/** One message was published once: its publisher counts for one request. */
+const LINK_PUBLISHER = `UPDATE start_publisher SET request = ? WHERE id =
+  (SELECT min(id) FROM start_publisher WHERE fingerprint = ? AND request IS NULL)`
+
 export function createRequestStore({ db, writer }: { db: Database; writer: GroupWriter }): RequestStore {
   const run = async (sql: string, ...params: (string | number | null | Uint8Array)[]): Promise<void> => {
     await writer.write((one) => one.run(sql, ...params))
   }
   return {
-    add: ({ id, receivedAt, topic, payload, fingerprint, requestId }) =>
-      run(
-        `INSERT INTO start_request (id, received_at, topic, payload, fingerprint, request_id, state)
-         VALUES (?, ?, ?, ?, ?, ?, 'pending')`,
-        id,
-        receivedAt,
-        topic,
-        payload,
-        fingerprint,
-        requestId,
+    async add({ id, receivedAt, topic, payload, fingerprint, requestId }) {
+      await writer.write((one) => {
+        one.run(
+          `INSERT INTO start_request (id, received_at, topic, payload, fingerprint, request_id, state)
+           VALUES (?, ?, ?, ?, ?, ?, 'pending')`,
+          ...[id, receivedAt, topic, payload, fingerprint, requestId],
+        )
+        one.run(LINK_PUBLISHER, id, fingerprint)
+      })
+    },
+    addPublisher: (fingerprint, actor, now) =>
+      writer.write(
+        (one) =>
+          one.run(
+            'INSERT INTO start_publisher (fingerprint, actor, published_at) VALUES (?, ?, ?)',
+            ...[fingerprint, actor, now],
+          ).lastId,
       ),
+    withdraw: (publisher) => run('DELETE FROM start_publisher WHERE id = ?', publisher),
+    publisherOf: (id) =>
+      db.get<{ actor: string }>('SELECT actor FROM start_publisher WHERE request = ?', id)?.actor ?? null,
     pending: () => db.all<JournaledRequest>(`${SELECT} WHERE state = 'pending' ORDER BY id`),
     findByRequestId: (requestId, since) =>
       db.get(
@@ -125,6 +163,9 @@ export function createRequestStore({ db, writer }: { db: Database; writer: Group
         "UPDATE start_request SET state = 'answering' WHERE id = ? AND state = 'done' AND answer_topic IS NOT NULL",
         id,
       ),
-    prune: (before) => run("DELETE FROM start_request WHERE state = 'done' AND received_at < ?", before),
+    async prune(before) {
+      await run("DELETE FROM start_request WHERE state = 'done' AND received_at < ?", before)
+      await run('DELETE FROM start_publisher WHERE published_at < ?', before)
+    },
   }
 }

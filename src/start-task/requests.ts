@@ -2,7 +2,6 @@
  * Start requests from MQTT. A request is written to the journal, then acknowledged, then carried out: a crash in
  * between loses nothing, and what was journaled and not done is taken up again at the next start.
  */
-import { createHash } from 'node:crypto'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { IncomingMessage, MqttService } from '../mqtt/types.ts'
 import { backoffDelay } from '../platform/backoff.ts'
@@ -13,7 +12,7 @@ import { createAnswerQueue } from './answer-queue.ts'
 import { objectAnswer } from './answers.ts'
 import { LookupError } from './errors.ts'
 import { type MessageRules, parseStartMessage, replyProblem, type StartMessage } from './message.ts'
-import type { JournaledRequest, RequestStore } from './request-store.ts'
+import { fingerprintOf, type JournaledRequest, type RequestStore } from './request-store.ts'
 import type { StartOutcome, StartRequest, StartTask } from './types.ts'
 
 export interface StartRequestsDeps {
@@ -147,7 +146,7 @@ export function createStartRequests(deps: StartRequestsDeps, settings: StartRequ
     parsed: StartMessage,
   ): Promise<{ answer: object } | { retry: string }> {
     try {
-      const outcome = await start(startRequestOf(request, parsed), {
+      const outcome = await start(startRequestOf(request, parsed, store.publisherOf(request.id)), {
         done: store.startedTasks(request.id),
         started: (taskId, executionId) => store.addStarted(request.id, taskId, executionId),
       })
@@ -215,13 +214,18 @@ interface Job {
   readonly attempt: number
 }
 
-function startRequestOf({ id, topic }: JournaledRequest, { selectors }: StartMessage): StartRequest {
+/** `publisher`: the caller of the REST API that has published the message. */
+function startRequestOf(
+  { id, topic }: JournaledRequest,
+  { selectors }: StartMessage,
+  publisher: string | null,
+): StartRequest {
   const { dialect, taskIds, tags, customProperties, taskNames, match, keyValues } = selectors
   return {
     id,
     origin: 'mqtt',
-    requestedBy: `topic ${topic}`,
-    actor: `mqtt:${topic}`,
+    requestedBy: publisher === null ? `topic ${topic}` : `topic ${topic}, published by ${publisher}`,
+    actor: publisher ?? `mqtt:${topic}`,
     dialect,
     taskIds,
     tags,
@@ -245,10 +249,6 @@ function usableResultTopic(settings: StartRequestsSettings, log: Logger): string
   const problem = replyProblem(topic, { ...settings, subscriptionRootTopic: '#' })
   if (problem) log.error(`STARTTASK: footman.mqtt.taskStartResultTopic "${topic}" is not used: ${problem}`)
   return problem ? null : topic
-}
-
-function fingerprintOf({ topic, payload }: IncomingMessage): string {
-  return createHash('sha256').update(topic).update('\0').update(payload).digest('hex')
 }
 
 const textOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))

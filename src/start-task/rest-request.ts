@@ -1,5 +1,5 @@
 /** What a call of the start endpoint asks for. */
-import { callerText, requireNamespace, requireScope } from '../platform/http/caller.ts'
+import { type Caller, callerText, requireNamespace, requireScope } from '../platform/http/caller.ts'
 import { type Refusal, refused, shortError } from '../platform/http/errors.ts'
 import { integerParameter } from '../platform/http/list-query.ts'
 import type { ApiRequest } from '../platform/http/route.ts'
@@ -38,7 +38,7 @@ export function readStart(request: ApiRequest): RestStart {
   const { allTaskIdsMustExist = false } = validate('querystring', QUERY, request.query)
   const waitSeconds = integerParameter(request.query, 'wait', 0, MAX_WAIT_SECONDS)
   const maxConcurrent = integerParameter(request.query, 'maxConcurrent', 1, MAX_CONCURRENT)
-  checkKeyValues(request, parsed)
+  checkKeyValues(request.caller, parsed)
   const { startFilter } = request.caller.limits(SCOPE)
   const wanted: StartRequest = {
     origin: 'rest',
@@ -90,7 +90,7 @@ function noteBadIds(request: ApiRequest, { dialect, problems }: ParsedStart, url
 const badTaskId = (): Refusal => shortError(400, 'Invalid task ID format', 'Task ID must be a valid GUID')
 
 /** Storing pairs is a right of its own. */
-function checkKeyValues({ caller }: ApiRequest, { keyValues }: ParsedStart): void {
+export function checkKeyValues(caller: Caller, { keyValues }: ParsedStart): void {
   if (keyValues.length === 0) return
   requireScope(caller, 'kv:write')
   for (const namespace of namespacesOf(keyValues)) requireNamespace(caller, 'kv:write', namespace)

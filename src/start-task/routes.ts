@@ -31,6 +31,7 @@ export function startTaskRoutes(deps: StartTaskRoutesDeps): ApiRoute[] {
     methods: ['POST', 'PUT'],
     path,
     endpoint: 'senseStartTask',
+    butler: true,
     scope: SCOPE,
     action: START_ACTION,
     ...startDescription(path.includes('{taskId}')),

@@ -3,8 +3,11 @@ import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { readFileSync, statSync } from 'node:fs'
 import { networkInterfaces } from 'node:os'
 import process from 'node:process'
+import { connectAsync } from 'mqtt'
 import { runBinary, runToEnd } from '../support/binary.ts'
 import { type Footman, footman } from '../support/footman.ts'
+import { type Mosquitto, startMosquitto } from '../support/mosquitto.ts'
+import { findExecutable } from '../support/servers.ts'
 import { startSite, type TestSite } from '../support/simulator.ts'
 import { until } from '../support/wait.ts'
 
@@ -257,6 +260,156 @@ describe('with access control', () => {
       product.rows('SELECT * FROM audit'),
     ])
     for (const { key } of [erp, limited]) expect(written).not.toContain(key.slice(3))
+  })
+})
+
+describe.skipIf(!findExecutable('mosquitto'))('publishing to the topic that starts tasks', () => {
+  const TOPIC = 'qliksense/start_task'
+  let site: TestSite
+  let broker: Mosquitto
+  let product: Footman
+  const keys = new Map<string, string>()
+
+  beforeAll(async () => {
+    ;[site, broker] = await Promise.all([startSite(), startMosquitto()])
+    const grants = {
+      publisher: { scopes: ['message:run'] },
+      starter: { scopes: ['message:run', 'task:run'] },
+      storer: { scopes: ['message:run', 'task:run', 'kv:write'], keyValueNamespaces: ['Sales*'] },
+      limited: { scopes: ['message:run', 'task:run'], startFilter: { tag: ['hourly-reload'] } },
+      shouter: { scopes: ['event:run'] },
+    }
+    const made = await Promise.all(Object.keys(grants).map((id) => makeKey(id, '--scope', 'message:run')))
+    for (const { id, key } of made) keys.set(id, key)
+    product = await footman({
+      simulator: site.simulator,
+      mqttPort: broker.port,
+      config: {
+        restServerEndpointsEnable: { mqttPublishMessage: true, keyValueStore: true },
+        footman: {
+          access: {
+            enable: true,
+            keys: made.map(({ id, hash }) => ({ id, hash, ...grants[id as keyof typeof grants] })),
+          },
+          destinations: { loop: { type: 'mqtt', topic: '{{taskName}}', message: 'body' } },
+          alertRoutes: [{ name: 'loop', to: ['loop'] }],
+        },
+      },
+    })
+    await product.start()
+    await product.process.waitForLine(/MQTT: Connected to broker/)
+  }, 30_000)
+  afterAll(async () => {
+    await product?.[Symbol.asyncDispose]()
+    await broker?.stop()
+    await site?.[Symbol.asyncDispose]()
+  })
+
+  const publish = async (key: string, message: string, topic = TOPIC) => {
+    const answer = await product.call('PUT', '/v4/mqttpublishmessage', { topic, message }, bearer(keys.get(key)!))
+    const body = (await answer.json()) as { code?: string; details?: string; tasksDenied?: unknown }
+    return { status: answer.status, body }
+  }
+  const starts = () =>
+    site.simulator
+      .requests({ listener: 'qrs' })
+      .filter(({ method, path }) => method === 'POST' && path.includes('/start')).length
+  const audited = (actor: string) =>
+    product
+      .rows<AuditRow>(`SELECT * FROM audit WHERE actor = '${actor}' ORDER BY id`)
+      .map(({ action, outcome }) => `${action} ${outcome}`)
+  const tasks = () => [...site.simulator.site.tasks.values()]
+  const isTagged = ({ tags }: { tags: readonly { name: string }[] }) =>
+    tags.some(({ name }) => name === 'hourly-reload')
+
+  test('a key that may only publish starts nothing', async () => {
+    for (const message of [FINANCIAL, JSON.stringify([FINANCIAL]), '{"tag":["hourly-reload"]}', 'nonsense']) {
+      for (const topic of [TOPIC, `$share/any/${TOPIC}`]) {
+        const { status, body } = await publish('publisher', message, topic)
+        expect([status, body.details]).toEqual([403, 'Scope task:run is required'])
+      }
+    }
+    expect((await publish('publisher', FINANCIAL, 'qliksense/other')).status).toBe(201)
+    expect(starts()).toBe(0)
+    await until(() => audited('key:publisher').includes('mqtt.publish denied'))
+  })
+
+  test('a key with task:run starts, and the audit names it', async () => {
+    site.simulator.reset()
+    site.simulator.clearRequests()
+    expect((await publish('starter', FINANCIAL)).status).toBe(201)
+    await until(() => audited('key:starter').includes('task.start ok'))
+    expect([starts(), audited('key:starter')]).toEqual([1, ['mqtt.publish ok', 'task.start ok']])
+    expect(audited(`mqtt:${TOPIC}`)).toEqual([])
+  })
+
+  test('what another client of the broker asks for is not taken for the key’s', async () => {
+    site.simulator.reset()
+    const client = await connectAsync(`mqtt://127.0.0.1:${broker.port}`)
+    await client.publishAsync(TOPIC, FINANCIAL, { qos: 1 })
+    await until(() => audited(`mqtt:${TOPIC}`).includes('task.start ok'))
+    await client.endAsync()
+    expect(audited('key:starter')).toEqual(['mqtt.publish ok', 'task.start ok'])
+  })
+
+  test('pairs in a message need kv:write for their namespace', async () => {
+    const message = (namespace: string) => JSON.stringify({ keyValueStore: [{ namespace, key: 'k', value: 'v' }] })
+    expect((await publish('starter', message('Sales'))).body.details).toBe('Scope kv:write is required')
+    expect((await publish('storer', message('HR'))).status).toBe(403)
+    expect((await publish('storer', message('Sales'))).status).toBe(201)
+  })
+
+  test('a start filter of the key holds in every form of a message', async () => {
+    site.simulator.reset()
+    site.simulator.clearRequests()
+    const seen: string[] = []
+    const client = await connectAsync(`mqtt://127.0.0.1:${broker.port}`)
+    client.on('message', (_, payload) => void seen.push(payload.toString()))
+    await client.subscribeAsync(TOPIC, { qos: 1 })
+    const other = tasks().find((task) => !isTagged(task))!
+    const allowed = tasks().find(isTagged)!
+    const id = (taskId: string) => ({ taskId })
+    const denied: readonly [message: string, tasksDenied: unknown][] = [
+      [other.id, [id(other.id)]],
+      [JSON.stringify(other.id), [id(other.id)]],
+      [` ${other.id}\n`, [id(other.id)]],
+      [JSON.stringify([allowed.id, other.id]), [id(other.id)]],
+      [JSON.stringify({ taskId: other.id }), [id(other.id)]],
+      [JSON.stringify({ tag: ['hourly-reload', 'urgent'] }), [{ tag: 'urgent' }]],
+      [JSON.stringify({ tag: ['hourly-reload'], taskId: [other.id], match: 'all' }), [id(other.id)]],
+      [JSON.stringify({ taskName: [other.name] }), [id(other.id)]],
+      [
+        JSON.stringify({ customProperty: [{ name: 'P', value: 'v' }] }),
+        [{ customProperty: { name: 'P', value: 'v' } }],
+      ],
+      [JSON.stringify([{ type: 'starttasktag', payload: { tag: 'urgent' } }]), [{ tag: 'urgent' }]],
+      [JSON.stringify({ type: 'starttaskid', payload: { taskId: other.id } }), [id(other.id)]],
+    ]
+    for (const [message, tasksDenied] of denied) {
+      const { status, body } = await publish('limited', message)
+      expect([message, status, body.code, body.tasksDenied]).toEqual([message, 403, 'FORBIDDEN', tasksDenied])
+    }
+    for (const message of ['nonsense', '{"tag":', '', '{}']) {
+      const { status, body } = await publish('limited', message)
+      expect([message, status, body.code]).toEqual([message, 403, 'FORBIDDEN'])
+    }
+    const granted = JSON.stringify({ taskId: [allowed.id] })
+    expect((await publish('limited', granted)).status).toBe(201)
+    await until(() => starts() === 1)
+    await until(() => seen.length > 0)
+    expect(seen).toEqual([granted])
+    await client.endAsync()
+    await until(() => audited('key:limited').includes('task.start ok'))
+  })
+
+  test('an alert whose topic comes from an event never reaches it', async () => {
+    site.simulator.clearRequests()
+    const values = { taskName: TOPIC, logMessage: FINANCIAL }
+    const body = { to: ['loop'], values }
+    const answer = await product.call('POST', '/v4/events/fire', body, bearer(keys.get('shouter')!))
+    expect([answer.status, await answer.text()]).toEqual([202, expect.stringContaining('deliveries')])
+    await product.process.waitForLine(/NOTIFY dead channel=loop .*messages to qliksense\/start_task start tasks/)
+    expect(starts()).toBe(0)
   })
 })
 

@@ -54,7 +54,7 @@ describe.skipIf(findExecutable('mosquitto') === null)('named destinations of the
       chat: { type: 'slack', webhookURL: `${sink.url}/slack` },
       card: { type: 'teams', webhookURL: `${sink.url}/teams` },
       hook: { type: 'webhook', url: `${sink.url}/hook` },
-      phone: { type: 'ntfy', server: `${sink.url}/ntfy`, topic: 'qlik' },
+      phone: { type: 'ntfy', server: `${sink.url}/ntfy`, topic: 'acme-qlik-7f3k' },
       duty: { type: 'signl4', url: `${sink.url}/signl4` },
       relic: { type: 'newrelic', account: ['main'] },
       logs: { type: 'otlp', endpoint: `${sink.url}/otel` },
@@ -107,7 +107,7 @@ describe.skipIf(findExecutable('mosquitto') === null)('named destinations of the
     expect(await at('/hook')).toMatchObject({ version: 1, route: 'all', key: KEY, title: TITLE, kind: 'alert' })
     expect(await at('/slack')).toMatchObject({ text: TITLE, username: 'Qlik Sense' })
     expect(await at('/teams')).toMatchObject({ type: 'message' })
-    expect(await at('/ntfy/')).toMatchObject({ topic: 'qlik', title: TITLE, priority: 4 })
+    expect(await at('/ntfy/')).toMatchObject({ topic: 'acme-qlik-7f3k', title: TITLE, priority: 4 })
     expect(await at('/signl4')).toMatchObject({ Title: TITLE, 'X-S4-ExternalID': TASK, 'X-S4-Status': 'new' })
     expect(await at('/relic/v1/accounts/7/events')).toMatchObject([{ eventType: 'qs_reloadTaskFailedEvent' }])
     expect(JSON.stringify(await at('/otel/v1/logs'))).toContain('"eventName":"qlik.reload.failed"')
@@ -150,8 +150,10 @@ describe.skipIf(findExecutable('mosquitto') === null)('named destinations of the
       product.rows('SELECT * FROM delivery'),
       product.rows('SELECT * FROM delivery_attempt'),
       product.process.stdout,
+      await (await product.call('GET', '/v4/destinations')).json(),
+      await (await product.call('GET', '/v4/deliveries')).json(),
     ])
-    for (const secret of [...SECRETS, 'newrelic-secret']) expect(seen).not.toContain(secret)
+    for (const secret of [...SECRETS, 'newrelic-secret', 'acme-qlik-7f3k']) expect(seen).not.toContain(secret)
   }, 60_000)
 
   test('a success closes the incidents', async () => {

@@ -36,6 +36,18 @@ test('health and configuration page run beside the API, and the health check fin
       checks: { udp: 'up', rest: 'up', qrs: 'off', mqtt: 'off', influxdb: 'off', database: 'up' },
     },
   ])
+  const elsewhere: Record<string, string>[] = [
+    { 'x-forwarded-for': '10.1.2.3' },
+    { host: 'evil.example' },
+    { origin: 'https://evil.example' },
+    { 'sec-fetch-site': 'cross-site' },
+  ]
+  for (const headers of elsewhere) {
+    const answer = await fetch(`http://127.0.0.1:${healthPort}/health`, { headers })
+    expect([headers, await answer.json()]).toEqual([headers, { statusCode: 200, status: 'ok' }])
+  }
+  const foreign = await fetch(`http://127.0.0.1:${pagePort}/`, { headers: { 'sec-fetch-site': 'cross-site' } })
+  expect(foreign.status).toBe(403)
   const page = await fetch(`http://127.0.0.1:${pagePort}/`)
   const text = await page.text()
   expect(page.status).toBe(200)

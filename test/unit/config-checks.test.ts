@@ -138,6 +138,12 @@ describe('settings that do not fit each other', () => {
     ],
     ['mqttConfig: {enable: true, brokerHost: b, subscriptionRootTopic: +/start_task}', []],
     [
+      'mqttConfig: {enable: true, brokerHost: b, taskStartTopic: qliksense/+, taskFailureTopic: qliksense/failed, taskAbortedTopic: qliksense/a/b, taskAbortedFullTopic: qliksense/a/c, taskFailureFullTopic: q, qlikSenseServerLicenseTopic: q, qlikSenseServerLicenseExpireTopic: q, serviceRunningTopic: q, serviceStoppedTopic: q, serviceStatusTopic: q}',
+      [
+        '2:74 warning Butler.mqttConfig.taskFailureTopic: "qliksense/failed" lies within taskStartTopic "qliksense/+", so alerts are not sent to it: they would start tasks. Hint: give it a topic of its own',
+      ],
+    ],
+    [
       'mqttConfig: {enable: true, brokerHost: b, subscriptionRootTopic: butler/#}\nfootman: {mqtt: {sharedGroup: g}}',
       [],
     ],

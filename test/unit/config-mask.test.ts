@@ -155,12 +155,36 @@ describe('masking', () => {
       },
     ],
     [
+      'topics of ntfy, not those of MQTT',
+      {
+        footman: {
+          destinations: {
+            phone: { type: 'ntfy', topic: 'acme-qlik-7f3k' },
+            loop: { type: 'mqtt', topic: 'qliksense/events' },
+          },
+        },
+      },
+      {
+        footman: {
+          destinations: { phone: { type: 'ntfy', topic: STARS }, loop: { type: 'mqtt', topic: 'qliksense/events' } },
+        },
+      },
+    ],
+    [
       'plain settings stay',
       { logLevel: 'info', udpServerConfig: { enable: true, portTaskFailure: 9998 }, genericUrls: null },
       { logLevel: 'info', udpServerConfig: { enable: true, portTaskFailure: 9998 }, genericUrls: null },
     ],
   ])('%s', (_, config, masked) => {
     expect(maskConfig(config)).toEqual(masked as never)
+  })
+
+  test('a topic of ntfy is hidden from the log, unless it is a word', () => {
+    const secretsOf = (type: string, topic: string) =>
+      collectSecrets({ footman: { destinations: { phone: { type, topic } } } })
+    expect(secretsOf('ntfy', 'acme-qlik-7f3k')).toEqual(['acme-qlik-7f3k'])
+    expect(secretsOf('ntfy', 'qlik')).toEqual([])
+    expect(secretsOf('mqtt', 'qliksense/events')).toEqual([])
   })
 
   test('never fails, whatever the shape', () => {

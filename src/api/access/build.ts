@@ -1,5 +1,6 @@
 /** `Butler.footman.access` as what the router asks. */
 import { join } from 'node:path'
+import type { BrowserRules } from '../../platform/http/browser.ts'
 import { createHttpClient } from '../../platform/http-client.ts'
 import { StartError } from '../../platform/start-error.ts'
 import type { Clock, Logger } from '../../platform/types.ts'
@@ -32,6 +33,7 @@ export interface AccessDeps {
   /** Text of a PEM file. */
   readonly readFile: (path: string) => Promise<string>
   readonly isLocal: (contact: Contact) => boolean
+  readonly browser: BrowserRules
   /** Where the local key is published; null = nowhere. */
   readonly dataDirectory: string | null
   /** IANA zone in which days end; '' = that of this computer. */
@@ -51,13 +53,13 @@ export interface Access {
 export async function buildAccess(deps: AccessDeps, settings: AccessSettings | undefined): Promise<Access> {
   if (!settings?.enable) {
     return {
-      control: createOpenAccess(deps.isLocal),
+      control: createOpenAccess(deps.isLocal, deps.browser),
       opened: async () => {},
       republish: async () => {},
       close: async () => {},
     }
   }
-  const { log, clock, isLocal, timezone } = deps
+  const { log, clock, isLocal, browser, timezone } = deps
   const keys = compileKeys(settings.keys, (day) => endOfDay(day, timezone))
   const localKey = deps.dataDirectory === null ? null : createLocalKey(log, join(deps.dataDirectory, LOCAL_KEY_FILE))
   const tokens = settings.jwt ? await buildTokens(deps, settings.jwt) : null
@@ -72,6 +74,7 @@ export async function buildAccess(deps: AccessDeps, settings: AccessSettings | u
         checkToken: tokens?.check ?? null,
         checkCertificate: clientCertificates ? createCertificateCheck(clock, clientCertificates.grants) : null,
         isLocal,
+        browser,
       },
       settings,
     ),

@@ -1,5 +1,9 @@
-/** Access control that is on: credentials, scopes and addresses decide. */
+/**
+ * Access control that is on: credentials, scopes and addresses decide. Keys and tokens are shown on purpose. A certificate,
+ * and what callers without credentials may do, also come with requests that a foreign web page makes the browser send.
+ */
 import { addressMatcher } from '../../platform/addresses.ts'
+import type { BrowserRules } from '../../platform/http/browser.ts'
 import { Refusal, refusedWithCode } from '../../platform/http/errors.ts'
 import type { CertificateVerdict } from './certificates.ts'
 import { presentedCredential } from './credentials.ts'
@@ -17,6 +21,7 @@ export interface ClosedAccessDeps {
   /** Null where certificates are not configured. */
   readonly checkCertificate: ((certificate: NonNullable<Contact['certificate']>) => CertificateVerdict) | null
   readonly isLocal: (contact: Contact) => boolean
+  readonly browser: BrowserRules
 }
 
 export interface ClosedAccessSettings {
@@ -70,6 +75,15 @@ export function createClosedAccess(deps: ClosedAccessDeps, settings: ClosedAcces
     return 'problem' in verdict ? wrong(verdict.problem) : granted(`cert:${verdict.name}`, [verdict.grant], contact)
   }
 
+  /** For rights that nothing in the request itself proves: a foreign page may not use them. */
+  function notForForeignPages(identity: Identity, { headers }: Contact): Identity {
+    const foreign = deps.browser.refusal(headers)
+    if (!foreign) return identity
+    const { caller } = identity
+    const refusal = (scope: string) => caller.refusal(scope) ?? foreign
+    return { ...identity, caller: { ...caller, may: () => false, refusal } }
+  }
+
   return {
     admit(url, contact) {
       if (!mayCall || HEALTH.test(url)) return null
@@ -77,7 +91,7 @@ export function createClosedAccess(deps: ClosedAccessDeps, settings: ClosedAcces
     },
     identify(contact) {
       const presented = presentedCredential(contact.headers)
-      if (presented.kind === 'none') return byCertificate(contact)
+      if (presented.kind === 'none') return notForForeignPages(byCertificate(contact), contact)
       if (presented.kind === 'wrong') return wrong(presented.problem)
       if (presented.kind === 'token' && deps.checkToken) return byToken(deps.checkToken, presented.text, contact)
       return byKey(presented.text, contact)

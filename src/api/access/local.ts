@@ -1,12 +1,8 @@
 /** Callers on this machine, who may see more while access control is off. */
 import { isIP } from 'node:net'
-import { hostname, networkInterfaces } from 'node:os'
+import { networkInterfaces } from 'node:os'
 import { plainAddress } from '../../platform/addresses.ts'
-
-export interface LocalCheckSettings {
-  /** Name or address that the server listens on; a name counts as a name of this host. */
-  readonly serverHost: string
-}
+import type { BrowserRules } from '../../platform/http/browser.ts'
 
 /** One request as the check sees it. */
 export interface Origin {
@@ -21,26 +17,20 @@ export interface Origin {
  * A caller is local when its address is one of this machine, neither led astray by a web page of another origin or with
  * a forged host name, nor forwarded by somebody who is not trusted.
  */
-export function createLocalCheck({ serverHost }: LocalCheckSettings): (origin: Origin) => boolean {
-  const names = new Set(['localhost', hostname().toLowerCase(), serverHost.toLowerCase()])
-
+export function createLocalCheck(browser: BrowserRules): (origin: Origin) => boolean {
   return ({ client, proxied, headers }) => {
     if (!isOwnAddress(client)) return false
     if (headers.has('forwarded')) return false
-    if (headers.has('x-forwarded-for') && !proxied) return false
-    const host = headers.get('host') ?? ''
-    const name = nameOf(host)
-    if (!names.has(name) && isIP(name) === 0) return false
+    if (!proxied && FORWARDING.some((name) => headers.has(name))) return false
+    const host = headers.get('host')
+    if (!browser.knowsHost(host)) return false
     const origin = headers.get('origin')
-    return origin === null || origin.replace(/^https?:\/\//, '') === host
+    return origin === null || browser.isOwnOrigin(origin, host)
   }
 }
 
-const nameOf = (host: string): string =>
-  host
-    .replace(/:\d+$/, '')
-    .replace(/^\[(.*)\]$/, '$1')
-    .toLowerCase()
+/** What proxies add. */
+const FORWARDING = ['x-forwarded-for', 'x-forwarded-host', 'x-real-ip', 'via']
 
 /** Who calls from an address of this machine is on it: nobody else would get the answer. */
 export function isOwnAddress(address: string): boolean {

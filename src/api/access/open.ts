@@ -1,4 +1,9 @@
-/** Access control that is off: everything is open, except that what is new serves callers on this machine only. */
+/**
+ * Access control that is off: what Butler 16 had is open, the rest serves callers on this machine only, and no foreign web
+ * page gets in by the browser of its visitor.
+ */
+
+import type { BrowserRules } from '../../platform/http/browser.ts'
 import { EVERYBODY, forbidden } from '../../platform/http/caller.ts'
 import type { AccessControl, Contact, Identity } from './types.ts'
 
@@ -7,13 +12,13 @@ const LOCAL_ONLY =
 
 const NOBODY_KNOWN: Identity = { caller: EVERYBODY, bucket: null, refusal: null }
 
-export function createOpenAccess(isLocal: (contact: Contact) => boolean): AccessControl {
+export function createOpenAccess(isLocal: (contact: Contact) => boolean, browser: BrowserRules): AccessControl {
   return {
-    admit: () => null,
+    admit: (_url, { headers }) => browser.refusal(headers),
     identify: () => NOBODY_KNOWN,
     refusal(route, _caller, contact) {
-      const isNew = route.scope !== undefined && route.endpoint === null
-      return isNew && !isLocal(contact) ? forbidden(LOCAL_ONLY) : null
+      const forAll = route.scope === undefined || route.butler === true
+      return forAll || isLocal(contact) ? null : forbidden(LOCAL_ONLY)
     },
   }
 }

@@ -25,10 +25,10 @@ export interface Identity {
 
 /** What stands between a request and the endpoint that it has reached. */
 export interface AccessControl {
-  /** 403 for addresses that may not call at all; `url` is path and query. */
+  /** 403 for callers that may not call at all, whatever the endpoint; `url` is path and query. */
   admit(url: string, contact: Contact): Refusal | null
   /** Synchronous unless a token has to be verified. */
   identify(contact: Contact): Identity | Promise<Identity>
   /** Why this route is closed to the caller; null when it is open. */
-  refusal(route: Pick<ApiRoute, 'scope' | 'endpoint'>, caller: Caller, contact: Contact): Refusal | null
+  refusal(route: Pick<ApiRoute, 'scope' | 'butler'>, caller: Caller, contact: Contact): Refusal | null
 }

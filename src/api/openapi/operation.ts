@@ -23,11 +23,11 @@ export function operationOf(route: ApiRoute, method: Method, locked: boolean): O
   }
 }
 
-function described({ description, scope, endpoint }: ApiRoute, locked: boolean): { description?: string } {
+function described({ description, scope, butler }: ApiRoute, locked: boolean): { description?: string } {
   const notes = [
     description,
     scope !== undefined && locked ? `Needs the scope \`${scope}\`.` : undefined,
-    scope !== undefined && !locked && endpoint === null ? 'Answers callers on the same machine only.' : undefined,
+    scope !== undefined && !locked && !butler ? 'Answers callers on the same machine only.' : undefined,
   ].filter((note) => note !== undefined)
   return notes.length === 0 ? {} : { description: notes.join('\n\n') }
 }
@@ -132,7 +132,7 @@ function contentOf(type: z.ZodType | null, own: readonly RouteExample[]): { cont
 
 /** What any endpoint of this kind may answer. */
 function sharedResponses(
-  { schemas, path, scope, endpoint, limited, body }: ApiRoute,
+  { schemas, path, scope, butler, endpoint, limited, body }: ApiRoute,
   method: Method,
   locked: boolean,
 ): Responses {
@@ -141,7 +141,7 @@ function sharedResponses(
   const found: Responses = {}
   if (takesInput) found[400] = responseReference('BadRequest')
   if (locked && scope !== undefined) found[401] = responseReference('Unauthorized')
-  if (scope !== undefined && (locked || endpoint === null)) found[403] = responseReference('Forbidden')
+  if (scope !== undefined && (locked || !butler)) found[403] = responseReference('Forbidden')
   if (endpoint !== null || path.includes('{')) found[404] = responseReference('NotFound')
   if (takesBody) found[413] = responseReference('PayloadTooLarge')
   if (takesBody) found[415] = responseReference('UnsupportedMediaType')

@@ -1,6 +1,6 @@
 /** Settings that must fit each other. */
 import { parseFrequency } from '../../platform/frequency.ts'
-import { topicMatches } from '../../platform/mqtt-topics.ts'
+import { mayReach, topicMatches } from '../../platform/mqtt-topics.ts'
 import { type Check, isLoopback } from './check.ts'
 
 /** Two listeners on one port. */
@@ -17,6 +17,30 @@ export const duplicatePorts: Check = ({ config, report }) => {
     report('error', path, `port ${port} is already used by Butler.${earlier.path}`, {
       hint: 'give each listener its own port',
     })
+  }
+}
+
+/** Topics that are published to: nothing is sent to the one that starts tasks. */
+export const outgoingTopics: Check = ({ config: { mqttConfig, footman }, report }) => {
+  if (!mqttConfig.enable) return
+  const { taskStartTopic } = mqttConfig
+  const topics: readonly (readonly [path: string, topic: unknown])[] = [
+    ...Object.entries(mqttConfig).map(([key, value]) => [`mqttConfig.${key}`, value] as const),
+    ...Object.entries(footman.mqtt).map(([key, value]) => [`footman.mqtt.${key}`, value] as const),
+    ...Object.entries(footman.destinations).map(
+      ([name, one]) => [`footman.destinations.${name}.topic`, one.type === 'mqtt' ? one.topic : ''] as const,
+    ),
+  ].filter(([path]) => /topic$/i.test(path) && !/\.(subscriptionRootTopic|taskStartTopic)$/.test(path))
+  for (const [path, topic] of topics) {
+    if (typeof topic !== 'string' || topic === '' || !mayReach(taskStartTopic, topic)) continue
+    report(
+      'warning',
+      path,
+      `"${topic}" lies within taskStartTopic "${taskStartTopic}", so alerts are not sent to it: they would start tasks`,
+      {
+        hint: 'give it a topic of its own',
+      },
+    )
   }
 }
 

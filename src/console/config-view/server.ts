@@ -1,8 +1,8 @@
 /** The server of `configVisualisation`: shows the configuration that is in force, masked at every request anew. */
 import { randomBytes } from 'node:crypto'
 import { stringify } from 'yaml'
+import { type BrowserRules, refusalPage } from '../../platform/http/browser.ts'
 import { noSuchRoute, Refusal, refused } from '../../platform/http/errors.ts'
-import { namesThisMachine } from '../../platform/http/local-host.ts'
 import { jsonAnswer, jsonText } from '../../platform/http/route.ts'
 import { type LocalServer, serveLocal } from '../../platform/local-server.ts'
 import type { Logger, Service } from '../../platform/types.ts'
@@ -27,6 +27,7 @@ export interface ConfigViewDeps<V extends RateVerdict = RateVerdict> {
   /** Counts a request of a client. */
   readonly limit: (client: string) => V
   readonly tooManyRequests: (verdict: V) => Refusal
+  readonly browser: BrowserRules
 }
 
 export interface ConfigViewSettings {
@@ -87,13 +88,16 @@ export function createConfigView<V extends RateVerdict>(
       return withHeaders(page(request, pathname, path), verdict.headers)
     } catch (error) {
       if (!(error instanceof Refusal)) throw error
-      return withHeaders(jsonAnswer(error.status, error.body, error.headers))
+      const answer = refusalPage(error, request.headers) ?? jsonAnswer(error.status, error.body, error.headers)
+      return withHeaders(answer)
     }
   }
 
   function page(request: Request, pathname: string, path: string): Response {
     if (request.method !== 'GET' && request.method !== 'HEAD') throw noSuchRoute(request.method, path)
-    if (!settings.obfuscate && !namesThisMachine(request.headers.get('host'))) {
+    const foreign = deps.browser.refusal(request.headers)
+    if (foreign) throw foreign
+    if (!settings.obfuscate && !deps.browser.knowsHost(request.headers.get('host'))) {
       throw refused(403, 'Host not allowed', 'While nothing is masked, open the page by localhost or an address.')
     }
     const asset = ASSETS[pathname]

@@ -1,5 +1,5 @@
 /** A JSON value as nested, foldable HTML. */
-import { escapeHtml } from './escape.ts'
+import { escapeHtml } from '../../platform/escape-html.ts'
 
 /** The members of the outermost object; those on the first level get an id. */
 export function treeOf(value: Readonly<Record<string, unknown>>): string {

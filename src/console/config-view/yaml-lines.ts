@@ -1,5 +1,5 @@
 /** YAML as HTML, one element a line, coloured by what the parts are. */
-import { escapeHtml } from './escape.ts'
+import { escapeHtml } from '../../platform/escape-html.ts'
 
 const KEY = /^(\s*(?:- )*)("(?:[^"\\]|\\.)*"|[^\s#"'[{][^:]*?):(?=\s|$)(.*)$/
 const ITEM = /^(\s*(?:- )+)(.*)$/

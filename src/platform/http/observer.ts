@@ -1,7 +1,7 @@
 /** Who counts what the REST API answers. */
 
 /** Why a caller was turned away. */
-export const AUTH_FAILURES = ['missing', 'invalid', 'expired', 'scope', 'address'] as const
+export const AUTH_FAILURES = ['missing', 'invalid', 'expired', 'scope', 'address', 'browser'] as const
 export type AuthFailure = (typeof AUTH_FAILURES)[number]
 
 /** Told about every answer before it leaves; must be quick. */

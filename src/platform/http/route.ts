@@ -48,11 +48,15 @@ export interface ApiRoute extends RouteDescription {
   /** Key below `restServerEndpointsEnable` that must be true (`scheduler.getSchedule`); null = always there. */
   readonly endpoint: string | null
   /**
-   * What a caller needs while access control is on: `task:run`. Without a scope the route is open to everybody. A route
-   * with a scope and without `endpoint` serves local callers only while access control is off. With a scope of the group
-   * `kv`, a path parameter `namespace` must be granted to the caller.
+   * What a caller needs while access control is on: `task:run`. Without a scope the route is open to everybody. With a
+   * scope of the group `kv`, a path parameter `namespace` must be granted to the caller.
    */
   readonly scope?: string
+  /**
+   * Butler 16 had or documented this endpoint: while access control is off it answers every caller. Without the mark a
+   * route with a scope answers callers on this machine only.
+   */
+  readonly butler?: true
   /** Callers that need no scope, by their address. */
   readonly openTo?: (client: string) => boolean
   /** Name of the action in the audit: `task.start`; default method and path. */

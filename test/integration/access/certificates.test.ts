@@ -136,6 +136,25 @@ describe('client certificates', () => {
     expect((await api.audit())[0]).toMatchObject({ actor: 'cert:batch-gateway', address: '127.0.0.1' })
   })
 
+  test('a foreign page cannot use the certificate of its visitor, nor what needs no credentials; a key works', async () => {
+    const api = await started()
+    const gateway = await makeClient('CN=batch-gateway, O=Acme')
+    const own = { origin: `https://127.0.0.1:${api.port}`, 'sec-fetch-site': 'same-origin' }
+    const foreign = { origin: 'https://evil.example', 'sec-fetch-site': 'cross-site' }
+    const as = async (headers: Record<string, string>, client: Partial<Client> = gateway, target = '/v4/run') => {
+      const { status, body } = await call(api, target, { ...client, headers, servername: 'localhost' })
+      return [status, (JSON.parse(body) as { code?: string }).code ?? null]
+    }
+    expect(await as(own)).toEqual([200, null])
+    expect(await as(foreign)).toEqual([403, 'CROSS_SITE'])
+    expect(await as({ 'sec-fetch-site': 'cross-site' })).toEqual([403, 'CROSS_SITE'])
+    expect(await as({ host: 'evil.example', origin: 'https://evil.example' })).toEqual([403, 'HOST_NOT_ALLOWED'])
+    expect(await as(foreign, {})).toEqual([401, 'UNAUTHENTICATED'])
+    expect(await as({ ...foreign, ...bearer(erp.key) }, {}, '/v4/filecopy')).toEqual([200, null])
+    expect(api.effects.length).toBe(2)
+    expect((await api.audit()).map(({ actor, status }) => `${actor} ${status}`)).toContain('cert:batch-gateway 403')
+  })
+
   test('a whole name, a DNS name and a mail address', async () => {
     const api = await started()
     const status = async (client: Client, target = '/v4/run') => (await call(api, target, client)).status

@@ -30,6 +30,16 @@ const UNAUTHENTICATED = {
     'Unauthorized: This endpoint needs credentials: send "Authorization: Bearer <key or token>" or "X-Api-Key: <key>", or use a client certificate.',
 }
 
+test('a foreign page cannot use what callers without credentials may do', async () => {
+  const api = await started({ access: { keys: [ERP], anonymous: { scopes: ['task:run'] } } })
+  const foreign = { Origin: 'https://evil.example' }
+  expect((await api.call('PUT', '/v4/run', {}, {})).status).toBe(200)
+  expect(JSON.parse((await api.call('PUT', '/v4/run', foreign, {})).body).code).toBe('CROSS_SITE')
+  expect((await api.call('PUT', '/v4/filecopy', foreign, {})).status).toBe(401)
+  expect((await api.call('PUT', '/v4/run', { ...foreign, ...bearer(erp.key) }, {})).status).toBe(200)
+  expect(api.effects).toEqual(['PUT /v4/run', 'PUT /v4/run'])
+})
+
 describe('access control off', () => {
   const off = { access: { enable: false } }
 

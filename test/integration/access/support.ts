@@ -135,6 +135,7 @@ export function sampleRoutes(effects: string[]): ApiRoute[] {
     methods,
     path,
     endpoint: 'sample',
+    ...(more.endpoint !== null && { butler: true }),
     summary: path,
     ...(scope !== undefined && { scope }),
     handle: ({ url, method, caller, params }) => {

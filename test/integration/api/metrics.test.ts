@@ -96,6 +96,7 @@ describe('with access control', () => {
       'footman_auth_failures_total{reason="expired"} 1',
       'footman_auth_failures_total{reason="scope"} 1',
       'footman_auth_failures_total{reason="address"} 0',
+      'footman_auth_failures_total{reason="browser"} 0',
     ])
     expect(body).not.toContain('fm_')
   })

@@ -118,7 +118,7 @@ describe('health', () => {
     const remote = { 'X-Forwarded-For': '10.0.0.1' }
     expect((await get('/health')).body).toBe('{"statusCode":200,"status":"ok","checks":{"udp":"up","qrs":"down"}}')
     expect((await get('/health', remote)).body).toBe('{"statusCode":200,"status":"ok"}')
-    expect((await get('/health', { Origin: 'https://evil.example' })).body).toBe('{"statusCode":200,"status":"ok"}')
+    expect((await get('/health', { Origin: 'https://evil.example' })).status).toBe(403)
     healthy = false
     const down = await get('/health', remote)
     expect(down.status).toBe(503)
@@ -136,9 +136,10 @@ describe('CORS', () => {
       headers: { Origin: origin, 'Access-Control-Request-Method': 'PUT' },
     })
 
-  test('off by default: no headers, OPTIONS is unknown', async () => {
+  test('off by default: no headers, foreign pages are refused, OPTIONS is unknown', async () => {
     const { api: server, get } = await started()
-    expect((await preflight(server.port, 'https://qs.acme.example')).status).toBe(404)
+    expect((await preflight(server.port, 'https://qs.acme.example')).status).toBe(403)
+    expect((await preflight(server.port, 'http://127.0.0.1')).status).toBe(404)
     const { headers } = await get('/v4/butlerping', { Origin: 'https://qs.acme.example' })
     expect(headers['access-control-allow-origin']).toBeUndefined()
     expect(headers.vary).toBeUndefined()
@@ -159,7 +160,7 @@ describe('CORS', () => {
     const answer = await get('/v4/butlerping', { Origin: 'https://qs.acme.example' })
     expect(answer.headers['access-control-allow-origin']).toBe('https://qs.acme.example')
     expect(answer.headers['access-control-expose-headers']).toContain('X-RateLimit-Limit')
-    expect((await preflight(server.port, 'https://evil.example')).status).toBe(404)
+    expect((await preflight(server.port, 'https://evil.example')).status).toBe(403)
     const evil = await get('/v4/butlerping', { Origin: 'https://evil.example' })
     expect(evil.headers['access-control-allow-origin']).toBeUndefined()
     expect(evil.headers.vary).toBe('Origin')

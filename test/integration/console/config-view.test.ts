@@ -6,6 +6,7 @@ import { parse } from 'yaml'
 import { createRateLimit, tooManyRequests } from '../../../src/api/rate-limit.ts'
 import { maskConfig } from '../../../src/config/mask.ts'
 import { createConfigView } from '../../../src/console/config-view/server.ts'
+import { createBrowserRules } from '../../../src/platform/http/browser.ts'
 import { configOf, loadText } from '../../support/config.ts'
 import { rawHttp } from '../../support/raw-http.ts'
 import { recordingLog } from '../../support/recording-log.ts'
@@ -28,8 +29,9 @@ interface Options {
 async function view({ config = {}, obfuscate = true, host = '127.0.0.1', perMinute = 300 }: Options = {}) {
   const log = recordingLog()
   const limit = createRateLimit({ now: () => 0 }, perMinute)!
+  const browser = createBrowserRules({ allowedHosts: ['footman.acme.example'], origins: [], serverHost: host })
   const service = createConfigView(
-    { log, version: '1.2.3', config: () => config, mask: maskConfig, limit, tooManyRequests },
+    { log, version: '1.2.3', config: () => config, mask: maskConfig, limit, tooManyRequests, browser },
     { host, port: 0, obfuscate },
   )
   await service.start()
@@ -118,6 +120,19 @@ describe('what is shown', () => {
     const answer = await fetch(`http://127.0.0.1:${service.port}/config.json`, { headers: { host: 'evil.example' } })
     expect(answer.status).toBe(403)
     expect(await answer.text()).not.toContain('Sesame')
+  })
+
+  test('not for pages of other sites and by unknown names', async () => {
+    const { service } = await view({ config: SMTP })
+    const code = async (headers: Record<string, string>) => {
+      const answer = await fetch(`http://127.0.0.1:${service.port}/config.json`, { headers })
+      return answer.status === 200 ? 200 : ((await answer.json()) as { code: string }).code
+    }
+    expect(await code({ 'sec-fetch-site': 'cross-site' })).toBe('CROSS_SITE')
+    expect(await code({ origin: 'https://evil.example' })).toBe('CROSS_SITE')
+    expect(await code({ host: 'evil.example', 'sec-fetch-site': 'none' })).toBe('HOST_NOT_ALLOWED')
+    expect(await code({ host: 'footman.acme.example', 'sec-fetch-site': 'same-origin' })).toBe(200)
+    expect(await code({ 'sec-fetch-site': 'none' })).toBe(200)
   })
 
   test('not at all in clear beyond this machine', async () => {

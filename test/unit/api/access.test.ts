@@ -9,6 +9,7 @@ import { isScope, scopeMatcher } from '../../../src/api/access/scopes.ts'
 import { createProxies } from '../../../src/api/client-address.ts'
 import { addressMatcher } from '../../../src/platform/addresses.ts'
 import { globMatcher } from '../../../src/platform/glob.ts'
+import { createBrowserRules } from '../../../src/platform/http/browser.ts'
 
 describe('scopes', () => {
   test.each<[string[], string, boolean]>([
@@ -139,7 +140,7 @@ describe('addresses', () => {
   })
 
   test('a caller from an address of this machine is local, one from elsewhere is not', () => {
-    const isLocal = createLocalCheck({ serverHost: '0.0.0.0' })
+    const isLocal = createLocalCheck(createBrowserRules({ allowedHosts: [], origins: [], serverHost: '0.0.0.0' }))
     const own = Object.values(networkInterfaces()).flatMap((list) => list?.map(({ address }) => address) ?? [])
     const local = (client: string, headers: Record<string, string> = {}) =>
       isLocal({ client, proxied: false, headers: new Headers({ host: '10.1.2.3:8080', ...headers }) })
@@ -150,7 +151,9 @@ describe('addresses', () => {
   })
 
   test('the name that the server listens on is a name of this host', () => {
-    const isLocal = createLocalCheck({ serverHost: 'qs-central.acme.local' })
+    const isLocal = createLocalCheck(
+      createBrowserRules({ allowedHosts: [], origins: [], serverHost: 'qs-central.acme.local' }),
+    )
     const headers = new Headers({ host: 'QS-Central.acme.local:8080' })
     expect(isLocal({ client: '127.0.0.1', proxied: false, headers })).toBe(true)
   })

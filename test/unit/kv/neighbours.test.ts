@@ -42,7 +42,11 @@ describe('changes for the broker', () => {
         return answer()
       },
     }
-    return { sent, log, publish: createChangePublisher({ outgoing, log }, { mqttTopic: 'site/kv' }) }
+    return {
+      sent,
+      log,
+      publish: createChangePublisher({ outgoing, log }, { mqttTopic: 'site/kv', startTopic: 'site/kv/tasks/start' }),
+    }
   }
   const change = { event: 'set', namespace: 'a/b', key: 'k+#', value: 'v', revision: 7 } as const
 
@@ -67,6 +71,13 @@ describe('changes for the broker', () => {
     for (let n = 0; n < 5; n++) publish(change)
     await until(() => log.of('error').length === 1)
     expect(log.of('error')[0]).toContain(text)
+  })
+
+  test('the topic that starts tasks is left out', async () => {
+    const { sent, log, publish } = scene()
+    publish({ ...change, namespace: 'tasks', key: 'start' })
+    await until(() => log.of('error').length === 1)
+    expect([sent, log.of('error')[0]]).toEqual([[], expect.stringContaining('starts tasks')])
   })
 
   test('a name that is too long for a topic is left out', async () => {

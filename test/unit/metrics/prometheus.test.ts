@@ -93,6 +93,7 @@ describe('answers of the API', () => {
       'footman_auth_failures_total{reason="expired"} 1',
       'footman_auth_failures_total{reason="scope"} 0',
       'footman_auth_failures_total{reason="address"} 0',
+      'footman_auth_failures_total{reason="browser"} 0',
     ])
   })
 })

@@ -1,6 +1,7 @@
 /** ntfy: messages to a topic of ntfy.sh or of a server of one's own (https://docs.ntfy.sh/publish/). */
 
 import type { Severity } from '../../../events/types.ts'
+import { MASK } from '../../../platform/log-mask.ts'
 import { cut, utf8 } from '../../texts/cut.ts'
 import { hostOf } from './secrets.ts'
 import { type HttpTypeFactory, type SettingsOf, TEXT_NEEDS } from './types.ts'
@@ -21,8 +22,9 @@ const MAX_ACTIONS = 3
 export const ntfy: HttpTypeFactory<'ntfy'> = (settings) => ({
   needs: TEXT_NEEDS,
   showsTextOnly: true,
-  target: `${hostOf(settings.server)}/${settings.topic}`,
-  secrets: [settings.token, settings.password],
+  // Everybody who knows the topic may read and send.
+  target: `${hostOf(settings.server)}/${MASK}`,
+  secrets: [settings.token, settings.password, settings.topic],
   render: ({ text, severity, kind }) => ({
     url: `${settings.server.replace(/\/+$/, '')}/`,
     headers: authorization(settings),

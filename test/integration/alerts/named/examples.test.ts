@@ -82,7 +82,7 @@ const EXAMPLES: Readonly<Record<string, Example>> = {
     url: 'https://ntfy.sh/',
     headers: { authorization: 'Bearer tk_0123456789abcdef' },
     status: 200,
-    target: 'ntfy.sh/acme-qlik-7f3k',
+    target: 'ntfy.sh/**********',
     secret: 'tk_0123456789abcdef',
     body: {
       topic: 'acme-qlik-7f3k',
