@@ -45,7 +45,7 @@ export interface Ingest {
   suspect(): void
   /** Tells how much accepted work waits, for the backlog limit. */
   backlog(consumedUpTo: number, pendingEvents: number): void
-  /** Passes on which self-tests are under way. Resolves when the worker knows, after a second at the latest. */
+  /** Passes on which self-tests are under way. Resolves when the worker knows, after five seconds at the latest. */
   expect(tokens: readonly string[]): Promise<void>
   /** Deletes what is worked off and older than `before`. */
   purge(upTo: number, before: number): void
@@ -58,7 +58,7 @@ export interface Ingest {
 
 const RESPAWN_MS = 1000
 const STOP_TIMEOUT_MS = 5000
-const EXPECT_TIMEOUT_MS = 1000
+const EXPECT_TIMEOUT_MS = 5000
 /** A worker that has not opened its journal by then never will. */
 const OPEN_TIMEOUT_MS = 20_000
 /** Below this a burst may overrun the socket before the worker is scheduled. */
