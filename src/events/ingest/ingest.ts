@@ -71,7 +71,8 @@ export function createIngest(first: CreateIngestDeps, settings: IngestSettings):
   const opened = Promise.withResolvers<number>()
   const listening = Promise.withResolvers<void>()
   const stopped = Promise.withResolvers<void>()
-  const pings: (() => void)[] = []
+  const pings = new Map<number, () => void>()
+  let lastPing = 0
   let worker: WorkerHandle<ToWorker> | undefined
   let isListening = false
   let socket: Ingest['socket'] = null
@@ -130,7 +131,11 @@ export function createIngest(first: CreateIngestDeps, settings: IngestSettings):
         log[message.level](`[UDP Queue] task_results: ${message.message}`)
         return
       case 'pong':
-        for (const answered of pings.splice(0)) answered()
+        for (const [number, answered] of pings) {
+          if (number > message.number) break
+          pings.delete(number)
+          answered()
+        }
         return
       case 'stopped':
         stopped.resolve()
@@ -183,8 +188,10 @@ export function createIngest(first: CreateIngestDeps, settings: IngestSettings):
   }
 
   function ping(): Promise<void> {
-    worker?.post({ type: 'ping' })
-    return new Promise((resolve) => pings.push(resolve))
+    lastPing += 1
+    const number = lastPing
+    worker?.post({ type: 'ping', number })
+    return new Promise((resolve) => void pings.set(number, resolve))
   }
 
   return {
