@@ -54,6 +54,10 @@ const CURSOR_KEY = 'journal.cursor'
 const JOURNAL_KEY = 'journal.id'
 /** Of a journal that is older than the database, because that had to be made anew, older messages are left alone. */
 const STRANGE_JOURNAL_MS = 3_600_000
+/** The advice to replace a log appender is repeated after this time. */
+const OUTDATED_MS = 3_600_000
+/** Warnings that are remembered; only forged senders are more. */
+const WARNINGS = 1000
 
 /** The entry of the journal up to which everything is stored; null = nothing is known of any journal. */
 export const storedCursor = (db: Database): number | null => {
@@ -63,7 +67,8 @@ export const storedCursor = (db: Database): number | null => {
 
 export function createIntake(deps: IntakeDeps, settings: IntakeSettings, db: Database): Intake {
   const { log, counters } = deps
-  const warnedEncodings = new Set<string>()
+  /** When each warning was logged last. */
+  const warnedAt = new Map<string, number>()
   const stored = Number(readMeta(db, CURSOR_KEY) ?? 0)
   // A cursor belongs to one journal file: with another file everything in it is new. A power cut may take the last
   // entries of a journal after they were taken over here; their ids are then given again.
@@ -129,9 +134,11 @@ export function createIntake(deps: IntakeDeps, settings: IntakeSettings, db: Dat
 
     const parsed = parseDatagram(text)
     if (parsed.kind === 'rejected') {
-      log.warn(
-        `[QSEOW] UDP HANDLER: Message from ${entry.sender} rejected: ${parsed.detail}. Received: ${text.slice(0, 500)}`,
-      )
+      if (!parsed.outdated || isWarningDue(`outdated ${entry.sender}`, OUTDATED_MS)) {
+        log.warn(
+          `[QSEOW] UDP HANDLER: Message from ${entry.sender} rejected: ${parsed.detail}. Received: ${text.slice(0, 500)}`,
+        )
+      }
       counters.failed += 1
       drop(tx, entry, parsed.reason)
       return null
@@ -202,11 +209,18 @@ export function createIntake(deps: IntakeDeps, settings: IntakeSettings, db: Dat
   }
 
   function warnEncoding(sender: string): void {
-    if (warnedEncodings.has(sender)) return
-    warnedEncodings.add(sender)
+    if (!isWarningDue(`encoding ${sender}`, Number.POSITIVE_INFINITY)) return
     log.warn(
       `[QSEOW] UDP HANDLER: ${sender} sends text that is not UTF-8; read as windows-1252. Add <param name="encoding" value="utf-8"/> to the appenders in its LocalLogConfig.xml`,
     )
+  }
+
+  function isWarningDue(key: string, everyMs: number): boolean {
+    const now = deps.clock.now()
+    if (now - (warnedAt.get(key) ?? Number.NEGATIVE_INFINITY) < everyMs) return false
+    if (warnedAt.size >= WARNINGS) warnedAt.clear()
+    warnedAt.set(key, now)
+    return true
   }
 
   return {

@@ -110,7 +110,7 @@ export function createEventPipeline(deps: PipelineDeps, settings: PipelineSettin
     { waitMs: settings.enrichmentTimeoutMs },
   )
   let ingest: Ingest | null = null
-  const selfTests = createSelfTests({ clock: deps.clock, expect: (tokens) => ingest?.expect(tokens) })
+  const selfTests = createSelfTests({ clock: deps.clock, expect: async (tokens) => ingest?.expect(tokens) })
   let journal: JournalReader | null = null
   let intake: Intake | null = null
   let tickTimer: ReturnType<typeof setInterval> | undefined

@@ -5,7 +5,7 @@
 import type { X509Certificate } from 'node:crypto'
 import { plainAddress } from './addresses.ts'
 import { serveTls } from './http-server-tls.ts'
-import { type ListenTarget, toListenError } from './listen-error.ts'
+import { familyOf, type ListenTarget, toListenError } from './listen-error.ts'
 
 export interface ServeInfo {
   /**
@@ -66,10 +66,11 @@ const MAX_BODY_BYTES = 128 * 1024 * 1024
 export async function serveHttp(settings: ServeSettings): Promise<HttpServer> {
   const serve = typeof Bun === 'undefined' ? serveWithDeno : settings.tls ? serveWithNode : serveWithBun
   const target: ListenTarget = { protocol: 'TCP', address: settings.hostname, port: settings.port }
+  await familyOf(target)
   try {
     return await serve(settings)
   } catch (error) {
-    throw await toListenError(target, error)
+    throw toListenError(target, error)
   }
 }
 

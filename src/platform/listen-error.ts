@@ -27,18 +27,33 @@ export class ListenError extends Error {
   }
 }
 
+const USUAL = 'an IP address of this machine, or 0.0.0.0 for all of them'
+
 const REASONS: Readonly<Record<string, string>> = {
   EADDRINUSE: 'the port is already in use by another program',
-  EADDRNOTAVAIL: 'this machine does not have that address',
+  EADDRNOTAVAIL: `this machine does not have that address; set ${USUAL}`,
   EACCES: 'this user may not open that port',
   EPERM: 'this user may not open that port',
-  ENOTFOUND: 'the host name cannot be resolved',
+  ENOTFOUND: `the host name cannot be resolved; correct it, or set ${USUAL}`,
   EAFNOSUPPORT: 'this machine does not support that kind of address',
   ERR_OUT_OF_RANGE: 'the port must be between 0 and 65535',
 }
 
-/** Names the reason; asks the resolver when the runtime does not tell that the name is unknown. */
-export async function toListenError(target: ListenTarget, error: unknown): Promise<ListenError> {
+/**
+ * IP version of the host, for every listener to call first. Rejects with a `ListenError` for a name without address:
+ * what runtimes report for it differs between machines.
+ */
+export async function familyOf(target: ListenTarget): Promise<4 | 6> {
+  const version = isIP(target.address)
+  if (version > 0) return version as 4 | 6
+  const found = await lookup(target.address).catch((error: unknown) => {
+    throw new ListenError(target, 'ENOTFOUND', REASONS.ENOTFOUND!, error)
+  })
+  return found.family as 4 | 6
+}
+
+/** Names the reason. */
+export function toListenError(target: ListenTarget, error: unknown): ListenError {
   if (error instanceof ListenError) return error
   const { code, message } = error as NodeJS.ErrnoException
   const known = code === undefined ? undefined : REASONS[code]
@@ -46,17 +61,8 @@ export async function toListenError(target: ListenTarget, error: unknown): Promi
   if (target.port < 0 || target.port > 65535 || !Number.isInteger(target.port)) {
     return new ListenError(target, 'ERR_OUT_OF_RANGE', REASONS.ERR_OUT_OF_RANGE!, error)
   }
-  if (isIP(target.address) === 0 && !(await resolves(target.address))) {
-    return new ListenError(target, 'ENOTFOUND', REASONS.ENOTFOUND!, error)
-  }
   return new ListenError(target, code ?? 'UNKNOWN', message, error)
 }
-
-const resolves = (name: string) =>
-  lookup(name).then(
-    () => true,
-    () => false,
-  )
 
 /** `10.0.0.1:80`, `[::1]:80`. */
 export function formatAddress(address: string, port: number): string {

@@ -1,8 +1,6 @@
 /** Receiving UDP over `node:dgram`. */
 import { createSocket } from 'node:dgram'
-import { lookup } from 'node:dns/promises'
-import { isIP } from 'node:net'
-import { toListenError } from './listen-error.ts'
+import { familyOf, toListenError } from './listen-error.ts'
 
 export interface UdpSettings {
   /** IPv4 or IPv6 address to bind, or a name that resolves to one of this machine. */
@@ -27,9 +25,7 @@ export interface UdpSocket {
 /** Rejects with a `ListenError` when the port cannot be opened. */
 export async function bindUdp(settings: UdpSettings): Promise<UdpSocket> {
   const target = { protocol: 'UDP', address: settings.host, port: settings.port } as const
-  const family = await familyOf(settings.host).catch(async (error) => {
-    throw await toListenError(target, error)
-  })
+  const family = await familyOf(target)
   const socket = createSocket({ type: family === 6 ? 'udp6' : 'udp4', recvBufferSize: settings.receiveBufferBytes })
   let closed: Promise<void> | undefined
   const close = () => {
@@ -53,7 +49,7 @@ export async function bindUdp(settings: UdpSettings): Promise<UdpSocket> {
     })
   } catch (error) {
     await close()
-    throw await toListenError(target, error)
+    throw toListenError(target, error)
   }
 
   socket.on('error', (error) => {
@@ -68,10 +64,6 @@ export async function bindUdp(settings: UdpSettings): Promise<UdpSocket> {
 
   const { address, port } = socket.address()
   return { address, port, receiveBuffer: grantedBuffer(() => socket.getRecvBufferSize()), close }
-}
-
-async function familyOf(host: string): Promise<number> {
-  return isIP(host) || (await lookup(host)).family
 }
 
 /** Some runtimes hand out views on a large shared buffer; keeping such a view would keep all of it. */

@@ -86,7 +86,7 @@ function comment(address: string, port: number, isExample: boolean): string {
      scheduler. Qlik Sense reads it by itself after some minutes; restarting the scheduler service makes it immediate.
   3. Allow UDP to that port in the firewall of the server that runs Footman.
 
-  A file made for Butler keeps working as it is: Footman understands all its generations.`
+  A file made for Butler 4.2 or later keeps working as it is. Replace older ones.`
 }
 
 function appenderElement({ name, texts, type }: LogAppender, { address, port, secret }: AppenderTarget): string {

@@ -27,6 +27,16 @@ describe('who sends messages', () => {
     expect(Math.abs(found[0]!.lastAt - Date.now())).toBeLessThan(30_000)
   })
 
+  test('of a log appender that is too old get one warning an hour that says what to do', async () => {
+    const { send, dropped, log } = await startPipeline()
+    for (let n = 0; n < 5; n += 1) await send(`QS-OLD;Reload ${n};Sales dashboard;Max retries reached`)
+    await until(() => dropped().length === 5)
+    const warnings = log.of('warn').filter((line) => line.includes('Butler 1.1 to 4.1'))
+    expect(warnings).toHaveLength(1)
+    expect(warnings[0]).toContain('Message from 127.0.0.1 rejected')
+    expect(warnings[0]).toContain('footman log-appender')
+  })
+
   test('is limited: strangers are forgotten before those who send messages', () => {
     const directory = tempDirectory()
     const db = pipelineDatabase(directory.join('footman.db'))
@@ -49,7 +59,7 @@ describe('who sends messages', () => {
 describe('the self-test', () => {
   test('arrives, makes no event, and is no news the second time', async () => {
     const { pipeline, send, db, dropped } = await startPipeline()
-    const { token } = pipeline.selfTests.begin()
+    const { token } = await pipeline.selfTests.begin()
     await send(selfTestDatagram(token))
     await until(() => pipeline.selfTests.find(token)?.arrived != null)
     expect(pipeline.selfTests.find(token)?.arrived?.sender).toBe('127.0.0.1')
@@ -60,9 +70,19 @@ describe('the self-test', () => {
     expect(db.all('SELECT id FROM event')).toEqual([])
   })
 
+  test('arrives however soon its datagram follows the token', async () => {
+    const { pipeline, send, dropped } = await startPipeline()
+    for (let n = 0; n < 100; n += 1) {
+      const { token } = await pipeline.selfTests.begin()
+      await send(selfTestDatagram(token))
+      await until(() => pipeline.selfTests.find(token)?.arrived != null)
+    }
+    expect(dropped()).toEqual([])
+  }, 30_000)
+
   test('with a token that nobody handed out is a message of an unknown type', async () => {
     const { pipeline, send, dropped } = await startPipeline()
-    pipeline.selfTests.begin()
+    await pipeline.selfTests.begin()
     await send(selfTestDatagram('0123456789abcdef0123456789abcdef'))
     await until(() => dropped().length === 1)
     expect(dropped()).toEqual(['UNKNOWN_TYPE'])
@@ -70,7 +90,7 @@ describe('the self-test', () => {
 
   test('goes through the same checks as messages: a sender that is not allowed is not heard', async () => {
     const { pipeline, send, dropped } = await startPipeline({ udp: { allowedSources: ['10.9.9.9'] } })
-    const { token } = pipeline.selfTests.begin()
+    const { token } = await pipeline.selfTests.begin()
     await send(selfTestDatagram(token))
     await until(() => dropped().length === 1)
     expect(dropped()).toEqual(['SOURCE_NOT_ALLOWED'])
@@ -79,8 +99,8 @@ describe('the self-test', () => {
 
   test('forgets the oldest of more than 20', async () => {
     const { pipeline } = await startPipeline()
-    const first = pipeline.selfTests.begin()
-    for (let n = 0; n < 20; n += 1) pipeline.selfTests.begin()
+    const first = await pipeline.selfTests.begin()
+    for (let n = 0; n < 20; n += 1) await pipeline.selfTests.begin()
     expect(pipeline.selfTests.find(first.token)).toBeNull()
   })
 })

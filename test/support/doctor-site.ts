@@ -5,12 +5,14 @@ import { type Diagnosis, type DiagnosisOptions, diagnose } from './doctor.ts'
 
 type Tree = Readonly<Record<string, unknown>>
 
+const headers = { static: [{ name: 'X-Qlik-User', value: 'UserDirectory=Internal;UserId=sa_repository' }] }
+
 /** Sections below `Butler` that connect to the site, with nothing else switched on. */
 export function siteConfig(simulator: Simulator, more: { readonly qrs?: Tree; readonly cert?: Tree } = {}): Tree {
   const { clientCert, clientCertKey, clientCertCA } = simulator.certificates
   return {
     cert: { clientCert, clientCertKey, clientCertCA, ...more.cert },
-    configQRS: { host: '127.0.0.1', port: simulator.ports.qrs, rejectUnauthorized: true, ...more.qrs },
+    configQRS: { host: '127.0.0.1', port: simulator.ports.qrs, rejectUnauthorized: true, headers, ...more.qrs },
     configEngine: { host: '127.0.0.1', port: simulator.ports.engine, rejectUnauthorized: true },
   }
 }

@@ -100,12 +100,13 @@ describe('what an enabled feature needs', () => {
     ])
     expect(result).toMatchObject({ qlikConnection: false, config: { configQRS: { port: 4242 } } })
     expect(await loadButler(text)).toMatchObject({ qlikConnection: false, problems: [] })
-    const complete = 'configQRS: {host: qs}\ncert: {clientCert: a, clientCertKey: b, clientCertCA: c}'
+    const headers = 'headers: {static: [{name: X-Qlik-User, value: UserDirectory=Internal;UserId=sa_repository}]}'
+    const complete = `configQRS: {host: qs, ${headers}}\ncert: {clientCert: a, clientCertKey: b, clientCertCA: c}`
     expect(await loadButler(complete, { overrides: { qlikConnection: true } })).toMatchObject({
       qlikConnection: true,
       problems: [],
     })
-    const plain = 'configQRS: {host: qs, useSSL: false}'
+    const plain = `configQRS: {host: qs, useSSL: false, ${headers}}`
     expect(await loadButler(plain, { overrides: { qlikConnection: true } })).toMatchObject({
       qlikConnection: true,
       problems: [],
@@ -275,6 +276,25 @@ describe('settings that do not fit each other', () => {
     const lines = await linesOf(text, { qlikConnection: true })
     expect(lines).toHaveLength(1)
     expect(lines[0]).toContain('warning Butler.configQRS.headers.static: has no X-Qlik-User')
+  })
+
+  const HEADER = 'X-Qlik-User, value: UserDirectory=Internal;UserId=sa_repository'
+  test.each([
+    ['no headers', '', 'sets no X-Qlik-User, so Qlik Sense is asked as INTERNAL\\sa_repository'],
+    ['an empty list', 'headers: {static: []}', 'sets no X-Qlik-User'],
+    ['a list without a value', 'headers: {static: }', 'sets no X-Qlik-User'],
+    ['an empty value', 'headers: {static: [{name: X-Qlik-User, value: ""}]}', 'has no X-Qlik-User'],
+    ['a pair of another name', 'headerKey: A, headerValue: b', 'has no X-Qlik-User'],
+    ['a pair without its value', 'headerKey: X-Qlik-User', 'sets no X-Qlik-User'],
+    ['a mapping of another name', 'headers: {A: b}', 'has no X-Qlik-User'],
+    ['the list', `headers: {static: [{name: ${HEADER}}]}`, null],
+    ['the pair', 'headerKey: x-qlik-user, headerValue: "UserDirectory=A; UserId=b"', null],
+    ['the mapping', 'headers: {X-Qlik-User: "UserDirectory=A; UserId=b"}', null],
+  ])('the user of the repository in configQRS: %s', async (_what, text, wanted) => {
+    const lines = await linesOf(`configQRS: {host: qs, useSSL: false${text && `, ${text}`}}`, { qlikConnection: true })
+    const found = lines.filter((line) => line.includes('warning Butler.configQRS.headers'))
+    expect(found).toEqual(wanted === null ? [] : [expect.stringContaining(wanted)])
+    for (const line of found) expect(line).toContain(`add {name: ${HEADER}}`)
   })
 
   test('a REST server that only listens here says how to open it', async () => {

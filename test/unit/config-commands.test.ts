@@ -16,7 +16,8 @@ function recordingIo() {
 }
 
 const CERTIFICATES = 'cert: {clientCert: c.pem, clientCertKey: k.pem, clientCertCA: r.pem}'
-const COMPLETE = `Butler:\n  configQRS: {host: qs}\n  ${CERTIFICATES}\n`
+const USER = 'UserDirectory=Internal;UserId=sa_repository'
+const COMPLETE = `Butler:\n  configQRS: {host: qs, headers: {static: [{name: X-Qlik-User, value: ${USER}}]}}\n  ${CERTIFICATES}\n`
 const { ca, client } = await testCertificates()
 const PEMS = { 'c.pem': client.cert.pem, 'k.pem': client.key.pem, 'r.pem': ca.pem }
 

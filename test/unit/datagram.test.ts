@@ -74,6 +74,22 @@ describe('message types', () => {
     expect(parseDatagram('Test failed reload message')).toMatchObject({ kind: 'rejected', reason: 'UNKNOWN_TYPE' })
   })
 
+  test.each([
+    ['four fields', 'pro2-win1;Reload of Sales dashboard;Sales dashboard;Max retries reached'],
+    ['a semicolon in a name', 'pro2-win1;Reload; then sleep;Sales dashboard;Max retries reached'],
+  ])('a message of Butler 1.1 to 4.1 with %s says what to do', (_what, text) => {
+    expect(parseDatagram(text)).toEqual({
+      kind: 'rejected',
+      reason: 'UNKNOWN_TYPE',
+      detail: expect.stringMatching(/Butler 1\.1 to 4\.1.*footman log-appender/),
+      outdated: true,
+    })
+  })
+
+  test.each(['/other;a;b;c', 'a b;c;d;e', 'pro2-win1;Reload;Sales'])('%s is no message of an old appender', (text) => {
+    expect(parseDatagram(text)).toMatchObject({ detail: expect.stringContaining('unknown message type') })
+  })
+
   test('the first-generation line without a type is a failure', () => {
     const line = datagram().split(';').slice(1).join(';')
     const parsed = task(line)

@@ -34,11 +34,11 @@ function qlik({ certificates, qsHost, qsPort }: InitAnswers): string {
     clientCertKey: ${file('client_key.pem')}
     clientCertCA: ${file('root.pem')}
 
-  # The central node, by the name that stands in its certificate. Port 4242, https and the user sa_repository are the
-  # defaults.
+  # The central node, by the name that stands in its certificate. Port 4242 and https are the defaults.
   configQRS:
     host: ${yaml(qsHost)}${qsPort === 4242 ? '' : `\n    port: ${qsPort}`}
     rejectUnauthorized: true
+    headers: {static: [{name: X-Qlik-User, value: UserDirectory=Internal;UserId=sa_repository}]}
   configEngine:
     rejectUnauthorized: true`
 }

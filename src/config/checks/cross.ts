@@ -91,14 +91,17 @@ function sectionOf(config: object, path: string): unknown {
   return path.split('.').reduce<unknown>((value, key) => (value as Record<string, unknown>)[key], config)
 }
 
-export const qlikUserHeader: Check = ({ config, qlikConnection, report }) => {
+export const qlikUserHeader: Check = ({ config, qlikConnection, written, report }) => {
   if (!qlikConnection) return
+  const hint = 'add {name: X-Qlik-User, value: UserDirectory=Internal;UserId=sa_repository}'
+  if (config.configQRS.host !== '' && !written('configQRS.headers.static[0]')) {
+    const message = 'sets no X-Qlik-User, so Qlik Sense is asked as INTERNAL\\sa_repository'
+    report('warning', 'configQRS.headers.static', message, { hint: `${hint}, or the user that Footman is to be` })
+  }
   for (const section of ['configQRS', 'configEngine'] as const) {
     const headers = config[section].headers.static
-    if (headers.some(({ name }) => name.toLowerCase() === 'x-qlik-user')) continue
-    report('warning', `${section}.headers.static`, 'has no X-Qlik-User, which Qlik Sense asks for', {
-      hint: 'add {name: X-Qlik-User, value: UserDirectory=Internal;UserId=sa_repository}',
-    })
+    if (headers.some(({ name, value }) => name.toLowerCase() === 'x-qlik-user' && value.trim() !== '')) continue
+    report('warning', `${section}.headers.static`, 'has no X-Qlik-User, which Qlik Sense asks for', { hint })
   }
 }
 

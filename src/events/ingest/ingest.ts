@@ -1,4 +1,5 @@
 /** The main thread's side of the ingest worker: starts it, listens to it, starts it again should it ever die. */
+import { setTimeout as delay } from 'node:timers/promises'
 import type { StorageState } from '../../platform/storage/guard.ts'
 import type { Logger } from '../../platform/types.ts'
 import { spawnWorker, type WorkerEnd, type WorkerHandle } from '../../platform/worker.ts'
@@ -44,8 +45,8 @@ export interface Ingest {
   suspect(): void
   /** Tells how much accepted work waits, for the backlog limit. */
   backlog(consumedUpTo: number, pendingEvents: number): void
-  /** Tells which self-tests are under way. */
-  expect(tokens: readonly string[]): void
+  /** Passes on which self-tests are under way. Resolves when the worker knows, after five seconds at the latest. */
+  expect(tokens: readonly string[]): Promise<void>
   /** Deletes what is worked off and older than `before`. */
   purge(upTo: number, before: number): void
   /** Resolves when the worker answers; while it does not, never. */
@@ -57,6 +58,7 @@ export interface Ingest {
 
 const RESPAWN_MS = 1000
 const STOP_TIMEOUT_MS = 5000
+const EXPECT_TIMEOUT_MS = 5000
 /** A worker that has not opened its journal by then never will. */
 const OPEN_TIMEOUT_MS = 20_000
 /** Below this a burst may overrun the socket before the worker is scheduled. */
@@ -69,7 +71,8 @@ export function createIngest(first: CreateIngestDeps, settings: IngestSettings):
   const opened = Promise.withResolvers<number>()
   const listening = Promise.withResolvers<void>()
   const stopped = Promise.withResolvers<void>()
-  const pings: (() => void)[] = []
+  const pings = new Map<number, () => void>()
+  let lastPing = 0
   let worker: WorkerHandle<ToWorker> | undefined
   let isListening = false
   let socket: Ingest['socket'] = null
@@ -128,7 +131,11 @@ export function createIngest(first: CreateIngestDeps, settings: IngestSettings):
         log[message.level](`[UDP Queue] task_results: ${message.message}`)
         return
       case 'pong':
-        for (const answered of pings.splice(0)) answered()
+        for (const [number, answered] of pings) {
+          if (number > message.number) break
+          pings.delete(number)
+          answered()
+        }
         return
       case 'stopped':
         stopped.resolve()
@@ -180,6 +187,13 @@ export function createIngest(first: CreateIngestDeps, settings: IngestSettings):
     listening.reject(failure)
   }
 
+  function ping(): Promise<void> {
+    lastPing += 1
+    const number = lastPing
+    worker?.post({ type: 'ping', number })
+    return new Promise((resolve) => void pings.set(number, resolve))
+  }
+
   return {
     open() {
       if (!worker) {
@@ -197,7 +211,10 @@ export function createIngest(first: CreateIngestDeps, settings: IngestSettings):
     get socket() {
       return socket
     },
-    expect: (tokens) => worker?.post({ type: 'expect', tokens }),
+    async expect(tokens) {
+      worker?.post({ type: 'expect', tokens })
+      await Promise.race([ping(), delay(EXPECT_TIMEOUT_MS, undefined, { ref: false })])
+    },
     get storage() {
       return storage
     },
@@ -207,10 +224,7 @@ export function createIngest(first: CreateIngestDeps, settings: IngestSettings):
     suspect: () => worker?.post({ type: 'suspect' }),
     backlog: (consumedUpTo, pendingEvents) => worker?.post({ type: 'backlog', consumedUpTo, pendingEvents }),
     purge: (upTo, before) => worker?.post({ type: 'purge', upTo, before }),
-    ping() {
-      worker?.post({ type: 'ping' })
-      return new Promise((resolve) => pings.push(resolve))
-    },
+    ping,
     reportTo(next) {
       deps = next
       if (!next) return

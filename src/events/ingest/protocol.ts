@@ -52,8 +52,8 @@ export type FromWorker =
       readonly samples: readonly DropSample[]
     }
   | { readonly type: 'problem'; readonly level: 'error' | 'warn'; readonly message: string }
-  /** The answer to `ping`. */
-  | { readonly type: 'pong' }
+  /** The answer to the `ping` of that number, and so to all before it. */
+  | { readonly type: 'pong'; readonly number: number }
   | { readonly type: 'stopped' }
 
 export type ToWorker =
@@ -65,5 +65,5 @@ export type ToWorker =
   /** The main thread could not read the journal. */
   | { readonly type: 'suspect' }
   /** Asks whether the worker is alive. */
-  | { readonly type: 'ping' }
+  | { readonly type: 'ping'; readonly number: number }
   | { readonly type: 'stop' }

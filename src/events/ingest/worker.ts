@@ -130,7 +130,7 @@ export async function runIngestWorker(
     else if (message.type === 'expect') incoming.expect(message.tokens)
     else if (message.type === 'purge') purge(message.upTo, message.before)
     else if (message.type === 'suspect') journal.guard.suspect()
-    else if (message.type === 'ping') channel.post({ type: 'pong' })
+    else if (message.type === 'ping') channel.post({ type: 'pong', number: message.number })
     else void stop()
   })
 

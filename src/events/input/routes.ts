@@ -59,12 +59,12 @@ function input({ db, pipeline }: InputRoutesDeps, { query }: ApiRequest): Respon
   })
 }
 
-function begin({ pipeline }: InputRoutesDeps): Response {
+async function begin({ pipeline }: InputRoutesDeps): Promise<Response> {
   if (pipeline.status.udpListening !== true) {
     const details = 'Set Butler.udpServerConfig.enable to true, and see in the log why the port could not be opened.'
     throw refusedWithCode(409, 'UDP_NOT_LISTENING', 'UDP is not listened to', details)
   }
-  const test = pipeline.selfTests.begin()
+  const test = await pipeline.selfTests.begin()
   return jsonAnswer(201, { ...answerOf(test), datagram: selfTestDatagram(test.token) })
 }
 

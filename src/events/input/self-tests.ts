@@ -11,8 +11,8 @@ export interface SelfTest {
 }
 
 export interface SelfTests {
-  /** Hands out a token. The oldest of too many is forgotten. */
-  begin(): SelfTest
+  /** Hands out a token, once the input awaits it. The oldest of too many is forgotten. */
+  begin(): Promise<SelfTest>
   /** Null for a token that was not handed out, or is forgotten. */
   find(token: string): SelfTest | null
   arrived(token: string, sender: string): void
@@ -21,10 +21,10 @@ export interface SelfTests {
 const VALID_MS = 60_000
 const KEPT = 20
 
-/** `expect` is told which tokens are awaited, whenever that changes. */
+/** `expect` gets the tokens that are awaited whenever they change, and resolves when the input knows them. */
 export function createSelfTests(deps: {
   readonly clock: Clock
-  readonly expect: (tokens: readonly string[]) => void
+  readonly expect: (tokens: readonly string[]) => Promise<void>
 }): SelfTests {
   const { clock } = deps
   const tests = new Map<string, SelfTest>()
@@ -35,12 +35,13 @@ export function createSelfTests(deps: {
   }
 
   return {
-    begin() {
+    async begin() {
       const test = { token: randomBytes(16).toString('hex'), expiresAt: clock.now() + VALID_MS, arrived: null }
       tests.set(test.token, test)
       const oldest = tests.size > KEPT ? tests.keys().next().value : undefined
       if (oldest !== undefined) tests.delete(oldest)
-      deps.expect(awaited())
+      // A datagram is faster than a message to another thread.
+      await deps.expect(awaited())
       return test
     },
     find: (token) => tests.get(token) ?? null,
@@ -48,7 +49,7 @@ export function createSelfTests(deps: {
       const test = tests.get(token)
       if (!test || test.arrived || test.expiresAt <= clock.now()) return
       tests.set(token, { ...test, arrived: { sender, at: clock.now() } })
-      deps.expect(awaited())
+      void deps.expect(awaited())
     },
   }
 }

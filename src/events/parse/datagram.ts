@@ -27,7 +27,13 @@ export type ParsedDatagram =
       readonly sanitized: boolean
     }
   | { readonly kind: 'engine'; readonly message: EngineMessage }
-  | { readonly kind: 'rejected'; readonly reason: 'INVALID' | 'UNKNOWN_TYPE'; readonly detail: string }
+  | {
+      readonly kind: 'rejected'
+      readonly reason: 'INVALID' | 'UNKNOWN_TYPE'
+      readonly detail: string
+      /** True for messages of a log appender that has to be replaced. */
+      readonly outdated?: boolean
+    }
 
 /** Every generation of the log appender, after slashes are collapsed. */
 const OUTCOME_OF_TYPE: Readonly<Record<string, AnnouncedOutcome>> = {
@@ -46,6 +52,9 @@ const SCHEDULER_FIELDS = 11
 
 const DATE = /^\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d/
 const LEVEL = /^[A-Za-z]+$/
+const HOST_NAME = /^[\w.-]{1,255}$/
+const OUTDATED =
+  'it has the form of log appenders of Butler 1.1 to 4.1, without the ids of task and execution. Replace LocalLogConfig.xml on that server: take the file that "footman log-appender" writes'
 const ZERO_GUID = '00000000-0000-0000-0000-000000000000'
 
 /** Never throws; what cannot be understood comes back as `rejected` with the reason and what was expected. */
@@ -57,6 +66,7 @@ export function parseDatagram(text: string): ParsedDatagram {
   if (outcome) return parseScheduler(fields, outcome)
   if (type === ENGINE_TYPE) return parseEngine(fields)
   if (isFirstGeneration(fields)) return parseScheduler(['/scheduler-task-failed/', ...fields], 'failed')
+  if (isOutdated(fields)) return { kind: 'rejected', reason: 'UNKNOWN_TYPE', detail: OUTDATED, outdated: true }
   return { kind: 'rejected', reason: 'UNKNOWN_TYPE', detail: `unknown message type "${type.slice(0, 200)}"` }
 }
 
@@ -68,10 +78,15 @@ function normalizeType(raw: string): string {
   return type.replace(/\/+$/, '/')
 }
 
-/** The first Butler versions sent no type: ten fields, always a failed reload. */
+/** Butler 4.2 and 4.3 had no type: ten fields, always a failed reload. */
 function isFirstGeneration(fields: readonly string[]): boolean {
   if ((fields[0] ?? '').trimStart().startsWith('/')) return false
   return fields.length >= SCHEDULER_FIELDS - 1 && isGuid(fields[4] ?? '') && DATE.test(fields[6] ?? '')
+}
+
+/** Butler 1.1 to 4.1 had four fields, more of them with a `;` in a name, and neither type nor ids. */
+function isOutdated(fields: readonly string[]): boolean {
+  return fields.length >= 4 && fields.length < SCHEDULER_FIELDS - 1 && HOST_NAME.test(fields[0] ?? '')
 }
 
 function parseScheduler(fields: readonly string[], outcome: AnnouncedOutcome): ParsedDatagram {

@@ -38,8 +38,11 @@ export interface ReconcilerSettings {
 const SETTLE_MS = 2 * 60_000
 const OVERLAP_MS = 2 * 60_000
 const FIRST_MS = 5000
-/** Looked at with one question. */
+/** Looked at with one question; longer ago, where nothing is alerted, a day. */
 const SPAN_MS = 3_600_000
+const OLD_SPAN_MS = 86_400_000
+/** What began so long ago and ends now was found by a server that was restored or started again. */
+const LONG_RUN_MS = 7 * 86_400_000
 const DEDUP_MS = 86_400_000
 const SINCE = 'reconciler.since'
 const LOOKED = 'reconciler.looked'
@@ -52,39 +55,74 @@ export function createReconciler(deps: ReconcilerDeps, settings: ReconcilerSetti
 
   async function look(signal: AbortSignal): Promise<void> {
     const now = clock.now()
-    const since = readMark(db, SINCE) ?? now
     const until = now - settleMs
-    const from = Math.max(since, (readMark(db, LOOKED) ?? since) - OVERLAP_MS)
-    // After a long outage one answer would be too large.
-    for (let start = from; start < until && !signal.aborted; start += SPAN_MS) {
-      await lookAt(start, Math.min(start + SPAN_MS, until), now, signal)
+    const from = beginning(now)
+    let old: EndedExecution[] = []
+    try {
+      // After a long outage one answer would be too large.
+      for (let start = from, end = from; start < until && !signal.aborted; start = end) {
+        end = Math.min(start + (start + OLD_SPAN_MS < until ? OLD_SPAN_MS : SPAN_MS), until)
+        old = [...old, ...(await lookAt(start, end, now, signal))]
+      }
+    } finally {
+      logOld(old, now)
     }
     for (const [id, forgetAt] of handled) if (forgetAt < now) handled.delete(id)
   }
 
-  async function lookAt(from: number, to: number, now: number, signal: AbortSignal): Promise<void> {
+  /** The clock of this computer may have been ahead when it was noted how far the look came. */
+  function beginning(now: number): number {
+    const since = readMark(db, SINCE) ?? now
+    const looked = readMark(db, LOOKED) ?? since
+    if (since <= now && looked <= now) return Math.max(since, looked - OVERLAP_MS)
+    log.warn(
+      `RECONCILER: The clock of this computer was set back: ended executions were looked for until ${deps.logTime(Math.max(looked, since))} already. It goes on from now, ${deps.logTime(now)}`,
+    )
+    const again = now - settleMs - OVERLAP_MS
+    writeMark(db, SINCE, Math.min(since, again))
+    writeMark(db, LOOKED, again)
+    return again
+  }
+
+  function logOld(old: readonly EndedExecution[], now: number): void {
+    const [first] = old
+    if (!first) return
+    const age = `${Math.round((now - first.stoppedAt) / 60_000)} min ago`
+    log.info(
+      `RECONCILER: ${old.length} executions ended without a message and were recorded, too old for an alert; the first is one of task "${first.taskName}" (${first.taskId}), ${age}`,
+    )
+  }
+
+  /** Resolves with what was too old for an alert. */
+  async function lookAt(from: number, to: number, now: number, signal: AbortSignal): Promise<EndedExecution[]> {
+    const old: EndedExecution[] = []
     const found = await deps.site.between(from, to, (id) => handled.has(id), signal)
     await deps.history.add(found.map(({ execution }) => execution))
     for (const one of found) {
-      await consider(one, now)
+      if (await consider(one, now)) old.push(one.execution)
       for (const id of one.resultIds) handled.set(id, now + settleMs + 2 * OVERLAP_MS + 2 * intervalMs)
     }
     writeMark(db, LOOKED, to)
+    return old
   }
 
-  async function consider({ execution, task }: EndedOnSite, now: number): Promise<void> {
+  /** True for a find that is too old for an alert. */
+  async function consider({ execution, task }: EndedOnSite, now: number): Promise<boolean> {
     const { outcome, taskType, stoppedAt } = execution
-    if (outcome === 'skipped' || outcome === 'unknown') return
+    if (outcome === 'skipped' || outcome === 'unknown') return false
     const type = taskType as EventType
-    if (!deps.wants(type, outcome, task) || isAnnounced(db, execution)) return
-    const isOld = now - stoppedAt > settings.maxAlertAgeMs
+    if (!deps.wants(type, outcome, task) || isAnnounced(db, execution)) return false
+    const beganAt = execution.triggeredAt ?? execution.startedAt ?? stoppedAt
+    const isOld = now - stoppedAt > settings.maxAlertAgeMs || now - beganAt > LONG_RUN_MS
     const dedupKey = execution.executionId === null ? null : `${execution.executionId}|${outcome}`
     await deps.events.emit(eventOf(execution, isOld), { dedupKey, dedupMs: DEDUP_MS })
+    if (isOld) return true
     const age = `${Math.round((now - stoppedAt) / 60_000)} min ago`
     log.info(
-      `RECONCILER: Task "${execution.taskName}" (${execution.taskId}) ended ${age} (${outcome}) without a message${isOld ? '; recorded, too old for an alert' : ''}`,
+      `RECONCILER: Task "${execution.taskName}" (${execution.taskId}) ended ${age} (${outcome}) without a message`,
     )
     if (deps.listenedSince(stoppedAt)) deps.lost.missed({ type, outcome }, execution.node ?? '', now)
+    return false
   }
 
   function eventOf(execution: EndedExecution, isOld: boolean): FoundEvent {

@@ -72,7 +72,7 @@ function liveTask(task: QrsTask, dueUntil: number): LiveTask {
     task,
     state,
     since: state === 'idle' ? null : state === 'running' ? (started ?? triggered) : triggered,
-    resultId: state === 'idle' ? null : (result?.id ?? null),
+    resultId: state === 'idle' ? null : (result?.id.toLowerCase() ?? null),
     node: result?.executingNodeName ?? '',
     dueAt: task.enabled && next !== null && next <= dueUntil ? next : null,
   }

@@ -13,6 +13,10 @@ export function noteDue(db: Database, taskId: string, dueAt: number): void {
   db.run('INSERT OR IGNORE INTO watchdog_due VALUES (?, ?)', taskId, dueAt)
 }
 
+export function isDue(db: Database, taskId: string, dueAt: number): boolean {
+  return db.get('SELECT 1 FROM watchdog_due WHERE task_id = ? AND due_at = ?', taskId, dueAt) !== undefined
+}
+
 export function forgetDue(db: Database, taskId: string, dueAt: number): void {
   db.run('DELETE FROM watchdog_due WHERE task_id = ? AND due_at = ?', taskId, dueAt)
 }

@@ -2,7 +2,7 @@
 import type { EventOutcome, TaskEvent } from '../../events/types.ts'
 import type { Database } from '../../platform/sqlite.ts'
 import type { Clock, Logger, Service } from '../../platform/types.ts'
-import type { ExecutionReader, QrsClient, QrsTask } from '../../qlik/qrs/types.ts'
+import type { ExecutionReader, QrsTask, SiteReader } from '../../qlik/qrs/types.ts'
 import { repeat } from '../every.ts'
 import type { FoundEvent, SafetyNetEvents } from '../types.ts'
 import { queueLimit, type Run, runLimit } from './limits.ts'
@@ -15,7 +15,7 @@ export interface WatchdogDeps {
   readonly clock: Clock
   readonly log: Logger
   readonly live: LiveReader
-  readonly qrs: Pick<ExecutionReader, 'resultsById'> & Pick<QrsClient, 'taskById'>
+  readonly qrs: Pick<ExecutionReader, 'resultsById'> & Pick<SiteReader, 'tasksById'>
   readonly events: SafetyNetEvents
   /** The last successful executions of a task since then, newest first. */
   readonly successes: (taskId: string, since: number, limit: number) => readonly Run[]
@@ -47,6 +47,8 @@ export interface Watchdog extends Service {
 
 /** Where an execution, or a start that is due, has gone beyond its limit. */
 interface Breach {
+  /** Of the execution that goes on; null for a start that is due. */
+  readonly resultId: string | null
   readonly outcome: WatchName
   readonly task: QrsTask
   readonly node: string
@@ -61,26 +63,41 @@ const BASELINE_RUNS = 30
 const BASELINE_MS = 60 * 86_400_000
 /** A start may be so much earlier than its schedule says, as clocks differ. */
 const EARLY_MS = MINUTE_MS
+/** So much older than the look before, something that is seen for the first time has a wrong time. */
+const SLACK_MS = 5 * MINUTE_MS
+/** More than a few finds that are so old come from a wrong clock or a restored database, and are not alerted. */
+const ANCIENT_MS = 86_400_000
+const FEW = 3
 
 export function createWatchdog(deps: WatchdogDeps, settings: WatchdogSettings): Watchdog {
   const { db, clock, log } = deps
   const { intervalMs = MINUTE_MS, firstMs = 10_000 } = settings
   /** Values of the custom property that make no sense, so that each is told once. */
   const complainedAbout = new Map<string, string>()
-  /** When an execution whose start Qlik Sense does not tell was seen first. */
-  const firstSeen = new Map<string, number>()
+  /** Since when the results that are not over have been in their state, on the clock of this computer. */
+  const firstSeen = new Map<string, { readonly state: string; readonly since: number }>()
+  /** Executions of results that are not over; Qlik Sense is asked about each once. */
+  const executions = new Map<string, string>()
+  let lookedAt: number | null = null
+  let hadUnlikelyDues = false
 
   async function look(signal: AbortSignal): Promise<void> {
     const now = clock.now()
     const tasks = await deps.live.look(now + 2 * intervalMs, signal)
     tellCounts(tasks)
-    for (const live of tasks) noteDue(live, now)
-    for (const live of tasks) await judge(live, now)
-    await judgeDues(tasks, now, signal)
+    noteDues(tasks, now)
+    const breaches = tasks.flatMap((live) => judge(live, now) ?? [])
+    breaches.push(...(await judgeDues(tasks, now, signal)))
+    await learnExecutions([...breaches.map(({ resultId }) => resultId), ...resultsOfFindings(tasks)])
+    await tellAll(breaches, now)
     await closeFindings(tasks, now)
     const alive = new Set(tasks.map(({ resultId }) => resultId))
-    for (const id of firstSeen.keys()) if (!alive.has(id)) firstSeen.delete(id)
+    for (const known of [firstSeen, executions]) for (const id of known.keys()) if (!alive.has(id)) known.delete(id)
+    lookedAt = now
   }
+
+  /** What was not there at the look before cannot be older, whatever the clock of Qlik Sense says. */
+  const isUnlikely = (at: number): boolean => lookedAt !== null && at < lookedAt - SLACK_MS
 
   function tellCounts(tasks: readonly LiveTask[]): void {
     deps.onLook?.(
@@ -88,23 +105,48 @@ export function createWatchdog(deps: WatchdogDeps, settings: WatchdogSettings): 
     )
   }
 
-  function noteDue({ task, dueAt }: LiveTask, now: number): void {
-    if (dueAt === null) return
-    store.forgetFutureDues(db, task.id, now)
-    store.noteDue(db, task.id, dueAt)
+  function noteDues(tasks: readonly LiveTask[], now: number): void {
+    let unlikely: LiveTask | undefined
+    let count = 0
+    for (const live of tasks) {
+      const { task, dueAt } = live
+      if (dueAt === null) continue
+      store.forgetFutureDues(db, task.id, now)
+      if (!isUnlikely(dueAt) || store.isDue(db, task.id, dueAt)) {
+        store.noteDue(db, task.id, dueAt)
+        continue
+      }
+      const isKnown =
+        hasRun(task, dueAt) || store.isTold(db, { subject: `${task.id}|${dueAt}`, outcome: 'neverStarted' })
+      if (isKnown || store.ranSince(db, task.id, dueAt - EARLY_MS)) continue
+      unlikely ??= live
+      count += 1
+    }
+    if (unlikely && !hadUnlikelyDues) {
+      log.warn(
+        `WATCHDOG: Qlik Sense shows starts in the past that were not planned a minute ago: ${example(count, unlikely.task.name, unlikely.dueAt!)}. They are not reported as never started. ${ADVICE}`,
+      )
+    }
+    hadUnlikelyDues = count > 0
   }
 
-  async function judge(live: LiveTask, now: number): Promise<void> {
-    if (live.state === 'idle' || !live.task.enabled || live.resultId === null) return
-    const since = live.since ?? firstSeen.get(live.resultId) ?? now
-    firstSeen.set(live.resultId, since)
-    const breach = breachOf(live, now - since)
-    if (breach === null || isQuiet(breach, now)) return
-    const subject = await executionOf(live.resultId)
-    await tell(breach, subject, { executionId: subject === live.resultId ? '' : subject }, now)
+  function judge(live: LiveTask, now: number): Breach | null {
+    const { state, resultId } = live
+    if (state === 'idle' || resultId === null) return null
+    const since = sinceOf(live, resultId, now)
+    const breach = live.task.enabled ? breachOf(live, resultId, now - since) : null
+    return breach === null || isQuiet(breach, now) ? null : breach
   }
 
-  function breachOf({ task, state, node }: LiveTask, elapsedMs: number): Breach | null {
+  function sinceOf({ state, since }: LiveTask, resultId: string, now: number): number {
+    const seen = firstSeen.get(resultId)
+    if (seen?.state === state) return seen.since
+    const likely = since === null || since > now || isUnlikely(since) ? now : since
+    firstSeen.set(resultId, { state, since: likely })
+    return likely
+  }
+
+  function breachOf({ task, state, node }: LiveTask, resultId: string, elapsedMs: number): Breach | null {
     const outcome = state === 'queued' ? 'late' : 'stuck'
     const fixed = policyOf(task)[outcome]
     if (fixed === 'off') return null
@@ -112,23 +154,43 @@ export function createWatchdog(deps: WatchdogDeps, settings: WatchdogSettings): 
     const learnt = outcome === 'late' ? queueLimit(runs, settings) : runLimit(runs, settings)
     const limitMs = fixed ?? learnt?.limitMs
     if (limitMs === undefined || elapsedMs <= limitMs) return null
-    return { outcome, task, node, elapsedMs, limitMs, usualMs: learnt?.usualMs ?? null, dueAt: null }
+    return { outcome, task, node, elapsedMs, limitMs, usualMs: learnt?.usualMs ?? null, dueAt: null, resultId }
+  }
+
+  /** Asks with one question for all that are new. */
+  async function learnExecutions(resultIds: readonly (string | null)[]): Promise<void> {
+    const unknown = [...new Set(resultIds.flatMap((id) => (id === null || executions.has(id) ? [] : id)))]
+    if (unknown.length === 0) return
+    for (const { id, executionID } of await deps.qrs.resultsById(unknown)) {
+      if (executionID) executions.set(id.toLowerCase(), executionID.toLowerCase())
+    }
   }
 
   /** Attempts of one execution are one subject. */
-  async function executionOf(resultId: string): Promise<string> {
-    const [result] = await deps.qrs.resultsById([resultId])
-    return result?.executionID?.toLowerCase() || resultId
+  const executionOf = (resultId: string): string => executions.get(resultId) ?? resultId
+
+  function resultsOfFindings(tasks: readonly LiveTask[]): (string | null)[] {
+    const found = new Set(store.openFindings(db).map(({ taskId }) => taskId))
+    return tasks.flatMap(({ task, state, resultId }) => (state !== 'idle' && found.has(task.id) ? resultId : []))
   }
 
-  async function judgeDues(tasks: readonly LiveTask[], now: number, signal: AbortSignal): Promise<void> {
+  async function judgeDues(tasks: readonly LiveTask[], now: number, signal: AbortSignal): Promise<Breach[]> {
     const going = new Set(tasks.flatMap(({ task, state }) => (state === 'idle' ? [] : [task.id])))
-    for (const { taskId, dueAt } of store.duesBefore(db, now - MINUTE_MS)) {
+    const open = store.duesBefore(db, now - MINUTE_MS).filter(({ taskId, dueAt }) => {
       const isDone = going.has(taskId) || store.ranSince(db, taskId, dueAt - EARLY_MS)
-      const task = isDone ? null : await deps.qrs.taskById(taskId, signal)
-      if (!task?.enabled || hasRun(task, dueAt)) store.forgetDue(db, taskId, dueAt)
-      else await judgeDue(task, dueAt, now)
-    }
+      if (isDone) store.forgetDue(db, taskId, dueAt)
+      return !isDone
+    })
+    const known = new Map(tasks.map(({ task }) => [task.id.toLowerCase(), task]))
+    const others = open.flatMap(({ taskId }) => (known.has(taskId.toLowerCase()) ? [] : taskId))
+    for (const task of others.length > 0 ? await deps.qrs.tasksById(others, signal) : [])
+      known.set(task.id.toLowerCase(), task)
+    return open.flatMap(({ taskId, dueAt }) => {
+      const task = known.get(taskId.toLowerCase())
+      if (task?.enabled && !hasRun(task, dueAt)) return judgeDue(task, dueAt, now) ?? []
+      store.forgetDue(db, taskId, dueAt)
+      return []
+    })
   }
 
   function hasRun({ operational }: QrsTask, dueAt: number): boolean {
@@ -136,17 +198,15 @@ export function createWatchdog(deps: WatchdogDeps, settings: WatchdogSettings): 
     return [last?.startTime, last?.stopTime].some((time) => (instant(time) ?? 0) >= dueAt - EARLY_MS)
   }
 
-  async function judgeDue(task: QrsTask, dueAt: number, now: number): Promise<void> {
+  function judgeDue(task: QrsTask, dueAt: number, now: number): Breach | null {
     const limit = policyOf(task).neverStarted ?? settings.neverStartedAfter
-    if (limit === 'off') {
-      store.forgetDue(db, task.id, dueAt)
-      return
-    }
     const elapsedMs = now - dueAt
-    if (elapsedMs <= limit) return
-    const breach: Breach = { outcome: 'neverStarted', task, node: '', elapsedMs, limitMs: limit, usualMs: null, dueAt }
+    if (limit !== 'off' && elapsedMs <= limit) return null
     store.forgetDue(db, task.id, dueAt)
-    if (!isQuiet(breach, now)) await tell(breach, `${task.id}|${dueAt}`, {}, now)
+    if (limit === 'off') return null
+    const common = { task, node: '', usualMs: null, dueAt, resultId: null } as const
+    const breach: Breach = { ...common, outcome: 'neverStarted', elapsedMs, limitMs: limit }
+    return isQuiet(breach, now) ? null : breach
   }
 
   function isQuiet({ task, outcome, dueAt }: Breach, now: number): boolean {
@@ -156,10 +216,40 @@ export function createWatchdog(deps: WatchdogDeps, settings: WatchdogSettings): 
     return deps.isQuiet(event, now) || (dueAt !== null && deps.isQuiet(event, dueAt))
   }
 
-  async function tell(breach: Breach, subject: string, more: { executionId?: string }, now: number): Promise<void> {
-    const { outcome, task, node, elapsedMs, limitMs, usualMs, dueAt } = breach
-    const finding = { subject, outcome, taskId: task.id }
-    if (store.isTold(db, finding)) return
+  const findingOf = ({ outcome, task, resultId, dueAt }: Breach): store.Finding => ({
+    subject: resultId === null ? `${task.id}|${dueAt}` : executionOf(resultId),
+    outcome,
+    taskId: task.id,
+  })
+
+  async function tellAll(breaches: readonly Breach[], now: number): Promise<void> {
+    const news = breaches.filter((breach) => !store.isTold(db, findingOf(breach)))
+    const ancient = news.filter(({ elapsedMs }) => elapsedMs > ANCIENT_MS)
+    const isFlood = ancient.length > FEW
+    if (isFlood) closeAncient(ancient, now)
+    for (const breach of news) if (!isFlood || !ancient.includes(breach)) await tell(breach, now)
+  }
+
+  /** Recorded as dealt with, so that neither this nor the end of it makes an alert. */
+  function closeAncient(ancient: readonly Breach[], now: number): void {
+    for (const finding of ancient.map(findingOf)) {
+      store.noteFinding(db, finding, now)
+      store.closeFinding(db, finding)
+    }
+    const { task, elapsedMs } = ancient.reduce((oldest, one) => (one.elapsedMs > oldest.elapsedMs ? one : oldest))
+    log.warn(
+      `WATCHDOG: Tasks are late, stuck or not started for more than a day all at once: ${example(ancient.length, task.name, now - elapsedMs)}. No alerts are made of them. ${ADVICE}`,
+    )
+  }
+
+  const example = (count: number, name: string, since: number): string =>
+    `${count} tasks, for example "${name}" since ${deps.logTime(since)}`
+
+  async function tell(breach: Breach, now: number): Promise<void> {
+    const { outcome, task, node, elapsedMs, limitMs, usualMs, dueAt, resultId } = breach
+    const finding = findingOf(breach)
+    const { subject } = finding
+    const more = resultId === null ? {} : { executionId: subject === resultId ? '' : subject }
     const text = TEXTS[outcome](minutes(elapsedMs), minutes(limitMs))
     log.warn(`WATCHDOG: Task "${task.name}" (${task.id}): ${text}`)
     const details = { kind: 'watchdog', elapsedMs, limitMs, usualMs, dueAt } as const
@@ -175,7 +265,7 @@ export function createWatchdog(deps: WatchdogDeps, settings: WatchdogSettings): 
     const byId = new Map(tasks.filter(({ state }) => state !== 'idle').map((live) => [live.task.id, live]))
     for (const finding of store.openFindings(db)) {
       const live = byId.get(finding.taskId)
-      const subject = live?.resultId && finding.outcome !== 'neverStarted' ? await executionOf(live.resultId) : null
+      const subject = live?.resultId && finding.outcome !== 'neverStarted' ? executionOf(live.resultId) : null
       const isSame = subject === finding.subject || finding.outcome === 'neverStarted'
       if (!live) {
         // A start that never came may still come.
@@ -233,6 +323,9 @@ export function createWatchdog(deps: WatchdogDeps, settings: WatchdogSettings): 
     expect: (taskId, dueAt) => store.noteDue(db, taskId.toLowerCase(), dueAt),
   }
 }
+
+const ADVICE =
+  'Is the clock of the Qlik Sense server right (footman doctor --only clock), or was its database restored?'
 
 const TEXTS: Readonly<Record<WatchName, (elapsed: string, limit: string) => string>> = {
   late: (elapsed, limit) => `Waiting in the queue for ${elapsed}, longer than ${limit}`,

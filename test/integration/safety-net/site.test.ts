@@ -1,9 +1,12 @@
 /** What the safety net reads from a site: ends without a word, tasks that wait, run, or are due. */
 import { afterEach, describe, expect, test } from 'bun:test'
+import { taskTypeOf } from '../../../src/events/task-type.ts'
 import { createEndedReader } from '../../../src/executions/ended.ts'
 import { createQrsClient } from '../../../src/qlik/qrs/client.ts'
 import { createLiveReader } from '../../../src/safety-net/watchdog/site.ts'
+import { createWatchdog } from '../../../src/safety-net/watchdog/watchdog.ts'
 import { recordingLog } from '../../support/recording-log.ts'
+import { eventList, safetyNetDatabase, setTaskProperty } from '../../support/safety-net.ts'
 import { REPOSITORY_USER, startSite, type TestSite } from '../../support/simulator.ts'
 import { until } from '../../support/wait.ts'
 
@@ -40,7 +43,7 @@ async function scene() {
     await ended
     return id
   }
-  return { simulator, qrs, run, ended: createEndedReader({ qrs, log }), live: createLiveReader({ qrs }) }
+  return { simulator, qrs, log, run, ended: createEndedReader({ qrs, log }), live: createLiveReader({ qrs }) }
 }
 
 const NONE = () => false
@@ -120,4 +123,108 @@ describe('what goes on', () => {
     expect(found.get(SLOW)).toMatchObject({ state: 'idle', dueAt: soon })
     expect(look).toHaveLength(4)
   })
+})
+
+describe('the watchdog, when times of the site make no sense', () => {
+  const DAY = 86_400_000
+
+  /** Looks twenty times a second. */
+  async function watching() {
+    const all = await scene()
+    const db = safetyNetDatabase()
+    const clock = { now: Date.now }
+    const { emitted, events } = eventList(db, clock)
+    let looks = 0
+    const watchdog = createWatchdog(
+      {
+        ...{ db, clock, log: all.log, events, qrs: all.qrs, live: all.live },
+        ...{ successes: () => [], isQuiet: () => false, typeOf: ({ taskType }) => taskTypeOf(taskType) },
+        logTime: (at) => new Date(at).toISOString(),
+        onLook() {
+          looks += 1
+        },
+      },
+      {
+        ...{ lateAfter: 900_000, stuckFactor: 3, neverStartedAfter: 1_800_000, minRuns: 5 },
+        ...{ customPropertyName: 'watchPolicy', intervalMs: 50, firstMs: 0 },
+      },
+    )
+    const tasks = all.simulator.addTasks(40)
+    for (const task of tasks) {
+      setTaskProperty(all.simulator, task, 'watchPolicy', 'stuck=30m; late=30m')
+      all.simulator.setTask(task, { outcome: 'hang' })
+    }
+    const next = (id: string, at: number) => {
+      all.simulator.site.tasks.get(id)!.operational.nextExecution = at
+    }
+    const moreLooks = async (count: number) => {
+      const wanted = looks + count
+      await until(() => looks >= wanted)
+    }
+    const warnings = () => all.log.of('warn').filter((line) => line.startsWith('WATCHDOG'))
+    return { ...all, watchdog, tasks, next, moreLooks, emitted, warnings }
+  }
+
+  test('a clock that is set back by 90 days makes one line and no alerts; the site is asked no more than before', async () => {
+    const { simulator, watchdog, tasks, next, moreLooks, emitted, warnings } = await watching()
+    await watchdog.start()
+    await moreLooks(2)
+    simulator.clock.set(Date.now() - 90 * DAY)
+    for (const node of simulator.site.nodes.values()) node.maxConcurrentEngines = 10
+    for (const task of tasks.slice(0, 20)) simulator.runTask(task)
+    for (const task of tasks.slice(20)) next(task, simulator.clock.now() + 60_000)
+    await until(() => warnings().length > 0)
+    simulator.clearRequests()
+    await moreLooks(10)
+    await watchdog.stop(0)
+    expect(emitted).toEqual([])
+    expect(warnings()).toEqual([
+      expect.stringMatching(/starts in the past.*20 tasks, for example "[^"]+" since 20.*clock/),
+    ])
+    const asked = simulator.requests({ listener: 'qrs' }).map(({ path }) => path.split('?')[0])
+    expect(new Set(asked)).toEqual(new Set(['/qrs/task/full']))
+    expect(asked.length).toBeLessThan(15)
+  }, 30_000)
+
+  test('a snapshot of 90 days ago makes one line and no alerts', async () => {
+    const { simulator, watchdog, tasks, next, moreLooks, emitted, warnings } = await watching()
+    simulator.clock.set(Date.now() - 90 * DAY)
+    for (const task of tasks.slice(0, 20)) simulator.runTask(task)
+    for (const task of tasks.slice(20)) next(task, simulator.clock.now() + 60_000)
+    await until(() => simulator.site.tasks.get(tasks[19]!)!.operational.lastExecutionResult.status > 0)
+    await watchdog.start()
+    await until(() => warnings().length > 0)
+    simulator.clearRequests()
+    await moreLooks(10)
+    await watchdog.stop(0)
+    expect(emitted).toEqual([])
+    expect(warnings()).toEqual([expect.stringMatching(/for more than a day all at once: 40 tasks, for example "/)])
+    const asked = simulator.requests({ listener: 'qrs' }).map(({ path }) => path.split('?')[0])
+    expect(new Set(asked)).toEqual(new Set(['/qrs/task/full']))
+  }, 30_000)
+
+  test('a clock that is 90 days ahead makes no alerts', async () => {
+    const { simulator, watchdog, tasks, moreLooks, emitted, warnings } = await watching()
+    await watchdog.start()
+    await moreLooks(1)
+    simulator.clock.advance(90 * DAY)
+    for (const task of tasks.slice(0, 20)) simulator.runTask(task)
+    await moreLooks(5)
+    await watchdog.stop(0)
+    expect([emitted, warnings()]).toEqual([[], []])
+  }, 30_000)
+
+  test('two tasks that have been stuck for three days are alerted one by one', async () => {
+    const { simulator, watchdog, tasks, emitted, moreLooks } = await watching()
+    simulator.clock.set(Date.now() - 3 * DAY)
+    const two = tasks.slice(0, 2)
+    for (const task of two) simulator.runTask(task)
+    const statusOf = (id: string) => simulator.site.tasks.get(id)!.operational.lastExecutionResult.status
+    await until(() => two.every((task) => statusOf(task) === 2))
+    await watchdog.start()
+    await until(() => emitted.length === 2)
+    await moreLooks(3)
+    await watchdog.stop(0)
+    expect(emitted.map(({ outcome }) => outcome)).toEqual(['stuck', 'stuck'])
+  }, 30_000)
 })

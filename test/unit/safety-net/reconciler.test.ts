@@ -1,6 +1,7 @@
 /** The reconciler with a moved clock and a site made of a list of ends. */
 import { describe, expect, test } from 'bun:test'
 import type { EndedExecution } from '../../../src/executions/types.ts'
+import { readMark } from '../../../src/safety-net/marks.ts'
 import { createLostMessages } from '../../../src/safety-net/reconciler/lost.ts'
 import { createReconciler } from '../../../src/safety-net/reconciler/reconciler.ts'
 import { qrsTask } from '../../support/fake-qrs.ts'
@@ -27,19 +28,24 @@ function scene() {
   const recorded: EndedExecution[] = []
   const asked: (readonly [from: number, to: number])[] = []
   const missed: string[] = []
-  let looks = 0
+  const log = recordingLog()
+  let reads = 0
   let wanted: readonly string[] = ['failed', 'aborted']
   let listensSince = Number.NEGATIVE_INFINITY
 
   async function look(): Promise<void> {
-    const before = looks
     const reconciler = createReconciler(
       {
-        ...{ db, clock, log: recordingLog(), events },
+        ...{ db, log, events },
+        clock: {
+          now() {
+            reads += 1
+            return clock.now()
+          },
+        },
         site: {
           async between(from, to, isHandled) {
             asked.push([from - NOW, to - NOW])
-            looks += 1
             return site
               .filter(({ stoppedAt, resultId }) => stoppedAt >= from && stoppedAt < to && !isHandled(resultId ?? ''))
               .map((execution) => ({ execution, task: qrsTask(), resultIds: [execution.resultId ?? ''] }))
@@ -54,13 +60,15 @@ function scene() {
       { intervalMs: MINUTE, maxAlertAgeMs: HOUR, firstMs: 0 },
     )
     await reconciler.start()
-    if (clock.now() - NOW > 2 * MINUTE) await until(() => looks > before)
-    else await Bun.sleep(5)
+    const before = reads
+    const end = clock.now() - 2 * MINUTE
+    const reached = (name: string) => (readMark(db, `reconciler.${name}`) ?? 0) >= end
+    await until(() => reads > before && (reached('since') || reached('looked')))
     await reconciler.stop(0)
   }
 
   return {
-    ...{ db, clock, emitted, site, recorded, asked, missed, look },
+    ...{ db, clock, log, emitted, site, recorded, asked, missed, look },
     want(...outcomes: string[]) {
       wanted = outcomes
     },
@@ -198,6 +206,49 @@ describe('the span that is looked at', () => {
       [base - 4 * MINUTE, base - MINUTE],
       [base - 3 * MINUTE, base + 29 * MINUTE],
     ])
+  })
+})
+
+describe('a clock that jumps', () => {
+  const DAY = 24 * HOUR
+
+  test('by 90 days: a question a day, one line about all that is too old, no alerts', async () => {
+    const { site, look, clock, emitted, asked, log, missed, now } = await running()
+    asked.length = 0
+    clock.advance(90 * DAY)
+    for (let n = 1; n <= 80; n += 1) {
+      site.push(endedExecution({ executionId: executionId(n), resultId: `r${n}`, stoppedAt: now + n * DAY }))
+    }
+    await look()
+    expect(asked.length).toBeLessThan(90 + 25)
+    expect(new Set(emitted.map(({ ignored }) => ignored))).toEqual(new Set(['TOO_OLD']))
+    expect(emitted).toHaveLength(80)
+    expect(missed).toEqual([])
+    const lines = log.of('info').filter((line) => line.includes('without a message'))
+    expect(lines).toEqual([
+      expect.stringMatching(/80 executions ended .*too old for an alert; the first .* 128160 min ago/),
+    ])
+  })
+
+  test('back by 90 days is noticed once, and executions are found again', async () => {
+    const { site, look, clock, emitted, asked, log, now } = await running()
+    clock.advance(-90 * DAY)
+    asked.length = 0
+    await look()
+    site.push(endedExecution({ stoppedAt: now - 90 * DAY }))
+    clock.advance(5 * MINUTE)
+    await look()
+    expect(outcomes(emitted)).toEqual(['failed 1'])
+    expect(asked.length).toBeLessThan(4)
+    expect(log.of('warn')).toEqual([expect.stringContaining('The clock of this computer was set back')])
+  })
+
+  test('an execution that began months ago and is ended by a server that was restored is recorded only', async () => {
+    const { site, look, clock, emitted, now } = await running()
+    site.push(endedExecution({ stoppedAt: now, startedAt: now - 60 * DAY, triggeredAt: now - 60 * DAY }))
+    clock.advance(5 * MINUTE)
+    await look()
+    expect(emitted.map(({ ignored }) => ignored)).toEqual(['TOO_OLD'])
   })
 })
 

@@ -45,7 +45,7 @@ function scene(options: { isQuiet?: () => boolean } = {}) {
   const deps = {
     ...{ db, clock, log, live: reader, events },
     qrs: {
-      taskById: async () => task,
+      tasksById: async () => (task ? [task] : []),
       resultsById: async ([id]: readonly string[]) => [
         { ...executionResult({ id: id! }), executionID: executionId(1) },
       ],

@@ -95,7 +95,7 @@ async function tryToListen({ host, port }: Listener): Promise<ListenError | null
     await promise
     return null
   } catch (error) {
-    return await toListenError({ protocol: 'TCP', address: host, port }, error)
+    return toListenError({ protocol: 'TCP', address: host, port }, error)
   } finally {
     server.close()
   }

@@ -11,6 +11,12 @@ import { plural, some } from './probe.ts'
 
 const GROUP = 'appender'
 const DEFAULT_FILE = 'C:\\ProgramData\\Qlik\\Sense\\Scheduler\\LocalLogConfig.xml'
+/** First field of the messages of Butler 4.2 and 4.3, which have no type. */
+const HOST = '%hostname'
+/** Of the messages of Butler 1.1 to 4.1: without type, ids and time. */
+const OUTDATED_FIELDS = 4
+/** Appenders of Butler 2.0 to 6.1 about users and their sessions. */
+const SESSION_APPENDER = /^(NodeUserLogger|EventSession)$/i
 const TAKE = 'take the file that "footman log-appender" writes'
 
 interface Kind {
@@ -34,7 +40,7 @@ interface KindNotes extends Pick<Kind, 'what' | 'older' | 'missing'> {
 const NOTES: readonly KindNotes[] = [
   {
     what: 'failed tasks',
-    olderTypes: ['/scheduler-reload-failed/', '/scheduler-reloadtask-failed/'],
+    olderTypes: ['/scheduler-reload-failed/', '/scheduler-reloadtask-failed/', HOST],
     missing: 'error',
   },
   { what: 'aborted tasks', olderTypes: ['/scheduler-reload-aborted/'], missing: 'warning' },
@@ -89,11 +95,13 @@ async function examine(path: string, context: DoctorContext): Promise<readonly F
 type Say = (level: FindingLevel, what: string, message: string, fix?: string) => Finding
 
 async function judge(file: AppenderFile, context: DoctorContext, say: Say): Promise<readonly Finding[]> {
-  const ours = file.appenders.filter(({ type }) => /UdpAppender/i.test(type))
+  const sending = file.appenders.filter(({ type }) => /UdpAppender/i.test(type))
+  const ours = sending.filter(({ name }) => !SESSION_APPENDER.test(name))
+  const findings = sending.filter((one) => !ours.includes(one)).map((one) => sessionFinding(one, say))
   if (ours.length === 0) {
-    return [say('error', 'none', 'holds no UDP appender, so nothing is sent', TAKE)]
+    const message = `holds no UDP appender${findings.length > 0 ? ' about tasks' : ''}, so nothing is sent`
+    return [...findings, say('error', 'none', message, TAKE)]
   }
-  const findings: Finding[] = []
   for (const target of targetsOf(ours)) findings.push(...(await targetFindings(target, context, say)))
   const secrets = context.config.footman.udp.sharedSecrets
   const plain = ours.map((appender) => ({ ...appender, pattern: withoutSecret(appender.pattern, secrets) }))
@@ -185,6 +193,12 @@ const isLoopback = (address: string): boolean => address === '::1' || address.st
 
 // ---------------------------------------------------------------------------------------------------- what is sent
 
+function sessionFinding({ name }: Appender, say: Say): Finding {
+  const message = `"${name}" sends messages about sessions of users, which is not needed any more`
+  const fix = `delete "${name}" and the lines <appender-ref ref="${name}"/>`
+  return say('warning', 'not-needed', message, fix)
+}
+
 /** `/scheduler-task-success//` counts as `/scheduler-task-success/`. */
 const typeOf = ({ pattern }: Appender): string =>
   (pattern.split(';')[0] ?? '').trim().toLowerCase().replace(/\/+$/, '/')
@@ -208,6 +222,7 @@ function secretFindings(appenders: readonly Appender[], secrets: readonly string
 
 function contentFindings(appender: Appender, say: Say): Finding[] {
   const { name, texts, loggers, deniesRest, converters } = appender
+  if (isOutdated(appender)) return [outdatedFinding(appender, say)]
   const findings = patternFindings(appender, say)
   if (!deniesRest) {
     const fix = `write <filter type="log4net.Filter.DenyAllFilter"/> after the other filters of "${name}"`
@@ -221,6 +236,15 @@ function contentFindings(appender: Appender, say: Say): Finding[] {
   const kind = kindOf(appender)
   if (!kind) return findings
   return [...findings, ...textFindings({ name, texts, loggers }, kind, say)]
+}
+
+const isOutdated = ({ pattern }: Appender): boolean =>
+  !pattern.startsWith('/') && pattern.split(';').length === OUTDATED_FIELDS
+
+function outdatedFinding({ name }: Appender, say: Say): Finding {
+  const message = `"${name}" sends ${OUTDATED_FIELDS} fields without the ids of task and execution, as files of Butler 1.1 to 4.1 do: Footman cannot use them`
+  const fix = `replace this appender, and the others of the file: ${TAKE}`
+  return say('error', 'outdated', message, fix)
 }
 
 function textFindings(
@@ -261,7 +285,9 @@ function patternFindings(appender: Appender, say: Say): Finding[] {
   const fix = `set conversionpattern of "${name}" to ${[type, ...FIELDS].join(';')}`
   if (pattern === '') return [say('error', 'pattern', `"${name}" has no conversionpattern`, fix)]
   const findings: Finding[] = []
-  const [first = '', ...fields] = pattern.split(';')
+  const [first = '', ...rest] = pattern.split(';')
+  const before = typeOf(appender) === HOST ? 0 : 1
+  const fields = before === 0 ? [first, ...rest] : rest
   if (first.startsWith('/engine-reload-failed/')) {
     return [say('info', 'generation', `"${name}" sends messages of the engine, which Footman only writes to its log`)]
   }
@@ -279,8 +305,8 @@ function patternFindings(appender: Appender, say: Say): Finding[] {
     const at = wrong < 0 ? FIELDS.length : wrong
     const found = plain[at] === undefined ? 'nothing' : `"${plain[at]}"`
     const wanted = FIELDS[at] === undefined ? 'the end' : `"${FIELDS[at]}"`
-    const message = `the conversionpattern of "${name}" has ${fields.length + 1} fields instead of 11; field ${at + 2} is ${found} instead of ${wanted}`
-    const same = `the conversionpattern of "${name}": field ${at + 2} is ${found} instead of ${wanted}`
+    const message = `the conversionpattern of "${name}" has ${fields.length + before} fields instead of ${FIELDS.length + before}; field ${at + before + 1} is ${found} instead of ${wanted}`
+    const same = `the conversionpattern of "${name}": field ${at + before + 1} is ${found} instead of ${wanted}`
     findings.push(say('error', 'pattern', fields.length === FIELDS.length ? same : message, fix))
   }
   return findings

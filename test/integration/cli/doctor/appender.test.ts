@@ -122,6 +122,48 @@ describe('a log appender file', () => {
     expect(codes(found)).toContain('appender.generation')
   })
 
+  /** One appender of a version without types in its messages. */
+  const untyped = (pattern: string) =>
+    `<configuration>${appender(ALL[0]!).replace(/value="\/scheduler-task-failed[^"]*"/, `value="${pattern}"`)}
+      ${logger(MASTER, ['TaskFailLogger'])}</configuration>`
+
+  test('of Butler 4.2 and 4.3, with ten fields and no type, is understood, with a note', async () => {
+    const found = await examine(untyped(TAIL).replace(/\s*<filter.*(Failed to start|Could not reserve).*/g, ''))
+    expect(codes(found)).toEqual([
+      'appender.loopback',
+      'appender.generation',
+      'appender.generation',
+      'appender.kind',
+      'appender.kind',
+      'appender.kind',
+    ])
+    expect(found.findings.filter(({ code }) => code === 'appender.generation')[0]!.message).toContain(
+      'Footman understands',
+    )
+    const wrong = await examine(untyped(TAIL.replace('%property{TaskId};', '')))
+    expect(finding(wrong, 'appender.pattern').message).toContain('has 9 fields instead of 10; field 5 is')
+  })
+
+  test('of Butler 1.1 to 4.1, with four fields, has to be replaced', async () => {
+    const found = await examine(untyped('%hostname;%property{TaskName};%property{AppName};%message'))
+    expect(finding(found, 'appender.outdated')).toMatchObject({
+      level: 'error',
+      message: expect.stringContaining('4 fields without the ids of task and execution'),
+      fix: expect.stringContaining('footman log-appender'),
+    })
+    expect(codes(found)).not.toContain('appender.pattern')
+    expect(found.code).toBe(3)
+  })
+
+  test.each(['NodeUserLogger', 'EventSession'])('with the session appender %s: it can be deleted', async (name) => {
+    const session = appender({ name, texts: ['Proxy session'], type: '/session/' }).replace('"9998"', '"9997"')
+    const found = await examine(GOOD.replace('<logger', `${session}${logger('AuditActivity.Proxy', [name])}<logger`))
+    expect(codes(found).filter((code) => code !== 'appender.loopback')).toEqual(['appender.not-needed'])
+    expect(finding(found, 'appender.not-needed').fix).toContain(`delete "${name}"`)
+    const alone = await examine(`<configuration>${session}</configuration>`)
+    expect(codes(alone)).toEqual(['appender.not-needed', 'appender.none'])
+  })
+
   /** What is replaced, by what, what is found, and a part of the fix. */
   const MISTAKES: [name: string, from: string | RegExp, to: string, code: string, fix: string][] = [
     [
