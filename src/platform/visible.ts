@@ -40,3 +40,18 @@ export function onOneLine(text: string): string {
 }
 
 const unicodeEscape = (character: string): string => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
+
+/** For text and attribute values of HTML, quoted or not. */
+export function escapeHtml(text: string): string {
+  return text.replace(/[&<>"'`=]/g, (sign) => HTML_ENTITIES[sign]!)
+}
+
+const HTML_ENTITIES: Readonly<Record<string, string>> = {
+  '&': '&amp;',
+  '<': '&lt;',
+  '>': '&gt;',
+  '"': '&quot;',
+  "'": '&#x27;',
+  '`': '&#x60;',
+  '=': '&#x3D;',
+}
