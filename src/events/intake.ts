@@ -10,6 +10,7 @@ import { uuidV7 } from '../platform/uuid.ts'
 import { dedupKey, isDedupKeyTaken, readMeta, recordDrops, takeDedupKey, writeMeta } from './bookkeeping.ts'
 import type { IngestCounters } from './counters.ts'
 import type { JournalEntry, JournalReader } from './ingest/journal.ts'
+import { createRejectionLog } from './ingest/rejections.ts'
 import { noteSources } from './input/sources.ts'
 import { type AnnouncedOutcome, type ParsedDatagram, parseDatagram } from './parse/datagram.ts'
 import { decodeDatagram } from './parse/decode.ts'
@@ -64,6 +65,12 @@ export const storedCursor = (db: Database): number | null => {
 export function createIntake(deps: IntakeDeps, settings: IntakeSettings, db: Database): Intake {
   const { log, counters } = deps
   const warnedEncodings = new Set<string>()
+  const rejections = createRejectionLog(
+    () => deps.clock.now(),
+    (text, reason) => {
+      log.warn(`[QSEOW] UDP HANDLER: ${reason === 'SANITISED' ? 'Sanitised' : 'Rejected'} ${text}`)
+    },
+  )
   const stored = Number(readMeta(db, CURSOR_KEY) ?? 0)
   // A cursor belongs to one journal file: with another file everything in it is new. A power cut may take the last
   // entries of a journal after they were taken over here; their ids are then given again.
@@ -98,6 +105,7 @@ export function createIntake(deps: IntakeDeps, settings: IntakeSettings, db: Dat
       again = false
       for (;;) {
         const entries = stopped ? [] : deps.journal.after(cursor, BATCH)
+        rejections.flush()
         if (entries.length === 0) break
         await takeOver(entries)
       }
@@ -129,9 +137,8 @@ export function createIntake(deps: IntakeDeps, settings: IntakeSettings, db: Dat
 
     const parsed = parseDatagram(text)
     if (parsed.kind === 'rejected') {
-      log.warn(
-        `[QSEOW] UDP HANDLER: Message from ${entry.sender} rejected: ${parsed.detail}. Received: ${text.slice(0, 500)}`,
-      )
+      const detail = `${parsed.detail}. Only the appenders of footman log-appender should send to this port; footman events dropped shows more. Received: ${text.slice(0, 500)}`
+      rejections.note({ sender: entry.sender, reason: parsed.reason, detail })
       counters.failed += 1
       drop(tx, entry, parsed.reason)
       return null
@@ -145,7 +152,8 @@ export function createIntake(deps: IntakeDeps, settings: IntakeSettings, db: Dat
       return host
     }
     if (parsed.sanitized) {
-      log.warn(`[QSEOW] UDP HANDLER: Message from ${entry.sender} was sanitised: ${text.slice(0, 200)}`)
+      const detail = `control characters were removed, the rest was accepted. Received: ${text.slice(0, 200)}`
+      rejections.note({ sender: entry.sender, reason: 'SANITISED', detail })
     }
     acceptTask(tx, entry, parsed)
     return parsed.message.host
@@ -221,6 +229,7 @@ export function createIntake(deps: IntakeDeps, settings: IntakeSettings, db: Dat
     async stop() {
       stopped = true
       await running?.catch(() => undefined)
+      rejections.flush(true)
     },
   }
 }
