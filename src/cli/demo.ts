@@ -35,7 +35,7 @@ export async function runDemo(options: DemoOptions, io: CommandIo): Promise<numb
     return EXIT.badInput
   }
   const style = () => styleOf(process.stdout, process.env)
-  const screen = createScreen({ out: io.out, style, now: () => performance.now() })
+  const screen = createScreen({ out: (text) => io.out(text, 'as-is'), style, now: () => performance.now() })
   // Without a level nothing of the product's log is shown, only what ends the process.
   const log = stderrLogger(level ?? 'error')
   const productLog = level ? log : createLogger({ level: 'error', format: 'text', console: false })

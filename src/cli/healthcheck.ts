@@ -3,6 +3,7 @@ import { loadConfig } from '../config/load.ts'
 import { renderProblem, sortProblems } from '../config/problems.ts'
 import type { Config } from '../config/schema.ts'
 import { createHttpClient } from '../platform/http-client.ts'
+import { visible } from '../platform/visible.ts'
 import type { CommandIo } from './io.ts'
 import { reachable, restUrl } from './rest-url.ts'
 
@@ -50,7 +51,7 @@ async function ask(url: string, io: CommandIo): Promise<number> {
     const response = await http.request({ url, timeoutMs: TIMEOUT_MS })
     io.out(`STATUS Docker health: ${response.status}`)
     if (response.status === 200) return HEALTHY
-    io.err(`${url} answered ${response.text().slice(0, 1000)}`)
+    io.err(visible(`${url} answered ${response.text().slice(0, 1000)}`))
     return UNHEALTHY
   } catch (error) {
     io.err(`ERROR Docker health: ${url}: ${error instanceof Error ? error.message : String(error)}`)

@@ -1,12 +1,18 @@
+import { visibleLines } from '../platform/visible.ts'
+
 /** Where a command writes; replaced in tests. */
 export interface CommandIo {
-  out(text: string): void
+  /**
+   * Characters that act on a terminal are written as escapes, line feeds and tabs excepted: text from outside goes through
+   * `visible` before it stands in a line. `as-is` = a document, or colours of the command.
+   */
+  out(text: string, form?: 'as-is'): void
   err(text: string): void
 }
 
 export const processIo: CommandIo = {
-  out: (text) => void process.stdout.write(`${text}\n`),
-  err: (text) => void process.stderr.write(`${text}\n`),
+  out: (text, form) => void process.stdout.write(`${form === 'as-is' ? text : visibleLines(text)}\n`),
+  err: (text) => void process.stderr.write(`${visibleLines(text)}\n`),
 }
 
 /** What the process ends with; the same meaning for every command. */

@@ -222,7 +222,12 @@ function loggerOf(config: Config, secrets: () => readonly string[], logDirectory
     console: true,
     secrets,
     ...(config.fileLogging && {
-      file: { directory: logDirectory, maxFileSize: logging.maxFileSize, keepMs: logging.keep },
+      file: {
+        directory: logDirectory,
+        maxFileSize: logging.maxFileSize,
+        keepMs: logging.keep,
+        maxTotalSize: logging.maxTotalSize,
+      },
     }),
   })
 }

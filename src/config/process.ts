@@ -22,6 +22,7 @@ export const logging = section('Form and life of the log.', () => ({
   format: choice('Form of a line: `text` as Butler writes it, or `json`.', ['text', 'json'], 'text'),
   maxFileSize: size('A log file that has grown to this size is continued in a new numbered file.', '100MB'),
   keep: duration('Log files older than this are deleted.', '30d'),
+  maxTotalSize: size('All log files together; beyond that the oldest are deleted, never the current one.', '500MB'),
   accessLog: flag('One info line per request of the REST API; otherwise these lines are at debug level.'),
 }))
 

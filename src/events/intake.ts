@@ -10,6 +10,7 @@ import { uuidV7 } from '../platform/uuid.ts'
 import { dedupKey, isDedupKeyTaken, readMeta, recordDrops, takeDedupKey, writeMeta } from './bookkeeping.ts'
 import type { IngestCounters } from './counters.ts'
 import type { JournalEntry, JournalReader } from './ingest/journal.ts'
+import { createRejectionLog } from './ingest/rejections.ts'
 import { noteSources } from './input/sources.ts'
 import { type AnnouncedOutcome, type ParsedDatagram, parseDatagram } from './parse/datagram.ts'
 import { decodeDatagram } from './parse/decode.ts'
@@ -54,10 +55,8 @@ const CURSOR_KEY = 'journal.cursor'
 const JOURNAL_KEY = 'journal.id'
 /** Of a journal that is older than the database, because that had to be made anew, older messages are left alone. */
 const STRANGE_JOURNAL_MS = 3_600_000
-/** The advice to replace a log appender is repeated after this time. */
-const OUTDATED_MS = 3_600_000
-/** Warnings that are remembered; only forged senders are more. */
-const WARNINGS = 1000
+/** Senders whose encoding was warned about that are remembered; only forged senders are more. */
+const MAX_WARNED_SENDERS = 1000
 
 /** The entry of the journal up to which everything is stored; null = nothing is known of any journal. */
 export const storedCursor = (db: Database): number | null => {
@@ -67,8 +66,13 @@ export const storedCursor = (db: Database): number | null => {
 
 export function createIntake(deps: IntakeDeps, settings: IntakeSettings, db: Database): Intake {
   const { log, counters } = deps
-  /** When each warning was logged last. */
-  const warnedAt = new Map<string, number>()
+  const warnedEncodings = new Set<string>()
+  const rejections = createRejectionLog(
+    () => deps.clock.now(),
+    (text, reason) => {
+      log.warn(`[QSEOW] UDP HANDLER: ${reason === 'SANITISED' ? 'Sanitised' : 'Rejected'} ${text}`)
+    },
+  )
   const stored = Number(readMeta(db, CURSOR_KEY) ?? 0)
   // A cursor belongs to one journal file: with another file everything in it is new. A power cut may take the last
   // entries of a journal after they were taken over here; their ids are then given again.
@@ -103,6 +107,7 @@ export function createIntake(deps: IntakeDeps, settings: IntakeSettings, db: Dat
       again = false
       for (;;) {
         const entries = stopped ? [] : deps.journal.after(cursor, BATCH)
+        rejections.flush()
         if (entries.length === 0) break
         await takeOver(entries)
       }
@@ -134,11 +139,11 @@ export function createIntake(deps: IntakeDeps, settings: IntakeSettings, db: Dat
 
     const parsed = parseDatagram(text)
     if (parsed.kind === 'rejected') {
-      if (!parsed.outdated || isWarningDue(`outdated ${entry.sender}`, OUTDATED_MS)) {
-        log.warn(
-          `[QSEOW] UDP HANDLER: Message from ${entry.sender} rejected: ${parsed.detail}. Received: ${text.slice(0, 500)}`,
-        )
-      }
+      const advice = parsed.outdated
+        ? ''
+        : '. Only the appenders of footman log-appender should send to this port; footman events dropped shows more'
+      const detail = `${parsed.detail}${advice}. Received: ${text.slice(0, 500)}`
+      rejections.note({ sender: entry.sender, reason: parsed.reason, detail })
       counters.failed += 1
       drop(tx, entry, parsed.reason)
       return null
@@ -152,7 +157,8 @@ export function createIntake(deps: IntakeDeps, settings: IntakeSettings, db: Dat
       return host
     }
     if (parsed.sanitized) {
-      log.warn(`[QSEOW] UDP HANDLER: Message from ${entry.sender} was sanitised: ${text.slice(0, 200)}`)
+      const detail = `control characters were removed, the rest was accepted. Received: ${text.slice(0, 200)}`
+      rejections.note({ sender: entry.sender, reason: 'SANITISED', detail })
     }
     acceptTask(tx, entry, parsed)
     return parsed.message.host
@@ -209,18 +215,12 @@ export function createIntake(deps: IntakeDeps, settings: IntakeSettings, db: Dat
   }
 
   function warnEncoding(sender: string): void {
-    if (!isWarningDue(`encoding ${sender}`, Number.POSITIVE_INFINITY)) return
+    if (warnedEncodings.has(sender)) return
+    if (warnedEncodings.size >= MAX_WARNED_SENDERS) warnedEncodings.clear()
+    warnedEncodings.add(sender)
     log.warn(
       `[QSEOW] UDP HANDLER: ${sender} sends text that is not UTF-8; read as windows-1252. Add <param name="encoding" value="utf-8"/> to the appenders in its LocalLogConfig.xml`,
     )
-  }
-
-  function isWarningDue(key: string, everyMs: number): boolean {
-    const now = deps.clock.now()
-    if (now - (warnedAt.get(key) ?? Number.NEGATIVE_INFINITY) < everyMs) return false
-    if (warnedAt.size >= WARNINGS) warnedAt.clear()
-    warnedAt.set(key, now)
-    return true
   }
 
   return {
@@ -235,6 +235,7 @@ export function createIntake(deps: IntakeDeps, settings: IntakeSettings, db: Dat
     async stop() {
       stopped = true
       await running?.catch(() => undefined)
+      rejections.flush(true)
     },
   }
 }

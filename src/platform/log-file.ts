@@ -1,4 +1,4 @@
-/** Log files named `butler.YYYY-MM-DD.log` (local date), numbered when one day needs several, deleted when old. */
+/** Log files named `butler.YYYY-MM-DD.log` (local date), numbered when one day needs several, deleted when old or too many. */
 import { closeSync, mkdirSync, openSync, readdirSync, statSync, unlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { createLineWriter, type LineWriter } from './line-writer.ts'
@@ -10,6 +10,8 @@ export interface LogFileSettings {
   readonly maxFileSize: number
   /** Files that were last written longer ago than this many milliseconds are deleted. */
   readonly keepMs: number
+  /** Bytes of all files together; beyond that the oldest are deleted, never the current one. */
+  readonly maxTotalSize: number
 }
 
 export interface LogFile {
@@ -21,7 +23,7 @@ export interface LogFile {
   end(): Promise<void>
 }
 
-const FILE_NAME = /^butler\.\d{4}-\d{2}-\d{2}(\.\d+)?\.log$/
+const FILE_NAME = /^butler\.(\d{4}-\d{2}-\d{2})(?:\.(\d+))?\.log$/
 /** Asked first, because the usual line is printable ASCII and counting bytes costs more than all else here. */
 const NOT_ASCII = /[^ -~\n]/
 const RETRY_OPEN_MS = 60_000
@@ -37,6 +39,10 @@ export function createLogFile(
   let number = 0
   let size = 0
   let retryAt = 0
+  /** Bytes of the files that may be deleted. */
+  let older = 0
+  // One file alone must leave room for the lines before it.
+  const maxFileSize = Math.min(settings.maxFileSize, settings.maxTotalSize / 2)
   const ending = new Set<LineWriter>()
 
   function release(): void {
@@ -51,7 +57,8 @@ export function createLogFile(
     release()
     try {
       mkdirSync(settings.directory, { recursive: true })
-      const path = join(settings.directory, fileName(day, number))
+      const name = fileName(day, number)
+      const path = join(settings.directory, name)
       const fd = openSync(path, 'a', 0o640)
       try {
         size = statSync(path).size
@@ -60,7 +67,8 @@ export function createLogFile(
         throw error
       }
       writer = createLineWriter(fd, deps.lostLine)
-      prune(settings, now)
+      deleteOld(settings, now)
+      older = deleteOldest(settings.directory, name, settings.maxTotalSize - size)
     } catch (error) {
       retryAt = now + RETRY_OPEN_MS
       deps.onProblem(`cannot write log files in "${settings.directory}": ${(error as Error).message}`)
@@ -80,11 +88,14 @@ export function createLogFile(
       const bytes = NOT_ASCII.test(line) ? Buffer.byteLength(line) : line.length
       if (now >= dayEnds || localDateChangedBack(now, dayEnds)) startDay(now)
       else if (!writer && now >= retryAt) open(now)
-      if (writer && size > 0 && size + bytes > settings.maxFileSize) {
+      if (writer && size > 0 && size + bytes > maxFileSize) {
         number += 1
         open(now)
       }
       size += bytes
+      if (older > 0 && size + older > settings.maxTotalSize) {
+        older = deleteOldest(settings.directory, fileName(day, number), settings.maxTotalSize - size)
+      }
       writer?.write(line)
     },
     reopen() {
@@ -128,7 +139,7 @@ function lastNumber(directory: string, day: string): number {
   return Math.max(0, ...numbers)
 }
 
-function prune(settings: LogFileSettings, now: number): void {
+function deleteOld(settings: LogFileSettings, now: number): void {
   for (const name of list(settings.directory).filter((each) => FILE_NAME.test(each))) {
     const path = join(settings.directory, name)
     try {
@@ -136,6 +147,41 @@ function prune(settings: LogFileSettings, now: number): void {
     } catch {
       // Held by another program or already gone: the next day's pruning meets it again.
     }
+  }
+}
+
+/** Until all but the current one have this many bytes at most; returns how many can still be deleted. */
+function deleteOldest(directory: string, current: string, room: number): number {
+  const files = list(directory)
+    .filter((name) => FILE_NAME.test(name) && name !== current)
+    .sort((a, b) => ageKey(a).localeCompare(ageKey(b)))
+    .map((name) => ({ path: join(directory, name), bytes: sizeOf(join(directory, name)) }))
+  let total = files.reduce((sum, { bytes }) => sum + bytes, 0)
+  let kept = total
+  for (const { path, bytes } of files) {
+    if (total <= room) break
+    kept -= bytes
+    try {
+      unlinkSync(path)
+      total -= bytes
+    } catch {
+      // Held by another program: the next older one goes in its place.
+    }
+  }
+  return kept
+}
+
+/** Sorts by day and number. */
+function ageKey(name: string): string {
+  const [, day = '', number = '0'] = FILE_NAME.exec(name) ?? []
+  return `${day}.${number.padStart(9, '0')}`
+}
+
+function sizeOf(path: string): number {
+  try {
+    return statSync(path).size
+  } catch {
+    return 0
   }
 }
 

@@ -6,6 +6,7 @@ import { createLineWriter, type LineWriter } from './line-writer.ts'
 import { createLogFile, type LogFileSettings } from './log-file.ts'
 import { createLogMask } from './log-mask.ts'
 import { type Clock, LOG_LEVELS, type LogFields, type Logger, type LogLevel } from './types.ts'
+import { visible, visibleBlock } from './visible.ts'
 
 export interface LogSettings {
   readonly level: LogLevel
@@ -49,7 +50,8 @@ const NO_FIELDS: LogFields = Object.freeze({})
 
 /**
  * Text lines are `<ISO 8601 UTC with milliseconds> <level>: <message>`; of the fields only errors are written (their
- * messages and causes, from level debug on their stacks). JSON lines are `{ts, level, msg, component, ...fields}`.
+ * messages and causes, from level debug on their stacks, on indented lines of their own). JSON lines are
+ * `{ts, level, msg, component, ...fields}`. Whatever a message holds, it cannot begin a line or steer a terminal.
  * Errors also go to standard error, unless that leads to the same place as standard output, or that is a terminal. The journal of systemd knows the time of each
  * line, and gets its priority instead; both outputs lead there, so errors are written once.
  */
@@ -86,8 +88,8 @@ export function createLogger(settings: LogSettings, deps: LogDeps = {}): LogServ
       emit(lineLevel, json(component, lineLevel, mask.text(message), mask.fields(fields)))
       return
     }
-    const whole = fields === NO_FIELDS ? message : withErrors(message, fields, RANK[level] >= RANK.debug)
-    const full = mask.text(whole)
+    const text = visible(mask.text(fields === NO_FIELDS ? message : withErrors(message, fields)))
+    const full = text + (RANK[level] >= RANK.debug ? visibleBlock(mask.text(stacksOf(fields))) : '')
     const time = timeOf(clock.now())
     emit(lineLevel, textLine(time, lineLevel, full, false), shown(time, lineLevel, full))
   }
@@ -168,7 +170,8 @@ function createJsonFormatter(clock: Clock) {
   return (component: string, level: LogLevel, message: string, fields: Record<string, unknown>): string => {
     const own = Object.entries(fields).map(([key, value]) => [RESERVED.includes(key) ? `${key}_` : key, value])
     instance[level]({ ...(component ? { component } : {}), ...Object.fromEntries(own) }, message)
-    return line
+    // What JSON does not escape by itself: DEL, C1, separators, bidirectional controls.
+    return `${visible(line.slice(0, -1))}\n`
   }
 }
 
@@ -189,13 +192,18 @@ function textLine(time: string, level: LogLevel, message: string, coloured: bool
 }
 
 /** Adds what the errors among the fields say, unless the message says it already. */
-function withErrors(message: string, fields: LogFields, stacks: boolean): string {
+function withErrors(message: string, fields: LogFields): string {
   let text = message
   for (const value of Object.values(fields)) {
     for (let error = value, depth = 0; error instanceof Error && depth < 8; error = error.cause, depth += 1) {
       if (error.message && !text.includes(error.message)) text += `: ${error.message}`
     }
-    if (stacks && value instanceof Error && value.stack) text += `\n${value.stack}`
   }
   return text
+}
+
+/** Each on new lines; empty without errors. */
+function stacksOf(fields: LogFields): string {
+  const errors = Object.values(fields).filter((value) => value instanceof Error)
+  return errors.map(({ stack = '' }) => stack && `\n${stack}`).join('')
 }

@@ -292,11 +292,11 @@ describe('intake', () => {
   test('windows-1252 names arrive right and the sender is named once', async () => {
     const { send, routed, log } = await start({ needs: [] })
     for (const n of [1, 2]) {
-      const [before, after] = message({ name: '@', execution: `e5000000-0000-4000-8000-00000000000${n}` }).split('@')
+      const [before, after] = message({ text: '@', execution: `e5000000-0000-4000-8000-00000000000${n}` }).split('@')
       await send(Buffer.concat([Buffer.from(before!), Buffer.from([0xe5, 0xe4, 0xf6]), Buffer.from(after!)]))
     }
     await until(() => routed.length === 2)
-    expect(routed[0]!.taskName).toBe('åäö')
+    expect(routed[0]!.logMessage).toBe('åäö')
     expect(log.of('warn').filter((line) => line.includes('not UTF-8'))).toHaveLength(1)
   })
 

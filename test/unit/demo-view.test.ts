@@ -48,7 +48,7 @@ describe('style', () => {
   })
 
   test('control characters never reach the terminal', () => {
-    expect(cut('a\x1b[2Jb\r\nc\u200b', 20)).toBe('a·[2Jb··c·')
+    expect(cut('a\x1b[2Jb\r\nc\u200b', 40)).toBe('a\\u001b[2Jb\\r\\nc\\u200b')
   })
 })
 

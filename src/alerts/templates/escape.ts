@@ -1,4 +1,5 @@
-/** How values are written into the different kinds of output. */
+/** How values are written into the different kinds of output. What acts on a log or a terminal: `platform/visible.ts`. */
+import { escapeHtml, onOneLine, withoutActing } from '../../platform/visible.ts'
 
 /**
  * `html`: the HTML part of a mail. `text`: its plain text part. `line`: one line of plain text (subject, title).
@@ -17,25 +18,41 @@ export interface Escaping {
   readonly finish: (text: string) => string
 }
 
-const HTML_ENTITIES: Readonly<Record<string, string>> = {
-  '&': '&amp;',
-  '<': '&lt;',
-  '>': '&gt;',
-  '"': '&quot;',
-  "'": '&#x27;',
-  '`': '&#x60;',
-  '=': '&#x3D;',
-}
-
 const same = (text: string) => text
-const html = (text: string) => text.replace(/[&<>"'`=]/g, (sign) => HTML_ENTITIES[sign]!)
-/** Anything that a mail or chat client might take for a line break, and other control characters. */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what must go
-const oneLine = (text: string) => text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g, ' ')
 /** The inside of a JSON string literal. */
 const json = (text: string) => JSON.stringify(text).slice(1, -1)
-/** Slack reads these three signs as markup. */
-const slackSigns = (text: string) => text.replace(/[&<>]/g, (sign) => HTML_ENTITIES[sign]!)
+
+/** The three signs that Slack and Telegram read as markup; Slack's links and mentions need them. */
+export const escapeAngles = (text: string): string => text.replace(/[&<>]/g, (sign) => ENTITIES[sign]!)
+
+const ENTITIES: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;' }
+
+/**
+ * For the Markdown of Teams and Discord: no text becomes a link with another address than it shows, and none a mention.
+ * A blank tears these apart; everything else stays as it is, `[lib://x](qvd)` of a script included.
+ */
+export function escapeMarkdown(text: string): string {
+  return text
+    .replace(/\](?=\((?!\w+[\s,)]))/g, '] ')
+    .replace(/^( {0,3}\[(?:\\.|[^\]\\\n])*\])(?=:)/gm, '$1 ')
+    .replace(/<(?=(?:[@#][!&]?\d+|a?:\w+:\d+|t:-?\d+(?::\w)?|\/[^<>]+:\d+|id:\w+)>)/g, '< ')
+}
+
+/** For receivers that show some HTML without saying where: a blank behind the sign that begins a tag. */
+export const escapeTags = (text: string): string => text.replace(/<(?=[a-z/!?])/gi, '< ')
+
+/** Text of several lines in a message: line feeds and tabs are the only control characters, no half of a character. */
+export function cleanText(text: string): string {
+  return withoutActing(text.toWellFormed()).replaceAll('\r\n', '\n')
+}
+
+/** Changes every text of a template's variables, however deep it stands. */
+export function mapTexts<T>(value: T, change: (text: string) => string): T {
+  if (typeof value === 'string') return change(value) as T
+  if (Array.isArray(value)) return value.map((item) => mapTexts(item, change)) as T
+  if (typeof value !== 'object' || value === null) return value
+  return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, mapTexts(item, change)])) as T
+}
 
 const NONE: ReadonlySet<string> = new Set()
 /** Whole texts of foreign origin: nobody means a mention by them. */
@@ -44,13 +61,15 @@ const FOREIGN_TEXTS: ReadonlySet<string> = new Set([
   'scriptLogTail',
   'executionDetailsConcatenated',
   'logMessage',
+  'errorText',
+  'errorMessage',
 ])
 
 export const ESCAPING = {
-  html: { escaped: html, raw: same, neverRaw: NONE, finish: same },
+  html: { escaped: escapeHtml, raw: same, neverRaw: NONE, finish: same },
   text: { escaped: same, raw: same, neverRaw: NONE, finish: same },
-  line: { escaped: oneLine, raw: oneLine, neverRaw: NONE, finish: (text: string) => oneLine(text).trim() },
-  slack: { escaped: (text: string) => json(slackSigns(text)), raw: json, neverRaw: FOREIGN_TEXTS, finish: same },
+  line: { escaped: onOneLine, raw: onOneLine, neverRaw: NONE, finish: (text: string) => onOneLine(text).trim() },
+  slack: { escaped: (text: string) => json(escapeAngles(text)), raw: json, neverRaw: FOREIGN_TEXTS, finish: same },
   teams: { escaped: json, raw: json, neverRaw: NONE, finish: same },
 } as const satisfies Record<string, Escaping>
 

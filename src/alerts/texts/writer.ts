@@ -3,6 +3,7 @@ import type { Logger } from '../../platform/types.ts'
 import type { RecordContext } from '../record.ts'
 import type { TemplateEngine, TemplateRecord, TemplateRef } from '../templates/engine.ts'
 import { messageOf } from '../templates/errors.ts'
+import { cleanText, mapTexts } from '../templates/escape.ts'
 import { htmlToText } from '../templates/html-to-text.ts'
 import type { RenderInput } from '../types.ts'
 import { type Fact, factsOf } from './facts.ts'
@@ -30,8 +31,11 @@ export interface AlertText {
 }
 
 export interface TextWriter {
-  /** Never rejects because of a template: then the built-in text goes out and says so in its last line. */
-  write(input: RenderInput, lines: ScriptLogLines): Promise<AlertText>
+  /**
+   * Never rejects because of a template: then the built-in text goes out and says so in its last line. `escaped` = how the
+   * receiver's markup wants outside text; what the texts of the route say themselves stays as it is.
+   */
+  write(input: RenderInput, lines: ScriptLogLines, escaped?: (text: string) => string): Promise<AlertText>
   /** The text after a template of the destination has failed as well. */
   withProblem(text: AlertText, error: unknown): AlertText
 }
@@ -79,17 +83,17 @@ export function createTextWriter({ engine, log, context }: TextWriterDeps): Text
   }
 
   return {
-    async write(input, lines) {
+    async write(input, lines, escaped = cleanText) {
       const now = context()
       const { event, kind, note } = input
-      const variables = messageVariables(input, now, lines)
+      const variables = mapTexts(messageVariables(input, now, lines), escaped)
       const { title, body, problem } = await own(input, variables)
       const parts = {
-        title: oneLine(marked(title || builtinTitle(event, kind, note), event, kind)),
-        facts: body === null && kind !== 'summary' ? factsOf(input, now.times) : [],
+        title: oneLine(marked(title || escaped(builtinTitle(event, kind, note)), event, kind)),
+        facts: body === null && kind !== 'summary' ? mapTexts(factsOf(input, now.times), escaped) : [],
         main: clean(body ?? mainText(input, variables)),
         custom: body !== null,
-        problem: problem && clean(problem),
+        problem: problem && clean(escaped(problem)),
         links: linksOf(event, now),
         key: correlationKey(event),
       }
@@ -114,7 +118,7 @@ function complete(parts: Omit<AlertText, 'text' | 'variables'>, variables: Templ
 }
 
 function mainText({ kind, note }: RenderInput, variables: TemplateRecord): string {
-  if (kind === 'summary' && note?.summary) return note.summary.lines.join('\n')
+  if (kind === 'summary' && note?.summary) return (variables.summary as typeof note.summary).lines.join('\n')
   return String(variables.errorText ?? '')
 }
 
@@ -122,13 +126,7 @@ function inline(route: string, key: string, text: string): TemplateRef {
   return { kind: 'inline', name: `${key} of route ${route}`, text }
 }
 
-// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what must go
-const CONTROL = /[\u0000-\u0008\u000b-\u001f\u007f]/g
-
-/** Line breaks as LF, without control characters and halves of characters, which some receivers refuse. */
-function clean(text: string): string {
-  return text.toWellFormed().replace(/\r\n?/g, '\n').replace(CONTROL, '').trim()
-}
+const clean = (text: string) => cleanText(text).trim()
 
 function oneLine(text: string): string {
   return clean(text).replace(/\s+/g, ' ')

@@ -1,9 +1,11 @@
 /** `footman custom-properties`: what a configuration needs in Qlik Sense, what is there, and making what is missing. */
+
 import { type WantedProperty, wantedProperties } from '../../config/custom-properties.ts'
 import { type LoadResult, loadConfig } from '../../config/load.ts'
 import { createPathResolver } from '../../config/paths.ts'
 import { renderProblem, sortProblems } from '../../config/problems.ts'
 import type { Config } from '../../config/schema.ts'
+import { visible } from '../../platform/visible.ts'
 import { type CustomPropertyClient, createCustomPropertyClient } from '../../qlik/qrs/custom-properties.ts'
 import { QrsError } from '../../qlik/qrs/errors.ts'
 import { reasonOf } from '../../qlik/qrs/failure.ts'
@@ -78,7 +80,7 @@ export async function runCustomProperties(
       transport.close()
     }
   } catch (error) {
-    io.err(`error: ${NAME}: ${failureText(error, config)}`)
+    io.err(visible(`error: ${NAME}: ${failureText(error, config)}`))
     return EXIT.unreachable
   }
 }

@@ -1,4 +1,5 @@
 /** How text is shown: width and colour of the terminal, cutting, padding. */
+import { visible } from '../../platform/visible.ts'
 
 export interface Style {
   /** Columns that a line may fill. */
@@ -53,7 +54,7 @@ export function paint(text: string, tone: Tone, { colour }: Style): string {
 
 /** At most `width` characters, an ellipsis where something is missing; control characters never reach the terminal. */
 export function cut(text: string, width: number, keep: 'start' | 'end' = 'start'): string {
-  const characters = [...text.replace(/\p{C}/gu, '·')]
+  const characters = [...visible(text)]
   if (characters.length <= width) return characters.join('')
   if (width < 1) return ''
   return keep === 'start' ? `${characters.slice(0, width - 1).join('')}…` : `…${characters.slice(1 - width).join('')}`

@@ -69,7 +69,7 @@ export async function runDoctor(
     .map((one) => masked(one, loaded.secrets))
   const findings = examined.flatMap((one) => one.findings)
   if (options.json) io.out(JSON.stringify({ file: loaded.file, findings, summary: summaryOf(findings) }, null, 2))
-  else io.out(humanReport(file, examined, signsOf(process.stdout, env)))
+  else io.out(humanReport(file, examined, signsOf(process.stdout, env)), 'as-is')
   if (!valid || problems.some(({ severity }) => severity === 'error')) return EXIT.badInput
   return findings.some(({ level }) => level === 'error') ? EXIT.missing : EXIT.ok
 }

@@ -1,4 +1,5 @@
 /** The findings as people read them. */
+import { visible } from '../../platform/visible.ts'
 import type { Signs } from './signs.ts'
 import type { Examined, Finding, FindingLevel } from './types.ts'
 
@@ -76,7 +77,6 @@ function wrapped(text: string, indent: number, width: number): string {
   return [...lines, line].join(`\n${' '.repeat(indent)}`)
 }
 
-/** What servers answer must not steer the terminal. */
-const printable = (text: string): string => text.replace(/\s*[\r\n]+\s*/g, ' ').replace(/\p{C}/gu, '·')
+const printable = (text: string): string => visible(text.replace(/\s*[\r\n]+\s*/g, ' '))
 
 const plural = (count: number, what: string): string => `${count} ${what}${count === 1 ? '' : 's'}`

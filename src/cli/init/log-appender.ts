@@ -40,7 +40,7 @@ export async function runLogAppender(options: LogAppenderOptions, io: CommandIo,
   const [secret] = config.footman.udp.sharedSecrets
   const text = logAppenderFile({ address, port, secret })
   if (options.output === undefined) {
-    io.out(text.trimEnd())
+    io.out(text.trimEnd(), 'as-is')
     return EXIT.ok
   }
   const path = resolve(at.cwd, options.output)

@@ -43,7 +43,7 @@ export async function runMigrateConfig(
   const { changes } = migrated
   tell(changes, shown, io)
   if (!options.output && !options.inPlace) {
-    io.out(migrated.text.replace(/\n$/, ''))
+    io.out(migrated.text.replace(/\n$/, ''), 'as-is')
     return EXIT.ok
   }
   if (options.inPlace && changes.length === 0) return EXIT.ok

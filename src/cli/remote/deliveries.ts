@@ -1,4 +1,5 @@
 /** `footman deliveries`: who was told what and when; sending again and calling off. */
+import { visible } from '../../platform/visible.ts'
 import { type CommandIo, EXIT } from '../io.ts'
 import type { Remote } from './client.ts'
 import { found, idOf, newest, OLD } from './events.ts'
@@ -48,7 +49,7 @@ async function refuseUnknown(remote: Remote, names: readonly string[], isFatal: 
   const unknown = await unknownDestinations(remote, names)
   const [first] = unknown
   if (first && isFatal) throw new CommandFailure(EXIT.missing, 'deliveries', `${first.why} (footman destinations)`)
-  for (const { why } of unknown) io.err(`note: ${why}`)
+  for (const { why } of unknown) io.err(visible(`note: ${why}`))
 }
 
 const HEAD = ['CREATED', 'DESTINATION', 'TO', 'STATE', 'ROUTE', 'ID']

@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as pause } from 'node:timers/promises'
 import { isGuid } from '../../platform/uuid.ts'
+import { visible } from '../../platform/visible.ts'
 import { type CommandIo, EXIT } from '../io.ts'
 import type { Remote, RemoteCall } from './client.ts'
 import { idOf, OLD } from './events.ts'
@@ -136,7 +137,7 @@ function listed(deliveries: readonly Made[]): string {
 function dryText({ messages }: Dry): string {
   if (messages.length === 0) return 'No route or destination wants it: nothing would be sent.'
   const texts = messages.map(({ destination, target, route, message: { subject, body } }) =>
-    [`To ${destination} (${target})${route ? `, route ${route}` : ''}`, subject, readable(body)]
+    [visible(`To ${destination} (${target})${route ? `, route ${route}` : ''}`), visible(subject ?? ''), readable(body)]
       .filter(Boolean)
       .join('\n'),
   )

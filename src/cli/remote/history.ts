@@ -1,4 +1,5 @@
 /** `footman history`: executions that have ended, one by one or summed up, as a table, JSON or CSV. */
+import { visible } from '../../platform/visible.ts'
 import type { CommandIo } from '../io.ts'
 import { EXIT } from '../io.ts'
 import type { Query, Remote } from './client.ts'
@@ -62,10 +63,10 @@ function listed(columns: readonly Column[], all: readonly Row[]): string {
 }
 
 function csvLine(cells: readonly Cell[]): string {
-  return cells.map((cell) => quoted(String(cell ?? ''))).join(',')
+  return cells.map((cell) => quoted(visible(String(cell ?? '')))).join(',')
 }
 
-const quoted = (text: string): string => (/[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text)
+const quoted = (text: string): string => (/[",]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text)
 
 /** A member as it is. */
 function plain(name: string, head: string | null = null): Column {

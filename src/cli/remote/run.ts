@@ -1,4 +1,5 @@
 /** What all commands have in common that talk to a running Footman. */
+import { visibleBlock } from '../../platform/visible.ts'
 import { type CommandIo, EXIT } from '../io.ts'
 import { createRemote, type Remote } from './client.ts'
 import { CommandFailure } from './failure.ts'
@@ -25,7 +26,7 @@ export async function withRemote(
     return await command(remote)
   } catch (error) {
     if (error instanceof CommandFailure) {
-      io.err(`error: ${placeOf(options.command, error.what)}: ${error.message}`)
+      io.err(visibleBlock(`error: ${placeOf(options.command, error.what)}: ${error.message}`))
       return error.exitCode
     }
     io.err(`error: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`)

@@ -1,4 +1,5 @@
 /** Follows what a start request started or queued, until all is final, time is over, or it cannot be followed. */
+import { visible } from '../../platform/visible.ts'
 import type { CommandIo } from '../io.ts'
 import type { Remote } from './client.ts'
 import { CommandFailure } from './failure.ts'
@@ -27,7 +28,7 @@ export async function finish(
 ): Promise<StartAnswer> {
   const { wait, json, log } = options
   const say = (line: string): void => {
-    if (!json) io.out(line)
+    if (!json) io.out(visible(line))
   }
   for (const { taskName, executionId } of answer.tasksStarted)
     say(`started   ${taskName}  ${executionId ?? ''}`.trimEnd())
@@ -82,7 +83,7 @@ export async function finish(
   }
 
   function conclude(count: number): void {
-    if (lost) io.err(`error: start-task: the tasks were started, but cannot be followed: ${lost.message}`)
+    if (lost) io.err(visible(`error: start-task: the tasks were started, but cannot be followed: ${lost.message}`))
     else if (count > 0) say(`time over: ${count} still queued or running`)
   }
 

@@ -1,5 +1,6 @@
 /** `footman start-task`: starts tasks and, if wanted, follows them to their end. */
 import { isGuid, uuidV7 } from '../../platform/uuid.ts'
+import { visible } from '../../platform/visible.ts'
 import { type CommandIo, EXIT } from '../io.ts'
 import type { Remote } from './client.ts'
 import { CommandFailure } from './failure.ts'
@@ -60,7 +61,7 @@ export async function startTasks(
   const answer = selectsNothing ? NOTHING : await start(remote, body, maxConcurrent)
   const unknown = [...resolved.unknown, ...(match === 'all' ? [] : unknownNames(resolved.plain, answer))]
   const final = await finish(remote, answer, options, io)
-  for (const line of refusals(final, unknown)) io.err(`error: ${WHAT}: ${line}`)
+  for (const line of refusals(final, unknown)) io.err(visible(`error: ${WHAT}: ${line}`))
   if (options.json) io.out(JSON.stringify(final, null, 2))
   return startExitCode(final, unknown, wait !== undefined)
 }

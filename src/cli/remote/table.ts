@@ -1,5 +1,8 @@
-/** Rows as text, the columns aligned; the last one is as long as it is. */
-export function table(rows: readonly (readonly string[])[]): string {
+import { visible } from '../../platform/visible.ts'
+
+/** Rows as text, the columns aligned; the last one is as long as it is. Every row is one line, whatever its cells hold. */
+export function table(cells: readonly (readonly string[])[]): string {
+  const rows = cells.map((row) => row.map(visible))
   const widths: number[] = []
   for (const row of rows) for (const [i, cell] of row.entries()) widths[i] = Math.max(widths[i] ?? 0, cell.length)
   const lines = rows.map((row) => row.map((cell, i) => cell.padEnd(widths[i] ?? 0)).join('  '))

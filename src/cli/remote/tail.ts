@@ -1,4 +1,5 @@
 /** `footman events tail`: what happens, as it happens. */
+import { visible } from '../../platform/visible.ts'
 import { type CommandIo, EXIT } from '../io.ts'
 import { CommandFailure } from './failure.ts'
 import { findPlace, type PlaceOptions } from './place.ts'
@@ -28,7 +29,7 @@ export async function runTail(options: TailOptions, io: CommandIo, signal: Abort
       error instanceof CommandFailure
         ? [error.exitCode, error.what, error.message]
         : [EXIT.unreachable, 'events tail', error instanceof Error ? error.message : String(error)]
-    io.err(`error: ${what}: ${why}`)
+    io.err(visible(`error: ${what}: ${why}`))
     return code
   }
 }
@@ -72,5 +73,5 @@ const field = (block: string, name: string): string | null =>
 
 function line({ event, data }: Change): string {
   const words = Object.entries(data).flatMap(([name, value]) => (value === null ? [] : [`${name}=${String(value)}`]))
-  return `${event}  ${words.join('  ')}`
+  return visible(`${event}  ${words.join('  ')}`)
 }

@@ -1,5 +1,5 @@
 /** The page that shows the configuration. Everything on it comes from this server. */
-import { escapeHtml } from '../../platform/escape-html.ts'
+import { escapeHtml } from '../../platform/visible.ts'
 import { treeOf } from './tree.ts'
 import { yamlLines } from './yaml-lines.ts'
 

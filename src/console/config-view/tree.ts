@@ -1,5 +1,5 @@
 /** A JSON value as nested, foldable HTML. */
-import { escapeHtml } from '../../platform/escape-html.ts'
+import { escapeHtml, visible } from '../../platform/visible.ts'
 
 /** The members of the outermost object; those on the first level get an id. */
 export function treeOf(value: Readonly<Record<string, unknown>>): string {
@@ -9,7 +9,7 @@ export function treeOf(value: Readonly<Record<string, unknown>>): string {
 }
 
 function node(key: string, value: unknown, attributes = ''): string {
-  const name = `<span class="key">${escapeHtml(key)}</span>`
+  const name = `<span class="key">${escapeHtml(visible(key))}</span>`
   if (typeof value !== 'object' || value === null) {
     return `<div class="leaf"${attributes}>${name}: ${scalar(value)}</div>`
   }
@@ -24,7 +24,7 @@ function node(key: string, value: unknown, attributes = ''): string {
 
 function scalar(value: unknown): string {
   const text = JSON.stringify(value) ?? 'null'
-  return `<span class="${kindOf(value)}">${escapeHtml(text)}</span>`
+  return `<span class="${kindOf(value)}">${escapeHtml(visible(text))}</span>`
 }
 
 function kindOf(value: unknown): string {

@@ -1,5 +1,5 @@
 /** YAML as HTML, one element a line, coloured by what the parts are. */
-import { escapeHtml } from '../../platform/escape-html.ts'
+import { escapeHtml, visible } from '../../platform/visible.ts'
 
 const KEY = /^(\s*(?:- )*)("(?:[^"\\]|\\.)*"|[^\s#"'[{][^:]*?):(?=\s|$)(.*)$/
 const ITEM = /^(\s*(?:- )+)(.*)$/
@@ -41,7 +41,7 @@ function scalar(value: string): string {
   return span(kind, value)
 }
 
-const span = (kind: string, text: string): string => `<span class="${kind}">${escapeHtml(text)}</span>`
+const span = (kind: string, text: string): string => `<span class="${kind}">${escapeHtml(visible(text))}</span>`
 
 const wrap = (html: string, indent: number, id = ''): string =>
   `<span class="line" data-indent="${Math.max(indent, 0)}"${id}>${html || ' '}</span>`

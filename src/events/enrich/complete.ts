@@ -26,8 +26,9 @@ export function completeEvent(event: StoredEvent, facts: Facts, needs: EventRout
     type,
     outcome,
     severity: severityOf(outcome),
-    taskName: names.taskName || facts.task?.name || '',
-    appName: app?.name ?? names.appName,
+    // The sender of a datagram is not proven: the names that Qlik Sense has win.
+    taskName: facts.task?.name || names.taskName,
+    appName: nameInQlikSense(app?.id, facts) || (app?.name ?? names.appName),
     appId: app?.id ?? '',
     task: facts.task ?? null,
     app: facts.app ?? null,
@@ -36,6 +37,12 @@ export function completeEvent(event: StoredEvent, facts: Facts, needs: EventRout
     missingParts: missing,
     absentParts: absentParts(facts, missing),
   }
+}
+
+/** Empty while it is not known. */
+function nameInQlikSense(appId: string | undefined, { app, task }: Facts): string {
+  const ofTask = appId !== undefined && task?.app?.id?.toLowerCase() === appId.toLowerCase() ? task.app.name : ''
+  return app?.name || ofTask || ''
 }
 
 export interface Completed {

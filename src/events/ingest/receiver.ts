@@ -6,6 +6,7 @@ import type { DropReason } from '../types.ts'
 import type { Datagram } from './journal.ts'
 import type { DropSample, FromWorker, IngestSettings } from './protocol.ts'
 import { createRateWindow } from './rate-window.ts'
+import { createRejectionLog } from './rejections.ts'
 import { selfTestToken } from './self-test.ts'
 import { createSharedSecrets, withoutClaim } from './shared-secret.ts'
 import type { SourceFilter } from './source-filter.ts'
@@ -33,11 +34,18 @@ export interface Receiver {
 
 const SAMPLE_BYTES = 2048
 const MAX_SAMPLES = 100
-const WARN_INTERVAL_MS = 60_000
 const RETRY_MS = 1000
 /** However many they are, messages that wait in memory are not larger than this together. */
 const MAX_WAITING_BYTES = 64 * 1024 * 1024
 const BATCH = 2000
+
+const WHAT_TO_DO: Readonly<Partial<Record<DropReason, string>>> = {
+  SOURCE_NOT_ALLOWED:
+    'If this is a node of Qlik Sense, add it to Butler.udpServerConfig.allowedSources and look at the secret of its log appender; if not, close the port for it in the firewall',
+  TOO_LARGE: 'If this is a node of Qlik Sense, raise Butler.udpServerConfig.maxMessageSize',
+  RATE_LIMITED: 'If these are true events, raise Butler.udpServerConfig.rateLimit.maxMessagesPerMinute',
+  BACKLOG_FULL: 'footman doctor finds what holds the events up',
+}
 
 interface Refusal {
   readonly reason: DropReason
@@ -52,7 +60,10 @@ const NO_SECRET: Refusal = {
 export function createReceiver(deps: ReceiverDeps, settings: IngestSettings): Receiver {
   const rate = settings.maxMessagesPerMinute === null ? null : createRateWindow(settings.maxMessagesPerMinute)
   const secrets = settings.sharedSecrets.length === 0 ? null : createSharedSecrets(settings.sharedSecrets)
-  const lastWarning = new Map<string, number>()
+  const rejections = createRejectionLog(deps.now, (text, reason) => {
+    const level = reason === 'BACKLOG_FULL' ? 'error' : 'warn'
+    deps.post({ type: 'problem', level, message: `Dropped ${text}` })
+  })
   let waiting: Datagram[] = []
   let waitingBytes = 0
   let waitingTold = 0
@@ -93,15 +104,7 @@ export function createReceiver(deps: ReceiverDeps, settings: IngestSettings): Re
     if (samples.length < MAX_SAMPLES) {
       samples.push({ at: deps.now(), sender, reason, raw: raw.slice(0, SAMPLE_BYTES) })
     }
-    warnOncePerMinute(`${reason} ${sender}`, reason, `Dropped a message from ${sender}: ${detail}`)
-  }
-
-  function warnOncePerMinute(key: string, reason: DropReason, message: string): void {
-    const now = deps.now()
-    if (now - (lastWarning.get(key) ?? Number.NEGATIVE_INFINITY) < WARN_INTERVAL_MS) return
-    if (lastWarning.size > 1000) lastWarning.clear()
-    lastWarning.set(key, now)
-    deps.post({ type: 'problem', level: reason === 'BACKLOG_FULL' ? 'error' : 'warn', message })
+    rejections.note({ sender, reason, detail: `${detail}. ${WHAT_TO_DO[reason] ?? ''}`.trimEnd() })
   }
 
   /** Went the way of every datagram up to here, and is told of instead of being written down. */
@@ -186,6 +189,7 @@ export function createReceiver(deps: ReceiverDeps, settings: IngestSettings): Re
     flush() {
       if (waiting.length > 0) commit()
       tellWaiting()
+      rejections.flush()
       if (Object.keys(counts).length === 0) return
       deps.post({ type: 'dropped', counts, samples })
       counts = {}

@@ -1,4 +1,5 @@
 /** Cleaning of text that arrived over an unauthenticated socket. */
+import { withoutActing } from '../../platform/visible.ts'
 
 /** Longest name, id, host or user, in UTF-16 code units. */
 export const FIELD_LIMIT = 500
@@ -6,12 +7,9 @@ export const FIELD_LIMIT = 500
 export const MESSAGE_LIMIT = 10_000
 
 const LINE_BREAKS_AND_TABS = /[\t\r\n]+/g
-// All control characters, line and paragraph separators, bidirectional controls.
-const UNWANTED = /[\p{Cc}\u2028\u2029\p{Bidi_Control}]/gu
-
 /** Line breaks and tabs become one blank, other control characters vanish, the rest is cut to `limit` code units. */
 export function sanitizeField(text: string, limit: number = FIELD_LIMIT): string {
-  return cutText(text.replace(LINE_BREAKS_AND_TABS, ' ').replace(UNWANTED, ''), limit)
+  return cutText(withoutActing(text.replace(LINE_BREAKS_AND_TABS, ' ')).replaceAll('\n', ''), limit)
 }
 
 /** Cuts to `limit` UTF-16 code units, never inside a surrogate pair. */

@@ -5,7 +5,7 @@
  */
 import { isIP } from 'node:net'
 import { hostname } from 'node:os'
-import { escapeHtml } from '../escape-html.ts'
+import { escapeHtml } from '../visible.ts'
 import { Refusal, refusedWithCode } from './errors.ts'
 
 export interface BrowserSettings {

@@ -74,7 +74,9 @@ describe('what is shown', () => {
     const text = code
       .replace(/<\/span>(?=<span class="line")/g, '</span>\n')
       .replace(/<[^>]*>/g, '')
-      .replaceAll('&#39;', "'")
+      .replaceAll('&#x27;', "'")
+      .replaceAll('&#x60;', '`')
+      .replaceAll('&#x3D;', '=')
       .replaceAll('&quot;', '"')
       .replaceAll('&lt;', '<')
       .replaceAll('&gt;', '>')

@@ -3,6 +3,7 @@ import { openJournal } from '../../../src/events/ingest/journal.ts'
 import type { FromWorker } from '../../../src/events/ingest/protocol.ts'
 import { createRateWindow } from '../../../src/events/ingest/rate-window.ts'
 import { createReceiver } from '../../../src/events/ingest/receiver.ts'
+import { createRejectionLog, OTHER_SENDERS } from '../../../src/events/ingest/rejections.ts'
 import { tempDirectory } from '../../support/temp.ts'
 
 const settings = {
@@ -116,5 +117,58 @@ describe('the journal', () => {
     expect(journal.lastId()).toBe(5)
     journal.close()
     directory.remove()
+  })
+})
+
+describe('rejected datagrams in the log', () => {
+  function rejectionLog() {
+    const lines: string[] = []
+    const clock = { now: 0 }
+    const log = createRejectionLog(
+      () => clock.now,
+      (text, reason) => void lines.push(`${reason} ${text}`),
+    )
+    const at = (ms: number) => {
+      clock.now = ms
+      log.flush()
+    }
+    return { log, lines, at }
+  }
+  const rejection = (sender: string, detail = 'do this', reason = 'INVALID') => ({ sender, reason, detail })
+
+  test('the first at once, the others in one line a minute, by sender and reason', () => {
+    const { log, lines, at } = rejectionLog()
+    for (let n = 1; n <= 500; n += 1) log.note(rejection('10.0.0.1', `number ${n}`))
+    log.note(rejection('10.0.0.2'))
+    log.note(rejection('10.0.0.1', 'too long', 'TOO_LARGE'))
+    const first = [
+      'INVALID 1 message from 10.0.0.1: number 1',
+      'INVALID 1 message from 10.0.0.2: do this',
+      'TOO_LARGE 1 message from 10.0.0.1: too long',
+    ]
+    expect(lines).toEqual(first)
+    at(59_999)
+    expect(lines).toEqual(first)
+    at(60_000)
+    expect(lines.slice(3)).toEqual(['INVALID 499 messages from 10.0.0.1 within a minute: number 500'])
+    at(120_000)
+    log.note(rejection('10.0.0.1', 'again'))
+    expect(lines.slice(4)).toEqual(['INVALID 1 message from 10.0.0.1: again'])
+  })
+
+  test('made-up senders share a line, and a clock that is set back holds nothing up', () => {
+    const { log, lines, at } = rejectionLog()
+    at(100_000)
+    for (let n = 0; n < 5000; n += 1) log.note(rejection(`10.0.${n >> 8}.${n & 255}`))
+    expect(lines).toHaveLength(201)
+    at(50_000)
+    expect(lines.slice(201)).toEqual([`INVALID 4799 messages from ${OTHER_SENDERS} within a minute: do this`])
+  })
+
+  test('the rest is written at the end', () => {
+    const { log, lines } = rejectionLog()
+    for (let n = 0; n < 3; n += 1) log.note(rejection('10.0.0.1'))
+    log.flush(true)
+    expect(lines.slice(1)).toEqual(['INVALID 2 messages from 10.0.0.1 within a minute: do this'])
   })
 })

@@ -54,8 +54,18 @@ describe('lines for the journal', () => {
 
   test('each have a priority, as the journal makes an entry of each', () => {
     const { log, texts } = journal()
-    log.warn('one\ntwo\n\nthree')
-    expect(texts.stdout).toBe('<4>warn: one\n<4>two\n\n<4>three\n')
+    const error = Object.assign(new Error('boom'), { stack: 'Error: boom\n    at here\n\n    at there' })
+    log.warn('one\ntwo', { error })
+    expect(texts.stdout).toBe(
+      [
+        '<4>warn: one\\ntwo: boom',
+        '<4>    Error: boom',
+        '<4>        at here',
+        '<4>    ',
+        '<4>        at there',
+        '',
+      ].join('\n'),
+    )
   })
 
   test('in JSON are whole', () => {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test'
-import { existsSync, readdirSync, readFileSync, renameSync, utimesSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, utimesSync, writeFileSync } from 'node:fs'
 import type { LineWriter } from '../../../src/platform/line-writer.ts'
 import { createLogger, type LogSettings } from '../../../src/platform/log.ts'
 import { tempDirectory } from '../../support/temp.ts'
@@ -52,10 +52,10 @@ describe('text format', () => {
     )
   })
 
-  test('keeps line breaks, leaves fields out', () => {
+  test('writes line breaks as escapes, leaves fields out', () => {
     const { log, stdout } = logger()
     log.info('one\ntwo', { port: 8080 })
-    expect(stdout.text).toBe('2026-03-02T06:00:01.120Z info: one\ntwo\n')
+    expect(stdout.text).toBe('2026-03-02T06:00:01.120Z info: one\\ntwo\n')
   })
 
   test('appends what errors and their causes say, once', () => {
@@ -68,7 +68,7 @@ describe('text format', () => {
   test('shows stacks from level debug on', () => {
     const { log, stdout } = logger({ level: 'debug' })
     log.error('X', { error: new Error('boom') })
-    expect(stdout.text).toContain('\nError: boom\n    at ')
+    expect(stdout.text).toMatch(/^\S+ error: X: boom\n {4}Error: boom\n {8}at /)
   })
 
   test('is coloured on a terminal only', () => {
@@ -227,13 +227,14 @@ describe('files', () => {
       directory: string
       names: () => string[]
     }) => Promise<void>,
-    settings: { maxFileSize?: number; before?: (directory: string) => void } = {},
+    settings: { maxFileSize?: number; maxTotalSize?: number; before?: (directory: string) => void } = {},
   ): Promise<void> {
     await using folder = tempDirectory()
     const directory = folder.join('deep', 'log')
     settings.before?.(folder.path)
     let now = local(2026, 3, 2)
-    const file = { directory, maxFileSize: settings.maxFileSize ?? 1e6, keepMs: 30 * 86_400_000 }
+    const { maxFileSize = 1e6, maxTotalSize = 1e9 } = settings
+    const file = { directory, maxFileSize, keepMs: 30 * 86_400_000, maxTotalSize }
     const { log } = logger({ console: false, file }, false, { now: () => now })
     const at = (ms: number) => {
       now = ms
@@ -264,7 +265,7 @@ describe('files', () => {
         for (let count = 0; count < 3; count += 1) log.info(line)
         await log.close()
         expect(names()).toEqual(['butler.2026-03-02.1.log', 'butler.2026-03-02.2.log', 'butler.2026-03-02.log'])
-        const settings = { directory, maxFileSize: 200, keepMs: 1e12 }
+        const settings = { directory, maxFileSize: 200, keepMs: 1e12, maxTotalSize: 1e9 }
         const next = logger({ console: false, file: settings }, false, { now: () => local(2026, 3, 2) }).log
         next.info('after the restart')
         await next.close()
@@ -294,6 +295,41 @@ describe('files', () => {
       expect(names()).toEqual(kept)
     }))
 
+  test.each([
+    ['the oldest are deleted when all together grow too large', 100, 350, ['.2', '.3', '.4']],
+    ['one that may grow larger than all is continued before', 10_000, 200, ['.3', '.4']],
+  ])('%s', (_, maxFileSize, maxTotalSize, kept) =>
+    withFiles(
+      async ({ log, directory, names }) => {
+        for (let count = 0; count < 5; count += 1) {
+          log.info(`${count} ${'x'.repeat(60)}`)
+          await log.flush()
+        }
+        const expected = kept.map((number) => `butler.2026-03-02${number}.log`)
+        expect(names()).toEqual([...expected, 'other.2026-01-01.log'].sort())
+        expect(read(directory, expected.at(-1)!)).toContain('info: 4 x')
+      },
+      {
+        ...{ maxFileSize, maxTotalSize },
+        before: (folder) => {
+          mkdirSync(`${folder}/deep/log`, { recursive: true })
+          writeFileSync(`${folder}/deep/log/butler.2026-03-01.log`, 'x'.repeat(1000))
+          writeFileSync(`${folder}/deep/log/other.2026-01-01.log`, 'x'.repeat(1000))
+        },
+      },
+    ),
+  )
+
+  test('the current file stays when there is nothing else to delete', () =>
+    withFiles(
+      async ({ log, names }) => {
+        log.info('x'.repeat(300))
+        await log.flush()
+        expect(names()).toEqual(['butler.2026-03-02.log'])
+      },
+      { maxTotalSize: 50 },
+    ))
+
   test('reopen continues in a new file after the old one was moved away', () =>
     withFiles(async ({ log, directory }) => {
       log.info('before')
@@ -309,7 +345,7 @@ describe('files', () => {
   test('a directory that cannot be made is told on the console and ends nothing', async () => {
     await using folder = tempDirectory()
     writeFileSync(folder.join('file'), 'in the way')
-    const file = { directory: folder.join('file', 'log'), maxFileSize: 1e6, keepMs: 1e9 }
+    const file = { directory: folder.join('file', 'log'), maxFileSize: 1e6, keepMs: 1e9, maxTotalSize: 1e9 }
     const { log, stdout } = logger({ file })
     log.info('goes on')
     expect(stdout.text).toContain(`error: LOG: cannot write log files in "${file.directory}": `)

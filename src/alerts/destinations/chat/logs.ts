@@ -1,6 +1,7 @@
 /** Fits script logs into messages with a limit: whole lines, the first ones of the head and the last ones of the tail. */
 
 import type { TemplateRecord } from '../../templates/engine.ts'
+import { cleanText, mapTexts } from '../../templates/escape.ts'
 import { cut, type Size } from '../../texts/cut.ts'
 
 /** Butler 16 wrote this; people look for it. */
@@ -19,22 +20,14 @@ const LONG_TEXTS = [
   ...['errorText', 'selfText', 'customText', 'appDescription', 'tenantComment', 'errorMessage'],
 ] as const
 
-// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what must go
-const CONTROL_CHARACTERS = /[\u0000-\u0008\u000b-\u001f\u007f]/g
-
-export function cleanText(text: string): string {
-  return text.toWellFormed().replace(/\r\n?/g, '\n').replace(CONTROL_CHARACTERS, '')
-}
-
 /** All of them are there, also where nobody set them. */
 const NO_LONG_TEXTS: TemplateRecord = Object.fromEntries(LONG_TEXTS.map((name) => [name, '']))
 
 /** The variables in the form that chat templates see: no strange characters, names on one line. */
 export function chatVariables(variables: TemplateRecord): TemplateRecord {
   const cleaned = Object.entries({ ...NO_LONG_TEXTS, ...variables }).map(([name, value]) => {
-    if (typeof value !== 'string') return [name, value] as const
-    const text = cleanText(value)
-    return [name, name in NO_LONG_TEXTS ? text : text.replaceAll('\n', ' ')] as const
+    const clean = mapTexts(value, cleanText)
+    return [name, typeof clean !== 'string' || name in NO_LONG_TEXTS ? clean : clean.replaceAll('\n', ' ')] as const
   })
   return Object.fromEntries(cleaned)
 }

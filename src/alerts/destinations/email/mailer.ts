@@ -2,9 +2,11 @@
 import type { SendMailOptions } from 'nodemailer'
 import type { Clock, Logger } from '../../../platform/types.ts'
 import { VERSION } from '../../../platform/version.ts'
+import { withoutActing } from '../../../platform/visible.ts'
 import { isEmailAddress } from '../../recipients.ts'
 import { templateRecord, type UserForm } from '../../record.ts'
 import type { TemplateEngine } from '../../templates/engine.ts'
+import { mapTexts } from '../../templates/escape.ts'
 import type { TimeFormatter } from '../../times.ts'
 import type { DeliveryResult, Message, RenderInput } from '../../types.ts'
 import { createContentWriter, type MailBody } from './content.ts'
@@ -76,7 +78,7 @@ export function createMailSender(deps: MailerDeps, config: MailerConfig): MailSe
     const { qlikSenseUrls, genericUrls } = config
     const context = { qlikSenseUrls, genericUrls, version: VERSION, times, now: clock.now() }
     return {
-      ...templateRecord(input.event, context, { headLines, tailLines }, userForm, input),
+      ...mapTexts(templateRecord(input.event, context, { headLines, tailLines }, userForm, input), withoutActing),
       ...(recipients ? { emailRecipients: recipients } : {}),
     }
   }

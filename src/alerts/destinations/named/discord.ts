@@ -2,6 +2,7 @@
 import type { Severity } from '../../../events/types.ts'
 import type { HttpResponse } from '../../../platform/http-client.ts'
 import { jsonOf } from '../../../platform/http-json.ts'
+import { cleanText, escapeMarkdown } from '../../templates/escape.ts'
 import { cut } from '../../texts/cut.ts'
 import type { Fact } from '../../texts/facts.ts'
 import type { DeliveryResult } from '../../types.ts'
@@ -24,6 +25,7 @@ const PER_MINUTE = 25
 export const discord: HttpTypeFactory<'discord'> = (settings) => ({
   needs: TEXT_NEEDS,
   showsTextOnly: true,
+  escaped: (text) => escapeMarkdown(cleanText(text)),
   target: hostOf(settings.webhookURL),
   secrets: secretsOfUrl(settings.webhookURL),
   pace: { key: `discord ${settings.webhookURL}`, perMinute: PER_MINUTE },

@@ -69,7 +69,7 @@ export function createHttpDestination(
     ...(type.showsTextOnly && { needsFor: (texts) => textNeeds(texts, type.needs) }),
     targets: () => type.targets ?? [{ target: type.target, lane: name }],
     async render(input) {
-      const text = await deps.texts.write(input, settings)
+      const text = await deps.texts.write(input, settings, type.escaped)
       const call = await type.render({ ...input, text })
       const { deliveryId, target } = input
       return { deliveryId, target, subject: text.title, body: mask(call.body), payload: call }

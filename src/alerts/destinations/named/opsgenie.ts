@@ -1,5 +1,7 @@
 /** Opsgenie and its successor, Jira Service Management: alerts that a recovery closes. */
 import type { Severity } from '../../../events/types.ts'
+import { onOneLine } from '../../../platform/visible.ts'
+import { cleanText, escapeTags } from '../../templates/escape.ts'
 import { cut } from '../../texts/cut.ts'
 import { appIdOf, nameOfSubject } from '../../texts/words.ts'
 import { hostOf } from './secrets.ts'
@@ -30,6 +32,7 @@ export const opsgenie: HttpTypeFactory<'opsgenie'> = (settings, { hostname }) =>
   return {
     needs: TEXT_NEEDS,
     showsTextOnly: true,
+    escaped: (text) => escapeTags(cleanText(text)),
     target: hostOf(base),
     secrets: [settings.apiKey],
     render(input) {
@@ -62,7 +65,7 @@ function alert(
       executionId: event.executionId || undefined,
       openApp: (text.variables.appUrl as string) || undefined,
     },
-    entity: cut(nameOfSubject(event), LIMITS.entity),
+    entity: cut(escapeTags(onOneLine(nameOfSubject(event))), LIMITS.entity),
     source,
     priority: PRIORITY[severity],
   }

@@ -1,4 +1,5 @@
 /** PagerDuty: incidents by the Events API v2. A recovery resolves the incident of the same subject. */
+import { onOneLine } from '../../../platform/visible.ts'
 import { cut, cutStart, utf8 } from '../../texts/cut.ts'
 import { appIdOf, nameOfSubject } from '../../texts/words.ts'
 import { type HttpRenderInput, type HttpTypeFactory, TEXT_NEEDS } from './types.ts'
@@ -38,6 +39,8 @@ function trigger(input: HttpRenderInput, routingKey: string) {
   return incident(input, routingKey, cutStart(tail, room, escaped) || undefined)
 }
 
+const field = (text: string) => cut(onOneLine(text), FIELD_LIMIT)
+
 /** Bytes as a JSON text. */
 const escaped = (text: string) => Buffer.byteLength(JSON.stringify(text)) - 2
 
@@ -55,9 +58,9 @@ function incident(input: HttpRenderInput, routingKey: string, scriptLogTail: str
       timestamp: new Date(event.receivedAt).toISOString(),
       severity,
       // PagerDuty refuses an event without a source.
-      source: cut(event.host || 'Footman', FIELD_LIMIT),
-      component: cut(nameOfSubject(event), FIELD_LIMIT) || undefined,
-      group: cut(event.app?.stream?.name ?? '', FIELD_LIMIT) || undefined,
+      source: field(event.host) || 'Footman',
+      component: field(nameOfSubject(event)) || undefined,
+      group: field(event.app?.stream?.name ?? '') || undefined,
       class: event.type,
       custom_details: {
         text: cut(text.text, TEXT_LIMIT),

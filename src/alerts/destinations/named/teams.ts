@@ -1,4 +1,5 @@
 /** Microsoft Teams: an Adaptive Card to the webhook of a workflow. */
+import { cleanText, escapeMarkdown } from '../../templates/escape.ts'
 import { teamsResult } from '../teams/answer.ts'
 import { teamsMessage } from '../teams/message.ts'
 import { chatTemplate, chatWords } from './chat.ts'
@@ -9,6 +10,7 @@ export const teams: HttpTypeFactory<'teams'> = (settings, deps, name) => {
   const { webhookURL: url, messageType } = settings
   return {
     needs: TEXT_NEEDS,
+    escaped: (text) => escapeMarkdown(cleanText(text)),
     target: hostOf(url),
     secrets: secretsOfUrl(url),
     async render(input) {

@@ -1,6 +1,7 @@
 /** Telegram: a message of a bot (https://core.telegram.org/bots/api#sendmessage). */
 import type { HttpResponse } from '../../../platform/http-client.ts'
 import { jsonOf } from '../../../platform/http-json.ts'
+import { escapeAngles } from '../../templates/escape.ts'
 import { cut } from '../../texts/cut.ts'
 import type { AlertText } from '../../texts/writer.ts'
 import type { DeliveryResult } from '../../types.ts'
@@ -67,22 +68,16 @@ function message({ text, severity }: HttpRenderInput, { threadId }: SettingsOf<'
 }
 
 function html({ title, facts, main, custom, problem }: AlertText): string {
-  const head = `<b>${escaped(cut(title, TITLE_LIMIT, escapedLength))}</b>`
+  const head = `<b>${escapeAngles(cut(title, TITLE_LIMIT, escapedLength))}</b>`
   const lines = cut(facts.map(({ name, value }) => `${name}: ${value}`).join('\n'), FACTS_LIMIT, escapedLength)
-  const start = [head, escaped(lines)].filter(Boolean).join('\n')
-  const end = problem ? `\n${escaped(cut(problem, TITLE_LIMIT, escapedLength))}` : ''
+  const start = [head, escapeAngles(lines)].filter(Boolean).join('\n')
+  const end = problem ? `\n${escapeAngles(cut(problem, TITLE_LIMIT, escapedLength))}` : ''
   const [open, close] = custom ? ['\n', ''] : [`${lines ? '\n' : ''}\n<pre>`, '</pre>']
   const room = TEXT_LIMIT - start.length - open.length - close.length - end.length
-  return main ? `${start}${open}${escaped(cut(main, room, escapedLength))}${close}${end}` : `${start}${end}`
+  return main ? `${start}${open}${escapeAngles(cut(main, room, escapedLength))}${close}${end}` : `${start}${end}`
 }
 
-const ENTITIES: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;' }
-
-function escaped(text: string): string {
-  return text.replace(/[&<>]/g, (sign) => ENTITIES[sign]!)
-}
-
-const escapedLength = (text: string) => escaped(text).length
+const escapedLength = (text: string) => escapeAngles(text).length
 
 function changed(call: HttpCall, changes: Readonly<Record<string, unknown>>): HttpCall {
   return { ...call, body: JSON.stringify({ ...(JSON.parse(call.body) as object), ...changes }) }

@@ -54,6 +54,8 @@ export interface HttpType {
   readonly needs: readonly Need[]
   /** Of event and execution nothing is shown but what the text says. */
   readonly showsTextOnly?: true
+  /** How its markup wants outside text; default: without control characters. */
+  readonly escaped?: (text: string) => string
   /** What a person recognises: the host of the address, a channel. */
   readonly target: string
   /** Whom it reaches when that is more than one place; default: `target`, in a lane of its own. */

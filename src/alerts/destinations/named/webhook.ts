@@ -16,6 +16,8 @@ export const webhook: HttpTypeFactory<'webhook'> = (settings, deps, name) => {
   const { url, method, headers, contentType, signingSecret } = settings
   return {
     needs: TEXT_NEEDS,
+    // A program reads it: JSON and the template are the escape.
+    escaped: (text) => text,
     target: hostOf(url),
     secrets: [...secretsOfUrl(url), ...Object.values(headers), signingSecret],
     async render(input) {

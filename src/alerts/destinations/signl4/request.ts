@@ -1,4 +1,6 @@
 /** The body of a SIGNL4 webhook; receivers rely on names and order. */
+import { onOneLine } from '../../../platform/visible.ts'
+import { cleanText } from '../../templates/escape.ts'
 
 export interface Signl4Alert {
   readonly title: string
@@ -13,8 +15,8 @@ export interface Signl4Alert {
 
 export function signl4Request(alert: Signl4Alert): Readonly<Record<string, string | number>> {
   return {
-    Title: alert.title,
-    Message: alert.message,
+    Title: onOneLine(alert.title),
+    Message: cleanText(alert.message),
     Severity: alert.severity,
     'X-S4-Service': alert.serviceName,
     'X-S4-ExternalID': alert.externalId,

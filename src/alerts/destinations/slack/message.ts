@@ -1,10 +1,10 @@
 /** The message for an incoming webhook of Slack: Block Kit with a text for notifications. */
 import { SLACK_TEMPLATE } from '../../templates/builtin-chat.ts'
 import type { TemplateRecord } from '../../templates/engine.ts'
-import { ESCAPING } from '../../templates/escape.ts'
+import { cleanText, ESCAPING, escapeAngles } from '../../templates/escape.ts'
 import { cut } from '../../texts/cut.ts'
 import type { JsonObject } from '../chat/json-text.ts'
-import { chatVariables, cleanText, withinBudget } from '../chat/logs.ts'
+import { chatVariables, withinBudget } from '../chat/logs.ts'
 import { missingNotes } from '../chat/notes.ts'
 import { basicLine, type ChatDeps, type ChatSettings, findTemplate, problemOf, renderObject } from '../chat/template.ts'
 import { cutMarkup, fitSlack, isWebAddress, overflow } from './limits.ts'
@@ -48,16 +48,11 @@ export async function slackMessage(
   if (settings.messageType === 'basic') return { body: basic(deps, settings, record, ''), plain }
   try {
     const body = await formatted(deps, settings, record)
-    return { body: { ...sender, text: slackText(cut(String(record.title), TITLE_SIZE)), ...body }, plain }
+    return { body: { ...sender, text: escapeAngles(cut(String(record.title), TITLE_SIZE)), ...body }, plain }
   } catch (error) {
     const problem = problemOf(deps, error, 'The basic Slack message is sent instead.')
     return { body: basic(deps, settings, record, problem), plain }
   }
-}
-
-/** What no text of the message has in common with markup. */
-function slackText(text: string): string {
-  return text.replace(/[&<>]/g, (sign) => ({ '&': '&amp;', '<': '&lt;', '>': '&gt;' })[sign]!)
 }
 
 function senderOf({ fromUser, channel, iconEmoji }: SlackSettings): JsonObject {
@@ -71,11 +66,11 @@ function senderOf({ fromUser, channel, iconEmoji }: SlackSettings): JsonObject {
 /** One line and buttons; what it must say beside that stands in a line of its own. */
 function basic(deps: ChatDeps, settings: SlackSettings, record: TemplateRecord, problem: string): JsonObject {
   const line = basicLine(deps, settings, record)
-  const notes = [missingNotes('', record), problem].filter(Boolean).map(slackText).join('\n')
+  const notes = [missingNotes('', record), problem].filter(Boolean).map(escapeAngles).join('\n')
   const buttons = buttonsOf(record)
   return {
     ...senderOf(settings),
-    text: slackText(cut(line, TITLE_SIZE)),
+    text: escapeAngles(cut(line, TITLE_SIZE)),
     blocks: [
       { type: 'header', text: { type: 'plain_text', text: cut(line, 150) } },
       { type: 'divider' },
@@ -128,8 +123,9 @@ function renderFitting(render: (budget: number) => JsonObject): JsonObject {
 function withNotes(message: JsonObject, notes: string): JsonObject {
   const { blocks } = message
   if (!notes) return message
-  if (!Array.isArray(blocks)) return { ...message, text: [message.text, slackText(notes)].filter(Boolean).join('\n') }
-  const context = { type: 'context', elements: [{ type: 'mrkdwn', text: slackText(notes) }] }
+  if (!Array.isArray(blocks))
+    return { ...message, text: [message.text, escapeAngles(notes)].filter(Boolean).join('\n') }
+  const context = { type: 'context', elements: [{ type: 'mrkdwn', text: escapeAngles(notes) }] }
   return { ...message, blocks: [...blocks.slice(0, 49), context] }
 }
 
@@ -140,5 +136,5 @@ function plainText(record: TemplateRecord): string {
     ['Host', hostName || host],
   ].filter(([, value]) => value)
   const lines = [title, ...facts.map(([name, value]) => `${name}: ${value}`), customText || errorText]
-  return slackText(cleanText(lines.filter(Boolean).join('\n')))
+  return escapeAngles(cleanText(lines.filter(Boolean).join('\n')))
 }

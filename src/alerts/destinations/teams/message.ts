@@ -1,6 +1,7 @@
 /** The message for a Teams workflow that is triggered by a webhook: an Adaptive Card in an envelope. */
 import { TEAMS_TEMPLATE } from '../../templates/builtin-chat.ts'
 import type { TemplateRecord } from '../../templates/engine.ts'
+import { escapeMarkdown, mapTexts } from '../../templates/escape.ts'
 import { cut, utf8 } from '../../texts/cut.ts'
 import type { JsonObject } from '../chat/json-text.ts'
 import { chatVariables, withinBudget } from '../chat/logs.ts'
@@ -28,12 +29,14 @@ export async function teamsMessage(
   settings: TeamsSettings,
   variables: TemplateRecord,
 ): Promise<JsonObject> {
-  const record = chatVariables(variables)
+  const clean = chatVariables(variables)
+  // The text of a route may hold links of its own; what it shows of the event has been escaped before.
+  const record = { ...mapTexts(clean, escapeMarkdown), customText: clean.customText }
   if (settings.messageType === 'basic') return basic(deps, settings, record, '')
   try {
     return await formatted(deps, settings, record)
   } catch (error) {
-    const problem = problemOf(deps, error, 'The basic Teams message is sent instead.')
+    const problem = escapeMarkdown(problemOf(deps, error, 'The basic Teams message is sent instead.'))
     return basic(deps, settings, record, problem)
   }
 }

@@ -194,6 +194,25 @@ describe('Slack', () => {
   })
 })
 
+test.each([
+  ['discord', (sent: { embeds: { title: string; description: string }[] }) => Object.values(sent.embeds[0]!)],
+  [
+    'teams',
+    (sent: { attachments: { content: { body: { text: string }[] } }[] }) =>
+      sent.attachments[0]!.content.body.map(({ text }) => text),
+  ],
+] as const)('%s: links of the route stay, those of the event are torn apart', async (type, textsIn) => {
+  const { settings, success } = NAMED_HTTP_TYPES[type]!
+  const sink = await sinkThat(success)
+  const { send } = namedDestination(settings, { sink })
+  const texts = { title: 'Look: {{taskName}}', body: '[Runbook](https://wiki.acme.example) for {{logMessage}}' }
+  const event = exampleEvent({ taskName: '[T](https://evil.example)', logMessage: '[M](https://evil.example) <@123>' })
+  await send(inputFor(event, { route: routeOf({ texts }) }))
+  const shown = textsIn(JSON.parse(sink.requests[0]!.body))
+  expect(shown).toContain('Look: [T] (https://evil.example)')
+  expect(shown).toContain('[Runbook](https://wiki.acme.example) for [M] (https://evil.example) < @123>')
+})
+
 test('Teams: an Adaptive Card with the words of the route', async () => {
   const { settings, success } = NAMED_HTTP_TYPES.teams!
   const sink = await sinkThat(success)

@@ -102,7 +102,7 @@ describe.each([
     expect(json.dedup_key!.length).toBeLessThanOrEqual(255)
     expect(Buffer.byteLength(body)).toBeLessThanOrEqual(512 * 1024)
     const { scriptLogTail } = json.payload.custom_details
-    expect(scriptLogTail.endsWith(event.scriptLog!.lines.at(-1)!)).toBe(true)
+    expect(scriptLogTail).toEndWith(event.scriptLog!.lines.at(-1)!.replace('\u2028', '\n'))
   })
 
   test('Opsgenie: message 130, alias 512, description 15,000, entity 512, 20 tags of 50', async () => {

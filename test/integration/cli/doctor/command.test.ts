@@ -160,7 +160,7 @@ test('what Footman makes of a key need not be a mistake', async () => {
 test('what servers say cannot steer the terminal', () => {
   const findings = [{ ...broken, message: 'evil \x1b[2J\r\nline' }]
   const text = humanReport('f', [{ group: 'mail', title: 'Mail', findings }], signsOf({}, {}, 'linux'))
-  expect(text).toContain('evil ·[2J line')
+  expect(text).toContain('evil \\u001b[2J line')
 })
 
 test('a probe that hangs or fails does not hold up the others', async () => {

@@ -1,14 +1,22 @@
 import { describe, expect, test } from 'bun:test'
 import fc from 'fast-check'
-import type { Target } from '../../../../src/alerts/templates/escape.ts'
+import {
+  cleanText,
+  escapeAngles,
+  escapeMarkdown,
+  escapeTags,
+  mapTexts,
+  type Target,
+} from '../../../../src/alerts/templates/escape.ts'
 import { templateEngine } from '../../../support/alerts.ts'
 
 const engine = templateEngine()
 const render = (text: string, record: Record<string, unknown>, target: Target) =>
   engine.render({ kind: 'inline', name: 'test', text }, record, target)
 
-// biome-ignore lint/suspicious/noControlCharactersInRegex: these must not occur
-const CONTROL = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g
+const CONTROL =
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: these must not occur
+  /[\u0000-\u001f\u007f-\u009f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2064\u2066-\u206f\ufeff\ufff9-\ufffb]/g
 
 /** The same tag in both languages. */
 const ESCAPED = ['{{x}}', '<%= it.x %>']
@@ -90,9 +98,9 @@ describe.each(RAW)('%s', (tag) => {
     fc.assert(fc.property(nasty, (x) => expect(JSON.parse(render(`{"t":"${tag}"}`, { x }, target))).toEqual({ t: x })))
   })
 
-  test('in Slack a script log never mentions anybody', () => {
-    const own = tag.replace('x', 'scriptLogTail')
-    const { t } = JSON.parse(render(`{"t":"${own}"}`, { scriptLogTail: '<!channel> "x"\r\n' }, 'slack'))
+  test.each(['scriptLogTail', 'logMessage', 'errorText'])('in Slack %s never mentions anybody', (name) => {
+    const own = tag.replace('x', name)
+    const { t } = JSON.parse(render(`{"t":"${own}"}`, { [name]: '<!channel> "x"\r\n' }, 'slack'))
     expect(t).toBe('&lt;!channel&gt; "x"\r\n')
   })
 })
@@ -106,4 +114,67 @@ test.each([
   [{}, '[object Object]'],
 ])('the value %p is written as %p', (x, expected) => {
   for (const tag of [...ESCAPED, ...RAW]) expect(render(tag, { x }, 'html')).toBe(expected)
+})
+
+describe('Markdown of Teams and Discord', () => {
+  /** As CommonMark has it: inline links, definitions that links refer to, and the mentions of Discord. */
+  const LINK = /\]\((?!\w+[\s,)])|^ {0,3}\[(?:\\.|[^\]\\\n])*\]:|<(?:[@#][!&]?\d+|a?:\w+:\d+|t:\d+)>/m
+  const parts = fc.constantFrom(
+    ...['[', ']', '(', ')', '[x]', '](', '(http://evil.example)', ':', ' ', '\n', '\\', '<', '>', '<@1>', '<@&2>'],
+    ...['<#3>', '<:a:4>', '<t:5>', '!', 'text', 'https://evil.example', '(qvd)', ']: '],
+  )
+  const markdown = fc.array(parts, { maxLength: 30 }).map((all) => all.join(''))
+
+  test('property: nothing becomes a link or a mention; what is escaped twice is the same', () => {
+    fc.assert(
+      fc.property(markdown, (text) => {
+        const escaped = escapeMarkdown(text)
+        expect(escaped).not.toMatch(LINK)
+        expect(escapeMarkdown(escaped)).toBe(escaped)
+        expect(escaped.replaceAll(' ', '')).toBe(text.replaceAll(' ', ''))
+      }),
+      { numRuns: 2000 },
+    )
+  })
+
+  test.each([
+    ['[Reset your password](https://evil.example)', '[Reset your password] (https://evil.example)'],
+    ['![x](//evil.example)', '![x] (//evil.example)'],
+    ['[x]( <&#104;ttp://evil.example>)', '[x] ( <&#104;ttp://evil.example>)'],
+    ['[x]\n\n[x]: https://evil.example', '[x]\n\n[x] : https://evil.example'],
+    ['<@123> <@&456> <#7> <:ok:8> @everyone', '< @123> < @&456> < #7> < :ok:8> @everyone'],
+  ])('%j becomes %j', (text, escaped) => expect(escapeMarkdown(text)).toBe(escaped))
+
+  test.each([
+    'LOAD * FROM [lib://Src/orders.qvd](qvd);',
+    'LOAD * FROM [lib://Src/orders.csv](txt, utf8)',
+    'Sales [EU] (hourly), list[0](1)',
+    'at https://qs.acme.example/hub <orders> a_b *c*',
+  ])('ordinary: %s', (text) => expect(escapeMarkdown(text)).toBe(text))
+})
+
+test.each([
+  ['<a href="http://evil.example">x</a> <!-- <B>', '< a href="http://evil.example">x< /a> < !-- < B>'],
+  ['1 < 2 <3', '1 < 2 <3'],
+])('HTML without a place: %j becomes %j', (text, escaped) => expect(escapeTags(text)).toBe(escaped))
+
+test('Slack and Telegram: neither mentions nor links', () => {
+  expect(escapeAngles('<!channel> <http://evil.example|x> &')).toBe(
+    '&lt;!channel&gt; &lt;http://evil.example|x&gt; &amp;',
+  )
+})
+
+test('texts of messages keep line feeds and tabs, and no half of a character', () => {
+  expect(cleanText('a\tb\r\nc\x1b[2J\u202e\ud83e')).toBe('a\tb\nc[2J\ufffd')
+})
+
+test('every text of the variables is changed, however deep', () => {
+  const value = { a: 'x', list: ['x', { b: 'x' }], n: 1, none: null, yes: true }
+  expect(mapTexts(value, (text) => `${text}!`)).toEqual({
+    a: 'x!',
+    list: ['x!', { b: 'x!' }],
+    n: 1,
+    none: null,
+    yes: true,
+  })
 })
