@@ -56,10 +56,11 @@ export const frequencies: Check = ({ config, report }) => {
       if (enable && parsed.value.warning) report('warning', path, parsed.value.warning)
       continue
     }
-    // Only matters when the start goes on in spite of errors.
     settings.enable = false
+    if (!enable && config.footman.compatibility === 'butler') continue
     const message = `"${frequency}" is not a valid frequency for Butler.${path}`
-    report(enable ? 'error' : 'warning', path, `CONFIG: ${message}`, { hint: parsed.error, standalone: true })
+    const options = { hint: parsed.error, standalone: true, ...(enable && { feature: section }) } as const
+    report(enable ? 'error' : 'warning', path, `CONFIG: ${message}`, options)
   }
 }
 
@@ -125,7 +126,8 @@ export const rootApprovals: Check = ({ config, report }) => {
   ]
   for (const [path, directory] of directories) {
     if (!/^(\/|\\|[a-zA-Z]:[\\/]?)$/.test(directory.trim())) continue
-    report('error', path, `"${directory}" is a whole drive`, {
+    report('error', path, `"${directory}" is a whole drive and approves nothing`, {
+      feature: path,
       hint: 'name a folder, or set Butler.footman.files.allowRootApproval: true',
     })
   }

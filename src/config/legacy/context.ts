@@ -3,6 +3,8 @@ import type { Place, Problem, ProblemSeverity } from '../problems.ts'
 import { type MapNode, nodeAt, placeOf, type Scalar, scalar, setAt, type TreeNode, takeAt } from '../tree.ts'
 
 export interface LegacyContext {
+  /** Whether a section without `enable` of a layout that had none is on. */
+  readonly presenceMeansOn: boolean
   get(path: string): TreeNode | undefined
   has(path: string): boolean
   /** The value when it is a scalar. */
@@ -16,10 +18,12 @@ export interface LegacyContext {
   /** "is read as", without moving anything. */
   deprecated(from: string, versions: string, to: string, at?: Place): void
   note(severity: ProblemSeverity, path: string, message: string, at?: Place): void
+  /** A note about an older layout, of which the user hears the number only. */
+  older(path: string, message: string, at?: Place): void
 }
 
 /** `notes` are collected unsorted. */
-export function createLegacyContext(root: MapNode, notes: Problem[]): LegacyContext {
+export function createLegacyContext(root: MapNode, notes: Problem[], presenceMeansOn = false): LegacyContext {
   const full = (path: string) => ['Butler', ...path.split('.')]
   const get = (path: string) => nodeAt(root, full(path))
 
@@ -27,9 +31,13 @@ export function createLegacyContext(root: MapNode, notes: Problem[]): LegacyCont
     notes.push({ severity, path: `Butler.${path}`, message, standalone: true, ...at })
   }
 
+  function older(path: string, message: string, at = placeOf(root, full(path))): void {
+    notes.push({ severity: 'warning', path: `Butler.${path}`, message, standalone: true, older: true, ...at })
+  }
+
   function deprecated(from: string, versions: string, to: string, at?: Place): void {
     const message = `CONFIG DEPRECATED: 'Butler.${from}' (Butler ${versions}) is read as 'Butler.${to}'. Please update the config file.`
-    note('warning', from, message, at)
+    older(from, message, at)
   }
 
   function move(from: string, to: string, versions?: string): void {
@@ -59,6 +67,7 @@ export function createLegacyContext(root: MapNode, notes: Problem[]): LegacyCont
   }
 
   return {
+    presenceMeansOn,
     get,
     has: (path) => get(path) !== undefined,
     value: (path) => {
@@ -72,6 +81,7 @@ export function createLegacyContext(root: MapNode, notes: Problem[]): LegacyCont
     move,
     deprecated,
     note,
+    older,
   }
 }
 

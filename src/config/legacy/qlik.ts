@@ -54,13 +54,12 @@ export function quotedValues(legacy: LegacyContext): void {
   for (const path of ['configEngine.port', 'configQRS.port']) {
     const value = legacy.value(path)
     if (typeof value !== 'string' || !/^\d+$/.test(value.trim()) || isExternal(legacy.get(path))) continue
-    legacy.note('warning', path, `CONFIG DEPRECATED: 'Butler.${path}' is the text "${value}"; it is read as a number.`)
+    legacy.older(path, `CONFIG DEPRECATED: 'Butler.${path}' is the text "${value}"; it is read as a number.`)
     legacy.setValue(path, Number(value), legacy.place(path))
   }
   const ssl = legacy.value('configEngine.useSSL')
   if ((ssl !== 'true' && ssl !== 'false') || isExternal(legacy.get('configEngine.useSSL'))) return
-  legacy.note(
-    'warning',
+  legacy.older(
     'configEngine.useSSL',
     `CONFIG DEPRECATED: 'Butler.configEngine.useSSL' is the text "${ssl}"; it is read as ${ssl}.`,
   )
