@@ -47,11 +47,11 @@ export function createLegacyContext(root: MapNode, notes: Problem[], presenceMea
     const existing = get(to)
     if (existing?.kind === 'map' && entry.node.kind === 'map') {
       fillIn(existing, entry.node)
-    } else if (existing !== undefined) {
+    } else if (existing === undefined) {
+      setAt(root, full(to), entry.node, entry.at)
+    } else if (!isSameValue(existing, entry.node)) {
       note('warning', from, `CONFIG DEPRECATED: 'Butler.${from}' is ignored because 'Butler.${to}' is set.`, entry.at)
       return
-    } else {
-      setAt(root, full(to), entry.node, entry.at)
     }
     if (versions) deprecated(from, versions, to, entry.at)
     else note('info', from, `CONFIG: 'Butler.${from}' is read as 'Butler.${to}'.`, entry.at)
@@ -84,6 +84,9 @@ export function createLegacyContext(root: MapNode, notes: Problem[], presenceMea
     older,
   }
 }
+
+const isSameValue = (a: TreeNode, b: TreeNode): boolean =>
+  a.kind === 'scalar' && b.kind === 'scalar' && a.value === b.value
 
 /** Keys of the old section that the new one lacks. */
 function fillIn(target: MapNode, source: MapNode): void {

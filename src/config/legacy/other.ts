@@ -12,6 +12,7 @@ export function neverReleaseUsers(legacy: LegacyContext): void {
   legacy.move(from, `${RELEASE}.neverRelease.user`, '11.1–12.1')
   if (legacy.has(`${RELEASE}.dryRun`)) return
   legacy.setValue(`${RELEASE}.dryRun`, false, at)
+  if (legacy.value(`${RELEASE}.enable`) === false) return
   legacy.note(
     'warning',
     from,

@@ -48,8 +48,11 @@ export function summarised(notes: readonly Problem[], file: string): readonly Pr
   const older = notes.filter((note) => note.older)
   const [first] = older
   if (!first) return notes
-  const many = older.length === 1 ? '1 setting stands' : `${older.length} settings stand`
-  const message = `CONFIG DEPRECATED: ${many} where older Butlers had ${older.length === 1 ? 'it' : 'them'}; they are read as before`
+  const told =
+    older.length === 1
+      ? '1 setting stands where older Butlers had it; it is read as before'
+      : `${older.length} settings stand where older Butlers had them; they are read as before`
+  const message = `CONFIG DEPRECATED: ${told}`
   const hint = `"footman migrate-config ${file}" shows and writes the present layout`
   const { line, column } = first
   const path = 'Butler'

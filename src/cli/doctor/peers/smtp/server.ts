@@ -81,7 +81,7 @@ async function withStartTls(
     return judged(await lookAtTls(socket, subject.host, tlsSettings(context), context.timeout), context, subject)
   }
   sayGoodbye(socket)
-  if (!tls.requireTLS) return { findings: [], usable: true }
+  if (!tls.requireTLS) return { findings: [unencrypted(context, subject, greeting)], usable: true }
   return failed(
     mailFinding(
       subject,
@@ -94,6 +94,25 @@ async function withStartTls(
       'tls.requireTLS',
     ),
   )
+}
+
+/** What `requireTLS` would forbid; Butler did not look at it. */
+function unencrypted({ config }: DoctorContext, subject: MailSubject, { startTls }: Greeting): Finding {
+  const { auth, tls } = config.emailNotification.smtp
+  const what = auth.enable ? 'mails, and the password, travel' : 'mails travel'
+  const why = startTls && tls.ignoreTLS ? 'tls.ignoreTLS is true' : 'the server offers no STARTTLS'
+  const strict =
+    config.footman.compatibility === 'butler'
+      ? 'to refuse it, set Butler.footman.compatibility to strict'
+      : `to refuse it, set ${subject.section}.tls.requireTLS to true`
+  const message = `${what} unencrypted, as ${why}`
+  const finding = {
+    level: 'warning',
+    code: 'smtp.unencrypted',
+    message,
+    fix: `turn TLS on in the server; ${strict}`,
+  } as const
+  return mailFinding(subject, finding, 'tls.requireTLS')
 }
 
 function judged(look: TlsLook, { config, clock }: DoctorContext, subject: MailSubject): ServerLook {
