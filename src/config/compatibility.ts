@@ -81,7 +81,7 @@ const STRICT = 'Butler.footman.compatibility: strict refuses it'
 export type CompatibilityRuleName = keyof typeof COMPATIBILITY_RULES
 
 /** Whether a rule is applied as in Butler. The one place where the two modes part. */
-export function isAsInButler(_rule: CompatibilityRuleName, compatibility: Compatibility): boolean {
+export function isAsInButler(_rule: CompatibilityRuleName, compatibility: (typeof COMPATIBILITIES)[number]): boolean {
   return compatibility === 'butler'
 }
 
@@ -89,8 +89,7 @@ export function isAsInButler(_rule: CompatibilityRuleName, compatibility: Compat
 export const adoptButlersWays: Check = (context) => {
   const { compatibility } = context.config.footman
   for (const [name, rule] of Object.entries(COMPATIBILITY_RULES)) {
-    const asInButler = compatibility !== 'auto' && isAsInButler(name as CompatibilityRuleName, compatibility)
-    if (asInButler && 'adopt' in rule) rule.adopt(context)
+    if ('adopt' in rule && isAsInButler(name as CompatibilityRuleName, compatibility)) rule.adopt(context)
   }
 }
 

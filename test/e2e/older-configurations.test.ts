@@ -111,7 +111,7 @@ describe('starts unchanged', () => {
       (line) => line.includes('CONFIG DEPRECATED') && !/is ignored because|really released/.test(line),
     )
     expect(lines.length).toBe(/documents|-1[456]$/.test(name) ? 0 : 1)
-    for (const line of lines) expect(line).toMatch(/\d+ settings? stands? where .* footman migrate-config butler\.yaml/)
+    for (const line of lines) expect(line).toMatch(/\d+ settings? stands? where .*footman migrate-config butler\.yaml/)
     expect(told(/CONFIG: 'Butler\.([^']+)' belongs to a feature that no longer exists/).sort()).toEqual(
       [...(REMOVED[name] ?? [])].sort(),
     )

@@ -1,6 +1,7 @@
 /** Settings that must fit each other. */
 import { parseFrequency } from '../../platform/frequency.ts'
 import { topicMatches } from '../../platform/mqtt-topics.ts'
+import { isAsInButler } from '../compatibility.ts'
 import { type Check, isLoopback } from './check.ts'
 
 /** Two listeners on one port. */
@@ -57,7 +58,7 @@ export const frequencies: Check = ({ config, report }) => {
       continue
     }
     settings.enable = false
-    if (!enable && config.footman.compatibility === 'butler') continue
+    if (!enable && isAsInButler('unusedValues', config.footman.compatibility)) continue
     const message = `"${frequency}" is not a valid frequency for Butler.${path}`
     const options = { hint: parsed.error, standalone: true, ...(enable && { feature: section }) } as const
     report(enable ? 'error' : 'warning', path, `CONFIG: ${message}`, options)

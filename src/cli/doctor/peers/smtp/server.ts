@@ -1,5 +1,6 @@
 /** Whether a mail server is there, speaks as it is configured, and shows a certificate that is accepted. */
 import type { Socket } from 'node:net'
+import { isAsInButler } from '../../../../config/compatibility.ts'
 import { certificateFindings } from '../../net/certificate.ts'
 import { openTcp, type Place } from '../../net/connect.ts'
 import { lookAtTls, type TlsLook } from '../../net/tls.ts'
@@ -101,10 +102,9 @@ function unencrypted({ config }: DoctorContext, subject: MailSubject, { startTls
   const { auth, tls } = config.emailNotification.smtp
   const what = auth.enable ? 'mails, and the password, travel' : 'mails travel'
   const why = startTls && tls.ignoreTLS ? 'tls.ignoreTLS is true' : 'the server offers no STARTTLS'
-  const strict =
-    config.footman.compatibility === 'butler'
-      ? 'to refuse it, set Butler.footman.compatibility to strict'
-      : `to refuse it, set ${subject.section}.tls.requireTLS to true`
+  const strict = isAsInButler('mailTls', config.footman.compatibility)
+    ? 'to refuse it, set Butler.footman.compatibility to strict'
+    : `to refuse it, set ${subject.section}.tls.requireTLS to true`
   const message = `${what} unencrypted, as ${why}`
   const finding = {
     level: 'warning',
