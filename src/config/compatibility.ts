@@ -40,9 +40,9 @@ export const COMPATIBILITY_RULES = {
     butler: 'makes directories anywhere, as in Butler, unless `footman.files.createDirApprovedDirectories` is set',
     strict: 'makes directories in approved directories only, else 403',
     adopt: ({ config: { footman, restServerConfig, restServerEndpointsEnable }, report }) => {
+      if (!restServerConfig.enable || !restServerEndpointsEnable.createDir) return
       if (footman.files.createDirApprovedDirectories) return
       footman.files.createDirAllowAnywhere = true
-      if (!restServerConfig.enable || !restServerEndpointsEnable.createDir) return
       const message = 'callers of the REST API can make directories anywhere, as in Butler'
       const hint = `list the directories in Butler.footman.files.createDirApprovedDirectories; ${STRICT}`
       report('warning', 'restServerEndpointsEnable.createDir', message, { hint })
