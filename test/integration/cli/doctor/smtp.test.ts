@@ -63,8 +63,8 @@ describe('a mail server that', () => {
     await using sink = await startSmtpSink({ login: { user: 'footman', password: 'right-password' } })
     const auth = { enable: true, user: 'footman', password: 'wrong-password' }
     const found = await diagnose(mail(sink.port, { auth }), { only })
-    expect(codes(found)).toEqual(['smtp.login'])
-    expect(found.findings[0]!.fix).toContain('Butler.emailNotification.smtp.auth')
+    expect(codes(found)).toEqual(['smtp.unencrypted', 'smtp.login'])
+    expect(found.findings[1]!.fix).toContain('Butler.emailNotification.smtp.auth')
     expect(found.text).not.toContain('wrong-password')
     const right = await diagnose(mail(sink.port, { auth: { ...auth, password: 'right-password' } }), { only })
     expect(codes(right)).toEqual(['smtp.unencrypted', 'smtp.ready'])
