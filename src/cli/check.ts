@@ -1,7 +1,7 @@
 /** `footman check`: what is wrong with a configuration file, without starting anything. */
 import { inactiveLine, loadConfig } from '../config/load.ts'
 import { createPathResolver } from '../config/paths.ts'
-import { type Problem, renderProblem } from '../config/problems.ts'
+import { consequenceOf, type Problem, renderProblem, switchedOff } from '../config/problems.ts'
 import { inspect } from './inspection.ts'
 import { type CommandIo, EXIT } from './io.ts'
 
@@ -18,7 +18,7 @@ interface CheckSurroundings {
   readonly execPath: string
 }
 
-/** Prints every problem and returns 0 when none is an error, else 1. */
+/** Prints every problem. Returns 1 when one forbids the start, 3 when one switches a feature off, else 0. */
 export async function runCheck(
   options: CheckOptions,
   io: CommandIo,
@@ -29,16 +29,22 @@ export async function runCheck(
   const result = await loadConfig({ ...(file ? { file } : {}), env, cwd, overrides })
   const paths = createPathResolver({ configDirectory: result.directory, cwd, execPath })
   const problems = await inspect(result, paths)
-  const valid = !problems.some(({ severity }) => severity === 'error')
+  const off = switchedOff(problems)
+  const starts = !problems.some((problem) => consequenceOf(problem) === 'forbids-start')
   if (options.json) {
-    io.out(JSON.stringify({ file: result.file, valid, inactive: result.inactive, problems }, null, 2))
+    const told = problems.map((problem) => ({ ...problem, consequence: consequenceOf(problem) }))
+    const valid = starts && off.length === 0
+    io.out(
+      JSON.stringify({ file: result.file, valid, starts, off, inactive: result.inactive, problems: told }, null, 2),
+    )
   } else {
     for (const problem of problems) io.out(renderProblem(problem))
     const inactive = inactiveLine(result.inactive)
     if (inactive) io.out(inactive)
     io.out(summary(result.file ?? file ?? 'configuration', problems))
   }
-  return valid ? EXIT.ok : EXIT.badInput
+  if (!starts) return EXIT.badInput
+  return off.length > 0 ? EXIT.missing : EXIT.ok
 }
 
 function summary(file: string, problems: readonly Problem[]): string {
@@ -46,6 +52,9 @@ function summary(file: string, problems: readonly Problem[]): string {
     const found = problems.filter((problem) => problem.severity === severity).length
     return `${found} ${what}${found === 1 ? '' : 's'}`
   }
-  const errors = count('error', 'error')
-  return `${file}: ${errors.startsWith('0 ') ? 'valid' : 'not valid'}, ${errors}, ${count('warning', 'warning')}`
+  const off = switchedOff(problems)
+  const stays = off.length === 0 ? '' : `, ${off.join(', ')} off`
+  const starts = !problems.some((problem) => consequenceOf(problem) === 'forbids-start')
+  const verdict = starts ? (off.length === 0 ? 'valid' : 'starts') : 'not valid'
+  return `${file}: ${verdict}${stays}, ${count('error', 'error')}, ${count('warning', 'warning')}`
 }

@@ -37,9 +37,10 @@ function withoutRepetitions(problems: readonly Problem[]): readonly Problem[] {
 
 function missing({ config, qlikConnection, placeOf }: LoadResult, paths: ConfigPaths): Problem[] {
   if (!config) return []
-  return missingFiles(config, qlikConnection, paths, existsSync).map(({ key, path, tried }) => ({
+  return missingFiles(config, qlikConnection, paths, existsSync).map(({ key, path, feature, tried }) => ({
     severity: 'error',
     path: `Butler.${key}`,
+    ...(feature !== null && { feature: `Butler.${feature}` }),
     message: `the file "${path}" does not exist; tried ${tried.join(', ')}`,
     hint: 'check the path, or write an absolute one',
     ...placeOf(key),
@@ -57,8 +58,15 @@ async function ofMessages({ config, placeOf }: LoadResult, paths: ConfigPaths): 
     namedProblems(engine, config),
   ])
   const found = [...templates.flat(), ...webhookProblems(config)]
-  return found.map((problem) => ({ ...problem, ...placeOf(problem.path.replace(/^Butler\./, '')) }))
+  return found.map((problem) => ({
+    ...{ ...problem, ...leftOut(problem) },
+    ...placeOf(problem.path.replace(/^Butler\./, '')),
+  }))
 }
+
+/** A start goes on without what has an error. */
+const leftOut = ({ severity, path }: Pick<Problem, 'severity' | 'path'>): { feature?: string } =>
+  severity === 'error' ? { feature: path } : {}
 
 /** Without one of its own name the built-in templates are used, which is no mistake. */
 function templateDirectory({ config, placeOf }: LoadResult, paths: ConfigPaths): Problem[] {
@@ -88,11 +96,13 @@ async function ofSchedules({ config, placeOf }: LoadResult, paths: ConfigPaths):
     schedulePlanner({ windows, calendars }, () => config, footman.scheduler),
   )
   return found.map((finding) => {
-    if (finding.line > 0) return { ...finding, file, column: 1 }
+    const feature = finding.path.replace(/\].*$/, ']') || 'Butler.scheduler'
+    const stays = finding.severity === 'error' ? { feature } : {}
+    if (finding.line > 0) return { ...finding, ...stays, file, column: 1 }
     const { path, message, ...rest } = finding
     const about = path === '' ? '' : `${path}: `
     return {
-      ...{ ...rest, path: 'Butler.scheduler.configfile', message: `${about}${message} (${file})` },
+      ...{ ...rest, ...stays, path: 'Butler.scheduler.configfile', message: `${about}${message} (${file})` },
       ...placeOf('scheduler.configfile'),
     }
   })
@@ -137,6 +147,7 @@ async function ofCertificates({ config, qlikConnection, placeOf }: LoadResult, p
   const told = (severity: 'error' | 'warning') => (message: string) => ({
     severity,
     path: 'Butler.cert',
+    ...(severity === 'error' && { feature: 'Butler.configQRS' }),
     message: `${message} (${Object.values(files).join(', ')})`,
     hint: 'export the certificates from the QMC again: PEM format, no password, with the secret key',
     ...placeOf('cert'),

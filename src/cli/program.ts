@@ -88,6 +88,7 @@ Configuration file
     .option('-c, --configfile <file>', 'configuration file')
     .option('--json', 'problems as JSON')
     .option('--no-qs-connection', 'check for a run without Qlik Sense')
+    .addHelpText('after', CHECK_HELP)
     .action(async (options) => {
       const { runCheck } = await import('./check.ts')
       done(await runCheck(options, processIo))
@@ -236,3 +237,13 @@ function toLimit(text: string): number {
   if (Number.isInteger(limit) && limit >= 0) return limit
   throw new InvalidArgumentError(`"${text}" is not a number of calls per minute`)
 }
+
+const CHECK_HELP = `
+An error forbids the start, or keeps one feature off while the rest runs; then it says which one stays off. Warnings change
+nothing about the start.
+
+Exit codes
+  0 no errors; 1 an error forbids the start; 3 errors keep features off
+
+Example
+  footman check -c footman.yaml`

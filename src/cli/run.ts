@@ -6,7 +6,7 @@ import { createApp } from '../app.ts'
 import { inactiveLine, type LoadResult, loadConfig } from '../config/load.ts'
 import type { Overrides } from '../config/overrides.ts'
 import { createPathResolver } from '../config/paths.ts'
-import { logLineOf, renderProblem, sortProblems } from '../config/problems.ts'
+import { logLineOf, renderProblem, sortProblems, switchedOff } from '../config/problems.ts'
 import type { Config } from '../config/schema.ts'
 import { createIngestHandover } from '../events/ingest/handover.ts'
 import { ensureWritableDirectory } from '../platform/files.ts'
@@ -206,6 +206,10 @@ function logStart(log: LogService, config: Config, loaded: LoadResult, { dataDir
   })
   const levels = { error: 'error', warning: 'warn', info: 'info' } as const
   for (const problem of loaded.problems) log[levels[problem.severity]](logLineOf(problem))
+  const off = switchedOff(loaded.problems)
+  if (off.length > 0) {
+    log.error(`CONFIG: Errors in the configuration keep these off: ${off.join(', ')}. "footman check" explains them`)
+  }
   if (wanted && !loaded.qlikConnection) log.error(WITHOUT_QRS)
   const inactive = inactiveLine(loaded.inactive)
   if (inactive) log.warn(inactive)

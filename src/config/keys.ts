@@ -3,7 +3,15 @@ import type { z } from 'zod'
 import { nearest } from './nearest.ts'
 import type { Place, ProblemList } from './problems.ts'
 import { alternatives, expectedBy, type Notes, type Shape } from './shape.ts'
-import { type MapEntry, type MapNode, type Path, pathText, type ScalarNode, type TreeNode } from './tree.ts'
+import {
+  type MapEntry,
+  type MapNode,
+  type Path,
+  pathText,
+  type Scalar,
+  type ScalarNode,
+  type TreeNode,
+} from './tree.ts'
 
 /** Keys that manuals write in another case; only worth a note. */
 const HARMLESS_CASE = new Set(['influxdb', 'configFile'])
@@ -99,7 +107,7 @@ export function matchKeys(root: TreeNode, schema: z.core.$ZodType, problems: Pro
       const words = leaves.flatMap(({ words = [] }) => words)
       node.value = meantWord(node, { text: node.value, word: wordFor(node.value, words) }, path)
     }
-    if (node.external && typeof node.value === 'string') node.value = convert(node.value, types)
+    node.value = meantType(node, types, path)
     if (!node.date || !types.includes('string') || notes.format?.startsWith('date')) return
     const message = `must be a text, found the date ${node.value}`
     problems.add({ severity: 'error', path: pathText(path), message, hint: 'put it in quotes', ...node.at })
@@ -111,6 +119,29 @@ export function matchKeys(root: TreeNode, schema: z.core.$ZodType, problems: Pro
     const message = `"${text}" is read as "${word}"`
     problems.add({ severity: 'warning', path: pathText(path), message, hint: `write ${word}`, ...node.at })
     return word
+  }
+
+  /**
+   * Butlers before 13 took what they found for what they needed: texts for numbers and switches, numbers for texts. Texts
+   * from outside the file are always texts.
+   */
+  function meantType({ value, external, date, at }: ScalarNode, types: readonly string[], path: Path): Scalar {
+    const own = path[1] === 'footman'
+    if (typeof value === 'string' && (external || !own)) {
+      const converted = convert(value, types)
+      if (converted !== value && !external)
+        wrongQuotes(path, `"${value}" is read as ${converted}`, 'take the quotes away', at)
+      return converted
+    }
+    const isTextOnly = types.length > 0 && types.every((type) => type === 'string')
+    if (own || date || !isTextOnly || (typeof value !== 'number' && typeof value !== 'boolean')) return value
+    // The value may be a password.
+    wrongQuotes(path, `the ${typeof value === 'number' ? 'number' : 'word'} is read as text`, 'put it in quotes', at)
+    return String(value)
+  }
+
+  function wrongQuotes(path: Path, message: string, hint: string, at: Place): void {
+    problems.add({ severity: 'warning', path: pathText(path), message, hint, ...at })
   }
 
   visit(root, schema, ['Butler'], false)

@@ -6,20 +6,34 @@ import { dirname } from 'node:path'
 import { hostZone } from '../platform/host-zone.ts'
 import type { CheckContext } from './checks/check.ts'
 import { CHECKS } from './checks/index.ts'
+import { type Compatibility, compatibilityOf, hasOwnSettings, isAsInButler } from './compatibility.ts'
+import { type Consequence, consequenceAt, switchedOffAround } from './consequences.ts'
 import { applyMappingFile, resolvePlaceholders } from './external.ts'
 import { inactiveFeatures } from './features.ts'
 import { type Environment, type FoundFile, findConfigFile, strayConfigFiles } from './find.ts'
 import { type Finding, findingsOf } from './issues.ts'
 import { matchCase, matchKeys } from './keys.ts'
-import { translateLegacy } from './legacy/translate.ts'
+import { summarised, translateLegacy } from './legacy/translate.ts'
 import { collectSecrets } from './mask.ts'
 import { applyOverrides, type Overrides } from './overrides.ts'
 import { parseConfig } from './parse.ts'
 import { createProblemList, type Place, type Problem, type ProblemList } from './problems.ts'
-import { decode, withButler } from './root.ts'
+import { decode, ENCODING_HINT, readAs, withButler } from './root.ts'
 import { butler, type Config } from './schema.ts'
 import { isSecret } from './secrets.ts'
-import { emptyMap, type MapNode, nodeAt, type Path, pathText, placeOf, plain, stepsOf, takeAt } from './tree.ts'
+import {
+  emptyMap,
+  type MapNode,
+  nodeAt,
+  type Path,
+  pathText,
+  placeOf,
+  plain,
+  scalar,
+  setAt,
+  stepsOf,
+  takeAt,
+} from './tree.ts'
 import { readYaml } from './yaml.ts'
 
 export interface LoadOptions {
@@ -78,14 +92,18 @@ export async function loadConfig(options: LoadOptions): Promise<LoadResult> {
   const directory = dirname(path)
   const root = await readRoot(found.file, problems)
   if (!root) return { ...nothing, problems: problems.all, file: path, directory }
+  const ownSettings = hasOwnSettings(root)
   await tellAboutFiles(found.file, env, problems)
   await applyMappingFile(root, path, env, problems)
   const external = await resolvePlaceholders(root, { env, directory }, problems)
   matchCase(nodeAt(root, ['Butler'])!, butler, problems)
-  translateLegacy(root, problems)
+  const compatibility = compatibilityOf(root, ownSettings)
+  const notes = createProblemList()
+  translateLegacy(root, compatibility, notes)
+  for (const note of summarised(notes.all, found.file.shown)) problems.add(note)
   applyOverrides(root, overrides)
   matchKeys(nodeAt(root, ['Butler'])!, butler, problems)
-  const config = parse(root, overrides.skipVerification === true, problems)
+  const config = parse(root, { compatibility, lenient: overrides.skipVerification === true }, problems)
   if (config) check(root, config, overrides, problems)
   if (config && overrides.skipVerification) keepLocked(root, config, problems)
   const blocked = problems.all.some(({ severity, feature }) => severity === 'error' && feature === undefined)
@@ -119,9 +137,12 @@ async function readRoot({ path, shown }: FoundFile, problems: ProblemList): Prom
   const bytes = await readFile(path).catch((error: NodeJS.ErrnoException) => error)
   if (bytes instanceof Error) return refuse(`cannot be read: ${bytes.message}`, 'check the path and its permissions')
   if (bytes.length > MAX_BYTES) return refuse('is larger than 5 MB', 'this is not a configuration file')
-  const text = decode(bytes)
-  if (text === null) return refuse('is not UTF-8', 'save the file with the encoding UTF-8')
-  const tree = readYaml(text, shown, problems)
+  const decoded = decode(bytes)
+  if (decoded === null) return refuse('is not a text file', ENCODING_HINT)
+  if (decoded.encoding !== 'utf-8') {
+    problems.add({ severity: 'warning', path: '', message: readAs(decoded.encoding), hint: ENCODING_HINT, ...top })
+  }
+  const tree = readYaml(decoded.text, shown, problems)
   if (!tree) return null
   return (
     withButler(tree.kind === 'map' ? tree : emptyMap(tree.at), problems) ??
@@ -142,17 +163,69 @@ async function tellAboutFiles({ path, shown, by }: FoundFile, env: Environment, 
   }
 }
 
-/** With `lenient` wrong values are replaced by their defaults. */
-function parse(root: MapNode, lenient: boolean, problems: ProblemList): Config | null {
+interface ParseMode {
+  readonly compatibility: Compatibility
+  /** Wrong values that forbid the start are replaced by their defaults. */
+  readonly lenient: boolean
+}
+
+/** Values that cannot be used are taken out, with the feature that needs them; null when the start needs them. */
+function parse(root: MapNode, { compatibility, lenient }: ParseMode, problems: ProblemList): Config | null {
+  const quiet = isAsInButler('unusedValues', compatibility)
+  const unused: Problem[] = []
   for (let round = 0; round < 50; round++) {
-    const parsed = parseConfig(plain(nodeAt(root, ['Butler'])!))
-    if ('config' in parsed) return derive(parsed.config)
-    const findings = findingsOf(parsed.issues)
-    for (const finding of findings) reportFinding(root, finding, problems)
-    if (!lenient) return null
-    for (const { path } of findings) takeOut(root, ['Butler', ...path.slice(0, firstIndex(path))])
+    const written = plain(nodeAt(root, ['Butler'])!)
+    const parsed = parseConfig(written)
+    if ('config' in parsed) {
+      for (const problem of quiet ? summaryOf(unused) : unused) problems.add(problem)
+      return derive(parsed.config, compatibility)
+    }
+    const findings = findingsOf(parsed.issues).map((finding) => ({ finding, cost: costOf(finding.path, written) }))
+    for (const { finding, cost } of findings) {
+      const isQuiet = cost.kind === 'unused' || (cost.kind === 'warning' && isPlaceholder(root, finding.path))
+      if (isQuiet) unused.push(problemOf(root, finding, cost))
+      else reportFinding(root, finding, cost, problems)
+    }
+    if (!lenient && findings.some(({ cost }) => cost.kind === 'start')) return null
+    for (const { finding, cost } of findings) {
+      takeOut(root, ['Butler', ...finding.path.slice(0, firstIndex(finding.path))])
+      if (cost.kind === 'off') switchOff(root, cost)
+    }
   }
   return null
+}
+
+type Cost = Consequence | { readonly kind: 'unused'; readonly section: string }
+
+/** Unused: nothing looks at the value, as a section around it is off. Below `footman` every mistake counts. */
+function costOf(path: Path, written: unknown): Cost {
+  const section = path[0] === 'footman' ? null : switchedOffAround(path, written)
+  return section === null ? consequenceAt(path) : { kind: 'unused', section }
+}
+
+/** `<your host>`, as templates have it where a value is to be filled in. */
+function isPlaceholder(root: MapNode, path: Path): boolean {
+  const node = nodeAt(root, ['Butler', ...path])
+  return node?.kind === 'scalar' && typeof node.value === 'string' && /^\s*<.*>\s*$/s.test(node.value)
+}
+
+/** One line about all values that nothing looks at. */
+function summaryOf(unused: readonly Problem[]): Problem[] {
+  const [first] = unused
+  if (!first) return []
+  const sections = [...new Set(unused.map(({ path }) => path.split('.').slice(0, 2).join('.')))]
+  const values =
+    unused.length === 1
+      ? '1 value that is not needed cannot be used and counts'
+      : `${unused.length} values that are not needed cannot be used and count`
+  const message = `CONFIG: ${values} as not set (placeholders, or in sections that are switched off): ${sections.join(', ')}`
+  return [{ ...first, severity: 'info', path: 'Butler', message, standalone: true }]
+}
+
+function switchOff(root: MapNode, { feature, switch: flag }: Extract<Consequence, { kind: 'off' }>): void {
+  const path = ['Butler', ...(flag ?? feature).split('.')]
+  if (flag === null) takeAt(root, path)
+  else setAt(root, path, scalar(false, placeOf(root, path)), placeOf(root, path))
 }
 
 /** What is wrong because it is missing takes along what lacks it. */
@@ -168,32 +241,41 @@ function firstIndex(path: Path): number {
   return index === -1 ? path.length : index
 }
 
-function reportFinding(root: MapNode, { path, message, hint }: Finding, problems: ProblemList): void {
-  const full = ['Butler', ...path]
-  const text = pathText(full)
+function reportFinding(root: MapNode, finding: Finding, cost: Cost, problems: ProblemList): void {
+  const problem = problemOf(root, finding, cost)
   // One problem per value: a placeholder without value is not also a wrong number.
-  if (problems.all.some((problem) => problem.severity === 'error' && problem.path === text)) return
-  const node = nodeAt(root, full)
+  if (problems.all.some(({ severity, path }) => severity === 'error' && path === problem.path)) return
+  problems.add(problem)
+}
+
+function problemOf(root: MapNode, finding: Finding, cost: Cost): Problem {
+  const full = ['Butler', ...finding.path]
+  const { message, hint } = masked(root, finding)
+  const rest = { path: pathText(full), ...(hint && { hint }), ...placeOf(root, full) }
+  if (cost.kind === 'start') return { severity: 'error', message, ...rest }
+  if (cost.kind === 'off') return { severity: 'error', message, feature: `Butler.${cost.feature}`, ...rest }
+  const why = cost.kind === 'unused' ? `Butler.${cost.section} is off, so it` : 'it'
+  return { severity: 'warning', message: `${message}; ${why} counts as not set`, ...rest }
+}
+
+/** A finding without values that are to be hidden. */
+function masked(root: MapNode, { path, message, hint }: Finding): { readonly message: string; readonly hint?: string } {
+  const node = nodeAt(root, ['Butler', ...path])
   const hide = isSecret(path) || (node?.kind === 'scalar' && node.external === true)
   const value = node?.kind === 'scalar' ? String(node.value) : ''
-  const masked = (part: string) => (hide && value !== '' ? part.replaceAll(value, '**********') : part)
-  problems.add({
-    severity: 'error',
-    path: text,
-    message: masked(message),
-    ...(hint ? { hint: masked(hint) } : {}),
-    ...placeOf(root, full),
-  })
+  const mask = (part: string) => (hide && value !== '' ? part.replaceAll(value, '**********') : part)
+  return { message: mask(message), ...(hint ? { hint: mask(hint) } : {}) }
 }
 
 /** Defaults that depend on other keys or on this computer. */
-function derive(config: Config): Config {
+function derive(config: Config, compatibility: Compatibility): Config {
   const { configEngine, configQRS, footman } = config
   return {
     ...config,
     configEngine: { ...configEngine, host: configEngine.host || configQRS.host },
     footman: {
       ...footman,
+      compatibility,
       timezone: footman.timezone || hostZone(),
       node: { ...footman.node, name: footman.node.name || hostname() },
     },

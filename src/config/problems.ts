@@ -23,6 +23,22 @@ export interface Problem extends Place {
   readonly feature?: string
   /** Set when the message is a whole sentence that names the key itself. */
   readonly standalone?: true
+  /** About an older layout that is read as before: nothing needs to be done. */
+  readonly older?: true
+}
+
+/** What a problem costs: the start, the feature that it names, or nothing. */
+export function consequenceOf({ severity, feature }: Problem): 'forbids-start' | 'switches-off' | 'warns' {
+  if (severity !== 'error') return 'warns'
+  return feature === undefined ? 'forbids-start' : 'switches-off'
+}
+
+/** The features that problems switch off, each once. */
+export function switchedOff(problems: readonly Problem[]): readonly string[] {
+  const features = problems
+    .filter((problem) => consequenceOf(problem) === 'switches-off')
+    .map(({ feature }) => feature!)
+  return [...new Set(features)]
 }
 
 /** Collects problems in the order of the file. */
@@ -52,8 +68,10 @@ export function logLineOf(problem: Problem): string {
   return `${text} (${problem.file}:${problem.line}:${problem.column})`
 }
 
-function sentence({ path, message, hint, standalone }: Problem): string {
-  const text = path === '' || standalone ? message : `${path}: ${message}`
+function sentence(problem: Problem): string {
+  const { path, message, hint, standalone, feature } = problem
+  const cost = consequenceOf(problem) === 'switches-off' ? `; ${feature === path ? 'it' : feature} stays off` : ''
+  const text = `${path === '' || standalone ? message : `${path}: ${message}`}${cost}`
   return hint ? `${/[.!?]$/.test(text) ? text : `${text}.`} Hint: ${hint}` : text
 }
 

@@ -1,6 +1,7 @@
 /** Sections about the process itself: logging, folders, node, shutdown. */
 import { z } from 'zod'
 import { LOG_LEVELS } from '../platform/types.ts'
+import { COMPATIBILITIES } from './compatibility.ts'
 import { choice, duration, file, flag, section, size, text, timezone } from './fields.ts'
 
 const MINUTE = 60_000
@@ -42,6 +43,11 @@ export const node = section('This node, when several Footmans share a Qlik Sense
   ),
 }))
 
+export const compatibility = choice(
+  'Where taking a file of Butler over unchanged and being strict differ (docs/from-butler.md): as Butler did, or strict. `auto` means `butler` when the file has no key `footman`, else `strict`.',
+  COMPATIBILITIES,
+  'auto',
+)
 export const dataDirectory = file('Folder of the databases; relative to the configuration file.', 'data')
 export const templateDirectory = file('Folder of your own templates.', 'templates')
 export const zone = timezone('Time zone of windows, calendars, texts and day limits.', '', {

@@ -2,14 +2,30 @@
 import type { ProblemList } from './problems.ts'
 import { emptyMap, type MapNode } from './tree.ts'
 
-/** The text; null when it is not UTF-8. */
-export function decode(bytes: Uint8Array): string | null {
+export interface Decoded {
+  readonly text: string
+  readonly encoding: 'utf-8' | 'utf-16le' | 'windows-1252'
+}
+
+/** The text of a file as editors of Windows write it; null when it is no text at all. */
+export function decode(bytes: Uint8Array): Decoded | null {
+  if (bytes[0] === 0xff && bytes[1] === 0xfe) return decodeAs('utf-16le', bytes)
+  if (bytes.includes(0)) return null
+  return decodeAs('utf-8', bytes) ?? decodeAs('windows-1252', bytes)
+}
+
+function decodeAs(encoding: Decoded['encoding'], bytes: Uint8Array): Decoded | null {
   try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
+    return { text: new TextDecoder(encoding, { fatal: true }).decode(bytes), encoding }
   } catch {
     return null
   }
 }
+
+/** The warning about a file in another encoding. */
+export const ENCODING_HINT = 'save the file with the encoding UTF-8'
+export const readAs = (encoding: Decoded['encoding']): string =>
+  encoding === 'utf-16le' ? 'is UTF-16' : 'is not UTF-8; it is read as Windows-1252'
 
 /** The key that stands for `Butler`, in whatever case; undefined when there is none. */
 export function butlerKey(root: MapNode): string | undefined {

@@ -17,6 +17,7 @@ import { section } from './fields.ts'
 import * as process from './process.ts'
 
 const footman = section("Footman's own settings; Butler 16 ignores this section.", () => ({
+  compatibility: process.compatibility,
   dataDirectory: process.dataDirectory,
   templateDirectory: process.templateDirectory,
   timezone: process.zone,

@@ -88,7 +88,7 @@ describe('check and schema', () => {
       'Butler:\n  mqttConfig:\n    enable: true\n    brokerHost: broker\n    brokerPort: "abc"\n  hartbeat:\n    enable: false\n',
     )
     const { code, out, err } = await run(['check', '-c', 'bad.yaml'], directory.path)
-    expect(code).toBe(1)
+    expect(code).toBe(3)
     const text = `${out}\n${err}`
     expect(text).toMatch(/bad\.yaml:5:\d+ error Butler\.mqttConfig\.brokerPort/)
     expect(text).toMatch(/bad\.yaml:6:\d+ warning .*hartbeat.*heartbeat/)
@@ -120,7 +120,7 @@ describe('check and schema', () => {
     )
     const { code, out } = await run(['check', '--no-qs-connection', '-c', 'alerts.yaml'], directory.path)
     expect(out).toMatch(/alerts\.yaml:\d+:\d+ \w+ Butler\.webhookNotification\.reloadTaskFailure\.webhooks\[0\].*http/)
-    expect(code).toBe(1)
+    expect(code).toBe(3)
   })
   test('check looks into the certificates', async () => {
     await using directory = tempDirectory()
@@ -128,7 +128,8 @@ describe('check and schema', () => {
     const cert = '{clientCert: client.pem, clientCertKey: client_key.pem, clientCertCA: root.pem}'
     writeFileSync(directory.join('certs.yaml'), `Butler:\n  configQRS: {host: qs}\n  cert: ${cert}\n`)
     const { code, out } = await run(['check', '-c', 'certs.yaml'], directory.path)
-    expect(code).toBe(1)
+    // It starts, and asks for the certificates again and again.
+    expect(code).toBe(3)
     expect(out).toMatch(
       /certs\.yaml:3:\d+ error Butler\.cert: the client certificate is not a PEM certificate .*client\.pem/,
     )
@@ -136,8 +137,8 @@ describe('check and schema', () => {
   test('check of a good file ends with 0', async () => {
     await using directory = tempDirectory()
     writeFileSync(directory.join('good.yaml'), 'Butler:\n  logLevel: info\n')
-    const { code } = await run(['check', '-c', 'good.yaml', '--json'], directory.path)
-    expect([0, 1]).toContain(code!)
+    const { code } = await run(['check', '--no-qs-connection', '-c', 'good.yaml', '--json'], directory.path)
+    expect(code).toBe(0)
   })
   test('schema prints a JSON Schema with descriptions', async () => {
     const { code, out } = await run(['schema'])
@@ -177,10 +178,10 @@ describe('test-email', () => {
 describe('starting', () => {
   test('a bad configuration ends with 1 before anything runs', async () => {
     await using directory = tempDirectory()
-    writeFileSync(directory.join('bad.yaml'), 'Butler:\n  logLevel: loud\n')
+    writeFileSync(directory.join('bad.yaml'), 'Butler:\n  startTaskFilter: loud\n')
     const { code, err } = await run(['-c', 'bad.yaml'], directory.path)
     expect(code).toBe(1)
-    expect(err).toMatch(/bad\.yaml:2:\d+ error Butler\.logLevel/)
+    expect(err).toMatch(/bad\.yaml:2:\d+ error Butler\.startTaskFilter/)
   })
 
   test('a taken REST port ends with 2 and names address and reason', async () => {

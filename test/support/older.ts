@@ -5,12 +5,16 @@ import { loadCertificates } from '../../src/qlik/simulator/certificates.ts'
 import { freeTcpPort, freeUdpPort } from './ports.ts'
 import { type TempDirectory, tempDirectory } from './temp.ts'
 
-const FOLDER = join(import.meta.dirname, '..', 'fixtures', 'older')
+const folder = (name: string) => join(import.meta.dirname, '..', 'fixtures', name)
+const namesIn = (name: string) => readdirSync(folder(name)).map((file) => file.replace(/\.yaml$/, ''))
 
 /** Names without `.yaml`. */
-export const OLDER_FILES: readonly string[] = readdirSync(FOLDER).map((name) => name.replace(/\.yaml$/, ''))
+export const OLDER_FILES: readonly string[] = namesIn('older')
+/** As templates are after the connection was filled in: `<...>` in everything that is switched off. */
+export const PLACEHOLDER_FILES: readonly string[] = namesIn('placeholders')
 
-export const olderText = (name: string): string => readFileSync(join(FOLDER, `${name}.yaml`), 'utf8')
+export const olderText = (name: string): string =>
+  readFileSync(join(folder(PLACEHOLDER_FILES.includes(name) ? 'placeholders' : 'older'), `${name}.yaml`), 'utf8')
 
 export interface OlderSite extends AsyncDisposable {
   readonly directory: TempDirectory

@@ -2,68 +2,68 @@ import { describe, expect, test } from 'bun:test'
 import { linesOf, loadButler } from '../support/config.ts'
 
 describe('what an enabled feature needs', () => {
-  const on = (feature: string) => `but Butler.${feature} is on. Hint: set it, or switch Butler.${feature} off`
+  const off = (feature: string) => `; Butler.${feature} stays off. Hint: set it, or switch Butler.${feature} off`
   test.each([
-    ['influxDb: {enable: true}', [`2:3 error Butler.influxDb.hostIP: is missing, ${on('influxDb')}`]],
+    ['influxDb: {enable: true}', [`2:3 error Butler.influxDb.hostIP: is missing${off('influxDb')}`]],
     [
       'influxDb: {enable: true, hostIP: i, version: 2, v2Config: {org: o}}',
       [
-        `2:51 error Butler.influxDb.v2Config.bucket: is missing, ${on('influxDb')}`,
-        `2:51 error Butler.influxDb.v2Config.token: is missing, ${on('influxDb')}`,
+        `2:51 error Butler.influxDb.v2Config.bucket: is missing${off('influxDb')}`,
+        `2:51 error Butler.influxDb.v2Config.token: is missing${off('influxDb')}`,
       ],
     ],
     [
       'influxDb: {enable: true, hostIP: i, version: 3}',
       [
-        `2:3 error Butler.influxDb.v3Config.database: is missing, ${on('influxDb')}`,
-        `2:3 error Butler.influxDb.v3Config.token: is missing, ${on('influxDb')}`,
+        `2:3 error Butler.influxDb.v3Config.database: is missing${off('influxDb')}`,
+        `2:3 error Butler.influxDb.v3Config.token: is missing${off('influxDb')}`,
       ],
     ],
     [
       'emailNotification: {enable: true, smtp: {port: 25}}',
-      [`2:37 error Butler.emailNotification.smtp.host: is missing, ${on('emailNotification')}`],
+      [`2:37 error Butler.emailNotification.smtp.host: is missing${off('emailNotification')}`],
     ],
     [
       'emailNotification: {enable: true, smtp: {host: m}, preloadTaskFailure: {enable: true, alertEnabledByEmailAddress: {customPropertyName: ""}}}',
       [
-        `2:54 error Butler.emailNotification.preloadTaskFailure.recipients: needs at least one way to a recipient, ${on('emailNotification.preloadTaskFailure')}`,
+        `2:54 error Butler.emailNotification.preloadTaskFailure.recipients: needs at least one way to a recipient${off('emailNotification.preloadTaskFailure')}`,
       ],
     ],
     [
       'slackNotification: {enable: true, reloadTaskFailure: {enable: true}}',
       [
-        `2:37 error Butler.slackNotification.reloadTaskFailure.webhookURL: is missing, ${on('slackNotification.reloadTaskFailure')}`,
+        `2:37 error Butler.slackNotification.reloadTaskFailure.webhookURL: is missing${off('slackNotification.reloadTaskFailure')}`,
       ],
     ],
     [
       'teamsNotification: {enable: true, reloadTaskAborted: {enable: true}}',
       [
-        `2:37 error Butler.teamsNotification.reloadTaskAborted.webhookURL: is missing, ${on('teamsNotification.reloadTaskAborted')}`,
+        `2:37 error Butler.teamsNotification.reloadTaskAborted.webhookURL: is missing${off('teamsNotification.reloadTaskAborted')}`,
       ],
     ],
     [
       'webhookNotification: {enable: true, reloadTaskFailure: {webhooks: [{webhookURL: "http://a/"}, {description: b}]}}',
       [
-        '2:97 error Butler.webhookNotification.reloadTaskFailure.webhooks[1].webhookURL: is missing. Hint: set it, or remove the webhook',
+        '2:97 error Butler.webhookNotification.reloadTaskFailure.webhooks[1].webhookURL: is missing; Butler.webhookNotification.reloadTaskFailure.webhooks[1] stays off. Hint: set it, or remove the webhook',
       ],
     ],
-    ['mqttConfig: {enable: true}', [`2:3 error Butler.mqttConfig.brokerHost: is missing, ${on('mqttConfig')}`]],
+    ['mqttConfig: {enable: true}', [`2:3 error Butler.mqttConfig.brokerHost: is missing${off('mqttConfig')}`]],
     [
       'mqttConfig: {enable: true, brokerHost: b, azureEventGrid: {enable: true, clientId: c, clientKeyFile: k}}',
-      [`2:45 error Butler.mqttConfig.azureEventGrid.clientCertFile: is missing, ${on('mqttConfig')}`],
+      [`2:45 error Butler.mqttConfig.azureEventGrid.clientCertFile: is missing${off('mqttConfig')}`],
     ],
     [
       'restServerConfig: {enable: true, serverHost: h, tls: {enable: true, cert: c}}',
-      [`2:51 error Butler.restServerConfig.tls.key: is missing, ${on('restServerConfig')}`],
+      [`2:51 error Butler.restServerConfig.tls.key: is missing${off('restServerConfig')}`],
     ],
-    ['heartbeat: {enable: true}', [`2:3 error Butler.heartbeat.remoteURL: is missing, ${on('heartbeat')}`]],
+    ['heartbeat: {enable: true}', [`2:3 error Butler.heartbeat.remoteURL: is missing${off('heartbeat')}`]],
     [
       'serviceMonitor: {enable: true, monitor: [{host: h}]}',
-      [`2:34 error Butler.serviceMonitor.monitor: needs at least one host with one service, ${on('serviceMonitor')}`],
+      [`2:34 error Butler.serviceMonitor.monitor: needs at least one host with one service${off('serviceMonitor')}`],
     ],
     [
       'incidentTool: {signl4: {enable: true}}',
-      [`2:18 error Butler.incidentTool.signl4.url: is missing, ${on('incidentTool.signl4')}`],
+      [`2:18 error Butler.incidentTool.signl4.url: is missing${off('incidentTool.signl4')}`],
     ],
   ])('%s', async (text, lines) => {
     expect(await linesOf(text)).toEqual(lines)
@@ -117,7 +117,7 @@ describe('what an enabled feature needs', () => {
     const text =
       'thirdPartyToolsCredentials: {newRelic: [{accountName: a}]}\nincidentTool: {newRelic: {enable: true, destinationAccount: {event: [a, b]}}}'
     expect(await linesOf(text)).toEqual([
-      '3:75 error Butler.incidentTool.newRelic.destinationAccount.event[1]: no New Relic account is called "b". Hint: add an account of that name to Butler.thirdPartyToolsCredentials.newRelic',
+      '3:75 error Butler.incidentTool.newRelic.destinationAccount.event[1]: no New Relic account is called "b"; it stays off. Hint: add an account of that name to Butler.thirdPartyToolsCredentials.newRelic',
     ])
   })
 })
@@ -151,11 +151,11 @@ describe('settings that do not fit each other', () => {
     [
       'heartbeat: {enable: true, remoteURL: "http://h/", frequency: every banana}',
       [
-        '2:53 error CONFIG: "every banana" is not a valid frequency for Butler.heartbeat.frequency. Hint: The text is not understood from "banana" on. Write for example "every 5 minutes", "at 10:15 am", a cron expression or a duration like PT90S.',
+        '2:53 error CONFIG: "every banana" is not a valid frequency for Butler.heartbeat.frequency; Butler.heartbeat stays off. Hint: The text is not understood from "banana" on. Write for example "every 5 minutes", "at 10:15 am", a cron expression or a duration like PT90S.',
       ],
     ],
     [
-      'heartbeat: {enable: false, frequency: banana}',
+      'heartbeat: {enable: false, frequency: banana}\nfootman: {compatibility: strict}',
       [
         '2:30 warning CONFIG: "banana" is not a valid frequency for Butler.heartbeat.frequency. Hint: The text is not understood. Write for example "every 5 minutes", "at 10:15 am", a cron expression or a duration like PT90S.',
       ],
@@ -169,7 +169,7 @@ describe('settings that do not fit each other', () => {
     [
       'qlikSenseLicense: {licenseRelease: {enable: true, licenseType: {analyzer: {releaseThresholdDays: 0}}}}',
       [
-        '2:78 error Butler.qlikSenseLicense.licenseRelease.licenseType.analyzer.releaseThresholdDays: is 0: licences that are in use would be released. Hint: write at least 1, usually 30; or set enable: false',
+        '2:78 error Butler.qlikSenseLicense.licenseRelease.licenseType.analyzer.releaseThresholdDays: is 0: licences that are in use would be released; Butler.qlikSenseLicense.licenseRelease.licenseType.analyzer stays off. Hint: write at least 1, usually 30; or set enable: false',
       ],
     ],
     [
@@ -177,28 +177,28 @@ describe('settings that do not fit each other', () => {
       [],
     ],
     [
-      'udpServerConfig: {enable: true, enableSourceValidation: true}',
+      'udpServerConfig: {enable: true, enableSourceValidation: true}\nfootman: {compatibility: strict}',
       [
-        '2:3 error Butler.udpServerConfig.allowedSources: is empty, but enableSourceValidation is true: every message would be refused. Hint: list the addresses of the Qlik Sense nodes, or set enableSourceValidation: false',
+        '2:3 error Butler.udpServerConfig.allowedSources: is empty, but enableSourceValidation is true: every message would be refused; Butler.udpServerConfig stays off. Hint: list the addresses of the Qlik Sense nodes, or set enableSourceValidation: false',
       ],
     ],
     [
       'configVisualisation: {enable: true, host: 0.0.0.0, obfuscate: false}',
       [
-        '2:54 error Butler.configVisualisation.obfuscate: is false, but the page listens on 0.0.0.0: it would show secrets to everybody. Hint: set obfuscate: true or host: localhost',
+        '2:54 error Butler.configVisualisation.obfuscate: is false, but the page listens on 0.0.0.0: it would show secrets to everybody; Butler.configVisualisation stays off. Hint: set obfuscate: true or host: localhost',
       ],
     ],
     [
       'fileDeleteApprovedDirectories: ["C:\\\\"]',
       [
-        '2:35 error Butler.fileDeleteApprovedDirectories[0]: "C:\\" is a whole drive. Hint: name a folder, or set Butler.footman.files.allowRootApproval: true',
+        '2:35 error Butler.fileDeleteApprovedDirectories[0]: "C:\\" is a whole drive and approves nothing; it stays off. Hint: name a folder, or set Butler.footman.files.allowRootApproval: true',
       ],
     ],
     ['fileDeleteApprovedDirectories: [/]\nfootman: {files: {allowRootApproval: true}}', []],
     [
       'footman: {files: {createDirApprovedDirectories: [/data, /]}}',
       [
-        '2:59 error Butler.footman.files.createDirApprovedDirectories[1]: "/" is a whole drive. Hint: name a folder, or set Butler.footman.files.allowRootApproval: true',
+        '2:59 error Butler.footman.files.createDirApprovedDirectories[1]: "/" is a whole drive and approves nothing; it stays off. Hint: name a folder, or set Butler.footman.files.allowRootApproval: true',
       ],
     ],
     [
@@ -264,7 +264,7 @@ describe('settings that do not fit each other', () => {
     [
       'incidentTool: {signl4: {enable: true, url: "https://s/", reloadTaskFailure: {enable: true, includeApp: {includeAll: false, appId: [x]}}}}',
       [
-        "2:94 warning CONFIG: 'Butler.incidentTool.signl4.reloadTaskFailure.includeApp' is now honoured; Butler 16 ignored it",
+        "2:94 warning CONFIG: 'Butler.incidentTool.signl4.reloadTaskFailure.includeApp' is now honoured; Butler 16 ignored it: SIGNL4 hears of the 1 app in the list only, no longer of all",
       ],
     ],
   ])('%s', async (text, lines) => {

@@ -45,19 +45,28 @@ describe('footman check', () => {
 
   test('errors come first', async () => {
     const { code, lines } = await check(
-      { 'c.yaml': `Butler:\n  hartbeat: {}\n  logLevel: x\n`, ...PEMS },
+      { 'c.yaml': `Butler:\n  hartbeat: {}\n  startTaskFilter: {enable: x}\n`, ...PEMS },
       { qsConnection: false },
     )
     expect(code).toBe(1)
     expect(lines.map((line) => line.split(' ')[1])).toEqual(['error', 'warning', 'not'])
   })
 
+  test('what only switches a feature off is named, and the start goes on', async () => {
+    const text = 'Butler:\n  heartbeat: {enable: true, remoteURL: here}\n  scheduler: {enable: true, configfile: []}\n'
+    const { code, lines } = await check({ 'c.yaml': text }, { qsConnection: false })
+    expect(code).toBe(3)
+    expect(lines[0]).toStartWith('c.yaml:2:29 error Butler.heartbeat.remoteURL: must be an address with a scheme')
+    expect(lines[0]).toEndWith('; Butler.heartbeat stays off')
+    expect(lines.at(-1)).toMatch(/\/c\.yaml: starts, Butler\.heartbeat, Butler\.scheduler off, 2 errors, 0 warnings$/)
+  })
+
   test('missing certificates name all places', async () => {
     const { code, lines } = await check({ 'c.yaml': COMPLETE, 'c.pem': '', 'k.pem': '' })
-    expect(code).toBe(1)
+    expect(code).toBe(3)
     expect(lines).toHaveLength(2)
     expect(lines[0]).toMatch(
-      /^c\.yaml:3:51 error Butler\.cert\.clientCertCA: the file "r\.pem" does not exist; tried \/.*\/r\.pem\. Hint: /,
+      /^c\.yaml:3:51 error Butler\.cert\.clientCertCA: the file "r\.pem" does not exist; tried \/.*\/r\.pem; Butler\.configQRS stays off\. Hint: /,
     )
   })
 
@@ -81,20 +90,26 @@ describe('footman check', () => {
   })
 
   test('--json', async () => {
-    const { code, lines } = await check({ 'c.yaml': 'Butler:\n  logLevel: x\n' }, { json: true, qsConnection: false })
+    const { code, lines } = await check(
+      { 'c.yaml': 'Butler:\n  startTaskFilter: x\n' },
+      { json: true, qsConnection: false },
+    )
     expect(code).toBe(1)
     expect(JSON.parse(lines.join('\n'))).toMatchObject({
       file: expect.stringMatching(/\/c\.yaml$/),
       valid: false,
+      starts: false,
+      off: [],
       inactive: [],
       problems: [
         {
           severity: 'error',
-          path: 'Butler.logLevel',
+          consequence: 'forbids-start',
+          path: 'Butler.startTaskFilter',
           file: 'c.yaml',
           line: 2,
           column: 3,
-          message: expect.stringContaining('must be error, warn'),
+          message: expect.stringContaining('must be a section'),
         },
       ],
     })
@@ -131,7 +146,7 @@ describe('footman check reads the schedule file', () => {
     ['window', [...WELL, 'window: night'], 7, 'window: there is no window or calendar "night"'],
   ])('a wrong %s is an error in its line', async (member, members, line, reason) => {
     const { code, lines } = await linesOf(`butlerSchedule:\n${entry('a', ...members)}\n`)
-    expect(code).toBe(1)
+    expect(code).toBe(3)
     expect(lines).toHaveLength(1)
     expect(lines[0]).toStartWith(
       `schedule.yaml:${line}:1 error butlerSchedule[0].${member}: schedule "a" is not valid: ${reason}`,
@@ -158,7 +173,7 @@ describe('footman check reads the schedule file', () => {
 
   test('broken YAML', async () => {
     const { code, lines } = await linesOf('butlerSchedule:\n  - name: "A\n')
-    expect(code).toBe(1)
+    expect(code).toBe(3)
     expect(lines[0]).toMatch(
       /^schedule\.yaml:\d+:1 error .*the schedule file cannot be used: .* Hint: no schedule runs/,
     )

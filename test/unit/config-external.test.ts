@@ -61,7 +61,9 @@ describe('values from outside', () => {
 
   test('a wrong value from outside is not shown', async () => {
     const errors = errorsOf(
-      await loadButler(`mqttConfig: {brokerPort: "\${env:PORT}"}`, { env: { PORT: 'hunter2-secret' } }),
+      await loadButler(`mqttConfig: {enable: true, brokerHost: b, brokerPort: "\${env:PORT}"}`, {
+        env: { PORT: 'hunter2-secret' },
+      }),
     )
     expect(errors).toHaveLength(1)
     expect(errors.map(renderProblem).join()).not.toContain('hunter2')

@@ -10,10 +10,13 @@ import { tempDirectory } from '../support/temp.ts'
 const FIXTURES = join(import.meta.dir, '../fixtures/config')
 const load = (file: string, env: Record<string, string> = {}) => loadConfig({ file, env, cwd: FIXTURES })
 
-const honoured = (path: string) =>
-  `warning Butler.${path} CONFIG: 'Butler.${path}' is now honoured; Butler 16 ignored it`
-const newRelic = (event: string, kind: string) =>
-  honoured(`incidentTool.newRelic.${event}.destination.${kind}.sendToAccount.byCustomProperty.enable`)
+const honoured = (path: string, effect: string) =>
+  `warning Butler.${path} CONFIG: 'Butler.${path}' is now honoured; Butler 16 ignored it: ${effect}`
+const newRelic = (event: string, kind: string, property: string) =>
+  honoured(
+    `incidentTool.newRelic.${event}.destination.${kind}.sendToAccount.byCustomProperty.enable`,
+    `the custom property ${property} does not choose accounts any more`,
+  )
 
 describe('a complete file of Butler 16', () => {
   const full = load('butler16-full.yaml')
@@ -22,12 +25,13 @@ describe('a complete file of Butler 16', () => {
     expect(summaryOf(await full).sort()).toEqual(
       [
         "info Butler.anonTelemetry CONFIG: 'Butler.anonTelemetry' is accepted for compatibility; this program sends no telemetry.",
-        honoured('emailNotification.smtp.tls.requireTLS'),
-        newRelic('reloadTaskFailure', 'event'),
-        newRelic('reloadTaskFailure', 'log'),
-        newRelic('reloadTaskAborted', 'event'),
-        newRelic('reloadTaskAborted', 'log'),
-        honoured('keyValueStore.maxKeysPerNamespace'),
+        'warning Butler.emailNotification.smtp.tls.requireTLS has no effect, as in Butler: mail leaves unencrypted when the server offers no STARTTLS',
+        newRelic('reloadTaskFailure', 'event', 'Butler_FailedTask_Event_NewRelicAccount'),
+        newRelic('reloadTaskFailure', 'log', 'Butler_FailedTask_Log_NewRelicAccount'),
+        // An alias: the same names.
+        newRelic('reloadTaskAborted', 'event', 'Butler_FailedTask_Event_NewRelicAccount'),
+        newRelic('reloadTaskAborted', 'log', 'Butler_FailedTask_Log_NewRelicAccount'),
+        honoured('keyValueStore.maxKeysPerNamespace', 'a namespace takes at most 1000 keys, further ones are refused'),
       ].sort(),
     )
   })

@@ -101,18 +101,34 @@ describe('the root', () => {
     ])
   })
 
-  test('must be UTF-8', async () => {
+  test.each([
+    ['UTF-8', 'utf8', []],
+    ['Windows-1252', 'latin1', ['is not UTF-8; it is read as Windows-1252']],
+    ['UTF-16', 'utf16le', ['is UTF-16']],
+  ] as const)('may be %s, as editors of Windows write it', async (_, encoding, warnings) => {
+    const text = `${encoding === 'utf16le' ? '\uFEFF' : ''}Butler: {configDirectories: {qvdPath: 'D:/Größe'}}`
     const result = await withFolder({}, async (cwd) => {
-      await Bun.write(`${cwd}/c.yaml`, new Uint8Array([0xff, 0xfe, 0x42, 0x00]))
+      await Bun.write(`${cwd}/c.yaml`, Buffer.from(text, encoding))
+      return loadConfig({ file: 'c.yaml', cwd, ...empty, overrides: { qlikConnection: false } })
+    })
+    expect(result.problems.map(({ severity, message }) => [severity, message])).toEqual(
+      warnings.map((message) => ['warning', message]),
+    )
+    expect(result.config?.configDirectories.qvdPath).toBe('D:/Größe')
+  })
+
+  test('must be text', async () => {
+    const result = await withFolder({}, async (cwd) => {
+      await Bun.write(`${cwd}/c.yaml`, new Uint8Array([0x4d, 0x5a, 0x00, 0x42]))
       return loadConfig({ file: 'c.yaml', cwd, ...empty })
     })
-    expect(result.problems[0]?.message).toBe('is not UTF-8')
+    expect([result.config, result.problems[0]?.message]).toEqual([null, 'is not a text file'])
   })
 })
 
 describe('defaults', () => {
   test('are those of the predecessor, with everything off', async () => {
-    const config = await configOf(loadText('Butler:'))
+    const config = await configOf(loadText('Butler: {footman: {}}'))
     expect(config).toMatchObject({
       logLevel: 'info',
       fileLogging: false,
@@ -252,7 +268,7 @@ describe('InfluxDB generations', () => {
   })
 
   test('version 4 does not exist', async () => {
-    const [error] = errorsOf(await loadButler('influxDb: {version: 4}'))
+    const [error] = errorsOf(await loadButler('influxDb: {enable: true, hostIP: i1, version: 4}'))
     expect(error?.message).toBe('must be 1, 2 or 3, found 4')
   })
 })
@@ -260,7 +276,7 @@ describe('InfluxDB generations', () => {
 test('lines for the log', async () => {
   const { problems } = await loadButler('anonTelemetry: true\nheartbeat: {enabled: false}\nfoo: 1')
   expect(problems.map(logLineOf)).toEqual([
-    "CONFIG DEPRECATED: 'Butler.heartbeat.enabled' (Butler 3.1) is read as 'Butler.heartbeat.enable'. Please update the config file. (config.yaml:3:15)",
+    'CONFIG DEPRECATED: 1 setting stands where older Butlers had it; it is read as before. Hint: "footman migrate-config config.yaml" shows and writes the present layout (config.yaml:3:15)',
     'CONFIG: Butler.foo: unknown key, ignored. Hint: Butler knows logLevel, fileLogging, logDirectory, anonTelemetry, systemInfo, cert, configQRS, configEngine, ... (config.yaml:4:3)',
     "CONFIG: 'Butler.anonTelemetry' is accepted for compatibility; this program sends no telemetry.",
   ])

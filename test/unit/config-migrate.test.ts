@@ -59,6 +59,8 @@ describe('every older layout', () => {
     expect(migrated(once.text)).toEqual({ text: once.text, changes: [] })
     const gone = once.changes.filter((change) => / removed /.test(change))
     if (gone.length === 0) expect(commentsOf(once.text)).toEqual(commentsOf(file))
+    // Only what is left out, for a reason that is told, takes its comment along.
+    expect(gone.filter((change) => !/: (belongs|is ignored|is read as)/.test(change))).toEqual([])
   })
 
   test('in any combination', async () => {
@@ -194,6 +196,8 @@ Butler:
             enable: false
             recipients: # who
             - a@b.c
+  footman:
+    compatibility: butler
 # the very end
 `
 
@@ -208,7 +212,8 @@ describe('whole files of each generation', () => {
     expect(migrated(text)).toEqual({ text, changes: [] })
     const comments = (of: string) => [...(of.match(/(?<=^|\s)#\s.*/gm) ?? [])].sort()
     expect(comments(text)).toEqual(comments(file).filter((comment) => !comment.includes(GONE[name] ?? '!')))
-    expect(changes.length === 0).toBe(name === 'butler-16')
+    expect(changes.length === 1).toBe(name === 'butler-16')
+    expect(changes.join('\n')).toContain('added Butler.footman.compatibility')
     for (const secret of ['s3cret', 'joesecret', 'NRII-', 'hooks.slack.com']) {
       expect(changes.join('\n')).not.toContain(secret)
       expect(text.split(secret).length).toBeGreaterThanOrEqual(file.split(secret).length)
@@ -269,6 +274,7 @@ describe('the text', () => {
     expect(migrated(OLD)).toEqual({
       text: NEW,
       changes: [
+        '4 added Butler.footman.compatibility',
         '8 moved Butler.heartbeat.enabled -> Butler.heartbeat.enable',
         '14 moved Butler.configEngine.server -> Butler.configEngine.host',
         '15 moved Butler.configEngine.serverPort -> Butler.configEngine.port',
@@ -297,13 +303,44 @@ describe('the text', () => {
   })
 
   test.each([
-    'Butler:\n\n\n  logLevel:   info\n\theartbeat: {}\n'.replace('\t', '  '),
-    'Butler: {logLevel: info}',
-    "\uFEFFButler:\r\n  footman: {dataDirectory: 'x'}\n  # mixed\r\n\r\n",
-    'Butler:\n  unknownKey: 1\nother: 2\n',
+    'Butler:\n\n\n  logLevel:   info\n  heartbeat: {}\n  footman: {compatibility: butler}\n',
+    'Butler: {logLevel: info, footman: {compatibility: strict}}',
+    "\uFEFFButler:\r\n  footman: {compatibility: STRICT, dataDirectory: 'x'}\n  # mixed\r\n\r\n",
+    'Butler:\n  unknownKey: 1\n  footman:\n    compatibility: butler # as it was\nother: 2\n',
     'Butler:\n',
   ])('a file in the present layout is not touched: %j', (text) => {
     expect(migrated(text)).toEqual({ text, changes: [] })
+  })
+
+  test.each([
+    [
+      'Butler:\n  logLevel: info # level\n',
+      'Butler:\n  logLevel: info # level\n  footman:\n    compatibility: butler\n',
+    ],
+    [
+      'Butler:\n  footman:\n    dataDirectory: x # data\n  logLevel: info\n',
+      'Butler:\n  footman:\n    dataDirectory: x # data\n    compatibility: strict\n  logLevel: info\n',
+    ],
+    [
+      'Butler:\n  footman:\n    compatibility: auto # or not\n',
+      'Butler:\n  footman:\n    compatibility: strict # or not\n',
+    ],
+  ])('what auto means for the file is written out: %j', async (text, expected) => {
+    expect(migrated(text).text).toBe(expected)
+    await expectSame(text, expected)
+  })
+
+  test('the comment of every key that moves goes along', () => {
+    const { text } = migrated(
+      below(
+        'configQRS:\n  headerKey: X-Qlik-User # the header\n  # above the value\n  headerValue: UserDirectory=A; UserId=b # the user\n  host: qs1',
+      ),
+    )
+    expect(text).toBe(
+      below(
+        'configQRS:\n  headers:\n    static:\n      - name: X-Qlik-User # the header\n        # above the value\n        value: UserDirectory=A; UserId=b # the user\n  host: qs1\nfootman:\n  compatibility: butler',
+      ),
+    )
   })
 
   test('the settings of InfluxDB 1 get their section', async () => {
@@ -313,21 +350,23 @@ describe('the text', () => {
     const { text } = migrated(file)
     expect(text).toBe(
       below(
-        'influxDb:\n  enable: true\n  v1Config:\n    dbName: d   # name\n    auth: {enable: true, username: u, password: p}\n  version: 1',
+        'influxDb:\n  enable: true\n  v1Config:\n    dbName: d   # name\n    auth: {enable: true, username: u, password: p}\n  version: 1\nfootman:\n  compatibility: butler',
       ),
     )
     await expectSame(file, text)
   })
 
   test('those that another version does not use stay', () => {
-    const file = below('influxDb: {version: 2, dbName: d, v2Config: {org: o, bucket: b, token: t}}')
+    const file = below(
+      'influxDb: {version: 2, dbName: d, v2Config: {org: o, bucket: b, token: t}}\nfootman: {compatibility: butler}',
+    )
     expect(migrated(file)).toEqual({ text: file, changes: [] })
   })
 
   test('keys in another case, the root included', async () => {
     const file = 'BUTLER:   # root\n  LogLevel: info # level\n  emailnotification:\n    ENABLE: false\n'
     expect(migrated(file).text).toBe(
-      'Butler:   # root\n  logLevel: info # level\n  emailNotification:\n    enable: false\n',
+      'Butler:   # root\n  logLevel: info # level\n  emailNotification:\n    enable: false\n  footman:\n    compatibility: butler\n',
     )
   })
 
@@ -338,11 +377,12 @@ describe('the text', () => {
     const { text, changes } = migrated(file)
     expect(text).toBe(
       below(
-        'webhookNotification:\n    reloadTaskFailure:\n        webhooks:\n            -   webhookURL: https://a/   # first\n                # method\n                httpMethod: GET\n            # second\n            -   webhookURL: https://b/\n                httpMethod: GET',
+        'webhookNotification:\n    reloadTaskFailure:\n        webhooks:\n            -   webhookURL: https://a/   # first\n                # method\n                httpMethod: GET\n            # second\n            -   webhookURL: https://b/\n                httpMethod: GET\nfootman:\n  compatibility: butler',
       ),
     )
     const webhooks = 'Butler.webhookNotification.reloadTaskFailure.webhooks[]'
     expect(changes).toEqual([
+      '2 added Butler.footman.compatibility',
       `5 moved ${webhooks}.WebhookURL -> ${webhooks}.webhookURL`,
       `7 moved ${webhooks}.HTTPMETHOD -> ${webhooks}.httpMethod`,
       `10 moved ${webhooks}.httpmethod -> ${webhooks}.httpMethod`,
@@ -373,7 +413,7 @@ describe('the text', () => {
     )
     expect(migrated(kept).text).toBe(
       below(
-        'x-hosts: &qs qs1\nheartbeat: &h\n  enable: true # on\nconfigQRS:\n  host: *qs\nconfigEngine:\n  host: *qs',
+        'x-hosts: &qs qs1\nheartbeat: &h\n  enable: true # on\nconfigQRS:\n  host: *qs\nconfigEngine:\n  host: *qs\nfootman:\n  compatibility: butler',
       ),
     )
     const shared = below(
@@ -386,7 +426,9 @@ describe('the text', () => {
 
   test('JSON stays JSON', () => {
     const file = '{\n    "Butler": {\n        "heartbeat": { "enabled": true }\n    }\n}\n'
-    expect(JSON.parse(migrated(file).text)).toEqual({ Butler: { heartbeat: { enable: true } } })
+    expect(JSON.parse(migrated(file).text)).toEqual({
+      Butler: { heartbeat: { enable: true }, footman: { compatibility: 'butler' } },
+    })
     expect(migrated(file).text).toStartWith('{\n    "Butler": {\n        "heartbeat"')
   })
 

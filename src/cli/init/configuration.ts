@@ -175,6 +175,7 @@ function mqtt({ mqttHost, mqttPort }: InitAnswers): string {
 
 const OWN = `  # What Butler 16 does not know; it ignores this section.
   footman:
+    compatibility: strict # docs/from-butler.md
     dataDirectory: data # beside this file
     #timezone: Europe/Stockholm # of windows and texts; without it that of this computer
 

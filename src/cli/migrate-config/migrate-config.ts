@@ -1,6 +1,6 @@
 /** `footman migrate-config`: an older layout of the configuration file becomes the present one. */
 import { copyFile, readFile, realpath, stat } from 'node:fs/promises'
-import { extname, resolve } from 'node:path'
+import { resolve } from 'node:path'
 import { findConfigFile } from '../../config/find.ts'
 import type { Change } from '../../config/migrate/changes.ts'
 import { migrateConfig } from '../../config/migrate/migrate.ts'
@@ -33,7 +33,7 @@ export async function runMigrateConfig(
   const { path, shown } = found.file
   const text = await readFile(path).then(decodeAll, (error: Error) => error)
   if (text instanceof Error) return refuse(`${shown} cannot be read: ${text.message}`)
-  if (text === null) return refuse(`${shown} is not UTF-8: save the file with the encoding UTF-8`)
+  if (text === null) return refuse(`${shown} is not a text file`)
 
   const migrated = migrateConfig(text, shown)
   if (!migrated.ok) {
@@ -58,13 +58,12 @@ export async function runMigrateConfig(
   }
 }
 
+/** The new file is UTF-8, whatever the old one was. */
 const decodeAll = (bytes: Uint8Array): string | null => {
-  const text = decode(bytes)
+  const text = decode(bytes)?.text ?? null
   // The decoder takes the byte order mark away, which is to be kept.
   return text !== null && bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? `\uFEFF${text}` : text
 }
-
-const EXTENSIONS = ['.yaml', '.yml', '.json']
 
 /** What is wrong with the arguments; null when nothing is. */
 async function wrongOptions(
@@ -73,9 +72,6 @@ async function wrongOptions(
   cwd: string,
 ): Promise<string | null> {
   if (output !== undefined && inPlace) return '--output and --in-place exclude each other: give one of them'
-  if (output !== undefined && !EXTENSIONS.includes(extname(output).toLowerCase())) {
-    return `--output ${output}: a configuration file must end in .yaml, .yml or .json`
-  }
   const target = output ?? (inPlace ? `${file}.old` : undefined)
   if (target === undefined || force || !(await exists(resolve(cwd, target)))) return null
   return `${target} exists: give --force to overwrite it${output === undefined ? '' : ', or another name'}`

@@ -1,6 +1,7 @@
 /** Settings that must fit each other. */
 import { parseFrequency } from '../../platform/frequency.ts'
 import { mayReach, topicMatches } from '../../platform/mqtt-topics.ts'
+import { isAsInButler } from '../compatibility.ts'
 import { type Check, isLoopback } from './check.ts'
 
 /** Two listeners on one port. */
@@ -80,10 +81,11 @@ export const frequencies: Check = ({ config, report }) => {
       if (enable && parsed.value.warning) report('warning', path, parsed.value.warning)
       continue
     }
-    // Only matters when the start goes on in spite of errors.
     settings.enable = false
+    if (!enable && isAsInButler('unusedValues', config.footman.compatibility)) continue
     const message = `"${frequency}" is not a valid frequency for Butler.${path}`
-    report(enable ? 'error' : 'warning', path, `CONFIG: ${message}`, { hint: parsed.error, standalone: true })
+    const options = { hint: parsed.error, standalone: true, ...(enable && { feature: section }) } as const
+    report(enable ? 'error' : 'warning', path, `CONFIG: ${message}`, options)
   }
 }
 
@@ -152,7 +154,8 @@ export const rootApprovals: Check = ({ config, report }) => {
   ]
   for (const [path, directory] of directories) {
     if (!/^(\/|\\|[a-zA-Z]:[\\/]?)$/.test(directory.trim())) continue
-    report('error', path, `"${directory}" is a whole drive`, {
+    report('error', path, `"${directory}" is a whole drive and approves nothing`, {
+      feature: path,
       hint: 'name a folder, or set Butler.footman.files.allowRootApproval: true',
     })
   }

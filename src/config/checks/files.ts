@@ -7,6 +7,8 @@ interface NamedFile {
   readonly key: string
   readonly path: string
   readonly base: PathBase
+  /** What stays off without the file, below `Butler`; null: Footman does not start. */
+  readonly feature: string | null
 }
 
 export interface MissingFile extends NamedFile {
@@ -36,29 +38,66 @@ export function namedFiles(config: Config, qlikConnection: boolean): NamedFile[]
     values: T,
     keys: (keyof T & string)[],
     base: PathBase,
+    feature: string | null,
   ) => {
-    if (on) files.push(...keys.map((key) => ({ key: `${section}.${key}`, path: String(values[key] ?? ''), base })))
+    if (!on) return
+    files.push(...keys.map((key) => ({ key: `${section}.${key}`, path: String(values[key] ?? ''), base, feature })))
   }
-  add(qlikConnection && configQRS.useSSL, 'cert', cert, ['clientCert', 'clientCertKey', 'clientCertCA'], 'program')
+  add(
+    qlikConnection && configQRS.useSSL,
+    'cert',
+    cert,
+    ['clientCert', 'clientCertKey', 'clientCertCA'],
+    'program',
+    'configQRS',
+  )
   const azure = mqttConfig.enable && mqttConfig.azureEventGrid.enable
-  add(azure, 'mqttConfig.azureEventGrid', mqttConfig.azureEventGrid, ['clientCertFile', 'clientKeyFile'], 'program')
-  add(mqttConfig.enable && !azure, 'footman.mqtt.tls', footman.mqtt.tls, ['caFile', 'certFile', 'keyFile'], 'working')
+  add(
+    azure,
+    'mqttConfig.azureEventGrid',
+    mqttConfig.azureEventGrid,
+    ['clientCertFile', 'clientKeyFile'],
+    'program',
+    'mqttConfig',
+  )
+  add(
+    mqttConfig.enable && !azure,
+    'footman.mqtt.tls',
+    footman.mqtt.tls,
+    ['caFile', 'certFile', 'keyFile'],
+    'working',
+    'mqttConfig',
+  )
   const rest = restServerConfig.enable && restServerConfig.tls.enable
-  add(rest, 'restServerConfig.tls', restServerConfig.tls, ['cert', 'key', 'ca'], 'working')
+  add(rest, 'restServerConfig.tls', restServerConfig.tls, ['cert', 'key', 'ca'], 'working', null)
   const { access, influxDb } = footman
   if (access.clientCertificates)
-    add(access.enable, 'footman.access.clientCertificates', access.clientCertificates, ['caFile'], 'working')
-  if (access.jwt) add(access.enable, 'footman.access.jwt', access.jwt, ['publicKeyFile'], 'working')
-  add(config.influxDb.enable && influxDb.tls.enable, 'footman.influxDb.tls', influxDb.tls, ['caFile'], 'working')
+    add(access.enable, 'footman.access.clientCertificates', access.clientCertificates, ['caFile'], 'working', null)
+  if (access.jwt) add(access.enable, 'footman.access.jwt', access.jwt, ['publicKeyFile'], 'working', null)
+  add(
+    config.influxDb.enable && influxDb.tls.enable,
+    'footman.influxDb.tls',
+    influxDb.tls,
+    ['caFile'],
+    'working',
+    'influxDb',
+  )
   for (const [event, block] of Object.entries(webhookNotification)) {
     if (typeof block === 'boolean') continue
     for (const [index, { cert: tls }] of block.webhooks.entries()) {
       const section = `webhookNotification.${event}.webhooks[${index}].cert`
-      add(webhookNotification.enable && tls.enable, section, tls, ['certCA'], 'working')
+      add(webhookNotification.enable && tls.enable, section, tls, ['certCA'], 'working', section.replace(/\.cert$/, ''))
     }
   }
   for (const [name, destination] of Object.entries(footman.destinations)) {
-    add(destination.enable, `footman.destinations.${name}`, destination, ['caFile'], 'working')
+    add(
+      destination.enable,
+      `footman.destinations.${name}`,
+      destination,
+      ['caFile'],
+      'working',
+      `footman.destinations.${name}`,
+    )
   }
   return files
 }

@@ -1,4 +1,5 @@
 /** All checks of a parsed configuration, in the order of their messages. */
+import { adoptButlersWays } from '../compatibility.ts'
 import type { Check } from './check.ts'
 import {
   allowedTaskIds,
@@ -23,6 +24,8 @@ import { newRelicAccounts } from './new-relic.ts'
 import { emptyStartFilter, mailTlsMode, relativeDirectories, unescapedPaths } from './traps.ts'
 
 export const CHECKS: readonly Check[] = [
+  // Changes what the others look at.
+  adoptButlersWays,
   telemetry,
   duplicatePorts,
   frequencies,

@@ -10,10 +10,11 @@ export const releaseThresholds: Check = ({ config, report }) => {
     const settings = licenseRelease.licenseType[type]
     const { enable, releaseThresholdDays } = settings
     if (!enable || releaseThresholdDays >= 1) continue
-    // Only matters when the start goes on in spite of errors.
     Object.assign(settings, { enable: false })
-    const path = `qlikSenseLicense.licenseRelease.licenseType.${type}.releaseThresholdDays`
-    report('error', path, `is ${releaseThresholdDays}: licences that are in use would be released`, {
+    const feature = `qlikSenseLicense.licenseRelease.licenseType.${type}`
+    const message = `is ${releaseThresholdDays}: licences that are in use would be released`
+    report('error', `${feature}.releaseThresholdDays`, message, {
+      feature,
       hint: 'write at least 1, usually 30; or set enable: false',
     })
   }

@@ -152,7 +152,7 @@ export const featureNeeds: Check = ({ config, report }) => {
     const missing = needs(config).filter(([, present]) => !present)
     for (const [path, , what = 'is missing'] of missing) {
       const hint = `set it, or switch Butler.${feature} off`
-      report('error', path, `${what}, but Butler.${feature} is on`, { feature, hint })
+      report('error', path, what, { feature, hint })
     }
     if (missing.length > 0) off(config)
   }

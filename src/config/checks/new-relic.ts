@@ -5,29 +5,32 @@ import type { Check } from './check.ts'
 const EVENTS = ['reloadTaskFailure', 'reloadTaskAborted'] as const
 const KINDS = ['event', 'log'] as const
 
+/** The other accounts of the list get what they should. */
 export const newRelicAccounts: Check = ({ config, report }) => {
   const known = new Set(config.thirdPartyToolsCredentials.newRelic.map(({ accountName }) => accountName))
-  for (const [feature, path, names] of usedLists(config)) {
+  for (const [path, names] of usedLists(config)) {
     for (const [index, name] of names.entries()) {
       if (known.has(name)) continue
       const hint = `add an account of that name to Butler.thirdPartyToolsCredentials.newRelic`
-      report('error', `${path}[${index}]`, `no New Relic account is called "${name}"`, { feature, hint })
+      const feature = `${path}[${index}]`
+      report('error', feature, `no New Relic account is called "${name}"`, { feature, hint })
     }
+    names.splice(0, names.length, ...names.filter((name) => known.has(name)))
   }
 }
 
-/** Feature, path and account names of every list that is in use. */
-function usedLists(config: Config): (readonly [feature: string, path: string, names: readonly string[]])[] {
-  const lists: (readonly [string, string, readonly string[]])[] = []
+/** Path and account names of every list that is in use. */
+function usedLists(config: Config): (readonly [path: string, names: string[]])[] {
+  const lists: (readonly [string, string[]])[] = []
   const { newRelic } = config.incidentTool
   const tool = 'incidentTool.newRelic'
   if (newRelic.enable) {
     for (const kind of KINDS) {
-      lists.push([tool, `${tool}.destinationAccount.${kind}`, newRelic.destinationAccount[kind]])
+      lists.push([`${tool}.destinationAccount.${kind}`, newRelic.destinationAccount[kind]])
       for (const event of EVENTS) {
         const { enable, sendToAccount } = newRelic[event].destination[kind]
         const path = `${tool}.${event}.destination.${kind}.sendToAccount.always.account`
-        if (enable && sendToAccount.always.enable) lists.push([tool, path, sendToAccount.always.account])
+        if (enable && sendToAccount.always.enable) lists.push([path, sendToAccount.always.account])
       }
     }
   }
@@ -36,13 +39,13 @@ function usedLists(config: Config): (readonly [feature: string, path: string, na
     for (const kind of KINDS) {
       const { enable, sendToAccount } = newRelic.serviceMonitor.destination[kind]
       const path = `${tool}.serviceMonitor.destination.${kind}.sendToAccount`
-      if (enable) lists.push(['serviceMonitor.alertDestination.newRelic', path, sendToAccount])
+      if (enable) lists.push([path, sendToAccount])
     }
   }
   const { storeNewRelic } = uptimeMonitor
   if (uptimeMonitor.enable && storeNewRelic.enable) {
     const path = 'uptimeMonitor.storeNewRelic'
-    lists.push([path, `${path}.destinationAccount`, storeNewRelic.destinationAccount])
+    lists.push([`${path}.destinationAccount`, storeNewRelic.destinationAccount])
   }
   return lists
 }

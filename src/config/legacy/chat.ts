@@ -9,7 +9,8 @@ export function slackConfig(legacy: LegacyContext): void {
   const at = legacy.place('slackConfig')
   // Before 3.0 the section alone switched Slack on.
   if (legacy.has('slackConfig.enable')) legacy.move('slackConfig.enable', 'slackNotification.enable', VERSIONS.slack)
-  else if (!legacy.has('slackNotification.enable')) legacy.setValue('slackNotification.enable', true, at)
+  else if (legacy.presenceMeansOn && !legacy.has('slackNotification.enable'))
+    legacy.setValue('slackNotification.enable', true, at)
   for (const [event, channel] of [
     ['reloadTaskFailure', 'taskFailureChannel'],
     ['reloadTaskAborted', 'taskAbortedChannel'],

@@ -3,6 +3,8 @@ import type { Place, Problem, ProblemSeverity } from '../problems.ts'
 import { type MapNode, nodeAt, placeOf, type Scalar, scalar, setAt, type TreeNode, takeAt } from '../tree.ts'
 
 export interface LegacyContext {
+  /** Whether a section without `enable` of a layout that had none is on. */
+  readonly presenceMeansOn: boolean
   get(path: string): TreeNode | undefined
   has(path: string): boolean
   /** The value when it is a scalar. */
@@ -16,10 +18,12 @@ export interface LegacyContext {
   /** "is read as", without moving anything. */
   deprecated(from: string, versions: string, to: string, at?: Place): void
   note(severity: ProblemSeverity, path: string, message: string, at?: Place): void
+  /** A note about an older layout, of which the user hears the number only. */
+  older(path: string, message: string, at?: Place): void
 }
 
 /** `notes` are collected unsorted. */
-export function createLegacyContext(root: MapNode, notes: Problem[]): LegacyContext {
+export function createLegacyContext(root: MapNode, notes: Problem[], presenceMeansOn = false): LegacyContext {
   const full = (path: string) => ['Butler', ...path.split('.')]
   const get = (path: string) => nodeAt(root, full(path))
 
@@ -27,9 +31,13 @@ export function createLegacyContext(root: MapNode, notes: Problem[]): LegacyCont
     notes.push({ severity, path: `Butler.${path}`, message, standalone: true, ...at })
   }
 
+  function older(path: string, message: string, at = placeOf(root, full(path))): void {
+    notes.push({ severity: 'warning', path: `Butler.${path}`, message, standalone: true, older: true, ...at })
+  }
+
   function deprecated(from: string, versions: string, to: string, at?: Place): void {
     const message = `CONFIG DEPRECATED: 'Butler.${from}' (Butler ${versions}) is read as 'Butler.${to}'. Please update the config file.`
-    note('warning', from, message, at)
+    older(from, message, at)
   }
 
   function move(from: string, to: string, versions?: string): void {
@@ -39,11 +47,11 @@ export function createLegacyContext(root: MapNode, notes: Problem[]): LegacyCont
     const existing = get(to)
     if (existing?.kind === 'map' && entry.node.kind === 'map') {
       fillIn(existing, entry.node)
-    } else if (existing !== undefined) {
+    } else if (existing === undefined) {
+      setAt(root, full(to), entry.node, entry.at)
+    } else if (!isSameValue(existing, entry.node)) {
       note('warning', from, `CONFIG DEPRECATED: 'Butler.${from}' is ignored because 'Butler.${to}' is set.`, entry.at)
       return
-    } else {
-      setAt(root, full(to), entry.node, entry.at)
     }
     if (versions) deprecated(from, versions, to, entry.at)
     else note('info', from, `CONFIG: 'Butler.${from}' is read as 'Butler.${to}'.`, entry.at)
@@ -59,6 +67,7 @@ export function createLegacyContext(root: MapNode, notes: Problem[]): LegacyCont
   }
 
   return {
+    presenceMeansOn,
     get,
     has: (path) => get(path) !== undefined,
     value: (path) => {
@@ -72,8 +81,12 @@ export function createLegacyContext(root: MapNode, notes: Problem[]): LegacyCont
     move,
     deprecated,
     note,
+    older,
   }
 }
+
+const isSameValue = (a: TreeNode, b: TreeNode): boolean =>
+  a.kind === 'scalar' && b.kind === 'scalar' && a.value === b.value
 
 /** Keys of the old section that the new one lacks. */
 function fillIn(target: MapNode, source: MapNode): void {

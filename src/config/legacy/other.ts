@@ -12,6 +12,7 @@ export function neverReleaseUsers(legacy: LegacyContext): void {
   legacy.move(from, `${RELEASE}.neverRelease.user`, '11.1–12.1')
   if (legacy.has(`${RELEASE}.dryRun`)) return
   legacy.setValue(`${RELEASE}.dryRun`, false, at)
+  if (legacy.value(`${RELEASE}.enable`) === false) return
   legacy.note(
     'warning',
     from,
@@ -56,21 +57,29 @@ const BUTLER_2 = [
   'udpServerConfig.serverIP',
 ]
 
+/** Butler 2 had no switches for its endpoints. */
+const BUTLER_2_ENDPOINTS = [
+  ...['base62ToBase16', 'base16ToBase62', 'butlerping', 'createDir', 'createDirQVD', 'mqttPublishMessage'],
+  ...['senseAppDump', 'senseListApps', 'senseStartTask', 'slackPostMessage'],
+]
+
 /** In Butler 2 a section that was there was on. To be called before these keys are moved. */
 export function presenceMeansOn(legacy: LegacyContext): void {
-  if (!BUTLER_2.some((path) => legacy.has(path))) return
+  if (!legacy.presenceMeansOn || !BUTLER_2.some((path) => legacy.has(path))) return
   for (const section of ['mqttConfig', 'udpServerConfig', 'restServerConfig']) {
     if (legacy.get(section)?.kind !== 'map' || legacy.has(`${section}.enable`) || legacy.has(`${section}.enabled`))
       continue
     const at = legacy.place(section)
     legacy.setValue(`${section}.enable`, true, at)
-    legacy.note(
-      'warning',
+    legacy.older(
       section,
       `CONFIG DEPRECATED: 'Butler.${section}' (Butler 2.x) has no 'enable'; it is read as on. Please update the config file.`,
       at,
     )
   }
-  if (legacy.get('restServerConfig')?.kind !== 'map' || legacy.has('restServerConfig.serverHost')) return
-  legacy.setValue('restServerConfig.serverHost', '0.0.0.0', legacy.place('restServerConfig'))
+  if (legacy.get('restServerConfig')?.kind !== 'map') return
+  const at = legacy.place('restServerConfig')
+  if (!legacy.has('restServerConfig.serverHost')) legacy.setValue('restServerConfig.serverHost', '0.0.0.0', at)
+  if (legacy.has('restServerEndpointsEnable')) return
+  for (const endpoint of BUTLER_2_ENDPOINTS) legacy.setValue(`restServerEndpointsEnable.${endpoint}`, true, at)
 }

@@ -1,5 +1,5 @@
 /** Older layouts of the connection to Qlik Sense. */
-import { listOf, type TreeNode } from '../tree.ts'
+import { emptyMap, listOf, type MapNode, type TreeNode } from '../tree.ts'
 import type { LegacyContext } from './context.ts'
 import { nameValue } from './influxdb.ts'
 
@@ -12,27 +12,33 @@ export function headerMappings(legacy: LegacyContext): void {
     for (const [key, entry] of old) {
       headers.entries.delete(key)
       legacy.deprecated(`${section}.headers.${key}`, '2.0–12.4', `${section}.headers.static`, entry.at)
-      appendHeader(legacy, section, key, entry.node)
+      appendHeader(legacy, section, key, nameValue(key, entry.node))
     }
   }
 }
 
 /** `headerKey` and `headerValue` were one header. */
 export function headerPair(legacy: LegacyContext): void {
-  const key = legacy.value('configQRS.headerKey')
-  const value = legacy.get('configQRS.headerValue')
-  if (key === undefined && value === undefined) return
+  const [key, value] = ['configQRS.headerKey', 'configQRS.headerValue'].map((path) => {
+    const node = legacy.get(path)
+    return node && { at: legacy.place(path), node }
+  })
+  if (!key && !value) return
   legacy.deprecated('configQRS.headerKey', '2.0–12.4', 'configQRS.headers.static')
   legacy.drop('configQRS.headerKey')
   legacy.drop('configQRS.headerValue')
-  if (typeof key === 'string' && value) appendHeader(legacy, 'configQRS', key, value)
+  if (key?.node.kind !== 'scalar' || typeof key.node.value !== 'string' || !value) return
+  const item = emptyMap(key.at)
+  item.entries.set('name', key)
+  item.entries.set('value', value)
+  appendHeader(legacy, 'configQRS', key.node.value, item)
 }
 
-function appendHeader(legacy: LegacyContext, section: string, name: string, value: TreeNode): void {
+function appendHeader(legacy: LegacyContext, section: string, name: string, item: MapNode): void {
   const existing = legacy.get(`${section}.headers.static`)
   const items = existing?.kind === 'list' ? existing.items : []
-  if (items.some((item) => isNamed(item, name))) return
-  legacy.set(`${section}.headers.static`, listOf([...items, nameValue(name, value)], value.at), value.at)
+  if (items.some((one) => isNamed(one, name))) return
+  legacy.set(`${section}.headers.static`, listOf([...items, item], item.at), item.at)
 }
 
 function isNamed(item: TreeNode, name: string): boolean {
@@ -54,13 +60,12 @@ export function quotedValues(legacy: LegacyContext): void {
   for (const path of ['configEngine.port', 'configQRS.port']) {
     const value = legacy.value(path)
     if (typeof value !== 'string' || !/^\d+$/.test(value.trim()) || isExternal(legacy.get(path))) continue
-    legacy.note('warning', path, `CONFIG DEPRECATED: 'Butler.${path}' is the text "${value}"; it is read as a number.`)
+    legacy.older(path, `CONFIG DEPRECATED: 'Butler.${path}' is the text "${value}"; it is read as a number.`)
     legacy.setValue(path, Number(value), legacy.place(path))
   }
   const ssl = legacy.value('configEngine.useSSL')
   if ((ssl !== 'true' && ssl !== 'false') || isExternal(legacy.get('configEngine.useSSL'))) return
-  legacy.note(
-    'warning',
+  legacy.older(
     'configEngine.useSSL',
     `CONFIG DEPRECATED: 'Butler.configEngine.useSSL' is the text "${ssl}"; it is read as ${ssl}.`,
   )

@@ -1,4 +1,5 @@
 /** Older layouts of the configuration file, translated to the present one before anything is checked. */
+import { type Compatibility, isAsInButler } from '../compatibility.ts'
 import type { Problem, ProblemList } from '../problems.ts'
 import type { MapNode } from '../tree.ts'
 import { restMessage, slackConfig, teamsConfig } from './chat.ts'
@@ -35,11 +36,28 @@ const STEPS: readonly Step[] = [
 ]
 
 /** `root` is the whole file with its key `Butler`. Notes are added in the order of the file. */
-export function translateLegacy(root: MapNode, problems: ProblemList): void {
+export function translateLegacy(root: MapNode, compatibility: Compatibility, problems: ProblemList): void {
   const notes: Problem[] = []
-  const legacy = createLegacyContext(root, notes)
+  const legacy = createLegacyContext(root, notes, isAsInButler('noSwitch', compatibility))
   for (const step of STEPS) step(legacy)
   for (const note of notes.sort((a, b) => a.line - b.line || a.column - b.column)) problems.add(note)
+}
+
+/** One line instead of one for each key of an older layout; `file` as the user gave it. */
+export function summarised(notes: readonly Problem[], file: string): readonly Problem[] {
+  const older = notes.filter((note) => note.older)
+  const [first] = older
+  if (!first) return notes
+  const told =
+    older.length === 1
+      ? '1 setting stands where older Butlers had it; it is read as before'
+      : `${older.length} settings stand where older Butlers had them; they are read as before`
+  const message = `CONFIG DEPRECATED: ${told}`
+  const hint = `"footman migrate-config ${file}" shows and writes the present layout`
+  const { line, column } = first
+  const path = 'Butler'
+  const line1: Problem = { severity: 'warning', path, message, hint, standalone: true, older: true, file, line, column }
+  return notes.flatMap((note) => (note === first ? [line1] : note.older ? [] : [note]))
 }
 
 function moves(legacy: LegacyContext): void {

@@ -1,11 +1,12 @@
 /** An older layout of the configuration file becomes the present one, with its comments, quotes and blank lines. */
+import { type Compatibility, compatibilityOf, hasOwnSettings } from '../compatibility.ts'
 import { matchCase, matchKeys } from '../keys.ts'
 import { translateLegacy } from '../legacy/translate.ts'
 import { parseConfig } from '../parse.ts'
 import { createProblemList, type Problem, type ProblemList } from '../problems.ts'
 import { butlerKey, withButler } from '../root.ts'
 import { butler } from '../schema.ts'
-import { clone, emptyMap, type MapNode, nodeAt, plain } from '../tree.ts'
+import { clone, emptyMap, type MapNode, nodeAt, plain, scalar, setAt } from '../tree.ts'
 import { type ParsedYaml, parseYaml, readYaml, treeOf } from '../yaml.ts'
 import { type Change, changesOf } from './changes.ts'
 import { nestInfluxDb1 } from './newest.ts'
@@ -79,10 +80,21 @@ function translate(root: MapNode): Problem[] | null {
   if (section?.kind !== 'map') return section?.kind === 'scalar' && section.value === null ? [] : null
   const notes = createProblemList()
   matchCase(section, butler, notes)
-  translateLegacy(root, notes)
+  const compatibility = compatibilityOf(root, hasOwnSettings(root))
+  translateLegacy(root, compatibility, notes)
   const more: Problem[] = []
   nestInfluxDb1(root, more)
+  writeOut(root, compatibility)
   return [...notes.all, ...more]
+}
+
+/** What `auto` means for a file must not change when more of Footman's settings are added to it. */
+function writeOut(root: MapNode, compatibility: Compatibility): void {
+  const path = ['Butler', 'footman', 'compatibility']
+  const node = nodeAt(root, path)
+  if (node && !(node.kind === 'scalar' && (node.value === 'auto' || node.value === null))) return
+  const place = node?.at ?? nodeAt(root, ['Butler'])!.at
+  setAt(root, path, scalar(compatibility, place), place)
 }
 
 function rename(root: MapNode, key: string): void {
@@ -108,7 +120,9 @@ function valuesOf(tree: MapNode): unknown {
   if (!root) return null
   const section = nodeAt(root, ['Butler'])!
   matchCase(section, butler, unused)
-  translateLegacy(root, unused)
+  const compatibility = compatibilityOf(root, hasOwnSettings(root))
+  translateLegacy(root, compatibility, unused)
+  writeOut(root, compatibility)
   matchKeys(section, butler, unused)
   const parsed = parseConfig(plain(section))
   return 'config' in parsed ? parsed.config : null

@@ -6,7 +6,7 @@ import { type TempDirectory, tempDirectory } from '../../support/temp.ts'
 
 const OLD =
   'Butler:\r\n  # beats\r\n  heartbeat:\r\n    enabled: false # off\r\n    remoteURL: http://secret.example/\r\n'
-const NEW = OLD.replace('enabled', 'enable')
+const NEW = `${OLD.replace('enabled', 'enable')}  footman:\r\n    compatibility: butler\r\n`
 
 async function migrate(folder: TempDirectory, file: string, options: MigrateOptions = {}) {
   const [out, err]: [string[], string[]] = [[], []]
@@ -28,7 +28,7 @@ test('to standard output; what was changed to standard error, without values', a
   expect(await migrate(folder, 'butler.yaml')).toEqual({
     code: 0,
     out: NEW,
-    err: 'butler.yaml: 1 change\n  line 4: moved Butler.heartbeat.enabled -> Butler.heartbeat.enable',
+    err: 'butler.yaml: 2 changes\n  line 3: added Butler.footman.compatibility\n  line 4: moved Butler.heartbeat.enabled -> Butler.heartbeat.enable',
   })
   expect(readdirSync(folder.path)).toEqual(['butler.yaml'])
   expect(read(folder, 'butler.yaml')).toBe(OLD)
@@ -77,15 +77,14 @@ test.each([
   ['missing.yaml', {}, /does not exist: missing\.yaml/],
   ['butler.txt', {}, /must end in \.yaml/],
   ['folder.yaml', {}, /is a folder/],
-  ['latin.yaml', {}, /is not UTF-8/],
+  ['program.yaml', {}, /is not a text file/],
   ['tabs.yaml', {}, /^tabs\.yaml:2:1 error is not valid YAML: .*Hint: indent with blanks/],
   ['twice.yaml', {}, /^twice\.yaml:3:3 error is not valid YAML: the key stands twice/],
   ['twice.yaml', { output: 'a.yaml', inPlace: true }, /exclude each other/],
-  ['twice.yaml', { output: 'a.txt' }, /must end in \.yaml/],
 ])('%s %j is refused', async (file, options, message) => {
   await using folder = tempDirectory()
   mkdirSync(folder.join('folder.yaml'))
-  writeFileSync(folder.join('latin.yaml'), Buffer.from([0x42, 0xe4]))
+  writeFileSync(folder.join('program.yaml'), Buffer.from([0x4d, 0x5a, 0x00, 0xe4]))
   writeFileSync(folder.join('tabs.yaml'), 'Butler:\n\tlogLevel: info\n')
   writeFileSync(folder.join('twice.yaml'), 'Butler:\n  logLevel: info\n  logLevel: warn\n')
   const { code, out, err } = await migrate(folder, file, options)

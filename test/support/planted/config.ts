@@ -6,6 +6,8 @@ import type { PlantedMistake, PlantPlace } from './types.ts'
 type Row = readonly [name: string, plant: PlantedMistake['plant'], expected: PlantedMistake['expect']]
 
 const REFUSED = 1
+/** It starts without the feature. */
+const OFF = 3
 const WARNED = 0
 
 const mail = (section: object, smtp: object = {}) => ({
@@ -65,12 +67,12 @@ const ROWS: readonly Row[] = [
   [
     'boolean as text',
     () => 'Butler:\n  heartbeat:\n    enable: "false"\n',
-    { code: REFUSED, message: /heartbeat\.enable: must be true or false/, fix: /write false without quotes/ },
+    { code: WARNED, message: /heartbeat\.enable: "false" is read as false/, fix: /take the quotes away/ },
   ],
   [
     'boolean as a word of older YAML',
     () => 'Butler:\n  heartbeat:\n    enable: yes\n',
-    { code: REFUSED, message: /heartbeat\.enable: must be true or false/, fix: /write true/ },
+    { code: OFF, message: /heartbeat\.enable: must be true or false/, fix: /write true/ },
   ],
   [
     'port 99999',
@@ -80,7 +82,7 @@ const ROWS: readonly Row[] = [
   [
     'host with a scheme',
     () => ({ mqttConfig: { enable: true, brokerHost: 'mqtt://broker.acme.example:1883' } }),
-    { code: REFUSED, message: /brokerHost: must be a host name/, fix: /write broker\.acme\.example/ },
+    { code: OFF, message: /brokerHost: must be a host name/, fix: /write broker\.acme\.example/ },
   ],
   [
     'template missing',
@@ -95,12 +97,12 @@ const ROWS: readonly Row[] = [
   [
     'template with a syntax error',
     (place) => template(place, '<p><% if (%></p>'),
-    { code: REFUSED, message: /failed\.eta:1:\d+: /, fix: /plain text until this is mended/ },
+    { code: OFF, message: /failed\.eta:1:\d+: /, fix: /plain text until this is mended/ },
   ],
   [
     'invalid mail address',
     () => mail({ recipients: ['ops@acme.example', 'nobody'] }),
-    { code: REFUSED, message: /recipients\[1\]: "nobody" is not a valid e-mail address/, fix: /ops@example\.com/ },
+    { code: OFF, message: /recipients\[1\]: "nobody" is not a valid e-mail address/, fix: /ops@example\.com/ },
   ],
   [
     'secure: true on port 587',
@@ -130,12 +132,12 @@ const ROWS: readonly Row[] = [
   [
     'schedule with a bad cron',
     (place) => schedule(place, { cronSchedule: '99 * * * *' }),
-    { code: REFUSED, message: /cronSchedule: .*minute 99/, fix: /like 30 6/ },
+    { code: OFF, message: /cronSchedule: .*minute 99/, fix: /like 30 6/ },
   ],
   [
     'schedule with an unknown zone',
     (place) => schedule(place, { timezone: 'Europe/Nowhere' }),
-    { code: REFUSED, message: /timezone: .*Europe\/Nowhere/, fix: /Europe\/\w+/ },
+    { code: OFF, message: /timezone: .*Europe\/Nowhere/, fix: /Europe\/\w+/ },
   ],
   [
     'logLevel: INFO',
@@ -157,7 +159,7 @@ const ROWS: readonly Row[] = [
       },
     }),
     {
-      ...{ code: REFUSED, message: /no New Relic account is called "Production"/ },
+      ...{ code: OFF, message: /no New Relic account is called "Production"/ },
       fix: /thirdPartyToolsCredentials\.newRelic/,
     },
   ],

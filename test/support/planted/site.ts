@@ -25,6 +25,8 @@ interface SiteParts {
 }
 
 const REFUSED = 1
+/** It starts without the connection. */
+const OFF = 3
 const BROKEN = 3
 const WARNED = 0
 
@@ -63,7 +65,7 @@ const SITE: readonly SiteMistake[] = [
   {
     name: 'certificate missing',
     make: () => ({ cert: { clientCert: '/nowhere/client.pem' } }),
-    expect: { code: REFUSED, message: /does not exist/, fix: /check the path/ },
+    expect: { code: OFF, message: /does not exist/, fix: /check the path/ },
   },
   {
     name: 'certificate expired',

@@ -21,7 +21,7 @@ describe('a mail server that', () => {
   test('answers is in order', async () => {
     await using sink = await startSmtpSink()
     const found = await diagnose(mail(sink.port), { only })
-    expect(codes(found)).toEqual(['smtp.ready'])
+    expect(codes(found)).toEqual(['smtp.unencrypted', 'smtp.ready'])
     expect(found.code).toBe(0)
     expect(sink.mails).toEqual([])
   })
@@ -63,11 +63,12 @@ describe('a mail server that', () => {
     await using sink = await startSmtpSink({ login: { user: 'footman', password: 'right-password' } })
     const auth = { enable: true, user: 'footman', password: 'wrong-password' }
     const found = await diagnose(mail(sink.port, { auth }), { only })
-    expect(codes(found)).toEqual(['smtp.login'])
-    expect(found.findings[0]!.fix).toContain('Butler.emailNotification.smtp.auth')
+    expect(codes(found)).toEqual(['smtp.unencrypted', 'smtp.login'])
+    expect(found.findings[1]!.fix).toContain('Butler.emailNotification.smtp.auth')
     expect(found.text).not.toContain('wrong-password')
     const right = await diagnose(mail(sink.port, { auth: { ...auth, password: 'right-password' } }), { only })
-    expect(codes(right)).toEqual(['smtp.ready'])
+    expect(codes(right)).toEqual(['smtp.unencrypted', 'smtp.ready'])
+    expect(right.findings[0]!.message).toContain('mails, and the password, travel unencrypted')
   })
 })
 
@@ -98,7 +99,8 @@ describe('TLS', () => {
 
   test('no STARTTLS although it is demanded', async () => {
     await using sink = await startSmtpSink()
-    const found = await diagnose(mail(sink.port, { tls: { requireTLS: true } }), { only })
+    const strict = { ...mail(sink.port, { tls: { requireTLS: true } }), footman: { compatibility: 'strict' } }
+    const found = await diagnose(strict, { only })
     expect(codes(found)).toEqual(['smtp.no-starttls'])
   })
 

@@ -1,8 +1,8 @@
 /** The mail server: greeting, TLS, login. No mail is sent. */
-import type { DoctorContext, Finding, Probe } from '../../types.ts'
+import type { DoctorContext, Probe } from '../../types.ts'
 import { loginFindings } from './login.ts'
 import { lookAtServer } from './server.ts'
-import { type MailSubject, subjectOf } from './subject.ts'
+import { subjectOf } from './subject.ts'
 
 export const smtp: Probe = {
   group: 'smtp',
@@ -11,7 +11,7 @@ export const smtp: Probe = {
   async run(context) {
     const subject = subjectOf(context)
     const { findings, usable } = await lookAtServer(context, subject)
-    return usable ? [...findings, ...(await loginFindings(context, subject)), ...cautions(context, subject)] : findings
+    return usable ? [...findings, ...(await loginFindings(context, subject))] : findings
   },
 }
 
@@ -19,19 +19,4 @@ function usesMail({ emailNotification, footman, qlikSenseCloud }: DoctorContext[
   const { emailNotification: cloud } = qlikSenseCloud.event.mqtt.tenant.alert
   const named = Object.values(footman.destinations).some(({ enable, type }) => enable && type === 'email')
   return emailNotification.enable || named || (qlikSenseCloud.enable && cloud.reloadAppFailure.enable)
-}
-
-function cautions({ config }: DoctorContext, { target }: MailSubject): Finding[] {
-  const { auth, tls, secure } = config.emailNotification.smtp
-  if (!auth.enable || secure || !tls.ignoreTLS || tls.requireTLS) return []
-  return [
-    {
-      level: 'warning',
-      code: 'smtp.login-in-the-clear',
-      target,
-      message: 'name and password travel unencrypted, as tls.ignoreTLS is true',
-      fix: 'set Butler.emailNotification.smtp.tls.ignoreTLS to false',
-      key: 'emailNotification.smtp.tls.ignoreTLS',
-    },
-  ]
 }

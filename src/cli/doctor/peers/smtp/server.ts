@@ -1,5 +1,6 @@
 /** Whether a mail server is there, speaks as it is configured, and shows a certificate that is accepted. */
 import type { Socket } from 'node:net'
+import { isAsInButler } from '../../../../config/compatibility.ts'
 import { certificateFindings } from '../../net/certificate.ts'
 import { openTcp, type Place } from '../../net/connect.ts'
 import { lookAtTls, type TlsLook } from '../../net/tls.ts'
@@ -81,7 +82,7 @@ async function withStartTls(
     return judged(await lookAtTls(socket, subject.host, tlsSettings(context), context.timeout), context, subject)
   }
   sayGoodbye(socket)
-  if (!tls.requireTLS) return { findings: [], usable: true }
+  if (!tls.requireTLS) return { findings: [unencrypted(context, subject, greeting)], usable: true }
   return failed(
     mailFinding(
       subject,
@@ -94,6 +95,24 @@ async function withStartTls(
       'tls.requireTLS',
     ),
   )
+}
+
+/** What `requireTLS` would forbid; Butler did not look at it. */
+function unencrypted({ config }: DoctorContext, subject: MailSubject, { startTls }: Greeting): Finding {
+  const { auth, tls } = config.emailNotification.smtp
+  const what = auth.enable ? 'mails, and the password, travel' : 'mails travel'
+  const why = startTls && tls.ignoreTLS ? 'tls.ignoreTLS is true' : 'the server offers no STARTTLS'
+  const strict = isAsInButler('mailTls', config.footman.compatibility)
+    ? 'to refuse it, set Butler.footman.compatibility to strict'
+    : `to refuse it, set ${subject.section}.tls.requireTLS to true`
+  const message = `${what} unencrypted, as ${why}`
+  const finding = {
+    level: 'warning',
+    code: 'smtp.unencrypted',
+    message,
+    fix: `turn TLS on in the server; ${strict}`,
+  } as const
+  return mailFinding(subject, finding, 'tls.requireTLS')
 }
 
 function judged(look: TlsLook, { config, clock }: DoctorContext, subject: MailSubject): ServerLook {
