@@ -13,7 +13,8 @@ const SYSTEM = '*S-1-5-18'
 const ADMINISTRATORS = '*S-1-5-32-544'
 /** Whoever made the file: the name alone of an account of a service or a domain may mean nobody, or somebody else. */
 const OWNER = '*S-1-3-4'
-const WINDOWS_READERS = [SYSTEM, ADMINISTRATORS]
+/** For `icacls`: they may read everything anyway. */
+export const WINDOWS_READERS: readonly string[] = [SYSTEM, ADMINISTRATORS]
 
 export interface PrivateFileOptions {
   /** False: rejects with `EEXIST` when the file is there. Default true. */
