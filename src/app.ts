@@ -43,6 +43,7 @@ import { inputRoutes } from './events/input/routes.ts'
 import { createEventPipeline, type EventPipeline } from './events/pipeline.ts'
 import type { TaskEvent } from './events/types.ts'
 import { systemClock } from './platform/clock.ts'
+import { createDescriptorWatch } from './platform/descriptors.ts'
 import { createLifecycle } from './platform/lifecycle.ts'
 import type { Service } from './platform/types.ts'
 import { VERSION } from './platform/version.ts'
@@ -99,6 +100,7 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
     {
       ...{ db, writer, clock, log, dataDirectory: options.dataDirectory, storage: storage.guard },
       ...{ pipeline: () => pipeline, alerts: () => alerts, api: () => api, qlik: () => qlik, certificates },
+      descriptors: () => descriptors.problem,
       brokers: () => (shadow ? {} : brokersOf(config, mqtt, cloud)),
       calendars: () => Object.keys(live().footman.calendars),
     },
@@ -226,6 +228,7 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
     healthReport({
       ...{ pipeline, api, mqtt, influx: influx.server, qrsEnabled: options.qrsConnection },
       storage: storage.guard,
+      descriptors: () => descriptors.problem,
       customProperties: properties.checks,
     })
   const monitors = buildMonitors(
@@ -271,6 +274,7 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
       ...(options.apiRateLimit !== null && { rateLimitOption: options.apiRateLimit }),
     },
   )
+  const descriptors = createDescriptorWatch({ log, listener: api })
   const requests = mqtt && buildStartRequests({ log, clock, db, writer, mqtt, start }, config, shadow)
   const retention = createRetention(
     { writer, clock, log, purgeJournal: pipeline.purgeJournal },
@@ -303,6 +307,7 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
     outboxService(alerts),
     ...alerts.services,
     ...messages.services,
+    descriptors,
     listeners.map((listener) => degradable(listener, options.degraded, log)),
     ...(cloud?.services ?? []),
     starts.waiting,

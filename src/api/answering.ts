@@ -7,6 +7,7 @@ import { type AccessSettings, buildAccess } from './access/build.ts'
 import { createLocalCheck } from './access/local.ts'
 import { createRequestAudit } from './audit/requests.ts'
 import type { Audit } from './audit/types.ts'
+import { BODY_TIMEOUT_MS } from './body.ts'
 import { createProxies } from './client-address.ts'
 import { type Cors, createCors } from './cors.ts'
 import { createRouter } from './router.ts'
@@ -31,6 +32,10 @@ export interface AnsweringSettings {
     readonly trustedProxies: readonly string[]
     readonly cors?: { readonly origins: readonly string[] }
     readonly allowedHosts?: readonly string[]
+    /** Milliseconds; default `BODY_TIMEOUT_MS`. */
+    readonly requestTimeout?: number
+    /** Connections, or requests under way, of one address; 0 (default) = no limit. */
+    readonly connectionsPerAddress?: number
   }
   /** `Butler.footman.access`. */
   readonly access?: AccessSettings
@@ -80,7 +85,12 @@ export async function buildAnswering(
       observer: deps.observer ?? SILENT_OBSERVER,
       audit: createRequestAudit(deps.audit ?? SILENT_AUDIT, { keyValues: accessSettings?.auditKeyValues ?? false }),
     },
-    { rateLimitPerMinute: perMinute(settings), accessLog: settings.accessLog },
+    {
+      rateLimitPerMinute: perMinute(settings),
+      accessLog: settings.accessLog,
+      requestsAtATime: api.connectionsPerAddress ?? 0,
+      bodyTimeoutMs: api.requestTimeout ?? BODY_TIMEOUT_MS,
+    },
   )
   const { opened, republish, close } = access
   return { answer: cors ? withCors(answer, cors) : answer, opened, republish, close }

@@ -1,6 +1,19 @@
 /** The REST API: listener, endpoints, access. */
 import { z } from 'zod'
-import { cidr, count, file, flag, host, list, nameValue, nullableText, port, section, uri } from '../config/fields.ts'
+import {
+  cidr,
+  count,
+  duration,
+  file,
+  flag,
+  host,
+  list,
+  nameValue,
+  nullableText,
+  port,
+  section,
+  uri,
+} from '../config/fields.ts'
 
 export { access } from './config-access.ts'
 
@@ -78,6 +91,16 @@ export const api = section('More about the REST API.', () => ({
     min: 0,
     max: 1_000_000,
   }),
+  requestTimeout: duration(
+    'How long a client may take for the headers of a request (a change needs a restart), and how long its body may stand still; connections without a request are closed after it.',
+    '30s',
+    { min: 1000, max: 240_000 },
+  ),
+  connectionsPerAddress: count(
+    'Requests of one address under way at a time, and with HTTPS connections; more are refused. 0 = no limit.',
+    200,
+    { min: 0, max: 100_000 },
+  ),
   trustedProxies: list('Addresses of proxies whose X-Forwarded-For is believed.', cidr),
   cors: section('Calls from web pages of other origins.', () => ({
     origins: list(

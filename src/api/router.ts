@@ -1,9 +1,9 @@
 /**
- * From a request to the endpoint that answers it, in the order: address, URL, method, route, credentials, rate limit,
- * scope, body, limits of the grant, handler.
+ * From a request to the endpoint that answers it, in the order: address, URL, requests at a time, method, route,
+ * credentials, rate limit, scope, body, limits of the grant, handler.
  */
 import { requireNamespace } from '../platform/http/caller.ts'
-import { noSuchRoute, type Refusal } from '../platform/http/errors.ts'
+import { noSuchRoute, Refusal } from '../platform/http/errors.ts'
 import type { AuthFailure, RequestObserver } from '../platform/http/observer.ts'
 import type { ApiRoute, AuditNote } from '../platform/http/route.ts'
 import type { ServeInfo } from '../platform/http-server.ts'
@@ -11,12 +11,19 @@ import type { Clock, Logger } from '../platform/types.ts'
 import type { AccessControl, Contact, Identity } from './access/types.ts'
 import { apiRequest, wantsBody, withMethod } from './api-request.ts'
 import type { RequestAudit } from './audit/requests.ts'
-import { readBody } from './body.ts'
+import { clientClosed, readBody } from './body.ts'
 import type { Proxies } from './client-address.ts'
 import type { Cors } from './cors.ts'
 import { errorAnswer } from './errors.ts'
 import { effectiveMethod } from './method.ts'
-import { createRateLimit, type RateVerdict, tooManyRequests } from './rate-limit.ts'
+import {
+  createBusyClients,
+  createCrowdWarning,
+  createRateLimit,
+  type RateVerdict,
+  tooManyAtATime,
+  tooManyRequests,
+} from './rate-limit.ts'
 import { createRequestIds } from './request-id.ts'
 import { createRequestLog } from './request-log.ts'
 import { createRouteTable, type Params, type PreparedRoute } from './route-table.ts'
@@ -38,6 +45,10 @@ export interface RouterSettings {
   readonly rateLimitPerMinute: number
   /** Log each request at info instead of debug. */
   readonly accessLog: boolean
+  /** Requests of one address at a time; 0 = no limit. */
+  readonly requestsAtATime: number
+  /** How long a body may stand still. */
+  readonly bodyTimeoutMs: number
 }
 
 /** A class, so that what few calls need is not worked out for all: the address of the caller costs as much as routing. */
@@ -103,6 +114,8 @@ export function createRouter(
 ): (request: Request, info: ServeInfo) => Answer {
   const { log, clock, access, proxies, cors, audit, observer } = deps
   const limit = createRateLimit(clock, settings.rateLimitPerMinute)
+  const busy = createBusyClients(settings.requestsAtATime)
+  const warnOfCrowd = createCrowdWarning(log, clock, settings.requestsAtATime)
   const logRequest = createRequestLog(log, settings.accessLog)
   const requestId = createRequestIds(clock)
   const find = createRouteTable<Call>(
@@ -146,11 +159,23 @@ export function createRouter(
       remember(call)
       return answer.then(
         (response) => finished(response, visit),
-        (error: unknown) => finished(failed(error, call), visit),
+        (error: unknown) => broken(error, visit),
       )
     } catch (error) {
-      return finished(failed(error, call), visit)
+      return broken(error, visit)
     }
+  }
+
+  /** A client that goes away is no fault of anybody. */
+  function broken(error: unknown, visit: Visit): Response {
+    const { call } = visit
+    const hasGone = !(error instanceof Refusal) && call.request.signal.aborted
+    const reason = hasGone ? clientClosed() : error
+    if (!(reason instanceof Refusal) || reason.status !== CLIENT_CLOSED) return finished(failed(reason, call), visit)
+    const { method, url, client } = call
+    log[settings.accessLog ? 'info' : 'debug'](`API: ${method} ${url} from ${client}: client closed request`)
+    visit.note ??= { detail: 'client closed request' }
+    return finished(named(new Response(null, { status: CLIENT_CLOSED }), call), visit)
   }
 
   function handle(visit: Visit): Answer {
@@ -169,7 +194,8 @@ export function createRouter(
     }
     if (!wantsBody(route, call.method)) return run(undefined)
     remember(call)
-    return readBody(call.request, route.bodyLimit).then(run)
+    const limits = { maxBytes: route.bodyLimit, timeoutMs: settings.bodyTimeoutMs }
+    return readBody(call.request, limits).then(run)
   }
 
   function finished(response: Response, { prepared, call, params, identity, verdict, note }: Visit): Response {
@@ -223,8 +249,14 @@ export function createRouter(
       const preflight = cors?.preflight(request)
       if (preflight) return preflight
       checkEncoding(url)
+      if (busy?.isFull(call)) {
+        warnOfCrowd(call.client, 'requests under way')
+        return unreached(tooManyAtATime(settings.requestsAtATime), call)
+      }
       const wanted = effectiveMethod(request, url)
-      return find(wanted === method ? call : call.meaning(wanted))
+      const answer = find(wanted === method ? call : call.meaning(wanted))
+      if (busy && answer instanceof Promise) busy.enter(call.client, answer)
+      return answer
     } catch (error) {
       return unreached(error, call)
     }
@@ -248,5 +280,8 @@ function named(response: Response, { requestId }: Call): Response {
   response.headers.set('x-request-id', requestId)
   return response
 }
+
+/** Not a standard status, but the usual one in logs for a client that has not waited for its answer. */
+const CLIENT_CLOSED = 499
 
 const pathOf = (url: string): string => url.split('?', 1)[0]!

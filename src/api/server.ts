@@ -5,10 +5,12 @@ import { formatAddress } from '../platform/listen-error.ts'
 import { StartError } from '../platform/start-error.ts'
 import type { Service } from '../platform/types.ts'
 import { type Answering, type AnsweringDeps, type AnsweringSettings, buildAnswering, perMinute } from './answering.ts'
-import { BODY_LIMIT } from './body.ts'
+import { BODY_LIMIT, BODY_TIMEOUT_MS } from './body.ts'
+import { createProxies } from './client-address.ts'
 import { documentationRoutes } from './documentation/routes.ts'
 import { type DocumentSettings, openApiDocument } from './openapi/document.ts'
 import type { OpenApiDocument } from './openapi/types.ts'
+import { createCrowdWarning } from './rate-limit.ts'
 import { type EndpointSwitches, enabledNames, isEnabled } from './switches.ts'
 import { type HealthReport, systemRoutes } from './system-routes.ts'
 import { certificateEnds, createTlsWatch, readTls, type TlsWatch } from './tls.ts'
@@ -46,6 +48,10 @@ export interface Api extends Service {
   republish(): Promise<void>
   /** Why the TLS files on disk cannot be used; null = they can, or there are none. */
   readonly tlsProblem: string | null
+  /** Takes no connections until `resume`; requests under way go on. Does nothing where the runtime cannot do it. */
+  pause(): void
+  /** Rejects when the port cannot be opened again. */
+  resume(): Promise<void>
   /** The port in use; 0 while the server is not running. */
   readonly port: number
   /** Whether the server is up; true when it is switched off. */
@@ -86,10 +92,18 @@ export function createApi(deps: ApiDeps, settings: ApiSettings): Api {
       clients: settings.access?.enable ? settings.access.clientCertificates : undefined,
     }
     const tls = rest.tls.enable ? await readTls(tlsSettings, readFile) : null
+    const { requestTimeout = BODY_TIMEOUT_MS, connectionsPerAddress: max = 0, trustedProxies } = settings.api
+    const warnOfCrowd = createCrowdWarning(log, deps.clock, max)
     const server = await serveHttp({
       hostname: rest.serverHost,
       port: rest.serverPort,
       maxBodyBytes: SERVER_BODY_LIMIT,
+      idleTimeout: Math.ceil(requestTimeout / 1000),
+      connections: {
+        max,
+        isExempt: createProxies(trustedProxies).trusts,
+        onRefused: (address) => warnOfCrowd(address, 'connections'),
+      },
       handler: (request, info) => answering!.answer(request, info),
       onError: (error) => log.error(`API: ${error instanceof Error ? error.message : error}`),
       ...(tls && { tls }),
@@ -134,6 +148,8 @@ export function createApi(deps: ApiDeps, settings: ApiSettings): Api {
     get healthy() {
       return !rest.enable || running !== null
     },
+    pause: () => running?.server.pause?.(),
+    resume: async () => running?.server.resume?.(),
     async prepare(changes) {
       const next = { ...settings, ...changes }
       const prepared = running

@@ -12,6 +12,8 @@ export interface HealthDeps {
   readonly mqtt: MqttService | null
   readonly influx: InfluxServer | null
   readonly storage: Pick<StorageGuard, 'state'>
+  /** Why file descriptors are short; null = they are not. */
+  readonly descriptors: () => string | null
   readonly qrsEnabled: boolean
   /** Features that count on custom properties of Qlik Sense. */
   readonly customProperties?: () => Readonly<Record<string, CheckState>>
@@ -24,6 +26,7 @@ export function healthReport(deps: HealthDeps): HealthReport {
   const { pipeline, api, mqtt, influx, qrsEnabled, customProperties } = deps
   const { udpListening, qrsReachable, journal } = pipeline.status
   const database = storageOf(deps.storage.state, journal)
+  const descriptors = deps.descriptors()
   const checks: Record<string, CheckState> = {
     udp: stateOf(udpListening),
     rest: stateOf(api.healthy),
@@ -32,12 +35,17 @@ export function healthReport(deps: HealthDeps): HealthReport {
     // Points wait on disk.
     influxdb: influx ? (influx.takesPoints ? 'up' : 'degraded') : 'off',
     database: database.state,
+    ...(descriptors !== null && { descriptors: 'degraded' }),
     ...customProperties?.(),
+  }
+  const reasons = {
+    ...(database.reason !== '' && { database: database.reason }),
+    ...(descriptors !== null && { descriptors }),
   }
   return {
     healthy: VITAL.every((part) => checks[part] !== 'down'),
     checks,
-    ...(database.reason !== '' && { reasons: { database: database.reason } }),
+    ...(Object.keys(reasons).length > 0 && { reasons }),
   }
 }
 

@@ -19,6 +19,7 @@ import {
   certificateExpiring,
   certificateInvalid,
   type DiskSpace,
+  descriptorsLow,
   diskLow,
   notUp,
   type Part,
@@ -44,6 +45,8 @@ export interface SelfAlertsDeps {
   readonly api: () => Api
   readonly qlik: () => Qlik
   readonly certificates: () => readonly Certificate[]
+  /** Why file descriptors are short; null = they are not. */
+  readonly descriptors: () => string | null
   /** The brokers, by the name that people know; empty in shadow mode. */
   readonly brokers: () => Readonly<Record<string, MqttService>>
   /** Names of the calendars that are read from files now. */
@@ -119,6 +122,7 @@ export function buildSelfAlerts(deps: SelfAlertsDeps, config: Config, qrsEnabled
         lost.condition,
         diskLow(deps.diskSpace ?? (() => diskSpace(deps.dataDirectory)), deps.dataDirectory),
         storageTrouble(happened),
+        descriptorsLow(deps.descriptors),
         certificateExpiring(deps.certificates),
         certificateInvalid(certificateProblems),
         calendars.condition,

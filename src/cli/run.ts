@@ -23,6 +23,7 @@ import { logBanner, WITHOUT_QRS } from './banner.ts'
 import { type CommandIo, EXIT } from './io.ts'
 import { newRelicAccounts } from './new-relic-options.ts'
 import { createRestartable } from './restartable.ts'
+import { closeToOthers } from './service/folders.ts'
 
 export interface RunOptions {
   readonly configfile?: string
@@ -110,6 +111,7 @@ async function runConfigured(config: Config, { loaded, load }: Loading, options:
     manager.starting()
     await ensureWritableDirectory(dataDirectory, 'The data directory')
     const lock = lockDirectory(dataDirectory)
+    if (process.platform !== 'win32') await keepData(log, dataDirectory)
     logStart(log, config, loaded, { dataDirectory, wanted: options.qsConnection !== false && !options.offline })
     upgradeData({ log, now: Date.now }, dataDirectory)
     const handover = createIngestHandover()
@@ -157,6 +159,21 @@ async function runConfigured(config: Config, { loaded, load }: Loading, options:
     events.release()
     await manager.close()
     await log.close()
+  }
+}
+
+/** Closes the data directory to other accounts. A directory that stays open is a warning, no reason to stop. */
+async function keepData(log: LogService, directory: string): Promise<void> {
+  const { foreign, failed } = await closeToOthers(directory)
+  if (failed.length > 0) {
+    log.warn(
+      `MAIN: Other accounts may read ${failed[0]}${failed.length > 1 ? ` and ${failed.length - 1} more` : ''}, and this account may not change that: give everything in ${directory} to it (chown -R)`,
+    )
+  }
+  if (foreign.length > 0) {
+    log.warn(
+      `MAIN: The data directory ${directory} keeps its rights, as ${foreign[0]} in it is not Footman's. Other accounts can see which files are there, not what is in them. Give Footman a directory of its own`,
+    )
   }
 }
 

@@ -36,6 +36,9 @@ const MEANINGS: readonly StatusMeaning[] = [
   RUNNING,
 ]
 
+/** The numbers that are known. */
+export const STATUSES: readonly number[] = MEANINGS.map((_, status) => status)
+
 /** Statuses that later servers may add count as running: nothing is called final by mistake. */
 export function meaningOf(status: number): StatusMeaning {
   return MEANINGS[status] ?? RUNNING

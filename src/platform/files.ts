@@ -129,13 +129,13 @@ async function syncDirectory(directory: string): Promise<void> {
 }
 
 /**
- * Creates the directory when it is missing and proves that files can be written in it. Rejects with a `StartError`
+ * Creates the directory when it is missing, for this account alone, and proves that files can be written in it. Rejects with a `StartError`
  * that names `what` ("The data directory"), the path and the reason.
  */
 export async function ensureWritableDirectory(path: string, what: string): Promise<void> {
   const probe = join(path, `.footman-${randomBytes(6).toString('hex')}.tmp`)
   try {
-    await mkdir(path, { recursive: true })
+    await mkdir(path, { recursive: true, mode: 0o700 })
     const file = await open(probe, 'wx', 0o600)
     try {
       await file.writeFile('x')

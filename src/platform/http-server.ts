@@ -43,8 +43,14 @@ export interface ServeSettings {
   /** 0 lets the system choose. */
   readonly port: number
   readonly tls?: ServeTls
-  /** Seconds without traffic after which a connection is closed; 0 (default) never. Bun only. */
+  /**
+   * Seconds that a client has for sending the headers of a request, counted from the connection or the answer before, and
+   * that an answer may stand still; then the connection is closed. A handler may take as long as it likes, and event
+   * streams stay open. 0 (default) = no limit. Not under Deno.
+   */
   readonly idleTimeout?: number
+  /** Connections of one address above `max` are closed at once. HTTPS only: `Bun.serve` shows no connections. */
+  readonly connections?: ConnectionLimit
   /** Larger bodies are answered with 413; default 128 MiB. Bun only; handlers limit what they read themselves. */
   readonly maxBodyBytes?: number
   /** A throwing handler is answered with 500 and reported to `onError`. */
@@ -52,8 +58,20 @@ export interface ServeSettings {
   readonly onError?: (error: unknown) => void
 }
 
+export interface ConnectionLimit {
+  /** 0 = no limit. */
+  readonly max: number
+  /** Addresses without a limit, like those of proxies. */
+  readonly isExempt: (address: string) => boolean
+  readonly onRefused: (address: string) => void
+}
+
 export interface HttpServer {
   readonly port: number
+  /** Closes the port and the connections without a request; requests under way go on. Absent under Deno. */
+  readonly pause?: () => void
+  /** Opens the port again. Rejects when another program has taken it. */
+  readonly resume?: () => Promise<void>
   /** New connections get these certificates, open ones stay. Throws when they are unusable. Absent where impossible. */
   readonly setTls?: (tls: ServeTls) => void
   /** Takes no more connections, lets requests under way finish for `graceMs`, then cuts what is left. */
@@ -74,23 +92,83 @@ export async function serveHttp(settings: ServeSettings): Promise<HttpServer> {
   }
 }
 
+type BunServer = Bun.Server<undefined>
+
 function serveWithBun(settings: ServeSettings): HttpServer {
   const answer = createAnswer(settings)
-  const server = Bun.serve({
-    hostname: settings.hostname,
-    port: settings.port,
-    development: false,
-    // Without this, Bun lets a second server share the port in silence, also one of another process.
-    reusePort: false,
-    idleTimeout: settings.idleTimeout ?? 0,
-    maxRequestBodySize: settings.maxBodyBytes ?? MAX_BODY_BYTES,
-    fetch: (request, self) => answer(request, new BunInfo(request, self)),
-    error: (error) => failed(settings, error),
-  })
-  return {
-    port: server.port ?? settings.port,
-    stop: (graceMs) => finishWithin(server.stop(false), graceMs, () => server.stop(true)),
+  const { idleTimeout = 0 } = settings
+  let { port } = settings
+
+  const open = (): BunServer =>
+    Bun.serve({
+      hostname: settings.hostname,
+      port,
+      development: false,
+      // Without this, Bun lets a second server share the port in silence, also one of another process.
+      reusePort: false,
+      idleTimeout,
+      maxRequestBodySize: settings.maxBodyBytes ?? MAX_BODY_BYTES,
+      fetch: (request, self) =>
+        idleTimeout === 0
+          ? answer(request, new BunInfo(request, self))
+          : withoutHurry(self, request, idleTimeout, answer(request, new BunInfo(request, self))),
+      error: (error) => failed(settings, error),
+    })
+
+  let server: BunServer | null = open()
+  port = server.port ?? port
+  /** Paused, with requests under way. */
+  const finishing = new Set<BunServer>()
+  const each = async (work: (server: BunServer) => Promise<void>): Promise<void> => {
+    await Promise.all([...finishing, ...(server ? [server] : [])].map(work))
   }
+
+  return {
+    port,
+    pause() {
+      const paused = server
+      if (!paused) return
+      server = null
+      paused.closeIdleConnections()
+      finishing.add(paused)
+      void paused.stop(false).finally(() => finishing.delete(paused))
+    },
+    async resume() {
+      server ??= open()
+    },
+    stop: (graceMs) =>
+      finishWithin(
+        each((one) => one.stop(false)),
+        graceMs,
+        () => each((one) => one.stop(true)),
+      ),
+  }
+}
+
+/** The idle time of Bun goes on while a handler works, so it is suspended until there is an answer to send. */
+function withoutHurry(
+  server: BunServer,
+  request: Request,
+  idleTimeout: number,
+  answer: Response | Promise<Response>,
+): Response | Promise<Response> {
+  if (answer instanceof Response) return staysOpen(answer) ? endless(server, request, answer) : answer
+  server.timeout(request, 0)
+  return answer.then((response) => {
+    if (staysOpen(response)) return endless(server, request, response)
+    server.timeout(request, idleTimeout)
+    return response
+  })
+}
+
+const staysOpen = (response: Response): boolean =>
+  response.headers.get('content-type')?.startsWith('text/event-stream') ?? false
+
+/** Its connection has no idle time any more, so it serves no other request. */
+function endless(server: BunServer, request: Request, response: Response): Response {
+  server.timeout(request, 0)
+  response.headers.set('connection', 'close')
+  return response
 }
 
 /** Asking for the address costs a tenth of a ping, and many requests are answered without it. */
@@ -108,9 +186,12 @@ class BunInfo implements ServeInfo {
 }
 
 function serveWithNode(settings: ServeSettings): Promise<HttpServer> {
-  const { hostname, port, tls } = settings
+  const { hostname, port, tls, connections, idleTimeout = 0 } = settings
   if (!tls) throw new Error('serving HTTPS needs a certificate')
-  return serveTls({ hostname, port, tls, answer: createAnswer(settings) })
+  return serveTls({
+    ...{ hostname, port, tls, connections, answer: createAnswer(settings) },
+    idleTimeoutMs: idleTimeout * 1000,
+  })
 }
 
 interface DenoServer {

@@ -5,6 +5,7 @@
 import { existsSync, statSync, truncateSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
+import { keepPrivate } from './private-file.ts'
 import { isDamage } from './sqlite.ts'
 import { StartError } from './start-error.ts'
 
@@ -77,6 +78,7 @@ function open(directory: string): DatabaseSync {
   let db: DatabaseSync | undefined
   try {
     db = new DatabaseSync(path)
+    keepPrivate(path)
     db.exec('PRAGMA busy_timeout = 0; PRAGMA journal_mode = DELETE;')
     db.exec('BEGIN IMMEDIATE')
     db.exec('CREATE TABLE IF NOT EXISTS owner (id INTEGER PRIMARY KEY, process INTEGER NOT NULL, since TEXT NOT NULL)')

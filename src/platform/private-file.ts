@@ -1,6 +1,7 @@
 /** Files that only the account of the service may read. */
 import { execFile } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
+import { chmodSync, closeSync, openSync } from 'node:fs'
 import { lstat, rm, writeFile } from 'node:fs/promises'
 import { promisify } from 'node:util'
 import { placeNew, renameOver } from './files.ts'
@@ -12,7 +13,8 @@ const SYSTEM = '*S-1-5-18'
 const ADMINISTRATORS = '*S-1-5-32-544'
 /** Whoever made the file: the name alone of an account of a service or a domain may mean nobody, or somebody else. */
 const OWNER = '*S-1-3-4'
-const WINDOWS_READERS = [SYSTEM, ADMINISTRATORS]
+/** For `icacls`: they may read everything anyway. */
+export const WINDOWS_READERS: readonly string[] = [SYSTEM, ADMINISTRATORS]
 
 export interface PrivateFileOptions {
   /** False: rejects with `EEXIST` when the file is there. Default true. */
@@ -39,6 +41,23 @@ export async function writePrivateFile(path: string, content: string, options: P
     await rm(temporary, { force: true }).catch(() => {})
     throw error
   }
+}
+
+const OWNER_ONLY = 0o600
+
+/** Takes the rights of other accounts from a file. Where this account may not do that, the file stays as it is. */
+export function keepPrivate(path: string): void {
+  if (process.platform === 'win32') return
+  try {
+    chmodSync(path, OWNER_ONLY)
+  } catch {
+    // A start names such files.
+  }
+}
+
+/** Makes an empty file that only this account may read, whatever the umask. Throws when something is there. */
+export function createPrivateFile(path: string): void {
+  closeSync(openSync(path, 'wx', OWNER_ONLY))
 }
 
 /** `readers` beside the owner, the system and administrators. Rejects when an account is not known. */

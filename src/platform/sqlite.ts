@@ -5,6 +5,7 @@
 import { existsSync } from 'node:fs'
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite'
 import { pathToFileURL } from 'node:url'
+import { keepPrivate } from './private-file.ts'
 import { VERSION } from './version.ts'
 
 export interface Migration {
@@ -52,6 +53,8 @@ const PAGES_PER_CHECKPOINT = 4000
 const PRAGMAS = `PRAGMA journal_mode = WAL; PRAGMA busy_timeout = 5000; PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY;
   PRAGMA wal_autocheckpoint = ${PAGES_PER_CHECKPOINT};`
 
+const IN_MEMORY = ':memory:'
+
 /** Opens (and creates) a database file and brings its schema up to date. Throws what SQLite says when it cannot. */
 export function openDatabase(file: string, settings: DatabaseSettings = {}): FileDatabase {
   const opened = openFile(file, settings)
@@ -63,7 +66,11 @@ function openFile(file: string, settings: DatabaseSettings): DatabaseSync {
   const raw = new DatabaseSync(readOnly === 'untouched' ? untouched(file) : file, { readOnly: readOnly !== false })
   try {
     if (settings.readOnly) raw.exec('PRAGMA busy_timeout = 5000;')
-    else raw.exec(`${PRAGMAS} PRAGMA synchronous = ${settings.synchronous ?? 'FULL'};`)
+    else {
+      // Before anything is in it. Its companions take over the mode.
+      if (file !== IN_MEMORY) keepPrivate(file)
+      raw.exec(`${PRAGMAS} PRAGMA synchronous = ${settings.synchronous ?? 'FULL'};`)
+    }
     if (settings.migrations) migrate(wrap(raw), settings.migrations, settings.version ?? VERSION)
     return raw
   } catch (error) {

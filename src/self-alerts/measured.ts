@@ -123,6 +123,18 @@ export function storageTrouble(read: () => string | null): Condition {
   }
 }
 
+/** Under a flood they run out again and again: that is one alert. */
+export function descriptorsLow(read: () => string | null): Condition {
+  return {
+    code: 'DESCRIPTORS_LOW',
+    lastsMs: 5 * MINUTE_MS,
+    look() {
+      const text = read()
+      return text === null ? good : bad(`${text}.`)
+    },
+  }
+}
+
 export interface CertificateEnd {
   readonly name: string
   readonly expiresAt: number

@@ -1,5 +1,7 @@
 /** Following executions through the compiled executable: waiting, limits, the start queue, the commands. */
+
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'bun:test'
+import { readFileSync } from 'node:fs'
 import { createSimClock } from '../../src/qlik/simulator/index.ts'
 import { runToEnd } from '../support/binary.ts'
 import { type Footman, footman } from '../support/footman.ts'
@@ -469,4 +471,77 @@ describe('commands', () => {
     expect(code).toBe(0)
     expect(startsOf(site)).toEqual([WILD])
   }, 30_000)
+})
+
+describe('a site with 100,000 tasks', () => {
+  const COUNT = 100_000
+  const MIB = 1024 * 1024
+
+  interface Page {
+    readonly tasks: readonly {
+      readonly taskId: string
+      readonly taskName: string
+      readonly appName: string
+      readonly tags: readonly string[]
+      readonly last: { readonly outcome: string | null; readonly executionId: string | null } | null
+    }[]
+    readonly nextCursor: string | null
+  }
+
+  test('is listed in pages, from pages of Qlik Sense, with little memory', async () => {
+    // An unpaged list would be cut.
+    await using own = await startSite({ modes: { qrs: { maxRecordLimit: 500 } } })
+    const { simulator } = own
+    const before = new Set(simulator.site.tasks.keys())
+    const ids = simulator.addTasks(COUNT)
+    const tag = [...simulator.site.tags.values()].find(({ name }) => name === 'urgent')!
+    for (const id of [ids[70_000]!, ids[99_999]!]) simulator.site.tasks.get(id)!.tags = [tag]
+    await using large = await footman({ simulator })
+    await large.start()
+    const page = async (query: string): Promise<Page> => {
+      const response = await large.call('GET', `/v4/tasks?${query}`)
+      if (response.status !== 200) throw new Error(`${query}: ${response.status} ${await response.text()}`)
+      return (await response.json()) as Page
+    }
+    const names = ({ tasks }: Page) => tasks.map(({ taskName }) => taskName)
+
+    const expected = [...simulator.site.tasks.values()].map(({ name }) => name).sort((a, b) => a.localeCompare(b, 'en'))
+    const seen: string[] = []
+    let cursor: string | null = null
+    for (let n = 0; n < 3; n += 1) {
+      const next: Page = await page(`limit=500${cursor === null ? '' : `&cursor=${cursor}`}`)
+      expect(next.tasks).toHaveLength(500)
+      seen.push(...names(next))
+      cursor = next.nextCursor
+    }
+    expect(seen).toEqual(expected.slice(0, 1500))
+
+    const lastOnes = await page('name=Reload 9999*&limit=500')
+    expect(names(lastOnes)).toEqual([...Array(10).keys()].map((n) => `Reload 9999${n}`))
+    expect(lastOnes.nextCursor).toBeNull()
+    expect(lastOnes.tasks[0]).toMatchObject({ appName: 'Sales ETL', tags: [], last: null })
+    const inFinance = [...simulator.site.tasks.values()].filter(({ app }) => app?.stream?.name === 'Finance')
+    const named = (tasks: readonly { readonly name: string }[]) =>
+      tasks.map(({ name }) => name).sort((a, b) => a.localeCompare(b, 'en'))
+    expect(names(await page('stream=Finance&limit=500'))).toEqual(named(inFinance))
+    const urgent = [...simulator.site.tasks.values()].filter(({ tags }) => tags.some(({ name }) => name === 'urgent'))
+    expect(urgent.length).toBeGreaterThan(2)
+    expect(names(await page('tag=urgent&limit=500'))).toEqual(named(urgent))
+    const failed = await page('outcome=failed&limit=500')
+    expect(failed.tasks.length).toBeGreaterThan(0)
+    for (const { taskId, last } of failed.tasks) {
+      expect(before.has(taskId)).toBe(true)
+      expect(last).toMatchObject({ outcome: 'failed', executionId: expect.any(String) })
+    }
+    expect(await page('outcome=unknown')).toEqual({ tasks: [], nextCursor: null })
+
+    const answers = simulator.requests({ listener: 'qrs' }).filter(({ path }) => /\/qrs\/(reload)?task/.test(path))
+    expect(answers.every(({ status }) => status === 200 || status === 201)).toBe(true)
+    expect(Math.max(...answers.map(({ bytes }) => bytes ?? 0))).toBeLessThan(MIB)
+    expect(answers.filter(({ path }) => path.includes('/task/full') && !path.includes('filter='))).toEqual([])
+    if (process.platform === 'linux') {
+      const [, peak] = /^VmHWM:\s+(\d+) kB/m.exec(readFileSync(`/proc/${large.process.pid}/status`, 'utf8')) ?? []
+      expect(Number(peak) / 1024).toBeLessThan(350)
+    }
+  }, 240_000)
 })

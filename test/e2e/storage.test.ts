@@ -1,6 +1,7 @@
 /** The data directory is full, gone or damaged: Footman tells, goes on, and loses nothing that it took. */
 import { describe, expect, test } from 'bun:test'
 import {
+  chmodSync,
   closeSync,
   cpSync,
   existsSync,
@@ -10,11 +11,14 @@ import {
   readdirSync,
   renameSync,
   rmSync,
+  statSync,
+  writeFileSync,
   writeSync,
 } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { setTimeout as pause } from 'node:timers/promises'
+import { footmanBinary } from '../support/binary.ts'
 import { type Footman, footman } from '../support/footman.ts'
 import { startHttpSink } from '../support/http-sink.ts'
 import { startSite } from '../support/simulator.ts'
@@ -289,4 +293,79 @@ describe('damaged files', () => {
     expect(product.process.pid).toBe(pid)
     expect(await product.process.stop()).toBe(0)
   }, 90_000)
+})
+
+/** Modes of the directory and of everything in it, by path. */
+function modesOf(directory: string): Record<string, string> {
+  const names = readdirSync(directory, { recursive: true, encoding: 'utf8' })
+  const mode = (name: string) => (statSync(join(directory, name)).mode & 0o777).toString(8)
+  return Object.fromEntries(['.', ...names].map((name) => [name, mode(name)]))
+}
+
+describe.skipIf(process.platform === 'win32')('other accounts of the machine', () => {
+  const openToAll = { command: 'bash', args: ['-c', 'umask 000; exec "$0" "$@"', footmanBinary()], env: {} }
+  const scene = () =>
+    footman({
+      simulator: null,
+      args: ['--no-qs-connection'],
+      host: { ...openToAll, path: (local) => local },
+      config: {
+        restServerEndpointsEnable: { keyValueStore: true },
+        footman: { access: { enable: true, anonymous: { scopes: ['kv:*'] } } },
+      },
+    })
+  const expectClosed = (data: string) => {
+    const modes = modesOf(data)
+    expect(Object.keys(modes)).toEqual(
+      expect.arrayContaining([
+        'footman.db',
+        'footman.db-wal',
+        'footman.db-shm',
+        'journal.db',
+        'journal.db-wal',
+        'local.key',
+      ]),
+    )
+    const isFolder = (name: string) => statSync(join(data, name)).isDirectory()
+    const open = Object.entries(modes).filter(([name, mode]) => mode !== (isFolder(name) ? '700' : '600'))
+    expect(open).toEqual([])
+  }
+
+  test('cannot read anything in the data directory, whatever the umask, and what was open is closed at the start', async () => {
+    await using product = await scene()
+    const data = product.directory.join('data')
+    await product.start()
+    expect((await product.call('POST', '/v4/keyvalues/private', { key: 'a', value: 'b' })).status).toBe(201)
+    expectClosed(data)
+
+    // Killed, so that log and index of the databases stay.
+    await product.process.kill9()
+    mkdirSync(join(data, 'backup'))
+    mkdirSync(join(data, 'appdump', 'nightly'), { recursive: true })
+    for (const name of ['backup/footman-0.1.0-20260302T060000000Z.db', 'appdump/nightly/index.json']) {
+      writeFileSync(join(data, name), '')
+    }
+    writeFileSync(join(data, 'footman.db.corrupt-20260302-060000'), '')
+    for (const name of readdirSync(data, { recursive: true, encoding: 'utf8' })) {
+      const path = join(data, name)
+      chmodSync(path, statSync(path).isDirectory() ? 0o755 : 0o644)
+    }
+    chmodSync(data, 0o755)
+    await product.start()
+    expectClosed(data)
+    const kept = await product.call('GET', '/v4/keyvalues/private?key=a')
+    expect(await kept.json()).toMatchObject({ value: 'b' })
+  }, 60_000)
+
+  test("a directory with things of others keeps its rights, with a warning; what is Footman's in it is closed", async () => {
+    await using product = await scene()
+    const data = product.directory.join('data')
+    mkdirSync(data)
+    chmodSync(data, 0o755)
+    writeFileSync(join(data, 'notes.txt'), '')
+    chmodSync(join(data, 'notes.txt'), 0o644)
+    await product.start()
+    await product.process.waitForLine(/warn.*The data directory .*data keeps its rights, as notes\.txt in it/)
+    expect(modesOf(data)).toMatchObject({ '.': '755', 'notes.txt': '644', 'footman.db': '600', 'local.key': '600' })
+  }, 60_000)
 })

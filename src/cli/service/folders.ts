@@ -1,6 +1,6 @@
 /** What a path on this machine is: a folder of the system, one of Footman's own, or somebody else's. */
 import type { Stats } from 'node:fs'
-import { lstat, readdir, realpath } from 'node:fs/promises'
+import { chmod, lstat, readdir, realpath } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { EXIT } from '../io.ts'
 import { ServiceError, type ServiceFacts } from './types.ts'
@@ -51,7 +51,7 @@ export const lookAt = (path: string): Promise<Stats | null> =>
 const FILES = [
   /^(?:footman|journal)\.db(?:[.-][\w.+-]+)?$/,
   /^footman\.lock(?:-\w+)?$/,
-  /^local\.key$/,
+  /^local\.key(?:\.[0-9a-f]+\.tmp)?$/,
   /^\.footman-[0-9a-f]+\.tmp$/,
   /^butler\.\d{4}-\d{2}-\d{2}(?:\.\d+)?\.log(?:\.gz)?$/,
   /^\.[0-9a-f]{40}-audit\.json$/,
@@ -90,6 +90,41 @@ export async function hasOwnScheduleFolder({ scheduleFile, ...facts }: ServiceFa
   if ((await lookAt(folder))?.isDirectory() !== true) return false
   const entries = await readdir(folder, { withFileTypes: true })
   return entries.every((entry) => entry.isFile() && entry.name.includes(name))
+}
+
+/** What of a data directory other accounts may still see. */
+export interface OpenToOthers {
+  /** Names of things in it that are not Footman's: with them the folder keeps its rights. */
+  readonly foreign: readonly string[]
+  /** Paths whose rights this account may not change. */
+  readonly failed: readonly string[]
+}
+
+/** Gives a data directory and everything of Footman's in it to this account alone, links excepted. Not for Windows. */
+export async function closeToOthers(folder: string): Promise<OpenToOthers> {
+  const foreign: string[] = []
+  const failed: string[] = []
+
+  async function close(path: string): Promise<void> {
+    const found = await lookAt(path)
+    if (found?.isDirectory()) for (const name of await readdir(path)) await close(join(path, name))
+    else if (!found?.isFile() || found.nlink > 1) return
+    await restrict(path, found.mode, found.isDirectory())
+  }
+
+  async function restrict(path: string, mode: number, isDirectory: boolean): Promise<void> {
+    const wanted = isDirectory ? 0o700 : 0o600
+    if ((mode & 0o777) !== wanted) await chmod(path, wanted).catch(() => failed.push(path))
+  }
+
+  for (const entry of await readdir(folder, { withFileTypes: true })) {
+    const isOwn = entry.isDirectory() ? FOLDERS.includes(entry.name) : FILES.some((kind) => kind.test(entry.name))
+    if (isOwn) await close(join(folder, entry.name))
+    else foreign.push(entry.name)
+  }
+  const own = await lookAt(await realPath(folder))
+  if (own && foreign.length === 0) await restrict(folder, own.mode, true)
+  return { foreign: own && (own.mode & 0o077) === 0 ? [] : foreign, failed }
 }
 
 /**

@@ -4,7 +4,7 @@ import { backoffDelay } from '../../platform/backoff.ts'
 import type { Database } from '../../platform/sqlite.ts'
 import type { Logger, Service } from '../../platform/types.ts'
 import { reasonOf } from '../../qlik/qrs/failure.ts'
-import type { ExecutionReader } from '../../qlik/qrs/types.ts'
+import type { ExecutionReader, QrsTask } from '../../qlik/qrs/types.ts'
 import { lastResultOf } from '../task-info.ts'
 import type { EndedExecution } from '../types.ts'
 import { endedFromResults } from './from-qlik.ts'
@@ -13,7 +13,7 @@ import type { History } from './history.ts'
 export interface FirstImportDeps {
   readonly db: Database
   readonly history: Pick<History, 'add'>
-  readonly qrs: Pick<ExecutionReader, 'allTasks' | 'resultsById'>
+  readonly qrs: Pick<ExecutionReader, 'taskBatches' | 'resultsById'>
   readonly log: Logger
 }
 
@@ -28,10 +28,14 @@ export function createFirstImport({ db, history, qrs, log }: FirstImportDeps): S
   async function run(): Promise<void> {
     for (let attempt = 1; !stopping.signal.aborted; attempt += 1) {
       try {
-        const executions = await lastExecutions()
-        await history.add(executions, true)
-        db.run('INSERT OR REPLACE INTO meta VALUES (?, ?)', DONE_KEY, String(executions.length))
-        log.info(`HISTORY: The last results of ${executions.length} tasks were taken from Qlik Sense`)
+        let count = 0
+        for await (const tasks of qrs.taskBatches(stopping.signal)) {
+          const executions = await lastExecutions(tasks)
+          await history.add(executions, true)
+          count += executions.length
+        }
+        db.run('INSERT OR REPLACE INTO meta VALUES (?, ?)', DONE_KEY, String(count))
+        log.info(`HISTORY: The last results of ${count} tasks were taken from Qlik Sense`)
         return
       } catch (error) {
         log.verbose(`HISTORY: The last results of tasks cannot be read yet: ${reasonOf(error)}`)
@@ -40,8 +44,7 @@ export function createFirstImport({ db, history, qrs, log }: FirstImportDeps): S
     }
   }
 
-  async function lastExecutions(): Promise<EndedExecution[]> {
-    const tasks = await qrs.allTasks(stopping.signal)
+  async function lastExecutions(tasks: readonly QrsTask[]): Promise<EndedExecution[]> {
     const lasts = tasks.flatMap((task) => {
       const result = lastResultOf(task)
       return result ? [{ task, result }] : []

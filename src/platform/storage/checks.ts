@@ -1,4 +1,5 @@
 /** Small proofs about an open database. */
+import { createPrivateFile } from '../private-file.ts'
 import type { Database, Migration } from '../sqlite.ts'
 import { inspectDatabase } from '../upgrade/inspect.ts'
 import { removeDatabase } from './files.ts'
@@ -35,6 +36,7 @@ export function refuseNewer(file: string, migrations: readonly Migration[]): voi
 export function copyTo(db: Database, file: string): void {
   removeDatabase(file)
   try {
+    createPrivateFile(file)
     db.exec(`VACUUM INTO '${file.replaceAll("'", "''")}'`)
   } catch (error) {
     removeDatabase(file)

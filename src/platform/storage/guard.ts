@@ -203,7 +203,7 @@ export function openGuarded(deps: GuardDeps, settings: GuardSettings): GuardedDa
 
   /** On Linux a file that was removed can be read as long as it is open. */
   function bringBack(): void {
-    mkdirSync(dirname(file), { recursive: true })
+    mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
     deps.claimDirectory?.()
     const isRescued = rescued()
     isNew = true

@@ -1,17 +1,7 @@
 /** Copies of databases from before their layout was changed. */
-import {
-  chmodSync,
-  closeSync,
-  existsSync,
-  fsyncSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  renameSync,
-  rmSync,
-  statSync,
-} from 'node:fs'
+import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readdirSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
+import { createPrivateFile } from '../private-file.ts'
 import type { Database } from '../sqlite.ts'
 import { inspectDatabase, reading } from './inspect.ts'
 
@@ -32,15 +22,15 @@ export interface BackupTarget {
  * Copies an open database to `<name>-<version>-<UTC time>.db`, proves that the copy is sound and returns its path. Whatever
  * goes wrong is thrown, and leaves no half a file behind.
  */
-export function backUp(db: Database, file: string, { directory, name, version, now }: BackupTarget): string {
-  mkdirSync(directory, { recursive: true })
+export function backUp(db: Database, { directory, name, version, now }: BackupTarget): string {
+  mkdirSync(directory, { recursive: true, mode: 0o700 })
   for (const left of readdirSync(directory)) if (left.endsWith('.db.tmp')) rmSync(join(directory, left))
   const stamp = new Date(now).toISOString().replace(/[-:.]/g, '')
   const path = join(directory, `${name}-${version.replace(/[^\w.+-]/g, '_') || 'older'}-${stamp}.db`)
   const temporary = `${path}.tmp`
   try {
+    createPrivateFile(temporary)
     db.exec(`VACUUM INTO '${temporary.replaceAll("'", "''")}'`)
-    chmodSync(temporary, (statSync(file).mode & 0o777) | 0o600)
     proveSound(temporary)
     makeDurable(temporary)
     renameSync(temporary, path)

@@ -110,7 +110,7 @@ function save({ database, found }: Step, { backupDirectory, version }: UpgradeSe
   deps.log.info(`MAIN: ${name}.db is of ${from}; it is saved before Footman ${version} changes it`)
   const target = { directory: backupDirectory, name, version: found.writer, now: deps.now() }
   try {
-    const path = reading(file, (db) => backUp(db, file, target))
+    const path = reading(file, (db) => backUp(db, target))
     deps.log.info(`MAIN: ${name}.db is saved as ${path}`)
     return true
   } catch (cause) {

@@ -1,6 +1,7 @@
 /**
  * Lists may be cut at the site's record limit without a word. Long answers are compared with the count, and what is
- * missing is fetched by id.
+ * missing is fetched by id. All tasks of a large site are read in pages from the beginning: one answer with all of them
+ * would be hundreds of megabytes.
  */
 
 import type { Logger } from '../../platform/types.ts'
@@ -13,7 +14,10 @@ import type { QrsTransport } from './transport.ts'
 /** No site is known to cut lists shorter than this. */
 const SUSPICIOUS_LENGTH = 50
 const IDS_PER_REQUEST = 30
-const ROWS_PER_REQUEST = 500
+/** Rows of one answer of `task/table`. */
+export const ROWS_PER_REQUEST = 1000
+/** Sites with more tasks are never asked for all of them at once. */
+export const SMALL_SITE = 500
 
 /** `task/full?filter=...`, complete; without a filter all tasks. */
 export async function completeTaskList(
@@ -43,6 +47,37 @@ export async function completeTaskList(
   }
 }
 
+/** All tasks of the site, in batches; one alone on a small site. */
+export async function* taskBatches(
+  deps: { transport: QrsTransport; log: Logger },
+  signal?: AbortSignal,
+): AsyncGenerator<readonly unknown[]> {
+  if (((await countOrNull(deps, null, signal)) ?? 0) <= SMALL_SITE) {
+    yield await completeTaskList(deps, null, signal)
+    return
+  }
+  const ids = (await taskRows(deps.transport, ID_ROWS, null, signal)).map(([id]) => id)
+  for (let from = 0; from < ids.length; from += IDS_PER_REQUEST) {
+    const chunk = ids.slice(from, from + IDS_PER_REQUEST)
+    yield await listOf(deps.transport, or(...chunk.map((id) => guid('id', id))), signal)
+  }
+}
+
+/** Null from a server without counts. */
+export async function countOrNull(
+  { transport, log }: { transport: QrsTransport; log: Logger },
+  filter: Filter,
+  signal?: AbortSignal,
+): Promise<number | null> {
+  try {
+    return await countOf(transport, filter, signal)
+  } catch (error) {
+    if (!(error instanceof QrsError) || !['status', 'shape', 'notJson'].includes(error.kind)) throw error
+    log.verbose('QRS: the number of tasks is not known', { error })
+    return null
+  }
+}
+
 type Filter = string | null
 
 const queryOf = (filter: Filter): Record<string, string> => (filter === null ? {} : { filter })
@@ -61,9 +96,29 @@ async function countOf(transport: QrsTransport, filter: Filter, signal?: AbortSi
   return count
 }
 
-/** Pages through `task/table`, which the record limit does not touch. */
-async function idsOf(transport: QrsTransport, filter: Filter, signal?: AbortSignal): Promise<string[]> {
-  const ids: string[] = []
+/** Which table, and the paths of its columns; the first is the id. */
+export interface TableColumns {
+  readonly entity: 'Task' | 'ReloadTask'
+  readonly paths: readonly ['id', ...string[]]
+}
+
+const ID_ROWS: TableColumns = { entity: 'Task', paths: ['id'] }
+
+const idsOf = async (transport: QrsTransport, filter: Filter, signal?: AbortSignal): Promise<string[]> =>
+  (await taskRows(transport, ID_ROWS, filter, signal)).map(([id]) => id)
+
+/**
+ * Pages through `task/table`, which the record limit does not touch: the texts of the columns, '' where there is none, each
+ * task once.
+ */
+export async function taskRows(
+  transport: QrsTransport,
+  { entity, paths }: TableColumns,
+  filter: Filter,
+  signal?: AbortSignal,
+): Promise<(readonly [id: string, ...string[]])[]> {
+  const found = new Map<string, readonly [string, ...string[]]>()
+  const columns = paths.map((path) => ({ name: path, columnType: 'Property', definition: path }))
   for (let skip = 0; ; skip += ROWS_PER_REQUEST) {
     const query = {
       ...queryOf(filter),
@@ -72,12 +127,15 @@ async function idsOf(transport: QrsTransport, filter: Filter, signal?: AbortSign
       sortColumn: 'id',
       orderAscending: 'true',
     }
-    const body = { entity: 'Task', columns: [{ name: 'id', columnType: 'Property', definition: 'id' }] }
-    const request = { method: 'POST', path: 'task/table', query, body, expected: [200, 201], signal } as const
+    const path = `${entity === 'Task' ? 'task' : 'reloadtask'}/table`
+    const request = { method: 'POST', path, query, body: { entity, columns }, expected: [200, 201], signal } as const
     const rows = ((await transport.json(request)).value as { rows?: unknown } | null)?.rows
     if (!Array.isArray(rows)) throw transport.unusable(request, 'rows were expected')
-    ids.push(...rows.map((row) => (Array.isArray(row) ? String(row[0]) : '')).filter(isGuid))
-    if (rows.length < ROWS_PER_REQUEST) return ids
+    for (const row of rows) {
+      const [id = '', ...others] = Array.isArray(row) ? row.map((cell) => String(cell ?? '')) : []
+      if (isGuid(id)) found.set(id, [id, ...others])
+    }
+    if (rows.length < ROWS_PER_REQUEST) return [...found.values()]
   }
 }
 

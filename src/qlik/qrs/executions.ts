@@ -1,11 +1,11 @@
 /** What QRS knows about executions, asked for many at once. */
 import type { Logger } from '../../platform/types.ts'
 import { isGuid } from '../../platform/uuid.ts'
-import { completeTaskList } from './complete-list.ts'
+import { countOrNull, taskBatches, taskRows } from './complete-list.ts'
 import { guid, or } from './filter.ts'
 import { parseJson, toExecutionResult, toSession, toTask } from './normalise.ts'
 import type { QrsTransport } from './transport.ts'
-import { type ExecutionReader, NEVER, type QrsExecutionResult } from './types.ts'
+import { type ExecutionReader, NEVER, type QrsExecutionResult, type QrsTask } from './types.ts'
 
 /** As many as fit into a URL. */
 const IDS_PER_REQUEST = 30
@@ -27,9 +27,22 @@ export function createExecutionReader(deps: { transport: QrsTransport; log: Logg
     return found.sort(byStartTime)
   }
 
+  async function* batches(signal?: AbortSignal): AsyncGenerator<readonly QrsTask[]> {
+    for await (const batch of taskBatches(deps, signal)) yield batch.flatMap((task) => toTask(task) ?? [])
+  }
+
   return {
     async allTasks(signal) {
-      return (await completeTaskList(deps, null, signal)).flatMap((task) => toTask(task) ?? [])
+      const all: QrsTask[] = []
+      for await (const batch of batches(signal)) all.push(...batch)
+      return all
+    },
+    taskBatches: batches,
+    taskCount: (signal) => countOrNull(deps, null, signal),
+    async taskKeys(filter, withApp, signal) {
+      const paths = withApp ? (['id', 'name', 'app.name', 'app.stream.name'] as const) : (['id', 'name'] as const)
+      const rows = await taskRows(transport, { entity: withApp ? 'ReloadTask' : 'Task', paths }, filter, signal)
+      return rows.map(([id, name = '', app, stream]) => ({ id, name, ...(withApp && { app, stream }) }))
     },
     resultsOfExecutions: (executionIds, signal) => resultsBy('executionID', executionIds, signal),
     resultsById: (resultIds, signal) => resultsBy('id', resultIds, signal),

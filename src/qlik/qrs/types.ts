@@ -146,10 +146,24 @@ export interface QrsExecutionSession {
   readonly result: QrsExecutionResult | null
 }
 
+export interface QrsTaskKey {
+  readonly id: string
+  readonly name: string
+  /** Absent when not asked for; '' when there is none. */
+  readonly app?: string
+  readonly stream?: string
+}
+
 /** Questions about the site's executions as a whole; errors and "does not exist" as in `QrsClient`. */
 export interface ExecutionReader {
   /** `task/full`, complete. */
   allTasks(signal?: AbortSignal): Promise<readonly QrsTask[]>
+  /** The same in batches, so that a large site does not have to fit into memory. */
+  taskBatches(signal?: AbortSignal): AsyncIterable<readonly QrsTask[]>
+  /** How many tasks there are; null from a server that cannot count. */
+  taskCount(signal?: AbortSignal): Promise<number | null>
+  /** Ids and names of tasks, read in pages, in no order; `withApp`: only tasks of an app, with its name. */
+  taskKeys(filter: string | null, withApp: boolean, signal?: AbortSignal): Promise<readonly QrsTaskKey[]>
   /** `executionresult/full` of all these executions with few requests, oldest first; `executionID` says whose. */
   resultsOfExecutions(executionIds: readonly string[], signal?: AbortSignal): Promise<readonly QrsExecutionResult[]>
   /** `executionresult/full` by the ids of the results themselves. */

@@ -125,7 +125,7 @@ export function createHttpListener(deps: Deps, settings: HttpListenerSettings): 
     try {
       if (!fault) {
         const reply = await settings.handle(incoming)
-        entry.finish(reply.status)
+        entry.finish(reply.status, Buffer.byteLength(reply.body ?? ''))
         return write(response, reply)
       }
       const verdict = await faults.apply(fault, () => settings.handle(incoming))

@@ -9,11 +9,12 @@ export function createRequestLog(limit = 20_000): RequestLog {
 
   return {
     append(entry) {
-      const logged: Entry = { ...entry, seq: ++seq, status: null }
+      const logged: Entry = { ...entry, seq: ++seq, status: null, bytes: null }
       ring[(logged.seq - 1) % limit] = logged
       return {
-        finish: (status) => {
+        finish: (status, bytes) => {
           logged.status = status
+          logged.bytes = bytes ?? null
         },
       }
     },

@@ -200,11 +200,13 @@ export interface LoggedRequest {
   /** Number of the TCP connection on this listener, from 1; shows whether connections are reused. */
   readonly connection: number
   readonly status: number | null
+  /** Size of the body of the answer. */
+  readonly bytes: number | null
 }
 
 export interface RequestLog {
-  /** Adds an entry (seq is given by the log) and returns it so that the status can be filled in with `finish`. */
-  append(entry: Omit<LoggedRequest, 'seq' | 'status'>): { finish(status: number): void }
+  /** Adds an entry (seq is given by the log) and returns it so that status and size can be filled in with `finish`. */
+  append(entry: Omit<LoggedRequest, 'seq' | 'status' | 'bytes'>): { finish(status: number, bytes?: number): void }
   /** Entries after `since` (a seq), oldest first; at most the newest 20,000 are kept. */
   list(filter?: { listener?: ListenerName; since?: number }): readonly LoggedRequest[]
   clear(): void

@@ -10,7 +10,7 @@ import { createTaskList } from '../../../src/executions/tasks.ts'
 import { systemClock } from '../../../src/platform/clock.ts'
 import { createGroupWriter } from '../../../src/platform/group-commit.ts'
 import { openDatabase } from '../../../src/platform/sqlite.ts'
-import type { ExecutionReader } from '../../../src/qlik/qrs/types.ts'
+import type { ExecutionReader, SiteReader } from '../../../src/qlik/qrs/types.ts'
 import { fakeQrs } from '../../support/fake-qrs.ts'
 import { recordingLog } from '../../support/recording-log.ts'
 import { routesApi } from '../../support/routes-api.ts'
@@ -28,8 +28,14 @@ const RUNNING: AppReload = {
 
 async function scene() {
   const qrs = fakeQrs()
-  const reader: ExecutionReader = {
+  const reader: ExecutionReader & Pick<SiteReader, 'tasksById'> = {
     allTasks: async () => [...qrs.tasks_.values()],
+    async *taskBatches() {
+      yield [...qrs.tasks_.values()]
+    },
+    taskCount: async () => qrs.tasks_.size,
+    taskKeys: async () => [],
+    tasksById: async () => [],
     resultsById: async () => [],
     executionSession: async () => null,
     resultsOfExecutions: async (ids) =>

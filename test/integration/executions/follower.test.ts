@@ -18,6 +18,9 @@ function scene(pollMs: readonly number[]) {
   let down = false
   const reader: ExecutionReader = {
     allTasks: async () => [],
+    taskBatches: async function* () {},
+    taskCount: async () => 0,
+    taskKeys: async () => [],
     resultsById: async () => [],
     executionSession: async () => null,
     async resultsOfExecutions(ids) {

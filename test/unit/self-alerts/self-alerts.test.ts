@@ -38,6 +38,7 @@ interface World {
   destinations: Map<string, unknown>
   calendars: string[]
   isFull: boolean
+  descriptors: string | null
 }
 
 const databases: Database[] = []
@@ -53,6 +54,7 @@ function world() {
     ...{ now: START, pending: 0, refused: 0, qrsReachable: true, udpListening: true, broker: { connected: true } },
     ...{ free: 50 * GB, certificateEnds: START + 300 * DAY, tlsProblem: null, certificateProblems: [] },
     ...{ destinations: new Map([['ops-mail', {}]]), calendars: ['holidays'], isFull: false },
+    descriptors: null,
   }
   const log = recordingLog()
   const told: EmittedEvent[] = []
@@ -84,6 +86,7 @@ function world() {
         api: () => ({ tlsProblem: state.tlsProblem }) as never,
         qlik: () => ({ certificates: { check: () => ({ problems: state.certificateProblems }) } }) as never,
         certificates: () => [{ name: 'rest', expiresAt: state.certificateEnds }],
+        descriptors: () => state.descriptors,
         brokers: () => ({ 'mqtt.acme.example:1883': state.broker }) as never,
         calendars: () => state.calendars,
         diskSpace: async () => ({ freeBytes: state.free, totalBytes: 500 * GB }),
@@ -232,6 +235,16 @@ const FAULTS: Record<SelfCode, Fault> = {
       state.storage.note = null
     },
     says: /footman\.db was damaged/,
+  },
+  DESCRIPTORS_LOW: {
+    begin({ state }) {
+      state.descriptors = '256 of 256 file descriptors of Footman are used (EMFILE)'
+    },
+    end({ state }) {
+      state.descriptors = null
+    },
+    clearAfter: 5 * MINUTE,
+    says: /256 of 256 file descriptors of Footman are used \(EMFILE\)\./,
   },
   CERTIFICATE_EXPIRING: {
     begin({ state }) {

@@ -1,4 +1,6 @@
 /** What the account of the service may do with files on Windows: as little as it needs. */
+import { join } from 'node:path'
+import { WINDOWS_READERS } from '../../../platform/private-file.ts'
 import { protectedFile } from '../../../platform/protected-values.ts'
 import { foreignIn, hasOwnScheduleFolder, lookAt, refuseSystemFolder, scheduleFolder } from '../folders.ts'
 import type { Plan, ServiceFacts, Step } from '../types.ts'
@@ -24,7 +26,10 @@ export async function planRights(facts: ServiceFacts, settings: RightsSettings):
     steps: [
       grant(facts.configFile, 'R', settings),
       ...(await readSteps([...facts.readable, ...credentials.found], settings)),
-      ...granted.flatMap((path): Step[] => [{ kind: 'directory', path }, grant(path, MODIFY, settings)]),
+      ...granted.flatMap((path): Step[] => [
+        { kind: 'directory', path },
+        ...(path === facts.dataDirectory ? close(path, settings) : [grant(path, MODIFY, settings)]),
+      ]),
     ],
     hints: [...folderHints(left, settings), ...credentials.hints],
   }
@@ -38,7 +43,11 @@ export function rightLines(facts: ServiceFacts, settings: RightsSettings): strin
   const folders = new Set([dataDirectory, outputDirectory, ...(schedules === null ? [] : [schedules]), ...writable])
   return [
     ...files.map((path) => line(path, 'R', settings)),
-    ...[...folders].map((path) => line(path, MODIFY, settings)),
+    ...[...folders].map((path) =>
+      path === dataDirectory
+        ? `  icacls ${[path, ...closing(settings)].map((part) => (/[^\w/:]/.test(part) ? `"${part}"` : part)).join(' ')}`
+        : line(path, MODIFY, settings),
+    ),
   ]
 }
 
@@ -93,6 +102,20 @@ const grant = (path: string, right: string, { account }: RightsSettings) =>
     ...{ kind: 'command', file: 'icacls.exe' },
     args: [path, '/grant', `${trustee(account)}:${right}`, ...(right === MODIFY ? ['/T'] : [])],
   }) satisfies Step
+
+/** The account, the system and administrators only; nothing is inherited from above. */
+const closing = ({ account }: RightsSettings): string[] => [
+  '/inheritance:r',
+  ...WINDOWS_READERS.flatMap((reader) => ['/grant:r', `${reader}:(OI)(CI)F`]),
+  ...['/grant:r', `${trustee(account)}:${MODIFY}`],
+]
+
+/** First the folder, so that it is never open; then what is in it takes over its rights, whatever it had. */
+const close = (path: string, settings: RightsSettings): Step[] => [
+  { kind: 'command', file: 'icacls.exe', args: [path, ...closing(settings)] },
+  // An empty folder holds nothing to reset.
+  { kind: 'command', file: 'icacls.exe', args: [join(path, '*'), '/reset', '/T', '/C'], mayFail: true },
+]
 
 const line = (path: string, right: string, { account }: RightsSettings): string =>
   `  icacls "${path}" /grant "${trustee(account)}:${right}"`

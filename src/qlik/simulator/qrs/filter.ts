@@ -9,6 +9,8 @@ export interface CompiledFilter {
    * caller may use an index instead of looking at everything.
    */
   readonly keys: ReadonlyMap<string, string>
+  /** When the filter is a list of ids (`id eq ... or id eq ...`): these. */
+  readonly ids: readonly string[] | null
 }
 
 type Test = (value: unknown) => boolean
@@ -22,7 +24,18 @@ export function compileFilter(text: string, shape: Shape): CompiledFilter {
   const broken = () => new FilterError(`Cannot parse the expression: ${text}`)
   const keys = new Map<string, string>()
   collectKeys(expression, keys)
-  return { matches: compile(expression, shape, broken), keys }
+  return { matches: compile(expression, shape, broken), keys, ids: idsOf(expression) }
+}
+
+function idsOf(expression: Expression): readonly string[] | null {
+  if (expression.kind === 'comparison') {
+    const { path, op, value } = expression
+    const isId = path.join('.').toLowerCase() === 'id' && op === 'eq' && GUID.test(value.text)
+    return isId ? [value.text.toLowerCase()] : null
+  }
+  if (expression.kind !== 'or') return null
+  const [left, right] = [idsOf(expression.left), idsOf(expression.right)]
+  return left && right && [...new Set([...left, ...right])]
 }
 
 function collectKeys(expression: Expression, keys: Map<string, string>) {

@@ -51,7 +51,8 @@ function select(site: SimulatedSite, collection: Collection, query: Query): read
   const filter = query.get('filter')?.trim()
   if (!filter) return [...collection.all(site)]
   try {
-    const { matches, keys } = compileFilter(filter, collection.shape)
+    const { matches, keys, ids } = compileFilter(filter, collection.shape)
+    if (ids) return ids.flatMap((id) => collection.get(site, id) ?? [])
     const found: object[] = []
     for (const entity of candidates(site, collection, keys)) if (matches(entity)) found.push(entity)
     return found
@@ -114,14 +115,15 @@ function sorted(entities: readonly object[], shape: Shape, order: string | undef
   if (!reader || !/^(asc|desc)$/i.test(direction)) throw new Refusal(text(400, `Invalid orderby: ${order}`))
   const sign = direction.toLowerCase() === 'desc' ? -1 : 1
   return entities
-    .map((entity) => ({ entity, key: reader(entity) }))
+    .map((entity) => ({ entity, key: orderKey(reader(entity)) }))
     .sort((a, b) => sign * compare(a.key, b.key))
     .map(({ entity }) => entity)
 }
 
-function compare(a: unknown, b: unknown): number {
+const orderKey = (value: unknown): number | string =>
+  typeof value === 'number' ? value : String(value ?? '').toLowerCase()
+
+function compare(a: number | string, b: number | string): number {
   if (typeof a === 'number' && typeof b === 'number') return a - b
-  const left = String(a ?? '').toLowerCase()
-  const right = String(b ?? '').toLowerCase()
-  return left < right ? -1 : Number(left > right)
+  return a < b ? -1 : Number(a > b)
 }

@@ -1,6 +1,7 @@
 /** The service commands on Windows, with everything that they would run recorded. Only the paths are those of this machine. */
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
 import { appendFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { type InstallOptions, runInstall, runUninstall } from '../../../../src/cli/service/install.ts'
 import { runLogs, runStatus } from '../../../../src/cli/service/watch.ts'
 import { type Answer, recordedHost, recordedIo } from '../../../support/service-host.ts'
@@ -37,6 +38,12 @@ const install = (
   return { host, io, ended: runInstall({ configfile: 'footman.yaml', ...options }, io, host) }
 }
 
+/** A data directory for the account, the system and administrators alone, and what is in it with it. */
+const closed = (path: string, account: string): string[] => [
+  `icacls.exe ${path} /inheritance:r /grant:r *S-1-5-18:(OI)(CI)F /grant:r *S-1-5-32-544:(OI)(CI)F /grant:r ${account}:(OI)(CI)M`,
+  `icacls.exe ${join(path, '*')} /reset /T /C`,
+]
+
 describe('through WinSW', () => {
   test('found beside the program: service, account, restarts, rights, start', async () => {
     writeFileSync(beside('WinSW-x64.exe'), 'winsw')
@@ -51,7 +58,7 @@ describe('through WinSW', () => {
       'sc.exe failure Footman reset= 3600 actions= restart/5000/restart/60000/restart/300000',
       'sc.exe failureflag Footman 1',
       `icacls.exe ${folder.join('footman.yaml')} /grant NT SERVICE\\Footman:R`,
-      `icacls.exe ${data} /grant NT SERVICE\\Footman:(OI)(CI)M /T`,
+      ...closed(data, 'NT SERVICE\\Footman'),
       `icacls.exe ${log} /grant NT SERVICE\\Footman:(OI)(CI)M /T`,
       `${program} start`,
     ])
@@ -237,7 +244,7 @@ describe('as a task', () => {
     const file = beside('Footman-task.xml')
     expect(host.calls).toEqual([
       `icacls.exe ${folder.join('footman.yaml')} /grant *S-1-5-19:R`,
-      `icacls.exe ${folder.join('data')} /grant *S-1-5-19:(OI)(CI)M /T`,
+      ...closed(folder.join('data'), '*S-1-5-19'),
       `icacls.exe ${folder.join('log')} /grant *S-1-5-19:(OI)(CI)M /T`,
       'schtasks.exe /end /tn Footman',
       `schtasks.exe /create /tn Footman /xml ${file} /f`,
