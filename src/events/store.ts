@@ -174,6 +174,7 @@ export function nextPendingAt(db: Database, now: number): number | null {
 /** The journal is going to give ids above `id` (again): the events that carry them are of entries that are gone. */
 export function forgetJournalIds(db: Database, id: number): void {
   db.run('UPDATE event SET journal_id = NULL WHERE journal_id > ?', id)
+  db.run('UPDATE unverified SET journal_id = NULL WHERE journal_id > ?', id)
 }
 
 /** Events of the same task, type and outcome that arrived in the same millisecond, before this one. */

@@ -14,6 +14,7 @@ import type { QrsTransport } from './transport.ts'
 const SUSPICIOUS_LENGTH = 50
 const IDS_PER_REQUEST = 30
 const ROWS_PER_REQUEST = 500
+const MAX_RESTARTS = 5
 
 /** `task/full?filter=...`, complete; without a filter all tasks. */
 export async function completeTaskList(
@@ -43,6 +44,15 @@ export async function completeTaskList(
   }
 }
 
+/** Ids of all tasks, lower case. Rejects with kind `shape` when they are fewer than QRS counts. */
+export async function completeTaskIds(transport: QrsTransport, signal?: AbortSignal): Promise<ReadonlySet<string>> {
+  const ids = await idsOf(transport, null, signal)
+  const count = await countOf(transport, null, signal)
+  const found = new Set(ids.map((id) => id.toLowerCase()))
+  if (count <= found.size) return found
+  throw transport.unusable({ path: 'task/table' }, `the list holds ${found.size} of ${count} tasks`)
+}
+
 type Filter = string | null
 
 const queryOf = (filter: Filter): Record<string, string> => (filter === null ? {} : { filter })
@@ -61,13 +71,16 @@ async function countOf(transport: QrsTransport, filter: Filter, signal?: AbortSi
   return count
 }
 
-/** Pages through `task/table`, which the record limit does not touch. */
+/**
+ * Pages through `task/table`, which the record limit does not touch. Pages overlap by one row: a task that is deleted
+ * meanwhile moves another one to the page before, unread; then the list is read anew.
+ */
 async function idsOf(transport: QrsTransport, filter: Filter, signal?: AbortSignal): Promise<string[]> {
-  const ids: string[] = []
-  for (let skip = 0; ; skip += ROWS_PER_REQUEST) {
+  let ids: string[] = []
+  for (let restarts = 0; ; ) {
     const query = {
       ...queryOf(filter),
-      skip: String(skip),
+      skip: String(Math.max(0, ids.length - 1)),
       take: String(ROWS_PER_REQUEST),
       sortColumn: 'id',
       orderAscending: 'true',
@@ -76,7 +89,14 @@ async function idsOf(transport: QrsTransport, filter: Filter, signal?: AbortSign
     const request = { method: 'POST', path: 'task/table', query, body, expected: [200, 201], signal } as const
     const rows = ((await transport.json(request)).value as { rows?: unknown } | null)?.rows
     if (!Array.isArray(rows)) throw transport.unusable(request, 'rows were expected')
-    ids.push(...rows.map((row) => (Array.isArray(row) ? String(row[0]) : '')).filter(isGuid))
+    const page = rows.map((row) => (Array.isArray(row) ? String(row[0]) : ''))
+    if (!page.every(isGuid)) throw transport.unusable(request, 'an id was expected in each row')
+    if (ids.length > 0 && page.shift() !== ids.at(-1)) {
+      if (++restarts > MAX_RESTARTS) throw transport.unusable(request, 'the list of tasks changes all the time')
+      ids = []
+      continue
+    }
+    ids.push(...page)
     if (rows.length < ROWS_PER_REQUEST) return ids
   }
 }
