@@ -51,8 +51,8 @@ export interface Unverified {
 }
 
 /** Messages about unknown tasks that become events at once, per minute: of one sender, and of all together. */
-const DIRECT_PER_SENDER = 50
-const DIRECT_IN_ALL = 500
+const DIRECT_PER_SENDER = 100
+const DIRECT_IN_ALL = 1000
 /** For more task ids than these, four requests full, reading the list of all tasks is cheaper. */
 const MOST_ASKED = 200
 /** Time between two rounds of questions. */

@@ -62,8 +62,9 @@ async function scene() {
 
   const input = async () => (await product.call('GET', '/v4/udp')).json()
   const ignored = () =>
-    product.rows<{ n: number }>(`SELECT count(*) AS n FROM event WHERE state = 'ignored' AND reason = 'TASK_NOT_FOUND'`)[0]!
-      .n
+    product.rows<{ n: number }>(
+      `SELECT count(*) AS n FROM event WHERE state = 'ignored' AND reason = 'TASK_NOT_FOUND'`,
+    )[0]!.n
   return { site, hook, product, flooder, other, fail, flood, input, ignored }
 }
 
@@ -85,7 +86,11 @@ test.skipIf(process.platform !== 'linux')(
 
     const flooding = flood(60_000, 6000)
     await Bun.sleep(3000)
-    const took = { other: await fail(known, other), same: await fail(known, flooder), fresh: await fail(fresh, flooder) }
+    const took = {
+      other: await fail(known, other),
+      same: await fail(known, flooder),
+      fresh: await fail(fresh, flooder),
+    }
     await flooding
     const decided = await until(
       async () => {
