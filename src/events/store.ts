@@ -131,12 +131,19 @@ export function insertEvent(db: Database, event: NewEvent): number | null {
   ).lastId
 }
 
-/** Pending events that are due, oldest first. */
-export function duePendingEvents(db: Database, now: number, limit: number): StoredEvent[] {
+/** Pending events that are due, oldest first; none of the tasks `without`. */
+export function duePendingEvents(
+  db: Database,
+  now: number,
+  limit: number,
+  without: ReadonlySet<string> = new Set(),
+): StoredEvent[] {
   return db
     .all<Row>(
-      `SELECT * FROM event WHERE state = 'pending' AND next_attempt_at <= ? ORDER BY next_attempt_at, seq LIMIT ?`,
+      `SELECT * FROM event WHERE state = 'pending' AND next_attempt_at <= ?
+         AND task_id NOT IN (SELECT value FROM json_each(?)) ORDER BY next_attempt_at, seq LIMIT ?`,
       now,
+      JSON.stringify([...without]),
       limit,
     )
     .map(fromRow)

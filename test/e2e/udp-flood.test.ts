@@ -51,11 +51,11 @@ async function scene() {
   }
 
   /** Messages about tasks that do not exist, each about another one. */
-  async function flood(count: number, perSecond: number, first = 0): Promise<void> {
+  async function flood(count: number, perSecond: number, text = madeUp): Promise<void> {
     const start = performance.now()
     for (let sent = 0; sent < count; ) {
       const due = Math.min(count, Math.ceil(((performance.now() - start) * perSecond) / 1000), sent + 64)
-      for (; sent < due; sent++) flooder.send(madeUp(first + sent), product.udpPort, '127.0.0.1')
+      for (; sent < due; sent++) flooder.send(text(sent), product.udpPort, '127.0.0.1')
       await Bun.sleep(1)
     }
   }
@@ -69,8 +69,8 @@ async function scene() {
 }
 
 const digits = (n: number) => n.toString(16).padStart(12, '0')
-const madeUp = (n: number) =>
-  `/scheduler-task-failed/;QS9;Made up ${n};App;LAB\\x;0bad0000-0000-4000-8000-${digits(n)};0bad1111-0000-4000-8000-000000000001;2026-03-02 07:03:11,482;INFO;0bad2222-0000-4000-8000-${digits(n)};Max retries reached`
+const madeUp = (n: number, taskId = `0bad0000-0000-4000-8000-${digits(n)}`) =>
+  `/scheduler-task-failed/;QS9;Made up ${n};App;LAB\\x;${taskId};0bad1111-0000-4000-8000-000000000001;2026-03-02 07:03:11,482;INFO;0bad2222-0000-4000-8000-${digits(n)};Max retries reached`
 
 const residentMb = (pid: number): number =>
   Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))![1]) / 1024
@@ -103,6 +103,21 @@ test.skipIf(process.platform !== 'linux')(
     const asked = site.simulator.requests({ listener: 'qrs' }).length
     console.log({ took, decided, asked, before, after: residentMb(product.process.pid), ignored: ignored() })
     expect(hook.requests).toHaveLength(4)
+  },
+  180_000,
+)
+
+test.skipIf(process.platform !== 'linux')(
+  'made-up executions of a task that exists hold up no failure of another task',
+  async () => {
+    const { site, product, flooder, other, fail, flood } = await scene()
+    const [victim, known] = ['70000000-0000-4000-8000-000000000006', 'a8b4c123-def4-5678-9abc-def012345678']
+    await fail(victim, other)
+    await fail(known, other)
+    site.simulator.clearRequests()
+    await flood(20_000, 6000, (n) => madeUp(n, victim))
+    const took = { other: await fail(known, other), same: await fail(known, flooder) }
+    console.log(took, site.simulator.requests({ listener: 'qrs' }).length, residentMb(product.process.pid))
   },
   180_000,
 )
