@@ -23,7 +23,7 @@ async function socketAt(address: string): Promise<Socket> {
 const FLOODER = '127.0.0.2'
 const OTHER = '127.0.0.3'
 
-async function scene() {
+async function scene(config: Record<string, unknown> = {}) {
   const [site, hook] = await Promise.all([startSite(), startHttpSink()])
   cleanups.push(
     async () => site[Symbol.asyncDispose](),
@@ -32,7 +32,7 @@ async function scene() {
   const product = await footman({
     simulator: site.simulator,
     webhookUrl: `${hook.url}/hook`,
-    config: { logLevel: 'info' },
+    config: { logLevel: 'info', ...config },
   })
   cleanups.push(async () => product[Symbol.asyncDispose]())
   await product.start()
@@ -46,7 +46,7 @@ async function scene() {
     from = sender
     const at = performance.now()
     const { executionIds } = await site.simulator.burst({ count: 1, withinMs: 0, taskIds: [taskId] })
-    await until(() => hook.requests.some(({ body }) => body.includes(executionIds[0]!)), { timeout: 60_000 })
+    await until(() => hook.requests.some(({ body }) => body.includes(executionIds[0]!)), { timeout: 120_000 })
     return performance.now() - at
   }
 
@@ -75,49 +75,77 @@ const madeUp = (n: number, taskId = `0bad0000-0000-4000-8000-${digits(n)}`) =>
 const residentMb = (pid: number): number =>
   Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))![1]) / 1024
 
-test.skipIf(process.platform !== 'linux')(
+const KNOWN = '70000000-0000-4000-8000-000000000006'
+const NEW = 'a8b4c123-def4-5678-9abc-def012345678'
+/** Of what is promised on an idle machine: those of tests are busy. */
+const AT_ONCE_MS = 5000
+const onLinux = test.skipIf(process.platform !== 'linux')
+
+onLinux(
   '60,000 made-up task ids in 10 s: real failures of any sender are alerted at once, QRS is hardly asked',
   async () => {
     const { site, hook, product, flooder, other, fail, flood, input, ignored } = await scene()
-    const [known, fresh] = ['70000000-0000-4000-8000-000000000006', 'a8b4c123-def4-5678-9abc-def012345678']
-    await fail(known, other)
+    await fail(KNOWN, other)
     const before = residentMb(product.process.pid)
     site.simulator.clearRequests()
 
     const flooding = flood(60_000, 6000)
-    await Bun.sleep(3000)
-    const took = {
-      other: await fail(known, other),
-      same: await fail(known, flooder),
-      fresh: await fail(fresh, flooder),
-    }
+    await until(async () => (await input()).received > 10_000)
+    const [created] = site.simulator.addTasks(1)
+    const took = [await fail(KNOWN, other), await fail(KNOWN, flooder), await fail(NEW, flooder)]
+    took.push(await fail(created!, flooder), await fail(created!, other))
     await flooding
-    const decided = await until(
+    const { received, dropped } = await until(
       async () => {
-        const { received, dropped } = await input()
-        const settled = dropped.TASK_NOT_FOUND + ignored()
-        return settled === received - 4 && { received, dropped, settled }
+        const found = await input()
+        return found.dropped.TASK_NOT_FOUND + ignored() === found.received - 6 && found
       },
       { timeout: 60_000, what: 'every made-up message to be settled', state: input },
     )
-    const asked = site.simulator.requests({ listener: 'qrs' }).length
-    console.log({ took, decided, asked, before, after: residentMb(product.process.pid), ignored: ignored() })
-    expect(hook.requests).toHaveLength(4)
+
+    // The network may lose datagrams; what was accepted is accounted for, one by one.
+    expect(received).toBeGreaterThan(30_000)
+    expect(dropped).toMatchObject({ RATE_LIMITED: 0, BACKLOG_FULL: 0, DUPLICATE: 0, INVALID: 0 })
+    expect(hook.requests).toHaveLength(6)
+    for (const ms of took) expect(ms).toBeLessThan(AT_ONCE_MS)
+    expect(site.simulator.requests({ listener: 'qrs' }).length).toBeLessThan(1000)
+    expect(residentMb(product.process.pid) - before).toBeLessThan(150)
+    expect(product.rows('SELECT 1 FROM unverified')).toEqual([])
+    expect(product.rows(`SELECT 1 FROM execution WHERE task_id LIKE '0bad%'`)).toEqual([])
+    const answer = await (await product.call('GET', '/v4/events/dropped?reason=TASK_NOT_FOUND&limit=1')).json()
+    expect(answer.dropped).toMatchObject([{ reason: 'TASK_NOT_FOUND', from: FLOODER }])
   },
   180_000,
 )
 
-test.skipIf(process.platform !== 'linux')(
+onLinux(
   'made-up executions of a task that exists hold up no failure of another task',
   async () => {
-    const { site, product, flooder, other, fail, flood } = await scene()
-    const [victim, known] = ['70000000-0000-4000-8000-000000000006', 'a8b4c123-def4-5678-9abc-def012345678']
-    await fail(victim, other)
-    await fail(known, other)
-    site.simulator.clearRequests()
-    await flood(20_000, 6000, (n) => madeUp(n, victim))
-    const took = { other: await fail(known, other), same: await fail(known, flooder) }
-    console.log(took, site.simulator.requests({ listener: 'qrs' }).length, residentMb(product.process.pid))
+    const { flooder, other, fail, flood } = await scene()
+    await fail(KNOWN, other)
+    await flood(20_000, 6000, (n) => madeUp(n, KNOWN))
+    expect(await fail(NEW, other)).toBeLessThan(AT_ONCE_MS)
+    expect(await fail(NEW, flooder)).toBeLessThan(AT_ONCE_MS)
   },
   180_000,
+)
+
+onLinux(
+  'junk holds up no failure',
+  async () => {
+    const { flooder, other, fail, flood } = await scene()
+    const flooding = flood(30_000, 6000, (n) => `junk ${n}`)
+    const took = [await fail(KNOWN, other), await fail(KNOWN, flooder)]
+    await flooding
+    took.push(await fail(NEW, other), await fail(NEW, flooder))
+    for (const ms of took) expect(ms).toBeLessThan(AT_ONCE_MS)
+
+    site.simulator.clearFaults()
+    await real
+    await until(() => product.rows('SELECT 1 FROM unverified').length === 0)
+    expect(madeUpAlerts()).toBe(100)
+    expect(hook.requests).toHaveLength(103)
+    expect(product.rows(`SELECT 1 FROM execution WHERE task_id LIKE '0bad%'`)).toEqual([])
+  },
+  240_000,
 )
