@@ -38,7 +38,10 @@ async function scene(config: Record<string, unknown> = {}) {
   await product.start()
   const [flooder, other, relay] = await Promise.all([socketAt(FLOODER), socketAt(OTHER), socketAt('127.0.0.1')])
   let from = other
-  relay.on('message', (raw) => from.send(raw, product.udpPort, '127.0.0.1'))
+  // The network may lose one of them, and the second one is no news.
+  relay.on('message', (raw) => {
+    for (const copy of [raw, raw]) from.send(copy, product.udpPort, '127.0.0.1')
+  })
   site.simulator.setUdpTarget({ host: '127.0.0.1', port: relay.address().port })
 
   /** A task fails, and the message comes from this sender; how long the alert takes, in milliseconds. */
@@ -77,7 +80,7 @@ const residentMb = (pid: number): number =>
 
 const KNOWN = '70000000-0000-4000-8000-000000000006'
 const NEW = 'a8b4c123-def4-5678-9abc-def012345678'
-/** Of what is promised on an idle machine: those of tests are busy. */
+/** What is promised for a machine that has nothing else to do; measured there: below 0.1 s, for new tasks 1 s. */
 const AT_ONCE_MS = 5000
 const onLinux = test.skipIf(process.platform !== 'linux')
 
@@ -98,14 +101,14 @@ onLinux(
     const { received, dropped } = await until(
       async () => {
         const found = await input()
-        return found.dropped.TASK_NOT_FOUND + ignored() === found.received - 6 && found
+        return found.dropped.TASK_NOT_FOUND + found.dropped.DUPLICATE + ignored() === found.received - 6 && found
       },
       { timeout: 60_000, what: 'every made-up message to be settled', state: input },
     )
 
     // The network may lose datagrams; what was accepted is accounted for, one by one.
     expect(received).toBeGreaterThan(30_000)
-    expect(dropped).toMatchObject({ RATE_LIMITED: 0, BACKLOG_FULL: 0, DUPLICATE: 0, INVALID: 0 })
+    expect(dropped).toMatchObject({ RATE_LIMITED: 0, BACKLOG_FULL: 0, INVALID: 0 })
     expect(hook.requests).toHaveLength(6)
     for (const ms of took) expect(ms).toBeLessThan(AT_ONCE_MS)
     expect(site.simulator.requests({ listener: 'qrs' }).length).toBeLessThan(1000)
@@ -139,6 +142,53 @@ onLinux(
     await flooding
     took.push(await fail(NEW, other), await fail(NEW, flooder))
     for (const ms of took) expect(ms).toBeLessThan(AT_ONCE_MS)
+  },
+  180_000,
+)
+
+onLinux(
+  'the rate limit of one sender drops nothing of another',
+  async () => {
+    const rateLimit = { enable: true, maxMessagesPerMinute: 50 }
+    const { other, fail, flood, input } = await scene({ udpServerConfig: { rateLimit } })
+    await flood(200, 2000)
+    await fail(KNOWN, other)
+    await until(async () => (await input()).dropped.RATE_LIMITED === 150, { state: input })
+  },
+  60_000,
+)
+
+onLinux(
+  'a thousand failures of tasks that were made a moment ago, in one second of one sender, are all alerted',
+  async () => {
+    const { site, hook, product } = await scene()
+    const taskIds = site.simulator.addTasks(400)
+    site.simulator.setUdpTarget({ host: '127.0.0.1', port: product.udpPort })
+    const { executionIds } = await site.simulator.burst({ count: 1000, withinMs: 1000, taskIds })
+    const alerted = () => new Set(hook.requests.map(({ body }) => JSON.parse(body).executionId))
+    await until(() => alerted().size === 1000, { timeout: 60_000, state: () => alerted().size })
+    expect(alerted()).toEqual(new Set(executionIds))
+    expect(hook.requests).toHaveLength(1000)
+  },
+  120_000,
+)
+
+onLinux(
+  'made-up task ids while QRS is down: few alerts, and what is real follows when it is back',
+  async () => {
+    const { site, hook, product, flooder, other, fail, flood, input } = await scene({
+      footman: { delivery: { enrichmentTimeout: '3s' } },
+    })
+    await fail(KNOWN, other)
+    site.simulator.fault({ listener: 'qrs', match: '.', mode: 'refuse' })
+    await flood(5000, 5000)
+    await fail(KNOWN, other)
+    const [created] = site.simulator.addTasks(1)
+    const real = fail(created!, flooder)
+    await until(async () => (await input()).received > 4000)
+    const madeUpAlerts = () => hook.requests.filter(({ body }) => body.includes('Made up')).length
+    await until(() => madeUpAlerts() === 100, { state: madeUpAlerts })
+    await product.process.waitForLine(/SELF TASKS_UNVERIFIED: \d+ messages about tasks that Footman does not/, 90_000)
 
     site.simulator.clearFaults()
     await real
