@@ -5,11 +5,11 @@ import type { Config } from '../config/schema.ts'
 import { takeDedupKey } from '../events/bookkeeping.ts'
 import type { EventCompleter } from '../events/completer.ts'
 import type { EventPipeline } from '../events/pipeline.ts'
-import { storeRetryRefused } from '../events/store.ts'
+import { lastKnownType, storeRetryRefused } from '../events/store.ts'
 import { taskTypeOf } from '../events/task-type.ts'
 import type { TaskEvent } from '../events/types.ts'
 import { createEndedReader } from '../executions/ended.ts'
-import { lastSuccesses } from '../executions/history/store.ts'
+import { knowsTaskFromQlik, lastSuccesses } from '../executions/history/store.ts'
 import type { GroupWriter } from '../platform/group-commit.ts'
 import type { Database } from '../platform/sqlite.ts'
 import type { Clock, Logger, Service } from '../platform/types.ts'
@@ -141,11 +141,17 @@ export function buildSafetyNet(deps: SafetyNetDeps, config: Config, options: Saf
     void deps.starts.follower.untilFinal(executionId, AbortSignal.timeout(MEASURE_MS))
   }
 
+  /** With QRS down, the alert about a made-up task goes out; its history must not begin with it. */
+  function isProven(tx: Database, { source, taskId, missingParts }: TaskEvent): boolean {
+    if (source !== 'udp' || !options.qrsConnection || !missingParts.includes('task')) return true
+    return lastKnownType(tx, taskId) !== null || knowsTaskFromQlik(tx, taskId)
+  }
+
   return {
     completer: {
       complete(tx, event) {
         lost.heard(tx, event)
-        const completed = history.history.complete(tx, event)
+        const completed = history.history.complete(tx, event, isProven(tx, event))
         if (!reconciles && event.execution === null && !event.test) setImmediate(() => measure(completed))
         return retries ? planner.plan(tx, completed) : completed
       },

@@ -24,6 +24,7 @@ import {
   notUp,
   type Part,
   storageTrouble,
+  tasksUnverified,
 } from '../self-alerts/measured.ts'
 import { createOutages } from '../self-alerts/outage.ts'
 import { createHappened, createReported } from '../self-alerts/reported.ts'
@@ -114,6 +115,7 @@ export function buildSelfAlerts(deps: SelfAlertsDeps, config: Config, qrsEnabled
       conditions: [
         backlogGrowing(backlog, delivery.maxBacklog),
         backlogFull(backlog, delivery.maxBacklog),
+        tasksUnverified(() => pipeline().status.unverified),
         deadLetters.condition,
         qrs.condition,
         destinations.condition,

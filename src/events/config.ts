@@ -20,9 +20,9 @@ export const udpServerConfig = section('Messages of the Qlik Sense scheduler, re
     maxSize: count('Messages waiting in memory.', 200, { min: 1 }),
     backpressureThreshold: number('Fill level at which a warning is logged; per cent.', 80, { min: 0, max: 100 }),
   })),
-  rateLimit: section('Limit of the input.', () => ({
-    enable: flag('Drop messages beyond the limit.'),
-    maxMessagesPerMinute: count('Messages per minute.', 600, { min: 1 }),
+  rateLimit: section('Limit of the input, for each sender (source address) on its own.', () => ({
+    enable: flag('Drop messages of a sender beyond the limit.'),
+    maxMessagesPerMinute: count('Messages per minute and sender.', 600, { min: 1 }),
   })),
   deduplication: section('Dropping repeats: same execution id and outcome.', () => ({
     enable: flag('Drop repeats.', true),

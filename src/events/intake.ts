@@ -18,6 +18,7 @@ import type { EventRouter } from './router.ts'
 import { forgetJournalIds, insertEvent, lastKnownType, type NewEvent } from './store.ts'
 import { guessTaskType } from './task-type.ts'
 import type { DropReason, Outcome, TaskEvent } from './types.ts'
+import type { Unverified, UnverifiedMessage } from './unverified.ts'
 
 export interface IntakeDeps {
   readonly writer: GroupWriter
@@ -26,6 +27,8 @@ export interface IntakeDeps {
   readonly clock: Clock
   readonly log: Logger
   readonly counters: IngestCounters
+  /** Where messages about unknown tasks wait; null = QRS is not asked, and every message becomes an event. */
+  readonly unverified: Pick<Unverified, 'hold'> | null
   /** Some of what the journal held is in the database. */
   readonly onTaken: () => void
 }
@@ -42,6 +45,8 @@ export interface IntakeSettings {
 export interface Intake {
   /** Takes over everything that the journal holds beyond the cursor; resolves when it is stored. */
   catchUp(): Promise<void>
+  /** Makes events of messages that had to wait, as their tasks exist. In the transaction that ends their wait. */
+  admit(tx: Database, messages: readonly UnverifiedMessage[]): void
   /** The journal entry up to which everything is stored. */
   cursor(): number
   /** Ends after the batch under way; the rest stays in the journal for the next start. */
@@ -160,11 +165,13 @@ export function createIntake(deps: IntakeDeps, settings: IntakeSettings, db: Dat
       const detail = `control characters were removed, the rest was accepted. Received: ${text.slice(0, 200)}`
       rejections.note({ sender: entry.sender, reason: 'SANITISED', detail })
     }
-    acceptTask(tx, entry, parsed)
+    const waiting = { ...entry, journalId: entry.id }
+    if (!deps.unverified?.hold(tx, waiting, parsed.message.taskId)) acceptTask(tx, waiting, parsed, entry.receivedAt)
     return parsed.message.host
   }
 
-  function acceptTask(tx: Database, entry: JournalEntry, parsed: TaskDatagram): void {
+  /** `since` = when the wait for Qlik data begins. */
+  function acceptTask(tx: Database, entry: UnverifiedMessage, parsed: TaskDatagram, since: number): void {
     const { message } = parsed
     if (!message.executionId) log.debug(`[QSEOW] UDP HANDLER: No execution id, not de-duplicated: ${message.taskName}`)
     else if (isDuplicate(tx, parsed)) {
@@ -172,7 +179,7 @@ export function createIntake(deps: IntakeDeps, settings: IntakeSettings, db: Dat
       drop(tx, entry, 'DUPLICATE')
       return
     }
-    const event = newEvent(tx, entry, parsed)
+    const event = newEvent(tx, entry, parsed, since)
     if (insertEvent(tx, event) === null) return
     counters.queued += 1
     // How a distribution ends is not known yet: nothing may be said about it.
@@ -188,13 +195,13 @@ export function createIntake(deps: IntakeDeps, settings: IntakeSettings, db: Dat
     return !takeDedupKey(tx, key, now, settings.dedupTtlMs)
   }
 
-  function newEvent(tx: Database, entry: JournalEntry, parsed: TaskDatagram): NewEvent {
+  function newEvent(tx: Database, entry: UnverifiedMessage, parsed: TaskDatagram, since: number): NewEvent {
     const known = lastKnownType(tx, parsed.message.taskId)
     // Until QRS has decided, a handed-over distribution counts as what it usually becomes.
     const outcome: Outcome = parsed.outcome === 'distribute' ? 'success' : parsed.outcome
     return {
       id: uuidV7(entry.receivedAt),
-      journalId: entry.id,
+      journalId: entry.journalId,
       receivedAt: entry.receivedAt,
       source: 'udp',
       sender: entry.sender,
@@ -203,13 +210,13 @@ export function createIntake(deps: IntakeDeps, settings: IntakeSettings, db: Dat
       announced: parsed.outcome,
       outcome,
       severity: severityOf(outcome),
-      deadlineAt: entry.receivedAt + settings.waitMs[parsed.outcome],
+      deadlineAt: since + settings.waitMs[parsed.outcome],
       message: parsed.message,
       nameTokens: parsed.nameTokens,
     }
   }
 
-  function drop(tx: Database, entry: JournalEntry, reason: DropReason): void {
+  function drop(tx: Database, entry: Omit<UnverifiedMessage, 'journalId'>, reason: DropReason): void {
     counters.dropped[reason] += 1
     recordDrops(tx, [{ at: entry.receivedAt, sender: entry.sender, reason, raw: entry.raw }])
   }
@@ -230,6 +237,12 @@ export function createIntake(deps: IntakeDeps, settings: IntakeSettings, db: Dat
         running = null
       })
       return running
+    },
+    admit(tx, messages) {
+      for (const message of messages) {
+        const parsed = parseDatagram(decodeDatagram(message.raw).text)
+        if (parsed.kind === 'task') acceptTask(tx, message, parsed, deps.clock.now())
+      }
     },
     cursor: () => cursor,
     async stop() {

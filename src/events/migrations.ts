@@ -76,4 +76,16 @@ export const eventMigrations: readonly Migration[] = [
       ) WITHOUT ROWID;
     `,
   },
+  {
+    name: 'events-006',
+    sql: `
+      CREATE TABLE unverified (
+        seq INTEGER PRIMARY KEY AUTOINCREMENT,
+        journal_id INTEGER, received_at INTEGER NOT NULL, sender TEXT NOT NULL, task_id TEXT NOT NULL, raw BLOB NOT NULL
+      );
+      DROP INDEX event_pending;
+      CREATE INDEX event_pending ON event (next_attempt_at, seq, task_id) WHERE state = 'pending';
+      CREATE INDEX unverified_sender ON unverified (sender, task_id);
+    `,
+  },
 ]

@@ -18,7 +18,8 @@ import { createSelfTests, type SelfTests } from './input/self-tests.ts'
 import { createIntake, type Intake, storedCursor } from './intake.ts'
 import { createPressureLog } from './pressure.ts'
 import type { EventRouter } from './router.ts'
-import { countPendingEvents } from './store.ts'
+import { countPendingEvents, lastKnownType } from './store.ts'
+import { createUnverified } from './unverified.ts'
 
 export interface PipelineDeps {
   readonly db: Database
@@ -30,6 +31,8 @@ export interface PipelineDeps {
   readonly log: Logger
   readonly completer?: EventCompleter | undefined
   readonly isUnreachable: (error: unknown) => boolean
+  /** True when Qlik Sense has told of the task before, other than by an event. */
+  readonly knowsTask?: (db: Database, taskId: string) => boolean
   readonly onUdpStatus: IngestDeps['onStatus']
   readonly workerEntry?: URL
   /** Keeps the ingest worker while everything else is built anew. */
@@ -81,6 +84,8 @@ export interface EventPipeline extends Service {
     readonly pendingEvents: number
     /** State of the journal; messages that wait in memory as it cannot be written. */
     readonly journal: StorageState & { readonly inMemory: number }
+    /** Messages that wait until Qlik Sense says whether their tasks exist, and when the first of them arrived. */
+    readonly unverified: { readonly waiting: number; readonly oldestAt: number | null }
     /** In memory: events that wait and that are being worked on, and whether there are too many. */
     readonly queue: { readonly waiting: number; readonly running: number; readonly backpressure: boolean }
   }
@@ -109,6 +114,24 @@ export function createEventPipeline(deps: PipelineDeps, settings: PipelineSettin
     { ...deps, wakeEnricher: () => enricher.wake() },
     { waitMs: settings.enrichmentTimeoutMs },
   )
+  const unverified = settings.qrsEnabled
+    ? createUnverified(
+        {
+          ...deps,
+          counters,
+          knowsTask: (tx, id) => lastKnownType(tx, id) !== null || (deps.knowsTask?.(tx, id) ?? false),
+          admit(tx, messages) {
+            intake?.admit(tx, messages)
+            return intake !== null
+          },
+          onAdmitted() {
+            deps.router.wake()
+            enricher.wake()
+          },
+        },
+        { maxWaiting: Math.ceil(settings.maxBacklog / 10) },
+      )
+    : null
   let ingest: Ingest | null = null
   const selfTests = createSelfTests({ clock: deps.clock, expect: async (tokens) => ingest?.expect(tokens) })
   let journal: JournalReader | null = null
@@ -170,11 +193,16 @@ export function createEventPipeline(deps: PipelineDeps, settings: PipelineSettin
       distribute: distributeMaxAgeMs,
     }
     intake = createIntake(
-      { ...deps, journal, counters, onTaken: enricher.wake },
+      { ...deps, journal, counters, unverified, onTaken },
       { dedupTtlMs: udp?.dedupTtlMs ?? null, waitMs, journalEnd },
       db,
     )
     takeOver()
+  }
+
+  function onTaken(): void {
+    enricher.wake()
+    unverified?.wake()
   }
 
   function reattach(journalEnd: number | 'unknown'): void {
@@ -214,6 +242,7 @@ export function createEventPipeline(deps: PipelineDeps, settings: PipelineSettin
     takeOver()
     tellBacklog()
     reportDrops()
+    unverified?.wake()
     pressure.report(enricher.waiting)
   }
 
@@ -261,6 +290,7 @@ export function createEventPipeline(deps: PipelineDeps, settings: PipelineSettin
         get pendingEvents() {
           return countPendingEvents(db)
         },
+        unverified: { waiting: unverified?.waiting ?? 0, oldestAt: unverified?.oldestAt ?? null },
         journal: { ...(ingest?.storage ?? WELL), inMemory: ingest?.inMemory ?? 0 },
         queue: { waiting: enricher.waiting, running: enricher.running, backpressure: pressure.active },
       }
@@ -280,6 +310,7 @@ export function createEventPipeline(deps: PipelineDeps, settings: PipelineSettin
       if (!isKept) await ingest?.stop()
       await attaching
       await intake?.stop()
+      await unverified?.stop()
       await enricher.stop()
       journal?.close()
     },

@@ -131,12 +131,19 @@ export function insertEvent(db: Database, event: NewEvent): number | null {
   ).lastId
 }
 
-/** Pending events that are due, oldest first. */
-export function duePendingEvents(db: Database, now: number, limit: number): StoredEvent[] {
+/** Pending events that are due, oldest first; none of the tasks `without`. */
+export function duePendingEvents(
+  db: Database,
+  now: number,
+  limit: number,
+  without: ReadonlySet<string> = new Set(),
+): StoredEvent[] {
   return db
     .all<Row>(
-      `SELECT * FROM event WHERE state = 'pending' AND next_attempt_at <= ? ORDER BY next_attempt_at, seq LIMIT ?`,
+      `SELECT * FROM event WHERE state = 'pending' AND next_attempt_at <= ?
+         AND task_id NOT IN (SELECT value FROM json_each(?)) ORDER BY next_attempt_at, seq LIMIT ?`,
       now,
+      JSON.stringify([...without]),
       limit,
     )
     .map(fromRow)
@@ -174,6 +181,7 @@ export function nextPendingAt(db: Database, now: number): number | null {
 /** The journal is going to give ids above `id` (again): the events that carry them are of entries that are gone. */
 export function forgetJournalIds(db: Database, id: number): void {
   db.run('UPDATE event SET journal_id = NULL WHERE journal_id > ?', id)
+  db.run('UPDATE unverified SET journal_id = NULL WHERE journal_id > ?', id)
 }
 
 /** Events of the same task, type and outcome that arrived in the same millisecond, before this one. */

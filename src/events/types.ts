@@ -19,7 +19,7 @@ export type Severity = (typeof SEVERITIES)[number]
 export type EventState = 'pending' | 'routed' | 'ignored'
 export type IgnoreReason = 'TASK_NOT_FOUND' | 'TASK_TYPE_UNKNOWN' | 'TOO_OLD'
 
-/** Why a datagram never became an event. */
+/** Why a datagram never became an event. `TASK_NOT_FOUND`: it was one of many of its sender about unknown tasks. */
 export const DROP_REASONS = [
   'SOURCE_NOT_ALLOWED',
   'TOO_LARGE',
@@ -27,6 +27,7 @@ export const DROP_REASONS = [
   'INVALID',
   'UNKNOWN_TYPE',
   'DUPLICATE',
+  'TASK_NOT_FOUND',
   'BACKLOG_FULL',
 ] as const
 export type DropReason = (typeof DROP_REASONS)[number]

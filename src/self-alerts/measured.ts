@@ -49,9 +49,26 @@ export function backlogFull(read: () => Backlog, maxBacklog: number): Condition 
       const isRefusing = refused > refusedBefore
       refusedBefore = refused
       if (isRefusing || pending >= maxBacklog) {
-        return bad(`delivery.maxBacklog (${maxBacklog}) is reached: new messages are refused, ${refused} so far.`)
+        return bad(
+          `delivery.maxBacklog (${maxBacklog}; a tenth of it for messages about unknown tasks) is reached: new messages are refused, ${refused} so far.`,
+        )
       }
       return pending > maxBacklog * 0.9 ? unclear : good
+    },
+  }
+}
+
+/** Messages about unknown tasks wait on disk as Qlik Sense cannot say which of these exist; `oldestAt` = null: none waits. */
+export function tasksUnverified(read: () => { readonly waiting: number; readonly oldestAt: number | null }): Condition {
+  return {
+    code: 'TASKS_UNVERIFIED',
+    look(now) {
+      const { waiting, oldestAt } = read()
+      if (oldestAt === null) return good
+      if (now - oldestAt <= MINUTE_MS) return unclear
+      return bad(
+        `${waiting} messages about tasks that Footman does not know wait until Qlik Sense says which of these tasks exist. Alerts about those follow then. "footman events dropped" shows who sends messages about the others.`,
+      )
     },
   }
 }

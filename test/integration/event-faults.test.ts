@@ -173,7 +173,13 @@ describe('a journal', () => {
     }
     const deps = { journal: reader, router, clock: { now: () => Date.now() }, log: recordingLog() }
     const intake = createIntake(
-      { ...deps, writer: createGroupWriter(db), counters: createCounters(), onTaken: () => undefined },
+      {
+        ...deps,
+        writer: createGroupWriter(db),
+        counters: createCounters(),
+        unverified: null,
+        onTaken: () => undefined,
+      },
       {
         dedupTtlMs: 600_000,
         waitMs: { failed: 1, aborted: 1, success: 1, distribute: 1 },

@@ -86,6 +86,9 @@ export function fakeQrs(): FakeQrs {
     hanging: false,
     taskById: (id, signal) => answer(`task ${id}`, () => qrs.tasks_.get(id) ?? null, signal),
     tasks: (filter, signal) => answer(`tasks ${filter}`, () => [...qrs.tasks_.values()], signal),
+    existingTasks: (ids, signal) =>
+      answer(`existing ${ids.length}`, () => new Set(ids.filter((id) => qrs.tasks_.has(id))), signal),
+    allTaskIds: (signal) => answer('all ids', () => new Set(qrs.tasks_.keys()), signal),
     appById: (id, signal) => answer(`app ${id}`, () => qrs.apps.get(id) ?? null, signal),
     owner: (id, signal) => answer(`owner ${id}`, () => qrs.owners.get(id) ?? null, signal),
     executionResults: (id, signal) => answer(`result ${id}`, () => qrs.results.get(id) ?? [], signal),

@@ -17,7 +17,8 @@ export const DEAD_REASONS: readonly DeadReason[] = [
 ]
 export const DELIVERY_REASONS: readonly (SuppressReason | DeadReason)[] = [...SUPPRESS_REASONS, ...DEAD_REASONS]
 export const DROP_REASONS = [
-  ...['SOURCE_NOT_ALLOWED', 'TOO_LARGE', 'RATE_LIMITED', 'INVALID', 'UNKNOWN_TYPE', 'DUPLICATE', 'BACKLOG_FULL'],
+  ...['SOURCE_NOT_ALLOWED', 'TOO_LARGE', 'RATE_LIMITED', 'INVALID', 'UNKNOWN_TYPE', 'DUPLICATE', 'TASK_NOT_FOUND'],
+  'BACKLOG_FULL',
 ]
 
 /** A parameter that may be repeated: any of the values. */

@@ -65,6 +65,8 @@ export interface Enricher {
 const LATE_GRACE_MS = 10_000
 /** A wait at least this long is spent on disk and not in memory. */
 const PARK_MS = 4000
+/** Tasks that do not exist and are remembered. */
+const MAX_ABSENT = 1000
 /** An event whose end cannot be stored, for a reason that does not pass, is tried anew after this time. */
 const FAULT_RETRY_MS = 60_000
 
@@ -76,6 +78,8 @@ export function createEnricher(deps: EnricherDeps, settings: EnricherSettings): 
   const rounds = new Set<Promise<void>>()
   const stopping = new AbortController()
   const store = createLastingWrite({ ...deps, what: '[QSEOW] TASK EVENT: Events', stop: stopping.signal })
+  /** Tasks that QRS did not have, and when it was asked last: what arrived before needs no question of its own. */
+  const absentAt = new Map<string, number>()
   let ready: Job[] = []
   let stopped = true
   let turnAsked = false
@@ -164,9 +168,16 @@ export function createEnricher(deps: EnricherDeps, settings: EnricherSettings): 
   }
 
   async function ask(job: Job): Promise<void> {
+    const { taskId, receivedAt, source } = job.event
+    if (source === 'udp' && receivedAt < (absentAt.get(taskId) ?? 0)) {
+      settle(job, 'taskNotFound')
+      return
+    }
+    const askedAt = clock.now()
     try {
       const progress = await gatherFacts(facts, job.event, job.facts, job.abort.signal, () => onNews(job))
       answeredAt = clock.now()
+      if (progress === 'taskNotFound') noteAbsent(taskId, askedAt)
       settle(job, progress)
     } catch (error) {
       if (job.finished || stopped) return
@@ -178,6 +189,13 @@ export function createEnricher(deps: EnricherDeps, settings: EnricherSettings): 
       complain(job, error)
       wait(job)
     }
+  }
+
+  function noteAbsent(taskId: string, askedAt: number): void {
+    absentAt.delete(taskId)
+    absentAt.set(taskId, askedAt)
+    const oldest = absentAt.size > MAX_ABSENT ? absentAt.keys().next().value : undefined
+    if (oldest !== undefined) absentAt.delete(oldest)
   }
 
   function onNews(job: Job): void {

@@ -5,7 +5,7 @@
 import type { DropReason } from '../types.ts'
 import type { Datagram } from './journal.ts'
 import type { DropSample, FromWorker, IngestSettings } from './protocol.ts'
-import { createRateWindow } from './rate-window.ts'
+import { createSenderRates } from './rate-window.ts'
 import { createRejectionLog } from './rejections.ts'
 import { selfTestToken } from './self-test.ts'
 import { createSharedSecrets, withoutClaim } from './shared-secret.ts'
@@ -58,7 +58,7 @@ const NO_SECRET: Refusal = {
 }
 
 export function createReceiver(deps: ReceiverDeps, settings: IngestSettings): Receiver {
-  const rate = settings.maxMessagesPerMinute === null ? null : createRateWindow(settings.maxMessagesPerMinute)
+  const rates = settings.maxMessagesPerMinute === null ? null : createSenderRates(settings.maxMessagesPerMinute)
   const secrets = settings.sharedSecrets.length === 0 ? null : createSharedSecrets(settings.sharedSecrets)
   const rejections = createRejectionLog(deps.now, (text, reason) => {
     const level = reason === 'BACKLOG_FULL' ? 'error' : 'warn'
@@ -85,7 +85,7 @@ export function createReceiver(deps: ReceiverDeps, settings: IngestSettings): Re
     if (raw.byteLength > settings.maxMessageSize) {
       return { reason: 'TOO_LARGE', detail: `${raw.byteLength} bytes, at most ${settings.maxMessageSize} are accepted` }
     }
-    if (rate && !rate.take(deps.now())) {
+    if (rates && !rates.take(sender, deps.now())) {
       return { reason: 'RATE_LIMITED', detail: `more than ${settings.maxMessagesPerMinute} messages a minute` }
     }
     const backlog = lastId - consumedUpTo + pendingEvents + waiting.length

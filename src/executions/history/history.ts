@@ -23,8 +23,11 @@ export interface History {
   record(db: Database, execution: EndedExecution): void
   /** Resolves when they are on disk; `quiet` = they are old and nobody is told. */
   add(executions: readonly EndedExecution[], quiet?: boolean): Promise<void>
-  /** Notes how the event's execution ended and adds what earlier ones say; in a transaction of the caller. */
-  complete(db: Database, event: TaskEvent): TaskEvent
+  /**
+   * Notes how the event's execution ended and adds what earlier ones say; in a transaction of the caller. `isProven` =
+   * false: only a message claims that the task exists, so nothing is noted.
+   */
+  complete(db: Database, event: TaskEvent, isProven?: boolean): TaskEvent
 }
 
 /** Rows per transaction, so that nothing else waits for long. */
@@ -47,11 +50,11 @@ export function createHistory({ writer, records, onEnded }: HistoryDeps): Histor
         })
       }
     },
-    complete(db, event) {
+    complete(db, event, isProven = true) {
       if (!TASK_TYPES.some((type) => type === event.type)) return event
       const ended = endedFromEvent(event)
       const history = historyOf(db, event, ended)
-      if (ended && !event.test) record(db, ended)
+      if (ended && !event.test && isProven) record(db, ended)
       return { ...event, history }
     },
   }

@@ -36,6 +36,11 @@ const INSERT = `INSERT INTO execution (${COLUMNS.map(([column]) => column).join(
   VALUES (${COLUMNS.map(() => '?').join(', ')})`
 const UPDATE = `UPDATE execution SET ${COLUMNS.map(([column]) => `${column} = ?`).join(', ')} WHERE seq = ?`
 
+/** True when Qlik Sense has told of an execution of the task; what datagrams alone claim does not count. */
+export function knowsTaskFromQlik(db: Database, taskId: string): boolean {
+  return db.get('SELECT 1 FROM execution WHERE task_id = ? AND status_num IS NOT NULL LIMIT 1', taskId) !== undefined
+}
+
 interface Standing {
   readonly failures: number
   readonly lastSuccessAt: number | null

@@ -82,14 +82,14 @@ export function createQueueMeter(counters: QueueCounters, settings: QueueMeterSe
 
 /** What was refused because of its content counts as failed, not as dropped. */
 function countsOf({ received, queued, processed, failed, dropped }: QueueCounters) {
-  const { SOURCE_NOT_ALLOWED, RATE_LIMITED, BACKLOG_FULL, TOO_LARGE, DUPLICATE } = dropped
+  const { SOURCE_NOT_ALLOWED, RATE_LIMITED, BACKLOG_FULL, TOO_LARGE, DUPLICATE, TASK_NOT_FOUND } = dropped
   const atTheDoor = RATE_LIMITED + BACKLOG_FULL + TOO_LARGE
   return {
     messages_received: received + atTheDoor,
     messages_queued: queued,
     messages_processed: processed,
     messages_failed: failed,
-    messages_dropped_total: atTheDoor + DUPLICATE + SOURCE_NOT_ALLOWED,
+    messages_dropped_total: atTheDoor + DUPLICATE + SOURCE_NOT_ALLOWED + TASK_NOT_FOUND,
     messages_dropped_rate_limit: RATE_LIMITED,
     messages_dropped_queue_full: BACKLOG_FULL,
     messages_dropped_size: TOO_LARGE,

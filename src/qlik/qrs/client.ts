@@ -2,9 +2,10 @@
 import type { Logger } from '../../platform/types.ts'
 import { isGuid } from '../../platform/uuid.ts'
 import { createChainReader } from './chains.ts'
-import { completeTaskList } from './complete-list.ts'
+import { completeTaskIds, completeTaskList } from './complete-list.ts'
+import { QrsError } from './errors.ts'
 import { byStartTime, createExecutionReader } from './executions.ts'
-import { guid } from './filter.ts'
+import { guid, or } from './filter.ts'
 import { parseJson, toApp, toExecutionResult, toOwner, toTask } from './normalise.ts'
 import { createCustomPropertyReader } from './property-definitions.ts'
 import { createScriptLogFetcher } from './script-log.ts'
@@ -12,6 +13,9 @@ import { createSiteReader } from './site.ts'
 import { startTask } from './start-task.ts'
 import { createQrsTransport, type QrsObserver, type QrsSettings, type QrsTransport } from './transport.ts'
 import type { ChainReader, CustomPropertyReader, ExecutionReader, QrsClient, SiteReader } from './types.ts'
+
+/** About 3 KB of URL; servers take 16. */
+const IDS_PER_REQUEST = 50
 
 /** `transport` may be shared with callers that need other endpoints; without it the client makes and owns one. */
 export function createQrsClient(
@@ -34,6 +38,19 @@ export function createQrsClient(
     return isGuid(id) ? (await list(path, guid('id', id), signal))[0] : undefined
   }
 
+  /** A server that refuses a filter of many ids is asked for one after the other. */
+  async function existing(ids: readonly string[], signal?: AbortSignal): Promise<readonly unknown[]> {
+    try {
+      return await list('task', or(...ids.map((id) => guid('id', id))), signal)
+    } catch (error) {
+      if (ids.length === 1 || !(error instanceof QrsError) || error.status !== 400) throw error
+      log.verbose(`QRS: a filter of ${ids.length} ids is refused, asking for each one`)
+      const found: unknown[] = []
+      for (const id of ids) found.push(...(await list('task', guid('id', id), signal)))
+      return found
+    }
+  }
+
   return {
     ...createExecutionReader({ transport, log }),
     ...createChainReader({ transport }),
@@ -43,6 +60,17 @@ export function createQrsClient(
     async tasks(filter, signal) {
       return (await completeTaskList({ transport, log }, filter, signal)).flatMap((task) => toTask(task) ?? [])
     },
+    async existingTasks(taskIds, signal) {
+      const wanted = [...new Set(taskIds.filter(isGuid).map((id) => id.toLowerCase()))]
+      const found = new Set<string>()
+      for (let from = 0; from < wanted.length; from += IDS_PER_REQUEST) {
+        for (const task of await existing(wanted.slice(from, from + IDS_PER_REQUEST), signal)) {
+          found.add(String((task as { id?: unknown } | null)?.id).toLowerCase())
+        }
+      }
+      return found
+    },
+    allTaskIds: (signal) => completeTaskIds(transport, signal),
     appById: async (appId, signal) => toApp(await byId('app/full', appId, signal)),
     async owner(userId, signal) {
       if (!isGuid(userId)) return null

@@ -18,6 +18,7 @@ const IDS_PER_REQUEST = 30
 export const ROWS_PER_REQUEST = 1000
 /** Sites with more tasks are never asked for all of them at once. */
 export const SMALL_SITE = 500
+const MAX_RESTARTS = 5
 
 /** `task/full?filter=...`, complete; without a filter all tasks. */
 export async function completeTaskList(
@@ -78,6 +79,15 @@ export async function countOrNull(
   }
 }
 
+/** Ids of all tasks, lower case. Rejects with kind `shape` when they are fewer than QRS counts. */
+export async function completeTaskIds(transport: QrsTransport, signal?: AbortSignal): Promise<ReadonlySet<string>> {
+  const ids = await idsOf(transport, null, signal)
+  const count = await countOf(transport, null, signal)
+  const found = new Set(ids.map((id) => id.toLowerCase()))
+  if (count <= found.size) return found
+  throw transport.unusable({ path: 'task/table' }, `the list holds ${found.size} of ${count} tasks`)
+}
+
 type Filter = string | null
 
 const queryOf = (filter: Filter): Record<string, string> => (filter === null ? {} : { filter })
@@ -108,8 +118,9 @@ const idsOf = async (transport: QrsTransport, filter: Filter, signal?: AbortSign
   (await taskRows(transport, ID_ROWS, filter, signal)).map(([id]) => id)
 
 /**
- * Pages through `task/table`, which the record limit does not touch: the texts of the columns, '' where there is none, each
- * task once.
+ * Pages through `task/table`, which the record limit does not touch: the texts of the columns, '' where there is none.
+ * Pages overlap by one row: a task that is deleted meanwhile moves another one to the page before, unread; then the list
+ * is read anew.
  */
 export async function taskRows(
   transport: QrsTransport,
@@ -117,12 +128,12 @@ export async function taskRows(
   filter: Filter,
   signal?: AbortSignal,
 ): Promise<(readonly [id: string, ...string[]])[]> {
-  const found = new Map<string, readonly [string, ...string[]]>()
+  let found: (readonly [string, ...string[]])[] = []
   const columns = paths.map((path) => ({ name: path, columnType: 'Property', definition: path }))
-  for (let skip = 0; ; skip += ROWS_PER_REQUEST) {
+  for (let restarts = 0; ; ) {
     const query = {
       ...queryOf(filter),
-      skip: String(skip),
+      skip: String(Math.max(0, found.length - 1)),
       take: String(ROWS_PER_REQUEST),
       sortColumn: 'id',
       orderAscending: 'true',
@@ -131,12 +142,21 @@ export async function taskRows(
     const request = { method: 'POST', path, query, body: { entity, columns }, expected: [200, 201], signal } as const
     const rows = ((await transport.json(request)).value as { rows?: unknown } | null)?.rows
     if (!Array.isArray(rows)) throw transport.unusable(request, 'rows were expected')
-    for (const row of rows) {
-      const [id = '', ...others] = Array.isArray(row) ? row.map((cell) => String(cell ?? '')) : []
-      if (isGuid(id)) found.set(id, [id, ...others])
+    const page = rows.map(cellsOf)
+    if (!page.every(([id]) => isGuid(id))) throw transport.unusable(request, 'an id was expected in each row')
+    if (found.length > 0 && page.shift()?.[0] !== found.at(-1)?.[0]) {
+      if (++restarts > MAX_RESTARTS) throw transport.unusable(request, 'the list of tasks changes all the time')
+      found = []
+      continue
     }
-    if (rows.length < ROWS_PER_REQUEST) return [...found.values()]
+    found.push(...page)
+    if (rows.length < ROWS_PER_REQUEST) return found
   }
+}
+
+function cellsOf(row: unknown): readonly [string, ...string[]] {
+  const [id = '', ...others] = Array.isArray(row) ? row.map((cell) => String(cell ?? '')) : []
+  return [id, ...others]
 }
 
 const idOf = (value: unknown): unknown =>

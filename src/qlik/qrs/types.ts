@@ -114,6 +114,10 @@ export interface QrsClient {
   taskById(taskId: string, signal?: AbortSignal): Promise<QrsTask | null>
   /** `task/full?filter=<filter>`; the filter is a QRS expression built with `filter.ts`, not yet percent-encoded. */
   tasks(filter: string, signal?: AbortSignal): Promise<readonly QrsTask[]>
+  /** Those of these tasks that exist, by `task?filter=id eq <id> or ...` of 50 ids each; lower case. */
+  existingTasks(taskIds: readonly string[], signal?: AbortSignal): Promise<ReadonlySet<string>>
+  /** Ids of all tasks, lower case, complete. Rejects with kind `status` or `shape` on a server that cannot list them. */
+  allTaskIds(signal?: AbortSignal): Promise<ReadonlySet<string>>
   /** `app/full?filter=id eq <id>`. */
   appById(appId: string, signal?: AbortSignal): Promise<QrsApp | null>
   /** `user/<id>` reduced to what alerts need; null when the user is gone. */

@@ -171,3 +171,59 @@ describe('answers', () => {
     expect(paths(requests)).toEqual(['GET task/full', 'GET task/count', 'POST task/table', 'GET task/full'])
   })
 })
+
+describe('which tasks exist', () => {
+  const id = (n: number) => `70000000-0000-4000-8000-${String(n).padStart(12, '0')}`
+  const ids = (count: number) => Array.from({ length: count }, (_, n) => id(n))
+  const named = (filter: string) => [...filter.matchAll(/id eq ([0-9a-f-]{36})/g)].map(([, found]) => found!)
+
+  test('50 ids are one question; what is no GUID and what was named twice is not asked', async () => {
+    const requests = await withQrs(
+      ({ query }) => named(query.filter!).flatMap((one) => (one === id(60) ? [{ id: one }] : [])),
+      async (client) => {
+        expect(await client.existingTasks([...ids(120), ...ids(120), "x' or id ne x"])).toEqual(new Set([id(60)]))
+      },
+    )
+    expect(paths(requests)).toEqual(['GET task', 'GET task', 'GET task'])
+    expect(requests.map(({ query }) => named(query.filter!).length)).toEqual([50, 50, 20])
+    expect(requests[2]!.query.filter).toStartWith(`(id eq ${id(100)}) or (id eq ${id(101)}) or (`)
+  })
+
+  test('a server that refuses the filter of many is asked for each', async () => {
+    const requests = await withQrs(
+      ({ query }) => (named(query.filter!).length > 1 ? 400 : query.filter === `id eq ${id(2)}` ? [{ id: id(2) }] : []),
+      async (client) => expect(await client.existingTasks(ids(3))).toEqual(new Set([id(2)])),
+    )
+    expect(requests.map(({ query }) => named(query.filter!).length)).toEqual([3, 1, 1, 1])
+  })
+
+  /** A site whose tasks are `site`; `before` is called ahead of each page. */
+  const table = (site: string[], before: (page: number) => void = () => {}) => {
+    let page = 0
+    return ({ path, query }: { path: string; query: Readonly<Record<string, string>> }) => {
+      if (path === 'task/count') return { value: site.length }
+      page += 1
+      before(page)
+      const skip = Number(query.skip)
+      return { rows: site.slice(skip, skip + Number(query.take)).map((one) => [one]) }
+    }
+  }
+
+  test.each([0, 1, 499, 500, 501, 999, 1203])('the ids of all %p tasks are read in pages', async (count) => {
+    await withQrs(table(ids(count)), async (client) => expect(await client.allTaskIds()).toEqual(new Set(ids(count))))
+  })
+
+  test('a task that is deleted between two pages hides no other one', async () => {
+    const site = ids(1203)
+    const script = table(site, (page) => void (page === 2 && site.splice(3, 1)))
+    await withQrs(script, async (client) => expect(await client.allTaskIds()).toEqual(new Set(site)))
+    expect(site).toHaveLength(1202)
+  })
+
+  test('a list that is shorter than the count is no answer', async () => {
+    const script = table(ids(30))
+    const lying = (request: Parameters<typeof script>[0]) =>
+      request.path === 'task/count' ? { value: 31 } : script(request)
+    await withQrs(lying, async (client) => expect(client.allTaskIds()).rejects.toMatchObject({ kind: 'shape' }))
+  })
+})

@@ -1,7 +1,8 @@
 import { afterEach, describe, expect, jest, test } from 'bun:test'
+import fc from 'fast-check'
 import { openJournal } from '../../../src/events/ingest/journal.ts'
 import type { FromWorker } from '../../../src/events/ingest/protocol.ts'
-import { createRateWindow } from '../../../src/events/ingest/rate-window.ts'
+import { createSenderRates } from '../../../src/events/ingest/rate-window.ts'
 import { createReceiver } from '../../../src/events/ingest/receiver.ts'
 import { createRejectionLog, OTHER_SENDERS } from '../../../src/events/ingest/rejections.ts'
 import { tempDirectory } from '../../support/temp.ts'
@@ -19,17 +20,41 @@ const settings = {
   takenUpTo: null,
 }
 
-describe('the rate window', () => {
+describe('the rate of a sender', () => {
   test('lets so many pass a minute', () => {
-    const window = createRateWindow(2)
-    expect([0, 1, 2, 59_999, 60_000].map((now) => window.take(now))).toEqual([true, true, false, false, true])
+    const rates = createSenderRates(2)
+    const times = [0, 1, 2, 59_999, 60_000]
+    expect(times.map((now) => rates.take('10.0.0.1', now))).toEqual([true, true, false, false, true])
   })
 
   test('is not closed for an hour by a clock that is set back', () => {
-    const window = createRateWindow(1)
-    expect(window.take(3_600_000)).toBeTrue()
-    expect(window.take(0)).toBeTrue()
-    expect(window.take(1)).toBeFalse()
+    const rates = createSenderRates(1)
+    expect(rates.take('10.0.0.1', 3_600_000)).toBeTrue()
+    expect(rates.take('10.0.0.1', 0)).toBeTrue()
+    expect(rates.take('10.0.0.1', 1)).toBeFalse()
+  })
+
+  test('is independent of all other senders, whatever the order of their messages', () => {
+    const senders = fc.constantFrom('10.0.0.1', '10.0.0.2', '10.0.0.3')
+    fc.assert(
+      fc.property(fc.array(senders, { maxLength: 60 }), fc.integer({ min: 1, max: 8 }), (sent, limit) => {
+        const rates = createSenderRates(limit)
+        const passed = sent.filter((sender, at) => rates.take(sender, at))
+        for (const sender of new Set(sent)) {
+          const count = sent.filter((one) => one === sender).length
+          expect(passed.filter((one) => one === sender)).toHaveLength(Math.min(count, limit))
+        }
+      }),
+    )
+  })
+
+  test('is remembered for 1,000 senders: forged addresses neither fill the memory nor silence another sender', () => {
+    const rates = createSenderRates(1)
+    expect(rates.take('10.0.0.1', 0)).toBeTrue()
+    for (let n = 0; n < 999; n += 1) rates.take(`forged ${n}`, 1)
+    expect(rates.take('10.0.0.1', 2)).toBeFalse()
+    rates.take('forged 999', 3)
+    expect(rates.take('10.0.0.1', 4)).toBeTrue()
   })
 })
 

@@ -28,6 +28,7 @@ interface World {
   now: number
   pending: number
   refused: number
+  unverified: { waiting: number; oldestAt: number | null }
   qrsReachable: boolean
   udpListening: boolean | null
   broker: { connected: boolean }
@@ -51,7 +52,15 @@ function world() {
   databases.push(db)
   const state: World = {
     ...{ storage: { note: null }, journal: { state: 'up', reason: '', inMemory: 0 } },
-    ...{ now: START, pending: 0, refused: 0, qrsReachable: true, udpListening: true, broker: { connected: true } },
+    ...{
+      now: START,
+      pending: 0,
+      refused: 0,
+      unverified: { waiting: 0, oldestAt: null },
+      qrsReachable: true,
+      udpListening: true,
+      broker: { connected: true },
+    },
     ...{ free: 50 * GB, certificateEnds: START + 300 * DAY, tlsProblem: null, certificateProblems: [] },
     ...{ destinations: new Map([['ops-mail', {}]]), calendars: ['holidays'], isFull: false },
     descriptors: null,
@@ -70,6 +79,7 @@ function world() {
     qrsReachable: state.qrsReachable,
     udpListening: state.udpListening,
     journal: state.journal,
+    unverified: state.unverified,
   })
   const pipeline = () => ({
     status: status(),
@@ -164,7 +174,17 @@ const FAULTS: Record<SelfCode, Fault> = {
       state.refused += 1
     },
     clearAfter: MINUTE,
-    says: /maxBacklog \(1000\) is reached: new messages are refused, 7 so far/,
+    says: /maxBacklog \(1000; a tenth of it for messages about unknown tasks\) is reached: new messages are refused, 7 so/,
+  },
+  TASKS_UNVERIFIED: {
+    begin({ state }) {
+      state.unverified = { waiting: 12, oldestAt: state.now }
+    },
+    end({ state }) {
+      state.unverified = { waiting: 0, oldestAt: null }
+    },
+    raiseAfter: MINUTE + 5000,
+    says: /12 messages about tasks that Footman does not know wait until Qlik Sense says which of these tasks exist/,
   },
   DEAD_LETTERS: {
     begin: ({ self }) => self.onDelivery(dead()),
