@@ -89,7 +89,7 @@ export function createWatchdog(deps: WatchdogDeps, settings: WatchdogSettings): 
     const breaches = tasks.flatMap((live) => judge(live, now) ?? [])
     breaches.push(...(await judgeDues(tasks, now, signal)))
     await learnExecutions([...breaches.map(({ resultId }) => resultId), ...resultsOfFindings(tasks)])
-    await tellAll(breaches, now)
+    await reportAll(breaches, now)
     await closeFindings(tasks, now)
     const alive = new Set(tasks.map(({ resultId }) => resultId))
     for (const known of [firstSeen, executions]) for (const id of known.keys()) if (!alive.has(id)) known.delete(id)
@@ -222,7 +222,7 @@ export function createWatchdog(deps: WatchdogDeps, settings: WatchdogSettings): 
     taskId: task.id,
   })
 
-  async function tellAll(breaches: readonly Breach[], now: number): Promise<void> {
+  async function reportAll(breaches: readonly Breach[], now: number): Promise<void> {
     const news = breaches.filter((breach) => !store.isTold(db, findingOf(breach)))
     const ancient = news.filter(({ elapsedMs }) => elapsedMs > ANCIENT_MS)
     const isFlood = ancient.length > FEW
