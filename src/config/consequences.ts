@@ -1,6 +1,7 @@
 /** What a value that cannot be used costs: the start, one feature, or nothing but the value. */
 import { defaults } from './defaults.ts'
 import { expand } from './legacy/context.ts'
+import { MAILS, RELOADS } from './legacy/tables.ts'
 import type { Path } from './tree.ts'
 
 export type Consequence =
@@ -8,10 +9,6 @@ export type Consequence =
   /** `switch` is set to false, or with null the whole feature is taken out: nothing of it is left then. */
   | { readonly kind: 'off'; readonly feature: string; readonly switch: string | null }
   | { readonly kind: 'warning' }
-
-const MAILS =
-  '{reloadTaskSuccess,reloadTaskAborted,reloadTaskFailure,distributeTaskSuccess,distributeTaskFailure,preloadTaskSuccess,preloadTaskFailure}'
-const RELOADS = '{reloadTaskFailure,reloadTaskAborted}'
 
 /**
  * Sections whose `enable` starts them and does nothing else. Those whose `enable` restricts something (a filter, TLS, a

@@ -132,7 +132,7 @@ export const DELETE: Description = {
 export const CREATE: Description = {
   summary: 'Make a directory',
   description:
-    'In `Butler.footman.files.createDirApprovedDirectories`; without that list in any approved directory and in `Butler.configDirectories.qvdPath`. A directory that exists is a success.',
+    'In `Butler.footman.files.createDirApprovedDirectories`; without that list in any approved directory and in `Butler.configDirectories.qvdPath`, or anywhere with `Butler.footman.compatibility: butler`. A directory that exists is a success.',
   failures: FAILURES,
   examples: [
     {

@@ -67,7 +67,10 @@ describe('check finds files however their paths are written', () => {
 
   test('problems are told with the path of the file, line and hint', async () => {
     await using directory = tempDirectory(host.onDisk())
-    writeFileSync(directory.join('bad.yaml'), 'Butler:\r\n  restServerConfig:\r\n    serverPort: 99999\r\n')
+    writeFileSync(
+      directory.join('bad.yaml'),
+      'Butler:\r\n  restServerConfig:\r\n    serverPort: 99999\r\n    enable: true\r\n',
+    )
     const path = host.path(directory.join('bad.yaml'))
     const { code, stdout, stderr } = await footman(['check', '-c', path])
     expect(code).toBe(1)

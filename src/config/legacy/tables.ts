@@ -8,10 +8,10 @@ export interface Move {
   readonly versions?: string
 }
 
-const MAILS =
+export const MAILS =
   '{reloadTaskSuccess,reloadTaskAborted,reloadTaskFailure,distributeTaskSuccess,distributeTaskFailure,preloadTaskSuccess,preloadTaskFailure}'
 const OLD_MAILS = '{reloadTaskFailure,reloadTaskAborted,serviceStopped,serviceStarted}'
-const RELOADS = '{reloadTaskFailure,reloadTaskAborted}'
+export const RELOADS = '{reloadTaskFailure,reloadTaskAborted}'
 
 /** Applied in this order: sections first, then what is in them. */
 export const MOVES: readonly Move[] = [
