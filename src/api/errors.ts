@@ -35,8 +35,7 @@ export function errorAnswer(error: unknown, request: FailedRequest, log: Logger)
     log[level](`API: ${method} ${url} from ${client} answered ${error.status}: ${error.message}`)
     return refusalPage(error, headers) ?? jsonAnswer(error.status, error.body, error.headers)
   }
-  const reason = error instanceof Error ? (error.stack ?? error.message) : String(error)
-  log.error(`API: ${method} ${url} from ${client} failed, request ${requestId}: ${reason}`)
+  log.error(`API: ${method} ${url} from ${client} failed, request ${requestId}: ${String(error)}`, { fault: error })
   const { body } = refused(500, 'Internal Server Error', `The log of Footman says more about request ${requestId}.`)
   return jsonAnswer(500, body)
 }

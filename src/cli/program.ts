@@ -3,6 +3,7 @@ import { Command, CommanderError, Help, InvalidArgumentError, Option } from 'com
 import { distance, nearest } from '../config/nearest.ts'
 import { LOG_LEVELS } from '../platform/types.ts'
 import { COMMIT, VERSION } from '../platform/version.ts'
+import { visibleBlock } from '../platform/visible.ts'
 import { addCredential } from './credential/command.ts'
 import { addCustomProperties } from './custom-properties/command.ts'
 import { addDoctor } from './doctor/command.ts'
@@ -35,7 +36,7 @@ async function execute(args: readonly string[]): Promise<number> {
     return exitCode
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.badInput
-    processIo.err(`error: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`)
+    processIo.err(visibleBlock(`error: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`))
     return EXIT.cannotStart
   }
 }

@@ -188,9 +188,9 @@ function tellFailedStart(log: LogService, error: unknown): void {
     )
     return
   }
-  const reason = error instanceof Error ? (error.stack ?? error.message) : String(error)
   log.error(
-    `MAIN: Footman cannot start, and did not expect that: ${reason}. If the disk was full or damaged before: move footman.db out of the data directory (or put a backup in its place) and start again.`,
+    `MAIN: Footman cannot start, and did not expect that: ${String(error)}. If the disk was full or damaged before: move footman.db out of the data directory (or put a backup in its place) and start again.`,
+    { fault: error },
   )
 }
 

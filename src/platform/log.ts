@@ -50,7 +50,7 @@ const NO_FIELDS: LogFields = Object.freeze({})
 
 /**
  * Text lines are `<ISO 8601 UTC with milliseconds> <level>: <message>`; of the fields only errors are written (their
- * messages and causes, from level debug on their stacks, on indented lines of their own). JSON lines are
+ * messages and causes; from level debug on, and of a `fault` always, their stacks, on indented lines of their own). JSON lines are
  * `{ts, level, msg, component, ...fields}`. Whatever a message holds, it cannot begin a line or steer a terminal.
  * Errors also go to standard error, unless that leads to the same place as standard output, or that is a terminal. The journal of systemd knows the time of each
  * line, and gets its priority instead; both outputs lead there, so errors are written once.
@@ -89,7 +89,7 @@ export function createLogger(settings: LogSettings, deps: LogDeps = {}): LogServ
       return
     }
     const text = visible(mask.text(fields === NO_FIELDS ? message : withErrors(message, fields)))
-    const full = text + (RANK[level] >= RANK.debug ? visibleBlock(mask.text(stacksOf(fields))) : '')
+    const full = text + visibleBlock(mask.text(stacksOf(fields, RANK[level] >= RANK.debug)))
     const time = timeOf(clock.now())
     emit(lineLevel, textLine(time, lineLevel, full, false), shown(time, lineLevel, full))
   }
@@ -202,8 +202,8 @@ function withErrors(message: string, fields: LogFields): string {
   return text
 }
 
-/** Each on new lines; empty without errors. */
-function stacksOf(fields: LogFields): string {
-  const errors = Object.values(fields).filter((value) => value instanceof Error)
-  return errors.map(({ stack = '' }) => stack && `\n${stack}`).join('')
+/** Each on new lines: that of `fault`, or of all errors. */
+function stacksOf(fields: LogFields, all: boolean): string {
+  const errors = Object.entries(fields).map(([name, value]) => (all || name === 'fault' ? value : null))
+  return errors.map((error) => (error instanceof Error && error.stack ? `\n${error.stack}` : '')).join('')
 }

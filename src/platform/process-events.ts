@@ -88,7 +88,7 @@ export function watchProcess(deps: ProcessEventDeps): ProcessEvents {
       return
     }
     log.error(`UNHANDLED REJECTION: Reason: ${textOf(reason)}`, { error: reason })
-    if (reason instanceof Error && reason.stack) log.error(`UNHANDLED REJECTION: Stack trace: ${reason.stack}`)
+    if (reason instanceof Error) log.error(`UNHANDLED REJECTION: Stack trace: ${String(reason)}`, { fault: reason })
   }
 
   function onUncaughtException(error: unknown): void {
@@ -97,7 +97,7 @@ export function watchProcess(deps: ProcessEventDeps): ProcessEvents {
       return
     }
     log.error(`UNCAUGHT EXCEPTION: ${textOf(error)}`, { error })
-    if (error instanceof Error && error.stack) log.error(`UNCAUGHT EXCEPTION: Stack trace: ${error.stack}`)
+    if (error instanceof Error) log.error(`UNCAUGHT EXCEPTION: Stack trace: ${String(error)}`, { fault: error })
     end(CRASHED)
   }
 

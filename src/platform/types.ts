@@ -6,7 +6,10 @@ export type LogLevel = (typeof LOG_LEVELS)[number]
 
 export type LogFields = Readonly<Record<string, unknown>>
 
-/** Writes one line per call; `fields` are structured extras, masked before they are written. */
+/**
+ * Writes one line per call; `fields` are structured extras, masked before they are written. An error called `fault` is one
+ * of Footman itself: its stack is written at every level.
+ */
 export interface Logger {
   error(message: string, fields?: LogFields): void
   warn(message: string, fields?: LogFields): void

@@ -29,7 +29,7 @@ export async function withRemote(
       io.err(visibleBlock(`error: ${placeOf(options.command, error.what)}: ${error.message}`))
       return error.exitCode
     }
-    io.err(`error: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`)
+    io.err(visibleBlock(`error: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`))
     return EXIT.unreachable
   } finally {
     remote?.close()

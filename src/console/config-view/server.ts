@@ -149,7 +149,7 @@ export function createConfigView<V extends RateVerdict>(
         port,
         idleTimeout: 60,
         handler: (request, { remoteAddress }) => answer(request, remoteAddress),
-        onError: (error) => log.error(`CONFIG VIS: ${error instanceof Error ? (error.stack ?? error.message) : error}`),
+        onError: (error) => log.error(`CONFIG VIS: ${String(error)}`, { fault: error }),
       })
       log.info(`MAIN: Config visualisation server listening on http://${server.address}/`)
     },

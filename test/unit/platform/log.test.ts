@@ -71,6 +71,30 @@ describe('text format', () => {
     expect(stdout.text).toMatch(/^\S+ error: X: boom\n {4}Error: boom\n {8}at /)
   })
 
+  test('shows the stack of a fault at every level', () => {
+    const { log, stdout } = logger()
+    const fault = Object.assign(new Error('a\nAUDIT: b'), { stack: 'Error: a\nAUDIT: b\n    at here' })
+    log.error(`X: ${fault}`, { fault })
+    const time = '2026-03-02T06:00:01.120Z'
+    expect(stdout.text).toBe(`${time} error: X: Error: a\\nAUDIT: b\n    Error: a\n    AUDIT: b\n        at here\n`)
+  })
+
+  test('cannot be steered by what it holds', () => {
+    const { log, stdout } = logger()
+    log.info('task "\x1b]0;owned\x07\r\n2026-03-02T06:00:01.120Z info: AUDIT: forged\u202e\u2028"')
+    expect(stdout.text).toBe(
+      '2026-03-02T06:00:01.120Z info: task "\\u001b]0;owned\\u0007\\r\\n2026-03-02T06:00:01.120Z info: AUDIT: forged\\u202e\\u2028"\n',
+    )
+  })
+
+  test('in JSON neither, and its meaning stays', () => {
+    const { log, stdout } = logger({ format: 'json' })
+    const name = 'a\u009b31m\u202e\u2028\u007f\ufeff\nb'
+    log.info(name, { name })
+    expect(stdout.text).toMatch(/^[ -~]+\n$/)
+    expect(lastJson(stdout)).toMatchObject({ msg: name, name })
+  })
+
   test('is coloured on a terminal only', () => {
     const { log, stdout, stderr } = logger({}, true)
     log.warn('W')

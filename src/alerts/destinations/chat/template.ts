@@ -62,7 +62,7 @@ export function renderObject(
 /** What goes into a message whose template has failed, as its last line. */
 export function problemOf({ log }: ChatDeps, error: unknown, instead: string): string {
   const problem = `Template error: ${messageOf(error)}`
-  if (!(error instanceof TemplateError)) log.debug(`NOTIFY ${String((error as Error)?.stack ?? error)}`)
+  if (!(error instanceof TemplateError)) log.debug(`NOTIFY ${String(error)}`, { fault: error })
   log.error(`NOTIFY ${problem}. ${instead}`)
   return problem
 }
