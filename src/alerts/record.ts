@@ -71,7 +71,7 @@ export function formatUser(user: string, form: UserForm): string {
 /**
  * All template variables of an event. Nothing is ever missing: what is not known is an empty string, an empty list or
  * an object with empty members, so that no template expression can fail. `missingParts` says what could not be read,
- * `absentParts` what of it Qlik Sense does not have at all.
+ * `absentParts` what of it Qlik Sense does not have at all, `missingReasons` the answer of Qlik Sense about a part.
  */
 export function templateRecord(
   event: TaskEvent,
@@ -147,6 +147,7 @@ function eventVariables(event: TaskEvent, context: RecordContext, delivery: Reco
     now: new Date(context.now).toISOString(),
     missingParts: [...event.missingParts],
     absentParts: [...(event.absentParts ?? [])],
+    missingReasons: { ...event.missingReasons },
     emailRecipients: { taskSpecific: [], common: [] },
     test: event.test,
   }
