@@ -110,7 +110,6 @@ function wholeEvent(input: HttpRenderInput, text: AlertText) {
     retry: event.retry && { attempt: event.retry.attempt, max: event.retry.max, nextAt: iso(event.retry.nextAt) },
     chain: note?.chain ?? null,
     missingParts: event.missingParts,
-    missingReasons: { ...event.missingReasons },
     links: text.links,
     ...(kind === 'summary' && ABOUT_NOTHING),
     ...(kind === 'summary' && { key: `footman:summary:${route.name}` }),
@@ -120,15 +119,7 @@ function wholeEvent(input: HttpRenderInput, text: AlertText) {
 /** A summary is about many things: what the last of them was must not be taken for what it says. */
 const ABOUT_NOTHING = {
   ...{ type: null, outcome: null, host: '', user: '', message: '', task: null, app: null, execution: null },
-  ...{
-    consecutiveFailures: 0,
-    suppressedCount: 0,
-    retry: null,
-    chain: null,
-    missingParts: [],
-    missingReasons: {},
-    links: [],
-  },
+  ...{ consecutiveFailures: 0, suppressedCount: 0, retry: null, chain: null, missingParts: [], links: [] },
 }
 
 function taskOf({ event }: HttpRenderInput) {
