@@ -3,6 +3,7 @@ import type { Check } from './check.ts'
 import {
   allowedTaskIds,
   clearTextPage,
+  cloudLinks,
   duplicatePorts,
   frequencies,
   keyValueSwitch,
@@ -50,4 +51,6 @@ export const CHECKS: readonly Check[] = [
   qlikConnectionNeeds,
   featureNeeds,
   webhookAddresses,
+  // Only of what stays on.
+  cloudLinks,
 ]

@@ -3,7 +3,7 @@ import type { SendMailOptions } from 'nodemailer'
 import type { Clock, Logger } from '../../../platform/types.ts'
 import { VERSION } from '../../../platform/version.ts'
 import { isEmailAddress } from '../../recipients.ts'
-import { templateRecord, type UserForm } from '../../record.ts'
+import { type LinkConfig, recordLinks, templateRecord, type UserForm } from '../../record.ts'
 import type { TemplateEngine } from '../../templates/engine.ts'
 import type { TimeFormatter } from '../../times.ts'
 import type { DeliveryResult, Message, RenderInput } from '../../types.ts'
@@ -21,7 +21,7 @@ export interface MailerDeps {
   readonly timeouts?: TransportTimeouts
 }
 
-export type MailerConfig = Pick<EmailDestinationConfig, 'qlikSenseUrls' | 'genericUrls'> & {
+export type MailerConfig = LinkConfig & {
   readonly emailNotification: Pick<EmailDestinationConfig['emailNotification'], 'smtp'>
   readonly footman: EmailDestinationConfig['footman']
 }
@@ -73,8 +73,7 @@ export function createMailSender(deps: MailerDeps, config: MailerConfig): MailSe
 
   function recordOf(input: RenderInput, settings: MailSettings) {
     const { headScriptLogLines: headLines, tailScriptLogLines: tailLines, userForm, recipients } = settings
-    const { qlikSenseUrls, genericUrls } = config
-    const context = { qlikSenseUrls, genericUrls, version: VERSION, times, now: clock.now() }
+    const context = { ...recordLinks(config), version: VERSION, times, now: clock.now() }
     return {
       ...templateRecord(input.event, context, { headLines, tailLines }, userForm, input),
       ...(recipients ? { emailRecipients: recipients } : {}),
