@@ -42,6 +42,7 @@ import { codecRoutes } from './codec/routes.ts'
 import { inputRoutes } from './events/input/routes.ts'
 import { createEventPipeline, type EventPipeline } from './events/pipeline.ts'
 import type { TaskEvent } from './events/types.ts'
+import { lastTaskType } from './executions/history/store.ts'
 import { systemClock } from './platform/clock.ts'
 import { createLifecycle } from './platform/lifecycle.ts'
 import type { Service } from './platform/types.ts'
@@ -201,6 +202,7 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
       }),
       completer: safetyNet.completer,
       isUnreachable: isQrsUnreachable,
+      typeOfTask: lastTaskType,
       onUdpStatus: (status) => mqtt?.publishStatus(config.mqttConfig.taskFailureServerStatusTopic, status),
       workerEntry: deps.workerEntry,
       handover: deps.handover,

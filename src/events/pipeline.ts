@@ -15,7 +15,7 @@ import { createIngest, type Ingest, type IngestDeps } from './ingest/ingest.ts'
 import { type JournalReader, openJournalReader } from './ingest/journal.ts'
 import type { DropSample, IngestSettings } from './ingest/protocol.ts'
 import { createSelfTests, type SelfTests } from './input/self-tests.ts'
-import { createIntake, type Intake, storedCursor } from './intake.ts'
+import { createIntake, type Intake, type IntakeDeps, storedCursor } from './intake.ts'
 import { createPressureLog } from './pressure.ts'
 import type { EventRouter } from './router.ts'
 import { countPendingEvents } from './store.ts'
@@ -30,6 +30,7 @@ export interface PipelineDeps {
   readonly log: Logger
   readonly completer?: EventCompleter | undefined
   readonly isUnreachable: (error: unknown) => boolean
+  readonly typeOfTask?: IntakeDeps['typeOfTask']
   readonly onUdpStatus: IngestDeps['onStatus']
   readonly workerEntry?: URL
   /** Keeps the ingest worker while everything else is built anew. */
