@@ -133,3 +133,38 @@ test('an outage of QRS is waited for, whatever it was asked about', async () => 
   const [mail] = await mailbox.received(1, WAIT)
   expect(mail!.parsed.text).toContain('Execution Failed')
 }, 60_000)
+
+test('New Relic gets the steps of the execution although the script log is refused', async () => {
+  const [site, sink] = await Promise.all([startSite(), startHttpSink()])
+  cleanups.push(
+    async () => site[Symbol.asyncDispose](),
+    () => sink.stop(),
+  )
+  sink.answer({ status: 202, body: '{}' })
+  const toMain = { sendToAccount: { always: { enable: true, account: ['main'] } } }
+  const product = await footman({
+    simulator: site.simulator,
+    config: {
+      incidentTool: {
+        newRelic: {
+          enable: true,
+          url: { event: `${sink.url}/event`, log: `${sink.url}/log` },
+          reloadTaskFailure: { destination: { event: { enable: false }, log: { enable: true, ...toMain } } },
+        },
+      },
+      thirdPartyToolsCredentials: { newRelic: [{ accountName: 'main', accountId: '7', insertApiKey: 'k' }] },
+    },
+  })
+  cleanups.push(async () => product[Symbol.asyncDispose]())
+  await product.start()
+  site.simulator.fault({ listener: 'qrs', match: '/scriptlog', mode: 'status', args: [403] })
+  site.simulator.setTask(TASK, { outcome: 'fail', durationMs: 50 })
+  site.simulator.runTask(TASK)
+  const [request] = await sink.received(1, WAIT)
+  const [{ common, logs }] = JSON.parse(request!.body)
+  expect(common.attributes).toMatchObject({ logtype: 'qs_reloadTaskFailedLog', qs_executionStatusNum: 8 })
+  const [details, note] = logs[0].message.split(`\r\n${'-'.repeat(31)}\r\n\r\n`)
+  expect(details).toMatch(/^\d{4}-\S+Z\tChanging task state to Triggered\n/)
+  expect(details).toContain('\tChanging task state from Started to FinishedFail\n')
+  expect(note).toBe('Script log not available for this reload task. Qlik Sense answered 403 Forbidden.')
+}, 60_000)
