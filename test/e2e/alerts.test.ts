@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { DatabaseSync } from 'node:sqlite'
 import { connectAsync, type MqttClient } from 'mqtt'
 import { type Footman, footman } from '../support/footman.ts'
-import { type HttpSink, startHttpSink } from '../support/http-sink.ts'
+import { BROKEN_BODIES, type HttpSink, startHttpSink } from '../support/http-sink.ts'
 import { type Mosquitto, startMosquitto } from '../support/mosquitto.ts'
 import { findExecutable } from '../support/servers.ts'
 import { startSite, type TestSite } from '../support/simulator.ts'
@@ -209,3 +209,26 @@ describe.skipIf(findExecutable('mosquitto') === null)('the short MQTT message', 
     }
   }, 60_000)
 })
+
+test('a webhook that has answered 200 is not called again, whatever the body of its answer does', async () => {
+  const [site, sink] = await Promise.all([startSite(), startHttpSink()])
+  const product = await footman({ simulator: site.simulator, webhookUrl: `${sink.url}/hook` })
+  try {
+    await product.start()
+    site.simulator.setTask(TASK, { outcome: 'fail', durationMs: 50 })
+    for (const [index, broken] of BROKEN_BODIES.entries()) {
+      sink.answer({ broken })
+      site.simulator.runTask(TASK)
+      await until(() => product.rows(`SELECT 1 FROM delivery WHERE state = 'delivered'`).length === index + 1, {
+        timeout: 15_000,
+        what: `delivered although the body ${broken}`,
+      })
+    }
+    expect(sink.requests).toHaveLength(BROKEN_BODIES.length)
+    const attempts = product.rows<{ n: number }>('SELECT attempts AS n FROM delivery').map(({ n }) => n)
+    expect(attempts).toEqual(BROKEN_BODIES.map(() => 1))
+  } finally {
+    await product[Symbol.asyncDispose]()
+    await Promise.all([sink.stop(), site[Symbol.asyncDispose]()])
+  }
+}, 60_000)
