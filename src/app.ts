@@ -42,7 +42,7 @@ import { codecRoutes } from './codec/routes.ts'
 import { inputRoutes } from './events/input/routes.ts'
 import { createEventPipeline, type EventPipeline } from './events/pipeline.ts'
 import type { TaskEvent } from './events/types.ts'
-import { knowsTaskFromQlik } from './executions/history/store.ts'
+import { lastTaskType } from './executions/history/store.ts'
 import { systemClock } from './platform/clock.ts'
 import { createDescriptorWatch } from './platform/descriptors.ts'
 import { createLifecycle } from './platform/lifecycle.ts'
@@ -204,7 +204,7 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
       }),
       completer: safetyNet.completer,
       isUnreachable: isQrsUnreachable,
-      knowsTask: knowsTaskFromQlik,
+      typeOfTask: lastTaskType,
       onUdpStatus: (status) => mqtt?.publishStatus(config.mqttConfig.taskFailureServerStatusTopic, status),
       workerEntry: deps.workerEntry,
       handover: deps.handover,

@@ -24,10 +24,41 @@ export interface GenericUrl {
   readonly url: string
 }
 
-/** What the variables need besides the event. */
-export interface RecordContext {
-  readonly qlikSenseUrls: { readonly qmc?: string; readonly hub?: string; readonly appBaseUrl?: string }
+/** Addresses of Qlik Sense. */
+export interface QlikUrls {
+  readonly qmc?: string
+  readonly hub?: string
+  readonly appBaseUrl?: string
+}
+
+/** The links of a message. */
+export interface RecordLinks {
+  readonly qlikSenseUrls: QlikUrls
+  /** Instead of these, in messages about Qlik Cloud. */
+  readonly cloudUrls?: QlikUrls
   readonly genericUrls: readonly GenericUrl[]
+}
+
+/** The part of the configuration that links come from. */
+export interface LinkConfig {
+  readonly qlikSenseUrls: QlikUrls
+  readonly genericUrls: readonly GenericUrl[]
+  readonly qlikSenseCloud?: {
+    readonly event: { readonly mqtt: { readonly tenant: { readonly qlikSenseUrls: QlikUrls } } }
+  }
+}
+
+export function recordLinks({ qlikSenseUrls, genericUrls, qlikSenseCloud }: LinkConfig): RecordLinks {
+  return { qlikSenseUrls, cloudUrls: qlikSenseCloud?.event.mqtt.tenant.qlikSenseUrls ?? {}, genericUrls }
+}
+
+/** The addresses of the Qlik Sense that the event is about. */
+export function urlsFor({ type }: Pick<TaskEvent, 'type'>, { qlikSenseUrls, cloudUrls }: RecordLinks): QlikUrls {
+  return type === 'cloudReload' ? (cloudUrls ?? {}) : qlikSenseUrls
+}
+
+/** What the variables need besides the event. */
+export interface RecordContext extends RecordLinks {
   /** Version of Footman. */
   readonly version: string
   readonly times: TimeFormatter
@@ -71,7 +102,7 @@ export function formatUser(user: string, form: UserForm): string {
 /**
  * All template variables of an event. Nothing is ever missing: what is not known is an empty string, an empty list or
  * an object with empty members, so that no template expression can fail. `missingParts` says what could not be read,
- * `absentParts` what of it Qlik Sense does not have at all.
+ * `absentParts` what of it Qlik Sense does not have at all, `missingReasons` the answer of Qlik Sense about a part.
  */
 export function templateRecord(
   event: TaskEvent,
@@ -84,11 +115,11 @@ export function templateRecord(
   return {
     ...messageVariables(event, userForm),
     ...taskVariables(event, times),
-    ...appVariables(event, context.qlikSenseUrls.appBaseUrl, times),
+    ...appVariables(event, urlsFor(event, context).appBaseUrl, times),
     ...ownerVariables(event),
     ...executionVariables(event, times),
     ...scriptLogVariables(event, scriptLog),
-    ...linkVariables(context),
+    ...linkVariables(event, context),
     ...eventVariables(event, context, delivery),
     ...historyVariables(event, times),
     ...noteVariables(delivery, times),
@@ -147,6 +178,7 @@ function eventVariables(event: TaskEvent, context: RecordContext, delivery: Reco
     now: new Date(context.now).toISOString(),
     missingParts: [...event.missingParts],
     absentParts: [...(event.absentParts ?? [])],
+    missingReasons: { ...event.missingReasons },
     emailRecipients: { taskSpecific: [], common: [] },
     test: event.test,
   }
@@ -179,7 +211,8 @@ function noteVariables({ note, suppressed }: RecordDelivery, times: TimeFormatte
 }
 
 /** `qliksSense...` is how the manuals of Butler 16 misspell the names; templates written from them must work. */
-function linkVariables({ qlikSenseUrls, genericUrls }: RecordContext): Record<string, unknown> {
-  const { qmc = '', hub = '' } = qlikSenseUrls
+function linkVariables(event: TaskEvent, context: RecordContext): Record<string, unknown> {
+  const { qmc = '', hub = '' } = urlsFor(event, context)
+  const { genericUrls } = context
   return { qlikSenseQMC: qmc, qlikSenseHub: hub, qliksSenseQMC: qmc, qliksSenseHub: hub, genericUrls: [...genericUrls] }
 }

@@ -4,7 +4,7 @@ import { type ChangeFeed, createChangeFeed, purgeChanges } from '../alerts/journ
 import { deliveryRoutes, type OtherDeadLetters } from '../alerts/journal/delivery-routes.ts'
 import { eventRoutes } from '../alerts/journal/event-routes.ts'
 import { streamRoutes } from '../alerts/journal/stream-routes.ts'
-import { templateRecord } from '../alerts/record.ts'
+import { recordLinks, templateRecord } from '../alerts/record.ts'
 import { createTimeFormatter } from '../alerts/times.ts'
 import type { Config } from '../config/schema.ts'
 import { loadTaskEvent, storeWholeEvent } from '../events/store.ts'
@@ -55,8 +55,7 @@ export function buildJournal(deps: JournalDeps, config: Config, shadow: boolean)
   const streams = createEventStreams()
   const typeOf = (destination: string) => alerts.destinations.get(destination)?.type ?? null
   const recordOf = (event: TaskEvent) => {
-    const { qlikSenseUrls, genericUrls } = deps.live()
-    const context = { qlikSenseUrls, genericUrls, version: VERSION, times, now: clock.now() }
+    const context = { ...recordLinks(deps.live()), version: VERSION, times, now: clock.now() }
     return templateRecord(event, context, EXCERPT, 'slash')
   }
   const loadEvent = (id: string) => loadTaskEvent(db, id)

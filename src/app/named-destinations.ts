@@ -3,6 +3,7 @@ import { hostname } from 'node:os'
 import { createMailSender, type MailSender } from '../alerts/destinations/email/mailer.ts'
 import type { NamedDestinationDeps } from '../alerts/destinations/named/index.ts'
 import { createPacing } from '../alerts/destinations/named/pacing.ts'
+import { recordLinks } from '../alerts/record.ts'
 import type { TemplateEngine } from '../alerts/templates/engine.ts'
 import { createTextWriter } from '../alerts/texts/writer.ts'
 import type { TimeFormatter } from '../alerts/times.ts'
@@ -27,9 +28,9 @@ export interface NamedParts {
 /** Made once; every named destination, those with overridden settings too, is created from it. */
 export function namedDestinationDeps(parts: NamedParts, config: Config): NamedDestinationDeps {
   const { clock, log, engine, times } = parts
-  const { qlikSenseUrls, genericUrls, emailNotification } = config
+  const { emailNotification } = config
   let { sender } = parts
-  const context = () => ({ qlikSenseUrls, genericUrls, version: VERSION, times, now: clock.now() })
+  const context = () => ({ ...recordLinks(config), version: VERSION, times, now: clock.now() })
   return {
     ...parts,
     texts: createTextWriter({ engine, log, context }),

@@ -17,7 +17,7 @@ import { decodeDatagram } from './parse/decode.ts'
 import type { EventRouter } from './router.ts'
 import { forgetJournalIds, insertEvent, lastKnownType, type NewEvent } from './store.ts'
 import { guessTaskType } from './task-type.ts'
-import type { DropReason, Outcome, TaskEvent } from './types.ts'
+import type { DropReason, Outcome, TaskEvent, TaskType } from './types.ts'
 import type { Unverified, UnverifiedMessage } from './unverified.ts'
 
 export interface IntakeDeps {
@@ -29,6 +29,8 @@ export interface IntakeDeps {
   readonly counters: IngestCounters
   /** Where messages about unknown tasks wait; null = QRS is not asked, and every message becomes an event. */
   readonly unverified: Pick<Unverified, 'hold'> | null
+  /** The type of a task that other parts know; null when they do not. */
+  readonly typeOfTask?: ((db: Database, taskId: string) => TaskType | null) | undefined
   /** Some of what the journal held is in the database. */
   readonly onTaken: () => void
 }
@@ -196,7 +198,8 @@ export function createIntake(deps: IntakeDeps, settings: IntakeSettings, db: Dat
   }
 
   function newEvent(tx: Database, entry: UnverifiedMessage, parsed: TaskDatagram, since: number): NewEvent {
-    const known = lastKnownType(tx, parsed.message.taskId)
+    const { taskId } = parsed.message
+    const known = lastKnownType(tx, taskId) ?? deps.typeOfTask?.(tx, taskId) ?? null
     // Until QRS has decided, a handed-over distribution counts as what it usually becomes.
     const outcome: Outcome = parsed.outcome === 'distribute' ? 'success' : parsed.outcome
     return {

@@ -15,7 +15,7 @@ import { createIngest, type Ingest, type IngestDeps } from './ingest/ingest.ts'
 import { type JournalReader, openJournalReader } from './ingest/journal.ts'
 import type { DropSample, IngestSettings } from './ingest/protocol.ts'
 import { createSelfTests, type SelfTests } from './input/self-tests.ts'
-import { createIntake, type Intake, storedCursor } from './intake.ts'
+import { createIntake, type Intake, type IntakeDeps, storedCursor } from './intake.ts'
 import { createPressureLog } from './pressure.ts'
 import type { EventRouter } from './router.ts'
 import { countPendingEvents, lastKnownType } from './store.ts'
@@ -31,8 +31,8 @@ export interface PipelineDeps {
   readonly log: Logger
   readonly completer?: EventCompleter | undefined
   readonly isUnreachable: (error: unknown) => boolean
-  /** True when Qlik Sense has told of the task before, other than by an event. */
-  readonly knowsTask?: (db: Database, taskId: string) => boolean
+  /** The type of a task that other parts know; null when they do not. */
+  readonly typeOfTask?: IntakeDeps['typeOfTask']
   readonly onUdpStatus: IngestDeps['onStatus']
   readonly workerEntry?: URL
   /** Keeps the ingest worker while everything else is built anew. */
@@ -119,7 +119,7 @@ export function createEventPipeline(deps: PipelineDeps, settings: PipelineSettin
         {
           ...deps,
           counters,
-          knowsTask: (tx, id) => lastKnownType(tx, id) !== null || (deps.knowsTask?.(tx, id) ?? false),
+          knowsTask: (tx, id) => (lastKnownType(tx, id) ?? deps.typeOfTask?.(tx, id) ?? null) !== null,
           admit(tx, messages) {
             intake?.admit(tx, messages)
             return intake !== null

@@ -46,8 +46,11 @@ export interface StoredEvent extends Omit<NewEvent, 'message' | 'code' | 'detail
   readonly reason: IgnoreReason | null
   readonly nextAttemptAt: number
   readonly missingParts: readonly MissingPart[]
-  /** What QRS knew: of a pending event only when some of its deliveries have been added. */
-  readonly qlik: Pick<TaskEvent, 'task' | 'app' | 'owner' | 'execution' | 'absentParts'> | null
+  /** What QRS knew: of a pending event only when some of its deliveries have been added, or when it waits on disk. */
+  readonly qlik: Pick<
+    TaskEvent,
+    'task' | 'app' | 'owner' | 'execution' | 'absentParts' | 'missingReasons' | 'node'
+  > | null
   readonly test: boolean
   readonly code: string | null
   readonly details: EventDetails | null
@@ -274,8 +277,13 @@ export function storeRetryRefused(db: Database, eventId: string, refused: string
   db.run('UPDATE event SET retry = ? WHERE id = ?', JSON.stringify({ ...retry, nextAt: null, refused }), eventId)
 }
 
-function qlikOf({ task, app, owner, execution, absentParts }: TaskEvent): StoredEvent['qlik'] {
-  return { task, app, owner, execution, ...(absentParts?.length ? { absentParts } : {}) }
+function qlikOf({ task, app, owner, execution, absentParts, missingReasons, node }: TaskEvent): StoredEvent['qlik'] {
+  return {
+    ...{ task, app, owner, execution },
+    ...(absentParts?.length ? { absentParts } : {}),
+    ...(missingReasons && { missingReasons }),
+    ...(node && { node }),
+  }
 }
 
 /** The complete record of one event; null when it does not exist (any more). */

@@ -53,6 +53,8 @@ export interface TaskMessage {
 /** What could not be read from Qlik Sense before the deadline. */
 export type MissingPart = 'task' | 'app' | 'owner' | 'execution' | 'scriptLog'
 
+export type MissingReasons = Readonly<Partial<Record<MissingPart, string>>>
+
 export interface ScriptLog {
   /** Split on CR LF or LF; a final line break yields an empty last line that counts. */
   readonly lines: readonly string[]
@@ -156,5 +158,9 @@ export interface TaskEvent extends TaskMessage {
   readonly missingParts: readonly MissingPart[]
   /** Those of `missingParts` that Qlik Sense says it does not have, like the app that was deleted; absent = none. */
   readonly absentParts?: readonly MissingPart[]
+  /** What Qlik Sense answered instead of a missing part, like `403 Forbidden`; absent = it has not answered about any. */
+  readonly missingReasons?: MissingReasons
+  /** The executing node when QRS named it and `execution` is null. */
+  readonly node?: string
   readonly test: boolean
 }

@@ -1,5 +1,6 @@
 /** Executions of tasks and reloads of apps by their ids. */
 import type { AppReloads } from '../apps/types.ts'
+import { nullWhenAbsent } from '../qlik/qrs/failure.ts'
 import type { QrsClient, QrsTask } from '../qlik/qrs/types.ts'
 import { appReloadExecution, queuedStart, recordedStart, taskExecution } from './describe.ts'
 import type { Lookout } from './look.ts'
@@ -113,7 +114,8 @@ export function createExecutions(deps: ExecutionsDeps): Executions {
         ? await lookout.recent(executionId, maxAgeMs)
         : (await lookout.look([executionId])).get(executionId.toLowerCase())
     const result = look?.progress?.result
-    return result && taskId !== null ? qrs.scriptLog(taskId, result) : null
+    if (!result || taskId === null) return null
+    return (await qrs.scriptLog(taskId, result).catch(nullWhenAbsent)) || null
   }
 
   return { get, scriptLog }

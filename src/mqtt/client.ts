@@ -49,6 +49,8 @@ export function createMqttService(deps: MqttDeps, settings: MqttClientSettings):
   const statuses = new Map<string, string>()
   const statusWrites = new Set<Promise<void>>()
   let connection: Connection | null = null
+  /** The connection on which the statuses known so far have been published. */
+  let statusesOn: Connection | null = null
   let running = false
   let attempts = 0
   let timer: ReturnType<typeof setTimeout> | undefined
@@ -115,8 +117,16 @@ export function createMqttService(deps: MqttDeps, settings: MqttClientSettings):
     )) {
       await subscribe(opened, filter)
     }
+    if (connection !== opened) return
+    writeStatuses(opened)
+    for (const listener of listeners) listener()
+  }
+
+  /** Once for each connection; later ones leave as they come. */
+  function writeStatuses(opened: Connection): void {
+    if (statusesOn === opened) return
+    statusesOn = opened
     for (const [topic, payload] of statuses) writeStatus(topic, payload)
-    if (connection === opened) for (const listener of listeners) listener()
   }
 
   async function subscribe(opened: Connection, filter: string): Promise<void> {
@@ -186,7 +196,7 @@ export function createMqttService(deps: MqttDeps, settings: MqttClientSettings):
     publishStatus(topic, payload) {
       if (topic === '') return
       statuses.set(topic, payload)
-      if (connection) writeStatus(topic, payload)
+      if (connection && connection === statusesOn) writeStatus(topic, payload)
     },
     async start() {
       running = true
@@ -198,6 +208,7 @@ export function createMqttService(deps: MqttDeps, settings: MqttClientSettings):
       clearTimeout(timer)
       const open = connection
       if (!open) return
+      writeStatuses(open)
       await Promise.race([Promise.all(statusWrites), new Promise((done) => setTimeout(done, graceMs / 2).unref())])
       connection = null
       await open.end(graceMs / 2)

@@ -54,6 +54,11 @@ export interface HttpRequest {
   readonly signal?: AbortSignal
   /** Default 64 MiB; a larger answer rejects with kind `tooLarge`. */
   readonly maxBodyBytes?: number
+  /**
+   * An answer with a 2xx status counts whatever its body does: one that stalls for two seconds, breaks off or is too
+   * large is handed back as far as it came.
+   */
+  readonly statusSuffices?: boolean
   /** Give it only for requests that may be carried out twice. */
   readonly retry?: HttpRetry
   /** Redirects to follow; default 0 hands back the 3xx answer. */
@@ -65,6 +70,8 @@ export interface HttpResponse {
   /** Lower-case names; repeated headers joined with a comma. */
   readonly headers: Readonly<Record<string, string>>
   readonly body: Uint8Array
+  /** The body did not come to its end; only with `statusSuffices`. */
+  readonly truncated?: true
   /** The body as UTF-8, without a byte-order mark. */
   text(): string
 }
@@ -120,6 +127,7 @@ export function createHttpClient(
       connectTimeoutMs: settings.connectTimeoutMs ?? 10_000,
       timeoutMs: deadline - Date.now(),
       maxBodyBytes: request.maxBodyBytes ?? MAX_BODY_BYTES,
+      statusSuffices: request.statusSuffices ?? false,
       signal: request.signal,
     }
     return exchange(call).catch((error: HttpError & { stale?: boolean }) => {

@@ -15,8 +15,12 @@ export interface Exchange {
   /** For all of it: waiting for a free connection, connecting, sending, reading. */
   readonly timeoutMs: number
   readonly maxBodyBytes: number
+  readonly statusSuffices?: boolean
   readonly signal?: AbortSignal
 }
+
+/** How long the body of an answer whose status suffices is waited for. */
+const BODY_GRACE_MS = 2000
 
 /** Rejects with an `HttpError`, marked `stale: true` when a reused connection turned out to be dead. */
 export function exchange(call: Exchange): Promise<HttpResponse> {
@@ -26,11 +30,17 @@ export function exchange(call: Exchange): Promise<HttpResponse> {
       reject(new HttpError('aborted', target, 'was not asked: the request was cancelled', call.signal.reason))
       return
     }
-    let answered = false
+    let answer: http.IncomingMessage | null = null
+    const chunks: Uint8Array[] = []
     const fail = (error: unknown) => {
       finish()
+      if (answer && call.statusSuffices && isSuccess(answer)) {
+        resolve({ ...toResponse(answer, Buffer.concat(chunks)), truncated: true })
+        request.destroy()
+        return
+      }
       const httpError = toHttpError(error, target)
-      const stale = httpError.kind === 'reset' && request.reusedSocket && !answered
+      const stale = httpError.kind === 'reset' && request.reusedSocket && !answer
       reject(stale ? Object.assign(httpError, { stale: true }) : httpError)
       request.destroy()
     }
@@ -38,9 +48,11 @@ export function exchange(call: Exchange): Promise<HttpResponse> {
     const total = setTimeout(() => timeout(`did not answer within ${call.timeoutMs} ms`), Math.max(call.timeoutMs, 0))
     const cancel = () => fail(new HttpError('aborted', target, 'was asked in vain: the request was cancelled'))
     let connecting: ReturnType<typeof setTimeout> | undefined
+    let grace: ReturnType<typeof setTimeout> | undefined
     const finish = () => {
       clearTimeout(total)
       clearTimeout(connecting)
+      clearTimeout(grace)
       call.signal?.removeEventListener('abort', cancel)
     }
     call.signal?.addEventListener('abort', cancel)
@@ -63,11 +75,14 @@ export function exchange(call: Exchange): Promise<HttpResponse> {
       socket.once(call.url.protocol === 'https:' ? 'secureConnect' : 'connect', () => clearTimeout(connecting))
     })
     request.on('response', (message) => {
-      answered = true
+      answer = message
       clearTimeout(connecting)
-      readBody(message, call.maxBodyBytes, target).then((body) => {
+      if (call.statusSuffices && isSuccess(message)) {
+        grace = setTimeout(() => timeout(`did not end its answer within ${BODY_GRACE_MS} ms`), BODY_GRACE_MS)
+      }
+      readBody(message, chunks, call.maxBodyBytes, target).then(() => {
         finish()
-        resolve(toResponse(message, body))
+        resolve(toResponse(message, Buffer.concat(chunks)))
       }, fail)
     })
     request.end(call.body)
@@ -100,16 +115,18 @@ function basicCredentials(url: URL): Record<string, string> {
   return { authorization: `Basic ${Buffer.from(text).toString('base64')}` }
 }
 
-function readBody(message: http.IncomingMessage, limit: number, target: Target): Promise<Uint8Array> {
+const isSuccess = ({ statusCode = 0 }: http.IncomingMessage) => statusCode >= 200 && statusCode < 300
+
+/** Adds what comes to `chunks`. */
+function readBody(message: http.IncomingMessage, chunks: Uint8Array[], limit: number, target: Target): Promise<void> {
   return new Promise((resolve, reject) => {
-    const chunks: Uint8Array[] = []
     let size = 0
     message.on('data', (chunk: Uint8Array) => {
       size += chunk.length
       if (size > limit) reject(new HttpError('tooLarge', target, `answered with more than ${limit} bytes`))
       else chunks.push(chunk)
     })
-    message.on('end', () => resolve(Buffer.concat(chunks)))
+    message.on('end', resolve)
     message.on('error', reject)
     // Covers a connection that ended in the middle of the body without an error of its own.
     message.on('close', () => {

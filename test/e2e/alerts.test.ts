@@ -1,8 +1,9 @@
 /** A failed reload on the simulated site becomes alerts on real receivers, through the compiled executable. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { DatabaseSync } from 'node:sqlite'
 import { connectAsync, type MqttClient } from 'mqtt'
 import { type Footman, footman } from '../support/footman.ts'
-import { type HttpSink, startHttpSink } from '../support/http-sink.ts'
+import { BROKEN_BODIES, type HttpSink, startHttpSink } from '../support/http-sink.ts'
 import { type Mosquitto, startMosquitto } from '../support/mosquitto.ts'
 import { findExecutable } from '../support/servers.ts'
 import { startSite, type TestSite } from '../support/simulator.ts'
@@ -153,7 +154,7 @@ describe.skipIf(findExecutable('mosquitto') === null)('alerts of the compiled ex
   }, 30_000)
 
   test('the UDP server status was published', () => {
-    expect(on('qliksense/butler/task_failure_server').map(({ payload }) => payload)).toContain('start')
+    expect(on('qliksense/butler/task_failure_server').map(({ payload }) => payload)).toEqual(['start'])
   })
 
   test('no secret of a webhook address is in the log', () => {
@@ -165,3 +166,69 @@ describe.skipIf(findExecutable('mosquitto') === null)('alerts of the compiled ex
     await until(() => on('qliksense/butler/task_failure_server').some(({ payload }) => payload === 'stop'))
   }, 20_000)
 })
+
+describe.skipIf(findExecutable('mosquitto') === null)('the short MQTT message', () => {
+  const OTHERS = { externalProgram: 1, userSync: 2, distribute: 3, preload: 4 } as const
+  const id = (n: number) => `5a000000-0000-4000-8000-${String(n).padStart(12, '0')}`
+
+  test('about another type of task never goes to the topic of reloads when its history names the type', async () => {
+    const [site, broker] = await Promise.all([startSite(), startMosquitto()])
+    const subscriber = await connectAsync(`mqtt://127.0.0.1:${broker.port}`)
+    const published: { topic: string; payload: string }[] = []
+    subscriber.on('message', (topic, payload) => void published.push({ topic, payload: payload.toString() }))
+    await subscriber.subscribeAsync('qliksense/#', { qos: 1 })
+    const product = await footman({ simulator: site.simulator, mqttPort: broker.port })
+    try {
+      await product.start()
+      await product.process.stop()
+      const db = new DatabaseSync(product.directory.join('data', 'footman.db'))
+      for (const [type, n] of Object.entries(OTHERS)) {
+        db.prepare(
+          `INSERT INTO execution (execution_id, task_id, task_name, task_type, status_num, outcome, stopped_at, attempts)
+             VALUES (?, ?, ?, ?, 8, 'failed', 1760000000000, 1)`,
+        ).run(id(100 + n), id(n), type, type)
+      }
+      db.close()
+      site.simulator.fault({ listener: 'qrs', mode: 'status', args: [503] })
+      await product.start()
+      await product.process.waitForLine(/MQTT: Connected to broker/)
+      // App id and text are those of a reload.
+      const failure = (n: number, name: string) =>
+        `/scheduler-task-failed/;QS-CENTRAL;${name};An app;LAB\\anna;${id(n)};${APP};2026-03-02 07:03:11,482;INFO;${id(200 + n)};Max retries reached`
+      for (const [type, n] of Object.entries(OTHERS)) site.simulator.sendRaw(failure(n, type))
+      site.simulator.sendRaw(failure(9, 'A reload'))
+      await until(() => published.some(({ payload }) => payload === 'A reload'))
+      await until(() => product.rows('SELECT 1 FROM event').length === 5)
+      expect(published.filter(({ topic }) => topic === 'qliksense/task_failure')).toEqual([
+        { topic: 'qliksense/task_failure', payload: 'A reload' },
+      ])
+    } finally {
+      await subscriber.endAsync(true)
+      await product[Symbol.asyncDispose]()
+      await Promise.all([broker.stop(), site[Symbol.asyncDispose]()])
+    }
+  }, 60_000)
+})
+
+test('a webhook that has answered 200 is not called again, whatever the body of its answer does', async () => {
+  const [site, sink] = await Promise.all([startSite(), startHttpSink()])
+  const product = await footman({ simulator: site.simulator, webhookUrl: `${sink.url}/hook` })
+  try {
+    await product.start()
+    site.simulator.setTask(TASK, { outcome: 'fail', durationMs: 50 })
+    for (const [index, broken] of BROKEN_BODIES.entries()) {
+      sink.answer({ broken })
+      site.simulator.runTask(TASK)
+      await until(() => product.rows(`SELECT 1 FROM delivery WHERE state = 'delivered'`).length === index + 1, {
+        timeout: 15_000,
+        what: `delivered although the body ${broken}`,
+      })
+    }
+    expect(sink.requests).toHaveLength(BROKEN_BODIES.length)
+    const attempts = product.rows<{ n: number }>('SELECT attempts AS n FROM delivery').map(({ n }) => n)
+    expect(attempts).toEqual(BROKEN_BODIES.map(() => 1))
+  } finally {
+    await product[Symbol.asyncDispose]()
+    await Promise.all([sink.stop(), site[Symbol.asyncDispose]()])
+  }
+}, 60_000)

@@ -61,6 +61,10 @@ interface Changes {
   readonly tenantUrl?: string
   readonly tag?: string
   readonly enrichmentTimeout?: string
+  /** Template of the mail's subject. */
+  readonly subject?: string
+  /** Merged over the rest. */
+  readonly config?: { readonly footman?: object; readonly [key: string]: unknown }
 }
 
 async function start(changes: Changes = {}): Promise<Footman> {
@@ -83,6 +87,10 @@ async function start(changes: Changes = {}): Promise<Footman> {
           mqtt: {
             tenant: {
               ...{ id: TENANT, tenantUrl, comment: 'Acme in the cloud' },
+              qlikSenseUrls: {
+                qmc: 'https://acme.eu.qlikcloud.com/console',
+                hub: 'https://acme.eu.qlikcloud.com/analytics/home',
+              },
               auth: { jwt: { token: 'cloud-token' } },
               alert: {
                 slackNotification: { reloadAppFailure: { ...section, webhookURL: `${chat.url}/slack` } },
@@ -93,6 +101,7 @@ async function start(changes: Changes = {}): Promise<Footman> {
                     fromAddress: 'noreply@acme.example',
                     recipients: ['ops@acme.example'],
                     appOwnerAlert: { enable: true },
+                    ...(changes.subject && { subject: changes.subject }),
                   },
                 },
               },
@@ -101,7 +110,9 @@ async function start(changes: Changes = {}): Promise<Footman> {
         },
       },
       scriptLog: { storeOnDisk: { qsCloud: { appReloadFailure: { enable: true, logDirectory: 'logs' } } } },
+      ...changes.config,
       footman: {
+        ...changes.config?.footman,
         qlikCloud: { tls: { caFile: site.simulator.certificates.pem.ca.path } },
         delivery: { enrichmentTimeout: changes.enrichmentTimeout ?? '30s' },
       },
@@ -174,6 +185,40 @@ describe('a reload in Qlik Cloud', () => {
     ])
     const dropped = running.rows<{ reason: string }>('SELECT reason FROM dropped_datagram ORDER BY reason')
     expect(dropped.map(({ reason }) => reason)).toEqual(['DUPLICATE', 'DUPLICATE', 'INVALID', 'SOURCE_NOT_ALLOWED'])
+  }, 60_000)
+
+  test('has links to the tenant in every message, named mail destinations included', async () => {
+    const links = '{{qlikSenseQMC}} {{qlikSenseHub}} {{qliksSenseQMC}} {{qliksSenseHub}}'
+    const running = await start({
+      subject: links,
+      config: {
+        qlikSenseUrls: { qmc: 'https://qs.acme.example/qmc', hub: 'https://qs.acme.example/hub' },
+        footman: {
+          destinations: {
+            post: { type: 'email', from: 'noreply@acme.example', recipients: ['night@acme.example'] },
+            hook: { type: 'webhook', url: `${chat.url}/hook` },
+          },
+          alertRoutes: [{ name: 'cloud', match: { type: 'cloudReload' }, to: ['post', 'hook'], title: links }],
+        },
+      },
+    })
+    await send(event(FAILED, '1.0'))
+    const mails = await mail.received(3, WAIT)
+    const [slack] = await chat.received(1, to('/slack'))
+    const [hook] = await chat.received(1, to('/hook'))
+    const [qmc, hub] = ['https://acme.eu.qlikcloud.com/console', 'https://acme.eu.qlikcloud.com/analytics/home']
+    expect(mails.map(({ envelope, parsed }) => [envelope.to[0], parsed.subject]).sort()).toEqual([
+      ['anna@acme.example', `${qmc} ${hub} ${qmc} ${hub}`],
+      ['night@acme.example', `${qmc} ${hub} ${qmc} ${hub}`],
+      ['ops@acme.example', `${qmc} ${hub} ${qmc} ${hub}`],
+    ])
+    for (const { parsed } of mails) expect(parsed.html).toContain(qmc)
+    for (const text of [slack!.body, hook!.body, ...mails.map(({ raw }) => raw)])
+      expect(text).not.toContain('qs.acme.example')
+    expect(JSON.parse(hook!.body).links).toContainEqual({ text: 'Open QMC', url: qmc })
+    const [{ id } = { id: '' }] = running.rows<{ id: string }>('SELECT id FROM event')
+    const { record } = (await (await running.call('GET', `/v4/events/${id}`)).json()) as { record: object }
+    expect(record).toMatchObject({ qlikSenseQMC: qmc, qlikSenseHub: hub })
   }, 60_000)
 
   test('of an app without the tag alerts nobody, and says why', async () => {

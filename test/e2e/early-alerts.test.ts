@@ -64,3 +64,107 @@ test('webhook and phone do not wait for the script log, the mail has it; killed 
   })
   expect(mailbox.mails).toHaveLength(1)
 }, 60_000)
+
+/**
+ * What a part of the alert is asked for with, and how the mail names the part. In this order: an answer about an app or
+ * an owner that was good is used again for some seconds.
+ */
+const ASKED = [
+  { match: '/app/full', part: 'app' },
+  { match: '/user/', part: 'owner' },
+  { match: '/scriptlog', part: 'script log' },
+  { match: '/download/', part: 'script log' },
+  { match: '/executionresult/', part: 'result of the execution' },
+] as const
+const REFUSALS = { 400: '400 Bad Request', 403: '403 Forbidden', 404: '404 Not Found', 410: '410 Gone' } as const
+
+/** Failed reloads of one task, with its mails; the node is in the subject. */
+async function failures() {
+  const [site, mailbox] = await Promise.all([startSite(), startSmtpSink()])
+  cleanups.push(
+    async () => site[Symbol.asyncDispose](),
+    () => mailbox.stop(),
+  )
+  const config = { emailNotification: { reloadTaskFailure: { subject: 'on {{executingNodeName}}' } } }
+  const product = await footman({ simulator: site.simulator, smtpPort: mailbox.port, config })
+  cleanups.push(async () => product[Symbol.asyncDispose]())
+  await product.start()
+  site.simulator.modes.scriptLog.delayMs = 0
+  site.simulator.setTask(TASK, { outcome: 'fail', durationMs: 50 })
+  return { site, mailbox, product }
+}
+
+test('an answer of QRS that is final ends the waiting for a part, and the mail names it', async () => {
+  const { site, mailbox } = await failures()
+  for (const { match, part } of ASKED) {
+    for (const [status, answer] of Object.entries(REFUSALS)) {
+      const before = Date.now()
+      const count = mailbox.mails.length
+      site.simulator.fault({ listener: 'qrs', match, mode: 'status', args: [Number(status)] })
+      site.simulator.runTask(TASK)
+      const { text, subject } = (await mailbox.received(count + 1, WAIT)).at(-1)!.parsed
+      const seconds = (Date.now() - before) / 1000
+      site.simulator.clearFaults()
+      const name = `${match} ${answer}`
+      const body = text!.replace(/\s+/g, ' ')
+      // The task names its last result too.
+      const isNamed = match === '/executionresult/' || (body.includes(answer) && body.includes(part))
+      expect({ name, isNamed, blamesSilence: /did not answer/.test(body) }).toEqual({
+        ...{ name, isNamed: true, blamesSilence: false },
+      })
+      expect({ name, subject }).toEqual({ name, subject: expect.stringMatching(/^on qs-(?:central|reload1)$/) })
+      expect({ name, inTime: seconds < (match === '/download/' ? 12 : 5) }).toEqual({ name, inTime: true })
+    }
+  }
+}, 240_000)
+
+test('an outage of QRS is waited for, whatever it was asked about', async () => {
+  const { site, mailbox, product } = await failures()
+  const run = async () => {
+    const count = mailbox.mails.length
+    site.simulator.runTask(TASK)
+    await until(() => product.rows('SELECT 1 FROM event').length === count + 1, WAIT)
+  }
+  site.simulator.fault({ listener: 'qrs', match: '/(?:scriptlog|app/full)', mode: 'status', args: [500] })
+  await run()
+  await Bun.sleep(8000)
+  expect(mailbox.mails).toHaveLength(0)
+  site.simulator.clearFaults()
+  const [mail] = await mailbox.received(1, WAIT)
+  expect(mail!.parsed.text).toContain('Execution Failed')
+}, 60_000)
+
+test('New Relic gets the steps of the execution although the script log is refused', async () => {
+  const [site, sink] = await Promise.all([startSite(), startHttpSink()])
+  cleanups.push(
+    async () => site[Symbol.asyncDispose](),
+    () => sink.stop(),
+  )
+  sink.answer({ status: 202, body: '{}' })
+  const toMain = { sendToAccount: { always: { enable: true, account: ['main'] } } }
+  const product = await footman({
+    simulator: site.simulator,
+    config: {
+      incidentTool: {
+        newRelic: {
+          enable: true,
+          url: { event: `${sink.url}/event`, log: `${sink.url}/log` },
+          reloadTaskFailure: { destination: { event: { enable: false }, log: { enable: true, ...toMain } } },
+        },
+      },
+      thirdPartyToolsCredentials: { newRelic: [{ accountName: 'main', accountId: '7', insertApiKey: 'k' }] },
+    },
+  })
+  cleanups.push(async () => product[Symbol.asyncDispose]())
+  await product.start()
+  site.simulator.fault({ listener: 'qrs', match: '/scriptlog', mode: 'status', args: [403] })
+  site.simulator.setTask(TASK, { outcome: 'fail', durationMs: 50 })
+  site.simulator.runTask(TASK)
+  const [request] = await sink.received(1, WAIT)
+  const [{ common, logs }] = JSON.parse(request!.body)
+  expect(common.attributes).toMatchObject({ logtype: 'qs_reloadTaskFailedLog', qs_executionStatusNum: 8 })
+  const [details, note] = logs[0].message.split(`\r\n${'-'.repeat(31)}\r\n\r\n`)
+  expect(details).toMatch(/^\d{4}-\S+Z\tChanging task state to Triggered\n/)
+  expect(details).toContain('\tChanging task state from Started to FinishedFail\n')
+  expect(note).toBe('Script log not available for this reload task. Qlik Sense answered 403 Forbidden.')
+}, 60_000)

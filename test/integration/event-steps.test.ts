@@ -4,7 +4,8 @@ import type { Need, Route } from '../../src/alerts/types.ts'
 import { loadTaskEvent } from '../../src/events/store.ts'
 import type { EventOutcome, TaskEvent } from '../../src/events/types.ts'
 import type { Database } from '../../src/platform/sqlite.ts'
-import { executionResult, fakeQrs, qrsTask } from '../support/fake-qrs.ts'
+import { QrsError } from '../../src/qlik/qrs/errors.ts'
+import { executionResult, type FakeQrs, fakeQrs, qrsTask } from '../support/fake-qrs.ts'
 import { closePipelines, EXECUTION, message, startPipeline as start } from '../support/pipeline.ts'
 import { tempDirectory } from '../support/temp.ts'
 import { until } from '../support/wait.ts'
@@ -106,6 +107,116 @@ describe('in quick succession', () => {
     await until(() => routed.length === 1)
     expect(early).toHaveLength(0)
     expect(sent(db)).toEqual(['mail', 'chat', 'pager'])
+  })
+})
+
+/** An error answer of QRS. */
+const answered = (status: number) =>
+  new QrsError('status', { endpoint: 'x', host: 'qs', port: 4242, method: 'GET', expectedStatus: [200] }, { status })
+
+describe('an answer that is final', () => {
+  const REFUSED: readonly {
+    readonly what: string
+    readonly change: (qrs: FakeQrs) => void
+    readonly missing: readonly string[]
+    readonly absent: readonly string[]
+    readonly reasons: Readonly<Record<string, string>>
+  }[] = [
+    {
+      what: 'about the script log: nothing more is waited for',
+      change: (qrs) => {
+        qrs.scriptLog = () => Promise.reject(answered(403))
+      },
+      ...{ missing: ['scriptLog'], absent: [], reasons: { scriptLog: '403 Forbidden' } },
+    },
+    {
+      what: 'about a script log that is gone',
+      change: (qrs) => {
+        qrs.scriptLog = () => Promise.reject(answered(410))
+      },
+      ...{ missing: ['scriptLog'], absent: ['scriptLog'], reasons: { scriptLog: '410 Gone' } },
+    },
+    {
+      what: 'about the app: its owner cannot be known either',
+      change: (qrs) => {
+        qrs.appById = () => Promise.reject(answered(403))
+      },
+      ...{ missing: ['app', 'owner'], absent: [], reasons: { app: '403 Forbidden', owner: '403 Forbidden' } },
+    },
+    {
+      what: 'about the owner',
+      change: (qrs) => {
+        qrs.owner = () => Promise.reject(answered(404))
+      },
+      ...{ missing: ['owner'], absent: ['owner'], reasons: { owner: '404 Not Found' } },
+    },
+    {
+      what: 'is a reference that is none',
+      change: (qrs) => {
+        qrs.results.set(EXECUTION, [executionResult({ id: 'none', fileReferenceID: 'nowhere' })])
+      },
+      ...{ missing: ['scriptLog'], absent: [], reasons: { scriptLog: 'a malformed reference "nowhere"' } },
+    },
+  ]
+  for (const { what, change, missing, absent, reasons } of REFUSED) {
+    test(what, async () => {
+      const qrs = fakeQrs()
+      change(qrs)
+      const { send, db, routed, log } = await start({ qrs, routes: [mail] })
+      await send(message())
+      await until(() => routed.length === 1)
+      const known = { missingParts: missing, absentParts: absent, missingReasons: reasons }
+      expect(routed[0]).toMatchObject({ ...known, execution: { executingNodeName: 'qs-central' } })
+      expect(stored(db, routed).missingReasons).toEqual(reasons)
+      expect(log.of('warn').join()).toContain(`QRS answered ${Object.values(reasons)[0]}`)
+    })
+  }
+
+  test('is remembered across a restart', async () => {
+    const directory = tempDirectory()
+    const qrs = fakeQrs()
+    qrs.logs.clear()
+    qrs.owner = () => Promise.reject(answered(403))
+    const first = await start({ directory, qrs, routes: [mail, chat] })
+    await first.send(message())
+    await until(() => sent(first.db).length === 1)
+    await first.close()
+    qrs.logs.set(RESULT, LOG)
+    const second = await start({ directory, qrs, routes: [mail, chat] })
+    await until(() => second.routed.length === 1)
+    expect(stored(second.db, second.routed)).toMatchObject({
+      ...{ missingParts: ['owner'], missingReasons: { owner: '403 Forbidden' } },
+    })
+    await second.close()
+    directory.remove()
+  })
+})
+
+describe('the executing node', () => {
+  const RUNS = { status: 2, stopTime: '1753-01-01T00:00:00.000Z', executingNodeName: 'qs-reload7' }
+
+  test('is kept although QRS never tells how the execution ended', async () => {
+    const qrs = fakeQrs()
+    qrs.results.set(EXECUTION, [executionResult(RUNS)])
+    const { send, db, routed } = await start({ qrs, routes: [mail], settings: { enrichmentTimeoutMs: 1000 } })
+    await send(message())
+    await until(() => routed.length === 1)
+    expect(stored(db, routed)).toMatchObject({ execution: null, node: 'qs-reload7' })
+  })
+
+  test('is kept while the event waits on disk and QRS goes away', async () => {
+    const qrs = fakeQrs()
+    qrs.logs.clear()
+    const settings = { enrichmentTimeoutMs: 2500 }
+    const udp = { maxConcurrent: 1, maxSize: 0 }
+    const { send, db, routed } = await start({ qrs, routes: [mail], settings, udp })
+    await send(message())
+    await until(() => qrs.calls.some((call) => call.startsWith('log')))
+    qrs.down = true
+    await until(() => routed.length === 1)
+    expect(stored(db, routed)).toMatchObject({
+      ...{ execution: { executingNodeName: 'qs-central' }, app: {}, missingParts: ['scriptLog'] },
+    })
   })
 })
 

@@ -17,6 +17,9 @@ export interface SinkRequest {
   readonly at: number
 }
 
+/** What a body does after the status line and headers: nothing, breaks off, ends too early, never ends, is no chunk. */
+export const BROKEN_BODIES = ['stalls', 'resets', 'is cut', 'is huge', 'is malformed'] as const
+
 export interface SinkAnswer {
   /** Default 200. */
   readonly status?: number
@@ -28,6 +31,8 @@ export interface SinkAnswer {
   readonly hang?: boolean
   /** Closes the connection instead of answering. */
   readonly reset?: boolean
+  /** Instead of `body`. */
+  readonly broken?: (typeof BROKEN_BODIES)[number]
 }
 
 export interface HttpSink extends AsyncDisposable {
@@ -54,6 +59,27 @@ export interface HttpSink extends AsyncDisposable {
   stop(): Promise<void>
 }
 
+function breakBody(socket: Socket, status: number, broken: NonNullable<SinkAnswer['broken']>): void {
+  const start = (header: string) => socket.write(`HTTP/1.1 ${status} Answer\r\n${header}\r\n\r\n`)
+  socket.on('error', () => undefined)
+  if (broken === 'is malformed') {
+    start('Transfer-Encoding: chunked')
+    socket.write('no chunk\r\n')
+    return
+  }
+  if (broken !== 'is huge') {
+    start('Content-Length: 1000')
+    socket.write('{"ok": ')
+    if (broken === 'is cut') socket.end()
+    // Later, or the status would be thrown away with the connection.
+    if (broken === 'resets') setTimeout(() => socket.resetAndDestroy(), 100)
+    return
+  }
+  // More than any destination reads, and no end.
+  start('Transfer-Encoding: chunked')
+  socket.write(`300000\r\n${'x'.repeat(0x30_0000)}\r\n`)
+}
+
 export async function startHttpSink(options: { port?: number } = {}): Promise<HttpSink> {
   const requests: SinkRequest[] = []
   const queued: SinkAnswer[] = []
@@ -71,6 +97,10 @@ export async function startHttpSink(options: { port?: number } = {}): Promise<Ht
     if (how.hang) return
     if (how.reset) {
       incoming.socket.destroy()
+      return
+    }
+    if (how.broken) {
+      breakBody(incoming.socket, how.status ?? 200, how.broken)
       return
     }
     response.writeHead(how.status ?? 200, how.headers)

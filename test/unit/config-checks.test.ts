@@ -90,6 +90,21 @@ describe('what an enabled feature needs', () => {
     ])
   })
 
+  test('links to Qlik Cloud: a warning for each address that is missing, as those of the servers do not count', async () => {
+    const tenant = 'id: t, tenantUrl: "https://t.example", auth: {jwt: {token: x}}'
+    const cloud = (urls: string) => [
+      'qlikSenseUrls: {qmc: "https://qs/qmc", hub: "https://qs/hub"}',
+      'mqttConfig: {enable: true, brokerHost: b, qlikSenseCloud: {event: {mqttForward: {enable: true}}}}',
+      `qlikSenseCloud: {enable: true, event: {mqtt: {tenant: {${tenant}, qlikSenseUrls: {${urls}}}}}}`,
+    ]
+    const lines = await linesOf(cloud('hub: "https://t.example/analytics/home"').join('\n'))
+    expect(lines.join('\n')).toMatch(
+      /warning Butler\.qlikSenseCloud\.event\.mqtt\.tenant\.qlikSenseUrls\.qmc: is missing: .*no such link\. Hint: .*\/console/,
+    )
+    expect(lines).toHaveLength(1)
+    expect(await linesOf(cloud('qmc: "https://t.example/console", hub: "https://t.example"').join('\n'))).toEqual([])
+  })
+
   test('the connection to Qlik Sense, unless there is none', async () => {
     const text = 'configQRS: {port: 4242}\ncert: {clientCert: c}'
     const result = await loadButler(text, { overrides: { qlikConnection: true } })

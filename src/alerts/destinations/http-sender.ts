@@ -41,9 +41,10 @@ export function createHttpSender({ clock, environment, timeoutMs = TIMEOUT_MS }:
         'Idempotency-Key': deliveryId,
         'Content-Type': 'application/json; charset=utf-8',
       }
-      const request = { method: 'POST', url, headers: { ...common, ...headers }, body, timeoutMs, signal }
+      const limits = { timeoutMs, signal, maxBodyBytes: MAX_ANSWER_BYTES, statusSuffices: true }
+      const request = { method: 'POST', url, headers: { ...common, ...headers }, body, ...limits }
       try {
-        return await judge(await client.request({ ...request, maxBodyBytes: MAX_ANSWER_BYTES }), clock.now())
+        return await judge(await client.request(request), clock.now())
       } catch (error) {
         return httpFailure(error)
       }

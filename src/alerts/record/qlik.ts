@@ -62,13 +62,13 @@ export function ownerVariables({ owner, app }: TaskEvent): Variables {
 }
 
 /** Times both as texts (`startTimeLocal1`) and as the UTC parts that QRS sends (`year` ... `millisecond`). */
-export function executionVariables({ execution }: TaskEvent, times: TimeFormatter): Variables {
+export function executionVariables({ execution, node }: TaskEvent, times: TimeFormatter): Variables {
   const details = [...(execution?.details ?? [])].sort(
     (a, b) => instant(a.detailCreatedDate) - instant(b.detailCreatedDate),
   )
   const rows = details.map((detail) => `${detail.detailCreatedDate}\t${detail.message}`)
   return {
-    executingNodeName: execution?.executingNodeName ?? '',
+    executingNodeName: execution?.executingNodeName ?? node ?? '',
     executionDuration: durationParts(execution?.duration),
     executionStartTime: { ...times.variants('startTime', execution?.startTime), ...utcParts(execution?.startTime) },
     executionStopTime: { ...times.variants('stopTime', execution?.stopTime), ...utcParts(execution?.stopTime) },

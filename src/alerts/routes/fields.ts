@@ -102,7 +102,7 @@ function hosts(wanted: readonly string[]): Compiled {
     wanted: listed(wanted),
     needs: ['execution'],
     test(event) {
-      const node = event.execution?.executingNodeName
+      const node = event.execution?.executingNodeName ?? event.node
       const found = [...new Set([event.host, node ?? ''].filter((name) => name !== ''))]
       if (found.some(matches)) return finding(found.join(', '), true)
       const unknown = isTaskType(event.type) && node === undefined && event.missingParts.includes('execution')

@@ -32,7 +32,7 @@ const ROWS: readonly Row[] = [
   ['Failures in a row', ({ event: { history } }) => positive(history?.consecutiveFailures)],
   ['Will not run', ({ note }) => (note?.chain?.downstream ?? []).map(({ name }) => name).join(', ')],
   ['Suppressed since the last message', ({ suppressed }) => positive(suppressed)],
-  ['Missing', ({ event }) => event.missingParts.map((part) => PARTS[part]).join(', ')],
+  ['Missing', ({ event }) => event.missingParts.map((part) => missingPart(event, part)).join(', ')],
   ['Could not be delivered to', ({ note, kind }) => (kind === 'fallback' ? (note?.failedDestination ?? null) : null)],
 ]
 
@@ -62,6 +62,12 @@ function detailFacts(details: EventDetails, times: TimeFormatter): readonly Fact
 
 function facts(values: Readonly<Record<string, string>>): readonly Fact[] {
   return Object.entries(values).map(([name, value]) => ({ name, value: oneLine(value) }))
+}
+
+/** `script log (403 Forbidden)` */
+function missingPart({ missingReasons }: TaskEvent, part: MissingPart): string {
+  const reason = missingReasons?.[part]
+  return reason ? `${PARTS[part]} (${reason})` : PARTS[part]
 }
 
 /** `2026-03-02 07:00:01 +01:00, duration 0:03:10` */

@@ -1,6 +1,6 @@
 /** The links of a message. */
 import type { TaskEvent } from '../../events/types.ts'
-import { appUrl, type GenericUrl } from '../record.ts'
+import { appUrl, type RecordLinks, urlsFor } from '../record.ts'
 import { appIdOf } from './words.ts'
 
 export interface Link {
@@ -8,19 +8,15 @@ export interface Link {
   readonly url: string
 }
 
-export interface LinkSettings {
-  readonly qlikSenseUrls: { readonly qmc?: string; readonly hub?: string; readonly appBaseUrl?: string }
-  readonly genericUrls: readonly GenericUrl[]
-}
-
 const MAX_LINKS = 5
 
 /** App, management console, then the free links; only those that a browser opens. */
-export function linksOf(event: TaskEvent, { qlikSenseUrls, genericUrls }: LinkSettings): readonly Link[] {
+export function linksOf(event: TaskEvent, links: RecordLinks): readonly Link[] {
+  const { qmc = '', appBaseUrl } = urlsFor(event, links)
   const all = [
-    { text: 'Open app', url: cloudAppUrl(event) ?? appUrl(qlikSenseUrls.appBaseUrl, appIdOf(event)) },
-    { text: 'Open QMC', url: qlikSenseUrls.qmc ?? '' },
-    ...genericUrls.map(({ linkText, id, url }) => ({ text: linkText || id || url, url })),
+    { text: 'Open app', url: cloudAppUrl(event) ?? appUrl(appBaseUrl, appIdOf(event)) },
+    { text: 'Open QMC', url: qmc },
+    ...links.genericUrls.map(({ linkText, id, url }) => ({ text: linkText || id || url, url })),
   ]
   return all.filter(({ url }) => /^https?:\/\//i.test(url) && URL.canParse(url)).slice(0, MAX_LINKS)
 }

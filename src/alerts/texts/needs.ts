@@ -3,7 +3,7 @@ import { syntaxOfText } from '../templates/source.ts'
 import type { MessageTexts, Need } from '../types.ts'
 
 /** Variables that come from the execution or its script log, or that tell what is missing of them. */
-const OF_EXECUTION = /^(?:execution(?!Id$)|executing|scriptLog|errorText$|missingParts$|absentParts$)/
+const OF_EXECUTION = /^(?:execution(?!Id$)|executing|scriptLog|errorText$|missingParts$|missingReasons$|absentParts$)/
 
 const TAGS = { handlebars: /\{\{([\s\S]*?)\}\}\}?/g, eta: /<%([\s\S]*?)%>/g } as const
 /** An expression that is a variable and nothing else, perhaps asked about; its group is the name. */

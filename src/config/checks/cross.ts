@@ -45,6 +45,22 @@ export const outgoingTopics: Check = ({ config: { mqttConfig, footman }, report 
   }
 }
 
+/** Without them the alerts have no links to the tenant: `Butler.qlikSenseUrls` is about another Qlik Sense. */
+export const cloudLinks: Check = ({ config: { qlikSenseCloud }, report }) => {
+  if (!qlikSenseCloud.enable) return
+  const { qlikSenseUrls } = qlikSenseCloud.event.mqtt.tenant
+  for (const [key, page] of [
+    ['qmc', 'console'],
+    ['hub', 'analytics/home'],
+  ] as const) {
+    if (qlikSenseUrls[key] !== '') continue
+    const path = `qlikSenseCloud.event.mqtt.tenant.qlikSenseUrls.${key}`
+    report('warning', path, 'is missing: alerts about reloads in Qlik Cloud have no such link', {
+      hint: `write the address of the tenant followed by /${page}`,
+    })
+  }
+}
+
 export const startTopic: Check = ({ config: { mqttConfig, footman }, report }) => {
   // With a shared group the start topic is subscribed on its own.
   if (!mqttConfig.enable || footman.mqtt.sharedGroup !== '') return

@@ -4,6 +4,7 @@ import type { Check } from './check.ts'
 import {
   allowedTaskIds,
   clearTextPage,
+  cloudLinks,
   duplicatePorts,
   frequencies,
   keyValueSwitch,
@@ -55,4 +56,6 @@ export const CHECKS: readonly Check[] = [
   qlikConnectionNeeds,
   featureNeeds,
   webhookAddresses,
+  // Only of what stays on.
+  cloudLinks,
 ]

@@ -6,9 +6,10 @@ import type { EventCompleter } from '../completer.ts'
 import { resolveNames } from '../parse/names.ts'
 import type { EventRouter } from '../router.ts'
 import { type StoredEvent, storeRoutedEvent, toTaskEvent } from '../store.ts'
-import { taskTypeOf } from '../task-type.ts'
+import { isUnfinished, taskTypeOf } from '../task-type.ts'
 import type { TaskEvent } from '../types.ts'
-import { absentParts, appOf, decidedOutcome, type Facts, missingParts } from './facts.ts'
+import { lastResultOf } from './execution.ts'
+import { absentParts, appOf, decidedOutcome, type Facts, missingParts, missingReasons } from './facts.ts'
 
 /**
  * The immutable record of an event; `missingParts` names what its routes wanted (`needs`) and QRS did not give in time.
@@ -19,6 +20,8 @@ export function completeEvent(event: StoredEvent, facts: Facts, needs: EventRout
   const outcome = decidedOutcome(event, facts, late)
   const known = { taskName: facts.task?.name, appName: facts.task?.app?.name }
   const missing = missingParts(event, facts, needs(type, outcome))
+  const reasons = missingReasons(facts, missing)
+  const node = facts.node ?? nodeOfTask(event, facts.task)
   const names = event.nameTokens ? resolveNames(event.nameTokens, known) : event
   const app = appOf({ ...event, type, appName: names.appName }, facts.task)
   return {
@@ -36,6 +39,8 @@ export function completeEvent(event: StoredEvent, facts: Facts, needs: EventRout
     execution: facts.execution ?? null,
     missingParts: missing,
     absentParts: absentParts(facts, missing),
+    ...(reasons && { missingReasons: reasons }),
+    ...(node && !facts.execution && { node }),
   }
 }
 
@@ -43,6 +48,12 @@ export function completeEvent(event: StoredEvent, facts: Facts, needs: EventRout
 function nameInQlikSense(appId: string | undefined, { app, task }: Facts): string {
   const ofTask = appId !== undefined && task?.app?.id?.toLowerCase() === appId.toLowerCase() ? task.app.name : ''
   return app?.name || ofTask || ''
+}
+
+/** QRS may have named the node in the task although the result of the execution could not be read. */
+function nodeOfTask(event: StoredEvent, task: Facts['task']): string {
+  if (isUnfinished(event.outcome)) return ''
+  return lastResultOf(task, { ...event, endsLater: event.announced === 'distribute' })?.executingNodeName ?? ''
 }
 
 export interface Completed {

@@ -35,16 +35,27 @@ export function earlyStep({ facts, router, completer }: EarlyDeps, job: Job): ((
   }
 }
 
+/** What to write so that the answers of QRS outlast a wait on disk; null when there are none. */
+export function keepFacts({ facts, router }: EarlyDeps, { event, facts: found }: Job): ((db: Database) => void) | null {
+  const open = event.announced === 'distribute' ? null : openOf(facts, event, found)
+  if (!open) return null
+  const known = completeEvent(event, found, (type, outcome) => without(router.needs(type, outcome), open), false)
+  return (db) => void storePendingEvent(db, event.seq, known)
+}
+
 /** What an earlier step has stored is not asked again, and not told again. */
 export function resume({ facts, router }: EarlyDeps, job: Job): void {
   const { qlik } = job.event
   if (!qlik) return
+  const reasons = qlik.missingReasons ?? {}
   const found: Facts = {
     ...(qlik.task && { task: qlik.task }),
     ...(qlik.app && { app: qlik.app }),
     ...(qlik.owner && { owner: qlik.owner }),
     ...(qlik.execution && { execution: qlik.execution }),
-    ...Object.fromEntries((qlik.absentParts ?? []).map((part) => [part, null])),
+    ...Object.fromEntries([...(qlik.absentParts ?? []), ...Object.keys(reasons)].map((part) => [part, null])),
+    reasons,
+    ...(qlik.node && { node: qlik.node }),
   }
   Object.assign(job.facts, found)
   job.resumed = true

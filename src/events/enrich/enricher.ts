@@ -11,9 +11,10 @@ import { carefully, type EventCompleter } from '../completer.ts'
 import type { IngestCounters } from '../counters.ts'
 import type { EventRouter } from '../router.ts'
 import { ignoreEvent, parkEvent, type StoredEvent } from '../store.ts'
+import type { MissingPart, TaskEvent } from '../types.ts'
 import { createBacklog } from './backlog.ts'
 import { completeEvent, storeCompleted } from './complete.ts'
-import { EARLY_MS, earlyStep, resume } from './early.ts'
+import { EARLY_MS, earlyStep, keepFacts, resume } from './early.ts'
 import { gatherFacts, type Progress } from './facts.ts'
 import { createQrsGate } from './gate.ts'
 import { IGNORED, type IgnoredProgress } from './ignored.ts'
@@ -243,8 +244,8 @@ export function createEnricher(deps: EnricherDeps, settings: EnricherSettings): 
     const delay = job.event.announced === 'distribute' ? settings.distributePollMs : waitDelay(now - job.since)
     const crowded = inHand.size >= capacity
     if ((crowded || delay >= PARK_MS) && job.deadline - now > delay) {
-      // Spent on disk; what was found so far is asked again later.
-      const work = earlyStep(early, job)
+      // Spent on disk, with what was found so far.
+      const work = earlyStep(early, job) ?? keepFacts(early, job)
       conclude(job, (tx) => {
         if (work) leaveEarly(tx, job, work)
         parkEvent(tx, job.event.seq, now + delay)
@@ -266,9 +267,7 @@ export function createEnricher(deps: EnricherDeps, settings: EnricherSettings): 
     const late = settings.qrsEnabled && clock.now() >= job.event.deadlineAt
     const event = completeEvent(job.event, job.facts, router.needs, late)
     if (event.missingParts.length > 0 && settings.qrsEnabled) {
-      log.warn(
-        `[QSEOW] TASK EVENT: Alerting for task "${event.taskName}" without ${event.missingParts.join(', ')}: not available in time`,
-      )
+      log.warn(`[QSEOW] TASK EVENT: Alerting for task "${event.taskName}" without ${listOfMissing(event)}`)
     }
     deps.counters.processed += 1
     const { dedupTtlMs } = settings
@@ -342,6 +341,17 @@ export function createEnricher(deps: EnricherDeps, settings: EnricherSettings): 
       return gate.open
     },
   }
+}
+
+/** `app, owner: not available in time; scriptLog: QRS answered 403 Forbidden` */
+function listOfMissing({ missingParts, absentParts, missingReasons }: TaskEvent): string {
+  const why = (part: MissingPart) => {
+    const reason = missingReasons?.[part]
+    if (reason) return `QRS answered ${reason}`
+    return absentParts?.includes(part) ? 'QRS has none' : 'not available in time'
+  }
+  const groups = Map.groupBy(missingParts, why)
+  return [...groups].map(([reason, parts]) => `${parts.join(', ')}: ${reason}`).join('; ')
 }
 
 function messageOf(error: unknown): string {

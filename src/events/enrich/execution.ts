@@ -1,5 +1,6 @@
 /** Finds the result of exactly the execution that a message is about. */
-import type { QrsClient, QrsExecutionResult } from '../../qlik/qrs/types.ts'
+import { definiteAnswer } from '../../qlik/qrs/failure.ts'
+import type { QrsClient, QrsExecutionResult, QrsTask } from '../../qlik/qrs/types.ts'
 import { outcomeOfStatus } from '../task-type.ts'
 
 const NEVER_YEAR = '1753'
@@ -15,25 +16,45 @@ export interface ExecutionQuestion {
   readonly endsLater: boolean
 }
 
+export interface ExecutionAnswer {
+  /** The final result; null while QRS does not have it. */
+  readonly result: QrsExecutionResult | null
+  /** The node that executes it, as far as QRS has named it. */
+  readonly node: string
+  /** The status with which QRS refused to look up results by execution id; null when it did not. */
+  readonly refused: string | null
+}
+
 /**
- * The final result of an execution, or null while QRS does not have it. Asks by execution id; where that finds nothing
- * (no id sent, or a site that does not link them) the task's last result counts if it ended when the message came.
+ * Looks for the final result of an execution. Asks by execution id; where that finds nothing (no id sent, refused, or a
+ * site that does not link them) the task's last result counts if it ended when the message came.
  */
 export async function findExecution(
   qrs: QrsClient,
   question: ExecutionQuestion,
   signal: AbortSignal,
-): Promise<QrsExecutionResult | null> {
+): Promise<ExecutionAnswer> {
+  let refused: string | null = null
   if (question.executionId) {
-    const results = await qrs.executionResults(question.executionId, signal)
-    // One result per retry: the last one is the one that was announced.
-    const last = [...results].sort((a, b) => (a.startTime < b.startTime ? -1 : 1)).at(-1)
-    if (last) return isFinal(last) ? last : null
+    try {
+      const results = await qrs.executionResults(question.executionId, signal)
+      // One result per retry: the last one is the one that was announced.
+      const last = [...results].sort((a, b) => (a.startTime < b.startTime ? -1 : 1)).at(-1)
+      if (last) return { result: isFinal(last) ? last : null, node: last.executingNodeName, refused }
+    } catch (error) {
+      refused = definiteAnswer(error)
+      if (refused === null) throw error
+    }
   }
-  const task = await qrs.taskById(question.taskId, signal)
+  const last = lastResultOf(await qrs.taskById(question.taskId, signal), question)
+  return { result: last && isFinal(last) ? last : null, node: last?.executingNodeName ?? '', refused }
+}
+
+/** The task's last result unless it is known to belong to another execution. One that goes on is of this execution. */
+export function lastResultOf(task: QrsTask | null | undefined, question: ExecutionQuestion): QrsExecutionResult | null {
   const last = task?.operational?.lastExecutionResult
-  if (!last || !isFinal(last)) return null
-  return isOfMessage(last, question) ? last : null
+  if (!last) return null
+  return !isFinal(last) || isOfMessage(last, question) ? last : null
 }
 
 function isOfMessage(

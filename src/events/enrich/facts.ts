@@ -1,5 +1,7 @@
 /** Collects from QRS what the routes of one event need, attempt by attempt; what was found once is not asked again. */
 import type { Need } from '../../alerts/types.ts'
+import { isGuid } from '../../platform/uuid.ts'
+import { definiteAnswer } from '../../qlik/qrs/failure.ts'
 import {
   type AppOwner,
   type QrsApp,
@@ -10,7 +12,7 @@ import {
 } from '../../qlik/qrs/types.ts'
 import type { StoredEvent } from '../store.ts'
 import { isUnfinished, outcomeOfStatus, taskTypeOf } from '../task-type.ts'
-import type { EventOutcome, EventType, MissingPart, ScriptLog, TaskType } from '../types.ts'
+import type { EventOutcome, EventType, MissingPart, MissingReasons, ScriptLog, TaskType } from '../types.ts'
 import { findExecution } from './execution.ts'
 
 export interface FactsDeps {
@@ -24,19 +26,26 @@ export interface FactsDeps {
   readonly now: () => number
 }
 
-/** What is known so far; `undefined` = not asked with success yet, null = QRS says there is none. */
+/** What is known so far; `undefined` = not asked with success yet, null = QRS does not have it or refuses it. */
 export interface Facts {
   task?: QrsTask | null
   app?: QrsApp | null
   owner?: AppOwner | null
-  execution?: QrsExecutionResult
+  execution?: QrsExecutionResult | null
   scriptLog?: ScriptLog | null
+  /** The status with which QRS settled a part that is null. */
+  reasons?: Partial<Record<Need, string>>
+  /** The executing node, known before the result is. */
+  node?: string
 }
 
 export type Progress = 'complete' | 'waiting' | 'taskNotFound' | 'taskTypeUnknown' | 'noDistribution' | 'endUnknowable'
 
 /** Without a file reference in a final result no script log is going to appear; this long we look all the same. */
 const LOG_PATIENCE_MS = 15_000
+/** What a node has just written may not have reached the central node: this long "not found" may still change. */
+const FILE_PATIENCE_MS = 6000
+const NOT_FOUND = '404 Not Found'
 
 /**
  * One round of questions. Rejects with the error of QRS when one of them could not be asked; the facts found before and
@@ -94,10 +103,33 @@ async function gatherApp(
 ): Promise<void> {
   if (!needs.has('app') && !needs.has('owner')) return
   const appId = appOf(event, facts.task)?.id ?? ''
-  if (facts.app === undefined) facts.app = appId ? await cached.appById(appId, signal) : null
+  if (facts.app === undefined) {
+    facts.app = appId ? await answerOr(facts, 'app', () => cached.appById(appId, signal)) : null
+  }
   if (!needs.has('owner') || facts.owner !== undefined) return
-  const ownerId = facts.app?.owner?.id
-  facts.owner = ownerId ? await cached.owner(ownerId, signal) : null
+  const ownerId = facts.app?.owner?.id ?? ''
+  facts.owner = ownerId ? await answerOr(facts, 'owner', () => cached.owner(ownerId, signal)) : null
+  if (facts.owner || facts.reasons?.owner) return
+  // Only the app names its owner.
+  const reason = facts.reasons?.app ?? (isGuid(ownerId) ? NOT_FOUND : null)
+  if (reason) settleWithout(facts, 'owner', reason)
+}
+
+/** Null, with the reason kept, when QRS refuses for good; errors that may pass are thrown. */
+async function answerOr<T>(facts: Facts, part: Need, ask: () => Promise<T | null>): Promise<T | null> {
+  try {
+    return await ask()
+  } catch (error) {
+    const reason = definiteAnswer(error)
+    if (reason === null) throw error
+    settleWithout(facts, part, reason)
+    return null
+  }
+}
+
+function settleWithout(facts: Facts, part: Need, reason: string): void {
+  facts[part] = null
+  facts.reasons = { ...facts.reasons, [part]: reason }
 }
 
 async function gatherExecution(
@@ -110,14 +142,33 @@ async function gatherExecution(
 ): Promise<void> {
   if (!needs.has('execution')) return
   const question = { ...event, endsLater: event.announced === 'distribute' }
-  facts.execution ??= (await findExecution(fresh, question, signal)) ?? undefined
+  const waitedMs = () => now() - event.receivedAt
+  // The reference to the script log is added later on some sites.
+  const isBare = facts.execution?.fileReferenceID === ZERO_GUID && needs.has('scriptLog')
+  if (facts.execution === undefined || (isBare && facts.scriptLog === undefined)) {
+    const { result, node, refused } = await findExecution(fresh, question, signal)
+    if (node) facts.node = node
+    if (result) facts.execution = result
+    else if (refused && !facts.execution && !question.endsLater && waitedMs() > FILE_PATIENCE_MS) {
+      for (const part of ['execution', 'scriptLog'] as const) if (needs.has(part)) settleWithout(facts, part, refused)
+    }
+  }
   const result = facts.execution
   if (!result || !needs.has('scriptLog') || facts.scriptLog !== undefined) return
 
   onNews()
-  const text = await fresh.scriptLog(event.taskId, result, signal)
+  const { id, fileReferenceID: reference } = result
+  if (!isGuid(id) && !isGuid(reference)) {
+    settleWithout(facts, 'scriptLog', `a malformed reference "${reference}"`)
+    return
+  }
+  const text = await answerOr(facts, 'scriptLog', () => fresh.scriptLog(event.taskId, result, signal))
   if (text) facts.scriptLog = toScriptLog(text)
-  else if (result.fileReferenceID === ZERO_GUID && now() - event.receivedAt > LOG_PATIENCE_MS) facts.scriptLog = null
+  else if (reference === ZERO_GUID && waitedMs() > LOG_PATIENCE_MS) facts.scriptLog = null
+  else if (reference !== ZERO_GUID && facts.scriptLog === undefined && waitedMs() > FILE_PATIENCE_MS) {
+    if (text === null) settleWithout(facts, 'scriptLog', NOT_FOUND)
+    else facts.scriptLog = null
+  }
 }
 
 /** Distributions and preloads carry their app in the task; the fields of their messages are not reliable. */
@@ -162,7 +213,21 @@ export function missingParts(event: StoredEvent, facts: Facts, needs: ReadonlySe
   return missing
 }
 
-/** Those of the missing parts that Qlik Sense says it does not have. */
+/** No reason, or a status that says so. */
+const GONE = /^(?:$|404|410)/
+
+/** Those of the missing parts that Qlik Sense says it does not have; what it refuses to show may be there. */
 export function absentParts(facts: Facts, missing: readonly MissingPart[]): MissingPart[] {
-  return missing.filter((part) => facts[part] === null)
+  return missing.filter((part) => facts[part] === null && GONE.test(reasonFor(facts, part) ?? ''))
 }
+
+/** What QRS answered about the missing parts; undefined when it has settled none of them with a status. */
+export function missingReasons(facts: Facts, missing: readonly MissingPart[]): MissingReasons | undefined {
+  const known = missing.flatMap((part) => {
+    const reason = reasonFor(facts, part)
+    return reason ? [[part, reason] as const] : []
+  })
+  return known.length > 0 ? Object.fromEntries(known) : undefined
+}
+
+const reasonFor = (facts: Facts, part: MissingPart) => (part === 'task' ? undefined : facts.reasons?.[part])

@@ -1,5 +1,6 @@
 /** Writes the history: one row per final execution, whoever tells of it, however often. */
 import type { Database } from '../../platform/sqlite.ts'
+import { TASK_TYPES } from '../status.ts'
 import type { EndedExecution, TaskState } from '../types.ts'
 
 /** What an entry has changed. */
@@ -154,6 +155,20 @@ function taskState(db: Database, taskId: string): TaskState | undefined {
 /** All tasks that have run, those that were seen first in front. */
 export function taskStates(db: Database): TaskState[] {
   return db.all<TaskState>(`${SELECT_STATE} ORDER BY rowid`)
+}
+
+/** Executions of a task that are looked at for its type. */
+const TYPE_ROWS = 20
+
+/** The type of a task by its last executions; null when Qlik Sense has told of none. Types of others are guesses. */
+export function lastTaskType(db: Database, taskId: string): (typeof TASK_TYPES)[number] | null {
+  const rows = db.all<Pick<EndedExecution, 'taskType' | 'statusNum'>>(
+    `SELECT task_type AS taskType, status_num AS statusNum FROM execution WHERE task_id = ?
+       ORDER BY stopped_at DESC LIMIT ${TYPE_ROWS}`,
+    taskId,
+  )
+  const told = rows.find(({ statusNum }) => statusNum !== null)?.taskType
+  return TASK_TYPES.find((type) => type === told) ?? null
 }
 
 /** Up to `limit` successful executions that ended after `since`, newest first. */

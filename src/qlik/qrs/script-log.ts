@@ -31,7 +31,7 @@ const FORMS: readonly Form[] = [
   },
 ]
 
-/** How a server says that it lacks a form, or that there is no log. */
+/** How a server says that it lacks a form, or that it has no log by this reference. */
 const ABSENT = [400, 404, 405, 410, 501]
 
 export type ScriptLogFetcher = (taskId: string, result: Reference, signal?: AbortSignal) => Promise<string | null>
@@ -54,33 +54,39 @@ export function createScriptLogFetcher(
 
   async function download(ticket: string, signal?: AbortSignal): Promise<string | null> {
     const path = `download/reloadtask/${encodeURIComponent(ticket)}/scriptlog.txt`
-    const request = { path, expected: [200, ...ABSENT], noRetry: true, signal }
+    const request = { path, expected: [200, 404], noRetry: true, signal }
     const response = await transport.request(request)
-    if (response.status !== 200) return null
+    if (response.status === 404) return null
     if (/^text\/html\b/i.test(response.headers['content-type'] ?? '')) {
       throw transport.unusable(request, 'a web page came instead of the script log')
     }
     // `text()` drops a byte-order mark.
-    return response.text() || null
+    return response.text()
   }
 
   return async (taskId, result, signal) => {
     if (!isGuid(taskId)) return null
     const forms = [...FORMS].sort((a, b) => Number(b.name === preferred) - Number(a.name === preferred))
     let failure: unknown
+    let absence: unknown
+    // Without a reference the log has not been archived yet, and with a ticket its file may still be on its way.
+    let mayCome = result.fileReferenceID === ZERO_GUID
     for (const form of forms) {
       const id = form.id(result)
       if (!isGuid(id) || id === ZERO_GUID) continue
       try {
         const log = await fetchBy(form, taskId, id, signal)
         if (log !== null) return log
+        mayCome = true
       } catch (error) {
-        if (!isAbsent(error)) failure ??= error
+        if (isAbsent(error)) absence ??= error
+        else failure ??= error
         // A server that does not answer at all is not asked in another way.
         if (!(error instanceof QrsError) || ['unreachable', 'timeout', 'aborted'].includes(error.kind)) throw error
       }
     }
     if (failure) throw failure
+    if (absence && !mayCome) throw absence
     return null
   }
 }

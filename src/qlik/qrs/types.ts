@@ -126,7 +126,7 @@ export interface QrsClient {
   executionResults(executionId: string, signal?: AbortSignal): Promise<readonly QrsExecutionResult[]>
   /**
    * The script log of one execution result, whichever of the two API forms the site has (the form that worked last is
-   * tried first). Null when it is not there (yet).
+   * tried first). Empty when the file is, null when it is not there yet; rejects with the status when QRS says that its reference leads nowhere.
    */
   scriptLog(
     taskId: string,

@@ -17,7 +17,7 @@ import { loadTaskEvent } from '../../../src/events/store.ts'
 import { createGroupWriter } from '../../../src/platform/group-commit.ts'
 import { fullEvent, STOCKHOLM, templateEngine } from '../../support/alerts.ts'
 import { pipelineDatabase, storePending } from '../../support/events.ts'
-import { type HttpSink, type SinkAnswer, startHttpSink } from '../../support/http-sink.ts'
+import { BROKEN_BODIES, type HttpSink, type SinkAnswer, startHttpSink } from '../../support/http-sink.ts'
 import { recordingLog } from '../../support/recording-log.ts'
 import { tempDirectory } from '../../support/temp.ts'
 import { until } from '../../support/wait.ts'
@@ -169,4 +169,23 @@ describe('down, silent, refusing and flapping at the same time', () => {
     },
     60_000,
   )
+})
+
+describe('an answer of 200 counts, whatever its body does', () => {
+  test.each(BROKEN_BODIES)('the body %s', async (broken) => {
+    const { sinks, rows, fire } = await pipeline()
+    for (const name of NAMES) sinks[name].answer({ broken })
+    await fire(0)
+    const states = () => NAMES.map((name) => [name, rows(name).map(({ state }) => state)])
+    await until(() => NAMES.every((name) => rows(name)[0]?.state === 'delivered'), { what: 'delivered', state: states })
+    expect(NAMES.map((name) => [name, sinks[name].requests.length])).toEqual(NAMES.map((name) => [name, 1]))
+  })
+
+  test('one of another status is what the status says, or no answer', async () => {
+    const { sinks, rows, fire } = await pipeline()
+    for (const name of NAMES) sinks[name].answerOnce({ status: 500, broken: 'is cut' })
+    await fire(0)
+    await until(() => NAMES.every((name) => rows(name)[0]?.state === 'delivered'))
+    expect(NAMES.map((name) => [name, sinks[name].requests.length])).toEqual(NAMES.map((name) => [name, 2]))
+  })
 })

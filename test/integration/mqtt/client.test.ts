@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, test } from 'bun:test'
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import type { IncomingMessage } from '../../../src/mqtt/types.ts'
 import type { Service } from '../../../src/platform/types.ts'
 import { type Mosquitto, startMosquitto } from '../../support/mosquitto.ts'
@@ -297,4 +298,54 @@ describe('publishing', () => {
     expect(values()[0]).toBe('start')
     expect(values()).not.toContain('error')
   })
+
+  test('a status that changes while the connection is being set up arrives once', async () => {
+    const server = await broker()
+    const gate = await holdAnswers(server.port)
+    cleanups.push(() => gate.stop())
+    const { mqtt } = service(gate.port)
+    const watcher = await watching(server.port)
+    await running(mqtt)
+    const topic = 'qliksense/butler/task_failure_server'
+    mqtt.publishStatus(topic, 'start')
+    gate.release()
+    await until(() => watcher.received.some((one) => one.topic === topic))
+    mqtt.publishStatus(topic, 'stop')
+    await until(() => watcher.received.some((one) => one.payload === 'stop'))
+    const values = watcher.received.filter((one) => one.topic === topic).map((one) => one.payload)
+    expect(values).toEqual(['start', 'stop'])
+  })
 })
+
+/** Passes everything on to the broker, and of its answers only the first (CONNACK) until `release`. */
+async function holdAnswers(brokerPort: number) {
+  const held: (() => void)[] = []
+  const sockets = new Set<Socket>()
+  let released = false
+  const server = createServer((client) => {
+    const broker = connect(brokerPort, '127.0.0.1')
+    let isFirst = true
+    for (const socket of [client, broker]) sockets.add(socket.on('error', () => undefined))
+    client.pipe(broker)
+    broker.on('data', (chunk) => {
+      const pass = () => void client.write(chunk)
+      if (isFirst || released) pass()
+      else held.push(pass)
+      isFirst = false
+    })
+  })
+  const listening = await new Promise<AddressInfo>((resolve) =>
+    server.listen(0, '127.0.0.1', () => resolve(server.address() as AddressInfo)),
+  )
+  return {
+    port: listening.port,
+    release() {
+      released = true
+      for (const pass of held.splice(0)) pass()
+    },
+    async stop() {
+      for (const socket of sockets) socket.destroy()
+      server.close()
+    },
+  }
+}

@@ -17,8 +17,12 @@ const NOTES = [
   },
   {
     variable: 'missingParts',
-    text: ({ missingParts }: TemplateRecord) => {
-      const parts = (missingParts as readonly string[]).map((part) => PARTS[part] ?? part)
+    text: ({ missingParts, missingReasons }: TemplateRecord) => {
+      const reasons = (missingReasons ?? {}) as Readonly<Record<string, string>>
+      const parts = (missingParts as readonly string[]).map((part) => {
+        const name = PARTS[part] ?? part
+        return reasons[part] ? `${name} (${reasons[part]})` : name
+      })
       return parts.length > 0 ? `Not available when this was sent: ${parts.join(', ')}` : ''
     },
   },

@@ -1,7 +1,7 @@
 /** The sections of the configuration that make Slack and Teams messages, one row each. */
 import type { Config } from '../../../config/schema.ts'
 import type { EventOutcome, EventType, TaskEvent } from '../../../events/types.ts'
-import type { RecordContext } from '../../record.ts'
+import { type RecordLinks, recordLinks } from '../../record.ts'
 import type { SuppressReason } from '../../types.ts'
 
 export type ChatChannel = 'slack' | 'teams'
@@ -37,7 +37,7 @@ export interface ChatSection {
   readonly gate: (event: TaskEvent) => { readonly reason: SuppressReason; readonly detail: string } | null
   /** Without script log, whatever the event has. */
   readonly basicContentOnly: boolean
-  readonly links: Pick<RecordContext, 'qlikSenseUrls' | 'genericUrls'>
+  readonly links: RecordLinks
   /** In log lines: `[QSEOW] SLACK <label>: ...`. */
   readonly label: string
 }
@@ -71,7 +71,6 @@ function isOn(config: ChatConfig, channel: ChatChannel, { section, type }: Row):
 }
 
 function ownSection(config: ChatConfig, channel: ChatChannel, { section, type, outcomes, label }: Row): ChatSection {
-  const { qlikSenseUrls, genericUrls } = config
   return {
     routeName: `butler.${channel}Notification.${section}`,
     place: `Butler.${channel}Notification.${section}`,
@@ -80,7 +79,7 @@ function ownSection(config: ChatConfig, channel: ChatChannel, { section, type, o
     subject: type === 'service' ? serviceOf : ({ taskId }) => taskId,
     gate: () => null,
     basicContentOnly: false,
-    links: { qlikSenseUrls, genericUrls },
+    links: recordLinks(config),
     label,
   }
 }
@@ -94,7 +93,6 @@ function cloudSections(config: ChatConfig, channel: ChatChannel): readonly ChatS
   const { tenant } = config.qlikSenseCloud.event.mqtt
   const settings = tenant.alert[`${channel}Notification`].reloadAppFailure
   if (!config.qlikSenseCloud.enable || !settings.enable) return []
-  const { qlikSenseUrls, genericUrls } = config
   return [
     {
       routeName: `butler.qlikSenseCloud.${channel}Notification.reloadAppFailure`,
@@ -104,7 +102,7 @@ function cloudSections(config: ChatConfig, channel: ChatChannel): readonly ChatS
       subject: ({ appId }) => appId,
       gate: (event) => tagGate(event, settings.alertEnableByTag),
       basicContentOnly: settings.basicContentOnly,
-      links: { qlikSenseUrls: { ...qlikSenseUrls, ...tenant.qlikSenseUrls }, genericUrls },
+      links: recordLinks(config),
       label: 'APP RELOAD FAILED',
     },
   ]

@@ -1,6 +1,6 @@
 /** What is wrong with the settings of mails: found by rendering a sample, without sending anything. */
 import { isEmailAddress, splitAddresses } from '../../recipients.ts'
-import { templateRecord } from '../../record.ts'
+import { recordLinks, templateRecord } from '../../record.ts'
 import { sampleEvent } from '../../sample-event.ts'
 import type { TemplateEngine, TemplateRecord, TemplateRef } from '../../templates/engine.ts'
 import { messageOf } from '../../templates/errors.ts'
@@ -108,9 +108,9 @@ function testModeProblems({ footman }: EmailDestinationConfig): SettingProblem[]
   return [problem('error', 'Butler.footman.email.testMode.address', `"${address}" is not a valid e-mail address`)]
 }
 
-function sampleRecord({ kind, settings }: Mail, { qlikSenseUrls, genericUrls }: EmailDestinationConfig) {
+function sampleRecord({ kind, settings }: Mail, config: EmailDestinationConfig) {
   const { headScriptLogLines: headLines = 0, tailScriptLogLines: tailLines = 0 } = settings
-  const context = { qlikSenseUrls, genericUrls, version: '', times: createTimeFormatter(), now: 0 }
+  const context = { ...recordLinks(config), version: '', times: createTimeFormatter(), now: 0 }
   const event = sampleEvent('sample', kind.outcomes[0]!, 0, kind.type)
   return templateRecord(event, context, { headLines, tailLines }, kind.userForm)
 }

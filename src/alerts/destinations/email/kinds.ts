@@ -3,7 +3,7 @@ import type { EventOutcome, EventType, TaskEvent } from '../../../events/types.t
 import type { EmailConfig, EmailNotificationConfig } from '../../config-email.ts'
 import type { GenericUrl, QlikSenseUrls } from '../../config-links.ts'
 import type { OwnerAlertSettings } from '../../gates.ts'
-import type { UserForm } from '../../record.ts'
+import type { QlikUrls, UserForm } from '../../record.ts'
 import type { Need } from '../../types.ts'
 
 /** A section with the keys of its kind; what only some kinds have is optional. */
@@ -55,6 +55,7 @@ export interface EmailDestinationConfig {
     readonly event: {
       readonly mqtt: {
         readonly tenant: {
+          readonly qlikSenseUrls: QlikUrls
           readonly alert: {
             readonly emailNotification: { readonly reloadAppFailure: CloudMailSection }
           }

@@ -4,7 +4,7 @@ import type { Clock, Logger } from '../../../platform/types.ts'
 import { VERSION } from '../../../platform/version.ts'
 import { withoutActing } from '../../../platform/visible.ts'
 import { isEmailAddress } from '../../recipients.ts'
-import { templateRecord, type UserForm } from '../../record.ts'
+import { type LinkConfig, recordLinks, templateRecord, type UserForm } from '../../record.ts'
 import type { TemplateEngine } from '../../templates/engine.ts'
 import { mapTexts } from '../../templates/escape.ts'
 import type { TimeFormatter } from '../../times.ts'
@@ -23,7 +23,7 @@ export interface MailerDeps {
   readonly timeouts?: TransportTimeouts
 }
 
-export type MailerConfig = Pick<EmailDestinationConfig, 'qlikSenseUrls' | 'genericUrls'> & {
+export type MailerConfig = LinkConfig & {
   readonly emailNotification: Pick<EmailDestinationConfig['emailNotification'], 'smtp'>
   readonly footman: EmailDestinationConfig['footman']
 }
@@ -75,8 +75,7 @@ export function createMailSender(deps: MailerDeps, config: MailerConfig): MailSe
 
   function recordOf(input: RenderInput, settings: MailSettings) {
     const { headScriptLogLines: headLines, tailScriptLogLines: tailLines, userForm, recipients } = settings
-    const { qlikSenseUrls, genericUrls } = config
-    const context = { qlikSenseUrls, genericUrls, version: VERSION, times, now: clock.now() }
+    const context = { ...recordLinks(config), version: VERSION, times, now: clock.now() }
     return {
       ...mapTexts(templateRecord(input.event, context, { headLines, tailLines }, userForm, input), withoutActing),
       ...(recipients ? { emailRecipients: recipients } : {}),

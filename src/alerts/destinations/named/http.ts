@@ -37,7 +37,8 @@ export function createHttpDestination(
     }
     const { timeout: timeoutMs } = settings
     const { method = 'POST', url, body } = call
-    return client.request({ method, url, headers, body, timeoutMs, signal, maxBodyBytes: MAX_ANSWER_BYTES })
+    const limits = { timeoutMs, signal, maxBodyBytes: MAX_ANSWER_BYTES, statusSuffices: true }
+    return client.request({ method, url, headers, body, ...limits })
   }
 
   async function send(message: Message, signal: AbortSignal): Promise<DeliveryResult> {

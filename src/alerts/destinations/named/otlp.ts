@@ -61,6 +61,7 @@ export function createOtlpDestination(
       timeoutMs: timeout,
       signal,
       maxBodyBytes: MAX_ANSWER_BYTES,
+      statusSuffices: true,
     })
   }
 

@@ -94,11 +94,12 @@ function withoutMarkup(call: HttpCall): HttpCall {
   return changed(call, { text: plain, parse_mode: undefined })
 }
 
-/** Success is 200 with `"ok": true`; the pause of a 429 stands in seconds in `parameters.retry_after`. */
+/** Success is 200 with `"ok": true`, or with a body that breaks off; the pause of a 429 stands in seconds in `parameters.retry_after`. */
 function telegramResult(response: HttpResponse, now: number): DeliveryResult {
   const { ok, parameters } = jsonOf(response) as TelegramAnswer
   const seconds = response.status === 429 ? Number(parameters?.retry_after) : Number.NaN
   if (seconds > 0) return retryAfter(response, seconds * 1000)
-  if (response.status === 200 && ok !== true) return { outcome: 'retry', detail: 'HTTP 200 without "ok": true' }
+  if (response.status === 200 && ok !== true && !response.truncated)
+    return { outcome: 'retry', detail: 'HTTP 200 without "ok": true' }
   return httpResult(response, now)
 }

@@ -153,7 +153,7 @@ function executionOf({ event }: HttpRenderInput) {
   if (!id) return null
   return {
     id,
-    node: execution?.executingNodeName ?? null,
+    node: execution?.executingNodeName ?? event.node ?? null,
     statusText: execution ? (STATUS_TEXTS[execution.status] ?? null) : null,
     startedAt: known(execution?.startTime),
     stoppedAt: known(execution?.stopTime),

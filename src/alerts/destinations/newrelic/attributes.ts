@@ -53,9 +53,9 @@ function tagAttributes(prefix: string, tags: readonly QrsNamed[] = []): Attribut
   return Object.fromEntries(tags.map(({ name }) => [`${prefix}${name}`, 'true']))
 }
 
-/** Empty without a result. One name was misspelt in Butler 16; dashboards use it, so both spellings are sent. */
-export function executionAttributes({ execution, scriptLog }: TaskEvent, tailLines: number): Attributes {
-  if (!execution) return {}
+/** Without a result only the node, where it is known. One name was misspelt in Butler 16; dashboards use it, so both spellings are sent. */
+export function executionAttributes({ execution, scriptLog, node }: TaskEvent, tailLines: number): Attributes {
+  if (!execution) return known({ qs_executingNodeName: node })
   const status = STATUS_TEXTS[execution.status] ?? ''
   return {
     qs_executingNodeName: execution.executingNodeName,

@@ -79,13 +79,18 @@ function logMessage(event: TaskEvent, tailLines: number): string {
   if (details?.kind === 'service') {
     return `Windows service "${details.displayName}" on host "${host}" is ${details.status}.`
   }
-  if (scriptLog) {
-    const { tail } = excerpts(scriptLog, 0, tailLines)
-    return `${executionDetails(event)}\r\n${RULE}\r\n\r\n${cutStart(tail, MAX_LOG_BYTES, utf8)}`
+  if (scriptLog || event.type === 'reload') {
+    const log = scriptLog ? cutStart(excerpts(scriptLog, 0, tailLines).tail, MAX_LOG_BYTES, utf8) : noScriptLog(event)
+    const details = executionDetails(event)
+    return scriptLog || details ? `${details}\r\n${RULE}\r\n\r\n${log}` : log
   }
-  if (event.type === 'reload') return NO_SCRIPT_LOG
   if (details?.kind === 'self') return details.text
   return event.logMessage || `${TYPE_LABELS[event.type]} ${event.outcome}`
+}
+
+function noScriptLog({ missingReasons }: TaskEvent): string {
+  const answer = missingReasons?.scriptLog
+  return answer ? `${NO_SCRIPT_LOG} Qlik Sense answered ${answer}.` : NO_SCRIPT_LOG
 }
 
 /** One line per step, oldest first: time, tab, text. */

@@ -22,6 +22,7 @@ interface WebhookPayload {
 
 const TIMEOUT_MS = 10_000
 const MAX_REDIRECTS = 5
+const MAX_ANSWER_BYTES = 1024 * 1024
 const ACCEPT = 'application/json, text/plain, */*'
 
 /** Every webhook is a delivery of its own: a bad one never stops the others. */
@@ -35,7 +36,8 @@ export function createWebhookDestination(deps: WebhookDeps, config: WebhookDesti
   function requestFor(hook: Hook, kind: WebhookKind, fields: WebhookFields, deliveryId: string): HttpRequest {
     const { httpMethod: method, webhookURL } = hook.config
     const headers = { Accept: ACCEPT, 'Idempotency-Key': deliveryId }
-    const common = { method, timeoutMs, redirects: MAX_REDIRECTS }
+    const limits = { maxBodyBytes: MAX_ANSWER_BYTES, statusSuffices: true }
+    const common = { method, timeoutMs, redirects: MAX_REDIRECTS, ...limits }
     if (method === 'GET') return { ...common, headers, url: withQuery(webhookURL, fields, kind.lowerCaseQuery) }
     const json = { ...headers, 'Content-Type': 'application/json' }
     return { ...common, headers: json, url: webhookURL, body: JSON.stringify(fields) }

@@ -1,4 +1,5 @@
 /** Whether script logs can be fetched, by the example of the last reload that left one. */
+import { nullWhenAbsent } from '../../../qlik/qrs/failure.ts'
 import { ZERO_GUID } from '../../../qlik/qrs/types.ts'
 import type { DoctorContext, Finding } from '../types.ts'
 import type { Site } from './site.ts'
@@ -19,8 +20,8 @@ export async function scriptLogFindings(site: Site, _context: DoctorContext): Pr
     return [{ level: 'info', code: `${GROUP}.none`, target: site.target, message }]
   }
   const { task, result } = latest
-  const text = await (await site.client()).scriptLog(task.id, result)
-  if (text === null) {
+  const text = await (await site.client()).scriptLog(task.id, result).catch(nullWhenAbsent)
+  if (!text) {
     const message = 'Qlik Sense has no script log for the last reload, although it says so; alerts come without one'
     const fix =
       'see whether the archived logs on the file share of the site (ArchivedLogs) can be read by the Qlik Sense service account'

@@ -1,6 +1,6 @@
 /** What a destination makes of answers, and of none; and that no secret gets out on the way. */
 import { afterEach, describe, expect, test } from 'bun:test'
-import type { HttpSink } from '../../../support/http-sink.ts'
+import { BROKEN_BODIES, type HttpSink } from '../../../support/http-sink.ts'
 import { exampleEvent, inputFor, namedDestination } from '../../../support/named.ts'
 import { closeSinks, sinkThat } from '../../../support/named-sinks.ts'
 import { NAMED_HTTP_TYPES } from '../../../support/named-types.ts'
@@ -44,6 +44,14 @@ for (const [name, { settings, secret, success, busy, failure }] of Object.entrie
       const silent = await sinkThat({ hang: true })
       expect(await resultOf(settings, silent, 100)).toMatchObject({ outcome: 'retry', peerDown: true })
       expect(await resultOf(settings, await sinkThat({ reset: true }))).toMatchObject({ outcome: 'retry' })
+    })
+
+    test('a 2xx status counts, whatever the body does', async () => {
+      for (const broken of BROKEN_BODIES) {
+        const sink = await sinkThat({ ...success, broken })
+        const { outcome } = await resultOf(settings, sink, broken === 'stalls' ? 500 : undefined)
+        expect([broken, outcome, sink.requests.length]).toEqual([broken, 'delivered', 1])
+      }
     })
 
     test('the signal of the outbox ends an attempt', async () => {

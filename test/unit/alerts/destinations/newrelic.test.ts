@@ -194,6 +194,23 @@ describe('New Relic', () => {
     expect(Object.keys(common.attributes).filter((name) => name.startsWith('qs_exec'))).toEqual(['qs_executionId'])
   })
 
+  test('a log entry without script log keeps what Qlik Sense tells of the execution, and says why', async () => {
+    const details =
+      '2025-10-14T07:24:31.120Z\tChanging task state to Triggered\n2025-10-14T07:28:43.099Z\tStarted to FinishedFail\n'
+    const rule = '\r\n-------------------------------\r\n\r\n'
+    const note = 'Script log not available for this reload task.'
+    const missing = { scriptLog: null, missingParts: ['scriptLog'] } as const
+    for (const [changes, text] of [
+      [missing, note],
+      [{ ...missing, missingReasons: { scriptLog: '403 Forbidden' } }, `${note} Qlik Sense answered 403 Forbidden.`],
+    ] as const) {
+      const { body } = await request(configured(), fullEvent(changes), 'First (log)')
+      const [{ common, logs }] = JSON.parse(body)
+      expect(logs[0].message).toBe(`${details}${rule}${text}`)
+      expect(common.attributes).toMatchObject({ qs_executionStatusNum: 8, qs_scriptLogSize: 0 })
+    }
+  })
+
   test('values are texts and numbers only, within the limits of New Relic, and hold no more than the tail', async () => {
     const properties = Array.from({ length: 400 }, (_, i) => ({ value: `${i}`, definition: { id: '', name: `p${i}` } }))
     const event = nastyEvent({

@@ -40,6 +40,7 @@ const NOTICES: readonly NoticeRow[] = [
   { notice: chainNotice, unless: 'chain' },
   { notice: suppressedNotice, unless: 'suppressedCount' },
   { notice: missingNotice, unless: 'missingParts' },
+  { notice: refusedNotice, unless: 'missingParts' },
   { notice: absentNotice, unless: 'missingParts' },
 ]
 
@@ -99,8 +100,8 @@ function suppressedNotice({ suppressedCount: n }: MailRecord): Notice | null {
   return { title: String(n), text: `${what} held back by the rate limit since the last mail.`, items: [] }
 }
 
-function missingNotice({ missingParts, absentParts }: MailRecord): Notice | null {
-  const open = missingParts.filter((part) => !absentParts.includes(part))
+function missingNotice({ missingParts, absentParts, missingReasons }: MailRecord): Notice | null {
+  const open = missingParts.filter((part) => !absentParts.includes(part) && !missingReasons[part])
   if (open.length === 0) return null
   const names = open.map((part) => PARTS[part] ?? part).join(', ')
   return {
@@ -110,11 +111,26 @@ function missingNotice({ missingParts, absentParts }: MailRecord): Notice | null
   }
 }
 
+/** Refused parts, those with the same answer in one sentence. */
+function refusedNotice({ missingParts, absentParts, missingReasons }: MailRecord): Notice | null {
+  const refused = missingParts.filter((part) => !absentParts.includes(part) && missingReasons[part])
+  if (refused.length === 0) return null
+  const answers = [...new Set(refused.map((part) => missingReasons[part]!))].map((answer) => {
+    const parts = refused.filter((part) => missingReasons[part] === answer).map((part) => PARTS[part] ?? part)
+    return `${parts.join(', ')}. Qlik Sense answered ${answer}.`
+  })
+  return { title: 'Not available:', text: answers.join(' '), items: [] }
+}
+
 /** An app that is gone has no owner either: one sentence is enough. */
-function absentNotice({ absentParts }: MailRecord): Notice | null {
-  const told = absentParts.includes('app') ? absentParts.filter((part) => part !== 'owner') : absentParts
-  if (told.length === 0) return null
-  return { title: 'Not in Qlik Sense:', text: told.map((part) => ABSENT[part] ?? part).join(' '), items: [] }
+function absentNotice({ absentParts, missingReasons }: MailRecord): Notice | null {
+  const listed = absentParts.includes('app') ? absentParts.filter((part) => part !== 'owner') : absentParts
+  if (listed.length === 0) return null
+  const sentences = listed.map((part) => {
+    const sentence = ABSENT[part] ?? part
+    return missingReasons[part] ? sentence.replace(/\.$/, `: ${missingReasons[part]}.`) : sentence
+  })
+  return { title: 'Not in Qlik Sense:', text: sentences.join(' '), items: [] }
 }
 
 function atMost(items: readonly string[]): readonly string[] {

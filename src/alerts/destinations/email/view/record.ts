@@ -1,5 +1,5 @@
 /** The variables that the built-in mail reads, with their types; what a record lacks is empty. */
-import type { EventOutcome, EventType, MissingPart } from '../../../../events/types.ts'
+import type { EventOutcome, EventType, MissingPart, MissingReasons } from '../../../../events/types.ts'
 import type { TemplateRecord } from '../../../templates/engine.ts'
 import type { DeliveryKind, DeliveryNote } from '../../../types.ts'
 
@@ -69,6 +69,7 @@ const EMPTY = {
   suppressedCount: 0,
   missingParts: [] as readonly MissingPart[],
   absentParts: [] as readonly MissingPart[],
+  missingReasons: {} as MissingReasons,
   genericUrls: [] as readonly { readonly linkText: string; readonly url: string }[],
   chain: { downstream: [] as readonly { readonly name: string; readonly usualStartLocal?: string }[] },
   summary: { title: '', lines: [] } as NonNullable<DeliveryNote['summary']>,
