@@ -1,6 +1,8 @@
 /** Invented events with every part filled in: for checking templates, for previews and for test alerts. */
 import { severityOf } from '../config/fields/events.ts'
 import type { EventDetails, EventOutcome, EventType, TaskEvent, TaskMessage } from '../events/types.ts'
+import type { CloudLook, ReloadNotice } from '../qlik/cloud/types.ts'
+import { cloudVariables } from '../qlik/cloud/variables.ts'
 import type { QrsApp, QrsExecutionResult, QrsTask } from '../qlik/qrs/types.ts'
 
 const TASK_ID = '11111111-2222-4333-8444-555555555555'
@@ -109,7 +111,12 @@ const PARTS: Record<EventType, Parts> = {
   cloudReload: (type, outcome) => ({
     appId: APP_ID,
     appName: APP.name,
-    details: CLOUD,
+    executionId: '670e1df04cf4e529c035c902',
+    host: 'sample.eu.qlikcloud.com',
+    user: '64e7f1sampleuser',
+    logTimeStamp: '2026-01-15T06:03:11.482Z',
+    logMessage: outcome === 'success' ? '' : 'error in app script or datasource',
+    details: cloudDetails(outcome),
     scriptLog: scriptLog(type, outcome),
   }),
   service: (_, outcome) => ({ details: service(outcome) }),
@@ -202,28 +209,55 @@ const LICENSES = {
   expired: { kind: 'license', expired: true, expiryDate: '2026-01-14T00:00:00.000Z', daysRemaining: -1 },
 } as const satisfies Record<string, EventDetails>
 
-const CLOUD: EventDetails = {
-  kind: 'cloudReload',
-  variables: {
+/** The event and the tenant's answers about it; the way to variables is that of live events. */
+function cloudDetails(outcome: EventOutcome): EventDetails {
+  const isSuccess = outcome === 'success'
+  const notice: ReloadNotice = {
+    eventType: 'com.qlik.v1.app.reload.finished',
+    eventTypeVersion: '1.0.0',
+    source: 'com.qlik/engine',
+    time: '2026-01-15T06:03:11.482Z',
     tenantId: 'sample.eu.qlikcloud.com',
-    tenantComment: 'Sample tenant',
-    tenantUrl: 'https://sample.eu.qlikcloud.com',
-    userName: 'Anna Sample',
+    userId: '64e7f1sampleuser',
+    ownerId: '64e7f1sampleuser',
+    appId: APP_ID,
     appName: APP.name,
-    appUrl: `https://sample.eu.qlikcloud.com/sense/app/${APP_ID}`,
-    appDescription: 'An invented app',
-    appTags: ['sample-app-tag'],
-    appOwnerName: 'Anna Sample',
-    appOwnerEmail: 'anna@sample.example',
-    reloadTrigger: 'chronos',
     reloadId: '670e1df04cf4e529c035c902',
-    status: 'error',
-    errorCode: 'EngineReloadScriptError',
-    errorMessage: 'error in app script or datasource',
-    executionStatusText: 'FAILED',
-    executionDuration: { hours: 0, minutes: 0, seconds: 12 },
-    peakMemoryBytes: '11,111,111',
-    endedWithMemoryConstraint: false,
-    logMessage: 'Reload started\r\nReload failed',
-  },
+    outcome: isSuccess ? 'success' : 'failed',
+    status: isSuccess ? 'ok' : 'error',
+    data: {
+      ...{ endedWithMemoryConstraint: false, isDirectQueryMode: false, isPartialReload: false, isSessionApp: false },
+      ...{ isSkipStore: false, peakMemoryBytes: 11_111_111, rowLimit: -1, statements: 12, duration: 190 },
+      size: { memory: 2_222_222 },
+    },
+  }
+  const found = <T>(value: T) => ({ state: 'found', value }) as const
+  const look: CloudLook = {
+    reload: found({
+      id: notice.reloadId,
+      type: 'chronos',
+      status: isSuccess ? 'SUCCEEDED' : 'FAILED',
+      ...(!isSuccess && { errorCode: 'EngineReloadScriptError', errorMessage: 'error in app script or datasource' }),
+      log: isSuccess ? 'Reload started\nReload finished' : 'Reload started\nReload failed',
+      creationTime: '2026-01-15T06:00:00.480Z',
+      startTime: '2026-01-15T06:00:01.120Z',
+      endTime: '2026-01-15T06:03:11.482Z',
+    }),
+    app: found({
+      name: APP.name,
+      description: 'An invented app',
+      thumbnail: 'https://sample.eu.qlikcloud.com/thumbnail.png',
+      publishTime: '2026-01-01T00:00:00.000Z',
+      hasSectionAccess: false,
+    }),
+    item: found({ tags: ['sample-app-tag'], fileSize: 1_234_567 }),
+    owner: found({
+      id: notice.ownerId,
+      name: 'Anna Sample',
+      email: 'anna@sample.example',
+      picture: 'https://sample.eu.qlikcloud.com/anna.png',
+    }),
+  }
+  const tenant = { id: notice.tenantId, tenantUrl: 'https://sample.eu.qlikcloud.com', comment: 'Sample tenant' }
+  return { kind: 'cloudReload', variables: cloudVariables(notice, look, tenant) }
 }

@@ -49,6 +49,54 @@ describe('with a sample', () => {
     expect(JSON.parse(out)).toEqual({ target: 'text', text: expect.stringContaining('Days left:         41') })
   })
 
+  test('a variable that does not exist is named with its line, and with what was probably meant', async () => {
+    const lines = [
+      '{{taskName}} {{#if tasId}}{{tasId}}{{else}}{{taskId}}{{/if}}',
+      '{{#each taskTags}}{{this}} {{../hostNam}} {{whatever}} {{@index}}{{/each}}',
+      '{{#each executionDetails as |step|}}{{step.message}}{{message}}{{@root.hosName}}{{/each}}',
+      '{{#with appStream}}{{name}}{{/with}} {{executionStartTime.startTimeLocal1}} {{#if (eq outcom "failed")}}{{/if}}',
+      '{{qliksSenseQMC}} {{xyzzyqwertyuiop}}',
+    ]
+    writeFileSync(directory.join('misspelt.handlebars'), lines.join('\n'))
+    const { code, err } = await template('preview', 'misspelt.handlebars')
+    expect(code).toBe(0)
+    const warning = (line: number, name: string, meant?: string) =>
+      `line ${line}: there is no variable "${name}"${meant ? `; did you mean "${meant}"?` : ''}`
+    expect(err.split('\n').map((text) => text.replace(/^warning: \S*misspelt\.handlebars: /, ''))).toEqual([
+      ...[warning(1, 'tasId', 'taskId'), warning(1, 'tasId', 'taskId'), warning(2, 'hostNam', 'hostName')],
+      ...[warning(3, 'hosName', 'hostName'), warning(4, 'outcom', 'outcome'), warning(5, 'xyzzyqwertyuiop')],
+    ])
+
+    writeFileSync(directory.join('misspelt.eta'), '<p>\n<%= it.taskName %> <%= it.tasId ?? "" %>')
+    const eta = await template('preview', 'misspelt.eta')
+    expect(eta.code).toBe(0)
+    expect(eta.err).toMatch(
+      /^warning: \S*misspelt\.eta: line 2: there is no variable "tasId"; did you mean "taskId"\?$/,
+    )
+  })
+
+  test('a sample of Qlik Cloud fills every variable of a live event', async () => {
+    const variables = [
+      ...['tenantId', 'tenantComment', 'tenantUrl', 'userId', 'userName', 'appId', 'appName', 'appUrl', 'taskName'],
+      ...['appDescription', 'appPublishTime', 'appThumbnail', 'appHasSectionAccess', 'appIsPublished', 'appTags.[0]'],
+      ...['reloadTrigger', 'source', 'eventType', 'eventTypeVersion', 'endedWithMemoryConstraint'],
+      ...['isDirectQueryMode', 'isPartialReload', 'isSessionApp', 'isSkipStore', 'peakMemoryBytes', 'rowLimit'],
+      ...['sizeMemoryBytes', 'appFileSize', 'reloadId', 'status', 'statements', 'usageDuration', 'errorCode'],
+      ...['errorMessage', 'logMessage', 'executionDuration.minutes', 'executionStatusText', 'executionId'],
+      ...['executionCreationTime.creationTimeUTC', 'executionStartTime.startTimeUTC', 'executionStartTime.year'],
+      ...['executionStartTime.startTimeLocal1', 'executionStopTime.stopTimeLocal4', 'scriptLogSize', 'hostName'],
+      ...['scriptLogSizeRows', 'scriptLogSizeCharacters', 'scriptLogHead', 'scriptLogTail', 'scriptLogHeadCount'],
+      ...['scriptLogTailCount', 'qlikSenseQMC', 'qlikSenseHub', 'qliksSenseQMC', 'qliksSenseHub', 'appOwnerName'],
+      ...['appOwnerUserId', 'appOwnerPicture', 'appOwnerEmail', 'user', 'logTimeStamp'],
+    ]
+    writeFileSync(directory.join('cloud.txt.hbs'), variables.map((name) => `${name}=[{{${name}}}]`).join('\n'))
+    const { code, out, err } = await template('preview', 'cloud.txt.hbs', '--type', 'cloudReload')
+    expect({ code, err }).toEqual({ code: 0, err: '' })
+    expect(out.match(/^.*=\[\]$/gm) ?? []).toEqual([])
+    expect(out).toContain('qlikSenseQMC=[https://sample.eu.qlikcloud.com/console]')
+    expect(out).toContain('eventType=[com.qlik.v1.app.reload.finished]')
+  })
+
   test('a template with an error ends with 3 and says where', async () => {
     writeFileSync(directory.join('bad.handlebars'), 'one\n{{#if x}}')
     writeFileSync(directory.join('throws.eta'), '<%= it.a.b %>')

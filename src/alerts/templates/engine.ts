@@ -5,7 +5,7 @@ import { ESCAPING, TARGETS, type Target } from './escape.ts'
 import { createEta } from './eta.ts'
 import { createTemplateFiles, type TemplateFilesDeps } from './files.ts'
 import { createHandlebars } from './handlebars.ts'
-import { type CompiledTemplate, type Syntax, syntaxOfFile, syntaxOfText, type TemplateSource } from './source.ts'
+import { type CompiledTemplate, inlineSource, type Syntax, syntaxOfFile, type TemplateSource } from './source.ts'
 
 export type TemplateRecord = Readonly<Record<string, unknown>>
 
@@ -109,7 +109,7 @@ function found(source: TemplateSource): TemplateRef {
 function sourceOf(ref: TemplateRef): TemplateSource {
   if (ref.kind === 'found') return ref.source
   if (ref.kind === 'builtin') return BUILTIN_TEMPLATES[ref.name]
-  return { file: ref.name, syntax: syntaxOfText(ref.text), text: ref.text, siblings: new Map() }
+  return inlineSource(ref.name, ref.text)
 }
 
 /** Windows paths keep their backslashes: the parts are only put side by side. */

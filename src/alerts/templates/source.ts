@@ -21,6 +21,11 @@ export function syntaxOfFile(file: string): Syntax | null {
   return SYNTAX_OF[extension.toLowerCase()] ?? null
 }
 
+/** A text of the configuration; `name` is its key. */
+export function inlineSource(name: string, text: string): TemplateSource {
+  return { file: name, syntax: syntaxOfText(text), text, siblings: new Map() }
+}
+
 /** A text in the configuration is Handlebars unless it holds an Eta tag. */
 export function syntaxOfText(text: string): Syntax {
   return text.includes('<%') ? 'eta' : 'handlebars'

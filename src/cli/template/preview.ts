@@ -2,7 +2,7 @@
 import { writeFile } from 'node:fs/promises'
 import { parseObject } from '../../alerts/destinations/chat/json-text.ts'
 import { mailView } from '../../alerts/destinations/email/view/index.ts'
-import { type RecordContext, templateRecord } from '../../alerts/record.ts'
+import { type RecordContext, type RecordLinks, recordLinks, templateRecord } from '../../alerts/record.ts'
 import { sampleEvent } from '../../alerts/sample-event.ts'
 import {
   createTemplateEngine,
@@ -12,10 +12,12 @@ import {
 } from '../../alerts/templates/engine.ts'
 import { TemplateError } from '../../alerts/templates/errors.ts'
 import type { Target } from '../../alerts/templates/escape.ts'
+import { unknownText, unknownVariables } from '../../alerts/templates/unknown.ts'
 import { createTimeFormatter } from '../../alerts/times.ts'
 import { loadConfig } from '../../config/load.ts'
 import { createPathResolver } from '../../config/paths.ts'
 import { renderProblem, sortProblems } from '../../config/problems.ts'
+import type { Config } from '../../config/schema.ts'
 import type { EventOutcome, EventType } from '../../events/types.ts'
 import { VERSION } from '../../platform/version.ts'
 import { type CommandIo, EXIT } from '../io.ts'
@@ -41,11 +43,15 @@ interface Found {
 
 /** What a type of event is shown with when no outcome is named. */
 const TYPICAL: Partial<Record<EventType, EventOutcome>> = { service: 'stopped', license: 'expiring', self: 'raised' }
-const SAMPLE_LINKS: Pick<RecordContext, 'qlikSenseUrls' | 'genericUrls'> = {
+const SAMPLE_LINKS: RecordLinks = {
   qlikSenseUrls: {
     qmc: 'https://qlik.sample.example/qmc',
     hub: 'https://qlik.sample.example/hub',
     appBaseUrl: 'https://qlik.sample.example/sense/app',
+  },
+  cloudUrls: {
+    qmc: 'https://sample.eu.qlikcloud.com/console',
+    hub: 'https://sample.eu.qlikcloud.com/analytics/home',
   },
   genericUrls: [],
 }
@@ -87,6 +93,11 @@ async function finish(
   { output, json }: PreviewOptions,
   io: CommandIo,
 ): Promise<number> {
+  if (ref.kind === 'found') {
+    for (const unknown of unknownVariables(ref.source, Object.keys(record))) {
+      io.err(`warning: ${ref.source.file}: ${unknownText(unknown)}`)
+    }
+  }
   try {
     const isMail = target === 'html' || target === 'text'
     const text = engine.render(ref, isMail ? { ...record, view: mailView(record) } : record, target)
@@ -126,9 +137,19 @@ async function surroundings({ configfile }: PreviewOptions) {
     ...(config ? { templateDirectory: config.footman.templateDirectory } : {}),
   })
   const timeZone = config?.footman.timezone
-  const { qlikSenseUrls, genericUrls } = config?.qlikSenseUrls.hub ? config : SAMPLE_LINKS
   const times = createTimeFormatter(timeZone ? { timeZone } : {})
-  return { engine, context: { qlikSenseUrls, genericUrls, version: VERSION, times, now: Date.now() } }
+  return { engine, context: { ...linksOf(config), version: VERSION, times, now: Date.now() } }
+}
+
+/** Those of the configuration, and samples where it has none. */
+function linksOf(config: Config | null | undefined): RecordLinks {
+  if (!config) return SAMPLE_LINKS
+  const own = recordLinks(config)
+  return {
+    qlikSenseUrls: own.qlikSenseUrls.hub ? own.qlikSenseUrls : SAMPLE_LINKS.qlikSenseUrls,
+    cloudUrls: own.cloudUrls?.hub || own.cloudUrls?.qmc ? own.cloudUrls : SAMPLE_LINKS.cloudUrls!,
+    genericUrls: own.genericUrls,
+  }
 }
 
 /** A file wins over a built-in template of the same name. */

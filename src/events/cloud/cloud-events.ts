@@ -8,14 +8,14 @@ import type { GroupWriter } from '../../platform/group-commit.ts'
 import type { Database } from '../../platform/sqlite.ts'
 import type { Clock, Logger, Service } from '../../platform/types.ts'
 import { uuidV7 } from '../../platform/uuid.ts'
-import type { CloudClient } from '../../qlik/cloud/types.ts'
+import type { CloudClient, CloudLook, ReloadNotice, TenantSettings } from '../../qlik/cloud/types.ts'
 import { recordDrops, takeDedupKey } from '../bookkeeping.ts'
 import type { EventEmitter } from '../emit.ts'
 import type { DropReason } from '../types.ts'
-import { cloudEvent, type TenantSettings } from './event.ts'
+import { cloudEvent } from './event.ts'
 import { addMessage, type InboxMessage, openMessages, removeMessage } from './inbox.ts'
-import { type CloudLook, lookAtReload, retryAfter, troubleOf } from './look.ts'
-import { noticeKey, parseNotice, type ReloadNotice } from './notice.ts'
+import { lookAtReload, retryAfter, troubleOf } from './look.ts'
+import { noticeKey, parseNotice } from './notice.ts'
 
 export interface CloudEventsDeps {
   readonly db: Database

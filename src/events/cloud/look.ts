@@ -1,23 +1,7 @@
 /** What the tenant knows about a reload. Every read is optional: what cannot be had is told, and holds nothing up. */
-import type {
-  CloudAppInfo,
-  CloudClient,
-  CloudItemInfo,
-  CloudRead,
-  CloudReloadInfo,
-  CloudUserInfo,
-} from '../../qlik/cloud/types.ts'
+import type { CloudClient, CloudLook, CloudRead, ReloadNotice } from '../../qlik/cloud/types.ts'
+import { found } from '../../qlik/cloud/variables.ts'
 import type { MissingPart } from '../types.ts'
-import type { ReloadNotice } from './notice.ts'
-
-/** Each part as far as it has been asked for. */
-export interface CloudLook {
-  readonly scriptLog?: CloudRead<string>
-  readonly reload?: CloudRead<CloudReloadInfo>
-  readonly app?: CloudRead<CloudAppInfo>
-  readonly item?: CloudRead<CloudItemInfo>
-  readonly owner?: CloudRead<CloudUserInfo>
-}
 
 const PARTS: Readonly<Record<keyof CloudLook, MissingPart>> = {
   scriptLog: 'scriptLog',
@@ -75,8 +59,4 @@ export function troubleOf(look: CloudLook): string {
     const read = look[name]
     return read && read.state !== 'found' ? [`${name}: ${read.why}`] : []
   }).join('; ')
-}
-
-export function found<T>(read: CloudRead<T> | undefined): T | null {
-  return read?.state === 'found' ? read.value : null
 }

@@ -1,26 +1,5 @@
 /** The webhook events of Qlik Cloud about finished reloads, in all their forms, as one record. */
-
-/** What an event says about a reload that has ended. Texts that it lacks are empty. */
-export interface ReloadNotice {
-  readonly eventType: string
-  readonly eventTypeVersion: string
-  readonly source: string
-  /** ISO, as sent; empty when it is no time. */
-  readonly time: string
-  readonly tenantId: string
-  readonly userId: string
-  readonly ownerId: string
-  readonly appId: string
-  readonly appName: string
-  readonly reloadId: string
-  readonly outcome: 'failed' | 'success'
-  /** `error`, `ok`, `FAILED`, ... as sent. */
-  readonly status: string
-  /** The event's own part, for template variables. */
-  readonly data: Tree
-}
-
-export type Tree = Readonly<Record<string, unknown>>
+import type { ReloadNotice, Tree } from '../../qlik/cloud/types.ts'
 
 export type ParsedNotice =
   | { readonly kind: 'notice'; readonly notice: ReloadNotice }

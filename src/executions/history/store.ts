@@ -160,15 +160,15 @@ export function taskStates(db: Database): TaskState[] {
 /** Executions of a task that are looked at for its type. */
 const TYPE_ROWS = 20
 
-/** The type of a task by its last executions; null when Qlik Sense has told of none. Types of others are guesses. */
+/** The type of a task by its last executions; null when Qlik Sense has reported none. Types of other rows are guesses. */
 export function lastTaskType(db: Database, taskId: string): (typeof TASK_TYPES)[number] | null {
   const rows = db.all<Pick<EndedExecution, 'taskType' | 'statusNum'>>(
     `SELECT task_type AS taskType, status_num AS statusNum FROM execution WHERE task_id = ?
        ORDER BY stopped_at DESC LIMIT ${TYPE_ROWS}`,
     taskId,
   )
-  const told = rows.find(({ statusNum }) => statusNum !== null)?.taskType
-  return TASK_TYPES.find((type) => type === told) ?? null
+  const reported = rows.find(({ statusNum }) => statusNum !== null)?.taskType
+  return TASK_TYPES.find((type) => type === reported) ?? null
 }
 
 /** Up to `limit` successful executions that ended after `since`, newest first. */

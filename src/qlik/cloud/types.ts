@@ -46,6 +46,44 @@ export type CloudRead<T> =
   /** No answer, or the tenant is overloaded: worth another try. */
   | { readonly state: 'failed'; readonly why: string; readonly retryAfterMs?: number }
 
+/** Each part as far as it has been asked for. */
+export interface CloudLook {
+  readonly scriptLog?: CloudRead<string>
+  readonly reload?: CloudRead<CloudReloadInfo>
+  readonly app?: CloudRead<CloudAppInfo>
+  readonly item?: CloudRead<CloudItemInfo>
+  readonly owner?: CloudRead<CloudUserInfo>
+}
+
+/** What an event says about a reload that has ended. Texts that it lacks are empty. */
+export interface ReloadNotice {
+  readonly eventType: string
+  readonly eventTypeVersion: string
+  readonly source: string
+  /** ISO, as sent; empty when it is no time. */
+  readonly time: string
+  readonly tenantId: string
+  readonly userId: string
+  readonly ownerId: string
+  readonly appId: string
+  readonly appName: string
+  readonly reloadId: string
+  readonly outcome: 'failed' | 'success'
+  /** `error`, `ok`, `FAILED`, ... as sent. */
+  readonly status: string
+  /** The event's own part, for template variables. */
+  readonly data: Tree
+}
+
+export type Tree = Readonly<Record<string, unknown>>
+
+/** The tenant as configured. */
+export interface TenantSettings {
+  readonly id: string
+  readonly tenantUrl: string
+  readonly comment: string
+}
+
 /** Nothing here rejects: what cannot be read is told. Every call ends within `timeoutMs`. */
 export interface CloudClient {
   /** Script log of a reload as text. */

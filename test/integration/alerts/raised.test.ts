@@ -252,7 +252,7 @@ describe('raised events', () => {
     const [slack] = posted('/slack')
     expect(slack.text).toBe('Cloud reload failed: Sample app')
     const fields = slack.blocks[1].fields.map(({ text }: { text: string }) => text)
-    expect(fields).toContain('*Owner*\nAnna Sample')
+    expect(fields).toContain('*Owner*\nAnna Sample (64e7f1sampleuser)')
     expect(fields).toContain('*Error code*\nEngineReloadScriptError')
     expect(slack.blocks[2].text.text).toEndWith(
       "log rows:\n```2026-01-15 06:03:11  0042 Error: Field 'Amount' not found```",

@@ -45,6 +45,19 @@ test('a template that is missing or fails is found', async () => {
   expect(failing).toEqual([['error', `${BASE}.htmlTemplateFile`, expect.stringContaining('bad.handlebars')]])
 })
 
+test('a variable that no event has is a warning with its line', async () => {
+  writeFileSync(directory.join('misspelt.handlebars'), '<p>\n{{tasId}} {{qliksSenseHub}}')
+  const template = { bodyFileDirectory: directory.path, htmlTemplateFile: 'misspelt' }
+  expect(await problems({ ...template, subject: '{{taskNam}} has failed' })).toEqual([
+    ['warning', `${BASE}.subject`, 'line 1: there is no variable "taskNam"; did you mean "taskName"?'],
+    [
+      'warning',
+      `${BASE}.htmlTemplateFile`,
+      expect.stringMatching(/misspelt\.handlebars: line 2: there is no variable "tasId"; did you mean "taskId"\?$/),
+    ],
+  ])
+})
+
 test('a file in the template directory that breaks the built-in mail is found', async () => {
   mkdirSync(directory.join('own', 'email'), { recursive: true })
   writeFileSync(directory.join('own', 'email', 'facts.eta'), '<%= it.nothing.here %>')

@@ -1,7 +1,8 @@
 /** The forms in which Qlik Cloud tells that a reload has ended. */
 import { describe, expect, test } from 'bun:test'
 import * as fc from 'fast-check'
-import { noticeKey, parseNotice, type ReloadNotice } from '../../../src/events/cloud/notice.ts'
+import { noticeKey, parseNotice } from '../../../src/events/cloud/notice.ts'
+import type { ReloadNotice } from '../../../src/qlik/cloud/types.ts'
 
 const APP = '86ee4ae7-7ae7-4dd4-98a1-ebea989f78fb'
 const LEGACY = {

@@ -5,6 +5,8 @@ import { sampleEvent } from '../../sample-event.ts'
 import type { TemplateEngine, TemplateRecord, TemplateRef } from '../../templates/engine.ts'
 import { messageOf } from '../../templates/errors.ts'
 import type { Target } from '../../templates/escape.ts'
+import { inlineSource } from '../../templates/source.ts'
+import { unknownText, unknownVariables } from '../../templates/unknown.ts'
 import { createTimeFormatter } from '../../times.ts'
 import type { SettingProblem } from '../setting-problem.ts'
 import { variantOf } from './content.ts'
@@ -75,10 +77,20 @@ function renderProblems(
 ) {
   try {
     engine.render(ref, record, target)
-    return []
+    return unknownProblems(path, ref, record)
   } catch (error) {
     return [problem('error', path, messageOf(error), 'alerts go out as plain text until this is mended')]
   }
+}
+
+/** Misspelt variables: the message goes out with a gap. */
+function unknownProblems(path: string, ref: TemplateRef, record: TemplateRecord): readonly SettingProblem[] {
+  if (ref.kind === 'builtin') return []
+  const source = ref.kind === 'found' ? ref.source : inlineSource(ref.name, ref.text)
+  const place = ref.kind === 'found' ? `${source.file}: ` : ''
+  return unknownVariables(source, Object.keys(record)).map((unknown) =>
+    problem('warning', path, `${place}${unknownText(unknown)}`, 'it is empty in every message'),
+  )
 }
 
 function addressProblems(base: string, recipients: readonly string[], fromAddress: string): SettingProblem[] {
