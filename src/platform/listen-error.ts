@@ -42,14 +42,16 @@ export async function toListenError(target: ListenTarget, error: unknown): Promi
   if (error instanceof ListenError) return error
   const { code, message } = error as NodeJS.ErrnoException
   const known = code === undefined ? undefined : REASONS[code]
-  if (code !== undefined && known) return new ListenError(target, code, known, error)
+  // The runtime may give an unknown name the code of a failure before it.
+  const isDoubtful = code === 'EADDRNOTAVAIL' && isIP(target.address) === 0
+  if (code !== undefined && known && !isDoubtful) return new ListenError(target, code, known, error)
   if (target.port < 0 || target.port > 65535 || !Number.isInteger(target.port)) {
     return new ListenError(target, 'ERR_OUT_OF_RANGE', REASONS.ERR_OUT_OF_RANGE!, error)
   }
   if (isIP(target.address) === 0 && !(await resolves(target.address))) {
     return new ListenError(target, 'ENOTFOUND', REASONS.ENOTFOUND!, error)
   }
-  return new ListenError(target, code ?? 'UNKNOWN', message, error)
+  return new ListenError(target, code ?? 'UNKNOWN', known ?? message, error)
 }
 
 const resolves = (name: string) =>
