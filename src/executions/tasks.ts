@@ -185,7 +185,7 @@ const NOTHING = Symbol('nothing')
 function prefilterOf(filter: TaskFilter): string | null | typeof NOTHING {
   const status = statusFilter(filter)
   if (status === NOTHING) return NOTHING
-  const types = filter.type?.map((type) => TASK_TYPES.findIndex((known) => known === type))
+  const types = filter.type?.map((type) => (TASK_TYPES as readonly string[]).indexOf(type))
   const parts = [
     status,
     types && or(...types.map((type) => eq('taskType', type))),

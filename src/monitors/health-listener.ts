@@ -6,8 +6,12 @@ import type { Logger, Service } from '../platform/types.ts'
 
 export interface HealthListenerDeps {
   readonly log: Logger
-  /** `checks` are the states of the single parts. */
-  readonly health: () => { readonly healthy: boolean; readonly checks: Readonly<Record<string, string>> }
+  /** `checks` are the states of the single parts, `reasons` what is wrong with some. */
+  readonly health: () => {
+    readonly healthy: boolean
+    readonly checks: Readonly<Record<string, string>>
+    readonly reasons?: Readonly<Record<string, string>>
+  }
   /** Whether the caller at this address may see the single checks. */
   readonly maySeeChecks: (address: string, headers: Headers) => boolean
 }
@@ -37,9 +41,10 @@ export function createHealthListener(deps: HealthListenerDeps, settings: HealthL
       const refusal = noSuchRoute(request.method, pathname + search)
       return jsonAnswer(refusal.status, refusal.body)
     }
-    const { healthy, checks } = health()
+    const { healthy, checks, reasons } = health()
     const state = healthy ? { statusCode: 200, status: 'ok' } : { statusCode: 503, status: 'ko' }
-    return jsonAnswer(state.statusCode, { ...state, ...(maySeeChecks(address, request.headers) && { checks }) })
+    const details = maySeeChecks(address, request.headers) && { checks, ...(reasons && { reasons }) }
+    return jsonAnswer(state.statusCode, { ...state, ...details })
   }
 
   return {

@@ -40,6 +40,8 @@ export function createDescriptorWatch(deps: DescriptorDeps, { everyMs = EVERY_MS
   const reserve: number[] = []
   let size = 0
   let problem: string | null = null
+  /** Logged already: why the listener stays closed. */
+  let obstacle = ''
   let timer: ReturnType<typeof setInterval> | undefined
   let looking: Promise<void> = Promise.resolve()
 
@@ -65,9 +67,12 @@ export function createDescriptorWatch(deps: DescriptorDeps, { everyMs = EVERY_MS
       fill()
       await listener.resume()
       problem = null
+      obstacle = ''
       log.info(`DESCRIPTORS: ${used} of ${limit} file descriptors are used now: the REST API takes connections again`)
     } catch (error) {
-      log.error(`DESCRIPTORS: The REST API cannot be opened again yet: ${(error as Error).message}`)
+      const { message } = error as Error
+      if (message !== obstacle) log.error(`DESCRIPTORS: The REST API cannot be opened again yet: ${message}`)
+      obstacle = message
     }
   }
 

@@ -6,6 +6,7 @@ import { connect as tlsConnect } from 'node:tls'
 import { footmanBinary } from '../support/binary.ts'
 import { type Footman, footman } from '../support/footman.ts'
 import { startHttpSink } from '../support/http-sink.ts'
+import { freeTcpPort } from '../support/ports.ts'
 import { startSite, type TestSite } from '../support/simulator.ts'
 import { until } from '../support/wait.ts'
 
@@ -249,12 +250,14 @@ test.skipIf(!isLinux)(
       env: {},
       path: (local: string) => local,
     }
+    const healthPort = await freeTcpPort()
     await using product = await footman({
       simulator: null,
       host,
       args: ['--no-qs-connection'],
       config: {
         restServerEndpointsEnable: { keyValueStore: true },
+        dockerHealthCheck: { enable: true, port: healthPort },
         footman: {
           api: { requestTimeout: '10s' },
           destinations: { ops: { type: 'webhook', url: `${sink.url}/self` } },
@@ -271,6 +274,9 @@ test.skipIf(!isLinux)(
     expect(text).toContain('LimitNOFILE')
     const [alert] = await sink.received(1, { match: ({ url }) => url === '/self', timeout: 30_000 })
     expect(JSON.parse(alert!.body)).toMatchObject({ key: 'footman:self:DESCRIPTORS_LOW', outcome: 'raised' })
+    const health = (await (await fetch(`http://127.0.0.1:${healthPort}/health`)).json()) as Record<string, unknown>
+    expect(health).toMatchObject({ statusCode: 200, checks: { descriptors: 'degraded', rest: 'up' } })
+    expect(JSON.stringify(health.reasons)).toContain('file descriptors of Footman are used (EMFILE)')
     // It left while the connections were still there.
     expect(flood.filter((one) => !one.isClosed()).length).toBeGreaterThan(150)
 

@@ -63,7 +63,7 @@ describe('service install', () => {
     const opened = stdout.split(/\r?\n/).filter((line) => line.includes('icacls'))
     expect(opened).toEqual([
       `$ icacls.exe "${folder.file}" /grant "NT SERVICE\\Footman:R"`,
-      '$ icacls.exe C:\\ProgramData\\Footman\\data /inheritance:r /grant:r *S-1-5-18:(OI)(CI)F /grant:r *S-1-5-32-544:(OI)(CI)F /grant:r "NT SERVICE\\Footman:(OI)(CI)M"',
+      '$ icacls.exe C:\\ProgramData\\Footman\\data /inheritance:r /grant:r "*S-1-5-18:(OI)(CI)F" /grant:r "*S-1-5-32-544:(OI)(CI)F" /grant:r "NT SERVICE\\Footman:(OI)(CI)M"',
       '$ icacls.exe C:\\ProgramData\\Footman\\data\\* /reset /T /C',
       '$ icacls.exe "C:\\Program Files\\Footman\\log" /grant "NT SERVICE\\Footman:(OI)(CI)M" /T',
     ])

@@ -216,6 +216,51 @@ export const serverCases: readonly Case[] = [
     },
   },
   {
+    name: 'paused it takes no connections, finishes what runs, and resumes on the same port; plain and TLS',
+    async run() {
+      const { server: certificate } = await testCertificates()
+      const tls = { cert: certificate.cert.pem, key: certificate.key.pem }
+      for (const settings of [{}, { tls }]) {
+        const entered = signal()
+        const release = signal()
+        const handler: Handler = async (request) => {
+          if (!request.url.endsWith('/slow')) return new Response('ok')
+          entered.resolve()
+          await release.promise
+          return new Response('finished')
+        }
+        const server = await serveHttp({ hostname: '127.0.0.1', port: 0, handler, ...settings })
+        const ask = async (path: string): Promise<string> => {
+          if (!('tls' in settings)) return (await fetch(`http://127.0.0.1:${server.port}${path}`)).text()
+          return new Promise((resolve, reject) => {
+            const options = {
+              host: '127.0.0.1',
+              port: server.port,
+              path,
+              rejectUnauthorized: false,
+              agent: false as const,
+            }
+            httpsGet(options, (response) => response.on('data', (chunk) => resolve(String(chunk)))).on('error', reject)
+          })
+        }
+        try {
+          // Not under Deno.
+          if (!server.pause || !server.resume) return
+          const slow = ask('/slow')
+          await entered.promise
+          server.pause()
+          await assert.rejects(ask('/'))
+          release.resolve()
+          assert.equal(await slow, 'finished')
+          await server.resume()
+          assert.equal(await ask('/'), 'ok')
+        } finally {
+          await server.stop(0)
+        }
+      }
+    },
+  },
+  {
     name: 'stop cuts what hangs when the grace is over, and does not wait for idle connections',
     async run() {
       const entered = signal()
