@@ -9,7 +9,7 @@ import { asideRoute, compileUserRoute, type UserRoute } from '../alerts/routes/u
 import { isNotifying, type NamedDestination, type Need, type Route } from '../alerts/types.ts'
 import { butlerRouteNames, whyOff } from '../config/butler-route-names.ts'
 import type { Config } from '../config/schema.ts'
-import type { Windows } from '../platform/windows/types.ts'
+import type { Windows } from '../platform/calendar/types.ts'
 
 const HOUR_MS = 3_600_000
 /** Name of the route of Footman's alerts about itself. */

@@ -1,14 +1,14 @@
 /** The audit, and what the features tell it besides their REST calls. */
-import { createAudit } from '../api/audit/audit.ts'
-import { auditRoutes } from '../api/audit/routes.ts'
-import type { Audit } from '../api/audit/types.ts'
+import { createAudit } from '../http/audit/audit.ts'
+import { auditRoutes } from '../http/audit/routes.ts'
+import type { Audit } from '../http/audit/types.ts'
+import type { ApiRoute } from '../http/endpoint/route.ts'
 import type { GroupWriter } from '../platform/group-commit.ts'
-import type { ApiRoute } from '../platform/http/route.ts'
 import type { Database } from '../platform/sqlite.ts'
 import type { Clock, Logger } from '../platform/types.ts'
-import { auditNote, START_ACTION } from '../start-task/audit.ts'
-import type { StartQueueDeps } from '../start-task/queue.ts'
-import type { StartTaskDeps } from '../start-task/start.ts'
+import { auditNote, START_ACTION } from '../tasks/start/audit.ts'
+import type { StartQueueDeps } from '../tasks/start/queue.ts'
+import type { StartTaskDeps } from '../tasks/start/start.ts'
 import type { SchedulerDeps } from './scheduler.ts'
 
 export interface AuditParts {

@@ -1,6 +1,5 @@
 /** File operations: their endpoints, and what is told about them in log, audit and metrics. */
 import process from 'node:process'
-import type { Audit } from '../api/audit/types.ts'
 import type { Config } from '../config/schema.ts'
 import { readApprovals } from '../files/approval.ts'
 import { fileJobRoutes } from '../files/job-routes.ts'
@@ -11,8 +10,9 @@ import { createFileOperations } from '../files/operations/operations.ts'
 import type { PathRules } from '../files/paths/types.ts'
 import { fileRoutes } from '../files/routes.ts'
 import { pathsOf } from '../files/texts.ts'
+import type { Audit } from '../http/audit/types.ts'
+import type { ApiRoute } from '../http/endpoint/route.ts'
 import type { GroupWriter } from '../platform/group-commit.ts'
-import type { ApiRoute } from '../platform/http/route.ts'
 import type { Database } from '../platform/sqlite.ts'
 import type { Clock, Logger, Service } from '../platform/types.ts'
 

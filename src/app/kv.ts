@@ -1,5 +1,7 @@
 /** The key-value store: its endpoints, the pairs of start requests, expiry, and changes for the broker. */
 import type { Config } from '../config/schema.ts'
+import { createEventStreams } from '../http/endpoint/event-stream.ts'
+import type { ApiRoute } from '../http/endpoint/route.ts'
 import { countingStore } from '../kv/counting.ts'
 import { createExpiry } from '../kv/expiry.ts'
 import { extraKeyValueRoutes } from '../kv/extra-routes.ts'
@@ -10,11 +12,9 @@ import { createStoreKeyValues } from '../kv/start-items.ts'
 import { createKeyValueStore } from '../kv/store.ts'
 import type { MqttOutgoing } from '../mqtt/types.ts'
 import { createGroupWriter, type GroupWriter } from '../platform/group-commit.ts'
-import { createEventStreams } from '../platform/http/event-stream.ts'
-import type { ApiRoute } from '../platform/http/route.ts'
 import { type Database, openDatabase } from '../platform/sqlite.ts'
 import type { Clock, Logger, Service } from '../platform/types.ts'
-import type { StoreKeyValues } from '../start-task/types.ts'
+import type { StoreKeyValues } from '../tasks/start/types.ts'
 
 export interface KeyValueDeps {
   /** Holds the tables of `keyValueMigrations`. */

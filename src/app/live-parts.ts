@@ -1,6 +1,7 @@
 /** The parts that follow a changed configuration while everything runs. */
-import type { Api } from '../api/server.ts'
+
 import type { Config } from '../config/schema.ts'
+import type { Api } from '../http/server.ts'
 import type { Alerts } from './alerts.ts'
 import type { LivePart } from './reload.ts'
 import type { BuiltWindows } from './windows.ts'

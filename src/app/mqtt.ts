@@ -7,9 +7,9 @@ import type { MqttService } from '../mqtt/types.ts'
 import type { GroupWriter } from '../platform/group-commit.ts'
 import type { Database } from '../platform/sqlite.ts'
 import type { Clock, Logger, Service } from '../platform/types.ts'
-import { createRequestStore } from '../start-task/request-store.ts'
-import { createStartRequests } from '../start-task/requests.ts'
-import type { StartTask } from '../start-task/types.ts'
+import { createRequestStore } from '../tasks/start/request-store.ts'
+import { createStartRequests } from '../tasks/start/requests.ts'
+import type { StartTask } from '../tasks/start/types.ts'
 
 export interface MqttDeps {
   readonly log: Logger

@@ -5,10 +5,10 @@ import { graft, isLive } from '../config/live.ts'
 import type { LoadResult } from '../config/load.ts'
 import { logLineOf, type Problem, renderProblem } from '../config/problems.ts'
 import type { Config } from '../config/schema.ts'
+import { Refusal, refusedWithCode } from '../http/endpoint/errors.ts'
+import { type ApiRequest, type ApiRoute, jsonAnswer } from '../http/endpoint/route.ts'
+import { strictBody } from '../http/endpoint/strict-body.ts'
 import { createFileWatch } from '../platform/file-watch.ts'
-import { Refusal, refusedWithCode } from '../platform/http/errors.ts'
-import { type ApiRequest, type ApiRoute, jsonAnswer } from '../platform/http/route.ts'
-import { strictBody } from '../platform/http/strict-body.ts'
 import type { Logger, Service } from '../platform/types.ts'
 
 /** Where the configuration comes from; without it there is nothing to reload. */

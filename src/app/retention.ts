@@ -1,8 +1,8 @@
 /** Removes what is older than the retention time, in small steps so that nothing else waits. */
 import { setTimeout as pause } from 'node:timers/promises'
 import { purgeSlots } from '../alerts/outbox/rate-limit.ts'
-import { purgeAudit } from '../api/audit/store.ts'
 import { purgeDedupKeys } from '../events/bookkeeping.ts'
+import { purgeAudit } from '../http/audit/store.ts'
 import type { GroupWriter } from '../platform/group-commit.ts'
 import type { Database } from '../platform/sqlite.ts'
 import type { Clock, Logger, Service } from '../platform/types.ts'

@@ -10,8 +10,8 @@ import type { GroupWriter } from '../platform/group-commit.ts'
 import type { Database } from '../platform/sqlite.ts'
 import type { Clock } from '../platform/types.ts'
 import { uuidV7 } from '../platform/uuid.ts'
-import type { ActionContext, Perform } from '../scheduler/runner.ts'
-import type { WebhookAction } from '../scheduler/types.ts'
+import type { ActionContext, Perform } from '../tasks/schedule/runner.ts'
+import type { WebhookAction } from '../tasks/schedule/types.ts'
 import type { Alerts } from './alerts.ts'
 
 export interface ScheduleWebhookDeps {

@@ -2,17 +2,11 @@
 import { statfs } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import type { DeliveryChange } from '../alerts/outbox/outbox.ts'
-import type { Api } from '../api/server.ts'
 import type { Config } from '../config/schema.ts'
 import type { EventPipeline } from '../events/pipeline.ts'
 import { overdueSince } from '../events/store.ts'
-import type { MqttService } from '../mqtt/types.ts'
-import type { GroupWriter } from '../platform/group-commit.ts'
-import type { Database } from '../platform/sqlite.ts'
-import type { StorageGuard } from '../platform/storage/guard.ts'
-import type { Clock, Logger } from '../platform/types.ts'
-import type { QrsObserver } from '../qlik/qrs/transport.ts'
-import { createSelfAlerts, type SelfAlerts } from '../self-alerts/checker.ts'
+import type { Api } from '../http/server.ts'
+import { createSelfAlerts, type SelfAlerts } from '../monitors/self-alerts/checker.ts'
 import {
   backlogFull,
   backlogGrowing,
@@ -25,9 +19,15 @@ import {
   type Part,
   storageTrouble,
   tasksUnverified,
-} from '../self-alerts/measured.ts'
-import { createOutages } from '../self-alerts/outage.ts'
-import { createHappened, createReported } from '../self-alerts/reported.ts'
+} from '../monitors/self-alerts/measured.ts'
+import { createOutages } from '../monitors/self-alerts/outage.ts'
+import { createHappened, createReported } from '../monitors/self-alerts/reported.ts'
+import type { MqttService } from '../mqtt/types.ts'
+import type { GroupWriter } from '../platform/group-commit.ts'
+import type { Database } from '../platform/sqlite.ts'
+import type { StorageGuard } from '../platform/storage/guard.ts'
+import type { Clock, Logger } from '../platform/types.ts'
+import type { QrsObserver } from '../qlik/qrs/transport.ts'
 import type { Alerts } from './alerts.ts'
 import type { Certificate } from './metrics.ts'
 import type { Qlik } from './qlik.ts'

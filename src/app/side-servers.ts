@@ -1,11 +1,12 @@
 /** The small servers beside the REST API: health for container engines, and the configuration page. */
-import { createLocalCheck } from '../api/access/local.ts'
-import { createRateLimit, type RateVerdict, tooManyRequests } from '../api/rate-limit.ts'
+
 import { maskConfig } from '../config/mask.ts'
 import type { Config } from '../config/schema.ts'
-import { createConfigView } from '../console/config-view/server.ts'
+import { createConfigView } from '../console/server.ts'
+import { createLocalCheck } from '../http/auth/local.ts'
+import { createBrowserRules } from '../http/endpoint/browser.ts'
+import { createRateLimit, type RateVerdict, tooManyRequests } from '../http/rate-limit.ts'
 import { createHealthListener, type HealthListenerDeps } from '../monitors/health-listener.ts'
-import { createBrowserRules } from '../platform/http/browser.ts'
 import type { Clock, Logger, Service } from '../platform/types.ts'
 import { VERSION } from '../platform/version.ts'
 

@@ -1,10 +1,10 @@
 /** What the composition root takes and gives. */
 import type { DeliveryChange } from '../alerts/outbox/outbox.ts'
-import type { OpenApiDocument } from '../api/openapi/types.ts'
 import type { ConfigPaths } from '../config/paths.ts'
 import type { Config } from '../config/schema.ts'
 import type { IngestHandover } from '../events/ingest/handover.ts'
 import type { TaskEvent } from '../events/types.ts'
+import type { OpenApiDocument } from '../http/openapi/types.ts'
 import type { Clock, Logger } from '../platform/types.ts'
 import type { ConfigurationSource } from './reload.ts'
 

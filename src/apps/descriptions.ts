@@ -1,7 +1,7 @@
 /** What the description of the API says about apps. */
 import { z } from 'zod'
-import type { RouteDescription } from '../platform/http/description.ts'
-import { field } from '../platform/http/validation.ts'
+import type { RouteDescription } from '../http/endpoint/description.ts'
+import { field } from '../http/endpoint/validation.ts'
 
 export const RELOAD_BODY = field.object({
   reloadMode: field.integer().describe('0, 1 or 2, as DoReload of the engine has them. Default 0.').optional(),

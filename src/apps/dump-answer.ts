@@ -1,5 +1,5 @@
 /** A dump as the answer to a request: small ones whole, large ones while they are being read. */
-import { jsonText } from '../platform/http/route.ts'
+import { jsonText } from '../http/endpoint/route.ts'
 import { releaseMemory } from '../platform/memory.ts'
 import type { Logger } from '../platform/types.ts'
 import type { Dump } from './dump.ts'

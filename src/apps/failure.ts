@@ -1,5 +1,5 @@
 /** Engine failures as answers of the REST API. */
-import { type Refusal, refused } from '../platform/http/errors.ts'
+import { type Refusal, refused } from '../http/endpoint/errors.ts'
 import { EngineError, isRejected, QIX } from '../qlik/engine/errors.ts'
 
 /** What the engine answers to `OpenDoc` for an id that no app of this user has. */

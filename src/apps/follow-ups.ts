@@ -1,8 +1,8 @@
 /** Starting tasks after a reload, through the one way in which tasks are started. */
 import { setTimeout as delay } from 'node:timers/promises'
-import type { TaskSelectors } from '../platform/http/caller.ts'
+import type { TaskSelectors } from '../http/endpoint/caller.ts'
 import type { Logger } from '../platform/types.ts'
-import type { StartOutcome, StartTask } from '../start-task/types.ts'
+import type { StartOutcome, StartTask } from '../tasks/start/types.ts'
 
 export interface FollowUps {
   readonly appId: string

@@ -1,8 +1,8 @@
 /** `/v4/apps/list`, `/v4/app/{appId}/dump` and `/v4/app/{appId}/reload`, with their older names. */
-import { requireScope, type TaskSelectors } from '../platform/http/caller.ts'
-import { refused, refusedWithCode } from '../platform/http/errors.ts'
-import { type ApiRequest, type ApiRoute, jsonAnswer } from '../platform/http/route.ts'
-import { validate } from '../platform/http/validation.ts'
+import { requireScope, type TaskSelectors } from '../http/endpoint/caller.ts'
+import { refused, refusedWithCode } from '../http/endpoint/errors.ts'
+import { type ApiRequest, type ApiRoute, jsonAnswer } from '../http/endpoint/route.ts'
+import { validate } from '../http/endpoint/validation.ts'
 import type { Logger } from '../platform/types.ts'
 import { isGuid } from '../platform/uuid.ts'
 import type { EngineClient } from '../qlik/engine/types.ts'

@@ -11,10 +11,10 @@ import type { LoadResult } from '../config/load.ts'
 import type { ConfigPaths } from '../config/paths.ts'
 import { type Problem, sortProblems } from '../config/problems.ts'
 import { missingDirectories, missingText } from '../files/missing.ts'
-import { createCalendars } from '../platform/windows/calendars.ts'
-import { createWindows } from '../platform/windows/windows.ts'
+import { createCalendars } from '../platform/calendar/calendars.ts'
+import { createWindows } from '../platform/calendar/windows.ts'
 import { checkCertificates, readCertificates } from '../qlik/qrs/certificates.ts'
-import { checkScheduleFile } from '../scheduler/check.ts'
+import { checkScheduleFile } from '../tasks/schedule/check.ts'
 
 /** Problems of the file and of the files that it names, errors first. */
 export async function inspect(loaded: LoadResult, paths: ConfigPaths): Promise<readonly Problem[]> {

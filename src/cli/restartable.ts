@@ -1,5 +1,5 @@
 /** The app of `footman run`. It can be built anew while the process goes on, which it asks for when its database is another one. */
-import type { App } from '../app.ts'
+import type { App } from '../app/app.ts'
 import type { IngestHandover } from '../events/ingest/handover.ts'
 import type { Logger } from '../platform/types.ts'
 

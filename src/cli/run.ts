@@ -1,8 +1,8 @@
 /** `footman run`: the product. */
 import { hostname } from 'node:os'
 import { sendTestEmail } from '../alerts/destinations/email/test-email.ts'
+import { createApp } from '../app/app.ts'
 import { upgradeData } from '../app/data-upgrade.ts'
-import { createApp } from '../app.ts'
 import { inactiveLine, type LoadResult, loadConfig } from '../config/load.ts'
 import type { Overrides } from '../config/overrides.ts'
 import { createPathResolver } from '../config/paths.ts'

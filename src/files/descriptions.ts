@@ -1,8 +1,8 @@
 /** Calls of the file operations, for the description of the API. The examples stand on relative paths. */
 import { z } from 'zod'
-import type { RouteDescription } from '../platform/http/description.ts'
-import { LIST_PARAMETERS } from '../platform/http/list-schemas.ts'
-import { field } from '../platform/http/validation.ts'
+import type { RouteDescription } from '../http/endpoint/description.ts'
+import { LIST_PARAMETERS } from '../http/endpoint/list-schemas.ts'
+import { field } from '../http/endpoint/validation.ts'
 
 type Description = Pick<RouteDescription, 'summary' | 'description' | 'failures' | 'examples'>
 

@@ -1,8 +1,8 @@
 /** `/v4/filejobs`: operations that nobody waits for. */
 import { z } from 'zod'
-import { type Refusal, refusedWithCode } from '../platform/http/errors.ts'
-import { keyCursorOf, keyCursorParameter, limitParameter, onlyParameters } from '../platform/http/list-query.ts'
-import { type ApiRequest, type ApiRoute, jsonAnswer } from '../platform/http/route.ts'
+import { type Refusal, refusedWithCode } from '../http/endpoint/errors.ts'
+import { keyCursorOf, keyCursorParameter, limitParameter, onlyParameters } from '../http/endpoint/list-query.ts'
+import { type ApiRequest, type ApiRoute, jsonAnswer } from '../http/endpoint/route.ts'
 import * as about from './descriptions.ts'
 import type { FileJobs } from './jobs/jobs.ts'
 

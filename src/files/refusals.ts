@@ -1,6 +1,6 @@
 /** How refusals and failures of file operations are answered. */
 import process from 'node:process'
-import { Refusal, refused } from '../platform/http/errors.ts'
+import { Refusal, refused } from '../http/endpoint/errors.ts'
 import { PathChanged } from './disk/directory.ts'
 import { codeOf } from './disk/errors.ts'
 import { failureText, refusalText } from './texts.ts'

@@ -1,8 +1,8 @@
 /** Copy, move, delete and the two ways to make a directory. */
 import { z } from 'zod'
-import { refusedWithCode } from '../platform/http/errors.ts'
-import { type ApiRequest, type ApiRoute, jsonAnswer } from '../platform/http/route.ts'
-import { validate } from '../platform/http/validation.ts'
+import { refusedWithCode } from '../http/endpoint/errors.ts'
+import { type ApiRequest, type ApiRoute, jsonAnswer } from '../http/endpoint/route.ts'
+import { validate } from '../http/endpoint/validation.ts'
 import * as about from './descriptions.ts'
 import type { FileJobs } from './jobs/jobs.ts'
 import type { FileOperations } from './operations/operations.ts'

@@ -1,7 +1,7 @@
 /** Calls of the key-value store, for the description of the API. */
 import { z } from 'zod'
-import type { RouteDescription } from '../platform/http/description.ts'
-import { field } from '../platform/http/validation.ts'
+import type { RouteDescription } from '../http/endpoint/description.ts'
+import { field } from '../http/endpoint/validation.ts'
 
 type More = Pick<RouteDescription, 'description' | 'failures' | 'examples'>
 

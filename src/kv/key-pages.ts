@@ -1,8 +1,8 @@
 /** Key lists in pages: sorted by key, so that no key of the beginning is missed or seen twice while others write. */
 
-import { refusedWithCode } from '../platform/http/errors.ts'
-import { invalidQuery, limitParameter, textParameter } from '../platform/http/list-query.ts'
-import { type ApiRequest, jsonAnswer } from '../platform/http/route.ts'
+import { refusedWithCode } from '../http/endpoint/errors.ts'
+import { invalidQuery, limitParameter, textParameter } from '../http/endpoint/list-query.ts'
+import { type ApiRequest, jsonAnswer } from '../http/endpoint/route.ts'
 import type { KeyValueStore, Pair } from './types.ts'
 
 const PARAMETERS = ['prefix', 'limit', 'cursor', 'values'] as const

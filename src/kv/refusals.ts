@@ -1,6 +1,6 @@
 /** How the store's refusals and failures are answered. */
-import { Refusal, refused, refusedWithCode } from '../platform/http/errors.ts'
-import type { ApiRequest } from '../platform/http/route.ts'
+import { Refusal, refused, refusedWithCode } from '../http/endpoint/errors.ts'
+import type { ApiRequest } from '../http/endpoint/route.ts'
 import { isStorageTrouble } from '../platform/sqlite.ts'
 import type { Logger } from '../platform/types.ts'
 import { KeyValueRefusal, type Reason } from './types.ts'

@@ -1,7 +1,7 @@
 /** What the requests of the key-value store hold. */
 import { z } from 'zod'
-import type { ApiRequest } from '../platform/http/route.ts'
-import { field } from '../platform/http/validation.ts'
+import type { ApiRequest } from '../http/endpoint/route.ts'
+import { field } from '../http/endpoint/validation.ts'
 import type { Precondition } from './types.ts'
 
 /** Milliseconds; an empty text means no expiry. */

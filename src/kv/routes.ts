@@ -1,8 +1,8 @@
 /** The endpoints of the key-value store that load scripts know, and their `/v4/kvstore` aliases. */
 import { z } from 'zod'
-import { namespaceFilter } from '../platform/http/caller.ts'
-import { type ApiRequest, type ApiRoute, jsonAnswer } from '../platform/http/route.ts'
-import { validate } from '../platform/http/validation.ts'
+import { namespaceFilter } from '../http/endpoint/caller.ts'
+import { type ApiRequest, type ApiRoute, jsonAnswer } from '../http/endpoint/route.ts'
+import { validate } from '../http/endpoint/validation.ts'
 import type { Clock, Logger } from '../platform/types.ts'
 import {
   CLEAR,

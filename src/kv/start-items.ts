@@ -1,6 +1,6 @@
 /** Takes the key-value pairs of start requests. */
 import type { Logger } from '../platform/types.ts'
-import type { StoreKeyValues } from '../start-task/types.ts'
+import type { StoreKeyValues } from '../tasks/start/types.ts'
 import { KeyValueRefusal, type KeyValueStore } from './types.ts'
 
 /** All in one commit. A pair that does not fit is logged and left out; the others and the start go on. */

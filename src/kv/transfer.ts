@@ -1,6 +1,6 @@
 /** Export and import: `{"format":"footman.kv/1","exportedAt":"...","namespaces":{"ns1":[{"key","value","expiresAt"}]}}`. */
-import { type BodyIssue, invalidBody } from '../platform/http/strict-body.ts'
-import { isObject } from '../platform/http/validation.ts'
+import { type BodyIssue, invalidBody } from '../http/endpoint/strict-body.ts'
+import { isObject } from '../http/endpoint/validation.ts'
 import type { ImportedPair, KeyValueStore } from './types.ts'
 
 const FORMAT = 'footman.kv/1'

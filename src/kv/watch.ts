@@ -1,5 +1,5 @@
 /** Changes of one namespace as server-sent events. */
-import type { EventSource, StreamEvent } from '../platform/http/event-stream.ts'
+import type { EventSource, StreamEvent } from '../http/endpoint/event-stream.ts'
 import type { Change, KeyValueStore } from './types.ts'
 
 /** Pairs read at a time while the present ones are sent. */

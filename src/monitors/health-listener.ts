@@ -1,6 +1,6 @@
 /** The listener of `dockerHealthCheck`: tells container engines and load balancers whether Footman is healthy. */
-import { noSuchRoute } from '../platform/http/errors.ts'
-import { jsonAnswer } from '../platform/http/route.ts'
+import { noSuchRoute } from '../http/endpoint/errors.ts'
+import { jsonAnswer } from '../http/endpoint/route.ts'
 import { type LocalServer, serveLocal } from '../platform/local-server.ts'
 import type { Logger, Service } from '../platform/types.ts'
 

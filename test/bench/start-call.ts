@@ -1,7 +1,7 @@
 import { mkdirSync, readFileSync } from 'node:fs'
 import { Agent, request } from 'node:http'
 import { join } from 'node:path'
-import { hashOfKey, newKey } from '../../src/api/access/keys.ts'
+import { hashOfKey, newKey } from '../../src/http/auth/keys.ts'
 import { createQrsClient } from '../../src/qlik/qrs/client.ts'
 import { guid, or } from '../../src/qlik/qrs/filter.ts'
 import type { QrsClient } from '../../src/qlik/qrs/types.ts'

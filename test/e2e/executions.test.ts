@@ -2,7 +2,7 @@
 
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'bun:test'
 import { readFileSync } from 'node:fs'
-import { createSimClock } from '../../src/qlik/simulator/index.ts'
+import { createSimClock } from '../../src/simulator/index.ts'
 import { runToEnd } from '../support/binary.ts'
 import { type Footman, footman } from '../support/footman.ts'
 import { startSite, type TestSite } from '../support/simulator.ts'

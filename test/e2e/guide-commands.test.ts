@@ -13,7 +13,7 @@ const EVENT = '019cad24-bb20-78e1-b80b-d70ae0784c78'
 const DELIVERY = '019cad24-c0ec-7b7c-b06b-c8fb46460cb1'
 const SNOOZE = '019cad2c-cb80-759b-a5ed-7e5323ddd7b3'
 
-/** What is not run here but parsed only (test/unit/docs-commands.test.ts), and why. */
+/** What is not run here but parsed only (test/unit/repository/docs-commands.test.ts), and why. */
 const NOT_RUN: readonly (readonly [RegExp, string])[] = [
   [/^(run |-c |demo)/, 'runs until it is stopped'],
   [/^events tail/, 'runs until it is stopped'],

@@ -1,7 +1,7 @@
 /** Failures that nobody announced, and what is done about those that were, through the executable. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { DatabaseSync } from 'node:sqlite'
-import { createSimClock } from '../../src/qlik/simulator/clock.ts'
+import { createSimClock } from '../../src/simulator/clock.ts'
 import { runToEnd } from '../support/binary.ts'
 import { type Footman, footman } from '../support/footman.ts'
 import { type HttpSink, startHttpSink } from '../support/http-sink.ts'

@@ -1,7 +1,7 @@
 /** Server certificates to order. */
 import 'reflect-metadata'
 import * as x509 from '@peculiar/x509'
-import { createAuthority, createKeys, privatePem, sign } from '../../src/qlik/simulator/pki.ts'
+import { createAuthority, createKeys, privatePem, sign } from '../../src/simulator/pki.ts'
 
 const DAY_MS = 86_400_000
 

@@ -39,7 +39,7 @@ const TYPES = /^src\/[^/]+\/(?:[\w-]+\/)?types\.ts$/
 /** Folders outside src/ whose files are embedded into the executable. */
 const EMBEDDED = /^(templates|config|docs\/generated)\//
 
-/** `src/alerts/destinations/email.ts` -> `alerts`, `src/app.ts` -> `app`; null outside src/. */
+/** `src/alerts/destinations/email.ts` -> `alerts`, `src/app/app.ts` -> `app`; null outside src/. */
 function folderOf(path: string): string | null {
   return /^src\/([^/.]+)/.exec(path)?.[1] ?? null
 }

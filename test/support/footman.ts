@@ -1,7 +1,7 @@
 /** The compiled executable with a configuration of Butler 16's shape, connected to a simulated site and to sinks. */
 import { writeFileSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
-import type { Simulator } from '../../src/qlik/simulator/index.ts'
+import type { Simulator } from '../../src/simulator/index.ts'
 import { type Running, runBinary } from './binary.ts'
 import type { Host } from './host.ts'
 import { freeTcpPort, freeUdpPort } from './ports.ts'

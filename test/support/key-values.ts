@@ -1,4 +1,6 @@
 /** The key-value store on a database in memory or in a file, with a clock that the test moves. */
+
+import { createEventStreams, type EventStreamSettings } from '../../src/http/endpoint/event-stream.ts'
 import { extraKeyValueRoutes } from '../../src/kv/extra-routes.ts'
 import { keyValueMigrations } from '../../src/kv/migrations.ts'
 import { keyValueRoutes } from '../../src/kv/routes.ts'
@@ -6,7 +8,6 @@ import { createKeyValueStore } from '../../src/kv/store.ts'
 import type { KeyValueStore } from '../../src/kv/types.ts'
 import type { Limits } from '../../src/kv/writes.ts'
 import { createGroupWriter } from '../../src/platform/group-commit.ts'
-import { createEventStreams, type EventStreamSettings } from '../../src/platform/http/event-stream.ts'
 import { type Database, openDatabase } from '../../src/platform/sqlite.ts'
 import { recordingLog } from './recording-log.ts'
 import { routesApi } from './routes-api.ts'

@@ -1,8 +1,9 @@
 /** The REST server in front of the routes of one feature. */
-import { createApi } from '../../src/api/server.ts'
-import type { EndpointSwitches } from '../../src/api/switches.ts'
+
+import type { ApiRoute } from '../../src/http/endpoint/route.ts'
+import { createApi } from '../../src/http/server.ts'
+import type { EndpointSwitches } from '../../src/http/switches.ts'
 import { systemClock } from '../../src/platform/clock.ts'
-import type { ApiRoute } from '../../src/platform/http/route.ts'
 import { type RawAnswer, rawHttp } from './raw-http.ts'
 import { type RecordingLog, recordingLog } from './recording-log.ts'
 

@@ -1,8 +1,8 @@
 /** What the description of the API says about replays and tests. */
 import { z } from 'zod'
 import { EVENT_OUTCOMES, EVENT_TYPES } from '../../config/fields/events.ts'
-import type { RouteDescription } from '../../platform/http/description.ts'
-import { field } from '../../platform/http/validation.ts'
+import type { RouteDescription } from '../../http/endpoint/description.ts'
+import { field } from '../../http/endpoint/validation.ts'
 
 const names = (what: string) => field.array(field.string()).describe(what).optional()
 const MADE = z.object({

@@ -3,8 +3,8 @@
  * itself, in the transaction that makes them, so that nothing is told that did not happen and nothing is left out.
  */
 
+import type { EventSource, StreamEvent } from '../../http/endpoint/event-stream.ts'
 import type { GroupWriter } from '../../platform/group-commit.ts'
-import type { EventSource, StreamEvent } from '../../platform/http/event-stream.ts'
 import type { Database } from '../../platform/sqlite.ts'
 import { storedJson } from '../../platform/stored-json.ts'
 import type { Clock, Logger } from '../../platform/types.ts'

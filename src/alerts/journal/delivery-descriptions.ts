@@ -1,8 +1,8 @@
 /** What the description of the API says about deliveries. */
 import { z } from 'zod'
-import type { RouteDescription } from '../../platform/http/description.ts'
-import { LIST_PARAMETERS } from '../../platform/http/list-schemas.ts'
-import { field } from '../../platform/http/validation.ts'
+import type { RouteDescription } from '../../http/endpoint/description.ts'
+import { LIST_PARAMETERS } from '../../http/endpoint/list-schemas.ts'
+import { field } from '../../http/endpoint/validation.ts'
 import * as words from './words.ts'
 
 const text = z.string().nullable()

@@ -1,7 +1,7 @@
 /** What the description of the API says about events. */
 import { z } from 'zod'
-import type { RouteDescription } from '../../platform/http/description.ts'
-import { LIST_PARAMETERS } from '../../platform/http/list-schemas.ts'
+import type { RouteDescription } from '../../http/endpoint/description.ts'
+import { LIST_PARAMETERS } from '../../http/endpoint/list-schemas.ts'
 import { DELIVERY_DETAIL } from './delivery-descriptions.ts'
 import * as words from './words.ts'
 

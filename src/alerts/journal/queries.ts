@@ -1,5 +1,5 @@
 /** What the endpoints take in their queries and paths. */
-import { refusedWithCode } from '../../platform/http/errors.ts'
+import { refusedWithCode } from '../../http/endpoint/errors.ts'
 import {
   cursorOf,
   cursorParameter,
@@ -9,8 +9,8 @@ import {
   timeParameter,
   valuesParameter,
   wordsParameter,
-} from '../../platform/http/list-query.ts'
-import type { ApiRequest } from '../../platform/http/route.ts'
+} from '../../http/endpoint/list-query.ts'
+import type { ApiRequest } from '../../http/endpoint/route.ts'
 import { isGuid } from '../../platform/uuid.ts'
 import type { DeliveryFilter } from './deliveries.ts'
 import type { EventFilter } from './events.ts'

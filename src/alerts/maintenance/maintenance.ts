@@ -2,7 +2,7 @@
 
 import { EVENT_OUTCOMES } from '../../config/fields/events.ts'
 import type { TaskEvent } from '../../events/types.ts'
-import type { Windows } from '../../platform/windows/types.ts'
+import type { Windows } from '../../platform/calendar/types.ts'
 import type { MaintenanceConfig } from '../config-routes.ts'
 import { compileMatches, testMatches } from '../routes/match.ts'
 import type { Hold, Need } from '../types.ts'

@@ -1,8 +1,8 @@
 /** A snooze as it is asked for. */
 import type { z } from 'zod'
+import { type BodyIssue, invalidBody, strictBody } from '../../http/endpoint/strict-body.ts'
+import type { Windows } from '../../platform/calendar/types.ts'
 import { parseDuration } from '../../platform/duration.ts'
-import { type BodyIssue, invalidBody, strictBody } from '../../platform/http/strict-body.ts'
-import type { Windows } from '../../platform/windows/types.ts'
 import { eventMatch } from '../config-routes.ts'
 import { FIELDS } from '../routes/fields.ts'
 import { BODY } from './descriptions.ts'

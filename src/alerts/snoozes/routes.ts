@@ -1,13 +1,14 @@
 /** `/v4/snoozes`: leaving people alone about something for a while. */
+
+import { refusedWithCode } from '../../http/endpoint/errors.ts'
+import { keyCursorOf, keyCursorParameter, limitParameter, onlyParameters } from '../../http/endpoint/list-query.ts'
+import { type ApiRequest, type ApiRoute, jsonAnswer } from '../../http/endpoint/route.ts'
+import type { Windows } from '../../platform/calendar/types.ts'
 import type { GroupWriter } from '../../platform/group-commit.ts'
-import { refusedWithCode } from '../../platform/http/errors.ts'
-import { keyCursorOf, keyCursorParameter, limitParameter, onlyParameters } from '../../platform/http/list-query.ts'
-import { type ApiRequest, type ApiRoute, jsonAnswer } from '../../platform/http/route.ts'
 import type { Database } from '../../platform/sqlite.ts'
 import { storedJson } from '../../platform/stored-json.ts'
 import type { Clock } from '../../platform/types.ts'
 import { isGuid, uuidV7 } from '../../platform/uuid.ts'
-import type { Windows } from '../../platform/windows/types.ts'
 import * as about from './descriptions.ts'
 import { readSnooze } from './request.ts'
 import { deleteSnooze, insertSnooze, listSnoozes, type Snooze } from './store.ts'

@@ -2,7 +2,7 @@
 import type { DeliveryChange } from '../../alerts/outbox/outbox.ts'
 import type { DeliveryState } from '../../alerts/types.ts'
 import type { TaskEvent } from '../../events/types.ts'
-import type { SiteEvents } from '../../qlik/simulator/types.ts'
+import type { SiteEvents } from '../../simulator/types.ts'
 import type { Tone } from './style.ts'
 import type { TaskEnd } from './tally.ts'
 

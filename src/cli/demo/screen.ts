@@ -1,7 +1,7 @@
 /** The live view: tells what happens as it happens, and counts. */
 import type { DeliveryChange } from '../../alerts/outbox/outbox.ts'
 import type { TaskEvent } from '../../events/types.ts'
-import type { SiteEvents } from '../../qlik/simulator/types.ts'
+import type { SiteEvents } from '../../simulator/types.ts'
 import { deliveryHappening, eventHappening, type Happening, taskEnd, taskHappening } from './happenings.ts'
 import type { Style } from './style.ts'
 import { createTally } from './tally.ts'

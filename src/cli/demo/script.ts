@@ -1,5 +1,5 @@
 /** What happens in the simulated site by itself: the same tasks in the same order, round after round. */
-import type { Simulator, SimulatorSettings } from '../../qlik/simulator/index.ts'
+import type { Simulator, SimulatorSettings } from '../../simulator/index.ts'
 import { FAILING_TASK } from './commands.ts'
 
 interface Step {

@@ -1,7 +1,7 @@
 /** `/v4/udp`: the input of messages, who sends them, and a test that they arrive. */
-import { refusedWithCode } from '../../platform/http/errors.ts'
-import { onlyParameters } from '../../platform/http/list-query.ts'
-import { type ApiRequest, type ApiRoute, jsonAnswer } from '../../platform/http/route.ts'
+import { refusedWithCode } from '../../http/endpoint/errors.ts'
+import { onlyParameters } from '../../http/endpoint/list-query.ts'
+import { type ApiRequest, type ApiRoute, jsonAnswer } from '../../http/endpoint/route.ts'
 import type { Database } from '../../platform/sqlite.ts'
 import type { IngestCounters } from '../counters.ts'
 import { selfTestDatagram } from '../ingest/self-test.ts'

@@ -1,7 +1,7 @@
 /** `/v4/influxdb/points`: the points of monitors that wait for InfluxDB, and those that were given up. */
 import { z } from 'zod'
-import { onlyParameters } from '../../platform/http/list-query.ts'
-import { type ApiRoute, jsonAnswer } from '../../platform/http/route.ts'
+import { onlyParameters } from '../../http/endpoint/list-query.ts'
+import { type ApiRoute, jsonAnswer } from '../../http/endpoint/route.ts'
 import type { Database } from '../../platform/sqlite.ts'
 import { deadPoints, waitingPoints } from './queue-store.ts'
 

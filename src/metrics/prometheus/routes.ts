@@ -1,7 +1,7 @@
 /** `GET /metrics`, for Prometheus. */
 import { z } from 'zod'
+import type { ApiRoute } from '../../http/endpoint/route.ts'
 import { addressMatcher } from '../../platform/addresses.ts'
-import type { ApiRoute } from '../../platform/http/route.ts'
 import { expose } from './exposition.ts'
 import type { MetricFamily } from './types.ts'
 

@@ -26,11 +26,11 @@ import {
   latePendingEvents,
   nextPendingAt,
 } from '../../../src/events/store.ts'
-import { historyMigrations } from '../../../src/executions/history/migrations.ts'
 import { type Database, openDatabase } from '../../../src/platform/sqlite.ts'
-import { safetyNetMigrations } from '../../../src/safety-net/migrations.ts'
-import { isAnnounced } from '../../../src/safety-net/reconciler/known.ts'
-import { openRetries, retryOfExecution } from '../../../src/safety-net/retry/store.ts'
+import { historyMigrations } from '../../../src/tasks/executions/history/migrations.ts'
+import { safetyNetMigrations } from '../../../src/tasks/safety-net/migrations.ts'
+import { isAnnounced } from '../../../src/tasks/safety-net/reconciler/known.ts'
+import { openRetries, retryOfExecution } from '../../../src/tasks/safety-net/retry/store.ts'
 import { storePending, taskEvent } from '../../support/events.ts'
 import { endedExecution } from '../../support/safety-net.ts'
 

@@ -1,8 +1,8 @@
 /** Dumps that are too large to be held in memory, against an engine that can be made to misbehave. */
 import { afterEach, describe, expect, test } from 'bun:test'
 import { connect, type Socket } from 'node:net'
-import { createApi } from '../../../src/api/server.ts'
 import { appRoutes } from '../../../src/apps/routes.ts'
+import { createApi } from '../../../src/http/server.ts'
 import { systemClock } from '../../../src/platform/clock.ts'
 import { createEngineClient } from '../../../src/qlik/engine/client.ts'
 import { largeApp, SHEET_BYTES, SILENT } from '../../support/large-app.ts'

@@ -1,13 +1,14 @@
 /** The app endpoints in front of the simulated site, over mutual TLS with certificates that are verified. */
-import { createApi } from '../../../src/api/server.ts'
+
 import { type AppReloadSettings, createAppReloads } from '../../../src/apps/reload.ts'
 import { appRoutes } from '../../../src/apps/routes.ts'
+import { createApi } from '../../../src/http/server.ts'
 import { systemClock } from '../../../src/platform/clock.ts'
 import { createEngineClient } from '../../../src/qlik/engine/client.ts'
 import type { EngineSettings } from '../../../src/qlik/engine/socket.ts'
 import { createQrsClient } from '../../../src/qlik/qrs/client.ts'
-import type { SimulatorSettings } from '../../../src/qlik/simulator/index.ts'
-import { createStartTask } from '../../../src/start-task/start.ts'
+import type { SimulatorSettings } from '../../../src/simulator/index.ts'
+import { createStartTask } from '../../../src/tasks/start/start.ts'
 import { type RawAnswer, rawHttp } from '../../support/raw-http.ts'
 import { recordingLog } from '../../support/recording-log.ts'
 import { REPOSITORY_USER, startSite, type TestSite } from '../../support/simulator.ts'

@@ -1,7 +1,7 @@
 /** `GET /v4/keyvalues/{namespace}/watch`: changes as server-sent events. */
 import { afterEach, describe, expect, test } from 'bun:test'
 import { connect, type Socket } from 'node:net'
-import type { EventStreamSettings } from '../../../src/platform/http/event-stream.ts'
+import type { EventStreamSettings } from '../../../src/http/endpoint/event-stream.ts'
 import { keyValueApi } from '../../support/key-values.ts'
 import { until, within } from '../../support/wait.ts'
 

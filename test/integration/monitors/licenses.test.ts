@@ -11,7 +11,7 @@ import { createVersionMonitor } from '../../../src/monitors/version.ts'
 import { createAboutClient } from '../../../src/qlik/about/client.ts'
 import { createLicenseClient, type LicenseClient } from '../../../src/qlik/qrs/licenses.ts'
 import { createQrsTransport } from '../../../src/qlik/qrs/transport.ts'
-import { createSimClock } from '../../../src/qlik/simulator/clock.ts'
+import { createSimClock } from '../../../src/simulator/clock.ts'
 import { type RecordingLog, recordingLog } from '../../support/recording-log.ts'
 import { startSite, type TestSite } from '../../support/simulator.ts'
 

@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
+import { EVERYBODY } from '../../../src/http/endpoint/caller.ts'
+import { refused } from '../../../src/http/endpoint/errors.ts'
+import { createIdempotency, type Idempotency, idempotencyMigrations } from '../../../src/http/endpoint/idempotency.ts'
+import { type ApiRequest, jsonAnswer } from '../../../src/http/endpoint/route.ts'
 import { createGroupWriter } from '../../../src/platform/group-commit.ts'
-import { EVERYBODY } from '../../../src/platform/http/caller.ts'
-import { refused } from '../../../src/platform/http/errors.ts'
-import { createIdempotency, type Idempotency, idempotencyMigrations } from '../../../src/platform/http/idempotency.ts'
-import { type ApiRequest, jsonAnswer } from '../../../src/platform/http/route.ts'
 import { type Database, openDatabase } from '../../../src/platform/sqlite.ts'
 import { recordingLog } from '../../support/recording-log.ts'
 

@@ -2,7 +2,7 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { logAppenderFile } from '../../../src/qlik/log-appenders.ts'
-import type { Simulator } from '../../../src/qlik/simulator/index.ts'
+import type { Simulator } from '../../../src/simulator/index.ts'
 import { siteConfig } from '../doctor-site.ts'
 import { freeUdpPort } from '../ports.ts'
 import { startSite } from '../simulator.ts'

@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test'
-import type { App } from '../../../src/app.ts'
+import type { App } from '../../../src/app/app.ts'
 import { createRestartable } from '../../../src/cli/restartable.ts'
 import { recordingLog } from '../../support/recording-log.ts'
 import { until } from '../../support/wait.ts'

@@ -1,6 +1,6 @@
 /** The addresses of this machine, as Qlik Sense nodes may have to write them. */
 import { networkInterfaces } from 'node:os'
-import { isOwnAddress } from '../../../api/access/local.ts'
+import { isOwnAddress } from '../../../http/auth/local.ts'
 import { plainAddress } from '../../../platform/addresses.ts'
 
 /** IPv4 addresses that other machines can send to; without loopback and link-local ones. */

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'bun:test'
-import { createCalendars } from '../../../../src/platform/windows/calendars.ts'
-import { parseDay } from '../../../../src/platform/windows/days.ts'
-import type { CalendarDefinition, Window } from '../../../../src/platform/windows/types.ts'
-import { createWindows } from '../../../../src/platform/windows/windows.ts'
+import { createCalendars } from '../../../../src/platform/calendar/calendars.ts'
+import { parseDay } from '../../../../src/platform/calendar/days.ts'
+import type { CalendarDefinition, Window } from '../../../../src/platform/calendar/types.ts'
+import { createWindows } from '../../../../src/platform/calendar/windows.ts'
 
 const CALENDARS: Record<string, CalendarDefinition> = {
   'holidays-se': { dates: ['2026-12-24', '2026-12-25', '2026-06-19'] },

@@ -1,0 +1,134 @@
+/** `Butler.footman.access` as what the router asks. */
+import { join } from 'node:path'
+import { createHttpClient } from '../../platform/http-client.ts'
+import { StartError } from '../../platform/start-error.ts'
+import type { Clock, Logger } from '../../platform/types.ts'
+import type { BrowserRules } from '../endpoint/browser.ts'
+import { type CertificateGrantSettings, createCertificateCheck } from './certificates.ts'
+import { createClosedAccess } from './closed.ts'
+import { createExpiryWatch, endOfDay } from './expiry.ts'
+import type { GrantSettings } from './grants.ts'
+import { createJwtCheck, type JwtCheck, type JwtSettings, readPublicKey } from './jwt.ts'
+import { createKeySet } from './key-set.ts'
+import { compileKeys, createKeyCheck, type KeySettings } from './keys.ts'
+import { createLocalKey, LOCAL_KEY_FILE } from './local-key.ts'
+import { createOpenAccess } from './open.ts'
+import type { AccessControl, Contact } from './types.ts'
+
+export interface AccessSettings {
+  readonly enable: boolean
+  readonly keys: readonly KeySettings[]
+  readonly jwt?: (JwtSettings & { readonly publicKeyFile: string; readonly jwksUrl: string }) | undefined
+  readonly clientCertificates?:
+    | { readonly caFile: string; readonly required: boolean; readonly grants: readonly CertificateGrantSettings[] }
+    | undefined
+  readonly anonymous: { readonly scopes: GrantSettings['scopes'] }
+  readonly allowFrom: readonly string[]
+  readonly auditKeyValues: boolean
+}
+
+export interface AccessDeps {
+  readonly log: Logger
+  readonly clock: Clock
+  /** Text of a PEM file. */
+  readonly readFile: (path: string) => Promise<string>
+  readonly isLocal: (contact: Contact) => boolean
+  readonly browser: BrowserRules
+  /** Where the local key is published; null = nowhere. */
+  readonly dataDirectory: string | null
+  /** IANA zone in which days end; '' = that of this computer. */
+  readonly timezone: string
+}
+
+export interface Access {
+  readonly control: AccessControl
+  /** Call it once the API listens. */
+  opened(): Promise<void>
+  /** The data directory is a new one: what local programs need is put there again. */
+  republish(): Promise<void>
+  close(): Promise<void>
+}
+
+/** Rejects with a `StartError` when a key file is unusable: better no API than one that lets the wrong people in. */
+export async function buildAccess(deps: AccessDeps, settings: AccessSettings | undefined): Promise<Access> {
+  if (!settings?.enable) {
+    return {
+      control: createOpenAccess(deps.isLocal, deps.browser),
+      opened: async () => {},
+      republish: async () => {},
+      close: async () => {},
+    }
+  }
+  const { log, clock, isLocal, browser, timezone } = deps
+  const keys = compileKeys(settings.keys, (day) => endOfDay(day, timezone))
+  const localKey = deps.dataDirectory === null ? null : createLocalKey(log, join(deps.dataDirectory, LOCAL_KEY_FILE))
+  const tokens = settings.jwt ? await buildTokens(deps, settings.jwt) : null
+  const expiry = createExpiryWatch({ log, clock }, keys)
+  const { clientCertificates } = settings
+
+  return {
+    control: createClosedAccess(
+      {
+        checkKey: createKeyCheck(keys, clock),
+        isLocalKey: (presented) => localKey?.matches(presented) ?? false,
+        checkToken: tokens?.check ?? null,
+        checkCertificate: clientCertificates ? createCertificateCheck(clock, clientCertificates.grants) : null,
+        isLocal,
+        browser,
+      },
+      settings,
+    ),
+    async opened() {
+      expiry.start()
+      tokens?.warm()
+      await localKey?.publish()
+    },
+    republish: async () => localKey?.publish(),
+    async close() {
+      expiry.stop()
+      tokens?.close()
+      await localKey?.withdraw()
+    },
+  }
+}
+
+interface Tokens {
+  readonly check: JwtCheck
+  warm(): void
+  close(): void
+}
+
+async function buildTokens(deps: AccessDeps, settings: NonNullable<AccessSettings['jwt']>): Promise<Tokens> {
+  const { clock, log } = deps
+  const { secret, publicKeyFile, jwksUrl } = settings
+  const fixed = { warm: () => {}, close: () => {} }
+  if (secret !== '') return { ...fixed, check: createJwtCheck(clock, { secret }, settings) }
+  if (publicKeyFile !== '') {
+    const publicKey = await readKeyFile(deps, publicKeyFile)
+    return { ...fixed, check: createJwtCheck(clock, { publicKey }, settings) }
+  }
+  const client = createHttpClient({ maxSockets: 2 })
+  const fetchJson = async (url: string, timeoutMs: number): Promise<unknown> => {
+    const answer = await client.request({ url, timeoutMs, maxBodyBytes: MAX_KEY_SET_BYTES })
+    if (answer.status !== 200) throw new Error(`${url} answered ${answer.status}`)
+    return JSON.parse(answer.text())
+  }
+  const keySet = createKeySet({ clock, log, fetchJson }, jwksUrl)
+  return {
+    check: createJwtCheck(clock, { keySet: keySet.keyFor }, settings),
+    warm: () => void keySet.warm(),
+    close: () => client.close(),
+  }
+}
+
+const MAX_KEY_SET_BYTES = 1_048_576
+
+async function readKeyFile({ readFile }: AccessDeps, path: string) {
+  try {
+    return readPublicKey(await readFile(path))
+  } catch (error) {
+    throw new StartError(`footman.access.jwt.publicKeyFile cannot be used (${path}): ${(error as Error).message}`, {
+      cause: error,
+    })
+  }
+}

@@ -1,0 +1,112 @@
+/**
+ * Access control that is on: credentials, scopes and addresses decide. Keys and tokens are shown on purpose. A certificate,
+ * and what callers without credentials may do, also come with requests that a foreign web page makes the browser send.
+ */
+import { addressMatcher } from '../../platform/addresses.ts'
+import type { BrowserRules } from '../endpoint/browser.ts'
+import { Refusal, refusedWithCode } from '../endpoint/errors.ts'
+import type { CertificateVerdict } from './certificates.ts'
+import { presentedCredential } from './credentials.ts'
+import { addressNotAllowed, compileGrant, createCaller, type Grant } from './grants.ts'
+import type { JwtCheck } from './jwt.ts'
+import type { KeyVerdict } from './keys.ts'
+import type { AccessControl, Contact, Identity } from './types.ts'
+
+export interface ClosedAccessDeps {
+  readonly checkKey: (presented: string) => KeyVerdict
+  /** Whether this is the key that programs on this machine read from the data directory. */
+  readonly isLocalKey: (presented: string) => boolean
+  /** Null where tokens are not configured. */
+  readonly checkToken: JwtCheck | null
+  /** Null where certificates are not configured. */
+  readonly checkCertificate: ((certificate: NonNullable<Contact['certificate']>) => CertificateVerdict) | null
+  readonly isLocal: (contact: Contact) => boolean
+  readonly browser: BrowserRules
+}
+
+export interface ClosedAccessSettings {
+  readonly anonymous: { readonly scopes: readonly string[] }
+  /** Empty = every address. */
+  readonly allowFrom: readonly string[]
+}
+
+const ADMIN = compileGrant({ scopes: ['admin'] })
+
+export function createClosedAccess(deps: ClosedAccessDeps, settings: ClosedAccessSettings): AccessControl {
+  const anonymous = createCaller('anonymous', [compileGrant(settings.anonymous)], '')
+  const everybody = {
+    ...anonymous,
+    refusal: (scope: string) => (anonymous.may(scope) ? null : unauthenticated(NEEDED)),
+  }
+  const unknown: Identity = { caller: everybody, bucket: null, refusal: null }
+  const mayCall = settings.allowFrom.length > 0 ? addressMatcher(settings.allowFrom) : null
+
+  const granted = (actor: string, grants: readonly Grant[], { client }: Contact): Identity => ({
+    caller: createCaller(actor, grants, client),
+    bucket: actor,
+    refusal: null,
+  })
+  const wrong = (problem: string): Identity => ({
+    caller: everybody,
+    bucket: null,
+    refusal: unauthenticated(NOT_ACCEPTED),
+    problem,
+  })
+
+  function byKey(text: string, contact: Contact): Identity {
+    const verdict = deps.checkKey(text)
+    if (deps.isLocalKey(text)) {
+      return deps.isLocal(contact)
+        ? granted('local', [ADMIN], contact)
+        : wrong('the local key came from another machine')
+    }
+    return 'key' in verdict ? granted(`key:${verdict.key.id}`, [verdict.key.grant], contact) : wrong(verdict.problem)
+  }
+
+  async function byToken(check: JwtCheck, token: string, contact: Contact): Promise<Identity> {
+    const verdict = await check(token)
+    return 'problem' in verdict ? wrong(verdict.problem) : granted(`jwt:${verdict.subject}`, verdict.grants, contact)
+  }
+
+  function byCertificate(contact: Contact): Identity {
+    const { certificate } = contact
+    if (!certificate || !deps.checkCertificate) return unknown
+    const verdict = deps.checkCertificate(certificate)
+    return 'problem' in verdict ? wrong(verdict.problem) : granted(`cert:${verdict.name}`, [verdict.grant], contact)
+  }
+
+  /** For rights that nothing in the request itself proves: a foreign page may not use them. */
+  function notForForeignPages(identity: Identity, { headers }: Contact): Identity {
+    const foreign = deps.browser.refusal(headers)
+    if (!foreign) return identity
+    const { caller } = identity
+    const refusal = (scope: string) => caller.refusal(scope) ?? foreign
+    return { ...identity, caller: { ...caller, may: () => false, refusal } }
+  }
+
+  return {
+    admit(url, contact) {
+      if (!mayCall || HEALTH.test(url)) return null
+      return mayCall(contact.client) ? null : addressNotAllowed(contact.client)
+    },
+    identify(contact) {
+      const presented = presentedCredential(contact.headers)
+      if (presented.kind === 'none') return notForForeignPages(byCertificate(contact), contact)
+      if (presented.kind === 'wrong') return wrong(presented.problem)
+      if (presented.kind === 'token' && deps.checkToken) return byToken(deps.checkToken, presented.text, contact)
+      return byKey(presented.text, contact)
+    },
+    refusal: ({ scope }, caller) => (scope === undefined ? null : caller.refusal(scope)),
+  }
+}
+
+const HEALTH = /^\/health(?:$|[/?])/
+
+const NEEDED =
+  'This endpoint needs credentials: send "Authorization: Bearer <key or token>" or "X-Api-Key: <key>", or use a client certificate.'
+const NOT_ACCEPTED = 'The credentials were not accepted; the log of Footman says why.'
+
+function unauthenticated(details: string): Refusal {
+  const { status, body } = refusedWithCode(401, 'UNAUTHENTICATED', 'Unauthorized', details)
+  return new Refusal(status, body, { 'www-authenticate': 'Bearer realm="footman"' })
+}

@@ -1,0 +1,130 @@
+/** Reads request bodies by the rules that load scripts depend on. */
+
+import { formatDuration } from '../platform/duration.ts'
+import { protocolError, Refusal, refusedWithCode } from './endpoint/errors.ts'
+
+/** 1 MiB. */
+export const BODY_LIMIT = 1_048_576
+
+/** How long a body may stand still. */
+export const BODY_TIMEOUT_MS = 30_000
+/** Bodies up to this size have to be there within that time as a whole. */
+const SMALL_BYTES = 65_536
+/** Larger ones may take so many times as long, when something comes all the time. */
+const PATIENCE = 10
+
+export interface BodyLimits {
+  /** Default `BODY_LIMIT`. */
+  readonly maxBytes?: number
+  /** Default `BODY_TIMEOUT_MS`. */
+  readonly timeoutMs?: number
+}
+
+/**
+ * The parsed JSON. Text that parses as JSON is taken whatever the content type says; JSON `null` and no body at all are
+ * undefined; other `text/plain` is the text itself. Throws E2 400, 413 or 415, 408 `REQUEST_TIMEOUT` when the body stands
+ * still, and 499 (`clientClosed`) when the client goes away.
+ */
+export async function readBody(request: Request, limits: BodyLimits = {}): Promise<unknown> {
+  const type = mediaType(request)
+  const text = request.body ? await readText(request, limits) : ''
+  if (text === '') {
+    if (type === 'application/json') throw protocolError('FST_ERR_CTP_EMPTY_JSON_BODY')
+    if (type !== '' && type !== 'text/plain') throw protocolError('FST_ERR_CTP_INVALID_MEDIA_TYPE')
+    return type === '' ? undefined : ''
+  }
+  const json = parseJson(text)
+  if (json !== NOT_JSON) return json ?? undefined
+  if (type === 'application/json') throw protocolError('FST_ERR_CTP_INVALID_JSON_BODY')
+  if (type === 'text/plain') return text
+  throw protocolError('FST_ERR_CTP_INVALID_MEDIA_TYPE')
+}
+
+function mediaType(request: Request): string {
+  return (request.headers.get('content-type') ?? '').split(';')[0]!.trim().toLowerCase()
+}
+
+async function readText(request: Request, limits: BodyLimits): Promise<string> {
+  const { maxBytes = BODY_LIMIT, timeoutMs = BODY_TIMEOUT_MS } = limits
+  const announced = Number(request.headers.get('content-length') ?? Number.NaN)
+  if (announced > maxBytes) throw protocolError('FST_ERR_CTP_BODY_TOO_LARGE')
+  // Reading piece by piece costs a third of a small request. The decoder drops a byte order mark.
+  if (announced <= SMALL_BYTES) return new TextDecoder().decode(await readAtOnce(request, timeoutMs))
+  return readChunks(request.body!, maxBytes, timeoutMs)
+}
+
+async function readAtOnce(request: Request, timeoutMs: number): Promise<ArrayBuffer> {
+  let timer: ReturnType<typeof setTimeout> | undefined
+  const late = new Promise<null>((resolve) => {
+    timer = setTimeout(resolve, timeoutMs, null)
+  })
+  try {
+    const content = await Promise.race([request.arrayBuffer().catch(clientWent), late])
+    if (content === null) throw timedOut(timeoutMs)
+    return content
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+async function readChunks(body: ReadableStream<Uint8Array>, maxBytes: number, timeoutMs: number): Promise<string> {
+  const reader = body.getReader()
+  const chunks: Uint8Array[] = []
+  const end = performance.now() + PATIENCE * timeoutMs
+  let size = 0
+  let isLate = false
+  const giveUp = () => {
+    isLate = true
+    reader.cancel().catch(() => {})
+  }
+  const timer = setTimeout(giveUp, timeoutMs)
+  try {
+    for (;;) {
+      const { done, value } = await reader.read().catch(clientWent)
+      if (isLate) throw timedOut(timeoutMs)
+      if (done) break
+      size += value.length
+      if (size > maxBytes) throw protocolError('FST_ERR_CTP_BODY_TOO_LARGE')
+      chunks.push(value)
+      if (performance.now() > end) giveUp()
+      else timer.refresh()
+    }
+  } finally {
+    clearTimeout(timer)
+    reader.cancel().catch(() => {})
+  }
+  return new TextDecoder().decode(Buffer.concat(chunks))
+}
+
+/** The connection can serve no other request: the rest of this one may still come. */
+function timedOut(timeoutMs: number): Refusal {
+  const details = `The body of the request did not come: it stood still for ${formatDuration(timeoutMs)}, or took ${PATIENCE} times as long. Send it again.`
+  const { status, body } = refusedWithCode(408, 'REQUEST_TIMEOUT', 'Request Timeout', details)
+  return new Refusal(status, body, { connection: 'close' })
+}
+
+/** Reading a body fails only with its connection. */
+function clientWent(): never {
+  throw clientClosed()
+}
+
+/** The answer that the client is not there to see; for log, metrics and audit. */
+export const clientClosed = (): Refusal =>
+  refusedWithCode(499, 'CLIENT_CLOSED_REQUEST', 'Client Closed Request', 'the client closed the request')
+
+const NOT_JSON = Symbol('not JSON')
+
+/** A member `__proto__` makes JSON invalid: it could change the objects of whoever handles it. */
+function parseJson(text: string): unknown {
+  try {
+    const value: unknown = JSON.parse(text)
+    return text.includes('__proto__') && holdsProto(value) ? NOT_JSON : value
+  } catch {
+    return NOT_JSON
+  }
+}
+
+function holdsProto(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false
+  return Object.hasOwn(value, '__proto__') || Object.values(value).some(holdsProto)
+}

@@ -1,0 +1,61 @@
+/** Who calls an endpoint and what that caller may do; endpoints ask it for whatever goes beyond their own scope. */
+import { globMatcher } from '../../platform/glob.ts'
+import { type Refusal, refusedWithCode } from './errors.ts'
+
+/** Tasks that may be started: a task that one of the three lists names. */
+export interface TaskSelectors {
+  readonly taskId: readonly string[]
+  readonly tag: readonly string[]
+  readonly customProperty: readonly { readonly name: string; readonly value: string }[]
+}
+
+/** Null does not limit; an empty list allows nothing. */
+export interface GrantLimits {
+  readonly startFilter: TaskSelectors | null
+  /** Globs. */
+  readonly keyValueNamespaces: readonly string[] | null
+}
+
+export interface Caller {
+  /** `key:<id>`, `jwt:<sub>`, `cert:<CN>`, `local`, `anonymous`. */
+  readonly actor: string
+  may(scope: string): boolean
+  /** Why the caller may not use the scope, 401 or 403; null when it may. */
+  refusal(scope: string): Refusal | null
+  /** What binds the use of a scope: the limits of all grants with this scope, added up. */
+  limits(scope: string): GrantLimits
+}
+
+export const NO_LIMITS: GrantLimits = { startFilter: null, keyValueNamespaces: null }
+
+/** Everybody, while access control is off. */
+export const EVERYBODY: Caller = {
+  actor: 'anonymous',
+  may: () => true,
+  refusal: () => null,
+  limits: () => NO_LIMITS,
+}
+
+export const forbidden = (details: string): Refusal => refusedWithCode(403, 'FORBIDDEN', 'Forbidden', details)
+
+/** Throws 401 or 403 when the caller lacks the scope. */
+export function requireScope(caller: Caller, scope: string): void {
+  const refusal = caller.refusal(scope)
+  if (refusal) throw refusal
+}
+
+/** Which key-value namespaces the caller may use with this scope (`kv:read`, `kv:write`). */
+export function namespaceFilter(caller: Caller, scope: string): (namespace: string) => boolean {
+  const { keyValueNamespaces } = caller.limits(scope)
+  return keyValueNamespaces === null ? () => true : globMatcher(keyValueNamespaces)
+}
+
+/** Throws 403 when the namespace lies outside the caller's grants. */
+export function requireNamespace(caller: Caller, scope: string, namespace: string): void {
+  if (!namespaceFilter(caller, scope)(namespace)) throw forbidden(`Namespace ${namespace} is not granted for ${scope}`)
+}
+
+/** For log lines: the address, and who it is where that is known. */
+export function callerText(caller: Caller, address: string): string {
+  return caller.actor === 'anonymous' ? address : `${caller.actor} at ${address}`
+}

@@ -1,0 +1,152 @@
+/**
+ * `Idempotency-Key`: a caller that repeats a request with the same key gets the first answer again, and nothing happens
+ * twice. Keys are kept for 24 hours per caller.
+ */
+import { createHash } from 'node:crypto'
+import type { GroupWriter } from '../../platform/group-commit.ts'
+import type { Database, Migration } from '../../platform/sqlite.ts'
+import type { Clock, Logger } from '../../platform/types.ts'
+import { uuidV7 } from '../../platform/uuid.ts'
+import { Refusal, refusedWithCode } from './errors.ts'
+import { invalidQuery } from './list-query.ts'
+import type { ApiRequest } from './route.ts'
+
+export const idempotencyMigrations: Migration[] = [
+  {
+    name: 'idempotency-001',
+    sql: `
+      CREATE TABLE idempotency_key (
+        id TEXT PRIMARY KEY,
+        caller TEXT NOT NULL,
+        key TEXT NOT NULL,
+        request_hash TEXT NOT NULL,
+        created_at INTEGER NOT NULL,
+        status INTEGER,
+        content_type TEXT,
+        answer TEXT,
+        UNIQUE (caller, key)
+      ) WITHOUT ROWID;
+      CREATE INDEX idempotency_key_age ON idempotency_key (created_at);`,
+  },
+]
+
+export interface Idempotency {
+  /**
+   * Carries the request out, or gives the answer of the first one with its key. `id` stays the same for a request that
+   * was cut short and is repeated; null without a key. Answers from 500 on and refusals are not kept: the repeat tries
+   * again.
+   */
+  once(request: ApiRequest, carryOut: (id: string | null) => Promise<Response>): Promise<Response>
+}
+
+interface Row {
+  readonly id: string
+  readonly requestHash: string
+  /** Null while it is carried out, or when that was cut short. */
+  readonly status: number | null
+  readonly contentType: string | null
+  readonly answer: string | null
+}
+
+const KEEP_MS = 24 * 3_600_000
+const KEY = /^[\x20-\x7e]{1,128}$/
+
+export function createIdempotency(deps: { db: Database; writer: GroupWriter; clock: Clock; log: Logger }): Idempotency {
+  const { db, writer, clock, log } = deps
+  const underWay = new Map<string, Promise<void>>()
+
+  function find(caller: string, key: string): Row | undefined {
+    return db.get<Row>(
+      `SELECT id, request_hash AS requestHash, status, content_type AS contentType, answer
+       FROM idempotency_key WHERE caller = ? AND key = ? AND created_at > ?`,
+      ...[caller, key, clock.now() - KEEP_MS],
+    )
+  }
+
+  async function begin(caller: string, key: string, requestHash: string): Promise<Row> {
+    const now = clock.now()
+    const row = { id: uuidV7(now), requestHash, status: null, contentType: null, answer: null }
+    await writer.write((one) => {
+      one.run('DELETE FROM idempotency_key WHERE created_at <= ?', now - KEEP_MS)
+      one.run(
+        'INSERT INTO idempotency_key (id, caller, key, request_hash, created_at) VALUES (?, ?, ?, ?, ?)',
+        ...[row.id, caller, key, requestHash, now],
+      )
+    })
+    return row
+  }
+
+  async function keep(id: string, response: Response): Promise<Response> {
+    if (response.status >= 500) return response
+    const answer = await response.clone().text()
+    await writer
+      .write((one) =>
+        one.run(
+          'UPDATE idempotency_key SET status = ?, content_type = ?, answer = ? WHERE id = ?',
+          ...[response.status, response.headers.get('content-type'), answer, id],
+        ),
+      )
+      // What was asked for is done all the same.
+      .catch((error: unknown) => log.error(`API: The answer to a repeatable request could not be kept: ${error}`))
+    return response
+  }
+
+  /** Whoever corrects a refused request may use the key again. */
+  async function forgetRefused(id: string, error: unknown): Promise<never> {
+    const isRefused = error instanceof Refusal && error.status < 500
+    if (isRefused) await writer.write((one) => one.run('DELETE FROM idempotency_key WHERE id = ?', id))
+    throw error
+  }
+
+  return {
+    async once(request, carryOut) {
+      const key = keyOf(request)
+      if (key === null) return carryOut(null)
+      const caller = callerOf(request)
+      const hash = hashOf(request)
+      const place = `${caller}\n${key}`
+      // A repeat that comes while the first is carried out waits for it.
+      while (underWay.has(place)) await underWay.get(place)
+      const before = find(caller, key)
+      if (before && before.requestHash !== hash) {
+        throw refusedWithCode(
+          409,
+          'IDEMPOTENCY_KEY_REUSED',
+          'Idempotency key reused',
+          'Another request was made with this Idempotency-Key. Use a fresh key for each request.',
+        )
+      }
+      if (before?.status) return replay(before)
+      const row = before ? Promise.resolve(before) : begin(caller, key, hash)
+      const answered = row.then(async ({ id }) =>
+        keep(id, await carryOut(id).catch((error: unknown) => forgetRefused(id, error))),
+      )
+      const ended = () => void underWay.delete(place)
+      underWay.set(place, answered.then(ended, ended))
+      return answered
+    },
+  }
+}
+
+function keyOf({ headers }: ApiRequest): string | null {
+  const key = headers.get('idempotency-key')
+  if (key === null || KEY.test(key)) return key
+  throw invalidQuery([{ path: 'Idempotency-Key', message: 'must be 1 to 128 printable characters' }])
+}
+
+/** Who has not said who they are is told apart by address. */
+const callerOf = ({ caller, client }: ApiRequest): string =>
+  caller.actor === 'anonymous' ? `anonymous ${client}` : caller.actor
+
+function hashOf({ url, body }: ApiRequest): string {
+  return createHash('sha256')
+    .update(url)
+    .update('\n')
+    .update(JSON.stringify(body) ?? '')
+    .digest('hex')
+}
+
+function replay({ status, contentType, answer }: Row): Response {
+  const headers = { 'idempotent-replay': 'true', ...(contentType !== null && { 'content-type': contentType }) }
+  return new Response(answer, { status: status ?? 200, headers })
+}

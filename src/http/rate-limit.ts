@@ -1,0 +1,112 @@
+/**
+ * How much a client may ask for: calls in fixed windows of a minute, which start with the client's first call, and calls at
+ * a time.
+ */
+
+import type { Clock, Logger } from '../platform/types.ts'
+import { Refusal, refusedWithCode } from './endpoint/errors.ts'
+
+export interface RateVerdict {
+  readonly allowed: boolean
+  /** The three `x-ratelimit-*` headers. */
+  readonly headers: Readonly<Record<string, string>>
+  /** Seconds until the window ends, at least 1. */
+  readonly resetSeconds: number
+}
+
+const WINDOW_MS = 60_000
+/** Above this many clients, finished windows are cleared away. */
+const SWEEP_AT = 10_000
+
+/** Null when there is no limit (0). */
+export function createRateLimit(clock: Clock, perMinute: number): ((client: string) => RateVerdict) | null {
+  if (perMinute === 0) return null
+  const windows = new Map<string, { until: number; used: number }>()
+  const limit = String(perMinute)
+
+  return (client) => {
+    const now = clock.now()
+    let window = windows.get(client)
+    if (!window || now >= window.until) {
+      if (windows.size >= SWEEP_AT) sweep(windows, now)
+      window = { until: now + WINDOW_MS, used: 0 }
+      windows.set(client, window)
+    }
+    window.used += 1
+    const resetSeconds = Math.ceil((window.until - now) / 1000)
+    const headers = {
+      'x-ratelimit-limit': limit,
+      'x-ratelimit-remaining': String(Math.max(0, perMinute - window.used)),
+      'x-ratelimit-reset': String(resetSeconds),
+    }
+    return { allowed: window.used <= perMinute, headers, resetSeconds }
+  }
+}
+
+function sweep(windows: Map<string, { until: number }>, now: number): void {
+  for (const [client, { until }] of windows) if (now >= until) windows.delete(client)
+}
+
+/** 429 with `retry-after`. */
+export function tooManyRequests({ headers, resetSeconds }: RateVerdict): Refusal {
+  const time = resetSeconds === 60 ? '1 minute' : `${resetSeconds} second${resetSeconds === 1 ? '' : 's'}`
+  return new Refusal(
+    429,
+    { statusCode: 429, error: 'Too Many Requests', message: `Rate limit exceeded, retry in ${time}` },
+    { ...headers, 'retry-after': String(resetSeconds) },
+  )
+}
+
+export interface BusyClients {
+  /** Whether the client has as many calls under way as it may. `client` is asked for only when there is such a client. */
+  isFull(call: { readonly client: string }): boolean
+  /** Counts a call until `done` settles. */
+  enter(client: string, done: Promise<unknown>): void
+}
+
+/** Calls that are answered at once need not be counted. Null when there is no limit (0). */
+export function createBusyClients(max: number): BusyClients | null {
+  if (max === 0) return null
+  const running = new Map<string, number>()
+  const full = new Set<string>()
+
+  function change(client: string, by: 1 | -1): void {
+    const next = (running.get(client) ?? 0) + by
+    if (next > 0) running.set(client, next)
+    else running.delete(client)
+    if (next >= max) full.add(client)
+    else full.delete(client)
+  }
+
+  return {
+    isFull: (call) => full.size > 0 && full.has(call.client),
+    enter(client, done) {
+      change(client, 1)
+      const leave = () => change(client, -1)
+      done.then(leave, leave)
+    },
+  }
+}
+
+/** 429 with `retry-after`. */
+export function tooManyAtATime(max: number): Refusal {
+  const details = `This address has ${max} requests under way, as many as Butler.footman.api.connectionsPerAddress allows. Wait for an answer first.`
+  const { status, body } = refusedWithCode(429, 'RATE_LIMITED', 'Too Many Requests', details)
+  return new Refusal(status, body, { 'retry-after': '1' })
+}
+
+/** Warns about refused connections and requests of an address, once a minute, with their number. */
+export function createCrowdWarning(log: Logger, clock: Clock, max: number): (address: string, what: string) => void {
+  let nextAt = 0
+  let refused = 0
+  return (address, what) => {
+    refused += 1
+    const now = clock.now()
+    if (now < nextAt) return
+    nextAt = now + WINDOW_MS
+    log.warn(
+      `API: ${address} has ${max} ${what} and more are refused (Butler.footman.api.connectionsPerAddress); ${refused} refused since the last such line`,
+    )
+    refused = 0
+  }
+}

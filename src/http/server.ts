@@ -1,0 +1,207 @@
+/** The REST API: opens the port of `restServerConfig` and answers what the features offer. */
+
+import { type HttpServer, type ServeTls, serveHttp } from '../platform/http-server.ts'
+import { formatAddress } from '../platform/listen-error.ts'
+import { StartError } from '../platform/start-error.ts'
+import type { Service } from '../platform/types.ts'
+import { type Answering, type AnsweringDeps, type AnsweringSettings, buildAnswering, perMinute } from './answering.ts'
+import { BODY_LIMIT, BODY_TIMEOUT_MS } from './body.ts'
+import { createProxies } from './client-address.ts'
+import { documentationRoutes } from './documentation/routes.ts'
+import type { ApiRoute } from './endpoint/route.ts'
+import { type DocumentSettings, openApiDocument } from './openapi/document.ts'
+import type { OpenApiDocument } from './openapi/types.ts'
+import { createCrowdWarning } from './rate-limit.ts'
+import { type EndpointSwitches, enabledNames, isEnabled } from './switches.ts'
+import { type HealthReport, systemRoutes } from './system-routes.ts'
+import { certificateEnds, createTlsWatch, readTls, type TlsWatch } from './tls.ts'
+
+export interface ApiDeps extends AnsweringDeps {
+  readonly version: string
+  /** The endpoints of the features. */
+  readonly routes: readonly ApiRoute[]
+  readonly health: () => HealthReport
+}
+
+export interface ApiSettings extends AnsweringSettings {
+  readonly restServerConfig: {
+    readonly enable: boolean
+    readonly serverHost: string
+    /** 0 = any free port. */
+    readonly serverPort: number
+    readonly tls: { readonly enable: boolean; readonly cert: string; readonly key: string; readonly ca: string }
+  }
+  readonly restServerEndpointsEnable: EndpointSwitches
+  /** How often the TLS files are looked at; default a minute. */
+  readonly tlsCheckMs?: number
+}
+
+/** What of the settings can be changed while the server runs. */
+export type LiveApiSettings = Pick<ApiSettings, 'api' | 'access' | 'accessLog'>
+
+export interface Api extends Service {
+  /**
+   * Rejects when the settings cannot be used. Requests are answered by them from `use` on; those under way end as they
+   * began.
+   */
+  prepare(settings: LiveApiSettings): Promise<{ use(): Promise<void> }>
+  /** The data directory is a new one: what local programs need is put there again. */
+  republish(): Promise<void>
+  /** Why the TLS files on disk cannot be used; null = they can, or there are none. */
+  readonly tlsProblem: string | null
+  /** Takes no connections until `resume`; requests under way go on. Does nothing where the runtime cannot do it. */
+  pause(): void
+  /** Rejects when the port cannot be opened again. */
+  resume(): Promise<void>
+  /** The port in use; 0 while the server is not running. */
+  readonly port: number
+  /** Whether the server is up; true when it is switched off. */
+  readonly healthy: boolean
+  /** Ends of the certificates in use, milliseconds since 1970. */
+  certificates(): readonly { readonly name: string; readonly expiresAt: number }[]
+  /** What it offers. */
+  describe(): OpenApiDocument
+}
+
+/** How often the TLS files are looked at. */
+const TLS_CHECK_MS = 60_000
+
+/** Bodies beyond the limit are refused by our own code with the right text; the server's limit is a backstop. */
+const SERVER_BODY_LIMIT = 64 * BODY_LIMIT
+
+const isLoopback = (host: string): boolean => /^(localhost|127\.\d+\.\d+\.\d+|::1)$/i.test(host)
+
+/** `start` rejects with a `StartError` when the port is taken or a file of TLS or access control cannot be used. */
+export function createApi(deps: ApiDeps, settings: ApiSettings): Api {
+  const log = deps.log.child('api')
+  const { readFile } = deps
+  const answeringDeps = { ...deps, log }
+  const { restServerConfig: rest, restServerEndpointsEnable: switches } = settings
+  const enabledEndpoints = enabledNames(switches)
+  const system = systemRoutes({ version: deps.version, enabledEndpoints, health: deps.health })
+  const offered = [...system, ...deps.routes].filter((route) => isEnabled(route, switches))
+  const describe = () => openApiDocument(offered, documentSettings(deps, current, running?.server.port))
+  const routes = [...offered, ...documentationRoutes({ version: deps.version, document: describe })]
+  let running: Running | null = null
+  let current: ApiSettings = settings
+  let answering: Answering | null = null
+
+  async function open(): Promise<Running> {
+    answering = await buildAnswering(answeringDeps, current, { serverHost: rest.serverHost, routes })
+    const tlsSettings = {
+      ...rest.tls,
+      clients: settings.access?.enable ? settings.access.clientCertificates : undefined,
+    }
+    const tls = rest.tls.enable ? await readTls(tlsSettings, readFile) : null
+    const { requestTimeout = BODY_TIMEOUT_MS, connectionsPerAddress: max = 0, trustedProxies } = settings.api
+    const warnOfCrowd = createCrowdWarning(log, deps.clock, max)
+    const server = await serveHttp({
+      hostname: rest.serverHost,
+      port: rest.serverPort,
+      maxBodyBytes: SERVER_BODY_LIMIT,
+      idleTimeout: Math.ceil(requestTimeout / 1000),
+      connections: {
+        max,
+        isExempt: createProxies(trustedProxies).trusts,
+        onRefused: (address) => warnOfCrowd(address, 'connections'),
+      },
+      handler: (request, info) => answering!.answer(request, info),
+      onError: (error) => log.error(`API: ${error instanceof Error ? error.message : error}`),
+      ...(tls && { tls }),
+    })
+    const { setTls: use } = server
+    let inUse = tls
+    const change = (files: ServeTls): void => {
+      use?.(files)
+      inUse = files
+    }
+    const watch =
+      tls && use
+        ? createTlsWatch({ log, readFile, use: change }, tlsSettings, tls, settings.tlsCheckMs ?? TLS_CHECK_MS)
+        : null
+    await answering.opened()
+    return { server, watch, certificates: () => (inUse ? certificateEnds(inUse) : []) }
+  }
+
+  function tell(port: number): void {
+    if (!settings.access?.enable && !isLoopback(rest.serverHost)) {
+      const address = formatAddress(rest.serverHost, port)
+      log.warn(`ACCESS: The REST API listens on ${address} without access control. See Butler.footman.access.`)
+    }
+    const scheme = rest.tls.enable ? 'https' : 'http'
+    log.info(`REST API documentation available at ${scheme}://${formatAddress(rest.serverHost, port)}/documentation`)
+    log.info(`API rate limit    : ${limitText(settings)}`)
+    log.info(`Enabled API endpoints: ${JSON.stringify(enabledEndpoints, null, 2)}`)
+    log.info(`MAIN: REST server listening on ${scheme}://${rest.serverHost}:${port}`)
+  }
+
+  return {
+    name: 'rest api',
+    describe,
+    republish: async () => answering?.republish(),
+    certificates: () => running?.certificates() ?? [],
+    get tlsProblem() {
+      return running?.watch?.problem ?? null
+    },
+    get port() {
+      return running?.server.port ?? 0
+    },
+    get healthy() {
+      return !rest.enable || running !== null
+    },
+    pause: () => running?.server.pause?.(),
+    resume: async () => running?.server.resume?.(),
+    async prepare(changes) {
+      const next = { ...settings, ...changes }
+      const prepared = running
+        ? await buildAnswering(answeringDeps, next, { serverHost: rest.serverHost, routes })
+        : null
+      return {
+        async use() {
+          current = next
+          if (!prepared || !running) return
+          const old = answering
+          answering = prepared
+          // Both publish the local key under one name.
+          await old?.close()
+          await prepared.opened()
+        },
+      }
+    },
+    async start() {
+      if (!rest.enable) {
+        log.info('MAIN: Will not set up REST server as it is disabled in the config file.')
+        return
+      }
+      running = await open().catch((error: unknown) => {
+        if (error instanceof StartError) throw error
+        throw new StartError(`REST API ${error instanceof Error ? error.message : error}`, { cause: error })
+      })
+      tell(running.server.port)
+    },
+    async stop(graceMs) {
+      const stopped = running
+      running = null
+      stopped?.watch?.stop()
+      if (stopped) await answering?.close()
+      await stopped?.server.stop(graceMs)
+    },
+  }
+}
+
+interface Running {
+  readonly server: HttpServer
+  readonly watch: TlsWatch | null
+  readonly certificates: Api['certificates']
+}
+
+function limitText(settings: ApiSettings): string {
+  const limit = perMinute(settings)
+  return limit === 0 ? 'none' : `${limit} calls per minute`
+}
+
+function documentSettings({ version }: ApiDeps, settings: ApiSettings, port: number | undefined): DocumentSettings {
+  const { tls, serverHost, serverPort } = settings.restServerConfig
+  const serverUrl = `${tls.enable ? 'https' : 'http'}://${formatAddress(serverHost, port ?? serverPort)}`
+  return { version, serverUrl, locked: settings.access?.enable ?? false }
+}

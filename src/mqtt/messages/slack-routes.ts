@@ -1,0 +1,104 @@
+/** `PUT /v4/slackpostmessage`: posts a message of a load script to Slack and tells what became of it. */
+import type { z } from 'zod'
+import { refused } from '../../http/endpoint/errors.ts'
+import { type ApiRoute, jsonAnswer } from '../../http/endpoint/route.ts'
+import { field, validate } from '../../http/endpoint/validation.ts'
+import type { HttpClient } from '../../platform/http-client.ts'
+import type { Logger } from '../../platform/types.ts'
+import { SLACK } from './descriptions.ts'
+import { relay, statusOf } from './relay.ts'
+import { shadowRefusal } from './shadow.ts'
+
+export interface SlackDeps {
+  readonly http: HttpClient
+  readonly log: Logger
+}
+
+export interface SlackSettings {
+  /** `slackNotification.restMessage.webhookURL`; empty = not configured. */
+  readonly webhookURL: string
+  readonly shadow: boolean
+  /** Default 10 s. */
+  readonly timeoutMs?: number
+}
+
+const BODY = field.object({
+  channel: field.string(),
+  from_user: field.string(),
+  msg: field.string(),
+  emoji: field.string().optional(),
+})
+
+type SlackMessage = z.output<typeof BODY>
+
+const FAILED = 'Failed sending Slack message'
+/** Slack refuses longer texts in one block. */
+const BLOCK_LENGTH = 3000
+
+export function slackRoutes(deps: SlackDeps, settings: SlackSettings): ApiRoute[] {
+  return [
+    {
+      methods: ['PUT'],
+      path: '/v4/slackpostmessage',
+      endpoint: 'slackPostMessage',
+      butler: true,
+      scope: 'message:run',
+      action: 'slack.post',
+      summary: 'Post a message to Slack',
+      ...SLACK,
+      schemas: { body: BODY, responses: { 201: BODY } },
+      async handle({ body, note }) {
+        const message = validate('body', BODY, body)
+        note({ target: [message.channel] })
+        if (settings.shadow) throw shadowRefusal()
+        await post(deps, settings, message)
+        const { channel, from_user, msg, emoji } = message
+        return jsonAnswer(201, { channel, from_user, msg, emoji })
+      },
+    },
+  ]
+}
+
+async function post({ http, log }: SlackDeps, settings: SlackSettings, message: SlackMessage): Promise<void> {
+  const { webhookURL, timeoutMs = 10_000 } = settings
+  if (webhookURL === '') throw refused(503, FAILED, 'Butler.slackNotification.restMessage.webhookURL is not set.')
+  const result = await relay(http, 'Slack', {
+    method: 'POST',
+    url: webhookURL,
+    headers: { 'content-type': 'application/json; charset=utf-8' },
+    body: slackBody(message),
+    timeoutMs,
+  })
+  if (result.ok) return
+  log.error(`SLACK SEND: ${result.detail}`)
+  throw refused(statusOf(result), FAILED, result.detail)
+}
+
+/** Formatting, links and mentions work in `mrkdwn` blocks. */
+function slackBody({ channel, from_user, msg, emoji }: SlackMessage): string {
+  return JSON.stringify({
+    username: from_user,
+    channel,
+    ...(emoji && { icon_emoji: emoji }),
+    blocks: pieces(msg).map((text) => ({ type: 'section', text: { type: 'mrkdwn', text } })),
+  })
+}
+
+/** Long texts in several blocks, cut at the end of a line where there is one. */
+function pieces(text: string): string[] {
+  const found: string[] = []
+  let rest = text
+  while (rest.length > BLOCK_LENGTH) {
+    const end = cutAt(rest)
+    found.push(rest.slice(0, end))
+    rest = rest.slice(end).replace(/^\n/, '')
+  }
+  return [...found, rest]
+}
+
+function cutAt(text: string): number {
+  const line = text.lastIndexOf('\n', BLOCK_LENGTH)
+  if (line > 0) return line
+  // Not between the two halves of one character.
+  return /[\uD800-\uDBFF]/.test(text[BLOCK_LENGTH - 1]!) ? BLOCK_LENGTH - 1 : BLOCK_LENGTH
+}

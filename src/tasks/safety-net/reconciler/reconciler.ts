@@ -1,0 +1,155 @@
+/** Finds executions that ended without a word: messages by UDP get lost, and Footman may have been away. */
+import type { EventOutcome, EventType } from '../../../events/types.ts'
+import type { Database } from '../../../platform/sqlite.ts'
+import type { Clock, Logger, Service } from '../../../platform/types.ts'
+import { STATUS_TEXTS } from '../../../qlik/qrs/status.ts'
+import type { QrsTask } from '../../../qlik/qrs/types.ts'
+import type { EndedExecution, EndedOnSite, EndedReader } from '../../executions/types.ts'
+import { repeat } from '../every.ts'
+import { readMark, writeMark } from '../marks.ts'
+import type { FoundEvent, SafetyNetEvents } from '../types.ts'
+import { isAnnounced } from './known.ts'
+import type { LostMessages } from './lost.ts'
+
+export interface ReconcilerDeps {
+  readonly db: Database
+  readonly clock: Clock
+  readonly log: Logger
+  readonly site: EndedReader
+  readonly events: SafetyNetEvents
+  readonly history: { add(executions: readonly EndedExecution[]): Promise<void> }
+  /** Whether anybody wants to know about such an end of such a task. */
+  readonly wants: (type: EventType, outcome: EventOutcome, task: QrsTask) => boolean
+  readonly lost: Pick<LostMessages, 'missed'>
+  /** Whether messages by UDP have been listened to since then (milliseconds since 1970). */
+  readonly listenedSince: (at: number) => boolean
+  readonly logTime: (instant: number) => string
+}
+
+export interface ReconcilerSettings {
+  readonly intervalMs: number
+  readonly maxAlertAgeMs: number
+  /** An end is left to its message for so long; default 2 min. */
+  readonly settleMs?: number
+  /** From the start to the first look; default 5 s. */
+  readonly firstMs?: number
+}
+
+const SETTLE_MS = 2 * 60_000
+const OVERLAP_MS = 2 * 60_000
+const FIRST_MS = 5000
+/** Looked at with one question; longer ago, where nothing is alerted, a day. */
+const SPAN_MS = 3_600_000
+const OLD_SPAN_MS = 86_400_000
+/** What began so long ago and ends now was found by a server that was restored or started again. */
+const LONG_RUN_MS = 7 * 86_400_000
+const DEDUP_MS = 86_400_000
+const SINCE = 'reconciler.since'
+const LOOKED = 'reconciler.looked'
+
+export function createReconciler(deps: ReconcilerDeps, settings: ReconcilerSettings): Service {
+  const { db, clock, log } = deps
+  const { settleMs = SETTLE_MS, firstMs = FIRST_MS, intervalMs } = settings
+  /** Results that were dealt with, and when they are forgotten. */
+  const handled = new Map<string, number>()
+
+  async function look(signal: AbortSignal): Promise<void> {
+    const now = clock.now()
+    const until = now - settleMs
+    const from = beginning(now)
+    let old: EndedExecution[] = []
+    try {
+      // After a long outage one answer would be too large.
+      for (let start = from, end = from; start < until && !signal.aborted; start = end) {
+        end = Math.min(start + (start + OLD_SPAN_MS < until ? OLD_SPAN_MS : SPAN_MS), until)
+        old = [...old, ...(await lookAt(start, end, now, signal))]
+      }
+    } finally {
+      logOld(old, now)
+    }
+    for (const [id, forgetAt] of handled) if (forgetAt < now) handled.delete(id)
+  }
+
+  /** The clock of this computer may have been ahead when it was noted how far the look came. */
+  function beginning(now: number): number {
+    const since = readMark(db, SINCE) ?? now
+    const looked = readMark(db, LOOKED) ?? since
+    if (since <= now && looked <= now) return Math.max(since, looked - OVERLAP_MS)
+    log.warn(
+      `RECONCILER: The clock of this computer was set back: ended executions were looked for until ${deps.logTime(Math.max(looked, since))} already. It goes on from now, ${deps.logTime(now)}`,
+    )
+    const again = now - settleMs - OVERLAP_MS
+    writeMark(db, SINCE, Math.min(since, again))
+    writeMark(db, LOOKED, again)
+    return again
+  }
+
+  function logOld(old: readonly EndedExecution[], now: number): void {
+    const [first] = old
+    if (!first) return
+    const age = `${Math.round((now - first.stoppedAt) / 60_000)} min ago`
+    log.info(
+      `RECONCILER: ${old.length} executions ended without a message and were recorded, too old for an alert; the first is one of task "${first.taskName}" (${first.taskId}), ${age}`,
+    )
+  }
+
+  /** Resolves with what was too old for an alert. */
+  async function lookAt(from: number, to: number, now: number, signal: AbortSignal): Promise<EndedExecution[]> {
+    const old: EndedExecution[] = []
+    const found = await deps.site.between(from, to, (id) => handled.has(id), signal)
+    await deps.history.add(found.map(({ execution }) => execution))
+    for (const one of found) {
+      if (await consider(one, now)) old.push(one.execution)
+      for (const id of one.resultIds) handled.set(id, now + settleMs + 2 * OVERLAP_MS + 2 * intervalMs)
+    }
+    writeMark(db, LOOKED, to)
+    return old
+  }
+
+  /** True for a find that is too old for an alert. */
+  async function consider({ execution, task }: EndedOnSite, now: number): Promise<boolean> {
+    const { outcome, taskType, stoppedAt } = execution
+    if (outcome === 'skipped' || outcome === 'unknown') return false
+    const type = taskType as EventType
+    if (!deps.wants(type, outcome, task) || isAnnounced(db, execution)) return false
+    const beganAt = execution.triggeredAt ?? execution.startedAt ?? stoppedAt
+    const isOld = now - stoppedAt > settings.maxAlertAgeMs || now - beganAt > LONG_RUN_MS
+    const dedupKey = execution.executionId === null ? null : `${execution.executionId}|${outcome}`
+    await deps.events.emit(eventOf(execution, isOld), { dedupKey, dedupMs: DEDUP_MS })
+    if (isOld) return true
+    const age = `${Math.round((now - stoppedAt) / 60_000)} min ago`
+    log.info(
+      `RECONCILER: Task "${execution.taskName}" (${execution.taskId}) ended ${age} (${outcome}) without a message`,
+    )
+    if (deps.listenedSince(stoppedAt)) deps.lost.missed({ type, outcome }, execution.node ?? '', now)
+    return false
+  }
+
+  function eventOf(execution: EndedExecution, isOld: boolean): FoundEvent {
+    const { taskId, taskName, appId, appName, executionId, node, stoppedAt, statusNum, error } = execution
+    const status = STATUS_TEXTS[statusNum ?? -1] ?? ''
+    return {
+      source: 'reconciler',
+      type: execution.taskType as EventType,
+      outcome: execution.outcome as EventOutcome,
+      receivedAt: stoppedAt,
+      message: {
+        ...{ host: node ?? '', taskId, taskName, appId: appId ?? '', appName: appName ?? '' },
+        ...{ executionId: executionId ?? '', logTimeStamp: deps.logTime(stoppedAt), logLevel: 'INFO' },
+        logMessage: error ?? `Found in Qlik Sense: ${status}`,
+      },
+      ...(isOld ? { ignored: 'TOO_OLD' } : { enrich: true }),
+    }
+  }
+
+  const repeated = repeat({ name: 'RECONCILER', intervalMs, firstMs, work: look }, log)
+  return {
+    ...repeated,
+    name: 'reconciler',
+    async start() {
+      // What ended before Footman was there is none of its business.
+      if (readMark(db, SINCE) === null) writeMark(db, SINCE, clock.now())
+      await repeated.start()
+    },
+  }
+}

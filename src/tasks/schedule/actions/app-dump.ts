@@ -1,0 +1,198 @@
+/** Snapshots of all apps: a folder per run, which has its name when it is complete. */
+import { mkdir, open, readdir, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { removeAll } from '../../../platform/files.ts'
+import { globMatcher } from '../../../platform/glob.ts'
+import { createOffsets } from '../../../platform/offsets.ts'
+import type { Clock, Logger } from '../../../platform/types.ts'
+import type { Perform } from '../runner.ts'
+import type { ActionResult, AppDumpAction } from '../types.ts'
+
+export interface DumpedApp {
+  readonly id: string
+  readonly name: string
+}
+
+export interface AppDumpDeps {
+  readonly clock: Clock
+  readonly log: Logger
+  /** The apps that the configured user may see. */
+  readonly listApps: (signal: AbortSignal) => Promise<readonly DumpedApp[]>
+  /** Name of the stream of an app; '' = not published. */
+  readonly streamOf: (appId: string) => Promise<string>
+  /** The dump as JSON, in pieces; `close` ends the session with the engine. */
+  readonly openDump: (
+    appId: string,
+    signal: AbortSignal,
+  ) => Promise<{ readonly pieces: AsyncIterable<string>; close(): Promise<void> }>
+}
+
+const PARALLEL = 2
+const PIECE = 256 * 1024
+const SNAPSHOT = /^\d{4}-\d{2}-\d{2}_\d{6}$/
+const STOPPED = 'Footman stopped while the dump was made'
+const PARTIAL = /^\..+\.partial$/
+
+interface IndexEntry {
+  readonly appId: string
+  readonly name: string
+  readonly file?: string
+  readonly bytes?: number
+  readonly error?: string
+}
+
+export function createAppDump(deps: AppDumpDeps, settings: { readonly directory: string }): Perform {
+  const { clock, log } = deps
+  const active = new Set<string>()
+
+  return async ({ run, plan, resumed, signal }) => {
+    const action = plan.action as AppDumpAction
+    if (resumed) return { outcome: 'failed', detail: STOPPED }
+    const folder = join(settings.directory, action.folder)
+    const partial = join(folder, `.${run.id}.partial`)
+    active.add(run.id)
+    try {
+      await mkdir(folder, { recursive: true })
+      await removeLeftOvers(folder, active)
+      await removeAll(partial)
+      await mkdir(partial)
+      const apps = await wanted(await deps.listApps(signal), action)
+      const entries = await dumpAll(apps, partial, signal)
+      const failed = entries.filter(({ error }) => error !== undefined)
+      const at = new Date(clock.now()).toISOString()
+      const index = {
+        format: 'footman.appdump/1',
+        createdAt: at,
+        scheduleId: run.scheduleId,
+        runId: run.id,
+        apps: entries,
+      }
+      await writeFile(join(partial, 'index.json'), `${JSON.stringify(index, null, 2)}\n`)
+      if (signal.aborted) throw new Error(STOPPED)
+      const name = await publish(folder, partial, plan.timezone)
+      if (failed.length === 0) await prune(folder, action)
+      return resultOf(name, entries, failed)
+    } catch (error) {
+      await removeAll(partial).catch(() => undefined)
+      return { outcome: 'failed', detail: textOf(error) }
+    } finally {
+      active.delete(run.id)
+    }
+  }
+
+  async function wanted(apps: readonly DumpedApp[], { apps: filter }: AppDumpAction): Promise<readonly DumpedApp[]> {
+    const byId = matcher(filter.appId)
+    const byName = matcher(filter.name)
+    const named = apps.filter(({ id, name }) => byId(id) && byName(name))
+    if (filter.stream === null) return named
+    const byStream = matcher(filter.stream)
+    const found: DumpedApp[] = []
+    for (const app of named) if (byStream(await deps.streamOf(app.id))) found.push(app)
+    return found
+  }
+
+  async function dumpAll(apps: readonly DumpedApp[], partial: string, signal: AbortSignal): Promise<IndexEntry[]> {
+    const entries: IndexEntry[] = []
+    let next = 0
+    async function work(): Promise<void> {
+      for (let i = next++; i < apps.length && !signal.aborted; i = next++) {
+        const app = apps[i]!
+        entries[i] = await dumpOne(app, partial, signal).catch((error: unknown) => {
+          log.error(`APPDUMP: App ${app.id} "${app.name}" could not be dumped: ${textOf(error)}`)
+          return { appId: app.id, name: app.name, error: textOf(error) }
+        })
+      }
+    }
+    await Promise.all(Array.from({ length: Math.min(PARALLEL, apps.length) }, work))
+    return entries.filter((entry) => entry !== undefined)
+  }
+
+  async function dumpOne({ id, name }: DumpedApp, partial: string, signal: AbortSignal): Promise<IndexEntry> {
+    const file = `${encodeURIComponent(id)}.json`
+    const path = join(partial, file)
+    const dump = await deps.openDump(id, signal)
+    try {
+      const bytes = await writePieces(path, dump.pieces)
+      return { appId: id, name, file, bytes }
+    } catch (error) {
+      await rm(path, { force: true })
+      throw error
+    } finally {
+      await dump.close()
+    }
+  }
+
+  /** Gives the snapshot its name: the wall-clock time of its end. */
+  async function publish(folder: string, partial: string, timezone: string): Promise<string> {
+    const offsets = createOffsets(timezone)
+    for (let at = clock.now(); ; at += 1000) {
+      const name = stampOf(at + offsets.at(at))
+      const isTaken = await stat(join(folder, name)).then(
+        () => true,
+        () => false,
+      )
+      if (isTaken) continue
+      await rename(partial, join(folder, name))
+      return name
+    }
+  }
+
+  async function prune(folder: string, { keep, maxAgeMs }: AppDumpAction): Promise<void> {
+    const snapshots = (await readdir(folder)).filter((name) => SNAPSHOT.test(name)).sort()
+    const newest = snapshots.at(-1)
+    const surplus = new Set(snapshots.slice(0, Math.max(snapshots.length - keep, 0)))
+    for (const name of snapshots) {
+      if (name === newest) continue
+      const { mtimeMs } = await stat(join(folder, name))
+      const isOld = maxAgeMs !== null && clock.now() - mtimeMs > maxAgeMs
+      if (surplus.has(name) || isOld) await removeAll(join(folder, name))
+    }
+  }
+}
+
+/** Of dumps that were cut short. */
+async function removeLeftOvers(folder: string, active: ReadonlySet<string>): Promise<void> {
+  for (const name of await readdir(folder)) {
+    const id = name.slice(1, -'.partial'.length)
+    if (PARTIAL.test(name) && !active.has(id)) await removeAll(join(folder, name))
+  }
+}
+
+async function writePieces(path: string, pieces: AsyncIterable<string>): Promise<number> {
+  const file = await open(path, 'wx')
+  let bytes = 0
+  let buffered = ''
+  const flush = async (): Promise<void> => {
+    await file.appendFile(buffered)
+    bytes += Buffer.byteLength(buffered)
+    buffered = ''
+  }
+  try {
+    for await (const piece of pieces) {
+      buffered += piece
+      if (buffered.length >= PIECE) await flush()
+    }
+    await flush()
+    await file.sync()
+    return bytes
+  } finally {
+    await file.close()
+  }
+}
+
+function resultOf(name: string, entries: readonly IndexEntry[], failed: readonly IndexEntry[]): ActionResult {
+  const done = `${entries.length - failed.length} of ${entries.length} apps dumped into ${name}`
+  if (failed.length === 0) return { outcome: 'success', detail: done }
+  return { outcome: 'failed', detail: `${done}; ${failed[0]!.name}: ${failed[0]!.error}` }
+}
+
+/** `2026-03-02_060000` */
+function stampOf(wall: number): string {
+  const [date = '', time = ''] = new Date(wall).toISOString().split('T')
+  return `${date}_${time.slice(0, 8).replaceAll(':', '')}`
+}
+
+const matcher = (globs: readonly string[] | null): ((text: string) => boolean) =>
+  globs === null ? () => true : globMatcher(globs)
+
+const textOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))

@@ -1,0 +1,206 @@
+/** From the members of a schedule to what can run; every mistake is told with its place. */
+
+import { z } from 'zod'
+import { durationText, isTimezone, nameText, oneOrMany, windowReference } from '../../config/fields.ts'
+import type { Calendars, Day, Windows } from '../../platform/calendar/types.ts'
+import { hostZone } from '../../platform/host-zone.ts'
+import { createOffsets, type Offsets } from '../../platform/offsets.ts'
+import { isGuid } from '../../platform/uuid.ts'
+import { actionSchema } from './actions/schema.ts'
+import { type MonthBase, pointAt } from './cron/fields.ts'
+import { parseCron } from './cron/parse.ts'
+import { describeCron, monthNames } from './cron/words.ts'
+import { createOccurrences } from './occurrences.ts'
+import type { Plan, PlanProblem, ScheduleAction, ScheduleValues, StartSelection } from './types.ts'
+
+export interface PlannerDeps {
+  readonly windows: Windows
+  readonly calendars: Calendars
+  /** Reads the body of a start request; the texts say what of it is wrong. */
+  readonly parseTarget: (body: unknown) => { readonly selection: StartSelection; readonly problems: readonly string[] }
+  /** What is wrong with an action that is well-formed, like a destination that is not there; null = nothing. */
+  readonly checkAction: (action: ScheduleAction) => string | null
+}
+
+export interface PlannerSettings {
+  readonly monthBase: MonthBase
+  /** All schedules run on the clock of this computer. */
+  readonly ignoreTimezone: boolean
+}
+
+export type Planned = { readonly ok: true; readonly plan: Plan } | { readonly ok: false; readonly problem: PlanProblem }
+
+export interface Planner {
+  plan(values: ScheduleValues): Planned
+  /** The next firings with the time zone of this computer, as Butler would have it. */
+  localNext(plan: Plan, after: number): number | null
+  readonly localZone: string
+}
+
+/** The members beyond those of Butler. */
+export const EXTRA_FIELDS = {
+  target: z.unknown(),
+  action: actionSchema,
+  window: oneOrMany('Windows.', windowReference),
+  onlyOn: oneOrMany('Calendars.', nameText),
+  notOn: oneOrMany('Calendars.', nameText),
+  shift: z.enum(['none', 'previous', 'next']),
+  overlapPolicy: z.enum(['allow', 'skip', 'queue']),
+  misfirePolicy: z.enum(['skip', 'runOnce']),
+  jitter: durationText({ min: 0 }),
+} as const
+
+const EXTRAS = z.object(EXTRA_FIELDS).partial()
+
+const NOTHING: StartSelection = { taskIds: [], tags: [], customProperties: [], taskNames: [], match: 'any' }
+
+class Invalid extends Error {
+  constructor(readonly problem: PlanProblem) {
+    super(problem.message)
+  }
+}
+
+const invalid = (field: string, why: string, details?: string): Invalid =>
+  new Invalid({ field, message: `Invalid ${field}: ${why}`, ...(details !== undefined && { details }) })
+
+export function createPlanner(deps: PlannerDeps, settings: PlannerSettings): Planner {
+  const { windows, calendars } = deps
+  const localZone = hostZone()
+  // Looking a zone up takes longer than anything else here.
+  const zones = new Map<string, Offsets>()
+
+  /** Null when there is no such zone. */
+  function offsetsOf(timezone: string): Offsets | null {
+    const known = zones.get(timezone)
+    if (known !== undefined) return known
+    const offsets = timezone !== '' && isTimezone(timezone) ? createOffsets(timezone) : null
+    // Names that are none come from callers: there is no end to them.
+    if (offsets) zones.set(timezone, offsets)
+    return offsets
+  }
+
+  const localOffsets = createOffsets(localZone)
+
+  function planOf(values: ScheduleValues): Plan {
+    const cron = readCron(values, settings.monthBase)
+    const timezone = textOf(values.timezone)
+    const ownOffsets = offsetsOf(timezone)
+    if (!ownOffsets) throw invalid('timezone', timezone)
+    const taskId = readTaskId(values)
+    const extras = readExtras(values)
+    const { action = { type: 'startTask' as const }, shift = 'none', onlyOn, notOn } = extras
+    const target = readTarget(extras.target)
+    if (action.type === 'startTask' && taskId === '' && target === null) throw invalid('qlikSenseTaskId', '')
+    const problem = deps.checkAction(action)
+    if (problem !== null) throw invalid('action', problem)
+    checkNames(
+      'window',
+      (extras.window ?? []).filter((one) => typeof one === 'string'),
+      windows,
+    )
+    for (const one of extras.window ?? []) {
+      if (typeof one !== 'string') checkNames('window', [...(one.on ?? []), ...(one.notOn ?? [])], calendars)
+    }
+    checkNames('onlyOn', onlyOn ?? [], calendars)
+    checkNames('notOn', notOn ?? [], calendars)
+    const clock = settings.ignoreTimezone ? localZone : timezone
+    const occurrences = createOccurrences(
+      {
+        cron,
+        offsets: settings.ignoreTimezone ? localOffsets : ownOffsets,
+        dayAllowed: onlyOn || notOn ? dayTest(calendars, onlyOn, notOn ?? []) : null,
+        windows: extras.window ?? null,
+        shift,
+      },
+      windows,
+    )
+    return {
+      cron,
+      timezone: clock,
+      selection: joined(taskId, target),
+      action,
+      overlap: extras.overlapPolicy ?? 'allow',
+      misfire: extras.misfirePolicy ?? 'skip',
+      jitterMs: extras.jitter ?? 0,
+      ...occurrences,
+    }
+  }
+
+  function readTarget(body: unknown): StartSelection | null {
+    if (body === undefined || body === null) return null
+    const { selection, problems } = deps.parseTarget(body)
+    if (problems.length > 0) throw invalid('target', problems.join('; '))
+    return selection
+  }
+
+  return {
+    localZone,
+    plan(values) {
+      try {
+        return { ok: true, plan: planOf(values) }
+      } catch (error) {
+        if (error instanceof Invalid) return { ok: false, problem: error.problem }
+        throw error
+      }
+    },
+    localNext: ({ cron }, after) =>
+      createOccurrences({ cron, offsets: localOffsets, dayAllowed: null, windows: null, shift: 'none' }, windows).next(
+        after,
+      ),
+  }
+}
+
+const textOf = (value: unknown): string => (['string', 'number', 'boolean'].includes(typeof value) ? String(value) : '')
+
+function readCron(values: ScheduleValues, monthBase: MonthBase) {
+  const text = textOf(values.cronSchedule)
+  const result = parseCron(text, monthBase)
+  if (!result.ok) throw invalid('cronSchedule', result.problem.reason, pointAt(text, result.problem))
+  return result.value
+}
+
+/** '' where other members say what is done. */
+function readTaskId({ qlikSenseTaskId }: ScheduleValues): string {
+  const id = textOf(qlikSenseTaskId)
+  if (id !== '' && !isGuid(id)) throw invalid('qlikSenseTaskId', id)
+  return id
+}
+
+function readExtras(values: ScheduleValues): z.output<typeof EXTRAS> {
+  const given = Object.fromEntries(Object.entries(values).filter(([, value]) => value !== null))
+  const result = EXTRAS.safeParse(given)
+  if (result.success) return result.data
+  const [issue] = result.error.issues
+  const [field = '', ...path] = issue!.path.map(String)
+  throw invalid(field, `${path.length > 0 ? `${path.join('.')} ` : ''}${issueText(issue!)}`)
+}
+
+/** Of several forms that are possible, what the object form lacks says most. */
+function issueText(issue: z.core.$ZodIssue): string {
+  if (issue.code !== 'invalid_union') return issue.message
+  const inner = issue.errors.flat().filter(({ code }) => code !== 'invalid_type')
+  return inner[0]?.message ?? 'it has none of the possible forms'
+}
+
+function checkNames(field: string, names: readonly string[], known: { has(name: string): boolean }): void {
+  const unknown = names.find((name) => !known.has(name))
+  if (unknown !== undefined)
+    throw invalid(field, `there is no ${field === 'window' ? 'window or ' : ''}calendar "${unknown}"`)
+}
+
+function dayTest(calendars: Calendars, onlyOn: readonly string[] | undefined, notOn: readonly string[]) {
+  return (day: Day): boolean =>
+    (onlyOn === undefined || onlyOn.some((name) => calendars.contains(name, day))) &&
+    !notOn.some((name) => calendars.contains(name, day))
+}
+
+function joined(taskId: string, target: StartSelection | null): StartSelection {
+  const { taskIds, ...others } = target ?? NOTHING
+  return { ...others, taskIds: taskId === '' ? taskIds : [taskId, ...taskIds] }
+}
+
+/** `at 06:00, Monday to Friday (Europe/Stockholm)`. */
+export const planText = ({ cron, timezone }: Plan): string => describeCron(cron, timezone)
+
+/** `February`: what the numbers of months mean; null where none is written. */
+export const monthsMeant = ({ cron }: Plan): string | null => (cron.numericMonth ? monthNames(cron.months) : null)

@@ -1,0 +1,349 @@
+/** The scheduler: the schedules of the file, armed, fired, started and stopped. */
+import { randomUUID } from 'node:crypto'
+import type { Clock, Logger, Service } from '../../platform/types.ts'
+import { type Agenda, createAgenda, type Due } from './agenda.ts'
+import { type BookEntry, createBook, type Draft } from './book.ts'
+import { InvalidScheduleError, UnknownScheduleError } from './errors.ts'
+import { createScheduleFile } from './file/store.ts'
+import { missedFirings, missedText } from './missed.ts'
+import type { Planner } from './plan.ts'
+import { createRunner, type Firing, type Runner, type RunnerDeps } from './runner.ts'
+import { type RestoreState, runsAfterStart, tellLoaded, tellUnknown } from './startup.ts'
+import type { RunStore } from './store.ts'
+import type { Plan, Run, Schedule, ScheduleValues } from './types.ts'
+import { createUpkeep } from './upkeep.ts'
+
+export interface SchedulerDeps extends Pick<RunnerDeps, 'perform' | 'pausedBy' | 'isBusy' | 'onRun'> {
+  readonly clock: Clock
+  readonly log: Logger
+  readonly store: RunStore
+  readonly planner: Planner
+}
+
+export interface SchedulerSettings {
+  /** Absolute path of the schedule file. */
+  readonly file: string
+  readonly restoreState: RestoreState
+  readonly monthBase: 0 | 1
+  /** Schedules fire in the zone of this computer: nothing changes for who comes from Butler. */
+  readonly ignoreTimezone: boolean
+  readonly misfireGraceMs: number
+  /** Runs that are older are forgotten. */
+  readonly keepRunsMs: number
+  /** `watch`: another process owns the file, nothing fires. `shadow`: firings are recorded, nothing is done. */
+  readonly mode: 'run' | 'shadow' | 'watch'
+  /** How often the file is looked at for changes by hand; default 5 s, 0 = never. */
+  readonly pollMs?: number
+}
+
+export interface Scheduler extends Service {
+  /** Resolves when the file has been read. */
+  readonly ready: Promise<void>
+  /** In the order of the file. */
+  list(): readonly Schedule[]
+  get(id: string): Schedule | undefined
+  /** Why changes are refused: the file cannot be read; null = they aren't. */
+  readonly trouble: string | null
+  nextRun(id: string): number | null
+  lastRun(id: string): Run | null
+  /**
+   * All of these reject with a `FileBrokenError` or `FileWriteError`, an `UnknownScheduleError` or an
+   * `InvalidScheduleError`; nothing has changed then.
+   */
+  create(values: ScheduleValues): Promise<Schedule>
+  /** A member that is null is taken out. */
+  update(id: string, changes: ScheduleValues): Promise<Schedule>
+  remove(id: string): Promise<void>
+  /** Null = all that are valid. Resolves with the schedules after the change, in their order. */
+  setRunning(ids: readonly string[] | null, running: boolean): Promise<readonly Schedule[]>
+  /** Fires now, whatever calendars and windows say; resolves with the run when it is on disk. */
+  run(id: string): Promise<Run | null>
+}
+
+const POLL_MS = 5000
+/** Runs of the same schedule need different times. */
+const MANUAL_TRIES = 50
+
+interface Known {
+  readonly entry: BookEntry
+  readonly schedule: Schedule
+}
+
+export function createScheduler(deps: SchedulerDeps, settings: SchedulerSettings): Scheduler {
+  const { clock, log, store, planner } = deps
+  const { mode, misfireGraceMs } = settings
+  const book = createBook(
+    { file: createScheduleFile(settings.file), log, onChange: sync },
+    { readOnly: mode !== 'run' },
+  )
+  const runner: Runner = createRunner(deps, { shadow: mode === 'shadow' })
+  const agenda: Agenda = createAgenda({ clock, onDue: fireDue, onLate: catchUp }, misfireGraceMs)
+  const upkeep = createUpkeep(deps, settings.keepRunsMs)
+  let known = new Map<string, Known>()
+  /** What an API call wants to be running, ahead of the file's own words. */
+  const wanted = new Map<string, boolean>()
+  const ready = Promise.withResolvers<void>()
+  let started = false
+  let pollTimer: ReturnType<typeof setInterval> | undefined
+
+  /** Takes over the entries of the file: what is new or changed is planned again. */
+  function sync(entries: readonly BookEntry[]): void {
+    const before = known
+    known = new Map()
+    const changed: Schedule[] = []
+    for (const entry of entries) {
+      const old = before.get(entry.id)
+      if (old && old.entry.text === entry.text && !wanted.has(entry.id)) {
+        known.set(entry.id, { entry, schedule: old.schedule })
+        continue
+      }
+      const schedule = scheduleOf(entry, old?.schedule)
+      known.set(entry.id, { entry, schedule })
+      changed.push(schedule)
+    }
+    wanted.clear()
+    for (const id of before.keys()) if (!known.has(id)) agenda.remove(id)
+    const gone = [...before.keys()].filter((id) => !known.has(id))
+    if (started) rearm(changed, gone)
+  }
+
+  function scheduleOf(entry: BookEntry, old: Schedule | undefined): Schedule {
+    const { id, values } = entry
+    const planned = planner.plan(values)
+    const plan = planned.ok ? planned.plan : null
+    const problem = planned.ok ? null : planned.problem
+    const running =
+      plan !== null && (wanted.get(id) ?? stateKept(values, old) ?? runsAfterStart(values, settings.restoreState))
+    const schedule = { id, values, plan, problem, running }
+    if (!old || problem) tellLoaded(log, schedule, settings, entry)
+    tellUnknown(log, schedule, old, { file: settings.file, entry })
+    return schedule
+  }
+
+  /** A change by hand of other members leaves it running or stopped; null when it is about the state. */
+  function stateKept(values: ScheduleValues, old: Schedule | undefined): boolean | null {
+    if (!old?.plan) return null
+    const same = ['startupState', 'lastKnownState'].every((name) => values[name] === old.values[name])
+    return same ? old.running : null
+  }
+
+  function rearm(changed: readonly Schedule[], gone: readonly string[]): void {
+    const now = clock.now()
+    for (const { id, plan, running } of changed) {
+      if (running && plan && mode !== 'watch') agenda.set(id, plan, now)
+      else agenda.remove(id)
+    }
+    const armed = changed.filter(({ running }) => running)
+    const idle = [...gone, ...changed.filter(({ running }) => !running).map(({ id }) => id)]
+    const failed = (error: unknown) => log.error(`SCHEDULER: The state of schedules could not be recorded: ${error}`)
+    if (armed.length > 0) store.setStates(armed.map((schedule) => stateOf(schedule, now))).catch(failed)
+    if (idle.length > 0) store.dropStates(idle).catch(failed)
+  }
+
+  function fireDue({ id, plan, dueAt }: Due): void {
+    const schedule = known.get(id)?.schedule
+    if (schedule?.plan === plan) void runner.fire(firingOf(schedule, plan, dueAt, 'cron'))
+  }
+
+  /** Firings were missed: the computer slept, or Footman did not run. */
+  function catchUp(id: string, plan: Plan, firstDueAt: number): void {
+    const schedule = known.get(id)?.schedule
+    if (schedule) makeUp(schedule, plan, firstDueAt - 1)
+  }
+
+  function makeUp(schedule: Schedule, plan: Plan, since: number): void {
+    const now = clock.now()
+    const missed = missedFirings(plan, since, now)
+    if (!missed) return
+    const inTime = now - missed.last < misfireGraceMs
+    const detail = missedText({ ...missed, count: missed.count - (inTime ? 1 : 0) })
+    if (inTime) {
+      const firing = firingOf(schedule, plan, missed.last, 'cron')
+      void runner.fire(missed.count > 1 ? { ...firing, detail } : firing)
+    } else if (plan.misfire === 'runOnce') {
+      void runner.fire({ ...firingOf(schedule, plan, missed.last, 'misfire'), detail })
+    } else {
+      void runner.skip(firingOf(schedule, plan, missed.last, 'cron'), 'MISFIRE', detail)
+    }
+  }
+
+  /** Arms what is to run; what was missed while Footman was down is made up for. */
+  async function arm(): Promise<void> {
+    const now = clock.now()
+    const states = store.states()
+    const running = [...known.values()].map(({ schedule }) => schedule).filter((one) => one.running && one.plan)
+    const fresh = running.filter((one) => states.get(one.id)?.definition !== definitionOf(one))
+    const ids = new Set(running.map(({ id }) => id))
+    await store.setStates(fresh.map((schedule) => stateOf(schedule, now)))
+    await store.dropStates([...states.keys()].filter((id) => !ids.has(id)))
+    for (const { id, plan } of running) agenda.set(id, plan!, now)
+    if (mode === 'run') runner.resume(planOf)
+    const isFresh = new Set(fresh)
+    for (const schedule of running) {
+      if (!isFresh.has(schedule)) makeUp(schedule, schedule.plan!, states.get(schedule.id)!.handledUntil)
+    }
+  }
+
+  function planOf(id: string): { plan: Plan; name: string } | null {
+    const schedule = known.get(id)?.schedule
+    return schedule?.plan ? { plan: schedule.plan, name: nameOf(schedule) } : null
+  }
+
+  const list = (): Schedule[] => [...known.values()].map(({ schedule }) => schedule)
+
+  function required(draft: Draft, id: string): BookEntry {
+    const entry = draft.entries().find((one) => one.id === id)
+    if (!entry) throw new UnknownScheduleError(id)
+    return entry
+  }
+
+  function requireValid(values: ScheduleValues): void {
+    const planned = planner.plan(values)
+    if (planned.ok) return
+    const { field, message, details } = planned.problem
+    throw new InvalidScheduleError(field, message, details)
+  }
+
+  const current = (id: string): Schedule => known.get(id)!.schedule
+
+  /** `mark`: whether a schedule is to run from then on; forgotten when the change fails. */
+  async function change<T>(work: (draft: Draft, mark: (id: string, running: boolean) => void) => T): Promise<T> {
+    const marked: string[] = []
+    const mark = (id: string, running: boolean) => {
+      marked.push(id)
+      wanted.set(id, running)
+    }
+    try {
+      return await book.change((draft) => work(draft, mark))
+    } catch (error) {
+      for (const id of marked) wanted.delete(id)
+      throw error
+    }
+  }
+
+  return {
+    name: 'scheduler',
+    ready: ready.promise,
+    list,
+    get: (id) => known.get(id)?.schedule,
+    get trouble() {
+      return book.trouble
+    },
+    nextRun(id) {
+      const at = agenda.nextAt(id)
+      const plan = known.get(id)?.schedule.plan
+      // What a window or calendar holds back is a skipped run, not the next one.
+      return at === null || !plan?.excluded(at) ? at : (plan.coming(at, 1)[0] ?? null)
+    },
+    lastRun: runner.last,
+
+    async create(given) {
+      requireValid(given)
+      const id = randomUUID()
+      const { id: _id, created: _created, lastKnownState: _state, ...values } = given
+      const running = values.startupState === 'start' || values.startupState === 'started'
+      await change((draft, mark) => {
+        mark(id, running)
+        const created = new Date(clock.now()).toISOString()
+        draft.add({ ...values, id, created, lastKnownState: running ? 'started' : 'stopped' })
+      })
+      return current(id)
+    },
+
+    async update(id, changes) {
+      const { id: _id, created: _created, lastKnownState: _state, ...allowed } = changes
+      const taken = Object.fromEntries(
+        Object.entries(allowed).map(([name, value]) => [name, value === null ? undefined : value]),
+      )
+      await change((draft, mark) => {
+        const { values } = required(draft, id)
+        requireValid({ ...values, ...taken })
+        const running = known.get(id)?.schedule.running
+        if (running !== undefined && known.get(id)?.schedule.plan) mark(id, running)
+        draft.change(id, taken)
+      })
+      return current(id)
+    },
+
+    async remove(id) {
+      await book.change((draft) => {
+        required(draft, id)
+        draft.remove(id)
+      })
+    },
+
+    async setRunning(ids, running) {
+      const lastKnownState = running ? 'started' : 'stopped'
+      const concerned = await change((draft, mark) => {
+        const entries = ids === null ? draft.entries() : ids.map((id) => required(draft, id))
+        const targets = entries.filter(({ values }) => {
+          const planned = running ? planner.plan(values) : null
+          if (!planned || planned.ok) return true
+          if (ids !== null)
+            throw new InvalidScheduleError(planned.problem.field, planned.problem.message, planned.problem.details)
+          return false
+        })
+        for (const { id, values } of targets) {
+          mark(id, running)
+          if (values.lastKnownState !== lastKnownState) draft.change(id, { lastKnownState })
+        }
+        return new Set(entries.map(({ id }) => id))
+      })
+      return list().filter(({ id }) => concerned.has(id))
+    },
+
+    async run(id) {
+      const schedule = known.get(id)?.schedule
+      if (!schedule) throw new UnknownScheduleError(id)
+      const { plan, problem } = schedule
+      if (!plan) throw new InvalidScheduleError(problem!.field, problem!.message, problem!.details)
+      const now = clock.now()
+      for (let attempt = 0; attempt < MANUAL_TRIES; attempt += 1) {
+        const run = await runner.fire(firingOf(schedule, plan, now + attempt, 'manual'))
+        if (run) return run
+      }
+      return null
+    },
+
+    async start() {
+      await book.refresh()
+      if (book.trouble === null && !book.missing) log.info('SCHEDULER: Successfully loaded schedule from file.')
+      started = true
+      if (mode !== 'watch') {
+        await arm()
+        if (!settings.ignoreTimezone) await upkeep.reportZones(list(), mode === 'run')
+        agenda.start()
+      }
+      ready.resolve()
+      const { pollMs = POLL_MS } = settings
+      if (pollMs > 0) pollTimer = setInterval(() => void book.refresh(), pollMs)
+      upkeep.start()
+    },
+
+    async stop(graceMs) {
+      ready.resolve()
+      clearInterval(pollTimer)
+      upkeep.stop()
+      agenda.stop()
+      await runner.stop(graceMs)
+    },
+  }
+}
+
+function firingOf(schedule: Schedule, plan: Plan, dueAt: number, trigger: Firing['trigger']): Firing {
+  return { scheduleId: schedule.id, name: nameOf(schedule), plan, dueAt, trigger }
+}
+
+const nameOf = ({ values }: Schedule): string => String(values.name ?? '')
+
+/** What decides about the times of a schedule. */
+function definitionOf({ values, plan }: Schedule): string {
+  const { cronSchedule, window, onlyOn, notOn, shift } = values
+  return JSON.stringify([cronSchedule, plan?.timezone, window, onlyOn, notOn, shift])
+}
+
+const stateOf = (schedule: Schedule, handledUntil: number) => ({
+  scheduleId: schedule.id,
+  handledUntil,
+  definition: definitionOf(schedule),
+})

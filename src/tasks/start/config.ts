@@ -1,0 +1,55 @@
+/** Which tasks may be started, how many at a time, and what is started again. */
+import { z } from 'zod'
+import { choice, count, duration, flag, list, noted, object, section, text, word } from '../../config/fields.ts'
+
+export const startTaskFilter = section(
+  'Which tasks may be started through Footman.',
+  () => ({
+    enable: flag('Only start what allowTask names.'),
+    allowTask: section('Allowed tasks; the three lists are added up. All empty = none.', () => ({
+      taskId: list('Allowed task ids.', z.string()),
+      tag: list('Tasks with one of these tags are allowed.', z.string()),
+      customProperty: list(
+        'Tasks with one of these custom property values are allowed.',
+        object(() => ({
+          name: z.string().min(1).meta({ description: 'Name of the custom property.' }),
+          value: z.string().meta({ description: 'Its value.' }),
+        })),
+      ),
+    })),
+  }),
+  { closed: true },
+)
+
+/** The ways in to which the filter can apply. */
+export const START_ORIGINS = ['rest', 'mqtt', 'followUp', 'cli', 'console', 'schedule', 'retry'] as const
+
+const DEFAULT_ORIGINS: (typeof START_ORIGINS)[number][] = ['rest', 'mqtt', 'followUp', 'cli', 'console']
+
+export const startFilter = section('More about startTaskFilter.', () => ({
+  appliesTo: noted(z.array(word(START_ORIGINS)).prefault(DEFAULT_ORIGINS), {
+    description: 'Ways of starting a task to which startTaskFilter applies.',
+    nullable: 'absent',
+  }),
+}))
+
+export const startQueue = section('Queue of tasks to start.', () => ({
+  maxConcurrent: count('Most tasks that Footman has started and that are not finished; 0 = no limit.', 0, {
+    min: 0,
+    max: 1000,
+  }),
+  maxAge: duration('Entries older than this are dropped.', '24h'),
+}))
+
+export const retryPolicy = section('Starting failed tasks again; nothing happens without the custom property.', () => ({
+  enable: flag('Honour the custom property.', true),
+  customPropertyName: text('Custom property of tasks whose value is the policy, like 3x/5m*2.', 'retryPolicy'),
+  alert: choice('Alert after the last try or after each.', ['last', 'each'], 'last'),
+  maxPerTaskPerDay: count('Most retries of one task in a day.', 10, { min: 1, max: 1_000_000 }),
+  maxPerHour: count('Most retries of all tasks in an hour.', 20, { min: 1, max: 1_000_000 }),
+}))
+
+export type StartTaskFilterConfig = z.output<typeof startTaskFilter>
+export type StartFilterConfig = z.output<typeof startFilter>
+export type StartQueueConfig = z.output<typeof startQueue>
+export type RetryPolicyConfig = z.output<typeof retryPolicy>

@@ -1,0 +1,260 @@
+/**
+ * The start queue: tasks wait here until the limits allow their start. First in, first out; an entry that its own
+ * request holds back does not hold up the others. What is in it is on disk.
+ */
+
+import { backoffDelay } from '../../platform/backoff.ts'
+import type { Clock, Logger, Service } from '../../platform/types.ts'
+import { uuidV7 } from '../../platform/uuid.ts'
+import { reasonOf } from '../../qlik/qrs/failure.ts'
+import type { QrsTask } from '../../qlik/qrs/types.ts'
+import type { QueuedStart, RunningStarts, StartRecord, StartRecords } from '../executions/types.ts'
+import { QueueFullError } from './errors.ts'
+import { createQueueLine, type Waiting } from './queue-line.ts'
+import type { QueueEntry } from './queue-store.ts'
+import { type TurnDeps, takeTurn } from './queue-turn.ts'
+import type { QueuedTask, TaskResult } from './types.ts'
+
+export interface StartQueueDeps extends Pick<TurnDeps, 'qrs' | 'store'> {
+  readonly records: StartRecords
+  readonly running: RunningStarts
+  readonly log: Logger
+  readonly clock: Clock
+  /** Told about entries that waited too long. */
+  readonly onDropped?: (entry: QueueEntry, reason: string) => void
+}
+
+export interface StartQueueSettings {
+  /** Most tasks that Footman has started and that are not final; 0 = no limit. */
+  readonly maxConcurrent: number
+  /** Milliseconds that an entry may wait. */
+  readonly maxAge: number
+  /** How often it is looked whether something may start, beside the events that tell; default 5,000. */
+  readonly tickMs?: number
+  /** First pause while QRS is down, doubled up to 30 s; default 1,000. */
+  readonly retryFirstMs?: number
+}
+
+export interface QueueRequest {
+  readonly id: string
+  readonly actor: string
+  /** Most tasks of the request that may run at a time; null = no limit of its own. */
+  readonly limit: number | null
+}
+
+export interface StartQueue extends Service {
+  readonly maxConcurrent: number
+  /** Throws a `QueueFullError` when these tasks would not fit. */
+  checkRoom(tasks: readonly QrsTask[]): void
+  /** One element a task: the result when it had its turn, else its place in the queue. What waits is on disk. */
+  submit(tasks: readonly QrsTask[], request: QueueRequest): Promise<readonly (TaskResult | QueuedTask)[]>
+  /** What waits, in the order of the queue. */
+  list(): readonly QueueEntry[]
+  find(queueId: string): QueuedStart | null
+  /** False when there is no such entry, or its task is just being started. */
+  remove(queueId: string): Promise<boolean>
+}
+
+const CAPACITY = 10_000
+/** Starts under way at the same time. */
+const PARALLEL = 4
+const TICK_MS = 5000
+const RETRY_MAX_MS = 30_000
+/** What was asked so recently is not asked again before something is held back. */
+const FRESH_MS = 1000
+
+export function createStartQueue(deps: StartQueueDeps, settings: StartQueueSettings): StartQueue {
+  const { store, records, running, clock } = deps
+  const { maxConcurrent, maxAge, tickMs = TICK_MS, retryFirstMs = 1000 } = settings
+  const log = deps.log.child('start-queue')
+  const line = createQueueLine()
+  const turns = new Set<Promise<void>>()
+  let pumping: Promise<void> | null = null
+  let again = false
+  let timer: ReturnType<typeof setTimeout> | undefined
+  let failures = 0
+  let pausedUntil = 0
+  let active = false
+
+  for (const entry of store.load()) line.add(entry)
+  running.onClosed(() => {
+    if (line.size > 0) void pump()
+  })
+
+  function expired({ queuedAt }: QueueEntry): string | null {
+    if (clock.now() - queuedAt <= maxAge) return null
+    return `It waited in the start queue for longer than ${Math.round(maxAge / 1000)} s`
+  }
+
+  const turnDeps: TurnDeps = { qrs: deps.qrs, store, now: clock.now, expired }
+
+  /** Starts what may start; resolves when nothing more may. */
+  function pump(): Promise<void> {
+    again = true
+    pumping ??= pumpAll()
+      .catch((error: unknown) => log.error(`STARTQUEUE: ${reasonOf(error)}`))
+      .finally(() => {
+        pumping = null
+        schedule()
+      })
+    return pumping
+  }
+
+  async function pumpAll(): Promise<void> {
+    while (again && active && clock.now() >= pausedUntil) {
+      again = false
+      await dropExpired()
+      if (!startNext()) await refreshRunning()
+      while (startNext() || turns.size > 0) await Promise.race(turns)
+    }
+  }
+
+  /** Begins as many starts as may be under way; false when there was none to begin. */
+  function startNext(): boolean {
+    let begun = false
+    while (active && turns.size < PARALLEL && clock.now() >= pausedUntil) {
+      const next = line.next(records.open(), maxConcurrent)
+      if (!next) break
+      begin(next)
+      begun = true
+    }
+    return begun
+  }
+
+  function begin(one: Waiting): void {
+    line.hold(one)
+    const turn = takeTurn(turnDeps, one.entry)
+      .then(async ({ entry, result }) => {
+        one.entry = entry
+        if ('later' in result) putBack(one, result.later)
+        else await settle(one, result)
+      })
+      .catch((error: unknown) => putBack(one, reasonOf(error)))
+      .finally(() => turns.delete(turn))
+    turns.add(turn)
+  }
+
+  async function settle(one: Waiting, result: TaskResult): Promise<void> {
+    const { id, request, taskId, taskName, actor } = one.entry
+    const now = clock.now()
+    const error = 'error' in result ? result.error : null
+    const executionId = 'error' in result ? null : result.executionId
+    const finalAt = error === null ? null : now
+    const record: StartRecord = { id, request, taskId, taskName, actor, executionId, startedAt: now, finalAt, error }
+    try {
+      await store.remove(id, (db) => records.insert(db, record))
+    } catch (failure) {
+      line.release(one)
+      throw failure
+    }
+    records.noted(record)
+    failures = 0
+    line.remove(one)
+    one.result = result
+    one.resolve(result)
+    if (error === null) log.info(`STARTQUEUE: Started task ID ${taskId} "${taskName}" for ${actor}`)
+    else log.error(`STARTQUEUE: Sense task ${taskId} "${taskName}" was not started: ${error}`)
+    if (error !== null && error === expired(one.entry)) deps.onDropped?.(one.entry, error)
+  }
+
+  /** Nobody knows whether it was started: the next turn looks before it starts anything. */
+  function putBack(one: Waiting, reason: string): void {
+    line.release(one)
+    failures += 1
+    const pause = backoffDelay(failures, { firstMs: retryFirstMs, maxMs: RETRY_MAX_MS })
+    pausedUntil = clock.now() + pause
+    log.warn(`STARTQUEUE: ${line.size} task(s) wait for QRS (${reason}); next attempt in ${Math.round(pause)} ms`)
+  }
+
+  async function refreshRunning(): Promise<void> {
+    if (line.size === 0) return
+    try {
+      await running.refresh(FRESH_MS)
+    } catch (error) {
+      log.verbose(`STARTQUEUE: It could not be asked which tasks still run: ${reasonOf(error)}`)
+    }
+  }
+
+  /** What is marked has its turn first: it may have been started. */
+  async function dropExpired(): Promise<void> {
+    for (const one of line.all()) {
+      const reason = line.isHeld(one) || one.entry.startingAt !== null ? null : expired(one.entry)
+      if (reason === null) continue
+      line.hold(one)
+      await settle(one, { error: reason })
+    }
+  }
+
+  function schedule(): void {
+    clearTimeout(timer)
+    if (!active || line.size === 0) return
+    running.follow()
+    const pause = pausedUntil - clock.now()
+    timer = setTimeout(() => void pump(), pause > 0 ? pause : tickMs)
+  }
+
+  function checkRoom(tasks: readonly QrsTask[]): void {
+    const wanted = tasks.filter(({ id }) => !line.byTask(id)).length
+    if (line.size + wanted > CAPACITY) throw new QueueFullError(line.size, CAPACITY)
+  }
+
+  /** Known before they are on disk, so that no other request adds them too; busy until they are. */
+  async function add(tasks: readonly QrsTask[], { id, actor, limit }: QueueRequest): Promise<void> {
+    const now = clock.now()
+    const rest = { request: id, requestLimit: limit, actor, queuedAt: now, startingAt: null, resultBefore: null }
+    const fresh = tasks
+      .filter((task) => !line.byTask(task.id))
+      .map((task) => line.add({ id: uuidV7(now), taskId: task.id, taskName: task.name, ...rest }))
+    for (const one of fresh) line.hold(one)
+    try {
+      await store.add(fresh.map(({ entry }) => entry))
+      for (const one of fresh) line.release(one)
+    } catch (error) {
+      for (const one of fresh) {
+        line.remove(one)
+        one.resolve({ error: reasonOf(error) })
+      }
+      throw error
+    }
+  }
+
+  return {
+    name: 'start queue',
+    maxConcurrent,
+    checkRoom,
+    async submit(tasks, request) {
+      checkRoom(tasks)
+      const adding = add(tasks, request)
+      const places = tasks.map(({ id }) => line.byTask(id))
+      await adding
+      await pump()
+      return places.flatMap((place) => {
+        if (!place) return []
+        const { result, entry, settled } = place
+        return result ?? { taskId: entry.taskId, taskName: entry.taskName, queueId: entry.id, settled }
+      })
+    },
+    list: () => line.all().map(({ entry }) => entry),
+    find(queueId) {
+      const one = line.byId(queueId)
+      return one ? { ...one.entry, settled: one.settled } : null
+    },
+    async remove(queueId) {
+      const one = line.byId(queueId)
+      if (!one || line.isHeld(one) || one.entry.startingAt !== null) return false
+      line.hold(one)
+      await settle(one, { error: 'It was removed from the start queue' })
+      return true
+    },
+    async start() {
+      active = true
+      if (line.size > 0) log.info(`STARTQUEUE: Taking up ${line.size} task(s) of the last run`)
+      void pump()
+    },
+    async stop(graceMs) {
+      active = false
+      clearTimeout(timer)
+      await Promise.race([Promise.all(turns), new Promise((done) => setTimeout(done, graceMs).unref())])
+    },
+  }
+}

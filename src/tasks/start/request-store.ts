@@ -1,0 +1,171 @@
+/** The journal of start requests: what is in it survives a crash and is carried out once. */
+import { createHash } from 'node:crypto'
+import type { GroupWriter } from '../../platform/group-commit.ts'
+import type { Database, Migration } from '../../platform/sqlite.ts'
+
+export const migrations: Migration[] = [
+  {
+    name: 'start-task-001',
+    sql: `
+      CREATE TABLE start_request (
+        id TEXT PRIMARY KEY,
+        received_at INTEGER NOT NULL,
+        topic TEXT NOT NULL,
+        payload BLOB NOT NULL,
+        fingerprint TEXT NOT NULL,
+        request_id TEXT,
+        state TEXT NOT NULL CHECK (state IN ('pending', 'answering', 'done')),
+        answer TEXT,
+        answer_topic TEXT
+      ) WITHOUT ROWID;
+      CREATE INDEX start_request_open ON start_request (id) WHERE state <> 'done';
+      CREATE INDEX start_request_request_id ON start_request (request_id) WHERE request_id IS NOT NULL;
+      CREATE INDEX start_request_fingerprint ON start_request (fingerprint);
+      CREATE TABLE start_request_task (
+        request TEXT NOT NULL REFERENCES start_request (id) ON DELETE CASCADE,
+        task_id TEXT NOT NULL,
+        execution_id TEXT,
+        PRIMARY KEY (request, task_id)
+      ) WITHOUT ROWID;`,
+  },
+  {
+    name: 'start-publisher-001',
+    sql: `
+      CREATE TABLE start_publisher (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        fingerprint TEXT NOT NULL,
+        actor TEXT NOT NULL,
+        published_at INTEGER NOT NULL,
+        request TEXT
+      );
+      CREATE INDEX start_publisher_fingerprint ON start_publisher (fingerprint);
+      CREATE INDEX start_publisher_request ON start_publisher (request) WHERE request IS NOT NULL;`,
+  },
+]
+
+/** Hash of topic and payload. */
+export function fingerprintOf({ topic, payload }: { readonly topic: string; readonly payload: Uint8Array }): string {
+  return createHash('sha256').update(topic).update('\0').update(payload).digest('hex')
+}
+
+export interface JournaledRequest {
+  /** UUID v7: sorts by arrival. */
+  readonly id: string
+  /** Milliseconds since 1970. */
+  readonly receivedAt: number
+  readonly topic: string
+  readonly payload: Uint8Array
+  /** Of `fingerprintOf`. */
+  readonly fingerprint: string
+  /** The sender's own id. */
+  readonly requestId: string | null
+}
+
+/** Every promise resolves when the change is on disk. */
+export interface RequestStore {
+  add(request: JournaledRequest): Promise<void>
+  /** Remembers the caller of the REST API that publishes such a message; resolves with the number to `withdraw` it by. */
+  addPublisher(fingerprint: string, actor: string, now: number): Promise<number>
+  withdraw(publisher: number): Promise<void>
+  /** The caller of the REST API that has published the request; null when it came from elsewhere. */
+  publisherOf(id: string): string | null
+  /** Accepted and not carried out, oldest first. */
+  pending(): JournaledRequest[]
+  /** The newest request of the sender's id or fingerprint that came at or after `since`. */
+  findByRequestId(requestId: string, since: number): { readonly id: string } | undefined
+  findByFingerprint(fingerprint: string, since: number): { readonly id: string } | undefined
+  /** Tasks that the request has started, with their execution ids. */
+  startedTasks(id: string): Map<string, string | null>
+  addStarted(id: string, taskId: string, executionId: string | null): Promise<void>
+  /** Carried out; the answer waits to be published, if one is wanted (`topic`). */
+  finish(id: string, answer: string, topic: string | null): Promise<void>
+  /** Answers that wait to be published, oldest first. */
+  answers(): { readonly id: string; readonly topic: string; readonly answer: string }[]
+  answered(id: string): Promise<void>
+  /** Puts the answer of a finished request into the queue once more. */
+  answerAgain(id: string): Promise<void>
+  /** Forgets finished requests that came before. */
+  prune(before: number): Promise<void>
+}
+
+const SELECT =
+  'SELECT id, received_at AS receivedAt, topic, payload, fingerprint, request_id AS requestId FROM start_request'
+
+/** One message was published once: its publisher counts for one request. */
+const LINK_PUBLISHER = `UPDATE start_publisher SET request = ? WHERE id =
+  (SELECT min(id) FROM start_publisher WHERE fingerprint = ? AND request IS NULL)`
+
+export function createRequestStore({ db, writer }: { db: Database; writer: GroupWriter }): RequestStore {
+  const run = async (sql: string, ...params: (string | number | null | Uint8Array)[]): Promise<void> => {
+    await writer.write((one) => one.run(sql, ...params))
+  }
+  return {
+    async add({ id, receivedAt, topic, payload, fingerprint, requestId }) {
+      await writer.write((one) => {
+        one.run(
+          `INSERT INTO start_request (id, received_at, topic, payload, fingerprint, request_id, state)
+           VALUES (?, ?, ?, ?, ?, ?, 'pending')`,
+          ...[id, receivedAt, topic, payload, fingerprint, requestId],
+        )
+        one.run(LINK_PUBLISHER, id, fingerprint)
+      })
+    },
+    addPublisher: (fingerprint, actor, now) =>
+      writer.write(
+        (one) =>
+          one.run(
+            'INSERT INTO start_publisher (fingerprint, actor, published_at) VALUES (?, ?, ?)',
+            ...[fingerprint, actor, now],
+          ).lastId,
+      ),
+    withdraw: (publisher) => run('DELETE FROM start_publisher WHERE id = ?', publisher),
+    publisherOf: (id) =>
+      db.get<{ actor: string }>('SELECT actor FROM start_publisher WHERE request = ?', id)?.actor ?? null,
+    pending: () => db.all<JournaledRequest>(`${SELECT} WHERE state = 'pending' ORDER BY id`),
+    findByRequestId: (requestId, since) =>
+      db.get(
+        'SELECT id FROM start_request WHERE request_id = ? AND received_at >= ? ORDER BY id DESC',
+        requestId,
+        since,
+      ),
+    findByFingerprint: (fingerprint, since) =>
+      db.get(
+        'SELECT id FROM start_request WHERE fingerprint = ? AND received_at >= ? ORDER BY id DESC',
+        fingerprint,
+        since,
+      ),
+    startedTasks: (id) =>
+      new Map(
+        db
+          .all<{ taskId: string; executionId: string | null }>(
+            'SELECT task_id AS taskId, execution_id AS executionId FROM start_request_task WHERE request = ?',
+            id,
+          )
+          .map(({ taskId, executionId }) => [taskId, executionId]),
+      ),
+    addStarted: (id, taskId, executionId) =>
+      run('INSERT OR IGNORE INTO start_request_task VALUES (?, ?, ?)', id, taskId, executionId),
+    finish: (id, answer, topic) =>
+      run(
+        'UPDATE start_request SET state = ?, answer = ?, answer_topic = ? WHERE id = ?',
+        topic === null ? 'done' : 'answering',
+        answer,
+        topic,
+        id,
+      ),
+    answers: () =>
+      db.all(
+        "SELECT id, answer_topic AS topic, answer FROM start_request WHERE state = 'answering' AND answer_topic IS NOT NULL ORDER BY id",
+      ),
+    answered: (id) => run("UPDATE start_request SET state = 'done' WHERE id = ? AND state = 'answering'", id),
+    answerAgain: (id) =>
+      run(
+        "UPDATE start_request SET state = 'answering' WHERE id = ? AND state = 'done' AND answer_topic IS NOT NULL",
+        id,
+      ),
+    async prune(before) {
+      await run("DELETE FROM start_request WHERE state = 'done' AND received_at < ?", before)
+      await run('DELETE FROM start_publisher WHERE published_at < ?', before)
+    },
+  }
+}

@@ -1,0 +1,254 @@
+/**
+ * Start requests from MQTT. A request is written to the journal, then acknowledged, then carried out: a crash in
+ * between loses nothing, and what was journaled and not done is taken up again at the next start.
+ */
+import { setTimeout as pause } from 'node:timers/promises'
+import type { IncomingMessage, MqttService } from '../../mqtt/types.ts'
+import { backoffDelay } from '../../platform/backoff.ts'
+import { isStorageTrouble } from '../../platform/sqlite.ts'
+import type { Clock, Logger, Service } from '../../platform/types.ts'
+import { uuidV7 } from '../../platform/uuid.ts'
+import { createAnswerQueue } from './answer-queue.ts'
+import { objectAnswer } from './answers.ts'
+import { LookupError } from './errors.ts'
+import { type MessageRules, parseStartMessage, replyProblem, type StartMessage } from './message.ts'
+import { fingerprintOf, type JournaledRequest, type RequestStore } from './request-store.ts'
+import type { StartOutcome, StartRequest, StartTask } from './types.ts'
+
+export interface StartRequestsDeps {
+  readonly mqtt: MqttService
+  readonly start: StartTask
+  readonly store: RequestStore
+  readonly log: Logger
+  readonly clock: Clock
+}
+
+export interface StartRequestsSettings extends MessageRules {
+  /** `Butler.footman.mqtt.taskStartResultTopic`; empty = only answers that a request asks for. */
+  readonly taskStartResultTopic: string
+  /** In shadow mode nothing is answered. */
+  readonly shadow: boolean
+  /** First pause before another attempt, doubled up to 30 s; default 1 s. */
+  readonly retryFirstMs?: number
+}
+
+/** QRS may be away for so long after the arrival of a request; nothing starts later than that. */
+const GIVE_UP_MS = 10 * 60_000
+const RETRY_MAX_MS = 30_000
+/** A redelivery by the broker is recognised for so long. */
+const REDELIVERY_MS = 60_000
+/** How long requests, and with them the senders' ids, are remembered. */
+const KEEP_MS = 24 * 60 * 60_000
+const CONCURRENCY = 4
+
+/** Start it before the MQTT service, so that no message comes too early. */
+export function createStartRequests(deps: StartRequestsDeps, settings: StartRequestsSettings): Service {
+  const { mqtt, start, store, clock } = deps
+  const log = deps.log.child('start-task')
+  const answers = createAnswerQueue({ mqtt, store, log })
+  const queue: Job[] = []
+  const timers = new Set<ReturnType<typeof setTimeout>>()
+  const active = new Set<Promise<void>>()
+  const resultTopic = usableResultTopic(settings, log)
+  let running = false
+  let taking: Promise<void> = Promise.resolve()
+
+  async function receive(message: IncomingMessage): Promise<void> {
+    if (message.retain) {
+      log.warn(`STARTTASK: Retained start request on ${message.topic} is ignored`)
+      return
+    }
+    const parsed = parseStartMessage(message.payload, settings)
+    for (const warning of parsed.warnings) log.warn(`STARTTASK: MQTT start request: ${warning}`)
+    const now = clock.now()
+    try {
+      await take(message, parsed, now)
+    } catch (error) {
+      if (!isStorageTrouble(error)) throw error
+      log.error(`STARTTASK: MQTT start request waits until it can be stored: ${textOf(error)}`)
+      await takeLater(message, parsed, now)
+    }
+  }
+
+  /** One after the other, so that what the broker delivers twice meanwhile is recognised. Rejects when it is too late. */
+  function takeLater(message: IncomingMessage, parsed: StartMessage, now: number): Promise<void> {
+    const taken = taking.then(async () => {
+      for (;;) {
+        try {
+          return await take(message, parsed, now)
+        } catch (error) {
+          if (!isStorageTrouble(error) || !running || clock.now() - now > GIVE_UP_MS) throw error
+          await pause(settings.retryFirstMs ?? 1000)
+        }
+      }
+    })
+    taking = taken.catch(() => undefined)
+    return taken
+  }
+
+  async function take(message: IncomingMessage, parsed: StartMessage, now: number): Promise<void> {
+    const fingerprint = fingerprintOf(message)
+    const repeated = earlier(parsed.requestId, message.dup === true, fingerprint, now)
+    if (repeated) {
+      log.info(
+        `STARTTASK: MQTT start request repeated (${parsed.requestId ?? 'redelivery'}); answered again, not started`,
+      )
+      await store.answerAgain(repeated.id)
+      answers.flush()
+      return
+    }
+    const { topic, payload } = message
+    const request = { id: uuidV7(now), receivedAt: now, topic, payload, fingerprint, requestId: parsed.requestId }
+    await store.add(request)
+    enqueue({ request, attempt: 0 })
+  }
+
+  function earlier(requestId: string | null, redelivered: boolean, fingerprint: string, now: number) {
+    if (requestId !== null) return store.findByRequestId(requestId, now - KEEP_MS)
+    return redelivered ? store.findByFingerprint(fingerprint, now - REDELIVERY_MS) : undefined
+  }
+
+  function enqueue(job: Job): void {
+    queue.push(job)
+    pump()
+  }
+
+  function pump(): void {
+    while (running && active.size < CONCURRENCY) {
+      const job = queue.shift()
+      if (!job) return
+      const work = carryOut(job)
+        .catch((error: unknown) => log.error(`STARTTASK: MQTT start request ${job.request.id}: ${textOf(error)}`))
+        .finally(() => {
+          active.delete(work)
+          pump()
+        })
+      active.add(work)
+    }
+  }
+
+  async function carryOut(job: Job): Promise<void> {
+    const { request } = job
+    const parsed = parseStartMessage(request.payload, settings)
+    const { refusal } = parsed
+    if (refusal) {
+      log.error(`STARTTASK: MQTT start request refused. ${refusal.error}: ${refusal.details}`)
+      return finish(request, parsed, refusal)
+    }
+    if (clock.now() - request.receivedAt > GIVE_UP_MS) return giveUp(request, parsed, 'it is older than 10 minutes')
+    const result = await attempt(request, parsed)
+    if ('answer' in result) return finish(request, parsed, result.answer)
+    later(job, parsed, result.retry)
+  }
+
+  async function attempt(
+    request: JournaledRequest,
+    parsed: StartMessage,
+  ): Promise<{ answer: object } | { retry: string }> {
+    try {
+      const outcome = await start(startRequestOf(request, parsed, store.publisherOf(request.id)), {
+        done: store.startedTasks(request.id),
+        started: (taskId, executionId) => store.addStarted(request.id, taskId, executionId),
+      })
+      const lost = interruption(outcome)
+      return lost === null ? { answer: objectAnswer(outcome) } : { retry: lost }
+    } catch (error) {
+      if (error instanceof LookupError) return { retry: error.message }
+      log.error(`STARTTASK: MQTT start request failed: ${textOf(error)}`)
+      return { answer: { error: 'Failed starting task', details: textOf(error) } }
+    }
+  }
+
+  function later(job: Job, parsed: StartMessage, reason: string): void {
+    const { request } = job
+    const attempt = job.attempt + 1
+    const delay = backoffDelay(attempt, { firstMs: settings.retryFirstMs ?? 1000, maxMs: RETRY_MAX_MS })
+    if (clock.now() + delay - request.receivedAt > GIVE_UP_MS) {
+      void giveUp(request, parsed, reason).catch((error: unknown) => log.error(`STARTTASK: ${textOf(error)}`))
+      return
+    }
+    log.warn(`STARTTASK: MQTT start request waits for QRS (${reason}); next attempt in ${Math.round(delay / 1000)} s`)
+    if (!running) return
+    const timer = setTimeout(() => {
+      timers.delete(timer)
+      enqueue({ request, attempt })
+    }, delay)
+    timers.add(timer)
+  }
+
+  function giveUp(request: JournaledRequest, parsed: StartMessage, reason: string): Promise<void> {
+    log.error(`STARTTASK: MQTT start request given up: ${reason}`)
+    return finish(request, parsed, { error: 'Failed starting task', details: `QRS request failed: ${reason}` })
+  }
+
+  async function finish({ id }: JournaledRequest, parsed: StartMessage, answer: object): Promise<void> {
+    const topic = settings.shadow ? null : (parsed.replyTopic ?? resultTopic)
+    const body = parsed.requestId === null ? answer : { requestId: parsed.requestId, ...answer }
+    await store.finish(id, JSON.stringify(body), topic)
+    if (topic !== null) answers.flush()
+    await store.prune(clock.now() - KEEP_MS)
+  }
+
+  return {
+    name: 'start requests',
+    async start() {
+      running = true
+      mqtt.onMessage(settings.taskStartTopic, receive)
+      mqtt.onConnected(() => answers.flush())
+      const unfinished = store.pending()
+      if (unfinished.length > 0) log.info(`STARTTASK: Taking up ${unfinished.length} start request(s) of the last run`)
+      for (const request of unfinished) enqueue({ request, attempt: 0 })
+    },
+    async stop(graceMs) {
+      running = false
+      for (const timer of timers) clearTimeout(timer)
+      timers.clear()
+      queue.length = 0
+      await Promise.race([Promise.all(active), new Promise((done) => setTimeout(done, graceMs).unref())])
+    },
+  }
+}
+
+interface Job {
+  readonly request: JournaledRequest
+  readonly attempt: number
+}
+
+/** `publisher`: the caller of the REST API that has published the message. */
+function startRequestOf(
+  { id, topic }: JournaledRequest,
+  { selectors }: StartMessage,
+  publisher: string | null,
+): StartRequest {
+  const { dialect, taskIds, tags, customProperties, taskNames, match, keyValues } = selectors
+  return {
+    id,
+    origin: 'mqtt',
+    requestedBy: publisher === null ? `topic ${topic}` : `topic ${topic}, published by ${publisher}`,
+    actor: publisher ?? `mqtt:${topic}`,
+    dialect,
+    taskIds,
+    tags,
+    customProperties,
+    taskNames,
+    match,
+    allTaskIdsMustExist: false,
+    keyValues,
+  }
+}
+
+/** Why tasks are left to start; null when QRS has answered for all of them. */
+function interruption(outcome: StartOutcome): string | null {
+  return outcome.interrupted ? (outcome.failed[0]?.error ?? null) : null
+}
+
+function usableResultTopic(settings: StartRequestsSettings, log: Logger): string | null {
+  const topic = settings.taskStartResultTopic
+  if (topic === '') return null
+  // Unlike a reply topic it is the admin's own choice: it may lie outside the subscription.
+  const problem = replyProblem(topic, { ...settings, subscriptionRootTopic: '#' })
+  if (problem) log.error(`STARTTASK: footman.mqtt.taskStartResultTopic "${topic}" is not used: ${problem}`)
+  return problem ? null : topic
+}
+
+const textOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))

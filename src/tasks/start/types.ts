@@ -1,0 +1,104 @@
+/** Starting tasks: one request shape and one function for every way in (REST, MQTT, later CLI and console). */
+import type { TaskSelectors } from '../../http/endpoint/caller.ts'
+
+export interface CustomPropertySelector {
+  readonly name: string
+  readonly value: string
+}
+
+export type StartOrigin = 'rest' | 'mqtt' | 'followUp' | 'cli' | 'console' | 'schedule' | 'retry'
+
+export interface StartRequest {
+  readonly origin: StartOrigin
+  /** For the log line: client address, topic, ... */
+  readonly requestedBy: string
+  /** For the audit: `mqtt:<topic>`, `schedule:<id>`; default the origin. REST calls are recorded by the API. */
+  readonly actor?: string
+  /** What the caller may start; it binds beside the global filter. Absent = everything that the filter allows. */
+  readonly limitedTo?: TaskSelectors
+  /** For the audit line: the form in which the request came. */
+  readonly dialect?: 'object' | 'array' | 'id'
+  /** The one of `taskIds` that stood in the URL. */
+  readonly urlTaskId?: string
+  /** Whatever is not a GUID counts as not found. */
+  readonly taskIds: readonly string[]
+  readonly tags: readonly string[]
+  readonly customProperties: readonly CustomPropertySelector[]
+  /** Globs over the names of tasks. */
+  readonly taskNames?: readonly string[]
+  /** `any` = union of all selectors (default), `all` = intersection. */
+  readonly match: 'any' | 'all'
+  readonly allTaskIdsMustExist: boolean
+  /** Key-value pairs as they came, stored before the first task is started. */
+  readonly keyValues?: readonly unknown[]
+  /** So many tasks of this request may run at a time, the others wait in the start queue. Absent = no limit. */
+  readonly maxConcurrent?: number
+  /** Id of this request (UUID); given again, it starts nothing twice. Absent = a fresh one. */
+  readonly id?: string
+}
+
+export interface KeyValueItem {
+  /** None of the three is empty. */
+  readonly namespace: string
+  readonly key: string
+  readonly value: string
+  /** Milliseconds; 0 and below = no expiry. */
+  readonly ttl: number
+}
+
+/** Resolves when the pairs are on disk; a pair that the store refuses is logged and skipped. */
+export type StoreKeyValues = (items: readonly KeyValueItem[]) => Promise<void>
+
+export interface TaskRef {
+  readonly taskId: string
+  readonly taskName: string
+}
+
+export interface QueuedTask extends TaskRef {
+  readonly queueId: string
+  /** What became of it, once that is known. Never rejects. */
+  readonly settled: Promise<TaskResult>
+}
+
+/** What came of starting one task. */
+export type TaskResult =
+  | { readonly executionId: string | null }
+  /** `passing`: QRS was lost or answered that it is not well; the same start may succeed later. */
+  | { readonly error: string; readonly passing?: boolean }
+
+/** Which selector found a task; one entry per match, so that the array dialect can list duplicates. */
+export interface SelectedTask extends TaskRef {
+  readonly by: 'id' | 'tag' | 'customProperty' | 'name'
+  readonly selector: string
+}
+
+export interface StartOutcome {
+  /** Each task once, in order of selection. */
+  readonly started: readonly (TaskRef & { readonly executionId: string | null })[]
+  readonly failed: readonly (TaskRef & { readonly error: string; readonly passing?: boolean })[]
+  /** Waiting in the start queue: they are started as soon as the limits allow it. */
+  readonly queued?: readonly QueuedTask[]
+  /** Each id once, as it was written in the request. */
+  readonly notFound: readonly string[]
+  readonly denied: {
+    readonly taskIds: readonly string[]
+    readonly tags: readonly string[]
+    readonly customProperties: readonly CustomPropertySelector[]
+  }
+  /** Found but held back by `allTaskIdsMustExist`. */
+  readonly heldBack: readonly TaskRef[]
+  /** Every match, duplicates included. */
+  readonly selected: readonly SelectedTask[]
+  /** QRS was lost while tasks were being started; what was not started by then is in `failed`. */
+  readonly interrupted?: boolean
+}
+
+/** Lets a request that was cut short by a crash go on where it stood. */
+export interface StartProgress {
+  /** Tasks that this request has started already, with their execution ids; they are not started again. */
+  readonly done: ReadonlyMap<string, string | null>
+  /** Called after each start; what it writes is durable when the promise resolves. */
+  started(taskId: string, executionId: string | null): Promise<void>
+}
+
+export type StartTask = (request: StartRequest, progress?: StartProgress) => Promise<StartOutcome>

@@ -1,0 +1,126 @@
+import { expect, test } from 'bun:test'
+import { createRetention } from '../../../src/app/retention.ts'
+import { takeDedupKey } from '../../../src/events/bookkeeping.ts'
+import { auditMigrations, insertEntry } from '../../../src/http/audit/store.ts'
+import { createGroupWriter } from '../../../src/platform/group-commit.ts'
+import { uuidV7 } from '../../../src/platform/uuid.ts'
+import { pipelineDatabase, storePending, taskEvent } from '../../support/events.ts'
+import { recordingLog } from '../../support/recording-log.ts'
+import { tempDirectory } from '../../support/temp.ts'
+import { until } from '../../support/wait.ts'
+
+const DAY = 86_400_000
+
+const auditEntry = (at: number) => ({
+  ...{ id: uuidV7(at), at, actor: 'key:erp', address: null, action: 'task.start', target: [] },
+  ...{ status: 200, outcome: 'ok' as const, requestId: null, detail: null },
+})
+
+function scene() {
+  const directory = tempDirectory()
+  const db = pipelineDatabase(directory.join('footman.db'))
+  for (const { sql } of auditMigrations) db.exec(sql)
+  const now = 100 * DAY
+  db.transaction(() => {
+    for (let n = 0; n < 450; n += 1) storePending(db, taskEvent({ receivedAt: now - 31 * DAY }))
+    db.run(`UPDATE event SET state = 'routed'`)
+    storePending(db, taskEvent({ receivedAt: now - 31 * DAY }))
+    storePending(db, taskEvent({ receivedAt: now - 29 * DAY }))
+    for (let n = 0; n < 450; n += 1) takeDedupKey(db, `old ${n}`, now - DAY, 1000)
+    takeDedupKey(db, 'young', now, 1000)
+    for (const at of [now - 91 * DAY, now - 90 * DAY - 1, now - 89 * DAY]) insertEntry(db, auditEntry(at))
+  })
+  const log = recordingLog()
+  const journal: number[] = []
+  const retention = createRetention(
+    {
+      writer: createGroupWriter(db),
+      clock: { now: () => now },
+      log,
+      purgeJournal: (before) => void journal.push(before),
+    },
+    { keepAuditMs: 90 * DAY, keepEventsMs: 30 * DAY, firstMs: 1 },
+  )
+  const count = (table: string) => db.get<{ n: number }>(`SELECT count(*) AS n FROM ${table}`)!.n
+  const close = () => {
+    db.close()
+    directory.remove()
+  }
+  return { retention, log, journal, count, close }
+}
+
+/** An old event for each state, with one delivery in it. */
+function deliveriesOfOldEvents(states: readonly string[]) {
+  const directory = tempDirectory()
+  const db = pipelineDatabase(directory.join('footman.db'))
+  for (const { sql } of auditMigrations) db.exec(sql)
+  const now = 100 * DAY
+  for (const state of states) {
+    const event = taskEvent({ receivedAt: now - 31 * DAY })
+    storePending(db, event)
+    db.run(
+      `INSERT INTO delivery (id, event_id, kind, route, destination, target, lane, severity, state, created_at, next_attempt_at)
+       VALUES (?, ?, 'alert', 'mine', 'mail', 'anna@acme.example', 'mail', 'error', ?, ?, ?)`,
+      ...[state, event.id, state, now - 31 * DAY, now],
+    )
+  }
+  db.run(`UPDATE event SET state = 'routed'`)
+  return {
+    /** The states of what a clean-up leaves. */
+    async left(): Promise<string[]> {
+      const purged = Promise.withResolvers<void>()
+      const last = () => {
+        purged.resolve()
+        return 0
+      }
+      const retention = createRetention(
+        {
+          writer: createGroupWriter(db),
+          clock: { now: () => now },
+          log: recordingLog(),
+          purgeJournal: () => undefined,
+        },
+        { keepAuditMs: 90 * DAY, keepEventsMs: 30 * DAY, firstMs: 1, others: [{ keepMs: DAY, purge: last }] },
+      )
+      await retention.start()
+      await purged.promise
+      await retention.stop(100)
+      const [events] = db.all<{ n: number }>('SELECT count(*) AS n FROM event')
+      const rows = db.all<{ state: string }>('SELECT state FROM delivery ORDER BY seq').map(({ state }) => state)
+      expect(events?.n).toBe(rows.length)
+      return rows
+    },
+    end: () => db.run(`UPDATE delivery SET state = 'delivered'`),
+    async [Symbol.asyncDispose]() {
+      db.close()
+      directory.remove()
+    },
+  }
+}
+
+test('soon after the start what is old and finished is removed, the rest stays', async () => {
+  const { retention, journal, count, close } = scene()
+  await retention.start()
+  await until(() => count('event') === 2 && count('dedup') === 1 && count('audit') === 1)
+  expect(journal).toEqual([70 * DAY])
+  await retention.stop(100)
+  close()
+})
+
+test('an old event stays while a delivery of it is open; with its last one both go', async () => {
+  await using scene = deliveriesOfOldEvents(['pending', 'sending', 'delivered', 'suppressed', 'dead'])
+  expect(await scene.left()).toEqual(['pending', 'sending'])
+  scene.end()
+  expect(await scene.left()).toEqual([])
+})
+
+test('a stop in the middle ends it without a word', async () => {
+  const { retention, log, count, close } = scene()
+  await retention.start()
+  await until(() => count('event') < 452)
+  await retention.stop(100)
+  expect(count('event')).toBeGreaterThan(2)
+  close()
+  await Bun.sleep(30)
+  expect(log.of('error')).toEqual([])
+})

@@ -1,0 +1,228 @@
+import { describe, expect, test } from 'bun:test'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { runCheck } from '../../../src/cli/check.ts'
+import { runSchema } from '../../../src/cli/schema.ts'
+import { configReference } from '../../../src/config/reference.ts'
+import { withFolder } from '../../support/config.ts'
+import { testCertificates } from '../../support/conformance/certificates.ts'
+
+function recordingIo() {
+  const lines: string[] = []
+  return {
+    lines,
+    io: { out: (text: string) => void lines.push(...text.split('\n')), err: (text: string) => void lines.push(text) },
+  }
+}
+
+const CERTIFICATES = 'cert: {clientCert: c.pem, clientCertKey: k.pem, clientCertCA: r.pem}'
+const USER = 'UserDirectory=Internal;UserId=sa_repository'
+const COMPLETE = `Butler:\n  configQRS: {host: qs, headers: {static: [{name: X-Qlik-User, value: ${USER}}]}}\n  ${CERTIFICATES}\n`
+const { ca, client } = await testCertificates()
+const PEMS = { 'c.pem': client.cert.pem, 'k.pem': client.key.pem, 'r.pem': ca.pem }
+
+async function check(files: Record<string, string>, options: { json?: boolean; qsConnection?: boolean } = {}) {
+  const { lines, io } = recordingIo()
+  const code = await withFolder(files, (cwd) =>
+    runCheck({ configfile: 'c.yaml', ...options }, io, { env: {}, cwd, execPath: join(cwd, 'footman') }),
+  )
+  return { code, lines }
+}
+
+describe('footman check', () => {
+  test('a good file', async () => {
+    const { code, lines } = await check({ 'c.yaml': COMPLETE, ...PEMS })
+    expect(code).toBe(0)
+    expect(lines).toEqual([expect.stringMatching(/\/c\.yaml: valid, 0 errors, 0 warnings$/)])
+  })
+
+  test('warnings do not count against it', async () => {
+    const { code, lines } = await check({ 'c.yaml': `${COMPLETE}  hartbeat: {}\n`, ...PEMS })
+    expect(code).toBe(0)
+    expect(lines[0]).toBe('c.yaml:4:3 warning Butler.hartbeat: unknown key, ignored. Hint: did you mean heartbeat?')
+    expect(lines[1]).toEndWith('valid, 0 errors, 1 warning')
+  })
+
+  test('errors come first', async () => {
+    const { code, lines } = await check(
+      { 'c.yaml': `Butler:\n  hartbeat: {}\n  startTaskFilter: {enable: x}\n`, ...PEMS },
+      { qsConnection: false },
+    )
+    expect(code).toBe(1)
+    expect(lines.map((line) => line.split(' ')[1])).toEqual(['error', 'warning', 'not'])
+  })
+
+  test('what only switches a feature off is named, and the start goes on', async () => {
+    const text = 'Butler:\n  heartbeat: {enable: true, remoteURL: here}\n  scheduler: {enable: true, configfile: []}\n'
+    const { code, lines } = await check({ 'c.yaml': text }, { qsConnection: false })
+    expect(code).toBe(3)
+    expect(lines[0]).toStartWith('c.yaml:2:29 error Butler.heartbeat.remoteURL: must be an address with a scheme')
+    expect(lines[0]).toEndWith('; Butler.heartbeat stays off')
+    expect(lines.at(-1)).toMatch(/\/c\.yaml: starts, Butler\.heartbeat, Butler\.scheduler off, 2 errors, 0 warnings$/)
+  })
+
+  test('missing certificates name all places', async () => {
+    const { code, lines } = await check({ 'c.yaml': COMPLETE, 'c.pem': '', 'k.pem': '' })
+    expect(code).toBe(3)
+    expect(lines).toHaveLength(2)
+    expect(lines[0]).toMatch(
+      /^c\.yaml:3:51 error Butler\.cert\.clientCertCA: the file "r\.pem" does not exist; tried \/.*\/r\.pem; Butler\.configQRS stays off\. Hint: /,
+    )
+  })
+
+  test('without Qlik Sense they are not needed', async () => {
+    expect((await check({ 'c.yaml': COMPLETE }, { qsConnection: false })).code).toBe(0)
+  })
+
+  test('what this version does not have is one line', async () => {
+    const { code, lines } = await check({
+      'c.yaml': `${COMPLETE}  qlikSenseUrls: {}\n  footman: {reportTask: {enable: true}}\n`,
+      ...PEMS,
+    })
+    expect(code).toBe(0)
+    expect(lines).toContain('CONFIG: accepted, not active in this version: footman.reportTask')
+  })
+
+  test('no file', async () => {
+    const { code, lines } = await check({})
+    expect(code).toBe(1)
+    expect(lines[0]).toStartWith('c.yaml error The configuration file does not exist: c.yaml (looked for ')
+  })
+
+  test('--json', async () => {
+    const { code, lines } = await check(
+      { 'c.yaml': 'Butler:\n  startTaskFilter: x\n' },
+      { json: true, qsConnection: false },
+    )
+    expect(code).toBe(1)
+    expect(JSON.parse(lines.join('\n'))).toMatchObject({
+      file: expect.stringMatching(/\/c\.yaml$/),
+      valid: false,
+      starts: false,
+      off: [],
+      inactive: [],
+      problems: [
+        {
+          severity: 'error',
+          consequence: 'forbids-start',
+          path: 'Butler.startTaskFilter',
+          file: 'c.yaml',
+          line: 2,
+          column: 3,
+          message: expect.stringContaining('must be a section'),
+        },
+      ],
+    })
+  })
+})
+
+describe('footman check reads the schedule file', () => {
+  const CONFIG = `Butler:
+  scheduler: {enable: true, configfile: schedule.yaml}
+  footman: {calendars: {holidays: {dates: ["2026-12-25"]}}}
+`
+  const TASK = 'a8b4c123-def4-5678-9abc-def012345678'
+  const entry = (id: string, ...more: string[]) =>
+    [`  - name: ${id}`, `id: ${id}`, `qlikSenseTaskId: ${TASK}`, ...more].join('\n    ')
+  const WELL = ['cronSchedule: 0 6 * * *', 'timezone: UTC']
+
+  async function linesOf(schedules: string | null) {
+    const files = { 'c.yaml': CONFIG, ...(schedules !== null && { 'schedule.yaml': schedules }) }
+    const { code, lines } = await check(files, { qsConnection: false })
+    return { code, lines: lines.slice(0, -1).map((line) => line.replace(/\/\S*\/(?=schedule)/, '')) }
+  }
+
+  test('a good one', async () => {
+    expect(await linesOf(`butlerSchedule:\n${entry('a', ...WELL, 'notOn: holidays')}\n`)).toEqual({
+      code: 0,
+      lines: [],
+    })
+  })
+
+  test.each([
+    ['cronSchedule', ['cronSchedule: 0 6 * * 9', 'timezone: UTC'], 5, 'cronSchedule: weekday 9 is out of range'],
+    ['timezone', ['cronSchedule: 0 6 * * *', 'timezone: Mars/Base'], 6, 'timezone: Mars/Base'],
+    ['notOn', [...WELL, 'notOn: [holydays]'], 7, 'notOn: there is no calendar "holydays"'],
+    ['window', [...WELL, 'window: night'], 7, 'window: there is no window or calendar "night"'],
+  ])('a wrong %s is an error in its line', async (member, members, line, reason) => {
+    const { code, lines } = await linesOf(`butlerSchedule:\n${entry('a', ...members)}\n`)
+    expect(code).toBe(3)
+    expect(lines).toHaveLength(1)
+    expect(lines[0]).toStartWith(
+      `schedule.yaml:${line}:1 error butlerSchedule[0].${member}: schedule "a" is not valid: ${reason}`,
+    )
+  })
+
+  test('what is only strange is a warning', async () => {
+    const one = entry('a', ...WELL)
+    const { code, lines } = await linesOf(
+      `# Ours\nbutlerSchedule:\n${one}\n\n  # Again\n${one}\n    notOnn: holidays\n`,
+    )
+    expect(code).toBe(0)
+    expect(lines).toEqual([
+      'schedule.yaml:11:1 warning butlerSchedule[1].id: schedule "a" has the id a, which stands twice. Hint: it gets a new one at the start',
+      'schedule.yaml:15:1 warning butlerSchedule[1].notOnn: schedule "a" has the unknown member notOnn, ignored. Hint: did you mean notOn?',
+    ])
+  })
+
+  test('flow style has lines too', async () => {
+    const flow = `butlerSchedule: [\n  {name: a, id: a, cronSchedule: x, timezone: UTC, qlikSenseTaskId: ${TASK}}]\n`
+    const { lines } = await linesOf(flow)
+    expect(lines[0]).toStartWith('schedule.yaml:2:1 error butlerSchedule[0].cronSchedule: ')
+  })
+
+  test('broken YAML', async () => {
+    const { code, lines } = await linesOf('butlerSchedule:\n  - name: "A\n')
+    expect(code).toBe(3)
+    expect(lines[0]).toMatch(
+      /^schedule\.yaml:\d+:1 error .*the schedule file cannot be used: .* Hint: no schedule runs/,
+    )
+  })
+
+  test('a missing one', async () => {
+    const { code, lines } = await linesOf(null)
+    expect(code).toBe(0)
+    expect(lines[0]).toMatch(
+      /^c\.yaml:2:29 warning Butler\.scheduler\.configfile: the schedule file does not exist; there are no schedules/,
+    )
+  })
+})
+
+test('footman check looks for the approved directories of file operations that are on', async () => {
+  const { code, lines } = await check(
+    {
+      'c.yaml': `Butler:
+  restServerConfig: {enable: true}
+  restServerEndpointsEnable: {fileCopy: true, fileDelete: true, fileMove: false}
+  fileCopyApprovedDirectories:
+    - fromDirectory: /
+      toDirectory: /no/such/directory
+  fileMoveApprovedDirectories:
+    - {fromDirectory: /no/such/one, toDirectory: /no/such/other}
+  fileDeleteApprovedDirectories:
+    - /dev/null
+  footman: {files: {allowRootApproval: true}}
+`,
+    },
+    { qsConnection: false },
+  )
+  expect(code).toBe(0)
+  expect(lines.filter((line) => line.includes('approved directory'))).toEqual([
+    'c.yaml:6:7 warning Butler.fileCopyApprovedDirectories[0].toDirectory: the approved directory "/no/such/directory" does not exist. Hint: make it, or correct the path',
+    'c.yaml:10:7 warning Butler.fileDeleteApprovedDirectories[0]: the approved directory "/dev/null" does not exist. Hint: make it, or correct the path',
+  ])
+})
+
+test('footman schema prints JSON', () => {
+  const { lines, io } = recordingIo()
+  expect(runSchema(io)).toBe(0)
+  expect(JSON.parse(lines.join('\n'))).toMatchObject({
+    required: ['Butler'],
+    properties: { Butler: { properties: { logLevel: { default: 'info' } } } },
+  })
+})
+
+test('docs/configuration.md is up to date (npm run docs)', () => {
+  const path = join(import.meta.dir, '../../../docs/configuration.md')
+  expect(readFileSync(path, 'utf8') === configReference()).toBe(true)
+})

@@ -1,0 +1,415 @@
+/** Every alert of Footman about itself: raised once when it begins, cleared once when it ends, whatever happens between. */
+import { afterEach, describe, expect, test } from 'bun:test'
+import { MIGRATIONS } from '../../../src/app/migrations.ts'
+import { type BuiltSelfAlerts, buildSelfAlerts } from '../../../src/app/self-alerts.ts'
+import type { Config } from '../../../src/config/schema.ts'
+import type { EmittedEvent } from '../../../src/events/emit.ts'
+import type { SelfCode } from '../../../src/monitors/self-alerts/types.ts'
+import { SELF_CODES } from '../../../src/monitors/self-alerts/types.ts'
+import { createGroupWriter } from '../../../src/platform/group-commit.ts'
+import { type Database, openDatabase } from '../../../src/platform/sqlite.ts'
+import type { StorageNote } from '../../../src/platform/storage/note.ts'
+import { recordingLog } from '../../support/recording-log.ts'
+
+const START = Date.parse('2026-03-02T06:00:00Z')
+const MINUTE = 60_000
+const DAY = 24 * 60 * MINUTE
+const GB = 1024 ** 3
+
+const CONFIG = {
+  configQRS: { host: 'qs.acme.example', port: 4242 },
+  udpServerConfig: { portTaskFailure: 9998 },
+  footman: { selfAlerts: { enable: true, to: [] }, delivery: { maxBacklog: 1000 }, node: { name: 'node-1' } },
+} as unknown as Config
+
+interface World {
+  readonly storage: { note: StorageNote | null }
+  readonly journal: { readonly state: 'up'; readonly reason: string; readonly inMemory: number }
+  now: number
+  pending: number
+  refused: number
+  unverified: { waiting: number; oldestAt: number | null }
+  qrsReachable: boolean
+  udpListening: boolean | null
+  broker: { connected: boolean }
+  free: number
+  certificateEnds: number
+  tlsProblem: string | null
+  certificateProblems: string[]
+  destinations: Map<string, unknown>
+  calendars: string[]
+  isFull: boolean
+  descriptors: string | null
+}
+
+const databases: Database[] = []
+afterEach(() => {
+  for (const db of databases.splice(0)) db.close()
+})
+
+function world() {
+  const db = openDatabase(':memory:', { migrations: MIGRATIONS })
+  databases.push(db)
+  const state: World = {
+    ...{ storage: { note: null }, journal: { state: 'up', reason: '', inMemory: 0 } },
+    ...{
+      now: START,
+      pending: 0,
+      refused: 0,
+      unverified: { waiting: 0, oldestAt: null },
+      qrsReachable: true,
+      udpListening: true,
+      broker: { connected: true },
+    },
+    ...{ free: 50 * GB, certificateEnds: START + 300 * DAY, tlsProblem: null, certificateProblems: [] },
+    ...{ destinations: new Map([['ops-mail', {}]]), calendars: ['holidays'], isFull: false },
+    descriptors: null,
+  }
+  const log = recordingLog()
+  const told: EmittedEvent[] = []
+  const writer = createGroupWriter(db)
+  const emit = async (event: EmittedEvent, also?: (db: Database, id: string) => void) => {
+    if (state.isFull) throw new Error('database or disk is full')
+    await writer.write((tx) => also?.(tx, 'id'))
+    told.push(event)
+    return 'id'
+  }
+  const status = () => ({
+    pendingEvents: state.pending,
+    qrsReachable: state.qrsReachable,
+    udpListening: state.udpListening,
+    journal: state.journal,
+    unverified: state.unverified,
+  })
+  const pipeline = () => ({
+    status: status(),
+    counters: { dropped: { BACKLOG_FULL: state.refused } },
+    emitter: { emit },
+  })
+  /** Built anew, it is what a restart leaves: the database. */
+  const build = (): BuiltSelfAlerts =>
+    buildSelfAlerts(
+      {
+        ...{ db, writer, log, clock: { now: () => state.now }, dataDirectory: '/data', storage: state.storage },
+        pipeline: pipeline as never,
+        alerts: () => ({ destinations: state.destinations }) as never,
+        api: () => ({ tlsProblem: state.tlsProblem }) as never,
+        qlik: () => ({ certificates: { check: () => ({ problems: state.certificateProblems }) } }) as never,
+        certificates: () => [{ name: 'rest', expiresAt: state.certificateEnds }],
+        descriptors: () => state.descriptors,
+        brokers: () => ({ 'mqtt.acme.example:1883': state.broker }) as never,
+        calendars: () => state.calendars,
+        diskSpace: async () => ({ freeBytes: state.free, totalBytes: 500 * GB }),
+      },
+      CONFIG,
+      true,
+    )
+  let self = build()
+  return {
+    ...{ db, state, log, told },
+    get self() {
+      return self
+    },
+    restart: () => {
+      state.refused = 0
+      self = build()
+    },
+    /** Lets time pass as the checker sees it, a look every five seconds. */
+    async pass(ms: number) {
+      for (const end = state.now + ms; state.now < end; ) {
+        state.now += Math.min(5000, end - state.now)
+        await self.service?.check()
+      }
+    },
+    of: (code: SelfCode) => told.filter((event) => event.code === code).map(({ outcome }) => outcome),
+  }
+}
+
+type Site = ReturnType<typeof world>
+
+interface Fault {
+  readonly begin: (site: Site) => void
+  readonly end: (site: Site) => void
+  /** How long it has to go on, and be over, in milliseconds. */
+  readonly raiseAfter?: number
+  readonly clearAfter?: number
+  /** What people have to read. */
+  readonly says: RegExp
+  /** Repeats itself while it goes on. */
+  readonly again?: (site: Site) => void
+}
+
+const dead = (type = 'reload') =>
+  ({
+    ...{ deliveryId: 'd', destination: 'ops-mail', target: 't', state: 'dead', reason: 'REJECTED', detail: 'HTTP 400' },
+    ...{ attempts: 1, event: { type }, latencyMs: 1, result: 'rejected' },
+  }) as never
+const attempt = (result: 'retry' | 'delivered') =>
+  ({ ...{ destination: 'ops-mail', state: 'pending', detail: 'HTTP 503', result, event: null } }) as never
+
+function thrice(act: () => void): void {
+  for (let n = 0; n < 3; n += 1) act()
+}
+
+function overdueEvent({ db }: Site): void {
+  db.run(`INSERT INTO event (id, received_at, source, sender, type, announced, outcome, severity, state, deadline_at,
+    next_attempt_at, host, user, task_id, task_name, app_id, app_name, execution_id, log_time, log_level, log_message)
+    VALUES ('e', ${START}, 'udp', '', 'reload', 'failed', 'failed', 'error', 'pending', ${START + MINUTE}, 0,
+    '', '', '', '', '', '', '', '', '', '')`)
+}
+
+const FAULTS: Record<SelfCode, Fault> = {
+  BACKLOG_GROWING: {
+    begin: overdueEvent,
+    end: ({ db }) => db.run(`UPDATE event SET state = 'routed'`),
+    raiseAfter: 10 * MINUTE,
+    says: /wait for 10 minutes although Qlik Sense answers/,
+  },
+  BACKLOG_FULL: {
+    begin({ state }) {
+      state.refused = 7
+    },
+    end: () => {},
+    again({ state }) {
+      state.refused += 1
+    },
+    clearAfter: MINUTE,
+    says: /maxBacklog \(1000; a tenth of it for messages about unknown tasks\) is reached: new messages are refused, 7 so/,
+  },
+  TASKS_UNVERIFIED: {
+    begin({ state }) {
+      state.unverified = { waiting: 12, oldestAt: state.now }
+    },
+    end({ state }) {
+      state.unverified = { waiting: 0, oldestAt: null }
+    },
+    raiseAfter: MINUTE + 5000,
+    says: /12 messages about tasks that Footman does not know wait until Qlik Sense says which of these tasks exist/,
+  },
+  DEAD_LETTERS: {
+    begin: ({ self }) => self.onDelivery(dead()),
+    end: () => {},
+    again: ({ self }) => self.onDelivery(dead()),
+    clearAfter: 60 * MINUTE,
+    says: /ops-mail were given up \(REJECTED: HTTP 400\)/,
+  },
+  QRS_DOWN: {
+    begin: ({ self }) => thrice(() => self.onQrsRequest('unreachable', 1)),
+    end: ({ self }) => self.onQrsRequest('ok', 1),
+    again: ({ self }) => self.onQrsRequest('timeout', 1),
+    raiseAfter: 5 * MINUTE,
+    says: /qs\.acme\.example:4242 has only failed for five minutes/,
+  },
+  DESTINATION_DOWN: {
+    begin: ({ self }) => thrice(() => self.onDelivery(attempt('retry'))),
+    end: ({ self }) => self.onDelivery(attempt('delivered')),
+    again: ({ self }) => self.onDelivery(attempt('retry')),
+    raiseAfter: 5 * MINUTE,
+    says: /Destination ops-mail has only failed for five minutes: HTTP 503/,
+  },
+  UDP_NOT_LISTENING: {
+    begin({ state }) {
+      state.udpListening = false
+    },
+    end({ state }) {
+      state.udpListening = true
+    },
+    raiseAfter: 5 * MINUTE + 5000,
+    says: /does not listen on UDP port 9998/,
+  },
+  MQTT_DISCONNECTED: {
+    begin({ state }) {
+      state.broker.connected = false
+    },
+    end({ state }) {
+      state.broker.connected = true
+    },
+    raiseAfter: 5 * MINUTE + 5000,
+    says: /mqtt\.acme\.example:1883 has not been connected for five minutes/,
+  },
+  EVENTS_LOST: {
+    begin: ({ self }) => self.onLost('qs-central', 3),
+    end: () => {},
+    again: ({ self }) => self.onLost('qs-central', 5),
+    clearAfter: 60 * MINUTE,
+    says: /3 messages of qs-central were lost within an hour/,
+  },
+  DISK_LOW: {
+    begin({ state }) {
+      state.free = 24.9 * GB
+    },
+    end({ state }) {
+      state.free = 40 * GB
+    },
+    // At the limit it goes up and down.
+    again({ state }) {
+      state.free = state.free === 24.9 * GB ? 25.1 * GB : 24.9 * GB
+    },
+    says: /Only 24\.9 GB \(4 %\) are free in \/data/,
+  },
+  STORAGE_TROUBLE: {
+    begin({ state }) {
+      state.storage.note = { at: START, text: '/data/footman.db was damaged', lost: true }
+    },
+    end({ state }) {
+      state.storage.note = null
+    },
+    says: /footman\.db was damaged/,
+  },
+  DESCRIPTORS_LOW: {
+    begin({ state }) {
+      state.descriptors = '256 of 256 file descriptors of Footman are used (EMFILE)'
+    },
+    end({ state }) {
+      state.descriptors = null
+    },
+    clearAfter: 5 * MINUTE,
+    says: /256 of 256 file descriptors of Footman are used \(EMFILE\)\./,
+  },
+  CERTIFICATE_EXPIRING: {
+    begin({ state }) {
+      state.certificateEnds = START + 29 * DAY
+    },
+    end({ state }) {
+      state.certificateEnds = START + 400 * DAY
+    },
+    says: /certificate "rest" ends at 2026-03-31T06:00:00\.000Z/,
+  },
+  CERTIFICATE_INVALID: {
+    begin({ state }) {
+      state.tlsProblem = 'certificate and key do not belong together'
+    },
+    end({ state }) {
+      state.tlsProblem = null
+    },
+    says: /files "rest" cannot be used: certificate and key do not belong together/,
+  },
+  CALENDAR_UNREADABLE: {
+    begin: ({ self }) => self.onCalendar('holidays', 'no such file'),
+    end: ({ self }) => self.onCalendar('holidays', null),
+    says: /calendar holidays cannot be used: no such file/,
+  },
+  CONFIG_INVALID: {
+    begin: ({ self }) => self.onConfig('butler.yaml:3 Butler.footman.windows: must be an object'),
+    end: ({ self }) => self.onConfig(null),
+    says: /butler\.yaml:3/,
+  },
+}
+
+describe('each code is raised once and cleared once', () => {
+  test.each([...SELF_CODES])('%s', async (code) => {
+    const { begin, end, again, raiseAfter = 5000, clearAfter = 5000, says } = FAULTS[code]
+    const site = world()
+    await site.pass(MINUTE)
+    begin(site)
+    if (raiseAfter > 5000) await site.pass(raiseAfter - 70_000)
+    expect(site.of(code)).toEqual([])
+    await site.pass(Math.min(raiseAfter, 80_000))
+    expect(site.of(code)).toEqual(['raised'])
+    const [raised] = site.told
+    expect(raised).toMatchObject({ source: 'self', type: 'self', code, message: { host: 'node-1' } })
+    expect(raised?.message.logMessage).toMatch(says)
+    expect(raised?.details).toEqual({ kind: 'self', text: raised?.message.logMessage ?? '' })
+
+    for (let round = 0; round < 3; round += 1) {
+      again?.(site)
+      await site.pass(5000)
+    }
+    expect(site.of(code)).toEqual(['raised'])
+    end(site)
+    if (clearAfter > 5000) await site.pass(clearAfter - 30_000)
+    if (clearAfter > 5000) expect(site.of(code)).toEqual(['raised'])
+    await site.pass(clearAfter > 5000 ? 60_000 : 10_000)
+    expect(site.of(code)).toEqual(['raised', 'cleared'])
+    expect(site.told).toHaveLength(2)
+    await site.pass(10 * MINUTE)
+    expect(site.told).toHaveLength(2)
+    // The log tells it, whoever else is told.
+    expect(site.log.of('error').filter((line) => line.startsWith(`SELF ${code}: `))).toHaveLength(1)
+    expect(site.log.of('info').filter((line) => line.startsWith(`SELF ${code} cleared: `))).toHaveLength(1)
+  })
+})
+
+describe('a restart', () => {
+  test.each([...SELF_CODES])('raises nothing twice, and clears what has ended meanwhile: %s', async (code) => {
+    const { begin, end, again, raiseAfter = 0, clearAfter = 0 } = FAULTS[code]
+    const site = world()
+    begin(site)
+    await site.pass(raiseAfter + 10_000)
+    expect(site.of(code)).toEqual(['raised'])
+    site.restart()
+    if (code === 'CALENDAR_UNREADABLE') begin(site)
+    again?.(site)
+    // The file of a configuration that Footman starts with is in order.
+    await site.pass(2 * MINUTE)
+    expect(site.of(code).slice(0, 1)).toEqual(['raised'])
+    expect(site.of(code).filter((outcome) => outcome === 'raised')).toHaveLength(1)
+    site.restart()
+    end(site)
+    await site.pass(clearAfter + 10_000)
+    expect(site.of(code)).toEqual(['raised', 'cleared'])
+  })
+})
+
+test('a second destination that is down is told in the log alone, and the alert is over with the last one', async () => {
+  const site = world()
+  site.state.destinations.set('ops-slack', {})
+  const fail = (destination: string) => site.self.onDelivery({ ...(attempt('retry') as object), destination } as never)
+  thrice(() => fail('ops-mail'))
+  await site.pass(6 * MINUTE)
+  thrice(() => fail('ops-slack'))
+  await site.pass(6 * MINUTE)
+  expect(site.of('DESTINATION_DOWN')).toEqual(['raised'])
+  expect(site.log.of('error').filter((line) => line.startsWith('SELF DESTINATION_DOWN'))).toHaveLength(2)
+  site.self.onDelivery(attempt('delivered'))
+  await site.pass(10_000)
+  expect(site.of('DESTINATION_DOWN')).toEqual(['raised'])
+  // It is not in the configuration any more.
+  site.state.destinations.delete('ops-slack')
+  await site.pass(10_000)
+  expect(site.of('DESTINATION_DOWN')).toEqual(['raised', 'cleared'])
+})
+
+test('what happened while nothing could be stored is told as soon as it can be, and is over an hour later', async () => {
+  const site = world()
+  site.state.isFull = true
+  site.self.onDelivery(dead())
+  await site.pass(MINUTE)
+  expect(site.of('DEAD_LETTERS')).toEqual([])
+  site.state.isFull = false
+  await site.pass(MINUTE)
+  expect(site.of('DEAD_LETTERS')).toEqual(['raised'])
+  await site.pass(61 * MINUTE)
+  expect(site.of('DEAD_LETTERS')).toEqual(['raised', 'cleared'])
+})
+
+test('dead deliveries of self-alerts raise nothing', async () => {
+  const site = world()
+  site.self.onDelivery(dead('self'))
+  await site.pass(MINUTE)
+  expect(site.told).toEqual([])
+})
+
+test('two failures are no outage, however long ago', async () => {
+  const site = world()
+  site.self.onQrsRequest('timeout', 1)
+  site.self.onQrsRequest('timeout', 1)
+  await site.pass(20 * MINUTE)
+  expect(site.told).toEqual([])
+})
+
+test('half of the backlog is told before it is full', async () => {
+  const site = world()
+  site.state.pending = 501
+  await site.pass(5000)
+  site.state.pending = 480
+  await site.pass(5000)
+  expect(site.of('BACKLOG_GROWING')).toEqual(['raised'])
+  site.state.pending = 1000
+  await site.pass(5000)
+  site.state.pending = 10
+  await site.pass(2 * MINUTE)
+  expect(site.told.map(({ code, outcome }) => `${code} ${outcome}`)).toEqual([
+    ...['BACKLOG_GROWING raised', 'BACKLOG_FULL raised', 'BACKLOG_GROWING cleared', 'BACKLOG_FULL cleared'],
+  ])
+})

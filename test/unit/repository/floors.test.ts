@@ -1,0 +1,121 @@
+import { describe, expect, test } from 'bun:test'
+import { brokenRule } from '../../support/floors.ts'
+import { type Import, importsOf, sourceFiles, withoutComments } from '../../support/source.ts'
+
+const files = sourceFiles('src')
+
+describe('the floors of src', () => {
+  test('imports go down or stay in their folder', () => {
+    const broken = files.flatMap((file) =>
+      importsOf(file).flatMap((imported) => {
+        const rule = brokenRule(file.path, imported)
+        return rule ? [`${file.path} imports ${imported.specifier}: ${rule}`] : []
+      }),
+    )
+    expect(broken).toEqual([])
+  })
+
+  test('only the adapters in src/platform name a runtime', () => {
+    const naming = files
+      .filter(({ path }) => !path.startsWith('src/platform/'))
+      .filter(({ text }) => /(?<![\w.$'"`/-])(Bun|Deno)\.\w/.test(withoutComments(text)))
+      .map(({ path }) => path)
+    expect(naming).toEqual([])
+  })
+})
+
+describe('the rules themselves', () => {
+  const rule = (from: string, specifier: string, typeOnly = false): string | null => {
+    const [imported] = importsOf({ path: from, text: `import ${typeOnly ? 'type ' : ''}{ a } from '${specifier}'\n` })
+    return brokenRule(from, imported as Import)
+  }
+
+  test.each([
+    ['src/kv/store.ts', '../platform/sqlite.ts'],
+    ['src/kv/store.ts', './types.ts'],
+    ['src/kv/deep/store.ts', '../types.ts'],
+    ['src/http/app.ts', '../kv/routes.ts'],
+    ['src/app/app.ts', './api/app.ts'],
+    ['src/cli/demo.ts', '../qlik/simulator/start.ts'],
+    ['src/config/schema.ts', '../kv/config.ts'],
+    ['src/kv/config.ts', 'zod'],
+    ['src/kv/config.ts', '../config/fields.ts'],
+    ['src/alerts/config.ts', './config-email.ts'],
+    ['src/alerts/template.ts', '../../templates/email.eta'],
+    ['src/platform/udp.ts', 'bun'],
+  ])('%s may import %s', (from, specifier) => {
+    expect(rule(from, specifier)).toBeNull()
+  })
+
+  test.each([
+    ['src/platform/log.ts', '../config/schema.ts'],
+    ['src/qlik/qrs/client.ts', '../../events/types.ts'],
+    ['src/kv/store.ts', '../events/store.ts'],
+    ['src/kv/store.ts', '../events/types.ts'],
+    ['src/kv/routes.ts', '../api/errors.ts'],
+    ['src/http/app.ts', '../console/page.ts'],
+    ['src/http/app.ts', '../app.ts'],
+    ['src/app/app.ts', './qlik/simulator/start.ts'],
+    ['src/config/load.ts', '../kv/config.ts'],
+    ['src/config/schema.ts', '../kv/store.ts'],
+    ['src/kv/config.ts', './store.ts'],
+    ['src/kv/config-part.ts', 'hono'],
+    ['src/kv/store.ts', 'bun:sqlite'],
+    ['src/kv/store.ts', '../../test/support/wait.ts'],
+    ['src/attic/store.ts', './x.ts'],
+  ])('%s may not import %s', (from, specifier) => {
+    expect(rule(from, specifier)).toBeString()
+  })
+
+  test('types of another feature may be imported as types', () => {
+    expect(rule('src/alerts/route.ts', '../events/types.ts', true)).toBeNull()
+    expect(rule('src/alerts/route.ts', '../events/store.ts', true)).toBeString()
+  })
+})
+
+describe('finding imports', () => {
+  const specifiers = (text: string) =>
+    importsOf({ path: 'src/kv/a.ts', text }).map(({ specifier, typeOnly }) => `${typeOnly ? 'type ' : ''}${specifier}`)
+
+  test('sees every form', () => {
+    const text = [
+      `import './side-effect.ts'`,
+      `import type { A } from './types.ts'`,
+      `import b, {`,
+      `  c,`,
+      `  type D,`,
+      `} from "./many.ts"`,
+      `import * as e from './star.ts'`,
+      `export { f } from './again.ts'`,
+      `export type * from './again-types.ts'`,
+      `export * as g from './named-star.ts'`,
+      `const h = await import('./late.ts')`,
+      `type I = import('./inline.ts').I`,
+      `new Worker(new URL('./worker.ts', import.meta.url))`,
+    ].join('\n')
+    expect(specifiers(text)).toEqual([
+      './side-effect.ts',
+      'type ./types.ts',
+      './many.ts',
+      './star.ts',
+      './again.ts',
+      'type ./again-types.ts',
+      './named-star.ts',
+      './late.ts',
+      './inline.ts',
+      './worker.ts',
+    ])
+  })
+
+  test('is not misled by comments, strings and exports', () => {
+    const text = [
+      `// import { a } from './comment.ts'`,
+      `/* import { a } from './block.ts' */`,
+      `const url = 'http://example.org' // from './x.ts'`,
+      `export { a }`,
+      `import type { B } from './types.ts'`,
+      `export const text = "import './string.ts'"`,
+    ].join('\n')
+    expect(specifiers(text)).toEqual(['type ./types.ts'])
+  })
+})

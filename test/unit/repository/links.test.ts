@@ -1,0 +1,76 @@
+/** Links in README.md and docs/: they lead somewhere, and every page can be found. */
+import { expect, test } from 'bun:test'
+import { existsSync, globSync } from 'node:fs'
+import { dirname, join, normalize } from 'node:path'
+import { readRepositoryFile, repositoryRoot } from '../../support/source.ts'
+
+interface Link {
+  readonly place: string
+  readonly page: string
+  /** Path in the repository; empty = the same page. */
+  readonly path: string
+  readonly anchor: string
+}
+
+const pages = ['README.md', ...globSync('docs/**/*.md', { cwd: repositoryRoot })].map((page) =>
+  page.replaceAll('\\', '/'),
+)
+
+/** Lines of the page; those of examples are empty. */
+function proseOf(page: string): string[] {
+  let fenced = false
+  return readRepositoryFile(page)
+    .split('\n')
+    .map((line) => {
+      if (/^\s*```/.test(line)) {
+        fenced = !fenced
+        return ''
+      }
+      return fenced ? '' : line
+    })
+}
+
+const linksOf = (page: string): Link[] =>
+  proseOf(page).flatMap((line, index) =>
+    [...line.replace(/`[^`]*`/g, '').matchAll(/\]\(([^)\s]+)\)/g)]
+      .map((match) => match[1]!)
+      .filter((target) => !/^[a-z]+:/.test(target))
+      .map((target) => {
+        const [file = '', anchor = ''] = target.split('#')
+        const path = file === '' ? '' : normalize(join(dirname(page), file)).replaceAll('\\', '/')
+        return { place: `${page}:${index + 1}`, page, path, anchor }
+      }),
+  )
+
+/** As GitHub makes them of headings. */
+const anchorsOf = (page: string): string[] =>
+  proseOf(page)
+    .filter((line) => /^#{1,6} /.test(line))
+    .map((line) =>
+      line
+        .replace(/^#+ /, '')
+        .toLowerCase()
+        .replace(/[^\p{L}\p{N} _-]/gu, '')
+        .replaceAll(' ', '-'),
+    )
+
+const links = pages.flatMap(linksOf)
+
+test('links lead to files that are there', () => {
+  expect(links.length).toBeGreaterThan(30)
+  const dead = links.filter(({ path }) => path !== '' && !existsSync(join(repositoryRoot, path)))
+  expect(dead).toEqual([])
+})
+
+test('links into a page name one of its headings', () => {
+  const dead = links.filter(({ page, path, anchor }) => {
+    const target = path || page
+    return anchor !== '' && target.endsWith('.md') && !anchorsOf(target).includes(anchor)
+  })
+  expect(dead).toEqual([])
+})
+
+test('README.md leads to every page of docs/', () => {
+  const linked = new Set(links.filter(({ page }) => page === 'README.md').map(({ path }) => path))
+  expect(pages.filter((page) => page !== 'README.md' && !linked.has(page))).toEqual([])
+})
