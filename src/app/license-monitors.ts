@@ -12,7 +12,7 @@ import type { Service } from '../platform/types.ts'
 import { createAboutClient } from '../qlik/about/client.ts'
 import { createLicenseClient, type LicenseClient } from '../qlik/qrs/licenses.ts'
 import { createQrsTransport } from '../qlik/qrs/transport.ts'
-import type { MonitorBlueprint, MonitorParts, MonitorsOptions } from './monitors.ts'
+import type { MonitorBlueprint, MonitorParts, MonitorsOptions } from './types.ts'
 
 export interface LicenseMonitors {
   readonly blueprints: readonly MonitorBlueprint[]

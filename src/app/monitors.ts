@@ -3,7 +3,6 @@
 import { serviceStatusPayload } from '../alerts/destinations/mqtt/payloads.ts'
 import { releaseLatest } from '../alerts/outbox/latest.ts'
 import type { Config } from '../config/schema.ts'
-import type { EventPipeline } from '../events/pipeline.ts'
 import { memoryPoint } from '../metrics/influxdb/memory.ts'
 import type { InfluxPoints } from '../metrics/influxdb/types.ts'
 import type { MonitorStates } from '../metrics/prometheus/monitors.ts'
@@ -13,46 +12,17 @@ import { createServiceMonitor } from '../monitors/services/monitor.ts'
 import { createServiceReader } from '../monitors/services/reader.ts'
 import { stateNumber } from '../monitors/services/report.ts'
 import { createServiceStateStore } from '../monitors/services/store.ts'
-import type { EmitMonitorEvent } from '../monitors/types.ts'
 import { createUptimeMonitor } from '../monitors/uptime.ts'
 import { createNewRelicSender } from '../mqtt/messages/new-relic.ts'
-import type { MqttService } from '../mqtt/types.ts'
 import { runCommand } from '../platform/command.ts'
 import { type Frequency, parseFrequency } from '../platform/frequency.ts'
-import type { GroupWriter } from '../platform/group-commit.ts'
 import { createHttpClient } from '../platform/http-client.ts'
-import type { Database } from '../platform/sqlite.ts'
-import type { Clock, Logger, Service } from '../platform/types.ts'
+import type { Service } from '../platform/types.ts'
 import { VERSION } from '../platform/version.ts'
-import type { QrsObserver } from '../qlik/qrs/transport.ts'
-import type { Alerts } from './alerts.ts'
 import { licenseMonitors } from './license-monitors.ts'
-import type { Qlik } from './qlik.ts'
 import type { LivePart } from './reload.ts'
-import { type Blueprint, type Built, createReplaceable } from './replaceable.ts'
-
-export interface MonitorsDeps {
-  readonly db: Database
-  readonly writer: GroupWriter
-  readonly clock: Clock
-  readonly log: Logger
-  readonly qlik: Pick<Qlik, 'certificates'>
-  /** Null when MQTT is off. */
-  readonly mqtt: MqttService | null
-  /** Null when InfluxDB is off, and in shadow mode. */
-  readonly points: InfluxPoints | null
-  readonly alerts: Pick<Alerts, 'outbox'>
-  readonly pipeline: Pick<EventPipeline, 'emitter'>
-  readonly health: () => { readonly healthy: boolean }
-  /** Told about every request to QRS. */
-  readonly observe?: QrsObserver
-}
-
-export interface MonitorsOptions {
-  readonly shadow: boolean
-  /** False with `--no-qs-connection`. */
-  readonly qrsConnection: boolean
-}
+import { createReplaceable } from './replaceable.ts'
+import type { Monitor, MonitorBlueprint, MonitorParts, MonitorsDeps, MonitorsOptions } from './types.ts'
 
 export interface Monitors {
   /** To be stopped before what takes events, points and messages. */
@@ -60,17 +30,6 @@ export interface Monitors {
   /** Each monitor follows its own settings. */
   readonly live: readonly LivePart[]
   readonly states: () => MonitorStates
-}
-
-/** What one monitor knows of all that the monitors know. */
-export type Monitor = Built<Partial<MonitorStates>>
-export type MonitorBlueprint = Blueprint<Partial<MonitorStates>>
-
-/** What every monitor is made with. */
-export interface MonitorParts extends MonitorsDeps {
-  readonly emit: EmitMonitorEvent
-  /** A text of the configuration, which has checked it. */
-  readonly frequency: (text: string) => Frequency
 }
 
 const NEVER: Frequency = { next: () => null, warning: null }

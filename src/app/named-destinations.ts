@@ -1,8 +1,8 @@
 /** What the destinations of `Butler.footman.destinations` share. */
 import { hostname } from 'node:os'
 import { createMailSender, type MailSender } from '../alerts/destinations/email/mailer.ts'
-import type { NamedDestinationDeps } from '../alerts/destinations/named/index.ts'
 import { createPacing } from '../alerts/destinations/named/pacing.ts'
+import type { NamedDestinationDeps } from '../alerts/destinations/named/types.ts'
 import { recordLinks } from '../alerts/record.ts'
 import type { TemplateEngine } from '../alerts/templates/engine.ts'
 import { createTextWriter } from '../alerts/texts/writer.ts'

@@ -7,7 +7,9 @@ import * as http from 'node:http'
 import * as https from 'node:https'
 import { backoffDelay } from './backoff.ts'
 import { HttpError } from './http-error.ts'
-import { type Exchange, exchange } from './http-exchange.ts'
+import { type Exchange, exchange, type HttpResponse } from './http-exchange.ts'
+
+export type { HttpResponse }
 
 export interface HttpClientSettings {
   /** Connections kept and used at the same time per host; more requests wait. Default 10. */
@@ -63,17 +65,6 @@ export interface HttpRequest {
   readonly retry?: HttpRetry
   /** Redirects to follow; default 0 hands back the 3xx answer. */
   readonly redirects?: number
-}
-
-export interface HttpResponse {
-  readonly status: number
-  /** Lower-case names; repeated headers joined with a comma. */
-  readonly headers: Readonly<Record<string, string>>
-  readonly body: Uint8Array
-  /** The body did not come to its end; only with `statusSuffices`. */
-  readonly truncated?: true
-  /** The body as UTF-8, without a byte-order mark. */
-  text(): string
 }
 
 export interface HttpClient {

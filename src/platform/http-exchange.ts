@@ -1,7 +1,6 @@
 /** One HTTP request and its answer, with every way it can fail turned into an `HttpError`. */
 import * as http from 'node:http'
 import * as https from 'node:https'
-import type { HttpResponse } from './http-client.ts'
 import { HttpError, toHttpError } from './http-error.ts'
 
 export interface Exchange {
@@ -17,6 +16,17 @@ export interface Exchange {
   readonly maxBodyBytes: number
   readonly statusSuffices?: boolean
   readonly signal?: AbortSignal
+}
+
+export interface HttpResponse {
+  readonly status: number
+  /** Lower-case names; repeated headers joined with a comma. */
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: Uint8Array
+  /** The body did not come to its end; only with `statusSuffices`. */
+  readonly truncated?: true
+  /** The body as UTF-8, without a byte-order mark. */
+  text(): string
 }
 
 /** How long the body of an answer whose status suffices is waited for. */

@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { Logger } from '../platform/types.ts'
 import { ENVELOPES, isEnvelope } from './cloud/events.ts'
-import type { Simulator } from './simulator.ts'
+import type { Simulator } from './interface.ts'
 import type { FaultRule, ListenerName } from './types.ts'
 import { LISTENER_NAMES } from './types.ts'
 

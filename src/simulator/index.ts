@@ -1,9 +1,5 @@
 export { createSimClock } from './clock.ts'
 export { FAULT_MODES } from './faults.ts'
-export {
-  createSimulator,
-  type PortName,
-  type Simulator,
-  type SimulatorFiles,
-  type SimulatorSettings,
-} from './simulator.ts'
+export type { Simulator, SimulatorFiles } from './interface.ts'
+export { createSimulator, type SimulatorSettings } from './simulator.ts'
+export type { PortName } from './types.ts'

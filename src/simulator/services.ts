@@ -3,8 +3,7 @@ import type { Envelope } from './cloud/events.ts'
 import { type CloudSettings, createCloudListener } from './cloud/listener.ts'
 import { createEngineListener, type EngineSettings } from './engine/listener.ts'
 import { createHttpListener } from './http-listener.ts'
-import type { PortName } from './simulator.ts'
-import type { Listener, ListenerDeps, Reply, SimRequest } from './types.ts'
+import type { Listener, ListenerDeps, PortName, Reply, SimRequest } from './types.ts'
 
 export interface Services {
   readonly listeners: readonly Listener[]

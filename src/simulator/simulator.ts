@@ -3,11 +3,11 @@ import { SERVER_LICENCES } from './acme/licences.ts'
 import { loadAcme } from './acme/load.ts'
 import { loadCertificates, type SimulatorCertificates } from './certificates.ts'
 import { createSimClock } from './clock.ts'
-import type { Envelope } from './cloud/events.ts'
 import { createControlListener } from './control.ts'
 import { createFaultTable } from './faults.ts'
+import type { Simulator, SimulatorFiles, TaskFields } from './interface.ts'
 import { createLocalTime } from './local-time.ts'
-import { assignKnown, changeModes, createModes, type Modes, type ModesPatch, resetModes } from './modes.ts'
+import { assignKnown, changeModes, createModes, type ModesPatch, resetModes } from './modes.ts'
 import { createNotifications } from './qrs/notifications.ts'
 import { createQrs } from './qrs/qrs.ts'
 import { createRequestLog } from './request-log.ts'
@@ -18,19 +18,9 @@ import { createSchedules } from './scheduler/schedules.ts'
 import { createScriptLogs } from './script-logs.ts'
 import { createServices, type ServiceSettings } from './services.ts'
 import { createSite } from './site.ts'
-import type {
-  FaultRule,
-  Listener,
-  ListenerName,
-  LoggedRequest,
-  SimClock,
-  SimExecution,
-  SimTask,
-  SimulatedSite,
-  TaskBehaviour,
-} from './types.ts'
-import { type BurstRequest, type BurstResult, burst } from './udp/burst.ts'
-import { createUdpSender, type SentDatagram, type UdpTarget } from './udp/sender.ts'
+import type { Listener, PortName, SimClock, SimTask, TaskBehaviour } from './types.ts'
+import { burst } from './udp/burst.ts'
+import { createUdpSender, type UdpTarget } from './udp/sender.ts'
 
 export interface SimulatorSettings {
   /** Where the certificates are; made there on the first start. */
@@ -50,65 +40,6 @@ export interface SimulatorSettings {
   readonly cloud?: ServiceSettings['cloud']
   /** Changes of the data set: behaviour of tasks by id. */
   readonly tasks?: Readonly<Record<string, Partial<TaskBehaviour>>>
-}
-
-export type PortName = ListenerName | 'control'
-
-export interface Simulator {
-  readonly name: string
-  start(): Promise<void>
-  /** Closes every port and forgets every run; a stopped site does not start again. */
-  stop(): Promise<void>
-  readonly ports: Readonly<Record<PortName, number>>
-  /** File paths and PEM texts, known after `start`. */
-  readonly certificates: SimulatorFiles
-  readonly site: SimulatedSite
-  readonly clock: SimClock
-  readonly modes: Modes
-  /** Starts a task by id or name; returns the session id, all zeros when nothing starts. */
-  runTask(task: string, user?: string): string
-  /** Changes how a task behaves, and `enabled`, `name`, `maxRetries`, `taskSessionTimeout`. */
-  setTask(task: string, patch: Partial<TaskBehaviour> & Partial<TaskFields>): void
-  abort(task: string, user?: string): boolean
-  /** Resolves when the task's current or next run ends for good. */
-  ended(task: string): Promise<SimExecution>
-  setUdpTarget(target: UdpTarget | null): void
-  sendRaw(raw: string | Buffer): Promise<void>
-  /** The newest datagrams that the log appenders sent. */
-  datagrams(): readonly SentDatagram[]
-  burst(request: BurstRequest): Promise<BurstResult>
-  setModes(patch: ModesPatch): void
-  /** Adds a fault; the mode `failover` swaps the central node instead. */
-  fault(rule: FaultRule): void
-  clearFaults(): void
-  requests(filter?: { listener?: ListenerName; since?: number }): readonly LoggedRequest[]
-  clearRequests(): void
-  advance(ms: number): void
-  /** One of `SERVER_LICENCES`. */
-  setServerLicence(variant: string): void
-  /** Adds plain reload tasks, for tests of size. */
-  addTasks(count: number): readonly string[]
-  /** The webhook event of the Qlik Cloud tenant about one of its reloads. */
-  cloudEvent(reloadId: string, envelope: Envelope): unknown
-  /** Back to the fresh data set; faults, modes, requests and runs are forgotten. */
-  reset(): void
-}
-
-export interface TaskFields {
-  enabled: boolean
-  name: string
-  maxRetries: number
-  taskSessionTimeout: number
-}
-
-export interface SimulatorFiles {
-  readonly directory: string
-  readonly clientCert: string
-  readonly clientCertKey: string
-  readonly clientCertCA: string
-  readonly serverCert: string
-  readonly serverCertKey: string
-  readonly pem: SimulatorCertificates
 }
 
 /** A simulated Qlik Sense Enterprise site in one process: repository, scheduler, engine, about service, cloud tenant. */

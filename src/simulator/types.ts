@@ -130,6 +130,7 @@ export interface Tls {
 
 export const LISTENER_NAMES = ['qrs', 'qrsHttp', 'engine', 'about', 'cloud'] as const
 export type ListenerName = (typeof LISTENER_NAMES)[number]
+export type PortName = ListenerName | 'control'
 
 /**
  * Where a fault acts: on the listener as a whole, on one HTTP exchange (an upgrade included), or inside an engine

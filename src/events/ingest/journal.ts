@@ -1,10 +1,11 @@
 /**
  * The journal of raw datagrams. The ingest worker appends, the main thread reads; what is committed here is accepted.
  */
+import type { DatabaseSync } from 'node:sqlite'
 import { type Database, type Migration, openDatabase } from '../../platform/sqlite.ts'
 import { type GuardDeps, openGuarded, type StorageGuard } from '../../platform/storage/guard.ts'
+import { readDamaged } from '../../platform/storage/salvage.ts'
 import { uuidV7 } from '../../platform/uuid.ts'
-import { salvageDatagrams } from './journal-salvage.ts'
 
 /** AUTOINCREMENT: an id is never used twice, even when all rows have been purged. */
 export const journalMigrations: readonly Migration[] = [
@@ -142,4 +143,35 @@ export function openJournalReader(file: string): JournalReader {
 
 function lastJournalId(db: Database): number {
   return db.get<{ seq: number }>("SELECT seq FROM sqlite_sequence WHERE name = 'datagram'")?.seq ?? 0
+}
+
+interface WantedEntries {
+  /** Those after this one have not been taken over yet; null when unknown. */
+  readonly after: number | null
+  /** When `after` is unknown, only entries received after this time: some repeated alerts are better than a month of them. */
+  readonly since: number
+}
+
+/** The readable entries of a damaged journal that are still wanted, oldest first. */
+function salvageDatagrams(damagedFile: string, wanted: WantedEntries): Datagram[] {
+  return readDamaged(damagedFile, (db) => readFrom(db, wanted)) ?? []
+}
+
+function readFrom(db: DatabaseSync, { after, since }: WantedEntries): Datagram[] {
+  const found = new Map<number, Datagram>()
+
+  /** False when it broke off. */
+  function read(order: 'ASC' | 'DESC'): boolean {
+    try {
+      const sql = `SELECT id, received_at AS receivedAt, sender, raw FROM datagram WHERE id > ? AND received_at >= ? ORDER BY id ${order}`
+      const rows = db.prepare(sql).iterate(after ?? 0, after === null ? since : 0)
+      for (const row of rows as Iterable<unknown>) found.set((row as { id: number }).id, row as Datagram)
+      return true
+    } catch {
+      return false
+    }
+  }
+
+  if (!read('ASC')) read('DESC')
+  return [...found.entries()].sort(([a], [b]) => a - b).map(([, datagram]) => datagram)
 }

@@ -4,22 +4,7 @@ import type { SimTimer } from '../types.ts'
 import { ENGINE_ERRORS, EngineError, engineError } from './errors.ts'
 import { asNumber, asText, isObject, type Json } from './json.ts'
 import { METHODS } from './methods/index.ts'
-import type { Call, EngineServer, Method, Target, TargetType } from './methods/types.ts'
-import type { EngineSession } from './session.ts'
-
-/** One socket of a session: JSON-RPC 2.0 requests in, answers and notifications out. */
-export interface Connection {
-  /** Remembers handles for the `change` or `close` list of the next message. */
-  note(member: 'change' | 'close', handles: readonly number[]): void
-  /** Aborts the request with this id, or all of them; they answer error 15. */
-  abort(requestId?: number): void
-  /** Aborts what is being calculated, because a selection makes it worthless. */
-  abortCalculations(): void
-  notify(method: string, params: Json): void
-  /** Ends the socket without a closing handshake: the client sees code 1006. */
-  terminate(): void
-  readonly path: string
-}
+import type { Call, Connection, EngineServer, EngineSession, Method, Target, TargetType } from './types.ts'
 
 interface Pending {
   readonly controller: AbortController

@@ -4,12 +4,12 @@ import { type WebSocket, WebSocketServer } from 'ws'
 import { createHttpListener } from '../http-listener.ts'
 import type { Fault, Listener, ListenerDeps } from '../types.ts'
 import { createAppStore } from './app-store.ts'
-import { type Connection, serveConnection } from './connection.ts'
+import { serveConnection } from './connection.ts'
 import { type EngineUser, parseQlikUser } from './identity.ts'
 import { asText } from './json.ts'
-import type { EngineServer } from './methods/types.ts'
 import { createReloadRegistry } from './reload.ts'
 import { createSessionRegistry, parseSessionPath, type SessionAddress } from './session.ts'
+import type { Connection, EngineServer } from './types.ts'
 
 export interface EngineSettings {
   /** 0 = any free port. */

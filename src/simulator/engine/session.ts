@@ -1,41 +1,9 @@
 import type { SimClock, SimTimer } from '../types.ts'
-import type { Connection } from './connection.ts'
 import { type OpenDoc, openDoc } from './doc.ts'
 import { engineError } from './errors.ts'
 import { decodePercent, type EngineUser } from './identity.ts'
-import type { Json } from './json.ts'
-import { hasData } from './layout/volatile.ts'
-import type { EngineServer, Target } from './methods/types.ts'
-import type { RunningReload } from './reload.ts'
-
-/** How `ConfigureReload` wants the next reload. */
-export interface ReloadSettings {
-  readonly cancelOnScriptError: boolean
-  readonly useErrorData: boolean
-  readonly interactOnError: boolean
-}
-
-/** One engine session; several sockets of the same user, app and identity share it with its selections and handles. */
-export interface EngineSession {
-  readonly user: EngineUser
-  readonly connections: Set<Connection>
-  readonly doc: OpenDoc | null
-  reloadSettings: ReloadSettings
-  /** The reload that runs or ran last. */
-  reload: RunningReload | null
-  open(server: EngineServer, appId: string, noData: boolean): Json
-  target(handle: number): Target | null
-  /** The handle of a target, given anew or known already, as `qReturn` has it. */
-  handleOf(target: Target, id: string, genericType?: string): Json
-  /** Forgets the handle of a destroyed object. */
-  release(id: string): void
-  /** Tells every socket that the data of all charts and lists has changed. */
-  dataChanged(): void
-  /** After a change of the selections: aborts what is being calculated with the old ones, then `dataChanged`. */
-  selected(): void
-  /** Tells every socket that one handle has changed. */
-  changed(handle: number): void
-}
+import { isObject } from './json.ts'
+import type { Connection, EngineSession, Target } from './types.ts'
 
 const GLOBAL: Target = { type: 'Global' }
 const GLOBAL_HANDLE = -1
@@ -94,6 +62,23 @@ export function createSession(user: EngineUser): EngineSession {
     changed: (handle) => tell('change', [handle]),
   }
   return session
+}
+
+const DATA_MEMBERS: ReadonlySet<string> = new Set([
+  'qHyperCubeDef',
+  'qListObjectDef',
+  'qSelectionObjectDef',
+  'qStringExpression',
+  'qValueExpression',
+])
+
+/** Whether a handle must be read again after a selection: charts, lists and expressions, not lists of objects. */
+const hasData = (target: Target): boolean => target.type === 'GenericObject' && containsData(target.object.properties)
+
+function containsData(value: unknown): boolean {
+  if (Array.isArray(value)) return value.some(containsData)
+  if (!isObject(value)) return false
+  return Object.entries(value).some(([key, member]) => DATA_MEMBERS.has(key) || containsData(member))
 }
 
 /** What decides which session a socket belongs to. */

@@ -1,22 +1,12 @@
 /** Mails to fixed addresses, to the owner of the app, or to addresses in a custom property of the task. */
 import type { Severity, TaskEvent } from '../../../events/types.ts'
-import type { EmailConfig } from '../../config-email.ts'
 import { propertyValues } from '../../gates.ts'
 import { isAllowedDomain, isEmailAddress, splitAddresses, uniqueAddresses } from '../../recipients.ts'
 import { isMarkup } from '../../texts/writer.ts'
 import type { NamedDestination, PlannedDelivery, RenderInput } from '../../types.ts'
 import type { MailBody } from '../email/content.ts'
-import type { MailSender, MailSettings } from '../email/mailer.ts'
-import type { NamedDestinationDeps } from './index.ts'
-import { type SettingsOf, TEXT_NEEDS } from './types.ts'
-
-export interface MailDeps {
-  /** One connection to the mail server for all destinations; made with the first one. */
-  readonly sender: () => MailSender
-  readonly settings: EmailConfig
-  /** Sender of destinations that name none. */
-  readonly from: string
-}
+import type { MailSettings } from '../email/mailer.ts'
+import { type NamedDestinationDeps, type SettingsOf, TEXT_NEEDS } from './types.ts'
 
 type Priority = NonNullable<SettingsOf<'email'>['priority']>
 

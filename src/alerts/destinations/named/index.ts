@@ -1,10 +1,8 @@
 /** The destinations of `Butler.footman.destinations`: one line per type. */
-import type { MqttService } from '../../../mqtt/types.ts'
 import type { DestinationConfig } from '../../config-destinations.ts'
-import type { TimeFormatter } from '../../times.ts'
 import type { NamedDestination } from '../../types.ts'
 import { discord } from './discord.ts'
-import { createNamedEmailDestination, type MailDeps } from './email.ts'
+import { createNamedEmailDestination } from './email.ts'
 import { gathered } from './gather.ts'
 import { createHttpDestination } from './http.ts'
 import { createNamedMqttDestination } from './mqtt.ts'
@@ -17,15 +15,8 @@ import { signl4 } from './signl4.ts'
 import { slack } from './slack.ts'
 import { teams } from './teams.ts'
 import { telegram } from './telegram.ts'
-import type { HttpTypeDeps, HttpTypeFactory, SettingsOf } from './types.ts'
+import type { HttpTypeFactory, NamedDestinationDeps, SettingsOf } from './types.ts'
 import { webhook } from './webhook.ts'
-
-export interface NamedDestinationDeps extends HttpTypeDeps {
-  /** Null when MQTT is not configured. */
-  readonly mqtt: MqttService | null
-  readonly mail: MailDeps
-  readonly times: TimeFormatter
-}
 
 type Factory<T extends DestinationConfig['type']> = (
   deps: NamedDestinationDeps,

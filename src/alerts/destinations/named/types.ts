@@ -1,11 +1,15 @@
 /** What every type of named destination is made of. */
+import type { MqttService } from '../../../mqtt/types.ts'
 import type { HttpClient, HttpClientSettings, HttpResponse } from '../../../platform/http-client.ts'
 import type { Clock, Logger } from '../../../platform/types.ts'
 import type { DestinationConfig } from '../../config-destinations.ts'
+import type { EmailConfig } from '../../config-email.ts'
 import type { NewRelicAccount } from '../../config-incident.ts'
 import type { TemplateEngine } from '../../templates/engine.ts'
 import type { AlertText, TextWriter } from '../../texts/writer.ts'
+import type { TimeFormatter } from '../../times.ts'
 import type { DeliveryResult, Need, PlannedDelivery, RenderInput } from '../../types.ts'
+import type { MailSender } from '../email/mailer.ts'
 import type { Pacing } from './pacing.ts'
 
 /** The settings of one type. */
@@ -31,6 +35,21 @@ export interface HttpTypeDeps {
   readonly environment: Readonly<Record<string, string | undefined>>
   /** Replaced in tests. */
   readonly createClient?: (settings: HttpClientSettings) => HttpClient
+}
+
+export interface MailDeps {
+  /** One connection to the mail server for all destinations; made with the first one. */
+  readonly sender: () => MailSender
+  readonly settings: EmailConfig
+  /** Sender of destinations that name none. */
+  readonly from: string
+}
+
+export interface NamedDestinationDeps extends HttpTypeDeps {
+  /** Null when MQTT is not configured. */
+  readonly mqtt: MqttService | null
+  readonly mail: MailDeps
+  readonly times: TimeFormatter
 }
 
 /** One request, ready to be sent. */

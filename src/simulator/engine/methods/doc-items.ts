@@ -3,8 +3,8 @@ import type { ObjectState } from '../doc.ts'
 import { engineError } from '../errors.ts'
 import { asList, asObject, asText, type Json } from '../json.ts'
 import { LISTS, listItem } from '../layout/lists.ts'
+import { type Call, type MethodTable, method, NOTHING, type TargetOf } from '../types.ts'
 import { applyBookmark } from './items.ts'
-import { type Call, type MethodTable, method, NOTHING, type TargetOf } from './types.ts'
 
 type Doc = TargetOf<'Doc'>
 

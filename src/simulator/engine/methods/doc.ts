@@ -8,7 +8,7 @@ import { presentCodes } from '../data/column.ts'
 import { engineError } from '../errors.ts'
 import { asFlag, asList, asNumber, asObject, asText, type Json, orNaN } from '../json.ts'
 import { evaluateSafely } from '../layout/layout.ts'
-import { calculation, type MethodTable, method, type TargetOf } from './types.ts'
+import { calculation, type MethodTable, method, type TargetOf } from '../types.ts'
 
 type Doc = TargetOf<'Doc'>
 

@@ -3,7 +3,7 @@ import { presentCodes } from '../data/column.ts'
 import { engineError } from '../errors.ts'
 import { asFlag, asList, asNumber, asText, type Json } from '../json.ts'
 import { codesInStates, codesOfValues, searchCodes } from '../selecting.ts'
-import { type Call, type MethodTable, method, type TargetOf } from './types.ts'
+import { type Call, type MethodTable, method, type TargetOf } from '../types.ts'
 
 type Field = TargetOf<'Field'>
 

@@ -6,9 +6,9 @@ import { listPages } from '../layout/list-object.ts'
 import { readPages } from '../layout/pages.ts'
 import { pivotPages, stackPages } from '../layout/pivot.ts'
 import { straightPages } from '../layout/straight.ts'
+import { calculation, type MethodTable, method, NOTHING } from '../types.ts'
 import { objectHandle } from './doc-items.ts'
 import { SELECTION_METHODS } from './object-selections.ts'
-import { calculation, type MethodTable, method, NOTHING } from './types.ts'
 
 /** Sheets, charts, lists, session objects. */
 export const OBJECT_METHODS: MethodTable<'GenericObject'> = {

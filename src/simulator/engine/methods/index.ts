@@ -1,3 +1,4 @@
+import type { MethodTable, TargetType } from '../types.ts'
 import { DOC_METHODS } from './doc.ts'
 import { DOC_ITEM_METHODS } from './doc-items.ts'
 import { FIELD_METHODS } from './field.ts'
@@ -5,7 +6,6 @@ import { OBJECT_METHODS } from './generic-object.ts'
 import { GLOBAL_METHODS } from './global.ts'
 import { BOOKMARK_METHODS, DIMENSION_METHODS, MEASURE_METHODS, VARIABLE_METHODS } from './items.ts'
 import { RELOAD_METHODS } from './reload.ts'
-import type { MethodTable, TargetType } from './types.ts'
 
 /** Every method that the simulated engine has, by the kind of handle that it is called on. */
 export const METHODS: { readonly [T in TargetType]: MethodTable<T> } = {

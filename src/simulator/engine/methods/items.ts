@@ -5,7 +5,7 @@ import { numberText } from '../format/numbers.ts'
 import { asNumber, asObject, asText, type Json, orNaN } from '../json.ts'
 import { evaluateSafely } from '../layout/layout.ts'
 import { metaOf } from '../layout/lists.ts'
-import { type Call, calculation, type MethodTable, method, type TargetOf } from './types.ts'
+import { type Call, calculation, type MethodTable, method, type TargetOf } from '../types.ts'
 
 const infoOf = (properties: Json) => properties.qInfo
 

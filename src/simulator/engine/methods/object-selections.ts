@@ -3,7 +3,7 @@ import { asFlag, asList, asNumber, asText, type Json } from '../json.ts'
 import { cubeAt, listAt } from '../layout/layout.ts'
 import { matrixColumns } from '../layout/straight.ts'
 import { codesInStates } from '../selecting.ts'
-import { type Call, type MethodTable, method, type TargetOf } from './types.ts'
+import { type Call, type MethodTable, method, type TargetOf } from '../types.ts'
 
 type Target = TargetOf<'GenericObject'>
 

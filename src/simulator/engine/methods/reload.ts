@@ -1,7 +1,7 @@
 import { engineError } from '../errors.ts'
 import { asFlag, asNumber, asObject, type Json } from '../json.ts'
 import type { ReloadOutcome } from '../reload.ts'
-import { type Call, type MethodTable, method, type TargetOf } from './types.ts'
+import { type Call, type MethodTable, method, type TargetOf } from '../types.ts'
 
 type Doc = TargetOf<'Doc'>
 

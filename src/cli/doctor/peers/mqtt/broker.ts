@@ -8,7 +8,6 @@ import { openTcp, within } from '../../net/connect.ts'
 import { lookAtTls } from '../../net/tls.ts'
 import { type Subject, trouble } from '../../net/trouble.ts'
 import type { DoctorContext, Finding } from '../../types.ts'
-import { refusedConnection, refusedTopic, unreadable } from './refusals.ts'
 
 export interface Broker {
   readonly settings: BrokerSettings
@@ -27,6 +26,7 @@ export interface Broker {
   readonly greetOnly: boolean
 }
 
+type Keys = Broker['keys']
 type Certificates = Awaited<ReturnType<typeof readCertificates>>
 
 export async function lookAtBroker(broker: Broker, context: DoctorContext): Promise<readonly Finding[]> {
@@ -111,4 +111,43 @@ const greeted = ({ target }: Subject): Finding => ({
   code: 'mqtt.reached',
   target,
   message: 'answers with TLS; the login is not tried, as Azure Event Grid may allow one session only',
+})
+
+function refusedConnection(subject: Subject, { login, protocol, port }: Keys, error: Error): Finding {
+  const { target } = subject
+  const { message } = error
+  if (/not authori[sz]ed|bad user ?name or password/i.test(message)) {
+    const text = `the broker refuses the login: ${message}`
+    const fix = `correct Butler.${login} and what belongs to it, or the access rules of the broker`
+    return { level: 'error', code: 'mqtt.login', target, message: text, fix, key: login }
+  }
+  // The library says no more than that it was closed, that no answer came, or that it was no MQTT.
+  if (/closed|reset|connack timeout|timed? ?out|header|packet|parse/i.test(message)) {
+    const fix =
+      protocol === null
+        ? `check that Butler.${port} is the port of an MQTT broker`
+        : `check that Butler.${port} is the port of an MQTT broker, and set Butler.${protocol} to mqtts if it speaks TLS`
+    const text = 'the port is open, but nobody answers in MQTT'
+    return { level: 'error', code: 'mqtt.no-mqtt', target, message: text, fix, key: protocol ?? port }
+  }
+  return trouble(error, subject)
+}
+
+function refusedTopic(
+  { target }: Subject,
+  key: string,
+  { topic, error }: { readonly topic: string; readonly error: Error },
+): Finding {
+  const message = `connected, but "${topic}" may not be subscribed: ${error.message}`
+  const fix = `allow it in the access rules of the broker, or correct Butler.${key}`
+  return { level: 'error', code: 'mqtt.topic', target, message, fix, key }
+}
+
+const unreadable = ({ target, key }: Subject, { message }: Error): Finding => ({
+  level: 'error',
+  code: 'mqtt.file',
+  target,
+  message,
+  fix: 'correct the path, and let the account of Footman read the file',
+  key,
 })

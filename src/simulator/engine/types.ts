@@ -1,10 +1,9 @@
-import type { ListenerDeps } from '../../types.ts'
-import type { AppStore } from '../app-store.ts'
-import type { Connection } from '../connection.ts'
-import type { ObjectState, OpenDoc, VariableState } from '../doc.ts'
-import type { Json } from '../json.ts'
-import type { ReloadRegistry } from '../reload.ts'
-import type { EngineSession } from '../session.ts'
+import type { ListenerDeps } from '../types.ts'
+import type { AppStore } from './app-store.ts'
+import type { ObjectState, OpenDoc, VariableState } from './doc.ts'
+import type { EngineUser } from './identity.ts'
+import type { Json } from './json.ts'
+import type { ReloadRegistry, RunningReload } from './reload.ts'
 
 /** What a handle stands for. */
 export type Target =
@@ -35,6 +34,49 @@ export interface EngineServer extends Pick<ListenerDeps, 'site' | 'clock' | 'fau
   /** Time that a calculation takes, simulated milliseconds; a selection meanwhile aborts it. */
   readonly calculationMs: number
   readonly version: string
+}
+
+/** One socket of a session: JSON-RPC 2.0 requests in, answers and notifications out. */
+export interface Connection {
+  /** Remembers handles for the `change` or `close` list of the next message. */
+  note(member: 'change' | 'close', handles: readonly number[]): void
+  /** Aborts the request with this id, or all of them; they answer error 15. */
+  abort(requestId?: number): void
+  /** Aborts what is being calculated, because a selection makes it worthless. */
+  abortCalculations(): void
+  notify(method: string, params: Json): void
+  /** Ends the socket without a closing handshake: the client sees code 1006. */
+  terminate(): void
+  readonly path: string
+}
+
+/** How `ConfigureReload` wants the next reload. */
+export interface ReloadSettings {
+  readonly cancelOnScriptError: boolean
+  readonly useErrorData: boolean
+  readonly interactOnError: boolean
+}
+
+/** One engine session; several sockets of the same user, app and identity share it with its selections and handles. */
+export interface EngineSession {
+  readonly user: EngineUser
+  readonly connections: Set<Connection>
+  readonly doc: OpenDoc | null
+  reloadSettings: ReloadSettings
+  /** The reload that runs or ran last. */
+  reload: RunningReload | null
+  open(server: EngineServer, appId: string, noData: boolean): Json
+  target(handle: number): Target | null
+  /** The handle of a target, given anew or known already, as `qReturn` has it. */
+  handleOf(target: Target, id: string, genericType?: string): Json
+  /** Forgets the handle of a destroyed object. */
+  release(id: string): void
+  /** Tells every socket that the data of all charts and lists has changed. */
+  dataChanged(): void
+  /** After a change of the selections: aborts what is being calculated with the old ones, then `dataChanged`. */
+  selected(): void
+  /** Tells every socket that one handle has changed. */
+  changed(handle: number): void
 }
 
 /** One request on its way. */
