@@ -5,9 +5,6 @@ import {
   comparison,
   duration,
   durationText,
-  EVENT_OUTCOMES,
-  EVENT_SOURCES,
-  EVENT_TYPES,
   file,
   flag,
   globs,
@@ -21,13 +18,13 @@ import {
   oneOrMany,
   optionalChoice,
   patternText,
-  SEVERITIES,
   section,
   text,
   windowObject,
   windowReference,
   word,
 } from '../config/fields.ts'
+import { EVENT_OUTCOMES, EVENT_SOURCES, EVENT_TYPES, SEVERITIES } from '../events/kinds.ts'
 
 const tags = (description: string) =>
   z

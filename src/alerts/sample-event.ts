@@ -1,5 +1,5 @@
 /** Invented events with every part filled in: for checking templates, for previews and for test alerts. */
-import { severityOf } from '../config/fields/events.ts'
+import { severityOf } from '../events/kinds.ts'
 import type { EventDetails, EventOutcome, EventType, TaskEvent, TaskMessage } from '../events/types.ts'
 import type { CloudLook, ReloadNotice } from '../qlik/cloud/types.ts'
 import { cloudVariables } from '../qlik/cloud/variables.ts'

@@ -1,5 +1,5 @@
 /** From event to delivered message: the contracts of routes, destinations and the outbox. */
-import type { EventOutcome, EventType, Severity, TaskEvent } from '../events/types.ts'
+import type { EventOutcome, EventType, Need, Severity, TaskEvent } from '../events/types.ts'
 import type { Database } from '../platform/sqlite.ts'
 
 export type DeliveryState = 'pending' | 'sending' | 'delivered' | 'suppressed' | 'dead'
@@ -46,9 +46,6 @@ export const INCIDENT_TYPES = ['pagerduty', 'opsgenie', 'signl4'] as const satis
 export function isNotifying(type: DestinationType): boolean {
   return (NOTIFYING_TYPES as readonly string[]).includes(type)
 }
-
-/** What a route needs to know about an event beyond its datagram; nothing else is fetched. */
-export type Need = 'app' | 'owner' | 'execution' | 'scriptLog'
 
 /** One intended message, decided by a route's pure `plan`. */
 export interface PlannedDelivery {

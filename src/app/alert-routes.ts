@@ -6,9 +6,10 @@ import { summaryRoute } from '../alerts/maintenance/summary.ts'
 import { adjustButlerRoutes } from '../alerts/routes/butler-routes.ts'
 import type { ListedRoute } from '../alerts/routes/explain.ts'
 import { asideRoute, compileUserRoute, type UserRoute } from '../alerts/routes/user-routes.ts'
-import { isNotifying, type NamedDestination, type Need, type Route } from '../alerts/types.ts'
+import { isNotifying, type NamedDestination, type Route } from '../alerts/types.ts'
 import { butlerRouteNames, whyOff } from '../config/butler-route-names.ts'
 import type { Config } from '../config/schema.ts'
+import type { Need } from '../events/types.ts'
 import type { Windows } from '../platform/calendar/types.ts'
 
 const HOUR_MS = 3_600_000

@@ -1,7 +1,7 @@
 /** What Prometheus can read about this Footman. */
 
-import { TASK_TYPES } from '../config/fields/events.ts'
 import type { Config } from '../config/schema.ts'
+import { TASK_TYPES } from '../events/kinds.ts'
 import type { EventPipeline } from '../events/pipeline.ts'
 import { oldestPendingAt } from '../events/store.ts'
 import type { RequestObserver } from '../http/endpoint/observer.ts'

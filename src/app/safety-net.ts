@@ -1,9 +1,9 @@
 /** What catches failures that nobody announces, and what is done about those that were: reconciler, watchdog, retries. */
 import type { Hold } from '../alerts/types.ts'
-import { OUTCOMES } from '../config/fields/events.ts'
 import type { Config } from '../config/schema.ts'
 import { takeDedupKey } from '../events/bookkeeping.ts'
 import type { EventCompleter } from '../events/completer.ts'
+import { OUTCOMES } from '../events/kinds.ts'
 import type { EventPipeline } from '../events/pipeline.ts'
 import { lastKnownType, storeRetryRefused } from '../events/store.ts'
 import { taskTypeOf } from '../events/task-type.ts'

@@ -1,9 +1,8 @@
 /** What other parts add to an event when its Qlik data are there; handed over by the composition root. */
-import type { Need } from '../alerts/types.ts'
 import { type Database, isStorageTrouble } from '../platform/sqlite.ts'
 import type { Logger } from '../platform/types.ts'
 import type { QrsTask } from '../qlik/qrs/types.ts'
-import type { EventOutcome, TaskEvent } from './types.ts'
+import type { EventOutcome, Need, TaskEvent } from './types.ts'
 
 export interface EventCompleter {
   /** The event with its history and what follows from it; called in the transaction that stores it, before its routes. */

@@ -1,9 +1,10 @@
 /** Events that no datagram announces: from monitors, the watchdog, Qlik Cloud, Footman itself, tests. */
-import { severityOf } from '../config/fields/events.ts'
+
 import type { GroupWriter } from '../platform/group-commit.ts'
 import type { Database } from '../platform/sqlite.ts'
 import type { Clock } from '../platform/types.ts'
 import { uuidV7 } from '../platform/uuid.ts'
+import { severityOf } from './kinds.ts'
 import type { EventRouter } from './router.ts'
 import { ignoreEvent, insertEvent, type NewEvent, storeRoutedEvent } from './store.ts'
 import type {

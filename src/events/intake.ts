@@ -2,7 +2,7 @@
  * Turns journal entries into events: decoded, parsed, de-duplicated, and stored together with the journal cursor in one
  * transaction, so that crossing over twice changes nothing.
  */
-import { severityOf } from '../config/fields/events.ts'
+
 import type { GroupWriter } from '../platform/group-commit.ts'
 import type { Database } from '../platform/sqlite.ts'
 import type { Clock, Logger } from '../platform/types.ts'
@@ -12,6 +12,7 @@ import type { IngestCounters } from './counters.ts'
 import type { JournalEntry, JournalReader } from './ingest/journal.ts'
 import { createRejectionLog } from './ingest/rejections.ts'
 import { noteSources } from './input/sources.ts'
+import { severityOf } from './kinds.ts'
 import { type AnnouncedOutcome, type ParsedDatagram, parseDatagram } from './parse/datagram.ts'
 import { decodeDatagram } from './parse/decode.ts'
 import type { EventRouter } from './router.ts'

@@ -1,7 +1,6 @@
 /** What the event pipeline asks of the alerts feature; handed over by the composition root. */
-import type { Need } from '../alerts/types.ts'
 import type { Database } from '../platform/sqlite.ts'
-import type { EventOutcome, EventType, TaskEvent } from './types.ts'
+import type { EventOutcome, EventType, Need, TaskEvent } from './types.ts'
 
 export interface EventRouter {
   /** Adds the deliveries that leave without Qlik data; called inside the transaction that accepts the event. */

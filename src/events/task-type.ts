@@ -1,5 +1,5 @@
 /** What kind of task a message is about, before and after QRS was asked. */
-import { TASK_TYPES } from '../config/fields/events.ts'
+import { TASK_TYPES } from './kinds.ts'
 import type { AnnouncedOutcome } from './parse/datagram.ts'
 import type { EventOutcome, Outcome, TaskMessage, TaskType } from './types.ts'
 

@@ -1,13 +1,7 @@
 /** The words of a task event, from the datagram to the enriched record. */
-import type {
-  EVENT_OUTCOMES,
-  EVENT_SOURCES,
-  EVENT_TYPES,
-  OUTCOMES,
-  SEVERITIES,
-  TASK_TYPES,
-} from '../config/fields/events.ts'
+
 import type { AppOwner, QrsApp, QrsExecutionResult, QrsTask } from '../qlik/qrs/types.ts'
+import type { EVENT_OUTCOMES, EVENT_SOURCES, EVENT_TYPES, OUTCOMES, SEVERITIES, TASK_TYPES } from './kinds.ts'
 
 export type TaskType = (typeof TASK_TYPES)[number]
 /** How an execution of a task ends. */
@@ -49,6 +43,9 @@ export interface TaskMessage {
   /** Up to 10,000 characters. */
   readonly logMessage: string
 }
+
+/** What a rule needs to know about an event beyond its datagram; nothing else is fetched. */
+export type Need = 'app' | 'owner' | 'execution' | 'scriptLog'
 
 /** What could not be read from Qlik Sense before the deadline. */
 export type MissingPart = 'task' | 'app' | 'owner' | 'execution' | 'scriptLog'

@@ -5,7 +5,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { existsSync, globSync, readFileSync } from 'node:fs'
 import { connectAsync, type MqttClient } from 'mqtt'
-import { OUTCOMES, TASK_TYPES } from '../../src/config/fields/events.ts'
+import { OUTCOMES, TASK_TYPES } from '../../src/events/kinds.ts'
 import type { Outcome, TaskType } from '../../src/events/types.ts'
 import type { SimExecution } from '../../src/simulator/types.ts'
 import { teamsFaults } from '../support/adaptive-card.ts'

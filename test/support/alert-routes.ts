@@ -17,13 +17,12 @@ import type {
   DestinationType,
   Hold,
   NamedDestination,
-  Need,
   RenderInput,
   Route,
 } from '../../src/alerts/types.ts'
 import { eventMigrations } from '../../src/events/migrations.ts'
 import { insertEvent, loadTaskEvent } from '../../src/events/store.ts'
-import type { TaskEvent } from '../../src/events/types.ts'
+import type { Need, TaskEvent } from '../../src/events/types.ts'
 import { createCalendars } from '../../src/platform/calendar/calendars.ts'
 import type { CalendarDefinition, Window } from '../../src/platform/calendar/types.ts'
 import { createWindows } from '../../src/platform/calendar/windows.ts'

@@ -1,45 +1,31 @@
 /** The rules about who may import whom, as a function of (file, import). */
 import type { Import } from './source.ts'
 
-const FEATURES = [
-  'events',
-  'alerts',
-  'start-task',
-  'mqtt',
-  'metrics',
-  'kv',
-  'scheduler',
-  'files',
-  'monitors',
-  'reports',
-  'apps',
-  'codec',
-  'messages',
-  'executions',
-  'safety-net',
-  'self-alerts',
-]
+const FEATURES = ['alerts', 'tasks', 'reports', 'kv', 'files', 'apps', 'monitors', 'metrics']
 
-/** Height of each folder below src/; a file directly in src/ counts as the folder of its name. Imports go down or stay. */
+/** Height of each room below src/; `src/main.ts` counts as a room of its own. Imports go down or stay in the room. */
 const FLOORS: Readonly<Record<string, number>> = {
   platform: 0,
   config: 1,
+  http: 2,
   qlik: 2,
-  ...Object.fromEntries(FEATURES.map((name) => [name, 3])),
-  api: 4,
-  console: 4,
-  app: 5,
-  cli: 6,
-  main: 7,
+  simulator: 2,
+  mqtt: 3,
+  events: 4,
+  ...Object.fromEntries(FEATURES.map((name) => [name, 5])),
+  console: 6,
+  app: 7,
+  cli: 8,
+  main: 9,
 }
 
 /** The contracts of a feature, or of one of its parts. */
-const TYPES = /^src\/[^/]+\/(?:[\w-]+\/)?types\.ts$/
+const TYPES = /^src\/[^/]+\/(?:[\w-]+\/)*types\.ts$/
 
 /** Folders outside src/ whose files are embedded into the executable. */
 const EMBEDDED = /^(templates|config|docs\/generated)\//
 
-/** `src/alerts/destinations/email.ts` -> `alerts`, `src/app/app.ts` -> `app`; null outside src/. */
+/** `src/alerts/destinations/email.ts` -> `alerts`, `src/main.ts` -> `main`; null outside src/. */
 function folderOf(path: string): string | null {
   return /^src\/([^/.]+)/.exec(path)?.[1] ?? null
 }
@@ -60,35 +46,64 @@ export function brokenRule(from: string, imported: Import): string | null {
   }
   const height = FLOORS[target]
   if (height === undefined) return `src/${target} has no floor`
-  if (/^src\/qlik\/simulator\//.test(imported.resolved) && !/^src\/(qlik\/simulator|cli)\//.test(from)) {
-    return 'only src/cli may import the simulator'
-  }
   if (target === folder) return null
-  if (from === 'src/config/schema.ts' && /^src\/[^/]+\/config\.ts$/.test(imported.resolved)) return null
+  if (target === 'simulator' && !from.startsWith('src/cli/demo/')) return 'only src/cli/demo may import the simulator'
+  if (from === 'src/config/schema.ts' && /^src\/[^/]+\/(?:[^/]+\/)?config\.ts$/.test(imported.resolved)) return null
   if (height < FLOORS[folder]) return null
   if (FEATURES.includes(folder) && FEATURES.includes(target)) {
     if (imported.typeOnly && TYPES.test(imported.resolved)) return null
     return `a feature may only \`import type\` from another feature's types.ts`
   }
-  return `imports go down (platform, config, qlik, features, api and console, app, cli): ${target} is not below ${folder}`
+  return `imports go down (${Object.keys(FLOORS).join(', ')}): ${target} is not below ${folder}`
 }
 
-/** `config.ts` and its parts `config-<part>.ts` in a folder on any floor but the configuration's own. */
-const SECTION = /^src\/(?!config\/)([^/]+)\/config(?:-[\w-]+)?\.ts$/
+/** `config.ts` and its parts `config-<part>.ts` in a room on any floor but the configuration's own. */
+const SECTION = /^src\/(?!config\/)([^/]+(?:\/[^/]+)?)\/config(?:-[\w-]+)?\.ts$/
 
-/** Sections are composed into the schema, which stands on a low floor: they may stand on little themselves. */
+/** Sections are composed into the schema, which stands on a low floor: they may import little themselves. */
 function brokenSectionRule(from: string, { specifier, resolved }: Import): string | null {
   const folder = SECTION.exec(from)?.[1]
   if (folder === undefined) return null
   const allowed =
     specifier === 'zod' ||
     resolved === 'src/config/fields.ts' ||
+    resolved === 'src/events/kinds.ts' ||
     resolved?.startsWith('src/platform/') ||
     resolved?.startsWith(`src/${folder}/config-`)
-  return allowed ? null : 'a config.ts may import only zod, src/platform, src/config/fields.ts and its own config-*.ts'
+  return allowed
+    ? null
+    : 'a config.ts may import only zod, src/platform, src/config/fields.ts, src/events/kinds.ts and its own config-*.ts'
 }
 
 function brokenRuntimeRule(folder: string, specifier: string): string | null {
   const bound = specifier === 'bun' || specifier.startsWith('bun:') || specifier.startsWith('jsr:')
   return bound && folder !== 'platform' ? 'modules of one runtime belong into src/platform' : null
+}
+
+/** The circles of files, each as a sorted list of paths; imports of types count too. */
+export function circles(imports: ReadonlyMap<string, readonly string[]>): string[][] {
+  const order = new Map<string, number>()
+  const lowest = new Map<string, number>()
+  const open: string[] = []
+  const found: string[][] = []
+
+  // Tarjan's strongly connected components.
+  function visit(path: string): void {
+    const own = order.size
+    order.set(path, own)
+    lowest.set(path, own)
+    open.push(path)
+    for (const target of imports.get(path) ?? []) {
+      if (!imports.has(target)) continue
+      if (!order.has(target)) visit(target)
+      if (open.includes(target)) lowest.set(path, Math.min(lowest.get(path) ?? own, lowest.get(target) ?? own))
+    }
+    if (lowest.get(path) === own) {
+      const members = open.splice(open.indexOf(path))
+      if (members.length > 1) found.push(members.sort())
+    }
+  }
+
+  for (const path of imports.keys()) if (!order.has(path)) visit(path)
+  return found
 }

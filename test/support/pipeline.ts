@@ -1,11 +1,11 @@
 /** The event pipeline with its ingest worker, a repository made of tables, and a router that only listens. */
 import { createSocket } from 'node:dgram'
 import { createRouter } from '../../src/alerts/router.ts'
-import type { Need, Route } from '../../src/alerts/types.ts'
+import type { Route } from '../../src/alerts/types.ts'
 import type { EventCompleter } from '../../src/events/completer.ts'
 import { createEventPipeline, type PipelineSettings } from '../../src/events/pipeline.ts'
 import type { EventRouter } from '../../src/events/router.ts'
-import type { TaskEvent } from '../../src/events/types.ts'
+import type { Need, TaskEvent } from '../../src/events/types.ts'
 import { createGroupWriter } from '../../src/platform/group-commit.ts'
 import type { QrsClient } from '../../src/qlik/qrs/types.ts'
 import { APP_ID, pipelineDatabase, TASK_ID } from './events.ts'

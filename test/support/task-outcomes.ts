@@ -1,5 +1,5 @@
 /** Runs of tasks of the simulated site, of every type and with every outcome. */
-import { OUTCOMES, TASK_TYPES } from '../../src/config/fields/events.ts'
+import { OUTCOMES, TASK_TYPES } from '../../src/events/kinds.ts'
 import type { Outcome, TaskType } from '../../src/events/types.ts'
 import type { Simulator } from '../../src/simulator/index.ts'
 import { until } from './wait.ts'

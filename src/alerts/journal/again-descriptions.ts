@@ -1,6 +1,6 @@
 /** What the description of the API says about replays and tests. */
 import { z } from 'zod'
-import { EVENT_OUTCOMES, EVENT_TYPES } from '../../config/fields/events.ts'
+import { EVENT_OUTCOMES, EVENT_TYPES } from '../../events/kinds.ts'
 import type { RouteDescription } from '../../http/endpoint/description.ts'
 import { field } from '../../http/endpoint/validation.ts'
 

@@ -1,7 +1,7 @@
 /** The closed lists of words that events and deliveries are described with. */
 import { z } from 'zod'
 
-export { EVENT_OUTCOMES, EVENT_SOURCES, EVENT_TYPES, SEVERITIES } from '../../config/fields/events.ts'
+export { EVENT_OUTCOMES, EVENT_SOURCES, EVENT_TYPES, SEVERITIES } from '../../events/kinds.ts'
 
 import type { DeadReason, DeliveryKind, DeliveryState, SuppressReason } from '../types.ts'
 

@@ -1,11 +1,11 @@
 /** Times in which nobody is to be bothered: `Butler.footman.maintenance`. */
 
-import { EVENT_OUTCOMES } from '../../config/fields/events.ts'
-import type { TaskEvent } from '../../events/types.ts'
+import { EVENT_OUTCOMES } from '../../events/kinds.ts'
+import type { Need, TaskEvent } from '../../events/types.ts'
 import type { Windows } from '../../platform/calendar/types.ts'
 import type { MaintenanceConfig } from '../config-routes.ts'
 import { compileMatches, testMatches } from '../routes/match.ts'
-import type { Hold, Need } from '../types.ts'
+import type { Hold } from '../types.ts'
 
 export interface Maintenance {
   readonly hold: Hold

@@ -1,5 +1,5 @@
 /** Whether a planned delivery is sent or held back: gates, holds, open groups, rate limits. */
-import type { TaskEvent } from '../../events/types.ts'
+import type { Need, TaskEvent } from '../../events/types.ts'
 import type { Database } from '../../platform/sqlite.ts'
 import { takeSlot } from '../outbox/rate-limit.ts'
 import {
@@ -7,7 +7,6 @@ import {
   type DestinationType,
   type Hold,
   isNotifying,
-  type Need,
   type PlannedDelivery,
   type Route,
   type SuppressReason,

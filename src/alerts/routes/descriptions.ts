@@ -1,6 +1,6 @@
 /** What the description of the API says about alert routes and destinations. */
 import { z } from 'zod'
-import { EVENT_OUTCOMES, EVENT_TYPES } from '../../config/fields/events.ts'
+import { EVENT_OUTCOMES, EVENT_TYPES } from '../../events/kinds.ts'
 import type { RouteDescription } from '../../http/endpoint/description.ts'
 
 const text = z.string().nullable()

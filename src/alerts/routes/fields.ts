@@ -1,10 +1,9 @@
 /** The fields of a match, one line each: what they are compared with and what has to be read for it. */
-import type { TaskEvent } from '../../events/types.ts'
+import type { Need, TaskEvent } from '../../events/types.ts'
 import type { WindowReference, Windows } from '../../platform/calendar/types.ts'
 import { formatDuration } from '../../platform/duration.ts'
 import { globMatcher } from '../../platform/glob.ts'
 import type { MatchConfig } from '../config-routes.ts'
-import type { Need } from '../types.ts'
 import * as parts from './parts.ts'
 import { isTaskType } from './subjects.ts'
 import { type FieldTest, type Finding, findText, NOTHING, type Texts, UNKNOWN, type Verdict } from './verdict.ts'

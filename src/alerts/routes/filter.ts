@@ -1,9 +1,9 @@
 /** Which events are for a route: its `match` without its `except`. */
 
-import { EVENT_OUTCOMES } from '../../config/fields/events.ts'
-import type { TaskEvent } from '../../events/types.ts'
+import { EVENT_OUTCOMES } from '../../events/kinds.ts'
+import type { Need, TaskEvent } from '../../events/types.ts'
 import type { MatchConfig } from '../config-routes.ts'
-import type { Need, RouteFilter } from '../types.ts'
+import type { RouteFilter } from '../types.ts'
 import { compileMatches, type EventMatch, type FieldContext, testMatches } from './match.ts'
 import type { FieldResult } from './verdict.ts'
 

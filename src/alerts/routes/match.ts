@@ -1,9 +1,8 @@
 /** A match of the configuration as a pure question about an event. */
 
-import { EVENT_OUTCOMES, EVENT_TYPES } from '../../config/fields/events.ts'
-import type { EventOutcome, EventType, TaskEvent } from '../../events/types.ts'
+import { EVENT_OUTCOMES, EVENT_TYPES } from '../../events/kinds.ts'
+import type { EventOutcome, EventType, Need, TaskEvent } from '../../events/types.ts'
 import type { MatchConfig } from '../config-routes.ts'
-import type { Need } from '../types.ts'
 import { FIELDS, type FieldContext } from './fields.ts'
 import { isGood } from './subjects.ts'
 import { allHold, anyHolds, type FieldResult, type FieldTest, UNKNOWN, type Verdict } from './verdict.ts'

@@ -1,6 +1,6 @@
 /** The routes in the order of their evaluation, those of one name together. */
-import type { EventOutcome, EventType, TaskEvent } from '../../events/types.ts'
-import type { Need, Route } from '../types.ts'
+import type { EventOutcome, EventType, Need, TaskEvent } from '../../events/types.ts'
+import type { Route } from '../types.ts'
 import { clearedOutcomes } from './recovery.ts'
 
 export interface NamedRoutes {

@@ -1,6 +1,6 @@
 /** Which routes do without what is not known yet about an event, so that their messages need not wait for it. */
-import type { EventOutcome, EventType } from '../../events/types.ts'
-import { INCIDENT_TYPES, isNotifying, type Need, type Route } from '../types.ts'
+import type { EventOutcome, EventType, Need } from '../../events/types.ts'
+import { INCIDENT_TYPES, isNotifying, type Route } from '../types.ts'
 import { typeOf } from './decide.ts'
 import { clears, isFor, type NamedRoutes, recoveryNeeds } from './named-routes.ts'
 

@@ -1,6 +1,6 @@
 /** What an event is about: the key of rate limits, of recoveries and of counts. */
 
-import { TASK_TYPES } from '../../config/fields/events.ts'
+import { TASK_TYPES } from '../../events/kinds.ts'
 import type { EventOutcome, EventType, TaskEvent } from '../../events/types.ts'
 
 /** True for the five kinds of tasks. */

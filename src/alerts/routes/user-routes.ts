@@ -1,6 +1,6 @@
 /** `Butler.footman.alertRoutes` as routes: one per destination of each, those of one name sharing filter and limits. */
 
-import { EVENT_TYPES } from '../../config/fields/events.ts'
+import { EVENT_TYPES } from '../../events/kinds.ts'
 import type { TaskEvent } from '../../events/types.ts'
 import type { AlertRouteConfig } from '../config-routes.ts'
 import {

@@ -1,6 +1,6 @@
 /** What a field of a match says about an event. */
-import type { TaskEvent } from '../../events/types.ts'
-import type { ExplainedField, Need } from '../types.ts'
+import type { Need, TaskEvent } from '../../events/types.ts'
+import type { ExplainedField } from '../types.ts'
 
 /** `unknown` = the data could not be read; it counts as holding in `match` and as not holding in `except`. */
 export type Verdict = true | false | 'unknown'

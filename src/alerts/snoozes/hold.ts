@@ -1,6 +1,6 @@
 /** Holds back what a snooze is about. */
 
-import { EVENT_OUTCOMES } from '../../config/fields/events.ts'
+import { EVENT_OUTCOMES } from '../../events/kinds.ts'
 import { storedJson } from '../../platform/stored-json.ts'
 import { eventMatch } from '../config-routes.ts'
 import { compileMatch, type EventMatch, type FieldContext } from '../routes/match.ts'

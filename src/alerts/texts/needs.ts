@@ -1,6 +1,7 @@
 /** What the texts of a route show, as far as that can be told from the texts alone. */
+import type { Need } from '../../events/types.ts'
 import { syntaxOfText } from '../templates/source.ts'
-import type { MessageTexts, Need } from '../types.ts'
+import type { MessageTexts } from '../types.ts'
 
 /** Variables that come from the execution or its script log, or that tell what is missing of them. */
 const OF_EXECUTION = /^(?:execution(?!Id$)|executing|scriptLog|errorText$|missingParts$|missingReasons$|absentParts$)/

@@ -1,7 +1,7 @@
 /** The commands about templates, each loaded when called. */
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { TARGETS } from '../../alerts/templates/escape.ts'
-import { EVENT_OUTCOMES, EVENT_TYPES } from '../../config/fields/events.ts'
+import { EVENT_OUTCOMES, EVENT_TYPES } from '../../events/kinds.ts'
 import { processIo } from '../io.ts'
 
 type Remote = (parent: Command, nameAndArguments: string, description: string) => Command

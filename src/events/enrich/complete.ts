@@ -1,8 +1,9 @@
 /** Puts the parts together: the datagram's fields, corrected and completed by what QRS knows. */
-import { severityOf } from '../../config/fields/events.ts'
+
 import type { Database } from '../../platform/sqlite.ts'
 import { dedupKey, takeDedupKey } from '../bookkeeping.ts'
 import type { EventCompleter } from '../completer.ts'
+import { severityOf } from '../kinds.ts'
 import { resolveNames } from '../parse/names.ts'
 import type { EventRouter } from '../router.ts'
 import { type StoredEvent, storeRoutedEvent, toTaskEvent } from '../store.ts'

@@ -1,9 +1,10 @@
 /** Steps before the last one: deliveries leave as soon as their own data are there, whatever others wait for. */
-import type { Need } from '../../alerts/types.ts'
+
 import type { Database } from '../../platform/sqlite.ts'
 import type { EventCompleter } from '../completer.ts'
 import type { EventRouter } from '../router.ts'
 import { storePendingEvent } from '../store.ts'
+import type { Need } from '../types.ts'
 import { completeEvent } from './complete.ts'
 import { type Facts, type FactsDeps, openOf } from './facts.ts'
 import type { Job } from './job.ts'

@@ -1,5 +1,4 @@
 /** Collects from QRS what the routes of one event need, attempt by attempt; what was found once is not asked again. */
-import type { Need } from '../../alerts/types.ts'
 import { isGuid } from '../../platform/uuid.ts'
 import { definiteAnswer } from '../../qlik/qrs/failure.ts'
 import {
@@ -12,7 +11,7 @@ import {
 } from '../../qlik/qrs/types.ts'
 import type { StoredEvent } from '../store.ts'
 import { isUnfinished, outcomeOfStatus, taskTypeOf } from '../task-type.ts'
-import type { EventOutcome, EventType, MissingPart, MissingReasons, ScriptLog, TaskType } from '../types.ts'
+import type { EventOutcome, EventType, MissingPart, MissingReasons, Need, ScriptLog, TaskType } from '../types.ts'
 import { findExecution } from './execution.ts'
 
 export interface FactsDeps {

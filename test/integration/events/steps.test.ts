@@ -1,8 +1,8 @@
 /** Each delivery as soon as its own data are there. */
 import { afterEach, describe, expect, test } from 'bun:test'
-import type { Need, Route } from '../../../src/alerts/types.ts'
+import type { Route } from '../../../src/alerts/types.ts'
 import { loadTaskEvent } from '../../../src/events/store.ts'
-import type { EventOutcome, TaskEvent } from '../../../src/events/types.ts'
+import type { EventOutcome, Need, TaskEvent } from '../../../src/events/types.ts'
 import type { Database } from '../../../src/platform/sqlite.ts'
 import { QrsError } from '../../../src/qlik/qrs/errors.ts'
 import { executionResult, type FakeQrs, fakeQrs, qrsTask } from '../../support/fake-qrs.ts'

@@ -1,6 +1,7 @@
 /** Every type of task and every end, from the simulated scheduler's datagram to the completed event. */
+
 import { afterEach, describe, expect, test } from 'bun:test'
-import type { Need } from '../../../src/alerts/types.ts'
+import type { Need } from '../../../src/events/types.ts'
 import { createQrsClient } from '../../../src/qlik/qrs/client.ts'
 import { TASK_ID } from '../../support/events.ts'
 import { executionResult, fakeQrs, qrsTask } from '../../support/fake-qrs.ts'

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test'
-import { brokenRule } from '../../support/floors.ts'
+import { brokenRule, circles } from '../../support/floors.ts'
 import { type Import, importsOf, sourceFiles, withoutComments } from '../../support/source.ts'
 
 const files = sourceFiles('src')
@@ -13,6 +13,16 @@ describe('the floors of src', () => {
       }),
     )
     expect(broken).toEqual([])
+  })
+
+  test('no file imports itself by way of others', () => {
+    const imports = new Map(
+      files.map((file) => [
+        file.path,
+        importsOf(file).flatMap(({ resolved }) => (resolved === null ? [] : [resolved])),
+      ]),
+    )
+    expect(circles(imports)).toEqual([])
   })
 
   test('only the adapters in src/platform name a runtime', () => {
@@ -34,10 +44,12 @@ describe('the rules themselves', () => {
     ['src/kv/store.ts', '../platform/sqlite.ts'],
     ['src/kv/store.ts', './types.ts'],
     ['src/kv/deep/store.ts', '../types.ts'],
-    ['src/http/app.ts', '../kv/routes.ts'],
-    ['src/app/app.ts', './api/app.ts'],
-    ['src/cli/demo.ts', '../qlik/simulator/start.ts'],
+    ['src/kv/routes.ts', '../http/endpoint/route.ts'],
+    ['src/alerts/router.ts', '../events/kinds.ts'],
+    ['src/app/app.ts', '../http/server.ts'],
+    ['src/cli/demo/world.ts', '../../simulator/index.ts'],
     ['src/config/schema.ts', '../kv/config.ts'],
+    ['src/config/schema.ts', '../tasks/start/config.ts'],
     ['src/kv/config.ts', 'zod'],
     ['src/kv/config.ts', '../config/fields.ts'],
     ['src/alerts/config.ts', './config-email.ts'],
@@ -50,12 +62,14 @@ describe('the rules themselves', () => {
   test.each([
     ['src/platform/log.ts', '../config/schema.ts'],
     ['src/qlik/qrs/client.ts', '../../events/types.ts'],
-    ['src/kv/store.ts', '../events/store.ts'],
-    ['src/kv/store.ts', '../events/types.ts'],
-    ['src/kv/routes.ts', '../api/errors.ts'],
-    ['src/http/app.ts', '../console/page.ts'],
-    ['src/http/app.ts', '../app.ts'],
-    ['src/app/app.ts', './qlik/simulator/start.ts'],
+    ['src/kv/store.ts', '../alerts/router.ts'],
+    ['src/kv/store.ts', '../alerts/types.ts'],
+    ['src/events/store.ts', '../alerts/router.ts'],
+    ['src/http/server.ts', '../kv/routes.ts'],
+    ['src/http/server.ts', '../qlik/qrs/client.ts'],
+    ['src/http/server.ts', '../app/app.ts'],
+    ['src/app/app.ts', '../simulator/index.ts'],
+    ['src/cli/doctor/site.ts', '../../simulator/index.ts'],
     ['src/config/load.ts', '../kv/config.ts'],
     ['src/config/schema.ts', '../kv/store.ts'],
     ['src/kv/config.ts', './store.ts'],
@@ -68,9 +82,21 @@ describe('the rules themselves', () => {
   })
 
   test('types of another feature may be imported as types', () => {
-    expect(rule('src/alerts/route.ts', '../events/types.ts', true)).toBeNull()
-    expect(rule('src/alerts/route.ts', '../events/store.ts', true)).toBeString()
+    expect(rule('src/monitors/service.ts', '../metrics/influxdb/types.ts', true)).toBeNull()
+    expect(rule('src/monitors/service.ts', '../metrics/influxdb/point.ts', true)).toBeString()
   })
+})
+
+test('circles are found', () => {
+  const imports = new Map([
+    ['a', ['b']],
+    ['b', ['c', 'd']],
+    ['c', ['a']],
+    ['d', ['e']],
+    ['e', []],
+    ['f', ['e', 'f']],
+  ])
+  expect(circles(imports)).toEqual([['a', 'b', 'c']])
 })
 
 describe('finding imports', () => {

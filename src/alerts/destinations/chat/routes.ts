@@ -1,6 +1,6 @@
 /** Sections of Slack and Teams as routes. */
-import type { TaskEvent } from '../../../events/types.ts'
-import type { Need, PlannedDelivery, Route } from '../../types.ts'
+import type { Need, TaskEvent } from '../../../events/types.ts'
+import type { PlannedDelivery, Route } from '../../types.ts'
 import { hostOfAddress, laneOfAddress } from '../address.ts'
 import { type ChatChannel, type ChatConfig, type ChatSection, chatSections } from './sections.ts'
 

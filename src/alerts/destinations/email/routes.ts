@@ -1,7 +1,7 @@
 /** The mail sections of Butler as routes: who gets a mail about an event, and why somebody doesn't. */
-import type { TaskEvent } from '../../../events/types.ts'
+import type { Need, TaskEvent } from '../../../events/types.ts'
 import { isAllowedDomain, isEmailAddress } from '../../recipients.ts'
-import type { Need, PlannedDelivery, Route, SuppressReason } from '../../types.ts'
+import type { PlannedDelivery, Route, SuppressReason } from '../../types.ts'
 import { ADDRESSEES, LIMIT_SUBJECT } from './addressees.ts'
 import { type EmailDestinationConfig, type Mail, mailsOf } from './kinds.ts'
 

@@ -1,7 +1,6 @@
 /** The task sections of `Butler.influxDb`: which executions become points, in which measurement, with which tags. */
 import type { Config } from '../../../config/schema.ts'
-import type { Outcome, TaskEvent, TaskType } from '../../../events/types.ts'
-import type { Need } from '../../types.ts'
+import type { Need, Outcome, TaskEvent, TaskType } from '../../../events/types.ts'
 
 export type InfluxRoutesConfig = Pick<Config, 'influxDb'> & {
   readonly footman: { readonly influxDb: { readonly storeAborted: boolean } }

@@ -1,4 +1,5 @@
 /** What every type of named destination is made of. */
+import type { Need } from '../../../events/types.ts'
 import type { MqttService } from '../../../mqtt/types.ts'
 import type { HttpClient, HttpClientSettings, HttpResponse } from '../../../platform/http-client.ts'
 import type { Clock, Logger } from '../../../platform/types.ts'
@@ -8,7 +9,7 @@ import type { NewRelicAccount } from '../../config-incident.ts'
 import type { TemplateEngine } from '../../templates/engine.ts'
 import type { AlertText, TextWriter } from '../../texts/writer.ts'
 import type { TimeFormatter } from '../../times.ts'
-import type { DeliveryResult, Need, PlannedDelivery, RenderInput } from '../../types.ts'
+import type { DeliveryResult, PlannedDelivery, RenderInput } from '../../types.ts'
 import type { MailSender } from '../email/mailer.ts'
 import type { Pacing } from './pacing.ts'
 

@@ -1,6 +1,6 @@
 /** New Relic as routes: one delivery per account and kind of message. */
-import type { TaskEvent } from '../../../events/types.ts'
-import type { Need, PlannedDelivery, Route } from '../../types.ts'
+import type { Need, TaskEvent } from '../../../events/types.ts'
+import type { PlannedDelivery, Route } from '../../types.ts'
 import { type NewRelicConfig, type NewRelicSection, newRelicSections, targetOf } from './sections.ts'
 
 /** Target of a row that says why no account gets anything. */

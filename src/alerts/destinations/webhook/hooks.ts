@@ -1,8 +1,7 @@
 /** The configured webhooks: which events they are called for, how they are named, and which cannot be called. */
 import type { Config } from '../../../config/schema.ts'
-import type { EventOutcome, EventType, TaskEvent } from '../../../events/types.ts'
+import type { EventOutcome, EventType, Need, TaskEvent } from '../../../events/types.ts'
 import type { WebhookConfig } from '../../config-webhook.ts'
-import type { Need } from '../../types.ts'
 import { licenseFields, reloadFields, serviceFields, type WebhookFields } from './payload.ts'
 
 export type WebhookDestinationConfig = Pick<Config, 'webhookNotification' | 'serviceMonitor' | 'qlikSenseLicense'>

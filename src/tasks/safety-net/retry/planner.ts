@@ -1,6 +1,5 @@
 /** Decides, when a task has failed, whether and when it is started again. */
-import type { Need } from '../../../alerts/types.ts'
-import type { EventOutcome, EventType, RetryState, TaskEvent } from '../../../events/types.ts'
+import type { EventOutcome, EventType, Need, RetryState, TaskEvent } from '../../../events/types.ts'
 import type { Database } from '../../../platform/sqlite.ts'
 import type { Clock, Logger } from '../../../platform/types.ts'
 import { uuidV7 } from '../../../platform/uuid.ts'

@@ -2,8 +2,7 @@
 import { afterEach, describe, expect, test } from 'bun:test'
 import fc from 'fast-check'
 import { insertSnooze } from '../../../../src/alerts/snoozes/store.ts'
-import type { Need } from '../../../../src/alerts/types.ts'
-import type { TaskEvent } from '../../../../src/events/types.ts'
+import type { Need, TaskEvent } from '../../../../src/events/types.ts'
 import { closeRoutes, type RoutesSetup, startRoutes } from '../../../support/alert-routes.ts'
 import { fullEvent } from '../../../support/alerts.ts'
 

@@ -2,7 +2,8 @@ import { describe, expect, test } from 'bun:test'
 import { templateRecord } from '../../../../src/alerts/record.ts'
 import { textNeeds } from '../../../../src/alerts/texts/needs.ts'
 import { createTimeFormatter } from '../../../../src/alerts/times.ts'
-import type { MessageTexts, Need } from '../../../../src/alerts/types.ts'
+import type { MessageTexts } from '../../../../src/alerts/types.ts'
+import type { Need } from '../../../../src/events/types.ts'
 import { fullEvent } from '../../../support/alerts.ts'
 
 const ALL: readonly Need[] = ['app', 'owner', 'execution', 'scriptLog']
