@@ -3,9 +3,8 @@
  * docs/from-butler.md shows the table.
  */
 import type { Check, CheckContext } from './checks/check.ts'
+import type { COMPATIBILITIES } from './process.ts'
 import { type MapNode, nodeAt } from './tree.ts'
-
-export const COMPATIBILITIES = ['auto', 'butler', 'strict'] as const
 
 /** What `auto` has been resolved to. */
 export type Compatibility = Exclude<(typeof COMPATIBILITIES)[number], 'auto'>

@@ -1,10 +1,12 @@
 /** Sections about the process itself: logging, folders, node, shutdown. */
 import { z } from 'zod'
 import { LOG_LEVELS } from '../platform/types.ts'
-import { COMPATIBILITIES } from './compatibility.ts'
 import { choice, duration, file, flag, section, size, text, timezone } from './fields.ts'
 
 const MINUTE = 60_000
+
+/** See `compatibility.ts`. */
+export const COMPATIBILITIES = ['auto', 'butler', 'strict'] as const
 
 export const logLevel = choice('Log threshold: a level shows itself and everything more important.', LOG_LEVELS, 'info')
 export const fileLogging = flag('Also write a daily log file.')

@@ -9,7 +9,7 @@ import type { AddressInfo } from 'node:net'
 import { createServer as createTlsServer, type TLSSocket, type TlsOptions } from 'node:tls'
 import { plainAddress } from './addresses.ts'
 import { sendResponse, toRequest } from './http-node.ts'
-import type { ClientCertificate, ConnectionLimit, HttpServer, ServeInfo, ServeTls } from './http-server.ts'
+import type { ClientCertificate, ConnectionLimit, HttpServer, ServeInfo, ServeTls } from './http-server-types.ts'
 
 export interface TlsServeSettings {
   readonly hostname: string
