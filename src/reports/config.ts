@@ -39,45 +39,48 @@ const hub = section('Web pages with the reports.', () => ({
   sessionHours: count('Life of a login; hours.', 8, POSITIVE),
 }))
 
-export const reportTask = section('Report tasks.', () => ({
-  enable: flag('Run report tasks.'),
-  restApi: section('Endpoints.', () => ({ enable: flag('Offer the endpoints.', true) })),
-  dataDirectory: file('Folder of generated files.', '', { defaultText: '<dataDirectory>/report' }),
-  baseUrl: httpUrl('Address of Footman in mails, without slash at the end.', '', {
-    defaultText: 'from the REST server settings',
+export const reportTask = section(
+  'Report tasks. Not part of this version: the settings are accepted and have no effect.',
+  () => ({
+    enable: flag('Run report tasks.'),
+    restApi: section('Endpoints.', () => ({ enable: flag('Offer the endpoints.', true) })),
+    dataDirectory: file('Folder of generated files.', '', { defaultText: '<dataDirectory>/report' }),
+    baseUrl: httpUrl('Address of Footman in mails, without slash at the end.', '', {
+      defaultText: 'from the REST server settings',
+    }),
+    defaultTimezone: timezone('Time zone of reports.', '', { defaultText: 'zone of this computer' }),
+    defaultLocale: text('Language of numbers and dates.', 'en-GB'),
+    concurrentRuns: count('Runs at the same time.', 2, { min: 1, max: 20 }),
+    concurrentEngineSessions: count('Engine sessions at the same time.', 4, { min: 1, max: 50 }),
+    qlikEventPollSeconds: z
+      .int()
+      .refine((value) => value === 0 || (value >= 10 && value <= 3600), { error: 'must be 0 or between 10 and 3600' })
+      .default(60)
+      .meta({ description: 'Seconds between two looks for Qlik events, beside pushed ones; 0 = never.' }),
+    fromAddress: text('Sender of report mails.'),
+    allowedRecipientDomains: list('Domains to which reports may be mailed; empty = all.', z.string()),
+    templateDirectory: file('Folder of report templates.', 'config/report_templates'),
+    secrets: map('Values for secretRef in report tasks, by name.', z.string()),
+    storageSpaces: list('Folders to which reports may be written.', storageSpace),
+    hub,
+    retention: section('How long things are kept; 0 = for ever.', () => ({
+      runDays: count('Runs; days.', 90, KEEP),
+      hubDays: count('Reports in the hub; days.', 30, KEEP),
+      hubVersions: count('Versions of a report in the hub.', 10, KEEP),
+    })),
+    limits: section('Limits.', () => ({
+      maxRowsPerTable: count('Rows of a table.', 100_000, { min: 1, max: 10_000_000 }),
+      maxDocumentsPerRun: count('Documents of a run.', 500, POSITIVE),
+      maxMailsPerRun: count('Mails of a run.', 2000, POSITIVE),
+      maxMailsPerMinute: count('Mails per minute.', 60, POSITIVE),
+      maxAttachmentMb: count('Size of an attachment; MB.', 20, POSITIVE),
+      maxRenderSeconds: count('Time to make a document; seconds.', 600, POSITIVE),
+    })),
+    delivery: section('Delivery of reports.', () => ({
+      onUnknown: choice('When it is unknown whether a mail went out.', ['hold', 'resend'], 'hold'),
+      deadlineMinutes: count('Time to deliver; minutes.', 240, POSITIVE),
+    })),
   }),
-  defaultTimezone: timezone('Time zone of reports.', '', { defaultText: 'zone of this computer' }),
-  defaultLocale: text('Language of numbers and dates.', 'en-GB'),
-  concurrentRuns: count('Runs at the same time.', 2, { min: 1, max: 20 }),
-  concurrentEngineSessions: count('Engine sessions at the same time.', 4, { min: 1, max: 50 }),
-  qlikEventPollSeconds: z
-    .int()
-    .refine((value) => value === 0 || (value >= 10 && value <= 3600), { error: 'must be 0 or between 10 and 3600' })
-    .default(60)
-    .meta({ description: 'Seconds between two looks for Qlik events, beside pushed ones; 0 = never.' }),
-  fromAddress: text('Sender of report mails.'),
-  allowedRecipientDomains: list('Domains to which reports may be mailed; empty = all.', z.string()),
-  templateDirectory: file('Folder of report templates.', 'config/report_templates'),
-  secrets: map('Values for secretRef in report tasks, by name.', z.string()),
-  storageSpaces: list('Folders to which reports may be written.', storageSpace),
-  hub,
-  retention: section('How long things are kept; 0 = for ever.', () => ({
-    runDays: count('Runs; days.', 90, KEEP),
-    hubDays: count('Reports in the hub; days.', 30, KEEP),
-    hubVersions: count('Versions of a report in the hub.', 10, KEEP),
-  })),
-  limits: section('Limits.', () => ({
-    maxRowsPerTable: count('Rows of a table.', 100_000, { min: 1, max: 10_000_000 }),
-    maxDocumentsPerRun: count('Documents of a run.', 500, POSITIVE),
-    maxMailsPerRun: count('Mails of a run.', 2000, POSITIVE),
-    maxMailsPerMinute: count('Mails per minute.', 60, POSITIVE),
-    maxAttachmentMb: count('Size of an attachment; MB.', 20, POSITIVE),
-    maxRenderSeconds: count('Time to make a document; seconds.', 600, POSITIVE),
-  })),
-  delivery: section('Delivery of reports.', () => ({
-    onUnknown: choice('When it is unknown whether a mail went out.', ['hold', 'resend'], 'hold'),
-    deadlineMinutes: count('Time to deliver; minutes.', 240, POSITIVE),
-  })),
-}))
+)
 
 export type ReportTaskConfig = z.output<typeof reportTask>
