@@ -241,14 +241,17 @@ export function lastWriter(db: Database): string {
 }
 
 /** CORRUPT and NOTADB: the file is damaged. A damaged file is replaced, so this passes like the others. */
-const DAMAGE = new Set([11, 26])
+const CORRUPT = 11
+const DAMAGE = new Set([CORRUPT, 26])
 /** Result codes that pass when somebody makes room or lets go: BUSY, LOCKED, NOMEM, READONLY, IOERR, FULL, CANTOPEN. */
 const STORAGE_TROUBLE = new Set([5, 6, 7, 8, 10, 13, 14, ...DAMAGE])
 /** Those that say nothing about the file: BUSY, LOCKED, NOMEM. */
 const PASSING = new Set([5, 6, 7])
 
 const codeOf = (error: unknown): number | null => {
-  const { errcode } = (error ?? {}) as { readonly errcode?: number }
+  const { errcode, message = '' } = (error ?? {}) as { readonly errcode?: number; readonly message?: string }
+  // A header that names an unknown version of the file format comes with the code of a wrong statement.
+  if (errcode === 1 && message.includes('unsupported file format')) return CORRUPT
   return errcode === undefined ? null : errcode & 0xff
 }
 

@@ -206,7 +206,7 @@ describe('footman schedules', () => {
     const wrong = await command('preview', '0 25 * * *')
     expect([wrong.code, wrong.stderr]).toEqual([
       1,
-      expect.stringContaining('\n0 25 * * *\n  ^^ hour 25 is out of range, hours are 0-23'),
+      expect.stringContaining('\n    0 25 * * *\n      ^^ hour 25 is out of range, hours are 0-23'),
     ])
     expect((await command('runs', 'nope')).code).toBe(3)
     expect((await command('run', 'nope')).code).toBe(3)

@@ -75,6 +75,8 @@ describe.skipIf(setpriv === null)('an account without rights', () => {
       expect(running.stderr.filter((line) => line.includes('error'))).toEqual([])
       expect(existsSync(folder.join('data', 'footman.db'))).toBe(true)
 
+      // Its own files it makes writable again; this one is another account's.
+      chownSync(folder.join('data', 'footman.db'), 0, 0)
       chmodSync(folder.join('data', 'footman.db'), 0o444)
       await using refused = runBinary(
         [...AS_NOBODY, executable, '-c', folder.join('footman.yaml'), '--no-qs-connection'],

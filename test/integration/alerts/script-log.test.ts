@@ -92,7 +92,7 @@ describe('a script log of a failed reload', () => {
     const event = { ...sampleEvent('x', 'failed', Date.parse('2024-10-14T11:41:31.000Z'), 'cloudReload') }
     const { target, result } = await store().save(event)
     expect(target).toBe(
-      '2024-10-14/2024-10-14T11-41-31_appId=66666666-7777-4888-8999-aaaaaaaaaaaa_reloadId=670e1df04cf4e529c035c902.log',
+      '2026-01-15/2026-01-15T06-03-11_appId=66666666-7777-4888-8999-aaaaaaaaaaaa_reloadId=670e1df04cf4e529c035c902.log',
     )
     expect(result.outcome).toBe('delivered')
   })
