@@ -1,9 +1,9 @@
 /** What is wrong with a schedule file, found without starting anything. */
 import { readFile } from 'node:fs/promises'
 import { type FileEntry, readDocument, ScheduleFileError } from './file/document.ts'
-import { unknownMembers } from './members.ts'
 import { lineOfMember } from './place.ts'
 import type { Planner } from './plan.ts'
+import { unknownMembers } from './plan.ts'
 
 export interface ScheduleFinding {
   readonly severity: 'error' | 'warning'

@@ -1,15 +1,61 @@
-/** When a schedule fires: its cron expression, moved or held back by calendars and windows. */
-
+/** When a schedule fires: its cron expression on the clock of a zone, moved or held back by calendars and windows. */
 import { DAY_MS, dayOf } from '../../platform/calendar/days.ts'
 import type { Day, WindowReference, Windows } from '../../platform/calendar/types.ts'
 import type { Offsets } from '../../platform/offsets.ts'
-import type { CronFields } from './cron/fields.ts'
-import { firesOn, timeFrom } from './cron/next.ts'
-import { createTimes } from './cron/times.ts'
+import type { CronEngine, CronExpression } from './cron.ts'
 import type { Exclusion, Plan } from './types.ts'
 
+export interface ZoneClock {
+  readonly offsets: Offsets
+  readonly engine: CronEngine
+}
+
+/** Where a clock is set back, times of the hours before are looked at. */
+const LOOK_BACK_MS = 3 * 3_600_000
+/** Each round crosses one clock change; a schedule that fires once in years crosses many. */
+const MAX_ROUNDS = 500
+
+/**
+ * The first instant after `after` (both ms since 1970) at which the expression fires on the clock of a zone; null when
+ * there is none. On days with a clock change:
+ * - times that a gap skips fire once, at its end, unless the expression fires in every hour anyway;
+ * - times that come twice fire once, the first time, when hour and minute are plain numbers; others fire both times.
+ */
+export function nextFiring(expression: CronExpression, clock: ZoneClock, after: number): number | null {
+  const { offsets, engine } = clock
+  let from = after
+  for (let round = 0; round < MAX_ROUNDS; round += 1) {
+    const offset = offsets.at(from)
+    const wall = engine.next(expression, from + offset)
+    if (wall === null) return null
+    const instant = wall - offset
+    const change = offsets.changeIn(from, instant)
+    const found = change === null ? instant : firingAtChange(expression, clock, change)
+    if (found !== null && !(expression.fixed && isSecondPass(offsets, found))) return found
+    from = found ?? change!
+  }
+  return null
+}
+
+/** The clock change itself when something fires there: by the new clock, or instead of what its gap skips. */
+function firingAtChange(expression: CronExpression, { offsets, engine }: ZoneClock, change: number): number | null {
+  const before = change + offsets.at(change - 1)
+  const after = change + offsets.at(change)
+  if (engine.next(expression, after - 1) === after) return change
+  const fillsGaps = expression.hours.length < 24
+  const skipped = fillsGaps && after > before ? engine.next(expression, before - 1) : null
+  return skipped !== null && skipped < after ? change : null
+}
+
+/** Whether the same wall-clock time was there before, on the clock before the change. */
+function isSecondPass(offsets: Offsets, instant: number): boolean {
+  const now = offsets.at(instant)
+  const before = offsets.at(instant - LOOK_BACK_MS)
+  return before > now && offsets.at(instant - (before - now)) === before
+}
+
 export interface OccurrenceRules {
-  readonly cron: CronFields
+  readonly cron: CronExpression
   readonly offsets: Offsets
   /** Null = every day. */
   readonly dayAllowed: ((day: Day) => boolean) | null
@@ -28,11 +74,13 @@ const HORIZON_DAYS = 41 * 366
 const MAX_TRIES = 60_000
 const MINUTE_MS = 60_000
 
-export function createOccurrences(rules: OccurrenceRules, windows: Windows): Occurrences {
+export function createOccurrences(
+  rules: OccurrenceRules,
+  { windows, engine }: { readonly windows: Windows; readonly engine: CronEngine },
+): Occurrences {
   const { cron, offsets, dayAllowed, shift } = rules
-  const times = createTimes(cron, offsets)
-  const shifted = dayAllowed && shift !== 'none' ? createShifted({ cron, offsets, dayAllowed, shift }) : null
-  const next = shifted ?? times.next
+  const shifted = dayAllowed && shift !== 'none' ? createShifted({ cron, offsets, dayAllowed, shift, engine }) : null
+  const next = shifted ?? ((after: number) => nextFiring(cron, { offsets, engine }, after))
   const localDay = (instant: number): Day => dayOf(instant + offsets.at(instant))
 
   function excluded(instant: number): Exclusion | null {
@@ -66,20 +114,35 @@ export function createOccurrences(rules: OccurrenceRules, windows: Windows): Occ
  * Firings of days that are not allowed move to the nearest allowed day before or after, at the same time. Times that
  * meet there are one firing.
  */
-function createShifted({ cron, offsets, dayAllowed, shift }: ShiftRules): Plan['next'] {
+function createShifted({ cron, offsets, dayAllowed, shift, engine }: ShiftRules): Plan['next'] {
   const back = shift === 'previous' ? 1 : -1
+  /** The last answer of the engine: from this day on, the first firing is on that day. */
+  let known = { from: 0, day: -1 }
 
-  /** The day itself, and the days whose firings it takes over. */
-  function group(day: Day): Day[] {
-    const days = [day]
-    for (let other = day + back; !dayAllowed(other) && days.length < MAX_SHIFT_DAYS; other += back) days.push(other)
-    return days
+  function firesOn(day: Day): boolean {
+    if (day < known.from || day > known.day) {
+      const wall = engine.next(cron, day * DAY_MS - 1)
+      known = { from: day, day: wall === null ? Number.POSITIVE_INFINITY : dayOf(wall) }
+    }
+    return day === known.day
   }
 
-  /** The first time of that day from `second` on. */
+  /** The first of the day itself and the days whose firings it takes over, on which something fires. */
+  function sourceOf(day: Day): Day | null {
+    let other = day
+    for (let count = 0; count === 0 || (count < MAX_SHIFT_DAYS && !dayAllowed(other)); count += 1) {
+      if (firesOn(other)) return other
+      other += back
+    }
+    return null
+  }
+
+  /** The first time of that day from `second` on, in seconds of the day. */
   function timeOf(day: Day, second: number): number | null {
-    const firing = group(day).some((one) => firesOn(cron, one))
-    return firing ? timeFrom(cron, second) : null
+    const source = sourceOf(day)
+    if (source === null) return null
+    const wall = engine.next(cron, source * DAY_MS + second * 1000 - 1)
+    return wall !== null && dayOf(wall) === source ? (wall - source * DAY_MS) / 1000 : null
   }
 
   return (after) => {
@@ -100,4 +163,43 @@ function createShifted({ cron, offsets, dayAllowed, shift }: ShiftRules): Plan['
 
 interface ShiftRules extends Pick<OccurrenceRules, 'cron' | 'offsets' | 'shift'> {
   readonly dayAllowed: (day: Day) => boolean
+  readonly engine: CronEngine
+}
+
+export interface Missed {
+  /** How many; exact up to `MOST`. */
+  readonly count: number
+  /** When the last of them was due. */
+  readonly last: number
+}
+
+const MOST = 1000
+const MAX_STEPS = 5000
+/** How far back from now the last one is looked for, when there are too many to walk through. */
+const SPANS_MS = [1, 60, 24 * 60, 31 * 24 * 60].map((minutes) => minutes * MINUTE_MS)
+
+/** Those in (after, until] that calendars and windows would have let through; null when there are none. */
+export function missedFirings(plan: Plan, after: number, until: number): Missed | null {
+  const { count, last, complete } = walk(plan, after, until, MOST)
+  if (complete || last === null) return last === null ? null : { count, last }
+  for (const span of SPANS_MS) {
+    const late = walk(plan, Math.max(until - span, last), until, MAX_STEPS)
+    if (late.last !== null) return { count, last: late.last }
+  }
+  return { count, last }
+}
+
+export const missedText = ({ count }: Missed): string =>
+  count === 1 ? '1 firing was missed' : `${count >= MOST ? `${MOST} or more` : count} firings were missed`
+
+function walk(plan: Plan, after: number, until: number, steps: number) {
+  let [count, left] = [0, steps]
+  let last: number | null = null
+  let at = plan.next(after)
+  for (; at !== null && at <= until && left > 0; at = plan.next(at), left -= 1) {
+    if (plan.excluded(at) !== null) continue
+    count += 1
+    last = at
+  }
+  return { count, last, complete: at === null || at > until }
 }

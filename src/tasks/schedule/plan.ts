@@ -1,16 +1,14 @@
-/** From the members of a schedule to what can run; every mistake is told with its place. */
-
+/** From the members of a schedule to a plan that can run; every mistake is reported with its place. */
 import { z } from 'zod'
 import { durationText, isTimezone, nameText, oneOrMany, windowReference } from '../../config/fields.ts'
+import { nearest } from '../../config/nearest.ts'
 import type { Calendars, Day, Windows } from '../../platform/calendar/types.ts'
 import { hostZone } from '../../platform/host-zone.ts'
 import { createOffsets, type Offsets } from '../../platform/offsets.ts'
 import { isGuid } from '../../platform/uuid.ts'
-import { actionSchema } from './actions/schema.ts'
-import { type MonthBase, pointAt } from './cron/fields.ts'
-import { parseCron } from './cron/parse.ts'
-import { describeCron, monthNames } from './cron/words.ts'
-import { createOccurrences } from './occurrences.ts'
+import { createCronEngine, type MonthBase, parseCron, pointAt } from './cron.ts'
+import { describeCron, monthNames } from './cron-text.ts'
+import { createOccurrences, nextFiring } from './occurrences.ts'
 import type { Plan, PlanProblem, ScheduleAction, ScheduleValues, StartSelection } from './types.ts'
 
 export interface PlannerDeps {
@@ -36,6 +34,29 @@ export interface Planner {
   localNext(plan: Plan, after: number): number | null
   readonly localZone: string
 }
+
+const globList = oneOrMany('Globs.', z.string().min(1)).optional()
+
+const apps = z.strictObject({ appId: globList, stream: globList, name: globList })
+
+/** What a schedule does, as it is written in the file. */
+const actionSchema = z
+  .discriminatedUnion('type', [
+    z.strictObject({ type: z.literal('startTask') }),
+    z.strictObject({
+      type: z.literal('appDump'),
+      folder: nameText,
+      apps: apps.optional(),
+      keep: z.int().min(1).max(1_000_000).default(14),
+      maxAge: durationText().optional(),
+    }),
+    z.strictObject({ type: z.literal('webhook'), destination: nameText, body: z.string().default('') }),
+  ])
+  .transform((action): ScheduleAction => {
+    if (action.type !== 'appDump') return action
+    const { folder, keep, maxAge = null, apps: { appId = null, stream = null, name = null } = {} } = action
+    return { type: 'appDump', folder, keep, maxAgeMs: maxAge, apps: { appId, stream, name } }
+  })
 
 /** The members beyond those of Butler. */
 export const EXTRA_FIELDS = {
@@ -80,6 +101,7 @@ export function createPlanner(deps: PlannerDeps, settings: PlannerSettings): Pla
   }
 
   const localOffsets = createOffsets(localZone)
+  const engine = createCronEngine()
 
   function planOf(values: ScheduleValues): Plan {
     const cron = readCron(values, settings.monthBase)
@@ -112,7 +134,7 @@ export function createPlanner(deps: PlannerDeps, settings: PlannerSettings): Pla
         windows: extras.window ?? null,
         shift,
       },
-      windows,
+      { windows, engine },
     )
     return {
       cron,
@@ -143,10 +165,7 @@ export function createPlanner(deps: PlannerDeps, settings: PlannerSettings): Pla
         throw error
       }
     },
-    localNext: ({ cron }, after) =>
-      createOccurrences({ cron, offsets: localOffsets, dayAllowed: null, windows: null, shift: 'none' }, windows).next(
-        after,
-      ),
+    localNext: ({ cron }, after) => nextFiring(cron, { offsets: localOffsets, engine }, after),
   }
 }
 
@@ -204,3 +223,24 @@ export const planText = ({ cron, timezone }: Plan): string => describeCron(cron,
 
 /** `February`: what the numbers of months mean; null where none is written. */
 export const monthsMeant = ({ cron }: Plan): string | null => (cron.numericMonth ? monthNames(cron.months) : null)
+
+const BUTLER_MEMBERS = [
+  ...['id', 'name', 'created', 'cronSchedule', 'timezone', 'qlikSenseTaskId', 'startupState', 'lastKnownState', 'tags'],
+] as const
+
+const KNOWN: readonly string[] = [...BUTLER_MEMBERS, ...Object.keys(EXTRA_FIELDS)]
+
+export interface UnknownMember {
+  readonly member: string
+  /** `did you mean notOn?` */
+  readonly hint: string
+}
+
+export function unknownMembers(values: ScheduleValues): UnknownMember[] {
+  return Object.keys(values)
+    .filter((member) => !KNOWN.includes(member))
+    .map((member) => {
+      const meant = nearest(member, KNOWN)
+      return { member, hint: meant ? `did you mean ${meant}?` : `schedules know ${KNOWN.join(', ')}` }
+    })
+}

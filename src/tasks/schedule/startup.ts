@@ -1,8 +1,7 @@
 /** What is decided when schedules are loaded: which of them run, and what is to be told about them. */
 import type { Logger } from '../../platform/types.ts'
-import { unknownMembers } from './members.ts'
 import { type EntryPlace, lineOfMember, placeText } from './place.ts'
-import { monthsMeant, type Planner } from './plan.ts'
+import { monthsMeant, type Planner, unknownMembers } from './plan.ts'
 import type { Schedule, ScheduleValues } from './types.ts'
 
 export type RestoreState = 'both' | 'startup' | 'lastKnown'

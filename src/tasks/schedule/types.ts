@@ -1,6 +1,6 @@
 /** Schedules and their runs. */
 import type { StartRequest } from '../start/types.ts'
-import type { CronFields } from './cron/fields.ts'
+import type { CronExpression } from './cron.ts'
 
 /** A schedule as it stands in the file, members in order. */
 export type ScheduleValues = Readonly<Record<string, unknown>>
@@ -53,7 +53,7 @@ export type SkipReason = Exclusion | 'OVERLAP' | 'MAINTENANCE' | 'MISFIRE' | 'SH
 
 /** A schedule that can run, read from its values. */
 export interface Plan {
-  readonly cron: CronFields
+  readonly cron: CronExpression
   /** IANA name of the clock that counts. */
   readonly timezone: string
   readonly selection: StartSelection

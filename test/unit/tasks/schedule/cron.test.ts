@@ -1,11 +1,9 @@
 import { describe, expect, test } from 'bun:test'
-import { Cron } from 'croner'
 import fc from 'fast-check'
 import { createOffsets } from '../../../../src/platform/offsets.ts'
-import { type MonthBase, pointAt } from '../../../../src/tasks/schedule/cron/fields.ts'
-import { parseCron } from '../../../../src/tasks/schedule/cron/parse.ts'
-import { createTimes } from '../../../../src/tasks/schedule/cron/times.ts'
-import { describeCron } from '../../../../src/tasks/schedule/cron/words.ts'
+import { createCronEngine, type MonthBase, parseCron, pointAt } from '../../../../src/tasks/schedule/cron.ts'
+import { describeCron } from '../../../../src/tasks/schedule/cron-text.ts'
+import { nextFiring } from '../../../../src/tasks/schedule/occurrences.ts'
 
 function fields(text: string, base: MonthBase = 0) {
   const result = parseCron(text, base)
@@ -18,11 +16,18 @@ function problem(text: string, base: MonthBase = 0): string {
   return result.ok ? 'none' : result.problem.reason
 }
 
+/** The first instant after another one, on the clock of a zone. */
+function finder(text: string, timezone: string, base: MonthBase = 0): (after: number) => number | null {
+  const expression = fields(text, base)
+  const clock = { offsets: createOffsets(timezone), engine: createCronEngine() }
+  return (after) => nextFiring(expression, clock, after)
+}
+
 /** ISO texts of the firings after `from`. */
 function firings(text: string, timezone: string, from: string, count: number): string[] {
-  const times = createTimes(fields(text), createOffsets(timezone))
+  const next = finder(text, timezone)
   const found: string[] = []
-  for (let at = times.next(Date.parse(from)); at !== null && found.length < count; at = times.next(at)) {
+  for (let at = next(Date.parse(from)); at !== null && found.length < count; at = next(at)) {
     found.push(new Date(at).toISOString().replace('.000Z', 'Z'))
   }
   return found
@@ -267,10 +272,10 @@ describe('days with a clock change', () => {
           ([minute, hour], day) => {
             const parsed = fields(`${minute} ${hour} * * *`)
             const offsets = createOffsets(zone)
-            const times = createTimes(parsed, offsets)
+            const clock = { offsets, engine: createCronEngine() }
             let at = Date.parse(`${day}T00:00:00Z`)
             for (let i = 0; i < 100; i += 1) {
-              const next = times.next(at)!
+              const next = nextFiring(parsed, clock, at)!
               expect(next).toBeGreaterThan(at)
               const wall = new Date(next + offsets.at(next))
               const isWanted =
@@ -286,35 +291,235 @@ describe('days with a clock change', () => {
   )
 })
 
-test('away from clock changes the instants are those of an independent cron library', () => {
+/** What a wall clock shows; month from 1, weekday from 0 = Sunday. */
+interface Wall {
+  readonly year: number
+  readonly month: number
+  readonly day: number
+  readonly weekday: number
+  readonly hour: number
+  readonly minute: number
+}
+
+type Matches = (wall: Wall) => boolean
+
+/**
+ * The oracle: what each pattern means, written by hand as a condition on the wall clock, and the rules for clock changes
+ * applied by walking through every minute. It shares nothing with the code that it checks.
+ */
+interface Pattern {
+  readonly text: string
+  readonly matches: Matches
+  /** Fires only the first time when a time comes twice. */
+  readonly once?: true
+  /** Fires in every hour of the day: what a gap skips is not made up. */
+  readonly everyHour?: true
+}
+
+const isOdd = (value: number) => value % 2 === 1
+const lastOf = ({ year, month }: Wall) => new Date(Date.UTC(year, month, 0)).getUTCDate()
+const nthOf = ({ day }: Wall) => Math.ceil(day / 7)
+
+const CLOCK_PATTERNS: readonly Pattern[] = [
+  { text: '30 2 * * *', matches: ({ hour, minute }) => hour === 2 && minute === 30, once: true },
+  { text: '15 2 * * *', matches: ({ hour, minute }) => hour === 2 && minute === 15, once: true },
+  { text: '45 1 * * *', matches: ({ hour, minute }) => hour === 1 && minute === 45, once: true },
+  { text: '0 0 * * *', matches: ({ hour, minute }) => hour === 0 && minute === 0, once: true },
+  { text: '30 0 * * *', matches: ({ hour, minute }) => hour === 0 && minute === 30, once: true },
+  { text: '59 23 * * *', matches: ({ hour, minute }) => hour === 23 && minute === 59, once: true },
+  { text: '0,20,40 2 * * *', matches: ({ hour, minute }) => hour === 2 && minute % 20 === 0, once: true },
+  { text: '10 0-4 * * *', matches: ({ hour, minute }) => hour <= 4 && minute === 10, once: true },
+  { text: '5 22-2 * * *', matches: ({ hour, minute }) => (hour >= 22 || hour <= 2) && minute === 5, once: true },
+  { text: '30 0-23 * * *', matches: ({ minute }) => minute === 30, once: true, everyHour: true },
+  { text: '30 * * * *', matches: ({ minute }) => minute === 30, everyHour: true },
+  { text: '*/20 * * * *', matches: ({ minute }) => minute % 20 === 0, everyHour: true },
+  { text: '*/7 * * * *', matches: ({ minute }) => minute % 7 === 0, everyHour: true },
+  { text: '5/15 * * * *', matches: ({ minute }) => minute % 15 === 5, everyHour: true },
+  { text: '*/90 * * * *', matches: ({ minute }) => minute === 0, everyHour: true },
+  { text: '0 */2 * * *', matches: ({ hour, minute }) => hour % 2 === 0 && minute === 0 },
+  { text: '*/30 1-3 * * *', matches: ({ hour, minute }) => hour >= 1 && hour <= 3 && minute % 30 === 0 },
+  { text: '15 1/5 * * *', matches: ({ hour, minute }) => hour % 5 === 1 && minute === 15 },
+  {
+    text: '30 1,2 * * sun',
+    matches: ({ hour, minute, weekday }) => (hour === 1 || hour === 2) && minute === 30 && weekday === 0,
+    once: true,
+  },
+  {
+    text: '0 3 L * *',
+    matches: (wall) => wall.hour === 3 && wall.minute === 0 && wall.day === lastOf(wall),
+    once: true,
+  },
+]
+
+const ZONES = [
+  'UTC',
+  'Europe/Stockholm',
+  'Europe/Dublin',
+  'America/New_York',
+  'America/St_Johns',
+  'America/Havana',
+  'America/Santiago',
+  'Australia/Lord_Howe',
+  'Pacific/Chatham',
+  'Africa/Casablanca',
+  'Africa/Cairo',
+  'Asia/Kathmandu',
+  'Antarctica/Troll',
+]
+const YEARS = [2024, 2025, 2026, 2027, 2028]
+const MINUTE = 60_000
+const HOUR = 60 * MINUTE
+
+interface Minute {
+  readonly at: number
+  /** Its wall clock as if it were UTC. */
+  readonly local: number
+}
+
+/** Every minute from 30 hours before each clock change of five years to 30 hours after; a few days where there is none. */
+function minutesOf(zone: string): Minute[][] {
+  const format = new Intl.DateTimeFormat('sv-SE', { timeZone: zone, dateStyle: 'short', timeStyle: 'short' })
+  const minute = (at: number): Minute => ({ at, local: Date.parse(`${format.format(at).replace(' ', 'T')}Z`) })
+  const offset = (at: number) => minute(at).local - at
+  const changes = YEARS.flatMap((year) => {
+    const hours = Array.from({ length: 366 * 24 }, (_, i) => Date.UTC(year, 0, 1) + i * HOUR)
+    const days = hours.filter((_, i) => i % 24 === 0 && offset(hours[i]!) !== offset(hours[i]! + 24 * HOUR))
+    return days.map((day) => hours.find((at) => at > day && offset(at) !== offset(day))!)
+  })
+  const centres = changes.length > 0 ? changes : [Date.UTC(2024, 1, 29), Date.UTC(2026, 5, 1)]
+  return centres.map((centre) => Array.from({ length: 60 * 60 }, (_, i) => minute(centre - 30 * HOUR + i * MINUTE)))
+}
+
+function wallOf(local: number): Wall {
+  const date = new Date(local)
+  return {
+    year: date.getUTCFullYear(),
+    month: date.getUTCMonth() + 1,
+    day: date.getUTCDate(),
+    weekday: date.getUTCDay(),
+    hour: date.getUTCHours(),
+    minute: date.getUTCMinutes(),
+  }
+}
+
+function expectedOf({ matches, once, everyHour }: Pattern, minutes: readonly Minute[]): number[] {
+  const fits = (local: number) => matches(wallOf(local))
+  const seen = new Set<number>()
+  return minutes.flatMap(({ at, local }, i) => {
+    const before = minutes[i - 1]?.local ?? local - MINUTE
+    const skipped = Array.from(
+      { length: Math.max((local - before) / MINUTE - 1, 0) },
+      (_, n) => before + (n + 1) * MINUTE,
+    )
+    const isSecond = seen.has(local)
+    seen.add(local)
+    const fires = fits(local) && !(once && isSecond)
+    return fires || (!everyHour && skipped.some(fits)) ? [at] : []
+  })
+}
+
+describe('around every clock change of five years the instants are those of a walk through all minutes', () => {
+  test.each(ZONES.map((zone) => [zone]))('%s', (zone) => {
+    for (const minutes of minutesOf(zone)) {
+      for (const pattern of CLOCK_PATTERNS) {
+        const next = finder(pattern.text, zone)
+        const found: number[] = []
+        const end = minutes.at(-1)!.at
+        for (let at = next(minutes[0]!.at - 1); at !== null && at <= end; at = next(at)) found.push(at)
+        const iso = (list: readonly number[]) => list.map((at) => new Date(at).toISOString())
+        expect([pattern.text, ...iso(found)]).toEqual([pattern.text, ...iso(expectedOf(pattern, minutes))])
+      }
+    }
+  })
+})
+
+describe('the days of five years are those of a walk through all days', () => {
+  test.each<[string, Matches]>([
+    ['0 12 * * *', () => true],
+    ['0 12 L * *', (wall) => wall.day === lastOf(wall)],
+    ['0 12 1,L * *', (wall) => wall.day === 1 || wall.day === lastOf(wall)],
+    ['0 12 L * fri', (wall) => wall.day === lastOf(wall) && wall.weekday === 5],
+    ['0 12 * * 3#3', (wall) => wall.weekday === 3 && nthOf(wall) === 3],
+    ['0 12 * * 1#5', (wall) => wall.weekday === 1 && nthOf(wall) === 5],
+    ['0 12 * * mon,wed#2', (wall) => wall.weekday === 1 || (wall.weekday === 3 && nthOf(wall) === 2)],
+    ['0 12 8-14 * 2#2', (wall) => wall.weekday === 2 && nthOf(wall) === 2],
+    ['0 12 13 * 5', ({ day, weekday }) => day === 13 || weekday === 5],
+    ['0 12 */3 * *', ({ day }) => day % 3 === 1],
+    ['0 12 28-2 * *', ({ day }) => day >= 28 || day <= 2],
+    ['0 12 31 * *', ({ day }) => day === 31],
+    ['0 12 29 1 *', ({ day, month }) => day === 29 && month === 2],
+    ['0 12 1 0,11 *', ({ day, month }) => day === 1 && (month === 1 || month === 12)],
+    ['0 12 * 10-1 *', ({ month }) => month === 11 || month === 12 || month <= 2],
+    ['0 12 * */2 *', ({ month }) => isOdd(month)],
+    ['0 12 * nov-jan sat-mon', ({ month, weekday }) => [11, 12, 1].includes(month) && [6, 0, 1].includes(weekday)],
+    ['0 12 * * 7', ({ weekday }) => weekday === 0],
+    ['0 12 * * */2', ({ weekday }) => weekday % 2 === 0],
+  ])('%s', (text, matches) => {
+    const next = finder(text, 'UTC')
+    const start = Date.UTC(2024, 0, 1, 12)
+    const days = Array.from({ length: 5 * 365 + 2 }, (_, i) => start + i * 24 * HOUR)
+    const expected = days.filter((at) => matches(wallOf(at)))
+    const found: number[] = []
+    for (let at = next(start - 1); at !== null && at <= days.at(-1)!; at = next(at)) found.push(at)
+    expect(found).toEqual(expected)
+  })
+})
+
+test('random patterns: no second between two firings fits, every firing does', () => {
   const numbers = (most: number, least = 0) =>
     fc.oneof(
-      fc.constant('*'),
-      fc.integer({ min: least, max: most }).map(String),
-      fc.integer({ min: 2, max: 20 }).map((step) => `*/${step}`),
+      fc.constant({ text: '*', values: range(least, most) }),
+      fc.integer({ min: 2, max: 20 }).map((step) => ({
+        text: `*/${step}`,
+        values: range(least, most).filter((value) => (value - least) % step === 0),
+      })),
       fc
         .uniqueArray(fc.integer({ min: least, max: most }), { minLength: 1, maxLength: 4 })
-        .map((list) => list.join(',')),
+        .map((list) => ({ text: list.join(','), values: list })),
       fc
         .tuple(fc.integer({ min: least, max: most - 1 }), fc.integer({ min: 1, max: 5 }))
-        .map(([from, length]) => `${from}-${Math.min(from + length, most)}`),
+        .map(([from, length]) => [from, Math.min(from + length, most)] as const)
+        .map(([from, to]) => ({ text: `${from}-${to}`, values: range(from, to) })),
     )
-  const pattern = fc.tuple(numbers(59), numbers(59), numbers(23), numbers(28, 1), numbers(12, 1), numbers(6))
+  const parts = fc.tuple(numbers(59), numbers(59), numbers(23), numbers(28, 1), numbers(12, 1), numbers(6))
   fc.assert(
-    fc.property(pattern, fc.integer({ min: 0, max: 10_000 }), (parts, days) => {
-      const text = parts.join(' ')
-      // The library takes steps beyond a field for errors, and a step in one of the days for no restriction.
-      fc.pre(!/\*\/(1[3-9]|20)/.test(text) && !parts.slice(3).some((part) => part.includes('/')))
-      const result = parseCron(text, 1)
-      if (!result.ok) throw new Error(result.problem.reason)
-      const from = Date.UTC(2026, 0, 1) + days * 3_600_000
-      const cron = new Cron(text, { timezone: 'UTC', mode: '6-part', paused: true })
-      const expected = cron.nextRuns(3, new Date(from)).map((date) => date.getTime())
-      const times = createTimes(result.value, createOffsets('UTC'))
-      const found: number[] = []
-      for (let at = times.next(from); found.length < expected.length; at = times.next(at!)) found.push(at!)
-      expect(found).toEqual(expected)
+    fc.property(parts, fc.integer({ min: 0, max: 100_000 }), (fieldsOf, minutes) => {
+      const [second, minute, hour, day, month, weekday] = fieldsOf
+      const start = Date.UTC(2026, 0, 1) + minutes * MINUTE
+      const anyDay = day.values.length === 31
+      const anyWeekday = weekday.values.length === 7
+      const fitsDay = (date: Date) => {
+        if (!month.values.includes(date.getUTCMonth() + 1)) return false
+        const ofMonth = day.text === '*' || day.values.includes(date.getUTCDate())
+        const ofWeek = anyWeekday || weekday.values.includes(date.getUTCDay())
+        return anyDay || day.text === '*' || anyWeekday ? ofMonth && ofWeek : ofMonth || ofWeek
+      }
+      const fits = (at: number) => {
+        const date = new Date(at)
+        const isTime =
+          second.values.includes(date.getUTCSeconds()) &&
+          minute.values.includes(date.getUTCMinutes()) &&
+          hour.values.includes(date.getUTCHours())
+        return isTime && fitsDay(date)
+      }
+      const next = finder(fieldsOf.map(({ text }) => text).join(' '), 'UTC', 1)
+      let at = next(start)!
+      expect(fits(at)).toBe(true)
+      // Whole days without a firing are passed over; the seconds of the others are tried one by one.
+      for (let tried = start + 1000; tried < at; tried += 1000) {
+        if (tried % (24 * HOUR) === 0 && tried + 24 * HOUR <= at && !fitsDay(new Date(tried))) tried += 24 * HOUR - 1000
+        else if (fits(tried)) throw new Error(`nothing fired at ${new Date(tried).toISOString()}`)
+      }
+      const third = next(next(at)!)!
+      const following: number[] = []
+      for (at += 1000; following.length < 2; at += 1000) {
+        if (fits(at)) following.push(at)
+        else if (at % (24 * HOUR) === 0 && !fitsDay(new Date(at))) at += 24 * HOUR - 1000
+      }
+      expect(following[1]).toBe(third)
     }),
-    { numRuns: 200 },
+    { numRuns: 100 },
   )
 })
+
+const range = (from: number, to: number): number[] => Array.from({ length: to - from + 1 }, (_, i) => from + i)

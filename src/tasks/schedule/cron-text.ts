@@ -1,5 +1,5 @@
 /** Cron expressions in words: `at 06:00, Monday to Friday (Europe/Stockholm)`. */
-import type { CronFields } from './fields.ts'
+import type { CronExpression } from './cron.ts'
 
 const MONTH_NAMES = [
   ...['January', 'February', 'March', 'April', 'May', 'June'],
@@ -8,10 +8,10 @@ const MONTH_NAMES = [
 const WEEKDAY_NAMES = ['Sunday', 'Monday', 'Tuesday', 'Wednesday', 'Thursday', 'Friday', 'Saturday']
 const ORDINALS = ['', 'first', 'second', 'third', 'fourth', 'fifth']
 
-/** More times of a day than this are told as minutes and hours. */
+/** More times of a day than this are written as minutes and hours. */
 const MAX_TIMES = 6
 
-export function describeCron(fields: CronFields, timezone: string): string {
+export function describeCron(fields: CronExpression, timezone: string): string {
   const when = [times(fields), days(fields), months(fields)].filter((part) => part !== '').join(', ')
   return `${when} (${timezone})`
 }
@@ -20,7 +20,7 @@ export function describeCron(fields: CronFields, timezone: string): string {
 export const monthNames = (numbers: Iterable<number>): string =>
   and([...numbers].sort((a, b) => a - b).map((month) => MONTH_NAMES[month - 1]!))
 
-function times({ seconds, minutes, hours }: CronFields): string {
+function times({ seconds, minutes, hours }: CronExpression): string {
   const plain = seconds.length === 1
   if (plain && minutes.length * hours.length <= MAX_TIMES) {
     const clock = hours.flatMap((hour) => minutes.map((minute) => clockOf(hour, minute, seconds[0]!)))
@@ -49,7 +49,7 @@ function evenStep(values: readonly number[], size: number): number | null {
   return values.length > 1 && values.every((value, i) => value === i * step) ? step : null
 }
 
-function days({ days, lastDay, weekdays, nth, bothDays }: CronFields): string {
+function days({ days, lastDay, weekdays, nth, bothDays }: CronExpression): string {
   const numbers = [...(days ?? [])].sort((a, b) => a - b)
   const ofMonth = [
     ...(numbers.length > 0 ? [`on day${numbers.length > 1 ? 's' : ''} ${and(numbers.map(String))} of the month`] : []),
@@ -72,7 +72,7 @@ function weekdayText(weekdays: ReadonlySet<number>): string {
   return isRange ? `${names[0]} to ${names.at(-1)}` : and(names)
 }
 
-const months = ({ months }: CronFields): string => (months.size === 12 ? '' : `in ${monthNames(months)}`)
+const months = ({ months }: CronExpression): string => (months.size === 12 ? '' : `in ${monthNames(months)}`)
 
 function clockOf(hour: number, minute: number, second: number): string {
   const two = (value: number) => String(value).padStart(2, '0')
