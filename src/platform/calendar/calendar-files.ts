@@ -53,7 +53,7 @@ export function createCalendarFiles(deps: CalendarFilesDeps, settings: CalendarF
       const stamp = `${size} ${mtimeMs}`
       if (stamp === before.stamp) return
       if (size > MAX_BYTES) throw new Error(`it is larger than ${MAX_BYTES / 1024 / 1024} MB`)
-      const { days, warnings } = readCalendarFile(path, await readFile(path, 'utf8'))
+      const { days, warnings } = await readCalendarFile(path, await readFile(path, 'utf8'))
       for (const warning of warnings) log.warn(`CALENDAR ${calendar}: ${path}: ${warning}`)
       log.verbose(`CALENDAR ${calendar}: ${days.size} days read from ${path}`)
       known.set(calendar, { days, stamp, trouble: null })
@@ -92,7 +92,7 @@ export function createCalendarFiles(deps: CalendarFilesDeps, settings: CalendarF
 }
 
 /** `.ics`, or a YAML list of dates. Throws when the file makes no sense. */
-export function readCalendarFile(path: string, text: string): CalendarContent {
+async function readCalendarFile(path: string, text: string): Promise<CalendarContent> {
   if (/\.ics$/i.test(path)) return readIcs(text)
   const list: unknown = parse(text) ?? []
   if (!Array.isArray(list)) throw new Error('a list of dates like "- 2026-12-24" is wanted')

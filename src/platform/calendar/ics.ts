@@ -1,6 +1,9 @@
-/** Days of an iCalendar file (RFC 5545): all-day events, their length, yearly recurrence and exceptions. */
-import { dayFrom } from './days.ts'
-import { occurrences, parseYearlyRule } from './ics-rule.ts'
+/**
+ * Days of an iCalendar file (RFC 5545): all-day events, their length, yearly recurrence and exceptions. ical.js reads the
+ * properties, rrule-temporal follows the rules (that of ical.js moves 29 February to 1 March). Both are loaded with the
+ * first file.
+ */
+import { formatDay, parseDay } from './days.ts'
 import type { Day } from './types.ts'
 
 export interface CalendarContent {
@@ -9,20 +12,30 @@ export interface CalendarContent {
   readonly warnings: readonly string[]
 }
 
-interface Property {
-  readonly name: string
-  readonly parameters: string
-  readonly value: string
+/** A property in jCal (RFC 7265): name, parameters, type, values. A date is `2026-12-24`. */
+type Property = readonly [name: string, parameters: object, type: string, ...values: unknown[]]
+
+interface EventText {
+  readonly lines: readonly string[]
+  readonly rules: readonly string[]
 }
 
 /** An event of more than a year is a mistake. */
 const MAX_LENGTH = 400
-/** A file that holds more days is a mistake too, or an attack. */
+/** A file that holds more days is a mistake too, or an attack; days that several events share count each time. */
 const MAX_DAYS = 1_000_000
 const MAX_WARNINGS = 20
+/** Reading a line of parameters takes time with the square of its length. */
+const MAX_LINE = 20_000
+/** Recurring events are followed to the end of this year. */
+const LAST_YEAR = 2199
 
-/** Throws when the text is no calendar at all. */
-export function readIcs(text: string): CalendarContent {
+/** The lines that decide about days, and the two that name an event. Everything else is passed over, well-formed or not. */
+const USED_LINE = /^(BEGIN|END|DTSTART|DTEND|DURATION|EXDATE|RDATE|RECURRENCE-ID|STATUS|SUMMARY|UID)[;:]/i
+const RULE_LINE = /^RRULE(?:;[^:]*)?:(.*)$/i
+
+/** Rejects when the text is no calendar at all. */
+export async function readIcs(text: string): Promise<CalendarContent> {
   const lines = text
     .replace(/^\uFEFF/, '')
     .replace(/\r\n?/g, '\n')
@@ -31,93 +44,159 @@ export function readIcs(text: string): CalendarContent {
   if (!lines.some((line) => /^BEGIN:VCALENDAR\s*$/i.test(line))) {
     throw new Error('it is not an iCalendar file: BEGIN:VCALENDAR is missing')
   }
+  const libraries = await loadLibraries()
   const days = new Set<Day>()
   const warnings: string[] = []
+  let count = 0
   for (const event of eventsOf(lines)) {
-    const found = daysOf(event)
-    const title = (textOf(event, 'SUMMARY') ?? textOf(event, 'UID') ?? 'without a title').slice(0, 80)
-    if (found.warning !== null) warnings.push(`event "${title}": ${found.warning}`)
-    for (const day of found.days) days.add(day)
-    if (days.size > MAX_DAYS) throw new Error(`it holds more than ${MAX_DAYS} days`)
+    const { title, found, warning } = readEvent(event, libraries)
+    if (warning !== null) warnings.push(`event "${title}": ${warning}`)
+    for (const day of found) {
+      days.add(day)
+      count += 1
+      if (count > MAX_DAYS) throw new Error(`it holds more than ${MAX_DAYS} days`)
+    }
   }
   const more = warnings.length - MAX_WARNINGS
   return { days, warnings: more > 0 ? [...warnings.slice(0, MAX_WARNINGS), `and ${more} more`] : warnings }
 }
 
-/** Properties of each VEVENT, without those of what is nested in it (alarms). */
-function eventsOf(lines: readonly string[]): Property[][] {
-  const events: Property[][] = []
-  let path: string[] = []
-  let current: Property[] = []
+async function loadLibraries() {
+  const [{ default: ical }, { RRuleTemporal }] = await Promise.all([import('ical.js'), import('rrule-temporal')])
+  return { ical, RRuleTemporal }
+}
+
+type Libraries = Awaited<ReturnType<typeof loadLibraries>>
+
+/** The lines of each VEVENT; one that is broken does not spoil the others. */
+function* eventsOf(lines: readonly string[]): Generator<EventText> {
+  let event: { lines: string[]; rules: string[] } | null = null
   for (const line of lines) {
-    const property = propertyOf(line)
-    if (!property) continue
-    const component = property.value.trim().toUpperCase()
-    if (property.name === 'BEGIN') {
-      path.push(component)
-      if (component === 'VEVENT') current = []
-    } else if (property.name === 'END') {
-      if (component === 'VEVENT' && path.includes('VEVENT')) events.push(current)
-      path = path.slice(0, Math.max(path.lastIndexOf(component), 0))
-    } else if (path.at(-1) === 'VEVENT') {
-      current.push(property)
-    }
+    if (/^BEGIN:VEVENT\s*$/i.test(line)) event = { lines: [], rules: [] }
+    if (!event) continue
+    const rule = RULE_LINE.exec(line)?.[1]
+    if (rule !== undefined) event.rules.push(rule)
+    else if (USED_LINE.test(line)) event.lines.push(line)
+    if (!/^END:VEVENT\s*$/i.test(line)) continue
+    yield event
+    event = null
   }
-  return events
 }
 
-function propertyOf(line: string): Property | null {
-  const match = /^([\w-]+)((?:;[\w-]+=(?:"[^"]*"|[^",;:]*)(?:,(?:"[^"]*"|[^",;:]*))*)*):(.*)$/.exec(line)
-  return match && { name: match[1]!.toUpperCase(), parameters: match[2]!.toUpperCase(), value: match[3]! }
+interface EventDays {
+  readonly title: string
+  readonly found: Iterable<Day>
+  readonly warning: string | null
 }
 
-const textOf = (event: readonly Property[], name: string): string | undefined =>
-  event.find((property) => property.name === name)?.value.trim()
+function readEvent(event: EventText, libraries: Libraries): EventDays {
+  try {
+    if ([...event.lines, ...event.rules].some(({ length }) => length > MAX_LINE))
+      throw new Error(`a line is longer than ${MAX_LINE} characters`)
+    const [, properties] = libraries.ical.parse(event.lines.map((line) => line.trimEnd()).join('\n')) as [
+      string,
+      Property[],
+    ]
+    const title = (textOf(properties, 'summary') || textOf(properties, 'uid') || 'without a title').slice(0, 80)
+    return { title, ...daysOf(properties, event.rules, libraries) }
+  } catch (error) {
+    const title = event.lines.find((line) => /^SUMMARY:/i.test(line))?.slice(8, 88) ?? 'without a title'
+    const reason = error instanceof Error ? error.message : String(error)
+    return { title, found: [], warning: `it cannot be read and is left out: ${reason.slice(0, 200)}` }
+  }
+}
 
-function daysOf(event: readonly Property[]): { days: Iterable<Day>; warning: string | null } {
-  const none = (warning: string | null) => ({ days: [], warning })
-  if (textOf(event, 'STATUS')?.toUpperCase() === 'CANCELLED') return none(null)
-  const first = dateOf(textOf(event, 'DTSTART'))
-  if (first === null) return none('it is no all-day event and is left out')
-  if (textOf(event, 'RECURRENCE-ID') !== undefined) return none('changes of single occurrences are left out')
-  const length = lengthOf(event, first)
+function daysOf(properties: readonly Property[], rules: readonly string[], libraries: Libraries) {
+  const none = (warning: string | null) => ({ found: [], warning })
+  if (textOf(properties, 'status').toUpperCase() === 'CANCELLED') return none(null)
+  const [first] = datesOf(properties, 'dtstart')
+  if (first === undefined) return none('it is no all-day event and is left out')
+  if (properties.some(([name]) => name === 'recurrence-id')) return none('changes of single occurrences are left out')
+  const length = lengthOf(properties, first)
   if (length < 1 || length > MAX_LENGTH) return none(`it lasts ${length} days and is left out`)
-  const { starts, warning } = startsOf(event, first)
-  const excluded = new Set(datesOf(event, 'EXDATE'))
-  const kept = [...new Set([...starts, ...datesOf(event, 'RDATE')])].filter((day) => !excluded.has(day))
-  return { days: kept.flatMap((day) => Array.from({ length }, (_, index) => day + index)), warning }
+  const { starts, warning } = startsOf(first, rules, libraries)
+  const excluded = new Set(datesOf(properties, 'exdate'))
+  const kept = [...new Set([...starts, ...datesOf(properties, 'rdate')])].filter((day) => !excluded.has(day))
+  return { found: spread(kept, length), warning }
 }
 
-function startsOf(event: readonly Property[], first: Day): { starts: readonly Day[]; warning: string | null } {
-  const rules = event.filter(({ name }) => name === 'RRULE')
-  if (rules.length === 0) return { starts: [first], warning: null }
-  const parsed = rules.map(({ value }) => parseYearlyRule(value))
-  const problem = parsed.find((rule) => typeof rule === 'string')
-  if (problem !== undefined) return { starts: [first], warning: `${problem}; only its first day counts` }
-  return {
-    starts: parsed.flatMap((rule) => (typeof rule === 'string' ? [] : [...occurrences(first, rule)])),
-    warning: null,
-  }
+function* spread(starts: readonly Day[], length: number): Generator<Day> {
+  for (const start of starts) for (let day = start; day < start + length; day += 1) yield day
 }
 
 /** Days of an event; DTEND is the day after the last one. */
-function lengthOf(event: readonly Property[], first: Day): number {
-  const end = dateOf(textOf(event, 'DTEND'))
+function lengthOf(properties: readonly Property[], first: Day): number {
+  const [end] = datesOf(properties, 'dtend')
   // Some programs write the same day as begin and end.
-  if (end !== null) return end === first ? 1 : end - first
-  const duration = /^P(?:(\d+)W)?(?:(\d+)D)?$/i.exec(textOf(event, 'DURATION') ?? '')
+  if (end !== undefined) return end === first ? 1 : end - first
+  const duration = /^P(?:(\d+)W)?(?:(\d+)D)?$/i.exec(textOf(properties, 'duration'))
   return duration ? Math.max(Number(duration[1] ?? 0) * 7 + Number(duration[2] ?? 0), 1) : 1
 }
 
-function datesOf(event: readonly Property[], wanted: string): Day[] {
-  return event
-    .filter(({ name }) => name === wanted)
-    .flatMap(({ value }) => value.split(',').map(dateOf))
+const textOf = (properties: readonly Property[], name: string): string =>
+  String(properties.find((property) => property[0] === name)?.[3] ?? '').trim()
+
+/** The dates of all properties of that name, without those that have a time and those that do not exist. */
+function datesOf(properties: readonly Property[], wanted: string): Day[] {
+  return properties
+    .filter(([name]) => name === wanted)
+    .flatMap(([, , , ...values]) => values.map((value) => parseDay(String(value))))
     .filter((day) => day !== null)
 }
 
-/** The day of a date; null for a date with a time, and for no date. */
-function dateOf(text: string | undefined): Day | null {
-  const match = /^(\d{4})(\d{2})(\d{2})$/.exec(text?.trim() ?? '')
-  return match && dayFrom(Number(match[1]), Number(match[2]), Number(match[3]))
+/** The first days of the occurrences. A rule that is not followed leaves the first one. */
+function startsOf(first: Day, rules: readonly string[], { RRuleTemporal }: Libraries) {
+  if (rules.length === 0) return { starts: [first], warning: null }
+  try {
+    const starts = rules.flatMap((rule) => {
+      const rruleString = `DTSTART;VALUE=DATE:${plain(first)}\nRRULE:${checkedRule(rule)}`
+      const all = new RRuleTemporal({ rruleString, maxIterations: MAX_DAYS }).all((_, count) => count <= MAX_DAYS)
+      return all.map((date) => parseDay(date.toPlainDate().toString())!)
+    })
+    return { starts, warning: null }
+  } catch (error) {
+    return { starts: [first], warning: `${(error as Error).message}; only its first day counts` }
+  }
+}
+
+const plain = (day: Day): string => formatDay(day).replaceAll('-', '')
+
+const listOf = (item: string): RegExp => new RegExp(`^(?:${item})(?:,(?:${item}))*$`)
+const WEEKDAY = 'MO|TU|WE|TH|FR|SA|SU'
+const MONTH_DAY = '[+-]?(?:0?[1-9]|[12]\\d|3[01])'
+
+/** The part of RFC 5545, 3.3.10 that holiday calendars use, as it may be written. */
+const RULE_PARTS: Readonly<Record<string, RegExp>> = {
+  FREQ: /^YEARLY$/,
+  INTERVAL: /^0*(?:[1-9]\d{0,2}|1000)$/,
+  COUNT: /^0*(?:[1-9]\d{0,4}|100000)$/,
+  UNTIL: /^\d{8}(?:T\d{6}Z?)?$/,
+  BYMONTH: listOf('0?[1-9]|1[0-2]'),
+  BYMONTHDAY: listOf(MONTH_DAY),
+  BYDAY: listOf(`(?:[+-]?(?:0?[1-9]|[1-4]\\d|5[0-2]))?(?:${WEEKDAY})`),
+  WKST: listOf(WEEKDAY),
+}
+
+/** The rule in capitals and with an end. Throws with the reason why it is not followed. */
+function checkedRule(text: string): string {
+  const parts = new Map(
+    text.split(';').map((part) => {
+      const [name = '', value = ''] = part.split('=')
+      return [name.trim().toUpperCase(), value.trim().toUpperCase()] as const
+    }),
+  )
+  if (parts.get('FREQ') !== 'YEARLY') throw new Error(`FREQ=${parts.get('FREQ') ?? ''} is not FREQ=YEARLY`)
+  for (const [name, value] of parts) {
+    const form = Object.hasOwn(RULE_PARTS, name) ? RULE_PARTS[name] : undefined
+    if (!form) throw new Error(`${name} is not followed`)
+    if (!form.test(value)) throw new Error(`${name}=${value} cannot be read`)
+  }
+  // The library takes the weekday of the year then, and forgets the days of the month.
+  if (parts.has('BYMONTHDAY') && !parts.has('BYMONTH') && /\d/.test(parts.get('BYDAY') ?? ''))
+    throw new Error('BYDAY with a number beside BYMONTHDAY is not followed')
+  const until = parts.get('UNTIL')?.slice(0, 8) ?? ''
+  if (until !== '' && parseDay(until) === null) throw new Error(`UNTIL=${until} cannot be read`)
+  const end = `${LAST_YEAR}1231`
+  parts.set('UNTIL', until !== '' && until < end ? until : end)
+  return [...parts].map(([name, value]) => `${name}=${value}`).join(';')
 }

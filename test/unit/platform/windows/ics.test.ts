@@ -12,8 +12,8 @@ function calendar(...events: string[]): string {
 }
 
 /** Days from 2026 to 2028. */
-function days(...events: string[]): string[] {
-  return [...readIcs(calendar(...events)).days]
+async function days(...events: string[]): Promise<string[]> {
+  return [...(await readIcs(calendar(...events))).days]
     .sort((a, b) => a - b)
     .map(formatDay)
     .filter((day) => day >= '2026' && day < '2029')
@@ -79,14 +79,14 @@ describe('days of iCalendar files', () => {
       ['DTSTART;VALUE=DATE:20260606', 'BEGIN:VALARM', 'DTSTART;VALUE=DATE:20200101', 'END:VALARM'],
       ['2026-06-06'],
     ],
-  ])('%s', (_name, lines, expected) => {
-    expect(days(event(...lines))).toEqual(expected)
+  ])('%s', async (_name, lines, expected) => {
+    expect(await days(event(...lines))).toEqual(expected)
   })
 
-  test('folded lines, LF only, a byte order mark and quoted parameters are read', () => {
+  test('folded lines, LF only, a byte order mark and quoted parameters are read', async () => {
     const text =
       '\uFEFFBEGIN:VCALENDAR\nBEGIN:VEVENT\nSUMMARY;X-A="a:b;c":Hej\nDTSTART;VALUE=DA\n TE:202612\n\t24\nEND:VEVENT\nEND:VCALENDAR\n'
-    expect([...readIcs(text).days].map(formatDay)).toEqual(['2026-12-24'])
+    expect([...(await readIcs(text)).days].map(formatDay)).toEqual(['2026-12-24'])
   })
 
   test.each<[string, string[], string]>([
@@ -111,17 +111,49 @@ describe('days of iCalendar files', () => {
       ['DTSTART;VALUE=DATE:20200101', 'DTEND;VALUE=DATE:20300101'],
       'it lasts 3653 days and is left out',
     ],
-  ])('a warning for %s', (_name, lines, warning) => {
-    expect(readIcs(calendar(event(...lines))).warnings).toEqual([`event "Test": ${warning}`])
+    [
+      'a weekday of the year on certain days of a month',
+      ['DTSTART;VALUE=DATE:20260606', 'RRULE:FREQ=YEARLY;BYMONTHDAY=13;BYDAY=2FR'],
+      'BYDAY with a number beside BYMONTHDAY is not followed; only its first day counts',
+    ],
+    [
+      'a line that would take long to read',
+      [`DTSTART;${'X=y;'.repeat(10_000)}VALUE=DATE:20260606`],
+      'it cannot be read and is left out: a line is longer than 20000 characters',
+    ],
+    [
+      'an alarm that does not end',
+      ['DTSTART;VALUE=DATE:20260606', 'BEGIN:VALARM'],
+      'it cannot be read and is left out: invalid ical body. component began but did not end',
+    ],
+  ])('a warning for %s', async (_name, lines, warning) => {
+    expect((await readIcs(calendar(event(...lines)))).warnings).toEqual([`event "Test": ${warning}`])
   })
 
-  test('what is no calendar is refused', () => {
-    expect(() => readIcs('<html>')).toThrow('BEGIN:VCALENDAR is missing')
+  test('an event that is broken does not spoil the next one, nor does a line that is no property', async () => {
+    const good = event('no property', 'DTSTART;VALUE=DATE:20260606', 'BEGIN:VALARM', 'TRIGGER:-P1D', 'END:VALARM')
+    expect(await days(event('DTSTART;VALUE=DATE', 'DTEND;VALUE=DATE:'), good)).toEqual(['2026-06-06'])
   })
 
-  test('a file of too many events says so in few lines', () => {
+  test.each<[string, string[]]>([
+    ['every day of every year, many times', Array(40).fill('RRULE:FREQ=YEARLY;BYDAY=MO,TU,WE,TH,FR,SA,SU')],
+    ['years without an end', Array(5000).fill('RRULE:FREQ=YEARLY;BYDAY=MO;BYMONTH=1,2,3,4,5,6,7')],
+  ])(
+    'a hostile file is refused: %s',
+    async (_name, rules) => {
+      const events = rules.map((rule) => event('DTSTART;VALUE=DATE:19000101', rule))
+      await expect(readIcs(calendar(...events))).rejects.toThrow('it holds more than 1000000 days')
+    },
+    60_000,
+  )
+
+  test('what is no calendar is refused', async () => {
+    await expect(readIcs('<html>')).rejects.toThrow('BEGIN:VCALENDAR is missing')
+  })
+
+  test('a file of too many events says so in few lines', async () => {
     const many = Array.from({ length: 100 }, () => event('DTSTART:20261224T120000Z'))
-    const { warnings } = readIcs(calendar(...many))
+    const { warnings } = await readIcs(calendar(...many))
     expect(warnings).toHaveLength(21)
     expect(warnings.at(-1)).toBe('and 80 more')
   })
@@ -172,7 +204,7 @@ const anyDay = fc
   .integer({ min: 0, max: 3652 })
   .map((n) => new Date(Date.UTC(2019, 0, 1 + n)).toISOString().slice(0, 10))
 
-test('1,000 random files: the same days as a reader that walks through all of them', () => {
+test('1,000 random files: the same days as a reader that walks through all of them', async () => {
   const rule = fc.record(
     { interval: fc.integer({ min: 1, max: 4 }), count: fc.integer({ min: 1, max: 9 }), until: anyDay },
     { requiredKeys: ['interval'] },
@@ -183,15 +215,15 @@ test('1,000 random files: the same days as a reader that walks through all of th
     rule: fc.option(rule),
     excluded: fc.array(anyDay, { maxLength: 3 }),
   })
-  fc.assert(
-    fc.property(fc.array(generated, { maxLength: 5 }), (events) => {
-      expect(days(...events.map(written))).toEqual(reference(events))
+  await fc.assert(
+    fc.asyncProperty(fc.array(generated, { maxLength: 5 }), async (events) => {
+      expect(await days(...events.map(written))).toEqual(reference(events))
     }),
     { numRuns: 1000 },
   )
 })
 
-test('1,000 files of random lines: refused or read, never a crash', () => {
+test('1,000 files of random lines: refused or read, never a crash', async () => {
   const line = fc.oneof(
     fc.string(),
     fc.constantFrom('BEGIN:VEVENT', 'END:VEVENT', 'BEGIN:VALARM', 'END:VALARM', ' folded', 'EXDATE:', 'DTEND:x'),
@@ -203,9 +235,9 @@ test('1,000 files of random lines: refused or read, never a crash', () => {
       .tuple(fc.constantFrom('BYMONTH', 'BYMONTHDAY', 'BYDAY', 'COUNT', 'INTERVAL'), fc.integer({ min: -60, max: 60 }))
       .map(([name, number]) => `RRULE:FREQ=YEARLY;${name}=${number}${name === 'BYDAY' ? 'MO' : ''}`),
   )
-  fc.assert(
-    fc.property(fc.array(line, { maxLength: 30 }), (lines) => {
-      expect(() => readIcs(calendar('BEGIN:VEVENT', ...lines, 'END:VEVENT'))).not.toThrow()
+  await fc.assert(
+    fc.asyncProperty(fc.array(line, { maxLength: 30 }), async (lines) => {
+      await readIcs(calendar('BEGIN:VEVENT', ...lines, 'END:VEVENT'))
     }),
     { numRuns: 1000 },
   )
