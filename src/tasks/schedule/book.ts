@@ -2,15 +2,13 @@
 import { randomUUID } from 'node:crypto'
 import type { Logger } from '../../platform/types.ts'
 import { FileBrokenError, FileWriteError } from './errors.ts'
-import type { ScheduleDocument } from './file/document.ts'
-import { changeEntry, type EntryValues, writeEntry } from './file/entry.ts'
-import type { ScheduleFile } from './file/store.ts'
-import { placeText } from './place.ts'
+import { changeEntry, placeText, type ScheduleDocument, type ScheduleFile, writeEntry } from './file.ts'
+import type { ScheduleValues } from './types.ts'
 
 export interface BookEntry {
   /** Unique. */
   readonly id: string
-  readonly values: EntryValues
+  readonly values: ScheduleValues
   /** As it stands in the file. */
   readonly text: string
   /** Where it stood when the file was read; null when that is not known any more. */
@@ -21,9 +19,9 @@ export interface BookEntry {
 /** The entries while they are being changed. */
 export interface Draft {
   entries(): readonly BookEntry[]
-  add(values: EntryValues): void
+  add(values: ScheduleValues): void
   /** Undefined takes a member out. */
-  change(id: string, changes: EntryValues): void
+  change(id: string, changes: ScheduleValues): void
   remove(id: string): void
 }
 
@@ -209,13 +207,13 @@ function apply(batch: readonly Job[], before: readonly BookEntry[], indent: numb
   return { done, result: current }
 }
 
-function changed(entry: BookEntry, indent: number, changes: EntryValues): BookEntry {
+function changed(entry: BookEntry, indent: number, changes: ScheduleValues): BookEntry {
   const values = Object.fromEntries(
     Object.entries({ ...entry.values, ...changes }).filter(([, value]) => value !== undefined),
   )
   return { id: entry.id, values, text: changeEntry(entry.text, indent, changes), line: null }
 }
 
-function idOf({ id }: EntryValues): string {
+function idOf({ id }: ScheduleValues): string {
   return typeof id === 'string' || typeof id === 'number' ? String(id) : ''
 }

@@ -1,7 +1,6 @@
 /** What is wrong with a schedule file, found without starting anything. */
 import { readFile } from 'node:fs/promises'
-import { type FileEntry, readDocument, ScheduleFileError } from './file/document.ts'
-import { lineOfMember } from './place.ts'
+import { type FileEntry, lineOfMember, readDocument, ScheduleFileError } from './file.ts'
 import type { Planner } from './plan.ts'
 import { unknownMembers } from './plan.ts'
 

@@ -1,6 +1,6 @@
 /** What is decided when schedules are loaded: which of them run, and what is to be told about them. */
 import type { Logger } from '../../platform/types.ts'
-import { type EntryPlace, lineOfMember, placeText } from './place.ts'
+import { type EntryPlace, lineOfMember, placeText } from './file.ts'
 import { monthsMeant, type Planner, unknownMembers } from './plan.ts'
 import type { Schedule, ScheduleValues } from './types.ts'
 

@@ -1,13 +1,13 @@
 import { describe, expect, test } from 'bun:test'
 import fc from 'fast-check'
 import { parse } from 'yaml'
-import { readDocument } from '../../../../src/tasks/schedule/file/document.ts'
-import { changeEntry, type EntryValues, readEntry, writeEntry } from '../../../../src/tasks/schedule/file/entry.ts'
+import { changeEntry, readDocument, readEntry, writeEntry } from '../../../../src/tasks/schedule/file.ts'
+import type { ScheduleValues } from '../../../../src/tasks/schedule/types.ts'
 
-const valuesOf = (text: string): EntryValues[] => readDocument(text).entries.map(({ values }) => values)
+const valuesOf = (text: string): ScheduleValues[] => readDocument(text).entries.map(({ values }) => values)
 
 /** The file with an entry more. */
-function added(text: string, values: EntryValues): string {
+function added(text: string, values: ScheduleValues): string {
   const document = readDocument(text)
   return document.write([...document.entries.map((entry) => entry.text), writeEntry(values, document.indent)])
 }
@@ -15,13 +15,21 @@ function added(text: string, values: EntryValues): string {
 const A = { name: 'A', cronSchedule: '0 6 * * *' }
 
 describe('files of all kinds', () => {
-  test.each<[string, string, EntryValues[]]>([
+  test.each<[string, string, ScheduleValues[]]>([
     ['an empty list', 'butlerSchedule: []\n', []],
     ['no list', 'butlerSchedule:\n', []],
     ['null', 'butlerSchedule: null # none yet\n', []],
     ['nothing', '', []],
     ['comments only', '# to come\n\n', []],
     ['dashes under the key', 'butlerSchedule:\n- name: A\n  cronSchedule: 0 6 * * *\n', [A]],
+    ['a dash on its own line', 'butlerSchedule:\n  -\n    name: A\n    cronSchedule: 0 6 * * *\n', [A]],
+    ['a document marker', '---\nbutlerSchedule:\n  - name: A\n    cronSchedule: 0 6 * * *\n', [A]],
+    ['no line end', 'butlerSchedule:\n  - name: A\n    cronSchedule: 0 6 * * *', [A]],
+    [
+      'an anchor within an entry',
+      'butlerSchedule:\n  - name: A\n    cronSchedule: &c 0 6 * * *\n    again: *c\n',
+      [{ ...A, again: A.cronSchedule }],
+    ],
     ['a flow list', 'butlerSchedule: [{name: A, cronSchedule: 0 6 * * *}]\n', [A]],
     ['JSON', '{"butlerSchedule": [{"name": "A", "cronSchedule": "0 6 * * *"}]}', [A]],
     ['Windows line ends', 'butlerSchedule:\r\n  - name: A\r\n    cronSchedule: 0 6 * * *\r\n', [A]],
@@ -74,7 +82,7 @@ butlerSchedule:
 `
 
 describe('changes leave everything else as it is', () => {
-  const change = (index: number, changes: EntryValues): string => {
+  const change = (index: number, changes: ScheduleValues): string => {
     const document = readDocument(COMMENTED)
     const texts = document.entries.map((entry) => entry.text)
     return document.write(texts.with(index, changeEntry(texts[index]!, document.indent, changes)))
@@ -202,7 +210,7 @@ describe('the style is that of Butler', () => {
     )
   })
 
-  test('the quick way to read entries and the slow one agree', () => {
+  test('an entry by itself has the values that YAML gives it', () => {
     const line = fc.constantFrom(
       'name: A',
       'name: 17',
@@ -241,7 +249,7 @@ describe('the style is that of Butler', () => {
         }
         const read = readEntry(text)
         if (expected === null) expect(read).toBeNull()
-        else expect(read).toEqual(expected as EntryValues)
+        else expect(read).toEqual(expected as ScheduleValues)
       }),
       { numRuns: 500 },
     )
