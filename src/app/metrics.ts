@@ -33,10 +33,10 @@ import type { Database } from '../platform/sqlite.ts'
 import type { Clock } from '../platform/types.ts'
 import { VERSION } from '../platform/version.ts'
 import { taskStates } from '../tasks/executions/history/store.ts'
+import type { Schedules } from '../tasks/schedule/index.ts'
 import type { Alerts } from './alerts.ts'
 import type { KeyValues } from './kv.ts'
 import type { Monitors } from './monitors.ts'
-import type { BuiltScheduler } from './scheduler.ts'
 import type { Starts } from './starts.ts'
 
 export interface Metrics
@@ -67,7 +67,7 @@ export interface MetricsSources {
   readonly keyValues: () => Pick<KeyValues, 'sizes'>
   /** Open streams of server-sent events. */
   readonly streams: () => number
-  readonly schedules: () => Pick<BuiltScheduler, 'states'>
+  readonly schedules: () => Pick<Schedules, 'states'>
   readonly monitors: () => Pick<Monitors, 'states'>
   readonly certificates: () => readonly Certificate[]
   /** False without Qlik Sense. */

@@ -5,7 +5,7 @@ import { emailProblems } from '../alerts/destinations/email/check.ts'
 import { namedProblems } from '../alerts/destinations/named/check.ts'
 import { webhookProblems } from '../alerts/destinations/webhook/check.ts'
 import { createTemplateEngine } from '../alerts/templates/engine.ts'
-import { schedulePlanner } from '../app/schedule-planner.ts'
+import { hasWebhook } from '../app/scheduler.ts'
 import { missingFiles } from '../config/checks/files.ts'
 import type { LoadResult } from '../config/load.ts'
 import type { ConfigPaths } from '../config/paths.ts'
@@ -15,6 +15,7 @@ import { createCalendars } from '../platform/calendar/calendars.ts'
 import { createWindows } from '../platform/calendar/windows.ts'
 import { checkCertificates, readCertificates } from '../qlik/qrs/certificates.ts'
 import { checkScheduleFile } from '../tasks/schedule/check.ts'
+import { createPlanner } from '../tasks/schedule/plan.ts'
 
 /** Problems of the file and of the files that it names, errors first. */
 export async function inspect(loaded: LoadResult, paths: ConfigPaths): Promise<readonly Problem[]> {
@@ -93,7 +94,7 @@ async function ofSchedules({ config, placeOf }: LoadResult, paths: ConfigPaths):
   const windows = createWindows({ windows: footman.windows, calendars, timezone: footman.timezone })
   const found = await checkScheduleFile(
     file,
-    schedulePlanner({ windows, calendars }, () => config, footman.scheduler),
+    createPlanner({ windows, calendars, hasWebhook: (name) => hasWebhook(config, name) }, footman.scheduler),
   )
   return found.map((finding) => {
     const feature = finding.path.replace(/\].*$/, ']') || 'Butler.scheduler'

@@ -55,10 +55,7 @@ export async function measureSchedules({ directory }: { readonly directory: stri
         {
           calendars,
           windows: createWindows({ windows: {}, calendars, timezone: 'UTC' }),
-          parseTarget: () => {
-            throw new Error('no schedule has a target')
-          },
-          checkAction: () => null,
+          hasWebhook: () => false,
         },
         { monthBase: 0, ignoreTimezone: false },
       ),

@@ -1,8 +1,10 @@
-/** What is wrong with a schedule file, found without starting anything. */
+/** What is wrong or unexpected about schedules: findings of `footman check`, and the lines of the log at a load. */
 import { readFile } from 'node:fs/promises'
-import { type FileEntry, lineOfMember, readDocument, ScheduleFileError } from './file.ts'
-import type { Planner } from './plan.ts'
-import { unknownMembers } from './plan.ts'
+import type { Clock, Logger } from '../../platform/types.ts'
+import { type EntryPlace, type FileEntry, lineOfMember, placeText, readDocument, ScheduleFileError } from './file.ts'
+import { monthsMeant, type Planner, unknownMembers } from './plan.ts'
+import type { RunStore } from './store.ts'
+import type { Schedule, ScheduleValues } from './types.ts'
 
 export interface ScheduleFinding {
   readonly severity: 'error' | 'warning'
@@ -14,7 +16,7 @@ export interface ScheduleFinding {
   readonly line: number
 }
 
-/** Errors are what the start tells as errors: the schedule, or all of them, cannot run. */
+/** The findings of `footman check`. An error means that the schedule, or all of them, cannot run. */
 export async function checkScheduleFile(file: string, planner: Planner): Promise<ScheduleFinding[]> {
   try {
     const { entries } = readDocument(await readFile(file, 'utf8'))
@@ -25,28 +27,19 @@ export async function checkScheduleFile(file: string, planner: Planner): Promise
 }
 
 function brokenFile(error: unknown): ScheduleFinding {
-  const told = { path: '', line: 0 }
   if (error instanceof ScheduleFileError) {
     const hint = 'no schedule runs until the file can be read'
-    return {
-      ...told,
-      severity: 'error',
-      message: `the schedule file cannot be used: ${error.reason}`,
-      hint,
-      line: error.line ?? 0,
-    }
+    const message = `the schedule file cannot be used: ${error.reason}`
+    return { severity: 'error', path: '', message, hint, line: error.line ?? 0 }
   }
   if ((error as NodeJS.ErrnoException).code === 'ENOENT') {
     const message = 'the schedule file does not exist; there are no schedules'
-    return {
-      ...told,
-      severity: 'warning',
-      message,
-      hint: 'check Butler.scheduler.configfile, or write an absolute path',
-    }
+    const hint = 'check Butler.scheduler.configfile, or write an absolute path'
+    return { severity: 'warning', path: '', message, hint, line: 0 }
   }
   const message = `the schedule file cannot be read: ${error instanceof Error ? error.message : String(error)}`
-  return { ...told, severity: 'error', message, hint: 'check Butler.scheduler.configfile and the permissions' }
+  const hint = 'check Butler.scheduler.configfile and the permissions'
+  return { severity: 'error', path: '', message, hint, line: 0 }
 }
 
 function checkIds(entries: readonly FileEntry[]): ScheduleFinding[] {
@@ -99,3 +92,108 @@ function findingOf(
     line: lineOfMember(entry, member) ?? 0,
   }
 }
+
+export type RestoreState = 'both' | 'startup' | 'lastKnown'
+
+const isStarted = (value: unknown): boolean => value === 'start' || value === 'started'
+
+/** Whether a schedule that was just loaded is to run. */
+export function runsAfterStart({ startupState, lastKnownState }: ScheduleValues, restore: RestoreState): boolean {
+  if (restore === 'startup') return isStarted(startupState)
+  if (restore === 'lastKnown')
+    return lastKnownState === undefined ? isStarted(startupState) : lastKnownState === 'started'
+  return isStarted(startupState) && lastKnownState !== 'stopped'
+}
+
+export interface LoadSettings {
+  /** The schedule file. */
+  readonly file: string
+  readonly restoreState: RestoreState
+  readonly monthBase: 0 | 1
+}
+
+/** Logs what is wrong or unexpected about a schedule that was just loaded. */
+export function logLoaded(
+  log: Logger,
+  schedule: Schedule,
+  { file, restoreState: restore, monthBase }: LoadSettings,
+  entry: EntryPlace,
+): void {
+  const { id, values, problem, plan } = schedule
+  const name = String(values.name ?? '')
+  if (problem) {
+    const place = placeText(file, lineOfMember(entry, problem.field))
+    const reason = problem.message.replace(/^Invalid /, '')
+    log.error(`SCHEDULER: Schedule ID ${id} "${name}" is not valid: ${reason}${place}`)
+    return
+  }
+  const stoppedBefore = restore === 'both' && isStarted(values.startupState) && values.lastKnownState === 'stopped'
+  if (stoppedBefore) {
+    log.warn(`SCHEDULER: Schedule ID ${id} "${name}" not started: it was stopped when the file was last written`)
+  }
+  const months = monthBase === 0 && plan ? monthsMeant(plan) : null
+  if (months !== null) {
+    log.warn(
+      `SCHEDULER: Schedule ID ${id}: months are counted 0-11, so "${String(values.cronSchedule)}" means ${months}`,
+    )
+  }
+}
+
+/** Logs a warning for each unknown member that the schedule did not have before. */
+export function logUnknownMembers(
+  log: Logger,
+  { id, values }: Schedule,
+  old: Schedule | undefined,
+  { file, entry }: { readonly file: string; readonly entry: EntryPlace },
+): void {
+  for (const { member, hint } of unknownMembers(values)) {
+    if (old && member in old.values) continue
+    const text = `SCHEDULER: Schedule ID ${id} "${String(values.name ?? '')}" has the unknown member ${member}, ignored`
+    log.warn(`${text}; ${hint}${placeText(file, lineOfMember(entry, member))}`)
+  }
+}
+
+/** Number of firings that are compared. */
+const COMPARED = 3
+
+/** A line for each schedule that fires at other times than in Butler, which ignored time zones. */
+function zoneReport(schedules: readonly Schedule[], planner: Planner, now: number): string[] {
+  return schedules.flatMap(({ id, plan }) => {
+    if (!plan || plan.timezone === planner.localZone) return []
+    let [ours, theirs]: (number | null)[] = [now, now]
+    for (let i = 0; i < COMPARED && ours !== null && theirs !== null; i += 1) {
+      ours = plan.next(ours!)
+      theirs = planner.localNext(plan, theirs!)
+      if (ours !== theirs)
+        return [
+          `SCHEDULER: Schedule ID ${id} runs in time zone ${plan.timezone}; next run ${iso(plan.next(now))}, in Butler 16 ${iso(planner.localNext(plan, now))}`,
+        ]
+    }
+    return []
+  })
+}
+
+/** Logs which schedules fire at other times than in Butler 16. With `once` that happens once in the life of a database. */
+export async function reportZones(
+  { store, clock, log, planner }: ZoneReportDeps,
+  schedules: readonly Schedule[],
+  once: boolean,
+): Promise<void> {
+  const now = clock.now()
+  if (schedules.length === 0 || (once && !(await store.once('zone report', now)))) return
+  const lines = zoneReport(schedules, planner, now)
+  if (lines.length === 0) return
+  log.warn(
+    `SCHEDULER: ${lines.length} schedule(s) fire at other times than in Butler 16, which ignored their time zones. Butler.footman.scheduler.ignoreTimezone: true restores that${once ? '. This is told once' : ''}`,
+  )
+  for (const line of lines) log.warn(line)
+}
+
+interface ZoneReportDeps {
+  readonly store: Pick<RunStore, 'once'>
+  readonly clock: Clock
+  readonly log: Logger
+  readonly planner: Planner
+}
+
+const iso = (instant: number | null): string => (instant === null ? 'never' : new Date(instant).toISOString())

@@ -6,18 +6,16 @@ import type { Calendars, Day, Windows } from '../../platform/calendar/types.ts'
 import { hostZone } from '../../platform/host-zone.ts'
 import { createOffsets, type Offsets } from '../../platform/offsets.ts'
 import { isGuid } from '../../platform/uuid.ts'
-import { createCronEngine, type MonthBase, parseCron, pointAt } from './cron.ts'
-import { describeCron, monthNames } from './cron-text.ts'
+import { parseStart } from '../start/parse.ts'
+import { createCronEngine, describeCron, type MonthBase, monthNames, parseCron, pointAt } from './cron.ts'
 import { createOccurrences, nextFiring } from './occurrences.ts'
 import type { Plan, PlanProblem, ScheduleAction, ScheduleValues, StartSelection } from './types.ts'
 
 export interface PlannerDeps {
   readonly windows: Windows
   readonly calendars: Calendars
-  /** Reads the body of a start request; the texts say what of it is wrong. */
-  readonly parseTarget: (body: unknown) => { readonly selection: StartSelection; readonly problems: readonly string[] }
-  /** What is wrong with an action that is well-formed, like a destination that is not there; null = nothing. */
-  readonly checkAction: (action: ScheduleAction) => string | null
+  /** Whether the configuration has a destination of type webhook with that name. */
+  readonly hasWebhook: (destination: string) => boolean
 }
 
 export interface PlannerSettings {
@@ -95,7 +93,7 @@ export function createPlanner(deps: PlannerDeps, settings: PlannerSettings): Pla
     const known = zones.get(timezone)
     if (known !== undefined) return known
     const offsets = timezone !== '' && isTimezone(timezone) ? createOffsets(timezone) : null
-    // Names that are none come from callers: there is no end to them.
+    // Unknown names come from callers and are not kept: there is no end to them.
     if (offsets) zones.set(timezone, offsets)
     return offsets
   }
@@ -111,10 +109,10 @@ export function createPlanner(deps: PlannerDeps, settings: PlannerSettings): Pla
     const taskId = readTaskId(values)
     const extras = readExtras(values)
     const { action = { type: 'startTask' as const }, shift = 'none', onlyOn, notOn } = extras
-    const target = readTarget(extras.target)
+    const target = extras.target == null ? null : readTarget(extras.target)
     if (action.type === 'startTask' && taskId === '' && target === null) throw invalid('qlikSenseTaskId', '')
-    const problem = deps.checkAction(action)
-    if (problem !== null) throw invalid('action', problem)
+    if (action.type === 'webhook' && !deps.hasWebhook(action.destination))
+      throw invalid('action', `there is no webhook "${action.destination}" in Butler.footman.destinations`)
     checkNames(
       'window',
       (extras.window ?? []).filter((one) => typeof one === 'string'),
@@ -148,13 +146,6 @@ export function createPlanner(deps: PlannerDeps, settings: PlannerSettings): Pla
     }
   }
 
-  function readTarget(body: unknown): StartSelection | null {
-    if (body === undefined || body === null) return null
-    const { selection, problems } = deps.parseTarget(body)
-    if (problems.length > 0) throw invalid('target', problems.join('; '))
-    return selection
-  }
-
   return {
     localZone,
     plan(values) {
@@ -178,11 +169,23 @@ function readCron(values: ScheduleValues, monthBase: MonthBase) {
   return result.value
 }
 
-/** '' where other members say what is done. */
+/** '' when other members say what is done. */
 function readTaskId({ qlikSenseTaskId }: ScheduleValues): string {
   const id = textOf(qlikSenseTaskId)
   if (id !== '' && !isGuid(id)) throw invalid('qlikSenseTaskId', id)
   return id
+}
+
+/** The body of a start request. */
+function readTarget(body: unknown): StartSelection {
+  const { taskIds, tags, customProperties, taskNames, match, keyValues, problems, unknown, selects } = parseStart(body)
+  const texts = [
+    ...problems.map((one) => (one.kind === 'taskId' ? `${one.value} is not a task id` : one.details)),
+    ...unknown.map((name) => `${name} is unknown`),
+    ...(selects ? [] : ['it selects nothing; give taskId, tag, customProperty or taskName']),
+  ]
+  if (texts.length > 0) throw invalid('target', texts.join('; '))
+  return { taskIds, tags, customProperties, taskNames, match, keyValues }
 }
 
 function readExtras(values: ScheduleValues): z.output<typeof EXTRAS> {
@@ -194,7 +197,7 @@ function readExtras(values: ScheduleValues): z.output<typeof EXTRAS> {
   throw invalid(field, `${path.length > 0 ? `${path.join('.')} ` : ''}${issueText(issue!)}`)
 }
 
-/** Of several forms that are possible, what the object form lacks says most. */
+/** Of several possible forms the object form has the most useful problem. */
 function issueText(issue: z.core.$ZodIssue): string {
   if (issue.code !== 'invalid_union') return issue.message
   const inner = issue.errors.flat().filter(({ code }) => code !== 'invalid_type')

@@ -1,17 +1,34 @@
 /** The scheduler: the schedules of the file, armed, fired, started and stopped. */
 import { randomUUID } from 'node:crypto'
 import type { Clock, Logger, Service } from '../../platform/types.ts'
-import { type Agenda, createAgenda, type Due } from './agenda.ts'
-import { type BookEntry, createBook, type Draft } from './book.ts'
-import { InvalidScheduleError, UnknownScheduleError } from './errors.ts'
+import { logLoaded, logUnknownMembers, type RestoreState, reportZones, runsAfterStart } from './check.ts'
 import { createScheduleFile } from './file.ts'
+import { createFiringTimer, type Due, type FiringTimer } from './firing-timer.ts'
 import { missedFirings, missedText } from './occurrences.ts'
 import type { Planner } from './plan.ts'
+import { createScheduleRepository, type Draft, type StoredSchedule } from './repository.ts'
 import { createRunner, type Firing, type Runner, type RunnerDeps } from './runner.ts'
-import { type RestoreState, runsAfterStart, tellLoaded, tellUnknown } from './startup.ts'
-import type { RunStore } from './store.ts'
+import { createRunPruning, type RunStore } from './store.ts'
 import type { Plan, Run, Schedule, ScheduleValues } from './types.ts'
-import { createUpkeep } from './upkeep.ts'
+
+export class UnknownScheduleError extends Error {
+  override readonly name = 'UnknownScheduleError'
+  constructor(readonly id: string) {
+    super(`Schedule ID ${id} not found.`)
+  }
+}
+
+/** The schedule cannot run as it stands. */
+export class InvalidScheduleError extends Error {
+  override readonly name = 'InvalidScheduleError'
+  constructor(
+    readonly field: string,
+    message: string,
+    readonly details?: string,
+  ) {
+    super(message)
+  }
+}
 
 export interface SchedulerDeps extends Pick<RunnerDeps, 'perform' | 'pausedBy' | 'isBusy' | 'onRun'> {
   readonly clock: Clock
@@ -25,10 +42,10 @@ export interface SchedulerSettings {
   readonly file: string
   readonly restoreState: RestoreState
   readonly monthBase: 0 | 1
-  /** Schedules fire in the zone of this computer: nothing changes for who comes from Butler. */
+  /** Schedules fire in the zone of this computer, as in Butler. */
   readonly ignoreTimezone: boolean
   readonly misfireGraceMs: number
-  /** Runs that are older are forgotten. */
+  /** Runs that are older are removed. */
   readonly keepRunsMs: number
   /** `watch`: another process owns the file, nothing fires. `shadow`: firings are recorded, nothing is done. */
   readonly mode: 'run' | 'shadow' | 'watch'
@@ -42,8 +59,6 @@ export interface Scheduler extends Service {
   /** In the order of the file. */
   list(): readonly Schedule[]
   get(id: string): Schedule | undefined
-  /** Why changes are refused: the file cannot be read; null = they aren't. */
-  readonly trouble: string | null
   nextRun(id: string): number | null
   lastRun(id: string): Run | null
   /**
@@ -56,7 +71,7 @@ export interface Scheduler extends Service {
   remove(id: string): Promise<void>
   /** Null = all that are valid. Resolves with the schedules after the change, in their order. */
   setRunning(ids: readonly string[] | null, running: boolean): Promise<readonly Schedule[]>
-  /** Fires now, whatever calendars and windows say; resolves with the run when it is on disk. */
+  /** Fires now, without regard to calendars and windows; resolves with the run when it is on disk. */
   run(id: string): Promise<Run | null>
 }
 
@@ -65,29 +80,29 @@ const POLL_MS = 5000
 const MANUAL_TRIES = 50
 
 interface Known {
-  readonly entry: BookEntry
+  readonly entry: StoredSchedule
   readonly schedule: Schedule
 }
 
 export function createScheduler(deps: SchedulerDeps, settings: SchedulerSettings): Scheduler {
   const { clock, log, store, planner } = deps
   const { mode, misfireGraceMs } = settings
-  const book = createBook(
+  const repository = createScheduleRepository(
     { file: createScheduleFile(settings.file), log, onChange: sync },
     { readOnly: mode !== 'run' },
   )
   const runner: Runner = createRunner(deps, { shadow: mode === 'shadow' })
-  const agenda: Agenda = createAgenda({ clock, onDue: fireDue, onLate: catchUp }, misfireGraceMs)
-  const upkeep = createUpkeep(deps, settings.keepRunsMs)
+  const timer: FiringTimer = createFiringTimer({ clock, onDue: fireDue, onLate: catchUp }, misfireGraceMs)
+  const pruning = createRunPruning(deps, settings.keepRunsMs)
   let known = new Map<string, Known>()
-  /** What an API call wants to be running, ahead of the file's own words. */
+  /** Whether a schedule is to run after the API call that is being written; goes before what the file says. */
   const wanted = new Map<string, boolean>()
   const ready = Promise.withResolvers<void>()
   let started = false
   let pollTimer: ReturnType<typeof setInterval> | undefined
 
-  /** Takes over the entries of the file: what is new or changed is planned again. */
-  function sync(entries: readonly BookEntry[]): void {
+  /** Takes over the entries of the file; new and changed ones are planned again. */
+  function sync(entries: readonly StoredSchedule[]): void {
     const before = known
     known = new Map()
     const changed: Schedule[] = []
@@ -102,12 +117,12 @@ export function createScheduler(deps: SchedulerDeps, settings: SchedulerSettings
       changed.push(schedule)
     }
     wanted.clear()
-    for (const id of before.keys()) if (!known.has(id)) agenda.remove(id)
+    for (const id of before.keys()) if (!known.has(id)) timer.remove(id)
     const gone = [...before.keys()].filter((id) => !known.has(id))
     if (started) rearm(changed, gone)
   }
 
-  function scheduleOf(entry: BookEntry, old: Schedule | undefined): Schedule {
+  function scheduleOf(entry: StoredSchedule, old: Schedule | undefined): Schedule {
     const { id, values } = entry
     const planned = planner.plan(values)
     const plan = planned.ok ? planned.plan : null
@@ -115,8 +130,8 @@ export function createScheduler(deps: SchedulerDeps, settings: SchedulerSettings
     const running =
       plan !== null && (wanted.get(id) ?? stateKept(values, old) ?? runsAfterStart(values, settings.restoreState))
     const schedule = { id, values, plan, problem, running }
-    if (!old || problem) tellLoaded(log, schedule, settings, entry)
-    tellUnknown(log, schedule, old, { file: settings.file, entry })
+    if (!old || problem) logLoaded(log, schedule, settings, entry)
+    logUnknownMembers(log, schedule, old, { file: settings.file, entry })
     return schedule
   }
 
@@ -130,8 +145,8 @@ export function createScheduler(deps: SchedulerDeps, settings: SchedulerSettings
   function rearm(changed: readonly Schedule[], gone: readonly string[]): void {
     const now = clock.now()
     for (const { id, plan, running } of changed) {
-      if (running && plan && mode !== 'watch') agenda.set(id, plan, now)
-      else agenda.remove(id)
+      if (running && plan && mode !== 'watch') timer.set(id, plan, now)
+      else timer.remove(id)
     }
     const armed = changed.filter(({ running }) => running)
     const idle = [...gone, ...changed.filter(({ running }) => !running).map(({ id }) => id)]
@@ -167,7 +182,7 @@ export function createScheduler(deps: SchedulerDeps, settings: SchedulerSettings
     }
   }
 
-  /** Arms what is to run; what was missed while Footman was down is made up for. */
+  /** Arms the schedules that are to run, and makes up for firings that were missed while Footman was down. */
   async function arm(): Promise<void> {
     const now = clock.now()
     const states = store.states()
@@ -176,7 +191,7 @@ export function createScheduler(deps: SchedulerDeps, settings: SchedulerSettings
     const ids = new Set(running.map(({ id }) => id))
     await store.setStates(fresh.map((schedule) => stateOf(schedule, now)))
     await store.dropStates([...states.keys()].filter((id) => !ids.has(id)))
-    for (const { id, plan } of running) agenda.set(id, plan!, now)
+    for (const { id, plan } of running) timer.set(id, plan!, now)
     if (mode === 'run') runner.resume(planOf)
     const isFresh = new Set(fresh)
     for (const schedule of running) {
@@ -191,7 +206,7 @@ export function createScheduler(deps: SchedulerDeps, settings: SchedulerSettings
 
   const list = (): Schedule[] => [...known.values()].map(({ schedule }) => schedule)
 
-  function required(draft: Draft, id: string): BookEntry {
+  function required(draft: Draft, id: string): StoredSchedule {
     const entry = draft.entries().find((one) => one.id === id)
     if (!entry) throw new UnknownScheduleError(id)
     return entry
@@ -214,7 +229,7 @@ export function createScheduler(deps: SchedulerDeps, settings: SchedulerSettings
       wanted.set(id, running)
     }
     try {
-      return await book.change((draft) => work(draft, mark))
+      return await repository.change((draft) => work(draft, mark))
     } catch (error) {
       for (const id of marked) wanted.delete(id)
       throw error
@@ -226,11 +241,8 @@ export function createScheduler(deps: SchedulerDeps, settings: SchedulerSettings
     ready: ready.promise,
     list,
     get: (id) => known.get(id)?.schedule,
-    get trouble() {
-      return book.trouble
-    },
     nextRun(id) {
-      const at = agenda.nextAt(id)
+      const at = timer.nextAt(id)
       const plan = known.get(id)?.schedule.plan
       // What a window or calendar holds back is a skipped run, not the next one.
       return at === null || !plan?.excluded(at) ? at : (plan.coming(at, 1)[0] ?? null)
@@ -266,7 +278,7 @@ export function createScheduler(deps: SchedulerDeps, settings: SchedulerSettings
     },
 
     async remove(id) {
-      await book.change((draft) => {
+      await repository.change((draft) => {
         required(draft, id)
         draft.remove(id)
       })
@@ -306,25 +318,26 @@ export function createScheduler(deps: SchedulerDeps, settings: SchedulerSettings
     },
 
     async start() {
-      await book.refresh()
-      if (book.trouble === null && !book.missing) log.info('SCHEDULER: Successfully loaded schedule from file.')
+      await repository.refresh()
+      if (repository.failure === null && !repository.missing)
+        log.info('SCHEDULER: Successfully loaded schedule from file.')
       started = true
       if (mode !== 'watch') {
         await arm()
-        if (!settings.ignoreTimezone) await upkeep.reportZones(list(), mode === 'run')
-        agenda.start()
+        if (!settings.ignoreTimezone) await reportZones(deps, list(), mode === 'run')
+        timer.start()
       }
       ready.resolve()
       const { pollMs = POLL_MS } = settings
-      if (pollMs > 0) pollTimer = setInterval(() => void book.refresh(), pollMs)
-      upkeep.start()
+      if (pollMs > 0) pollTimer = setInterval(() => void repository.refresh(), pollMs)
+      pruning.start()
     },
 
     async stop(graceMs) {
       ready.resolve()
       clearInterval(pollTimer)
-      upkeep.stop()
-      agenda.stop()
+      pruning.stop()
+      timer.stop()
       await runner.stop(graceMs)
     },
   }

@@ -1,7 +1,9 @@
-/** The database side of the scheduler: runs, how far each schedule is, what was told once. */
+/** The database side of the scheduler: runs, how far each schedule is, what was reported once. */
+import { setTimeout as pause } from 'node:timers/promises'
 import type { GroupWriter } from '../../platform/group-commit.ts'
 import type { Database } from '../../platform/sqlite.ts'
 import { storedJson } from '../../platform/stored-json.ts'
+import type { Clock, Logger } from '../../platform/types.ts'
 import type { Run, RunTask } from './types.ts'
 
 /** How far a schedule is: whatever was due later was missed. */
@@ -129,4 +131,44 @@ function insertRun(tx: Database, run: Run): boolean {
     )
   }
   return added.changes > 0
+}
+
+const PRUNE_MS = 3_600_000
+/** The first time: a process that lives for less than an hour prunes too. */
+const FIRST_PRUNE_MS = 60_000
+const PRUNE_CHUNK = 500
+const PAUSE_MS = 5
+
+export interface RunPruning {
+  start(): void
+  stop(): void
+}
+
+/** Removes runs that are older than the retention, every hour, in chunks. */
+export function createRunPruning(
+  { store, clock, log }: { readonly store: RunStore; readonly clock: Clock; readonly log: Logger },
+  retentionMs: number,
+): RunPruning {
+  let timer: ReturnType<typeof setInterval> | undefined
+  let first: ReturnType<typeof setTimeout> | undefined
+  let stopped = false
+
+  async function prune(): Promise<void> {
+    const before = clock.now() - retentionMs
+    while (!stopped && (await store.prune(before, PRUNE_CHUNK)) === PRUNE_CHUNK) await pause(PAUSE_MS)
+  }
+
+  return {
+    start() {
+      const failed = (error: unknown) => log.error(`SCHEDULER: Old runs could not be removed: ${error}`)
+      const run = () => void prune().catch(failed)
+      first = setTimeout(run, FIRST_PRUNE_MS)
+      timer = setInterval(run, PRUNE_MS)
+    },
+    stop() {
+      stopped = true
+      clearTimeout(first)
+      clearInterval(timer)
+    },
+  }
 }

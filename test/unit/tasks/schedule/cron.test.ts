@@ -1,8 +1,13 @@
 import { describe, expect, test } from 'bun:test'
 import fc from 'fast-check'
 import { createOffsets } from '../../../../src/platform/offsets.ts'
-import { createCronEngine, type MonthBase, parseCron, pointAt } from '../../../../src/tasks/schedule/cron.ts'
-import { describeCron } from '../../../../src/tasks/schedule/cron-text.ts'
+import {
+  createCronEngine,
+  describeCron,
+  type MonthBase,
+  parseCron,
+  pointAt,
+} from '../../../../src/tasks/schedule/cron.ts'
 import { nextFiring } from '../../../../src/tasks/schedule/occurrences.ts'
 
 function fields(text: string, base: MonthBase = 0) {

@@ -20,8 +20,7 @@ const planner = createPlanner(
   {
     calendars,
     windows: createWindows({ windows: {}, calendars, timezone: 'UTC' }),
-    parseTarget: () => ({ selection: { taskIds: [], tags: [], customProperties: [], match: 'any' }, problems: [] }),
-    checkAction: () => null,
+    hasWebhook: () => false,
   },
   { monthBase: 1, ignoreTimezone: false },
 )

@@ -35,8 +35,7 @@ function plan(values: ScheduleValues, timezone = 'Europe/Stockholm'): Plan {
     {
       calendars,
       windows: createWindows({ windows: {}, calendars, timezone }),
-      parseTarget: () => ({ selection: { taskIds: [], tags: [], customProperties: [], match: 'any' }, problems: [] }),
-      checkAction: () => null,
+      hasWebhook: () => false,
     },
     { monthBase: 0, ignoreTimezone: false },
   )

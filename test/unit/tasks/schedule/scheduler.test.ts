@@ -24,8 +24,7 @@ const planner = createPlanner(
   {
     calendars,
     windows: createWindows({ windows: {}, calendars, timezone: 'UTC' }),
-    parseTarget: () => ({ selection: { taskIds: [], tags: [], customProperties: [], match: 'any' }, problems: [] }),
-    checkAction: () => null,
+    hasWebhook: () => false,
   },
   { monthBase: 0, ignoreTimezone: false },
 )

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'bun:test'
 import { QrsError } from '../../../../src/qlik/qrs/errors.ts'
 import type { ExecutionFollower } from '../../../../src/tasks/executions/types.ts'
-import { createStartTasks } from '../../../../src/tasks/schedule/actions/start-tasks.ts'
+import { createStartTasks } from '../../../../src/tasks/schedule/actions.ts'
 import type { ActionContext } from '../../../../src/tasks/schedule/runner.ts'
 import type { ActionResult, Run, RunTask } from '../../../../src/tasks/schedule/types.ts'
 import type { StartOutcome, StartRequest } from '../../../../src/tasks/start/types.ts'

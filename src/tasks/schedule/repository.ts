@@ -1,50 +1,59 @@
-/** The schedules of the file, in memory and on disk: changes are written first, and count then. */
+/** The stored schedules, in memory and in their file: a change is written first and takes effect then. */
 import { randomUUID } from 'node:crypto'
 import type { Logger } from '../../platform/types.ts'
-import { FileBrokenError, FileWriteError } from './errors.ts'
 import { changeEntry, placeText, type ScheduleDocument, type ScheduleFile, writeEntry } from './file.ts'
 import type { ScheduleValues } from './types.ts'
 
-export interface BookEntry {
+/** The file holds something that cannot be read: it is not overwritten. */
+export class FileBrokenError extends Error {
+  override readonly name = 'FileBrokenError'
+}
+
+/** The file could not be written; nothing has changed. */
+export class FileWriteError extends Error {
+  override readonly name = 'FileWriteError'
+}
+
+export interface StoredSchedule {
   /** Unique. */
   readonly id: string
   readonly values: ScheduleValues
   /** As it stands in the file. */
   readonly text: string
-  /** Where it stood when the file was read; null when that is not known any more. */
+  /** Its line when the file was read; null when that is not known any more. */
   readonly line: number | null
   readonly rewritten?: true
 }
 
 /** The entries while they are being changed. */
 export interface Draft {
-  entries(): readonly BookEntry[]
+  entries(): readonly StoredSchedule[]
   add(values: ScheduleValues): void
   /** Undefined takes a member out. */
   change(id: string, changes: ScheduleValues): void
   remove(id: string): void
 }
 
-export interface Book {
-  entries(): readonly BookEntry[]
-  /** Null when the file could be read. */
-  readonly trouble: string | null
-  /** There was no file when it was looked for. */
+export interface ScheduleRepository {
+  entries(): readonly StoredSchedule[]
+  /** Why the file cannot be read; null when it can. */
+  readonly failure: string | null
+  /** There was no file at the last look. */
   readonly missing: boolean
-  /** Reads the file when somebody has changed it. Never rejects. */
+  /** Reads the file when it has changed on disk. Never rejects. */
   refresh(): Promise<void>
   /**
    * Changes that come together are written together. Resolves when the file is on disk. Rejects with a
-   * `FileBrokenError` or `FileWriteError`, and with what `work` throws; nothing has changed then.
+   * `FileBrokenError` or `FileWriteError`, or with the error of `work`; nothing has changed then.
    */
   change<T>(work: (draft: Draft) => T): Promise<T>
 }
 
-export interface BookDeps {
+export interface RepositoryDeps {
   readonly file: ScheduleFile
   readonly log: Logger
-  /** The entries have changed, here or by another hand. */
-  readonly onChange: (entries: readonly BookEntry[]) => void
+  /** The entries have changed, here or in the file. */
+  readonly onChange: (entries: readonly StoredSchedule[]) => void
 }
 
 interface Job {
@@ -53,11 +62,14 @@ interface Job {
   readonly reject: (error: unknown) => void
 }
 
-/** `readOnly`: the file is another's, ids that are missing are not written. */
-export function createBook({ file, log, onChange }: BookDeps, { readOnly }: { readonly readOnly: boolean }): Book {
+/** `readOnly`: the file belongs to another process; missing ids are not written. */
+export function createScheduleRepository(
+  { file, log, onChange }: RepositoryDeps,
+  { readOnly }: { readonly readOnly: boolean },
+): ScheduleRepository {
   let document: ScheduleDocument | null = null
-  let entries: readonly BookEntry[] = []
-  let trouble: string | null = null
+  let entries: readonly StoredSchedule[] = []
+  let failure: string | null = null
   let missing = false
   let jobs: Job[] = []
   /** Reading and writing take turns. */
@@ -69,8 +81,8 @@ export function createBook({ file, log, onChange }: BookDeps, { readOnly }: { re
   }
 
   function recovered(): void {
-    if (trouble !== null) log.info(`SCHEDULER: The schedule file ${file.path} can be read again`)
-    trouble = null
+    if (failure !== null) log.info(`SCHEDULER: The schedule file ${file.path} can be read again`)
+    failure = null
   }
 
   async function read(): Promise<void> {
@@ -91,15 +103,15 @@ export function createBook({ file, log, onChange }: BookDeps, { readOnly }: { re
       if (changed.missing.length > 0) await writeIds(changed.missing)
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error)
-      if (reason !== trouble) log.error(`SCHEDULER: Failed loading schedules from file: ${file.path}: ${reason}`)
-      trouble = reason
+      if (reason !== failure) log.error(`SCHEDULER: Failed loading schedules from file: ${file.path}: ${reason}`)
+      failure = reason
     }
   }
 
-  /** Ids are texts; what has none, or one that stands twice, gets a new one. */
-  function withIds(read: ScheduleDocument): { entries: BookEntry[]; missing: BookEntry[] } {
+  /** Ids are texts; an entry without one, or with one that another entry has, gets a new one. */
+  function withIds(read: ScheduleDocument): { entries: StoredSchedule[]; missing: StoredSchedule[] } {
     const known = new Set<string>()
-    const missing: BookEntry[] = []
+    const missing: StoredSchedule[] = []
     const all = read.entries.map(({ values, ...place }) => {
       const given = idOf(values)
       const isNew = given === '' || known.has(given)
@@ -116,7 +128,7 @@ export function createBook({ file, log, onChange }: BookDeps, { readOnly }: { re
     return { entries: all, missing }
   }
 
-  async function writeIds(missing: readonly BookEntry[]): Promise<void> {
+  async function writeIds(missing: readonly StoredSchedule[]): Promise<void> {
     if (readOnly || !document) return
     const ids = new Set(missing.map(({ id }) => id))
     const { indent } = document
@@ -126,19 +138,19 @@ export function createBook({ file, log, onChange }: BookDeps, { readOnly }: { re
     await store(changed).catch((error: unknown) => log.warn(`SCHEDULER: The new ids could not be written: ${error}`))
   }
 
-  async function store(changed: readonly BookEntry[]): Promise<void> {
+  async function store(changed: readonly StoredSchedule[]): Promise<void> {
     await file.write(document!.write(changed.map(({ text }) => text)))
     entries = changed
   }
 
-  /** All that waits, in one writing. */
+  /** Writes all waiting changes at once. */
   async function flush(): Promise<void> {
     const batch = jobs
     jobs = []
     if (batch.length === 0) return
     await read()
-    if (trouble !== null || !document) {
-      for (const job of batch) job.reject(new FileBrokenError(trouble ?? 'it was never read'))
+    if (failure !== null || !document) {
+      for (const job of batch) job.reject(new FileBrokenError(failure ?? 'it was never read'))
       return
     }
     const { done, result } = apply(batch, entries, document.indent)
@@ -155,8 +167,8 @@ export function createBook({ file, log, onChange }: BookDeps, { readOnly }: { re
 
   return {
     entries: () => entries,
-    get trouble() {
-      return trouble
+    get failure() {
+      return failure
     },
     get missing() {
       return missing
@@ -178,7 +190,7 @@ export function createBook({ file, log, onChange }: BookDeps, { readOnly }: { re
 }
 
 /** The jobs one after the other; one that throws is rejected, and leaves nothing behind. */
-function apply(batch: readonly Job[], before: readonly BookEntry[], indent: number) {
+function apply(batch: readonly Job[], before: readonly StoredSchedule[], indent: number) {
   const done: Job[] = []
   let current = before
   const at = (id: string): number => current.findIndex((entry) => entry.id === id)
@@ -207,7 +219,7 @@ function apply(batch: readonly Job[], before: readonly BookEntry[], indent: numb
   return { done, result: current }
 }
 
-function changed(entry: BookEntry, indent: number, changes: ScheduleValues): BookEntry {
+function changed(entry: StoredSchedule, indent: number, changes: ScheduleValues): StoredSchedule {
   const values = Object.fromEntries(
     Object.entries({ ...entry.values, ...changes }).filter(([, value]) => value !== undefined),
   )

@@ -1,4 +1,4 @@
-/** Which schedule fires when: one timer for all of them. */
+/** The firing timer: when each schedule fires next, and one timer for the earliest of them. */
 import type { Clock } from '../../platform/types.ts'
 import type { Plan } from './types.ts'
 
@@ -8,30 +8,29 @@ export interface Due {
   readonly dueAt: number
 }
 
-export interface Agenda {
+export interface FiringTimer {
   /** From now on it fires after that instant. */
   set(id: string, plan: Plan, after: number): void
   remove(id: string): void
   /** Null when it is not there or will never fire again. */
   nextAt(id: string): number | null
-  readonly size: number
   start(): void
   stop(): void
 }
 
-export interface AgendaDeps {
+export interface FiringTimerDeps {
   readonly clock: Clock
   /** Called with each firing whose time has come. */
   readonly onDue: (due: Due) => void
-  /** So much was missed that it is not fired one by one: the first of it was due at that time. */
+  /** Firings are later than the grace; the first of them was due at that time. */
   readonly onLate: (id: string, plan: Plan, firstDueAt: number) => void
 }
 
 /** The clock of the computer may be set meanwhile. */
 const LONGEST_WAIT_MS = 10_000
 
-/** `graceMs`: what is later than that is handed to `onLate`. */
-export function createAgenda({ clock, onDue, onLate }: AgendaDeps, graceMs: number): Agenda {
+/** `graceMs`: firings that are later than that go to `onLate`. */
+export function createFiringTimer({ clock, onDue, onLate }: FiringTimerDeps, graceMs: number): FiringTimer {
   const entries = new Map<string, { readonly plan: Plan; nextAt: number | null }>()
   let timer: ReturnType<typeof setTimeout> | undefined
   let wakeAt = Number.POSITIVE_INFINITY
@@ -80,9 +79,6 @@ export function createAgenda({ clock, onDue, onLate }: AgendaDeps, graceMs: numb
     },
     remove: (id) => void entries.delete(id),
     nextAt: (id) => entries.get(id)?.nextAt ?? null,
-    get size() {
-      return entries.size
-    },
     start() {
       started = true
       wait(clock.now())

@@ -1,0 +1,259 @@
+/** The endpoints of the scheduler that Butler did not have: coming firings, previews, runs. */
+import { z } from 'zod'
+import { requireScope } from '../../http/endpoint/caller.ts'
+import { refusedWithCode } from '../../http/endpoint/errors.ts'
+import type { Idempotency } from '../../http/endpoint/idempotency.ts'
+import {
+  cursorOf,
+  cursorParameter,
+  integerParameter,
+  limitParameter,
+  onlyParameters,
+} from '../../http/endpoint/list-query.ts'
+import { LIST_PARAMETERS } from '../../http/endpoint/list-schemas.ts'
+import { type ApiRoute, jsonAnswer } from '../../http/endpoint/route.ts'
+import { invalidBody, strictBody } from '../../http/endpoint/strict-body.ts'
+import { field } from '../../http/endpoint/validation.ts'
+import type { Clock } from '../../platform/types.ts'
+import {
+  CHANGE_FAILURES,
+  EXAMPLE_ID,
+  EXAMPLE_TASK,
+  type Guard,
+  type GuardDeps,
+  guarded,
+  idOf,
+  PARAMS,
+  requiredSchedule,
+  type ScheduleHandler,
+} from './http.ts'
+import { EXTRA_FIELDS, type Planner, planText } from './plan.ts'
+import type { RunStore } from './store.ts'
+import { ACTION_SCOPES, type Plan, type PlanProblem, RUN_OUTCOMES, type Run } from './types.ts'
+
+export interface RunRoutesDeps extends GuardDeps {
+  readonly planner: Planner
+  readonly store: RunStore
+  readonly idempotency: Idempotency
+  readonly clock: Clock
+}
+
+const DEFAULT_COUNT = 10
+const MAX_COUNT = 100
+
+const count = z.int().min(1).max(MAX_COUNT).describe('How many times. Default 10.').optional()
+
+const COMING = z.object({
+  next: z.array(z.string()).describe('Times that calendars and windows let through.'),
+  text: z.string().describe('The cron expression in words.'),
+})
+const EXAMPLE_COMING = {
+  next: ['2026-03-02T05:00:00.000Z'],
+  text: 'at 06:00, Monday to Friday (Europe/Stockholm)',
+}
+
+const text = z.string().nullable()
+
+const RUN_VIEW = z.object({
+  runId: z.string(),
+  scheduleId: z.string(),
+  dueAt: z.string(),
+  firedAt: text,
+  trigger: z.enum(['cron', 'manual', 'misfire']),
+  state: z.enum(['running', 'finished', 'skipped']),
+  outcome: z.enum(RUN_OUTCOMES).nullable(),
+  reason: z.enum(['WINDOW', 'CALENDAR', 'OVERLAP', 'MAINTENANCE', 'MISFIRE', 'SHADOW_MODE']).nullable(),
+  tasks: z.array(z.object({ taskId: z.string(), executionId: text, outcome: z.enum(RUN_OUTCOMES).nullable() })),
+  detail: text,
+})
+
+const EXAMPLE_RUN_ID = '019cacea-e080-7cba-a551-2100f80b56fc'
+
+export function runRoutes(deps: RunRoutesDeps): ApiRoute[] {
+  const guard: Guard = { failure: 'Failed retrieving schedule', unknown: null, changes: false }
+  return [
+    {
+      methods: ['GET'],
+      path: '/v4/schedules/{id}/next',
+      endpoint: 'scheduler.getSchedule',
+      scope: 'schedule:read',
+      summary: 'When a schedule fires next',
+      schemas: { params: PARAMS, query: z.object({ count }), responses: { 200: COMING } },
+      examples: [
+        { name: 'next', params: { id: EXAMPLE_ID }, query: { count: '1' }, status: 200, answer: EXAMPLE_COMING },
+      ],
+      handle: guarded(deps, guard, coming(deps)),
+    },
+    {
+      methods: ['POST'],
+      path: '/v4/schedules/preview',
+      endpoint: 'scheduler.getSchedule',
+      scope: 'schedule:read',
+      action: 'schedule.preview',
+      summary: 'When a schedule would fire',
+      description: 'With the members of a schedule that decide about its times. Nothing is created.',
+      schemas: {
+        body: z.object({
+          cronSchedule: z.string().describe('5 or 6 fields, months 0-11 or jan-dec.'),
+          timezone: z.string().describe('IANA time zone.'),
+          count,
+          window: z.unknown().describe('Window or list of windows.').optional(),
+          onlyOn: z.unknown().describe('Calendars.').optional(),
+          notOn: z.unknown().describe('Calendars.').optional(),
+          shift: z.unknown().describe('`none`, `previous` or `next`.').optional(),
+        }),
+        responses: { 200: COMING },
+      },
+      examples: [
+        {
+          name: 'weekdays',
+          body: { cronSchedule: '0 6 * * 1-5', timezone: 'Europe/Stockholm', count: 1 },
+          status: 200,
+          answer: EXAMPLE_COMING,
+        },
+      ],
+      handle: guarded(deps, guard, preview(deps)),
+    },
+    {
+      methods: ['GET'],
+      path: '/v4/schedules/{id}/runs',
+      endpoint: 'scheduler.getSchedule',
+      scope: 'schedule:read',
+      summary: 'The runs of a schedule',
+      description: 'Newest first, skipped ones included.',
+      schemas: {
+        params: PARAMS,
+        query: z.object({ limit: LIST_PARAMETERS.limit, cursor: LIST_PARAMETERS.cursor }),
+        responses: { 200: z.object({ runs: z.array(RUN_VIEW), nextCursor: text }) },
+      },
+      examples: [
+        {
+          name: 'runs',
+          params: { id: EXAMPLE_ID },
+          status: 200,
+          answer: {
+            runs: [
+              {
+                runId: EXAMPLE_RUN_ID,
+                scheduleId: EXAMPLE_ID,
+                dueAt: '2026-03-02T05:00:00.000Z',
+                firedAt: '2026-03-02T05:00:00.004Z',
+                trigger: 'cron',
+                state: 'finished',
+                outcome: 'success',
+                reason: null,
+                tasks: [
+                  { taskId: EXAMPLE_TASK, executionId: 'e5000000-0000-4000-8000-000000000001', outcome: 'success' },
+                ],
+                detail: null,
+              },
+            ],
+            nextCursor: null,
+          },
+        },
+      ],
+      handle: guarded(deps, guard, runs(deps)),
+    },
+    {
+      methods: ['POST'],
+      path: '/v4/schedules/{id}/run',
+      endpoint: 'scheduler.startSchedule',
+      scope: 'schedule:run',
+      action: 'schedule.run',
+      body: 'ignored',
+      summary: 'Run a schedule now',
+      description: 'Also when it is stopped; windows and calendars are not asked.',
+      schemas: { params: PARAMS, responses: { 202: z.object({ runId: z.string() }) } },
+      failures: CHANGE_FAILURES,
+      examples: [{ name: 'now', params: { id: EXAMPLE_ID }, status: 202, answer: { runId: EXAMPLE_RUN_ID } }],
+      handle: guarded(deps, { failure: 'Failed running schedule', unknown: null, changes: true }, run(deps)),
+    },
+  ]
+}
+
+const coming =
+  ({ clock }: RunRoutesDeps): ScheduleHandler =>
+  (request, scheduler) => {
+    onlyParameters(request.query, ['count'])
+    const wanted = integerParameter(request.query, 'count', 1, MAX_COUNT) ?? DEFAULT_COUNT
+    const { plan, problem } = requiredSchedule(scheduler, idOf(request))
+    if (!plan) return jsonAnswer(200, { next: [], text: `not valid: ${problem?.message}` })
+    return comingAnswer(plan, clock.now(), wanted)
+  }
+
+const extras = Object.fromEntries(Object.keys(EXTRA_FIELDS).map((name) => [name, z.unknown().optional()]))
+const PREVIEW_SHAPE = {
+  cronSchedule: field.string(),
+  timezone: field.string(),
+  count: field.integer().optional(),
+  ...extras,
+}
+/** What is started does not matter for a preview. */
+const ANY_TASK = '00000000-0000-4000-8000-000000000000'
+
+const preview =
+  ({ planner, clock }: RunRoutesDeps): ScheduleHandler =>
+  ({ body }) => {
+    const { count: wanted, ...values } = strictBody(PREVIEW_SHAPE, body) as Record<string, unknown>
+    const number = Number(wanted ?? DEFAULT_COUNT)
+    if (number < 1 || number > MAX_COUNT) {
+      throw invalidBody([{ path: 'count', message: `must be a whole number from 1 to ${MAX_COUNT}` }])
+    }
+    const planned = planner.plan({ ...values, qlikSenseTaskId: ANY_TASK })
+    if (!planned.ok) throw previewRefusal(planned.problem)
+    return comingAnswer(planned.plan, clock.now(), number)
+  }
+
+function previewRefusal({ field: name, message, details = message }: PlanProblem) {
+  if (name === 'cronSchedule') return refusedWithCode(400, 'INVALID_CRON', 'Invalid cron expression', details)
+  if (name === 'timezone') {
+    const hint = 'is no IANA time zone; write for example Europe/Stockholm'
+    return refusedWithCode(400, 'INVALID_TIMEZONE', 'Invalid time zone', `"${message.slice(18)}" ${hint}`)
+  }
+  return invalidBody([{ path: name, message: message.replace(`Invalid ${name}: `, '') }])
+}
+
+function comingAnswer(plan: Plan, now: number, wanted: number): Response {
+  return jsonAnswer(200, { next: plan.coming(now, wanted).map(iso), text: planText(plan) })
+}
+
+const runs =
+  ({ store }: RunRoutesDeps): ScheduleHandler =>
+  (request, scheduler) => {
+    onlyParameters(request.query, ['limit', 'cursor'])
+    const limit = limitParameter(request.query)
+    const { id } = requiredSchedule(scheduler, idOf(request))
+    const found = store.page(id, limit + 1, cursorParameter(request.query))
+    const page = found.slice(0, limit)
+    const isMore = found.length > limit
+    return jsonAnswer(200, { runs: page.map(runView), nextCursor: isMore ? cursorOf(page.at(-1)!.dueAt) : null })
+  }
+
+const run =
+  ({ idempotency }: RunRoutesDeps): ScheduleHandler =>
+  (request, scheduler) =>
+    idempotency.once(request, async () => {
+      const { id, plan } = requiredSchedule(scheduler, idOf(request))
+      request.note({ target: [id] })
+      if (plan) requireScope(request.caller, ACTION_SCOPES[plan.action.type])
+      const made = await scheduler.run(id)
+      if (!made) throw new Error('the run could not be recorded')
+      return jsonAnswer(202, { runId: made.id })
+    })
+
+function runView(run: Run): object {
+  return {
+    runId: run.id,
+    scheduleId: run.scheduleId,
+    dueAt: iso(run.dueAt),
+    firedAt: run.firedAt === null ? null : iso(run.firedAt),
+    trigger: run.trigger,
+    state: run.state,
+    outcome: run.outcome,
+    reason: run.reason,
+    tasks: run.tasks.map(({ taskId, executionId, outcome }) => ({ taskId, executionId, outcome })),
+    detail: run.detail,
+  }
+}
+
+const iso = (instant: number): string => new Date(instant).toISOString()

@@ -1,0 +1,460 @@
+/** The endpoints of Butler's scheduler, and the one to change a schedule. */
+import { z } from 'zod'
+import type { Caller, TaskSelectors } from '../../http/endpoint/caller.ts'
+import { requireScope } from '../../http/endpoint/caller.ts'
+import { Refusal, refused, refusedWithCode } from '../../http/endpoint/errors.ts'
+import { type ApiRequest, type ApiRoute, jsonAnswer } from '../../http/endpoint/route.ts'
+import { field, isObject, validate } from '../../http/endpoint/validation.ts'
+import { isStorageTrouble } from '../../platform/sqlite.ts'
+import type { Logger } from '../../platform/types.ts'
+import type { Planner } from './plan.ts'
+import { FileBrokenError } from './repository.ts'
+import { InvalidScheduleError, type Scheduler, UnknownScheduleError } from './scheduler.ts'
+import { ACTION_SCOPES, type Run, type Schedule, type ScheduleValues, type StartSelection } from './types.ts'
+
+export interface ScheduleRoutesDeps extends GuardDeps {
+  readonly planner: Planner
+  /** What of the selection the start filter denies, in the words of a refusal; null = nothing. Rejects when QRS is away. */
+  readonly deniedBy: (selection: StartSelection, limitedTo: TaskSelectors | undefined) => Promise<string | null>
+}
+
+export interface GuardDeps {
+  readonly log: Logger
+  /** Null while `Butler.scheduler.enable` is false. */
+  readonly scheduler: Scheduler | null
+  /** Why nothing may be changed here; null = it may. */
+  readonly fixed: 'satellite' | 'shadow' | null
+}
+
+export type ScheduleHandler = (request: ApiRequest, scheduler: Scheduler) => Response | Promise<Response>
+
+export interface Guard {
+  /** Message of the 500. */
+  readonly failure: string
+  /** Message of the 400 for a schedule that is not there; null = 404 in the form of new endpoints. */
+  readonly unknown: ((id: string) => string) | null
+  /** It changes or runs something. */
+  readonly changes: boolean
+}
+
+const startupState = z.enum(['start', 'started', 'stop', 'stopped'], {
+  error: 'must be equal to one of the allowed values',
+})
+
+/** In the order in which missing members are reported. */
+const NEW_SCHEDULE = field.object({
+  name: field.string(),
+  cronSchedule: field.string(),
+  timezone: field.string(),
+  qlikSenseTaskId: field.string(),
+  startupState,
+  tags: field.array(field.string()).optional(),
+})
+const SCHEDULE_CHANGES = NEW_SCHEDULE.partial()
+const SELECTED = field.object({ id: field.array(field.string()).optional() })
+
+export const PARAMS = z.object({ id: z.string().describe('Id of the schedule.') })
+export const EXAMPLE_ID = 'Manually-added-schedule-1'
+export const EXAMPLE_TASK = 'a8b4c123-def4-5678-9abc-def012345678'
+
+const stored = z.looseObject({
+  id: z.string(),
+  created: z.string().optional(),
+  name: z.string(),
+  cronSchedule: z.string(),
+  timezone: z.string(),
+  qlikSenseTaskId: z.string(),
+  startupState: z.string(),
+  tags: z.array(z.string()).optional(),
+  lastKnownState: z.string().optional(),
+})
+
+const listed = stored.extend({
+  nextRun: z.string().describe('When it fires next; skipped firings do not count.').optional(),
+  lastRun: z.string().describe('When it fired last.').optional(),
+  lastResult: z.string().describe('`ok`, or `error: ` and why.').optional(),
+})
+
+export const CHANGE_FAILURES = {
+  409: 'This Footman is a satellite, or runs in shadow mode.',
+  500: 'The schedule file could not be read or written; nothing has changed.',
+}
+const WRITE_FAILURES = { ...CHANGE_FAILURES, 502: 'QRS could not be asked whether the tasks may be started.' }
+
+const EXAMPLE = {
+  name: 'Weekdays 06-18, on the hour and half past',
+  cronSchedule: '0,30 6-18 * * 1-5',
+  timezone: 'Europe/Paris',
+  qlikSenseTaskId: EXAMPLE_TASK,
+  startupState: 'stopped',
+  id: EXAMPLE_ID,
+}
+
+const EXAMPLE_BODY = {
+  timezone: 'Europe/Stockholm',
+  tags: ['tag 1', 'abc 123 åäö'],
+  qlikSenseTaskId: EXAMPLE_TASK,
+  name: 'Mornings',
+  cronSchedule: '0 6 * * 1-5',
+  startupState: 'started',
+}
+
+const NOT_FOUND = (id: string): string => `REST SCHEDULER: Schedule ID ${id} not found.`
+
+export function scheduleRoutes(deps: ScheduleRoutesDeps): ApiRoute[] {
+  return [
+    {
+      methods: ['GET'],
+      path: '/v4/schedules',
+      endpoint: 'scheduler.getSchedule',
+      scope: 'schedule:read',
+      butler: true,
+      summary: 'List the schedules',
+      description: 'All of them, or with `id` a list of one.',
+      schemas: {
+        query: z.object({ id: z.string().describe('Only this schedule, with all its members.').optional() }),
+        responses: { 200: z.array(listed) },
+      },
+      examples: [
+        { name: 'all', status: 200, answer: [EXAMPLE] },
+        { name: 'one', query: { id: EXAMPLE_ID }, status: 200, answer: [EXAMPLE] },
+      ],
+      handle: guarded(deps, { failure: 'Failed retrieving schedule', unknown: NOT_FOUND, changes: false }, list),
+    },
+    {
+      methods: ['POST'],
+      path: '/v4/schedules',
+      endpoint: 'scheduler.createNewSchedule',
+      scope: 'schedule:write',
+      butler: true,
+      action: 'schedule.create',
+      summary: 'Create a schedule',
+      description:
+        'Months in numbers count from 0. Further members: `target`, `action`, `window`, `onlyOn`, `notOn`, `shift`, `overlapPolicy`, `misfirePolicy`, `jitter`; others are kept as they are.',
+      schemas: { body: NEW_SCHEDULE, responses: { 201: stored } },
+      failures: WRITE_FAILURES,
+      examples: [
+        {
+          name: 'mornings',
+          body: EXAMPLE_BODY,
+          status: 201,
+          answer: {
+            ...EXAMPLE_BODY,
+            id: 'f95ec4d5-5e87-40a5-922a-a9d4ff8319f0',
+            created: '2026-11-21T00:24:50.751Z',
+            lastKnownState: 'started',
+          },
+        },
+      ],
+      handle: guarded(deps, { failure: 'Failed adding new schedule', unknown: NOT_FOUND, changes: true }, create(deps)),
+    },
+    {
+      methods: ['PUT'],
+      path: '/v4/schedules/{id}',
+      endpoint: 'scheduler.updateSchedule',
+      scope: 'schedule:write',
+      action: 'schedule.update',
+      summary: 'Change a schedule',
+      description: 'Members that are not given stay; `null` takes one of the further members away.',
+      schemas: { params: PARAMS, body: SCHEDULE_CHANGES, responses: { 200: z.array(stored) } },
+      failures: WRITE_FAILURES,
+      examples: [
+        {
+          name: 'later',
+          params: { id: EXAMPLE_ID },
+          body: { cronSchedule: '0,30 7-18 * * 1-5' },
+          status: 200,
+          answer: [{ ...EXAMPLE, cronSchedule: '0,30 7-18 * * 1-5' }],
+        },
+      ],
+      handle: guarded(deps, { failure: 'Failed updating schedule', unknown: NOT_FOUND, changes: true }, update(deps)),
+    },
+    {
+      methods: ['DELETE'],
+      path: '/v4/schedules/{id}',
+      endpoint: 'scheduler.deleteSchedule',
+      scope: 'schedule:write',
+      butler: true,
+      action: 'schedule.delete',
+      summary: 'Delete a schedule',
+      schemas: { params: PARAMS, responses: { 204: z.void().describe('Deleted.') } },
+      failures: CHANGE_FAILURES,
+      examples: [{ name: 'one', params: { id: EXAMPLE_ID }, status: 204 }],
+      handle: guarded(
+        deps,
+        {
+          failure: 'Failed deleting schedule',
+          unknown: (id) => `REST SCHEDULER: Delete for schedule ID ${id} failed.`,
+          changes: true,
+        },
+        remove,
+      ),
+    },
+    ...stateRoutes(deps, { verb: 'start', failure: 'Failed starting schedule', lastKnownState: 'started' }),
+    ...stateRoutes(deps, { verb: 'stop', failure: 'Failed stopping schedule', lastKnownState: 'stopped' }),
+    {
+      methods: ['GET'],
+      path: '/v4/schedules/status',
+      endpoint: 'scheduler.getScheduleStatusAll',
+      scope: 'schedule:read',
+      butler: true,
+      summary: 'Which schedules run',
+      schemas: { responses: { 200: z.string().describe('A line per schedule.') } },
+      examples: [{ name: 'all', status: 200, answer: `{\n'${EXAMPLE_ID}': 0,30 6-18 * * 1-5 status: Running \n}` }],
+      handle: guarded(
+        deps,
+        { failure: 'Failed retrieving scheduler status', unknown: NOT_FOUND, changes: false },
+        (_, scheduler) =>
+          new Response(statusText(scheduler.list()), { headers: { 'content-type': 'text/plain; charset=utf-8' } }),
+      ),
+    },
+  ]
+}
+
+interface StateRoutes {
+  readonly verb: 'start' | 'stop'
+  readonly failure: string
+  readonly lastKnownState: string
+}
+
+/** Starting and stopping: one schedule, and several of them. */
+function stateRoutes(deps: ScheduleRoutesDeps, { verb, failure, lastKnownState }: StateRoutes): ApiRoute[] {
+  const verbText = verb === 'start' ? 'Start' : 'Stop'
+  const answer = [{ ...EXAMPLE, lastKnownState }]
+  return [
+    {
+      methods: ['PUT'],
+      path: `/v4/schedules/{id}/${verb}`,
+      endpoint: `scheduler.${verb}Schedule`,
+      scope: 'schedule:run',
+      butler: true,
+      action: `schedule.${verb}`,
+      body: 'ignored',
+      summary: `${verbText} a schedule`,
+      schemas: { params: PARAMS, responses: { 200: z.array(stored) } },
+      failures: CHANGE_FAILURES,
+      examples: [{ name: 'one', params: { id: EXAMPLE_ID }, status: 200, answer }],
+      handle: guarded(
+        deps,
+        { failure, unknown: (id) => `REST SCHEDULER: ${failure} ID ${id}.`, changes: true },
+        setOne(verb === 'start', `REST SCHEDULER: ${failure} ID`),
+      ),
+    },
+    {
+      methods: ['PUT'],
+      path: `/v4/schedules/${verb}all`,
+      endpoint: `scheduler.${verb}Schedule`,
+      scope: 'schedule:run',
+      butler: true,
+      action: `schedule.${verb}`,
+      summary: `${verbText} schedules`,
+      description: 'All of them, or those of the body.',
+      schemas: { body: SELECTED.optional(), responses: { 200: z.array(stored) } },
+      failures: CHANGE_FAILURES,
+      examples: [{ name: 'some', body: { id: [EXAMPLE_ID] }, status: 200, answer }],
+      handle: guarded(deps, { failure, unknown: NOT_FOUND, changes: true }, setAll(verb === 'start')),
+    },
+  ]
+}
+
+const list: ScheduleHandler = ({ query }, scheduler) => {
+  const { id } = query
+  if (id === undefined)
+    return jsonAnswer(
+      200,
+      scheduler.list().map((schedule) => listedSchedule(scheduler, schedule)),
+    )
+  const schedule = requiredSchedule(scheduler, [id].flat()[0] ?? '')
+  return jsonAnswer(200, [{ ...schedule.values, ...runMembers(scheduler, schedule) }])
+}
+
+const create =
+  (deps: ScheduleRoutesDeps): ScheduleHandler =>
+  async (request, scheduler) => {
+    const values = valuesOf(NEW_SCHEDULE, request.body)
+    await checkRights(deps, request, values)
+    const schedule = await scheduler.create(values)
+    request.note({ target: [schedule.id] })
+    return jsonAnswer(201, schedule.values)
+  }
+
+const update =
+  (deps: ScheduleRoutesDeps): ScheduleHandler =>
+  async (request, scheduler) => {
+    const id = idOf(request)
+    request.note({ target: [id] })
+    const changes = valuesOf(SCHEDULE_CHANGES, request.body)
+    const { values, plan } = requiredSchedule(scheduler, id)
+    if (plan) requireScope(request.caller, ACTION_SCOPES[plan.action.type])
+    await checkRights(deps, request, { ...values, ...changes })
+    const schedule = await scheduler.update(id, changes)
+    return jsonAnswer(200, [schedule.values])
+  }
+
+const remove: ScheduleHandler = async (request, scheduler) => {
+  const id = idOf(request)
+  request.note({ target: [id] })
+  const { plan } = requiredSchedule(scheduler, id)
+  if (plan) requireScope(request.caller, ACTION_SCOPES[plan.action.type])
+  await scheduler.remove(id)
+  return new Response(null, { status: 204 })
+}
+
+const setOne =
+  (running: boolean, failure: string): ScheduleHandler =>
+  async (request, scheduler) => {
+    const id = idOf(request)
+    request.note({ target: [id] })
+    const changed = await scheduler.setRunning([id], running).catch((error: unknown) => {
+      if (!(error instanceof InvalidScheduleError)) throw error
+      throw refused(400, `${failure} ${id}.`, error.message)
+    })
+    return jsonAnswer(
+      200,
+      changed.map(({ values }) => values),
+    )
+  }
+
+const setAll =
+  (running: boolean): ScheduleHandler =>
+  async (request, scheduler) => {
+    const { id } = request.body === undefined ? {} : validate('body', SELECTED, request.body)
+    if (id !== undefined) request.note({ target: id })
+    const changed = await scheduler.setRunning(id ?? null, running)
+    return jsonAnswer(
+      200,
+      changed.map(({ values }) => values),
+    )
+  }
+
+/** The members of the body, in its order, in the form of the schema; others as they came. */
+function valuesOf(schema: typeof NEW_SCHEDULE | typeof SCHEDULE_CHANGES, body: unknown): ScheduleValues {
+  const read: Readonly<Record<string, unknown>> = validate('body', schema, body)
+  const given = isObject(body) ? body : {}
+  return Object.fromEntries(Object.keys(given).map((name) => [name, name in read ? read[name] : given[name]]))
+}
+
+/** A caller that makes a schedule needs the right to do what it does, for the tasks that it starts. */
+async function checkRights(
+  { planner, deniedBy, log }: ScheduleRoutesDeps,
+  request: ApiRequest,
+  values: ScheduleValues,
+) {
+  const planned = planner.plan(Object.fromEntries(Object.entries(values).filter(([, value]) => value !== null)))
+  if (!planned.ok)
+    throw new InvalidScheduleError(planned.problem.field, planned.problem.message, planned.problem.details)
+  const { action, selection } = planned.plan
+  const scope = ACTION_SCOPES[action.type]
+  requireScope(request.caller, scope)
+  if (action.type !== 'startTask') return
+  const denied = await deniedBy(selection, limitsOf(request.caller, scope)).catch((error: unknown) => {
+    log.warn(`SCHEDULER: The start filter could not be asked: ${error}`)
+    throw refused(502, 'Failed asking QRS about the tasks of the schedule', String((error as Error).message))
+  })
+  if (denied !== null) throw refused(403, denied)
+}
+
+const limitsOf = (caller: Caller, scope: string): TaskSelectors | undefined =>
+  caller.limits(scope).startFilter ?? undefined
+
+/** The id of the path. */
+export const idOf = ({ params }: ApiRequest): string => params.id ?? ''
+
+export function requiredSchedule(scheduler: Scheduler, id: string): Schedule {
+  const schedule = scheduler.get(id)
+  if (!schedule) throw new UnknownScheduleError(id)
+  return schedule
+}
+
+/** A handler whose refusals have the form that clients know. */
+export function guarded(
+  deps: GuardDeps,
+  guard: Guard,
+  handle: ScheduleHandler,
+): (request: ApiRequest) => Promise<Response> {
+  return async (request) => {
+    const { scheduler, log } = deps
+    if (!scheduler) throw refused(400, 'REST SCHEDULER: Scheduler is disabled in config file.')
+    if (guard.changes) requireOwn(deps.fixed)
+    await scheduler.ready
+    try {
+      return await handle(request, scheduler)
+    } catch (error) {
+      if (error instanceof Refusal || isStorageTrouble(error)) throw error
+      throw refusalOf(error, guard, log, request.requestId)
+    }
+  }
+}
+
+function requireOwn(fixed: GuardDeps['fixed']): void {
+  if (fixed === 'satellite') {
+    const details = 'This Footman is a satellite (Butler.footman.node.role); change and run schedules on the primary.'
+    throw refusedWithCode(409, 'NOT_PRIMARY', 'Not the primary', details)
+  }
+  if (fixed === 'shadow') {
+    const details = 'Footman runs in shadow mode, which changes and starts nothing.'
+    throw refusedWithCode(409, 'SHADOW_MODE', 'Shadow mode', details)
+  }
+}
+
+function refusalOf(error: unknown, { failure, unknown }: Guard, log: Logger, requestId: string): Refusal {
+  if (error instanceof UnknownScheduleError) {
+    if (unknown) return refused(400, unknown(error.id))
+    return refusedWithCode(404, 'SCHEDULE_NOT_FOUND', 'Schedule not found', `No schedule has the id ${error.id}.`)
+  }
+  if (error instanceof InvalidScheduleError) return refused(400, error.message, error.details)
+  if (error instanceof FileBrokenError) {
+    return refused(500, 'Schedule file could not be loaded; refusing to overwrite it', error.message)
+  }
+  log.error(`SCHEDULER: ${failure}, request ${requestId}: ${error}`)
+  return refused(500, failure, `The log of Footman says more about request ${requestId}.`)
+}
+
+/** The members of Butler's list, in its order. */
+const LISTED = [
+  'id',
+  'created',
+  'name',
+  'cronSchedule',
+  'timezone',
+  'qlikSenseTaskId',
+  'startupState',
+  'tags',
+  'lastKnownState',
+]
+
+/** As in Butler's list: nine members, then what is known about runs. */
+function listedSchedule(scheduler: Scheduler, schedule: Schedule): object {
+  const { values } = schedule
+  const known = LISTED.filter((name) => values[name] !== undefined && values[name] !== null)
+  return { ...Object.fromEntries(known.map((name) => [name, plain(values[name])])), ...runMembers(scheduler, schedule) }
+}
+
+/** What a file may hold as a number is text here. */
+const plain = (value: unknown): unknown =>
+  typeof value === 'number' || typeof value === 'boolean' ? String(value) : value
+
+function runMembers(scheduler: Scheduler, { id, problem }: Schedule): object {
+  const nextRun = scheduler.nextRun(id)
+  const last = scheduler.lastRun(id)
+  const lastResult = problem ? `error: ${problem.message}` : last && resultText(last)
+  return {
+    ...(nextRun !== null && { nextRun: new Date(nextRun).toISOString() }),
+    ...(last && { lastRun: new Date(last.firedAt ?? last.dueAt).toISOString() }),
+    ...(lastResult && { lastResult }),
+  }
+}
+
+function resultText({ outcome, detail }: Run): string {
+  if (outcome !== 'failed' && outcome !== 'aborted') return 'ok'
+  return `error: ${detail ?? outcome}`
+}
+
+/** The schedules as Butler's documents show them; every line of a schedule ends with a blank. */
+function statusText(schedules: readonly Schedule[]): string {
+  const lines = schedules.map(
+    ({ id, values, running }) =>
+      `'${id}': ${String(values.cronSchedule)} status: ${running ? 'Running' : 'Stopped'} \n`,
+  )
+  return `{\n${lines.join('')}}`
+}

@@ -1,0 +1,156 @@
+/** Schedules: their file, their runs, what they do, and their endpoints. */
+import type { Config } from '../../config/schema.ts'
+import type { TaskSelectors } from '../../http/endpoint/caller.ts'
+import { createIdempotency } from '../../http/endpoint/idempotency.ts'
+import type { ApiRoute } from '../../http/endpoint/route.ts'
+import type { GroupWriter } from '../../platform/group-commit.ts'
+import type { Database } from '../../platform/sqlite.ts'
+import type { Clock, Logger, Service } from '../../platform/types.ts'
+import type { QrsClient } from '../../qlik/qrs/types.ts'
+import { meaningOf } from '../executions/status.ts'
+import { startFilterFor } from '../start/filter.ts'
+import { selectTasks } from '../start/select.ts'
+import { type AppDumpDeps, createAppDump, createStartTasks, type StartTasksDeps } from './actions.ts'
+import { scheduleRoutes } from './http.ts'
+import { runRoutes } from './http-runs.ts'
+import { createPlanner, type PlannerDeps } from './plan.ts'
+import type { ActionContext, Perform, RunnerDeps } from './runner.ts'
+import { createScheduler } from './scheduler.ts'
+import { createRunStore } from './store.ts'
+import type { ActionResult, Plan, Schedule, ScheduleAction, StartSelection } from './types.ts'
+
+export interface SchedulesDeps extends PlannerDeps, Pick<RunnerDeps, 'pausedBy' | 'onRun'> {
+  readonly db: Database
+  readonly writer: GroupWriter
+  readonly clock: Clock
+  readonly log: Logger
+  readonly qrs: Pick<QrsClient, 'taskById'> & Parameters<typeof selectTasks>[0]
+  readonly starts: Pick<StartTasksDeps, 'start' | 'follower'>
+  readonly apps: Pick<AppDumpDeps, 'listApps' | 'streamOf' | 'openDump'>
+  /** Makes a delivery of a webhook; rejects when there is no such destination. */
+  readonly callWebhook: Perform
+  /** Called after every action that is no start of tasks. */
+  readonly onAction: (context: ActionContext, result: ActionResult) => void
+}
+
+export interface SchedulesOptions {
+  readonly shadow: boolean
+  /** Absolute path of the schedule file. */
+  readonly file: string
+  /** Absolute path of the folder of app dumps. */
+  readonly dumpDirectory: string
+}
+
+export interface Schedules {
+  readonly routes: readonly ApiRoute[]
+  readonly services: readonly Service[]
+  /** How many schedules are running, stopped, invalid; null while the scheduler is off. */
+  states(): Readonly<Record<'running' | 'stopped' | 'invalid', number>> | null
+}
+
+export function createSchedules(deps: SchedulesDeps, config: Config, options: SchedulesOptions): Schedules {
+  const { db, writer, clock, log, qrs } = deps
+  const { footman, scheduler: section, restServerConfig } = config
+  const { monthBase, restoreState, ignoreTimezone, misfireGrace } = footman.scheduler
+  const store = createRunStore({ db, writer })
+  const planner = createPlanner(deps, { monthBase, ignoreTimezone })
+  const isSatellite = footman.node.role === 'satellite'
+  const fixed = isSatellite ? 'satellite' : options.shadow ? 'shadow' : null
+  const scheduler = section.enable
+    ? createScheduler(
+        {
+          clock,
+          log,
+          store,
+          planner,
+          pausedBy: deps.pausedBy,
+          onRun: deps.onRun,
+          perform: performer(deps, options),
+          isBusy: (plan) => isBusy(qrs, plan),
+        },
+        {
+          file: options.file,
+          restoreState,
+          monthBase,
+          ignoreTimezone,
+          misfireGraceMs: misfireGrace,
+          keepRunsMs: footman.retention.scheduleRuns,
+          mode: isSatellite ? 'watch' : options.shadow ? 'shadow' : 'run',
+        },
+      )
+    : null
+  if (!scheduler) log.info("MAIN: Didn't load schedules from file")
+  const guard = { log, scheduler, fixed, planner } as const
+  const routes = restServerConfig.enable
+    ? [
+        ...scheduleRoutes({
+          ...guard,
+          deniedBy: (selection, limitedTo) => deniedBy(qrs, config, selection, limitedTo),
+        }),
+        ...runRoutes({ ...guard, store, clock, idempotency: createIdempotency({ db, writer, clock, log }) }),
+      ]
+    : []
+  return {
+    routes,
+    services: scheduler ? [scheduler] : [],
+    states: () => scheduler && statesOf(scheduler.list()),
+  }
+}
+
+function statesOf(schedules: readonly Schedule[]) {
+  const count = (holds: (schedule: Schedule) => boolean) => schedules.filter(holds).length
+  return {
+    running: count(({ running }) => running),
+    stopped: count(({ running, plan }) => !running && plan !== null),
+    invalid: count(({ plan }) => plan === null),
+  }
+}
+
+/** One line per kind of action. */
+function performer(deps: SchedulesDeps, { dumpDirectory }: SchedulesOptions): Perform {
+  const { clock, log, starts, apps } = deps
+  const actions: Readonly<Record<ScheduleAction['type'], Perform>> = {
+    startTask: createStartTasks({ ...starts, clock, log }),
+    appDump: createAppDump({ ...apps, clock, log }, { directory: dumpDirectory }),
+    webhook: deps.callWebhook,
+  }
+  return async (context) => {
+    const { type } = context.plan.action
+    const result = await actions[type](context)
+    if (result && type !== 'startTask') deps.onAction(context, result)
+    return result
+  }
+}
+
+/** Schedules made over REST are checked when they are made. */
+async function deniedBy(
+  qrs: SchedulesDeps['qrs'],
+  { startTaskFilter, footman }: Config,
+  selection: StartSelection,
+  limitedTo: TaskSelectors | undefined,
+): Promise<string | null> {
+  const filter = startFilterFor('rest', { startTaskFilter, startFilter: footman.startFilter }, limitedTo)
+  if (!filter) return null
+  const { denied } = await selectTasks(qrs, filter, {
+    ...selection,
+    origin: 'rest',
+    requestedBy: 'schedule',
+    allTaskIdsMustExist: false,
+  })
+  const [id, tag, property] = [denied.taskIds[0], denied.tags[0], denied.customProperties[0]]
+  if (id !== undefined) return `Task ID is not allowed: ${id}`
+  if (tag !== undefined) return `Task tag is not allowed: ${tag}`
+  return property ? `Task custom property is not allowed. Name: ${property.name}, value: ${property.value}` : null
+}
+
+const NEVER_STARTED = 0
+
+/** Whether one of the tasks that the plan names by id runs; false when QRS does not answer. */
+async function isBusy(qrs: SchedulesDeps['qrs'], { action, selection }: Plan): Promise<boolean> {
+  if (action.type !== 'startTask') return false
+  const tasks = await Promise.all(selection.taskIds.map((id) => qrs.taskById(id))).catch(() => [])
+  return tasks.some((task) => {
+    const status = task?.operational?.lastExecutionResult?.status ?? NEVER_STARTED
+    return status !== NEVER_STARTED && meaningOf(status).state !== 'finished'
+  })
+}
