@@ -51,11 +51,6 @@ export type CronResult =
   | { readonly ok: true; readonly value: CronExpression }
   | { readonly ok: false; readonly problem: CronProblem }
 
-/** The text with a line of `^` below the wrong part, and why it is wrong. */
-export function pointAt(text: string, { reason, at, length }: CronProblem): string {
-  return `${text}\n${' '.repeat(at)}${'^'.repeat(Math.max(length, 1))} ${reason}`
-}
-
 interface FieldKind {
   readonly name: string
   readonly least: number
@@ -116,8 +111,7 @@ function read(text: string, monthBase: MonthBase): CronExpression {
   const trimmed = text.trim()
   if (trimmed.startsWith('@')) {
     const meant = ALIASES[trimmed.toLowerCase()]
-    if (meant === undefined)
-      throw new CronError(whole, `${trimmed} is unknown; known are ${Object.keys(ALIASES).join(', ')}`)
+    if (!meant) throw new CronError(whole, `${trimmed} is unknown; known are ${Object.keys(ALIASES).join(', ')}`)
     return { ...read(meant, 1), text: trimmed }
   }
   const tokens = [...text.matchAll(/\S+/g)].map((match) => ({ text: match[0], at: match.index }))
@@ -128,9 +122,9 @@ function read(text: string, monthBase: MonthBase): CronExpression {
   const weekdays = readWeekdays(weekday!)
   const expression: CronExpression = {
     text: trimmed,
-    seconds: [...readField(second!, SECOND)].sort(ascending),
-    minutes: [...readField(minute!, MINUTE)].sort(ascending),
-    hours: [...readField(hour!, HOUR)].sort(ascending),
+    seconds: readField(second!, SECOND),
+    minutes: readField(minute!, MINUTE),
+    hours: readField(hour!, HOUR),
     ...days,
     ...readMonths(month!, monthBase),
     ...weekdays,
@@ -142,8 +136,6 @@ function read(text: string, monthBase: MonthBase): CronExpression {
     throw new CronError(day!, 'there is no such day, so it would never fire')
   return expression
 }
-
-const ascending = (a: number, b: number): number => a - b
 
 /** The items of a list, each with its place. */
 function itemsOf({ text, at }: Token): Token[] {
@@ -158,17 +150,14 @@ function itemsOf({ text, at }: Token): Token[] {
 function readDays(token: Token): Pick<CronExpression, 'days' | 'lastDay'> {
   const isLast = ({ text }: Token) => text.toUpperCase() === 'L'
   const items = itemsOf(token)
-  const days = valuesOf(
-    items.filter((item) => !isLast(item)),
-    DAY,
-  )
+  const numbers = items.filter((item) => !isLast(item))
+  const days = valuesOf(numbers, DAY)
   return { days: days.size === 31 ? null : days, lastDay: items.some(isLast) && days.size < 31 }
 }
 
 function readMonths(token: Token, base: MonthBase): Pick<CronExpression, 'months' | 'numericMonth'> {
   const values = readField(token, { name: 'month', least: base, most: base + 11, names: MONTHS })
-  const numericMonth = /(^|[-,])\d/.test(token.text)
-  return { months: new Set([...values].map((month) => month - base + 1)), numericMonth }
+  return { months: new Set(values.map((month) => month - base + 1)), numericMonth: /(^|[-,])\d/.test(token.text) }
 }
 
 function readWeekdays(token: Token): Pick<CronExpression, 'weekdays' | 'nth'> {
@@ -181,14 +170,13 @@ function readWeekdays(token: Token): Pick<CronExpression, 'weekdays' | 'nth'> {
     if (!/^[1-5]$/.test(match[2]!)) throw new CronError(item, `${item.text} must end with #1 to #5`)
     return [{ weekday, n }]
   })
-  const weekdays = valuesOf(
-    items.filter(({ text }) => !text.includes('#')),
-    WEEKDAY,
-  )
+  const plain = items.filter(({ text }) => !text.includes('#'))
+  const weekdays = valuesOf(plain, WEEKDAY)
   return { weekdays: weekdays.size === 7 ? null : weekdays, nth: weekdays.size === 7 ? [] : nth }
 }
 
-const readField = (token: Token, kind: FieldKind): Set<number> => valuesOf(itemsOf(token), kind)
+/** Ascending. */
+const readField = (token: Token, kind: FieldKind): number[] => [...valuesOf(itemsOf(token), kind)].sort((a, b) => a - b)
 
 function valuesOf(items: readonly Token[], kind: FieldKind): Set<number> {
   return new Set(items.flatMap((item) => readItem(item, kind)))
@@ -279,10 +267,7 @@ export function createCronEngine(): CronEngine {
   }
 }
 
-const MONTH_NAMES = [
-  ...['January', 'February', 'March', 'April', 'May', 'June'],
-  ...['July', 'August', 'September', 'October', 'November', 'December'],
-]
+const MONTH_NAMES = 'January February March April May June July August September October November December'.split(' ')
 const WEEKDAY_NAMES = ['Sunday', 'Monday', 'Tuesday', 'Wednesday', 'Thursday', 'Friday', 'Saturday']
 const ORDINALS = ['', 'first', 'second', 'third', 'fourth', 'fifth']
 

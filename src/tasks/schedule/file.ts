@@ -6,6 +6,7 @@ import { mkdir, readFile, stat } from 'node:fs/promises'
 import { basename, dirname } from 'node:path'
 import {
   Document,
+  isAlias,
   isMap,
   isNode,
   isScalar,
@@ -31,7 +32,6 @@ export interface FileEntry {
   readonly rewritten?: true
 }
 
-/** Where an entry stands. */
 export type EntryPlace = Omit<FileEntry, 'values'>
 
 export interface ScheduleDocument {
@@ -196,7 +196,7 @@ function commentsAbove(gap: string, indent: number): number {
   return length
 }
 
-/** Length of what stands below the last member and belongs to its entry: everything up to the last deeper comment. */
+/** Length of the comments below the last member that are deeper than its dash, and so belong to its entry. */
 function deeperComments(rest: string, indent: number): number {
   let [length, at] = [0, 0]
   for (const line of rest.split('\n')) {
@@ -210,11 +210,8 @@ function deeperComments(rest: string, indent: number): number {
 
 function hasAlias(document: Document): boolean {
   let found = false
-  visit(document, {
-    Alias() {
-      found = true
-      return visit.BREAK
-    },
+  visit(document, (_, node) => {
+    if (isAlias(node)) found = true
   })
   return found
 }

@@ -26,7 +26,7 @@ import {
   PARAMS,
   requiredSchedule,
   type ScheduleHandler,
-} from './http.ts'
+} from './http-common.ts'
 import { EXTRA_FIELDS, type Planner, planText } from './plan.ts'
 import type { RunStore } from './store.ts'
 import { ACTION_SCOPES, type Plan, type PlanProblem, RUN_OUTCOMES, type Run } from './types.ts'

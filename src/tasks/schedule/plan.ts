@@ -7,7 +7,7 @@ import { hostZone } from '../../platform/host-zone.ts'
 import { createOffsets, type Offsets } from '../../platform/offsets.ts'
 import { isGuid } from '../../platform/uuid.ts'
 import { parseStart } from '../start/parse.ts'
-import { createCronEngine, describeCron, type MonthBase, monthNames, parseCron, pointAt } from './cron.ts'
+import { type CronProblem, createCronEngine, describeCron, type MonthBase, monthNames, parseCron } from './cron.ts'
 import { createOccurrences, nextFiring } from './occurrences.ts'
 import type { Plan, PlanProblem, ScheduleAction, ScheduleValues, StartSelection } from './types.ts'
 
@@ -167,6 +167,11 @@ function readCron(values: ScheduleValues, monthBase: MonthBase) {
   const result = parseCron(text, monthBase)
   if (!result.ok) throw invalid('cronSchedule', result.problem.reason, pointAt(text, result.problem))
   return result.value
+}
+
+/** The text with a line of `^` below the wrong part, and why it is wrong. */
+export function pointAt(text: string, { reason, at, length }: CronProblem): string {
+  return `${text}\n${' '.repeat(at)}${'^'.repeat(Math.max(length, 1))} ${reason}`
 }
 
 /** '' when other members say what is done. */

@@ -14,6 +14,25 @@ export class FileWriteError extends Error {
   override readonly name = 'FileWriteError'
 }
 
+export class UnknownScheduleError extends Error {
+  override readonly name = 'UnknownScheduleError'
+  constructor(readonly id: string) {
+    super(`Schedule ID ${id} not found.`)
+  }
+}
+
+/** The schedule cannot run as it stands. */
+export class InvalidScheduleError extends Error {
+  override readonly name = 'InvalidScheduleError'
+  constructor(
+    readonly field: string,
+    message: string,
+    readonly details?: string,
+  ) {
+    super(message)
+  }
+}
+
 export interface StoredSchedule {
   /** Unique. */
   readonly id: string

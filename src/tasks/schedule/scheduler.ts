@@ -6,29 +6,16 @@ import { createScheduleFile } from './file.ts'
 import { createFiringTimer, type Due, type FiringTimer } from './firing-timer.ts'
 import { missedFirings, missedText } from './occurrences.ts'
 import type { Planner } from './plan.ts'
-import { createScheduleRepository, type Draft, type StoredSchedule } from './repository.ts'
+import {
+  createScheduleRepository,
+  type Draft,
+  InvalidScheduleError,
+  type StoredSchedule,
+  UnknownScheduleError,
+} from './repository.ts'
 import { createRunner, type Firing, type Runner, type RunnerDeps } from './runner.ts'
 import { createRunPruning, type RunStore } from './store.ts'
 import type { Plan, Run, Schedule, ScheduleValues } from './types.ts'
-
-export class UnknownScheduleError extends Error {
-  override readonly name = 'UnknownScheduleError'
-  constructor(readonly id: string) {
-    super(`Schedule ID ${id} not found.`)
-  }
-}
-
-/** The schedule cannot run as it stands. */
-export class InvalidScheduleError extends Error {
-  override readonly name = 'InvalidScheduleError'
-  constructor(
-    readonly field: string,
-    message: string,
-    readonly details?: string,
-  ) {
-    super(message)
-  }
-}
 
 export interface SchedulerDeps extends Pick<RunnerDeps, 'perform' | 'pausedBy' | 'isBusy' | 'onRun'> {
   readonly clock: Clock

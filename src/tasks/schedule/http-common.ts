@@ -1,0 +1,145 @@
+/** What the endpoints of schedules share: when and how they refuse, and how a schedule is shown. */
+import { z } from 'zod'
+import { Refusal, refused, refusedWithCode } from '../../http/endpoint/errors.ts'
+import type { ApiRequest } from '../../http/endpoint/route.ts'
+import { isStorageTrouble } from '../../platform/sqlite.ts'
+import type { Logger } from '../../platform/types.ts'
+import { FileBrokenError, InvalidScheduleError, UnknownScheduleError } from './repository.ts'
+import type { Scheduler } from './scheduler.ts'
+import type { Run, Schedule } from './types.ts'
+
+export interface GuardDeps {
+  readonly log: Logger
+  /** Null while `Butler.scheduler.enable` is false. */
+  readonly scheduler: Scheduler | null
+  /** Why nothing may be changed here; null = it may. */
+  readonly fixed: 'satellite' | 'shadow' | null
+}
+
+export type ScheduleHandler = (request: ApiRequest, scheduler: Scheduler) => Response | Promise<Response>
+
+export interface Guard {
+  /** Message of the 500. */
+  readonly failure: string
+  /** Message of the 400 for a schedule that is not there; null = 404 in the form of new endpoints. */
+  readonly unknown: ((id: string) => string) | null
+  /** It changes or runs something. */
+  readonly changes: boolean
+}
+
+export const PARAMS = z.object({ id: z.string().describe('Id of the schedule.') })
+export const EXAMPLE_ID = 'Manually-added-schedule-1'
+export const EXAMPLE_TASK = 'a8b4c123-def4-5678-9abc-def012345678'
+
+export const CHANGE_FAILURES = {
+  409: 'This Footman is a satellite, or runs in shadow mode.',
+  500: 'The schedule file could not be read or written; nothing has changed.',
+}
+
+/** The id of the path. */
+export const idOf = ({ params }: ApiRequest): string => params.id ?? ''
+
+export function requiredSchedule(scheduler: Scheduler, id: string): Schedule {
+  const schedule = scheduler.get(id)
+  if (!schedule) throw new UnknownScheduleError(id)
+  return schedule
+}
+
+/** A handler whose refusals have the form that clients know. */
+export function guarded(
+  deps: GuardDeps,
+  guard: Guard,
+  handle: ScheduleHandler,
+): (request: ApiRequest) => Promise<Response> {
+  return async (request) => {
+    const { scheduler, log } = deps
+    if (!scheduler) throw refused(400, 'REST SCHEDULER: Scheduler is disabled in config file.')
+    if (guard.changes) requireOwn(deps.fixed)
+    await scheduler.ready
+    try {
+      return await handle(request, scheduler)
+    } catch (error) {
+      if (error instanceof Refusal || isStorageTrouble(error)) throw error
+      throw refusalOf(error, guard, log, request.requestId)
+    }
+  }
+}
+
+function requireOwn(fixed: GuardDeps['fixed']): void {
+  if (fixed === 'satellite') {
+    const details = 'This Footman is a satellite (Butler.footman.node.role); change and run schedules on the primary.'
+    throw refusedWithCode(409, 'NOT_PRIMARY', 'Not the primary', details)
+  }
+  if (fixed === 'shadow') {
+    const details = 'Footman runs in shadow mode, which changes and starts nothing.'
+    throw refusedWithCode(409, 'SHADOW_MODE', 'Shadow mode', details)
+  }
+}
+
+function refusalOf(error: unknown, { failure, unknown }: Guard, log: Logger, requestId: string): Refusal {
+  if (error instanceof UnknownScheduleError) {
+    if (unknown) return refused(400, unknown(error.id))
+    return refusedWithCode(404, 'SCHEDULE_NOT_FOUND', 'Schedule not found', `No schedule has the id ${error.id}.`)
+  }
+  if (error instanceof InvalidScheduleError) return refused(400, error.message, error.details)
+  if (error instanceof FileBrokenError) {
+    return refused(500, 'Schedule file could not be loaded; refusing to overwrite it', error.message)
+  }
+  log.error(`SCHEDULER: ${failure}, request ${requestId}: ${error}`)
+  return refused(500, failure, `The log of Footman says more about request ${requestId}.`)
+}
+
+/** The members of Butler's list, in its order. */
+const LISTED = [
+  'id',
+  'created',
+  'name',
+  'cronSchedule',
+  'timezone',
+  'qlikSenseTaskId',
+  'startupState',
+  'tags',
+  'lastKnownState',
+]
+
+/** As in Butler's list: nine members, then what is known about runs. */
+export function listedSchedule(scheduler: Scheduler, schedule: Schedule): object {
+  const { values } = schedule
+  const known = LISTED.filter((name) => values[name] !== undefined && values[name] !== null)
+  return { ...Object.fromEntries(known.map((name) => [name, plain(values[name])])), ...runMembers(scheduler, schedule) }
+}
+
+/** All members in stored order, then what is known about runs. */
+export const wholeSchedule = (scheduler: Scheduler, schedule: Schedule): object => ({
+  ...schedule.values,
+  ...runMembers(scheduler, schedule),
+})
+
+/** What a file may hold as a number is text here. */
+const plain = (value: unknown): unknown =>
+  typeof value === 'number' || typeof value === 'boolean' ? String(value) : value
+
+function runMembers(scheduler: Scheduler, { id, problem }: Schedule): object {
+  const nextRun = scheduler.nextRun(id)
+  const last = scheduler.lastRun(id)
+  const lastResult = problem ? `error: ${problem.message}` : last && resultText(last)
+  return {
+    ...(nextRun !== null && { nextRun: new Date(nextRun).toISOString() }),
+    ...(last && { lastRun: new Date(last.firedAt ?? last.dueAt).toISOString() }),
+    ...(lastResult && { lastResult }),
+  }
+}
+
+function resultText({ outcome, detail }: Run): string {
+  if (outcome !== 'failed' && outcome !== 'aborted') return 'ok'
+  return `error: ${detail ?? outcome}`
+}
+
+/** The schedules as Butler's documents show them; every line of a schedule ends with a blank. */
+export function statusText(schedules: readonly Schedule[]): string {
+  const lines = schedules.map(
+    ({ id, values, running }) =>
+      `'${id}': ${String(values.cronSchedule)} status: ${running ? 'Running' : 'Stopped'} \n`,
+  )
+  return `{\n${lines.join('')}}`
+}
