@@ -209,11 +209,9 @@ function deeperComments(rest: string, indent: number): number {
 }
 
 function hasAlias(document: Document): boolean {
-  let found = false
-  visit(document, (_, node) => {
-    if (isAlias(node)) found = true
-  })
-  return found
+  const found: unknown[] = []
+  visit(document, (_, node) => void (isAlias(node) && found.push(node)))
+  return found.length > 0
 }
 
 function entryOf(text: string) {
