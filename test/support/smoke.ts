@@ -1,6 +1,6 @@
 /** What Footman does for a living, on whatever runs it: events to alerts, what stays after a kill, schedules, logs, a stop. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
-import { readdirSync, readFileSync } from 'node:fs'
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { parse } from 'yaml'
 import { runToEnd } from './binary.ts'
 import { type Footman, footman } from './footman.ts'
@@ -11,6 +11,17 @@ import { type TempDirectory, tempDirectory } from './temp.ts'
 import { until } from './wait.ts'
 
 const TASK = 'a8b4c123-def4-5678-9abc-def012345678'
+
+/** Every day but Sundays. */
+const MON_TO_SAT = `BEGIN:VCALENDAR
+VERSION:2.0
+BEGIN:VEVENT
+UID:1
+DTSTART;VALUE=DATE:20240101
+RRULE:FREQ=YEARLY;BYDAY=MO,TU,WE,TH,FR,SA
+END:VEVENT
+END:VCALENDAR
+`.replaceAll('\n', '\r\n')
 
 export interface SmokeSettings {
   readonly name: string
@@ -53,9 +64,13 @@ export function smokeTests({ name, host: hostOf, separator }: SmokeSettings): vo
               stopSchedule: true,
             },
           },
-          footman: { dataDirectory: path('.', 'data') },
+          footman: {
+            dataDirectory: path('.', 'data'),
+            calendars: { 'mon-to-sat': { file: path('.', 'mon-to-sat.ics') } },
+          },
         },
       })
+      writeFileSync(product.directory.join('mon-to-sat.ics'), MON_TO_SAT)
       await product.start()
     }, 120_000)
     afterAll(async () => {
@@ -126,6 +141,17 @@ export function smokeTests({ name, host: hostOf, separator }: SmokeSettings): vo
       ])
       expect(readdirSync(product.directory.join('data'))).toEqual(expect.arrayContaining(['footman.db', 'journal.db']))
     }, 30_000)
+
+    test('a calendar file keeps a schedule away from its days', async () => {
+      const [status, { next }] = await json('POST', '/v4/schedules/preview', {
+        cronSchedule: '0 6 * * *',
+        timezone: 'UTC',
+        notOn: ['mon-to-sat'],
+        count: 5,
+      })
+      const weekdays = (next as string[]).map((at) => new Date(at).getUTCDay())
+      expect([status, weekdays]).toEqual([200, [0, 0, 0, 0, 0]])
+    })
 
     test('a schedule fires', async () => {
       const started = site.simulator.ended(TASK)
