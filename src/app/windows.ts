@@ -18,7 +18,7 @@ export interface BuiltWindows {
   /** Always those in use. */
   readonly windows: Windows
   readonly calendars: Calendars
-  /** To be started before whoever asks for windows: it reads the files of calendars. */
+  /** Reads the files of calendars; to be started before the services that use windows. */
   readonly service: Service
   /** Those of another configuration, with their files read. They take the place of the others with `use`. */
   prepare(config: Config): Promise<PreparedWindows>

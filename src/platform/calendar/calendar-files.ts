@@ -8,7 +8,7 @@ import type { Day } from './types.ts'
 
 export interface CalendarFilesDeps {
   readonly log: Logger
-  /** A file cannot be read (why), or can be read (null). Told at the first look and once per change. */
+  /** A file cannot be read (the reason), or can be read (null). Called at the first look and at each change. */
   readonly onTrouble?: ((calendar: string, reason: string | null) => void) | undefined
 }
 
@@ -23,14 +23,14 @@ export interface CalendarFiles {
   readonly name: string
   /** The last content that could be read; none before `start`. */
   days(calendar: string): ReadonlySet<Day>
-  /** Reads all files; what cannot be read is told, not thrown. */
+  /** Reads all files. Never rejects: a file that cannot be read is logged and reported. */
   start(): Promise<void>
   stop(): Promise<void>
 }
 
 interface Known {
   days: ReadonlySet<Day>
-  /** Size and time of what was read last. */
+  /** Size and time of the file at the last reading. */
   stamp: string
   trouble: string | null
 }

@@ -8,7 +8,7 @@ import type { Day } from './types.ts'
 
 export interface CalendarContent {
   readonly days: ReadonlySet<Day>
-  /** What was left out, and why; one line each. */
+  /** One line for each thing that was left out, with the reason. */
   readonly warnings: readonly string[]
 }
 

@@ -1,4 +1,4 @@
-/** What schedules do: start tasks and follow them to their end, and make snapshots of all apps. */
+/** The actions of schedules: start tasks and follow them to their end, make snapshots of all apps. */
 import { mkdir, open, readdir, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
@@ -60,7 +60,7 @@ export function createStartTasks(deps: StartTasksDeps, settings: StartTasksSetti
 
   async function follow(task: RunTask, signal: AbortSignal): Promise<RunTask> {
     if (task.outcome !== null) return task
-    // Old servers tell no id: that it was started is all that can be known.
+    // Old servers return no execution id, so nothing more can be known than that the task was started.
     if (task.executionId === null) return { ...task, outcome: 'unknown' }
     const late = AbortSignal.timeout(followMs)
     const { outcome } = await follower.untilFinal(task.executionId, AbortSignal.any([signal, late]))
@@ -112,7 +112,10 @@ function tasksOf({ started, failed }: StartOutcome): RunTask[] {
   return [
     ...started.map(({ taskId, taskName, executionId }) => ({ taskId, taskName, executionId, outcome: null })),
     ...failed.map(({ taskId, taskName, error }) => ({
-      ...{ taskId, taskName, executionId: null, error },
+      taskId,
+      taskName,
+      executionId: null,
+      error,
       outcome: 'failed' as const,
     })),
   ]
@@ -129,7 +132,7 @@ async function settledTask(
   return { taskId, taskName, executionId: result.executionId, outcome: null }
 }
 
-/** What was asked for and could not be started at all. */
+/** The selected tasks that could not be started at all. */
 function refusedText({ notFound, denied }: StartOutcome): string | null {
   const parts = [
     ...notFound.map((id) => `task ${id} does not exist`),

@@ -1,4 +1,4 @@
-/** What is wrong or unexpected about schedules: findings of `footman check`, and the lines of the log at a load. */
+/** Problems of schedules: the findings of `footman check`, and the log lines when schedules are loaded. */
 import { readFile } from 'node:fs/promises'
 import type { Clock, Logger } from '../../platform/types.ts'
 import { type EntryPlace, type FileEntry, lineOfMember, placeText, readDocument, ScheduleFileError } from './file.ts'
@@ -112,7 +112,7 @@ export interface LoadSettings {
   readonly monthBase: 0 | 1
 }
 
-/** Logs what is wrong or unexpected about a schedule that was just loaded. */
+/** Logs the problems of a schedule that was just loaded. */
 export function logLoaded(
   log: Logger,
   schedule: Schedule,

@@ -28,7 +28,7 @@ export interface FileEntry {
   readonly text: string
   /** Line of the first member, from 1; null when that is not known. */
   readonly line: number | null
-  /** The text is not what stands in the file, only means the same. */
+  /** The text differs from the one in the file and means the same. */
   readonly rewritten?: true
 }
 
@@ -60,7 +60,7 @@ const LINE_WIDTH = 80
 /** That of Butler. */
 const STYLE = { indent: 2, indentSeq: true, lineWidth: LINE_WIDTH, minContentWidth: 0, singleQuote: true } as const
 
-/** Throws a `ScheduleFileError` that says what is wrong with the file, and where. */
+/** Throws a `ScheduleFileError` with the reason and the line when the file cannot be used. */
 export function readDocument(text: string): ScheduleDocument {
   const bom = text.startsWith('\uFEFF') ? '\uFEFF' : ''
   const eol = /\r\n/.test(text) ? '\r\n' : '\n'
@@ -155,7 +155,7 @@ function cut(parsed: Parsed): ScheduleDocument | null {
 interface Frame {
   /** Up to the colon of the key. */
   readonly head: string
-  /** The rest of its line, and what stands above the entries without belonging to the first. */
+  /** The rest of its line, and the lines above the comments of the first entry. */
   readonly between: string
   /** Everything below the entries. */
   readonly tail: string
@@ -237,7 +237,7 @@ function changeMember(text: string, indent: number, name: string, value: unknown
   const { document, map } = entryOf(text)!
   const node = map.items.find(({ key }) => key.value === name)?.value
   const line = value === undefined || map.flow ? null : oneLine(name, value)
-  // What fits on a line changes nothing but that line.
+  // A value that fits on a line changes nothing but that line.
   if (line !== null && isScalar(node) && isOneLine(text, node))
     return text.slice(0, node.range![0]) + line.slice(name.length + 2) + text.slice(node.range![1])
   if (line !== null && node === undefined) return appended(text, map, line)
@@ -310,7 +310,7 @@ export interface ScheduleFile {
 }
 
 export function createScheduleFile(path: string): ScheduleFile {
-  /** What the file looked like when it was read or written last; null = never. */
+  /** Inode, size and time of the file at the last reading or writing; null = never. */
   let stamp: string | null = null
   let content: string | null = null
 

@@ -1,4 +1,4 @@
-/** What the endpoints of schedules share: when and how they refuse, and how a schedule is shown. */
+/** Shared by the endpoints of schedules: their refusals, and the views of a schedule. */
 import { z } from 'zod'
 import { Refusal, refused, refusedWithCode } from '../../http/endpoint/errors.ts'
 import type { ApiRequest } from '../../http/endpoint/route.ts'
@@ -102,20 +102,20 @@ const LISTED = [
   'lastKnownState',
 ]
 
-/** As in Butler's list: nine members, then what is known about runs. */
+/** As in Butler's list: nine members, then the members about runs. */
 export function listedSchedule(scheduler: Scheduler, schedule: Schedule): object {
   const { values } = schedule
   const known = LISTED.filter((name) => values[name] !== undefined && values[name] !== null)
   return { ...Object.fromEntries(known.map((name) => [name, plain(values[name])])), ...runMembers(scheduler, schedule) }
 }
 
-/** All members in stored order, then what is known about runs. */
+/** All members in stored order, then the members about runs. */
 export const wholeSchedule = (scheduler: Scheduler, schedule: Schedule): object => ({
   ...schedule.values,
   ...runMembers(scheduler, schedule),
 })
 
-/** What a file may hold as a number is text here. */
+/** Numbers and booleans of the file are text in the list. */
 const plain = (value: unknown): unknown =>
   typeof value === 'number' || typeof value === 'boolean' ? String(value) : value
 

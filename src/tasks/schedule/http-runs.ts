@@ -188,7 +188,7 @@ const PREVIEW_SHAPE = {
   count: field.integer().optional(),
   ...extras,
 }
-/** What is started does not matter for a preview. */
+/** A schedule needs a task; for a preview any will do. */
 const ANY_TASK = '00000000-0000-4000-8000-000000000000'
 
 const preview =

@@ -24,7 +24,7 @@ import { ACTION_SCOPES, type ScheduleValues, type StartSelection } from './types
 
 export interface ScheduleRoutesDeps extends GuardDeps {
   readonly planner: Planner
-  /** What of the selection the start filter denies, in the words of a refusal; null = nothing. Rejects when QRS is away. */
+  /** The refusal when the start filter denies a part of the selection; null = it denies nothing. Rejects when QRS does not answer. */
   readonly deniedBy: (selection: StartSelection, limitedTo: TaskSelectors | undefined) => Promise<string | null>
 }
 
@@ -317,7 +317,7 @@ function valuesOf(schema: typeof NEW_SCHEDULE | typeof SCHEDULE_CHANGES, body: u
   return Object.fromEntries(Object.keys(given).map((name) => [name, name in read ? read[name] : given[name]]))
 }
 
-/** A caller that makes a schedule needs the right to do what it does, for the tasks that it starts. */
+/** A caller that makes a schedule needs the scope of its action, for the tasks that it starts. */
 async function checkRights(
   { planner, deniedBy, log }: ScheduleRoutesDeps,
   request: ApiRequest,

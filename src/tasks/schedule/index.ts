@@ -1,4 +1,4 @@
-/** Schedules: their file, their runs, what they do, and their endpoints. */
+/** Schedules: their file, runs, actions and endpoints. */
 import type { Config } from '../../config/schema.ts'
 import type { TaskSelectors } from '../../http/endpoint/caller.ts'
 import { createIdempotency } from '../../http/endpoint/idempotency.ts'

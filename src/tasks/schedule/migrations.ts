@@ -1,4 +1,4 @@
-/** Runs of schedules, and what is remembered about the schedules themselves. */
+/** Tables for the runs of schedules, and for how far each schedule is. */
 import type { Migration } from '../../platform/sqlite.ts'
 
 export const schedulerMigrations: Migration[] = [

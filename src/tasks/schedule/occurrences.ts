@@ -37,7 +37,7 @@ export function nextFiring(expression: CronExpression, clock: ZoneClock, after: 
   return null
 }
 
-/** The clock change itself when something fires there: by the new clock, or instead of what its gap skips. */
+/** The clock change itself when the expression fires there: by the new clock, or in place of times in the gap. */
 function firingAtChange(expression: CronExpression, { offsets, engine }: ZoneClock, change: number): number | null {
   const before = change + offsets.at(change - 1)
   const after = change + offsets.at(change)

@@ -37,7 +37,7 @@ const globList = oneOrMany('Globs.', z.string().min(1)).optional()
 
 const apps = z.strictObject({ appId: globList, stream: globList, name: globList })
 
-/** What a schedule does, as it is written in the file. */
+/** The member `action`, as it is written in the file. */
 const actionSchema = z
   .discriminatedUnion('type', [
     z.strictObject({ type: z.literal('startTask') }),
@@ -229,7 +229,7 @@ function joined(taskId: string, target: StartSelection | null): StartSelection {
 /** `at 06:00, Monday to Friday (Europe/Stockholm)`. */
 export const planText = ({ cron, timezone }: Plan): string => describeCron(cron, timezone)
 
-/** `February`: what the numbers of months mean; null where none is written. */
+/** The names of months that are written as numbers: `February`; null when none is. */
 export const monthsMeant = ({ cron }: Plan): string | null => (cron.numericMonth ? monthNames(cron.months) : null)
 
 const BUTLER_MEMBERS = [

@@ -4,14 +4,14 @@ import { uuidV7 } from '../../platform/uuid.ts'
 import type { RunStore } from './store.ts'
 import type { ActionResult, Plan, Run, RunTask, RunTrigger, SkipReason } from './types.ts'
 
-/** What an action gets to work with. */
+/** The context in which an action is carried out. */
 export interface ActionContext {
   readonly run: Run
   readonly plan: Plan
   readonly scheduleName: string
-  /** Footman has stopped, and now takes the run up again. */
+  /** The run is continued after a restart of Footman. */
   readonly resumed: boolean
-  /** Keeps what is known so far; resolves when it is on disk. */
+  /** Stores the state of the tasks; resolves when it is on disk. */
   progress(tasks: readonly RunTask[]): Promise<void>
   /** Aborts when Footman stops. */
   readonly signal: AbortSignal
@@ -30,7 +30,7 @@ export interface RunnerDeps {
   readonly perform: Perform
   /** Why no schedule may fire at that time (name of a maintenance); null = they may. */
   readonly pausedBy: (at: number) => string | null
-  /** Whether the tasks of the plan run, whoever started them. */
+  /** Whether tasks of the plan run, however they were started. */
   readonly isBusy: (plan: Plan) => Promise<boolean>
   /** `lagMs`: how late it fired; null when it was skipped or waited on purpose. */
   readonly onRun?: ((run: Run, lagMs: number | null) => void) | undefined
@@ -43,7 +43,7 @@ export interface Firing {
   readonly plan: Plan
   readonly dueAt: number
   readonly trigger: RunTrigger
-  /** What is to be remembered, like how many firings were missed. */
+  /** A note that is stored with the run, like the number of missed firings. */
   readonly detail?: string
 }
 

@@ -82,7 +82,7 @@ export function createScheduler(deps: SchedulerDeps, settings: SchedulerSettings
   const timer: FiringTimer = createFiringTimer({ clock, onDue: fireDue, onLate: catchUp }, misfireGraceMs)
   const pruning = createRunPruning(deps, settings.keepRunsMs)
   let known = new Map<string, Known>()
-  /** Whether a schedule is to run after the API call that is being written; goes before what the file says. */
+  /** Whether a schedule is to run after the API call that is being written; takes precedence over the file. */
   const wanted = new Map<string, boolean>()
   const ready = Promise.withResolvers<void>()
   let started = false
@@ -231,7 +231,7 @@ export function createScheduler(deps: SchedulerDeps, settings: SchedulerSettings
     nextRun(id) {
       const at = timer.nextAt(id)
       const plan = known.get(id)?.schedule.plan
-      // What a window or calendar holds back is a skipped run, not the next one.
+      // A firing outside of windows and calendars is a skipped run, not the next one.
       return at === null || !plan?.excluded(at) ? at : (plan.coming(at, 1)[0] ?? null)
     },
     lastRun: runner.last,
@@ -336,7 +336,7 @@ function firingOf(schedule: Schedule, plan: Plan, dueAt: number, trigger: Firing
 
 const nameOf = ({ values }: Schedule): string => String(values.name ?? '')
 
-/** What decides about the times of a schedule. */
+/** The members that decide about the times of a schedule. */
 function definitionOf({ values, plan }: Schedule): string {
   const { cronSchedule, window, onlyOn, notOn, shift } = values
   return JSON.stringify([cronSchedule, plan?.timezone, window, onlyOn, notOn, shift])

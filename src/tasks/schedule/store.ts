@@ -6,16 +6,16 @@ import { storedJson } from '../../platform/stored-json.ts'
 import type { Clock, Logger } from '../../platform/types.ts'
 import type { Run, RunTask } from './types.ts'
 
-/** How far a schedule is: whatever was due later was missed. */
+/** How far a schedule is: firings that were due later were missed. */
 export interface ScheduleState {
   readonly scheduleId: string
   /** Milliseconds since 1970. */
   readonly handledUntil: number
-  /** What decides about its times; with another one nothing was missed. */
+  /** The members that decide about its times; when they have changed, no firing counts as missed. */
   readonly definition: string
 }
 
-/** What is left to be decided about a run. */
+/** The members of a run that change. */
 export type RunChange = Partial<Pick<Run, 'firedAt' | 'state' | 'outcome' | 'reason' | 'tasks' | 'detail'>>
 
 /** Promises resolve when the change is on disk. */

@@ -5,7 +5,7 @@ import type { CronExpression } from './cron.ts'
 /** A schedule as it stands in the file, members in order. */
 export type ScheduleValues = Readonly<Record<string, unknown>>
 
-/** What a schedule starts. */
+/** The tasks that a schedule starts. */
 export type StartSelection = Pick<
   StartRequest,
   'taskIds' | 'tags' | 'customProperties' | 'taskNames' | 'match' | 'keyValues'
@@ -39,7 +39,7 @@ export type ScheduleAction = { readonly type: 'startTask' } | AppDumpAction | We
 
 export const ACTION_TYPES = ['startTask', 'appDump', 'webhook'] as const satisfies ScheduleAction['type'][]
 
-/** What the caller who creates a schedule needs. */
+/** The scope that a caller needs to create a schedule with that action. */
 export const ACTION_SCOPES: Readonly<Record<ScheduleAction['type'], string>> = {
   startTask: 'task:run',
   appDump: 'app:read',
@@ -69,7 +69,7 @@ export interface Plan {
   coming(after: number, count: number): number[]
 }
 
-/** What is wrong with a schedule, in the words of the API. */
+/** A problem of a schedule, with the message that the API returns. */
 export interface PlanProblem {
   /** `Invalid cronSchedule: minute 60 is out of range, minutes are 0-59`. */
   readonly message: string
@@ -119,7 +119,7 @@ export interface Run {
   readonly detail: string | null
 }
 
-/** What came of carrying out an action. */
+/** The result of an action. */
 export interface ActionResult {
   readonly outcome: RunOutcome
   readonly tasks?: readonly RunTask[]
