@@ -191,9 +191,12 @@ function checkedRule(text: string): string {
     if (!form) throw new Error(`${name} is not followed`)
     if (!form.test(value)) throw new Error(`${name}=${value} cannot be read`)
   }
-  // The library takes the weekday of the year then, and forgets the days of the month.
-  if (parts.has('BYMONTHDAY') && !parts.has('BYMONTH') && /\d/.test(parts.get('BYDAY') ?? ''))
+  // The library loses days of these two kinds of rules; the first is ambiguous, too.
+  const weekdays = (parts.get('BYDAY') ?? '').split(',')
+  const numbered = weekdays.filter((weekday) => /\d/.test(weekday)).length
+  if (numbered > 0 && parts.has('BYMONTHDAY') && !parts.has('BYMONTH'))
     throw new Error('BYDAY with a number beside BYMONTHDAY is not followed')
+  if (numbered > 0 && numbered < weekdays.length) throw new Error('BYDAY with and without numbers is not followed')
   const until = parts.get('UNTIL')?.slice(0, 8) ?? ''
   if (until !== '' && parseDay(until) === null) throw new Error(`UNTIL=${until} cannot be read`)
   const end = `${LAST_YEAR}1231`

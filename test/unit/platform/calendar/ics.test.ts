@@ -117,6 +117,11 @@ describe('days of iCalendar files', () => {
       'BYDAY with a number beside BYMONTHDAY is not followed; only its first day counts',
     ],
     [
+      'every Monday and the fourth one',
+      ['DTSTART;VALUE=DATE:20260606', 'RRULE:FREQ=YEARLY;BYDAY=MO,4MO'],
+      'BYDAY with and without numbers is not followed; only its first day counts',
+    ],
+    [
       'a line that would take long to read',
       [`DTSTART;${'X=y;'.repeat(10_000)}VALUE=DATE:20260606`],
       'it cannot be read and is left out: a line is longer than 20000 characters',
@@ -222,6 +227,79 @@ test('1,000 random files: the same days as a reader that walks through all of th
     { numRuns: 1000 },
   )
 })
+
+interface GeneratedRule {
+  readonly interval: number
+  readonly months: readonly number[] | null
+  readonly monthDays: readonly number[] | null
+  /** 0 = Monday; n = 0 is every one, else the n-th of the month, or of the year without months. */
+  readonly weekdays: readonly { readonly n: number; readonly weekday: number }[] | null
+  readonly count: number | null
+}
+
+/** Walks through every day of ten years and asks the rule of RFC 5545 about it. */
+function ruleDays(start: string, { interval, months, monthDays, weekdays, count }: GeneratedRule): string[] {
+  const first = new Date(start)
+  const found: string[] = []
+  for (let at = first.getTime(); at < Date.UTC(2029, 0, 1); at += 86_400_000) {
+    const date = new Date(at)
+    const [year, month, day] = [date.getUTCFullYear(), date.getUTCMonth() + 1, date.getUTCDate()]
+    const length = new Date(Date.UTC(year, month, 0)).getUTCDate()
+    const [from, to] =
+      months === null
+        ? [Date.UTC(year, 0, 1), Date.UTC(year, 11, 31)]
+        : [at - (day - 1) * 86_400_000, at + (length - day) * 86_400_000]
+    const isNth = (n: number) =>
+      n === 0 || n === Math.floor((at - from) / 604_800_000) + 1 || -n === Math.floor((to - at) / 604_800_000) + 1
+    const fits =
+      (year - first.getUTCFullYear()) % interval === 0 &&
+      (months?.includes(month) ?? (monthDays !== null || weekdays !== null || month === first.getUTCMonth() + 1)) &&
+      (monthDays?.some((one) => one === day || one === day - length - 1) ??
+        (weekdays !== null || day === first.getUTCDate())) &&
+      (weekdays?.some(({ n, weekday }) => weekday === (date.getUTCDay() + 6) % 7 && isNth(n)) ?? true)
+    if (fits && (count === null || found.length < count)) found.push(date.toISOString().slice(0, 10))
+  }
+  return found.filter((day) => day >= '2026')
+}
+
+const CODES = ['MO', 'TU', 'WE', 'TH', 'FR', 'SA', 'SU']
+
+function ruleText({ interval, months, monthDays, weekdays, count }: GeneratedRule): string {
+  const parts = [
+    ['INTERVAL', interval],
+    ['BYMONTH', months],
+    ['BYMONTHDAY', monthDays],
+    ['BYDAY', weekdays?.map(({ n, weekday }) => `${n === 0 ? '' : n}${CODES[weekday]}`) ?? null],
+    ['COUNT', count],
+  ].filter(([, value]) => value !== null)
+  return ['RRULE:FREQ=YEARLY', ...parts.map(([name, value]) => `${name}=${value}`)].join(';')
+}
+
+test('1,000 random rules: the same days as a walk through every day of ten years', async () => {
+  const list = <T>(item: fc.Arbitrary<T>) => fc.option(fc.uniqueArray(item, { minLength: 1, maxLength: 3 }))
+  const monthDay = fc.oneof(fc.integer({ min: 1, max: 31 }), fc.integer({ min: -31, max: -1 }))
+  const weekday = fc.record({ n: fc.constantFrom(0, 0, 1, 2, 4, 5, -1, -2), weekday: fc.integer({ min: 0, max: 6 }) })
+  const rule = fc
+    .record({
+      interval: fc.integer({ min: 1, max: 3 }),
+      months: list(fc.integer({ min: 1, max: 12 })),
+      monthDays: list(monthDay),
+      weekdays: list(weekday),
+      count: fc.option(fc.integer({ min: 1, max: 9 })),
+    })
+    // Two kinds of rules are refused: see the warnings above.
+    .filter(({ months, monthDays, weekdays }) => {
+      const numbered = (weekdays ?? []).filter(({ n }) => n !== 0).length
+      return numbered === 0 || (numbered === weekdays?.length && (monthDays === null || months !== null))
+    })
+  await fc.assert(
+    fc.asyncProperty(fc.oneof(anyDay, fc.constantFrom('2020-02-29', '2019-12-31')), rule, async (start, one) => {
+      const expected = ruleDays(start, one)
+      expect(await days(event(`DTSTART;VALUE=DATE:${plain(start)}`, ruleText(one)))).toEqual(expected)
+    }),
+    { numRuns: 1000 },
+  )
+}, 120_000)
 
 test('1,000 files of random lines: refused or read, never a crash', async () => {
   const line = fc.oneof(
