@@ -144,6 +144,7 @@ function cut(parsed: Parsed): ScheduleDocument | null {
     line: lineOf(parsed, i),
   }))
   if (
+    text.includes('&') &&
     hasAlias(document) &&
     entries.some((entry) => JSON.stringify(readEntry(entry.text)) !== JSON.stringify(entry.values))
   )

@@ -24,7 +24,7 @@ export interface SchedulesDeps extends PlannerDeps, Pick<RunnerDeps, 'pausedBy' 
   readonly writer: GroupWriter
   readonly clock: Clock
   readonly log: Logger
-  readonly qrs: Pick<QrsClient, 'taskById'> & Parameters<typeof selectTasks>[0]
+  readonly qrs: QrsClient
   readonly starts: Pick<StartTasksDeps, 'start' | 'follower'>
   readonly apps: Pick<AppDumpDeps, 'listApps' | 'streamOf' | 'openDump'>
   /** Makes a delivery of a webhook; rejects when there is no such destination. */
@@ -124,7 +124,7 @@ function performer(deps: SchedulesDeps, { dumpDirectory }: SchedulesOptions): Pe
 
 /** Schedules made over REST are checked when they are made. */
 async function deniedBy(
-  qrs: SchedulesDeps['qrs'],
+  qrs: QrsClient,
   { startTaskFilter, footman }: Config,
   selection: StartSelection,
   limitedTo: TaskSelectors | undefined,
@@ -146,7 +146,7 @@ async function deniedBy(
 const NEVER_STARTED = 0
 
 /** Whether one of the tasks that the plan names by id runs; false when QRS does not answer. */
-async function isBusy(qrs: SchedulesDeps['qrs'], { action, selection }: Plan): Promise<boolean> {
+async function isBusy(qrs: QrsClient, { action, selection }: Plan): Promise<boolean> {
   if (action.type !== 'startTask') return false
   const tasks = await Promise.all(selection.taskIds.map((id) => qrs.taskById(id))).catch(() => [])
   return tasks.some((task) => {

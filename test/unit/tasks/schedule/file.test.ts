@@ -137,6 +137,53 @@ describe('changes leave everything else as it is', () => {
   })
 })
 
+test('files laid out in any way: unchanged they stay as they are, and a change touches one entry', () => {
+  const blank = fc.constantFrom('', '', '\n', '# top\n', '  # at the dash\n', '      # deep\n', '\n\n  # a\n  # b\n')
+  const value = fc.constantFrom(
+    'x',
+    "'y' # why",
+    '"z"',
+    '>-\n      folded\n      text',
+    '|\n      - kept\n\n      text',
+    '[a, b]',
+    '{a: 1}',
+  )
+  const nested = fc.constantFrom(
+    '',
+    '    tags:\n      - a\n      # inside\n      - b\n',
+    '    tags:\n    - a\n    - b\n',
+    '    deep:\n      more: 1\n',
+  )
+  const entry = fc
+    .tuple(blank, value, blank, nested, fc.constantFrom('', '    lastKnownState: started\n'))
+    .map(([above, name, between, tags, state]) => `${above}  - name: ${name}\n${between}${tags}${state}`)
+  const file = fc
+    .tuple(
+      fc.constantFrom('', '# head\n', '---\n', 'version: 1\n'),
+      fc.array(entry, { minLength: 1, maxLength: 4 }),
+      blank,
+      fc.constantFrom('', 'other: 1\n'),
+    )
+    .map(([head, entries, blanks, tail]) => `${head}butlerSchedule: # list\n${entries.join('')}${blanks}${tail}`)
+  fc.assert(
+    fc.property(file, fc.nat(), fc.constantFrom('stopped', 'one two', '17', 'a: b'), (text, number, state) => {
+      const document = readDocument(text)
+      const texts = document.entries.map((one) => one.text)
+      const before = valuesOf(text)
+      expect(document.entries.every(({ rewritten }) => !rewritten)).toBe(true)
+      expect(document.write(texts)).toBe(text)
+      const index = number % texts.length
+      const changed = texts.with(index, changeEntry(texts[index]!, document.indent, { lastKnownState: state }))
+      const expected = before.with(index, { ...before[index], lastKnownState: state })
+      expect(valuesOf(document.write(changed))).toEqual(expected)
+      expect(valuesOf(document.write(texts.toSpliced(index, 1)))).toEqual(before.toSpliced(index, 1))
+      const comments = (all: string) => all.match(/#.*/g) ?? []
+      expect(comments(document.write(changed))).toEqual(comments(text))
+    }),
+    { numRuns: 500 },
+  )
+})
+
 describe('the style is that of Butler', () => {
   test('quotes where YAML needs them, folded lines, lists indented', () => {
     const text = writeEntry(
