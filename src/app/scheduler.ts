@@ -15,6 +15,7 @@ import { meaningOf } from '../tasks/executions/status.ts'
 import { createAppDump } from '../tasks/schedule/actions/app-dump.ts'
 import { createStartTasks } from '../tasks/schedule/actions/start-tasks.ts'
 import { extraScheduleRoutes } from '../tasks/schedule/extra-routes.ts'
+import type { RightsDeps } from '../tasks/schedule/requests.ts'
 import { scheduleRoutes } from '../tasks/schedule/routes.ts'
 import type { ActionContext, Perform, RunnerDeps } from '../tasks/schedule/runner.ts'
 import { createScheduler } from '../tasks/schedule/scheduler.ts'
@@ -82,14 +83,14 @@ export function buildScheduler(deps: SchedulerDeps, config: Config, options: Sch
       )
     : null
   if (!scheduler) log.info("MAIN: Didn't load schedules from file")
+  const rights: Pick<RightsDeps, 'deniedBy'> = {
+    deniedBy: (selection, limitedTo) => deniedBy(deps.qlik.qrs, config, selection, limitedTo),
+  }
   const routes = restServerConfig.enable
     ? [
-        ...scheduleRoutes({
-          ...{ log, scheduler, fixed, planner },
-          deniedBy: (selection, limitedTo) => deniedBy(deps.qlik.qrs, config, selection, limitedTo),
-        }),
+        ...scheduleRoutes({ log, scheduler, fixed, planner, ...rights }),
         ...extraScheduleRoutes({
-          ...{ log, scheduler, fixed, planner, store, clock },
+          ...{ log, scheduler, fixed, planner, store, clock, ...rights },
           idempotency: createIdempotency({ db, writer, clock, log }),
         }),
       ]

@@ -1,6 +1,5 @@
 /** The endpoints of the scheduler that Butler did not have: coming firings, previews, runs. */
 import { z } from 'zod'
-import { requireScope } from '../../http/endpoint/caller.ts'
 import { refusedWithCode } from '../../http/endpoint/errors.ts'
 import type { Idempotency } from '../../http/endpoint/idempotency.ts'
 import {
@@ -18,12 +17,20 @@ import { iso, runView } from './answers.ts'
 import * as about from './descriptions.ts'
 import { UnknownScheduleError } from './errors.ts'
 import { EXTRA_FIELDS, type Planner, planText } from './plan.ts'
-import { type Guard, guarded, idOf, type RefusalDeps, type ScheduleHandler } from './requests.ts'
+import {
+  type Guard,
+  guarded,
+  idOf,
+  type RefusalDeps,
+  type RightsDeps,
+  requireRights,
+  type ScheduleHandler,
+} from './requests.ts'
 import type { Scheduler } from './scheduler.ts'
 import type { RunStore } from './store.ts'
-import { ACTION_SCOPES, type Plan, type PlanProblem, type Schedule } from './types.ts'
+import type { Plan, PlanProblem, Schedule } from './types.ts'
 
-export interface ExtraRoutesDeps extends RefusalDeps {
+export interface ExtraRoutesDeps extends RefusalDeps, RightsDeps {
   readonly planner: Planner
   readonly store: RunStore
   readonly idempotency: Idempotency
@@ -117,12 +124,12 @@ const runs =
   }
 
 const run =
-  ({ idempotency }: ExtraRoutesDeps): ScheduleHandler =>
+  (deps: ExtraRoutesDeps): ScheduleHandler =>
   (request, scheduler) =>
-    idempotency.once(request, async () => {
+    deps.idempotency.once(request, async () => {
       const { id, plan } = required(scheduler, idOf(request))
       request.note({ target: [id] })
-      if (plan) requireScope(request.caller, ACTION_SCOPES[plan.action.type])
+      if (plan) await requireRights(deps, request.caller, plan, 'existing')
       const made = await scheduler.run(id)
       if (!made) throw new Error('the run could not be recorded')
       return jsonAnswer(202, { runId: made.id })

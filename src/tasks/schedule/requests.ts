@@ -1,13 +1,15 @@
 /** What calls about schedules may hold, and how refusals are answered. */
 import { z } from 'zod'
+import { type Caller, requireScope, type TaskSelectors } from '../../http/endpoint/caller.ts'
 import { Refusal, refused, refusedWithCode } from '../../http/endpoint/errors.ts'
 import type { ApiRequest } from '../../http/endpoint/route.ts'
 import { field, isObject, validate } from '../../http/endpoint/validation.ts'
 import { isStorageTrouble } from '../../platform/sqlite.ts'
 import type { Logger } from '../../platform/types.ts'
+import { checkKeyValues } from '../start/rest-request.ts'
 import { FileBrokenError, InvalidScheduleError, UnknownScheduleError } from './errors.ts'
 import type { Scheduler } from './scheduler.ts'
-import type { ScheduleValues } from './types.ts'
+import { ACTION_SCOPES, type Plan, type ScheduleValues, type StartSelection } from './types.ts'
 
 const STATES = ['start', 'started', 'stop', 'stopped'] as const
 const startupState = z.enum(STATES, { error: 'must be equal to one of the allowed values' })
@@ -98,3 +100,32 @@ function refusalOf(error: unknown, { failure, unknown }: Guard, log: Logger, req
 
 /** The id of the path. */
 export const idOf = ({ params }: ApiRequest): string => params.id ?? ''
+
+export interface RightsDeps {
+  readonly log: Logger
+  /** What of the selection the start filter denies, in the words of a refusal; null = nothing. Rejects when QRS is away. */
+  readonly deniedBy: (selection: StartSelection, limitedTo: TaskSelectors | undefined) => Promise<string | null>
+}
+
+/**
+ * Throws when the caller may not do by itself what the plan does. An existing schedule is the administrator's: the start
+ * filter for all callers, which counts when a schedule is made, does not stop a caller without limits of its own.
+ */
+export async function requireRights(
+  { deniedBy, log }: RightsDeps,
+  caller: Caller,
+  { action, selection }: Pick<Plan, 'action' | 'selection'>,
+  age: 'new' | 'existing',
+): Promise<void> {
+  const scope = ACTION_SCOPES[action.type]
+  requireScope(caller, scope)
+  if (action.type !== 'startTask') return
+  checkKeyValues(caller, selection)
+  const limitedTo = caller.limits(scope).startFilter ?? undefined
+  if (age === 'existing' && !limitedTo) return
+  const denied = await deniedBy(selection, limitedTo).catch((error: unknown) => {
+    log.warn(`SCHEDULER: The start filter could not be asked: ${error}`)
+    throw refused(502, 'Failed asking QRS about the tasks of the schedule', String((error as Error).message))
+  })
+  if (denied !== null) throw refused(403, denied)
+}

@@ -1,5 +1,4 @@
 /** The endpoints of Butler's scheduler, and the one to change a schedule. */
-import type { Caller, TaskSelectors } from '../../http/endpoint/caller.ts'
 import { requireScope } from '../../http/endpoint/caller.ts'
 import { refused } from '../../http/endpoint/errors.ts'
 import { type ApiRequest, type ApiRoute, jsonAnswer } from '../../http/endpoint/route.ts'
@@ -13,18 +12,18 @@ import {
   idOf,
   NEW_SCHEDULE,
   type RefusalDeps,
+  type RightsDeps,
+  requireRights,
   SCHEDULE_CHANGES,
   type ScheduleHandler,
   SELECTED,
   valuesOf,
 } from './requests.ts'
 import type { Scheduler } from './scheduler.ts'
-import { ACTION_SCOPES, type Schedule, type ScheduleValues, type StartSelection } from './types.ts'
+import { ACTION_SCOPES, type Schedule, type ScheduleValues } from './types.ts'
 
-export interface ScheduleRoutesDeps extends RefusalDeps {
+export interface ScheduleRoutesDeps extends RefusalDeps, RightsDeps {
   readonly planner: Planner
-  /** What of the selection the start filter denies, in the words of a refusal; null = nothing. Rejects when QRS is away. */
-  readonly deniedBy: (selection: StartSelection, limitedTo: TaskSelectors | undefined) => Promise<string | null>
 }
 
 const NOT_FOUND = (id: string): string => `REST SCHEDULER: Schedule ID ${id} not found.`
@@ -44,14 +43,14 @@ export function scheduleRoutes(deps: ScheduleRoutesDeps): ApiRoute[] {
         handle: guarded(
           deps,
           { failure, unknown: (id) => `REST SCHEDULER: ${failure} ID ${id}.`, changes: true },
-          one(running, `REST SCHEDULER: ${failure} ID`),
+          one(deps, running, `REST SCHEDULER: ${failure} ID`),
         ),
       },
       {
         ...{ methods: ['PUT'], path: `/v4/schedules/${verb}all`, endpoint, scope: 'schedule:run' },
         ...{ action: `schedule.${verb}`, butler: true },
         ...(running ? about.START_ALL : about.STOP_ALL),
-        handle: guarded(deps, { failure, unknown: NOT_FOUND, changes: true }, all(running)),
+        handle: guarded(deps, { failure, unknown: NOT_FOUND, changes: true }, all(deps, running)),
       },
     ] as const satisfies readonly ApiRoute[]
   }
@@ -153,10 +152,11 @@ const remove: ScheduleHandler = async (request, scheduler) => {
 }
 
 const one =
-  (running: boolean, failure: string): ScheduleHandler =>
+  (deps: ScheduleRoutesDeps, running: boolean, failure: string): ScheduleHandler =>
   async (request, scheduler) => {
     const id = idOf(request)
     request.note({ target: [id] })
+    if (running) await requireRightsFor(deps, request, scheduler, [id])
     const changed = await scheduler.setRunning([id], running).catch((error: unknown) => {
       if (!(error instanceof InvalidScheduleError)) throw error
       throw refused(400, `${failure} ${id}.`, error.message)
@@ -165,10 +165,11 @@ const one =
   }
 
 const all =
-  (running: boolean): ScheduleHandler =>
+  (deps: ScheduleRoutesDeps, running: boolean): ScheduleHandler =>
   async (request, scheduler) => {
     const { id } = request.body === undefined ? {} : validate('body', SELECTED, request.body)
     if (id !== undefined) request.note({ target: id })
+    if (running) await requireRightsFor(deps, request, scheduler, id ?? null)
     const changed = await scheduler.setRunning(id ?? null, running)
     return jsonAnswer(200, changed.map(storedSchedule))
   }
@@ -179,25 +180,22 @@ function required(scheduler: Scheduler, id: string): Schedule {
   return schedule
 }
 
-/** Whoever makes a schedule needs the right to do what it does, for the tasks that it starts. */
-async function checkRights(
-  { planner, deniedBy, log }: ScheduleRoutesDeps,
-  request: ApiRequest,
-  values: ScheduleValues,
-) {
-  const planned = planner.plan(Object.fromEntries(Object.entries(values).filter(([, value]) => value !== null)))
+/** A schedule that is made or changed is checked like the calls that its firings stand for. */
+async function checkRights(deps: ScheduleRoutesDeps, { caller }: ApiRequest, values: ScheduleValues): Promise<void> {
+  const planned = deps.planner.plan(Object.fromEntries(Object.entries(values).filter(([, value]) => value !== null)))
   if (!planned.ok)
     throw new InvalidScheduleError(planned.problem.field, planned.problem.message, planned.problem.details)
-  const { action, selection } = planned.plan
-  const scope = ACTION_SCOPES[action.type]
-  requireScope(request.caller, scope)
-  if (action.type !== 'startTask') return
-  const denied = await deniedBy(selection, limitsOf(request.caller, scope)).catch((error: unknown) => {
-    log.warn(`SCHEDULER: The start filter could not be asked: ${error}`)
-    throw refused(502, 'Failed asking QRS about the tasks of the schedule', String((error as Error).message))
-  })
-  if (denied !== null) throw refused(403, denied)
+  await requireRights(deps, caller, planned.plan, 'new')
 }
 
-const limitsOf = (caller: Caller, scope: string): TaskSelectors | undefined =>
-  caller.limits(scope).startFilter ?? undefined
+/** Of the schedules that are to be set going; null = all. */
+async function requireRightsFor(
+  deps: ScheduleRoutesDeps,
+  { caller }: ApiRequest,
+  scheduler: Scheduler,
+  ids: readonly string[] | null,
+): Promise<void> {
+  for (const { id, plan } of scheduler.list()) {
+    if (plan && (ids === null || ids.includes(id))) await requireRights(deps, caller, plan, 'existing')
+  }
+}
