@@ -37,5 +37,6 @@ export function degradable(service: Service, degraded: boolean, log: Logger): Se
 function hintFor(name: string, message: string): string {
   const key = PORT_KEYS[name]
   if (!key || !message.includes('cannot listen on')) return ''
-  return `Free the port, or change ${key}; with --degraded Footman starts without this listener`
+  const remedy = message.includes('(EADDRINUSE)') ? `Free the port, or change ${key}` : `Change ${key}`
+  return `${remedy}; with --degraded Footman starts without this listener`
 }

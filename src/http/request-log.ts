@@ -16,6 +16,6 @@ export function createRequestLog(log: Logger, accessLog: boolean): (request: Api
       [...request.headers].map(([name, value]) => [name, SECRET_HEADERS.test(name) ? '**********' : value]),
     )
     const parts = { Query: request.query, Body: request.body ?? null, Params: request.params, Headers: headers }
-    for (const [name, value] of Object.entries(parts)) log.debug(`${name}: ${JSON.stringify(value, null, 2)}`)
+    for (const [name, value] of Object.entries(parts)) log.debug(`${name}: ${JSON.stringify(value)}`)
   }
 }

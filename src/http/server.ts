@@ -131,7 +131,7 @@ export function createApi(deps: ApiDeps, settings: ApiSettings): Api {
     const scheme = rest.tls.enable ? 'https' : 'http'
     log.info(`REST API documentation available at ${scheme}://${formatAddress(rest.serverHost, port)}/documentation`)
     log.info(`API rate limit    : ${limitText(settings)}`)
-    log.info(`Enabled API endpoints: ${JSON.stringify(enabledEndpoints, null, 2)}`)
+    log.info(`Enabled API endpoints: ${JSON.stringify(enabledEndpoints)}`)
     log.info(`MAIN: REST server listening on ${scheme}://${rest.serverHost}:${port}`)
   }
 

@@ -1,10 +1,11 @@
 /** Who may call the REST API, through the compiled executable. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
-import { readFileSync, statSync } from 'node:fs'
+import { readFileSync, statSync, writeFileSync } from 'node:fs'
 import { networkInterfaces } from 'node:os'
 import process from 'node:process'
 import { connectAsync } from 'mqtt'
 import { runBinary, runToEnd } from '../support/binary.ts'
+import { ALL_ENDPOINTS } from '../support/everything.ts'
 import { type Footman, footman } from '../support/footman.ts'
 import { type Mosquitto, startMosquitto } from '../support/mosquitto.ts'
 import { findExecutable } from '../support/servers.ts'
@@ -260,6 +261,105 @@ describe('with access control', () => {
       product.rows('SELECT * FROM audit'),
     ])
     for (const { key } of [erp, limited]) expect(written).not.toContain(key.slice(3))
+  })
+})
+
+const schedule = (id: string, target: string) => `  - name: ${id}
+    id: ${id}
+    cronSchedule: 0 6 1 1 *
+    timezone: UTC
+    qlikSenseTaskId: ''
+    startupState: stopped
+    target: ${target}
+`
+
+describe('schedules, and who may set them going', () => {
+  let site: TestSite
+  let product: Footman
+  const keys = new Map<string, string>()
+
+  beforeAll(async () => {
+    site = await startSite()
+    const grants = [
+      { id: 'timer', scopes: ['schedule:*'] },
+      { id: 'limited', scopes: ['schedule:*', 'task:run'], startFilter: { tag: ['hourly-reload'] } },
+      { id: 'starter', scopes: ['schedule:*', 'task:run'] },
+      { id: 'storing', scopes: ['schedule:*', 'task:run', 'kv:write'], keyValueNamespaces: ['Sales*'] },
+    ]
+    const entries = await Promise.all(
+      grants.map(async (grant) => {
+        const { key, hash } = await makeKey(grant.id, '--scope', 'task:run')
+        keys.set(grant.id, key)
+        return { ...grant, hash }
+      }),
+    )
+    product = await footman({
+      simulator: site.simulator,
+      config: {
+        scheduler: { enable: true, configfile: 'schedule.yaml' },
+        restServerEndpointsEnable: ALL_ENDPOINTS,
+        footman: { access: { enable: true, keys: entries } },
+      },
+    })
+    const pairs = (namespace: string) =>
+      `{taskId: [${FINANCIAL}], keyValueStore: [{namespace: ${namespace}, key: a, value: b}]}`
+    const file = [
+      'butlerSchedule:\n',
+      schedule('hourly', '{tag: [hourly-reload]}'),
+      schedule('urgent', '{tag: [urgent]}'),
+    ]
+    writeFileSync(
+      product.directory.join('schedule.yaml'),
+      [...file, schedule('sales', pairs('Sales EU')), schedule('hr', pairs('HR'))].join(''),
+    )
+    await product.start()
+  }, 60_000)
+  afterAll(async () => {
+    await product?.[Symbol.asyncDispose]()
+    await site?.[Symbol.asyncDispose]()
+  })
+
+  /** Per schedule: the statuses of starting it, of starting it by a list, and of running it. */
+  const EXPECTED: readonly [key: string, Record<string, [start: number, list: number, run: number]>, all: number][] = [
+    ['timer', { hourly: [403, 403, 403], urgent: [403, 403, 403], sales: [403, 403, 403], hr: [403, 403, 403] }, 403],
+    ['limited', { hourly: [200, 200, 202], urgent: [403, 403, 403], sales: [403, 403, 403], hr: [403, 403, 403] }, 403],
+    ['starter', { hourly: [200, 200, 202], urgent: [200, 200, 202], sales: [403, 403, 403], hr: [403, 403, 403] }, 403],
+    ['storing', { hourly: [200, 200, 202], urgent: [200, 200, 202], sales: [200, 200, 202], hr: [403, 403, 403] }, 403],
+  ]
+
+  test.each(EXPECTED)('the key %s', async (id, expected, all) => {
+    const headers = bearer(keys.get(id)!)
+    const status = async (method: string, path: string, body?: unknown) =>
+      (await product.call(method, `/v4/schedules/${path}`, body, headers)).status
+    const found: Record<string, number[]> = {}
+    for (const name of Object.keys(expected)) {
+      found[name] = [
+        await status('PUT', `${name}/start`),
+        await status('PUT', 'startall', { id: [name] }),
+        await status('POST', `${name}/run`),
+      ]
+      expect(await status('PUT', `${name}/stop`)).toBe(200)
+    }
+    expect([found, await status('PUT', 'startall')]).toEqual([expected, all])
+    const listed = (await (await product.call('GET', '/v4/schedules', undefined, headers)).json()) as {
+      lastKnownState?: string
+    }[]
+    expect(listed.filter(({ lastKnownState }) => lastKnownState === 'started')).toEqual([])
+  })
+
+  test('a new one with pairs needs kv:write for their namespace', async () => {
+    const body = {
+      ...{ name: 'New', cronSchedule: '0 6 1 1 *', timezone: 'UTC', startupState: 'stopped' },
+      qlikSenseTaskId: FINANCIAL,
+      target: { keyValueStore: [{ namespace: 'HR', key: 'a', value: 'b' }], tag: ['urgent'] },
+    }
+    const create = async (id: string, namespace: string) => {
+      body.target.keyValueStore[0]!.namespace = namespace
+      return (await product.call('POST', '/v4/schedules', body, bearer(keys.get(id)!))).status
+    }
+    expect([await create('starter', 'Sales'), await create('storing', 'HR'), await create('storing', 'Sales')]).toEqual(
+      [403, 403, 201],
+    )
   })
 })
 

@@ -15,6 +15,8 @@ const LONG_AGO = 'fbf645f0-0c92-40a4-af9a-6e3eb1d3c35c'
 const LATELY = '70000000-0000-4000-8000-000000000011'
 const STUCK = '70000000-0000-4000-8000-000000000007'
 const USER_SYNC = '72000000-0000-4000-8000-000000000002'
+const HEALTHY = '70000000-0000-4000-8000-000000000013'
+const MADE_UP = '0bad2222-0000-4000-8000-000000000001'
 const RETRIED = '70000000-0000-4000-8000-000000000012'
 
 interface EventRow {
@@ -197,6 +199,58 @@ describe('a retry', () => {
     const metrics = await (await product.call('GET', '/metrics')).text()
     expect(metrics).toContain('footman_task_retries_total{result="started"} 1')
   }, 90_000)
+})
+
+describe('a message that anybody could have sent about a task with a retry policy', () => {
+  const send = (type: string, execution: string) =>
+    site.simulator.sendRaw(
+      `/scheduler-task-${type}/;QS9;Made up;App;LAB\\x;${HEALTHY};${HEALTHY};2026-03-02 07:03:11,482;INFO;${execution};x`,
+    )
+  const retries = () =>
+    product.rows<{ execution_id: string; state: string; reason: string | null }>(
+      `SELECT execution_id, state, reason FROM task_retry WHERE task_id = '${HEALTHY}' ORDER BY id`,
+    )
+  const starts = () =>
+    site.simulator.requests({ listener: 'qrs' }).filter(({ method, path }) => method === 'POST' && /\/start/.test(path))
+  let succeeded: string
+
+  beforeAll(async () => {
+    sink.requests.length = 0
+    setTaskProperty(site.simulator, HEALTHY, 'retryPolicy', '1x/10s')
+  })
+
+  test('starts nothing: a failure of hours ago, of a run that succeeded, of none', async () => {
+    const longAgo = await runAt(Date.now() - 5 * HOUR, HEALTHY, { outcome: 'fail' })
+    await until(() => alerted().includes(longAgo), { timeout: 40_000, state: retries })
+    succeeded = await runAt(Date.now() - 3 * MINUTE, HEALTHY, { outcome: 'success' })
+    site.simulator.clearRequests()
+    for (const execution of [succeeded, MADE_UP]) await send('failed', execution)
+    await until(() => [succeeded, MADE_UP].every((id) => alerted().includes(id)), { timeout: 90_000, state: retries })
+    const ended = retries().map(({ execution_id, state, reason }) => ({ execution_id, state, reason }))
+    // Which of the two is understood first does not matter.
+    expect(ended).toHaveLength(3)
+    expect(new Set(ended)).toEqual(
+      new Set([
+        { execution_id: longAgo, state: 'refused', reason: 'the task failed long before it was reported' },
+        { execution_id: succeeded, state: 'refused', reason: 'Qlik Sense does not know of this failure' },
+        { execution_id: MADE_UP, state: 'refused', reason: 'Qlik Sense does not know of this failure' },
+      ]),
+    )
+    expect(starts()).toEqual([])
+  }, 180_000)
+
+  test('ends no retry: a success that came before, an abort of nothing, another failure', async () => {
+    site.simulator.clearRequests()
+    const failed = await runAt(Date.now() - 3 * MINUTE, HEALTHY, { outcome: 'fail' })
+    await until(() => retries().some(({ execution_id }) => execution_id === failed), { timeout: 20_000 })
+    site.simulator.setTask(HEALTHY, { outcome: 'success' })
+    await send('success', succeeded)
+    await send('aborted', MADE_UP)
+    await send('failed', MADE_UP.replace('0001', '0002'))
+    const isStarted = () => retries().some(({ execution_id, state }) => execution_id === failed && state === 'started')
+    await until(isStarted, { timeout: 60_000, state: retries })
+    expect(starts()).toHaveLength(1)
+  }, 120_000)
 })
 
 describe('a satellite', () => {

@@ -63,7 +63,7 @@ test('without certificates in the file it says why there is no connection to Qli
   const process = runBinary(['-c', product.configFile], { cwd: product.directory.path })
   await process.waitForLine(/in spite of the errors above, without a connection to Qlik Sense/, 15_000)
   await process.waitForLine(/REST server listening on/, 15_000)
-  const log = [...process.stdout, ...process.stderr].join('\n')
+  const log = process.stdout.join('\n')
   expect(log).toContain('Butler.cert.clientCert: is missing')
   expect(log).toMatch(/Repository +: no connection, its settings have errors/)
   expect(log).not.toContain('disabled (--no-qs-connection)')
@@ -87,6 +87,33 @@ test('approved directories that do not exist are told', async () => {
   await process.stop()
   product.directory.remove()
 }, 30_000)
+
+test.each([
+  ['Butler.udpServerConfig', { udpServerConfig: { serverHost: 'no-such-host.invalid' } }],
+  ['Butler.restServerConfig', { restServerConfig: { serverHost: 'no-such-host.invalid' } }],
+  ['Butler.configVisualisation', { configVisualisation: { enable: true, host: 'no-such-host.invalid', port: 3100 } }],
+  [
+    'Butler.dockerHealthCheck',
+    {
+      dockerHealthCheck: { enable: true, port: 12398 },
+      footman: { health: { host: 'no-such-host.invalid' } },
+    },
+  ],
+])(
+  '%s with a host name that cannot be resolved ends the start with 2 and one error',
+  async (key, config) => {
+    const product = await footman({ simulator: null, config })
+    const process = runBinary(['-c', product.configFile, '--no-qs-connection'], { cwd: product.directory.path })
+    const { code } = await process.ended
+    const errors = process.stdout.filter((line) => /error|no-such-host/i.test(line))
+    expect([code, errors]).toEqual([2, [expect.stringContaining('no-such-host.invalid')]])
+    expect(errors[0]).toMatch(/: the host name cannot be resolved; .* \(ENOTFOUND\)\. Change /)
+    expect(errors[0]).toContain(`Change ${key}`)
+    expect(errors[0]!.match(/ENOTFOUND/g)).toHaveLength(1)
+    product.directory.remove()
+  },
+  30_000,
+)
 
 describe('a UDP port that is taken', () => {
   const sockets: Socket[] = []

@@ -2,6 +2,7 @@
 import { afterEach, expect, test } from 'bun:test'
 import { createSocket, type Socket } from 'node:dgram'
 import { readFileSync } from 'node:fs'
+import { availableParallelism, loadavg } from 'node:os'
 import { footman } from '../support/footman.ts'
 import { startHttpSink } from '../support/http-sink.ts'
 import { startSite } from '../support/simulator.ts'
@@ -80,8 +81,11 @@ const residentMb = (pid: number): number =>
 
 const KNOWN = '70000000-0000-4000-8000-000000000006'
 const NEW = 'a8b4c123-def4-5678-9abc-def012345678'
-/** What is promised for a machine that has nothing else to do; measured there: below 0.1 s, for new tasks 1 s. */
-const AT_ONCE_MS = 5000
+/**
+ * Promised are 5 s for a machine that has nothing else to do (measured there: below 0.1 s, for new tasks 1 s); one that is
+ * shared by others gets as much longer as its processors are asked for more than they can do.
+ */
+const atOnceMs = (): number => 5000 * Math.max(1, loadavg()[0]! / availableParallelism())
 const onLinux = test.skipIf(process.platform !== 'linux')
 
 onLinux(
@@ -110,7 +114,7 @@ onLinux(
     expect(received).toBeGreaterThan(30_000)
     expect(dropped).toMatchObject({ RATE_LIMITED: 0, BACKLOG_FULL: 0, INVALID: 0 })
     expect(hook.requests).toHaveLength(6)
-    for (const ms of took) expect(ms).toBeLessThan(AT_ONCE_MS)
+    for (const ms of took) expect(ms).toBeLessThan(atOnceMs())
     expect(site.simulator.requests({ listener: 'qrs' }).length).toBeLessThan(1000)
     expect(residentMb(product.process.pid) - before).toBeLessThan(150)
     expect(product.rows('SELECT 1 FROM unverified')).toEqual([])
@@ -127,8 +131,8 @@ onLinux(
     const { flooder, other, fail, flood } = await scene()
     await fail(KNOWN, other)
     await flood(20_000, 6000, (n) => madeUp(n, KNOWN))
-    expect(await fail(NEW, other)).toBeLessThan(AT_ONCE_MS)
-    expect(await fail(NEW, flooder)).toBeLessThan(AT_ONCE_MS)
+    expect(await fail(NEW, other)).toBeLessThan(atOnceMs())
+    expect(await fail(NEW, flooder)).toBeLessThan(atOnceMs())
   },
   180_000,
 )
@@ -141,7 +145,7 @@ onLinux(
     const took = [await fail(KNOWN, other), await fail(KNOWN, flooder)]
     await flooding
     took.push(await fail(NEW, other), await fail(NEW, flooder))
-    for (const ms of took) expect(ms).toBeLessThan(AT_ONCE_MS)
+    for (const ms of took) expect(ms).toBeLessThan(atOnceMs())
   },
   180_000,
 )

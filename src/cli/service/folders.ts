@@ -58,7 +58,7 @@ const FILES = [
   // What WinSW and NSSM caught.
   /^[\w.-]+\.(?:out|err|wrapper)(?:[.-][\w.-]+)?\.log(?:\.old)?$/i,
 ]
-/** Whatever plain files are in them. */
+/** Whatever plain files and folders are in them. */
 const FOLDERS = ['backup', 'appdump', 'report']
 
 /** Rejects with a `ServiceError` for a folder of the system or of a person. `key`: below `Butler`; `example`: a better one. */
@@ -135,7 +135,7 @@ export async function foreignIn(folder: string, isInner = false): Promise<string
   for (const entry of await readdir(folder, { withFileTypes: true })) {
     const path = join(folder, entry.name)
     if (entry.isDirectory()) {
-      if (isInner || !FOLDERS.includes(entry.name)) return path
+      if (!isInner && !FOLDERS.includes(entry.name)) return path
       const inner = await foreignIn(path, true)
       if (inner !== null) return inner
       continue

@@ -157,7 +157,11 @@ export function createIngest(first: CreateIngestDeps, settings: IngestSettings):
 
   function onListenFailed({ code, message, retryInMs }: Extract<FromWorker, { type: 'listenFailed' }>): void {
     isListening = false
-    log.error(`[QSEOW] TASKFAILURE: UDP server error on ${settings.host}:${settings.port}: ${message} (${code})`)
+    // The failure of the first start is reported by the start itself.
+    if (retryInMs !== null || everListened) {
+      const reason = message.endsWith(`(${code})`) ? message : `${message} (${code})`
+      log.error(`[QSEOW] TASKFAILURE: UDP server error on ${settings.host}:${settings.port}: ${reason}`)
+    }
     deps?.onStatus('error')
     if (retryInMs !== null) return
     listening.reject(new Error(message))

@@ -1,12 +1,14 @@
 /** Shared by the endpoints of schedules: their refusals, and the views of a schedule. */
 import { z } from 'zod'
+import { type Caller, requireScope, type TaskSelectors } from '../../http/endpoint/caller.ts'
 import { Refusal, refused, refusedWithCode } from '../../http/endpoint/errors.ts'
 import type { ApiRequest } from '../../http/endpoint/route.ts'
 import { isStorageTrouble } from '../../platform/sqlite.ts'
 import type { Logger } from '../../platform/types.ts'
+import { checkKeyValues } from '../start/rest-request.ts'
 import { FileBrokenError, InvalidScheduleError, UnknownScheduleError } from './repository.ts'
 import type { Scheduler } from './scheduler.ts'
-import type { Run, Schedule } from './types.ts'
+import { ACTION_SCOPES, type Plan, type Run, type Schedule, type StartSelection } from './types.ts'
 
 export interface GuardDeps {
   readonly log: Logger
@@ -87,6 +89,35 @@ function refusalOf(error: unknown, { failure, unknown }: Guard, log: Logger, req
   }
   log.error(`SCHEDULER: ${failure}, request ${requestId}: ${error}`)
   return refused(500, failure, `The log of Footman says more about request ${requestId}.`)
+}
+
+export interface RightsDeps {
+  readonly log: Logger
+  /** The refusal when the start filter denies a part of the selection; null = it denies nothing. Rejects when QRS does not answer. */
+  readonly deniedBy: (selection: StartSelection, limitedTo: TaskSelectors | undefined) => Promise<string | null>
+}
+
+/**
+ * Throws when the caller may not do by itself what the plan does. An existing schedule is the administrator's: the start
+ * filter for all callers, which counts when a schedule is made, does not stop a caller without limits of its own.
+ */
+export async function requireRights(
+  { deniedBy, log }: RightsDeps,
+  caller: Caller,
+  { action, selection }: Pick<Plan, 'action' | 'selection'>,
+  age: 'new' | 'existing',
+): Promise<void> {
+  const scope = ACTION_SCOPES[action.type]
+  requireScope(caller, scope)
+  if (action.type !== 'startTask') return
+  checkKeyValues(caller, selection)
+  const limitedTo = caller.limits(scope).startFilter ?? undefined
+  if (age === 'existing' && !limitedTo) return
+  const denied = await deniedBy(selection, limitedTo).catch((error: unknown) => {
+    log.warn(`SCHEDULER: The start filter could not be asked: ${error}`)
+    throw refused(502, 'Failed asking QRS about the tasks of the schedule', String((error as Error).message))
+  })
+  if (denied !== null) throw refused(403, denied)
 }
 
 /** The members of Butler's list, in its order. */

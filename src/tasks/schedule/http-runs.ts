@@ -1,6 +1,5 @@
 /** The endpoints of the scheduler that Butler did not have: coming firings, previews, runs. */
 import { z } from 'zod'
-import { requireScope } from '../../http/endpoint/caller.ts'
 import { refusedWithCode } from '../../http/endpoint/errors.ts'
 import type { Idempotency } from '../../http/endpoint/idempotency.ts'
 import {
@@ -24,14 +23,16 @@ import {
   guarded,
   idOf,
   PARAMS,
+  type RightsDeps,
   requiredSchedule,
+  requireRights,
   type ScheduleHandler,
 } from './http-common.ts'
 import { EXTRA_FIELDS, type Planner, planText } from './plan.ts'
 import type { RunStore } from './store.ts'
-import { ACTION_SCOPES, type Plan, type PlanProblem, RUN_OUTCOMES, type Run } from './types.ts'
+import { type Plan, type PlanProblem, RUN_OUTCOMES, type Run } from './types.ts'
 
-export interface RunRoutesDeps extends GuardDeps {
+export interface RunRoutesDeps extends GuardDeps, RightsDeps {
   readonly planner: Planner
   readonly store: RunStore
   readonly idempotency: Idempotency
@@ -230,12 +231,12 @@ const runs =
   }
 
 const run =
-  ({ idempotency }: RunRoutesDeps): ScheduleHandler =>
+  (deps: RunRoutesDeps): ScheduleHandler =>
   (request, scheduler) =>
-    idempotency.once(request, async () => {
+    deps.idempotency.once(request, async () => {
       const { id, plan } = requiredSchedule(scheduler, idOf(request))
       request.note({ target: [id] })
-      if (plan) requireScope(request.caller, ACTION_SCOPES[plan.action.type])
+      if (plan) await requireRights(deps, request.caller, plan, 'existing')
       const made = await scheduler.run(id)
       if (!made) throw new Error('the run could not be recorded')
       return jsonAnswer(202, { runId: made.id })

@@ -1,6 +1,6 @@
 /** The endpoints of Butler's scheduler, and the one to change a schedule. */
 import { z } from 'zod'
-import { type Caller, requireScope, type TaskSelectors } from '../../http/endpoint/caller.ts'
+import { requireScope } from '../../http/endpoint/caller.ts'
 import { refused } from '../../http/endpoint/errors.ts'
 import { type ApiRequest, type ApiRoute, jsonAnswer } from '../../http/endpoint/route.ts'
 import { field, isObject, validate } from '../../http/endpoint/validation.ts'
@@ -13,19 +13,20 @@ import {
   idOf,
   listedSchedule,
   PARAMS,
+  type RightsDeps,
   requiredSchedule,
+  requireRights,
   type ScheduleHandler,
   statusText,
   wholeSchedule,
 } from './http-common.ts'
 import type { Planner } from './plan.ts'
 import { InvalidScheduleError } from './repository.ts'
-import { ACTION_SCOPES, type ScheduleValues, type StartSelection } from './types.ts'
+import type { Scheduler } from './scheduler.ts'
+import { ACTION_SCOPES, type ScheduleValues } from './types.ts'
 
-export interface ScheduleRoutesDeps extends GuardDeps {
+export interface ScheduleRoutesDeps extends GuardDeps, RightsDeps {
   readonly planner: Planner
-  /** The refusal when the start filter denies a part of the selection; null = it denies nothing. Rejects when QRS does not answer. */
-  readonly deniedBy: (selection: StartSelection, limitedTo: TaskSelectors | undefined) => Promise<string | null>
 }
 
 const startupState = z.enum(['start', 'started', 'stop', 'stopped'], {
@@ -220,7 +221,7 @@ function stateRoutes(deps: ScheduleRoutesDeps, { verb, failure, lastKnownState }
       handle: guarded(
         deps,
         { failure, unknown: (id) => `REST SCHEDULER: ${failure} ID ${id}.`, changes: true },
-        setOne(verb === 'start', `REST SCHEDULER: ${failure} ID`),
+        setOne(deps, verb === 'start', `REST SCHEDULER: ${failure} ID`),
       ),
     },
     {
@@ -235,7 +236,7 @@ function stateRoutes(deps: ScheduleRoutesDeps, { verb, failure, lastKnownState }
       schemas: { body: SELECTED.optional(), responses: { 200: z.array(stored) } },
       failures: CHANGE_FAILURES,
       examples: [{ name: 'some', body: { id: [EXAMPLE_ID] }, status: 200, answer }],
-      handle: guarded(deps, { failure, unknown: NOT_FOUND, changes: true }, setAll(verb === 'start')),
+      handle: guarded(deps, { failure, unknown: NOT_FOUND, changes: true }, setAll(deps, verb === 'start')),
     },
   ]
 }
@@ -284,10 +285,11 @@ const remove: ScheduleHandler = async (request, scheduler) => {
 }
 
 const setOne =
-  (running: boolean, failure: string): ScheduleHandler =>
+  (deps: ScheduleRoutesDeps, running: boolean, failure: string): ScheduleHandler =>
   async (request, scheduler) => {
     const id = idOf(request)
     request.note({ target: [id] })
+    if (running) await requireRightsFor(deps, request, scheduler, [id])
     const changed = await scheduler.setRunning([id], running).catch((error: unknown) => {
       if (!(error instanceof InvalidScheduleError)) throw error
       throw refused(400, `${failure} ${id}.`, error.message)
@@ -299,10 +301,11 @@ const setOne =
   }
 
 const setAll =
-  (running: boolean): ScheduleHandler =>
+  (deps: ScheduleRoutesDeps, running: boolean): ScheduleHandler =>
   async (request, scheduler) => {
     const { id } = request.body === undefined ? {} : validate('body', SELECTED, request.body)
     if (id !== undefined) request.note({ target: id })
+    if (running) await requireRightsFor(deps, request, scheduler, id ?? null)
     const changed = await scheduler.setRunning(id ?? null, running)
     return jsonAnswer(
       200,
@@ -317,25 +320,22 @@ function valuesOf(schema: typeof NEW_SCHEDULE | typeof SCHEDULE_CHANGES, body: u
   return Object.fromEntries(Object.keys(given).map((name) => [name, name in read ? read[name] : given[name]]))
 }
 
-/** A caller that makes a schedule needs the scope of its action, for the tasks that it starts. */
-async function checkRights(
-  { planner, deniedBy, log }: ScheduleRoutesDeps,
-  request: ApiRequest,
-  values: ScheduleValues,
-) {
-  const planned = planner.plan(Object.fromEntries(Object.entries(values).filter(([, value]) => value !== null)))
+/** A schedule that is made or changed is checked like the calls that its firings stand for. */
+async function checkRights(deps: ScheduleRoutesDeps, { caller }: ApiRequest, values: ScheduleValues): Promise<void> {
+  const planned = deps.planner.plan(Object.fromEntries(Object.entries(values).filter(([, value]) => value !== null)))
   if (!planned.ok)
     throw new InvalidScheduleError(planned.problem.field, planned.problem.message, planned.problem.details)
-  const { action, selection } = planned.plan
-  const scope = ACTION_SCOPES[action.type]
-  requireScope(request.caller, scope)
-  if (action.type !== 'startTask') return
-  const denied = await deniedBy(selection, limitsOf(request.caller, scope)).catch((error: unknown) => {
-    log.warn(`SCHEDULER: The start filter could not be asked: ${error}`)
-    throw refused(502, 'Failed asking QRS about the tasks of the schedule', String((error as Error).message))
-  })
-  if (denied !== null) throw refused(403, denied)
+  await requireRights(deps, caller, planned.plan, 'new')
 }
 
-const limitsOf = (caller: Caller, scope: string): TaskSelectors | undefined =>
-  caller.limits(scope).startFilter ?? undefined
+/** For the schedules that are to be activated; null = all of them. */
+async function requireRightsFor(
+  deps: ScheduleRoutesDeps,
+  { caller }: ApiRequest,
+  scheduler: Scheduler,
+  ids: readonly string[] | null,
+): Promise<void> {
+  for (const { id, plan } of scheduler.list()) {
+    if (plan && (ids === null || ids.includes(id))) await requireRights(deps, caller, plan, 'existing')
+  }
+}

@@ -80,13 +80,17 @@ export function createSchedules(deps: SchedulesDeps, config: Config, options: Sc
       )
     : null
   if (!scheduler) log.info("MAIN: Didn't load schedules from file")
-  const guard = { log, scheduler, fixed, planner } as const
+  const guard = {
+    log,
+    scheduler,
+    fixed,
+    planner,
+    deniedBy: (selection: StartSelection, limitedTo: TaskSelectors | undefined) =>
+      deniedBy(qrs, config, selection, limitedTo),
+  } as const
   const routes = restServerConfig.enable
     ? [
-        ...scheduleRoutes({
-          ...guard,
-          deniedBy: (selection, limitedTo) => deniedBy(qrs, config, selection, limitedTo),
-        }),
+        ...scheduleRoutes(guard),
         ...runRoutes({ ...guard, store, clock, idempotency: createIdempotency({ db, writer, clock, log }) }),
       ]
     : []

@@ -90,7 +90,7 @@ function noteBadIds(request: ApiRequest, { dialect, problems }: ParsedStart, url
 const badTaskId = (): Refusal => shortError(400, 'Invalid task ID format', 'Task ID must be a valid GUID')
 
 /** Storing pairs is a right of its own. */
-export function checkKeyValues(caller: Caller, { keyValues }: ParsedStart): void {
+export function checkKeyValues(caller: Caller, { keyValues = [] }: Pick<StartRequest, 'keyValues'>): void {
   if (keyValues.length === 0) return
   requireScope(caller, 'kv:write')
   for (const namespace of namespacesOf(keyValues)) requireNamespace(caller, 'kv:write', namespace)

@@ -32,7 +32,7 @@ export interface RetryPlannerDeps {
 
 const TASK_TYPES: readonly EventType[] = ['reload', 'externalProgram', 'userSync', 'distribute', 'preload']
 /** A failure that is older than that is left alone. */
-const MAX_AGE_MS = 15 * 60_000
+export const MAX_AGE_MS = 15 * 60_000
 
 export function createRetryPlanner({ clock, log, onPlanned }: RetryPlannerDeps, settings: RetrySettings): RetryPlanner {
   /** Values that make no sense, so that each is told once. */
@@ -52,7 +52,8 @@ export function createRetryPlanner({ clock, log, onPlanned }: RetryPlannerDeps, 
 
   function planFailure(db: Database, event: TaskEvent): RetryState | null {
     const before = store.retryOfExecution(db, event.taskId, event.executionId)
-    const [waiting] = supersede(db, event, 'the task has failed again')
+    // It goes on waiting: when its time has come, Qlik Sense says which failure was the last one.
+    const waiting = store.openRetriesOf(db, event.taskId).find(({ state }) => state === 'due')
     const policy = policyOf(event.task)
     if (!policy) return before ? { attempt: before.attempt, max: before.max, nextAt: null, refused: null } : null
     const attempt = before?.attempt ?? (waiting ? waiting.attempt - 1 : 0)
@@ -79,19 +80,10 @@ export function createRetryPlanner({ clock, log, onPlanned }: RetryPlannerDeps, 
     return { ...state, nextAt }
   }
 
-  /** What waits for its turn and is not needed any more. */
-  function supersede(db: Database, { taskId }: TaskEvent, reason: string): store.Retry[] {
-    const open = store.openRetriesOf(db, taskId).filter(({ state }) => state === 'due')
-    for (const { id } of open) store.markEnded(db, id, 'superseded', reason)
-    return open
-  }
-
   return {
     plan(db, event) {
       if (event.test || !TASK_TYPES.includes(event.type)) return event
-      if (event.outcome === 'failed') return { ...event, retry: planFailure(db, event) }
-      if (event.outcome === 'success' || event.outcome === 'aborted') supersede(db, event, `a later ${event.outcome}`)
-      return event
+      return event.outcome === 'failed' ? { ...event, retry: planFailure(db, event) } : event
     },
     needs(task, outcome) {
       if (outcome !== 'failed') return []
@@ -110,6 +102,6 @@ function isMeant({ condition }: RetryPolicy, event: TaskEvent): boolean {
 
 function endOf({ execution, receivedAt }: TaskEvent): number {
   const stopped = Date.parse(execution?.stopTime ?? '')
-  // Clocks differ: an end after the message is as good as now.
-  return Number.isNaN(stopped) ? receivedAt : Math.max(stopped, receivedAt)
+  // Clocks differ: an end after the message is as good as its arrival.
+  return Number.isNaN(stopped) ? receivedAt : Math.min(stopped, receivedAt)
 }

@@ -3,9 +3,11 @@ import type { GroupWriter } from '../../../platform/group-commit.ts'
 import type { Database } from '../../../platform/sqlite.ts'
 import type { Clock, Logger, Service } from '../../../platform/types.ts'
 import { reasonOf } from '../../../qlik/qrs/failure.ts'
-import type { QrsClient, QrsTask } from '../../../qlik/qrs/types.ts'
+import type { ExecutionReader, QrsClient, QrsTask } from '../../../qlik/qrs/types.ts'
+import { meaningOf } from '../../executions/status.ts'
 import type { StartOutcome, StartTask, TaskResult } from '../../start/types.ts'
 import { type Breakers, brokenBy } from './breakers.ts'
+import { MAX_AGE_MS } from './planner.ts'
 import * as store from './store.ts'
 
 export interface RetryRunnerDeps {
@@ -14,7 +16,7 @@ export interface RetryRunnerDeps {
   readonly clock: Clock
   readonly log: Logger
   readonly start: StartTask
-  readonly qrs: Pick<QrsClient, 'taskById'>
+  readonly qrs: Pick<QrsClient, 'taskById' | 'executionResults'> & Pick<ExecutionReader, 'resultsById'>
   /** A retry that alerts wait for will not be made: they leave now and say why. In a transaction of the caller. */
   readonly release: (db: Database, eventId: string, refused: string) => void
   /** After `release` was committed. */
@@ -102,12 +104,15 @@ export function createRetryRunner(deps: RetryRunnerDeps, settings: RetryRunnerSe
         return { state: 'refused', reason: 'Footman was away when it was due' }
       const broken = brokenBy(db, settings, taskId, clock.now())
       if (broken) return { state: 'refused', reason: broken }
-      const obstacle = obstacleOf(await deps.qrs.taskById(taskId))
+      const task = await deps.qrs.taskById(taskId)
+      const obstacle = obstacleOf(task) ?? (await doubtAbout(retry, task))
       if (obstacle) return obstacle
       await writer.write((tx) => store.markStarting(tx, id))
-    } else if (obstacleOf(await deps.qrs.taskById(taskId))?.state === 'superseded') {
-      // Cut off by a crash or by silence of Qlik Sense, which has started it all the same.
-      return noteStart(retry, null)
+    } else {
+      // Cut off by a crash or by silence of Qlik Sense, which may have started it all the same.
+      const task = await deps.qrs.taskById(taskId)
+      const obstacle = obstacleOf(task) ?? (await doubtAbout(retry, task))
+      if (obstacle?.state === 'superseded') return noteStart(retry, null)
     }
     const outcome = await deps.start({
       ...{ id, origin: 'retry', requestedBy: 'retry', actor: 'retry', taskIds: [taskId], tags: [] },
@@ -150,6 +155,30 @@ export function createRetryRunner(deps: RetryRunnerDeps, settings: RetryRunnerSe
     return UNFINISHED.includes(status) ? { state: 'superseded', reason: 'the task runs already' } : null
   }
 
+  /**
+   * Null when Qlik Sense confirms the failure: it is the last run of the task, and no old one. The message alone proves
+   * nothing, as every program in the network can send one; so do messages about later runs.
+   */
+  async function doubtAbout(retry: store.Retry, task: QrsTask | null): Promise<End | null> {
+    const { executionId, reportedAt } = retry
+    const refused = (reason: string): End => ({ state: 'refused', reason })
+    const last = task?.operational?.lastExecutionResult
+    const lastId = last && (await deps.qrs.resultsById([last.id]))[0]?.executionID
+    if (executionId && lastId && !isSame(lastId, executionId)) {
+      if (await hasFailed(retry)) return { state: 'superseded', reason: 'the task has run again since' }
+      return refused('Qlik Sense does not know of this failure')
+    }
+    if (!last || meaningOf(last.status).outcome !== 'failed') return refused('Qlik Sense does not know of this failure')
+    if (reportedAt !== null && reportedAt - Date.parse(last.stopTime) > MAX_AGE_MS)
+      return refused('the task failed long before it was reported')
+    return null
+  }
+
+  async function hasFailed({ taskId, executionId }: store.Retry): Promise<boolean> {
+    const last = (await deps.qrs.executionResults(executionId)).at(-1)
+    return last !== undefined && meaningOf(last.status).outcome === 'failed' && isSame(last.taskID ?? taskId, taskId)
+  }
+
   async function conclude(retry: store.Retry, end: Exclude<End, { state: 'later' }>): Promise<void> {
     await writer.write((tx) => {
       store.markEnded(tx, retry.id, end.state, end.reason)
@@ -177,6 +206,8 @@ export function createRetryRunner(deps: RetryRunnerDeps, settings: RetryRunnerSe
     },
   }
 }
+
+const isSame = (one: string, other: string): boolean => one.toLowerCase() === other.toLowerCase()
 
 function refusalOf({ failed, denied, notFound }: StartOutcome): string {
   if (denied.taskIds.length > 0) return 'Butler.startTaskFilter does not allow it'

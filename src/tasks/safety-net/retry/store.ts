@@ -20,13 +20,15 @@ export interface Retry {
   /** Milliseconds since 1970. */
   readonly dueAt: number
   readonly state: RetryRowState
+  /** When the failure was reported; null when its event is gone. Milliseconds since 1970. */
+  readonly reportedAt: number | null
 }
 
 const SELECT = `SELECT id, task_id AS taskId, event_id AS eventId, execution_id AS executionId, attempt, max,
-  due_at AS dueAt, state FROM task_retry`
+  due_at AS dueAt, state, (SELECT received_at FROM event WHERE event.id = event_id) AS reportedAt FROM task_retry`
 const OPEN = "state IN ('due', 'starting')"
 
-export function insertRetry(db: Database, retry: Retry): void {
+export function insertRetry(db: Database, retry: Omit<Retry, 'reportedAt'>): void {
   const { id, taskId, eventId, executionId, attempt, max, dueAt, state } = retry
   db.run(
     `INSERT INTO task_retry (id, task_id, event_id, execution_id, attempt, max, due_at, state)

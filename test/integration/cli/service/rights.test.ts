@@ -86,6 +86,14 @@ describe('data and log folder', () => {
       },
       'backup/footman-2.db',
     ],
+    [
+      'a link in a snapshot of apps',
+      () => {
+        file('config/data/appdump/nightly/2026-11-21T06-00-00/index.json')
+        symlinkSync('/etc/shadow', folder.join('config/data/appdump/nightly/2026-11-21T06-00-00/a.json'))
+      },
+      'appdump/nightly/2026-11-21T06-00-00/a.json',
+    ],
   ])('that holds %s keeps its owner, which is told', async (_, make, name) => {
     configuration({})
     file('config/data/footman.db')
@@ -116,8 +124,9 @@ describe('data and log folder', () => {
     for (const name of ['footman.db', 'footman.db-wal', 'footman.db-shm', 'footman.db-layout', 'journal.db']) {
       file(`config/data/${name}`)
     }
-    for (const name of ['footman.lock', 'local.key', 'backup/footman-0.1.0-20261121.db', 'appdump/a.json']) {
-      file(`config/data/${name}`)
+    for (const name of ['footman.lock', 'local.key', 'backup/footman-0.1.0-20261121.db']) file(`config/data/${name}`)
+    for (const name of ['a.json', 'nightly/2026-11-21T06-00-00/index.json', 'nightly/.run.partial/b.json']) {
+      file(`config/data/appdump/${name}`)
     }
     file('log/butler.2026-11-21.log')
     file('log/butler.2026-11-21.1.log')

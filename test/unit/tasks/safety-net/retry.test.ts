@@ -1,8 +1,9 @@
 /** Retries with a moved clock: planned, started, refused, and what a crash leaves behind. */
 import { afterEach, describe, expect, test } from 'bun:test'
+import { storeWholeEvent } from '../../../../src/events/store.ts'
 import type { TaskEvent } from '../../../../src/events/types.ts'
 import { createGroupWriter } from '../../../../src/platform/group-commit.ts'
-import type { QrsTask } from '../../../../src/qlik/qrs/types.ts'
+import type { QrsExecutionResult, QrsTask } from '../../../../src/qlik/qrs/types.ts'
 import { retryHold } from '../../../../src/tasks/safety-net/retry/hold.ts'
 import { createRetryPlanner } from '../../../../src/tasks/safety-net/retry/planner.ts'
 import { createRetryRunner, type RetryRunner } from '../../../../src/tasks/safety-net/retry/runner.ts'
@@ -11,7 +12,7 @@ import type { StartOutcome, StartRequest } from '../../../../src/tasks/start/typ
 import { TASK_ID, taskEvent } from '../../../support/events.ts'
 import { executionResult, qrsTask } from '../../../support/fake-qrs.ts'
 import { recordingLog } from '../../../support/recording-log.ts'
-import { executionId, HOUR, MINUTE, movedClock, SECOND, safetyNetDatabase } from '../../../support/safety-net.ts'
+import { executionId, HOUR, MINUTE, movedClock, NOW, SECOND, safetyNetDatabase } from '../../../support/safety-net.ts'
 import { until } from '../../../support/wait.ts'
 
 const policy = (value: string): Partial<QrsTask> => ({
@@ -37,6 +38,10 @@ function scene(settings: { enable?: boolean; maxPerTaskPerDay?: number; maxPerHo
   const released: string[] = []
   const results: string[] = []
   let task: QrsTask | null = qrsTask()
+  /** Execution ids of the last run of each task, which failed. */
+  const lastRuns = new Map<string, string>()
+  /** What Qlik Sense knows of the execution that failed, when it is not the last one. */
+  const known: QrsExecutionResult[] = []
   let answer: () => Promise<StartOutcome> = async () => ({
     ...NOTHING,
     started: [{ taskId: TASK_ID, taskName: 'T', executionId: executionId(100 + requests.length) }],
@@ -54,7 +59,14 @@ function scene(settings: { enable?: boolean; maxPerTaskPerDay?: number; maxPerHo
           requests.push(request)
           return answer()
         },
-        qrs: { taskById: async () => task },
+        qrs: {
+          async taskById(id) {
+            const lastExecutionResult = executionResult({ id, stopTime: new Date(clock.now()).toISOString() })
+            return task && { operational: { lastExecutionResult }, ...task }
+          },
+          executionResults: async () => known,
+          resultsById: async ([id]) => [executionResult({ executionID: lastRuns.get(id ?? '')! })],
+        },
         release: (_db, eventId, refused) => void released.push(`${eventId}: ${refused}`),
         released: () => undefined,
         onResult: (result) => void results.push(result),
@@ -78,7 +90,9 @@ function scene(settings: { enable?: boolean; maxPerTaskPerDay?: number; maxPerHo
       task: qrsTask(policy('3x/10s')),
       ...changes,
     }
-    return planner.plan(db, taskEvent(event))
+    const whole = taskEvent(event)
+    lastRuns.set(whole.taskId, whole.executionId.toUpperCase())
+    return planner.plan(db, whole)
   }
   const rows = () =>
     db.all<{ attempt: number; state: string; reason: string | null }>(
@@ -86,7 +100,7 @@ function scene(settings: { enable?: boolean; maxPerTaskPerDay?: number; maxPerHo
     )
 
   return {
-    ...{ db, clock, log, planner, requests, released, results, end, rows, createRunner },
+    ...{ db, clock, log, planner, requests, released, results, lastRuns, known, end, rows, createRunner },
     setTask: (changes: Partial<QrsTask> | null) => {
       task = changes && qrsTask(changes)
     },
@@ -134,11 +148,11 @@ describe('a failure of a task with a policy', () => {
     expect(end('failed').retry).toMatchObject({ attempt: 0, max: 3 })
   })
 
-  test('that somebody else has run meanwhile is not started again', () => {
+  test.each(['success', 'aborted', 'failed'] as const)('goes on waiting when a message says %s', (outcome) => {
     const { end, rows } = scene()
     end('failed')
-    end('success')
-    expect(rows()).toEqual([{ attempt: 1, state: 'superseded', reason: 'a later success' }])
+    end(outcome)
+    expect(rows()[0]).toEqual({ attempt: 1, state: 'due', reason: null })
   })
 
   test('that failed again by itself goes on with the same try', () => {
@@ -146,11 +160,7 @@ describe('a failure of a task with a policy', () => {
     end('failed')
     const again = end('failed')
     expect(again.retry).toMatchObject({ attempt: 0, max: 3 })
-    expect(
-      rows()
-        .map(({ attempt, state }) => `${attempt} ${state}`)
-        .toSorted(),
-    ).toEqual(['1 due', '1 superseded'])
+    expect(rows().map(({ attempt, state }) => `${attempt} ${state}`)).toEqual(['1 due', '1 due'])
   })
 
   test.each([
@@ -166,10 +176,13 @@ describe('a failure of a task with a policy', () => {
     expect([event.retry, rows()]).toEqual([null, []])
   })
 
-  test('more than a quarter of an hour ago is left alone', () => {
+  test.each([
+    ['left alone', 16, 16],
+    ['left alone, also when it is reported now', 16, 0],
+  ])('more than a quarter of an hour ago is %s', (_how, endedAgo, reportedAgo) => {
     const { end, rows, clock } = scene()
-    const stopTime = new Date(clock.now() - 16 * MINUTE).toISOString()
-    const event = { execution: executionResult({ stopTime }), receivedAt: clock.now() - 16 * MINUTE }
+    const stopTime = new Date(clock.now() - endedAgo * MINUTE).toISOString()
+    const event = { execution: executionResult({ stopTime }), receivedAt: clock.now() - reportedAgo * MINUTE }
     expect([end('failed', event).retry, rows()]).toEqual([null, []])
   })
 
@@ -244,6 +257,50 @@ describe('a retry that is due', () => {
     await run(10 * SECOND, createRunner())
     expect(released).toEqual([`${event.id}: ${reason}`])
     expect(rows()).toEqual([{ attempt: 1, state: 'refused', reason }])
+  })
+
+  const UNKNOWN = 'Qlik Sense does not know of this failure'
+  const OTHER = 'another'
+  test.each([
+    ['did not fail', { status: 7 }, [], 'refused', UNKNOWN],
+    ['was aborted', { status: 6 }, [], 'refused', UNKNOWN],
+    ['is another one, and nothing is known of this one', { id: OTHER }, [], 'refused', UNKNOWN],
+    ['is another one, and this one has succeeded', { id: OTHER }, [{ status: 7 }], 'refused', UNKNOWN],
+    ['is another one, and this one is of another task', { id: OTHER }, [{ taskID: OTHER }], 'refused', UNKNOWN],
+    [
+      'ended long ago',
+      { stopTime: new Date(NOW - 16 * MINUTE).toISOString() },
+      [],
+      'refused',
+      'the task failed long before it was reported',
+    ],
+    ['is a later one', { id: OTHER, status: 7 }, [{}], 'superseded', 'the task has run again since'],
+    ['is a later one that failed', { id: OTHER }, [{}], 'superseded', 'the task has run again since'],
+  ])('is not made when the last run of the task in Qlik Sense %s', async (_how, last, known, state, reason) => {
+    const { end, run, createRunner, requests, released, rows, setTask, lastRuns, known: results, db, clock } = scene()
+    const event = end('failed', { execution: null })
+    storeWholeEvent(db, event)
+    lastRuns.set(OTHER, executionId(999))
+    results.push(...known.map((changes) => executionResult({ taskID: TASK_ID, ...changes })))
+    setTask({
+      operational: {
+        lastExecutionResult: executionResult({ id: TASK_ID, stopTime: new Date(clock.now()).toISOString(), ...last }),
+      },
+    })
+    await run(10 * SECOND, createRunner())
+    expect([requests.length, released]).toEqual([0, state === 'refused' ? [`${event.id}: ${reason}`] : []])
+    expect(rows()).toEqual([{ attempt: 1, state, reason }])
+  })
+
+  test('was started before a crash and has ended since: it is not started twice', async () => {
+    const { end, run, createRunner, db, requests, rows, setTask, lastRuns, known } = scene()
+    end('failed')
+    store.markStarting(db, store.openRetries(db)[0]!.id)
+    lastRuns.set(OTHER, executionId(999))
+    known.push(executionResult({ taskID: TASK_ID }))
+    setTask({ operational: { lastExecutionResult: executionResult({ id: OTHER, status: 7 }) } })
+    await run(10 * SECOND, createRunner())
+    expect([requests.length, rows()]).toEqual([0, [{ attempt: 1, state: 'started', reason: null }]])
   })
 
   test('is refused when retries were switched off meanwhile', async () => {
