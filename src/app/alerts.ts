@@ -18,11 +18,10 @@ import { loadTaskEvent } from '../events/store.ts'
 import type { TaskEvent } from '../events/types.ts'
 import type { Windows } from '../platform/calendar/types.ts'
 import type { GroupWriter } from '../platform/group-commit.ts'
-import type { Database } from '../platform/sqlite.ts'
+import type { Database, Pruning } from '../platform/sqlite.ts'
 import type { Service } from '../platform/types.ts'
 import type { ChainReader, QrsClient } from '../qlik/qrs/types.ts'
 import { type AlertPlan, type AlertPlanDeps, buildAlertPlan } from './alert-plan.ts'
-import type { Aging } from './retention.ts'
 
 export interface AlertsDeps extends AlertPlanDeps {
   readonly writer: GroupWriter
@@ -52,7 +51,7 @@ export interface Alerts {
   /** Learns the chains of tasks while tasks are asked about. */
   readonly withChains: (qrs: QrsClient) => QrsClient
   /** Groups and snoozes that are over. */
-  readonly aging: readonly Aging[]
+  readonly pruning: readonly Pruning[]
   /** To be started after the outbox. */
   readonly services: readonly Service[]
   /** What was held back for this reason is to be sent now, as the event stands now. Wakes nobody: see `wake`. */
@@ -178,7 +177,7 @@ export function buildAlerts(deps: AlertsDeps, config: Config, shadow: boolean): 
       outbox.wake(new Set(releasedLanes))
       releasedLanes.clear()
     },
-    aging: [purgeGroups, purgeSnoozes].map((purge) => ({ keepMs: config.footman.retention.events, purge })),
+    pruning: [purgeGroups, purgeSnoozes].map((purge) => ({ keepMs: config.footman.retention.events, purge })),
     withChains(qrs) {
       const learning = withChains(qrs, graph)
       return {

@@ -37,7 +37,7 @@ const NEVER: Frequency = { next: () => null, warning: null }
 export function buildMonitors(deps: MonitorsDeps, config: Config, options: MonitorsOptions): Monitors {
   const parts: MonitorParts = {
     ...deps,
-    emit: (event, also) => deps.pipeline.emitter.emit(event, also),
+    emit: (event, also) => deps.emitter.emit(event, also),
     frequency(text) {
       const parsed = parseFrequency(text, config.footman.frequencyTimezone)
       return parsed.ok ? parsed.value : NEVER

@@ -39,9 +39,7 @@ export interface ConfigReloadDeps {
   /** Milliseconds since 1970. */
   readonly now: () => number
   readonly source: ConfigurationSource | undefined
-  /** Asked when a reload comes, so that they may be made later. */
-  readonly parts: () => readonly LivePart[]
-  /** What is wrong with the file; null = nothing. */
+  /** Called with what is wrong with the file after each reload; null = nothing. */
   readonly onProblem: (problem: string | null) => void
 }
 
@@ -57,6 +55,8 @@ export interface ConfigReload {
   /** In use now. */
   readonly config: Config
   readonly routes: readonly ApiRoute[]
+  /** These parts take changed settings into use, in this order. */
+  follow(parts: readonly LivePart[]): void
   /** Reloads when the file changes; null when that is not wanted. */
   readonly watch: Service | null
   /** Rejects with a `Refusal` when the file cannot be used; everything runs on as it did then. */
@@ -74,6 +74,7 @@ export function createConfigReload(deps: ConfigReloadDeps, startup: Config): Con
   let config = startup
   let inUseSince = deps.now()
   let busy: Promise<unknown> = Promise.resolve()
+  const parts: LivePart[] = []
   const known = new Set((source?.initial.problems ?? []).map(renderPlace))
 
   async function read({ load }: ConfigurationSource): Promise<LoadResult & { readonly config: Config }> {
@@ -112,10 +113,10 @@ export function createConfigReload(deps: ConfigReloadDeps, startup: Config): Con
 
   /** First everything that may fail, then everything that cannot. */
   async function apply(next: Config, changed: readonly string[]): Promise<void> {
-    const parts = deps.parts().filter(({ concerns }) => changed.some(concerns))
+    const concerned = parts.filter(({ concerns }) => changed.some(concerns))
     const prepared: PreparedPart[] = []
     try {
-      for (const part of parts) prepared.push(await part.prepare(next, changed))
+      for (const part of concerned) prepared.push(await part.prepare(next, changed))
     } catch (error) {
       for (const part of prepared) part.drop()
       const message = error instanceof Error ? error.message : String(error)
@@ -148,6 +149,7 @@ export function createConfigReload(deps: ConfigReloadDeps, startup: Config): Con
       return config
     },
     routes: [reloadRoute(reload)],
+    follow: (more) => void parts.push(...more),
     watch:
       file && startup.footman.watchConfig
         ? createFileWatch({ file }, () => {

@@ -2,8 +2,8 @@
 import type { DeliveryChange } from '../alerts/outbox/outbox.ts'
 import type { ConfigPaths } from '../config/paths.ts'
 import type { Config } from '../config/schema.ts'
+import type { EventEmitter } from '../events/emit.ts'
 import type { IngestHandover } from '../events/ingest/handover.ts'
-import type { EventPipeline } from '../events/pipeline.ts'
 import type { TaskEvent } from '../events/types.ts'
 import type { OpenApiDocument } from '../http/openapi/types.ts'
 import type { InfluxPoints } from '../metrics/influxdb/types.ts'
@@ -14,9 +14,9 @@ import type { Frequency } from '../platform/frequency.ts'
 import type { GroupWriter } from '../platform/group-commit.ts'
 import type { Database } from '../platform/sqlite.ts'
 import type { Clock, Logger } from '../platform/types.ts'
+import type { Qlik } from '../qlik/index.ts'
 import type { QrsObserver } from '../qlik/qrs/transport.ts'
 import type { Alerts } from './alerts.ts'
-import type { Qlik } from './qlik.ts'
 import type { ConfigurationSource } from './reload.ts'
 import type { Blueprint, Built } from './replaceable.ts'
 
@@ -26,7 +26,7 @@ export interface AppDeps {
   readonly clock?: Clock
   /** Absent: the configuration stays as it is. */
   readonly configuration?: ConfigurationSource
-  /** Told what happens, for live views. */
+  /** Observers of what happens, for live views. */
   readonly observe?: {
     readonly event?: (event: TaskEvent) => void
     readonly delivery?: (change: DeliveryChange) => void
@@ -85,7 +85,7 @@ export interface MonitorsDeps {
   /** Null when InfluxDB is off, and in shadow mode. */
   readonly points: InfluxPoints | null
   readonly alerts: Pick<Alerts, 'outbox'>
-  readonly pipeline: Pick<EventPipeline, 'emitter'>
+  readonly emitter: EventEmitter
   readonly health: () => { readonly healthy: boolean }
   /** Told about every request to QRS. */
   readonly observe?: QrsObserver

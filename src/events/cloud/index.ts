@@ -1,28 +1,30 @@
 /** Reloads in Qlik Cloud: the second broker, the tenant, and the events that come of both. */
 import { randomBytes } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
-import type { ConfigPaths } from '../config/paths.ts'
-import type { Config } from '../config/schema.ts'
-import { readMeta, writeMeta } from '../events/bookkeeping.ts'
-import { createCloudEvents } from '../events/cloud/cloud-events.ts'
-import type { EventPipeline } from '../events/pipeline.ts'
-import { createMqttService } from '../mqtt/client.ts'
-import type { BrokerSettings } from '../mqtt/options.ts'
-import type { MqttService } from '../mqtt/types.ts'
-import type { GroupWriter } from '../platform/group-commit.ts'
-import type { Database } from '../platform/sqlite.ts'
-import type { Clock, Logger, Service } from '../platform/types.ts'
-import { createCloudClient } from '../qlik/cloud/client.ts'
-import type { Alerts } from './alerts.ts'
+import type { ConfigPaths } from '../../config/paths.ts'
+import type { NodeConfig } from '../../config/process.ts'
+import { createMqttService } from '../../mqtt/client.ts'
+import type { FootmanQlikCloudConfig, MqttConfig } from '../../mqtt/config.ts'
+import type { BrokerSettings } from '../../mqtt/options.ts'
+import type { MqttService } from '../../mqtt/types.ts'
+import type { GroupWriter } from '../../platform/group-commit.ts'
+import type { Database } from '../../platform/sqlite.ts'
+import type { Clock, Logger, Service } from '../../platform/types.ts'
+import { createCloudClient } from '../../qlik/cloud/client.ts'
+import { readMeta, writeMeta } from '../bookkeeping.ts'
+import type { QlikSenseCloudConfig } from '../config-cloud.ts'
+import type { EventEmitter } from '../emit.ts'
+import { type CloudEventsDeps, createCloudEvents } from './cloud-events.ts'
 
 export interface CloudDeps {
   readonly db: Database
   readonly writer: GroupWriter
   readonly clock: Clock
   readonly log: Logger
-  readonly paths: ConfigPaths
-  readonly alerts: Pick<Alerts, 'router'>
-  readonly pipeline: () => Pick<EventPipeline, 'emitter'>
+  readonly paths: Pick<ConfigPaths, 'input'>
+  readonly emitter: EventEmitter
+  /** Whether some rule wants reloads that end so; the tenant is asked only then. */
+  readonly wants: CloudEventsDeps['wants']
   readonly observe?: (direction: 'in' | 'out') => void
 }
 
@@ -34,11 +36,22 @@ export interface Cloud {
   readonly services: readonly Service[]
 }
 
+export interface CloudSettings {
+  readonly mqttConfig: Pick<MqttConfig, 'enable' | 'qlikSenseCloud'>
+  readonly qlikSenseCloud: QlikSenseCloudConfig
+  readonly footman: {
+    readonly node: Pick<NodeConfig, 'role'>
+    readonly qlikCloud: FootmanQlikCloudConfig
+    /** `enrichmentTimeout`: milliseconds for which the tenant is asked. */
+    readonly delivery: { readonly enrichmentTimeout: number }
+  }
+}
+
 const STATUS_TOPIC = 'butler/qscloud/event/mqttforward/status'
 const CLIENT_ID = 'cloud-mqtt-client-id'
 
 /** Null when it is off, and on a satellite: one node tells about the reloads of a tenant. */
-export function buildCloud(deps: CloudDeps, config: Config, shadow: boolean): Cloud | null {
+export function createCloud(deps: CloudDeps, config: CloudSettings, shadow: boolean): Cloud | null {
   const { db, writer, clock, log, paths, observe } = deps
   const { mqttConfig, qlikSenseCloud, footman } = config
   const { mqttForward } = mqttConfig.qlikSenseCloud.event
@@ -66,8 +79,8 @@ export function buildCloud(deps: CloudDeps, config: Config, shadow: boolean): Cl
         token: tenant.auth.jwt.token,
         proxyEnv: process.env,
       }),
-      emitter: () => deps.pipeline().emitter,
-      wants: (outcome) => deps.alerts.router.wants('cloudReload', outcome),
+      emitter: deps.emitter,
+      wants: deps.wants,
     },
     {
       tenant,
@@ -78,8 +91,13 @@ export function buildCloud(deps: CloudDeps, config: Config, shadow: boolean): Cl
   return { broker: `${host}:${port}`, mqtt, services: [events, { ...mqtt, name: 'mqtt (Qlik Cloud)' }] }
 }
 
+export interface CloudConnection {
+  readonly mqttConfig: Pick<MqttConfig, 'qlikSenseCloud'>
+  readonly footman: { readonly qlikCloud: FootmanQlikCloudConfig }
+}
+
 /** TLS always, with QoS 1 and a session that outlives restarts: what comes meanwhile waits at the broker. */
-export function cloudConnection({ mqttConfig, footman }: Config, clientId: string): BrokerSettings {
+export function cloudConnection({ mqttConfig, footman }: CloudConnection, clientId: string): BrokerSettings {
   const { broker, topic } = mqttConfig.qlikSenseCloud.event.mqttForward
   const { cleanSession, tls } = footman.qlikCloud
   return {
@@ -106,12 +124,4 @@ function ownClientId(db: Database): string {
   const made = `footman_${randomBytes(6).toString('hex')}`
   writeMeta(db, CLIENT_ID, made)
   return made
-}
-
-/** Those that are to be connected, by address. */
-export function brokersOf({ mqttConfig }: Config, mqtt: MqttService | null, cloud: Cloud | null) {
-  return {
-    ...(mqtt && { [`${mqttConfig.brokerHost}:${mqttConfig.brokerPort}`]: mqtt }),
-    ...(cloud && { [cloud.broker]: cloud.mqtt }),
-  }
 }

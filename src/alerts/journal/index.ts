@@ -1,34 +1,42 @@
 /** The REST API over events and deliveries: what happened, who was told, and once more if need be. */
-import { againRoutes } from '../alerts/journal/again-routes.ts'
-import { type ChangeFeed, createChangeFeed, purgeChanges } from '../alerts/journal/change-feed.ts'
-import { deliveryRoutes, type OtherDeadLetters } from '../alerts/journal/delivery-routes.ts'
-import { eventRoutes } from '../alerts/journal/event-routes.ts'
-import { streamRoutes } from '../alerts/journal/stream-routes.ts'
-import { recordLinks, templateRecord } from '../alerts/record.ts'
-import { createTimeFormatter } from '../alerts/times.ts'
-import type { Config } from '../config/schema.ts'
-import { loadTaskEvent, storeWholeEvent } from '../events/store.ts'
-import type { TaskEvent } from '../events/types.ts'
-import { createEventStreams } from '../http/endpoint/event-stream.ts'
-import { createIdempotency } from '../http/endpoint/idempotency.ts'
-import type { ApiRoute } from '../http/endpoint/route.ts'
-import type { GroupWriter } from '../platform/group-commit.ts'
-import type { Database } from '../platform/sqlite.ts'
-import type { Clock, Logger, Service } from '../platform/types.ts'
-import { VERSION } from '../platform/version.ts'
-import type { QrsClient } from '../qlik/qrs/types.ts'
-import type { Alerts } from './alerts.ts'
+
+import { loadTaskEvent, storeWholeEvent } from '../../events/store.ts'
+import type { TaskEvent } from '../../events/types.ts'
+import { createEventStreams } from '../../http/endpoint/event-stream.ts'
+import { createIdempotency } from '../../http/endpoint/idempotency.ts'
+import type { ApiRoute } from '../../http/endpoint/route.ts'
+import type { GroupWriter } from '../../platform/group-commit.ts'
+import type { Database } from '../../platform/sqlite.ts'
+import type { Clock, Logger, Service } from '../../platform/types.ts'
+import { VERSION } from '../../platform/version.ts'
+import type { QrsClient } from '../../qlik/qrs/types.ts'
+import type { Outbox } from '../outbox/outbox.ts'
+import { type LinkConfig, recordLinks, templateRecord } from '../record.ts'
+import type { Router } from '../router.ts'
+import { createTimeFormatter } from '../times.ts'
+import type { Destination } from '../types.ts'
+import { againRoutes } from './again-routes.ts'
+import { type ChangeFeed, createChangeFeed, purgeChanges } from './change-feed.ts'
+import { deliveryRoutes, type OtherDeadLetters } from './delivery-routes.ts'
+import { eventRoutes } from './event-routes.ts'
+import { streamRoutes } from './stream-routes.ts'
 
 export interface JournalDeps {
   readonly db: Database
   readonly writer: GroupWriter
   readonly clock: Clock
   readonly log: Logger
-  readonly alerts: Pick<Alerts, 'destinations' | 'destination' | 'outbox' | 'router'>
+  /** `destination`: as the rule wants it. */
+  readonly alerts: {
+    readonly router: Router
+    readonly outbox: Pick<Outbox, 'wake' | 'isUnderWay'>
+    readonly destinations: ReadonlyMap<string, Destination>
+    readonly destination: (rule: string, name: string) => Destination | undefined
+  }
   readonly qrs: QrsClient
   readonly rawOf: (journalId: number) => Uint8Array | null
-  /** The configuration in use. */
-  readonly live: () => Config
+  /** Settings in use: links of texts, and `Butler.footman.destinations`. */
+  readonly live: () => JournalConfig
   /** Null without InfluxDB. */
   readonly points: OtherDeadLetters | null
 }
@@ -44,12 +52,20 @@ export interface Journal {
   readonly purge: (db: Database, before: number, limit: number) => number
 }
 
+export interface JournalSettings {
+  /** Of times in texts; '' = that of this computer. */
+  readonly timezone: string
+  /** Milliseconds. */
+  readonly retention: { readonly events: number }
+}
+
+type JournalConfig = LinkConfig & { readonly footman: { readonly destinations: Readonly<Record<string, unknown>> } }
+
 /** As mails show by default. */
 const EXCERPT = { headLines: 15, tailLines: 15 }
 
-export function buildJournal(deps: JournalDeps, config: Config, shadow: boolean): Journal {
+export function createJournal(deps: JournalDeps, { timezone, retention }: JournalSettings, shadow: boolean): Journal {
   const { db, alerts, clock } = deps
-  const { timezone, retention } = config.footman
   const times = createTimeFormatter(timezone ? { timeZone: timezone } : {})
   const feed = createChangeFeed(deps)
   const streams = createEventStreams()

@@ -1,15 +1,15 @@
 /** The repository and engine clients of the configured site. */
 import type { ConfigPaths } from '../config/paths.ts'
-import type { Config } from '../config/schema.ts'
 import type { Clock, Logger } from '../platform/types.ts'
-import { createEngineClient } from '../qlik/engine/client.ts'
-import type { EngineClient } from '../qlik/engine/types.ts'
-import { createCachedQrs } from '../qlik/qrs/cached.ts'
-import { type CertificateSource, createCertificateSource } from '../qlik/qrs/certificates.ts'
-import { createQrsClient } from '../qlik/qrs/client.ts'
-import { QrsError } from '../qlik/qrs/errors.ts'
-import type { QrsObserver } from '../qlik/qrs/transport.ts'
-import type { ChainReader, CustomPropertyReader, ExecutionReader, QrsClient, SiteReader } from '../qlik/qrs/types.ts'
+import type { CertConfig, EngineConfig, QrsConfig } from './config.ts'
+import { createEngineClient } from './engine/client.ts'
+import type { EngineClient } from './engine/types.ts'
+import { createCachedQrs } from './qrs/cached.ts'
+import { type CertificateSource, createCertificateSource } from './qrs/certificates.ts'
+import { createQrsClient } from './qrs/client.ts'
+import { QrsError } from './qrs/errors.ts'
+import type { QrsObserver } from './qrs/transport.ts'
+import type { ChainReader, CustomPropertyReader, ExecutionReader, QrsClient, SiteReader } from './qrs/types.ts'
 
 export interface Qlik {
   readonly qrs: QrsClient & ExecutionReader & SiteReader & ChainReader & CustomPropertyReader
@@ -28,14 +28,19 @@ const UNREACHABLE_STATUSES = new Set([502, 503, 504])
 export interface QlikDeps {
   readonly log: Logger
   readonly clock: Clock
-  readonly paths: ConfigPaths
-  /** Told about every request to QRS. */
+  readonly paths: Pick<ConfigPaths, 'input'>
+  /** Called after every request to QRS. */
   readonly observe?: QrsObserver
 }
 
-export function buildQlik(deps: QlikDeps, config: Config): Qlik {
+export interface QlikSettings {
+  readonly cert: CertConfig
+  readonly configQRS: QrsConfig
+  readonly configEngine: EngineConfig
+}
+
+export function createQlik(deps: QlikDeps, { cert, configQRS, configEngine }: QlikSettings): Qlik {
   const { log, clock, paths } = deps
-  const { configQRS, configEngine, cert } = config
   const certificates = createCertificateSource(
     { log, clock },
     {

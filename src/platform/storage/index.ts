@@ -1,26 +1,29 @@
-/** `footman.db`, guarded: who is told when it is away, comes back, or is another one. */
-import { createGroupWriter, type GroupWriter } from '../platform/group-commit.ts'
-import { type FileDatabase, isDamage, isStorageTrouble } from '../platform/sqlite.ts'
-import { StartError } from '../platform/start-error.ts'
-import { openGuarded, type StorageGuard, type StorageState } from '../platform/storage/guard.ts'
-import { salvage } from '../platform/storage/salvage.ts'
-import { reasonOf, troubleOf, troubleText } from '../platform/storage/texts.ts'
-import type { Clock, Logger, Service } from '../platform/types.ts'
-import { MIGRATIONS } from './migrations.ts'
+/** A guarded database with its writer; announces when it can be used again, and when it is another one. */
+import { createGroupWriter, type GroupWriter } from '../group-commit.ts'
+import { type FileDatabase, isDamage, isStorageTrouble, type Migration } from '../sqlite.ts'
+import { StartError } from '../start-error.ts'
+import type { Clock, Logger, Service } from '../types.ts'
+import { openGuarded, type StorageGuard, type StorageState } from './guard.ts'
+import { salvage } from './salvage.ts'
+import { reasonOf, troubleOf, troubleText } from './texts.ts'
 
 export interface StorageDeps {
   readonly log: Logger
   readonly clock: Clock
-  /** `footman.db`, or `:memory:`. */
-  readonly file: string
-  /** The data directory may be another one than before; throws when it may not be used. */
+  /** Called when the data directory may be another one than before; throws when it may not be used. */
   readonly claimDirectory: () => void
-  /** It can be used again after it could not. */
+  /** The started storage can be used again after it could not. */
   readonly onBack: () => void
   /** The same content stands in another file now. */
   readonly onMoved: () => void
   /** What is in it may be something else than before: builds everything anew. Null = nobody can. */
   readonly onOther: (() => void) | null
+}
+
+export interface StorageSettings {
+  /** `:memory:` for programs that only ask what there is. */
+  readonly file: string
+  readonly migrations: readonly Migration[]
 }
 
 export interface Storage {
@@ -31,8 +34,9 @@ export interface Storage {
 }
 
 /** Throws a `StartError` when the file cannot be opened. */
-export function buildStorage(deps: StorageDeps): Storage {
-  const { log, clock, file } = deps
+export function openStorage(deps: StorageDeps, { file, migrations }: StorageSettings): Storage {
+  const { log, clock } = deps
+  let isStarted = false
   let last: StorageState['state'] = 'up'
   const { db, guard } = opened(file, () =>
     openGuarded(
@@ -41,13 +45,13 @@ export function buildStorage(deps: StorageDeps): Storage {
         now: () => clock.now(),
         claimDirectory: deps.claimDirectory,
         onState({ state }) {
-          if (last === 'down' && state !== 'down') deps.onBack()
+          if (isStarted && last === 'down' && state !== 'down') deps.onBack()
           last = state
         },
         onReplaced: (how) => (how === 'rescued' ? deps.onMoved() : deps.onOther?.()),
       },
       {
-        ...{ file, migrations: MIGRATIONS, synchronous: 'FULL', startsAnew: deps.onOther !== null },
+        ...{ file, migrations, synchronous: 'FULL', startsAnew: deps.onOther !== null },
         salvage: (damagedFile) => saved(damagedFile, file),
       },
     ),
@@ -58,6 +62,7 @@ export function buildStorage(deps: StorageDeps): Storage {
     service: {
       name: 'database',
       async start() {
+        isStarted = true
         guard.start()
       },
       async stop() {
