@@ -1,5 +1,5 @@
 /** The list of metrics in `docs/metrics.md`, made of their definitions. */
-import { butler } from '../../src/config/schema.ts'
+import { butler } from '../../src/app/schema.ts'
 import { createMetrics, type MetricsSources } from '../../src/metrics/prometheus/index.ts'
 import type { MetricFamily } from '../../src/metrics/prometheus/types.ts'
 

@@ -13,7 +13,6 @@ import { usualStart } from '../alerts/routes/usual-start.ts'
 import { createSnoozeHold, snoozeNeeds } from '../alerts/snoozes/hold.ts'
 import { purgeSnoozes } from '../alerts/snoozes/store.ts'
 import type { Destination, Hold, SuppressReason } from '../alerts/types.ts'
-import type { Config } from '../config/schema.ts'
 import { loadTaskEvent } from '../events/store.ts'
 import type { TaskEvent } from '../events/types.ts'
 import type { Windows } from '../platform/calendar/types.ts'
@@ -22,6 +21,7 @@ import type { Database, Pruning } from '../platform/sqlite.ts'
 import type { Service } from '../platform/types.ts'
 import type { ChainReader, QrsClient } from '../qlik/qrs/types.ts'
 import { type AlertPlan, type AlertPlanDeps, buildAlertPlan } from './alert-plan.ts'
+import type { Config } from './schema.ts'
 
 export interface AlertsDeps extends AlertPlanDeps {
   readonly writer: GroupWriter

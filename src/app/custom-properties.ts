@@ -1,11 +1,12 @@
 /** The custom properties of Qlik Sense that the settings count on. */
-import { propertyUses } from '../config/custom-properties.ts'
-import type { Config } from '../config/schema.ts'
+
 import type { CustomPropertyNeed } from '../monitors/custom-properties/needs.ts'
 import { type CustomPropertyWatch, createCustomPropertyWatch } from '../monitors/custom-properties/watch.ts'
 import type { Logger } from '../platform/types.ts'
 import type { CustomPropertyReader } from '../qlik/qrs/types.ts'
+import { propertyUses } from './config/custom-properties.ts'
 import type { LivePart } from './reload.ts'
+import type { Config } from './schema.ts'
 
 export interface BuiltCustomProperties {
   /** Null without Qlik Sense. */

@@ -3,7 +3,6 @@ import { hostname } from 'node:os'
 import { createClientSource } from '../alerts/destinations/named/client.ts'
 import type { OtherDeadLetters } from '../alerts/journal/delivery-routes.ts'
 import type { ConfigPaths } from '../config/paths.ts'
-import type { Config } from '../config/schema.ts'
 import type { EventPipeline } from '../events/pipeline.ts'
 import type { ApiRoute } from '../http/endpoint/route.ts'
 import { createPointQueue } from '../metrics/influxdb/queue.ts'
@@ -17,6 +16,7 @@ import type { GroupWriter } from '../platform/group-commit.ts'
 import type { Database, Pruning } from '../platform/sqlite.ts'
 import type { Clock, Logger, Service } from '../platform/types.ts'
 import type { Observers } from './observers.ts'
+import type { Config } from './schema.ts'
 
 export interface InfluxDeps {
   readonly db: Database

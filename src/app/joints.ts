@@ -1,11 +1,12 @@
 /** Small pieces between the parts: how they start and stop, and what they announce. */
-import type { Config } from '../config/schema.ts'
+
 import type { Cloud } from '../events/cloud/index.ts'
 import type { EventRouter } from '../events/router.ts'
 import type { MqttService } from '../mqtt/types.ts'
 import type { Service } from '../platform/types.ts'
 import type { Alerts } from './alerts.ts'
 import type { Observers } from './observers.ts'
+import type { Config } from './schema.ts'
 
 export function outboxService({ outbox }: Alerts): Service {
   return { name: 'outbox', start: async () => outbox.start(), stop: outbox.stop }

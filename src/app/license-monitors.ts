@@ -1,5 +1,5 @@
 /** Release and licences of Qlik Sense: what asks for them, and who asks. */
-import type { Config } from '../config/schema.ts'
+
 import type { LicenseDetails } from '../events/types.ts'
 import type { MonitorStates } from '../metrics/prometheus/monitors.ts'
 import { createLicenseRelease } from '../monitors/license/release.ts'
@@ -12,6 +12,7 @@ import type { Service } from '../platform/types.ts'
 import { createAboutClient } from '../qlik/about/client.ts'
 import { createLicenseClient, type LicenseClient } from '../qlik/qrs/licenses.ts'
 import { createQrsTransport } from '../qlik/qrs/transport.ts'
+import type { Config } from './schema.ts'
 import type { MonitorBlueprint, MonitorParts, MonitorsOptions } from './types.ts'
 
 export interface LicenseMonitors {

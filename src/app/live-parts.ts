@@ -1,9 +1,9 @@
 /** The parts that follow a changed configuration while everything runs. */
 
-import type { Config } from '../config/schema.ts'
 import type { Api } from '../http/server.ts'
 import type { Alerts } from './alerts.ts'
 import type { LivePart } from './reload.ts'
+import type { Config } from './schema.ts'
 import type { BuiltWindows } from './windows.ts'
 
 export interface LivePartsDeps {

@@ -2,7 +2,6 @@
 
 import { serviceStatusPayload } from '../alerts/destinations/mqtt/payloads.ts'
 import { releaseLatest } from '../alerts/outbox/latest.ts'
-import type { Config } from '../config/schema.ts'
 import { memoryPoint } from '../metrics/influxdb/memory.ts'
 import type { InfluxPoints } from '../metrics/influxdb/types.ts'
 import type { MonitorStates } from '../metrics/prometheus/monitors.ts'
@@ -22,6 +21,7 @@ import { VERSION } from '../platform/version.ts'
 import { licenseMonitors } from './license-monitors.ts'
 import type { LivePart } from './reload.ts'
 import { createReplaceable } from './replaceable.ts'
+import type { Config } from './schema.ts'
 import type { Monitor, MonitorBlueprint, MonitorParts, MonitorsDeps, MonitorsOptions } from './types.ts'
 
 export interface Monitors {

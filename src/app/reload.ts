@@ -1,15 +1,15 @@
 /** Takes a changed configuration file into use while everything runs: all of what can change, or nothing of it. */
 import { z } from 'zod'
 import { differences } from '../config/diff.ts'
-import { graft, isLive } from '../config/live.ts'
-import type { LoadResult } from '../config/load.ts'
 import { logLineOf, type Problem, renderProblem } from '../config/problems.ts'
-import type { Config } from '../config/schema.ts'
 import { Refusal, refusedWithCode } from '../http/endpoint/errors.ts'
 import { type ApiRequest, type ApiRoute, jsonAnswer } from '../http/endpoint/route.ts'
 import { strictBody } from '../http/endpoint/strict-body.ts'
 import { createFileWatch } from '../platform/file-watch.ts'
 import type { Logger, Service } from '../platform/types.ts'
+import { graft, isLive } from './config/live.ts'
+import type { LoadResult } from './config/load.ts'
+import type { Config } from './schema.ts'
 
 /** Where the configuration comes from; without it there is nothing to reload. */
 export interface ConfigurationSource {

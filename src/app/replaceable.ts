@@ -1,7 +1,8 @@
 /** Services that are built anew when the settings that concern them change, while everything else runs on. */
-import type { Config } from '../config/schema.ts'
+
 import type { Logger, Service } from '../platform/types.ts'
 import type { LivePart } from './reload.ts'
+import type { Config } from './schema.ts'
 
 export interface Built<T> {
   /** Started in this order, stopped in reverse. */

@@ -1,6 +1,5 @@
 /** What catches failures that nobody announces, and what is done about those that were: reconciler, watchdog, retries. */
 import type { Hold } from '../alerts/types.ts'
-import type { Config } from '../config/schema.ts'
 import { takeDedupKey } from '../events/bookkeeping.ts'
 import type { EventCompleter } from '../events/completer.ts'
 import type { EventEmitter } from '../events/emit.ts'
@@ -28,6 +27,7 @@ import { purgeFindings } from '../tasks/safety-net/watchdog/store.ts'
 import { createWatchdog } from '../tasks/safety-net/watchdog/watchdog.ts'
 import type { Alerts } from './alerts.ts'
 import type { Observers, Topics } from './observers.ts'
+import type { Config } from './schema.ts'
 import type { Starts } from './starts.ts'
 
 export interface SafetyNetDeps {

@@ -1,8 +1,9 @@
 /** How the members of a schedule are read, with what the configuration has for them. */
-import type { Config } from '../config/schema.ts'
+
 import { createPlanner, type Planner, type PlannerDeps, type PlannerSettings } from '../tasks/schedule/plan.ts'
 import type { ScheduleAction } from '../tasks/schedule/types.ts'
 import { parseStart } from '../tasks/start/parse.ts'
+import type { Config } from './schema.ts'
 
 /** `live` gives the configuration in use. */
 export function schedulePlanner(

@@ -1,6 +1,5 @@
 /** Starting tasks, the start queue, and following what was started to its end. */
 import type { AppReloads } from '../apps/types.ts'
-import type { Config } from '../config/schema.ts'
 import type { TaskEvent } from '../events/types.ts'
 import { createIdempotency, idempotencyMigrations } from '../http/endpoint/idempotency.ts'
 import type { ApiRoute } from '../http/endpoint/route.ts'
@@ -24,6 +23,7 @@ import { migrations as requestMigrations } from '../tasks/start/request-store.ts
 import { startTaskRoutes } from '../tasks/start/routes.ts'
 import { createStartTask, type StartTaskDeps } from '../tasks/start/start.ts'
 import type { StartTask } from '../tasks/start/types.ts'
+import type { Config } from './schema.ts'
 
 export const startMigrations = [
   ...requestMigrations,

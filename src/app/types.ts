@@ -1,7 +1,6 @@
 /** What the composition root takes and gives. */
 import type { DeliveryChange } from '../alerts/outbox/outbox.ts'
 import type { ConfigPaths } from '../config/paths.ts'
-import type { Config } from '../config/schema.ts'
 import type { EventEmitter } from '../events/emit.ts'
 import type { IngestHandover } from '../events/ingest/handover.ts'
 import type { TaskEvent } from '../events/types.ts'
@@ -19,6 +18,7 @@ import type { QrsObserver } from '../qlik/qrs/transport.ts'
 import type { Alerts } from './alerts.ts'
 import type { ConfigurationSource } from './reload.ts'
 import type { Blueprint, Built } from './replaceable.ts'
+import type { Config } from './schema.ts'
 
 export interface AppDeps {
   readonly log: Logger

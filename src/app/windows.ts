@@ -1,11 +1,11 @@
 /** The windows of time and the calendars of the configuration, shared by schedules, alert routes and maintenance. */
 import type { ConfigPaths } from '../config/paths.ts'
-import type { Config } from '../config/schema.ts'
 import { createCalendarFiles } from '../platform/calendar/calendar-files.ts'
 import { createCalendars } from '../platform/calendar/calendars.ts'
 import type { Calendars, Windows } from '../platform/calendar/types.ts'
 import { createWindows } from '../platform/calendar/windows.ts'
 import type { Logger, Service } from '../platform/types.ts'
+import type { Config } from './schema.ts'
 
 export interface WindowsDeps {
   readonly log: Logger

@@ -3,6 +3,9 @@ import type { EventDetails, EventOutcome } from '../events/types.ts'
 import type { InfluxPoint } from '../metrics/influxdb/types.ts'
 import type { Database } from '../platform/sqlite.ts'
 
+export type { ServiceMonitorConfig } from './config.ts'
+export type { QlikSenseLicenseConfig } from './config-license.ts'
+
 export interface MonitorEvent {
   readonly source: 'monitor'
   readonly type: 'service' | 'license'

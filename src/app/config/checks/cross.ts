@@ -1,6 +1,6 @@
 /** Settings that must fit each other. */
-import { parseFrequency } from '../../platform/frequency.ts'
-import { mayReach, topicMatches } from '../../platform/mqtt-topics.ts'
+import { parseFrequency } from '../../../platform/frequency.ts'
+import { mayReach, topicMatches } from '../../../platform/mqtt-topics.ts'
 import { isAsInButler } from '../compatibility.ts'
 import { type Check, isLoopback } from './check.ts'
 

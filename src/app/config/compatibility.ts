@@ -2,9 +2,10 @@
  * `Butler.footman.compatibility`: everything where taking a file of Butler over unchanged and being strict differ.
  * docs/from-butler.md shows the table.
  */
+
+import type { COMPATIBILITIES } from '../../config/process.ts'
+import { type MapNode, nodeAt } from '../../config/tree.ts'
 import type { Check, CheckContext } from './checks/check.ts'
-import type { COMPATIBILITIES } from './process.ts'
-import { type MapNode, nodeAt } from './tree.ts'
 
 /** What `auto` has been resolved to. */
 export type Compatibility = Exclude<(typeof COMPATIBILITIES)[number], 'auto'>

@@ -1,6 +1,6 @@
 /** What a check of the parsed configuration may use. */
-import type { ProblemSeverity } from '../problems.ts'
-import type { Config } from '../schema.ts'
+import type { ProblemSeverity } from '../../../config/problems.ts'
+import type { Config } from '../../schema.ts'
 
 export interface CheckContext {
   readonly config: Config

@@ -1,7 +1,7 @@
 /** References and rules inside `Butler.footman`. */
-import { butlerRouteNames } from '../butler-route-names.ts'
-import { nearest } from '../nearest.ts'
-import { overriddenDestination } from '../schema.ts'
+import { butlerRouteNames } from '../../../config/butler-route-names.ts'
+import { nearest } from '../../../config/nearest.ts'
+import { overriddenDestination } from '../../schema.ts'
 import type { Check, CheckContext } from './check.ts'
 
 export const accessRules: Check = ({ config: { footman, restServerConfig }, report }) => {

@@ -1,6 +1,8 @@
 /** The whole configuration file, composed of the sections of the features. */
 import type { z } from 'zod'
 import * as alerts from '../alerts/config.ts'
+import { section } from '../config/fields.ts'
+import * as process from '../config/process.ts'
 import * as console from '../console/config.ts'
 import * as events from '../events/config.ts'
 import * as files from '../files/config.ts'
@@ -13,8 +15,6 @@ import * as qlik from '../qlik/config.ts'
 import * as reports from '../reports/config.ts'
 import * as scheduler from '../tasks/schedule/config.ts'
 import * as startTask from '../tasks/start/config.ts'
-import { section } from './fields.ts'
-import * as process from './process.ts'
 
 const footman = section("Footman's own settings; Butler 16 ignores this section.", () => ({
   compatibility: process.compatibility,
@@ -112,3 +112,25 @@ export type Config = z.output<typeof butler>
 
 /** As people write it, everything optional. */
 export type ConfigInput = z.input<typeof butler>
+
+/** Set by the build through `--define`, because working it out takes longer than the rest of the start. */
+declare const FOOTMAN_DEFAULTS: Config | undefined
+
+/** The configuration of an empty file: all keys with their defaults. From source it is a new object every time. */
+export function defaults(): Config {
+  return typeof FOOTMAN_DEFAULTS === 'object' ? FOOTMAN_DEFAULTS : butler.parse({})
+}
+
+interface Feature {
+  /** As the start-up line names it. */
+  readonly name: string
+  readonly on: (config: Config) => boolean
+}
+
+/** Features whose settings are accepted and that this version does not have yet. A release that has one deletes its line. */
+const INACTIVE: readonly Feature[] = [{ name: 'footman.reportTask', on: ({ footman }) => footman.reportTask.enable }]
+
+/** Names of the features that are switched on and not there; for one line at start. */
+export function inactiveFeatures(config: Config): string[] {
+  return INACTIVE.filter(({ on }) => on(config)).map(({ name }) => name)
+}

@@ -1,5 +1,5 @@
 /** Which settings take effect while Footman runs, and which need a restart. */
-import type { Config } from './schema.ts'
+import type { Config } from '../schema.ts'
 
 /** Paths below `Butler`; the longest one that a key begins with counts. */
 const RULES: readonly (readonly [path: string, live: boolean])[] = [

@@ -3,8 +3,8 @@
  * Every line belongs to exactly one thing, so that nothing is lost when keys move.
  */
 import { isAlias, isMap, isNode, isPair, isScalar, isSeq, type Node, type Pair } from 'yaml'
-import type { Place } from '../problems.ts'
-import type { ParsedYaml } from '../yaml.ts'
+import type { Place } from '../../../config/problems.ts'
+import type { ParsedYaml } from '../../../config/yaml.ts'
 
 /** Lines `from` up to, not including, `to`; counted from 0. */
 export type Span = readonly [from: number, to: number]

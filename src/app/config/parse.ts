@@ -1,7 +1,6 @@
 /** Checks the values of a configuration and fills in the defaults. */
 import { z } from 'zod'
-import { defaults } from './defaults.ts'
-import { butler, type Config } from './schema.ts'
+import { butler, type Config, defaults } from '../schema.ts'
 
 export type Parsed = { readonly config: Config } | { readonly issues: readonly z.core.$ZodIssue[] }
 

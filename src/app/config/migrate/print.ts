@@ -3,8 +3,15 @@
  * byte; what has moved takes its comments along; only what is new is written anew.
  */
 import { stringify } from 'yaml'
-import { type ListNode, type MapEntry, type MapNode, plain, type ScalarNode, type TreeNode } from '../tree.ts'
-import { looksLikeDate } from '../yaml.ts'
+import {
+  type ListNode,
+  type MapEntry,
+  type MapNode,
+  plain,
+  type ScalarNode,
+  type TreeNode,
+} from '../../../config/tree.ts'
+import { looksLikeDate } from '../../../config/yaml.ts'
 import { type Origins, sameNode } from './origins.ts'
 import type { Block, Member, Source, Span } from './source.ts'
 

@@ -1,5 +1,5 @@
 /** Accounts of New Relic that are named must exist. */
-import type { Config } from '../schema.ts'
+import type { Config } from '../../schema.ts'
 import type { Check } from './check.ts'
 
 const EVENTS = ['reloadTaskFailure', 'reloadTaskAborted'] as const

@@ -1,6 +1,6 @@
 /** Files that the configuration names: for `footman check`, as a start goes on without some of them. */
-import type { ConfigPaths, PathBase } from '../paths.ts'
-import type { Config } from '../schema.ts'
+import type { ConfigPaths, PathBase } from '../../../config/paths.ts'
+import type { Config } from '../../schema.ts'
 
 interface NamedFile {
   /** Key below `Butler`. */

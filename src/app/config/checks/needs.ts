@@ -1,6 +1,7 @@
 /** What a feature that is switched on cannot do without. What lacks it stays off; the rest runs. */
+
+import type { Config } from '../../schema.ts'
 import { MAILS } from '../custom-properties.ts'
-import type { Config } from '../schema.ts'
 import type { Check } from './check.ts'
 
 interface Need {

@@ -1,5 +1,5 @@
 /** Keys that Butler 16 ignored and Footman honours: a warning where that changes what a running installation does. */
-import type { Config } from '../schema.ts'
+import type { Config } from '../../schema.ts'
 import type { Check } from './check.ts'
 
 /** `effect`: what is different from now on, or null when nothing is. */

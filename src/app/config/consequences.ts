@@ -1,8 +1,9 @@
 /** What a value that cannot be used costs: the start, one feature, or nothing but the value. */
-import { defaults } from './defaults.ts'
-import { expand } from './legacy/context.ts'
-import { MAILS, RELOADS } from './legacy/tables.ts'
-import type { Path } from './tree.ts'
+
+import { expand } from '../../config/legacy/context.ts'
+import { MAILS, RELOADS } from '../../config/legacy/tables.ts'
+import type { Path } from '../../config/tree.ts'
+import { defaults } from '../schema.ts'
 
 export type Consequence =
   | { readonly kind: 'start' }

@@ -1,6 +1,6 @@
 /** Values that are valid and do not do what was meant. */
 import { posix, win32 } from 'node:path'
-import type { Config } from '../schema.ts'
+import type { Config } from '../../schema.ts'
 import type { Check } from './check.ts'
 
 /** Ports of mail servers have a way of beginning: 465 with TLS, 587 and 25 without. */

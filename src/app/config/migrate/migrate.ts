@@ -1,13 +1,14 @@
 /** An older layout of the configuration file becomes the present one, with its comments, quotes and blank lines. */
-import { type Compatibility, compatibilityOf, hasOwnSettings } from '../compatibility.ts'
-import { matchCase, matchKeys } from '../keys.ts'
-import { translateLegacy } from '../legacy/translate.ts'
+
+import { matchCase, matchKeys } from '../../../config/keys.ts'
+import { translateLegacy } from '../../../config/legacy/translate.ts'
+import { createProblemList, type Problem, type ProblemList } from '../../../config/problems.ts'
+import { butlerKey, withButler } from '../../../config/root.ts'
+import { clone, emptyMap, type MapNode, nodeAt, plain, scalar, setAt } from '../../../config/tree.ts'
+import { type ParsedYaml, parseYaml, readYaml, treeOf } from '../../../config/yaml.ts'
+import { butler } from '../../schema.ts'
+import { type Compatibility, compatibilityOf, hasOwnSettings, isAsInButler } from '../compatibility.ts'
 import { parseConfig } from '../parse.ts'
-import { createProblemList, type Problem, type ProblemList } from '../problems.ts'
-import { butlerKey, withButler } from '../root.ts'
-import { butler } from '../schema.ts'
-import { clone, emptyMap, type MapNode, nodeAt, plain, scalar, setAt } from '../tree.ts'
-import { type ParsedYaml, parseYaml, readYaml, treeOf } from '../yaml.ts'
 import { type Change, changesOf } from './changes.ts'
 import { nestInfluxDb1 } from './newest.ts'
 import { findOrigins, sameValue } from './origins.ts'
@@ -81,7 +82,7 @@ function translate(root: MapNode): Problem[] | null {
   const notes = createProblemList()
   matchCase(section, butler, notes)
   const compatibility = compatibilityOf(root, hasOwnSettings(root))
-  translateLegacy(root, compatibility, notes)
+  translateLegacy(root, { withoutSwitchIsOn: isAsInButler('noSwitch', compatibility) }, notes)
   const more: Problem[] = []
   nestInfluxDb1(root, more)
   writeOut(root, compatibility)
@@ -121,7 +122,7 @@ function valuesOf(tree: MapNode): unknown {
   const section = nodeAt(root, ['Butler'])!
   matchCase(section, butler, unused)
   const compatibility = compatibilityOf(root, hasOwnSettings(root))
-  translateLegacy(root, compatibility, unused)
+  translateLegacy(root, { withoutSwitchIsOn: isAsInButler('noSwitch', compatibility) }, unused)
   writeOut(root, compatibility)
   matchKeys(section, butler, unused)
   const parsed = parseConfig(plain(section))

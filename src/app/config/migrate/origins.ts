@@ -1,5 +1,5 @@
 /** Which key of the file each key of the translated configuration comes from. */
-import { type MapEntry, type MapNode, plain, type TreeNode } from '../tree.ts'
+import { type MapEntry, type MapNode, plain, type TreeNode } from '../../../config/tree.ts'
 import { type Member, placeKey, type Source } from './source.ts'
 
 /** A key of the file as it was read. */

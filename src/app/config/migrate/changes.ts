@@ -1,6 +1,6 @@
 /** What the migration of a configuration changed, in words. Values are never among them. */
-import type { Problem } from '../problems.ts'
-import type { MapNode, TreeNode } from '../tree.ts'
+import type { Problem } from '../../../config/problems.ts'
+import type { MapNode, TreeNode } from '../../../config/tree.ts'
 import { entriesOf, type Origins, sameNode } from './origins.ts'
 import type { Source } from './source.ts'
 

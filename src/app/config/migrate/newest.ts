@@ -1,7 +1,7 @@
 /** What is as good as the newest layout when a file is read, but not how a new file has it. */
-import { createLegacyContext } from '../legacy/context.ts'
-import type { Problem } from '../problems.ts'
-import type { MapNode } from '../tree.ts'
+import { createLegacyContext } from '../../../config/legacy/context.ts'
+import type { Problem } from '../../../config/problems.ts'
+import type { MapNode } from '../../../config/tree.ts'
 
 const FLAT = ['auth', 'dbName', 'retentionPolicy']
 

@@ -3,24 +3,16 @@
 import { readFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { dirname } from 'node:path'
-import { hostZone } from '../platform/host-zone.ts'
-import type { CheckContext } from './checks/check.ts'
-import { CHECKS } from './checks/index.ts'
-import { type Compatibility, compatibilityOf, hasOwnSettings, isAsInButler } from './compatibility.ts'
-import { type Consequence, consequenceAt, switchedOffAround } from './consequences.ts'
-import { applyMappingFile, resolvePlaceholders } from './external.ts'
-import { inactiveFeatures } from './features.ts'
-import { type Environment, type FoundFile, findConfigFile, strayConfigFiles } from './find.ts'
-import { type Finding, findingsOf } from './issues.ts'
-import { matchCase, matchKeys } from './keys.ts'
-import { summarised, translateLegacy } from './legacy/translate.ts'
-import { collectSecrets } from './mask.ts'
-import { applyOverrides, type Overrides } from './overrides.ts'
-import { parseConfig } from './parse.ts'
-import { createProblemList, type Place, type Problem, type ProblemList } from './problems.ts'
-import { decode, ENCODING_HINT, readAs, withButler } from './root.ts'
-import { butler, type Config } from './schema.ts'
-import { isSecret } from './secrets.ts'
+import { applyMappingFile, resolvePlaceholders } from '../../config/external.ts'
+import { type Environment, type FoundFile, findConfigFile, strayConfigFiles } from '../../config/find.ts'
+import { type Finding, findingsOf } from '../../config/issues.ts'
+import { matchCase, matchKeys } from '../../config/keys.ts'
+import { summarised, translateLegacy } from '../../config/legacy/translate.ts'
+import { collectSecrets } from '../../config/mask.ts'
+import { applyOverrides, type Overrides } from '../../config/overrides.ts'
+import { createProblemList, type Place, type Problem, type ProblemList } from '../../config/problems.ts'
+import { decode, ENCODING_HINT, readAs, withButler } from '../../config/root.ts'
+import { isSecret } from '../../config/secrets.ts'
 import {
   emptyMap,
   type MapNode,
@@ -33,8 +25,15 @@ import {
   setAt,
   stepsOf,
   takeAt,
-} from './tree.ts'
-import { readYaml } from './yaml.ts'
+} from '../../config/tree.ts'
+import { readYaml } from '../../config/yaml.ts'
+import { hostZone } from '../../platform/host-zone.ts'
+import { butler, type Config, inactiveFeatures } from '../schema.ts'
+import type { CheckContext } from './checks/check.ts'
+import { CHECKS } from './checks/index.ts'
+import { type Compatibility, compatibilityOf, hasOwnSettings, isAsInButler } from './compatibility.ts'
+import { type Consequence, consequenceAt, switchedOffAround } from './consequences.ts'
+import { parseConfig } from './parse.ts'
 
 export interface LoadOptions {
   /** As given with `-c`; absent = looked for where older Butlers had it. */
@@ -99,7 +98,7 @@ export async function loadConfig(options: LoadOptions): Promise<LoadResult> {
   matchCase(nodeAt(root, ['Butler'])!, butler, problems)
   const compatibility = compatibilityOf(root, ownSettings)
   const notes = createProblemList()
-  translateLegacy(root, compatibility, notes)
+  translateLegacy(root, { withoutSwitchIsOn: isAsInButler('noSwitch', compatibility) }, notes)
   for (const note of summarised(notes.all, found.file.shown)) problems.add(note)
   applyOverrides(root, overrides)
   matchKeys(nodeAt(root, ['Butler'])!, butler, problems)

@@ -1,5 +1,5 @@
 /** The custom properties of Qlik Sense that a configuration relies on, with the values that they must offer. */
-import type { Config } from './schema.ts'
+import type { Config } from '../schema.ts'
 
 /** Kinds of objects that a custom property can be given to, in the words of QRS. */
 export type PropertyObject = 'App' | 'ExternalProgramTask' | 'ReloadTask' | 'User' | 'UserSyncTask'

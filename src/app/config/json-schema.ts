@@ -1,6 +1,6 @@
 /** The JSON Schema of the configuration file, for editors and other tools. */
 import { z } from 'zod'
-import { butler } from './schema.ts'
+import { butler } from '../schema.ts'
 
 export interface JsonSchema {
   type?: string | string[]
