@@ -4,6 +4,7 @@
  */
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { serviceStatusPayload } from '../alerts/destinations/mqtt/payloads.ts'
 import { createJournal } from '../alerts/journal/index.ts'
 import { createCloud } from '../events/cloud/index.ts'
 import { createEventEmitter } from '../events/emit.ts'
@@ -11,7 +12,9 @@ import { inputRoutes } from '../events/input/routes.ts'
 import { createEventPipeline } from '../events/pipeline.ts'
 import { type Api, createApi } from '../http/server.ts'
 import { codecRoutes } from '../kv/bases-routes.ts'
+import { memoryPoint } from '../metrics/influxdb/memory.ts'
 import { createMetrics } from '../metrics/prometheus/index.ts'
+import { createMonitors } from '../monitors/index.ts'
 import { createSelfAlerts } from '../monitors/self-alerts/index.ts'
 import { systemClock } from '../platform/clock.ts'
 import { createDescriptorWatch } from '../platform/descriptors.ts'
@@ -34,10 +37,8 @@ import { buildInflux, buildQueueMetrics } from './influxdb.ts'
 import { brokersOf, observed, outboxService } from './joints.ts'
 import { buildKeyValues } from './kv.ts'
 import { degradable } from './listeners.ts'
-import { liveParts } from './live-parts.ts'
 import { buildMessages } from './messages.ts'
 import { MIGRATIONS } from './migrations.ts'
-import { buildMonitors } from './monitors.ts'
 import { buildMqtt, buildStartRequests } from './mqtt.ts'
 import { createObservers } from './observers.ts'
 import { pipelineSettings } from './pipeline-settings.ts'
@@ -181,19 +182,13 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
       customProperties: properties.checks,
     })
 
-  const monitors = buildMonitors(
+  const monitors = createMonitors(
     {
-      db,
-      writer,
-      clock,
-      log,
-      qlik,
-      mqtt,
-      alerts,
-      health,
-      points: influx.points,
-      emitter,
-      observe: announce('qrsRequest'),
+      ...{ db, writer, clock, log, qlik, emitter, health, points: influx.points, observe: announce('qrsRequest') },
+      memoryPoint: (at) => memoryPoint(process.memoryUsage(), VERSION, at),
+      publishService:
+        mqtt && ((topic, host, details) => mqtt.publishStatus(topic, serviceStatusPayload(host, details))),
+      releaseLatest: alerts.releaseLatest,
     },
     config,
     { shadow, qrsConnection },
@@ -289,7 +284,21 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
     },
   })
   files.jobs?.onChange((job) => journal.feed.publish('file', { ...job }))
-  reload.follow([...liveParts({ windows: time, alerts, api }), ...properties.live, ...monitors.live])
+  reload.follow({
+    async alerts(next, changed) {
+      const times = await time.prepare(next)
+      const useAlerts = alerts.prepare(times.windows, next, changed)
+      // In one go: no event meets new windows and old rules.
+      return () => {
+        void times.use()
+        return useAlerts()
+      }
+    },
+    api: ({ footman: { api: settings, access, logging } }) =>
+      api.prepare({ api: settings, access, accessLog: logging.accessLog }),
+    customProperties: properties.prepare,
+    ...monitors.prepare,
+  })
 
   // They do not need one another, and opening the socket of the ingest worker takes the longest of all.
   const listeners = [pipeline, api, ...buildSideServers({ log, clock, health }, config)]

@@ -6,8 +6,9 @@ import { Refusal, refusedWithCode } from '../http/endpoint/errors.ts'
 import { type ApiRequest, type ApiRoute, jsonAnswer } from '../http/endpoint/route.ts'
 import { strictBody } from '../http/endpoint/strict-body.ts'
 import { createFileWatch } from '../platform/file-watch.ts'
+import type { Use } from '../platform/replaceable.ts'
 import type { Logger, Service } from '../platform/types.ts'
-import { graft, isLive } from './config/live.ts'
+import { type FollowingPart, graft, isLive, partsConcerned } from './config/live.ts'
 import type { LoadResult } from './config/load.ts'
 import type { Config } from './schema.ts'
 
@@ -21,18 +22,14 @@ export interface ConfigurationSource {
   use(result: LoadResult, config: Config): void
 }
 
-/** A part that follows the configuration; `prepare` rejects when it cannot, and changes nothing. */
-export interface LivePart {
-  /** Keys below `Butler` that concern it. */
-  concerns(path: string): boolean
-  prepare(next: Config, changed: readonly string[]): Promise<PreparedPart>
-}
+/**
+ * How a part follows the configuration: makes what it needs of the changed settings, and changes nothing before the result
+ * is called. Rejects, or throws, when the settings cannot be used.
+ */
+export type Follow = (next: Config, changed: readonly string[]) => Use | Promise<Use>
 
-export interface PreparedPart {
-  use(): void | Promise<void>
-  /** It is not going to be used. */
-  drop(): void
-}
+/** The log level is part of the program around the app. */
+export type Following = Readonly<Record<Exclude<FollowingPart, 'log'>, Follow>>
 
 export interface ConfigReloadDeps {
   readonly log: Logger
@@ -55,8 +52,8 @@ export interface ConfigReload {
   /** In use now. */
   readonly config: Config
   readonly routes: readonly ApiRoute[]
-  /** These parts take changed settings into use, in this order. */
-  follow(parts: readonly LivePart[]): void
+  /** From now on these parts take changed settings into use. */
+  follow(parts: Following): void
   /** Reloads when the file changes; null when that is not wanted. */
   readonly watch: Service | null
   /** Rejects with a `Refusal` when the file cannot be used; everything runs on as it did then. */
@@ -74,7 +71,7 @@ export function createConfigReload(deps: ConfigReloadDeps, startup: Config): Con
   let config = startup
   let inUseSince = deps.now()
   let busy: Promise<unknown> = Promise.resolve()
-  const parts: LivePart[] = []
+  let following: Following | null = null
   const known = new Set((source?.initial.problems ?? []).map(renderPlace))
 
   async function read({ load }: ConfigurationSource): Promise<LoadResult & { readonly config: Config }> {
@@ -113,16 +110,16 @@ export function createConfigReload(deps: ConfigReloadDeps, startup: Config): Con
 
   /** First everything that may fail, then everything that cannot. */
   async function apply(next: Config, changed: readonly string[]): Promise<void> {
-    const concerned = parts.filter(({ concerns }) => changed.some(concerns))
-    const prepared: PreparedPart[] = []
+    const uses: Use[] = []
     try {
-      for (const part of concerned) prepared.push(await part.prepare(next, changed))
+      for (const part of partsConcerned(changed)) {
+        if (part !== 'log' && following) uses.push(await following[part](next, changed))
+      }
     } catch (error) {
-      for (const part of prepared) part.drop()
       const message = error instanceof Error ? error.message : String(error)
       throw invalid([{ path: '', message }], [message])
     }
-    for (const part of prepared) await part.use()
+    for (const use of uses) await use()
   }
 
   function reload({ dryRun = false }: { readonly dryRun?: boolean } = {}): Promise<ReloadResult> {
@@ -149,7 +146,9 @@ export function createConfigReload(deps: ConfigReloadDeps, startup: Config): Con
       return config
     },
     routes: [reloadRoute(reload)],
-    follow: (more) => void parts.push(...more),
+    follow(parts) {
+      following = parts
+    },
     watch:
       file && startup.footman.watchConfig
         ? createFileWatch({ file }, () => {

@@ -1,10 +1,10 @@
 /** Which settings take effect while Footman runs, and which need a restart. */
 import type { Config } from '../schema.ts'
 
-/** Paths below `Butler`; the longest one that a key begins with counts. */
-const RULES: readonly (readonly [path: string, live: boolean])[] = [
-  ...live(
-    'logLevel',
+/** The parts that follow the configuration without a restart, and the keys below `Butler` that each is made of. */
+export const FOLLOWED = {
+  log: ['logLevel'],
+  alerts: [
     ...['emailNotification', 'webhookNotification', 'slackNotification', 'teamsNotification'],
     ...['incidentTool', 'qlikSenseUrls', 'genericUrls', 'scriptLog'],
     ...['qlikSenseCloud.event.mqtt.tenant.alert', 'qlikSenseCloud.event.mqtt.tenant.qlikSenseUrls'],
@@ -13,26 +13,37 @@ const RULES: readonly (readonly [path: string, live: boolean])[] = [
     ...['footman.mqtt.taskSuccessTopic', 'footman.mqtt.taskSuccessFullTopic'],
     ...['footman.templateDirectory', 'footman.email', 'footman.destinations', 'footman.alertRoutes'],
     ...['footman.butlerRoutes', 'footman.windows', 'footman.calendars', 'footman.maintenance', 'footman.selfAlerts.to'],
-    ...['footman.access', 'footman.api', 'footman.logging.accessLog'],
-    ...['heartbeat', 'uptimeMonitor', 'serviceMonitor', 'qlikSenseVersion', 'qlikSenseLicense'],
-    ...['footman.serviceMonitor', 'footman.versionMonitor', 'footman.licenseRelease'],
-    'footman.health.heartbeatRequiresHealthy',
-  ),
-  // The REST endpoints for messages and the server's TLS are built once.
-  ['slackNotification.restMessage', false],
-  ['footman.access.clientCertificates', false],
-]
+    // Where monitors report to.
+    ...['serviceMonitor', 'qlikSenseLicense'],
+  ],
+  api: ['footman.access', 'footman.api', 'footman.logging.accessLog'],
+  customProperties: ['emailNotification', 'incidentTool'],
+  services: ['serviceMonitor', 'footman.serviceMonitor'],
+  version: ['qlikSenseVersion', 'footman.versionMonitor'],
+  serverLicense: ['qlikSenseLicense.serverLicenseMonitor'],
+  accessLicenses: ['qlikSenseLicense.licenseMonitor'],
+  licenseRelease: ['qlikSenseLicense.licenseRelease', 'footman.licenseRelease'],
+  heartbeat: ['heartbeat', 'footman.health.heartbeatRequiresHealthy'],
+  uptime: ['uptimeMonitor'],
+} as const satisfies Readonly<Record<string, readonly string[]>>
 
-function live(...paths: readonly string[]): (readonly [string, boolean])[] {
-  return paths.map((path) => [path, true])
-}
+export type FollowingPart = keyof typeof FOLLOWED
 
-const isWithin = (path: string, rule: string): boolean => path === rule || path.startsWith(`${rule}.`)
+/** Below settings of parts that follow: the REST endpoints for messages and the TLS of the server are built once. */
+const ONLY_AT_START = ['slackNotification.restMessage', 'footman.access.clientCertificates']
+
+const KEYS: readonly string[] = [...new Set(Object.values(FOLLOWED).flat())]
+
+const isWithin = (path: string, key: string): boolean => path === key || path.startsWith(`${key}.`)
+const isWithinOne = (path: string, keys: readonly string[]): boolean => keys.some((key) => isWithin(path, key))
 
 /** True when a change of this key (below `Butler`) takes effect at once. */
-export function isLive(path: string): boolean {
-  const matching = RULES.filter(([rule]) => isWithin(path, rule)).sort(([a], [b]) => b.length - a.length)
-  return matching[0]?.[1] ?? false
+export const isLive = (path: string): boolean => isWithinOne(path, KEYS) && !isWithinOne(path, ONLY_AT_START)
+
+/** The parts that follow one of the changed keys, in the order of the table. */
+export function partsConcerned(changed: readonly string[]): FollowingPart[] {
+  const parts = Object.keys(FOLLOWED) as FollowingPart[]
+  return parts.filter((part) => changed.some((path) => isWithinOne(path, FOLLOWED[part])))
 }
 
 /** What runs after a reload: the live settings of `next`, everything else as it was at the start. */
@@ -41,7 +52,7 @@ export function graft(startup: Config, next: Config): Config {
 }
 
 function grafted(before: unknown, after: unknown, path: string): unknown {
-  const isMixed = RULES.some(([rule, value]) => rule !== path && isWithin(rule, path || rule) && value !== isLive(path))
+  const isMixed = [...KEYS, ...ONLY_AT_START].some((key) => key !== path && (path === '' || isWithin(key, path)))
   if (!isMixed || !isTree(before) || !isTree(after)) return isLive(path) ? after : before
   const keys = new Set([...Object.keys(before), ...Object.keys(after)])
   const entries = [...keys].map((key) => [key, grafted(before[key], after[key], path === '' ? key : `${path}.${key}`)])

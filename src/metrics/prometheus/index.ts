@@ -3,6 +3,7 @@ import type { NodeConfig } from '../../config/process.ts'
 import { TASK_TYPES } from '../../events/kinds.ts'
 import type { EventPipeline } from '../../events/pipeline.ts'
 import { oldestPendingAt } from '../../events/store.ts'
+import type { MonitorStates } from '../../monitors/types.ts'
 import type { MqttService } from '../../mqtt/types.ts'
 import type { Database } from '../../platform/sqlite.ts'
 import type { Clock } from '../../platform/types.ts'
@@ -11,7 +12,7 @@ import type { MetricsConfig } from '../config.ts'
 import { createEventMetrics, type DeliveryCount, type EventReport } from './events.ts'
 import { byLabel, gauge, gauges } from './family.ts'
 import { createHttpMetrics } from './http.ts'
-import { type MonitorStates, monitorFamilies } from './monitors.ts'
+import { monitorFamilies } from './monitors.ts'
 import {
   createFileMetrics,
   createKeyValueMetrics,

@@ -1,96 +1,87 @@
 /** The monitors: services, release and licences of Qlik Sense, heartbeat and uptime. */
-
-import { serviceStatusPayload } from '../alerts/destinations/mqtt/payloads.ts'
-import { releaseLatest } from '../alerts/outbox/latest.ts'
-import { memoryPoint } from '../metrics/influxdb/memory.ts'
-import type { InfluxPoints } from '../metrics/influxdb/types.ts'
-import type { MonitorStates } from '../metrics/prometheus/monitors.ts'
-import { createHeartbeat } from '../monitors/heartbeat.ts'
-import { createRecurring } from '../monitors/recurring.ts'
-import { createServiceMonitor } from '../monitors/services/monitor.ts'
-import { createServiceReader } from '../monitors/services/reader.ts'
-import { stateNumber } from '../monitors/services/report.ts'
-import { createServiceStateStore } from '../monitors/services/store.ts'
-import { createUptimeMonitor } from '../monitors/uptime.ts'
 import { createNewRelicSender } from '../mqtt/messages/new-relic.ts'
 import { runCommand } from '../platform/command.ts'
 import { type Frequency, parseFrequency } from '../platform/frequency.ts'
 import { createHttpClient } from '../platform/http-client.ts'
+import { createReplaceable, type Replaceable, type Use } from '../platform/replaceable.ts'
 import type { Service } from '../platform/types.ts'
 import { VERSION } from '../platform/version.ts'
-import { licenseMonitors } from './license-monitors.ts'
-import type { LivePart } from './reload.ts'
-import { createReplaceable } from './replaceable.ts'
-import type { Config } from './schema.ts'
-import type { Monitor, MonitorBlueprint, MonitorParts, MonitorsDeps, MonitorsOptions } from './types.ts'
+import { createHeartbeat } from './heartbeat.ts'
+import { type LicenseJobName, licenseMonitors } from './license/index.ts'
+import { createRecurring } from './recurring.ts'
+import { createServiceMonitor } from './services/monitor.ts'
+import { createServiceReader } from './services/reader.ts'
+import { stateNumber } from './services/report.ts'
+import { createServiceStateStore } from './services/store.ts'
+import type { Monitor, MonitorParts, MonitorStates, MonitorsConfig, MonitorsDeps, MonitorsOptions } from './types.ts'
+import { createUptimeMonitor } from './uptime.ts'
+
+export type MonitorName = 'services' | 'heartbeat' | 'uptime' | LicenseJobName
 
 export interface Monitors {
   /** To be stopped before what takes events, points and messages. */
   readonly services: readonly Service[]
-  /** Each monitor follows its own settings. */
-  readonly live: readonly LivePart[]
+  /** Builds a monitor anew with other settings; it takes the place of the old one when the result is called. */
+  readonly prepare: Readonly<Record<MonitorName, (config: MonitorsConfig) => Use>>
   readonly states: () => MonitorStates
 }
 
 const NEVER: Frequency = { next: () => null, warning: null }
 
-export function buildMonitors(deps: MonitorsDeps, config: Config, options: MonitorsOptions): Monitors {
+export function createMonitors(deps: MonitorsDeps, config: MonitorsConfig, options: MonitorsOptions): Monitors {
   const parts: MonitorParts = {
     ...deps,
-    emit: (event, also) => deps.emitter.emit(event, also),
     frequency(text) {
       const parsed = parseFrequency(text, config.footman.frequencyTimezone)
       return parsed.ok ? parsed.value : NEVER
     },
   }
   const { shadow } = options
-  const licenses = licenseMonitors(parts, config, options)
-  const blueprints: readonly MonitorBlueprint[] = [
-    {
-      ...{ name: 'service monitor', keys: ['serviceMonitor', 'footman.serviceMonitor'] },
-      build: (now) => serviceMonitor(parts, now, shadow),
-    },
-    ...licenses.blueprints,
-    {
-      ...{ name: 'heartbeat', keys: ['heartbeat', 'footman.health.heartbeatRequiresHealthy'] },
-      build: (now) => heartbeat(parts, now, shadow),
-    },
-    { name: 'uptime monitor', keys: ['uptimeMonitor'], build: (now) => uptime(parts, now, shadow) },
-  ]
-  const monitors = blueprints.map((blueprint) => createReplaceable(deps, blueprint, config))
+  const replaceable = (name: string, build: (now: MonitorsConfig) => Monitor) =>
+    createReplaceable(deps, { name, build }, config)
+  const licenses = licenseMonitors(parts, config, options, replaceable)
+  // Started in this order.
+  const monitors: Readonly<Record<MonitorName, Replaceable<MonitorsConfig, Partial<MonitorStates>>>> = {
+    services: replaceable('service monitor', (now) => serviceMonitor(parts, now, shadow)),
+    ...licenses.jobs,
+    heartbeat: replaceable('heartbeat', (now) => heartbeat(parts, now, shadow)),
+    uptime: replaceable('uptime monitor', (now) => uptime(parts, now, shadow)),
+  }
+  const all = Object.values(monitors)
   return {
-    services: [licenses.clients, ...monitors.map(({ service }) => service)],
-    live: monitors.map(({ live }) => live),
-    states: () => Object.assign({ ...NOTHING }, ...monitors.map(({ states }) => states())),
+    services: [licenses.clients, ...all.map(({ service }) => service)],
+    prepare: {
+      services: monitors.services.prepare,
+      version: monitors.version.prepare,
+      serverLicense: monitors.serverLicense.prepare,
+      accessLicenses: monitors.accessLicenses.prepare,
+      licenseRelease: monitors.licenseRelease.prepare,
+      heartbeat: monitors.heartbeat.prepare,
+      uptime: monitors.uptime.prepare,
+    },
+    states: () => Object.assign({ ...NOTHING }, ...all.map(({ states }) => states())),
   }
 }
 
 const NOTHING: MonitorStates = { services: [], licenseDays: null, licenses: [] }
 const OFF: Monitor = { services: [], states: () => ({}) }
 
-function serviceMonitor(parts: MonitorParts, config: Config, shadow: boolean): Monitor {
+function serviceMonitor(parts: MonitorParts, config: MonitorsConfig, shadow: boolean): Monitor {
   const { serviceMonitor: settings, mqttConfig, footman } = config
   if (!settings.enable) return OFF
-  const { db, writer, clock, log, mqtt, alerts, points } = parts
+  const { db, writer, clock, log, points, publishService } = parts
   const { alertDestination: to } = settings
   const topic = mqttConfig.serviceStatusTopic
-  const publish = mqtt && to.mqtt.enable && topic !== '' && !shadow
-
-  async function tellLatest(eventIds: readonly string[]): Promise<boolean> {
-    const { lanes, waiting } = await writer.write((tx) => releaseLatest(tx, eventIds, clock.now()))
-    if (lanes.size > 0) alerts.outbox.wake(lanes)
-    return !waiting
-  }
+  const publish = to.mqtt.enable && topic !== '' && !shadow ? publishService : null
 
   const monitor = createServiceMonitor(
     {
-      ...{ clock, log, emit: parts.emit, tellLatest },
+      ...{ clock, log, emit: parts.emitter.emit, tellLatest: parts.releaseLatest },
       reader: createServiceReader({ run: runCommand, systemRoot: process.env.SystemRoot }, process.platform),
       store: createServiceStateStore({ db, writer }),
       writePoints: to.influxDb.enable && points ? (list) => points.writePoints(list) : null,
       publishState: publish
-        ? (host, details) =>
-            mqtt.publishStatus(`${topic}/${host}/${details.serviceName}`, serviceStatusPayload(host, details))
+        ? (host, details) => publish(`${topic}/${host}/${details.serviceName}`, host, details)
         : null,
     },
     { monitor: settings.monitor, ...footman.serviceMonitor },
@@ -122,7 +113,7 @@ function serviceMonitor(parts: MonitorParts, config: Config, shadow: boolean): M
 }
 
 /** Both switches of a destination are on. */
-function receivers(config: Config): string[] {
+function receivers(config: MonitorsConfig): string[] {
   const { alertDestination: to } = config.serviceMonitor
   const channels: Readonly<Record<keyof typeof to, boolean>> = {
     influxDb: config.influxDb.enable,
@@ -138,7 +129,7 @@ function receivers(config: Config): string[] {
 }
 
 /** In shadow mode the predecessor sends them. */
-function heartbeat({ clock, log, health, frequency }: MonitorParts, config: Config, shadow: boolean): Monitor {
+function heartbeat({ clock, log, health, frequency }: MonitorParts, config: MonitorsConfig, shadow: boolean): Monitor {
   const { enable, remoteURL, frequency: text } = config.heartbeat
   if (!enable || shadow) return OFF
   if (!URL.canParse(remoteURL)) {
@@ -158,7 +149,11 @@ function heartbeat({ clock, log, health, frequency }: MonitorParts, config: Conf
   return { ...OFF, services: [closing(http), recurring] }
 }
 
-function uptime({ clock, log, frequency, points }: MonitorParts, config: Config, shadow: boolean): Monitor {
+function uptime(
+  { clock, log, frequency, points, memoryPoint }: MonitorParts,
+  config: MonitorsConfig,
+  shadow: boolean,
+): Monitor {
   const { enable, frequency: text, logLevel, storeNewRelic, storeInInfluxdb } = config.uptimeMonitor
   if (!enable) return OFF
   const http = createHttpClient({ proxyEnv: process.env })
@@ -179,12 +174,16 @@ function uptime({ clock, log, frequency, points }: MonitorParts, config: Config,
     { clock, log },
     { name: 'uptime monitor', label: 'UPTIME', atStart: false, run, frequency: every },
   )
-  const memory = storeInInfluxdb.enable && points ? [memoryReports({ clock, log }, points, every)] : []
+  const memory = storeInInfluxdb.enable && points ? [memoryReports({ clock, log, memoryPoint }, points, every)] : []
   return { ...OFF, services: [closing(http), recurring, ...memory] }
 }
 
-function memoryReports(deps: Pick<MonitorParts, 'clock' | 'log'>, points: InfluxPoints, frequency: Frequency): Service {
-  const run = () => points.writePoints([memoryPoint(process.memoryUsage(), VERSION, deps.clock.now())])
+function memoryReports(
+  deps: Pick<MonitorParts, 'clock' | 'log' | 'memoryPoint'>,
+  points: NonNullable<MonitorParts['points']>,
+  frequency: Frequency,
+): Service {
+  const run = () => points.writePoints([deps.memoryPoint(deps.clock.now())])
   return createRecurring(deps, { name: 'memory in InfluxDB', label: 'INFLUXDB', atStart: false, run, frequency })
 }
 

@@ -1,22 +1,23 @@
 /** Release and licences of Qlik Sense: what asks for them, and who asks. */
 
-import type { LicenseDetails } from '../events/types.ts'
-import type { MonitorStates } from '../metrics/prometheus/monitors.ts'
-import { createLicenseRelease } from '../monitors/license/release.ts'
-import { createServerLicenseMonitor } from '../monitors/license/server.ts'
-import { createLicenseUsageMonitor, type LicenseUsage } from '../monitors/license/usage.ts'
-import { createRecurring } from '../monitors/recurring.ts'
-import type { WritePoints } from '../monitors/types.ts'
-import { createVersionMonitor } from '../monitors/version.ts'
-import type { Service } from '../platform/types.ts'
-import { createAboutClient } from '../qlik/about/client.ts'
-import { createLicenseClient, type LicenseClient } from '../qlik/qrs/licenses.ts'
-import { createQrsTransport } from '../qlik/qrs/transport.ts'
-import type { Config } from './schema.ts'
-import type { MonitorBlueprint, MonitorParts, MonitorsOptions } from './types.ts'
+import type { LicenseDetails } from '../../events/types.ts'
+import type { Replaceable } from '../../platform/replaceable.ts'
+import type { Service } from '../../platform/types.ts'
+import { createAboutClient } from '../../qlik/about/client.ts'
+import { createLicenseClient, type LicenseClient } from '../../qlik/qrs/licenses.ts'
+import { createQrsTransport } from '../../qlik/qrs/transport.ts'
+import { createRecurring } from '../recurring.ts'
+import type { Monitor, MonitorParts, MonitorStates, MonitorsConfig, MonitorsOptions, WritePoints } from '../types.ts'
+import { createVersionMonitor } from '../version.ts'
+import { createLicenseRelease } from './release.ts'
+import { createServerLicenseMonitor } from './server.ts'
+import { createLicenseUsageMonitor, type LicenseUsage } from './usage.ts'
+
+export type LicenseJobName = 'version' | 'serverLicense' | 'accessLicenses' | 'licenseRelease'
+type ReplaceableMonitor = Replaceable<MonitorsConfig, Partial<MonitorStates>>
 
 export interface LicenseMonitors {
-  readonly blueprints: readonly MonitorBlueprint[]
+  readonly jobs: Readonly<Record<LicenseJobName, ReplaceableMonitor>>
   /** To be started before the monitors, and stopped after them. */
   readonly clients: Service
 }
@@ -28,11 +29,10 @@ interface Job {
   /** As `Skipping ... .` names it. */
   readonly what: string
   readonly label: string
-  readonly keys: readonly string[]
   /** Of the licence jobs, which the primary node does for the site. */
   readonly primaryOnly: boolean
   /** Null = off. */
-  readonly make: (config: Config) => Made | null
+  readonly make: (config: MonitorsConfig) => Made | null
 }
 
 interface Made {
@@ -42,7 +42,12 @@ interface Made {
   readonly close?: () => void
 }
 
-export function licenseMonitors(parts: MonitorParts, config: Config, options: MonitorsOptions): LicenseMonitors {
+export function licenseMonitors(
+  parts: MonitorParts,
+  config: MonitorsConfig,
+  options: MonitorsOptions,
+  replaceable: (name: string, build: (now: MonitorsConfig) => Monitor) => ReplaceableMonitor,
+): LicenseMonitors {
   const { clock, log } = parts
   let client: LicenseClient | null = null
   const licenses = (): LicenseClient => {
@@ -62,46 +67,53 @@ export function licenseMonitors(parts: MonitorParts, config: Config, options: Mo
     return true
   }
 
-  function blueprint(job: Job): MonitorBlueprint {
-    return {
-      ...{ name: job.what, keys: job.keys },
-      build(now) {
-        const made = job.make(now)
-        if (!made || !mayRun(job)) return { services: [], states: () => ({}) }
-        const { run, close, states = () => ({}) } = made
-        const work = {
-          name: job.what,
-          label: job.label,
-          atStart: true,
-          run,
-          frequency: parts.frequency(made.frequency),
-        }
-        const recurring = createRecurring({ clock, log }, work)
-        const service: Service = {
-          ...recurring,
-          async stop(graceMs) {
-            await recurring.stop(graceMs)
-            close?.()
-          },
-        }
-        return { services: [service], states }
-      },
-    }
+  function replaceableJob(job: Job): ReplaceableMonitor {
+    return replaceable(job.what, (now) => {
+      const made = job.make(now)
+      if (!made || !mayRun(job)) return { services: [], states: () => ({}) }
+      const { run, close, states = () => ({}) } = made
+      const work = {
+        name: job.what,
+        label: job.label,
+        atStart: true,
+        run,
+        frequency: parts.frequency(made.frequency),
+      }
+      const recurring = createRecurring({ clock, log }, work)
+      const service: Service = {
+        ...recurring,
+        async stop(graceMs) {
+          await recurring.stop(graceMs)
+          close?.()
+        },
+      }
+      return { services: [service], states }
+    })
   }
 
+  const jobs = jobsOf(parts, options, licenses)
   return {
-    blueprints: jobsOf(parts, options, licenses).map(blueprint),
+    jobs: {
+      version: replaceableJob(jobs.version),
+      serverLicense: replaceableJob(jobs.serverLicense),
+      accessLicenses: replaceableJob(jobs.accessLicenses),
+      licenseRelease: replaceableJob(jobs.licenseRelease),
+    },
     clients: { name: 'client of licence monitors', start: async () => {}, stop: async () => client?.close() },
   }
 }
 
-function jobsOf(parts: MonitorParts, { shadow }: MonitorsOptions, licenses: () => LicenseClient): Job[] {
-  const { clock, log, emit, points } = parts
+function jobsOf(
+  parts: MonitorParts,
+  { shadow }: MonitorsOptions,
+  licenses: () => LicenseClient,
+): Record<LicenseJobName, Job> {
+  const { clock, log, points } = parts
+  const { emit } = parts.emitter
   const writePoints: WritePoints | null = points && ((list) => points.writePoints(list))
-  return [
-    {
+  return {
+    version: {
       ...{ what: 'version monitoring', label: '[QSEOW] QLIKSENSE VERSION MONITOR', primaryOnly: false },
-      keys: ['qlikSenseVersion', 'footman.versionMonitor'],
       make({ qlikSenseVersion: { versionMonitor }, configQRS, footman }) {
         if (!versionMonitor.enable) return null
         const { rejectUnauthorized, frequency } = versionMonitor
@@ -113,9 +125,8 @@ function jobsOf(parts: MonitorParts, { shadow }: MonitorsOptions, licenses: () =
         return { frequency, run, close: about.close }
       },
     },
-    {
+    serverLicense: {
       ...{ what: 'server license monitoring', label: '[QSEOW] QLIK SENSE SERVER LICENSE', primaryOnly: true },
-      keys: ['qlikSenseLicense.serverLicenseMonitor'],
       make({ qlikSenseLicense: { serverLicenseMonitor }, configQRS }) {
         if (!serverLicenseMonitor.enable) return null
         let details: LicenseDetails | null = null
@@ -132,9 +143,8 @@ function jobsOf(parts: MonitorParts, { shadow }: MonitorsOptions, licenses: () =
         }
       },
     },
-    {
+    accessLicenses: {
       ...{ what: 'access license monitoring', label: '[QSEOW] END USER ACCESS LICENSE', primaryOnly: true },
-      keys: ['qlikSenseLicense.licenseMonitor'],
       make({ qlikSenseLicense: { licenseMonitor } }) {
         if (!licenseMonitor.enable) return null
         let usage: readonly LicenseUsage[] = []
@@ -152,9 +162,8 @@ function jobsOf(parts: MonitorParts, { shadow }: MonitorsOptions, licenses: () =
         }
       },
     },
-    {
+    licenseRelease: {
       ...{ what: 'access license release', label: '[QSEOW] QLIKSENSE LICENSE RELEASE', primaryOnly: true },
-      keys: ['qlikSenseLicense.licenseRelease', 'footman.licenseRelease'],
       make({ qlikSenseLicense: { licenseRelease }, footman }) {
         const isOn = licenseRelease.enable && Object.values(licenseRelease.licenseType).some(({ enable }) => enable)
         if (!isOn) return null
@@ -168,10 +177,10 @@ function jobsOf(parts: MonitorParts, { shadow }: MonitorsOptions, licenses: () =
         }
       },
     },
-  ]
+  }
 }
 
-function licenseClient({ log, qlik, observe }: MonitorParts, { configQRS }: Config): LicenseClient {
+function licenseClient({ log, qlik, observe }: MonitorParts, { configQRS }: MonitorsConfig): LicenseClient {
   const others = configQRS.headers.static.filter(({ name }) => name.toLowerCase() !== 'x-qlik-user')
   return createLicenseClient(
     createQrsTransport(
