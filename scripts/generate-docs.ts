@@ -1,7 +1,7 @@
 /** Writes the pages, and parts of pages, that are made of the program: `npm run docs`. */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { configReference } from '../src/config/reference.ts'
+import { configReference } from '../src/app/config/reference.ts'
 import { commandReference } from './lib/command-reference.ts'
 import { withMetricList } from './lib/metric-list.ts'
 

@@ -1,7 +1,7 @@
 /** One executable: the program, its build information and the runtime of a target in one file. */
 import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
-import { butler } from '../../src/config/schema.ts'
+import { butler } from '../../src/app/schema.ts'
 import { type Identity, root } from './identity.ts'
 import { fetchRuntime } from './runtime.ts'
 import { hostTarget, type Target } from './targets.ts'

@@ -1,13 +1,13 @@
 /** The list of metrics in `docs/metrics.md`, made of their definitions. */
-import { buildMetrics, type MetricsSources } from '../../src/app/metrics.ts'
-import { butler } from '../../src/config/schema.ts'
+import { butler } from '../../src/app/schema.ts'
+import { createMetrics, type MetricsSources } from '../../src/metrics/prometheus/index.ts'
 import type { MetricFamily } from '../../src/metrics/prometheus/types.ts'
 
 /** Nothing is asked: definitions need no values. */
 const NO_SOURCES = new Proxy({}, { get: () => () => null }) as MetricsSources
 
 /** Every metric of `/metrics`, in its order. */
-export const METRIC_FAMILIES: readonly MetricFamily[] = buildMetrics(NO_SOURCES, butler.parse({})).families
+export const METRIC_FAMILIES: readonly MetricFamily[] = createMetrics(NO_SOURCES, butler.parse({})).families
 
 const BEGIN = '<!-- made by `npm run docs` -->'
 const END = '<!-- end of what was made -->'

@@ -1,7 +1,6 @@
 /** The endpoints over alert routes, destinations and snoozes. */
 import { alertRouteApi } from '../alerts/routes/api.ts'
 import { snoozeRoutes } from '../alerts/snoozes/routes.ts'
-import type { Config } from '../config/schema.ts'
 import { loadTaskEvent, storeWholeEvent } from '../events/store.ts'
 import type { ApiRoute } from '../http/endpoint/route.ts'
 import type { Windows } from '../platform/calendar/types.ts'
@@ -10,6 +9,7 @@ import type { Database } from '../platform/sqlite.ts'
 import type { Clock } from '../platform/types.ts'
 import type { QrsClient } from '../qlik/qrs/types.ts'
 import type { Alerts } from './alerts.ts'
+import type { Config } from './schema.ts'
 
 export interface AlertApiDeps {
   readonly db: Database

@@ -13,7 +13,6 @@ import type { ListedRoute } from '../alerts/routes/explain.ts'
 import { createTemplateEngine } from '../alerts/templates/engine.ts'
 import { createTimeFormatter } from '../alerts/times.ts'
 import type { Route } from '../alerts/types.ts'
-import type { Config } from '../config/schema.ts'
 import { countEarlierTwins } from '../events/store.ts'
 import type { TaskEvent } from '../events/types.ts'
 import type { InfluxServer } from '../metrics/influxdb/types.ts'
@@ -24,6 +23,7 @@ import type { Clock, Logger } from '../platform/types.ts'
 import { compileRoutes, listRoutes, overridesOf } from './alert-routes.ts'
 import { BUTLER_ROUTES, butlerDestinations } from './butler-destinations.ts'
 import { namedDestinationDeps } from './named-destinations.ts'
+import type { Config } from './schema.ts'
 
 export interface AlertPlanDeps {
   readonly db: Database

@@ -8,9 +8,9 @@ import type { ListedRoute } from '../alerts/routes/explain.ts'
 import { asideRoute, compileUserRoute, type UserRoute } from '../alerts/routes/user-routes.ts'
 import { isNotifying, type NamedDestination, type Route } from '../alerts/types.ts'
 import { butlerRouteNames, whyOff } from '../config/butler-route-names.ts'
-import type { Config } from '../config/schema.ts'
 import type { Need } from '../events/types.ts'
 import type { Windows } from '../platform/calendar/types.ts'
+import type { Config } from './schema.ts'
 
 const HOUR_MS = 3_600_000
 /** Name of the route of Footman's alerts about itself. */

@@ -1,6 +1,7 @@
 /** Builds the alerts side: a plan of routes and destinations, the router and the outbox that follow it, and its changes. */
 import type { Maintenance } from '../alerts/maintenance/maintenance.ts'
 import { createSummaries } from '../alerts/maintenance/summary.ts'
+import { releaseLatest } from '../alerts/outbox/latest.ts'
 import { createOutbox, type DeliveryChange, type Outbox } from '../alerts/outbox/outbox.ts'
 import { createPeers, type Peers } from '../alerts/outbox/peers.ts'
 import { releaseHeld } from '../alerts/outbox/release.ts'
@@ -13,16 +14,16 @@ import { usualStart } from '../alerts/routes/usual-start.ts'
 import { createSnoozeHold, snoozeNeeds } from '../alerts/snoozes/hold.ts'
 import { purgeSnoozes } from '../alerts/snoozes/store.ts'
 import type { Destination, Hold, SuppressReason } from '../alerts/types.ts'
-import type { Config } from '../config/schema.ts'
 import { loadTaskEvent } from '../events/store.ts'
 import type { TaskEvent } from '../events/types.ts'
 import type { Windows } from '../platform/calendar/types.ts'
 import type { GroupWriter } from '../platform/group-commit.ts'
-import type { Database } from '../platform/sqlite.ts'
+import type { Use } from '../platform/replaceable.ts'
+import type { Database, Pruning } from '../platform/sqlite.ts'
 import type { Service } from '../platform/types.ts'
 import type { ChainReader, QrsClient } from '../qlik/qrs/types.ts'
 import { type AlertPlan, type AlertPlanDeps, buildAlertPlan } from './alert-plan.ts'
-import type { Aging } from './retention.ts'
+import type { Config } from './schema.ts'
 
 export interface AlertsDeps extends AlertPlanDeps {
   readonly writer: GroupWriter
@@ -52,20 +53,21 @@ export interface Alerts {
   /** Learns the chains of tasks while tasks are asked about. */
   readonly withChains: (qrs: QrsClient) => QrsClient
   /** Groups and snoozes that are over. */
-  readonly aging: readonly Aging[]
+  readonly pruning: readonly Pruning[]
   /** To be started after the outbox. */
   readonly services: readonly Service[]
   /** What was held back for this reason is to be sent now, as the event stands now. Wakes nobody: see `wake`. */
   readonly release: (db: Database, eventId: string, reason: SuppressReason) => void
+  /** Sends the newest of these events after all where a rate limit has suppressed it; false while that has to wait. */
+  readonly releaseLatest: (eventIds: readonly string[]) => Promise<boolean>
   /** What was released is on disk. */
   readonly wake: () => void
-  /** A plan of another configuration, for `replace`; throws what keeps it from being made. */
-  readonly plan: (windows: Windows, config: Config) => AlertPlan
   /**
-   * Events from now on and deliveries that have not left yet follow this plan; what is being sent ends as it began.
-   * Deliveries to the destinations that have changed, or are gone, are due at once.
+   * Makes a plan of another configuration; throws when there can be none. When the result is called, events from now on and
+   * deliveries that have not left yet follow that plan; what is being sent ends as it began. Deliveries to destinations that
+   * `changed` (keys below `Butler`) concerns are due at once.
    */
-  readonly replace: (plan: AlertPlan, changed: readonly string[]) => void
+  readonly prepare: (windows: Windows, config: Config, changed: readonly string[]) => Use
 }
 
 const CACHED_EVENTS = 64
@@ -174,11 +176,16 @@ export function buildAlerts(deps: AlertsDeps, config: Config, shadow: boolean): 
       const lanes = releaseHeld(tx, { eventId, reason, now: clock.now(), route: router.route })
       for (const lane of lanes) releasedLanes.add(lane)
     },
+    async releaseLatest(eventIds) {
+      const { lanes, waiting } = await writer.write((tx) => releaseLatest(tx, eventIds, clock.now()))
+      if (lanes.size > 0) outbox.wake(lanes)
+      return !waiting
+    },
     wake() {
       outbox.wake(new Set(releasedLanes))
       releasedLanes.clear()
     },
-    aging: [purgeGroups, purgeSnoozes].map((purge) => ({ keepMs: config.footman.retention.events, purge })),
+    pruning: [purgeGroups, purgeSnoozes].map((purge) => ({ keepMs: config.footman.retention.events, purge })),
     withChains(qrs) {
       const learning = withChains(qrs, graph)
       return {
@@ -187,18 +194,36 @@ export function buildAlerts(deps: AlertsDeps, config: Config, shadow: boolean): 
       }
     },
     services: [fallbacks, summaries],
-    plan: (windows, next) => buildAlertPlan(deps, windows, next),
-    replace(next, changed) {
-      const [oldPlan, oldRouter] = [plan, current]
-      current = routerOf(next)
-      follow(next)
-      retire(oldPlan, oldRouter)
-      outbox.destinationsChanged(changed)
+    prepare(windows, next, changed) {
+      const nextPlan = buildAlertPlan(deps, windows, next)
+      return () => {
+        const concerned = changedDestinations(destinations, next, changed)
+        const [oldPlan, oldRouter] = [plan, current]
+        current = routerOf(nextPlan)
+        follow(nextPlan)
+        retire(oldPlan, oldRouter)
+        outbox.destinationsChanged(concerned)
+      }
     },
   }
 }
 
 const usesChains = (routes: AlertPlan['routes']): boolean => routes.some(({ policy }) => policy?.group === 'chain')
+
+const NAMED = /^footman\.destinations\.([^.]+)/
+
+/** Those that are gone or other ones; a changed section of Butler may concern each of its destinations. */
+function changedDestinations(
+  destinations: ReadonlyMap<string, unknown>,
+  { footman }: Config,
+  changed: readonly string[],
+): string[] {
+  const named = changed.flatMap((path) => NAMED.exec(path)?.[1] ?? [])
+  const ofButler = changed.some((path) => !path.startsWith('footman.'))
+    ? [...destinations.keys()].filter((name) => !(name in footman.destinations))
+    : []
+  return [...new Set([...named, ...ofButler])]
+}
 
 /** A router that asks the one in use. `changed` = more is known about an event that has been told of before. */
 function followingRouter(current: () => Router, changed: (event: TaskEvent) => void): Router {

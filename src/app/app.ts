@@ -4,239 +4,202 @@
  */
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { DeliveryChange } from '../alerts/outbox/outbox.ts'
+import { serviceStatusPayload } from '../alerts/destinations/mqtt/payloads.ts'
+import { createJournal } from '../alerts/journal/index.ts'
+import { createCloud } from '../events/cloud/index.ts'
+import { createEventEmitter } from '../events/emit.ts'
 import { inputRoutes } from '../events/input/routes.ts'
-import { createEventPipeline, type EventPipeline } from '../events/pipeline.ts'
-import type { TaskEvent } from '../events/types.ts'
+import { createEventPipeline } from '../events/pipeline.ts'
 import { type Api, createApi } from '../http/server.ts'
 import { codecRoutes } from '../kv/bases-routes.ts'
+import { memoryPoint } from '../metrics/influxdb/memory.ts'
+import { createMetrics } from '../metrics/prometheus/index.ts'
+import { createMonitors } from '../monitors/index.ts'
+import { createSelfAlerts } from '../monitors/self-alerts/index.ts'
 import { systemClock } from '../platform/clock.ts'
 import { createDescriptorWatch } from '../platform/descriptors.ts'
 import { createLifecycle } from '../platform/lifecycle.ts'
+import { openStorage } from '../platform/storage/index.ts'
 import type { Service } from '../platform/types.ts'
 import { VERSION } from '../platform/version.ts'
-import type { QrsObserver } from '../qlik/qrs/transport.ts'
-import { lastTaskType } from '../tasks/executions/history/store.ts'
+import { createQlik, isQrsUnreachable, qlikCertificates } from '../qlik/index.ts'
+import { createExecutionHistory } from '../tasks/executions/history/index.ts'
+import { lastTaskType, taskStates } from '../tasks/executions/history/store.ts'
 import { verifyStartFilter } from '../tasks/start/verify-filter.ts'
 import { alertRouteRoutes } from './alert-api.ts'
 import { type Alerts, buildAlerts } from './alerts.ts'
 import { buildApps } from './apps.ts'
 import { buildAudit } from './audit.ts'
-import { brokersOf, buildCloud } from './cloud.ts'
 import { buildCustomProperties } from './custom-properties.ts'
 import { buildFiles } from './files.ts'
 import { healthReport } from './health.ts'
-import { buildHistory } from './history.ts'
-import { buildInflux } from './influxdb.ts'
-import { observed, outboxService } from './joints.ts'
-import { buildJournal } from './journal.ts'
+import { buildInflux, buildQueueMetrics } from './influxdb.ts'
+import { brokersOf, observed, outboxService } from './joints.ts'
 import { buildKeyValues } from './kv.ts'
 import { degradable } from './listeners.ts'
-import { liveParts } from './live-parts.ts'
 import { buildMessages } from './messages.ts'
-import { buildMetrics } from './metrics.ts'
-import { buildMonitors } from './monitors.ts'
+import { MIGRATIONS } from './migrations.ts'
 import { buildMqtt, buildStartRequests } from './mqtt.ts'
+import { createObservers } from './observers.ts'
 import { pipelineSettings } from './pipeline-settings.ts'
-import { buildQlik, isQrsUnreachable, qlikCertificates } from './qlik.ts'
 import { createConfigReload } from './reload.ts'
 import { createRetention } from './retention.ts'
 import { buildSafetyNet, retryHolds } from './safety-net.ts'
 import { createScheduleWebhook } from './schedule-webhook.ts'
 import { buildScheduler } from './scheduler.ts'
-import { buildSelfAlerts } from './self-alerts.ts'
 import { buildSideServers } from './side-servers.ts'
 import { buildStarts } from './starts.ts'
-import { buildStorage } from './storage.ts'
 import type { App, AppDeps, AppOptions } from './types.ts'
 import { buildWindows } from './windows.ts'
 
 export type { App, AppDeps, AppOptions }
 
-/** Opens the database; everything else waits for `start`. */
+/** Opens the database; everything else waits for `start`. Parts are built after those that they need. */
 export function createApp(deps: AppDeps, options: AppOptions): App {
-  const { log, paths, observe } = deps
-  const { config, shadow } = options
+  const { log, paths, workerEntry } = deps
+  const { config, shadow, dataDirectory, qrsConnection } = options
   const clock = deps.clock ?? systemClock
-  const databaseFile = deps.databaseFile ?? join(options.dataDirectory, 'footman.db')
-  let isBuilt = false
-  const storage = buildStorage({
-    ...{ log, clock, file: databaseFile },
-    claimDirectory: () => deps.directory?.claim(),
-    onBack() {
-      if (!isBuilt) return
-      alerts.outbox.refresh()
-      pipeline.wake()
-    },
-    onMoved() {
-      void history.restart()
-      void api.republish()
-    },
-    onOther: deps.directory?.onOther ?? null,
-  })
-  const { db, writer } = storage
+  const databaseFile = deps.databaseFile ?? join(dataDirectory, 'footman.db')
+  const observers = createObservers()
+  const { announce } = observers
+  observers.subscribe({ ...deps.observe })
 
-  const reload = createConfigReload(
+  const storage = openStorage(
     {
-      ...{ log, now: () => clock.now(), source: deps.configuration },
-      onProblem: (problem) => selfAlerts.onConfig(problem),
-      parts: () => [...liveParts({ windows: time, alerts, api }), ...properties.live, ...monitors.live],
+      log,
+      clock,
+      claimDirectory: () => deps.directory?.claim(),
+      onBack: announce('storageBack'),
+      onMoved: announce('storageMoved'),
+      onOther: deps.directory?.onOther ?? null,
     },
+    { file: databaseFile, migrations: MIGRATIONS },
+  )
+  const { db, writer } = storage
+  const reload = createConfigReload(
+    { log, now: () => clock.now(), source: deps.configuration, onProblem: announce('configuration') },
     config,
   )
   const live = () => reload.config
-  const certificates = () => [...qlikCertificates(qlik), ...api.certificates()]
-  const metrics = buildMetrics(
-    {
-      ...{ db, clock, dataDirectory: options.dataDirectory, qrsEnabled: options.qrsConnection },
-      ...{ pipeline: () => pipeline, alerts: () => alerts, starts: () => starts },
-      ...{ keyValues: () => kv, schedules: () => schedules, monitors: () => monitors },
-      streams: () => kv.streams + journal.openStreams,
-      brokers: () => brokersOf(config, mqtt, cloud),
-      certificates,
-    },
-    config,
-  )
-  const selfAlerts = buildSelfAlerts(
-    {
-      ...{ db, writer, clock, log, dataDirectory: options.dataDirectory, storage: storage.guard },
-      ...{ pipeline: () => pipeline, alerts: () => alerts, api: () => api, qlik: () => qlik, certificates },
-      descriptors: () => descriptors.problem,
-      brokers: () => (shadow ? {} : brokersOf(config, mqtt, cloud)),
-      calendars: () => Object.keys(live().footman.calendars),
-    },
-    config,
-    options.qrsConnection,
-  )
-  const onQrsRequest: QrsObserver = (result, ms) => {
-    metrics.onQrsRequest(result, ms)
-    selfAlerts.onQrsRequest(result, ms)
-  }
-  const qlik = buildQlik({ log, clock, paths, observe: onQrsRequest }, config)
-  const mqtt = buildMqtt({ log, clock, paths, observe: metrics.onMqttMessage }, config, shadow)
-  const onDelivery = (change: DeliveryChange) => {
-    metrics.onDelivery(change)
-    selfAlerts.onDelivery(change)
-    observe?.delivery?.(change)
-  }
-  const onEvent = (event: TaskEvent) => {
-    starts.onEvent(event)
-    observe?.event?.(event)
-  }
-  const influx = buildInflux(
-    { db, writer, clock, log, paths, pipeline: () => pipeline, onDead: selfAlerts.onDeadPoints },
-    config,
-    shadow,
-  )
-  const time = buildWindows({ log, paths, onTrouble: selfAlerts.onCalendar }, config)
+  const qlik = createQlik({ log, clock, paths, observe: announce('qrsRequest') }, config)
+  const { qrs, cachedQrs } = qlik
+  const mqtt = buildMqtt({ log, clock, paths, observe: announce('mqttMessage') }, config, shadow)
+  const influx = buildInflux({ db, writer, clock, log, paths, onDead: announce('pointsDead') }, config, shadow)
+  const time = buildWindows({ log, paths, onTrouble: announce('calendar') }, config)
   const alerts: Alerts = buildAlerts(
     {
       ...{ db, writer, clock, log, mqtt, influx: influx.server, candidates: paths.candidates, output: paths.output },
-      observe: onDelivery,
-      onRouted: metrics.onRouted,
-      ...{ qrs: qlik.qrs, windows: time.windows, holds: retryHolds(config) },
+      observe: announce('delivery'),
+      onRouted: announce('routed'),
+      ...{ qrs, windows: time.windows, holds: retryHolds(config) },
     },
     config,
     shadow,
   )
-  const messages = buildMessages({ db, writer, clock, log, mqtt, qrs: qlik.qrs }, config, shadow)
+  const messages = buildMessages({ db, writer, clock, log, mqtt, qrs }, config, shadow)
   const kv = buildKeyValues(
-    { db, writer, clock, log, outgoing: messages.outgoing, onOperation: metrics.onOperation },
+    { db, writer, clock, log, outgoing: messages.outgoing, onOperation: announce('keyValueOperation') },
     config,
     shadow,
   )
   const audit = buildAudit({ log, clock, db, writer })
   const files = buildFiles(
-    { log, clock, db, writer, audit: audit.audit, onOperation: metrics.onFileOperation },
+    { log, clock, db, writer, audit: audit.audit, onOperation: announce('fileOperation') },
     config,
     shadow,
   )
   const starts = buildStarts(
     {
       ...{ qlik, log, clock, db, writer, storeKeyValues: kv.storeKeyValues },
-      onFinished(request, outcome, problem) {
-        audit.onStart(request, outcome, problem)
-        metrics.onStart(request.origin, outcome)
-        safetyNet.onStart(request, outcome)
-      },
-      onDropped: audit.onDropped,
+      ...{ onFinished: announce('start'), onDropped: announce('startDropped') },
     },
     config,
-    { shadow, qrsConnection: options.qrsConnection },
+    { shadow, qrsConnection },
   )
   const { start } = starts
-  const history = buildHistory(
-    { db, writer, clock, log, qlik, starts, databaseFile, workerEntry: deps.workerEntry, onEnded: metrics.onEnded },
-    config,
-    options.qrsConnection,
+  const history = createExecutionHistory(
+    { db, writer, clock, log, qlik, starts, databaseFile, workerEntry, onEnded: announce('executionEnded') },
+    { timezone: config.footman.timezone, retention: config.footman.retention, qrsConnection },
   )
   const schedules = buildScheduler(
     {
       ...{ db, writer, clock, log, paths, qlik, starts, windows: time, live },
       pausedBy: alerts.maintenance.stopsSchedules,
       callWebhook: createScheduleWebhook({ db, writer, clock, alerts, candidates: paths.candidates, live }),
-      onAction: audit.onScheduleAction,
-      onRun: metrics.onScheduleRun,
+      ...{ onAction: announce('scheduleAction'), onRun: announce('scheduleRun') },
     },
     config,
-    { shadow, dataDirectory: options.dataDirectory },
-  )
-  const safetyNet = buildSafetyNet(
-    {
-      ...{ db, writer, clock, log, qlik, history, starts, alerts, metrics, pipeline: () => pipeline },
-      onLost: selfAlerts.onLost,
-    },
-    config,
-    { shadow, qrsConnection: options.qrsConnection },
+    { shadow, dataDirectory },
   )
   const apps = buildApps({ log, clock, qlik, start }, config, shadow)
-  const pipeline: EventPipeline = createEventPipeline(
+  const router = observed(alerts.router, observers)
+  const emitter = createEventEmitter(
+    { writer, clock, router, wakeEnricher: announce('enrichmentWanted') },
+    { waitMs: config.footman.delivery.enrichmentTimeout },
+  )
+  const safetyNet = buildSafetyNet(
+    { db, writer, clock, log, qlik, history: history.history, starts, alerts, emitter, observers },
+    config,
+    { shadow, qrsConnection },
+  )
+  const pipeline = createEventPipeline(
     {
-      db,
-      writer,
-      log,
-      clock,
-      qrs: qlik.qrs,
-      cachedQrs: alerts.withChains(qlik.cachedQrs),
-      router: observed(alerts.router, onEvent, (event) => {
-        metrics.onEvent(event, clock.now())
-        influx.onEnriched(event)
-      }),
+      ...{ db, writer, log, clock, qrs, router, workerEntry, handover: deps.handover },
+      cachedQrs: alerts.withChains(cachedQrs),
       completer: safetyNet.completer,
       isUnreachable: isQrsUnreachable,
       typeOfTask: lastTaskType,
-      onUdpStatus: (status) => mqtt?.publishStatus(config.mqttConfig.taskFailureServerStatusTopic, status),
-      workerEntry: deps.workerEntry,
-      handover: deps.handover,
+      onUdpStatus: announce('udpStatus'),
     },
-    pipelineSettings(config, options.dataDirectory, options.qrsConnection),
+    pipelineSettings(config, dataDirectory, qrsConnection),
   )
-  const cloud = buildCloud(
-    { ...{ db, writer, clock, log, paths, alerts }, pipeline: () => pipeline, observe: metrics.onMqttMessage },
+  const cloud = createCloud(
+    {
+      ...{ db, writer, clock, log, paths, emitter, observe: announce('mqttMessage') },
+      wants: (outcome) => alerts.router.wants('cloudReload', outcome),
+    },
     config,
     shadow,
   )
-  const journal = buildJournal(
+  const brokers = brokersOf(config, mqtt, cloud)
+  const queueMetrics = buildQueueMetrics({ db, clock, log, pipeline, points: influx.points, observers }, config)
+  const journal = createJournal(
     {
-      ...{ db, writer, clock, log: log.child('journal'), alerts, rawOf: pipeline.rawOf, qrs: qlik.cachedQrs, live },
+      ...{ db, writer, clock, log: log.child('journal'), alerts, rawOf: pipeline.rawOf, qrs: cachedQrs, live },
       points: influx.deadLetters,
     },
-    config,
+    config.footman,
     shadow,
   )
-  files.jobs?.onChange((job) => journal.feed.publish('file', { ...job }))
-  const properties = buildCustomProperties({ qrs: qlik.qrs, log }, config, options.qrsConnection)
+  const properties = buildCustomProperties({ qrs, log }, config, qrsConnection)
+
+  // Asked while the API, which serves the answers, runs.
+  const certificates = () => [...qlikCertificates(qlik), ...api.certificates()]
   const health = () =>
     healthReport({
-      ...{ pipeline, api, mqtt, influx: influx.server, qrsEnabled: options.qrsConnection },
+      ...{ pipeline, api, mqtt, influx: influx.server, qrsEnabled: qrsConnection, descriptors },
       storage: storage.guard,
-      descriptors: () => descriptors.problem,
       customProperties: properties.checks,
     })
-  const monitors = buildMonitors(
-    { db, writer, clock, log, qlik, mqtt, alerts, health, points: influx.points, pipeline, observe: onQrsRequest },
+
+  const monitors = createMonitors(
+    {
+      ...{ db, writer, clock, log, qlik, emitter, health, points: influx.points, observe: announce('qrsRequest') },
+      memoryPoint: (at) => memoryPoint(process.memoryUsage(), VERSION, at),
+      publishService:
+        mqtt && ((topic, host, details) => mqtt.publishStatus(topic, serviceStatusPayload(host, details))),
+      releaseLatest: alerts.releaseLatest,
+    },
     config,
-    { shadow, qrsConnection: options.qrsConnection },
+    { shadow, qrsConnection },
+  )
+  const metrics = createMetrics(
+    {
+      ...{ db, clock, dataDirectory, pipeline, destinations: alerts.destinations, brokers, starts, keyValues: kv },
+      ...{ schedules, monitors, certificates, qrsEnabled: qrsConnection, taskStates: () => taskStates(db) },
+      streams: () => kv.streams + journal.openStreams,
+    },
+    config,
   )
   const api: Api = createApi(
     {
@@ -255,7 +218,7 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
         ...audit.routes,
         ...journal.routes,
         ...inputRoutes({ db, pipeline }),
-        ...alertRouteRoutes({ db, writer, clock, alerts, windows: time.windows, qrs: qlik.cachedQrs }, config),
+        ...alertRouteRoutes({ db, writer, clock, alerts, windows: time.windows, qrs: cachedQrs }, config),
         ...history.routes,
         ...metrics.routes,
         ...influx.routes,
@@ -263,8 +226,8 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
       ],
       health,
       audit: audit.audit,
-      observer: metrics.observer,
-      dataDirectory: options.dataDirectory,
+      observer: { answered: announce('requestAnswered'), authFailed: announce('authFailed') },
+      dataDirectory,
     },
     {
       restServerConfig: config.restServerConfig,
@@ -277,21 +240,65 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
     },
   )
   const descriptors = createDescriptorWatch({ log, listener: api })
+  const selfAlerts = createSelfAlerts(
+    {
+      ...{ db, writer, clock, log, storage: storage.guard, emitter, pipeline, api, qlik, certificates, descriptors },
+      destinations: alerts.destinations,
+      brokers: shadow ? {} : brokers,
+      calendars: () => Object.keys(live().footman.calendars),
+    },
+    config,
+    { dataDirectory, qrsEnabled: qrsConnection },
+  )
   const requests = mqtt && buildStartRequests({ log, clock, db, writer, mqtt, start }, config, shadow)
-  const retention = createRetention(
+  const { retention } = config.footman
+  const pruning = createRetention(
     { writer, clock, log, purgeJournal: pipeline.purgeJournal },
     {
-      keepEventsMs: config.footman.retention.events,
-      keepAuditMs: config.footman.retention.audit,
+      keepEventsMs: retention.events,
+      keepAuditMs: retention.audit,
       others: [
-        { keepMs: config.footman.retention.events, purge: journal.purge },
-        history.aging,
-        ...alerts.aging,
-        ...influx.aging,
-        ...safetyNet.agings,
+        { keepMs: retention.events, purge: journal.purge },
+        history.pruning,
+        ...alerts.pruning,
+        ...influx.pruning,
+        ...safetyNet.pruning,
       ],
     },
   )
+
+  observers.subscribe(metrics.observers)
+  observers.subscribe(selfAlerts.observers)
+  observers.subscribe(audit.observers)
+  observers.subscribe({
+    event: starts.onEvent,
+    enrichmentWanted: pipeline.wake,
+    udpStatus: (status) => mqtt?.publishStatus(config.mqttConfig.taskFailureServerStatusTopic, status),
+    storageBack() {
+      alerts.outbox.refresh()
+      pipeline.wake()
+    },
+    storageMoved() {
+      void history.restart()
+      void api.republish()
+    },
+  })
+  files.jobs?.onChange((job) => journal.feed.publish('file', { ...job }))
+  reload.follow({
+    async alerts(next, changed) {
+      const times = await time.prepare(next)
+      const useAlerts = alerts.prepare(times.windows, next, changed)
+      // In one go: no event meets new windows and old rules.
+      return () => {
+        void times.use()
+        return useAlerts()
+      }
+    },
+    api: ({ footman: { api: settings, access, logging } }) =>
+      api.prepare({ api: settings, access, accessLog: logging.accessLog }),
+    customProperties: properties.prepare,
+    ...monitors.prepare,
+  })
 
   // They do not need one another, and opening the socket of the ingest worker takes the longest of all.
   const listeners = [pipeline, api, ...buildSideServers({ log, clock, health }, config)]
@@ -299,13 +306,14 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
   // Stopped in reverse: first what takes work in, then what hands it out, the database last.
   const services: readonly (Service | readonly Service[] | null)[] = [
     storage.service,
-    { name: 'repository client', start: async () => {}, stop: async () => qlik.qrs.close() },
-    options.qrsConnection && (config.configQRS.useSSL || config.configEngine.useSSL) ? qlik.certificates : null,
+    { name: 'repository client', start: async () => {}, stop: async () => qrs.close() },
+    qrsConnection && (config.configQRS.useSSL || config.configEngine.useSSL) ? qlik.certificates : null,
     starts.service,
     requests,
     mqtt,
     time.service,
     ...influx.services,
+    queueMetrics,
     outboxService(alerts),
     ...alerts.services,
     ...messages.services,
@@ -323,7 +331,7 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
     selfAlerts.service,
     properties.service,
     ...monitors.services,
-    retention,
+    pruning,
     reload.watch,
   ]
   const running = services.filter((service) => service !== null)
@@ -331,9 +339,8 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
 
   return {
     async start() {
-      isBuilt = true
       await lifecycle.start()
-      if (options.qrsConnection) void verifyStartFilter({ qrs: qlik.qrs, log }, config)
+      if (qrsConnection) void verifyStartFilter({ qrs, log }, config)
     },
     stop: lifecycle.stop,
     reload: () => reload.reload(),

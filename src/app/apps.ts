@@ -3,15 +3,15 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { createAppReloads } from '../apps/reload.ts'
 import { appRoutes } from '../apps/routes.ts'
 import type { AppReloads } from '../apps/types.ts'
-import type { Config } from '../config/schema.ts'
 import type { TaskSelectors } from '../http/endpoint/caller.ts'
 import type { ApiRoute } from '../http/endpoint/route.ts'
 import type { Clock, Logger, Service } from '../platform/types.ts'
+import type { Qlik } from '../qlik/index.ts'
 import type { QrsClient } from '../qlik/qrs/types.ts'
 import { startFilterFor } from '../tasks/start/filter.ts'
 import { selectTasks } from '../tasks/start/select.ts'
 import type { StartTask } from '../tasks/start/types.ts'
-import type { Qlik } from './qlik.ts'
+import type { Config } from './schema.ts'
 
 export interface Apps {
   readonly routes: readonly ApiRoute[]

@@ -1,4 +1,4 @@
-/** The audit, and what the features tell it besides their REST calls. */
+/** The audit, and what it records besides REST calls. */
 import { createAudit } from '../http/audit/audit.ts'
 import { auditRoutes } from '../http/audit/routes.ts'
 import type { Audit } from '../http/audit/types.ts'
@@ -7,16 +7,12 @@ import type { GroupWriter } from '../platform/group-commit.ts'
 import type { Database } from '../platform/sqlite.ts'
 import type { Clock, Logger } from '../platform/types.ts'
 import { auditNote, START_ACTION } from '../tasks/start/audit.ts'
-import type { StartQueueDeps } from '../tasks/start/queue.ts'
-import type { StartTaskDeps } from '../tasks/start/start.ts'
-import type { SchedulerDeps } from './scheduler.ts'
+import type { Topics } from './observers.ts'
 
 export interface AuditParts {
   readonly audit: Audit
   readonly routes: readonly ApiRoute[]
-  readonly onStart: NonNullable<StartTaskDeps['onFinished']>
-  readonly onDropped: NonNullable<StartQueueDeps['onDropped']>
-  readonly onScheduleAction: SchedulerDeps['onAction']
+  readonly observers: Pick<Topics, 'start' | 'startDropped' | 'scheduleAction'>
 }
 
 export function buildAudit(deps: { log: Logger; clock: Clock; db: Database; writer: GroupWriter }): AuditParts {
@@ -24,44 +20,46 @@ export function buildAudit(deps: { log: Logger; clock: Clock; db: Database; writ
   return {
     audit,
     routes: auditRoutes(deps),
-    onStart({ origin, actor, taskIds }, outcome, problem) {
-      // Calls over REST are recorded with their answer.
-      if (origin === 'rest') return
-      const note = outcome ? auditNote(outcome) : null
-      audit.record({
-        actor: actor ?? origin,
-        address: null,
-        action: START_ACTION,
-        target: note?.target ?? taskIds,
-        status: null,
-        outcome: note ? (note.outcome ?? 'ok') : 'failed',
-        requestId: null,
-        detail: note?.detail ?? problem,
-      })
-    },
-    onScheduleAction({ run, plan }, { outcome, detail }) {
-      audit.record({
-        actor: `schedule:${run.scheduleId}`,
-        address: null,
-        action: `schedule.${plan.action.type}`,
-        target: [run.scheduleId],
-        status: null,
-        outcome: outcome === 'failed' ? 'failed' : 'ok',
-        requestId: null,
-        detail: detail ?? null,
-      })
-    },
-    onDropped({ actor, taskId }, reason) {
-      audit.record({
-        actor,
-        address: null,
-        action: 'startqueue.drop',
-        target: [taskId],
-        status: null,
-        outcome: 'failed',
-        requestId: null,
-        detail: reason,
-      })
+    observers: {
+      start({ origin, actor, taskIds }, outcome, problem) {
+        // Calls over REST are recorded with their answer.
+        if (origin === 'rest') return
+        const note = outcome ? auditNote(outcome) : null
+        audit.record({
+          actor: actor ?? origin,
+          address: null,
+          action: START_ACTION,
+          target: note?.target ?? taskIds,
+          status: null,
+          outcome: note ? (note.outcome ?? 'ok') : 'failed',
+          requestId: null,
+          detail: note?.detail ?? problem,
+        })
+      },
+      scheduleAction({ run, plan }, { outcome, detail }) {
+        audit.record({
+          actor: `schedule:${run.scheduleId}`,
+          address: null,
+          action: `schedule.${plan.action.type}`,
+          target: [run.scheduleId],
+          status: null,
+          outcome: outcome === 'failed' ? 'failed' : 'ok',
+          requestId: null,
+          detail: detail ?? null,
+        })
+      },
+      startDropped({ actor, taskId }, reason) {
+        audit.record({
+          actor,
+          address: null,
+          action: 'startqueue.drop',
+          target: [taskId],
+          status: null,
+          outcome: 'failed',
+          requestId: null,
+          detail: reason,
+        })
+      },
     },
   }
 }

@@ -7,8 +7,8 @@ import { createTeamsDestination, teamsRoutes } from '../alerts/destinations/team
 import type { TemplateEngine } from '../alerts/templates/engine.ts'
 import { createTimeFormatter, type TimeFormatter } from '../alerts/times.ts'
 import type { Destination, Route } from '../alerts/types.ts'
-import type { Config } from '../config/schema.ts'
 import type { Clock, Logger } from '../platform/types.ts'
+import type { Config } from './schema.ts'
 
 export interface ButlerDestinationDeps {
   readonly clock: Clock

@@ -1,18 +1,20 @@
 /** The custom properties of Qlik Sense that the settings count on. */
-import { propertyUses } from '../config/custom-properties.ts'
-import type { Config } from '../config/schema.ts'
+
 import type { CustomPropertyNeed } from '../monitors/custom-properties/needs.ts'
 import { type CustomPropertyWatch, createCustomPropertyWatch } from '../monitors/custom-properties/watch.ts'
 import type { Logger } from '../platform/types.ts'
 import type { CustomPropertyReader } from '../qlik/qrs/types.ts'
-import type { LivePart } from './reload.ts'
+import { propertyUses } from './config/custom-properties.ts'
+import type { Follow } from './reload.ts'
+import type { Config } from './schema.ts'
 
 export interface BuiltCustomProperties {
   /** Null without Qlik Sense. */
   readonly service: CustomPropertyWatch | null
   /** For `/health`, by feature. */
   readonly checks: () => Readonly<Record<string, 'up' | 'waiting'>>
-  readonly live: readonly LivePart[]
+  /** Asks for what another configuration needs from then on. */
+  readonly prepare: Follow
 }
 
 export function buildCustomProperties(
@@ -20,17 +22,15 @@ export function buildCustomProperties(
   config: Config,
   qrsConnection: boolean,
 ): BuiltCustomProperties {
-  if (!qrsConnection) return { service: null, checks: () => ({}), live: [] }
+  if (!qrsConnection) return { service: null, checks: () => ({}), prepare: () => () => {} }
   const watch = createCustomPropertyWatch(deps, customPropertyNeeds(config))
   return {
     service: watch,
     checks: watch.states,
-    live: [
-      {
-        concerns: (path) => /^(emailNotification|incidentTool)\b/.test(path),
-        prepare: async (next) => ({ use: () => watch.follow(customPropertyNeeds(next)), drop: () => {} }),
-      },
-    ],
+    prepare(next) {
+      const needs = customPropertyNeeds(next)
+      return () => watch.follow(needs)
+    },
   }
 }
 

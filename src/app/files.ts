@@ -1,6 +1,5 @@
 /** File operations: their endpoints, and what is told about them in log, audit and metrics. */
 import process from 'node:process'
-import type { Config } from '../config/schema.ts'
 import { readApprovals } from '../files/approval.ts'
 import { fileJobRoutes } from '../files/job-routes.ts'
 import { createFileJobs, type FileJobs, type FinishedOperation } from '../files/jobs/jobs.ts'
@@ -15,6 +14,7 @@ import type { ApiRoute } from '../http/endpoint/route.ts'
 import type { GroupWriter } from '../platform/group-commit.ts'
 import type { Database } from '../platform/sqlite.ts'
 import type { Clock, Logger, Service } from '../platform/types.ts'
+import type { Config } from './schema.ts'
 
 export interface FilesDeps {
   /** Holds the tables of `fileMigrations`. */

@@ -5,6 +5,7 @@ import type { Api } from '../http/server.ts'
 import type { CheckState, HealthReport } from '../http/system-routes.ts'
 import type { InfluxServer } from '../metrics/influxdb/types.ts'
 import type { MqttService } from '../mqtt/types.ts'
+import type { DescriptorWatch } from '../platform/descriptors.ts'
 import type { StorageGuard, StorageState } from '../platform/storage/guard.ts'
 
 export interface HealthDeps {
@@ -13,8 +14,7 @@ export interface HealthDeps {
   readonly mqtt: MqttService | null
   readonly influx: InfluxServer | null
   readonly storage: Pick<StorageGuard, 'state'>
-  /** Why file descriptors are short; null = they are not. */
-  readonly descriptors: () => string | null
+  readonly descriptors: Pick<DescriptorWatch, 'problem'>
   readonly qrsEnabled: boolean
   /** Features that count on custom properties of Qlik Sense. */
   readonly customProperties?: () => Readonly<Record<string, CheckState>>
@@ -27,7 +27,7 @@ export function healthReport(deps: HealthDeps): HealthReport {
   const { pipeline, api, mqtt, influx, qrsEnabled, customProperties } = deps
   const { udpListening, qrsReachable, journal } = pipeline.status
   const database = storageOf(deps.storage.state, journal)
-  const descriptors = deps.descriptors()
+  const descriptors = deps.descriptors.problem
   const checks: Record<string, CheckState> = {
     udp: stateOf(udpListening),
     rest: stateOf(api.healthy),

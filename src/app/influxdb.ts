@@ -3,9 +3,7 @@ import { hostname } from 'node:os'
 import { createClientSource } from '../alerts/destinations/named/client.ts'
 import type { OtherDeadLetters } from '../alerts/journal/delivery-routes.ts'
 import type { ConfigPaths } from '../config/paths.ts'
-import type { Config } from '../config/schema.ts'
 import type { EventPipeline } from '../events/pipeline.ts'
-import type { TaskEvent } from '../events/types.ts'
 import type { ApiRoute } from '../http/endpoint/route.ts'
 import { createPointQueue } from '../metrics/influxdb/queue.ts'
 import { createPointStore, purgeDeadPoints, resendDeadPoints } from '../metrics/influxdb/queue-store.ts'
@@ -15,9 +13,10 @@ import { sharedNames } from '../metrics/influxdb/shared-names.ts'
 import type { InfluxPoints, InfluxServer } from '../metrics/influxdb/types.ts'
 import { createQueueMeter } from '../metrics/influxdb/udp-queue.ts'
 import type { GroupWriter } from '../platform/group-commit.ts'
-import type { Database } from '../platform/sqlite.ts'
+import type { Database, Pruning } from '../platform/sqlite.ts'
 import type { Clock, Logger, Service } from '../platform/types.ts'
-import type { Aging } from './retention.ts'
+import type { Observers } from './observers.ts'
+import type { Config } from './schema.ts'
 
 export interface InfluxDeps {
   readonly db: Database
@@ -25,7 +24,6 @@ export interface InfluxDeps {
   readonly clock: Clock
   readonly log: Logger
   readonly paths: ConfigPaths
-  readonly pipeline: () => EventPipeline
   /** Points of monitors were given up. */
   readonly onDead: (count: number, why: string) => void
 }
@@ -35,23 +33,21 @@ export interface BuiltInflux {
   readonly server: InfluxServer | null
   /** Takes what the monitors measure; null when InfluxDB is off, and in shadow mode. */
   readonly points: InfluxPoints | null
-  /** An event has been worked off. */
-  readonly onEnriched: (event: TaskEvent) => void
   /** To be stopped after what writes points. */
   readonly services: readonly Service[]
   readonly routes: readonly ApiRoute[]
   /** The points that were given up; null where `points` is. */
   readonly deadLetters: OtherDeadLetters | null
-  readonly aging: readonly Aging[]
+  readonly pruning: readonly Pruning[]
 }
 
-const OFF = { server: null, points: null, onEnriched: () => {}, services: [], deadLetters: null }
+const OFF = { server: null, points: null, services: [], deadLetters: null }
 
 export function buildInflux(deps: InfluxDeps, config: Config, shadow: boolean): BuiltInflux {
   const { influxDb, footman } = config
   const common = {
     routes: pointRoutes(deps),
-    aging: [{ keepMs: footman.retention.events, purge: purgeDeadPoints }],
+    pruning: [{ keepMs: footman.retention.events, purge: purgeDeadPoints }],
   }
   if (!influxDb.enable) return { ...OFF, ...common }
   const { log, clock, paths } = deps
@@ -69,43 +65,47 @@ export function buildInflux(deps: InfluxDeps, config: Config, shadow: boolean): 
       maxAgeMs: footman.delivery.influxDbMaxAge,
     },
   )
-  const meter = udpQueue(deps, points, config)
   return {
     ...common,
-    ...{ server, points, onEnriched: meter?.onEnriched ?? OFF.onEnriched },
-    services: [
-      { name: 'InfluxDB', start: async () => {}, stop: async () => server.close() },
-      server.database,
-      points,
-      ...(meter ? [meter.service] : []),
-    ],
+    ...{ server, points },
+    services: [{ name: 'InfluxDB', start: async () => {}, stop: async () => server.close() }, server.database, points],
     deadLetters: { destination: 'influxdb', resend: resendDeadPoints, wake: points.wake },
   }
 }
 
 const MINUTE_MS = 60_000
 
-/** Null when nobody wants the numbers. */
-function udpQueue({ db, clock, log, pipeline }: InfluxDeps, points: InfluxPoints, { udpServerConfig }: Config) {
+export interface QueueMetricsDeps {
+  readonly db: Database
+  readonly clock: Clock
+  readonly log: Logger
+  readonly pipeline: Pick<EventPipeline, 'counters' | 'status'>
+  readonly points: InfluxPoints | null
+  readonly observers: Observers
+}
+
+/** Writes the numbers of the UDP queue to InfluxDB; to be stopped before what takes the points. Null when that is off. */
+export function buildQueueMetrics(deps: QueueMetricsDeps, { udpServerConfig }: Config): Service | null {
+  const { db, clock, log, pipeline, points } = deps
   const { influxdb } = udpServerConfig.queueMetrics
-  if (!udpServerConfig.enable || !influxdb.enable) return null
+  if (!points || !udpServerConfig.enable || !influxdb.enable) return null
   let meter: ReturnType<typeof createQueueMeter> | undefined
   let timer: ReturnType<typeof setInterval> | undefined
   const received: { readonly at: number; readonly count: number }[] = []
 
   function rateOf(now: number): number {
     if (!udpServerConfig.rateLimit.enable) return 0
-    const count = pipeline().counters.received
+    const count = pipeline.counters.received
     while (received[0] && received[0].at < now - MINUTE_MS) received.shift()
     const before = received[0]?.count ?? 0
     received.push({ at: now, count })
     return count - before
   }
 
-  async function write(): Promise<void> {
+  async function write({ writePoints }: InfluxPoints): Promise<void> {
     if (!meter) return
     const now = clock.now()
-    const { queue } = pipeline().status
+    const { queue } = pipeline.status
     const { point, stored } = meter.point(
       {
         ...queue,
@@ -115,16 +115,21 @@ function udpQueue({ db, clock, log, pipeline }: InfluxDeps, points: InfluxPoints
       },
       now,
     )
-    await points.writePoints([point])
+    await writePoints([point])
     stored()
   }
 
-  const service: Service = {
+  deps.observers.subscribe({
+    enriched({ source, receivedAt }) {
+      if (source === 'udp') meter?.processed(clock.now() - receivedAt)
+    },
+  })
+  return {
     name: 'UDP queue metrics',
     async start() {
-      meter = createQueueMeter(pipeline().counters, { ...influxdb, host: hostname() })
+      meter = createQueueMeter(pipeline.counters, { ...influxdb, host: hostname() })
       const report = () => {
-        write().catch((error: unknown) => log.error(`INFLUXDB: UDP queue metrics could not be stored: ${error}`))
+        write(points).catch((error: unknown) => log.error(`INFLUXDB: UDP queue metrics could not be stored: ${error}`))
       }
       timer = setInterval(report, influxdb.writeFrequency)
     },
@@ -132,8 +137,4 @@ function udpQueue({ db, clock, log, pipeline }: InfluxDeps, points: InfluxPoints
       clearInterval(timer)
     },
   }
-  const onEnriched = ({ source, receivedAt }: TaskEvent) => {
-    if (source === 'udp') meter?.processed(clock.now() - receivedAt)
-  }
-  return { service, onEnriched }
 }

@@ -1,5 +1,5 @@
 /** The key-value store: its endpoints, the pairs of start requests, expiry, and changes for the broker. */
-import type { Config } from '../config/schema.ts'
+
 import { createEventStreams } from '../http/endpoint/event-stream.ts'
 import type { ApiRoute } from '../http/endpoint/route.ts'
 import { countingStore } from '../kv/counting.ts'
@@ -15,6 +15,7 @@ import { createGroupWriter, type GroupWriter } from '../platform/group-commit.ts
 import { type Database, openDatabase } from '../platform/sqlite.ts'
 import type { Clock, Logger, Service } from '../platform/types.ts'
 import type { StoreKeyValues } from '../tasks/start/types.ts'
+import type { Config } from './schema.ts'
 
 export interface KeyValueDeps {
   /** Holds the tables of `keyValueMigrations`. */

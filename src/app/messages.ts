@@ -1,5 +1,5 @@
 /** The endpoints that hand messages on (MQTT, Slack, New Relic), and what keeps received MQTT messages. */
-import type { Config } from '../config/schema.ts'
+
 import type { ApiRoute } from '../http/endpoint/route.ts'
 import { createNewRelicSender } from '../mqtt/messages/new-relic.ts'
 import { newRelicRoutes } from '../mqtt/messages/new-relic-routes.ts'
@@ -18,6 +18,7 @@ import type { Clock, Logger, Service } from '../platform/types.ts'
 import type { QrsClient } from '../qlik/qrs/types.ts'
 import { createStartPublishing } from '../tasks/start/publishing.ts'
 import { createRequestStore } from '../tasks/start/request-store.ts'
+import type { Config } from './schema.ts'
 
 export const messageMigrations = [...outgoingMigrations, ...receivedMigrations]
 

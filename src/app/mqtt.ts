@@ -1,7 +1,6 @@
 /** The broker connection and the start requests that come in over it. */
 import { readFile } from 'node:fs/promises'
 import type { ConfigPaths } from '../config/paths.ts'
-import type { Config } from '../config/schema.ts'
 import { createMqttService } from '../mqtt/client.ts'
 import type { MqttService } from '../mqtt/types.ts'
 import type { GroupWriter } from '../platform/group-commit.ts'
@@ -10,6 +9,7 @@ import type { Clock, Logger, Service } from '../platform/types.ts'
 import { createRequestStore } from '../tasks/start/request-store.ts'
 import { createStartRequests } from '../tasks/start/requests.ts'
 import type { StartTask } from '../tasks/start/types.ts'
+import type { Config } from './schema.ts'
 
 export interface MqttDeps {
   readonly log: Logger

@@ -7,10 +7,10 @@ import { recordLinks } from '../alerts/record.ts'
 import type { TemplateEngine } from '../alerts/templates/engine.ts'
 import { createTextWriter } from '../alerts/texts/writer.ts'
 import type { TimeFormatter } from '../alerts/times.ts'
-import type { Config } from '../config/schema.ts'
 import type { MqttService } from '../mqtt/types.ts'
 import type { Clock, Logger } from '../platform/types.ts'
 import { VERSION } from '../platform/version.ts'
+import type { Config } from './schema.ts'
 
 export interface NamedParts {
   readonly clock: Clock

@@ -1,6 +1,7 @@
 /** From the configuration to the settings of the event pipeline. */
-import type { Config } from '../config/schema.ts'
+
 import type { PipelineSettings } from '../events/pipeline.ts'
+import type { Config } from './schema.ts'
 
 const MINUTE_MS = 60_000
 

@@ -1,15 +1,16 @@
 /** Takes a changed configuration file into use while everything runs: all of what can change, or nothing of it. */
 import { z } from 'zod'
 import { differences } from '../config/diff.ts'
-import { graft, isLive } from '../config/live.ts'
-import type { LoadResult } from '../config/load.ts'
 import { logLineOf, type Problem, renderProblem } from '../config/problems.ts'
-import type { Config } from '../config/schema.ts'
 import { Refusal, refusedWithCode } from '../http/endpoint/errors.ts'
 import { type ApiRequest, type ApiRoute, jsonAnswer } from '../http/endpoint/route.ts'
 import { strictBody } from '../http/endpoint/strict-body.ts'
 import { createFileWatch } from '../platform/file-watch.ts'
+import type { Use } from '../platform/replaceable.ts'
 import type { Logger, Service } from '../platform/types.ts'
+import { type FollowingPart, graft, isLive, partsConcerned } from './config/live.ts'
+import type { LoadResult } from './config/load.ts'
+import type { Config } from './schema.ts'
 
 /** Where the configuration comes from; without it there is nothing to reload. */
 export interface ConfigurationSource {
@@ -21,27 +22,21 @@ export interface ConfigurationSource {
   use(result: LoadResult, config: Config): void
 }
 
-/** A part that follows the configuration; `prepare` rejects when it cannot, and changes nothing. */
-export interface LivePart {
-  /** Keys below `Butler` that concern it. */
-  concerns(path: string): boolean
-  prepare(next: Config, changed: readonly string[]): Promise<PreparedPart>
-}
+/**
+ * How a part follows the configuration: makes what it needs of the changed settings, and changes nothing before the result
+ * is called. Rejects, or throws, when the settings cannot be used.
+ */
+export type Follow = (next: Config, changed: readonly string[]) => Use | Promise<Use>
 
-export interface PreparedPart {
-  use(): void | Promise<void>
-  /** It is not going to be used. */
-  drop(): void
-}
+/** The log level is part of the program around the app. */
+export type Following = Readonly<Record<Exclude<FollowingPart, 'log'>, Follow>>
 
 export interface ConfigReloadDeps {
   readonly log: Logger
   /** Milliseconds since 1970. */
   readonly now: () => number
   readonly source: ConfigurationSource | undefined
-  /** Asked when a reload comes, so that they may be made later. */
-  readonly parts: () => readonly LivePart[]
-  /** What is wrong with the file; null = nothing. */
+  /** Called with what is wrong with the file after each reload; null = nothing. */
   readonly onProblem: (problem: string | null) => void
 }
 
@@ -57,6 +52,8 @@ export interface ConfigReload {
   /** In use now. */
   readonly config: Config
   readonly routes: readonly ApiRoute[]
+  /** From now on these parts take changed settings into use. */
+  follow(parts: Following): void
   /** Reloads when the file changes; null when that is not wanted. */
   readonly watch: Service | null
   /** Rejects with a `Refusal` when the file cannot be used; everything runs on as it did then. */
@@ -74,6 +71,7 @@ export function createConfigReload(deps: ConfigReloadDeps, startup: Config): Con
   let config = startup
   let inUseSince = deps.now()
   let busy: Promise<unknown> = Promise.resolve()
+  let following: Following | null = null
   const known = new Set((source?.initial.problems ?? []).map(renderPlace))
 
   async function read({ load }: ConfigurationSource): Promise<LoadResult & { readonly config: Config }> {
@@ -112,16 +110,16 @@ export function createConfigReload(deps: ConfigReloadDeps, startup: Config): Con
 
   /** First everything that may fail, then everything that cannot. */
   async function apply(next: Config, changed: readonly string[]): Promise<void> {
-    const parts = deps.parts().filter(({ concerns }) => changed.some(concerns))
-    const prepared: PreparedPart[] = []
+    const uses: Use[] = []
     try {
-      for (const part of parts) prepared.push(await part.prepare(next, changed))
+      for (const part of partsConcerned(changed)) {
+        if (part !== 'log' && following) uses.push(await following[part](next, changed))
+      }
     } catch (error) {
-      for (const part of prepared) part.drop()
       const message = error instanceof Error ? error.message : String(error)
       throw invalid([{ path: '', message }], [message])
     }
-    for (const part of prepared) await part.use()
+    for (const use of uses) await use()
   }
 
   function reload({ dryRun = false }: { readonly dryRun?: boolean } = {}): Promise<ReloadResult> {
@@ -148,6 +146,9 @@ export function createConfigReload(deps: ConfigReloadDeps, startup: Config): Con
       return config
     },
     routes: [reloadRoute(reload)],
+    follow(parts) {
+      following = parts
+    },
     watch:
       file && startup.footman.watchConfig
         ? createFileWatch({ file }, () => {

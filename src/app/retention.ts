@@ -4,7 +4,7 @@ import { purgeSlots } from '../alerts/outbox/rate-limit.ts'
 import { purgeDedupKeys } from '../events/bookkeeping.ts'
 import { purgeAudit } from '../http/audit/store.ts'
 import type { GroupWriter } from '../platform/group-commit.ts'
-import type { Database } from '../platform/sqlite.ts'
+import type { Database, Pruning } from '../platform/sqlite.ts'
 import type { Clock, Logger, Service } from '../platform/types.ts'
 
 const CHUNK = 200
@@ -22,17 +22,10 @@ export interface RetentionDeps {
   readonly purgeJournal: (before: number) => void
 }
 
-/** Something else that grows old. */
-export interface Aging {
-  readonly keepMs: number
-  /** Removes up to `limit` records older than `before`, in milliseconds since 1970; returns how many. */
-  purge(db: Database, before: number, limit: number): number
-}
-
 export interface RetentionSettings {
   readonly keepEventsMs: number
   readonly keepAuditMs: number
-  readonly others?: readonly Aging[]
+  readonly others?: readonly Pruning[]
   /** From the start to the first time; default a minute. */
   readonly firstMs?: number
 }
@@ -73,7 +66,7 @@ export function createRetention(deps: RetentionDeps, settings: RetentionSettings
 /** How many events were removed; ends early when the signal says so. */
 async function purge(
   writer: GroupWriter,
-  { before, auditBefore, others }: { before: number; auditBefore: number; others: readonly Aging[] },
+  { before, auditBefore, others }: { before: number; auditBefore: number; others: readonly Pruning[] },
   now: number,
   stop: AbortSignal,
 ): Promise<number> {

@@ -1,17 +1,18 @@
 /** What catches failures that nobody announces, and what is done about those that were: reconciler, watchdog, retries. */
 import type { Hold } from '../alerts/types.ts'
-import type { Config } from '../config/schema.ts'
 import { takeDedupKey } from '../events/bookkeeping.ts'
 import type { EventCompleter } from '../events/completer.ts'
+import type { EventEmitter } from '../events/emit.ts'
 import { OUTCOMES } from '../events/kinds.ts'
-import type { EventPipeline } from '../events/pipeline.ts'
 import { lastKnownType, storeRetryRefused } from '../events/store.ts'
 import { taskTypeOf } from '../events/task-type.ts'
 import type { TaskEvent } from '../events/types.ts'
 import type { GroupWriter } from '../platform/group-commit.ts'
-import type { Database } from '../platform/sqlite.ts'
+import type { Database, Pruning } from '../platform/sqlite.ts'
 import type { Clock, Logger, Service } from '../platform/types.ts'
+import type { Qlik } from '../qlik/index.ts'
 import { createEndedReader } from '../tasks/executions/ended.ts'
+import type { History } from '../tasks/executions/history/history.ts'
 import { knowsTaskFromQlik, lastSuccesses } from '../tasks/executions/history/store.ts'
 import { createLogTime } from '../tasks/safety-net/log-time.ts'
 import { createLostMessages } from '../tasks/safety-net/reconciler/lost.ts'
@@ -24,12 +25,9 @@ import type { SafetyNetEvents } from '../tasks/safety-net/types.ts'
 import { createLiveReader } from '../tasks/safety-net/watchdog/site.ts'
 import { purgeFindings } from '../tasks/safety-net/watchdog/store.ts'
 import { createWatchdog } from '../tasks/safety-net/watchdog/watchdog.ts'
-import type { StartOutcome, StartRequest } from '../tasks/start/types.ts'
 import type { Alerts } from './alerts.ts'
-import type { BuiltHistory } from './history.ts'
-import type { Metrics } from './metrics.ts'
-import type { Qlik } from './qlik.ts'
-import type { Aging } from './retention.ts'
+import type { Observers, Topics } from './observers.ts'
+import type { Config } from './schema.ts'
 import type { Starts } from './starts.ts'
 
 export interface SafetyNetDeps {
@@ -38,13 +36,11 @@ export interface SafetyNetDeps {
   readonly clock: Clock
   readonly log: Logger
   readonly qlik: Qlik
-  readonly history: BuiltHistory
+  readonly history: History
   readonly starts: Pick<Starts, 'start' | 'follower'>
   readonly alerts: Pick<Alerts, 'router' | 'maintenance' | 'release' | 'wake'>
-  readonly metrics: Pick<Metrics, 'onLook' | 'onRetry' | 'onWatchdog'>
-  readonly pipeline: () => Pick<EventPipeline, 'emitter' | 'status'>
-  /** Three messages or more of one host were lost within an hour. */
-  readonly onLost?: (host: string, count: number) => void
+  readonly emitter: EventEmitter
+  readonly observers: Observers
 }
 
 export interface SafetyNetOptions {
@@ -56,9 +52,7 @@ export interface SafetyNetOptions {
 export interface SafetyNet {
   readonly completer: EventCompleter
   readonly services: readonly Service[]
-  readonly agings: readonly Aging[]
-  /** A start was asked for: by a schedule of Footman, its tasks are expected to run. */
-  onStart(request: StartRequest, outcome: StartOutcome | null): void
+  readonly pruning: readonly Pruning[]
 }
 
 /** Alerts about failures that are followed by a retry wait, unless every try is to be told. */
@@ -75,7 +69,7 @@ const KEEP_MS = 60 * DAY_MS
 class AlreadyKnown extends Error {}
 
 export function buildSafetyNet(deps: SafetyNetDeps, config: Config, options: SafetyNetOptions): SafetyNet {
-  const { db, writer, clock, log, qlik, history, alerts, metrics, pipeline } = deps
+  const { db, writer, clock, log, qlik, history, alerts, observers } = deps
   const { retryPolicy, node, timezone, reconciler, watchdog: watchdogSettings } = config.footman
   const isActive = node.role === 'primary' && options.qrsConnection
   const retries = isActive && retryPolicy.enable && !options.shadow
@@ -84,12 +78,14 @@ export function buildSafetyNet(deps: SafetyNetDeps, config: Config, options: Saf
   const logTime = createLogTime(timezone)
   const events = eventsOf(deps)
   let startedAt: number | null = null
+  let isListening = false
 
+  const announceLost = observers.announce('messagesLost')
   const lost = createLostMessages({
     db,
     onLost(host, count) {
       log.warn(`RECONCILER: ${count} messages of ${host} were lost within an hour; check network and UDP buffers`)
-      deps.onLost?.(host, count)
+      announceLost(host, count)
     },
   })
   const planner = createRetryPlanner({ clock, log, onPlanned: () => setImmediate(runner.wake) }, retryPolicy)
@@ -101,17 +97,17 @@ export function buildSafetyNet(deps: SafetyNetDeps, config: Config, options: Saf
         alerts.release(tx, eventId, 'RETRY_PENDING')
       },
       released: alerts.wake,
-      onResult: metrics.onRetry,
+      onResult: observers.announce('retry'),
     },
     retryPolicy,
   )
   const reconciling = createReconciler(
     {
-      ...{ db, clock, log, events, history: history.history, lost, logTime },
+      ...{ db, clock, log, events, history: history, lost, logTime },
       site: createEndedReader({ qrs: qlik.qrs, log }),
       wants: (type, outcome, task) =>
         alerts.router.wants(type, outcome) || (retries && outcome === 'failed' && planner.applies(task)),
-      listenedSince: (at) => pipeline().status.udpListening === true && startedAt !== null && startedAt <= at,
+      listenedSince: (at) => isListening && startedAt !== null && startedAt <= at,
     },
     { intervalMs: reconciler.interval, maxAlertAgeMs: reconciler.maxAlertAge },
   )
@@ -121,8 +117,8 @@ export function buildSafetyNet(deps: SafetyNetDeps, config: Config, options: Saf
       successes: (taskId, since, limit) => lastSuccesses(db, taskId, since, limit),
       isQuiet: (event, at) => alerts.maintenance.nameFor(asEvent(event, at), at) !== null,
       typeOf: ({ taskType }) => taskTypeOf(taskType),
-      onLook: metrics.onLook,
-      onFound: metrics.onWatchdog,
+      onLook: observers.announce('liveTasks'),
+      onFound: observers.announce('watchdogFinding'),
     },
     watchdogSettings,
   )
@@ -147,11 +143,25 @@ export function buildSafetyNet(deps: SafetyNetDeps, config: Config, options: Saf
     return lastKnownType(tx, taskId) !== null || knowsTaskFromQlik(tx, taskId)
   }
 
+  /** The tasks that a schedule of Footman starts are expected to run. */
+  const expectRun: Topics['start'] = ({ origin, taskIds }, outcome) => {
+    if (origin !== 'schedule' || !watches || options.shadow) return
+    const meant = outcome === null ? taskIds : [...outcome.started, ...outcome.failed].map(({ taskId }) => taskId)
+    for (const taskId of meant) watchdog.expect(taskId, clock.now())
+  }
+
+  observers.subscribe({
+    start: expectRun,
+    udpStatus(status) {
+      isListening = status === 'start'
+    },
+  })
+
   return {
     completer: {
       complete(tx, event) {
         lost.heard(tx, event)
-        const completed = history.history.complete(tx, event, isProven(tx, event))
+        const completed = history.complete(tx, event, isProven(tx, event))
         if (!reconciles && event.execution === null && !event.test) setImmediate(() => measure(completed))
         return retries ? planner.plan(tx, completed) : completed
       },
@@ -161,7 +171,7 @@ export function buildSafetyNet(deps: SafetyNetDeps, config: Config, options: Saf
         // count as two.
         isPossible: ({ task, outcome, executionId }) =>
           executionId !== '' && !(retries && outcome === 'failed' && task !== null && planner.applies(task)),
-        complete: history.history.complete,
+        complete: history.complete,
       },
     },
     services: [
@@ -170,15 +180,10 @@ export function buildSafetyNet(deps: SafetyNetDeps, config: Config, options: Saf
       ...(watches ? [watchdog] : []),
       ...(isActive && !options.shadow ? [runner] : []),
     ],
-    agings: [
+    pruning: [
       { keepMs: KEEP_MS, purge: purgeFindings },
       { keepMs: KEEP_MS, purge: purgeRetries },
     ],
-    onStart({ origin, taskIds }, outcome) {
-      if (origin !== 'schedule' || !watches || options.shadow) return
-      const meant = outcome === null ? taskIds : [...outcome.started, ...outcome.failed].map(({ taskId }) => taskId)
-      for (const taskId of meant) watchdog.expect(taskId, clock.now())
-    },
   }
 }
 
@@ -208,11 +213,11 @@ const EMPTY = {
   ...{ missingParts: [], test: false },
 } as const
 
-function eventsOf({ pipeline, clock }: SafetyNetDeps): SafetyNetEvents {
+function eventsOf({ emitter, clock }: SafetyNetDeps): SafetyNetEvents {
   return {
     async emit(event, { dedupKey: key = null, dedupMs = DAY_MS, also } = {}) {
       try {
-        await pipeline().emitter.emit(event, (tx, eventId) => {
+        await emitter.emit(event, (tx, eventId) => {
           // The message may have come after all.
           if (key !== null && !takeDedupKey(tx, key, clock.now(), dedupMs)) throw new AlreadyKnown()
           also?.(tx, eventId)

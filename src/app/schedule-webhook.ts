@@ -2,7 +2,6 @@
 import { insertDelivery } from '../alerts/outbox/store.ts'
 import { createTemplateEngine } from '../alerts/templates/engine.ts'
 import type { Destination, NamedDestination, PlannedDelivery } from '../alerts/types.ts'
-import type { Config } from '../config/schema.ts'
 import { createEventEmitter } from '../events/emit.ts'
 import { loadTaskEvent } from '../events/store.ts'
 import type { TaskEvent } from '../events/types.ts'
@@ -13,6 +12,7 @@ import { uuidV7 } from '../platform/uuid.ts'
 import type { ActionContext, Perform } from '../tasks/schedule/runner.ts'
 import type { WebhookAction } from '../tasks/schedule/types.ts'
 import type { Alerts } from './alerts.ts'
+import type { Config } from './schema.ts'
 
 export interface ScheduleWebhookDeps {
   readonly db: Database

@@ -1,7 +1,6 @@
 /** The small servers beside the REST API: health for container engines, and the configuration page. */
 
 import { maskConfig } from '../config/mask.ts'
-import type { Config } from '../config/schema.ts'
 import { createConfigView } from '../console/server.ts'
 import { createLocalCheck } from '../http/auth/local.ts'
 import { createBrowserRules } from '../http/endpoint/browser.ts'
@@ -9,6 +8,7 @@ import { createRateLimit, type RateVerdict, tooManyRequests } from '../http/rate
 import { createHealthListener, type HealthListenerDeps } from '../monitors/health-listener.ts'
 import type { Clock, Logger, Service } from '../platform/types.ts'
 import { VERSION } from '../platform/version.ts'
+import type { Config } from './schema.ts'
 
 export interface SideServersDeps {
   readonly log: Logger

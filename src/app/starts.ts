@@ -1,12 +1,12 @@
 /** Starting tasks, the start queue, and following what was started to its end. */
 import type { AppReloads } from '../apps/types.ts'
-import type { Config } from '../config/schema.ts'
 import type { TaskEvent } from '../events/types.ts'
 import { createIdempotency, idempotencyMigrations } from '../http/endpoint/idempotency.ts'
 import type { ApiRoute } from '../http/endpoint/route.ts'
 import type { GroupWriter } from '../platform/group-commit.ts'
 import type { Database } from '../platform/sqlite.ts'
 import type { Clock, Logger, Service } from '../platform/types.ts'
+import type { Qlik } from '../qlik/index.ts'
 import { createCachedQrs } from '../qlik/qrs/cached.ts'
 import { createExecutions } from '../tasks/executions/executions.ts'
 import { createFollower, type Follower } from '../tasks/executions/follower.ts'
@@ -23,7 +23,7 @@ import { migrations as requestMigrations } from '../tasks/start/request-store.ts
 import { startTaskRoutes } from '../tasks/start/routes.ts'
 import { createStartTask, type StartTaskDeps } from '../tasks/start/start.ts'
 import type { StartTask } from '../tasks/start/types.ts'
-import type { Qlik } from './qlik.ts'
+import type { Config } from './schema.ts'
 
 export const startMigrations = [
   ...requestMigrations,

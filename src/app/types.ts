@@ -1,24 +1,12 @@
 /** What the composition root takes and gives. */
 import type { DeliveryChange } from '../alerts/outbox/outbox.ts'
 import type { ConfigPaths } from '../config/paths.ts'
-import type { Config } from '../config/schema.ts'
 import type { IngestHandover } from '../events/ingest/handover.ts'
-import type { EventPipeline } from '../events/pipeline.ts'
 import type { TaskEvent } from '../events/types.ts'
 import type { OpenApiDocument } from '../http/openapi/types.ts'
-import type { InfluxPoints } from '../metrics/influxdb/types.ts'
-import type { MonitorStates } from '../metrics/prometheus/monitors.ts'
-import type { EmitMonitorEvent } from '../monitors/types.ts'
-import type { MqttService } from '../mqtt/types.ts'
-import type { Frequency } from '../platform/frequency.ts'
-import type { GroupWriter } from '../platform/group-commit.ts'
-import type { Database } from '../platform/sqlite.ts'
 import type { Clock, Logger } from '../platform/types.ts'
-import type { QrsObserver } from '../qlik/qrs/transport.ts'
-import type { Alerts } from './alerts.ts'
-import type { Qlik } from './qlik.ts'
 import type { ConfigurationSource } from './reload.ts'
-import type { Blueprint, Built } from './replaceable.ts'
+import type { Config } from './schema.ts'
 
 export interface AppDeps {
   readonly log: Logger
@@ -26,7 +14,7 @@ export interface AppDeps {
   readonly clock?: Clock
   /** Absent: the configuration stays as it is. */
   readonly configuration?: ConfigurationSource
-  /** Told what happens, for live views. */
+  /** Observers of what happens, for live views. */
   readonly observe?: {
     readonly event?: (event: TaskEvent) => void
     readonly delivery?: (change: DeliveryChange) => void
@@ -72,38 +60,4 @@ export interface App {
   readonly restPort: number
   /** What the REST API offers with this configuration. */
   describe(): OpenApiDocument
-}
-
-export interface MonitorsDeps {
-  readonly db: Database
-  readonly writer: GroupWriter
-  readonly clock: Clock
-  readonly log: Logger
-  readonly qlik: Pick<Qlik, 'certificates'>
-  /** Null when MQTT is off. */
-  readonly mqtt: MqttService | null
-  /** Null when InfluxDB is off, and in shadow mode. */
-  readonly points: InfluxPoints | null
-  readonly alerts: Pick<Alerts, 'outbox'>
-  readonly pipeline: Pick<EventPipeline, 'emitter'>
-  readonly health: () => { readonly healthy: boolean }
-  /** Told about every request to QRS. */
-  readonly observe?: QrsObserver
-}
-
-export interface MonitorsOptions {
-  readonly shadow: boolean
-  /** False with `--no-qs-connection`. */
-  readonly qrsConnection: boolean
-}
-
-/** What one monitor knows of all that the monitors know. */
-export type Monitor = Built<Partial<MonitorStates>>
-export type MonitorBlueprint = Blueprint<Partial<MonitorStates>>
-
-/** What every monitor is made with. */
-export interface MonitorParts extends MonitorsDeps {
-  readonly emit: EmitMonitorEvent
-  /** A text of the configuration, which has checked it. */
-  readonly frequency: (text: string) => Frequency
 }

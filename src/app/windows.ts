@@ -1,11 +1,12 @@
 /** The windows of time and the calendars of the configuration, shared by schedules, alert routes and maintenance. */
 import type { ConfigPaths } from '../config/paths.ts'
-import type { Config } from '../config/schema.ts'
 import { createCalendarFiles } from '../platform/calendar/calendar-files.ts'
 import { createCalendars } from '../platform/calendar/calendars.ts'
 import type { Calendars, Windows } from '../platform/calendar/types.ts'
 import { createWindows } from '../platform/calendar/windows.ts'
+import type { Use } from '../platform/replaceable.ts'
 import type { Logger, Service } from '../platform/types.ts'
+import type { Config } from './schema.ts'
 
 export interface WindowsDeps {
   readonly log: Logger
@@ -26,8 +27,7 @@ export interface BuiltWindows {
 
 export interface PreparedWindows {
   readonly windows: Windows
-  use(): void
-  drop(): void
+  readonly use: Use
 }
 
 export function buildWindows(deps: WindowsDeps, config: Config): BuiltWindows {
@@ -56,7 +56,7 @@ export function buildWindows(deps: WindowsDeps, config: Config): BuiltWindows {
     },
     async prepare(next) {
       const version = windowsOf(deps, next)
-      await version.files.start()
+      await version.files.read()
       return {
         windows: version.windows,
         use() {
@@ -64,8 +64,8 @@ export function buildWindows(deps: WindowsDeps, config: Config): BuiltWindows {
           former.splice(0, former.length - MAX_FORMER)
           void current.files.stop()
           current = version
+          void version.files.start()
         },
-        drop: () => void version.files.stop(),
       }
     },
   }

@@ -1,5 +1,5 @@
 /** `footman check`: what is wrong with a configuration file, without starting anything. */
-import { inactiveLine, loadConfig } from '../config/load.ts'
+import { inactiveLine, loadConfig } from '../app/config/load.ts'
 import { createPathResolver } from '../config/paths.ts'
 import { consequenceOf, type Problem, renderProblem, switchedOff } from '../config/problems.ts'
 import { inspect } from './inspection.ts'

@@ -1,7 +1,7 @@
 /** `footman healthcheck`: asks the Footman of a configuration file how it is; made for container health checks. */
-import { loadConfig } from '../config/load.ts'
+import { loadConfig } from '../app/config/load.ts'
+import type { Config } from '../app/schema.ts'
 import { renderProblem, sortProblems } from '../config/problems.ts'
-import type { Config } from '../config/schema.ts'
 import { createHttpClient } from '../platform/http-client.ts'
 import { visible } from '../platform/visible.ts'
 import type { CommandIo } from './io.ts'

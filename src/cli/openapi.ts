@@ -1,10 +1,10 @@
 /** `footman openapi`: the description of the REST API, of a configuration file or with every endpoint there is. */
 import { stringify } from 'yaml'
 import { createApp } from '../app/app.ts'
-import { loadConfig } from '../config/load.ts'
+import { loadConfig } from '../app/config/load.ts'
+import { butler, type Config } from '../app/schema.ts'
 import { createPathResolver } from '../config/paths.ts'
 import { renderProblem, sortProblems } from '../config/problems.ts'
-import { butler, type Config } from '../config/schema.ts'
 import type { OpenApiDocument } from '../http/openapi/types.ts'
 import { SILENT } from '../platform/silent-log.ts'
 import { type CommandIo, EXIT } from './io.ts'

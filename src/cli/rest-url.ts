@@ -1,5 +1,5 @@
 /** Where the REST API of a configuration can be reached from this machine. */
-import type { Config } from '../config/schema.ts'
+import type { Config } from '../app/schema.ts'
 
 /** Null when the REST API is switched off. */
 export function restUrl({ restServerConfig: rest }: Config): string | null {

@@ -1,5 +1,5 @@
 /** `footman schema`: the JSON Schema of the configuration file. */
-import { configJsonSchema } from '../config/json-schema.ts'
+import { configJsonSchema } from '../app/config/json-schema.ts'
 import { type CommandIo, EXIT } from './io.ts'
 
 export function runSchema(io: CommandIo): number {

@@ -1,6 +1,6 @@
 /** `footman test-email ADDRESS`: one mail, and what the server says to it. */
 import { sendTestEmail } from '../alerts/destinations/email/test-email.ts'
-import { loadConfig } from '../config/load.ts'
+import { loadConfig } from '../app/config/load.ts'
 import { renderProblem, sortProblems } from '../config/problems.ts'
 import { type CommandIo, EXIT } from './io.ts'
 

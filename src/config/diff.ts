@@ -1,6 +1,5 @@
 /** What differs between two configurations. */
 import { maskConfig } from './mask.ts'
-import type { Config } from './schema.ts'
 import { pathText } from './tree.ts'
 
 export interface Difference {
@@ -18,7 +17,7 @@ export interface Detail {
   readonly after: string
 }
 
-export function differences(before: Config, after: Config): Difference[] {
+export function differences(before: object, after: object): Difference[] {
   const [shownBefore, shownAfter] = [maskConfig(before), maskConfig(after)]
   return changedPaths(before, after, []).map((path) => {
     const values = { from: valueAt(before, path), to: valueAt(after, path) }

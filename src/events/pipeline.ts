@@ -8,7 +8,6 @@ import type { QrsClient } from '../qlik/qrs/types.ts'
 import { recordDrops } from './bookkeeping.ts'
 import type { EventCompleter } from './completer.ts'
 import { createCounters, type IngestCounters } from './counters.ts'
-import { createEventEmitter, type EventEmitter } from './emit.ts'
 import { createEnricher } from './enrich/enricher.ts'
 import type { IngestHandover } from './ingest/handover.ts'
 import { createIngest, type Ingest, type IngestDeps } from './ingest/ingest.ts'
@@ -68,15 +67,13 @@ export interface EventPipeline extends Service {
   /** Resolves with true when the ingest worker answers; while it does not, never. At once where UDP is off. */
   isAlive(): Promise<boolean>
   readonly counters: IngestCounters
-  /** The storage can be used again: looks for work anew. */
+  /** There may be work: an event has been stored, or the storage can be used again. */
   wake(): void
   /** The datagram of a journal entry; null when it has been removed, or UDP is off. */
   rawOf(journalId: number): Uint8Array | null
   /** The socket of the UDP input; null when the UDP server is not enabled or has not been opened yet. */
   readonly socket: Ingest['socket']
   readonly selfTests: SelfTests
-  /** Takes in events that no datagram announces. */
-  readonly emitter: EventEmitter
   readonly status: {
     /** Null when the UDP server is not enabled. */
     readonly udpListening: boolean | null
@@ -109,10 +106,6 @@ export function createEventPipeline(deps: PipelineDeps, settings: PipelineSettin
       dedupTtlMs: udp?.dedupTtlMs ?? null,
       qrsEnabled: settings.qrsEnabled,
     },
-  )
-  const emitter = createEventEmitter(
-    { ...deps, wakeEnricher: () => enricher.wake() },
-    { waitMs: settings.enrichmentTimeoutMs },
   )
   const unverified = settings.qrsEnabled
     ? createUnverified(
@@ -269,7 +262,6 @@ export function createEventPipeline(deps: PipelineDeps, settings: PipelineSettin
   return {
     name: 'event pipeline',
     counters,
-    emitter,
     selfTests,
     get socket() {
       return ingest?.socket ?? null

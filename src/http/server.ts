@@ -2,6 +2,7 @@
 
 import { type HttpServer, type ServeTls, serveHttp } from '../platform/http-server.ts'
 import { formatAddress } from '../platform/listen-error.ts'
+import type { Use } from '../platform/replaceable.ts'
 import { StartError } from '../platform/start-error.ts'
 import type { Service } from '../platform/types.ts'
 import { type Answering, type AnsweringDeps, type AnsweringSettings, buildAnswering, perMinute } from './answering.ts'
@@ -41,10 +42,10 @@ export type LiveApiSettings = Pick<ApiSettings, 'api' | 'access' | 'accessLog'>
 
 export interface Api extends Service {
   /**
-   * Rejects when the settings cannot be used. Requests are answered by them from `use` on; those under way end as they
-   * began.
+   * Rejects when the settings cannot be used. Requests are answered by them when the result has been called; those under
+   * way end as they began.
    */
-  prepare(settings: LiveApiSettings): Promise<{ use(): Promise<void> }>
+  prepare(settings: LiveApiSettings): Promise<Use>
   /** The data directory is a new one: what local programs need is put there again. */
   republish(): Promise<void>
   /** Why the TLS files on disk cannot be used; null = they can, or there are none. */
@@ -156,16 +157,14 @@ export function createApi(deps: ApiDeps, settings: ApiSettings): Api {
       const prepared = running
         ? await buildAnswering(answeringDeps, next, { serverHost: rest.serverHost, routes })
         : null
-      return {
-        async use() {
-          current = next
-          if (!prepared || !running) return
-          const old = answering
-          answering = prepared
-          // Both publish the local key under one name.
-          await old?.close()
-          await prepared.opened()
-        },
+      return async () => {
+        current = next
+        if (!prepared || !running) return
+        const old = answering
+        answering = prepared
+        // Both publish the local key under one name.
+        await old?.close()
+        await prepared.opened()
       }
     },
     async start() {

@@ -117,4 +117,5 @@ export type DockerHealthCheckConfig = z.output<typeof dockerHealthCheck>
 export type UptimeMonitorConfig = z.output<typeof uptimeMonitor>
 export type ServiceMonitorConfig = z.output<typeof serviceMonitor>
 export type QlikSenseVersionConfig = z.output<typeof qlikSenseVersion>
+export type FootmanServiceMonitorConfig = z.output<typeof footmanServiceMonitor>
 export type HealthConfig = z.output<typeof health>

@@ -1,7 +1,29 @@
-/** What the monitors need from others. */
-import type { EventDetails, EventOutcome } from '../events/types.ts'
-import type { InfluxPoint } from '../metrics/influxdb/types.ts'
+/** What the monitors need from others, and what they offer. */
+import type { NodeConfig } from '../config/process.ts'
+import type { EventEmitter } from '../events/emit.ts'
+import type { EventDetails, EventOutcome, ServiceDetails } from '../events/types.ts'
+import type { InfluxPoint, InfluxPoints } from '../metrics/influxdb/types.ts'
+import type { MqttConfig } from '../mqtt/config.ts'
+import type { Frequency } from '../platform/frequency.ts'
+import type { GroupWriter } from '../platform/group-commit.ts'
+import type { Built } from '../platform/replaceable.ts'
 import type { Database } from '../platform/sqlite.ts'
+import type { Clock, Logger } from '../platform/types.ts'
+import type { QrsConfig } from '../qlik/config.ts'
+import type { Qlik } from '../qlik/index.ts'
+import type { QrsObserver } from '../qlik/qrs/transport.ts'
+import type {
+  FootmanServiceMonitorConfig,
+  HealthConfig,
+  HeartbeatConfig,
+  QlikSenseVersionConfig,
+  ServiceMonitorConfig,
+  UptimeMonitorConfig,
+} from './config.ts'
+import type { QlikSenseLicenseConfig } from './config-license.ts'
+
+export type { ServiceMonitorConfig } from './config.ts'
+export type { QlikSenseLicenseConfig } from './config-license.ts'
 
 export interface MonitorEvent {
   readonly source: 'monitor'
@@ -18,6 +40,93 @@ export type EmitMonitorEvent = (event: MonitorEvent, also?: (db: Database, event
 
 /** Resolves when the points are on disk. */
 export type WritePoints = (points: readonly InfluxPoint[]) => Promise<void>
+
+export interface MonitorsDeps {
+  readonly db: Database
+  readonly writer: GroupWriter
+  readonly clock: Clock
+  readonly log: Logger
+  readonly qlik: Pick<Qlik, 'certificates'>
+  readonly emitter: EventEmitter
+  /** Null when InfluxDB is off, and in shadow mode. */
+  readonly points: InfluxPoints | null
+  /** The point about the memory of this process, at a time in milliseconds since 1970. */
+  readonly memoryPoint: (at: number) => InfluxPoint
+  /** Publishes the state of a service to the broker, below a topic; null when MQTT is off. */
+  readonly publishService: ((topic: string, host: string, details: ServiceDetails) => void) | null
+  /**
+   * Sends the newest of these events (the last ones about a subject) after all where a rate limit has suppressed it.
+   * Resolves with false while that has to wait.
+   */
+  readonly releaseLatest: (eventIds: readonly string[]) => Promise<boolean>
+  readonly health: () => { readonly healthy: boolean }
+  /** Called after every request to QRS. */
+  readonly observe?: QrsObserver
+}
+
+/** The sections that the monitors are made of. */
+export interface MonitorsConfig {
+  readonly heartbeat: HeartbeatConfig
+  readonly uptimeMonitor: UptimeMonitorConfig
+  readonly serviceMonitor: ServiceMonitorConfig
+  readonly qlikSenseVersion: QlikSenseVersionConfig
+  readonly qlikSenseLicense: QlikSenseLicenseConfig
+  readonly configQRS: QrsConfig
+  readonly mqttConfig: Pick<MqttConfig, 'enable' | 'serviceStatusTopic'>
+  readonly influxDb: Switch
+  readonly emailNotification: Switch
+  readonly slackNotification: Switch
+  readonly teamsNotification: Switch
+  readonly webhookNotification: Switch
+  readonly incidentTool: { readonly newRelic: Switch }
+  readonly thirdPartyToolsCredentials: { readonly newRelic: readonly NewRelicAccount[] }
+  readonly footman: {
+    readonly frequencyTimezone: string
+    readonly node: Pick<NodeConfig, 'role'>
+    readonly health: HealthConfig
+    readonly serviceMonitor: FootmanServiceMonitorConfig
+    readonly versionMonitor: { readonly port: number }
+    readonly licenseRelease: { readonly maxPerRun: number }
+  }
+}
+
+interface Switch {
+  readonly enable: boolean
+}
+
+interface NewRelicAccount {
+  readonly accountName: string
+  readonly insertApiKey: string
+  readonly accountId: string
+}
+
+export interface MonitorsOptions {
+  readonly shadow: boolean
+  /** False with `--no-qs-connection`. */
+  readonly qrsConnection: boolean
+}
+
+/** What is known about services and licences, for metrics. */
+export interface MonitorStates {
+  /** Numbers of Windows, 1 stopped to 7 paused; -1 = neither, like a host that does not answer. */
+  readonly services: readonly { readonly host: string; readonly service: string; readonly number: number }[]
+  /** Null when it has no end, or is not known. */
+  readonly licenseDays: number | null
+  readonly licenses: readonly {
+    readonly type: string
+    readonly allocated: number | null
+    readonly available: number | null
+  }[]
+}
+
+/** One monitor with its settings; it knows some of the states. */
+export type Monitor = Built<Partial<MonitorStates>>
+
+/** What every monitor is made with. */
+export interface MonitorParts extends MonitorsDeps {
+  /** A text of the configuration, which has checked it. */
+  readonly frequency: (text: string) => Frequency
+}
 
 export interface NameValue {
   readonly name: string

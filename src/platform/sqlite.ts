@@ -283,3 +283,10 @@ export function isDamage(error: unknown): boolean {
   const code = codeOf(error)
   return code !== null && DAMAGE.has(code)
 }
+
+/** The removal of records of one kind that are older than their retention time. */
+export interface Pruning {
+  readonly keepMs: number
+  /** Removes up to `limit` records older than `before`, in milliseconds since 1970; returns how many. */
+  purge(db: Database, before: number, limit: number): number
+}

@@ -2,10 +2,10 @@
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-import { type LoadResult, loadConfig } from '../../src/config/load.ts'
+import { type LoadResult, loadConfig } from '../../src/app/config/load.ts'
+import type { Config } from '../../src/app/schema.ts'
 import type { Overrides } from '../../src/config/overrides.ts'
 import { type Problem, renderProblem } from '../../src/config/problems.ts'
-import type { Config } from '../../src/config/schema.ts'
 
 export interface LoadTextOptions {
   readonly env?: Readonly<Record<string, string>>

@@ -48,7 +48,6 @@ export function brokenRule(from: string, imported: Import): string | null {
   if (height === undefined) return `src/${target} has no floor`
   if (target === folder) return null
   if (target === 'simulator' && !from.startsWith('src/cli/demo/')) return 'only src/cli/demo may import the simulator'
-  if (from === 'src/config/schema.ts' && /^src\/[^/]+\/(?:[^/]+\/)?config\.ts$/.test(imported.resolved)) return null
   if (height < FLOORS[folder]) return null
   if (FEATURES.includes(folder) && FEATURES.includes(target)) {
     if (imported.typeOnly && TYPES.test(imported.resolved)) return null
@@ -60,7 +59,7 @@ export function brokenRule(from: string, imported: Import): string | null {
 /** `config.ts` and its parts `config-<part>.ts` in a room on any floor but the configuration's own. */
 const SECTION = /^src\/(?!config\/)([^/]+(?:\/[^/]+)?)\/config(?:-[\w-]+)?\.ts$/
 
-/** Sections are composed into the schema, which stands on a low floor: they may import little themselves. */
+/** The schema of the file is composed of the sections: every command loads them, so they import little themselves. */
 function brokenSectionRule(from: string, { specifier, resolved }: Import): string | null {
   const folder = SECTION.exec(from)?.[1]
   if (folder === undefined) return null

@@ -3,6 +3,7 @@ import { createSocket } from 'node:dgram'
 import { createRouter } from '../../src/alerts/router.ts'
 import type { Route } from '../../src/alerts/types.ts'
 import type { EventCompleter } from '../../src/events/completer.ts'
+import { createEventEmitter } from '../../src/events/emit.ts'
 import { createEventPipeline, type PipelineSettings } from '../../src/events/pipeline.ts'
 import type { EventRouter } from '../../src/events/router.ts'
 import type { Need, TaskEvent } from '../../src/events/types.ts'
@@ -103,6 +104,7 @@ export async function startPipeline(options: PipelineOptions = {}) {
       },
     },
   )
+  const emitter = createEventEmitter({ writer, router, clock, wakeEnricher: pipeline.wake }, { waitMs: 60_000 })
   await pipeline.start()
   const socket = createSocket('udp4')
   const send = (text: string | Uint8Array) =>
@@ -121,7 +123,7 @@ export async function startPipeline(options: PipelineOptions = {}) {
   open.push(close)
   const dropped = () =>
     db.all<{ reason: string }>('SELECT reason FROM dropped_datagram ORDER BY seq').map((row) => row.reason)
-  return { pipeline, send, arrived, early, routed, log, db, qrs, statuses, dropped, close, port, writer }
+  return { pipeline, emitter, send, arrived, early, routed, log, db, qrs, statuses, dropped, close, port, writer }
 }
 
 /** A scheduler datagram: a failed reload unless the fields say otherwise. */

@@ -1,5 +1,5 @@
 /** What a site lacks of the custom properties that a configuration relies on. */
-import type { WantedProperty } from '../../config/custom-properties.ts'
+import type { WantedProperty } from '../../app/config/custom-properties.ts'
 import { isSameName, type NewProperty, type PropertyDefinition } from '../../qlik/qrs/custom-properties.ts'
 
 export interface ComparedProperty {

@@ -1,10 +1,10 @@
 /** `footman custom-properties`: what a configuration needs in Qlik Sense, what is there, and making what is missing. */
 
-import { type WantedProperty, wantedProperties } from '../../config/custom-properties.ts'
-import { type LoadResult, loadConfig } from '../../config/load.ts'
+import { type WantedProperty, wantedProperties } from '../../app/config/custom-properties.ts'
+import { type LoadResult, loadConfig } from '../../app/config/load.ts'
+import type { Config } from '../../app/schema.ts'
 import { createPathResolver } from '../../config/paths.ts'
 import { renderProblem, sortProblems } from '../../config/problems.ts'
-import type { Config } from '../../config/schema.ts'
 import { visible } from '../../platform/visible.ts'
 import { type CustomPropertyClient, createCustomPropertyClient } from '../../qlik/qrs/custom-properties.ts'
 import { QrsError } from '../../qlik/qrs/errors.ts'

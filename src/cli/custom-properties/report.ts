@@ -1,5 +1,5 @@
 /** How the command shows custom properties. */
-import type { WantedProperty } from '../../config/custom-properties.ts'
+import type { WantedProperty } from '../../app/config/custom-properties.ts'
 import { table } from '../remote/table.ts'
 import { type ComparedProperty, isComplete, type Step } from './compare.ts'
 

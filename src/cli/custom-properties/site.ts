@@ -1,6 +1,7 @@
 /** The repository of a configuration, for commands that look at it once. */
+
+import type { Config } from '../../app/schema.ts'
 import type { ConfigPaths } from '../../config/paths.ts'
-import type { Config } from '../../config/schema.ts'
 import { createLogger } from '../../platform/log.ts'
 import { readCertificates } from '../../qlik/qrs/certificates.ts'
 import { createQrsTransport, type QrsTransport } from '../../qlik/qrs/transport.ts'

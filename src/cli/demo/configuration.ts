@@ -1,5 +1,5 @@
 /** The configuration of the demo: what a file for Butler 16 would say, with the addresses of the demo in it. */
-import { butler, type Config } from '../../config/schema.ts'
+import { butler, type Config } from '../../app/schema.ts'
 
 export interface DemoAddresses {
   readonly qrsPort: number

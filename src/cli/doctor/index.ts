@@ -1,6 +1,6 @@
 /** `footman doctor`: whether everything that a configuration file names is there, answers and fits. */
 import { resolve } from 'node:path'
-import { type LoadResult, loadConfig } from '../../config/load.ts'
+import { type LoadResult, loadConfig } from '../../app/config/load.ts'
 import { createPathResolver } from '../../config/paths.ts'
 import { systemClock } from '../../platform/clock.ts'
 import { createLogMask } from '../../platform/log-mask.ts'

@@ -1,7 +1,7 @@
 /** What `footman doctor` is made of: a table of probes, each of which looks at one thing and reports findings. */
-import type { LoadResult } from '../../config/load.ts'
+import type { LoadResult } from '../../app/config/load.ts'
+import type { Config } from '../../app/schema.ts'
 import type { ConfigPaths } from '../../config/paths.ts'
-import type { Config } from '../../config/schema.ts'
 import type { Clock } from '../../platform/types.ts'
 
 /** `ok` = looked at and in order; `error` makes the command end with 3. */

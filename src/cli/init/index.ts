@@ -1,6 +1,6 @@
 /** `footman init`: from a few answers to the files that a new installation needs. */
 import { join, resolve } from 'node:path'
-import { wantedProperties } from '../../config/custom-properties.ts'
+import { wantedProperties } from '../../app/config/custom-properties.ts'
 import { logAppenderFile } from '../../qlik/log-appenders.ts'
 import { runCustomProperties } from '../custom-properties/index.ts'
 import { propertyTable } from '../custom-properties/report.ts'

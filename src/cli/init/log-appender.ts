@@ -1,7 +1,7 @@
 /** `footman log-appender`: the log appender file for a configuration that is there already. */
 import { resolve } from 'node:path'
+import { loadConfig } from '../../app/config/load.ts'
 import { isHost } from '../../config/fields/network.ts'
-import { loadConfig } from '../../config/load.ts'
 import { renderProblem } from '../../config/problems.ts'
 import { logAppenderFile } from '../../qlik/log-appenders.ts'
 import { type CommandIo, EXIT } from '../io.ts'

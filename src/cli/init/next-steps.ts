@@ -1,6 +1,6 @@
 /** What remains to be done, in order. */
 import { dirname, join, resolve } from 'node:path'
-import type { WantedProperty } from '../../config/custom-properties.ts'
+import type { WantedProperty } from '../../app/config/custom-properties.ts'
 import { quote } from '../service/plan.ts'
 import type { InitAnswers } from './answers.ts'
 

@@ -1,10 +1,10 @@
 /** Whether answers make a configuration that Footman accepts. */
 import { parse } from 'yaml'
 import { isEmailAddress } from '../../alerts/recipients.ts'
+import { parseConfig } from '../../app/config/parse.ts'
+import type { Config } from '../../app/schema.ts'
 import { isHost } from '../../config/fields/network.ts'
 import { findingsOf } from '../../config/issues.ts'
-import { parseConfig } from '../../config/parse.ts'
-import type { Config } from '../../config/schema.ts'
 import { FIELDS, type InitAnswers, SMTP_TLS } from './answers.ts'
 import { configurationText } from './configuration.ts'
 

@@ -1,10 +1,10 @@
 /** The files and folders of a configuration: what Footman reads, and where it writes. */
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { namedFiles } from '../../config/checks/files.ts'
+import { namedFiles } from '../../app/config/checks/files.ts'
+import type { Config } from '../../app/schema.ts'
 import { MAPPING_FILE } from '../../config/external.ts'
 import type { ConfigPaths } from '../../config/paths.ts'
-import type { Config } from '../../config/schema.ts'
 
 /** Folders besides data, log and schedules into which the features that are on write. */
 export function writableFolders(config: Config, paths: ConfigPaths): string[] {

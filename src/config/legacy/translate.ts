@@ -1,5 +1,4 @@
 /** Older layouts of the configuration file, translated to the present one before anything is checked. */
-import { type Compatibility, isAsInButler } from '../compatibility.ts'
 import type { Problem, ProblemList } from '../problems.ts'
 import type { MapNode } from '../tree.ts'
 import { restMessage, slackConfig, teamsConfig } from './chat.ts'
@@ -35,10 +34,17 @@ const STEPS: readonly Step[] = [
   missingAccountLists,
 ]
 
-/** `root` is the whole file with its key `Butler`. Notes are added in the order of the file. */
-export function translateLegacy(root: MapNode, compatibility: Compatibility, problems: ProblemList): void {
+/**
+ * `root` is the whole file with its key `Butler`. `withoutSwitchIsOn`: sections of a layout that had no `enable` count as
+ * switched on. Notes are added in the order of the file.
+ */
+export function translateLegacy(
+  root: MapNode,
+  { withoutSwitchIsOn }: { readonly withoutSwitchIsOn: boolean },
+  problems: ProblemList,
+): void {
   const notes: Problem[] = []
-  const legacy = createLegacyContext(root, notes, isAsInButler('noSwitch', compatibility))
+  const legacy = createLegacyContext(root, notes, withoutSwitchIsOn)
   for (const step of STEPS) step(legacy)
   for (const note of notes.sort((a, b) => a.line - b.line || a.column - b.column)) problems.add(note)
 }

@@ -24,7 +24,7 @@ export interface CloudEventsDeps {
   readonly log: Logger
   readonly mqtt: Pick<MqttService, 'onMessage'>
   readonly client: CloudClient
-  readonly emitter: () => EventEmitter
+  readonly emitter: EventEmitter
   /** Whether somebody is to be told about reloads that end so; the tenant is asked only then. */
   readonly wants: (outcome: 'failed' | 'success') => boolean
 }
@@ -151,7 +151,7 @@ export function createCloudEvents(deps: CloudEventsDeps, settings: CloudEventsSe
     }
     if (!running) return
     const event = cloudEvent(notice, wanted ? job.look : null, tenant, message.receivedAt)
-    await deps.emitter().emit(event, (tx) => removeMessage(tx, message.id))
+    await deps.emitter.emit(event, (tx) => removeMessage(tx, message.id))
     log.info(`[QSCLOUD] APP RELOAD ${notice.outcome.toUpperCase()}: App "${event.message.appName}", ID ${notice.appId}`)
   }
 

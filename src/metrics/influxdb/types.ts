@@ -1,6 +1,8 @@
 /** Points for InfluxDB, as the features that measure something hand them over. */
 import type { DeliveryResult } from '../../alerts/types.ts'
 
+export type { InfluxDbConfig } from '../config.ts'
+
 /** A number becomes a float, which is what the dashboards expect; `{ integer }` a whole number. */
 export type FieldValue = number | string | boolean | { readonly integer: number }
 

@@ -1,18 +1,7 @@
 /** What the monitors know about services and licences. */
+import type { MonitorStates } from '../../monitors/types.ts'
 import { byLabel, gauge, gauges } from './family.ts'
 import type { MetricFamily } from './types.ts'
-
-export interface MonitorStates {
-  /** Numbers of Windows, 1 stopped to 7 paused; -1 = neither, like a host that does not answer. */
-  readonly services: readonly { readonly host: string; readonly service: string; readonly number: number }[]
-  /** Null when it has no end, or is not known. */
-  readonly licenseDays: number | null
-  readonly licenses: readonly {
-    readonly type: string
-    readonly allocated: number | null
-    readonly available: number | null
-  }[]
-}
 
 export function monitorFamilies(states: () => MonitorStates): readonly MetricFamily[] {
   const perType = (member: 'allocated' | 'available') =>

@@ -36,7 +36,7 @@ export interface SelfAlerts extends Service {
   check(): Promise<void>
 }
 
-export function createSelfAlerts(deps: CheckerDeps, settings: CheckerSettings): SelfAlerts {
+export function createChecker(deps: CheckerDeps, settings: CheckerSettings): SelfAlerts {
   const { db, writer, clock, log, conditions } = deps
   const raised = loadRaised(db)
   let timer: ReturnType<typeof setInterval> | undefined

@@ -21,9 +21,11 @@ export interface CalendarFilesSettings {
 
 export interface CalendarFiles {
   readonly name: string
-  /** The last content that could be read; none before `start`. */
+  /** The last content that could be read; none before the first reading. */
   days(calendar: string): ReadonlySet<Day>
-  /** Reads all files. Never rejects: a file that cannot be read is logged and reported. */
+  /** Reads all files once. Never rejects: a file that cannot be read is logged and reported. */
+  read(): Promise<void>
+  /** Reads all files, and again when one changes. */
   start(): Promise<void>
   stop(): Promise<void>
 }
@@ -80,6 +82,7 @@ export function createCalendarFiles(deps: CalendarFilesDeps, settings: CalendarF
   return {
     name: 'calendars',
     days: (calendar) => known.get(calendar)?.days ?? NO_DAYS,
+    read: lookAtAll,
     async start() {
       await lookAtAll()
       if (files.length > 0) poll()

@@ -1,60 +1,55 @@
 /**
- * Keeps a database usable while its disk or its file is not: tells once what is wrong, looks for the end of it, brings
- * back a file that has disappeared, and replaces one that is damaged. Those who use the database notice failed writes at
- * most, which pass.
+ * Keeps a database usable while its disk or its file is not: logs once what is wrong, looks for the end of it, brings
+ * back a file that has disappeared, and replaces one that is damaged. The users of the database notice failed writes at
+ * most, which pass. `states.ts` has the states; here is what is done in each.
  */
 import { mkdirSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { backoffDelay } from '../backoff.ts'
 import { DamageError, type FileDatabase, isDamage, isStorageFailure, openDatabase, StorageError } from '../sqlite.ts'
 import { copyTo, isSound, proveWrite, refuseNewer, seemsSound } from './checks.ts'
 import { type FileIdentity, identityNow, identityOf, isEmptied, proveRoom, proveWritable, setAside } from './files.ts'
 import { keepLayout } from './layout.ts'
-import { addNote, latestNote, type StorageNote, storageMigrations } from './note.ts'
-import { reasonOf, spanOf, type Trouble, troubleOf, troubleText } from './texts.ts'
+import { createNotes, storageMigrations } from './note.ts'
+import { after, delayOf, type Failure, outageOf, type State } from './states.ts'
+import { reasonOf, spanOf, troubleOf, troubleText } from './texts.ts'
 import type { GuardDeps, GuardedDatabase, GuardSettings, StorageState } from './types.ts'
 
 export type { GuardDeps, GuardedDatabase, GuardSettings, Replacement, StorageGuard, StorageState } from './types.ts'
 
 const EVERY_MS = 2000
 const GRACE_MS = 10_000
-const RETRY = { firstMs: 1000, maxMs: 10_000, jitter: 0 }
-const NOTE_MS = 3_600_000
+const HOUR_MS = 3_600_000
 /** An outage at least this long is worth a note. */
 const LONG_OUTAGE_MS = 60_000
-/** A disk that damages file after file is not given more of them. */
+/** Most replacements within an hour: a disk that damages file after file is not given more of them. */
 const MAX_REPLACEMENTS = 3
-
-interface Outage {
-  readonly trouble: Trouble
-  readonly since: number
-  readonly reason: string
-}
 
 /** Opens the database; a damaged file is replaced at once. Throws what SQLite says when neither can be done. */
 export function openGuarded(deps: GuardDeps, settings: GuardSettings): GuardedDatabase {
   const { log, now } = deps
   const { file, everyMs = EVERY_MS, graceMs = GRACE_MS } = settings
   const options = { ...settings, migrations: [...(settings.migrations ?? []), ...storageMigrations] }
-  let outage: Outage | null = null
+  const notes = createNotes(now)
+  const replacements: number[] = []
+  let state: State = { name: 'up' }
+  let isMending = false
+  let isLayoutKept = false
   let inUse: FileIdentity | null = null
-  let candidate: string | null = null
-  let note: StorageNote | null = null
-  let replacements: number[] = []
-  let looks = 0
-  let mending = false
-  /** Its layout has not been kept yet. */
-  let isNew = true
-  /** Nothing may be written, as it would go where nobody finds it. */
-  let isMissing = false
-  /** Since when nothing at all stands at the path. */
-  let emptySince: number | null = null
   let stopped = true
   let timer: ReturnType<typeof setTimeout> | undefined
 
   const db = openOrReplace()
-  note = latestNote(db)
+  notes.read(db)
   inUse = identityNow(file)
+
+  /** What a look does when our file stands at its path. */
+  const whenOurs: Readonly<Record<State['name'], () => void | Promise<void>>> = {
+    up: keepCompanions,
+    unwritable: tryAgain,
+    damaged: () => void mend(new DamageError('it could not be replaced before')),
+    missing: () => recover(`${file} is back`, null),
+    foreign: () => recover(`${file} is back`, null),
+  }
 
   function openOrReplace(): FileDatabase {
     const open = () => openDatabase(file, { ...options, onFailure })
@@ -66,68 +61,69 @@ export function openGuarded(deps: GuardDeps, settings: GuardSettings): GuardedDa
       if (!isDamage(error)) throw error
       const aside = setAside(file, now())
       const opened = open()
-      tookOver(opened, aside, error)
+      takeOver(opened, aside, error)
       return opened
     }
   }
 
   /** True when a read that failed may be tried again. */
   function onFailure(error: unknown): boolean {
-    if (mending || !isStorageFailure(error)) return false
+    if (isMending || !isStorageFailure(error)) return false
     if (isDamage(error)) return mend(error)
-    goDown(troubleOf(error), error)
+    fail(error)
     return false
   }
 
-  function goDown(trouble: Trouble, error: unknown): void {
-    // That it was let go of says less than what made that necessary.
-    if (outage && (outage.trouble === trouble || error instanceof StorageError)) return
+  function fail(error: unknown): void {
+    enter(after(state, 'failed', failureOf(error), now()))
+  }
+
+  function failureOf(error: unknown, trouble = troubleOf(error)): Failure {
     const reason = troubleText(trouble, { file, detail: reasonOf(error) })
-    log.error(`STORAGE: ${reason}. Footman goes on by itself when that is done; until then nothing new can be stored`)
-    outage = { trouble, reason, since: outage?.since ?? now() }
-    looks = 0
-    deps.onState?.(currentState())
+    return { trouble, reason, isConsequence: error instanceof StorageError }
+  }
+
+  /** Of a state that a failure or a look has led to. */
+  function enter(next: State): void {
+    const [before, outage] = [outageOf(state), outageOf(next)]
+    state = next
+    if (outage === null || outage === before) return
+    log.error(
+      `STORAGE: ${outage.reason}. Footman goes on by itself when that is done; until then nothing new can be stored`,
+    )
+    deps.onState?.(shownState())
     schedule()
   }
 
-  function goUp(what: string, lost: boolean | null): void {
+  /** `lost` = whether something may be missing now; null = the file is the same. */
+  function recover(what: string, lost: boolean | null): void {
+    const outage = outageOf(state)
     if (outage === null) return
     const lasted = now() - outage.since
     const text = `${what} after ${spanOf(lasted)}. It was: ${outage.reason}.`
-    outage = null
-    isMissing = false
-    emptySince = null
+    state = after(state, 'recovered', {}, now())
     db.refuseWrites(null)
     log.warn(`STORAGE: ${text}`)
-    if (lost !== null || lasted >= LONG_OUTAGE_MS) remember(text, lost ?? false)
-    deps.onState?.(currentState())
-  }
-
-  function remember(text: string, lost: boolean, into: FileDatabase = db): void {
-    note = { at: now(), text, lost }
-    try {
-      addNote(into, note)
-    } catch {
-      // It stays in memory; what keeps it from the disk is told anyway.
-    }
+    if (lost !== null || lasted >= LONG_OUTAGE_MS) notes.add(db, text, lost ?? false)
+    deps.onState?.(shownState())
   }
 
   /** Opens the file anew, and replaces it when that does not help. True when the database can be used again. */
   function mend(error: unknown): boolean {
-    mending = true
-    isNew = true
-    goDown('damaged', error)
+    isMending = true
+    isLayoutKept = false
+    enter(after(state, 'failed', failureOf(error, 'damaged'), now()))
     try {
       const wasSound = reopened()
       if (!wasSound) replace(error)
-      goUp(`${file} can be used again`, null)
+      recover(`${file} can be used again`, null)
       if (!wasSound) isOther()
       return true
     } catch (failure) {
       log.error(`STORAGE: ${file} cannot be replaced yet: ${reasonOf(failure)}`)
       return false
     } finally {
-      mending = false
+      isMending = false
       inUse = identityNow(file)
     }
   }
@@ -145,22 +141,21 @@ export function openGuarded(deps: GuardDeps, settings: GuardSettings): GuardedDa
   }
 
   function replace(error: unknown): void {
-    replacements = replacements.filter((at) => now() - at < NOTE_MS)
-    if (replacements.length >= MAX_REPLACEMENTS) {
+    if (replacements.filter((at) => now() - at < HOUR_MS).length >= MAX_REPLACEMENTS) {
       throw new StorageError(`it was damaged ${MAX_REPLACEMENTS} times within an hour. Check the disk`)
     }
     replacements.push(now())
     db.close()
     const aside = setAside(file, now())
     db.reopen()
-    tookOver(db, aside, error)
+    takeOver(db, aside, error)
   }
 
-  function tookOver(opened: FileDatabase, aside: string, error: unknown): void {
+  function takeOver(opened: FileDatabase, aside: string, error: unknown): void {
     const saved = settings.salvage(aside, opened)
     const text = `${file} was damaged (${reasonOf(error)}). It is kept as ${aside}, and a new one was started: ${saved}. Check the disk`
     log.error(`STORAGE: ${text}`)
-    remember(text, true, opened)
+    notes.add(opened, text, true)
   }
 
   function isOther(): void {
@@ -169,36 +164,37 @@ export function openGuarded(deps: GuardDeps, settings: GuardSettings): GuardedDa
   }
 
   async function look(): Promise<void> {
-    looks += 1
+    state = after(state, 'look', {}, now())
     try {
       const found = await identityOf(file)
       if (stopped) return
       inUse ??= found
-      if (found === null || found.id !== inUse?.id) notOurs(isEmptied(file) ? null : found)
-      else if (isMissing) goUp(`${file} is back`, null)
-      else if (outage) await tryAgain(outage)
-      else await keepCompanions()
+      if (found !== null && found.id === inUse?.id) await whenOurs[state.name]()
+      else if (found === null || isEmptied(file)) miss()
+      else meetOther(found)
     } catch (error) {
-      goDown(troubleOf(error), error)
+      fail(error)
     }
   }
 
-  /** Something else stands at the path, or nothing. */
-  function notOurs(found: FileIdentity | null): void {
-    const isNewlyEmpty = found === null && emptySince === null
-    if (!isMissing || (isNewlyEmpty && outage?.trouble === 'newer')) goDown('gone', null)
-    isMissing = true
+  /** Nothing stands at the path: after a while the file is made anew. */
+  function miss(): void {
+    enter(after(state, 'nothing', { gone: failureOf(null, 'gone') }, now()))
+    refuseWrites()
+    if (state.name === 'missing' && now() - state.emptySince >= graceMs) bringBack()
+  }
+
+  /** Another file stands at the path: it is used when nothing writes to it any more, as it may be a copy under way. */
+  function meetOther({ version }: FileIdentity): void {
+    const isStill = state.name === 'foreign' && state.version === version
+    enter(after(state, 'other', { gone: failureOf(null, 'gone'), version }, now()))
+    refuseWrites()
+    if (isStill) adopt()
+  }
+
+  /** What is written to a file that has been removed is lost. */
+  function refuseWrites(): void {
     db.refuseWrites(new StorageError(`${file} has disappeared`))
-    if (found === null) {
-      candidate = null
-      emptySince ??= now()
-      if (now() - emptySince >= graceMs) bringBack()
-      return
-    }
-    emptySince = null
-    // Somebody may be copying it at this moment.
-    if (candidate !== found.version) candidate = found.version
-    else adopt()
   }
 
   /** On Linux a file that was removed can be read as long as it is open. */
@@ -206,11 +202,11 @@ export function openGuarded(deps: GuardDeps, settings: GuardSettings): GuardedDa
     mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
     deps.claimDirectory?.()
     const isRescued = rescued()
-    isNew = true
+    isLayoutKept = false
     db.reopen()
     inUse = identityNow(file)
     const what = isRescued ? 'made anew with all that it held' : 'made anew and empty: what it held is lost'
-    goUp(`${file} was not put back and is ${what}`, !isRescued)
+    recover(`${file} was not put back and is ${what}`, !isRescued)
     if (isRescued) deps.onReplaced?.('rescued')
     else isOther()
   }
@@ -230,7 +226,7 @@ export function openGuarded(deps: GuardDeps, settings: GuardSettings): GuardedDa
     deps.claimDirectory?.()
     try {
       db.reopen()
-      isNew = true
+      isLayoutKept = false
     } catch (error) {
       if (!isDamage(error)) throw error
       // What is open is better than that.
@@ -239,25 +235,21 @@ export function openGuarded(deps: GuardDeps, settings: GuardSettings): GuardedDa
       return
     }
     inUse = identityNow(file)
-    goUp(`Another file stands at ${file}: Footman goes on with what is in that one,`, true)
+    recover(`Another file stands at ${file}: Footman goes on with what is in that one,`, true)
     isOther()
   }
 
-  async function tryAgain({ trouble }: Outage): Promise<void> {
-    if (trouble === 'damaged') {
-      mend(new DamageError('it could not be replaced before'))
-      return
-    }
+  async function tryAgain(): Promise<void> {
     await proveRoom(dirname(file))
-    if (trouble === 'failing' && looks > 1) db.reopen()
+    if (state.name === 'unwritable' && state.outage.trouble === 'failing' && state.looks > 1) db.reopen()
     proveWrite(db)
-    goUp(`${file} can be written again`, null)
+    recover(`${file} can be written again`, null)
   }
 
   async function keepCompanions(): Promise<void> {
     await keepLog()
-    if (!isNew || stopped) return
-    isNew = false
+    if (isLayoutKept || stopped) return
+    isLayoutKept = true
     try {
       keepLayout(db, file)
     } catch (error) {
@@ -281,28 +273,24 @@ export function openGuarded(deps: GuardDeps, settings: GuardSettings): GuardedDa
   function schedule(): void {
     clearTimeout(timer)
     if (stopped) return
-    const ms =
-      outage === null ? everyMs : Math.min(backoffDelay(looks + 1, RETRY), Math.max(everyMs, RETRY.firstMs) * 5)
-    timer = setTimeout(() => void look().finally(schedule), outage?.trouble === 'gone' ? Math.min(everyMs, ms) : ms)
+    timer = setTimeout(() => void look().finally(schedule), delayOf(state, everyMs))
     timer.unref?.()
   }
 
-  function currentState(): StorageState {
+  function shownState(): StorageState {
+    const outage = outageOf(state)
     if (outage) return { state: 'down', reason: outage.reason }
-    const recent = recentNote()
-    return recent?.lost ? { state: 'degraded', reason: recent.text } : { state: 'up', reason: '' }
+    return notes.recent?.lost ? { state: 'degraded', reason: notes.recent.text } : { state: 'up', reason: '' }
   }
-
-  const recentNote = () => (note && now() - note.at < NOTE_MS ? note : null)
 
   return {
     db,
     guard: {
       get state() {
-        return currentState()
+        return shownState()
       },
       get note() {
-        return recentNote()
+        return notes.recent
       },
       start() {
         stopped = false
@@ -313,7 +301,7 @@ export function openGuarded(deps: GuardDeps, settings: GuardSettings): GuardedDa
         clearTimeout(timer)
       },
       suspect() {
-        if (mending || outage || seemsSound(db)) return
+        if (isMending || state.name !== 'up' || seemsSound(db)) return
         mend(new DamageError('the check of its content failed'))
       },
     },

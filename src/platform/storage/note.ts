@@ -16,14 +16,36 @@ export interface StorageNote {
   readonly lost: boolean
 }
 
-/** The newest one; null = nothing ever happened. */
-export function latestNote(db: Database): StorageNote | null {
-  const row = db.get<{ at: number; text: string; lost: number }>(
-    'SELECT at, text, lost FROM storage_note ORDER BY at DESC, rowid DESC LIMIT 1',
-  )
-  return row ? { ...row, lost: row.lost === 1 } : null
+export interface Notes {
+  /** Reads what was noted before. */
+  read(db: Database): void
+  /** Keeps a note in memory, and in the database as far as that takes it. */
+  add(db: Database, text: string, lost: boolean): void
+  /** The newest note of the last hour; null = nothing happened. */
+  readonly recent: StorageNote | null
 }
 
-export function addNote(db: Database, { at, text, lost }: StorageNote): void {
-  db.run('INSERT INTO storage_note VALUES (?, ?, ?)', at, text, lost ? 1 : 0)
+const RECENT_MS = 3_600_000
+
+export function createNotes(now: () => number): Notes {
+  let latest: StorageNote | null = null
+  return {
+    read(db) {
+      const row = db.get<{ at: number; text: string; lost: number }>(
+        'SELECT at, text, lost FROM storage_note ORDER BY at DESC, rowid DESC LIMIT 1',
+      )
+      latest = row ? { ...row, lost: row.lost === 1 } : null
+    },
+    add(db, text, lost) {
+      latest = { at: now(), text, lost }
+      try {
+        db.run('INSERT INTO storage_note VALUES (?, ?, ?)', latest.at, text, lost ? 1 : 0)
+      } catch {
+        // The guard reports the failure of the write itself.
+      }
+    },
+    get recent() {
+      return latest && now() - latest.at < RECENT_MS ? latest : null
+    },
+  }
 }

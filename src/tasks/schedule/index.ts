@@ -1,5 +1,4 @@
 /** Schedules: their file, runs, actions and endpoints. */
-import type { Config } from '../../config/schema.ts'
 import type { TaskSelectors } from '../../http/endpoint/caller.ts'
 import { createIdempotency } from '../../http/endpoint/idempotency.ts'
 import type { ApiRoute } from '../../http/endpoint/route.ts'
@@ -8,9 +7,10 @@ import type { Database } from '../../platform/sqlite.ts'
 import type { Clock, Logger, Service } from '../../platform/types.ts'
 import type { QrsClient } from '../../qlik/qrs/types.ts'
 import { meaningOf } from '../executions/status.ts'
-import { startFilterFor } from '../start/filter.ts'
+import { type StartFilterSettings, startFilterFor } from '../start/filter.ts'
 import { selectTasks } from '../start/select.ts'
 import { type AppDumpDeps, createAppDump, createStartTasks, type StartTasksDeps } from './actions.ts'
+import type { FootmanSchedulerConfig, SchedulerConfig } from './config.ts'
 import { scheduleRoutes } from './http.ts'
 import { runRoutes } from './http-runs.ts'
 import { createPlanner, type PlannerDeps } from './plan.ts'
@@ -33,6 +33,17 @@ export interface SchedulesDeps extends PlannerDeps, Pick<RunnerDeps, 'pausedBy' 
   readonly onAction: (context: ActionContext, result: ActionResult) => void
 }
 
+/** What schedules read of the configuration. */
+export interface SchedulesSettings extends Pick<StartFilterSettings, 'startTaskFilter'> {
+  readonly scheduler: SchedulerConfig
+  readonly restServerConfig: { readonly enable: boolean }
+  readonly footman: Pick<StartFilterSettings, 'startFilter'> & {
+    readonly scheduler: FootmanSchedulerConfig
+    readonly node: { readonly role: 'primary' | 'satellite' }
+    readonly retention: { readonly scheduleRuns: number }
+  }
+}
+
 export interface SchedulesOptions {
   readonly shadow: boolean
   /** Absolute path of the schedule file. */
@@ -48,7 +59,7 @@ export interface Schedules {
   states(): Readonly<Record<'running' | 'stopped' | 'invalid', number>> | null
 }
 
-export function createSchedules(deps: SchedulesDeps, config: Config, options: SchedulesOptions): Schedules {
+export function createSchedules(deps: SchedulesDeps, config: SchedulesSettings, options: SchedulesOptions): Schedules {
   const { db, writer, clock, log, qrs } = deps
   const { footman, scheduler: section, restServerConfig } = config
   const { monthBase, restoreState, ignoreTimezone, misfireGrace } = footman.scheduler
@@ -129,7 +140,7 @@ function performer(deps: SchedulesDeps, { dumpDirectory }: SchedulesOptions): Pe
 /** Schedules made over REST are checked when they are made. */
 async function deniedBy(
   qrs: QrsClient,
-  { startTaskFilter, footman }: Config,
+  { startTaskFilter, footman }: SchedulesSettings,
   selection: StartSelection,
   limitedTo: TaskSelectors | undefined,
 ): Promise<string | null> {

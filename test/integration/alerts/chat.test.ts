@@ -5,7 +5,7 @@ import { createSlackDestination, slackRoutes } from '../../../src/alerts/destina
 import { createTeamsDestination, teamsRoutes } from '../../../src/alerts/destinations/teams/index.ts'
 import { sampleEvent } from '../../../src/alerts/sample-event.ts'
 import type { DeliveryResult } from '../../../src/alerts/types.ts'
-import { butler } from '../../../src/config/schema.ts'
+import { butler } from '../../../src/app/schema.ts'
 import type { TaskEvent } from '../../../src/events/types.ts'
 import { fullEvent, LINKS, renderInput, STOCKHOLM, templateEngine } from '../../support/alerts.ts'
 import { TASK_ID } from '../../support/events.ts'

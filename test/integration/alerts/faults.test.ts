@@ -12,7 +12,7 @@ import { webhookRoutes } from '../../../src/alerts/destinations/webhook/routes.t
 import { createOutbox } from '../../../src/alerts/outbox/outbox.ts'
 import { createRouter } from '../../../src/alerts/router.ts'
 import type { Destination } from '../../../src/alerts/types.ts'
-import { butler } from '../../../src/config/schema.ts'
+import { butler } from '../../../src/app/schema.ts'
 import { loadTaskEvent } from '../../../src/events/store.ts'
 import { createGroupWriter } from '../../../src/platform/group-commit.ts'
 import { fullEvent, STOCKHOLM, templateEngine } from '../../support/alerts.ts'

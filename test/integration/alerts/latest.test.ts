@@ -6,7 +6,7 @@ import { webhookRoutes } from '../../../src/alerts/destinations/webhook/routes.t
 import { releaseLatest } from '../../../src/alerts/outbox/latest.ts'
 import { createRouter } from '../../../src/alerts/router.ts'
 import { sampleEvent } from '../../../src/alerts/sample-event.ts'
-import { butler } from '../../../src/config/schema.ts'
+import { butler } from '../../../src/app/schema.ts'
 import { createEventEmitter, type EventEmitter } from '../../../src/events/emit.ts'
 import { createGroupWriter } from '../../../src/platform/group-commit.ts'
 import type { Database } from '../../../src/platform/sqlite.ts'

@@ -10,7 +10,7 @@ import { webhookRoutes } from '../../../src/alerts/destinations/webhook/routes.t
 import { createOutbox } from '../../../src/alerts/outbox/outbox.ts'
 import { createRouter } from '../../../src/alerts/router.ts'
 import { sampleEvent } from '../../../src/alerts/sample-event.ts'
-import { butler } from '../../../src/config/schema.ts'
+import { butler } from '../../../src/app/schema.ts'
 import { createEventEmitter, type EventEmitter } from '../../../src/events/emit.ts'
 import { loadTaskEvent } from '../../../src/events/store.ts'
 import type { EventOutcome, EventType } from '../../../src/events/types.ts'

@@ -190,9 +190,9 @@ describe('what the watchdog finds', () => {
     async (outcome) => {
       const qrs = fakeQrs()
       qrs.results.clear()
-      const { pipeline, routed } = await startPipeline({ qrs })
+      const { emitter, routed } = await startPipeline({ qrs })
       const details = { kind: 'watchdog', elapsedMs: 900_000, limitMs: 600_000, usualMs: 60_000, dueAt: null } as const
-      await pipeline.emitter.emit({
+      await emitter.emit({
         ...{ source: 'watchdog', type: 'reload', outcome, enrich: true, details },
         message: { taskId: TASK_ID, executionId: EXECUTION },
       })

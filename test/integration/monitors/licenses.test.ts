@@ -1,6 +1,6 @@
 /** Licences and release of the simulated site: watched, told, given back. */
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'bun:test'
-import { butler } from '../../../src/config/schema.ts'
+import { butler } from '../../../src/app/schema.ts'
 import type { LicenseDetails } from '../../../src/events/types.ts'
 import type { InfluxPoint } from '../../../src/metrics/influxdb/types.ts'
 import { createLicenseRelease } from '../../../src/monitors/license/release.ts'

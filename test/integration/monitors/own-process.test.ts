@@ -1,6 +1,6 @@
 /** Heartbeat and uptime reports. */
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'bun:test'
-import { butler } from '../../../src/config/schema.ts'
+import { butler } from '../../../src/app/schema.ts'
 import { createHeartbeat } from '../../../src/monitors/heartbeat.ts'
 import { createUptimeMonitor, durationText } from '../../../src/monitors/uptime.ts'
 import { parseFrequency } from '../../../src/platform/frequency.ts'

@@ -3,8 +3,8 @@ import { afterAll, beforeAll, expect, test } from 'bun:test'
 import { closeSync, copyFileSync, openSync, readdirSync, rmSync, statSync, writeSync } from 'node:fs'
 import fc from 'fast-check'
 import { MIGRATIONS } from '../../../src/app/migrations.ts'
-import { buildStorage } from '../../../src/app/storage.ts'
 import { createKeyValueStore } from '../../../src/kv/store.ts'
+import { openStorage } from '../../../src/platform/storage/index.ts'
 import { recordingLog } from '../../support/recording-log.ts'
 import { type TempDirectory, tempDirectory } from '../../support/temp.ts'
 
@@ -17,13 +17,16 @@ const file = () => directory.join('footman.db')
 
 function open() {
   const others: string[] = []
-  const storage = buildStorage({
-    ...{ log: recordingLog(), clock, file: file() },
-    claimDirectory: () => {},
-    onBack: () => {},
-    onMoved: () => {},
-    onOther: () => void others.push('other'),
-  })
+  const storage = openStorage(
+    {
+      ...{ log: recordingLog(), clock },
+      claimDirectory: () => {},
+      onBack: () => {},
+      onMoved: () => {},
+      onOther: () => void others.push('other'),
+    },
+    { file: file(), migrations: MIGRATIONS },
+  )
   return { ...storage, others, pairs: createKeyValueStore({ ...storage, clock }, LIMITS) }
 }
 

@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'bun:test'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { configReference } from '../../../src/app/config/reference.ts'
 import { runCheck } from '../../../src/cli/check.ts'
 import { runSchema } from '../../../src/cli/schema.ts'
-import { configReference } from '../../../src/config/reference.ts'
 import { withFolder } from '../../support/config.ts'
 import { testCertificates } from '../../support/conformance/certificates.ts'
 

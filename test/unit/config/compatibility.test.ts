@@ -1,6 +1,6 @@
 /** The table of what `Butler.footman.compatibility` decides is complete, in the guide and in the code. */
 import { describe, expect, test } from 'bun:test'
-import { COMPATIBILITY_RULES } from '../../../src/config/compatibility.ts'
+import { COMPATIBILITY_RULES } from '../../../src/app/config/compatibility.ts'
 import { configOf, loadButler } from '../../support/config.ts'
 import { readRepositoryFile, sourceFiles, withoutComments } from '../../support/source.ts'
 
@@ -19,7 +19,7 @@ test('every rule is applied, and nothing looks at the mode without one', () => {
   for (const [name, rule] of RULES) expect([name, 'adopt' in rule || asked.includes(name)]).toEqual([name, true])
   // `butler` and `strict` are compared in one file only.
   const comparing = CODE.filter(({ text }) => /[!=]== '(butler|strict)'|compatibility\)? [!=]==/.test(text))
-  expect(comparing.map(({ path }) => path)).toEqual(['src/config/compatibility.ts'])
+  expect(comparing.map(({ path }) => path)).toEqual(['src/app/config/compatibility.ts'])
 })
 
 describe('what auto means', () => {

@@ -1,6 +1,6 @@
 /** Which custom properties a configuration relies on. */
 import { describe, expect, test } from 'bun:test'
-import { wantedProperties } from '../../../src/config/custom-properties.ts'
+import { wantedProperties } from '../../../src/app/config/custom-properties.ts'
 import { loadButler } from '../../support/config.ts'
 
 async function wanted(yaml: string) {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'bun:test'
 import { writeFileSync } from 'node:fs'
-import { loadConfig } from '../../../src/config/load.ts'
+import { loadConfig } from '../../../src/app/config/load.ts'
 import { renderProblem } from '../../../src/config/problems.ts'
 import { errorsOf, loadButler, withFolder } from '../../support/config.ts'
 

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'bun:test'
+import { butler } from '../../../src/app/schema.ts'
 import { matchCase } from '../../../src/config/keys.ts'
 import { translateLegacy } from '../../../src/config/legacy/translate.ts'
 import { createProblemList, type Problem, renderProblem } from '../../../src/config/problems.ts'
-import { butler } from '../../../src/config/schema.ts'
 import { type MapNode, nodeAt } from '../../../src/config/tree.ts'
 import { readYaml } from '../../../src/config/yaml.ts'
 import { configOf, errorsOf, loadButler } from '../../support/config.ts'
@@ -110,7 +110,7 @@ function problemsOf(file: string): readonly Problem[] {
   const problems = createProblemList()
   const root = readYaml(file, 'butler.yaml', problems) as MapNode
   matchCase(nodeAt(root, ['Butler'])!, butler, problems)
-  translateLegacy(root, 'butler', problems)
+  translateLegacy(root, { withoutSwitchIsOn: true }, problems)
   return problems.all
 }
 

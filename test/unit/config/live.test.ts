@@ -1,8 +1,8 @@
 /** What a reload may change, and how a difference is shown. */
 import { describe, expect, test } from 'bun:test'
+import { graft, isLive } from '../../../src/app/config/live.ts'
+import type { Config } from '../../../src/app/schema.ts'
 import { differences } from '../../../src/config/diff.ts'
-import { graft, isLive } from '../../../src/config/live.ts'
-import type { Config } from '../../../src/config/schema.ts'
 import { loadText } from '../../support/config.ts'
 
 async function config(text: string): Promise<Config> {

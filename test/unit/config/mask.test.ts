@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'bun:test'
 import { join } from 'node:path'
 import fc from 'fast-check'
-import { loadConfig } from '../../../src/config/load.ts'
+import { loadConfig } from '../../../src/app/config/load.ts'
 import { collectSecrets, maskConfig } from '../../../src/config/mask.ts'
 
 const STARS = '**********'

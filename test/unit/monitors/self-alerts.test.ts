@@ -1,9 +1,8 @@
 /** Every alert of Footman about itself: raised once when it begins, cleared once when it ends, whatever happens between. */
 import { afterEach, describe, expect, test } from 'bun:test'
 import { MIGRATIONS } from '../../../src/app/migrations.ts'
-import { type BuiltSelfAlerts, buildSelfAlerts } from '../../../src/app/self-alerts.ts'
-import type { Config } from '../../../src/config/schema.ts'
 import type { EmittedEvent } from '../../../src/events/emit.ts'
+import { createSelfAlerts, type SelfAlertsService } from '../../../src/monitors/self-alerts/index.ts'
 import type { SelfCode } from '../../../src/monitors/self-alerts/types.ts'
 import { SELF_CODES } from '../../../src/monitors/self-alerts/types.ts'
 import { createGroupWriter } from '../../../src/platform/group-commit.ts'
@@ -19,8 +18,8 @@ const GB = 1024 ** 3
 const CONFIG = {
   configQRS: { host: 'qs.acme.example', port: 4242 },
   udpServerConfig: { portTaskFailure: 9998 },
-  footman: { selfAlerts: { enable: true, to: [] }, delivery: { maxBacklog: 1000 }, node: { name: 'node-1' } },
-} as unknown as Config
+  footman: { selfAlerts: { enable: true }, delivery: { maxBacklog: 1000 }, node: { name: 'node-1' } },
+}
 
 interface World {
   readonly storage: { note: StorageNote | null }
@@ -74,35 +73,46 @@ function world() {
     told.push(event)
     return 'id'
   }
-  const status = () => ({
-    pendingEvents: state.pending,
-    qrsReachable: state.qrsReachable,
-    udpListening: state.udpListening,
-    journal: state.journal,
-    unverified: state.unverified,
-  })
-  const pipeline = () => ({
-    status: status(),
-    counters: { dropped: { BACKLOG_FULL: state.refused } },
-    emitter: { emit },
-  })
+  const pipeline = {
+    get status() {
+      return {
+        pendingEvents: state.pending,
+        qrsReachable: state.qrsReachable,
+        udpListening: state.udpListening,
+        journal: state.journal,
+        unverified: state.unverified,
+      }
+    },
+    get counters() {
+      return { dropped: { BACKLOG_FULL: state.refused } }
+    },
+  }
   /** Built anew, it is what a restart leaves: the database. */
-  const build = (): BuiltSelfAlerts =>
-    buildSelfAlerts(
+  const build = (): SelfAlertsService =>
+    createSelfAlerts(
       {
-        ...{ db, writer, log, clock: { now: () => state.now }, dataDirectory: '/data', storage: state.storage },
+        ...{ db, writer, log, clock: { now: () => state.now }, storage: state.storage },
+        emitter: { emit },
         pipeline: pipeline as never,
-        alerts: () => ({ destinations: state.destinations }) as never,
-        api: () => ({ tlsProblem: state.tlsProblem }) as never,
-        qlik: () => ({ certificates: { check: () => ({ problems: state.certificateProblems }) } }) as never,
+        destinations: state.destinations,
+        api: {
+          get tlsProblem() {
+            return state.tlsProblem
+          },
+        },
+        qlik: { certificates: { check: () => ({ problems: state.certificateProblems }) as never } },
         certificates: () => [{ name: 'rest', expiresAt: state.certificateEnds }],
-        descriptors: () => state.descriptors,
-        brokers: () => ({ 'mqtt.acme.example:1883': state.broker }) as never,
+        descriptors: {
+          get problem() {
+            return state.descriptors
+          },
+        },
+        brokers: { 'mqtt.acme.example:1883': state.broker },
         calendars: () => state.calendars,
         diskSpace: async () => ({ freeBytes: state.free, totalBytes: 500 * GB }),
       },
       CONFIG,
-      true,
+      { dataDirectory: '/data', qrsEnabled: true },
     )
   let self = build()
   return {
@@ -187,23 +197,23 @@ const FAULTS: Record<SelfCode, Fault> = {
     says: /12 messages about tasks that Footman does not know wait until Qlik Sense says which of these tasks exist/,
   },
   DEAD_LETTERS: {
-    begin: ({ self }) => self.onDelivery(dead()),
+    begin: ({ self }) => self.observers.delivery(dead()),
     end: () => {},
-    again: ({ self }) => self.onDelivery(dead()),
+    again: ({ self }) => self.observers.delivery(dead()),
     clearAfter: 60 * MINUTE,
     says: /ops-mail were given up \(REJECTED: HTTP 400\)/,
   },
   QRS_DOWN: {
-    begin: ({ self }) => thrice(() => self.onQrsRequest('unreachable', 1)),
-    end: ({ self }) => self.onQrsRequest('ok', 1),
-    again: ({ self }) => self.onQrsRequest('timeout', 1),
+    begin: ({ self }) => thrice(() => self.observers.qrsRequest('unreachable', 1)),
+    end: ({ self }) => self.observers.qrsRequest('ok', 1),
+    again: ({ self }) => self.observers.qrsRequest('timeout', 1),
     raiseAfter: 5 * MINUTE,
     says: /qs\.acme\.example:4242 has only failed for five minutes/,
   },
   DESTINATION_DOWN: {
-    begin: ({ self }) => thrice(() => self.onDelivery(attempt('retry'))),
-    end: ({ self }) => self.onDelivery(attempt('delivered')),
-    again: ({ self }) => self.onDelivery(attempt('retry')),
+    begin: ({ self }) => thrice(() => self.observers.delivery(attempt('retry'))),
+    end: ({ self }) => self.observers.delivery(attempt('delivered')),
+    again: ({ self }) => self.observers.delivery(attempt('retry')),
     raiseAfter: 5 * MINUTE,
     says: /Destination ops-mail has only failed for five minutes: HTTP 503/,
   },
@@ -228,9 +238,9 @@ const FAULTS: Record<SelfCode, Fault> = {
     says: /mqtt\.acme\.example:1883 has not been connected for five minutes/,
   },
   EVENTS_LOST: {
-    begin: ({ self }) => self.onLost('qs-central', 3),
+    begin: ({ self }) => self.observers.messagesLost('qs-central', 3),
     end: () => {},
-    again: ({ self }) => self.onLost('qs-central', 5),
+    again: ({ self }) => self.observers.messagesLost('qs-central', 5),
     clearAfter: 60 * MINUTE,
     says: /3 messages of qs-central were lost within an hour/,
   },
@@ -285,13 +295,13 @@ const FAULTS: Record<SelfCode, Fault> = {
     says: /files "rest" cannot be used: certificate and key do not belong together/,
   },
   CALENDAR_UNREADABLE: {
-    begin: ({ self }) => self.onCalendar('holidays', 'no such file'),
-    end: ({ self }) => self.onCalendar('holidays', null),
+    begin: ({ self }) => self.observers.calendar('holidays', 'no such file'),
+    end: ({ self }) => self.observers.calendar('holidays', null),
     says: /calendar holidays cannot be used: no such file/,
   },
   CONFIG_INVALID: {
-    begin: ({ self }) => self.onConfig('butler.yaml:3 Butler.footman.windows: must be an object'),
-    end: ({ self }) => self.onConfig(null),
+    begin: ({ self }) => self.observers.configuration('butler.yaml:3 Butler.footman.windows: must be an object'),
+    end: ({ self }) => self.observers.configuration(null),
     says: /butler\.yaml:3/,
   },
 }
@@ -354,14 +364,15 @@ describe('a restart', () => {
 test('a second destination that is down is told in the log alone, and the alert is over with the last one', async () => {
   const site = world()
   site.state.destinations.set('ops-slack', {})
-  const fail = (destination: string) => site.self.onDelivery({ ...(attempt('retry') as object), destination } as never)
+  const fail = (destination: string) =>
+    site.self.observers.delivery({ ...(attempt('retry') as object), destination } as never)
   thrice(() => fail('ops-mail'))
   await site.pass(6 * MINUTE)
   thrice(() => fail('ops-slack'))
   await site.pass(6 * MINUTE)
   expect(site.of('DESTINATION_DOWN')).toEqual(['raised'])
   expect(site.log.of('error').filter((line) => line.startsWith('SELF DESTINATION_DOWN'))).toHaveLength(2)
-  site.self.onDelivery(attempt('delivered'))
+  site.self.observers.delivery(attempt('delivered'))
   await site.pass(10_000)
   expect(site.of('DESTINATION_DOWN')).toEqual(['raised'])
   // It is not in the configuration any more.
@@ -373,7 +384,7 @@ test('a second destination that is down is told in the log alone, and the alert 
 test('what happened while nothing could be stored is told as soon as it can be, and is over an hour later', async () => {
   const site = world()
   site.state.isFull = true
-  site.self.onDelivery(dead())
+  site.self.observers.delivery(dead())
   await site.pass(MINUTE)
   expect(site.of('DEAD_LETTERS')).toEqual([])
   site.state.isFull = false
@@ -385,15 +396,15 @@ test('what happened while nothing could be stored is told as soon as it can be, 
 
 test('dead deliveries of self-alerts raise nothing', async () => {
   const site = world()
-  site.self.onDelivery(dead('self'))
+  site.self.observers.delivery(dead('self'))
   await site.pass(MINUTE)
   expect(site.told).toEqual([])
 })
 
 test('two failures are no outage, however long ago', async () => {
   const site = world()
-  site.self.onQrsRequest('timeout', 1)
-  site.self.onQrsRequest('timeout', 1)
+  site.self.observers.qrsRequest('timeout', 1)
+  site.self.observers.qrsRequest('timeout', 1)
   await site.pass(20 * MINUTE)
   expect(site.told).toEqual([])
 })

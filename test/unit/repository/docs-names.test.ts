@@ -1,7 +1,7 @@
 /** Settings and endpoints that README.md and docs/ name are ones that there are. */
 import { describe, expect, test } from 'bun:test'
+import { configReference } from '../../../src/app/config/reference.ts'
 import { runOpenApi } from '../../../src/cli/openapi.ts'
-import { configReference } from '../../../src/config/reference.ts'
 import { docPages } from '../../support/docs.ts'
 import { readRepositoryFile } from '../../support/source.ts'
 

@@ -1,8 +1,8 @@
 /** Every piece of configuration in README.md and docs/ is one that `footman check` finds nothing wrong with. */
 import { describe, expect, test } from 'bun:test'
 import { parse } from 'yaml'
+import { loadConfig } from '../../../src/app/config/load.ts'
 import { inspect } from '../../../src/cli/inspection.ts'
-import { loadConfig } from '../../../src/config/load.ts'
 import { createPathResolver } from '../../../src/config/paths.ts'
 import { type Problem, renderProblem } from '../../../src/config/problems.ts'
 import { withFolder } from '../../support/config.ts'

@@ -48,8 +48,8 @@ describe('the rules themselves', () => {
     ['src/alerts/router.ts', '../events/kinds.ts'],
     ['src/app/app.ts', '../http/server.ts'],
     ['src/cli/demo/world.ts', '../../simulator/index.ts'],
-    ['src/config/schema.ts', '../kv/config.ts'],
-    ['src/config/schema.ts', '../tasks/start/config.ts'],
+    ['src/app/schema.ts', '../kv/config.ts'],
+    ['src/app/schema.ts', '../tasks/start/config.ts'],
     ['src/kv/config.ts', 'zod'],
     ['src/kv/config.ts', '../config/fields.ts'],
     ['src/alerts/config.ts', './config-email.ts'],
@@ -60,7 +60,8 @@ describe('the rules themselves', () => {
   })
 
   test.each([
-    ['src/platform/log.ts', '../config/schema.ts'],
+    ['src/platform/log.ts', '../config/fields.ts'],
+    ['src/alerts/router.ts', '../app/schema.ts'],
     ['src/qlik/qrs/client.ts', '../../events/types.ts'],
     ['src/kv/store.ts', '../alerts/router.ts'],
     ['src/kv/store.ts', '../alerts/types.ts'],
@@ -70,8 +71,8 @@ describe('the rules themselves', () => {
     ['src/http/server.ts', '../app/app.ts'],
     ['src/app/app.ts', '../simulator/index.ts'],
     ['src/cli/doctor/site.ts', '../../simulator/index.ts'],
-    ['src/config/load.ts', '../kv/config.ts'],
-    ['src/config/schema.ts', '../kv/store.ts'],
+    ['src/config/keys.ts', '../kv/config.ts'],
+    ['src/config/diff.ts', '../app/schema.ts'],
     ['src/kv/config.ts', './store.ts'],
     ['src/kv/config-part.ts', 'hono'],
     ['src/kv/store.ts', 'bun:sqlite'],

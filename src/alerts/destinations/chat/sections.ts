@@ -1,15 +1,22 @@
 /** The sections of the configuration that make Slack and Teams messages, one row each. */
-import type { Config } from '../../../config/schema.ts'
+import type { QlikSenseCloudConfig } from '../../../events/config-cloud.ts'
 import type { EventOutcome, EventType, TaskEvent } from '../../../events/types.ts'
+import type { ServiceMonitorConfig } from '../../../monitors/types.ts'
+import type { SlackNotificationConfig, TeamsNotificationConfig } from '../../config-chat.ts'
+import type { GenericUrl, QlikSenseUrls } from '../../config-links.ts'
 import { type RecordLinks, recordLinks } from '../../record.ts'
 import type { SuppressReason } from '../../types.ts'
 
 export type ChatChannel = 'slack' | 'teams'
 
-export type ChatConfig = Pick<
-  Config,
-  'slackNotification' | 'teamsNotification' | 'serviceMonitor' | 'qlikSenseCloud' | 'qlikSenseUrls' | 'genericUrls'
->
+export interface ChatConfig {
+  readonly slackNotification: SlackNotificationConfig
+  readonly teamsNotification: TeamsNotificationConfig
+  readonly serviceMonitor: ServiceMonitorConfig
+  readonly qlikSenseCloud: QlikSenseCloudConfig
+  readonly qlikSenseUrls: QlikSenseUrls
+  readonly genericUrls: GenericUrl[]
+}
 
 /** What every section has; Slack adds the sender. */
 export interface ChatSectionSettings {

@@ -1,8 +1,9 @@
 /** The task sections of `Butler.influxDb`: which executions become points, in which measurement, with which tags. */
-import type { Config } from '../../../config/schema.ts'
 import type { Need, Outcome, TaskEvent, TaskType } from '../../../events/types.ts'
+import type { InfluxDbConfig } from '../../../metrics/influxdb/types.ts'
 
-export type InfluxRoutesConfig = Pick<Config, 'influxDb'> & {
+export interface InfluxRoutesConfig {
+  readonly influxDb: InfluxDbConfig
   readonly footman: { readonly influxDb: { readonly storeAborted: boolean } }
 }
 
@@ -97,7 +98,7 @@ function scriptLogOf({ type }: TaskKind, outcome: Outcome, settings: Settings): 
   return { headLines, tailLines }
 }
 
-type Selection = Config['influxDb']['reloadTaskSuccess']
+type Selection = InfluxDbConfig['reloadTaskSuccess']
 
 const selects = ({ allReloadTasks, byCustomProperty }: Selection) => allReloadTasks.enable || byCustomProperty.enable
 

@@ -1,6 +1,7 @@
 /** The messages that `mqttConfig` asks for, as routes. */
-import type { Config } from '../../../config/schema.ts'
 import type { EventOutcome, EventType, TaskEvent } from '../../../events/types.ts'
+import type { QlikSenseLicenseConfig, ServiceMonitorConfig } from '../../../monitors/types.ts'
+import type { MqttConfig } from '../../../mqtt/config.ts'
 import type { Route } from '../../types.ts'
 import {
   fullPayload,
@@ -13,7 +14,7 @@ import {
 /** What is left out is off. */
 export interface MqttRoutesConfig {
   readonly mqttConfig: Pick<
-    Config['mqttConfig'],
+    MqttConfig,
     | 'enable'
     | 'taskFailureSendFull'
     | 'taskAbortedSendFull'
@@ -22,10 +23,10 @@ export interface MqttRoutesConfig {
     | 'taskAbortedTopic'
     | 'taskAbortedFullTopic'
   > &
-    Partial<Config['mqttConfig']>
+    Partial<MqttConfig>
   readonly footman?: { readonly mqtt?: { readonly taskSuccessTopic: string; readonly taskSuccessFullTopic: string } }
-  readonly serviceMonitor?: Pick<Config['serviceMonitor'], 'alertDestination'>
-  readonly qlikSenseLicense?: Pick<Config['qlikSenseLicense'], 'serverLicenseMonitor'>
+  readonly serviceMonitor?: Pick<ServiceMonitorConfig, 'alertDestination'>
+  readonly qlikSenseLicense?: Pick<QlikSenseLicenseConfig, 'serverLicenseMonitor'>
 }
 
 interface Row {

@@ -1,12 +1,17 @@
 /** `Butler.incidentTool.newRelic.*`: what is sent about which event, and to which accounts. */
-import type { Config } from '../../../config/schema.ts'
 import type { EventOutcome, EventType, TaskEvent } from '../../../events/types.ts'
+import type { ServiceMonitorConfig } from '../../../monitors/types.ts'
 import { VERSION } from '../../../platform/version.ts'
+import type { IncidentToolConfig, NewRelicAccount } from '../../config-incident.ts'
 import { propertyValues } from '../../gates.ts'
 import { serviceOf } from '../chat/sections.ts'
 import { ALL_ATTRIBUTES, type NameValue, type NewRelicSettings } from './payload.ts'
 
-export type NewRelicConfig = Pick<Config, 'incidentTool' | 'serviceMonitor' | 'thirdPartyToolsCredentials'>
+export interface NewRelicConfig {
+  readonly incidentTool: IncidentToolConfig
+  readonly serviceMonitor: ServiceMonitorConfig
+  readonly thirdPartyToolsCredentials: { readonly newRelic: readonly NewRelicAccount[] }
+}
 export type NewRelicKind = 'event' | 'log'
 
 export interface NewRelicSection {

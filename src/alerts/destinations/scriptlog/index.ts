@@ -1,7 +1,8 @@
 /** Script logs of failed reloads as files. */
 import { mkdir } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import type { Config } from '../../../config/schema.ts'
+import type { ScriptLogConfig as ScriptLogSection } from '../../../events/config.ts'
+import type { QlikSenseCloudConfig } from '../../../events/config-cloud.ts'
 import type { EventType, ScriptLog, TaskEvent } from '../../../events/types.ts'
 import { writeFileAtomic } from '../../../platform/files.ts'
 import type { Logger } from '../../../platform/types.ts'
@@ -9,7 +10,10 @@ import type { TimeFormatter } from '../../times.ts'
 import type { DeliveryResult, Destination, Message, Route } from '../../types.ts'
 import { cloudLogFile, pathWithin, reloadLogFile } from './files.ts'
 
-export type ScriptLogConfig = Pick<Config, 'scriptLog' | 'qlikSenseCloud'>
+export interface ScriptLogConfig {
+  readonly scriptLog: ScriptLogSection
+  readonly qlikSenseCloud: QlikSenseCloudConfig
+}
 
 export interface ScriptLogDeps {
   readonly log: Logger

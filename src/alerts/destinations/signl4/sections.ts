@@ -1,8 +1,10 @@
 /** `Butler.incidentTool.signl4.*`, one row per event. */
-import type { Config } from '../../../config/schema.ts'
 import type { Outcome } from '../../../events/types.ts'
+import type { IncidentToolConfig } from '../../config-incident.ts'
 
-export type Signl4Config = Pick<Config, 'incidentTool'>
+export interface Signl4Config {
+  readonly incidentTool: IncidentToolConfig
+}
 
 interface Row {
   readonly section: 'reloadTaskFailure' | 'reloadTaskAborted'
@@ -24,7 +26,7 @@ const ROWS: readonly Row[] = [
 
 export interface Signl4Section extends Row {
   readonly routeName: string
-  readonly settings: Config['incidentTool']['signl4'][Row['section']]
+  readonly settings: IncidentToolConfig['signl4'][Row['section']]
 }
 
 /** The sections that are switched on. */

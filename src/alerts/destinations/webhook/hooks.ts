@@ -1,10 +1,15 @@
 /** The configured webhooks: which events they are called for, how they are named, and which cannot be called. */
-import type { Config } from '../../../config/schema.ts'
+
 import type { EventOutcome, EventType, Need, TaskEvent } from '../../../events/types.ts'
-import type { WebhookConfig } from '../../config-webhook.ts'
+import type { QlikSenseLicenseConfig, ServiceMonitorConfig } from '../../../monitors/types.ts'
+import type { WebhookConfig, WebhookNotificationConfig } from '../../config-webhook.ts'
 import { licenseFields, reloadFields, serviceFields, type WebhookFields } from './payload.ts'
 
-export type WebhookDestinationConfig = Pick<Config, 'webhookNotification' | 'serviceMonitor' | 'qlikSenseLicense'>
+export interface WebhookDestinationConfig {
+  readonly webhookNotification: WebhookNotificationConfig
+  readonly serviceMonitor: ServiceMonitorConfig
+  readonly qlikSenseLicense: QlikSenseLicenseConfig
+}
 
 export interface WebhookKind {
   readonly section:

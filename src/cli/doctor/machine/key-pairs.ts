@@ -1,8 +1,8 @@
 /** Certificates that Footman shows to others, beside that for Qlik Sense: dates, and whether key and certificate belong together. */
 import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
+import type { Config } from '../../../app/schema.ts'
 import type { PathBase } from '../../../config/paths.ts'
-import type { Config } from '../../../config/schema.ts'
 import type { DoctorContext, Finding, Probe } from '../types.ts'
 
 interface Pair {

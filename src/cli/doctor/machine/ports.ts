@@ -1,6 +1,6 @@
 /** The ports that Footman is to open: free, its own already, or somebody else's. */
 import { createServer, isIP } from 'node:net'
-import type { Config } from '../../../config/schema.ts'
+import type { Config } from '../../../app/schema.ts'
 import { type ListenError, toListenError } from '../../../platform/listen-error.ts'
 import { type LockHolder, lockHolder } from '../../../platform/lock.ts'
 import { within } from '../net/connect.ts'

@@ -1,6 +1,6 @@
 /** The custom properties that the configuration relies on: there, for the right objects, with the right values. */
-import { type WantedProperty, wantedProperties } from '../../../config/custom-properties.ts'
-import type { Config } from '../../../config/schema.ts'
+import { type WantedProperty, wantedProperties } from '../../../app/config/custom-properties.ts'
+import type { Config } from '../../../app/schema.ts'
 import { isSameName, type PropertyDefinition } from '../../../qlik/qrs/custom-properties.ts'
 import type { DoctorContext, Finding } from '../types.ts'
 import { plural, some } from './probe.ts'

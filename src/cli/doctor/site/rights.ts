@@ -1,6 +1,6 @@
 /** What the configured user may see and do on the site. Nothing is started to find out. */
 
-import type { Config } from '../../../config/schema.ts'
+import type { Config } from '../../../app/schema.ts'
 import { and, eq } from '../../../qlik/qrs/filter.ts'
 import { toCount } from '../../../qlik/qrs/normalise.ts'
 import type { DoctorContext, Finding } from '../types.ts'

@@ -1,7 +1,7 @@
 /** Tasks, apps and tags that the configuration names: do they exist on the site? */
 import { readFile } from 'node:fs/promises'
 import { parse } from 'yaml'
-import type { Config } from '../../../config/schema.ts'
+import type { Config } from '../../../app/schema.ts'
 import { isGuid } from '../../../platform/uuid.ts'
 import { eq, guid, or } from '../../../qlik/qrs/filter.ts'
 import type { DoctorContext, Finding } from '../types.ts'

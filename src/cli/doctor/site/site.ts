@@ -1,7 +1,7 @@
 /** The Qlik Sense site as the probes look at it: one client, and every question asked once for all of them. */
 
 import { createSecureContext } from 'node:tls'
-import type { Config } from '../../../config/schema.ts'
+import type { Config } from '../../../app/schema.ts'
 import { SILENT } from '../../../platform/silent-log.ts'
 import { type CertificatePaths, readCertificates } from '../../../qlik/qrs/certificates.ts'
 import { createQrsClient } from '../../../qlik/qrs/client.ts'

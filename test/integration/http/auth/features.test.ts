@@ -18,7 +18,7 @@ test('starts by MQTT and after reloads, with what came of them', async () => {
   const clock = { now: Date.now }
   const db = openDatabase(':memory:', { migrations: auditMigrations })
   const writer = createGroupWriter(db)
-  const { onStart } = buildAudit({ log, clock, db, writer })
+  const { observers } = buildAudit({ log, clock, db, writer })
   const qrs = {
     ...fakeQrs(),
     tasks: async () => [qrsTask()],
@@ -26,7 +26,7 @@ test('starts by MQTT and after reloads, with what came of them', async () => {
   }
   const start = (tags: readonly string[]) =>
     createStartTask(
-      { qrs, log, clock, onFinished: onStart },
+      { qrs, log, clock, onFinished: observers.start },
       {
         startTaskFilter: { enable: true, allowTask: { taskId: [], tag: [...tags], customProperty: [] } },
         startFilter: { appliesTo: ['mqtt', 'followUp'] },

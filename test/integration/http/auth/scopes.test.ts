@@ -1,8 +1,8 @@
 /** Every endpoint of the product asks for the scope that the guide names; one without a scope has to be listed here. */
 import { expect, test } from 'bun:test'
 import { createApp } from '../../../../src/app/app.ts'
+import { butler } from '../../../../src/app/schema.ts'
 import { createPathResolver } from '../../../../src/config/paths.ts'
-import { butler } from '../../../../src/config/schema.ts'
 import { recordingLog } from '../../../support/recording-log.ts'
 import { tempDirectory } from '../../../support/temp.ts'
 

@@ -3,7 +3,7 @@ import { createNewRelicDestination, newRelicRoutes } from '../../../../src/alert
 import { ALL_ATTRIBUTES, newRelicLog } from '../../../../src/alerts/destinations/newrelic/payload.ts'
 import type { NewRelicConfig } from '../../../../src/alerts/destinations/newrelic/sections.ts'
 import type { PlannedDelivery, Route } from '../../../../src/alerts/types.ts'
-import { butler } from '../../../../src/config/schema.ts'
+import { butler } from '../../../../src/app/schema.ts'
 import type { EventOutcome, TaskEvent } from '../../../../src/events/types.ts'
 import { VERSION } from '../../../../src/platform/version.ts'
 import { fullEvent, nastyEvent, renderInput, scriptLog } from '../../../support/alerts.ts'

@@ -5,7 +5,7 @@ import { serviceStatusPayload } from '../../../../src/alerts/destinations/mqtt/p
 import { payloadOf } from '../../../../src/alerts/destinations/mqtt/routes.ts'
 import { createWebhookDestination } from '../../../../src/alerts/destinations/webhook/index.ts'
 import { webhookRoutes } from '../../../../src/alerts/destinations/webhook/routes.ts'
-import { butler } from '../../../../src/config/schema.ts'
+import { butler } from '../../../../src/app/schema.ts'
 import type { EventOutcome, LicenseDetails, ServiceDetails, TaskEvent } from '../../../../src/events/types.ts'
 import type { HttpRequest } from '../../../../src/platform/http-client.ts'
 import { renderInput } from '../../../support/alerts.ts'

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'bun:test'
 import { createSignl4Destination, signl4Routes } from '../../../../src/alerts/destinations/signl4/index.ts'
 import type { RenderInput } from '../../../../src/alerts/types.ts'
-import { butler } from '../../../../src/config/schema.ts'
+import { butler } from '../../../../src/app/schema.ts'
 import type { TaskEvent } from '../../../../src/events/types.ts'
 import { fullEvent, NASTY_NAME, nastyEvent, renderInput } from '../../../support/alerts.ts'
 import { APP_ID, TASK_ID, taskEvent } from '../../../support/events.ts'

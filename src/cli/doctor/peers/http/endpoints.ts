@@ -6,7 +6,7 @@ import { TELEGRAM_BASE } from '../../../../alerts/destinations/named/telegram.ts
 import { newRelicSections } from '../../../../alerts/destinations/newrelic/sections.ts'
 import { signl4Sections } from '../../../../alerts/destinations/signl4/sections.ts'
 import { hookSections } from '../../../../alerts/destinations/webhook/hooks.ts'
-import type { Config } from '../../../../config/schema.ts'
+import type { Config } from '../../../../app/schema.ts'
 
 export interface Endpoint {
   /** Key below `Butler` whose value is the address, or stands for it. */

@@ -1,5 +1,5 @@
 /** What the three generations of InfluxDB are asked, and what their answers mean. */
-import type { Config } from '../../../../config/schema.ts'
+import type { Config } from '../../../../app/schema.ts'
 import { createExplanation } from '../../../../metrics/influxdb/answer.ts'
 import type { InfluxConnection } from '../../../../metrics/influxdb/connection.ts'
 import { query } from '../../../../metrics/influxdb/target.ts'

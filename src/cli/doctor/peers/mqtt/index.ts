@@ -1,6 +1,7 @@
 /** The broker of `mqttConfig` and that of Qlik Cloud events. */
-import { cloudConnection } from '../../../../app/cloud.ts'
-import type { Config } from '../../../../config/schema.ts'
+
+import type { Config } from '../../../../app/schema.ts'
+import { cloudConnection } from '../../../../events/cloud/index.ts'
 import type { Probe } from '../../types.ts'
 import { type Broker, lookAtBroker } from './broker.ts'
 

@@ -1,6 +1,6 @@
 /** Whether a mail server is there, speaks as it is configured, and shows a certificate that is accepted. */
 import type { Socket } from 'node:net'
-import { isAsInButler } from '../../../../config/compatibility.ts'
+import { isAsInButler } from '../../../../app/config/compatibility.ts'
 import { certificateFindings } from '../../net/certificate.ts'
 import { openTcp, type Place } from '../../net/connect.ts'
 import { lookAtTls, type TlsLook } from '../../net/tls.ts'

@@ -1,0 +1,214 @@
+/** The custom properties of Qlik Sense that a configuration relies on, with the values that they must offer. */
+import type { Config } from '../schema.ts'
+
+/** Kinds of objects that a custom property can be given to, in the words of QRS. */
+export type PropertyObject = 'App' | 'ExternalProgramTask' | 'ReloadTask' | 'User' | 'UserSyncTask'
+
+export interface WantedProperty {
+  readonly name: string
+  /** Must be among the choice values; sorted. */
+  readonly values: readonly string[]
+  /** May use the property; sorted. Distribution and preload tasks are reload tasks to QRS. */
+  readonly objects: readonly PropertyObject[]
+  /** Of each group one at least must be able to have the property, or a setting can never have an effect. */
+  readonly groups: readonly (readonly PropertyObject[])[]
+  /** False: what uses it works without it too. */
+  readonly required: boolean
+  /** Keys below `Butler` that name it, in the order of the configuration. */
+  readonly keys: readonly string[]
+  /** What the values are, where the configuration does not tell them. */
+  readonly hint?: string
+}
+
+/** One setting that names a property. */
+export interface PropertyUse extends Omit<WantedProperty, 'groups' | 'keys' | 'values' | 'required'> {
+  readonly key: string
+  readonly values?: readonly string[]
+  readonly required?: boolean
+  /** What does nothing at all as long as Qlik Sense lacks the property. */
+  readonly gate?: PropertyGate
+}
+
+export interface PropertyGate {
+  /** As health names it. */
+  readonly feature: string
+  /** Whether each value must be there; else any of them means something, and a property of any kind will do. */
+  readonly exact: boolean
+}
+
+/** Events of tasks that a mail can tell, as sections of `emailNotification`. */
+export const MAILS = [
+  'reloadTaskSuccess',
+  'reloadTaskAborted',
+  'reloadTaskFailure',
+  'distributeTaskSuccess',
+  'distributeTaskFailure',
+  'preloadTaskSuccess',
+  'preloadTaskFailure',
+] as const
+const RELOADS = ['reloadTaskFailure', 'reloadTaskAborted'] as const
+
+const GATES = {
+  mail: { feature: 'emailByCustomProperty', exact: true },
+  influx: { feature: 'influxDbByCustomProperty', exact: true },
+  newRelic: { feature: 'newRelicByCustomProperty', exact: false },
+} as const satisfies Record<string, PropertyGate>
+
+const RELOAD: readonly PropertyObject[] = ['ReloadTask']
+const APP: readonly PropertyObject[] = ['App']
+const USER: readonly PropertyObject[] = ['User']
+const TASKS: readonly PropertyObject[] = ['ExternalProgramTask', 'ReloadTask', 'UserSyncTask']
+const ADDRESSES = 'e-mail addresses'
+
+/** In the order of their first use. A property that several settings name is one, with all their values and objects. */
+export function wantedProperties(config: Config): WantedProperty[] {
+  const byName = new Map<string, WantedProperty>()
+  for (const { key, values = [], required = true, gate: _, ...use } of propertyUses(config)) {
+    if (use.name === '') continue
+    const before = byName.get(use.name)
+    byName.set(use.name, {
+      ...use,
+      ...(before?.hint && { hint: before.hint }),
+      values: union(before?.values, values),
+      objects: union(before?.objects, use.objects),
+      groups: [...new Set([...(before?.groups ?? []), use.objects])],
+      required: required || before?.required === true,
+      keys: [...(before?.keys ?? []), key],
+    })
+  }
+  return [...byName.values()]
+}
+
+const union = <T extends string>(some: readonly T[] = [], more: readonly T[]): T[] =>
+  [...new Set([...some, ...more])].sort()
+
+/** Every setting that names a property, of features that are switched on; in the order of the configuration. */
+export function* propertyUses(config: Config): Generator<PropertyUse> {
+  yield* mails(config)
+  yield* influx(config)
+  yield* newRelic(config)
+  yield* licences(config)
+  const { startTaskFilter, footman } = config
+  if (startTaskFilter.enable) yield* selected('startTaskFilter.allowTask', startTaskFilter.allowTask.customProperty)
+  yield* access(config)
+  yield* destinations(config)
+  yield* routes(config)
+  const policies = [
+    ['retryPolicy', footman.retryPolicy, 'retry policies like 3x/5m'],
+    ['watchdog', footman.watchdog, 'limits like late=30m; stuck=2h'],
+  ] as const
+  for (const [section, { enable, customPropertyName: name }, hint] of policies) {
+    if (!enable) continue
+    yield { key: `footman.${section}.customPropertyName`, name, objects: TASKS, required: false, hint }
+  }
+}
+
+function* mails({ emailNotification }: Config): Generator<PropertyUse> {
+  if (!emailNotification.enable) return
+  for (const event of MAILS) {
+    const { enable, alertEnableByCustomProperty: gate, alertEnabledByEmailAddress: more } = emailNotification[event]
+    const key = `emailNotification.${event}`
+    if (!enable) continue
+    if (gate.enable) {
+      const { customPropertyName: name, enabledValue } = gate
+      const path = `${key}.alertEnableByCustomProperty.customPropertyName`
+      yield { key: path, name, values: [enabledValue], objects: RELOAD, gate: GATES.mail }
+    }
+    const path = `${key}.alertEnabledByEmailAddress.customPropertyName`
+    yield { key: path, name: more.customPropertyName, objects: RELOAD, required: false, hint: ADDRESSES }
+  }
+}
+
+function* influx({ influxDb }: Config): Generator<PropertyUse> {
+  const { enable, allReloadTasks, byCustomProperty } = influxDb.reloadTaskSuccess
+  // All tasks: whatever property they have.
+  if (!influxDb.enable || !enable || allReloadTasks.enable || !byCustomProperty.enable) return
+  const { customPropertyName: name, enabledValue } = byCustomProperty
+  const key = 'influxDb.reloadTaskSuccess.byCustomProperty.customPropertyName'
+  yield { key, name, values: [enabledValue], objects: RELOAD, gate: GATES.influx }
+}
+
+function* newRelic({ incidentTool, thirdPartyToolsCredentials }: Config): Generator<PropertyUse> {
+  if (!incidentTool.newRelic.enable) return
+  const values = thirdPartyToolsCredentials.newRelic.map(({ accountName }) => accountName)
+  for (const event of RELOADS) {
+    const { destination } = incidentTool.newRelic[event]
+    for (const kind of ['event', 'log'] as const) {
+      const { enable, sendToAccount } = destination[kind]
+      if (!enable || !sendToAccount.byCustomProperty.enable) continue
+      const key = `incidentTool.newRelic.${event}.destination.${kind}.sendToAccount.byCustomProperty.customPropertyName`
+      const name = sendToAccount.byCustomProperty.customPropertyName
+      yield { key, name, values, objects: RELOAD, gate: GATES.newRelic }
+    }
+  }
+}
+
+function* licences({ qlikSenseLicense }: Config): Generator<PropertyUse> {
+  const { enable, neverRelease } = qlikSenseLicense.licenseRelease
+  if (!enable) return
+  for (const [index, { name, value }] of neverRelease.customProperty.entries()) {
+    const key = `qlikSenseLicense.licenseRelease.neverRelease.customProperty[${index}]`
+    yield { key, name, values: [value], objects: USER }
+  }
+}
+
+function* selected(
+  path: string,
+  pairs: readonly { readonly name: string; readonly value: string }[],
+): Generator<PropertyUse> {
+  for (const [index, { name, value }] of pairs.entries()) {
+    yield { key: `${path}.customProperty[${index}]`, name, values: [value], objects: TASKS }
+  }
+}
+
+function* access({ footman: { access } }: Config): Generator<PropertyUse> {
+  if (!access.enable) return
+  for (const [index, { startFilter }] of access.keys.entries()) {
+    yield* selected(`footman.access.keys[${index}].startFilter`, startFilter?.customProperty ?? [])
+  }
+  for (const [claim, { startFilter }] of Object.entries(access.jwt?.grants ?? {})) {
+    yield* selected(`footman.access.jwt.grants.${claim}.startFilter`, startFilter?.customProperty ?? [])
+  }
+  for (const [index, { startFilter }] of (access.clientCertificates?.grants ?? []).entries()) {
+    yield* selected(`footman.access.clientCertificates.grants[${index}].startFilter`, startFilter?.customProperty ?? [])
+  }
+}
+
+function* destinations({ footman }: Config): Generator<PropertyUse> {
+  for (const [destination, settings] of Object.entries(footman.destinations)) {
+    if (settings.type !== 'email') continue
+    const key = `footman.destinations.${destination}.recipientProperty`
+    yield { key, name: settings.recipientProperty, objects: TASKS, hint: ADDRESSES }
+  }
+}
+
+function* routes({ footman }: Config): Generator<PropertyUse> {
+  for (const [index, route] of footman.alertRoutes.entries()) {
+    if (!route.enable) continue
+    const parts = [
+      ['match', route.match],
+      ['except', route.except],
+    ] as const
+    for (const [part, matches] of parts) yield* matched(`footman.alertRoutes[${index}].${part}`, matches ?? [])
+  }
+}
+
+type Properties = Readonly<Record<string, readonly unknown[]>> | undefined
+
+function* matched(
+  key: string,
+  matches: readonly { readonly taskProperty?: Properties; readonly appProperty?: Properties }[],
+): Generator<PropertyUse> {
+  for (const { taskProperty = {}, appProperty = {} } of matches) {
+    for (const [name, values] of Object.entries(taskProperty)) {
+      yield { key: `${key}.taskProperty`, name, values: literals(values), objects: TASKS }
+    }
+    for (const [name, values] of Object.entries(appProperty)) {
+      yield { key: `${key}.appProperty`, name, values: literals(values), objects: APP }
+    }
+  }
+}
+
+/** Patterns stand for values that somebody else knows. */
+const literals = (values: readonly unknown[]): string[] =>
+  values.filter((value): value is string => typeof value === 'string' && !/[*?]/.test(value))

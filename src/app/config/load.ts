@@ -1,0 +1,318 @@
+/** From a file (and the environment and the command line) to the configuration the program runs with. */
+
+import { readFile } from 'node:fs/promises'
+import { hostname } from 'node:os'
+import { dirname } from 'node:path'
+import { applyMappingFile, resolvePlaceholders } from '../../config/external.ts'
+import { type Environment, type FoundFile, findConfigFile, strayConfigFiles } from '../../config/find.ts'
+import { type Finding, findingsOf } from '../../config/issues.ts'
+import { matchCase, matchKeys } from '../../config/keys.ts'
+import { summarised, translateLegacy } from '../../config/legacy/translate.ts'
+import { collectSecrets } from '../../config/mask.ts'
+import { applyOverrides, type Overrides } from '../../config/overrides.ts'
+import { createProblemList, type Place, type Problem, type ProblemList } from '../../config/problems.ts'
+import { decode, ENCODING_HINT, readAs, withButler } from '../../config/root.ts'
+import { isSecret } from '../../config/secrets.ts'
+import {
+  emptyMap,
+  type MapNode,
+  nodeAt,
+  type Path,
+  pathText,
+  placeOf,
+  plain,
+  scalar,
+  setAt,
+  stepsOf,
+  takeAt,
+} from '../../config/tree.ts'
+import { readYaml } from '../../config/yaml.ts'
+import { hostZone } from '../../platform/host-zone.ts'
+import { butler, type Config, inactiveFeatures } from '../schema.ts'
+import type { CheckContext } from './checks/check.ts'
+import { CHECKS } from './checks/index.ts'
+import { type Compatibility, compatibilityOf, hasOwnSettings, isAsInButler } from './compatibility.ts'
+import { type Consequence, consequenceAt, switchedOffAround } from './consequences.ts'
+import { parseConfig } from './parse.ts'
+
+export interface LoadOptions {
+  /** As given with `-c`; absent = looked for where older Butlers had it. */
+  readonly file?: string
+  readonly env: Environment
+  readonly cwd: string
+  readonly overrides?: Overrides
+}
+
+export interface LoadResult {
+  /** Null when an error forbids a start. Features whose essentials are missing are switched off in it. */
+  readonly config: Config | null
+  /** In the order of the file where that is possible. */
+  readonly problems: readonly Problem[]
+  /** Absolute; null when no file was found. */
+  readonly file: string | null
+  /** Folder of the file. */
+  readonly directory: string
+  /** False with --no-qs-connection, and when the settings of the connection are incomplete. */
+  readonly qlikConnection: boolean
+  /** Values to hide in logs. */
+  readonly secrets: readonly string[]
+  /** Features that are switched on and that this version does not have. */
+  readonly inactive: readonly string[]
+  /** Where a key (below `Butler`) is written, or the nearest section above it. */
+  placeOf(path: string): Place
+  /** Whether the file (or the environment) has a key below `Butler`. */
+  written(path: string): boolean
+}
+
+const MAX_BYTES = 5 * 1024 * 1024
+
+/**
+ * Reads and checks the configuration. Rejects only for a bug; whatever is wrong with the file is in `problems`.
+ */
+export async function loadConfig(options: LoadOptions): Promise<LoadResult> {
+  const { env, cwd, overrides = {} } = options
+  const problems = createProblemList()
+  const nothing = {
+    config: null,
+    qlikConnection: false,
+    secrets: [],
+    inactive: [],
+    placeOf: () => ({ file: options.file ?? '', line: 0, column: 0 }),
+    written: () => false,
+  }
+  const found = await findConfigFile(options.file, env, cwd)
+  if (!found.ok) {
+    const place = { file: options.file ?? '', line: 0, column: 0 }
+    const { message, hint } = found
+    problems.add({ severity: 'error', path: '', message, ...(hint ? { hint } : {}), ...place })
+    return { ...nothing, problems: problems.all, file: null, directory: cwd }
+  }
+  const { path } = found.file
+  const directory = dirname(path)
+  const root = await readRoot(found.file, problems)
+  if (!root) return { ...nothing, problems: problems.all, file: path, directory }
+  const ownSettings = hasOwnSettings(root)
+  await tellAboutFiles(found.file, env, problems)
+  await applyMappingFile(root, path, env, problems)
+  const external = await resolvePlaceholders(root, { env, directory }, problems)
+  matchCase(nodeAt(root, ['Butler'])!, butler, problems)
+  const compatibility = compatibilityOf(root, ownSettings)
+  const notes = createProblemList()
+  translateLegacy(root, { withoutSwitchIsOn: isAsInButler('noSwitch', compatibility) }, notes)
+  for (const note of summarised(notes.all, found.file.shown)) problems.add(note)
+  applyOverrides(root, overrides)
+  matchKeys(nodeAt(root, ['Butler'])!, butler, problems)
+  const config = parse(root, { compatibility, lenient: overrides.skipVerification === true }, problems)
+  if (config) check(root, config, overrides, problems)
+  if (config && overrides.skipVerification) keepLocked(root, config, problems)
+  const blocked = problems.all.some(({ severity, feature }) => severity === 'error' && feature === undefined)
+  const usable = blocked && !overrides.skipVerification ? null : config
+  return {
+    config: usable,
+    problems: problems.all,
+    file: path,
+    directory,
+    qlikConnection: usable !== null && overrides.qlikConnection !== false && !problems.all.some(concernsConnection),
+    secrets: [
+      ...new Set([...external.filter(({ length }) => length > 3), ...collectSecrets(plain(nodeAt(root, ['Butler'])!))]),
+    ],
+    inactive: config ? inactiveFeatures(config) : [],
+    placeOf: (key) => placeOf(root, ['Butler', ...stepsOf(key)]),
+    written: (key) => isWritten(root, key),
+  }
+}
+
+/** The one start-up line about settings without effect; null when there are none. */
+export function inactiveLine(inactive: readonly string[]): string | null {
+  return inactive.length === 0 ? null : `CONFIG: accepted, not active in this version: ${inactive.join(', ')}`
+}
+
+async function readRoot({ path, shown }: FoundFile, problems: ProblemList): Promise<MapNode | null> {
+  const top = { file: shown, line: 0, column: 0 }
+  const refuse = (message: string, hint?: string, place = top): null => {
+    problems.add({ severity: 'error', path: '', message, ...(hint ? { hint } : {}), ...place })
+    return null
+  }
+  const bytes = await readFile(path).catch((error: NodeJS.ErrnoException) => error)
+  if (bytes instanceof Error) return refuse(`cannot be read: ${bytes.message}`, 'check the path and its permissions')
+  if (bytes.length > MAX_BYTES) return refuse('is larger than 5 MB', 'this is not a configuration file')
+  const decoded = decode(bytes)
+  if (decoded === null) return refuse('is not a text file', ENCODING_HINT)
+  if (decoded.encoding !== 'utf-8') {
+    problems.add({ severity: 'warning', path: '', message: readAs(decoded.encoding), hint: ENCODING_HINT, ...top })
+  }
+  const tree = readYaml(decoded.text, shown, problems)
+  if (!tree) return null
+  return (
+    withButler(tree.kind === 'map' ? tree : emptyMap(tree.at), problems) ??
+    refuse('Config file has no "Butler" section', 'all settings stand below the key Butler:')
+  )
+}
+
+async function tellAboutFiles({ path, shown, by }: FoundFile, env: Environment, problems: ProblemList): Promise<void> {
+  const place = { file: shown, line: 0, column: 0 }
+  if (by) {
+    const why = by === 'footman init' ? by : `${by}, NODE_ENV=${env.NODE_ENV || 'production'}`
+    const message = `CONFIG: no file was given; using ${path} (${why})`
+    problems.add({ severity: 'info', path: '', message, standalone: true, ...place })
+  }
+  for (const stray of await strayConfigFiles(path, env)) {
+    const message = `CONFIG: ignoring ${stray}; only the file given with -c is read`
+    problems.add({ severity: 'warning', path: '', message, standalone: true, ...place })
+  }
+}
+
+interface ParseMode {
+  readonly compatibility: Compatibility
+  /** Wrong values that forbid the start are replaced by their defaults. */
+  readonly lenient: boolean
+}
+
+/** Values that cannot be used are taken out, with the feature that needs them; null when the start needs them. */
+function parse(root: MapNode, { compatibility, lenient }: ParseMode, problems: ProblemList): Config | null {
+  const quiet = isAsInButler('unusedValues', compatibility)
+  const unused: Problem[] = []
+  for (let round = 0; round < 50; round++) {
+    const written = plain(nodeAt(root, ['Butler'])!)
+    const parsed = parseConfig(written)
+    if ('config' in parsed) {
+      for (const problem of quiet ? summaryOf(unused) : unused) problems.add(problem)
+      return derive(parsed.config, compatibility)
+    }
+    const findings = findingsOf(parsed.issues).map((finding) => ({ finding, cost: costOf(finding.path, written) }))
+    for (const { finding, cost } of findings) {
+      const isQuiet = cost.kind === 'unused' || (cost.kind === 'warning' && isPlaceholder(root, finding.path))
+      if (isQuiet) unused.push(problemOf(root, finding, cost))
+      else reportFinding(root, finding, cost, problems)
+    }
+    if (!lenient && findings.some(({ cost }) => cost.kind === 'start')) return null
+    for (const { finding, cost } of findings) {
+      takeOut(root, ['Butler', ...finding.path.slice(0, firstIndex(finding.path))])
+      if (cost.kind === 'off') switchOff(root, cost)
+    }
+  }
+  return null
+}
+
+type Cost = Consequence | { readonly kind: 'unused'; readonly section: string }
+
+/** Unused: nothing looks at the value, as a section around it is off. Below `footman` every mistake counts. */
+function costOf(path: Path, written: unknown): Cost {
+  const section = path[0] === 'footman' ? null : switchedOffAround(path, written)
+  return section === null ? consequenceAt(path) : { kind: 'unused', section }
+}
+
+/** `<your host>`, as templates have it where a value is to be filled in. */
+function isPlaceholder(root: MapNode, path: Path): boolean {
+  const node = nodeAt(root, ['Butler', ...path])
+  return node?.kind === 'scalar' && typeof node.value === 'string' && /^\s*<.*>\s*$/s.test(node.value)
+}
+
+/** One line about all values that nothing looks at. */
+function summaryOf(unused: readonly Problem[]): Problem[] {
+  const [first] = unused
+  if (!first) return []
+  const sections = [...new Set(unused.map(({ path }) => path.split('.').slice(0, 2).join('.')))]
+  const values =
+    unused.length === 1
+      ? '1 value that is not needed cannot be used and counts'
+      : `${unused.length} values that are not needed cannot be used and count`
+  const message = `CONFIG: ${values} as not set (placeholders, or in sections that are switched off): ${sections.join(', ')}`
+  return [{ ...first, severity: 'info', path: 'Butler', message, standalone: true }]
+}
+
+function switchOff(root: MapNode, { feature, switch: flag }: Extract<Consequence, { kind: 'off' }>): void {
+  const path = ['Butler', ...(flag ?? feature).split('.')]
+  if (flag === null) takeAt(root, path)
+  else setAt(root, path, scalar(false, placeOf(root, path)), placeOf(root, path))
+}
+
+/** What is wrong because it is missing takes along what lacks it. */
+function takeOut(root: MapNode, path: Path): void {
+  for (let end = path.length; end > 1; end -= 1) {
+    if (takeAt(root, path.slice(0, end))) return
+  }
+}
+
+/** Items of lists cannot be taken out alone. */
+function firstIndex(path: Path): number {
+  const index = path.findIndex((step) => typeof step === 'number')
+  return index === -1 ? path.length : index
+}
+
+function reportFinding(root: MapNode, finding: Finding, cost: Cost, problems: ProblemList): void {
+  const problem = problemOf(root, finding, cost)
+  // One problem per value: a placeholder without value is not also a wrong number.
+  if (problems.all.some(({ severity, path }) => severity === 'error' && path === problem.path)) return
+  problems.add(problem)
+}
+
+function problemOf(root: MapNode, finding: Finding, cost: Cost): Problem {
+  const full = ['Butler', ...finding.path]
+  const { message, hint } = masked(root, finding)
+  const rest = { path: pathText(full), ...(hint && { hint }), ...placeOf(root, full) }
+  if (cost.kind === 'start') return { severity: 'error', message, ...rest }
+  if (cost.kind === 'off') return { severity: 'error', message, feature: `Butler.${cost.feature}`, ...rest }
+  const why = cost.kind === 'unused' ? `Butler.${cost.section} is off, so it` : 'it'
+  return { severity: 'warning', message: `${message}; ${why} counts as not set`, ...rest }
+}
+
+/** A finding without values that are to be hidden. */
+function masked(root: MapNode, { path, message, hint }: Finding): { readonly message: string; readonly hint?: string } {
+  const node = nodeAt(root, ['Butler', ...path])
+  const hide = isSecret(path) || (node?.kind === 'scalar' && node.external === true)
+  const value = node?.kind === 'scalar' ? String(node.value) : ''
+  const mask = (part: string) => (hide && value !== '' ? part.replaceAll(value, '**********') : part)
+  return { message: mask(message), ...(hint ? { hint: mask(hint) } : {}) }
+}
+
+/** Defaults that depend on other keys or on this computer. */
+function derive(config: Config, compatibility: Compatibility): Config {
+  const { configEngine, configQRS, footman } = config
+  return {
+    ...config,
+    configEngine: { ...configEngine, host: configEngine.host || configQRS.host },
+    footman: {
+      ...footman,
+      compatibility,
+      timezone: footman.timezone || hostZone(),
+      node: { ...footman.node, name: footman.node.name || hostname() },
+    },
+  }
+}
+
+/** What is left of a wrong lock must not open the API that it was to close. */
+function keepLocked(root: MapNode, { restServerConfig }: Config, problems: ProblemList): void {
+  const place = ['Butler', 'footman', 'access']
+  const path = pathText(place)
+  const broken = problems.all.some((problem) => problem.severity === 'error' && problem.path.startsWith(path))
+  if (!broken || !restServerConfig.enable) return
+  restServerConfig.enable = false
+  const message = 'has errors, so the REST API stays off'
+  problems.add({ severity: 'error', path, message, feature: 'Butler.restServerConfig', ...placeOf(root, place) })
+}
+
+function check(root: MapNode, config: Config, overrides: Overrides, problems: ProblemList): void {
+  const context: CheckContext = {
+    config,
+    qlikConnection: overrides.qlikConnection !== false,
+    written: (path) => isWritten(root, path),
+    report: (severity, path, message, { hint, standalone, feature } = {}) =>
+      problems.add({
+        severity,
+        path: `Butler.${path}`,
+        message,
+        ...(hint ? { hint } : {}),
+        ...(standalone ? { standalone } : {}),
+        ...(feature ? { feature: `Butler.${feature}` } : {}),
+        ...placeOf(root, ['Butler', ...stepsOf(path)]),
+      }),
+  }
+  for (const run of CHECKS) run(context)
+}
+
+const isWritten = (root: MapNode, key: string): boolean => nodeAt(root, ['Butler', ...stepsOf(key)]) !== undefined
+
+function concernsConnection({ severity, feature }: Problem): boolean {
+  return severity === 'error' && feature === 'Butler.configQRS'
+}

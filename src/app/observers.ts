@@ -1,0 +1,83 @@
+/** What the parts of Footman announce to each other. A part that wants to know subscribes; the announcer knows no observer. */
+import type { DeliveryChange } from '../alerts/outbox/outbox.ts'
+import type { IngestDeps } from '../events/ingest/ingest.ts'
+import type { TaskEvent } from '../events/types.ts'
+import type { RequestObserver } from '../http/endpoint/observer.ts'
+import type { QrsObserver } from '../qlik/qrs/transport.ts'
+import type { HistoryDeps } from '../tasks/executions/history/history.ts'
+import type { RetryRunnerDeps } from '../tasks/safety-net/retry/runner.ts'
+import type { WatchdogDeps } from '../tasks/safety-net/watchdog/watchdog.ts'
+import type { ActionContext, RunnerDeps } from '../tasks/schedule/runner.ts'
+import type { ActionResult } from '../tasks/schedule/types.ts'
+import type { StartQueueDeps } from '../tasks/start/queue.ts'
+import type { StartTaskDeps } from '../tasks/start/start.ts'
+
+/** Topics and what their observers are called with. */
+export interface Topics {
+  /** An event has arrived; in the transaction that stores it. */
+  event(event: TaskEvent): void
+  /** An event does not wait for data any more; in the transaction that stores its deliveries. */
+  enriched(event: TaskEvent): void
+  /** An event that Footman made itself waits for data. */
+  enrichmentWanted(): void
+  udpStatus: IngestDeps['onStatus']
+  /** A rule has made or suppressed a delivery. */
+  routed(rule: string, outcome: string): void
+  delivery(change: DeliveryChange): void
+  start: NonNullable<StartTaskDeps['onFinished']>
+  /** A task left the start queue without having been started. */
+  startDropped: NonNullable<StartQueueDeps['onDropped']>
+  executionEnded: NonNullable<HistoryDeps['onEnded']>
+  retry: NonNullable<RetryRunnerDeps['onResult']>
+  /** The watchdog has read which tasks wait and run. */
+  liveTasks: NonNullable<WatchdogDeps['onLook']>
+  watchdogFinding: NonNullable<WatchdogDeps['onFound']>
+  /** Messages of a host were lost within an hour. */
+  messagesLost(host: string, count: number): void
+  scheduleRun: NonNullable<RunnerDeps['onRun']>
+  /** An action of a schedule other than a start of tasks. */
+  scheduleAction(context: ActionContext, result: ActionResult): void
+  keyValueOperation(operation: string, times: number): void
+  fileOperation(operation: string, result: string, bytes: number): void
+  qrsRequest: QrsObserver
+  mqttMessage(direction: 'in' | 'out'): void
+  requestAnswered: RequestObserver['answered']
+  authFailed: RequestObserver['authFailed']
+  /** Points of monitors for InfluxDB were given up. */
+  pointsDead(count: number, why: string): void
+  /** The file of a calendar cannot be used (why), or can be again (null). */
+  calendar(name: string, reason: string | null): void
+  /** The changed configuration file cannot be used (why), or is in order (null). */
+  configuration(problem: string | null): void
+  /** `footman.db` can be used again after it could not. */
+  storageBack(): void
+  /** The same content stands in another file now. */
+  storageMoved(): void
+}
+
+export interface Observers {
+  /** Adds an observer to each of the topics; those of a topic are called in the order in which they came. */
+  subscribe(observers: Partial<Topics>): void
+  /** The function that announces something to all observers of the topic. An observer must not throw. */
+  announce<K extends keyof Topics>(topic: K): (...args: Parameters<Topics[K]>) => void
+}
+
+export function createObservers(): Observers {
+  const byTopic = new Map<string, ((...args: never[]) => void)[]>()
+  const of = (topic: string) => {
+    const known = byTopic.get(topic) ?? []
+    byTopic.set(topic, known)
+    return known
+  }
+  return {
+    subscribe(observers) {
+      for (const [topic, observer] of Object.entries(observers)) if (observer) of(topic).push(observer)
+    },
+    announce(topic) {
+      const observers = of(topic)
+      return (...args) => {
+        for (const observer of observers) observer(...(args as never[]))
+      }
+    },
+  }
+}

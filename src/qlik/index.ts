@@ -1,0 +1,87 @@
+/** The repository and engine clients of the configured site. */
+import type { ConfigPaths } from '../config/paths.ts'
+import type { Clock, Logger } from '../platform/types.ts'
+import type { CertConfig, EngineConfig, QrsConfig } from './config.ts'
+import { createEngineClient } from './engine/client.ts'
+import type { EngineClient } from './engine/types.ts'
+import { createCachedQrs } from './qrs/cached.ts'
+import { type CertificateSource, createCertificateSource } from './qrs/certificates.ts'
+import { createQrsClient } from './qrs/client.ts'
+import { QrsError } from './qrs/errors.ts'
+import type { QrsObserver } from './qrs/transport.ts'
+import type { ChainReader, CustomPropertyReader, ExecutionReader, QrsClient, SiteReader } from './qrs/types.ts'
+
+export interface Qlik {
+  readonly qrs: QrsClient & ExecutionReader & SiteReader & ChainReader & CustomPropertyReader
+  /** Task, app and owner look-ups may be a few seconds old. */
+  readonly cachedQrs: QrsClient
+  readonly engine: EngineClient
+  /** Reads the certificates, and again when they change. */
+  readonly certificates: CertificateSource
+}
+
+const CACHE = { ttlMs: 5000, maxEntries: 2000 }
+/** QRS as a whole cannot be asked; other errors concern a single question. */
+const UNREACHABLE_KINDS = new Set(['unreachable', 'timeout'])
+const UNREACHABLE_STATUSES = new Set([502, 503, 504])
+
+export interface QlikDeps {
+  readonly log: Logger
+  readonly clock: Clock
+  readonly paths: Pick<ConfigPaths, 'input'>
+  /** Called after every request to QRS. */
+  readonly observe?: QrsObserver
+}
+
+export interface QlikSettings {
+  readonly cert: CertConfig
+  readonly configQRS: QrsConfig
+  readonly configEngine: EngineConfig
+}
+
+export function createQlik(deps: QlikDeps, { cert, configQRS, configEngine }: QlikSettings): Qlik {
+  const { log, clock, paths } = deps
+  const certificates = createCertificateSource(
+    { log, clock },
+    {
+      clientCert: paths.input(cert.clientCert, 'program'),
+      clientCertKey: paths.input(cert.clientCertKey, 'program'),
+      clientCertCA: paths.input(cert.clientCertCA, 'program'),
+    },
+  )
+  const qrs = createQrsClient(
+    { log, ...(deps.observe && { observe: deps.observe }) },
+    {
+      host: configQRS.host,
+      port: configQRS.port,
+      useSSL: configQRS.useSSL,
+      headers: configQRS.headers.static,
+      rejectUnauthorized: configQRS.rejectUnauthorized,
+      certificates: certificates.current,
+    },
+  )
+  const engine = createEngineClient(
+    { log },
+    {
+      host: configEngine.host,
+      port: configEngine.port,
+      useSSL: configEngine.useSSL,
+      headers: configEngine.headers.static,
+      rejectUnauthorized: configEngine.rejectUnauthorized,
+      certificates: certificates.current,
+    },
+  )
+  return { qrs, engine, cachedQrs: createCachedQrs(qrs, CACHE, clock), certificates }
+}
+
+/** True when waiting for QRS to come back is all that can be done. */
+export function isQrsUnreachable(error: unknown): boolean {
+  if (!(error instanceof QrsError)) return false
+  return UNREACHABLE_KINDS.has(error.kind) || (error.status !== null && UNREACHABLE_STATUSES.has(error.status))
+}
+
+/** The certificate that proves who Footman is; not while its file has not been read. */
+export function qlikCertificates({ certificates }: Qlik): { name: string; expiresAt: number }[] {
+  const { expires } = certificates.check()
+  return expires === null ? [] : [{ name: 'qlik', expiresAt: expires }]
+}
