@@ -277,7 +277,9 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
     },
   )
   const descriptors = createDescriptorWatch({ log, listener: api })
-  const requests = mqtt && buildStartRequests({ log, clock, db, writer, mqtt, start }, config, shadow)
+  const { outgoing } = messages
+  const requests =
+    mqtt && outgoing && buildStartRequests({ log, clock, db, writer, mqtt, outgoing, start }, config, shadow)
   const retention = createRetention(
     { writer, clock, log, purgeJournal: pipeline.purgeJournal },
     {
@@ -288,6 +290,7 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
         history.aging,
         ...alerts.aging,
         ...influx.aging,
+        messages.aging,
         ...safetyNet.agings,
       ],
     },

@@ -7,13 +7,13 @@ import type { Config } from '../config/schema.ts'
 import type { EventPipeline } from '../events/pipeline.ts'
 import type { TaskEvent } from '../events/types.ts'
 import type { ApiRoute } from '../http/endpoint/route.ts'
-import { createPointQueue } from '../metrics/influxdb/queue.ts'
-import { createPointStore, purgeDeadPoints, resendDeadPoints } from '../metrics/influxdb/queue-store.ts'
-import { pointRoutes } from '../metrics/influxdb/routes.ts'
+import { pointRoutes } from '../metrics/influxdb/http.ts'
+import { createPointQueue, POINT_TABLE } from '../metrics/influxdb/points.ts'
 import { createInfluxServer } from '../metrics/influxdb/server.ts'
 import { sharedNames } from '../metrics/influxdb/shared-names.ts'
 import type { InfluxPoints, InfluxServer } from '../metrics/influxdb/types.ts'
 import { createQueueMeter } from '../metrics/influxdb/udp-queue.ts'
+import { purgeDeadLetters, replayDeadLetters } from '../platform/durable-queue-store.ts'
 import type { GroupWriter } from '../platform/group-commit.ts'
 import type { Database } from '../platform/sqlite.ts'
 import type { Clock, Logger, Service } from '../platform/types.ts'
@@ -51,7 +51,12 @@ export function buildInflux(deps: InfluxDeps, config: Config, shadow: boolean): 
   const { influxDb, footman } = config
   const common = {
     routes: pointRoutes(deps),
-    aging: [{ keepMs: footman.retention.events, purge: purgeDeadPoints }],
+    aging: [
+      {
+        keepMs: footman.retention.events,
+        purge: (db: Database, before: number, limit: number) => purgeDeadLetters(db, POINT_TABLE, before, limit),
+      },
+    ],
   }
   if (!influxDb.enable) return { ...OFF, ...common }
   const { log, clock, paths } = deps
@@ -63,7 +68,7 @@ export function buildInflux(deps: InfluxDeps, config: Config, shadow: boolean): 
   if (shadow) return { ...OFF, ...common, server }
 
   const points = createPointQueue(
-    { server, store: createPointStore(deps), clock, log, onDead: deps.onDead },
+    { server, db: deps.db, writer: deps.writer, clock, log, onDead: deps.onDead },
     {
       retry: { firstMs: footman.delivery.retryFirst, maxMs: footman.delivery.retryMax },
       maxAgeMs: footman.delivery.influxDbMaxAge,
@@ -79,7 +84,11 @@ export function buildInflux(deps: InfluxDeps, config: Config, shadow: boolean): 
       points,
       ...(meter ? [meter.service] : []),
     ],
-    deadLetters: { destination: 'influxdb', resend: resendDeadPoints, wake: points.wake },
+    deadLetters: {
+      destination: 'influxdb',
+      resend: (db, filter, now) => replayDeadLetters(db, POINT_TABLE, filter, now),
+      wake: points.wake,
+    },
   }
 }
 

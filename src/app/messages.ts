@@ -8,9 +8,9 @@ import { createReceived } from '../mqtt/messages/received.ts'
 import { receivedRoutes } from '../mqtt/messages/received-routes.ts'
 import { createReceivedStore, receivedMigrations } from '../mqtt/messages/received-store.ts'
 import { slackRoutes } from '../mqtt/messages/slack-routes.ts'
-import { createMqttOutgoing } from '../mqtt/outgoing.ts'
-import { createOutgoingStore, outgoingMigrations } from '../mqtt/outgoing-store.ts'
+import { createMqttOutgoing, OUTGOING_TABLE, outgoingMigrations } from '../mqtt/outgoing.ts'
 import type { MqttOutgoing, MqttService } from '../mqtt/types.ts'
+import { purgeDeadLetters } from '../platform/durable-queue-store.ts'
 import type { GroupWriter } from '../platform/group-commit.ts'
 import { createHttpClient } from '../platform/http-client.ts'
 import type { Database } from '../platform/sqlite.ts'
@@ -18,6 +18,7 @@ import type { Clock, Logger, Service } from '../platform/types.ts'
 import type { QrsClient } from '../qlik/qrs/types.ts'
 import { createStartPublishing } from '../tasks/start/publishing.ts'
 import { createRequestStore } from '../tasks/start/request-store.ts'
+import type { Aging } from './retention.ts'
 
 export const messageMigrations = [...outgoingMigrations, ...receivedMigrations]
 
@@ -38,6 +39,7 @@ export interface Messages {
   readonly outgoing: MqttOutgoing | null
   /** To be stopped before the broker connection. */
   readonly services: readonly Service[]
+  readonly aging: Aging
 }
 
 export function buildMessages(deps: MessagesDeps, config: Config, shadow: boolean): Messages {
@@ -73,17 +75,20 @@ export function buildMessages(deps: MessagesDeps, config: Config, shadow: boolea
       ...(outgoing ? [outgoing] : []),
       ...(received ? [received.service] : []),
     ],
+    aging: {
+      keepMs: footman.retention.events,
+      purge: (db, before, limit) => purgeDeadLetters(db, OUTGOING_TABLE, before, limit),
+    },
   }
 }
 
-function buildOutgoing({ mqtt, clock, log, ...storage }: MessagesDeps, { footman: { delivery, retention } }: Config) {
+function buildOutgoing({ mqtt, db, writer, clock, log }: MessagesDeps, { footman: { delivery } }: Config) {
   if (!mqtt) return null
   return createMqttOutgoing(
-    { mqtt, clock, log, store: createOutgoingStore(storage) },
+    { mqtt, db, writer, clock, log },
     {
       retry: { firstMs: delivery.retryFirst, maxMs: delivery.retryMax },
       maxAgeMs: delivery.maxAge,
-      keepDeadMs: retention.events,
       maxBacklog: delivery.maxBacklog,
       concurrency: delivery.concurrency,
     },

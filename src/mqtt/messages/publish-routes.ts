@@ -10,7 +10,7 @@ import { shadowRefusal } from './shadow.ts'
 
 export interface PublishDeps {
   /** Null while MQTT is not enabled. */
-  readonly outgoing: MqttOutgoing | null
+  readonly outgoing: Pick<MqttOutgoing, 'send'> | null
   /**
    * Throws a `Refusal` when the message would start tasks and the caller may not. Resolves with what is to be called when
    * it is not published after all. Absent: no topic starts tasks.
