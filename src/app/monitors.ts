@@ -3,7 +3,7 @@
 import { serviceStatusPayload } from '../alerts/destinations/mqtt/payloads.ts'
 import { releaseLatest } from '../alerts/outbox/latest.ts'
 import type { Config } from '../config/schema.ts'
-import { memoryPoint } from '../metrics/influxdb/memory.ts'
+import { memoryPoint } from '../metrics/influxdb/own-points.ts'
 import type { InfluxPoints } from '../metrics/influxdb/types.ts'
 import type { MonitorStates } from '../metrics/prometheus/monitors.ts'
 import { createHeartbeat } from '../monitors/heartbeat.ts'
