@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from 'bun:test'
-import { publishRoutes } from '../../../src/mqtt/messages/publish-routes.ts'
+import { publishRoutes } from '../../../src/mqtt/http.ts'
 import {
   createMqttOutgoing,
   OUTGOING_TABLE,

@@ -1,7 +1,6 @@
 /** What the three generations of InfluxDB are asked, and what their answers mean. */
 import type { Config } from '../../../../config/schema.ts'
-import type { InfluxConnection } from '../../../../metrics/influxdb/connection.ts'
-import { createExplanation, query } from '../../../../metrics/influxdb/connection.ts'
+import { createExplanation, type InfluxConnection, query } from '../../../../metrics/influxdb/connection.ts'
 import type { HttpResponse } from '../../../../platform/http-client.ts'
 import { jsonOf } from '../../../../platform/http-json.ts'
 import type { Finding } from '../../types.ts'
