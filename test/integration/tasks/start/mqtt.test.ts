@@ -407,6 +407,26 @@ describe('trouble', () => {
     expect(JSON.parse(await answerAfterReconnect())).toEqual(started(FINANCIAL))
   })
 
+  test('an answer that waits for the broker survives a restart', async () => {
+    const first = await footman({ mqtt: { retryFirstMs: 60_000 } })
+    site.simulator.fault({ listener: 'qrs', mode: 'status', args: [503] })
+    await watcher.publish(START, DASHBOARD)
+    await until(() => first.pending() === 1)
+    await broker.kill()
+    await until(() => !first.mqtt.connected)
+    site.simulator.clearFaults()
+    await until(() => first.pending() === 0)
+    await first.stop()
+    await broker.start()
+    const again = await spy(broker.port)
+    await footman()
+    expect(JSON.parse(await until(() => again.received.find((one) => one.topic === RESULT)?.payload))).toEqual(
+      started(FINANCIAL),
+    )
+    expect(site.startedIds()).toEqual([DASHBOARD])
+    await again.end()
+  })
+
   test('a persistent session: a request sent while Footman was down is started once', async () => {
     const session = { mqtt: { mqtt: { clientId: 'footman-durable', cleanSession: false } } }
     const first = await footman(session)
