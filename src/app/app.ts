@@ -12,7 +12,7 @@ import { inputRoutes } from '../events/input/routes.ts'
 import { createEventPipeline } from '../events/pipeline.ts'
 import { type Api, createApi } from '../http/server.ts'
 import { codecRoutes } from '../kv/bases-routes.ts'
-import { memoryPoint } from '../metrics/influxdb/memory.ts'
+import { memoryPoint } from '../metrics/influxdb/own-points.ts'
 import { createMetrics } from '../metrics/prometheus/index.ts'
 import { createMonitors } from '../monitors/index.ts'
 import { createSelfAlerts } from '../monitors/self-alerts/index.ts'
@@ -250,7 +250,9 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
     config,
     { dataDirectory, qrsEnabled: qrsConnection },
   )
-  const requests = mqtt && buildStartRequests({ log, clock, db, writer, mqtt, start }, config, shadow)
+  const { outgoing } = messages
+  const requests =
+    mqtt && outgoing && buildStartRequests({ log, clock, db, writer, mqtt, outgoing, start }, config, shadow)
   const { retention } = config.footman
   const pruning = createRetention(
     { writer, clock, log, purgeJournal: pipeline.purgeJournal },
@@ -262,6 +264,7 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
         history.pruning,
         ...alerts.pruning,
         ...influx.pruning,
+        messages.pruning,
         ...safetyNet.pruning,
       ],
     },

@@ -5,13 +5,13 @@ import type { OtherDeadLetters } from '../alerts/journal/delivery-routes.ts'
 import type { ConfigPaths } from '../config/paths.ts'
 import type { EventPipeline } from '../events/pipeline.ts'
 import type { ApiRoute } from '../http/endpoint/route.ts'
-import { createPointQueue } from '../metrics/influxdb/queue.ts'
-import { createPointStore, purgeDeadPoints, resendDeadPoints } from '../metrics/influxdb/queue-store.ts'
-import { pointRoutes } from '../metrics/influxdb/routes.ts'
+import { pointRoutes } from '../metrics/influxdb/http.ts'
+import { sharedNames } from '../metrics/influxdb/line.ts'
+import { createQueueMeter } from '../metrics/influxdb/own-points.ts'
+import { createPointQueue, POINT_TABLE } from '../metrics/influxdb/points.ts'
 import { createInfluxServer } from '../metrics/influxdb/server.ts'
-import { sharedNames } from '../metrics/influxdb/shared-names.ts'
 import type { InfluxPoints, InfluxServer } from '../metrics/influxdb/types.ts'
-import { createQueueMeter } from '../metrics/influxdb/udp-queue.ts'
+import { purgeDeadLetters, replayDeadLetters } from '../platform/durable-queue-store.ts'
 import type { GroupWriter } from '../platform/group-commit.ts'
 import type { Database, Pruning } from '../platform/sqlite.ts'
 import type { Clock, Logger, Service } from '../platform/types.ts'
@@ -47,7 +47,12 @@ export function buildInflux(deps: InfluxDeps, config: Config, shadow: boolean): 
   const { influxDb, footman } = config
   const common = {
     routes: pointRoutes(deps),
-    pruning: [{ keepMs: footman.retention.events, purge: purgeDeadPoints }],
+    pruning: [
+      {
+        keepMs: footman.retention.events,
+        purge: (db: Database, before: number, limit: number) => purgeDeadLetters(db, POINT_TABLE, before, limit),
+      },
+    ],
   }
   if (!influxDb.enable) return { ...OFF, ...common }
   const { log, clock, paths } = deps
@@ -59,7 +64,7 @@ export function buildInflux(deps: InfluxDeps, config: Config, shadow: boolean): 
   if (shadow) return { ...OFF, ...common, server }
 
   const points = createPointQueue(
-    { server, store: createPointStore(deps), clock, log, onDead: deps.onDead },
+    { server, db: deps.db, writer: deps.writer, clock, log, onDead: deps.onDead },
     {
       retry: { firstMs: footman.delivery.retryFirst, maxMs: footman.delivery.retryMax },
       maxAgeMs: footman.delivery.influxDbMaxAge,
@@ -69,7 +74,11 @@ export function buildInflux(deps: InfluxDeps, config: Config, shadow: boolean): 
     ...common,
     ...{ server, points },
     services: [{ name: 'InfluxDB', start: async () => {}, stop: async () => server.close() }, server.database, points],
-    deadLetters: { destination: 'influxdb', resend: resendDeadPoints, wake: points.wake },
+    deadLetters: {
+      destination: 'influxdb',
+      resend: (db, filter, now) => replayDeadLetters(db, POINT_TABLE, filter, now),
+      wake: points.wake,
+    },
   }
 }
 

@@ -1,19 +1,16 @@
 /** The endpoints that hand messages on (MQTT, Slack, New Relic), and what keeps received MQTT messages. */
 
 import type { ApiRoute } from '../http/endpoint/route.ts'
-import { createNewRelicSender } from '../mqtt/messages/new-relic.ts'
-import { newRelicRoutes } from '../mqtt/messages/new-relic-routes.ts'
-import { publishRoutes } from '../mqtt/messages/publish-routes.ts'
-import { createReceived } from '../mqtt/messages/received.ts'
-import { receivedRoutes } from '../mqtt/messages/received-routes.ts'
-import { createReceivedStore, receivedMigrations } from '../mqtt/messages/received-store.ts'
-import { slackRoutes } from '../mqtt/messages/slack-routes.ts'
-import { createMqttOutgoing } from '../mqtt/outgoing.ts'
-import { createOutgoingStore, outgoingMigrations } from '../mqtt/outgoing-store.ts'
+import { publishRoutes, receivedRoutes } from '../mqtt/http.ts'
+import { createNewRelicSender, newRelicRoutes } from '../mqtt/new-relic.ts'
+import { createMqttOutgoing, OUTGOING_TABLE, outgoingMigrations } from '../mqtt/outgoing.ts'
+import { createReceived, createReceivedStore, receivedMigrations } from '../mqtt/received.ts'
+import { slackRoutes } from '../mqtt/slack.ts'
 import type { MqttOutgoing, MqttService } from '../mqtt/types.ts'
+import { purgeDeadLetters } from '../platform/durable-queue-store.ts'
 import type { GroupWriter } from '../platform/group-commit.ts'
 import { createHttpClient } from '../platform/http-client.ts'
-import type { Database } from '../platform/sqlite.ts'
+import type { Database, Pruning } from '../platform/sqlite.ts'
 import type { Clock, Logger, Service } from '../platform/types.ts'
 import type { QrsClient } from '../qlik/qrs/types.ts'
 import { createStartPublishing } from '../tasks/start/publishing.ts'
@@ -39,6 +36,7 @@ export interface Messages {
   readonly outgoing: MqttOutgoing | null
   /** To be stopped before the broker connection. */
   readonly services: readonly Service[]
+  readonly pruning: Pruning
 }
 
 export function buildMessages(deps: MessagesDeps, config: Config, shadow: boolean): Messages {
@@ -74,17 +72,20 @@ export function buildMessages(deps: MessagesDeps, config: Config, shadow: boolea
       ...(outgoing ? [outgoing] : []),
       ...(received ? [received.service] : []),
     ],
+    pruning: {
+      keepMs: footman.retention.events,
+      purge: (db, before, limit) => purgeDeadLetters(db, OUTGOING_TABLE, before, limit),
+    },
   }
 }
 
-function buildOutgoing({ mqtt, clock, log, ...storage }: MessagesDeps, { footman: { delivery, retention } }: Config) {
+function buildOutgoing({ mqtt, db, writer, clock, log }: MessagesDeps, { footman: { delivery } }: Config) {
   if (!mqtt) return null
   return createMqttOutgoing(
-    { mqtt, clock, log, store: createOutgoingStore(storage) },
+    { mqtt, db, writer, clock, log },
     {
       retry: { firstMs: delivery.retryFirst, maxMs: delivery.retryMax },
       maxAgeMs: delivery.maxAge,
-      keepDeadMs: retention.events,
       maxBacklog: delivery.maxBacklog,
       concurrency: delivery.concurrency,
     },

@@ -7,7 +7,7 @@ import { eventMigrations } from '../events/migrations.ts'
 import { fileMigrations } from '../files/jobs/store.ts'
 import { auditMigrations } from '../http/audit/store.ts'
 import { keyValueMigrations } from '../kv/migrations.ts'
-import { influxMigrations } from '../metrics/influxdb/queue-store.ts'
+import { influxMigrations } from '../metrics/influxdb/points.ts'
 import { selfAlertMigrations } from '../monitors/self-alerts/store.ts'
 import { monitorMigrations } from '../monitors/services/store.ts'
 import type { Migration } from '../platform/sqlite.ts'
@@ -23,10 +23,11 @@ export const MIGRATIONS: readonly Migration[] = [
   ...outboxMigrations,
   ...alertJournalMigrations,
   ...alertRouteMigrations,
+  // Answers to start requests are among the messages.
+  ...messageMigrations,
   ...startMigrations,
   ...historyMigrations,
   ...safetyNetMigrations,
-  ...messageMigrations,
   ...auditMigrations,
   ...keyValueMigrations,
   ...fileMigrations,

@@ -2,11 +2,10 @@
 import { readFile } from 'node:fs/promises'
 import type { ConfigPaths } from '../config/paths.ts'
 import { createMqttService } from '../mqtt/client.ts'
-import type { MqttService } from '../mqtt/types.ts'
+import type { MqttOutgoing, MqttService } from '../mqtt/types.ts'
 import type { GroupWriter } from '../platform/group-commit.ts'
 import type { Database } from '../platform/sqlite.ts'
 import type { Clock, Logger, Service } from '../platform/types.ts'
-import { createRequestStore } from '../tasks/start/request-store.ts'
 import { createStartRequests } from '../tasks/start/requests.ts'
 import type { StartTask } from '../tasks/start/types.ts'
 import type { Config } from './schema.ts'
@@ -52,6 +51,7 @@ export interface StartRequestDeps {
   readonly db: Database
   readonly writer: GroupWriter
   readonly mqtt: MqttService
+  readonly outgoing: MqttOutgoing
   readonly start: StartTask
 }
 
@@ -59,13 +59,10 @@ export interface StartRequestDeps {
 export function buildStartRequests(deps: StartRequestDeps, config: Config, shadow: boolean): Service | null {
   const { mqttConfig, footman } = config
   if (shadow || footman.node.role === 'satellite') return null
-  return createStartRequests(
-    { ...deps, store: createRequestStore(deps) },
-    {
-      subscriptionRootTopic: mqttConfig.subscriptionRootTopic,
-      taskStartTopic: mqttConfig.taskStartTopic,
-      taskStartResultTopic: footman.mqtt.taskStartResultTopic,
-      shadow,
-    },
-  )
+  return createStartRequests(deps, {
+    subscriptionRootTopic: mqttConfig.subscriptionRootTopic,
+    taskStartTopic: mqttConfig.taskStartTopic,
+    taskStartResultTopic: footman.mqtt.taskStartResultTopic,
+    shadow,
+  })
 }

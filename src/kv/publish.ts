@@ -6,7 +6,7 @@ import type { Change } from './types.ts'
 
 /** A listener for the store's changes. The messages wait for the broker on disk, in order. */
 export function createChangePublisher(
-  { outgoing, log }: { readonly outgoing: MqttOutgoing; readonly log: Logger },
+  { outgoing, log }: { readonly outgoing: Pick<MqttOutgoing, 'send'>; readonly log: Logger },
   settings: { readonly mqttTopic: string; readonly startTopic: string },
 ): (change: Change) => void {
   let failing = false

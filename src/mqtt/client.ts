@@ -1,13 +1,17 @@
 /** The broker of `mqttConfig`: keeps one connection up for ever and hands messages in and out. */
 import { randomBytes } from 'node:crypto'
 import { backoffDelay } from '../platform/backoff.ts'
-import { mayReach, topicMatches, topicProblem } from '../platform/mqtt-topics.ts'
+import { filterCovers, mayReach, topicMatches, topicProblem } from '../platform/mqtt-topics.ts'
 import type { Clock, Logger, Service } from '../platform/types.ts'
-import { type Connection, openConnection } from './connection.ts'
-import { MqttError } from './errors.ts'
-import { type BrokerSettings, connectionOptions, readCertificates, STATUS_TOPIC } from './options.ts'
-import { createOutageLog } from './outage-log.ts'
-import { subscriptionsFor } from './subscriptions.ts'
+import {
+  type BrokerSettings,
+  type Connection,
+  connectionOptions,
+  MqttError,
+  openConnection,
+  readCertificates,
+  STATUS_TOPIC,
+} from './connection.ts'
 import type { IncomingMessage, MessageHandler, MqttService } from './types.ts'
 
 export interface MqttDeps {
@@ -15,7 +19,7 @@ export interface MqttDeps {
   readonly clock: Clock
   /** Text of a PEM file. */
   readonly readFile: (path: string) => Promise<string>
-  /** Told about every message that comes in or that the broker has taken. */
+  /** Called for every message that comes in or that the broker has taken. */
   readonly observe?: (direction: 'in' | 'out') => void
 }
 
@@ -107,9 +111,9 @@ export function createMqttService(deps: MqttDeps, settings: MqttClientSettings):
     connection = opened
     outage.over()
     log.info(`MQTT: Connected to broker ${broker} with client ID ${clientId}`)
-    const { topic = STATUS_TOPIC, text: tell = connectedText } = settings.status ?? {}
+    const { topic = STATUS_TOPIC, text = connectedText } = settings.status ?? {}
     if (settings.status !== null) {
-      await send(topic, tell(clientId), { qos: 0, retain: mqtt.retainStatus, mayStartTasks: true }).catch(() => {})
+      await send(topic, text(clientId), { qos: 0, retain: mqtt.retainStatus, mayStartTasks: true }).catch(() => {})
     }
     for (const filter of subscriptionsFor(
       settings,
@@ -212,6 +216,57 @@ export function createMqttService(deps: MqttDeps, settings: MqttClientSettings):
       await Promise.race([Promise.all(statusWrites), new Promise((done) => setTimeout(done, graceMs / 2).unref())])
       connection = null
       await open.end(graceMs / 2)
+    },
+  }
+}
+
+/**
+ * What to subscribe to: the root topic, or with a shared group only the start topic through a shared subscription
+ * (the root topic as well would deliver each request twice), and whatever the features want beyond that.
+ */
+export function subscriptionsFor(
+  settings: Pick<BrokerSettings, 'mqttConfig' | 'mqtt'>,
+  wanted: readonly string[],
+): readonly string[] {
+  const { subscriptionRootTopic: root, taskStartTopic: start } = settings.mqttConfig
+  const group = settings.mqtt.sharedGroup
+  const shared = group !== '' && start !== ''
+  const plain = [...(shared ? [] : [root, start]), ...wanted].filter(
+    (filter) => filter !== '' && !(shared && filter === start),
+  )
+  const needed = plain.filter((filter, index) =>
+    plain.every((other, at) => at === index || !filterCovers(other, filter) || (other === filter && at > index)),
+  )
+  return shared ? [`$share/${group}/${start}`, ...needed] : needed
+}
+
+interface OutageLog {
+  failed(message: string): void
+  /** Call when connected; quiet unless failures came before. */
+  over(): void
+}
+
+const REPEAT_MS = 60_000
+
+/** Logs a lost broker once, then at most once a minute, and its return. */
+function createOutageLog(deps: { log: Logger; clock: Clock }): OutageLog {
+  const { log, clock } = deps
+  let since: number | null = null
+  let lastLine = 0
+  return {
+    failed(message) {
+      const now = clock.now()
+      if (since === null) since = now
+      else if (now - lastLine < REPEAT_MS) {
+        log.debug(message)
+        return
+      }
+      lastLine = now
+      log.error(message)
+    },
+    over() {
+      if (since !== null) log.info(`MQTT: Reconnected after ${Math.round((clock.now() - since) / 1000)} s`)
+      since = null
     },
   }
 }

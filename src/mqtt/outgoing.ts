@@ -1,25 +1,67 @@
 /**
- * The outbox of plain messages: stored before they are accepted, published in order per topic, tried again while the
- * broker is away or refuses, given up when they are too old.
+ * Messages without an event behind them, on their way to the broker: one durable queue, in order per topic. A message on
+ * which the broker hangs up holds up its own topic only.
  */
-import { type BackoffSettings, backoffDelay } from '../platform/backoff.ts'
-import type { Clock, Logger, Service } from '../platform/types.ts'
-import type { OutgoingStore, WaitingMessage } from './outgoing-store.ts'
-import type { MqttOutgoing, MqttService } from './types.ts'
+import type { BackoffSettings } from '../platform/backoff.ts'
+import { createDurableQueue, type QueueDeps, type QueueItem, type SendResult } from '../platform/durable-queue.ts'
+import { queueTable } from '../platform/durable-queue-store.ts'
+import type { Migration } from '../platform/sqlite.ts'
+import type { Service } from '../platform/types.ts'
+import type { MqttOutgoing, MqttService, OutgoingMessage } from './types.ts'
 
-export interface OutgoingDeps {
+/** Keys are topics, bodies `OutgoingMessage` as JSON. */
+export const OUTGOING_TABLE = 'mqtt_outgoing'
+
+export const outgoingMigrations: readonly Migration[] = [
+  {
+    name: 'mqtt-outgoing-001',
+    sql: `
+      CREATE TABLE mqtt_outgoing (
+        seq INTEGER PRIMARY KEY AUTOINCREMENT,
+        topic TEXT NOT NULL,
+        payload BLOB NOT NULL,
+        qos INTEGER,
+        retain INTEGER NOT NULL,
+        state TEXT NOT NULL DEFAULT 'pending' CHECK (state IN ('pending', 'dead')),
+        reason TEXT,
+        detail TEXT,
+        attempts INTEGER NOT NULL DEFAULT 0,
+        created_at INTEGER NOT NULL,
+        next_attempt_at INTEGER NOT NULL,
+        finished_at INTEGER
+      );
+      CREATE INDEX mqtt_outgoing_open ON mqtt_outgoing (topic, seq) WHERE state = 'pending';
+      CREATE INDEX mqtt_outgoing_dead ON mqtt_outgoing (finished_at) WHERE state = 'dead';
+    `,
+  },
+  {
+    name: 'mqtt-outgoing-002',
+    // Null is no valid QoS: without one the member is absent.
+    sql: `
+      DROP INDEX mqtt_outgoing_open;
+      DROP INDEX mqtt_outgoing_dead;
+      ALTER TABLE mqtt_outgoing RENAME TO mqtt_outgoing_old;
+      ${queueTable('mqtt_outgoing')}
+      INSERT INTO mqtt_outgoing (seq, key, body, state, reason, detail, attempts, created_at, dead_at)
+        SELECT seq, topic,
+          json_patch(
+            json_object('topic', topic, 'payload', CAST(payload AS TEXT), 'retain', json(iif(retain, 'true', 'false'))),
+            json_object('qos', qos)),
+          iif(state = 'pending', 'waiting', 'dead'), reason, detail, attempts, created_at, finished_at
+        FROM mqtt_outgoing_old ORDER BY seq;
+      DROP TABLE mqtt_outgoing_old;
+    `,
+  },
+]
+
+export interface OutgoingDeps extends QueueDeps {
   readonly mqtt: MqttService
-  readonly store: OutgoingStore
-  readonly clock: Clock
-  readonly log: Logger
 }
 
 export interface OutgoingSettings {
   readonly retry: BackoffSettings
   /** Milliseconds after which a message is given up. */
   readonly maxAgeMs: number
-  /** Milliseconds for which dead letters are kept. */
-  readonly keepDeadMs: number
   /** Waiting messages beyond which no more are accepted. */
   readonly maxBacklog: number
   /** Topics published to at a time. */
@@ -28,152 +70,62 @@ export interface OutgoingSettings {
   readonly sweepMs?: number
 }
 
-/** Messages of one topic in a row before the next topic gets its turn. */
-const PAGE = 50
-
-/** What a turn of a topic ended with: nothing left, perhaps more, or a pause. */
-type Turn = 'empty' | 'more' | { readonly pauseUntil: number }
-
 export function createMqttOutgoing(deps: OutgoingDeps, settings: OutgoingSettings): MqttOutgoing & Service {
-  const { mqtt, store, clock, log } = deps
-  const ready = new Set<string>()
-  const active = new Map<string, Promise<void>>()
-  const pauses = new Map<string, ReturnType<typeof setTimeout>>()
-  const aborter = new AbortController()
-  let waiting = store.waiting()
-  let running = false
-  let sweepTimer: ReturnType<typeof setInterval> | undefined
+  const { mqtt, log } = deps
 
-  function pump(): void {
-    for (const topic of ready) {
-      if (!running || !mqtt.connected || active.size >= settings.concurrency) return
-      if (active.has(topic)) continue
-      ready.delete(topic)
-      const turn = drain(topic)
-        .catch((error: unknown): Turn => {
-          log.error(`MQTT: The state of a message to ${topic} could not be stored: ${textOf(error)}`)
-          return { pauseUntil: clock.now() + settings.retry.firstMs }
-        })
-        .then((result) => ended(topic, result))
-      active.set(topic, turn)
-    }
-  }
+  const queue = createDurableQueue<OutgoingMessage>(deps, {
+    name: 'mqtt messages',
+    table: OUTGOING_TABLE,
+    what: 'MQTT: The state of messages',
+    keyOf: ({ topic }) => topic,
+    order: 'key',
+    concurrency: settings.concurrency,
+    retry: settings.retry,
+    maxAgeMs: settings.maxAgeMs,
+    maxWaiting: settings.maxBacklog,
+    ...(settings.sweepMs !== undefined && { sweepMs: settings.sweepMs }),
+    ready: () => mqtt.connected,
+    send: async (items, signal) => Promise.all(items.map((item) => publish(item, signal))),
+    onDead({ reason, count, detail, items: [item] }) {
+      if (reason === 'EXPIRED') {
+        log.error(`NOTIFY dead channel=mqtt event=rest: ${count} messages waited too long for the broker`)
+        return
+      }
+      log.error(
+        `NOTIFY dead channel=mqtt event=rest to=${item?.key} attempts=${item?.attempts} reason=${reason} detail=${detail}`,
+      )
+    },
+  })
 
-  function ended(topic: string, turn: Turn): void {
-    active.delete(topic)
-    if (turn === 'more') ready.add(topic)
-    else if (turn !== 'empty') pause(topic, turn.pauseUntil)
-    pump()
-  }
-
-  /** Later messages of the topic wait as well, or they would overtake. */
-  function pause(topic: string, until: number): void {
-    ready.delete(topic)
-    if (!running) return
-    const timer = setTimeout(
-      () => {
-        pauses.delete(topic)
-        ready.add(topic)
-        pump()
-      },
-      Math.max(0, until - clock.now()),
-    )
-    pauses.set(topic, timer)
-  }
-
-  async function drain(topic: string): Promise<Turn> {
-    const page = store.oldest(topic, PAGE)
-    for (const message of page) {
-      if (!running || !mqtt.connected) return 'more'
-      if (message.nextAttemptAt > clock.now()) return { pauseUntil: message.nextAttemptAt }
-      const pauseUntil = await attempt(message)
-      if (pauseUntil !== null) return { pauseUntil }
-    }
-    return page.length < PAGE && !ready.has(topic) ? 'empty' : 'more'
-  }
-
-  /** Null when the message is done with, else when to try again. */
-  async function attempt(message: WaitingMessage): Promise<number | null> {
-    const { seq, topic, payload, qos, retain, createdAt } = message
-    if (createdAt + settings.maxAgeMs <= clock.now())
-      return giveUp(message, 'EXPIRED', 'could not be published in time')
+  async function publish({ key, value, attempts }: QueueItem<OutgoingMessage>, signal: AbortSignal) {
+    const { topic, payload, ...options } = value
     try {
-      await mqtt.publish(topic, payload, {
-        ...(qos !== null && { qos }),
-        ...{ retain: retain === 1, signal: aborter.signal, mayStartTasks: true },
-      })
+      await mqtt.publish(topic, payload, { ...options, signal, mayStartTasks: true })
     } catch (error) {
-      const { code, message: detail } = error as { code?: string; message: string }
-      return code === 'INVALID_TOPIC' ? giveUp(message, 'REJECTED', detail) : tryAgain(message, code, detail)
+      return failure(error as { code?: string; message: string }, key, attempts + 1)
     }
-    await store.published(seq)
-    waiting -= 1
-    log.verbose(`NOTIFY delivered channel=mqtt event=rest to=${topic} attempts=${message.attempts + 1}`)
-    return null
+    log.verbose(`NOTIFY delivered channel=mqtt event=rest to=${key} attempts=${attempts + 1}`)
+    return { outcome: 'delivered' } as const
   }
 
-  async function tryAgain(message: WaitingMessage, code: string | undefined, detail: string): Promise<number> {
-    const attempts = message.attempts + 1
-    // The first lost connection is nobody's fault; a message on which the broker hangs up every time must slow down.
-    const delay = code === 'NOT_CONNECTED' && attempts === 1 ? 0 : backoffDelay(attempts, settings.retry)
-    const at = clock.now() + delay
-    await store.retryAt(message.seq, at, detail)
-    log.verbose(`NOTIFY retry channel=mqtt event=rest to=${message.topic} attempts=${attempts} detail=${detail}`)
-    return at
-  }
-
-  async function giveUp(message: WaitingMessage, reason: 'EXPIRED' | 'REJECTED', detail: string): Promise<null> {
-    await store.dead(message.seq, reason, detail, clock.now())
-    waiting -= 1
-    const { topic, attempts } = message
-    log.error(`NOTIFY dead channel=mqtt event=rest to=${topic} attempts=${attempts} reason=${reason} detail=${detail}`)
-    return null
-  }
-
-  /** While the broker is away nothing is attempted, so nothing would expire either. */
-  async function sweep(): Promise<void> {
-    const now = clock.now()
-    await store.purge(now - settings.keepDeadMs)
-    if (mqtt.connected || active.size > 0) return
-    const expired = await store.expire(now - settings.maxAgeMs, now)
-    waiting -= expired
-    if (expired > 0)
-      log.error(`NOTIFY dead channel=mqtt event=rest: ${expired} messages waited too long for the broker`)
+  function failure({ code, message }: { code?: string; message: string }, key: string, attempts: number): SendResult {
+    if (code === 'INVALID_TOPIC') return { outcome: 'rejected', detail: message }
+    log.verbose(`NOTIFY retry channel=mqtt event=rest to=${key} attempts=${attempts} detail=${message}`)
+    // The first lost connection has other causes; a message on which the broker hangs up every time must slow down.
+    const isFirstLoss = code === 'NOT_CONNECTED' && attempts === 1
+    return { outcome: 'retry', detail: message, ...(isFirstLoss && { delayMs: 0 }) }
   }
 
   return {
-    name: 'mqtt messages',
-    async send(message) {
-      if (waiting >= settings.maxBacklog) return 'full'
-      waiting += 1
-      await store.add(message, clock.now()).catch((error: unknown) => {
-        waiting -= 1
-        throw error
-      })
-      if (!pauses.has(message.topic)) ready.add(message.topic)
-      pump()
-      return 'stored'
-    },
+    name: queue.name,
+    send: (message) => queue.add([message]),
+    put: queue.put,
     async start() {
-      running = true
-      for (const topic of store.topics()) ready.add(topic)
-      if (ready.size > 0) log.info(`MQTT: ${waiting} messages of the last run wait to be published`)
-      mqtt.onConnected(pump)
-      sweepTimer = setInterval(() => {
-        sweep().catch((error: unknown) => log.error(`MQTT: Old messages could not be given up: ${textOf(error)}`))
-      }, settings.sweepMs ?? 30_000)
-      pump()
+      const { waiting } = queue
+      if (waiting > 0) log.info(`MQTT: ${waiting} messages of the last run wait to be published`)
+      mqtt.onConnected(queue.wake)
+      await queue.start()
     },
-    async stop(graceMs) {
-      running = false
-      clearInterval(sweepTimer)
-      for (const timer of pauses.values()) clearTimeout(timer)
-      pauses.clear()
-      const cut = setTimeout(() => aborter.abort(), graceMs)
-      await Promise.all(active.values())
-      clearTimeout(cut)
-    },
+    stop: queue.stop,
   }
 }
-
-const textOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))

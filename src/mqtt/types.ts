@@ -1,4 +1,5 @@
 /** The broker connection as the features see it. */
+import type { Database } from '../platform/sqlite.ts'
 
 export interface IncomingMessage {
   readonly topic: string
@@ -47,4 +48,6 @@ export interface OutgoingMessage {
 export interface MqttOutgoing {
   /** `stored` = on disk, to be published in order of its topic; `full` = refused, too many messages wait. */
   send(message: OutgoingMessage): Promise<'stored' | 'full'>
+  /** Stores it within a transaction of the caller, however many wait. */
+  put(tx: Database, message: OutgoingMessage): void
 }

@@ -1,5 +1,5 @@
 /** What monitors measure, with the lines that were written by hand: `test/fixtures/influxdb/lines.json`. */
-import { memoryPoint } from '../../src/metrics/influxdb/memory.ts'
+import { memoryPoint } from '../../src/metrics/influxdb/own-points.ts'
 import type { InfluxPoint } from '../../src/metrics/influxdb/types.ts'
 
 const NOON = 1772532000000

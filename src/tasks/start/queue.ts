@@ -6,13 +6,12 @@
 import { backoffDelay } from '../../platform/backoff.ts'
 import type { Clock, Logger, Service } from '../../platform/types.ts'
 import { uuidV7 } from '../../platform/uuid.ts'
-import { reasonOf } from '../../qlik/qrs/failure.ts'
-import type { QrsTask } from '../../qlik/qrs/types.ts'
+import { isDown, reasonOf } from '../../qlik/qrs/failure.ts'
+import type { ExecutionReader, QrsClient, QrsTask } from '../../qlik/qrs/types.ts'
 import type { QueuedStart, RunningStarts, StartRecord, StartRecords } from '../executions/types.ts'
 import { QueueFullError } from './errors.ts'
-import { createQueueLine, type Waiting } from './queue-line.ts'
-import type { QueueEntry } from './queue-store.ts'
-import { type TurnDeps, takeTurn } from './queue-turn.ts'
+import type { QueueEntry, QueueStore } from './queue-store.ts'
+import { startOne } from './start-one.ts'
 import type { QueuedTask, TaskResult } from './types.ts'
 
 export interface StartQueueDeps extends Pick<TurnDeps, 'qrs' | 'store'> {
@@ -20,7 +19,7 @@ export interface StartQueueDeps extends Pick<TurnDeps, 'qrs' | 'store'> {
   readonly running: RunningStarts
   readonly log: Logger
   readonly clock: Clock
-  /** Told about entries that waited too long. */
+  /** Called for entries that waited too long. */
   readonly onDropped?: (entry: QueueEntry, reason: string) => void
 }
 
@@ -29,7 +28,7 @@ export interface StartQueueSettings {
   readonly maxConcurrent: number
   /** Milliseconds that an entry may wait. */
   readonly maxAge: number
-  /** How often it is looked whether something may start, beside the events that tell; default 5,000. */
+  /** How often it is looked whether something may start, beside the events that say so; default 5,000. */
   readonly tickMs?: number
   /** First pause while QRS is down, doubled up to 30 s; default 1,000. */
   readonly retryFirstMs?: number
@@ -255,6 +254,121 @@ export function createStartQueue(deps: StartQueueDeps, settings: StartQueueSetti
       active = false
       clearTimeout(timer)
       await Promise.race([Promise.all(turns), new Promise((done) => setTimeout(done, graceMs).unref())])
+    },
+  }
+}
+
+interface TurnDeps {
+  readonly qrs: QrsClient & Pick<ExecutionReader, 'resultsById'>
+  readonly store: QueueStore
+  readonly now: () => number
+  /** Why the entry must not be started any more; null while it may. */
+  readonly expired: (entry: QueueEntry) => string | null
+}
+
+interface Turn {
+  /** As it is on disk now. */
+  readonly entry: QueueEntry
+  /** The result, or why the entry has to stay in the queue for another turn. */
+  readonly result: TaskResult | { readonly later: string }
+}
+
+/**
+ * Starts the task of the entry. Before QRS is asked, the entry is marked on disk; an entry that is marked already
+ * is compared with the last result of its task first, so that a crash in between starts nothing twice. Never rejects.
+ */
+async function takeTurn(deps: TurnDeps, entry: QueueEntry): Promise<Turn> {
+  const { qrs, store } = deps
+  let marked = entry
+  try {
+    // Much may have happened to the task since it was queued.
+    const task = await qrs.taskById(entry.taskId)
+    if (!task) return { entry, result: { error: 'The task does not exist any more' } }
+    const begun = entry.startingAt === null ? null : await begunMeanwhile(deps, entry, task)
+    if (begun) return { entry, result: begun }
+    const reason = deps.expired(entry)
+    if (reason !== null) return { entry, result: { error: reason } }
+    marked = { ...entry, startingAt: deps.now(), resultBefore: lastResultId(task) }
+    await store.markStarting(marked)
+    const { cause, ...result } = await startOne(qrs, task)
+    return { entry: marked, result: 'error' in result && isDown(cause) ? { later: result.error } : result }
+  } catch (error) {
+    const reason = reasonOf(error)
+    return { entry: marked, result: isDown(error) ? { later: reason } : { error: reason } }
+  }
+}
+
+async function begunMeanwhile(deps: TurnDeps, entry: QueueEntry, task: QrsTask): Promise<TaskResult | null> {
+  const resultId = lastResultId(task)
+  if (resultId === (entry.resultBefore ?? '')) return null
+  const [result] = await deps.qrs.resultsById([resultId])
+  return { executionId: result?.executionID ?? null }
+}
+
+const lastResultId = (task: QrsTask): string => task.operational?.lastExecutionResult?.id ?? ''
+
+/** An entry in memory. */
+interface Waiting {
+  entry: QueueEntry
+  result: TaskResult | null
+  readonly settled: Promise<TaskResult>
+  readonly resolve: (result: TaskResult) => void
+}
+
+interface QueueLine {
+  readonly size: number
+  add(entry: QueueEntry): Waiting
+  remove(one: Waiting): void
+  /** Its task is just being started, or it is just being added or removed: it may not be taken meanwhile. */
+  hold(one: Waiting): void
+  release(one: Waiting): void
+  isHeld(one: Waiting): boolean
+  byId(id: string): Waiting | undefined
+  byTask(taskId: string): Waiting | undefined
+  all(): readonly Waiting[]
+  /** The first that the limits let go; `open` = tasks that were started and still run. */
+  next(open: readonly { readonly request: string }[], maxConcurrent: number): Waiting | undefined
+}
+
+/** Which entries wait, in order, and which of them may go next. */
+function createQueueLine(): QueueLine {
+  const waiting = new Map<string, Waiting>()
+  const byTask = new Map<string, Waiting>()
+  const held = new Set<Waiting>()
+
+  return {
+    get size() {
+      return waiting.size
+    },
+    add(entry) {
+      const { promise: settled, resolve } = Promise.withResolvers<TaskResult>()
+      const one: Waiting = { entry, result: null, settled, resolve }
+      waiting.set(entry.id, one)
+      byTask.set(entry.taskId.toLowerCase(), one)
+      return one
+    },
+    remove(one) {
+      waiting.delete(one.entry.id)
+      byTask.delete(one.entry.taskId.toLowerCase())
+      held.delete(one)
+    },
+    hold: (one) => void held.add(one),
+    release: (one) => void held.delete(one),
+    isHeld: (one) => held.has(one),
+    byId: (id) => waiting.get(id.toLowerCase()),
+    byTask: (taskId) => byTask.get(taskId.toLowerCase()),
+    all: () => [...waiting.values()],
+    next(open, maxConcurrent) {
+      if (maxConcurrent > 0 && open.length + held.size >= maxConcurrent) return undefined
+      const running = new Map<string, number>()
+      const count = ({ request }: { readonly request: string }) => running.set(request, (running.get(request) ?? 0) + 1)
+      for (const one of open) count(one)
+      for (const one of held) count(one.entry)
+      for (const one of waiting.values()) {
+        const { request, requestLimit } = one.entry
+        if (!held.has(one) && (requestLimit === null || (running.get(request) ?? 0) < requestLimit)) return one
+      }
+      return undefined
     },
   }
 }

@@ -1,5 +1,6 @@
-/** The journal of start requests: what is in it survives a crash and is carried out once. */
+/** The journal of start requests: what came, what it has started and what was answered, to recognise repeats. */
 import { createHash } from 'node:crypto'
+import { queueTable } from '../../platform/durable-queue-store.ts'
 import type { GroupWriter } from '../../platform/group-commit.ts'
 import type { Database, Migration } from '../../platform/sqlite.ts'
 
@@ -41,7 +42,23 @@ export const migrations: Migration[] = [
       CREATE INDEX start_publisher_fingerprint ON start_publisher (fingerprint);
       CREATE INDEX start_publisher_request ON start_publisher (request) WHERE request IS NOT NULL;`,
   },
+  {
+    // What is to be done waits in a queue of its own from here on, what is to be answered in that of MQTT messages.
+    name: 'start-task-003',
+    sql: `
+      DROP INDEX start_request_open;
+      ${queueTable('start_request_queue')}
+      INSERT INTO start_request_queue (key, body, created_at)
+        SELECT id, id, received_at FROM start_request WHERE state = 'pending' ORDER BY id;
+      INSERT INTO mqtt_outgoing (key, body, created_at)
+        SELECT answer_topic, json_object('topic', answer_topic, 'payload', answer), received_at
+        FROM start_request WHERE state = 'answering' AND answer_topic IS NOT NULL ORDER BY id;
+      UPDATE start_request SET state = 'done' WHERE state = 'answering';`,
+  },
 ]
+
+/** Requests that are not carried out yet; keys and bodies are their ids. */
+export const REQUEST_TABLE = 'start_request_queue'
 
 /** Hash of topic and payload. */
 export function fingerprintOf({ topic, payload }: { readonly topic: string; readonly payload: Uint8Array }): string {
@@ -61,31 +78,34 @@ export interface JournaledRequest {
   readonly requestId: string | null
 }
 
-/** Every promise resolves when the change is on disk. */
+/** What is published about a request that has been carried out. */
+export interface RequestAnswer {
+  readonly topic: string
+  readonly answer: string
+}
+
+/** Every promise resolves when the change is on disk. Functions with `tx` run in a transaction of the caller. */
 export interface RequestStore {
-  add(request: JournaledRequest): Promise<void>
+  /** `also` is written together with it. */
+  add(request: JournaledRequest, also: (tx: Database) => void): Promise<void>
+  find(id: string): JournaledRequest | undefined
   /** Remembers the caller of the REST API that publishes such a message; resolves with the number to `withdraw` it by. */
   addPublisher(fingerprint: string, actor: string, now: number): Promise<number>
   withdraw(publisher: number): Promise<void>
   /** The caller of the REST API that has published the request; null when it came from elsewhere. */
   publisherOf(id: string): string | null
-  /** Accepted and not carried out, oldest first. */
-  pending(): JournaledRequest[]
   /** The newest request of the sender's id or fingerprint that came at or after `since`. */
   findByRequestId(requestId: string, since: number): { readonly id: string } | undefined
   findByFingerprint(fingerprint: string, since: number): { readonly id: string } | undefined
   /** Tasks that the request has started, with their execution ids. */
   startedTasks(id: string): Map<string, string | null>
   addStarted(id: string, taskId: string, executionId: string | null): Promise<void>
-  /** Carried out; the answer waits to be published, if one is wanted (`topic`). */
-  finish(id: string, answer: string, topic: string | null): Promise<void>
-  /** Answers that wait to be published, oldest first. */
-  answers(): { readonly id: string; readonly topic: string; readonly answer: string }[]
-  answered(id: string): Promise<void>
-  /** Puts the answer of a finished request into the queue once more. */
-  answerAgain(id: string): Promise<void>
+  /** It has been carried out; `topic` is where the answer goes, null = nowhere. */
+  finish(tx: Database, id: string, answer: string, topic: string | null): void
+  /** Null before the request is carried out, and when no answer is wanted. */
+  answerOf(id: string): RequestAnswer | null
   /** Forgets finished requests that came before. */
-  prune(before: number): Promise<void>
+  prune(tx: Database, before: number): void
 }
 
 const SELECT =
@@ -100,7 +120,7 @@ export function createRequestStore({ db, writer }: { db: Database; writer: Group
     await writer.write((one) => one.run(sql, ...params))
   }
   return {
-    async add({ id, receivedAt, topic, payload, fingerprint, requestId }) {
+    async add({ id, receivedAt, topic, payload, fingerprint, requestId }, also) {
       await writer.write((one) => {
         one.run(
           `INSERT INTO start_request (id, received_at, topic, payload, fingerprint, request_id, state)
@@ -108,8 +128,10 @@ export function createRequestStore({ db, writer }: { db: Database; writer: Group
           ...[id, receivedAt, topic, payload, fingerprint, requestId],
         )
         one.run(LINK_PUBLISHER, id, fingerprint)
+        also(one)
       })
     },
+    find: (id) => db.get<JournaledRequest>(`${SELECT} WHERE id = ?`, id),
     addPublisher: (fingerprint, actor, now) =>
       writer.write(
         (one) =>
@@ -121,7 +143,6 @@ export function createRequestStore({ db, writer }: { db: Database; writer: Group
     withdraw: (publisher) => run('DELETE FROM start_publisher WHERE id = ?', publisher),
     publisherOf: (id) =>
       db.get<{ actor: string }>('SELECT actor FROM start_publisher WHERE request = ?', id)?.actor ?? null,
-    pending: () => db.all<JournaledRequest>(`${SELECT} WHERE state = 'pending' ORDER BY id`),
     findByRequestId: (requestId, since) =>
       db.get(
         'SELECT id FROM start_request WHERE request_id = ? AND received_at >= ? ORDER BY id DESC',
@@ -145,27 +166,19 @@ export function createRequestStore({ db, writer }: { db: Database; writer: Group
       ),
     addStarted: (id, taskId, executionId) =>
       run('INSERT OR IGNORE INTO start_request_task VALUES (?, ?, ?)', id, taskId, executionId),
-    finish: (id, answer, topic) =>
-      run(
-        'UPDATE start_request SET state = ?, answer = ?, answer_topic = ? WHERE id = ?',
-        topic === null ? 'done' : 'answering',
-        answer,
-        topic,
+    finish: (tx, id, answer, topic) =>
+      void tx.run(
+        "UPDATE start_request SET state = 'done', answer = ?, answer_topic = ? WHERE id = ?",
+        ...[answer, topic, id],
+      ),
+    answerOf: (id) =>
+      db.get<RequestAnswer>(
+        "SELECT answer_topic AS topic, answer FROM start_request WHERE id = ? AND state = 'done' AND answer_topic IS NOT NULL",
         id,
-      ),
-    answers: () =>
-      db.all(
-        "SELECT id, answer_topic AS topic, answer FROM start_request WHERE state = 'answering' AND answer_topic IS NOT NULL ORDER BY id",
-      ),
-    answered: (id) => run("UPDATE start_request SET state = 'done' WHERE id = ? AND state = 'answering'", id),
-    answerAgain: (id) =>
-      run(
-        "UPDATE start_request SET state = 'answering' WHERE id = ? AND state = 'done' AND answer_topic IS NOT NULL",
-        id,
-      ),
-    async prune(before) {
-      await run("DELETE FROM start_request WHERE state = 'done' AND received_at < ?", before)
-      await run('DELETE FROM start_publisher WHERE published_at < ?', before)
+      ) ?? null,
+    prune(tx, before) {
+      tx.run("DELETE FROM start_request WHERE state = 'done' AND received_at < ?", before)
+      tx.run('DELETE FROM start_publisher WHERE published_at < ?', before)
     },
   }
 }

@@ -3,24 +3,23 @@
  * between loses nothing, and what was journaled and not done is taken up again at the next start.
  */
 import { setTimeout as pause } from 'node:timers/promises'
-import type { IncomingMessage, MqttService } from '../../mqtt/types.ts'
-import { backoffDelay } from '../../platform/backoff.ts'
+import type { IncomingMessage, MqttOutgoing, MqttService } from '../../mqtt/types.ts'
+import { type BackoffSettings, backoffDelay } from '../../platform/backoff.ts'
+import { createDurableQueue, type QueueDeps, type QueueItem, type SendResult } from '../../platform/durable-queue.ts'
 import { isStorageTrouble } from '../../platform/sqlite.ts'
-import type { Clock, Logger, Service } from '../../platform/types.ts'
+import type { Logger, Service } from '../../platform/types.ts'
 import { uuidV7 } from '../../platform/uuid.ts'
-import { createAnswerQueue } from './answer-queue.ts'
 import { objectAnswer } from './answers.ts'
 import { LookupError } from './errors.ts'
 import { type MessageRules, parseStartMessage, replyProblem, type StartMessage } from './message.ts'
-import { fingerprintOf, type JournaledRequest, type RequestStore } from './request-store.ts'
+import { createRequestStore, fingerprintOf, type JournaledRequest, REQUEST_TABLE } from './request-store.ts'
 import type { StartOutcome, StartRequest, StartTask } from './types.ts'
 
-export interface StartRequestsDeps {
-  readonly mqtt: MqttService
+export interface StartRequestsDeps extends QueueDeps {
+  readonly mqtt: Pick<MqttService, 'onMessage'>
+  /** Takes the answers. */
+  readonly outgoing: Pick<MqttOutgoing, 'put'>
   readonly start: StartTask
-  readonly store: RequestStore
-  readonly log: Logger
-  readonly clock: Clock
 }
 
 export interface StartRequestsSettings extends MessageRules {
@@ -43,13 +42,26 @@ const CONCURRENCY = 4
 
 /** Start it before the MQTT service, so that no message comes too early. */
 export function createStartRequests(deps: StartRequestsDeps, settings: StartRequestsSettings): Service {
-  const { mqtt, start, store, clock } = deps
+  const { mqtt, outgoing, start, writer, clock } = deps
   const log = deps.log.child('start-task')
-  const answers = createAnswerQueue({ mqtt, store, log })
-  const queue: Job[] = []
-  const timers = new Set<ReturnType<typeof setTimeout>>()
-  const active = new Set<Promise<void>>()
+  const store = createRequestStore(deps)
   const resultTopic = usableResultTopic(settings, log)
+  const retry: BackoffSettings = { firstMs: settings.retryFirstMs ?? 1000, maxMs: RETRY_MAX_MS }
+  const queue = createDurableQueue<string>(
+    { ...deps, log },
+    {
+      name: 'start requests',
+      table: REQUEST_TABLE,
+      what: 'STARTTASK: The state of MQTT start requests',
+      keyOf: (id) => id,
+      // Each has a key of its own: none waits for another.
+      order: 'key',
+      codec: { encode: (id) => id, decode: (id) => id },
+      concurrency: CONCURRENCY,
+      retry,
+      send: async (items) => Promise.all(items.map(carryOut)),
+    },
+  )
   let running = false
   let taking: Promise<void> = Promise.resolve()
 
@@ -93,14 +105,13 @@ export function createStartRequests(deps: StartRequestsDeps, settings: StartRequ
       log.info(
         `STARTTASK: MQTT start request repeated (${parsed.requestId ?? 'redelivery'}); answered again, not started`,
       )
-      await store.answerAgain(repeated.id)
-      answers.flush()
+      const answered = store.answerOf(repeated.id)
+      if (answered) await writer.write((tx) => outgoing.put(tx, { topic: answered.topic, payload: answered.answer }))
       return
     }
     const { topic, payload } = message
     const request = { id: uuidV7(now), receivedAt: now, topic, payload, fingerprint, requestId: parsed.requestId }
-    await store.add(request)
-    enqueue({ request, attempt: 0 })
+    await store.add(request, (tx) => queue.put(tx, request.id))
   }
 
   function earlier(requestId: string | null, redelivered: boolean, fingerprint: string, now: number) {
@@ -108,27 +119,9 @@ export function createStartRequests(deps: StartRequestsDeps, settings: StartRequ
     return redelivered ? store.findByFingerprint(fingerprint, now - REDELIVERY_MS) : undefined
   }
 
-  function enqueue(job: Job): void {
-    queue.push(job)
-    pump()
-  }
-
-  function pump(): void {
-    while (running && active.size < CONCURRENCY) {
-      const job = queue.shift()
-      if (!job) return
-      const work = carryOut(job)
-        .catch((error: unknown) => log.error(`STARTTASK: MQTT start request ${job.request.id}: ${textOf(error)}`))
-        .finally(() => {
-          active.delete(work)
-          pump()
-        })
-      active.add(work)
-    }
-  }
-
-  async function carryOut(job: Job): Promise<void> {
-    const { request } = job
+  async function carryOut({ value: id, attempts }: QueueItem<string>): Promise<SendResult> {
+    const request = store.find(id)
+    if (!request) return { outcome: 'rejected', detail: 'the request is no longer stored' }
     const parsed = parseStartMessage(request.payload, settings)
     const { refusal } = parsed
     if (refusal) {
@@ -137,8 +130,7 @@ export function createStartRequests(deps: StartRequestsDeps, settings: StartRequ
     }
     if (clock.now() - request.receivedAt > GIVE_UP_MS) return giveUp(request, parsed, 'it is older than 10 minutes')
     const result = await attempt(request, parsed)
-    if ('answer' in result) return finish(request, parsed, result.answer)
-    later(job, parsed, result.retry)
+    return 'answer' in result ? finish(request, parsed, result.answer) : later(request, parsed, attempts, result.retry)
   }
 
   async function attempt(
@@ -159,59 +151,46 @@ export function createStartRequests(deps: StartRequestsDeps, settings: StartRequ
     }
   }
 
-  function later(job: Job, parsed: StartMessage, reason: string): void {
-    const { request } = job
-    const attempt = job.attempt + 1
-    const delay = backoffDelay(attempt, { firstMs: settings.retryFirstMs ?? 1000, maxMs: RETRY_MAX_MS })
-    if (clock.now() + delay - request.receivedAt > GIVE_UP_MS) {
-      void giveUp(request, parsed, reason).catch((error: unknown) => log.error(`STARTTASK: ${textOf(error)}`))
-      return
-    }
-    log.warn(`STARTTASK: MQTT start request waits for QRS (${reason}); next attempt in ${Math.round(delay / 1000)} s`)
-    if (!running) return
-    const timer = setTimeout(() => {
-      timers.delete(timer)
-      enqueue({ request, attempt })
-    }, delay)
-    timers.add(timer)
+  function later(request: JournaledRequest, parsed: StartMessage, attempts: number, reason: string): SendResult {
+    const delayMs = backoffDelay(attempts + 1, retry)
+    if (clock.now() + delayMs - request.receivedAt > GIVE_UP_MS) return giveUp(request, parsed, reason)
+    log.warn(`STARTTASK: MQTT start request waits for QRS (${reason}); next attempt in ${Math.round(delayMs / 1000)} s`)
+    return { outcome: 'retry', detail: reason, delayMs }
   }
 
-  function giveUp(request: JournaledRequest, parsed: StartMessage, reason: string): Promise<void> {
+  function giveUp(request: JournaledRequest, parsed: StartMessage, reason: string): SendResult {
     log.error(`STARTTASK: MQTT start request given up: ${reason}`)
     return finish(request, parsed, { error: 'Failed starting task', details: `QRS request failed: ${reason}` })
   }
 
-  async function finish({ id }: JournaledRequest, parsed: StartMessage, answer: object): Promise<void> {
+  /** The request leaves the queue, and its answer is on its way, in one transaction. */
+  function finish({ id }: JournaledRequest, parsed: StartMessage, answer: object): SendResult {
     const topic = settings.shadow ? null : (parsed.replyTopic ?? resultTopic)
-    const body = parsed.requestId === null ? answer : { requestId: parsed.requestId, ...answer }
-    await store.finish(id, JSON.stringify(body), topic)
-    if (topic !== null) answers.flush()
-    await store.prune(clock.now() - KEEP_MS)
+    const payload = JSON.stringify(parsed.requestId === null ? answer : { requestId: parsed.requestId, ...answer })
+    return {
+      outcome: 'delivered',
+      also(tx) {
+        store.finish(tx, id, payload, topic)
+        if (topic !== null) outgoing.put(tx, { topic, payload })
+        store.prune(tx, clock.now() - KEEP_MS)
+      },
+    }
   }
 
   return {
-    name: 'start requests',
+    name: queue.name,
     async start() {
       running = true
       mqtt.onMessage(settings.taskStartTopic, receive)
-      mqtt.onConnected(() => answers.flush())
-      const unfinished = store.pending()
-      if (unfinished.length > 0) log.info(`STARTTASK: Taking up ${unfinished.length} start request(s) of the last run`)
-      for (const request of unfinished) enqueue({ request, attempt: 0 })
+      const { waiting } = queue
+      if (waiting > 0) log.info(`STARTTASK: Taking up ${waiting} start request(s) of the last run`)
+      await queue.start()
     },
     async stop(graceMs) {
       running = false
-      for (const timer of timers) clearTimeout(timer)
-      timers.clear()
-      queue.length = 0
-      await Promise.race([Promise.all(active), new Promise((done) => setTimeout(done, graceMs).unref())])
+      await queue.stop(graceMs)
     },
   }
-}
-
-interface Job {
-  readonly request: JournaledRequest
-  readonly attempt: number
 }
 
 /** `publisher`: the caller of the REST API that has published the message. */

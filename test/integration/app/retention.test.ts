@@ -1,9 +1,14 @@
 import { expect, test } from 'bun:test'
+import { buildMessages } from '../../../src/app/messages.ts'
+import { MIGRATIONS } from '../../../src/app/migrations.ts'
 import { createRetention } from '../../../src/app/retention.ts'
 import { takeDedupKey } from '../../../src/events/bookkeeping.ts'
 import { auditMigrations, insertEntry } from '../../../src/http/audit/store.ts'
 import { createGroupWriter } from '../../../src/platform/group-commit.ts'
+import { openDatabase } from '../../../src/platform/sqlite.ts'
 import { uuidV7 } from '../../../src/platform/uuid.ts'
+import type { QrsClient } from '../../../src/qlik/qrs/types.ts'
+import { configOf, loadButler } from '../../support/config.ts'
 import { pipelineDatabase, storePending, taskEvent } from '../../support/events.ts'
 import { recordingLog } from '../../support/recording-log.ts'
 import { tempDirectory } from '../../support/temp.ts'
@@ -123,4 +128,36 @@ test('a stop in the middle ends it without a word', async () => {
   close()
   await Bun.sleep(30)
   expect(log.of('error')).toEqual([])
+})
+
+test('MQTT messages that were given up are kept as long as events, also while MQTT is off', async () => {
+  const directory = tempDirectory()
+  const db = openDatabase(directory.join('footman.db'), { migrations: MIGRATIONS })
+  const writer = createGroupWriter(db)
+  const log = recordingLog()
+  const clock = { now: () => 100 * DAY }
+  for (const [topic, deadAt] of [
+    ['old', 89 * DAY],
+    ['young', 91 * DAY],
+  ] as const) {
+    db.run(
+      `INSERT INTO mqtt_outgoing (key, body, state, reason, created_at, dead_at) VALUES (?, '{}', 'dead', 'EXPIRED', 0, ?)`,
+      ...[topic, deadAt],
+    )
+  }
+  db.run(`INSERT INTO mqtt_outgoing (key, body, created_at) VALUES ('waits', '{}', 0)`)
+  const config = await configOf(loadButler('footman:\n  retention:\n    events: 10d'))
+  const messages = buildMessages({ db, writer, clock, log, mqtt: null, qrs: {} as QrsClient }, config, false)
+  const retention = createRetention(
+    { writer, clock, log, purgeJournal: () => {} },
+    { keepAuditMs: DAY, keepEventsMs: DAY, firstMs: 1, others: [messages.pruning] },
+  )
+  const topics = () => db.all<{ key: string }>('SELECT key FROM mqtt_outgoing ORDER BY key').map(({ key }) => key)
+  await retention.start()
+  await until(() => topics().length < 3)
+  expect(topics()).toEqual(['waits', 'young'])
+  await retention.stop(0)
+  await Promise.all(messages.services.map((service) => service.stop(0)))
+  db.close()
+  directory.remove()
 })

@@ -1,15 +1,19 @@
 /** The points of monitors wait on disk for InfluxDB. */
 import { afterEach, describe, expect, test } from 'bun:test'
-import { createPointQueue, type PointQueueSettings } from '../../../src/metrics/influxdb/queue.ts'
 import {
-  createPointStore,
-  deadPoints,
+  createPointQueue,
   influxMigrations,
-  purgeDeadPoints,
-  resendDeadPoints,
-} from '../../../src/metrics/influxdb/queue-store.ts'
+  POINT_TABLE,
+  type PointQueueSettings,
+} from '../../../src/metrics/influxdb/points.ts'
+import {
+  type DeadLetterFilter,
+  deadLetters,
+  purgeDeadLetters,
+  replayDeadLetters,
+} from '../../../src/platform/durable-queue-store.ts'
 import { createGroupWriter } from '../../../src/platform/group-commit.ts'
-import { openDatabase } from '../../../src/platform/sqlite.ts'
+import { type Database, openDatabase } from '../../../src/platform/sqlite.ts'
 import { type HttpSink, startHttpSink } from '../../support/http-sink.ts'
 import { linesOf } from '../../support/influx-double.ts'
 import { influxServer } from '../../support/influx-server.ts'
@@ -38,11 +42,10 @@ function queue(port: number, options: Partial<PointQueueSettings> & { directory?
   const clock = { now: () => NOW + shift() }
   const db = openDatabase(`${directory}/footman.db`, { migrations: influxMigrations })
   const { server } = influxServer({ hostPort: port }, {}, clock.now)
-  const store = createPointStore({ db, writer: createGroupWriter(db) })
   const log = recordingLog()
   const told: [number, string][] = []
   const points = createPointQueue(
-    { server, store, clock, log, onDead: (count, why) => void told.push([count, why]) },
+    { server, db, writer: createGroupWriter(db), clock, log, onDead: (count, why) => void told.push([count, why]) },
     { retry: { firstMs: 10, maxMs: 20, jitter: 0 }, maxAgeMs: 7 * DAY, gatherMs: 5, ...settings },
   )
   let ended = false
@@ -116,6 +119,11 @@ test('an outage: all wait on disk, through a restart, and arrive once and in ord
   )
 }, 30_000)
 
+const deadPoints = (db: Database) => deadLetters(db, POINT_TABLE)
+const resendDeadPoints = (db: Database, filter: DeadLetterFilter, now: number) =>
+  replayDeadLetters(db, POINT_TABLE, filter, now)
+const purgeDeadPoints = (db: Database, before: number, limit: number) =>
+  purgeDeadLetters(db, POINT_TABLE, before, limit)
 const ALL = { reason: null, from: null, to: null }
 
 test('InfluxDB away for days: what is older than the limit is a dead letter, the rest is written; replayed, it has its own time', async () => {
@@ -128,7 +136,7 @@ test('InfluxDB away for days: what is older than the limit is a dead letter, the
   shift = 6 * DAY
   await points.writePoints([point(3)])
   shift = 7 * DAY + 60_000
-  await until(() => points.dropped.expired === 2, { timeout })
+  await until(() => told.length === 1, { timeout })
   await influx.up()
   await until(() => points.waiting === 0, { timeout })
   expect(written(influx)).toEqual([`m,n=3,qs_env=prod f=3 ${NOW + 6 * DAY}000000`])
@@ -136,7 +144,7 @@ test('InfluxDB away for days: what is older than the limit is a dead letter, the
     'INFLUXDB: 2 points were given up because they waited too long for InfluxDB; they can be sent again',
   ])
   expect(told).toEqual([[2, 'they waited too long']])
-  const dead = { measurement: 'm', reason: 'EXPIRED', detail: null, points: 2, oldestAt: NOW, newestAt: NOW }
+  const dead = { key: 'm', reason: 'EXPIRED', detail: null, count: 2, oldestAt: NOW, newestAt: NOW }
   expect(deadPoints(db)).toEqual([dead] as never)
 
   expect(resendDeadPoints(db, { ...ALL, reason: ['REJECTED'] }, NOW + shift)).toBe(0)
@@ -152,11 +160,12 @@ test('a month without InfluxDB: thousands of points expire together, none is los
   const influx = await sink()
   await influx.down()
   let shift = 0
-  const { points, db } = queue(influx.port, { shift: () => shift })
+  const { points, db, told } = queue(influx.port, { shift: () => shift })
   await points.writePoints(Array.from({ length: 1700 }, (_, n) => point(n)))
   shift = 30 * DAY
   await points.start()
-  await until(() => points.dropped.expired === 1700, { timeout })
+  await until(() => told.length === 1, { timeout })
+  expect(told).toEqual([[1700, 'they waited too long']])
   expect(points.waiting).toBe(0)
   expect(resendDeadPoints(db, ALL, NOW + shift)).toBe(1700)
   await influx.up()
@@ -169,11 +178,12 @@ test('dead letters are kept for a time, then go in small steps; what waits stays
   const influx = await sink()
   await influx.down()
   let shift = 0
-  const { points, db } = queue(influx.port, { shift: () => shift })
+  const { points, db, told } = queue(influx.port, { shift: () => shift })
   await points.start()
   await points.writePoints([point(1), point(2), point(3)])
   shift = 8 * DAY
-  await until(() => points.dropped.expired === 3, { timeout })
+  await until(() => told.length === 1, { timeout })
+  expect(told).toEqual([[3, 'they waited too long']])
   await points.writePoints([point(4)])
   expect(purgeDeadPoints(db, NOW + 8 * DAY, 2)).toBe(0)
   expect(purgeDeadPoints(db, NOW + 8 * DAY + 1, 2)).toBe(2)
@@ -203,9 +213,8 @@ test('a refused point is a dead letter with the words of InfluxDB, and costs the
   await points.start()
   await points.writePoints([point(1), { ...point(2), measurement: 'a,b c' }, point(3)])
   await until(() => points.waiting === 0, { timeout })
-  expect(points.dropped).toEqual({ expired: 0, refused: 1 })
   const detail = 'HTTP 400: field type conflict'
-  const dead = { measurement: 'a,b c', reason: 'REJECTED', detail, points: 1, oldestAt: NOW, newestAt: NOW }
+  const dead = { key: 'a,b c', reason: 'REJECTED', detail, count: 1, oldestAt: NOW, newestAt: NOW }
   expect(deadPoints(db)).toEqual([dead] as never)
   expect(told).toEqual([[1, detail]])
   expect(influx.requests.filter(({ body }) => !body.includes('n=2')).flatMap(({ body }) => linesOf(body))).toHaveLength(

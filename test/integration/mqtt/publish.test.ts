@@ -1,7 +1,12 @@
 import { afterEach, describe, expect, test } from 'bun:test'
-import { publishRoutes } from '../../../src/mqtt/messages/publish-routes.ts'
-import { createMqttOutgoing, type OutgoingSettings } from '../../../src/mqtt/outgoing.ts'
-import { createOutgoingStore, outgoingMigrations } from '../../../src/mqtt/outgoing-store.ts'
+import { publishRoutes } from '../../../src/mqtt/http.ts'
+import {
+  createMqttOutgoing,
+  OUTGOING_TABLE,
+  type OutgoingSettings,
+  outgoingMigrations,
+} from '../../../src/mqtt/outgoing.ts'
+import { purgeDeadLetters } from '../../../src/platform/durable-queue-store.ts'
 import { createGroupWriter } from '../../../src/platform/group-commit.ts'
 import { openDatabase } from '../../../src/platform/sqlite.ts'
 import { type Mosquitto, startMosquitto } from '../../support/mosquitto.ts'
@@ -38,14 +43,14 @@ async function publisher(port: number, options: Options = {}) {
   const outgoing = createMqttOutgoing(
     {
       mqtt,
-      store: createOutgoingStore({ db, writer: createGroupWriter(db) }),
+      db,
+      writer: createGroupWriter(db),
       clock: { now: options.now ?? Date.now },
       log,
     },
     {
       retry: { firstMs: 50, maxMs: 200 },
       maxAgeMs: HOUR,
-      keepDeadMs: HOUR,
       maxBacklog: 1000,
       concurrency: 4,
       sweepMs: 20,
@@ -72,6 +77,7 @@ async function publisher(port: number, options: Options = {}) {
     mqtt,
     file,
     stop,
+    db,
     rows: <T>(sql: string) => db.all<T>(sql),
     publish: (topic: string, message: string, more: object = {}) =>
       api.send('PUT', '/v4/mqttpublishmessage', { topic, message, ...more }),
@@ -92,7 +98,7 @@ async function watch(port: number) {
 }
 
 const STATUS = 'qliksense/butler/mqtt/status'
-const waiting = `SELECT count(*) AS n FROM mqtt_outgoing WHERE state = 'pending'`
+const waiting = `SELECT count(*) AS n FROM mqtt_outgoing WHERE state = 'waiting'`
 
 describe.skipIf(!findExecutable('mosquitto'))('with a broker', () => {
   test('a message is stored, answered and published', async () => {
@@ -162,7 +168,7 @@ describe.skipIf(!findExecutable('mosquitto'))('with a broker', () => {
     await one.publish('too/large', 'x'.repeat(5000))
     await one.publish('sales/new', 'a')
     await until(() => watcher.payloads().includes('a'), { timeout: 10_000 })
-    const dead = () => one.rows(`SELECT topic, reason FROM mqtt_outgoing WHERE state = 'dead'`)
+    const dead = () => one.rows(`SELECT key AS topic, reason FROM mqtt_outgoing WHERE state = 'dead'`)
     await until(() => dead().length === 1, { timeout: 10_000 })
     expect(dead()).toEqual([{ topic: 'too/large', reason: 'EXPIRED' }])
   })
@@ -193,7 +199,9 @@ describe('without a broker', () => {
     // It no longer counts as backlog.
     expect((await one.publish('sales/new', 'b')).status).toBe(201)
     now += HOUR + 1
-    await until(() => one.rows(`SELECT seq FROM mqtt_outgoing WHERE state = 'dead'`).length === 1)
+    await until(() => one.rows(`SELECT seq FROM mqtt_outgoing WHERE state = 'dead'`).length === 2)
+    expect(purgeDeadLetters(one.db, OUTGOING_TABLE, now - HOUR, 10)).toBe(1)
+    expect(one.rows(`SELECT seq FROM mqtt_outgoing WHERE state = 'dead'`)).toHaveLength(1)
   })
 
   test('the echo keeps order, coerced values and extra members', async () => {

@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test'
-import { connectionOptions, readCertificates } from '../../../src/mqtt/options.ts'
+import { connectionOptions, readCertificates } from '../../../src/mqtt/connection.ts'
 import { mqttSettings } from '../../integration/mqtt/support.ts'
 
 const readFile = async (path: string) => `text of ${path}`

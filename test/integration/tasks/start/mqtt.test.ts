@@ -1,10 +1,13 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'bun:test'
+import { createMqttOutgoing, outgoingMigrations } from '../../../../src/mqtt/outgoing.ts'
+import type { MqttService } from '../../../../src/mqtt/types.ts'
 import { systemClock } from '../../../../src/platform/clock.ts'
+import { insertItem, waitingItems } from '../../../../src/platform/durable-queue-store.ts'
 import { createGroupWriter } from '../../../../src/platform/group-commit.ts'
 import { type FileDatabase, openDatabase, StorageError } from '../../../../src/platform/sqlite.ts'
-import type { Clock } from '../../../../src/platform/types.ts'
+import type { Clock, Logger } from '../../../../src/platform/types.ts'
 import type { StartFilterSettings } from '../../../../src/tasks/start/filter.ts'
-import { createRequestStore, migrations } from '../../../../src/tasks/start/request-store.ts'
+import { createRequestStore, migrations, REQUEST_TABLE } from '../../../../src/tasks/start/request-store.ts'
 import { createStartRequests } from '../../../../src/tasks/start/requests.ts'
 import { createStartTask } from '../../../../src/tasks/start/start.ts'
 import { type Mosquitto, startMosquitto } from '../../../support/mosquitto.ts'
@@ -52,12 +55,27 @@ interface Options {
   clock?: Clock
 }
 
+function openStorage() {
+  const db = openDatabase(directory.join('footman.db'), { migrations: [...outgoingMigrations, ...migrations] })
+  return { db, writer: createGroupWriter(db), pending: () => waitingItems(db, REQUEST_TABLE) }
+}
+
+const outgoingMessages = (
+  deps: Pick<ReturnType<typeof openStorage>, 'db' | 'writer'>,
+  mqtt: MqttService,
+  log: Logger,
+) =>
+  createMqttOutgoing(
+    { db: deps.db, writer: deps.writer, mqtt, log, clock: systemClock },
+    { retry: { firstMs: 20, maxMs: 200 }, maxAgeMs: 3_600_000, maxBacklog: 1000, concurrency: 4 },
+  )
+
 /** Footman's part: journal, start requests and broker connection; `crash` leaves everything as it is on disk. */
 async function footman(options: Options = {}) {
   const clock = options.clock ?? systemClock
   const { mqtt, log } = service(broker.port, options.mqtt)
-  const db = openDatabase(directory.join('footman.db'), { migrations })
-  const store = createRequestStore({ db, writer: createGroupWriter(db) })
+  const { db, writer, pending } = openStorage()
+  const outgoing = outgoingMessages({ db, writer }, mqtt, log)
   options.onDatabase?.(db)
   const start = createStartTask({ qrs: site.qrs, log, clock }, { ...(options.filter ?? NO_FILTER), shadow: false })
   const settings = {
@@ -67,11 +85,12 @@ async function footman(options: Options = {}) {
     shadow: false,
     retryFirstMs: 20,
   }
-  const requests = createStartRequests({ mqtt, start, store, log, clock }, settings)
+  const requests = createStartRequests({ db, writer, mqtt, outgoing, start, log, clock }, settings)
   let stopped = false
   const stop = async () => {
     if (stopped) return
     stopped = true
+    await outgoing.stop(500)
     await mqtt.stop(500)
     await requests.stop(2000)
     db.close()
@@ -79,8 +98,9 @@ async function footman(options: Options = {}) {
   running.push({ stop })
   await requests.start()
   await mqtt.start()
+  await outgoing.start()
   await until(() => log.of('verbose').some((line) => line.startsWith('MQTT: Subscribed')))
-  return { mqtt, log, store, stop }
+  return { mqtt, log, pending, stop }
 }
 
 const answers = (topic = RESULT) => watcher.received.filter((one) => one.topic === topic).map((one) => one.payload)
@@ -250,10 +270,10 @@ describe('answers', () => {
   })
 
   test('none without a topic', async () => {
-    const { store } = await footman({ resultTopic: '' })
+    const { pending } = await footman({ resultTopic: '' })
     await watcher.publish(START, DASHBOARD)
     await until(() => site.startedIds().length === 1)
-    await until(() => store.pending().length === 0)
+    await until(() => pending() === 0)
     expect(watcher.received.map((one) => one.topic)).not.toContain(RESULT)
   })
 })
@@ -291,8 +311,7 @@ describe('repeats', () => {
 
 /** Start requests without a broker: packets are handed in by the test. */
 async function handFed() {
-  const db = openDatabase(directory.join('footman.db'), { migrations })
-  const store = createRequestStore({ db, writer: createGroupWriter(db) })
+  const { db, writer } = openStorage()
   const { log } = service(broker.port)
   const start = createStartTask({ qrs: site.qrs, log, clock: systemClock }, { ...NO_FILTER, shadow: false })
   let deliver: Parameters<ReturnType<typeof service>['mqtt']['onMessage']>[1] = async () => {}
@@ -306,7 +325,8 @@ async function handFed() {
     },
   }
   const settings = { subscriptionRootTopic: '#', taskStartTopic: START, taskStartResultTopic: '', shadow: false }
-  const requests = createStartRequests({ mqtt, start, store, log, clock: systemClock }, settings)
+  const outgoing = outgoingMessages({ db, writer }, mqtt, log)
+  const requests = createStartRequests({ db, writer, mqtt, outgoing, start, log, clock: systemClock }, settings)
   await requests.start()
   running.push({
     stop: async () => {
@@ -314,16 +334,16 @@ async function handFed() {
       db.close()
     },
   })
-  return { deliver: (message: Parameters<typeof deliver>[0]) => deliver(message), log, store }
+  return { deliver: (message: Parameters<typeof deliver>[0]) => deliver(message), log }
 }
 
 describe('trouble', () => {
   test('QRS away: the request waits, is tried again and started once', async () => {
     site.simulator.fault({ listener: 'qrs', mode: 'status', args: [503] })
-    const { log, store } = await footman()
+    const { log, pending } = await footman()
     await watcher.publish(START, DASHBOARD)
     await until(() => log.of('warn').filter((line) => line.includes('waits for QRS')).length >= 2)
-    expect(store.pending()).toHaveLength(1)
+    expect(pending()).toBe(1)
     site.simulator.clearFaults()
     expect(JSON.parse(await answer())).toEqual(started(FINANCIAL))
     expect(site.startedIds()).toEqual([DASHBOARD])
@@ -333,23 +353,23 @@ describe('trouble', () => {
     site.simulator.fault({ listener: 'qrs', mode: 'status', args: [503] })
     const first = await footman()
     await watcher.publish(START, DASHBOARD)
-    await until(() => first.store.pending().length === 1)
+    await until(() => first.pending() === 1)
     await first.stop()
     site.simulator.clearFaults()
     const second = await footman()
     expect(JSON.parse(await answer())).toEqual(started(FINANCIAL))
     expect(site.startedIds()).toEqual([DASHBOARD])
     expect(second.log.of('info')).toContain('STARTTASK: Taking up 1 start request(s) of the last run')
-    expect(second.store.pending()).toEqual([])
+    await until(() => second.pending() === 0)
   })
 
   test('tasks that were started before the crash are not started again', async () => {
-    const db = openDatabase(directory.join('footman.db'), { migrations })
-    const store = createRequestStore({ db, writer: createGroupWriter(db) })
+    const { db, writer } = openStorage()
+    const store = createRequestStore({ db, writer })
     const id = '019cad24-bb20-78e1-b80b-d70ae0784c78'
     const payload = Buffer.from('{"tag":"daily-reports"}')
     const request = { id, receivedAt: Date.now(), topic: START, payload, fingerprint: 'f', requestId: null }
-    await store.add(request)
+    await store.add(request, (tx) => insertItem(tx, REQUEST_TABLE, { key: id, body: id, createdAt: Date.now() }))
     await store.addStarted(id, SALES, 'e5000000-0000-4000-8000-000000000001')
     db.close()
     await footman()
@@ -363,7 +383,7 @@ describe('trouble', () => {
     site.simulator.fault({ listener: 'qrs', mode: 'status', args: [503] })
     const first = await footman({ clock })
     await watcher.publish(START, DASHBOARD)
-    await until(() => first.store.pending().length === 1)
+    await until(() => first.pending() === 1)
     await first.stop()
     now += 10 * 60_000 + 1
     site.simulator.clearFaults()
@@ -375,16 +395,36 @@ describe('trouble', () => {
 
   test('an answer waits for the broker', async () => {
     // Slow to come back, so that the watcher is there before.
-    const { mqtt, store } = await footman({ mqtt: { retryFirstMs: 1000 } })
+    const { mqtt, pending } = await footman({ mqtt: { retryFirstMs: 1000 } })
     site.simulator.fault({ listener: 'qrs', mode: 'status', args: [503] })
     await watcher.publish(START, DASHBOARD)
-    await until(() => store.pending().length === 1)
+    await until(() => pending() === 1)
     await broker.kill()
     await until(() => !mqtt.connected)
     site.simulator.clearFaults()
     await until(() => site.startedIds().length === 1)
     await broker.start()
     expect(JSON.parse(await answerAfterReconnect())).toEqual(started(FINANCIAL))
+  })
+
+  test('an answer that waits for the broker survives a restart', async () => {
+    const first = await footman({ mqtt: { retryFirstMs: 60_000 } })
+    site.simulator.fault({ listener: 'qrs', mode: 'status', args: [503] })
+    await watcher.publish(START, DASHBOARD)
+    await until(() => first.pending() === 1)
+    await broker.kill()
+    await until(() => !first.mqtt.connected)
+    site.simulator.clearFaults()
+    await until(() => first.pending() === 0)
+    await first.stop()
+    await broker.start()
+    const again = await spy(broker.port)
+    await footman()
+    expect(JSON.parse(await until(() => again.received.find((one) => one.topic === RESULT)?.payload))).toEqual(
+      started(FINANCIAL),
+    )
+    expect(site.startedIds()).toEqual([DASHBOARD])
+    await again.end()
   })
 
   test('a persistent session: a request sent while Footman was down is started once', async () => {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'bun:test'
 import { createMqttDestination, mqttRoutes } from '../../../../src/alerts/destinations/mqtt/index.ts'
 import type { TaskEvent } from '../../../../src/events/types.ts'
-import { MqttError } from '../../../../src/mqtt/errors.ts'
+import { MqttError } from '../../../../src/mqtt/connection.ts'
 import type { MqttService } from '../../../../src/mqtt/types.ts'
 import { ALERT } from '../../../support/alerts.ts'
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'bun:test'
 import fc from 'fast-check'
 import { lineOf } from '../../../../src/metrics/influxdb/line.ts'
-import { createQueueMeter } from '../../../../src/metrics/influxdb/udp-queue.ts'
+import { createQueueMeter } from '../../../../src/metrics/influxdb/own-points.ts'
 import LINES from '../../../fixtures/influxdb/lines.json'
 import { MONITOR_POINTS } from '../../../support/influx-monitors.ts'
 

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'bun:test'
 import { footmanInfluxDb, influxDb } from '../../../../src/metrics/config.ts'
-import { retentionSeconds } from '../../../../src/metrics/influxdb/retention-time.ts'
-import { sharedNames } from '../../../../src/metrics/influxdb/shared-names.ts'
-import { targetOf } from '../../../../src/metrics/influxdb/target.ts'
+import { targetOf } from '../../../../src/metrics/influxdb/connection.ts'
+import { retentionSeconds } from '../../../../src/metrics/influxdb/database.ts'
+import { sharedNames } from '../../../../src/metrics/influxdb/line.ts'
 
 const target = (written: object, tls: object = {}) =>
   targetOf({ ...influxDb.parse({ enable: true, ...written }), tls: footmanInfluxDb.parse({ tls }).tls })

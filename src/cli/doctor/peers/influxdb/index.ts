@@ -1,7 +1,6 @@
 /** InfluxDB: reach, login, database or bucket. Nothing is written and nothing is made. */
 import { createClientSource } from '../../../../alerts/destinations/named/client.ts'
-import { createConnection } from '../../../../metrics/influxdb/connection.ts'
-import { targetOf } from '../../../../metrics/influxdb/target.ts'
+import { createConnection, targetOf } from '../../../../metrics/influxdb/connection.ts'
 import type { Finding, Probe } from '../../types.ts'
 import { publicEndpoint } from '../http/endpoints.ts'
 import { shakeHands } from '../http/handshake.ts'

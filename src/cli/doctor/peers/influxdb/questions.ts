@@ -1,8 +1,6 @@
 /** What the three generations of InfluxDB are asked, and what their answers mean. */
 import type { Config } from '../../../../app/schema.ts'
-import { createExplanation } from '../../../../metrics/influxdb/answer.ts'
-import type { InfluxConnection } from '../../../../metrics/influxdb/connection.ts'
-import { query } from '../../../../metrics/influxdb/target.ts'
+import { createExplanation, type InfluxConnection, query } from '../../../../metrics/influxdb/connection.ts'
 import type { HttpResponse } from '../../../../platform/http-client.ts'
 import { jsonOf } from '../../../../platform/http-json.ts'
 import type { Finding } from '../../types.ts'

@@ -1,8 +1,13 @@
 /** One broker: connection, TLS, login, the right to subscribe. Nothing is published, and no session stays. */
 import { randomBytes } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
-import { type Connection, openConnection } from '../../../../mqtt/connection.ts'
-import { type BrokerSettings, connectionOptions, readCertificates } from '../../../../mqtt/options.ts'
+import {
+  type BrokerSettings,
+  type Connection,
+  connectionOptions,
+  openConnection,
+  readCertificates,
+} from '../../../../mqtt/connection.ts'
 import { certificateFindings } from '../../net/certificate.ts'
 import { openTcp, within } from '../../net/connect.ts'
 import { lookAtTls } from '../../net/tls.ts'

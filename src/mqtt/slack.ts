@@ -1,13 +1,11 @@
-/** `PUT /v4/slackpostmessage`: posts a message of a load script to Slack and tells what became of it. */
+/** `PUT /v4/slackpostmessage`: posts a message of a load script to Slack and answers with the outcome. */
 import type { z } from 'zod'
-import { refused } from '../../http/endpoint/errors.ts'
-import { type ApiRoute, jsonAnswer } from '../../http/endpoint/route.ts'
-import { field, validate } from '../../http/endpoint/validation.ts'
-import type { HttpClient } from '../../platform/http-client.ts'
-import type { Logger } from '../../platform/types.ts'
-import { SLACK } from './descriptions.ts'
-import { relay, statusOf } from './relay.ts'
-import { shadowRefusal } from './shadow.ts'
+import { refused } from '../http/endpoint/errors.ts'
+import { type ApiRoute, jsonAnswer } from '../http/endpoint/route.ts'
+import { field, validate } from '../http/endpoint/validation.ts'
+import type { HttpClient } from '../platform/http-client.ts'
+import type { Logger } from '../platform/types.ts'
+import { relay, shadowRefusal, statusOf } from './relay.ts'
 
 export interface SlackDeps {
   readonly http: HttpClient
@@ -31,6 +29,13 @@ const BODY = field.object({
 
 type SlackMessage = z.output<typeof BODY>
 
+const GREETING = {
+  channel: '#general',
+  from_user: 'Footman the Bot',
+  msg: 'Greetings from *Footman*',
+  emoji: ':ghost:',
+}
+
 const FAILED = 'Failed sending Slack message'
 /** Slack refuses longer texts in one block. */
 const BLOCK_LENGTH = 3000
@@ -45,7 +50,14 @@ export function slackRoutes(deps: SlackDeps, settings: SlackSettings): ApiRoute[
       scope: 'message:run',
       action: 'slack.post',
       summary: 'Post a message to Slack',
-      ...SLACK,
+      description: 'Formatting, links and mentions of Slack work in `msg`.',
+      failures: {
+        409: 'Footman runs in shadow mode, which sends nothing.',
+        502: 'Slack is unreachable or has refused the message.',
+        503: 'The webhook of Slack is not configured.',
+        504: 'Slack is silent.',
+      },
+      examples: [{ name: 'greeting', body: GREETING, status: 201, answer: GREETING }],
       schemas: { body: BODY, responses: { 201: BODY } },
       async handle({ body, note }) {
         const message = validate('body', BODY, body)

@@ -2,8 +2,9 @@
 import { z } from 'zod'
 import { onlyParameters } from '../../http/endpoint/list-query.ts'
 import { type ApiRoute, jsonAnswer } from '../../http/endpoint/route.ts'
+import { deadLetters, waitingItems } from '../../platform/durable-queue-store.ts'
 import type { Database } from '../../platform/sqlite.ts'
-import { deadPoints, waitingPoints } from './queue-store.ts'
+import { POINT_TABLE } from './points.ts'
 
 const ANSWER = z.object({
   waiting: z.int().describe('Points that InfluxDB does not have yet.'),
@@ -35,12 +36,15 @@ export function pointRoutes({ db }: { readonly db: Database }): ApiRoute[] {
       examples: [{ name: 'points', status: 200, answer: { waiting: 0, dead: [] } }],
       handle({ query }) {
         onlyParameters(query, [])
-        const dead = deadPoints(db).map(({ oldestAt, newestAt, ...group }) => ({
-          ...group,
+        const dead = deadLetters(db, POINT_TABLE).map(({ key, reason, detail, count, oldestAt, newestAt }) => ({
+          measurement: key,
+          reason,
+          detail,
+          points: count,
           oldestAt: new Date(oldestAt).toISOString(),
           newestAt: new Date(newestAt).toISOString(),
         }))
-        return jsonAnswer(200, { waiting: waitingPoints(db), dead })
+        return jsonAnswer(200, { waiting: waitingItems(db, POINT_TABLE), dead })
       },
     },
   ]

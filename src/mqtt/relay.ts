@@ -1,6 +1,7 @@
 /** Handing a caller's message on to a service while the caller waits for the outcome. */
-import type { HttpClient, HttpRequest, HttpResponse } from '../../platform/http-client.ts'
-import { HttpError } from '../../platform/http-error.ts'
+import { type Refusal, refusedWithCode } from '../http/endpoint/errors.ts'
+import type { HttpClient, HttpRequest, HttpResponse } from '../platform/http-client.ts'
+import { HttpError } from '../platform/http-error.ts'
 
 export type RelayResult =
   | { readonly ok: true }
@@ -29,4 +30,14 @@ function quote(response: HttpResponse): string {
   const text = response.text().replace(/\s+/g, ' ').trim()
   if (text === '' || text.startsWith('<')) return ''
   return `: ${text.length > QUOTED ? `${text.slice(0, QUOTED)}...` : text}`
+}
+
+/** Footman only watches: nothing leaves it. */
+export function shadowRefusal(): Refusal {
+  return refusedWithCode(
+    409,
+    'SHADOW_MODE',
+    'Shadow mode',
+    'Footman runs in shadow mode, which sends nothing. Run it without --shadow and Butler.footman.shadow.',
+  )
 }

@@ -1,0 +1,349 @@
+/**
+ * A durable queue: what is added is on disk, leaves in order, is tried again with growing pauses while the receiver does
+ * not take it, and becomes a dead letter when it is refused or too old. At least once: after a crash between delivery and
+ * the note of it, an item is sent again.
+ */
+import { type BackoffSettings, backoffDelay } from './backoff.ts'
+import {
+  type DeadReason,
+  expireItems,
+  hasOlder,
+  insertItem,
+  noteAttempt,
+  oldestItems,
+  rejectItem,
+  removeItem,
+  type StoredItem,
+  waitingItems,
+  waitingKeys,
+} from './durable-queue-store.ts'
+import type { GroupWriter } from './group-commit.ts'
+import { createLastingWrite } from './lasting-write.ts'
+import type { Database } from './sqlite.ts'
+import type { Clock, Logger, Service } from './types.ts'
+
+export interface QueueDeps {
+  readonly db: Database
+  readonly writer: GroupWriter
+  readonly clock: Clock
+  readonly log: Logger
+}
+
+export interface QueueItem<T> extends Pick<StoredItem, 'seq' | 'key' | 'attempts' | 'createdAt'> {
+  readonly value: T
+}
+
+/** What became of one item in one attempt. */
+export type SendResult =
+  /** `also` is written in the transaction that removes the item. */
+  | { readonly outcome: 'delivered'; readonly also?: (tx: Database) => void }
+  /** The item itself is at fault: a dead letter. */
+  | { readonly outcome: 'rejected'; readonly detail: string }
+  | {
+      readonly outcome: 'retry'
+      readonly detail: string
+      /** Milliseconds that the receiver has asked for; at most an hour is granted. */
+      readonly retryAfterMs?: number
+      /** A person has to repair something: the longest pause. */
+      readonly slow?: boolean
+      /** This pause in milliseconds instead of the growing one. */
+      readonly delayMs?: number
+    }
+
+/** Items that were given up together. */
+export interface DeadItems<T> {
+  readonly reason: DeadReason
+  readonly count: number
+  /** Why; of the first one. */
+  readonly detail: string
+  /** [] for expired ones. */
+  readonly items: readonly QueueItem<T>[]
+}
+
+export interface QueueSettings<T> {
+  /** Name of the service. */
+  readonly name: string
+  /** Made by a migration with `queueTable`. */
+  readonly table: string
+  /** Begins the log lines about storage: `MQTT: The state of messages`. */
+  readonly what: string
+  /** What the item is about: topic, measurement. Dead letters are listed by it. */
+  readonly keyOf: (item: T) => string
+  /** `all`: one item waits for all before it. `key`: only for those of its key, so a stuck key holds up no other. */
+  readonly order: 'all' | 'key'
+  /** How an item is stored; default JSON. */
+  readonly codec?: { encode(item: T): string; decode(body: string): T }
+  /** Items handed over together, in their order; default 1. */
+  readonly batch?: number
+  /** Keys that are worked on at a time; default 1. */
+  readonly concurrency?: number
+  /**
+   * One attempt; one result per item. A rejection counts as `retry`. The signal aborts when the queue has to stop. After a
+   * `retry`, the items of the same order wait for the pause.
+   */
+  readonly send: (items: readonly QueueItem<T>[], signal: AbortSignal) => Promise<readonly SendResult[]>
+  /** False while there is no point in trying; call `wake` when that is over. */
+  readonly ready?: () => boolean
+  /** The pauses. They start anew with the process, so that a restart tries at once. */
+  readonly retry: BackoffSettings
+  /** Milliseconds after which an item is given up; absent = never. */
+  readonly maxAgeMs?: number
+  /** Waiting items beyond which `add` refuses; absent = no limit. */
+  readonly maxWaiting?: number
+  /** Milliseconds that items wait for others to leave with; default 0. */
+  readonly gatherMs?: number
+  /** How often old items are looked for while nothing leaves; default 30 s. */
+  readonly sweepMs?: number
+  /** Called when they are dead letters on disk. */
+  readonly onDead?: (dead: DeadItems<T>) => void
+}
+
+export interface DurableQueue<T> extends Service {
+  /** Items that wait. */
+  readonly waiting: number
+  /** `stored` = on disk; `full` = refused. Rejects when they cannot be stored. */
+  add(items: readonly T[]): Promise<'stored' | 'full'>
+  /** Adds within a transaction of the caller, without limit. */
+  put(tx: Database, item: T): void
+  /** The receiver is ready, or dead letters wait again. */
+  wake(): void
+}
+
+/** How a turn of a lane ended: nothing is left, something may be, or it rests for so many milliseconds. */
+type Turn = 'empty' | 'more' | number
+
+const SWEEP_MS = 30_000
+const MAX_RETRY_AFTER_MS = 3_600_000
+
+/** A lane is what leaves one after the other: a key, or the whole queue. */
+export function createDurableQueue<T>(deps: QueueDeps, settings: QueueSettings<T>): DurableQueue<T> {
+  const { db, writer, clock, log } = deps
+  const { table, what, order, retry, maxAgeMs, batch = 1, concurrency = 1 } = settings
+  const codec = settings.codec ?? { encode: (item) => JSON.stringify(item), decode: (body) => JSON.parse(body) as T }
+  const stopping = new AbortController()
+  const store = createLastingWrite({ writer, log, what, stop: stopping.signal })
+  const ready = new Set<string>()
+  const active = new Map<string, Promise<void>>()
+  const resting = new Map<string, { readonly timer: ReturnType<typeof setTimeout>; readonly isGathering: boolean }>()
+  /** Failed attempts in a row. */
+  const failures = new Map<string, number>()
+  /** Numbers of the items that are being sent. */
+  const underWay = new Set<number>()
+  const countWaiting = () => waitingItems(db, table)
+  /** Not less than what waits: counting is for when this reaches the limit. */
+  let atMost = countWaiting()
+  let running = false
+  let sweepTimer: ReturnType<typeof setInterval> | undefined
+
+  const laneOf = (item: T): string => (order === 'all' ? '' : settings.keyOf(item))
+
+  function isFull(more: number): boolean {
+    const { maxWaiting = Number.POSITIVE_INFINITY } = settings
+    if (atMost + more > maxWaiting) atMost = countWaiting()
+    return atMost + more > maxWaiting
+  }
+
+  function insert(tx: Database, item: T): void {
+    insertItem(tx, table, { key: settings.keyOf(item), body: codec.encode(item), createdAt: clock.now() })
+  }
+
+  function pump(): void {
+    for (const lane of ready) {
+      if (!running || active.size >= concurrency || settings.ready?.() === false) return
+      if (active.has(lane)) continue
+      ready.delete(lane)
+      const turn = takeTurn(lane)
+        .catch((error: unknown) => {
+          log.error(`${what} could not be stored: ${textOf(error)}`)
+          return retry.firstMs
+        })
+        .then((result) => ended(lane, result))
+      active.set(lane, turn)
+    }
+  }
+
+  function ended(lane: string, turn: Turn): void {
+    active.delete(lane)
+    if (turn === 'more') ready.add(lane)
+    else if (turn !== 'empty') rest(lane, turn, false)
+    pump()
+  }
+
+  function rest(lane: string, ms: number, isGathering: boolean): void {
+    ready.delete(lane)
+    if (!running) return
+    const timer = setTimeout(() => {
+      resting.delete(lane)
+      ready.add(lane)
+      pump()
+    }, ms)
+    resting.set(lane, { timer, isGathering })
+  }
+
+  /** New items of a lane: they leave at once, together with others in a moment, or when its pause is over. */
+  function offer(lane: string, count: number): void {
+    if (!running) return
+    const pause = resting.get(lane)
+    const gatherMs = count >= batch || active.has(lane) ? 0 : (settings.gatherMs ?? 0)
+    if (pause && (!pause.isGathering || gatherMs > 0)) return
+    if (gatherMs > 0) {
+      rest(lane, gatherMs, true)
+      return
+    }
+    clearTimeout(pause?.timer)
+    resting.delete(lane)
+    ready.add(lane)
+  }
+
+  /** One attempt with the first items of the lane. */
+  async function takeTurn(lane: string): Promise<Turn> {
+    await expire()
+    const page = oldestItems(db, table, order === 'all' ? null : lane, batch)
+    if (page.length === 0) return 'empty'
+    const items = page.flatMap((stored) => decoded(stored) ?? [])
+    if (items.length < page.length) await settleUnreadable(page, items)
+    if (items.length === 0) return 'more'
+    for (const { seq } of page) underWay.add(seq)
+    try {
+      const results = await attempt(items)
+      await settle(items, results)
+      const failed = results.find((result) => result.outcome === 'retry')
+      if (failed) return pauseAfter(lane, failed)
+      failures.delete(lane)
+      return page.length < batch ? 'empty' : 'more'
+    } finally {
+      for (const { seq } of page) underWay.delete(seq)
+    }
+  }
+
+  function decoded({ body, ...item }: StoredItem): QueueItem<T> | null {
+    try {
+      return { ...item, value: codec.decode(body) }
+    } catch {
+      return null
+    }
+  }
+
+  /** A failing disk has spoiled them; they must not stop those behind them. */
+  async function settleUnreadable(page: readonly StoredItem[], items: readonly QueueItem<T>[]): Promise<void> {
+    const detail = 'its stored form cannot be read'
+    const unreadable = page.filter(({ seq }) => !items.some((item) => item.seq === seq))
+    await store((tx) => {
+      for (const { seq } of unreadable) rejectItem(tx, table, seq, detail, clock.now())
+    })
+    settings.onDead?.({ reason: 'REJECTED', count: unreadable.length, detail, items: [] })
+  }
+
+  async function attempt(items: readonly QueueItem<T>[]): Promise<readonly SendResult[]> {
+    const { signal } = stopping
+    const { promise: cut, reject } = Promise.withResolvers<never>()
+    const onStop = () => reject(new Error('the queue stops'))
+    signal.addEventListener('abort', onStop)
+    try {
+      const results = await Promise.race([settings.send(items, signal), cut])
+      return items.map((_, index) => results[index] ?? { outcome: 'retry', detail: 'there was no result' })
+    } catch (error) {
+      return items.map(() => ({ outcome: 'retry', detail: textOf(error) }))
+    } finally {
+      signal.removeEventListener('abort', onStop)
+    }
+  }
+
+  /** Resolves when the new states are on disk; repeated while the disk is full, as sending again would be worse. */
+  async function settle(items: readonly QueueItem<T>[], results: readonly SendResult[]): Promise<void> {
+    const rejected = items.filter((_, index) => results[index]?.outcome === 'rejected')
+    const failed = results.findIndex(({ outcome }) => outcome === 'retry')
+    await store((tx) => {
+      for (const [index, { seq }] of items.entries()) {
+        const result = results[index]
+        if (result?.outcome === 'delivered') {
+          removeItem(tx, table, seq)
+          result.also?.(tx)
+        } else if (result?.outcome === 'rejected') rejectItem(tx, table, seq, result.detail, clock.now())
+        // Being cut off is no attempt. Only the first one counts: those behind it wait for it.
+        else if (result && index === failed && !stopping.signal.aborted) noteAttempt(tx, table, seq, result.detail)
+      }
+    })
+    const [first] = results.filter((result) => result.outcome === 'rejected')
+    if (first) settings.onDead?.({ reason: 'REJECTED', count: rejected.length, detail: first.detail, items: rejected })
+  }
+
+  function pauseAfter(lane: string, failed: Extract<SendResult, { outcome: 'retry' }>): number {
+    const inRow = (failures.get(lane) ?? 0) + 1
+    failures.set(lane, inRow)
+    if (failed.delayMs !== undefined) return failed.delayMs
+    const patience = failed.slow ? retry.maxMs : Math.min(failed.retryAfterMs ?? 0, MAX_RETRY_AFTER_MS)
+    return Math.max(backoffDelay(inRow, retry), patience)
+  }
+
+  async function expire(): Promise<void> {
+    if (maxAgeMs === undefined) return
+    const before = clock.now() - maxAgeMs
+    let count = 0
+    while (hasOlder(db, table, before, [...underWay])) {
+      count += await store((tx) => expireItems(tx, table, before, [...underWay], clock.now()))
+    }
+    if (count > 0) settings.onDead?.({ reason: 'EXPIRED', count, detail: '', items: [] })
+  }
+
+  function sweep(): void {
+    expire().catch((error: unknown) => log.error(`${what} could not be stored: ${textOf(error)}`))
+  }
+
+  /** Lanes with waiting items may leave, unless they rest. */
+  function refresh(): void {
+    atMost = countWaiting()
+    const lanes = order === 'all' ? [''] : waitingKeys(db, table)
+    if (atMost > 0) for (const lane of lanes) offer(lane, batch)
+    pump()
+  }
+
+  return {
+    name: settings.name,
+    get waiting() {
+      return countWaiting()
+    },
+    async add(items) {
+      if (items.length === 0) return 'stored'
+      if (isFull(items.length)) return 'full'
+      atMost += items.length
+      await writer.write((tx) => {
+        for (const item of items) insert(tx, item)
+      })
+      for (const lane of new Set(items.map(laneOf))) offer(lane, items.length)
+      pump()
+      return 'stored'
+    },
+    put(tx, item) {
+      insert(tx, item)
+      atMost += 1
+      // Transactions are synchronous: by then this one has been committed or undone.
+      queueMicrotask(() => {
+        offer(laneOf(item), 1)
+        pump()
+      })
+    },
+    wake: refresh,
+    async start() {
+      running = true
+      if (maxAgeMs !== undefined) sweepTimer = setInterval(sweep, settings.sweepMs ?? SWEEP_MS)
+      refresh()
+    },
+    /** What was about to leave is tried once; what is under way ends within `graceMs` or is cut off. */
+    async stop(graceMs) {
+      clearInterval(sweepTimer)
+      for (const [lane, { timer, isGathering }] of resting) {
+        clearTimeout(timer)
+        if (isGathering) ready.add(lane)
+      }
+      resting.clear()
+      pump()
+      running = false
+      const cut = setTimeout(() => stopping.abort(), graceMs)
+      await Promise.all(active.values())
+      clearTimeout(cut)
+    },
+  }
+}
+
+const textOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
