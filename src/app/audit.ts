@@ -1,7 +1,8 @@
 /** The audit, and what the features tell it besides their REST calls. */
+
+import type { Audit } from '../http/audit/audit.ts'
 import { createAudit } from '../http/audit/audit.ts'
 import { auditRoutes } from '../http/audit/routes.ts'
-import type { Audit } from '../http/audit/types.ts'
 import type { ApiRoute } from '../http/endpoint/route.ts'
 import type { GroupWriter } from '../platform/group-commit.ts'
 import type { Database } from '../platform/sqlite.ts'

@@ -1,7 +1,7 @@
 /** The server of `configVisualisation`: shows the configuration that is in force, masked at every request anew. */
 import { randomBytes } from 'node:crypto'
 import { stringify } from 'yaml'
-import { type BrowserRules, refusalPage } from '../http/endpoint/browser.ts'
+import { type BrowserRules, refusalPage } from '../http/middleware/browser-rules.ts'
 import { noSuchRoute, Refusal, refused } from '../http/endpoint/errors.ts'
 import { jsonAnswer, jsonText } from '../http/endpoint/route.ts'
 import { type LocalServer, serveLocal } from '../platform/local-server.ts'

@@ -9,8 +9,8 @@ import { refusedWithCode } from '../endpoint/errors.ts'
 import { invalidQuery, limitParameter, onlyParameters, textParameter, timeParameter } from '../endpoint/list-query.ts'
 import { LIST_PARAMETERS } from '../endpoint/list-schemas.ts'
 import { type ApiRequest, type ApiRoute, jsonAnswer } from '../endpoint/route.ts'
-import { findEntries } from './store.ts'
-import type { AuditOutcome, StoredAuditEntry } from './types.ts'
+import type { AuditOutcome, StoredAuditEntry } from './audit.ts'
+import { findEntries } from './audit.ts'
 
 const OUTCOMES = ['ok', 'denied', 'failed'] as const satisfies AuditOutcome[]
 

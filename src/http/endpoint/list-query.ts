@@ -1,6 +1,7 @@
 /** The query parameters that lists have in common: `limit`, `cursor`, `from` and `to`. */
+import { z } from 'zod'
 import { parseDuration } from '../../platform/duration.ts'
-import { Refusal, refusedWithCode } from './errors.ts'
+import { type Refusal, refusal } from '../errors.ts'
 
 type Query = Readonly<Record<string, string | readonly string[]>>
 
@@ -15,8 +16,7 @@ const MAX_LIMIT = 500
 /** 400 `VALIDATION`, naming every issue. */
 export function invalidQuery(issues: readonly QueryIssue[]): Refusal {
   const text = issues.map(({ path, message }) => `${path} ${message}`).join('; ')
-  const { status, body } = refusedWithCode(400, 'VALIDATION', 'Invalid query', text)
-  return new Refusal(status, { ...body, issues })
+  return refusal('VALIDATION', text, { error: 'Invalid query', issues })
 }
 
 /** The parameter, or undefined; given twice is an error. */
@@ -84,8 +84,7 @@ export function cursorParameter(query: Query): number | null {
   throw invalidCursor()
 }
 
-const invalidCursor = (): Refusal =>
-  refusedWithCode(400, 'INVALID_CURSOR', 'Invalid cursor', 'Use nextCursor of the answer before, unchanged.')
+const invalidCursor = (): Refusal => refusal('INVALID_CURSOR', 'Use nextCursor of the answer before, unchanged.')
 
 /** Sort key of the last item of a page, opaque to callers. */
 export const keyCursorOf = (key: readonly string[]): string => Buffer.from(JSON.stringify(key)).toString('base64url')
@@ -116,4 +115,15 @@ export function onlyParameters(query: Query, names: readonly string[]): void {
     .filter((name) => !names.includes(name))
     .map((path) => ({ path, message: `is unknown; known are ${names.join(', ')}` }))
   if (issues.length > 0) throw invalidQuery(issues)
+}
+
+/** For the description of the API. */
+export const LIST_PARAMETERS = {
+  from: z
+    .string()
+    .describe('An ISO 8601 time, inclusive; or a length of time that counts back from now, like `24h`.')
+    .optional(),
+  to: z.string().describe('An ISO 8601 time, exclusive; or a length of time that counts back from now.').optional(),
+  limit: z.int().min(1).max(500).describe('How many at most. Default 100.').optional(),
+  cursor: z.string().describe('`nextCursor` of the answer before.').optional(),
 }

@@ -1,7 +1,7 @@
 import { expect, test } from 'bun:test'
 import { createRetention } from '../../../src/app/retention.ts'
 import { takeDedupKey } from '../../../src/events/bookkeeping.ts'
-import { auditMigrations, insertEntry } from '../../../src/http/audit/store.ts'
+import { auditMigrations, insertEntry } from '../../../src/http/audit/audit.ts'
 import { createGroupWriter } from '../../../src/platform/group-commit.ts'
 import { uuidV7 } from '../../../src/platform/uuid.ts'
 import { pipelineDatabase, storePending, taskEvent } from '../../support/events.ts'
