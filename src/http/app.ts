@@ -1,5 +1,6 @@
 /** The Hono application of the REST API under one version of the settings: which middleware, in which order, which endpoints. */
 import { Hono } from 'hono'
+import { getPath } from 'hono/utils/url'
 import type { ServeInfo } from '../platform/http-server.ts'
 import type { Clock, Logger } from '../platform/types.ts'
 import type { Audit } from './audit/audit.ts'
@@ -140,7 +141,7 @@ function createAnswer(
     parseBody(requestTimeout),
   ]
 
-  const app = new Hono<{ Bindings: RequestContext }>()
+  const app = new Hono<{ Bindings: RequestContext }>({ getPath: pathOf })
   for (const route of inMatchingOrder(routes)) {
     const middleware = [...aroundAll, reached(route), ...aroundEndpoints]
     app.on(methodsOf(route, routes), honoPath(route.path), compose(middleware, endpoint(route), onError))
@@ -186,6 +187,10 @@ const reached =
     env.route = route
     return next()
   }
+
+/** As Hono reads it; but a request has no fragment, so `#` belongs to the path. */
+const pathOf = (request: Request): string =>
+  getPath(request.url.includes('#') ? new Request(request.url.replaceAll('#', '%23')) : request)
 
 /** A path that only takes PUT also takes plain POST. */
 function methodsOf(route: ApiRoute, all: readonly ApiRoute[]): Method[] {

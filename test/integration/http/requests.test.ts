@@ -343,6 +343,7 @@ describe('which endpoint a path belongs to', () => {
     ['/a/b/d', '/a/{x}/d', { x: 'b' }],
     // Decoded once.
     ['/v4/kv/%2541/b%2Fc', '/v4/kv/{ns}/{key}', { ns: '%41', key: 'b/c' }],
+    ['/v4/kv/a#b/c', '/v4/kv/{ns}/{key}', { ns: 'a#b', key: 'c' }],
     ['/v4/kv/100%25', '/v4/kv/{ns}', { ns: '100%' }],
     ['/v4/kv/%C3%A5%20:%7Bid%7D/*', '/v4/kv/{ns}/{key}', { ns: 'å :{id}', key: '*' }],
     ['/v4/kv/__proto__/constructor', '/v4/kv/{ns}/{key}', { ns: '__proto__', key: 'constructor' }],
