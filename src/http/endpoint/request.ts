@@ -1,7 +1,7 @@
 /** A request as endpoints see it. */
 import type { ApiContext } from '../context.ts'
 import type { Caller } from './caller.ts'
-import type { ApiRequest, AuditNote, Method } from './route.ts'
+import type { ApiRequest, Method } from './route.ts'
 
 /** A class with getters, as most requests look at only some of the members. */
 export class SeenRequest implements ApiRequest {
@@ -11,13 +11,19 @@ export class SeenRequest implements ApiRequest {
   readonly headers: Headers
   readonly caller: Caller
   readonly requestId: string
+  // Own properties, as endpoints take them out of the request.
+  readonly sees: ApiRequest['sees']
+  readonly note: ApiRequest['note']
 
-  /** `canSee`: whether this caller gets what a scope shows. */
   constructor(
     private readonly c: ApiContext,
-    private readonly canSee: (scope: string) => boolean,
+    sees: ApiRequest['sees'],
   ) {
     const { env } = c
+    this.sees = sees
+    this.note = (note) => {
+      env.note = note
+    }
     this.url = env.url
     // HEAD is answered by the endpoint of GET.
     this.method = (env.method === 'HEAD' ? 'GET' : env.method) as Method
@@ -38,12 +44,6 @@ export class SeenRequest implements ApiRequest {
   }
   get signal(): AbortSignal {
     return this.c.req.raw.signal
-  }
-  sees(scope: string): boolean {
-    return this.canSee(scope)
-  }
-  note(note: AuditNote): void {
-    this.c.env.note = note
   }
 }
 

@@ -74,9 +74,7 @@ describe('what is shown', () => {
     const text = code
       .replace(/<\/span>(?=<span class="line")/g, '</span>\n')
       .replace(/<[^>]*>/g, '')
-      .replaceAll('&#x27;', "'")
-      .replaceAll('&#x60;', '`')
-      .replaceAll('&#x3D;', '=')
+      .replaceAll('&#39;', "'")
       .replaceAll('&quot;', '"')
       .replaceAll('&lt;', '<')
       .replaceAll('&gt;', '>')
