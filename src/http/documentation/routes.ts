@@ -1,6 +1,7 @@
 /** `GET /documentation`: the description of the API as a page, as JSON and as YAML, without any other server. */
 import { stringify } from 'yaml'
-import { type ApiRequest, type ApiRoute, jsonText } from '../endpoint/route.ts'
+import { z } from 'zod'
+import { type ApiRequest, type ApiRoute, jsonText, route } from '../endpoint/route.ts'
 import { noSuchRoute } from '../errors.ts'
 import type { OpenApiDocument } from '../openapi/schema.ts'
 
@@ -23,14 +24,8 @@ export function documentationRoutes({ version, document }: DocumentationDeps): A
   ]
 }
 
-const get = (path: string, summary: string, handle: ApiRoute['handle']): ApiRoute => ({
-  methods: ['GET'],
-  path,
-  endpoint: null,
-  documented: false,
-  summary,
-  handle,
-})
+const get = (path: string, summary: string, handle: ApiRoute['handle']): ApiRoute =>
+  route({ method: 'GET', path, documented: false, summary, answers: { 200: z.string() }, handle })
 
 async function staticFile({ params, method, url }: ApiRequest): Promise<Response> {
   const { file = '' } = params
