@@ -1,7 +1,6 @@
 /** The audit, and what it records besides REST calls. */
-import { createAudit } from '../http/audit/audit.ts'
+import { type Audit, createAudit } from '../http/audit/audit.ts'
 import { auditRoutes } from '../http/audit/routes.ts'
-import type { Audit } from '../http/audit/types.ts'
 import type { ApiRoute } from '../http/endpoint/route.ts'
 import type { GroupWriter } from '../platform/group-commit.ts'
 import type { Database } from '../platform/sqlite.ts'

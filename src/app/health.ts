@@ -2,7 +2,7 @@
 
 import type { EventPipeline } from '../events/pipeline.ts'
 import type { Api } from '../http/server.ts'
-import type { CheckState, HealthReport } from '../http/system-routes.ts'
+import type { CheckState, HealthReport } from '../http/system.ts'
 import type { InfluxServer } from '../metrics/influxdb/types.ts'
 import type { MqttService } from '../mqtt/types.ts'
 import type { DescriptorWatch } from '../platform/descriptors.ts'

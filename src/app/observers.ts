@@ -2,7 +2,7 @@
 import type { DeliveryChange } from '../alerts/outbox/outbox.ts'
 import type { IngestDeps } from '../events/ingest/ingest.ts'
 import type { TaskEvent } from '../events/types.ts'
-import type { RequestObserver } from '../http/endpoint/observer.ts'
+import type { RequestObserver } from '../http/middleware/observe.ts'
 import type { QrsObserver } from '../qlik/qrs/transport.ts'
 import type { HistoryDeps } from '../tasks/executions/history/history.ts'
 import type { RetryRunnerDeps } from '../tasks/safety-net/retry/runner.ts'

@@ -2,7 +2,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { purgeSlots } from '../alerts/outbox/rate-limit.ts'
 import { purgeDedupKeys } from '../events/bookkeeping.ts'
-import { purgeAudit } from '../http/audit/store.ts'
+import { purgeAudit } from '../http/audit/audit.ts'
 import type { GroupWriter } from '../platform/group-commit.ts'
 import type { Database, Pruning } from '../platform/sqlite.ts'
 import type { Clock, Logger, Service } from '../platform/types.ts'

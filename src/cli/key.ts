@@ -1,7 +1,7 @@
 /** `footman key`: makes API keys and hashes existing ones. Nothing is written anywhere. */
 import { stringify } from 'yaml'
 import { hashOfKey, isKey, newKey } from '../http/auth/keys.ts'
-import { access } from '../http/config-access.ts'
+import { access } from '../http/config.ts'
 import { type CommandIo, EXIT } from './io.ts'
 
 export interface KeyCreateOptions {

@@ -5,7 +5,7 @@ import { loadConfig } from '../app/config/load.ts'
 import { butler, type Config } from '../app/schema.ts'
 import { createPathResolver } from '../config/paths.ts'
 import { renderProblem, sortProblems } from '../config/problems.ts'
-import type { OpenApiDocument } from '../http/openapi/types.ts'
+import type { OpenApiDocument } from '../http/openapi/schema.ts'
 import { SILENT } from '../platform/silent-log.ts'
 import { type CommandIo, EXIT } from './io.ts'
 

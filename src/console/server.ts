@@ -1,15 +1,16 @@
 /** The server of `configVisualisation`: shows the configuration that is in force, masked at every request anew. */
 import { randomBytes } from 'node:crypto'
+import { type Context, Hono, type MiddlewareHandler } from 'hono'
 import { stringify } from 'yaml'
-import { type BrowserRules, refusalPage } from '../http/endpoint/browser.ts'
-import { noSuchRoute, Refusal, refused } from '../http/endpoint/errors.ts'
 import { jsonAnswer, jsonText } from '../http/endpoint/route.ts'
+import { noSuchRoute, Refusal, refused } from '../http/errors.ts'
+import { type BrowserRules, refusalPage } from '../http/middleware/browser-rules.ts'
 import { type LocalServer, serveLocal } from '../platform/local-server.ts'
 import type { Logger, Service } from '../platform/types.ts'
 import icon from './assets/icon.svg' with { type: 'text' }
 import styles from './assets/view.css' with { type: 'text' }
 import script from './assets/view.js' with { type: 'text' }
-import { configPage } from './page.ts'
+import { configPage } from './page.tsx'
 
 interface RateVerdict {
   readonly allowed: boolean
@@ -64,6 +65,81 @@ const ASSETS: Readonly<Record<string, readonly [type: string, text: string]>> = 
 
 const isLoopback = (host: string): boolean => /^(localhost|127\.\d+\.\d+\.\d+|::1)$/i.test(host)
 
+type Env = { Bindings: { readonly client: string } }
+
+function createPageApp<V extends RateVerdict>(deps: ConfigViewDeps<V>, { obfuscate }: ConfigViewSettings): Hono<Env> {
+  const app = new Hono<Env>({ getPath: ({ url }) => new URL(url).pathname })
+  app.use(securityHeaders, limitCalls(deps), ownPagesOnly(deps.browser, obfuscate))
+  for (const [path, [type, text]] of Object.entries(ASSETS)) app.get(path, () => textAnswer(type, text))
+  app.get('/', () => html(shown()))
+  app.get('/config.json', () => jsonText(200, JSON.stringify({ Butler: shown() }, null, 2)))
+  app.get('/config.yaml', () => textAnswer('application/yaml', yamlOf(shown())))
+  app.notFound((c) => {
+    throw noSuchRoute(c.req.method, pathOf(c))
+  })
+  app.onError((error, c) => {
+    // The server logs it and answers 500.
+    if (!(error instanceof Refusal)) throw error
+    return refusalPage(error, c.req.raw.headers) ?? jsonAnswer(error.status, error.body, error.headers)
+  })
+
+  function shown(): Record<string, unknown> {
+    const config = deps.config()
+    return (obfuscate ? deps.mask(config) : config) as Record<string, unknown>
+  }
+
+  function html(butler: Record<string, unknown>): Response {
+    const nonce = randomBytes(16).toString('base64')
+    const text = configPage({ butler, yaml: yamlOf(butler), masked: obfuscate, version: deps.version, nonce })
+    const response = textAnswer('text/html', text)
+    response.headers.set('content-security-policy', contentPolicy(nonce))
+    return response
+  }
+
+  return app
+}
+
+const securityHeaders: MiddlewareHandler = async (c, next) => {
+  await next()
+  for (const [name, value] of Object.entries(HEADERS)) c.res.headers.set(name, value)
+}
+
+function limitCalls<V extends RateVerdict>({ limit, tooManyRequests, log }: ConfigViewDeps<V>): MiddlewareHandler<Env> {
+  return async (c, next) => {
+    const { client } = c.env
+    const verdict = limit(client)
+    if (!verdict.allowed) {
+      const { method } = c.req
+      log.warn(
+        `CONFIG VIS: Rate limit exceeded for source IP address ${client}. Method=${method}, endpoint=${pathOf(c)}`,
+      )
+      throw tooManyRequests(verdict)
+    }
+    await next()
+    if (c.error) return
+    for (const [name, value] of Object.entries(verdict.headers)) c.res.headers.set(name, value)
+  }
+}
+
+function ownPagesOnly(browser: BrowserRules, obfuscate: boolean): MiddlewareHandler<Env> {
+  return async (c, next) => {
+    const { method, headers } = c.req.raw
+    // There is nothing for other methods.
+    if (method !== 'GET' && method !== 'HEAD') return next()
+    const foreign = browser.refusal(headers)
+    if (foreign) throw foreign
+    if (!obfuscate && !browser.knowsHost(headers.get('host'))) {
+      throw refused(403, 'Host not allowed', 'While nothing is masked, open the page by localhost or an address.')
+    }
+    return next()
+  }
+}
+
+function pathOf({ req }: Context): string {
+  const { pathname, search } = new URL(req.url)
+  return pathname + search
+}
+
 /**
  * `start` rejects with a `ListenError` when the port is taken. Without masking the page is for this machine only: on any
  * other address it is not started, which the log says.
@@ -73,63 +149,8 @@ export function createConfigView<V extends RateVerdict>(
   settings: ConfigViewSettings,
 ): ConfigView {
   const { log } = deps
+  const app = createPageApp(deps, settings)
   let server: LocalServer | null = null
-
-  function answer(request: Request, client: string): Response {
-    const { pathname, search } = new URL(request.url)
-    const path = pathname + search
-    try {
-      const verdict = deps.limit(client)
-      if (!verdict.allowed) {
-        const { method } = request
-        log.warn(`CONFIG VIS: Rate limit exceeded for source IP address ${client}. Method=${method}, endpoint=${path}`)
-        throw deps.tooManyRequests(verdict)
-      }
-      return withHeaders(page(request, pathname, path), verdict.headers)
-    } catch (error) {
-      if (!(error instanceof Refusal)) throw error
-      const answer = refusalPage(error, request.headers) ?? jsonAnswer(error.status, error.body, error.headers)
-      return withHeaders(answer)
-    }
-  }
-
-  function page(request: Request, pathname: string, path: string): Response {
-    if (request.method !== 'GET' && request.method !== 'HEAD') throw noSuchRoute(request.method, path)
-    const foreign = deps.browser.refusal(request.headers)
-    if (foreign) throw foreign
-    if (!settings.obfuscate && !deps.browser.knowsHost(request.headers.get('host'))) {
-      throw refused(403, 'Host not allowed', 'While nothing is masked, open the page by localhost or an address.')
-    }
-    const asset = ASSETS[pathname]
-    if (asset) return textAnswer(asset[0], asset[1])
-    const views: Readonly<Record<string, (butler: Record<string, unknown>) => Response>> = {
-      '/': html,
-      '/config.json': (Butler) => jsonText(200, JSON.stringify({ Butler }, null, 2)),
-      '/config.yaml': (butler) => textAnswer('application/yaml', yamlOf(butler)),
-    }
-    const view = Object.hasOwn(views, pathname) ? views[pathname] : undefined
-    if (!view) throw noSuchRoute(request.method, path)
-    return view(shown())
-  }
-
-  function shown(): Record<string, unknown> {
-    const config = deps.config()
-    return (settings.obfuscate ? deps.mask(config) : config) as Record<string, unknown>
-  }
-
-  function html(butler: Record<string, unknown>): Response {
-    const nonce = randomBytes(16).toString('base64')
-    const text = configPage({
-      butler,
-      yaml: yamlOf(butler),
-      masked: settings.obfuscate,
-      version: deps.version,
-      nonce,
-    })
-    const response = textAnswer('text/html', text)
-    response.headers.set('content-security-policy', contentPolicy(nonce))
-    return response
-  }
 
   return {
     name: 'config page',
@@ -148,7 +169,7 @@ export function createConfigView<V extends RateVerdict>(
         hostname: host,
         port,
         idleTimeout: 60,
-        handler: (request, { remoteAddress }) => answer(request, remoteAddress),
+        handler: (request, { remoteAddress }) => app.fetch(request, { client: remoteAddress }),
         onError: (error) => log.error(`CONFIG VIS: ${String(error)}`, { fault: error }),
       })
       log.info(`MAIN: Config visualisation server listening on http://${server.address}/`)
@@ -165,8 +186,3 @@ const yamlOf = (butler: Record<string, unknown>): string => stringify({ Butler: 
 
 const textAnswer = (type: string, text: string): Response =>
   new Response(text, { headers: { 'content-type': `${type}; charset=utf-8` } })
-
-function withHeaders(response: Response, more: Readonly<Record<string, string>> = {}): Response {
-  for (const [name, value] of Object.entries({ ...HEADERS, ...more })) response.headers.set(name, value)
-  return response
-}

@@ -1,4 +1,4 @@
-/** Who is calling: the address of the peer, or what a trusted proxy says about it. */
+/** The address of the caller: that of the peer, or what a trusted proxy reports. */
 import { isIP } from 'node:net'
 import { addressMatcher, plainAddress } from '../platform/addresses.ts'
 

@@ -1,42 +1,173 @@
-/** Every failed request leaves through here. */
+/**
+ * Refusals of the REST API in the error forms that existing clients know:
+ *
+ * - E1, raised by an endpoint: `{"statusCode","error","message"}`, with `details` where there is more to say
+ * - E2, raised before the endpoint is reached: the same with `code` in second place
+ * - E3, no such route: `{"message","error","statusCode"}`
+ * - E4, the short form of the start endpoint: `{"error","details"}`
+ * - everything new: `{"error","details","statusCode","code","message"}`, a superset of E1
+ */
 
-import { isStorageTrouble } from '../platform/sqlite.ts'
-import type { Logger } from '../platform/types.ts'
-import { refusalPage } from './endpoint/browser.ts'
-import { Refusal, refused, refusedWithCode } from './endpoint/errors.ts'
-import { jsonAnswer } from './endpoint/route.ts'
-
-export interface FailedRequest {
-  readonly method: string
-  readonly url: string
-  readonly client: string
-  readonly requestId: string
-  readonly headers: Headers
+/** Thrown by handlers; the server turns it into an answer. */
+export class Refusal extends Error {
+  override readonly name = 'Refusal'
+  constructor(
+    readonly status: number,
+    readonly body: Readonly<Record<string, unknown>>,
+    readonly headers: Readonly<Record<string, string>> = {},
+  ) {
+    super(String(body.message ?? body.error))
+  }
 }
 
-const STORAGE_RETRY_S = 10
+const REASONS: Readonly<Record<number, string>> = {
+  400: 'Bad Request',
+  401: 'Unauthorized',
+  403: 'Forbidden',
+  404: 'Not Found',
+  408: 'Request Timeout',
+  409: 'Conflict',
+  412: 'Precondition Failed',
+  413: 'Payload Too Large',
+  415: 'Unsupported Media Type',
+  422: 'Unprocessable Entity',
+  429: 'Too Many Requests',
+  500: 'Internal Server Error',
+  502: 'Bad Gateway',
+  503: 'Service Unavailable',
+  504: 'Gateway Timeout',
+}
 
-/** What to do about it stands in the log and in `/health` once, so here only that it passes. */
-function storageAnswer(error: Error, { method, url, client }: FailedRequest, log: Logger): Response {
-  log.verbose(`API: ${method} ${url} from ${client} answered 503: ${error.message}`)
-  const details = 'Footman cannot use its data directory at the moment; /health and the log say why. Try again later.'
-  const { status, body } = refusedWithCode(503, 'STORAGE_UNAVAILABLE', 'Storage unavailable', details)
-  return jsonAnswer(status, body, { 'retry-after': String(STORAGE_RETRY_S) })
+/** The standard phrase of a status, as it stands in the member `error`. */
+export function reasonPhrase(status: number): string {
+  return REASONS[status] ?? (status < 500 ? 'Bad Request' : 'Internal Server Error')
+}
+
+/** E1. `details` says why, and what to do. */
+export function refused(status: number, message: string, details?: string): Refusal {
+  return new Refusal(status, {
+    statusCode: status,
+    error: reasonPhrase(status),
+    message,
+    ...(details !== undefined && { details }),
+  })
 }
 
 /**
- * Refusals become their answer, trouble with the disk is 503; anything else is a fault of ours: 500, with the reason in the
- * log only.
+ * Every code that the API answers, with its status, what it says (in the member `error`; `message` for those of E2) and
+ * the page of docs/ that explains it.
  */
-export function errorAnswer(error: unknown, request: FailedRequest, log: Logger): Response {
-  const { method, url, client, requestId, headers } = request
-  if (isStorageTrouble(error)) return storageAnswer(error as Error, request, log)
-  if (error instanceof Refusal) {
-    const level = error.status >= 500 ? 'warn' : 'verbose'
-    log[level](`API: ${method} ${url} from ${client} answered ${error.status}: ${error.message}`)
-    return refusalPage(error, headers) ?? jsonAnswer(error.status, error.body, error.headers)
-  }
-  log.error(`API: ${method} ${url} from ${client} failed, request ${requestId}: ${String(error)}`, { fault: error })
-  const { body } = refused(500, 'Internal Server Error', `The log of Footman says more about request ${requestId}.`)
-  return jsonAnswer(500, body)
+export const ERRORS = {
+  // Before an endpoint is reached, E2: codes that clients of the predecessor know.
+  FST_ERR_VALIDATION: { status: 400, text: '', page: 'rest-api.md' },
+  FST_ERR_BAD_URL: { status: 400, text: '', page: 'rest-api.md' },
+  FST_ERR_CTP_EMPTY_JSON_BODY: {
+    status: 400,
+    text: "Body cannot be empty when content-type is set to 'application/json'",
+    page: 'rest-api.md',
+  },
+  FST_ERR_CTP_INVALID_JSON_BODY: {
+    status: 400,
+    text: "Body is not valid JSON but content-type is set to 'application/json'",
+    page: 'rest-api.md',
+  },
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: { status: 415, text: 'Unsupported Media Type', page: 'rest-api.md' },
+  FST_ERR_CTP_BODY_TOO_LARGE: { status: 413, text: 'Request body is too large', page: 'rest-api.md' },
+
+  // The request.
+  VALIDATION: { status: 400, text: 'Invalid request', page: 'rest-api.md#what-the-statuses-mean' },
+  INVALID_CURSOR: { status: 400, text: 'Invalid cursor', page: 'rest-api.md#what-the-statuses-mean' },
+  INVALID_ID: { status: 400, text: 'Invalid ID', page: 'rest-api.md#what-the-statuses-mean' },
+  INVALID_CRON: { status: 400, text: 'Invalid cron expression', page: 'scheduler.md#when-cron-expressions' },
+  INVALID_TIMEZONE: { status: 400, text: 'Invalid time zone', page: 'scheduler.md#further-members-of-a-schedule' },
+  NOTHING_SELECTED: { status: 400, text: 'Nothing selected', page: 'events.md#send-again' },
+  REQUEST_TIMEOUT: { status: 408, text: 'Request Timeout', page: 'security.md#slow-many-and-lost-connections' },
+  BODY_TOO_LARGE: { status: 413, text: 'Value too large', page: 'key-values.md' },
+  RATE_LIMITED: { status: 429, text: 'Too Many Requests', page: 'security.md#slow-many-and-lost-connections' },
+  CLIENT_CLOSED_REQUEST: {
+    status: 499,
+    text: 'Client Closed Request',
+    page: 'security.md#slow-many-and-lost-connections',
+  },
+
+  // The caller.
+  UNAUTHENTICATED: { status: 401, text: 'Unauthorized', page: 'access.md#answers' },
+  FORBIDDEN: { status: 403, text: 'Forbidden', page: 'access.md#answers' },
+  ADDRESS_NOT_ALLOWED: { status: 403, text: 'Forbidden', page: 'access.md#answers' },
+  HOST_NOT_ALLOWED: { status: 403, text: 'Host not allowed', page: 'access.md#requests-of-browsers' },
+  CROSS_SITE: { status: 403, text: 'Request of another site', page: 'access.md#requests-of-browsers' },
+
+  // What the request names.
+  DELIVERY_NOT_FOUND: { status: 404, text: 'Delivery not found', page: 'events.md' },
+  DESTINATION_NOT_FOUND: { status: 404, text: 'Destination not found', page: 'destinations.md' },
+  EVENT_NOT_FOUND: { status: 404, text: 'Event not found', page: 'events.md' },
+  EXECUTION_NOT_FOUND: { status: 404, text: 'Execution not found', page: 'executions.md#the-rest-api' },
+  JOB_NOT_FOUND: { status: 404, text: 'File job not found', page: 'files.md#large-files' },
+  LOG_NOT_AVAILABLE: { status: 404, text: 'Script log not available', page: 'executions.md#the-rest-api' },
+  QUEUE_ENTRY_NOT_FOUND: { status: 404, text: 'Queue entry not found', page: 'executions.md#the-start-queue' },
+  ROUTE_NOT_FOUND: { status: 404, text: 'Route not found', page: 'alert-routes.md' },
+  SCHEDULE_NOT_FOUND: { status: 404, text: 'Schedule not found', page: 'scheduler.md#endpoints' },
+  SELF_TEST_NOT_FOUND: { status: 404, text: 'Self-test not found', page: 'doctor.md' },
+  SNOOZE_NOT_FOUND: { status: 404, text: 'Snooze not found', page: 'alert-routes.md' },
+
+  // The state of things.
+  IDEMPOTENCY_KEY_REUSED: { status: 409, text: 'Idempotency key reused', page: 'rest-api.md' },
+  NOT_A_NUMBER: { status: 409, text: 'Not a number', page: 'key-values.md#endpoints' },
+  NOT_CANCELLABLE: { status: 409, text: 'Not cancellable', page: 'rest-api.md#what-the-statuses-mean' },
+  NOT_PRIMARY: { status: 409, text: 'Not the primary', page: 'operations.md' },
+  NOT_RESENDABLE: { status: 409, text: 'Not resendable', page: 'events.md#send-again' },
+  QUEUE_FULL: { status: 409, text: 'Queue full', page: 'executions.md#the-start-queue' },
+  SHADOW_MODE: { status: 409, text: 'Shadow mode', page: 'rest-api.md#what-the-statuses-mean' },
+  UDP_NOT_LISTENING: { status: 409, text: 'UDP is not listened to', page: 'doctor.md' },
+  REVISION_MISMATCH: { status: 412, text: 'Revision mismatch', page: 'key-values.md#two-writers-one-pair' },
+  REPOSITORY_UNREACHABLE: { status: 502, text: 'Repository unreachable', page: 'rest-api.md#what-the-statuses-mean' },
+  STORAGE_UNAVAILABLE: { status: 503, text: 'Storage unavailable', page: 'storage.md' },
+  TOO_MANY_STREAMS: { status: 503, text: 'Too many streams', page: 'events.md#follow' },
+} as const satisfies Record<string, { status: number; text: string; page: string }>
+
+export type ErrorCode = keyof typeof ERRORS
+
+/** E2. `message` replaces the text of the list. */
+export function protocolError(code: ErrorCode, message?: string): Refusal {
+  const { status, text } = ERRORS[code]
+  return new Refusal(status, { statusCode: status, code, error: reasonPhrase(status), message: message ?? text })
 }
+
+/** E2 of a body, query or path that does not fit its schema: `body must be array`. */
+export const invalid = (message: string): Refusal => protocolError('FST_ERR_VALIDATION', message)
+
+/** E3; `url` raw, with its query. */
+export function noSuchRoute(method: string, url: string): Refusal {
+  return new Refusal(404, { message: `Route ${method}:${url} not found`, error: 'Not Found', statusCode: 404 })
+}
+
+/** E4. */
+export function shortError(status: number, error: string, details: string): Refusal {
+  return new Refusal(status, { error, details })
+}
+
+/** The form of everything that the predecessor did not have. `error` replaces the text of the list. */
+export function refusal(
+  code: ErrorCode,
+  details: string,
+  { error = ERRORS[code].text, ...more }: { readonly error?: string; readonly [member: string]: unknown } = {},
+  headers: Readonly<Record<string, string>> = {},
+): Refusal {
+  const { status } = ERRORS[code]
+  return new Refusal(
+    status,
+    { error, details, statusCode: status, code, message: `${error}: ${details}`, ...more },
+    headers,
+  )
+}
+
+/** `refusal` with the status and the text written out. */
+export const refusedWithCode = <Code extends ErrorCode>(
+  _status: (typeof ERRORS)[Code]['status'],
+  code: Code,
+  error: string,
+  details: string,
+): Refusal => refusal(code, details, { error })
+
+/** The answer that the client is not there to see; for log, metrics and audit. */
+export const clientClosed = (): Refusal => refusal('CLIENT_CLOSED_REQUEST', 'the client closed the request')

@@ -5,26 +5,30 @@ import { formatAddress } from '../platform/listen-error.ts'
 import type { Use } from '../platform/replaceable.ts'
 import { StartError } from '../platform/start-error.ts'
 import type { Service } from '../platform/types.ts'
-import { type Answering, type AnsweringDeps, type AnsweringSettings, buildAnswering, perMinute } from './answering.ts'
-import { BODY_LIMIT, BODY_TIMEOUT_MS } from './body.ts'
+import { createHttpApp, type HttpApp, type HttpAppDeps, type HttpAppSettings, perMinute } from './app.ts'
 import { createProxies } from './client-address.ts'
 import { documentationRoutes } from './documentation/routes.ts'
 import type { ApiRoute } from './endpoint/route.ts'
+import { BODY_LIMIT, BODY_TIMEOUT_MS } from './middleware/body.ts'
+import { createCrowdWarning } from './middleware/rate-limit.ts'
 import { type DocumentSettings, openApiDocument } from './openapi/document.ts'
-import type { OpenApiDocument } from './openapi/types.ts'
-import { createCrowdWarning } from './rate-limit.ts'
-import { type EndpointSwitches, enabledNames, isEnabled } from './switches.ts'
-import { type HealthReport, systemRoutes } from './system-routes.ts'
+import type { OpenApiDocument } from './openapi/schema.ts'
+import { type HealthReport, systemRoutes } from './system.ts'
 import { certificateEnds, createTlsWatch, readTls, type TlsWatch } from './tls.ts'
 
-export interface ApiDeps extends AnsweringDeps {
+export interface ApiDeps extends HttpAppDeps {
   readonly version: string
   /** The endpoints of the features. */
   readonly routes: readonly ApiRoute[]
   readonly health: () => HealthReport
 }
 
-export interface ApiSettings extends AnsweringSettings {
+/** `Butler.restServerEndpointsEnable`: which endpoints exist. */
+export interface EndpointSwitches {
+  readonly [name: string]: boolean | EndpointSwitches
+}
+
+export interface ApiSettings extends HttpAppSettings {
   readonly restServerConfig: {
     readonly enable: boolean
     readonly serverHost: string
@@ -76,7 +80,7 @@ const isLoopback = (host: string): boolean => /^(localhost|127\.\d+\.\d+\.\d+|::
 export function createApi(deps: ApiDeps, settings: ApiSettings): Api {
   const log = deps.log.child('api')
   const { readFile } = deps
-  const answeringDeps = { ...deps, log }
+  const appDeps = { ...deps, log }
   const { restServerConfig: rest, restServerEndpointsEnable: switches } = settings
   const enabledEndpoints = enabledNames(switches)
   const system = systemRoutes({ version: deps.version, enabledEndpoints, health: deps.health })
@@ -85,10 +89,10 @@ export function createApi(deps: ApiDeps, settings: ApiSettings): Api {
   const routes = [...offered, ...documentationRoutes({ version: deps.version, document: describe })]
   let running: Running | null = null
   let current: ApiSettings = settings
-  let answering: Answering | null = null
+  let app: HttpApp | null = null
 
   async function open(): Promise<Running> {
-    answering = await buildAnswering(answeringDeps, current, { serverHost: rest.serverHost, routes })
+    app = await createHttpApp(appDeps, current, { serverHost: rest.serverHost, routes })
     const tlsSettings = {
       ...rest.tls,
       clients: settings.access?.enable ? settings.access.clientCertificates : undefined,
@@ -106,7 +110,7 @@ export function createApi(deps: ApiDeps, settings: ApiSettings): Api {
         isExempt: createProxies(trustedProxies).trusts,
         onRefused: (address) => warnOfCrowd(address, 'connections'),
       },
-      handler: (request, info) => answering!.answer(request, info),
+      handler: (request, info) => app!.answer(request, info),
       onError: (error) => log.error(`API: ${error instanceof Error ? error.message : error}`),
       ...(tls && { tls }),
     })
@@ -120,7 +124,7 @@ export function createApi(deps: ApiDeps, settings: ApiSettings): Api {
       tls && use
         ? createTlsWatch({ log, readFile, use: change }, tlsSettings, tls, settings.tlsCheckMs ?? TLS_CHECK_MS)
         : null
-    await answering.opened()
+    await app.opened()
     return { server, watch, certificates: () => (inUse ? certificateEnds(inUse) : []) }
   }
 
@@ -139,7 +143,7 @@ export function createApi(deps: ApiDeps, settings: ApiSettings): Api {
   return {
     name: 'rest api',
     describe,
-    republish: async () => answering?.republish(),
+    republish: async () => app?.republish(),
     certificates: () => running?.certificates() ?? [],
     get tlsProblem() {
       return running?.watch?.problem ?? null
@@ -154,14 +158,12 @@ export function createApi(deps: ApiDeps, settings: ApiSettings): Api {
     resume: async () => running?.server.resume?.(),
     async prepare(changes) {
       const next = { ...settings, ...changes }
-      const prepared = running
-        ? await buildAnswering(answeringDeps, next, { serverHost: rest.serverHost, routes })
-        : null
+      const prepared = running ? await createHttpApp(appDeps, next, { serverHost: rest.serverHost, routes }) : null
       return async () => {
         current = next
         if (!prepared || !running) return
-        const old = answering
-        answering = prepared
+        const old = app
+        app = prepared
         // Both publish the local key under one name.
         await old?.close()
         await prepared.opened()
@@ -182,7 +184,7 @@ export function createApi(deps: ApiDeps, settings: ApiSettings): Api {
       const stopped = running
       running = null
       stopped?.watch?.stop()
-      if (stopped) await answering?.close()
+      if (stopped) await app?.close()
       await stopped?.server.stop(graceMs)
     },
   }
@@ -203,4 +205,20 @@ function documentSettings({ version }: ApiDeps, settings: ApiSettings, port: num
   const { tls, serverHost, serverPort } = settings.restServerConfig
   const serverUrl = `${tls.enable ? 'https' : 'http'}://${formatAddress(serverHost, port ?? serverPort)}`
   return { version, serverUrl, locked: settings.access?.enable ?? false }
+}
+
+/** True when the switch of the route is on, or when it has none. */
+function isEnabled(route: Pick<ApiRoute, 'endpoint'>, switches: EndpointSwitches): boolean {
+  if (route.endpoint === null) return true
+  let value: boolean | EndpointSwitches | undefined = switches
+  for (const part of route.endpoint.split('.')) value = typeof value === 'object' ? value[part] : undefined
+  return value === true
+}
+
+/** Names of the switches that are on, groups flattened, in order. */
+function enabledNames(switches: EndpointSwitches): string[] {
+  return Object.entries(switches).flatMap(([name, value]) => {
+    if (typeof value === 'object' && value !== null) return enabledNames(value)
+    return value === true ? [name] : []
+  })
 }

@@ -1,6 +1,7 @@
 /** The listener of `dockerHealthCheck`: tells container engines and load balancers whether Footman is healthy. */
-import { noSuchRoute } from '../http/endpoint/errors.ts'
+import { Hono } from 'hono'
 import { jsonAnswer } from '../http/endpoint/route.ts'
+import { noSuchRoute } from '../http/errors.ts'
 import { type LocalServer, serveLocal } from '../platform/local-server.ts'
 import type { Logger, Service } from '../platform/types.ts'
 
@@ -28,24 +29,34 @@ export interface HealthListener extends Service {
   readonly port: number
 }
 
-/** `start` rejects with a `ListenError` when the port is taken. */
-export function createHealthListener(deps: HealthListenerDeps, settings: HealthListenerSettings): HealthListener {
-  const { log, health, maySeeChecks } = deps
-  let server: LocalServer | null = null
+type Env = { Bindings: { readonly address: string } }
 
-  function answer(request: Request, address: string): Response {
-    const { pathname, search } = new URL(request.url)
-    const known = request.method === 'GET' || request.method === 'HEAD'
-    if (known && pathname === '/health/live') return jsonAnswer(200, { statusCode: 200, status: 'ok' })
-    if (!known || pathname !== '/health') {
-      const refusal = noSuchRoute(request.method, pathname + search)
-      return jsonAnswer(refusal.status, refusal.body)
-    }
+function createHealthApp({ health, maySeeChecks }: HealthListenerDeps): Hono<Env> {
+  const app = new Hono<Env>({ getPath: ({ url }) => new URL(url).pathname })
+  app.get('/health/live', () => jsonAnswer(200, { statusCode: 200, status: 'ok' }))
+  app.get('/health', (c) => {
     const { healthy, checks, reasons } = health()
     const state = healthy ? { statusCode: 200, status: 'ok' } : { statusCode: 503, status: 'ko' }
-    const details = maySeeChecks(address, request.headers) && { checks, ...(reasons && { reasons }) }
+    const details = maySeeChecks(c.env.address, c.req.raw.headers) && { checks, ...(reasons && { reasons }) }
     return jsonAnswer(state.statusCode, { ...state, ...details })
-  }
+  })
+  app.notFound((c) => {
+    const { pathname, search } = new URL(c.req.url)
+    const { status, body } = noSuchRoute(c.req.method, pathname + search)
+    return jsonAnswer(status, body)
+  })
+  app.onError((error) => {
+    // The server logs it and answers 500.
+    throw error
+  })
+  return app
+}
+
+/** `start` rejects with a `ListenError` when the port is taken. */
+export function createHealthListener(deps: HealthListenerDeps, settings: HealthListenerSettings): HealthListener {
+  const { log } = deps
+  const app = createHealthApp(deps)
+  let server: LocalServer | null = null
 
   return {
     name: 'health listener',
@@ -57,7 +68,7 @@ export function createHealthListener(deps: HealthListenerDeps, settings: HealthL
         hostname: settings.host,
         port: settings.port,
         idleTimeout: 60,
-        handler: (request, { remoteAddress }) => answer(request, remoteAddress),
+        handler: (request, { remoteAddress }) => app.fetch(request, { address: remoteAddress }),
         onError: (error) => log.error(`HEALTH: ${error instanceof Error ? error.message : error}`),
       })
       log.info(`MAIN: Started Docker healthcheck server on port ${server.port}.`)

@@ -4,13 +4,9 @@ import { globMatcher } from '../../platform/glob.ts'
 import type { Database } from '../../platform/sqlite.ts'
 import type { Clock } from '../../platform/types.ts'
 import { isGuid } from '../../platform/uuid.ts'
-import type { RouteExample } from '../endpoint/description.ts'
-import { refusedWithCode } from '../endpoint/errors.ts'
-import { invalidQuery, limitParameter, onlyParameters, textParameter, timeParameter } from '../endpoint/list-query.ts'
-import { LIST_PARAMETERS } from '../endpoint/list-schemas.ts'
-import { type ApiRequest, type ApiRoute, jsonAnswer } from '../endpoint/route.ts'
-import { findEntries } from './store.ts'
-import type { AuditOutcome, StoredAuditEntry } from './types.ts'
+import { DEFAULT_LIMIT, invalidCursor, LIST_PARAMETERS, queryField } from '../endpoint/list-query.ts'
+import { type ApiRoute, jsonAnswer, type RouteExample, route } from '../endpoint/route.ts'
+import { type AuditOutcome, findEntries, type StoredAuditEntry } from './audit.ts'
 
 const OUTCOMES = ['ok', 'denied', 'failed'] as const satisfies AuditOutcome[]
 
@@ -28,9 +24,9 @@ const ENTRY = z.object({
 })
 
 const QUERY = z.object({
-  actor: z.string().describe('Glob: `key:*`.').optional(),
-  action: z.string().describe('Glob: `task.*`.').optional(),
-  outcome: z.enum(OUTCOMES).optional(),
+  actor: queryField.texts().describe('Glob: `key:*`.').optional(),
+  action: queryField.texts().describe('Glob: `task.*`.').optional(),
+  outcome: queryField.words(OUTCOMES).optional(),
   ...LIST_PARAMETERS,
 })
 
@@ -59,58 +55,52 @@ const EXAMPLE: RouteExample = {
 
 const ANSWER = z.object({ audit: z.array(ENTRY), nextCursor: z.string().nullable() })
 
-export function auditRoutes(deps: { db: Database; clock: Clock }): ApiRoute[] {
+export function auditRoutes({ db, clock }: { db: Database; clock: Clock }): ApiRoute[] {
   return [
-    {
-      methods: ['GET'],
+    route({
+      method: 'GET',
       path: '/v4/audit',
-      endpoint: null,
       scope: 'admin',
       summary: 'List who did what',
       description: 'Newest first.',
-      schemas: { query: QUERY, responses: { 200: ANSWER.describe('The entries.') } },
+      query: QUERY,
+      answers: { 200: ANSWER.describe('The entries.') },
       examples: [EXAMPLE],
-      handle: (request) => list(deps, request),
-    },
+      async handle({ query: { limit = DEFAULT_LIMIT, cursor, from, to, ...filter } }) {
+        const now = clock.now()
+        const found = await findEntries(db, {
+          before: idInCursor(cursor),
+          from: from?.(now) ?? null,
+          to: to?.(now) ?? null,
+          matches: matcherOf(filter),
+          limit: limit + 1,
+        })
+        const page = found.slice(0, limit)
+        const last = page.at(-1)
+        const nextCursor = found.length > limit && last ? Buffer.from(last.id).toString('base64url') : null
+        return jsonAnswer(200, { audit: page.map(entryAnswer), nextCursor })
+      },
+    }),
   ]
 }
 
-async function list({ db, clock }: { db: Database; clock: Clock }, { query }: ApiRequest): Promise<Response> {
-  onlyParameters(query, Object.keys(QUERY.shape))
-  const now = clock.now()
-  const limit = limitParameter(query)
-  const found = await findEntries(db, {
-    before: cursorIn(query),
-    from: timeParameter(query, 'from', now),
-    to: timeParameter(query, 'to', now),
-    matches: wanted(query),
-    limit: limit + 1,
-  })
-  const page = found.slice(0, limit)
-  const last = page.at(-1)
-  const nextCursor = found.length > limit && last ? Buffer.from(last.id).toString('base64url') : null
-  return jsonAnswer(200, { audit: page.map(entryAnswer), nextCursor })
+type Filter = Pick<z.output<typeof QUERY>, 'actor' | 'action' | 'outcome'>
+
+function matcherOf({
+  actor = ['*'],
+  action = ['*'],
+  outcome = OUTCOMES,
+}: Filter): (entry: StoredAuditEntry) => boolean {
+  const isActor = globMatcher(actor)
+  const isAction = globMatcher(action)
+  return (entry) => isActor(entry.actor) && isAction(entry.action) && outcome.includes(entry.outcome)
 }
 
-function wanted(query: ApiRequest['query']): (entry: StoredAuditEntry) => boolean {
-  const actor = globsOf(query.actor)
-  const action = globsOf(query.action)
-  const outcomes = query.outcome === undefined ? OUTCOMES : [query.outcome].flat()
-  if (outcomes.some((one) => !OUTCOMES.some((known) => known === one))) {
-    throw invalidQuery([{ path: 'outcome', message: `must be one of ${OUTCOMES.join(', ')}` }])
-  }
-  return (entry) => actor(entry.actor) && action(entry.action) && outcomes.some((one) => one === entry.outcome)
-}
-
-const globsOf = (value: string | readonly string[] | undefined) =>
-  value === undefined ? () => true : globMatcher([value].flat())
-
-function cursorIn(query: ApiRequest['query']): string | null {
-  const text = textParameter(query, 'cursor')
+function idInCursor(text: string | undefined): string | null {
   if (text === undefined) return null
   const id = Buffer.from(text, 'base64url').toString()
   if (isGuid(id)) return id
-  throw refusedWithCode(400, 'INVALID_CURSOR', 'Invalid cursor', 'Use nextCursor of the answer before, unchanged.')
+  throw invalidCursor()
 }
 
 const entryAnswer = ({ id, at, ...entry }: StoredAuditEntry) => ({ id, at: new Date(at).toISOString(), ...entry })

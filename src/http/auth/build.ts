@@ -1,19 +1,17 @@
-/** `Butler.footman.access` as what the router asks. */
+/** Access control as `Butler.footman.access` describes it. */
 import { join } from 'node:path'
+import { hostZone } from '../../platform/host-zone.ts'
 import { createHttpClient } from '../../platform/http-client.ts'
 import { StartError } from '../../platform/start-error.ts'
 import type { Clock, Logger } from '../../platform/types.ts'
-import type { BrowserRules } from '../endpoint/browser.ts'
+import { createZone } from '../../platform/zone.ts'
+import type { Contact } from '../endpoint/caller.ts'
+import type { BrowserRules } from '../middleware/browser-rules.ts'
 import { type CertificateGrantSettings, createCertificateCheck } from './certificates.ts'
-import { createClosedAccess } from './closed.ts'
-import { createExpiryWatch, endOfDay } from './expiry.ts'
+import { type AccessControl, createClosedAccess, createOpenAccess } from './control.ts'
 import type { GrantSettings } from './grants.ts'
-import { createJwtCheck, type JwtCheck, type JwtSettings, readPublicKey } from './jwt.ts'
-import { createKeySet } from './key-set.ts'
-import { compileKeys, createKeyCheck, type KeySettings } from './keys.ts'
-import { createLocalKey, LOCAL_KEY_FILE } from './local-key.ts'
-import { createOpenAccess } from './open.ts'
-import type { AccessControl, Contact } from './types.ts'
+import { createJwtCheck, createKeySet, type JwtCheck, type JwtSettings, readPublicKey } from './jwt.ts'
+import { compileKeys, createKeyCheck, createLocalKey, type KeySettings, type KnownKey, LOCAL_KEY_FILE } from './keys.ts'
 
 export interface AccessSettings {
   readonly enable: boolean
@@ -130,5 +128,45 @@ async function readKeyFile({ readFile }: AccessDeps, path: string) {
     throw new StartError(`footman.access.jwt.publicKeyFile cannot be used (${path}): ${(error as Error).message}`, {
       cause: error,
     })
+  }
+}
+
+const DAY_MS = 86_400_000
+const WARN_BEFORE_MS = 14 * DAY_MS
+
+/** The instant at which a day (`2027-06-30`) ends on the wall clock of a zone; '' = the zone of this computer. */
+export function endOfDay(day: string, timezone: string): number {
+  const zone = createZone(timezone || hostZone())
+  const midnight = Date.parse(`${day}T00:00:00Z`) + DAY_MS
+  const guess = 2 * midnight - zone.wall(midnight)
+  // The clock may change between the guess and the hour that was asked about.
+  return guess + (midnight - zone.wall(guess))
+}
+
+export interface ExpiryWatch {
+  start(): void
+  stop(): void
+}
+
+/** Warns at the start and once a day about keys that end within two weeks or have ended. */
+export function createExpiryWatch(deps: { log: Logger; clock: Clock }, keys: readonly KnownKey[]): ExpiryWatch {
+  let timer: ReturnType<typeof setInterval> | undefined
+
+  function tell(): void {
+    const now = deps.clock.now()
+    for (const { id, expiresAt } of keys) {
+      if (expiresAt - now > WARN_BEFORE_MS) continue
+      const when = new Date(expiresAt).toISOString()
+      deps.log.warn(`ACCESS: API key ${id} ${expiresAt <= now ? 'has expired' : 'expires'} at ${when}`)
+    }
+  }
+
+  return {
+    start() {
+      tell()
+      timer = setInterval(tell, DAY_MS)
+      timer.unref()
+    },
+    stop: () => clearInterval(timer),
   }
 }

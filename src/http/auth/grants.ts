@@ -1,8 +1,7 @@
 /** What an admin grants to a key, a claim of a token or a certificate, and the caller that comes of it. */
 import { addressMatcher } from '../../platform/addresses.ts'
 import { type Caller, forbidden, type GrantLimits, NO_LIMITS, type TaskSelectors } from '../endpoint/caller.ts'
-import { type Refusal, refusedWithCode } from '../endpoint/errors.ts'
-import { scopeMatcher } from './scopes.ts'
+import { type Refusal, refusal } from '../errors.ts'
 
 export interface GrantSettings {
   readonly scopes: readonly string[]
@@ -27,7 +26,7 @@ export function compileGrant(settings: GrantSettings): Grant {
 }
 
 export const addressNotAllowed = (address: string): Refusal =>
-  refusedWithCode(403, 'ADDRESS_NOT_ALLOWED', 'Forbidden', `Calls from ${address} are not allowed`)
+  refusal('ADDRESS_NOT_ALLOWED', `Calls from ${address} are not allowed`)
 
 /** Grants add up; a limit binds only the scopes of its own grant. */
 export function createCaller(actor: string, grants: readonly Grant[], address: string): Caller {
@@ -63,3 +62,21 @@ const addedUp = (filters: readonly TaskSelectors[]): TaskSelectors => ({
   tag: filters.flatMap(({ tag }) => tag),
   customProperty: filters.flatMap(({ customProperty }) => customProperty),
 })
+
+/** Scopes: `<group>:<verb>`, `*` for any group or verb; `admin` is everything, `*:*` everything except that. */
+
+const GROUPS = ['task', 'app', 'kv', 'schedule', 'file', 'message', 'event', 'report', 'metrics']
+const SCOPE = new RegExp(`^(?:admin|(?:${GROUPS.join('|')}|\\*):(?:read|run|write|\\*))$`)
+
+export const isScope = (text: string): boolean => SCOPE.test(text)
+
+/** A function that tells whether these scopes allow a wanted one (which holds no `*`). */
+export function scopeMatcher(scopes: readonly string[]): (wanted: string) => boolean {
+  const held = new Set(scopes)
+  if (held.has('admin')) return () => true
+  return (wanted) => {
+    if (wanted === 'admin') return false
+    const [group, verb] = wanted.split(':')
+    return held.has(wanted) || held.has(`${group}:*`) || held.has(`*:${verb}`) || held.has('*:*')
+  }
+}

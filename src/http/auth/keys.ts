@@ -1,6 +1,11 @@
-/** API keys: made at random, kept as their SHA-256, compared in constant time. */
+/**
+ * API keys: made at random, kept as their SHA-256, compared in constant time; how a request presents one; and the key of
+ * programs on this machine.
+ */
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
-import type { Clock } from '../../platform/types.ts'
+import { rm } from 'node:fs/promises'
+import { writePrivateFile } from '../../platform/private-file.ts'
+import type { Clock, Logger } from '../../platform/types.ts'
 import { compileGrant, type Grant, type GrantSettings } from './grants.ts'
 
 export interface KeySettings extends GrantSettings {
@@ -59,3 +64,50 @@ export function createKeyCheck(
 }
 
 const digest = (key: string): Buffer => createHash('sha256').update(key).digest()
+
+/** The credentials of a request. */
+export type Presented =
+  | { readonly kind: 'none' }
+  | { readonly kind: 'key' | 'token'; readonly text: string }
+  /** Something is there that cannot be right. */
+  | { readonly kind: 'wrong'; readonly problem: string }
+
+const NONE: Presented = { kind: 'none' }
+
+/** `Authorization: Bearer` with a key or a token, or `X-Api-Key` with a key; nothing in a URL counts. */
+export function presentedCredential(headers: Headers): Presented {
+  const authorization = headers.get('authorization')
+  const apiKey = headers.get('x-api-key')
+  if (authorization === null) return apiKey === null ? NONE : { kind: 'key', text: apiKey.trim() }
+  const [, bearer] = /^bearer +(\S+)$/i.exec(authorization.trim()) ?? []
+  if (bearer === undefined) return { kind: 'wrong', problem: 'Authorization is not of the form "Bearer <key>"' }
+  if (apiKey !== null && apiKey.trim() !== bearer) {
+    return { kind: 'wrong', problem: 'Authorization and X-Api-Key hold different credentials' }
+  }
+  return { kind: /^[^.]+\.[^.]*\.[^.]*$/.test(bearer) ? 'token' : 'key', text: bearer }
+}
+
+/** In the data directory. */
+export const LOCAL_KEY_FILE = 'local.key'
+
+export interface LocalKey {
+  matches(presented: string): boolean
+  /** Never rejects: without the file the command line has to bring a key of its own. */
+  publish(): Promise<void>
+  withdraw(): Promise<void>
+}
+
+/** Fresh at every start, in a file that only the account of the service may read. */
+export function createLocalKey(log: Logger, file: string): LocalKey {
+  const key = newKey()
+  const wanted = Buffer.from(hashOfKey(key))
+  return {
+    matches: (presented) => timingSafeEqual(wanted, Buffer.from(hashOfKey(presented))),
+    async publish() {
+      await writePrivateFile(file, `${key}\n`).catch((error: unknown) => {
+        log.warn(`ACCESS: The local key could not be written to ${file}: ${(error as Error).message}`)
+      })
+    },
+    withdraw: () => rm(file, { force: true }).catch(() => {}),
+  }
+}

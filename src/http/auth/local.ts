@@ -2,7 +2,7 @@
 import { isIP } from 'node:net'
 import { networkInterfaces } from 'node:os'
 import { plainAddress } from '../../platform/addresses.ts'
-import type { BrowserRules } from '../endpoint/browser.ts'
+import type { BrowserRules } from '../middleware/browser-rules.ts'
 
 /** One request as the check sees it. */
 export interface Origin {

@@ -1,10 +1,9 @@
 /** `GET /documentation`: the description of the API as a page, as JSON and as YAML, without any other server. */
 import { stringify } from 'yaml'
-import { noSuchRoute } from '../endpoint/errors.ts'
-import { type ApiRequest, type ApiRoute, jsonText } from '../endpoint/route.ts'
-import type { OpenApiDocument } from '../openapi/types.ts'
-import { ASSETS } from './assets.ts'
-import { CONTENT_POLICY, documentationPage } from './page.ts'
+import { z } from 'zod'
+import { type ApiRequest, type ApiRoute, jsonText, route } from '../endpoint/route.ts'
+import { noSuchRoute } from '../errors.ts'
+import type { OpenApiDocument } from '../openapi/schema.ts'
 
 export interface DocumentationDeps {
   readonly version: string
@@ -25,14 +24,8 @@ export function documentationRoutes({ version, document }: DocumentationDeps): A
   ]
 }
 
-const get = (path: string, summary: string, handle: ApiRoute['handle']): ApiRoute => ({
-  methods: ['GET'],
-  path,
-  endpoint: null,
-  documented: false,
-  summary,
-  handle,
-})
+const get = (path: string, summary: string, handle: ApiRoute['handle']): ApiRoute =>
+  route({ method: 'GET', path, documented: false, summary, answers: { 200: z.string() }, handle })
 
 async function staticFile({ params, method, url }: ApiRequest): Promise<Response> {
   const { file = '' } = params
@@ -59,3 +52,65 @@ function once(make: () => string): () => string {
     return made
   }
 }
+
+/** Nothing from other hosts; the styles are those that Swagger UI sets on its elements. */
+const CONTENT_POLICY =
+  "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'; object-src 'none'"
+
+/** `base`: where the page's files are, seen from it. */
+function documentationPage({ base, version }: { base: string; version: string }): string {
+  const file = (name: string) => `${base}static/${name}?v=${encodeURIComponent(version)}`
+  return `<!doctype html>
+<html lang="en">
+  <head>
+    <meta charset="utf-8">
+    <meta name="viewport" content="width=device-width, initial-scale=1">
+    <title>Footman API</title>
+    <link rel="icon" href="${file('logo.svg')}" type="image/svg+xml">
+    <link rel="stylesheet" href="${file('swagger-ui.css')}">
+    <link rel="stylesheet" href="${file('index.css')}">
+  </head>
+  <body>
+    <header><img src="${file('logo.svg')}" alt="">Footman API</header>
+    <div id="swagger-ui"></div>
+    <script src="${file('swagger-ui-bundle.js')}"></script>
+    <script src="${file('swagger-initializer.js')}"></script>
+  </body>
+</html>
+`
+}
+
+interface Asset {
+  readonly type: string
+  readonly load: () => Promise<string>
+}
+
+const text = async (module: Promise<{ readonly default: string }>): Promise<string> => (await module).default
+
+const SCRIPT = 'text/javascript; charset=utf-8'
+const STYLE = 'text/css; charset=utf-8'
+
+/** By name below `/documentation/static/`. Each is loaded when it is first asked for: an unused page costs nothing. */
+const ASSETS: ReadonlyMap<string, Asset> = new Map<string, Asset>([
+  [
+    'swagger-ui-bundle.js',
+    { type: SCRIPT, load: () => text(import('swagger-ui-dist/swagger-ui-bundle.js', { with: { type: 'text' } })) },
+  ],
+  [
+    'swagger-ui.css',
+    { type: STYLE, load: () => text(import('swagger-ui-dist/swagger-ui.css', { with: { type: 'text' } })) },
+  ],
+  [
+    'swagger-ui.license.txt',
+    {
+      type: 'text/plain; charset=utf-8',
+      load: () => text(import('swagger-ui-dist/LICENSE', { with: { type: 'text' } })),
+    },
+  ],
+  [
+    'swagger-initializer.js',
+    { type: SCRIPT, load: () => text(import('./assets/swagger-initializer.js', { with: { type: 'text' } })) },
+  ],
+  ['index.css', { type: STYLE, load: () => text(import('./assets/index.css', { with: { type: 'text' } })) }],
+  ['logo.svg', { type: 'image/svg+xml', load: () => text(import('./assets/logo.svg', { with: { type: 'text' } })) }],
+])

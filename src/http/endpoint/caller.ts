@@ -1,6 +1,7 @@
 /** Who calls an endpoint and what that caller may do; endpoints ask it for whatever goes beyond their own scope. */
 import { globMatcher } from '../../platform/glob.ts'
-import { type Refusal, refusedWithCode } from './errors.ts'
+import type { ClientCertificate } from '../../platform/http-server.ts'
+import { type Refusal, refusal } from '../errors.ts'
 
 /** Tasks that may be started: a task that one of the three lists names. */
 export interface TaskSelectors {
@@ -26,6 +27,26 @@ export interface Caller {
   limits(scope: string): GrantLimits
 }
 
+/** One request as access control sees it. */
+export interface Contact {
+  /** Address of the caller: that of the connection, or what a trusted proxy says. */
+  readonly client: string
+  /** The address is what a trusted proxy says. */
+  readonly proxied: boolean
+  readonly headers: Headers
+  readonly certificate: ClientCertificate | undefined
+}
+
+/** Who calls; with a refusal when the credentials are wrong. */
+export interface Identity {
+  readonly caller: Caller
+  /** Bucket of the rate limit; null = the address, for whoever has shown no valid credentials. */
+  readonly bucket: string | null
+  readonly refusal: Refusal | null
+  /** For the log: why. */
+  readonly problem?: string
+}
+
 export const NO_LIMITS: GrantLimits = { startFilter: null, keyValueNamespaces: null }
 
 /** Everybody, while access control is off. */
@@ -36,7 +57,7 @@ export const EVERYBODY: Caller = {
   limits: () => NO_LIMITS,
 }
 
-export const forbidden = (details: string): Refusal => refusedWithCode(403, 'FORBIDDEN', 'Forbidden', details)
+export const forbidden = (details: string): Refusal => refusal('FORBIDDEN', details)
 
 /** Throws 401 or 403 when the caller lacks the scope. */
 export function requireScope(caller: Caller, scope: string): void {

@@ -1,5 +1,5 @@
 /** Server-sent events: answers that stay open and tell what happens. */
-import { refusedWithCode } from './errors.ts'
+import { refusal } from '../errors.ts'
 
 export interface StreamEvent {
   readonly event: string
@@ -140,7 +140,7 @@ export function createEventStreams(settings: EventStreamSettings = {}): EventStr
     open(source) {
       if (stopped || open.size >= maxStreams) {
         const reason = stopped ? 'Footman is about to stop.' : `${maxStreams} streams are open. Close one of them.`
-        throw refusedWithCode(503, 'TOO_MANY_STREAMS', 'Too many streams', reason)
+        throw refusal('TOO_MANY_STREAMS', reason)
       }
       return new Response(stream(source), {
         status: 200,

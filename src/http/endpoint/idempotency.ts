@@ -7,7 +7,7 @@ import type { GroupWriter } from '../../platform/group-commit.ts'
 import type { Database, Migration } from '../../platform/sqlite.ts'
 import type { Clock, Logger } from '../../platform/types.ts'
 import { uuidV7 } from '../../platform/uuid.ts'
-import { Refusal, refusedWithCode } from './errors.ts'
+import { Refusal, refusal } from '../errors.ts'
 import { invalidQuery } from './list-query.ts'
 import type { ApiRequest } from './route.ts'
 
@@ -109,10 +109,8 @@ export function createIdempotency(deps: { db: Database; writer: GroupWriter; clo
       while (underWay.has(place)) await underWay.get(place)
       const before = find(caller, key)
       if (before && before.requestHash !== hash) {
-        throw refusedWithCode(
-          409,
+        throw refusal(
           'IDEMPOTENCY_KEY_REUSED',
-          'Idempotency key reused',
           'Another request was made with this Idempotency-Key. Use a fresh key for each request.',
         )
       }

@@ -1,6 +1,8 @@
 /** An endpoint of the REST API as the features describe it; the server decides about limits, logs and switches. */
+import type { z } from 'zod'
 import type { Caller } from './caller.ts'
-import type { RouteDescription } from './description.ts'
+import { strictQuery } from './list-query.ts'
+import { strictBody, validate } from './validation.ts'
 
 export type Method = 'GET' | 'POST' | 'PUT' | 'DELETE'
 
@@ -40,6 +42,40 @@ export interface AuditNote {
   readonly outcome?: 'ok' | 'denied' | 'failed'
 }
 
+/** For the description of the API. */
+export interface RouteDescription {
+  /** A line. */
+  readonly summary: string
+  /** More, in Markdown. */
+  readonly description?: string
+  /** False leaves it out of the document. Default true. */
+  readonly documented?: boolean
+  readonly schemas?: RouteSchemas
+  /** When the endpoint refuses with a status beyond what every endpoint may answer: `{ 502: 'QRS is unreachable' }`. */
+  readonly failures?: Readonly<Record<number, string>>
+  /** Calls that work as they stand against the simulated site; a test makes every one of them. */
+  readonly examples?: readonly RouteExample[]
+}
+
+export interface RouteSchemas {
+  readonly params?: z.ZodType
+  readonly query?: z.ZodType
+  readonly body?: z.ZodType
+  /** By status. Text where the schema is a string, nothing where it is `z.void()`, else JSON. */
+  readonly responses?: Readonly<Record<number, z.ZodType>>
+}
+
+export interface RouteExample {
+  /** Unique in the endpoint: `by-tag`. */
+  readonly name: string
+  readonly params?: Readonly<Record<string, string>>
+  readonly query?: Readonly<Record<string, string>>
+  readonly body?: unknown
+  readonly status: number
+  /** JSON, or a text; absent where nothing is answered. Ids and times are other ones each time. */
+  readonly answer?: unknown
+}
+
 export interface ApiRoute extends RouteDescription {
   /** A route for PUT alone also answers plain POST, because some clients cannot send PUT. */
   readonly methods: readonly Method[]
@@ -73,6 +109,103 @@ export interface ApiRoute extends RouteDescription {
   /** False = does not count for the rate limit. Default true. */
   readonly limited?: boolean
   handle(request: ApiRequest): Response | Promise<Response>
+}
+
+type Fields = z.ZodObject | undefined
+type Parsed<T extends Fields, Otherwise> = T extends z.ZodObject ? z.output<T> : Otherwise
+
+/** A request whose parts have the form that the schemas of the endpoint give them. */
+export interface CheckedRequest<Params extends Fields, Query extends Fields, Body extends Fields>
+  extends Omit<ApiRequest, 'params' | 'query' | 'body'> {
+  readonly params: Parsed<Params, ApiRequest['params']>
+  readonly query: Parsed<Query, ApiRequest['query']>
+  readonly body: Parsed<Body, unknown>
+}
+
+/** What an endpoint is: `params`, `query` and `body` check the request, make what the handler gets, and document it. */
+export interface Endpoint<Params extends Fields, Query extends Fields, Body extends Fields>
+  extends Pick<RouteDescription, 'summary' | 'description' | 'documented' | 'examples'>,
+    Pick<ApiRoute, 'path' | 'scope' | 'butler' | 'openTo' | 'bodyLimit' | 'limited'> {
+  readonly method: Method
+  /** Key below `restServerEndpointsEnable` that must be true; absent or null = always there. */
+  readonly switch?: string | null
+  /** Name of the action in the audit: `task.start`; default method and path. */
+  readonly audit?: string
+  /** What of it is recorded; see `ApiRoute.audit`. */
+  readonly audited?: ApiRoute['audit']
+  readonly params?: Params
+  /** Without a schema the query is not looked at. */
+  readonly query?: Query
+  readonly body?: Body
+  /** By status: what is answered, or, as a text, when the endpoint refuses beyond what every endpoint may refuse. */
+  readonly answers: Readonly<Record<number, z.ZodType | string>>
+  /** What an error of the handler is answered as, for texts that clients of the predecessor know. */
+  readonly legacyErrors?: (error: unknown) => unknown
+  handle(request: CheckedRequest<Params, Query, Body>): Response | Promise<Response>
+}
+
+/**
+ * An endpoint in one definition. Bad requests are answered in the form that belongs to it: those that Butler had (`butler`)
+ * in its form, with its texts, and let in members that are not described; all others with 400 `VALIDATION`, naming every
+ * issue.
+ *
+ * @example
+ * route({
+ *   method: 'GET', path: '/v4/filejobs/{jobId}', switch: 'fileCopy', scope: 'file:write',
+ *   summary: 'Report the progress of a file job',
+ *   params: z.object({ jobId: z.string() }),
+ *   query: NO_QUERY,
+ *   answers: { 200: JOB.describe('The job.') },
+ *   handle: ({ params }) => jsonAnswer(200, jobs.get(params.jobId)),
+ * })
+ */
+export function route<
+  Params extends Fields = undefined,
+  Query extends Fields = undefined,
+  Body extends Fields = undefined,
+>(endpoint: Endpoint<Params, Query, Body>): ApiRoute {
+  const { method, switch: name = null, audit, audited, answers, ...rest } = endpoint
+  const { params, query, body, legacyErrors, handle, ...description } = rest
+  const answered = Object.entries(answers)
+  const isRefusal = (answer: unknown): answer is string => typeof answer === 'string'
+  return {
+    ...description,
+    methods: [method],
+    endpoint: name,
+    ...(audit !== undefined && { action: audit }),
+    ...(audited && { audit: audited }),
+    ...(body && { body: 'json' as const }),
+    schemas: {
+      ...(params && { params }),
+      ...(query && { query }),
+      ...(body && { body }),
+      responses: Object.fromEntries(answered.filter((entry): entry is [string, z.ZodType] => !isRefusal(entry[1]))),
+    },
+    failures: Object.fromEntries(answered.filter((entry): entry is [string, string] => isRefusal(entry[1]))),
+    handle(request) {
+      const checked = check(endpoint, request)
+      if (!legacyErrors) return handle(checked)
+      return Promise.resolve(checked)
+        .then(handle)
+        .catch((error: unknown) => {
+          throw legacyErrors(error)
+        })
+    },
+  }
+}
+
+function check<Params extends Fields, Query extends Fields, Body extends Fields>(
+  { butler, params, query, body }: Endpoint<Params, Query, Body>,
+  request: ApiRequest,
+): CheckedRequest<Params, Query, Body> {
+  const own: PropertyDescriptorMap = {}
+  if (params) own.params = { value: validate('params', params, request.params) }
+  if (body) own.body = { value: butler ? validate('body', body, request.body) : strictBody(body.shape, request.body) }
+  if (query) {
+    own.query = { value: butler ? validate('querystring', query, request.query) : strictQuery(query, request.query) }
+  }
+  // The rest of the request stands behind the parts; most of it is worked out when it is read.
+  return (params || body || query ? Object.create(request, own) : request) as CheckedRequest<Params, Query, Body>
 }
 
 const JSON_TYPE = 'application/json; charset=utf-8'

@@ -3,7 +3,7 @@
  * string where one is wanted, a single value a list. Only the first failure is reported; missing members come first.
  */
 import { z } from 'zod'
-import { invalid } from './errors.ts'
+import { invalid, type Refusal, refusal } from '../errors.ts'
 
 export type Place = 'body' | 'querystring' | 'params'
 
@@ -38,6 +38,41 @@ export function validate<T extends z.ZodObject>(place: Place, schema: T, value: 
 
 export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+export interface BodyIssue {
+  readonly path: string
+  readonly message: string
+}
+
+/** 400 `VALIDATION`. */
+export function invalidBody(issues: readonly BodyIssue[]): Refusal {
+  const text = issues.map(({ path, message }) => `${path} ${message}`).join('; ')
+  return refusal('VALIDATION', text, { error: 'Invalid body', issues })
+}
+
+/**
+ * The body of an endpoint that the predecessor did not have: unknown members are refused, and every issue is named. Its members may use the lenient fields.
+ */
+export function strictBody<T extends z.ZodRawShape>(shape: T, body: unknown): z.output<z.ZodObject<T>> {
+  if (!isObject(body)) throw invalidBody([{ path: 'body', message: 'must be object' }])
+  const known = Object.keys(shape)
+  const unknown = Object.keys(body)
+    .filter((name) => !known.includes(name))
+    .map((path) => ({ path, message: `is unknown; known are ${known.join(', ')}` }))
+  const result = z.object(shape).safeParse(body)
+  const wrong = result.success
+    ? []
+    : result.error.issues.map(({ path, message }) => ({
+        path: path.join('.'),
+        message: missing(body, path) ?? message,
+      }))
+  if (result.success && unknown.length === 0) return result.data as z.output<z.ZodObject<T>>
+  throw invalidBody([...wrong, ...unknown])
+}
+
+function missing(body: Record<string, unknown>, [name]: readonly PropertyKey[]): string | null {
+  return String(name) in body ? null : 'is missing'
 }
 
 const optional = (member: z.ZodType): boolean => member.safeParse(undefined).success

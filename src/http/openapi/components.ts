@@ -1,7 +1,6 @@
 /** What the operations share: the error envelopes, the refusals that every endpoint may answer, the credentials. */
 import { z } from 'zod'
-import { type JsonSchema, schemaOf } from './schema.ts'
-import type { Content, Reference, ResponseObject } from './types.ts'
+import { type Content, type JsonSchema, type Reference, type ResponseObject, schemaOf } from './schema.ts'
 
 const details = z.string().describe('Why, and what to do.')
 

@@ -1,5 +1,5 @@
 /** What the REST API answers: how often, with which status, how fast. */
-import { AUTH_FAILURES, type RequestObserver } from '../../http/endpoint/observer.ts'
+import { AUTH_FAILURES, type RequestObserver } from '../../http/middleware/observe.ts'
 import { byLabel, counter, histogram } from './family.ts'
 import { CALL_SECONDS, createDistribution, type Distribution } from './series.ts'
 import type { MetricFamily, Sample } from './types.ts'

@@ -5,8 +5,8 @@ import fc from 'fast-check'
 import { parse } from 'yaml'
 import { maskConfig } from '../../../src/config/mask.ts'
 import { createConfigView } from '../../../src/console/server.ts'
-import { createBrowserRules } from '../../../src/http/endpoint/browser.ts'
-import { createRateLimit, tooManyRequests } from '../../../src/http/rate-limit.ts'
+import { createBrowserRules } from '../../../src/http/middleware/browser-rules.ts'
+import { createRateLimit, tooManyRequests } from '../../../src/http/middleware/rate-limit.ts'
 import { configOf, loadText } from '../../support/config.ts'
 import { rawHttp } from '../../support/raw-http.ts'
 import { recordingLog } from '../../support/recording-log.ts'
@@ -74,9 +74,7 @@ describe('what is shown', () => {
     const text = code
       .replace(/<\/span>(?=<span class="line")/g, '</span>\n')
       .replace(/<[^>]*>/g, '')
-      .replaceAll('&#x27;', "'")
-      .replaceAll('&#x60;', '`')
-      .replaceAll('&#x3D;', '=')
+      .replaceAll('&#39;', "'")
       .replaceAll('&quot;', '"')
       .replaceAll('&lt;', '<')
       .replaceAll('&gt;', '>')

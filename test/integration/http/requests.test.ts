@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { jsonAnswer } from '../../../src/http/endpoint/route.ts'
 import type { Api } from '../../../src/http/server.ts'
 import { type RawRequest, rawBytes, rawHttp } from '../../support/raw-http.ts'
 import type { RecordingLog } from '../../support/recording-log.ts'
@@ -300,5 +301,69 @@ describe('protocol', () => {
     expect(log.of('debug')).toContain('Query: {"key":"k1"}')
     expect(log.of('debug')).toContain('Params: {"namespace":"ns1"}')
     expect(log.of('debug').join()).not.toContain('geheim')
+  })
+})
+
+describe('which endpoint a path belongs to', () => {
+  const PATHS = [
+    '/v4/kv/{ns}',
+    '/v4/kv/{ns}/exists',
+    '/v4/kv/{ns}/{key}',
+    '/v4/kv/',
+    '/v4/app/x/dump',
+    '/v4/app/{id}/dump',
+    '/v4/app//reload',
+    '/a/b/c',
+    '/a/{x}/d',
+  ]
+  let other: Api
+  beforeAll(async () => {
+    const routes = PATHS.map((path) => ({
+      methods: ['GET' as const],
+      path,
+      endpoint: null,
+      summary: path,
+      handle: ({ params }: { params: object }) => jsonAnswer(200, [path, params]),
+    }))
+    ;({ api: other } = makeApi({ routes }))
+    await other.start()
+  })
+  afterAll(() => other.stop(1000))
+
+  test.each<[path: string, found: string, params: object]>([
+    ['/v4/kv/a', '/v4/kv/{ns}', { ns: 'a' }],
+    ['/v4/kv/a?b=/c', '/v4/kv/{ns}', { ns: 'a' }],
+    ['/v4/kv/a/exists', '/v4/kv/{ns}/exists', { ns: 'a' }],
+    ['/v4/kv/a/b', '/v4/kv/{ns}/{key}', { ns: 'a', key: 'b' }],
+    ['/v4/kv/', '/v4/kv/', {}],
+    ['/v4/app/x/dump', '/v4/app/x/dump', {}],
+    ['/v4/app/y/dump', '/v4/app/{id}/dump', { id: 'y' }],
+    ['/v4/app//reload', '/v4/app//reload', {}],
+    // A way that begins fixed and leads nowhere is given up.
+    ['/a/b/d', '/a/{x}/d', { x: 'b' }],
+    // Decoded once.
+    ['/v4/kv/%2541/b%2Fc', '/v4/kv/{ns}/{key}', { ns: '%41', key: 'b/c' }],
+    ['/v4/kv/a#b/c', '/v4/kv/{ns}/{key}', { ns: 'a#b', key: 'c' }],
+    ['/v4/kv/100%25', '/v4/kv/{ns}', { ns: '100%' }],
+    ['/v4/kv/%C3%A5%20:%7Bid%7D/*', '/v4/kv/{ns}/{key}', { ns: 'å :{id}', key: '*' }],
+    ['/v4/kv/__proto__/constructor', '/v4/kv/{ns}/{key}', { ns: '__proto__', key: 'constructor' }],
+  ])('%s: %s', async (path, found, params) => {
+    const { status, body } = await rawHttp(other.port, { path })
+    expect([status, JSON.parse(body)]).toEqual([200, [found, params]])
+  })
+
+  test.each([
+    '/v4/kv',
+    '/v4/kv/a/',
+    '/v4/kv//b',
+    '/v4/kv/a/b/c',
+    '/V4/kv/a',
+    '/v4/app/x',
+    '/v4/app/x/',
+    '/',
+    '//v4/kv/a',
+  ])('%s: none', async (path) => {
+    const { status, body } = await rawHttp(other.port, { path })
+    expect([status, body]).toEqual([404, notFound('GET', path)])
   })
 })

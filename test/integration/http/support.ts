@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { type ApiRoute, jsonAnswer } from '../../../src/http/endpoint/route.ts'
 import { field, validate } from '../../../src/http/endpoint/validation.ts'
 import { type ApiSettings, createApi } from '../../../src/http/server.ts'
-import type { HealthReport } from '../../../src/http/system-routes.ts'
+import type { HealthReport } from '../../../src/http/system.ts'
 import { recordingLog } from '../../support/recording-log.ts'
 
 export interface ApiOptions {

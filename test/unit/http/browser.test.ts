@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'bun:test'
 import { hostname } from 'node:os'
-import { createBrowserRules, refusalPage } from '../../../src/http/endpoint/browser.ts'
 import { refused } from '../../../src/http/endpoint/errors.ts'
+import { createBrowserRules, refusalPage } from '../../../src/http/middleware/browser-rules.ts'
 
 const PAGE = 'https://qs.acme.example'
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test'
-import { createRequestIds } from '../../../src/http/request-id.ts'
+import { createRequestIds } from '../../../src/http/middleware/request-id.ts'
 
 test('UUIDs of version 7, ascending and distinct', () => {
   let now = 0x019cad24bb20

@@ -1,9 +1,8 @@
 /** The REST server with access control in front of a few endpoints that remember what they did. */
 import { createHash, randomBytes } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
-import { createAudit } from '../../../../src/http/audit/audit.ts'
+import { auditMigrations, createAudit } from '../../../../src/http/audit/audit.ts'
 import { auditRoutes } from '../../../../src/http/audit/routes.ts'
-import { auditMigrations } from '../../../../src/http/audit/store.ts'
 import type { AccessSettings } from '../../../../src/http/auth/build.ts'
 import { type ApiRoute, jsonAnswer } from '../../../../src/http/endpoint/route.ts'
 import { type ApiSettings, createApi } from '../../../../src/http/server.ts'

@@ -3,8 +3,9 @@
  * a time.
  */
 
-import type { Clock, Logger } from '../platform/types.ts'
-import { Refusal, refusedWithCode } from './endpoint/errors.ts'
+import type { Clock, Logger } from '../../platform/types.ts'
+import { type Middleware, withAnswer } from '../context.ts'
+import { Refusal, refusal } from '../errors.ts'
 
 export interface RateVerdict {
   readonly allowed: boolean
@@ -18,8 +19,11 @@ const WINDOW_MS = 60_000
 /** Above this many clients, finished windows are cleared away. */
 const SWEEP_AT = 10_000
 
+/** Counts a call of a client. */
+export type RateLimit = (client: string) => RateVerdict
+
 /** Null when there is no limit (0). */
-export function createRateLimit(clock: Clock, perMinute: number): ((client: string) => RateVerdict) | null {
+export function createRateLimit(clock: Clock, perMinute: number): RateLimit | null {
   if (perMinute === 0) return null
   const windows = new Map<string, { until: number; used: number }>()
   const limit = String(perMinute)
@@ -47,6 +51,24 @@ function sweep(windows: Map<string, { until: number }>, now: number): void {
   for (const [client, { until }] of windows) if (now >= until) windows.delete(client)
 }
 
+/** Counts the call, and puts what is left on the answer. Wrong credentials count on every endpoint. */
+export function rateLimit(limit: RateLimit, log: Logger): Middleware {
+  return ({ env }, next) => {
+    const { route, identity } = env
+    if (route?.limited === false && !identity.refusal) return next()
+    const verdict = limit(identity.bucket ?? env.client)
+    if (!verdict.allowed) {
+      const { client, method, url } = env
+      log.warn(`API: Rate limit exceeded for source IP address ${client}. Method=${method}, endpoint=${url}`)
+      throw tooManyRequests(verdict)
+    }
+    return withAnswer(next(), (response) => {
+      for (const name in verdict.headers) response.headers.set(name, verdict.headers[name]!)
+      return response
+    })
+  }
+}
+
 /** 429 with `retry-after`. */
 export function tooManyRequests({ headers, resetSeconds }: RateVerdict): Refusal {
   const time = resetSeconds === 60 ? '1 minute' : `${resetSeconds} second${resetSeconds === 1 ? '' : 's'}`
@@ -57,16 +79,8 @@ export function tooManyRequests({ headers, resetSeconds }: RateVerdict): Refusal
   )
 }
 
-export interface BusyClients {
-  /** Whether the client has as many calls under way as it may. `client` is asked for only when there is such a client. */
-  isFull(call: { readonly client: string }): boolean
-  /** Counts a call until `done` settles. */
-  enter(client: string, done: Promise<unknown>): void
-}
-
-/** Calls that are answered at once need not be counted. Null when there is no limit (0). */
-export function createBusyClients(max: number): BusyClients | null {
-  if (max === 0) return null
+/** Refuses requests of an address that has `max` requests under way. Those that are answered at once do not count. */
+export function requestsAtATime(max: number, warn: (address: string, what: string) => void): Middleware {
   const running = new Map<string, number>()
   const full = new Set<string>()
 
@@ -78,21 +92,26 @@ export function createBusyClients(max: number): BusyClients | null {
     else full.delete(client)
   }
 
-  return {
-    isFull: (call) => full.size > 0 && full.has(call.client),
-    enter(client, done) {
-      change(client, 1)
-      const leave = () => change(client, -1)
-      done.then(leave, leave)
-    },
+  return ({ env }, next) => {
+    // The address is read only when there is such a client.
+    if (full.size > 0 && full.has(env.client)) {
+      warn(env.client, 'requests under way')
+      throw tooManyAtATime(max)
+    }
+    const answer = next()
+    if (!(answer instanceof Promise)) return answer
+    const { client } = env
+    change(client, 1)
+    const leave = () => change(client, -1)
+    answer.then(leave, leave)
+    return answer
   }
 }
 
 /** 429 with `retry-after`. */
-export function tooManyAtATime(max: number): Refusal {
+function tooManyAtATime(max: number): Refusal {
   const details = `This address has ${max} requests under way, as many as Butler.footman.api.connectionsPerAddress allows. Wait for an answer first.`
-  const { status, body } = refusedWithCode(429, 'RATE_LIMITED', 'Too Many Requests', details)
-  return new Refusal(status, body, { 'retry-after': '1' })
+  return refusal('RATE_LIMITED', details, {}, { 'retry-after': '1' })
 }
 
 /** Warns about refused connections and requests of an address, once a minute, with their number. */

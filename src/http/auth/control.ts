@@ -1,16 +1,46 @@
-/**
- * Access control that is on: credentials, scopes and addresses decide. Keys and tokens are shown on purpose. A certificate,
- * and what callers without credentials may do, also come with requests that a foreign web page makes the browser send.
- */
+/** What stands between a request and an endpoint, with access control on (authenticated access) and off (open access). */
 import { addressMatcher } from '../../platform/addresses.ts'
-import type { BrowserRules } from '../endpoint/browser.ts'
-import { Refusal, refusedWithCode } from '../endpoint/errors.ts'
+import { type Caller, type Contact, EVERYBODY, forbidden, type Identity } from '../endpoint/caller.ts'
+import type { ApiRoute } from '../endpoint/route.ts'
+import { type Refusal, refusal } from '../errors.ts'
+import type { BrowserRules } from '../middleware/browser-rules.ts'
 import type { CertificateVerdict } from './certificates.ts'
-import { presentedCredential } from './credentials.ts'
 import { addressNotAllowed, compileGrant, createCaller, type Grant } from './grants.ts'
 import type { JwtCheck } from './jwt.ts'
-import type { KeyVerdict } from './keys.ts'
-import type { AccessControl, Contact, Identity } from './types.ts'
+import { type KeyVerdict, presentedCredential } from './keys.ts'
+
+/** What stands between a request and the endpoint that it has reached. */
+export interface AccessControl {
+  /** 403 for addresses that may not call at all, whatever the endpoint; `url` is path and query. */
+  addressRefusal(url: string, contact: Contact): Refusal | null
+  /** 403 for requests that foreign pages made a browser send, whatever the endpoint. */
+  pageRefusal(headers: Headers): Refusal | null
+  /** Synchronous unless a token has to be verified. */
+  identify(contact: Contact): Identity | Promise<Identity>
+  /** Why this route is closed to the caller; null when it is open. */
+  refusal(route: Pick<ApiRoute, 'scope' | 'butler'>, caller: Caller, contact: Contact): Refusal | null
+}
+
+const LOCAL_ONLY =
+  'While access control is off, this endpoint answers callers on this machine only. Configure Butler.footman.access to open it to others.'
+
+const NOBODY_KNOWN: Identity = { caller: EVERYBODY, bucket: null, refusal: null }
+
+/**
+ * Access control that is off: what Butler 16 had is open, the rest serves callers on this machine only, and no foreign web
+ * page gets in by the browser of its visitor.
+ */
+export function createOpenAccess(isLocal: (contact: Contact) => boolean, browser: BrowserRules): AccessControl {
+  return {
+    addressRefusal: () => null,
+    pageRefusal: (headers) => browser.refusal(headers),
+    identify: () => NOBODY_KNOWN,
+    refusal(route, _caller, contact) {
+      const forAll = route.scope === undefined || route.butler === true
+      return forAll || isLocal(contact) ? null : forbidden(LOCAL_ONLY)
+    },
+  }
+}
 
 export interface ClosedAccessDeps {
   readonly checkKey: (presented: string) => KeyVerdict
@@ -32,6 +62,10 @@ export interface ClosedAccessSettings {
 
 const ADMIN = compileGrant({ scopes: ['admin'] })
 
+/**
+ * Access control that is on: credentials, scopes and addresses decide. Keys and tokens are shown on purpose. A certificate,
+ * and what callers without credentials may do, also come with requests that a foreign web page makes the browser send.
+ */
 export function createClosedAccess(deps: ClosedAccessDeps, settings: ClosedAccessSettings): AccessControl {
   const anonymous = createCaller('anonymous', [compileGrant(settings.anonymous)], '')
   const everybody = {
@@ -85,10 +119,12 @@ export function createClosedAccess(deps: ClosedAccessDeps, settings: ClosedAcces
   }
 
   return {
-    admit(url, contact) {
+    addressRefusal(url, contact) {
       if (!mayCall || HEALTH.test(url)) return null
       return mayCall(contact.client) ? null : addressNotAllowed(contact.client)
     },
+    // See `notForForeignPages`.
+    pageRefusal: () => null,
     identify(contact) {
       const presented = presentedCredential(contact.headers)
       if (presented.kind === 'none') return notForForeignPages(byCertificate(contact), contact)
@@ -106,7 +142,5 @@ const NEEDED =
   'This endpoint needs credentials: send "Authorization: Bearer <key or token>" or "X-Api-Key: <key>", or use a client certificate.'
 const NOT_ACCEPTED = 'The credentials were not accepted; the log of Footman says why.'
 
-function unauthenticated(details: string): Refusal {
-  const { status, body } = refusedWithCode(401, 'UNAUTHENTICATED', 'Unauthorized', details)
-  return new Refusal(status, body, { 'www-authenticate': 'Bearer realm="footman"' })
-}
+const unauthenticated = (details: string): Refusal =>
+  refusal('UNAUTHENTICATED', details, {}, { 'www-authenticate': 'Bearer realm="footman"' })

@@ -6,7 +6,17 @@
 import { isIP } from 'node:net'
 import { hostname } from 'node:os'
 import { escapeHtml } from '../../platform/visible.ts'
-import { Refusal, refusedWithCode } from './errors.ts'
+import type { Middleware } from '../context.ts'
+import { ERRORS, type Refusal, refusal } from '../errors.ts'
+import type { TurnAway } from './audit.ts'
+
+/** While access control is off, refuses requests of foreign pages and by unknown names, whatever the endpoint. */
+export function browserRules(pageRefusal: BrowserRules['refusal'], turnAway: TurnAway): Middleware {
+  return ({ env }, next) => {
+    const found = pageRefusal(env.headers)
+    return found ? turnAway(found, env) : next()
+  }
+}
 
 export interface BrowserSettings {
   /** Names by which browsers reach this machine besides its own: `name` or, for a proxy, `name:port`. */
@@ -26,7 +36,6 @@ export interface BrowserRules {
   refusal(headers: Headers): Refusal | null
 }
 
-const SECTION = 'docs/access.md#requests-of-browsers'
 /** Of a name in an answer. */
 const SHOWN = 100
 
@@ -86,19 +95,17 @@ const authority = (place: string): string => place.toLowerCase().replace(/:(?:80
 
 function hostNotAllowed(name: string): Refusal {
   const details = `A browser called by the name "${name.slice(0, SHOWN)}", which may be that of a foreign page. Use an IP address, or add the name to Butler.footman.api.allowedHosts.`
-  return browserRefusal('HOST_NOT_ALLOWED', 'Host not allowed', details)
+  return browserRefusal('HOST_NOT_ALLOWED', details)
 }
 
 function crossSite(origin: string | null): Refusal {
   const page = origin === null || origin === 'null' ? 'another site' : origin.slice(0, SHOWN)
   const details = `A page of ${page} made the browser send this request. If its scripts may call, add its origin to Butler.footman.api.cors.origins.`
-  return browserRefusal('CROSS_SITE', 'Request of another site', details)
+  return browserRefusal('CROSS_SITE', details)
 }
 
-function browserRefusal(code: string, error: string, details: string): Refusal {
-  const { status, body } = refusedWithCode(403, code, error, details)
-  return new Refusal(status, { ...body, page: SECTION })
-}
+const browserRefusal = (code: 'HOST_NOT_ALLOWED' | 'CROSS_SITE', details: string): Refusal =>
+  refusal(code, details, { page: `docs/${ERRORS[code].page}` })
 
 const PAGE_HEADERS = {
   'content-type': 'text/html; charset=utf-8',
@@ -108,12 +115,12 @@ const PAGE_HEADERS = {
 }
 
 /** The refusal as a page for a browser that was about to show one (a link was followed); null for everything else. */
-export function refusalPage(refusal: Refusal, headers: Headers): Response | null {
-  const { page, code, error, details } = refusal.body
+export function refusalPage({ status, body }: Refusal, headers: Headers): Response | null {
+  const { page, code, error, details } = body
   if (page === undefined || !headers.get('accept')?.includes('text/html')) return null
   const [title, reason, more] = [error, details, page].map((text) => escapeHtml(String(text)))
   // From this page the same address is asked for by Footman's own origin.
   const again = code === 'CROSS_SITE' ? '<p><a href="">Open the page</a></p>' : ''
   const html = `<!doctype html><html lang="en"><meta charset="utf-8"><title>${title}</title><h1>${title} (${code})</h1><p>${reason}</p>${again}<p>More: ${more}</p></html>`
-  return new Response(html, { status: refusal.status, headers: PAGE_HEADERS })
+  return new Response(html, { status, headers: PAGE_HEADERS })
 }

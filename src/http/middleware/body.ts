@@ -1,7 +1,9 @@
 /** Reads request bodies by the rules that load scripts depend on. */
 
-import { formatDuration } from '../platform/duration.ts'
-import { protocolError, Refusal, refusedWithCode } from './endpoint/errors.ts'
+import { formatDuration } from '../../platform/duration.ts'
+import type { Answer, Middleware } from '../context.ts'
+import type { ApiRoute } from '../endpoint/route.ts'
+import { clientClosed, protocolError, type Refusal, refusal } from '../errors.ts'
 
 /** 1 MiB. */
 export const BODY_LIMIT = 1_048_576
@@ -13,11 +15,29 @@ const SMALL_BYTES = 65_536
 /** Larger ones may take so many times as long, when something comes all the time. */
 const PATIENCE = 10
 
-export interface BodyLimits {
+interface BodyLimits {
   /** Default `BODY_LIMIT`. */
   readonly maxBytes?: number
   /** Default `BODY_TIMEOUT_MS`. */
   readonly timeoutMs?: number
+}
+
+/** Reads the body of endpoints that take one. */
+export function parseBody(timeoutMs: number): Middleware {
+  return (c, next): Answer => {
+    const { env } = c
+    const { route } = env
+    if (!route || !wantsBody(route, env.method)) return next()
+    return readBody(c.req.raw, { maxBytes: route.bodyLimit, timeoutMs }).then((body) => {
+      env.body = body
+      return next()
+    })
+  }
+}
+
+function wantsBody(route: ApiRoute, method: string): boolean {
+  const fallback = method === 'POST' || method === 'PUT' ? 'json' : 'ignored'
+  return (route.body ?? fallback) === 'json'
 }
 
 /**
@@ -25,7 +45,7 @@ export interface BodyLimits {
  * undefined; other `text/plain` is the text itself. Throws E2 400, 413 or 415, 408 `REQUEST_TIMEOUT` when the body stands
  * still, and 499 (`clientClosed`) when the client goes away.
  */
-export async function readBody(request: Request, limits: BodyLimits = {}): Promise<unknown> {
+async function readBody(request: Request, limits: BodyLimits = {}): Promise<unknown> {
   const type = mediaType(request)
   const text = request.body ? await readText(request, limits) : ''
   if (text === '') {
@@ -99,18 +119,13 @@ async function readChunks(body: ReadableStream<Uint8Array>, maxBytes: number, ti
 /** The connection can serve no other request: the rest of this one may still come. */
 function timedOut(timeoutMs: number): Refusal {
   const details = `The body of the request did not come: it stood still for ${formatDuration(timeoutMs)}, or took ${PATIENCE} times as long. Send it again.`
-  const { status, body } = refusedWithCode(408, 'REQUEST_TIMEOUT', 'Request Timeout', details)
-  return new Refusal(status, body, { connection: 'close' })
+  return refusal('REQUEST_TIMEOUT', details, {}, { connection: 'close' })
 }
 
 /** Reading a body fails only with its connection. */
 function clientWent(): never {
   throw clientClosed()
 }
-
-/** The answer that the client is not there to see; for log, metrics and audit. */
-export const clientClosed = (): Refusal =>
-  refusedWithCode(499, 'CLIENT_CLOSED_REQUEST', 'Client Closed Request', 'the client closed the request')
 
 const NOT_JSON = Symbol('not JSON')
 

@@ -1,6 +1,7 @@
 /** Ids of requests: what the caller sent when it is harmless, else a UUID v7. */
 import { randomBytes } from 'node:crypto'
-import type { Clock } from '../platform/types.ts'
+import type { Clock } from '../../platform/types.ts'
+import { type Middleware, withAnswer } from '../context.ts'
 
 const TAKEN_OVER = /^[A-Za-z0-9._-]{1,64}$/
 
@@ -25,5 +26,17 @@ export function createRequestIds(clock: Clock): (given: string | null) => string
     }
     counter = (counter + 1) >>> 0
     return `${time}${middle}${counter.toString(16).padStart(8, '0')}`
+  }
+}
+
+/** Names the request, and puts its id on the answer as `X-Request-Id`. */
+export function requestId(clock: Clock): Middleware {
+  const idFor = createRequestIds(clock)
+  return ({ env }, next) => {
+    env.requestId = idFor(env.headers.get('x-request-id'))
+    return withAnswer(next(), (response) => {
+      if (!env.isPreflight) response.headers.set('x-request-id', env.requestId)
+      return response
+    })
   }
 }

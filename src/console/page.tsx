@@ -1,0 +1,210 @@
+/** @jsxRuntime automatic */
+/** @jsxImportSource hono/jsx */
+/** The page that shows the configuration. Everything on it comes from this server. */
+import type { Child, FC, PropsWithChildren } from 'hono/jsx'
+import { visible } from '../platform/visible.ts'
+
+export interface PageInput {
+  /** The `Butler` section as it may be shown. */
+  readonly butler: Readonly<Record<string, unknown>>
+  /** As the YAML library writes it: block style, two spaces a level. */
+  readonly yaml: string
+  readonly masked: boolean
+  readonly version: string
+  readonly nonce: string
+}
+
+export function configPage(input: PageInput): string {
+  return `<!doctype html>${(<Page {...input} />).toString()}\n`
+}
+
+const Page: FC<PageInput> = ({ butler, yaml, masked, version, nonce }) => (
+  <html lang="en">
+    <head>
+      <meta charset="utf-8" />
+      <meta name="viewport" content="width=device-width, initial-scale=1" />
+      <meta name="color-scheme" content="light dark" />
+      <title>Footman configuration</title>
+      <link rel="icon" href="/icon.svg" type="image/svg+xml" />
+      <link rel="stylesheet" href="/view.css" />
+      <script src="/view.js" nonce={nonce} defer />
+    </head>
+    <body>
+      <header>
+        <img src="/icon.svg" alt="" width="32" height="32" />
+        <div class="title">
+          <h1>Current configuration</h1>
+          <p>
+            Footman {version} <Badge masked={masked} />
+          </p>
+        </div>
+        <div class="actions">
+          <a class="button" href="/config.yaml" download="config.yaml">
+            Download {masked ? 'masked ' : ''}YAML
+          </a>
+          <a class="button quiet" href="/config.json" download="config.json">
+            JSON
+          </a>
+          <button
+            type="button"
+            class="quiet"
+            id="theme"
+            title="Light or dark"
+            aria-label="Switch between light and dark"
+          />
+        </div>
+      </header>
+      <div class="bar">
+        <div role="tablist" aria-label="Form">
+          <button type="button" role="tab" id="tab-yaml" aria-controls="yaml" aria-selected="true">
+            YAML
+          </button>
+          <button type="button" role="tab" id="tab-json" aria-controls="json" aria-selected="false" tabindex={-1}>
+            JSON tree
+          </button>
+        </div>
+        <label class="search">
+          <span>Find</span>
+          <input type="search" id="find" placeholder="key or value" autocomplete="off" spellcheck={false} />
+        </label>
+        <output id="hits" for="find" />
+        <button type="button" class="quiet" id="fold" hidden>
+          Unfold all
+        </button>
+      </div>
+      <div class="columns">
+        <nav aria-label="Sections">
+          {Object.keys(butler).map((name) => (
+            <a href={`#s-${name}`} data-section={name}>
+              {name}
+            </a>
+          ))}
+        </nav>
+        <main>
+          <section id="yaml" role="tabpanel" aria-labelledby="tab-yaml" tabindex={0}>
+            <pre>
+              <code>{yamlLines(yaml)}</code>
+            </pre>
+          </section>
+          <section id="json" role="tabpanel" aria-labelledby="tab-json" tabindex={0} hidden>
+            <div class="tree">
+              {Object.entries(butler).map(([key, item]) => (
+                <TreeNode name={key} value={item} id={`t-${key}`} />
+              ))}
+            </div>
+          </section>
+        </main>
+      </div>
+    </body>
+  </html>
+)
+
+const Badge: FC<{ readonly masked: boolean }> = ({ masked }) =>
+  masked ? (
+    <span class="badge" title="Secrets and addresses are replaced by stars">
+      masked
+    </span>
+  ) : (
+    <span class="badge open" title="Butler.configVisualisation.obfuscate is false">
+      not masked
+    </span>
+  )
+
+/** A member of a JSON value, foldable when it has members itself. */
+const TreeNode: FC<{ readonly name: string; readonly value: unknown; readonly id?: string }> = ({
+  name,
+  value,
+  id,
+}) => {
+  const key = <span class="key">{visible(name)}</span>
+  if (typeof value !== 'object' || value === null) {
+    return (
+      <div class="leaf" id={id}>
+        {key}: <span class={kindOf(value)}>{visible(JSON.stringify(value) ?? 'null')}</span>
+      </div>
+    )
+  }
+  const entries = Object.entries(value)
+  const [open, close] = Array.isArray(value) ? '[]' : '{}'
+  if (entries.length === 0) {
+    return (
+      <div class="leaf" id={id}>
+        {key}: <span class="nothing">{`${open}${close}`}</span>
+      </div>
+    )
+  }
+  return (
+    <details id={id}>
+      <summary>
+        {key} <span class="count">{`${open}${entries.length}${close}`}</span>
+      </summary>
+      <div class="children">
+        {entries.map(([childKey, item]) => (
+          <TreeNode name={childKey} value={item} />
+        ))}
+      </div>
+    </details>
+  )
+}
+
+function kindOf(value: unknown): string {
+  if (typeof value === 'number') return 'number'
+  if (typeof value === 'boolean') return 'boolean'
+  if (typeof value !== 'string') return 'nothing'
+  return value.endsWith('**********') ? 'masked' : 'text'
+}
+
+const KEY = /^(\s*(?:- )*)("(?:[^"\\]|\\.)*"|[^\s#"'[{][^:]*?):(?=\s|$)(.*)$/
+const ITEM = /^(\s*(?:- )+)(.*)$/
+const BLOCK = /^[|>][+-]?\d?$/
+const PLAIN: readonly (readonly [RegExp, string])[] = [
+  [/^-?\d+(\.\d+)?(e[+-]?\d+)?$/i, 'number'],
+  [/^(true|false)$/, 'boolean'],
+  [/^(null|~|\[\]|\{\})$/, 'nothing'],
+]
+
+/** YAML, one element a line, coloured by what the parts are. Lines of top-level sections get an id. */
+function yamlLines(text: string): Child[] {
+  // Inside a block of text nothing is a key, whatever it looks like.
+  let block: number | null = null
+  return text
+    .replace(/\n$/, '')
+    .split('\n')
+    .map((line) => {
+      const indent = line.search(/\S/)
+      if (block !== null && (indent < 0 || indent > block)) return <Line indent={indent}>{coloured('text', line)}</Line>
+      block = null
+      const [, lead = '', key, rest = ''] = KEY.exec(line) ?? []
+      if (key === undefined) return <Line indent={indent}>{itemOf(line)}</Line>
+      const value = rest.trim()
+      if (BLOCK.test(value)) block = indent
+      return (
+        <Line indent={indent} id={indent === 2 && lead === '  ' ? `s-${key}` : undefined}>
+          {lead}
+          {coloured('key', key)}:{rest === '' ? '' : [' ', scalar(value)]}
+        </Line>
+      )
+    })
+}
+
+const Line: FC<PropsWithChildren<{ readonly indent: number; readonly id?: string | undefined }>> = ({
+  indent,
+  id,
+  children,
+}) => (
+  <span class="line" data-indent={Math.max(indent, 0)} id={id}>
+    {children}
+  </span>
+)
+
+function itemOf(line: string): Child {
+  const [, lead, rest] = ITEM.exec(line) ?? []
+  return lead === undefined ? coloured('text', line) : [lead, scalar(rest ?? '')]
+}
+
+function scalar(value: string): Child {
+  const kind = PLAIN.find(([pattern]) => pattern.test(value))?.[1] ?? (/\*{10}"?$/.test(value) ? 'masked' : 'text')
+  return coloured(kind, value)
+}
+
+const coloured = (kind: string, text: string): Child => <span class={kind}>{visible(text)}</span>

@@ -1,0 +1,212 @@
+/** The Hono application of the REST API under one version of the settings: which middleware, in which order, which endpoints. */
+import { Hono } from 'hono'
+import { getPath } from 'hono/utils/url'
+import type { ServeInfo } from '../platform/http-server.ts'
+import type { Clock, Logger } from '../platform/types.ts'
+import type { Audit } from './audit/audit.ts'
+import { type AccessSettings, buildAccess } from './auth/build.ts'
+import type { AccessControl } from './auth/control.ts'
+import { createLocalCheck } from './auth/local.ts'
+import { createProxies } from './client-address.ts'
+import { type Answer, compose, type Handler, type Middleware, RequestContext } from './context.ts'
+import { requireNamespace } from './endpoint/caller.ts'
+import { SeenRequest } from './endpoint/request.ts'
+import type { ApiRoute, Method } from './endpoint/route.ts'
+import { noSuchRoute } from './errors.ts'
+import { addressRules } from './middleware/address-rules.ts'
+import { auditRequests, createTurnAway } from './middleware/audit.ts'
+import { authenticate } from './middleware/authenticate.ts'
+import { authorize } from './middleware/authorize.ts'
+import { BODY_TIMEOUT_MS, parseBody } from './middleware/body.ts'
+import { browserRules, createBrowserRules } from './middleware/browser-rules.ts'
+import { createCors } from './middleware/cors.ts'
+import { createErrorAnswers } from './middleware/errors.ts'
+import { methodOverride, withMeantMethod } from './middleware/method-override.ts'
+import { createRequestLog, observe, type RequestObserver, SILENT_OBSERVER } from './middleware/observe.ts'
+import { createCrowdWarning, createRateLimit, rateLimit, requestsAtATime } from './middleware/rate-limit.ts'
+import { requestId } from './middleware/request-id.ts'
+import { urlEncoding } from './middleware/url-encoding.ts'
+
+export interface HttpAppDeps {
+  readonly log: Logger
+  readonly clock: Clock
+  /** Text of a PEM file. */
+  readonly readFile: (path: string) => Promise<string>
+  /** Absent: nothing is recorded. */
+  readonly audit?: Audit
+  /** Absent: nothing is counted. */
+  readonly observer?: RequestObserver
+  /** Where the local key is published; absent: nowhere. */
+  readonly dataDirectory?: string
+}
+
+export interface HttpAppSettings {
+  /** `Butler.footman.api`. */
+  readonly api: {
+    /** Calls per minute and actor, or address of callers without credentials; 0 = no limit. */
+    readonly rateLimitPerMinute: number
+    readonly trustedProxies: readonly string[]
+    readonly cors?: { readonly origins: readonly string[] }
+    readonly allowedHosts?: readonly string[]
+    /** How long a body may stand still, milliseconds; default `BODY_TIMEOUT_MS`. */
+    readonly requestTimeout?: number
+    /** Connections, or requests under way, of one address; 0 (default) = no limit. */
+    readonly connectionsPerAddress?: number
+  }
+  /** `Butler.footman.access`. */
+  readonly access?: AccessSettings
+  /** `Butler.footman.logging.accessLog`: log each request at info instead of debug. */
+  readonly accessLog: boolean
+  /** `Butler.footman.timezone`; '' = that of this computer. */
+  readonly timezone?: string
+  /** `--api-rate-limit`, which wins; 0 = no limit. */
+  readonly rateLimitOption?: number
+}
+
+export interface HttpApp {
+  /** Answers every request; never rejects. */
+  readonly answer: (request: Request, info: ServeInfo) => Answer
+  /** Call it once the API listens. */
+  opened(): Promise<void>
+  /** The data directory is a new one. */
+  republish(): Promise<void>
+  close(): Promise<void>
+}
+
+/** Rejects with a `StartError` when a file of access control cannot be used. */
+export async function createHttpApp(
+  deps: HttpAppDeps,
+  settings: HttpAppSettings,
+  { serverHost, routes }: { readonly serverHost: string; readonly routes: readonly ApiRoute[] },
+): Promise<HttpApp> {
+  const { log, clock, readFile } = deps
+  const { api } = settings
+  const browser = createBrowserRules({
+    allowedHosts: api.allowedHosts ?? [],
+    origins: api.cors?.origins ?? [],
+    serverHost,
+  })
+  const access = await buildAccess(
+    {
+      log,
+      clock,
+      readFile,
+      isLocal: createLocalCheck(browser),
+      browser,
+      dataDirectory: deps.dataDirectory ?? null,
+      timezone: settings.timezone ?? '',
+    },
+    settings.access,
+  )
+  const { opened, republish, close } = access
+  return { answer: createAnswer(deps, settings, access.control, routes), opened, republish, close }
+}
+
+/** Calls per minute and client; 0 = no limit. */
+export function perMinute({ rateLimitOption, api }: HttpAppSettings): number {
+  return rateLimitOption ?? api.rateLimitPerMinute
+}
+
+function createAnswer(
+  { log, clock, audit = SILENT_AUDIT, observer = SILENT_OBSERVER }: HttpAppDeps,
+  settings: HttpAppSettings,
+  access: AccessControl,
+  routes: readonly ApiRoute[],
+): HttpApp['answer'] {
+  const { api, accessLog } = settings
+  const { connectionsPerAddress: atATime = 0, requestTimeout = BODY_TIMEOUT_MS } = api
+  const proxies = createProxies(api.trustedProxies)
+  const limit = createRateLimit(clock, perMinute(settings))
+  const turnAway = createTurnAway(audit, observer, limit)
+  const cors = createCors(api.cors?.origins ?? [])
+  const logRequest = createRequestLog(log, accessLog)
+  const onError = createErrorAnswers(log, { accessLog })
+
+  const aroundAll: readonly (Middleware | null | undefined)[] = [
+    cors?.headers,
+    requestId(clock),
+    observe(observer),
+    addressRules(access, turnAway),
+    browserRules(access.pageRefusal, turnAway),
+    cors?.preflight,
+    urlEncoding,
+    atATime > 0 ? requestsAtATime(atATime, createCrowdWarning(log, clock, atATime)) : null,
+    methodOverride,
+  ]
+  const aroundEndpoints: readonly (Middleware | null | undefined)[] = [
+    auditRequests(audit, { keyValues: settings.access?.auditKeyValues ?? false }),
+    authenticate(access),
+    limit && rateLimit(limit, log),
+    authorize(access, log, observer),
+    parseBody(requestTimeout),
+  ]
+
+  const app = new Hono<{ Bindings: RequestContext }>({ getPath: pathOf })
+  for (const route of inMatchingOrder(routes)) {
+    const middleware = [...aroundAll, reached(route), ...aroundEndpoints]
+    app.on(methodsOf(route, routes), honoPath(route.path), compose(middleware, endpoint(route), onError))
+  }
+  app.notFound(
+    compose(
+      aroundAll,
+      ({ env }) => {
+        throw noSuchRoute(env.method, env.url)
+      },
+      onError,
+    ),
+  )
+  app.onError(onError)
+
+  function endpoint(route: ApiRoute): Handler {
+    const scope = route.scope ?? ''
+    const isNamespaced = scope.startsWith('kv:') && route.path.includes('{namespace}')
+    return (c) => {
+      const { env } = c
+      const { caller } = env.identity
+      if (isNamespaced) requireNamespace(caller, scope, c.req.param('namespace') ?? '')
+      const request = new SeenRequest(c, (wanted) => access.refusal({ scope: wanted }, caller, env) === null)
+      logRequest(request)
+      return route.handle(request)
+    }
+  }
+
+  return (request, info) => {
+    const context = new RequestContext(request, info, proxies)
+    const answer = app.fetch(withMeantMethod(request), context)
+    // What waits may outlive its connection, which knows the address.
+    if (answer instanceof Promise) void context.client
+    return answer
+  }
+}
+
+const SILENT_AUDIT: Audit = { record: () => {} }
+
+const reached =
+  (route: ApiRoute): Middleware =>
+  ({ env }, next) => {
+    env.route = route
+    return next()
+  }
+
+/** As Hono reads it; but a request has no fragment, so `#` belongs to the path. */
+const pathOf = (request: Request): string =>
+  getPath(request.url.includes('#') ? new Request(request.url.replaceAll('#', '%23')) : request)
+
+/** A path that only takes PUT also takes plain POST. */
+function methodsOf(route: ApiRoute, all: readonly ApiRoute[]): Method[] {
+  const postExists = all.some((other) => other.path === route.path && other.methods.includes('POST'))
+  return route.methods.includes('PUT') && !postExists ? [...route.methods, 'POST'] : [...route.methods]
+}
+
+/** Fixed segments win over parameters. */
+function inMatchingOrder(routes: readonly ApiRoute[]): ApiRoute[] {
+  return [...routes].sort((a, b) => (pattern(a) < pattern(b) ? -1 : pattern(a) > pattern(b) ? 1 : 0))
+}
+
+const pattern = ({ path }: ApiRoute): string =>
+  path
+    .split('/')
+    .map((segment) => (segment.startsWith('{') ? '1' : '0'))
+    .join('')
+
+const honoPath = (path: string): string => path.replace(/\{(\w+)\}/g, ':$1')

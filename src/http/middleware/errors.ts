@@ -1,0 +1,53 @@
+/** Errors become answers. */
+import { isStorageTrouble } from '../../platform/sqlite.ts'
+import type { Logger } from '../../platform/types.ts'
+import type { ApiContext, RequestContext } from '../context.ts'
+import { jsonAnswer } from '../endpoint/route.ts'
+import { clientClosed, Refusal, refusal, refused } from '../errors.ts'
+import { refusalPage } from './browser-rules.ts'
+
+/** Not a standard status, but the usual one in logs for a client that has not waited for its answer. */
+const CLIENT_CLOSED = 499
+
+/**
+ * Refusals become their answer, failures of the disk 503; anything else is a fault of Footman: 500, with the reason in the
+ * log only. Nothing of it is an error when the client has gone.
+ */
+export function createErrorAnswers(
+  log: Logger,
+  { accessLog }: { readonly accessLog: boolean },
+): (error: unknown, c: ApiContext) => Response {
+  return (error, { env, req }) => {
+    // What an endpoint throws after its client has gone comes of that.
+    const hasGone = env.route !== null && !(error instanceof Refusal) && req.raw.signal.aborted
+    const reason = hasGone ? clientClosed() : error
+    if (!(reason instanceof Refusal) || reason.status !== CLIENT_CLOSED) return errorAnswer(reason, env, log)
+    const { method, url, client } = env
+    log[accessLog ? 'info' : 'debug'](`API: ${method} ${url} from ${client}: client closed request`)
+    env.note ??= { detail: 'client closed request' }
+    return new Response(null, { status: CLIENT_CLOSED })
+  }
+}
+
+const STORAGE_RETRY_S = 10
+
+/** What to do about it stands in the log and in `/health` once, so here only that it passes. */
+function storageAnswer(error: Error, { method, url, client }: RequestContext, log: Logger): Response {
+  log.verbose(`API: ${method} ${url} from ${client} answered 503: ${error.message}`)
+  const details = 'Footman cannot use its data directory at the moment; /health and the log say why. Try again later.'
+  const { status, body } = refusal('STORAGE_UNAVAILABLE', details)
+  return jsonAnswer(status, body, { 'retry-after': String(STORAGE_RETRY_S) })
+}
+
+function errorAnswer(error: unknown, request: RequestContext, log: Logger): Response {
+  const { method, url, client, requestId, headers } = request
+  if (isStorageTrouble(error)) return storageAnswer(error as Error, request, log)
+  if (error instanceof Refusal) {
+    const level = error.status >= 500 ? 'warn' : 'verbose'
+    log[level](`API: ${method} ${url} from ${client} answered ${error.status}: ${error.message}`)
+    return refusalPage(error, headers) ?? jsonAnswer(error.status, error.body, error.headers)
+  }
+  log.error(`API: ${method} ${url} from ${client} failed, request ${requestId}: ${String(error)}`, { fault: error })
+  const { body } = refused(500, 'Internal Server Error', `The log of Footman says more about request ${requestId}.`)
+  return jsonAnswer(500, body)
+}

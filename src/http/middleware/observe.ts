@@ -1,0 +1,59 @@
+/** Metrics and access log. */
+import type { Logger } from '../../platform/types.ts'
+import { type Middleware, withAnswer } from '../context.ts'
+import type { Identity } from '../endpoint/caller.ts'
+import type { ApiRequest } from '../endpoint/route.ts'
+import type { Refusal } from '../errors.ts'
+
+/** Why a caller was refused. */
+export const AUTH_FAILURES = ['missing', 'invalid', 'expired', 'scope', 'address', 'browser'] as const
+export type AuthFailure = (typeof AUTH_FAILURES)[number]
+
+/** Called with every answer before it leaves; must be quick. */
+export interface RequestObserver {
+  /** `path` as the endpoint is declared (`/v4/app/{appId}/dump`); null when no endpoint was reached. */
+  answered(method: string, path: string | null, status: number, milliseconds: number): void
+  authFailed(reason: AuthFailure): void
+}
+
+export const SILENT_OBSERVER: RequestObserver = { answered: () => {}, authFailed: () => {} }
+
+/** Counts and times every answer. */
+export function observe(observer: RequestObserver): Middleware {
+  return ({ env }, next) =>
+    withAnswer(next(), (response) => {
+      if (env.isPreflight) return response
+      observer.answered(env.method, env.route?.path ?? null, response.status, performance.now() - env.startedAt)
+      return response
+    })
+}
+
+const REASONS: Readonly<Record<string, AuthFailure>> = {
+  ADDRESS_NOT_ALLOWED: 'address',
+  CROSS_SITE: 'browser',
+  HOST_NOT_ALLOWED: 'browser',
+}
+
+/** The reason for the metrics; `identity` as far as it is known. */
+export function authFailureOf({ status, body }: Refusal, identity?: Identity): AuthFailure {
+  if (identity?.refusal) return /expired/.test(identity.problem ?? '') ? 'expired' : 'invalid'
+  if (status === 401) return 'missing'
+  return REASONS[String(body.code)] ?? (identity ? 'scope' : 'address')
+}
+
+const SECRET_HEADERS = /^(authorization|cookie|proxy-authorization|x-api-key|api-key)$/i
+
+/** One line per request at info (at debug when the access log is off), and four lines with its parts at debug. */
+export function createRequestLog(log: Logger, accessLog: boolean): (request: ApiRequest) => void {
+  const level = accessLog ? 'info' : 'debug'
+  return (request) => {
+    if (!log.enabled(level)) return
+    log[level](`${request.url} called from ${request.client}`)
+    if (!log.enabled('debug')) return
+    const headers = Object.fromEntries(
+      [...request.headers].map(([name, value]) => [name, SECRET_HEADERS.test(name) ? '**********' : value]),
+    )
+    const parts = { Query: request.query, Body: request.body ?? null, Params: request.params, Headers: headers }
+    for (const [name, value] of Object.entries(parts)) log.debug(`${name}: ${JSON.stringify(value)}`)
+  }
+}
