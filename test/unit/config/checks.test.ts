@@ -198,6 +198,19 @@ describe('settings that do not fit each other', () => {
       ],
     ],
     [
+      'udpServerConfig: {enable: true, enableSourceValidation: true, allowedSources: ["10.1.2.4/99", "10.1.2.0/24", "::1", qs1]}',
+      [
+        '2:82 warning Butler.udpServerConfig.allowedSources[0]: "10.1.2.4/99" is none, so no sender matches it. Hint: write an address like 10.1.2.4, a network like 10.1.2.0/24 or a host name',
+      ],
+    ],
+    [
+      'udpServerConfig: {enable: true, enableSourceValidation: true, allowedSources: ["<address>"]}',
+      [
+        '2:82 warning Butler.udpServerConfig.allowedSources[0]: "<address>" is none, so no sender matches it. Hint: write an address like 10.1.2.4, a network like 10.1.2.0/24 or a host name',
+        '2:65 error Butler.udpServerConfig.allowedSources: names no sender, but enableSourceValidation is true: every message would be refused; Butler.udpServerConfig stays off. Hint: list the addresses of the Qlik Sense nodes, or set enableSourceValidation: false',
+      ],
+    ],
+    [
       'configVisualisation: {enable: true, host: 0.0.0.0, obfuscate: false}',
       [
         '2:54 error Butler.configVisualisation.obfuscate: is false, but the page listens on 0.0.0.0: it would show secrets to everybody; Butler.configVisualisation stays off. Hint: set obfuscate: true or host: localhost',
