@@ -70,9 +70,9 @@ export const startTopic: Check = ({ config: { mqttConfig, footman }, report }) =
   report(
     'warning',
     'mqttConfig.taskStartTopic',
-    `"${topic}" is outside of subscriptionRootTopic "${filter}", so no start request arrives`,
+    `"${topic}" is outside of subscriptionRootTopic "${filter}", so Butler got no start requests; Footman subscribes to it besides`,
     {
-      hint: 'widen subscriptionRootTopic',
+      hint: "widen subscriptionRootTopic, or set taskStartTopic: '' when nothing is to be started",
     },
   )
 }

@@ -149,7 +149,7 @@ describe('settings that do not fit each other', () => {
     [
       'mqttConfig: {enable: true, brokerHost: b, subscriptionRootTopic: butler/#}',
       [
-        '2:3 warning Butler.mqttConfig.taskStartTopic: "qliksense/start_task" is outside of subscriptionRootTopic "butler/#", so no start request arrives. Hint: widen subscriptionRootTopic',
+        '2:3 warning Butler.mqttConfig.taskStartTopic: "qliksense/start_task" is outside of subscriptionRootTopic "butler/#", so Butler got no start requests; Footman subscribes to it besides. Hint: widen subscriptionRootTopic, or set taskStartTopic: \'\' when nothing is to be started',
       ],
     ],
     ['mqttConfig: {enable: true, brokerHost: b, subscriptionRootTopic: +/start_task}', []],
