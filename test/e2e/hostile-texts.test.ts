@@ -49,21 +49,26 @@ const SERVICES = {
 describe.skipIf(findExecutable('mosquitto') === null)('hostile texts', () => {
   let site: TestSite
   let sink: HttpSink
+  /** Stands for InfluxDB 1. */
+  let points: HttpSink
   let mailbox: SmtpSink
   let broker: Mosquitto
   let services: TlsProxy
   let product: Footman
   let publisher: MqttClient
+  const published: { topic: string; payload: string }[] = []
   const files = tempDirectory()
 
   beforeAll(async () => {
-    ;[site, sink, mailbox, broker, services] = await Promise.all([
+    ;[site, sink, points, mailbox, broker, services] = await Promise.all([
       startSite(),
+      startHttpSink(),
       startHttpSink(),
       startSmtpSink(),
       startMosquitto(),
       startTlsProxy(SERVICES),
     ])
+    points.answer(({ url }) => (url.startsWith('/write') ? { status: 204 } : { body: '{"results":[{}]}' }))
     writeFileSync(files.join('ca.pem'), services.authority)
     const caFile = files.join('ca.pem')
     const destinations = {
@@ -79,7 +84,11 @@ describe.skipIf(findExecutable('mosquitto') === null)('hostile texts', () => {
       genie: { type: 'opsgenie', apiKey: 'opsgenie-secret', caFile },
       guild: { type: 'discord', webhookURL: 'https://discord.com/api/webhooks/1/discord-secret', caFile },
       gram: { type: 'telegram', botToken: '1:telegram-secret', chatId: -100, caFile },
+      relic: { type: 'newrelic', account: ['main'] },
+      otel: { type: 'otlp', endpoint: `${sink.url}/otel` },
+      whole: { type: 'mqtt', topic: 'whole' },
     }
+    const influx = { useAppTags: true, useTaskTags: true }
     product = await footman({
       simulator: site.simulator,
       smtpPort: mailbox.port,
@@ -91,6 +100,12 @@ describe.skipIf(findExecutable('mosquitto') === null)('hostile texts', () => {
         logDirectory: files.join('log'),
         emailNotification: { enable: false },
         mqttConfig: { taskStartTopic: 'start' },
+        incidentTool: { newRelic: { url: { event: `${sink.url}/relic`, log: `${sink.url}/relic` } } },
+        thirdPartyToolsCredentials: { newRelic: [{ accountName: 'main', accountId: '7', insertApiKey: 'k' }] },
+        influxDb: {
+          ...{ enable: true, hostIP: '127.0.0.1', hostPort: points.port, dbName: 'SenseOps' },
+          reloadTaskFailure: { enable: true, tailScriptLogLines: 20, tag: { static: [], dynamic: influx } },
+        },
         footman: {
           destinations,
           alertRoutes: [{ name: 'all', to: Object.keys(destinations), limit: 'none' }],
@@ -100,12 +115,21 @@ describe.skipIf(findExecutable('mosquitto') === null)('hostile texts', () => {
     })
     await product.start()
     publisher = await connectAsync(`mqtt://127.0.0.1:${broker.port}`)
+    publisher.on('message', (topic, payload) => void published.push({ topic, payload: payload.toString() }))
+    await publisher.subscribeAsync(['whole', 'events/#'], { qos: 1 })
   }, 60_000)
 
   afterAll(async () => {
     await publisher?.endAsync(true)
     await product?.[Symbol.asyncDispose]()
-    await Promise.all([site?.[Symbol.asyncDispose](), sink?.stop(), mailbox?.stop(), broker?.stop(), services?.stop()])
+    await Promise.all([
+      site?.[Symbol.asyncDispose](),
+      sink?.stop(),
+      points?.stop(),
+      mailbox?.stop(),
+      broker?.stop(),
+      services?.stop(),
+    ])
     files.remove()
   })
 
@@ -193,6 +217,29 @@ describe.skipIf(findExecutable('mosquitto') === null)('hostile texts', () => {
     }
     expect(JSON.stringify([shown.teams, shown.basic, shown.discord])).not.toContain('](http')
     expect(JSON.stringify(shown.slack)).not.toMatch(/<(?:!|@|#|http:\/\/evil)/)
+  }, 60_000)
+
+  test('what records the failure has the names as they are, in one record', async () => {
+    expect(await at('/relic/')).toEqual([expect.objectContaining({ qs_taskName: TASK_NAME, qs_appName: APP_NAME })])
+    const { logRecords } = (await at('/otel/')).resourceLogs[0].scopeLogs[0]
+    expect(logRecords).toEqual([expect.objectContaining({ body: { stringValue: TITLE } })])
+    const name = { key: 'qlik.task.name', value: { stringValue: TASK_NAME } }
+    expect(logRecords[0].attributes).toContainEqual(name)
+
+    const [written] = await points.received(1, { ...WAIT, match: ({ body }) => body.includes('forged') })
+    // Texts between quotes may have lines; tags have none.
+    const lines = written!.body
+      .replace(/"(?:[^"\\]|\\.)*"/g, '""')
+      .trimEnd()
+      .split('\n')
+    expect(lines).toHaveLength(1)
+    expect(lines[0]).toMatch(/^reload_task_failed,/)
+    expect(lines[0]).toContain(`,task_name=${TASK_NAME.replace('\n', '\\n').replaceAll(' ', '\\ ')},`)
+
+    const payload = async (topic: string) =>
+      (await until(() => published.find((one) => one.topic === topic), WAIT)).payload
+    expect(JSON.parse(await payload('whole'))).toMatchObject({ taskName: TASK_NAME, appName: APP_NAME })
+    expect(ACTING.exec(await payload('events/reload/failed'))).toBeNull()
   }, 60_000)
 
   test('datagrams, HTTP and MQTT: one line each in the log, rejected datagrams once', async () => {

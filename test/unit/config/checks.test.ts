@@ -149,7 +149,7 @@ describe('settings that do not fit each other', () => {
     [
       'mqttConfig: {enable: true, brokerHost: b, subscriptionRootTopic: butler/#}',
       [
-        '2:3 warning Butler.mqttConfig.taskStartTopic: "qliksense/start_task" is outside of subscriptionRootTopic "butler/#", so no start request arrives. Hint: widen subscriptionRootTopic',
+        '2:3 warning Butler.mqttConfig.taskStartTopic: "qliksense/start_task" is outside of subscriptionRootTopic "butler/#", so Butler got no start requests; Footman subscribes to it besides. Hint: widen subscriptionRootTopic, or set taskStartTopic: \'\' when nothing is to be started',
       ],
     ],
     ['mqttConfig: {enable: true, brokerHost: b, subscriptionRootTopic: +/start_task}', []],
@@ -195,6 +195,19 @@ describe('settings that do not fit each other', () => {
       'udpServerConfig: {enable: true, enableSourceValidation: true}\nfootman: {compatibility: strict}',
       [
         '2:3 error Butler.udpServerConfig.allowedSources: is empty, but enableSourceValidation is true: every message would be refused; Butler.udpServerConfig stays off. Hint: list the addresses of the Qlik Sense nodes, or set enableSourceValidation: false',
+      ],
+    ],
+    [
+      'udpServerConfig: {enable: true, enableSourceValidation: true, allowedSources: ["10.1.2.4/99", "10.1.2.0/24", "::1", qs1]}',
+      [
+        '2:82 warning Butler.udpServerConfig.allowedSources[0]: "10.1.2.4/99" is none, so no sender matches it. Hint: write an address like 10.1.2.4, a network like 10.1.2.0/24 or a host name',
+      ],
+    ],
+    [
+      'udpServerConfig: {enable: true, enableSourceValidation: true, allowedSources: ["<address>"]}',
+      [
+        '2:82 warning Butler.udpServerConfig.allowedSources[0]: "<address>" is none, so no sender matches it. Hint: write an address like 10.1.2.4, a network like 10.1.2.0/24 or a host name',
+        '2:65 error Butler.udpServerConfig.allowedSources: names no sender, but enableSourceValidation is true: every message would be refused; Butler.udpServerConfig stays off. Hint: list the addresses of the Qlik Sense nodes, or set enableSourceValidation: false',
       ],
     ],
     [

@@ -2,6 +2,7 @@
 import { parseFrequency } from '../../../platform/frequency.ts'
 import { mayReach, topicMatches } from '../../../platform/mqtt-topics.ts'
 import { isAsInButler } from '../compatibility.ts'
+import { isCidr, isHost } from '../fields/network.ts'
 import { type Check, isLoopback } from './check.ts'
 
 /** Two listeners on one port. */
@@ -69,9 +70,9 @@ export const startTopic: Check = ({ config: { mqttConfig, footman }, report }) =
   report(
     'warning',
     'mqttConfig.taskStartTopic',
-    `"${topic}" is outside of subscriptionRootTopic "${filter}", so no start request arrives`,
+    `"${topic}" is outside of subscriptionRootTopic "${filter}", so Butler got no start requests; Footman subscribes to it besides`,
     {
-      hint: 'widen subscriptionRootTopic',
+      hint: "widen subscriptionRootTopic, or set taskStartTopic: '' when nothing is to be started",
     },
   )
 }
@@ -124,11 +125,22 @@ export const qlikUserHeader: Check = ({ config, qlikConnection, written, report 
 }
 
 export const sourceValidation: Check = ({ config: { udpServerConfig: udp }, report }) => {
-  if (!udp.enable || !udp.enableSourceValidation || udp.allowedSources.length > 0) return
+  if (!udp.enable || !udp.enableSourceValidation) return
+  udp.allowedSources.forEach((source, index) => {
+    if (isCidr(source) || isHost(source)) return
+    const hint = 'write an address like 10.1.2.4, a network like 10.1.2.0/24 or a host name'
+    report('warning', `udpServerConfig.allowedSources[${index}]`, `"${source}" is none, so no sender matches it`, {
+      hint,
+    })
+  })
+  const usable = udp.allowedSources.filter((source) => isCidr(source) || isHost(source))
+  const what = udp.allowedSources.length === 0 ? 'is empty' : 'names no sender'
+  udp.allowedSources = usable
+  if (usable.length > 0) return
   report(
     'error',
     'udpServerConfig.allowedSources',
-    'is empty, but enableSourceValidation is true: every message would be refused',
+    `${what}, but enableSourceValidation is true: every message would be refused`,
     {
       feature: 'udpServerConfig',
       hint: 'list the addresses of the Qlik Sense nodes, or set enableSourceValidation: false',
