@@ -9,7 +9,7 @@ import { createJournal } from '../alerts/journal/index.ts'
 import { createCloud } from '../events/cloud/index.ts'
 import { createEventEmitter } from '../events/emit.ts'
 import { inputRoutes } from '../events/input/routes.ts'
-import { createEventPipeline } from '../events/pipeline.ts'
+import { createEventPipeline, pipelineSettings } from '../events/pipeline.ts'
 import { type Api, createApi } from '../http/server.ts'
 import { codecRoutes } from '../kv/bases-routes.ts'
 import { memoryPoint } from '../metrics/influxdb/own-points.ts'
@@ -41,7 +41,6 @@ import { buildMessages } from './messages.ts'
 import { MIGRATIONS } from './migrations.ts'
 import { buildMqtt, buildStartRequests } from './mqtt.ts'
 import { createObservers } from './observers.ts'
-import { pipelineSettings } from './pipeline-settings.ts'
 import { createConfigReload } from './reload.ts'
 import { createRetention } from './retention.ts'
 import { buildSafetyNet, retryHolds } from './safety-net.ts'
@@ -76,6 +75,8 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
     { file: databaseFile, migrations: MIGRATIONS },
   )
   const { db, writer } = storage
+  /** What nearly every part needs. */
+  const base = { db, writer, clock, log }
   const reload = createConfigReload(
     { log, now: () => clock.now(), source: deps.configuration, onProblem: announce('configuration') },
     config,
@@ -84,49 +85,60 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
   const qlik = createQlik({ log, clock, paths, observe: announce('qrsRequest') }, config)
   const { qrs, cachedQrs } = qlik
   const mqtt = buildMqtt({ log, clock, paths, observe: announce('mqttMessage') }, config, shadow)
-  const influx = buildInflux({ db, writer, clock, log, paths, onDead: announce('pointsDead') }, config, shadow)
+  const influx = buildInflux({ ...base, paths, onDead: announce('pointsDead') }, config, shadow)
   const time = buildWindows({ log, paths, onTrouble: announce('calendar') }, config)
   const alerts: Alerts = buildAlerts(
     {
-      ...{ db, writer, clock, log, mqtt, influx: influx.server, candidates: paths.candidates, output: paths.output },
+      ...base,
+      mqtt,
+      influx: influx.server,
+      candidates: paths.candidates,
+      output: paths.output,
       observe: announce('delivery'),
       onRouted: announce('routed'),
-      ...{ qrs, windows: time.windows, holds: retryHolds(config) },
+      qrs,
+      windows: time.windows,
+      holds: retryHolds(config),
     },
     config,
     shadow,
   )
-  const messages = buildMessages({ db, writer, clock, log, mqtt, qrs }, config, shadow)
+  const messages = buildMessages({ ...base, mqtt, qrs }, config, shadow)
   const kv = buildKeyValues(
-    { db, writer, clock, log, outgoing: messages.outgoing, onOperation: announce('keyValueOperation') },
+    { ...base, outgoing: messages.outgoing, onOperation: announce('keyValueOperation') },
     config,
     shadow,
   )
-  const audit = buildAudit({ log, clock, db, writer })
-  const files = buildFiles(
-    { log, clock, db, writer, audit: audit.audit, onOperation: announce('fileOperation') },
-    config,
-    shadow,
-  )
+  const audit = buildAudit(base)
+  const files = buildFiles({ ...base, audit: audit.audit, onOperation: announce('fileOperation') }, config, shadow)
   const starts = buildStarts(
     {
-      ...{ qlik, log, clock, db, writer, storeKeyValues: kv.storeKeyValues },
-      ...{ onFinished: announce('start'), onDropped: announce('startDropped') },
+      qlik,
+      ...base,
+      storeKeyValues: kv.storeKeyValues,
+      onFinished: announce('start'),
+      onDropped: announce('startDropped'),
     },
     config,
     { shadow, qrsConnection },
   )
   const { start } = starts
   const history = createExecutionHistory(
-    { db, writer, clock, log, qlik, starts, databaseFile, workerEntry, onEnded: announce('executionEnded') },
+    { ...base, qlik, starts, databaseFile, workerEntry, onEnded: announce('executionEnded') },
     { timezone: config.footman.timezone, retention: config.footman.retention, qrsConnection },
   )
   const schedules = buildScheduler(
     {
-      ...{ db, writer, clock, log, paths, qlik, starts, windows: time, live },
+      ...base,
+      paths,
+      qlik,
+      starts,
+      windows: time,
+      live,
       pausedBy: alerts.maintenance.stopsSchedules,
       callWebhook: createScheduleWebhook({ db, writer, clock, alerts, candidates: paths.candidates, live }),
-      ...{ onAction: announce('scheduleAction'), onRun: announce('scheduleRun') },
+      onAction: announce('scheduleAction'),
+      onRun: announce('scheduleRun'),
     },
     config,
     { shadow, dataDirectory },
@@ -138,13 +150,17 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
     { waitMs: config.footman.delivery.enrichmentTimeout },
   )
   const safetyNet = buildSafetyNet(
-    { db, writer, clock, log, qlik, history: history.history, starts, alerts, emitter, observers },
+    { ...base, qlik, history: history.history, starts, alerts, emitter, observers },
     config,
     { shadow, qrsConnection },
   )
   const pipeline = createEventPipeline(
     {
-      ...{ db, writer, log, clock, qrs, router, workerEntry, handover: deps.handover },
+      ...base,
+      qrs,
+      router,
+      workerEntry,
+      handover: deps.handover,
       cachedQrs: alerts.withChains(cachedQrs),
       completer: safetyNet.completer,
       isUnreachable: isQrsUnreachable,
@@ -155,7 +171,10 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
   )
   const cloud = createCloud(
     {
-      ...{ db, writer, clock, log, paths, emitter, observe: announce('mqttMessage') },
+      ...base,
+      paths,
+      emitter,
+      observe: announce('mqttMessage'),
       wants: (outcome) => alerts.router.wants('cloudReload', outcome),
     },
     config,
@@ -165,7 +184,14 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
   const queueMetrics = buildQueueMetrics({ db, clock, log, pipeline, points: influx.points, observers }, config)
   const journal = createJournal(
     {
-      ...{ db, writer, clock, log: log.child('journal'), alerts, rawOf: pipeline.rawOf, qrs: cachedQrs, live },
+      db,
+      writer,
+      clock,
+      log: log.child('journal'),
+      alerts,
+      rawOf: pipeline.rawOf,
+      qrs: cachedQrs,
+      live,
       points: influx.deadLetters,
     },
     config.footman,
@@ -177,14 +203,24 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
   const certificates = () => [...qlikCertificates(qlik), ...api.certificates()]
   const health = () =>
     healthReport({
-      ...{ pipeline, api, mqtt, influx: influx.server, qrsEnabled: qrsConnection, descriptors },
+      pipeline,
+      api,
+      mqtt,
+      influx: influx.server,
+      qrsEnabled: qrsConnection,
+      descriptors,
       storage: storage.guard,
       customProperties: properties.checks,
     })
 
   const monitors = createMonitors(
     {
-      ...{ db, writer, clock, log, qlik, emitter, health, points: influx.points, observe: announce('qrsRequest') },
+      ...base,
+      qlik,
+      emitter,
+      health,
+      points: influx.points,
+      observe: announce('qrsRequest'),
       memoryPoint: (at) => memoryPoint(process.memoryUsage(), VERSION, at),
       publishService:
         mqtt && ((topic, host, details) => mqtt.publishStatus(topic, serviceStatusPayload(host, details))),
@@ -195,8 +231,19 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
   )
   const metrics = createMetrics(
     {
-      ...{ db, clock, dataDirectory, pipeline, destinations: alerts.destinations, brokers, starts, keyValues: kv },
-      ...{ schedules, monitors, certificates, qrsEnabled: qrsConnection, taskStates: () => taskStates(db) },
+      db,
+      clock,
+      dataDirectory,
+      pipeline,
+      destinations: alerts.destinations,
+      brokers,
+      starts,
+      keyValues: kv,
+      schedules,
+      monitors,
+      certificates,
+      qrsEnabled: qrsConnection,
+      taskStates: () => taskStates(db),
       streams: () => kv.streams + journal.openStreams,
     },
     config,
@@ -242,7 +289,14 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
   const descriptors = createDescriptorWatch({ log, listener: api })
   const selfAlerts = createSelfAlerts(
     {
-      ...{ db, writer, clock, log, storage: storage.guard, emitter, pipeline, api, qlik, certificates, descriptors },
+      ...base,
+      storage: storage.guard,
+      emitter,
+      pipeline,
+      api,
+      qlik,
+      certificates,
+      descriptors,
       destinations: alerts.destinations,
       brokers: shadow ? {} : brokers,
       calendars: () => Object.keys(live().footman.calendars),
@@ -251,8 +305,7 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
     { dataDirectory, qrsEnabled: qrsConnection },
   )
   const { outgoing } = messages
-  const requests =
-    mqtt && outgoing && buildStartRequests({ log, clock, db, writer, mqtt, outgoing, start }, config, shadow)
+  const requests = mqtt && outgoing && buildStartRequests({ ...base, mqtt, outgoing, start }, config, shadow)
   const { retention } = config.footman
   const pruning = createRetention(
     { writer, clock, log, purgeJournal: pipeline.purgeJournal },

@@ -7,6 +7,7 @@ import type { Clock, Logger, Service } from '../platform/types.ts'
 import type { QrsClient } from '../qlik/qrs/types.ts'
 import { recordDrops } from './bookkeeping.ts'
 import type { EventCompleter } from './completer.ts'
+import type { DistributeConfig, UdpConfig, UdpServerConfig } from './config.ts'
 import { createCounters, type IngestCounters } from './counters.ts'
 import { createEnricher } from './enrich/enricher.ts'
 import type { IngestHandover } from './ingest/handover.ts'
@@ -306,5 +307,54 @@ export function createEventPipeline(deps: PipelineDeps, settings: PipelineSettin
       await enricher.stop()
       journal?.close()
     },
+  }
+}
+
+const MINUTE_MS = 60_000
+
+/** The sections of the configuration that the pipeline is made of. */
+export interface PipelineSections {
+  readonly udpServerConfig: UdpServerConfig
+  readonly footman: {
+    readonly udp: UdpConfig
+    readonly distribute: DistributeConfig
+    /** Numbers of events; times in milliseconds. */
+    readonly delivery: {
+      readonly maxBacklog: number
+      readonly memoryBacklog: number
+      readonly enrichmentTimeout: number
+      readonly finalStatusTimeout: number
+    }
+  }
+}
+
+export function pipelineSettings(
+  { udpServerConfig: udp, footman }: PipelineSections,
+  dataDirectory: string,
+  qrsEnabled: boolean,
+): PipelineSettings {
+  return {
+    dataDirectory,
+    qrsEnabled,
+    maxBacklog: footman.delivery.maxBacklog,
+    memoryBacklog: footman.delivery.memoryBacklog,
+    enrichmentTimeoutMs: footman.delivery.enrichmentTimeout,
+    finalStatusTimeoutMs: footman.delivery.finalStatusTimeout,
+    distributePollMs: footman.distribute.pollInterval,
+    distributeMaxAgeMs: footman.distribute.maxAge,
+    udp: udp.enable
+      ? {
+          host: udp.serverHost,
+          port: udp.portTaskFailure,
+          maxMessageSize: udp.maxMessageSize,
+          allowedSources: udp.enableSourceValidation ? udp.allowedSources : null,
+          sharedSecrets: footman.udp.sharedSecrets,
+          maxMessagesPerMinute: udp.rateLimit.enable ? udp.rateLimit.maxMessagesPerMinute : null,
+          dedupTtlMs: udp.deduplication.enable ? udp.deduplication.ttlMinutes * MINUTE_MS : null,
+          maxConcurrent: udp.messageQueue.maxConcurrent,
+          maxSize: udp.messageQueue.maxSize,
+          backpressurePercent: udp.messageQueue.backpressureThreshold,
+        }
+      : null,
   }
 }

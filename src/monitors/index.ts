@@ -76,7 +76,10 @@ function serviceMonitor(parts: MonitorParts, config: MonitorsConfig, shadow: boo
 
   const monitor = createServiceMonitor(
     {
-      ...{ clock, log, emit: parts.emitter.emit, tellLatest: parts.releaseLatest },
+      clock,
+      log,
+      emit: parts.emitter.emit,
+      tellLatest: parts.releaseLatest,
       reader: createServiceReader({ run: runCommand, systemRoot: process.env.SystemRoot }, process.platform),
       store: createServiceStateStore({ db, writer }),
       writePoints: to.influxDb.enable && points ? (list) => points.writePoints(list) : null,
@@ -90,7 +93,10 @@ function serviceMonitor(parts: MonitorParts, config: MonitorsConfig, shadow: boo
     createRecurring(
       { clock, log },
       {
-        ...{ name: `services of ${host}`, label: `SERVICE MONITOR ${host}`, atStart: true, run: look },
+        name: `services of ${host}`,
+        label: `SERVICE MONITOR ${host}`,
+        atStart: true,
+        run: look,
         frequency: parts.frequency(settings.frequency),
       },
     ),
@@ -161,7 +167,9 @@ function uptime(
   const every = frequency(text)
   const run = createUptimeMonitor(
     {
-      ...{ clock, log, memory: () => process.memoryUsage() },
+      clock,
+      log,
+      memory: () => process.memoryUsage(),
       startedAt: clock.now() - Math.round(process.uptime() * 1000),
       sendMetrics:
         storeNewRelic.enable && !shadow
@@ -189,5 +197,7 @@ function memoryReports(
 
 /** Started before and so stopped after what uses it. */
 const closing = (client: { close(): void }): Service => ({
-  ...{ name: 'client of monitors', start: async () => {}, stop: async () => client.close() },
+  name: 'client of monitors',
+  start: async () => {},
+  stop: async () => client.close(),
 })

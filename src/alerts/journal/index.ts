@@ -81,11 +81,16 @@ export function createJournal(deps: JournalDeps, { timezone, retention }: Journa
     routes: [
       ...eventRoutes(common),
       ...deliveryRoutes({
-        ...{ ...common, wake: alerts.outbox.wake, isUnderWay: alerts.outbox.isUnderWay },
+        ...common,
+        wake: alerts.outbox.wake,
+        isUnderWay: alerts.outbox.isUnderWay,
         ...(deps.points && { others: deps.points }),
       }),
       ...againRoutes({
-        ...{ ...common, shadow, router: alerts.router, destination: alerts.destination },
+        ...common,
+        shadow,
+        router: alerts.router,
+        destination: alerts.destination,
         destinationNames: () => Object.keys(deps.live().footman.destinations),
         storeEvent: storeWholeEvent,
       }),

@@ -73,7 +73,11 @@ export function createCloud(deps: CloudDeps, config: CloudSettings, shadow: bool
   )
   const events = createCloudEvents(
     {
-      ...{ db, writer, clock, log, mqtt },
+      db,
+      writer,
+      clock,
+      log,
+      mqtt,
       client: createCloudClient({
         tenantUrl: tenant.tenantUrl,
         token: tenant.auth.jwt.token,
@@ -84,7 +88,8 @@ export function createCloud(deps: CloudDeps, config: CloudSettings, shadow: bool
     },
     {
       tenant,
-      ...{ subscriptionRoot: mqttForward.topic.subscriptionRoot, appReload: mqttForward.topic.appReload },
+      subscriptionRoot: mqttForward.topic.subscriptionRoot,
+      appReload: mqttForward.topic.appReload,
       waitMs: footman.delivery.enrichmentTimeout,
     },
   )
@@ -110,8 +115,13 @@ export function cloudConnection({ mqttConfig, footman }: CloudConnection, client
     },
     mqtt: {
       protocol: 'mqtts',
-      ...{ username: broker.username, password: broker.password },
-      ...{ clientId, cleanSession, tls, retainStatus: false, sharedGroup: '' },
+      username: broker.username,
+      password: broker.password,
+      clientId,
+      cleanSession,
+      tls,
+      retainStatus: false,
+      sharedGroup: '',
       qos: 1,
     },
   }

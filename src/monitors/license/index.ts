@@ -113,7 +113,9 @@ function jobsOf(
   const writePoints: WritePoints | null = points && ((list) => points.writePoints(list))
   return {
     version: {
-      ...{ what: 'version monitoring', label: '[QSEOW] QLIKSENSE VERSION MONITOR', primaryOnly: false },
+      what: 'version monitoring',
+      label: '[QSEOW] QLIKSENSE VERSION MONITOR',
+      primaryOnly: false,
       make({ qlikSenseVersion: { versionMonitor }, configQRS, footman }) {
         if (!versionMonitor.enable) return null
         const { rejectUnauthorized, frequency } = versionMonitor
@@ -126,7 +128,9 @@ function jobsOf(
       },
     },
     serverLicense: {
-      ...{ what: 'server license monitoring', label: '[QSEOW] QLIK SENSE SERVER LICENSE', primaryOnly: true },
+      what: 'server license monitoring',
+      label: '[QSEOW] QLIK SENSE SERVER LICENSE',
+      primaryOnly: true,
       make({ qlikSenseLicense: { serverLicenseMonitor }, configQRS }) {
         if (!serverLicenseMonitor.enable) return null
         let details: LicenseDetails | null = null
@@ -144,7 +148,9 @@ function jobsOf(
       },
     },
     accessLicenses: {
-      ...{ what: 'access license monitoring', label: '[QSEOW] END USER ACCESS LICENSE', primaryOnly: true },
+      what: 'access license monitoring',
+      label: '[QSEOW] END USER ACCESS LICENSE',
+      primaryOnly: true,
       make({ qlikSenseLicense: { licenseMonitor } }) {
         if (!licenseMonitor.enable) return null
         let usage: readonly LicenseUsage[] = []
@@ -163,7 +169,9 @@ function jobsOf(
       },
     },
     licenseRelease: {
-      ...{ what: 'access license release', label: '[QSEOW] QLIKSENSE LICENSE RELEASE', primaryOnly: true },
+      what: 'access license release',
+      label: '[QSEOW] QLIKSENSE LICENSE RELEASE',
+      primaryOnly: true,
       make({ qlikSenseLicense: { licenseRelease }, footman }) {
         const isOn = licenseRelease.enable && Object.values(licenseRelease.licenseType).some(({ enable }) => enable)
         if (!isOn) return null

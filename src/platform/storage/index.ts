@@ -51,14 +51,19 @@ export function openStorage(deps: StorageDeps, { file, migrations }: StorageSett
         onReplaced: (how) => (how === 'rescued' ? deps.onMoved() : deps.onOther?.()),
       },
       {
-        ...{ file, migrations, synchronous: 'FULL', startsAnew: deps.onOther !== null },
+        file,
+        migrations,
+        synchronous: 'FULL',
+        startsAnew: deps.onOther !== null,
         salvage: (damagedFile) => saved(damagedFile, file),
       },
     ),
   )
   const writer = createGroupWriter(db)
   return {
-    ...{ db, writer, guard },
+    db,
+    writer,
+    guard,
     service: {
       name: 'database',
       async start() {

@@ -1,6 +1,6 @@
 /** What a reload may change, and how a difference is shown. */
 import { describe, expect, test } from 'bun:test'
-import { graft, isLive } from '../../../src/app/config/live.ts'
+import { graft, isLive, partsConcerned } from '../../../src/app/config/live.ts'
 import type { Config } from '../../../src/app/schema.ts'
 import { differences } from '../../../src/config/diff.ts'
 import { loadText } from '../../support/config.ts'
@@ -76,6 +76,21 @@ describe('of two configurations', () => {
     expect(paths(graft(before, before), before)).toEqual([])
     expect(LIVE.every(isLive)).toBe(true)
     expect(RESTART.some(isLive)).toBe(false)
+  })
+
+  test.each([
+    [['logLevel'], ['log']],
+    [['emailNotification.enable'], ['alerts', 'customProperties']],
+    [['serviceMonitor.frequency'], ['alerts', 'services']],
+    [['qlikSenseLicense.licenseMonitor.frequency'], ['alerts', 'accessLicenses']],
+    [
+      ['heartbeat.remoteURL', 'footman.access.anonymous.scopes'],
+      ['api', 'heartbeat'],
+    ],
+    [['footman.destinations.more'], ['alerts']],
+    [['heartbeats', 'footman.timezone'], []],
+  ])('a change of %p concerns %p', (changed, parts) => {
+    expect(partsConcerned(changed) as string[]).toEqual(parts)
   })
 
   test('secrets are masked where a difference is shown', async () => {
