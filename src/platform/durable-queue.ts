@@ -130,18 +130,13 @@ export function createDurableQueue<T>(deps: QueueDeps, settings: QueueSettings<T
   /** Numbers of the items that are being sent. */
   const underWay = new Set<number>()
   const countWaiting = () => waitingItems(db, table)
-  /** Not less than what waits: counting is for when this reaches the limit. */
-  let atMost = countWaiting()
+  /** What waits, for the limit; counting a million rows takes too long for each of them. */
+  let backlog = countWaiting()
   let running = false
+  let expiring: Promise<void> | null = null
   let sweepTimer: ReturnType<typeof setInterval> | undefined
 
   const laneOf = (item: T): string => (order === 'all' ? '' : settings.keyOf(item))
-
-  function isFull(more: number): boolean {
-    const { maxWaiting = Number.POSITIVE_INFINITY } = settings
-    if (atMost + more > maxWaiting) atMost = countWaiting()
-    return atMost + more > maxWaiting
-  }
 
   function insert(tx: Database, item: T): void {
     insertItem(tx, table, { key: settings.keyOf(item), body: codec.encode(item), createdAt: clock.now() })
@@ -200,11 +195,11 @@ export function createDurableQueue<T>(deps: QueueDeps, settings: QueueSettings<T
     await expire()
     const page = oldestItems(db, table, order === 'all' ? null : lane, batch)
     if (page.length === 0) return 'empty'
-    const items = page.flatMap((stored) => decoded(stored) ?? [])
-    if (items.length < page.length) await settleUnreadable(page, items)
-    if (items.length === 0) return 'more'
     for (const { seq } of page) underWay.add(seq)
     try {
+      const items = page.flatMap((stored) => decoded(stored) ?? [])
+      if (items.length < page.length) await settleUnreadable(page, items)
+      if (items.length === 0) return 'more'
       const results = await attempt(items)
       await settle(items, results)
       const failed = results.find((result) => result.outcome === 'retry')
@@ -231,6 +226,7 @@ export function createDurableQueue<T>(deps: QueueDeps, settings: QueueSettings<T
     await store((tx) => {
       for (const { seq } of unreadable) rejectItem(tx, table, seq, detail, clock.now())
     })
+    backlog -= unreadable.length
     settings.onDead?.({ reason: 'REJECTED', count: unreadable.length, detail, items: [] })
   }
 
@@ -264,6 +260,7 @@ export function createDurableQueue<T>(deps: QueueDeps, settings: QueueSettings<T
         else if (result && index === failed && !stopping.signal.aborted) noteAttempt(tx, table, seq, result.detail)
       }
     })
+    backlog -= results.filter(({ outcome }) => outcome !== 'retry').length
     const [first] = results.filter((result) => result.outcome === 'rejected')
     if (first) settings.onDead?.({ reason: 'REJECTED', count: rejected.length, detail: first.detail, items: rejected })
   }
@@ -276,13 +273,22 @@ export function createDurableQueue<T>(deps: QueueDeps, settings: QueueSettings<T
     return Math.max(backoffDelay(inRow, retry), patience)
   }
 
+  /** Gives up what is too old. Calls at the same time are one, so that it is reported as one. */
   async function expire(): Promise<void> {
     if (maxAgeMs === undefined) return
+    expiring ??= expireOlder(maxAgeMs).finally(() => {
+      expiring = null
+    })
+    await expiring
+  }
+
+  async function expireOlder(maxAgeMs: number): Promise<void> {
     const before = clock.now() - maxAgeMs
     let count = 0
     while (hasOlder(db, table, before, [...underWay])) {
       count += await store((tx) => expireItems(tx, table, before, [...underWay], clock.now()))
     }
+    backlog -= count
     if (count > 0) settings.onDead?.({ reason: 'EXPIRED', count, detail: '', items: [] })
   }
 
@@ -292,9 +298,9 @@ export function createDurableQueue<T>(deps: QueueDeps, settings: QueueSettings<T
 
   /** Lanes with waiting items may leave, unless they rest. */
   function refresh(): void {
-    atMost = countWaiting()
+    backlog = countWaiting()
     const lanes = order === 'all' ? [''] : waitingKeys(db, table)
-    if (atMost > 0) for (const lane of lanes) offer(lane, batch)
+    if (backlog > 0) for (const lane of lanes) offer(lane, batch)
     pump()
   }
 
@@ -305,18 +311,23 @@ export function createDurableQueue<T>(deps: QueueDeps, settings: QueueSettings<T
     },
     async add(items) {
       if (items.length === 0) return 'stored'
-      if (isFull(items.length)) return 'full'
-      atMost += items.length
-      await writer.write((tx) => {
-        for (const item of items) insert(tx, item)
-      })
+      if (backlog + items.length > (settings.maxWaiting ?? Number.POSITIVE_INFINITY)) return 'full'
+      backlog += items.length
+      try {
+        await writer.write((tx) => {
+          for (const item of items) insert(tx, item)
+        })
+      } catch (error) {
+        backlog -= items.length
+        throw error
+      }
       for (const lane of new Set(items.map(laneOf))) offer(lane, items.length)
       pump()
       return 'stored'
     },
     put(tx, item) {
       insert(tx, item)
-      atMost += 1
+      backlog += 1
       // Transactions are synchronous: by then this one has been committed or undone.
       queueMicrotask(() => {
         offer(laneOf(item), 1)

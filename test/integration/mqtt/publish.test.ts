@@ -1,4 +1,6 @@
 import { afterEach, describe, expect, test } from 'bun:test'
+import { once } from 'node:events'
+import { connect, createServer } from 'node:net'
 import { publishRoutes } from '../../../src/mqtt/http.ts'
 import {
   createMqttOutgoing,
@@ -10,6 +12,7 @@ import { purgeDeadLetters } from '../../../src/platform/durable-queue-store.ts'
 import { createGroupWriter } from '../../../src/platform/group-commit.ts'
 import { openDatabase } from '../../../src/platform/sqlite.ts'
 import { type Mosquitto, startMosquitto } from '../../support/mosquitto.ts'
+import { freeTcpPort } from '../../support/ports.ts'
 import { recordingLog } from '../../support/recording-log.ts'
 import { type RoutesApi, routesApi } from '../../support/routes-api.ts'
 import { findExecutable } from '../../support/servers.ts'
@@ -97,6 +100,24 @@ async function watch(port: number) {
   return { ...watcher, payloads }
 }
 
+/** Another way to the broker, closed at first, so that the watcher subscribes before the messages come. */
+async function gateTo(port: number) {
+  const gate = createServer((socket) => {
+    const onward = connect(port, '127.0.0.1')
+    for (const one of [socket, onward]) one.on('error', () => {})
+    socket.pipe(onward).pipe(socket)
+  })
+  const own = await freeTcpPort()
+  cleanups.push(() => gate.close())
+  return {
+    port: own,
+    async open() {
+      gate.listen(own, '127.0.0.1')
+      await once(gate, 'listening')
+    },
+  }
+}
+
 const STATUS = 'qliksense/butler/mqtt/status'
 const waiting = `SELECT count(*) AS n FROM mqtt_outgoing WHERE state = 'waiting'`
 
@@ -135,11 +156,13 @@ describe.skipIf(!findExecutable('mosquitto'))('with a broker', () => {
     for (let n = 0; n < 5; n++) expect((await first.publish('sales/new', `a${n}`)).status).toBe(201)
     await first.stop()
 
-    const second = await publisher(running.port, { file: first.file })
+    const gate = await gateTo(running.port)
+    const second = await publisher(gate.port, { file: first.file })
     for (let n = 5; n < 10; n++) await second.publish('sales/new', `a${n}`)
     expect(second.rows(waiting)).toEqual([{ n: 10 }])
     await running.start()
     const watcher = await watch(running.port)
+    await gate.open()
     await until(() => watcher.payloads().length >= 10, { timeout: 10_000, state: () => watcher.received })
     await until(() => second.rows<{ n: number }>(waiting)[0]?.n === 0)
     expect(watcher.payloads()).toEqual(Array.from({ length: 10 }, (_, n) => `a${n}`))
