@@ -63,7 +63,10 @@ const DRY_RUN = {
 const ACCEPTED = z.object({ jobId: z.string() }).describe('The job.')
 
 const COPIED = z.object({
-  ...{ fromFile: z.string(), toFile: z.string(), overwrite: z.boolean(), preserveTimestamp: z.boolean() },
+  fromFile: z.string(),
+  toFile: z.string(),
+  overwrite: z.boolean(),
+  preserveTimestamp: z.boolean(),
   copied: z.boolean().describe('False: the target exists, and stays.'),
   ...DRY_RUN,
 })
@@ -97,7 +100,7 @@ const REFUSED = {
   503: 'Footman is about to stop.',
 } as const
 
-const COPY_EXAMPLE = (name: string) => ({
+const copyExample = (name: string) => ({
   fromFile: 'qvd/sales.qvd',
   toFile: `archive/${name}`,
   overwrite: true,
@@ -152,17 +155,17 @@ export function fileRoutes({ operations, jobs }: FileRouteDeps, { shadow }: File
       examples: [
         {
           name: 'file',
-          body: COPY_EXAMPLE('sales.qvd'),
+          body: copyExample('sales.qvd'),
           status: 201,
-          answer: { ...COPY_EXAMPLE('sales.qvd'), copied: true },
+          answer: { ...copyExample('sales.qvd'), copied: true },
         },
         {
           name: 'dry-run',
           query: { dryRun: 'true' },
-          body: COPY_EXAMPLE('sales-2.qvd'),
+          body: copyExample('sales-2.qvd'),
           status: 200,
           answer: {
-            ...COPY_EXAMPLE('sales-2.qvd'),
+            ...copyExample('sales-2.qvd'),
             copied: true,
             dryRun: true,
             files: 1,
@@ -173,7 +176,7 @@ export function fileRoutes({ operations, jobs }: FileRouteDeps, { shadow }: File
         {
           name: 'later',
           query: { async: 'true' },
-          body: COPY_EXAMPLE('sales-3.qvd'),
+          body: copyExample('sales-3.qvd'),
           status: 202,
           answer: { jobId: '019cad58-bd80-7e8c-9902-207afaeb7120' },
         },
@@ -282,9 +285,18 @@ function transferBody(request: FileRequest): object {
 
 const EXAMPLE_JOB = {
   jobId: '019cad58-bd80-7e8c-9902-207afaeb7120',
-  ...{ operation: 'copy', from: '/data1/big.qvd', to: '/data2/big.qvd', state: 'running' },
-  ...{ files: 1, filesDone: 0, bytes: 21_474_836_480, bytesDone: 5_368_709_120, bytesPerSecond: 209_715_200 },
-  ...{ startedAt: '2026-03-02T07:00:00.000Z', finishedAt: null, error: null },
+  operation: 'copy',
+  from: '/data1/big.qvd',
+  to: '/data2/big.qvd',
+  state: 'running',
+  files: 1,
+  filesDone: 0,
+  bytes: 21_474_836_480,
+  bytesDone: 5_368_709_120,
+  bytesPerSecond: 209_715_200,
+  startedAt: '2026-03-02T07:00:00.000Z',
+  finishedAt: null,
+  error: null,
 } as const
 
 /** `/v4/filejobs`: operations that callers do not wait for. `endpoint`: the switch of an operation that is on. */

@@ -128,7 +128,7 @@ export function createApi(deps: ApiDeps, settings: ApiSettings): Api {
     return { server, watch, certificates: () => (inUse ? certificateEnds(inUse) : []) }
   }
 
-  function tell(port: number): void {
+  function logStart(port: number): void {
     if (!settings.access?.enable && !isLoopback(rest.serverHost)) {
       const address = formatAddress(rest.serverHost, port)
       log.warn(`ACCESS: The REST API listens on ${address} without access control. See Butler.footman.access.`)
@@ -178,7 +178,7 @@ export function createApi(deps: ApiDeps, settings: ApiSettings): Api {
         if (error instanceof StartError) throw error
         throw new StartError(`REST API ${error instanceof Error ? error.message : error}`, { cause: error })
       })
-      tell(running.server.port)
+      logStart(running.server.port)
     },
     async stop(graceMs) {
       const stopped = running

@@ -52,7 +52,7 @@ export interface TlsWatchDeps {
   readonly use: (tls: ServeTls) => void
 }
 
-/** Looks at the files every `everyMs`. What cannot be used is told once, and the old files stay in use. */
+/** Looks at the files every `everyMs`. Unusable files are logged once, and the old ones stay in use. */
 export function createTlsWatch(
   deps: TlsWatchDeps,
   settings: TlsSettings,

@@ -1,4 +1,4 @@
-/** The listener of `dockerHealthCheck`: tells container engines and load balancers whether Footman is healthy. */
+/** The listener of `dockerHealthCheck`: reports to container engines and load balancers whether Footman is healthy. */
 import { Hono } from 'hono'
 import { jsonAnswer } from '../http/endpoint/route.ts'
 import { noSuchRoute } from '../http/errors.ts'

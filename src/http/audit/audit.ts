@@ -1,4 +1,4 @@
-/** Who did what: written to the log, and kept in the table `audit` for `retention.audit`. */
+/** Actions and their actors: written to the log, and kept in the table `audit` for `retention.audit`. */
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { GroupWriter } from '../../platform/group-commit.ts'
 import type { Database, Migration } from '../../platform/sqlite.ts'
@@ -11,7 +11,7 @@ export type AuditOutcome = 'ok' | 'denied' | 'failed'
 export interface AuditEntry {
   /** `key:erp`, `anonymous`, `mqtt:<topic>`, `schedule:<id>`, `retry`. */
   readonly actor: string
-  /** Null when nobody called over the network. */
+  /** Null when the action did not come over the network. */
   readonly address: string | null
   /** `task.start`. */
   readonly action: string
@@ -133,7 +133,7 @@ export function insertEntry(db: Database, entry: StoredAuditEntry): void {
   )
 }
 
-/** Newest first; one more than `limit` tells that there is another page. */
+/** Newest first; ask for one more than a page holds to learn whether there is another. */
 export async function findEntries(db: Database, query: AuditQuery): Promise<StoredAuditEntry[]> {
   const found: StoredAuditEntry[] = []
   const oldest = query.from === null ? '' : idBound(query.from)
@@ -184,7 +184,14 @@ const entryOf = ({
   request_id,
   detail,
 }: Row): StoredAuditEntry => ({
-  ...{ id, at, actor, address, action },
+  id,
+  at,
+  actor,
+  address,
+  action,
   target: storedJson<string[]>(target, []),
-  ...{ status, outcome, requestId: request_id, detail },
+  status,
+  outcome,
+  requestId: request_id,
+  detail,
 })

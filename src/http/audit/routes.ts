@@ -1,4 +1,4 @@
-/** `GET /v4/audit`: who did what, newest first. */
+/** `GET /v4/audit`: the audit, newest first. */
 import { z } from 'zod'
 import { globMatcher } from '../../platform/glob.ts'
 import type { Database } from '../../platform/sqlite.ts'

@@ -152,7 +152,7 @@ export interface ExpiryWatch {
 export function createExpiryWatch(deps: { log: Logger; clock: Clock }, keys: readonly KnownKey[]): ExpiryWatch {
   let timer: ReturnType<typeof setInterval> | undefined
 
-  function tell(): void {
+  function warn(): void {
     const now = deps.clock.now()
     for (const { id, expiresAt } of keys) {
       if (expiresAt - now > WARN_BEFORE_MS) continue
@@ -163,8 +163,8 @@ export function createExpiryWatch(deps: { log: Logger; clock: Clock }, keys: rea
 
   return {
     start() {
-      tell()
-      timer = setInterval(tell, DAY_MS)
+      warn()
+      timer = setInterval(warn, DAY_MS)
       timer.unref()
     },
     stop: () => clearInterval(timer),

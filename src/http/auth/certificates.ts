@@ -33,7 +33,7 @@ export function createCertificateCheck(
 
 function subjectMatcher(subject: string): (certificate: X509Certificate) => boolean {
   const [, kind, value = ''] = /^(DNS|email):(.+)$/i.exec(subject) ?? []
-  // Wildcards of a certificate stand for servers, not for who somebody is.
+  // Wildcards of a certificate stand for servers and identify no client.
   if (kind?.toLowerCase() === 'dns')
     return (certificate) => certificate.checkHost(value, { subject: 'never', wildcards: false }) !== undefined
   if (kind) return (certificate) => certificate.checkEmail(value, { subject: 'never' }) !== undefined

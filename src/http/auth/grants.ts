@@ -70,7 +70,7 @@ const SCOPE = new RegExp(`^(?:admin|(?:${GROUPS.join('|')}|\\*):(?:read|run|writ
 
 export const isScope = (text: string): boolean => SCOPE.test(text)
 
-/** A function that tells whether these scopes allow a wanted one (which holds no `*`). */
+/** A function that returns whether these scopes allow a wanted one (which holds no `*`). */
 export function scopeMatcher(scopes: readonly string[]): (wanted: string) => boolean {
   const held = new Set(scopes)
   if (held.has('admin')) return () => true

@@ -129,7 +129,7 @@ export function createKeySet(deps: KeySetDeps, url: string): KeySet {
     }
   }
 
-  /** All who wait share one fetch. */
+  /** Concurrent callers share one fetch. */
   function refresh(): Promise<void> {
     if (fetching) return fetching
     if (clock.now() - triedAt < COOLDOWN_MS) return Promise.resolve()

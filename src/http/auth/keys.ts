@@ -56,7 +56,7 @@ export function createKeyCheck(
   return (presented) => {
     const wanted = digest(presented)
     let found: KnownKey | null = null
-    // All of them, always: how long it takes tells nothing about the place of a match.
+    // All of them, always: the time that it takes does not depend on the place of a match.
     for (const key of keys) if (equal(key.digest, wanted)) found = key
     if (!found) return { problem: 'unknown API key' }
     return clock.now() < found.expiresAt ? { key: found } : { problem: `API key ${found.id} has expired` }

@@ -1,4 +1,4 @@
-/** Callers on this machine, who may see more while access control is off. */
+/** Callers on this machine: they may see more while access control is off. */
 import { isIP } from 'node:net'
 import { networkInterfaces } from 'node:os'
 import { plainAddress } from '../../platform/addresses.ts'
@@ -15,7 +15,7 @@ export interface Origin {
 
 /**
  * A caller is local when its address is one of this machine, neither led astray by a web page of another origin or with
- * a forged host name, nor forwarded by somebody who is not trusted.
+ * a forged host name, nor forwarded by an untrusted proxy.
  */
 export function createLocalCheck(browser: BrowserRules): (origin: Origin) => boolean {
   return ({ client, proxied, headers }) => {
@@ -32,7 +32,7 @@ export function createLocalCheck(browser: BrowserRules): (origin: Origin) => boo
 /** What proxies add. */
 const FORWARDING = ['x-forwarded-for', 'x-forwarded-host', 'x-real-ip', 'via']
 
-/** Who calls from an address of this machine is on it: nobody else would get the answer. */
+/** A caller with an address of this machine is on it: the answer would reach no other machine. */
 export function isOwnAddress(address: string): boolean {
   if (address === '::1' || /^127\.\d+\.\d+\.\d+$/.test(address)) return true
   if (isIP(address) === 0) return false

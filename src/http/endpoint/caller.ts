@@ -1,4 +1,4 @@
-/** Who calls an endpoint and what that caller may do; endpoints ask it for whatever goes beyond their own scope. */
+/** The caller of an endpoint and its rights; endpoints ask it for everything beyond their own scope. */
 import { globMatcher } from '../../platform/glob.ts'
 import type { ClientCertificate } from '../../platform/http-server.ts'
 import { type Refusal, refusal } from '../errors.ts'
@@ -37,10 +37,10 @@ export interface Contact {
   readonly certificate: ClientCertificate | undefined
 }
 
-/** Who calls; with a refusal when the credentials are wrong. */
+/** The caller; with a refusal when the credentials are wrong. */
 export interface Identity {
   readonly caller: Caller
-  /** Bucket of the rate limit; null = the address, for whoever has shown no valid credentials. */
+  /** Bucket of the rate limit; null = the address, for callers without valid credentials. */
   readonly bucket: string | null
   readonly refusal: Refusal | null
   /** For the log: why. */
@@ -76,7 +76,7 @@ export function requireNamespace(caller: Caller, scope: string, namespace: strin
   if (!namespaceFilter(caller, scope)(namespace)) throw forbidden(`Namespace ${namespace} is not granted for ${scope}`)
 }
 
-/** For log lines: the address, and who it is where that is known. */
+/** For log lines: the address, and the actor when it is known. */
 export function callerText(caller: Caller, address: string): string {
   return caller.actor === 'anonymous' ? address : `${caller.actor} at ${address}`
 }

@@ -1,4 +1,4 @@
-/** Server-sent events: answers that stay open and tell what happens. */
+/** Server-sent events: answers that stay open and report what happens. */
 import { refusal } from '../errors.ts'
 
 export interface StreamEvent {
@@ -38,7 +38,7 @@ const RETRY_MS = 3000
 /** Characters that go out at once. */
 const PIECE = 65_536
 
-/** Streams that nobody reads, as the answer to a HEAD request, cost nothing: all begins with the first read. */
+/** Everything begins with the first read, so unread streams (the answer to a HEAD request) cost nothing. */
 export function createEventStreams(settings: EventStreamSettings = {}): EventStreams {
   const { maxStreams = 100, maxWaiting = 10_000, maxWaitingSize = 16 * 1024 * 1024, heartbeatMs = 15_000 } = settings
   const encoder = new TextEncoder()

@@ -91,7 +91,7 @@ export function createIdempotency(deps: { db: Database; writer: GroupWriter; clo
     return response
   }
 
-  /** Whoever corrects a refused request may use the key again. */
+  /** The key of a refused request can be used again for the corrected one. */
   async function forgetRefused(id: string, error: unknown): Promise<never> {
     const isRefused = error instanceof Refusal && error.status < 500
     if (isRefused) await writer.write((one) => one.run('DELETE FROM idempotency_key WHERE id = ?', id))
@@ -132,7 +132,7 @@ function keyOf({ headers }: ApiRequest): string | null {
   throw invalidQuery([{ path: 'Idempotency-Key', message: 'must be 1 to 128 printable characters' }])
 }
 
-/** Who has not said who they are is told apart by address. */
+/** Unauthenticated callers are identified by address. */
 const callerOf = ({ caller, client }: ApiRequest): string =>
   caller.actor === 'anonymous' ? `anonymous ${client}` : caller.actor
 

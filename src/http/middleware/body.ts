@@ -129,7 +129,7 @@ function clientWent(): never {
 
 const NOT_JSON = Symbol('not JSON')
 
-/** A member `__proto__` makes JSON invalid: it could change the objects of whoever handles it. */
+/** A member `__proto__` makes JSON invalid: it could change the objects of the code that handles it. */
 function parseJson(text: string): unknown {
   try {
     const value: unknown = JSON.parse(text)
