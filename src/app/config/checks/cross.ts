@@ -2,7 +2,7 @@
 import { parseFrequency } from '../../../platform/frequency.ts'
 import { mayReach, topicMatches } from '../../../platform/mqtt-topics.ts'
 import { isAsInButler } from '../compatibility.ts'
-import { isCidr, isHost } from '../fields/network.ts'
+import { isCidr, isHost } from '../../../config/fields.ts'
 import { type Check, isLoopback } from './check.ts'
 
 /** Two listeners on one port. */
