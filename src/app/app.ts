@@ -9,7 +9,8 @@ import { inputRoutes } from '../events/input/routes.ts'
 import { createEventPipeline, type EventPipeline } from '../events/pipeline.ts'
 import type { TaskEvent } from '../events/types.ts'
 import { type Api, createApi } from '../http/server.ts'
-import { codecRoutes } from '../kv/bases-routes.ts'
+import { codecRoutes } from '../kv/bases.ts'
+import { createKeyValues } from '../kv/index.ts'
 import { systemClock } from '../platform/clock.ts'
 import { createDescriptorWatch } from '../platform/descriptors.ts'
 import { createLifecycle } from '../platform/lifecycle.ts'
@@ -30,7 +31,6 @@ import { buildHistory } from './history.ts'
 import { buildInflux } from './influxdb.ts'
 import { observed, outboxService } from './joints.ts'
 import { buildJournal } from './journal.ts'
-import { buildKeyValues } from './kv.ts'
 import { degradable } from './listeners.ts'
 import { liveParts } from './live-parts.ts'
 import { buildMessages } from './messages.ts'
@@ -140,7 +140,7 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
     shadow,
   )
   const messages = buildMessages({ db, writer, clock, log, mqtt, qrs: qlik.qrs }, config, shadow)
-  const kv = buildKeyValues(
+  const kv = createKeyValues(
     { db, writer, clock, log, outgoing: messages.outgoing, onOperation: metrics.onOperation },
     config,
     shadow,
