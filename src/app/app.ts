@@ -8,6 +8,7 @@ import type { DeliveryChange } from '../alerts/outbox/outbox.ts'
 import { inputRoutes } from '../events/input/routes.ts'
 import { createEventPipeline, type EventPipeline } from '../events/pipeline.ts'
 import type { TaskEvent } from '../events/types.ts'
+import { createFiles } from '../files/index.ts'
 import { type Api, createApi } from '../http/server.ts'
 import { codecRoutes } from '../kv/bases.ts'
 import { createKeyValues } from '../kv/index.ts'
@@ -25,7 +26,6 @@ import { buildApps } from './apps.ts'
 import { buildAudit } from './audit.ts'
 import { brokersOf, buildCloud } from './cloud.ts'
 import { buildCustomProperties } from './custom-properties.ts'
-import { buildFiles } from './files.ts'
 import { healthReport } from './health.ts'
 import { buildHistory } from './history.ts'
 import { buildInflux } from './influxdb.ts'
@@ -146,7 +146,7 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
     shadow,
   )
   const audit = buildAudit({ log, clock, db, writer })
-  const files = buildFiles(
+  const files = createFiles(
     { log, clock, db, writer, audit: audit.audit, onOperation: metrics.onFileOperation },
     config,
     shadow,

@@ -1,6 +1,29 @@
-/** From a text to an absolute path, or to the reason why it is none that may be used. */
-import type { AbsolutePath, PathPlatform, PathProblem, PathResult, PathRules } from './types.ts'
-import { driveOf, windowsProblem } from './windows.ts'
+/** Paths as texts: nothing here looks at a disk, so both rule sets can be tried anywhere. */
+
+/** Whose rules hold for the names of files. */
+export type PathPlatform = 'win32' | 'posix'
+
+export interface PathRules {
+  readonly platform: PathPlatform
+  /** Where relative paths begin; absolute. */
+  readonly workingDirectory: string
+}
+
+/** Absolute, without `.` and `..`. */
+export interface AbsolutePath {
+  /** `/`, `E:/` or `//server/share/`. */
+  readonly root: string
+  readonly segments: readonly string[]
+}
+
+export type PathProblem =
+  | { readonly kind: 'invalid'; readonly reason: string }
+  /** A UNC path where there is no Windows. */
+  | { readonly kind: 'unc' }
+
+type PathResult =
+  | { readonly ok: true; readonly path: AbsolutePath }
+  | { readonly ok: false; readonly problem: PathProblem }
 
 /** Characters on Windows, bytes elsewhere. */
 const MAX_LENGTH: Readonly<Record<PathPlatform, number>> = { win32: 32_767, posix: 4096 }
@@ -97,3 +120,72 @@ const slashed = (text: string): string => text.replaceAll('\\', '/')
 
 /** The working directory may begin with two slashes, which POSIX allows. */
 const collapsed = (text: string): string => text.replace(/^\/{2,}/, '/')
+
+/** What Windows would understand as something else than a plain file or directory of that name. */
+
+const FORBIDDEN = /[<>"|?*]/
+const DEVICE_NAME = /^(con|prn|aux|nul|conin\$|conout\$|(?:com|lpt)[0-9¹²³])$/i
+/** `\\?\`, `\\.\` and `\??\`, with slashes turned. */
+const DEVICE_PREFIX = /^(?:\/{2,}[?.](?:\/|$)|\/\?\?(?:\/|$))/
+const DRIVE = /^[a-z]:/i
+
+/** Why the text is no path that may be used, or null. `text` has forward slashes only. */
+function windowsProblem(text: string): string | null {
+  if (DEVICE_PREFIX.test(text)) return 'device and verbatim paths are not allowed'
+  const forbidden = FORBIDDEN.exec(text)?.[0]
+  if (forbidden) return `the character ${forbidden} is not allowed in names`
+  const rest = DRIVE.test(text) ? text.slice(2) : text
+  if (rest.includes(':')) return 'a colon is allowed behind the drive letter only'
+  if (rest !== text && !rest.startsWith('/')) return 'a path with a drive letter must go on with a slash'
+  for (const name of rest.split('/')) {
+    const problem = nameProblem(name)
+    if (problem) return problem
+  }
+  return null
+}
+
+function nameProblem(name: string): string | null {
+  if (name === '' || name === '.' || name === '..') return null
+  // Windows drops both silently: the name that is opened would not be the name that was checked.
+  if (/[. ]$/.test(name)) return `the name "${name}" ends in a dot or a blank`
+  const base = name.split('.', 1)[0]!.trimEnd()
+  return DEVICE_NAME.test(base) ? `"${name}" is the name of a device` : null
+}
+
+/** The drive with which the text begins (`E:`), or null. */
+const driveOf = (text: string): string | null => DRIVE.exec(text)?.[0] ?? null
+
+/** True when `path` is `directory` or lies below it. */
+export function isWithin(directory: AbsolutePath, path: AbsolutePath, platform: PathPlatform): boolean {
+  const same = nameComparer(platform)
+  if (!same(directory.root, path.root) || path.segments.length < directory.segments.length) return false
+  return directory.segments.every((name, index) => same(name, path.segments[index]!))
+}
+
+/** True when `path` lies below `directory`, and is not the directory itself. */
+export function isBelow(directory: AbsolutePath, path: AbsolutePath, platform: PathPlatform): boolean {
+  return path.segments.length > directory.segments.length && isWithin(directory, path, platform)
+}
+
+export const isSame = (a: AbsolutePath, b: AbsolutePath, platform: PathPlatform): boolean =>
+  a.segments.length === b.segments.length && isWithin(a, b, platform)
+
+/** Without regard to case on Windows. */
+function nameComparer(platform: PathPlatform): (a: string, b: string) => boolean {
+  return platform === 'posix' ? (a, b) => a === b : (a, b) => a === b || folded(a) === folded(b)
+}
+
+/**
+ * Upper case, unit by unit as NTFS compares names. Letters that would change more than their case (`ß`, dotless i, long s)
+ * stay: two names must never be taken for one that the file system keeps apart.
+ */
+function folded(name: string): string {
+  let text = ''
+  for (let at = 0; at < name.length; at++) text += foldedUnit(name[at]!)
+  return text
+}
+
+function foldedUnit(unit: string): string {
+  const upper = unit.toUpperCase()
+  return upper.length === 1 && upper.toLowerCase() === unit ? upper : unit
+}

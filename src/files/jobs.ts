@@ -1,19 +1,18 @@
 /** File operations under way: at most so many at a time, with progress, and ended in order when the process was killed. */
-import type { Clock, Logger, Service } from '../../platform/types.ts'
-import { uuidV7 } from '../../platform/uuid.ts'
-import { temporaryName } from '../disk/temporary.ts'
-import type { FileOperations } from '../operations/operations.ts'
-import { deniedText, doneText, failureText, prefixOf, refusalText } from '../texts.ts'
-import { type FileJob, FileRefusal, type FileRequest, type Outcome, type Tally, type Work } from '../types.ts'
-import { createLimiter } from './limiter.ts'
+import type { Clock, Logger, Service } from '../platform/types.ts'
+import { uuidV7 } from '../platform/uuid.ts'
+import { temporaryName } from './directory.ts'
+import type { FileOperations } from './operations.ts'
 import type { JobStore } from './store.ts'
+import { deniedText, doneText, failureText, prefixOf, refusalText } from './texts.ts'
+import { type FileJob, FileRefusal, type FileRequest, type Outcome, type Tally, type Work } from './types.ts'
 
 export interface FileJobDeps {
   readonly operations: FileOperations
   readonly store: JobStore
   readonly clock: Clock
   readonly log: Logger
-  /** Told about every operation that has ended. */
+  /** Called for every operation that has ended. */
   readonly onFinished?: (finished: FinishedOperation) => void
 }
 
@@ -23,7 +22,7 @@ export interface FinishedOperation {
   readonly result: 'ok' | 'refused' | 'failed' | 'cancelled'
   /** Bytes copied, moved or deleted. */
   readonly bytes: number
-  /** The job, when nobody waited for the end. */
+  /** The job, when no call waited for the end. */
   readonly job: FileJob | null
 }
 
@@ -37,7 +36,7 @@ export interface FileJobs extends Service {
   list(): FileJob[]
   /** Resolves when the job has ended; false = it had ended by itself, null = there is none. */
   cancel(id: string): Promise<boolean | null>
-  /** Told about every change of state, and every two seconds how far running jobs have come. */
+  /** Calls the listener on every change of state, and every two seconds with the progress of running jobs. */
   onChange(listener: (job: FileJob) => void): () => void
 }
 
@@ -74,9 +73,18 @@ export function createFileJobs(deps: FileJobDeps, settings: { readonly maxConcur
   function newJob(request: FileRequest, actor: string, isListed: boolean): Job {
     const startedAt = clock.now()
     return {
-      ...{ id: uuidV7(startedAt), request, actor, listed: isListed, startedAt, aborter: new AbortController() },
+      id: uuidV7(startedAt),
+      request,
+      actor,
+      listed: isListed,
+      startedAt,
+      aborter: new AbortController(),
       tally: { files: 0, filesDone: 0, bytes: 0, bytesDone: 0 },
-      ...{ state: 'waiting', runningSince: null, finishedAt: null, error: null, stored: false },
+      state: 'waiting',
+      runningSince: null,
+      finishedAt: null,
+      error: null,
+      stored: false,
       ended: Promise.resolve(),
     }
   }
@@ -107,7 +115,7 @@ export function createFileJobs(deps: FileJobDeps, settings: { readonly maxConcur
   async function work(job: Job): Promise<Outcome> {
     job.state = 'running'
     job.runningSince = clock.now()
-    tell(job)
+    notify(job)
     const outcome = await operations.run(job.request, workOf(job))
     log.info(doneText(job.request, outcome.changed))
     finish(job, null)
@@ -132,11 +140,11 @@ export function createFileJobs(deps: FileJobDeps, settings: { readonly maxConcur
     job.finishedAt = clock.now()
     job.error = error === null || result === 'cancelled' ? null : errorText(job.request, error)
     if (error !== null) logFailure(job, error, result)
-    // What the end of the process cuts short stays in the store, so that the next start can tell.
+    // An operation that the end of the process cuts short stays in the store, so that the next start reports it.
     if (job.stored && !(stopping && result === 'cancelled')) {
       store.remove(job.id).catch((problem: unknown) => log.error(`FILES: ${problem}`))
     }
-    tell(job)
+    notify(job)
     const { request, actor, tally } = job
     deps.onFinished?.({ request, actor, result, bytes: tally.bytesDone, job: job.listed ? jobOf(job, clock) : null })
   }
@@ -147,10 +155,10 @@ export function createFileJobs(deps: FileJobDeps, settings: { readonly maxConcur
     else log.verbose(`${prefixOf(request.operation)}: ${text ?? 'Cancelled'}`)
   }
 
-  function tell(job: Job): void {
+  function notify(job: Job): void {
     if (!job.listed || listeners.size === 0) return
-    const told = jobOf(job, clock)
-    for (const listener of listeners) listener(told)
+    const state = jobOf(job, clock)
+    for (const listener of listeners) listener(state)
   }
 
   function forgetOld(): void {
@@ -158,14 +166,18 @@ export function createFileJobs(deps: FileJobDeps, settings: { readonly maxConcur
     for (const [id, { finishedAt }] of listed) if (finishedAt !== null && finishedAt < oldest) listed.delete(id)
   }
 
-  /** What the last process has not ended. */
+  /** Ends what the last process left unfinished. */
   async function takeOver(): Promise<void> {
     for (const left of store.all()) {
       const { id, request, actor } = left
       if (left.listed) {
         listed.set(id, {
           ...newJob(request, actor, true),
-          ...{ id, startedAt: left.startedAt, state: 'failed', finishedAt: clock.now(), error: 'INTERRUPTED' },
+          id,
+          startedAt: left.startedAt,
+          state: 'failed',
+          finishedAt: clock.now(),
+          error: 'INTERRUPTED',
         })
       }
       try {
@@ -183,7 +195,7 @@ export function createFileJobs(deps: FileJobDeps, settings: { readonly maxConcur
     async start() {
       timer = setInterval(() => {
         forgetOld()
-        for (const job of underWay) if (job.state === 'running') tell(job)
+        for (const job of underWay) if (job.state === 'running') notify(job)
       }, TICK_MS)
       timer.unref()
       // A slow disk must not hold up the start.
@@ -290,5 +302,52 @@ function jobOf(job: Job, clock: Clock): FileJob {
     startedAt: new Date(job.startedAt).toISOString(),
     finishedAt: finishedAt === null ? null : new Date(finishedAt).toISOString(),
     error: job.error,
+  }
+}
+
+/** So many at a time, the others one after the other in the order in which they came. */
+
+interface Limiter {
+  readonly isFull: boolean
+  /** Resolves with the function that makes room again. Rejects when `signal` aborts while waiting. */
+  enter(signal: AbortSignal): Promise<() => void>
+}
+
+function createLimiter(most: number): Limiter {
+  const waiting = new Set<() => void>()
+  let inside = 0
+
+  function leave(): void {
+    inside -= 1
+    const [next] = waiting
+    if (!next) return
+    waiting.delete(next)
+    next()
+  }
+
+  return {
+    get isFull() {
+      return inside >= most
+    },
+    async enter(signal) {
+      signal.throwIfAborted()
+      if (inside >= most) {
+        await new Promise<void>((resolve, reject) => {
+          const abort = () => {
+            waiting.delete(go)
+            reject(signal.reason)
+          }
+          const go = () => {
+            signal.removeEventListener('abort', abort)
+            // Counted here, so that no newcomer overtakes the one that has waited.
+            inside += 1
+            resolve()
+          }
+          waiting.add(go)
+          signal.addEventListener('abort', abort, { once: true })
+        })
+      } else inside += 1
+      return leave
+    },
   }
 }

@@ -1,20 +1,18 @@
-/** File operations: their endpoints, and what is told about them in log, audit and metrics. */
+/** File operations in approved directories: endpoints, jobs, and their entries in log, audit and metrics. */
 import process from 'node:process'
 import type { Config } from '../config/schema.ts'
-import { readApprovals } from '../files/approval.ts'
-import { fileJobRoutes } from '../files/job-routes.ts'
-import { createFileJobs, type FileJobs, type FinishedOperation } from '../files/jobs/jobs.ts'
-import { createJobStore } from '../files/jobs/store.ts'
-import { missingDirectories, missingText } from '../files/missing.ts'
-import { createFileOperations } from '../files/operations/operations.ts'
-import type { PathRules } from '../files/paths/types.ts'
-import { fileRoutes } from '../files/routes.ts'
-import { pathsOf } from '../files/texts.ts'
 import type { Audit } from '../http/audit/types.ts'
 import type { ApiRoute } from '../http/endpoint/route.ts'
 import type { GroupWriter } from '../platform/group-commit.ts'
 import type { Database } from '../platform/sqlite.ts'
 import type { Clock, Logger, Service } from '../platform/types.ts'
+import { missingDirectories, missingText, readApprovals } from './approvals.ts'
+import { fileJobRoutes, fileRoutes } from './http.ts'
+import { createFileJobs, type FileJobs, type FinishedOperation } from './jobs.ts'
+import { createFileOperations } from './operations.ts'
+import type { PathRules } from './paths.ts'
+import { createJobStore } from './store.ts'
+import { pathsOf } from './texts.ts'
 
 export interface FilesDeps {
   /** Holds the tables of `fileMigrations`. */
@@ -37,7 +35,8 @@ export interface Files {
 const TRANSFERS = ['fileCopy', 'fileMove', 'fileDelete'] as const
 const SWITCHES = [...TRANSFERS, 'createDir', 'createDirQVD'] as const
 
-export function buildFiles(deps: FilesDeps, config: Config, shadow: boolean): Files {
+/** Nothing is built while all switches are off. In shadow mode every change is refused. */
+export function createFiles(deps: FilesDeps, config: Config, shadow: boolean): Files {
   const { restServerEndpointsEnable: switches, footman } = config
   if (!SWITCHES.some((name) => switches[name])) return { routes: [], services: [], jobs: null }
   const { db, writer, clock, audit } = deps
@@ -50,7 +49,10 @@ export function buildFiles(deps: FilesDeps, config: Config, shadow: boolean): Fi
   const operations = createFileOperations({ approvals, rules })
   const jobs = createFileJobs(
     {
-      ...{ operations, clock, log, store: createJobStore({ db, writer }) },
+      operations,
+      clock,
+      log,
+      store: createJobStore({ db, writer }),
       onFinished(finished) {
         deps.onOperation(finished.request.operation, finished.result, finished.bytes)
         auditJob(audit, finished)
@@ -68,7 +70,7 @@ export function buildFiles(deps: FilesDeps, config: Config, shadow: boolean): Fi
   }
 }
 
-/** At the start, not while a description is made. */
+/** Logged at the start, because the description of the API is built without one. */
 function warnings(log: Logger, problems: readonly string[], config: Config): Service {
   const { footman, restServerEndpointsEnable } = config
   return {
@@ -91,7 +93,11 @@ function warnings(log: Logger, problems: readonly string[], config: Config): Ser
 function auditJob(audit: Audit, { request, actor, result, job }: FinishedOperation): void {
   if (!job) return
   audit.record({
-    ...{ actor, address: null, action: `file.${request.operation}`, target: pathsOf(request), status: null },
+    actor,
+    address: null,
+    action: `file.${request.operation}`,
+    target: pathsOf(request),
+    status: null,
     outcome: result === 'ok' ? 'ok' : result === 'refused' ? 'denied' : 'failed',
     requestId: null,
     detail: `job ${job.jobId} ${job.state}${job.error === null ? '' : `: ${job.error}`}`,

@@ -1,6 +1,7 @@
 /** `Butler.file...ApprovedDirectories`: where the file operations may work. */
-import { normalText, resolvePath } from './paths/resolve.ts'
-import type { AbsolutePath, PathProblem, PathRules } from './paths/types.ts'
+import { stat } from 'node:fs/promises'
+import type { DirectoryPair } from './config.ts'
+import { type AbsolutePath, normalText, type PathProblem, type PathRules, resolvePath } from './paths.ts'
 
 export interface ApprovedPair {
   readonly from: AbsolutePath
@@ -37,7 +38,7 @@ export interface ApprovalSettings {
   }
 }
 
-/** `osName` as the warnings tell it. */
+/** `osName`: name of the operating system in the warnings. */
 export function readApprovals(settings: ApprovalSettings, rules: PathRules, osName: string): Approvals {
   const { files } = settings.footman
   const problems: string[] = []
@@ -68,7 +69,11 @@ export function readApprovals(settings: ApprovalSettings, rules: PathRules, osNa
     ? directories('CREATE DIR CONFIG', files.createDirApprovedDirectories)
     : [...[...copy, ...move].flatMap(({ from, to }) => [from, to]), ...remove, ...(qvdFolder ? [qvdFolder] : [])]
   return {
-    ...{ copy, move, delete: remove, qvdFolder, problems },
+    copy,
+    move,
+    delete: remove,
+    qvdFolder,
+    problems,
     createDirectory: files.createDirAllowAnywhere ? null : created,
   }
 }
@@ -79,4 +84,58 @@ function problemText(text: string, problem: PathProblem, osName: string): string
   return problem.kind === 'unc'
     ? `UNC paths won't work on non-Windows OSs ("${normalText(text)}"). OS is "${osName}".`
     : `"${text}" approves nothing: ${problem.reason}.`
+}
+
+// Approved directories that do not exist: file operations in them can only fail.
+
+interface MissingDirectory {
+  /** Key below `Butler`. */
+  readonly key: string
+  readonly path: string
+}
+
+interface ApprovedDirectories {
+  readonly restServerEndpointsEnable: Readonly<Record<'fileCopy' | 'fileMove' | 'fileDelete', boolean>>
+  readonly fileCopyApprovedDirectories: readonly DirectoryPair[]
+  readonly fileMoveApprovedDirectories: readonly DirectoryPair[]
+  readonly fileDeleteApprovedDirectories: readonly string[]
+}
+
+/** A share that does not answer is not known to be missing. */
+const PATIENCE_MS = 3000
+
+/** Those of operations that are switched on, in the order of the lists. */
+export async function missingDirectories(settings: ApprovedDirectories): Promise<MissingDirectory[]> {
+  const named = namedDirectories(settings).filter(({ path }) => path !== '')
+  const missing = await Promise.all(named.map(({ path }) => isMissing(path)))
+  return named.filter((_, index) => missing[index])
+}
+
+export const missingText = ({ path }: MissingDirectory): string => `the approved directory "${path}" does not exist`
+
+function namedDirectories(settings: ApprovedDirectories): MissingDirectory[] {
+  const { restServerEndpointsEnable: on } = settings
+  const pairs = (list: 'fileCopyApprovedDirectories' | 'fileMoveApprovedDirectories') =>
+    settings[list].flatMap((pair, index) =>
+      (['fromDirectory', 'toDirectory'] as const).map((end) => ({ key: `${list}[${index}].${end}`, path: pair[end] })),
+    )
+  const deleted = settings.fileDeleteApprovedDirectories.map((path, index) => ({
+    key: `fileDeleteApprovedDirectories[${index}]`,
+    path,
+  }))
+  return [
+    ...(on.fileCopy ? pairs('fileCopyApprovedDirectories') : []),
+    ...(on.fileMove ? pairs('fileMoveApprovedDirectories') : []),
+    ...(on.fileDelete ? deleted : []),
+  ]
+}
+
+async function isMissing(path: string): Promise<boolean> {
+  const { promise: late, resolve } = Promise.withResolvers<boolean>()
+  const timer = setTimeout(() => resolve(false), PATIENCE_MS)
+  const found = stat(path).then(
+    (one) => !one.isDirectory(),
+    ({ code }: NodeJS.ErrnoException) => code === 'ENOENT' || code === 'ENOTDIR',
+  )
+  return Promise.race([found, late]).finally(() => clearTimeout(timer))
 }

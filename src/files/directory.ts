@@ -1,7 +1,7 @@
 /**
  * Directories that are held while they are worked in. On Linux an open directory is worked in through
- * `/proc/self/fd/<number>/<name>`, which leads into that very directory whatever becomes of the names above it; so nobody
- * can slip in a link between the check of a path and its use. Elsewhere names must do, and are compared again right
+ * `/proc/self/fd/<number>/<name>`, which leads into that very directory whatever becomes of the names above it; so no
+ * link can be slipped in between the check of a path and its use. Elsewhere names must do, and are compared again right
  * before each use.
  */
 import { type BigIntStats, constants, existsSync } from 'node:fs'
@@ -20,7 +20,7 @@ export interface Directory extends AsyncDisposable {
   verify(): Promise<void>
 }
 
-/** Somebody has exchanged a directory or file while it was worked with. */
+/** A directory or file was exchanged while it was in use. */
 export class PathChanged extends Error {
   override readonly name = 'PathChanged'
 }
@@ -97,3 +97,59 @@ async function makeDirectory(path: string): Promise<void> {
 export const identityText = ({ dev, ino }: Pick<BigIntStats, 'dev' | 'ino'>): string => `${dev}/${ino}`
 
 const identityOf = async (path: string): Promise<string> => identityText(await lstat(path, { bigint: true }))
+
+type EntryKind = 'file' | 'directory' | 'link' | 'other'
+
+/** A name in a directory that is held open. */
+export interface Entry {
+  readonly directory: Directory
+  readonly name: string
+}
+
+export interface Found {
+  readonly kind: EntryKind
+  /** Bytes of a file. */
+  readonly size: number
+}
+
+/** Null when there is nothing of that name. */
+export async function statEntry({ directory, name }: Entry): Promise<Found | null> {
+  try {
+    const stats = await lstat(directory.entry(name), { bigint: true })
+    return { kind: kindOf(stats), size: Number(stats.size) }
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return null
+    throw error
+  }
+}
+
+function kindOf(stats: BigIntStats): EntryKind {
+  if (stats.isSymbolicLink()) return 'link'
+  if (stats.isDirectory()) return 'directory'
+  return stats.isFile() ? 'file' : 'other'
+}
+
+/** The system's name of an error (`ENOENT`); empty for other errors. */
+export function codeOf(error: unknown): string {
+  const code = error instanceof Error && 'code' in error ? error.code : ''
+  return typeof code === 'string' ? code : ''
+}
+
+/** Names of what exists only while an operation runs. */
+
+/** `tmp`: made by the operation, of no worth without it. `old`: was there before, and has stepped aside. */
+type TemporaryKind = 'tmp' | 'old'
+
+const NAME = /^\.footman-([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})-\d+\.(tmp|old)$/
+
+/** `id`: UUID of the operation. */
+export const temporaryName = (id: string, number: number, kind: TemporaryKind): string =>
+  `.footman-${id}-${number}.${kind}`
+
+export const isTemporaryName = (name: string): boolean => NAME.test(name)
+
+/** What a name of this operation is; null for all other names. */
+export function temporaryKindOf(id: string, name: string): TemporaryKind | null {
+  const [, owner, kind] = NAME.exec(name) ?? []
+  return owner === id && (kind === 'tmp' || kind === 'old') ? kind : null
+}

@@ -1,8 +1,8 @@
 /** Table `file_job`: operations that are under way, for the case that the process dies. */
-import type { GroupWriter } from '../../platform/group-commit.ts'
-import type { Database, Migration } from '../../platform/sqlite.ts'
-import { storedJson } from '../../platform/stored-json.ts'
-import type { FileRequest } from '../types.ts'
+import type { GroupWriter } from '../platform/group-commit.ts'
+import type { Database, Migration } from '../platform/sqlite.ts'
+import { storedJson } from '../platform/stored-json.ts'
+import type { FileRequest } from './types.ts'
 
 export const fileMigrations: Migration[] = [
   {
@@ -18,12 +18,12 @@ export const fileMigrations: Migration[] = [
   },
 ]
 
-export interface StoredJob {
+interface StoredJob {
   /** UUID of version 7. */
   readonly id: string
   readonly request: FileRequest
   readonly actor: string
-  /** Somebody has its id and may ask for it. */
+  /** A caller has its id and may ask for it. */
   readonly listed: boolean
   /** Milliseconds since 1970. */
   readonly startedAt: number

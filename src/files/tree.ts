@@ -1,14 +1,9 @@
 /** Directories with all that is in them. Links are followed only as far as they stay within the tree. */
 import { readdir, realpath, rmdir, unlink } from 'node:fs/promises'
-import { isBelow, isSame, isWithin } from '../paths/compare.ts'
-import { fromSystem } from '../paths/resolve.ts'
-import type { AbsolutePath, PathPlatform } from '../paths/types.ts'
-import { FileRefusal, type Tally, type Work } from '../types.ts'
-import type { Directory } from './directory.ts'
-import { type Entry, type Found, look } from './entries.ts'
-import { codeOf } from './errors.ts'
+import { codeOf, type Directory, type Entry, type Found, isTemporaryName, statEntry } from './directory.ts'
 import { openParent } from './locate.ts'
-import { isTemporaryName } from './temporary.ts'
+import { type AbsolutePath, fromSystem, isBelow, isSame, isWithin, type PathPlatform } from './paths.ts'
+import { conflict, FileRefusal, type Tally, type Work } from './types.ts'
 
 /** The directory at the top, held open. */
 export interface Tree {
@@ -18,7 +13,7 @@ export interface Tree {
   readonly platform: PathPlatform
 }
 
-export interface TreeEntry extends Found {
+interface TreeEntry extends Found {
   readonly kind: 'file' | 'directory'
   /** As it is called in the directory that is listed. */
   readonly name: string
@@ -41,7 +36,7 @@ export async function* entriesIn(tree: Tree, directory: Directory, inLinked = fa
   for (const name of await readdir(directory.entry('.'))) {
     if (isTemporaryName(name)) continue
     const at = { directory, name }
-    const found = await look(at)
+    const found = await statEntry(at)
     if (!found) continue
     if (found.kind !== 'link') {
       yield { ...plainEntry(found, name), name, at, linked: false }
@@ -50,7 +45,7 @@ export async function* entriesIn(tree: Tree, directory: Directory, inLinked = fa
     const target = await targetOf(tree, at)
     await using parent = await openParent(locationIn(tree, target))
     const linked = parent && { directory: parent, name: target.segments.at(-1)! }
-    const behind = linked && (await look(linked))
+    const behind = linked && (await statEntry(linked))
     if (!linked || !behind || behind.kind === 'link') throw new FileRefusal({ kind: 'denied' })
     const entry = plainEntry(behind, name)
     if (entry.kind === 'directory') await refuseEndless(tree, directory, name, target, inLinked)
@@ -71,7 +66,7 @@ export async function measureTree(
   for (const name of await readdir(directory.entry('.'))) {
     signal?.throwIfAborted()
     const at = { directory, name }
-    const found = await look(at)
+    const found = await statEntry(at)
     if (found?.kind === 'link') await targetOf(tree, at)
     if (found?.kind === 'file') {
       files += 1
@@ -92,7 +87,7 @@ export async function removeTree({ directory, name }: Entry, work?: Pick<Work, '
     await using top = await directory.open(name)
     for (const inside of await readdir(top.entry('.'))) {
       work?.signal.throwIfAborted()
-      const found = await look({ directory: top, name: inside })
+      const found = await statEntry({ directory: top, name: inside })
       if (!found) continue
       if (found.kind === 'directory') {
         await removeTree({ directory: top, name: inside }, work)
@@ -105,6 +100,14 @@ export async function removeTree({ directory, name }: Entry, work?: Pick<Work, '
   }
   await directory.verify()
   await rmdir(directory.entry(name))
+}
+
+/** Removes a file, a link or a whole directory. */
+export async function removeEntry(entry: Entry, work?: Work): Promise<void> {
+  const found = await statEntry(entry)
+  if (found?.kind === 'directory') return removeTree(entry, work)
+  await entry.directory.verify()
+  await unlink(entry.directory.entry(entry.name))
 }
 
 function countDone(tally: Tally, bytes: number): void {
@@ -145,5 +148,3 @@ function plainEntry({ kind, size }: Found, name: string): Found & { readonly kin
   if (kind === 'file' || kind === 'directory') return { kind, size }
   throw conflict(`"${name}" is neither a file nor a directory`)
 }
-
-const conflict = (details: string): FileRefusal => new FileRefusal({ kind: 'conflict', details })
