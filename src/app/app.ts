@@ -5,6 +5,7 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { DeliveryChange } from '../alerts/outbox/outbox.ts'
+import { createApps } from '../apps/index.ts'
 import { inputRoutes } from '../events/input/routes.ts'
 import { createEventPipeline, type EventPipeline } from '../events/pipeline.ts'
 import type { TaskEvent } from '../events/types.ts'
@@ -22,7 +23,6 @@ import { lastTaskType } from '../tasks/executions/history/store.ts'
 import { verifyStartFilter } from '../tasks/start/verify-filter.ts'
 import { alertRouteRoutes } from './alert-api.ts'
 import { type Alerts, buildAlerts } from './alerts.ts'
-import { buildApps } from './apps.ts'
 import { buildAudit } from './audit.ts'
 import { brokersOf, buildCloud } from './cloud.ts'
 import { buildCustomProperties } from './custom-properties.ts'
@@ -189,7 +189,7 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
     config,
     { shadow, qrsConnection: options.qrsConnection },
   )
-  const apps = buildApps({ log, clock, qlik, start }, config, shadow)
+  const apps = createApps({ log, clock, engine: qlik.engine, start, deniedTasks: starts.deniedFollowUps }, shadow)
   const pipeline: EventPipeline = createEventPipeline(
     {
       db,

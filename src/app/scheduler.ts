@@ -1,7 +1,6 @@
 /** The scheduler: its schedules, what they do, and its endpoints. */
 import { join } from 'node:path'
-import { openDump } from '../apps/dump.ts'
-import { listApps } from '../apps/list.ts'
+import { listApps, openDump } from '../apps/dump.ts'
 import type { ConfigPaths } from '../config/paths.ts'
 import type { Config } from '../config/schema.ts'
 import type { TaskSelectors } from '../http/endpoint/caller.ts'

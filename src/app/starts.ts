@@ -1,13 +1,17 @@
 /** Starting tasks, the start queue, and following what was started to its end. */
+
+import { setTimeout as delay } from 'node:timers/promises'
 import type { AppReloads } from '../apps/types.ts'
 import type { Config } from '../config/schema.ts'
 import type { TaskEvent } from '../events/types.ts'
+import type { TaskSelectors } from '../http/endpoint/caller.ts'
 import { createIdempotency, idempotencyMigrations } from '../http/endpoint/idempotency.ts'
 import type { ApiRoute } from '../http/endpoint/route.ts'
 import type { GroupWriter } from '../platform/group-commit.ts'
 import type { Database } from '../platform/sqlite.ts'
 import type { Clock, Logger, Service } from '../platform/types.ts'
 import { createCachedQrs } from '../qlik/qrs/cached.ts'
+import type { QrsClient } from '../qlik/qrs/types.ts'
 import { createExecutions } from '../tasks/executions/executions.ts'
 import { createFollower, type Follower } from '../tasks/executions/follower.ts'
 import { createLookout } from '../tasks/executions/look.ts'
@@ -16,11 +20,13 @@ import { createRunningStarts } from '../tasks/executions/running.ts'
 import { createStartRecords, executionMigrations } from '../tasks/executions/store.ts'
 import { createTaskList } from '../tasks/executions/tasks.ts'
 import type { StartRecords } from '../tasks/executions/types.ts'
+import { startFilterFor } from '../tasks/start/filter.ts'
 import { createStartQueue, type StartQueueDeps } from '../tasks/start/queue.ts'
 import { queueRoutes } from '../tasks/start/queue-routes.ts'
 import { createQueueStore, queueMigrations } from '../tasks/start/queue-store.ts'
 import { migrations as requestMigrations } from '../tasks/start/request-store.ts'
 import { startTaskRoutes } from '../tasks/start/routes.ts'
+import { selectTasks } from '../tasks/start/select.ts'
 import { createStartTask, type StartTaskDeps } from '../tasks/start/start.ts'
 import type { StartTask } from '../tasks/start/types.ts'
 import type { Qlik } from './qlik.ts'
@@ -53,6 +59,8 @@ export interface Starts {
   readonly records: StartRecords
   readonly follower: Follower
   routes(reloads: AppReloads): readonly ApiRoute[]
+  /** The ids that the start filter denies to tasks that follow a reload of an app. */
+  deniedFollowUps(taskIds: readonly string[], limitedTo?: TaskSelectors): Promise<readonly string[]>
   /** An event of the scheduler: whoever follows the execution looks at once. */
   onEvent(event: TaskEvent): void
   /** Tasks in the start queue. */
@@ -63,6 +71,8 @@ export interface Starts {
   readonly waiting: Service
 }
 
+/** The caller of a reload waits for this look-up; the filter is asked again before a task is started. */
+const FILTER_TIMEOUT_MS = 5000
 /** Answers of QRS about single tasks are used for so long. */
 const CACHE_MS = 10_000
 /** What nobody waits for is looked at this often. */
@@ -110,6 +120,7 @@ export function buildStarts(deps: StartsDeps, config: Config, { shadow, qrsConne
         ...queueRoutes({ queue, running }),
       ]
     },
+    deniedFollowUps: (taskIds, limitedTo) => deniedFollowUps(qrs, config, taskIds, limitedTo),
     onEvent({ executionId, taskId }) {
       running.follow(executionId)
       follower.nudge(executionId, taskId)
@@ -131,4 +142,29 @@ export function buildStarts(deps: StartsDeps, config: Config, { shadow, qrsConne
     },
     waiting: { name: 'waiting calls', start: async () => {}, stop: async () => stopping.abort() },
   }
+}
+
+/** The ids that the start filter denies to tasks that follow a reload. */
+async function deniedFollowUps(
+  qrs: QrsClient,
+  { startTaskFilter, footman }: Config,
+  taskIds: readonly string[],
+  limitedTo: TaskSelectors | undefined,
+): Promise<readonly string[]> {
+  const filter = startFilterFor('followUp', { startTaskFilter, startFilter: footman.startFilter }, limitedTo)
+  if (!filter) return []
+  const late = delay(FILTER_TIMEOUT_MS, null, { ref: false }).then(() => {
+    throw new Error(`QRS did not answer within ${FILTER_TIMEOUT_MS} ms`)
+  })
+  const selection = selectTasks(qrs, filter, {
+    origin: 'followUp',
+    requestedBy: 'app reload',
+    taskIds,
+    tags: [],
+    customProperties: [],
+    match: 'any',
+    allTaskIdsMustExist: false,
+  })
+  const { denied } = await Promise.race([selection, late])
+  return denied.taskIds
 }

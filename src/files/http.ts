@@ -300,7 +300,7 @@ function accept(jobId: string | null): Response {
 const shadowRefusal = () =>
   refusedWithCode(409, 'SHADOW_MODE', 'Shadow mode', 'Footman runs in shadow mode, which changes no files.')
 
-/** Windows gives the same code for a file that may not be replaced because somebody reads it, such as Qlik Sense a QVD. */
+/** Windows gives the same code for a file that may not be replaced because another program reads it, such as Qlik Sense a QVD. */
 const NOT_ALLOWED = `Footman may not do this: its account has no right to a file or directory${
   process.platform === 'win32' ? ', or another program has the file open' : ''
 }.`

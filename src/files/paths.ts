@@ -51,7 +51,7 @@ export function resolvePath(given: string, rules: PathRules): PathResult {
   return text.startsWith('/') && base.ok ? accept(base.path.root, [], text) : relativeTo(base, text)
 }
 
-/** An existing path as the system tells it (`realpath`), which needs no check. */
+/** An existing path as returned by the system (`realpath`), which needs no check. */
 export function fromSystem(text: string, platform: PathPlatform): AbsolutePath {
   // A backslash is part of a name there.
   if (platform === 'posix') return absolute('/', [], text)
@@ -65,7 +65,7 @@ export function fromSystem(text: string, platform: PathPlatform): AbsolutePath {
 /** With forward slashes. */
 export const textOf = ({ root, segments }: AbsolutePath): string => `${root}${segments.join('/')}`
 
-/** The path as it is told back: forward slashes, `.` and `..` resolved; `a/b/`, `./a` and `../a` stay as they are. */
+/** The path as it is shown in answers: forward slashes, `.` and `..` resolved; `a/b/`, `./a` and `../a` stay as they are. */
 export function normalText(given: string): string {
   const text = slashed(given)
   const [, lead = '', rest = ''] = /^(\/\/(?=[^/]+\/)|[a-z]:\/|\/|)\/*(.*)$/is.exec(text) ?? []

@@ -1,16 +1,14 @@
-/** `/v4/apps/list`, `/v4/app/{appId}/dump` and `/v4/app/{appId}/reload`, with their older names. */
+/** The endpoints of apps, under their present and their older names. An empty app id is answered with a 400 of its own. */
+import { z } from 'zod'
 import { requireScope, type TaskSelectors } from '../http/endpoint/caller.ts'
-import { refused, refusedWithCode } from '../http/endpoint/errors.ts'
+import { type Refusal, refused, refusedWithCode } from '../http/endpoint/errors.ts'
 import { type ApiRequest, type ApiRoute, jsonAnswer } from '../http/endpoint/route.ts'
-import { validate } from '../http/endpoint/validation.ts'
+import { field, validate } from '../http/endpoint/validation.ts'
 import type { Logger } from '../platform/types.ts'
 import { isGuid } from '../platform/uuid.ts'
+import { EngineError, isRejected, QIX } from '../qlik/engine/errors.ts'
 import type { EngineClient } from '../qlik/engine/types.ts'
-import { DUMP_APP, LIST, RELOAD, RELOAD_BODY } from './descriptions.ts'
-import { openDump } from './dump.ts'
-import { dumpAnswer } from './dump-answer.ts'
-import { engineRefusal, openRefusal } from './failure.ts'
-import { listApps } from './list.ts'
+import { dumpAnswer, listApps, openDump } from './dump.ts'
 import type { AppReloadService } from './reload.ts'
 
 export interface AppRoutesDeps {
@@ -36,7 +34,66 @@ const FAILED = {
 
 const NO_APP_ID = 'Required parameter (app ID) missing'
 
-/** An empty segment is answered too: with a 400 that says what is missing. */
+const RELOAD_BODY = field.object({
+  reloadMode: field.integer().describe('0, 1 or 2, as DoReload of the engine has them. Default 0.').optional(),
+  partialReload: field.boolean().describe('Default false.').optional(),
+  startQSEoWTaskOnSuccess: field
+    .array(field.string())
+    .describe('Ids of tasks to start after a reload that succeeded.')
+    .optional(),
+  startQSEoWTaskOnFailure: field
+    .array(field.string())
+    .describe('Ids of tasks to start after a reload that failed.')
+    .optional(),
+})
+
+const APP = z.object({ id: z.string(), name: z.string() })
+const PARAMS = z.object({ appId: z.string().describe('Id of the app.') })
+
+const items = z.array(z.looseObject({}))
+
+const DUMP = z
+  .object({
+    properties: z.looseObject({}),
+    loadScript: z.string(),
+    lineage: items.optional(),
+    sheets: items,
+    stories: items,
+    masterobjects: items,
+    appprops: items,
+    dataconnections: items,
+    dimensions: items,
+    measures: items,
+    bookmarks: items,
+    embeddedmedia: items,
+    snapshots: items,
+    fields: items,
+    variables: items,
+    appId: z.string(),
+  })
+  .describe('The app, without its data; the order is always the same.')
+
+const RELOAD_ANSWER = z
+  .object({
+    appId: z.string(),
+    executionId: z.string().describe('To follow the reload.'),
+    tasksDenied: z
+      .array(z.object({ taskId: z.string() }))
+      .describe('Tasks that the start filter does not allow to follow; absent when there are none.')
+      .optional(),
+  })
+  .describe('The app is open and its reload begins.')
+
+const ENGINE_FAILURES = {
+  502: 'The Qlik engine is unreachable or refuses.',
+  504: 'The Qlik engine is silent.',
+} as const
+
+const WITH_APP = { ...ENGINE_FAILURES, 422: 'There is no such app, or the configured user may not open it.' } as const
+
+const SALES = 'a1000000-0000-4000-8000-000000000002'
+const INVENTORY = 'a1000000-0000-4000-8000-000000000008'
+
 export function appRoutes(deps: AppRoutesDeps, settings: AppRoutesSettings): ApiRoute[] {
   const log = deps.log.child('apps')
   return [
@@ -47,7 +104,10 @@ export function appRoutes(deps: AppRoutesDeps, settings: AppRoutesSettings): Api
         endpoint: 'senseListApps',
         butler: true,
         scope: 'app:read',
-        ...LIST,
+        summary: 'List the apps that the configured user may see',
+        schemas: { responses: { 200: z.array(APP).describe('The apps, in the order of the engine.') } },
+        failures: ENGINE_FAILURES,
+        examples: [{ name: 'list', status: 200, answer: [{ id: SALES, name: 'Sales Dashboard' }] }],
         handle: (request) => list(deps, request),
       }),
     ),
@@ -60,7 +120,35 @@ export function appRoutes(deps: AppRoutesDeps, settings: AppRoutesSettings): Api
         scope: 'app:read',
         action: 'app.dump',
         audit: 'always',
-        ...DUMP_APP,
+        summary: 'Everything that describes an app, without its data',
+        description: 'For backups and comparisons: the same app gives the same bytes.',
+        schemas: { params: PARAMS, responses: { 200: DUMP } },
+        failures: WITH_APP,
+        examples: [
+          {
+            name: 'dump',
+            params: { appId: SALES },
+            status: 200,
+            answer: {
+              properties: { qTitle: 'Sales Dashboard' },
+              loadScript: '///$tab Main\r\nLOAD 1;',
+              lineage: [],
+              sheets: [],
+              stories: [],
+              masterobjects: [],
+              appprops: [],
+              dataconnections: [],
+              dimensions: [],
+              measures: [],
+              bookmarks: [],
+              embeddedmedia: [],
+              snapshots: [],
+              fields: [],
+              variables: [],
+              appId: SALES,
+            },
+          },
+        ],
         handle: (request) => dump({ ...deps, log }, request),
       }),
     ),
@@ -72,7 +160,25 @@ export function appRoutes(deps: AppRoutesDeps, settings: AppRoutesSettings): Api
         butler: true,
         scope: 'app:run',
         action: 'app.reload',
-        ...RELOAD,
+        summary: 'Reload an app without a task',
+        description:
+          'The answer comes when the app is open, before the reload. Tasks that follow are started at its end.',
+        schemas: { params: PARAMS, body: RELOAD_BODY, responses: { 201: RELOAD_ANSWER } },
+        failures: { ...WITH_APP, 409: 'Footman runs in shadow mode, which reloads nothing.' },
+        examples: [
+          {
+            name: 'partial-reload-then-a-task',
+            params: { appId: INVENTORY },
+            body: {
+              reloadMode: 0,
+              partialReload: true,
+              startQSEoWTaskOnSuccess: ['a8b4c123-def4-5678-9abc-def012345678'],
+              startQSEoWTaskOnFailure: [],
+            },
+            status: 201,
+            answer: { appId: INVENTORY, executionId: '019cad26-62e0-7f58-b914-5b24d108d7ac' },
+          },
+        ],
         handle: (request) => reload({ ...deps, log }, settings, request),
       }),
     ),
@@ -160,4 +266,22 @@ async function deniedOf(
   })
   for (const taskId of denied) log.warn(`APPRELOAD: Task ID is not allowed: ${taskId}`)
   return denied
+}
+
+/** What the engine answers to `OpenDoc` for an id that no app of this user has. */
+const NO_SUCH_APP = [QIX.APP_NOT_FOUND, QIX.NOT_FOUND, QIX.INVALID_PARAMETERS, QIX.EMPTY_PARAMETERS]
+
+/** 504 for an engine that accepts and stays silent, 502 for any other failure of it; null for what is not its fault. */
+function engineRefusal(error: unknown, message: string): Refusal | null {
+  if (!(error instanceof EngineError)) return null
+  return refused(error.kind === 'timeout' ? 504 : 502, message, error.message)
+}
+
+/** The same for `OpenDoc`: 422 when the engine does not open this app. */
+function openRefusal(error: unknown, message: string): Refusal | null {
+  if (isRejected(error, ...NO_SUCH_APP)) return refused(422, message, 'App not found')
+  if (error instanceof EngineError && error.kind === 'rejected' && error.code !== QIX.SERVER_BUSY) {
+    return refused(422, message, `The app cannot be opened: ${error.reason}`)
+  }
+  return engineRefusal(error, message)
 }
