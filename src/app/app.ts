@@ -19,15 +19,16 @@ import { createLifecycle } from '../platform/lifecycle.ts'
 import type { Service } from '../platform/types.ts'
 import { VERSION } from '../platform/version.ts'
 import type { QrsObserver } from '../qlik/qrs/transport.ts'
-import { lastTaskType } from '../tasks/executions/history/store.ts'
-import { verifyStartFilter } from '../tasks/start/verify-filter.ts'
+import { createExecutions } from '../tasks/executions/index.ts'
+import { lastTaskType } from '../tasks/executions/store.ts'
+import { createMqttStarts, createStarts } from '../tasks/start/index.ts'
+import { verifyStartFilter } from '../tasks/start/select.ts'
 import { alertRouteRoutes } from './alert-api.ts'
 import { type Alerts, buildAlerts } from './alerts.ts'
 import { buildAudit } from './audit.ts'
 import { brokersOf, buildCloud } from './cloud.ts'
 import { buildCustomProperties } from './custom-properties.ts'
 import { healthReport } from './health.ts'
-import { buildHistory } from './history.ts'
 import { buildInflux } from './influxdb.ts'
 import { observed, outboxService } from './joints.ts'
 import { buildJournal } from './journal.ts'
@@ -36,7 +37,7 @@ import { liveParts } from './live-parts.ts'
 import { buildMessages } from './messages.ts'
 import { buildMetrics } from './metrics.ts'
 import { buildMonitors } from './monitors.ts'
-import { buildMqtt, buildStartRequests } from './mqtt.ts'
+import { buildMqtt } from './mqtt.ts'
 import { pipelineSettings } from './pipeline-settings.ts'
 import { buildQlik, isQrsUnreachable, qlikCertificates } from './qlik.ts'
 import { createConfigReload } from './reload.ts'
@@ -46,7 +47,6 @@ import { createScheduleWebhook } from './schedule-webhook.ts'
 import { buildScheduler } from './scheduler.ts'
 import { buildSelfAlerts } from './self-alerts.ts'
 import { buildSideServers } from './side-servers.ts'
-import { buildStarts } from './starts.ts'
 import { buildStorage } from './storage.ts'
 import type { App, AppDeps, AppOptions } from './types.ts'
 import { buildWindows } from './windows.ts'
@@ -69,7 +69,7 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
       pipeline.wake()
     },
     onMoved() {
-      void history.restart()
+      void executions.restart()
       void api.republish()
     },
     onOther: deps.directory?.onOther ?? null,
@@ -120,7 +120,7 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
     observe?.delivery?.(change)
   }
   const onEvent = (event: TaskEvent) => {
-    starts.onEvent(event)
+    executions.onEvent(event)
     observe?.event?.(event)
   }
   const influx = buildInflux(
@@ -151,9 +151,18 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
     config,
     shadow,
   )
-  const starts = buildStarts(
+  const executions = createExecutions(
+    { db, writer, clock, log, qlik, databaseFile, workerEntry: deps.workerEntry, onEnded: metrics.onEnded },
     {
-      ...{ qlik, log, clock, db, writer, storeKeyValues: kv.storeKeyValues },
+      timezone: config.footman.timezone,
+      keepMs: config.footman.retention.history,
+      shadow,
+      qrsConnection: options.qrsConnection,
+    },
+  )
+  const starts = createStarts(
+    {
+      ...{ qlik, executions, log, clock, db, writer, storeKeyValues: kv.storeKeyValues },
       onFinished(request, outcome, problem) {
         audit.onStart(request, outcome, problem)
         metrics.onStart(request.origin, outcome)
@@ -165,11 +174,6 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
     { shadow, qrsConnection: options.qrsConnection },
   )
   const { start } = starts
-  const history = buildHistory(
-    { db, writer, clock, log, qlik, starts, databaseFile, workerEntry: deps.workerEntry, onEnded: metrics.onEnded },
-    config,
-    options.qrsConnection,
-  )
   const schedules = buildScheduler(
     {
       ...{ db, writer, clock, log, paths, qlik, starts, windows: time, live },
@@ -183,7 +187,7 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
   )
   const safetyNet = buildSafetyNet(
     {
-      ...{ db, writer, clock, log, qlik, history, starts, alerts, metrics, pipeline: () => pipeline },
+      ...{ db, writer, clock, log, qlik, executions, starts, alerts, metrics, pipeline: () => pipeline },
       onLost: selfAlerts.onLost,
     },
     config,
@@ -245,7 +249,8 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
       version: VERSION,
       readFile: (path) => readFile(paths.input(path), 'utf8'),
       routes: [
-        ...starts.routes(apps.reloads),
+        ...starts.routes,
+        ...executions.routes({ reloads: apps.reloads, queued: starts.queued }),
         ...apps.routes,
         ...messages.routes,
         ...kv.routes,
@@ -256,7 +261,6 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
         ...journal.routes,
         ...inputRoutes({ db, pipeline }),
         ...alertRouteRoutes({ db, writer, clock, alerts, windows: time.windows, qrs: qlik.cachedQrs }, config),
-        ...history.routes,
         ...metrics.routes,
         ...influx.routes,
         ...reload.routes,
@@ -277,7 +281,7 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
     },
   )
   const descriptors = createDescriptorWatch({ log, listener: api })
-  const requests = mqtt && buildStartRequests({ log, clock, db, writer, mqtt, start }, config, shadow)
+  const requests = mqtt && createMqttStarts({ log, clock, db, writer, mqtt, start }, config, shadow)
   const retention = createRetention(
     { writer, clock, log, purgeJournal: pipeline.purgeJournal },
     {
@@ -285,7 +289,7 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
       keepAuditMs: config.footman.retention.audit,
       others: [
         { keepMs: config.footman.retention.events, purge: journal.purge },
-        history.aging,
+        executions.aging,
         ...alerts.aging,
         ...influx.aging,
         ...safetyNet.agings,
@@ -301,6 +305,7 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
     storage.service,
     { name: 'repository client', start: async () => {}, stop: async () => qlik.qrs.close() },
     options.qrsConnection && (config.configQRS.useSSL || config.configEngine.useSSL) ? qlik.certificates : null,
+    executions.service,
     starts.service,
     requests,
     mqtt,
@@ -312,9 +317,9 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
     descriptors,
     listeners.map((listener) => degradable(listener, options.degraded, log)),
     ...(cloud?.services ?? []),
-    starts.waiting,
+    executions.waiting,
     apps.service,
-    ...history.services,
+    ...executions.services,
     ...safetyNet.services,
     ...kv.services,
     ...files.services,

@@ -33,11 +33,11 @@ import type { MqttService } from '../mqtt/types.ts'
 import type { Database } from '../platform/sqlite.ts'
 import type { Clock } from '../platform/types.ts'
 import { VERSION } from '../platform/version.ts'
-import { taskStates } from '../tasks/executions/history/store.ts'
+import { taskStates } from '../tasks/executions/store.ts'
+import type { Starts } from '../tasks/start/index.ts'
 import type { Alerts } from './alerts.ts'
 import type { Monitors } from './monitors.ts'
 import type { BuiltScheduler } from './scheduler.ts'
-import type { Starts } from './starts.ts'
 
 export interface Metrics
   extends Pick<EventMetrics, 'onEvent' | 'onDelivery' | 'onRouted'>,

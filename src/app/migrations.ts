@@ -11,11 +11,11 @@ import { influxMigrations } from '../metrics/influxdb/queue-store.ts'
 import { selfAlertMigrations } from '../monitors/self-alerts/store.ts'
 import { monitorMigrations } from '../monitors/services/store.ts'
 import type { Migration } from '../platform/sqlite.ts'
-import { historyMigrations } from '../tasks/executions/history/migrations.ts'
+import { historyMigrations } from '../tasks/executions/migrations.ts'
 import { safetyNetMigrations } from '../tasks/safety-net/migrations.ts'
 import { schedulerMigrations } from '../tasks/schedule/migrations.ts'
+import { startMigrations } from '../tasks/start/index.ts'
 import { messageMigrations } from './messages.ts'
-import { startMigrations } from './starts.ts'
 
 export const MIGRATIONS: readonly Migration[] = [
   ...eventMigrations,

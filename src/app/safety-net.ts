@@ -11,8 +11,9 @@ import type { TaskEvent } from '../events/types.ts'
 import type { GroupWriter } from '../platform/group-commit.ts'
 import type { Database } from '../platform/sqlite.ts'
 import type { Clock, Logger, Service } from '../platform/types.ts'
-import { createEndedReader } from '../tasks/executions/ended.ts'
-import { knowsTaskFromQlik, lastSuccesses } from '../tasks/executions/history/store.ts'
+import { createEndedReader } from '../tasks/executions/history.ts'
+import type { Executions } from '../tasks/executions/index.ts'
+import { knowsTaskFromQlik, lastSuccesses } from '../tasks/executions/store.ts'
 import { createLogTime } from '../tasks/safety-net/log-time.ts'
 import { createLostMessages } from '../tasks/safety-net/reconciler/lost.ts'
 import { createReconciler } from '../tasks/safety-net/reconciler/reconciler.ts'
@@ -24,13 +25,12 @@ import type { SafetyNetEvents } from '../tasks/safety-net/types.ts'
 import { createLiveReader } from '../tasks/safety-net/watchdog/site.ts'
 import { purgeFindings } from '../tasks/safety-net/watchdog/store.ts'
 import { createWatchdog } from '../tasks/safety-net/watchdog/watchdog.ts'
+import type { Starts } from '../tasks/start/index.ts'
 import type { StartOutcome, StartRequest } from '../tasks/start/types.ts'
 import type { Alerts } from './alerts.ts'
-import type { BuiltHistory } from './history.ts'
 import type { Metrics } from './metrics.ts'
 import type { Qlik } from './qlik.ts'
 import type { Aging } from './retention.ts'
-import type { Starts } from './starts.ts'
 
 export interface SafetyNetDeps {
   readonly db: Database
@@ -38,7 +38,7 @@ export interface SafetyNetDeps {
   readonly clock: Clock
   readonly log: Logger
   readonly qlik: Qlik
-  readonly history: BuiltHistory
+  readonly executions: Pick<Executions, 'history' | 'follower' | 'records'>
   readonly starts: Pick<Starts, 'start' | 'follower'>
   readonly alerts: Pick<Alerts, 'router' | 'maintenance' | 'release' | 'wake'>
   readonly metrics: Pick<Metrics, 'onLook' | 'onRetry' | 'onWatchdog'>
@@ -75,7 +75,8 @@ const KEEP_MS = 60 * DAY_MS
 class AlreadyKnown extends Error {}
 
 export function buildSafetyNet(deps: SafetyNetDeps, config: Config, options: SafetyNetOptions): SafetyNet {
-  const { db, writer, clock, log, qlik, history, alerts, metrics, pipeline } = deps
+  const { db, writer, clock, log, qlik, executions, alerts, metrics, pipeline } = deps
+  const { history } = executions
   const { retryPolicy, node, timezone, reconciler, watchdog: watchdogSettings } = config.footman
   const isActive = node.role === 'primary' && options.qrsConnection
   const retries = isActive && retryPolicy.enable && !options.shadow
@@ -107,7 +108,7 @@ export function buildSafetyNet(deps: SafetyNetDeps, config: Config, options: Saf
   )
   const reconciling = createReconciler(
     {
-      ...{ db, clock, log, events, history: history.history, lost, logTime },
+      ...{ db, clock, log, events, history, lost, logTime },
       site: createEndedReader({ qrs: qlik.qrs, log }),
       wants: (type, outcome, task) =>
         alerts.router.wants(type, outcome) || (retries && outcome === 'failed' && planner.applies(task)),
@@ -138,7 +139,7 @@ export function buildSafetyNet(deps: SafetyNetDeps, config: Config, options: Saf
   function measure({ executionId, outcome }: TaskEvent): void {
     const hasEnded = OUTCOMES.some((one) => one === outcome)
     if (!options.qrsConnection || !executionId || !hasEnded) return
-    void deps.starts.follower.untilFinal(executionId, AbortSignal.timeout(MEASURE_MS))
+    void executions.follower.untilFinal(executionId, AbortSignal.timeout(MEASURE_MS))
   }
 
   /** With QRS down, the alert about a made-up task goes out; its history must not begin with it. */
@@ -151,7 +152,7 @@ export function buildSafetyNet(deps: SafetyNetDeps, config: Config, options: Saf
     completer: {
       complete(tx, event) {
         lost.heard(tx, event)
-        const completed = history.history.complete(tx, event, isProven(tx, event))
+        const completed = history.complete(tx, event, isProven(tx, event))
         if (!reconciles && event.execution === null && !event.test) setImmediate(() => measure(completed))
         return retries ? planner.plan(tx, completed) : completed
       },
@@ -161,7 +162,7 @@ export function buildSafetyNet(deps: SafetyNetDeps, config: Config, options: Saf
         // count as two.
         isPossible: ({ task, outcome, executionId }) =>
           executionId !== '' && !(retries && outcome === 'failed' && task !== null && planner.applies(task)),
-        complete: history.history.complete,
+        complete: history.complete,
       },
     },
     services: [

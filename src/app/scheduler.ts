@@ -19,11 +19,10 @@ import type { ActionContext, Perform, RunnerDeps } from '../tasks/schedule/runne
 import { createScheduler } from '../tasks/schedule/scheduler.ts'
 import { createRunStore } from '../tasks/schedule/store.ts'
 import type { ActionResult, Plan, Schedule, ScheduleAction, StartSelection } from '../tasks/schedule/types.ts'
-import { startFilterFor } from '../tasks/start/filter.ts'
-import { selectTasks } from '../tasks/start/select.ts'
+import type { Starts } from '../tasks/start/index.ts'
+import { selectTasks, startFilterFor } from '../tasks/start/select.ts'
 import type { Qlik } from './qlik.ts'
 import { schedulePlanner } from './schedule-planner.ts'
-import type { Starts } from './starts.ts'
 import type { BuiltWindows } from './windows.ts'
 
 export interface SchedulerDeps extends Pick<RunnerDeps, 'pausedBy' | 'onRun'> {

@@ -2,7 +2,7 @@
 import { isDown, reasonOf } from '../../qlik/qrs/failure.ts'
 import type { ExecutionReader, QrsClient, QrsTask } from '../../qlik/qrs/types.ts'
 import type { QueueEntry, QueueStore } from './queue-store.ts'
-import { startOne } from './start-one.ts'
+import { startOne } from './start-all.ts'
 import type { TaskResult } from './types.ts'
 
 export interface TurnDeps {

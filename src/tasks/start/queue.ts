@@ -9,11 +9,10 @@ import { uuidV7 } from '../../platform/uuid.ts'
 import { reasonOf } from '../../qlik/qrs/failure.ts'
 import type { QrsTask } from '../../qlik/qrs/types.ts'
 import type { QueuedStart, RunningStarts, StartRecord, StartRecords } from '../executions/types.ts'
-import { QueueFullError } from './errors.ts'
 import { createQueueLine, type Waiting } from './queue-line.ts'
 import type { QueueEntry } from './queue-store.ts'
 import { type TurnDeps, takeTurn } from './queue-turn.ts'
-import type { QueuedTask, TaskResult } from './types.ts'
+import { type QueuedTask, QueueFullError, type TaskResult } from './types.ts'
 
 export interface StartQueueDeps extends Pick<TurnDeps, 'qrs' | 'store'> {
   readonly records: StartRecords

@@ -4,21 +4,21 @@ import type { Clock, Logger } from '../../platform/types.ts'
 import { uuidV7 } from '../../platform/uuid.ts'
 import type { QrsClient, QrsTask } from '../../qlik/qrs/types.ts'
 import type { StartRecords } from '../executions/types.ts'
-import { auditLine } from './audit.ts'
-import { ShadowModeError } from './errors.ts'
-import { type StartFilterSettings, startFilterFor } from './filter.ts'
-import { storeItems } from './key-values.ts'
+import { auditLine } from './answers.ts'
+import { readItem } from './parse.ts'
 import type { StartQueue } from './queue.ts'
-import { type Selection, selectTasks } from './select.ts'
+import { type Selection, type StartFilterSettings, selectTasks, startFilterFor } from './select.ts'
 import { startAll } from './start-all.ts'
-import type {
-  QueuedTask,
-  StartOutcome,
-  StartProgress,
-  StartRequest,
-  StartTask,
-  StoreKeyValues,
-  TaskResult,
+import {
+  type KeyValueItem,
+  type QueuedTask,
+  ShadowModeError,
+  type StartOutcome,
+  type StartProgress,
+  type StartRequest,
+  type StartTask,
+  type StoreKeyValues,
+  type TaskResult,
 } from './types.ts'
 
 export interface StartTaskDeps {
@@ -202,4 +202,21 @@ function logRefused(log: Logger, request: StartRequest, { notFound, denied }: Se
   for (const { name, value } of denied.customProperties) {
     log.warn(`STARTTASK: Task custom property is not allowed. Name: ${name}, value: ${value}`)
   }
+}
+
+const TRYING = 'STARTTASK: Trying to store key-value data, but'
+
+/** Stores what is complete, in one go; everything else is skipped with a warning. Rejects when the storage fails. */
+export async function storeItems(
+  { log, storeKeyValues }: { readonly log: Logger; readonly storeKeyValues?: StoreKeyValues | undefined },
+  items: readonly unknown[],
+): Promise<void> {
+  if (items.length === 0) return
+  const complete: KeyValueItem[] = []
+  for (const item of items) {
+    const result = storeKeyValues ? readItem(item) : 'KV store is not enabled.'
+    if (typeof result === 'string') log.warn(`${TRYING} ${result}`)
+    else complete.push(result)
+  }
+  if (complete.length > 0) await storeKeyValues?.(complete)
 }

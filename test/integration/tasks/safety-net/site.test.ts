@@ -2,7 +2,7 @@
 import { afterEach, describe, expect, test } from 'bun:test'
 import { taskTypeOf } from '../../../../src/events/task-type.ts'
 import { createQrsClient } from '../../../../src/qlik/qrs/client.ts'
-import { createEndedReader } from '../../../../src/tasks/executions/ended.ts'
+import { createEndedReader } from '../../../../src/tasks/executions/history.ts'
 import { createLiveReader } from '../../../../src/tasks/safety-net/watchdog/site.ts'
 import { createWatchdog } from '../../../../src/tasks/safety-net/watchdog/watchdog.ts'
 import { recordingLog } from '../../../support/recording-log.ts'

@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'bun:test'
 import { taskTypeOf } from '../../../../src/events/task-type.ts'
 import type { QrsExecutionResult, QrsTask } from '../../../../src/qlik/qrs/types.ts'
-import { lastSuccesses, recordExecution } from '../../../../src/tasks/executions/history/store.ts'
+import { lastSuccesses, recordExecution } from '../../../../src/tasks/executions/store.ts'
 import { createLiveReader } from '../../../../src/tasks/safety-net/watchdog/site.ts'
 import { createWatchdog } from '../../../../src/tasks/safety-net/watchdog/watchdog.ts'
 import { TASK_ID } from '../../../support/events.ts'

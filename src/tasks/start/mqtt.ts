@@ -3,19 +3,30 @@
  * between loses nothing, and what was journaled and not done is taken up again at the next start.
  */
 import { setTimeout as pause } from 'node:timers/promises'
+import { forbidden, requireScope } from '../../http/endpoint/caller.ts'
+import { Refusal } from '../../http/endpoint/errors.ts'
+import type { ApiRequest } from '../../http/endpoint/route.ts'
 import type { IncomingMessage, MqttService } from '../../mqtt/types.ts'
 import { backoffDelay } from '../../platform/backoff.ts'
+import { mayReach } from '../../platform/mqtt-topics.ts'
 import { isStorageTrouble } from '../../platform/sqlite.ts'
 import type { Clock, Logger, Service } from '../../platform/types.ts'
 import { uuidV7 } from '../../platform/uuid.ts'
-import { createAnswerQueue } from './answer-queue.ts'
-import { objectAnswer } from './answers.ts'
-import { LookupError } from './errors.ts'
-import { type MessageRules, parseStartMessage, replyProblem, type StartMessage } from './message.ts'
+import type { QrsClient } from '../../qlik/qrs/types.ts'
+import { deniedList, objectAnswer, startRefusal } from './answers.ts'
+import {
+  checkKeyValues,
+  type MessageRules,
+  parseStartMessage,
+  replyProblem,
+  SCOPE,
+  type StartMessage,
+} from './parse.ts'
 import { fingerprintOf, type JournaledRequest, type RequestStore } from './request-store.ts'
-import type { StartOutcome, StartRequest, StartTask } from './types.ts'
+import { selectTasks, startFilterFor } from './select.ts'
+import { LookupError, type StartOutcome, type StartRequest, type StartTask } from './types.ts'
 
-export interface StartRequestsDeps {
+interface StartRequestsDeps {
   readonly mqtt: MqttService
   readonly start: StartTask
   readonly store: RequestStore
@@ -23,7 +34,7 @@ export interface StartRequestsDeps {
   readonly clock: Clock
 }
 
-export interface StartRequestsSettings extends MessageRules {
+interface StartRequestsSettings extends MessageRules {
   /** `Butler.footman.mqtt.taskStartResultTopic`; empty = only answers that a request asks for. */
   readonly taskStartResultTopic: string
   /** In shadow mode nothing is answered. */
@@ -252,3 +263,106 @@ function usableResultTopic(settings: StartRequestsSettings, log: Logger): string
 }
 
 const textOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
+
+interface AnswerQueue {
+  /** Publishes what waits, oldest first. Without a broker it stays in the store; call again when connected. */
+  flush(): void
+}
+
+function createAnswerQueue(deps: { mqtt: MqttService; store: RequestStore; log: Logger }): AnswerQueue {
+  const { mqtt, store, log } = deps
+  let busy = false
+  let again = false
+
+  async function publishAll(): Promise<void> {
+    for (const { id, topic, answer } of store.answers()) {
+      await mqtt.publish(topic, answer)
+      await store.answered(id)
+    }
+  }
+
+  function flush(): void {
+    if (!mqtt.connected) return
+    if (busy) {
+      again = true
+      return
+    }
+    busy = true
+    again = false
+    publishAll()
+      .catch((error: unknown) => log.warn(`STARTTASK: Answer to a start request waits: ${(error as Error).message}`))
+      .finally(() => {
+        busy = false
+        if (again) flush()
+      })
+  }
+
+  return { flush }
+}
+
+/*
+ * Messages that callers of the REST API publish to the topic of start requests. The broker's copy names no caller, so a
+ * message is judged before it is published, by the rights to start tasks. A message that selects a task beyond the grant is
+ * refused as a whole.
+ */
+
+interface StartPublishingDeps {
+  readonly qrs: QrsClient
+  readonly store: Pick<RequestStore, 'addPublisher' | 'withdraw'>
+  readonly clock: Clock
+}
+
+interface PublishedMessage {
+  readonly topic: string
+  readonly payload: string
+}
+
+/**
+ * Throws a `Refusal` when the caller may not start what the message selects. For a message that starts tasks, resolves with
+ * a function to call when it is not published after all.
+ */
+type AdmitMessage = (request: ApiRequest, message: PublishedMessage) => Promise<(() => Promise<void>) | null>
+
+const NO_GLOBAL_FILTER = {
+  startTaskFilter: { enable: false, allowTask: { taskId: [], tag: [], customProperty: [] } },
+  startFilter: { appliesTo: [] },
+}
+
+export function createStartPublishing({ qrs, store, clock }: StartPublishingDeps, rules: MessageRules): AdmitMessage {
+  /** The global filter is the receiver's business: it applies to every sender. */
+  async function checkFilter({ caller, client }: ApiRequest, parsed: StartMessage): Promise<void> {
+    const { startFilter } = caller.limits(SCOPE)
+    const filter = startFilter && startFilterFor('rest', NO_GLOBAL_FILTER, startFilter)
+    if (!filter) return
+    // Another receiver may read it in another way.
+    if (parsed.refusal) throw forbidden(`The tasks that this message starts cannot be told: ${parsed.refusal.details}`)
+    const wanted: StartRequest = {
+      ...parsed.selectors,
+      origin: 'rest',
+      requestedBy: client,
+      dialect: 'object',
+      allTaskIdsMustExist: false,
+    }
+    const { denied } = await selectTasks(qrs, filter, wanted).catch((error: unknown) => {
+      throw startRefusal(error, wanted)
+    })
+    const tasksDenied = deniedList(denied)
+    if (tasksDenied.length === 0) return
+    const { status, body } = forbidden('The message selects tasks that are not granted; it is not published')
+    throw new Refusal(status, { ...body, tasksDenied })
+  }
+
+  return async (request, { topic, payload }) => {
+    if (!mayReach(rules.taskStartTopic, topic)) return null
+    const { caller } = request
+    requireScope(caller, SCOPE)
+    const bytes = Buffer.from(payload)
+    const parsed = parseStartMessage(bytes, rules)
+    checkKeyValues(caller, parsed.selectors)
+    await checkFilter(request, parsed)
+    // Without access control the topic says more.
+    if (caller.actor === 'anonymous') return async () => {}
+    const publisher = await store.addPublisher(fingerprintOf({ topic, payload: bytes }), caller.actor, clock.now())
+    return () => store.withdraw(publisher)
+  }
+}

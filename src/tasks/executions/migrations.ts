@@ -1,6 +1,30 @@
-/** Tables of the history: one row per final execution, and how each task stands. */
-import type { Migration } from '../../../platform/sqlite.ts'
+/** Tables of starts and of the history. */
+import type { Migration } from '../../platform/sqlite.ts'
 
+/** Starts that Footman has made. */
+export const executionMigrations: Migration[] = [
+  {
+    name: 'executions-001',
+    sql: `
+      CREATE TABLE task_start (
+        id TEXT PRIMARY KEY,
+        request TEXT NOT NULL,
+        task_id TEXT NOT NULL,
+        task_name TEXT NOT NULL,
+        actor TEXT NOT NULL,
+        execution_id TEXT,
+        started_at INTEGER NOT NULL,
+        final_at INTEGER,
+        error TEXT
+      ) WITHOUT ROWID;
+      CREATE INDEX task_start_execution ON task_start (execution_id) WHERE execution_id IS NOT NULL;
+      CREATE INDEX task_start_request ON task_start (request);
+      CREATE INDEX task_start_open ON task_start (id) WHERE final_at IS NULL;
+      CREATE INDEX task_start_age ON task_start (started_at);`,
+  },
+]
+
+/** One row for each final execution, and the state of each task. */
 export const historyMigrations: readonly Migration[] = [
   {
     name: 'history-001',

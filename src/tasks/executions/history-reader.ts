@@ -1,9 +1,9 @@
-/** Asks the history; the thread that answers is there only while there are questions. */
-import { StorageError } from '../../../platform/sqlite.ts'
-import type { Service } from '../../../platform/types.ts'
-import { spawnWorker, type WorkerHandle } from '../../../platform/worker.ts'
-import type { AnswerOf, HistoryQuery } from './types.ts'
-import { type FromHistory, HISTORY_ROLE, type ToHistory } from './worker.ts'
+/** Runs queries of the history in a thread that exists only while there are queries. */
+import { isStorageTrouble, openDatabase, StorageError } from '../../platform/sqlite.ts'
+import type { Service } from '../../platform/types.ts'
+import { spawnWorker, type WorkerChannel, type WorkerHandle } from '../../platform/worker.ts'
+import { listHistory, summarise } from './history-queries.ts'
+import type { AnswerOf, HistoryQuery, ListAnswer, SummaryAnswer } from './types.ts'
 
 export interface HistoryReader extends Service {
   /** The database is another file now: what is asked next is read from that. */
@@ -12,10 +12,10 @@ export interface HistoryReader extends Service {
   ask<Q extends HistoryQuery>(query: Q): Promise<AnswerOf<Q>>
 }
 
-export interface HistoryReaderSettings {
+interface HistoryReaderSettings {
   /** `footman.db`. */
   readonly file: string
-  /** The thread ends when nobody has asked for so long; default 30 s. */
+  /** The thread ends after so long without a query; default 30 s. */
   readonly idleMs?: number
   /** Entry file of the thread; default: the running program. */
   readonly workerEntry?: URL | undefined
@@ -86,4 +86,35 @@ export function createHistoryReader({ file, workerEntry, idleMs = IDLE_MS }: His
     start: async () => {},
     stop: () => end('Footman stops'),
   }
+}
+
+// The worker thread: queries on a read-only connection.
+
+export const HISTORY_ROLE = 'history'
+
+export interface ToHistory {
+  readonly id: number
+  readonly query: HistoryQuery
+}
+
+export type FromHistory =
+  | { readonly id: number; readonly answer: ListAnswer | SummaryAnswer }
+  /** `isStorage`: of the database, not of the question. */
+  | { readonly id: number; readonly problem: string; readonly isStorage: boolean }
+
+export function runHistoryWorker(
+  channel: WorkerChannel<FromHistory, ToHistory>,
+  { file }: { readonly file: string },
+): Promise<void> {
+  const db = openDatabase(file, { readOnly: true })
+  const answer = (query: HistoryQuery) => (query.kind === 'list' ? listHistory(db, query) : summarise(db, query))
+  channel.onMessage(({ id, query }) => {
+    try {
+      channel.post({ id, answer: answer(query) })
+    } catch (error) {
+      const problem = error instanceof Error ? error.message : String(error)
+      channel.post({ id, problem, isStorage: isStorageTrouble(error) })
+    }
+  })
+  return Promise.resolve()
 }
