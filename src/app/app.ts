@@ -21,6 +21,7 @@ import { VERSION } from '../platform/version.ts'
 import type { QrsObserver } from '../qlik/qrs/transport.ts'
 import { createExecutions } from '../tasks/executions/index.ts'
 import { lastTaskType } from '../tasks/executions/store.ts'
+import { createSafetyNet, retryHolds } from '../tasks/safety-net/index.ts'
 import { createMqttStarts, createStarts } from '../tasks/start/index.ts'
 import { verifyStartFilter } from '../tasks/start/select.ts'
 import { alertRouteRoutes } from './alert-api.ts'
@@ -42,7 +43,6 @@ import { pipelineSettings } from './pipeline-settings.ts'
 import { buildQlik, isQrsUnreachable, qlikCertificates } from './qlik.ts'
 import { createConfigReload } from './reload.ts'
 import { createRetention } from './retention.ts'
-import { buildSafetyNet, retryHolds } from './safety-net.ts'
 import { createScheduleWebhook } from './schedule-webhook.ts'
 import { buildScheduler } from './scheduler.ts'
 import { buildSelfAlerts } from './self-alerts.ts'
@@ -185,7 +185,7 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
     config,
     { shadow, dataDirectory: options.dataDirectory },
   )
-  const safetyNet = buildSafetyNet(
+  const safetyNet = createSafetyNet(
     {
       ...{ db, writer, clock, log, qlik, executions, starts, alerts, metrics, pipeline: () => pipeline },
       onLost: selfAlerts.onLost,

@@ -56,7 +56,7 @@ export function createHistoryReader({ file, workerEntry, idleMs = IDLE_MS }: His
     if ('answer' in message) asked?.resolve(message.answer as never)
     else asked?.reject(message.isStorage ? new StorageError(message.problem) : new Error(message.problem))
     if (waiting.size > 0) return
-    idle = setTimeout(() => void end('nobody asked'), idleMs)
+    idle = setTimeout(() => void end('it was idle'), idleMs)
     idle.unref?.()
   }
 

@@ -72,7 +72,7 @@ export function createExecutionLookup(deps: ExecutionLookupDeps): ExecutionLooku
     return taskExecution({ executionId: executionId.toLowerCase(), progress, task, record, scriptError: error })
   }
 
-  /** Best effort: the details of the execution tell something too. */
+  /** Best effort: without it the details of the execution are used. */
   async function errorInScript(executionId: string, progress: Progress, task: QrsTask | null): Promise<string | null> {
     if (progress.outcome !== 'failed' || task?.taskType !== RELOAD_TASK) return null
     const known = scriptErrors.get(executionId)
@@ -105,7 +105,7 @@ export function createExecutionLookup(deps: ExecutionLookupDeps): ExecutionLooku
     )
   }
 
-  /** What was seen just when a reload ended does not tell yet where its log is. */
+  /** A status that was read just when a reload ended may not contain the place of its log yet. */
   async function logOf(executionId: string, taskId: string | null, maxAgeMs: number): Promise<string | null> {
     const look =
       maxAgeMs > 0
@@ -216,7 +216,7 @@ const NOTHING_YET = {
   details: [],
 } as const
 
-/** A start that came to nothing, or about which QRS cannot tell. */
+/** A start that failed, or that QRS does not know. */
 function recordedStart(record: StartRecord): Execution {
   const { id, executionId, taskId, taskName, actor, error } = record
   const at = isoOf(record.startedAt)

@@ -76,7 +76,7 @@ export interface Progress extends ExecutionSummary {
 /** After a failed attempt the next one begins within this time, if there is one. */
 const RETRY_WITHIN_MS = 60_000
 
-/** True when only the execution's session can tell whether the failed attempt was the last. */
+/** True when only the execution's session shows whether the failed attempt was the last. */
 export function mayBeRetried(results: readonly QrsExecutionResult[], now: number): boolean {
   const last = results.at(-1)
   if (last?.status !== FAILED_STATUS) return false
@@ -113,7 +113,7 @@ export function progressOf(results: readonly QrsExecutionResult[], goesOn: boole
   }
 }
 
-/** The members that answers to start requests tell. */
+/** The members that answers to start requests contain. */
 export function summaryOf({ state, outcome, statusText, queueMs, runMs }: ExecutionSummary): ExecutionSummary {
   return { state, outcome, statusText, queueMs, runMs }
 }

@@ -313,7 +313,7 @@ interface TaskInfo {
 }
 
 interface LastRun {
-  /** Null while QRS does not tell. */
+  /** Null while QRS does not return it. */
   readonly executionId: string | null
   readonly state: Progress['state']
   readonly outcome: Progress['outcome']

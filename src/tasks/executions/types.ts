@@ -70,7 +70,7 @@ export interface StartRecord {
 /** What Footman has started. Promises resolve when the change is on disk. */
 export interface StartRecords {
   add(record: StartRecord): Promise<void>
-  /** The same inside a transaction of the caller, who calls `noted` when it is committed. */
+  /** The same inside a transaction of the caller, which calls `noted` after the commit. */
   insert(db: Database, record: StartRecord): void
   noted(record: StartRecord): void
   byId(id: string): StartRecord | undefined

@@ -1,4 +1,4 @@
-/** The one way in which tasks are started, whoever asks. */
+/** The start function: every start of a task, whatever its origin, goes through it. */
 
 import type { Clock, Logger } from '../../platform/types.ts'
 import { uuidV7 } from '../../platform/uuid.ts'
@@ -31,7 +31,7 @@ export interface StartTaskDeps {
   readonly records?: StartRecords
   /** Absent: nothing limits the starts. */
   readonly queue?: StartQueue
-  /** Told about every request: what came of it, or why nothing did. */
+  /** Called for every request with its outcome, or with the problem that prevented it. */
   readonly onFinished?: (request: StartRequest, outcome: StartOutcome | null, problem: string | null) => void
 }
 
@@ -42,7 +42,7 @@ export interface StartTaskSettings extends StartFilterSettings {
 
 /**
  * Looks everything up first; each task is then started once, and QRS's answer is awaited. With a limit, what may not
- * start yet waits in the start queue. Rejects with a `LookupError` when QRS cannot tell which tasks are meant and with a
+ * start yet waits in the start queue. Rejects with a `LookupError` when QRS cannot be asked which tasks are meant and with a
  * `QueueFullError` when they do not fit into the queue (nothing was started then); a start that fails is part of the
  * outcome.
  */
@@ -175,7 +175,7 @@ function recorder({ records, clock, log }: StartTaskDeps, request: Identified, p
   }
 }
 
-/** Tasks that are disabled need not wait to be told so. */
+/** Disabled tasks are refused at once, without waiting in the queue. */
 async function throughQueue(
   queue: StartQueue,
   { id, origin, actor = origin, maxConcurrent }: Identified,

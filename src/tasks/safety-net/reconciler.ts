@@ -1,24 +1,22 @@
-/** Finds executions that ended without a word: messages by UDP get lost, and Footman may have been away. */
-import type { EventOutcome, EventType } from '../../../events/types.ts'
-import type { Database } from '../../../platform/sqlite.ts'
-import type { Clock, Logger, Service } from '../../../platform/types.ts'
-import { STATUS_TEXTS } from '../../../qlik/qrs/status.ts'
-import type { QrsTask } from '../../../qlik/qrs/types.ts'
-import type { EndedExecution, EndedOnSite, EndedReader } from '../../executions/types.ts'
-import { repeat } from '../every.ts'
-import { readMark, writeMark } from '../marks.ts'
-import type { FoundEvent, SafetyNetEvents } from '../types.ts'
-import { isAnnounced } from './known.ts'
-import type { LostMessages } from './lost.ts'
+/** Finds executions whose end was not announced: UDP messages get lost, and Footman may have been away. */
+import type { EventOutcome, EventType, TaskEvent } from '../../events/types.ts'
+import type { Database } from '../../platform/sqlite.ts'
+import type { Clock, Logger, Service } from '../../platform/types.ts'
+import { STATUS_TEXTS } from '../../qlik/qrs/status.ts'
+import type { QrsTask } from '../../qlik/qrs/types.ts'
+import type { EndedExecution, EndedOnSite, EndedReader } from '../executions/types.ts'
+import { recurringJob } from './recurring.ts'
+import { addHeardKind, heardKinds, isAnnounced, readMark, writeMark } from './store.ts'
+import type { FoundEvent, SafetyNetEvents } from './types.ts'
 
-export interface ReconcilerDeps {
+interface ReconcilerDeps {
   readonly db: Database
   readonly clock: Clock
   readonly log: Logger
   readonly site: EndedReader
   readonly events: SafetyNetEvents
   readonly history: { add(executions: readonly EndedExecution[]): Promise<void> }
-  /** Whether anybody wants to know about such an end of such a task. */
+  /** Whether a rule or a retry concerns such an end of the task. */
   readonly wants: (type: EventType, outcome: EventOutcome, task: QrsTask) => boolean
   readonly lost: Pick<LostMessages, 'missed'>
   /** Whether messages by UDP have been listened to since then (milliseconds since 1970). */
@@ -26,7 +24,7 @@ export interface ReconcilerDeps {
   readonly logTime: (instant: number) => string
 }
 
-export interface ReconcilerSettings {
+interface ReconcilerSettings {
   readonly intervalMs: number
   readonly maxAlertAgeMs: number
   /** An end is left to its message for so long; default 2 min. */
@@ -53,7 +51,7 @@ export function createReconciler(deps: ReconcilerDeps, settings: ReconcilerSetti
   /** Results that were dealt with, and when they are forgotten. */
   const handled = new Map<string, number>()
 
-  async function look(signal: AbortSignal): Promise<void> {
+  async function reconcile(signal: AbortSignal): Promise<void> {
     const now = clock.now()
     const until = now - settleMs
     const from = beginning(now)
@@ -62,7 +60,7 @@ export function createReconciler(deps: ReconcilerDeps, settings: ReconcilerSetti
       // After a long outage one answer would be too large.
       for (let start = from, end = from; start < until && !signal.aborted; start = end) {
         end = Math.min(start + (start + OLD_SPAN_MS < until ? OLD_SPAN_MS : SPAN_MS), until)
-        old = [...old, ...(await lookAt(start, end, now, signal))]
+        old = [...old, ...(await examine(start, end, now, signal))]
       }
     } finally {
       logOld(old, now)
@@ -94,7 +92,7 @@ export function createReconciler(deps: ReconcilerDeps, settings: ReconcilerSetti
   }
 
   /** Resolves with what was too old for an alert. */
-  async function lookAt(from: number, to: number, now: number, signal: AbortSignal): Promise<EndedExecution[]> {
+  async function examine(from: number, to: number, now: number, signal: AbortSignal): Promise<EndedExecution[]> {
     const old: EndedExecution[] = []
     const found = await deps.site.between(from, to, (id) => handled.has(id), signal)
     await deps.history.add(found.map(({ execution }) => execution))
@@ -134,22 +132,69 @@ export function createReconciler(deps: ReconcilerDeps, settings: ReconcilerSetti
       outcome: execution.outcome as EventOutcome,
       receivedAt: stoppedAt,
       message: {
-        ...{ host: node ?? '', taskId, taskName, appId: appId ?? '', appName: appName ?? '' },
-        ...{ executionId: executionId ?? '', logTimeStamp: deps.logTime(stoppedAt), logLevel: 'INFO' },
+        host: node ?? '',
+        taskId,
+        taskName,
+        appId: appId ?? '',
+        appName: appName ?? '',
+        executionId: executionId ?? '',
+        logTimeStamp: deps.logTime(stoppedAt),
+        logLevel: 'INFO',
         logMessage: error ?? `Found in Qlik Sense: ${status}`,
       },
       ...(isOld ? { ignored: 'TOO_OLD' } : { enrich: true }),
     }
   }
 
-  const repeated = repeat({ name: 'RECONCILER', intervalMs, firstMs, work: look }, log)
+  const repeated = recurringJob({ name: 'RECONCILER', intervalMs, firstMs, work: reconcile }, log)
   return {
     ...repeated,
     name: 'reconciler',
     async start() {
-      // What ended before Footman was there is none of its business.
+      // Ends before the first start of Footman are not reported.
       if (readMark(db, SINCE) === null) writeMark(db, SINCE, clock.now())
       await repeated.start()
+    },
+  }
+}
+
+// Lost messages: sent and not received, by the host that sent them.
+
+/** So many of one host within an hour are reported. */
+const ENOUGH = 3
+const HOUR_MS = 3_600_000
+
+interface LostMessages {
+  /** An event has come; in a transaction of the caller. */
+  heard(db: Database, event: Pick<TaskEvent, 'source' | 'type' | 'outcome'>): void
+  /** No message has come about an end; `kind` = type and outcome. */
+  missed(kind: Pick<TaskEvent, 'type' | 'outcome'>, host: string, at: number): void
+}
+
+interface LostMessagesDeps {
+  readonly db: Database
+  /** Three messages or more of one host were lost within an hour. */
+  readonly onLost: (host: string, count: number) => void
+}
+
+/** Only kinds of messages that have come before can be missed: sites need not have installed every log appender. */
+export function createLostMessages({ db, onLost }: LostMessagesDeps): LostMessages {
+  const kinds = new Set(heardKinds(db))
+  const lost = new Map<string, number[]>()
+  const keyOf = ({ type, outcome }: Pick<TaskEvent, 'type' | 'outcome'>) => `${type} ${outcome}`
+
+  return {
+    heard(tx, event) {
+      const kind = keyOf(event)
+      if (event.source !== 'udp' || kinds.has(kind)) return
+      kinds.add(kind)
+      addHeardKind(tx, kind)
+    },
+    missed(event, host, at) {
+      if (!kinds.has(keyOf(event))) return
+      const times = [...(lost.get(host) ?? []), at].filter((time) => time > at - HOUR_MS)
+      lost.set(host, times)
+      if (times.length >= ENOUGH) onLost(host, times.length)
     },
   }
 }

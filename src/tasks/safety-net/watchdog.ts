@@ -1,14 +1,13 @@
 /** Finds what produces no message: tasks that wait too long, run too long, or never start. */
-import type { EventOutcome, TaskEvent } from '../../../events/types.ts'
-import type { Database } from '../../../platform/sqlite.ts'
-import type { Clock, Logger, Service } from '../../../platform/types.ts'
-import type { ExecutionReader, QrsTask, SiteReader } from '../../../qlik/qrs/types.ts'
-import { repeat } from '../every.ts'
-import type { FoundEvent, SafetyNetEvents } from '../types.ts'
-import { queueLimit, type Run, runLimit } from './limits.ts'
-import { parseWatchPolicy, type WatchName, type WatchPolicy } from './policy.ts'
+import type { EventOutcome, TaskEvent } from '../../events/types.ts'
+import type { Database } from '../../platform/sqlite.ts'
+import type { Clock, Logger, Service } from '../../platform/types.ts'
+import type { ExecutionReader, QrsTask, SiteReader } from '../../qlik/qrs/types.ts'
+import { parseWatchPolicy, queueLimit, type Run, runLimit, type WatchName, type WatchPolicy } from './policies.ts'
+import { recurringJob } from './recurring.ts'
 import { instant, type LiveReader, type LiveTask } from './site.ts'
 import * as store from './store.ts'
+import type { FoundEvent, SafetyNetEvents } from './types.ts'
 
 export interface WatchdogDeps {
   readonly db: Database
@@ -23,12 +22,12 @@ export interface WatchdogDeps {
   readonly isQuiet: (event: Pick<TaskEvent, 'type' | 'outcome' | 'taskId' | 'taskName' | 'task'>, at: number) => boolean
   readonly typeOf: (task: QrsTask) => TaskEvent['type'] | null
   readonly logTime: (instant: number) => string
-  /** Told how many tasks of each type wait and run. */
+  /** Gets the tasks that wait and run, with their types. */
   readonly onLook?: (tasks: readonly { readonly type: string; readonly state: 'queued' | 'running' }[]) => void
   readonly onFound?: (outcome: EventOutcome) => void
 }
 
-export interface WatchdogSettings {
+interface WatchdogSettings {
   readonly lateAfter: number
   readonly stuckFactor: number
   readonly neverStartedAfter: number
@@ -40,7 +39,7 @@ export interface WatchdogSettings {
   readonly firstMs?: number
 }
 
-export interface Watchdog extends Service {
+interface Watchdog extends Service {
   /** Something other than Qlik Sense is going to start the task then. */
   expect(taskId: string, dueAt: number): void
 }
@@ -72,7 +71,7 @@ const FEW = 3
 export function createWatchdog(deps: WatchdogDeps, settings: WatchdogSettings): Watchdog {
   const { db, clock, log } = deps
   const { intervalMs = MINUTE_MS, firstMs = 10_000 } = settings
-  /** Values of the custom property that make no sense, so that each is told once. */
+  /** Values of the custom property that make no sense, so that each is logged once. */
   const complainedAbout = new Map<string, string>()
   /** Since when the results that are not over have been in their state, on the clock of this computer. */
   const firstSeen = new Map<string, { readonly state: string; readonly since: number }>()
@@ -81,10 +80,10 @@ export function createWatchdog(deps: WatchdogDeps, settings: WatchdogSettings): 
   let lookedAt: number | null = null
   let hadUnlikelyDues = false
 
-  async function look(signal: AbortSignal): Promise<void> {
+  async function examine(signal: AbortSignal): Promise<void> {
     const now = clock.now()
-    const tasks = await deps.live.look(now + 2 * intervalMs, signal)
-    tellCounts(tasks)
+    const tasks = await deps.live.read(now + 2 * intervalMs, signal)
+    reportCounts(tasks)
     noteDues(tasks, now)
     const breaches = tasks.flatMap((live) => judge(live, now) ?? [])
     breaches.push(...(await judgeDues(tasks, now, signal)))
@@ -99,7 +98,7 @@ export function createWatchdog(deps: WatchdogDeps, settings: WatchdogSettings): 
   /** What was not there at the look before cannot be older, whatever the clock of Qlik Sense says. */
   const isUnlikely = (at: number): boolean => lookedAt !== null && at < lookedAt - SLACK_MS
 
-  function tellCounts(tasks: readonly LiveTask[]): void {
+  function reportCounts(tasks: readonly LiveTask[]): void {
     deps.onLook?.(
       tasks.flatMap(({ task, state }) => (state === 'idle' ? [] : [{ type: deps.typeOf(task) ?? 'unknown', state }])),
     )
@@ -117,7 +116,7 @@ export function createWatchdog(deps: WatchdogDeps, settings: WatchdogSettings): 
         continue
       }
       const isKnown =
-        hasRun(task, dueAt) || store.isTold(db, { subject: `${task.id}|${dueAt}`, outcome: 'neverStarted' })
+        hasRun(task, dueAt) || store.isReported(db, { subject: `${task.id}|${dueAt}`, outcome: 'neverStarted' })
       if (isKnown || store.ranSince(db, task.id, dueAt - EARLY_MS)) continue
       unlikely ??= live
       count += 1
@@ -223,7 +222,7 @@ export function createWatchdog(deps: WatchdogDeps, settings: WatchdogSettings): 
   })
 
   async function reportAll(breaches: readonly Breach[], now: number): Promise<void> {
-    const news = breaches.filter((breach) => !store.isTold(db, findingOf(breach)))
+    const news = breaches.filter((breach) => !store.isReported(db, findingOf(breach)))
     const ancient = news.filter(({ elapsedMs }) => elapsedMs > ANCIENT_MS)
     const isFlood = ancient.length > FEW
     if (isFlood) closeAncient(ancient, now)
@@ -298,8 +297,14 @@ export function createWatchdog(deps: WatchdogDeps, settings: WatchdogSettings): 
   function messageOf(task: QrsTask, logMessage: string, host: string, now: number): FoundEvent['message'] {
     const app = task.app ?? null
     return {
-      ...{ host, taskId: task.id, taskName: task.name, appId: app?.id ?? '', appName: app?.name ?? '' },
-      ...{ logTimeStamp: deps.logTime(now), logLevel: 'WARN', logMessage },
+      host,
+      taskId: task.id,
+      taskName: task.name,
+      appId: app?.id ?? '',
+      appName: app?.name ?? '',
+      logTimeStamp: deps.logTime(now),
+      logLevel: 'WARN',
+      logMessage,
     }
   }
 
@@ -318,7 +323,7 @@ export function createWatchdog(deps: WatchdogDeps, settings: WatchdogSettings): 
   }
 
   return {
-    ...repeat({ name: 'WATCHDOG', intervalMs, firstMs, work: look }, log),
+    ...recurringJob({ name: 'WATCHDOG', intervalMs, firstMs, work: examine }, log),
     name: 'watchdog',
     expect: (taskId, dueAt) => store.noteDue(db, taskId.toLowerCase(), dueAt),
   }

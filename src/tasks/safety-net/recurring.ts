@@ -1,8 +1,8 @@
-/** Work that is done again and again, never twice at the same time. */
+/** Recurring jobs: repeated work that never overlaps itself. */
 import type { Logger, Service } from '../../platform/types.ts'
 import { reasonOf } from '../../qlik/qrs/failure.ts'
 
-export interface Repeated {
+interface RecurringJob {
   readonly name: string
   readonly intervalMs: number
   /** From the start to the first time. */
@@ -10,8 +10,8 @@ export interface Repeated {
   work(signal: AbortSignal): Promise<void>
 }
 
-/** A failure is told once, until the work has succeeded again. */
-export function repeat({ name, intervalMs, firstMs, work }: Repeated, log: Logger): Service {
+/** A failure is logged as a warning once, until the work has succeeded again. */
+export function recurringJob({ name, intervalMs, firstMs, work }: RecurringJob, log: Logger): Service {
   const stopping = new AbortController()
   let timer: ReturnType<typeof setTimeout> | undefined
   let running: Promise<void> = Promise.resolve()

@@ -1,47 +1,48 @@
-/** What catches failures that nobody announces, and what is done about those that were: reconciler, watchdog, retries. */
-import type { Hold } from '../alerts/types.ts'
-import type { Config } from '../config/schema.ts'
-import { takeDedupKey } from '../events/bookkeeping.ts'
-import type { EventCompleter } from '../events/completer.ts'
-import { OUTCOMES } from '../events/kinds.ts'
-import type { EventPipeline } from '../events/pipeline.ts'
-import { lastKnownType, storeRetryRefused } from '../events/store.ts'
-import { taskTypeOf } from '../events/task-type.ts'
-import type { TaskEvent } from '../events/types.ts'
-import type { GroupWriter } from '../platform/group-commit.ts'
-import type { Database } from '../platform/sqlite.ts'
-import type { Clock, Logger, Service } from '../platform/types.ts'
-import { createEndedReader } from '../tasks/executions/history.ts'
-import type { Executions } from '../tasks/executions/index.ts'
-import { knowsTaskFromQlik, lastSuccesses } from '../tasks/executions/store.ts'
-import { createLogTime } from '../tasks/safety-net/log-time.ts'
-import { createLostMessages } from '../tasks/safety-net/reconciler/lost.ts'
-import { createReconciler } from '../tasks/safety-net/reconciler/reconciler.ts'
-import { retryHold } from '../tasks/safety-net/retry/hold.ts'
-import { createRetryPlanner } from '../tasks/safety-net/retry/planner.ts'
-import { createRetryRunner } from '../tasks/safety-net/retry/runner.ts'
-import { purgeRetries } from '../tasks/safety-net/retry/store.ts'
-import type { SafetyNetEvents } from '../tasks/safety-net/types.ts'
-import { createLiveReader } from '../tasks/safety-net/watchdog/site.ts'
-import { purgeFindings } from '../tasks/safety-net/watchdog/store.ts'
-import { createWatchdog } from '../tasks/safety-net/watchdog/watchdog.ts'
-import type { Starts } from '../tasks/start/index.ts'
-import type { StartOutcome, StartRequest } from '../tasks/start/types.ts'
-import type { Alerts } from './alerts.ts'
-import type { Metrics } from './metrics.ts'
-import type { Qlik } from './qlik.ts'
-import type { Aging } from './retention.ts'
+/** What catches failures that no message announces, and what follows announced ones: reconciler, watchdog, retries. */
+import type { Hold, SuppressReason } from '../../alerts/types.ts'
+import type { Config } from '../../config/schema.ts'
+import type { EventCompleter } from '../../events/completer.ts'
+import { OUTCOMES } from '../../events/kinds.ts'
+import type { EventPipeline } from '../../events/pipeline.ts'
+import { lastKnownType, storeRetryRefused } from '../../events/store.ts'
+import { taskTypeOf } from '../../events/task-type.ts'
+import type { EventOutcome, EventType, TaskEvent } from '../../events/types.ts'
+import type { GroupWriter } from '../../platform/group-commit.ts'
+import type { Database } from '../../platform/sqlite.ts'
+import type { Clock, Logger, Service } from '../../platform/types.ts'
+import type { ExecutionReader, QrsClient, SiteReader } from '../../qlik/qrs/types.ts'
+import { createEndedReader, type History } from '../executions/history.ts'
+import { knowsTaskFromQlik, lastSuccesses } from '../executions/store.ts'
+import type { ExecutionFollower } from '../executions/types.ts'
+import type { StartOutcome, StartRequest, StartTask } from '../start/types.ts'
+import { createLogTime, createSafetyNetEvents, maintenanceEvent } from './events.ts'
+import { createLostMessages, createReconciler } from './reconciler.ts'
+import { createRetryPlanner, createRetryRunner, type RetryRunnerDeps, retryHold } from './retries.ts'
+import { createLiveReader } from './site.ts'
+import { purgeFindings, purgeRetries } from './store.ts'
+import { createWatchdog, type WatchdogDeps } from './watchdog.ts'
 
 export interface SafetyNetDeps {
   readonly db: Database
   readonly writer: GroupWriter
   readonly clock: Clock
   readonly log: Logger
-  readonly qlik: Qlik
-  readonly executions: Pick<Executions, 'history' | 'follower' | 'records'>
-  readonly starts: Pick<Starts, 'start' | 'follower'>
-  readonly alerts: Pick<Alerts, 'router' | 'maintenance' | 'release' | 'wake'>
-  readonly metrics: Pick<Metrics, 'onLook' | 'onRetry' | 'onWatchdog'>
+  readonly qlik: { readonly qrs: QrsClient & ExecutionReader & SiteReader }
+  readonly executions: { readonly history: History; readonly follower: ExecutionFollower }
+  readonly starts: { readonly start: StartTask }
+  readonly alerts: {
+    readonly router: { wants(type: EventType, outcome: EventOutcome): boolean }
+    readonly maintenance: { nameFor(event: TaskEvent, at: number): string | null }
+    /** Sends the alerts of an event that are held for this reason. In a transaction of the caller. */
+    release(db: Database, eventId: string, reason: SuppressReason): void
+    /** To be called when `release` was committed. */
+    wake(): void
+  }
+  readonly metrics: {
+    readonly onLook: NonNullable<WatchdogDeps['onLook']>
+    readonly onWatchdog: NonNullable<WatchdogDeps['onFound']>
+    readonly onRetry: NonNullable<RetryRunnerDeps['onResult']>
+  }
   readonly pipeline: () => Pick<EventPipeline, 'emitter' | 'status'>
   /** Three messages or more of one host were lost within an hour. */
   readonly onLost?: (host: string, count: number) => void
@@ -56,12 +57,12 @@ export interface SafetyNetOptions {
 export interface SafetyNet {
   readonly completer: EventCompleter
   readonly services: readonly Service[]
-  readonly agings: readonly Aging[]
-  /** A start was asked for: by a schedule of Footman, its tasks are expected to run. */
+  readonly agings: readonly { readonly keepMs: number; purge(db: Database, before: number, limit: number): number }[]
+  /** A start request was handled; the tasks that a schedule of Footman starts are expected to run. */
   onStart(request: StartRequest, outcome: StartOutcome | null): void
 }
 
-/** Alerts about failures that are followed by a retry wait, unless every try is to be told. */
+/** Alerts about failures that are followed by a retry wait, unless each try is to be reported. */
 export function retryHolds({ footman: { retryPolicy } }: Config): readonly Hold[] {
   return retryPolicy.enable && retryPolicy.alert === 'last' ? [retryHold] : []
 }
@@ -72,9 +73,7 @@ const MEASURE_MS = 60_000
 /** What the safety net remembers is kept for so long at least. */
 const KEEP_MS = 60 * DAY_MS
 
-class AlreadyKnown extends Error {}
-
-export function buildSafetyNet(deps: SafetyNetDeps, config: Config, options: SafetyNetOptions): SafetyNet {
+export function createSafetyNet(deps: SafetyNetDeps, config: Config, options: SafetyNetOptions): SafetyNet {
   const { db, writer, clock, log, qlik, executions, alerts, metrics, pipeline } = deps
   const { history } = executions
   const { retryPolicy, node, timezone, reconciler, watchdog: watchdogSettings } = config.footman
@@ -83,7 +82,7 @@ export function buildSafetyNet(deps: SafetyNetDeps, config: Config, options: Saf
   const reconciles = isActive && reconciler.enable
   const watches = isActive && watchdogSettings.enable
   const logTime = createLogTime(timezone)
-  const events = eventsOf(deps)
+  const events = createSafetyNetEvents(deps)
   let startedAt: number | null = null
 
   const lost = createLostMessages({
@@ -96,7 +95,12 @@ export function buildSafetyNet(deps: SafetyNetDeps, config: Config, options: Saf
   const planner = createRetryPlanner({ clock, log, onPlanned: () => setImmediate(runner.wake) }, retryPolicy)
   const runner = createRetryRunner(
     {
-      ...{ db, writer, clock, log, qrs: qlik.qrs, start: deps.starts.start },
+      db,
+      writer,
+      clock,
+      log,
+      qrs: qlik.qrs,
+      start: deps.starts.start,
       release(tx, eventId, refused) {
         storeRetryRefused(tx, eventId, refused)
         alerts.release(tx, eventId, 'RETRY_PENDING')
@@ -108,7 +112,13 @@ export function buildSafetyNet(deps: SafetyNetDeps, config: Config, options: Saf
   )
   const reconciling = createReconciler(
     {
-      ...{ db, clock, log, events, history, lost, logTime },
+      db,
+      clock,
+      log,
+      events,
+      history,
+      lost,
+      logTime,
       site: createEndedReader({ qrs: qlik.qrs, log }),
       wants: (type, outcome, task) =>
         alerts.router.wants(type, outcome) || (retries && outcome === 'failed' && planner.applies(task)),
@@ -118,9 +128,15 @@ export function buildSafetyNet(deps: SafetyNetDeps, config: Config, options: Saf
   )
   const watchdog = createWatchdog(
     {
-      ...{ db, clock, log, events, logTime, qrs: qlik.qrs, live: createLiveReader({ qrs: qlik.qrs }) },
+      db,
+      clock,
+      log,
+      events,
+      logTime,
+      qrs: qlik.qrs,
+      live: createLiveReader({ qrs: qlik.qrs }),
       successes: (taskId, since, limit) => lastSuccesses(db, taskId, since, limit),
-      isQuiet: (event, at) => alerts.maintenance.nameFor(asEvent(event, at), at) !== null,
+      isQuiet: (event, at) => alerts.maintenance.nameFor(maintenanceEvent(event, at), at) !== null,
       typeOf: ({ taskType }) => taskTypeOf(taskType),
       onLook: metrics.onLook,
       onFound: metrics.onWatchdog,
@@ -135,7 +151,7 @@ export function buildSafetyNet(deps: SafetyNetDeps, config: Config, options: Saf
     stop: async () => {},
   }
 
-  /** Where no reconciler comes by, the history asks for what the event does not tell. */
+  /** Without a reconciler, the follower reads the missing times of the execution for the history. */
   function measure({ executionId, outcome }: TaskEvent): void {
     const hasEnded = OUTCOMES.some((one) => one === outcome)
     if (!options.qrsConnection || !executionId || !hasEnded) return
@@ -158,7 +174,7 @@ export function buildSafetyNet(deps: SafetyNetDeps, config: Config, options: Saf
       },
       needs: (task, outcome) => (retries ? planner.needs(task, outcome) : []),
       early: {
-        // Whether a failure is followed by a retry decides about its alerts. Without an id, an end that is told twice might
+        // Whether a failure is followed by a retry decides about its alerts. Without an id, an end that is reported twice might
         // count as two.
         isPossible: ({ task, outcome, executionId }) =>
           executionId !== '' && !(retries && outcome === 'failed' && task !== null && planner.applies(task)),
@@ -179,48 +195,6 @@ export function buildSafetyNet(deps: SafetyNetDeps, config: Config, options: Saf
       if (origin !== 'schedule' || !watches || options.shadow) return
       const meant = outcome === null ? taskIds : [...outcome.started, ...outcome.failed].map(({ taskId }) => taskId)
       for (const taskId of meant) watchdog.expect(taskId, clock.now())
-    },
-  }
-}
-
-/** An event as the questions of maintenance see it. */
-function asEvent(event: Parameters<Watched>[0], at: number) {
-  return {
-    ...{ ...EMPTY, ...event, receivedAt: at, appId: event.task?.app?.id ?? '', appName: event.task?.app?.name ?? '' },
-    severity: 'warning',
-    source: 'watchdog',
-  } as const
-}
-
-type Watched = Parameters<typeof createWatchdog>[0]['isQuiet']
-
-const EMPTY = {
-  ...{ id: '', host: '', user: '', logTimeStamp: '', logLevel: '', executionId: '', logMessage: '' },
-  ...{
-    details: null,
-    code: null,
-    history: null,
-    retry: null,
-    app: null,
-    owner: null,
-    execution: null,
-    scriptLog: null,
-  },
-  ...{ missingParts: [], test: false },
-} as const
-
-function eventsOf({ pipeline, clock }: SafetyNetDeps): SafetyNetEvents {
-  return {
-    async emit(event, { dedupKey: key = null, dedupMs = DAY_MS, also } = {}) {
-      try {
-        await pipeline().emitter.emit(event, (tx, eventId) => {
-          // The message may have come after all.
-          if (key !== null && !takeDedupKey(tx, key, clock.now(), dedupMs)) throw new AlreadyKnown()
-          also?.(tx, eventId)
-        })
-      } catch (error) {
-        if (!(error instanceof AlreadyKnown)) throw error
-      }
     },
   }
 }

@@ -1,13 +1,12 @@
-/** One look at the site: what waits, what runs, what is due. */
-
-import { QrsError } from '../../../qlik/qrs/errors.ts'
-import { and, compare, or } from '../../../qlik/qrs/filter.ts'
-import { type ExecutionReader, NEVER, type QrsClient, type QrsTask } from '../../../qlik/qrs/types.ts'
+/** The present state of the tasks of the site: which wait, run or are due. */
+import { QrsError } from '../../qlik/qrs/errors.ts'
+import { and, compare, or } from '../../qlik/qrs/filter.ts'
+import { type ExecutionReader, NEVER, type QrsClient, type QrsTask } from '../../qlik/qrs/types.ts'
 
 export interface LiveTask {
   readonly task: QrsTask
   readonly state: 'queued' | 'running' | 'idle'
-  /** Since when it is in that state, milliseconds since 1970; null when Qlik Sense does not tell. */
+  /** Since when it is in that state, milliseconds since 1970; null when unknown. */
   readonly since: number | null
   /** Of the execution that goes on. */
   readonly resultId: string | null
@@ -23,7 +22,7 @@ const YEAR_AFTER_NEVER = '1754-01-01T00:00:00.000Z'
 
 export interface LiveReader {
   /** Tasks that wait or run, and enabled ones that are due until then. Rejects with a `QrsError`. */
-  look(dueUntil: number, signal?: AbortSignal): Promise<readonly LiveTask[]>
+  read(dueUntil: number, signal?: AbortSignal): Promise<readonly LiveTask[]>
 }
 
 export function createLiveReader({
@@ -45,7 +44,7 @@ export function createLiveReader({
   }
 
   return {
-    look: async (dueUntil, signal) => (await tasks(dueUntil, signal)).map((task) => liveTask(task, dueUntil)),
+    read: async (dueUntil, signal) => (await tasks(dueUntil, signal)).map((task) => liveTask(task, dueUntil)),
   }
 }
 
