@@ -259,7 +259,7 @@ export function createWatchdog(deps: WatchdogDeps, settings: WatchdogSettings): 
     deps.onFound?.(outcome)
   }
 
-  /** A task that was late and runs now is well again; every other end is told by its own event. */
+  /** A late task that runs now has recovered; every other end has its own event. */
   async function closeFindings(tasks: readonly LiveTask[], now: number): Promise<void> {
     const byId = new Map(tasks.filter(({ state }) => state !== 'idle').map((live) => [live.task.id, live]))
     for (const finding of store.openFindings(db)) {
