@@ -6,12 +6,15 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { serviceStatusPayload } from '../alerts/destinations/mqtt/payloads.ts'
 import { createJournal } from '../alerts/journal/index.ts'
+import { createApps } from '../apps/index.ts'
 import { createCloud } from '../events/cloud/index.ts'
 import { createEventEmitter } from '../events/emit.ts'
 import { inputRoutes } from '../events/input/routes.ts'
 import { createEventPipeline, pipelineSettings } from '../events/pipeline.ts'
+import { createFiles } from '../files/index.ts'
 import { type Api, createApi } from '../http/server.ts'
-import { codecRoutes } from '../kv/bases-routes.ts'
+import { codecRoutes } from '../kv/bases.ts'
+import { createKeyValues } from '../kv/index.ts'
 import { memoryPoint } from '../metrics/influxdb/own-points.ts'
 import { createMetrics } from '../metrics/prometheus/index.ts'
 import { createMonitors } from '../monitors/index.ts'
@@ -23,31 +26,28 @@ import { openStorage } from '../platform/storage/index.ts'
 import type { Service } from '../platform/types.ts'
 import { VERSION } from '../platform/version.ts'
 import { createQlik, isQrsUnreachable, qlikCertificates } from '../qlik/index.ts'
-import { createExecutionHistory } from '../tasks/executions/history/index.ts'
-import { lastTaskType, taskStates } from '../tasks/executions/history/store.ts'
-import { verifyStartFilter } from '../tasks/start/verify-filter.ts'
+import { createExecutions } from '../tasks/executions/index.ts'
+import { lastTaskType, taskStates } from '../tasks/executions/store.ts'
+import { createSafetyNet, retryHolds } from '../tasks/safety-net/index.ts'
+import { createMqttStarts, createStarts } from '../tasks/start/index.ts'
+import { verifyStartFilter } from '../tasks/start/select.ts'
 import { alertRouteRoutes } from './alert-api.ts'
 import { type Alerts, buildAlerts } from './alerts.ts'
-import { buildApps } from './apps.ts'
 import { buildAudit } from './audit.ts'
 import { buildCustomProperties } from './custom-properties.ts'
-import { buildFiles } from './files.ts'
 import { healthReport } from './health.ts'
 import { buildInflux, buildQueueMetrics } from './influxdb.ts'
 import { brokersOf, observed, outboxService } from './joints.ts'
-import { buildKeyValues } from './kv.ts'
 import { degradable } from './listeners.ts'
 import { buildMessages } from './messages.ts'
 import { MIGRATIONS } from './migrations.ts'
-import { buildMqtt, buildStartRequests } from './mqtt.ts'
+import { buildMqtt } from './mqtt.ts'
 import { createObservers } from './observers.ts'
 import { createConfigReload } from './reload.ts'
 import { createRetention } from './retention.ts'
-import { buildSafetyNet, retryHolds } from './safety-net.ts'
 import { createScheduleWebhook } from './schedule-webhook.ts'
 import { buildScheduler } from './scheduler.ts'
 import { buildSideServers } from './side-servers.ts'
-import { buildStarts } from './starts.ts'
 import type { App, AppDeps, AppOptions } from './types.ts'
 import { buildWindows } from './windows.ts'
 
@@ -104,17 +104,22 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
     shadow,
   )
   const messages = buildMessages({ ...base, mqtt, qrs }, config, shadow)
-  const kv = buildKeyValues(
+  const kv = createKeyValues(
     { ...base, outgoing: messages.outgoing, onOperation: announce('keyValueOperation') },
     config,
     shadow,
   )
   const audit = buildAudit(base)
-  const files = buildFiles({ ...base, audit: audit.audit, onOperation: announce('fileOperation') }, config, shadow)
-  const starts = buildStarts(
+  const files = createFiles({ ...base, audit: audit.audit, onOperation: announce('fileOperation') }, config, shadow)
+  const executions = createExecutions(
+    { ...base, qlik, databaseFile, workerEntry, onEnded: announce('executionEnded') },
+    { timezone: config.footman.timezone, keepMs: config.footman.retention.history, shadow, qrsConnection },
+  )
+  const starts = createStarts(
     {
-      qlik,
       ...base,
+      qlik,
+      executions,
       storeKeyValues: kv.storeKeyValues,
       onFinished: announce('start'),
       onDropped: announce('startDropped'),
@@ -123,10 +128,6 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
     { shadow, qrsConnection },
   )
   const { start } = starts
-  const history = createExecutionHistory(
-    { ...base, qlik, starts, databaseFile, workerEntry, onEnded: announce('executionEnded') },
-    { timezone: config.footman.timezone, retention: config.footman.retention, qrsConnection },
-  )
   const schedules = buildScheduler(
     {
       ...base,
@@ -143,14 +144,25 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
     config,
     { shadow, dataDirectory },
   )
-  const apps = buildApps({ log, clock, qlik, start }, config, shadow)
+  const apps = createApps({ log, clock, engine: qlik.engine, start, deniedTasks: starts.deniedFollowUps }, shadow)
   const router = observed(alerts.router, observers)
   const emitter = createEventEmitter(
     { writer, clock, router, wakeEnricher: announce('enrichmentWanted') },
     { waitMs: config.footman.delivery.enrichmentTimeout },
   )
-  const safetyNet = buildSafetyNet(
-    { ...base, qlik, history: history.history, starts, alerts, emitter, observers },
+  const safetyNet = createSafetyNet(
+    {
+      ...base,
+      qlik,
+      executions,
+      starts,
+      alerts,
+      emitter,
+      onRetry: announce('retry'),
+      onLiveTasks: announce('liveTasks'),
+      onFinding: announce('watchdogFinding'),
+      onLost: announce('messagesLost'),
+    },
     config,
     { shadow, qrsConnection },
   )
@@ -255,7 +267,8 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
       version: VERSION,
       readFile: (path) => readFile(paths.input(path), 'utf8'),
       routes: [
-        ...starts.routes(apps.reloads),
+        ...starts.routes,
+        ...executions.routes({ reloads: apps.reloads, queued: starts.queued }),
         ...apps.routes,
         ...messages.routes,
         ...kv.routes,
@@ -266,7 +279,6 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
         ...journal.routes,
         ...inputRoutes({ db, pipeline }),
         ...alertRouteRoutes({ db, writer, clock, alerts, windows: time.windows, qrs: cachedQrs }, config),
-        ...history.routes,
         ...metrics.routes,
         ...influx.routes,
         ...reload.routes,
@@ -305,7 +317,7 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
     { dataDirectory, qrsEnabled: qrsConnection },
   )
   const { outgoing } = messages
-  const requests = mqtt && outgoing && buildStartRequests({ ...base, mqtt, outgoing, start }, config, shadow)
+  const requests = mqtt && outgoing && createMqttStarts({ ...base, mqtt, outgoing, start }, config, shadow)
   const { retention } = config.footman
   const pruning = createRetention(
     { writer, clock, log, purgeJournal: pipeline.purgeJournal },
@@ -314,7 +326,7 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
       keepAuditMs: retention.audit,
       others: [
         { keepMs: retention.events, purge: journal.purge },
-        history.pruning,
+        executions.pruning,
         ...alerts.pruning,
         ...influx.pruning,
         messages.pruning,
@@ -327,15 +339,19 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
   observers.subscribe(selfAlerts.observers)
   observers.subscribe(audit.observers)
   observers.subscribe({
-    event: starts.onEvent,
+    event: executions.onEvent,
+    start: safetyNet.onStart,
     enrichmentWanted: pipeline.wake,
-    udpStatus: (status) => mqtt?.publishStatus(config.mqttConfig.taskFailureServerStatusTopic, status),
+    udpStatus(status) {
+      safetyNet.onUdpStatus(status)
+      mqtt?.publishStatus(config.mqttConfig.taskFailureServerStatusTopic, status)
+    },
     storageBack() {
       alerts.outbox.refresh()
       pipeline.wake()
     },
     storageMoved() {
-      void history.restart()
+      void executions.restart()
       void api.republish()
     },
   })
@@ -364,6 +380,7 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
     storage.service,
     { name: 'repository client', start: async () => {}, stop: async () => qrs.close() },
     qrsConnection && (config.configQRS.useSSL || config.configEngine.useSSL) ? qlik.certificates : null,
+    executions.service,
     starts.service,
     requests,
     mqtt,
@@ -376,9 +393,9 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
     descriptors,
     listeners.map((listener) => degradable(listener, options.degraded, log)),
     ...(cloud?.services ?? []),
-    starts.waiting,
+    executions.waiting,
     apps.service,
-    ...history.services,
+    ...executions.services,
     ...safetyNet.services,
     ...kv.services,
     ...files.services,

@@ -5,7 +5,7 @@ import type { ApiRoute } from '../http/endpoint/route.ts'
 import type { GroupWriter } from '../platform/group-commit.ts'
 import type { Database } from '../platform/sqlite.ts'
 import type { Clock, Logger } from '../platform/types.ts'
-import { auditNote, START_ACTION } from '../tasks/start/audit.ts'
+import { auditNote, START_ACTION } from '../tasks/start/answers.ts'
 import type { Topics } from './observers.ts'
 
 export interface AuditParts {

@@ -13,7 +13,7 @@ import { createHttpClient } from '../platform/http-client.ts'
 import type { Database, Pruning } from '../platform/sqlite.ts'
 import type { Clock, Logger, Service } from '../platform/types.ts'
 import type { QrsClient } from '../qlik/qrs/types.ts'
-import { createStartPublishing } from '../tasks/start/publishing.ts'
+import { createStartPublishing } from '../tasks/start/mqtt.ts'
 import { createRequestStore } from '../tasks/start/request-store.ts'
 import type { Config } from './schema.ts'
 

@@ -3,7 +3,7 @@ import { INGEST_ROLE } from '../events/ingest/ingest.ts'
 import type { FromWorker, IngestSettings, ToWorker } from '../events/ingest/protocol.ts'
 import { runIngestWorker } from '../events/ingest/worker.ts'
 import type { WorkerRole } from '../platform/worker.ts'
-import { type FromHistory, HISTORY_ROLE, runHistoryWorker, type ToHistory } from '../tasks/executions/history/worker.ts'
+import { type FromHistory, HISTORY_ROLE, runHistoryWorker, type ToHistory } from '../tasks/executions/history-reader.ts'
 
 const ROLES: Readonly<Record<string, (role: WorkerRole) => Promise<void>>> = {
   [INGEST_ROLE]: (role) => runIngestWorker(role.channel<FromWorker, ToWorker>(), role.data as IngestSettings),

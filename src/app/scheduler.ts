@@ -1,12 +1,11 @@
 /** The scheduler with the configuration, the clients and the services of this process. */
 import { join } from 'node:path'
-import { openDump } from '../apps/dump.ts'
-import { listApps } from '../apps/list.ts'
+import { listApps, openDump } from '../apps/dump.ts'
 import type { ConfigPaths } from '../config/paths.ts'
 import type { Qlik } from '../qlik/index.ts'
 import { createSchedules, type Schedules, type SchedulesDeps } from '../tasks/schedule/index.ts'
+import type { Starts } from '../tasks/start/index.ts'
 import type { Config } from './schema.ts'
-import type { Starts } from './starts.ts'
 import type { BuiltWindows } from './windows.ts'
 
 export interface SchedulerDeps

@@ -13,6 +13,7 @@ import * as monitors from '../monitors/config.ts'
 import * as mqtt from '../mqtt/config.ts'
 import * as qlik from '../qlik/config.ts'
 import * as reports from '../reports/config.ts'
+import * as safetyNet from '../tasks/safety-net/config.ts'
 import * as scheduler from '../tasks/schedule/config.ts'
 import * as startTask from '../tasks/start/config.ts'
 
@@ -39,9 +40,9 @@ const footman = section("Footman's own settings; Butler 16 ignores this section.
   health: monitors.health,
   startFilter: startTask.startFilter,
   startQueue: startTask.startQueue,
-  retryPolicy: startTask.retryPolicy,
-  watchdog: events.watchdog,
-  reconciler: events.reconciler,
+  retryPolicy: safetyNet.retryPolicy,
+  watchdog: safetyNet.watchdog,
+  reconciler: safetyNet.reconciler,
   distribute: events.distribute,
   udp: events.udp,
   destinations: alerts.destinations,

@@ -1,4 +1,6 @@
-/** Reloads of apps without a task: begun by a request, followed to their end, told about by their execution id. */
+/** Reloads of apps without a task: begun by a request, followed to their end, reported by their execution id. */
+
+import { setTimeout as delay } from 'node:timers/promises'
 import type { TaskSelectors } from '../http/endpoint/caller.ts'
 import type { Clock, Logger, Service } from '../platform/types.ts'
 import { isGuid, uuidV7 } from '../platform/uuid.ts'
@@ -6,12 +8,10 @@ import { engineVersion, openDoc, saveDoc } from '../qlik/engine/doc.ts'
 import { EngineError } from '../qlik/engine/errors.ts'
 import { type ReloadResult, type ReloadSettings, reloadDoc } from '../qlik/engine/reload.ts'
 import type { EngineClient, EngineObject, EngineSession } from '../qlik/engine/types.ts'
-import type { StartTask } from '../tasks/start/types.ts'
-import { RETRY_MS, startFollowUps } from './follow-ups.ts'
-import { createReloadRecord, type ReloadRecord } from './reload-record.ts'
-import type { AppReload, AppReloads } from './types.ts'
+import type { StartOutcome, StartTask } from '../tasks/start/types.ts'
+import type { AppReload, AppReloadLine, AppReloads } from './types.ts'
 
-export interface AppReloadDeps {
+interface AppReloadDeps {
   readonly engine: EngineClient
   readonly start: StartTask
   readonly log: Logger
@@ -234,7 +234,7 @@ export function createAppReloads(deps: AppReloadDeps, settings: AppReloadSetting
   }
 }
 
-/** The app's name for people; null when the engine does not tell. */
+/** The title of the app; null when the engine does not return it. */
 async function titleOf(doc: EngineObject): Promise<string | null> {
   const properties = await doc.value('qProp', 'GetAppProperties').catch(() => null)
   const { qTitle } = (properties ?? {}) as { readonly qTitle?: unknown }
@@ -245,4 +245,107 @@ function pause(ms: number): Promise<void> {
   return new Promise((resolve) => {
     setTimeout(resolve, Math.max(0, ms)).unref()
   })
+}
+
+// Tasks that follow a reload.
+
+interface FollowUps {
+  readonly appId: string
+  readonly host: string
+  readonly executionId: string
+  readonly actor: string
+  readonly success: boolean
+  readonly taskIds: readonly string[]
+  /** What the caller may start. */
+  readonly limitedTo?: TaskSelectors | undefined
+}
+
+/** Waits between the attempts to ask QRS which tasks are meant. */
+const RETRY_MS: readonly number[] = [1000, 5000, 15_000, 30_000, 60_000]
+
+/**
+ * Resolves with one line for each task that was not started. While QRS cannot be asked at all, nothing has been started,
+ * and it is asked again after each of `retryMs`. Never rejects.
+ */
+async function startFollowUps(
+  deps: { readonly start: StartTask; readonly log: Logger },
+  work: FollowUps,
+  signal: AbortSignal,
+  retryMs: readonly number[] = RETRY_MS,
+): Promise<readonly string[]> {
+  if (work.taskIds.length === 0) return []
+  const { start, log } = deps
+  const result = work.success ? 'success' : 'failure'
+  for (const taskId of work.taskIds) {
+    log.verbose(`APPRELOAD: Starting task ${taskId} after reloading ${result} of ${work.appId} on host ${work.host}`)
+  }
+  for (let attempt = 0; ; attempt++) {
+    try {
+      if (signal.aborted) throw new Error('Footman stops')
+      return report(await start(requestOf(work)), log)
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error)
+      const wait = retryMs[attempt]
+      if (wait === undefined || signal.aborted) return notStarted(work.taskIds, reason, log)
+      log.warn(`APPRELOAD: The tasks after the reload of ${work.appId} are tried again in ${wait} ms: ${reason}`)
+      await delay(wait, undefined, { signal }).catch(() => undefined)
+    }
+  }
+}
+
+function requestOf({ executionId, actor, taskIds, limitedTo }: FollowUps): Parameters<StartTask>[0] {
+  return {
+    origin: 'followUp',
+    requestedBy: `${actor}, app reload ${executionId}`,
+    taskIds,
+    tags: [],
+    customProperties: [],
+    match: 'any',
+    allTaskIdsMustExist: false,
+    actor,
+    ...(limitedTo && { limitedTo }),
+  }
+}
+
+function report({ started, failed, notFound, denied }: StartOutcome, log: Logger): readonly string[] {
+  for (const { taskId, taskName } of started) log.verbose(`APPRELOAD: Started task ${taskId} "${taskName}"`)
+  const problems = [
+    ...failed.map(({ taskId, error }) => `Task ${taskId} was not started: ${error}`),
+    ...notFound.map((taskId) => `Task ${taskId} was not started: it does not exist`),
+    ...denied.taskIds.map((taskId) => `Task ${taskId} was not started: the start filter does not allow it`),
+  ]
+  for (const problem of problems) log.warn(`APPRELOAD: ${problem}`)
+  return problems
+}
+
+function notStarted(taskIds: readonly string[], reason: string, log: Logger): readonly string[] {
+  const problems = taskIds.map((taskId) => `Task ${taskId} was not started: ${reason}`)
+  for (const problem of problems) log.error(`APPRELOAD: ${problem}`)
+  return problems
+}
+
+/** The newest lines are kept. */
+const MAX_LINES = 500
+const MAX_LINE_LENGTH = 2000
+
+interface ReloadRecord {
+  /** A copy of the state at this moment. */
+  view(): AppReload
+  change(patch: Partial<AppReload>): void
+  add(level: AppReloadLine['level'], message: string): void
+}
+
+function createReloadRecord(begun: AppReload, now: () => number): ReloadRecord {
+  let state = begun
+  const details: AppReloadLine[] = []
+  return {
+    view: () => ({ ...state, details: [...details] }),
+    change(patch) {
+      state = { ...state, ...patch }
+    },
+    add(level, message) {
+      details.push({ at: now(), level, message: message.slice(0, MAX_LINE_LENGTH) })
+      if (details.length > MAX_LINES) details.shift()
+    },
+  }
 }

@@ -12,7 +12,7 @@ export interface AppReload {
   readonly executionId: string
   readonly kind: 'appReload'
   readonly appId: string
-  /** Null until the engine has told it. */
+  /** Null until the engine has returned it. */
   readonly appName: string | null
   readonly partial: boolean
   /** `key:erp`, a client address, ... */

@@ -1,4 +1,4 @@
-/** Where events come from: UDP, Qlik Cloud, the reconciler, the watchdog; and where script logs go. */
+/** Where events come from: UDP and Qlik Cloud; and where script logs go. */
 import { z } from 'zod'
 import { count, duration, file, flag, host, list, nameValue, number, port, section, text } from '../config/fields.ts'
 
@@ -6,7 +6,6 @@ export * from './config-cloud.ts'
 
 const MINUTE = 60_000
 const HOUR = 60 * MINUTE
-const DAY = 24 * HOUR
 
 export const udpServerConfig = section('Messages of the Qlik Sense scheduler, received by UDP.', () => ({
   enable: flag('Listen for messages.'),
@@ -69,24 +68,7 @@ export const distribute = section('Following distribution tasks, whose end no me
   maxAge: duration('A distribution without an end after this time counts as failed.', '6h'),
 }))
 
-export const reconciler = section('Finding executions in QRS that no message announced.', () => ({
-  enable: flag('Look for them.', true),
-  interval: duration('Time between two looks.', '60s', { min: 10_000, max: HOUR }),
-  maxAlertAge: duration('Older finds are recorded without an alert.', '1h'),
-}))
-
-export const watchdog = section('Finding tasks that are late, stuck or never started.', () => ({
-  enable: flag('Record such events; messages only where a route asks for them.', true),
-  lateAfter: duration('Late: queued longer than this and than usual.', '15m', { min: MINUTE, max: 30 * DAY }),
-  stuckFactor: number('Stuck: running longer than this many times the usual.', 3, { min: 1.5, max: 100 }),
-  neverStartedAfter: duration('Never started: this long after the due time.', '30m', { min: MINUTE, max: 30 * DAY }),
-  minRuns: count('Successful runs needed before a task is judged as stuck.', 5, { min: 3, max: 30 }),
-  customPropertyName: text('Custom property of tasks with fixed limits, like late=30m; stuck=2h.', 'watchPolicy'),
-}))
-
 export type UdpServerConfig = z.output<typeof udpServerConfig>
 export type ScriptLogConfig = z.output<typeof scriptLog>
 export type UdpConfig = z.output<typeof udp>
 export type DistributeConfig = z.output<typeof distribute>
-export type ReconcilerConfig = z.output<typeof reconciler>
-export type WatchdogConfig = z.output<typeof watchdog>

@@ -1,15 +1,16 @@
 /** The endpoints of the file operations and of file jobs. The examples stand on relative paths. */
+import process from 'node:process'
 import { z } from 'zod'
 import { DEFAULT_LIMIT, keyCursorOf, keyInCursor, LIST_PARAMETERS, NO_QUERY } from '../http/endpoint/list-query.ts'
 import { type ApiRequest, type ApiRoute, jsonAnswer, route } from '../http/endpoint/route.ts'
 import { field } from '../http/endpoint/validation.ts'
-import { type Refusal, refusal } from '../http/errors.ts'
-import type { FileJobs } from './jobs/jobs.ts'
-import type { FileOperations } from './operations/operations.ts'
-import { normalText } from './paths/resolve.ts'
-import { asRefusal } from './refusals.ts'
-import { pathsOf } from './texts.ts'
-import { FileRefusal, type FileRequest } from './types.ts'
+import { Refusal, refusal, refused } from '../http/errors.ts'
+import { codeOf, PathChanged } from './directory.ts'
+import type { FileJobs } from './jobs.ts'
+import type { FileOperations } from './operations.ts'
+import { normalText } from './paths.ts'
+import { failureText, pathsOf, refusalText } from './texts.ts'
+import { type FileOperation, FileRefusal, type FileRequest } from './types.ts'
 
 export interface FileRouteDeps {
   readonly operations: FileOperations
@@ -281,6 +282,40 @@ function transferBody(request: FileRequest): object {
   const { from, to, overwrite } = request
   const body = { fromFile: normalText(from), toFile: normalText(to), overwrite }
   return request.operation === 'copy' ? { ...body, preserveTimestamp: request.preserveTimestamp } : body
+}
+
+/** Windows gives the same code for a file that may not be replaced because another program reads it, such as Qlik Sense a QVD. */
+const NOT_ALLOWED = `Footman may not do this: its account has no right to a file or directory${
+  process.platform === 'win32' ? ', or another program has the file open' : ''
+}.`
+
+/** Errors of the system as hints for the caller. */
+const SYSTEM_ERRORS: Readonly<Record<string, string>> = {
+  EACCES: NOT_ALLOWED,
+  EPERM: NOT_ALLOWED,
+  EBUSY: 'The file is in use.',
+  EROFS: 'The file system is read-only.',
+  ENOSPC: 'The disk is full.',
+  EDQUOT: 'The disk quota is used up.',
+  EMFILE: 'Too many files are open.',
+  EIO: 'The disk or the network share reports an error.',
+}
+
+function asRefusal(operation: FileOperation, error: unknown): Refusal {
+  if (error instanceof Refusal) return error
+  if (error instanceof FileRefusal) {
+    const { status, message, details } = refusalText(operation, error.reason)
+    return refused(status, message, details)
+  }
+  const code = codeOf(error)
+  if (code === 'ENAMETOOLONG') return refused(400, 'Invalid path: a name is too long')
+  // What was checked was exchanged before it was used.
+  if (error instanceof PathChanged || code === 'ELOOP') return asRefusal(operation, new FileRefusal({ kind: 'denied' }))
+  return refused(
+    500,
+    failureText(operation),
+    SYSTEM_ERRORS[code] ?? `${code || 'Unknown'} error; see the log of Footman.`,
+  )
 }
 
 const EXAMPLE_JOB = {

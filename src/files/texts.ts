@@ -1,5 +1,5 @@
-/** What is said about file operations, in answers, jobs and the log. */
-import { normalText } from './paths/resolve.ts'
+/** Texts about file operations in answers, jobs and the log, most of them Butler's. */
+import { normalText } from './paths.ts'
 import type { FileOperation, FileRequest, Reason } from './types.ts'
 
 interface Texts {

@@ -58,6 +58,9 @@ export class FileRefusal extends Error {
   }
 }
 
+/** The refusal of a request that something on the disk is in the way of. */
+export const conflict = (details: string): FileRefusal => new FileRefusal({ kind: 'conflict', details })
+
 /** What an operation is going to do, before it does anything. */
 export interface Preview {
   /** Regular files that are copied, moved or deleted; those that stay as they are do not count. */

@@ -1,46 +1,89 @@
 /**
- * Pairs of text in namespaces, in SQLite: nothing is loaded at start, and what a write answered is on disk. A pair whose
- * time is over is gone for every reader at once and removed later.
+ * Pairs of text in namespaces, in SQLite: nothing is loaded at start, and an answered write is on disk. An expired pair is
+ * invisible to every reader at once and removed later.
  */
+import { setTimeout as pause } from 'node:timers/promises'
 import type { GroupWriter } from '../platform/group-commit.ts'
 import type { Database } from '../platform/sqlite.ts'
-import type { Clock } from '../platform/types.ts'
-import { createRecentPairs } from './recent.ts'
-import type { Change, KeyValueStore, PageQuery, Pair } from './types.ts'
+import type { Clock, Logger, Service } from '../platform/types.ts'
+import type { StoreKeyValues } from '../tasks/start/types.ts'
 import {
-  clearNamespace,
-  deletePair,
-  importPairs,
-  incrementPair,
-  type Limits,
-  removeExpiredPairs,
-  setPair,
-  type Write,
-} from './writes.ts'
+  type Change,
+  type ImportCounts,
+  type ImportedPair,
+  KeyValueRefusal,
+  type KeyValueStore,
+  type NewPair,
+  type PageQuery,
+  type Pair,
+  type Precondition,
+} from './types.ts'
+
+const PAIR = 'key, value, expires_at AS expiresAt, revision, updated_at AS updatedAt'
+const ALIVE = '(expires_at IS NULL OR expires_at >= ?)'
+
+const SQL = {
+  namespaces: 'SELECT name FROM kv_namespace ORDER BY id',
+  namespace: 'SELECT 1 FROM kv_namespace WHERE name = ?',
+  addNamespace: 'INSERT INTO kv_namespace (name, created_at) VALUES (?, ?) ON CONFLICT DO NOTHING',
+  removeNamespace: 'DELETE FROM kv_namespace WHERE name = ?',
+  keyCount: 'SELECT keys FROM kv_namespace WHERE name = ?',
+  sizes: `SELECT (SELECT count(*) FROM kv_namespace) AS namespaces,
+    (SELECT count(*) FROM kv WHERE expires_at IS NULL OR expires_at >= ?) AS keys`,
+
+  pair: `SELECT ${PAIR} FROM kv WHERE namespace = ? AND key = ? AND ${ALIVE}`,
+  /** Expired or not. */
+  row: 'SELECT id, value, expires_at AS expiresAt, revision FROM kv WHERE namespace = ? AND key = ?',
+  keys: `SELECT key FROM kv WHERE namespace = ? AND ${ALIVE} ORDER BY id`,
+  pageFrom: `SELECT ${PAIR} FROM kv WHERE namespace = ? AND key >= ? AND ${ALIVE} ORDER BY key LIMIT ?`,
+  pageAfter: `SELECT ${PAIR} FROM kv WHERE namespace = ? AND key > ? AND ${ALIVE} ORDER BY key LIMIT ?`,
+  dump: `SELECT id AS position, ${PAIR} FROM kv WHERE namespace = ? AND id > ? AND ${ALIVE} ORDER BY id LIMIT ?`,
+
+  update: 'UPDATE kv SET value = ?, expires_at = ?, revision = ?, updated_at = ? WHERE id = ?',
+  upsert: `INSERT INTO kv (namespace, key, value, expires_at, revision, created_at, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?)
+    ON CONFLICT (namespace, key) DO UPDATE SET value = excluded.value, expires_at = excluded.expires_at,
+      revision = excluded.revision, updated_at = excluded.updated_at`,
+  remove: 'DELETE FROM kv WHERE id = ?',
+  removeAll: 'DELETE FROM kv WHERE namespace = ? RETURNING key',
+
+  anyExpired: 'SELECT 1 FROM kv WHERE expires_at < ? LIMIT 1',
+  expired: 'SELECT id, namespace, key FROM kv WHERE expires_at < ? ORDER BY expires_at LIMIT ?',
+  expiredIn: 'SELECT id, namespace, key FROM kv WHERE expires_at < ? AND namespace = ? ORDER BY expires_at LIMIT ?',
+
+  revision: 'SELECT last FROM kv_revision',
+  takeRevisions: 'UPDATE kv_revision SET last = last + ? RETURNING last',
+} as const
+
+export interface Limits {
+  readonly maxKeysPerNamespace: number
+  /** Bytes of UTF-8. */
+  readonly maxValueSize: number
+}
 
 export interface KeyValueStoreDeps {
   readonly db: Database
   readonly writer: GroupWriter
   readonly clock: Clock
+  /** Called for each use, refused writes included, and with the number of pairs that have expired. */
+  readonly onOperation?: (operation: string, times: number) => void
 }
 
-const PAIR = 'key, value, expires_at AS expiresAt, revision, updated_at AS updatedAt'
-const ALIVE = '(expires_at IS NULL OR expires_at >= ?)'
-
 /** The tables of `keyValueMigrations` must exist. */
-export function createKeyValueStore({ db, writer, clock }: KeyValueStoreDeps, limits: Limits): KeyValueStore {
+export function createKeyValueStore(deps: KeyValueStoreDeps, limits: Limits): KeyValueStore {
+  const { db, writer, clock } = deps
   const listeners = new Set<(change: Change) => void>()
-  // What it holds is what the database holds: nobody else writes, and nobody reads while a transaction is open.
+  // Always equal to the database: there is no other writer, and no reads happen while a transaction is open.
   const recent = createRecentPairs()
+  const count = (operation: string, times = 1): void => deps.onOperation?.(operation, times)
 
-  /** Listeners hear of what was done once it is durable; writes are answered in the order in which they were done. */
+  /** Listeners get a change once it is durable; writes are answered in the order in which they were done. */
   async function write<T>(work: (write: Write) => T): Promise<T> {
     const changes: Change[] = []
     const record = (change: Change): void => {
       if (listeners.size > 0) changes.push(change)
     }
     const result = await writer.write((tx) => work({ tx, now: clock.now(), limits, record }))
-    for (const change of changes) for (const tell of listeners) tell(change)
+    for (const change of changes) for (const listener of listeners) listener(change)
     return result
   }
 
@@ -57,51 +100,61 @@ export function createKeyValueStore({ db, writer, clock }: KeyValueStoreDeps, li
     })
 
   return {
-    namespaces: () => db.all<{ name: string }>('SELECT name FROM kv_namespace ORDER BY id').map(({ name }) => name),
-    hasNamespace: (name) => db.get('SELECT 1 FROM kv_namespace WHERE name = ?', name) !== undefined,
+    namespaces: () => db.all<{ name: string }>(SQL.namespaces).map(({ name }) => name),
+    hasNamespace: (name) => db.get(SQL.namespace, name) !== undefined,
     get(namespace, key) {
+      count('get')
       const now = clock.now()
       const known = recent.get(namespace, key)
       if (known) return known.expiresAt === null || known.expiresAt >= now ? known : undefined
-      const pair = db.get<Pair>(
-        `SELECT ${PAIR} FROM kv WHERE namespace = ? AND key = ? AND ${ALIVE}`,
-        namespace,
-        key,
-        now,
-      )
+      const pair = db.get<Pair>(SQL.pair, namespace, key, now)
       if (pair) recent.keep(namespace, key, pair)
       return pair
     },
-    keys: (namespace) =>
-      db
-        .all<{ key: string }>(`SELECT key FROM kv WHERE namespace = ? AND ${ALIVE} ORDER BY id`, namespace, clock.now())
-        .map(({ key }) => key),
-    page: (namespace, query) => pageOf(db, namespace, query, clock.now()),
-    dump: (namespace, after, limit) =>
-      db.all<Pair & { position: number }>(
-        `SELECT id AS position, ${PAIR} FROM kv WHERE namespace = ? AND id > ? AND ${ALIVE} ORDER BY id LIMIT ?`,
-        namespace,
-        after,
-        clock.now(),
-        limit,
-      ),
-    revision: () => db.get<{ last: number }>('SELECT last FROM kv_revision')!.last,
+    keys(namespace) {
+      count('list')
+      return db.all<{ key: string }>(SQL.keys, namespace, clock.now()).map(({ key }) => key)
+    },
+    page(namespace, query) {
+      count('list')
+      return pageOf(db, namespace, query, clock.now())
+    },
+    dump(namespace, after, limit) {
+      // Read in pieces, of which the first one counts.
+      if (after === 0) count('export')
+      return db.all<Pair & { position: number }>(SQL.dump, namespace, after, clock.now(), limit)
+    },
+    revision: () => db.get<{ last: number }>(SQL.revision)!.last,
 
     set({ namespace, key, value, ttl }, precondition) {
-      // SQLite keeps UTF-8, which has no lone surrogates; this way the answer shows what is kept.
+      count('set')
+      // SQLite keeps UTF-8, which has no lone surrogates; this way the answer shows the stored text.
       const pair = { namespace: namespace.toWellFormed(), key: key.toWellFormed(), value: value.toWellFormed(), ttl }
       return writeOne(pair.namespace, pair.key, (tx) => setPair(tx, pair, precondition))
     },
     increment(namespace, key, by, ttl) {
+      count('increment')
       const name = key.toWellFormed()
       return writeOne(namespace, name, (tx) => incrementPair(tx, namespace, name, by, ttl))
     },
-    delete: (namespace, key, precondition) =>
-      writeOne(namespace, key, (tx) => deletePair(tx, namespace, key, precondition)),
-    clear: (namespace) => writeMany((tx) => clearNamespace(tx, namespace)),
-    import: (data, mode) => writeMany((tx) => importPairs(tx, data, mode)),
-    removeExpired: (limit) => writeMany((tx) => removeExpiredPairs(tx, limit)),
-    hasExpired: () => db.get('SELECT 1 FROM kv WHERE expires_at < ? LIMIT 1', clock.now()) !== undefined,
+    delete(namespace, key, precondition) {
+      count('delete')
+      return writeOne(namespace, key, (tx) => deletePair(tx, namespace, key, precondition))
+    },
+    clear(namespace) {
+      count('clear')
+      return writeMany((tx) => clearNamespace(tx, namespace))
+    },
+    import(data, mode) {
+      count('import')
+      return writeMany((tx) => importPairs(tx, data, mode))
+    },
+    async removeExpired(limit) {
+      const removed = await writeMany((tx) => removeExpiredPairs(tx, limit))
+      if (removed > 0) count('expire', removed)
+      return removed
+    },
+    hasExpired: () => db.get(SQL.anyExpired, clock.now()) !== undefined,
 
     onChange(listener) {
       listeners.add(listener)
@@ -110,17 +163,293 @@ export function createKeyValueStore({ db, writer, clock }: KeyValueStoreDeps, li
   }
 }
 
+export interface StoreSizes {
+  readonly namespaces: number
+  readonly keys: number
+}
+
+/** Null when the storage cannot be read. */
+export const sizesOf = (db: Database, now: number): StoreSizes | null => db.get<StoreSizes>(SQL.sizes, now) ?? null
+
 /** Keys with a prefix stand together in byte order, so the first one without it ends the page. */
 function pageOf(db: Database, namespace: string, { prefix, after, limit }: PageQuery, now: number): Pair[] {
-  const [from, operator] =
-    after !== null && Buffer.compare(Buffer.from(after), Buffer.from(prefix)) >= 0 ? [after, '>'] : [prefix, '>=']
-  const rows = db.all<Pair>(
-    `SELECT ${PAIR} FROM kv WHERE namespace = ? AND key ${operator} ? AND ${ALIVE} ORDER BY key LIMIT ?`,
-    namespace,
-    from,
-    now,
-    limit,
-  )
+  const rows =
+    after !== null && Buffer.compare(Buffer.from(after), Buffer.from(prefix)) >= 0
+      ? db.all<Pair>(SQL.pageAfter, namespace, after, now, limit)
+      : db.all<Pair>(SQL.pageFrom, namespace, prefix, now, limit)
   const end = rows.findIndex(({ key }) => !key.startsWith(prefix))
   return end === -1 ? rows : rows.slice(0, end)
+}
+
+const MOST_RECENT_PAIRS = 1000
+/** Characters; larger values gain nothing. */
+const LONGEST_RECENT_VALUE = 4096
+
+/** Pairs that were read lately, so that reading one repeatedly does not ask the database each time. */
+function createRecentPairs() {
+  const pairs = new Map<string, Pair>()
+  // The database keeps UTF-8, in which texts with lone surrogates are others.
+  const nameOf = (namespace: string, key: string): string => `${namespace.length} ${namespace}${key}`.toWellFormed()
+  return {
+    get: (namespace: string, key: string): Pair | undefined => pairs.get(nameOf(namespace, key)),
+    keep(namespace: string, key: string, pair: Pair): void {
+      if (pair.value.length > LONGEST_RECENT_VALUE || key.length > LONGEST_RECENT_VALUE) return
+      if (pairs.size >= MOST_RECENT_PAIRS) pairs.clear()
+      pairs.set(nameOf(namespace, key), pair)
+    },
+    /** To be called in the transaction that changes the pair. */
+    forget: (namespace: string, key: string): void => void pairs.delete(nameOf(namespace, key)),
+    forgetAll: (): void => pairs.clear(),
+  }
+}
+
+/** One transaction. A refusal is thrown, so that none of its changes stays. */
+interface Write {
+  readonly tx: Database
+  readonly now: number
+  readonly limits: Limits
+  readonly record: (change: Change) => void
+}
+
+/** The last moment that a date can hold. */
+const END_OF_TIME = 8.64e15
+/** Expired pairs that are removed to make room for a new one. */
+const MAKE_ROOM = 100
+const ANY: Precondition = () => true
+
+function setPair(write: Write, pair: NewPair, precondition: Precondition = ANY): Pair {
+  const { namespace, key, value, ttl } = pair
+  checkSize(write, key, value)
+  const current = presentPair(write, namespace, key)
+  checkRevision(precondition, current)
+  return put(write, namespace, { key, value, expiresAt: expiryOf(write.now, ttl) }, current)
+}
+
+function incrementPair(write: Write, namespace: string, key: string, by: number, ttl: number): Pair {
+  const current = presentPair(write, namespace, key)
+  const before = current ? current.value : '0'
+  const sum = Number(before) + by
+  if (!/^[+-]?\d+$/.test(before) || !Number.isSafeInteger(Number(before)) || !Number.isSafeInteger(sum)) {
+    throw new KeyValueRefusal({ kind: 'notANumber', key })
+  }
+  const expiresAt = current ? current.expiresAt : expiryOf(write.now, ttl)
+  return put(write, namespace, { key, value: String(sum), expiresAt }, current)
+}
+
+function deletePair(write: Write, namespace: string, key: string, precondition: Precondition = ANY): void {
+  const { tx, record } = write
+  const current = presentPair(write, namespace, key)
+  checkRevision(precondition, current)
+  requireNamespace(tx, namespace)
+  if (!current) throw new KeyValueRefusal({ kind: 'noKey', namespace, key })
+  tx.run(SQL.remove, current.id)
+  record({ event: 'delete', namespace, key, revision: takeRevisions(tx, 1) })
+}
+
+function clearNamespace(write: Write, namespace: string): void {
+  requireNamespace(write.tx, namespace)
+  removeAll(write, namespace)
+  write.tx.run(SQL.removeNamespace, namespace)
+}
+
+function importPairs(
+  write: Write,
+  data: ReadonlyMap<string, readonly ImportedPair[]>,
+  mode: 'merge' | 'replace',
+): ImportCounts {
+  const { tx, now } = write
+  let keys = 0
+  let skipped = 0
+  for (const [namespace, pairs] of data) {
+    addNamespace(tx, namespace, now)
+    if (mode === 'replace') removeAll(write, namespace)
+    removeExpiredPairs(write, -1, namespace)
+    const before = keyCount(tx, namespace)
+    let revision = takeRevisions(tx, pairs.length)
+    for (const pair of pairs) {
+      if (pair.expiresAt !== null && pair.expiresAt < now) {
+        skipped += 1
+        continue
+      }
+      checkSize(write, pair.key, pair.value)
+      upsert(write, namespace, pair, revision++)
+      keys += 1
+    }
+    const { maxKeysPerNamespace: limit } = write.limits
+    const after = keyCount(tx, namespace)
+    if (after > limit && after > before) throw new KeyValueRefusal({ kind: 'full', namespace, limit })
+  }
+  return { namespaces: data.size, keys, skipped }
+}
+
+interface ExpiredRow {
+  readonly id: number
+  readonly namespace: string
+  readonly key: string
+}
+
+/** The pairs that expired first go first; limit -1 = no limit. */
+function removeExpiredPairs({ tx, now, record }: Write, limit: number, namespace?: string): number {
+  const rows =
+    namespace === undefined
+      ? tx.all<ExpiredRow>(SQL.expired, now, limit)
+      : tx.all<ExpiredRow>(SQL.expiredIn, now, namespace, limit)
+  if (rows.length === 0) return 0
+  const first = takeRevisions(tx, rows.length)
+  for (const [index, row] of rows.entries()) {
+    tx.run(SQL.remove, row.id)
+    record({ event: 'expire', namespace: row.namespace, key: row.key, revision: first + index })
+  }
+  return rows.length
+}
+
+interface Present {
+  readonly id: number
+  readonly value: string
+  readonly expiresAt: number | null
+  readonly revision: number
+}
+
+/** Removes an expired pair, so that its successor is a new pair. */
+function presentPair({ tx, now }: Write, namespace: string, key: string): Present | undefined {
+  const row = tx.get<Present>(SQL.row, namespace, key)
+  if (!row || row.expiresAt === null || row.expiresAt >= now) return row
+  tx.run(SQL.remove, row.id)
+  return undefined
+}
+
+function put(write: Write, namespace: string, pair: ImportedPair, current: Present | undefined): Pair {
+  const { tx, now } = write
+  if (!current) {
+    addNamespace(tx, namespace, now)
+    makeRoom(write, namespace)
+  }
+  const revision = takeRevisions(tx, 1)
+  if (current) update(write, namespace, pair, revision, current.id)
+  else upsert(write, namespace, pair, revision)
+  return { ...pair, revision, updatedAt: now }
+}
+
+/** Changes a pair whose row is known, which needs no look-up in an index. */
+function update({ tx, now, record }: Write, namespace: string, pair: ImportedPair, revision: number, id: number): void {
+  const { key, value, expiresAt } = pair
+  tx.run(SQL.update, value, expiresAt, revision, now, id)
+  record({ event: 'set', namespace, key, value, revision })
+}
+
+function upsert({ tx, now, record }: Write, namespace: string, pair: ImportedPair, revision: number): void {
+  const { key, value, expiresAt } = pair
+  tx.run(SQL.upsert, namespace, key, value, expiresAt, revision, now, now)
+  record({ event: 'set', namespace, key, value, revision })
+}
+
+function removeAll({ tx, record }: Write, namespace: string): void {
+  const removed = tx.all<{ key: string }>(SQL.removeAll, namespace)
+  const first = takeRevisions(tx, Math.max(removed.length, 1))
+  for (const [index, { key }] of removed.entries()) {
+    record({ event: 'delete', namespace, key, revision: first + index })
+  }
+}
+
+/** A namespace full of live pairs refuses a new one, so that no value disappears silently. */
+function makeRoom(write: Write, namespace: string): void {
+  const { maxKeysPerNamespace: limit } = write.limits
+  if (keyCount(write.tx, namespace) < limit) return
+  removeExpiredPairs(write, MAKE_ROOM, namespace)
+  if (keyCount(write.tx, namespace) >= limit) throw new KeyValueRefusal({ kind: 'full', namespace, limit })
+}
+
+function addNamespace(tx: Database, name: string, now: number): void {
+  tx.run(SQL.addNamespace, name, now)
+}
+
+function requireNamespace(tx: Database, namespace: string): void {
+  if (!tx.get(SQL.namespace, namespace)) {
+    throw new KeyValueRefusal({ kind: 'noNamespace', namespace })
+  }
+}
+
+function keyCount(tx: Database, namespace: string): number {
+  return tx.get<{ keys: number }>(SQL.keyCount, namespace)?.keys ?? 0
+}
+
+/** The first of `count` new revisions. */
+function takeRevisions(tx: Database, count: number): number {
+  return tx.get<{ last: number }>(SQL.takeRevisions, count)!.last - count + 1
+}
+
+function checkRevision(precondition: Precondition, current: Present | undefined): void {
+  const revision = current?.revision ?? 0
+  if (!precondition(revision)) throw new KeyValueRefusal({ kind: 'revision', current: revision })
+}
+
+function checkSize({ limits: { maxValueSize: limit } }: Write, key: string, value: string): void {
+  const size = Buffer.byteLength(value)
+  if (size > limit) throw new KeyValueRefusal({ kind: 'tooLarge', key, size, limit })
+}
+
+function expiryOf(now: number, ttl: number): number | null {
+  return ttl > 0 ? Math.min(now + ttl, END_OF_TIME) : null
+}
+
+const SWEEP_MS = 1000
+/** Pairs of one transaction; few enough that other writes need not wait. */
+const SWEEP_SIZE = 500
+const SWEEP_PAUSE_MS = 5
+
+/** Removes expired pairs every second, whether or not they are read. */
+export function createExpiry(deps: { readonly store: KeyValueStore; readonly log: Logger }): Service {
+  const { store, log } = deps
+  let timer: ReturnType<typeof setInterval> | undefined
+  let running: Promise<void> | null = null
+  let failing = false
+
+  async function sweep(): Promise<void> {
+    try {
+      while (timer && store.hasExpired() && (await store.removeExpired(SWEEP_SIZE)) === SWEEP_SIZE)
+        await pause(SWEEP_PAUSE_MS)
+      failing = false
+    } catch (error) {
+      if (!failing) log.error(`KEYVALUE: Expired pairs could not be removed: ${error}`)
+      failing = true
+    }
+  }
+
+  return {
+    name: 'key-value expiry',
+    async start() {
+      timer = setInterval(() => {
+        running ??= sweep().finally(() => {
+          running = null
+        })
+      }, SWEEP_MS)
+    },
+    async stop() {
+      clearInterval(timer)
+      timer = undefined
+      await running
+    },
+  }
+}
+
+/**
+ * Stores the pairs of start requests in one commit. A refused pair is logged and left out; the other pairs and the start go
+ * on.
+ */
+export function createStoreKeyValues(deps: { readonly store: KeyValueStore; readonly log: Logger }): StoreKeyValues {
+  const { store, log } = deps
+  return async (items) => {
+    const writes = items.map((item) =>
+      store.set(item).then(
+        () => log.verbose(`KEYVALUE: Stored key ${item.key} in namespace ${item.namespace} for a start request`),
+        (error: unknown) => {
+          if (!(error instanceof KeyValueRefusal)) throw error
+          log.warn(`KEYVALUE: Key ${item.key} of a start request is not stored: ${error.message}`)
+        },
+      ),
+    )
+    const results = await Promise.allSettled(writes)
+    const failed = results.find((result) => result.status === 'rejected')
+    if (failed) throw failed.reason
+  }
 }

@@ -1,7 +1,12 @@
 /** Export and import: `{"format":"footman.kv/1","exportedAt":"...","namespaces":{"ns1":[{"key","value","expiresAt"}]}}`. */
+import { z } from 'zod'
+import { namespaceFilter, requireNamespace } from '../http/endpoint/caller.ts'
+import { invalidQuery, onlyParameters, textParameter } from '../http/endpoint/list-query.ts'
+import { type ApiRequest, type ApiRoute, jsonAnswer } from '../http/endpoint/route.ts'
 import { type BodyIssue, invalidBody } from '../http/endpoint/strict-body.ts'
 import { isObject } from '../http/endpoint/validation.ts'
-import type { ImportedPair, KeyValueStore } from './types.ts'
+import { guarded, type KeyValueRouteDeps } from './http.ts'
+import { type ImportedPair, KeyValueRefusal, type KeyValueStore } from './types.ts'
 
 const FORMAT = 'footman.kv/1'
 /** Pairs read at a time: with the largest values still a modest amount of memory. */
@@ -9,6 +14,97 @@ const STEP = 20
 /** Characters that go out at once. */
 const PIECE = 65_536
 const MAX_ISSUES = 10
+
+/** 10 MiB. */
+const IMPORT_LIMIT = 10 * 1024 * 1024
+
+/** What an export holds and an import takes. */
+const EXPORTED = z.object({
+  format: z.literal(FORMAT),
+  exportedAt: z.string().optional(),
+  namespaces: z.record(
+    z.string(),
+    z.array(z.object({ key: z.string(), value: z.string(), expiresAt: z.string().nullable().optional() })),
+  ),
+})
+const EXPORT_EXAMPLE = {
+  format: FORMAT,
+  exportedAt: '2026-03-02T06:05:00.120Z',
+  namespaces: { 'Sales ETL': [{ key: 'Last extract', value: '2020-09-29 17:14:56', expiresAt: null }] },
+}
+
+export function transferRoutes({ store, clock, log }: Omit<KeyValueRouteDeps, 'streams'>): ApiRoute[] {
+  /** All namespaces that the caller may see, or the named ones. */
+  function exportedNamespaces({ query, caller }: ApiRequest): string[] {
+    const named = query.namespace === undefined ? null : [...new Set([query.namespace].flat())]
+    if (!named) return store.namespaces().filter(namespaceFilter(caller, 'kv:read'))
+    for (const namespace of named) {
+      requireNamespace(caller, 'kv:read', namespace)
+      if (!store.hasNamespace(namespace)) throw new KeyValueRefusal({ kind: 'noNamespace', namespace })
+    }
+    return named
+  }
+
+  return [
+    {
+      methods: ['GET'],
+      path: '/v4/keyvaluesexport',
+      endpoint: 'keyValueStore',
+      scope: 'kv:read',
+      action: 'kv.export',
+      audit: 'always',
+      summary: 'Export key-value pairs',
+      schemas: {
+        query: z.object({
+          namespace: z.string().describe('Only this namespace; may be given several times.').optional(),
+        }),
+        responses: { 200: EXPORTED },
+      },
+      examples: [{ name: 'all', status: 200, answer: EXPORT_EXAMPLE }],
+      handle: guarded(log, 'Failed getting key-value data', (request) => {
+        onlyParameters(request.query, ['namespace'])
+        const namespaces = exportedNamespaces(request)
+        request.note({ target: namespaces })
+        return new Response(streamOf(exportText(store, namespaces, clock.now())), {
+          status: 200,
+          headers: { 'content-type': 'application/json; charset=utf-8' },
+        })
+      }),
+    },
+    {
+      methods: ['POST', 'PUT'],
+      path: '/v4/keyvaluesimport',
+      endpoint: 'keyValueStore',
+      scope: 'kv:write',
+      action: 'kv.import',
+      bodyLimit: IMPORT_LIMIT,
+      summary: 'Import key-value pairs',
+      schemas: {
+        query: z.object({
+          mode: z
+            .enum(['merge', 'replace'])
+            .describe('Keep what is there (default), or replace the namespaces.')
+            .optional(),
+        }),
+        body: EXPORTED,
+        responses: { 200: z.object({ namespaces: z.int(), keys: z.int(), skipped: z.int() }) },
+      },
+      examples: [{ name: 'merge', body: EXPORT_EXAMPLE, status: 200, answer: { namespaces: 1, keys: 1, skipped: 0 } }],
+      handle: guarded(log, 'Failed adding key-value to namespace', async (request) => {
+        onlyParameters(request.query, ['mode'])
+        const mode = textParameter(request.query, 'mode') ?? 'merge'
+        if (mode !== 'merge' && mode !== 'replace') {
+          throw invalidQuery([{ path: 'mode', message: 'must be merge or replace' }])
+        }
+        const data = readImport(request.body)
+        for (const namespace of data.keys()) requireNamespace(request.caller, 'kv:write', namespace)
+        const counts = await store.import(data, mode)
+        request.note({ target: [...data.keys()], detail: `${counts.keys} imported` })
+        return jsonAnswer(200, counts)
+      }),
+    },
+  ]
+}
 
 /** The text piece by piece. Pairs that change meanwhile are in it as they are when their turn comes. */
 export function* exportText(store: KeyValueStore, namespaces: readonly string[], now: number): Generator<string> {

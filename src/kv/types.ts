@@ -114,6 +114,6 @@ export interface KeyValueStore {
   /** Whether there is anything for `removeExpired`. */
   hasExpired(): boolean
 
-  /** Told about every change once it is durable, in order. Listeners must not throw. Returns how to end it. */
+  /** Calls the listener with every change once it is durable, in order; it must not throw. Returns the unsubscribe function. */
   onChange(listener: (change: Change) => void): () => void
 }

@@ -1,10 +1,8 @@
 /** Generated paths against the rules of both systems, and against a real disk. */
 import { posix, win32 } from 'node:path'
 import fc from 'fast-check'
-import type { FileOperations } from '../../src/files/operations/operations.ts'
-import { isBelow } from '../../src/files/paths/compare.ts'
-import { resolvePath, textOf } from '../../src/files/paths/resolve.ts'
-import type { AbsolutePath, PathRules } from '../../src/files/paths/types.ts'
+import type { FileOperations } from '../../src/files/operations.ts'
+import { type AbsolutePath, isBelow, type PathRules, resolvePath, textOf } from '../../src/files/paths.ts'
 import type { FileRequest, Work } from '../../src/files/types.ts'
 import { type Disk, fileDisk, leaks, operationsOn, snapshot } from '../support/files.ts'
 

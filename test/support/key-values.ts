@@ -1,12 +1,11 @@
 /** The key-value store on a database in memory or in a file, with a clock that the test moves. */
 
 import { createEventStreams, type EventStreamSettings } from '../../src/http/endpoint/event-stream.ts'
-import { extraKeyValueRoutes } from '../../src/kv/extra-routes.ts'
+import { keyValueRoutes } from '../../src/kv/http.ts'
 import { keyValueMigrations } from '../../src/kv/migrations.ts'
-import { keyValueRoutes } from '../../src/kv/routes.ts'
-import { createKeyValueStore } from '../../src/kv/store.ts'
+import { createKeyValueStore, type Limits } from '../../src/kv/store.ts'
+import { transferRoutes } from '../../src/kv/transfer.ts'
 import type { KeyValueStore } from '../../src/kv/types.ts'
-import type { Limits } from '../../src/kv/writes.ts'
 import { createGroupWriter } from '../../src/platform/group-commit.ts'
 import { type Database, openDatabase } from '../../src/platform/sqlite.ts'
 import { recordingLog } from './recording-log.ts'
@@ -47,7 +46,7 @@ export async function keyValueApi(options: Parameters<typeof testStore>[0] & { s
   const log = recordingLog()
   const streams = createEventStreams(options.streams)
   const deps = { store, clock, log, streams }
-  const api = await routesApi([...keyValueRoutes(deps), ...extraKeyValueRoutes(deps)], log)
+  const api = await routesApi([...keyValueRoutes(deps), ...transferRoutes(deps)], log)
   return {
     store,
     db,

@@ -1,22 +1,23 @@
-/** Follows executions to their end: QRS is asked at growing distances, and at once when an event tells of them. */
+/** Follows executions to their end: QRS is asked at growing intervals, and at once after an event about them. */
 import type { Clock, Logger } from '../../platform/types.ts'
 import { reasonOf } from '../../qlik/qrs/failure.ts'
-import type { Look, Lookout } from './look.ts'
-import { JUST_TRIGGERED, summaryOf } from './progress.ts'
-import type { ExecutionFollower, ExecutionSummary } from './types.ts'
+import type { QrsClient } from '../../qlik/qrs/types.ts'
+import { JUST_TRIGGERED, meaningOf, summaryOf, timeOf } from './status.ts'
+import type { KnownStatus, StatusCache } from './status-cache.ts'
+import type { ExecutionFollower, ExecutionSummary, RunningStarts, StartRecord, StartRecords } from './types.ts'
 
 export interface Follower extends ExecutionFollower {
-  /** Follows until it is final or nobody wants to know any more, whoever waits. */
+  /** Follows until it is final or `unwatch` is called, with or without waiting callers. */
   watch(executionId: string): void
   unwatch(executionId: string): void
   /** An event about the execution has come; without an id, about the task. */
   nudge(executionId: string, taskId: string): void
   /** Called with each answer about a followed execution. */
-  onLook(listener: (executionId: string, look: Look) => void): void
+  onStatus(listener: (executionId: string, look: KnownStatus) => void): void
   stop(): void
 }
 
-export interface FollowerSettings {
+interface FollowerSettings {
   /** Waits between the questions; the last one goes on. Default 1, 2, 3, then 5 s. */
   readonly pollMs?: readonly number[]
 }
@@ -27,7 +28,7 @@ interface Watch {
   /** Milliseconds since 1970. */
   due: number
   readonly waiting: Set<() => void>
-  /** Goes on although nobody waits. */
+  /** Goes on without waiting callers. */
   kept: boolean
 }
 
@@ -36,13 +37,13 @@ const POLL_MS = [1000, 2000, 3000, 5000]
 const TOGETHER_MS = 100
 
 export function createFollower(
-  deps: { readonly lookout: Lookout; readonly clock: Clock; readonly log: Logger },
+  deps: { readonly statuses: StatusCache; readonly clock: Clock; readonly log: Logger },
   settings: FollowerSettings = {},
 ): Follower {
-  const { lookout, clock, log } = deps
+  const { statuses, clock, log } = deps
   const { pollMs = POLL_MS } = settings
   const watches = new Map<string, Watch>()
-  const listeners: ((executionId: string, look: Look) => void)[] = []
+  const listeners: ((executionId: string, look: KnownStatus) => void)[] = []
   let timer: ReturnType<typeof setTimeout> | undefined
   let asking = false
   let stopped = false
@@ -75,8 +76,8 @@ export function createFollower(
       watch.due = now + waitAfter(watch.step)
     }
     try {
-      const looks = await lookout.look(due.map(([id]) => id))
-      for (const [id, look] of looks) tell(id, look)
+      const looks = await statuses.ask(due.map(([id]) => id))
+      for (const [id, look] of looks) report(id, look)
     } catch (error) {
       log.verbose(`EXECUTIONS: The state of ${due.length} execution(s) could not be asked: ${reasonOf(error)}`)
     }
@@ -84,7 +85,7 @@ export function createFollower(
     schedule()
   }
 
-  function tell(id: string, look: Look): void {
+  function report(id: string, look: KnownStatus): void {
     if (look.progress?.state === 'finished') {
       const watch = watches.get(id)
       watches.delete(id)
@@ -94,14 +95,14 @@ export function createFollower(
   }
 
   const latest = (id: string): ExecutionSummary => {
-    const progress = lookout.last(id)?.progress
+    const progress = statuses.last(id)?.progress
     return progress ? summaryOf(progress) : JUST_TRIGGERED
   }
 
   return {
     watch(executionId) {
       const id = executionId.toLowerCase()
-      if (lookout.last(id)?.progress?.state !== 'finished') watchOf(id).kept = true
+      if (statuses.last(id)?.progress?.state !== 'finished') watchOf(id).kept = true
     },
     unwatch(executionId) {
       const id = executionId.toLowerCase()
@@ -128,19 +129,103 @@ export function createFollower(
     },
     nudge(executionId, taskId) {
       const id = executionId.toLowerCase()
-      if (id) lookout.outdate(id)
+      if (id) statuses.outdate(id)
       for (const [watched, watch] of watches) {
-        const concerned = id ? watched === id : lookout.last(watched)?.progress?.taskId === taskId
+        const concerned = id ? watched === id : statuses.last(watched)?.progress?.taskId === taskId
         if (!concerned) continue
         watch.step = 0
         watch.due = clock.now()
       }
       schedule()
     },
-    onLook: (listener) => void listeners.push(listener),
+    onStatus: (listener) => void listeners.push(listener),
     stop() {
       stopped = true
       clearTimeout(timer)
     },
+  }
+}
+
+// Running starts: the tasks that Footman has started and that are not final.
+
+interface RunningDeps {
+  readonly records: StartRecords
+  readonly statuses: StatusCache
+  readonly follower: Follower
+  readonly qrs: Pick<QrsClient, 'taskById'>
+  readonly clock: Clock
+  readonly log: Logger
+}
+
+/** What QRS still doesn't know, or shows no new result of, after this time has ended unseen. */
+const UNSEEN_MS = 60_000
+
+export function createRunningStarts(deps: RunningDeps): RunningStarts {
+  const { records, statuses, follower, clock, log } = deps
+  const listeners: (() => void)[] = []
+  const askedAt = new Map<string, number>()
+  const byExecution = new Map<string, StartRecord>()
+
+  follower.onStatus((executionId, look) => {
+    const record = byExecution.get(executionId)
+    if (record) judge(record, look)
+  })
+
+  function judge(record: StartRecord, { progress }: KnownStatus): void {
+    const gone = progress === null && clock.now() - record.startedAt > UNSEEN_MS
+    if (gone || progress?.state === 'finished') close(record)
+  }
+
+  function close(record: StartRecord): void {
+    askedAt.delete(record.id)
+    if (record.executionId !== null) {
+      byExecution.delete(record.executionId.toLowerCase())
+      follower.unwatch(record.executionId)
+    }
+    records.close(record.id, clock.now()).catch((error: unknown) => {
+      log.error(`EXECUTIONS: The end of task ${record.taskId} could not be noted: ${reasonOf(error)}`)
+    })
+    for (const listener of listeners) listener()
+  }
+
+  function openRecord(executionId: string): StartRecord[] {
+    const record = executionId === '' ? undefined : records.byExecution(executionId)
+    return record?.finalAt === null ? [record] : []
+  }
+
+  /** Old servers return no execution id: the task's last result is used instead. */
+  async function refreshByTask(record: StartRecord): Promise<void> {
+    const task = await deps.qrs.taskById(record.taskId)
+    const last = task?.operational?.lastExecutionResult
+    const over = !last || meaningOf(last.status).state === 'finished'
+    const isOurs = (timeOf(last?.stopTime) ?? 0) > record.startedAt
+    if (over && (isOurs || clock.now() - record.startedAt > UNSEEN_MS)) close(record)
+  }
+
+  return {
+    open: records.open,
+    async refresh(maxAgeMs) {
+      const now = clock.now()
+      const stale = records.open().filter(({ id }) => now - (askedAt.get(id) ?? 0) > maxAgeMs)
+      const known = stale.filter(({ executionId }) => executionId !== null)
+      if (known.length > 0) {
+        const looks = await statuses.ask(known.map(({ executionId }) => executionId ?? ''))
+        for (const record of known) {
+          askedAt.set(record.id, now)
+          const look = looks.get(record.executionId?.toLowerCase() ?? '')
+          if (look) judge(record, look)
+        }
+      }
+      for (const record of stale) if (record.executionId === null) await refreshByTask(record)
+    },
+    follow(executionId) {
+      const wanted = executionId === undefined ? records.open() : openRecord(executionId)
+      for (const record of wanted) {
+        if (record.executionId === null) continue
+        byExecution.set(record.executionId.toLowerCase(), record)
+        follower.watch(record.executionId)
+      }
+    },
+    onClosed: (listener) => void listeners.push(listener),
   }
 }

@@ -1,43 +1,91 @@
-/** What Footman has started: in the database, and what is not final yet also in memory. */
+/** Starts that Footman has made, and the history of executions. Open starts are also kept in memory. */
 import type { GroupWriter } from '../../platform/group-commit.ts'
-import type { Database, Migration } from '../../platform/sqlite.ts'
-import type { StartRecord, StartRecords } from './types.ts'
+import type { Database } from '../../platform/sqlite.ts'
+import { TASK_TYPES } from './status.ts'
+import type { EndedExecution, StartRecord, StartRecords, TaskState } from './types.ts'
 
-export const executionMigrations: Migration[] = [
-  {
-    name: 'executions-001',
-    sql: `
-      CREATE TABLE task_start (
-        id TEXT PRIMARY KEY,
-        request TEXT NOT NULL,
-        task_id TEXT NOT NULL,
-        task_name TEXT NOT NULL,
-        actor TEXT NOT NULL,
-        execution_id TEXT,
-        started_at INTEGER NOT NULL,
-        final_at INTEGER,
-        error TEXT
-      ) WITHOUT ROWID;
-      CREATE INDEX task_start_execution ON task_start (execution_id) WHERE execution_id IS NOT NULL;
-      CREATE INDEX task_start_request ON task_start (request);
-      CREATE INDEX task_start_open ON task_start (id) WHERE final_at IS NULL;
-      CREATE INDEX task_start_age ON task_start (started_at);`,
-  },
-]
+const COLUMNS = [
+  ['execution_id', 'executionId'],
+  ['result_id', 'resultId'],
+  ['task_id', 'taskId'],
+  ['task_name', 'taskName'],
+  ['task_type', 'taskType'],
+  ['app_id', 'appId'],
+  ['app_name', 'appName'],
+  ['status_num', 'statusNum'],
+  ['outcome', 'outcome'],
+  ['node', 'node'],
+  ['actor', 'actor'],
+  ['triggered_at', 'triggeredAt'],
+  ['started_at', 'startedAt'],
+  ['stopped_at', 'stoppedAt'],
+  ['queue_ms', 'queueMs'],
+  ['run_ms', 'runMs'],
+  ['attempts', 'attempts'],
+  ['error', 'error'],
+] as const satisfies readonly (readonly [string, keyof EndedExecution])[]
 
-const SELECT = `SELECT id, request, task_id AS taskId, task_name AS taskName, actor, execution_id AS executionId,
+export const EXECUTION_COLUMNS = COLUMNS.map(([column, member]) => `${column} AS ${member}`).join(', ')
+
+const STARTS = `SELECT id, request, task_id AS taskId, task_name AS taskName, actor, execution_id AS executionId,
   started_at AS startedAt, final_at AS finalAt, error FROM task_start`
+const EXECUTIONS = `SELECT seq, ${EXECUTION_COLUMNS} FROM execution`
+const STATES = `SELECT task_id AS taskId, task_name AS taskName, last_outcome AS lastOutcome,
+  last_stopped_at AS lastStoppedAt, last_run_ms AS lastRunMs, last_success_at AS lastSuccessAt,
+  consecutive_failures AS consecutiveFailures FROM task_state`
+/** Executions of a task that are examined for its type. */
+const TYPE_ROWS = 20
+
+const SQL = {
+  openStarts: `${STARTS} WHERE final_at IS NULL ORDER BY id`,
+  start: `${STARTS} WHERE id = ?`,
+  startOfExecution: `${STARTS} WHERE execution_id = ? ORDER BY id LIMIT 1`,
+  startsOfRequest: `${STARTS} WHERE request = ?`,
+  addStart: 'INSERT OR IGNORE INTO task_start VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)',
+  closeStart: 'UPDATE task_start SET final_at = ? WHERE id = ?',
+  pruneStarts:
+    'DELETE FROM task_start WHERE id IN (SELECT id FROM task_start WHERE started_at < ? ORDER BY started_at LIMIT ?)',
+
+  insert: `INSERT INTO execution (${COLUMNS.map(([column]) => column).join(', ')})
+    VALUES (${COLUMNS.map(() => '?').join(', ')})`,
+  update: `UPDATE execution SET ${COLUMNS.map(([column]) => `${column} = ?`).join(', ')} WHERE seq = ?`,
+  byExecution: `${EXECUTIONS} WHERE execution_id = ?`,
+  byResult: `${EXECUTIONS} WHERE result_id = ?`,
+  byEnd: `${EXECUTIONS} WHERE task_id = ? AND stopped_at BETWEEN ? AND ? AND outcome = ?
+    AND (execution_id IS NULL OR ? IS NULL) ORDER BY abs(stopped_at - ?) LIMIT 1`,
+  lastOfTask: `${EXECUTIONS} WHERE task_id = ? ORDER BY stopped_at DESC, seq DESC LIMIT 1`,
+  fromQlik: 'SELECT 1 FROM execution WHERE task_id = ? AND status_num IS NOT NULL LIMIT 1',
+  endOf: 'SELECT stopped_at AS stoppedAt, outcome FROM execution WHERE execution_id = ?',
+  lastSuccess: `SELECT stopped_at AS at FROM execution WHERE task_id = ? AND stopped_at <= ? AND outcome = 'success'
+    ORDER BY stopped_at DESC LIMIT 1`,
+  lastOtherSuccess: `SELECT stopped_at AS at FROM execution WHERE task_id = ? AND stopped_at <= ? AND outcome = 'success'
+    AND execution_id IS NOT ? ORDER BY stopped_at DESC LIMIT 1`,
+  failuresBetween: `SELECT count(*) AS n FROM execution WHERE task_id = ? AND stopped_at > ? AND stopped_at <= ?
+    AND outcome IN ('failed', 'aborted')`,
+  lastTypes: `SELECT task_type AS taskType, status_num AS statusNum FROM execution WHERE task_id = ?
+    ORDER BY stopped_at DESC LIMIT ${TYPE_ROWS}`,
+  lastSuccesses: `SELECT run_ms AS runMs, queue_ms AS queueMs FROM execution WHERE task_id = ? AND stopped_at > ?
+    AND outcome = 'success' ORDER BY stopped_at DESC LIMIT ?`,
+  oldest: 'SELECT seq, task_id AS taskId FROM execution WHERE stopped_at < ? ORDER BY stopped_at LIMIT ?',
+  remove: 'DELETE FROM execution WHERE seq = ?',
+
+  state: `${STATES} WHERE task_id = ?`,
+  states: `${STATES} ORDER BY rowid`,
+  writeState: `INSERT INTO task_state VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (task_id) DO UPDATE SET
+    task_name = excluded.task_name, last_outcome = excluded.last_outcome, last_stopped_at = excluded.last_stopped_at,
+    last_run_ms = excluded.last_run_ms, last_success_at = excluded.last_success_at,
+    consecutive_failures = excluded.consecutive_failures`,
+  removeState: 'DELETE FROM task_state WHERE task_id = ?',
+} as const
 
 const PRUNE_CHUNK = 500
 
 export function createStartRecords({ db, writer }: { db: Database; writer: GroupWriter }): StartRecords {
-  const open = new Map<string, StartRecord>(
-    db.all<StartRecord>(`${SELECT} WHERE final_at IS NULL ORDER BY id`).map((record) => [record.id, record]),
-  )
+  const open = new Map<string, StartRecord>(db.all<StartRecord>(SQL.openStarts).map((record) => [record.id, record]))
 
   function insert(into: Database, record: StartRecord): void {
     into.run(
-      'INSERT OR IGNORE INTO task_start VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)',
+      SQL.addStart,
       record.id,
       record.request,
       record.taskId,
@@ -61,24 +109,160 @@ export function createStartRecords({ db, writer }: { db: Database; writer: Group
       await writer.write((one) => insert(one, record))
       noted(record)
     },
-    byId: (id) => db.get<StartRecord>(`${SELECT} WHERE id = ?`, id.toLowerCase()),
-    byExecution: (executionId) =>
-      db.get<StartRecord>(`${SELECT} WHERE execution_id = ? ORDER BY id LIMIT 1`, executionId.toLowerCase()),
-    ofRequest: (request) => db.all<StartRecord>(`${SELECT} WHERE request = ?`, request),
+    byId: (id) => db.get<StartRecord>(SQL.start, id.toLowerCase()),
+    byExecution: (executionId) => db.get<StartRecord>(SQL.startOfExecution, executionId.toLowerCase()),
+    ofRequest: (request) => db.all<StartRecord>(SQL.startsOfRequest, request),
     open: () => [...open.values()],
     async close(id, finalAt) {
-      // Whoever counts what runs need not wait for the disk: after a crash QRS is asked again.
+      // Removed before the write is durable: after a crash QRS is asked again.
       open.delete(id)
-      await writer.write((one) => one.run('UPDATE task_start SET final_at = ? WHERE id = ?', finalAt, id))
+      await writer.write((one) => one.run(SQL.closeStart, finalAt, id))
     },
     async prune(before) {
-      const remove = (one: Database) =>
-        one.run(
-          'DELETE FROM task_start WHERE id IN (SELECT id FROM task_start WHERE started_at < ? ORDER BY started_at LIMIT ?)',
-          before,
-          PRUNE_CHUNK,
-        ).changes
+      const remove = (one: Database) => one.run(SQL.pruneStarts, before, PRUNE_CHUNK).changes
       while ((await writer.write(remove)) === PRUNE_CHUNK);
     },
   }
+}
+
+// The history: one row for each final execution, no matter how many sources report it or how often.
+
+/** What an entry has changed. */
+interface Recorded {
+  readonly isNew: boolean
+  /** Its run time was not known before and is now. */
+  readonly isMeasured: boolean
+}
+
+/** True when Qlik Sense has reported an execution of the task; claims of datagrams alone do not count. */
+export function knowsTaskFromQlik(db: Database, taskId: string): boolean {
+  return db.get(SQL.fromQlik, taskId) !== undefined
+}
+
+interface Standing {
+  readonly failures: number
+  readonly lastSuccessAt: number | null
+}
+
+type Stored = EndedExecution & { readonly seq: number }
+
+/** Without an execution id, ends of one task that lie closer together are the same one. */
+const SAME_END_MS = 2 * 60_000
+
+/** To be called in a transaction. Several reports of one execution become one row with everything reported. */
+export function recordExecution(db: Database, execution: EndedExecution): Recorded {
+  const reported = { ...execution, executionId: execution.executionId?.toLowerCase() || null }
+  const known = find(db, reported)
+  const row = known ? merged(known, reported) : reported
+  const values = COLUMNS.map(([, member]) => row[member])
+  if (known && COLUMNS.every(([, member]) => known[member] === row[member])) return NO_NEWS
+  if (known) db.run(SQL.update, ...values, known.seq)
+  else db.run(SQL.insert, ...values)
+  if (known || !advanceTaskState(db, row)) refreshTaskState(db, row.taskId)
+  return { isNew: !known, isMeasured: row.runMs !== null && (known?.runMs ?? null) === null }
+}
+
+const NO_NEWS: Recorded = { isNew: false, isMeasured: false }
+
+function find(db: Database, { executionId, resultId, taskId, outcome, stoppedAt }: EndedExecution): Stored | undefined {
+  const byId = executionId === null ? undefined : db.get<Stored>(SQL.byExecution, executionId)
+  if (byId) return byId
+  const byResult = resultId === null ? undefined : db.get<Stored>(SQL.byResult, resultId)
+  if (byResult) return byResult
+  const [from, to] = [stoppedAt - SAME_END_MS, stoppedAt + SAME_END_MS]
+  return db.get<Stored>(SQL.byEnd, taskId, from, to, outcome, executionId, stoppedAt)
+}
+
+/** The report of Qlik Sense with the most attempts wins; its missing members are taken from the other report. */
+function merged(known: EndedExecution, reported: EndedExecution): EndedExecution {
+  const isBetter = reported.statusNum !== null && (known.statusNum === null || reported.attempts >= known.attempts)
+  const [best, other] = isBetter ? [reported, known] : [known, reported]
+  const entries = COLUMNS.map(([, member]) => [member, best[member] ?? other[member]])
+  return Object.fromEntries(entries) as unknown as EndedExecution
+}
+
+/** Failed or aborted in a row up to an instant, and the last success before it. */
+export function standingAt(db: Database, taskId: string, at: number): Standing {
+  const state = taskState(db, taskId)
+  if (!state) return { failures: 0, lastSuccessAt: null }
+  const { lastStoppedAt, consecutiveFailures: failures, lastSuccessAt } = state
+  return at >= lastStoppedAt ? { failures, lastSuccessAt } : countStanding(db, taskId, at)
+}
+
+function countStanding(db: Database, taskId: string, at: number): Standing {
+  const success = db.get<{ at: number }>(SQL.lastSuccess, taskId, at)
+  const failures = db.get<{ n: number }>(SQL.failuresBetween, taskId, success?.at ?? Number.MIN_SAFE_INTEGER, at)
+  return { failures: failures?.n ?? 0, lastSuccessAt: success?.at ?? null }
+}
+
+/** The stored end of this execution when it lies before `at`, as an abort that is followed by a failure does. */
+export function knownBefore(db: Database, { executionId }: EndedExecution, at: number) {
+  if (executionId === null) return undefined
+  const found = db.get<{ stoppedAt: number; outcome: string }>(SQL.endOf, executionId.toLowerCase())
+  return found && found.stoppedAt <= at ? found : undefined
+}
+
+/** The last success of the task except this execution. */
+export function successBefore(db: Database, { taskId, executionId }: EndedExecution, at: number): number | null {
+  return db.get<{ at: number }>(SQL.lastOtherSuccess, taskId, at, executionId?.toLowerCase() ?? null)?.at ?? null
+}
+
+/** A new execution after all others is counted on; false when it is not the last. */
+function advanceTaskState(db: Database, row: EndedExecution): boolean {
+  const state = taskState(db, row.taskId)
+  if (state && row.stoppedAt < state.lastStoppedAt) return false
+  const isBad = row.outcome === 'failed' || row.outcome === 'aborted'
+  const before = state?.consecutiveFailures ?? 0
+  const failures = row.outcome === 'success' ? 0 : before + (isBad ? 1 : 0)
+  const lastSuccessAt = row.outcome === 'success' ? row.stoppedAt : (state?.lastSuccessAt ?? null)
+  writeTaskState(db, row, { failures, lastSuccessAt })
+  return true
+}
+
+function refreshTaskState(db: Database, taskId: string): void {
+  const last = db.get<Stored>(SQL.lastOfTask, taskId)
+  if (!last) {
+    db.run(SQL.removeState, taskId)
+    return
+  }
+  writeTaskState(db, last, countStanding(db, taskId, last.stoppedAt))
+}
+
+function writeTaskState(db: Database, last: EndedExecution, { failures, lastSuccessAt }: Standing): void {
+  const { taskId, taskName, outcome, stoppedAt, runMs } = last
+  db.run(SQL.writeState, taskId, taskName, outcome, stoppedAt, runMs, lastSuccessAt, failures)
+}
+
+function taskState(db: Database, taskId: string): TaskState | undefined {
+  return db.get<TaskState>(SQL.state, taskId)
+}
+
+/** All tasks that have run, in the order of their first executions. */
+export function taskStates(db: Database): TaskState[] {
+  return db.all<TaskState>(SQL.states)
+}
+
+/** The type of a task by its last executions; null when Qlik Sense has reported none. Types of other rows are guesses. */
+export function lastTaskType(db: Database, taskId: string): (typeof TASK_TYPES)[number] | null {
+  const rows = db.all<Pick<EndedExecution, 'taskType' | 'statusNum'>>(SQL.lastTypes, taskId)
+  const reported = rows.find(({ statusNum }) => statusNum !== null)?.taskType
+  return TASK_TYPES.find((type) => type === reported) ?? null
+}
+
+/** Up to `limit` successful executions that ended after `since`, newest first. */
+export function lastSuccesses(
+  db: Database,
+  taskId: string,
+  since: number,
+  limit: number,
+): { readonly runMs: number | null; readonly queueMs: number | null }[] {
+  return db.all(SQL.lastSuccesses, taskId, since, limit)
+}
+
+/** Forgets up to `limit` executions that ended before; returns how many. */
+export function purgeExecutions(db: Database, before: number, limit: number): number {
+  const rows = db.all<{ seq: number; taskId: string }>(SQL.oldest, before, limit)
+  for (const { seq } of rows) db.run(SQL.remove, seq)
+  for (const taskId of new Set(rows.map((row) => row.taskId))) refreshTaskState(db, taskId)
+  return rows.length
 }

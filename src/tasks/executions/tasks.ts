@@ -2,16 +2,36 @@
  * The tasks of the site, as a list that can be filtered. Of a large site only ids and names are read and kept, in pages, and
  * of the tasks themselves those that a page of the answer shows.
  */
+
+import { invalidQuery, valuesParameter, wordsParameter } from '../../http/endpoint/list-query.ts'
+import type { ApiRequest } from '../../http/endpoint/route.ts'
 import { globMatcher } from '../../platform/glob.ts'
 import type { Clock } from '../../platform/types.ts'
 import { QrsError } from '../../qlik/qrs/errors.ts'
 import { and, compare as condition, customProperty, eq, or } from '../../qlik/qrs/filter.ts'
-import type { ExecutionReader, QrsTask, QrsTaskKey, SiteReader } from '../../qlik/qrs/types.ts'
-import { meaningOf, STATUSES, TASK_TYPES } from './status.ts'
-import { lastResultOf, type TaskInfo, taskInfo } from './task-info.ts'
+import {
+  type ExecutionReader,
+  NEVER,
+  type QrsExecutionResult,
+  type QrsTask,
+  type QrsTaskKey,
+  type SiteReader,
+} from '../../qlik/qrs/types.ts'
+import {
+  isoOf,
+  lastResultOf,
+  meaningOf,
+  OUTCOMES,
+  type Progress,
+  progressOf,
+  STATES,
+  STATUSES,
+  TASK_TYPES,
+  taskTypeText,
+} from './status.ts'
 
 /** Null = any. A list = any of them. */
-export interface TaskFilter {
+interface TaskFilter {
   /** Globs. */
   readonly name: readonly string[] | null
   readonly tag: readonly string[] | null
@@ -26,7 +46,7 @@ export interface TaskFilter {
   readonly enabled: boolean | null
 }
 
-export interface TaskPage {
+interface TaskPage {
   readonly tasks: readonly TaskInfo[]
   /** Name and id of the last task; null on the last page. */
   readonly next: readonly [name: string, id: string] | null
@@ -274,4 +294,79 @@ function forgetOldest(map: Map<string, unknown>): void {
     if (map.size <= KEEP) return
     map.delete(key)
   }
+}
+
+interface TaskInfo {
+  readonly taskId: string
+  readonly taskName: string
+  readonly taskType: string
+  readonly enabled: boolean
+  readonly tags: readonly string[]
+  readonly customProperties: readonly { readonly name: string; readonly value: string }[]
+  readonly appId: string | null
+  readonly appName: string | null
+  readonly stream: string | null
+  /** ISO 8601. */
+  readonly nextExecution: string | null
+  /** Null when it never ran. */
+  readonly last: LastRun | null
+}
+
+interface LastRun {
+  /** Null while QRS does not return it. */
+  readonly executionId: string | null
+  readonly state: Progress['state']
+  readonly outcome: Progress['outcome']
+  readonly stoppedAt: string | null
+  readonly runMs: number | null
+}
+
+/** The last run without its execution id, which tasks do not carry. */
+export function taskInfo(task: QrsTask): TaskInfo {
+  const { nextExecution } = task.operational ?? {}
+  return {
+    taskId: task.id,
+    taskName: task.name,
+    taskType: taskTypeText(task.taskType),
+    enabled: task.enabled,
+    tags: task.tags.map(({ name }) => name),
+    customProperties: task.customProperties.map(({ definition, value }) => ({ name: definition.name, value })),
+    appId: task.app?.id ?? null,
+    appName: task.app?.name ?? null,
+    stream: task.app?.stream?.name ?? null,
+    nextExecution: nextExecution && nextExecution !== NEVER ? nextExecution : null,
+    last: lastRun(lastResultOf(task)),
+  }
+}
+
+function lastRun(result: QrsExecutionResult | null): LastRun | null {
+  const progress = result && progressOf([result], false)
+  if (!progress) return null
+  const { state, outcome, stoppedAt, runMs } = progress
+  return { executionId: result.executionID ?? null, state, outcome, stoppedAt: isoOf(stoppedAt), runMs }
+}
+
+type Query = ApiRequest['query']
+
+/** Throws 400 `VALIDATION`. */
+export function readTaskFilter(query: Query): TaskFilter {
+  const enabled = wordsParameter(query, 'enabled', ['true', 'false'])
+  return {
+    name: valuesParameter(query, 'name'),
+    tag: valuesParameter(query, 'tag'),
+    customProperty: valuesParameter(query, 'customProperty')?.map(propertyOf) ?? null,
+    type: wordsParameter(query, 'type', TASK_TYPES),
+    outcome: wordsParameter(query, 'outcome', OUTCOMES),
+    state: wordsParameter(query, 'state', STATES),
+    app: valuesParameter(query, 'app'),
+    stream: valuesParameter(query, 'stream'),
+    // Both words together do not limit.
+    enabled: enabled === null || new Set(enabled).size > 1 ? null : enabled[0] === 'true',
+  }
+}
+
+function propertyOf(text: string): { name: string; value: string } {
+  const colon = text.indexOf(':')
+  if (colon > 0) return { name: text.slice(0, colon), value: text.slice(colon + 1) }
+  throw invalidQuery([{ path: 'customProperty', message: 'must be name:value' }])
 }

@@ -7,7 +7,7 @@ export type ExecutionState = 'queued' | 'running' | 'finished'
 /** `unknown`: Footman stopped while it reloaded the app. */
 export type ExecutionOutcome = 'success' | 'failed' | 'aborted' | 'skipped' | 'unknown'
 
-/** How far an execution is; what answers to start requests tell about it. */
+/** The state of an execution, as answers to start requests contain it. */
 export interface ExecutionSummary {
   readonly state: ExecutionState
   /** Null until it is finished. */
@@ -26,7 +26,7 @@ export interface ExecutionDetail {
   readonly message: string
 }
 
-/** Everything that is told about one execution. Times are ISO 8601 in UTC. */
+/** One execution as answers contain it. Times are ISO 8601 in UTC. */
 export interface Execution extends ExecutionSummary {
   readonly executionId: string
   readonly kind: 'task' | 'appReload'
@@ -38,7 +38,7 @@ export interface Execution extends ExecutionSummary {
   /** Number of the status in Qlik Sense; null where there is none. */
   readonly statusNum: number | null
   readonly node: string | null
-  /** Who had Footman start it; absent when somebody else did. */
+  /** The actor of a start by Footman; absent for other starts. */
   readonly actor?: string
   readonly triggeredAt: string | null
   readonly startedAt: string | null
@@ -57,7 +57,7 @@ export interface StartRecord {
   readonly taskId: string
   readonly taskName: string
   readonly actor: string
-  /** Null where the server tells none. */
+  /** Null when the server returns none. */
   readonly executionId: string | null
   /** Milliseconds since 1970. */
   readonly startedAt: number
@@ -70,7 +70,7 @@ export interface StartRecord {
 /** What Footman has started. Promises resolve when the change is on disk. */
 export interface StartRecords {
   add(record: StartRecord): Promise<void>
-  /** The same inside a transaction of the caller, who calls `noted` when it is committed. */
+  /** The same inside a transaction of the caller, which calls `noted` after the commit. */
   insert(db: Database, record: StartRecord): void
   noted(record: StartRecord): void
   byId(id: string): StartRecord | undefined
@@ -114,7 +114,7 @@ export interface RunningStarts {
 
 /** A final execution of a task as the history keeps it. Times in milliseconds since 1970, in UTC. */
 export interface EndedExecution {
-  /** Null where nobody tells it. */
+  /** Null when unknown. */
   readonly executionId: string | null
   /** Id of its newest result in Qlik Sense; null while that has not been read. */
   readonly resultId: string | null
@@ -127,7 +127,7 @@ export interface EndedExecution {
   readonly statusNum: number | null
   readonly outcome: ExecutionOutcome
   readonly node: string | null
-  /** Who had Footman start it; null when somebody else did. */
+  /** The actor of a start by Footman; null for other starts. */
   readonly actor: string | null
   readonly triggeredAt: number | null
   readonly startedAt: number | null
@@ -168,3 +168,109 @@ export interface EndedReader {
     signal?: AbortSignal,
   ): Promise<readonly EndedOnSite[]>
 }
+
+// Queries of the history and their answers; they cross into a worker thread.
+
+/** Null = any. A list = any of them. Times in milliseconds since 1970. */
+export interface HistoryFilter {
+  readonly taskId: readonly string[] | null
+  /** Globs. */
+  readonly taskName: readonly string[] | null
+  readonly appId: readonly string[] | null
+  readonly type: readonly string[] | null
+  readonly outcome: readonly ExecutionOutcome[] | null
+  readonly node: readonly string[] | null
+  readonly actor: readonly string[] | null
+  /** Inclusive. */
+  readonly from: number | null
+  /** Exclusive. */
+  readonly to: number | null
+}
+
+/** End time and sequence number of the last row of a page. */
+export type HistoryPosition = readonly [stoppedAt: number, seq: number]
+
+export const GROUPINGS = ['task', 'app', 'node', 'type', 'day', 'hour'] as const
+export type Grouping = (typeof GROUPINGS)[number]
+
+export const SORTINGS = ['runs', 'failures', 'p95', 'total'] as const
+export type Sorting = (typeof SORTINGS)[number]
+
+export interface ListQuery {
+  readonly kind: 'list'
+  readonly filter: HistoryFilter
+  readonly after: HistoryPosition | null
+  readonly limit: number
+}
+
+export interface SummaryQuery {
+  readonly kind: 'summary'
+  readonly filter: HistoryFilter
+  readonly groupBy: Grouping
+  /** Null: days and hours newest first, everything else by the number of runs. */
+  readonly sort: Sorting | null
+  /** Of days and hours; '' = the zone of this computer. */
+  readonly timezone: string
+  readonly offset: number
+  readonly limit: number
+}
+
+/** An execution without its details, as REST answers contain it. Times are ISO 8601. */
+export interface HistoryItem {
+  readonly executionId: string | null
+  readonly kind: 'task'
+  readonly taskId: string
+  readonly taskName: string
+  readonly taskType: string
+  readonly appId: string | null
+  readonly appName: string | null
+  readonly state: 'finished'
+  readonly outcome: ExecutionOutcome
+  readonly statusNum: number | null
+  readonly statusText: string
+  readonly node: string | null
+  readonly actor?: string
+  readonly triggeredAt: string | null
+  readonly startedAt: string | null
+  readonly stoppedAt: string
+  readonly queueMs: number | null
+  readonly runMs: number | null
+  readonly attempts: number
+  readonly error: string | null
+}
+
+export interface ListAnswer {
+  readonly executions: readonly HistoryItem[]
+  readonly next: HistoryPosition | null
+}
+
+export interface SummaryGroup {
+  readonly key: string | null
+  readonly name: string | null
+  readonly runs: number
+  readonly success: number
+  readonly failed: number
+  readonly aborted: number
+  /** 0 to 1. */
+  readonly successRate: number
+  /** Milliseconds; null when no run time is known. */
+  readonly runMs: {
+    readonly min: number
+    readonly p50: number
+    readonly p95: number
+    readonly max: number
+    readonly total: number
+  } | null
+  readonly queueMs: { readonly p50: number; readonly p95: number; readonly max: number } | null
+  readonly lastOutcome: ExecutionOutcome
+  readonly lastStoppedAt: string
+}
+
+export interface SummaryAnswer {
+  readonly summary: readonly SummaryGroup[]
+  /** Offset of the next page. */
+  readonly next: number | null
+}
+
+export type HistoryQuery = ListQuery | SummaryQuery
+export type AnswerOf<Q extends HistoryQuery> = Q extends ListQuery ? ListAnswer : SummaryAnswer

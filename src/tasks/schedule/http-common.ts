@@ -5,7 +5,7 @@ import { Refusal, refused, refusedWithCode } from '../../http/endpoint/errors.ts
 import type { ApiRequest } from '../../http/endpoint/route.ts'
 import { isStorageTrouble } from '../../platform/sqlite.ts'
 import type { Logger } from '../../platform/types.ts'
-import { checkKeyValues } from '../start/rest-request.ts'
+import { checkKeyValues } from '../start/parse.ts'
 import { FileBrokenError, InvalidScheduleError, UnknownScheduleError } from './repository.ts'
 import type { Scheduler } from './scheduler.ts'
 import { ACTION_SCOPES, type Plan, type Run, type Schedule, type StartSelection } from './types.ts'

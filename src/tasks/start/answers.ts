@@ -1,7 +1,17 @@
-/** What a start request is answered, in the dialect in which it came. */
-import type { KnownSoFar } from './errors.ts'
-import type { StartOutcome, TaskRef } from './types.ts'
-import type { Followed } from './wait.ts'
+/** The result of a start request as an answer in the dialect of the request, as a log line and as an audit entry. */
+
+import { Refusal, reasonPhrase, refusedWithCode } from '../../http/endpoint/errors.ts'
+import { type AuditNote, jsonAnswer, jsonText } from '../../http/endpoint/route.ts'
+import {
+  type Followed,
+  type KnownSoFar,
+  LookupError,
+  QueueFullError,
+  ShadowModeError,
+  type StartOutcome,
+  type StartRequest,
+  type TaskRef,
+} from './types.ts'
 
 type Executions = Followed['executions']
 
@@ -29,7 +39,9 @@ export function objectAnswer(outcome: StartOutcome, executions?: Executions) {
 
 function startedList({ started }: StartOutcome, executions: Executions | undefined) {
   return started.map(({ taskId, taskName, executionId }) => ({
-    ...{ taskId, taskName, status: 'started' },
+    taskId,
+    taskName,
+    status: 'started',
     ...(executions && { executionId, execution: executions.get(taskId) ?? null }),
   }))
 }
@@ -42,7 +54,7 @@ function queuedMember({ queued = [] }: StartOutcome) {
 }
 
 /** The answer of the object dialect when QRS could not be asked, with what is known. */
-export function objectLookupFailure(message: string, { notFound, denied }: KnownSoFar) {
+function objectLookupFailure(message: string, { notFound, denied }: KnownSoFar) {
   const tasksDenied = deniedList(denied)
   return {
     error: 'Failed starting task',
@@ -66,7 +78,7 @@ export function deniedList({ taskIds, tags, customProperties }: StartOutcome['de
  * twice, although its task was started once. A task that QRS refused is only in `tasksFailed`, one that waits only in
  * `tasksQueued`.
  */
-export function arrayAnswer(outcome: StartOutcome, ids: readonly string[], executions?: Executions) {
+function arrayAnswer(outcome: StartOutcome, ids: readonly string[], executions?: Executions) {
   const absent = new Set([...outcome.failed, ...(outcome.queued ?? [])].map(({ taskId }) => taskId))
   const heldBack = new Set(outcome.heldBack.map(({ taskId }) => taskId))
   const listed = (by: 'id' | 'tag' | 'customProperty'): TaskRef[] =>
@@ -92,7 +104,7 @@ export function arrayAnswer(outcome: StartOutcome, ids: readonly string[], execu
 }
 
 /** The members of the array dialect's answer that are known when QRS could not be asked. */
-export function arrayLookupFailure({ notFound, denied }: KnownSoFar, ids: readonly string[]) {
+function arrayLookupFailure({ notFound, denied }: KnownSoFar, ids: readonly string[]) {
   return {
     tasksId: { started: [], invalid: idsIn(ids, notFound), denied: idsIn(ids, denied.taskIds) },
     tasksTagDenied: denied.tags.map((tag) => ({ tag })),
@@ -101,9 +113,114 @@ export function arrayLookupFailure({ notFound, denied }: KnownSoFar, ids: readon
 }
 
 /** The array dialect indents by two blanks. */
-export const indented = (body: unknown): string => JSON.stringify(body, null, 2)
+const indented = (body: unknown): string => JSON.stringify(body, null, 2)
 
 function idsIn(ids: readonly string[], wanted: readonly string[]): { taskId: string }[] {
   const set = new Set(wanted.map((id) => id.toLowerCase()))
   return ids.filter((id) => set.has(id.toLowerCase())).map((taskId) => ({ taskId }))
 }
+
+// The answer of the start endpoint.
+
+interface AnswerParts {
+  /** Present when the call has waited: the answer lists the executions. */
+  readonly followed?: Followed
+  /** Ignored parts of the body; only in the object dialect. */
+  readonly warnings: readonly string[]
+}
+
+export function startAnswer(
+  outcome: StartOutcome,
+  { dialect, taskIds }: StartRequest,
+  { followed, warnings }: AnswerParts,
+): Response {
+  const status = statusOf(outcome, followed)
+  return dialect === 'array'
+    ? jsonText(status, indented(arrayAnswer(outcome, taskIds, followed?.executions)))
+    : jsonAnswer(status, {
+        ...objectAnswer(outcome, followed?.executions),
+        ...(warnings.length > 0 && { warnings }),
+      })
+}
+
+function statusOf({ interrupted, started }: StartOutcome, followed: Followed | undefined): number {
+  if (interrupted === true && started.length === 0) return 502
+  return followed && !followed.allFinal ? 202 : 200
+}
+
+/** The refusal that an error of the start function stands for; other errors as they are. */
+export function startRefusal(error: unknown, { dialect, taskIds }: StartRequest): unknown {
+  if (error instanceof ShadowModeError) return refusedWithCode(409, 'SHADOW_MODE', 'Shadow mode', error.message)
+  if (error instanceof QueueFullError) return refusedWithCode(409, 'QUEUE_FULL', 'Start queue full', error.message)
+  if (!(error instanceof LookupError)) return error
+  const status = error.timedOut ? 504 : 502
+  if (dialect !== 'array') return new Refusal(status, objectLookupFailure(error.message, error.known))
+  return new Refusal(status, {
+    statusCode: status,
+    error: reasonPhrase(status),
+    message: 'Failed starting task',
+    details: `QRS request failed: ${error.message}`,
+    ...arrayLookupFailure(error.known, taskIds),
+  })
+}
+
+/** One line per start request: the sender, the selection and the result. */
+export function auditLine(
+  request: StartRequest,
+  outcome: StartOutcome | null,
+  durationMs: number,
+  problem?: string,
+): string {
+  const { taskIds, tags, customProperties, taskNames = [] } = request
+  const asked = [
+    `${taskIds.length} id(s)`,
+    `${tags.length} tag(s)`,
+    `${customProperties.length} custom property value(s)`,
+    ...(taskNames.length > 0 ? [`${taskNames.length} name(s)`] : []),
+    ...(request.match === 'all' ? ['all must match'] : []),
+  ].join(', ')
+  const who = `${request.origin} request from ${request.requestedBy}`
+  return `STARTTASK: ${who}${request.dialect ? ` (${request.dialect})` : ''}: ${asked}; ${resultOf(outcome, problem)}; ${durationMs} ms`
+}
+
+function resultOf(outcome: StartOutcome | null, problem = 'failed'): string {
+  if (!outcome) return `nothing started: ${problem}`
+  const counts = {
+    started: outcome.started.length,
+    failed: outcome.failed.length,
+    denied: deniedCount(outcome),
+    'not found': outcome.notFound.length,
+  }
+  return Object.entries({ ...counts, ...queuedCount(outcome) })
+    .map(([what, count]) => `${count} ${what}`)
+    .join(', ')
+}
+
+/** What the audit calls a start. */
+export const START_ACTION = 'task.start'
+
+/** The tasks that were meant to start, and how they fared; `denied` when nothing was allowed to start. */
+export function auditNote(outcome: StartOutcome): AuditNote & { readonly target: readonly string[] } {
+  const { started, queued = [], failed, notFound } = outcome
+  const denied = deniedCount(outcome)
+  const counts = {
+    started: started.length,
+    failed: failed.length,
+    denied,
+    'not found': notFound.length,
+    ...queuedCount(outcome),
+  }
+  const reported = Object.entries(counts).filter(([what, count]) => count > 0 || what === 'started')
+  const nothing = started.length + queued.length === 0
+  return {
+    target: [...[...started, ...queued, ...failed].map(({ taskId }) => taskId), ...outcome.denied.taskIds],
+    detail: reported.map(([what, count]) => `${count} ${what}`).join(', '),
+    ...(nothing && denied > 0 && { outcome: 'denied' }),
+    ...(nothing && denied === 0 && failed.length > 0 && { outcome: 'failed' }),
+  }
+}
+
+const deniedCount = ({ denied }: StartOutcome): number =>
+  denied.taskIds.length + denied.tags.length + denied.customProperties.length
+
+const queuedCount = ({ queued }: StartOutcome) => (queued ? { queued: queued.length } : {})

@@ -1,6 +1,6 @@
-/** Which tasks may be started, how many at a time, and what is started again. */
+/** Which tasks may be started, and how many at a time. */
 import { z } from 'zod'
-import { choice, count, duration, flag, list, noted, object, section, text, word } from '../../config/fields.ts'
+import { count, duration, flag, list, noted, object, section, word } from '../../config/fields.ts'
 
 export const startTaskFilter = section(
   'Which tasks may be started through Footman.',
@@ -41,15 +41,6 @@ export const startQueue = section('Queue of tasks to start.', () => ({
   maxAge: duration('Entries older than this are dropped.', '24h'),
 }))
 
-export const retryPolicy = section('Starting failed tasks again; nothing happens without the custom property.', () => ({
-  enable: flag('Honour the custom property.', true),
-  customPropertyName: text('Custom property of tasks whose value is the policy, like 3x/5m*2.', 'retryPolicy'),
-  alert: choice('Alert after the last try or after each.', ['last', 'each'], 'last'),
-  maxPerTaskPerDay: count('Most retries of one task in a day.', 10, { min: 1, max: 1_000_000 }),
-  maxPerHour: count('Most retries of all tasks in an hour.', 20, { min: 1, max: 1_000_000 }),
-}))
-
 export type StartTaskFilterConfig = z.output<typeof startTaskFilter>
 export type StartFilterConfig = z.output<typeof startFilter>
 export type StartQueueConfig = z.output<typeof startQueue>
-export type RetryPolicyConfig = z.output<typeof retryPolicy>

@@ -9,10 +9,9 @@ import { uuidV7 } from '../../platform/uuid.ts'
 import { isDown, reasonOf } from '../../qlik/qrs/failure.ts'
 import type { ExecutionReader, QrsClient, QrsTask } from '../../qlik/qrs/types.ts'
 import type { QueuedStart, RunningStarts, StartRecord, StartRecords } from '../executions/types.ts'
-import { QueueFullError } from './errors.ts'
 import type { QueueEntry, QueueStore } from './queue-store.ts'
-import { startOne } from './start-one.ts'
-import type { QueuedTask, TaskResult } from './types.ts'
+import { startOne } from './start-all.ts'
+import { type QueuedTask, QueueFullError, type TaskResult } from './types.ts'
 
 export interface StartQueueDeps extends Pick<TurnDeps, 'qrs' | 'store'> {
   readonly records: StartRecords

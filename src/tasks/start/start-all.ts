@@ -1,10 +1,11 @@
-/** Starting the tasks of one request without a limit. */
-import { isLost, reasonOf } from '../../qlik/qrs/failure.ts'
+/** Starts in QRS: a single one, and the tasks of one request without a limit. */
+
+import { QrsError } from '../../qlik/qrs/errors.ts'
+import { isDown, isLost, reasonOf } from '../../qlik/qrs/failure.ts'
 import type { QrsClient, QrsTask } from '../../qlik/qrs/types.ts'
-import { startOne } from './start-one.ts'
 import type { TaskResult } from './types.ts'
 
-export interface StartAllDeps {
+interface StartAllDeps {
   readonly qrs: QrsClient
   /** Tasks that this request has started already. */
   readonly done: ReadonlyMap<string, string | null>
@@ -48,3 +49,21 @@ export async function startAll(
   await Promise.all(Array.from({ length: Math.min(CONCURRENCY, tasks.length) }, work))
   return { results, interrupted: lost !== null }
 }
+
+/** With `cause` QRS gave no answer, or an error: whether the task was started is not known. */
+type StartAttempt = TaskResult & { readonly cause?: unknown }
+
+/** Never rejects and never tries twice. */
+export async function startOne(qrs: QrsClient, task: QrsTask): Promise<StartAttempt> {
+  // The asynchronous form of older servers would report a disabled task as started.
+  if (task.enabled === false) return { error: 'The task is disabled' }
+  try {
+    const result = await qrs.startTask(task.id)
+    return result.started ? { executionId: result.executionId } : { error: result.reason }
+  } catch (cause) {
+    return { error: reasonOf(cause), cause, ...(isPassing(cause) && { passing: true }) }
+  }
+}
+
+const isPassing = (cause: unknown): boolean =>
+  isDown(cause) || (cause instanceof QrsError && (cause.status ?? 0) >= 500)

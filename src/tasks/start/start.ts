@@ -1,24 +1,24 @@
-/** The one way in which tasks are started, whoever asks. */
+/** The start function: every start of a task, whatever its origin, goes through it. */
 
 import type { Clock, Logger } from '../../platform/types.ts'
 import { uuidV7 } from '../../platform/uuid.ts'
 import type { QrsClient, QrsTask } from '../../qlik/qrs/types.ts'
 import type { StartRecords } from '../executions/types.ts'
-import { auditLine } from './audit.ts'
-import { ShadowModeError } from './errors.ts'
-import { type StartFilterSettings, startFilterFor } from './filter.ts'
-import { storeItems } from './key-values.ts'
+import { auditLine } from './answers.ts'
+import { readItem } from './parse.ts'
 import type { StartQueue } from './queue.ts'
-import { type Selection, selectTasks } from './select.ts'
+import { type Selection, type StartFilterSettings, selectTasks, startFilterFor } from './select.ts'
 import { startAll } from './start-all.ts'
-import type {
-  QueuedTask,
-  StartOutcome,
-  StartProgress,
-  StartRequest,
-  StartTask,
-  StoreKeyValues,
-  TaskResult,
+import {
+  type KeyValueItem,
+  type QueuedTask,
+  ShadowModeError,
+  type StartOutcome,
+  type StartProgress,
+  type StartRequest,
+  type StartTask,
+  type StoreKeyValues,
+  type TaskResult,
 } from './types.ts'
 
 export interface StartTaskDeps {
@@ -31,7 +31,7 @@ export interface StartTaskDeps {
   readonly records?: StartRecords
   /** Absent: nothing limits the starts. */
   readonly queue?: StartQueue
-  /** Told about every request: what came of it, or why nothing did. */
+  /** Called for every request with its outcome, or with the problem that prevented it. */
   readonly onFinished?: (request: StartRequest, outcome: StartOutcome | null, problem: string | null) => void
 }
 
@@ -42,7 +42,7 @@ export interface StartTaskSettings extends StartFilterSettings {
 
 /**
  * Looks everything up first; each task is then started once, and QRS's answer is awaited. With a limit, what may not
- * start yet waits in the start queue. Rejects with a `LookupError` when QRS cannot tell which tasks are meant and with a
+ * start yet waits in the start queue. Rejects with a `LookupError` when QRS cannot be asked which tasks are meant and with a
  * `QueueFullError` when they do not fit into the queue (nothing was started then); a start that fails is part of the
  * outcome.
  */
@@ -175,7 +175,7 @@ function recorder({ records, clock, log }: StartTaskDeps, request: Identified, p
   }
 }
 
-/** Tasks that are disabled need not wait to be told so. */
+/** Disabled tasks are refused at once, without waiting in the queue. */
 async function throughQueue(
   queue: StartQueue,
   { id, origin, actor = origin, maxConcurrent }: Identified,
@@ -202,4 +202,21 @@ function logRefused(log: Logger, request: StartRequest, { notFound, denied }: Se
   for (const { name, value } of denied.customProperties) {
     log.warn(`STARTTASK: Task custom property is not allowed. Name: ${name}, value: ${value}`)
   }
+}
+
+const TRYING = 'STARTTASK: Trying to store key-value data, but'
+
+/** Stores what is complete, in one go; everything else is skipped with a warning. Rejects when the storage fails. */
+export async function storeItems(
+  { log, storeKeyValues }: { readonly log: Logger; readonly storeKeyValues?: StoreKeyValues | undefined },
+  items: readonly unknown[],
+): Promise<void> {
+  if (items.length === 0) return
+  const complete: KeyValueItem[] = []
+  for (const item of items) {
+    const result = storeKeyValues ? readItem(item) : 'KV store is not enabled.'
+    if (typeof result === 'string') log.warn(`${TRYING} ${result}`)
+    else complete.push(result)
+  }
+  if (complete.length > 0) await storeKeyValues?.(complete)
 }

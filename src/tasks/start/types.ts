@@ -1,5 +1,6 @@
-/** Starting tasks: one request shape and one function for every way in (REST, MQTT, later CLI and console). */
+/** Starting tasks: one request shape and one function for every way in (REST, MQTT, schedules, retries, reloads). */
 import type { TaskSelectors } from '../../http/endpoint/caller.ts'
+import type { ExecutionSummary } from '../executions/types.ts'
 
 export interface CustomPropertySelector {
   readonly name: string
@@ -93,6 +94,15 @@ export interface StartOutcome {
   readonly interrupted?: boolean
 }
 
+/** A start request and how far its executions are. */
+export interface Followed {
+  /** As it stands now: what was queued may have been started, or not, meanwhile. */
+  readonly outcome: StartOutcome
+  /** By task id. */
+  readonly executions: ReadonlyMap<string, ExecutionSummary>
+  readonly allFinal: boolean
+}
+
 /** Lets a request that was cut short by a crash go on where it stood. */
 export interface StartProgress {
   /** Tasks that this request has started already, with their execution ids; they are not started again. */
@@ -102,3 +112,38 @@ export interface StartProgress {
 }
 
 export type StartTask = (request: StartRequest, progress?: StartProgress) => Promise<StartOutcome>
+
+/** What is known when the look-ups break off; nothing has been started. */
+export type KnownSoFar = Pick<StartOutcome, 'notFound' | 'denied'>
+
+/** QRS could not be asked which tasks are meant, or answered with an error. Nothing was started. */
+export class LookupError extends Error {
+  override readonly name = 'LookupError'
+  constructor(
+    /** True when QRS accepted the connection and then stayed silent. */
+    readonly timedOut: boolean,
+    message: string,
+    readonly known: KnownSoFar,
+    cause: unknown,
+  ) {
+    super(message, { cause })
+  }
+}
+
+/** Footman only watches: it starts nothing. */
+export class ShadowModeError extends Error {
+  override readonly name = 'ShadowModeError'
+  constructor() {
+    super('Footman runs in shadow mode, which starts no tasks. Run it without --shadow and Butler.footman.shadow.')
+  }
+}
+
+/** The start queue has no room for the tasks of the request. Nothing was started. */
+export class QueueFullError extends Error {
+  override readonly name = 'QueueFullError'
+  constructor(waiting: number, capacity: number) {
+    super(
+      `${waiting} tasks wait in the start queue, which holds at most ${capacity}. Nothing was started; try again later, or remove entries with DELETE /v4/startqueue/{queueId}.`,
+    )
+  }
+}

@@ -27,10 +27,9 @@ import {
   nextPendingAt,
 } from '../../../src/events/store.ts'
 import { type Database, openDatabase } from '../../../src/platform/sqlite.ts'
-import { historyMigrations } from '../../../src/tasks/executions/history/migrations.ts'
+import { historyMigrations } from '../../../src/tasks/executions/migrations.ts'
 import { safetyNetMigrations } from '../../../src/tasks/safety-net/migrations.ts'
-import { isAnnounced } from '../../../src/tasks/safety-net/reconciler/known.ts'
-import { openRetries, retryOfExecution } from '../../../src/tasks/safety-net/retry/store.ts'
+import { isAnnounced, openRetries, retryOfExecution } from '../../../src/tasks/safety-net/store.ts'
 import { storePending, taskEvent } from '../../support/events.ts'
 import { endedExecution } from '../../support/safety-net.ts'
 

@@ -1,7 +1,7 @@
 /** Dumps that are too large to be held in memory, against an engine that can be made to misbehave. */
 import { afterEach, describe, expect, test } from 'bun:test'
 import { connect, type Socket } from 'node:net'
-import { appRoutes } from '../../../src/apps/routes.ts'
+import { appRoutes } from '../../../src/apps/http.ts'
 import { createApi } from '../../../src/http/server.ts'
 import { systemClock } from '../../../src/platform/clock.ts'
 import { createEngineClient } from '../../../src/qlik/engine/client.ts'

@@ -1,7 +1,7 @@
 /** The app endpoints in front of the simulated site, over mutual TLS with certificates that are verified. */
 
+import { appRoutes } from '../../../src/apps/http.ts'
 import { type AppReloadSettings, createAppReloads } from '../../../src/apps/reload.ts'
-import { appRoutes } from '../../../src/apps/routes.ts'
 import { createApi } from '../../../src/http/server.ts'
 import { systemClock } from '../../../src/platform/clock.ts'
 import { createEngineClient } from '../../../src/qlik/engine/client.ts'

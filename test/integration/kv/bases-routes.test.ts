@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'bun:test'
-import { codecRoutes } from '../../../src/kv/bases-routes.ts'
+import { codecRoutes } from '../../../src/kv/bases.ts'
 import { type RoutesApi, routesApi } from '../../support/routes-api.ts'
 
 let api: RoutesApi

@@ -1,6 +1,5 @@
 import { describe, expect, test } from 'bun:test'
-import { type Dump, inOrder } from '../../../src/apps/dump.ts'
-import { dumpAnswer } from '../../../src/apps/dump-answer.ts'
+import { type Dump, dumpAnswer, inOrder } from '../../../src/apps/dump.ts'
 import { recordingLog } from '../../support/recording-log.ts'
 import { until } from '../../support/wait.ts'
 

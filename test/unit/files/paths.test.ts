@@ -1,7 +1,14 @@
 import { describe, expect, test } from 'bun:test'
-import { isBelow, isWithin } from '../../../src/files/paths/compare.ts'
-import { fromSystem, normalText, resolvePath, textOf } from '../../../src/files/paths/resolve.ts'
-import type { AbsolutePath, PathRules } from '../../../src/files/paths/types.ts'
+import {
+  type AbsolutePath,
+  fromSystem,
+  isBelow,
+  isWithin,
+  normalText,
+  type PathRules,
+  resolvePath,
+  textOf,
+} from '../../../src/files/paths.ts'
 
 const WINDOWS: PathRules = { platform: 'win32', workingDirectory: 'C:\\footman' }
 const POSIX: PathRules = { platform: 'posix', workingDirectory: '/srv/footman' }

@@ -1,8 +1,7 @@
 /** What the store does for start requests, for the broker, and by itself. */
 import { afterEach, describe, expect, test } from 'bun:test'
-import { createExpiry } from '../../../src/kv/expiry.ts'
-import { createChangePublisher } from '../../../src/kv/publish.ts'
-import { createStoreKeyValues } from '../../../src/kv/start-items.ts'
+import { createExpiry, createStoreKeyValues } from '../../../src/kv/store.ts'
+import { createChangePublisher } from '../../../src/kv/watch.ts'
 import type { OutgoingMessage } from '../../../src/mqtt/types.ts'
 import { testStore } from '../../support/key-values.ts'
 import { recordingLog } from '../../support/recording-log.ts'

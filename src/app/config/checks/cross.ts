@@ -1,8 +1,9 @@
 /** Settings that must fit each other. */
+
+import { isCidr, isHost } from '../../../config/fields.ts'
 import { parseFrequency } from '../../../platform/frequency.ts'
 import { mayReach, topicMatches } from '../../../platform/mqtt-topics.ts'
 import { isAsInButler } from '../compatibility.ts'
-import { isCidr, isHost } from '../../../config/fields.ts'
 import { type Check, isLoopback } from './check.ts'
 
 /** Two listeners on one port. */

@@ -1,8 +1,8 @@
 /** What the features do for access control and the audit themselves. */
 import { expect, test } from 'bun:test'
 import { buildAudit } from '../../../../src/app/audit.ts'
+import { appRoutes } from '../../../../src/apps/http.ts'
 import type { AppReloadRequest } from '../../../../src/apps/reload.ts'
-import { appRoutes } from '../../../../src/apps/routes.ts'
 import { auditMigrations } from '../../../../src/http/audit/audit.ts'
 import { createGroupWriter } from '../../../../src/platform/group-commit.ts'
 import { openDatabase } from '../../../../src/platform/sqlite.ts'

@@ -5,11 +5,12 @@ import { systemClock } from '../../../../src/platform/clock.ts'
 import { createGroupWriter } from '../../../../src/platform/group-commit.ts'
 import { openDatabase } from '../../../../src/platform/sqlite.ts'
 import type { ExecutionReader, SiteReader } from '../../../../src/qlik/qrs/types.ts'
-import { createExecutions } from '../../../../src/tasks/executions/executions.ts'
 import { createFollower } from '../../../../src/tasks/executions/follower.ts'
-import { createLookout } from '../../../../src/tasks/executions/look.ts'
-import { executionRoutes } from '../../../../src/tasks/executions/routes.ts'
-import { createStartRecords, executionMigrations } from '../../../../src/tasks/executions/store.ts'
+import { executionRoutes } from '../../../../src/tasks/executions/http.ts'
+import { createExecutionLookup } from '../../../../src/tasks/executions/lookup.ts'
+import { executionMigrations } from '../../../../src/tasks/executions/migrations.ts'
+import { createStatusCache } from '../../../../src/tasks/executions/status-cache.ts'
+import { createStartRecords } from '../../../../src/tasks/executions/store.ts'
 import { createTaskList } from '../../../../src/tasks/executions/tasks.ts'
 import { fakeQrs } from '../../../support/fake-qrs.ts'
 import { recordingLog } from '../../../support/recording-log.ts'
@@ -46,15 +47,15 @@ async function scene() {
   }
   const db = openDatabase(':memory:', { migrations: executionMigrations })
   const records = createStartRecords({ db, writer: createGroupWriter(db) })
-  const lookout = createLookout({ qrs: reader, clock: systemClock })
-  const follower = createFollower({ lookout, clock: systemClock, log: recordingLog() })
+  const statuses = createStatusCache({ qrs: reader, clock: systemClock })
+  const follower = createFollower({ statuses, clock: systemClock, log: recordingLog() })
   let reload: AppReload = RUNNING
   const ended = Promise.withResolvers<void>()
   const reloads = {
     get: (id: string) => (id === RELOAD ? reload : null),
     finished: () => ended.promise,
   }
-  const executions = createExecutions({ qrs, lookout, follower, records, reloads, queued: () => null })
+  const executions = createExecutionLookup({ qrs, statuses, follower, records, reloads, queued: () => null })
   const stopping = new AbortController()
   const tasks = createTaskList({ qrs: reader, clock: systemClock })
   const api = await routesApi(executionRoutes({ executions, tasks, stopping: stopping.signal }))

@@ -4,7 +4,7 @@ import { systemClock } from '../../../../src/platform/clock.ts'
 import { QrsError } from '../../../../src/qlik/qrs/errors.ts'
 import type { ExecutionReader, QrsExecutionResult } from '../../../../src/qlik/qrs/types.ts'
 import { createFollower } from '../../../../src/tasks/executions/follower.ts'
-import { createLookout } from '../../../../src/tasks/executions/look.ts'
+import { createStatusCache } from '../../../../src/tasks/executions/status-cache.ts'
 import { executionResult } from '../../../support/fake-qrs.ts'
 import { recordingLog } from '../../../support/recording-log.ts'
 import { until } from '../../../support/wait.ts'
@@ -32,15 +32,15 @@ function scene(pollMs: readonly number[]) {
       return ids.flatMap((id) => results.get(id) ?? [])
     },
   }
-  const lookout = createLookout({ qrs: reader, clock: systemClock })
-  const follower = createFollower({ lookout, clock: systemClock, log: recordingLog() }, { pollMs })
+  const statuses = createStatusCache({ qrs: reader, clock: systemClock })
+  const follower = createFollower({ statuses, clock: systemClock, log: recordingLog() }, { pollMs })
   const set = (id: string, status: number) => {
     results.set(id, [
       executionResult({ status, executionID: id, taskID: `task-${id}`, startTime: '2026-03-02T06:00:00Z' }),
     ])
   }
   return {
-    ...{ lookout, follower, asked, set },
+    ...{ statuses, follower, asked, set },
     setDown: (value: boolean) => {
       down = value
     },
@@ -54,7 +54,7 @@ describe('waiting for the end of an execution', () => {
   test('many are asked with one request, at growing distances', async () => {
     using all = scene([20, 40, 80])
     const times: number[] = []
-    all.follower.onLook((id) => void (id === A && times.push(performance.now())))
+    all.follower.onStatus((id) => void (id === A && times.push(performance.now())))
     all.set(A, 2)
     all.set(B, 2)
     const ends = [A, B, A].map((id) => all.follower.untilFinal(id, never))
@@ -99,7 +99,7 @@ describe('waiting for the end of an execution', () => {
     all.set(A, 2)
     const patience = new AbortController()
     const end = all.follower.untilFinal(A, patience.signal)
-    await until(() => all.asked.length > 0 && all.lookout.last(A))
+    await until(() => all.asked.length > 0 && all.statuses.last(A))
     patience.abort()
     expect(await end).toMatchObject({ state: 'running', outcome: null, statusText: 'Started' })
     const count = all.asked.length
@@ -110,14 +110,14 @@ describe('waiting for the end of an execution', () => {
   test('a state that was asked a moment ago is not asked again, a final one never', async () => {
     using all = scene([20])
     all.set(A, 2)
-    await all.lookout.recent(A, 10_000)
-    await all.lookout.recent(A, 10_000)
+    await all.statuses.recent(A, 10_000)
+    await all.statuses.recent(A, 10_000)
     expect(all.asked).toHaveLength(1)
     all.follower.nudge(A, '')
     all.set(A, 7)
-    await Promise.all([all.lookout.recent(A, 10_000), all.lookout.recent(A, 10_000)])
+    await Promise.all([all.statuses.recent(A, 10_000), all.statuses.recent(A, 10_000)])
     expect(all.asked).toHaveLength(2)
-    await all.lookout.recent(A, 0)
+    await all.statuses.recent(A, 0)
     expect(all.asked).toHaveLength(2)
   })
 })

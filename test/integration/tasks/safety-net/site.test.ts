@@ -2,9 +2,9 @@
 import { afterEach, describe, expect, test } from 'bun:test'
 import { taskTypeOf } from '../../../../src/events/task-type.ts'
 import { createQrsClient } from '../../../../src/qlik/qrs/client.ts'
-import { createEndedReader } from '../../../../src/tasks/executions/ended.ts'
-import { createLiveReader } from '../../../../src/tasks/safety-net/watchdog/site.ts'
-import { createWatchdog } from '../../../../src/tasks/safety-net/watchdog/watchdog.ts'
+import { createEndedReader } from '../../../../src/tasks/executions/history.ts'
+import { createLiveReader } from '../../../../src/tasks/safety-net/site.ts'
+import { createWatchdog } from '../../../../src/tasks/safety-net/watchdog.ts'
 import { recordingLog } from '../../../support/recording-log.ts'
 import { eventList, safetyNetDatabase, setTaskProperty } from '../../../support/safety-net.ts'
 import { REPOSITORY_USER, startSite, type TestSite } from '../../../support/simulator.ts'
@@ -116,7 +116,7 @@ describe('what goes on', () => {
     await until(() => statusOf(busy[0]!) === 2 && statusOf(busy[1]!) === 2 && statusOf(busy[2]!) === 3)
     const soon = Date.now() + 60_000
     simulator.site.tasks.get(SLOW)!.operational.nextExecution = soon
-    const look = await live.look(Date.now() + 120_000)
+    const look = await live.read(Date.now() + 120_000)
     const found = new Map(look.map((one) => [one.task.id, one]))
     expect(busy.map((id) => found.get(id)?.state)).toEqual(['running', 'running', 'queued'])
     for (const id of busy) expect(Math.abs(Date.now() - found.get(id)!.since!)).toBeLessThan(10_000)

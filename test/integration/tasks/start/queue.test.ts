@@ -2,10 +2,10 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'bun:test'
 import { createGroupWriter } from '../../../../src/platform/group-commit.ts'
 import { openDatabase } from '../../../../src/platform/sqlite.ts'
-import { createFollower } from '../../../../src/tasks/executions/follower.ts'
-import { createLookout } from '../../../../src/tasks/executions/look.ts'
-import { createRunningStarts } from '../../../../src/tasks/executions/running.ts'
-import { createStartRecords, executionMigrations } from '../../../../src/tasks/executions/store.ts'
+import { createFollower, createRunningStarts } from '../../../../src/tasks/executions/follower.ts'
+import { executionMigrations } from '../../../../src/tasks/executions/migrations.ts'
+import { createStatusCache } from '../../../../src/tasks/executions/status-cache.ts'
+import { createStartRecords } from '../../../../src/tasks/executions/store.ts'
 import { createStartQueue } from '../../../../src/tasks/start/queue.ts'
 import { createQueueStore, type QueueEntry, queueMigrations } from '../../../../src/tasks/start/queue-store.ts'
 import { createStartTask } from '../../../../src/tasks/start/start.ts'
@@ -44,9 +44,9 @@ async function starts(settings: { maxConcurrent?: number; maxAge?: number; filte
   const db = openDatabase(directory.join('footman.db'), { migrations: [...executionMigrations, ...queueMigrations] })
   const writer = createGroupWriter(db)
   const records = createStartRecords({ db, writer })
-  const lookout = createLookout({ qrs, clock })
-  const follower = createFollower({ lookout, clock, log }, { pollMs: [50] })
-  const running = createRunningStarts({ records, lookout, follower, qrs, clock, log })
+  const statuses = createStatusCache({ qrs, clock })
+  const follower = createFollower({ statuses, clock, log }, { pollMs: [50] })
+  const running = createRunningStarts({ records, statuses, follower, qrs, clock, log })
   const dropped: QueueEntry[] = []
   const queue = createStartQueue(
     {

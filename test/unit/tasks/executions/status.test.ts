@@ -1,8 +1,13 @@
 import { describe, expect, test } from 'bun:test'
 import { NEVER, type QrsExecutionResult } from '../../../../src/qlik/qrs/types.ts'
-import { mayBeRetried, progressOf } from '../../../../src/tasks/executions/progress.ts'
-import { excerpt, scriptError } from '../../../../src/tasks/executions/script-error.ts'
-import { meaningOf, statusTextOf } from '../../../../src/tasks/executions/status.ts'
+import { excerpt } from '../../../../src/tasks/executions/http.ts'
+import {
+  mayBeRetried,
+  meaningOf,
+  progressOf,
+  scriptError,
+  statusTextOf,
+} from '../../../../src/tasks/executions/status.ts'
 import { executionResult } from '../../../support/fake-qrs.ts'
 
 describe('what a status of QRS means', () => {

@@ -1,7 +1,5 @@
 import { describe, expect, test } from 'bun:test'
-import { taskInfo } from '../../../../src/tasks/executions/task-info.ts'
-import { readTaskFilter } from '../../../../src/tasks/executions/task-query.ts'
-import { matcherOf } from '../../../../src/tasks/executions/tasks.ts'
+import { matcherOf, readTaskFilter, taskInfo } from '../../../../src/tasks/executions/tasks.ts'
 import { executionResult, qrsTask } from '../../../support/fake-qrs.ts'
 
 const TASK = taskInfo(

@@ -1,10 +1,16 @@
 /** The texts in custom properties, and the arithmetic behind them. */
 import { describe, expect, test } from 'bun:test'
 import fc from 'fast-check'
-import { createLogTime } from '../../../../src/tasks/safety-net/log-time.ts'
-import { delayBefore, parseRetryPolicy } from '../../../../src/tasks/safety-net/retry/policy.ts'
-import { deviation, median, queueLimit, runLimit } from '../../../../src/tasks/safety-net/watchdog/limits.ts'
-import { parseWatchPolicy } from '../../../../src/tasks/safety-net/watchdog/policy.ts'
+import { createLogTime } from '../../../../src/tasks/safety-net/events.ts'
+import {
+  delayBefore,
+  deviation,
+  median,
+  parseRetryPolicy,
+  parseWatchPolicy,
+  queueLimit,
+  runLimit,
+} from '../../../../src/tasks/safety-net/policies.ts'
 
 const MINUTE = 60_000
 

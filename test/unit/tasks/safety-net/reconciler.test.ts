@@ -1,9 +1,8 @@
 /** The reconciler with a moved clock and a site made of a list of ends. */
 import { describe, expect, test } from 'bun:test'
 import type { EndedExecution } from '../../../../src/tasks/executions/types.ts'
-import { readMark } from '../../../../src/tasks/safety-net/marks.ts'
-import { createLostMessages } from '../../../../src/tasks/safety-net/reconciler/lost.ts'
-import { createReconciler } from '../../../../src/tasks/safety-net/reconciler/reconciler.ts'
+import { createLostMessages, createReconciler } from '../../../../src/tasks/safety-net/reconciler.ts'
+import { readMark } from '../../../../src/tasks/safety-net/store.ts'
 import { qrsTask } from '../../../support/fake-qrs.ts'
 import { recordingLog } from '../../../support/recording-log.ts'
 import {

@@ -4,10 +4,13 @@ import { storeWholeEvent } from '../../../../src/events/store.ts'
 import type { TaskEvent } from '../../../../src/events/types.ts'
 import { createGroupWriter } from '../../../../src/platform/group-commit.ts'
 import type { QrsExecutionResult, QrsTask } from '../../../../src/qlik/qrs/types.ts'
-import { retryHold } from '../../../../src/tasks/safety-net/retry/hold.ts'
-import { createRetryPlanner } from '../../../../src/tasks/safety-net/retry/planner.ts'
-import { createRetryRunner, type RetryRunner } from '../../../../src/tasks/safety-net/retry/runner.ts'
-import * as store from '../../../../src/tasks/safety-net/retry/store.ts'
+import {
+  createRetryPlanner,
+  createRetryRunner,
+  type RetryRunner,
+  retryHold,
+} from '../../../../src/tasks/safety-net/retries.ts'
+import * as store from '../../../../src/tasks/safety-net/store.ts'
 import type { StartOutcome, StartRequest } from '../../../../src/tasks/start/types.ts'
 import { TASK_ID, taskEvent } from '../../../support/events.ts'
 import { executionResult, qrsTask } from '../../../support/fake-qrs.ts'

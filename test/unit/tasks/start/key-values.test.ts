@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'bun:test'
-import { namespacesOf, storeItems } from '../../../../src/tasks/start/key-values.ts'
+import { namespacesOf } from '../../../../src/tasks/start/parse.ts'
+import { storeItems } from '../../../../src/tasks/start/start.ts'
 import type { KeyValueItem } from '../../../../src/tasks/start/types.ts'
 import { recordingLog } from '../../../support/recording-log.ts'
 

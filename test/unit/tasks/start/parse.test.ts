@@ -1,7 +1,6 @@
 import { describe, expect, test } from 'bun:test'
 import fc from 'fast-check'
-import { parseStartMessage, replyProblem } from '../../../../src/tasks/start/message.ts'
-import { parseStart } from '../../../../src/tasks/start/parse.ts'
+import { parseStart, parseStartMessage, replyProblem } from '../../../../src/tasks/start/parse.ts'
 
 const ID = 'a8b4c123-def4-5678-9abc-def012345678'
 const RULES = { subscriptionRootTopic: 'qliksense/#', taskStartTopic: 'qliksense/start_task' }

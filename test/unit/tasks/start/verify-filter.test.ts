@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test'
-import { verifyStartFilter } from '../../../../src/tasks/start/verify-filter.ts'
+import { verifyStartFilter } from '../../../../src/tasks/start/select.ts'
 import { fakeQrs } from '../../../support/fake-qrs.ts'
 import { recordingLog } from '../../../support/recording-log.ts'
 

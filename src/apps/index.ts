@@ -1,0 +1,43 @@
+/** Apps: list, dump, and reload without a task. */
+import type { TaskSelectors } from '../http/endpoint/caller.ts'
+import type { ApiRoute } from '../http/endpoint/route.ts'
+import type { Clock, Logger, Service } from '../platform/types.ts'
+import type { EngineClient } from '../qlik/engine/types.ts'
+import type { StartTask } from '../tasks/start/types.ts'
+import { appRoutes } from './http.ts'
+import { createAppReloads } from './reload.ts'
+import type { AppReloads } from './types.ts'
+
+export interface AppsDeps {
+  readonly log: Logger
+  readonly clock: Clock
+  readonly engine: EngineClient
+  /** Starts the tasks that follow a reload. */
+  readonly start: StartTask
+  /** The ids that the start filter denies to tasks that follow a reload. */
+  readonly deniedTasks: (taskIds: readonly string[], limitedTo?: TaskSelectors) => Promise<readonly string[]>
+}
+
+export interface Apps {
+  readonly routes: readonly ApiRoute[]
+  readonly reloads: AppReloads
+  /** Stopped before the REST API, so that no long answer delays its stop. */
+  readonly service: Service
+}
+
+/** In shadow mode nothing is reloaded. */
+export function createApps({ log, clock, engine, start, deniedTasks }: AppsDeps, shadow: boolean): Apps {
+  const reloads = createAppReloads({ engine, start, log, clock })
+  const stopping = new AbortController()
+  return {
+    routes: appRoutes({ engine, reloads, log, stopping: stopping.signal, deniedTasks }, { shadow }),
+    reloads,
+    service: {
+      ...reloads,
+      async stop(graceMs) {
+        stopping.abort()
+        await reloads.stop(graceMs / 2)
+      },
+    },
+  }
+}

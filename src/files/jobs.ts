@@ -1,0 +1,353 @@
+/** File operations under way: at most so many at a time, with progress, and ended in order when the process was killed. */
+import type { Clock, Logger, Service } from '../platform/types.ts'
+import { uuidV7 } from '../platform/uuid.ts'
+import { temporaryName } from './directory.ts'
+import type { FileOperations } from './operations.ts'
+import type { JobStore } from './store.ts'
+import { deniedText, doneText, failureText, prefixOf, refusalText } from './texts.ts'
+import { type FileJob, FileRefusal, type FileRequest, type Outcome, type Tally, type Work } from './types.ts'
+
+export interface FileJobDeps {
+  readonly operations: FileOperations
+  readonly store: JobStore
+  readonly clock: Clock
+  readonly log: Logger
+  /** Called for every operation that has ended. */
+  readonly onFinished?: (finished: FinishedOperation) => void
+}
+
+export interface FinishedOperation {
+  readonly request: FileRequest
+  readonly actor: string
+  readonly result: 'ok' | 'refused' | 'failed' | 'cancelled'
+  /** Bytes copied, moved or deleted. */
+  readonly bytes: number
+  /** The job, when no call waited for the end. */
+  readonly job: FileJob | null
+}
+
+export interface FileJobs extends Service {
+  /** Carries out the request, after those that came before; resolves when it is done. */
+  run(request: FileRequest, actor: string): Promise<Outcome>
+  /** Checks the request and carries it out later; resolves with the id of the job. Null = too many wait already. */
+  enqueue(request: FileRequest, actor: string): Promise<string | null>
+  get(id: string): FileJob | null
+  /** Newest first. */
+  list(): FileJob[]
+  /** Resolves when the job has ended; false = it had ended by itself, null = there is none. */
+  cancel(id: string): Promise<boolean | null>
+  /** Calls the listener on every change of state, and every two seconds with the progress of running jobs. */
+  onChange(listener: (job: FileJob) => void): () => void
+}
+
+interface Job {
+  readonly id: string
+  readonly request: FileRequest
+  readonly actor: string
+  readonly listed: boolean
+  readonly startedAt: number
+  readonly tally: Tally
+  readonly aborter: AbortController
+  state: FileJob['state']
+  runningSince: number | null
+  finishedAt: number | null
+  error: string | null
+  /** Is in the store. */
+  stored: boolean
+  ended: Promise<unknown>
+}
+
+const KEEP_MS = 3_600_000
+const TICK_MS = 2000
+const MOST_UNFINISHED = 1000
+
+export function createFileJobs(deps: FileJobDeps, settings: { readonly maxConcurrent: number }): FileJobs {
+  const { operations, store, clock, log } = deps
+  const limiter = createLimiter(settings.maxConcurrent)
+  const listeners = new Set<(job: FileJob) => void>()
+  const listed = new Map<string, Job>()
+  const underWay = new Set<Job>()
+  let timer: ReturnType<typeof setInterval> | undefined
+  let stopping = false
+
+  function newJob(request: FileRequest, actor: string, isListed: boolean): Job {
+    const startedAt = clock.now()
+    return {
+      id: uuidV7(startedAt),
+      request,
+      actor,
+      listed: isListed,
+      startedAt,
+      aborter: new AbortController(),
+      tally: { files: 0, filesDone: 0, bytes: 0, bytesDone: 0 },
+      state: 'waiting',
+      runningSince: null,
+      finishedAt: null,
+      error: null,
+      stored: false,
+      ended: Promise.resolve(),
+    }
+  }
+
+  async function remember(job: Job): Promise<void> {
+    if (job.stored) return
+    job.stored = true
+    await store.add(job)
+  }
+
+  async function carryOut(job: Job): Promise<Outcome> {
+    underWay.add(job)
+    try {
+      const leave = await limiter.enter(job.aborter.signal)
+      try {
+        return await work(job)
+      } finally {
+        leave()
+      }
+    } catch (error) {
+      finish(job, error)
+      throw job.aborter.signal.aborted ? new FileRefusal({ kind: 'cancelled' }) : error
+    } finally {
+      underWay.delete(job)
+    }
+  }
+
+  async function work(job: Job): Promise<Outcome> {
+    job.state = 'running'
+    job.runningSince = clock.now()
+    notify(job)
+    const outcome = await operations.run(job.request, workOf(job))
+    log.info(doneText(job.request, outcome.changed))
+    finish(job, null)
+    return outcome
+  }
+
+  function workOf(job: Job): Work {
+    let names = 0
+    return {
+      signal: job.aborter.signal,
+      tally: job.tally,
+      async temporaryName(kind = 'tmp') {
+        await remember(job)
+        return temporaryName(job.id, names++, kind)
+      },
+    }
+  }
+
+  function finish(job: Job, error: unknown): void {
+    const result = error === null ? 'ok' : resultOf(job, error)
+    job.state = ({ ok: 'succeeded', refused: 'failed', failed: 'failed', cancelled: 'cancelled' } as const)[result]
+    job.finishedAt = clock.now()
+    job.error = error === null || result === 'cancelled' ? null : errorText(job.request, error)
+    if (error !== null) logFailure(job, error, result)
+    // An operation that the end of the process cuts short stays in the store, so that the next start reports it.
+    if (job.stored && !(stopping && result === 'cancelled')) {
+      store.remove(job.id).catch((problem: unknown) => log.error(`FILES: ${problem}`))
+    }
+    notify(job)
+    const { request, actor, tally } = job
+    deps.onFinished?.({ request, actor, result, bytes: tally.bytesDone, job: job.listed ? jobOf(job, clock) : null })
+  }
+
+  function logFailure({ request, error: text }: Job, error: unknown, result: string): void {
+    if (error instanceof FileRefusal && error.reason.kind === 'denied') log.error(deniedText(request))
+    else if (result === 'failed') log.error(`${prefixOf(request.operation)}: ${text}`)
+    else log.verbose(`${prefixOf(request.operation)}: ${text ?? 'Cancelled'}`)
+  }
+
+  function notify(job: Job): void {
+    if (!job.listed || listeners.size === 0) return
+    const state = jobOf(job, clock)
+    for (const listener of listeners) listener(state)
+  }
+
+  function forgetOld(): void {
+    const oldest = clock.now() - KEEP_MS
+    for (const [id, { finishedAt }] of listed) if (finishedAt !== null && finishedAt < oldest) listed.delete(id)
+  }
+
+  /** Ends what the last process left unfinished. */
+  async function takeOver(): Promise<void> {
+    for (const left of store.all()) {
+      const { id, request, actor } = left
+      if (left.listed) {
+        listed.set(id, {
+          ...newJob(request, actor, true),
+          id,
+          startedAt: left.startedAt,
+          state: 'failed',
+          finishedAt: clock.now(),
+          error: 'INTERRUPTED',
+        })
+      }
+      try {
+        if (request.operation === 'copy' || request.operation === 'move') await operations.cleanUp(id, request)
+      } catch (error) {
+        log.warn(`${prefixOf(request.operation)}: Could not remove what is left of an interrupted operation: ${error}`)
+      }
+      await store.remove(id)
+    }
+  }
+
+  return {
+    name: 'file operations',
+
+    async start() {
+      timer = setInterval(() => {
+        forgetOld()
+        for (const job of underWay) if (job.state === 'running') notify(job)
+      }, TICK_MS)
+      timer.unref()
+      // A slow disk must not hold up the start.
+      void takeOver().catch((error: unknown) => log.error(`FILES: ${error}`))
+    },
+
+    async stop() {
+      stopping = true
+      clearInterval(timer)
+      const jobs = [...underWay]
+      for (const { aborter } of jobs) aborter.abort()
+      await Promise.allSettled(jobs.map(({ ended }) => ended))
+    },
+
+    async run(request, actor) {
+      const job = newJob(request, actor, false)
+      if (stopping) throw new FileRefusal({ kind: 'cancelled' })
+      if ('directory' in request) {
+        // Making a directory takes no time, and should not wait for hours of copying.
+        return work(job).catch((error: unknown) => {
+          finish(job, error)
+          throw error
+        })
+      }
+      if (limiter.isFull) await checked(job)
+      const done = carryOut(job)
+      job.ended = done.catch(() => undefined)
+      return done
+    },
+
+    async enqueue(request, actor) {
+      if (stopping) throw new FileRefusal({ kind: 'cancelled' })
+      if (underWay.size >= MOST_UNFINISHED) return null
+      const job = newJob(request, actor, true)
+      await checked(job)
+      await remember(job)
+      listed.set(job.id, job)
+      job.ended = carryOut(job).catch(() => undefined)
+      return job.id
+    },
+
+    get(id) {
+      forgetOld()
+      const job = listed.get(id)
+      return job ? jobOf(job, clock) : null
+    },
+
+    list() {
+      forgetOld()
+      const jobs = [...listed.values()].sort((a, b) => (a.id < b.id ? 1 : -1))
+      return jobs.map((job) => jobOf(job, clock))
+    },
+
+    async cancel(id) {
+      const job = listed.get(id)
+      if (!job) return null
+      if (job.finishedAt !== null) return false
+      job.aborter.abort()
+      await job.ended
+      return job.state === 'cancelled'
+    },
+
+    onChange(listener) {
+      listeners.add(listener)
+      return () => listeners.delete(listener)
+    },
+  }
+
+  /** Refusals that are known at once need no waiting. */
+  async function checked(job: Job): Promise<void> {
+    try {
+      await operations.check(job.request)
+    } catch (error) {
+      finish({ ...job, listed: false }, error)
+      throw error
+    }
+  }
+}
+
+function resultOf(job: Job, error: unknown): 'refused' | 'failed' | 'cancelled' {
+  if (error instanceof FileRefusal) return 'refused'
+  return job.aborter.signal.aborted ? 'cancelled' : 'failed'
+}
+
+function errorText({ operation }: FileRequest, error: unknown): string {
+  if (!(error instanceof FileRefusal)) {
+    return `${failureText(operation)}: ${error instanceof Error ? error.message : String(error)}`
+  }
+  const { message, details } = refusalText(operation, error.reason)
+  return details ? `${message}: ${details}` : message
+}
+
+function jobOf(job: Job, clock: Clock): FileJob {
+  const { request, tally, runningSince, finishedAt } = job
+  const seconds = runningSince === null ? 0 : ((finishedAt ?? clock.now()) - runningSince) / 1000
+  return {
+    jobId: job.id,
+    operation: request.operation,
+    from: 'directory' in request ? request.directory : request.from,
+    to: 'to' in request ? request.to : null,
+    state: job.state,
+    ...tally,
+    bytesPerSecond: seconds > 0 ? Math.round(tally.bytesDone / seconds) : 0,
+    startedAt: new Date(job.startedAt).toISOString(),
+    finishedAt: finishedAt === null ? null : new Date(finishedAt).toISOString(),
+    error: job.error,
+  }
+}
+
+/** So many at a time, the others one after the other in the order in which they came. */
+
+interface Limiter {
+  readonly isFull: boolean
+  /** Resolves with the function that makes room again. Rejects when `signal` aborts while waiting. */
+  enter(signal: AbortSignal): Promise<() => void>
+}
+
+function createLimiter(most: number): Limiter {
+  const waiting = new Set<() => void>()
+  let inside = 0
+
+  function leave(): void {
+    inside -= 1
+    const [next] = waiting
+    if (!next) return
+    waiting.delete(next)
+    next()
+  }
+
+  return {
+    get isFull() {
+      return inside >= most
+    },
+    async enter(signal) {
+      signal.throwIfAborted()
+      if (inside >= most) {
+        await new Promise<void>((resolve, reject) => {
+          const abort = () => {
+            waiting.delete(go)
+            reject(signal.reason)
+          }
+          const go = () => {
+            signal.removeEventListener('abort', abort)
+            // Counted here, so that no newcomer overtakes the one that has waited.
+            inside += 1
+            resolve()
+          }
+          waiting.add(go)
+          signal.addEventListener('abort', abort, { once: true })
+        })
+      } else inside += 1
+      return leave
+    },
+  }
+}

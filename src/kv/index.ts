@@ -1,0 +1,80 @@
+/** Key-value pairs in namespaces, with expiry and revisions: endpoints, followers of changes, pairs of start requests. */
+import { createEventStreams } from '../http/endpoint/event-stream.ts'
+import type { ApiRoute } from '../http/endpoint/route.ts'
+import type { MqttOutgoing } from '../mqtt/types.ts'
+import { createGroupWriter, type GroupWriter } from '../platform/group-commit.ts'
+import { type Database, openDatabase } from '../platform/sqlite.ts'
+import type { Clock, Logger, Service } from '../platform/types.ts'
+import type { StoreKeyValues } from '../tasks/start/types.ts'
+import type { KeyValueConfig, KeyValueStoreConfig } from './config.ts'
+import { keyValueRoutes } from './http.ts'
+import { keyValueMigrations } from './migrations.ts'
+import { createExpiry, createKeyValueStore, createStoreKeyValues, type StoreSizes, sizesOf } from './store.ts'
+import { transferRoutes } from './transfer.ts'
+import { changePublisher } from './watch.ts'
+
+export interface KeyValueDeps {
+  /** Holds the tables of `keyValueMigrations`. */
+  readonly db: Database
+  readonly writer: GroupWriter
+  readonly clock: Clock
+  readonly log: Logger
+  /** Null when MQTT is not configured. */
+  readonly outgoing: MqttOutgoing | null
+  /** Called for each use of the store: `get`, `set`, `expire` ... with the number of pairs. */
+  readonly onOperation: (operation: string, times: number) => void
+}
+
+/** What the store reads of the configuration. */
+export interface KeyValueSettings {
+  readonly restServerEndpointsEnable: { readonly keyValueStore: boolean }
+  readonly keyValueStore: KeyValueStoreConfig
+  readonly mqttConfig: { readonly taskStartTopic: string }
+  readonly footman: { readonly keyValue: KeyValueConfig }
+}
+
+export interface KeyValues {
+  readonly routes: readonly ApiRoute[]
+  /** To be stopped before the REST API, so that no open stream delays its stop. */
+  readonly services: readonly Service[]
+  /** Null while the store is off. */
+  sizes(): StoreSizes | null
+  /** Number of open event streams. */
+  readonly streams: number
+  /** Absent while the store is off. */
+  readonly storeKeyValues?: StoreKeyValues
+}
+
+/** The pairs survive a restart unless `Butler.footman.keyValue.persist` is false. In shadow mode nothing is published. */
+export function createKeyValues(deps: KeyValueDeps, config: KeyValueSettings, shadow: boolean): KeyValues {
+  if (!config.restServerEndpointsEnable.keyValueStore)
+    return { routes: [], services: [], sizes: () => null, streams: 0 }
+  const { clock, outgoing, onOperation } = deps
+  const log = deps.log.child('kv')
+  const { persist, maxValueSize, mqttTopic } = config.footman.keyValue
+  const { db, writer } = persist ? deps : inMemory()
+  const store = createKeyValueStore(
+    { db, writer, clock, onOperation },
+    { maxKeysPerNamespace: config.keyValueStore.maxKeysPerNamespace, maxValueSize },
+  )
+  const publish = changePublisher({ outgoing, log }, shadow ? '' : mqttTopic, config.mqttConfig.taskStartTopic)
+  if (publish) store.onChange(publish)
+  const streams = createEventStreams()
+  return {
+    routes: [...keyValueRoutes({ store, clock, log, streams }), ...transferRoutes({ store, clock, log })],
+    services: [
+      createExpiry({ store, log }),
+      { name: 'key-value streams', start: async () => {}, stop: async () => streams.stop() },
+    ],
+    sizes: () => sizesOf(db, clock.now()),
+    get streams() {
+      return streams.count
+    },
+    storeKeyValues: createStoreKeyValues({ store, log }),
+  }
+}
+
+function inMemory(): { db: Database; writer: GroupWriter } {
+  const db = openDatabase(':memory:', { migrations: keyValueMigrations })
+  return { db, writer: createGroupWriter(db) }
+}

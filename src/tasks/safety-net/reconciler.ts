@@ -1,0 +1,200 @@
+/** Finds executions whose end was not announced: UDP messages get lost, and Footman may have been away. */
+import type { EventOutcome, EventType, TaskEvent } from '../../events/types.ts'
+import type { Database } from '../../platform/sqlite.ts'
+import type { Clock, Logger, Service } from '../../platform/types.ts'
+import { STATUS_TEXTS } from '../../qlik/qrs/status.ts'
+import type { QrsTask } from '../../qlik/qrs/types.ts'
+import type { EndedExecution, EndedOnSite, EndedReader } from '../executions/types.ts'
+import { recurringJob } from './recurring.ts'
+import { addHeardKind, heardKinds, isAnnounced, readMark, writeMark } from './store.ts'
+import type { FoundEvent, SafetyNetEvents } from './types.ts'
+
+interface ReconcilerDeps {
+  readonly db: Database
+  readonly clock: Clock
+  readonly log: Logger
+  readonly site: EndedReader
+  readonly events: SafetyNetEvents
+  readonly history: { add(executions: readonly EndedExecution[]): Promise<void> }
+  /** Whether a rule or a retry concerns such an end of the task. */
+  readonly wants: (type: EventType, outcome: EventOutcome, task: QrsTask) => boolean
+  readonly lost: Pick<LostMessages, 'missed'>
+  /** Whether messages by UDP have been listened to since then (milliseconds since 1970). */
+  readonly listenedSince: (at: number) => boolean
+  readonly logTime: (instant: number) => string
+}
+
+interface ReconcilerSettings {
+  readonly intervalMs: number
+  readonly maxAlertAgeMs: number
+  /** An end is left to its message for so long; default 2 min. */
+  readonly settleMs?: number
+  /** From the start to the first look; default 5 s. */
+  readonly firstMs?: number
+}
+
+const SETTLE_MS = 2 * 60_000
+const OVERLAP_MS = 2 * 60_000
+const FIRST_MS = 5000
+/** Looked at with one question; longer ago, where nothing is alerted, a day. */
+const SPAN_MS = 3_600_000
+const OLD_SPAN_MS = 86_400_000
+/** What began so long ago and ends now was found by a server that was restored or started again. */
+const LONG_RUN_MS = 7 * 86_400_000
+const DEDUP_MS = 86_400_000
+const SINCE = 'reconciler.since'
+const LOOKED = 'reconciler.looked'
+
+export function createReconciler(deps: ReconcilerDeps, settings: ReconcilerSettings): Service {
+  const { db, clock, log } = deps
+  const { settleMs = SETTLE_MS, firstMs = FIRST_MS, intervalMs } = settings
+  /** Results that were dealt with, and when they are forgotten. */
+  const handled = new Map<string, number>()
+
+  async function reconcile(signal: AbortSignal): Promise<void> {
+    const now = clock.now()
+    const until = now - settleMs
+    const from = beginning(now)
+    let old: EndedExecution[] = []
+    try {
+      // After a long outage one answer would be too large.
+      for (let start = from, end = from; start < until && !signal.aborted; start = end) {
+        end = Math.min(start + (start + OLD_SPAN_MS < until ? OLD_SPAN_MS : SPAN_MS), until)
+        old = [...old, ...(await examine(start, end, now, signal))]
+      }
+    } finally {
+      logOld(old, now)
+    }
+    for (const [id, forgetAt] of handled) if (forgetAt < now) handled.delete(id)
+  }
+
+  /** The clock of this computer may have been ahead when it was noted how far the look came. */
+  function beginning(now: number): number {
+    const since = readMark(db, SINCE) ?? now
+    const looked = readMark(db, LOOKED) ?? since
+    if (since <= now && looked <= now) return Math.max(since, looked - OVERLAP_MS)
+    log.warn(
+      `RECONCILER: The clock of this computer was set back: ended executions were looked for until ${deps.logTime(Math.max(looked, since))} already. It goes on from now, ${deps.logTime(now)}`,
+    )
+    const again = now - settleMs - OVERLAP_MS
+    writeMark(db, SINCE, Math.min(since, again))
+    writeMark(db, LOOKED, again)
+    return again
+  }
+
+  function logOld(old: readonly EndedExecution[], now: number): void {
+    const [first] = old
+    if (!first) return
+    const age = `${Math.round((now - first.stoppedAt) / 60_000)} min ago`
+    log.info(
+      `RECONCILER: ${old.length} executions ended without a message and were recorded, too old for an alert; the first is one of task "${first.taskName}" (${first.taskId}), ${age}`,
+    )
+  }
+
+  /** Resolves with what was too old for an alert. */
+  async function examine(from: number, to: number, now: number, signal: AbortSignal): Promise<EndedExecution[]> {
+    const old: EndedExecution[] = []
+    const found = await deps.site.between(from, to, (id) => handled.has(id), signal)
+    await deps.history.add(found.map(({ execution }) => execution))
+    for (const one of found) {
+      if (await consider(one, now)) old.push(one.execution)
+      for (const id of one.resultIds) handled.set(id, now + settleMs + 2 * OVERLAP_MS + 2 * intervalMs)
+    }
+    writeMark(db, LOOKED, to)
+    return old
+  }
+
+  /** True for a find that is too old for an alert. */
+  async function consider({ execution, task }: EndedOnSite, now: number): Promise<boolean> {
+    const { outcome, taskType, stoppedAt } = execution
+    if (outcome === 'skipped' || outcome === 'unknown') return false
+    const type = taskType as EventType
+    if (!deps.wants(type, outcome, task) || isAnnounced(db, execution)) return false
+    const beganAt = execution.triggeredAt ?? execution.startedAt ?? stoppedAt
+    const isOld = now - stoppedAt > settings.maxAlertAgeMs || now - beganAt > LONG_RUN_MS
+    const dedupKey = execution.executionId === null ? null : `${execution.executionId}|${outcome}`
+    await deps.events.emit(eventOf(execution, isOld), { dedupKey, dedupMs: DEDUP_MS })
+    if (isOld) return true
+    const age = `${Math.round((now - stoppedAt) / 60_000)} min ago`
+    log.info(
+      `RECONCILER: Task "${execution.taskName}" (${execution.taskId}) ended ${age} (${outcome}) without a message`,
+    )
+    if (deps.listenedSince(stoppedAt)) deps.lost.missed({ type, outcome }, execution.node ?? '', now)
+    return false
+  }
+
+  function eventOf(execution: EndedExecution, isOld: boolean): FoundEvent {
+    const { taskId, taskName, appId, appName, executionId, node, stoppedAt, statusNum, error } = execution
+    const status = STATUS_TEXTS[statusNum ?? -1] ?? ''
+    return {
+      source: 'reconciler',
+      type: execution.taskType as EventType,
+      outcome: execution.outcome as EventOutcome,
+      receivedAt: stoppedAt,
+      message: {
+        host: node ?? '',
+        taskId,
+        taskName,
+        appId: appId ?? '',
+        appName: appName ?? '',
+        executionId: executionId ?? '',
+        logTimeStamp: deps.logTime(stoppedAt),
+        logLevel: 'INFO',
+        logMessage: error ?? `Found in Qlik Sense: ${status}`,
+      },
+      ...(isOld ? { ignored: 'TOO_OLD' } : { enrich: true }),
+    }
+  }
+
+  const repeated = recurringJob({ name: 'RECONCILER', intervalMs, firstMs, work: reconcile }, log)
+  return {
+    ...repeated,
+    name: 'reconciler',
+    async start() {
+      // Ends before the first start of Footman are not reported.
+      if (readMark(db, SINCE) === null) writeMark(db, SINCE, clock.now())
+      await repeated.start()
+    },
+  }
+}
+
+// Lost messages: sent and not received, by the host that sent them.
+
+/** So many of one host within an hour are reported. */
+const ENOUGH = 3
+const HOUR_MS = 3_600_000
+
+interface LostMessages {
+  /** An event has come; in a transaction of the caller. */
+  heard(db: Database, event: Pick<TaskEvent, 'source' | 'type' | 'outcome'>): void
+  /** No message has come about an end; `kind` = type and outcome. */
+  missed(kind: Pick<TaskEvent, 'type' | 'outcome'>, host: string, at: number): void
+}
+
+interface LostMessagesDeps {
+  readonly db: Database
+  /** Three messages or more of one host were lost within an hour. */
+  readonly onLost: (host: string, count: number) => void
+}
+
+/** Only kinds of messages that have come before can be missed: sites need not have installed every log appender. */
+export function createLostMessages({ db, onLost }: LostMessagesDeps): LostMessages {
+  const kinds = new Set(heardKinds(db))
+  const lost = new Map<string, number[]>()
+  const keyOf = ({ type, outcome }: Pick<TaskEvent, 'type' | 'outcome'>) => `${type} ${outcome}`
+
+  return {
+    heard(tx, event) {
+      const kind = keyOf(event)
+      if (event.source !== 'udp' || kinds.has(kind)) return
+      kinds.add(kind)
+      addHeardKind(tx, kind)
+    },
+    missed(event, host, at) {
+      if (!kinds.has(keyOf(event))) return
+      const times = [...(lost.get(host) ?? []), at].filter((time) => time > at - HOUR_MS)
+      lost.set(host, times)
+      if (times.length >= ENOUGH) onLost(host, times.length)
+    },
+  }
+}

@@ -1,0 +1,88 @@
+/** The present state of the tasks of the site: which wait, run or are due. */
+import { QrsError } from '../../qlik/qrs/errors.ts'
+import { and, compare, or } from '../../qlik/qrs/filter.ts'
+import { type ExecutionReader, NEVER, type QrsClient, type QrsTask } from '../../qlik/qrs/types.ts'
+
+export interface LiveTask {
+  readonly task: QrsTask
+  readonly state: 'queued' | 'running' | 'idle'
+  /** Since when it is in that state, milliseconds since 1970; null when unknown. */
+  readonly since: number | null
+  /** Of the execution that goes on. */
+  readonly resultId: string | null
+  readonly node: string
+  /** Its next start by a schedule of Qlik Sense. */
+  readonly dueAt: number | null
+}
+
+/** 3 waits for an engine, 1 for the scheduler. */
+const QUEUED = [1, 3]
+const RUNNING = [2, 4, 5, 10, 13, 14]
+const YEAR_AFTER_NEVER = '1754-01-01T00:00:00.000Z'
+
+export interface LiveReader {
+  /** Tasks that wait or run, and enabled ones that are due until then. Rejects with a `QrsError`. */
+  read(dueUntil: number, signal?: AbortSignal): Promise<readonly LiveTask[]>
+}
+
+export function createLiveReader({
+  qrs,
+}: {
+  qrs: Pick<QrsClient, 'tasks'> & Pick<ExecutionReader, 'allTasks'>
+}): LiveReader {
+  let canFilter = true
+
+  async function tasks(dueUntil: number, signal?: AbortSignal): Promise<readonly QrsTask[]> {
+    if (!canFilter) return qrs.allTasks(signal)
+    try {
+      return await qrs.tasks(filterFor(dueUntil), signal)
+    } catch (error) {
+      if (!(error instanceof QrsError) || error.status !== 400) throw error
+      canFilter = false
+      return qrs.allTasks(signal)
+    }
+  }
+
+  return {
+    read: async (dueUntil, signal) => (await tasks(dueUntil, signal)).map((task) => liveTask(task, dueUntil)),
+  }
+}
+
+function filterFor(dueUntil: number): string {
+  const states = [...QUEUED, ...RUNNING].map((status) =>
+    compare('operational.lastExecutionResult.status', 'eq', status),
+  )
+  const due = and(
+    compare('enabled', 'eq', true),
+    compare('operational.nextExecution', 'gt', YEAR_AFTER_NEVER),
+    compare('operational.nextExecution', 'le', new Date(dueUntil).toISOString()),
+  )
+  return or(...states, due)
+}
+
+function liveTask(task: QrsTask, dueUntil: number): LiveTask {
+  const result = task.operational?.lastExecutionResult ?? null
+  const status = result?.status ?? 0
+  const state = QUEUED.includes(status) ? 'queued' : RUNNING.includes(status) ? 'running' : 'idle'
+  const next = instant(task.operational?.nextExecution)
+  const triggered = instant(result?.startTime) ?? instant(first(result?.details ?? []))
+  const started = instant(result?.details.find(({ message }) => /\bto Started\b/.test(message))?.detailCreatedDate)
+  return {
+    task,
+    state,
+    since: state === 'idle' ? null : state === 'running' ? (started ?? triggered) : triggered,
+    resultId: state === 'idle' ? null : (result?.id.toLowerCase() ?? null),
+    node: result?.executingNodeName ?? '',
+    dueAt: task.enabled && next !== null && next <= dueUntil ? next : null,
+  }
+}
+
+const first = (details: readonly { readonly detailCreatedDate: string }[]): string | undefined =>
+  details.map(({ detailCreatedDate }) => detailCreatedDate).sort()[0]
+
+/** Null for "never" and what is no time. */
+export function instant(text: string | undefined): number | null {
+  if (!text || text.startsWith(NEVER.slice(0, 4))) return null
+  const time = Date.parse(text)
+  return Number.isNaN(time) ? null : time
+}

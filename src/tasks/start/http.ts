@@ -1,0 +1,353 @@
+/** The start endpoint: what it takes and answers, and waiting until the started tasks are final. */
+import { z } from 'zod'
+import type { RouteExample } from '../../http/endpoint/description.ts'
+import type { Idempotency } from '../../http/endpoint/idempotency.ts'
+import type { ApiRequest, ApiRoute } from '../../http/endpoint/route.ts'
+import type { Logger } from '../../platform/types.ts'
+import type { ExecutionFollower, ExecutionSummary } from '../executions/types.ts'
+import { auditNote, START_ACTION, startAnswer, startRefusal } from './answers.ts'
+import { readStart, SCOPE, START_QUERY } from './parse.ts'
+import type { Followed, QueuedTask, StartOutcome, StartTask, TaskResult } from './types.ts'
+
+export interface StartTaskRoutesDeps {
+  readonly start: StartTask
+  /** Gets warnings about members of the body that look misspelt. */
+  readonly log?: Logger
+  /** Needed by calls that wait. */
+  readonly executions?: ExecutionFollower
+  /** Absent: `Idempotency-Key` is ignored. */
+  readonly idempotency?: Idempotency
+  /** Aborts when Footman stops: calls that wait are answered with what is known. */
+  readonly stopping?: AbortSignal
+}
+
+const QUERY = START_QUERY.extend({
+  wait: z
+    .int()
+    .min(0)
+    .max(3600)
+    .describe(
+      'Seconds that the answer may wait until all tasks are final: 200 then, 202 when the time was over. Started tasks come with their execution ids; `0` answers at once.',
+    )
+    .optional(),
+  maxConcurrent: z
+    .int()
+    .min(1)
+    .max(100)
+    .describe('So many tasks of this call run at a time; the others wait in the start queue.')
+    .optional(),
+})
+
+const PARAMS = z.object({
+  taskId: z.string().describe('A task to start besides those of the body; `-` = only those of the body.'),
+})
+
+const task = { taskId: z.string(), taskName: z.string() }
+const customProperty = z.object({ name: z.string(), value: z.string() })
+const keyValue = z.looseObject({
+  namespace: z.string(),
+  key: z.string(),
+  value: z.string(),
+  ttl: z.number().describe('Milliseconds; 0 or absent = no expiry.').optional(),
+})
+
+const OBJECT_BODY = z
+  .looseObject({
+    taskId: z.array(z.string()).describe('Start these tasks.').optional(),
+    tag: z.array(z.string()).describe('Start all tasks that carry any of these tags.').optional(),
+    customProperty: z.array(customProperty).describe('Start tasks with any of these values.').optional(),
+    taskName: z
+      .array(z.string())
+      .describe('Start tasks with these names: `*` stands for any text, `?` for one character, case is ignored.')
+      .optional(),
+    match: z
+      .enum(['any', 'all'])
+      .describe(
+        '`all`: only tasks that are among the ids, match a name, carry every tag and have every value. Default `any`.',
+      )
+      .optional(),
+    keyValueStore: z.array(keyValue).describe('Stored before the tasks are started.').optional(),
+  })
+  .describe('Selects tasks; each is started once, however many selectors match it.')
+
+const item = <T extends z.ZodRawShape>(type: string, payload: T) =>
+  z.looseObject({ type: z.literal(type), payload: z.looseObject(payload) })
+
+const ARRAY_BODY = z
+  .array(
+    z.union([
+      item('starttaskid', { taskId: z.string() }),
+      item('starttasktag', { tag: z.string() }),
+      item('starttaskcustomproperty', { customPropertyName: z.string(), customPropertyValue: z.string() }),
+      item('keyvaluestore', keyValue.shape),
+    ]),
+  )
+  .describe('The form of Butler.')
+
+const denied = z.union([z.object({ taskId: z.string() }), z.object({ tag: z.string() }), z.object({ customProperty })])
+
+const EXECUTION = z.object({
+  state: z.enum(['queued', 'running', 'finished']),
+  outcome: z.enum(['success', 'failed', 'aborted', 'skipped', 'unknown']).nullable(),
+  statusText: z.string(),
+  queueMs: z.number().nullable(),
+  runMs: z.number().nullable(),
+})
+
+const STARTED = z.object({
+  ...task,
+  status: z.literal('started'),
+  executionId: z.string().nullable().describe('Only with `wait`.').optional(),
+  execution: EXECUTION.nullable().describe('How far it is. Only with `wait`.').optional(),
+})
+
+const QUEUED = z
+  .array(z.object({ ...task, status: z.literal('queued'), queueId: z.string() }))
+  .describe('Tasks that wait in the start queue; absent when there are none.')
+  .optional()
+
+const OBJECT_ANSWER = z
+  .object({
+    tasksStarted: z.array(STARTED),
+    tasksNotFound: z.array(z.string()).describe('Ids that Qlik Sense does not know.'),
+    totalTasksStarted: z.int(),
+    tasksDenied: z
+      .array(denied)
+      .describe('What the start filter does not allow; absent when there is nothing.')
+      .optional(),
+    tasksFailed: z
+      .array(z.object({ ...task, status: z.literal('failed'), error: z.string() }))
+      .describe('Tasks that Qlik Sense refused to start; absent when there are none.')
+      .optional(),
+    tasksQueued: QUEUED,
+    warnings: z
+      .array(z.string())
+      .describe('Members of the body that were ignored and look misspelt; absent when there are none.')
+      .optional(),
+  })
+  .describe('Answer to an object, or to no body.')
+
+const ARRAY_ANSWER = z
+  .object({
+    tasksId: z.object({
+      started: z.array(z.object(task)),
+      invalid: z.array(z.object({ taskId: z.string() })),
+      denied: z.array(z.looseObject({ taskId: z.string() })),
+    }),
+    tasksTag: z.array(z.object(task)),
+    tasksTagDenied: z.array(z.object({ tag: z.string() })),
+    tasksCP: z.array(z.object(task)),
+    tasksCPDenied: z.array(customProperty),
+    tasksFailed: z.array(z.object(task)).optional(),
+    tasksQueued: QUEUED,
+    executions: z.array(STARTED).describe('Only with `wait`.').optional(),
+  })
+  .describe('Answer to an array.')
+
+const DASHBOARD = { taskId: 'a8b4c123-def4-5678-9abc-def012345678', taskName: 'Financial Dashboard Reload' }
+const SALES_REPORT = { taskId: 'b9c5d234-efe5-6789-abcd-ef0123456789', taskName: 'Sales Report Update' }
+const THREE_VALUES = { taskId: '70000000-0000-4000-8000-000000000012', taskName: 'Task with 3 values of one property' }
+
+const started = (...tasks: readonly (typeof DASHBOARD)[]) => ({
+  tasksStarted: tasks.map((one) => ({ ...one, status: 'started' })),
+  tasksNotFound: [],
+  totalTasksStarted: tasks.length,
+})
+
+const BY_BODY: readonly RouteExample[] = [
+  {
+    name: 'by-id',
+    params: { taskId: '-' },
+    body: { taskId: [DASHBOARD.taskId, SALES_REPORT.taskId] },
+    status: 200,
+    answer: started(DASHBOARD, SALES_REPORT),
+  },
+  {
+    name: 'by-tag-and-property',
+    params: { taskId: '-' },
+    body: { tag: ['financial-reports'], customProperty: [{ name: 'taskGroup', value: 'financial-reports' }] },
+    status: 200,
+    answer: started(DASHBOARD, SALES_REPORT, THREE_VALUES),
+  },
+  {
+    name: 'array-form',
+    params: { taskId: '-' },
+    query: { allTaskIdsMustExist: 'true' },
+    body: [
+      { type: 'starttaskid', payload: { taskId: SALES_REPORT.taskId } },
+      { type: 'starttasktag', payload: { tag: 'financial-reports' } },
+    ],
+    status: 200,
+    answer: {
+      tasksId: { started: [SALES_REPORT], invalid: [], denied: [] },
+      tasksTag: [DASHBOARD, SALES_REPORT],
+      tasksTagDenied: [],
+      tasksCP: [],
+      tasksCPDenied: [],
+    },
+  },
+]
+
+const WAITING: RouteExample = {
+  name: 'by-name-and-wait',
+  params: { taskId: '-' },
+  query: { wait: '60', maxConcurrent: '2' },
+  body: { taskName: ['Financial Dash*'] },
+  status: 200,
+  answer: {
+    tasksStarted: [
+      {
+        ...DASHBOARD,
+        status: 'started',
+        executionId: 'e5000000-0000-4000-8000-000000000001',
+        execution: { state: 'finished', outcome: 'failed', statusText: 'FinishedFail', queueMs: 782, runMs: 189580 },
+      },
+    ],
+    tasksNotFound: [],
+    totalTasksStarted: 1,
+  },
+}
+
+const BY_URL: RouteExample = {
+  name: 'by-url',
+  params: { taskId: DASHBOARD.taskId },
+  body: {},
+  status: 200,
+  answer: started(DASHBOARD),
+}
+
+const MALFORMED: RouteExample = {
+  name: 'malformed-id',
+  params: { taskId: '-' },
+  body: { taskId: ['no-guid'] },
+  status: 400,
+  answer: { error: 'Invalid task ID format', details: 'Task ID must be a valid GUID' },
+}
+
+/** `-`, an empty segment and no segment at all mean that only the body selects tasks. */
+const PATHS = ['/v4/reloadtask/{taskId}/start', '/v4/reloadtask//start', '/v4/reloadtask/start']
+
+/** `POST|PUT /v4/reloadtask/{taskId}/start`: starts tasks by id, tag, custom property and name. */
+export function startTaskRoutes(deps: StartTaskRoutesDeps): ApiRoute[] {
+  const { idempotency } = deps
+  return PATHS.map((path) => {
+    const named = path.includes('{taskId}')
+    return {
+      methods: ['POST', 'PUT'],
+      path,
+      endpoint: 'senseStartTask',
+      butler: true,
+      scope: SCOPE,
+      action: START_ACTION,
+      summary: 'Start tasks by id, tag, custom property and name',
+      description:
+        'The body decides about the form of the answer. Everything is looked up before the first task is started; until then an error means that nothing was started or stored. A task is reported as started when Qlik Sense has confirmed it. A single item of the array form is taken as an array of one.\n\nWith the header `Idempotency-Key` (1 to 128 characters) a repeat of the call within 24 hours gets the first answer again, with `Idempotent-Replay: true`, and starts nothing.',
+      schemas: {
+        ...(named && { params: PARAMS }),
+        query: QUERY,
+        body: z.xor([OBJECT_BODY, ARRAY_BODY]).optional(),
+        responses: {
+          200: z.xor([OBJECT_ANSWER, ARRAY_ANSWER]).describe('What was started.'),
+          202: z
+            .xor([OBJECT_ANSWER, ARRAY_ANSWER])
+            .describe('What was started; the time to wait was over before all of it was final.'),
+          400: z
+            .union([
+              z.object({ error: z.string(), details: z.string() }),
+              z.looseObject({ statusCode: z.int(), error: z.string(), message: z.string() }),
+            ])
+            .describe('The body is wrong; nothing was started.'),
+        },
+      },
+      failures: {
+        409: 'Footman runs in shadow mode, which starts nothing; or the start queue is full; or the Idempotency-Key belongs to another call.',
+        502: 'Qlik Sense is unreachable or refuses; nothing was started unless the answer says so.',
+        504: 'Qlik Sense is silent; nothing was started.',
+      },
+      examples: [...(named ? [BY_URL] : []), ...BY_BODY, WAITING, MALFORMED],
+      handle: (request) =>
+        idempotency ? idempotency.once(request, (id) => handle(deps, request, id)) : handle(deps, request, null),
+    }
+  })
+}
+
+/** `id` stays the same when a call with an idempotency key is repeated. */
+async function handle(deps: StartTaskRoutesDeps, request: ApiRequest, id: string | null): Promise<Response> {
+  const { start, executions, log } = deps
+  const { wanted, waitMs, warnings } = readStart(request)
+  for (const warning of warnings) log?.warn(`STARTTASK: rest request from ${wanted.requestedBy}: ${warning}`)
+  const outcome = await start(id === null ? wanted : { ...wanted, id }).catch((error: unknown) => {
+    throw startRefusal(error, wanted)
+  })
+  request.note(auditNote(outcome))
+  if (waitMs === null || !executions) return startAnswer(outcome, wanted, { warnings })
+  const followed = await waitForAll(outcome, executions, endOfWait(deps, request, waitMs))
+  request.note(auditNote(followed.outcome))
+  return startAnswer(followed.outcome, wanted, { followed, warnings })
+}
+
+function endOfWait({ stopping }: StartTaskRoutesDeps, { signal }: ApiRequest, waitMs: number): AbortSignal {
+  const signals = [signal, ...(stopping ? [stopping] : [])]
+  return waitMs === 0 ? AbortSignal.abort() : AbortSignal.any([...signals, AbortSignal.timeout(waitMs)])
+}
+
+/** Resolves when everything is final, or when the signal aborts. A task without an execution id cannot be followed. */
+export async function waitForAll(
+  outcome: StartOutcome,
+  executions: ExecutionFollower,
+  signal: AbortSignal,
+): Promise<Followed> {
+  const queued = outcome.queued ?? []
+  const results = new Map<string, TaskResult>()
+  const summaries = new Map<string, ExecutionSummary>()
+
+  async function follow(taskId: string, executionId: string | null): Promise<void> {
+    if (executionId !== null) summaries.set(taskId, await executions.untilFinal(executionId, signal))
+  }
+
+  async function followQueued({ taskId, settled }: QueuedTask): Promise<void> {
+    const result = await unlessAborted(settled, signal)
+    if (!result) return
+    results.set(taskId, result)
+    if ('executionId' in result) await follow(taskId, result.executionId)
+  }
+
+  await Promise.all([
+    ...outcome.started.map(({ taskId, executionId }) => follow(taskId, executionId)),
+    ...queued.map(followQueued),
+  ])
+  const now = advanced(outcome, results)
+  const isFinal = ({ taskId }: { taskId: string }) => summaries.get(taskId)?.state === 'finished'
+  return {
+    outcome: now,
+    executions: summaries,
+    allFinal: (now.queued ?? []).length === 0 && now.started.every(isFinal),
+  }
+}
+
+/** The outcome with what has become of the queued tasks. */
+function advanced(outcome: StartOutcome, results: ReadonlyMap<string, TaskResult>): StartOutcome {
+  const { queued = [], ...rest } = outcome
+  const started = [...outcome.started]
+  const failed = [...outcome.failed]
+  for (const { taskId, taskName } of queued) {
+    const result = results.get(taskId)
+    if (result && 'error' in result) failed.push({ taskId, taskName, error: result.error })
+    else if (result) started.push({ taskId, taskName, executionId: result.executionId })
+  }
+  const still = queued.filter(({ taskId }) => !results.has(taskId))
+  return { ...rest, started, failed, ...(still.length > 0 && { queued: still }) }
+}
+
+/** Null when the signal was faster. */
+function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T | null> {
+  if (signal.aborted) return Promise.resolve(null)
+  return new Promise((resolve) => {
+    const abort = () => resolve(null)
+    signal.addEventListener('abort', abort, { once: true })
+    void promise.then((value) => {
+      signal.removeEventListener('abort', abort)
+      resolve(value)
+    })
+  })
+}

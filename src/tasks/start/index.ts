@@ -1,0 +1,166 @@
+/** Starting tasks: the one start function, the start queue, the endpoints, and start requests over MQTT. */
+import { setTimeout as delay } from 'node:timers/promises'
+import type { TaskSelectors } from '../../http/endpoint/caller.ts'
+import { createIdempotency, idempotencyMigrations } from '../../http/endpoint/idempotency.ts'
+import type { ApiRoute } from '../../http/endpoint/route.ts'
+import type { FootmanMqttConfig, MqttConfig } from '../../mqtt/config.ts'
+import type { MqttOutgoing, MqttService } from '../../mqtt/types.ts'
+import type { GroupWriter } from '../../platform/group-commit.ts'
+import type { Database } from '../../platform/sqlite.ts'
+import type { Clock, Logger, Service } from '../../platform/types.ts'
+import type { ExecutionReader, QrsClient } from '../../qlik/qrs/types.ts'
+import { executionMigrations } from '../executions/migrations.ts'
+import type { ExecutionFollower, QueuedStart, RunningStarts, StartRecords } from '../executions/types.ts'
+import type { StartQueueConfig } from './config.ts'
+import { startTaskRoutes } from './http.ts'
+import { createStartRequests } from './mqtt.ts'
+import { createStartQueue, type StartQueueDeps } from './queue.ts'
+import { queueRoutes } from './queue-routes.ts'
+import { createQueueStore, queueMigrations } from './queue-store.ts'
+import { migrations as requestMigrations } from './request-store.ts'
+import { type StartFilterSettings, selectTasks, startFilterFor } from './select.ts'
+import { createStartTask, type StartTaskDeps } from './start.ts'
+import type { StartTask } from './types.ts'
+
+export const startMigrations = [
+  ...requestMigrations,
+  ...idempotencyMigrations,
+  ...executionMigrations,
+  ...queueMigrations,
+]
+
+export interface StartsDeps extends Pick<StartTaskDeps, 'storeKeyValues' | 'onFinished'> {
+  readonly log: Logger
+  readonly clock: Clock
+  /** Holds the tables of `startMigrations`. */
+  readonly db: Database
+  readonly writer: GroupWriter
+  readonly qlik: { readonly qrs: QrsClient & Pick<ExecutionReader, 'resultsById'> }
+  readonly executions: {
+    readonly records: StartRecords
+    readonly running: RunningStarts
+    readonly follower: ExecutionFollower
+    readonly stopping: AbortSignal
+  }
+  readonly onDropped: StartQueueDeps['onDropped']
+}
+
+/** What starts read of the configuration. */
+export interface StartsSettings extends Pick<StartFilterSettings, 'startTaskFilter'> {
+  readonly footman: Pick<StartFilterSettings, 'startFilter'> & { readonly startQueue: StartQueueConfig }
+}
+
+export interface StartsOptions {
+  readonly shadow: boolean
+  /** False with `--no-qs-connection`. */
+  readonly qrsConnection: boolean
+}
+
+export interface Starts {
+  readonly start: StartTask
+  /** Follows executions, those of started tasks among them, to their end. */
+  readonly follower: ExecutionFollower
+  readonly routes: readonly ApiRoute[]
+  /** An entry of the start queue by its id. */
+  queued(id: string): QueuedStart | null
+  /** Tasks in the start queue. */
+  readonly queueLength: number
+  /** The ids that the start filter denies to tasks that follow a reload of an app. */
+  deniedFollowUps(taskIds: readonly string[], limitedTo?: TaskSelectors): Promise<readonly string[]>
+  /** Starts queued tasks; to be started before and stopped after every sender of start requests. */
+  readonly service: Service
+}
+
+export function createStarts(
+  deps: StartsDeps,
+  config: StartsSettings,
+  { shadow, qrsConnection }: StartsOptions,
+): Starts {
+  const { log, clock, db, writer } = deps
+  const { qrs } = deps.qlik
+  const { records, running, follower, stopping } = deps.executions
+  const store = createQueueStore({ db, writer })
+  const queue = createStartQueue({ ...deps, qrs, store, records, running }, config.footman.startQueue)
+  const start = createStartTask(
+    { ...deps, qrs, records, queue },
+    { startTaskFilter: config.startTaskFilter, startFilter: config.footman.startFilter, shadow },
+  )
+  const idempotency = createIdempotency({ db, writer, clock, log })
+  return {
+    start,
+    follower,
+    routes: [
+      ...startTaskRoutes({ start, log, executions: follower, idempotency, stopping }),
+      ...queueRoutes({ queue, running }),
+    ],
+    queued: queue.find,
+    get queueLength() {
+      return queue.list().length
+    },
+    deniedFollowUps: (taskIds, limitedTo) => deniedFollowUps(qrs, config, taskIds, limitedTo),
+    service: {
+      ...queue,
+      async start() {
+        if (qrsConnection && !shadow) await queue.start()
+      },
+    },
+  }
+}
+
+/** The caller of a reload waits for this look-up; the filter is asked again before a task is started. */
+const FILTER_TIMEOUT_MS = 5000
+
+async function deniedFollowUps(
+  qrs: QrsClient,
+  { startTaskFilter, footman }: StartsSettings,
+  taskIds: readonly string[],
+  limitedTo: TaskSelectors | undefined,
+): Promise<readonly string[]> {
+  const filter = startFilterFor('followUp', { startTaskFilter, startFilter: footman.startFilter }, limitedTo)
+  if (!filter) return []
+  const late = delay(FILTER_TIMEOUT_MS, null, { ref: false }).then(() => {
+    throw new Error(`QRS did not answer within ${FILTER_TIMEOUT_MS} ms`)
+  })
+  const selection = selectTasks(qrs, filter, {
+    origin: 'followUp',
+    requestedBy: 'app reload',
+    taskIds,
+    tags: [],
+    customProperties: [],
+    match: 'any',
+    allTaskIdsMustExist: false,
+  })
+  const { denied } = await Promise.race([selection, late])
+  return denied.taskIds
+}
+
+export interface MqttStartsDeps {
+  readonly log: Logger
+  readonly clock: Clock
+  readonly db: Database
+  readonly writer: GroupWriter
+  readonly mqtt: MqttService
+  /** Takes the answers. */
+  readonly outgoing: MqttOutgoing
+  readonly start: StartTask
+}
+
+export interface MqttStartsSettings {
+  readonly mqttConfig: Pick<MqttConfig, 'subscriptionRootTopic' | 'taskStartTopic'>
+  readonly footman: {
+    readonly node: { readonly role: 'primary' | 'satellite' }
+    readonly mqtt: Pick<FootmanMqttConfig, 'taskStartResultTopic'>
+  }
+}
+
+/** Start requests over MQTT. Null on a satellite, because the primary node takes them, and in shadow mode. */
+export function createMqttStarts(deps: MqttStartsDeps, config: MqttStartsSettings, shadow: boolean): Service | null {
+  const { mqttConfig, footman } = config
+  if (shadow || footman.node.role === 'satellite') return null
+  return createStartRequests(deps, {
+    subscriptionRootTopic: mqttConfig.subscriptionRootTopic,
+    taskStartTopic: mqttConfig.taskStartTopic,
+    taskStartResultTopic: footman.mqtt.taskStartResultTopic,
+    shadow,
+  })
+}
