@@ -2,9 +2,9 @@
 import { createEmailDestination } from '../alerts/destinations/email/index.ts'
 import { createMailSender, type MailSender } from '../alerts/destinations/email/mailer.ts'
 import { emailRoutes } from '../alerts/destinations/email/routes.ts'
+import { createDestination } from '../alerts/destinations/index.ts'
 import { createInfluxDestination, influxRoutes } from '../alerts/destinations/influxdb/index.ts'
 import { createMqttDestination, mqttRoutes } from '../alerts/destinations/mqtt/index.ts'
-import { createNamedDestination } from '../alerts/destinations/named/index.ts'
 import { createDestinationRegistry, type DestinationRegistry } from '../alerts/destinations/registry.ts'
 import { createWebhookDestination } from '../alerts/destinations/webhook/index.ts'
 import { webhookRoutes } from '../alerts/destinations/webhook/routes.ts'
@@ -23,7 +23,7 @@ import type { Database } from '../platform/sqlite.ts'
 import type { Clock, Logger } from '../platform/types.ts'
 import { compileRoutes, listRoutes, overridesOf } from './alert-routes.ts'
 import { BUTLER_ROUTES, butlerDestinations } from './butler-destinations.ts'
-import { namedDestinationDeps } from './named-destinations.ts'
+import { destinationDeps } from './named-destinations.ts'
 
 export interface AlertPlanDeps {
   readonly db: Database
@@ -98,13 +98,13 @@ function buildDestinations(deps: AlertPlanDeps, config: Config): BuiltDestinatio
     const earlierTwins = (event: TaskEvent) => countEarlierTwins(deps.db, event)
     butler.push(createInfluxDestination({ server: influx, times, earlierTwins }, config))
   }
-  const shared = namedDestinationDeps(
+  const shared = destinationDeps(
     { ...{ clock, log, engine, times, mqtt, candidates }, ...(sender && { sender }) },
     config,
   )
   const registry = createDestinationRegistry(butler, destinations, overridesOf(config), (name, settings) => {
     try {
-      return createNamedDestination(shared, name, settings)
+      return createDestination(shared, name, settings)
     } catch (error) {
       log.error(`NOTIFY Destination ${name} cannot be used: ${error instanceof Error ? error.message : error}`)
       return null

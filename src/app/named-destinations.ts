@@ -1,8 +1,8 @@
 /** What the destinations of `Butler.footman.destinations` share. */
 import { hostname } from 'node:os'
 import { createMailSender, type MailSender } from '../alerts/destinations/email/mailer.ts'
-import { createPacing } from '../alerts/destinations/named/pacing.ts'
-import type { NamedDestinationDeps } from '../alerts/destinations/named/types.ts'
+import { createPacing } from '../alerts/destinations/pacing.ts'
+import type { DestinationDeps } from '../alerts/destinations/types.ts'
 import { recordLinks } from '../alerts/record.ts'
 import type { TemplateEngine } from '../alerts/templates/engine.ts'
 import { createTextWriter } from '../alerts/texts/writer.ts'
@@ -26,7 +26,7 @@ export interface NamedParts {
 }
 
 /** Made once; every named destination, those with overridden settings too, is created from it. */
-export function namedDestinationDeps(parts: NamedParts, config: Config): NamedDestinationDeps {
+export function destinationDeps(parts: NamedParts, config: Config): DestinationDeps {
   const { clock, log, engine, times } = parts
   const { emailNotification } = config
   let { sender } = parts

@@ -1,8 +1,8 @@
 /** Everything that can be said about a configuration without a connection to anything. */
 import { existsSync } from 'node:fs'
 import { chatProblems } from '../alerts/destinations/chat/check.ts'
+import { destinationProblems } from '../alerts/destinations/check.ts'
 import { emailProblems } from '../alerts/destinations/email/check.ts'
-import { namedProblems } from '../alerts/destinations/named/check.ts'
 import { webhookProblems } from '../alerts/destinations/webhook/check.ts'
 import { createTemplateEngine } from '../alerts/templates/engine.ts'
 import { schedulePlanner } from '../app/schedule-planner.ts'
@@ -55,7 +55,7 @@ async function ofMessages({ config, placeOf }: LoadResult, paths: ConfigPaths): 
   const templates = await Promise.all([
     emailProblems(engine, config),
     chatProblems(engine, config),
-    namedProblems(engine, config),
+    destinationProblems(engine, config),
   ])
   const found = [...templates.flat(), ...webhookProblems(config)]
   return found.map((problem) => ({

@@ -1,9 +1,9 @@
 /** The whole way from event to delivery, with one destination of every kind, each with a peer of its own. */
 import { email } from '../../src/alerts/config-email.ts'
 import { createMailSender } from '../../src/alerts/destinations/email/mailer.ts'
+import { createDestination } from '../../src/alerts/destinations/index.ts'
 import { createInfluxDestination, influxRoutes } from '../../src/alerts/destinations/influxdb/index.ts'
-import { createNamedDestination } from '../../src/alerts/destinations/named/index.ts'
-import { createPacing } from '../../src/alerts/destinations/named/pacing.ts'
+import { createPacing } from '../../src/alerts/destinations/pacing.ts'
 import { createScriptLogDestination, scriptLogRoutes } from '../../src/alerts/destinations/scriptlog/index.ts'
 import { createWebhookDestination } from '../../src/alerts/destinations/webhook/index.ts'
 import { webhookRoutes } from '../../src/alerts/destinations/webhook/routes.ts'
@@ -136,7 +136,7 @@ export async function startEveryDestination(timeoutMs: number) {
   const named = new Map<string, NamedDestination>(
     written.map((one) => {
       const name = `my-${one.type}`
-      return [name, createNamedDestination(deps, name, { ...settingsOf(one), timeout: timeoutMs })]
+      return [name, createDestination(deps, name, { ...settingsOf(one), timeout: timeoutMs })]
     }),
   )
   const v3Config = { database: 'butler', token: 'token', writeTimeout: timeoutMs }

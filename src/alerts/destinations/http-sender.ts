@@ -3,7 +3,7 @@ import { createHttpClient, type HttpResponse } from '../../platform/http-client.
 import type { Clock } from '../../platform/types.ts'
 import { VERSION } from '../../platform/version.ts'
 import type { DeliveryResult } from '../types.ts'
-import { httpFailure, httpResult } from './http-result.ts'
+import { httpFailure, httpResult } from './http.ts'
 
 export interface HttpSenderDeps {
   readonly clock: Clock

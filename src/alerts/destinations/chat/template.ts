@@ -3,6 +3,7 @@ import type { Logger } from '../../../platform/types.ts'
 import type { ChatTemplate } from '../../templates/builtin-chat.ts'
 import type { TemplateEngine, TemplateRecord } from '../../templates/engine.ts'
 import { messageOf, TemplateError } from '../../templates/errors.ts'
+import type { HttpRenderInput } from '../types.ts'
 import { type JsonObject, parseObject } from './json-text.ts'
 
 export interface ChatDeps {
@@ -65,4 +66,29 @@ export function problemOf({ log }: ChatDeps, error: unknown, instead: string): s
   if (!(error instanceof TemplateError)) log.debug(`NOTIFY ${String(error)}`, { fault: error })
   log.error(`NOTIFY ${problem}. ${instead}`)
   return problem
+}
+
+/** Fallbacks and templates that failed are told in the plain words of the built-in text. */
+export function chatWords({ text, kind }: HttpRenderInput): TemplateRecord {
+  const customText = text.custom || text.problem !== null || kind === 'fallback' ? text.text : ''
+  return { ...text.variables, customText }
+}
+
+/** A route's template that spells a whole message of the channel, instead of a text. */
+export async function chatTemplate(
+  engine: TemplateEngine,
+  { route, kind }: HttpRenderInput,
+  name: string,
+  messageType: ChatSettings['messageType'],
+): Promise<ChatSettings> {
+  const template = kind === 'fallback' || kind === 'summary' ? undefined : route.texts?.template
+  const settings = { name: `Butler.footman.destinations.${name}`, basicMsgTemplate: '', messageType }
+  const found = template ? await engine.findFile(template).catch(() => null) : null
+  const spellsJson = found?.kind === 'found' && /^\s*\{(?!\{)/.test(withoutCode(found.source.text))
+  return { ...settings, templateFile: spellsJson && template ? template : '' }
+}
+
+/** Code before the first sign of the message. */
+function withoutCode(template: string): string {
+  return template.replace(/^(?:\s*(?:<%[\s\S]*?%>|\{\{!--[\s\S]*?--\}\}|\{\{![\s\S]*?\}\}))+/, '')
 }

@@ -2,9 +2,9 @@
 import type { Logger } from '../../../platform/types.ts'
 import type { Destination, Message, RenderInput } from '../../types.ts'
 import { createHttpSender, type HttpSenderDeps, type JsonRequest } from '../http-sender.ts'
-import { newRelicEvent, newRelicEventUrl, newRelicHeaders, newRelicLog } from './payload.ts'
+import { newRelicEvent, newRelicEventUrl, newRelicHeaders, newRelicLog, targetOf } from './payload.ts'
 import { usableAccounts } from './routes.ts'
-import { type NewRelicConfig, newRelicSections, targetOf } from './sections.ts'
+import { type NewRelicConfig, newRelicSections } from './sections.ts'
 
 export { newRelicRoutes } from './routes.ts'
 

@@ -35,6 +35,11 @@ export const ALL_ATTRIBUTES: DynamicAttributes & ServiceAttributes = {
   ...{ serviceHost: true, serviceName: true, serviceDisplayName: true, serviceState: true },
 }
 
+/** What stands in lists of deliveries: an account gets events, log entries or both. */
+export function targetOf(account: string, kind: 'event' | 'log'): string {
+  return `${account} (${kind})`
+}
+
 const RULE = '-'.repeat(31)
 const NO_SCRIPT_LOG = 'Script log not available for this reload task.'
 /** New Relic refuses requests above 1 MB. */

@@ -1,7 +1,8 @@
 /** New Relic as routes: one delivery per account and kind of message. */
 import type { Need, TaskEvent } from '../../../events/types.ts'
 import type { PlannedDelivery, Route } from '../../types.ts'
-import { type NewRelicConfig, type NewRelicSection, newRelicSections, targetOf } from './sections.ts'
+import { targetOf } from './payload.ts'
+import { type NewRelicConfig, type NewRelicSection, newRelicSections } from './sections.ts'
 
 /** Target of a row that says why no account gets anything. */
 const NOBODY = '(no account)'

@@ -37,11 +37,6 @@ const SERVICES = [
   { state: 'running', outcomes: ['started'] },
 ] as const
 
-/** What stands in lists of deliveries: an account gets events, log entries or both. */
-export function targetOf(account: string, kind: NewRelicKind): string {
-  return `${account} (${kind})`
-}
-
 /** The sections that are switched on. */
 export function newRelicSections(config: NewRelicConfig): readonly NewRelicSection[] {
   if (!config.incidentTool.newRelic.enable) return []

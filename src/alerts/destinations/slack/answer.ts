@@ -1,7 +1,7 @@
 /** What Slack says to a message: `ok`, or one word such as `invalid_blocks`. */
 import type { HttpResponse } from '../../../platform/http-client.ts'
 import type { DeliveryResult } from '../../types.ts'
-import { httpResult } from '../http-result.ts'
+import { httpResult } from '../http.ts'
 
 /** The words of Slack are short and hold no secrets; anything else is not repeated. */
 const WORD = /^[a-z][a-z0-9_]{2,60}$/

@@ -1,7 +1,7 @@
 /** What Teams says to a message: workflows by status, the older connectors also by a text under status 200. */
 import type { HttpResponse } from '../../../platform/http-client.ts'
 import type { DeliveryResult } from '../../types.ts'
-import { httpResult } from '../http-result.ts'
+import { httpResult } from '../http.ts'
 
 const CONNECTOR_ERROR = /returned HTTP error (\d{3})/i
 

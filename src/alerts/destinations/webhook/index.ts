@@ -2,7 +2,7 @@
 import type { HttpRequest } from '../../../platform/http-client.ts'
 import type { Clock, Logger } from '../../../platform/types.ts'
 import type { DeliveryResult, Destination, Message, RenderInput } from '../../types.ts'
-import { httpFailure, httpResult } from '../http-result.ts'
+import { httpFailure, httpResult } from '../http.ts'
 import { type CertificateFiles, createHookClients } from './clients.ts'
 import { type Hook, type HookSection, hookSections, type WebhookDestinationConfig, type WebhookKind } from './hooks.ts'
 import { type WebhookFields, withQuery } from './payload.ts'

@@ -1,7 +1,7 @@
 /** What only webhooks have: templates, signatures. */
 import { afterEach, describe, expect, test } from 'bun:test'
 import { writeFileSync } from 'node:fs'
-import { signature } from '../../../../src/alerts/destinations/named/webhook.ts'
+import { signature } from '../../../../src/alerts/destinations/webhook.ts'
 import { DELIVERY_ID, exampleEvent, inputFor, namedDestination } from '../../../support/named.ts'
 import { closeSinks, folder, sinkThat } from '../../../support/named-sinks.ts'
 

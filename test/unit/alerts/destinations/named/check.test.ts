@@ -1,6 +1,6 @@
 /** What `footman check` says about named destinations: keys by the schema, the rest by rendering a sample. */
 import { expect, test } from 'bun:test'
-import { namedProblems } from '../../../../../src/alerts/destinations/named/check.ts'
+import { destinationProblems } from '../../../../../src/alerts/destinations/check.ts'
 import { templateEngine } from '../../../../support/alerts.ts'
 import { configOf, linesOf, loadButler } from '../../../../support/config.ts'
 
@@ -38,7 +38,7 @@ test('a misspelt key is a warning that names the right one', async () => {
 
 async function problemsOf(text: string) {
   const config = await configOf(loadButler(text))
-  const found = await namedProblems(templateEngine(), config)
+  const found = await destinationProblems(templateEngine(), config)
   return found.map(({ path, message }) => `${path.replace('Butler.footman.destinations.', '')}: ${message}`)
 }
 

@@ -1,7 +1,7 @@
 /** The HTTP client of one destination, with its own certificate authority. */
 import { readFile, stat } from 'node:fs/promises'
-import { createHttpClient, type HttpClient } from '../../../platform/http-client.ts'
-import type { HttpTypeDeps } from './types.ts'
+import { createHttpClient, type HttpClient } from '../../platform/http-client.ts'
+import type { DestinationDeps } from './types.ts'
 
 export interface ClientSettings {
   readonly caFile: string
@@ -17,7 +17,7 @@ export interface ClientSource {
 const IDLE_TIMEOUT_MS = 15_000
 
 export function createClientSource(
-  deps: Pick<HttpTypeDeps, 'candidates' | 'environment' | 'createClient'>,
+  deps: Pick<DestinationDeps, 'candidates' | 'environment' | 'createClient'>,
   { caFile, rejectUnauthorized }: ClientSettings,
 ): ClientSource {
   const create = deps.createClient ?? createHttpClient

@@ -1,5 +1,5 @@
 /** Keeps within the number of messages that a service takes in a minute, before it has to refuse some. */
-import type { Clock } from '../../../platform/types.ts'
+import type { Clock } from '../../platform/types.ts'
 
 export interface Pacing {
   /** Milliseconds until the next message may leave; 0 = now, and it counts as sent. */

@@ -1,5 +1,5 @@
 /** Puts messages that are sent at the same time into one call of their destination, for those that take many at once. */
-import type { DeliveryResult, Destination, Message } from '../../types.ts'
+import type { DeliveryResult, Destination, Message } from '../types.ts'
 
 interface Waiting {
   readonly message: Message

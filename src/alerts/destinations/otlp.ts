@@ -1,15 +1,16 @@
 /** OpenTelemetry log records over HTTP with JSON (OTLP 1.x): many events in one request. */
-import type { Severity, TaskEvent } from '../../../events/types.ts'
-import type { HttpResponse } from '../../../platform/http-client.ts'
-import { jsonOf } from '../../../platform/http-json.ts'
-import { cut } from '../../texts/cut.ts'
-import { appIdOf, appNameOf, taskNameOf } from '../../texts/words.ts'
-import type { DeliveryResult, Message, NamedDestination } from '../../types.ts'
-import { httpFailure, httpResult } from '../http-result.ts'
+import { z } from 'zod'
+import { map } from '../../config/fields.ts'
+import type { Severity, TaskEvent } from '../../events/types.ts'
+import type { HttpResponse } from '../../platform/http-client.ts'
+import { jsonOf } from '../../platform/http-json.ts'
+import { cut } from '../texts/cut.ts'
+import { appIdOf, appNameOf, taskNameOf } from '../texts/words.ts'
+import type { DeliveryResult, Message, NamedDestination } from '../types.ts'
 import { createClientSource } from './client.ts'
-import { explanation } from './http.ts'
-import { createMasker, hostOf } from './secrets.ts'
-import { type HttpTypeDeps, type SettingsOf, TEXT_NEEDS } from './types.ts'
+import { createMasker, explanation, hostOf, httpFailure, httpResult } from './http.ts'
+import { httpHeaders, type SettingsOf, serverUrl } from './settings.ts'
+import { type DestinationDeps, type DestinationType, TEXT_NEEDS } from './types.ts'
 
 const SEVERITY_NUMBERS: Readonly<Record<Severity, number>> = { critical: 21, error: 17, warning: 13, info: 9 }
 const SEVERITY_TEXTS: Readonly<Record<Severity, string>> = {
@@ -25,11 +26,21 @@ const BATCH_SIZE = 500
 const WORDS_KEPT = 300
 const MAX_ANSWER_BYTES = 1024 * 1024
 
-export function createOtlpDestination(
-  deps: HttpTypeDeps,
-  name: string,
-  settings: SettingsOf<'otlp'>,
-): NamedDestination {
+const config = () => ({
+  endpoint: serverUrl('Address of the collector; /v1/logs is appended.', 'http://localhost:4318'),
+  headers: httpHeaders(),
+  resource: map('Extra resource attributes.', z.string()),
+})
+type Settings = SettingsOf<typeof config>
+
+export const otlp: DestinationType<typeof config> = {
+  purpose: 'record',
+  config,
+  server: ({ endpoint }) => ['endpoint', endpoint],
+  create: createOtlpDestination,
+}
+
+function createOtlpDestination(settings: Settings, deps: DestinationDeps, name: string): NamedDestination {
   const { endpoint, headers, timeout } = settings
   const clients = createClientSource(deps, settings)
   const mask = createMasker(Object.values(headers))

@@ -1,14 +1,16 @@
 /** Discord: an embed posted to the webhook of a channel. */
-import type { Severity } from '../../../events/types.ts'
-import type { HttpResponse } from '../../../platform/http-client.ts'
-import { jsonOf } from '../../../platform/http-json.ts'
-import { cleanText, escapeMarkdown } from '../../templates/escape.ts'
-import { cut } from '../../texts/cut.ts'
-import type { Fact } from '../../texts/facts.ts'
-import type { DeliveryResult } from '../../types.ts'
-import { httpResult, retryAfter } from '../http-result.ts'
-import { hostOf, secretsOfUrl } from './secrets.ts'
-import { type HttpRenderInput, type HttpTypeFactory, type SettingsOf, TEXT_NEEDS } from './types.ts'
+import { z } from 'zod'
+import { list, requiredHttpUrl, text } from '../../config/fields.ts'
+import type { Severity } from '../../events/types.ts'
+import type { HttpResponse } from '../../platform/http-client.ts'
+import { jsonOf } from '../../platform/http-json.ts'
+import { cleanText, escapeMarkdown } from '../templates/escape.ts'
+import { cut } from '../texts/cut.ts'
+import type { Fact } from '../texts/facts.ts'
+import type { DeliveryResult } from '../types.ts'
+import { hostOf, httpDestination, httpResult, retryAfter, secretsOfUrl } from './http.ts'
+import type { SettingsOf } from './settings.ts'
+import { type HttpRenderInput, TEXT_NEEDS } from './types.ts'
 
 const COLOURS: Readonly<Record<Severity, number>> = {
   critical: 10038562,
@@ -22,25 +24,38 @@ const LIMITS = { title: 256, description: 4096, name: 256, value: 1024, footer: 
 const INLINE_VALUE = 40
 const PER_MINUTE = 25
 
-export const discord: HttpTypeFactory<'discord'> = (settings) => ({
-  needs: TEXT_NEEDS,
-  showsTextOnly: true,
-  escaped: (text) => escapeMarkdown(cleanText(text)),
-  target: hostOf(settings.webhookURL),
-  secrets: secretsOfUrl(settings.webhookURL),
-  pace: { key: `discord ${settings.webhookURL}`, perMinute: PER_MINUTE },
-  render: (input) => ({ url: addressOf(settings), body: JSON.stringify(message(input, settings)) }),
-  result: discordResult,
+const config = () => ({
+  webhookURL: requiredHttpUrl('Address to post to.'),
+  username: text('Name of the sender.', 'Footman'),
+  threadId: text('Thread.'),
+  mentionRoles: list('Ids of roles to mention.', z.string()),
+})
+type Settings = SettingsOf<typeof config>
+
+export const discord = httpDestination({
+  purpose: 'alert',
+  config,
+  server: ({ webhookURL }) => ['webhookURL', webhookURL],
+  create: (settings) => ({
+    needs: TEXT_NEEDS,
+    showsTextOnly: true,
+    escaped: (text) => escapeMarkdown(cleanText(text)),
+    target: hostOf(settings.webhookURL),
+    secrets: secretsOfUrl(settings.webhookURL),
+    pace: { key: `discord ${settings.webhookURL}`, perMinute: PER_MINUTE },
+    render: (input) => ({ url: addressOf(settings), body: JSON.stringify(message(input, settings)) }),
+    result: discordResult,
+  }),
 })
 
-function addressOf({ webhookURL, threadId }: SettingsOf<'discord'>): string {
+function addressOf({ webhookURL, threadId }: Settings): string {
   const url = new URL(webhookURL)
   url.searchParams.set('wait', 'true')
   if (threadId) url.searchParams.set('thread_id', threadId)
   return url.href
 }
 
-function message(input: HttpRenderInput, { username, mentionRoles }: SettingsOf<'discord'>) {
+function message(input: HttpRenderInput, { username, mentionRoles }: Settings) {
   const roles = mentionRoles.length > 0 ? { roles: mentionRoles } : {}
   return {
     username,

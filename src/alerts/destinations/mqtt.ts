@@ -1,21 +1,45 @@
 /** Publishes events to a topic of the broker of `mqttConfig`. */
-import type { MqttService } from '../../../mqtt/types.ts'
-import { topicProblem } from '../../../platform/mqtt-topics.ts'
-import type { TemplateEngine, TemplateRecord } from '../../templates/engine.ts'
-import { correlationKey } from '../../texts/words.ts'
-import type { DeliveryResult, Message, NamedDestination } from '../../types.ts'
-import { fullPayload, shortPayload } from '../mqtt/payloads.ts'
-import { type HttpTypeDeps, type SettingsOf, TEXT_NEEDS } from './types.ts'
+import { choice, flag, requiredText } from '../../config/fields.ts'
+import { topicProblem } from '../../platform/mqtt-topics.ts'
+import type { TemplateEngine, TemplateRecord } from '../templates/engine.ts'
+import { correlationKey } from '../texts/words.ts'
+import type { DeliveryResult, Message, NamedDestination } from '../types.ts'
+import { fullPayload, shortPayload } from './mqtt/payloads.ts'
+import { problemsIn } from './setting-problem.ts'
+import type { SettingsOf } from './settings.ts'
+import { type DestinationDeps, type DestinationType, TEXT_NEEDS } from './types.ts'
 
 interface MqttPayload {
   readonly topic: string
   readonly body: string
 }
 
-export function createNamedMqttDestination(
-  { texts, engine, mqtt }: Pick<HttpTypeDeps, 'texts' | 'engine'> & { readonly mqtt: MqttService | null },
+const config = () => ({
+  topic: requiredText('Template of the topic.'),
+  message: choice('What is published.', ['full', 'short', 'body'], 'full'),
+  retain: flag('Let the broker keep the message.'),
+})
+type Settings = SettingsOf<typeof config>
+
+export const mqtt: DestinationType<typeof config> = {
+  purpose: 'record',
+  config,
+  problem: ({ topic }) =>
+    /[+#]/.test(topic.replace(/\{\{.*?\}\}|<%.*?%>/gs, '')) ? ['topic', 'must not hold the wildcards + and #'] : null,
+  check: async ({ topic }, { engine, config, name, sample }) => [
+    ...(config.mqttConfig.enable ? [] : ([['type', 'needs a broker: Butler.mqttConfig.enable is false']] as const)),
+    ...(await problemsIn('topic', async () => {
+      topicOf(engine, name, topic, (await sample()).text.variables)
+    })),
+  ],
+  server: () => null,
+  create: createMqttDestination,
+}
+
+function createMqttDestination(
+  settings: Settings,
+  { texts, engine, mqtt }: DestinationDeps,
   name: string,
-  settings: SettingsOf<'mqtt'>,
 ): NamedDestination {
   async function publish({ payload }: Message, signal: AbortSignal): Promise<DeliveryResult> {
     const { topic, body } = payload as MqttPayload
@@ -47,7 +71,7 @@ export function createNamedMqttDestination(
 }
 
 /** Signs of a name that would be a wildcard become `_`. Throws when nobody could publish to what comes out. */
-export function topicOf(engine: TemplateEngine, name: string, topic: string, variables: TemplateRecord): string {
+function topicOf(engine: TemplateEngine, name: string, topic: string, variables: TemplateRecord): string {
   const template = { kind: 'inline', name: `topic of destination ${name}`, text: topic } as const
   const made = engine.render(template, variables, 'line').replace(/[+#]/g, '_')
   const problem = topicProblem(made)

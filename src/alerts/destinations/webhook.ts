@@ -1,34 +1,65 @@
 /** Any HTTP API: the whole event as JSON, or what a template makes of it; signed on wish. */
+
 import { createHmac } from 'node:crypto'
-import { STATUS_TEXTS } from '../../../qlik/qrs/status.ts'
-import { NEVER, type QrsCustomProperty } from '../../../qlik/qrs/types.ts'
-import type { TemplateEngine, TemplateRef } from '../../templates/engine.ts'
-import { placeOf, TemplateError } from '../../templates/errors.ts'
-import { appIdOf, appNameOf, taskNameOf } from '../../texts/words.ts'
-import type { AlertText } from '../../texts/writer.ts'
-import { errorOffset } from '../chat/json-text.ts'
-import { hostOf, secretsOfUrl } from './secrets.ts'
-import { type HttpRenderInput, type HttpTypeDeps, type HttpTypeFactory, type SettingsOf, TEXT_NEEDS } from './types.ts'
+import { z } from 'zod'
+import { choice, file, requiredHttpUrl, text } from '../../config/fields.ts'
+import { STATUS_TEXTS } from '../../qlik/qrs/status.ts'
+import { NEVER, type QrsCustomProperty } from '../../qlik/qrs/types.ts'
+import type { TemplateEngine, TemplateRef } from '../templates/engine.ts'
+import { placeOf, TemplateError } from '../templates/errors.ts'
+import { appIdOf, appNameOf, taskNameOf } from '../texts/words.ts'
+import type { AlertText } from '../texts/writer.ts'
+import { errorOffset } from './chat/json-text.ts'
+import { hostOf, httpDestination, secretsOfUrl } from './http.ts'
+import { problemsIn } from './setting-problem.ts'
+import { httpHeaders, type SettingsOf } from './settings.ts'
+import { type DestinationDeps, type HttpRenderInput, TEXT_NEEDS } from './types.ts'
 
-type Settings = SettingsOf<'webhook'>
+const config = () => ({
+  url: requiredHttpUrl('Address to call.'),
+  method: choice('HTTP method.', ['POST', 'PUT', 'PATCH'], 'POST'),
+  headers: httpHeaders(),
+  contentType: text('Content type of the body.', 'application/json'),
+  body: text('Template of the body.', '', { defaultText: 'the whole event as JSON' }),
+  template: file('File with the template of the body.'),
+  signingSecret: z
+    .string()
+    .refine((value) => value === '' || /^whsec_[A-Za-z0-9+/]+=*$/.test(value), {
+      error: 'must be whsec_ followed by base64',
+    })
+    .default('')
+    .meta({ description: 'Secret of the Standard Webhooks signature.' }),
+})
+type Settings = SettingsOf<typeof config>
 
-export const webhook: HttpTypeFactory<'webhook'> = (settings, deps, name) => {
-  const { url, method, headers, contentType, signingSecret } = settings
-  return {
-    needs: TEXT_NEEDS,
-    // A program reads it: JSON and the template are the escape.
-    escaped: (text) => text,
-    target: hostOf(url),
-    secrets: [...secretsOfUrl(url), ...Object.values(headers), signingSecret],
-    async render(input) {
-      const body = await bodyOf(input, settings, deps, name)
-      const type = { 'Content-Type': contentType, ...headers }
-      if (!signingSecret) return { url, method, headers: type, body }
-      const seconds = Math.floor(deps.clock.now() / 1000)
-      return { url, method, headers: { ...type, ...signature(signingSecret, input.deliveryId, seconds, body) }, body }
-    },
-  }
-}
+export const webhook = httpDestination({
+  purpose: 'alert',
+  config,
+  problem: ({ body, template }) =>
+    body && template ? ['template', 'is not used beside body: remove one of them'] : null,
+  check: (settings, { engine, name, sample }) =>
+    problemsIn(settings.body ? 'body' : 'template', async () => {
+      await templateBody(await sample(), settings, engine, name)
+    }),
+  server: ({ url }) => ['url', url],
+  create: (settings, deps, name) => {
+    const { url, method, headers, contentType, signingSecret } = settings
+    return {
+      needs: TEXT_NEEDS,
+      // A program reads it: JSON and the template are the escape.
+      escaped: (text) => text,
+      target: hostOf(url),
+      secrets: [...secretsOfUrl(url), ...Object.values(headers), signingSecret],
+      async render(input) {
+        const body = await bodyOf(input, settings, deps, name)
+        const type = { 'Content-Type': contentType, ...headers }
+        if (!signingSecret) return { url, method, headers: type, body }
+        const seconds = Math.floor(deps.clock.now() / 1000)
+        return { url, method, headers: { ...type, ...signature(signingSecret, input.deliveryId, seconds, body) }, body }
+      },
+    }
+  },
+})
 
 /** The three headers of Standard Webhooks; `seconds` since 1970. The secret is `whsec_` and base64. */
 export function signature(secret: string, id: string, seconds: number, body: string): Record<string, string> {
@@ -38,7 +69,12 @@ export function signature(secret: string, id: string, seconds: number, body: str
 }
 
 /** A template that fails, or makes broken JSON, is replaced by the whole event, which says so. */
-async function bodyOf(input: HttpRenderInput, settings: Settings, deps: HttpTypeDeps, name: string): Promise<string> {
+async function bodyOf(
+  input: HttpRenderInput,
+  settings: Settings,
+  deps: DestinationDeps,
+  name: string,
+): Promise<string> {
   if (input.note?.body !== undefined) return input.note.body
   try {
     const body = await templateBody(input, settings, deps.engine, name)
@@ -49,7 +85,7 @@ async function bodyOf(input: HttpRenderInput, settings: Settings, deps: HttpType
 }
 
 /** What the template of the settings makes; null when there is none. Rejects when it fails or makes broken JSON. */
-export async function templateBody(
+async function templateBody(
   input: HttpRenderInput,
   settings: Settings,
   engine: TemplateEngine,

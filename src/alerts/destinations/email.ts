@@ -1,14 +1,18 @@
 /** Mails to fixed addresses, to the owner of the app, or to addresses in a custom property of the task. */
-import type { Severity, TaskEvent } from '../../../events/types.ts'
-import { propertyValues } from '../../gates.ts'
-import { isAllowedDomain, isEmailAddress, splitAddresses, uniqueAddresses } from '../../recipients.ts'
-import { isMarkup } from '../../texts/writer.ts'
-import type { NamedDestination, PlannedDelivery, RenderInput } from '../../types.ts'
-import type { MailBody } from '../email/content.ts'
-import type { MailSettings } from '../email/mailer.ts'
-import { type NamedDestinationDeps, type SettingsOf, TEXT_NEEDS } from './types.ts'
+import { z } from 'zod'
+import { flag, list, optionalChoice, text } from '../../config/fields.ts'
+import type { Severity, TaskEvent } from '../../events/types.ts'
+import { PRIORITIES } from '../config-email.ts'
+import { propertyValues } from '../gates.ts'
+import { isAllowedDomain, isEmailAddress, splitAddresses, uniqueAddresses } from '../recipients.ts'
+import { isMarkup } from '../texts/writer.ts'
+import type { NamedDestination, PlannedDelivery, RenderInput } from '../types.ts'
+import type { MailBody } from './email/content.ts'
+import type { MailSettings } from './email/mailer.ts'
+import type { SettingsOf } from './settings.ts'
+import { type DestinationDeps, type DestinationType, TEXT_NEEDS } from './types.ts'
 
-type Priority = NonNullable<SettingsOf<'email'>['priority']>
+type Priority = NonNullable<Settings['priority']>
 
 const LANE = 'email'
 /** Target of a row that says why nobody gets a mail. */
@@ -20,11 +24,37 @@ const PRIORITY: Readonly<Record<Severity, Priority>> = {
   info: 'normal',
 }
 
-export function createNamedEmailDestination(
-  { engine, mail }: NamedDestinationDeps,
-  name: string,
-  settings: SettingsOf<'email'>,
-): NamedDestination {
+const config = () => ({
+  recipients: list('Recipients.', z.string()),
+  appOwner: flag('Also mail the owner of the app.'),
+  recipientProperty: text('Custom property of tasks whose values are addresses.'),
+  from: text('Sender.', '', { defaultText: 'sender of emailNotification' }),
+  priority: optionalChoice('Priority of the mail.', PRIORITIES),
+  attachScriptLog: z.boolean().optional().meta({ description: 'Attach the script log.' }),
+})
+type Settings = SettingsOf<typeof config>
+
+export const email: DestinationType<typeof config> = {
+  purpose: 'alert',
+  config,
+  problem: ({ recipients, appOwner, recipientProperty }) =>
+    recipients.length > 0 || appOwner || recipientProperty !== ''
+      ? null
+      : ['', 'reaches nobody: set recipients, appOwner or recipientProperty'],
+  check: ({ recipients, from }, { config }) => [
+    ...splitAddresses(recipients)
+      .filter((address) => !isEmailAddress(address))
+      .map((address) => ['recipients', `"${address}" is not a valid e-mail address`] as const),
+    ...(from && !from.includes('@') ? ([['from', `"${from}" holds no e-mail address`]] as const) : []),
+    ...(config.emailNotification.smtp.host
+      ? []
+      : ([['type', 'needs a mail server: set Butler.emailNotification.smtp']] as const)),
+  ],
+  server: () => null,
+  create: createEmailDestination,
+}
+
+function createEmailDestination(settings: Settings, { engine, mail }: DestinationDeps, name: string): NamedDestination {
   const { allowedDomains } = mail.settings
   const attachScriptLog = settings.attachScriptLog ?? mail.settings.attachScriptLog
   const sender = mail.sender()

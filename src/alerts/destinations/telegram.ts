@@ -1,14 +1,17 @@
 /** Telegram: a message of a bot (https://core.telegram.org/bots/api#sendmessage). */
-import type { HttpResponse } from '../../../platform/http-client.ts'
-import { jsonOf } from '../../../platform/http-json.ts'
-import { escapeAngles } from '../../templates/escape.ts'
-import { cut } from '../../texts/cut.ts'
-import type { AlertText } from '../../texts/writer.ts'
-import type { DeliveryResult } from '../../types.ts'
-import { httpResult, retryAfter } from '../http-result.ts'
-import { type HttpCall, type HttpRenderInput, type HttpTypeFactory, type SettingsOf, TEXT_NEEDS } from './types.ts'
+import { z } from 'zod'
+import { requiredText } from '../../config/fields.ts'
+import type { HttpResponse } from '../../platform/http-client.ts'
+import { jsonOf } from '../../platform/http-json.ts'
+import { escapeAngles } from '../templates/escape.ts'
+import { cut } from '../texts/cut.ts'
+import type { AlertText } from '../texts/writer.ts'
+import type { DeliveryResult } from '../types.ts'
+import { httpDestination, httpResult, retryAfter } from './http.ts'
+import type { SettingsOf } from './settings.ts'
+import { type HttpCall, type HttpRenderInput, TEXT_NEEDS } from './types.ts'
 
-export const TELEGRAM_BASE = 'https://api.telegram.org'
+const BASE = 'https://api.telegram.org'
 
 const TEXT_LIMIT = 4096
 const TITLE_LIMIT = 512
@@ -16,38 +19,50 @@ const TITLE_LIMIT = 512
 const FACTS_LIMIT = 1800
 const PER_MINUTE = 20
 
-export const telegram: HttpTypeFactory<'telegram'> = (settings, { log }, name) => {
-  /** A group that became a supergroup has another id. */
-  let chatId = settings.chatId
-  return {
-    needs: TEXT_NEEDS,
-    showsTextOnly: true,
-    target: String(settings.chatId),
-    secrets: [settings.botToken],
-    pace: { key: `telegram ${settings.chatId}`, perMinute: PER_MINUTE },
-    render: (input) => ({
-      url: `${TELEGRAM_BASE}/bot${settings.botToken}/sendMessage`,
-      body: JSON.stringify({ chat_id: chatId, ...message(input, settings) }),
-    }),
-    result: telegramResult,
-    second(response, call) {
-      if (response.status !== 400) return null
-      const { description, parameters } = jsonOf(response) as TelegramAnswer
-      const moved = parameters?.migrate_to_chat_id
-      if (moved !== undefined) {
-        log.warn(
-          `NOTIFY Telegram chat ${chatId} is now ${moved}: set chatId of Butler.footman.destinations.${name} to it`,
-        )
-        chatId = moved
-        return changed(call, { chat_id: moved })
-      }
-      if (/entit|parse/i.test(description ?? '')) return withoutMarkup(call)
-      // Buttons need addresses that Telegram takes for public ones.
-      if (/button|url/i.test(description ?? '')) return changed(call, { reply_markup: undefined })
-      return null
-    },
-  }
-}
+const config = () => ({
+  botToken: requiredText('Token of the bot.'),
+  chatId: z.union([z.number(), z.string().min(1)]).meta({ description: 'Id of the chat (a number) or @channel.' }),
+  threadId: z.int().optional().meta({ description: 'Thread.' }),
+})
+type Settings = SettingsOf<typeof config>
+
+export const telegram = httpDestination({
+  purpose: 'alert',
+  config,
+  server: () => ['type', BASE],
+  create: (settings, { log }, name) => {
+    /** A group that became a supergroup has another id. */
+    let chatId = settings.chatId
+    return {
+      needs: TEXT_NEEDS,
+      showsTextOnly: true,
+      target: String(settings.chatId),
+      secrets: [settings.botToken],
+      pace: { key: `telegram ${settings.chatId}`, perMinute: PER_MINUTE },
+      render: (input) => ({
+        url: `${BASE}/bot${settings.botToken}/sendMessage`,
+        body: JSON.stringify({ chat_id: chatId, ...message(input, settings) }),
+      }),
+      result: telegramResult,
+      second(response, call) {
+        if (response.status !== 400) return null
+        const { description, parameters } = jsonOf(response) as TelegramAnswer
+        const moved = parameters?.migrate_to_chat_id
+        if (moved !== undefined) {
+          log.warn(
+            `NOTIFY Telegram chat ${chatId} is now ${moved}: set chatId of Butler.footman.destinations.${name} to it`,
+          )
+          chatId = moved
+          return changed(call, { chat_id: moved })
+        }
+        if (/entit|parse/i.test(description ?? '')) return withoutMarkup(call)
+        // Buttons need addresses that Telegram takes for public ones.
+        if (/button|url/i.test(description ?? '')) return changed(call, { reply_markup: undefined })
+        return null
+      },
+    }
+  },
+})
 
 interface TelegramAnswer {
   readonly ok?: boolean
@@ -55,7 +70,7 @@ interface TelegramAnswer {
   readonly parameters?: { readonly retry_after?: number; readonly migrate_to_chat_id?: number }
 }
 
-function message({ text, severity }: HttpRenderInput, { threadId }: SettingsOf<'telegram'>) {
+function message({ text, severity }: HttpRenderInput, { threadId }: Settings) {
   const buttons = text.links.map(({ text: label, url }) => ({ text: label, url }))
   return {
     ...(threadId === undefined ? {} : { message_thread_id: threadId }),

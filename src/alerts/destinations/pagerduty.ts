@@ -1,11 +1,14 @@
 /** PagerDuty: incidents by the Events API v2. A recovery resolves the incident of the same subject. */
-import { onOneLine } from '../../../platform/visible.ts'
-import { cut, cutStart, utf8 } from '../../texts/cut.ts'
-import { appIdOf, nameOfSubject } from '../../texts/words.ts'
-import { type HttpRenderInput, type HttpTypeFactory, TEXT_NEEDS } from './types.ts'
+import { z } from 'zod'
+import { choice } from '../../config/fields.ts'
+import { onOneLine } from '../../platform/visible.ts'
+import { cut, cutStart, utf8 } from '../texts/cut.ts'
+import { appIdOf, nameOfSubject } from '../texts/words.ts'
+import { httpDestination } from './http.ts'
+import { type HttpRenderInput, TEXT_NEEDS } from './types.ts'
 
 /** By region. */
-export const PAGERDUTY_HOST = { us: 'events.pagerduty.com', eu: 'events.eu.pagerduty.com' } as const
+const HOST = { us: 'events.pagerduty.com', eu: 'events.eu.pagerduty.com' } as const
 const SUMMARY_LIMIT = 1024
 const KEY_LIMIT = 255
 /** In bytes; an event of 512 KB is refused. */
@@ -14,13 +17,26 @@ const EVENT_LIMIT = 500_000
 const FIELD_LIMIT = 1024
 const TEXT_LIMIT = 60_000
 
-export const pagerduty: HttpTypeFactory<'pagerduty'> = ({ routingKey, region }) => ({
-  needs: TEXT_NEEDS,
-  target: PAGERDUTY_HOST[region],
-  secrets: [routingKey],
-  render: (input) => ({
-    url: `https://${PAGERDUTY_HOST[region]}/v2/enqueue`,
-    body: JSON.stringify(input.kind === 'recovery' ? resolve(input, routingKey) : trigger(input, routingKey)),
+const config = () => ({
+  routingKey: z
+    .string()
+    .length(32, { error: 'must be the integration key of 32 characters' })
+    .meta({ description: 'Integration key, 32 characters.' }),
+  region: choice('Region of the account.', ['us', 'eu'], 'us'),
+})
+
+export const pagerduty = httpDestination({
+  purpose: 'incident',
+  config,
+  server: ({ region }) => ['region', `https://${HOST[region]}`],
+  create: ({ routingKey, region }) => ({
+    needs: TEXT_NEEDS,
+    target: HOST[region],
+    secrets: [routingKey],
+    render: (input) => ({
+      url: `https://${HOST[region]}/v2/enqueue`,
+      body: JSON.stringify(input.kind === 'recovery' ? resolve(input, routingKey) : trigger(input, routingKey)),
+    }),
   }),
 })
 
