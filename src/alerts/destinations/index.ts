@@ -3,6 +3,8 @@ import type { NamedDestination } from '../types.ts'
 import { discord } from './discord.ts'
 import { email } from './email.ts'
 import { gathered } from './gather.ts'
+import { googlechat } from './googlechat.ts'
+import { mattermost } from './mattermost.ts'
 import { mqtt } from './mqtt.ts'
 import { newrelic } from './newrelic.ts'
 import { ntfy } from './ntfy.ts'
@@ -32,6 +34,8 @@ export const DESTINATION_TYPES = {
   discord,
   telegram,
   otlp,
+  mattermost,
+  googlechat,
 } as const
 
 export type DestinationTypeName = keyof typeof DESTINATION_TYPES

@@ -1,15 +1,15 @@
-/** Discord, Telegram, Slack and Teams beyond the examples. */
+/** Discord, Telegram, Slack, Teams, Mattermost and Google Chat beyond the examples. */
 import { afterEach, describe, expect, test } from 'bun:test'
 import { writeFileSync } from 'node:fs'
+import { DESTINATION_EXAMPLES } from '../../../support/destination-types.ts'
 import type { HttpSink } from '../../../support/http-sink.ts'
 import { exampleEvent, inputFor, namedDestination, routeOf } from '../../../support/named.ts'
 import { closeSinks, folder, recovered, sinkThat } from '../../../support/named-sinks.ts'
-import { NAMED_HTTP_TYPES } from '../../../support/named-types.ts'
 
 afterEach(closeSinks)
 
 describe('Discord', () => {
-  const { settings, success } = NAMED_HTTP_TYPES.discord!
+  const { settings, success } = DESTINATION_EXAMPLES.discord!
 
   test('colours', async () => {
     const sink = await sinkThat(success)
@@ -71,7 +71,8 @@ describe('Discord', () => {
 })
 
 describe('Telegram', () => {
-  const { settings, success } = NAMED_HTTP_TYPES.telegram!
+  const { success } = DESTINATION_EXAMPLES.telegram!
+  const settings = { type: 'telegram', botToken: '123:telegram-secret-1', chatId: -100 } as const
   const refusal = (description: string, parameters?: object) => ({
     status: 400,
     body: JSON.stringify({ ok: false, error_code: 400, description: `Bad Request: ${description}`, parameters }),
@@ -141,7 +142,7 @@ describe('Telegram', () => {
 })
 
 describe('Slack', () => {
-  const { settings, success } = NAMED_HTTP_TYPES.slack!
+  const { settings, success } = DESTINATION_EXAMPLES.slack!
 
   test('blocks with sender, title and channel', async () => {
     const sink = await sinkThat(success)
@@ -202,7 +203,7 @@ test.each([
       sent.attachments[0]!.content.body.map(({ text }) => text),
   ],
 ] as const)('%s: links of the route stay, those of the event are torn apart', async (type, textsIn) => {
-  const { settings, success } = NAMED_HTTP_TYPES[type]!
+  const { settings, success } = DESTINATION_EXAMPLES[type]!
   const sink = await sinkThat(success)
   const { send } = namedDestination(settings, { sink })
   const texts = { title: 'Look: {{taskName}}', body: '[Runbook](https://wiki.acme.example) for {{logMessage}}' }
@@ -214,7 +215,7 @@ test.each([
 })
 
 test('Teams: an Adaptive Card with the words of the route', async () => {
-  const { settings, success } = NAMED_HTTP_TYPES.teams!
+  const { settings, success } = DESTINATION_EXAMPLES.teams!
   const sink = await sinkThat(success)
   const { send } = namedDestination(settings, { sink })
   await send(inputFor(exampleEvent(), { route: routeOf({ texts: { title: 'Mine', body: 'Own words' } }) }))
@@ -222,4 +223,87 @@ test('Teams: an Adaptive Card with the words of the route', async () => {
   expect(sent.attachments[0]!.contentType).toBe('application/vnd.microsoft.card.adaptive')
   expect(JSON.stringify(sent.attachments[0]!.content)).toContain('"Mine"')
   expect(JSON.stringify(sent.attachments[0]!.content)).toContain('"Own words"')
+})
+
+describe('Mattermost', () => {
+  const { settings, success } = DESTINATION_EXAMPLES.mattermost!
+  const sentBy = async (input: Parameters<ReturnType<typeof namedDestination>['send']>[0], changes: object = {}) => {
+    const sink = await sinkThat(success)
+    await namedDestination({ ...settings, ...changes }, { sink }).send(input)
+    return JSON.parse(sink.requests[0]!.body) as MattermostBody
+  }
+  interface MattermostBody {
+    readonly text: string
+    readonly attachments: readonly { readonly color: string; readonly text: string }[]
+  }
+
+  test('another channel and sender; colours', async () => {
+    const sender = { channel: '@anna', username: 'Qlik' }
+    expect(await sentBy(recovered(), sender)).toMatchObject({ ...sender, attachments: [{ color: '#2ecc71' }] })
+    for (const [severity, color] of Object.entries({ critical: '#992d22', warning: '#f1c40f', info: '#3498db' })) {
+      const input = inputFor(exampleEvent(), { severity: severity as 'critical' })
+      expect((await sentBy(input)).attachments[0]!.color).toBe(color)
+    }
+  })
+
+  test.each([
+    ['@channel @all (@here) x_@anna.b', '@ channel @ all (@ here) x\\_@ anna.b'],
+    ['anna@acme.example', 'anna@acme.example'],
+    [
+      '[Reset](http://evil.example) <http://evil.example|x>',
+      '\\[Reset\\](http://evil.example) &lt;http://evil.example\\|x&gt;',
+    ],
+    ['<!channel> <@U1> &lt;', '&lt;!channel&gt; &lt;@ U1&gt; &amp;lt;'],
+    ['*a* _b_ c_d ~~e~~ `f` # | C:\\x', '\\*a\\* \\_b\\_ c_d \\~\\~e\\~\\~ \\`f\\` \\# \\| C:\\\\x'],
+  ])('outside text: %j becomes %j', async (name, shown) => {
+    const { text, attachments } = await sentBy(inputFor(exampleEvent({ taskName: name, appName: name })))
+    expect(text).toBe(`**Reload failed: ${shown}**`)
+    expect(attachments[0]!.text).toStartWith(`**App:** ${shown}\n`)
+  })
+
+  test('what a route says itself may format and mention', async () => {
+    const texts = { title: 'Look: {{taskName}}', body: '@channel **{{appName}}**' }
+    const event = exampleEvent({ taskName: '@all', appName: '*x*' })
+    const { text, attachments } = await sentBy(inputFor(event, { route: routeOf({ texts }) }))
+    expect(text).toBe('**Look: @ all**')
+    expect(attachments[0]!.text).toStartWith('@channel **\\*x\\***\n\n[Open app](')
+  })
+})
+
+describe('Google Chat', () => {
+  const { settings, success } = DESTINATION_EXAMPLES.googlechat!
+
+  test.each([
+    ['<users/all> < users/1> <USERS/all>', '< users/all> < users/1> < USERS/all>'],
+    ['<https://evil.example|x> <mailto:a@b.c|x>', '< https://evil.example|x> < mailto:a@b.c|x>'],
+    ['1 < 2 <b> a_b *c* @all', '1 < 2 <b> a_b *c* @all'],
+  ])('outside text: %j becomes %j', async (name, shown) => {
+    const sink = await sinkThat(success)
+    await namedDestination(settings, { sink }).send(inputFor(exampleEvent({ taskName: name, appName: name })))
+    const { text } = JSON.parse(sink.requests[0]!.body) as { text: string }
+    expect(text).toStartWith(`*Reload failed: ${shown}*\nApp: ${shown}\n`)
+  })
+
+  test('without threads, and the thread of a summary', async () => {
+    const sink = await sinkThat(success)
+    const alone = namedDestination({ ...settings, threads: false }, { sink })
+    await alone.send(inputFor(exampleEvent()))
+    expect(alone.urls).toEqual([settings.webhookURL as string])
+    expect(JSON.parse(sink.requests[0]!.body)).not.toHaveProperty('thread')
+    const note = { summary: { title: 'Maintenance over', lines: ['a'] } }
+    await namedDestination(settings, { sink }).send(inputFor(exampleEvent(), { kind: 'summary', note }))
+    expect(JSON.parse(sink.requests[1]!.body)).toMatchObject({ thread: { threadKey: 'footman:summary:finance-ops' } })
+  })
+
+  test('at most 50 messages a minute to one space, whatever the key of its webhooks', async () => {
+    const sink = await sinkThat(success)
+    const deps = { clock: { now: () => 1_000_000 } }
+    const first = namedDestination(settings, { sink, deps })
+    const other = { ...settings, webhookURL: `${settings.webhookURL}2` }
+    const second = namedDestination(other, { sink, deps: { ...deps, pacing: first.deps.pacing } })
+    for (let n = 0; n < 50; n += 1) await (n % 2 ? first : second).send(inputFor(exampleEvent()))
+    expect(second.destination.ready?.()).toBe(false)
+    expect((await first.send(inputFor(exampleEvent()))).result).toMatchObject({ retryAfterMs: 60_000 })
+    expect(sink.requests).toHaveLength(50)
+  })
 })

@@ -1,8 +1,8 @@
 /** ntfy, PagerDuty, Opsgenie, SIGNL4 and New Relic beyond the examples. */
 import { afterEach, describe, expect, test } from 'bun:test'
+import { DESTINATION_EXAMPLES } from '../../../support/destination-types.ts'
 import { exampleEvent, inputFor, namedDestination, routeOf } from '../../../support/named.ts'
 import { closeSinks, recovered, sinkThat } from '../../../support/named-sinks.ts'
-import { NAMED_HTTP_TYPES } from '../../../support/named-types.ts'
 
 afterEach(closeSinks)
 
@@ -41,7 +41,7 @@ describe('PagerDuty and Opsgenie', () => {
     ['opsgenie', 'eu', 'https://api.eu.opsgenie.com/v2/alerts'],
     ['opsgenie', 'jsm', 'https://api.atlassian.com/jsm/ops/integration/v2/alerts'],
   ] as const)('%s in %s', async (type, region, url) => {
-    const { settings, success } = NAMED_HTTP_TYPES[type]!
+    const { settings, success } = DESTINATION_EXAMPLES[type]!
     const { send, urls } = namedDestination({ ...settings, region }, { sink: await sinkThat(success) })
     await send(inputFor(exampleEvent()))
     expect(urls).toEqual([url])
@@ -53,7 +53,7 @@ describe('PagerDuty and Opsgenie', () => {
     ['warning', 'P3'],
     ['info', 'P5'],
   ] as const)('severity %s is %s', async (severity, priority) => {
-    const { settings, success } = NAMED_HTTP_TYPES.opsgenie!
+    const { settings, success } = DESTINATION_EXAMPLES.opsgenie!
     const sink = await sinkThat(success)
     const { send } = namedDestination({ ...settings, tags: ['own'] }, { sink })
     await send(inputFor(exampleEvent(), { severity }))
@@ -62,7 +62,7 @@ describe('PagerDuty and Opsgenie', () => {
 })
 
 test('SIGNL4: an alert, and what closes it', async () => {
-  const { settings, success } = NAMED_HTTP_TYPES.signl4!
+  const { settings, success } = DESTINATION_EXAMPLES.signl4!
   const sink = await sinkThat(success)
   const { send } = namedDestination(settings, { sink })
   await send(inputFor(exampleEvent(), { route: routeOf({ texts: { body: 'Own words' } }) }))

@@ -3,9 +3,9 @@ import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import type { RenderInput } from '../../../../src/alerts/types.ts'
 import type { TaskEvent } from '../../../../src/events/types.ts'
 import { scriptLog } from '../../../support/alerts.ts'
+import { DESTINATION_EXAMPLES } from '../../../support/destination-types.ts'
 import { type HttpSink, startHttpSink } from '../../../support/http-sink.ts'
 import { exampleEvent, inputFor, namedDestination, routeOf } from '../../../support/named.ts'
-import { NAMED_HTTP_TYPES } from '../../../support/named-types.ts'
 
 const NASTY = 'A "B" <C> & \\D {{x}} <%= 1 %> 👩‍👩‍👧‍👦 ```*_~ @everyone </pre> \u2028'
 const LONG = `${'Zażółć gęślą jaźń & <b> "q" \\ 👍 '.repeat(400)}`
@@ -53,7 +53,7 @@ beforeAll(async () => {
 afterAll(() => sink.stop())
 
 async function requestOf(type: string, event: TaskEvent, changes: Partial<RenderInput> = {}, settings: object = {}) {
-  const { settings: own, success } = NAMED_HTTP_TYPES[type]!
+  const { settings: own, success } = DESTINATION_EXAMPLES[type]!
   sink.answer(success)
   const { send, destination } = namedDestination({ ...own, ...settings }, { sink })
   const { result } = await send(inputFor(event, changes))
@@ -141,6 +141,23 @@ describe.each([
     const { json } = await requestOf('telegram', event, { ...changes, route })
     expect(json.text!.length).toBeLessThanOrEqual(4096)
     expect(json.text!.match(/<[^>]*>/g)).toEqual(['<b>', '</b>'])
+  })
+
+  test('Mattermost: no more than the server takes in one post', async () => {
+    const { json } = await requestOf('mattermost', event, changes)
+    const { text, attachments } = json as unknown as { text: string; attachments: { text: string }[] }
+    expect(text.length).toBeLessThanOrEqual(16_383)
+    expect(attachments[0]!.text.length).toBeLessThanOrEqual(16_383)
+    expect(JSON.stringify(json)).not.toMatch(/<[!@#]|(?<![a-z0-9])@[a-z]/i)
+  })
+
+  test('Google Chat: 4,096 of text, nothing but its own links', async () => {
+    const { json } = await requestOf('googlechat', event, changes)
+    expect(json.text!.length).toBeLessThanOrEqual(4096)
+    expect(json.text!.match(/<[a-z]+[:/][^>|]*\|/g)).toEqual([
+      expect.stringMatching(/^<https:\/\/qs\.acme\.example\/sense\/app\//),
+      '<https://qs.acme.example/qmc|',
+    ])
   })
 
   test('OTLP: valid JSON', async () => {

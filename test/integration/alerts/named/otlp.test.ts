@@ -1,9 +1,9 @@
 /** OTLP: batches, partial success, resources. */
 import { afterEach, describe, expect, test } from 'bun:test'
+import { DESTINATION_EXAMPLES } from '../../../support/destination-types.ts'
 import type { SinkAnswer } from '../../../support/http-sink.ts'
 import { exampleEvent, inputFor, namedDestination } from '../../../support/named.ts'
 import { closeSinks, sinkThat } from '../../../support/named-sinks.ts'
-import { NAMED_HTTP_TYPES } from '../../../support/named-types.ts'
 import { closeOutboxes, startOutbox } from '../../../support/outbox.ts'
 import { until } from '../../../support/wait.ts'
 
@@ -13,7 +13,7 @@ afterEach(async () => {
 })
 
 describe('OTLP', () => {
-  const { settings } = NAMED_HTTP_TYPES.otlp!
+  const { settings } = DESTINATION_EXAMPLES.otlp!
   const partial = (rejectedLogRecords: number | string) => ({
     status: 200,
     body: JSON.stringify({ partialSuccess: { rejectedLogRecords, errorMessage: 'too old' } }),

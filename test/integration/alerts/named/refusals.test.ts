@@ -1,9 +1,9 @@
 /** What a destination makes of answers, and of none; and that no secret gets out on the way. */
 import { afterEach, describe, expect, test } from 'bun:test'
+import { DESTINATION_EXAMPLES } from '../../../support/destination-types.ts'
 import { BROKEN_BODIES, type HttpSink } from '../../../support/http-sink.ts'
 import { exampleEvent, inputFor, namedDestination } from '../../../support/named.ts'
 import { closeSinks, sinkThat } from '../../../support/named-sinks.ts'
-import { NAMED_HTTP_TYPES } from '../../../support/named-types.ts'
 import { closeOutboxes, startOutbox } from '../../../support/outbox.ts'
 import { until } from '../../../support/wait.ts'
 
@@ -19,7 +19,11 @@ async function resultOf(settings: Parameters<typeof namedDestination>[0], sink: 
   return result
 }
 
-for (const [name, { settings, secret, success, busy, failure }] of Object.entries(NAMED_HTTP_TYPES)) {
+const RETRY_AFTER = { status: 429, headers: { 'retry-after': '2' } }
+
+for (const [name, { settings, secret, success, busy = RETRY_AFTER, failure = 500 }] of Object.entries(
+  DESTINATION_EXAMPLES,
+)) {
   describe(name, () => {
     test('an ordinary success', async () => {
       expect((await resultOf(settings, await sinkThat(success))).outcome).toBe('delivered')
@@ -100,13 +104,13 @@ for (const [name, { settings, secret, success, busy, failure }] of Object.entrie
 }
 
 test('what a person has to mend is tried again slowly, with the words of the service', async () => {
-  const { settings } = NAMED_HTTP_TYPES.ntfy!
+  const { settings } = DESTINATION_EXAMPLES.ntfy!
   const sink = await sinkThat({ status: 403, body: '{"code":40301,"http":403,"error":"forbidden"}' })
   expect(await resultOf(settings, sink)).toEqual({ outcome: 'retry', slow: true, detail: 'HTTP 403: forbidden' })
 })
 
 test('OTLP repeats nothing but 429, 502, 503, 504 and requests without an answer', async () => {
-  const { settings } = NAMED_HTTP_TYPES.otlp!
+  const { settings } = DESTINATION_EXAMPLES.otlp!
   for (const status of [400, 401, 404, 408, 500, 501]) {
     expect((await resultOf(settings, await sinkThat({ status }))).outcome).toBe('rejected')
   }
@@ -116,7 +120,7 @@ test('OTLP repeats nothing but 429, 502, 503, 504 and requests without an answer
 })
 
 test('the next attempt after a 429 is not earlier than Discord says', async () => {
-  const { settings, success } = NAMED_HTTP_TYPES.discord!
+  const { settings, success } = DESTINATION_EXAMPLES.discord!
   const sink = await sinkThat(success)
   sink.answerOnce({ status: 429, body: '{"retry_after":0.4}' })
   const { destination } = namedDestination(settings, { sink })
@@ -133,7 +137,7 @@ test('the next attempt after a 429 is not earlier than Discord says', async () =
 })
 
 test('the file of an authority that is not there is told, and looked for again', async () => {
-  const { settings } = NAMED_HTTP_TYPES.webhook!
+  const { settings } = DESTINATION_EXAMPLES.webhook!
   const result = await resultOf({ ...settings, caFile: '/no/such/ca.pem' }, await sinkThat())
   expect(result).toEqual({ outcome: 'retry', slow: true, detail: 'caFile cannot be read: /no/such/ca.pem' })
 })
@@ -141,7 +145,7 @@ test('the file of an authority that is not there is told, and looked for again',
 test('a dead destination does not hold up another one', async () => {
   const dead = await sinkThat({ hang: true })
   const alive = await sinkThat({ status: 204 })
-  const { settings } = NAMED_HTTP_TYPES.webhook!
+  const { settings } = DESTINATION_EXAMPLES.webhook!
   const places = {
     dead: namedDestination(settings, { sink: dead }),
     alive: namedDestination(settings, { sink: alive }),
