@@ -1,13 +1,13 @@
 /** What one version of the configuration says about alerts: its destinations, routes and maintenance. */
+
+import { createMqttDestination, mqttRoutes } from '../alerts/butler-sections/mqtt.ts'
+import { createWebhookDestination, webhookRoutes } from '../alerts/butler-sections/webhooks.ts'
 import { createEmailDestination } from '../alerts/destinations/email/index.ts'
 import { createMailSender, type MailSender } from '../alerts/destinations/email/mailer.ts'
 import { emailRoutes } from '../alerts/destinations/email/routes.ts'
 import { createDestination } from '../alerts/destinations/index.ts'
 import { createInfluxDestination, influxRoutes } from '../alerts/destinations/influxdb/index.ts'
-import { createMqttDestination, mqttRoutes } from '../alerts/destinations/mqtt/index.ts'
 import { createDestinationRegistry, type DestinationRegistry } from '../alerts/destinations/registry.ts'
-import { createWebhookDestination } from '../alerts/destinations/webhook/index.ts'
-import { webhookRoutes } from '../alerts/destinations/webhook/routes.ts'
 import { createMaintenance, type Maintenance } from '../alerts/maintenance/maintenance.ts'
 import type { ListedRoute } from '../alerts/routes/explain.ts'
 import { createTemplateEngine } from '../alerts/templates/engine.ts'
@@ -91,7 +91,7 @@ function buildDestinations(deps: AlertPlanDeps, config: Config): BuiltDestinatio
   if (sender && config.emailNotification.enable)
     butler.push(createEmailDestination({ log, clock, times, engine, sender }, config))
   if (config.webhookNotification.enable) {
-    butler.push(createWebhookDestination({ log, clock, files: { candidates, environment } }, config))
+    butler.push(createWebhookDestination({ log, clock, candidates, environment }, config))
   }
   if (mqtt) butler.push(createMqttDestination({ mqtt }))
   if (influx) {

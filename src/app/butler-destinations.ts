@@ -1,9 +1,14 @@
 /** The destinations of Butler's own sections beside mail, webhooks and MQTT: one line each. */
-import { createNewRelicDestination, newRelicRoutes } from '../alerts/destinations/newrelic/index.ts'
+
+import {
+  createSlackDestination,
+  createTeamsDestination,
+  slackRoutes,
+  teamsRoutes,
+} from '../alerts/butler-sections/chat.ts'
+import { createNewRelicDestination, newRelicRoutes } from '../alerts/butler-sections/new-relic.ts'
+import { createSignl4Destination, signl4Routes } from '../alerts/butler-sections/signl4.ts'
 import { createScriptLogDestination, scriptLogRoutes } from '../alerts/destinations/scriptlog/index.ts'
-import { createSignl4Destination, signl4Routes } from '../alerts/destinations/signl4/index.ts'
-import { createSlackDestination, slackRoutes } from '../alerts/destinations/slack/index.ts'
-import { createTeamsDestination, teamsRoutes } from '../alerts/destinations/teams/index.ts'
 import type { TemplateEngine } from '../alerts/templates/engine.ts'
 import { createTimeFormatter, type TimeFormatter } from '../alerts/times.ts'
 import type { Destination, Route } from '../alerts/types.ts'

@@ -1,6 +1,6 @@
 /** The monitors: services, release and licences of Qlik Sense, heartbeat and uptime. */
 
-import { serviceStatusPayload } from '../alerts/destinations/mqtt/payloads.ts'
+import { serviceStatusPayload } from '../alerts/destinations/mqtt.ts'
 import { releaseLatest } from '../alerts/outbox/latest.ts'
 import type { Config } from '../config/schema.ts'
 import { memoryPoint } from '../metrics/influxdb/memory.ts'

@@ -1,12 +1,12 @@
 /** The whole way from event to delivery, with one destination of every kind, each with a peer of its own. */
+
+import { createWebhookDestination, webhookRoutes } from '../../src/alerts/butler-sections/webhooks.ts'
 import { email } from '../../src/alerts/config-email.ts'
 import { createMailSender } from '../../src/alerts/destinations/email/mailer.ts'
 import { createDestination } from '../../src/alerts/destinations/index.ts'
 import { createInfluxDestination, influxRoutes } from '../../src/alerts/destinations/influxdb/index.ts'
 import { createPacing } from '../../src/alerts/destinations/pacing.ts'
 import { createScriptLogDestination, scriptLogRoutes } from '../../src/alerts/destinations/scriptlog/index.ts'
-import { createWebhookDestination } from '../../src/alerts/destinations/webhook/index.ts'
-import { webhookRoutes } from '../../src/alerts/destinations/webhook/routes.ts'
 import { resendDeadLetters, resendDelivery } from '../../src/alerts/journal/resend.ts'
 import { outboxMigrations } from '../../src/alerts/outbox/migrations.ts'
 import { createOutbox } from '../../src/alerts/outbox/outbox.ts'
@@ -129,10 +129,9 @@ export async function startEveryDestination(timeoutMs: number) {
   const v3Config = { database: 'butler', token: 'token', writeTimeout: timeoutMs }
   const { server } = influxServer({ hostPort: influx.sink.port, version: 3, v3Config })
   const earlierTwins = (event: TaskEvent) => countEarlierTwins(db, event)
-  const files = { candidates: (path: string) => [path] }
   const destinations = new Map<string, Destination>([
     ...named,
-    ['webhook', createWebhookDestination({ log, clock, files, timeoutMs }, config)],
+    ['webhook', createWebhookDestination({ log, clock, timeoutMs }, config)],
     ['scriptlog', createScriptLogDestination({ log, times, output: (path) => path }, config)],
     ['influxdb', createInfluxDestination({ server, times, earlierTwins }, config)],
   ])

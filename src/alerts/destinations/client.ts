@@ -1,10 +1,20 @@
 /** The HTTP client of one destination, with its own certificate authority. */
 import { readFile, stat } from 'node:fs/promises'
-import { createHttpClient, type HttpClient } from '../../platform/http-client.ts'
-import type { DestinationDeps } from './types.ts'
+import { createHttpClient, type HttpClient, type HttpClientSettings } from '../../platform/http-client.ts'
+
+export interface ClientDeps {
+  /** The absolute paths that a path in the configuration may mean, best first. */
+  readonly candidates: (path: string) => readonly string[]
+  /** `HTTPS_PROXY`, `HTTP_PROXY`, `NO_PROXY`, in capitals or not. */
+  readonly environment: Readonly<Record<string, string | undefined>>
+  /** Replaced in tests. */
+  readonly createClient?: (settings: HttpClientSettings) => HttpClient
+}
 
 export interface ClientSettings {
   readonly caFile: string
+  /** What the file is called in messages; default `caFile`. */
+  readonly caName?: string
   readonly rejectUnauthorized: boolean
 }
 
@@ -17,8 +27,8 @@ export interface ClientSource {
 const IDLE_TIMEOUT_MS = 15_000
 
 export function createClientSource(
-  deps: Pick<DestinationDeps, 'candidates' | 'environment' | 'createClient'>,
-  { caFile, rejectUnauthorized }: ClientSettings,
+  deps: ClientDeps,
+  { caFile, caName = 'caFile', rejectUnauthorized }: ClientSettings,
 ): ClientSource {
   const create = deps.createClient ?? createHttpClient
   let current: { readonly version: string; readonly client: HttpClient } | null = null
@@ -40,7 +50,7 @@ export function createClientSource(
       const ca = await readFile(path, 'utf8').catch(() => null)
       if (ca !== null) return use(version, ca)
     }
-    return { problem: `caFile cannot be read: ${caFile}` }
+    return { problem: `${caName} cannot be read: ${caFile}` }
   }
 
   return {

@@ -3,10 +3,12 @@ import { type HttpResponse, parseRetryAfter } from '../../platform/http-client.t
 import { HttpError } from '../../platform/http-error.ts'
 import { jsonOf } from '../../platform/http-json.ts'
 import { MASK } from '../../platform/log-mask.ts'
+import type { Clock, Logger } from '../../platform/types.ts'
 import { cut } from '../texts/cut.ts'
 import { textNeeds } from '../texts/needs.ts'
-import type { DeliveryResult, Message, NamedDestination } from '../types.ts'
-import { createClientSource } from './client.ts'
+import type { DeliveryResult, Destination, Message, NamedDestination } from '../types.ts'
+import { type ClientDeps, type ClientSettings, type ClientSource, createClientSource } from './client.ts'
+import type { Pacing } from './pacing.ts'
 import type { CommonSettings, Fields } from './settings.ts'
 import type { DestinationDeps, DestinationType, HttpCall, HttpParts } from './types.ts'
 
@@ -30,48 +32,7 @@ function createHttpDestination(
   settings: CommonSettings,
   type: HttpParts,
 ): NamedDestination {
-  const { clock, pacing } = deps
-  const { pace } = type
-  const clients = createClientSource(deps, settings)
   const mask = createMasker(type.secrets)
-
-  async function exchange(call: HttpCall, deliveryId: string, signal: AbortSignal): Promise<HttpResponse> {
-    const client = await clients.client()
-    if ('problem' in client) throw new SettingError(client.problem)
-    const headers = {
-      'User-Agent': `Footman/${deps.version}`,
-      'Idempotency-Key': deliveryId,
-      'Content-Type': 'application/json; charset=utf-8',
-      ...call.headers,
-    }
-    const { timeout: timeoutMs } = settings
-    const { method = 'POST', url, body } = call
-    const limits = { timeoutMs, signal, maxBodyBytes: MAX_ANSWER_BYTES, statusSuffices: true }
-    return client.request({ method, url, headers, body, ...limits })
-  }
-
-  async function send(message: Message, signal: AbortSignal): Promise<DeliveryResult> {
-    const waitMs = pace ? pacing.take(pace.key, pace.perMinute) : 0
-    if (waitMs > 0) return { outcome: 'retry', detail: `at most ${pace?.perMinute} a minute`, retryAfterMs: waitMs }
-    const call = message.payload as HttpCall
-    try {
-      const first = await exchange(call, message.deliveryId, signal)
-      const second = type.second?.(first, call)
-      return judge(second ? await exchange(second, message.deliveryId, signal) : first)
-    } catch (error) {
-      if (error instanceof SettingError) return { outcome: 'retry', detail: error.message, slow: true }
-      return httpFailure(error)
-    }
-  }
-
-  function judge(response: HttpResponse): DeliveryResult {
-    const result = (type.result ?? httpResult)(response, clock.now())
-    if (result.outcome === 'delivered') return result
-    if (result.outcome === 'retry' && result.retryAfterMs && pace) pacing.hold(pace.key, result.retryAfterMs)
-    const said = explanation(response, mask)
-    return { ...result, detail: said ? `${result.detail}: ${said}` : result.detail }
-  }
-
   return {
     name,
     type: settings.type,
@@ -82,18 +43,98 @@ function createHttpDestination(
       const text = await deps.texts.write(input, settings, type.escaped)
       const call = await type.render({ ...input, text })
       const { deliveryId, target } = input
-      return { deliveryId, target, subject: text.title, body: mask(call.body), payload: call }
+      return { deliveryId, target, subject: text.title, body: mask(call.body ?? ''), payload: call }
     },
+    ...createHttpAttempts(deps, settings, type),
+  }
+}
+
+export interface AttemptDeps extends ClientDeps {
+  readonly clock: Clock
+  readonly log: Logger
+  /** Of Footman. */
+  readonly version: string
+  /** Needed where the parts have a `pace`. */
+  readonly pacing?: Pacing
+}
+
+export type AttemptSettings = Pick<CommonSettings, 'timeout' | 'caFile' | 'rejectUnauthorized'>
+type AttemptParts = Pick<HttpParts, 'secrets' | 'pace' | 'result' | 'second'>
+
+/** How messages whose payload is an `HttpCall` are sent: one attempt each. */
+export function createHttpAttempts(
+  deps: AttemptDeps,
+  settings: AttemptSettings,
+  type: AttemptParts,
+): Pick<Destination, 'deliver' | 'ready' | 'onReady'> & { close(): Promise<void> } {
+  const { clock, log, pacing } = deps
+  const { pace } = type
+  const clients = new Map<string, ClientSource>()
+  const mask = createMasker(type.secrets)
+
+  /** One per certificate authority. */
+  function clientsFor(tls: ClientSettings): ClientSource {
+    const key = JSON.stringify([tls.caFile, tls.rejectUnauthorized])
+    const known = clients.get(key)
+    if (known) return known
+    const source = createClientSource(deps, tls)
+    clients.set(key, source)
+    return source
+  }
+
+  async function exchange(call: HttpCall, deliveryId: string, signal: AbortSignal): Promise<HttpResponse> {
+    const { method = 'POST', url, body, redirects, tls = settings } = call
+    const client = await clientsFor(tls).client()
+    if ('problem' in client) throw new SettingError(client.problem)
+    const headers = {
+      'User-Agent': `Footman/${deps.version}`,
+      'Idempotency-Key': deliveryId,
+      ...(body !== undefined && { 'Content-Type': 'application/json; charset=utf-8' }),
+      ...call.headers,
+    }
+    const { timeout: timeoutMs } = settings
+    const limits = { timeoutMs, signal, redirects, maxBodyBytes: MAX_ANSWER_BYTES, statusSuffices: true }
+    return client.request({ method, url, headers, body, ...limits })
+  }
+
+  async function send(message: Message, signal: AbortSignal): Promise<DeliveryResult> {
+    const waitMs = pace && pacing ? pacing.take(pace.key, pace.perMinute) : 0
+    if (waitMs > 0) return { outcome: 'retry', detail: `at most ${pace?.perMinute} a minute`, retryAfterMs: waitMs }
+    const call = message.payload as HttpCall
+    if (call.announcement) log.info(call.announcement)
+    try {
+      const first = await exchange(call, message.deliveryId, signal)
+      const second = type.second?.(first, call)
+      if (!second) return judge(first)
+      const result = judge(await exchange(second, message.deliveryId, signal))
+      return second.note && result.outcome === 'delivered'
+        ? { ...result, detail: `${result.detail}, ${second.note}` }
+        : result
+    } catch (error) {
+      if (error instanceof SettingError) return { outcome: 'retry', detail: error.message, slow: true }
+      return httpFailure(error)
+    }
+  }
+
+  function judge(response: HttpResponse): DeliveryResult {
+    const result = (type.result ?? httpResult)(response, clock.now())
+    if (result.outcome === 'delivered') return result
+    if (result.outcome === 'retry' && result.retryAfterMs && pace) pacing?.hold(pace.key, result.retryAfterMs)
+    const said = explanation(response, mask)
+    return { ...result, detail: said ? `${result.detail}: ${said}` : result.detail }
+  }
+
+  return {
     deliver: (batch, signal) => Promise.all(batch.map((message) => send(message, signal))),
-    ...(pace ? pacedReadiness(pacing, pace) : {}),
+    ...(pace && pacing ? pacedReadiness(pacing, pace) : {}),
     async close() {
-      clients.close()
+      for (const source of clients.values()) source.close()
     },
   }
 }
 
 /** While the service would refuse, messages wait without using up attempts. */
-function pacedReadiness(pacing: DestinationDeps['pacing'], { key, perMinute }: NonNullable<HttpParts['pace']>) {
+function pacedReadiness(pacing: Pacing, { key, perMinute }: NonNullable<HttpParts['pace']>) {
   const listeners: (() => void)[] = []
   let isWaiting = false
   const free = () => {

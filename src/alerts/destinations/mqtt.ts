@@ -1,10 +1,12 @@
 /** Publishes events to a topic of the broker of `mqttConfig`. */
 import { choice, flag, requiredText } from '../../config/fields.ts'
+import type { ServiceDetails, TaskEvent } from '../../events/types.ts'
+import type { MqttService } from '../../mqtt/types.ts'
 import { topicProblem } from '../../platform/mqtt-topics.ts'
+import type { QrsCustomProperty, QrsNamed } from '../../qlik/qrs/types.ts'
 import type { TemplateEngine, TemplateRecord } from '../templates/engine.ts'
 import { correlationKey } from '../texts/words.ts'
-import type { DeliveryResult, Message, NamedDestination } from '../types.ts'
-import { fullPayload, shortPayload } from './mqtt/payloads.ts'
+import type { DeliveryResult, Destination, Message, NamedDestination } from '../types.ts'
 import { problemsIn } from './setting-problem.ts'
 import type { SettingsOf } from './settings.ts'
 import { type DestinationDeps, type DestinationType, TEXT_NEEDS } from './types.ts'
@@ -41,18 +43,6 @@ function createMqttDestination(
   { texts, engine, mqtt }: DestinationDeps,
   name: string,
 ): NamedDestination {
-  async function publish({ payload }: Message, signal: AbortSignal): Promise<DeliveryResult> {
-    const { topic, body } = payload as MqttPayload
-    if (!mqtt) return { outcome: 'retry', detail: 'Butler.mqttConfig.enable is false: there is no broker', slow: true }
-    try {
-      await mqtt.publish(topic, body, { retain: settings.retain, signal })
-      return { outcome: 'delivered', detail: `published to ${topic}` }
-    } catch (error) {
-      const { code, message: detail } = error as { code?: string; message: string }
-      return { outcome: code === 'INVALID_TOPIC' ? 'rejected' : 'retry', detail }
-    }
-  }
-
   return {
     name,
     type: 'mqtt',
@@ -65,6 +55,30 @@ function createMqttDestination(
       const payload: MqttPayload = { topic: topicOf(engine, name, settings.topic, text.variables), body }
       return { deliveryId: input.deliveryId, target: input.target, subject: payload.topic, body, payload }
     },
+    ...publishing(mqtt, settings.retain),
+  }
+}
+
+/**
+ * How messages whose payload is an `MqttPayload` are sent; without a broker they wait for a change of the configuration.
+ * All are handed over before the first answer comes, which keeps their order.
+ */
+export function publishing(
+  mqtt: MqttService | null,
+  retain?: boolean,
+): Pick<Destination, 'deliver' | 'ready' | 'onReady'> {
+  async function publish({ payload }: Message, signal: AbortSignal): Promise<DeliveryResult> {
+    const { topic, body } = payload as MqttPayload
+    if (!mqtt) return { outcome: 'retry', detail: 'Butler.mqttConfig.enable is false: there is no broker', slow: true }
+    try {
+      await mqtt.publish(topic, body, { retain, signal })
+      return { outcome: 'delivered', detail: `published to ${topic}` }
+    } catch (error) {
+      const { code, message: detail } = error as { code?: string; message: string }
+      return { outcome: code === 'INVALID_TOPIC' ? 'rejected' : 'retry', detail }
+    }
+  }
+  return {
     deliver: (batch, signal) => Promise.all(batch.map((message) => publish(message, signal))),
     ...(mqtt ? { ready: () => mqtt.connected, onReady: (listener: () => void) => mqtt.onConnected(listener) } : {}),
   }
@@ -78,3 +92,86 @@ function topicOf(engine: TemplateEngine, name: string, topic: string, variables:
   if (problem) throw new Error(`the topic cannot be used: ${problem}`)
   return made
 }
+
+/** The name of the task, plain text. */
+export function shortPayload(event: TaskEvent): string {
+  return event.taskName
+}
+
+/** The whole event as compact JSON. What Qlik Sense could not tell is an empty list or left out. */
+export function fullPayload(event: TaskEvent): string {
+  return JSON.stringify({
+    hostName: event.host,
+    user: event.user.replaceAll('\\\\', '\\'),
+    taskName: event.taskName,
+    taskId: event.taskId,
+    appName: event.appName,
+    appId: event.appId,
+    logTimeStamp: event.logTimeStamp,
+    logLevel: event.logLevel,
+    executionId: event.executionId,
+    logMessage: event.logMessage,
+    qs_appTags: names(event.app?.tags),
+    qs_appCustomProperties: properties(event.app?.customProperties),
+    qs_taskTags: names(event.task?.tags),
+    qs_taskCustomProperties: properties(event.task?.customProperties),
+    qs_appMetadata: event.app ?? undefined,
+    qs_taskMetadata: event.task ?? undefined,
+  })
+}
+
+/** A service whose state has changed. The two names change places in the message about a service that runs. */
+export function serviceChangePayload({ host, details, outcome }: TaskEvent): string {
+  if (details?.kind !== 'service') throw new Error('the event says nothing about a service')
+  const { friendlyName: serviceFriendlyName, displayName: serviceDisplayName } = details
+  const names =
+    outcome === 'started' ? { serviceDisplayName, serviceFriendlyName } : { serviceFriendlyName, serviceDisplayName }
+  return JSON.stringify({
+    serviceHost: host,
+    serviceName: details.serviceName,
+    ...names,
+    ...restOf(details),
+    servicePrevStatus: details.previousStatus,
+    serviceStatusChanged: true,
+  })
+}
+
+/** The state of a service, published at every check. */
+export function serviceStatusPayload(host: string, details: ServiceDetails): string {
+  return JSON.stringify({
+    serviceHost: host,
+    serviceName: details.serviceName,
+    serviceDisplayName: details.displayName,
+    serviceFriendlyName: details.friendlyName,
+    ...restOf(details),
+  })
+}
+
+function restOf({ dependencies, startType, exePath, status }: ServiceDetails) {
+  return {
+    serviceDependencies: dependencies,
+    serviceStartType: startType,
+    serviceExePath: exePath,
+    serviceStatus: status,
+  }
+}
+
+/** Date and days are null when the licence never ends. */
+export function licenseStatusPayload({ details }: TaskEvent): string {
+  if (details?.kind !== 'license') throw new Error('the event says nothing about a licence')
+  const { expired, expiryDate, daysRemaining } = details
+  const expiryDateStr = expiryDate?.slice(0, 10) ?? null
+  return JSON.stringify({ licenseExpired: expired, expiryDateStr, daysUntilExpiry: daysRemaining })
+}
+
+/** Plain text. */
+export function licenseAlertPayload({ details, outcome }: TaskEvent): string {
+  if (details?.kind !== 'license') throw new Error('the event says nothing about a licence')
+  const date = details.expiryDate?.slice(0, 10) ?? 'an unknown date'
+  if (outcome === 'expired') return `Qlik Sense server license expired on ${date}`
+  return `Qlik Sense server license is about to expire in ${details.daysRemaining} days, on ${date}`
+}
+
+const names = (tags: readonly QrsNamed[] = []) => tags.map((tag) => tag.name)
+const properties = (list: readonly QrsCustomProperty[] = []) =>
+  list.map(({ definition, value }) => ({ name: definition.name, value }))

@@ -1,9 +1,10 @@
 /** SIGNL4: alerts to the webhook of a team. A recovery closes the alert of the same subject. */
 import { requiredHttpUrl, text } from '../../config/fields.ts'
 import type { Severity } from '../../events/types.ts'
+import { onOneLine } from '../../platform/visible.ts'
+import { cleanText } from '../templates/escape.ts'
 import { cut } from '../texts/cut.ts'
 import { hostOf, httpDestination, secretsOfUrl } from './http.ts'
-import { signl4Request } from './signl4/request.ts'
 import { TEXT_NEEDS } from './types.ts'
 
 /** The numbers that the sections of Butler use for failed and aborted reloads. */
@@ -41,3 +42,25 @@ export const signl4 = httpDestination({
     }),
   }),
 })
+
+export interface Signl4Alert {
+  readonly title: string
+  readonly message: string
+  readonly severity: number
+  readonly serviceName: string
+  /** The same for all alerts about one subject, so that a later one can close it. */
+  readonly externalId: string
+  /** Closes the alert instead of raising one. */
+  readonly resolved: boolean
+}
+
+export function signl4Request(alert: Signl4Alert): Readonly<Record<string, string | number>> {
+  return {
+    Title: onOneLine(alert.title),
+    Message: cleanText(alert.message),
+    Severity: alert.severity,
+    'X-S4-Service': alert.serviceName,
+    'X-S4-ExternalID': alert.externalId,
+    'X-S4-Status': alert.resolved ? 'resolved' : 'new',
+  }
+}

@@ -95,12 +95,12 @@ function html({ title, facts, main, custom, problem }: AlertText): string {
 const escapedLength = (text: string) => escapeAngles(text).length
 
 function changed(call: HttpCall, changes: Readonly<Record<string, unknown>>): HttpCall {
-  return { ...call, body: JSON.stringify({ ...(JSON.parse(call.body) as object), ...changes }) }
+  return { ...call, body: JSON.stringify({ ...(JSON.parse(call.body ?? '{}') as object), ...changes }) }
 }
 
 /** The same words as plain text. */
 function withoutMarkup(call: HttpCall): HttpCall {
-  const { text } = JSON.parse(call.body) as { text: string }
+  const { text } = JSON.parse(call.body ?? '{}') as { text: string }
   const plain = text
     .replace(/<\/?(?:b|pre)>/g, '')
     .replaceAll('&lt;', '<')

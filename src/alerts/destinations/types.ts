@@ -1,7 +1,7 @@
 /** What a type of destination is made of. Adding a type: one file that exports it, one line in index.ts. */
 import type { Need } from '../../events/types.ts'
 import type { MqttService } from '../../mqtt/types.ts'
-import type { HttpClient, HttpClientSettings, HttpResponse } from '../../platform/http-client.ts'
+import type { HttpResponse } from '../../platform/http-client.ts'
 import type { Clock, Logger } from '../../platform/types.ts'
 import type { EmailConfig } from '../config-email.ts'
 import type { NewRelicAccount } from '../config-incident.ts'
@@ -9,6 +9,7 @@ import type { TemplateEngine } from '../templates/engine.ts'
 import type { AlertText, TextWriter } from '../texts/writer.ts'
 import type { TimeFormatter } from '../times.ts'
 import type { DeliveryResult, NamedDestination, PlannedDelivery, RenderInput } from '../types.ts'
+import type { ClientDeps, ClientSettings } from './client.ts'
 import type { MailSender } from './email/mailer.ts'
 import type { Pacing } from './pacing.ts'
 import type { Fields, SettingsOf } from './settings.ts'
@@ -68,7 +69,7 @@ export interface MailDeps {
   readonly from: string
 }
 
-export interface DestinationDeps {
+export interface DestinationDeps extends ClientDeps {
   readonly clock: Clock
   readonly log: Logger
   readonly engine: TemplateEngine
@@ -83,12 +84,6 @@ export interface DestinationDeps {
   /** Null when MQTT is not configured. */
   readonly mqtt: MqttService | null
   readonly mail: MailDeps
-  /** The absolute paths that a path in the configuration may mean, best first. */
-  readonly candidates: (path: string) => readonly string[]
-  /** `HTTPS_PROXY`, `HTTP_PROXY`, `NO_PROXY`, in capitals or not. */
-  readonly environment: Readonly<Record<string, string | undefined>>
-  /** Replaced in tests. */
-  readonly createClient?: (settings: HttpClientSettings) => HttpClient
 }
 
 /** One request, ready to be sent. */
@@ -97,9 +92,17 @@ export interface HttpCall {
   readonly method?: string
   readonly url: string
   readonly headers?: Readonly<Record<string, string>>
-  readonly body: string
+  readonly body?: string
   /** The same in plain words, for a receiver that may refuse the form of `body`. */
   readonly plainBody?: string
+  /** Said of the delivery when it is delivered. */
+  readonly note?: string
+  /** Redirects that are followed; default none. */
+  readonly redirects?: number
+  /** Instead of the authority in the settings of the destination. */
+  readonly tls?: ClientSettings
+  /** Logged when the request leaves. */
+  readonly announcement?: string
 }
 
 /** What is known when a message is made. */

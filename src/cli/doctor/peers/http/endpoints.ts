@@ -1,9 +1,9 @@
 /** Every HTTP server that the configuration sends to, by the key that names it. */
-import { chatSections } from '../../../../alerts/destinations/chat/sections.ts'
+import { chatSections } from '../../../../alerts/butler-sections/chat.ts'
+import { newRelicSections } from '../../../../alerts/butler-sections/new-relic.ts'
+import { signl4Sections } from '../../../../alerts/butler-sections/signl4.ts'
+import { hookSections } from '../../../../alerts/butler-sections/webhooks.ts'
 import { destinationType } from '../../../../alerts/destinations/index.ts'
-import { newRelicSections } from '../../../../alerts/destinations/newrelic/sections.ts'
-import { signl4Sections } from '../../../../alerts/destinations/signl4/sections.ts'
-import { hookSections } from '../../../../alerts/destinations/webhook/hooks.ts'
 import type { Config } from '../../../../config/schema.ts'
 
 export interface Endpoint {

@@ -2,9 +2,9 @@
  * Slack refuses a whole message for one text that is too long or empty. This makes any message fit, whoever wrote its
  * template. The limits are those of the Block Kit reference.
  */
-import { cleanText } from '../../templates/escape.ts'
-import { cut } from '../../texts/cut.ts'
-import type { JsonObject } from '../chat/json-text.ts'
+import { cleanText } from '../templates/escape.ts'
+import { cut } from '../texts/cut.ts'
+import type { JsonObject } from './json-text.ts'
 
 const LIMITS = { blocks: 50, header: 150, section: 3000, fields: 10, field: 2000, button: 75, url: 3000 } as const
 const LIST_LIMITS = { actions: 25, context: 10 } as const

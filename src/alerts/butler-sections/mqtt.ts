@@ -1,14 +1,16 @@
 /** The messages that `mqttConfig` asks for, as routes. */
-import type { Config } from '../../../config/schema.ts'
-import type { EventOutcome, EventType, TaskEvent } from '../../../events/types.ts'
-import type { Route } from '../../types.ts'
+import type { Config } from '../../config/schema.ts'
+import type { EventOutcome, EventType, TaskEvent } from '../../events/types.ts'
+import type { MqttService } from '../../mqtt/types.ts'
 import {
   fullPayload,
   licenseAlertPayload,
   licenseStatusPayload,
+  publishing,
   serviceChangePayload,
   shortPayload,
-} from './payloads.ts'
+} from '../destinations/mqtt.ts'
+import type { Destination, Route } from '../types.ts'
 
 /** What is left out is off. */
 export interface MqttRoutesConfig {
@@ -153,5 +155,18 @@ function routeOf({ name, type, outcomes, atArrival, below }: Row, topic: string)
       const target = `${topic}${below?.(event) ?? ''}`
       return [{ target, lane: 'mqtt', orderKey: target }]
     },
+  }
+}
+
+/** Deliveries wait in the outbox while the broker is away; `delivered` means PUBACK with QoS 1. */
+export function createMqttDestination({ mqtt }: { readonly mqtt: MqttService }): Destination {
+  return {
+    name: 'mqtt',
+    type: 'mqtt',
+    async render({ event, route, target, deliveryId }) {
+      const body = payloadOf(route.name, event)
+      return { deliveryId, target, subject: null, body, payload: { topic: target, body } }
+    },
+    ...publishing(mqtt),
   }
 }

@@ -1,5 +1,5 @@
 /** Templates of chat messages make the text of a JSON object; this reads it and says where it is wrong. */
-import { placeOf, TemplateError } from '../../templates/errors.ts'
+import { placeOf, TemplateError } from '../templates/errors.ts'
 
 export type JsonObject = Readonly<Record<string, unknown>>
 
