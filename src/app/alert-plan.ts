@@ -1,10 +1,9 @@
 /** What one version of the configuration says about alerts: its destinations, routes and maintenance. */
 
+import { createEmailDestination, emailRoutes } from '../alerts/butler-sections/email.ts'
 import { createMqttDestination, mqttRoutes } from '../alerts/butler-sections/mqtt.ts'
 import { createWebhookDestination, webhookRoutes } from '../alerts/butler-sections/webhooks.ts'
-import { createEmailDestination } from '../alerts/destinations/email/index.ts'
 import { createMailSender, type MailSender } from '../alerts/destinations/email/mailer.ts'
-import { emailRoutes } from '../alerts/destinations/email/routes.ts'
 import { createDestination } from '../alerts/destinations/index.ts'
 import { createInfluxDestination, influxRoutes } from '../alerts/destinations/influxdb/index.ts'
 import { createDestinationRegistry, type DestinationRegistry } from '../alerts/destinations/registry.ts'

@@ -1,9 +1,9 @@
 /** Everything that can be said about a configuration without a connection to anything. */
 import { existsSync } from 'node:fs'
 import { chatProblems } from '../alerts/butler-sections/chat.ts'
+import { emailProblems } from '../alerts/butler-sections/email-check.ts'
 import { webhookProblems } from '../alerts/butler-sections/webhooks.ts'
 import { destinationProblems } from '../alerts/destinations/check.ts'
-import { emailProblems } from '../alerts/destinations/email/check.ts'
 import { createTemplateEngine } from '../alerts/templates/engine.ts'
 import { schedulePlanner } from '../app/schedule-planner.ts'
 import { missingFiles } from '../config/checks/files.ts'

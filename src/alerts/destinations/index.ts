@@ -1,7 +1,7 @@
 /** The types of destinations, one line each. */
 import type { NamedDestination } from '../types.ts'
 import { discord } from './discord.ts'
-import { email } from './email.ts'
+import { email } from './email/index.ts'
 import { gathered } from './gather.ts'
 import { googlechat } from './googlechat.ts'
 import { mattermost } from './mattermost.ts'

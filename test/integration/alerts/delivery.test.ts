@@ -1,8 +1,7 @@
 /** Mail and webhooks behind the real router and outbox. */
 import { afterEach, describe, expect, test } from 'bun:test'
+import { createEmailDestination, emailRoutes } from '../../../src/alerts/butler-sections/email.ts'
 import { createWebhookDestination, webhookRoutes } from '../../../src/alerts/butler-sections/webhooks.ts'
-import { createEmailDestination } from '../../../src/alerts/destinations/email/index.ts'
-import { emailRoutes } from '../../../src/alerts/destinations/email/routes.ts'
 import { createOutbox } from '../../../src/alerts/outbox/outbox.ts'
 import { createRouter } from '../../../src/alerts/router.ts'
 import { loadTaskEvent } from '../../../src/events/store.ts'

@@ -1,9 +1,8 @@
 /** Every destination reads the same event. */
 import { expect, test } from 'bun:test'
+import { createEmailDestination, emailRoutes } from '../../../src/alerts/butler-sections/email.ts'
 import { createMqttDestination, mqttRoutes } from '../../../src/alerts/butler-sections/mqtt.ts'
 import { createWebhookDestination, webhookRoutes } from '../../../src/alerts/butler-sections/webhooks.ts'
-import { createEmailDestination } from '../../../src/alerts/destinations/email/index.ts'
-import { emailRoutes } from '../../../src/alerts/destinations/email/routes.ts'
 import { createInfluxDestination, influxRoutes } from '../../../src/alerts/destinations/influxdb/index.ts'
 import type { Destination, Route } from '../../../src/alerts/types.ts'
 import { emailConfig, fullEvent, renderInput, STOCKHOLM, templateEngine, webhookConfig } from '../../support/alerts.ts'

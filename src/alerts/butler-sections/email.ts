@@ -1,9 +1,23 @@
-/** Who is to get a mail about an event, and why somebody is not: one function per family of mails. */
-import type { TaskEvent } from '../../../events/types.ts'
-import { hasProperty, ownerDecision, propertyValues } from '../../gates.ts'
-import { splitAddresses, uniqueAddresses } from '../../recipients.ts'
-import type { SuppressReason } from '../../types.ts'
-import type { CloudOwnerSettings, Mail, MailFamily } from './kinds.ts'
+/** The mail sections of Butler: the recipients of a mail about an event, the rules, and the settings of the mails. */
+import type { Need, TaskEvent } from '../../events/types.ts'
+import { createMailSender, type MailerDeps, type MailSender, type MailSettings } from '../destinations/email/mailer.ts'
+import { hasProperty, ownerDecision, propertyValues } from '../gates.ts'
+import { isAllowedDomain, isEmailAddress, splitAddresses, uniqueAddresses } from '../recipients.ts'
+import type { Destination, PlannedDelivery, Route, SuppressReason } from '../types.ts'
+import {
+  type CloudOwnerSettings,
+  type EmailDestinationConfig,
+  type Mail,
+  type MailFamily,
+  mailsOf,
+  whatOf,
+} from './email-sections.ts'
+
+export type EmailRoutesConfig = Omit<EmailDestinationConfig, 'qlikSenseUrls' | 'genericUrls'>
+
+const LANE = 'email'
+/** Target of a row that says why nobody gets a mail. */
+const NOBODY = '(nobody)'
 
 export interface Refusal {
   readonly reason: SuppressReason
@@ -109,4 +123,85 @@ function cloudOwner(address: string, settings: CloudOwnerSettings | undefined) {
   if (lists(excludeOwner.user)) return { mail: false, address, detail: `${address} is in appOwnerAlert.excludeOwner` }
   if (includeOwner.includeAll || lists(includeOwner.user)) return { mail: true, address, detail: '' }
   return { mail: false, address, detail: `${address} is not in appOwnerAlert.includeOwner` }
+}
+
+/** One route per section that is switched on. */
+export function emailRoutes(config: EmailRoutesConfig): Route[] {
+  const { allowedDomains, attachScriptLog } = config.footman.email
+  return mailsOf(config)
+    .filter(({ on }) => on)
+    .map((mail) => ({
+      name: mail.routeName,
+      destination: 'email',
+      when: { types: [mail.kind.type], outcomes: mail.kind.outcomes },
+      phase: 'enriched',
+      needs: needsOf(mail, attachScriptLog),
+      plan: (event) => plan(event, mail, allowedDomains),
+    }))
+}
+
+/** The script log only when lines of it are wanted; tasks other than reloads have none. */
+function needsOf({ kind, settings }: Mail, attachScriptLog: boolean): readonly Need[] {
+  const { headScriptLogLines = 0, tailScriptLogLines = 0 } = settings
+  const wanted = headScriptLogLines > 0 || tailScriptLogLines > 0 || attachScriptLog
+  return kind.type === 'reload' && wanted ? [...kind.needs, 'scriptLog'] : kind.needs
+}
+
+function plan(event: TaskEvent, mail: Mail, allowedDomains: readonly string[]): readonly PlannedDelivery[] {
+  const { wanted, refused, nobody } = ADDRESSEES[mail.kind.family](event, mail)
+  const rows = wanted.map((address) => delivery(event, mail, address, addressProblem(address, allowedDomains)))
+  rows.push(...refused.map(({ target, reason, detail }) => suppressed(target, reason, detail)))
+  return wanted.length > 0 ? rows : [...rows, suppressed(NOBODY, nobody.reason, nobody.detail)]
+}
+
+/** Why no mail may go to this address; null when it may. */
+export function addressProblem(address: string, allowedDomains: readonly string[]): string | null {
+  if (!isEmailAddress(address)) return 'not a valid e-mail address'
+  if (!isAllowedDomain(address, allowedDomains)) return 'the domain is not in Butler.footman.email.allowedDomains'
+  return null
+}
+
+function delivery(event: TaskEvent, mail: Mail, target: string, problem: string | null): PlannedDelivery {
+  if (problem) return suppressed(target, 'RECIPIENT_INVALID', problem)
+  const key = `${mail.routeName}|${LIMIT_SUBJECT[mail.kind.family](event)}|${target.toLowerCase()}`
+  return { target, lane: LANE, limit: { key, windowMs: mail.settings.rateLimit * 1000 } }
+}
+
+function suppressed(target: string, reason: SuppressReason, detail: string): PlannedDelivery {
+  return { target, lane: LANE, suppress: { reason, detail } }
+}
+
+export interface EmailDeps extends MailerDeps {
+  /** Shared with other destinations; default: one of its own, closed with the destination. */
+  readonly sender?: MailSender
+}
+
+export function createEmailDestination(deps: EmailDeps, config: EmailDestinationConfig): Destination {
+  const sender = deps.sender ?? createMailSender(deps, config)
+  const { attachScriptLog } = config.footman.email
+  const mails = new Map(mailsOf(config).map((mail) => [mail.routeName, mail]))
+  return {
+    name: 'email',
+    type: 'email',
+    async render(input) {
+      const mail = mails.get(input.route.name)
+      if (!mail) throw new Error(`route ${input.route.name} has no mail section in the configuration`)
+      return sender.renderMail(input, settingsOf(mail, input.event, attachScriptLog))
+    },
+    deliver: (batch, signal) => Promise.all(batch.map((message) => sender.send(message, signal))),
+    close: async () => (deps.sender ? undefined : sender.close()),
+  }
+}
+
+function settingsOf(mail: Mail, event: TaskEvent, attachScriptLog: boolean): MailSettings {
+  const { kind, settings, place } = mail
+  const { headScriptLogLines = 0, tailScriptLogLines = 0, subject, fromAddress, priority } = settings
+  const { prefix, words, userForm, name } = kind
+  return {
+    ...{ place, subject, fromAddress, priority, headScriptLogLines, tailScriptLogLines, attachScriptLog, userForm },
+    body: { kind: 'folder', directory: settings.bodyFileDirectory, name: settings.htmlTemplateFile },
+    eventHeader: name,
+    recipients: taskAddresses(event, mail),
+    announcement: (to) => `${prefix}: Sending ${words} notification email to ${to}, for ${whatOf(kind, event)}`,
+  }
 }

@@ -1,18 +1,19 @@
 /** What is wrong with the settings of mails: found by rendering a sample, without sending anything. */
-import { isEmailAddress, splitAddresses } from '../../recipients.ts'
-import { recordLinks, templateRecord } from '../../record.ts'
-import { sampleEvent } from '../../sample-event.ts'
-import type { TemplateEngine, TemplateRecord, TemplateRef } from '../../templates/engine.ts'
-import { messageOf } from '../../templates/errors.ts'
-import type { Target } from '../../templates/escape.ts'
-import { inlineSource } from '../../templates/source.ts'
-import { unknownText, unknownVariables } from '../../templates/unknown.ts'
-import { createTimeFormatter } from '../../times.ts'
-import type { SettingProblem } from '../setting-problem.ts'
-import { variantOf } from './content.ts'
-import { type EmailDestinationConfig, type Mail, mailsOf } from './kinds.ts'
-import { addressOf } from './message.ts'
-import { mailView } from './view/index.ts'
+
+import { variantOf } from '../destinations/email/content.ts'
+import { addressOf } from '../destinations/email/message.ts'
+import { mailView } from '../destinations/email/view/index.ts'
+import type { SettingProblem } from '../destinations/setting-problem.ts'
+import { isEmailAddress, splitAddresses } from '../recipients.ts'
+import { recordLinks, templateRecord } from '../record.ts'
+import { sampleEvent } from '../sample-event.ts'
+import type { TemplateEngine, TemplateRecord, TemplateRef } from '../templates/engine.ts'
+import { messageOf } from '../templates/errors.ts'
+import type { Target } from '../templates/escape.ts'
+import { inlineSource } from '../templates/source.ts'
+import { unknownText, unknownVariables } from '../templates/unknown.ts'
+import { createTimeFormatter } from '../times.ts'
+import { type EmailDestinationConfig, type Mail, mailsOf } from './email-sections.ts'
 
 /** Problems of the sections that are switched on; none of them stops an alert from being sent in plain words. */
 export async function emailProblems(
