@@ -2,7 +2,7 @@
 import type { Need, TaskEvent } from '../../events/types.ts'
 import { createMailSender, type MailerDeps, type MailSender, type MailSettings } from '../destinations/email/mailer.ts'
 import { hasProperty, ownerDecision, propertyValues } from '../gates.ts'
-import { isAllowedDomain, isEmailAddress, splitAddresses, uniqueAddresses } from '../recipients.ts'
+import { addressProblem, splitAddresses, uniqueAddresses } from '../recipients.ts'
 import type { Destination, PlannedDelivery, Route, SuppressReason } from '../types.ts'
 import {
   type CloudOwnerSettings,
@@ -152,13 +152,6 @@ function plan(event: TaskEvent, mail: Mail, allowedDomains: readonly string[]): 
   const rows = wanted.map((address) => delivery(event, mail, address, addressProblem(address, allowedDomains)))
   rows.push(...refused.map(({ target, reason, detail }) => suppressed(target, reason, detail)))
   return wanted.length > 0 ? rows : [...rows, suppressed(NOBODY, nobody.reason, nobody.detail)]
-}
-
-/** Why no mail may go to this address; null when it may. */
-export function addressProblem(address: string, allowedDomains: readonly string[]): string | null {
-  if (!isEmailAddress(address)) return 'not a valid e-mail address'
-  if (!isAllowedDomain(address, allowedDomains)) return 'the domain is not in Butler.footman.email.allowedDomains'
-  return null
 }
 
 function delivery(event: TaskEvent, mail: Mail, target: string, problem: string | null): PlannedDelivery {

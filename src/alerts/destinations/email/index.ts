@@ -4,7 +4,7 @@ import { flag, list, optionalChoice, text } from '../../../config/fields.ts'
 import type { Severity, TaskEvent } from '../../../events/types.ts'
 import { PRIORITIES } from '../../config-email.ts'
 import { propertyValues } from '../../gates.ts'
-import { isAllowedDomain, isEmailAddress, splitAddresses, uniqueAddresses } from '../../recipients.ts'
+import { addressProblem, isEmailAddress, splitAddresses, uniqueAddresses } from '../../recipients.ts'
 import { isMarkup } from '../../texts/writer.ts'
 import type { NamedDestination, PlannedDelivery, RenderInput } from '../../types.ts'
 import type { SettingsOf } from '../settings.ts'
@@ -105,11 +105,6 @@ function createEmailDestination(settings: Settings, { engine, mail }: Destinatio
 }
 
 function recipient(target: string, allowedDomains: readonly string[]): PlannedDelivery {
-  const lane = LANE
-  if (!isEmailAddress(target)) {
-    return { target, lane, suppress: { reason: 'RECIPIENT_INVALID', detail: 'not a valid e-mail address' } }
-  }
-  if (isAllowedDomain(target, allowedDomains)) return { target, lane }
-  const detail = 'the domain is not in Butler.footman.email.allowedDomains'
-  return { target, lane, suppress: { reason: 'RECIPIENT_INVALID', detail } }
+  const detail = addressProblem(target, allowedDomains)
+  return { target, lane: LANE, ...(detail !== null && { suppress: { reason: 'RECIPIENT_INVALID', detail } }) }
 }
