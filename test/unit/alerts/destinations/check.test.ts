@@ -1,8 +1,8 @@
 /** What `footman check` says about named destinations: keys by the schema, the rest by rendering a sample. */
 import { expect, test } from 'bun:test'
-import { destinationProblems } from '../../../../../src/alerts/destinations/check.ts'
-import { templateEngine } from '../../../../support/alerts.ts'
-import { configOf, linesOf, loadButler } from '../../../../support/config.ts'
+import { destinationProblems } from '../../../../src/alerts/destinations/check.ts'
+import { templateEngine } from '../../../support/alerts.ts'
+import { configOf, linesOf, loadButler } from '../../../support/config.ts'
 
 const destinations = (text: string) => `footman:\n  destinations:\n${text.replace(/^/gm, '    ')}`
 
