@@ -62,7 +62,7 @@ interface Row {
   readonly label: string
 }
 
-/** A host or service that cannot be reached is told like one that stands still. */
+/** A host or service that cannot be reached is reported as stopped. */
 const ROWS: readonly Row[] = [
   { section: 'reloadTaskFailure', type: 'reload', outcomes: ['failed'], label: 'RELOAD TASK FAILED' },
   { section: 'reloadTaskAborted', type: 'reload', outcomes: ['aborted'], label: 'RELOAD TASK ABORTED' },
@@ -204,7 +204,7 @@ function chatDestination(
   })
 }
 
-/** The texts of a section are about its event; a recovery or a summary is told by the built-in ones. */
+/** The texts of a section are about its event; a recovery or a summary has the built-in ones. */
 function settingsFor({ kind }: RenderInput, { settings, place }: ChatSection): ChatSettings & ChatSectionSettings {
   if (kind === 'alert' || kind === 'test') return { ...settings, name: place }
   return { ...settings, name: place, basicMsgTemplate: '', templateFile: '' }

@@ -79,7 +79,7 @@ export interface MailKind {
   /** Qlik data that the mail shows, beside the script log. */
   readonly needs: readonly Need[]
   /**
-   * With a gate on a property or a tag: what happens when Qlik Sense could not tell. Failures go out, because a
+   * With a gate on a property or a tag: what happens when its value is unknown. Failures go out, because a
    * superfluous alert is better than a lost one.
    */
   readonly sendWhenUnknown: boolean

@@ -16,7 +16,7 @@ import {
 export type EmailRoutesConfig = Omit<EmailDestinationConfig, 'qlikSenseUrls' | 'genericUrls'>
 
 const LANE = 'email'
-/** Target of a row that says why nobody gets a mail. */
+/** Target of a row that says why there is no recipient. */
 const NOBODY = '(nobody)'
 
 export interface Refusal {
@@ -29,7 +29,7 @@ export interface Addressees {
   readonly wanted: readonly string[]
   /** Addresses that would have got one. */
   readonly refused: readonly (Refusal & { readonly target: string })[]
-  /** Why there is nobody, told when there is. */
+  /** The reason to record when `wanted` is empty. */
   readonly nobody: Refusal
 }
 

@@ -91,7 +91,7 @@ const ROWS: readonly Row[] = [
   {
     ...serviceChange,
     name: 'butler.mqttConfig.serviceStoppedTopic',
-    // A host or service that cannot be reached is told like one that stands still.
+    // A host or service that cannot be reached is reported as stopped.
     outcomes: ['stopped', 'unreachable'],
     topic: (config) => (reportsServices(config) ? (config.mqttConfig.serviceStoppedTopic ?? '') : ''),
   },

@@ -43,7 +43,7 @@ const RELOADS = [
   { section: 'reloadTaskFailure', outcome: 'failed', label: '[QSEOW] TASK FAILED NEWRELIC' },
   { section: 'reloadTaskAborted', outcome: 'aborted', label: '[QSEOW] TASK ABORT NEWRELIC' },
 ] as const
-/** A host or service that cannot be reached is told like one that stands still. */
+/** A host or service that cannot be reached is reported as stopped. */
 const SERVICES = [
   { state: 'stopped', outcomes: ['stopped', 'unreachable'] },
   { state: 'running', outcomes: ['started'] },
@@ -153,7 +153,7 @@ function plan(event: TaskEvent, section: NewRelicSection, usable: ReadonlySet<st
   return accounts.map((account) => delivery(event, section, account, usable.has(account)))
 }
 
-/** One lane per account: a key that is refused holds up nobody else. */
+/** One lane per account: a refused key does not delay the other accounts. */
 function delivery(event: TaskEvent, section: NewRelicSection, account: string, isUsable: boolean): PlannedDelivery {
   const target = targetOf(account, section.kind)
   const lane = `newrelic:${account}`

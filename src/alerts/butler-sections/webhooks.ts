@@ -99,7 +99,7 @@ const always = () => true
 const licenseDestination = ({ qlikSenseLicense }: WebhookDestinationConfig) =>
   qlikSenseLicense.serverLicenseMonitor.destination.webhook
 
-/** A service that stops and one that starts have windows of their own: a quick restart tells both. */
+/** A service that stops and one that starts have windows of their own: a quick restart reports both. */
 function serviceOf({ host, outcome, details }: TaskEvent): string {
   const change = outcome === 'started' ? 'started' : 'stopped'
   return `${host}|${details?.kind === 'service' ? details.serviceName : ''}|${change}`
@@ -167,7 +167,7 @@ export interface Hook {
   readonly config: WebhookConfig
   /** Host and description; unique within the section. Addresses may hold secrets, so they are never shown. */
   readonly target: string
-  /** One lane per server, so that a dead one holds up nobody else. */
+  /** One lane per server, so that a dead one does not delay the others. */
   readonly lane: string
   /** Why it cannot be called; null when it can. */
   readonly problem: string | null

@@ -70,7 +70,7 @@ export function problemOf({ log }: ChatDeps, error: unknown, instead: string): s
   return problem
 }
 
-/** Fallbacks and templates that failed are told in the plain words of the built-in text. */
+/** Fallbacks and messages whose template failed have the built-in text. */
 export function chatWords({ text, kind }: HttpRenderInput): TemplateRecord {
   const customText = text.custom || text.problem !== null || kind === 'fallback' ? text.text : ''
   return { ...text.variables, customText }
@@ -111,7 +111,7 @@ const LONG_TEXTS = [
   ...['errorText', 'selfText', 'customText', 'appDescription', 'tenantComment', 'errorMessage'],
 ] as const
 
-/** All of them are there, also where nobody set them. */
+/** All of them are there, also those without a value. */
 const NO_LONG_TEXTS: TemplateRecord = Object.fromEntries(LONG_TEXTS.map((name) => [name, '']))
 
 /** The variables in the form that chat templates see: no strange characters, names on one line. */

@@ -84,7 +84,7 @@ export function publishing(
   }
 }
 
-/** Signs of a name that would be a wildcard become `_`. Throws when nobody could publish to what comes out. */
+/** Signs of a name that would be a wildcard become `_`. Throws when the result is no topic to publish to. */
 function topicOf(engine: TemplateEngine, name: string, topic: string, variables: TemplateRecord): string {
   const template = { kind: 'inline', name: `topic of destination ${name}`, text: topic } as const
   const made = engine.render(template, variables, 'line').replace(/[+#]/g, '_')
@@ -98,7 +98,7 @@ export function shortPayload(event: TaskEvent): string {
   return event.taskName
 }
 
-/** The whole event as compact JSON. What Qlik Sense could not tell is an empty list or left out. */
+/** The whole event as compact JSON. Unknown parts are an empty list or left out. */
 export function fullPayload(event: TaskEvent): string {
   return JSON.stringify({
     hostName: event.host,

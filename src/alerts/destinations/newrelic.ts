@@ -49,7 +49,7 @@ export const newrelic = httpDestination({
   },
 })
 
-/** One lane per account: a key that is refused holds up nobody else. */
+/** One lane per account: a refused key does not delay the other accounts. */
 function targetsOf(
   { account, as }: Settings,
   accounts: DestinationDeps['newRelic']['accounts'],
@@ -77,7 +77,7 @@ export interface NewRelicSettings {
   readonly tailScriptLogLines: number
 }
 
-/** Everything that Qlik Sense tells. */
+/** All attributes from Qlik Sense. */
 export const ALL_ATTRIBUTES: DynamicAttributes & ServiceAttributes = {
   ...{ useTaskTags: true, useAppTags: true },
   ...{ serviceHost: true, serviceName: true, serviceDisplayName: true, serviceState: true },
@@ -228,7 +228,7 @@ export function executionAttributes({ execution, scriptLog, node }: TaskEvent, t
     qs_executionStatusNum: execution.status,
     qs_exeuctionStatusText: status,
     qs_executionStatusText: status,
-    // QRS tells the size later than it hands out the log.
+    // QRS knows the size later than it serves the log.
     qs_scriptLogSize: scriptLog ? execution.scriptLogSize || scriptLog.characters : 0,
     qs_scriptLogTailCount: tailLines,
   }

@@ -34,7 +34,7 @@ export const signl4 = httpDestination({
           message: cut(text.text || text.title, MESSAGE_LIMIT),
           severity: SEVERITY[severity],
           serviceName,
-          // That of the sections of Butler: one alert per task, whoever raises it.
+          // That of the sections of Butler: one alert per task.
           externalId: event.taskId || text.key,
           resolved: kind === 'recovery',
         }),

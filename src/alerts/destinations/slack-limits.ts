@@ -1,5 +1,5 @@
 /**
- * Slack refuses a whole message for one text that is too long or empty. This makes any message fit, whoever wrote its
+ * Slack refuses a whole message for one text that is too long or empty. This makes any message fit, whatever its
  * template. The limits are those of the Block Kit reference.
  */
 import { cleanText } from '../templates/escape.ts'

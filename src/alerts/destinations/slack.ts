@@ -205,7 +205,7 @@ function plainText(record: TemplateRecord): string {
 const WORD = /^[a-z][a-z0-9_]{2,60}$/
 const BAD_CONTENT = /^(invalid_payload|invalid_blocks|invalid_blocks_format|invalid_attachments|msg_blocks_too_long)$/
 
-/** Slack would never take this message as it is, whoever sends it again. */
+/** Slack would refuse this message at every attempt. */
 function isContentRefused(response: HttpResponse): boolean {
   return response.status === 400 && BAD_CONTENT.test(wordOf(response))
 }
