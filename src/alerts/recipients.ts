@@ -44,3 +44,10 @@ export function isAllowedDomain(address: string, allowed: readonly string[]): bo
 export function domainOf(address: string): string {
   return address.slice(address.lastIndexOf('@') + 1).toLowerCase()
 }
+
+/** Why no mail may go to this address; null when it may. */
+export function addressProblem(address: string, allowedDomains: readonly string[]): string | null {
+  if (!isEmailAddress(address)) return 'not a valid e-mail address'
+  if (!isAllowedDomain(address, allowedDomains)) return 'the domain is not in Butler.footman.email.allowedDomains'
+  return null
+}

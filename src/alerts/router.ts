@@ -1,8 +1,10 @@
 /** From an event to rows in the outbox: which routes apply, what gates, holds and limits say, who hears of a recovery. */
+
 import type { EventOutcome, EventType, Need, TaskEvent } from '../events/types.ts'
 import { type Database, isStorageTrouble } from '../platform/sqlite.ts'
 import type { Clock, Logger } from '../platform/types.ts'
 import { uuidV7 } from '../platform/uuid.ts'
+import { isNotifying } from './destinations/index.ts'
 import type { DeliveryChange } from './outbox/outbox.ts'
 import { hasDelivery, insertDelivery, type NewDelivery } from './outbox/store.ts'
 import {
@@ -37,7 +39,7 @@ import {
 } from './routes/ready.ts'
 import { alertedOf, clearedOutcomes } from './routes/recovery.ts'
 import { isGood, subjectOf } from './routes/subjects.ts'
-import { type DeliveryKind, type Hold, type HoldNeeds, isNotifying, type PlannedDelivery, type Route } from './types.ts'
+import type { DeliveryKind, Hold, HoldNeeds, PlannedDelivery, Route } from './types.ts'
 
 export interface RouterDeps {
   readonly clock: Clock

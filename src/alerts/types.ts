@@ -23,30 +23,6 @@ export type SuppressReason =
 /** Closed list: why a delivery was given up. */
 export type DeadReason = 'EXPIRED' | 'REJECTED' | 'RENDER_FAILED' | 'DESTINATION_REMOVED' | 'CANCELLED'
 
-/** Kinds of destinations; the first ones bother people, the others record. */
-export const NOTIFYING_TYPES = [
-  'email',
-  'slack',
-  'teams',
-  'webhook',
-  'signl4',
-  'ntfy',
-  'pagerduty',
-  'opsgenie',
-  'discord',
-  'telegram',
-] as const
-export const RECORDING_TYPES = ['mqtt', 'newrelic', 'otlp', 'influxdb', 'scriptlog'] as const
-export type DestinationType = (typeof NOTIFYING_TYPES)[number] | (typeof RECORDING_TYPES)[number]
-
-/** Destinations that keep an incident open until it is closed. */
-export const INCIDENT_TYPES = ['pagerduty', 'opsgenie', 'signl4'] as const satisfies readonly DestinationType[]
-
-/** Notifying destinations obey maintenance, snoozes, grouping and pending retries; recording ones get everything. */
-export function isNotifying(type: DestinationType): boolean {
-  return (NOTIFYING_TYPES as readonly string[]).includes(type)
-}
-
 /** One intended message, decided by a route's pure `plan`. */
 export interface PlannedDelivery {
   /** What a person recognises: an address, a topic, the host of a URL. Never a secret. Unique within route and event. */
@@ -79,7 +55,7 @@ export interface Route {
   /** Texts of a user's route; absent = built in. */
   readonly texts?: MessageTexts
   /** Type of the destination; absent = its name, as routes made of Butler's sections have it. */
-  readonly destinationType?: DestinationType
+  readonly destinationType?: string
   /** Absent = made of a section of Butler. */
   readonly origin?: 'butler' | 'footman'
   /** Which events of `when` it is for; absent = all. Routes of one name share it. */
@@ -216,7 +192,8 @@ export type DeliveryResult =
 
 export interface Destination {
   readonly name: string
-  readonly type: DestinationType
+  /** A key of `DESTINATION_TYPES` (`destinations/index.ts`), or `influxdb` or `scriptlog`. */
+  readonly type: string
   /** Pure apart from reading template files. Rejecting means that even the plain fallback could not be made. */
   render(input: RenderInput): Promise<Message>
   /** One result per message, in order. Never retries by itself; stops when `signal` aborts. */

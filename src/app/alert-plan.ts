@@ -1,17 +1,17 @@
 /** What one version of the configuration says about alerts: its destinations, routes and maintenance. */
-import { createEmailDestination } from '../alerts/destinations/email/index.ts'
+
+import { hostname } from 'node:os'
+import { butlerDestinations, butlerRoutes, timesOf } from '../alerts/butler-sections/index.ts'
 import { createMailSender, type MailSender } from '../alerts/destinations/email/mailer.ts'
-import { emailRoutes } from '../alerts/destinations/email/routes.ts'
-import { createInfluxDestination, influxRoutes } from '../alerts/destinations/influxdb/index.ts'
-import { createMqttDestination, mqttRoutes } from '../alerts/destinations/mqtt/index.ts'
-import { createNamedDestination } from '../alerts/destinations/named/index.ts'
+import { createDestination } from '../alerts/destinations/index.ts'
+import { createPacing } from '../alerts/destinations/pacing.ts'
 import { createDestinationRegistry, type DestinationRegistry } from '../alerts/destinations/registry.ts'
-import { createWebhookDestination } from '../alerts/destinations/webhook/index.ts'
-import { webhookRoutes } from '../alerts/destinations/webhook/routes.ts'
+import type { DestinationDeps } from '../alerts/destinations/types.ts'
 import { createMaintenance, type Maintenance } from '../alerts/maintenance/maintenance.ts'
+import { recordLinks } from '../alerts/record.ts'
 import type { ListedRoute } from '../alerts/routes/explain.ts'
 import { createTemplateEngine } from '../alerts/templates/engine.ts'
-import { createTimeFormatter } from '../alerts/times.ts'
+import { createTextWriter } from '../alerts/texts/writer.ts'
 import type { Route } from '../alerts/types.ts'
 import { countEarlierTwins } from '../events/store.ts'
 import type { TaskEvent } from '../events/types.ts'
@@ -20,9 +20,8 @@ import type { MqttService } from '../mqtt/types.ts'
 import type { Windows } from '../platform/calendar/types.ts'
 import type { Database } from '../platform/sqlite.ts'
 import type { Clock, Logger } from '../platform/types.ts'
+import { VERSION } from '../platform/version.ts'
 import { compileRoutes, listRoutes, overridesOf } from './alert-routes.ts'
-import { BUTLER_ROUTES, butlerDestinations } from './butler-destinations.ts'
-import { namedDestinationDeps } from './named-destinations.ts'
 import type { Config } from './schema.ts'
 
 export interface AlertPlanDeps {
@@ -52,16 +51,10 @@ export interface AlertPlan {
   readonly closeMail: () => void
 }
 
-/** One line per kind of destination. */
-const ROUTES: readonly ((config: Config) => Route[])[] = [
-  ...BUTLER_ROUTES,
-  ...[emailRoutes, webhookRoutes, mqttRoutes, influxRoutes],
-]
-
 /** Nothing is connected before something is sent, so a plan that is never used needs no end. */
 export function buildAlertPlan(deps: AlertPlanDeps, windows: Windows, config: Config): AlertPlan {
   const { maintenance: maintenances } = config.footman
-  const butler = ROUTES.flatMap((compile) => compile(config))
+  const butler = butlerRoutes(config)
   const { registry, sender } = buildDestinations(deps, config)
   const maintenance = createMaintenance({ windows }, maintenances)
   return {
@@ -80,35 +73,52 @@ interface BuiltDestinations {
 }
 
 function buildDestinations(deps: AlertPlanDeps, config: Config): BuiltDestinations {
-  const { log, clock, candidates, mqtt, influx, output } = deps
-  const { timezone, destinations } = config.footman
-  const times = createTimeFormatter(timezone ? { timeZone: timezone } : {})
-  const engine = createTemplateEngine({ candidates, templateDirectory: config.footman.templateDirectory })
+  const { log, clock, candidates } = deps
+  const { templateDirectory, destinations } = config.footman
+  const times = timesOf(config)
+  const engine = createTemplateEngine({ candidates, templateDirectory })
   const mails = config.emailNotification.enable || Object.values(destinations).some(({ type }) => type === 'email')
   const sender = mails ? createMailSender({ log, clock, times, engine }, config) : null
-  const environment = process.env
-  const butler = [...butlerDestinations({ log, clock, times, engine, output, environment }, config)]
-  if (sender && config.emailNotification.enable)
-    butler.push(createEmailDestination({ log, clock, times, engine, sender }, config))
-  if (config.webhookNotification.enable) {
-    butler.push(createWebhookDestination({ log, clock, files: { candidates, environment } }, config))
-  }
-  if (mqtt) butler.push(createMqttDestination({ mqtt }))
-  if (influx) {
-    const earlierTwins = (event: TaskEvent) => countEarlierTwins(deps.db, event)
-    butler.push(createInfluxDestination({ server: influx, times, earlierTwins }, config))
-  }
-  const shared = namedDestinationDeps(
-    { ...{ clock, log, engine, times, mqtt, candidates }, ...(sender && { sender }) },
-    config,
-  )
+  const earlierTwins = (event: TaskEvent) => countEarlierTwins(deps.db, event)
+  const common = { ...deps, times, engine, environment: process.env }
+  const butler = butlerDestinations({ ...common, sender, earlierTwins }, config)
+  const shared = destinationDeps(common, sender, config)
   const registry = createDestinationRegistry(butler, destinations, overridesOf(config), (name, settings) => {
     try {
-      return createNamedDestination(shared, name, settings)
+      return createDestination(shared, name, settings)
     } catch (error) {
       log.error(`NOTIFY Destination ${name} cannot be used: ${error instanceof Error ? error.message : error}`)
       return null
     }
   })
   return { registry, sender }
+}
+
+type CommonDeps = Pick<DestinationDeps, 'clock' | 'log' | 'engine' | 'times' | 'mqtt' | 'candidates' | 'environment'>
+
+/** Made once; every destination of `Butler.footman.destinations`, those with overridden settings too, is created from it. */
+function destinationDeps(common: CommonDeps, sender: MailSender | null, config: Config): DestinationDeps {
+  const { clock, log, engine, times } = common
+  const context = () => ({ ...recordLinks(config), version: VERSION, times, now: clock.now() })
+  return {
+    ...common,
+    texts: createTextWriter({ engine, log, context }),
+    hostname: hostname(),
+    version: VERSION,
+    pacing: createPacing(clock),
+    newRelic: { url: config.incidentTool.newRelic.url, accounts: config.thirdPartyToolsCredentials.newRelic },
+    mail: {
+      sender: () => {
+        if (!sender) throw new Error('there is no destination of type email')
+        return sender
+      },
+      settings: config.footman.email,
+      from: senderOf(config.emailNotification),
+    },
+  }
+}
+
+/** The first sender that the sections about task mails name. */
+function senderOf({ reloadTaskFailure, reloadTaskAborted, reloadTaskSuccess }: Config['emailNotification']): string {
+  return [reloadTaskFailure, reloadTaskAborted, reloadTaskSuccess].find((mail) => mail.fromAddress)?.fromAddress ?? ''
 }

@@ -1,12 +1,13 @@
 /** The routes of the configuration: those of Butler's sections, the user's, and what is sent besides alerts. */
 
 import { overriddenDestination } from '../alerts/config-destinations.ts'
+import { isNotifying } from '../alerts/destinations/index.ts'
 import type { DestinationRegistry, Override } from '../alerts/destinations/registry.ts'
 import { summaryRoute } from '../alerts/maintenance/summary.ts'
 import { adjustButlerRoutes } from '../alerts/routes/butler-routes.ts'
 import type { ListedRoute } from '../alerts/routes/explain.ts'
 import { asideRoute, compileUserRoute, type UserRoute } from '../alerts/routes/user-routes.ts'
-import { isNotifying, type NamedDestination, type Route } from '../alerts/types.ts'
+import type { NamedDestination, Route } from '../alerts/types.ts'
 import { butlerRouteNames, whyOff } from '../config/butler-route-names.ts'
 import type { Need } from '../events/types.ts'
 import type { Windows } from '../platform/calendar/types.ts'
@@ -57,7 +58,7 @@ function asides(
 }
 
 function withNeeds(route: Route, needs: readonly Need[]): Route {
-  const isHeld = route.role !== 'aside' && isNotifying(route.destinationType ?? (route.destination as never))
+  const isHeld = route.role !== 'aside' && isNotifying(route.destinationType ?? route.destination)
   return isHeld ? { ...route, needs: [...new Set([...route.needs, ...needs])] } : route
 }
 

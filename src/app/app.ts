@@ -4,7 +4,7 @@
  */
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { serviceStatusPayload } from '../alerts/destinations/mqtt/payloads.ts'
+import { serviceStatusPayload } from '../alerts/destinations/mqtt.ts'
 import { createJournal } from '../alerts/journal/index.ts'
 import { createApps } from '../apps/index.ts'
 import { createCloud } from '../events/cloud/index.ts'

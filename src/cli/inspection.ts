@@ -1,9 +1,9 @@
 /** Everything that can be said about a configuration without a connection to anything. */
 import { existsSync } from 'node:fs'
-import { chatProblems } from '../alerts/destinations/chat/check.ts'
-import { emailProblems } from '../alerts/destinations/email/check.ts'
-import { namedProblems } from '../alerts/destinations/named/check.ts'
-import { webhookProblems } from '../alerts/destinations/webhook/check.ts'
+import { chatProblems } from '../alerts/butler-sections/chat.ts'
+import { emailProblems } from '../alerts/butler-sections/email-check.ts'
+import { webhookProblems } from '../alerts/butler-sections/webhooks.ts'
+import { destinationProblems } from '../alerts/destinations/check.ts'
 import { createTemplateEngine } from '../alerts/templates/engine.ts'
 import { missingFiles } from '../app/config/checks/files.ts'
 import type { LoadResult } from '../app/config/load.ts'
@@ -56,7 +56,7 @@ async function ofMessages({ config, placeOf }: LoadResult, paths: ConfigPaths): 
   const templates = await Promise.all([
     emailProblems(engine, config),
     chatProblems(engine, config),
-    namedProblems(engine, config),
+    destinationProblems(engine, config),
   ])
   const found = [...templates.flat(), ...webhookProblems(config)]
   return found.map((problem) => ({

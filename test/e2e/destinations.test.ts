@@ -22,8 +22,15 @@ const SERVICES = {
   'api.opsgenie.com': { status: 202, body: '{"result":"Request will be processed"}' },
   'discord.com': { status: 200, body: '{"id":"1"}' },
   'api.telegram.org': { status: 200, body: '{"ok":true,"result":{}}' },
+  'chat.googleapis.com': { status: 200, body: '{"name":"spaces/A/messages/1"}' },
 }
-const SECRETS = ['pagerduty-secret-0123456789abcde', 'opsgenie-secret', 'discord-secret-1', '1:telegram-secret']
+const SECRETS = [
+  'pagerduty-secret-0123456789abcde',
+  'opsgenie-secret',
+  'discord-secret-1',
+  '1:telegram-secret',
+  'google-secret-1',
+]
 
 describe.skipIf(findExecutable('mosquitto') === null)('named destinations of the executable', () => {
   let site: TestSite
@@ -55,6 +62,7 @@ describe.skipIf(findExecutable('mosquitto') === null)('named destinations of the
       card: { type: 'teams', webhookURL: `${sink.url}/teams` },
       hook: { type: 'webhook', url: `${sink.url}/hook` },
       phone: { type: 'ntfy', server: `${sink.url}/ntfy`, topic: 'acme-qlik-7f3k' },
+      matter: { type: 'mattermost', webhookURL: `${sink.url}/matter/mattermost-secret-1` },
       duty: { type: 'signl4', url: `${sink.url}/signl4` },
       relic: { type: 'newrelic', account: ['main'] },
       logs: { type: 'otlp', endpoint: `${sink.url}/otel` },
@@ -63,6 +71,11 @@ describe.skipIf(findExecutable('mosquitto') === null)('named destinations of the
       genie: { type: 'opsgenie', apiKey: SECRETS[1], caFile },
       guild: { type: 'discord', webhookURL: `https://discord.com/api/webhooks/1/${SECRETS[2]}`, caFile },
       gram: { type: 'telegram', botToken: SECRETS[3], chatId: -100, caFile },
+      space: {
+        type: 'googlechat',
+        webhookURL: `https://chat.googleapis.com/v1/spaces/A/messages?key=k&token=${SECRETS[4]}`,
+        caFile,
+      },
     }
     product = await footman({
       simulator: site.simulator,
@@ -108,6 +121,7 @@ describe.skipIf(findExecutable('mosquitto') === null)('named destinations of the
     expect(await at('/slack')).toMatchObject({ text: TITLE, username: 'Qlik Sense' })
     expect(await at('/teams')).toMatchObject({ type: 'message' })
     expect(await at('/ntfy/')).toMatchObject({ topic: 'acme-qlik-7f3k', title: TITLE, priority: 4 })
+    expect(await at('/matter/')).toMatchObject({ username: 'Footman', text: `**${TITLE}**` })
     expect(await at('/signl4')).toMatchObject({ Title: TITLE, 'X-S4-ExternalID': TASK, 'X-S4-Status': 'new' })
     expect(await at('/relic/v1/accounts/7/events')).toMatchObject([{ eventType: 'qs_reloadTaskFailedEvent' }])
     expect(JSON.stringify(await at('/otel/v1/logs'))).toContain('"eventName":"qlik.reload.failed"')
@@ -133,6 +147,11 @@ describe.skipIf(findExecutable('mosquitto') === null)('named destinations of the
       url: `https://api.telegram.org/bot${SECRETS[3]}/sendMessage`,
       body: { chat_id: -100, parse_mode: 'HTML' },
     })
+    const threaded = 'messageReplyOption=REPLY_MESSAGE_FALLBACK_TO_NEW_THREAD'
+    expect(await from('chat.googleapis.com')).toMatchObject({
+      url: `https://chat.googleapis.com/v1/spaces/A/messages?key=k&token=${SECRETS[4]}&${threaded}`,
+      body: { text: expect.stringContaining(`*${TITLE}*\nApp: Sales Dashboard\n`), thread: { threadKey: KEY } },
+    })
   }, 60_000)
 
   test('all are delivered once, and no secret is stored or logged', async () => {
@@ -141,11 +160,11 @@ describe.skipIf(findExecutable('mosquitto') === null)('named destinations of the
       readonly attempts: number
     }
     const rows = () => product.rows<Row>("SELECT * FROM delivery WHERE kind = 'alert' AND route = 'all'")
-    await until(() => rows().length === 13 && rows().every(({ state }) => state === 'delivered'), {
+    await until(() => rows().length === 15 && rows().every(({ state }) => state === 'delivered'), {
       ...WAIT,
       state: rows,
     })
-    expect(rows().map(({ attempts }) => attempts)).toEqual(Array(13).fill(1))
+    expect(rows().map(({ attempts }) => attempts)).toEqual(Array(15).fill(1))
     const seen = JSON.stringify([
       product.rows('SELECT * FROM delivery'),
       product.rows('SELECT * FROM delivery_attempt'),
@@ -153,7 +172,8 @@ describe.skipIf(findExecutable('mosquitto') === null)('named destinations of the
       await (await product.call('GET', '/v4/destinations')).json(),
       await (await product.call('GET', '/v4/deliveries')).json(),
     ])
-    for (const secret of [...SECRETS, 'newrelic-secret', 'acme-qlik-7f3k']) expect(seen).not.toContain(secret)
+    for (const secret of [...SECRETS, 'newrelic-secret', 'acme-qlik-7f3k', 'mattermost-secret-1'])
+      expect(seen).not.toContain(secret)
   }, 60_000)
 
   test('a success closes the incidents', async () => {

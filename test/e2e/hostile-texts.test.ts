@@ -44,6 +44,7 @@ const SERVICES = {
   'api.opsgenie.com': { status: 202, body: '{"result":"Request will be processed"}' },
   'discord.com': { status: 200, body: '{"id":"1"}' },
   'api.telegram.org': { status: 200, body: '{"ok":true,"result":{}}' },
+  'chat.googleapis.com': { status: 200, body: '{}' },
 }
 
 describe.skipIf(findExecutable('mosquitto') === null)('hostile texts', () => {
@@ -78,6 +79,7 @@ describe.skipIf(findExecutable('mosquitto') === null)('hostile texts', () => {
       line: { type: 'teams', webhookURL: `${sink.url}/basic`, messageType: 'basic' },
       hook: { type: 'webhook', url: `${sink.url}/hook` },
       phone: { type: 'ntfy', server: `${sink.url}/ntfy`, topic: 'qlik' },
+      matter: { type: 'mattermost', webhookURL: `${sink.url}/mattermost` },
       duty: { type: 'signl4', url: `${sink.url}/signl4` },
       topic: { type: 'mqtt', topic: 'events/{{type}}/{{outcome}}', message: 'body' },
       pager: { type: 'pagerduty', routingKey: '0123456789abcdef0123456789abcdef', caFile },
@@ -87,6 +89,11 @@ describe.skipIf(findExecutable('mosquitto') === null)('hostile texts', () => {
       relic: { type: 'newrelic', account: ['main'] },
       otel: { type: 'otlp', endpoint: `${sink.url}/otel` },
       whole: { type: 'mqtt', topic: 'whole' },
+      space: {
+        type: 'googlechat',
+        webhookURL: 'https://chat.googleapis.com/v1/spaces/A/messages?key=k&token=google-secret',
+        caFile,
+      },
     }
     const influx = { useAppTags: true, useTaskTags: true }
     product = await footman({
@@ -204,6 +211,15 @@ describe.skipIf(findExecutable('mosquitto') === null)('hostile texts', () => {
     })
     shown.telegram = await from('api.telegram.org')
     expect((shown.telegram as { text: string }).text).toStartWith(`<b>${ANGLES}</b>\n`)
+
+    shown.mattermost = await at('/mattermost')
+    const defanged = ANGLES.replace('[Reset]', '\\[Reset\\]')
+      .replace('Task]', 'Task\\]')
+      .replace('@everyone', '@ everyone')
+    expect(shown.mattermost).toMatchObject({ text: `**${defanged}**` })
+    shown.googlechat = await from('chat.googleapis.com')
+    // Neither a link nor a mention in its markup.
+    expect((shown.googlechat as { text: string }).text).toStartWith(`*${TITLE}*\n`)
 
     const [mail] = await mailbox.received(1, WAIT)
     const { subject, html = '', text = '' } = mail!.parsed

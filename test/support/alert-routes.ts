@@ -12,14 +12,7 @@ import type { Chains } from '../../src/alerts/routes/groups.ts'
 import { alertRouteMigrations } from '../../src/alerts/routes/migrations.ts'
 import { asideRoute, compileUserRoute } from '../../src/alerts/routes/user-routes.ts'
 import { createSnoozeHold, snoozeNeeds } from '../../src/alerts/snoozes/hold.ts'
-import type {
-  DeliveryResult,
-  DestinationType,
-  Hold,
-  NamedDestination,
-  RenderInput,
-  Route,
-} from '../../src/alerts/types.ts'
+import type { DeliveryResult, Hold, NamedDestination, RenderInput, Route } from '../../src/alerts/types.ts'
 import { eventMigrations } from '../../src/events/migrations.ts'
 import { insertEvent, loadTaskEvent } from '../../src/events/store.ts'
 import type { Need, TaskEvent } from '../../src/events/types.ts'
@@ -39,7 +32,7 @@ export interface RoutesSetup {
   readonly butler?: { readonly routes: readonly Route[]; readonly settings?: object }
   readonly maintenance?: readonly object[]
   /** Types of the destinations; whom they reach defaults to their name. */
-  readonly destinations?: Readonly<Record<string, DestinationType>>
+  readonly destinations?: Readonly<Record<string, string>>
   /** What messages of a destination need; default the app. */
   readonly needs?: Readonly<Record<string, readonly Need[]>>
   readonly targets?: (name: string, event: TaskEvent) => readonly string[]
@@ -94,7 +87,7 @@ export function startRoutes(setup: RoutesSetup = {}) {
     Object.entries(setup.destinations ?? {}).map(([name, type]) => [name, double(name, type)] as const),
   )
 
-  function double(name: string, type: DestinationType): NamedDestination {
+  function double(name: string, type: string): NamedDestination {
     return {
       ...{ name, type, needs: setup.needs?.[name] ?? ['app'] },
       targets: (event) => (setup.targets?.(name, event) ?? [name]).map((target) => ({ target, lane: name })),

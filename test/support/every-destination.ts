@@ -1,12 +1,12 @@
 /** The whole way from event to delivery, with one destination of every kind, each with a peer of its own. */
+
+import { createWebhookDestination, webhookRoutes } from '../../src/alerts/butler-sections/webhooks.ts'
 import { email } from '../../src/alerts/config-email.ts'
 import { createMailSender } from '../../src/alerts/destinations/email/mailer.ts'
+import { createDestination } from '../../src/alerts/destinations/index.ts'
 import { createInfluxDestination, influxRoutes } from '../../src/alerts/destinations/influxdb/index.ts'
-import { createNamedDestination } from '../../src/alerts/destinations/named/index.ts'
-import { createPacing } from '../../src/alerts/destinations/named/pacing.ts'
+import { createPacing } from '../../src/alerts/destinations/pacing.ts'
 import { createScriptLogDestination, scriptLogRoutes } from '../../src/alerts/destinations/scriptlog/index.ts'
-import { createWebhookDestination } from '../../src/alerts/destinations/webhook/index.ts'
-import { webhookRoutes } from '../../src/alerts/destinations/webhook/routes.ts'
 import { resendDeadLetters, resendDelivery } from '../../src/alerts/journal/resend.ts'
 import { outboxMigrations } from '../../src/alerts/outbox/migrations.ts'
 import { createOutbox } from '../../src/alerts/outbox/outbox.ts'
@@ -24,27 +24,14 @@ import { createHttpClient, type HttpClientSettings } from '../../src/platform/ht
 import { openDatabase } from '../../src/platform/sqlite.ts'
 import { mqttSettings } from '../integration/mqtt/support.ts'
 import { fullEvent, STOCKHOLM } from './alerts.ts'
+import { DESTINATION_EXAMPLES } from './destination-types.ts'
 import { brokerPeer, folderPeer, httpPeer, mailPeer, type Peer } from './fault-peers.ts'
 import { influxServer } from './influx-server.ts'
 import { namedDeps, settingsOf } from './named.ts'
-import { NAMED_HTTP_TYPES } from './named-types.ts'
 import { findExecutable } from './servers.ts'
 import { tempDirectory } from './temp.ts'
 
-/** Where the named destinations of these types send to. */
-const HOSTS: Readonly<Record<keyof typeof NAMED_HTTP_TYPES, string>> = {
-  webhook: 'hooks.acme.example',
-  ntfy: 'ntfy.sh',
-  pagerduty: 'events.pagerduty.com',
-  opsgenie: 'api.opsgenie.com',
-  discord: 'discord.com',
-  telegram: 'api.telegram.org',
-  otlp: 'otel.acme.example',
-  slack: 'hooks.slack.com',
-  teams: 'x.logic.azure.com',
-  signl4: 'connect.signl4.com',
-  newrelic: 'insights-collector.eu01.nr-data.net',
-}
+const hostOf = (type: string) => new URL(DESTINATION_EXAMPLES[type]!.url).hostname
 
 interface Row {
   readonly id: string
@@ -59,8 +46,8 @@ export type EveryDestination = Awaited<ReturnType<typeof startEveryDestination>>
 export async function startEveryDestination(timeoutMs: number) {
   const http = Object.fromEntries(
     await Promise.all(
-      Object.entries(NAMED_HTTP_TYPES).map(
-        async ([type, { success, failure }]) => [type, await httpPeer(success, failure)] as const,
+      Object.entries(DESTINATION_EXAMPLES).map(
+        async ([type, { success, failure = 500 }]) => [type, await httpPeer(success, failure)] as const,
       ),
     ),
   )
@@ -80,7 +67,7 @@ export async function startEveryDestination(timeoutMs: number) {
     return {
       request(request: Parameters<typeof client.request>[0]) {
         const { hostname, pathname, search } = new URL(request.url)
-        const type = Object.keys(HOSTS).find((one) => HOSTS[one] === hostname)!
+        const type = Object.keys(DESTINATION_EXAMPLES).find((one) => hostOf(one) === hostname)!
         return client.request({ ...request, url: `${http[type]!.sink.url}${pathname}${search}` })
       },
       close: () => client.close(),
@@ -129,23 +116,22 @@ export async function startEveryDestination(timeoutMs: number) {
   await mqtt?.start()
   const deps = { ...shared, mqtt, mail: { sender: () => sender, settings: email.parse({}), from: 'q@acme.example' } }
   const written = [
-    ...Object.values(NAMED_HTTP_TYPES).map(({ settings }) => settings),
+    ...Object.values(DESTINATION_EXAMPLES).map(({ settings }) => settings),
     { type: 'email', recipients: ['team@acme.example'] } as const,
     ...(broker ? [{ type: 'mqtt', topic: 'alerts/{{taskName}}' } as const] : []),
   ]
   const named = new Map<string, NamedDestination>(
     written.map((one) => {
       const name = `my-${one.type}`
-      return [name, createNamedDestination(deps, name, { ...settingsOf(one), timeout: timeoutMs })]
+      return [name, createDestination(deps, name, { ...settingsOf(one), timeout: timeoutMs })]
     }),
   )
   const v3Config = { database: 'butler', token: 'token', writeTimeout: timeoutMs }
   const { server } = influxServer({ hostPort: influx.sink.port, version: 3, v3Config })
   const earlierTwins = (event: TaskEvent) => countEarlierTwins(db, event)
-  const files = { candidates: (path: string) => [path] }
   const destinations = new Map<string, Destination>([
     ...named,
-    ['webhook', createWebhookDestination({ log, clock, files, timeoutMs }, config)],
+    ['webhook', createWebhookDestination({ log, clock, timeoutMs }, config)],
     ['scriptlog', createScriptLogDestination({ log, times, output: (path) => path }, config)],
     ['influxdb', createInfluxDestination({ server, times, earlierTwins }, config)],
   ])

@@ -1,5 +1,5 @@
 /** The writing side of InfluxDB with settings as they stand in a configuration file. */
-import { createClientSource } from '../../src/alerts/destinations/named/client.ts'
+import { createClientSource } from '../../src/alerts/destinations/client.ts'
 import { footmanInfluxDb, influxDb } from '../../src/metrics/config.ts'
 import { createInfluxServer } from '../../src/metrics/influxdb/server.ts'
 import type { WritableLine } from '../../src/metrics/influxdb/types.ts'

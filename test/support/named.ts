@@ -3,9 +3,9 @@
 import { type DestinationConfig, destinations } from '../../src/alerts/config-destinations.ts'
 import { email } from '../../src/alerts/config-email.ts'
 import type { MailSender } from '../../src/alerts/destinations/email/mailer.ts'
-import { createNamedDestination } from '../../src/alerts/destinations/named/index.ts'
-import { createPacing } from '../../src/alerts/destinations/named/pacing.ts'
-import type { NamedDestinationDeps } from '../../src/alerts/destinations/named/types.ts'
+import { createDestination } from '../../src/alerts/destinations/index.ts'
+import { createPacing } from '../../src/alerts/destinations/pacing.ts'
+import type { DestinationDeps } from '../../src/alerts/destinations/types.ts'
 import { createTextWriter } from '../../src/alerts/texts/writer.ts'
 import type { Message, RenderInput, Route } from '../../src/alerts/types.ts'
 import type { TaskEvent } from '../../src/events/types.ts'
@@ -88,7 +88,7 @@ export function settingsOf(written: { readonly type: DestinationConfig['type'] }
 export interface NamedSetup {
   /** Requests to any address go here; the addresses are in `urls`. */
   readonly sink?: HttpSink
-  readonly deps?: Partial<NamedDestinationDeps>
+  readonly deps?: Partial<DestinationDeps>
   readonly genericUrls?: (typeof LINKS)['genericUrls']
   /** Where template files are looked for. */
   readonly directories?: readonly string[]
@@ -102,7 +102,7 @@ export function namedDeps({ sink, deps = {}, genericUrls = [], directories = [] 
   const engine = templateEngine(directories)
   const urls: string[] = []
   const context = () => ({ ...LINKS, genericUrls, version: '1.0.0', times: STOCKHOLM, now: clock.now() })
-  const all: NamedDestinationDeps = {
+  const all: DestinationDeps = {
     clock,
     log,
     engine,
@@ -152,7 +152,7 @@ export function namedDestination(
   const { deps, log, urls } = namedDeps(setup)
   const settings = settingsOf(written)
   const timeout = setup.timeoutMs ?? settings.timeout
-  const destination = createNamedDestination(deps, 'place', { ...settings, timeout })
+  const destination = createDestination(deps, 'place', { ...settings, timeout })
   /** At the first of those whom the destination reaches. */
   const aimed = (input: RenderInput) => ({ ...input, target: destination.targets(input.event)[0]!.target })
   const send = async (input: RenderInput, signal = AbortSignal.timeout(30_000)) => {

@@ -20,7 +20,7 @@ export interface DestinationRegistry {
   readonly all: readonly Destination[]
 }
 
-/** `create` makes a destination; one that cannot be made is left out, which it has told. */
+/** `create` makes a destination; one that cannot be made is left out, after `create` has logged why. */
 export function createDestinationRegistry(
   butler: readonly Destination[],
   destinations: Readonly<Record<string, DestinationConfig>>,

@@ -1,7 +1,7 @@
 /** Deliveries as the REST API shows them. */
 import type { Severity } from '../../events/types.ts'
 import type { Database } from '../../platform/sqlite.ts'
-import type { DeliveryKind, DeliveryState, DestinationType } from '../types.ts'
+import type { DeliveryKind, DeliveryState } from '../types.ts'
 import { type Page, readPage } from './pages.ts'
 import { allOf, between, oneOf, oneOfIgnoringCase } from './where.ts'
 
@@ -24,7 +24,7 @@ export interface DeliveryItem {
   /** Null when it went to a destination directly. */
   readonly route: string | null
   readonly destination: string
-  readonly destinationType: DestinationType | null
+  readonly destinationType: string | null
   readonly target: string
   readonly severity: Severity
   readonly state: DeliveryState
@@ -68,7 +68,7 @@ interface Row {
 }
 
 /** The type of a destination; null when it is not in the configuration any more. */
-export type TypeOf = (destination: string) => DestinationType | null
+export type TypeOf = (destination: string) => string | null
 
 const SELECT = `delivery.seq, delivery.id, event_id AS eventId, kind, route, destination, target, delivery.severity,
   delivery.state, delivery.reason, detail, created_at AS createdAt, finished_at AS finishedAt,

@@ -1,6 +1,7 @@
 /** What `Butler.footman.butlerRoutes` adds to the routes made of the sections of Butler. */
 import type { ButlerRoutesConfig } from '../config-routes.ts'
-import { type DestinationType, isNotifying, type NamedDestination, type Route } from '../types.ts'
+import { isNotifying } from '../destinations/index.ts'
+import type { NamedDestination, Route } from '../types.ts'
 import { asideRoute } from './user-routes.ts'
 
 /** Without those that are switched off. Recording destinations are not told about recoveries: they get every event. */
@@ -15,7 +16,7 @@ export function adjustButlerRoutes(
   if (!recovery && fallback.length === 0 && group === 'none') return used
   const common = { fallback, fallbackAfterMs: fallbackAfter, group, groupWindowMs: groupWindow }
   return used.flatMap((route) => {
-    const type = route.destinationType ?? (route.destination as DestinationType)
+    const type = route.destinationType ?? route.destination
     if (!isNotifying(type)) return [route]
     const aside = fallback.flatMap((name) => {
       const named = destination(name)

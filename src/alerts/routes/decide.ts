@@ -1,16 +1,10 @@
 /** Whether a planned delivery is sent or held back: gates, holds, open groups, rate limits. */
+
 import type { Need, TaskEvent } from '../../events/types.ts'
 import type { Database } from '../../platform/sqlite.ts'
+import { isNotifying } from '../destinations/index.ts'
 import { takeSlot } from '../outbox/rate-limit.ts'
-import {
-  type DeliveryKind,
-  type DestinationType,
-  type Hold,
-  isNotifying,
-  type PlannedDelivery,
-  type Route,
-  type SuppressReason,
-} from '../types.ts'
+import type { DeliveryKind, Hold, PlannedDelivery, Route, SuppressReason } from '../types.ts'
 import { type Chains, type GroupState, groupState } from './groups.ts'
 
 export interface RehearsedDelivery {
@@ -67,8 +61,7 @@ export function suppressed(reason: SuppressReason, detail: string): Decision {
   return { state: 'suppressed', reason, detail }
 }
 
-export const typeOf = ({ destinationType, destination }: Route): DestinationType =>
-  destinationType ?? (destination as DestinationType)
+export const typeOf = ({ destinationType, destination }: Route): string => destinationType ?? destination
 
 export function createDecider({ holds, chains, carefully }: DeciderDeps): Decider {
   /** The chain comes last: what is held back for another reason opens no group. */

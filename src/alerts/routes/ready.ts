@@ -1,6 +1,7 @@
 /** Which routes do without what is not known yet about an event, so that their messages need not wait for it. */
 import type { EventOutcome, EventType, Need } from '../../events/types.ts'
-import { INCIDENT_TYPES, isNotifying, type Route } from '../types.ts'
+import { isNotifying, keepsIncidents } from '../destinations/index.ts'
+import type { Route } from '../types.ts'
 import { typeOf } from './decide.ts'
 import { clears, isFor, type NamedRoutes, recoveryNeeds } from './named-routes.ts'
 
@@ -33,5 +34,5 @@ export function countReady(routes: readonly Route[], type: EventType, outcome: E
 
 /** Closing an incident bothers nobody, nor does what records: neither is held back. */
 export function recoversQuietly(route: Route): boolean {
-  return (INCIDENT_TYPES as readonly string[]).includes(typeOf(route)) || !isNotifying(typeOf(route))
+  return keepsIncidents(typeOf(route)) || !isNotifying(typeOf(route))
 }

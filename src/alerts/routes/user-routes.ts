@@ -3,15 +3,8 @@
 import { EVENT_TYPES } from '../../events/kinds.ts'
 import type { TaskEvent } from '../../events/types.ts'
 import type { AlertRouteConfig } from '../config-routes.ts'
-import {
-  type DestinationType,
-  INCIDENT_TYPES,
-  type MessageTexts,
-  type NamedDestination,
-  type PlannedDelivery,
-  type Route,
-  type RoutePolicy,
-} from '../types.ts'
+import { keepsIncidents } from '../destinations/index.ts'
+import type { MessageTexts, NamedDestination, PlannedDelivery, Route, RoutePolicy } from '../types.ts'
 import { type CompiledFilter, compileFilter } from './filter.ts'
 import type { FieldContext } from './match.ts'
 import { subjectOf } from './subjects.ts'
@@ -75,9 +68,9 @@ export function asideRoute(
   }
 }
 
-function policyOf(config: UserRoute, type: DestinationType): RoutePolicy {
+function policyOf(config: UserRoute, type: string): RoutePolicy {
   const { recovery = 'auto', fallback = [], fallbackAfter = 300_000, group = 'none', groupWindow = 3_600_000 } = config
-  const closes = (INCIDENT_TYPES as readonly string[]).includes(type)
+  const closes = keepsIncidents(type)
   return {
     recovery: recovery === 'auto' ? closes : recovery,
     fallback,

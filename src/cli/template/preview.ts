@@ -1,7 +1,7 @@
 /** `footman template preview`: what a template makes of a sample or of an event that Footman has stored. */
 import { writeFile } from 'node:fs/promises'
-import { parseObject } from '../../alerts/destinations/chat/json-text.ts'
 import { mailView } from '../../alerts/destinations/email/view/index.ts'
+import { parseObject } from '../../alerts/destinations/json-text.ts'
 import { type RecordContext, type RecordLinks, recordLinks, templateRecord } from '../../alerts/record.ts'
 import { sampleEvent } from '../../alerts/sample-event.ts'
 import {

@@ -1,8 +1,12 @@
 /** Slack and Teams sections as routes, and what their answers mean. */
 import { afterEach, describe, expect, test } from 'bun:test'
-import { chatProblems } from '../../../src/alerts/destinations/chat/check.ts'
-import { createSlackDestination, slackRoutes } from '../../../src/alerts/destinations/slack/index.ts'
-import { createTeamsDestination, teamsRoutes } from '../../../src/alerts/destinations/teams/index.ts'
+import {
+  chatProblems,
+  createSlackDestination,
+  createTeamsDestination,
+  slackRoutes,
+  teamsRoutes,
+} from '../../../src/alerts/butler-sections/chat.ts'
 import { sampleEvent } from '../../../src/alerts/sample-event.ts'
 import type { DeliveryResult } from '../../../src/alerts/types.ts'
 import { butler } from '../../../src/app/schema.ts'

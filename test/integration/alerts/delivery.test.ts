@@ -1,9 +1,7 @@
 /** Mail and webhooks behind the real router and outbox. */
 import { afterEach, describe, expect, test } from 'bun:test'
-import { createEmailDestination } from '../../../src/alerts/destinations/email/index.ts'
-import { emailRoutes } from '../../../src/alerts/destinations/email/routes.ts'
-import { createWebhookDestination } from '../../../src/alerts/destinations/webhook/index.ts'
-import { webhookRoutes } from '../../../src/alerts/destinations/webhook/routes.ts'
+import { createEmailDestination, emailRoutes } from '../../../src/alerts/butler-sections/email.ts'
+import { createWebhookDestination, webhookRoutes } from '../../../src/alerts/butler-sections/webhooks.ts'
 import { createOutbox } from '../../../src/alerts/outbox/outbox.ts'
 import { createRouter } from '../../../src/alerts/router.ts'
 import { loadTaskEvent } from '../../../src/events/store.ts'
@@ -43,7 +41,7 @@ async function pipeline(mail: { port: number; section: object } | null, webhooks
   const emails = emailConfig({ enable: mail !== null, reloadTaskFailure: section, smtp })
   const hooks = webhookConfig({ enable: webhooks !== null, reloadTaskFailure: webhooks ?? {} })
   const email = createEmailDestination({ log, clock, engine: templateEngine(), times: STOCKHOLM }, emails)
-  const webhook = createWebhookDestination({ log, clock, files: { candidates: (path) => [path] } }, hooks)
+  const webhook = createWebhookDestination({ log, clock, candidates: (path: string) => [path] }, hooks)
   const router = createRouter({ clock, log, onDeliveries: (lanes) => outbox.wake(lanes) }, [
     ...emailRoutes(emails),
     ...webhookRoutes(hooks),

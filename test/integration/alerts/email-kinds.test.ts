@@ -1,8 +1,7 @@
 /** One mail of every kind over SMTP: subject, headers, log line, both parts, and the user's own templates for it. */
 import { afterEach, describe, expect, test } from 'bun:test'
 import { mkdirSync, writeFileSync } from 'node:fs'
-import { createEmailDestination } from '../../../src/alerts/destinations/email/index.ts'
-import { emailRoutes } from '../../../src/alerts/destinations/email/routes.ts'
+import { createEmailDestination, emailRoutes } from '../../../src/alerts/butler-sections/email.ts'
 import { sampleEvent } from '../../../src/alerts/sample-event.ts'
 import type { RenderInput } from '../../../src/alerts/types.ts'
 import { qlikSenseCloud } from '../../../src/events/config-cloud.ts'

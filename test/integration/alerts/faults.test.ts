@@ -3,12 +3,15 @@
  * else waits, refusals are dead letters. Every destination meets every fault.
  */
 import { afterEach, describe, expect, test } from 'bun:test'
-import { createNewRelicDestination, newRelicRoutes } from '../../../src/alerts/destinations/newrelic/index.ts'
-import { createSignl4Destination, signl4Routes } from '../../../src/alerts/destinations/signl4/index.ts'
-import { createSlackDestination, slackRoutes } from '../../../src/alerts/destinations/slack/index.ts'
-import { createTeamsDestination, teamsRoutes } from '../../../src/alerts/destinations/teams/index.ts'
-import { createWebhookDestination } from '../../../src/alerts/destinations/webhook/index.ts'
-import { webhookRoutes } from '../../../src/alerts/destinations/webhook/routes.ts'
+import {
+  createSlackDestination,
+  createTeamsDestination,
+  slackRoutes,
+  teamsRoutes,
+} from '../../../src/alerts/butler-sections/chat.ts'
+import { createNewRelicDestination, newRelicRoutes } from '../../../src/alerts/butler-sections/new-relic.ts'
+import { createSignl4Destination, signl4Routes } from '../../../src/alerts/butler-sections/signl4.ts'
+import { createWebhookDestination, webhookRoutes } from '../../../src/alerts/butler-sections/webhooks.ts'
 import { createOutbox } from '../../../src/alerts/outbox/outbox.ts'
 import { createRouter } from '../../../src/alerts/router.ts'
 import type { Destination } from '../../../src/alerts/types.ts'
@@ -82,7 +85,7 @@ async function pipeline() {
   const destinations: readonly Destination[] = [
     createSlackDestination(deps, config),
     createTeamsDestination(deps, config),
-    createWebhookDestination({ ...deps, files: { candidates: (path) => [path] } }, config),
+    createWebhookDestination({ ...deps, candidates: (path: string) => [path] }, config),
     createSignl4Destination(deps, config),
     createNewRelicDestination(deps, config),
   ]

@@ -1,8 +1,8 @@
 /** The last word about a service is told when the window of a rate limit that has held it back is over. */
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
-import { newRelicRoutes } from '../../../src/alerts/destinations/newrelic/index.ts'
-import { slackRoutes } from '../../../src/alerts/destinations/slack/index.ts'
-import { webhookRoutes } from '../../../src/alerts/destinations/webhook/routes.ts'
+import { slackRoutes } from '../../../src/alerts/butler-sections/chat.ts'
+import { newRelicRoutes } from '../../../src/alerts/butler-sections/new-relic.ts'
+import { webhookRoutes } from '../../../src/alerts/butler-sections/webhooks.ts'
 import { releaseLatest } from '../../../src/alerts/outbox/latest.ts'
 import { createRouter } from '../../../src/alerts/router.ts'
 import { sampleEvent } from '../../../src/alerts/sample-event.ts'

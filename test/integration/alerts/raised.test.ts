@@ -1,12 +1,15 @@
 /** Events that monitors and Qlik Cloud raise, from the emitter through router and outbox to what the receivers get. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
-import { createMqttDestination, mqttRoutes } from '../../../src/alerts/destinations/mqtt/index.ts'
-import { createNewRelicDestination, newRelicRoutes } from '../../../src/alerts/destinations/newrelic/index.ts'
+import {
+  createSlackDestination,
+  createTeamsDestination,
+  slackRoutes,
+  teamsRoutes,
+} from '../../../src/alerts/butler-sections/chat.ts'
+import { createMqttDestination, mqttRoutes } from '../../../src/alerts/butler-sections/mqtt.ts'
+import { createNewRelicDestination, newRelicRoutes } from '../../../src/alerts/butler-sections/new-relic.ts'
+import { createWebhookDestination, webhookRoutes } from '../../../src/alerts/butler-sections/webhooks.ts'
 import { createScriptLogDestination, scriptLogRoutes } from '../../../src/alerts/destinations/scriptlog/index.ts'
-import { createSlackDestination, slackRoutes } from '../../../src/alerts/destinations/slack/index.ts'
-import { createTeamsDestination, teamsRoutes } from '../../../src/alerts/destinations/teams/index.ts'
-import { createWebhookDestination } from '../../../src/alerts/destinations/webhook/index.ts'
-import { webhookRoutes } from '../../../src/alerts/destinations/webhook/routes.ts'
 import { createOutbox } from '../../../src/alerts/outbox/outbox.ts'
 import { createRouter } from '../../../src/alerts/router.ts'
 import { sampleEvent } from '../../../src/alerts/sample-event.ts'
@@ -109,7 +112,7 @@ describe('raised events', () => {
     const destinations = [
       createSlackDestination(deps, config),
       createTeamsDestination(deps, config),
-      createWebhookDestination({ ...deps, files: { candidates: (path) => [path] } }, config),
+      createWebhookDestination({ ...deps, candidates: (path: string) => [path] }, config),
       createNewRelicDestination(deps, config),
       createScriptLogDestination({ ...deps, output: (path) => directory.join(path) }, config),
       createMqttDestination({ mqtt }),

@@ -2,9 +2,11 @@ import { afterEach, describe, expect, test } from 'bun:test'
 import { writeFileSync } from 'node:fs'
 import { createServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
-import { webhookProblems } from '../../../src/alerts/destinations/webhook/check.ts'
-import { createWebhookDestination } from '../../../src/alerts/destinations/webhook/index.ts'
-import { webhookRoutes } from '../../../src/alerts/destinations/webhook/routes.ts'
+import {
+  createWebhookDestination,
+  webhookProblems,
+  webhookRoutes,
+} from '../../../src/alerts/butler-sections/webhooks.ts'
 import type { DeliveryResult } from '../../../src/alerts/types.ts'
 import type { TaskEvent } from '../../../src/events/types.ts'
 import { ALERT, fullEvent, webhookConfig } from '../../support/alerts.ts'
@@ -36,7 +38,7 @@ function caller(webhooks: readonly object[], options: { timeoutMs?: number; rate
     {
       clock: { now: () => Date.parse('2026-03-02T06:00:00.000Z') },
       log,
-      files: { candidates: (path) => [path] },
+      candidates: (path: string) => [path],
       ...(options.timeoutMs ? { timeoutMs: options.timeoutMs } : {}),
     },
     config,

@@ -1,6 +1,6 @@
 import { afterAll, expect, test } from 'bun:test'
 import { mkdirSync, writeFileSync } from 'node:fs'
-import { emailProblems } from '../../../src/alerts/destinations/email/check.ts'
+import { emailProblems } from '../../../src/alerts/butler-sections/email-check.ts'
 import { createTemplateEngine } from '../../../src/alerts/templates/engine.ts'
 import { emailConfig, templateEngine } from '../../support/alerts.ts'
 import { tempDirectory } from '../../support/temp.ts'

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'bun:test'
 import fc from 'fast-check'
-import { type EmailRoutesConfig, emailRoutes } from '../../../src/alerts/destinations/email/routes.ts'
+import { type EmailRoutesConfig, emailRoutes } from '../../../src/alerts/butler-sections/email.ts'
 import { isAllowedDomain, isEmailAddress, splitAddresses, uniqueAddresses } from '../../../src/alerts/recipients.ts'
 import { sampleEvent } from '../../../src/alerts/sample-event.ts'
 import type { PlannedDelivery } from '../../../src/alerts/types.ts'

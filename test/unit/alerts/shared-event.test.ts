@@ -1,12 +1,9 @@
 /** Every destination reads the same event. */
 import { expect, test } from 'bun:test'
-import { createEmailDestination } from '../../../src/alerts/destinations/email/index.ts'
-import { emailRoutes } from '../../../src/alerts/destinations/email/routes.ts'
+import { createEmailDestination, emailRoutes } from '../../../src/alerts/butler-sections/email.ts'
+import { createMqttDestination, mqttRoutes } from '../../../src/alerts/butler-sections/mqtt.ts'
+import { createWebhookDestination, webhookRoutes } from '../../../src/alerts/butler-sections/webhooks.ts'
 import { createInfluxDestination, influxRoutes } from '../../../src/alerts/destinations/influxdb/index.ts'
-import { createMqttDestination } from '../../../src/alerts/destinations/mqtt/index.ts'
-import { mqttRoutes } from '../../../src/alerts/destinations/mqtt/routes.ts'
-import { createWebhookDestination } from '../../../src/alerts/destinations/webhook/index.ts'
-import { webhookRoutes } from '../../../src/alerts/destinations/webhook/routes.ts'
 import type { Destination, Route } from '../../../src/alerts/types.ts'
 import { emailConfig, fullEvent, renderInput, STOCKHOLM, templateEngine, webhookConfig } from '../../support/alerts.ts'
 import { configOf, loadText } from '../../support/config.ts'
@@ -43,7 +40,7 @@ test('no destination changes it', async () => {
   const influx = createInfluxDestination({ server, times: STOCKHOLM, earlierTwins: () => 0 }, points)
   const all: [Destination, readonly Route[]][] = [
     [createEmailDestination({ ...deps, engine: templateEngine(), times: STOCKHOLM }, mails), emailRoutes(mails)],
-    [createWebhookDestination({ ...deps, files: { candidates: (path) => [path] } }, hooks), webhookRoutes(hooks)],
+    [createWebhookDestination({ ...deps, candidates: (path: string) => [path] }, hooks), webhookRoutes(hooks)],
     [createMqttDestination({ mqtt }), mqttRoutes(config).filter(({ when }) => when.outcomes.includes('failed'))],
     [influx, influxRoutes(points).filter(({ when }) => when.types.includes('reload'))],
   ]

@@ -95,7 +95,7 @@ const WRONG: readonly Row[] = [
   ['footman: {mqtt: {qos: 2}}', 'config.yaml:2:20 error Butler.footman.mqtt.qos: must be 0 or 1, found 2'],
   [
     'footman: {destinations: {x: {type: fax}}}',
-    'config.yaml:2:32 error Butler.footman.destinations.x.type: must be email, slack, teams, signl4, newrelic, mqtt, webhook, ntfy, pagerduty, opsgenie, discord, telegram or otlp, found "fax"',
+    'config.yaml:2:32 error Butler.footman.destinations.x.type: must be email, slack, teams, signl4, newrelic, mqtt, webhook, ntfy, pagerduty, opsgenie, discord, telegram, otlp, mattermost or googlechat, found "fax"',
   ],
   [
     'footman: {destinations: {x: {type: slack}}}',

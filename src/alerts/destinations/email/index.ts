@@ -1,41 +1,110 @@
-/** Alerts by mail, as the sections of Butler describe them. */
-import type { TaskEvent } from '../../../events/types.ts'
-import type { Destination } from '../../types.ts'
-import { taskAddresses } from './addressees.ts'
-import { type EmailDestinationConfig, type Mail, mailsOf, whatOf } from './kinds.ts'
-import { createMailSender, type MailerDeps, type MailSender, type MailSettings } from './mailer.ts'
+/** Mails to fixed addresses, to the owner of the app, or to addresses in a custom property of the task. */
+import { z } from 'zod'
+import { flag, list, optionalChoice, text } from '../../../config/fields.ts'
+import type { Severity, TaskEvent } from '../../../events/types.ts'
+import { PRIORITIES } from '../../config-email.ts'
+import { propertyValues } from '../../gates.ts'
+import { addressProblem, isEmailAddress, splitAddresses, uniqueAddresses } from '../../recipients.ts'
+import { isMarkup } from '../../texts/writer.ts'
+import type { NamedDestination, PlannedDelivery, RenderInput } from '../../types.ts'
+import type { SettingsOf } from '../settings.ts'
+import { type DestinationDeps, type DestinationType, TEXT_NEEDS } from '../types.ts'
+import type { MailBody } from './content.ts'
+import type { MailSettings } from './mailer.ts'
 
-export interface EmailDeps extends MailerDeps {
-  /** Shared with other destinations; default: one of its own, closed with the destination. */
-  readonly sender?: MailSender
+type Priority = NonNullable<Settings['priority']>
+
+const LANE = 'email'
+/** Target of a row that says why nobody gets a mail. */
+const NOBODY = '(nobody)'
+const PRIORITY: Readonly<Record<Severity, Priority>> = {
+  critical: 'high',
+  error: 'high',
+  warning: 'normal',
+  info: 'normal',
 }
 
-export function createEmailDestination(deps: EmailDeps, config: EmailDestinationConfig): Destination {
-  const sender = deps.sender ?? createMailSender(deps, config)
-  const { attachScriptLog } = config.footman.email
-  const mails = new Map(mailsOf(config).map((mail) => [mail.routeName, mail]))
+const config = () => ({
+  recipients: list('Recipients.', z.string()),
+  appOwner: flag('Also mail the owner of the app.'),
+  recipientProperty: text('Custom property of tasks whose values are addresses.'),
+  from: text('Sender.', '', { defaultText: 'sender of emailNotification' }),
+  priority: optionalChoice('Priority of the mail.', PRIORITIES),
+  attachScriptLog: z.boolean().optional().meta({ description: 'Attach the script log.' }),
+})
+type Settings = SettingsOf<typeof config>
+
+export const email: DestinationType<typeof config> = {
+  purpose: 'alert',
+  config,
+  problem: ({ recipients, appOwner, recipientProperty }) =>
+    recipients.length > 0 || appOwner || recipientProperty !== ''
+      ? null
+      : ['', 'reaches nobody: set recipients, appOwner or recipientProperty'],
+  check: ({ recipients, from }, { config }) => [
+    ...splitAddresses(recipients)
+      .filter((address) => !isEmailAddress(address))
+      .map((address) => ['recipients', `"${address}" is not a valid e-mail address`] as const),
+    ...(from && !from.includes('@') ? ([['from', `"${from}" holds no e-mail address`]] as const) : []),
+    ...(config.emailNotification.smtp.host
+      ? []
+      : ([['type', 'needs a mail server: set Butler.emailNotification.smtp']] as const)),
+  ],
+  server: () => null,
+  create: createEmailDestination,
+}
+
+function createEmailDestination(settings: Settings, { engine, mail }: DestinationDeps, name: string): NamedDestination {
+  const { allowedDomains } = mail.settings
+  const attachScriptLog = settings.attachScriptLog ?? mail.settings.attachScriptLog
+  const sender = mail.sender()
+
+  function targets(event: TaskEvent): readonly PlannedDelivery[] {
+    const fromTask = propertyValues(event.task, settings.recipientProperty)
+    const owner = settings.appOwner ? (event.owner?.emails ?? []) : []
+    const all = uniqueAddresses(splitAddresses([...settings.recipients, ...fromTask, ...owner]))
+    if (all.length > 0) return all.map((address) => recipient(address, allowedDomains))
+    const detail = settings.appOwner && !event.owner ? 'the owner of the app is not known' : 'nobody is named'
+    return [{ target: NOBODY, lane: LANE, suppress: { reason: 'NO_RECIPIENT', detail } }]
+  }
+
+  async function mailOf({ route, event, severity }: RenderInput): Promise<MailSettings> {
+    const { headScriptLogLines, tailScriptLogLines } = settings
+    return {
+      ...{ headScriptLogLines, tailScriptLogLines, attachScriptLog },
+      place: `route ${route.name}`,
+      subject: route.texts?.title ?? '',
+      body: await bodyOf(route.texts),
+      fromAddress: settings.from || mail.from,
+      priority: settings.priority ?? PRIORITY[severity],
+      userForm: 'slash',
+      eventHeader: `${event.type}.${event.outcome}`,
+      announcement: (to) => `NOTIFY Sending a mail of route ${route.name} to ${to}`,
+    }
+  }
+
+  /** A template of plain text stands in the frame of the built-in mail. */
+  async function bodyOf(texts: RenderInput['route']['texts']): Promise<MailBody | null> {
+    const { body, template } = texts ?? {}
+    if (body) return { kind: 'text', text: body }
+    if (!template) return null
+    const found = await engine.findFile(template).catch(() => null)
+    if (found?.kind !== 'found' || isMarkup(found)) return { kind: 'file', path: template }
+    return { kind: 'text', text: found.source.text }
+  }
+
   return {
-    name: 'email',
+    name,
     type: 'email',
-    async render(input) {
-      const mail = mails.get(input.route.name)
-      if (!mail) throw new Error(`route ${input.route.name} has no mail section in the configuration`)
-      return sender.renderMail(input, settingsOf(mail, input.event, attachScriptLog))
-    },
+    needs: TEXT_NEEDS,
+    targets,
+    render: async (input) => sender.renderMail(input, await mailOf(input)),
     deliver: (batch, signal) => Promise.all(batch.map((message) => sender.send(message, signal))),
-    close: async () => (deps.sender ? undefined : sender.close()),
+    close: () => sender.close(),
   }
 }
 
-function settingsOf(mail: Mail, event: TaskEvent, attachScriptLog: boolean): MailSettings {
-  const { kind, settings, place } = mail
-  const { headScriptLogLines = 0, tailScriptLogLines = 0, subject, fromAddress, priority } = settings
-  const { prefix, words, userForm, name } = kind
-  return {
-    ...{ place, subject, fromAddress, priority, headScriptLogLines, tailScriptLogLines, attachScriptLog, userForm },
-    body: { kind: 'folder', directory: settings.bodyFileDirectory, name: settings.htmlTemplateFile },
-    eventHeader: name,
-    recipients: taskAddresses(event, mail),
-    announcement: (to) => `${prefix}: Sending ${words} notification email to ${to}, for ${whatOf(kind, event)}`,
-  }
+function recipient(target: string, allowedDomains: readonly string[]): PlannedDelivery {
+  const detail = addressProblem(target, allowedDomains)
+  return { target, lane: LANE, ...(detail !== null && { suppress: { reason: 'RECIPIENT_INVALID', detail } }) }
 }

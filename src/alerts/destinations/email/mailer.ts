@@ -3,6 +3,7 @@ import type { SendMailOptions } from 'nodemailer'
 import type { Clock, Logger } from '../../../platform/types.ts'
 import { VERSION } from '../../../platform/version.ts'
 import { withoutActing } from '../../../platform/visible.ts'
+import type { EmailConfig, EmailNotificationConfig } from '../../config-email.ts'
 import { isEmailAddress } from '../../recipients.ts'
 import { type LinkConfig, recordLinks, templateRecord, type UserForm } from '../../record.ts'
 import type { TemplateEngine } from '../../templates/engine.ts'
@@ -10,7 +11,6 @@ import { mapTexts } from '../../templates/escape.ts'
 import type { TimeFormatter } from '../../times.ts'
 import type { DeliveryResult, Message, RenderInput } from '../../types.ts'
 import { createContentWriter, type MailBody } from './content.ts'
-import type { EmailDestinationConfig } from './kinds.ts'
 import { mailOptions, redirected, scriptLogAttachment } from './message.ts'
 import { smtpFailure } from './smtp-result.ts'
 import { createMailTransport, type TransportTimeouts } from './transport.ts'
@@ -24,8 +24,8 @@ export interface MailerDeps {
 }
 
 export type MailerConfig = LinkConfig & {
-  readonly emailNotification: Pick<EmailDestinationConfig['emailNotification'], 'smtp'>
-  readonly footman: EmailDestinationConfig['footman']
+  readonly emailNotification: Pick<EmailNotificationConfig, 'smtp'>
+  readonly footman: { readonly email: EmailConfig }
 }
 
 /** How one kind of mail looks. */

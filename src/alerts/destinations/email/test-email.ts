@@ -1,8 +1,8 @@
 /** One mail that proves the settings of the mail server. */
 import { randomUUID } from 'node:crypto'
+import type { EmailConfig, EmailNotificationConfig } from '../../config-email.ts'
 import { isEmailAddress } from '../../recipients.ts'
 import { messageId, redirected, senderOf } from './message.ts'
-import type { EmailRoutesConfig } from './routes.ts'
 import { smtpFailure } from './smtp-result.ts'
 import { createMailTransport, type TransportTimeouts } from './transport.ts'
 
@@ -27,9 +27,14 @@ const TEXT = [
 ].join('\n')
 const TIMEOUT_MS = 60_000
 
+interface TestEmailConfig {
+  readonly emailNotification: Pick<EmailNotificationConfig, 'smtp' | 'reloadTaskFailure'>
+  readonly footman: { readonly email: EmailConfig }
+}
+
 /** Never rejects. */
 export async function sendTestEmail(
-  config: EmailRoutesConfig,
+  config: TestEmailConfig,
   request: TestEmailRequest,
   timeouts: TransportTimeouts = {},
 ): Promise<TestEmailResult> {

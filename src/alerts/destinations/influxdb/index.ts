@@ -3,7 +3,7 @@ import type { TaskEvent } from '../../../events/types.ts'
 import type { InfluxServer, WritableLine } from '../../../metrics/influxdb/types.ts'
 import type { TimeFormatter } from '../../times.ts'
 import type { Destination, Message, RenderInput } from '../../types.ts'
-import { gathered } from '../named/gather.ts'
+import { gathered } from '../gather.ts'
 import { taskPoint } from './point.ts'
 import { type InfluxRoutesConfig, influxSections } from './sections.ts'
 

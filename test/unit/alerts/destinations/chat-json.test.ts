@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'bun:test'
 import fc from 'fast-check'
-import { errorOffset, parseObject } from '../../../../src/alerts/destinations/chat/json-text.ts'
+import { errorOffset, parseObject } from '../../../../src/alerts/destinations/json-text.ts'
 
 describe('the text that a template makes', () => {
   test('property: every JSON object is read as it is', () => {

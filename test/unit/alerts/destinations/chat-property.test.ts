@@ -1,8 +1,8 @@
 /** Whatever names, logs and messages hold: Slack and Teams take the message, and nothing is lost on the way. */
 import { describe, expect, test } from 'bun:test'
 import fc from 'fast-check'
-import { slackMessage } from '../../../../src/alerts/destinations/slack/message.ts'
-import { teamsMessage } from '../../../../src/alerts/destinations/teams/message.ts'
+import { slackMessage } from '../../../../src/alerts/destinations/slack.ts'
+import { teamsMessage } from '../../../../src/alerts/destinations/teams.ts'
 import { templateRecord } from '../../../../src/alerts/record.ts'
 import { teamsFaults } from '../../../support/adaptive-card.ts'
 import { CONTEXT, fullEvent, scriptLog, templateEngine } from '../../../support/alerts.ts'

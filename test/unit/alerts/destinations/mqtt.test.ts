@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test'
-import { createMqttDestination, mqttRoutes } from '../../../../src/alerts/destinations/mqtt/index.ts'
+import { createMqttDestination, mqttRoutes } from '../../../../src/alerts/butler-sections/mqtt.ts'
 import type { TaskEvent } from '../../../../src/events/types.ts'
 import { MqttError } from '../../../../src/mqtt/connection.ts'
 import type { MqttService } from '../../../../src/mqtt/types.ts'
@@ -162,7 +162,7 @@ describe('messages', () => {
       target: 'qliksense/task_failure',
       subject: null,
       body: name,
-      payload: name,
+      payload: { topic: 'qliksense/task_failure', body: name },
     })
   })
 
@@ -184,7 +184,13 @@ describe('messages', () => {
 test('deliver: one result a message, in order', async () => {
   const mqtt = broker([null, new MqttError('TIMEOUT', 'slow'), new MqttError('INVALID_TOPIC', 'bad topic')])
   const destination = createMqttDestination({ mqtt })
-  const message = (body: string) => ({ deliveryId: body, target: 't', subject: null, body, payload: body })
+  const message = (body: string) => ({
+    deliveryId: body,
+    target: 't',
+    subject: null,
+    body,
+    payload: { topic: 't', body },
+  })
   const results = await destination.deliver(['a', 'b', 'c'].map(message), new AbortController().signal)
   expect(results).toEqual([
     { outcome: 'delivered', detail: 'published to t' },

@@ -1,7 +1,10 @@
 import { describe, expect, test } from 'bun:test'
-import { createNewRelicDestination, newRelicRoutes } from '../../../../src/alerts/destinations/newrelic/index.ts'
-import { ALL_ATTRIBUTES, newRelicLog } from '../../../../src/alerts/destinations/newrelic/payload.ts'
-import type { NewRelicConfig } from '../../../../src/alerts/destinations/newrelic/sections.ts'
+import {
+  createNewRelicDestination,
+  type NewRelicConfig,
+  newRelicRoutes,
+} from '../../../../src/alerts/butler-sections/new-relic.ts'
+import { ALL_ATTRIBUTES, newRelicLog } from '../../../../src/alerts/destinations/newrelic.ts'
 import type { PlannedDelivery, Route } from '../../../../src/alerts/types.ts'
 import { butler } from '../../../../src/app/schema.ts'
 import type { EventOutcome, TaskEvent } from '../../../../src/events/types.ts'

@@ -1,10 +1,8 @@
 /** Webhooks and MQTT messages about Windows services and the server licence. */
 import { describe, expect, test } from 'bun:test'
-import { mqttRoutes } from '../../../../src/alerts/destinations/mqtt/index.ts'
-import { serviceStatusPayload } from '../../../../src/alerts/destinations/mqtt/payloads.ts'
-import { payloadOf } from '../../../../src/alerts/destinations/mqtt/routes.ts'
-import { createWebhookDestination } from '../../../../src/alerts/destinations/webhook/index.ts'
-import { webhookRoutes } from '../../../../src/alerts/destinations/webhook/routes.ts'
+import { mqttRoutes, payloadOf } from '../../../../src/alerts/butler-sections/mqtt.ts'
+import { createWebhookDestination, webhookRoutes } from '../../../../src/alerts/butler-sections/webhooks.ts'
+import { serviceStatusPayload } from '../../../../src/alerts/destinations/mqtt.ts'
 import { butler } from '../../../../src/app/schema.ts'
 import type { EventOutcome, LicenseDetails, ServiceDetails, TaskEvent } from '../../../../src/events/types.ts'
 import type { HttpRequest } from '../../../../src/platform/http-client.ts'
@@ -75,11 +73,11 @@ function published(event: TaskEvent, config: Config = configured()) {
 }
 
 async function called(event: TaskEvent, config: Config = configured()): Promise<HttpRequest[]> {
-  const deps = { clock: { now: () => 0 }, log: recordingLog(), files: { candidates: (path: string) => [path] } }
+  const deps = { clock: { now: () => 0 }, log: recordingLog() }
   const destination = createWebhookDestination(deps, config)
   const routes = webhookRoutes(config).filter(matches(event))
   const messages = await Promise.all(routes.map((route) => destination.render(renderInput(route, event))))
-  return messages.map(({ payload }) => (payload as { request: HttpRequest }).request)
+  return messages.map(({ payload }) => payload as HttpRequest)
 }
 
 describe('MQTT', () => {

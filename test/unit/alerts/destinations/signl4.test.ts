@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test'
-import { createSignl4Destination, signl4Routes } from '../../../../src/alerts/destinations/signl4/index.ts'
+import { createSignl4Destination, signl4Routes } from '../../../../src/alerts/butler-sections/signl4.ts'
 import type { RenderInput } from '../../../../src/alerts/types.ts'
 import { butler } from '../../../../src/app/schema.ts'
 import type { TaskEvent } from '../../../../src/events/types.ts'

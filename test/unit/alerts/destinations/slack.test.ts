@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'bun:test'
 import { writeFileSync } from 'node:fs'
-import { type SlackSettings, slackMessage } from '../../../../src/alerts/destinations/slack/message.ts'
+import { type SlackSettings, slackMessage } from '../../../../src/alerts/destinations/slack.ts'
 import { type RecordDelivery, templateRecord } from '../../../../src/alerts/record.ts'
 import { sampleEvent } from '../../../../src/alerts/sample-event.ts'
 import type { EventOutcome, EventType, TaskEvent } from '../../../../src/events/types.ts'

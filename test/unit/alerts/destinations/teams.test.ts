@@ -1,11 +1,6 @@
 import { describe, expect, test } from 'bun:test'
 import { writeFileSync } from 'node:fs'
-import {
-  MAX_MESSAGE,
-  sizeOf,
-  type TeamsSettings,
-  teamsMessage,
-} from '../../../../src/alerts/destinations/teams/message.ts'
+import { MAX_MESSAGE, sizeOf, type TeamsSettings, teamsMessage } from '../../../../src/alerts/destinations/teams.ts'
 import { type RecordDelivery, templateRecord } from '../../../../src/alerts/record.ts'
 import { sampleEvent } from '../../../../src/alerts/sample-event.ts'
 import type { EventOutcome, EventType, TaskEvent } from '../../../../src/events/types.ts'

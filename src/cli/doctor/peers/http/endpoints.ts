@@ -1,11 +1,9 @@
 /** Every HTTP server that the configuration sends to, by the key that names it. */
-import { chatSections } from '../../../../alerts/destinations/chat/sections.ts'
-import { OPSGENIE_BASE } from '../../../../alerts/destinations/named/opsgenie.ts'
-import { PAGERDUTY_HOST } from '../../../../alerts/destinations/named/pagerduty.ts'
-import { TELEGRAM_BASE } from '../../../../alerts/destinations/named/telegram.ts'
-import { newRelicSections } from '../../../../alerts/destinations/newrelic/sections.ts'
-import { signl4Sections } from '../../../../alerts/destinations/signl4/sections.ts'
-import { hookSections } from '../../../../alerts/destinations/webhook/hooks.ts'
+import { chatSections } from '../../../../alerts/butler-sections/chat.ts'
+import { newRelicSections } from '../../../../alerts/butler-sections/new-relic.ts'
+import { signl4Sections } from '../../../../alerts/butler-sections/signl4.ts'
+import { hookSections } from '../../../../alerts/butler-sections/webhooks.ts'
+import { destinationType } from '../../../../alerts/destinations/index.ts'
 import type { Config } from '../../../../app/schema.ts'
 
 export interface Endpoint {
@@ -20,7 +18,7 @@ export interface Endpoint {
 
 /** Those of features that are on, in the order of the configuration. */
 export function endpointsOf(config: Config): readonly Endpoint[] {
-  return [...chats(config), ...webhooks(config), ...incidentTools(config), ...named(config)].filter(
+  return [...chats(config), ...webhooks(config), ...incidentTools(config), ...destinations(config)].filter(
     ({ url }) => URL.canParse(url) && /^https?:/i.test(url),
   )
 }
@@ -60,37 +58,13 @@ function incidentTools(config: Config): Endpoint[] {
   ]
 }
 
-type Destination = Config['footman']['destinations'][string]
-type Addresses = {
-  readonly [T in Destination['type']]: (
-    settings: Extract<Destination, { type: T }>,
-    config: Config,
-  ) => readonly [key: string, url: string] | null
-}
-
-/** Mails and MQTT messages take the common connections, which are looked at on their own. */
-const ADDRESSES: Addresses = {
-  email: () => null,
-  mqtt: () => null,
-  slack: ({ webhookURL }) => ['webhookURL', webhookURL],
-  teams: ({ webhookURL }) => ['webhookURL', webhookURL],
-  discord: ({ webhookURL }) => ['webhookURL', webhookURL],
-  signl4: ({ url }) => ['url', url],
-  webhook: ({ url }) => ['url', url],
-  ntfy: ({ server }) => ['server', server],
-  otlp: ({ endpoint }) => ['endpoint', endpoint],
-  pagerduty: ({ region }) => ['region', `https://${PAGERDUTY_HOST[region]}`],
-  opsgenie: ({ region }) => ['region', OPSGENIE_BASE[region]],
-  telegram: () => ['type', TELEGRAM_BASE],
-  newrelic: ({ as }, { incidentTool }) => ['as', incidentTool.newRelic.url[as]],
-}
-
-function named(config: Config): Endpoint[] {
-  return Object.entries(config.footman.destinations).flatMap(([name, settings]) => {
-    const addressOf = ADDRESSES[settings.type] as (one: Destination, config: Config) => [string, string] | null
-    const address = settings.enable ? addressOf(settings, config) : null
-    if (address === null) return []
+/** Mails and MQTT messages take the common connections, which are tested on their own. */
+function destinations({ footman, incidentTool }: Config): Endpoint[] {
+  return Object.entries(footman.destinations).flatMap(([name, settings]) => {
+    const server = settings.enable ? destinationType(settings.type).server(settings, incidentTool.newRelic.url) : null
+    if (server === null) return []
+    const [key, url] = server
     const { caFile, rejectUnauthorized: verified } = settings
-    return [{ key: `footman.destinations.${name}.${address[0]}`, url: address[1], caFile, verified }]
+    return [{ key: `footman.destinations.${name}.${key}`, url, caFile, verified }]
   })
 }

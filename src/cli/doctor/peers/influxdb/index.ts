@@ -1,5 +1,5 @@
 /** InfluxDB: reach, login, database or bucket. Nothing is written and nothing is made. */
-import { createClientSource } from '../../../../alerts/destinations/named/client.ts'
+import { createClientSource } from '../../../../alerts/destinations/client.ts'
 import { createConnection, targetOf } from '../../../../metrics/influxdb/connection.ts'
 import type { Finding, Probe } from '../../types.ts'
 import { publicEndpoint } from '../http/endpoints.ts'

@@ -1,0 +1,195 @@
+/** What chat messages of Slack and Teams share: their templates, script logs that fit, and notes that must not be missing. */
+import type { Logger } from '../../platform/types.ts'
+import type { ChatTemplate } from '../templates/builtin-chat.ts'
+import type { TemplateEngine, TemplateRecord } from '../templates/engine.ts'
+import { messageOf, TemplateError } from '../templates/errors.ts'
+import { cleanText, mapTexts } from '../templates/escape.ts'
+import { cut, type Size } from '../texts/cut.ts'
+import { type JsonObject, parseObject } from './json-text.ts'
+import type { HttpRenderInput } from './types.ts'
+
+export interface ChatDeps {
+  readonly engine: TemplateEngine
+  readonly log: Logger
+}
+
+/** How a message is made; every chat destination has these. */
+export interface ChatSettings {
+  /** Configuration key or name of the destination, for errors. */
+  readonly name: string
+  readonly messageType: 'basic' | 'formatted'
+  /** Template of the line of a basic message; empty = the title of the event. */
+  readonly basicMsgTemplate: string
+  /** Empty = the built-in template. */
+  readonly templateFile: string
+}
+
+/** The line of a basic message; never fails because of a template. */
+export function basicLine({ engine, log }: ChatDeps, settings: ChatSettings, variables: TemplateRecord): string {
+  const title = String(variables.title)
+  const { basicMsgTemplate: text, name } = settings
+  if (!text) return title
+  try {
+    const line = engine.render({ kind: 'inline', name: `${name}.basicMsgTemplate`, text }, variables, 'line')
+    return (variables.test === true && line ? `[TEST] ${line}` : line) || title
+  } catch (error) {
+    log.error(`NOTIFY ${messageOf(error)}. The title of the event is sent instead.`)
+    return title
+  }
+}
+
+/** The template of a formatted message: the user's file, or the built-in one when none is named or it is gone. */
+export async function findTemplate(
+  { engine, log }: ChatDeps,
+  { templateFile, name }: ChatSettings,
+  builtin: ChatTemplate,
+): Promise<ChatTemplate> {
+  if (!templateFile) return builtin
+  const ref = await engine.findFile(templateFile)
+  if (ref?.kind === 'found') return { ref, source: ref.source.text, file: ref.source.file }
+  const hint = 'it must exist and end in .handlebars, .hbs or .eta'
+  log.warn(`NOTIFY ${name}.templateFile: there is no template "${templateFile}" (${hint}); the built-in one is used`)
+  return builtin
+}
+
+/** Throws a `TemplateError`. */
+export function renderObject(
+  engine: TemplateEngine,
+  { ref, file }: ChatTemplate,
+  variables: TemplateRecord,
+  target: 'slack' | 'teams',
+): JsonObject {
+  return parseObject(engine.render(ref, variables, target), file)
+}
+
+/** What goes into a message whose template has failed, as its last line. */
+export function problemOf({ log }: ChatDeps, error: unknown, instead: string): string {
+  const problem = `Template error: ${messageOf(error)}`
+  if (!(error instanceof TemplateError)) log.debug(`NOTIFY ${String(error)}`, { fault: error })
+  log.error(`NOTIFY ${problem}. ${instead}`)
+  return problem
+}
+
+/** Fallbacks and messages whose template failed have the built-in text. */
+export function chatWords({ text, kind }: HttpRenderInput): TemplateRecord {
+  const customText = text.custom || text.problem !== null || kind === 'fallback' ? text.text : ''
+  return { ...text.variables, customText }
+}
+
+/** A route's template that spells a whole message of the channel, instead of a text. */
+export async function chatTemplate(
+  engine: TemplateEngine,
+  { route, kind }: HttpRenderInput,
+  name: string,
+  messageType: ChatSettings['messageType'],
+): Promise<ChatSettings> {
+  const template = kind === 'fallback' || kind === 'summary' ? undefined : route.texts?.template
+  const settings = { name: `Butler.footman.destinations.${name}`, basicMsgTemplate: '', messageType }
+  const found = template ? await engine.findFile(template).catch(() => null) : null
+  const spellsJson = found?.kind === 'found' && /^\s*\{(?!\{)/.test(withoutCode(found.source.text))
+  return { ...settings, templateFile: spellsJson && template ? template : '' }
+}
+
+/** Code before the first sign of the message. */
+function withoutCode(template: string): string {
+  return template.replace(/^(?:\s*(?:<%[\s\S]*?%>|\{\{!--[\s\S]*?--\}\}|\{\{![\s\S]*?\}\}))+/, '')
+}
+
+/** Butler 16 wrote this; people look for it. */
+export const TRUNCATED = '----Script log truncated by Butler----'
+
+/** Sizes that head and tail may have, in the units of `size`. */
+export interface LogBudget {
+  readonly head: number
+  readonly tail: number
+  readonly size: Size
+}
+
+/** Texts of several lines, in which only line feeds and tabs are left of the control characters. */
+const LONG_TEXTS = [
+  ...['scriptLogHead', 'scriptLogTail', 'executionDetailsConcatenated', 'executionDetailsText', 'logMessage'],
+  ...['errorText', 'selfText', 'customText', 'appDescription', 'tenantComment', 'errorMessage'],
+] as const
+
+/** All of them are there, also those without a value. */
+const NO_LONG_TEXTS: TemplateRecord = Object.fromEntries(LONG_TEXTS.map((name) => [name, '']))
+
+/** The variables in the form that chat templates see: no strange characters, names on one line. */
+export function chatVariables(variables: TemplateRecord): TemplateRecord {
+  const cleaned = Object.entries({ ...NO_LONG_TEXTS, ...variables }).map(([name, value]) => {
+    const clean = mapTexts(value, cleanText)
+    return [name, typeof clean !== 'string' || name in NO_LONG_TEXTS ? clean : clean.replaceAll('\n', ' ')] as const
+  })
+  return Object.fromEntries(cleaned)
+}
+
+export function withinBudget(variables: TemplateRecord, { head, tail, size }: LogBudget): TemplateRecord {
+  const { scriptLogHead, scriptLogTail } = variables
+  return {
+    ...variables,
+    scriptLogHead: firstLines(String(scriptLogHead), head, size),
+    scriptLogTail: lastLines(String(scriptLogTail), tail, size),
+  }
+}
+
+function firstLines(text: string, limit: number, size: Size): string {
+  if (size(text) <= limit) return text
+  const kept = fitting(text.split('\n'), limit, size)
+  return kept.length > 0 ? `${kept.join('\n')}\n${TRUNCATED}` : TRUNCATED
+}
+
+function lastLines(text: string, limit: number, size: Size): string {
+  if (size(text) <= limit) return text
+  const kept = fitting(text.split('\n').reverse(), limit, size).reverse()
+  return kept.length > 0 ? `${TRUNCATED}\n${kept.join('\n')}` : TRUNCATED
+}
+
+/** At least a part of the first line when there is room for it. */
+function fitting(lines: readonly string[], limit: number, size: Size): string[] {
+  let room = limit - TRUNCATED.length - 1
+  const kept: string[] = []
+  for (const line of lines) {
+    room -= size(line) + 1
+    if (room < 0) break
+    kept.push(line)
+  }
+  if (kept.length > 0) return kept
+  const part = cut(lines[0] ?? '', limit - TRUNCATED.length - 1, size)
+  return part === '' ? [] : [part]
+}
+
+const PARTS: Readonly<Record<string, string>> = {
+  task: 'task details',
+  app: 'app details',
+  owner: 'app owner',
+  execution: 'result of the execution',
+  scriptLog: 'script log',
+}
+
+const NOTES = [
+  {
+    variable: 'suppressedCount',
+    text: ({ suppressedCount: count }: TemplateRecord) =>
+      Number(count) > 0 ? `Alerts held back since the last message: ${count}` : '',
+  },
+  {
+    variable: 'missingParts',
+    text: ({ missingParts, missingReasons }: TemplateRecord) => {
+      const reasons = (missingReasons ?? {}) as Readonly<Record<string, string>>
+      const parts = (missingParts as readonly string[]).map((part) => {
+        const name = PARTS[part] ?? part
+        return reasons[part] ? `${name} (${reasons[part]})` : name
+      })
+      return parts.length > 0 ? `Not available when this was sent: ${parts.join(', ')}` : ''
+    },
+  },
+] as const
+
+/** What a chat message must say even when its template does not: the notes that a template with this source text leaves out, in one line; empty when there are none. */
+export function missingNotes(source: string, variables: TemplateRecord): string {
+  const missing = NOTES.filter(({ variable }) => !source.includes(variable))
+  return missing
+    .map(({ text }) => text(variables))
+    .filter(Boolean)
+    .join(' · ')
+}

@@ -1,0 +1,46 @@
+/** What is wrong with the settings of destinations: found by rendering a sample, without sending anything. */
+import { SILENT } from '../../platform/silent-log.ts'
+import type { RecordContext } from '../record.ts'
+import { sampleEvent } from '../sample-event.ts'
+import type { TemplateEngine } from '../templates/engine.ts'
+import { createTextWriter } from '../texts/writer.ts'
+import { createTimeFormatter } from '../times.ts'
+import type { RenderInput, Route } from '../types.ts'
+import { type DestinationConfig, destinationType } from './index.ts'
+import type { SettingProblem } from './setting-problem.ts'
+import type { CheckConfig, HttpRenderInput } from './types.ts'
+
+type Checked = CheckConfig & {
+  readonly footman: { readonly destinations: Readonly<Record<string, DestinationConfig>> }
+}
+
+export async function destinationProblems(engine: TemplateEngine, config: Checked): Promise<readonly SettingProblem[]> {
+  const found = await Promise.all(
+    Object.entries(config.footman.destinations).map(async ([name, settings]) => {
+      if (!settings.enable) return []
+      const context = { name, engine, config, sample: () => sample(engine, name) }
+      const problems = (await destinationType(settings.type).check?.(settings, context)) ?? []
+      return problems.map(([key, message]) => ({
+        severity: 'error' as const,
+        path: `Butler.footman.destinations.${name}.${key}`,
+        message,
+        ...(key === 'body' || key === 'template' ? { hint: 'the whole event is sent until this is mended' } : {}),
+      }))
+    }),
+  )
+  return found.flat()
+}
+
+const CONTEXT: RecordContext = { qlikSenseUrls: {}, genericUrls: [], version: '', times: createTimeFormatter(), now: 0 }
+const LINES = { headScriptLogLines: 15, tailScriptLogLines: 15 }
+
+/** A failed reload as a destination would get it. */
+async function sample(engine: TemplateEngine, name: string): Promise<HttpRenderInput> {
+  const event = sampleEvent('sample', 'failed', 0)
+  const when = { types: [event.type], outcomes: [event.outcome] }
+  const route: Route = { name: 'sample', destination: name, when, phase: 'enriched', needs: [], plan: () => [] }
+  const fixed = { target: '', deliveryId: '', suppressed: 0, kind: 'alert', note: null } as const
+  const input: RenderInput = { event, route, severity: event.severity, ...fixed }
+  const texts = createTextWriter({ engine, log: SILENT, context: () => CONTEXT })
+  return { ...input, text: await texts.write(input, LINES) }
+}

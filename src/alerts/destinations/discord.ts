@@ -1,0 +1,93 @@
+/** Discord: an embed posted to the webhook of a channel. */
+import { z } from 'zod'
+import { list, requiredHttpUrl, text } from '../../config/fields.ts'
+import type { Severity } from '../../events/types.ts'
+import type { HttpResponse } from '../../platform/http-client.ts'
+import { jsonOf } from '../../platform/http-json.ts'
+import { cleanText, escapeMarkdown } from '../templates/escape.ts'
+import { cut } from '../texts/cut.ts'
+import type { Fact } from '../texts/facts.ts'
+import type { DeliveryResult } from '../types.ts'
+import { hostOf, httpDestination, httpResult, retryAfter, secretsOfUrl } from './http.ts'
+import type { SettingsOf } from './settings.ts'
+import { type HttpRenderInput, TEXT_NEEDS } from './types.ts'
+
+const COLOURS: Readonly<Record<Severity, number>> = {
+  critical: 10038562,
+  error: 15158332,
+  warning: 15844367,
+  info: 3447003,
+}
+const RECOVERY_COLOUR = 3066993
+const LIMITS = { title: 256, description: 4096, name: 256, value: 1024, footer: 200, fields: 25, all: 6000 }
+/** A longer value would be broken over lines in a narrow column. */
+const INLINE_VALUE = 40
+const PER_MINUTE = 25
+
+const config = () => ({
+  webhookURL: requiredHttpUrl('Address to post to.'),
+  username: text('Name of the sender.', 'Footman'),
+  threadId: text('Thread.'),
+  mentionRoles: list('Ids of roles to mention.', z.string()),
+})
+type Settings = SettingsOf<typeof config>
+
+export const discord = httpDestination({
+  purpose: 'alert',
+  config,
+  server: ({ webhookURL }) => ['webhookURL', webhookURL],
+  create: (settings) => ({
+    needs: TEXT_NEEDS,
+    showsTextOnly: true,
+    escaped: (text) => escapeMarkdown(cleanText(text)),
+    target: hostOf(settings.webhookURL),
+    secrets: secretsOfUrl(settings.webhookURL),
+    pace: { key: `discord ${settings.webhookURL}`, perMinute: PER_MINUTE },
+    render: (input) => ({ url: addressOf(settings), body: JSON.stringify(message(input, settings)) }),
+    result: discordResult,
+  }),
+})
+
+function addressOf({ webhookURL, threadId }: Settings): string {
+  const url = new URL(webhookURL)
+  url.searchParams.set('wait', 'true')
+  if (threadId) url.searchParams.set('thread_id', threadId)
+  return url.href
+}
+
+function message(input: HttpRenderInput, { username, mentionRoles }: Settings) {
+  const roles = mentionRoles.length > 0 ? { roles: mentionRoles } : {}
+  return {
+    username,
+    content: mentionRoles.map((id) => `<@&${id}>`).join(' '),
+    embeds: [embed(input)],
+    allowed_mentions: { parse: [], ...roles },
+  }
+}
+
+function embed({ event, text, severity, kind, route }: HttpRenderInput) {
+  const title = cut(text.title, LIMITS.title)
+  const footer = { text: cut(`Footman - ${route.name}`, LIMITS.footer) }
+  const fields = text.facts.slice(0, LIMITS.fields).map(field)
+  const used = [title, footer.text, ...fields.flatMap(({ name, value }) => [name, value])].join('').length
+  const description = [text.main, text.problem].filter(Boolean).join('\n')
+  return {
+    title,
+    url: text.links[0]?.url,
+    description: cut(description, Math.min(LIMITS.description, LIMITS.all - used)) || undefined,
+    color: kind === 'recovery' ? RECOVERY_COLOUR : COLOURS[severity],
+    timestamp: new Date(event.receivedAt).toISOString(),
+    fields,
+    footer,
+  }
+}
+
+function field({ name, value }: Fact) {
+  return { name: cut(name, LIMITS.name), value: cut(value, LIMITS.value), inline: value.length <= INLINE_VALUE }
+}
+
+/** The pause stands in seconds in the body of a 429. */
+function discordResult(response: HttpResponse, now: number): DeliveryResult {
+  const seconds = response.status === 429 ? Number(jsonOf(response).retry_after) : Number.NaN
+  return seconds > 0 ? retryAfter(response, seconds * 1000) : httpResult(response, now)
+}

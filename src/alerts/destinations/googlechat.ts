@@ -1,0 +1,66 @@
+/** Google Chat: an incoming webhook of a space (https://developers.google.com/workspace/chat/quickstart/webhooks). */
+import { flag, requiredHttpUrl } from '../../config/fields.ts'
+import { cleanText } from '../templates/escape.ts'
+import { cut } from '../texts/cut.ts'
+import type { Link } from '../texts/links.ts'
+import type { AlertText } from '../texts/writer.ts'
+import { hostOf, httpDestination, secretsOfUrl } from './http.ts'
+import { type HttpRenderInput, TEXT_NEEDS } from './types.ts'
+
+const TITLE_LIMIT = 500
+/** Of the whole text. */
+const TEXT_LIMIT = 4096
+/** A space takes one message a second from all its webhooks together. */
+const PER_MINUTE = 50
+
+const config = () => ({
+  webhookURL: requiredHttpUrl('Address to post to.'),
+  threads: flag('Put the messages about one task into one thread, a recovery included.', true),
+})
+
+export const googlechat = httpDestination({
+  purpose: 'alert',
+  config,
+  server: ({ webhookURL }) => ['webhookURL', webhookURL],
+  create: ({ webhookURL, threads }) => ({
+    needs: TEXT_NEEDS,
+    showsTextOnly: true,
+    escaped,
+    target: hostOf(webhookURL),
+    secrets: secretsOfUrl(webhookURL),
+    pace: { key: `googlechat ${new URL(webhookURL).pathname}`, perMinute: PER_MINUTE },
+    render(input) {
+      const text = words(input.text)
+      if (!threads) return { url: webhookURL, body: JSON.stringify({ text }) }
+      return { url: threadedUrl(webhookURL), body: JSON.stringify({ text, thread: { threadKey: threadKeyOf(input) } }) }
+    },
+  }),
+})
+
+/** Without this option Google Chat ignores the thread. */
+function threadedUrl(webhookURL: string): string {
+  const url = new URL(webhookURL)
+  url.searchParams.set('messageReplyOption', 'REPLY_MESSAGE_FALLBACK_TO_NEW_THREAD')
+  return url.href
+}
+
+function threadKeyOf({ text, kind, route }: HttpRenderInput): string {
+  return kind === 'summary' ? `footman:summary:${route.name}` : text.key
+}
+
+function words({ title, facts, main, problem, links }: AlertText): string {
+  const lines = facts.map(({ name, value }) => `${name}: ${value}`).join('\n')
+  const head = [`*${cut(title, TITLE_LIMIT)}*`, lines].filter(Boolean).join('\n')
+  const end = [problem && cut(problem, TITLE_LIMIT), links.map(linkTo).join(' | ')].filter(Boolean).join('\n')
+  const room = Math.max(0, TEXT_LIMIT - end.length - 2)
+  return [cut([head, main].filter(Boolean).join('\n\n'), room), end].filter(Boolean).join('\n\n')
+}
+
+function linkTo({ text: label, url }: Link): string {
+  return `<${url.replaceAll('|', '%7C').replaceAll('>', '%3E')}|${label.replace(/[<>|]/g, ' ')}>`
+}
+
+/** Google Chat has no escape sign. A blank tears links `<address|text>` and mentions `<users/all>` apart. */
+function escaped(text: string): string {
+  return cleanText(text).replace(/<(?=(?:users\/|[a-z][a-z0-9+.-]*:))/gi, '< ')
+}

@@ -1,0 +1,68 @@
+/** Mattermost: an incoming webhook (https://developers.mattermost.com/integrate/webhooks/incoming/). */
+import { requiredHttpUrl, text } from '../../config/fields.ts'
+import type { Severity } from '../../events/types.ts'
+import { cleanText, escapeAngles } from '../templates/escape.ts'
+import { cut } from '../texts/cut.ts'
+import type { Link } from '../texts/links.ts'
+import type { AlertText } from '../texts/writer.ts'
+import { hostOf, httpDestination, secretsOfUrl } from './http.ts'
+import { TEXT_NEEDS } from './types.ts'
+
+const COLOURS: Readonly<Record<Severity, string>> = {
+  critical: '#992d22',
+  error: '#e74c3c',
+  warning: '#f1c40f',
+  info: '#3498db',
+}
+const RECOVERY_COLOUR = '#2ecc71'
+const TITLE_LIMIT = 500
+/** The server splits a longer text into several posts. */
+const TEXT_LIMIT = 12_000
+
+const config = () => ({
+  webhookURL: requiredHttpUrl('Address to post to.'),
+  channel: text('Channel, or @user for a direct message.', '', { defaultText: 'channel of the webhook' }),
+  username: text('Name of the sender.', 'Footman'),
+})
+
+export const mattermost = httpDestination({
+  purpose: 'alert',
+  config,
+  server: ({ webhookURL }) => ['webhookURL', webhookURL],
+  create: ({ webhookURL: url, channel, username }) => ({
+    needs: TEXT_NEEDS,
+    showsTextOnly: true,
+    escaped,
+    target: channel || hostOf(url),
+    secrets: secretsOfUrl(url),
+    render: ({ text, severity, kind }) => ({
+      url,
+      body: JSON.stringify({
+        channel: channel || undefined,
+        username,
+        text: `**${cut(text.title, TITLE_LIMIT)}**`,
+        attachments: [{ color: kind === 'recovery' ? RECOVERY_COLOUR : COLOURS[severity], text: details(text) }],
+      }),
+    }),
+  }),
+})
+
+function details({ facts, main, problem, links }: AlertText): string {
+  const lines = facts.map(({ name, value }) => `**${name}:** ${value}`).join('\n')
+  const words = cut([lines, main].filter(Boolean).join('\n\n'), TEXT_LIMIT)
+  return [words, problem, links.map(linkTo).join(' | ')].filter(Boolean).join('\n\n')
+}
+
+function linkTo({ text: label, url }: Link): string {
+  return `[${escaped(label)}](${url.replaceAll('(', '%28').replaceAll(')', '%29')})`
+}
+
+/**
+ * Outside text is shown as it is: no formatting, no link with another address than it shows, no mention. Signs of
+ * Markdown get a backslash (an underscore within a word needs none, which keeps addresses whole), angles become
+ * entities (Mattermost also reads Slack's `<!channel>` and `<address|text>`), and a blank follows the @ of a mention.
+ */
+function escaped(text: string): string {
+  const marked = cleanText(text).replace(/[\\`*~[\]|#]|(?<![a-z0-9])_|_(?![a-z0-9])/gi, '\\$&')
+  return escapeAngles(marked).replace(/(?<![a-z0-9])@(?=[\p{L}\p{N}_\\])/giu, '@ ')
+}

@@ -1,0 +1,161 @@
+/** OpenTelemetry log records over HTTP with JSON (OTLP 1.x): many events in one request. */
+import { z } from 'zod'
+import { map } from '../../config/fields.ts'
+import type { Severity, TaskEvent } from '../../events/types.ts'
+import type { HttpResponse } from '../../platform/http-client.ts'
+import { jsonOf } from '../../platform/http-json.ts'
+import { cut } from '../texts/cut.ts'
+import { appIdOf, appNameOf, taskNameOf } from '../texts/words.ts'
+import type { DeliveryResult, Message, NamedDestination } from '../types.ts'
+import { createClientSource } from './client.ts'
+import { createMasker, explanation, hostOf, httpFailure, httpResult } from './http.ts'
+import { httpHeaders, type SettingsOf, serverUrl } from './settings.ts'
+import { type DestinationDeps, type DestinationType, TEXT_NEEDS } from './types.ts'
+
+const SEVERITY_NUMBERS: Readonly<Record<Severity, number>> = { critical: 21, error: 17, warning: 13, info: 9 }
+const SEVERITY_TEXTS: Readonly<Record<Severity, string>> = {
+  critical: 'FATAL',
+  error: 'ERROR',
+  warning: 'WARN',
+  info: 'INFO',
+}
+/** The only answers that a client may repeat its request for. */
+const TEMPORARY = [429, 502, 503, 504]
+const BATCH_SIZE = 500
+/** Of what a collector says about refused records. */
+const WORDS_KEPT = 300
+const MAX_ANSWER_BYTES = 1024 * 1024
+
+const config = () => ({
+  endpoint: serverUrl('Address of the collector; /v1/logs is appended.', 'http://localhost:4318'),
+  headers: httpHeaders(),
+  resource: map('Extra resource attributes.', z.string()),
+})
+type Settings = SettingsOf<typeof config>
+
+export const otlp: DestinationType<typeof config> = {
+  purpose: 'record',
+  config,
+  server: ({ endpoint }) => ['endpoint', endpoint],
+  create: createOtlpDestination,
+}
+
+function createOtlpDestination(settings: Settings, deps: DestinationDeps, name: string): NamedDestination {
+  const { endpoint, headers, timeout } = settings
+  const clients = createClientSource(deps, settings)
+  const mask = createMasker(Object.values(headers))
+  const resource = {
+    attributes: attributes({
+      'service.name': 'footman',
+      'service.version': deps.version,
+      'service.instance.id': deps.hostname,
+      ...settings.resource,
+    }),
+  }
+
+  async function post(batch: readonly Message[], signal: AbortSignal): Promise<HttpResponse | DeliveryResult> {
+    const client = await clients.client()
+    if ('problem' in client) return { outcome: 'retry', detail: client.problem, slow: true }
+    const logRecords = batch.map(({ payload }) => payload)
+    return client.request({
+      method: 'POST',
+      url: `${endpoint.replace(/\/+$/, '')}/v1/logs`,
+      headers: {
+        'User-Agent': `Footman/${deps.version}`,
+        'Idempotency-Key': batch[0]?.deliveryId ?? '',
+        'Content-Type': 'application/json',
+        ...headers,
+      },
+      body: JSON.stringify({
+        resourceLogs: [{ resource, scopeLogs: [{ scope: { name: 'footman.events' }, logRecords }] }],
+      }),
+      timeoutMs: timeout,
+      signal,
+      maxBodyBytes: MAX_ANSWER_BYTES,
+      statusSuffices: true,
+    })
+  }
+
+  function judge(response: HttpResponse, size: number): DeliveryResult {
+    const { status } = response
+    const result = httpResult(response, deps.clock.now())
+    const said = explanation(response, mask)
+    const detail = said ? `HTTP ${status}: ${said}` : `HTTP ${status}`
+    if (TEMPORARY.includes(status)) return { ...result, detail }
+    if (result.outcome !== 'delivered') return { outcome: 'rejected', detail }
+    const { rejected, why } = partialSuccess(response)
+    if (rejected === 0) return result
+    const words = cut(mask(`${rejected} of ${size} records refused${why && `: ${why}`}`), WORDS_KEPT)
+    if (rejected >= size) return { outcome: 'rejected', detail: words }
+    deps.log.warn(`NOTIFY ${name}: ${words}`)
+    return { outcome: 'delivered', detail: words }
+  }
+
+  async function deliver(batch: readonly Message[], signal: AbortSignal): Promise<readonly DeliveryResult[]> {
+    const result = await post(batch, signal).then(
+      (answer) => ('outcome' in answer ? answer : judge(answer, batch.length)),
+      httpFailure,
+    )
+    return batch.map(() => result)
+  }
+
+  return {
+    name,
+    type: 'otlp',
+    needs: TEXT_NEEDS,
+    batchSize: BATCH_SIZE,
+    targets: () => [{ target: hostOf(endpoint), lane: name }],
+    async render(input) {
+      const { deliveryId, target, event } = input
+      const { title, variables } = await deps.texts.write(input, settings)
+      const record = logRecord(event, title, input.severity, String(variables.errorText ?? ''))
+      return { deliveryId, target, subject: title, body: JSON.stringify(record), payload: record }
+    },
+    deliver,
+    async close() {
+      clients.close()
+    },
+  }
+}
+
+function logRecord(event: TaskEvent, title: string, severity: Severity, error: string) {
+  const nanoseconds = `${event.receivedAt}000000`
+  return {
+    timeUnixNano: nanoseconds,
+    observedTimeUnixNano: nanoseconds,
+    severityNumber: SEVERITY_NUMBERS[severity],
+    severityText: SEVERITY_TEXTS[severity],
+    eventName: `qlik.${event.type}.${event.outcome}`,
+    body: { stringValue: title },
+    attributes: attributes({
+      'footman.event.id': event.id,
+      'qlik.task.id': event.taskId,
+      'qlik.task.name': taskNameOf(event),
+      'qlik.app.id': appIdOf(event),
+      'qlik.app.name': appNameOf(event),
+      'qlik.execution.id': event.executionId,
+      'qlik.execution.duration_ms': event.execution?.duration ?? '',
+      'qlik.error': error,
+      'host.name': event.host,
+      'user.name': event.user.replaceAll('\\\\', '\\').replaceAll('\\', '/'),
+    }),
+  }
+}
+
+/** What is not known is left out. Whole numbers are texts in OTLP's JSON. */
+function attributes(values: Readonly<Record<string, string | number>>) {
+  return Object.entries(values)
+    .filter(([, value]) => value !== '')
+    .map(([key, value]) => {
+      if (typeof value === 'number') return { key, value: { intValue: String(Math.round(value)) } }
+      return { key, value: { stringValue: value.toWellFormed() } }
+    })
+}
+
+function partialSuccess(response: HttpResponse): { rejected: number; why: string } {
+  const { rejectedLogRecords = 0, errorMessage = '' } = (jsonOf(response).partialSuccess ?? {}) as {
+    readonly rejectedLogRecords?: number | string
+    readonly errorMessage?: string
+  }
+  return { rejected: Number(rejectedLogRecords) || 0, why: String(errorMessage) }
+}

@@ -1,0 +1,35 @@
+/** Settings that all destinations have, and fields that several types share. */
+import { z } from 'zod'
+import { choice, count, durationText, file, flag, httpUrl, map } from '../../config/fields.ts'
+
+/** Built anew at each call, like the settings of a type. */
+export const commonSettings = () => ({
+  enable: flag('Send to it.', true),
+  timeout: durationText({ min: 1000, max: 600_000 })
+    .prefault('10s')
+    .meta({ description: 'Time-out of one attempt.', format: 'duration' }),
+  rejectUnauthorized: flag('Refuse a server certificate that cannot be verified.', true),
+  caFile: file('Certificate authority of the server (PEM).'),
+  headScriptLogLines: count('First lines of the script log in messages about reloads.', 15),
+  tailScriptLogLines: count('Last lines of the script log in messages about reloads.', 15),
+})
+
+export type Fields = Readonly<Record<string, z.ZodType>>
+export type CommonSettings = z.output<z.ZodObject<ReturnType<typeof commonSettings>>> & { readonly type: string }
+/** The parsed settings of a type whose own keys `config` makes. */
+export type SettingsOf<Config extends () => Fields> = CommonSettings & z.output<z.ZodObject<ReturnType<Config>>>
+
+export const serverUrl = (description: string, fallback: string) =>
+  httpUrl(description, fallback).refine((value) => value !== '', { error: 'must be an address' })
+
+export const httpHeaders = () =>
+  map(
+    'HTTP headers.',
+    z.string().regex(/^[\t\x20-\x7e\x80-\xff]*$/, { error: 'must be one line of plain text' }),
+    z.string().regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, {
+      error: (issue) => `must be the name of an HTTP header, found "${issue.input}"`,
+    }),
+  )
+
+export const messageType = () =>
+  choice('basic: one line of text; formatted: with details.', ['basic', 'formatted'], 'formatted')

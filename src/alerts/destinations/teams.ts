@@ -1,0 +1,221 @@
+/** Microsoft Teams: an Adaptive Card in an envelope to the webhook of a workflow. */
+import { requiredHttpUrl } from '../../config/fields.ts'
+import type { HttpResponse } from '../../platform/http-client.ts'
+import { TEAMS_TEMPLATE } from '../templates/builtin-chat.ts'
+import type { TemplateRecord } from '../templates/engine.ts'
+import { cleanText, escapeMarkdown, mapTexts } from '../templates/escape.ts'
+import { cut, utf8 } from '../texts/cut.ts'
+import type { DeliveryResult } from '../types.ts'
+import {
+  basicLine,
+  type ChatDeps,
+  type ChatSettings,
+  chatTemplate,
+  chatVariables,
+  chatWords,
+  findTemplate,
+  missingNotes,
+  problemOf,
+  renderObject,
+  withinBudget,
+} from './chat.ts'
+import { hostOf, httpDestination, httpResult, secretsOfUrl } from './http.ts'
+import type { JsonObject } from './json-text.ts'
+import { messageType } from './settings.ts'
+import { type HttpCall, TEXT_NEEDS } from './types.ts'
+
+const config = () => ({
+  webhookURL: requiredHttpUrl('Address to post to.'),
+  messageType: messageType(),
+})
+
+export const teams = httpDestination({
+  purpose: 'alert',
+  config,
+  server: ({ webhookURL }) => ['webhookURL', webhookURL],
+  create: (settings, deps, name) => {
+    const { webhookURL: url, messageType } = settings
+    return {
+      needs: TEXT_NEEDS,
+      escaped: (text) => escapeMarkdown(cleanText(text)),
+      target: hostOf(url),
+      secrets: secretsOfUrl(url),
+      async render(input) {
+        const chat = await chatTemplate(deps.engine, input, name, messageType)
+        return teamsCall(deps, { ...chat, webhookURL: url }, chatWords(input))
+      },
+      result: teamsResult,
+    }
+  },
+})
+
+/** The request of a message, for the sections of Butler too. */
+export async function teamsCall(
+  deps: ChatDeps,
+  settings: TeamsSettings,
+  variables: TemplateRecord,
+): Promise<HttpCall & { readonly body: string }> {
+  return { url: settings.webhookURL, body: JSON.stringify(await teamsMessage(deps, settings, variables)) }
+}
+
+export interface TeamsSettings extends ChatSettings {
+  readonly webhookURL: string
+}
+
+/** Teams refuses larger messages; bytes of the whole request. */
+export const MAX_MESSAGE = 28 * 1024
+const MAX_NOTE = 2000
+const FITTING_ROUNDS = 40
+/** Connectors of this host are the last that take the older format. */
+const CONNECTOR_HOST = '.webhook.office.com'
+const BASIC_VERSION = '1.3'
+
+/**
+ * `variables` are those of `templateRecord`; `customText`, if there, stands in for facts and script log. Never rejects
+ * because of a template: then the basic message goes out and says so.
+ */
+export async function teamsMessage(
+  deps: ChatDeps,
+  settings: TeamsSettings,
+  variables: TemplateRecord,
+): Promise<JsonObject> {
+  const clean = chatVariables(variables)
+  // The text of a route may hold links of its own; what it shows of the event has been escaped before.
+  const record = { ...mapTexts(clean, escapeMarkdown), customText: clean.customText }
+  if (settings.messageType === 'basic') return basic(deps, settings, record, '')
+  try {
+    return await formatted(deps, settings, record)
+  } catch (error) {
+    const problem = escapeMarkdown(problemOf(deps, error, 'The basic Teams message is sent instead.'))
+    return basic(deps, settings, record, problem)
+  }
+}
+
+async function formatted(deps: ChatDeps, settings: TeamsSettings, record: TemplateRecord): Promise<JsonObject> {
+  const template = await findTemplate(deps, settings, TEAMS_TEMPLATE)
+  const notes = missingNotes(template.source, record)
+  return renderFitting(record, (variables) => {
+    const made = renderObject(deps.engine, template, variables, 'teams')
+    return notes ? withNotes(made, notes) : made
+  })
+}
+
+/** First the head of the script log gets shorter, then its tail, by whole lines; then whatever else is long. */
+function renderFitting(record: TemplateRecord, render: (variables: TemplateRecord) => JsonObject): JsonObject {
+  let head = utf8(String(record.scriptLogHead))
+  let tail = utf8(String(record.scriptLogTail))
+  let message = render(record)
+  for (let round = 0; round < FITTING_ROUNDS; round++) {
+    const excess = sizeOf(message) - MAX_MESSAGE
+    if (excess <= 0) return message
+    if (head === 0 && tail === 0) break
+    // Escaping can double a text, so that half of the excess may be enough.
+    const less = Math.ceil(excess / 2)
+    if (head > 0) head = Math.max(0, head - less)
+    else tail = Math.max(0, tail - less)
+    message = render(shortened(record, head, tail))
+  }
+  if (sizeOf(message) <= MAX_MESSAGE) return message
+  return render(shortened(withShortTexts(record), 0, 0))
+}
+
+function shortened(record: TemplateRecord, head: number, tail: number): TemplateRecord {
+  return withinBudget(record, { head, tail, size: utf8 })
+}
+
+const LONG_TEXTS = ['executionDetailsConcatenated', 'executionDetailsText', 'logMessage', 'errorText', 'customText']
+
+function withShortTexts(record: TemplateRecord): TemplateRecord {
+  const texts = LONG_TEXTS.map((name) => [name, cut(String(record[name]), MAX_NOTE)] as const)
+  return { ...record, ...Object.fromEntries(texts) }
+}
+
+export function sizeOf(message: JsonObject): number {
+  return Buffer.byteLength(JSON.stringify(message))
+}
+
+/** One line and buttons; what it must say beside that stands in a line of its own. */
+function basic(deps: ChatDeps, settings: TeamsSettings, record: TemplateRecord, problem: string): JsonObject {
+  const line = cut(basicLine(deps, settings, record), MAX_NOTE)
+  const notes = cut([missingNotes('', record), problem].filter(Boolean).join('\n\n'), MAX_NOTE)
+  return takesMessageCard(settings.webhookURL) ? messageCard(line, notes, record) : card(line, notes, record)
+}
+
+function takesMessageCard(url: string): boolean {
+  return URL.canParse(url) && new URL(url).hostname.toLowerCase().endsWith(CONNECTOR_HOST)
+}
+
+const isWebAddress = (url: unknown): url is string => typeof url === 'string' && /^https?:\/\/[^/]/i.test(url)
+
+function card(line: string, notes: string, record: TemplateRecord): JsonObject {
+  const actions = buttonsOf(record).map(({ title, tooltip, url }) => ({
+    ...{ type: 'Action.OpenUrl', title, tooltip, url, role: 'button' },
+  }))
+  const body = [
+    { type: 'TextBlock', size: 'large', weight: 'bolder', text: line, style: 'heading', wrap: true },
+    ...(notes ? [note(notes)] : []),
+    ...(actions.length > 0 ? [{ type: 'ActionSet', spacing: 'extraLarge', separator: true, actions }] : []),
+  ]
+  const $schema = 'http://adaptivecards.io/schemas/adaptive-card.json'
+  const content = { $schema, type: 'AdaptiveCard', version: BASIC_VERSION, body }
+  const contentType = 'application/vnd.microsoft.card.adaptive'
+  return { type: 'message', attachments: [{ contentType, contentUrl: null, content }] }
+}
+
+function note(text: string): JsonObject {
+  return { type: 'TextBlock', text, isSubtle: true, wrap: true }
+}
+
+interface Button {
+  readonly title: string
+  readonly tooltip: string
+  readonly name: string
+  readonly url: string
+}
+
+function buttonsOf({ qlikSenseQMC, qlikSenseHub, appUrl, appName, taskType }: TemplateRecord): readonly Button[] {
+  const place = taskType === 'cloudReload' ? 'Qlik Sense Cloud' : 'Qlik Sense'
+  const all = [
+    ['Open QMC', `Open management console in ${place}`, 'Qlik Sense QMC', qlikSenseQMC],
+    ['Open Hub', `Open hub in ${place}`, 'Qlik Sense Hub', qlikSenseHub],
+    ['Open app', `Open app in ${place}`, 'Qlik Sense app', appName ? appUrl : ''],
+  ] as const
+  return all.flatMap(([title, tooltip, name, url]) => (isWebAddress(url) ? [{ title, tooltip, name, url }] : []))
+}
+
+/** The older format; QMC and hub only, as it always was. */
+function messageCard(line: string, notes: string, record: TemplateRecord): JsonObject {
+  const links = buttonsOf(record).filter(({ title }) => title !== 'Open app')
+  return {
+    '@type': 'MessageCard',
+    '@context': 'https://schema.org/extensions',
+    summary: line,
+    themeColor: '0078D7',
+    title: line,
+    ...(notes ? { text: notes } : {}),
+    ...(links.length > 0 ? { potentialAction: links.map(openUri) } : {}),
+  }
+}
+
+function openUri({ name, url }: Button): JsonObject {
+  return { '@type': 'OpenUri', name, targets: [{ os: 'default', uri: url }] }
+}
+
+/** Into the body of the first card, or the text of a message card. */
+function withNotes(message: JsonObject, notes: string): JsonObject {
+  const [first, ...others] = Array.isArray(message.attachments) ? (message.attachments as JsonObject[]) : []
+  const content = first?.content as JsonObject | undefined
+  if (content && Array.isArray(content.body)) {
+    const extended = { ...content, body: [...content.body, note(notes)] }
+    return { ...message, attachments: [{ ...first, content: extended }, ...others] }
+  }
+  if (Array.isArray(message.body)) return { ...message, body: [...message.body, note(notes)] }
+  return { ...message, text: [message.text, notes].filter(Boolean).join('\n\n') }
+}
+
+const CONNECTOR_ERROR = /returned HTTP error (\d{3})/i
+
+export function teamsResult(response: HttpResponse, now: number): DeliveryResult {
+  const told = response.status === 200 ? CONNECTOR_ERROR.exec(response.text())?.[1] : undefined
+  return httpResult(told ? { ...response, status: Number(told) } : response, now)
+}
