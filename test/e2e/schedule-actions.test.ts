@@ -199,14 +199,15 @@ describe('footman schedules', () => {
     const { runId } = JSON.parse(ran.stdout) as { runId: string }
     await finished('hook', runId)
     const runs = await command('runs', 'hook')
-    expect([runs.code, runs.stdout]).toEqual([0, expect.stringContaining(runId)])
+    expect([runs.code, runs.stdout]).toEqual([0, expect.stringContaining(runId.slice(0, 13))])
+    expect((await command('runs', 'hook', '--wide')).stdout).toContain(runId)
   }, 60_000)
 
   test('exit codes: wrong cron 1, unknown schedule 3, nobody there 2', async () => {
     const wrong = await command('preview', '0 25 * * *')
     expect([wrong.code, wrong.stderr]).toEqual([
       1,
-      expect.stringContaining('\n0 25 * * *\n  ^^ hour 25 is out of range, hours are 0-23'),
+      expect.stringContaining('\n    0 25 * * *\n      ^^ hour 25 is out of range, hours are 0-23'),
     ])
     expect((await command('runs', 'nope')).code).toBe(3)
     expect((await command('run', 'nope')).code).toBe(3)

@@ -29,6 +29,7 @@ export function addCustomProperties(program: Command, done: (code: number) => vo
     .option('--dry-run', 'with --create: only say what would be done')
     .option('-y, --yes', 'with --create: do not ask')
     .option('--no-qs-connection', 'only list what is needed, without asking Qlik Sense')
+    .option('--wide', 'show whole texts, however long')
     .option('--json', 'as JSON')
     .addOption(
       new Option('--timeout <time>', 'time that Qlik Sense may take to answer')

@@ -25,6 +25,7 @@ import { openRepository, userOf } from './site.ts'
 export interface CustomPropertiesOptions {
   readonly configfile?: string
   readonly json?: boolean
+  readonly wide?: boolean
   /** False with --no-qs-connection: only list what is needed. */
   readonly qsConnection?: boolean
   readonly create?: boolean
@@ -96,7 +97,8 @@ function list(wanted: readonly WantedProperty[], options: CustomPropertiesOption
     io.err(`error: ${NAME}: --create needs Qlik Sense: leave --no-qs-connection out`)
     return EXIT.badInput
   }
-  io.out(options.json ? JSON.stringify(propertyJson(wanted, []), null, 2) : propertyTable(wanted, []))
+  const form = { wide: options.wide, width: io.columns }
+  io.out(options.json ? JSON.stringify(propertyJson(wanted, []), null, 2) : propertyTable(wanted, [], form))
   return EXIT.ok
 }
 
@@ -128,7 +130,8 @@ function tell(
   isAsked: (one: ComparedProperty) => boolean,
   { options, io }: Examination,
 ): void {
-  io.out(wanted.length > 0 ? propertyTable(wanted, compared) : 'The configuration uses no custom properties.')
+  const form = { wide: options.wide, width: io.columns }
+  io.out(wanted.length > 0 ? propertyTable(wanted, compared, form) : 'The configuration uses no custom properties.')
   const remarks = compared.filter((one) => isAsked(one) || one.definition !== null)
   const lines = [...remarks.flatMap(byHand), ...remarks.flatMap(emptyOnes)]
   if (lines.length > 0) io.out(`\n${lines.join('\n')}`)

@@ -1,22 +1,25 @@
 /** How the command shows custom properties. */
 import type { WantedProperty } from '../../config/custom-properties.ts'
-import { table } from '../remote/table.ts'
+import { type Column, type ListingForm, listing } from '../remote/table.ts'
 import { type ComparedProperty, isComplete, type Step } from './compare.ts'
 
 /** `compared` is empty when QRS was not asked. */
-export function propertyTable(wanted: readonly WantedProperty[], compared: readonly ComparedProperty[]): string {
+export function propertyTable(
+  wanted: readonly WantedProperty[],
+  compared: readonly ComparedProperty[],
+  form: ListingForm,
+): string {
   const states = new Map(compared.map((one) => [one.wanted.name, stateOf(one)]))
-  const asked = compared.length > 0
-  const head = ['NAME', 'VALUES', 'FOR', 'NEEDED', ...(asked ? ['IN QLIK SENSE'] : []), 'USED BY']
-  const rows = wanted.map(({ name, values, objects, required, keys, hint }) => [
-    name,
-    values.join(', ') || `(${hint ?? 'of your choice'})`,
-    objects.join(', '),
-    required ? 'yes' : 'optional',
-    ...(asked ? [states.get(name) ?? ''] : []),
-    keys.map((key) => `Butler.${key}`).join(', '),
-  ])
-  return table([head, ...rows])
+  const state: Column<WantedProperty> = { head: 'IN QLIK SENSE', cell: ({ name }) => states.get(name) ?? '', least: 13 }
+  const columns: readonly Column<WantedProperty>[] = [
+    { head: 'NAME', cell: ({ name }) => name },
+    { head: 'VALUES', cell: ({ values, hint }) => values.join(', ') || `(${hint ?? 'of your choice'})`, least: 12 },
+    { head: 'FOR', cell: ({ objects }) => objects.join(', '), least: 8 },
+    { head: 'NEEDED', cell: ({ required }) => (required ? 'yes' : 'optional') },
+    ...(compared.length > 0 ? [state] : []),
+    { head: 'USED BY', cell: ({ keys }) => keys.map((key) => `Butler.${key}`).join(', '), least: 16 },
+  ]
+  return listing(columns, wanted, form)
 }
 
 function stateOf({ definition, similar, missingValues, missingObjects }: ComparedProperty): string {

@@ -129,7 +129,10 @@ async function report(
   for (const line of await portRemarks(answers, given, isFree)) io.out(line)
   const wanted = wantedProperties(configOf(answers)!)
   const required = wanted.filter((one) => one.required)
-  if (required.length > 0) io.out(`\nCustom properties that Qlik Sense must have:\n${propertyTable(required, [])}`)
+  if (required.length > 0) {
+    const table = propertyTable(required, [], { width: io.columns })
+    io.out(`\nCustom properties that Qlik Sense must have:\n${table}`)
+  }
   io.out(`\n${nextSteps(answers, { configuration: file, appender, certificates }, wanted, platform)}`)
 }
 

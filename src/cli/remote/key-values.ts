@@ -1,9 +1,7 @@
 /** `footman kv export` and `footman kv import`: the key-value store as a file. */
 import { readFile, writeFile } from 'node:fs/promises'
 import { type CommandIo, EXIT } from '../io.ts'
-import type { Remote } from './client.ts'
-import { CommandFailure } from './failure.ts'
-import { type RemoteOptions, withRemote } from './run.ts'
+import { CommandFailure, type Remote, type RemoteOptions, withRemote } from './client.ts'
 
 export interface ExportOptions extends RemoteOptions {
   /** None = all that the key may see. */

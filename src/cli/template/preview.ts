@@ -21,8 +21,8 @@ import type { Config } from '../../config/schema.ts'
 import type { EventOutcome, EventType } from '../../events/types.ts'
 import { VERSION } from '../../platform/version.ts'
 import { type CommandIo, EXIT } from '../io.ts'
-import { CommandFailure } from '../remote/failure.ts'
-import { type RemoteOptions, withRemote } from '../remote/run.ts'
+import { CommandFailure, found, type RemoteOptions, withRemote } from '../remote/client.ts'
+import { wholeId } from '../remote/names.ts'
 import { BUILTIN_NAMES, builtinTemplate } from './builtin.ts'
 import { guessTarget } from './target.ts'
 
@@ -60,16 +60,15 @@ const SAMPLE_LINKS: RecordLinks = {
 export async function runTemplatePreview(name: string, options: PreviewOptions, io: CommandIo): Promise<number> {
   try {
     const { engine, context } = await surroundings(options)
-    const found = await findTemplate(engine, name, options)
+    const template = await findTemplate(engine, name, options)
     const record = options.event === undefined ? sampleRecord(options, context) : null
-    if (record) return await finish(engine, found, record, options, io)
+    if (record) return await finish(engine, template, record, options, io)
     return await withRemote(options, io, async (remote) => {
-      const path = `/v4/events/${encodeURIComponent(options.event!)}`
-      const what = `event ${options.event}`
-      const { status, text } = await remote.call({ path, what }, ['EVENT_NOT_FOUND', 'INVALID_ID'])
-      if (status === 404) throw new CommandFailure(EXIT.missing, what, 'Footman has no such event (any more)')
+      const path = `/v4/events/${await wholeId(remote, 'event', options.event!)}`
+      const call = { path, what: `event ${options.event}` }
+      const { text } = await found(remote, call, 'EVENT_NOT_FOUND', 'Footman has no such event (any more)')
       const { record } = JSON.parse(text) as { record: TemplateRecord }
-      return finish(engine, found, record, options, io)
+      return finish(engine, template, record, options, io)
     })
   } catch (error) {
     return report(error, io)

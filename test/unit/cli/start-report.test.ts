@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'bun:test'
 import { executionExitCode } from '../../../src/cli/remote/execution.ts'
-import { refusals, type StartAnswer, startExitCode } from '../../../src/cli/remote/start-report.ts'
+import { refusals, type StartAnswer, startExitCode } from '../../../src/cli/remote/start-task.ts'
 import { span, table } from '../../../src/cli/remote/table.ts'
 
 type Outcome = 'success' | 'failed' | 'aborted' | 'skipped' | null
