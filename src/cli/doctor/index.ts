@@ -13,7 +13,7 @@ import { runProbes } from './runner.ts'
 import { signsOf } from './signs.ts'
 import type { Examined, Probe } from './types.ts'
 
-export interface DoctorOptions {
+interface DoctorOptions {
   readonly configfile?: string
   readonly json?: boolean
   /** Groups; absent = all. */

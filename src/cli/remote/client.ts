@@ -86,7 +86,7 @@ export interface RemoteCall {
   readonly what: string
 }
 
-export interface RemoteAnswer {
+interface RemoteAnswer {
   readonly status: number
   readonly text: string
 }
@@ -103,7 +103,7 @@ export interface Remote {
   close(): void
 }
 
-export interface RemoteSettings {
+interface RemoteSettings {
   /** Of one call. */
   readonly timeoutMs: number
   /** How long `insist` goes on while Footman cannot be reached; default a minute. */
@@ -115,7 +115,7 @@ const PASSING = [429, 502, 503, 504]
 const INSIST_MS = 60_000
 const PAUSE_MS = 2000
 
-export function createRemote({ url, key, isOwn }: Place, settings: RemoteSettings): Remote {
+function createRemote({ url, key, isOwn }: Place, settings: RemoteSettings): Remote {
   const http = createHttpClient({ tls: { rejectUnauthorized: !isOwn } })
   const { timeoutMs, insistMs = INSIST_MS, pauseMs = PAUSE_MS } = settings
 

@@ -1,8 +1,8 @@
 /** The commands that talk to a running Footman, each loaded when called. */
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { toTimeout } from '../arguments.ts'
+import { addTemplateCommands } from '../commands.ts'
 import { processIo } from '../io.ts'
-import { addTemplateCommands } from '../template/commands.ts'
 import { addList, addWide } from './list.ts'
 import { SCHEDULE_EXIT_CODES, toCount } from './lists.ts'
 
@@ -96,7 +96,7 @@ function addKeyValueCommands(program: Command, done: Done): void {
     .action(async (file: string | undefined, options) => {
       const [{ runKvImport }, { standardInput }] = await Promise.all([
         import('./key-values.ts'),
-        import('../standard-input.ts'),
+        import('../prompt.ts'),
       ])
       done(await runKvImport(file, options, standardInput(), processIo))
     })

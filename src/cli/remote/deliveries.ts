@@ -1,8 +1,8 @@
 /** `footman deliveries show`, `resend` and `cancel`: what became of a message; sending again and calling off. */
 import { type CommandIo, EXIT } from '../io.ts'
+import { facts, stateText, table } from '../table.ts'
 import { CommandFailure, found, OLD, type Remote, type RemoteOptions, withRemote } from './client.ts'
 import { refuseUnknownDestinations, wholeId } from './names.ts'
-import { facts, stateText, table } from './table.ts'
 
 interface DeliveryView {
   readonly id: string
@@ -58,7 +58,7 @@ function described(delivery: DeliveryView): string {
   return `${about}\n\n${table([['ATTEMPT', 'AT', 'TOOK', 'RESULT', 'DETAIL'], ...lines])}`
 }
 
-export interface ResendOptions extends RemoteOptions {
+interface ResendOptions extends RemoteOptions {
   readonly dead?: boolean
   readonly destination: readonly string[]
   readonly reason: readonly string[]

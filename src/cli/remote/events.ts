@@ -1,11 +1,11 @@
 /** `footman events show` and `footman events tail`: an event with its deliveries, and changes as they happen. */
 import { visible } from '../../platform/visible.ts'
 import { type CommandIo, EXIT } from '../io.ts'
+import { type Column, DEFAULT_WIDTH, facts, fit, listing, shortIds, stateText } from '../table.ts'
 import { CommandFailure, findPlace, found, type PlaceOptions, type RemoteOptions, withRemote } from './client.ts'
 import { wholeId } from './names.ts'
-import { type Column, DEFAULT_WIDTH, facts, fit, listing, shortIds, stateText } from './table.ts'
 
-export interface ShowOptions extends RemoteOptions {
+interface ShowOptions extends RemoteOptions {
   readonly wide?: boolean
 }
 
@@ -70,7 +70,7 @@ function described(event: EventView, form: { wide: boolean | undefined; width: n
   return `${about}\n\n${deliveries.length === 0 ? 'No deliveries.' : listing(DELIVERIES, deliveries, form)}`
 }
 
-export interface TailOptions extends PlaceOptions {
+interface TailOptions extends PlaceOptions {
   readonly json?: boolean
   readonly wide?: boolean
   readonly topic: readonly string[]

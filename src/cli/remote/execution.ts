@@ -1,10 +1,10 @@
 /** `footman execution`: shows an execution and follows it, until it is final or the time is over. */
 import { isGuid } from '../../platform/uuid.ts'
 import { type CommandIo, EXIT } from '../io.ts'
+import { facts, span } from '../table.ts'
 import { CommandFailure, type Remote, type RemoteOptions, withRemote } from './client.ts'
-import { facts, span } from './table.ts'
 
-export interface ExecutionOptions extends RemoteOptions {
+interface ExecutionOptions extends RemoteOptions {
   /** Seconds; true = as long as it takes, up to 24 h. */
   readonly wait?: number | true
   readonly log?: boolean

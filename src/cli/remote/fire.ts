@@ -4,11 +4,11 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { isGuid } from '../../platform/uuid.ts'
 import { visible } from '../../platform/visible.ts'
 import { type CommandIo, EXIT } from '../io.ts'
+import { type Column, listing, stateText } from '../table.ts'
 import { CommandFailure, OLD, type Remote, type RemoteCall, type RemoteOptions, withRemote } from './client.ts'
 import { isNoTask, noSuchTask, taskIdOf, unknownDestinations, unknownRoutes, wholeId } from './names.ts'
-import { type Column, listing, stateText } from './table.ts'
 
-export interface FireOptions extends RemoteOptions {
+interface FireOptions extends RemoteOptions {
   readonly type?: string
   readonly outcome?: string
   readonly task?: string
@@ -21,7 +21,7 @@ export interface FireOptions extends RemoteOptions {
   readonly wide?: boolean
 }
 
-export interface ReplayOptions extends RemoteOptions {
+interface ReplayOptions extends RemoteOptions {
   readonly to: readonly string[]
   readonly route: readonly string[]
   readonly ignoreGates?: boolean

@@ -1,10 +1,10 @@
 /** `footman history`: executions that have ended, one by one or summed up, as a listing, JSON or CSV. */
 import { visible } from '../../platform/visible.ts'
 import { type CommandIo, EXIT } from '../io.ts'
+import { type Column, listing, span } from '../table.ts'
 import { pages, type RemoteOptions, withRemote } from './client.ts'
-import { type Column, listing, span } from './table.ts'
 
-export interface HistoryOptions extends RemoteOptions {
+interface HistoryOptions extends RemoteOptions {
   readonly from: string
   readonly summary?: boolean
   readonly format: 'table' | 'csv'

@@ -3,19 +3,19 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { type CommandIo, EXIT } from '../io.ts'
 import { CommandFailure, type Remote, type RemoteOptions, withRemote } from './client.ts'
 
-export interface ExportOptions extends RemoteOptions {
+interface ExportOptions extends RemoteOptions {
   /** None = all that the key may see. */
   readonly namespace: readonly string[]
   /** Absent = standard output. */
   readonly output?: string
 }
 
-export interface ImportOptions extends RemoteOptions {
+interface ImportOptions extends RemoteOptions {
   readonly mode?: 'merge' | 'replace'
 }
 
 /** Standard input. */
-export interface Input extends AsyncIterable<Uint8Array | string> {
+interface Input extends AsyncIterable<Uint8Array | string> {
   readonly isTTY?: boolean | undefined
 }
 

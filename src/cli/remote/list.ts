@@ -1,9 +1,9 @@
 /** A command that prints a list of a running Footman, made of its entry in the table of lists. */
 import type { Command } from 'commander'
 import { type CommandIo, EXIT, processIo } from '../io.ts'
+import { listing } from '../table.ts'
 import type { Remote } from './client.ts'
 import { LISTS, type ListCommand, type ListName, type ListOptions, type Named } from './lists.ts'
-import { listing } from './table.ts'
 
 type AddRemote = (parent: Command, nameAndArguments: string, description: string) => Command
 

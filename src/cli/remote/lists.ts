@@ -1,8 +1,8 @@
 /** What the commands list that ask a running Footman: endpoint, filters and columns of each. */
 import { InvalidArgumentError, Option } from 'commander'
 import type { CommandIo } from '../io.ts'
+import { type Column, span, stateText } from '../table.ts'
 import type { Query, Remote, RemoteOptions } from './client.ts'
-import { type Column, span, stateText } from './table.ts'
 
 // biome-ignore lint/suspicious/noExplicitAny: each list has options of its own, which the command line has checked
 export type ListOptions = RemoteOptions & { readonly wide?: boolean; readonly limit?: number } & Record<string, any>

@@ -2,7 +2,7 @@
 import { type CommandIo, EXIT } from '../io.ts'
 import { OLD, type RemoteOptions, withRemote } from './client.ts'
 
-export interface ReloadOptions extends RemoteOptions {
+interface ReloadOptions extends RemoteOptions {
   readonly dryRun?: boolean
 }
 

@@ -1,9 +1,9 @@
 /** `footman routes explain`: which alert routes fire for an event, and why others do not. */
 import { isGuid } from '../../platform/uuid.ts'
 import { type CommandIo, EXIT } from '../io.ts'
+import { table } from '../table.ts'
 import { CommandFailure, OLD, type Remote, type RemoteOptions, withRemote } from './client.ts'
 import { isNoTask, noSuchTask, wholeId } from './names.ts'
-import { table } from './table.ts'
 
 interface RouteView {
   readonly name: string
@@ -18,7 +18,7 @@ async function allRoutes(remote: Remote): Promise<readonly RouteView[]> {
   return (JSON.parse(text) as { readonly alertRoutes: readonly RouteView[] }).alertRoutes
 }
 
-export interface RoutesExplainOptions extends RemoteOptions {
+interface RoutesExplainOptions extends RemoteOptions {
   readonly event?: string
   readonly type?: string
   readonly outcome?: string

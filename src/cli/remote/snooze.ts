@@ -3,7 +3,7 @@ import { type CommandIo, EXIT } from '../io.ts'
 import { CommandFailure, found, OLD, type RemoteOptions, withRemote } from './client.ts'
 import { isBeginning, wholeId } from './names.ts'
 
-export interface SnoozeSetOptions extends RemoteOptions {
+interface SnoozeSetOptions extends RemoteOptions {
   readonly task: readonly string[]
   readonly name: readonly string[]
   readonly app: readonly string[]

@@ -2,9 +2,9 @@
 import { isGuid, uuidV7 } from '../../platform/uuid.ts'
 import { visible } from '../../platform/visible.ts'
 import { type CommandIo, EXIT } from '../io.ts'
+import { span } from '../table.ts'
 import { CommandFailure, type Remote, type RemoteOptions, withRemote } from './client.ts'
 import { type ExecutionView, follow, LONGEST_WAIT_S, scriptLog } from './execution.ts'
-import { span } from './table.ts'
 
 export interface StartTaskOptions extends RemoteOptions {
   readonly tag: readonly string[]
@@ -28,7 +28,7 @@ export function runStartTask(tasks: readonly string[], options: StartTaskOptions
   return withRemote(options, io, (remote) => startTasks(remote, tasks, options, io))
 }
 
-export async function startTasks(
+async function startTasks(
   remote: Remote,
   tasks: readonly string[],
   options: StartTaskOptions,
@@ -148,7 +148,7 @@ async function requireReading(remote: Remote): Promise<void> {
   })
 }
 
-export interface FinishOptions {
+interface FinishOptions {
   /** Seconds; true = as long as it takes, up to 24 h; absent = not at all. */
   readonly wait?: number | true
   readonly json?: boolean
@@ -254,7 +254,7 @@ const summaryOf = ({ state, outcome, statusText, queueMs, runMs }: ExecutionView
 })
 
 /** `failed    Sales ETL hourly  after 1.5 s: Error: Cannot open file`. */
-export function executionLine({ state, outcome, taskName, appName, runMs, error }: ExecutionView): string {
+function executionLine({ state, outcome, taskName, appName, runMs, error }: ExecutionView): string {
   const words = `${(outcome ?? state).padEnd(8)}  ${taskName ?? appName ?? ''}`
   const time = runMs === null ? '' : `  after ${span(runMs)}`
   return `${words}${time}${error ? `: ${error}` : ''}`
@@ -262,7 +262,7 @@ export function executionLine({ state, outcome, taskName, appName, runMs, error 
 
 type Summary = Pick<ExecutionView, 'state' | 'outcome' | 'statusText' | 'queueMs' | 'runMs'>
 
-export interface StartedTask {
+interface StartedTask {
   readonly taskId: string
   readonly taskName: string
   readonly status: 'started'
@@ -270,21 +270,21 @@ export interface StartedTask {
   readonly execution: Summary | null
 }
 
-export interface WaitingTask {
+interface WaitingTask {
   readonly taskId: string
   readonly taskName: string
   readonly status: 'queued'
   readonly queueId: string
 }
 
-export interface FailedTask {
+interface FailedTask {
   readonly taskId: string
   readonly taskName: string
   readonly status: 'failed'
   readonly error: string
 }
 
-export interface DeniedSelector {
+interface DeniedSelector {
   readonly taskId?: string
   readonly tag?: string
   readonly customProperty?: { readonly name: string; readonly value: string }

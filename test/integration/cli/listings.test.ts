@@ -7,7 +7,7 @@ import { runList } from '../../../src/cli/remote/list.ts'
 import type { ListName, ListOptions } from '../../../src/cli/remote/lists.ts'
 import { runScheduleRun } from '../../../src/cli/remote/schedules.ts'
 import { runSnoozeLift } from '../../../src/cli/remote/snooze.ts'
-import { listing, shortIds } from '../../../src/cli/remote/table.ts'
+import { listing, shortIds } from '../../../src/cli/table.ts'
 import { heard, restStub, type StubRequest } from '../../support/rest-stub.ts'
 
 const AT = '2026-03-02T06:03:11.520Z'

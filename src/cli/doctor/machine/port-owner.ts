@@ -18,7 +18,7 @@ const run = promisify(execFile)
 const PATIENCE_MS = 5000
 
 /** A port on some addresses of this machine. */
-export interface OwnPort {
+interface OwnPort {
   readonly port: number
   readonly addresses: readonly string[]
 }

@@ -2,7 +2,7 @@
 import type { Finding } from '../types.ts'
 import type { TlsLook } from './tls.ts'
 
-export interface CertificateSubject {
+interface CertificateSubject {
   readonly group: string
   readonly target: string
   /** Host, or the name that is asked for instead. */

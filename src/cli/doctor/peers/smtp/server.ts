@@ -9,7 +9,7 @@ import type { DoctorContext, Finding } from '../../types.ts'
 import { type Greeting, greet, SmtpRefusal, sayGoodbye, startTls } from './dialogue.ts'
 import { type MailSubject, mailFinding } from './subject.ts'
 
-export interface ServerLook {
+interface ServerLook {
   readonly findings: Finding[]
   /** Whether a login is worth a try. */
   readonly usable: boolean

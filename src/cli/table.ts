@@ -1,5 +1,5 @@
 /** Listings and tables on the terminal. Every row is one line, whatever its cells hold. */
-import { visible } from '../../platform/visible.ts'
+import { visible } from '../platform/visible.ts'
 
 /** Width of a listing where there is no terminal. */
 export const DEFAULT_WIDTH = 100
@@ -97,21 +97,25 @@ export function facts(rows: readonly (readonly [name: string, value: string | nu
 
 const padded = (text: string, width: number): string => text + ' '.repeat(Math.max(0, width - widthOf(text)))
 
-/** One line of exactly this width; what is longer ends with `…`. */
-export function fit(text: string, width: number): string {
-  const shown = visible(text)
-  return padded(cut(shown, width), width)
+/** One line of exactly this width: cut, or filled with blanks on the right. */
+export function fit(text: string, width: number, keep?: 'start' | 'end'): string {
+  return padded(cut(text, width, keep), width)
 }
 
-function cut(text: string, width: number): string {
-  if (widthOf(text) <= width) return text
-  let [kept, used] = ['', 0]
-  for (const character of text) {
+/** One line of at most this width, an ellipsis where something is missing. */
+export function cut(text: string, width: number, keep: 'start' | 'end' = 'start'): string {
+  const shown = visible(text)
+  if (widthOf(shown) <= width) return shown
+  const characters = keep === 'start' ? [...shown] : [...shown].reverse()
+  const kept: string[] = []
+  let used = 0
+  for (const character of characters) {
     used += widthOf(character)
     if (used > width - 1) break
-    kept += character
+    kept.push(character)
   }
-  return `${kept}…`
+  if (width < 1) return ''
+  return keep === 'start' ? `${kept.join('')}…` : `…${kept.reverse().join('')}`
 }
 
 /** East Asian characters and pictographs take two columns of a terminal, combining marks none. */

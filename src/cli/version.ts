@@ -1,7 +1,8 @@
 /** `footman version`: what this executable is, for support and inventories. */
+
 import process from 'node:process'
-import { COMMIT, COMMIT_TIME, TARGET, VERSION } from '../../platform/version.ts'
-import { type CommandIo, EXIT } from '../io.ts'
+import { COMMIT, COMMIT_TIME, TARGET, VERSION } from '../platform/version.ts'
+import { type CommandIo, EXIT } from './io.ts'
 
 interface BuildInformation {
   readonly version: string

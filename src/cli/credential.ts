@@ -1,15 +1,16 @@
 /** `footman credential`: secrets that Windows keeps encrypted, and the way to others. Values are never shown. */
+
 import { readdir, readFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
-import { credentialsIn } from '../../config/external.ts'
-import { createProblemList } from '../../config/problems.ts'
-import { readYaml } from '../../config/yaml.ts'
-import { isCredentialName, type ProtectedValues } from '../../platform/protected-values.ts'
-import { type CommandIo, EXIT } from '../io.ts'
-import { table } from '../remote/table.ts'
-import { credentialInstructions } from './instructions.ts'
+import { credentialsIn } from '../config/external.ts'
+import { createProblemList } from '../config/problems.ts'
+import { readYaml } from '../config/yaml.ts'
+import { isCredentialName, type ProtectedValues } from '../platform/protected-values.ts'
+import { type CommandIo, EXIT } from './io.ts'
+import { createPrompt, standardInput } from './prompt.ts'
+import { table } from './table.ts'
 
-export interface CredentialDeps {
+interface CredentialDeps {
   readonly io: CommandIo
   /** Null where the system keeps none. */
   readonly values: ProtectedValues | null
@@ -143,4 +144,58 @@ function listTable(listed: readonly Listed[]): string {
 const refusal = (command: string, io: CommandIo) => (why: string) => {
   io.err(`error: ${command}: ${why}`)
   return EXIT.badInput
+}
+
+/** How secrets are kept where Footman does not keep them itself. */
+function credentialInstructions(name: string): string {
+  return `With systemd 250 or later, encrypted for this computer:
+
+  mkdir -p -m 700 /etc/credstore.encrypted
+  systemd-ask-password -n "${name}:" | systemd-creds encrypt --name=${name} - /etc/credstore.encrypted/${name}
+
+  and in the unit (systemctl edit footman, then systemctl restart footman):
+
+  [Service]
+  LoadCredentialEncrypted=${name}:/etc/credstore.encrypted/${name}
+
+  In the configuration: \${credential:${name}}
+
+Anywhere else, a file that only the account of the service may read:
+
+  (umask 077; cat > /etc/footman/${name})    # type the value, then Enter and Ctrl-D
+  chown footman /etc/footman/${name}
+
+  In the configuration: \${file:/etc/footman/${name}}`
+}
+
+/** A certificate chain is the largest of what is meant. */
+const MAX_BYTES = 64 * 1024
+
+/** '' when nothing was given. Rejects when the two answers differ, or the input is too long or no text. */
+export async function readSecret(isTerminal: boolean): Promise<string> {
+  if (!isTerminal) return readAll()
+  const prompt = createPrompt()
+  try {
+    const value = await prompt.askHidden('Value (not shown): ')
+    if (value !== '' && (await prompt.askHidden('Once more: ')) !== value) throw new Error('the two values differ')
+    return value
+  } finally {
+    prompt.close()
+  }
+}
+
+/** All of the input without the line break at its end, which `echo` and editors add. */
+async function readAll(): Promise<string> {
+  const chunks: Uint8Array[] = []
+  let bytes = 0
+  for await (const chunk of standardInput()) {
+    bytes += chunk.length
+    if (bytes > MAX_BYTES) throw new Error('the value is longer than 64 KB')
+    chunks.push(chunk)
+  }
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(Buffer.concat(chunks)).replace(/\r?\n$/, '')
+  } catch {
+    throw new Error('the value is no text in UTF-8')
+  }
 }

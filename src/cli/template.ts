@@ -1,30 +1,31 @@
-/** `footman template preview`: what a template makes of a sample or of an event that Footman has stored. */
+/** `footman template`: the source of a built-in template, and what a template makes of a sample or of a stored event. */
+
 import { writeFile } from 'node:fs/promises'
-import { parseObject } from '../../alerts/destinations/chat/json-text.ts'
-import { mailView } from '../../alerts/destinations/email/view/index.ts'
-import { type RecordContext, type RecordLinks, recordLinks, templateRecord } from '../../alerts/record.ts'
-import { sampleEvent } from '../../alerts/sample-event.ts'
+import { parseObject } from '../alerts/destinations/chat/json-text.ts'
+import { mailView } from '../alerts/destinations/email/view/index.ts'
+import { type RecordContext, type RecordLinks, recordLinks, templateRecord } from '../alerts/record.ts'
+import { sampleEvent } from '../alerts/sample-event.ts'
+import { BUILTIN_TEMPLATES, type BuiltinTemplate, EMAIL_PARTS } from '../alerts/templates/builtin.ts'
+import { SLACK_TEMPLATE, TEAMS_TEMPLATE } from '../alerts/templates/builtin-chat.ts'
 import {
   createTemplateEngine,
   type TemplateEngine,
   type TemplateRecord,
   type TemplateRef,
-} from '../../alerts/templates/engine.ts'
-import { TemplateError } from '../../alerts/templates/errors.ts'
-import type { Target } from '../../alerts/templates/escape.ts'
-import { unknownText, unknownVariables } from '../../alerts/templates/unknown.ts'
-import { createTimeFormatter } from '../../alerts/times.ts'
-import { loadConfig } from '../../config/load.ts'
-import { createPathResolver } from '../../config/paths.ts'
-import { renderProblem, sortProblems } from '../../config/problems.ts'
-import type { Config } from '../../config/schema.ts'
-import type { EventOutcome, EventType } from '../../events/types.ts'
-import { VERSION } from '../../platform/version.ts'
-import { type CommandIo, EXIT } from '../io.ts'
-import { CommandFailure, found, type RemoteOptions, withRemote } from '../remote/client.ts'
-import { wholeId } from '../remote/names.ts'
-import { BUILTIN_NAMES, builtinTemplate } from './builtin.ts'
-import { guessTarget } from './target.ts'
+} from '../alerts/templates/engine.ts'
+import { TemplateError } from '../alerts/templates/errors.ts'
+import type { Target } from '../alerts/templates/escape.ts'
+import { unknownText, unknownVariables } from '../alerts/templates/unknown.ts'
+import { createTimeFormatter } from '../alerts/times.ts'
+import { loadConfig } from '../config/load.ts'
+import { createPathResolver } from '../config/paths.ts'
+import { renderProblem, sortProblems } from '../config/problems.ts'
+import type { Config } from '../config/schema.ts'
+import type { EventOutcome, EventType } from '../events/types.ts'
+import { VERSION } from '../platform/version.ts'
+import { type CommandIo, EXIT } from './io.ts'
+import { CommandFailure, found, type RemoteOptions, withRemote } from './remote/client.ts'
+import { wholeId } from './remote/names.ts'
 
 export interface PreviewOptions extends RemoteOptions {
   readonly type?: EventType
@@ -167,4 +168,55 @@ async function findTemplate(engine: TemplateEngine, name: string, { as }: Previe
 function sampleRecord({ type = 'reload', outcome, lines }: PreviewOptions, context: RecordContext): TemplateRecord {
   const event = sampleEvent('sample', outcome ?? TYPICAL[type] ?? 'failed', context.now, type)
   return templateRecord(event, context, { headLines: lines, tailLines: lines }, 'slash')
+}
+
+/** Slack's blocks; Adaptive Cards have none. */
+const BLOCKS = /"blocks"\s*:|"text"\s*:\s*"/
+
+/**
+ * By folder or file name (`slack/`, `teams_templates/`, `.txt.eta`), else by content: what begins like a JSON object is
+ * a chat message, everything else an HTML mail.
+ */
+function guessTarget(name: string, source: string): Target {
+  const path = name.toLowerCase().replaceAll('\\', '/')
+  if (/\.txt(\.\w+)?$/.test(path)) return 'text'
+  if (/slack/.test(path)) return 'slack'
+  if (/teams/.test(path)) return 'teams'
+  if (!/^\s*\{(?!\{)/.test(withoutTags(source))) return 'html'
+  return BLOCKS.test(source) ? 'slack' : 'teams'
+}
+
+/** Without what a template does before it writes something. */
+function withoutTags(source: string): string {
+  return source.replace(/^(?:\s*(?:<%[\s\S]*?%>|\{\{!(?:--[\s\S]*?--|[\s\S]*?)\}\}))+/, '')
+}
+
+const CHAT = { 'slack/alert': SLACK_TEMPLATE, 'teams/alert': TEAMS_TEMPLATE } as const
+
+/** What can be rendered. */
+const BUILTIN_NAMES: readonly string[] = [...Object.keys(BUILTIN_TEMPLATES), ...Object.keys(CHAT)]
+
+/** What can be shown. */
+const BUILTIN_SOURCES: ReadonlyMap<string, string> = new Map([
+  ...[...EMAIL_PARTS].map(([name, text]) => [`email/${name}`, text] as const),
+  ...Object.entries(CHAT).map(([name, { source }]) => [name, source] as const),
+])
+
+/** Null when there is none of that name. */
+function builtinTemplate(name: string): { readonly mail: BuiltinTemplate } | { readonly chat: TemplateRef } | null {
+  const short = name.replace(/\.eta$/, '')
+  if (short in BUILTIN_TEMPLATES) return { mail: short as BuiltinTemplate }
+  return short in CHAT ? { chat: CHAT[short as keyof typeof CHAT].ref } : null
+}
+
+export function runTemplateShow(name: string, io: CommandIo): number {
+  const source = BUILTIN_SOURCES.get(name.replace(/\.eta$/, ''))
+  if (source !== undefined) {
+    io.out(source.trimEnd())
+    return EXIT.ok
+  }
+  io.err(
+    `error: template ${name}: there is no built-in template of this name; there are ${[...BUILTIN_SOURCES.keys()].join(', ')}`,
+  )
+  return EXIT.badInput
 }

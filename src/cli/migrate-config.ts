@@ -1,13 +1,14 @@
 /** `footman migrate-config`: an older layout of the configuration file becomes the present one. */
+
 import { copyFile, readFile, realpath, stat } from 'node:fs/promises'
 import { resolve } from 'node:path'
-import { findConfigFile } from '../../config/find.ts'
-import type { Change } from '../../config/migrate/changes.ts'
-import { migrateConfig } from '../../config/migrate/migrate.ts'
-import { renderProblem, sortProblems } from '../../config/problems.ts'
-import { decode } from '../../config/root.ts'
-import { exists, writeFileAtomic } from '../../platform/files.ts'
-import { type CommandIo, EXIT } from '../io.ts'
+import { findConfigFile } from '../config/find.ts'
+import type { Change } from '../config/migrate/changes.ts'
+import { migrateConfig } from '../config/migrate/migrate.ts'
+import { renderProblem, sortProblems } from '../config/problems.ts'
+import { decode } from '../config/root.ts'
+import { exists, writeFileAtomic } from '../platform/files.ts'
+import { type CommandIo, EXIT } from './io.ts'
 
 export interface MigrateOptions {
   readonly output?: string

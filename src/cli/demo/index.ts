@@ -1,21 +1,21 @@
 /** `footman demo`: the product against a simulated site and receivers, in one process, with a live view. */
+
 import { rmSync } from 'node:fs'
 import { mkdtemp } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { removeAll } from '../platform/files.ts'
-import { compileHotCode } from '../platform/jit.ts'
-import { createLineWriter } from '../platform/line-writer.ts'
-import { createLogger, type LogService } from '../platform/log.ts'
-import { type ProcessEvents, watchProcess } from '../platform/process-events.ts'
-import { LOG_LEVELS, type LogLevel } from '../platform/types.ts'
-import { demoPage } from './demo/page.ts'
-import { createScreen, type Screen } from './demo/screen.ts'
-import { styleOf } from './demo/style.ts'
-import { createWorld, type World } from './demo/world.ts'
-import { type CommandIo, EXIT } from './io.ts'
+import { removeAll } from '../../platform/files.ts'
+import { compileHotCode } from '../../platform/jit.ts'
+import { createLineWriter } from '../../platform/line-writer.ts'
+import { createLogger, type LogService } from '../../platform/log.ts'
+import { type ProcessEvents, watchProcess } from '../../platform/process-events.ts'
+import { LOG_LEVELS, type LogLevel } from '../../platform/types.ts'
+import { type CommandIo, EXIT } from '../io.ts'
+import { demoPage } from './page.ts'
+import { createScreen, type Screen, styleOf } from './screen.ts'
+import { createWorld, type World } from './world.ts'
 
-export interface DemoOptions {
+interface DemoOptions {
   /** Port of the REST API; absent = 8080, or a free one when that is taken. */
   readonly port?: number
   /** Seconds after which the demo stops by itself. */
