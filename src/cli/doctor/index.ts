@@ -2,6 +2,7 @@
 import { resolve } from 'node:path'
 import { type LoadResult, loadConfig } from '../../config/load.ts'
 import { createPathResolver } from '../../config/paths.ts'
+import { consequenceOf } from '../../config/problems.ts'
 import { systemClock } from '../../platform/clock.ts'
 import { createLogMask } from '../../platform/log-mask.ts'
 import { inspect } from '../inspection.ts'
@@ -35,7 +36,7 @@ interface DoctorSurroundings {
   readonly probes: readonly Probe[]
 }
 
-/** 0 = in order or warnings only, 1 = the configuration is wrong, 3 = something is broken. */
+/** 0 = in order or warnings only, 1 = the configuration forbids the start, 3 = a feature stays off, or something is broken. */
 export async function runDoctor(
   options: DoctorOptions,
   io: CommandIo,
@@ -70,7 +71,7 @@ export async function runDoctor(
   const findings = examined.flatMap((one) => one.findings)
   if (options.json) io.out(JSON.stringify({ file: loaded.file, findings, summary: summaryOf(findings) }, null, 2))
   else io.out(humanReport(file, examined, signsOf(process.stdout, env)), 'as-is')
-  if (!valid || problems.some(({ severity }) => severity === 'error')) return EXIT.badInput
+  if (!valid || problems.some((problem) => consequenceOf(problem) === 'forbids-start')) return EXIT.badInput
   return findings.some(({ level }) => level === 'error') ? EXIT.missing : EXIT.ok
 }
 
