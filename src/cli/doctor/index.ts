@@ -1,4 +1,5 @@
 /** `footman doctor`: whether everything that a configuration file names is there, answers and fits. */
+
 import { resolve } from 'node:path'
 import { type LoadResult, loadConfig } from '../../config/load.ts'
 import { createPathResolver } from '../../config/paths.ts'
@@ -9,10 +10,8 @@ import { inspect } from '../inspection.ts'
 import { type CommandIo, EXIT } from '../io.ts'
 import { CONFIGURATION, configurationFindings, refusedKeys, withoutRepetitions } from './configuration.ts'
 import { PROBES } from './probes.ts'
-import { humanReport, summaryOf } from './report.ts'
-import { runProbes } from './runner.ts'
-import { signsOf } from './signs.ts'
-import type { Examined, Probe } from './types.ts'
+import { humanReport, signsOf, summaryOf } from './report.ts'
+import type { DoctorContext, Examined, Finding, Probe } from './types.ts'
 
 interface DoctorOptions {
   readonly configfile?: string
@@ -107,3 +106,46 @@ function masked(examined: Examined, secrets: readonly string[]): Examined {
   }))
   return { ...examined, findings }
 }
+
+/** A probe is a handful of steps, each with the time of one connection. */
+const STEPS = 4
+
+/** The findings of each probe, in the order of the probes. */
+export async function runProbes(probes: readonly Probe[], context: DoctorContext): Promise<readonly Examined[]> {
+  return Promise.all(
+    probes.map(async (probe) => ({
+      group: probe.group,
+      title: probe.title,
+      findings: await findingsOf(probe, context),
+    })),
+  )
+}
+
+async function findingsOf(probe: Probe, context: DoctorContext): Promise<readonly Finding[]> {
+  const limit = context.timeout * STEPS + (context.listenMs ?? 0)
+  const { promise: late, resolve } = Promise.withResolvers<readonly Finding[]>()
+  const timer = setTimeout(() => resolve([timeOver(probe, limit)]), limit)
+  try {
+    return await Promise.race([probe.run(context), late])
+  } catch (error) {
+    return [broken(probe, error)]
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+const timeOver = ({ group, title }: Probe, limit: number): Finding => ({
+  level: 'error',
+  code: `${group}.time-over`,
+  target: title,
+  message: `not finished after ${limit / 1000} s`,
+  fix: 'look for a firewall that drops packets silently, or give --timeout more time',
+})
+
+const broken = ({ group, title }: Probe, error: unknown): Finding => ({
+  level: 'error',
+  code: `${group}.not-examined`,
+  target: title,
+  message: `could not be examined: ${error instanceof Error ? error.message : String(error)}`,
+  fix: 'this is an error in Footman: please report it with this line',
+})

@@ -1,11 +1,11 @@
 /** The ports that Footman is to open: free, its own already, or somebody else's. */
+
 import { createServer, isIP } from 'node:net'
 import type { Config } from '../../../config/schema.ts'
 import { type ListenError, toListenError } from '../../../platform/listen-error.ts'
 import { type LockHolder, lockHolder } from '../../../platform/lock.ts'
-import { within } from '../net/connect.ts'
-import { resolved } from '../site/addresses.ts'
-import { isOwn } from '../site/own-addresses.ts'
+import { within } from '../net.ts'
+import { isOwn, resolved } from '../site/addresses.ts'
 import type { DoctorContext, Finding, Probe } from '../types.ts'
 import { type PortOwner, type Protocol, portOwner } from './port-owner.ts'
 

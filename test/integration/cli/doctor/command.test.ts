@@ -1,9 +1,9 @@
 /** The command itself, with probes that are made up. */
+
 import { describe, expect, test } from 'bun:test'
 import { writeFileSync } from 'node:fs'
 import { runDoctor } from '../../../../src/cli/doctor/index.ts'
-import { humanReport } from '../../../../src/cli/doctor/report.ts'
-import { signsOf } from '../../../../src/cli/doctor/signs.ts'
+import { humanReport, signsOf } from '../../../../src/cli/doctor/report.ts'
 import type { Finding, Probe } from '../../../../src/cli/doctor/types.ts'
 import { tempDirectory } from '../../../support/temp.ts'
 

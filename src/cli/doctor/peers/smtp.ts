@@ -1,13 +1,57 @@
-/** Whether a mail server is there, speaks as it is configured, and shows a certificate that is accepted. */
+/** The mail server: greeting, TLS, login. No mail is sent. */
+
 import type { Socket } from 'node:net'
-import { isAsInButler } from '../../../../config/compatibility.ts'
-import { certificateFindings } from '../../net/certificate.ts'
-import { openTcp, type Place } from '../../net/connect.ts'
-import { lookAtTls, type TlsLook } from '../../net/tls.ts'
-import { trouble } from '../../net/trouble.ts'
-import type { DoctorContext, Finding } from '../../types.ts'
-import { type Greeting, greet, SmtpRefusal, sayGoodbye, startTls } from './dialogue.ts'
-import { type MailSubject, mailFinding } from './subject.ts'
+import { createMailTransport } from '../../../alerts/destinations/email/transport.ts'
+import { isAsInButler } from '../../../config/compatibility.ts'
+import {
+  certificateFindings,
+  lookAtTls,
+  openTcp,
+  type Place,
+  readUntil,
+  type Subject,
+  type TlsLook,
+  trouble,
+} from '../net.ts'
+import type { DoctorContext, Finding, Probe } from '../types.ts'
+
+export const smtp: Probe = {
+  group: 'smtp',
+  title: 'Mail server',
+  applies: ({ config }) => usesMail(config) && config.emailNotification.smtp.host !== '',
+  async run(context) {
+    const subject = subjectOf(context)
+    const { findings, usable } = await lookAtServer(context, subject)
+    return usable ? [...findings, ...(await loginFindings(context, subject))] : findings
+  },
+}
+
+function usesMail({ emailNotification, footman, qlikSenseCloud }: DoctorContext['config']): boolean {
+  const { emailNotification: cloud } = qlikSenseCloud.event.mqtt.tenant.alert
+  const named = Object.values(footman.destinations).some(({ enable, type }) => enable && type === 'email')
+  return emailNotification.enable || named || (qlikSenseCloud.enable && cloud.reloadAppFailure.enable)
+}
+
+const SMTP = 'emailNotification.smtp'
+
+export interface MailSubject extends Subject {
+  readonly host: string
+  readonly port: number
+  readonly section: string
+}
+
+export function subjectOf({ config }: DoctorContext): MailSubject {
+  const { host, port } = config.emailNotification.smtp
+  return {
+    ...{ host, port, group: 'smtp', target: `${host}:${port}`, section: `Butler.${SMTP}` },
+    ...{ hostKey: `Butler.${SMTP}.host`, portKey: `Butler.${SMTP}.port`, key: `${SMTP}.host` },
+  }
+}
+
+/** A finding about the server as a whole, or about one key of its section. */
+export function mailFinding({ target }: MailSubject, finding: Omit<Finding, 'target' | 'key'>, key = 'host'): Finding {
+  return { ...finding, target, key: `${SMTP}.${key}` }
+}
 
 interface ServerLook {
   readonly findings: Finding[]
@@ -26,7 +70,7 @@ export async function lookAtServer(context: DoctorContext, subject: MailSubject)
       ? await tlsFromTheStart(context, subject, socket)
       : await plainFirst(context, subject, socket)
   } catch (error) {
-    if (error instanceof SmtpRefusal) return failed(refusal(subject, error))
+    if (error instanceof SmtpRefusal) return failed(turnedAway(subject, error))
     return failed(trouble(error, subject))
   }
 }
@@ -159,11 +203,108 @@ async function speaksTls(context: DoctorContext, subject: MailSubject): Promise<
 
 const failed = (finding: Finding): ServerLook => ({ findings: [finding], usable: false })
 
-function refusal(subject: MailSubject, { message }: SmtpRefusal): Finding {
+function turnedAway(subject: MailSubject, { message }: SmtpRefusal): Finding {
   return mailFinding(subject, {
     level: 'error',
     code: 'smtp.turned-away',
     message: `the server does not let this machine in: ${message}`,
     fix: 'allow the address of this machine in the settings of the mail server',
   })
+}
+
+export interface Greeting {
+  /** The server's first line. */
+  readonly line: string
+  readonly startTls: boolean
+  /** Ways to log in that it offers before TLS. */
+  readonly login: boolean
+}
+
+/** The server says that it does not want to talk. */
+export class SmtpRefusal extends Error {
+  override readonly name = 'SmtpRefusal'
+}
+
+/** Rejects with `SmtpRefusal` for an answer that is no 2xx, with `ESILENT` when none comes. */
+export async function greet(socket: Socket, timeoutMs: number): Promise<Greeting> {
+  const line = await answer(socket, timeoutMs)
+  socket.write('EHLO footman\r\n')
+  const offers = await answer(socket, timeoutMs)
+  return {
+    line: line.trim(),
+    startTls: /^250[- ]STARTTLS\b/im.test(offers),
+    login: /^250[- ]AUTH\b/im.test(offers),
+  }
+}
+
+/** From now on the socket is to shake hands. */
+export async function startTls(socket: Socket, timeoutMs: number): Promise<void> {
+  socket.write('STARTTLS\r\n')
+  await answer(socket, timeoutMs)
+}
+
+export function sayGoodbye(socket: Socket): void {
+  socket.end('QUIT\r\n')
+  socket.destroySoon()
+}
+
+/** A whole answer: its last line has a blank after the number. */
+async function answer(socket: Socket, timeoutMs: number): Promise<string> {
+  const text = await readUntil(socket, (all) => /^\d{3} [^\n]*\n/m.test(all), timeoutMs)
+  if (!text.startsWith('2')) throw new SmtpRefusal(text.trim().split(/\r?\n/)[0])
+  return text
+}
+
+/** From here on somebody who waits for an alert notices. */
+const SLOW_MS = 5000
+
+export async function loginFindings(context: DoctorContext, subject: MailSubject): Promise<Finding[]> {
+  const { config, timeout } = context
+  const transport = createMailTransport(config, { connectMs: timeout, greetingMs: timeout, silenceMs: timeout })
+  const since = performance.now()
+  try {
+    await transport.verify()
+    return [welcome(context, subject, performance.now() - since)]
+  } catch (error) {
+    return [refusedLogin(error as Error, context, subject)]
+  } finally {
+    transport.close()
+  }
+}
+
+function welcome({ config }: DoctorContext, subject: MailSubject, ms: number): Finding {
+  if (ms > SLOW_MS) {
+    return mailFinding(subject, {
+      level: 'warning',
+      code: 'smtp.slow',
+      message: `answers, but takes ${Math.round(ms / 1000)} s to let somebody in`,
+      fix: 'look whether the server looks up the name of this machine in vain, or use another one',
+    })
+  }
+  const { auth } = config.emailNotification.smtp
+  const login = auth.enable || config.footman.email.oauth2.tokenUrl !== '' ? ', the login is accepted' : ''
+  return mailFinding(subject, { level: 'ok', code: 'smtp.ready', message: `answers${login}` })
+}
+
+function refusedLogin(
+  error: Error & { code?: string; response?: string },
+  { config }: DoctorContext,
+  subject: MailSubject,
+) {
+  const isLogin = error.code === 'EAUTH' || /^5(30|34|35|38)\b/.test(error.response ?? '')
+  if (!isLogin) return trouble(error, subject)
+  const oauth = config.footman.email.oauth2.tokenUrl !== ''
+  const fix = oauth
+    ? 'correct Butler.footman.email.oauth2; the application needs the right to send mail as this mailbox'
+    : `correct ${subject.section}.auth.user and .password; Microsoft 365 and Google want Butler.footman.email.oauth2`
+  return mailFinding(
+    subject,
+    {
+      level: 'error',
+      code: 'smtp.login',
+      message: `the login is refused: ${(error.response ?? error.message).replace(/\s+/g, ' ')}`,
+      fix,
+    },
+    'auth',
+  )
 }

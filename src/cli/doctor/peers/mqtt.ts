@@ -1,13 +1,69 @@
-/** One broker: connection, TLS, login, the right to subscribe. Nothing is published, and no session stays. */
+/** The broker of `mqttConfig` and that of Qlik Cloud events: connection, TLS, login, the right to subscribe. Nothing is published, and no session stays. */
+
 import { randomBytes } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
-import { type Connection, openConnection } from '../../../../mqtt/connection.ts'
-import { type BrokerSettings, connectionOptions, readCertificates } from '../../../../mqtt/options.ts'
-import { certificateFindings } from '../../net/certificate.ts'
-import { openTcp, within } from '../../net/connect.ts'
-import { lookAtTls } from '../../net/tls.ts'
-import { type Subject, trouble } from '../../net/trouble.ts'
-import type { DoctorContext, Finding } from '../../types.ts'
+import { cloudConnection } from '../../../app/cloud.ts'
+import type { Config } from '../../../config/schema.ts'
+import { type Connection, openConnection } from '../../../mqtt/connection.ts'
+import { type BrokerSettings, connectionOptions, readCertificates } from '../../../mqtt/options.ts'
+import { certificateFindings, lookAtTls, openTcp, type Subject, trouble, within } from '../net.ts'
+import type { DoctorContext, Finding, Probe } from '../types.ts'
+
+export const mqtt: Probe = {
+  group: 'mqtt',
+  title: 'MQTT broker',
+  applies: ({ config }) => brokersOf(config).length > 0,
+  async run(context) {
+    const found = await Promise.all(brokersOf(context.config).map((broker) => lookAtBroker(broker, context)))
+    return found.flat()
+  },
+}
+
+function brokersOf(config: Config): readonly Broker[] {
+  return [ownBroker(config), cloudBroker(config)].flatMap((broker) =>
+    broker !== null && broker.settings.mqttConfig.brokerHost !== '' ? [broker] : [],
+  )
+}
+
+function ownBroker({ mqttConfig, footman }: Config): Broker | null {
+  if (!mqttConfig.enable) return null
+  const azure = mqttConfig.azureEventGrid.enable
+  return {
+    settings: { mqttConfig, mqtt: footman.mqtt, status: null },
+    keys: {
+      host: 'mqttConfig.brokerHost',
+      port: 'mqttConfig.brokerPort',
+      protocol: azure ? null : 'footman.mqtt.protocol',
+      login: azure ? 'mqttConfig.azureEventGrid.clientId' : 'footman.mqtt.username',
+      authority: azure ? null : 'footman.mqtt.tls.caFile',
+      topic: 'mqttConfig.taskStartTopic',
+    },
+    topic: mqttConfig.taskStartTopic,
+    // A second session of the same client may be refused, and would then hold up the running Footman.
+    greetOnly: azure,
+  }
+}
+
+function cloudBroker(config: Config): Broker | null {
+  const { mqttConfig, qlikSenseCloud } = config
+  const { mqttForward } = mqttConfig.qlikSenseCloud.event
+  if (!mqttConfig.enable || !mqttForward.enable || !qlikSenseCloud.enable) return null
+  const section = 'mqttConfig.qlikSenseCloud.event.mqttForward'
+  const settings = cloudConnection(config, '')
+  return {
+    settings: { ...settings, mqtt: { ...settings.mqtt, cleanSession: true }, status: null },
+    keys: {
+      host: `${section}.broker.host`,
+      port: `${section}.broker.port`,
+      protocol: null,
+      login: `${section}.broker.username`,
+      authority: 'footman.qlikCloud.tls.caFile',
+      topic: `${section}.topic.subscriptionRoot`,
+    },
+    topic: mqttForward.topic.subscriptionRoot,
+    greetOnly: false,
+  }
+}
 
 export interface Broker {
   readonly settings: BrokerSettings
