@@ -3,7 +3,7 @@
 import { resolve } from 'node:path'
 import { type LoadResult, loadConfig } from '../../config/load.ts'
 import { createPathResolver } from '../../config/paths.ts'
-import { consequenceOf } from '../../config/problems.ts'
+import { consequenceOf, type Problem } from '../../config/problems.ts'
 import { systemClock } from '../../platform/clock.ts'
 import { createLogMask } from '../../platform/log-mask.ts'
 import { inspect } from '../inspection.ts'
@@ -35,7 +35,7 @@ interface DoctorSurroundings {
   readonly probes: readonly Probe[]
 }
 
-/** 0 = in order or warnings only, 1 = the configuration forbids the start, 3 = a feature stays off, or something is broken. */
+/** 0 = in order or warnings only; 1 = no start, or no connection to Qlik Sense, with this configuration; 3 = something else is broken. */
 export async function runDoctor(
   options: DoctorOptions,
   io: CommandIo,
@@ -70,8 +70,17 @@ export async function runDoctor(
   const findings = examined.flatMap((one) => one.findings)
   if (options.json) io.out(JSON.stringify({ file: loaded.file, findings, summary: summaryOf(findings) }, null, 2))
   else io.out(humanReport(file, examined, signsOf(process.stdout, env)), 'as-is')
-  if (!valid || problems.some((problem) => consequenceOf(problem) === 'forbids-start')) return EXIT.badInput
+  if (!valid || problems.some(isFatal)) return EXIT.badInput
   return findings.some(({ level }) => level === 'error') ? EXIT.missing : EXIT.ok
+}
+
+/** Features without which the rest has nothing to work with. */
+const NEEDED = ['Butler.configQRS', 'Butler.configEngine']
+
+/** Whether Footman does not start with it, or starts without its connection to Qlik Sense. */
+function isFatal(problem: Problem): boolean {
+  const consequence = consequenceOf(problem)
+  return consequence === 'forbids-start' || (consequence === 'switches-off' && NEEDED.includes(problem.feature ?? ''))
 }
 
 function unknownGroup(only: readonly string[], probes: readonly Probe[]): string | null {

@@ -55,7 +55,7 @@ describe('the certificate files', () => {
     expect(wrong).toMatchObject({ key: 'cert.clientCert' })
     expect(wrong!.message).toContain('does not exist')
     expect(more).toEqual([])
-    expect(found.code).toBe(3)
+    expect(found.code).toBe(1)
   })
 
   test('a file that is no PEM', async () => {
