@@ -120,7 +120,7 @@ function masked(examined: Examined, secrets: readonly string[]): Examined {
 const STEPS = 4
 
 /** The findings of each probe, in the order of the probes. */
-export async function runProbes(probes: readonly Probe[], context: DoctorContext): Promise<readonly Examined[]> {
+async function runProbes(probes: readonly Probe[], context: DoctorContext): Promise<readonly Examined[]> {
   return Promise.all(
     probes.map(async (probe) => ({
       group: probe.group,

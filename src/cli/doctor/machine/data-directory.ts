@@ -135,7 +135,7 @@ async function ownersOf(path: string): Promise<readonly Finding[]> {
   return [{ level: 'warning', code: 'data-directory.mixed-owners', target: path, message, fix, key: KEY }]
 }
 
-export type FolderState =
+type FolderState =
   | { readonly state: 'usable'; readonly freeBytes: number; readonly totalBytes: number }
   /** Is made at the start. */
   | { readonly state: 'to-be-made'; readonly in: string }
@@ -146,7 +146,7 @@ export type FolderState =
     }
 
 /** Whether this account can write there. A file of a few bytes comes and goes, nothing else. */
-export async function lookAtFolder(path: string): Promise<FolderState> {
+async function lookAtFolder(path: string): Promise<FolderState> {
   const found = await stat(path).catch((error: NodeJS.ErrnoException) => error)
   if (found instanceof Error) return found.code === 'ENOENT' ? lookAbove(path) : unusable(found)
   if (!found.isDirectory()) return { state: 'unusable', reason: 'file', text: 'is a file' }

@@ -52,7 +52,7 @@ interface Subject {
 
 type Question = (connection: InfluxConnection, subject: Subject) => Promise<readonly Finding[]>
 
-export const QUESTIONS: { readonly [version in 1 | 2 | 3]: Question } = {
+const QUESTIONS: { readonly [version in 1 | 2 | 3]: Question } = {
   async 1(connection, subject) {
     const { dbName } = subject.config.influxDb.v1Config
     const key = 'influxDb.v1Config'

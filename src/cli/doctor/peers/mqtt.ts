@@ -65,7 +65,7 @@ function cloudBroker(config: Config): Broker | null {
   }
 }
 
-export interface Broker {
+interface Broker {
   readonly settings: BrokerSettings
   /** Keys below `Butler`; null where there is none. */
   readonly keys: {
@@ -85,7 +85,7 @@ export interface Broker {
 type Keys = Broker['keys']
 type Certificates = Awaited<ReturnType<typeof readCertificates>>
 
-export async function lookAtBroker(broker: Broker, context: DoctorContext): Promise<readonly Finding[]> {
+async function lookAtBroker(broker: Broker, context: DoctorContext): Promise<readonly Finding[]> {
   const subject = subjectOf(broker)
   const read = (path: string) => readFile(context.paths.input(path), 'utf8')
   const certificates = await readCertificates(broker.settings, read).catch((error: Error) => error)

@@ -34,7 +34,7 @@ function usesMail({ emailNotification, footman, qlikSenseCloud }: DoctorContext[
 
 const SMTP = 'emailNotification.smtp'
 
-export interface MailSubject extends Subject {
+interface MailSubject extends Subject {
   readonly host: string
   readonly port: number
   readonly section: string
@@ -49,7 +49,7 @@ export function subjectOf({ config }: DoctorContext): MailSubject {
 }
 
 /** A finding about the server as a whole, or about one key of its section. */
-export function mailFinding({ target }: MailSubject, finding: Omit<Finding, 'target' | 'key'>, key = 'host'): Finding {
+function mailFinding({ target }: MailSubject, finding: Omit<Finding, 'target' | 'key'>, key = 'host'): Finding {
   return { ...finding, target, key: `${SMTP}.${key}` }
 }
 
@@ -62,7 +62,7 @@ interface ServerLook {
 /** A server that waits for TLS says nothing; one that does not greets at once, or soon. */
 const PEEK_MS = 3000
 
-export async function lookAtServer(context: DoctorContext, subject: MailSubject): Promise<ServerLook> {
+async function lookAtServer(context: DoctorContext, subject: MailSubject): Promise<ServerLook> {
   const { timeout } = context
   try {
     const socket = await openTcp(subject, timeout)
@@ -212,7 +212,7 @@ function turnedAway(subject: MailSubject, { message }: SmtpRefusal): Finding {
   })
 }
 
-export interface Greeting {
+interface Greeting {
   /** The server's first line. */
   readonly line: string
   readonly startTls: boolean
@@ -221,12 +221,12 @@ export interface Greeting {
 }
 
 /** The server says that it does not want to talk. */
-export class SmtpRefusal extends Error {
+class SmtpRefusal extends Error {
   override readonly name = 'SmtpRefusal'
 }
 
 /** Rejects with `SmtpRefusal` for an answer that is no 2xx, with `ESILENT` when none comes. */
-export async function greet(socket: Socket, timeoutMs: number): Promise<Greeting> {
+async function greet(socket: Socket, timeoutMs: number): Promise<Greeting> {
   const line = await answer(socket, timeoutMs)
   socket.write('EHLO footman\r\n')
   const offers = await answer(socket, timeoutMs)
@@ -238,12 +238,12 @@ export async function greet(socket: Socket, timeoutMs: number): Promise<Greeting
 }
 
 /** From now on the socket is to shake hands. */
-export async function startTls(socket: Socket, timeoutMs: number): Promise<void> {
+async function startTls(socket: Socket, timeoutMs: number): Promise<void> {
   socket.write('STARTTLS\r\n')
   await answer(socket, timeoutMs)
 }
 
-export function sayGoodbye(socket: Socket): void {
+function sayGoodbye(socket: Socket): void {
   socket.end('QUIT\r\n')
   socket.destroySoon()
 }
@@ -258,7 +258,7 @@ async function answer(socket: Socket, timeoutMs: number): Promise<string> {
 /** From here on somebody who waits for an alert notices. */
 const SLOW_MS = 5000
 
-export async function loginFindings(context: DoctorContext, subject: MailSubject): Promise<Finding[]> {
+async function loginFindings(context: DoctorContext, subject: MailSubject): Promise<Finding[]> {
   const { config, timeout } = context
   const transport = createMailTransport(config, { connectMs: timeout, greetingMs: timeout, silenceMs: timeout })
   const since = performance.now()

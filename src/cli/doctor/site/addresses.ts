@@ -65,7 +65,7 @@ export async function resolved(host: string, timeoutMs: number): Promise<string[
 }
 
 /** IPv4 addresses that other machines can send to; without loopback and link-local ones. */
-export function reachableAddresses(): string[] {
+function reachableAddresses(): string[] {
   return Object.values(networkInterfaces())
     .flatMap((list) => list ?? [])
     .filter(({ family, internal, address }) => family === 'IPv4' && !internal && !address.startsWith('169.254.'))

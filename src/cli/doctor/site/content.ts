@@ -9,8 +9,7 @@ import { isSameName, type PropertyDefinition } from '../../../qlik/qrs/custom-pr
 import { and, compare, eq, guid, or } from '../../../qlik/qrs/filter.ts'
 import { toCount } from '../../../qlik/qrs/normalise.ts'
 import type { DoctorContext, Finding } from '../types.ts'
-import { identityOf } from './identity.ts'
-import { type Json, plural, type Site, some } from './site.ts'
+import { identityOf, type Json, plural, type Site, some } from './site.ts'
 
 const PLACE = 'in the QMC under Custom properties'
 

@@ -6,8 +6,7 @@ import { EngineError } from '../../../qlik/engine/errors.ts'
 import { openTcp, trouble } from '../net.ts'
 import type { DoctorContext, Finding, FindingLevel, Probe } from '../types.ts'
 import { usesEngine } from './certificates.ts'
-import { identityOf } from './identity.ts'
-import { NO_CERTIFICATES, type Site, type SiteOf } from './site.ts'
+import { identityOf, NO_CERTIFICATES, type Site, type SiteOf } from './site.ts'
 
 const GROUP = 'engine'
 

@@ -10,8 +10,7 @@ import type { QrsCertificates } from '../../../qlik/qrs/transport.ts'
 import { openTcp, timeOver, trouble } from '../net.ts'
 import type { DoctorContext, Finding, FindingLevel, Probe } from '../types.ts'
 import { nameOf } from './certificates.ts'
-import { identityOf } from './identity.ts'
-import { NO_CERTIFICATES, type Site, type SiteOf } from './site.ts'
+import { identityOf, NO_CERTIFICATES, type Site, type SiteOf } from './site.ts'
 
 const GROUP = 'qrs'
 const REPOSITORY_PORT = 4242
