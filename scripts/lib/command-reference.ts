@@ -20,6 +20,9 @@ This page is made of the program (\`npm run docs\`); do not edit it.
 Errors go to standard error as \`error: <what>: <why and what to do>\`; results go to standard output, \`--json\` prints them
 for programs. Commands that talk to a running Footman find it by the configuration file (\`-c\`), by \`--url\`, or by
 \`FOOTMAN_URL\`; on the same machine they need no key, from elsewhere they take \`--key\` or \`FOOTMAN_KEY\`.
+
+Listings fit the terminal, or 100 columns where there is none; \`--wide\` shows all columns and whole texts. They show the
+beginnings of ids, which are enough to name an event, a delivery, a snooze or a schedule.
 `
 
 /** Markdown with one section per command, in the order of \`footman --help\`. */

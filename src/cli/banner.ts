@@ -3,7 +3,7 @@ import { arch, platform, release } from 'node:os'
 import type { Logger } from '../platform/types.ts'
 import { COMMIT, VERSION } from '../platform/version.ts'
 
-export interface BannerFacts {
+interface BannerFacts {
   readonly logLevel: string
   readonly configFile: string
   readonly dataDirectory: string

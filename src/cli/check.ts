@@ -5,7 +5,7 @@ import { consequenceOf, type Problem, renderProblem, switchedOff } from '../conf
 import { inspect } from './inspection.ts'
 import { type CommandIo, EXIT } from './io.ts'
 
-export interface CheckOptions {
+interface CheckOptions {
   readonly configfile?: string
   readonly json?: boolean
   /** False with --no-qs-connection. */

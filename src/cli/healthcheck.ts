@@ -7,7 +7,7 @@ import { visible } from '../platform/visible.ts'
 import type { CommandIo } from './io.ts'
 import { reachable, restUrl } from './rest-url.ts'
 
-export interface HealthcheckOptions {
+interface HealthcheckOptions {
   readonly configfile?: string
 }
 

@@ -8,11 +8,16 @@ export interface CommandIo {
    */
   out(text: string, form?: 'as-is'): void
   err(text: string): void
+  /** Width of the terminal; absent when the output goes elsewhere. */
+  readonly columns?: number | undefined
 }
 
 export const processIo: CommandIo = {
   out: (text, form) => void process.stdout.write(`${form === 'as-is' ? text : visibleLines(text)}\n`),
   err: (text) => void process.stderr.write(`${visibleLines(text)}\n`),
+  get columns() {
+    return process.stdout.isTTY ? process.stdout.columns : undefined
+  },
 }
 
 /** What the process ends with; the same meaning for every command. */

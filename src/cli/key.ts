@@ -4,7 +4,7 @@ import { hashOfKey, isKey, newKey } from '../http/auth/keys.ts'
 import { access } from '../http/config.ts'
 import { type CommandIo, EXIT } from './io.ts'
 
-export interface KeyCreateOptions {
+interface KeyCreateOptions {
   readonly id: string
   readonly scope: readonly string[]
   readonly tag?: readonly string[]

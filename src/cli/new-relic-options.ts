@@ -1,7 +1,7 @@
 /** New Relic accounts from the command line. */
 import type { NewRelicAccountOption } from '../config/overrides.ts'
 
-export interface NewRelicOptions {
+interface NewRelicOptions {
   readonly newRelicAccountName?: readonly string[]
   readonly newRelicApiKey?: readonly string[]
   readonly newRelicAccountId?: readonly string[]

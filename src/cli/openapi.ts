@@ -9,7 +9,7 @@ import type { OpenApiDocument } from '../http/openapi/schema.ts'
 import { SILENT } from '../platform/silent-log.ts'
 import { type CommandIo, EXIT } from './io.ts'
 
-export interface OpenApiOptions {
+interface OpenApiOptions {
   readonly configfile?: string
   readonly yaml?: boolean
 }

@@ -1,18 +1,16 @@
 /** The command line: one table of commands, each in its own file and loaded when called. */
+
 import { Command, CommanderError, Help, InvalidArgumentError, Option } from 'commander'
 import { distance, nearest } from '../config/nearest.ts'
 import { LOG_LEVELS } from '../platform/types.ts'
 import { COMMIT, VERSION } from '../platform/version.ts'
 import { visibleBlock } from '../platform/visible.ts'
-import { addCredential } from './credential/command.ts'
-import { addCustomProperties } from './custom-properties/command.ts'
+import { addCredential, addCustomProperties, addKey, addMigrateConfig, addVersion } from './commands.ts'
 import { addDoctor } from './doctor/command.ts'
 import { addInit } from './init/command.ts'
 import { EXIT, processIo } from './io.ts'
-import { addMigrateConfig } from './migrate-config/command.ts'
 import { addRemoteCommands } from './remote/commands.ts'
 import { addService } from './service/command.ts'
-import { addVersion } from './version/command.ts'
 
 /** Parses the arguments (without program and script name), runs the command and ends the process with its exit code. */
 export async function runProgram(args: readonly string[]): Promise<void> {
@@ -79,7 +77,7 @@ Configuration file
     .option('--duration <seconds>', 'stop by itself after this time', toSeconds)
     .option('-l, --loglevel <level>', 'also show log lines of this level and above')
     .action(async (options) => {
-      const { runDemo } = await import('./demo.ts')
+      const { runDemo } = await import('./demo/index.ts')
       done(await runDemo(options, processIo))
     })
 
@@ -161,32 +159,6 @@ Example
 /** That an option which may be repeated was not given is nothing to tell. */
 const optionDescription = (option: Option): string =>
   new Help().optionDescription(option).replace(/ \(default: \[\]\)$/, '')
-
-function addKey(program: Command, done: (code: number) => void): void {
-  const key = program.command('key').description('keys for the REST API')
-
-  key
-    .command('create')
-    .description('make a key and print it with its entry in the configuration')
-    .requiredOption('--id <name>', 'name of the key in the log and the audit')
-    .requiredOption('--scope <scope...>', 'what it may do, like task:run; several are allowed')
-    .option('--tag <tag...>', 'only tasks with one of these tags may be started')
-    .option('--namespace <glob...>', 'only these key-value namespaces may be used')
-    .option('--expires <date>', 'last day, or the time at which it ends')
-    .option('--json', 'print id, key and hash as JSON')
-    .action(async (options) => {
-      const { runKeyCreate } = await import('./key.ts')
-      done(runKeyCreate(options, processIo))
-    })
-
-  key
-    .command('hash')
-    .description('print the hash of the key on standard input')
-    .action(async () => {
-      const [{ runKeyHash }, { standardInput }] = await Promise.all([import('./key.ts'), import('./standard-input.ts')])
-      done(await runKeyHash(standardInput(), processIo))
-    })
-}
 
 /** `run` is the default command and keeps all options of the predecessor. */
 function addRun(program: Command, done: (code: number) => void): void {

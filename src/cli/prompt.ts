@@ -1,7 +1,9 @@
-/** Questions to a person at a terminal. */
+/** What a person types, and what stands on standard input. */
+import { readSync } from 'node:fs'
 import process from 'node:process'
 import { createInterface } from 'node:readline'
 import { Writable } from 'node:stream'
+import { setTimeout as pause } from 'node:timers/promises'
 
 /** Every question rejects with `PromptEnded` on Ctrl-C, Ctrl-D or the end of the input. */
 export interface Prompt {
@@ -12,7 +14,7 @@ export interface Prompt {
   close(): void
 }
 
-export interface PromptStreams {
+interface PromptStreams {
   readonly input: NodeJS.ReadableStream & { readonly isTTY?: boolean }
   readonly output: NodeJS.WritableStream
 }
@@ -83,4 +85,29 @@ export function createPrompt({ input, output }: PromptStreams = PROCESS): Prompt
 export async function confirm(prompt: Prompt, question: string, byDefault = false): Promise<boolean> {
   const answer = await prompt.ask(`${question} ${byDefault ? '[Y/n]' : '[y/N]'} `)
   return /^y(es)?$/i.test(answer) || (byDefault && answer === '')
+}
+
+const STANDARD_INPUT = 0
+const CHUNK_BYTES = 64 * 1024
+const PAUSE_MS = 20
+
+/**
+ * Read directly: the stream of the runtime cannot be opened on every kind of pipe. Ends where the input ends, also when
+ * there is none at all.
+ */
+export async function* standardInput(read: typeof readSync = readSync): AsyncGenerator<Uint8Array, void> {
+  for (;;) {
+    const buffer = Buffer.alloc(CHUNK_BYTES)
+    try {
+      const bytes = read(STANDARD_INPUT, buffer, 0, buffer.length, null)
+      if (bytes === 0) return
+      yield buffer.subarray(0, bytes)
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException
+      // How Windows tells that the other side of a pipe has closed it, or that nothing was handed over.
+      if (code === 'EOF' || code === 'EPIPE' || code === 'EBADF') return
+      if (code !== 'EAGAIN') throw error
+      await pause(PAUSE_MS)
+    }
+  }
 }

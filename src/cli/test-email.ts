@@ -4,7 +4,7 @@ import { loadConfig } from '../app/config/load.ts'
 import { renderProblem, sortProblems } from '../config/problems.ts'
 import { type CommandIo, EXIT } from './io.ts'
 
-export interface TestEmailOptions {
+interface TestEmailOptions {
   readonly configfile?: string
   readonly from?: string
 }

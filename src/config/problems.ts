@@ -68,10 +68,16 @@ export function logLineOf(problem: Problem): string {
   return `${text} (${problem.file}:${problem.line}:${problem.column})`
 }
 
-function sentence(problem: Problem): string {
-  const { path, message, hint, standalone, feature } = problem
+/** The key and what is wrong with it, and the feature that stays off. */
+export function problemText(problem: Problem): string {
+  const { path, message, standalone, feature } = problem
   const cost = consequenceOf(problem) === 'switches-off' ? `; ${feature === path ? 'it' : feature} stays off` : ''
-  const text = `${path === '' || standalone ? message : `${path}: ${message}`}${cost}`
+  return `${path === '' || standalone ? message : `${path}: ${message}`}${cost}`
+}
+
+function sentence(problem: Problem): string {
+  const { hint } = problem
+  const text = problemText(problem)
   return hint ? `${/[.!?]$/.test(text) ? text : `${text}.`} Hint: ${hint}` : text
 }
 

@@ -291,7 +291,8 @@ describe.skipIf(findExecutable('mosquitto') === null)('the six examples of alert
     )
     expect(set.code).toBe(0)
     const { id } = JSON.parse(set.text.slice(set.text.indexOf('{'))) as { id: string }
-    expect((await run('snooze', 'list')).text).toContain(id)
+    expect((await run('snooze', 'list')).text).toContain(id.slice(0, 13))
+    expect((await run('snooze', 'list', '--wide')).text).toContain(id)
     expect((await run('routes', 'explain', '--outcome', 'failed', '--task', DASHBOARD)).text).toContain('SNOOZED')
     expect((await run('snooze', 'lift', id)).code).toBe(0)
     expect((await run('snooze', 'lift', id)).code).toBe(3)

@@ -66,8 +66,10 @@ describe('looking', () => {
       emailNotification: { ...NEEDS.emailNotification, distributeTaskFailure: gate('forPeople', 'x') },
     })
     const before = await definitions()
-    const { code, stdout, stderr } = await run()
+    const { code, stdout, stderr } = await run('--wide')
     expect({ code, stderr }).toEqual({ code: 3, stderr: '' })
+    const [table] = (await run()).stdout.split('\n\n')
+    expect(table!.split('\n').filter((text) => text.length > 100)).toEqual([])
     const line = (name: string) => stdout.split('\n').find((text) => text.startsWith(`${name} `))
     expect(line('NAME')).toMatch(/^NAME +VALUES +FOR +NEEDED +IN QLIK SENSE +USED BY$/)
     expect(line('Footman_Mail')).toMatch(

@@ -289,6 +289,7 @@ describe.skipIf(findExecutable('mosquitto') === null)('hostile texts', () => {
 
   const COMMANDS: readonly (readonly string[])[] = [
     ['events', 'list'],
+    ['events', 'list', '--wide'],
     ['events', 'dropped'],
     ['deliveries', 'list'],
     ['tasks'],
@@ -330,7 +331,7 @@ describe.skipIf(findExecutable('mosquitto') === null)('hostile texts', () => {
   )
 
   test('names are there, and seen', async () => {
-    expect(await shownBy(['tasks'])).toContain('Task\\u202e\\u001b]0;owned\\u0007\\nAUDIT: forged <!channel>')
+    expect(await shownBy(['tasks', '--wide'])).toContain('Task\\u202e\\u001b]0;owned\\u0007\\nAUDIT: forged <!channel>')
     const event = product.rows<{ id: string }>("SELECT id FROM event WHERE outcome = 'failed' LIMIT 1")[0]!
     const delivery = product.rows<{ id: string }>("SELECT id FROM delivery WHERE destination = 'mail' LIMIT 1")[0]!
     const execution = product.rows<{ id: string }>('SELECT execution_id AS id FROM event LIMIT 1')[0]!

@@ -199,7 +199,8 @@ describe('footman schedules', () => {
     const { runId } = JSON.parse(ran.stdout) as { runId: string }
     await finished('hook', runId)
     const runs = await command('runs', 'hook')
-    expect([runs.code, runs.stdout]).toEqual([0, expect.stringContaining(runId)])
+    expect([runs.code, runs.stdout]).toEqual([0, expect.stringContaining(runId.slice(0, 13))])
+    expect((await command('runs', 'hook', '--wide')).stdout).toContain(runId)
   }, 60_000)
 
   test('exit codes: wrong cron 1, unknown schedule 3, nobody there 2', async () => {

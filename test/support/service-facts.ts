@@ -1,5 +1,5 @@
 /** A Footman as the generators of service entries see it. */
-import type { ServiceFacts } from '../../src/cli/service/types.ts'
+import type { ServiceFacts } from '../../src/cli/service/host.ts'
 
 export const LINUX_FACTS: ServiceFacts = {
   name: 'footman',

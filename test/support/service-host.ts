@@ -1,5 +1,5 @@
 /** A machine for the service commands: what it is asked to run is recorded, and answered as told. */
-import type { ServiceHost } from '../../src/cli/service/types.ts'
+import type { ServiceHost } from '../../src/cli/service/host.ts'
 import { CommandError, type CommandResult } from '../../src/platform/command.ts'
 
 export interface RecordedHost extends ServiceHost {

@@ -1,7 +1,8 @@
 /** The first page of the demo: what runs where, and what to try. */
+
 import { VERSION } from '../../platform/version.ts'
-import { demoCommands } from './commands.ts'
-import type { Page } from './view.ts'
+import type { Page } from './screen.ts'
+import { demoCommands } from './script.ts'
 import { USUAL_PORT, type World } from './world.ts'
 
 /** `world` runs: its addresses are known. `anyPort`: nobody asked for a certain port of the REST API. */

@@ -1,25 +1,28 @@
 /** Everything that runs in the demo: receivers, the simulated site, the product, and the script that keeps it busy. */
+
+import { createSocket } from 'node:dgram'
+import { once } from 'node:events'
 import { mkdir } from 'node:fs/promises'
+import { type AddressInfo, createServer } from 'node:net'
 import { join } from 'node:path'
 import type { DeliveryChange } from '../../alerts/outbox/outbox.ts'
 import { type App, createApp } from '../../app/app.ts'
+import { butler, type Config } from '../../app/schema.ts'
 import { createPathResolver } from '../../config/paths.ts'
 import type { TaskEvent } from '../../events/types.ts'
 import { createLifecycle, type Lifecycle } from '../../platform/lifecycle.ts'
 import type { Logger, Service } from '../../platform/types.ts'
 import { createSimulator, type Simulator } from '../../simulator/index.ts'
-import { demoConfiguration } from './configuration.ts'
-import { freeTcpPort, freeUdpPort } from './ports.ts'
 import { BEHAVIOUR, createScript } from './script.ts'
 import { createBrokerSink, createMailSink, createWebhookSink, type Sink } from './sinks.ts'
 
-export interface WorldDeps {
+interface WorldDeps {
   readonly log: Logger
   readonly onEvent: (event: TaskEvent) => void
   readonly onDelivery: (change: DeliveryChange) => void
 }
 
-export interface WorldSettings {
+interface WorldSettings {
   /** For certificates and data; exists, and belongs to the demo alone. */
   readonly directory: string
   /** Port of the REST API; absent = 8080, or a free one when that is taken. */
@@ -98,4 +101,90 @@ export function createWorld(deps: WorldDeps, settings: WorldSettings): World {
     },
     play: script.start,
   }
+}
+
+interface DemoAddresses {
+  readonly qrsPort: number
+  readonly enginePort: number
+  readonly certificates: { readonly clientCert: string; readonly clientCertKey: string; readonly clientCertCA: string }
+  readonly restPort: number
+  readonly udpPort: number
+  readonly webhookPort: number
+  readonly mailPort: number
+  readonly brokerPort: number
+}
+
+const HOST = '127.0.0.1'
+/** Short enough to see several alerts about one task, long enough to see one suppressed. */
+const RATE_LIMIT_SECONDS = 10
+const RECIPIENT = 'ops@acme.example'
+
+function demoConfiguration(addresses: DemoAddresses): Config {
+  const { certificates, brokerPort, mailPort, webhookPort } = addresses
+  return butler.parse({
+    fileLogging: false,
+    cert: certificates,
+    configQRS: { host: HOST, port: addresses.qrsPort, useSSL: true, rejectUnauthorized: true },
+    configEngine: { host: HOST, port: addresses.enginePort, useSSL: true, rejectUnauthorized: true },
+    restServerConfig: { enable: true, serverHost: HOST, serverPort: addresses.restPort },
+    restServerEndpointsEnable: { apiListEnabledEndpoints: true, butlerping: true, senseStartTask: true },
+    udpServerConfig: { enable: true, serverHost: HOST, portTaskFailure: addresses.udpPort },
+    webhookNotification: {
+      enable: true,
+      reloadTaskFailure: webhook(webhookPort, 'failed'),
+      reloadTaskAborted: webhook(webhookPort, 'aborted'),
+    },
+    emailNotification: {
+      enable: true,
+      reloadTaskFailure: MAIL,
+      reloadTaskAborted: MAIL,
+      reloadTaskSuccess: MAIL,
+      smtp: { host: HOST, port: mailPort, secure: false, tls: { ignoreTLS: true, requireTLS: false } },
+    },
+    mqttConfig: { enable: true, brokerHost: HOST, brokerPort },
+    footman: { mqtt: { taskSuccessTopic: 'qliksense/task_success' } },
+  })
+}
+
+const MAIL = {
+  enable: true,
+  rateLimit: RATE_LIMIT_SECONDS,
+  alertEnableByCustomProperty: { enable: false },
+  fromAddress: 'Footman demo <footman@acme.example>',
+  recipients: [RECIPIENT],
+}
+
+function webhook(port: number, outcome: string) {
+  const webhookURL = `http://${HOST}:${port}/reload-${outcome}`
+  return { rateLimit: RATE_LIMIT_SECONDS, webhooks: [{ description: 'demo', webhookURL, httpMethod: 'POST' }] }
+}
+
+/** `wanted` when it is free, else any free one. */
+export async function freeTcpPort(wanted: number): Promise<number> {
+  return (await tryTcpPort(wanted)) ?? (await tryTcpPort(0))!
+}
+
+async function tryTcpPort(wanted: number): Promise<number | null> {
+  const server = createServer()
+  try {
+    server.listen(wanted, HOST)
+    await once(server, 'listening')
+  } catch (error) {
+    if (wanted === 0) throw error
+    return null
+  }
+  const { port } = server.address() as AddressInfo
+  server.close()
+  await once(server, 'close')
+  return port
+}
+
+export async function freeUdpPort(): Promise<number> {
+  const socket = createSocket('udp4')
+  socket.bind(0, HOST)
+  await once(socket, 'listening')
+  const { port } = socket.address()
+  socket.close()
+  await once(socket, 'close')
+  return port
 }

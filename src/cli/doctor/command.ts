@@ -11,7 +11,8 @@ const HELP = `
 Nothing is sent, changed or started: servers are greeted and logins tried, no message leaves.
 
 Exit codes
-  0 in order, or warnings only   1 wrong arguments or configuration   3 something is broken
+  0 in order, or warnings only   3 something is broken, or the configuration keeps a feature off
+  1 wrong arguments, or the configuration forbids the start or breaks the connection to Qlik Sense
 
 Examples
   footman doctor -c footman.yaml

@@ -1,5 +1,5 @@
 /** What `footman check` finds, as findings. */
-import type { Problem } from '../../config/problems.ts'
+import { type Problem, problemText } from '../../config/problems.ts'
 import type { Examined, Finding, FindingLevel } from './types.ts'
 
 export const CONFIGURATION = 'configuration'
@@ -21,13 +21,14 @@ export function configurationFindings(problems: readonly Problem[], file: string
   return [{ level: 'ok', code: 'configuration.valid', target: file, message: 'no errors, no warnings' }, ...findings]
 }
 
-function toFinding({ severity, path, message, hint, standalone, file, line, column }: Problem): Finding {
+function toFinding(problem: Problem): Finding {
+  const { severity, path, message, hint, standalone, file, line, column } = problem
   const fix = hint ?? fixFor({ severity, message, ...(standalone && { standalone }) })
   return {
     level: severity,
     code: CODES[severity],
     target: line > 0 ? `${file}:${line}:${column}` : file,
-    message: path === '' || standalone ? message : `${path}: ${message}`,
+    message: problemText(problem),
     ...(fix !== undefined && { fix }),
     ...(path !== '' && { key: keyOf(path) }),
   }

@@ -1,19 +1,19 @@
 /** `footman doctor`: whether everything that a configuration file names is there, answers and fits. */
+
 import { resolve } from 'node:path'
 import { type LoadResult, loadConfig } from '../../app/config/load.ts'
 import { createPathResolver } from '../../config/paths.ts'
+import { consequenceOf, type Problem } from '../../config/problems.ts'
 import { systemClock } from '../../platform/clock.ts'
 import { createLogMask } from '../../platform/log-mask.ts'
 import { inspect } from '../inspection.ts'
 import { type CommandIo, EXIT } from '../io.ts'
 import { CONFIGURATION, configurationFindings, refusedKeys, withoutRepetitions } from './configuration.ts'
 import { PROBES } from './probes.ts'
-import { humanReport, summaryOf } from './report.ts'
-import { runProbes } from './runner.ts'
-import { signsOf } from './signs.ts'
-import type { Examined, Probe } from './types.ts'
+import { humanReport, signsOf, summaryOf } from './report.ts'
+import type { DoctorContext, Examined, Finding, Probe } from './types.ts'
 
-export interface DoctorOptions {
+interface DoctorOptions {
   readonly configfile?: string
   readonly json?: boolean
   /** Groups; absent = all. */
@@ -35,7 +35,7 @@ interface DoctorSurroundings {
   readonly probes: readonly Probe[]
 }
 
-/** 0 = in order or warnings only, 1 = the configuration is wrong, 3 = something is broken. */
+/** 0 = in order or warnings only; 1 = no start, or no connection to Qlik Sense, with this configuration; 3 = something else is broken. */
 export async function runDoctor(
   options: DoctorOptions,
   io: CommandIo,
@@ -70,8 +70,17 @@ export async function runDoctor(
   const findings = examined.flatMap((one) => one.findings)
   if (options.json) io.out(JSON.stringify({ file: loaded.file, findings, summary: summaryOf(findings) }, null, 2))
   else io.out(humanReport(file, examined, signsOf(process.stdout, env)), 'as-is')
-  if (!valid || problems.some(({ severity }) => severity === 'error')) return EXIT.badInput
+  if (!valid || problems.some(isFatal)) return EXIT.badInput
   return findings.some(({ level }) => level === 'error') ? EXIT.missing : EXIT.ok
+}
+
+/** Features without which the rest has nothing to work with. */
+const NEEDED = ['Butler.configQRS', 'Butler.configEngine']
+
+/** Whether Footman does not start with it, or starts without its connection to Qlik Sense. */
+function isFatal(problem: Problem): boolean {
+  const consequence = consequenceOf(problem)
+  return consequence === 'forbids-start' || (consequence === 'switches-off' && NEEDED.includes(problem.feature ?? ''))
 }
 
 function unknownGroup(only: readonly string[], probes: readonly Probe[]): string | null {
@@ -106,3 +115,46 @@ function masked(examined: Examined, secrets: readonly string[]): Examined {
   }))
   return { ...examined, findings }
 }
+
+/** A probe is a handful of steps, each with the time of one connection. */
+const STEPS = 4
+
+/** The findings of each probe, in the order of the probes. */
+async function runProbes(probes: readonly Probe[], context: DoctorContext): Promise<readonly Examined[]> {
+  return Promise.all(
+    probes.map(async (probe) => ({
+      group: probe.group,
+      title: probe.title,
+      findings: await findingsOf(probe, context),
+    })),
+  )
+}
+
+async function findingsOf(probe: Probe, context: DoctorContext): Promise<readonly Finding[]> {
+  const limit = context.timeout * STEPS + (context.listenMs ?? 0)
+  const { promise: late, resolve } = Promise.withResolvers<readonly Finding[]>()
+  const timer = setTimeout(() => resolve([timeOver(probe, limit)]), limit)
+  try {
+    return await Promise.race([probe.run(context), late])
+  } catch (error) {
+    return [broken(probe, error)]
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+const timeOver = ({ group, title }: Probe, limit: number): Finding => ({
+  level: 'error',
+  code: `${group}.time-over`,
+  target: title,
+  message: `not finished after ${limit / 1000} s`,
+  fix: 'look for a firewall that drops packets silently, or give --timeout more time',
+})
+
+const broken = ({ group, title }: Probe, error: unknown): Finding => ({
+  level: 'error',
+  code: `${group}.not-examined`,
+  target: title,
+  message: `could not be examined: ${error instanceof Error ? error.message : String(error)}`,
+  fix: 'this is an error in Footman: please report it with this line',
+})

@@ -1,4 +1,9 @@
 /** What `footman init` wants to know: one table for the options, the questions and the errors. */
+import { createSocket } from 'node:dgram'
+import { once } from 'node:events'
+import { createServer } from 'node:net'
+import { hostname, networkInterfaces } from 'node:os'
+import { basename, dirname, join } from 'node:path'
 
 /** Lists are empty and texts '' where nothing is wanted. Paths are as they are to stand in the configuration. */
 export interface InitAnswers {
@@ -33,7 +38,6 @@ export interface InitAnswers {
 export const SMTP_TLS = ['starttls', 'tls', 'optional'] as const
 export type SmtpTls = (typeof SMTP_TLS)[number]
 
-type Given = Partial<InitAnswers>
 type Kind = 'text' | 'list' | 'port' | 'switch' | 'tls'
 
 export interface InitField {
@@ -203,3 +207,121 @@ export const FIELDS: readonly InitField[] = [
     paths: ['logDirectory'],
   },
 ]
+
+export type Given = Partial<InitAnswers>
+
+interface DefaultSurroundings {
+  /** Absolute path of the configuration file. */
+  readonly file: string
+  readonly platform: NodeJS.Platform
+  readonly isFree: IsFree
+}
+
+const UDP_PORT = 9998
+const REST_PORT = 8080
+
+/** Asks the computer for its address and for free ports; what was given stays. */
+export async function defaultAnswers(
+  given: Given,
+  { file, platform, isFree }: DefaultSurroundings,
+): Promise<InitAnswers> {
+  const ports = {
+    udpPort: given.udpPort ?? (await nextFree('UDP', UDP_PORT, isFree)),
+    restPort: given.restPort ?? (await nextFree('TCP', REST_PORT, isFree)),
+  }
+  return {
+    ...STILL,
+    ...{ footmanHost: ownAddress(), certificates: 'certificate', logDirectory: logDirectory(file) },
+    ...dependentDefaults(given, platform),
+    ...given,
+    ...ports,
+  }
+}
+
+/** Those that hang together with other answers; asked again after each of those. */
+export function dependentDefaults(given: Given, platform: NodeJS.Platform) {
+  const { mailTo = [], smtpTls = 'starttls', smtpUser = '' } = given
+  const domain = mailTo[0]?.split('@')[1]
+  return {
+    smtpPort: smtpTls === 'tls' ? 465 : smtpUser === '' ? 25 : 587,
+    mailFrom: domain ? `Qlik Sense <qliksense-noreply@${domain}>` : '',
+    // On Windows a protected value; elsewhere a file, as not every service manager has credentials.
+    smtpPassword: platform === 'win32' ? 'credential:smtp-password' : 'file:secrets/smtp-password',
+  }
+}
+
+const STILL = {
+  qsHost: '',
+  qsPort: 4242,
+  restHost: 'localhost',
+  tags: [],
+  keyValues: false,
+  mailTo: [],
+  smtpHost: '',
+  smtpTls: 'starttls',
+  smtpUser: '',
+  mailAborted: false,
+  mailOwner: false,
+  mailMarked: false,
+  slackUrl: '',
+  teamsUrl: '',
+  mqttHost: '',
+  mqttPort: 1883,
+} as const satisfies Given
+
+/** The first IPv4 address that other computers may reach, else the name of this computer. */
+export function ownAddress(): string {
+  const addresses = Object.values(networkInterfaces()).flatMap((entries) => entries ?? [])
+  return addresses.find(({ family, internal }) => family === 'IPv4' && !internal)?.address ?? hostname()
+}
+
+/** `log` beside the folder `config`, or in the folder of the file where that has another name. */
+function logDirectory(file: string): string {
+  const folder = dirname(file)
+  return join(basename(folder).toLowerCase() === 'config' ? dirname(folder) : folder, 'log')
+}
+
+export type Protocol = 'TCP' | 'UDP'
+export type IsFree = (protocol: Protocol, port: number) => Promise<boolean>
+
+/** Opens the port on all addresses for a moment; true when that works. */
+export const isFree: IsFree = (protocol, port) => (protocol === 'TCP' ? tcpIsFree(port) : udpIsFree(port))
+
+async function tcpIsFree(port: number): Promise<boolean> {
+  const server = createServer()
+  server.listen(port)
+  const opened = await once(server, 'listening').then(
+    () => true,
+    () => false,
+  )
+  if (!opened) return false
+  server.close()
+  await once(server, 'close')
+  return true
+}
+
+async function udpIsFree(port: number): Promise<boolean> {
+  const socket = createSocket('udp4')
+  socket.bind(port)
+  const opened = await once(socket, 'listening').then(
+    () => true,
+    () => false,
+  )
+  socket.close()
+  return opened
+}
+
+const TRIES = 50
+
+/** `wanted`, or the next port after it that is free; `wanted` again when none of the next fifty is. */
+export async function nextFree(protocol: Protocol, wanted: number, free: IsFree = isFree): Promise<number> {
+  for (let port = wanted; port < Math.min(wanted + TRIES, 65536); port++) if (await free(protocol, port)) return port
+  return wanted
+}
+
+/** Between commas; names of tags may have blanks in them. */
+export const listOf = (text: string): string[] =>
+  text
+    .split(/[,;]/)
+    .map((item) => item.trim())
+    .filter((item) => item !== '')

@@ -1,11 +1,10 @@
 /** Registration of `footman init` and `footman log-appender`. */
+
 import process from 'node:process'
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { processIo } from '../io.ts'
 import { createPrompt } from '../prompt.ts'
-import { FIELDS, type InitField, SMTP_TLS } from './answers.ts'
-import type { Given } from './defaults.ts'
-import { listOf } from './lists.ts'
+import { FIELDS, type Given, type InitField, listOf, SMTP_TLS } from './answers.ts'
 
 const INIT_HELP = `
 Asks for what is not given, when standard input is a terminal; with --yes it asks nothing. Nothing that is there already is
@@ -39,7 +38,7 @@ export function addInit(program: Command, done: (code: number) => void): void {
     .option('--force', 'replace files that are there already')
     .addHelpText('after', INIT_HELP)
     .action(async (options: Record<string, unknown>) => {
-      const [{ runInit }, { isFree }] = await Promise.all([import('./index.ts'), import('./ports.ts')])
+      const [{ runInit }, { isFree }] = await Promise.all([import('./index.ts'), import('./answers.ts')])
       const openPrompt = process.stdin.isTTY === true ? () => createPrompt() : null
       const at = { env: process.env, cwd: process.cwd(), execPath: process.execPath, platform: process.platform }
       done(await runInit(givenOf(options), options as never, processIo, { ...at, isFree, openPrompt }))

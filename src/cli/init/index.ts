@@ -1,22 +1,29 @@
 /** `footman init`: from a few answers to the files that a new installation needs. */
-import { join, resolve } from 'node:path'
-import { wantedProperties } from '../../app/config/custom-properties.ts'
+
+import { existsSync } from 'node:fs'
+import { mkdir, rm } from 'node:fs/promises'
+import { dirname, join, resolve } from 'node:path'
+import { type WantedProperty, wantedProperties } from '../../app/config/custom-properties.ts'
+import { createFileAtomic, writeFileAtomic } from '../../platform/files.ts'
+import { writePrivateFile } from '../../platform/private-file.ts'
 import { logAppenderFile } from '../../qlik/log-appenders.ts'
-import { runCustomProperties } from '../custom-properties/index.ts'
-import { propertyTable } from '../custom-properties/report.ts'
+import { propertyTable, runCustomProperties } from '../custom-properties.ts'
 import { type CommandIo, EXIT } from '../io.ts'
 import { confirm, type Prompt, PromptEnded } from '../prompt.ts'
-import { FIELDS, type InitAnswers } from './answers.ts'
-import { certificatesText } from './certificates-text.ts'
-import { configurationText } from './configuration.ts'
-import { defaultAnswers, type Given } from './defaults.ts'
-import { existing, type PlannedFile, writeFiles } from './files.ts'
-import { interview } from './interview.ts'
-import { appenderFile, certificateFolder, nextSteps } from './next-steps.ts'
-import type { IsFree } from './ports.ts'
-import { answerProblems, configOf } from './validate.ts'
+import { quote } from '../service/plan.ts'
+import {
+  defaultAnswers,
+  dependentDefaults,
+  FIELDS,
+  type Given,
+  type InitAnswers,
+  type InitField,
+  type IsFree,
+  listOf,
+} from './answers.ts'
+import { answerProblems, certificatesText, configOf, configurationText } from './configuration.ts'
 
-export interface InitOptions {
+interface InitOptions {
   readonly output: string
   readonly force?: boolean
   /** Ask nothing. */
@@ -25,7 +32,7 @@ export interface InitOptions {
   readonly createCustomProperties?: boolean
 }
 
-export interface InitSurroundings {
+interface InitSurroundings {
   readonly env: Readonly<Record<string, string | undefined>>
   readonly cwd: string
   readonly execPath: string
@@ -129,7 +136,10 @@ async function report(
   for (const line of await portRemarks(answers, given, isFree)) io.out(line)
   const wanted = wantedProperties(configOf(answers)!)
   const required = wanted.filter((one) => one.required)
-  if (required.length > 0) io.out(`\nCustom properties that Qlik Sense must have:\n${propertyTable(required, [])}`)
+  if (required.length > 0) {
+    const table = propertyTable(required, [], { width: io.columns })
+    io.out(`\nCustom properties that Qlik Sense must have:\n${table}`)
+  }
   io.out(`\n${nextSteps(answers, { configuration: file, appender, certificates }, wanted, platform)}`)
 }
 
@@ -167,3 +177,146 @@ async function createProperties(
 }
 
 const CREATE_TIMEOUT_MS = 30_000
+
+interface InterviewDeps {
+  readonly prompt: Prompt
+  readonly say: (text: string) => void
+  readonly platform: NodeJS.Platform
+}
+
+/** `defaults` are all answers as they would be without questions; what is in `given` is not asked for. */
+export async function interview(
+  { prompt, say, platform }: InterviewDeps,
+  given: Given,
+  defaults: InitAnswers,
+): Promise<InitAnswers> {
+  let answers = defaults
+  const told: Record<string, unknown> = { ...given }
+
+  async function ask(field: InitField): Promise<void> {
+    const { key, question = '' } = field
+    for (;;) {
+      const shown = shownDefault(answers[key])
+      const text = await prompt.ask(`${question}${shown === '' ? '' : ` [${shown}]`}: `)
+      const value = text === '' ? answers[key] : parsed(field, text)
+      const next = { ...answers, ...dependentDefaults({ ...told, [key]: value }, platform), ...told, [key]: value }
+      const wrong = answerProblems(next as InitAnswers).find((problem) => problem.key === key)
+      if (!wrong) {
+        told[key] = value
+        answers = next as InitAnswers
+        return
+      }
+      say(`  ${wrong.message}`)
+    }
+  }
+
+  for (const field of FIELDS) {
+    if (field.question === undefined || field.key in given) continue
+    if (field.asked && !field.asked(answers)) continue
+    await ask(field)
+  }
+  return answers
+}
+
+function shownDefault(value: InitAnswers[keyof InitAnswers]): string {
+  if (typeof value === 'boolean') return value ? 'Y/n' : 'y/N'
+  return Array.isArray(value) ? value.join(', ') : String(value)
+}
+
+/** What was typed in the form of the answer; what is no number stays a text, which the check refuses. */
+function parsed({ kind }: InitField, text: string): unknown {
+  if (kind === 'switch') return /^y(es)?$/i.test(text)
+  if (kind === 'list') return listOf(text)
+  if (kind === 'tls') return text.toLowerCase()
+  return kind === 'port' && /^\d+$/.test(text) ? Number(text) : text
+}
+
+interface WrittenFiles {
+  readonly configuration: string
+  readonly appender: string
+  readonly certificates: string
+}
+
+const SCHEDULER_FOLDER = 'C:\\ProgramData\\Qlik\\Sense\\Scheduler'
+
+function nextSteps(
+  answers: InitAnswers,
+  files: WrittenFiles,
+  wanted: readonly WantedProperty[],
+  platform: NodeJS.Platform,
+): string {
+  const file = quote(files.configuration, platform)
+  const steps = [
+    `Copy client.pem, client_key.pem and root.pem into ${files.certificates} (README.txt there tells how to get them).`,
+    ...passwordStep(answers, files.configuration, platform),
+    `Copy ${files.appender} to ${SCHEDULER_FOLDER} on every node that runs a scheduler,\n     and let UDP port ${answers.udpPort} through the firewall of this computer.`,
+    `footman check -c ${file}`,
+    ...(wanted.some(({ required }) => required) ? [`footman custom-properties -c ${file} --create`] : []),
+    `footman doctor -c ${file}`,
+    `footman service install -c ${file}`,
+  ]
+  return `Next:\n${steps.map((step, index) => `  ${index + 1}. ${step}`).join('\n')}`
+}
+
+/** How the password of the mail server gets where the configuration looks for it. */
+function passwordStep({ smtpUser, smtpPassword }: InitAnswers, file: string, platform: NodeJS.Platform): string[] {
+  if (smtpUser === '') return []
+  const [source, name] = [smtpPassword.replace(/:.*$/s, ''), smtpPassword.replace(/^[a-z]+:/, '')]
+  if (source === 'env')
+    return [`Set the environment variable ${name} to the password of ${smtpUser}, for the account of the service.`]
+  if (source === 'credential') {
+    return [`footman credential set ${name}${platform === 'win32' ? '' : ' (tells how)'}: the password of ${smtpUser}.`]
+  }
+  const path = resolve(dirname(file), name)
+  return [
+    `Write the password of ${smtpUser} to ${path}, readable by you only (chmod 600): service install opens it to its account.`,
+  ]
+}
+
+/** The folder that the answer names, absolute. */
+export const certificateFolder = ({ certificates }: InitAnswers, file: string): string =>
+  resolve(dirname(file), certificates)
+
+const appenderFile = (file: string): string => join(dirname(file), 'LocalLogConfig.xml')
+
+interface PlannedFile {
+  /** Absolute. */
+  readonly path: string
+  /** With `\n` at the ends of lines. */
+  readonly text: string
+  /** Left as it is when it is there, even with --force. */
+  readonly keep?: boolean
+  /** Readable by its owner and administrators only; others are to be copied to other computers. */
+  readonly isPrivate?: boolean
+}
+
+/** Those that are there and would be replaced. */
+export const existing = (files: readonly PlannedFile[]): string[] =>
+  files.filter(({ keep, path }) => !keep && existsSync(path)).map(({ path }) => path)
+
+/** All or none of them: with the error of the first that fails, with which it rejects, new ones are taken away again. */
+export async function writeFiles(
+  files: readonly PlannedFile[],
+  force: boolean,
+  platform: NodeJS.Platform,
+): Promise<void> {
+  const made: string[] = []
+  try {
+    for (const { path, text, keep, isPrivate } of files) {
+      const isThere = existsSync(path)
+      if (keep && isThere) continue
+      await mkdir(dirname(path), { recursive: true, mode: 0o750 })
+      const content = ends(text, platform)
+      if (isPrivate) await writePrivateFile(path, content, { replace: force })
+      else await (force ? writeFileAtomic : createFileAtomic)(path, content)
+      if (!isThere) made.push(path)
+    }
+  } catch (error) {
+    for (const path of made) await rm(path, { force: true }).catch(() => {})
+    throw error
+  }
+}
+
+/** As the editors of the platform expect it. */
+const ends = (text: string, platform: NodeJS.Platform): string =>
+  platform === 'win32' ? text.replaceAll('\n', '\r\n') : text

@@ -5,10 +5,10 @@ import { isHost } from '../../config/fields/network.ts'
 import { renderProblem } from '../../config/problems.ts'
 import { logAppenderFile } from '../../qlik/log-appenders.ts'
 import { type CommandIo, EXIT } from '../io.ts'
-import { ownAddress } from './defaults.ts'
-import { writeFiles } from './files.ts'
+import { ownAddress } from './answers.ts'
+import { writeFiles } from './index.ts'
 
-export interface LogAppenderOptions {
+interface LogAppenderOptions {
   readonly configfile?: string
   readonly address?: string
   /** Absent = standard output. */

@@ -1,9 +1,71 @@
-/** Calls to the REST API of a running Footman. */
+/** Talking to a running Footman: where it is, with which key, calls to its REST API, and how a command ends. */
+import { lookup } from 'node:dns/promises'
+import { readFile } from 'node:fs/promises'
+import { isIP } from 'node:net'
+import { join } from 'node:path'
+import { loadConfig } from '../../app/config/load.ts'
+import { createPathResolver } from '../../config/paths.ts'
+import { renderProblem, sortProblems } from '../../config/problems.ts'
+import { LOCAL_KEY_FILE } from '../../http/auth/keys.ts'
+import { isOwnAddress } from '../../http/auth/local.ts'
+import { plainAddress } from '../../platform/addresses.ts'
 import { createHttpClient } from '../../platform/http-client.ts'
 import { HttpError } from '../../platform/http-error.ts'
-import { EXIT } from '../io.ts'
-import { CommandFailure } from './failure.ts'
-import type { Place } from './place.ts'
+import { visibleBlock } from '../../platform/visible.ts'
+import { type CommandIo, EXIT } from '../io.ts'
+import { restUrl } from '../rest-url.ts'
+
+/** Ends a command that talks to a running Footman. */
+export class CommandFailure extends Error {
+  override readonly name = 'CommandFailure'
+  constructor(
+    readonly exitCode: number,
+    /** What failed; `message` says why, and what to do. */
+    readonly what: string,
+    why: string,
+    /** Of the answer; absent when there was none. */
+    readonly status?: number,
+  ) {
+    super(why)
+  }
+}
+
+export interface RemoteOptions extends PlaceOptions {
+  readonly json?: boolean
+  /** Milliseconds. */
+  readonly timeout: number
+  /** As it was typed, like `kv export`; for errors. */
+  readonly command?: string
+}
+
+/** Runs the command with a connection; prints what goes wrong and turns it into an exit code. */
+export async function withRemote(
+  options: RemoteOptions,
+  io: CommandIo,
+  command: (remote: Remote) => Promise<number>,
+  surroundings: Surroundings = { env: process.env, cwd: process.cwd() },
+): Promise<number> {
+  let remote: Remote | null = null
+  try {
+    remote = createRemote(await findPlace(options, surroundings), { timeoutMs: options.timeout })
+    return await command(remote)
+  } catch (error) {
+    if (error instanceof CommandFailure) {
+      io.err(visibleBlock(`error: ${placeOf(options.command, error.what)}: ${error.message}`))
+      return error.exitCode
+    }
+    io.err(visibleBlock(`error: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`))
+    return EXIT.unreachable
+  } finally {
+    remote?.close()
+  }
+}
+
+/** The command, and what it was about unless one of them says both. */
+function placeOf(command: string | undefined, what: string): string {
+  if (command === undefined || what === command || what.startsWith(`${command} `)) return what
+  return command.split(' ').includes(what) ? command : `${command}: ${what}`
+}
 
 export type Query = Readonly<Record<string, string | number | readonly string[] | undefined>>
 
@@ -24,7 +86,7 @@ export interface RemoteCall {
   readonly what: string
 }
 
-export interface RemoteAnswer {
+interface RemoteAnswer {
   readonly status: number
   readonly text: string
 }
@@ -41,7 +103,7 @@ export interface Remote {
   close(): void
 }
 
-export interface RemoteSettings {
+interface RemoteSettings {
   /** Of one call. */
   readonly timeoutMs: number
   /** How long `insist` goes on while Footman cannot be reached; default a minute. */
@@ -53,7 +115,7 @@ const PASSING = [429, 502, 503, 504]
 const INSIST_MS = 60_000
 const PAUSE_MS = 2000
 
-export function createRemote({ url, key, isOwn }: Place, settings: RemoteSettings): Remote {
+function createRemote({ url, key, isOwn }: Place, settings: RemoteSettings): Remote {
   const http = createHttpClient({ tls: { rejectUnauthorized: !isOwn } })
   const { timeoutMs, insistMs = INSIST_MS, pauseMs = PAUSE_MS } = settings
 
@@ -115,6 +177,38 @@ export function createRemote({ url, key, isOwn }: Place, settings: RemoteSetting
   }
 }
 
+/** What to do when an endpoint that cannot be switched off is not there. */
+export const OLD = 'does an older Footman run there?'
+
+/** Said about an id that is not there. */
+export const UNKNOWN = 'Footman does not know it (any more)'
+
+/** The answer of a call about one thing. Throws exit code 3 when there is no such thing, which has the code `missing`. */
+export async function found(remote: Remote, call: RemoteCall, missing: string, why = UNKNOWN): Promise<RemoteAnswer> {
+  const answer = await remote.call({ switchedOff: OLD, ...call }, [missing])
+  if (answer.status === 404) throw new CommandFailure(EXIT.missing, call.what, why)
+  return answer
+}
+
+/** The items of all pages, asked for as they are used; at most `limit`. */
+export async function* pages<T>(
+  remote: Remote,
+  call: RemoteCall & { readonly member: string },
+  limit = Number.POSITIVE_INFINITY,
+): AsyncGenerator<T> {
+  const { member, ...rest } = call
+  let left = limit
+  let cursor: string | undefined
+  do {
+    const { text } = await remote.call({ ...rest, query: { ...rest.query, limit: Math.min(500, left), cursor } })
+    const page = JSON.parse(text) as Readonly<Record<string, unknown>>
+    const items = (page[member] as readonly T[] | undefined) ?? []
+    yield* items
+    left -= items.length
+    cursor = (page.nextCursor as string | null | undefined) ?? undefined
+  } while (cursor !== undefined && left > 0)
+}
+
 function queryText(query: Query = {}): string {
   const parameters = new URLSearchParams()
   for (const [name, value] of Object.entries(query)) {
@@ -157,4 +251,90 @@ function errorBody(text: string): ErrorBody {
   } catch {
     return {}
   }
+}
+
+export interface PlaceOptions {
+  readonly url?: string
+  readonly key?: string
+  readonly configfile?: string
+}
+
+export interface Surroundings {
+  readonly env: Readonly<Record<string, string | undefined>>
+  readonly cwd: string
+}
+
+export interface Place {
+  /** Without a slash at the end. */
+  readonly url: string
+  readonly key: string | null
+  /** The Footman of a configuration file on this machine: it doesn't matter for whom its certificate was made. */
+  readonly isOwn: boolean
+}
+
+const DEFAULT_URL = 'http://localhost:8080'
+
+/**
+ * Options win over the environment, and that wins over the configuration file, which is looked for where `run` would
+ * find it. Without a key, a Footman on this machine is called with its local key. Throws a `CommandFailure`.
+ */
+export async function findPlace(options: PlaceOptions, surroundings: Surroundings): Promise<Place> {
+  const { env } = surroundings
+  const key = options.key ?? env.FOOTMAN_KEY ?? null
+  const given = options.url ?? env.FOOTMAN_URL
+  const file = options.configfile ?? env.FOOTMAN_CONFIGFILE
+  if (given !== undefined) {
+    const url = checkedUrl(given)
+    if (key !== null || !(await isThisMachine(url))) return { url, key, isOwn: false }
+    // What is wrong with the file is no matter here: only its key is wanted.
+    const own = await ownPlace(file, surroundings).catch(() => null)
+    return { url, key: own?.key ?? null, isOwn: false }
+  }
+  const own = await ownPlace(file, surroundings)
+  if (!own) return { url: DEFAULT_URL, key, isOwn: false }
+  return { url: own.url, key: key ?? own.key, isOwn: true }
+}
+
+/** Null when no file was given, and none that can be used stands in the usual places. */
+async function ownPlace(
+  file: string | undefined,
+  { env, cwd }: Surroundings,
+): Promise<{ url: string; key: string | null } | null> {
+  const overrides = { qlikConnection: false, skipVerification: true }
+  const loaded = await loadConfig({ ...(file !== undefined && { file }), env, cwd, overrides })
+  const { config, problems, directory } = loaded
+  if (!config) {
+    if (file === undefined) return null
+    throw new CommandFailure(EXIT.badInput, file, sortProblems(problems).map(renderProblem).join('\n'))
+  }
+  const url = restUrl(config)
+  if (url === null) {
+    if (file === undefined) return null
+    throw new CommandFailure(EXIT.badInput, file, 'the REST API is off; set Butler.restServerConfig.enable to true')
+  }
+  const paths = createPathResolver({ configDirectory: directory, cwd })
+  const keyFile = join(paths.data(config.footman.dataDirectory), LOCAL_KEY_FILE)
+  // There is one while access control is on, for whoever may read it.
+  const key = await readFile(keyFile, 'utf8').catch(() => null)
+  return { url, key: key?.trim() || null }
+}
+
+/** The local key opens everything: it is shown to nobody else. */
+async function isThisMachine(url: string): Promise<boolean> {
+  const host = new URL(url).hostname.replace(/^\[(.*)\]$/, '$1')
+  if (host === 'localhost') return true
+  const address =
+    isIP(host) > 0
+      ? host
+      : await lookup(host).then(
+          (found) => found.address,
+          () => null,
+        )
+  return address !== null && isOwnAddress(plainAddress(address))
+}
+
+function checkedUrl(text: string): string {
+  const url = URL.canParse(text) ? new URL(text) : null
+  if (url?.protocol === 'http:' || url?.protocol === 'https:') return text.replace(/\/+$/, '')
+  throw new CommandFailure(EXIT.badInput, '--url', `"${text}" is not an http or https address`)
 }

@@ -1,11 +1,10 @@
 /** The commands that talk to a running Footman, each loaded when called. */
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { toTimeout } from '../arguments.ts'
+import { addTemplateCommands } from '../commands.ts'
 import { processIo } from '../io.ts'
-import { addTemplateCommands } from '../template/commands.ts'
-import { addAlertCommands } from './alert-commands.ts'
-import { addJournalCommands } from './journal-commands.ts'
-import { addScheduleCommands } from './schedule-commands.ts'
+import { addList, addWide } from './list.ts'
+import { SCHEDULE_EXIT_CODES, toCount } from './lists.ts'
 
 type Done = (code: number) => void
 
@@ -43,15 +42,9 @@ export function addRemoteCommands(program: Command, done: Done): void {
       done(await runExecution(id, options, processIo))
     })
 
-  remote(program, 'tasks [glob]', 'list tasks and their last runs')
-    .option('--tag <tag>', 'only tasks with this tag; may be repeated', collect, [])
-    .option('--outcome <outcome>', 'only tasks whose last run ended like this: success, failed, ...', collect, [])
-    .action(async (glob: string | undefined, options) => {
-      const { runTasks } = await import('./tasks.ts')
-      done(await runTasks(glob, options, processIo))
-    })
+  addList(program, remote, 'tasks', done)
 
-  remote(program, 'history [glob]', 'list executions that have ended, or sum them up by task')
+  addWide(remote(program, 'history [glob]', 'list executions that have ended, or sum them up by task'))
     .option('--from <time>', 'since this time, or so long ago', '7d')
     .option('--summary', 'count them, with run times, by task')
     .addOption(new Option('--format <format>', 'how to print them').choices(['table', 'csv']).default('table'))
@@ -69,9 +62,14 @@ export function addRemoteCommands(program: Command, done: Done): void {
     })
 
   addKeyValueCommands(program, done)
-  addJournalCommands(program, remote, done)
-  addScheduleCommands(program, remote, done)
-  addAlertCommands(program, remote, done)
+  addEvents(program, done)
+  addDeliveries(program, done)
+  addFire(program, done)
+  addList(program, remote, 'audit', done)
+  addSchedules(program, done)
+  addRoutes(program, done)
+  addList(program, remote, 'destinations', done)
+  addSnooze(program, done)
   addTemplateCommands(program, remote, done)
 }
 
@@ -98,10 +96,180 @@ function addKeyValueCommands(program: Command, done: Done): void {
     .action(async (file: string | undefined, options) => {
       const [{ runKvImport }, { standardInput }] = await Promise.all([
         import('./key-values.ts'),
-        import('../standard-input.ts'),
+        import('../prompt.ts'),
       ])
       done(await runKvImport(file, options, standardInput(), processIo))
     })
+}
+
+function addEvents(program: Command, done: Done): void {
+  const events = program.command('events').description('what arrived and what became of it')
+  addList(events, remote, 'events list', done)
+
+  addWide(remote(events, 'show <id>', 'show an event with its deliveries')).action(async (id: string, options) => {
+    const { runEventShow } = await import('./events.ts')
+    done(await runEventShow(id, options, processIo))
+  })
+
+  addWide(remote(events, 'replay <id>', 'send the messages of an event again'))
+    .option('--to <destination>', 'only to this destination, without route or gate; may be repeated', collect, [])
+    .option('--route <name>', 'only by this route; may be repeated', collect, [])
+    .option('--ignore-gates', 'rate limits, snoozes, maintenance and grouping hold nothing back')
+    .action(async (id: string, options) => {
+      const { runReplay } = await import('./fire.ts')
+      done(await runReplay(id, options, processIo))
+    })
+
+  addWide(remote(events, 'tail', 'show what happens, as it happens; ends with Ctrl+C'))
+    .option('--topic <topic>', 'event, delivery, execution, schedule or file; may be repeated', collect, [])
+    .action(async (options) => {
+      const { runTail } = await import('./events.ts')
+      const stop = new AbortController()
+      for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort())
+      done(await runTail(options, processIo, stop.signal))
+    })
+
+  addList(events, remote, 'events dropped', done)
+}
+
+function addDeliveries(program: Command, done: Done): void {
+  const deliveries = program.command('deliveries').description('who was told what and when')
+  addList(deliveries, remote, 'deliveries list', done)
+
+  remote(deliveries, 'show <id>', 'show a delivery with its attempts').action(async (id: string, options) => {
+    const { runDeliveryShow } = await import('./deliveries.ts')
+    done(await runDeliveryShow(id, options, processIo))
+  })
+
+  remote(deliveries, 'resend [ids...]', 'send deliveries again, or with --dead all dead letters')
+    .option('--dead', 'all that were given up')
+    .option('--destination <name>', 'with --dead: only to this destination; may be repeated', collect, [])
+    .option('--reason <reason>', 'with --dead: only this reason: EXPIRED, REJECTED, ...; may be repeated', collect, [])
+    .option('--from <time>', 'with --dead: created since then, like 24h')
+    .addHelpText('after', '\nExample\n  footman deliveries resend --dead --destination ops-mail')
+    .action(async (ids: string[], options) => {
+      const { runDeliveriesResend } = await import('./deliveries.ts')
+      done(await runDeliveriesResend(ids, options, processIo))
+    })
+
+  remote(deliveries, 'cancel <id>', 'call a pending delivery off').action(async (id: string, options) => {
+    const { runDeliveryCancel } = await import('./deliveries.ts')
+    done(await runDeliveryCancel(id, options, processIo))
+  })
+}
+
+function addFire(program: Command, done: Done): void {
+  addWide(remote(program, 'fire', 'send test messages, about an invented, a past or a real thing'))
+    .option('--type <type>', 'what it is about: reload, preload, service, ... (default: reload)')
+    .option('--outcome <outcome>', 'failed, aborted, success, stopped, ... (default: failed)')
+    .option('--task <id or name>', 'a real task')
+    .option('--event <id>', 'a past event')
+    .option('--to <destination>', 'only to this destination; may be repeated', collect, [])
+    .option('--route <name>', 'only by this route; may be repeated', collect, [])
+    .option('--value <name=value>', 'set a template variable, like taskName=Test; may be repeated', collect, [])
+    .option('--dry-run', 'show the messages and send nothing')
+    .option('--wait', 'wait until they are delivered')
+    .addHelpText(
+      'after',
+      `
+Exit codes beside 0
+  1 wrong arguments   2 Footman cannot be reached or refuses   3 no such event, task, route or destination
+  4 with --wait: not everything was delivered
+
+Example
+  footman fire --type reload --outcome failed --to ops-mail --wait`,
+    )
+    .action(async (options) => {
+      const { runFire } = await import('./fire.ts')
+      done(await runFire(options, processIo))
+    })
+}
+
+function addSchedules(program: Command, done: Done): void {
+  const schedules = program.command('schedules').description('schedules and their runs')
+  addList(schedules, remote, 'schedules list', done)
+  addList(schedules, remote, 'schedules runs', done)
+
+  remote(schedules, 'preview <cron>', 'say in words when a cron expression fires, and the next times')
+    .option('--timezone <zone>', 'IANA time zone (default: that of this computer)')
+    .option('--count <n>', `so many times (default: ${DEFAULT_COUNT})`, toCount(100), DEFAULT_COUNT)
+    .addHelpText(
+      'after',
+      `${SCHEDULE_EXIT_CODES}\n\nExample\n  footman schedules preview "0 6 * * 1-5" --timezone Europe/Stockholm`,
+    )
+    .action(async (cron: string, options) => {
+      const { runSchedulePreview } = await import('./schedules.ts')
+      done(await runSchedulePreview(cron, options, processIo))
+    })
+
+  remote(schedules, 'run <id>', 'run a schedule now, also when it is stopped')
+    .addHelpText('after', SCHEDULE_EXIT_CODES)
+    .action(async (id: string, options) => {
+      const { runScheduleRun } = await import('./schedules.ts')
+      done(await runScheduleRun(id, options, processIo))
+    })
+}
+
+function addRoutes(program: Command, done: Done): void {
+  const routes = program.command('routes').description('alert routes: which there are, and which one fires')
+  addList(routes, remote, 'routes list', done)
+
+  remote(routes, 'explain', 'say which routes fire for an event, and why others do not; changes nothing')
+    .option('--event <id>', 'an event of the past')
+    .option('--type <type>', 'or an invented one: about a reload, preload, service, ...')
+    .option('--outcome <outcome>', 'failed, aborted, success, stopped, ... (default: failed)')
+    .option('--task <id or name>', 'about this task')
+    .option('--host <name>', 'from this host')
+    .option('--user <user>', 'of this user, like DIR\\id')
+    .option('--message <text>', 'with this log message')
+    .option('--failures <n>', 'so many failures in a row')
+    .option('--at <time>', 'happening at this time, like 2026-03-02T03:00:00Z (default: now)')
+    .option('--all', 'also name each route of sections that are switched off')
+    .addHelpText('after', EXPLAIN_HELP)
+    .action(async (options) => {
+      const { runRoutesExplain } = await import('./routes.ts')
+      done(await runRoutesExplain(options, processIo))
+    })
+}
+
+const EXPLAIN_HELP = `
+Exit codes
+  0 a route matches   1 wrong arguments   2 Footman cannot be reached, or refuses
+  3 no route matches, or there is no such event or task
+
+Example
+  footman routes explain --type reload --outcome failed --task "Sales ETL hourly" --at 2026-03-02T03:00:00Z`
+
+function addSnooze(program: Command, done: Done): void {
+  const snooze = program.command('snooze').description('leave people alone about something for a while')
+
+  remote(snooze, 'set', 'hold back messages about what all of these say; at least one is needed')
+    .option('--task <id>', 'task id; may be repeated', collect, [])
+    .option('--name <glob>', 'name of the task, like "Sales*"; may be repeated', collect, [])
+    .option('--app <glob>', 'name of the app; may be repeated', collect, [])
+    .option('--stream <glob>', 'stream of the app; may be repeated', collect, [])
+    .option('--tag <glob>', 'tag of the task; may be repeated', collect, [])
+    .option('--host <glob>', 'host; may be repeated', collect, [])
+    .option('--service <glob>', 'Windows service; may be repeated', collect, [])
+    .option('--type <type>', 'reload, service, ...; may be repeated', collect, [])
+    .option('--for <time>', 'how long, like 2h (1m to 30d)')
+    .option('--until <time>', 'or until when, like 2026-03-02T08:00:00Z')
+    .option('--reason <text>', 'why')
+    .addHelpText(
+      'after',
+      '\nExample\n  footman snooze set --name "Sales*" --for 2h --reason "the database is being moved"',
+    )
+    .action(async (options) => {
+      const { runSnoozeSet } = await import('./snooze.ts')
+      done(await runSnoozeSet(options, processIo))
+    })
+
+  addList(snooze, remote, 'snooze list', done)
+
+  remote(snooze, 'lift <id>', 'end a snooze').action(async (id: string, options) => {
+    const { runSnoozeLift } = await import('./snooze.ts')
+    done(await runSnoozeLift(id, options, processIo))
+  })
 }
 
 const EXIT_CODES = `
@@ -110,6 +278,8 @@ Exit codes
   1 wrong arguments                            4 something failed or was aborted
   2 Footman or Qlik Sense cannot be reached,   5 time over while something runs, or it
     or refuses: nothing was started              cannot be followed any more`
+
+const DEFAULT_COUNT = 10
 
 const DEFAULT_TIMEOUT_MS = 30_000
 

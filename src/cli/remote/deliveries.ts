@@ -1,21 +1,8 @@
-/** `footman deliveries`: who was told what and when; sending again and calling off. */
-import { visible } from '../../platform/visible.ts'
+/** `footman deliveries show`, `resend` and `cancel`: what became of a message; sending again and calling off. */
 import { type CommandIo, EXIT } from '../io.ts'
-import type { Remote } from './client.ts'
-import { found, idOf, newest, OLD } from './events.ts'
-import { CommandFailure } from './failure.ts'
-import { unknownDestinations } from './names.ts'
-import { type RemoteOptions, withRemote } from './run.ts'
-import { table } from './table.ts'
-
-export interface DeliveriesOptions extends RemoteOptions {
-  readonly dead?: boolean
-  readonly state: readonly string[]
-  readonly destination: readonly string[]
-  readonly event?: string
-  readonly from?: string
-  readonly limit: number
-}
+import { facts, stateText, table } from '../table.ts'
+import { CommandFailure, found, OLD, type Remote, type RemoteOptions, withRemote } from './client.ts'
+import { refuseUnknownDestinations, wholeId } from './names.ts'
 
 interface DeliveryView {
   readonly id: string
@@ -32,41 +19,16 @@ interface DeliveryView {
   readonly attempts?: readonly { n: number; at: string; durationMs: number; result: string; detail: string }[]
 }
 
-export function runDeliveriesList(options: DeliveriesOptions, io: CommandIo): Promise<number> {
-  return withRemote(options, io, async (remote) => {
-    const { dead, state, destination, event, from, limit, json } = options
-    const query = { state: dead ? ['dead'] : state, destination, eventId: event, from }
-    const deliveries = await newest<DeliveryView>(remote, '/v4/deliveries', 'deliveries', query, limit)
-    const silent = destination.filter((name) => !deliveries.some((one) => one.destination === name))
-    await refuseUnknown(remote, silent, deliveries.length === 0, io)
-    io.out(json ? JSON.stringify({ deliveries, nextCursor: null }, null, 2) : listed(deliveries))
-    return EXIT.ok
-  })
+/** The call about a delivery that is named by its id or the beginning of it. */
+async function ask(remote: Remote, typed: string, action?: 'resend' | 'cancel'): Promise<string> {
+  const path = `/v4/deliveries/${await wholeId(remote, 'delivery', typed)}`
+  const call = action ? ({ method: 'POST', path: `${path}/${action}`, body: {} } as const) : { path }
+  return (await found(remote, { ...call, what: `delivery ${typed}` }, 'DELIVERY_NOT_FOUND')).text
 }
-
-/** Throws exit code 3 for names that no destination has; with a result they are only noted. */
-async function refuseUnknown(remote: Remote, names: readonly string[], isFatal: boolean, io: CommandIo): Promise<void> {
-  const unknown = await unknownDestinations(remote, names)
-  const [first] = unknown
-  if (first && isFatal) throw new CommandFailure(EXIT.missing, 'deliveries', `${first.why} (footman destinations)`)
-  for (const { why } of unknown) io.err(visible(`note: ${why}`))
-}
-
-const HEAD = ['CREATED', 'DESTINATION', 'TO', 'STATE', 'ROUTE', 'ID']
-
-function listed(deliveries: readonly DeliveryView[]): string {
-  const rows = deliveries.map((one) => [
-    ...[one.createdAt, one.destination, one.target, stateOf(one), one.route ?? '-', one.id],
-  ])
-  return table([HEAD, ...rows])
-}
-
-const stateOf = ({ state, reason }: DeliveryView): string => (reason ? `${state} (${reason})` : state)
 
 export function runDeliveryShow(id: string, options: RemoteOptions, io: CommandIo): Promise<number> {
   return withRemote(options, io, async (remote) => {
-    const path = `/v4/deliveries/${idOf(id, 'delivery')}`
-    const { text } = await found(remote, path, 'DELIVERY_NOT_FOUND', `delivery ${id}`)
+    const text = await ask(remote, id)
     io.out(options.json ? text : described(JSON.parse(text) as DeliveryView))
     return EXIT.ok
   })
@@ -74,30 +36,29 @@ export function runDeliveryShow(id: string, options: RemoteOptions, io: CommandI
 
 function described(delivery: DeliveryView): string {
   const { message, attempts = [] } = delivery
-  const rows: [string, string | null][] = [
+  const about = facts([
     ['Destination', `${delivery.destination} (${delivery.target})`],
     ['Kind', delivery.kind],
     ['Route', delivery.route],
-    ['State', stateOf(delivery)],
+    ['State', stateText(delivery)],
     ['Detail', delivery.detail],
     ['Created', delivery.createdAt],
     ['Next attempt', delivery.nextAttemptAt],
     ['Subject', message?.subject ?? null],
     ['Size', message ? `${message.bytes} bytes` : null],
-  ]
-  const facts = table(rows.flatMap(([name, value]) => (value ? [[name, value]] : [])))
-  if (attempts.length === 0) return `${facts}\n\nNo attempt yet.`
+  ])
+  if (attempts.length === 0) return `${about}\n\nNo attempt yet.`
   const lines = attempts.map(({ n, at, durationMs, result, detail }) => [
-    `${n}`,
+    String(n),
     at,
     `${durationMs} ms`,
     result,
     detail,
   ])
-  return `${facts}\n\n${table([['ATTEMPT', 'AT', 'TOOK', 'RESULT', 'DETAIL'], ...lines])}`
+  return `${about}\n\n${table([['ATTEMPT', 'AT', 'TOOK', 'RESULT', 'DETAIL'], ...lines])}`
 }
 
-export interface ResendOptions extends RemoteOptions {
+interface ResendOptions extends RemoteOptions {
   readonly dead?: boolean
   readonly destination: readonly string[]
   readonly reason: readonly string[]
@@ -123,18 +84,13 @@ export function runDeliveriesResend(ids: readonly string[], options: ResendOptio
         switchedOff: OLD,
       })
       const { resent } = JSON.parse(text) as { readonly resent: number }
-      await refuseUnknown(remote, destination, resent === 0, io)
+      await refuseUnknownDestinations(remote, destination, resent === 0, io)
       io.out(options.json ? text : `${resent} dead letters are under way again`)
       return EXIT.ok
     }
     for (const id of ids) {
-      const path = `/v4/deliveries/${idOf(id, 'delivery')}/resend`
-      const what = `delivery ${id}`
-      const answer = await remote.call({ method: 'POST', path, body: {}, what, switchedOff: OLD }, [
-        'DELIVERY_NOT_FOUND',
-      ])
-      if (answer.status === 404) throw new CommandFailure(EXIT.missing, what, 'Footman does not know it (any more)')
-      io.out(options.json ? answer.text : `${(JSON.parse(answer.text) as { id: string }).id} is under way`)
+      const text = await ask(remote, id, 'resend')
+      io.out(options.json ? text : `${(JSON.parse(text) as { id: string }).id} is under way`)
     }
     return EXIT.ok
   })
@@ -142,11 +98,8 @@ export function runDeliveriesResend(ids: readonly string[], options: ResendOptio
 
 export function runDeliveryCancel(id: string, options: RemoteOptions, io: CommandIo): Promise<number> {
   return withRemote(options, io, async (remote) => {
-    const path = `/v4/deliveries/${idOf(id, 'delivery')}/cancel`
-    const what = `delivery ${id}`
-    const answer = await remote.call({ method: 'POST', path, body: {}, what, switchedOff: OLD }, ['DELIVERY_NOT_FOUND'])
-    if (answer.status === 404) throw new CommandFailure(EXIT.missing, what, 'Footman does not know it (any more)')
-    io.out(options.json ? answer.text : `${id} is not going to be sent`)
+    const text = await ask(remote, id, 'cancel')
+    io.out(options.json ? text : `${id} is not going to be sent`)
     return EXIT.ok
   })
 }

@@ -1,21 +1,15 @@
-/** `footman events`: what arrived, what became of it, and once more if need be. */
-import { isGuid } from '../../platform/uuid.ts'
+/** `footman events show` and `footman events tail`: an event with its deliveries, and changes as they happen. */
+import { visible } from '../../platform/visible.ts'
 import { type CommandIo, EXIT } from '../io.ts'
-import type { Query, Remote } from './client.ts'
-import { CommandFailure } from './failure.ts'
-import { type RemoteOptions, withRemote } from './run.ts'
-import { table } from './table.ts'
+import { type Column, DEFAULT_WIDTH, facts, fit, listing, shortIds, stateText } from '../table.ts'
+import { CommandFailure, findPlace, found, type PlaceOptions, type RemoteOptions, withRemote } from './client.ts'
+import { wholeId } from './names.ts'
 
-export interface EventsOptions extends RemoteOptions {
-  readonly type: readonly string[]
-  readonly outcome: readonly string[]
-  readonly source: readonly string[]
-  readonly from?: string
-  readonly limit: number
+interface ShowOptions extends RemoteOptions {
+  readonly wide?: boolean
 }
 
-export interface EventView {
-  readonly id: string
+interface EventView {
   readonly receivedAt: string
   readonly title: string
   readonly state: string
@@ -28,7 +22,6 @@ export interface EventView {
   readonly executionId: string | null
   readonly consecutiveFailures: number | null
   readonly missingParts: readonly string[]
-  readonly deliveryCounts: Readonly<Record<string, number>>
   readonly deliveries?: readonly DeliveryLine[]
 }
 
@@ -38,87 +31,33 @@ interface DeliveryLine {
   readonly target: string
   readonly state: string
   readonly reason: string | null
+  readonly route: string | null
   readonly detail: string | null
 }
 
-/** The newest ones that the options select. */
-export function runEventsList(options: EventsOptions, io: CommandIo): Promise<number> {
+export function runEventShow(typed: string, options: ShowOptions, io: CommandIo): Promise<number> {
   return withRemote(options, io, async (remote) => {
-    const { type, outcome, source, from, limit, json } = options
-    const query = { type, outcome, source, from }
-    const events = await newest<EventView>(remote, '/v4/events', 'events', query, limit)
-    io.out(json ? JSON.stringify({ events, nextCursor: null }, null, 2) : listed(events))
+    const id = await wholeId(remote, 'event', typed)
+    const { text } = await found(remote, { path: `/v4/events/${id}`, what: `event ${typed}` }, 'EVENT_NOT_FOUND')
+    io.out(options.json ? text : described(JSON.parse(text) as EventView, { wide: options.wide, width: io.columns }))
     return EXIT.ok
   })
 }
 
-/** Pages until `limit` items are there. */
-export async function newest<T>(
-  remote: Remote,
-  path: string,
-  name: string,
-  filter: Query,
-  limit: number,
-): Promise<T[]> {
-  const items: T[] = []
-  let cursor: string | undefined
-  do {
-    const query = { ...filter, limit: Math.min(500, limit - items.length), cursor }
-    const { text } = await remote.call({ path, query, what: name, switchedOff: OLD })
-    const page = JSON.parse(text) as Record<string, T[]> & { nextCursor: string | null }
-    items.push(...(page[name] ?? []))
-    cursor = (page.nextCursor as string | null) ?? undefined
-  } while (cursor !== undefined && items.length < limit)
-  return items
-}
+const DELIVERIES: readonly Column<DeliveryLine>[] = [
+  { head: 'DESTINATION', cell: ({ destination }) => destination, least: 11 },
+  { head: 'TO', cell: ({ target }) => target, least: 12 },
+  { head: 'STATE', cell: stateText, least: 10 },
+  { head: 'ROUTE', cell: ({ route }) => route ?? '-', least: 10 },
+  { head: 'DETAIL', cell: ({ detail }) => detail ?? '', least: 10 },
+  { head: 'ID', cell: ({ id }) => id, form: 'id' },
+]
 
-export const OLD = 'does an older Footman run there?'
-
-const HEAD = ['RECEIVED', 'EVENT', 'STATE', 'DELIVERIES', 'ID']
-
-function listed(events: readonly EventView[]): string {
-  const rows = events.map(({ receivedAt, title, state, reason, deliveryCounts, id }) => [
-    receivedAt,
-    title,
-    reason ? `${state} (${reason})` : state,
-    counts(deliveryCounts),
-    id,
-  ])
-  return table([HEAD, ...rows])
-}
-
-/** `2 delivered, 1 dead`; `-` without any. */
-function counts(deliveryCounts: Readonly<Record<string, number>>): string {
-  const some = Object.entries(deliveryCounts).filter(([, count]) => count > 0)
-  return some.map(([state, count]) => `${count} ${state}`).join(', ') || '-'
-}
-
-export function runEventShow(id: string, options: RemoteOptions, io: CommandIo): Promise<number> {
-  return withRemote(options, io, async (remote) => {
-    const { text } = await found(remote, `/v4/events/${idOf(id, 'event')}`, 'EVENT_NOT_FOUND', `event ${id}`)
-    io.out(options.json ? text : described(JSON.parse(text) as EventView))
-    return EXIT.ok
-  })
-}
-
-/** Throws exit code 1 for what is no id. */
-export function idOf(id: string, what: string): string {
-  if (isGuid(id)) return id.toLowerCase()
-  throw new CommandFailure(EXIT.badInput, `${what} ${id}`, 'the id is a UUID, as the list shows it')
-}
-
-/** Throws exit code 3 when it is not there. */
-export async function found(remote: Remote, path: string, missing: string, what: string) {
-  const answer = await remote.call({ path, what, switchedOff: OLD }, [missing])
-  if (answer.status === 404) throw new CommandFailure(EXIT.missing, what, 'Footman does not know it (any more)')
-  return answer
-}
-
-function described(event: EventView): string {
-  const rows: [string, string | null][] = [
+function described(event: EventView, form: { wide: boolean | undefined; width: number | undefined }): string {
+  const about = facts([
     ['Event', event.title],
     ['Received', `${event.receivedAt} (${event.source})`],
-    ['State', [event.state, event.reason].filter(Boolean).join(' ')],
+    ['State', stateText(event)],
     ['App', event.appName],
     ['Host', event.host],
     ['User', event.user],
@@ -126,39 +65,109 @@ function described(event: EventView): string {
     ['Execution', event.executionId],
     ['Failures in a row', event.consecutiveFailures ? String(event.consecutiveFailures) : null],
     ['Missing', event.missingParts.join(', ') || null],
-  ]
-  const facts = table(rows.flatMap(([name, value]) => (value ? [[name, value]] : [])))
-  const { deliveries = [] } = event
-  if (deliveries.length === 0) return `${facts}\n\nNobody was told.`
-  const lines = deliveries.map(({ destination, target, state, reason, detail, id }) => [
-    ...[destination, target, reason ? `${state} (${reason})` : state, id, detail ?? ''],
   ])
-  return `${facts}\n\n${table([['DESTINATION', 'TO', 'STATE', 'ID', 'DETAIL'], ...lines])}`
+  const { deliveries = [] } = event
+  return `${about}\n\n${deliveries.length === 0 ? 'No deliveries.' : listing(DELIVERIES, deliveries, form)}`
 }
 
-export interface DroppedOptions extends RemoteOptions {
-  readonly reason: readonly string[]
-  readonly limit: number
+interface TailOptions extends PlaceOptions {
+  readonly json?: boolean
+  readonly wide?: boolean
+  readonly topic: readonly string[]
 }
 
-interface Dropped {
-  readonly at: string
-  readonly from: string
-  readonly reason: string
-  readonly raw: string
+interface Change {
+  readonly id: string
+  readonly event: string
+  readonly data: Readonly<Record<string, unknown>>
 }
 
-/** Datagrams that did not become events. */
-export function runEventsDropped(options: DroppedOptions, io: CommandIo): Promise<number> {
-  return withRemote(options, io, async (remote) => {
-    const { reason, limit, json } = options
-    const dropped = await newest<Dropped>(remote, '/v4/events/dropped', 'dropped', { reason }, limit)
-    const rows = dropped.map(({ at, from, reason: why, raw }) => [at, from, why, raw])
-    io.out(
-      json
-        ? JSON.stringify({ dropped, nextCursor: null }, null, 2)
-        : table([['AT', 'FROM', 'REASON', 'TEXT'], ...rows]),
+/** Goes on until `signal` aborts or Footman ends. */
+export async function runTail(options: TailOptions, io: CommandIo, signal: AbortSignal): Promise<number> {
+  try {
+    const place = await findPlace(options, { env: process.env, cwd: process.cwd() })
+    const query = options.topic.map((topic) => `topic=${encodeURIComponent(topic)}`).join('&')
+    const answer = await opened(`${place.url}/v4/stream?${query}`, place, signal)
+    if (!options.json) io.out(options.wide ? WIDE_HEAD : aligned(HEAD, io.columns))
+    for await (const change of changes(answer)) io.out(textOf(change, options, io.columns))
+    throw new CommandFailure(EXIT.unreachable, 'events tail', 'the connection has ended')
+  } catch (error) {
+    if (signal.aborted) return EXIT.ok
+    const [code, what, why] =
+      error instanceof CommandFailure
+        ? [error.exitCode, error.what, error.message]
+        : [EXIT.unreachable, 'events tail', error instanceof Error ? error.message : String(error)]
+    io.err(visible(`error: ${what}: ${why}`))
+    return code
+  }
+}
+
+async function opened(url: string, place: { key: string | null; isOwn: boolean }, signal: AbortSignal) {
+  const headers: Record<string, string> = { accept: 'text/event-stream' }
+  if (place.key !== null) headers.authorization = `Bearer ${place.key}`
+  // A certificate of this machine's own Footman need not be one that others trust.
+  const options = { headers, signal, tls: { rejectUnauthorized: !place.isOwn } }
+  const answer = await fetch(url, options as RequestInit).catch(() => {
+    if (signal.aborted) throw signal.reason
+    throw new CommandFailure(
+      EXIT.unreachable,
+      'events tail',
+      `${url} cannot be reached; check --url, FOOTMAN_URL or -c`,
     )
-    return EXIT.ok
   })
+  if (answer.ok && answer.body) return answer.body
+  const { details = answer.statusText } = (await answer.json().catch(() => ({}))) as { details?: string }
+  const code = answer.status === 400 ? EXIT.badInput : EXIT.unreachable
+  throw new CommandFailure(code, 'events tail', `${details} (status ${answer.status})`)
+}
+
+/** The messages of a stream of server-sent events. */
+async function* changes(body: ReadableStream<Uint8Array>): AsyncGenerator<Change> {
+  const decoder = new TextDecoder()
+  let rest = ''
+  for await (const piece of body) {
+    const blocks = (rest + decoder.decode(piece, { stream: true })).split('\n\n')
+    rest = blocks.pop() ?? ''
+    for (const block of blocks) {
+      const data = field(block, 'data')
+      if (data !== null)
+        yield { id: field(block, 'id') ?? '', event: field(block, 'event') ?? '', data: JSON.parse(data) }
+    }
+  }
+}
+
+const field = (block: string, name: string): string | null =>
+  new RegExp(`^${name}: (.*)$`, 'm').exec(block)?.[1] ?? null
+
+const HEAD = ['AT', 'TOPIC', 'STATE', 'WHAT', 'ID']
+const WIDE_HEAD = 'AT                        TOPIC     MEMBERS'
+/** Of the columns but WHAT, which takes what is left. The next change may be longer, so that they do not follow the text. */
+const WIDTHS = { at: 20, topic: 8, state: 10, id: 13 } as const
+
+/** The time is that at which the change arrived here. */
+function textOf({ id, event, data }: Change, { json, wide }: TailOptions, width: number | undefined): string {
+  if (json) return JSON.stringify({ id, event, data })
+  const at = new Date().toISOString()
+  if (wide) {
+    const members = Object.entries(data).filter(([, value]) => value !== null)
+    return visible(`${at}  ${event.padEnd(8)}  ${members.map(([name, value]) => `${name}=${value}`).join('  ')}`)
+  }
+  const word = (name: string): string => (data[name] == null ? '' : String(data[name]))
+  const outcome = [word('type'), word('outcome')].filter(Boolean).join(' ')
+  const subject = [outcome, word('destination') || word('taskName') || word('appName') || word('from') || word('host')]
+  const reason = word('reason') && ` (${word('reason')})`
+  const what = `${subject.filter(Boolean).join(': ')}${reason}`
+  return aligned([at.replace(/\.\d+Z$/, 'Z'), event, word('state'), what, shortIds([word('id')])[0]!], width)
+}
+
+function aligned([at = '', topic = '', state = '', what = '', id = '']: readonly string[], width = DEFAULT_WIDTH) {
+  const left = width - Object.values(WIDTHS).reduce((sum, one) => sum + one + 2, 0)
+  const cells = [
+    fit(at, WIDTHS.at),
+    fit(topic, WIDTHS.topic),
+    fit(state, WIDTHS.state),
+    fit(what, Math.max(20, left)),
+    id,
+  ]
+  return cells.join('  ').trimEnd()
 }

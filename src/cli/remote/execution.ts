@@ -1,18 +1,17 @@
-/** `footman execution`: shows an execution, and follows it if wanted. */
+/** `footman execution`: shows an execution and follows it, until it is final or the time is over. */
 import { isGuid } from '../../platform/uuid.ts'
 import { type CommandIo, EXIT } from '../io.ts'
-import { CommandFailure } from './failure.ts'
-import { type ExecutionView, follow, scriptLog } from './follow.ts'
-import { type RemoteOptions, withRemote } from './run.ts'
-import { span, table } from './table.ts'
+import { facts, span } from '../table.ts'
+import { CommandFailure, type Remote, type RemoteOptions, withRemote } from './client.ts'
 
-export interface ExecutionOptions extends RemoteOptions {
+interface ExecutionOptions extends RemoteOptions {
   /** Seconds; true = as long as it takes, up to 24 h. */
   readonly wait?: number | true
   readonly log?: boolean
 }
 
-const LONGEST_WAIT_S = 24 * 3600
+/** How long a command waits when no time is given. */
+export const LONGEST_WAIT_S = 24 * 3600
 
 export function runExecution(id: string, options: ExecutionOptions, io: CommandIo): Promise<number> {
   return withRemote(options, io, async (remote) => {
@@ -29,7 +28,7 @@ export function runExecution(id: string, options: ExecutionOptions, io: CommandI
   })
 }
 
-/** What still runs is a matter of time only for those who wanted to wait. */
+/** Time is over only for a command that waited. */
 export function executionExitCode(
   { state, outcome }: Pick<ExecutionView, 'state' | 'outcome'>,
   waited: boolean,
@@ -39,7 +38,7 @@ export function executionExitCode(
 }
 
 function describe(view: ExecutionView): string {
-  const rows: [string, string | null][] = [
+  return facts([
     [view.kind === 'task' ? 'Task' : 'App', view.taskName ?? view.appName],
     ['Execution', view.executionId],
     ['State', [view.state, view.outcome, `(${view.statusText})`].filter(Boolean).join(' ')],
@@ -47,6 +46,64 @@ function describe(view: ExecutionView): string {
     ['Ran', span(view.runMs)],
     ['Attempts', view.attempts > 1 ? String(view.attempts) : null],
     ['Error', view.error],
-  ]
-  return table(rows.flatMap(([name, value]) => (value ? [[name, value]] : [])))
+  ])
+}
+
+/** The members of `GET /v4/execution/{executionId}` that the commands use. */
+export interface ExecutionView {
+  readonly executionId: string
+  readonly taskId: string | null
+  readonly taskName: string | null
+  readonly taskType: string | null
+  readonly appName: string | null
+  readonly kind: string
+  readonly state: 'queued' | 'running' | 'finished'
+  readonly outcome: 'success' | 'failed' | 'aborted' | 'skipped' | 'unknown' | null
+  readonly statusText: string
+  readonly queueMs: number | null
+  readonly runMs: number | null
+  readonly attempts: number
+  readonly error: string | null
+}
+
+/** One answer waits no longer than this, as proxies on the way may give up. */
+const LONGEST_CALL_S = 25
+
+const MISSING = ['EXECUTION_NOT_FOUND']
+
+/** Null for an unknown id. Asks at least once; `deadline` in milliseconds since 1970. */
+export async function follow(
+  remote: Remote,
+  id: string,
+  deadline: number,
+): Promise<{ readonly view: ExecutionView; readonly text: string } | null> {
+  for (;;) {
+    const left = Math.max(0, deadline - Date.now())
+    const wait = Math.min(LONGEST_CALL_S, Math.ceil(left / 1000))
+    const call = { path: `/v4/execution/${id}`, query: { wait }, waitMs: wait * 1000, what: `execution ${id}` }
+    const { status, text } = await remote.insist(call, MISSING)
+    if (status === 404) return null
+    const view = JSON.parse(text) as ExecutionView
+    if (view.state === 'finished' || Date.now() >= deadline) return { view, text }
+  }
+}
+
+/** Qlik Sense stores the log of a reload a moment after its end. */
+const LOG_COMES_WITHIN_MS = 10_000
+const LOG_PAUSE_MS = 500
+
+/** Null when there is none. */
+export async function scriptLog(
+  remote: Remote,
+  { executionId, taskType, state }: ExecutionView,
+): Promise<string | null> {
+  const call = { path: `/v4/execution/${executionId}/log`, what: `script log of ${executionId}` }
+  const patience = taskType === 'reload' && state === 'finished' ? LOG_COMES_WITHIN_MS : 0
+  const end = Date.now() + patience
+  for (;;) {
+    const { status, text } = await remote.insist(call, [...MISSING, 'LOG_NOT_AVAILABLE'])
+    if (status !== 404) return text
+    if (Date.now() >= end) return null
+    await new Promise((resolve) => setTimeout(resolve, LOG_PAUSE_MS))
+  }
 }

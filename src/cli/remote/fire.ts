@@ -4,15 +4,11 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { isGuid } from '../../platform/uuid.ts'
 import { visible } from '../../platform/visible.ts'
 import { type CommandIo, EXIT } from '../io.ts'
-import type { Remote, RemoteCall } from './client.ts'
-import { idOf, OLD } from './events.ts'
-import { CommandFailure } from './failure.ts'
-import { isNoTask, noSuchTask, taskIdOf, unknownDestinations, unknownRoutes } from './names.ts'
-import { readable } from './readable.ts'
-import { type RemoteOptions, withRemote } from './run.ts'
-import { table } from './table.ts'
+import { type Column, listing, stateText } from '../table.ts'
+import { CommandFailure, OLD, type Remote, type RemoteCall, type RemoteOptions, withRemote } from './client.ts'
+import { isNoTask, noSuchTask, taskIdOf, unknownDestinations, unknownRoutes, wholeId } from './names.ts'
 
-export interface FireOptions extends RemoteOptions {
+interface FireOptions extends RemoteOptions {
   readonly type?: string
   readonly outcome?: string
   readonly task?: string
@@ -22,12 +18,14 @@ export interface FireOptions extends RemoteOptions {
   readonly value: readonly string[]
   readonly dryRun?: boolean
   readonly wait?: boolean
+  readonly wide?: boolean
 }
 
-export interface ReplayOptions extends RemoteOptions {
+interface ReplayOptions extends RemoteOptions {
   readonly to: readonly string[]
   readonly route: readonly string[]
   readonly ignoreGates?: boolean
+  readonly wide?: boolean
 }
 
 interface Made {
@@ -57,11 +55,14 @@ export function runFire(options: FireOptions, io: CommandIo): Promise<number> {
     const { type, outcome, task, event, to, route, dryRun = false, json, wait } = options
     const taskId = task === undefined || isGuid(task) ? task : await taskIdOf(remote, task, 'fire')
     const body = {
-      ...{ to, routes: route, values: valuesOf(options.value), dryRun },
+      to,
+      routes: route,
+      values: valuesOf(options.value),
+      dryRun,
       ...(type && { type }),
       ...(outcome && { outcome }),
       ...(taskId && { taskId }),
-      ...(event && { eventId: idOf(event, 'event') }),
+      ...(event && { eventId: await wholeId(remote, 'event', event) }),
     }
     const text = await asked(remote, { path: '/v4/events/fire', body, what: 'fire' }, { to, route, task })
     if (dryRun) {
@@ -69,23 +70,20 @@ export function runFire(options: FireOptions, io: CommandIo): Promise<number> {
       return EXIT.ok
     }
     const { deliveries } = JSON.parse(text) as { deliveries: readonly Made[] }
-    if (!wait) return reported(text, deliveries, json, io)
+    if (!wait) return reported(text, deliveries, options, io)
     const ended = await settled(remote, deliveries, Date.now() + options.timeout)
-    io.out(json ? JSON.stringify({ ...(JSON.parse(text) as object), deliveries: ended }) : listed(ended))
+    io.out(json ? JSON.stringify({ ...(JSON.parse(text) as object), deliveries: ended }) : listed(ended, options, io))
     return ended.length > 0 && ended.every(({ state }) => state === 'delivered') ? EXIT.ok : EXIT.failed
   })
 }
 
-export function runReplay(id: string, options: ReplayOptions, io: CommandIo): Promise<number> {
+export function runReplay(typed: string, options: ReplayOptions, io: CommandIo): Promise<number> {
   return withRemote(options, io, async (remote) => {
     const { to, route, ignoreGates = false } = options
-    const path = `/v4/events/${idOf(id, 'event')}/replay`
-    const text = await asked(
-      remote,
-      { path, body: { to, routes: route, ignoreGates }, what: `event ${id}` },
-      { to, route },
-    )
-    return reported(text, (JSON.parse(text) as { deliveries: readonly Made[] }).deliveries, options.json, io)
+    const path = `/v4/events/${await wholeId(remote, 'event', typed)}/replay`
+    const body = { to, routes: route, ignoreGates }
+    const text = await asked(remote, { path, body, what: `event ${typed}` }, { to, route })
+    return reported(text, (JSON.parse(text) as { deliveries: readonly Made[] }).deliveries, options, io)
   })
 }
 
@@ -121,17 +119,25 @@ function valuesOf(texts: readonly string[]): Record<string, string> {
   return Object.fromEntries(pairs)
 }
 
-function reported(text: string, deliveries: readonly Made[], json: boolean | undefined, io: CommandIo): number {
-  io.out(json ? text : listed(deliveries))
+type Form = Pick<FireOptions, 'json' | 'wide'>
+
+function reported(text: string, deliveries: readonly Made[], form: Form, io: CommandIo): number {
+  io.out(form.json ? text : listed(deliveries, form, io))
   return EXIT.ok
 }
 
-function listed(deliveries: readonly Made[]): string {
+const COLUMNS: readonly Column<Made>[] = [
+  { head: 'DESTINATION', cell: ({ destination }) => destination, least: 11 },
+  { head: 'TO', cell: ({ target }) => target, least: 12 },
+  { head: 'STATE', cell: stateText, least: 10 },
+  { head: 'ROUTE', cell: ({ route }) => route ?? '-', least: 10 },
+  { head: 'DETAIL', cell: ({ detail }) => detail ?? '', least: 10 },
+  { head: 'ID', cell: ({ id }) => id, form: 'id' },
+]
+
+function listed(deliveries: readonly Made[], { wide }: Form, { columns }: CommandIo): string {
   if (deliveries.length === 0) return 'No route or destination wants it: nothing is sent.'
-  const rows = deliveries.map(({ destination, target, state, reason, route, id, detail }) => [
-    ...[destination, target, reason ? `${state} (${reason})` : state, route ?? '-', id, detail ?? ''],
-  ])
-  return table([['DESTINATION', 'TO', 'STATE', 'ROUTE', 'ID', ''], ...rows])
+  return listing(COLUMNS, deliveries, { wide, width: columns })
 }
 
 function dryText({ messages }: Dry): string {
@@ -156,4 +162,30 @@ async function settled(remote: Remote, deliveries: readonly Made[], until: numbe
     }
   }
   return Promise.all(deliveries.map(one))
+}
+
+const ENTITIES: Readonly<Record<string, string>> = { amp: '&', lt: '<', gt: '>', quot: '"', apos: "'", nbsp: ' ' }
+/** Styles, comments (Outlook's included) and text that mail programs show in their list only. */
+const UNSEEN = /<(style|script|title)\b[\s\S]*?<\/\1>|<!--[\s\S]*?-->|<(\w+)[^>]*\bdisplay:\s*none[\s\S]*?<\/\2>/gi
+const BREAKS = /<(?:br|\/(?:p|div|tr|li|h[1-6]|td|table))\b[^>]*>/gi
+
+/** The text of an HTML document, a line for each line or cell; anything else as it is. */
+export function readable(body: string): string {
+  if (!/^\s*<(!doctype html|html)\b/i.test(body)) return body
+  const text = body
+    .replace(UNSEEN, '')
+    .replace(/\s+/g, ' ')
+    .replace(BREAKS, '\n')
+    .replace(/<[^>]*>/g, '')
+  const lines = text.replace(/&(?:#(x?[0-9a-f]+)|(\w+));/gi, character).split('\n')
+  return lines
+    .map((line) => line.replace(/\s+/g, ' ').trim())
+    .filter((line) => line !== '')
+    .join('\n')
+}
+
+function character(whole: string, code: string | undefined, name: string | undefined): string {
+  if (code === undefined) return ENTITIES[name?.toLowerCase() ?? ''] ?? whole
+  const point = /^x/i.test(code) ? Number.parseInt(code.slice(1), 16) : Number.parseInt(code, 10)
+  return point >= 0x20 && point <= 0x10ffff ? String.fromCodePoint(point) : ''
 }

@@ -1,65 +1,45 @@
-/** `footman history`: executions that have ended, one by one or summed up, as a table, JSON or CSV. */
+/** `footman history`: executions that have ended, one by one or summed up, as a listing, JSON or CSV. */
 import { visible } from '../../platform/visible.ts'
-import type { CommandIo } from '../io.ts'
-import { EXIT } from '../io.ts'
-import type { Query, Remote } from './client.ts'
-import { type RemoteOptions, withRemote } from './run.ts'
-import { span, table } from './table.ts'
+import { type CommandIo, EXIT } from '../io.ts'
+import { type Column, listing, span } from '../table.ts'
+import { pages, type RemoteOptions, withRemote } from './client.ts'
 
-export interface HistoryOptions extends RemoteOptions {
+interface HistoryOptions extends RemoteOptions {
   readonly from: string
   readonly summary?: boolean
   readonly format: 'table' | 'csv'
+  readonly wide?: boolean
 }
 
 type Cell = string | number | null | undefined
 type Row = Readonly<Record<string, unknown>>
 
-interface Column {
-  readonly head: string
-  /** Name in CSV, after the member of the REST answer. */
-  readonly name: string
-  readonly csv: (row: Row) => Cell
-  /** Left out = not in the table. */
-  readonly text?: (row: Row) => Cell
+interface Form {
+  readonly path: string
+  readonly member: string
+  /** Columns of CSV: their names, and what is in them. */
+  readonly csv: readonly (readonly [name: string, value: (row: Row) => Cell])[]
+  readonly columns: readonly Column<Row>[]
 }
 
 /** All pages, printed as they come where the form allows it. */
 export function runHistory(glob: string | undefined, options: HistoryOptions, io: CommandIo): Promise<number> {
   return withRemote(options, io, async (remote) => {
-    const form = options.summary ? SUMMARY : EXECUTIONS
+    const { path, member, csv, columns } = options.summary ? SUMMARY : EXECUTIONS
     const query = { taskName: glob, from: options.from }
+    const rows = pages<Row>(remote, { path, member, query, what: 'history' })
     if (!options.json && options.format === 'csv') {
-      io.out(csvLine(form.columns.map(({ name }) => name)))
-      for await (const row of rows(remote, form, query)) io.out(csvLine(form.columns.map(({ csv }) => csv(row))))
+      io.out(csvLine(csv.map(([name]) => name)))
+      for await (const row of rows) io.out(csvLine(csv.map(([, value]) => value(row))))
       return EXIT.ok
     }
     const all: Row[] = []
-    for await (const row of rows(remote, form, query)) all.push(row)
-    io.out(options.json ? JSON.stringify({ [form.member]: all, nextCursor: null }, null, 2) : listed(form.columns, all))
+    for await (const row of rows) all.push(row)
+    if (options.json) io.out(JSON.stringify({ [member]: all, nextCursor: null }, null, 2))
+    else if (all.length === 0) io.out('No executions.')
+    else io.out(listing(columns, all, { wide: options.wide, width: io.columns }))
     return EXIT.ok
   })
-}
-
-interface Form {
-  readonly path: string
-  readonly member: string
-  readonly columns: readonly Column[]
-}
-
-async function* rows(remote: Remote, { path, member }: Form, query: Query): AsyncGenerator<Row> {
-  let cursor: string | undefined
-  do {
-    const { text } = await remote.call({ path, query: { ...query, limit: 500, cursor }, what: 'history' })
-    const page = JSON.parse(text) as Record<string, Row[]> & { readonly nextCursor: string | null }
-    yield* page[member] ?? []
-    cursor = page.nextCursor ?? undefined
-  } while (cursor !== undefined)
-}
-
-function listed(columns: readonly Column[], all: readonly Row[]): string {
-  const shown = columns.flatMap(({ head, text }) => (text ? [{ head, text }] : []))
-  return table([shown.map(({ head }) => head), ...all.map((row) => shown.map(({ text }) => String(text(row) ?? '')))])
 }
 
 function csvLine(cells: readonly Cell[]): string {
@@ -68,66 +48,101 @@ function csvLine(cells: readonly Cell[]): string {
 
 const quoted = (text: string): string => (/[",]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text)
 
-/** A member as it is. */
-function plain(name: string, head: string | null = null): Column {
-  const csv = (row: Row) => row[name] as Cell
-  return { name, head: head ?? '', csv, ...(head !== null && { text: csv }) }
+/** A member of the answer under its own name. */
+const member = (name: string) => [name, (row: Row) => row[name] as Cell] as const
+
+/** `p50` of `runMs` is `runP50Ms`. */
+const part = (of: 'runMs' | 'queueMs', name: string) =>
+  [`${of.slice(0, -2)}${name.charAt(0).toUpperCase()}${name.slice(1)}Ms`, (row: Row) => partOf(row, of, name)] as const
+
+function partOf(row: Row, of: 'runMs' | 'queueMs', name: string): number | null {
+  return (row[of] as Readonly<Record<string, number>> | null)?.[name] ?? null
 }
 
-function length(name: string, head: string): Column {
-  return { ...plain(name, head), text: (row) => span((row[name] as number | null) ?? null) }
-}
+/** A column with a member of the answer. */
+const shown = (head: string, name: string, more: Partial<Column<Row>> = {}): Column<Row> => ({
+  head,
+  cell: (row) => String(row[name] ?? ''),
+  ...more,
+})
+
+const lasting = (head: string, length: (row: Row) => number | null, more: Partial<Column<Row>> = {}): Column<Row> => ({
+  head,
+  cell: (row) => span(length(row)),
+  ...more,
+})
 
 const EXECUTIONS: Form = {
   path: '/v4/history',
   member: 'executions',
-  columns: [
-    plain('executionId'),
-    plain('taskId'),
-    plain('taskName', 'TASK'),
-    plain('taskType', 'TYPE'),
-    plain('appId'),
-    plain('appName'),
-    plain('outcome', 'OUTCOME'),
-    plain('statusText'),
-    plain('node', 'NODE'),
-    plain('actor'),
-    plain('triggeredAt'),
-    plain('startedAt'),
-    plain('stoppedAt', 'ENDED'),
-    length('queueMs', 'QUEUED'),
-    length('runMs', 'RAN'),
-    plain('attempts'),
-    plain('error'),
+  csv: [
+    member('executionId'),
+    member('taskId'),
+    member('taskName'),
+    member('taskType'),
+    member('appId'),
+    member('appName'),
+    member('outcome'),
+    member('statusText'),
+    member('node'),
+    member('actor'),
+    member('triggeredAt'),
+    member('startedAt'),
+    member('stoppedAt'),
+    member('queueMs'),
+    member('runMs'),
+    member('attempts'),
+    member('error'),
   ],
-}
-
-function nested(member: 'runMs' | 'queueMs', part: string, head: string | null): Column {
-  const value = (row: Row) => (row[member] as Readonly<Record<string, number>> | null)?.[part] ?? null
-  const name = `${member.slice(0, -2)}${part.charAt(0).toUpperCase()}${part.slice(1)}Ms`
-  return { name, head: head ?? '', csv: value, ...(head !== null && { text: (row) => span(value(row)) }) }
+  columns: [
+    shown('TASK', 'taskName', { least: 20 }),
+    shown('TYPE', 'taskType'),
+    shown('OUTCOME', 'outcome'),
+    shown('NODE', 'node', { least: 8 }),
+    shown('ENDED', 'stoppedAt', { form: 'time' }),
+    lasting('QUEUED', (row) => row.queueMs as number | null),
+    lasting('RAN', (row) => row.runMs as number | null),
+    shown('APP', 'appName', { wide: true }),
+    shown('STARTED BY', 'actor', { wide: true }),
+    shown('ERROR', 'error', { wide: true }),
+    shown('EXECUTION', 'executionId', { wide: true }),
+  ],
 }
 
 const SUMMARY: Form = {
   path: '/v4/history/summary',
   member: 'summary',
+  csv: [
+    member('name'),
+    member('key'),
+    member('runs'),
+    member('success'),
+    member('failed'),
+    member('aborted'),
+    member('successRate'),
+    part('runMs', 'min'),
+    part('runMs', 'p50'),
+    part('runMs', 'p95'),
+    part('runMs', 'max'),
+    part('runMs', 'total'),
+    part('queueMs', 'p50'),
+    part('queueMs', 'p95'),
+    part('queueMs', 'max'),
+    member('lastOutcome'),
+    member('lastStoppedAt'),
+  ],
   columns: [
-    { ...plain('name', 'TASK'), text: (row) => (row.name ?? row.key) as Cell },
-    plain('key'),
-    plain('runs', 'RUNS'),
-    plain('success', 'OK'),
-    plain('failed', 'FAILED'),
-    plain('aborted', 'ABORTED'),
-    plain('successRate'),
-    nested('runMs', 'min', null),
-    nested('runMs', 'p50', 'P50'),
-    nested('runMs', 'p95', 'P95'),
-    nested('runMs', 'max', 'MAX'),
-    nested('runMs', 'total', 'TOTAL'),
-    nested('queueMs', 'p50', null),
-    nested('queueMs', 'p95', 'QUEUED P95'),
-    nested('queueMs', 'max', null),
-    plain('lastOutcome', 'LAST'),
-    plain('lastStoppedAt', 'ENDED'),
+    { head: 'TASK', cell: (row) => String(row.name ?? row.key), least: 20 },
+    shown('RUNS', 'runs'),
+    shown('OK', 'success'),
+    shown('FAILED', 'failed'),
+    shown('ABORTED', 'aborted'),
+    lasting('P50', (row) => partOf(row, 'runMs', 'p50')),
+    lasting('P95', (row) => partOf(row, 'runMs', 'p95')),
+    lasting('MAX', (row) => partOf(row, 'runMs', 'max')),
+    lasting('TOTAL', (row) => partOf(row, 'runMs', 'total'), { wide: true }),
+    lasting('QUEUED P95', (row) => partOf(row, 'queueMs', 'p95'), { wide: true }),
+    shown('LAST', 'lastOutcome'),
+    shown('ENDED', 'lastStoppedAt', { wide: true }),
   ],
 }

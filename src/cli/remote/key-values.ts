@@ -1,23 +1,21 @@
 /** `footman kv export` and `footman kv import`: the key-value store as a file. */
 import { readFile, writeFile } from 'node:fs/promises'
 import { type CommandIo, EXIT } from '../io.ts'
-import type { Remote } from './client.ts'
-import { CommandFailure } from './failure.ts'
-import { type RemoteOptions, withRemote } from './run.ts'
+import { CommandFailure, type Remote, type RemoteOptions, withRemote } from './client.ts'
 
-export interface ExportOptions extends RemoteOptions {
+interface ExportOptions extends RemoteOptions {
   /** None = all that the key may see. */
   readonly namespace: readonly string[]
   /** Absent = standard output. */
   readonly output?: string
 }
 
-export interface ImportOptions extends RemoteOptions {
+interface ImportOptions extends RemoteOptions {
   readonly mode?: 'merge' | 'replace'
 }
 
 /** Standard input. */
-export interface Input extends AsyncIterable<Uint8Array | string> {
+interface Input extends AsyncIterable<Uint8Array | string> {
   readonly isTTY?: boolean | undefined
 }
 

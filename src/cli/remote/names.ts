@@ -1,9 +1,9 @@
-/** Names that people type: what they mean, and what may be meant when there is no such thing. */
+/** Names and ids that are typed: what they mean, and what may be meant when there is no such thing. */
 import { distance, nearest } from '../../config/nearest.ts'
 import { isGuid } from '../../platform/uuid.ts'
-import { EXIT } from '../io.ts'
-import type { Remote } from './client.ts'
-import { CommandFailure } from './failure.ts'
+import { visible } from '../../platform/visible.ts'
+import { type CommandIo, EXIT } from '../io.ts'
+import { CommandFailure, OLD, pages, type Remote, type RemoteCall, UNKNOWN } from './client.ts'
 
 interface Task {
   readonly taskId: string
@@ -57,6 +57,19 @@ export const unknownDestinations = (remote: Remote, wanted: readonly string[]): 
 export const unknownRoutes = (remote: Remote, wanted: readonly string[]): Promise<Unknown[]> =>
   unknown(remote, wanted, { path: '/v4/alertroutes', member: 'alertRoutes', noun: 'route' })
 
+/** Throws exit code 3 for names that no destination has; with a result they are only noted. */
+export async function refuseUnknownDestinations(
+  remote: Remote,
+  names: readonly string[],
+  isFatal: boolean,
+  io: CommandIo,
+): Promise<void> {
+  const unknown = await unknownDestinations(remote, names)
+  const [first] = unknown
+  if (first && isFatal) throw new CommandFailure(EXIT.missing, 'deliveries', `${first.why} (footman destinations)`)
+  for (const { why } of unknown) io.err(visible(`note: ${why}`))
+}
+
 export interface Unknown {
   readonly name: string
   /** Why, and what may be meant. */
@@ -88,4 +101,83 @@ async function namesOf(remote: Remote, { path, member, noun }: Listing): Promise
 function nothing(error: unknown): null {
   if (error instanceof CommandFailure) return null
   throw error
+}
+
+/** What has ids that listings shorten. */
+interface Identified {
+  readonly noun: string
+  /** All whose ids may begin like this. */
+  ids(remote: Remote, beginning: string): Promise<readonly string[]>
+}
+
+/** Ids of version 7 begin with the time at which they were made: the list need not be read to its end. */
+const madeAround = (path: string, member: string): Identified['ids'] => {
+  const MARGIN_MS = 600_000
+  const LATEST_MS = Date.UTC(9999, 0)
+  return async (remote, beginning) => {
+    const digits = beginning.replaceAll('-', '').slice(0, 12)
+    const [first, last] = ['0', 'f'].map((fill) => Number.parseInt(digits.padEnd(12, fill), 16)) as [number, number]
+    if (last > LATEST_MS) return []
+    const [from, to] = [Math.max(0, first - MARGIN_MS), last + MARGIN_MS].map((ms) => new Date(ms).toISOString())
+    return listedIds(remote, { path, member, query: { from, to }, what: member, switchedOff: OLD })
+  }
+}
+
+async function listedIds(remote: Remote, call: RemoteCall & { readonly member: string }): Promise<readonly string[]> {
+  const ids: string[] = []
+  for await (const { id } of pages<{ readonly id: string }>(remote, call)) ids.push(id)
+  return ids
+}
+
+const IDENTIFIED = {
+  event: { noun: 'event', ids: madeAround('/v4/events', 'events') },
+  delivery: { noun: 'delivery', ids: madeAround('/v4/deliveries', 'deliveries') },
+  snooze: {
+    noun: 'snooze',
+    ids: (remote) => listedIds(remote, { path: '/v4/snoozes', member: 'snoozes', what: 'snoozes', switchedOff: OLD }),
+  },
+  schedule: {
+    noun: 'schedule',
+    async ids(remote) {
+      const { text } = await remote.call({ path: '/v4/schedules', what: 'schedules' })
+      return (JSON.parse(text) as readonly { readonly id: string }[]).map(({ id }) => id)
+    },
+  },
+} as const satisfies Record<string, Identified>
+
+const BEGINNING = /^[0-9a-f]{8}(?:[0-9a-f-]{0,27})$/i
+
+/** Whether the text may be the beginning of an id, as listings show it. */
+export const isBeginning = (text: string): boolean => BEGINNING.test(text)
+
+/**
+ * The whole id of what is named by its id or by the beginning of one. Throws exit code 1 when it is neither or several begin
+ * like this, and 3 when none does.
+ */
+export async function wholeId(remote: Remote, kind: keyof typeof IDENTIFIED, typed: string): Promise<string> {
+  const beginning = typed.toLowerCase()
+  if (isGuid(typed)) return beginning
+  const { noun, ids }: Identified = IDENTIFIED[kind]
+  const what = `${noun} ${typed}`
+  if (!isBeginning(typed)) {
+    const why = 'an id is a UUID; its beginning, as the list shows it, is enough'
+    throw new CommandFailure(EXIT.badInput, what, why)
+  }
+  const found = (await ids(remote, beginning)).filter((id) => id.startsWith(beginning))
+  const [only] = found
+  if (only === undefined) throw new CommandFailure(EXIT.missing, what, UNKNOWN)
+  if (found.length === 1) return only
+  const some = found.slice(0, 10).join(', ')
+  throw new CommandFailure(EXIT.badInput, what, `${found.length} ids begin like this; name one of them: ${some}`)
+}
+
+/**
+ * As `wholeId`. Ids of schedules need not be UUIDs, so that one of another form is taken as it is, as is one that cannot be
+ * looked up.
+ */
+export async function scheduleId(remote: Remote, typed: string): Promise<string> {
+  if (isGuid(typed) || !isBeginning(typed)) return typed
+  const all = (await IDENTIFIED.schedule.ids(remote).catch(nothing)) ?? []
+  const likely = all.filter((id) => id.startsWith(typed.toLowerCase()))
+  return all.includes(typed) || likely.length === 0 ? typed : wholeId(remote, 'schedule', typed)
 }

@@ -1,25 +1,23 @@
 /** `footman reload`: takes a changed configuration file into use. */
 import { type CommandIo, EXIT } from '../io.ts'
-import { OLD } from './events.ts'
-import { type RemoteOptions, withRemote } from './run.ts'
+import { OLD, type RemoteOptions, withRemote } from './client.ts'
 
-export interface ReloadOptions extends RemoteOptions {
+interface ReloadOptions extends RemoteOptions {
   readonly dryRun?: boolean
 }
 
 interface ReloadView {
   readonly changed: readonly string[]
   readonly needsRestart: readonly string[]
-  /** Not told by older versions. */
+  /** Absent in the answer of older versions. */
   readonly inUseSince?: string
 }
 
 export function runReload(options: ReloadOptions, io: CommandIo): Promise<number> {
   return withRemote(options, io, async (remote) => {
     const { dryRun = false, json } = options
-    const { text } = await remote.call({
-      ...{ method: 'POST', path: '/v4/config/reload', body: { dryRun }, what: 'reload', switchedOff: OLD },
-    })
+    const call = { method: 'POST', path: '/v4/config/reload', body: { dryRun }, what: 'reload' } as const
+    const { text } = await remote.call({ ...call, switchedOff: OLD })
     if (json) {
       io.out(text)
       return EXIT.ok

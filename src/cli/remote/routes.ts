@@ -1,43 +1,24 @@
-/** `footman routes`: which alert routes there are, and which one fires. */
+/** `footman routes explain`: which alert routes fire for an event, and why others do not. */
 import { isGuid } from '../../platform/uuid.ts'
 import { type CommandIo, EXIT } from '../io.ts'
-import type { Remote } from './client.ts'
-import { OLD } from './events.ts'
-import { CommandFailure } from './failure.ts'
-import { isNoTask, noSuchTask } from './names.ts'
-import { type RemoteOptions, withRemote } from './run.ts'
-import { table } from './table.ts'
-
-export interface RoutesListOptions extends RemoteOptions {
-  readonly all?: boolean
-}
+import { table } from '../table.ts'
+import { CommandFailure, OLD, type Remote, type RemoteOptions, withRemote } from './client.ts'
+import { isNoTask, noSuchTask, wholeId } from './names.ts'
 
 interface RouteView {
   readonly name: string
   readonly origin: string
   readonly enable: boolean
-  readonly to: readonly string[]
-}
-
-export function runRoutesList(options: RoutesListOptions, io: CommandIo): Promise<number> {
-  return withRemote(options, io, async (remote) => {
-    const { text } = await remote.call(LIST)
-    const alertRoutes = routesIn(text)
-    const shown = options.all ? alertRoutes : alertRoutes.filter(({ enable }) => enable)
-    const rows = shown.map(({ name, origin, enable, to }) => [enable ? name : `${name} (off)`, origin, to.join(', ')])
-    io.out(options.json ? text : table([['ROUTE', 'ORIGIN', 'TO'], ...rows]))
-    return EXIT.ok
-  })
 }
 
 const LIST = { path: '/v4/alertroutes', what: 'routes', switchedOff: OLD } as const
 
-const routesIn = (text: string): readonly RouteView[] =>
-  (JSON.parse(text) as { readonly alertRoutes: readonly RouteView[] }).alertRoutes
+async function allRoutes(remote: Remote): Promise<readonly RouteView[]> {
+  const { text } = await remote.call(LIST)
+  return (JSON.parse(text) as { readonly alertRoutes: readonly RouteView[] }).alertRoutes
+}
 
-const allRoutes = async (remote: Remote): Promise<readonly RouteView[]> => routesIn((await remote.call(LIST)).text)
-
-export interface RoutesExplainOptions extends RemoteOptions {
+interface RoutesExplainOptions extends RemoteOptions {
   readonly event?: string
   readonly type?: string
   readonly outcome?: string
@@ -81,7 +62,7 @@ export function runRoutesExplain(options: RoutesExplainOptions, io: CommandIo): 
     const call = {
       method: 'POST',
       path: '/v4/alertroutes/explain',
-      body: bodyOf(options),
+      body: bodyOf(options, options.event === undefined ? null : await wholeId(remote, 'event', options.event)),
       what: 'routes explain',
     } as const
     const { task } = options
@@ -97,13 +78,14 @@ export function runRoutesExplain(options: RoutesExplainOptions, io: CommandIo): 
   })
 }
 
-function bodyOf({ event, type, outcome, task, host, user, message, failures, at }: RoutesExplainOptions): unknown {
+function bodyOf(options: RoutesExplainOptions, eventId: string | null): unknown {
+  const { type, outcome, task, host, user, message, failures, at } = options
   const what = 'routes explain'
   const sample = { type, outcome, host, user, message }
   const isInvented = [...Object.values(sample), task, failures, at].some((value) => value !== undefined)
-  if (event !== undefined) {
+  if (eventId !== null) {
     if (isInvented) throw new CommandFailure(EXIT.badInput, what, 'an event of the past is as it is: give only --event')
-    return { eventId: event }
+    return { eventId }
   }
   if (!isInvented) throw new CommandFailure(EXIT.badInput, what, 'give --event, or --type, --outcome and --task')
   if (failures !== undefined && !/^\d{1,6}$/.test(failures)) {

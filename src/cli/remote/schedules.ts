@@ -1,9 +1,9 @@
-/** `footman schedules`: lists, previews and runs schedules, and shows what became of their runs. */
+/** `footman schedules preview` and `run`. */
 import { randomUUID } from 'node:crypto'
 import { type CommandIo, EXIT } from '../io.ts'
-import { CommandFailure } from './failure.ts'
-import { type RemoteOptions, withRemote } from './run.ts'
-import { span, table } from './table.ts'
+import { CommandFailure, found, type RemoteOptions, withRemote } from './client.ts'
+import { NO_SCHEDULE } from './lists.ts'
+import { scheduleId } from './names.ts'
 
 export interface PreviewOptions extends RemoteOptions {
   /** Default: that of this computer. */
@@ -11,77 +11,8 @@ export interface PreviewOptions extends RemoteOptions {
   readonly count: number
 }
 
-export interface RunsOptions extends RemoteOptions {
-  readonly limit: number
-}
-
 const SWITCHED_OFF = 'is Butler.restServerEndpointsEnable.scheduler.getSchedule true?'
 const RUN_SWITCHED_OFF = 'is Butler.restServerEndpointsEnable.scheduler.startSchedule true?'
-const MISSING = ['SCHEDULE_NOT_FOUND']
-
-interface ScheduleView {
-  readonly id: string
-  readonly name: string
-  readonly cronSchedule: string
-  readonly timezone: string
-  readonly nextRun?: string
-  readonly lastRun?: string
-  readonly lastResult?: string
-}
-
-export function runSchedulesList(options: RemoteOptions, io: CommandIo): Promise<number> {
-  return withRemote(options, io, async (remote) => {
-    const { text } = await remote.call({ path: '/v4/schedules', what: 'schedules', switchedOff: SWITCHED_OFF })
-    io.out(options.json ? text : listed(JSON.parse(text) as ScheduleView[]))
-    return EXIT.ok
-  })
-}
-
-const LIST_HEAD = ['SCHEDULE', 'CRON', 'TIME ZONE', 'NEXT RUN', 'LAST RUN', 'LAST RESULT', 'ID']
-
-function listed(schedules: readonly ScheduleView[]): string {
-  const rows = schedules.map(({ id, name, cronSchedule, timezone, nextRun, lastRun, lastResult }) => [
-    ...[name, cronSchedule, timezone, nextRun ?? 'stopped', lastRun ?? 'never', lastResult ?? '', id],
-  ])
-  return table([LIST_HEAD, ...rows])
-}
-
-interface RunView {
-  readonly runId: string
-  readonly dueAt: string
-  readonly firedAt: string | null
-  readonly trigger: string
-  readonly state: string
-  readonly outcome: string | null
-  readonly reason: string | null
-  readonly tasks: readonly unknown[]
-  readonly detail: string | null
-}
-
-export function runScheduleRuns(id: string, options: RunsOptions, io: CommandIo): Promise<number> {
-  return withRemote(options, io, async (remote) => {
-    const { status, text } = await remote.call(
-      {
-        ...{ path: `/v4/schedules/${encodeURIComponent(id)}/runs`, query: { limit: options.limit } },
-        ...{ what: 'schedules runs', switchedOff: SWITCHED_OFF },
-      },
-      MISSING,
-    )
-    if (status === 404) throw unknown(id)
-    io.out(options.json ? text : runsTable((JSON.parse(text) as { runs: RunView[] }).runs))
-    return EXIT.ok
-  })
-}
-
-const RUNS_HEAD = ['DUE', 'LATE', 'TRIGGER', 'STATE', 'TASKS', 'RUN', 'DETAIL']
-
-function runsTable(runs: readonly RunView[]): string {
-  const rows = runs.map(({ runId, dueAt, firedAt, trigger, state, outcome, reason, tasks, detail }) => [
-    ...[dueAt, firedAt === null ? '' : span(Math.max(0, Date.parse(firedAt) - Date.parse(dueAt))), trigger],
-    ...[outcome ?? reason ?? state, String(tasks.length), runId, detail ?? ''],
-  ])
-  return table([RUNS_HEAD, ...rows])
-}
 
 export function runSchedulePreview(cron: string, options: PreviewOptions, io: CommandIo): Promise<number> {
   return withRemote(options, io, async (remote) => {
@@ -108,22 +39,15 @@ function withOwnLines({ exitCode, what, message, status }: CommandFailure): Comm
 
 export function runScheduleRun(id: string, options: RemoteOptions, io: CommandIo): Promise<number> {
   return withRemote(options, io, async (remote) => {
-    const { status, text } = await remote.call(
-      {
-        ...{ method: 'POST', path: `/v4/schedules/${encodeURIComponent(id)}/run`, idempotencyKey: randomUUID() },
-        ...{ what: 'schedules run', switchedOff: RUN_SWITCHED_OFF },
-      },
-      MISSING,
-    )
-    if (status === 404) throw unknown(id)
+    const call = {
+      method: 'POST',
+      path: `/v4/schedules/${encodeURIComponent(await scheduleId(remote, id))}/run`,
+      idempotencyKey: randomUUID(),
+      what: `schedule ${id}`,
+      switchedOff: RUN_SWITCHED_OFF,
+    } as const
+    const { text } = await found(remote, call, NO_SCHEDULE.code, NO_SCHEDULE.why)
     io.out(options.json ? text : `run ${(JSON.parse(text) as { runId: string }).runId}`)
     return EXIT.ok
   })
 }
-
-const unknown = (id: string): CommandFailure =>
-  new CommandFailure(
-    EXIT.missing,
-    `schedule ${id}`,
-    'there is no schedule with this id; list them with: footman schedules list',
-  )

@@ -1,11 +1,9 @@
-/** `footman snooze`: sets, lists and lifts snoozes. */
+/** `footman snooze set` and `lift`. */
 import { type CommandIo, EXIT } from '../io.ts'
-import { newest, OLD } from './events.ts'
-import { CommandFailure } from './failure.ts'
-import { type RemoteOptions, withRemote } from './run.ts'
-import { table } from './table.ts'
+import { CommandFailure, found, OLD, type RemoteOptions, withRemote } from './client.ts'
+import { isBeginning, wholeId } from './names.ts'
 
-export interface SnoozeSetOptions extends RemoteOptions {
+interface SnoozeSetOptions extends RemoteOptions {
   readonly task: readonly string[]
   readonly name: readonly string[]
   readonly app: readonly string[]
@@ -21,18 +19,19 @@ export interface SnoozeSetOptions extends RemoteOptions {
 
 interface SnoozeView {
   readonly id: string
-  readonly match: Readonly<Record<string, unknown>>
-  readonly from: string
   readonly until: string
-  readonly reason: string
-  readonly createdBy: string
-  readonly suppressed: number
 }
 
 /** Field of the match by option. */
 const FIELDS = {
-  ...{ task: 'taskId', name: 'task', app: 'app', stream: 'stream' },
-  ...{ tag: 'taskTag', host: 'host', service: 'service', type: 'type' },
+  task: 'taskId',
+  name: 'task',
+  app: 'app',
+  stream: 'stream',
+  tag: 'taskTag',
+  host: 'host',
+  service: 'service',
+  type: 'type',
 } as const
 
 export function runSnoozeSet(options: SnoozeSetOptions, io: CommandIo): Promise<number> {
@@ -49,32 +48,19 @@ export function runSnoozeSet(options: SnoozeSetOptions, io: CommandIo): Promise<
       throw new CommandFailure(EXIT.badInput, 'snooze', 'say how long with --for, or until when with --until')
     }
     const body = { match, for: options.for, until, reason }
-    const { text } = await remote.call({
-      ...{ method: 'POST', path: '/v4/snoozes', body, what: 'snooze', switchedOff: OLD },
-    })
+    const call = { method: 'POST', path: '/v4/snoozes', body, what: 'snooze', switchedOff: OLD } as const
+    const { text } = await remote.call(call)
     const snooze = JSON.parse(text) as SnoozeView
     io.out(json ? text : `Snoozed until ${snooze.until}: ${snooze.id}`)
     return EXIT.ok
   })
 }
 
-export function runSnoozeList(options: RemoteOptions, io: CommandIo): Promise<number> {
+export function runSnoozeLift(typed: string, options: RemoteOptions, io: CommandIo): Promise<number> {
   return withRemote(options, io, async (remote) => {
-    const snoozes = await newest<SnoozeView>(remote, '/v4/snoozes', 'snoozes', {}, Number.MAX_SAFE_INTEGER)
-    const rows = snoozes.map(({ until, match, suppressed, createdBy, reason, id }) => [
-      ...[until, JSON.stringify(match), String(suppressed), createdBy, reason, id],
-    ])
-    const head = ['UNTIL', 'MATCH', 'HELD BACK', 'BY', 'REASON', 'ID']
-    io.out(options.json ? JSON.stringify({ snoozes, nextCursor: null }, null, 2) : table([head, ...rows]))
-    return EXIT.ok
-  })
-}
-
-export function runSnoozeLift(id: string, options: RemoteOptions, io: CommandIo): Promise<number> {
-  return withRemote(options, io, async (remote) => {
+    const id = isBeginning(typed) ? await wholeId(remote, 'snooze', typed) : typed
     const call = { method: 'DELETE', path: `/v4/snoozes/${encodeURIComponent(id)}`, what: 'snooze lift' } as const
-    const { status } = await remote.call({ ...call, switchedOff: OLD }, ['SNOOZE_NOT_FOUND'])
-    if (status === 404) throw new CommandFailure(EXIT.missing, call.what, `there is no snooze ${id}; it may have ended`)
+    await found(remote, call, 'SNOOZE_NOT_FOUND', `there is no snooze ${id}; it may have ended`)
     io.out(options.json ? JSON.stringify({ id, lifted: true }) : `Lifted: ${id}`)
     return EXIT.ok
   })

@@ -2,11 +2,9 @@
 import { isGuid, uuidV7 } from '../../platform/uuid.ts'
 import { visible } from '../../platform/visible.ts'
 import { type CommandIo, EXIT } from '../io.ts'
-import type { Remote } from './client.ts'
-import { CommandFailure } from './failure.ts'
-import { type RemoteOptions, withRemote } from './run.ts'
-import { finish } from './start-follow.ts'
-import { refusals, type StartAnswer, startExitCode } from './start-report.ts'
+import { span } from '../table.ts'
+import { CommandFailure, type Remote, type RemoteOptions, withRemote } from './client.ts'
+import { type ExecutionView, follow, LONGEST_WAIT_S, scriptLog } from './execution.ts'
 
 export interface StartTaskOptions extends RemoteOptions {
   readonly tag: readonly string[]
@@ -30,7 +28,7 @@ export function runStartTask(tasks: readonly string[], options: StartTaskOptions
   return withRemote(options, io, (remote) => startTasks(remote, tasks, options, io))
 }
 
-export async function startTasks(
+async function startTasks(
   remote: Remote,
   tasks: readonly string[],
   options: StartTaskOptions,
@@ -148,4 +146,186 @@ async function requireReading(remote: Remote): Promise<void> {
     const why = `nothing was started: --wait needs the scope task:read beside task:run: ${error.message}`
     throw new CommandFailure(EXIT.unreachable, WHAT, why, error.status)
   })
+}
+
+interface FinishOptions {
+  /** Seconds; true = as long as it takes, up to 24 h; absent = not at all. */
+  readonly wait?: number | true
+  readonly json?: boolean
+  readonly log?: boolean
+}
+
+/**
+ * Follows what a start request started or queued, until all is final, time is over, or it cannot be followed. Returns the
+ * answer as it stands then; prints on the way, and a last line for each task. Never throws a `CommandFailure`: a caller that
+ * repeats a failed command must not start the tasks twice.
+ */
+export async function finish(
+  remote: Remote,
+  answer: StartAnswer,
+  options: FinishOptions,
+  io: CommandIo,
+): Promise<StartAnswer> {
+  const { wait, json, log } = options
+  const say = (line: string): void => {
+    if (!json) io.out(visible(line))
+  }
+  for (const { taskName, executionId } of answer.tasksStarted)
+    say(`started   ${taskName}  ${executionId ?? ''}`.trimEnd())
+  for (const { taskName, queueId } of answer.tasksQueued ?? []) say(`queued    ${taskName}  ${queueId}`)
+  if (wait === undefined) return answer
+
+  const deadline = Date.now() + (wait === true ? LONGEST_WAIT_S : wait) * 1000
+  const tasksStarted: StartedTask[] = []
+  const tasksFailed: FailedTask[] = [...(answer.tasksFailed ?? [])]
+  const tasksQueued: WaitingTask[] = []
+  let lost: CommandFailure | null = null
+
+  for (const task of answer.tasksStarted) {
+    const view = task.executionId === null ? null : await seen(task.executionId)
+    tasksStarted.push(view ? { ...task, execution: summaryOf(view) } : task)
+    if (view) await report(view)
+    else say(`started   ${task.taskName}  (what became of it is not known)`)
+  }
+  for (const task of answer.tasksQueued ?? []) {
+    const { taskId, taskName } = task
+    const view = await seen(task.queueId)
+    if (!view || view.statusText === 'InStartQueue') {
+      tasksQueued.push(task)
+      say(`queued    ${taskName}`)
+    } else if (view.statusText === 'NotStarted') {
+      tasksFailed.push({ taskId, taskName, status: 'failed', error: view.error ?? '' })
+    } else {
+      const { executionId } = view
+      tasksStarted.push({ taskId, taskName, status: 'started', executionId, execution: summaryOf(view) })
+      await report(view)
+    }
+  }
+  const open = tasksQueued.length + tasksStarted.filter(({ execution }) => execution?.state !== 'finished').length
+  conclude(open)
+
+  /** Null for what is unknown, and for everything after a refusal. */
+  async function seen(id: string): Promise<ExecutionView | null> {
+    if (lost) return null
+    try {
+      return (await follow(remote, id, deadline))?.view ?? null
+    } catch (error) {
+      if (!(error instanceof CommandFailure)) throw error
+      lost = error
+      return null
+    }
+  }
+
+  async function report(view: ExecutionView): Promise<void> {
+    say(executionLine(view))
+    const failed = view.state === 'finished' && view.outcome !== 'success'
+    if (failed && log) (json ? io.err : io.out)(await logOf(remote, view))
+  }
+
+  function conclude(count: number): void {
+    if (lost) io.err(visible(`error: start-task: the tasks were started, but cannot be followed: ${lost.message}`))
+    else if (count > 0) say(`time over: ${count} still queued or running`)
+  }
+
+  return {
+    ...answer,
+    tasksStarted,
+    totalTasksStarted: tasksStarted.length,
+    tasksFailed: tasksFailed.length > 0 ? tasksFailed : undefined,
+    tasksQueued: tasksQueued.length > 0 ? tasksQueued : undefined,
+  }
+}
+
+async function logOf(remote: Remote, view: ExecutionView): Promise<string> {
+  try {
+    return (await scriptLog(remote, view)) ?? '(there is no script log)'
+  } catch (error) {
+    if (!(error instanceof CommandFailure)) throw error
+    return `(the script log cannot be read: ${error.message})`
+  }
+}
+
+const summaryOf = ({ state, outcome, statusText, queueMs, runMs }: ExecutionView): Summary => ({
+  state,
+  outcome,
+  statusText,
+  queueMs,
+  runMs,
+})
+
+/** `failed    Sales ETL hourly  after 1.5 s: Error: Cannot open file`. */
+function executionLine({ state, outcome, taskName, appName, runMs, error }: ExecutionView): string {
+  const words = `${(outcome ?? state).padEnd(8)}  ${taskName ?? appName ?? ''}`
+  const time = runMs === null ? '' : `  after ${span(runMs)}`
+  return `${words}${time}${error ? `: ${error}` : ''}`
+}
+
+type Summary = Pick<ExecutionView, 'state' | 'outcome' | 'statusText' | 'queueMs' | 'runMs'>
+
+interface StartedTask {
+  readonly taskId: string
+  readonly taskName: string
+  readonly status: 'started'
+  readonly executionId: string | null
+  readonly execution: Summary | null
+}
+
+interface WaitingTask {
+  readonly taskId: string
+  readonly taskName: string
+  readonly status: 'queued'
+  readonly queueId: string
+}
+
+interface FailedTask {
+  readonly taskId: string
+  readonly taskName: string
+  readonly status: 'failed'
+  readonly error: string
+}
+
+interface DeniedSelector {
+  readonly taskId?: string
+  readonly tag?: string
+  readonly customProperty?: { readonly name: string; readonly value: string }
+}
+
+/** The answer of the start endpoint with `wait`. */
+export interface StartAnswer {
+  readonly tasksStarted: readonly StartedTask[]
+  readonly tasksNotFound: readonly string[]
+  readonly totalTasksStarted: number
+  readonly tasksDenied?: readonly DeniedSelector[]
+  readonly tasksFailed?: readonly FailedTask[]
+  readonly tasksQueued?: readonly WaitingTask[]
+}
+
+/** The highest that applies wins; what still runs counts only for a command that waited. */
+export function startExitCode(answer: StartAnswer, unknownNames: readonly string[], waited: boolean): number {
+  const { tasksStarted, tasksNotFound, tasksDenied = [], tasksFailed = [], tasksQueued = [] } = answer
+  const ended = tasksStarted.filter(({ execution }) => execution?.state === 'finished')
+  if (waited && (tasksQueued.length > 0 || ended.length < tasksStarted.length)) return EXIT.timeOver
+  if (waited && ended.some(({ execution }) => execution?.outcome !== 'success')) return EXIT.failed
+  const nothing = tasksStarted.length + tasksQueued.length === 0
+  const refused = tasksNotFound.length + tasksDenied.length + tasksFailed.length + unknownNames.length
+  return nothing || refused > 0 ? EXIT.missing : EXIT.ok
+}
+
+/** One line for each that was not started. */
+export function refusals(answer: StartAnswer, unknownNames: readonly string[]): string[] {
+  const { tasksStarted, tasksNotFound, tasksDenied = [], tasksFailed = [], tasksQueued = [] } = answer
+  const lines = [
+    ...tasksNotFound.map((id) => `task ${id}: Qlik Sense has no task with this id`),
+    ...unknownNames.map((name) => `task "${name}": there is no task with this name, or it may not be started`),
+    ...tasksDenied.map((denied) => `${selectorText(denied)}: may not be started (Butler.startTaskFilter, or the key)`),
+    ...tasksFailed.map(({ taskName, error }) => `task "${taskName}": was not started: ${error}`),
+  ]
+  const nothing = lines.length + tasksStarted.length + tasksQueued.length === 0
+  return nothing ? ['no task was selected; check tags, properties and names'] : lines
+}
+
+function selectorText({ taskId, tag, customProperty }: DeniedSelector): string {
+  if (taskId !== undefined) return `task ${taskId}`
+  if (tag !== undefined) return `tag "${tag}"`
+  return `custom property ${customProperty?.name}=${customProperty?.value}`
 }

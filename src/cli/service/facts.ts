@@ -1,19 +1,21 @@
 /** What a service entry must know, taken from a configuration file. */
+
+import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { isIP } from 'node:net'
 import { dirname, join, resolve } from 'node:path'
+import { namedFiles } from '../../app/config/checks/files.ts'
 import { type LoadResult, loadConfig } from '../../app/config/load.ts'
 import type { Config } from '../../app/schema.ts'
-import { credentialsIn, filesIn } from '../../config/external.ts'
-import { createPathResolver } from '../../config/paths.ts'
+import { credentialsIn, filesIn, MAPPING_FILE } from '../../config/external.ts'
+import { type ConfigPaths, createPathResolver } from '../../config/paths.ts'
 import { createProblemList, type Problem, renderProblem, sortProblems } from '../../config/problems.ts'
 import { readYaml } from '../../config/yaml.ts'
 import { isCredentialName } from '../../platform/protected-values.ts'
 import { EXIT } from '../io.ts'
-import { certificateFiles, mappingFiles, scheduleFile, writableFolders } from './files.ts'
-import { ServiceError, type ServiceFacts, type ServiceHost, type ServicePort } from './types.ts'
+import { ServiceError, type ServiceFacts, type ServiceHost, type ServicePort } from './host.ts'
 
-export interface FactsOptions {
+interface FactsOptions {
   readonly name: string
   readonly configfile?: string | undefined
 }
@@ -149,3 +151,35 @@ function reachablePorts(config: Config): ServicePort[] {
 
 /** An address, or a network like `10.0.0.0/8`. */
 const isNetwork = (text: string): boolean => isIP(text.replace(/\/\d{1,3}$/, '')) !== 0
+
+/** Folders besides data, log and schedules into which the features that are on write. */
+function writableFolders(config: Config, paths: ConfigPaths): string[] {
+  const { footman, scheduler, scriptLog, qlikSenseCloud } = config
+  const stores = [
+    scriptLog.storeOnDisk.clientManaged.reloadTaskFailure,
+    ...(qlikSenseCloud.enable ? [scriptLog.storeOnDisk.qsCloud.appReloadFailure] : []),
+  ]
+  const folders = [
+    ...stores.filter(({ enable }) => enable).map(({ logDirectory }) => logDirectory),
+    ...(scheduler.enable ? [footman.scheduler.appDumpDirectory] : []),
+    ...config.fileCopyApprovedDirectories.map(({ toDirectory }) => toDirectory),
+    ...config.fileMoveApprovedDirectories.flatMap(({ fromDirectory, toDirectory }) => [fromDirectory, toDirectory]),
+    ...config.fileDeleteApprovedDirectories,
+    ...(footman.files.createDirApprovedDirectories ?? []),
+    config.configDirectories.qvdPath,
+  ]
+  return folders.filter((path) => path !== '').map((path) => paths.output(path))
+}
+
+/** Replaced when a schedule changes; null without a scheduler. */
+export const scheduleFile = ({ scheduler }: Config, paths: ConfigPaths): string | null =>
+  scheduler.enable ? paths.input(scheduler.configfile) : null
+
+/** Certificates and keys; missing ones are where they are looked for first. */
+const certificateFiles = (config: Config, qlikConnection: boolean, paths: ConfigPaths): string[] =>
+  namedFiles(config, qlikConnection)
+    .filter(({ path }) => path !== '')
+    .map(({ path, base }) => paths.input(path, base))
+
+/** The file beside the configuration that names environment variables, when it is there. */
+const mappingFiles = (directory: string): string[] => [join(directory, MAPPING_FILE)].filter((path) => existsSync(path))

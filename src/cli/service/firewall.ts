@@ -1,8 +1,8 @@
 /** Firewall rules for the ports that others connect to: as text for every firewall, or as commands for the one here. */
 import { isIP } from 'node:net'
 import type { RunCommand } from '../../platform/command.ts'
+import type { ServiceFacts, ServicePort, Step } from './host.ts'
 import { commandLine } from './plan.ts'
-import type { ServiceFacts, ServicePort, Step } from './types.ts'
 
 const PROBE_TIMEOUT_MS = 10_000
 
@@ -19,7 +19,7 @@ const closable = ({ ports }: ServiceFacts): readonly ServicePort[] =>
 const ruleName = (facts: ServiceFacts, { purpose }: ServicePort): string => `${facts.name} ${purpose}`
 
 /** Limited to the program, the port and the senders. */
-export function windowsRules(facts: ServiceFacts): Command[] {
+function windowsRules(facts: ServiceFacts): Command[] {
   return closable(facts).flatMap((port) => {
     const name = `name=${ruleName(facts, port)}`
     const remote = port.from.length > 0 ? [`remoteip=${port.from.join(',')}`] : []
@@ -119,7 +119,7 @@ function namesHint({ ports }: ServiceFacts): string[] {
     )
 }
 
-export interface FirewallPlan {
+interface FirewallPlan {
   readonly steps: readonly Step[]
   readonly warning: string | null
 }

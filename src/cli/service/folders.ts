@@ -3,7 +3,7 @@ import type { Stats } from 'node:fs'
 import { chmod, lstat, readdir, realpath } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { EXIT } from '../io.ts'
-import { ServiceError, type ServiceFacts } from './types.ts'
+import { ServiceError, type ServiceFacts } from './host.ts'
 
 /** Folders that belong to the system or to a person, never to a service; trees of which nothing does. */
 const SYSTEM = [
@@ -93,7 +93,7 @@ export async function hasOwnScheduleFolder({ scheduleFile, ...facts }: ServiceFa
 }
 
 /** What of a data directory other accounts may still see. */
-export interface OpenToOthers {
+interface OpenToOthers {
   /** Names of things in it that are not Footman's: with them the folder keeps its rights. */
   readonly foreign: readonly string[]
   /** Paths whose rights this account may not change. */

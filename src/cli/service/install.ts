@@ -3,9 +3,9 @@ import { dirname, resolve } from 'node:path'
 import { type CommandIo, EXIT } from '../io.ts'
 import { serviceFacts } from './facts.ts'
 import { firewallHint, planFirewall } from './firewall.ts'
+import { type Plan, ServiceError, type ServiceFacts, type ServiceHost } from './host.ts'
 import { planInstall, planUninstall, UNIT_DIRECTORY } from './linux/plan.ts'
 import { carryOut, show } from './plan.ts'
-import { type Plan, ServiceError, type ServiceFacts, type ServiceHost } from './types.ts'
 import { planNssm, planTask, planWindowsUninstall, planWinsw } from './windows/plan.ts'
 
 export interface NameOptions {
@@ -26,7 +26,7 @@ export interface InstallOptions extends NameOptions {
   readonly dryRun?: boolean
 }
 
-export interface UninstallOptions extends NameOptions {
+interface UninstallOptions extends NameOptions {
   readonly directory?: string
   readonly print?: boolean
   readonly dryRun?: boolean

@@ -5,11 +5,11 @@ import { dirname } from 'node:path'
 import { CommandError, type RunCommand } from '../../platform/command.ts'
 import { writeFileAtomic } from '../../platform/files.ts'
 import { type CommandIo, EXIT } from '../io.ts'
-import { type Plan, ServiceError, type Step } from './types.ts'
+import { type Plan, ServiceError, type Step } from './host.ts'
 
 const TIMEOUT_MS = 60_000
 
-export interface PlanDeps {
+interface PlanDeps {
   readonly io: CommandIo
   readonly run: RunCommand
   readonly platform: NodeJS.Platform

@@ -47,53 +47,124 @@ export async function readCertificates(
   return { cert: cert!, key: key!, ca: ca! }
 }
 
-/** Checks form, validity and that the key belongs to the certificate. */
+/** What is wrong with one of the files, for the log, `footman check` and `footman doctor` to say in their words. */
+export type CertificateFault = {
+  readonly part: keyof CertificatePaths
+  readonly certificate?: X509Certificate
+} & (
+  | { readonly kind: 'format' | 'keyPassword' | 'key' | 'chain' }
+  | { readonly kind: 'expired' | 'notYetValid' | 'endsSoon'; readonly certificate: X509Certificate }
+)
+
+export interface CertificateJudgement {
+  readonly client: X509Certificate | null
+  /** The certificates of the authority's file, which may hold several. */
+  readonly authorities: readonly X509Certificate[]
+  readonly faults: readonly CertificateFault[]
+}
+
+/**
+ * Judges form and validity, whether the key belongs to the certificate, and whether the authority has signed it. What is null
+ * could not be read and is left out.
+ */
+export function judgeCertificates(
+  { cert, key, ca }: { readonly [Part in keyof QrsCertificates]: string | null },
+  now: number,
+): CertificateJudgement {
+  const faults: CertificateFault[] = []
+  const [client = null] = parsed('clientCert', cert, faults)
+  const authorities = parsed('clientCertCA', ca, faults)
+  if (client) faults.push(...validity('clientCert', client, now))
+  for (const one of authorities) faults.push(...validity('clientCertCA', one, now))
+  faults.push(...keyFaults(key, client))
+  if (client && authorities.length > 0 && !authorities.some((authority) => isSignedBy(client, authority))) {
+    faults.push({ kind: 'chain', part: 'clientCert' })
+  }
+  return { client, authorities, faults }
+}
+
+const BLOCK = /-----BEGIN CERTIFICATE-----[\s\S]*?-----END CERTIFICATE-----/g
+
+function parsed(part: keyof CertificatePaths, pem: string | null, faults: CertificateFault[]): X509Certificate[] {
+  if (pem === null) return []
+  try {
+    return (pem.match(BLOCK) ?? [pem]).map((block) => new X509Certificate(block))
+  } catch {
+    faults.push({ kind: 'format', part })
+    return []
+  }
+}
+
+function validity(part: keyof CertificatePaths, certificate: X509Certificate, now: number): CertificateFault[] {
+  if (now > endOf(certificate)) return [{ kind: 'expired', part, certificate }]
+  if (now < Date.parse(certificate.validFrom)) return [{ kind: 'notYetValid', part, certificate }]
+  return now > endOf(certificate) - WARN_BEFORE_MS ? [{ kind: 'endsSoon', part, certificate }] : []
+}
+
+function keyFaults(pem: string | null, client: X509Certificate | null): CertificateFault[] {
+  if (pem === null) return []
+  const part = 'clientCertKey'
+  try {
+    const key = createPrivateKey(pem)
+    return client && !client.checkPrivateKey(key) ? [{ kind: 'key', part }] : []
+  } catch {
+    return [{ kind: /ENCRYPTED/.test(pem) ? 'keyPassword' : 'format', part }]
+  }
+}
+
+/** Whether the authority has signed the certificate. */
+export function isSignedBy(certificate: X509Certificate, authority: X509Certificate): boolean {
+  try {
+    return certificate.checkIssued(authority) && certificate.verify(authority.publicKey)
+  } catch {
+    return false
+  }
+}
+
+/** The end of a certificate, milliseconds since 1970. */
+export const endOf = (certificate: X509Certificate): number => Date.parse(certificate.validTo)
+
+export const PART_NAMES = {
+  clientCert: 'client certificate',
+  clientCertKey: 'key of the client certificate',
+  clientCertCA: 'certificate authority',
+} as const satisfies Record<keyof CertificatePaths, string>
+
+/** Checks form, validity and that the key belongs to the certificate. Which site signed it is a matter of the doctor. */
 export function checkCertificates(pems: QrsCertificates, now: number): CertificateCheck {
+  const { client, authorities, faults } = judgeCertificates(pems, now)
   const problems: string[] = []
   const warnings: string[] = []
-  const client = parse('client certificate', pems.cert, problems)
-  const authority = parse('certificate authority', pems.ca, problems)
-  const expires = [client, authority].flatMap((certificate) => (certificate ? [end(certificate)] : []))
-  if (client) checkValidity('client certificate', client, now, problems, warnings)
-  if (authority) checkValidity('certificate authority', authority, now, problems, warnings)
-  const key = parseKey(pems.key, problems)
-  if (client && key && !client.checkPrivateKey(key)) problems.push('the key does not belong to the client certificate')
-  return { problems, warnings, expires: expires.length > 0 ? Math.min(...expires) : null }
-}
-
-function parse(what: string, pem: string, problems: string[]): X509Certificate | null {
-  try {
-    return new X509Certificate(pem)
-  } catch {
-    problems.push(`the ${what} is not a PEM certificate`)
-    return null
+  for (const fault of faults) {
+    // Further certificates of the authority's file need not be those of this site.
+    if (
+      fault.kind === 'chain' ||
+      (fault.part === 'clientCertCA' && fault.certificate && fault.certificate !== authorities[0])
+    )
+      continue
+    const list = fault.kind === 'endsSoon' ? warnings : problems
+    list.push(faultText(fault))
   }
+  const ends = [client, authorities[0]].flatMap((certificate) => (certificate ? [endOf(certificate)] : []))
+  return { problems, warnings, expires: ends.length > 0 ? Math.min(...ends) : null }
 }
 
-function parseKey(pem: string, problems: string[]) {
-  try {
-    return createPrivateKey(pem)
-  } catch {
-    const encrypted = /ENCRYPTED/.test(pem)
-    problems.push(`the key of the client certificate is ${encrypted ? 'protected by a password' : 'not a PEM key'}`)
-    return null
+function faultText(fault: CertificateFault): string {
+  const what = PART_NAMES[fault.part]
+  switch (fault.kind) {
+    case 'expired':
+      return `the ${what} ended at ${new Date(endOf(fault.certificate)).toISOString()}`
+    case 'endsSoon':
+      return `the ${what} ends at ${new Date(endOf(fault.certificate)).toISOString()}`
+    case 'notYetValid':
+      return `the ${what} is not valid yet`
+    case 'keyPassword':
+      return `the ${what} is protected by a password`
+    case 'key':
+      return 'the key does not belong to the client certificate'
+    default:
+      return `the ${what} is not a PEM ${fault.part === 'clientCertKey' ? 'key' : 'certificate'}`
   }
-}
-
-const start = (certificate: X509Certificate) => Date.parse(certificate.validFrom)
-const end = (certificate: X509Certificate) => Date.parse(certificate.validTo)
-
-function checkValidity(
-  what: string,
-  certificate: X509Certificate,
-  now: number,
-  problems: string[],
-  warnings: string[],
-): void {
-  const until = new Date(end(certificate)).toISOString()
-  if (now < start(certificate)) problems.push(`the ${what} is not valid yet`)
-  else if (now > end(certificate)) problems.push(`the ${what} ended at ${until}`)
-  else if (now > end(certificate) - WARN_BEFORE_MS) warnings.push(`the ${what} ends at ${until}`)
 }
 
 /**

@@ -1,7 +1,7 @@
 /** `footman migrate-config`: where the new text goes, and what is refused. */
 import { expect, test } from 'bun:test'
 import { chmodSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
-import { type MigrateOptions, runMigrateConfig } from '../../../src/cli/migrate-config/migrate-config.ts'
+import { type MigrateOptions, runMigrateConfig } from '../../../src/cli/migrate-config.ts'
 import { type TempDirectory, tempDirectory } from '../../support/temp.ts'
 
 const OLD =

@@ -1,8 +1,8 @@
 /** Names on the command line: tasks, destinations and routes that there are, and what may be meant by others. */
 import { describe, expect, test } from 'bun:test'
-import { runDeliveriesList, runDeliveriesResend } from '../../../src/cli/remote/deliveries.ts'
-import { runDestinations } from '../../../src/cli/remote/destinations.ts'
+import { runDeliveriesResend } from '../../../src/cli/remote/deliveries.ts'
 import { runFire } from '../../../src/cli/remote/fire.ts'
+import { runList } from '../../../src/cli/remote/list.ts'
 import { runRoutesExplain } from '../../../src/cli/remote/routes.ts'
 import { heard, restStub, type StubRequest } from '../../support/rest-stub.ts'
 
@@ -108,7 +108,7 @@ describe('deliveries', () => {
   test('of an unknown destination: exit code 3', async () => {
     await using stub = await restStub(api)
     const io = heard()
-    expect(await runDeliveriesList(list(stub.url, ['on-cal']), io)).toBe(3)
+    expect(await runList('deliveries list', undefined, list(stub.url, ['on-cal']), io)).toBe(3)
     expect(io.stderr()).toBe(
       'error: deliveries list: no destination is called "on-cal"; did you mean "on-call"? (footman destinations)',
     )
@@ -117,14 +117,14 @@ describe('deliveries', () => {
   test('of an unknown one among others: a note', async () => {
     await using stub = await restStub(api)
     const io = heard()
-    expect(await runDeliveriesList(list(stub.url, ['ops-mail', 'nowhere']), io)).toBe(0)
+    expect(await runList('deliveries list', undefined, list(stub.url, ['ops-mail', 'nowhere']), io)).toBe(0)
     expect(io.stdout()).toContain('ops-mail')
     expect(io.stderr()).toBe('note: no destination is called "nowhere"')
   })
 
   test('of a known one that has none: nothing to say', async () => {
     await using stub = await restStub(api)
-    expect(await runDeliveriesList(list(stub.url, ['on-call']), heard())).toBe(0)
+    expect(await runList('deliveries list', undefined, list(stub.url, ['on-call']), heard())).toBe(0)
   })
 
   test('resend to an unknown one: exit code 3', async () => {
@@ -134,15 +134,4 @@ describe('deliveries', () => {
     expect(await runDeliveriesResend([], options, io)).toBe(3)
     expect(io.stderr()).toContain('did you mean "ops-mail"?')
   })
-})
-
-test('destinations: a table', async () => {
-  await using stub = await restStub(api)
-  const io = heard()
-  expect(await runDestinations(common(stub.url), io)).toBe(0)
-  expect(io.stdout().split('\n')).toEqual([
-    'DESTINATION  TYPE       UP   PENDING  DEAD  LAST DELIVERED            LAST ERROR',
-    'ops-mail     email      yes  0        2     2026-03-02T03:00:00.000Z',
-    'on-call      pagerduty  NO   3        0     never                     connection refused',
-  ])
 })

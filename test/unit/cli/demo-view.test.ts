@@ -1,12 +1,20 @@
 /** The live view of `footman demo` as text. */
+
 import { describe, expect, test } from 'bun:test'
 import fc from 'fast-check'
-import { curlLines, demoCommands } from '../../../src/cli/demo/commands.ts'
-import type { Happening } from '../../../src/cli/demo/happenings.ts'
-import { ROUND, ROUND_MS } from '../../../src/cli/demo/script.ts'
-import { cut, fit, type Style, styleOf } from '../../../src/cli/demo/style.ts'
-import { createTally, median } from '../../../src/cli/demo/tally.ts'
-import { closingText, elapsed, happeningText, type Page, pageText, summaryText } from '../../../src/cli/demo/view.ts'
+import { createTally, type Happening, median } from '../../../src/cli/demo/happenings.ts'
+import {
+  closingText,
+  elapsed,
+  happeningText,
+  type Page,
+  pageText,
+  type Style,
+  styleOf,
+  summaryText,
+} from '../../../src/cli/demo/screen.ts'
+import { curlLines, demoCommands, ROUND, ROUND_MS } from '../../../src/cli/demo/script.ts'
+import { cut, fit } from '../../../src/cli/table.ts'
 
 const plain = (width: number): Style => ({ width, colour: false })
 const ESCAPES = new RegExp(`${String.fromCharCode(27)}\\[\\d+m`, 'g')

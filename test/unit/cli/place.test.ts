@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { networkInterfaces } from 'node:os'
-import { findPlace } from '../../../src/cli/remote/place.ts'
+import { findPlace } from '../../../src/cli/remote/client.ts'
 import { type TempDirectory, tempDirectory } from '../../support/temp.ts'
 
 const KEY = `fm_${'L'.repeat(43)}`

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test'
-import { readable } from '../../../src/cli/remote/readable.ts'
+import { readable } from '../../../src/cli/remote/fire.ts'
 
 describe('readable', () => {
   test('shows the text of a mail', () => {

@@ -1,7 +1,7 @@
 /** What another program writes to standard input, as the different systems hand it over. */
 import { expect, test } from 'bun:test'
 import type { readSync } from 'node:fs'
-import { standardInput } from '../../../src/cli/standard-input.ts'
+import { standardInput } from '../../../src/cli/prompt.ts'
 
 /** Answers one after the other: a text, or the code of an error. */
 function reader(...answers: readonly (string | { readonly code: string })[]): typeof readSync {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'bun:test'
 import { executionExitCode } from '../../../src/cli/remote/execution.ts'
-import { refusals, type StartAnswer, startExitCode } from '../../../src/cli/remote/start-report.ts'
-import { span, table } from '../../../src/cli/remote/table.ts'
+import { refusals, type StartAnswer, startExitCode } from '../../../src/cli/remote/start-task.ts'
+import { span, table } from '../../../src/cli/table.ts'
 
 type Outcome = 'success' | 'failed' | 'aborted' | 'skipped' | null
 

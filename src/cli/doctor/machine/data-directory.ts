@@ -1,6 +1,8 @@
 /** The data directory: writable, with room, and of one owner. */
+
+import { randomBytes } from 'node:crypto'
 import { existsSync } from 'node:fs'
-import { readdir, stat } from 'node:fs/promises'
+import { access, constants, readdir, rm, stat, statfs, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { backupDirectoryOf, databasesOf } from '../../../app/data-upgrade.ts'
 import { type LockHolder, lockHolder } from '../../../platform/lock.ts'
@@ -9,7 +11,6 @@ import { usableBackup } from '../../../platform/upgrade/backup.ts'
 import type { UpgradableDatabase } from '../../../platform/upgrade/upgrade.ts'
 import { VERSION } from '../../../platform/version.ts'
 import type { Finding, Probe } from '../types.ts'
-import { type FolderState, lookAtFolder } from './folders.ts'
 
 const KEY = 'footman.dataDirectory'
 const GB = 1024 ** 3
@@ -132,4 +133,62 @@ async function ownersOf(path: string): Promise<readonly Finding[]> {
   const message = `holds files of another account than its own: ${strange.map(({ name }) => name).join(', ')}`
   const fix = `chown --reference='${path}' '${path}'/*, and start Footman as one account only`
   return [{ level: 'warning', code: 'data-directory.mixed-owners', target: path, message, fix, key: KEY }]
+}
+
+type FolderState =
+  | { readonly state: 'usable'; readonly freeBytes: number; readonly totalBytes: number }
+  /** Is made at the start. */
+  | { readonly state: 'to-be-made'; readonly in: string }
+  | {
+      readonly state: 'unusable'
+      readonly reason: 'file' | 'read-only' | 'denied' | 'full' | 'other'
+      readonly text: string
+    }
+
+/** Whether this account can write there. A file of a few bytes comes and goes, nothing else. */
+async function lookAtFolder(path: string): Promise<FolderState> {
+  const found = await stat(path).catch((error: NodeJS.ErrnoException) => error)
+  if (found instanceof Error) return found.code === 'ENOENT' ? lookAbove(path) : unusable(found)
+  if (!found.isDirectory()) return { state: 'unusable', reason: 'file', text: 'is a file' }
+  const error = await writes(path)
+  if (error) return unusable(error)
+  const { bavail, blocks, bsize } = await statfs(path)
+  return { state: 'usable', freeBytes: bavail * bsize, totalBytes: blocks * bsize }
+}
+
+/** The nearest folder that exists has to let it be made. */
+async function lookAbove(path: string): Promise<FolderState> {
+  const parent = dirname(path)
+  if (parent === path) return { state: 'unusable', reason: 'other', text: 'the drive does not exist' }
+  const found = await stat(parent).catch((error: NodeJS.ErrnoException) => error)
+  if (found instanceof Error) return found.code === 'ENOENT' ? lookAbove(parent) : unusable(found)
+  if (!found.isDirectory()) return { state: 'unusable', reason: 'file', text: `${parent} is a file` }
+  return access(parent, constants.W_OK).then(
+    () => ({ state: 'to-be-made', in: parent }),
+    (error: NodeJS.ErrnoException) => unusable(error),
+  )
+}
+
+async function writes(path: string): Promise<NodeJS.ErrnoException | null> {
+  const file = join(path, `.footman-doctor-${randomBytes(6).toString('hex')}`)
+  try {
+    await writeFile(file, 'footman doctor was here for a moment\n', { flag: 'wx', mode: 0o600 })
+    return null
+  } catch (error) {
+    return error as NodeJS.ErrnoException
+  } finally {
+    await rm(file, { force: true }).catch(() => undefined)
+  }
+}
+
+const REASONS: Readonly<Record<string, 'read-only' | 'denied' | 'full'>> = {
+  EROFS: 'read-only',
+  EACCES: 'denied',
+  EPERM: 'denied',
+  ENOSPC: 'full',
+  EDQUOT: 'full',
+}
+
+function unusable({ code = '', message }: NodeJS.ErrnoException): FolderState {
+  return { state: 'unusable', reason: REASONS[code] ?? 'other', text: message }
 }

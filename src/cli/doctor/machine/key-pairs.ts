@@ -1,6 +1,7 @@
-/** Certificates that Footman shows to others, beside that for Qlik Sense: dates, and whether key and certificate belong together. */
+/** Files of Footman that hold certificates, keys and secrets: dates, whether key and certificate belong together, who can read them. */
+
 import { createPrivateKey, X509Certificate } from 'node:crypto'
-import { readFile } from 'node:fs/promises'
+import { readFile, stat } from 'node:fs/promises'
 import type { Config } from '../../../app/schema.ts'
 import type { PathBase } from '../../../config/paths.ts'
 import type { DoctorContext, Finding, Probe } from '../types.ts'
@@ -23,7 +24,7 @@ export const keyPairs: Probe = {
   title: 'Certificates of Footman',
   applies: ({ config }) => pairsOf(config).length > 0,
   async run(context) {
-    const found = await Promise.all(pairsOf(context.config).map((pair) => judge(pair, context)))
+    const found = await Promise.all(pairsOf(context.config).map((pair) => judgePair(pair, context)))
     return found.flat()
   },
 }
@@ -56,7 +57,7 @@ function pairsOf({ restServerConfig, mqttConfig, qlikSenseCloud, footman }: Conf
   return all.filter(({ on, cert, key }) => on && cert !== '' && key !== '')
 }
 
-async function judge(pair: Pair, { paths, clock }: DoctorContext): Promise<readonly Finding[]> {
+async function judgePair(pair: Pair, { paths, clock }: DoctorContext): Promise<readonly Finding[]> {
   const target = paths.input(pair.cert, pair.base)
   const keyFile = paths.input(pair.key, pair.base)
   const [cert, key] = await Promise.all([target, keyFile].map((path) => readFile(path).catch(() => null)))
@@ -109,4 +110,61 @@ function parsed<T>(parse: () => T): T | null {
   } catch {
     return null
   }
+}
+
+interface KeyFile {
+  readonly on: boolean
+  readonly key: string
+  readonly path: string
+  readonly base: PathBase
+}
+
+interface SecretFile {
+  readonly path: string
+  readonly what: string
+  readonly key?: string
+}
+
+export const secrets: Probe = {
+  group: 'secrets',
+  title: 'Files with secrets',
+  applies: () => process.platform !== 'win32',
+  async run(context) {
+    const found = await Promise.all(filesOf(context).map(judgeFile))
+    return found.flat()
+  },
+}
+
+function filesOf({ config, loaded, paths }: DoctorContext): readonly SecretFile[] {
+  const { mqttConfig, footman, restServerConfig } = config
+  const keys: readonly KeyFile[] = [
+    {
+      ...{ on: mqttConfig.enable && mqttConfig.azureEventGrid.enable, key: 'mqttConfig.azureEventGrid.clientKeyFile' },
+      ...{ path: mqttConfig.azureEventGrid.clientKeyFile, base: 'program' },
+    },
+    { on: mqttConfig.enable, key: 'footman.mqtt.tls.keyFile', path: footman.mqtt.tls.keyFile, base: 'working' },
+    {
+      ...{ on: restServerConfig.enable && restServerConfig.tls.enable, key: 'restServerConfig.tls.key' },
+      ...{ path: restServerConfig.tls.key, base: 'working' },
+    },
+  ]
+  const hasSecrets = loaded.file !== null && loaded.secrets.length > 0
+  return [
+    ...(hasSecrets ? [{ path: loaded.file, what: 'the configuration, which holds secrets,' }] : []),
+    ...keys
+      .filter(({ on, path }) => on && path !== '')
+      .map(({ key, path, base }) => ({ key, path: paths.input(path, base), what: 'a private key' })),
+  ]
+}
+
+async function judgeFile({ path, what, key }: SecretFile): Promise<readonly Finding[]> {
+  const file = await stat(path).catch(() => null)
+  if (!file?.isFile()) return []
+  const common = { target: path, ...(key !== undefined && { key }) }
+  if ((file.mode & 0o004) === 0) {
+    return [{ ...common, level: 'ok', code: 'secrets.private', message: 'not readable by everybody' }]
+  }
+  const message = `${what} can be read by every account of this machine`
+  const fix = `chmod o-r '${path}', and make it readable for the account of Footman alone`
+  return [{ ...common, level: 'warning', code: 'secrets.readable', message, fix }]
 }

@@ -1,7 +1,7 @@
 /** The way to an HTTP server, through the proxy of the environment where there is one. */
 import { isIP, type Socket } from 'node:net'
 import { connect } from 'node:tls'
-import { openTcp, readUntil, within } from './connect.ts'
+import { openTcp, readUntil, within } from '../net.ts'
 
 type Environment = Readonly<Record<string, string | undefined>>
 

@@ -2,8 +2,8 @@
 import type { Probe } from '../types.ts'
 import { cloud } from './cloud.ts'
 import { destinations, heartbeat } from './http/index.ts'
-import { influxdb } from './influxdb/index.ts'
-import { mqtt } from './mqtt/index.ts'
-import { smtp } from './smtp/index.ts'
+import { influxdb } from './influxdb.ts'
+import { mqtt } from './mqtt.ts'
+import { smtp } from './smtp.ts'
 
 export const PEER_PROBES: readonly Probe[] = [smtp, destinations, mqtt, influxdb, cloud, heartbeat]

@@ -1,9 +1,12 @@
 /** Addresses to listen on: are they addresses of this machine? */
+
 import { lookup } from 'node:dns/promises'
 import { isIP } from 'node:net'
-import { within } from '../net/connect.ts'
+import { networkInterfaces } from 'node:os'
+import { isOwnAddress } from '../../../http/auth/local.ts'
+import { plainAddress } from '../../../platform/addresses.ts'
+import { within } from '../net.ts'
 import type { DoctorContext, Finding, Probe } from '../types.ts'
-import { isOwn, reachableAddresses } from './own-addresses.ts'
 
 const GROUP = 'address'
 
@@ -60,3 +63,19 @@ export async function resolved(host: string, timeoutMs: number): Promise<string[
     () => [],
   )
 }
+
+/** IPv4 addresses that other machines can send to; without loopback and link-local ones. */
+function reachableAddresses(): string[] {
+  return Object.values(networkInterfaces())
+    .flatMap((list) => list ?? [])
+    .filter(({ family, internal, address }) => family === 'IPv4' && !internal && !address.startsWith('169.254.'))
+    .map(({ address }) => address)
+}
+
+/** What to write as `remoteAddress`, as far as it can be told from here. */
+export function ownAddress(serverHost: string): string {
+  const isAll = serverHost === '' || serverHost === '0.0.0.0' || serverHost === '::'
+  return isAll ? (reachableAddresses()[0] ?? 'the address of this machine') : serverHost
+}
+
+export const isOwn = (address: string): boolean => isOwnAddress(plainAddress(address))

@@ -25,7 +25,7 @@ export interface AppenderFile {
   readonly dangling: readonly { readonly logger: string; readonly ref: string }[]
 }
 
-export type AppenderFileResult =
+type AppenderFileResult =
   | { readonly ok: true; readonly file: AppenderFile }
   | { readonly ok: false; readonly error: string; readonly line: number | null }
 

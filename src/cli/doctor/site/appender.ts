@@ -1,13 +1,13 @@
 /** The log appender file of the scheduler: would what it sends arrive here, and be understood? */
+
 import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { isIP } from 'node:net'
 import { APPENDERS, FIELDS as MESSAGE_FIELDS } from '../../../qlik/log-appenders.ts'
 import type { DoctorContext, Finding, FindingLevel, Probe } from '../types.ts'
-import { resolved } from './addresses.ts'
+import { isOwn, ownAddress, resolved } from './addresses.ts'
 import { type Appender, type AppenderFile, parseAppenderFile } from './appender-file.ts'
-import { isOwn, ownAddress } from './own-addresses.ts'
-import { plural, some } from './probe.ts'
+import { plural, some } from './site.ts'
 
 const GROUP = 'appender'
 const DEFAULT_FILE = 'C:\\ProgramData\\Qlik\\Sense\\Scheduler\\LocalLogConfig.xml'

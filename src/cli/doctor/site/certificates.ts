@@ -1,23 +1,23 @@
 /** The certificates of the connection to Qlik Sense, as far as their files tell. */
-import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { readFile, stat } from 'node:fs/promises'
-import type { CertificatePaths } from '../../../qlik/qrs/certificates.ts'
+import {
+  type CertificateFault,
+  type CertificateJudgement,
+  type CertificatePaths,
+  endOf,
+  judgeCertificates,
+  PART_NAMES,
+} from '../../../qlik/qrs/certificates.ts'
 import type { DoctorContext, Finding, Probe } from '../types.ts'
 import type { SiteOf } from './site.ts'
 
 const GROUP = 'certificate'
-/** Where the check of the configuration tells the same. */
+/** Where the check of the configuration reports the same. */
 const KEY = 'cert'
 const DAY_MS = 86_400_000
-const WARN_DAYS = 30
 const EXPORT =
   'export the certificates again in the QMC (Certificates: PEM format, no password, with the secret key) and put client.pem, client_key.pem and root.pem in place of the old ones'
 
-const WHAT = {
-  clientCert: 'client certificate',
-  clientCertKey: 'key of the client certificate',
-  clientCertCA: 'certificate authority',
-} as const satisfies Record<keyof CertificatePaths, string>
 type Part = keyof CertificatePaths
 
 export function certificatesProbe(sites: SiteOf): Probe {
@@ -33,19 +33,18 @@ export function certificatesProbe(sites: SiteOf): Probe {
 export const usesEngine = ({ restServerConfig }: DoctorContext['config']): boolean => restServerConfig.enable
 
 async function examine({ clock }: DoctorContext, paths: CertificatePaths): Promise<readonly Finding[]> {
-  const read = await Promise.all((Object.keys(WHAT) as Part[]).map((part) => readPart(part, paths[part])))
-  const unreadable = read.flatMap(({ finding }) => finding ?? [])
+  const read = await Promise.all((Object.keys(PART_NAMES) as Part[]).map((part) => readPart(part, paths[part])))
   const pem = (part: Part) => read.find((one) => one.part === part)?.pem ?? null
-  const findings = [...unreadable]
-  const client = certificateOf('clientCert', paths, pem('clientCert'), findings)
-  const authorities = certificatesOf('clientCertCA', paths, pem('clientCertCA'), findings)
-  if (client) findings.push(...validity('clientCert', paths.clientCert, client, clock.now()))
-  for (const one of authorities) findings.push(...validity('clientCertCA', paths.clientCertCA, one, clock.now()))
-  findings.push(...keyFindings(paths, client, pem('clientCertKey')))
-  if (client && authorities.length > 0) findings.push(...chainFindings(paths, client, authorities))
-  findings.push(...(await permissionFindings(paths.clientCertKey)))
+  const pems = { cert: pem('clientCert'), key: pem('clientCertKey'), ca: pem('clientCertCA') }
+  const judgement = judgeCertificates(pems, clock.now())
+  const { client } = judgement
+  const findings = [
+    ...read.flatMap(({ finding }) => finding ?? []),
+    ...judgement.faults.map((fault) => findingOf(fault, judgement, { paths, now: clock.now(), pem: pem(fault.part) })),
+    ...(await permissionFindings(paths.clientCertKey)),
+  ]
   if (findings.some(({ level }) => level === 'error') || !client) return findings
-  const message = `the key fits, signed by the authority, valid until ${dateOf(end(client))}`
+  const message = `the key fits, signed by the authority, valid until ${dateOf(endOf(client))}`
   return [{ level: 'ok', code: `${GROUP}.valid`, target: paths.clientCert, message, key: 'cert' }, ...findings]
 }
 
@@ -61,8 +60,8 @@ async function readPart(part: Part, path: string): Promise<Read> {
   } catch (error) {
     const missing = (error as NodeJS.ErrnoException).code === 'ENOENT'
     const message = missing
-      ? `the ${WHAT[part]} does not exist`
-      : `the ${WHAT[part]} cannot be read: ${(error as Error).message}`
+      ? `the ${PART_NAMES[part]} does not exist`
+      : `the ${PART_NAMES[part]} cannot be read: ${(error as Error).message}`
     const fix = missing
       ? `export it in the QMC (Certificates: PEM format, no password, with the secret key), or correct Butler.cert.${part}`
       : 'let the account that runs Footman read the file'
@@ -74,90 +73,57 @@ async function readPart(part: Part, path: string): Promise<Read> {
   }
 }
 
-function certificateOf(part: Part, paths: CertificatePaths, pem: string | null, findings: Finding[]) {
-  return certificatesOf(part, paths, pem, findings)[0] ?? null
+interface Files {
+  readonly paths: CertificatePaths
+  readonly now: number
+  /** Content of the file with the fault. */
+  readonly pem: string | null
 }
 
-const BLOCK = /-----BEGIN CERTIFICATE-----[\s\S]*?-----END CERTIFICATE-----/g
-
-/** All certificates of a file; one may hold several. */
-function certificatesOf(part: Part, paths: CertificatePaths, pem: string | null, findings: Finding[]) {
-  if (pem === null) return []
-  try {
-    const blocks = pem.match(BLOCK) ?? []
-    if (blocks.length === 0) throw new Error('no certificate')
-    return blocks.map((block) => new X509Certificate(block))
-  } catch {
-    const hint = /^\s*[^-\s]/.test(pem) ? ' (a .pfx or .cer file has another format)' : ''
-    findings.push({
-      ...{ level: 'error', code: `${GROUP}.format`, target: paths[part], key: KEY, fix: EXPORT },
-      message: `is not a PEM certificate${hint}`,
-    })
-    return []
+/** A fault with its code and what to do about it. */
+function findingOf(fault: CertificateFault, judgement: CertificateJudgement, { paths, now, pem }: Files): Finding {
+  const { part } = fault
+  const what = PART_NAMES[part]
+  const common = { level: 'error', target: paths[part], key: KEY, fix: EXPORT } as const
+  switch (fault.kind) {
+    case 'format': {
+      const isKey = part === 'clientCertKey'
+      const hint = !isKey && /^\s*[^-\s]/.test(pem ?? '') ? ' (a .pfx or .cer file has another format)' : ''
+      return { ...common, code: `${GROUP}.format`, message: `is not a PEM ${isKey ? 'key' : 'certificate'}${hint}` }
+    }
+    case 'keyPassword':
+      return { ...common, code: `${GROUP}.key-password`, message: 'the key is protected by a password' }
+    case 'key': {
+      const message = `the key does not belong to the certificate ${paths.clientCert}`
+      const fix = `name the two files of one export in Butler.cert, or ${EXPORT}`
+      return { ...common, code: `${GROUP}.key`, message, fix }
+    }
+    case 'chain':
+      return { ...common, code: `${GROUP}.chain`, message: chainText(judgement, paths), key: 'cert.clientCert' }
+    case 'expired':
+      return {
+        ...common,
+        code: `${GROUP}.expired`,
+        message: `the ${what} ended on ${dateOf(endOf(fault.certificate))}`,
+      }
+    case 'notYetValid': {
+      const from = dateOf(Date.parse(fault.certificate.validFrom))
+      const message = `the ${what} is valid from ${from} only; the clock here shows ${dateOf(now)}`
+      const fix = 'correct the clock of this machine, or that of the Qlik Sense server'
+      return { ...common, code: `${GROUP}.not-yet-valid`, message, fix }
+    }
+    case 'endsSoon': {
+      const until = endOf(fault.certificate)
+      const message = `the ${what} ends on ${dateOf(until)}, in ${Math.floor((until - now) / DAY_MS)} days`
+      return { ...common, level: 'warning', code: `${GROUP}.ends-soon`, message }
+    }
   }
 }
 
-function validity(part: Part, target: string, certificate: X509Certificate, now: number): Finding[] {
-  const common = { target, key: KEY }
-  const until = end(certificate)
-  if (now > until) {
-    const message = `the ${WHAT[part]} ended on ${dateOf(until)}`
-    return [{ ...common, level: 'error', code: `${GROUP}.expired`, message, fix: EXPORT }]
-  }
-  const from = Date.parse(certificate.validFrom)
-  if (now < from) {
-    const message = `the ${WHAT[part]} is valid from ${dateOf(from)} only; the clock here shows ${dateOf(now)}`
-    const fix = 'correct the clock of this machine, or that of the Qlik Sense server'
-    return [{ ...common, level: 'error', code: `${GROUP}.not-yet-valid`, message, fix }]
-  }
-  const days = Math.floor((until - now) / DAY_MS)
-  if (days >= WARN_DAYS) return []
-  const message = `the ${WHAT[part]} ends on ${dateOf(until)}, in ${days} days`
-  return [{ ...common, level: 'warning', code: `${GROUP}.ends-soon`, message, fix: EXPORT }]
-}
-
-function keyFindings(paths: CertificatePaths, client: X509Certificate | null, pem: string | null): Finding[] {
-  if (pem === null) return []
-  const common = { level: 'error', target: paths.clientCertKey, key: KEY, fix: EXPORT } as const
-  const key = privateKey(pem)
-  if (key === null) {
-    const encrypted = pem.includes('ENCRYPTED')
-    const message = encrypted ? 'the key is protected by a password' : 'is not a PEM key'
-    return [{ ...common, code: `${GROUP}.${encrypted ? 'key-password' : 'format'}`, message }]
-  }
-  if (!client || client.checkPrivateKey(key)) return []
-  const message = `the key does not belong to the certificate ${paths.clientCert}`
-  const fix = `name the two files of one export in Butler.cert, or ${EXPORT}`
-  return [{ ...common, code: `${GROUP}.key`, message, fix }]
-}
-
-function privateKey(pem: string) {
-  try {
-    return createPrivateKey(pem)
-  } catch {
-    return null
-  }
-}
-
-/** Whether one of the authorities signed the client certificate; both come out of one export. */
-function chainFindings(
-  paths: CertificatePaths,
-  client: X509Certificate,
-  authorities: readonly X509Certificate[],
-): Finding[] {
-  if (authorities.some((authority) => isSignedBy(client, authority))) return []
-  const message = `the client certificate is not signed by ${paths.clientCertCA} (${nameOf(client.issuer)} signed it, that file holds ${nameOf(authorities[0]!.subject)}): the files come from different sites or exports`
-  return [
-    { level: 'error', code: `${GROUP}.chain`, target: paths.clientCert, message, fix: EXPORT, key: 'cert.clientCert' },
-  ]
-}
-
-export function isSignedBy(certificate: X509Certificate, authority: X509Certificate): boolean {
-  try {
-    return certificate.checkIssued(authority) && certificate.verify(authority.publicKey)
-  } catch {
-    return false
-  }
+/** Certificate and authority come out of one export. */
+function chainText({ client, authorities }: CertificateJudgement, { clientCertCA }: CertificatePaths): string {
+  const [by, holds] = [nameOf(client!.issuer), nameOf(authorities[0]!.subject)]
+  return `the client certificate is not signed by ${clientCertCA} (${by} signed it, that file holds ${holds}): the files come from different sites or exports`
 }
 
 /** Permissions are bits on Linux and macOS only. */
@@ -170,6 +136,5 @@ async function permissionFindings(path: string): Promise<Finding[]> {
   return [{ level: 'warning', code: `${GROUP}.permissions`, target: path, message, fix, key: 'cert.clientCertKey' }]
 }
 
-const end = (certificate: X509Certificate): number => Date.parse(certificate.validTo)
 const dateOf = (time: number): string => new Date(time).toISOString().slice(0, 10)
 export const nameOf = (distinguished: string): string => /CN=([^\n,]+)/.exec(distinguished)?.[1] ?? distinguished

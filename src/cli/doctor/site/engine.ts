@@ -1,13 +1,12 @@
 /** The engine: a session as app dumps, reloads and report tasks open it. */
+
 import { SILENT } from '../../../platform/silent-log.ts'
 import { createEngineClient } from '../../../qlik/engine/client.ts'
 import { EngineError } from '../../../qlik/engine/errors.ts'
-import { openTcp } from '../net/connect.ts'
-import { trouble } from '../net/trouble.ts'
+import { openTcp, trouble } from '../net.ts'
 import type { DoctorContext, Finding, FindingLevel, Probe } from '../types.ts'
 import { usesEngine } from './certificates.ts'
-import { identityOf } from './identity.ts'
-import { NO_CERTIFICATES, type Site, type SiteOf } from './site.ts'
+import { identityOf, NO_CERTIFICATES, type Site, type SiteOf } from './site.ts'
 
 const GROUP = 'engine'
 

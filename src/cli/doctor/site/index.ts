@@ -1,22 +1,16 @@
 /** What is looked at of the Qlik Sense site, and of the way that its messages take. */
+
 import type { Probe } from '../types.ts'
 import { addressProbe } from './addresses.ts'
 import { appenderProbe } from './appender.ts'
 import { certificatesProbe } from './certificates.ts'
-import { clockFindings } from './clock.ts'
+import { nameFindings, propertyFindings, rightsFindings, selectionFindings } from './content.ts'
 import { engineProbe } from './engine.ts'
-import { licenceFindings } from './licence.ts'
-import { nameFindings } from './names.ts'
 import { nodeFindings } from './nodes.ts'
-import { type SiteProbe, siteProbe } from './probe.ts'
-import { propertyFindings } from './properties.ts'
 import { qrsProbe } from './qrs.ts'
-import { rightsFindings } from './rights.ts'
-import { scriptLogFindings } from './script-log.ts'
-import { selectionFindings } from './selections.ts'
-import { createSites } from './site.ts'
+import { createSites, type SiteProbe, siteProbe } from './site.ts'
+import { clockFindings, licenceFindings, scriptLogFindings, zoneProbe } from './state.ts'
 import { udpProbe } from './udp.ts'
-import { zoneProbe } from './zone.ts'
 
 const ASKING: readonly SiteProbe[] = [
   { group: 'clock', title: 'Clock of the Qlik Sense server', run: clockFindings },

@@ -1,16 +1,16 @@
 /** The connection to the repository service, step by step, until it answers as the configured user. */
+
 import { X509Certificate } from 'node:crypto'
 import { isIP } from 'node:net'
 import { connect, type TLSSocket } from 'node:tls'
+import { isSignedBy } from '../../../qlik/qrs/certificates.ts'
 import { QrsError } from '../../../qlik/qrs/errors.ts'
 import { reasonOf } from '../../../qlik/qrs/failure.ts'
 import type { QrsCertificates } from '../../../qlik/qrs/transport.ts'
-import { openTcp, timeOver } from '../net/connect.ts'
-import { trouble } from '../net/trouble.ts'
+import { openTcp, timeOver, trouble } from '../net.ts'
 import type { DoctorContext, Finding, FindingLevel, Probe } from '../types.ts'
-import { isSignedBy, nameOf } from './certificates.ts'
-import { identityOf } from './identity.ts'
-import { NO_CERTIFICATES, type Site, type SiteOf } from './site.ts'
+import { nameOf } from './certificates.ts'
+import { identityOf, NO_CERTIFICATES, type Site, type SiteOf } from './site.ts'
 
 const GROUP = 'qrs'
 const REPOSITORY_PORT = 4242

@@ -20,7 +20,7 @@ export interface RunningInput {
   readonly dropped: Readonly<Record<string, number>>
 }
 
-export type RunningAnswer<T> =
+type RunningAnswer<T> =
   | { readonly state: 'answered'; readonly status: number; readonly body: T }
   /** Nobody answers, or the REST API is off. */
   | { readonly state: 'silent'; readonly reason: string }

@@ -6,9 +6,11 @@ import { SILENT } from '../../../platform/silent-log.ts'
 import { type CertificatePaths, readCertificates } from '../../../qlik/qrs/certificates.ts'
 import { createQrsClient } from '../../../qlik/qrs/client.ts'
 import { createCustomPropertyClient, type PropertyDefinition } from '../../../qlik/qrs/custom-properties.ts'
+import { QrsError } from '../../../qlik/qrs/errors.ts'
+import { reasonOf } from '../../../qlik/qrs/failure.ts'
 import { createQrsTransport, type QrsCertificates, type QrsTransport } from '../../../qlik/qrs/transport.ts'
 import type { QrsClient, QrsTask, SiteReader } from '../../../qlik/qrs/types.ts'
-import type { DoctorContext } from '../types.ts'
+import type { DoctorContext, Finding, Probe } from '../types.ts'
 
 /** What `/qrs/about` answered. */
 export interface About {
@@ -149,3 +151,74 @@ function parsed(text: string): Json | null {
 }
 
 const isObject = (value: unknown): value is Json => typeof value === 'object' && value !== null && !Array.isArray(value)
+
+export interface SiteProbe {
+  readonly group: string
+  readonly title: string
+  /** Beside the connection to Qlik Sense being wanted; default true. */
+  applies?(context: DoctorContext): boolean
+  run(site: Site, context: DoctorContext): Promise<readonly Finding[]>
+}
+
+/** Left out without a connection to Qlik Sense; quiet while QRS cannot be asked, which the probe of the connection tells. */
+export function siteProbe(sites: SiteOf, { group, title, applies = () => true, run }: SiteProbe): Probe {
+  return {
+    group,
+    title,
+    applies: (context) => context.loaded.qlikConnection && applies(context),
+    async run(context) {
+      const site = sites(context)
+      const silent = (message: string): readonly Finding[] =>
+        site.firstSilence() ? [{ level: 'info', code: `${group}.not-examined`, target: site.target, message }] : []
+      if (context.config.configQRS.useSSL && !(await site.certificates())) return silent(NO_CERTIFICATES)
+      try {
+        await site.about()
+        return await run(site, context)
+      } catch (error) {
+        if (!(error instanceof QrsError)) throw error
+        return silent(
+          `neither this nor anything else on the site was examined, as Qlik Sense did not answer: ${reasonOf(error)}`,
+        )
+      }
+    },
+  }
+}
+
+/** `1 task`, `3 tasks`. */
+export const plural = (count: number, what: string): string => `${count} ${what}${count === 1 ? '' : 's'}`
+
+/** The first few in quotes, and how many more there are. */
+export function some(names: readonly string[], most = 3): string {
+  const shown = names.slice(0, most).map((name) => `"${name}"`)
+  return names.length > most ? `${shown.join(', ')} and ${names.length - most} more` : shown.join(', ')
+}
+
+export type Identity =
+  | { readonly directory: string; readonly userId: string /** `DIR\id` */; readonly name: string }
+  | { readonly code: string; readonly problem: string; readonly fix: string }
+
+/** The user that the configured headers name; or what is wrong with them. `key` is that of the headers. */
+export function identityOf(
+  headers: readonly { readonly name: string; readonly value: string }[],
+  key: string,
+): Identity {
+  const fix = `write {name: X-Qlik-User, value: UserDirectory=Internal;UserId=sa_repository} into Butler.${key}`
+  const header = headers.find(({ name }) => name.toLowerCase() === 'x-qlik-user')
+  if (!header)
+    return { code: 'user-missing', problem: 'no X-Qlik-User is sent, and Qlik Sense refuses such calls', fix }
+  const match = /^\s*UserDirectory\s*=\s*([^;=]+?)\s*;\s*UserId\s*=\s*([^;]+?)\s*;?\s*$/i.exec(decoded(header.value))
+  if (!match) {
+    const problem = `X-Qlik-User is "${header.value}", which is not of the form UserDirectory=...;UserId=...`
+    return { code: 'user-malformed', problem, fix }
+  }
+  const [, directory = '', userId = ''] = match
+  return { directory, userId, name: `${directory}\\${userId}` }
+}
+
+function decoded(value: string): string {
+  try {
+    return decodeURIComponent(value)
+  } catch {
+    return value
+  }
+}

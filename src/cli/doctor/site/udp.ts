@@ -8,9 +8,9 @@ import { decodeDatagram } from '../../../events/parse/decode.ts'
 import { lockHolder } from '../../../platform/lock.ts'
 import { bindUdp } from '../../../platform/udp.ts'
 import type { DoctorContext, Finding, FindingLevel, Probe } from '../types.ts'
-import { ownAddress } from './own-addresses.ts'
-import { plural } from './probe.ts'
+import { ownAddress } from './addresses.ts'
 import { askRunning, knownSources, type RunningInput } from './running.ts'
+import { plural } from './site.ts'
 
 const GROUP = 'udp'
 const WANTED_BUFFER = 4 * 1024 * 1024

@@ -13,7 +13,7 @@ import {
   refuseSystemFolder,
   scheduleFolder,
 } from '../folders.ts'
-import type { ServiceFacts, Step } from '../types.ts'
+import type { ServiceFacts, Step } from '../host.ts'
 
 const PROBE_TIMEOUT_MS = 10_000
 const OTHERS = { read: 0o004, enter: 0o001 } as const
@@ -23,7 +23,7 @@ const command = (file: string, args: readonly string[], mayFail = false): Step =
 })
 
 /** How the account is let in beside those who are in already; null = only people can. */
-export type Way = 'acl' | 'group' | null
+type Way = 'acl' | 'group' | null
 
 export interface RightsSettings {
   readonly user: string

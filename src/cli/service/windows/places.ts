@@ -1,9 +1,9 @@
-/** Where the files of a Windows service are. */
+/** Places, accounts and XML of Windows services and tasks. */
+
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { EXIT } from '../../io.ts'
-import { ServiceError } from '../types.ts'
-import { fromXml } from './xml.ts'
+import { ServiceError } from '../host.ts'
 
 /** File name, without extension, of the WinSW executable of a service and of all that belongs to it. */
 export const winswBase = (name: string): string => `${name}-service`
@@ -43,3 +43,59 @@ export async function installedConfig(directory: string, name: string): Promise<
   }
   return null
 }
+
+const ENTITIES: Readonly<Record<string, string>> = {
+  '&': '&amp;',
+  '<': '&lt;',
+  '>': '&gt;',
+  '"': '&quot;',
+  "'": '&apos;',
+}
+
+/** For content and attributes. What XML 1.0 cannot hold at all is left out. */
+export const xml = (text: string): string =>
+  text.replaceAll(/(?![\t\n\r])\p{Cc}|[\ufffe\uffff]/gu, '').replaceAll(/[&<>"']/g, (sign) => ENTITIES[sign]!)
+
+/** What `xml` made, read again. */
+export const fromXml = (text: string): string =>
+  text.replaceAll(/&(?:amp|lt|gt|quot|apos);/g, (entity) => SIGNS.get(entity) ?? entity)
+
+const SIGNS = new Map(Object.entries(ENTITIES).map(([sign, entity]) => [entity, sign]))
+
+const BUILT_IN: Readonly<Record<string, string>> = {
+  localservice: 'NT AUTHORITY\\LocalService',
+  networkservice: 'NT AUTHORITY\\NetworkService',
+}
+const LOCAL_SERVICE_SID = 'S-1-5-19'
+const NETWORK_SERVICE_SID = 'S-1-5-20'
+
+/** The account that Windows makes for every service: no password, no rights but those that it is given. */
+const virtualAccount = (service: string): string => `NT SERVICE\\${service}`
+
+/** Rejects accounts that need a password: a command line is no place for one. */
+export function serviceAccount(wanted: string | undefined, service: string): string {
+  if (wanted === undefined) return virtualAccount(service)
+  const builtIn = BUILT_IN[wanted.replace(/^NT AUTHORITY\\/i, '').toLowerCase()]
+  if (builtIn) return builtIn
+  if (/^NT SERVICE\\.+$/i.test(wanted) || /^[^\\]+\\[^\\]+\$$/.test(wanted)) return wanted
+  throw new ServiceError(
+    `--user ${wanted}: Footman asks for no passwords. Use LocalService, NetworkService, "NT SERVICE\\${service}" or a group managed account (DOMAIN\\name$); for an ordinary account install without --user and enter it in services.msc`,
+    EXIT.badInput,
+  )
+}
+
+/** Who runs a task: the scheduler knows no accounts of services. */
+export function taskAccount(wanted: string | undefined, service: string): { id: string; isManaged: boolean } {
+  if (wanted === undefined) return { id: LOCAL_SERVICE_SID, isManaged: false }
+  const account = serviceAccount(wanted, service)
+  if (account === BUILT_IN.localservice) return { id: LOCAL_SERVICE_SID, isManaged: false }
+  if (account === BUILT_IN.networkservice) return { id: NETWORK_SERVICE_SID, isManaged: false }
+  if (account.endsWith('$')) return { id: account, isManaged: true }
+  throw new ServiceError(
+    `--user ${wanted}: tasks of the Task Scheduler run as LocalService, NetworkService or a group managed account (DOMAIN\\name$)`,
+    EXIT.badInput,
+  )
+}
+
+/** For `icacls`: an account, or `*` and a security id. */
+export const trustee = (account: string): string => (/^S-1-/.test(account) ? `*${account}` : account)

@@ -1,15 +1,13 @@
 /** Installing and removing a Footman on Windows: as a service through WinSW, or as a task. */
+
 import { access } from 'node:fs/promises'
 import { join, win32 } from 'node:path'
 import type { RunCommand } from '../../../platform/command.ts'
 import { EXIT } from '../../io.ts'
-import { type Plan, ServiceError, type ServiceFacts, type Step } from '../types.ts'
-import { serviceAccount, taskAccount } from './accounts.ts'
-import { nssmCommands } from './nssm.ts'
-import { findWinsw, winswBase, winswMissing } from './places.ts'
+import { type Plan, ServiceError, type ServiceFacts, type Step } from '../host.ts'
+import { nssmCommands, RESET_AFTER_S, RESTARTS, taskXml, winswXml } from './managers.ts'
+import { findWinsw, serviceAccount, taskAccount, winswBase, winswMissing } from './places.ts'
 import { planRights, rightLines } from './rights.ts'
-import { taskXml } from './task.ts'
-import { RESET_AFTER_S, RESTARTS, winswXml } from './winsw.ts'
 
 export interface WindowsSettings {
   readonly user?: string | undefined

@@ -3,8 +3,8 @@ import { join } from 'node:path'
 import { WINDOWS_READERS } from '../../../platform/private-file.ts'
 import { protectedFile } from '../../../platform/protected-values.ts'
 import { foreignIn, hasOwnScheduleFolder, lookAt, refuseSystemFolder, scheduleFolder } from '../folders.ts'
-import type { Plan, ServiceFacts, Step } from '../types.ts'
-import { trustee } from './accounts.ts'
+import type { Plan, ServiceFacts, Step } from '../host.ts'
+import { trustee } from './places.ts'
 
 export interface RightsSettings {
   readonly account: string

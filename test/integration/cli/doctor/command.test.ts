@@ -1,9 +1,9 @@
 /** The command itself, with probes that are made up. */
+
 import { describe, expect, test } from 'bun:test'
 import { writeFileSync } from 'node:fs'
 import { runDoctor } from '../../../../src/cli/doctor/index.ts'
-import { humanReport } from '../../../../src/cli/doctor/report.ts'
-import { signsOf } from '../../../../src/cli/doctor/signs.ts'
+import { humanReport, signsOf } from '../../../../src/cli/doctor/report.ts'
 import type { Finding, Probe } from '../../../../src/cli/doctor/types.ts'
 import { tempDirectory } from '../../../support/temp.ts'
 
@@ -48,12 +48,19 @@ describe('exit codes', () => {
   test('3 when something is broken', async () => {
     expect((await run({ probes: [probe('disk', ok), probe('mail', broken)] })).code).toBe(3)
   })
-  test('1 for a wrong configuration, of which everything else is looked at', async () => {
-    const butler = { mqttConfig: { enable: true, brokerHost: 'b', brokerPort: 99_999 } }
+  test('1 for a configuration that forbids the start, of which everything else is looked at', async () => {
+    const butler = { configQRS: { host: 'https://qs1.example.com', port: 4242 } }
     const { code, out } = await run({ butler, probes: [probe('mail', broken)] })
     expect(code).toBe(1)
-    expect(out).toContain('brokerPort: must be between 1 and 65535')
+    expect(out).toContain('Butler.configQRS.host: ')
     expect(out).toContain('mail:25: refused')
+  })
+  test('3 for a configuration that keeps a feature off, which is named', async () => {
+    const butler = { mqttConfig: { enable: true, brokerHost: 'b', brokerPort: 99_999 } }
+    const { code, out } = await run({ butler, probes: [probe('disk', ok)] })
+    expect(code).toBe(3)
+    expect(out.replace(/\s+/g, ' ')).toContain('brokerPort: must be between 1 and 65535')
+    expect(out.replace(/\s+/g, ' ')).toContain('Butler.mqttConfig stays off')
   })
   test('1 for a file that is not there or cannot be read', async () => {
     const lines: string[] = []

@@ -1,12 +1,18 @@
 /** The configuration that `footman init` writes, over all combinations of answers. */
+
 import { describe, expect, test } from 'bun:test'
 import { resolve } from 'node:path'
 import fc from 'fast-check'
 import { parse } from 'yaml'
 import { runCheck } from '../../../../src/cli/check.ts'
 import type { InitAnswers } from '../../../../src/cli/init/answers.ts'
-import { configurationText, placeholder, yaml } from '../../../../src/cli/init/configuration.ts'
-import { answerProblems, configOf } from '../../../../src/cli/init/validate.ts'
+import {
+  answerProblems,
+  configOf,
+  configurationText,
+  placeholder,
+  yaml,
+} from '../../../../src/cli/init/configuration.ts'
 import { withFolder } from '../../../support/config.ts'
 
 const ANSWERS: InitAnswers = {

@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, expect, test } from 'bun:test'
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import process from 'node:process'
-import { writeFiles } from '../../../../src/cli/init/files.ts'
+import { writeFiles } from '../../../../src/cli/init/index.ts'
 import { runLogAppender } from '../../../../src/cli/init/log-appender.ts'
 import { recordedIo } from '../../../support/service-host.ts'
 import { type TempDirectory, tempDirectory } from '../../../support/temp.ts'

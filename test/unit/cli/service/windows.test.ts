@@ -1,11 +1,8 @@
 import { describe, expect, test } from 'bun:test'
 import fc from 'fast-check'
 import { windowsArgument } from '../../../../src/cli/service/plan.ts'
-import { serviceAccount, taskAccount } from '../../../../src/cli/service/windows/accounts.ts'
-import { nssmCommands } from '../../../../src/cli/service/windows/nssm.ts'
-import { taskXml } from '../../../../src/cli/service/windows/task.ts'
-import { winswXml } from '../../../../src/cli/service/windows/winsw.ts'
-import { fromXml, xml } from '../../../../src/cli/service/windows/xml.ts'
+import { nssmCommands, taskXml, winswXml } from '../../../../src/cli/service/windows/managers.ts'
+import { fromXml, serviceAccount, taskAccount, xml } from '../../../../src/cli/service/windows/places.ts'
 import { WINDOWS_FACTS } from '../../../support/service-facts.ts'
 
 const element = (text: string, name: string) => new RegExp(`<${name}>([^<]*)</${name}>`).exec(text)?.[1]

@@ -1,10 +1,9 @@
 /** Name, connection, TLS handshake and certificate of an HTTP server; no request is made. */
+
 import { readFile } from 'node:fs/promises'
 import { isIP } from 'node:net'
-import { certificateFindings } from '../../net/certificate.ts'
 import { openHttpSocket, ProxyError, portOf, proxyFor } from '../../net/proxy.ts'
-import { lookAtTls } from '../../net/tls.ts'
-import { type Subject, trouble } from '../../net/trouble.ts'
+import { certificateFindings, lookAtTls, type Subject, trouble } from '../../net.ts'
 import type { DoctorContext, Finding } from '../../types.ts'
 import type { Endpoint } from './endpoints.ts'
 

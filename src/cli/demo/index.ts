@@ -1,0 +1,132 @@
+/** `footman demo`: the product against a simulated site and receivers, in one process, with a live view. */
+
+import { rmSync } from 'node:fs'
+import { mkdtemp } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { removeAll } from '../../platform/files.ts'
+import { compileHotCode } from '../../platform/jit.ts'
+import { createLineWriter } from '../../platform/line-writer.ts'
+import { createLogger, type LogService } from '../../platform/log.ts'
+import { type ProcessEvents, watchProcess } from '../../platform/process-events.ts'
+import { LOG_LEVELS, type LogLevel } from '../../platform/types.ts'
+import { type CommandIo, EXIT } from '../io.ts'
+import { demoPage } from './page.ts'
+import { createScreen, type Screen, styleOf } from './screen.ts'
+import { createWorld, type World } from './world.ts'
+
+interface DemoOptions {
+  /** Port of the REST API; absent = 8080, or a free one when that is taken. */
+  readonly port?: number
+  /** Seconds after which the demo stops by itself. */
+  readonly duration?: number
+  /** Also show log lines of the product, on standard error. */
+  readonly loglevel?: string
+}
+
+const SUMMARY_EVERY_MS = 20_000
+const STOP_GRACE_MS = 8000
+
+/** Runs until a signal or `duration` ends it; resolves with the exit code. Removes what it made. */
+export async function runDemo(options: DemoOptions, io: CommandIo): Promise<number> {
+  const level = options.loglevel
+  if (level !== undefined && !isLogLevel(level)) {
+    io.err(`error: unknown log level "${level}": give one of ${LOG_LEVELS.join(', ')}`)
+    return EXIT.badInput
+  }
+  const style = () => styleOf(process.stdout, process.env)
+  const screen = createScreen({ out: (text) => io.out(text, 'as-is'), style, now: () => performance.now() })
+  // Without a level nothing of the product's log is shown, only what ends the process.
+  const log = stderrLogger(level ?? 'error')
+  const productLog = level ? log : createLogger({ level: 'error', format: 'text', console: false })
+  let world: World | null = null
+  let stopped = false
+  const events = watchProcess({
+    log,
+    async stop() {
+      stopped = true
+      screen.stopping()
+      await world?.stop(STOP_GRACE_MS)
+    },
+  })
+  try {
+    return await inTemporaryDirectory(io, async (directory) => {
+      const deps = { log: productLog, onEvent: screen.event, onDelivery: screen.delivery }
+      world = createWorld(deps, { directory, port: options.port })
+      world.simulator.site.on('state', screen.task)
+      if (!stopped) await world.start()
+      compileHotCode()
+      if (!stopped) play(world, screen, events, options)
+      const exitCode = await events.finished
+      screen.close(receivedBy(world))
+      return exitCode
+    })
+  } catch (error) {
+    io.err(startError(error, options))
+    return EXIT.cannotStart
+  } finally {
+    events.release()
+    await Promise.all([log.close(), productLog.close()])
+  }
+}
+
+async function inTemporaryDirectory<T>(io: CommandIo, use: (directory: string) => Promise<T>): Promise<T> {
+  const directory = await mkdtemp(join(tmpdir(), 'footman-demo-'))
+  // The process may also end at once, as in `footman demo | head`; its open databases stay on Windows then.
+  const remove = () => {
+    try {
+      rmSync(directory, { recursive: true, force: true, maxRetries: 5, retryDelay: 50 })
+    } catch {}
+  }
+  process.on('exit', remove)
+  try {
+    return await use(directory)
+  } finally {
+    process.off('exit', remove)
+    await removeAll(directory).catch((error) => {
+      io.err(`warning: the demo leaves ${directory} behind: ${textOf(error)}`)
+    })
+  }
+}
+
+/** Shows the first page and lets things happen until the end. */
+function play(world: World, screen: Screen, events: ProcessEvents, { port, duration }: DemoOptions): void {
+  screen.open(demoPage(world, port === undefined))
+  world.play()
+  const summaries = setInterval(screen.summary, SUMMARY_EVERY_MS)
+  const end = duration ? setTimeout(() => events.end(EXIT.ok), duration * 1000) : undefined
+  void events.finished.then(() => {
+    clearInterval(summaries)
+    clearTimeout(end)
+  })
+}
+
+/** By the names of the destinations. */
+function receivedBy({ webhook, mail, broker }: World): ReadonlyMap<string, number> {
+  return new Map([
+    ['email', mail.received],
+    ['mqtt', broker.received],
+    ['webhook', webhook.received],
+  ])
+}
+
+function startError(error: unknown, { port }: DemoOptions): string {
+  const hint = port === undefined ? '' : '; give another --port, or none to get a free one'
+  return `error: the demo cannot start: ${textOf(error)}${hint}`
+}
+
+const textOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
+
+/** Standard output belongs to the view. */
+function stderrLogger(level: LogLevel): LogService {
+  const lostLine = (count: number) => `${count} log lines could not be written and are lost\n`
+  const { colour } = styleOf(process.stderr, process.env)
+  return createLogger(
+    { level, format: 'text', console: true, colour },
+    { stdout: createLineWriter(2, lostLine), isTerminal: true },
+  )
+}
+
+function isLogLevel(level: string): level is LogLevel {
+  return (LOG_LEVELS as readonly string[]).includes(level)
+}

@@ -1,8 +1,0 @@
-/** What is looked at of this machine. */
-import type { Probe } from '../types.ts'
-import { dataDirectory, logDirectory } from './data-directory.ts'
-import { keyPairs } from './key-pairs.ts'
-import { ports } from './ports.ts'
-import { secrets } from './secrets.ts'
-
-export const MACHINE_PROBES: readonly Probe[] = [dataDirectory, logDirectory, ports, keyPairs, secrets]

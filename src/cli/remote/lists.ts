@@ -1,0 +1,440 @@
+/** What the commands list that ask a running Footman: endpoint, filters and columns of each. */
+import { InvalidArgumentError, Option } from 'commander'
+import type { CommandIo } from '../io.ts'
+import { type Column, span, stateText } from '../table.ts'
+import type { Query, Remote, RemoteOptions } from './client.ts'
+
+// biome-ignore lint/suspicious/noExplicitAny: each list has options of its own, which the command line has checked
+export type ListOptions = RemoteOptions & { readonly wide?: boolean; readonly limit?: number } & Record<string, any>
+
+export interface ListCommand<Row> {
+  readonly description: string
+  /** Name in the usage, like `[glob]` or `<id>`. */
+  readonly argument?: string
+  readonly options: readonly Option[]
+  readonly help?: string
+  /** With the argument and the options as they were typed. */
+  readonly path: string | ((argument: string) => string)
+  readonly query?: (options: ListOptions, argument: string | undefined) => Query
+  /** The member of the answer that holds the items; null = the answer is the list. */
+  readonly member: string | null
+  /** All pages, or as many as `--limit` wants; else one answer is everything. */
+  readonly paged?: true
+  /** What to do when the endpoint is off. */
+  readonly switchedOff?: string
+  readonly columns: readonly Column<Row>[]
+  /** Code of the answer about an unknown argument, and what the error says then. */
+  readonly missing?: { readonly code: string; readonly why: string }
+  /** The argument and the options with whole ids in the place of their beginnings. */
+  readonly resolve?: (remote: Remote, named: Named) => Promise<Named>
+  /** Which items are shown. */
+  readonly only?: (row: Row, options: ListOptions) => boolean
+  /** Refuses or notes options that cannot have selected anything. */
+  readonly review?: (remote: Remote, rows: readonly Row[], options: ListOptions, io: CommandIo) => Promise<void>
+  /** Printed in the place of an empty table. */
+  readonly empty: string
+}
+
+export interface Named {
+  readonly argument: string | undefined
+  readonly options: ListOptions
+}
+
+const OLD = 'does an older Footman run there?'
+const SCHEDULES_OFF = 'is Butler.restServerEndpointsEnable.scheduler.getSchedule true?'
+export const SCHEDULE_EXIT_CODES = `
+Exit codes
+  0 done             2 Footman cannot be reached, or refuses
+  1 wrong arguments  3 there is no such schedule`
+
+export const NO_SCHEDULE = {
+  code: 'SCHEDULE_NOT_FOUND',
+  why: 'there is no schedule with this id; list them with: footman schedules list',
+} as const
+
+const one = (flags: string, description: string): Option => new Option(flags, description)
+/** An option that may be repeated. */
+const many = (flags: string, description: string): Option =>
+  new Option(flags, `${description}; may be repeated`)
+    .argParser<string[]>((value, before) => [...(before ?? []), value])
+    .default([])
+const limit = (preset: number, most: number, text = 'so many at most'): Option =>
+  new Option('--limit <n>', text).argParser(toCount(most)).default(preset)
+
+/** Parses a number from 1 to `most`. */
+export const toCount =
+  (most: number) =>
+  (text: string): number => {
+    const count = Number(text)
+    if (Number.isInteger(count) && count >= 1 && count <= most) return count
+    throw new InvalidArgumentError(`"${text}" is not a number from 1 to ${most}`)
+  }
+
+const FROM = one('--from <time>', 'since an ISO time, or for a length of time like 24h')
+const NEWEST = limit(50, 100_000)
+
+interface EventRow {
+  readonly id: string
+  readonly receivedAt: string
+  readonly title: string
+  readonly state: string
+  readonly reason: string | null
+  readonly source: string
+  readonly host: string | null
+  readonly taskId: string | null
+  readonly deliveryCounts: Readonly<Record<string, number>>
+}
+
+/** `2 delivered, 1 dead`; `-` without any. */
+function counts(deliveryCounts: Readonly<Record<string, number>>): string {
+  const some = Object.entries(deliveryCounts).filter(([, count]) => count > 0)
+  return some.map(([state, count]) => `${count} ${state}`).join(', ') || '-'
+}
+
+const EVENTS: ListCommand<EventRow> = {
+  description: 'list events, newest first',
+  options: [
+    many('--type <type>', 'only events about this: reload, service, ...'),
+    many('--outcome <outcome>', 'only this outcome: failed, aborted, success, ...'),
+    many('--source <source>', 'only from there: udp, reconciler, watchdog, ...'),
+    FROM,
+    NEWEST,
+  ],
+  help: '\nExample\n  footman events list --outcome failed --from 24h',
+  path: '/v4/events',
+  query: ({ type, outcome, source, from }) => ({ type, outcome, source, from }),
+  member: 'events',
+  paged: true,
+  switchedOff: OLD,
+  columns: [
+    { head: 'RECEIVED', cell: ({ receivedAt }) => receivedAt, form: 'time' },
+    { head: 'EVENT', cell: ({ title }) => title, least: 28 },
+    { head: 'STATE', cell: stateText, least: 10 },
+    { head: 'DELIVERIES', cell: ({ deliveryCounts }) => counts(deliveryCounts), least: 10 },
+    { head: 'SOURCE', cell: ({ source }) => source, wide: true },
+    { head: 'HOST', cell: ({ host }) => host ?? '-', wide: true },
+    { head: 'TASK ID', cell: ({ taskId }) => taskId ?? '-', wide: true },
+    { head: 'ID', cell: ({ id }) => id, form: 'id' },
+  ],
+  empty: 'No events.',
+}
+
+interface DroppedRow {
+  readonly at: string
+  readonly from: string
+  readonly reason: string
+  readonly raw: string
+}
+
+const DROPPED: ListCommand<DroppedRow> = {
+  description: 'list datagrams that did not become events',
+  options: [many('--reason <reason>', 'only this reason: DUPLICATE, INVALID, ...'), NEWEST],
+  path: '/v4/events/dropped',
+  query: ({ reason }) => ({ reason }),
+  member: 'dropped',
+  paged: true,
+  switchedOff: OLD,
+  columns: [
+    { head: 'AT', cell: ({ at }) => at, form: 'time' },
+    { head: 'FROM', cell: ({ from }) => from, least: 15 },
+    { head: 'REASON', cell: ({ reason }) => reason },
+    { head: 'TEXT', cell: ({ raw }) => raw, least: 20 },
+  ],
+  empty: 'No datagram was dropped.',
+}
+
+interface DeliveryRow {
+  readonly id: string
+  readonly eventId: string
+  readonly createdAt: string
+  readonly kind: string
+  readonly route: string | null
+  readonly destination: string
+  readonly target: string
+  readonly state: string
+  readonly reason: string | null
+}
+
+const DELIVERIES: ListCommand<DeliveryRow> = {
+  description: 'list deliveries, newest first',
+  options: [
+    one('--dead', 'only what was given up'),
+    many('--state <state>', 'only this state: pending, delivered, suppressed, ...'),
+    many('--destination <name>', 'only to this destination'),
+    one('--event <id>', 'only of this event'),
+    FROM,
+    NEWEST,
+  ],
+  path: '/v4/deliveries',
+  query: ({ dead, state, destination, event, from }) => ({
+    state: dead ? ['dead'] : state,
+    destination,
+    eventId: event,
+    from,
+  }),
+  member: 'deliveries',
+  paged: true,
+  switchedOff: OLD,
+  columns: [
+    { head: 'CREATED', cell: ({ createdAt }) => createdAt, form: 'time' },
+    { head: 'DESTINATION', cell: ({ destination }) => destination, least: 11 },
+    { head: 'TO', cell: ({ target }) => target, least: 12 },
+    { head: 'STATE', cell: stateText, least: 10 },
+    { head: 'ROUTE', cell: ({ route }) => route ?? '-', least: 10 },
+    { head: 'KIND', cell: ({ kind }) => kind, wide: true },
+    { head: 'EVENT', cell: ({ eventId }) => eventId, wide: true },
+    { head: 'ID', cell: ({ id }) => id, form: 'id' },
+  ],
+  async resolve(remote, { argument, options }) {
+    if (options.event === undefined) return { argument, options }
+    const { wholeId } = await import('./names.ts')
+    return { argument, options: { ...options, event: await wholeId(remote, 'event', options.event) } }
+  },
+  async review(remote, rows, { destination }, io) {
+    const { refuseUnknownDestinations } = await import('./names.ts')
+    const silent = (destination as readonly string[]).filter((name) => !rows.some((row) => row.destination === name))
+    await refuseUnknownDestinations(remote, silent, rows.length === 0, io)
+  },
+  empty: 'No deliveries.',
+}
+
+interface AuditRow {
+  readonly at: string
+  readonly actor: string
+  readonly address: string | null
+  readonly action: string
+  readonly target: readonly string[]
+  readonly outcome: string
+  readonly status: number | null
+  readonly detail: string | null
+}
+
+/** One id fits on a line; `--json` has them all. */
+const targets = ([first = '', ...more]: readonly string[]): string =>
+  more.length === 0 ? first : `${first} and ${more.length} more`
+
+const AUDIT: ListCommand<AuditRow> = {
+  description: 'list who did what, newest first',
+  options: [
+    one('--actor <glob>', 'only these: "key:erp", "key:*", local, ...'),
+    one('--action <glob>', 'only this: "task.*", kv.import, ...'),
+    one('--outcome <outcome>', 'only ok, denied or failed'),
+    FROM,
+    NEWEST,
+  ],
+  help: '\nExample\n  footman audit --actor "key:*" --from 24h',
+  path: '/v4/audit',
+  query: ({ actor, action, outcome, from }) => ({ actor, action, outcome, from }),
+  member: 'audit',
+  paged: true,
+  switchedOff: OLD,
+  columns: [
+    { head: 'AT', cell: ({ at }) => at, form: 'time' },
+    { head: 'WHO', cell: ({ actor }) => actor, least: 9 },
+    { head: 'FROM', cell: ({ address }) => address ?? '-', least: 9 },
+    { head: 'WHAT', cell: ({ action }) => action, least: 12 },
+    { head: 'RESULT', cell: ({ outcome, status }) => (status === null ? outcome : `${outcome} (${status})`) },
+    { head: 'TARGET', cell: ({ target }) => targets(target), least: 8 },
+    { head: 'DETAIL', cell: ({ detail }) => detail ?? '', least: 8 },
+  ],
+  empty: 'The audit has no such entries.',
+}
+
+interface TaskRow {
+  readonly taskId: string
+  readonly taskName: string
+  readonly taskType: string
+  readonly enabled: boolean
+  readonly last: {
+    readonly state: string
+    readonly outcome: string | null
+    readonly stoppedAt: string | null
+    readonly runMs: number | null
+  } | null
+}
+
+const TASKS: ListCommand<TaskRow> = {
+  description: 'list tasks and their last runs',
+  argument: '[glob]',
+  options: [
+    many('--tag <tag>', 'only tasks with this tag'),
+    many('--outcome <outcome>', 'only tasks whose last run ended like this: success, failed, ...'),
+  ],
+  path: '/v4/tasks',
+  query: ({ tag, outcome }, glob) => ({ name: glob, tag, outcome }),
+  member: 'tasks',
+  paged: true,
+  columns: [
+    { head: 'TASK', cell: ({ taskName, enabled }) => (enabled ? taskName : `${taskName} (disabled)`), least: 20 },
+    { head: 'TYPE', cell: ({ taskType }) => taskType },
+    { head: 'LAST RUN', cell: ({ last }) => (last ? (last.outcome ?? last.state) : 'never') },
+    { head: 'ENDED', cell: ({ last }) => last?.stoppedAt ?? '', form: 'time' },
+    { head: 'RAN', cell: ({ last }) => span(last?.runMs ?? null) },
+    // No other command takes a part of a task id: a task is named by its name.
+    { head: 'ID', cell: ({ taskId }) => taskId, wide: true },
+  ],
+  empty: 'No tasks.',
+}
+
+interface ScheduleRow {
+  readonly id: string
+  readonly name: string
+  readonly cronSchedule: string
+  readonly timezone: string
+  readonly nextRun?: string
+  readonly lastRun?: string
+  readonly lastResult?: string
+}
+
+const SCHEDULES: ListCommand<ScheduleRow> = {
+  description: 'list the schedules, their next and their last runs',
+  options: [],
+  help: SCHEDULE_EXIT_CODES,
+  path: '/v4/schedules',
+  member: null,
+  switchedOff: SCHEDULES_OFF,
+  columns: [
+    { head: 'SCHEDULE', cell: ({ name }) => name, least: 12 },
+    { head: 'CRON', cell: ({ cronSchedule }) => cronSchedule, least: 11 },
+    { head: 'TIME ZONE', cell: ({ timezone }) => timezone, wide: true },
+    { head: 'NEXT RUN', cell: ({ nextRun }) => nextRun ?? 'stopped', form: 'time' },
+    { head: 'LAST RUN', cell: ({ lastRun }) => lastRun ?? 'never', form: 'time' },
+    { head: 'RESULT', cell: ({ lastResult }) => lastResult ?? '', least: 7 },
+    { head: 'ID', cell: ({ id }) => id, form: 'id', least: 8 },
+  ],
+  empty: 'No schedules.',
+}
+
+interface RunRow {
+  readonly runId: string
+  readonly dueAt: string
+  readonly firedAt: string | null
+  readonly trigger: string
+  readonly state: string
+  readonly outcome: string | null
+  readonly reason: string | null
+  readonly tasks: readonly unknown[]
+  readonly detail: string | null
+}
+
+const late = ({ dueAt, firedAt }: RunRow): string =>
+  firedAt === null ? '' : span(Math.max(0, Date.parse(firedAt) - Date.parse(dueAt)))
+
+const RUNS: ListCommand<RunRow> = {
+  description: 'show the runs of a schedule, newest first',
+  argument: '<id>',
+  options: [limit(20, 500, 'so many at most (default: 20)')],
+  help: SCHEDULE_EXIT_CODES,
+  path: (id) => `/v4/schedules/${encodeURIComponent(id)}/runs`,
+  query: (options) => ({ limit: options.limit }),
+  member: 'runs',
+  switchedOff: SCHEDULES_OFF,
+  missing: NO_SCHEDULE,
+  columns: [
+    { head: 'DUE', cell: ({ dueAt }) => dueAt, form: 'time' },
+    { head: 'LATE', cell: late },
+    { head: 'TRIGGER', cell: ({ trigger }) => trigger, least: 7 },
+    { head: 'STATE', cell: ({ state, outcome, reason }) => outcome ?? reason ?? state, least: 8 },
+    { head: 'TASKS', cell: ({ tasks }) => String(tasks.length) },
+    { head: 'DETAIL', cell: ({ detail }) => detail ?? '', least: 8 },
+    { head: 'RUN', cell: ({ runId }) => runId, form: 'id' },
+  ],
+  async resolve(remote, { argument = '', options }) {
+    const { scheduleId } = await import('./names.ts')
+    return { argument: await scheduleId(remote, argument), options }
+  },
+  empty: 'The schedule has not run yet.',
+}
+
+interface SnoozeRow {
+  readonly id: string
+  readonly match: Readonly<Record<string, unknown>>
+  readonly until: string
+  readonly reason: string
+  readonly createdBy: string
+  readonly suppressed: number
+}
+
+const SNOOZES: ListCommand<SnoozeRow> = {
+  description: 'list snoozes that have not ended',
+  options: [],
+  path: '/v4/snoozes',
+  member: 'snoozes',
+  paged: true,
+  switchedOff: OLD,
+  columns: [
+    { head: 'UNTIL', cell: ({ until }) => until, form: 'time' },
+    { head: 'MATCH', cell: ({ match }) => JSON.stringify(match), least: 16 },
+    { head: 'HELD BACK', cell: ({ suppressed }) => String(suppressed) },
+    { head: 'BY', cell: ({ createdBy }) => createdBy, least: 9 },
+    { head: 'REASON', cell: ({ reason }) => reason, least: 12 },
+    { head: 'ID', cell: ({ id }) => id, form: 'id' },
+  ],
+  empty: 'No snoozes.',
+}
+
+interface RouteRow {
+  readonly name: string
+  readonly origin: string
+  readonly enable: boolean
+  readonly to: readonly string[]
+}
+
+const ROUTES: ListCommand<RouteRow> = {
+  description: 'list routes in order of evaluation',
+  options: [one('--all', 'also those that are switched off')],
+  path: '/v4/alertroutes',
+  member: 'alertRoutes',
+  switchedOff: OLD,
+  columns: [
+    { head: 'ROUTE', cell: ({ name, enable }) => (enable ? name : `${name} (off)`), least: 24 },
+    { head: 'ORIGIN', cell: ({ origin }) => origin },
+    { head: 'TO', cell: ({ to }) => to.join(', '), least: 20 },
+  ],
+  only: ({ enable }, { all }) => enable || all === true,
+  empty: 'No routes; --all also lists those that are off.',
+}
+
+interface DestinationRow {
+  readonly name: string
+  readonly type: string
+  readonly up: boolean
+  readonly pending: number
+  readonly dead: number
+  readonly lastDeliveredAt: string | null
+  readonly lastError: string | null
+}
+
+const DESTINATIONS: ListCommand<DestinationRow> = {
+  description: 'list where messages go: what waits, what was given up, the last error',
+  options: [],
+  path: '/v4/destinations',
+  member: 'destinations',
+  switchedOff: OLD,
+  columns: [
+    { head: 'DESTINATION', cell: ({ name }) => name, least: 16 },
+    { head: 'TYPE', cell: ({ type }) => type },
+    { head: 'UP', cell: ({ up }) => (up ? 'yes' : 'NO') },
+    { head: 'PENDING', cell: ({ pending }) => String(pending) },
+    { head: 'DEAD', cell: ({ dead }) => String(dead) },
+    { head: 'LAST DELIVERED', cell: ({ lastDeliveredAt }) => lastDeliveredAt ?? 'never', form: 'time' },
+    { head: 'LAST ERROR', cell: ({ lastError }) => lastError ?? '', least: 12 },
+  ],
+  empty: 'No destinations.',
+}
+
+/** By the words of the command. */
+export const LISTS = {
+  tasks: TASKS,
+  audit: AUDIT,
+  destinations: DESTINATIONS,
+  'events list': EVENTS,
+  'events dropped': DROPPED,
+  'deliveries list': DELIVERIES,
+  'schedules list': SCHEDULES,
+  'schedules runs': RUNS,
+  'routes list': ROUTES,
+  'snooze list': SNOOZES,
+} as const
+
+export type ListName = keyof typeof LISTS
