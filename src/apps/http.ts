@@ -1,9 +1,9 @@
 /** The endpoints of apps, under their present and their older names. An empty app id is answered with a 400 of its own. */
 import { z } from 'zod'
 import { requireScope, type TaskSelectors } from '../http/endpoint/caller.ts'
-import { type Refusal, refused, refusedWithCode } from '../http/endpoint/errors.ts'
 import { type ApiRequest, type ApiRoute, jsonAnswer } from '../http/endpoint/route.ts'
 import { field, validate } from '../http/endpoint/validation.ts'
+import { type Refusal, refused, refusedWithCode } from '../http/errors.ts'
 import type { Logger } from '../platform/types.ts'
 import { isGuid } from '../platform/uuid.ts'
 import { EngineError, isRejected, QIX } from '../qlik/engine/errors.ts'

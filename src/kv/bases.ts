@@ -1,8 +1,8 @@
 /** Whole numbers of any size between base 62 and base 16, for the key-value and start clients of load scripts. */
 import { z } from 'zod'
-import { refused } from '../http/endpoint/errors.ts'
 import { type ApiRoute, jsonAnswer } from '../http/endpoint/route.ts'
 import { field, validate } from '../http/endpoint/validation.ts'
+import { refused } from '../http/errors.ts'
 
 /** The order of the two members is the same in both answers. */
 const ANSWER = z.object({ base62: z.string(), base16: z.string() }).describe('The number in both bases.')

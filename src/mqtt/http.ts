@@ -3,18 +3,18 @@
  * `GET /v4/mqttmessages`: what the broker has sent, newest first.
  */
 import { z } from 'zod'
-import { refused } from '../http/endpoint/errors.ts'
 import {
   cursorOf,
   cursorParameter,
+  LIST_PARAMETERS,
   limitParameter,
   onlyParameters,
   textParameter,
   timeParameter,
 } from '../http/endpoint/list-query.ts'
-import { LIST_PARAMETERS } from '../http/endpoint/list-schemas.ts'
 import { type ApiRequest, type ApiRoute, jsonAnswer } from '../http/endpoint/route.ts'
 import { field, validate } from '../http/endpoint/validation.ts'
+import { refused } from '../http/errors.ts'
 import { mayReach, topicProblem } from '../platform/mqtt-topics.ts'
 import type { Clock } from '../platform/types.ts'
 import type { ReceivedStore, StoredMessage } from './received.ts'

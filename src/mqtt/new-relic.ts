@@ -1,8 +1,8 @@
 /** `POST /v4/newrelic/event` and `/v4/newrelic/metric`, and sending to New Relic accounts: all of them are tried. */
 import { z } from 'zod'
-import { refused } from '../http/endpoint/errors.ts'
 import type { ApiRoute } from '../http/endpoint/route.ts'
 import { field, validate } from '../http/endpoint/validation.ts'
+import { refused } from '../http/errors.ts'
 import type { HttpClient } from '../platform/http-client.ts'
 import type { Clock, Logger } from '../platform/types.ts'
 import { relay, shadowRefusal, statusOf } from './relay.ts'

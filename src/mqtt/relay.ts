@@ -1,5 +1,5 @@
 /** Handing a caller's message on to a service while the caller waits for the outcome. */
-import { type Refusal, refusedWithCode } from '../http/endpoint/errors.ts'
+import { type Refusal, refusedWithCode } from '../http/errors.ts'
 import type { HttpClient, HttpRequest, HttpResponse } from '../platform/http-client.ts'
 import { HttpError } from '../platform/http-error.ts'
 

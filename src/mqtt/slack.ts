@@ -1,8 +1,8 @@
 /** `PUT /v4/slackpostmessage`: posts a message of a load script to Slack and answers with the outcome. */
 import type { z } from 'zod'
-import { refused } from '../http/endpoint/errors.ts'
 import { type ApiRoute, jsonAnswer } from '../http/endpoint/route.ts'
 import { field, validate } from '../http/endpoint/validation.ts'
+import { refused } from '../http/errors.ts'
 import type { HttpClient } from '../platform/http-client.ts'
 import type { Logger } from '../platform/types.ts'
 import { relay, shadowRefusal, statusOf } from './relay.ts'

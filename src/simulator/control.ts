@@ -2,8 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { Logger } from '../platform/types.ts'
 import { ENVELOPES, isEnvelope } from './cloud/events.ts'
 import type { Simulator } from './interface.ts'
-import type { FaultRule, ListenerName } from './types.ts'
-import { LISTENER_NAMES } from './types.ts'
+import { type FaultRule, LISTENER_NAMES, type ListenerName } from './types.ts'
 
 type Json = Record<string, unknown>
 type Handler = (simulator: Simulator, input: { body: Json; query: URLSearchParams; id: string }) => unknown

@@ -1,7 +1,6 @@
 /** `footman doctor` beside a running Footman: it finds its own, disturbs nobody and sends nothing. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
-import type { AddressInfo, Server, Socket } from 'node:net'
-import { createServer } from 'node:net'
+import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
 import { Aedes } from 'aedes'
 import type { Finding } from '../../src/cli/doctor/types.ts'
 import { runBinary } from '../support/binary.ts'

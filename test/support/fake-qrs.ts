@@ -1,6 +1,12 @@
 /** A repository client made of tables, for tests of what stands above it. */
-import type { AppOwner, QrsApp, QrsClient, QrsExecutionResult, QrsTask } from '../../src/qlik/qrs/types.ts'
-import { ZERO_GUID } from '../../src/qlik/qrs/types.ts'
+import {
+  type AppOwner,
+  type QrsApp,
+  type QrsClient,
+  type QrsExecutionResult,
+  type QrsTask,
+  ZERO_GUID,
+} from '../../src/qlik/qrs/types.ts'
 import { APP_ID, TASK_ID } from './events.ts'
 
 export class QrsDown extends Error {}

@@ -1,8 +1,7 @@
 /** The REST server in front of the routes of one feature. */
 
 import type { ApiRoute } from '../../src/http/endpoint/route.ts'
-import type { EndpointSwitches } from '../../src/http/server.ts'
-import { createApi } from '../../src/http/server.ts'
+import { createApi, type EndpointSwitches } from '../../src/http/server.ts'
 import { systemClock } from '../../src/platform/clock.ts'
 import { type RawAnswer, rawHttp } from './raw-http.ts'
 import { type RecordingLog, recordingLog } from './recording-log.ts'

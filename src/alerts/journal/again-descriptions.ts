@@ -1,7 +1,7 @@
 /** What the description of the API says about replays and tests. */
 import { z } from 'zod'
 import { EVENT_OUTCOMES, EVENT_TYPES } from '../../events/kinds.ts'
-import type { RouteDescription } from '../../http/endpoint/description.ts'
+import type { RouteDescription } from '../../http/endpoint/route.ts'
 import { field } from '../../http/endpoint/validation.ts'
 
 const names = (what: string) => field.array(field.string()).describe(what).optional()

@@ -1,9 +1,9 @@
 /** `/v4/events/{id}/replay` and `/v4/events/fire`. */
 import type { TaskEvent } from '../../events/types.ts'
-import { refusedWithCode } from '../../http/endpoint/errors.ts'
 import type { Idempotency } from '../../http/endpoint/idempotency.ts'
 import { type ApiRequest, type ApiRoute, jsonAnswer } from '../../http/endpoint/route.ts'
-import { invalidBody, strictBody } from '../../http/endpoint/strict-body.ts'
+import { invalidBody, strictBody } from '../../http/endpoint/validation.ts'
+import { refusedWithCode } from '../../http/errors.ts'
 import { isGuid } from '../../platform/uuid.ts'
 import type { QrsClient } from '../../qlik/qrs/types.ts'
 import type { Again } from '../routes/again.ts'

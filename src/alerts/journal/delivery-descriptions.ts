@@ -1,7 +1,7 @@
 /** What the description of the API says about deliveries. */
 import { z } from 'zod'
-import type { RouteDescription } from '../../http/endpoint/description.ts'
-import { LIST_PARAMETERS } from '../../http/endpoint/list-schemas.ts'
+import { LIST_PARAMETERS } from '../../http/endpoint/list-query.ts'
+import type { RouteDescription } from '../../http/endpoint/route.ts'
 import { field } from '../../http/endpoint/validation.ts'
 import * as words from './words.ts'
 

@@ -1,11 +1,10 @@
 /** `/v4/deliveries`: who was told what and when; sending again and calling off. */
 
-import { type Refusal, refusedWithCode } from '../../http/endpoint/errors.ts'
 import type { Idempotency } from '../../http/endpoint/idempotency.ts'
 import { onlyParameters, timeParameter } from '../../http/endpoint/list-query.ts'
 import { type ApiRequest, type ApiRoute, jsonAnswer } from '../../http/endpoint/route.ts'
-import { strictBody } from '../../http/endpoint/strict-body.ts'
-import { isObject } from '../../http/endpoint/validation.ts'
+import { isObject, strictBody } from '../../http/endpoint/validation.ts'
+import { type Refusal, refusedWithCode } from '../../http/errors.ts'
 import type { GroupWriter } from '../../platform/group-commit.ts'
 import type { Database } from '../../platform/sqlite.ts'
 import type { Clock } from '../../platform/types.ts'

@@ -1,8 +1,8 @@
 /** `/v4/events`: what arrived, and what became of it. */
 import type { TaskEvent } from '../../events/types.ts'
-import { type Refusal, refusedWithCode } from '../../http/endpoint/errors.ts'
 import { onlyParameters, wordsParameter } from '../../http/endpoint/list-query.ts'
 import { type ApiRequest, type ApiRoute, jsonAnswer } from '../../http/endpoint/route.ts'
+import { type Refusal, refusedWithCode } from '../../http/errors.ts'
 import type { Database } from '../../platform/sqlite.ts'
 import type { Clock } from '../../platform/types.ts'
 import { deliveriesOf, type TypeOf } from './deliveries.ts'

@@ -1,5 +1,5 @@
 /** What the endpoints take in their queries and paths. */
-import { refusedWithCode } from '../../http/endpoint/errors.ts'
+
 import {
   cursorOf,
   cursorParameter,
@@ -11,6 +11,7 @@ import {
   wordsParameter,
 } from '../../http/endpoint/list-query.ts'
 import type { ApiRequest } from '../../http/endpoint/route.ts'
+import { refusedWithCode } from '../../http/errors.ts'
 import { isGuid } from '../../platform/uuid.ts'
 import type { DeliveryFilter } from './deliveries.ts'
 import type { EventFilter } from './events.ts'

@@ -1,10 +1,9 @@
 /** `/v4/stream`: changes as they happen, as server-sent events. */
 import { z } from 'zod'
 import { requireScope } from '../../http/endpoint/caller.ts'
-import type { RouteDescription } from '../../http/endpoint/description.ts'
 import type { EventStreams } from '../../http/endpoint/event-stream.ts'
 import { invalidQuery, onlyParameters, wordsParameter } from '../../http/endpoint/list-query.ts'
-import type { ApiRequest, ApiRoute } from '../../http/endpoint/route.ts'
+import type { ApiRequest, ApiRoute, RouteDescription } from '../../http/endpoint/route.ts'
 import { type ChangeFeed, TOPICS, type Topic } from './change-feed.ts'
 import { anyOf } from './words.ts'
 

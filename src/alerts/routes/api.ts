@@ -1,9 +1,9 @@
 /** `/v4/alertroutes` and `/v4/destinations`: which routes there are, which one fires, and how destinations fare. */
 import type { TaskEvent } from '../../events/types.ts'
-import { refusedWithCode } from '../../http/endpoint/errors.ts'
 import { onlyParameters } from '../../http/endpoint/list-query.ts'
 import { type ApiRequest, type ApiRoute, jsonAnswer } from '../../http/endpoint/route.ts'
-import { invalidBody, strictBody } from '../../http/endpoint/strict-body.ts'
+import { invalidBody, strictBody } from '../../http/endpoint/validation.ts'
+import { refusedWithCode } from '../../http/errors.ts'
 import type { Clock } from '../../platform/types.ts'
 import { isGuid, uuidV7 } from '../../platform/uuid.ts'
 import type { QrsClient } from '../../qlik/qrs/types.ts'

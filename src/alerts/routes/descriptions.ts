@@ -1,7 +1,7 @@
 /** What the description of the API says about alert routes and destinations. */
 import { z } from 'zod'
 import { EVENT_OUTCOMES, EVENT_TYPES } from '../../events/kinds.ts'
-import type { RouteDescription } from '../../http/endpoint/description.ts'
+import type { RouteDescription } from '../../http/endpoint/route.ts'
 
 const text = z.string().nullable()
 

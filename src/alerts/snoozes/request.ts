@@ -1,6 +1,6 @@
 /** A snooze as it is asked for. */
 import type { z } from 'zod'
-import { type BodyIssue, invalidBody, strictBody } from '../../http/endpoint/strict-body.ts'
+import { type BodyIssue, invalidBody, strictBody } from '../../http/endpoint/validation.ts'
 import type { Windows } from '../../platform/calendar/types.ts'
 import { parseDuration } from '../../platform/duration.ts'
 import { eventMatch } from '../config-routes.ts'

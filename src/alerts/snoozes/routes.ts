@@ -1,8 +1,8 @@
 /** `/v4/snoozes`: leaving people alone about something for a while. */
 
-import { refusedWithCode } from '../../http/endpoint/errors.ts'
 import { keyCursorOf, keyCursorParameter, limitParameter, onlyParameters } from '../../http/endpoint/list-query.ts'
 import { type ApiRequest, type ApiRoute, jsonAnswer } from '../../http/endpoint/route.ts'
+import { refusedWithCode } from '../../http/errors.ts'
 import type { Windows } from '../../platform/calendar/types.ts'
 import type { GroupWriter } from '../../platform/group-commit.ts'
 import type { Database } from '../../platform/sqlite.ts'

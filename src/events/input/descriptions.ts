@@ -1,6 +1,6 @@
 /** What the description of the API says about the input of messages. */
 import { z } from 'zod'
-import type { RouteDescription } from '../../http/endpoint/description.ts'
+import type { RouteDescription } from '../../http/endpoint/route.ts'
 import { DROP_REASONS } from '../types.ts'
 
 const count = z.int()

@@ -1,7 +1,8 @@
 /** `/v4/udp`: the input of messages, who sends them, and a test that they arrive. */
-import { refusedWithCode } from '../../http/endpoint/errors.ts'
+
 import { onlyParameters } from '../../http/endpoint/list-query.ts'
 import { type ApiRequest, type ApiRoute, jsonAnswer } from '../../http/endpoint/route.ts'
+import { refusedWithCode } from '../../http/errors.ts'
 import type { Database } from '../../platform/sqlite.ts'
 import type { IngestCounters } from '../counters.ts'
 import { selfTestDatagram } from '../ingest/self-test.ts'

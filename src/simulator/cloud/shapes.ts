@@ -1,6 +1,13 @@
 /** How the tenant's objects look as JSON. */
-import type { CloudApp, CloudItem, CloudReload, CloudTenant, CloudUser, ReloadStatus } from './tenant.ts'
-import { lastReload } from './tenant.ts'
+import {
+  type CloudApp,
+  type CloudItem,
+  type CloudReload,
+  type CloudTenant,
+  type CloudUser,
+  lastReload,
+  type ReloadStatus,
+} from './tenant.ts'
 
 export type Shape = Readonly<Record<string, unknown>>
 

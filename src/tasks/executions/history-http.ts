@@ -2,6 +2,7 @@
 import { z } from 'zod'
 import {
   keyCursorOf,
+  LIST_PARAMETERS,
   limitParameter,
   numberCursorParameter,
   onlyParameters,
@@ -10,7 +11,6 @@ import {
   valuesParameter,
   wordsParameter,
 } from '../../http/endpoint/list-query.ts'
-import { LIST_PARAMETERS } from '../../http/endpoint/list-schemas.ts'
 import { type ApiRequest, type ApiRoute, jsonAnswer } from '../../http/endpoint/route.ts'
 import type { Clock } from '../../platform/types.ts'
 import type { HistoryReader } from './history-reader.ts'

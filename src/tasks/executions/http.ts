@@ -1,15 +1,15 @@
 /** The endpoints of executions, their script logs, and tasks. */
 import { z } from 'zod'
-import { type Refusal, refusedWithCode } from '../../http/endpoint/errors.ts'
 import {
   integerParameter,
   keyCursorOf,
   keyCursorParameter,
+  LIST_PARAMETERS,
   limitParameter,
   onlyParameters,
 } from '../../http/endpoint/list-query.ts'
-import { LIST_PARAMETERS } from '../../http/endpoint/list-schemas.ts'
 import { type ApiRequest, type ApiRoute, jsonAnswer } from '../../http/endpoint/route.ts'
+import { type Refusal, refusedWithCode } from '../../http/errors.ts'
 import { isGuid } from '../../platform/uuid.ts'
 import { QrsError } from '../../qlik/qrs/errors.ts'
 import { reasonOf } from '../../qlik/qrs/failure.ts'

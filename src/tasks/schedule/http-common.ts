@@ -1,8 +1,8 @@
 /** Shared by the endpoints of schedules: their refusals, and the views of a schedule. */
 import { z } from 'zod'
 import { type Caller, requireScope, type TaskSelectors } from '../../http/endpoint/caller.ts'
-import { Refusal, refused, refusedWithCode } from '../../http/endpoint/errors.ts'
 import type { ApiRequest } from '../../http/endpoint/route.ts'
+import { Refusal, refused, refusedWithCode } from '../../http/errors.ts'
 import { isStorageTrouble } from '../../platform/sqlite.ts'
 import type { Logger } from '../../platform/types.ts'
 import { checkKeyValues } from '../start/parse.ts'

@@ -1,18 +1,17 @@
 /** The endpoints of the scheduler that Butler did not have: coming firings, previews, runs. */
 import { z } from 'zod'
-import { refusedWithCode } from '../../http/endpoint/errors.ts'
 import type { Idempotency } from '../../http/endpoint/idempotency.ts'
 import {
   cursorOf,
   cursorParameter,
   integerParameter,
+  LIST_PARAMETERS,
   limitParameter,
   onlyParameters,
 } from '../../http/endpoint/list-query.ts'
-import { LIST_PARAMETERS } from '../../http/endpoint/list-schemas.ts'
 import { type ApiRoute, jsonAnswer } from '../../http/endpoint/route.ts'
-import { invalidBody, strictBody } from '../../http/endpoint/strict-body.ts'
-import { field } from '../../http/endpoint/validation.ts'
+import { field, invalidBody, strictBody } from '../../http/endpoint/validation.ts'
+import { refusedWithCode } from '../../http/errors.ts'
 import type { Clock } from '../../platform/types.ts'
 import {
   CHANGE_FAILURES,

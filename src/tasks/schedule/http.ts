@@ -1,9 +1,9 @@
 /** The endpoints of Butler's scheduler, and the one to change a schedule. */
 import { z } from 'zod'
 import { requireScope } from '../../http/endpoint/caller.ts'
-import { refused } from '../../http/endpoint/errors.ts'
 import { type ApiRequest, type ApiRoute, jsonAnswer } from '../../http/endpoint/route.ts'
 import { field, isObject, validate } from '../../http/endpoint/validation.ts'
+import { refused } from '../../http/errors.ts'
 import {
   CHANGE_FAILURES,
   EXAMPLE_ID,

@@ -1,7 +1,7 @@
 /** The result of a start request as an answer in the dialect of the request, as a log line and as an audit entry. */
 
-import { Refusal, reasonPhrase, refusedWithCode } from '../../http/endpoint/errors.ts'
 import { type AuditNote, jsonAnswer, jsonText } from '../../http/endpoint/route.ts'
+import { Refusal, reasonPhrase, refusedWithCode } from '../../http/errors.ts'
 import {
   type Followed,
   type KnownSoFar,

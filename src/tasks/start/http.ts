@@ -1,8 +1,7 @@
 /** The start endpoint: what it takes and answers, and waiting until the started tasks are final. */
 import { z } from 'zod'
-import type { RouteExample } from '../../http/endpoint/description.ts'
 import type { Idempotency } from '../../http/endpoint/idempotency.ts'
-import type { ApiRequest, ApiRoute } from '../../http/endpoint/route.ts'
+import type { ApiRequest, ApiRoute, RouteExample } from '../../http/endpoint/route.ts'
 import type { Logger } from '../../platform/types.ts'
 import type { ExecutionFollower, ExecutionSummary } from '../executions/types.ts'
 import { auditNote, START_ACTION, startAnswer, startRefusal } from './answers.ts'

@@ -1,8 +1,8 @@
 /** `/v4/startqueue`: what waits to be started. */
 import { z } from 'zod'
-import { refusedWithCode } from '../../http/endpoint/errors.ts'
 import { onlyParameters } from '../../http/endpoint/list-query.ts'
 import { type ApiRequest, type ApiRoute, jsonAnswer } from '../../http/endpoint/route.ts'
+import { refusedWithCode } from '../../http/errors.ts'
 import type { RunningStarts } from '../executions/types.ts'
 import type { StartQueue } from './queue.ts'
 

@@ -6,8 +6,7 @@ import { loadCertificates } from '../../../src/simulator/certificates.ts'
 import { freeTcpPort } from '../../support/ports.ts'
 import { rawHttp } from '../../support/raw-http.ts'
 import { tempDirectory } from '../../support/temp.ts'
-import type { ApiOptions } from './support.ts'
-import { makeApi } from './support.ts'
+import { type ApiOptions, makeApi } from './support.ts'
 
 const cleanups: (() => unknown)[] = []
 afterEach(async () => {

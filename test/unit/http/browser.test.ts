@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'bun:test'
 import { hostname } from 'node:os'
-import { refused } from '../../../src/http/endpoint/errors.ts'
+import { refused } from '../../../src/http/errors.ts'
 import { createBrowserRules, refusalPage } from '../../../src/http/middleware/browser-rules.ts'
 
 const PAGE = 'https://qs.acme.example'

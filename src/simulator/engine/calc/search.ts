@@ -1,5 +1,4 @@
-import type { DataField, Dual } from '../data/column.ts'
-import { presentCodes } from '../data/column.ts'
+import { type DataField, type Dual, presentCodes } from '../data/column.ts'
 
 /** Codes of the values that a test accepts, in load order. */
 export function codesWhere(field: DataField, accepts: (value: Dual) => boolean): number[] {

@@ -1,5 +1,4 @@
-import type { DataField, DataModel, DataTable } from '../data/column.ts'
-import { presentCodes } from '../data/column.ts'
+import { type DataField, type DataModel, type DataTable, presentCodes } from '../data/column.ts'
 import { rowMask, type SelectionMap } from '../data/selections.ts'
 import { codesWhere, searchTest } from './search.ts'
 import type { SetExpression, SetModifier, SetValue } from './syntax.ts'

@@ -1,5 +1,4 @@
-import type { DataField, DataModel, DataTable } from './column.ts'
-import { presentCodes } from './column.ts'
+import { type DataField, type DataModel, type DataTable, presentCodes } from './column.ts'
 
 /** Selected codes of some fields. */
 export type SelectionMap = ReadonlyMap<string, ReadonlySet<number>>

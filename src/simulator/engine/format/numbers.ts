@@ -1,6 +1,5 @@
 import type { Dual } from '../data/column.ts'
-import type { Json } from '../json.ts'
-import { asNumber, asText } from '../json.ts'
+import { asNumber, asText, type Json } from '../json.ts'
 import { formatDate, formatInterval } from './dates.ts'
 
 /** Kinds of number formats, by their number on the wire; the engine itself writes the letters. */

@@ -1,5 +1,4 @@
-import type { DataField } from '../data/column.ts'
-import { presentCodes } from '../data/column.ts'
+import { type DataField, presentCodes } from '../data/column.ts'
 import { engineError } from '../errors.ts'
 import { asFlag, asList, asNumber, asText, type Json } from '../json.ts'
 import { codesInStates, codesOfValues, searchCodes } from '../selecting.ts'

@@ -1,6 +1,5 @@
 import { describe, expect, test } from 'bun:test'
-import type { AddressInfo } from 'node:net'
-import { createServer } from 'node:net'
+import { type AddressInfo, createServer } from 'node:net'
 import { certificatePair } from '../../../support/certificates.ts'
 import { codes, diagnose } from '../../../support/doctor.ts'
 import { freeTcpPort } from '../../../support/ports.ts'

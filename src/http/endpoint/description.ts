@@ -1,2 +1,0 @@
-/** Alias of `route.ts`. */
-export type { RouteDescription, RouteExample, RouteSchemas } from './route.ts'

@@ -1,2 +1,0 @@
-/** Alias of `http/errors.ts`. */
-export * from '../errors.ts'

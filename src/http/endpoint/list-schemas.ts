@@ -1,2 +1,0 @@
-/** Alias of `list-query.ts`. */
-export { LIST_PARAMETERS } from './list-query.ts'

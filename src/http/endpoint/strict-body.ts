@@ -1,2 +1,0 @@
-/** Alias of `validation.ts`. */
-export { type BodyIssue, invalidBody, strictBody } from './validation.ts'
