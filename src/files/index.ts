@@ -84,7 +84,9 @@ function warnings(log: Logger, problems: readonly string[], config: FilesSetting
     async start() {
       for (const problem of problems) log.warn(problem)
       if (restServerEndpointsEnable.createDir && footman.files.createDirAllowAnywhere) {
-        log.warn('CREATEDIR: Butler.footman.files.createDirAllowAnywhere lets callers make directories anywhere.')
+        log.warn(
+          'CREATEDIR: callers may make directories anywhere; list those that they need in Butler.footman.files.createDirApprovedDirectories',
+        )
       }
       // A share that does not answer must not hold up the start.
       void missingDirectories(config).then((missing) => {
