@@ -1,12 +1,12 @@
 /** `/v4/udp`: the input of messages, who sends them, and a test that they arrive. */
-
-import { onlyParameters } from '../../http/endpoint/list-query.ts'
-import { type ApiRequest, type ApiRoute, jsonAnswer } from '../../http/endpoint/route.ts'
+import { z } from 'zod'
+import { NO_QUERY } from '../../http/endpoint/list-query.ts'
+import { type ApiRoute, jsonAnswer, route } from '../../http/endpoint/route.ts'
 import { refusedWithCode } from '../../http/errors.ts'
 import type { Database } from '../../platform/sqlite.ts'
 import type { IngestCounters } from '../counters.ts'
 import { selfTestDatagram } from '../ingest/self-test.ts'
-import * as about from './descriptions.ts'
+import { DROP_REASONS } from '../types.ts'
 import type { SelfTest, SelfTests } from './self-tests.ts'
 import { listSources } from './sources.ts'
 
@@ -20,25 +20,110 @@ export interface InputRoutesDeps {
   }
 }
 
+const count = z.int()
+
+const SOURCE = z.object({
+  from: z.string().describe('Address that the datagrams come from.'),
+  host: z.string().nullable().describe('The host that the messages name; null for datagrams that are no messages.'),
+  firstSeen: z.string(),
+  lastSeen: z.string(),
+  messages: count.describe('Messages that could be read, repeats included.'),
+  rejected: count.describe('Datagrams that were no messages.'),
+})
+
+const ANSWER = z.object({
+  enabled: z.boolean(),
+  listening: z.boolean(),
+  address: z.string().nullable(),
+  port: count.nullable(),
+  receiveBufferBytes: count.nullable().describe('Granted by the operating system; Footman asks for 4 MB.'),
+  received: count.describe('Datagrams accepted since the start.'),
+  rejected: count.describe('Of these, how many were no messages.'),
+  dropped: z.object(Object.fromEntries(DROP_REASONS.map((reason) => [reason, count]))),
+  sources: z.array(SOURCE).describe('Up to 500, those heard last first; kept over restarts.'),
+})
+
+const TEST = z.object({
+  token: z.string(),
+  expiresAt: z.string().describe('Until then the datagram is awaited.'),
+  arrived: z.boolean(),
+  from: z.string().nullable().describe('Address of the sender.'),
+  arrivedAt: z.string().nullable(),
+})
+
+const EXAMPLE_INPUT = {
+  enabled: true,
+  listening: true,
+  address: '0.0.0.0',
+  port: 9998,
+  receiveBufferBytes: 4_194_304,
+  received: 1,
+  rejected: 0,
+  dropped: Object.fromEntries(DROP_REASONS.map((reason) => [reason, 0])),
+  sources: [
+    {
+      from: '10.11.12.14',
+      host: 'QS-CENTRAL',
+      messages: 1,
+      rejected: 0,
+      firstSeen: '2026-03-02T06:03:11.482Z',
+      lastSeen: '2026-03-02T06:03:11.482Z',
+    },
+  ],
+}
+
+const EXAMPLE_TEST = {
+  token: '6f1c2f6e3a0d4c0b9b1d2e3f4a5b6c7d',
+  expiresAt: '2026-03-02T06:04:11.482Z',
+  arrived: false,
+  from: null,
+  arrivedAt: null,
+  datagram: '/footman-self-test/;6f1c2f6e3a0d4c0b9b1d2e3f4a5b6c7d',
+}
+
 export function inputRoutes(deps: InputRoutesDeps): ApiRoute[] {
-  const common = { endpoint: null, scope: 'event:read' } as const
+  const scope = 'event:read'
   return [
-    { ...common, methods: ['GET'], path: '/v4/udp', ...about.INPUT, handle: (request) => input(deps, request) },
-    {
-      ...{ ...common, methods: ['POST'], path: '/v4/udp/self-test', body: 'ignored', action: 'udp.selfTest' },
-      ...about.BEGIN,
+    route({
+      method: 'GET',
+      path: '/v4/udp',
+      scope,
+      summary: 'The UDP input and who sends messages to it',
+      description: 'Whether Footman listens, and when the last message of each Qlik Sense node arrived.',
+      query: NO_QUERY,
+      answers: { 200: ANSWER.describe('The input.') },
+      examples: [{ name: 'input', status: 200, answer: EXAMPLE_INPUT }],
+      handle: () => input(deps),
+    }),
+    route({
+      method: 'POST',
+      path: '/v4/udp/self-test',
+      scope,
+      audit: 'udp.selfTest',
+      summary: 'Begin a self-test of the UDP input',
+      description:
+        'Hands out the text of a datagram. Sent to the UDP port within a minute, it is checked like every message (sender, size, rate), noted as arrived, and never becomes an event.',
+      ignoresBody: true,
+      answers: {
+        201: TEST.extend({ datagram: z.string().describe('To be sent to the UDP port.') }).describe('Begun.'),
+        409: 'UDP is not listened to.',
+      },
+      examples: [{ name: 'begin', status: 201, answer: EXAMPLE_TEST }],
       handle: () => begin(deps),
-    },
-    {
-      ...{ ...common, methods: ['GET'], path: '/v4/udp/self-test/{token}' },
-      ...about.RESULT,
-      handle: ({ params }) => result(deps, params.token ?? ''),
-    },
+    }),
+    route({
+      method: 'GET',
+      path: '/v4/udp/self-test/{token}',
+      scope,
+      summary: 'Whether the datagram of a self-test has arrived',
+      params: z.object({ token: z.string().describe('As handed out.') }),
+      answers: { 200: TEST.describe('The self-test.') },
+      handle: ({ params: { token } }) => result(deps, token),
+    }),
   ]
 }
 
-function input({ db, pipeline }: InputRoutesDeps, { query }: ApiRequest): Response {
-  onlyParameters(query, [])
+function input({ db, pipeline }: InputRoutesDeps): Response {
   const { counters, socket, status } = pipeline
   return jsonAnswer(200, {
     enabled: status.udpListening !== null,
