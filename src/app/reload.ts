@@ -2,7 +2,7 @@
 import { z } from 'zod'
 import { differences } from '../config/diff.ts'
 import { logLineOf, type Problem, renderProblem } from '../config/problems.ts'
-import { type ApiRequest, type ApiRoute, jsonAnswer } from '../http/endpoint/route.ts'
+import { type ApiRoute, jsonAnswer, route } from '../http/endpoint/route.ts'
 import { strictBody } from '../http/endpoint/validation.ts'
 import { Refusal, refusedWithCode } from '../http/errors.ts'
 import { createFileWatch } from '../platform/file-watch.ts'
@@ -197,17 +197,17 @@ const ANSWER = z.object({
 })
 
 function reloadRoute(reload: ConfigReload['reload']): ApiRoute {
-  return {
-    methods: ['POST', 'PUT'],
+  return route({
+    method: ['POST', 'PUT'],
     path: '/v4/config/reload',
-    endpoint: null,
     scope: 'admin',
-    action: 'config.reload',
+    audit: 'config.reload',
     summary: 'Read the configuration file again',
     description:
       'Routes, destinations, windows, calendars, monitors, access, limits and log level take effect at once. A file with errors changes nothing.',
-    schemas: { body: z.object(BODY), responses: { 200: ANSWER.describe('What has changed.') } },
-    failures: { 400: 'The file has errors; `issues` names each' },
+    // No body at all is allowed.
+    documentOnly: { body: z.object(BODY) },
+    answers: { 200: ANSWER.describe('What has changed.'), 400: 'The file has errors; `issues` names each' },
     examples: [
       {
         name: 'dry-run',
@@ -216,11 +216,11 @@ function reloadRoute(reload: ConfigReload['reload']): ApiRoute {
         answer: { changed: [], needsRestart: [], dryRun: true, inUseSince: '2026-03-02T06:00:00.000Z' },
       },
     ],
-    async handle(request: ApiRequest) {
+    async handle(request) {
       const { dryRun = false } = strictBody(BODY, request.body ?? {})
       const result = await reload({ dryRun })
       request.note({ detail: `${result.changed.length} changed, ${result.needsRestart.length} need a restart` })
       return jsonAnswer(200, result)
     },
-  }
+  })
 }

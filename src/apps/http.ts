@@ -1,8 +1,8 @@
 /** The endpoints of apps, under their present and their older names. An empty app id is answered with a 400 of its own. */
 import { z } from 'zod'
 import { requireScope, type TaskSelectors } from '../http/endpoint/caller.ts'
-import { type ApiRequest, type ApiRoute, jsonAnswer } from '../http/endpoint/route.ts'
-import { field, validate } from '../http/endpoint/validation.ts'
+import { type ApiRequest, type ApiRoute, type CheckedRequest, jsonAnswer, route } from '../http/endpoint/route.ts'
+import { field } from '../http/endpoint/validation.ts'
 import { type Refusal, refused, refusedWithCode } from '../http/errors.ts'
 import type { Logger } from '../platform/types.ts'
 import { isGuid } from '../platform/uuid.ts'
@@ -48,7 +48,8 @@ const RELOAD_BODY = field.object({
 })
 
 const APP = z.object({ id: z.string(), name: z.string() })
-const PARAMS = z.object({ appId: z.string().describe('Id of the app.') })
+/** The paths with an empty segment have no id. */
+const PARAMS = z.object({ appId: z.string().describe('Id of the app.').optional() })
 
 const items = z.array(z.looseObject({}))
 
@@ -97,33 +98,32 @@ const INVENTORY = 'a1000000-0000-4000-8000-000000000008'
 export function appRoutes(deps: AppRoutesDeps, settings: AppRoutesSettings): ApiRoute[] {
   const log = deps.log.child('apps')
   return [
-    ...['/v4/apps/list', '/v4/senselistapps'].map(
-      (path): ApiRoute => ({
-        methods: ['GET'],
+    ...['/v4/apps/list', '/v4/senselistapps'].map((path) =>
+      route({
+        method: 'GET',
         path,
-        endpoint: 'senseListApps',
+        switch: 'senseListApps',
         butler: true,
         scope: 'app:read',
         summary: 'List the apps that the configured user may see',
-        schemas: { responses: { 200: z.array(APP).describe('The apps, in the order of the engine.') } },
-        failures: ENGINE_FAILURES,
+        answers: { 200: z.array(APP).describe('The apps, in the order of the engine.'), ...ENGINE_FAILURES },
         examples: [{ name: 'list', status: 200, answer: [{ id: SALES, name: 'Sales Dashboard' }] }],
         handle: (request) => list(deps, request),
       }),
     ),
-    ...['/v4/app/{appId}/dump', '/v4/app//dump', '/v4/senseappdump/{appId}', '/v4/senseappdump/'].map(
-      (path): ApiRoute => ({
-        methods: ['GET'],
+    ...['/v4/app/{appId}/dump', '/v4/app//dump', '/v4/senseappdump/{appId}', '/v4/senseappdump/'].map((path) =>
+      route({
+        method: 'GET',
         path,
-        endpoint: 'senseAppDump',
+        switch: 'senseAppDump',
         butler: true,
         scope: 'app:read',
-        action: 'app.dump',
-        audit: 'always',
+        audit: 'app.dump',
+        audited: 'always',
         summary: 'Everything that describes an app, without its data',
         description: 'For backups and comparisons: the same app gives the same bytes.',
-        schemas: { params: PARAMS, responses: { 200: DUMP } },
-        failures: WITH_APP,
+        params: PARAMS,
+        answers: { 200: DUMP, ...WITH_APP },
         examples: [
           {
             name: 'dump',
@@ -149,22 +149,27 @@ export function appRoutes(deps: AppRoutesDeps, settings: AppRoutesSettings): Api
             },
           },
         ],
-        handle: (request) => dump({ ...deps, log }, request),
+        handle: ({ params: { appId = '' }, signal }) => dump({ ...deps, log }, appId, signal),
       }),
     ),
-    ...['/v4/app/{appId}/reload', '/v4/app//reload'].map(
-      (path): ApiRoute => ({
-        methods: ['PUT'],
+    ...['/v4/app/{appId}/reload', '/v4/app//reload'].map((path) =>
+      route({
+        method: 'PUT',
         path,
-        endpoint: 'senseAppReload',
+        switch: 'senseAppReload',
         butler: true,
         scope: 'app:run',
-        action: 'app.reload',
+        audit: 'app.reload',
         summary: 'Reload an app without a task',
         description:
           'The answer comes when the app is open, before the reload. Tasks that follow are started at its end.',
-        schemas: { params: PARAMS, body: RELOAD_BODY, responses: { 201: RELOAD_ANSWER } },
-        failures: { ...WITH_APP, 409: 'Footman runs in shadow mode, which reloads nothing.' },
+        params: PARAMS,
+        body: RELOAD_BODY,
+        answers: {
+          201: RELOAD_ANSWER,
+          ...WITH_APP,
+          409: 'Footman runs in shadow mode, which reloads nothing.',
+        },
         examples: [
           {
             name: 'partial-reload-then-a-task',
@@ -185,18 +190,17 @@ export function appRoutes(deps: AppRoutesDeps, settings: AppRoutesSettings): Api
   ]
 }
 
-async function list({ engine }: AppRoutesDeps, { signal }: ApiRequest): Promise<Response> {
+async function list({ engine }: AppRoutesDeps, { signal }: Pick<ApiRequest, 'signal'>): Promise<Response> {
   const apps = await listApps(engine, signal).catch((error: unknown) => {
     throw engineRefusal(error, FAILED.list) ?? error
   })
   return jsonAnswer(200, apps)
 }
 
-async function dump({ engine, log, stopping }: AppRoutesDeps, request: ApiRequest): Promise<Response> {
-  const { appId = '' } = request.params
+async function dump({ engine, log, stopping }: AppRoutesDeps, appId: string, hangup: AbortSignal): Promise<Response> {
   if (appId === '') throw refused(400, FAILED.dump, NO_APP_ID)
   log.info(`APPDUMP: Dumping app: ${appId}`)
-  const signal = AbortSignal.any([request.signal, stopping])
+  const signal = AbortSignal.any([hangup, stopping])
   const opened = await openDump({ engine, log }, appId, signal).catch((error: unknown) => {
     throw openRefusal(error, FAILED.dump) ?? error
   })
@@ -205,9 +209,11 @@ async function dump({ engine, log, stopping }: AppRoutesDeps, request: ApiReques
   })
 }
 
-async function reload(deps: AppRoutesDeps, settings: AppRoutesSettings, request: ApiRequest): Promise<Response> {
+type ReloadRequest = CheckedRequest<typeof PARAMS, undefined, typeof RELOAD_BODY>
+
+async function reload(deps: AppRoutesDeps, settings: AppRoutesSettings, request: ReloadRequest): Promise<Response> {
   const { appId = '' } = request.params
-  const wanted = validate('body', RELOAD_BODY, request.body)
+  const wanted = request.body
   if (appId === '') throw refused(400, NO_APP_ID)
   const onSuccess = taskIds(wanted.startQSEoWTaskOnSuccess)
   const onFailure = taskIds(wanted.startQSEoWTaskOnFailure)

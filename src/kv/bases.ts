@@ -1,7 +1,7 @@
 /** Whole numbers of any size between base 62 and base 16, for the key-value and start clients of load scripts. */
 import { z } from 'zod'
-import { type ApiRoute, jsonAnswer } from '../http/endpoint/route.ts'
-import { field, validate } from '../http/endpoint/validation.ts'
+import { type ApiRoute, jsonAnswer, route } from '../http/endpoint/route.ts'
+import { field } from '../http/endpoint/validation.ts'
 import { refused } from '../http/errors.ts'
 
 /** The order of the two members is the same in both answers. */
@@ -14,38 +14,38 @@ const EXAMPLE = { base62: '6DMW88LpSok9Z7P7hUK0wv7bF', base16: '3199af08bfeeaf5d
 
 export function codecRoutes(): ApiRoute[] {
   return [
-    {
-      methods: ['GET'],
+    route({
+      method: 'GET',
       path: '/v4/base62tobase16',
-      endpoint: 'base62ToBase16',
+      switch: 'base62ToBase16',
       butler: true,
       summary: 'Convert a number from base 62 to base 16',
-      schemas: { query: FROM_62, responses: { 200: ANSWER } },
+      query: FROM_62,
+      answers: { 200: ANSWER },
       examples: [{ name: 'number', query: { base62: EXAMPLE.base62 }, status: 200, answer: EXAMPLE }],
-      handle({ query }) {
-        const { base62 } = validate('querystring', FROM_62, query)
+      handle({ query: { base62 } }) {
         const base16 = base62ToBase16(base62)
         if (base16 === null)
           throw refused(400, 'Failed converting from base62 to base16', 'The digits are 0-9, a-z, A-Z.')
         return jsonAnswer(200, { base62, base16 })
       },
-    },
-    {
-      methods: ['GET'],
+    }),
+    route({
+      method: 'GET',
       path: '/v4/base16tobase62',
-      endpoint: 'base16ToBase62',
+      switch: 'base16ToBase62',
       butler: true,
       summary: 'Convert a number from base 16 to base 62',
-      schemas: { query: FROM_16, responses: { 200: ANSWER } },
+      query: FROM_16,
+      answers: { 200: ANSWER },
       examples: [{ name: 'number', query: { base16: EXAMPLE.base16 }, status: 200, answer: EXAMPLE }],
-      handle({ query }) {
-        const { base16 } = validate('querystring', FROM_16, query)
+      handle({ query: { base16 } }) {
         const base62 = base16ToBase62(base16)
         if (base62 === null)
           throw refused(400, 'Failed converting from base16 to base62', 'The digits are 0-9 and a-f.')
         return jsonAnswer(200, { base62, base16 })
       },
-    },
+    }),
   ]
 }
 

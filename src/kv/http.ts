@@ -2,9 +2,9 @@
 import { z } from 'zod'
 import { namespaceFilter } from '../http/endpoint/caller.ts'
 import type { EventStreams } from '../http/endpoint/event-stream.ts'
-import { invalidQuery, limitParameter, onlyParameters, textParameter } from '../http/endpoint/list-query.ts'
-import { type ApiRequest, type ApiRoute, jsonAnswer } from '../http/endpoint/route.ts'
-import { field, invalidBody, strictBody, validate } from '../http/endpoint/validation.ts'
+import { booleanParameter, limitParameter, queryField, textParameter } from '../http/endpoint/list-query.ts'
+import { type ApiRequest, type ApiRoute, jsonAnswer, route } from '../http/endpoint/route.ts'
+import { field, invalidBody, validate } from '../http/endpoint/validation.ts'
 import { Refusal, refused, refusedWithCode } from '../http/errors.ts'
 import { isStorageTrouble } from '../platform/sqlite.ts'
 import type { Clock, Logger } from '../platform/types.ts'
@@ -27,7 +27,7 @@ const NEW_PAIR = field.object({
   ttl: TTL.optional(),
   ifRevision: field.integer().optional(),
 })
-const INCREMENT = { key: field.string(), by: field.integer().optional(), ttl: TTL.optional() }
+const INCREMENT = z.object({ key: field.string(), by: field.integer().optional(), ttl: TTL.optional() })
 
 /** Namespaces with a slash and the like are sent percent-encoded. */
 const NAMESPACE_PARAMS = z.object({ namespace: z.string().describe('The namespace.') })
@@ -39,6 +39,11 @@ const KEYS_QUERY = z.object({
   limit: field.integer().describe('Keys of a page, 1 to 500; default 100.').optional(),
   cursor: z.string().describe('`nextCursor` of the page before.').optional(),
   values: field.boolean().describe('Values, remaining milliseconds (0 = no expiry) and revisions as well.').optional(),
+})
+
+const WATCH_QUERY = z.object({
+  prefix: queryField.text().describe('Only keys that begin with this.').optional(),
+  initial: queryField.boolean().describe('The present pairs first.').optional(),
 })
 
 const PAIR = z.object({ namespace: z.string(), key: z.string(), value: z.string() })
@@ -64,16 +69,16 @@ const EXAMPLE = { key: 'Last extract', value: '2020-09-29 17:14:56' } as const
 /** One namespace for each family of paths, so that the examples don't meet. */
 const [SALES, MARKETING] = ['Sales ETL', 'Marketing ETL'] as const
 export function keyValueRoutes({ store, clock, log, streams }: KeyValueRouteDeps): ApiRoute[] {
-  const endpoint = 'keyValueStore'
+  const pairErrors = storeErrors(log, 'Failed getting key-value data')
+  const listErrors = storeErrors(log, 'Failed getting list of keys in namespace')
+  const common = { switch: 'keyValueStore', butler: true } as const
   const ttlLeft = ({ expiresAt }: Pair): number => (expiresAt === null ? 0 : Math.max(expiresAt - clock.now(), 1))
 
   function requireNamespace(namespace: string): void {
     if (!store.hasNamespace(namespace)) throw new KeyValueRefusal({ kind: 'noNamespace', namespace })
   }
 
-  const readPair = guarded(log, 'Failed getting key-value data', (request) => {
-    const { key, meta } = validate('querystring', PAIR_QUERY, request.query)
-    const namespace = namespaceOf(request)
+  function readPair(namespace: string, { key, meta }: z.output<typeof PAIR_QUERY>): Response {
     const pair = store.get(namespace, key)
     if (!pair) {
       requireNamespace(namespace)
@@ -82,103 +87,101 @@ export function keyValueRoutes({ store, clock, log, streams }: KeyValueRouteDeps
     const { value, revision, updatedAt } = pair
     const more = meta && { revision, ttl: ttlLeft(pair), updatedAt: new Date(updatedAt).toISOString() }
     return jsonAnswer(200, { namespace, key, value, ...more }, { etag: etagOf(revision) })
-  })
+  }
 
-  const listKeys = guarded(log, 'Failed getting list of keys in namespace', (request) => {
-    const namespace = namespaceOf(request)
+  function listKeys(namespace: string, query: ApiRequest['query']): Response {
     requireNamespace(namespace)
     // Without any of the parameters the list is answered in Butler's form.
-    if (Object.keys(KEYS_QUERY.shape).some((name) => name in request.query)) {
-      return keyPage({ store, ttlLeft }, namespace, request)
+    if (Object.keys(KEYS_QUERY.shape).some((name) => name in query)) {
+      return keyPage({ store, ttlLeft }, namespace, query)
     }
     return jsonAnswer(200, { namespace, keys: store.keys(namespace).map((key) => ({ key })) })
-  })
+  }
 
-  const storePair = {
-    methods: ['POST'],
-    endpoint,
-    butler: true,
-    scope: 'kv:write',
-    action: 'kv.set',
-    audit: 'single',
-    summary: 'Store a key-value pair',
-    schemas: { params: NAMESPACE_PARAMS, body: NEW_PAIR, responses: { 201: PAIR.extend({ ttl: z.number() }) } },
-    handle: guarded(log, 'Failed adding key-value to namespace', async (request) => {
-      const { key, value, ttl = 0, ifRevision } = validate('body', NEW_PAIR, request.body)
-      const namespace = namespaceOf(request)
-      if (namespace === '' || !key || value === undefined) {
-        log.verbose('KEYVALUE: Required parameter missing.')
-        const details = 'A namespace, a key and a value must be given; only the value may be empty.'
-        throw refused(400, 'Required parameter is missing', details)
-      }
-      request.note({ target: [namespace] })
-      const whole = Math.trunc(ttl) + 0
-      const pair = await store.set({ namespace, key, value, ttl: whole }, preconditionOf(request, ifRevision))
-      return jsonAnswer(
-        201,
-        { namespace, key: pair.key, value: pair.value, ttl: whole },
-        { etag: etagOf(pair.revision) },
-      )
-    }),
-  } as const
-
-  const storeIn = (path: string, namespace: string): ApiRoute => ({
-    ...storePair,
-    path,
-    description:
-      'An existing key is overwritten, with its expiry. `ttl` in milliseconds; 0 or absent = no expiry. The header `ETag` of the answer holds the revision.',
-    failures: REVISION_FAILURE,
-    examples: [
-      {
-        name: 'pair',
-        params: { namespace },
-        body: { ...EXAMPLE, ttl: 3_600_000 },
-        status: 201,
-        answer: { namespace, ...EXAMPLE, ttl: 3_600_000 },
+  const storeIn = (path: string, example: string): ApiRoute =>
+    route({
+      method: 'POST',
+      path,
+      ...common,
+      scope: 'kv:write',
+      audit: 'kv.set',
+      audited: 'single',
+      summary: 'Store a key-value pair',
+      description:
+        'An existing key is overwritten, with its expiry. `ttl` in milliseconds; 0 or absent = no expiry. The header `ETag` of the answer holds the revision.',
+      // An empty segment is no namespace, but it gets an answer of its own.
+      params: NAMESPACE_PARAMS.partial(),
+      body: NEW_PAIR,
+      answers: { 201: PAIR.extend({ ttl: z.number() }), ...REVISION_FAILURE },
+      examples: [
+        {
+          name: 'pair',
+          params: { namespace: example },
+          body: { ...EXAMPLE, ttl: 3_600_000 },
+          status: 201,
+          answer: { namespace: example, ...EXAMPLE, ttl: 3_600_000 },
+        },
+      ],
+      legacyErrors: storeErrors(log, 'Failed adding key-value to namespace'),
+      async handle({ params: { namespace = '' }, body: { key, value, ttl = 0, ifRevision }, headers, note }) {
+        if (namespace === '' || !key || value === undefined) {
+          log.verbose('KEYVALUE: Required parameter missing.')
+          const details = 'A namespace, a key and a value must be given; only the value may be empty.'
+          throw refused(400, 'Required parameter is missing', details)
+        }
+        note({ target: [namespace] })
+        const whole = Math.trunc(ttl) + 0
+        const pair = await store.set({ namespace, key, value, ttl: whole }, preconditionOf(headers, ifRevision))
+        return jsonAnswer(
+          201,
+          { namespace, key: pair.key, value: pair.value, ttl: whole },
+          { etag: etagOf(pair.revision) },
+        )
       },
-    ],
-  })
+    })
 
-  const deletePair = {
-    methods: ['DELETE'],
-    endpoint,
-    butler: true,
+  const deletion = {
+    method: 'DELETE',
+    ...common,
     scope: 'kv:write',
-    action: 'kv.delete',
-    audit: 'single',
+    audit: 'kv.delete',
+    audited: 'single',
     summary: 'Delete a key-value pair',
-    failures: REVISION_FAILURE,
-    handle: guarded(log, 'Failed deleting key-value data', async (request) => {
-      const namespace = namespaceOf(request)
-      const { key } = 'key' in request.params ? request.params : validate('querystring', KEY_QUERY, request.query)
-      request.note({ target: [namespace] })
-      await store.delete(namespace, key ?? '', preconditionOf(request))
-      return new Response(null, { status: 204 })
-    }),
+    answers: { ...NO_CONTENT, ...REVISION_FAILURE },
+    legacyErrors: storeErrors(log, 'Failed deleting key-value data'),
   } as const
+
+  async function deletePair(
+    { headers, note }: Pick<ApiRequest, 'headers' | 'note'>,
+    namespace: string,
+    key: string,
+  ): Promise<Response> {
+    note({ target: [namespace] })
+    await store.delete(namespace, key, preconditionOf(headers))
+    return new Response(null, { status: 204 })
+  }
 
   return [
-    {
-      methods: ['GET'],
+    route({
+      method: 'GET',
       path: '/v4/keyvaluesnamespaces',
-      endpoint,
-      butler: true,
+      ...common,
       scope: 'kv:read',
       summary: 'List the namespaces',
-      schemas: { responses: { 200: z.array(z.string()) } },
+      answers: { 200: z.array(z.string()) },
       examples: [{ name: 'namespaces', status: 200, answer: [SALES, MARKETING] }],
-      handle: guarded(log, 'Failed getting all namespaces', ({ caller }) =>
-        jsonAnswer(200, store.namespaces().filter(namespaceFilter(caller, 'kv:read'))),
-      ),
-    },
-    {
-      methods: ['GET'],
+      legacyErrors: storeErrors(log, 'Failed getting all namespaces'),
+      handle: ({ caller }) => jsonAnswer(200, store.namespaces().filter(namespaceFilter(caller, 'kv:read'))),
+    }),
+    route({
+      method: 'GET',
       path: '/v4/keyvalues/{namespace}',
-      endpoint,
-      butler: true,
+      ...common,
       scope: 'kv:read',
       summary: 'Read a key-value pair',
-      schemas: { params: NAMESPACE_PARAMS, query: PAIR_QUERY, responses: { 200: PAIR } },
+      params: NAMESPACE_PARAMS,
+      query: PAIR_QUERY,
+      answers: { 200: PAIR },
       examples: [
         {
           name: 'pair',
@@ -188,20 +191,18 @@ export function keyValueRoutes({ store, clock, log, streams }: KeyValueRouteDeps
           answer: { namespace: SALES, ...EXAMPLE },
         },
       ],
-      handle: readPair,
-    },
-    {
-      methods: ['GET'],
+      legacyErrors: pairErrors,
+      handle: ({ params: { namespace }, query }) => readPair(namespace, query),
+    }),
+    route({
+      method: 'GET',
       path: '/v4/keyvalues/{namespace}/keyexists',
-      endpoint,
-      butler: true,
+      ...common,
       scope: 'kv:read',
       summary: 'Tell whether a key exists',
-      schemas: {
-        params: NAMESPACE_PARAMS,
-        query: KEY_QUERY,
-        responses: { 200: z.object({ keyExists: z.boolean(), keyValue: PAIR.extend({ ttl: z.number() }).partial() }) },
-      },
+      params: NAMESPACE_PARAMS,
+      query: KEY_QUERY,
+      answers: { 200: z.object({ keyExists: z.boolean(), keyValue: PAIR.extend({ ttl: z.number() }).partial() }) },
       examples: [
         {
           name: 'there',
@@ -218,9 +219,8 @@ export function keyValueRoutes({ store, clock, log, streams }: KeyValueRouteDeps
           answer: { keyExists: false, keyValue: {} },
         },
       ],
-      handle: guarded(log, 'Failed getting key-value data', (request) => {
-        const { key } = validate('querystring', KEY_QUERY, request.query)
-        const namespace = namespaceOf(request)
+      legacyErrors: pairErrors,
+      handle({ params: { namespace }, query: { key } }) {
         requireNamespace(namespace)
         const pair = store.get(namespace, key)
         if (!pair) return jsonAnswer(200, { keyExists: false, keyValue: {} })
@@ -229,17 +229,18 @@ export function keyValueRoutes({ store, clock, log, streams }: KeyValueRouteDeps
           keyExists: true,
           keyValue: { namespace, key, value: pair.value, ...(ttl > 0 && { ttl }) },
         })
-      }),
-    },
-    {
-      methods: ['GET'],
+      },
+    }),
+    route({
+      method: 'GET',
       path: '/v4/keylist/{namespace}',
-      endpoint,
-      butler: true,
+      ...common,
       scope: 'kv:read',
       summary: 'List the keys of a namespace',
       description: 'Oldest first. With any of the parameters: sorted by key, in pages, with `nextCursor`.',
-      schemas: { params: NAMESPACE_PARAMS, query: KEYS_QUERY, responses: { 200: KEYS } },
+      params: NAMESPACE_PARAMS,
+      documentOnly: { query: KEYS_QUERY },
+      answers: { 200: KEYS },
       examples: [
         {
           name: 'keys',
@@ -248,55 +249,55 @@ export function keyValueRoutes({ store, clock, log, streams }: KeyValueRouteDeps
           answer: { namespace: SALES, keys: [{ key: EXAMPLE.key }] },
         },
       ],
-      handle: listKeys,
-    },
+      legacyErrors: listErrors,
+      handle: ({ params: { namespace }, query }) => listKeys(namespace, query),
+    }),
     storeIn('/v4/keyvalues/{namespace}', SALES),
-    // An empty segment is no namespace, but it gets an answer of its own.
-    { ...storePair, path: '/v4/keyvalues/' },
-    {
-      ...deletePair,
+    storeIn('/v4/keyvalues/', SALES),
+    route({
+      ...deletion,
       path: '/v4/keyvalues/{namespace}/{key}',
-      schemas: { params: PAIR_PARAMS, responses: NO_CONTENT },
+      params: PAIR_PARAMS,
       examples: [{ name: 'pair', params: { namespace: SALES, key: EXAMPLE.key }, status: 204 }],
-    },
-    {
-      methods: ['DELETE'],
+      handle: (request) => deletePair(request, request.params.namespace, request.params.key),
+    }),
+    route({
+      method: 'DELETE',
       path: '/v4/keyvalues/{namespace}',
-      endpoint,
-      butler: true,
+      ...common,
       scope: 'kv:write',
-      action: 'kv.clear',
+      audit: 'kv.clear',
       summary: 'Delete a namespace with all its keys',
-      schemas: { params: NAMESPACE_PARAMS, responses: NO_CONTENT },
+      params: NAMESPACE_PARAMS,
+      answers: NO_CONTENT,
       examples: [{ name: 'namespace', params: { namespace: SALES }, status: 204 }],
-      handle: guarded(log, 'Failed clearing namespace', async (request) => {
-        const namespace = namespaceOf(request)
-        request.note({ target: [namespace] })
+      legacyErrors: storeErrors(log, 'Failed clearing namespace'),
+      async handle({ params: { namespace }, note }) {
+        note({ target: [namespace] })
         await store.clear(namespace)
         log.verbose(`KEYVALUE: Cleared namespace: ${namespace}`)
         return new Response(null, { status: 204 })
-      }),
-    },
+      },
+    }),
     storeIn('/v4/kvstore/{namespace}', MARKETING),
-    { ...storePair, path: '/v4/kvstore/' },
-    {
-      ...deletePair,
+    storeIn('/v4/kvstore/', MARKETING),
+    route({
+      ...deletion,
       path: '/v4/kvstore/{namespace}',
-      schemas: { params: NAMESPACE_PARAMS, query: KEY_QUERY, responses: NO_CONTENT },
+      params: NAMESPACE_PARAMS,
+      query: KEY_QUERY,
       examples: [{ name: 'pair', params: { namespace: MARKETING }, query: { key: EXAMPLE.key }, status: 204 }],
-    },
-    {
-      methods: ['GET'],
+      handle: (request) => deletePair(request, request.params.namespace, request.query.key),
+    }),
+    route({
+      method: 'GET',
       path: '/v4/kvstore/{namespace}',
-      endpoint,
-      butler: true,
+      ...common,
       scope: 'kv:read',
       summary: 'Read a key-value pair; without key, list the keys',
-      schemas: {
-        params: NAMESPACE_PARAMS,
-        query: PAIR_QUERY.partial().extend(KEYS_QUERY.shape),
-        responses: { 200: z.union([PAIR, KEYS]).describe('The pair, or the keys.') },
-      },
+      params: NAMESPACE_PARAMS,
+      documentOnly: { query: PAIR_QUERY.partial().extend(KEYS_QUERY.shape) },
+      answers: { 200: z.union([PAIR, KEYS]).describe('The pair, or the keys.') },
       examples: [
         {
           name: 'pair',
@@ -306,23 +307,27 @@ export function keyValueRoutes({ store, clock, log, streams }: KeyValueRouteDeps
           answer: { namespace: MARKETING, ...EXAMPLE },
         },
       ],
-      handle: (request) => ('key' in request.query ? readPair(request) : listKeys(request)),
-    },
-    {
-      methods: ['POST', 'PUT'],
+      legacyErrors: (error, request) => ('key' in request.query ? pairErrors : listErrors)(error, request),
+      handle({ params: { namespace }, query }) {
+        if (!('key' in query)) return listKeys(namespace, query)
+        return readPair(namespace, validate('querystring', PAIR_QUERY, query))
+      },
+    }),
+    route({
+      method: ['POST', 'PUT'],
       path: '/v4/keyvalues/{namespace}/increment',
-      endpoint,
+      switch: common.switch,
       scope: 'kv:write',
-      action: 'kv.increment',
-      audit: 'single',
+      audit: 'kv.increment',
+      audited: 'single',
       summary: 'Add to a number',
       description: 'A key that is not there counts as 0.',
-      schemas: {
-        params: NAMESPACE_PARAMS,
-        body: z.object(INCREMENT),
-        responses: { 200: PAIR.extend({ revision: z.int() }).describe('The new value.') },
+      params: NAMESPACE_PARAMS,
+      body: INCREMENT,
+      answers: {
+        200: PAIR.extend({ revision: z.int() }).describe('The new value.'),
+        409: 'The value is not a number.',
       },
-      failures: { 409: 'The value is not a number.' },
       examples: [
         {
           name: 'by-one',
@@ -332,56 +337,36 @@ export function keyValueRoutes({ store, clock, log, streams }: KeyValueRouteDeps
           answer: { namespace: SALES, key: 'runs', value: '1', revision: 42 },
         },
       ],
-      handle: guarded(log, 'Failed adding key-value to namespace', async (request) => {
-        const { key, by = 1, ttl = 0 } = strictBody(INCREMENT, request.body)
+      legacyErrors: storeErrors(log, 'Failed adding key-value to namespace'),
+      async handle({ params: { namespace }, body: { key, by = 1, ttl = 0 }, note }) {
         if (key === '') throw invalidBody([{ path: 'key', message: 'must not be empty' }])
-        const namespace = namespaceOf(request)
-        request.note({ target: [namespace] })
+        note({ target: [namespace] })
         const { value, revision, ...pair } = await store.increment(namespace, key, by, Math.trunc(ttl))
         return jsonAnswer(200, { namespace, key: pair.key, value, revision })
-      }),
-    },
-    {
-      methods: ['GET'],
+      },
+    }),
+    route({
+      method: 'GET',
       path: '/v4/keyvalues/{namespace}/watch',
-      endpoint,
+      switch: common.switch,
       scope: 'kv:read',
       summary: 'Follow the changes of a namespace as server-sent events',
       description:
         'Events `set`, `delete` and `expire`; with `initial=true` the present pairs come first, then `ready`.',
-      schemas: {
-        params: NAMESPACE_PARAMS,
-        query: z.object({
-          prefix: z.string().describe('Only keys that begin with this.').optional(),
-          initial: field.boolean().describe('The present pairs first.').optional(),
-        }),
-        responses: {
-          200: z.string().meta({ contentMediaType: 'text/event-stream', description: 'A stream of events.' }),
-        },
-      },
-      handle: guarded(log, 'Failed getting key-value data', (request) => {
-        onlyParameters(request.query, ['prefix', 'initial'])
-        const prefix = textParameter(request.query, 'prefix') ?? ''
-        const initial = booleanParameter(request.query, 'initial')
-        return streams.open(() => watchNamespace(store, namespaceOf(request), { prefix, initial }))
-      }),
-    },
+      params: NAMESPACE_PARAMS,
+      query: WATCH_QUERY,
+      answers: { 200: z.string().meta({ contentMediaType: 'text/event-stream', description: 'A stream of events.' }) },
+      legacyErrors: pairErrors,
+      handle: ({ params: { namespace }, query: { prefix = '', initial = false } }) =>
+        streams.open(() => watchNamespace(store, namespace, { prefix, initial })),
+    }),
   ]
-}
-
-const namespaceOf = ({ params }: ApiRequest): string => params.namespace ?? ''
-
-/** `true` or `false`; absent means false. */
-function booleanParameter(query: ApiRequest['query'], name: string): boolean {
-  const text = textParameter(query, name) ?? 'false'
-  if (text !== 'true' && text !== 'false') throw invalidQuery([{ path: name, message: 'must be true or false' }])
-  return text === 'true'
 }
 
 const etagOf = (revision: number): string => `"r${revision}"`
 
 /** From `If-Match` and `If-None-Match` as in RFC 9110, and the member `ifRevision`; all of them must hold. */
-function preconditionOf({ headers }: ApiRequest, ifRevision?: number): Precondition {
+function preconditionOf(headers: Headers, ifRevision?: number): Precondition {
   const required = headers.get('if-match')
   const forbidden = headers.get('if-none-match')
   return (revision) =>
@@ -405,7 +390,7 @@ const PAGE_SIZE = 4 * 1024 * 1024
 function keyPage(
   { store, ttlLeft }: { readonly store: KeyValueStore; readonly ttlLeft: (pair: Pair) => number },
   namespace: string,
-  { query }: ApiRequest,
+  query: ApiRequest['query'],
 ): Response {
   const prefix = textParameter(query, 'prefix') ?? ''
   const limit = limitParameter(query)
@@ -444,25 +429,13 @@ function keyCursor(query: ApiRequest['query']): string | null {
   throw refusedWithCode(400, 'INVALID_CURSOR', 'Invalid cursor', 'Use nextCursor of the answer before, unchanged.')
 }
 
-type Handler = (request: ApiRequest) => Response | Promise<Response>
-
-/** Turns refusals and failures of the store into answers; `failure` is the message of the 500, in Butler's words. */
-export function guarded(log: Logger, failure: string, handle: Handler): Handler {
-  const refuse = (error: unknown, { requestId }: ApiRequest): never => {
-    if (error instanceof Refusal) throw error
-    if (error instanceof KeyValueRefusal) throw refusalOf(error, log)
-    if (isStorageTrouble(error)) throw error
+/** What refusals and failures of the store are answered as; `failure` is the message of the 500, in Butler's words. */
+export function storeErrors(log: Logger, failure: string) {
+  return (error: unknown, { requestId }: Pick<ApiRequest, 'requestId'>): unknown => {
+    if (error instanceof Refusal || isStorageTrouble(error)) return error
+    if (error instanceof KeyValueRefusal) return refusalOf(error, log)
     log.error(`KEYVALUE: ${failure}, request ${requestId}: ${error}`)
-    throw refused(500, failure, `The log of Footman says more about request ${requestId}.`)
-  }
-  // Reads are synchronous and need no promise.
-  return (request) => {
-    try {
-      const answer = handle(request)
-      return answer instanceof Response ? answer : answer.catch((error: unknown) => refuse(error, request))
-    } catch (error) {
-      return refuse(error, request)
-    }
+    return refused(500, failure, `The log of Footman says more about request ${requestId}.`)
   }
 }
 

@@ -1,10 +1,10 @@
 /** Export and import: `{"format":"footman.kv/1","exportedAt":"...","namespaces":{"ns1":[{"key","value","expiresAt"}]}}`. */
 import { z } from 'zod'
-import { namespaceFilter, requireNamespace } from '../http/endpoint/caller.ts'
-import { invalidQuery, onlyParameters, textParameter } from '../http/endpoint/list-query.ts'
-import { type ApiRequest, type ApiRoute, jsonAnswer } from '../http/endpoint/route.ts'
+import { type Caller, namespaceFilter, requireNamespace } from '../http/endpoint/caller.ts'
+import { invalidQuery, onlyParameters, queryField, textParameter } from '../http/endpoint/list-query.ts'
+import { type ApiRoute, jsonAnswer, route } from '../http/endpoint/route.ts'
 import { type BodyIssue, invalidBody, isObject } from '../http/endpoint/validation.ts'
-import { guarded, type KeyValueRouteDeps } from './http.ts'
+import { type KeyValueRouteDeps, storeErrors } from './http.ts'
 import { type ImportedPair, KeyValueRefusal, type KeyValueStore } from './types.ts'
 
 const FORMAT = 'footman.kv/1'
@@ -34,9 +34,9 @@ const EXPORT_EXAMPLE = {
 
 export function transferRoutes({ store, clock, log }: Omit<KeyValueRouteDeps, 'streams'>): ApiRoute[] {
   /** All namespaces that the caller may see, or the named ones. */
-  function exportedNamespaces({ query, caller }: ApiRequest): string[] {
-    const named = query.namespace === undefined ? null : [...new Set([query.namespace].flat())]
-    if (!named) return store.namespaces().filter(namespaceFilter(caller, 'kv:read'))
+  function exportedNamespaces(caller: Caller, given: readonly string[] | undefined): string[] {
+    const named = [...new Set(given)]
+    if (!given) return store.namespaces().filter(namespaceFilter(caller, 'kv:read'))
     for (const namespace of named) {
       requireNamespace(caller, 'kv:read', namespace)
       if (!store.hasNamespace(namespace)) throw new KeyValueRefusal({ kind: 'noNamespace', namespace })
@@ -45,40 +45,38 @@ export function transferRoutes({ store, clock, log }: Omit<KeyValueRouteDeps, 's
   }
 
   return [
-    {
-      methods: ['GET'],
+    route({
+      method: 'GET',
       path: '/v4/keyvaluesexport',
-      endpoint: 'keyValueStore',
+      switch: 'keyValueStore',
       scope: 'kv:read',
-      action: 'kv.export',
-      audit: 'always',
+      audit: 'kv.export',
+      audited: 'always',
       summary: 'Export key-value pairs',
-      schemas: {
-        query: z.object({
-          namespace: z.string().describe('Only this namespace; may be given several times.').optional(),
-        }),
-        responses: { 200: EXPORTED },
-      },
+      query: z.object({
+        namespace: queryField.texts().describe('Only this namespace; may be given several times.').optional(),
+      }),
+      answers: { 200: EXPORTED },
       examples: [{ name: 'all', status: 200, answer: EXPORT_EXAMPLE }],
-      handle: guarded(log, 'Failed getting key-value data', (request) => {
-        onlyParameters(request.query, ['namespace'])
-        const namespaces = exportedNamespaces(request)
-        request.note({ target: namespaces })
+      legacyErrors: storeErrors(log, 'Failed getting key-value data'),
+      handle({ query, caller, note }) {
+        const namespaces = exportedNamespaces(caller, query.namespace)
+        note({ target: namespaces })
         return new Response(streamOf(exportText(store, namespaces, clock.now())), {
           status: 200,
           headers: { 'content-type': 'application/json; charset=utf-8' },
         })
-      }),
-    },
-    {
-      methods: ['POST', 'PUT'],
+      },
+    }),
+    route({
+      method: ['POST', 'PUT'],
       path: '/v4/keyvaluesimport',
-      endpoint: 'keyValueStore',
+      switch: 'keyValueStore',
       scope: 'kv:write',
-      action: 'kv.import',
+      audit: 'kv.import',
       bodyLimit: IMPORT_LIMIT,
       summary: 'Import key-value pairs',
-      schemas: {
+      documentOnly: {
         query: z.object({
           mode: z
             .enum(['merge', 'replace'])
@@ -86,10 +84,11 @@ export function transferRoutes({ store, clock, log }: Omit<KeyValueRouteDeps, 's
             .optional(),
         }),
         body: EXPORTED,
-        responses: { 200: z.object({ namespaces: z.int(), keys: z.int(), skipped: z.int() }) },
       },
+      answers: { 200: z.object({ namespaces: z.int(), keys: z.int(), skipped: z.int() }) },
       examples: [{ name: 'merge', body: EXPORT_EXAMPLE, status: 200, answer: { namespaces: 1, keys: 1, skipped: 0 } }],
-      handle: guarded(log, 'Failed adding key-value to namespace', async (request) => {
+      legacyErrors: storeErrors(log, 'Failed adding key-value to namespace'),
+      async handle(request) {
         onlyParameters(request.query, ['mode'])
         const mode = textParameter(request.query, 'mode') ?? 'merge'
         if (mode !== 'merge' && mode !== 'replace') {
@@ -100,8 +99,8 @@ export function transferRoutes({ store, clock, log }: Omit<KeyValueRouteDeps, 's
         const counts = await store.import(data, mode)
         request.note({ target: [...data.keys()], detail: `${counts.keys} imported` })
         return jsonAnswer(200, counts)
-      }),
-    },
+      },
+    }),
   ]
 }
 

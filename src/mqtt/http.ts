@@ -3,16 +3,8 @@
  * `GET /v4/mqttmessages`: what the broker has sent, newest first.
  */
 import { z } from 'zod'
-import {
-  cursorOf,
-  cursorParameter,
-  LIST_PARAMETERS,
-  limitParameter,
-  onlyParameters,
-  textParameter,
-  timeParameter,
-} from '../http/endpoint/list-query.ts'
-import { type ApiRequest, type ApiRoute, jsonAnswer } from '../http/endpoint/route.ts'
+import { cursorOf, DEFAULT_LIMIT, LIST_PARAMETERS, positionInCursor, queryField } from '../http/endpoint/list-query.ts'
+import { type ApiRequest, type ApiRoute, jsonAnswer, route } from '../http/endpoint/route.ts'
 import { field, validate } from '../http/endpoint/validation.ts'
 import { refused } from '../http/errors.ts'
 import { mayReach, topicProblem } from '../platform/mqtt-topics.ts'
@@ -54,16 +46,19 @@ const PUBLISH_BODY = field.object({
 
 export function publishRoutes({ outgoing, admit }: PublishDeps, settings: PublishSettings): ApiRoute[] {
   return [
-    {
-      methods: ['PUT'],
+    route({
+      method: 'PUT',
       path: '/v4/mqttpublishmessage',
-      endpoint: 'mqttPublishMessage',
+      switch: 'mqttPublishMessage',
       butler: true,
       scope: 'message:run',
-      action: 'mqtt.publish',
+      audit: 'mqtt.publish',
       summary: 'Publish an MQTT message',
       description: 'Accepted means stored: the message outlives an outage of the broker and a restart of Footman.',
-      failures: {
+      // The answer has the members in the order of the caller, which a checked body has lost.
+      documentOnly: { body: PUBLISH_BODY },
+      answers: {
+        201: z.looseObject({ topic: z.string(), message: z.string() }),
         403: 'The message would start tasks that the caller may not start, or past the start filter.',
         502: 'The caller may start some tasks only, and Qlik Sense cannot be asked which the message selects.',
         409: 'Footman runs in shadow mode, which sends nothing.',
@@ -77,7 +72,6 @@ export function publishRoutes({ outgoing, admit }: PublishDeps, settings: Publis
           answer: { topic: 'qliksense/new_data_notification/sales', message: 'dt=20201028' },
         },
       ],
-      schemas: { body: PUBLISH_BODY, responses: { 201: z.looseObject({ topic: z.string(), message: z.string() }) } },
       async handle(request) {
         const { body, note } = request
         const wanted = validate('body', PUBLISH_BODY, body)
@@ -101,10 +95,9 @@ export function publishRoutes({ outgoing, admit }: PublishDeps, settings: Publis
           await withdraw?.()
           throw refused(503, 'Backlog is full', 'Butler.footman.delivery.maxBacklog messages wait for the MQTT broker.')
         }
-        // The members stay in the caller's order.
         return jsonAnswer(201, { ...(body as object), ...wanted })
       },
-    },
+    }),
   ]
 }
 
@@ -131,7 +124,7 @@ const MESSAGE = z.object({
 })
 
 const QUERY = z.object({
-  topic: z.string().describe('MQTT topic filter.').optional(),
+  topic: queryField.text().describe('MQTT topic filter.').optional(),
   ...LIST_PARAMETERS,
 })
 
@@ -139,13 +132,15 @@ const ANSWER = z.object({ messages: z.array(MESSAGE), nextCursor: z.string().nul
 
 export function receivedRoutes({ store, clock }: { store: ReceivedStore; clock: Clock }): ApiRoute[] {
   return [
-    {
-      methods: ['GET'],
+    route({
+      method: 'GET',
       path: '/v4/mqttmessages',
-      endpoint: 'mqttPublishMessage',
+      switch: 'mqttPublishMessage',
       scope: 'message:read',
       summary: 'List received MQTT messages',
       description: 'What was received on the topics of `Butler.footman.mqtt.receivedTopics`, newest first.',
+      query: QUERY,
+      answers: { 200: ANSWER },
       examples: [
         {
           name: 'last-day',
@@ -167,16 +162,13 @@ export function receivedRoutes({ store, clock }: { store: ReceivedStore; clock: 
           },
         },
       ],
-      schemas: { query: QUERY, responses: { 200: ANSWER } },
-      handle({ query }) {
-        onlyParameters(query, Object.keys(QUERY.shape))
+      handle({ query: { topic = null, from, to, cursor, limit = DEFAULT_LIMIT } }) {
         const now = clock.now()
-        const limit = limitParameter(query)
         const found = store.find({
-          filter: textParameter(query, 'topic') ?? null,
-          from: timeParameter(query, 'from', now),
-          to: timeParameter(query, 'to', now),
-          before: cursorParameter(query),
+          filter: topic,
+          from: from?.(now) ?? null,
+          to: to?.(now) ?? null,
+          before: positionInCursor(cursor),
           limit: limit + 1,
         })
         const page = found.slice(0, limit)
@@ -184,7 +176,7 @@ export function receivedRoutes({ store, clock }: { store: ReceivedStore; clock: 
         const nextCursor = found.length > limit && last ? cursorOf(last.seq) : null
         return jsonAnswer(200, { messages: page.map(messageOf), nextCursor })
       },
-    },
+    }),
   ]
 }
 

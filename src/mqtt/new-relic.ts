@@ -1,7 +1,7 @@
 /** `POST /v4/newrelic/event` and `/v4/newrelic/metric`, and sending to New Relic accounts: all of them are tried. */
 import { z } from 'zod'
-import type { ApiRoute } from '../http/endpoint/route.ts'
-import { field, validate } from '../http/endpoint/validation.ts'
+import { type ApiRoute, route } from '../http/endpoint/route.ts'
+import { field } from '../http/endpoint/validation.ts'
 import { refused } from '../http/errors.ts'
 import type { HttpClient } from '../platform/http-client.ts'
 import type { Clock, Logger } from '../platform/types.ts'
@@ -98,14 +98,13 @@ export interface NewRelicRoutesSettings {
   readonly shadow: boolean
 }
 
-const FAILURES = {
+const ANSWERS = {
+  202: z.string().describe('Every account has accepted.'),
   409: 'Footman runs in shadow mode, which sends nothing.',
   502: 'At least one account of New Relic has refused or is unreachable.',
   503: 'No usable account is configured.',
   504: 'New Relic is silent.',
 } as const
-
-const ACCEPTED = { 202: z.string().describe('Every account has accepted.') } as const
 
 const TYPES = ['gauge', 'count', 'summary'] as const
 
@@ -139,15 +138,16 @@ export function newRelicRoutes(deps: NewRelicRoutesDeps, settings: NewRelicRoute
   const timeOf = (timestamp: number | undefined) => (timestamp && timestamp > 0 ? timestamp : clock.now())
 
   return [
-    {
-      methods: ['POST'],
+    route({
+      method: 'POST',
       path: '/v4/newrelic/event',
-      endpoint: 'newRelic.postNewRelicEvent',
+      switch: 'newRelic.postNewRelicEvent',
       butler: true,
       scope: 'message:run',
-      action: 'newrelic.event',
+      audit: 'newrelic.event',
       summary: 'Send an event to New Relic',
-      failures: FAILURES,
+      body: EVENT,
+      answers: ANSWERS,
       examples: [
         {
           name: 'event',
@@ -160,9 +160,7 @@ export function newRelicRoutes(deps: NewRelicRoutesDeps, settings: NewRelicRoute
           answer: 'Accepted',
         },
       ],
-      schemas: { body: EVENT, responses: ACCEPTED },
-      async handle({ body }) {
-        const event = validate('body', EVENT, body)
+      async handle({ body: event }) {
         if (shadow) throw shadowRefusal()
         const { timestamp: _time, eventType: _type, ...own } = attributesOf(eventTarget, event.attributes)
         const sent = { timestamp: timeOf(event.timestamp), eventType: event.eventType, ...own }
@@ -176,16 +174,17 @@ export function newRelicRoutes(deps: NewRelicRoutesDeps, settings: NewRelicRoute
           }),
         )
       },
-    },
-    {
-      methods: ['POST'],
+    }),
+    route({
+      method: 'POST',
       path: '/v4/newrelic/metric',
-      endpoint: 'newRelic.postNewRelicMetric',
+      switch: 'newRelic.postNewRelicMetric',
       butler: true,
       scope: 'message:run',
-      action: 'newrelic.metric',
+      audit: 'newrelic.metric',
       summary: 'Send a metric to New Relic',
-      failures: FAILURES,
+      body: METRIC,
+      answers: ANSWERS,
       examples: [
         {
           name: 'gauge',
@@ -206,9 +205,7 @@ export function newRelicRoutes(deps: NewRelicRoutesDeps, settings: NewRelicRoute
           answer: 'Accepted',
         },
       ],
-      schemas: { body: METRIC, responses: ACCEPTED },
-      async handle({ body }) {
-        const metric = validate('body', METRIC, body)
+      async handle({ body: metric }) {
         const interval = intervalOf(metric)
         if (shadow) throw shadowRefusal()
         const { name, type, value, timestamp } = metric
@@ -226,7 +223,7 @@ export function newRelicRoutes(deps: NewRelicRoutesDeps, settings: NewRelicRoute
           }),
         )
       },
-    },
+    }),
   ]
 }
 

@@ -1,7 +1,7 @@
 /** `PUT /v4/slackpostmessage`: posts a message of a load script to Slack and answers with the outcome. */
 import type { z } from 'zod'
-import { type ApiRoute, jsonAnswer } from '../http/endpoint/route.ts'
-import { field, validate } from '../http/endpoint/validation.ts'
+import { type ApiRoute, jsonAnswer, route } from '../http/endpoint/route.ts'
+import { field } from '../http/endpoint/validation.ts'
 import { refused } from '../http/errors.ts'
 import type { HttpClient } from '../platform/http-client.ts'
 import type { Logger } from '../platform/types.ts'
@@ -42,32 +42,32 @@ const BLOCK_LENGTH = 3000
 
 export function slackRoutes(deps: SlackDeps, settings: SlackSettings): ApiRoute[] {
   return [
-    {
-      methods: ['PUT'],
+    route({
+      method: 'PUT',
       path: '/v4/slackpostmessage',
-      endpoint: 'slackPostMessage',
+      switch: 'slackPostMessage',
       butler: true,
       scope: 'message:run',
-      action: 'slack.post',
+      audit: 'slack.post',
       summary: 'Post a message to Slack',
       description: 'Formatting, links and mentions of Slack work in `msg`.',
-      failures: {
+      body: BODY,
+      answers: {
+        201: BODY,
         409: 'Footman runs in shadow mode, which sends nothing.',
         502: 'Slack is unreachable or has refused the message.',
         503: 'The webhook of Slack is not configured.',
         504: 'Slack is silent.',
       },
       examples: [{ name: 'greeting', body: GREETING, status: 201, answer: GREETING }],
-      schemas: { body: BODY, responses: { 201: BODY } },
-      async handle({ body, note }) {
-        const message = validate('body', BODY, body)
+      async handle({ body: message, note }) {
         note({ target: [message.channel] })
         if (settings.shadow) throw shadowRefusal()
         await post(deps, settings, message)
         const { channel, from_user, msg, emoji } = message
         return jsonAnswer(201, { channel, from_user, msg, emoji })
       },
-    },
+    }),
   ]
 }
 

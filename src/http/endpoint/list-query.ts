@@ -51,6 +51,12 @@ const integerOf =
     return new Unusable(`must be a whole number from ${least} to ${most}`)
   }
 
+const booleanOf: Reader<boolean> = (given) => {
+  const text = textOf(given)
+  if (text instanceof Unusable) return text
+  return text === 'true' || text === 'false' ? text === 'true' : new Unusable('must be true or false')
+}
+
 const ISO_TIME = /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)?)?$/
 
 /** Milliseconds since 1970, given the present. */
@@ -87,6 +93,7 @@ export const queryField = {
   /** One of these words; may be repeated. */
   words: <Word extends string>(words: readonly [Word, ...Word[]]) => parameter(z.enum(words), wordsOf(words)),
   integer: (least: number, most: number) => parameter(z.int().min(least).max(most), integerOf(least, most)),
+  boolean: () => parameter(z.boolean(), booleanOf),
   /** An ISO time, or a length of time that counts back from now. */
   time: () => parameter(z.string(), timeOf),
 }
@@ -142,6 +149,9 @@ export const wordsParameter = <Word extends string>(
 export const integerParameter = (query: Query, name: string, least: number, most: number): number | null =>
   take(query, name, integerOf(least, most))
 
+/** `true` or `false`; absent means false. */
+export const booleanParameter = (query: Query, name: string): boolean => take(query, name, booleanOf) ?? false
+
 /** 1 to 500, default 100. */
 export const limitParameter = (query: Query): number => integerParameter(query, 'limit', 1, MAX_LIMIT) ?? DEFAULT_LIMIT
 
@@ -153,8 +163,10 @@ export const timeParameter = (query: Query, name: string, now: number): number |
 export const cursorOf = (position: number): string => Buffer.from(String(position)).toString('base64url')
 
 /** The position in a cursor; null when there is none. Throws 400 `INVALID_CURSOR`. */
-export function cursorParameter(query: Query): number | null {
-  const text = textParameter(query, 'cursor')
+export const cursorParameter = (query: Query): number | null => positionInCursor(textParameter(query, 'cursor'))
+
+/** The position in the text of a cursor; null without a text. Throws 400 `INVALID_CURSOR`. */
+export function positionInCursor(text: string | undefined): number | null {
   if (text === undefined) return null
   const decoded = Buffer.from(text, 'base64url').toString()
   if (/^\d{1,15}$/.test(decoded)) return Number(decoded)

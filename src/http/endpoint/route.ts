@@ -1,7 +1,7 @@
 /** An endpoint of the REST API as the features describe it; the server decides about limits, logs and switches. */
 import type { z } from 'zod'
 import type { Caller } from './caller.ts'
-import { strictQuery } from './list-query.ts'
+import { NO_QUERY, strictQuery } from './list-query.ts'
 import { strictBody, validate } from './validation.ts'
 
 export type Method = 'GET' | 'POST' | 'PUT' | 'DELETE'
@@ -126,7 +126,7 @@ export interface CheckedRequest<Params extends Fields, Query extends Fields, Bod
 export interface Endpoint<Params extends Fields, Query extends Fields, Body extends Fields>
   extends Pick<RouteDescription, 'summary' | 'description' | 'documented' | 'examples'>,
     Pick<ApiRoute, 'path' | 'scope' | 'butler' | 'openTo' | 'bodyLimit' | 'limited'> {
-  readonly method: Method
+  readonly method: Method | readonly Method[]
   /** Key below `restServerEndpointsEnable` that must be true; absent or null = always there. */
   readonly switch?: string | null
   /** Name of the action in the audit: `task.start`; default method and path. */
@@ -137,10 +137,14 @@ export interface Endpoint<Params extends Fields, Query extends Fields, Body exte
   /** Without a schema the query is not looked at. */
   readonly query?: Query
   readonly body?: Body
+  /** Parts that are only documented: `handle` checks them, because a schema alone cannot give their texts or their order. */
+  readonly documentOnly?: Pick<RouteSchemas, 'query' | 'body'>
+  /** Whatever is sent as a body is not looked at. Default: it must at least be JSON, for POST and PUT. */
+  readonly ignoresBody?: true
   /** By status: what is answered, or, as a text, when the endpoint refuses beyond what every endpoint may refuse. */
   readonly answers: Readonly<Record<number, z.ZodType | string>>
   /** What an error of the handler is answered as, for texts that clients of the predecessor know. */
-  readonly legacyErrors?: (error: unknown) => unknown
+  readonly legacyErrors?: (error: unknown, request: ApiRequest) => unknown
   handle(request: CheckedRequest<Params, Query, Body>): Response | Promise<Response>
 }
 
@@ -165,20 +169,22 @@ export function route<
   Body extends Fields = undefined,
 >(endpoint: Endpoint<Params, Query, Body>): ApiRoute {
   const { method, switch: name = null, audit, audited, answers, ...rest } = endpoint
-  const { params, query, body, legacyErrors, handle, ...description } = rest
+  const { params, query, body, documentOnly, ignoresBody, legacyErrors, handle, ...description } = rest
   const answered = Object.entries(answers)
   const isRefusal = (answer: unknown): answer is string => typeof answer === 'string'
   return {
     ...description,
-    methods: [method],
+    methods: [method].flat(),
     endpoint: name,
     ...(audit !== undefined && { action: audit }),
     ...(audited && { audit: audited }),
     ...(body && { body: 'json' as const }),
+    ...(ignoresBody && { body: 'ignored' as const }),
     schemas: {
       ...(params && { params }),
-      ...(query && { query }),
+      ...(query && query !== NO_QUERY && { query }),
       ...(body && { body }),
+      ...documentOnly,
       responses: Object.fromEntries(answered.filter((entry): entry is [string, z.ZodType] => !isRefusal(entry[1]))),
     },
     failures: Object.fromEntries(answered.filter((entry): entry is [string, string] => isRefusal(entry[1]))),
@@ -188,7 +194,7 @@ export function route<
       return Promise.resolve(checked)
         .then(handle)
         .catch((error: unknown) => {
-          throw legacyErrors(error)
+          throw legacyErrors(error, request)
         })
     },
   }

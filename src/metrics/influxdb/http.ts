@@ -1,7 +1,7 @@
 /** `/v4/influxdb/points`: the points of monitors that wait for InfluxDB, and those that were given up. */
 import { z } from 'zod'
-import { onlyParameters } from '../../http/endpoint/list-query.ts'
-import { type ApiRoute, jsonAnswer } from '../../http/endpoint/route.ts'
+import { NO_QUERY } from '../../http/endpoint/list-query.ts'
+import { type ApiRoute, jsonAnswer, route } from '../../http/endpoint/route.ts'
 import { deadLetters, waitingItems } from '../../platform/durable-queue-store.ts'
 import type { Database } from '../../platform/sqlite.ts'
 import { POINT_TABLE } from './points.ts'
@@ -24,18 +24,17 @@ const ANSWER = z.object({
 
 export function pointRoutes({ db }: { readonly db: Database }): ApiRoute[] {
   return [
-    {
-      methods: ['GET'],
+    route({
+      method: 'GET',
       path: '/v4/influxdb/points',
-      endpoint: null,
       scope: 'event:read',
       summary: 'Count the points of monitors that wait for InfluxDB or were given up',
       description:
         'Points about tasks are deliveries. `POST /v4/deliveries/-/resend` with the destination `influxdb` sends both again.',
-      schemas: { responses: { 200: ANSWER.describe('The counts.') } },
+      query: NO_QUERY,
+      answers: { 200: ANSWER.describe('The counts.') },
       examples: [{ name: 'points', status: 200, answer: { waiting: 0, dead: [] } }],
-      handle({ query }) {
-        onlyParameters(query, [])
+      handle() {
         const dead = deadLetters(db, POINT_TABLE).map(({ key, reason, detail, count, oldestAt, newestAt }) => ({
           measurement: key,
           reason,
@@ -46,6 +45,6 @@ export function pointRoutes({ db }: { readonly db: Database }): ApiRoute[] {
         }))
         return jsonAnswer(200, { waiting: waitingItems(db, POINT_TABLE), dead })
       },
-    },
+    }),
   ]
 }

@@ -1,6 +1,6 @@
 /** `GET /metrics`, for Prometheus. */
 import { z } from 'zod'
-import type { ApiRoute } from '../../http/endpoint/route.ts'
+import { type ApiRoute, route } from '../../http/endpoint/route.ts'
 import { addressMatcher } from '../../platform/addresses.ts'
 import { expose } from './exposition.ts'
 import type { MetricFamily } from './types.ts'
@@ -12,22 +12,21 @@ export interface MetricsRoutesSettings {
 
 export function metricsRoutes(families: readonly MetricFamily[], { allowFrom }: MetricsRoutesSettings): ApiRoute[] {
   return [
-    {
-      methods: ['GET'],
+    route({
+      method: 'GET',
       path: '/metrics',
-      endpoint: null,
       scope: 'metrics:read',
       limited: false,
       ...(allowFrom.length > 0 && { openTo: addressMatcher(allowFrom) }),
       summary: 'Metrics for Prometheus',
       description: 'Text format 0.0.4, or OpenMetrics when the header `Accept` asks for it.',
-      schemas: { responses: { 200: z.string().describe('The metrics.') } },
+      answers: { 200: z.string().describe('The metrics.') },
       examples: [{ name: 'scrape', status: 200, answer: EXAMPLE }],
       async handle({ headers }) {
         const { contentType, text } = await expose(families, headers.get('accept') ?? '')
         return new Response(text, { headers: { 'content-type': contentType } })
       },
-    },
+    }),
   ]
 }
 

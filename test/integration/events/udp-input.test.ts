@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test } from 'bun:test'
 import { selfTestDatagram } from '../../../src/events/ingest/self-test.ts'
-import { inputRoutes } from '../../../src/events/input/routes.ts'
+import { inputRoutes } from '../../../src/events/input/http.ts'
 import { listSources, noteSources } from '../../../src/events/input/sources.ts'
 import { pipelineDatabase } from '../../support/events.ts'
 import { closePipelines, message, startPipeline } from '../../support/pipeline.ts'
