@@ -206,7 +206,7 @@ function reloadRoute(reload: ConfigReload['reload']): ApiRoute {
     description:
       'Routes, destinations, windows, calendars, monitors, access, limits and log level take effect at once. A file with errors changes nothing.',
     // No body at all is allowed.
-    documentOnly: { body: z.object(BODY) },
+    readByHandler: { body: z.object(BODY) },
     answers: { 200: ANSWER.describe('What has changed.'), 400: 'The file has errors; `issues` names each' },
     examples: [
       {

@@ -239,7 +239,7 @@ export function keyValueRoutes({ store, clock, log, streams }: KeyValueRouteDeps
       summary: 'List the keys of a namespace',
       description: 'Oldest first. With any of the parameters: sorted by key, in pages, with `nextCursor`.',
       params: NAMESPACE_PARAMS,
-      documentOnly: { query: KEYS_QUERY },
+      readByHandler: { query: KEYS_QUERY },
       answers: { 200: KEYS },
       examples: [
         {
@@ -296,7 +296,7 @@ export function keyValueRoutes({ store, clock, log, streams }: KeyValueRouteDeps
       scope: 'kv:read',
       summary: 'Read a key-value pair; without key, list the keys',
       params: NAMESPACE_PARAMS,
-      documentOnly: { query: PAIR_QUERY.partial().extend(KEYS_QUERY.shape) },
+      readByHandler: { query: PAIR_QUERY.partial().extend(KEYS_QUERY.shape) },
       answers: { 200: z.union([PAIR, KEYS]).describe('The pair, or the keys.') },
       examples: [
         {

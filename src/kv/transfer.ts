@@ -76,7 +76,7 @@ export function transferRoutes({ store, clock, log }: Omit<KeyValueRouteDeps, 's
       audit: 'kv.import',
       bodyLimit: IMPORT_LIMIT,
       summary: 'Import key-value pairs',
-      documentOnly: {
+      readByHandler: {
         query: z.object({
           mode: z
             .enum(['merge', 'replace'])

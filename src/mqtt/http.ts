@@ -56,7 +56,7 @@ export function publishRoutes({ outgoing, admit }: PublishDeps, settings: Publis
       summary: 'Publish an MQTT message',
       description: 'Accepted means stored: the message outlives an outage of the broker and a restart of Footman.',
       // The answer has the members in the order of the caller, which a checked body has lost.
-      documentOnly: { body: PUBLISH_BODY },
+      readByHandler: { body: PUBLISH_BODY },
       answers: {
         201: z.looseObject({ topic: z.string(), message: z.string() }),
         403: 'The message would start tasks that the caller may not start, or past the start filter.',

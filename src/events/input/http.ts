@@ -103,7 +103,7 @@ export function inputRoutes(deps: InputRoutesDeps): ApiRoute[] {
       summary: 'Begin a self-test of the UDP input',
       description:
         'Hands out the text of a datagram. Sent to the UDP port within a minute, it is checked like every message (sender, size, rate), noted as arrived, and never becomes an event.',
-      ignoresBody: true,
+      body: 'ignored',
       answers: {
         201: TEST.extend({ datagram: z.string().describe('To be sent to the UDP port.') }).describe('Begun.'),
         409: 'UDP is not listened to.',

@@ -41,6 +41,15 @@ const wordsOf =
     return known ? (values as Word[]) : new Unusable(`must be one of ${words.join(', ')}`)
   }
 
+const wordOf =
+  <Word extends string>(words: readonly Word[]): Reader<Word> =>
+  (given) => {
+    const text = textOf(given)
+    if (text instanceof Unusable) return text
+    const read = wordsOf(words)(text)
+    return read instanceof Unusable ? read : read[0]!
+  }
+
 const integerOf =
   (least: number, most: number): Reader<number> =>
   (given) => {
@@ -90,7 +99,9 @@ export const queryField = {
   text: () => parameter(z.string(), textOf),
   /** May be repeated. */
   texts: () => parameter(z.string(), textsOf),
-  /** One of these words; may be repeated. */
+  /** One of these words. */
+  word: <Word extends string>(words: readonly [Word, ...Word[]]) => parameter(z.enum(words), wordOf(words)),
+  /** The same; may be repeated. */
   words: <Word extends string>(words: readonly [Word, ...Word[]]) => parameter(z.enum(words), wordsOf(words)),
   integer: (least: number, most: number) => parameter(z.int().min(least).max(most), integerOf(least, most)),
   boolean: () => parameter(z.boolean(), booleanOf),
@@ -195,9 +206,9 @@ export function keyInCursor(text: string | undefined, parts: number): readonly s
   throw invalidCursor()
 }
 
-/** As `keyCursorParameter`, for keys that are numbers. */
-export function numberCursorParameter(query: Query, parts: number): readonly number[] | null {
-  const key = keyCursorParameter(query, parts)?.map(Number) ?? null
+/** As `keyInCursor`, for keys that are numbers. */
+export function numbersInCursor(text: string | undefined, parts: number): readonly number[] | null {
+  const key = keyInCursor(text, parts)?.map(Number) ?? null
   if (key?.some((part) => !Number.isSafeInteger(part))) throw invalidCursor()
   return key
 }

@@ -111,7 +111,7 @@ export interface ApiRoute extends RouteDescription {
   handle(request: ApiRequest): Response | Promise<Response>
 }
 
-type Fields = z.ZodObject | undefined
+export type Fields = z.ZodObject | undefined
 type Parsed<T extends Fields, Otherwise> = T extends z.ZodObject ? z.output<T> : Otherwise
 
 /** A request whose parts have the form that the schemas of the endpoint give them. */
@@ -136,11 +136,10 @@ export interface Endpoint<Params extends Fields, Query extends Fields, Body exte
   readonly params?: Params
   /** Without a schema the query is not looked at. */
   readonly query?: Query
-  readonly body?: Body
-  /** Parts that are only documented: `handle` checks them, because a schema alone cannot give their texts or their order. */
-  readonly documentOnly?: Pick<RouteSchemas, 'query' | 'body'>
-  /** Whatever is sent as a body is not looked at. Default: it must at least be JSON, for POST and PUT. */
-  readonly ignoresBody?: true
+  /** `ignored`: what is sent is not looked at, whatever it is. */
+  readonly body?: Body | 'ignored'
+  /** Forms of parts that `handle` reads itself, from the request as it came: these only document. */
+  readonly readByHandler?: Pick<RouteSchemas, 'query' | 'body'>
   /** By status: what is answered, or, as a text, when the endpoint refuses beyond what every endpoint may refuse. */
   readonly answers: Readonly<Record<number, z.ZodType | string>>
   /** What an error of the handler is answered as, for texts that clients of the predecessor know. */
@@ -169,7 +168,7 @@ export function route<
   Body extends Fields = undefined,
 >(endpoint: Endpoint<Params, Query, Body>): ApiRoute {
   const { method, switch: name = null, audit, audited, answers, ...rest } = endpoint
-  const { params, query, body, documentOnly, ignoresBody, legacyErrors, handle, ...description } = rest
+  const { params, query, body, readByHandler, legacyErrors, handle, ...description } = rest
   const answered = Object.entries(answers)
   const isRefusal = (answer: unknown): answer is string => typeof answer === 'string'
   return {
@@ -178,13 +177,12 @@ export function route<
     endpoint: name,
     ...(audit !== undefined && { action: audit }),
     ...(audited && { audit: audited }),
-    ...(body && { body: 'json' as const }),
-    ...(ignoresBody && { body: 'ignored' as const }),
+    ...(body && { body: body === 'ignored' ? body : ('json' as const) }),
     schemas: {
+      ...readByHandler,
       ...(params && { params }),
       ...(query && query !== NO_QUERY && { query }),
-      ...(body && { body }),
-      ...documentOnly,
+      ...(body && body !== 'ignored' && { body }),
       responses: Object.fromEntries(answered.filter((entry): entry is [string, z.ZodType] => !isRefusal(entry[1]))),
     },
     failures: Object.fromEntries(answered.filter((entry): entry is [string, string] => isRefusal(entry[1]))),
@@ -206,7 +204,9 @@ function check<Params extends Fields, Query extends Fields, Body extends Fields>
 ): CheckedRequest<Params, Query, Body> {
   const own: PropertyDescriptorMap = {}
   if (params) own.params = { value: validate('params', params, request.params) }
-  if (body) own.body = { value: butler ? validate('body', body, request.body) : strictBody(body.shape, request.body) }
+  if (body && body !== 'ignored') {
+    own.body = { value: butler ? validate('body', body, request.body) : strictBody(body.shape, request.body) }
+  }
   if (query) {
     own.query = { value: butler ? validate('querystring', query, request.query) : strictQuery(query, request.query) }
   }

@@ -1,17 +1,13 @@
 /** The endpoints of the history. */
 import { z } from 'zod'
 import {
+  DEFAULT_LIMIT,
   keyCursorOf,
   LIST_PARAMETERS,
-  limitParameter,
-  numberCursorParameter,
-  onlyParameters,
-  textParameter,
-  timeParameter,
-  valuesParameter,
-  wordsParameter,
+  numbersInCursor,
+  queryField,
 } from '../../http/endpoint/list-query.ts'
-import { type ApiRequest, type ApiRoute, jsonAnswer } from '../../http/endpoint/route.ts'
+import { type ApiRoute, jsonAnswer, route } from '../../http/endpoint/route.ts'
 import type { Clock } from '../../platform/types.ts'
 import type { HistoryReader } from './history-reader.ts'
 import { OUTCOMES, TASK_TYPES } from './status.ts'
@@ -24,33 +20,33 @@ export interface HistoryRoutesDeps {
   readonly timezone: string
 }
 
-type Query = ApiRequest['query']
-
 const SUMMARY_MS = 30 * 86_400_000
 
 const text = z.string().nullable()
 const ms = z.number().nullable()
 
-const FILTERS = {
-  taskId: z.string().describe('Every filter may be given several times: any of the values.').optional(),
-  taskName: z.string().describe('Glob.').optional(),
-  appId: z.string().optional(),
-  type: z.enum(TASK_TYPES).optional(),
-  outcome: z.enum(OUTCOMES).optional(),
-  node: z.string().describe('Name of the node that ran it.').optional(),
-  actor: z.string().describe('Who had Footman start it, like `key:erp`.').optional(),
+const FILTERS = z.object({
+  taskId: queryField.texts().describe('Every filter may be given several times: any of the values.').optional(),
+  taskName: queryField.texts().describe('Glob.').optional(),
+  appId: queryField.texts().optional(),
+  type: queryField.words(TASK_TYPES).optional(),
+  outcome: queryField.words(OUTCOMES).optional(),
+  node: queryField.texts().describe('Name of the node that ran it.').optional(),
+  actor: queryField.texts().describe('Who had Footman start it, like `key:erp`.').optional(),
   from: LIST_PARAMETERS.from,
   to: LIST_PARAMETERS.to,
-}
+})
 
-const LIST_QUERY = z.object({ ...FILTERS, limit: LIST_PARAMETERS.limit, cursor: LIST_PARAMETERS.cursor })
-const SUMMARY_QUERY = z.object({
-  ...FILTERS,
-  groupBy: z
-    .enum(GROUPINGS)
+const LIST_QUERY = FILTERS.extend({ limit: LIST_PARAMETERS.limit, cursor: LIST_PARAMETERS.cursor })
+const SUMMARY_QUERY = FILTERS.extend({
+  groupBy: queryField
+    .word(GROUPINGS)
     .describe('Default `task`. Days and hours are those of `Butler.footman.timezone`.')
     .optional(),
-  sort: z.enum(SORTINGS).describe('Largest first. Default `runs`; days and hours by time, newest first.').optional(),
+  sort: queryField
+    .word(SORTINGS)
+    .describe('Largest first. Default `runs`; days and hours by time, newest first.')
+    .optional(),
   limit: LIST_PARAMETERS.limit,
   cursor: LIST_PARAMETERS.cursor,
 })
@@ -103,20 +99,17 @@ const GROUP = z.object({
   lastStoppedAt: z.string(),
 })
 
-export function historyRoutes(deps: HistoryRoutesDeps): ApiRoute[] {
+export function historyRoutes({ reader, clock, timezone }: HistoryRoutesDeps): ApiRoute[] {
   return [
-    {
-      methods: ['GET'],
+    route({
+      method: 'GET',
       path: '/v4/history',
-      endpoint: null,
       scope: 'task:read',
       summary: 'Executions that have ended',
       description:
         'Final executions of tasks of all types, by the time of their end, newest first: from events, from what Footman has started, and from what it finds in Qlik Sense.',
-      schemas: {
-        query: LIST_QUERY,
-        responses: { 200: z.object({ executions: z.array(EXECUTION), nextCursor: text }).describe('The executions.') },
-      },
+      query: LIST_QUERY,
+      answers: { 200: z.object({ executions: z.array(EXECUTION), nextCursor: text }).describe('The executions.') },
       examples: [
         {
           name: 'of-a-task',
@@ -148,28 +141,32 @@ export function historyRoutes(deps: HistoryRoutesDeps): ApiRoute[] {
           },
         },
       ],
-      handle: (request) => list(deps, request),
-    },
-    {
-      methods: ['GET'],
+      async handle({ query }) {
+        const { cursor, limit = DEFAULT_LIMIT } = query
+        const filter = filterOf(query, clock.now())
+        const [stoppedAt, seq = 0] = numbersInCursor(cursor, 2) ?? []
+        const after: HistoryPosition | null = stoppedAt === undefined ? null : [stoppedAt, seq]
+        const { executions, next } = await reader.ask({ kind: 'list', filter, after, limit })
+        return jsonAnswer(200, { executions, nextCursor: next && keyCursorOf(next.map(String)) })
+      },
+    }),
+    route({
+      method: 'GET',
       path: '/v4/history/summary',
-      endpoint: null,
       scope: 'task:read',
       summary: 'Counts and run times of executions',
       description: 'Of the last 30 days unless `from` says otherwise.',
-      schemas: {
-        query: SUMMARY_QUERY,
-        responses: {
-          200: z
-            .object({
-              groupBy: z.enum(GROUPINGS),
-              from: z.string(),
-              to: z.string(),
-              summary: z.array(GROUP),
-              nextCursor: text,
-            })
-            .describe('The groups.'),
-        },
+      query: SUMMARY_QUERY,
+      answers: {
+        200: z
+          .object({
+            groupBy: z.enum(GROUPINGS),
+            from: z.string(),
+            to: z.string(),
+            summary: z.array(GROUP),
+            nextCursor: text,
+          })
+          .describe('The groups.'),
       },
       examples: [
         {
@@ -199,64 +196,39 @@ export function historyRoutes(deps: HistoryRoutesDeps): ApiRoute[] {
           },
         },
       ],
-      handle: (request) => summary(deps, request),
-    },
+      async handle({ query }) {
+        const { cursor, limit = DEFAULT_LIMIT, groupBy = 'task', sort = null } = query
+        const now = clock.now()
+        const asked = filterOf(query, now)
+        // Later pages are about the same time as the first.
+        const [offset = 0, from = asked.from ?? now - SUMMARY_MS, to = asked.to ?? now] =
+          numbersInCursor(cursor, 3) ?? []
+        const filter = { ...asked, from, to }
+        const { summary, next } = await reader.ask({ kind: 'summary', groupBy, timezone, offset, limit, filter, sort })
+        return jsonAnswer(200, {
+          groupBy,
+          from: new Date(from).toISOString(),
+          to: new Date(to).toISOString(),
+          summary,
+          nextCursor: next === null ? null : keyCursorOf([next, from, to].map(String)),
+        })
+      },
+    }),
   ]
 }
 
-async function list({ reader, clock }: HistoryRoutesDeps, { query }: ApiRequest): Promise<Response> {
-  onlyParameters(query, Object.keys(LIST_QUERY.shape))
-  const filter = filterOf(query, clock.now())
-  const [stoppedAt, seq = 0] = numberCursorParameter(query, 2) ?? []
-  const after: HistoryPosition | null = stoppedAt === undefined ? null : [stoppedAt, seq]
-  const limit = limitParameter(query)
-  const { executions, next } = await reader.ask({ kind: 'list', filter, after, limit })
-  return jsonAnswer(200, { executions, nextCursor: next && keyCursorOf(next.map(String)) })
-}
-
-async function summary({ reader, clock, timezone }: HistoryRoutesDeps, { query }: ApiRequest): Promise<Response> {
-  onlyParameters(query, Object.keys(SUMMARY_QUERY.shape))
-  const now = clock.now()
-  const asked = filterOf(query, now)
-  // Later pages are about the same time as the first.
-  const [offset = 0, from = asked.from ?? now - SUMMARY_MS, to = asked.to ?? now] =
-    numberCursorParameter(query, 3) ?? []
-  const groupBy = word(query, 'groupBy', GROUPINGS) ?? 'task'
-  const { summary: groups, next } = await reader.ask({
-    kind: 'summary',
-    groupBy,
-    timezone,
-    offset,
-    limit: limitParameter(query),
-    filter: { ...asked, from, to },
-    sort: word(query, 'sort', SORTINGS),
-  })
-  return jsonAnswer(200, {
-    groupBy,
-    from: new Date(from).toISOString(),
-    to: new Date(to).toISOString(),
-    summary: groups,
-    nextCursor: next === null ? null : keyCursorOf([next, from, to].map(String)),
-  })
-}
-
-/** A word that may be given once. */
-function word<Word extends string>(query: Query, name: string, words: readonly Word[]): Word | null {
-  textParameter(query, name)
-  return wordsParameter(query, name, words)?.[0] ?? null
-}
-
-function filterOf(query: Query, now: number): HistoryFilter {
-  const ids = (name: string) => valuesParameter(query, name)?.map((id) => id.toLowerCase()) ?? null
+function filterOf(query: z.output<typeof FILTERS>, now: number): HistoryFilter {
+  const { taskId, taskName, appId, type, outcome, node, actor, from, to } = query
+  const lowerCase = (ids: readonly string[] | undefined) => ids?.map((id) => id.toLowerCase()) ?? null
   return {
-    taskId: ids('taskId'),
-    taskName: valuesParameter(query, 'taskName'),
-    appId: ids('appId'),
-    type: wordsParameter(query, 'type', TASK_TYPES),
-    outcome: wordsParameter(query, 'outcome', OUTCOMES),
-    node: valuesParameter(query, 'node'),
-    actor: valuesParameter(query, 'actor'),
-    from: timeParameter(query, 'from', now),
-    to: timeParameter(query, 'to', now),
+    taskId: lowerCase(taskId),
+    taskName: taskName ?? null,
+    appId: lowerCase(appId),
+    type: type ?? null,
+    outcome: outcome ?? null,
+    node: node ?? null,
+    actor: actor ?? null,
+    from: from?.(now) ?? null,
+    to: to?.(now) ?? null,
   }
 }

@@ -1,21 +1,23 @@
 /** The endpoints of executions, their script logs, and tasks. */
 import { z } from 'zod'
 import {
+  DEFAULT_LIMIT,
   integerParameter,
+  invalidQuery,
   keyCursorOf,
-  keyCursorParameter,
+  keyInCursor,
   LIST_PARAMETERS,
-  limitParameter,
   onlyParameters,
+  queryField,
 } from '../../http/endpoint/list-query.ts'
-import { type ApiRequest, type ApiRoute, jsonAnswer } from '../../http/endpoint/route.ts'
-import { type Refusal, refusedWithCode } from '../../http/errors.ts'
+import { type ApiRoute, jsonAnswer, route } from '../../http/endpoint/route.ts'
+import { type Refusal, refusal } from '../../http/errors.ts'
 import { isGuid } from '../../platform/uuid.ts'
 import { QrsError } from '../../qlik/qrs/errors.ts'
 import { reasonOf } from '../../qlik/qrs/failure.ts'
 import type { ExecutionLookup } from './lookup.ts'
 import { OUTCOMES, STATES, TASK_TYPES } from './status.ts'
-import { readTaskFilter, type TaskList } from './tasks.ts'
+import type { TaskFilter, TaskList } from './tasks.ts'
 
 export interface ExecutionRoutesDeps {
   readonly executions: ExecutionLookup
@@ -27,7 +29,7 @@ export interface ExecutionRoutesDeps {
 const MAX_WAIT_SECONDS = 3600
 const MAX_LINES = 1_000_000
 
-const UNREACHABLE = { 502: 'Qlik Sense is unreachable or refuses.' }
+const UNREACHABLE = 'Qlik Sense is unreachable or refuses.'
 
 const PARAMS = z.object({ executionId: z.string().describe('Execution id, or `queueId` of a queued start.') })
 
@@ -58,19 +60,31 @@ const EXECUTION = z.object({
   details: z.array(z.object({ at: z.string(), level: z.enum(['error', 'warn', 'info']), message: z.string() })),
 })
 
-const TASKS_QUERY = z.object({
-  name: z
-    .string()
+const EXECUTION_QUERY = z.object({
+  wait: queryField
+    .integer(0, MAX_WAIT_SECONDS)
+    .describe('Seconds that the answer may wait until it is final.')
+    .optional(),
+})
+
+const LOG_QUERY = z.object({
+  head: z.int().min(1).describe('Only the first lines.').optional(),
+  tail: z.int().min(1).describe('Only the last lines.').optional(),
+})
+
+export const TASKS_QUERY = z.object({
+  name: queryField
+    .texts()
     .describe('Glob over the name. Every filter may be given several times: any of the values.')
     .optional(),
-  tag: z.string().optional(),
-  customProperty: z.string().describe('`name:value`').optional(),
-  type: z.enum(TASK_TYPES).optional(),
-  outcome: z.enum(OUTCOMES).describe('Of the last run.').optional(),
-  state: z.enum(STATES).describe('Of the last run.').optional(),
-  app: z.string().describe('Glob over the name of the app.').optional(),
-  stream: z.string().describe('Glob over the name of the stream.').optional(),
-  enabled: z.enum(['true', 'false']).optional(),
+  tag: queryField.texts().optional(),
+  customProperty: queryField.texts().describe('`name:value`').optional(),
+  type: queryField.words(TASK_TYPES).optional(),
+  outcome: queryField.words(OUTCOMES).describe('Of the last run.').optional(),
+  state: queryField.words(STATES).describe('Of the last run.').optional(),
+  app: queryField.texts().describe('Glob over the name of the app.').optional(),
+  stream: queryField.texts().describe('Glob over the name of the stream.').optional(),
+  enabled: queryField.words(['true', 'false']).optional(),
   limit: LIST_PARAMETERS.limit,
   cursor: LIST_PARAMETERS.cursor,
 })
@@ -98,24 +112,19 @@ const TASK = z.object({
     .describe('Null when it never ran.'),
 })
 
-export function executionRoutes(deps: ExecutionRoutesDeps): ApiRoute[] {
+export function executionRoutes({ executions, tasks, stopping }: ExecutionRoutesDeps): ApiRoute[] {
   return [
-    {
-      methods: ['GET'],
+    route({
+      method: 'GET',
       path: '/v4/execution/{executionId}',
-      endpoint: 'senseStartTask',
+      switch: 'senseStartTask',
       scope: 'task:read',
       summary: 'How an execution is doing',
       description:
         'Executions of tasks, reloads of apps begun over this API, and starts that wait in the start queue. What Qlik Sense says may be 10 seconds old, except at the end of `wait`.',
-      schemas: {
-        params: PARAMS,
-        query: z.object({
-          wait: z.int().min(0).max(3600).describe('Seconds that the answer may wait until it is final.').optional(),
-        }),
-        responses: { 200: EXECUTION.describe('The execution.') },
-      },
-      failures: UNREACHABLE,
+      params: PARAMS,
+      query: EXECUTION_QUERY,
+      answers: { 200: EXECUTION.describe('The execution.'), 502: UNREACHABLE },
       examples: [
         {
           name: 'failed-reload',
@@ -149,25 +158,26 @@ export function executionRoutes(deps: ExecutionRoutesDeps): ApiRoute[] {
           },
         },
       ],
-      handle: (request) => execution(deps, request),
-    },
-    {
-      methods: ['GET'],
-      path: '/v4/execution/{executionId}/log',
-      endpoint: null,
-      scope: 'task:read',
-      action: 'execution.log',
-      audit: 'always',
-      summary: 'The script log of an execution',
-      schemas: {
-        params: PARAMS,
-        query: z.object({
-          head: z.int().min(1).describe('Only the first lines.').optional(),
-          tail: z.int().min(1).describe('Only the last lines.').optional(),
-        }),
-        responses: { 200: z.string().describe('The log.') },
+      async handle({ params, query: { wait = 0 }, signal }) {
+        const id = executionIdOf(params)
+        const waited =
+          wait === 0 ? AbortSignal.abort() : AbortSignal.any([signal, stopping, AbortSignal.timeout(wait * 1000)])
+        const found = await executions.get(id, waited).catch(repositoryFailure)
+        if (!found) throw notFound(id)
+        return jsonAnswer(200, found)
       },
-      failures: UNREACHABLE,
+    }),
+    route({
+      method: 'GET',
+      path: '/v4/execution/{executionId}/log',
+      scope: 'task:read',
+      audit: 'execution.log',
+      audited: 'always',
+      summary: 'The script log of an execution',
+      params: PARAMS,
+      // The greatest number of lines is none of the description.
+      readByHandler: { query: LOG_QUERY },
+      answers: { 200: z.string().describe('The log.'), 502: UNREACHABLE },
       examples: [
         {
           name: 'last-lines',
@@ -178,21 +188,34 @@ export function executionRoutes(deps: ExecutionRoutesDeps): ApiRoute[] {
             '20260302T070310.804+0100      Execution Failed\r\n20260302T070310.804+0100      Execution finished.\r\n',
         },
       ],
-      handle: (request) => scriptLog(deps, request),
-    },
-    {
-      methods: ['GET'],
+      async handle({ params, query, note }) {
+        onlyParameters(query, Object.keys(LOG_QUERY.shape))
+        const id = executionIdOf(params)
+        const head = integerParameter(query, 'head', 1, MAX_LINES)
+        const tail = integerParameter(query, 'tail', 1, MAX_LINES)
+        note({ target: [id] })
+        const answer = await executions.scriptLog(id).catch(repositoryFailure)
+        if (answer.found) {
+          const headers = { 'content-type': 'text/plain; charset=utf-8' }
+          return new Response(excerpt(answer.log, head, tail), { headers })
+        }
+        if (!answer.execution) throw notFound(id)
+        throw refusal('LOG_NOT_AVAILABLE', answer.reason)
+      },
+    }),
+    route({
+      method: 'GET',
       path: '/v4/tasks',
-      endpoint: 'senseStartTask',
+      switch: 'senseStartTask',
       scope: 'task:read',
       summary: 'List tasks',
       description:
         'Tasks of all types, sorted by name, with their last run. What Qlik Sense says may be 10 seconds old.',
-      schemas: {
-        query: TASKS_QUERY,
-        responses: { 200: z.object({ tasks: z.array(TASK), nextCursor: text }).describe('The tasks.') },
+      query: TASKS_QUERY,
+      answers: {
+        200: z.object({ tasks: z.array(TASK), nextCursor: text }).describe('The tasks.'),
+        502: UNREACHABLE,
       },
-      failures: UNREACHABLE,
       examples: [
         {
           name: 'by-tag',
@@ -224,65 +247,51 @@ export function executionRoutes(deps: ExecutionRoutesDeps): ApiRoute[] {
           },
         },
       ],
-      handle: (request) => tasks(deps, request),
-    },
+      async handle({ query }) {
+        const { limit = DEFAULT_LIMIT, cursor } = query
+        const page = await tasks.page(readTaskFilter(query), keyInCursor(cursor, 2), limit).catch(repositoryFailure)
+        return jsonAnswer(200, { tasks: page.tasks, nextCursor: page.next && keyCursorOf(page.next) })
+      },
+    }),
   ]
 }
 
-async function execution({ executions, stopping }: ExecutionRoutesDeps, request: ApiRequest): Promise<Response> {
-  onlyParameters(request.query, ['wait'])
-  const id = executionIdOf(request)
-  const seconds = integerParameter(request.query, 'wait', 0, MAX_WAIT_SECONDS) ?? 0
-  const signal =
-    seconds === 0
-      ? AbortSignal.abort()
-      : AbortSignal.any([request.signal, stopping, AbortSignal.timeout(seconds * 1000)])
-  const found = await executions.get(id, signal).catch(repositoryFailure)
-  if (!found) throw notFound(id)
-  return jsonAnswer(200, found)
-}
-
-async function scriptLog({ executions }: ExecutionRoutesDeps, request: ApiRequest): Promise<Response> {
-  onlyParameters(request.query, ['head', 'tail'])
-  const id = executionIdOf(request)
-  const head = integerParameter(request.query, 'head', 1, MAX_LINES)
-  const tail = integerParameter(request.query, 'tail', 1, MAX_LINES)
-  request.note({ target: [id] })
-  const answer = await executions.scriptLog(id).catch(repositoryFailure)
-  if (answer.found) {
-    const headers = { 'content-type': 'text/plain; charset=utf-8' }
-    return new Response(excerpt(answer.log, head, tail), { headers })
+/** Throws 400 `VALIDATION`. */
+export function readTaskFilter(query: z.output<typeof TASKS_QUERY>): TaskFilter {
+  const { name, tag, customProperty, type, outcome, state, app, stream, enabled } = query
+  return {
+    name: name ?? null,
+    tag: tag ?? null,
+    customProperty: customProperty?.map(propertyOf) ?? null,
+    type: type ?? null,
+    outcome: outcome ?? null,
+    state: state ?? null,
+    app: app ?? null,
+    stream: stream ?? null,
+    // Both words together do not limit.
+    enabled: !enabled || new Set(enabled).size > 1 ? null : enabled[0] === 'true',
   }
-  if (!answer.execution) throw notFound(id)
-  throw refusedWithCode(404, 'LOG_NOT_AVAILABLE', 'Script log not available', answer.reason)
 }
 
-async function tasks({ tasks: list }: ExecutionRoutesDeps, { query }: ApiRequest): Promise<Response> {
-  onlyParameters(query, Object.keys(TASKS_QUERY.shape))
-  const filter = readTaskFilter(query)
-  const page = await list.page(filter, keyCursorParameter(query, 2), limitParameter(query)).catch(repositoryFailure)
-  return jsonAnswer(200, { tasks: page.tasks, nextCursor: page.next && keyCursorOf(page.next) })
+function propertyOf(text: string): { name: string; value: string } {
+  const colon = text.indexOf(':')
+  if (colon > 0) return { name: text.slice(0, colon), value: text.slice(colon + 1) }
+  throw invalidQuery([{ path: 'customProperty', message: 'must be name:value' }])
 }
 
-function executionIdOf({ params }: ApiRequest): string {
-  const { executionId = '' } = params
+function executionIdOf({ executionId }: z.output<typeof PARAMS>): string {
   if (isGuid(executionId)) return executionId.toLowerCase()
-  throw refusedWithCode(400, 'INVALID_ID', 'Invalid execution ID', 'An execution ID is a GUID.')
+  throw refusal('INVALID_ID', 'An execution ID is a GUID.', { error: 'Invalid execution ID' })
 }
 
 function notFound(id: string): Refusal {
   const details = `Qlik Sense and Footman know no execution with the id ${id}. Qlik Sense removes old executions.`
-  return refusedWithCode(404, 'EXECUTION_NOT_FOUND', 'Execution not found', details)
+  return refusal('EXECUTION_NOT_FOUND', details)
 }
 
 function repositoryFailure(error: unknown): never {
   if (!(error instanceof QrsError)) throw error
-  throw refusedWithCode(
-    502,
-    'REPOSITORY_UNREACHABLE',
-    'Repository unreachable',
-    `QRS request failed: ${reasonOf(error)}`,
-  )
+  throw refusal('REPOSITORY_UNREACHABLE', `QRS request failed: ${reasonOf(error)}`)
 }
 
 /** The first and the last lines of a text with their line breaks; null = no such part. Both null = the whole text. */

@@ -3,8 +3,6 @@
  * of the tasks themselves those that a page of the answer shows.
  */
 
-import { invalidQuery, valuesParameter, wordsParameter } from '../../http/endpoint/list-query.ts'
-import type { ApiRequest } from '../../http/endpoint/route.ts'
 import { globMatcher } from '../../platform/glob.ts'
 import type { Clock } from '../../platform/types.ts'
 import { QrsError } from '../../qlik/qrs/errors.ts'
@@ -21,17 +19,15 @@ import {
   isoOf,
   lastResultOf,
   meaningOf,
-  OUTCOMES,
   type Progress,
   progressOf,
-  STATES,
   STATUSES,
   TASK_TYPES,
   taskTypeText,
 } from './status.ts'
 
 /** Null = any. A list = any of them. */
-interface TaskFilter {
+export interface TaskFilter {
   /** Globs. */
   readonly name: readonly string[] | null
   readonly tag: readonly string[] | null
@@ -344,29 +340,4 @@ function lastRun(result: QrsExecutionResult | null): LastRun | null {
   if (!progress) return null
   const { state, outcome, stoppedAt, runMs } = progress
   return { executionId: result.executionID ?? null, state, outcome, stoppedAt: isoOf(stoppedAt), runMs }
-}
-
-type Query = ApiRequest['query']
-
-/** Throws 400 `VALIDATION`. */
-export function readTaskFilter(query: Query): TaskFilter {
-  const enabled = wordsParameter(query, 'enabled', ['true', 'false'])
-  return {
-    name: valuesParameter(query, 'name'),
-    tag: valuesParameter(query, 'tag'),
-    customProperty: valuesParameter(query, 'customProperty')?.map(propertyOf) ?? null,
-    type: wordsParameter(query, 'type', TASK_TYPES),
-    outcome: wordsParameter(query, 'outcome', OUTCOMES),
-    state: wordsParameter(query, 'state', STATES),
-    app: valuesParameter(query, 'app'),
-    stream: valuesParameter(query, 'stream'),
-    // Both words together do not limit.
-    enabled: enabled === null || new Set(enabled).size > 1 ? null : enabled[0] === 'true',
-  }
-}
-
-function propertyOf(text: string): { name: string; value: string } {
-  const colon = text.indexOf(':')
-  if (colon > 0) return { name: text.slice(0, colon), value: text.slice(colon + 1) }
-  throw invalidQuery([{ path: 'customProperty', message: 'must be name:value' }])
 }

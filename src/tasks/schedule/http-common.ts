@@ -1,8 +1,8 @@
 /** Shared by the endpoints of schedules: their refusals, and the views of a schedule. */
 import { z } from 'zod'
 import { type Caller, requireScope, type TaskSelectors } from '../../http/endpoint/caller.ts'
-import type { ApiRequest } from '../../http/endpoint/route.ts'
-import { Refusal, refused, refusedWithCode } from '../../http/errors.ts'
+import { type ApiRoute, type CheckedRequest, type Endpoint, type Fields, route } from '../../http/endpoint/route.ts'
+import { Refusal, refusal, refused } from '../../http/errors.ts'
 import { isStorageTrouble } from '../../platform/sqlite.ts'
 import type { Logger } from '../../platform/types.ts'
 import { checkKeyValues } from '../start/parse.ts'
@@ -18,15 +18,16 @@ export interface GuardDeps {
   readonly fixed: 'satellite' | 'shadow' | null
 }
 
-export type ScheduleHandler = (request: ApiRequest, scheduler: Scheduler) => Response | Promise<Response>
-
-export interface Guard {
+/** An endpoint of schedules: one of the API, and how it refuses. */
+export interface ScheduleEndpoint<Params extends Fields, Query extends Fields, Body extends Fields>
+  extends Omit<Endpoint<Params, Query, Body>, 'handle' | 'legacyErrors'> {
   /** Message of the 500. */
   readonly failure: string
-  /** Message of the 400 for a schedule that is not there; null = 404 in the form of new endpoints. */
-  readonly unknown: ((id: string) => string) | null
+  /** Message of the 400 for a schedule that is not there; absent: 404 in the form of new endpoints. */
+  readonly unknown?: (id: string) => string
   /** It changes or runs something. */
   readonly changes: boolean
+  handle(request: CheckedRequest<Params, Query, Body>, scheduler: Scheduler): Response | Promise<Response>
 }
 
 export const PARAMS = z.object({ id: z.string().describe('Id of the schedule.') })
@@ -38,50 +39,64 @@ export const CHANGE_FAILURES = {
   500: 'The schedule file could not be read or written; nothing has changed.',
 }
 
-/** The id of the path. */
-export const idOf = ({ params }: ApiRequest): string => params.id ?? ''
-
 export function requiredSchedule(scheduler: Scheduler, id: string): Schedule {
   const schedule = scheduler.get(id)
   if (!schedule) throw new UnknownScheduleError(id)
   return schedule
 }
 
-/** A handler whose refusals have the form that clients know. */
-export function guarded(
-  deps: GuardDeps,
-  guard: Guard,
-  handle: ScheduleHandler,
-): (request: ApiRequest) => Promise<Response> {
-  return async (request) => {
-    const { scheduler, log } = deps
-    if (!scheduler) throw refused(400, 'REST SCHEDULER: Scheduler is disabled in config file.')
-    if (guard.changes) requireOwn(deps.fixed)
-    await scheduler.ready
-    try {
-      return await handle(request, scheduler)
-    } catch (error) {
-      if (error instanceof Refusal || isStorageTrouble(error)) throw error
-      throw refusalOf(error, guard, log, request.requestId)
-    }
+/** As `route()`, with refusals in the form that clients know; whether there is a scheduler comes before the request. */
+export function scheduleRoute<
+  Params extends Fields = undefined,
+  Query extends Fields = undefined,
+  Body extends Fields = undefined,
+>(deps: GuardDeps, definition: ScheduleEndpoint<Params, Query, Body>): ApiRoute {
+  const { failure, unknown, changes, handle, ...endpoint } = definition
+  const made = route<Params, Query, Body>({
+    ...endpoint,
+    handle: (request) => handle(request, requireScheduler(deps.scheduler)),
+  })
+  return {
+    ...made,
+    async handle(request) {
+      const scheduler = requireScheduler(deps.scheduler)
+      if (changes) requireOwn(deps.fixed)
+      await scheduler.ready
+      try {
+        return await made.handle(request)
+      } catch (error) {
+        if (error instanceof Refusal || isStorageTrouble(error)) throw error
+        throw refusalOf(error, definition, deps.log, request.requestId)
+      }
+    },
   }
+}
+
+function requireScheduler(scheduler: Scheduler | null): Scheduler {
+  if (!scheduler) throw refused(400, 'REST SCHEDULER: Scheduler is disabled in config file.')
+  return scheduler
 }
 
 function requireOwn(fixed: GuardDeps['fixed']): void {
   if (fixed === 'satellite') {
     const details = 'This Footman is a satellite (Butler.footman.node.role); change and run schedules on the primary.'
-    throw refusedWithCode(409, 'NOT_PRIMARY', 'Not the primary', details)
+    throw refusal('NOT_PRIMARY', details)
   }
   if (fixed === 'shadow') {
     const details = 'Footman runs in shadow mode, which changes and starts nothing.'
-    throw refusedWithCode(409, 'SHADOW_MODE', 'Shadow mode', details)
+    throw refusal('SHADOW_MODE', details)
   }
 }
 
-function refusalOf(error: unknown, { failure, unknown }: Guard, log: Logger, requestId: string): Refusal {
+function refusalOf(
+  error: unknown,
+  { failure, unknown }: Pick<ScheduleEndpoint<undefined, undefined, undefined>, 'failure' | 'unknown'>,
+  log: Logger,
+  requestId: string,
+): Refusal {
   if (error instanceof UnknownScheduleError) {
     if (unknown) return refused(400, unknown(error.id))
-    return refusedWithCode(404, 'SCHEDULE_NOT_FOUND', 'Schedule not found', `No schedule has the id ${error.id}.`)
+    return refusal('SCHEDULE_NOT_FOUND', `No schedule has the id ${error.id}.`)
   }
   if (error instanceof InvalidScheduleError) return refused(400, error.message, error.details)
   if (error instanceof FileBrokenError) {

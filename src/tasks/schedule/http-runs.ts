@@ -3,29 +3,25 @@ import { z } from 'zod'
 import type { Idempotency } from '../../http/endpoint/idempotency.ts'
 import {
   cursorOf,
-  cursorParameter,
-  integerParameter,
+  DEFAULT_LIMIT,
   LIST_PARAMETERS,
-  limitParameter,
-  onlyParameters,
+  positionInCursor,
+  queryField,
 } from '../../http/endpoint/list-query.ts'
 import { type ApiRoute, jsonAnswer } from '../../http/endpoint/route.ts'
 import { field, invalidBody, strictBody } from '../../http/endpoint/validation.ts'
-import { refusedWithCode } from '../../http/errors.ts'
+import { refusal } from '../../http/errors.ts'
 import type { Clock } from '../../platform/types.ts'
 import {
   CHANGE_FAILURES,
   EXAMPLE_ID,
   EXAMPLE_TASK,
-  type Guard,
   type GuardDeps,
-  guarded,
-  idOf,
   PARAMS,
   type RightsDeps,
   requiredSchedule,
   requireRights,
-  type ScheduleHandler,
+  scheduleRoute,
 } from './http-common.ts'
 import { EXTRA_FIELDS, type Planner, planText } from './plan.ts'
 import type { RunStore } from './store.ts'
@@ -41,7 +37,20 @@ export interface RunRoutesDeps extends GuardDeps, RightsDeps {
 const DEFAULT_COUNT = 10
 const MAX_COUNT = 100
 
-const count = z.int().min(1).max(MAX_COUNT).describe('How many times. Default 10.').optional()
+const NEXT_QUERY = z.object({
+  count: queryField.integer(1, MAX_COUNT).describe('How many times. Default 10.').optional(),
+})
+const RUNS_QUERY = z.object({ limit: LIST_PARAMETERS.limit, cursor: LIST_PARAMETERS.cursor })
+
+const PREVIEW = z.object({
+  cronSchedule: z.string().describe('5 or 6 fields, months 0-11 or jan-dec.'),
+  timezone: z.string().describe('IANA time zone.'),
+  count: z.int().min(1).max(MAX_COUNT).describe('How many times. Default 10.').optional(),
+  window: z.unknown().describe('Window or list of windows.').optional(),
+  onlyOn: z.unknown().describe('Calendars.').optional(),
+  notOn: z.unknown().describe('Calendars.').optional(),
+  shift: z.unknown().describe('`none`, `previous` or `next`.').optional(),
+})
 
 const COMING = z.object({
   next: z.array(z.string()).describe('Times that calendars and windows let through.'),
@@ -70,40 +79,38 @@ const RUN_VIEW = z.object({
 const EXAMPLE_RUN_ID = '019cacea-e080-7cba-a551-2100f80b56fc'
 
 export function runRoutes(deps: RunRoutesDeps): ApiRoute[] {
-  const guard: Guard = { failure: 'Failed retrieving schedule', unknown: null, changes: false }
+  const { planner, store, idempotency, clock } = deps
+  const reading = { switch: 'scheduler.getSchedule', failure: 'Failed retrieving schedule', changes: false } as const
   return [
-    {
-      methods: ['GET'],
+    scheduleRoute(deps, {
+      ...reading,
+      method: 'GET',
       path: '/v4/schedules/{id}/next',
-      endpoint: 'scheduler.getSchedule',
       scope: 'schedule:read',
       summary: 'When a schedule fires next',
-      schemas: { params: PARAMS, query: z.object({ count }), responses: { 200: COMING } },
+      params: PARAMS,
+      query: NEXT_QUERY,
+      answers: { 200: COMING },
       examples: [
         { name: 'next', params: { id: EXAMPLE_ID }, query: { count: '1' }, status: 200, answer: EXAMPLE_COMING },
       ],
-      handle: guarded(deps, guard, coming(deps)),
-    },
-    {
-      methods: ['POST'],
+      handle({ params: { id }, query: { count = DEFAULT_COUNT } }, scheduler) {
+        const { plan, problem } = requiredSchedule(scheduler, id)
+        if (!plan) return jsonAnswer(200, { next: [], text: `not valid: ${problem?.message}` })
+        return comingAnswer(plan, clock.now(), count)
+      },
+    }),
+    scheduleRoute(deps, {
+      ...reading,
+      method: 'POST',
       path: '/v4/schedules/preview',
-      endpoint: 'scheduler.getSchedule',
       scope: 'schedule:read',
-      action: 'schedule.preview',
+      audit: 'schedule.preview',
       summary: 'When a schedule would fire',
       description: 'With the members of a schedule that decide about its times. Nothing is created.',
-      schemas: {
-        body: z.object({
-          cronSchedule: z.string().describe('5 or 6 fields, months 0-11 or jan-dec.'),
-          timezone: z.string().describe('IANA time zone.'),
-          count,
-          window: z.unknown().describe('Window or list of windows.').optional(),
-          onlyOn: z.unknown().describe('Calendars.').optional(),
-          notOn: z.unknown().describe('Calendars.').optional(),
-          shift: z.unknown().describe('`none`, `previous` or `next`.').optional(),
-        }),
-        responses: { 200: COMING },
-      },
+      // It takes all members of a schedule, and shows those that matter.
+      readByHandler: { body: PREVIEW },
+      answers: { 200: COMING },
       examples: [
         {
           name: 'weekdays',
@@ -112,20 +119,27 @@ export function runRoutes(deps: RunRoutesDeps): ApiRoute[] {
           answer: EXAMPLE_COMING,
         },
       ],
-      handle: guarded(deps, guard, preview(deps)),
-    },
-    {
-      methods: ['GET'],
+      handle({ body }) {
+        const { count, ...values } = strictBody(PREVIEW_SHAPE, body) as Record<string, unknown>
+        const number = Number(count ?? DEFAULT_COUNT)
+        if (number < 1 || number > MAX_COUNT) {
+          throw invalidBody([{ path: 'count', message: `must be a whole number from 1 to ${MAX_COUNT}` }])
+        }
+        const planned = planner.plan({ ...values, qlikSenseTaskId: ANY_TASK })
+        if (!planned.ok) throw previewRefusal(planned.problem)
+        return comingAnswer(planned.plan, clock.now(), number)
+      },
+    }),
+    scheduleRoute(deps, {
+      ...reading,
+      method: 'GET',
       path: '/v4/schedules/{id}/runs',
-      endpoint: 'scheduler.getSchedule',
       scope: 'schedule:read',
       summary: 'The runs of a schedule',
       description: 'Newest first, skipped ones included.',
-      schemas: {
-        params: PARAMS,
-        query: z.object({ limit: LIST_PARAMETERS.limit, cursor: LIST_PARAMETERS.cursor }),
-        responses: { 200: z.object({ runs: z.array(RUN_VIEW), nextCursor: text }) },
-      },
+      params: PARAMS,
+      query: RUNS_QUERY,
+      answers: { 200: z.object({ runs: z.array(RUN_VIEW), nextCursor: text }) },
       examples: [
         {
           name: 'runs',
@@ -152,34 +166,40 @@ export function runRoutes(deps: RunRoutesDeps): ApiRoute[] {
           },
         },
       ],
-      handle: guarded(deps, guard, runs(deps)),
-    },
-    {
-      methods: ['POST'],
+      handle({ params, query: { limit = DEFAULT_LIMIT, cursor } }, scheduler) {
+        const { id } = requiredSchedule(scheduler, params.id)
+        const found = store.page(id, limit + 1, positionInCursor(cursor))
+        const page = found.slice(0, limit)
+        const isMore = found.length > limit
+        return jsonAnswer(200, { runs: page.map(runView), nextCursor: isMore ? cursorOf(page.at(-1)!.dueAt) : null })
+      },
+    }),
+    scheduleRoute(deps, {
+      failure: 'Failed running schedule',
+      changes: true,
+      method: 'POST',
       path: '/v4/schedules/{id}/run',
-      endpoint: 'scheduler.startSchedule',
+      switch: 'scheduler.startSchedule',
       scope: 'schedule:run',
-      action: 'schedule.run',
+      audit: 'schedule.run',
       body: 'ignored',
       summary: 'Run a schedule now',
       description: 'Also when it is stopped; windows and calendars are not asked.',
-      schemas: { params: PARAMS, responses: { 202: z.object({ runId: z.string() }) } },
-      failures: CHANGE_FAILURES,
+      params: PARAMS,
+      answers: { 202: z.object({ runId: z.string() }), ...CHANGE_FAILURES },
       examples: [{ name: 'now', params: { id: EXAMPLE_ID }, status: 202, answer: { runId: EXAMPLE_RUN_ID } }],
-      handle: guarded(deps, { failure: 'Failed running schedule', unknown: null, changes: true }, run(deps)),
-    },
+      handle: (request, scheduler) =>
+        idempotency.once(request, async () => {
+          const { id, plan } = requiredSchedule(scheduler, request.params.id)
+          request.note({ target: [id] })
+          if (plan) await requireRights(deps, request.caller, plan, 'existing')
+          const made = await scheduler.run(id)
+          if (!made) throw new Error('the run could not be recorded')
+          return jsonAnswer(202, { runId: made.id })
+        }),
+    }),
   ]
 }
-
-const coming =
-  ({ clock }: RunRoutesDeps): ScheduleHandler =>
-  (request, scheduler) => {
-    onlyParameters(request.query, ['count'])
-    const wanted = integerParameter(request.query, 'count', 1, MAX_COUNT) ?? DEFAULT_COUNT
-    const { plan, problem } = requiredSchedule(scheduler, idOf(request))
-    if (!plan) return jsonAnswer(200, { next: [], text: `not valid: ${problem?.message}` })
-    return comingAnswer(plan, clock.now(), wanted)
-  }
 
 const extras = Object.fromEntries(Object.keys(EXTRA_FIELDS).map((name) => [name, z.unknown().optional()]))
 const PREVIEW_SHAPE = {
@@ -191,24 +211,11 @@ const PREVIEW_SHAPE = {
 /** A schedule needs a task; for a preview any will do. */
 const ANY_TASK = '00000000-0000-4000-8000-000000000000'
 
-const preview =
-  ({ planner, clock }: RunRoutesDeps): ScheduleHandler =>
-  ({ body }) => {
-    const { count: wanted, ...values } = strictBody(PREVIEW_SHAPE, body) as Record<string, unknown>
-    const number = Number(wanted ?? DEFAULT_COUNT)
-    if (number < 1 || number > MAX_COUNT) {
-      throw invalidBody([{ path: 'count', message: `must be a whole number from 1 to ${MAX_COUNT}` }])
-    }
-    const planned = planner.plan({ ...values, qlikSenseTaskId: ANY_TASK })
-    if (!planned.ok) throw previewRefusal(planned.problem)
-    return comingAnswer(planned.plan, clock.now(), number)
-  }
-
 function previewRefusal({ field: name, message, details = message }: PlanProblem) {
-  if (name === 'cronSchedule') return refusedWithCode(400, 'INVALID_CRON', 'Invalid cron expression', details)
+  if (name === 'cronSchedule') return refusal('INVALID_CRON', details)
   if (name === 'timezone') {
     const hint = 'is no IANA time zone; write for example Europe/Stockholm'
-    return refusedWithCode(400, 'INVALID_TIMEZONE', 'Invalid time zone', `"${message.slice(18)}" ${hint}`)
+    return refusal('INVALID_TIMEZONE', `"${message.slice(18)}" ${hint}`)
   }
   return invalidBody([{ path: name, message: message.replace(`Invalid ${name}: `, '') }])
 }
@@ -216,30 +223,6 @@ function previewRefusal({ field: name, message, details = message }: PlanProblem
 function comingAnswer(plan: Plan, now: number, wanted: number): Response {
   return jsonAnswer(200, { next: plan.coming(now, wanted).map(iso), text: planText(plan) })
 }
-
-const runs =
-  ({ store }: RunRoutesDeps): ScheduleHandler =>
-  (request, scheduler) => {
-    onlyParameters(request.query, ['limit', 'cursor'])
-    const limit = limitParameter(request.query)
-    const { id } = requiredSchedule(scheduler, idOf(request))
-    const found = store.page(id, limit + 1, cursorParameter(request.query))
-    const page = found.slice(0, limit)
-    const isMore = found.length > limit
-    return jsonAnswer(200, { runs: page.map(runView), nextCursor: isMore ? cursorOf(page.at(-1)!.dueAt) : null })
-  }
-
-const run =
-  (deps: RunRoutesDeps): ScheduleHandler =>
-  (request, scheduler) =>
-    deps.idempotency.once(request, async () => {
-      const { id, plan } = requiredSchedule(scheduler, idOf(request))
-      request.note({ target: [id] })
-      if (plan) await requireRights(deps, request.caller, plan, 'existing')
-      const made = await scheduler.run(id)
-      if (!made) throw new Error('the run could not be recorded')
-      return jsonAnswer(202, { runId: made.id })
-    })
 
 function runView(run: Run): object {
   return {

@@ -1,7 +1,7 @@
 /** The endpoints of Butler's scheduler, and the one to change a schedule. */
 import { z } from 'zod'
-import { requireScope } from '../../http/endpoint/caller.ts'
-import { type ApiRequest, type ApiRoute, jsonAnswer } from '../../http/endpoint/route.ts'
+import { type Caller, requireScope } from '../../http/endpoint/caller.ts'
+import { type ApiRoute, jsonAnswer } from '../../http/endpoint/route.ts'
 import { field, isObject, validate } from '../../http/endpoint/validation.ts'
 import { refused } from '../../http/errors.ts'
 import {
@@ -9,21 +9,19 @@ import {
   EXAMPLE_ID,
   EXAMPLE_TASK,
   type GuardDeps,
-  guarded,
-  idOf,
   listedSchedule,
   PARAMS,
   type RightsDeps,
   requiredSchedule,
   requireRights,
-  type ScheduleHandler,
+  scheduleRoute,
   statusText,
   wholeSchedule,
 } from './http-common.ts'
 import type { Planner } from './plan.ts'
 import { InvalidScheduleError } from './repository.ts'
 import type { Scheduler } from './scheduler.ts'
-import { ACTION_SCOPES, type ScheduleValues } from './types.ts'
+import { ACTION_SCOPES, type Schedule, type ScheduleValues } from './types.ts'
 
 export interface ScheduleRoutesDeps extends GuardDeps, RightsDeps {
   readonly planner: Planner
@@ -44,6 +42,8 @@ const NEW_SCHEDULE = field.object({
 })
 const SCHEDULE_CHANGES = NEW_SCHEDULE.partial()
 const SELECTED = field.object({ id: field.array(field.string()).optional() })
+
+const LIST_QUERY = z.object({ id: z.string().describe('Only this schedule, with all its members.').optional() })
 
 const stored = z.looseObject({
   id: z.string(),
@@ -87,36 +87,46 @@ const NOT_FOUND = (id: string): string => `REST SCHEDULER: Schedule ID ${id} not
 
 export function scheduleRoutes(deps: ScheduleRoutesDeps): ApiRoute[] {
   return [
-    {
-      methods: ['GET'],
+    scheduleRoute(deps, {
+      method: 'GET',
       path: '/v4/schedules',
-      endpoint: 'scheduler.getSchedule',
+      switch: 'scheduler.getSchedule',
       scope: 'schedule:read',
       butler: true,
       summary: 'List the schedules',
       description: 'All of them, or with `id` a list of one.',
-      schemas: {
-        query: z.object({ id: z.string().describe('Only this schedule, with all its members.').optional() }),
-        responses: { 200: z.array(listed) },
-      },
+      // Of several ids the first counts.
+      readByHandler: { query: LIST_QUERY },
+      answers: { 200: z.array(listed) },
       examples: [
         { name: 'all', status: 200, answer: [EXAMPLE] },
         { name: 'one', query: { id: EXAMPLE_ID }, status: 200, answer: [EXAMPLE] },
       ],
-      handle: guarded(deps, { failure: 'Failed retrieving schedule', unknown: NOT_FOUND, changes: false }, list),
-    },
-    {
-      methods: ['POST'],
+      failure: 'Failed retrieving schedule',
+      unknown: NOT_FOUND,
+      changes: false,
+      handle({ query: { id } }, scheduler) {
+        if (id === undefined) {
+          const all = scheduler.list().map((schedule) => listedSchedule(scheduler, schedule))
+          return jsonAnswer(200, all)
+        }
+        const schedule = requiredSchedule(scheduler, [id].flat()[0] ?? '')
+        return jsonAnswer(200, [wholeSchedule(scheduler, schedule)])
+      },
+    }),
+    scheduleRoute(deps, {
+      method: 'POST',
       path: '/v4/schedules',
-      endpoint: 'scheduler.createNewSchedule',
+      switch: 'scheduler.createNewSchedule',
       scope: 'schedule:write',
       butler: true,
-      action: 'schedule.create',
+      audit: 'schedule.create',
       summary: 'Create a schedule',
       description:
         'Months in numbers count from 0. Further members: `target`, `action`, `window`, `onlyOn`, `notOn`, `shift`, `overlapPolicy`, `misfirePolicy`, `jitter`; others are kept as they are.',
-      schemas: { body: NEW_SCHEDULE, responses: { 201: stored } },
-      failures: WRITE_FAILURES,
+      // Members are stored in the order in which they came.
+      readByHandler: { body: NEW_SCHEDULE },
+      answers: { 201: stored, ...WRITE_FAILURES },
       examples: [
         {
           name: 'mornings',
@@ -130,18 +140,28 @@ export function scheduleRoutes(deps: ScheduleRoutesDeps): ApiRoute[] {
           },
         },
       ],
-      handle: guarded(deps, { failure: 'Failed adding new schedule', unknown: NOT_FOUND, changes: true }, create(deps)),
-    },
-    {
-      methods: ['PUT'],
+      failure: 'Failed adding new schedule',
+      unknown: NOT_FOUND,
+      changes: true,
+      async handle({ body, caller, note }, scheduler) {
+        const values = valuesOf(NEW_SCHEDULE, body)
+        await checkRights(deps, caller, values)
+        const schedule = await scheduler.create(values)
+        note({ target: [schedule.id] })
+        return jsonAnswer(201, schedule.values)
+      },
+    }),
+    scheduleRoute(deps, {
+      method: 'PUT',
       path: '/v4/schedules/{id}',
-      endpoint: 'scheduler.updateSchedule',
+      switch: 'scheduler.updateSchedule',
       scope: 'schedule:write',
-      action: 'schedule.update',
+      audit: 'schedule.update',
       summary: 'Change a schedule',
       description: 'Members that are not given stay; `null` takes one of the further members away.',
-      schemas: { params: PARAMS, body: SCHEDULE_CHANGES, responses: { 200: z.array(stored) } },
-      failures: WRITE_FAILURES,
+      params: PARAMS,
+      readByHandler: { body: SCHEDULE_CHANGES },
+      answers: { 200: z.array(stored), ...WRITE_FAILURES },
       examples: [
         {
           name: 'later',
@@ -151,47 +171,60 @@ export function scheduleRoutes(deps: ScheduleRoutesDeps): ApiRoute[] {
           answer: [{ ...EXAMPLE, cronSchedule: '0,30 7-18 * * 1-5' }],
         },
       ],
-      handle: guarded(deps, { failure: 'Failed updating schedule', unknown: NOT_FOUND, changes: true }, update(deps)),
-    },
-    {
-      methods: ['DELETE'],
+      failure: 'Failed updating schedule',
+      unknown: NOT_FOUND,
+      changes: true,
+      async handle({ params: { id }, body, caller, note }, scheduler) {
+        note({ target: [id] })
+        const changes = valuesOf(SCHEDULE_CHANGES, body)
+        const { values, plan } = requiredSchedule(scheduler, id)
+        if (plan) requireScope(caller, ACTION_SCOPES[plan.action.type])
+        await checkRights(deps, caller, { ...values, ...changes })
+        const schedule = await scheduler.update(id, changes)
+        return jsonAnswer(200, [schedule.values])
+      },
+    }),
+    scheduleRoute(deps, {
+      method: 'DELETE',
       path: '/v4/schedules/{id}',
-      endpoint: 'scheduler.deleteSchedule',
+      switch: 'scheduler.deleteSchedule',
       scope: 'schedule:write',
       butler: true,
-      action: 'schedule.delete',
+      audit: 'schedule.delete',
       summary: 'Delete a schedule',
-      schemas: { params: PARAMS, responses: { 204: z.void().describe('Deleted.') } },
-      failures: CHANGE_FAILURES,
+      params: PARAMS,
+      answers: { 204: z.void().describe('Deleted.'), ...CHANGE_FAILURES },
       examples: [{ name: 'one', params: { id: EXAMPLE_ID }, status: 204 }],
-      handle: guarded(
-        deps,
-        {
-          failure: 'Failed deleting schedule',
-          unknown: (id) => `REST SCHEDULER: Delete for schedule ID ${id} failed.`,
-          changes: true,
-        },
-        remove,
-      ),
-    },
+      failure: 'Failed deleting schedule',
+      unknown: (id) => `REST SCHEDULER: Delete for schedule ID ${id} failed.`,
+      changes: true,
+      async handle({ params: { id }, caller, note }, scheduler) {
+        note({ target: [id] })
+        const { plan } = requiredSchedule(scheduler, id)
+        if (plan) requireScope(caller, ACTION_SCOPES[plan.action.type])
+        await scheduler.remove(id)
+        return new Response(null, { status: 204 })
+      },
+    }),
     ...stateRoutes(deps, { verb: 'start', failure: 'Failed starting schedule', lastKnownState: 'started' }),
     ...stateRoutes(deps, { verb: 'stop', failure: 'Failed stopping schedule', lastKnownState: 'stopped' }),
-    {
-      methods: ['GET'],
+    scheduleRoute(deps, {
+      method: 'GET',
       path: '/v4/schedules/status',
-      endpoint: 'scheduler.getScheduleStatusAll',
+      switch: 'scheduler.getScheduleStatusAll',
       scope: 'schedule:read',
       butler: true,
       summary: 'Which schedules run',
-      schemas: { responses: { 200: z.string().describe('A line per schedule.') } },
+      answers: { 200: z.string().describe('A line per schedule.') },
       examples: [{ name: 'all', status: 200, answer: `{\n'${EXAMPLE_ID}': 0,30 6-18 * * 1-5 status: Running \n}` }],
-      handle: guarded(
-        deps,
-        { failure: 'Failed retrieving scheduler status', unknown: NOT_FOUND, changes: false },
-        (_, scheduler) =>
-          new Response(statusText(scheduler.list()), { headers: { 'content-type': 'text/plain; charset=utf-8' } }),
-      ),
-    },
+      failure: 'Failed retrieving scheduler status',
+      unknown: NOT_FOUND,
+      changes: false,
+      handle(_, scheduler) {
+        const headers = { 'content-type': 'text/plain; charset=utf-8' }
+        return new Response(statusText(scheduler.list()), { headers })
+      },
+    }),
   ]
 }
 
@@ -203,115 +236,63 @@ interface StateRoutes {
 
 /** Starting and stopping: one schedule, and several of them. */
 function stateRoutes(deps: ScheduleRoutesDeps, { verb, failure, lastKnownState }: StateRoutes): ApiRoute[] {
-  const verbText = verb === 'start' ? 'Start' : 'Stop'
+  const running = verb === 'start'
+  const verbText = running ? 'Start' : 'Stop'
+  const notChanged = (id: string) => `REST SCHEDULER: ${failure} ID ${id}.`
   const answer = [{ ...EXAMPLE, lastKnownState }]
   return [
-    {
-      methods: ['PUT'],
+    scheduleRoute(deps, {
+      method: 'PUT',
       path: `/v4/schedules/{id}/${verb}`,
-      endpoint: `scheduler.${verb}Schedule`,
+      switch: `scheduler.${verb}Schedule`,
       scope: 'schedule:run',
       butler: true,
-      action: `schedule.${verb}`,
+      audit: `schedule.${verb}`,
       body: 'ignored',
       summary: `${verbText} a schedule`,
-      schemas: { params: PARAMS, responses: { 200: z.array(stored) } },
-      failures: CHANGE_FAILURES,
+      params: PARAMS,
+      answers: { 200: z.array(stored), ...CHANGE_FAILURES },
       examples: [{ name: 'one', params: { id: EXAMPLE_ID }, status: 200, answer }],
-      handle: guarded(
-        deps,
-        { failure, unknown: (id) => `REST SCHEDULER: ${failure} ID ${id}.`, changes: true },
-        setOne(deps, verb === 'start', `REST SCHEDULER: ${failure} ID`),
-      ),
-    },
-    {
-      methods: ['PUT'],
+      failure,
+      unknown: notChanged,
+      changes: true,
+      async handle({ params: { id }, caller, note }, scheduler) {
+        note({ target: [id] })
+        if (running) await requireRightsFor(deps, caller, scheduler, [id])
+        const changed = await scheduler.setRunning([id], running).catch((error: unknown) => {
+          if (!(error instanceof InvalidScheduleError)) throw error
+          throw refused(400, notChanged(id), error.message)
+        })
+        return jsonAnswer(200, changed.map(valuesOfOne))
+      },
+    }),
+    scheduleRoute(deps, {
+      method: 'PUT',
       path: `/v4/schedules/${verb}all`,
-      endpoint: `scheduler.${verb}Schedule`,
+      switch: `scheduler.${verb}Schedule`,
       scope: 'schedule:run',
       butler: true,
-      action: `schedule.${verb}`,
+      audit: `schedule.${verb}`,
       summary: `${verbText} schedules`,
       description: 'All of them, or those of the body.',
-      schemas: { body: SELECTED.optional(), responses: { 200: z.array(stored) } },
-      failures: CHANGE_FAILURES,
+      readByHandler: { body: SELECTED.optional() },
+      answers: { 200: z.array(stored), ...CHANGE_FAILURES },
       examples: [{ name: 'some', body: { id: [EXAMPLE_ID] }, status: 200, answer }],
-      handle: guarded(deps, { failure, unknown: NOT_FOUND, changes: true }, setAll(deps, verb === 'start')),
-    },
+      failure,
+      unknown: NOT_FOUND,
+      changes: true,
+      async handle({ body, caller, note }, scheduler) {
+        const { id } = body === undefined ? {} : validate('body', SELECTED, body)
+        if (id !== undefined) note({ target: id })
+        if (running) await requireRightsFor(deps, caller, scheduler, id ?? null)
+        const changed = await scheduler.setRunning(id ?? null, running)
+        return jsonAnswer(200, changed.map(valuesOfOne))
+      },
+    }),
   ]
 }
 
-const list: ScheduleHandler = ({ query }, scheduler) => {
-  const { id } = query
-  if (id === undefined)
-    return jsonAnswer(
-      200,
-      scheduler.list().map((schedule) => listedSchedule(scheduler, schedule)),
-    )
-  const schedule = requiredSchedule(scheduler, [id].flat()[0] ?? '')
-  return jsonAnswer(200, [wholeSchedule(scheduler, schedule)])
-}
-
-const create =
-  (deps: ScheduleRoutesDeps): ScheduleHandler =>
-  async (request, scheduler) => {
-    const values = valuesOf(NEW_SCHEDULE, request.body)
-    await checkRights(deps, request, values)
-    const schedule = await scheduler.create(values)
-    request.note({ target: [schedule.id] })
-    return jsonAnswer(201, schedule.values)
-  }
-
-const update =
-  (deps: ScheduleRoutesDeps): ScheduleHandler =>
-  async (request, scheduler) => {
-    const id = idOf(request)
-    request.note({ target: [id] })
-    const changes = valuesOf(SCHEDULE_CHANGES, request.body)
-    const { values, plan } = requiredSchedule(scheduler, id)
-    if (plan) requireScope(request.caller, ACTION_SCOPES[plan.action.type])
-    await checkRights(deps, request, { ...values, ...changes })
-    const schedule = await scheduler.update(id, changes)
-    return jsonAnswer(200, [schedule.values])
-  }
-
-const remove: ScheduleHandler = async (request, scheduler) => {
-  const id = idOf(request)
-  request.note({ target: [id] })
-  const { plan } = requiredSchedule(scheduler, id)
-  if (plan) requireScope(request.caller, ACTION_SCOPES[plan.action.type])
-  await scheduler.remove(id)
-  return new Response(null, { status: 204 })
-}
-
-const setOne =
-  (deps: ScheduleRoutesDeps, running: boolean, failure: string): ScheduleHandler =>
-  async (request, scheduler) => {
-    const id = idOf(request)
-    request.note({ target: [id] })
-    if (running) await requireRightsFor(deps, request, scheduler, [id])
-    const changed = await scheduler.setRunning([id], running).catch((error: unknown) => {
-      if (!(error instanceof InvalidScheduleError)) throw error
-      throw refused(400, `${failure} ${id}.`, error.message)
-    })
-    return jsonAnswer(
-      200,
-      changed.map(({ values }) => values),
-    )
-  }
-
-const setAll =
-  (deps: ScheduleRoutesDeps, running: boolean): ScheduleHandler =>
-  async (request, scheduler) => {
-    const { id } = request.body === undefined ? {} : validate('body', SELECTED, request.body)
-    if (id !== undefined) request.note({ target: id })
-    if (running) await requireRightsFor(deps, request, scheduler, id ?? null)
-    const changed = await scheduler.setRunning(id ?? null, running)
-    return jsonAnswer(
-      200,
-      changed.map(({ values }) => values),
-    )
-  }
+const valuesOfOne = ({ values }: Schedule): ScheduleValues => values
 
 /** The members of the body, in its order, in the form of the schema; others as they came. */
 function valuesOf(schema: typeof NEW_SCHEDULE | typeof SCHEDULE_CHANGES, body: unknown): ScheduleValues {
@@ -321,7 +302,7 @@ function valuesOf(schema: typeof NEW_SCHEDULE | typeof SCHEDULE_CHANGES, body: u
 }
 
 /** A schedule that is made or changed is checked like the calls that its firings stand for. */
-async function checkRights(deps: ScheduleRoutesDeps, { caller }: ApiRequest, values: ScheduleValues): Promise<void> {
+async function checkRights(deps: ScheduleRoutesDeps, caller: Caller, values: ScheduleValues): Promise<void> {
   const planned = deps.planner.plan(Object.fromEntries(Object.entries(values).filter(([, value]) => value !== null)))
   if (!planned.ok)
     throw new InvalidScheduleError(planned.problem.field, planned.problem.message, planned.problem.details)
@@ -331,7 +312,7 @@ async function checkRights(deps: ScheduleRoutesDeps, { caller }: ApiRequest, val
 /** For the schedules that are to be activated; null = all of them. */
 async function requireRightsFor(
   deps: ScheduleRoutesDeps,
-  { caller }: ApiRequest,
+  caller: Caller,
   scheduler: Scheduler,
   ids: readonly string[] | null,
 ): Promise<void> {

@@ -1,11 +1,14 @@
-/** The start endpoint: what it takes and answers, and waiting until the started tasks are final. */
+/** The start endpoint and those of the start queue: what they take and answer, and waiting until the started tasks are final. */
 import { z } from 'zod'
 import type { Idempotency } from '../../http/endpoint/idempotency.ts'
-import type { ApiRequest, ApiRoute, RouteExample } from '../../http/endpoint/route.ts'
+import { onlyParameters } from '../../http/endpoint/list-query.ts'
+import { type ApiRequest, type ApiRoute, jsonAnswer, type RouteExample, route } from '../../http/endpoint/route.ts'
+import { refusal } from '../../http/errors.ts'
 import type { Logger } from '../../platform/types.ts'
-import type { ExecutionFollower, ExecutionSummary } from '../executions/types.ts'
+import type { ExecutionFollower, ExecutionSummary, RunningStarts } from '../executions/types.ts'
 import { auditNote, START_ACTION, startAnswer, startRefusal } from './answers.ts'
 import { readStart, SCOPE, START_QUERY } from './parse.ts'
+import type { StartQueue } from './queue.ts'
 import type { Followed, QueuedTask, StartOutcome, StartTask, TaskResult } from './types.ts'
 
 export interface StartTaskRoutesDeps {
@@ -229,23 +232,23 @@ const PATHS = ['/v4/reloadtask/{taskId}/start', '/v4/reloadtask//start', '/v4/re
 /** `POST|PUT /v4/reloadtask/{taskId}/start`: starts tasks by id, tag, custom property and name. */
 export function startTaskRoutes(deps: StartTaskRoutesDeps): ApiRoute[] {
   const { idempotency } = deps
-  return PATHS.map((path) => {
+  return PATHS.flatMap((path) => {
     const named = path.includes('{taskId}')
-    return {
-      methods: ['POST', 'PUT'],
-      path,
-      endpoint: 'senseStartTask',
-      butler: true,
-      scope: SCOPE,
-      action: START_ACTION,
-      summary: 'Start tasks by id, tag, custom property and name',
-      description:
-        'The body decides about the form of the answer. Everything is looked up before the first task is started; until then an error means that nothing was started or stored. A task is reported as started when Qlik Sense has confirmed it. A single item of the array form is taken as an array of one.\n\nWith the header `Idempotency-Key` (1 to 128 characters) a repeat of the call within 24 hours gets the first answer again, with `Idempotent-Replay: true`, and starts nothing.',
-      schemas: {
+    return (['POST', 'PUT'] as const).map((method) =>
+      route({
+        method,
+        path,
+        switch: 'senseStartTask',
+        butler: true,
+        scope: SCOPE,
+        audit: START_ACTION,
+        summary: 'Start tasks by id, tag, custom property and name',
+        description:
+          'The body decides about the form of the answer. Everything is looked up before the first task is started; until then an error means that nothing was started or stored. A task is reported as started when Qlik Sense has confirmed it. A single item of the array form is taken as an array of one.\n\nWith the header `Idempotency-Key` (1 to 128 characters) a repeat of the call within 24 hours gets the first answer again, with `Idempotent-Replay: true`, and starts nothing.',
         ...(named && { params: PARAMS }),
-        query: QUERY,
-        body: z.xor([OBJECT_BODY, ARRAY_BODY]).optional(),
-        responses: {
+        // The body has two forms, of which each has its own errors, and they come before those of the query.
+        readByHandler: { query: QUERY, body: z.xor([OBJECT_BODY, ARRAY_BODY]).optional() },
+        answers: {
           200: z.xor([OBJECT_ANSWER, ARRAY_ANSWER]).describe('What was started.'),
           202: z
             .xor([OBJECT_ANSWER, ARRAY_ANSWER])
@@ -256,17 +259,15 @@ export function startTaskRoutes(deps: StartTaskRoutesDeps): ApiRoute[] {
               z.looseObject({ statusCode: z.int(), error: z.string(), message: z.string() }),
             ])
             .describe('The body is wrong; nothing was started.'),
+          409: 'Footman runs in shadow mode, which starts nothing; or the start queue is full; or the Idempotency-Key belongs to another call.',
+          502: 'Qlik Sense is unreachable or refuses; nothing was started unless the answer says so.',
+          504: 'Qlik Sense is silent; nothing was started.',
         },
-      },
-      failures: {
-        409: 'Footman runs in shadow mode, which starts nothing; or the start queue is full; or the Idempotency-Key belongs to another call.',
-        502: 'Qlik Sense is unreachable or refuses; nothing was started unless the answer says so.',
-        504: 'Qlik Sense is silent; nothing was started.',
-      },
-      examples: [...(named ? [BY_URL] : []), ...BY_BODY, WAITING, MALFORMED],
-      handle: (request) =>
-        idempotency ? idempotency.once(request, (id) => handle(deps, request, id)) : handle(deps, request, null),
-    }
+        examples: [...(named ? [BY_URL] : []), ...BY_BODY, WAITING, MALFORMED],
+        handle: (request) =>
+          idempotency ? idempotency.once(request, (id) => handle(deps, request, id)) : handle(deps, request, null),
+      }),
+    )
   })
 }
 
@@ -349,4 +350,83 @@ function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T |
       resolve(value)
     })
   })
+}
+
+export interface QueueRoutesDeps {
+  readonly queue: StartQueue
+  readonly running: Pick<RunningStarts, 'open' | 'refresh'>
+}
+
+const QUEUE_ENTRY = z.object({
+  queueId: z.string(),
+  position: z.int().describe('1 = next.'),
+  taskId: z.string(),
+  taskName: z.string(),
+  actor: z.string().describe('Who asked for the start.'),
+  queuedAt: z.string(),
+})
+
+const QUEUE = z.object({
+  running: z.int().describe('Tasks that Footman has started and that are not final.'),
+  maxConcurrent: z.int().describe('Most of them at a time; 0 = no limit.'),
+  queue: z.array(QUEUE_ENTRY),
+})
+
+/** What QRS says about running tasks may be so old. */
+const CACHE_MS = 10_000
+/** QRS may be away; the queue is shown all the same. */
+const PATIENCE_MS = 2000
+
+/** `/v4/startqueue`: what waits to be started. */
+export function queueRoutes({ queue, running }: QueueRoutesDeps): ApiRoute[] {
+  return [
+    route({
+      method: 'GET',
+      path: '/v4/startqueue',
+      switch: 'senseStartTask',
+      scope: 'task:read',
+      summary: 'List the tasks that wait to be started',
+      description: 'First in, first out.',
+      answers: { 200: QUEUE.describe('The queue.') },
+      examples: [{ name: 'nothing-waits', status: 200, answer: { running: 0, maxConcurrent: 0, queue: [] } }],
+      async handle({ query }) {
+        onlyParameters(query, [])
+        const refreshed = running.refresh(CACHE_MS).catch(() => undefined)
+        await Promise.race([refreshed, new Promise((done) => setTimeout(done, PATIENCE_MS).unref())])
+        const entries = queue.list().map(({ id, taskId, taskName, actor, queuedAt }, index) => ({
+          queueId: id,
+          position: index + 1,
+          taskId,
+          taskName,
+          actor,
+          queuedAt: new Date(queuedAt).toISOString(),
+        }))
+        return jsonAnswer(200, { running: running.open().length, maxConcurrent: queue.maxConcurrent, queue: entries })
+      },
+    }),
+    route({
+      method: 'DELETE',
+      path: '/v4/startqueue/{queueId}',
+      switch: 'senseStartTask',
+      scope: 'task:run',
+      audit: 'startqueue.delete',
+      summary: 'Remove a task from the start queue',
+      description: 'Its task is not started. `-` removes all entries.',
+      params: z.object({ queueId: z.string().describe('An entry; `-` = all.') }),
+      answers: { 204: z.void().describe('Removed.') },
+      examples: [{ name: 'all', params: { queueId: '-' }, status: 204 }],
+      async handle({ params: { queueId }, note }) {
+        const ids = queueId === '-' ? queue.list().map(({ id }) => id) : [queueId]
+        const targets = new Map(queue.list().map(({ id, taskId }) => [id, taskId]))
+        const removed: string[] = []
+        for (const id of ids) if (await queue.remove(id)) removed.push(targets.get(id.toLowerCase()) ?? id)
+        note({ target: removed, detail: `${removed.length} removed` })
+        if (queueId !== '-' && removed.length === 0) {
+          const details = `The start queue has no entry with the id ${queueId}, or its task is just being started.`
+          throw refusal('QUEUE_ENTRY_NOT_FOUND', details)
+        }
+        return new Response(null, { status: 204 })
+      },
+    }),
+  ]
 }

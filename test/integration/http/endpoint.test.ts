@@ -43,6 +43,7 @@ const ROUTES = [
     query: z.object({
       actor: queryField.texts().optional(),
       state: queryField.words(['on', 'off']).optional(),
+      order: queryField.word(['up', 'down']).optional(),
       ...LIST_PARAMETERS,
     }),
     answers: { 200: z.looseObject({}) },
@@ -56,6 +57,22 @@ const ROUTES = [
     query: NO_QUERY,
     answers: { 200: z.looseObject({}) },
     handle: () => jsonAnswer(200, {}),
+  }),
+  route({
+    method: 'PUT',
+    path: '/v4/ours/begin',
+    summary: 'Whatever is sent',
+    body: 'ignored',
+    answers: { 200: z.looseObject({}) },
+    handle: ({ body }) => jsonAnswer(200, { body: body ?? null }),
+  }),
+  route({
+    method: 'POST',
+    path: '/v4/ours/forms',
+    summary: 'A body of several forms',
+    readByHandler: { query: z.object({ wait: z.int() }), body: z.xor([z.object(BODY), z.array(z.string())]) },
+    answers: { 200: z.looseObject({}) },
+    handle: ({ query, body }) => jsonAnswer(200, { query, body: body ?? null }),
   }),
 ]
 
@@ -139,12 +156,13 @@ describe('an endpoint of our own', () => {
   })
 
   test('reads the parameters of lists', async () => {
-    const path = '/v4/ours?actor=a&actor=b&state=off&limit=7&cursor=abc&from=24h&to=2026-03-01T00:00:00Z'
+    const path = '/v4/ours?actor=a&actor=b&state=off&order=up&limit=7&cursor=abc&from=24h&to=2026-03-01T00:00:00Z'
     expect(await call('GET', path)).toEqual([
       200,
       {
         actor: ['a', 'b'],
         state: ['off'],
+        order: 'up',
         limit: 7,
         cursor: 'abc',
         from: Date.parse('2026-03-01T07:00:00Z'),
@@ -161,9 +179,25 @@ describe('an endpoint of our own', () => {
     ['cursor=a&cursor=b', 'cursor', 'must be given once'],
     ['from=yesterday', 'from', 'must be an ISO 8601 time, or a length of time like 24h'],
     ['state=on&state=up', 'state', 'must be one of on, off'],
-    ['States=on', 'States', 'is unknown; known are actor, state, from, to, limit, cursor'],
+    ['order=on', 'order', 'must be one of up, down'],
+    ['order=up&order=down', 'order', 'must be given once'],
+    ['States=on', 'States', 'is unknown; known are actor, state, order, from, to, limit, cursor'],
   ])('%s is refused', async (query, path, message) => {
     expect(await call('GET', `/v4/ours?${query}`)).toEqual([400, ours('Invalid query', [{ path, message }])])
+  })
+
+  test('leaves an ignored body alone, whatever it is', async () => {
+    const headers = { 'Content-Type': 'application/json' }
+    const answer = await rawHttp(api.port, { method: 'PUT', path: '/v4/ours/begin', headers, body: '{broken' })
+    expect([answer.status, answer.body]).toEqual([200, '{"body":null}'])
+  })
+
+  test('hands over as they came what it only describes', async () => {
+    expect(await call('POST', '/v4/ours/forms?wait=x&y=1', { odd: 1 })).toEqual([
+      200,
+      { query: { wait: 'x', y: '1' }, body: { odd: 1 } },
+    ])
+    expect(await call('POST', '/v4/ours/forms')).toEqual([200, { query: {}, body: null }])
   })
 
   test('refuses parameters where there are none', async () => {
@@ -196,9 +230,16 @@ test('what checks is what the description of the API says', () => {
   expect(parameters).toEqual([
     { name: 'actor', required: false, schema: { type: 'string' } },
     { name: 'state', required: false, schema: { type: 'string', enum: ['on', 'off'] } },
+    { name: 'order', required: false, schema: { type: 'string', enum: ['up', 'down'] } },
     { name: 'from', required: false, schema: { type: 'string' } },
     { name: 'to', required: false, schema: { type: 'string' } },
     { name: 'limit', required: false, schema: { type: 'integer', minimum: 1, maximum: 500 } },
     { name: 'cursor', required: false, schema: { type: 'string' } },
   ])
+  const described = paths['/v4/ours/forms']?.post
+  expect(described?.parameters?.map(({ name, required }) => [name, required])).toEqual([['wait', true]])
+  expect(described?.requestBody?.content['application/json']?.schema).toMatchObject({
+    oneOf: [{ type: 'object' }, { type: 'array' }],
+  })
+  expect(paths['/v4/ours/begin']?.put?.requestBody).toBeUndefined()
 })

@@ -1,5 +1,7 @@
 import { describe, expect, test } from 'bun:test'
-import { matcherOf, readTaskFilter, taskInfo } from '../../../../src/tasks/executions/tasks.ts'
+import { strictQuery } from '../../../../src/http/endpoint/list-query.ts'
+import { readTaskFilter, TASKS_QUERY } from '../../../../src/tasks/executions/http.ts'
+import { matcherOf, taskInfo } from '../../../../src/tasks/executions/tasks.ts'
 import { executionResult, qrsTask } from '../../../support/fake-qrs.ts'
 
 const TASK = taskInfo(
@@ -9,6 +11,8 @@ const TASK = taskInfo(
     operational: { nextExecution: '1753-01-01T00:00:00.000Z', lastExecutionResult: executionResult() },
   }),
 )
+
+const filterOf = (query: Record<string, string | string[]>) => readTaskFilter(strictQuery(TASKS_QUERY, query))
 
 describe('filters of the list of tasks', () => {
   test.each<[Record<string, string | string[]>, boolean]>([
@@ -34,14 +38,14 @@ describe('filters of the list of tasks', () => {
     [{ enabled: ['true', 'false'] }, true],
     [{ name: '*', tag: 'other' }, false],
   ])('%p', (query, expected) => {
-    expect(matcherOf(readTaskFilter(query))(TASK)).toBe(expected)
+    expect(matcherOf(filterOf(query))(TASK)).toBe(expected)
   })
 
   test('a task without app, stream or last run matches no filter about them', () => {
     const bare = taskInfo(qrsTask({ app: null, operational: null }))
     expect(bare).toMatchObject({ appId: null, stream: null, nextExecution: null, last: null })
     for (const [name, value] of Object.entries({ app: '*', stream: '*', outcome: 'failed', state: 'finished' })) {
-      expect(matcherOf(readTaskFilter({ [name]: value }))(bare)).toBe(false)
+      expect(matcherOf(filterOf({ [name]: value }))(bare)).toBe(false)
     }
   })
 
@@ -57,6 +61,6 @@ describe('filters of the list of tasks', () => {
     ['enabled', 'yes'],
     ['customProperty', 'x'],
   ])('%s=%s is refused', (name, value) => {
-    expect(() => readTaskFilter({ [name]: value })).toThrow(/Invalid query/)
+    expect(() => filterOf({ [name]: value })).toThrow(/Invalid query/)
   })
 })
