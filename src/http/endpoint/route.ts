@@ -126,7 +126,7 @@ export interface CheckedRequest<Params extends Fields, Query extends Fields, Bod
 export interface Endpoint<Params extends Fields, Query extends Fields, Body extends Fields>
   extends Pick<RouteDescription, 'summary' | 'description' | 'documented' | 'examples'>,
     Pick<ApiRoute, 'path' | 'scope' | 'butler' | 'openTo' | 'bodyLimit' | 'limited'> {
-  readonly method: Method
+  readonly method: Method | readonly Method[]
   /** Key below `restServerEndpointsEnable` that must be true; absent or null = always there. */
   readonly switch?: string | null
   /** Name of the action in the audit: `task.start`; default method and path. */
@@ -137,6 +137,8 @@ export interface Endpoint<Params extends Fields, Query extends Fields, Body exte
   /** Without a schema the query is not looked at. */
   readonly query?: Query
   readonly body?: Body
+  /** Forms of parts that `handle` reads itself, from the request as it came: these only document. */
+  readonly readByHandler?: Pick<RouteSchemas, 'query' | 'body'>
   /** By status: what is answered, or, as a text, when the endpoint refuses beyond what every endpoint may refuse. */
   readonly answers: Readonly<Record<number, z.ZodType | string>>
   /** What an error of the handler is answered as, for texts that clients of the predecessor know. */
@@ -165,17 +167,18 @@ export function route<
   Body extends Fields = undefined,
 >(endpoint: Endpoint<Params, Query, Body>): ApiRoute {
   const { method, switch: name = null, audit, audited, answers, ...rest } = endpoint
-  const { params, query, body, legacyErrors, handle, ...description } = rest
+  const { params, query, body, readByHandler, legacyErrors, handle, ...description } = rest
   const answered = Object.entries(answers)
   const isRefusal = (answer: unknown): answer is string => typeof answer === 'string'
   return {
     ...description,
-    methods: [method],
+    methods: [method].flat(),
     endpoint: name,
     ...(audit !== undefined && { action: audit }),
     ...(audited && { audit: audited }),
     ...(body && { body: 'json' as const }),
     schemas: {
+      ...readByHandler,
       ...(params && { params }),
       ...(query && { query }),
       ...(body && { body }),
