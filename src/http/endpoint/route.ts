@@ -1,7 +1,7 @@
 /** An endpoint of the REST API as the features describe it; the server decides about limits, logs and switches. */
 import type { z } from 'zod'
 import type { Caller } from './caller.ts'
-import { strictQuery } from './list-query.ts'
+import { NO_QUERY, strictQuery } from './list-query.ts'
 import { strictBody, validate } from './validation.ts'
 
 export type Method = 'GET' | 'POST' | 'PUT' | 'DELETE'
@@ -180,7 +180,7 @@ export function route<
     schemas: {
       ...readByHandler,
       ...(params && { params }),
-      ...(query && { query }),
+      ...(query && query !== NO_QUERY && { query }),
       ...(body && { body }),
       responses: Object.fromEntries(answered.filter((entry): entry is [string, z.ZodType] => !isRefusal(entry[1]))),
     },
