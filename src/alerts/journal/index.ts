@@ -15,11 +15,9 @@ import { type LinkConfig, recordLinks, templateRecord } from '../record.ts'
 import type { Router } from '../router.ts'
 import { createTimeFormatter } from '../times.ts'
 import type { Destination } from '../types.ts'
-import { againRoutes } from './again-routes.ts'
 import { type ChangeFeed, createChangeFeed, purgeChanges } from './change-feed.ts'
-import { deliveryRoutes, type OtherDeadLetters } from './delivery-routes.ts'
-import { eventRoutes } from './event-routes.ts'
-import { streamRoutes } from './stream-routes.ts'
+import { deliveryRoutes, eventRoutes, type OtherDeadLetters, streamRoutes } from './http.ts'
+import { againRoutes } from './http-again.ts'
 
 export interface JournalDeps {
   readonly db: Database

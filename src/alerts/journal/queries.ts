@@ -11,7 +11,7 @@ import {
   wordsParameter,
 } from '../../http/endpoint/list-query.ts'
 import type { ApiRequest } from '../../http/endpoint/route.ts'
-import { refusedWithCode } from '../../http/errors.ts'
+import { refusal } from '../../http/errors.ts'
 import { isGuid } from '../../platform/uuid.ts'
 import type { DeliveryFilter } from './deliveries.ts'
 import type { EventFilter } from './events.ts'
@@ -20,15 +20,14 @@ import * as words from './words.ts'
 type Query = ApiRequest['query']
 
 const PAGE = ['limit', 'cursor']
-export const EVENT_PARAMETERS = [
+const EVENT_PARAMETERS = [
   ...['type', 'outcome', 'source', 'state', 'severity', 'taskId', 'appId', 'executionId', 'host', 'q', 'from', 'to'],
   ...PAGE,
 ]
-export const DELIVERY_PARAMETERS = [
+const DELIVERY_PARAMETERS = [
   ...['eventId', 'state', 'reason', 'kind', 'destination', 'route', 'taskId', 'from', 'to'],
   ...PAGE,
 ]
-export const DROPPED_PARAMETERS = ['reason', ...PAGE]
 
 /** Throws 400 `VALIDATION`. */
 export function eventFilter(query: Query, now: number): EventFilter {
@@ -79,8 +78,7 @@ export function listAnswer<Row extends { readonly seq: number }>(
 }
 
 /** The id in the path, lower case. Throws 400 `INVALID_ID`. */
-export function idIn({ params }: ApiRequest): string {
-  const { id = '' } = params
+export function idOf({ id = '' }: ApiRequest['params']): string {
   if (isGuid(id)) return id.toLowerCase()
-  throw refusedWithCode(400, 'INVALID_ID', 'Invalid ID', `"${id}" is not an id: a UUID is expected.`)
+  throw refusal('INVALID_ID', `"${id}" is not an id: a UUID is expected.`)
 }

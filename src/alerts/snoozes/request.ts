@@ -1,11 +1,21 @@
 /** A snooze as it is asked for. */
-import type { z } from 'zod'
-import { type BodyIssue, invalidBody, strictBody } from '../../http/endpoint/validation.ts'
+import { z } from 'zod'
+import { type BodyIssue, invalidBody } from '../../http/endpoint/validation.ts'
 import type { Windows } from '../../platform/calendar/types.ts'
 import { parseDuration } from '../../platform/duration.ts'
 import { eventMatch } from '../config-routes.ts'
 import { FIELDS } from '../routes/fields.ts'
-import { BODY } from './descriptions.ts'
+
+/** What a snooze is asked for with. */
+export const SNOOZE_BODY = z.object({
+  match: z
+    .looseObject({})
+    .describe('Fields as in a match of `alertRoutes`, without regular expressions; `outcome` defaults to "*".'),
+  for: z.string().describe('How long, like `2h`; 1m to 30d. Or give `until`.').optional(),
+  until: z.string().describe('ISO 8601 time of the end.').optional(),
+  from: z.string().describe('ISO 8601 time of the begin; default now.').optional(),
+  reason: z.string().max(500).optional(),
+})
 
 export interface SnoozeRequest {
   /** JSON of the match as it was given. */
@@ -20,8 +30,11 @@ const MAX_MS = 30 * 86_400_000
 const KNOWN = ['type', 'outcome', ...Object.keys(FIELDS)]
 
 /** Throws 400 `VALIDATION` with every issue. */
-export function readSnooze(body: unknown, windows: Pick<Windows, 'contains'>, now: number): SnoozeRequest {
-  const { match, for: length, until: end, from: begin, reason = '' } = strictBody(BODY, body)
+export function readSnooze(
+  { match, for: length, until: end, from: begin, reason = '' }: z.output<typeof SNOOZE_BODY>,
+  windows: Pick<Windows, 'contains'>,
+  now: number,
+): SnoozeRequest {
   const issues: BodyIssue[] = matchIssues(match, windows, now)
   const from = begin === undefined ? now : timeOf('from', begin, issues)
   if ((length === undefined) === (end === undefined)) {

@@ -1,8 +1,8 @@
 /** The endpoints over alert routes, destinations and snoozes. */
 import { afterEach, describe, expect, test } from 'bun:test'
 import { createPeers } from '../../../../src/alerts/outbox/peers.ts'
-import { alertRouteApi } from '../../../../src/alerts/routes/api.ts'
-import { snoozeRoutes } from '../../../../src/alerts/snoozes/routes.ts'
+import { alertRouteApi } from '../../../../src/alerts/routes/http.ts'
+import { snoozeRoutes } from '../../../../src/alerts/snoozes/http.ts'
 import { loadTaskEvent } from '../../../../src/events/store.ts'
 import type { QrsTask } from '../../../../src/qlik/qrs/types.ts'
 import { closeRoutes, type RoutesSetup, startRoutes } from '../../../support/alert-routes.ts'

@@ -1,18 +1,19 @@
 /** `/v4/events/{id}/replay` and `/v4/events/fire`. */
+import { z } from 'zod'
+import { EVENT_OUTCOMES, EVENT_TYPES } from '../../events/kinds.ts'
 import type { TaskEvent } from '../../events/types.ts'
 import type { Idempotency } from '../../http/endpoint/idempotency.ts'
-import { type ApiRequest, type ApiRoute, jsonAnswer } from '../../http/endpoint/route.ts'
-import { invalidBody, strictBody } from '../../http/endpoint/validation.ts'
-import { refusedWithCode } from '../../http/errors.ts'
+import { type ApiRequest, type ApiRoute, jsonAnswer, route } from '../../http/endpoint/route.ts'
+import { field, invalidBody, strictBody } from '../../http/endpoint/validation.ts'
+import { refusal } from '../../http/errors.ts'
 import { isGuid } from '../../platform/uuid.ts'
 import type { QrsClient } from '../../qlik/qrs/types.ts'
 import type { Again } from '../routes/again.ts'
 import { sampleFacts } from '../routes/sample.ts'
 import { isTaskType } from '../routes/subjects.ts'
 import { type AgainDeps, dryRun, fireTest, type RealTask, replayEvent, TEST_VALUES, testEvent } from './again.ts'
-import * as about from './again-descriptions.ts'
-import { eventNotFound } from './event-routes.ts'
-import { idIn } from './queries.ts'
+import { eventNotFound } from './http.ts'
+import { idOf } from './queries.ts'
 
 export interface AgainRoutesDeps extends AgainDeps {
   readonly idempotency: Idempotency
@@ -27,19 +28,96 @@ export interface AgainRoutesDeps extends AgainDeps {
 
 const QRS_TIMEOUT_MS = 10_000
 
+const names = (what: string) => field.array(field.string()).describe(what).optional()
+const MADE = z.object({
+  id: z.string(),
+  route: z.string().nullable(),
+  destination: z.string(),
+  target: z.string(),
+  state: z.enum(['pending', 'suppressed']),
+  reason: z.string().nullable(),
+})
+const MADE_ANSWER = z
+  .object({ eventId: z.string(), deliveries: z.array(MADE) })
+  .describe('The deliveries are under way.')
+
+const REPLAY_BODY = z.object({
+  routes: names('Only these routes, whether their conditions hold or not.'),
+  to: names('Only these destinations of `Butler.footman.destinations`, without route or gate.'),
+  ignoreGates: z.boolean().describe('No rate limit, snooze, maintenance or grouping holds it back.').optional(),
+})
+
+const FIRE_BODY = z.object({
+  type: z.enum(EVENT_TYPES).describe('Default `reload`.').optional(),
+  outcome: z.enum(EVENT_OUTCOMES).describe('Default `failed`.').optional(),
+  taskId: z.string().nullish().describe('A real task in place of the invented one.'),
+  eventId: z.string().nullish().describe('A past event whose data are used.'),
+  values: z.record(z.string(), field.string()).describe('Template variables to set, like `taskName`.').optional(),
+  routes: names('Only these routes, whether their conditions hold or not.'),
+  to: names('Only these destinations of `Butler.footman.destinations`.'),
+  dryRun: z.boolean().describe('Render the messages and send nothing.').optional(),
+})
+
+const DRY = z.object({
+  messages: z.array(
+    z.object({
+      route: z.string().nullable(),
+      destination: z.string(),
+      target: z.string(),
+      message: z.object({ subject: z.string().nullable(), body: z.string() }),
+    }),
+  ),
+})
+
+const PARAMS = z.object({ id: z.string().describe('Id of the event.') })
+
+/** Bodies are read behind the key of a repeat: a key that was used is refused whatever the body. */
 export function againRoutes(deps: AgainRoutesDeps): ApiRoute[] {
-  const common = { methods: ['POST', 'PUT'], endpoint: null, scope: 'event:run' } as const
-  const once = (act: (deps: AgainRoutesDeps, request: ApiRequest) => Promise<Response>) => (request: ApiRequest) =>
-    deps.idempotency.once(request, () => act(deps, request))
   return [
-    { ...common, path: '/v4/events/fire', action: 'event.fire', ...about.FIRE, handle: once(fire) },
-    { ...common, path: '/v4/events/{id}/replay', action: 'event.replay', ...about.REPLAY, handle: once(replay) },
+    route({
+      method: ['POST', 'PUT'],
+      path: '/v4/events/fire',
+      scope: 'event:run',
+      audit: 'event.fire',
+      summary: 'Send test messages',
+      description:
+        'An invented event, a past one, or one about a real task; titles start with `[TEST] `. No gate but the question of recipients applies, no slot of a rate limit is taken, and it does not count in history.',
+      readByHandler: { body: FIRE_BODY.optional() },
+      answers: {
+        200: DRY.describe('What would be sent.'),
+        202: MADE_ANSWER,
+        404: 'There is no such event, route or destination.',
+        502: 'Qlik Sense is unreachable or refuses.',
+      },
+      examples: [
+        {
+          name: 'dry-run',
+          body: { type: 'reload', outcome: 'failed', values: { taskName: 'My test' }, dryRun: true },
+          status: 200,
+          answer: { messages: [] },
+        },
+      ],
+      handle: (request) => deps.idempotency.once(request, () => fire(deps, request)),
+    }),
+    route({
+      method: ['POST', 'PUT'],
+      path: '/v4/events/{id}/replay',
+      scope: 'event:run',
+      audit: 'event.replay',
+      summary: 'Send the messages of an event again',
+      description:
+        'Without `routes` and `to` every route is evaluated again. Nothing is started, whatever the event is about.',
+      params: PARAMS,
+      readByHandler: { body: REPLAY_BODY.optional() },
+      answers: { 202: MADE_ANSWER },
+      handle: (request) => deps.idempotency.once(request, () => replay(deps, request)),
+    }),
   ]
 }
 
 async function replay(deps: AgainRoutesDeps, request: ApiRequest): Promise<Response> {
-  const id = idIn(request)
-  const { routes, to, ignoreGates = false } = strictBody(about.REPLAY_BODY, request.body ?? {})
+  const id = idOf(request.params)
+  const { routes, to, ignoreGates = false } = strictBody(REPLAY_BODY.shape, request.body ?? {})
   request.note({ target: [id] })
   const wish = knownWish(deps, { routes: routes ?? [], to: to ?? [] })
   const event = deps.loadEvent(id)
@@ -50,7 +128,7 @@ async function replay(deps: AgainRoutesDeps, request: ApiRequest): Promise<Respo
 }
 
 async function fire(deps: AgainRoutesDeps, request: ApiRequest): Promise<Response> {
-  const body = strictBody(about.FIRE_BODY, request.body ?? {})
+  const body = strictBody(FIRE_BODY.shape, request.body ?? {})
   const wish = knownWish(deps, { routes: body.routes ?? [], to: body.to ?? [] })
   const past = body.eventId ? pastEvent(deps, body.eventId) : null
   const type = past?.type ?? body.type ?? 'reload'
@@ -69,18 +147,18 @@ function knownWish({ router, destinationNames }: AgainRoutesDeps, wish: Again): 
   for (const name of wish.routes) {
     if (router.route(name)) continue
     const details = `No route is called "${name}", or it is switched off. GET /v4/alertroutes lists them.`
-    throw refusedWithCode(404, 'ROUTE_NOT_FOUND', 'Route not found', details)
+    throw refusal('ROUTE_NOT_FOUND', details)
   }
   for (const name of wish.to) {
     if (destinationNames().includes(name)) continue
     const details = `No destination of Butler.footman.destinations is called "${name}". GET /v4/destinations lists them; those of Butler's own sections are reached by their routes, like "routes": ["butler.emailNotification.reloadTaskFailure"] (footman fire --route).`
-    throw refusedWithCode(404, 'DESTINATION_NOT_FOUND', 'Destination not found', details)
+    throw refusal('DESTINATION_NOT_FOUND', details)
   }
   return wish
 }
 
 function pastEvent({ loadEvent, keepMs }: AgainRoutesDeps, id: string): TaskEvent {
-  if (!isGuid(id)) throw refusedWithCode(400, 'INVALID_ID', 'Invalid ID', `"${id}" is not an id: a UUID is expected.`)
+  if (!isGuid(id)) throw refusal('INVALID_ID', `"${id}" is not an id: a UUID is expected.`)
   const event = loadEvent(id.toLowerCase())
   if (!event) throw eventNotFound(id, keepMs)
   return event
@@ -93,7 +171,7 @@ async function realTask({ qrs }: AgainRoutesDeps, taskId: string, hangsUp: Abort
   if (task === null) throw invalidBody([{ path: 'taskId', message: 'is of no task in Qlik Sense' }])
   if (task === undefined) {
     const details = 'Qlik Sense did not tell about the task. Leave taskId out to use an invented one.'
-    throw refusedWithCode(502, 'REPOSITORY_UNREACHABLE', 'Repository unreachable', details)
+    throw refusal('REPOSITORY_UNREACHABLE', details)
   }
   const { id = '', name = '' } = task.app ?? {}
   return { taskId: task.id, taskName: task.name, appId: id, appName: app?.name ?? name, task, app, owner }
