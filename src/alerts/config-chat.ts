@@ -2,10 +2,10 @@
 import type { z } from 'zod'
 import { choice, count, file, flag, number, section, text, uri } from '../config/fields.ts'
 
-export const MESSAGE_TYPES = ['basic', 'formatted'] as const
+const MESSAGE_TYPES = ['basic', 'formatted'] as const
 
 /** Keys that a Slack message has and a Teams message lacks. */
-export function slackSender(channel: string) {
+function slackSender(channel: string) {
   return {
     channel: text('Channel.', channel),
     fromUser: text('Name of the sender.', 'Qlik Sense'),
@@ -14,7 +14,7 @@ export function slackSender(channel: string) {
 }
 
 /** Keys of every chat message. */
-export function chatMessage(rateLimit: number, basic: string) {
+function chatMessage(rateLimit: number, basic: string) {
   return {
     webhookURL: uri('Address to post to.'),
     messageType: choice('basic: one line of text; formatted: the template file.', MESSAGE_TYPES, 'formatted'),
@@ -24,7 +24,7 @@ export function chatMessage(rateLimit: number, basic: string) {
   }
 }
 
-export function chatScriptLogLines(head: number, tail: number) {
+function chatScriptLogLines(head: number, tail: number) {
   return {
     headScriptLogLines: count('First lines of the script log offered to the template.', head),
     tailScriptLogLines: count('Last lines of the script log offered to the template.', tail),

@@ -2,7 +2,7 @@
 import type { z } from 'zod'
 import { file, flag, list, number, object, section, text, uri, word } from '../config/fields.ts'
 
-export const HTTP_METHODS = ['GET', 'POST', 'PUT'] as const
+const HTTP_METHODS = ['GET', 'POST', 'PUT'] as const
 
 const webhook = object(() => ({
   description: text('For people who read this file.'),

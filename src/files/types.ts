@@ -1,6 +1,6 @@
 /** What file operations are asked for, and how they end. */
 
-export const FILE_OPERATIONS = ['copy', 'move', 'delete', 'createdir', 'createdirqvd'] as const
+const FILE_OPERATIONS = ['copy', 'move', 'delete', 'createdir', 'createdirqvd'] as const
 export type FileOperation = (typeof FILE_OPERATIONS)[number]
 
 /** Paths as the caller has sent them. */

@@ -3,7 +3,7 @@ import { isIP } from 'node:net'
 import { addressMatcher, plainAddress } from '../platform/addresses.ts'
 
 /** What stands for a client whose proxy names no usable address; it is in no list and never local. */
-export const UNKNOWN_ADDRESS = 'unknown'
+const UNKNOWN_ADDRESS = 'unknown'
 
 export interface Proxies {
   /** Whether the `X-Forwarded-For` of this peer is believed. */

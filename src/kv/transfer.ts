@@ -105,7 +105,7 @@ export function transferRoutes({ store, clock, log }: Omit<KeyValueRouteDeps, 's
 }
 
 /** The text piece by piece. Pairs that change meanwhile are in it as they are when their turn comes. */
-export function* exportText(store: KeyValueStore, namespaces: readonly string[], now: number): Generator<string> {
+function* exportText(store: KeyValueStore, namespaces: readonly string[], now: number): Generator<string> {
   yield `{"format":"${FORMAT}","exportedAt":"${new Date(now).toISOString()}","namespaces":{`
   for (const [index, namespace] of namespaces.entries()) {
     yield `${index === 0 ? '' : ','}${JSON.stringify(namespace)}:[`
@@ -152,7 +152,7 @@ export function streamOf(pieces: Iterator<string>): ReadableStream<Uint8Array> {
 }
 
 /** What `exportText` wrote, by namespace. Throws 400 `VALIDATION` with the first issues. */
-export function readImport(body: unknown): Map<string, readonly ImportedPair[]> {
+function readImport(body: unknown): Map<string, readonly ImportedPair[]> {
   const issues: BodyIssue[] = []
   const complain = (path: string, message: string): void =>
     void (issues.length < MAX_ISSUES && issues.push({ path, message }))

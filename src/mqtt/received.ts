@@ -155,7 +155,7 @@ export interface ReceivedSettings {
 }
 
 /** What is kept of a payload, in bytes. */
-export const PAYLOAD_KEPT = 256 * 1024
+const PAYLOAD_KEPT = 256 * 1024
 
 const PURGE_EVERY_MS = 60_000
 

@@ -2,7 +2,7 @@
 import * as x509 from '@peculiar/x509'
 
 /** Names that the server certificate is valid for. */
-export const SERVER_NAMES = [
+const SERVER_NAMES = [
   'localhost',
   'qs-central',
   'qs-central.acme.local',

@@ -129,7 +129,7 @@ function cloudSections(config: ChatConfig, channel: ChatChannel): readonly ChatS
 }
 
 /** When the tags could not be read the alert goes out: a message too many is better than a silent night. */
-export function tagGate({ details }: TaskEvent, { enable, tag }: { readonly enable: boolean; readonly tag: string }) {
+function tagGate({ details }: TaskEvent, { enable, tag }: { readonly enable: boolean; readonly tag: string }) {
   if (!enable || details?.kind !== 'cloudReload') return null
   const tags = details.variables.appTags
   if (!Array.isArray(tags) || tags.includes(tag)) return null

@@ -116,7 +116,7 @@ function serviceMail(name: string, outcomes: readonly EventOutcome[], words: str
 }
 
 /** A distribution that was aborted is reported as a failed one, a service that cannot be reached as a stopped one. */
-export const MAIL_KINDS: readonly MailKind[] = [
+const MAIL_KINDS: readonly MailKind[] = [
   taskMail('reloadTaskFailure', 'reload', ['failed'], 'collapsed', 'reload task failed'),
   taskMail('reloadTaskAborted', 'reload', ['aborted'], 'unchanged', 'reload task aborted'),
   taskMail('reloadTaskSuccess', 'reload', GOOD, 'collapsed', 'reload task success'),

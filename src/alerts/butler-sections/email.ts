@@ -33,14 +33,14 @@ export interface Addressees {
   readonly nobody: Refusal
 }
 
-export const ADDRESSEES: Readonly<Record<MailFamily, (event: TaskEvent, mail: Mail) => Addressees>> = {
+const ADDRESSEES: Readonly<Record<MailFamily, (event: TaskEvent, mail: Mail) => Addressees>> = {
   task: ofTask,
   service: ofService,
   cloud: ofCloud,
 }
 
 /** What one rate limit counts: the task, the service on its host, the app in Qlik Cloud. */
-export const LIMIT_SUBJECT: Readonly<Record<MailFamily, (event: TaskEvent) => string>> = {
+const LIMIT_SUBJECT: Readonly<Record<MailFamily, (event: TaskEvent) => string>> = {
   task: ({ taskId }) => taskId,
   service: ({ host, details }) => `${host}|${details?.kind === 'service' ? details.serviceName : ''}`,
   cloud: ({ appId }) => appId,
@@ -49,7 +49,7 @@ export const LIMIT_SUBJECT: Readonly<Record<MailFamily, (event: TaskEvent) => st
 const EMPTY: Refusal = { reason: 'NO_RECIPIENT', detail: 'no recipients are configured' }
 
 /** The addresses of the common list and of the task's own custom property, each once. */
-export function taskAddresses(event: TaskEvent, { settings }: Mail): { taskSpecific: string[]; common: string[] } {
+function taskAddresses(event: TaskEvent, { settings }: Mail): { taskSpecific: string[]; common: string[] } {
   const property = settings.alertEnabledByEmailAddress?.customPropertyName ?? ''
   return {
     taskSpecific: [...uniqueAddresses(splitAddresses(propertyValues(event.task, property)))],

@@ -140,7 +140,7 @@ export function newRelicRoutes(config: NewRelicConfig): Route[] {
 }
 
 /** Names of the accounts that have a key. */
-export function usableAccounts({ thirdPartyToolsCredentials }: NewRelicConfig): ReadonlySet<string> {
+function usableAccounts({ thirdPartyToolsCredentials }: NewRelicConfig): ReadonlySet<string> {
   const accounts = thirdPartyToolsCredentials.newRelic.filter(({ insertApiKey }) => insertApiKey !== '')
   return new Set(accounts.map(({ accountName }) => accountName))
 }

@@ -14,7 +14,7 @@ import { laneOfAddress, type SectionDeps, sectionDestination } from './http.ts'
 export type WebhookFields = Readonly<Record<string, string | number | boolean | null>>
 
 /** A reload of a task: the same for GET (query) and POST/PUT (JSON); what is unknown is an empty text. */
-export function reloadFields(event: TaskEvent, what: string, userForm: UserForm): WebhookFields {
+function reloadFields(event: TaskEvent, what: string, userForm: UserForm): WebhookFields {
   const { owner, app } = event
   return {
     event: what,
@@ -36,7 +36,7 @@ export function reloadFields(event: TaskEvent, what: string, userForm: UserForm)
 }
 
 /** A Windows service whose state has changed. */
-export function serviceFields({ host, details }: TaskEvent): WebhookFields {
+function serviceFields({ host, details }: TaskEvent): WebhookFields {
   if (details?.kind !== 'service') throw new Error('the event says nothing about a service')
   return {
     event: 'Windows service monitor',
@@ -52,7 +52,7 @@ export function serviceFields({ host, details }: TaskEvent): WebhookFields {
 }
 
 /** The licence of the Qlik Sense server; date and days are null when it never ends. */
-export function licenseFields({ details }: TaskEvent, what: string): WebhookFields {
+function licenseFields({ details }: TaskEvent, what: string): WebhookFields {
   if (details?.kind !== 'license') throw new Error('the event says nothing about a licence')
   const { expired, expiryDate, daysRemaining } = details
   return {
@@ -64,7 +64,7 @@ export function licenseFields({ details }: TaskEvent, what: string): WebhookFiel
 }
 
 /** The configured address with the payload appended to whatever query it has; blanks become `+`. */
-export function withQuery(address: string, fields: WebhookFields, lowerCase = false): string {
+function withQuery(address: string, fields: WebhookFields, lowerCase = false): string {
   const url = new URL(address)
   const own = url.search.replace(/^\?/, '')
   const texts = Object.entries(fields).map(([name, value]) => [lowerCase ? name.toLowerCase() : name, `${value ?? ''}`])
@@ -110,7 +110,7 @@ function serviceOf({ host, outcome, details }: TaskEvent): string {
   return `${host}|${details?.kind === 'service' ? details.serviceName : ''}|${change}`
 }
 
-export const WEBHOOK_KINDS: readonly WebhookKind[] = [
+const WEBHOOK_KINDS: readonly WebhookKind[] = [
   {
     section: 'reloadTaskFailure',
     type: 'reload',

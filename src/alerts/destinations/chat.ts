@@ -96,7 +96,7 @@ function withoutCode(template: string): string {
 }
 
 /** Butler 16 wrote this; people look for it. */
-export const TRUNCATED = '----Script log truncated by Butler----'
+const TRUNCATED = '----Script log truncated by Butler----'
 
 /** Sizes that head and tail may have, in the units of `size`. */
 export interface LogBudget {

@@ -182,7 +182,7 @@ const MAX_NAME = 255
 const MAX_ATTRIBUTES = 254
 
 /** Message, custom properties and tags of a task, in the order of Butler 16. */
-export function taskAttributes(event: TaskEvent, dynamic: DynamicAttributes): Attributes {
+function taskAttributes(event: TaskEvent, dynamic: DynamicAttributes): Attributes {
   const { task, app } = event
   return {
     qs_hostName: event.host,
@@ -217,7 +217,7 @@ function tagAttributes(prefix: string, tags: readonly QrsNamed[] = []): Attribut
 }
 
 /** Without a result only the node, where it is known. One name was misspelt in Butler 16; dashboards use it, so both spellings are sent. */
-export function executionAttributes({ execution, scriptLog, node }: TaskEvent, tailLines: number): Attributes {
+function executionAttributes({ execution, scriptLog, node }: TaskEvent, tailLines: number): Attributes {
   if (!execution) return known({ qs_executingNodeName: node })
   const status = STATUS_TEXTS[execution.status] ?? ''
   return {
@@ -235,7 +235,7 @@ export function executionAttributes({ execution, scriptLog, node }: TaskEvent, t
 }
 
 /** What is special about events that are no end of a task. */
-export function detailAttributes(details: EventDetails | null): Attributes {
+function detailAttributes(details: EventDetails | null): Attributes {
   if (details?.kind === 'license') {
     const { expired, expiryDate, daysRemaining } = details
     return known({
@@ -269,7 +269,7 @@ export interface ServiceAttributes {
   readonly serviceState: boolean
 }
 
-export function serviceAttributes({ host, details }: TaskEvent, wanted: ServiceAttributes): Attributes {
+function serviceAttributes({ host, details }: TaskEvent, wanted: ServiceAttributes): Attributes {
   if (details?.kind !== 'service') return {}
   return {
     ...(wanted.serviceHost ? { butler_serviceHost: host } : {}),

@@ -16,7 +16,7 @@ export interface Breaker {
 }
 
 /** So many failures in a row, of whichever deliveries, mean that the peer is down. */
-export const OPENS_AFTER = 5
+const OPENS_AFTER = 5
 
 export function createBreaker(retry: BackoffSettings): Breaker {
   let failures = 0

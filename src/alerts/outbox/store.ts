@@ -1,7 +1,7 @@
 /** Deliveries in `footman.db`: what is to be sent, what became of it. */
 import type { Severity } from '../../events/types.ts'
 import type { Database } from '../../platform/sqlite.ts'
-import type { DeadReason, DeliveryKind, DeliveryNote, DeliveryState, SuppressReason } from '../types.ts'
+import type { DeadReason, DeliveryKind, DeliveryNote, SuppressReason } from '../types.ts'
 
 export interface NewDelivery {
   readonly id: string
@@ -308,11 +308,6 @@ export function insertAttempt(db: Database, attempt: Attempt): void {
     attempt.result,
     attempt.detail,
   )
-}
-
-export function countByState(db: Database): Partial<Record<DeliveryState, number>> {
-  const rows = db.all<{ state: DeliveryState; n: number }>('SELECT state, count(*) AS n FROM delivery GROUP BY state')
-  return Object.fromEntries(rows.map((row) => [row.state, row.n]))
 }
 
 /** What waits for this destination may be tried now, whatever was agreed with it; returns the lanes. */

@@ -21,7 +21,7 @@ export interface EventMatch {
 export type { FieldContext } from './fields.ts'
 
 /** What an alert is about when nobody says otherwise. */
-export const BAD_OUTCOMES: readonly EventOutcome[] = EVENT_OUTCOMES.filter((outcome) => !isGood(outcome))
+const BAD_OUTCOMES: readonly EventOutcome[] = EVENT_OUTCOMES.filter((outcome) => !isGood(outcome))
 
 /** All given fields must hold. `outcomes` stand where the match names none. Throws for expressions that cannot be compiled. */
 export function compileMatch(

@@ -34,7 +34,7 @@ export function subjectName(event: SubjectParts): string {
 }
 
 /** Outcomes that say that something works (again). */
-export const GOOD_OUTCOMES: readonly EventOutcome[] = ['success', 'started', 'status', 'cleared']
+const GOOD_OUTCOMES: readonly EventOutcome[] = ['success', 'started', 'status', 'cleared']
 
 export function isGood(outcome: EventOutcome): boolean {
   return GOOD_OUTCOMES.includes(outcome)

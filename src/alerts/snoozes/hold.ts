@@ -8,7 +8,7 @@ import type { Hold, HoldNeeds } from '../types.ts'
 import { activeSnoozes, countSuppressed } from './store.ts'
 
 /** A match as it was stored; null when it cannot be read any more. */
-export function compileSnooze(match: string, context: FieldContext): EventMatch | null {
+function compileSnooze(match: string, context: FieldContext): EventMatch | null {
   const parsed = eventMatch.safeParse(storedJson<unknown>(match, null))
   return parsed.success ? compileMatch(parsed.data, context, EVENT_OUTCOMES) : null
 }

@@ -25,10 +25,6 @@ export function insertSnooze(db: Database, snooze: Omit<Snooze, 'suppressed'>): 
   )
 }
 
-export function findSnooze(db: Database, id: string): Snooze | null {
-  return db.get<Snooze>(`SELECT ${COLUMNS} FROM snooze WHERE id = ?`, id) ?? null
-}
-
 /** Those that have begun and not ended. */
 export function activeSnoozes(db: Database, now: number): readonly Pick<Snooze, 'id' | 'match' | 'reason' | 'until'>[] {
   return db.all(

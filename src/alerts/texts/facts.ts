@@ -79,7 +79,7 @@ function startOf({ execution }: TaskEvent, times: TimeFormatter): string | null 
 }
 
 /** `2026-03-02 07:00:01 +01:00` */
-export function localTime(ms: number, times: TimeFormatter): string {
+function localTime(ms: number, times: TimeFormatter): string {
   const local = times.sortable(ms)
   const minutes = Math.round((Date.parse(`${local.replace(' ', 'T')}Z`) - ms) / 60_000)
   const size = Math.abs(minutes)

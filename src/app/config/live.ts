@@ -2,7 +2,7 @@
 import type { Config } from '../schema.ts'
 
 /** The parts that follow the configuration without a restart, and the keys below `Butler` that each is made of. */
-export const FOLLOWED = {
+const FOLLOWED = {
   log: ['logLevel'],
   alerts: [
     ...['emailNotification', 'webhookNotification', 'slackNotification', 'teamsNotification'],

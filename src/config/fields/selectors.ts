@@ -28,7 +28,7 @@ export const patternText = z
   })
   .meta({ format: 'pattern' })
 
-export function isRegularExpression(value: string): boolean {
+function isRegularExpression(value: string): boolean {
   return value.length > 2 && value.startsWith('/') && value.endsWith('/')
 }
 

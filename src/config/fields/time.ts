@@ -5,7 +5,7 @@ import { type FieldNotes, noted, type Range, withDefault } from './basic.ts'
 
 const DAY = 24 * 3600 * 1000
 /** Unless a key says otherwise: 1s to 3650d. */
-export const DURATION_RANGE = { min: 1000, max: 3650 * DAY }
+const DURATION_RANGE = { min: 1000, max: 3650 * DAY }
 
 /** Milliseconds of a `30s`, `24h`, `PT90S`. `Range` in milliseconds. */
 export function durationText(range: Range = DURATION_RANGE) {
@@ -20,12 +20,6 @@ export function durationText(range: Range = DURATION_RANGE) {
 
 export function duration(description: string, fallback: string, range: Range = DURATION_RANGE) {
   return noted(durationText(range).prefault(fallback), { description, format: 'duration', range: readable(range) })
-}
-
-/** Undefined when absent. */
-export function optionalDuration(description: string, range: Range = DURATION_RANGE, notes: FieldNotes = {}) {
-  const schema = durationText(range).optional()
-  return noted(schema, { description, format: 'duration', range: readable(range), ...notes })
 }
 
 /** Bytes of a `512KB`, `100MB`. */

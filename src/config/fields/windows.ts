@@ -16,12 +16,12 @@ export const weekdays = z
   })
 
 /** `HH:MM`, 00:00 to 24:00. */
-export const clockTime = z.string().refine((value) => /^([01]\d|2[0-3]):[0-5]\d$|^24:00$/.test(value), {
+const clockTime = z.string().refine((value) => /^([01]\d|2[0-3]):[0-5]\d$|^24:00$/.test(value), {
   error: (issue) => `must be a time like "07:00" in quotes, found "${issue.input}"`,
 })
 
 /** A day, written `2026-03-31`. */
-export const isoDate = z
+const isoDate = z
   .string()
   .refine((value) => /^\d{4}-\d{2}-\d{2}$/.test(value) && isRealDate(value), {
     error: (issue) => `must be a date like 2026-03-31, found "${issue.input}"`,
@@ -86,9 +86,6 @@ export type WindowObject = z.output<typeof windowObject>
 
 /** The name of an entry of `Butler.footman.windows`, or a window. */
 export const windowReference = z.union([nameText, windowObject])
-
-/** Windows by name. */
-export const namedWindows = map('Windows of time, by name.', windowObject, nameText)
 
 /** Sets of days by name. */
 export const namedCalendars = map(

@@ -149,7 +149,7 @@ export interface ExpiryWatch {
 }
 
 /** Warns at the start and once a day about keys that end within two weeks or have ended. */
-export function createExpiryWatch(deps: { log: Logger; clock: Clock }, keys: readonly KnownKey[]): ExpiryWatch {
+function createExpiryWatch(deps: { log: Logger; clock: Clock }, keys: readonly KnownKey[]): ExpiryWatch {
   let timer: ReturnType<typeof setInterval> | undefined
 
   function warn(): void {

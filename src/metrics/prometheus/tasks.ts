@@ -4,7 +4,7 @@ import { createCounter, createDistributions } from './series.ts'
 import type { MetricFamily, Series } from './types.ts'
 
 /** Seconds; for runs of tasks. */
-export const RUN_SECONDS = [1, 5, 15, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 14_400] as const
+const RUN_SECONDS = [1, 5, 15, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 14_400] as const
 
 /** How a task stands; times in milliseconds. */
 export interface TaskReport {

@@ -21,22 +21,10 @@ export function parseDay(text: string): Day | null {
 }
 
 /** Null for 31 April and the like. `month` 1 to 12. */
-export function dayFrom(year: number, month: number, day: number): Day | null {
+function dayFrom(year: number, month: number, day: number): Day | null {
   const date = new Date(0)
   date.setUTCFullYear(year, month - 1, day)
   return date.getUTCMonth() === month - 1 && date.getUTCDate() === day ? dayOf(date.getTime()) : null
-}
-
-export interface DateParts {
-  readonly year: number
-  /** 1 to 12. */
-  readonly month: number
-  readonly day: number
-}
-
-export function partsOf(day: Day): DateParts {
-  const date = new Date(day * DAY_MS)
-  return { year: date.getUTCFullYear(), month: date.getUTCMonth() + 1, day: date.getUTCDate() }
 }
 
 /** `2026-12-24` */

@@ -25,7 +25,7 @@ const WAL = { header: 32, frameHeader: 24, salts: 16, pageSize: 8 } as const
 
 type Entry = readonly [type: string, name: string, table: string, rootPage: number, sql: string | null]
 
-export const layoutFile = (file: string): string => `${file}-layout`
+const layoutFile = (file: string): string => `${file}-layout`
 
 /** Writes the layout when it is not the one that is kept. Throws what the system says. */
 export function keepLayout(db: Database, file: string): void {

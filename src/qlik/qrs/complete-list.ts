@@ -15,7 +15,7 @@ import type { QrsTransport } from './transport.ts'
 const SUSPICIOUS_LENGTH = 50
 const IDS_PER_REQUEST = 30
 /** Rows of one answer of `task/table`. */
-export const ROWS_PER_REQUEST = 1000
+const ROWS_PER_REQUEST = 1000
 /** Sites with more tasks are never asked for all of them at once. */
 export const SMALL_SITE = 500
 const MAX_RESTARTS = 5

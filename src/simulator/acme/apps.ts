@@ -17,7 +17,7 @@ export const DATA_CONNECTIONS = [
   },
 ] as const
 
-export const CANNOT_OPEN_FILE = "Cannot open file: 'lib://ERP/orders.qvd' (Native Path: \\\\fs01\\erp\\orders.qvd)"
+const CANNOT_OPEN_FILE = "Cannot open file: 'lib://ERP/orders.qvd' (Native Path: \\\\fs01\\erp\\orders.qvd)"
 
 interface AppRow {
   readonly nn: number

@@ -51,7 +51,7 @@ export const SCHEDULES: readonly {
 ]
 
 export const TASK_SUCCESSFUL = 1
-export const TASK_FAIL = 2
+const TASK_FAIL = 2
 
 /** All rules must come true within `minutes`; then `task` starts. The last two form a ring. */
 export const CHAINS: readonly {

@@ -32,7 +32,7 @@ export interface CloudListener extends Listener {
   reset(): void
 }
 
-export const DEFAULT_TENANT_ID = 'KyYpXz1tTenantIdxxxxxxxxxxxxxxx'
+const DEFAULT_TENANT_ID = 'KyYpXz1tTenantIdxxxxxxxxxxxxxxx'
 const MINUTE_MS = 60_000
 
 /** The Qlik Cloud tenant of the simulated site: its REST API with a bearer token, and its webhook events. */

@@ -1,6 +1,6 @@
 import type { SimClock } from '../types.ts'
 
-export const FINAL_STATUSES = ['SUCCEEDED', 'FAILED', 'CANCELED', 'EXCEEDED_LIMIT'] as const
+const FINAL_STATUSES = ['SUCCEEDED', 'FAILED', 'CANCELED', 'EXCEEDED_LIMIT'] as const
 export type FinalStatus = (typeof FINAL_STATUSES)[number]
 export type ReloadStatus = FinalStatus | 'QUEUED' | 'RELOADING' | 'CANCELING'
 export type ReloadTrigger = 'hub' | 'chronos' | 'external' | 'automations' | 'data-refresh' | 'choreographer'

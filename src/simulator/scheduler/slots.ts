@@ -1,7 +1,7 @@
 import type { SimNode, SimTask, SimulatedSite } from '../types.ts'
 
 /** Reload, distribute and preload need an engine of a scheduler node; the other types don't. */
-export const needsEngine = (task: SimTask) => task.taskType !== 1 && task.taskType !== 2
+const needsEngine = (task: SimTask) => task.taskType !== 1 && task.taskType !== 2
 
 /** Which scheduler nodes may execute, and how many of their engines are busy. */
 export function createSlots(site: SimulatedSite) {

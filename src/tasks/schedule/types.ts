@@ -37,8 +37,6 @@ export interface WebhookAction {
 
 export type ScheduleAction = { readonly type: 'startTask' } | AppDumpAction | WebhookAction
 
-export const ACTION_TYPES = ['startTask', 'appDump', 'webhook'] as const satisfies ScheduleAction['type'][]
-
 /** The scope that a caller needs to create a schedule with that action. */
 export const ACTION_SCOPES: Readonly<Record<ScheduleAction['type'], string>> = {
   startTask: 'task:run',

@@ -22,7 +22,7 @@ export const startTaskFilter = section(
 )
 
 /** The ways in to which the filter can apply. */
-export const START_ORIGINS = ['rest', 'mqtt', 'followUp', 'cli', 'console', 'schedule', 'retry'] as const
+const START_ORIGINS = ['rest', 'mqtt', 'followUp', 'cli', 'console', 'schedule', 'retry'] as const
 
 const DEFAULT_ORIGINS: (typeof START_ORIGINS)[number][] = ['rest', 'mqtt', 'followUp', 'cli', 'console']
 

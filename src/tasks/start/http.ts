@@ -292,7 +292,7 @@ function endOfWait({ stopping }: StartTaskRoutesDeps, { signal }: ApiRequest, wa
 }
 
 /** Resolves when everything is final, or when the signal aborts. A task without an execution id cannot be followed. */
-export async function waitForAll(
+async function waitForAll(
   outcome: StartOutcome,
   executions: ExecutionFollower,
   signal: AbortSignal,

@@ -17,7 +17,7 @@ export interface FunctionContext {
 export const ofNumber = (num: number): Value => (Number.isNaN(num) ? null : { text: numberText(num), num })
 export const ofText = (text: string): Value => ({ text, num: Number.NaN })
 /** True is -1. */
-export const ofFlag = (flag: boolean): Value => ofNumber(flag ? -1 : 0)
+const ofFlag = (flag: boolean): Value => ofNumber(flag ? -1 : 0)
 export const isTrue = (value: Value): boolean => value !== null && !Number.isNaN(value.num) && value.num !== 0
 export const numberOf = (value: Value): number => {
   if (!value) return Number.NaN

@@ -14,7 +14,7 @@ const COMBINE: Readonly<Record<SetModifier['operator'], Combine>> = {
 }
 
 /** The selections that a set expression stands for. */
-export function setSelections(set: SetExpression, current: SelectionMap, model: DataModel): SelectionMap {
+function setSelections(set: SetExpression, current: SelectionMap, model: DataModel): SelectionMap {
   const result = new Map(set.everything ? [] : current)
   for (const modifier of set.modifiers) {
     const field = model.field(modifier.field)

@@ -19,7 +19,7 @@ const LONG_NAMES: Readonly<Record<string, Kind>> = {
   INTERVAL: 'IV',
 }
 
-export function formatKind(type: unknown): Kind {
+function formatKind(type: unknown): Kind {
   if (typeof type === 'number') return KINDS[type] ?? 'U'
   const text = asText(type).toUpperCase()
   return KINDS.find((kind) => kind === text) ?? LONG_NAMES[text] ?? 'U'

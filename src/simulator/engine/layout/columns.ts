@@ -142,7 +142,7 @@ function evaluatedLabel(label: string, context: CalcContext): string {
 }
 
 /** The data behind a dimension's definition: a field, or an expression over the rows of one table. */
-export function dimensionField(definition: string, context: CalcContext): DataField | null {
+function dimensionField(definition: string, context: CalcContext): DataField | null {
   const plain = plainField(expandDollars(definition, context), context.model)
   if (plain) return plain
   try {

@@ -37,7 +37,7 @@ export function cubeLayout(cube: Cube, context: CalcContext) {
 }
 
 /** Columns and rows: cells of a straight table, leaves of a pivot table. */
-export function cubeSize(cube: Cube): { readonly qcx: number; readonly qcy: number } {
+function cubeSize(cube: Cube): { readonly qcx: number; readonly qcy: number } {
   if (cube.error) return { qcx: 0, qcy: 0 }
   if (cube.mode === 'S') return { qcx: matrixColumns(cube).length, qcy: cube.rowCount }
   const table = layOutPivot(cube)

@@ -42,7 +42,7 @@ export interface Cube {
   total(measure: number): Value
 }
 
-export function cubeMode(mode: unknown): CubeMode {
+function cubeMode(mode: unknown): CubeMode {
   const text = asText(mode).replace('DATA_MODE_', '')
   if (text === 'P' || text === 'PIVOT' || text === '1') return 'P'
   return text === 'K' || text === 'PIVOT_STACK' || text === '2' ? 'K' : 'S'

@@ -10,7 +10,7 @@ export interface Area {
 }
 
 /** The engine hands out at most so many cells in one call. */
-export const MAX_CELLS = 10_000
+const MAX_CELLS = 10_000
 
 /** The areas of a request. Throws error 7009 when they hold more than 10,000 cells together. */
 export function readPages(pages: unknown): readonly Area[] {

@@ -36,7 +36,7 @@ export function straightPages(cube: Cube, areas: readonly Area[], context: CalcC
 }
 
 /** State of a value in a chart: only possible values are shown, so they are selected, locked or optional. */
-export function dimensionStates(dimensions: readonly CubeDimension[], context: CalcContext) {
+function dimensionStates(dimensions: readonly CubeDimension[], context: CalcContext) {
   const { selections } = context
   return (dimension: number): ValueState => {
     const name = dimensions[dimension]?.fieldName

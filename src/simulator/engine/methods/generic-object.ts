@@ -79,7 +79,7 @@ function applyPatch(properties: Json, patch: unknown): Json {
   }
 }
 
-export function propertyTree(object: ObjectState): Json {
+function propertyTree(object: ObjectState): Json {
   return {
     qProperty: object.properties,
     qChildren: object.children.map(propertyTree),
