@@ -189,11 +189,16 @@ export function route<
     handle(request) {
       const checked = check(endpoint, request)
       if (!legacyErrors) return handle(checked)
-      return Promise.resolve(checked)
-        .then(handle)
-        .catch((error: unknown) => {
-          throw legacyErrors(error, request)
-        })
+      const refuse = (error: unknown): never => {
+        throw legacyErrors(error, request)
+      }
+      // What is there at once, as a key-value pair is, needs no promise.
+      try {
+        const answer = handle(checked)
+        return answer instanceof Response ? answer : answer.catch(refuse)
+      } catch (error) {
+        return refuse(error)
+      }
     },
   }
 }
