@@ -1,4 +1,4 @@
-/** The recipes of docs/development.md, followed literally on a copy of the tree, and their commands run there. */
+/** The recipes of docs/internals/development.md, followed literally on a copy of the tree, and their commands run there. */
 import { expect, test } from 'bun:test'
 import { spawnSync } from 'node:child_process'
 import { cpSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
@@ -8,7 +8,7 @@ import { type Block, blocksOf } from '../../support/docs.ts'
 import { repositoryRoot } from '../../support/source.ts'
 import { tempDirectory } from '../../support/temp.ts'
 
-const PAGE = 'docs/development.md'
+const PAGE = 'docs/internals/development.md'
 const COPIED = [
   'src',
   'test',
