@@ -99,16 +99,16 @@ export const ERRORS = {
 
   // What the request names.
   DELIVERY_NOT_FOUND: { status: 404, text: 'Delivery not found', page: 'events.md' },
-  DESTINATION_NOT_FOUND: { status: 404, text: 'Destination not found', page: 'destinations.md' },
+  DESTINATION_NOT_FOUND: { status: 404, text: 'Destination not found', page: 'destinations/README.md' },
   EVENT_NOT_FOUND: { status: 404, text: 'Event not found', page: 'events.md' },
   EXECUTION_NOT_FOUND: { status: 404, text: 'Execution not found', page: 'executions.md#the-rest-api' },
   JOB_NOT_FOUND: { status: 404, text: 'File job not found', page: 'files.md#large-files' },
   LOG_NOT_AVAILABLE: { status: 404, text: 'Script log not available', page: 'executions.md#the-rest-api' },
   QUEUE_ENTRY_NOT_FOUND: { status: 404, text: 'Queue entry not found', page: 'executions.md#the-start-queue' },
-  ROUTE_NOT_FOUND: { status: 404, text: 'Route not found', page: 'alert-routes.md' },
+  ROUTE_NOT_FOUND: { status: 404, text: 'Route not found', page: 'alert-rules.md' },
   SCHEDULE_NOT_FOUND: { status: 404, text: 'Schedule not found', page: 'scheduler.md#endpoints' },
   SELF_TEST_NOT_FOUND: { status: 404, text: 'Self-test not found', page: 'doctor.md' },
-  SNOOZE_NOT_FOUND: { status: 404, text: 'Snooze not found', page: 'alert-routes.md' },
+  SNOOZE_NOT_FOUND: { status: 404, text: 'Snooze not found', page: 'alert-rules.md' },
 
   // The state of things.
   IDEMPOTENCY_KEY_REUSED: { status: 409, text: 'Idempotency key reused', page: 'rest-api.md' },
