@@ -150,8 +150,8 @@ const rest = ({
   restServerEndpointsEnable:
     butlerping: true
     senseStartTask: true
-    ${keyValues ? '' : '#'}keyValueStore: true # docs/key-values.md
-    #fileCopy: true # docs/files.md
+    ${keyValues ? '' : '#'}keyValueStore: true # docs/load-scripts.md
+    #fileCopy: true # docs/load-scripts.md#file-operations
     #scheduler: {getSchedule: true, startSchedule: true, stopSchedule: true} # docs/scheduler.md`
 
 function filter({ tags }: InitAnswers): string {
