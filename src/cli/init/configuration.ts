@@ -186,7 +186,7 @@ const OWN = `  # What Butler 16 does not know; it ignores this section.
     dataDirectory: data # beside this file
     #timezone: Europe/Stockholm # of windows and texts; without it that of this computer
 
-    # Alerts about Footman itself (docs/self-alerts.md), routes of your own (docs/alert-rules.md).
+    # Alerts about Footman itself (docs/monitors.md#self-alerts), routes of your own (docs/alert-rules.md).
     #destinations: {ops-mail: {type: email, recipients: [bi-ops@acme.example]}}
     #selfAlerts: {to: [ops-mail]}`
 
