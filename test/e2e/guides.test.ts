@@ -220,7 +220,7 @@ test('publishing a file in one step (docs/load-scripts.md#file-operations)', asy
   expect(readFileSync(at('qvd_archive/2026-03-02/sales.qvd'), 'utf8')).toBe('old')
 })
 
-test('a schedule from the first look to its changes (docs/scheduler.md)', async () => {
+test('a schedule from the first look to its changes (docs/schedules.md)', async () => {
   const times = { cronSchedule: '0 6 * * 1-5', timezone: 'Europe/Stockholm', notOn: ['holidays-se'] }
   const { status, body: preview } = await post('', '/v4/schedules/preview', JSON.stringify({ ...times, count: 3 }))
   expect([status, preview.text]).toEqual([200, 'at 06:00, Monday to Friday (Europe/Stockholm)'])
