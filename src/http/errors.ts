@@ -75,9 +75,9 @@ export const ERRORS = {
   FST_ERR_CTP_BODY_TOO_LARGE: { status: 413, text: 'Request body is too large', page: 'rest-api.md' },
 
   // The request.
-  VALIDATION: { status: 400, text: 'Invalid request', page: 'rest-api.md#what-the-statuses-mean' },
-  INVALID_CURSOR: { status: 400, text: 'Invalid cursor', page: 'rest-api.md#what-the-statuses-mean' },
-  INVALID_ID: { status: 400, text: 'Invalid ID', page: 'rest-api.md#what-the-statuses-mean' },
+  VALIDATION: { status: 400, text: 'Invalid request', page: 'rest-api.md#statuses' },
+  INVALID_CURSOR: { status: 400, text: 'Invalid cursor', page: 'rest-api.md#statuses' },
+  INVALID_ID: { status: 400, text: 'Invalid ID', page: 'rest-api.md#statuses' },
   INVALID_CRON: { status: 400, text: 'Invalid cron expression', page: 'schedules.md#cron-expressions' },
   INVALID_TIMEZONE: { status: 400, text: 'Invalid time zone', page: 'schedules.md#further-members-of-a-schedule' },
   NOTHING_SELECTED: { status: 400, text: 'Nothing selected', page: 'events.md#send-again' },
@@ -113,14 +113,14 @@ export const ERRORS = {
   // The state of things.
   IDEMPOTENCY_KEY_REUSED: { status: 409, text: 'Idempotency key reused', page: 'rest-api.md' },
   NOT_A_NUMBER: { status: 409, text: 'Not a number', page: 'load-scripts.md#endpoints' },
-  NOT_CANCELLABLE: { status: 409, text: 'Not cancellable', page: 'rest-api.md#what-the-statuses-mean' },
+  NOT_CANCELLABLE: { status: 409, text: 'Not cancellable', page: 'rest-api.md#statuses' },
   NOT_PRIMARY: { status: 409, text: 'Not the primary', page: 'operations.md' },
   NOT_RESENDABLE: { status: 409, text: 'Not resendable', page: 'events.md#send-again' },
   QUEUE_FULL: { status: 409, text: 'Queue full', page: 'start-tasks.md#the-start-queue' },
-  SHADOW_MODE: { status: 409, text: 'Shadow mode', page: 'rest-api.md#what-the-statuses-mean' },
+  SHADOW_MODE: { status: 409, text: 'Shadow mode', page: 'rest-api.md#statuses' },
   UDP_NOT_LISTENING: { status: 409, text: 'UDP is not listened to', page: 'doctor.md' },
   REVISION_MISMATCH: { status: 412, text: 'Revision mismatch', page: 'load-scripts.md#update-a-pair-safely' },
-  REPOSITORY_UNREACHABLE: { status: 502, text: 'Repository unreachable', page: 'rest-api.md#what-the-statuses-mean' },
+  REPOSITORY_UNREACHABLE: { status: 502, text: 'Repository unreachable', page: 'rest-api.md#statuses' },
   STORAGE_UNAVAILABLE: { status: 503, text: 'Storage unavailable', page: 'operations.md#disk-full-directory-missing-database-damaged' },
   TOO_MANY_STREAMS: { status: 503, text: 'Too many streams', page: 'events.md#follow' },
 } as const satisfies Record<string, { status: number; text: string; page: string }>
