@@ -15,7 +15,7 @@ const SNOOZE = '019cad2c-cb80-759b-a5ed-7e5323ddd7b3'
 
 /** What is not run here but parsed only (test/unit/repository/docs-commands.test.ts), and why. */
 const NOT_RUN: readonly (readonly [RegExp, string])[] = [
-  [/^(run |-c |demo)/, 'runs until it is stopped'],
+  [/^(run\b|-c |demo)/, 'runs until it is stopped'],
   [/^events tail/, 'runs until it is stopped'],
   [/^init$/, 'asks'],
   [/^service install .*--(task-scheduler|nssm)/, 'Windows'],
@@ -39,6 +39,11 @@ const CODES: readonly (readonly [RegExp, readonly number[]])[] = [
   [/^start-task/, [0, 3, 4]],
 ]
 
+const SCHEDULE = `
+butlerSchedule:
+  - {id: sales-etl, name: Sales ETL, cronSchedule: 0 6 1 0 *, timezone: Europe/Stockholm, qlikSenseTaskId: a8b4c123-def4-5678-9abc-def012345678, startupState: stopped}
+`
+
 const config = ({ simulator }: TestSite) => ({
   configEngine: { host: '127.0.0.1', port: simulator.ports.engine },
   emailNotification: { reloadTaskAborted: { enable: false } },
@@ -48,6 +53,7 @@ const config = ({ simulator }: TestSite) => ({
   },
   scheduler: { enable: true, configfile: 'schedule.yaml' },
   footman: {
+    dataDirectory: '../data',
     destinations: { 'ops-mail': { type: 'email', recipients: ['ops@acme.example'] } },
     alertRoutes: [{ name: 'finance-night', match: { outcome: 'failed' }, to: ['ops-mail'], limit: 'none' }],
   },
@@ -74,10 +80,15 @@ async function json<T>(...args: readonly string[]): Promise<T> {
 beforeAll(async () => {
   site = await startSite()
   mail = await startSmtpSink()
-  product = await footman({ simulator: site.simulator, smtpPort: mail.port, config: config(site) })
+  product = await footman({
+    simulator: site.simulator,
+    smtpPort: mail.port,
+    config: config(site),
+    file: 'config/footman.yaml',
+  })
   const at = product.directory.join
-  writeFileSync(at('schedule.yaml'), 'butlerSchedule: []\n')
-  for (const folder of ['config', 'templates', 'templates/email']) mkdirSync(at(folder))
+  writeFileSync(at('config/schedule.yaml'), SCHEDULE)
+  for (const folder of ['templates', 'templates/email']) mkdirSync(at(folder))
   writeFileSync(at('templates/mine.handlebars'), '<p>{{taskName}}</p>')
   cpSync(product.configFile, at('config/production.yaml'))
   await product.start()
@@ -112,8 +123,15 @@ function prepared(args: readonly string[]): string[] {
     const option = args[index - 1]
     if (option === '-c') return product.configFile
     if (option === '--listen') return '1s'
-    const place = /^\w+\\[\w.]+$/.test(word) ? word.replaceAll('\\', '/') : word
+    const path = /^\w+\\[\w.]+$/.test(word) ? word.replaceAll('\\', '/') : word
+    // The configuration of the scene stays.
+    const place = option === '--output' && path === 'config/footman.yaml' ? 'config/new.yaml' : path
+    // Commands run side by side: each writes a file of its own.
+    if (option === '--output' && args[0] === 'log-appender') return `appender-${args.join('-').replace(/\W/g, '')}.xml`
     if (option === '--output' && args[0] !== 'kv') rmSync(product.directory.join(place), { force: true })
+    if (word === 'ID' && args[0] === 'schedules') return 'sales-etl'
+    // The pages of destinations each name one of their own; here all of them are the mailbox.
+    if (option === '--to') return 'ops-mail'
     return ids.get(word) ?? place
   })
   if (args.includes('--create')) found.push('--yes')

@@ -1,5 +1,6 @@
 /** The compiled executable with a configuration of Butler 16's shape, connected to a simulated site and to sinks. */
-import { writeFileSync } from 'node:fs'
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { dirname } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import type { Simulator } from '../../src/simulator/index.ts'
 import { type Running, runBinary } from './binary.ts'
@@ -22,6 +23,8 @@ export interface FootmanSettings {
   readonly env?: Readonly<Record<string, string>>
   /** Absent = the executable under test, on this machine. */
   readonly host?: Host
+  /** Path of the configuration file in the directory; absent = `butler.yaml`. */
+  readonly file?: string
 }
 
 export interface Footman extends AsyncDisposable {
@@ -47,7 +50,8 @@ export async function footman(settings: FootmanSettings): Promise<Footman> {
   const { host } = settings
   const directory = tempDirectory(host?.directoryIn)
   const [restPort, udpPort] = [await freeTcpPort(), await freeUdpPort()]
-  const configFile = directory.join('butler.yaml')
+  const configFile = directory.join(settings.file ?? 'butler.yaml')
+  mkdirSync(dirname(configFile), { recursive: true })
   // JSON is YAML.
   writeFileSync(
     configFile,
