@@ -1,5 +1,5 @@
 /**
- * The file `LocalLogConfig.xml` (log4net) that makes the schedulers of Qlik Sense tell Footman about tasks by UDP. Text
+ * The file `LocalLogConfig.xml` (log4net) that makes the schedulers of Qlik Sense notify Footman about tasks by UDP. Text
  * and order are those of `config/qlik/LocalLogConfig.xml`, which is made by this generator.
  */
 
@@ -9,7 +9,7 @@ export interface AppenderTarget {
   readonly port: number
   /** Stands before the type of every message (`Butler.footman.udp.sharedSecrets`). */
   readonly secret?: string | undefined
-  /** As in the shipped example: the reader is told to fill in the address. */
+  /** As in the shipped example: a comment asks the reader to fill in the address. */
   readonly isExample?: boolean
 }
 

@@ -12,7 +12,7 @@ export function createExecutionStore(limit = 30_000): ExecutionStore & { clear()
     else map.set(key, [execution])
   }
 
-  /** What is evicted is the oldest of all, hence the first of its lists. */
+  /** The evicted result is the oldest of all, hence the first of its lists. */
   function unindex(map: Map<string, SimExecution[]>, key: string) {
     const list = map.get(key)
     list?.shift()

@@ -9,7 +9,7 @@ const BAD_GATEWAY_PAGE = '<html><head><title>502 Bad Gateway</title></head><body
 const HTML = { 'content-type': 'text/html; charset=utf-8' }
 const TEXT = { 'content-type': 'text/plain; charset=utf-8' }
 
-/** What a status looks like when it comes from QRS or from a proxy in front of it. */
+/** Bodies of error statuses as QRS or a proxy in front of it sends them. */
 const STATUS_REPLIES: Readonly<Record<number, Omit<Reply, 'status'>>> = {
   302: { headers: { ...HTML, location: '/internal_forms_authentication/' }, body: LOGIN_PAGE },
   401: { headers: HTML, body: LOGIN_PAGE },

@@ -34,7 +34,7 @@ interface Table {
   readonly rows: string
 }
 
-/** What the script of an app loads, by its id's last digits. */
+/** Tables that the script of an app loads, by the last digits of its id. */
 const TABLES: Readonly<Record<string, readonly Table[]>> = {
   '01': [
     { name: 'Orders', fields: 'OrderID, CustomerID, Amount', from: 'lib://ERP/orders.qvd', rows: '125,331' },

@@ -18,7 +18,7 @@ export function createEngineClient(deps: { readonly log: Logger }, settings: Eng
     if (signal?.aborted) throw aborted()
     const socket = createSocket(settings, address)
     const session = createSession({ socket, where, log, callTimeoutMs })
-    // The first reason is the one that is told.
+    // Only the first reason is reported.
     onSocketFailure(socket, (kind, reason) => {
       const broken = session.state === '' ? 'unreachable' : 'closed'
       session.fail(new EngineError(kind === 'refused' ? kind : broken, where, reason))

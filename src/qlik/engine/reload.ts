@@ -11,14 +11,14 @@ export interface ReloadSettings {
   readonly pollMs?: number
   /** An engine that answers no question about the progress for so long counts as lost. Default 10 minutes. */
   readonly silenceMs?: number
-  /** Told what is new since the last time, only when there is something. */
+  /** Called with the progress since the last call, only when there is any. */
   readonly onProgress?: (progress: ReloadProgress) => void
 }
 
 export interface ReloadProgress {
   /** Lines that are final: tables with their number of rows, errors. */
   readonly lines: readonly string[]
-  /** What is going on at the moment; replaced by the next. */
+  /** The current step; the next one replaces it. */
   readonly current: string
   readonly errors: readonly string[]
 }
@@ -64,7 +64,7 @@ export async function reloadDoc(
   return { success, error, scriptLogFile }
 }
 
-/** Asks for errors as data, and not to wait for somebody to answer a question. */
+/** Asks for errors as data, and for a reload that never waits for a user. */
 async function configure(session: EngineSession): Promise<void> {
   try {
     await session.global.call('ConfigureReload', [true, true, false])
@@ -117,7 +117,7 @@ function followed(
   return Promise.race([outcome, untilSilent()])
 }
 
-/** Engines may refuse to tell their progress, and a lost connection ends the reload itself; only silence matters. */
+/** Only a timeout is thrown: engines may refuse to report their progress, and a lost connection ends the reload itself. */
 function throwSilence(error: unknown): void {
   if (error instanceof EngineError && error.kind === 'timeout') throw error
 }

@@ -53,7 +53,7 @@ export function createSession({ socket, where, log, callTimeoutMs }: SessionPart
   let lastId = 0
   /** Set once the session is over. */
   let over: EngineError | null = null
-  // Nobody may be waiting for the state any more when the socket ends.
+  // Prevents an unhandled rejection when the socket ends and no caller waits for the state.
   connected.catch(() => {})
 
   const closedBy = (reason: string) => new EngineError('closed', where, reason)

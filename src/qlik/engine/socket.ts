@@ -20,7 +20,7 @@ export interface EngineSettings {
   readonly callTimeoutMs?: number
 }
 
-/** What the engine may send in one message; the properties of a whole app are well below. */
+/** Limit of one message of the engine; the properties of a whole app are well below. */
 const MAX_MESSAGE_BYTES = 512 * 1024 * 1024
 
 export const whereOf = ({ host, port }: EngineSettings): string => `${host}:${port}`

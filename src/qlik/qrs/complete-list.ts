@@ -43,7 +43,7 @@ export async function completeTaskList(
   } catch (error) {
     // A server without counts or tables: better a list that may be cut than none.
     if (!(error instanceof QrsError) || !['status', 'shape', 'notJson'].includes(error.kind)) throw error
-    deps.log.warn(`QRS: cannot tell whether a list of ${first.length} tasks is complete`, { error })
+    deps.log.warn(`QRS: cannot check whether a list of ${first.length} tasks is complete`, { error })
     return first
   }
 }

@@ -8,7 +8,7 @@ export interface PropertyDefinition {
   readonly id: string
   readonly name: string
   readonly choiceValues: readonly string[]
-  /** What can have the property, for example `ReloadTask`. */
+  /** Kinds of entities that can have the property, for example `ReloadTask`. */
   readonly objectTypes: readonly string[]
 }
 
@@ -23,16 +23,16 @@ export interface NewProperty {
 export interface CustomPropertyClient {
   /** The definitions with these names, in any case of their letters. */
   definitions(names: readonly string[], signal?: AbortSignal): Promise<readonly PropertyDefinition[]>
-  /** `exists` when somebody else was faster: QRS has a property of that name. */
+  /** `exists` when QRS has a property of that name already. */
   create(property: NewProperty, signal?: AbortSignal): Promise<'created' | 'exists'>
   /**
    * Adds the values that are not there yet; returns those. Reads the definition right before and writes it back whole,
-   * as QRS wants it, and again when somebody changed it in between. Null when the definition is gone.
+   * as QRS wants it, and again when another client changed it in between. Null when the definition is gone.
    */
   addValues(id: string, values: readonly string[], signal?: AbortSignal): Promise<readonly string[] | null>
 }
 
-/** Somebody who edits in the management console saves once, not in a loop. */
+/** A user of the management console saves once, not in a loop. */
 const ATTEMPTS = 5
 const PATH = 'custompropertydefinition'
 /** Asked by name, as a list of everything may be cut at the site's record limit. */
@@ -68,7 +68,7 @@ export function createCustomPropertyClient({ transport }: { transport: QrsTransp
         await transport.request({ method: 'POST', path: PATH, body, expected: [201], signal })
         return 'created'
       } catch (error) {
-        // Which status tells of a name that is taken differs between releases: look instead.
+        // The status for a name that is taken differs between releases, so a look-up decides.
         if (!isRefusal(error) || (await definitions([name], signal)).length === 0) throw error
         return 'exists'
       }

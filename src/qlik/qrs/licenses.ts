@@ -1,4 +1,4 @@
-/** What QRS knows about licences, and giving an access licence back. Answers keep only what is used. */
+/** Reads licences from QRS and releases access licences. Answers keep only the members that Footman uses. */
 import { isGuid } from '../../platform/uuid.ts'
 import type { QrsTransport } from './transport.ts'
 
@@ -17,7 +17,7 @@ export type LicenseType = (typeof LICENSE_TYPES)[number]
 /** An access licence that a user holds. */
 export interface AccessLicense {
   readonly id: string
-  /** ISO; '' when QRS tells none. */
+  /** ISO; '' when QRS sends none. */
   readonly createdDate: string
   /** ISO; '' or a date in 1753 when it was never used. */
   readonly lastUsed: string
@@ -29,7 +29,7 @@ export interface AccessLicense {
 export interface LicenseUser {
   readonly userDirectory: string
   readonly userId: string
-  /** Null when QRS does not tell, like the next two. */
+  /** Null when QRS does not send it, like the next two. */
   readonly inactive: boolean | null
   readonly blacklisted: boolean | null
   readonly removedExternally: boolean | null

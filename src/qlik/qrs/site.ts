@@ -29,7 +29,7 @@ export function createSiteReader({ transport, log }: { transport: QrsTransport; 
       return count !== null && count > length
     } catch (error) {
       if (!(error instanceof QrsError) || !['status', 'shape', 'notJson'].includes(error.kind)) throw error
-      log.verbose(`QRS: cannot tell whether a list of ${length} execution results is complete`)
+      log.verbose(`QRS: cannot check whether a list of ${length} execution results is complete`)
       return false
     }
   }

@@ -6,7 +6,7 @@ import { type StartResult, ZERO_GUID } from './types.ts'
 
 const refused = (reason: string): StartResult => ({ started: false, reason })
 
-/** Never repeated: nobody can tell whether a start that brought no answer was carried out. */
+/** Never repeated: a start without an answer may have been carried out. */
 export async function startTask(transport: QrsTransport, taskId: string, signal?: AbortSignal): Promise<StartResult> {
   if (!isGuid(taskId)) return refused('the task id is not a GUID')
   const request = {
@@ -26,7 +26,7 @@ export async function startTask(transport: QrsTransport, taskId: string, signal?
   return { started: true, executionId }
 }
 
-/** For servers that lack the synchronous form; also tells an unknown task. */
+/** For servers that lack the synchronous form; it also reports an unknown task. */
 async function startWithoutProof(transport: QrsTransport, taskId: string, signal?: AbortSignal): Promise<StartResult> {
   const path = `task/${taskId}/start`
   const expected = [200, 201, 204, 404]

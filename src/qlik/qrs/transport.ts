@@ -59,7 +59,7 @@ export interface QrsTransport {
   close(): void
 }
 
-/** Told about every request when it is over: `ok`, or why it failed. */
+/** Called after every request: `ok`, or why it failed. */
 export type QrsObserver = (result: 'ok' | QrsErrorKind, milliseconds: number) => void
 
 /** Two quick retries: enough for a service that restarts its worker, short enough for a caller that waits. */

@@ -10,7 +10,7 @@ export interface AboutSettings {
   readonly systemInfo?: Partial<SystemInfo>
 }
 
-/** What `GET /v1/systeminfo` answers. */
+/** The answer of `GET /v1/systeminfo`. */
 export interface SystemInfo {
   readonly contentHash: string
   readonly senseId: string

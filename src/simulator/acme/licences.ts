@@ -35,7 +35,7 @@ export interface LicenceVariant {
   readonly isExpired: boolean
 }
 
-/** What the server licence can look like, by name; `now` in ms. */
+/** Variants of the server licence by name; `now` in ms. */
 export const SERVER_LICENCES: Readonly<Record<string, (now: number) => LicenceVariant>> = {
   valid: (now) => ({ keyDetails: details(`Valid To: ${day(now + 335 * DAY_MS)}`), isExpired: false }),
   'expires-in-10-days': (now) => ({ keyDetails: details(`Valid To: ${day(now + 10 * DAY_MS)}`), isExpired: false }),

@@ -1,4 +1,4 @@
-/** Who works at Acme: 14 users of three directories. */
+/** The people of Acme: 14 users of three directories. */
 
 interface UserRow {
   readonly nn: number

@@ -12,7 +12,7 @@ export interface QrsModes {
 
 export const DEFAULT_QRS_MODES: QrsModes = { maxRecordLimit: 0 }
 
-/** What the routes of the repository work with. */
+/** Shared by the routes of the repository. */
 export interface QrsDeps {
   readonly site: SimulatedSite
   readonly scheduler: Scheduler

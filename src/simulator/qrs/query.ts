@@ -42,7 +42,7 @@ export interface Caller {
 const ADMINISTRATOR_ROLES = new Set(['RootAdmin', 'ContentAdmin', 'DeploymentAdmin'])
 const INTERNAL_ACCOUNT = /^sa_(repository|scheduler|api|engine|proxy)$/i
 
-/** Who asks, by `X-Qlik-User: UserDirectory=LAB; UserId=anna`; throws 403 when that is missing, unknown or locked out. */
+/** The caller by `X-Qlik-User: UserDirectory=LAB; UserId=anna`; throws 403 when he is missing, unknown or locked out. */
 export function identify(request: SimRequest, site: SimulatedSite): Caller {
   const header = decode(String(request.headers['x-qlik-user'] ?? ''))
   const match = /^\s*UserDirectory\s*=\s*([^;]+?)\s*;\s*UserId\s*=\s*(.+?)\s*$/i.exec(header)

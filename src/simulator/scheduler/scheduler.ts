@@ -53,7 +53,14 @@ export function createScheduler(deps: SchedulerDeps): Scheduler {
     const { createdDate, modifiedDate, modifiedByUserName } = execution
     const abortAt = createdDate + task.taskSessionTimeout * MINUTE_MS
     const session: SimSession = {
-      ...{ id, createdDate, modifiedDate, modifiedByUserName, task, execution, user, abortAt },
+      id,
+      createdDate,
+      modifiedDate,
+      modifiedByUserName,
+      task,
+      execution,
+      user,
+      abortAt,
       executingNode: node,
       abortReason: 0,
     }
@@ -141,7 +148,7 @@ export function createScheduler(deps: SchedulerDeps): Scheduler {
     settle(run, () => end(run, outcome === 'error' ? STATUS.error : STATUS.fail))
   }
 
-  /** What the failure appender gets to see of a run that failed for good; null: nothing. */
+  /** The message that the failure appender reads after a run failed for good; null: none. */
   function lastWord(task: SimTask): string | null {
     if (task.taskType === 3 || (task.taskType === 2 && !modes.userSyncFailures)) return null
     if (task.taskType === 4) return task.behaviour.failMessage ?? failureDetail(4, null)

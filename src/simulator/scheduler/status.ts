@@ -38,7 +38,7 @@ export const STATUS_NAMES = [
 
 export const TASK_TYPE_NAMES = ['Reload', 'ExternalProgram', 'UserSync', 'Distribute', 'Preload'] as const
 
-/** What the log appenders look for, by kind of line. */
+/** Texts that the log appenders look for, by kind of line. */
 export const LOG_MESSAGES = {
   failed: 'Max retries reached',
   aborted: 'Execution State Change to Aborting',

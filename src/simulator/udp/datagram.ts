@@ -22,7 +22,7 @@ export interface UdpModes {
   invalidUtf8: boolean
   /** `%property` of something that is not set. */
   absent: 'empty' | 'null'
-  /** App fields read as not set, whatever the task. */
+  /** App fields read as not set for every task. */
   withoutApp: boolean
   /** Task ids are sent without their last digit. */
   brokenTaskId: boolean
