@@ -63,7 +63,7 @@ const HTTP_EFFECTS: Readonly<Record<string, Effect>> = {
 export const FAULT_MODES: Readonly<Record<string, readonly FaultStage[]>> = {
   ...Object.fromEntries(Object.keys(HTTP_EFFECTS).map((mode) => [mode, ['http'] as const])),
   restart: ['connection', 'http'],
-  /** The port is that of the proxy: it asks for no client certificate and sends everybody to its login page. */
+  /** The port is that of the proxy: it asks for no client certificate and redirects every request to its login page. */
   proxy: ['connection', 'http'],
   /** Port closed. */
   refuse: ['connection'],

@@ -12,8 +12,7 @@ import type {
   SimulatedSite,
   TaskBehaviour,
 } from './types.ts'
-import type { BurstRequest, BurstResult } from './udp/burst.ts'
-import type { SentDatagram, UdpTarget } from './udp/sender.ts'
+import type { BurstRequest, BurstResult, SentDatagram, UdpTarget } from './udp.ts'
 
 export interface Simulator {
   readonly name: string

@@ -30,7 +30,7 @@ export const sameUser = (user: EngineUser, directory: string, userId: string) =>
 export const isServiceAccount = (user: EngineUser) =>
   user.directory.toLowerCase() === 'internal' && user.userId.toLowerCase().startsWith('sa_')
 
-/** Service accounts and content admins see every app, owners their own, everybody else what is in a stream. */
+/** Service accounts and content admins may open every app, owners their own, other users those in a stream. */
 export function mayOpen(app: SimApp, user: EngineUser, site: SimulatedSite): boolean {
   if (isServiceAccount(user) || app.stream !== null) return true
   if (sameUser(user, app.owner.userDirectory, app.owner.userId)) return true

@@ -1,5 +1,5 @@
-import { createHttpListener } from '../http-listener.ts'
-import type { Listener, ListenerDeps, Reply } from '../types.ts'
+import { createHttpListener } from './http-listener.ts'
+import type { Listener, ListenerDeps, Reply } from './types.ts'
 
 export interface AboutSettings {
   /** 0 = any free port; 9032 on a real site. */
