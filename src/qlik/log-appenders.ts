@@ -79,7 +79,7 @@ function comment(address: string, port: number, isExample: boolean): string {
     ? `1. Replace ${address} (four times) by the address of the server that runs Footman, and ${port} if
      Butler.udpServerConfig.portTaskFailure says otherwise.`
     : `1. Messages go to ${quietly(address)}, port ${port} (UDP). See that the nodes of Qlik Sense reach that address.`
-  return `  Tells Footman when a task has failed, was stopped or succeeded.
+  return `  Notifies Footman when a task has failed, was stopped or succeeded.
 
   ${first}
   2. Copy this file to C:\\ProgramData\\Qlik\\Sense\\Scheduler\\LocalLogConfig.xml on every Qlik Sense server that runs a

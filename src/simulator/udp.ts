@@ -10,7 +10,7 @@ import type { SimExecution, SimTask, SimulatedSite, SiteEvents } from './types.t
 
 /** How the log appenders and the network spoil datagrams. */
 export interface UdpModes {
-  /** `double-slash` is what the appender file of the predecessor really sends. */
+  /** `double-slash` as the appender file of Butler sends it. */
   successType: 'double-slash' | 'single-slash'
   /** First fields of older appender files. */
   generation: 'current' | 'legacy'

@@ -46,7 +46,7 @@ export type CloudRead<T> =
   /** No answer, or the tenant is overloaded: worth another try. */
   | { readonly state: 'failed'; readonly why: string; readonly retryAfterMs?: number }
 
-/** Each part as far as it has been asked for. */
+/** The parts that have been requested so far. */
 export interface CloudLook {
   readonly scriptLog?: CloudRead<string>
   readonly reload?: CloudRead<CloudReloadInfo>

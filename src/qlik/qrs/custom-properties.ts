@@ -1,8 +1,9 @@
-/** Custom properties are made, and given further values to choose from. Nothing is ever taken away from one. */
+/** Custom properties of the site: reads their definitions, creates them, and adds values to choose from; removes nothing. */
 import { QrsError } from './errors.ts'
 import { eq, or } from './filter.ts'
 import { parseJson } from './normalise.ts'
 import type { QrsTransport } from './transport.ts'
+import type { CustomPropertyReader } from './types.ts'
 
 export interface PropertyDefinition {
   readonly id: string
@@ -43,10 +44,8 @@ export function createCustomPropertyClient({ transport }: { transport: QrsTransp
     const found: PropertyDefinition[] = []
     for (let from = 0; from < names.length; from += NAMES_PER_REQUEST) {
       const filter = or(...names.slice(from, from + NAMES_PER_REQUEST).map((name) => eq('name', name)))
-      const request = { path: `${PATH}/full`, query: { filter }, signal }
-      const { value } = await transport.json(request)
-      if (!Array.isArray(value)) throw transport.unusable(request, 'a list was expected')
-      found.push(...value.filter(isObject).map(toDefinition))
+      const entities = await transport.list({ path: `${PATH}/full`, query: { filter }, signal })
+      found.push(...entities.filter(isObject).map(toDefinition))
     }
     return found
   }
@@ -86,6 +85,22 @@ export function createCustomPropertyClient({ transport }: { transport: QrsTransp
         const { status } = await transport.request({ method: 'PUT', path, body, expected, signal })
         if (status === 200) return added
       }
+    },
+  }
+}
+
+/** Reads definitions by name; entities without a name are left out. */
+export function createCustomPropertyReader({ transport }: { readonly transport: QrsTransport }): CustomPropertyReader {
+  return {
+    async customProperties(names, signal) {
+      if (names.length === 0) return []
+      const filter = or(...[...new Set(names)].map((name) => eq('name', name)))
+      const entities = await transport.list({ path: `${PATH}/full`, query: { filter }, signal })
+      return entities
+        .filter(isObject)
+        .flatMap(({ name, choiceValues, objectTypes }) =>
+          typeof name === 'string' ? [{ name, values: textsOf(choiceValues), objectTypes: textsOf(objectTypes) }] : [],
+        )
     },
   }
 }

@@ -65,9 +65,7 @@ export function createLicenseClient(transport: QrsTransport): LicenseClient {
     async unusedSince(type, at, signal) {
       const path = `license/${type}accesstype/full`
       const query = { filter: `lastUsed le '${new Date(at).toISOString()}'` }
-      const { value } = await transport.json({ path, query, signal })
-      if (!Array.isArray(value)) throw transport.unusable({ path }, 'a list was expected')
-      return value.filter(isObject).map(toLicense)
+      return (await transport.list({ path, query, signal })).filter(isObject).map(toLicense)
     },
     async user(id, signal) {
       if (!isGuid(id)) return null
