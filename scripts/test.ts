@@ -1,7 +1,8 @@
 /**
  * `npm test`: type check, lint, build, then every test. `npm test -- FILTER...` runs only the test files whose path
- * contains one of the texts, without the checks. Files with failures run a second time, alone; what failed and what passed
- * only then is listed at the end. The last line is `N passed, N failed[, N skipped]`.
+ * contains one of the texts, without the checks. Files with failures run a second time, alone. Failed and flaky tests are
+ * listed at the end. With `CI=true` a flaky test has failed unless `test/quarantine.json` lists it. The last line is
+ * `N passed, N failed[, N skipped]`.
  */
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
@@ -10,7 +11,7 @@ import { join } from 'node:path'
 import process from 'node:process'
 import { SERVERS } from '../test/support/servers.ts'
 import { count, judge, type Verdict } from './lib/junit.ts'
-import { combine, failureLines, filesToTry } from './lib/second-try.ts'
+import { combine, failFlaky, failureLines, filesToTry, flakyLines, parseQuarantine } from './lib/second-try.ts'
 import { type Prepared, SUITES, type Suite, type SuiteTools } from './lib/suites.ts'
 
 const root = join(import.meta.dirname, '..')
@@ -19,9 +20,10 @@ const EXECUTABLE = process.platform === 'win32' ? 'footman.exe' : 'footman'
 const SUITE_TIMEOUT_MS = 10 * 60_000
 const filters = process.argv.slice(2)
 const ci = process.env.CI === 'true'
+const quarantine = parseQuarantine(readFileSync(join(root, 'test', 'quarantine.json'), 'utf8'))
 
 const total = { passed: 0, failed: 0, skipped: 0 }
-/** Printed at the end, where it is found. */
+/** Lines printed at the end. */
 const closing: string[] = []
 
 function fail(message: string): void {
@@ -38,7 +40,7 @@ function check(name: string, args: readonly string[]): boolean {
   return status === 0
 }
 
-/** A continuous build must have everything; elsewhere it is told and counts as skipped. */
+/** A missing tool fails a continuous build; elsewhere its tests count as skipped. */
 function missing(what: string, tests: string): void {
   const message = `${tests}: ${what} is missing`
   if (ci) {
@@ -103,8 +105,9 @@ function runTests(files: readonly string[], report: string, env: Prepared['env']
 function runSuite(suite: string, files: readonly string[], env: Prepared['env']): void {
   console.log(`\n== ${suite} tests (${files.length} files)`)
   const first = runTests(files, join(results, `${suite}.xml`), env, false)
-  const { verdict, flaky } = combine(first, tryAgain(suite, first, env))
-  closing.push(...flaky.map((line) => `FLAKY: ${line}`))
+  const runs = combine(first, tryAgain(suite, first, env))
+  const verdict = ci ? failFlaky(runs, quarantine) : runs.verdict
+  closing.push(...flakyLines(runs.flaky, quarantine))
   closing.push(...failureLines(verdict).map((line) => line.replace(/^FAILED: (?!test\/)/, `FAILED: ${suite}: `)))
   const { passed, failed, skipped } = count(verdict)
   total.passed += passed

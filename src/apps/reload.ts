@@ -4,9 +4,15 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { TaskSelectors } from '../http/endpoint/caller.ts'
 import type { Clock, Logger, Service } from '../platform/types.ts'
 import { isGuid, uuidV7 } from '../platform/uuid.ts'
-import { engineVersion, openDoc, saveDoc } from '../qlik/engine/doc.ts'
+import {
+  engineVersion,
+  openDoc,
+  type ReloadResult,
+  type ReloadSettings,
+  reloadDoc,
+  saveDoc,
+} from '../qlik/engine/doc.ts'
 import { EngineError } from '../qlik/engine/errors.ts'
-import { type ReloadResult, type ReloadSettings, reloadDoc } from '../qlik/engine/reload.ts'
 import type { EngineClient, EngineObject, EngineSession } from '../qlik/engine/types.ts'
 import type { StartOutcome, StartTask } from '../tasks/start/types.ts'
 import type { AppReload, AppReloadLine, AppReloads } from './types.ts'
@@ -184,7 +190,7 @@ export function createAppReloads(deps: AppReloadDeps, settings: AppReloadSetting
   async function reloadAndSave(job: Job, session: EngineSession, doc: EngineObject): Promise<ReloadResult> {
     const { record, request } = job
     job.cancel = () => {
-      session.tell(session.global.handle, 'CancelReload')
+      session.send(session.global.handle, 'CancelReload')
       job.controller.abort()
     }
     record.change({ appName: await titleOf(doc), startedAt: clock.now() })

@@ -1,7 +1,7 @@
 /** Which release of Qlik Sense runs: logged, and stored in InfluxDB. */
 import type { InfluxPoint } from '../metrics/influxdb/types.ts'
 import type { Clock, Logger } from '../platform/types.ts'
-import type { AboutClient, SystemInfo } from '../qlik/about/client.ts'
+import type { AboutClient, SystemInfo } from '../qlik/about.ts'
 import type { QlikSenseVersionConfig } from './config.ts'
 import { tagsOf, type WritePoints } from './types.ts'
 

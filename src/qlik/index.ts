@@ -8,6 +8,7 @@ import { createCachedQrs } from './qrs/cached.ts'
 import { type CertificateSource, createCertificateSource } from './qrs/certificates.ts'
 import { createQrsClient } from './qrs/client.ts'
 import { QrsError } from './qrs/errors.ts'
+import { isDown } from './qrs/failure.ts'
 import type { QrsObserver } from './qrs/transport.ts'
 import type { ChainReader, CustomPropertyReader, ExecutionReader, QrsClient, SiteReader } from './qrs/types.ts'
 
@@ -21,9 +22,6 @@ export interface Qlik {
 }
 
 const CACHE = { ttlMs: 5000, maxEntries: 2000 }
-/** QRS as a whole cannot be asked; other errors concern a single question. */
-const UNREACHABLE_KINDS = new Set(['unreachable', 'timeout'])
-const UNREACHABLE_STATUSES = new Set([502, 503, 504])
 
 export interface QlikDeps {
   readonly log: Logger
@@ -74,13 +72,12 @@ export function createQlik(deps: QlikDeps, { cert, configQRS, configEngine }: Ql
   return { qrs, engine, cachedQrs: createCachedQrs(qrs, CACHE, clock), certificates }
 }
 
-/** True when waiting for QRS to come back is all that can be done. */
+/** True when the error concerns QRS as a whole, so that only waiting helps; false when the caller's signal ended the request. */
 export function isQrsUnreachable(error: unknown): boolean {
-  if (!(error instanceof QrsError)) return false
-  return UNREACHABLE_KINDS.has(error.kind) || (error.status !== null && UNREACHABLE_STATUSES.has(error.status))
+  return isDown(error) && !(error instanceof QrsError && error.kind === 'aborted')
 }
 
-/** The certificate that proves who Footman is; not while its file has not been read. */
+/** The client certificate with its end; empty while its file has not been read. */
 export function qlikCertificates({ certificates }: Qlik): { name: string; expiresAt: number }[] {
   const { expires } = certificates.check()
   return expires === null ? [] : [{ name: 'qlik', expiresAt: expires }]

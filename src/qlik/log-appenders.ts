@@ -1,5 +1,5 @@
 /**
- * The file `LocalLogConfig.xml` (log4net) that makes the schedulers of Qlik Sense tell Footman about tasks by UDP. Text
+ * The file `LocalLogConfig.xml` (log4net) that makes the schedulers of Qlik Sense notify Footman about tasks by UDP. Text
  * and order are those of `config/qlik/LocalLogConfig.xml`, which is made by this generator.
  */
 
@@ -9,7 +9,7 @@ export interface AppenderTarget {
   readonly port: number
   /** Stands before the type of every message (`Butler.footman.udp.sharedSecrets`). */
   readonly secret?: string | undefined
-  /** As in the shipped example: the reader is told to fill in the address. */
+  /** As in the shipped example: a comment asks the reader to fill in the address. */
   readonly isExample?: boolean
 }
 
@@ -79,7 +79,7 @@ function comment(address: string, port: number, isExample: boolean): string {
     ? `1. Replace ${address} (four times) by the address of the server that runs Footman, and ${port} if
      Butler.udpServerConfig.portTaskFailure says otherwise.`
     : `1. Messages go to ${quietly(address)}, port ${port} (UDP). See that the nodes of Qlik Sense reach that address.`
-  return `  Tells Footman when a task has failed, was stopped or succeeded.
+  return `  Notifies Footman when a task has failed, was stopped or succeeded.
 
   ${first}
   2. Copy this file to C:\\ProgramData\\Qlik\\Sense\\Scheduler\\LocalLogConfig.xml on every Qlik Sense server that runs a

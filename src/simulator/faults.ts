@@ -9,7 +9,7 @@ const BAD_GATEWAY_PAGE = '<html><head><title>502 Bad Gateway</title></head><body
 const HTML = { 'content-type': 'text/html; charset=utf-8' }
 const TEXT = { 'content-type': 'text/plain; charset=utf-8' }
 
-/** What a status looks like when it comes from QRS or from a proxy in front of it. */
+/** Bodies of error statuses as QRS or a proxy in front of it sends them. */
 const STATUS_REPLIES: Readonly<Record<number, Omit<Reply, 'status'>>> = {
   302: { headers: { ...HTML, location: '/internal_forms_authentication/' }, body: LOGIN_PAGE },
   401: { headers: HTML, body: LOGIN_PAGE },
@@ -63,7 +63,7 @@ const HTTP_EFFECTS: Readonly<Record<string, Effect>> = {
 export const FAULT_MODES: Readonly<Record<string, readonly FaultStage[]>> = {
   ...Object.fromEntries(Object.keys(HTTP_EFFECTS).map((mode) => [mode, ['http'] as const])),
   restart: ['connection', 'http'],
-  /** The port is that of the proxy: it asks for no client certificate and sends everybody to its login page. */
+  /** The port is that of the proxy: it asks for no client certificate and redirects every request to its login page. */
   proxy: ['connection', 'http'],
   /** Port closed. */
   refuse: ['connection'],

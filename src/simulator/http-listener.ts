@@ -1,10 +1,21 @@
+/** The HTTP server of every service of the site, and the log of requests. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { createServer as createTcpServer, type Server as NetServer, type Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { setTimeout as delay } from 'node:timers/promises'
 import { createServer as createTlsServer, type TLSSocket, type TlsOptions } from 'node:tls'
 import type { SimulatorCertificates } from './certificates.ts'
-import type { Fault, HttpListenerSettings, Listener, ListenerDeps, Reply, SimRequest, Tls } from './types.ts'
+import type {
+  Fault,
+  HttpListenerSettings,
+  Listener,
+  ListenerDeps,
+  LoggedRequest,
+  Reply,
+  RequestLog,
+  SimRequest,
+  Tls,
+} from './types.ts'
 
 type Deps = Pick<ListenerDeps, 'tls' | 'clock' | 'faults' | 'requests' | 'log'>
 
@@ -271,4 +282,37 @@ function lengthOf(status: number, body: string | Buffer): Record<string, string>
 function reset(socket: Socket) {
   if (typeof socket.resetAndDestroy === 'function') socket.resetAndDestroy()
   else socket.destroy()
+}
+
+type Entry = { -readonly [K in keyof LoggedRequest]: LoggedRequest[K] }
+
+/** Remembers the newest `limit` requests (default 20,000) in a ring. */
+export function createRequestLog(limit = 20_000): RequestLog {
+  let ring: Entry[] = []
+  let seq = 0
+
+  return {
+    append(entry) {
+      const logged: Entry = { ...entry, seq: ++seq, status: null, bytes: null }
+      ring[(logged.seq - 1) % limit] = logged
+      return {
+        finish: (status, bytes) => {
+          logged.status = status
+          logged.bytes = bytes ?? null
+        },
+      }
+    },
+    list({ listener, since = 0 } = {}) {
+      const found: LoggedRequest[] = []
+      const oldest = Math.max(1, seq - limit + 1, since + 1)
+      for (let number = oldest; number <= seq; number++) {
+        const entry = ring[(number - 1) % limit]
+        if (entry && (!listener || entry.listener === listener)) found.push(entry)
+      }
+      return found
+    },
+    clear() {
+      ring = []
+    },
+  }
 }

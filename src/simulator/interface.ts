@@ -1,4 +1,4 @@
-/** What a simulated site offers to the program and the tests that drive it. */
+/** The interface of a simulated site for the program and the tests that drive it. */
 import type { SimulatorCertificates } from './certificates.ts'
 import type { Envelope } from './cloud/events.ts'
 import type { Modes, ModesPatch } from './modes.ts'
@@ -12,8 +12,7 @@ import type {
   SimulatedSite,
   TaskBehaviour,
 } from './types.ts'
-import type { BurstRequest, BurstResult } from './udp/burst.ts'
-import type { SentDatagram, UdpTarget } from './udp/sender.ts'
+import type { BurstRequest, BurstResult, SentDatagram, UdpTarget } from './udp.ts'
 
 export interface Simulator {
   readonly name: string

@@ -1,7 +1,7 @@
 import { DEFAULT_QRS_MODES, type QrsModes } from './qrs/context.ts'
-import { DEFAULT_SCHEDULER_MODES, type SchedulerModes } from './scheduler/modes.ts'
-import { DEFAULT_SCRIPT_LOG_MODES, type ScriptLogModes } from './script-log.ts'
-import { DEFAULT_UDP_MODES, type UdpModes } from './udp/datagram.ts'
+import { DEFAULT_SCHEDULER_MODES, type SchedulerModes } from './scheduler/scheduler.ts'
+import { DEFAULT_SCRIPT_LOG_MODES, type ScriptLogModes } from './script-logs.ts'
+import { DEFAULT_UDP_MODES, type UdpModes } from './udp.ts'
 
 /** Everything in which the site can depart from its usual manners; changed while it runs. */
 export interface Modes {

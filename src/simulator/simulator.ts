@@ -1,26 +1,37 @@
 import type { Logger } from '../platform/types.ts'
+import { createAboutListener } from './about.ts'
 import { SERVER_LICENCES } from './acme/licences.ts'
 import { loadAcme } from './acme/load.ts'
 import { loadCertificates, type SimulatorCertificates } from './certificates.ts'
 import { createSimClock } from './clock.ts'
+import type { Envelope } from './cloud/events.ts'
+import { type CloudSettings, createCloudListener } from './cloud/listener.ts'
 import { createControlListener } from './control.ts'
+import { createEngineListener, type EngineSettings } from './engine/listener.ts'
 import { createFaultTable } from './faults.ts'
+import { createHttpListener, createRequestLog } from './http-listener.ts'
 import type { Simulator, SimulatorFiles, TaskFields } from './interface.ts'
 import { createLocalTime } from './local-time.ts'
 import { assignKnown, changeModes, createModes, type ModesPatch, resetModes } from './modes.ts'
 import { createNotifications } from './qrs/notifications.ts'
 import { createQrs } from './qrs/qrs.ts'
-import { createRequestLog } from './request-log.ts'
-import { addTasks, failover } from './reshape.ts'
-import { createChains } from './scheduler/chains.ts'
+import { createTask } from './qrs/write.ts'
 import { createScheduler } from './scheduler/scheduler.ts'
-import { createSchedules } from './scheduler/schedules.ts'
+import { createChains, createSchedules } from './scheduler/triggers.ts'
 import { createScriptLogs } from './script-logs.ts'
-import { createServices, type ServiceSettings } from './services.ts'
 import { createSite } from './site.ts'
-import type { Listener, PortName, SimClock, SimTask, TaskBehaviour } from './types.ts'
-import { burst } from './udp/burst.ts'
-import { createUdpSender, type UdpTarget } from './udp/sender.ts'
+import type {
+  Listener,
+  ListenerDeps,
+  PortName,
+  Reply,
+  SimClock,
+  SimRequest,
+  SimTask,
+  SimulatedSite,
+  TaskBehaviour,
+} from './types.ts'
+import { burst, createUdpSender, type UdpTarget } from './udp.ts'
 
 export interface SimulatorSettings {
   /** Where the certificates are; made there on the first start. */
@@ -222,4 +233,63 @@ function describe(tls: SimulatorCertificates): SimulatorFiles {
     serverCertKey: tls.server.key.path,
     pem: tls,
   }
+}
+
+interface Services {
+  readonly listeners: readonly Listener[]
+  /** The webhook event of the Qlik Cloud tenant about one of its reloads. */
+  cloudEvent(reloadId: string, envelope: Envelope): unknown
+  /** Forgets what the services keep beside the site. */
+  reset(): void
+}
+
+interface ServiceSettings {
+  readonly host?: string
+  readonly ports?: Partial<Record<PortName, number>>
+  readonly engine?: Omit<EngineSettings, 'port' | 'host'>
+  readonly cloud?: Omit<CloudSettings, 'port' | 'host'>
+}
+
+/** Every port of the site. */
+function createServices(deps: ListenerDeps, qrs: (request: SimRequest) => Reply, settings: ServiceSettings): Services {
+  const { host } = settings
+  const port = (name: PortName) => settings.ports?.[name] ?? 0
+  const engine = createEngineListener(deps, { ...settings.engine, host, port: port('engine') })
+  const cloud = createCloudListener(deps, { ...settings.cloud, host, port: port('cloud') })
+  return {
+    cloudEvent: cloud.event,
+    reset() {
+      engine.reset()
+      cloud.reset()
+    },
+    listeners: [
+      createHttpListener(deps, { name: 'qrs', host, port: port('qrs'), security: 'mutual', handle: qrs }),
+      createHttpListener(deps, { name: 'qrsHttp', host, port: port('qrsHttp'), security: 'none', handle: qrs }),
+      engine,
+      createAboutListener(deps, { host, port: port('about') }),
+      cloud,
+    ],
+  }
+}
+
+/** Adds `count` reload tasks of the first app; returns their ids. */
+function addTasks(site: SimulatedSite, count: number): readonly string[] {
+  const app = site.apps.values().next().value
+  const ids: string[] = []
+  for (let index = 1; index <= count; index++) {
+    const body = { name: `Reload ${String(index).padStart(5, '0')}`, app: { id: app?.id } }
+    const task = createTask(site, 0, body, 'LAB\\anna')
+    site.tasks.set(task.id, task)
+    ids.push(task.id)
+  }
+  return ids
+}
+
+/** The failover candidate becomes the central node, with the scheduler's manager on it. */
+function failover(site: SimulatedSite) {
+  const old = site.centralNode()
+  const next = [...site.nodes.values()].find((node) => node !== old && node.failoverCandidate)
+  if (!next) return
+  Object.assign(old, { isCentral: false, failoverCandidate: true, schedulerServiceType: 1 })
+  Object.assign(next, { isCentral: true, failoverCandidate: false, schedulerServiceType: 2 })
 }

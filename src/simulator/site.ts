@@ -1,14 +1,21 @@
 import { NEVER_MS } from './entities.ts'
-import { createExecutionStore } from './executions.ts'
-import type { SimClock, SimExecution, SimNode, SimServerLicence, SimulatedSite, SiteEvents } from './types.ts'
+import type {
+  ExecutionStore,
+  SimClock,
+  SimExecution,
+  SimNode,
+  SimServerLicence,
+  SimulatedSite,
+  SiteEvents,
+} from './types.ts'
 
 export const ZERO_GUID = '00000000-0000-0000-0000-000000000000'
 
-export interface SiteSettings {
+interface SiteSettings {
   readonly timeZone: string
 }
 
-/** The site plus what only a change of the data set needs. */
+/** The site, with the means to replace its data set. */
 export interface ResettableSite extends SimulatedSite {
   /** Forgets every object; listeners stay. */
   clear(): void
@@ -85,6 +92,55 @@ export function createSite(deps: { readonly clock: SimClock }, settings: SiteSet
     },
   }
   return site
+}
+
+/** Execution results by id, session and task; the oldest go when there are more than `limit`. */
+function createExecutionStore(limit = 30_000): ExecutionStore & { clear(): void } {
+  const byId = new Map<string, SimExecution>()
+  const byExecution = new Map<string, SimExecution[]>()
+  const byTask = new Map<string, SimExecution[]>()
+
+  function index(map: Map<string, SimExecution[]>, key: string, execution: SimExecution) {
+    const list = map.get(key)
+    if (list) list.push(execution)
+    else map.set(key, [execution])
+  }
+
+  /** The evicted result is the oldest of all, hence the first of its lists. */
+  function unindex(map: Map<string, SimExecution[]>, key: string) {
+    const list = map.get(key)
+    list?.shift()
+    if (list?.length === 0) map.delete(key)
+  }
+
+  function evictOldest() {
+    const oldest = byId.values().next().value
+    if (!oldest) return
+    byId.delete(oldest.id)
+    unindex(byExecution, oldest.executionID)
+    unindex(byTask, oldest.taskID)
+  }
+
+  return {
+    get size() {
+      return byId.size
+    },
+    get: (id) => byId.get(id.toLowerCase()),
+    byExecution: (executionId) => byExecution.get(executionId.toLowerCase()) ?? [],
+    byTask: (taskId) => byTask.get(taskId.toLowerCase()) ?? [],
+    add(execution) {
+      byId.set(execution.id, execution)
+      index(byExecution, execution.executionID, execution)
+      index(byTask, execution.taskID, execution)
+      if (byId.size > limit) evictOldest()
+    },
+    values: () => byId.values(),
+    clear() {
+      byId.clear()
+      byExecution.clear()
+      byTask.clear()
+    },
+  }
 }
 
 /** `guid('70', 7)` is `70000000-0000-4000-8000-000000000007`. */

@@ -50,7 +50,7 @@ export interface SimClock {
 
 export type ChangeType = 1 | 2 | 3
 
-/** What happens on the site. `state` precedes the datagram that the scheduler sends about it. */
+/** Events of the site. `state` precedes the datagram that the scheduler sends about it. */
 export interface SiteEvents {
   /** A run changed its state (5.1 of the execution status table: 1 Triggered ... 14 DistributionRunning). */
   state: { readonly task: SimTask; readonly execution: SimExecution; readonly user: string; readonly final: boolean }
@@ -95,7 +95,7 @@ export interface SimulatedSite {
   /** The user of a `DIR\id` name, ignoring case. */
   userByName(directory: string, userId: string): SimUser | null
   centralNode(): SimNode
-  /** Marks a reload as done and saved: lastReloadTime, modifiedDate, fileSize; tells the listeners. */
+  /** Marks a reload as done and saved: lastReloadTime, modifiedDate, fileSize; notifies the listeners. */
   appReloaded(app: SimApp, at: number, user: string): void
   on<K extends keyof SiteEvents>(event: K, listener: (payload: SiteEvents[K]) => void): () => void
   emit<K extends keyof SiteEvents>(event: K, payload: SiteEvents[K]): void
@@ -176,7 +176,7 @@ export interface FaultTable {
   apply(fault: Fault, next: () => Reply | Promise<Reply>): Promise<FaultVerdict>
 }
 
-/** What the listener does with an exchange after a fault. */
+/** How the listener continues an exchange after a fault. */
 export type FaultVerdict =
   | { readonly do: 'reply'; readonly reply: Reply /** Bytes a second. */; readonly slow?: number }
   | { readonly do: 'hang' }
@@ -264,7 +264,7 @@ export interface UpgradeInfo {
   readonly connection: number
 }
 
-/** What `createEngineListener`, `createAboutListener` and `createCloudListener` are given. */
+/** Dependencies of every listener of the site. */
 export interface ListenerDeps {
   readonly site: SimulatedSite
   readonly tls: Tls

@@ -341,7 +341,7 @@ test.skipIf(process.platform !== 'linux')(
     expect(off).not.toContain('footman_service_state{')
     expect(off).not.toMatch(/^footman_license_days_remaining /m)
     const beats = got('two').length
-    // Two of its intervals.
+    // Two of its intervals, in real time.
     await Bun.sleep(1000)
     expect(got('two')).toHaveLength(beats)
     expect(await running.process.stop()).toBe(0)

@@ -121,6 +121,7 @@ describe('Qlik Sense down', () => {
     site.simulator.fault({ listener: 'qrs', match: '.', mode: 'refuse' })
     const { executionIds } = await site.simulator.burst({ count: 50, withinMs: 500 })
     await until(() => product.rows<{ n: number }>('SELECT count(*) AS n FROM event')[0]!.n === 50)
+    // A real outage of this length: the pauses between look-ups grow with it, and after 27 s waiting events are moved to disk.
     await Bun.sleep(30_000)
     expect(webhooks.requests).toHaveLength(0)
     expect(mailbox.mails).toHaveLength(0)

@@ -126,8 +126,10 @@ test('an outage of QRS is waited for, whatever it was asked about', async () => 
     await until(() => product.rows('SELECT 1 FROM event').length === count + 1, WAIT)
   }
   site.simulator.fault({ listener: 'qrs', match: '/(?:scriptlog|app/full)', mode: 'status', args: [500] })
+  const refused = () => site.simulator.requests().filter(({ status }) => status === 500).length
   await run()
-  await Bun.sleep(8000)
+  const before = refused()
+  await until(() => refused() > before + 8, { ...WAIT, state: refused })
   expect(mailbox.mails).toHaveLength(0)
   site.simulator.clearFaults()
   const [mail] = await mailbox.received(1, WAIT)

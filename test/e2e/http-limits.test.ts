@@ -120,6 +120,7 @@ describe.each(Object.keys(openers))('over %s', (scheme) => {
     const size = Math.ceil(body.length / PIECES)
     for (let n = 0; n < PIECES; n += 1) {
       steady.socket.write(body.slice(n * size, (n + 1) * size))
+      // The pieces really take longer together than the limit.
       await Bun.sleep((TIMEOUT_S * 1000) / 5)
     }
     await until(steady.isClosed, PATIENCE)

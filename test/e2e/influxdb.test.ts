@@ -201,6 +201,7 @@ describe.skipIf(!findExecutable('influxd'))('InfluxDB 1', () => {
       expect(await health()).toMatchObject({ influxdb: 'degraded' })
       for (const end = performance.now() + OUTAGE_MS; performance.now() < end; ) {
         await fail(5)
+        // Failures go on during the whole outage, at a steady pace.
         await Bun.sleep(200)
       }
       await product.process.stop()

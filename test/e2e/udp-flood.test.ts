@@ -60,6 +60,7 @@ async function scene(config: Record<string, unknown> = {}) {
     for (let sent = 0; sent < count; ) {
       const due = Math.min(count, Math.ceil(((performance.now() - start) * perSecond) / 1000), sent + 64)
       for (; sent < due; sent++) flooder.send(text(sent), product.udpPort, '127.0.0.1')
+      // Paces the flood to so many messages per second.
       await Bun.sleep(1)
     }
   }

@@ -3,7 +3,7 @@
 import type { LicenseDetails } from '../../events/types.ts'
 import type { Replaceable } from '../../platform/replaceable.ts'
 import type { Service } from '../../platform/types.ts'
-import { createAboutClient } from '../../qlik/about/client.ts'
+import { createAboutClient } from '../../qlik/about.ts'
 import { createLicenseClient, type LicenseClient } from '../../qlik/qrs/licenses.ts'
 import { createQrsTransport } from '../../qlik/qrs/transport.ts'
 import { createRecurring } from '../recurring.ts'

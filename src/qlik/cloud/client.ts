@@ -34,7 +34,8 @@ export function createCloudClient(settings: CloudClientSettings): CloudClient {
       const answer = await http.request({
         url: `${base}${path}`,
         headers: { authorization: `Bearer ${settings.token}`, accept: 'application/json, text/plain' },
-        ...{ timeoutMs, maxBodyBytes },
+        timeoutMs,
+        maxBodyBytes,
       })
       if (answer.status !== 200) return refusal(answer.status, answer.headers['retry-after'])
       const value = parse(answer.text())

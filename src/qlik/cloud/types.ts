@@ -25,7 +25,7 @@ export interface CloudAppInfo {
 
 export interface CloudItemInfo {
   readonly tags: readonly string[]
-  /** Bytes; null = not told. */
+  /** Bytes; null when unknown. */
   readonly fileSize: number | null
 }
 
@@ -36,7 +36,7 @@ export interface CloudUserInfo {
   readonly picture?: string
 }
 
-/** What came of a read. `why` is for people: status or network error, never a secret. */
+/** The result of a read. `why` is for people: status or network error, never a secret. */
 export type CloudRead<T> =
   | { readonly state: 'found'; readonly value: T }
   /** The tenant does not have it. */
@@ -46,7 +46,7 @@ export type CloudRead<T> =
   /** No answer, or the tenant is overloaded: worth another try. */
   | { readonly state: 'failed'; readonly why: string; readonly retryAfterMs?: number }
 
-/** Each part as far as it has been asked for. */
+/** The parts that have been requested so far. */
 export interface CloudLook {
   readonly scriptLog?: CloudRead<string>
   readonly reload?: CloudRead<CloudReloadInfo>
@@ -55,7 +55,7 @@ export interface CloudLook {
   readonly owner?: CloudRead<CloudUserInfo>
 }
 
-/** What an event says about a reload that has ended. Texts that it lacks are empty. */
+/** An event about a reload that has ended. Texts that it lacks are empty. */
 export interface ReloadNotice {
   readonly eventType: string
   readonly eventTypeVersion: string
@@ -84,7 +84,7 @@ export interface TenantSettings {
   readonly comment: string
 }
 
-/** Nothing here rejects: what cannot be read is told. Every call ends within `timeoutMs`. */
+/** No call rejects: the result says what could not be read. Every call ends within `timeoutMs`. */
 export interface CloudClient {
   /** Script log of a reload as text. */
   scriptLog(appId: string, reloadId: string, timeoutMs: number): Promise<CloudRead<string>>

@@ -1,12 +1,32 @@
 /** The client of the Qlik engine: opens sessions with the certificate of the site and closes them in every path. */
+import type { IncomingMessage } from 'node:http'
+import { WebSocket } from 'ws'
 import type { Logger } from '../../platform/types.ts'
+import type { QrsCertificates } from '../qrs/transport.ts'
 import { EngineError } from './errors.ts'
 import { createSession } from './session.ts'
-import { createSocket, type EngineSettings, onSocketFailure, whereOf } from './socket.ts'
 import type { EngineAddress, EngineClient, EngineSession } from './types.ts'
+
+export interface EngineSettings {
+  readonly host: string
+  readonly port: number
+  readonly useSSL: boolean
+  /** Sent with the handshake; one of them is `X-Qlik-User`. */
+  readonly headers: readonly { readonly name: string; readonly value: string }[]
+  readonly rejectUnauthorized: boolean
+  /** Asked for each session, so that renewed files are used at once; null while they cannot be read. Not used without SSL. */
+  readonly certificates: QrsCertificates | (() => QrsCertificates | null)
+  /** From the connection to the engine's `OnConnected`. Default 10,000. */
+  readonly connectTimeoutMs?: number
+  /** For each call that sets no limit of its own. Default 60,000. */
+  readonly callTimeoutMs?: number
+}
 
 const CONNECT_TIMEOUT_MS = 10_000
 const CALL_TIMEOUT_MS = 60_000
+
+/** Limit of one message of the engine; the properties of a whole app are well below. */
+const MAX_MESSAGE_BYTES = 512 * 1024 * 1024
 
 export function createEngineClient(deps: { readonly log: Logger }, settings: EngineSettings): EngineClient {
   const log = deps.log.child('engine')
@@ -18,7 +38,7 @@ export function createEngineClient(deps: { readonly log: Logger }, settings: Eng
     if (signal?.aborted) throw aborted()
     const socket = createSocket(settings, address)
     const session = createSession({ socket, where, log, callTimeoutMs })
-    // The first reason is the one that is told.
+    // Only the first reason is reported.
     onSocketFailure(socket, (kind, reason) => {
       const broken = session.state === '' ? 'unreachable' : 'closed'
       session.fail(new EngineError(kind === 'refused' ? kind : broken, where, reason))
@@ -49,4 +69,50 @@ export function createEngineClient(deps: { readonly log: Logger }, settings: Eng
       }
     },
   }
+}
+
+const whereOf = ({ host, port }: EngineSettings): string => `${host}:${port}`
+
+/** `/app/<id>/identity/<identity>`, percent-encoded. */
+export function enginePath({ app, identity }: EngineAddress): string {
+  if (app === null) return '/'
+  const own = identity === undefined ? '' : `/identity/${encodeURIComponent(identity)}`
+  return `/app/${encodeURIComponent(app ?? 'engineData')}${own}`
+}
+
+/** Calls back with the reason when the connection fails or breaks. */
+function onSocketFailure(socket: WebSocket, failed: (kind: 'refused' | 'broken', reason: string) => void): void {
+  socket.on('error', (error: Error & { code?: string }) => {
+    failed('broken', error.message || error.code || 'the connection failed')
+  })
+  // Without a listener this would be an error like any other, and the status lost in a text.
+  socket.on('unexpected-response', (_request: unknown, response: IncomingMessage) => {
+    failed('refused', `the WebSocket handshake was answered with HTTP ${response.statusCode}`)
+  })
+}
+
+/** A socket under way. Throws an `EngineError` when it cannot even be made. */
+function createSocket(settings: EngineSettings, address: EngineAddress): WebSocket {
+  const where = whereOf(settings)
+  const certificates = settings.useSSL ? certificatesOf(settings) : null
+  if (settings.useSSL && !certificates) {
+    throw new EngineError('unreachable', where, 'the client certificates cannot be read')
+  }
+  const host = settings.host.includes(':') && !settings.host.startsWith('[') ? `[${settings.host}]` : settings.host
+  const url = `${settings.useSSL ? 'wss' : 'ws'}://${host}:${settings.port}${enginePath(address)}`
+  try {
+    return new WebSocket(url, {
+      headers: Object.fromEntries(settings.headers.map(({ name, value }) => [name, value])),
+      maxPayload: MAX_MESSAGE_BYTES,
+      perMessageDeflate: false,
+      ...(certificates ? { ...certificates, rejectUnauthorized: settings.rejectUnauthorized } : {}),
+    })
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error)
+    throw new EngineError('unreachable', where, reason, { cause: error })
+  }
+}
+
+function certificatesOf({ certificates }: EngineSettings): QrsCertificates | null {
+  return typeof certificates === 'function' ? certificates() : certificates
 }

@@ -16,7 +16,7 @@ export type EngineErrorKind =
   /** The caller's signal ended it. */
   | 'aborted'
 
-/** Error codes of QIX that callers tell apart. */
+/** Error codes of QIX that callers distinguish. */
 export const QIX = {
   NOT_FOUND: 2,
   ACCESS_DENIED: 5,

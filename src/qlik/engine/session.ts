@@ -2,10 +2,9 @@
 import type { WebSocket } from 'ws'
 import type { Logger } from '../../platform/types.ts'
 import { EngineError, isRejected, QIX } from './errors.ts'
-import { engineObject } from './object.ts'
-import type { CallOptions, EngineResult, EngineSession } from './types.ts'
+import type { CallOptions, EngineObject, EngineResult, EngineSession } from './types.ts'
 
-export interface SessionParts {
+interface SessionParts {
   readonly socket: WebSocket
   /** `host:port`. */
   readonly where: string
@@ -14,7 +13,7 @@ export interface SessionParts {
 }
 
 /** A session whose engine has not said yet how it begins. */
-export interface OpeningSession extends EngineSession {
+interface OpeningSession extends EngineSession {
   /** Resolves with the state that `OnConnected` reports; rejects when the session is refused or closed before. */
   readonly connected: Promise<string>
   /** Ends the connection at once; what is under way rejects with `error`. */
@@ -53,7 +52,7 @@ export function createSession({ socket, where, log, callTimeoutMs }: SessionPart
   let lastId = 0
   /** Set once the session is over. */
   let over: EngineError | null = null
-  // Nobody may be waiting for the state any more when the socket ends.
+  // Prevents an unhandled rejection when the socket ends and no caller waits for the state.
   connected.catch(() => {})
 
   const closedBy = (reason: string) => new EngineError('closed', where, reason)
@@ -169,7 +168,7 @@ export function createSession({ socket, where, log, callTimeoutMs }: SessionPart
     fail,
     call,
     object: (handle) => engineObject(session, handle),
-    tell(handle, method, params = []) {
+    send(handle, method, params = []) {
       if (!over) send(handle, method, params)
     },
     callOff: (error) => void close(error),
@@ -189,5 +188,29 @@ function parse(text: string): Message | null {
     return typeof message === 'object' && message !== null ? (message as Message) : null
   } catch {
     return null
+  }
+}
+
+/** The calls of one handle. */
+function engineObject(session: EngineSession, handle: number): EngineObject {
+  return {
+    handle,
+    call: (method, params, options) => session.call(handle, method, params, options),
+    async value(member, method, params, options) {
+      const result = await session.call(handle, method, params, options)
+      if (member in result) return result[member]
+      throw new EngineError('invalid', `${session.where} ${method}`, `the answer has no ${member}`)
+    },
+    async child(method, params, options) {
+      try {
+        const { qReturn } = await session.call(handle, method, params, options)
+        const { qHandle } = (qReturn ?? {}) as { readonly qHandle?: unknown }
+        return typeof qHandle === 'number' ? session.object(qHandle) : null
+      } catch (error) {
+        // Some methods say "there is none" with an error, others with an empty handle.
+        if (isRejected(error, QIX.NOT_FOUND)) return null
+        throw error
+      }
+    },
   }
 }

@@ -31,8 +31,8 @@ export interface EngineSession {
    * A read (`Get...`) that the engine aborted because a selection overtook it is repeated up to three times.
    */
   call(handle: number, method: string, params?: readonly unknown[], options?: CallOptions): Promise<EngineResult>
-  /** Sends the request and takes no interest in its answer. */
-  tell(handle: number, method: string, params?: readonly unknown[]): void
+  /** Sends the request and ignores its answer. */
+  send(handle: number, method: string, params?: readonly unknown[]): void
   /** Ends the session with a closing handshake; what is under way rejects. Never rejects, may be called again. */
   close(): Promise<void>
 }

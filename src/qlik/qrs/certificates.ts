@@ -13,9 +13,9 @@ export interface CertificatePaths {
 }
 
 export interface CertificateCheck {
-  /** What keeps the connection from working. */
+  /** Reasons why the connection does not work. */
   readonly problems: readonly string[]
-  /** What will. */
+  /** Reasons why it will stop working. */
   readonly warnings: readonly string[]
   /** Earliest end of the three certificates, milliseconds since 1970; null when unknown. */
   readonly expires: number | null
@@ -47,7 +47,7 @@ export async function readCertificates(
   return { cert: cert!, key: key!, ca: ca! }
 }
 
-/** What is wrong with one of the files, for the log, `footman check` and `footman doctor` to say in their words. */
+/** A fault of one of the files; the log, `footman check` and `footman doctor` each have their own text for it. */
 export type CertificateFault = {
   readonly part: keyof CertificatePaths
   readonly certificate?: X509Certificate
@@ -64,8 +64,8 @@ export interface CertificateJudgement {
 }
 
 /**
- * Judges form and validity, whether the key belongs to the certificate, and whether the authority has signed it. What is null
- * could not be read and is left out.
+ * Judges form and validity, whether the key belongs to the certificate, and whether the authority has signed it. A part
+ * that is null could not be read and is left out.
  */
 export function judgeCertificates(
   { cert, key, ca }: { readonly [Part in keyof QrsCertificates]: string | null },

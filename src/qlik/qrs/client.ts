@@ -1,18 +1,25 @@
 /** The repository client: every question that Footman asks QRS about tasks, apps, users and executions. */
 import type { Logger } from '../../platform/types.ts'
 import { isGuid } from '../../platform/uuid.ts'
-import { createChainReader } from './chains.ts'
 import { completeTaskIds, completeTaskList } from './complete-list.ts'
+import { createCustomPropertyReader } from './custom-properties.ts'
 import { QrsError } from './errors.ts'
-import { byStartTime, createExecutionReader } from './executions.ts'
+import { byStartTime, createExecutionReader, createSiteReader } from './executions.ts'
 import { guid, or } from './filter.ts'
-import { parseJson, toApp, toExecutionResult, toOwner, toTask } from './normalise.ts'
-import { createCustomPropertyReader } from './property-definitions.ts'
+import { parseJson, toApp, toExecutionResult, toOwner, toTask, toValue } from './normalise.ts'
 import { createScriptLogFetcher } from './script-log.ts'
-import { createSiteReader } from './site.ts'
-import { startTask } from './start-task.ts'
 import { createQrsTransport, type QrsObserver, type QrsSettings, type QrsTransport } from './transport.ts'
-import type { ChainReader, CustomPropertyReader, ExecutionReader, QrsClient, SiteReader } from './types.ts'
+import {
+  type ChainLink,
+  type ChainReader,
+  type CustomPropertyReader,
+  type ExecutionReader,
+  type QrsClient,
+  type QrsNamed,
+  type SiteReader,
+  type StartResult,
+  ZERO_GUID,
+} from './types.ts'
 
 /** About 3 KB of URL; servers take 16. */
 const IDS_PER_REQUEST = 50
@@ -26,12 +33,8 @@ export function createQrsClient(
   const transport =
     deps.transport ?? createQrsTransport({ log, ...(deps.observe && { observe: deps.observe }) }, settings)
 
-  async function list(path: string, filter: string, signal?: AbortSignal): Promise<readonly unknown[]> {
-    const request = { path, query: { filter }, signal }
-    const { value } = await transport.json(request)
-    if (!Array.isArray(value)) throw transport.unusable(request, 'a list was expected')
-    return value
-  }
+  const list = (path: string, filter: string, signal?: AbortSignal) =>
+    transport.list({ path, query: { filter }, signal })
 
   /** The first element of a list filtered by id; ids that are none belong to nothing. */
   async function byId(path: string, id: string, signal?: AbortSignal): Promise<unknown> {
@@ -53,7 +56,6 @@ export function createQrsClient(
 
   return {
     ...createExecutionReader({ transport, log }),
-    ...createChainReader({ transport }),
     ...createCustomPropertyReader({ transport }),
     ...createSiteReader({ transport, log }),
     taskById: async (taskId, signal) => toTask(await byId('task/full', taskId, signal)),
@@ -88,9 +90,85 @@ export function createQrsClient(
     },
     scriptLog: createScriptLogFetcher(transport),
     startTask: (taskId, signal) => startTask(transport, taskId, signal),
+    async chainLinks(signal) {
+      return (await transport.list({ path: 'compositeevent/full', signal })).flatMap(linksOf)
+    },
     async ping(signal) {
       await transport.json({ path: 'about', signal })
     },
     close: transport.close,
   }
+}
+
+const refused = (reason: string): StartResult => ({ started: false, reason })
+
+/**
+ * Starts a task; an execution id proves the start where the server can give one. The request is never repeated: a start
+ * without an answer may have been carried out.
+ */
+async function startTask(transport: QrsTransport, taskId: string, signal?: AbortSignal): Promise<StartResult> {
+  if (!isGuid(taskId)) return refused('the task id is not a GUID')
+  const request = {
+    method: 'POST',
+    path: `task/${taskId}/start/synchronous`,
+    body: {},
+    expected: [200, 201, 404, 405],
+    signal,
+  } as const
+  const response = await transport.request(request)
+  if (response.status === 404 || response.status === 405) return startWithoutProof(transport, taskId, signal)
+  const executionId = readExecutionId(response.text())
+  if (executionId === null) throw transport.unusable(request, 'the answer holds no execution id')
+  if (executionId === ZERO_GUID) {
+    return refused('Qlik Sense did not start the task (disabled, already running, or no scheduler is available)')
+  }
+  return { started: true, executionId }
+}
+
+/** For servers that lack the synchronous form; it also reports an unknown task. */
+async function startWithoutProof(transport: QrsTransport, taskId: string, signal?: AbortSignal): Promise<StartResult> {
+  const path = `task/${taskId}/start`
+  const expected = [200, 201, 204, 404]
+  const response = await transport.request({ method: 'POST', path, body: {}, expected, signal })
+  return response.status === 404 ? refused('the task does not exist') : { started: true, executionId: null }
+}
+
+/** `{"value": "<guid>"}`, or the bare GUID in quotes. */
+function readExecutionId(text: string): string | null {
+  try {
+    const json: unknown = JSON.parse(text)
+    const id = typeof json === 'string' ? json : toValue(json)
+    return id !== null && isGuid(id) ? id : null
+  } catch {
+    return null
+  }
+}
+
+/** `ruleState` of a rule that waits for the success of its task. */
+const TASK_SUCCESSFUL = 1
+const TASKS = ['reloadTask', 'externalProgramTask', 'userSyncTask'] as const
+
+/** Links between tasks of one composite event: one per rule; none of an event that is disabled or incomplete. */
+function linksOf(event: unknown): ChainLink[] {
+  if (!isRecord(event) || event.enabled === false) return []
+  const task = taskOfEvent(event)
+  if (!task || !Array.isArray(event.compositeRules)) return []
+  return event.compositeRules.flatMap((rule: unknown) => {
+    const after = isRecord(rule) && rule.ruleState === TASK_SUCCESSFUL ? taskOfEvent(rule) : null
+    return after ? [{ after, task }] : []
+  })
+}
+
+function taskOfEvent(holder: Record<string, unknown>): QrsNamed | null {
+  for (const key of TASKS) {
+    const task = holder[key]
+    if (isRecord(task) && typeof task.id === 'string') {
+      return { id: task.id.toLowerCase(), name: typeof task.name === 'string' ? task.name : '' }
+    }
+  }
+  return null
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null
 }

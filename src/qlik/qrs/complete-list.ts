@@ -1,5 +1,5 @@
 /**
- * Lists may be cut at the site's record limit without a word. Long answers are compared with the count, and what is
+ * A site may cut lists at its record limit without notice. Long answers are compared with the count, and what is
  * missing is fetched by id. All tasks of a large site are read in pages from the beginning: one answer with all of them
  * would be hundreds of megabytes.
  */
@@ -43,7 +43,7 @@ export async function completeTaskList(
   } catch (error) {
     // A server without counts or tables: better a list that may be cut than none.
     if (!(error instanceof QrsError) || !['status', 'shape', 'notJson'].includes(error.kind)) throw error
-    deps.log.warn(`QRS: cannot tell whether a list of ${first.length} tasks is complete`, { error })
+    deps.log.warn(`QRS: cannot check whether a list of ${first.length} tasks is complete`, { error })
     return first
   }
 }
@@ -92,11 +92,8 @@ type Filter = string | null
 
 const queryOf = (filter: Filter): Record<string, string> => (filter === null ? {} : { filter })
 
-async function listOf(transport: QrsTransport, filter: Filter, signal?: AbortSignal): Promise<readonly unknown[]> {
-  const request = { path: 'task/full', query: queryOf(filter), signal }
-  const { value } = await transport.json(request)
-  if (!Array.isArray(value)) throw transport.unusable(request, 'a list was expected')
-  return value
+function listOf(transport: QrsTransport, filter: Filter, signal?: AbortSignal): Promise<readonly unknown[]> {
+  return transport.list({ path: 'task/full', query: queryOf(filter), signal })
 }
 
 async function countOf(transport: QrsTransport, filter: Filter, signal?: AbortSignal): Promise<number> {

@@ -1,14 +1,15 @@
-/** Custom properties are made, and given further values to choose from. Nothing is ever taken away from one. */
+/** Custom properties of the site: reads their definitions, creates them, and adds values to choose from; removes nothing. */
 import { QrsError } from './errors.ts'
 import { eq, or } from './filter.ts'
 import { parseJson } from './normalise.ts'
 import type { QrsTransport } from './transport.ts'
+import type { CustomPropertyReader } from './types.ts'
 
 export interface PropertyDefinition {
   readonly id: string
   readonly name: string
   readonly choiceValues: readonly string[]
-  /** What can have the property, for example `ReloadTask`. */
+  /** Kinds of entities that can have the property, for example `ReloadTask`. */
   readonly objectTypes: readonly string[]
 }
 
@@ -23,16 +24,16 @@ export interface NewProperty {
 export interface CustomPropertyClient {
   /** The definitions with these names, in any case of their letters. */
   definitions(names: readonly string[], signal?: AbortSignal): Promise<readonly PropertyDefinition[]>
-  /** `exists` when somebody else was faster: QRS has a property of that name. */
+  /** `exists` when QRS has a property of that name already. */
   create(property: NewProperty, signal?: AbortSignal): Promise<'created' | 'exists'>
   /**
    * Adds the values that are not there yet; returns those. Reads the definition right before and writes it back whole,
-   * as QRS wants it, and again when somebody changed it in between. Null when the definition is gone.
+   * as QRS wants it, and again when another client changed it in between. Null when the definition is gone.
    */
   addValues(id: string, values: readonly string[], signal?: AbortSignal): Promise<readonly string[] | null>
 }
 
-/** Somebody who edits in the management console saves once, not in a loop. */
+/** A user of the management console saves once, not in a loop. */
 const ATTEMPTS = 5
 const PATH = 'custompropertydefinition'
 /** Asked by name, as a list of everything may be cut at the site's record limit. */
@@ -43,10 +44,8 @@ export function createCustomPropertyClient({ transport }: { transport: QrsTransp
     const found: PropertyDefinition[] = []
     for (let from = 0; from < names.length; from += NAMES_PER_REQUEST) {
       const filter = or(...names.slice(from, from + NAMES_PER_REQUEST).map((name) => eq('name', name)))
-      const request = { path: `${PATH}/full`, query: { filter }, signal }
-      const { value } = await transport.json(request)
-      if (!Array.isArray(value)) throw transport.unusable(request, 'a list was expected')
-      found.push(...value.filter(isObject).map(toDefinition))
+      const entities = await transport.list({ path: `${PATH}/full`, query: { filter }, signal })
+      found.push(...entities.filter(isObject).map(toDefinition))
     }
     return found
   }
@@ -68,7 +67,7 @@ export function createCustomPropertyClient({ transport }: { transport: QrsTransp
         await transport.request({ method: 'POST', path: PATH, body, expected: [201], signal })
         return 'created'
       } catch (error) {
-        // Which status tells of a name that is taken differs between releases: look instead.
+        // The status for a name that is taken differs between releases, so a look-up decides.
         if (!isRefusal(error) || (await definitions([name], signal)).length === 0) throw error
         return 'exists'
       }
@@ -86,6 +85,22 @@ export function createCustomPropertyClient({ transport }: { transport: QrsTransp
         const { status } = await transport.request({ method: 'PUT', path, body, expected, signal })
         if (status === 200) return added
       }
+    },
+  }
+}
+
+/** Reads definitions by name; entities without a name are left out. */
+export function createCustomPropertyReader({ transport }: { readonly transport: QrsTransport }): CustomPropertyReader {
+  return {
+    async customProperties(names, signal) {
+      if (names.length === 0) return []
+      const filter = or(...[...new Set(names)].map((name) => eq('name', name)))
+      const entities = await transport.list({ path: `${PATH}/full`, query: { filter }, signal })
+      return entities
+        .filter(isObject)
+        .flatMap(({ name, choiceValues, objectTypes }) =>
+          typeof name === 'string' ? [{ name, values: textsOf(choiceValues), objectTypes: textsOf(objectTypes) }] : [],
+        )
     },
   }
 }

@@ -14,7 +14,7 @@ export type QrsErrorKind =
   /** JSON, but not of the form that was asked for. */
   | 'shape'
 
-/** What was asked; `endpoint` is readable (not percent-encoded) and without the xrfkey. */
+/** The request; `endpoint` is readable (not percent-encoded) and without the xrfkey. */
 export interface QrsCall {
   readonly endpoint: string
   readonly host: string

@@ -1,14 +1,19 @@
-/** What QRS knows about executions, asked for many at once. */
+/** Executions and tasks of the whole site, read many at once. */
 import type { Logger } from '../../platform/types.ts'
 import { isGuid } from '../../platform/uuid.ts'
 import { countOrNull, taskBatches, taskRows } from './complete-list.ts'
-import { guid, or } from './filter.ts'
-import { parseJson, toExecutionResult, toSession, toTask } from './normalise.ts'
+import { QrsError } from './errors.ts'
+import { and, compare, guid, or } from './filter.ts'
+import { parseJson, toCount, toExecutionResult, toSession, toTask } from './normalise.ts'
 import type { QrsTransport } from './transport.ts'
-import { type ExecutionReader, NEVER, type QrsExecutionResult, type QrsTask } from './types.ts'
+import { type ExecutionReader, NEVER, type QrsExecutionResult, type QrsTask, type SiteReader } from './types.ts'
 
 /** As many as fit into a URL. */
 const IDS_PER_REQUEST = 30
+/** No site is known to cut lists shorter than this. */
+const SUSPICIOUS_LENGTH = 50
+/** A list that is cut even for so short a time is taken as it is. */
+const SHORTEST_MS = 20
 
 export function createExecutionReader(deps: { transport: QrsTransport; log: Logger }): ExecutionReader {
   const { transport } = deps
@@ -19,10 +24,8 @@ export function createExecutionReader(deps: { transport: QrsTransport; log: Logg
     const found: QrsExecutionResult[] = []
     for (let from = 0; from < wanted.length; from += IDS_PER_REQUEST) {
       const filter = or(...wanted.slice(from, from + IDS_PER_REQUEST).map((id) => guid(path, id)))
-      const request = { path: 'executionresult/full', query: { filter }, signal }
-      const { value } = await transport.json(request)
-      if (!Array.isArray(value)) throw transport.unusable(request, 'a list was expected')
-      found.push(...value.flatMap((result) => toExecutionResult(result) ?? []))
+      const results = await transport.list({ path: 'executionresult/full', query: { filter }, signal })
+      found.push(...results.flatMap((result) => toExecutionResult(result) ?? []))
     }
     return found.sort(byStartTime)
   }
@@ -63,4 +66,45 @@ export function byStartTime(a: QrsExecutionResult, b: QrsExecutionResult): numbe
   const order = (result: QrsExecutionResult) =>
     result.startTime.startsWith(NEVER.slice(0, 4)) ? '9' : result.startTime
   return order(a) < order(b) ? -1 : order(a) > order(b) ? 1 : 0
+}
+
+export function createSiteReader({ transport, log }: { transport: QrsTransport; log: Logger }): SiteReader {
+  /** Whether the site has cut a list; false from a server that cannot count. */
+  async function isCut(length: number, filter: string, signal?: AbortSignal): Promise<boolean> {
+    if (length < SUSPICIOUS_LENGTH) return false
+    try {
+      const count = toCount((await transport.json({ path: 'executionresult/count', query: { filter }, signal })).value)
+      return count !== null && count > length
+    } catch (error) {
+      if (!(error instanceof QrsError) || !['status', 'shape', 'notJson'].includes(error.kind)) throw error
+      log.verbose(`QRS: cannot check whether a list of ${length} execution results is complete`)
+      return false
+    }
+  }
+
+  /** A list that the site cuts is asked for in two halves. */
+  async function endedBetween(from: number, to: number, signal?: AbortSignal): Promise<readonly QrsExecutionResult[]> {
+    const filter = and(
+      compare('stopTime', 'ge', new Date(from).toISOString()),
+      compare('stopTime', 'lt', new Date(to).toISOString()),
+    )
+    const results = await transport.list({ path: 'executionresult/full', query: { filter }, signal })
+    const found = results.flatMap((one) => toExecutionResult(one) ?? [])
+    if (to - from <= SHORTEST_MS || !(await isCut(found.length, filter, signal))) return found
+    const middle = Math.floor((from + to) / 2)
+    return [...(await endedBetween(from, middle, signal)), ...(await endedBetween(middle, to, signal))]
+  }
+
+  return {
+    resultsEndedBetween: endedBetween,
+    async tasksById(taskIds, signal) {
+      const wanted = [...new Set(taskIds.filter(isGuid).map((id) => id.toLowerCase()))]
+      const tasks: unknown[] = []
+      for (let from = 0; from < wanted.length; from += IDS_PER_REQUEST) {
+        const filter = or(...wanted.slice(from, from + IDS_PER_REQUEST).map((id) => guid('id', id)))
+        tasks.push(...(await transport.list({ path: 'task/full', query: { filter }, signal })))
+      }
+      return tasks.flatMap((task) => toTask(task) ?? [])
+    },
+  }
 }

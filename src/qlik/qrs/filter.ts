@@ -1,6 +1,6 @@
 /**
  * Builds QRS filter expressions. QRS compares strings without regard to case and evaluates two conditions on one
- * collection independently of each other: whoever needs more must check the returned objects again.
+ * collection independently of each other: a caller that needs both on one element checks the returned objects again.
  */
 import { isGuid } from '../../platform/uuid.ts'
 

@@ -1,4 +1,4 @@
-/** What QRS knows about licences, and giving an access licence back. Answers keep only what is used. */
+/** Reads licences from QRS and releases access licences. Answers keep only the members that Footman uses. */
 import { isGuid } from '../../platform/uuid.ts'
 import type { QrsTransport } from './transport.ts'
 
@@ -17,7 +17,7 @@ export type LicenseType = (typeof LICENSE_TYPES)[number]
 /** An access licence that a user holds. */
 export interface AccessLicense {
   readonly id: string
-  /** ISO; '' when QRS tells none. */
+  /** ISO; '' when QRS sends none. */
   readonly createdDate: string
   /** ISO; '' or a date in 1753 when it was never used. */
   readonly lastUsed: string
@@ -29,7 +29,7 @@ export interface AccessLicense {
 export interface LicenseUser {
   readonly userDirectory: string
   readonly userId: string
-  /** Null when QRS does not tell, like the next two. */
+  /** Null when QRS does not send it, like the next two. */
   readonly inactive: boolean | null
   readonly blacklisted: boolean | null
   readonly removedExternally: boolean | null
@@ -65,9 +65,7 @@ export function createLicenseClient(transport: QrsTransport): LicenseClient {
     async unusedSince(type, at, signal) {
       const path = `license/${type}accesstype/full`
       const query = { filter: `lastUsed le '${new Date(at).toISOString()}'` }
-      const { value } = await transport.json({ path, query, signal })
-      if (!Array.isArray(value)) throw transport.unusable({ path }, 'a list was expected')
-      return value.filter(isObject).map(toLicense)
+      return (await transport.list({ path, query, signal })).filter(isObject).map(toLicense)
     },
     async user(id, signal) {
       if (!isGuid(id)) return null

@@ -1,4 +1,4 @@
-/** What the numbers in answers of QRS stand for. */
+/** The meaning of numbers in answers of QRS. */
 
 /** Names of the execution statuses, by number. */
 export const STATUS_TEXTS = [

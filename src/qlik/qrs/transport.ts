@@ -54,12 +54,14 @@ export interface QrsTransport {
   request(request: QrsRequest): Promise<HttpResponse>
   /** The same, with the answer read as JSON. */
   json(request: QrsRequest): Promise<{ readonly status: number; readonly value: unknown }>
+  /** The answer as a JSON list; rejects with kind `shape` when it is anything else. */
+  list(request: QrsRequest): Promise<readonly unknown[]>
   /** An error about an answer to this request that cannot be used. */
   unusable(request: QrsRequest, reason: string): QrsError
   close(): void
 }
 
-/** Told about every request when it is over: `ok`, or why it failed. */
+/** Called after every request: `ok`, or why it failed. */
 export type QrsObserver = (result: 'ok' | QrsErrorKind, milliseconds: number) => void
 
 /** Two quick retries: enough for a service that restarts its worker, short enough for a caller that waits. */
@@ -125,18 +127,27 @@ export function createQrsTransport(
     throw new QrsError('status', call, { status: response.status, body: response.text() })
   }
 
+  async function json(asked: QrsRequest): Promise<{ readonly status: number; readonly value: unknown }> {
+    const response = await request(asked)
+    const text = response.text()
+    try {
+      return { status: response.status, value: JSON.parse(text) as unknown }
+    } catch (cause) {
+      throw new QrsError('notJson', describe(asked), { status: response.status, body: text, cause })
+    }
+  }
+
+  const unusable = (asked: QrsRequest, reason: string) => new QrsError('shape', describe(asked), { reason })
+
   return {
     request,
-    async json(asked) {
-      const response = await request(asked)
-      const text = response.text()
-      try {
-        return { status: response.status, value: JSON.parse(text) as unknown }
-      } catch (cause) {
-        throw new QrsError('notJson', describe(asked), { status: response.status, body: text, cause })
-      }
+    json,
+    async list(asked) {
+      const { value } = await json(asked)
+      if (!Array.isArray(value)) throw unusable(asked, 'a list was expected')
+      return value
     },
-    unusable: (asked, reason) => new QrsError('shape', describe(asked), { reason }),
+    unusable,
     close() {
       current?.http.close()
       current = null

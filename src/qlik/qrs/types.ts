@@ -1,5 +1,5 @@
 /**
- * What Footman reads from the repository service. Objects keep every field that QRS sent (they are passed through in
+ * Data that Footman reads from the repository service. Objects keep every field that QRS sent (they are passed through in
  * messages unchanged); only the named members are relied upon, and each of them may be missing on some sites.
  */
 
@@ -144,7 +144,7 @@ export interface QrsClient {
 /** A run that has not ended. */
 export interface QrsExecutionSession {
   readonly id: string
-  /** Null when the session does not tell its task. */
+  /** Null when the session does not name its task. */
   readonly task: Pick<QrsTask, 'id' | 'name' | 'taskType'> | null
   /** The attempt that runs. */
   readonly result: QrsExecutionResult | null
@@ -176,7 +176,7 @@ export interface ExecutionReader {
   executionSession(executionId: string, signal?: AbortSignal): Promise<QrsExecutionSession | null>
 }
 
-/** What has ended lately, and what has not, on the whole site. */
+/** Recent results and tasks of the whole site. */
 export interface SiteReader {
   /** Results whose `stopTime` lies in [from, to), milliseconds since 1970; complete, in no order. */
   resultsEndedBetween(from: number, to: number, signal?: AbortSignal): Promise<readonly QrsExecutionResult[]>
@@ -197,7 +197,7 @@ export interface ChainReader {
 
 export interface CustomPropertyDefinition {
   readonly name: string
-  /** What can be chosen. */
+  /** The values to choose from. */
   readonly values: readonly string[]
   /** Kinds of entities that can have it, like `ReloadTask`. */
   readonly objectTypes: readonly string[]

@@ -2,12 +2,20 @@ import { DEFAULT_BEHAVIOUR, NEVER_MS } from '../entities.ts'
 import { finishedExecution } from '../scheduler/execution.ts'
 import { guid, neverRun, type ResettableSite, ZERO_GUID } from '../site.ts'
 import type { SimApp, SimCustomPropertyValue, SimEntity, SimTag, SimTask, SimUser } from '../types.ts'
-import { APPS, DATA_CONNECTIONS, NODES, PUNCTUATION_TAGS, STREAMS } from './apps.ts'
-import { loadLicences } from './load-licences.ts'
-import { loadTriggers } from './load-triggers.ts'
-import { USER_DIRECTORIES, USERS } from './people.ts'
-import { PROPERTIES, TAGS } from './properties.ts'
+import { loadLicences } from './licences.ts'
+import {
+  APPS,
+  DATA_CONNECTIONS,
+  NODES,
+  PROPERTIES,
+  PUNCTUATION_TAGS,
+  STREAMS,
+  TAGS,
+  USER_DIRECTORIES,
+  USERS,
+} from './site.ts'
 import { TASKS, type TaskRow } from './tasks.ts'
+import { loadTriggers } from './triggers.ts'
 
 const DAY_MS = 86_400_000
 

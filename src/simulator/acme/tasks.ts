@@ -1,5 +1,5 @@
 import type { TaskBehaviour, TaskType } from '../entities.ts'
-import { PUNCTUATION_TAGS } from './apps.ts'
+import { PUNCTUATION_TAGS } from './site.ts'
 
 /** Acme's tasks: 16 reload tasks and two of each other type. */
 

@@ -1,9 +1,12 @@
+/** Acme's schedules and chains. */
+import { NEVER_MS } from '../entities.ts'
+import { createLocalTime } from '../local-time.ts'
+import { guid, type ResettableSite } from '../site.ts'
+import type { SimEntity } from '../types.ts'
 import { DASHBOARD, LOAD_SCRIPT, SALES_REPORT, taskId } from './tasks.ts'
 
-/** Acme's schedules and chains. */
-
 /** `increment` is minutes, hours, days, weeks; `filter` the eight fields of a schema filter description. */
-export const SCHEDULES: readonly {
+const SCHEDULES: readonly {
   readonly name: string
   readonly task: string
   /** Local time of day, `HH:MM`. */
@@ -50,11 +53,11 @@ export const SCHEDULES: readonly {
   },
 ]
 
-export const TASK_SUCCESSFUL = 1
+const TASK_SUCCESSFUL = 1
 const TASK_FAIL = 2
 
 /** All rules must come true within `minutes`; then `task` starts. The last two form a ring. */
-export const CHAINS: readonly {
+const CHAINS: readonly {
   readonly name: string
   readonly task: string
   readonly minutes: number
@@ -73,6 +76,50 @@ export const CHAINS: readonly {
   },
   { name: 'When the test fails', task: LOAD_SCRIPT, minutes: 360, rules: [[taskId(70, 6), TASK_FAIL]] },
   { name: 'Ring 1', task: taskId(70, 12), minutes: 360, rules: [[taskId(70, 11), TASK_SUCCESSFUL]] },
-  // A failure closes the ring, so that it turns only when someone makes the task fail.
+  // A failure closes the ring, so that it turns only when the task is made to fail.
   { name: 'Ring 2', task: taskId(70, 11), minutes: 360, rules: [[taskId(70, 12), TASK_FAIL]] },
 ]
+
+/** Far enough ahead to mean "does not expire". */
+const NEVER_EXPIRES_MS = Date.UTC(9999, 11, 30, 23, 59, 59)
+
+/** Stores the schedules (schema events) and chains (composite events) in the site. */
+export function loadTriggers(site: ResettableSite, base: (id: string) => SimEntity) {
+  const time = createLocalTime(site.timeZone)
+  const year = new Date(site.clock.now()).getUTCFullYear()
+  for (const [index, row] of SCHEDULES.entries()) {
+    const [hour = 0, minute = 0] = row.at.split(':').map(Number)
+    const local = Date.UTC(year, 0, 1, hour, minute)
+    const id = guid('41', index + 1)
+    site.schemaEvents.set(id, {
+      ...base(id),
+      name: row.name,
+      enabled: true,
+      timeZone: site.timeZone,
+      daylightSavingTime: 0,
+      startDate: local - time.offsetMinutes(local) * 60_000,
+      expirationDate: NEVER_EXPIRES_MS,
+      schemaFilterDescription: [row.filter],
+      incrementDescription: row.increment,
+      incrementOption: row.option,
+      task: site.tasks.get(row.task)!,
+      operational: { id: site.nextId('42'), nextExecution: NEVER_MS, timesTriggered: 0 },
+    })
+  }
+  for (const [index, row] of CHAINS.entries()) {
+    const id = guid('43', index + 1)
+    site.compositeEvents.set(id, {
+      ...base(id),
+      name: row.name,
+      enabled: true,
+      timeConstraint: { days: 0, hours: 0, minutes: row.minutes, seconds: 0 },
+      compositeRules: row.rules.map(([task, ruleState]) => ({
+        id: site.nextId('44'),
+        ruleState,
+        task: site.tasks.get(task)!,
+        operational: { id: site.nextId('45'), timeStamp: NEVER_MS, currentState: 0 },
+      })),
+      task: site.tasks.get(row.task)!,
+    })
+  }
+}

@@ -76,7 +76,7 @@ function cloudEventAttributes(tenant: CloudTenant, reload: CloudReload, id: stri
 
 const withEnd = (reload: CloudReload): Shape => ({ ...appEventData(reload), endTime: shortIso(endOf(reload)) })
 
-/** What the engine reports about one attempt. */
+/** The engine's report about one attempt. */
 function appEventData(reload: CloudReload): Shape {
   const failed = reload.status !== 'SUCCEEDED'
   return {
@@ -99,7 +99,7 @@ function appEventData(reload: CloudReload): Shape {
   }
 }
 
-/** What the reload service reports about the whole reload; it does not know the app's name. */
+/** The reload service's report about the whole reload; it does not know the app's name. */
 function reloadEventData(tenant: CloudTenant, reload: CloudReload): Shape {
   const error = RELOAD_ERRORS[reload.status]
   return {

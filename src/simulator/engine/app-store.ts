@@ -1,11 +1,14 @@
+/** The apps on disk: their content and how often each table was loaded. */
 import { NEVER_MS } from '../entities.ts'
 import type { SimApp, SimulatedSite } from '../types.ts'
-import { type AppContent, contentOf, type TableContent } from './content/index.ts'
+import type { AppContent, TableContent } from './content/app-content.ts'
+import { bigNumbers, financeQvdBuilder, genericApp, hrInsights, inventoryLive, salesEtl } from './content/other-apps.ts'
+import { salesDashboard } from './content/sales-dashboard.ts'
 
 /** How often each table of an app was loaded, by its name; a table that was never loaded is missing. */
 export type Versions = ReadonlyMap<string, number>
 
-/** What the engine keeps of the apps on disk. Freed with the apps themselves. */
+/** Content and saved data of the apps. Freed with the apps themselves. */
 export interface AppStore {
   content(app: SimApp): AppContent
   versions(app: SimApp): Versions
@@ -35,7 +38,7 @@ export function createAppStore(site: SimulatedSite): AppStore & { stop(): void }
   }
   const stop = site.on('state', ({ task, execution, final }) => {
     const isReload = task.taskType === 0 && final && execution.status === FINISHED_SUCCESS
-    // An app nobody has opened needs no content for this: its first version is as good as its second.
+    // An app that was never opened needs no content for this: its first version is as good as its second.
     if (!isReload || !task.app || !contents.has(task.app)) return
     store.save(task.app, reloaded(store.content(task.app).tables, store.versions(task.app), task.isPartialReload))
   })
@@ -50,3 +53,22 @@ export function reloaded(tables: readonly TableContent[], before: Versions, part
   }
   return after
 }
+
+/** The content of an app, built on demand; an app without a content of its own gets a small table and one sheet. */
+function contentOf(app: SimApp): AppContent {
+  const number = ACME_APP.exec(app.id)?.[1]
+  const build = number === undefined ? undefined : BY_NUMBER[number]
+  return build ? build() : genericApp(app.name, number === undefined ? '0099' : `00${number}`)
+}
+
+/** The apps of the data set that have a content of their own, by the end of their id. */
+const BY_NUMBER: Readonly<Record<string, () => AppContent>> = {
+  '01': salesEtl,
+  '02': salesDashboard,
+  '03': financeQvdBuilder,
+  '04': hrInsights,
+  '08': inventoryLive,
+  '10': bigNumbers,
+}
+
+const ACME_APP = /^a1000000-0000-4000-8000-0000000000(\d\d)$/

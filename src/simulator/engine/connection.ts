@@ -3,8 +3,30 @@ import type { WebSocket } from 'ws'
 import type { SimTimer } from '../types.ts'
 import { ENGINE_ERRORS, EngineError, engineError } from './errors.ts'
 import { asNumber, asText, isObject, type Json } from './json.ts'
-import { METHODS } from './methods/index.ts'
-import type { Call, Connection, EngineServer, EngineSession, Method, Target, TargetType } from './types.ts'
+import { DOC_METHODS } from './methods/doc.ts'
+import { OBJECT_METHODS } from './methods/generic-object.ts'
+import { GLOBAL_METHODS } from './methods/global.ts'
+import {
+  BOOKMARK_METHODS,
+  DIMENSION_METHODS,
+  DOC_ITEM_METHODS,
+  MEASURE_METHODS,
+  VARIABLE_METHODS,
+} from './methods/items.ts'
+import { FIELD_METHODS } from './methods/selections.ts'
+import type { Call, Connection, EngineServer, EngineSession, Method, MethodTable, Target, TargetType } from './types.ts'
+
+/** Every method that the simulated engine has, by the kind of handle that it is called on. */
+const METHODS: { readonly [T in TargetType]: MethodTable<T> } = {
+  Global: GLOBAL_METHODS,
+  Doc: { ...DOC_METHODS, ...DOC_ITEM_METHODS },
+  GenericObject: OBJECT_METHODS,
+  GenericDimension: DIMENSION_METHODS,
+  GenericMeasure: MEASURE_METHODS,
+  GenericBookmark: BOOKMARK_METHODS,
+  GenericVariable: VARIABLE_METHODS,
+  Field: FIELD_METHODS,
+}
 
 interface Pending {
   readonly controller: AbortController
@@ -53,7 +75,7 @@ export function serveConnection(
     return Object.fromEntries(lists)
   }
 
-  /** What no answer took along goes out by itself. */
+  /** Sends the lists that no answer has carried. */
   function flush() {
     const lists = takeNoted()
     if (Object.keys(lists).length > 0) send({ jsonrpc: '2.0', ...lists })

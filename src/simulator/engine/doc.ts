@@ -2,16 +2,14 @@ import { randomUUID } from 'node:crypto'
 import type { SimApp, SimClock } from '../types.ts'
 import type { AppStore, Versions } from './app-store.ts'
 import type { CalcContext } from './calc/evaluate.ts'
-import { codesWhere } from './calc/search.ts'
-import type { AppContent, ObjectNode } from './content/index.ts'
-import type { Access, VariableContent } from './content/types.ts'
-import { createDataModel, type DataModel, reduceTable } from './data/column.ts'
-import { createSelections, type Selections } from './data/selections.ts'
+import type { Access, AppContent, ObjectNode, VariableContent } from './content/app-content.ts'
+import { createDataModel, type DataModel, reduceTable } from './data.ts'
 import { engineError } from './errors.ts'
-import type { EngineUser } from './identity.ts'
 import { asObject, asText, type Json } from './json.ts'
 import type { Library } from './layout/columns.ts'
 import type { Cube } from './layout/cube.ts'
+import { codesWhere, createSelections, type Selections } from './selections.ts'
+import type { EngineUser } from './users.ts'
 
 /** A generic object: of the app, or of this session alone. */
 export interface ObjectState {
@@ -41,7 +39,7 @@ export interface OpenDoc extends Library {
   readonly app: SimApp
   readonly content: AppContent
   readonly noData: boolean
-  /** What expressions are calculated against; the model is made when it is first looked at. */
+  /** The data and settings that expressions are calculated against; the model is made on its first use. */
   readonly context: CalcContext
   readonly versions: Versions
   readonly hasUnsavedReload: boolean
@@ -69,7 +67,7 @@ interface DocDeps {
   readonly user: EngineUser
 }
 
-/** Opens an app for a user. Throws error 5 when its section access lets him see nothing. */
+/** Opens an app for a user. Throws error 5 when its section access denies him everything. */
 export function openDoc({ app, store, clock, user }: DocDeps, noData: boolean): OpenDoc {
   const content = store.content(app)
   const granted = content.access?.(user) ?? 'all'

@@ -5,11 +5,11 @@ import { createHttpListener } from '../http-listener.ts'
 import type { Fault, Listener, ListenerDeps } from '../types.ts'
 import { createAppStore } from './app-store.ts'
 import { serveConnection } from './connection.ts'
-import { type EngineUser, parseQlikUser } from './identity.ts'
 import { asText } from './json.ts'
 import { createReloadRegistry } from './reload.ts'
 import { createSessionRegistry, parseSessionPath, type SessionAddress } from './session.ts'
 import type { Connection, EngineServer } from './types.ts'
+import { type EngineUser, parseQlikUser } from './users.ts'
 
 export interface EngineSettings {
   /** 0 = any free port. */
@@ -22,7 +22,7 @@ export interface EngineSettings {
   readonly calculationMs?: number
   /** Sessions that a user may have at the same time; default: any number. */
   readonly maxSessionsPerUser?: number
-  /** What `EngineVersion` answers; default 12.2027.0. */
+  /** The answer of `EngineVersion`; default 12.2027.0. */
   readonly version?: string
 }
 

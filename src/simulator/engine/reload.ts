@@ -1,7 +1,7 @@
 import { createLocalTime } from '../local-time.ts'
 import type { SimApp, SimClock, SimTimer, SimulatedSite } from '../types.ts'
 import { reloaded } from './app-store.ts'
-import type { TableContent } from './content/index.ts'
+import type { TableContent } from './content/app-content.ts'
 import type { OpenDoc } from './doc.ts'
 import { engineError } from './errors.ts'
 import type { Json } from './json.ts'
@@ -73,8 +73,8 @@ function runReload(
   const timers: SimTimer[] = []
   const { promise: finished, resolve } = Promise.withResolvers<ReloadOutcome>()
   let done: 'success' | 'failed' | null = null
-  let toldTables = 0
-  let toldError = false
+  let reportedTables = 0
+  let reportedError = false
 
   function end(success: boolean) {
     if (done) return
@@ -97,12 +97,12 @@ function runReload(
     progress() {
       const position = (done === 'success' ? 1 : share()) * tables.length
       const loaded = tables.slice(0, Math.floor(position)).map((table) => tableProgress(table, after, 1))
-      const fresh = loaded.slice(toldTables)
-      toldTables = Math.max(toldTables, loaded.length)
+      const fresh = loaded.slice(reportedTables)
+      reportedTables = Math.max(reportedTables, loaded.length)
       const current = done ? undefined : tables[Math.floor(position)]
       const transient = current ? tableProgress(current, after, position % 1) : null
-      const failed = done === 'failed' && error !== null && !toldError
-      toldError ||= failed
+      const failed = done === 'failed' && error !== null && !reportedError
+      reportedError ||= failed
       return {
         qStarted: true,
         qFinished: done !== null,
@@ -144,7 +144,7 @@ function errorData(error: string, table: TableContent | undefined): Json {
   }
 }
 
-/** What `GetProgress` answers when nothing was reloaded in the session. */
+/** The answer of `GetProgress` when nothing was reloaded in the session. */
 export const NO_PROGRESS: Json = {
   qStarted: false,
   qFinished: false,

@@ -1,9 +1,9 @@
 import type { SimClock, SimTimer } from '../types.ts'
 import { type OpenDoc, openDoc } from './doc.ts'
 import { engineError } from './errors.ts'
-import { decodePercent, type EngineUser } from './identity.ts'
 import { isObject } from './json.ts'
 import type { Connection, EngineSession, Target } from './types.ts'
+import { decodePercent, type EngineUser } from './users.ts'
 
 const GLOBAL: Target = { type: 'Global' }
 const GLOBAL_HANDLE = -1
@@ -14,7 +14,7 @@ export function createSession(user: EngineUser): EngineSession {
   let nextHandle = 1
   let doc: OpenDoc | null = null
 
-  const tell = (member: 'change' | 'close', list: readonly number[]) => {
+  const notify = (member: 'change' | 'close', list: readonly number[]) => {
     if (list.length === 0) return
     for (const connection of session.connections) connection.note(member, list)
   }
@@ -49,17 +49,17 @@ export function createSession(user: EngineUser): EngineSession {
       if (handle === undefined) return
       known.delete(key)
       handles.delete(handle)
-      tell('close', [handle])
+      notify('close', [handle])
     },
     dataChanged() {
       const changed = [...handles].flatMap(([handle, target]) => (hasData(target) ? [handle] : []))
-      tell('change', changed)
+      notify('change', changed)
     },
     selected() {
       for (const connection of session.connections) connection.abortCalculations()
       session.dataChanged()
     },
-    changed: (handle) => tell('change', [handle]),
+    changed: (handle) => notify('change', [handle]),
   }
   return session
 }
@@ -81,7 +81,7 @@ function containsData(value: unknown): boolean {
   return Object.entries(value).some(([key, member]) => DATA_MEMBERS.has(key) || containsData(member))
 }
 
-/** What decides which session a socket belongs to. */
+/** Decides which session a socket belongs to. */
 export interface SessionAddress {
   /** App of the path; null for none and for `engineData`. */
   readonly appId: string | null

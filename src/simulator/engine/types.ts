@@ -1,11 +1,11 @@
 import type { ListenerDeps } from '../types.ts'
 import type { AppStore } from './app-store.ts'
 import type { ObjectState, OpenDoc, VariableState } from './doc.ts'
-import type { EngineUser } from './identity.ts'
 import type { Json } from './json.ts'
 import type { ReloadRegistry, RunningReload } from './reload.ts'
+import type { EngineUser } from './users.ts'
 
-/** What a handle stands for. */
+/** The object behind a handle. */
 export type Target =
   | { readonly type: 'Global' }
   | { readonly type: 'Doc'; readonly doc: OpenDoc }
@@ -27,7 +27,7 @@ export type TargetOf<T extends TargetType> = Target extends infer One
     : never
   : never
 
-/** What all sessions of the engine share. */
+/** Shared by all sessions of the engine. */
 export interface EngineServer extends Pick<ListenerDeps, 'site' | 'clock' | 'faults' | 'log'> {
   readonly store: AppStore
   readonly reloads: ReloadRegistry
@@ -71,11 +71,11 @@ export interface EngineSession {
   handleOf(target: Target, id: string, genericType?: string): Json
   /** Forgets the handle of a destroyed object. */
   release(id: string): void
-  /** Tells every socket that the data of all charts and lists has changed. */
+  /** Notifies every socket that the data of all charts and lists has changed. */
   dataChanged(): void
   /** After a change of the selections: aborts what is being calculated with the old ones, then `dataChanged`. */
   selected(): void
-  /** Tells every socket that one handle has changed. */
+  /** Notifies every socket that one handle has changed. */
   changed(handle: number): void
 }
 
@@ -110,5 +110,5 @@ export const calculation = <T extends TargetType>(params: string, run: Run<T>): 
 
 const names = (params: string) => params.split(' ').filter((name) => name !== '')
 
-/** What a method answers when there is nothing with this id or name. */
+/** The answer of a method when there is no object with this id or name. */
 export const NOTHING: Json = { qReturn: { qType: null, qHandle: null } }

@@ -1,11 +1,8 @@
 import type { Reply, SimulatedSite } from '../types.ts'
 import type { Collection } from './collections.ts'
-import { compileFilter, resolvePath } from './filter.ts'
-import { FilterError } from './filter-parser.ts'
-import type { Query } from './query.ts'
-import { type Form, read, render } from './render.ts'
-import { json, Refusal, text } from './replies.ts'
-import type { Shape } from './shapes.ts'
+import { json, type Query, Refusal, text } from './context.ts'
+import { compileFilter, FilterError, resolvePath } from './filter.ts'
+import { type Form, read, render, type Shape } from './shapes.ts'
 
 /** `GET <entity>` and `<entity>/full`, cut at `limit` when that is above 0. */
 export function listReply(site: SimulatedSite, collection: Collection, query: Query, form: Form, limit: number): Reply {

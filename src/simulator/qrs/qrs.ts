@@ -1,7 +1,5 @@
 import type { Reply, SimRequest } from '../types.ts'
-import type { QrsDeps, Route } from './context.ts'
-import { checkXrfKey, identify, parseQuery } from './query.ts'
-import { empty, Refusal } from './replies.ts'
+import { checkXrfKey, empty, identify, parseQuery, type QrsDeps, Refusal, type Route } from './context.ts'
 import { ENTITY_ROUTES } from './routes-entities.ts'
 import { SITE_ROUTES } from './routes-site.ts'
 import { TASK_ROUTES } from './routes-tasks.ts'

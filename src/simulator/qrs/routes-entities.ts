@@ -1,13 +1,17 @@
-import type { SimCompositeEvent, SimEntity, SimSchemaEvent, SimTask, TaskType } from '../types.ts'
+import type { SimCompositeEvent, SimEntity, SimSchemaEvent, SimTask, SimulatedSite, TaskType } from '../types.ts'
 import { COLLECTIONS, type Collection } from './collections.ts'
-import { bodyOf, type Call, parseBody, type Route } from './context.ts'
-import { createCompositeEvent, createSchemaEvent, createTask, SIMPLE_CREATORS } from './create.ts'
+import { bodyOf, type Call, empty, json, parseBody, Refusal, type Route, text } from './context.ts'
 import { countReply, listReply, tableReply } from './listing.ts'
-import { checkDefinition, dropLostValues } from './property-definitions.ts'
-import { render, shapeOfTask } from './render.ts'
-import { empty, json, Refusal, text } from './replies.ts'
-import { SHAPES } from './shapes.ts'
-import { applyBody, taskOf } from './write.ts'
+import { render, SHAPES, shapeOfTask } from './shapes.ts'
+import {
+  applyBody,
+  createCompositeEvent,
+  createSchemaEvent,
+  createTask,
+  invalid,
+  SIMPLE_CREATORS,
+  taskOf,
+} from './write.ts'
 
 type Json = Readonly<Record<string, unknown>>
 
@@ -53,7 +57,7 @@ function remove(call: Call, collection: Collection) {
   return empty(204)
 }
 
-/** A tag or a property definition that is gone labels nothing any more. */
+/** Removes a deleted tag or property definition from every object. */
 function unlabel({ site }: Call, label: SimEntity) {
   for (const labelled of [...site.tasks.values(), ...site.apps.values(), ...site.users.values()]) {
     labelled.tags = labelled.tags.filter((tag) => tag !== label)
@@ -61,7 +65,7 @@ function unlabel({ site }: Call, label: SimEntity) {
   }
 }
 
-/** With a task go its triggers and its run. */
+/** Removes a task with its triggers and its run. */
 function removeTask(call: Call, task: SimTask) {
   const { site, scheduler } = call
   scheduler.abort(task.id, call.caller.name, 3)
@@ -82,6 +86,37 @@ function simpleCreate(call: Call, name: string) {
   collection.map?.(call.site).set(entity.id, entity)
   changed(call, collection.shape.name, entity.id, 1)
   return json(201, render(entity, collection.shape, 'full'))
+}
+
+const OBJECT_TYPES = new Set([
+  ...['App', 'AnalyticConnection', 'ContentLibrary', 'DataConnection', 'EngineService', 'Extension'],
+  ...['ExternalProgramTask', 'PrintingService', 'ProxyService', 'ReloadTask', 'RepositoryService', 'SchedulerService'],
+  ...['ServerNodeConfiguration', 'Stream', 'User', 'UserSyncTask', 'VirtualProxyConfig'],
+])
+
+/** Refuses an invalid definition. The status of QRS for a name that is taken is not documented. */
+function checkDefinition(site: SimulatedSite, { name, choiceValues, objectTypes }: Json, id: string | null) {
+  if (name !== undefined && (typeof name !== 'string' || name.trim() === '')) throw invalid('name')
+  const taken = [...site.customPropertyDefinitions.values()].some(
+    (other) => other.id !== id && other.name.toLowerCase() === String(name).toLowerCase(),
+  )
+  if (taken) throw new Refusal(text(409, 'Conflict'))
+  if (choiceValues !== undefined && !areTexts(choiceValues)) throw invalid('choiceValues')
+  const known =
+    objectTypes === undefined || (areTexts(objectTypes) && objectTypes.every((one) => OBJECT_TYPES.has(one)))
+  if (!known) throw invalid('objectTypes')
+}
+
+const areTexts = (value: unknown): value is string[] =>
+  Array.isArray(value) && value.every((one) => typeof one === 'string')
+
+/** A choice value that is taken out of its definition is taken from the objects too. */
+function dropLostValues(site: SimulatedSite) {
+  for (const labelled of [...site.tasks.values(), ...site.apps.values(), ...site.users.values()]) {
+    labelled.customProperties = labelled.customProperties.filter(({ value, definition }) =>
+      definition.choiceValues.includes(value),
+    )
+  }
 }
 
 function storeSchemaEvent(call: Call, event: SimSchemaEvent) {

@@ -1,9 +1,7 @@
 import { NEVER_MS } from '../entities.ts'
 import type { SimLicenceAllocation, SimulatedSite } from '../types.ts'
-import { type Call, parseBody, type Route } from './context.ts'
-import { render } from './render.ts'
-import { empty, json, Refusal, text } from './replies.ts'
-import { ENUMS, SHAPES } from './shapes.ts'
+import { type Call, empty, json, parseBody, Refusal, type Route, text } from './context.ts'
+import { ENUMS, render, SHAPES } from './shapes.ts'
 
 const DAY_MS = 86_400_000
 const QUARANTINE_DAYS = 7

@@ -1,7 +1,6 @@
 import { ZERO_GUID } from '../site.ts'
 import type { SimTask } from '../types.ts'
-import { type Call, parseBody, type Route } from './context.ts'
-import { empty, json, Refusal, text } from './replies.ts'
+import { type Call, empty, json, parseBody, Refusal, type Route, text } from './context.ts'
 
 function task(call: Call): SimTask {
   const found = call.site.tasks.get(call.params[0] ?? '')

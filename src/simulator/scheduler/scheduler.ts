@@ -1,11 +1,46 @@
+/** The task scheduler of the site. */
 import { ZERO_GUID } from '../site.ts'
 import type { SimExecution, SimNode, SimSession, SimTask, SimTimer, SimulatedSite, SiteEvents } from '../types.ts'
-import { addDetail, newExecution, scriptLogLocation, sendingText } from './execution.ts'
-import type { SchedulerModes } from './modes.ts'
-import { createSlots } from './slots.ts'
-import { changeText, failureDetail, LOG_MESSAGES, STATUS } from './status.ts'
+import {
+  addDetail,
+  changeText,
+  failureDetail,
+  LOG_MESSAGES,
+  newExecution,
+  STATUS,
+  scriptLogLocation,
+  sendingText,
+} from './execution.ts'
 
-export interface SchedulerDeps {
+/** Behaviour of the scheduler that can be changed; times in simulated milliseconds. */
+export interface SchedulerModes {
+  /** Between Triggered and Started. */
+  startDelayMs: number
+  /** Between a failed attempt and the next. */
+  retryDelayMs: number
+  /** Between AbortInitiated, Aborting and Aborted. */
+  abortStepMs: number
+  /** QRS shows the end of a run so much later than the scheduler logs it. */
+  stateLagMs: number
+  /** An aborted run also logs a failure with the same execution id. */
+  failAfterAbort: boolean
+  /** Failed user syncs log `Max retries reached` too (a real site does not, although the shipped appenders match it). */
+  userSyncFailures: boolean
+  /** QRS gives execution details in no particular order. */
+  shuffleDetails: boolean
+}
+
+export const DEFAULT_SCHEDULER_MODES: SchedulerModes = {
+  startDelayMs: 30,
+  retryDelayMs: 100,
+  abortStepMs: 20,
+  stateLagMs: 0,
+  failAfterAbort: false,
+  userSyncFailures: false,
+  shuffleDetails: false,
+}
+
+interface SchedulerDeps {
   readonly site: SimulatedSite
   readonly modes: SchedulerModes
   /** Gives a finished reload its script log, now or later. */
@@ -20,7 +55,7 @@ export interface Scheduler {
   start(task: SimTask, user: string): string
   /** Stops the run of a task; reason 1 manual, 2 time-out, 3 deleted task. False when it doesn't run. */
   abort(taskId: string, user: string, reason?: number): boolean
-  /** Forgets every run without a word. */
+  /** Forgets every run without an event. */
   reset(): void
 }
 
@@ -53,7 +88,14 @@ export function createScheduler(deps: SchedulerDeps): Scheduler {
     const { createdDate, modifiedDate, modifiedByUserName } = execution
     const abortAt = createdDate + task.taskSessionTimeout * MINUTE_MS
     const session: SimSession = {
-      ...{ id, createdDate, modifiedDate, modifiedByUserName, task, execution, user, abortAt },
+      id,
+      createdDate,
+      modifiedDate,
+      modifiedByUserName,
+      task,
+      execution,
+      user,
+      abortAt,
       executingNode: node,
       abortReason: 0,
     }
@@ -141,7 +183,7 @@ export function createScheduler(deps: SchedulerDeps): Scheduler {
     settle(run, () => end(run, outcome === 'error' ? STATUS.error : STATUS.fail))
   }
 
-  /** What the failure appender gets to see of a run that failed for good; null: nothing. */
+  /** The message that the failure appender reads after a run failed for good; null: none. */
   function lastWord(task: SimTask): string | null {
     if (task.taskType === 3 || (task.taskType === 2 && !modes.userSyncFailures)) return null
     if (task.taskType === 4) return task.behaviour.failMessage ?? failureDetail(4, null)
@@ -277,5 +319,36 @@ export function createScheduler(deps: SchedulerDeps): Scheduler {
       slots.clear()
       site.sessions.clear()
     },
+  }
+}
+
+/** Reload, distribute and preload need an engine of a scheduler node; the other types don't. */
+const needsEngine = (task: SimTask) => task.taskType !== 1 && task.taskType !== 2
+
+/** The scheduler nodes that execute tasks, and the number of their busy engines. */
+function createSlots(site: SimulatedSite) {
+  const busy = new Map<string, number>()
+
+  /** Master-only schedulers (type 0) assign tasks but execute none. */
+  const workers = (): SimNode[] =>
+    [...site.nodes.values()].filter((node) => node.schedulerEnabled && node.schedulerServiceType !== 0)
+
+  const load = (node: SimNode) => (busy.get(node.id) ?? 0) / node.maxConcurrentEngines
+
+  return {
+    /** A node that would run something; null when the site has no scheduler. */
+    anyNode: (): SimNode | null => workers()[0] ?? null,
+    /** Takes an engine on the least loaded node; null when all are busy. */
+    take(task: SimTask): SimNode | null {
+      const nodes = workers()
+      if (!needsEngine(task)) return nodes[0] ?? null
+      const free = nodes.filter((node) => load(node) < 1).sort((a, b) => load(a) - load(b))[0]
+      if (free) busy.set(free.id, (busy.get(free.id) ?? 0) + 1)
+      return free ?? null
+    },
+    release(node: SimNode, task: SimTask) {
+      if (needsEngine(task)) busy.set(node.id, Math.max(0, (busy.get(node.id) ?? 0) - 1))
+    },
+    clear: () => busy.clear(),
   }
 }

@@ -16,6 +16,7 @@ import { startHttpSink } from '../../support/http-sink.ts'
 import { type RecordingLog, recordingLog } from '../../support/recording-log.ts'
 import { type SmtpSink, type SmtpSinkOptions, startSmtpSink } from '../../support/smtp-sink.ts'
 import { tempDirectory } from '../../support/temp.ts'
+import { until } from '../../support/wait.ts'
 
 const FROM = 'Qlik Sense (no-reply) <qliksense-noreply@acme.example>'
 const DELIVERY = '019cad24-c0ec-7b7c-b06b-c8fb46460cb1'
@@ -398,7 +399,8 @@ describe('the mail server', () => {
     server.answer({ hang: true })
     const controller = new AbortController()
     const sending = sender(server.port).send(fullEvent(), {}, controller.signal)
-    setTimeout(() => controller.abort(), 50)
+    await until(() => server.connections > 0)
+    controller.abort()
     expect(await sending).toEqual({ outcome: 'retry', detail: 'not finished in time' })
   })
 

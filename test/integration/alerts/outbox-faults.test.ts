@@ -1,5 +1,6 @@
 /** The outbox when something goes wrong: a full disk, a peer that asks for patience, a clock that jumps. */
 import { afterEach, describe, expect, test } from 'bun:test'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { DeliveryResult, Message } from '../../../src/alerts/types.ts'
 import type { TaskEvent } from '../../../src/events/types.ts'
 import type { GroupWriter } from '../../../src/platform/group-commit.ts'
@@ -17,10 +18,15 @@ const hang = (_message: Message, signal: AbortSignal) =>
   new Promise<DeliveryResult>((resolve) => signal.addEventListener('abort', () => resolve(REFUSED)))
 
 describe('a full disk', () => {
-  test('what was sent is not sent again because its new state cannot be stored', async () => {
+  test('a delivery that was sent is not sent again because its new state cannot be stored', async () => {
     let full = false
+    let refused = 0
     const writes = (writer: GroupWriter): GroupWriter => ({
-      write: (work) => (full ? Promise.reject(diskFull) : writer.write(work)),
+      write: (work) => {
+        if (!full) return writer.write(work)
+        refused += 1
+        return Promise.reject(diskFull)
+      },
       flush: writer.flush,
     })
     let sent = 0
@@ -35,7 +41,7 @@ describe('a full disk', () => {
     outbox.start()
     await fire()
     await until(() => sent === 1)
-    await Bun.sleep(2500)
+    await until(() => refused > 1, { what: 'the state to be stored a second time' })
     expect(sent).toBe(1)
     expect(log.of('error').filter((line) => line.includes('disk is full'))).toHaveLength(1)
     full = false
@@ -65,7 +71,9 @@ describe('a peer that is back', () => {
     up = true
     await allIn('delivered')
     await until(() => log.of('info').some((line) => line.includes('works again')))
-    await Bun.sleep(50)
+    // The lane of the limited message has worked again by then.
+    await fire({ taskName: 'other' })
+    await allIn('delivered', 2)
     expect(calls.filter((call) => call === 'limited')).toHaveLength(1)
   })
 })
@@ -85,6 +93,7 @@ describe('order', () => {
 })
 
 describe('a slow disk', () => {
+  // The time that a commit takes is what these tests are about.
   const COMMIT_MS = 20
   const slow = (writer: GroupWriter): GroupWriter => ({
     write: async (work) => {
@@ -130,7 +139,7 @@ describe('a slow disk', () => {
       writer: slow,
       deliver: async (message) => {
         const name = message.payload as string
-        await Bun.sleep(1)
+        await nextTurn()
         if (Number(name) % 5 === 3 && !failed.has(name)) {
           failed.add(name)
           return REFUSED
@@ -148,6 +157,7 @@ describe('a slow disk', () => {
 })
 
 describe('rate limits', () => {
+  const WINDOW_MS = 60_000
   const limited =
     (windowMs: number, targets = ['sink']) =>
     (event: TaskEvent) =>
@@ -156,8 +166,14 @@ describe('rate limits', () => {
   test('every message of an event tells the count, and no suppression is forgotten or told twice', async () => {
     const held: (() => void)[] = []
     let hold = true
+    let shift = 0
+    const endWindow = () => {
+      shift += WINDOW_MS
+    }
     const { outbox, fire, rows, allIn } = start({
-      plan: limited(200, ['a', 'b']),
+      clockShift: () => shift,
+      maxAgeMs: 100 * WINDOW_MS,
+      plan: limited(WINDOW_MS, ['a', 'b']),
       deliver: async ({ target }) => {
         if (target === 'b' && hold) await new Promise<void>((resolve) => held.push(resolve))
         return DELIVERED
@@ -171,7 +187,7 @@ describe('rate limits', () => {
     hold = false
     for (const release of held.splice(0)) release()
     await allIn('delivered', 2)
-    await Bun.sleep(220)
+    endWindow()
 
     hold = true
     await fire()
@@ -182,10 +198,10 @@ describe('rate limits', () => {
     hold = false
     for (const release of held) release()
     await allIn('delivered', 4)
-    await Bun.sleep(220)
+    endWindow()
     await fire()
     await allIn('delivered', 6)
-    await Bun.sleep(220)
+    endWindow()
     await fire()
     await allIn('delivered', 8)
     const sent = rows().filter((row) => row.state === 'delivered')
@@ -196,7 +212,7 @@ describe('rate limits', () => {
     let shift = 30 * 86_400_000
     const { outbox, fire, allIn } = start({
       clockShift: () => shift,
-      plan: limited(60_000),
+      plan: limited(WINDOW_MS),
       maxAgeMs: 365 * 86_400_000,
       deliver: () => DELIVERED,
     })

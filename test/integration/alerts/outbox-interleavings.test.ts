@@ -78,6 +78,7 @@ async function play(steps: readonly Step[]) {
       const wish = answer
       if (wish === 'slow') {
         await new Promise((resolve) => {
+          // Longer than a step of the model, so that a stop or a kill falls into it.
           const timer = setTimeout(resolve, 15)
           signal.addEventListener('abort', () => {
             clearTimeout(timer)
@@ -184,6 +185,7 @@ async function play(steps: readonly Step[]) {
     answer({ with: next }) {
       answer = next
     },
+    // A step of the model: time passes for the timers of the outbox.
     wait: ({ ms }) => Bun.sleep(ms),
   }
 

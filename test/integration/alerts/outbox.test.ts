@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, test } from 'bun:test'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { TaskEvent } from '../../../src/events/types.ts'
 import { closeOutboxes, DELIVERED, ROUTE, startOutbox as start } from '../../support/outbox.ts'
 import { tempDirectory } from '../../support/temp.ts'
@@ -167,7 +168,7 @@ describe('lanes', () => {
       deliver: async () => {
         running += 1
         most = Math.max(most, running)
-        await Bun.sleep(5)
+        await until(() => most >= 3)
         running -= 1
         return DELIVERED
       },
@@ -184,7 +185,7 @@ describe('lanes', () => {
     const { outbox, fire, allIn } = start({
       plan: () => [{ target: 'topic', lane: 'broker', orderKey: 'topic' }],
       deliver: async (message) => {
-        await Bun.sleep(1)
+        await nextTurn()
         if (message.payload === '3' && !failed) {
           failed = true
           return { outcome: 'retry', detail: 'once' }
@@ -202,9 +203,13 @@ describe('lanes', () => {
 
   test('while a destination is not ready nothing is tried, and all leaves when it is', async () => {
     let ready = false
+    let checks = 0
     let attempts = 0
     const { outbox, fire, allIn, readyListeners, rows } = start({
-      ready: () => ready,
+      ready: () => {
+        checks += 1
+        return ready
+      },
       deliver: () => {
         attempts += 1
         return DELIVERED
@@ -213,7 +218,9 @@ describe('lanes', () => {
     outbox.start()
     await fire()
     await fire()
-    await Bun.sleep(30)
+    const before = checks
+    outbox.wake(new Set(['sink']))
+    await until(() => checks > before)
     expect(attempts).toBe(0)
     expect(rows().map((row) => row.state)).toEqual(['pending', 'pending'])
     ready = true
@@ -245,14 +252,19 @@ describe('rate limits', () => {
   ]
 
   test('the second alert inside the window is suppressed, the one after it is sent and tells the count', async () => {
-    const { outbox, fire, rows, allIn } = start({ plan: limited(300), deliver: () => DELIVERED })
+    let shift = 0
+    const { outbox, fire, rows, allIn } = start({
+      clockShift: () => shift,
+      plan: limited(10_000),
+      deliver: () => DELIVERED,
+    })
     outbox.start()
     await fire()
     await allIn('delivered')
     await fire()
     await allIn('suppressed')
     expect(rows()[1]).toMatchObject({ reason: 'RATE_LIMITED' })
-    await Bun.sleep(320)
+    shift = 10_000
     await fire()
     await allIn('delivered', 2)
     expect(rows()[2]!.body).toBe('Financial Dashboard Reload 1')
@@ -267,7 +279,9 @@ describe('rate limits', () => {
 
   test('ten failures while the peer is down make one message that says nine were suppressed', async () => {
     let up = false
+    let shift = 0
     const { outbox, fire, rows, allIn } = start({
+      clockShift: () => shift,
       plan: limited(40),
       deliver: () => (up ? DELIVERED : { outcome: 'retry', detail: 'refused' }),
     })
@@ -275,7 +289,7 @@ describe('rate limits', () => {
     for (let n = 0; n < 10; n += 1) {
       await fire()
       // Longer than the window: the slot is kept because the first message is still under way.
-      await Bun.sleep(15)
+      shift += 15
     }
     up = true
     await allIn('delivered')

@@ -126,6 +126,7 @@ test('a stop in the middle ends it without a word', async () => {
   await retention.stop(100)
   expect(count('event')).toBeGreaterThan(2)
   close()
+  // A timer that was left behind would fire within this time.
   await Bun.sleep(30)
   expect(log.of('error')).toEqual([])
 })

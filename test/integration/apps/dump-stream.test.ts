@@ -174,6 +174,7 @@ describe('a dump that breaks off midway', () => {
 })
 
 test('a dump that takes longer than ten seconds is answered all the same', async () => {
+  // The runtime closes connections that are idle for ten seconds.
   const slow = ({ method }: EngineCall) => (method === 'OpenDoc' ? Bun.sleep(10_300) : undefined)
   const { url, engine } = await start(largeApp(3, slow))
   const answer = await fetch(url)
@@ -203,7 +204,7 @@ function readRaw(port: number): Promise<string> {
   })
 }
 
-/** The number once it has stopped growing. */
+/** The number once it has not grown for 200 ms of real time. */
 async function settled(read: () => number): Promise<number> {
   let last = -1
   return until(

@@ -113,10 +113,12 @@ describe('a distribution', () => {
     await send(message({ type: DISTRIBUTE, execution: execution(2) }))
     await send(message({ type: SUCCESS, execution: execution(2) }))
     await until(() => routed.length === 2)
+    const polls = () => qrs.calls.filter((call) => call === `result ${execution(2)}`).length
+    const before = polls()
     qrs.results.set(execution(2), [executionResult({ status: 7 })])
+    await until(() => polls() > before)
     await send(message({ execution: execution(3) }))
-    await until(() => routed.some((event) => event.executionId === execution(3)))
-    await Bun.sleep(700)
+    await until(() => routed.length === 3)
     expect(routed.map((event) => event.executionId)).toEqual([execution(1), execution(2), execution(3)])
   })
 

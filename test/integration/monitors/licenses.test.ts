@@ -8,7 +8,7 @@ import { createServerLicenseMonitor } from '../../../src/monitors/license/server
 import { createLicenseUsageMonitor, type LicenseUsage } from '../../../src/monitors/license/usage.ts'
 import type { MonitorEvent } from '../../../src/monitors/types.ts'
 import { createVersionMonitor } from '../../../src/monitors/version.ts'
-import { createAboutClient } from '../../../src/qlik/about/client.ts'
+import { createAboutClient } from '../../../src/qlik/about.ts'
 import { createLicenseClient, type LicenseClient } from '../../../src/qlik/qrs/licenses.ts'
 import { createQrsTransport } from '../../../src/qlik/qrs/transport.ts'
 import { createSimClock } from '../../../src/simulator/clock.ts'

@@ -135,7 +135,7 @@ describe('order', () => {
         expect(open3.has(item!.key)).toBe(false)
         open3.add(item!.key)
         most = Math.max(most, open3.size)
-        await new Promise((done) => setTimeout(done, 5))
+        await until(() => most >= 3)
         open3.delete(item!.key)
         return [DELIVERED]
       },

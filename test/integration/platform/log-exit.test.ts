@@ -8,7 +8,7 @@ import { tempDirectory } from '../../support/temp.ts'
 
 const child = join(import.meta.dirname, '..', '..', 'support', 'log-child.ts')
 
-/** `stall` is how long nobody reads. */
+/** `stall` is the time, in milliseconds, for which the reader of the pipe really does not read. */
 async function linesFrom(way: string, stall: number): Promise<string[]> {
   const program = spawn(process.execPath, ['--no-env-file', child, way], { stdio: ['ignore', 'pipe', 'inherit'] })
   await delay(stall)

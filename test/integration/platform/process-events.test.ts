@@ -38,6 +38,7 @@ describe.skipIf(process.platform === 'win32')('signals', () => {
     running.signal('SIGINT')
     await running.waitForLine(/Received SIGINT/)
     running.signal('SIGINT')
+    // A second signal would end the process at once.
     expect(await Promise.race([running.ended, Bun.sleep(200)])).toBeUndefined()
   })
 

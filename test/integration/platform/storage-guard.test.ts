@@ -38,6 +38,8 @@ let file: string
 let log: RecordingLog
 let replaced: Replacement[] = []
 let claims = 0
+/** Number of times that the guard has looked at the clock, which it does each time it looks at the file. */
+let looks = 0
 let open: { db: FileDatabase; guard: StorageGuard }[] = []
 
 beforeEach(() => {
@@ -47,6 +49,7 @@ beforeEach(() => {
   log = recordingLog()
   replaced = []
   claims = 0
+  looks = 0
 })
 afterEach(() => {
   for (const { db, guard } of open) {
@@ -61,7 +64,10 @@ function start(settings: { graceMs?: number; clock?: () => number } = {}) {
   const opened = openGuarded(
     {
       log,
-      now: settings.clock ?? Date.now,
+      now: () => {
+        looks += 1
+        return settings.clock?.() ?? Date.now()
+      },
       claimDirectory: () => claims++,
       onReplaced: (how) => void replaced.push(how),
     },
@@ -76,6 +82,12 @@ function start(settings: { graceMs?: number; clock?: () => number } = {}) {
   open.push(opened)
   opened.guard.start()
   return opened
+}
+
+/** Resolves when the guard knows the present file. */
+async function looked(): Promise<void> {
+  const before = looks
+  await until(() => looks > before + 2)
 }
 
 function fill(db: FileDatabase, rows = ROWS): void {
@@ -116,7 +128,7 @@ describe.skipIf(process.platform === 'win32')('a data directory that disappears'
   test('and is put back is used on; nothing is written in the meantime', async () => {
     const { db, guard } = start({ graceMs: 60_000 })
     fill(db)
-    await Bun.sleep(60)
+    await looked()
     renameSync(directory.join('data'), directory.join('away'))
     await until(() => guard.state.state === 'down')
     expect(guard.state.reason).toContain('has disappeared. Put the data directory')
@@ -139,7 +151,7 @@ describe.skipIf(process.platform === 'win32')('a data directory that disappears'
   test('for good is made anew with all that it held', async () => {
     const { db, guard } = start()
     fill(db)
-    await Bun.sleep(60)
+    await looked()
     rmSync(directory.join('data'), { recursive: true })
     await until(() => replaced.length === 1)
     expect(replaced).toEqual(['rescued'])
@@ -156,7 +168,7 @@ describe.skipIf(process.platform === 'win32')('a data directory that disappears'
     prepare(5)
     copyFileSync(file, directory.join('backup.db'))
     const { db } = start({ graceMs: 60_000 })
-    await Bun.sleep(60)
+    await looked()
     add(db, 'new')
     for (const name of files()) rmSync(directory.join('data', name))
     copyFileSync(directory.join('backup.db'), file)
@@ -220,7 +232,7 @@ describe.skipIf(process.platform === 'win32')('a data directory that disappears'
   test('log of the database removed alone: what was in it is brought into the file', async () => {
     const { db } = start()
     fill(db)
-    await Bun.sleep(60)
+    await looked()
     rmSync(`${file}-wal`)
     await until(() => replaced.length === 1)
     expect(statSync(file).size).toBeGreaterThan(ROWS * 50)

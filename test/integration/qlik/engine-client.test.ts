@@ -1,10 +1,8 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'bun:test'
 import { createServer } from 'node:net'
-import { createEngineClient } from '../../../src/qlik/engine/client.ts'
-import { openDoc } from '../../../src/qlik/engine/doc.ts'
+import { createEngineClient, type EngineSettings } from '../../../src/qlik/engine/client.ts'
+import { openDoc, reloadDoc } from '../../../src/qlik/engine/doc.ts'
 import { EngineError } from '../../../src/qlik/engine/errors.ts'
-import { reloadDoc } from '../../../src/qlik/engine/reload.ts'
-import type { EngineSettings } from '../../../src/qlik/engine/socket.ts'
 import { recordingLog } from '../../support/recording-log.ts'
 import {
   type EngineCall,

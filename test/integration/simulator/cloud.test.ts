@@ -1,7 +1,7 @@
 /** The about service and the Qlik Cloud tenant of the simulated site. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { request } from 'node:https'
-import { createAboutListener } from '../../../src/simulator/about/listener.ts'
+import { createAboutListener } from '../../../src/simulator/about.ts'
 import { type CloudListener, createCloudListener } from '../../../src/simulator/cloud/listener.ts'
 import { CLOUD_APP } from '../../../src/simulator/cloud/tenant.ts'
 import type { Listener } from '../../../src/simulator/types.ts'

@@ -17,8 +17,18 @@ function scene() {
       if (state.portTaken) throw new Error('the port is already in use')
     },
   }
-  const watch = createDescriptorWatch({ log, listener, measure: () => state.use }, { everyMs: 1 })
-  return { watch, log, calls, state }
+  let measured = 0
+  const measure = () => {
+    measured += 1
+    return state.use
+  }
+  const watch = createDescriptorWatch({ log, listener, measure }, { everyMs: 1 })
+  /** Resolves after some more measurements. */
+  const looked = async () => {
+    const before = measured
+    await until(() => measured > before + 2)
+  }
+  return { watch, log, calls, state, looked }
 }
 
 const isUnix = process.platform !== 'win32'
@@ -31,14 +41,14 @@ test.skipIf(!isUnix).each([
   ],
   ['of the machine', { used: 0, limit: 256, isSystemFull: true }, /\(ENFILE\).*fs\.file-max/],
 ])('those %s run out: paused once, resumed when enough are free', async (_, use, says) => {
-  const { watch, log, calls, state } = scene()
+  const { watch, log, calls, state, looked } = scene()
   await watch.start()
   state.use = use
   await until(() => watch.problem)
   expect(watch.problem).toMatch(says)
   // The reserve of 25 would not fit three times: it stays as it is.
   state.use = { used: 200, limit: 256, isSystemFull: false }
-  await Bun.sleep(20)
+  await looked()
   expect(calls).toEqual(['pause'])
 
   state.portTaken = true

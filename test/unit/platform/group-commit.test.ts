@@ -54,6 +54,7 @@ test('a promise resolves when another connection sees its work, whatever is aske
           ),
         )
         if (pause === 'turn') await new Promise((resolve) => setImmediate(resolve))
+        // Real time, so that the timer of the group fires in between.
         if (pause === 'ms') await Bun.sleep(1)
       }
       await Promise.all(jobs)

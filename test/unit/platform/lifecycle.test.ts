@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'bun:test'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { createLifecycle } from '../../../src/platform/lifecycle.ts'
 import type { Service } from '../../../src/platform/types.ts'
 import { recordingLog } from '../../support/recording-log.ts'
@@ -54,7 +55,7 @@ describe('lifecycle', () => {
     const failing = service('b', { start: () => Promise.reject(new Error('port taken')) })
     const slow = service('c', {
       async start() {
-        await Bun.sleep(1)
+        await nextTurn()
         steps.push('start c')
       },
     })
@@ -84,6 +85,7 @@ describe('lifecycle', () => {
       service(name, {
         stop: (graceMs) => {
           graces.push(graceMs)
+          // The grace that is left depends on the time that this takes.
           return new Promise((resolve) => setTimeout(resolve, 60))
         },
       })

@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test'
-import { enginePath } from '../../../src/qlik/engine/socket.ts'
+import { enginePath } from '../../../src/qlik/engine/client.ts'
 import type { EngineAddress } from '../../../src/qlik/engine/types.ts'
 
 const cases: readonly [address: EngineAddress, path: string][] = [

@@ -1,6 +1,16 @@
 import { describe, expect, test } from 'bun:test'
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
 import { count, type TestCase, type Verdict } from '../../../scripts/lib/junit.ts'
-import { combine, failureLines, filesToTry } from '../../../scripts/lib/second-try.ts'
+import {
+  combine,
+  failFlaky,
+  failureLines,
+  filesToTry,
+  flakyLines,
+  parseQuarantine,
+} from '../../../scripts/lib/second-try.ts'
+import { readRepositoryFile, repositoryRoot } from '../../support/source.ts'
 
 const A = 'test/unit/a.test.ts'
 const B = 'test/unit/b.test.ts'
@@ -16,12 +26,12 @@ function runOf(texts: string, rest: Partial<Verdict> = {}): Verdict {
   return { cases, missing: [], problems: [], ...rest }
 }
 
+const twoRuns = (first: Verdict, second: string | Partial<Verdict>, file = A) =>
+  combine(first, new Map([[file, typeof second === 'string' ? runOf(second) : runOf('', second)]]))
+
 const both = (first: Verdict, second: string | Partial<Verdict>, file = A) => {
-  const { verdict, flaky } = combine(
-    first,
-    new Map([[file, typeof second === 'string' ? runOf(second) : runOf('', second)]]),
-  )
-  return { ...count(verdict), flaky }
+  const { verdict, flaky } = twoRuns(first, second, file)
+  return { ...count(verdict), flaky: flaky.map(({ name, how }) => `${name} (${how})`) }
 }
 
 describe('which files run again', () => {
@@ -40,23 +50,29 @@ describe('which files run again', () => {
 })
 
 describe('two runs together', () => {
-  test('what passes the second time has passed, and is named', () => {
+  test('a test that passes the second time has passed, and is named', () => {
     expect(both(runOf('one:passed two:failed b/three:passed'), 'one:passed two:passed')).toEqual({
-      ...{ passed: 3, failed: 0, skipped: 0 },
+      passed: 3,
+      failed: 0,
+      skipped: 0,
       flaky: [`${A} > two (passed on the second try)`],
     })
   })
 
-  test('what fails twice has failed', () => {
+  test('a test that fails twice has failed', () => {
     expect(both(runOf('one:passed two:failed'), 'one:passed two:failed')).toEqual({
-      ...{ passed: 1, failed: 1, skipped: 0 },
+      passed: 1,
+      failed: 1,
+      skipped: 0,
       flaky: [],
     })
   })
 
-  test('what fails only the second time is named', () => {
+  test('a test that fails only the second time is named', () => {
     expect(both(runOf('one:passed two:failed'), 'one:failed two:passed')).toEqual({
-      ...{ passed: 2, failed: 0, skipped: 0 },
+      passed: 2,
+      failed: 0,
+      skipped: 0,
       flaky: [`${A} > one (failed on the second try)`, `${A} > two (passed on the second try)`],
     })
   })
@@ -75,7 +91,9 @@ describe('two runs together', () => {
 
   test('a hook that failed hides its tests until the second run', () => {
     expect(both(runOf('g(unnamed):failed'), 'one:passed two:passed')).toEqual({
-      ...{ passed: 2, failed: 0, skipped: 0 },
+      passed: 2,
+      failed: 0,
+      skipped: 0,
       flaky: [`${A} > g(unnamed) (passed on the second try)`],
     })
     expect(both(runOf('g(unnamed):failed'), 'one:passed two:failed')).toMatchObject({ passed: 1, failed: 2 })
@@ -84,10 +102,70 @@ describe('two runs together', () => {
   test('a file that is loaded only the second time', () => {
     const first = runOf('one:passed', { missing: [B] })
     expect(both(first, 'b/two:passed', B)).toEqual({
-      ...{ passed: 2, failed: 0, skipped: 0 },
+      passed: 2,
+      failed: 0,
+      skipped: 0,
       flaky: [`${B} (loaded on the second try)`],
     })
     expect(both(first, { missing: [B] }, B)).toMatchObject({ passed: 1, failed: 1, flaky: [] })
+  })
+})
+
+describe('a continuous build', () => {
+  const runs = twoRuns(runOf('one:passed two:failed b/three:passed'), 'one:failed two:passed')
+  const entry = (name: string) => ({ name, reason: 'the broker is slow', date: '2026-01-31' })
+
+  test('counts a flaky test as failed and shows why it failed', () => {
+    const verdict = failFlaky(runs, [])
+    expect(count(verdict)).toEqual({ passed: 1, failed: 2, skipped: 0 })
+    expect(failureLines(verdict)).toEqual([
+      `FAILED: ${A} > one`,
+      '    flaky: failed on the second try',
+      '    one is broken',
+      `FAILED: ${A} > two`,
+      '    flaky: passed on the second try',
+      '    two is broken',
+    ])
+  })
+
+  test('counts a test in quarantine as passed and names it with the reason', () => {
+    const quarantine = [entry(`${A} > two`), entry(`${B} > two`)]
+    expect(count(failFlaky(runs, quarantine))).toEqual({ passed: 2, failed: 1, skipped: 0 })
+    expect(flakyLines(runs.flaky, quarantine)).toEqual([
+      `FLAKY: ${A} > one (failed on the second try)`,
+      `FLAKY: ${A} > two (passed on the second try; in quarantine since 2026-01-31: the broker is slow)`,
+    ])
+  })
+
+  test('counts a flaky hook and a file that loads only once as one failure each', () => {
+    const hook = twoRuns(runOf('g(unnamed):failed'), 'one:passed two:passed')
+    expect(count(failFlaky(hook, []))).toEqual({ passed: 2, failed: 1, skipped: 0 })
+    const file = twoRuns(runOf('one:passed', { missing: [B] }), 'b/two:passed', B)
+    expect(count(failFlaky(file, []))).toEqual({ passed: 2, failed: 1, skipped: 0 })
+    expect(count(failFlaky(file, [entry(B)]))).toEqual({ passed: 2, failed: 0, skipped: 0 })
+  })
+
+  test('leaves tests that failed twice, and problems of the run, as they are', () => {
+    const verdict = runOf('one:failed', { problems: ['exit code 3'] })
+    expect(failFlaky({ verdict, flaky: [] }, [])).toEqual(verdict)
+  })
+})
+
+describe('test/quarantine.json', () => {
+  test('lists tests of existing files', () => {
+    const entries = parseQuarantine(readRepositoryFile('test/quarantine.json'))
+    const files = entries.map(({ name }) => name.split(' > ')[0]!)
+    expect(files.filter((file) => !existsSync(join(repositoryRoot, file)))).toEqual([])
+  })
+
+  test.each([
+    ['{}', 'expected array'],
+    ['[{"name": "test/unit/a.test.ts > one", "date": "2026-01-31"}]', 'reason'],
+    ['[{"name": "one", "reason": "slow", "date": "2026-01-31"}]', 'name'],
+    ['[{"name": "test/unit/a.test.ts > one", "reason": "slow", "date": "soon"}]', 'date'],
+    ['[{"name": "test/unit/a.test.ts", "reason": "slow", "date": "2026-01-31", "until": "x"}]', 'until'],
+  ])('%s is refused', (text, mistake) => {
+    expect(() => parseQuarantine(text)).toThrow(mistake)
   })
 })
 

@@ -1,7 +1,15 @@
 import { describe, expect, test } from 'bun:test'
 import fc from 'fast-check'
-import { formatDate, formatInterval, fromSerial, toSerial } from '../../../src/simulator/engine/format/dates.ts'
-import { formatNumber, formatPattern, formatValue, numberText } from '../../../src/simulator/engine/format/numbers.ts'
+import {
+  formatDate,
+  formatInterval,
+  formatNumber,
+  formatPattern,
+  formatValue,
+  fromSerial,
+  numberText,
+  toSerial,
+} from '../../../src/simulator/engine/format.ts'
 
 const SWEDISH = { decimal: ',', thousands: ' ' }
 const ENGLISH = { decimal: '.', thousands: ',' }

@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'bun:test'
 import { createSimClock, createSimulator } from '../../../src/simulator/index.ts'
 import { createLocalTime } from '../../../src/simulator/local-time.ts'
-import { DEFAULT_SCRIPT_LOG_MODES, renderScriptLog, type ScriptLogModes } from '../../../src/simulator/script-log.ts'
+import { DEFAULT_SCRIPT_LOG_MODES, renderScriptLog, type ScriptLogModes } from '../../../src/simulator/script-logs.ts'
 import type { SimExecution, SimTask, SiteEvents } from '../../../src/simulator/types.ts'
-import { DEFAULT_UDP_MODES, renderDatagram, type UdpModes } from '../../../src/simulator/udp/datagram.ts'
+import { DEFAULT_UDP_MODES, renderDatagram, type UdpModes } from '../../../src/simulator/udp.ts'
 import { recordingLog } from '../../support/recording-log.ts'
 
 const DASHBOARD = 'a8b4c123-def4-5678-9abc-def012345678'

@@ -1,6 +1,6 @@
 import { expect, test } from 'bun:test'
 import { createLocalTime } from '../../../src/simulator/local-time.ts'
-import { nextExecution } from '../../../src/simulator/scheduler/schedules.ts'
+import { nextExecution } from '../../../src/simulator/scheduler/triggers.ts'
 import type { SimSchemaEvent } from '../../../src/simulator/types.ts'
 
 const time = createLocalTime('Europe/Stockholm')

@@ -1,7 +1,8 @@
-import type { DataField, DataModel, DataTable } from '../data/column.ts'
-import type { Selections } from '../data/selections.ts'
-import { AGGREGATE, visitRows } from './aggregate.ts'
+/** Compiles expressions into functions that calculate them for groups of rows. */
+import { type DataField, type DataModel, type DataTable, presentCodes } from '../data.ts'
+import { codesWhere, rowMask, type SelectionMap, type Selections, searchTest } from '../selections.ts'
 import {
+  AGGREGATE,
   FIELD_FUNCTIONS,
   FUNCTIONS,
   type FunctionContext,
@@ -10,10 +11,17 @@ import {
   ofNumber,
   ofText,
   type Value,
+  visitRows,
 } from './functions.ts'
-import { parseExpression } from './parse.ts'
-import { setMask } from './sets.ts'
-import { type Aggregation, type Expression, ExpressionError } from './syntax.ts'
+import {
+  type Aggregation,
+  type Expression,
+  ExpressionError,
+  parseExpression,
+  type SetExpression,
+  type SetModifier,
+  type SetValue,
+} from './parse.ts'
 
 /** Everything an expression is calculated against. */
 export interface CalcContext extends FunctionContext {
@@ -23,14 +31,14 @@ export interface CalcContext extends FunctionContext {
   variable(name: string): string | null
 }
 
-/** The rows of one cell of a chart, whatever is selected; null for a total or outside of charts. */
+/** The rows of one cell of a chart, regardless of selections. Calculations take null for a total or outside of charts. */
 export interface Group {
   readonly table: DataTable
   readonly rows: Uint32Array
 }
 
 export type Calculation = (group: Group | null) => Value
-export type RowCalculation = (row: number) => Value
+type RowCalculation = (row: number) => Value
 
 const MAX_EXPANSIONS = 20
 
@@ -98,7 +106,7 @@ function compileRow(tree: Expression, context: CalcContext, table: DataTable): R
   }
 }
 
-/** What rows and groups have in common: literals, operators, functions. */
+/** Compiles what rows and groups share: literals, operators, functions. */
 function compileScalar<Scope>(
   tree: Exclude<Expression, Aggregation | { kind: 'field' }>,
   context: CalcContext,
@@ -214,4 +222,52 @@ function firstOf<In, Out>(values: readonly In[], find: (value: In) => Out | null
     if (found) return found
   }
   return null
+}
+
+type Codes = ReadonlySet<number>
+type Combine = (current: Codes, wanted: Codes) => Codes
+
+const COMBINE: Readonly<Record<SetModifier['operator'], Combine>> = {
+  '=': (_current, wanted) => wanted,
+  '-=': (current, wanted) => current.difference(wanted),
+  '+=': (current, wanted) => current.union(wanted),
+  '*=': (current, wanted) => current.intersection(wanted),
+}
+
+/** The selections that a set expression stands for. */
+function setSelections(set: SetExpression, current: SelectionMap, model: DataModel): SelectionMap {
+  const result = new Map(set.everything ? [] : current)
+  for (const modifier of set.modifiers) {
+    const field = model.field(modifier.field)
+    if (!field) continue
+    if (modifier.values === null) {
+      result.delete(modifier.field)
+      continue
+    }
+    const before = result.get(modifier.field) ?? everyCode(field)
+    result.set(modifier.field, COMBINE[modifier.operator](before, matchingCodes(field, modifier.values)))
+  }
+  return result
+}
+
+/** Rows of the table that are in the set; null = all. */
+const setMask = (set: SetExpression, current: SelectionMap, model: DataModel, table: DataTable) =>
+  rowMask(table, setSelections(set, current, model))
+
+function matchingCodes(field: DataField, values: readonly SetValue[]): Codes {
+  const tests = values.map((value) => {
+    if (value.search) return searchTest(value.text)
+    const num = Number(value.text)
+    return (symbol: { text: string; num: number }) =>
+      symbol.text === value.text || (value.text.trim() !== '' && symbol.num === num)
+  })
+  return new Set(codesWhere(field, (symbol) => tests.some((test) => test(symbol))))
+}
+
+function everyCode(field: DataField): Codes {
+  const codes = new Set<number>()
+  presentCodes(field).forEach((exists, code) => {
+    if (exists) codes.add(code)
+  })
+  return codes
 }

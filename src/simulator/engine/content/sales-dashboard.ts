@@ -1,7 +1,7 @@
-import { dualColumn, hash, numberColumn, sequenceColumn, textColumn } from '../data/column.ts'
-import { toSerial } from '../format/dates.ts'
-import * as make from './building.ts'
-import type { AppContent, ObjectNode, TableContent } from './types.ts'
+import { dualColumn, hash, numberColumn, sequenceColumn, textColumn } from '../data.ts'
+import { toSerial } from '../format.ts'
+import type { AppContent, ObjectNode, TableContent } from './app-content.ts'
+import * as make from './app-content.ts'
 
 const ROWS = 50_000
 

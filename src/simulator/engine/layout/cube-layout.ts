@@ -1,15 +1,12 @@
 import type { CalcContext } from '../calc/evaluate.ts'
 import { numberOf } from '../calc/functions.ts'
-import type { ValueState } from '../data/selections.ts'
 import { EngineError } from '../errors.ts'
 import { asList, orNaN } from '../json.ts'
-import { grandTotalRow, measureText } from './cells.ts'
-import type { CubeDimension, CubeMeasure } from './columns.ts'
+import type { ValueState } from '../selections.ts'
+import { type CubeDimension, type CubeMeasure, sortIndicator } from './columns.ts'
 import type { Cube, CubeMode } from './cube.ts'
-import { type Area, readPages } from './pages.ts'
+import { type Area, grandTotalRow, matrixColumns, measureText, readPages, straightPages } from './pages.ts'
 import { layOutPivot, pivotPages, stackPages } from './pivot.ts'
-import { sortIndicator } from './sorting.ts'
-import { matrixColumns, straightPages } from './straight.ts'
 
 /** Above so many cells the least and greatest value of a measure are not calculated for the layout. */
 const MAX_SCANNED_CELLS = 1_000_000

@@ -1,12 +1,15 @@
-import type { CalcContext } from '../calc/evaluate.ts'
-import type { DataField } from '../data/column.ts'
-import type { ValueState } from '../data/selections.ts'
+/** List objects, and the search in a field. */
+import { type CalcContext, compile } from '../calc/evaluate.ts'
+import { isTrue } from '../calc/functions.ts'
+import { ExpressionError } from '../calc/parse.ts'
+import type { DataField, DataTable } from '../data.ts'
+import type { OpenDoc } from '../doc.ts'
 import { asList, type Json } from '../json.ts'
-import { dimensionCell } from './cells.ts'
-import { type CubeDimension, type CubeError, type Library, resolveDimension } from './columns.ts'
+import { codesWhere, rowMask, searchTest, type ValueState } from '../selections.ts'
+import { type CubeDimension, type CubeError, rankCodes, resolveDimension } from './columns.ts'
+import { groupRows } from './cube.ts'
 import { dimensionInfo } from './cube-layout.ts'
-import { type Area, clip, readPages, span } from './pages.ts'
-import { rankCodes } from './sorting.ts'
+import { type Area, clip, dimensionCell, readPages, span } from './pages.ts'
 
 /** A calculated list object: the values of one field with their states, sorted. */
 export interface FieldList {
@@ -17,19 +20,15 @@ export interface FieldList {
   readonly states: readonly (ValueState | null)[]
 }
 
-/** Calculates a `qListObjectDef`; `search` keeps the values that it accepts (list search). */
-export function calculateList(
-  definition: Json,
-  library: Library,
-  context: CalcContext,
-  search: ((field: DataField) => readonly number[]) | null = null,
-): FieldList {
-  const resolved = resolveDimension({ qDef: definition.qDef, qLibraryId: definition.qLibraryId }, library, context)
+/** Calculates a `qListObjectDef`; with a search text only the values that it finds. */
+export function calculateList(definition: Json, doc: OpenDoc, search: string | undefined): FieldList {
+  const { context } = doc
+  const resolved = resolveDimension({ qDef: definition.qDef, qLibraryId: definition.qLibraryId }, doc, context)
   if (!resolved.ok) return { definition, dimension: null, error: resolved.error, codes: [], states: [] }
   const dimension = resolved.value
   const states = context.selections.states(dimension.field)
   const rank = rankCodes(dimension.field, dimension.sort, context)
-  const accepted = search ? new Set(search(dimension.field)) : null
+  const accepted = search === undefined ? null : new Set(listSearch(dimension.field, search, doc))
   const codes = states.flatMap((state, code) => (state && (accepted?.has(code) ?? true) ? [code] : []))
   codes.sort((left, right) => rank(left) - rank(right))
   return { definition, dimension, error: null, codes, states }
@@ -58,3 +57,36 @@ export function listLayout(list: FieldList, context: CalcContext) {
     qDataPages: listPages(list, readPages(asList(list.definition.qInitialDataFetch))),
   }
 }
+
+/**
+ * Codes of the values that a search finds: search strings, or `=expression` calculated for each value under the
+ * selections in the other fields.
+ */
+export function searchCodes(field: DataField, search: string, doc: OpenDoc): readonly number[] {
+  if (!search.trim().startsWith('=')) return codesWhere(field, searchTest(search))
+  try {
+    const calculate = compile(search, withoutSelection(doc.context, field.column.name))
+    const groups = groupRows(field.table, [field.column])
+    const codes: number[] = []
+    for (let index = 0; index < groups.count; index++) {
+      const code = groups.code(index, 0)
+      if (code >= 0 && isTrue(calculate(groups.group(index)))) codes.push(code)
+    }
+    return codes
+  } catch (problem) {
+    if (problem instanceof ExpressionError) return []
+    throw problem
+  }
+}
+
+/** The same context with nothing selected in one field. */
+function withoutSelection(context: CalcContext, name: string): CalcContext {
+  const { selections } = context
+  const others = new Map([...selections.current()].filter(([field]) => field !== name))
+  const reduced = { ...selections, current: () => others, possibleRows: (table: DataTable) => rowMask(table, others) }
+  return { ...context, selections: reduced }
+}
+
+/** A search in a list box finds parts of words. */
+const listSearch = (field: DataField, search: string, doc: OpenDoc): readonly number[] =>
+  searchCodes(field, /[*?=<>]/.test(search) ? search : `*${search}*`, doc)

@@ -1,8 +1,7 @@
 import { numberOf, type Value } from '../calc/functions.ts'
 import { asNumber, orNaN } from '../json.ts'
-import { measureText } from './cells.ts'
 import type { Cube } from './cube.ts'
-import { type Area, clip } from './pages.ts'
+import { type Area, clip, measureText } from './pages.ts'
 
 /** A cell of the left or top side; `qType`: N normal, A pseudo dimension of the measures, U null, R root, V value. */
 export interface PivotNode {

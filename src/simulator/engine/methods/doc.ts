@@ -1,17 +1,17 @@
 import { NEVER_MS } from '../../entities.ts'
 import { expandDollars } from '../calc/evaluate.ts'
 import { numberOf } from '../calc/functions.ts'
-import { parseExpression } from '../calc/parse.ts'
-import { ExpressionError } from '../calc/syntax.ts'
-import { type DataModel, type DataTable, presentCodes } from '../data/column.ts'
+import { ExpressionError, parseExpression } from '../calc/parse.ts'
+import { type DataModel, type DataTable, presentCodes } from '../data.ts'
 import { engineError } from '../errors.ts'
 import { asFlag, asList, asNumber, asObject, asText, type Json, orNaN } from '../json.ts'
 import { evaluateSafely } from '../layout/layout.ts'
-import { calculation, type MethodTable, method, type TargetOf } from '../types.ts'
+import type { ReloadOutcome } from '../reload.ts'
+import { type Call, calculation, type MethodTable, method, type TargetOf } from '../types.ts'
 
 type Doc = TargetOf<'Doc'>
 
-/** The app itself: properties, script, data model, expressions. */
+/** Methods of the app itself: properties, script, data model, expressions, selections as a whole, reload, save. */
 export const DOC_METHODS: MethodTable<'Doc'> = {
   GetAppProperties: method('', (target) => ({ qProp: appProperties(target) })),
   GetAppLayout: method('', (target) => ({ qLayout: appLayout(target) })),
@@ -54,6 +54,27 @@ export const DOC_METHODS: MethodTable<'Doc'> = {
   }),
   LockAll: method('qStateName', (target, _args, { session }) => lockAll(target, true, session)),
   UnlockAll: method('qStateName', (target, _args, { session }) => lockAll(target, false, session)),
+
+  // A script that fails is an answer, not an error.
+  DoReload: method('qMode qPartial qDebug', async (target, [mode, partial], call) => {
+    const { success } = await reload(target, { qMode: mode, qPartial: partial }, call)
+    return { qReturn: success }
+  }),
+  DoReloadEx: method('qParams', async (target, [params], call) => {
+    const { success, logFile } = await reload(target, asObject(params), call)
+    return { qResult: { qSuccess: success, qScriptLogFile: logFile, qEndedWithMemoryConstraint: false } }
+  }),
+  DoSave: method('qFileName', ({ doc }, _args, { server, session }) => {
+    const { app } = doc
+    if (server.reloads.isRunning(app)) throw engineError('RELOAD_IN_PROGRESS', app.id)
+    if (server.site.apps.get(app.id) !== app) throw engineError('APP_SAVE_FAILED', app.id)
+    if (doc.hasUnsavedReload) {
+      server.store.save(app, doc.versions)
+      server.site.appReloaded(app, doc.lastReloadTime, session.user.name)
+      doc.markSaved()
+    }
+    return {}
+  }),
 }
 
 function lockAll({ doc }: Doc, locked: boolean, session: { selected(): void }): Json {
@@ -155,15 +176,14 @@ function tableRows(model: DataModel, name: string, offset: number, rows: number)
 }
 
 function checkExpression({ doc }: Doc, expression: string): Json {
-  const noFields = { qBadFieldNames: [], qDangerousFieldNames: [] }
   try {
     const tree = parseExpression(expandDollars(expression, doc.context))
     const unknown = fieldNames(tree).filter((name) => !doc.context.model.field(name))
-    const places = unknown.map((name) => ({ qFrom: expression.indexOf(name), qCount: name.length }))
-    return { qErrorMsg: '', qBadFieldNames: places, qDangerousFieldNames: [] }
+    const positions = unknown.map((name) => ({ qFrom: expression.indexOf(name), qCount: name.length }))
+    return { qErrorMsg: '', qBadFieldNames: positions, qDangerousFieldNames: [] }
   } catch (problem) {
     if (!(problem instanceof ExpressionError)) throw problem
-    return { qErrorMsg: `Error: ${problem.message}`, ...noFields }
+    return { qErrorMsg: `Error: ${problem.message}`, qBadFieldNames: [], qDangerousFieldNames: [] }
   }
 }
 
@@ -172,4 +192,29 @@ function fieldNames(tree: unknown): string[] {
   const node = asObject(tree)
   if (node.kind === 'field') return [asText(node.name)]
   return [node.operand, node.left, node.right, ...asList(node.args)].flatMap((part) => (part ? fieldNames(part) : []))
+}
+
+/** Resolves when the reload ends. A closed socket or an abort ends it early; then it rejects with error 15. */
+async function reload(
+  { doc }: Doc,
+  params: Json,
+  { server, session, connection, signal }: Call,
+): Promise<ReloadOutcome> {
+  if (doc.noData && asFlag(params.qPartial)) throw engineError('ALREADY_OPEN_IN_DIFFERENT_MODE', doc.app.id)
+  const request = {
+    mode: asNumber(params.qMode),
+    partial: asFlag(params.qPartial),
+    useErrorData: session.reloadSettings.useErrorData,
+  }
+  const running = server.reloads.start(doc, request, () => {
+    if (server.faults.match('engine', connection.path, 'engine', ({ mode }) => mode === 'close-mid-reload')) {
+      connection.terminate()
+    }
+  })
+  session.reload = running
+  signal.addEventListener('abort', () => running.cancel())
+  const outcome = await running.finished
+  if (signal.aborted) throw engineError('ABORTED')
+  if (outcome.success) session.dataChanged()
+  return outcome
 }

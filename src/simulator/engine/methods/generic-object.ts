@@ -3,12 +3,11 @@ import { engineError } from '../errors.ts'
 import { asList, asObject, asText, type Json, withPath } from '../json.ts'
 import { cubeAt, effectiveProperties, layoutOf, listAt } from '../layout/layout.ts'
 import { listPages } from '../layout/list-object.ts'
-import { readPages } from '../layout/pages.ts'
+import { readPages, straightPages } from '../layout/pages.ts'
 import { pivotPages, stackPages } from '../layout/pivot.ts'
-import { straightPages } from '../layout/straight.ts'
 import { calculation, type MethodTable, method, NOTHING } from '../types.ts'
-import { objectHandle } from './doc-items.ts'
-import { SELECTION_METHODS } from './object-selections.ts'
+import { objectHandle } from './items.ts'
+import { SELECTION_METHODS } from './selections.ts'
 
 /** Sheets, charts, lists, session objects. */
 export const OBJECT_METHODS: MethodTable<'GenericObject'> = {

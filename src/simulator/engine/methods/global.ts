@@ -1,10 +1,10 @@
 import { NEVER_MS } from '../../entities.ts'
 import type { SimApp } from '../../types.ts'
-import { mayOpen } from '../access.ts'
 import { engineError } from '../errors.ts'
 import { asFlag, asNumber, asText, type Json } from '../json.ts'
 import { NO_PROGRESS } from '../reload.ts'
 import { type Call, type MethodTable, method } from '../types.ts'
+import { mayOpen } from '../users.ts'
 
 /** Handle -1. */
 export const GLOBAL_METHODS: MethodTable<'Global'> = {

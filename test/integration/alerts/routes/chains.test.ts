@@ -177,6 +177,7 @@ describe('fallback', () => {
     await box.fallbacks.start()
     await box.fire()
     box.move(4 * MINUTE)
+    // Longer than the interval at which overdue deliveries are looked for.
     await Bun.sleep(1200)
     expect(box.sent).toEqual([])
     box.move(MINUTE)

@@ -1,6 +1,7 @@
 /** Firings that are missed, late, too many at a time; on a clock that the test moves. */
 import { afterEach, describe, expect, test } from 'bun:test'
 import { writeFileSync } from 'node:fs'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { createCalendars } from '../../../../src/platform/calendar/calendars.ts'
 import { createWindows } from '../../../../src/platform/calendar/windows.ts'
 import { createGroupWriter } from '../../../../src/platform/group-commit.ts'
@@ -203,7 +204,9 @@ describe('a task of 90 seconds every 30 seconds', () => {
       overlapPolicy: overlap,
     })
     if (!planned.ok) throw new Error(planned.problem.message)
-    const settle = () => new Promise((done) => setTimeout(done, 5))
+    const settle = async () => {
+      for (let turns = 0; turns < 10; turns += 1) await nextTurn()
+    }
     for (now = 0; now <= 180_000; now += 30_000) {
       for (const [id, { at, end }] of ends) {
         if (at > now) continue

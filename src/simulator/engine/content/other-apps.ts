@@ -1,11 +1,12 @@
-import { hash, numberColumn, sequenceColumn, textColumn } from '../data/column.ts'
-import { isServiceAccount, sameUser } from '../identity.ts'
-import * as make from './building.ts'
-import type { AppContent, TableContent } from './types.ts'
+/** The apps of the data set other than the sales dashboard, and the content of apps that are created later. */
+import { hash, numberColumn, sequenceColumn, textColumn } from '../data.ts'
+import { isServiceAccount, sameUser } from '../users.ts'
+import type { AppContent, TableContent } from './app-content.ts'
+import * as make from './app-content.ts'
 
 interface SmallApp {
   readonly title: string
-  /** Four hex digits that tell its objects apart. */
+  /** Four hex digits in the ids of its objects. */
   readonly key: string
   readonly tables: readonly TableContent[]
   readonly statements: readonly string[]
@@ -124,7 +125,7 @@ export const financeQvdBuilder = () =>
 const DEPARTMENTS = ['Finance', 'HR', 'IT', 'Sales'] as const
 const MANAGERS = ['Astrid', 'Björn', 'Cecilia', 'David', 'Elin', 'Fredrik'] as const
 
-/** Who sees which departments; the owner and the service accounts see all, everybody else is refused. */
+/** The departments that each user sees; the owner and the service accounts see all, other users none. */
 const HR_READERS = [
   { directory: 'LAB', userId: 'anna', departments: ['Finance', 'HR'] },
   { directory: 'LAB', userId: 'bertil', departments: ['IT'] },
@@ -238,4 +239,60 @@ export function genericApp(title: string, key: string): AppContent {
     dimension: 'Item',
     measure: 'Sum(Value)',
   })
+}
+
+const BIG_ROWS = 40_000
+const BIG_COLUMNS = 300
+const BIG_VALUES = 100_000
+
+const columnName = (index: number) => `C${String(index).padStart(3, '0')}`
+
+/** A cube of 300 x 40,000 cells: one dimension and 299 measures. */
+export function bigNumbers(): AppContent {
+  const measures = Array.from({ length: BIG_COLUMNS - 1 }, (_, index) => columnName(index + 1))
+  return {
+    script: `///$tab Main\r\nNumbers:\r\nLOAD Row, ${measures.join(', ')}\r\nFROM [lib://QVD/numbers.qvd] (qvd);\r\n`,
+    objects: [
+      make.sheet('b7e1c2d3-0010-4000-8000-000000000001', 'All numbers', 0, [
+        {
+          node: make.chart(
+            'tbBig',
+            'table',
+            'Big table',
+            make.cube({
+              dimensions: [make.fieldDimension('Row', { qSortByLoadOrder: 1 })],
+              measures: measures.map((field) => make.expressionMeasure(`Sum(${field})`, field, {})),
+              more: { qSuppressMissing: false },
+            }),
+          ),
+          at: [0, 0, 24, 12],
+        },
+      ]),
+      make.appProperties('a7e1c2d3-0010-4000-8000-000000000001', 'Big Numbers'),
+    ],
+    dimensions: [],
+    measures: [],
+    variables: [],
+    bookmarks: [],
+    snapshots: [],
+    media: [],
+    lineage: [{ qDiscriminator: 'lib://QVD/numbers.qvd;', qStatement: 'LOAD * FROM [lib://QVD/numbers.qvd] (qvd)' }],
+    tables: [
+      {
+        name: 'Numbers',
+        prefix: 'none',
+        source: 'lib://QVD/numbers.qvd',
+        build: () => ({
+          name: 'Numbers',
+          rowCount: BIG_ROWS,
+          columns: [
+            sequenceColumn('Row', 'R', BIG_ROWS, (row) => row),
+            ...measures.map((field, index) =>
+              numberColumn(field, { cardinal: BIG_VALUES }, (row) => hash(row, 100 + index) % BIG_VALUES),
+            ),
+          ],
+        }),
+      },
+    ],
+  }
 }

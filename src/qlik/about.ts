@@ -1,6 +1,6 @@
 /** The about service of a Qlik Sense node (port 9032): which release it is. */
-import { createHttpClient, type HttpClient } from '../../platform/http-client.ts'
-import type { QrsCertificates } from '../qrs/transport.ts'
+import { createHttpClient, type HttpClient } from '../platform/http-client.ts'
+import type { QrsCertificates } from './qrs/transport.ts'
 
 /** The members of `GET /v1/systeminfo` that are used; '' for those that are missing. */
 export interface SystemInfo {

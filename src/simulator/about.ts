@@ -1,5 +1,5 @@
-import { createHttpListener } from '../http-listener.ts'
-import type { Listener, ListenerDeps, Reply } from '../types.ts'
+import { createHttpListener } from './http-listener.ts'
+import type { Listener, ListenerDeps, Reply } from './types.ts'
 
 export interface AboutSettings {
   /** 0 = any free port; 9032 on a real site. */
@@ -10,7 +10,7 @@ export interface AboutSettings {
   readonly systemInfo?: Partial<SystemInfo>
 }
 
-/** What `GET /v1/systeminfo` answers. */
+/** The answer of `GET /v1/systeminfo`. */
 export interface SystemInfo {
   readonly contentHash: string
   readonly senseId: string

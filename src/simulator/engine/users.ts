@@ -1,3 +1,6 @@
+/** Users of the engine and the apps that they may open. */
+import type { SimApp, SimulatedSite } from '../types.ts'
+
 /** The person behind a connection, as `X-Qlik-User: UserDirectory=LAB; UserId=anna` names him. */
 export interface EngineUser {
   readonly directory: string
@@ -26,6 +29,16 @@ export const sameUser = (user: EngineUser, directory: string, userId: string) =>
 /** The site's own service accounts, such as `INTERNAL\sa_repository`; they see everything. */
 export const isServiceAccount = (user: EngineUser) =>
   user.directory.toLowerCase() === 'internal' && user.userId.toLowerCase().startsWith('sa_')
+
+/** Service accounts and content admins may open every app, owners their own, other users those in a stream. */
+export function mayOpen(app: SimApp, user: EngineUser, site: SimulatedSite): boolean {
+  if (isServiceAccount(user) || app.stream !== null) return true
+  if (sameUser(user, app.owner.userDirectory, app.owner.userId)) return true
+  const known = site.userByName(user.directory, user.userId)
+  return known?.roles.some((role) => ADMIN_ROLES.has(role)) ?? false
+}
+
+const ADMIN_ROLES: ReadonlySet<string> = new Set(['RootAdmin', 'ContentAdmin'])
 
 /** Percent-decodes; what is malformed stays as it is. */
 export function decodePercent(text: string): string {
