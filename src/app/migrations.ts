@@ -2,7 +2,7 @@
 import { alertJournalMigrations } from '../alerts/journal/migrations.ts'
 import { outboxMigrations } from '../alerts/outbox/migrations.ts'
 import { alertRouteMigrations } from '../alerts/routes/migrations.ts'
-import { cloudMigrations } from '../events/cloud/inbox.ts'
+import { cloudMigrations } from '../events/cloud/cloud-events.ts'
 import { eventMigrations } from '../events/migrations.ts'
 import { fileMigrations } from '../files/store.ts'
 import { auditMigrations } from '../http/audit/audit.ts'
