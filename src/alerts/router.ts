@@ -37,7 +37,7 @@ import {
   type Open,
   recoversQuietly,
 } from './routes/ready.ts'
-import { alertedOf, clearedOutcomes } from './routes/recovery.ts'
+import { alertedOf, clearedOutcomes, isConfirmed } from './routes/recovery.ts'
 import { isGood, subjectOf } from './routes/subjects.ts'
 import type { DeliveryKind, Hold, HoldNeeds, PlannedDelivery, Route } from './types.ts'
 
@@ -62,6 +62,8 @@ export interface Router {
   routeArrival(db: Database, event: TaskEvent): void
   routeEarly(db: Database, event: TaskEvent, open: Open): void
   routeEnriched(db: Database, event: TaskEvent, resumed?: boolean): void
+  /** Adds the recoveries of a stored event whose success Qlik Sense has confirmed later on. */
+  routeRecoveries(db: Database, event: TaskEvent): void
   readyWithout(type: EventType, outcome: EventOutcome, open: Open): number
   needs(type: EventType, outcome: EventOutcome): ReadonlySet<Need>
   /** Whether some route has to do with such events: alerts about them, or is told by them that all is well. */
@@ -207,6 +209,12 @@ export function createRouter(deps: RouterDeps, routes: readonly Route[]): Router
   function addRecoveries(passage: Passage): void {
     const { db, event, now } = passage
     if (event.test || clearedOutcomes(event).length === 0) return
+    // A sample, whose execution is unknown, stands for a success that Qlik Sense confirms.
+    const isSample = passage.rehearsal !== null && event.missingParts.includes('execution')
+    if (!isSample && !isConfirmed(event)) {
+      logUnconfirmed(passage)
+      return
+    }
     for (const named of table.inOrder) {
       if (!named.recovery) continue
       for (const alerted of carefully(named.name, event, [], () => alertedOf(db, named.name, event))) {
@@ -230,6 +238,16 @@ export function createRouter(deps: RouterDeps, routes: readonly Route[]): Router
       }
     }
     if (event.outcome === 'success') closeGroups(db, event.taskId, now)
+  }
+
+  /** Once for an event, in its last step. */
+  function logUnconfirmed({ db, event, open, rehearsal }: Passage): void {
+    if (open.size > 0 || rehearsal) return
+    const routes = table.inOrder.filter(({ name, recovery }) => recovery && alertedOf(db, name, event).length > 0)
+    if (routes.length === 0) return
+    deps.log.warn(
+      `NOTIFY No recovery for task "${event.taskName}" (${event.taskId}): Qlik Sense has not confirmed the success of execution ${event.executionId || 'without id'}; route ${routes.map(({ name }) => name).join(', ')}`,
+    )
   }
 
   const candidates = (event: TaskEvent, wish: Again) => candidatesOf({ table, matches, plan }, event, wish)
@@ -263,6 +281,7 @@ export function createRouter(deps: RouterDeps, routes: readonly Route[]): Router
     routeArrival: (db, event) => void addAlerts(passageOf(db, event), 'arrival'),
     routeEarly: (db, event, open) => addEnriched(passageOf(db, event, open, true)),
     routeEnriched: (db, event, resumed = false) => addEnriched(passageOf(db, event, NOTHING, resumed)),
+    routeRecoveries: (db, event) => addRecoveries(passageOf(db, event, NOTHING, true)),
     readyWithout: (type, outcome, open) => countReady(routes, type, outcome, open),
     needs: table.needs,
     wants: table.wants,

@@ -10,18 +10,19 @@ import type { ListedRoute } from '../alerts/routes/explain.ts'
 import { createFallbacks } from '../alerts/routes/fallback.ts'
 import { createChainGraph, withChains } from '../alerts/routes/graph.ts'
 import { purgeGroups } from '../alerts/routes/groups.ts'
+import { confirmationNeeds } from '../alerts/routes/recovery.ts'
 import { usualStart } from '../alerts/routes/usual-start.ts'
 import { createSnoozeHold, snoozeNeeds } from '../alerts/snoozes/hold.ts'
 import { purgeSnoozes } from '../alerts/snoozes/store.ts'
 import type { Destination, Hold, SuppressReason } from '../alerts/types.ts'
 import { loadTaskEvent } from '../events/store.ts'
-import type { TaskEvent } from '../events/types.ts'
+import type { EventOutcome, Need, TaskEvent } from '../events/types.ts'
 import type { Windows } from '../platform/calendar/types.ts'
 import type { GroupWriter } from '../platform/group-commit.ts'
 import type { Use } from '../platform/replaceable.ts'
 import type { Database, Pruning } from '../platform/sqlite.ts'
 import type { Service } from '../platform/types.ts'
-import type { ChainReader, QrsClient } from '../qlik/qrs/types.ts'
+import type { ChainReader, QrsClient, QrsTask } from '../qlik/qrs/types.ts'
 import { type AlertPlan, type AlertPlanDeps, buildAlertPlan } from './alert-plan.ts'
 import type { Config } from './schema.ts'
 
@@ -60,6 +61,10 @@ export interface Alerts {
   readonly release: (db: Database, eventId: string, reason: SuppressReason) => void
   /** Sends the newest of these events after all where a rate limit has suppressed it; false while that has to wait. */
   readonly releaseLatest: (eventIds: readonly string[]) => Promise<boolean>
+  /** What Qlik Sense has to confirm of an end of the task before recoveries may follow from it. */
+  readonly confirmationNeeds: (taskId: string, outcome: EventOutcome) => readonly Need[]
+  /** Sends the recoveries of a stored success that a datagram claimed and that Qlik Sense confirms now by `task`. */
+  readonly confirmSuccess: (eventId: string, task: QrsTask) => Promise<void>
   /** What was released is on disk. */
   readonly wake: () => void
   /**
@@ -143,6 +148,8 @@ export function buildAlerts(deps: AlertsDeps, config: Config, shadow: boolean): 
   }
   follow(plan)
 
+  const needsOf = (taskId: string, outcome: EventOutcome) => confirmationNeeds(db, taskId, outcome, clock.now())
+
   /** Its connections are closed when nothing can be under way on them any more. */
   function retire(old: AlertPlan, router: Router): void {
     // Lanes that it has added deliveries to and that nobody has woken yet.
@@ -184,6 +191,16 @@ export function buildAlerts(deps: AlertsDeps, config: Config, shadow: boolean): 
     wake() {
       outbox.wake(new Set(releasedLanes))
       releasedLanes.clear()
+    },
+    confirmationNeeds: needsOf,
+    async confirmSuccess(eventId, task) {
+      await writer.write((tx) => {
+        const event = loadTaskEvent(tx, eventId)
+        if (event && needsOf(task.id, event.outcome).length > 0) {
+          router.routeRecoveries(tx, { ...event, source: 'reconciler', task })
+        }
+      })
+      router.wake()
     },
     pruning: [purgeGroups, purgeSnoozes].map((purge) => ({ keepMs: config.footman.retention.events, purge })),
     withChains(qrs) {
@@ -237,6 +254,7 @@ function followingRouter(current: () => Router, changed: (event: TaskEvent) => v
       changed(event)
       current().routeEnriched(db, event, resumed)
     },
+    routeRecoveries: (db, event) => current().routeRecoveries(db, event),
     readyWithout: (type, outcome, open) => current().readyWithout(type, outcome, open),
     needs: (type, outcome) => current().needs(type, outcome),
     wants: (type, outcome) => current().wants(type, outcome),

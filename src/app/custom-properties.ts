@@ -1,7 +1,10 @@
 /** The custom properties of Qlik Sense that the settings count on. */
 
-import type { CustomPropertyNeed } from '../monitors/custom-properties/needs.ts'
-import { type CustomPropertyWatch, createCustomPropertyWatch } from '../monitors/custom-properties/watch.ts'
+import {
+  type CustomPropertyNeed,
+  type CustomPropertyWatch,
+  createCustomPropertyWatch,
+} from '../monitors/custom-properties.ts'
 import type { Logger } from '../platform/types.ts'
 import type { CustomPropertyReader } from '../qlik/qrs/types.ts'
 import { propertyUses } from './config/custom-properties.ts'

@@ -1,8 +1,8 @@
-/** What the intake remembers besides events: dedup keys, refused datagrams, cursors. */
+/** State of the intake besides events: dedup keys, dropped datagrams, cursors. */
 import type { Database } from '../platform/sqlite.ts'
 import type { DropReason, EventOutcome } from './types.ts'
 
-/** What makes two messages the same one. Null without an execution id: such messages are never repeats. */
+/** Two messages with the same key are repeats. Null without an execution id: such a message is never a repeat. */
 export function dedupKey(executionId: string, outcome: EventOutcome | 'distribute'): string | null {
   return executionId ? `${executionId}|${outcome}` : null
 }
@@ -19,7 +19,7 @@ export function takeDedupKey(db: Database, key: string, now: number, ttlMs: numb
   return changes > 0
 }
 
-/** True while somebody has reserved the key. */
+/** True while the key is reserved. */
 export function isDedupKeyTaken(db: Database, key: string, now: number): boolean {
   return db.get('SELECT 1 FROM dedup WHERE key = ? AND expires_at > ?', key, now) !== undefined
 }
@@ -42,7 +42,7 @@ export interface DroppedDatagram {
   readonly raw: Uint8Array
 }
 
-/** Keeps the last 1,000 refused datagrams for inspection. */
+/** Keeps the last 1,000 dropped datagrams for inspection. */
 export function recordDrops(db: Database, drops: readonly DroppedDatagram[]): void {
   for (const drop of drops) {
     db.run(

@@ -1,4 +1,4 @@
-/** Events that no datagram announces: from monitors, the watchdog, Qlik Cloud, Footman itself, tests. */
+/** Events that do not come by UDP: from monitors, the watchdog, Qlik Cloud, Footman itself, tests. */
 
 import type { GroupWriter } from '../platform/group-commit.ts'
 import type { Database } from '../platform/sqlite.ts'
@@ -26,12 +26,12 @@ export interface EmittedEvent {
   readonly outcome: EventOutcome
   /** Default: that of the outcome. */
   readonly severity?: Severity
-  /** What is left out is empty. */
+  /** Absent fields are empty. */
   readonly message: Partial<TaskMessage>
   readonly details?: EventDetails | null
   readonly code?: string | null
   readonly scriptLog?: ScriptLog | null
-  /** What could not be read, and what of that does not exist at all. */
+  /** Parts that could not be read, and those of them that do not exist. */
   readonly missingParts?: readonly MissingPart[]
   readonly absentParts?: readonly MissingPart[]
   readonly test?: boolean

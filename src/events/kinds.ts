@@ -1,9 +1,9 @@
-/** The words for what happens on a site, as configuration, API and journal use them. */
+/** Types, outcomes, sources and severities of events, as configuration, API and database name them. */
 
 /** The kinds of tasks, in the order of the QRS `taskType` numbers 0-4. */
 export const TASK_TYPES = ['reload', 'externalProgram', 'userSync', 'distribute', 'preload'] as const
 
-/** What an event may be about: a task, an app in Qlik Cloud, a Windows service, the licence, Footman itself. */
+/** The kinds of subjects of an event: a task, an app in Qlik Cloud, a Windows service, the licence, Footman itself. */
 export const EVENT_TYPES = [...TASK_TYPES, 'cloudReload', 'service', 'license', 'self'] as const
 
 /** How an execution of a task ends. */
@@ -24,7 +24,7 @@ export const EVENT_OUTCOMES = [
   'cleared',
 ] as const
 
-/** Who noticed it. */
+/** The part that noticed the event. */
 export const EVENT_SOURCES = ['udp', 'cloud', 'monitor', 'reconciler', 'watchdog', 'self', 'test'] as const
 
 /** Worst first. */
@@ -43,7 +43,7 @@ const SEVERITY: Readonly<Partial<Record<(typeof EVENT_OUTCOMES)[number], (typeof
   raised: 'warning',
 }
 
-/** How bad an outcome is when nobody says otherwise; what is not listed is good news. */
+/** The default severity of an outcome; one that is not listed is good news. */
 export function severityOf(outcome: (typeof EVENT_OUTCOMES)[number]): (typeof SEVERITIES)[number] {
   return SEVERITY[outcome] ?? 'info'
 }

@@ -14,14 +14,13 @@ import type { IngestHandover } from './ingest/handover.ts'
 import { createIngest, type Ingest, type IngestDeps } from './ingest/ingest.ts'
 import { type JournalReader, openJournalReader } from './ingest/journal.ts'
 import type { DropSample, IngestSettings } from './ingest/protocol.ts'
-import { createSelfTests, type SelfTests } from './input/self-tests.ts'
+import { createSelfTests, type SelfTests } from './ingest/self-test.ts'
 import { createIntake, type Intake, type IntakeDeps, storedCursor } from './intake.ts'
-import { createPressureLog } from './pressure.ts'
 import type { EventRouter } from './router.ts'
 import { countPendingEvents, lastKnownType } from './store.ts'
 import { createUnverified } from './unverified.ts'
 
-export interface PipelineDeps {
+interface PipelineDeps {
   readonly db: Database
   readonly writer: GroupWriter
   readonly qrs: QrsClient
@@ -143,7 +142,7 @@ export function createEventPipeline(deps: PipelineDeps, settings: PipelineSettin
   async function startUdp(options: NonNullable<PipelineSettings['udp']>): Promise<void> {
     if (options.allowedSources?.length === 0) {
       log.error(
-        '[QSEOW] UDP INIT: enableSourceValidation is on but allowedSources is empty: nobody may send, so the UDP server is not started. List the Qlik Sense servers, or turn the validation off',
+        '[QSEOW] UDP INIT: enableSourceValidation is on but allowedSources is empty: no sender is allowed, so the UDP server is not started. List the Qlik Sense servers, or turn the validation off',
       )
       return
     }
@@ -151,23 +150,31 @@ export function createEventPipeline(deps: PipelineDeps, settings: PipelineSettin
       log.info(`[QSEOW] UDP INIT: Deduplication enabled (TTL: ${options.dedupTtlMs / 60_000} minutes)`)
     }
     const ingestDeps: IngestDeps = {
-      ...{ log, counters, onCommitted: takeOver, onDropped: storeDrops },
-      ...{ onSelfTest: selfTests.arrived, onStatus: deps.onUdpStatus, onReopened: reattach },
+      log,
+      counters,
+      onCommitted: takeOver,
+      onDropped: storeDrops,
+      onSelfTest: selfTests.arrived,
+      onStatus: deps.onUdpStatus,
+      onReopened: reattach,
     }
     ingestSettings = {
-      ...{ ...options, journalFile, takenUpTo: storedCursor(db) },
-      ...{ maxBacklog: settings.maxBacklog, memoryBacklog: settings.memoryBacklog },
+      ...options,
+      journalFile,
+      takenUpTo: storedCursor(db),
+      maxBacklog: settings.maxBacklog,
+      memoryBacklog: settings.memoryBacklog,
     }
     const kept = (await deps.handover?.take(ingestSettings)) ?? null
     ingest = kept ?? createIngest({ ...ingestDeps, workerEntry: deps.workerEntry }, ingestSettings)
     if (kept) {
-      // Its journal may be away at this moment: it tells when that is back.
+      // Its journal may be unavailable at this moment; it reports when the journal is back.
       reattach('unknown')
       kept.reportTo(ingestDeps)
     } else await attach(await ingest.open())
     await ingest.listening()
     await attaching
-    tellBacklog()
+    reportBacklog()
   }
 
   /** Reads the journal that is there now, from where this database says. */
@@ -208,7 +215,7 @@ export function createEventPipeline(deps: PipelineDeps, settings: PipelineSettin
       })
   }
 
-  /** From the journal to events; an error (disk full) is told and tried again with the next tick. */
+  /** From the journal to events; an error (disk full) is logged, and the next tick tries again. */
   function takeOver(): void {
     intake?.catchUp().then(
       () => {
@@ -234,13 +241,13 @@ export function createEventPipeline(deps: PipelineDeps, settings: PipelineSettin
     }
     if (!ingest || !intake) return
     takeOver()
-    tellBacklog()
+    reportBacklog()
     reportDrops()
     unverified?.wake()
     pressure.report(enricher.waiting)
   }
 
-  function tellBacklog(): void {
+  function reportBacklog(): void {
     if (!ingest || !intake) return
     try {
       ingest.backlog(intake.cursor(), countPendingEvents(db))
@@ -292,7 +299,7 @@ export function createEventPipeline(deps: PipelineDeps, settings: PipelineSettin
       if (intake) ingest?.purge(intake.cursor(), before)
     },
     async start() {
-      // What was accepted earlier is worked off even when the port cannot be opened.
+      // Events that were accepted earlier are worked off even when the port cannot be opened.
       enricher.start()
       tickTimer = setInterval(tick, TICK_MS)
       if (udp) await startUdp(udp)
@@ -313,7 +320,7 @@ export function createEventPipeline(deps: PipelineDeps, settings: PipelineSettin
 const MINUTE_MS = 60_000
 
 /** The sections of the configuration that the pipeline is made of. */
-export interface PipelineSections {
+interface PipelineSections {
   readonly udpServerConfig: UdpServerConfig
   readonly footman: {
     readonly udp: UdpConfig
@@ -356,5 +363,43 @@ export function pipelineSettings(
           backpressurePercent: udp.messageQueue.backpressureThreshold,
         }
       : null,
+  }
+}
+
+interface PressureSettings {
+  /** Events that may wait in memory. */
+  readonly maxSize: number
+  /** Fill level at which the warning begins; it ends below 80 % of that. */
+  readonly percent: number
+}
+
+const REMINDER_MS = 60_000
+const RELEASE = 0.8
+
+/** Logs that the memory for waiting events fills up. Senders are not slowed down: the rest waits on disk. */
+function createPressureLog(log: Logger, { maxSize, percent }: PressureSettings) {
+  let active = false
+  let lastWarning = Number.NEGATIVE_INFINITY
+
+  return {
+    get active() {
+      return active
+    },
+    /** `waiting` = events in memory that are not being worked on. */
+    report(waiting: number): void {
+      const filled = (waiting / maxSize) * 100
+      if (active && filled < percent * RELEASE) {
+        active = false
+        log.info(`[UDP Queue] task_results: Backpressure released, ${waiting} of ${maxSize} events wait in memory`)
+        return
+      }
+      if (filled < percent) return
+      if (active && Date.now() - lastWarning < REMINDER_MS) return
+      active = true
+      lastWarning = Date.now()
+      log.warn(
+        `[UDP Queue] task_results: Backpressure, ${waiting} of ${maxSize} events wait in memory; more of them wait on disk, none is lost`,
+      )
+    },
   }
 }

@@ -1,7 +1,8 @@
 /** Events in `footman.db`: one row per event, its Qlik data as JSON, its script log compressed beside it. */
+
+import { gunzipSync, gzipSync } from 'node:zlib'
 import type { Database } from '../platform/sqlite.ts'
 import { storedJson } from '../platform/stored-json.ts'
-import { storeScriptLog, withScriptLog } from './script-logs.ts'
 import type {
   EventDetails,
   EventOutcome,
@@ -26,9 +27,9 @@ export interface NewEvent {
   readonly source: EventSource
   readonly sender: string
   readonly type: EventType
-  /** True when QRS told the type, false when it is a guess. */
+  /** True when QRS named the type, false when it is a guess. */
   readonly typeKnown: boolean
-  /** What the message said; `distribute` = handed over, its end is not known yet. */
+  /** The outcome in the message; `distribute` = handed over, its end is not known yet. */
   readonly announced: EventOutcome | 'distribute'
   readonly outcome: EventOutcome
   readonly severity: Severity
@@ -46,7 +47,7 @@ export interface StoredEvent extends Omit<NewEvent, 'message' | 'code' | 'detail
   readonly reason: IgnoreReason | null
   readonly nextAttemptAt: number
   readonly missingParts: readonly MissingPart[]
-  /** What QRS knew: of a pending event only when some of its deliveries have been added, or when it waits on disk. */
+  /** Data of QRS; of a pending event only when some of its deliveries have been added, or when it waits on disk. */
   readonly qlik: Pick<
     TaskEvent,
     'task' | 'app' | 'owner' | 'execution' | 'absentParts' | 'missingReasons' | 'node'
@@ -233,7 +234,7 @@ export function storeWholeEvent(db: Database, event: TaskEvent): void {
   if (seq !== null) storeRoutedEvent(db, seq, event, false)
 }
 
-/** Stores what was learnt about an event and marks it as routed; to be called in the transaction that adds its deliveries. */
+/** Stores the data of an event and marks it as routed; to be called in the transaction that adds its deliveries. */
 export function storeRoutedEvent(db: Database, seq: number, event: TaskEvent, typeKnown: boolean): void {
   storeKnown(db, seq, event, typeKnown, 'routed')
 }
@@ -279,7 +280,10 @@ export function storeRetryRefused(db: Database, eventId: string, refused: string
 
 function qlikOf({ task, app, owner, execution, absentParts, missingReasons, node }: TaskEvent): StoredEvent['qlik'] {
   return {
-    ...{ task, app, owner, execution },
+    task,
+    app,
+    owner,
+    execution,
     ...(absentParts?.length ? { absentParts } : {}),
     ...(missingReasons && { missingReasons }),
     ...(node && { node }),
@@ -345,4 +349,41 @@ export function lastKnownType(db: Database, taskId: string): TaskType | null {
       taskId,
     )?.type ?? null
   )
+}
+
+// Script logs, compressed.
+
+/** Larger ones may be read anew at each access; in UTF-16 code units. */
+const KEPT_LOG = 256 * 1024
+
+function storeScriptLog(db: Database, eventId: string, { lines, characters }: ScriptLog): void {
+  const gzip = gzipSync(lines.join('\n'), { level: 1 })
+  db.run('INSERT OR REPLACE INTO script_log VALUES (?, ?, ?)', eventId, characters, gzip)
+}
+
+/**
+ * The event with its script log, which is read at the first access: most destinations do not use it, and unpacking it
+ * is most of the work of loading an event.
+ */
+function withScriptLog(db: Database, event: TaskEvent): TaskEvent {
+  let kept: ScriptLog | null | undefined
+  let large: WeakRef<ScriptLog> | undefined
+  const get = (): ScriptLog | null => {
+    const known = kept === undefined ? large?.deref() : kept
+    if (known !== undefined) return known
+    const scriptLog = loadScriptLog(db, event.id)
+    if (scriptLog && scriptLog.characters > KEPT_LOG) large = new WeakRef(scriptLog)
+    else kept = scriptLog
+    return scriptLog
+  }
+  return Object.defineProperty({ ...event }, 'scriptLog', { enumerable: true, configurable: true, get })
+}
+
+function loadScriptLog(db: Database, eventId: string): ScriptLog | null {
+  const row = db.get<{ characters: number; gzip: Uint8Array }>(
+    'SELECT characters, gzip FROM script_log WHERE event_id = ?',
+    eventId,
+  )
+  if (!row) return null
+  return { lines: gunzipSync(row.gzip).toString('utf8').split('\n'), characters: row.characters }
 }

@@ -1,6 +1,7 @@
-/** What kind of task a message is about, before and after QRS was asked. */
+/** The type of the task of a message, before and after QRS has answered; outcomes of execution statuses. */
+
+import type { AnnouncedOutcome } from './datagram.ts'
 import { TASK_TYPES } from './kinds.ts'
-import type { AnnouncedOutcome } from './parse/datagram.ts'
 import type { EventOutcome, Outcome, TaskMessage, TaskType } from './types.ts'
 
 /** QRS `taskType` 0-4; null for anything else (never taken for a reload). */
@@ -11,7 +12,7 @@ export function taskTypeOf(qrsTaskType: number | undefined): TaskType | null {
 /** Texts that the scheduler logs for preload tasks only. */
 const PRELOAD_TEXTS = ['failed to start session', 'could not reserve an executor for task']
 
-/** The likeliest type as far as the datagram tells: used before QRS has answered, and when it never does. */
+/** The likeliest type by the datagram alone: used until QRS has answered. */
 export function guessTaskType(message: TaskMessage, announced: AnnouncedOutcome): TaskType {
   if (announced === 'distribute') return 'distribute'
   if (message.appId === '') return 'externalProgram'

@@ -1,4 +1,4 @@
-/** The words of a task event, from the datagram to the enriched record. */
+/** Types of task events, from the datagram to the enriched record. */
 
 import type { AppOwner, QrsApp, QrsExecutionResult, QrsTask } from '../qlik/qrs/types.ts'
 import type { EVENT_OUTCOMES, EVENT_SOURCES, EVENT_TYPES, OUTCOMES, SEVERITIES, TASK_TYPES } from './kinds.ts'
@@ -44,10 +44,10 @@ export interface TaskMessage {
   readonly logMessage: string
 }
 
-/** What a rule needs to know about an event beyond its datagram; nothing else is fetched. */
+/** Data that a rule needs beyond the datagram; nothing else is fetched. */
 export type Need = 'app' | 'owner' | 'execution' | 'scriptLog'
 
-/** What could not be read from Qlik Sense before the deadline. */
+/** Data that could not be read from Qlik Sense before the deadline. */
 export type MissingPart = 'task' | 'app' | 'owner' | 'execution' | 'scriptLog'
 
 export type MissingReasons = Readonly<Partial<Record<MissingPart, string>>>
@@ -91,7 +91,7 @@ export interface CloudReloadDetails {
   readonly variables: Readonly<Record<string, unknown>>
 }
 
-/** Why the watchdog speaks, in milliseconds. */
+/** The finding of the watchdog; times in milliseconds. */
 export interface WatchdogDetails {
   readonly kind: 'watchdog'
   readonly elapsedMs: number
@@ -103,13 +103,13 @@ export interface WatchdogDetails {
 
 export interface SelfDetails {
   readonly kind: 'self'
-  /** What is wrong and what to do, one or two sentences. */
+  /** The problem and what to do, in one or two sentences. */
   readonly text: string
 }
 
 export type EventDetails = ServiceDetails | LicenseDetails | CloudReloadDetails | WatchdogDetails | SelfDetails
 
-/** What the earlier executions of the task say, at the time of the event. */
+/** The earlier executions of the task, at the time of the event. */
 export interface TaskHistory {
   /** Failed or aborted executions in a row, this one included; 0 after a success. */
   readonly consecutiveFailures: number
@@ -138,7 +138,7 @@ export interface TaskEvent extends TaskMessage {
   readonly type: EventType
   readonly outcome: EventOutcome
   readonly severity: Severity
-  /** What is special about events that are no end of a task. */
+  /** Data of events that are not the end of a task. */
   readonly details: EventDetails | null
   /** Of Footman's own alerts, like `QRS_DOWN`. */
   readonly code: string | null
@@ -155,7 +155,7 @@ export interface TaskEvent extends TaskMessage {
   readonly missingParts: readonly MissingPart[]
   /** Those of `missingParts` that Qlik Sense says it does not have, like the app that was deleted; absent = none. */
   readonly absentParts?: readonly MissingPart[]
-  /** What Qlik Sense answered instead of a missing part, like `403 Forbidden`; absent = it has not answered about any. */
+  /** The answer of Qlik Sense instead of a missing part, like `403 Forbidden`; absent = it has not answered about any. */
   readonly missingReasons?: MissingReasons
   /** The executing node when QRS named it and `execution` is null. */
   readonly node?: string

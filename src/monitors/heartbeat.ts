@@ -1,4 +1,4 @@
-/** A call to somebody who notices when it does not come any more. */
+/** Recurring calls to a URL whose receiver raises an alarm when they stop. */
 import type { HttpClient } from '../platform/http-client.ts'
 import type { Logger } from '../platform/types.ts'
 

@@ -1,4 +1,4 @@
-/** What the monitors need from others, and what they offer. */
+/** Types of the monitors: dependencies, settings, states. */
 import type { NodeConfig } from '../config/process.ts'
 import type { EventEmitter } from '../events/emit.ts'
 import type { EventDetails, EventOutcome, ServiceDetails } from '../events/types.ts'
@@ -16,14 +16,13 @@ import type {
   FootmanServiceMonitorConfig,
   HealthConfig,
   HeartbeatConfig,
+  QlikSenseLicenseConfig,
   QlikSenseVersionConfig,
   ServiceMonitorConfig,
   UptimeMonitorConfig,
 } from './config.ts'
-import type { QlikSenseLicenseConfig } from './config-license.ts'
 
-export type { ServiceMonitorConfig } from './config.ts'
-export type { QlikSenseLicenseConfig } from './config-license.ts'
+export type { QlikSenseLicenseConfig, ServiceMonitorConfig } from './config.ts'
 
 export interface MonitorEvent {
   readonly source: 'monitor'
@@ -106,7 +105,7 @@ export interface MonitorsOptions {
   readonly qrsConnection: boolean
 }
 
-/** What is known about services and licences, for metrics. */
+/** The states of services and licences, for metrics. */
 export interface MonitorStates {
   /** Numbers of Windows, 1 stopped to 7 paused; -1 = neither, like a host that does not answer. */
   readonly services: readonly { readonly host: string; readonly service: string; readonly number: number }[]
@@ -122,7 +121,7 @@ export interface MonitorStates {
 /** One monitor with its settings; it knows some of the states. */
 export type Monitor = Built<Partial<MonitorStates>>
 
-/** What every monitor is made with. */
+/** The dependencies of every monitor. */
 export interface MonitorParts extends MonitorsDeps {
   /** A text of the configuration, which has checked it. */
   readonly frequency: (text: string) => Frequency

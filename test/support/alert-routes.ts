@@ -21,8 +21,10 @@ import type { CalendarDefinition, Window } from '../../src/platform/calendar/typ
 import { createWindows } from '../../src/platform/calendar/windows.ts'
 import { createGroupWriter } from '../../src/platform/group-commit.ts'
 import { type Database, openDatabase } from '../../src/platform/sqlite.ts'
+import type { QrsExecutionResult } from '../../src/qlik/qrs/types.ts'
 import { historyMigrations } from '../../src/tasks/executions/migrations.ts'
 import { taskEvent } from './events.ts'
+import { executionResult } from './fake-qrs.ts'
 import { recordingLog } from './recording-log.ts'
 import { until } from './wait.ts'
 
@@ -203,7 +205,11 @@ export function startRoutes(setup: RoutesSetup = {}) {
     },
     /** Routes an event as the pipeline does; `steps` = what was not known yet in steps before the last one. */
     async fire(changes: Partial<TaskEvent> = {}, steps: readonly (readonly Need[])[] = []): Promise<TaskEvent> {
-      const event = taskEvent({ receivedAt: now, ...changes })
+      const event = taskEvent({
+        receivedAt: now,
+        ...(changes.outcome === 'success' && { execution: successAt(now) }),
+        ...changes,
+      })
       await writer.write((tx) => {
         store(tx, event)
         router.routeArrival(tx, event)
@@ -221,6 +227,11 @@ export function startRoutes(setup: RoutesSetup = {}) {
     settled: () =>
       until(() => rows().every(({ state }) => state !== 'pending' && state !== 'sending'), { state: rows }),
   }
+}
+
+/** As Qlik Sense confirms it. */
+export function successAt(at: number): QrsExecutionResult {
+  return executionResult({ status: 7, stopTime: new Date(at).toISOString() })
 }
 
 function knownWithout(event: TaskEvent, open: readonly Need[]): TaskEvent {

@@ -1,5 +1,5 @@
 /** Sections of Slack and Teams: rules, settings of the messages, and problems for `footman check`. */
-import type { QlikSenseCloudConfig } from '../../events/config-cloud.ts'
+import type { QlikSenseCloudConfig } from '../../events/config.ts'
 import type { EventOutcome, EventType, Need, TaskEvent } from '../../events/types.ts'
 import type { ServiceMonitorConfig } from '../../monitors/types.ts'
 import { VERSION } from '../../platform/version.ts'

@@ -18,8 +18,9 @@ export function isDecidable({ routes: [first] }: NamedRoutes, open: Open): boole
   return !first?.filter || isKnown(first.filter.needs ?? first.needs, open)
 }
 
+/** The execution is open while it has to confirm the success. */
 export function isRecoveryReady(route: Route, open: Open): boolean {
-  return isKnown(recoveryNeeds(route), open)
+  return isKnown(recoveryNeeds(route), open) && !open.has('execution')
 }
 
 export const isKnown = (needs: readonly Need[], open: Open): boolean => !needs.some((need) => open.has(need))

@@ -1,5 +1,6 @@
-/** Messages that a subject is well again, to those who were told that it was not. */
-import type { EventOutcome, TaskEvent } from '../../events/types.ts'
+/** Recoveries: which events end an alert, what has to confirm them, and the destinations that got the alert. */
+import { outcomeOfStatus } from '../../events/task-type.ts'
+import type { EventOutcome, Need, TaskEvent } from '../../events/types.ts'
 import type { Database } from '../../platform/sqlite.ts'
 import { storedJson } from '../../platform/stored-json.ts'
 import { isTaskType, subjectOf } from './subjects.ts'
@@ -27,7 +28,7 @@ const OF_OTHERS: Readonly<Partial<Record<TaskEvent['type'], Cleared>>> = {
   self: { cleared: ['raised'] },
 }
 
-/** Somebody who was told and has not heard since that all is well. */
+/** A destination that got an alert and no recovery since. */
 export interface Alerted {
   readonly destination: string
   readonly target: string
@@ -36,14 +37,17 @@ export interface Alerted {
   /** What the last alert was about, for events that end only some. */
   readonly details: string | null
   readonly outcome: EventOutcome
+  /** When the event of the last alert was received, milliseconds since 1970. */
+  readonly at: number
 }
 
-/** Whom `route` has told about the subject of `event` since it told the last recovery. */
+/** The destinations to which `route` has sent alerts about the subject of `event` since its last recovery. */
 export function alertedOf(db: Database, route: string, event: TaskEvent): readonly Alerted[] {
   const outcomes = clearedOutcomes(event)
   if (outcomes.length === 0) return []
   const alerted = db.all<Alerted>(
-    `SELECT destination, target, lane, order_key AS orderKey, details, outcome, max(alert.seq) AS seq
+    `SELECT destination, target, lane, order_key AS orderKey, details, outcome, received_at AS at,
+       max(alert.seq) AS seq
        FROM delivery AS alert JOIN event ON event.id = alert.event_id
      WHERE about = ? AND route = ? AND kind IN ('alert', 'fallback') AND alert.state IN ('pending', 'sending', 'delivered')
        AND outcome IN (${outcomes.map(() => '?').join(', ')}) AND alert.event_id <> ?
@@ -60,9 +64,62 @@ export function alertedOf(db: Database, route: string, event: TaskEvent): readon
   return alerted.filter((one) => ends(event, one))
 }
 
-/** A licence that is about to expire is well only when its end has moved; of everything else the outcome tells. */
-function ends({ details }: TaskEvent, alerted: Alerted): boolean {
+/** A licence that is about to expire has recovered only when its end has moved; a task, only by an end after the alert. */
+function ends(event: TaskEvent, alerted: Alerted): boolean {
+  const { details } = event
+  if (isTaskSuccess(event)) return alerted.at <= endOf(event) + CLOCK_DIFFERENCE_MS
   if (details?.kind !== 'license' || alerted.outcome !== 'expiring' || alerted.details === null) return true
   const before = storedJson<{ readonly expiryDate?: string | null }>(alerted.details, {})
   return details.expiryDate !== (before.expiryDate ?? null)
+}
+
+// Successes of tasks. Any program that reaches the UDP port can claim one, so Qlik Sense has to confirm it.
+
+/** By how much the clocks of Qlik Sense and of this computer may differ; Kerberos allows as much. */
+const CLOCK_DIFFERENCE_MS = 5 * 60_000
+
+/**
+ * True when recoveries may follow from the event. The success that a datagram claims counts when the result of its
+ * execution in Qlik Sense (`event.execution`) says so. A success does not count when the task has failed since.
+ */
+export function isConfirmed(event: TaskEvent): boolean {
+  if (!isTaskSuccess(event)) return true
+  const { source, taskId, execution, task } = event
+  if (source === 'udp') {
+    if (!execution || outcomeOfStatus(execution.status) !== 'success') return false
+    if (execution.taskID && execution.taskID.toLowerCase() !== taskId.toLowerCase()) return false
+  }
+  const last = task?.operational?.lastExecutionResult
+  const lastOutcome = last ? outcomeOfStatus(last.status) : null
+  return lastOutcome === null || lastOutcome === 'success' || Date.parse(last!.stopTime) <= endOf(event)
+}
+
+/** The execution of a success is needed while an alert or a group of alerts about its task is open. */
+export function confirmationNeeds(db: Database, taskId: string, outcome: EventOutcome, now: number): readonly Need[] {
+  return outcome === 'success' && hasOpenAlert(db, taskId, now) ? ['execution'] : []
+}
+
+function hasOpenAlert(db: Database, taskId: string, now: number): boolean {
+  const id = taskId.toLowerCase()
+  const open = db.get(
+    `SELECT 1 FROM delivery AS alert WHERE about = ? AND kind IN ('alert', 'fallback')
+       AND state IN ('pending', 'sending', 'delivered')
+       AND NOT EXISTS (SELECT 1 FROM delivery AS later WHERE later.about = alert.about AND later.route = alert.route
+         AND later.destination = alert.destination AND later.target = alert.target AND later.kind = 'recovery'
+         AND later.state NOT IN ('suppressed', 'dead') AND later.seq > alert.seq)
+     UNION ALL
+     SELECT 1 FROM alert_group WHERE root_task_id = ? AND closed_at IS NULL AND ends_at > ? LIMIT 1`,
+    ...[`task:${id}`, id, now],
+  )
+  return open !== undefined
+}
+
+function isTaskSuccess({ type, outcome }: TaskEvent): boolean {
+  return outcome === 'success' && isTaskType(type)
+}
+
+/** When the execution ended, milliseconds since 1970. */
+function endOf({ execution, receivedAt }: TaskEvent): number {
+  const stopped = Date.parse(execution?.stopTime ?? '')
+  return Number.isNaN(stopped) ? receivedAt : stopped
 }

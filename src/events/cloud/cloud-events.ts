@@ -1,20 +1,18 @@
 /**
- * Reloads in Qlik Cloud, told by webhook events that come over MQTT. A message is on disk before it is acknowledged;
- * then the tenant is asked about the reload, and the event takes the way of all events.
+ * Reloads in Qlik Cloud, announced by webhook events over MQTT. A message is on disk before it is acknowledged. Then the
+ * reload is read from the tenant, and its event takes the way of all events.
  */
 import type { IncomingMessage, MqttService } from '../../mqtt/types.ts'
 import { backoffDelay } from '../../platform/backoff.ts'
 import type { GroupWriter } from '../../platform/group-commit.ts'
-import type { Database } from '../../platform/sqlite.ts'
+import type { Database, Migration } from '../../platform/sqlite.ts'
 import type { Clock, Logger, Service } from '../../platform/types.ts'
 import { uuidV7 } from '../../platform/uuid.ts'
 import type { CloudClient, CloudLook, ReloadNotice, TenantSettings } from '../../qlik/cloud/types.ts'
 import { recordDrops, takeDedupKey } from '../bookkeeping.ts'
 import type { EventEmitter } from '../emit.ts'
 import type { DropReason } from '../types.ts'
-import { cloudEvent } from './event.ts'
-import { addMessage, type InboxMessage, openMessages, removeMessage } from './inbox.ts'
-import { lookAtReload, retryAfter, troubleOf } from './look.ts'
+import { cloudEvent, failuresOf, readReload, retryAfter } from './event.ts'
 import { noticeKey, parseNotice } from './notice.ts'
 
 export interface CloudEventsDeps {
@@ -25,11 +23,11 @@ export interface CloudEventsDeps {
   readonly mqtt: Pick<MqttService, 'onMessage'>
   readonly client: CloudClient
   readonly emitter: EventEmitter
-  /** Whether somebody is to be told about reloads that end so; the tenant is asked only then. */
+  /** True when a rule concerns reloads with this outcome; the tenant is asked only then. */
   readonly wants: (outcome: 'failed' | 'success') => boolean
 }
 
-export interface CloudEventsSettings {
+interface CloudEventsSettings {
   readonly tenant: TenantSettings
   /** Topic filter that is subscribed. */
   readonly subscriptionRoot: string
@@ -43,7 +41,7 @@ const CONCURRENCY = 5
 const READ_TIMEOUT_MS = 30_000
 const RETRY = { firstMs: 1000, maxMs: 15_000 }
 const MAX_BYTES = 1024 * 1024
-/** A retained message that is older has been told about, or is no news any more. */
+/** A retained message that is older is ignored: it was handled before or is outdated. */
 const RETAINED_MS = 60 * 60_000
 
 interface Job {
@@ -103,7 +101,7 @@ export function createCloudEvents(deps: CloudEventsDeps, settings: CloudEventsSe
       return taken
     })
     if (isNew) add(message, notice)
-    else log.verbose(`[QSCLOUD] MQTT: Reload ${notice.reloadId} of app ${notice.appId} was told before`)
+    else log.verbose(`[QSCLOUD] MQTT: Reload ${notice.reloadId} of app ${notice.appId} was reported before`)
   }
 
   function add(message: InboxMessage, notice: ReloadNotice): void {
@@ -143,11 +141,12 @@ export function createCloudEvents(deps: CloudEventsDeps, settings: CloudEventsSe
     const wanted = deps.wants(notice.outcome)
     if (wanted) {
       const left = message.receivedAt + waitMs - clock.now()
-      if (left > 0) job.look = await lookAtReload(client, notice, job.look, Math.min(READ_TIMEOUT_MS, left))
+      if (left > 0) job.look = await readReload(client, notice, job.look, Math.min(READ_TIMEOUT_MS, left))
       const pauseMs = pauseBefore(job)
       if (pauseMs !== null) return again(job, pauseMs)
-      const trouble = troubleOf(job.look)
-      if (trouble !== '') log.warn(`[QSCLOUD] Not everything about reload ${notice.reloadId} could be read: ${trouble}`)
+      const failures = failuresOf(job.look)
+      if (failures !== '')
+        log.warn(`[QSCLOUD] Not everything about reload ${notice.reloadId} could be read: ${failures}`)
     }
     if (!running) return
     const event = cloudEvent(notice, wanted ? job.look : null, tenant, message.receivedAt)
@@ -155,12 +154,12 @@ export function createCloudEvents(deps: CloudEventsDeps, settings: CloudEventsSe
     log.info(`[QSCLOUD] APP RELOAD ${notice.outcome.toUpperCase()}: App "${event.message.appName}", ID ${notice.appId}`)
   }
 
-  /** Null when nothing more is to be waited for. */
+  /** Milliseconds until the next read; null when no further read can help or the time is over. */
   function pauseBefore(job: Job): number | null {
-    const wish = retryAfter(job.look)
-    if (wish === null) return null
+    const requested = retryAfter(job.look)
+    if (requested === null) return null
     job.attempt += 1
-    const pause = Math.max(wish, backoffDelay(job.attempt, RETRY))
+    const pause = Math.max(requested, backoffDelay(job.attempt, RETRY))
     return clock.now() + pause < job.message.receivedAt + waitMs ? pause : null
   }
 
@@ -184,4 +183,38 @@ export function createCloudEvents(deps: CloudEventsDeps, settings: CloudEventsSe
       await Promise.allSettled(active)
     },
   }
+}
+
+// Messages that are accepted and not yet events.
+
+export const cloudMigrations: readonly Migration[] = [
+  {
+    name: 'cloud-001',
+    sql: `CREATE TABLE cloud_message (
+        id TEXT PRIMARY KEY,
+        received_at INTEGER NOT NULL,
+        payload BLOB NOT NULL
+      ) WITHOUT ROWID;`,
+  },
+]
+
+interface InboxMessage {
+  /** UUID v7: sorts by arrival. */
+  readonly id: string
+  /** Milliseconds since 1970. */
+  readonly receivedAt: number
+  readonly payload: Uint8Array
+}
+
+function addMessage(db: Database, { id, receivedAt, payload }: InboxMessage): void {
+  db.run('INSERT INTO cloud_message VALUES (?, ?, ?)', id, receivedAt, payload)
+}
+
+/** Oldest first. */
+function openMessages(db: Database): InboxMessage[] {
+  return db.all<InboxMessage>('SELECT id, received_at AS receivedAt, payload FROM cloud_message ORDER BY id')
+}
+
+function removeMessage(db: Database, id: string): void {
+  db.run('DELETE FROM cloud_message WHERE id = ?', id)
 }

@@ -12,7 +12,7 @@ import type { Database } from '../../platform/sqlite.ts'
 import type { Clock, Logger, Service } from '../../platform/types.ts'
 import { createCloudClient } from '../../qlik/cloud/client.ts'
 import { readMeta, writeMeta } from '../bookkeeping.ts'
-import type { QlikSenseCloudConfig } from '../config-cloud.ts'
+import type { QlikSenseCloudConfig } from '../config.ts'
 import type { EventEmitter } from '../emit.ts'
 import { type CloudEventsDeps, createCloudEvents } from './cloud-events.ts'
 
@@ -32,7 +32,7 @@ export interface Cloud {
   /** `host:port`, for people. */
   readonly broker: string
   readonly mqtt: MqttService
-  /** The events first, so that no message comes before somebody listens. */
+  /** The events first: they subscribe before the connection brings messages. */
   readonly services: readonly Service[]
 }
 
@@ -50,7 +50,7 @@ export interface CloudSettings {
 const STATUS_TOPIC = 'butler/qscloud/event/mqttforward/status'
 const CLIENT_ID = 'cloud-mqtt-client-id'
 
-/** Null when it is off, and on a satellite: one node tells about the reloads of a tenant. */
+/** Null when it is off, and on a satellite: one node reports the reloads of a tenant. */
 export function createCloud(deps: CloudDeps, config: CloudSettings, shadow: boolean): Cloud | null {
   const { db, writer, clock, log, paths, observe } = deps
   const { mqttConfig, qlikSenseCloud, footman } = config

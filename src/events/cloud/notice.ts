@@ -41,7 +41,12 @@ export function parseNotice(payload: Uint8Array): ParsedNotice {
   return {
     kind: 'notice',
     notice: {
-      ...{ eventType, status, outcome, appId, reloadId, data },
+      eventType,
+      status,
+      outcome,
+      appId,
+      reloadId,
+      data,
       eventTypeVersion: text(body.eventTypeVersion),
       source: text(body.source),
       time: Number.isNaN(Date.parse(time)) ? '' : time,
@@ -53,7 +58,7 @@ export function parseNotice(payload: Uint8Array): ParsedNotice {
   }
 }
 
-/** Null while it is unknown, and for a reload that somebody has cancelled. */
+/** Null while it is unknown, and for a cancelled reload. */
 function outcomeOf(status: string, succeeded: unknown): ReloadNotice['outcome'] | null {
   const known = OUTCOMES[status]
   if (known) return known
@@ -61,7 +66,7 @@ function outcomeOf(status: string, succeeded: unknown): ReloadNotice['outcome'] 
   return succeeded ? 'success' : 'failed'
 }
 
-/** What makes two events the same end of a reload, and for how long, in milliseconds. */
+/** Two events with the same key within `ttlMs` (milliseconds) announce the same end of a reload. */
 export function noticeKey(notice: ReloadNotice): { readonly key: string; readonly ttlMs: number } {
   const { tenantId, reloadId, appId, outcome } = notice
   return reloadId === ''

@@ -6,13 +6,13 @@ import type { Ingest } from './ingest.ts'
 import type { IngestSettings } from './protocol.ts'
 
 export interface IngestHandover {
-  /** A new start begins: who stops from now on leaves its worker behind. */
+  /** A new start begins: a pipeline that stops from now on leaves its worker running. */
   begin(): void
-  /** True when the worker is kept for who comes next, and must not be stopped. */
+  /** True when the worker is kept for the next pipeline; the caller must not stop it. */
   leave(ingest: Ingest, settings: IngestSettings): boolean
-  /** The worker that was left, for as long as it does what is wanted; else it is stopped, and there is none. */
+  /** The worker that was left, when its settings fit; else it is stopped and the result is null. */
   take(settings: IngestSettings): Promise<Ingest | null>
-  /** The new start is over: stops a worker that nobody has taken. */
+  /** The new start is over: stops a worker that was not taken. */
   end(): Promise<void>
 }
 
@@ -21,7 +21,7 @@ interface Left {
   readonly does: string
 }
 
-/** Up to where the journal has been taken over is told to the worker while it runs. */
+/** The settings to compare. `takenUpTo` is left out: the worker gets it while it runs. */
 const doing = ({ takenUpTo, ...settings }: IngestSettings): string => JSON.stringify(settings)
 
 export function createIngestHandover(): IngestHandover {

@@ -1,4 +1,4 @@
-/** The main thread's side of the ingest worker: starts it, listens to it, starts it again should it ever die. */
+/** The main thread's side of the ingest worker: starts it, handles its messages, and starts it again when it dies. */
 import { setTimeout as delay } from 'node:timers/promises'
 import type { StorageState } from '../../platform/storage/guard.ts'
 import type { Logger } from '../../platform/types.ts'
@@ -43,7 +43,7 @@ export interface Ingest {
   readonly inMemory: number
   /** The journal could not be read: it is checked, and replaced when it is damaged. */
   suspect(): void
-  /** Tells how much accepted work waits, for the backlog limit. */
+  /** Reports how much accepted work waits, for the backlog limit. */
   backlog(consumedUpTo: number, pendingEvents: number): void
   /** Passes on which self-tests are under way. Resolves when the worker knows, after five seconds at the latest. */
   expect(tokens: readonly string[]): Promise<void>
@@ -51,7 +51,7 @@ export interface Ingest {
   purge(upTo: number, before: number): void
   /** Resolves when the worker answers; while it does not, never. */
   ping(): Promise<void>
-  /** Tells these from now on; null = nobody for the moment, and whoever comes next hears what happened meanwhile. */
+  /** Replaces the receiver of its reports; with null, reports are kept for the next receiver. */
   reportTo(next: IngestDeps | null): void
   stop(): Promise<void>
 }
@@ -81,7 +81,7 @@ export function createIngest(first: CreateIngestDeps, settings: IngestSettings):
   let storage: StorageState = { state: 'up', reason: '' }
   let inMemory = 0
   let stopping = false
-  // Rejections are for whoever asks; nobody asking is no reason to end the process.
+  // The callers handle rejections; an unhandled one must not end the process.
   opened.promise.catch(() => undefined)
   listening.promise.catch(() => undefined)
 

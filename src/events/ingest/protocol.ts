@@ -1,4 +1,4 @@
-/** What the ingest worker and the main thread say to each other. */
+/** Messages between the ingest worker and the main thread. */
 import type { StorageState } from '../../platform/storage/guard.ts'
 import type { DropReason } from '../types.ts'
 

@@ -5,11 +5,9 @@
 import type { DropReason } from '../types.ts'
 import type { Datagram } from './journal.ts'
 import type { DropSample, FromWorker, IngestSettings } from './protocol.ts'
-import { createSenderRates } from './rate-window.ts'
 import { createRejectionLog } from './rejections.ts'
 import { selfTestToken } from './self-test.ts'
-import { createSharedSecrets, withoutClaim } from './shared-secret.ts'
-import type { SourceFilter } from './source-filter.ts'
+import { createSenderRates, createSharedSecrets, type SourceFilter, withoutClaim } from './sender-checks.ts'
 
 export interface ReceiverDeps {
   readonly append: (datagrams: readonly Datagram[]) => number
@@ -39,7 +37,7 @@ const RETRY_MS = 1000
 const MAX_WAITING_BYTES = 64 * 1024 * 1024
 const BATCH = 2000
 
-const WHAT_TO_DO: Readonly<Partial<Record<DropReason, string>>> = {
+const ADVICE: Readonly<Partial<Record<DropReason, string>>> = {
   SOURCE_NOT_ALLOWED:
     'If this is a node of Qlik Sense, add it to Butler.udpServerConfig.allowedSources and look at the secret of its log appender; if not, close the port for it in the firewall',
   TOO_LARGE: 'If this is a node of Qlik Sense, raise Butler.udpServerConfig.maxMessageSize',
@@ -66,12 +64,12 @@ export function createReceiver(deps: ReceiverDeps, settings: IngestSettings): Re
   })
   let waiting: Datagram[] = []
   let waitingBytes = 0
-  let waitingTold = 0
+  let waitingReported = 0
   let scheduled = false
   let retryTimer: ReturnType<typeof setTimeout> | undefined
   let journalFailing = false
   let lastId = deps.lastId
-  // Until the main thread tells how far it is, what was there before us counts as worked off.
+  // Until the main thread reports its position, entries from before this start count as worked off.
   let consumedUpTo = deps.lastId
   let pendingEvents = 0
   let counts: Partial<Record<DropReason, number>> = {}
@@ -104,10 +102,10 @@ export function createReceiver(deps: ReceiverDeps, settings: IngestSettings): Re
     if (samples.length < MAX_SAMPLES) {
       samples.push({ at: deps.now(), sender, reason, raw: raw.slice(0, SAMPLE_BYTES) })
     }
-    rejections.note({ sender, reason, detail: `${detail}. ${WHAT_TO_DO[reason] ?? ''}`.trimEnd() })
+    rejections.note({ sender, reason, detail: `${detail}. ${ADVICE[reason] ?? ''}`.trimEnd() })
   }
 
-  /** Went the way of every datagram up to here, and is told of instead of being written down. */
+  /** A self-test has passed the same checks as every datagram; it is reported and not stored. */
   function isSelfTest(raw: Uint8Array, sender: string): boolean {
     const token = expected.size > 0 ? selfTestToken(raw) : null
     if (token === null || !expected.delete(token)) return false
@@ -136,9 +134,9 @@ export function createReceiver(deps: ReceiverDeps, settings: IngestSettings): Re
   }
 
   function tellWaiting(): void {
-    if (waiting.length === waitingTold) return
-    waitingTold = waiting.length
-    deps.post({ type: 'inMemory', count: waitingTold })
+    if (waiting.length === waitingReported) return
+    waitingReported = waiting.length
+    deps.post({ type: 'inMemory', count: waitingReported })
   }
 
   function journalFailed(error: unknown): void {

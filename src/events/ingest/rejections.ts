@@ -8,7 +8,7 @@ export const OTHER_SENDERS = 'other senders'
 export interface Rejection {
   readonly sender: string
   readonly reason: string
-  /** What is wrong with this one, and what to do. */
+  /** The problem of this datagram, and what to do. */
   readonly detail: string
 }
 
@@ -17,7 +17,7 @@ type Write = (text: string, reason: string) => void
 
 export interface RejectionLog {
   note(rejection: Rejection): void
-  /** Writes what a minute has brought; call every few seconds, and with `all` at the end. */
+  /** Writes the rejections of the last minute; call every few seconds, and with `all` at the end. */
   flush(all?: boolean): void
 }
 

@@ -8,7 +8,7 @@ import type { WorkerChannel } from '../../platform/worker.ts'
 import { openJournal } from './journal.ts'
 import type { FromWorker, IngestSettings, ToWorker } from './protocol.ts'
 import { createReceiver, type Receiver } from './receiver.ts'
-import { createSourceFilter } from './source-filter.ts'
+import { createSourceFilter } from './sender-checks.ts'
 
 const RECEIVE_BUFFER = 4 * 1024 * 1024
 const REFRESH_SOURCES_MS = 5 * 60_000
@@ -24,14 +24,14 @@ export async function runIngestWorker(
 ): Promise<void> {
   let receiver: Receiver | null = null
   let { takenUpTo } = settings
-  let told: StorageState | null = null
+  let reported: StorageState | null = null
   const journal = openJournal(settings.journalFile, {
     log: {
       error: (message) => channel.post({ type: 'problem', level: 'error', message }),
       warn: (message) => channel.post({ type: 'problem', level: 'warn', message }),
     },
     takenUpTo: () => takenUpTo,
-    onState: (state) => tellState(state),
+    onState: (state) => reportState(state),
     onReplaced(how) {
       if (how === 'replaced') takenUpTo = 0
       const lastId = journal.lastId()
@@ -40,12 +40,12 @@ export async function runIngestWorker(
     },
   })
   journal.guard.start()
-  tellState(journal.guard.state)
+  reportState(journal.guard.state)
   channel.post({ type: 'opened', lastId: journal.lastId() })
 
-  function tellState(state: StorageState): void {
-    if (state.state === told?.state && state.reason === told.reason) return
-    told = state
+  function reportState(state: StorageState): void {
+    if (state.state === reported?.state && state.reason === reported.reason) return
+    reported = state
     channel.post({ type: 'storage', ...state })
   }
 
@@ -101,7 +101,7 @@ export async function runIngestWorker(
 
   const report = setInterval(() => {
     incoming.flush()
-    tellState(journal.guard.state)
+    reportState(journal.guard.state)
   }, REPORT_MS)
   const refresh = setInterval(() => void sources?.refresh(), REFRESH_SOURCES_MS)
 

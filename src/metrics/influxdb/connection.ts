@@ -21,7 +21,7 @@ export interface InfluxTarget {
   readonly timeoutMs: number
   /** For log lines and lists of deliveries. */
   readonly name: string
-  /** What must never be seen. */
+  /** Secrets that must not be logged. */
   readonly secrets: readonly string[]
 }
 

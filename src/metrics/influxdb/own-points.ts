@@ -1,4 +1,4 @@
-/** What Footman measures about itself: memory, and the messages of the scheduler, named as Butler SOS names them. */
+/** Points about Footman itself: memory, and the messages of the scheduler, named as Butler SOS names them. */
 import type { DropReason } from '../../events/types.ts'
 import type { NameValue } from './line.ts'
 import type { InfluxPoint } from './types.ts'
@@ -56,7 +56,7 @@ export interface QueueState {
 export interface QueueMeter {
   /** A message has been worked off; milliseconds from its arrival. */
   processed(durationMs: number): void
-  /** What has happened since the last point that was stored. */
+  /** Counts since the last point that was stored. */
   point(state: QueueState, time: number): { readonly point: InfluxPoint; readonly stored: () => void }
 }
 
@@ -107,16 +107,16 @@ export function createQueueMeter(counters: QueueCounters, settings: QueueMeterSe
   }
 }
 
-/** What was refused because of its content counts as failed, not as dropped. */
+/** A message that was refused for its content counts as failed, not as dropped. */
 function countsOf({ received, queued, processed, failed, dropped }: QueueCounters) {
   const { SOURCE_NOT_ALLOWED, RATE_LIMITED, BACKLOG_FULL, TOO_LARGE, DUPLICATE, TASK_NOT_FOUND } = dropped
-  const atTheDoor = RATE_LIMITED + BACKLOG_FULL + TOO_LARGE
+  const refused = RATE_LIMITED + BACKLOG_FULL + TOO_LARGE
   return {
-    messages_received: received + atTheDoor,
+    messages_received: received + refused,
     messages_queued: queued,
     messages_processed: processed,
     messages_failed: failed,
-    messages_dropped_total: atTheDoor + DUPLICATE + SOURCE_NOT_ALLOWED + TASK_NOT_FOUND,
+    messages_dropped_total: refused + DUPLICATE + SOURCE_NOT_ALLOWED + TASK_NOT_FOUND,
     messages_dropped_rate_limit: RATE_LIMITED,
     messages_dropped_queue_full: BACKLOG_FULL,
     messages_dropped_size: TOO_LARGE,

@@ -174,7 +174,7 @@ function writeResult(response: HttpResponse, now: number, explain: (response: Ht
   return waiting(detail, retryAfterMs === null ? {} : { retryAfterMs })
 }
 
-/** What is not about the points is about the server: one try at a time shows when it is over. */
+/** A problem of the server, not of the points: one attempt at a time shows when it is over. */
 function waiting(detail: string, more: { readonly slow?: boolean; readonly retryAfterMs?: number }): DeliveryResult {
   return { outcome: 'retry', detail, ...more, peerDown: true }
 }

@@ -1,7 +1,15 @@
 /** Task events and deliveries: what came in, what was dropped, what went out, what waits. */
-import { byLabel, counter, gauge, gauges, histogram } from './family.ts'
-import { createCounter, createDistributions, WAIT_SECONDS } from './series.ts'
-import type { MetricFamily } from './types.ts'
+import {
+  byLabel,
+  counter,
+  createCounter,
+  createDistributions,
+  gauge,
+  gauges,
+  histogram,
+  type MetricFamily,
+  WAIT_SECONDS,
+} from './families.ts'
 
 export interface EventSources {
   readonly counters: () => { readonly received: number; readonly dropped: Readonly<Record<string, number>> }

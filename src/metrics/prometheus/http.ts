@@ -1,72 +1,73 @@
-/** What the REST API answers: how often, with which status, how fast. */
-import { AUTH_FAILURES, type RequestObserver } from '../../http/middleware/observe.ts'
-import { byLabel, counter, histogram } from './family.ts'
-import { CALL_SECONDS, createDistribution, type Distribution } from './series.ts'
-import type { MetricFamily, Sample } from './types.ts'
+/** `GET /metrics`, for Prometheus. */
+import { z } from 'zod'
+import { type ApiRoute, route } from '../../http/endpoint/route.ts'
+import { addressMatcher } from '../../platform/addresses.ts'
+import type { MetricFamily, Sample } from './families.ts'
 
-export interface HttpMetrics {
-  readonly observer: RequestObserver
-  readonly families: readonly MetricFamily[]
+interface MetricsRoutesSettings {
+  /** Addresses that read without credentials. */
+  readonly allowFrom: readonly string[]
 }
 
-interface Calls {
-  readonly method: string
-  readonly route: string
-  readonly byStatus: Map<number, number>
-  readonly seconds: Distribution
+export function metricsRoutes(families: readonly MetricFamily[], { allowFrom }: MetricsRoutesSettings): ApiRoute[] {
+  return [
+    route({
+      method: 'GET',
+      path: '/metrics',
+      scope: 'metrics:read',
+      limited: false,
+      ...(allowFrom.length > 0 && { openTo: addressMatcher(allowFrom) }),
+      summary: 'Metrics for Prometheus',
+      description: 'Text format 0.0.4, or OpenMetrics when the header `Accept` asks for it.',
+      answers: { 200: z.string().describe('The metrics.') },
+      examples: [{ name: 'scrape', status: 200, answer: EXAMPLE }],
+      async handle({ headers }) {
+        const { contentType, text } = await expose(families, headers.get('accept') ?? '')
+        return new Response(text, { headers: { 'content-type': contentType } })
+      },
+    }),
+  ]
 }
 
-const METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'])
-/** Where no endpoint was reached: as many paths as callers can think of. */
-const NO_ROUTE = 'none'
-const OTHER = 'other'
+const EXAMPLE = `# HELP footman_http_requests_total Answers of the REST API.
+# TYPE footman_http_requests_total counter
+footman_http_requests_total{method="GET",route="/v4/butlerping",status="200"} 4711
+`
 
-export function createHttpMetrics(): HttpMetrics {
-  // By path first: for the usual path one look-up each is all that a request costs.
-  const calls = new Map<string, Map<string, Calls>>()
-  const authFailures = new Map<string, number>(AUTH_FAILURES.map((reason) => [reason, 0]))
+interface Exposition {
+  readonly contentType: string
+  readonly text: string
+}
 
-  function callsOf(route: string, method: string): Calls {
-    const known = calls.get(route)?.get(method)
-    if (known) return known
-    const named = METHODS.has(method) || method === OTHER ? method : OTHER
-    if (named !== method) return callsOf(route, named)
-    const made: Calls = { method, route, byStatus: new Map(), seconds: createDistribution(CALL_SECONDS) }
-    const methods = calls.get(route) ?? new Map<string, Calls>()
-    calls.set(route, methods.set(method, made))
-    return made
-  }
+/**
+ * The text of a scrape: Prometheus 0.0.4, or OpenMetrics when `accept`, the header of the scraper, asks for it. The registry
+ * alone is loaded, at the first scrape: all of prom-client takes 18 MB and would watch event loop and garbage collector.
+ */
+export async function expose(families: readonly MetricFamily[], accept: string): Promise<Exposition> {
+  const { default: Registry } = await import('prom-client/lib/registry.js')
+  const registry = new Registry(
+    accept.includes('application/openmetrics-text')
+      ? Registry.OPENMETRICS_CONTENT_TYPE
+      : Registry.PROMETHEUS_CONTENT_TYPE,
+  )
+  for (const family of families) registry.registerMetric(metricOf(family))
+  return { contentType: registry.contentType, text: await registry.metrics() }
+}
 
-  const all = (): Calls[] => [...calls.values()].flatMap((methods) => [...methods.values()])
-
+/** In OpenMetrics the registry takes `_total` off the name of a counter and puts it on its samples. */
+function metricOf({ name, help, type, samples }: MetricFamily) {
   return {
-    observer: {
-      answered(method, path, status, milliseconds) {
-        const { byStatus, seconds } = callsOf(path ?? NO_ROUTE, method)
-        byStatus.set(status, (byStatus.get(status) ?? 0) + 1)
-        seconds.observe(milliseconds / 1000)
-      },
-      authFailed(reason) {
-        authFailures.set(reason, (authFailures.get(reason) ?? 0) + 1)
-      },
+    name,
+    help,
+    type,
+    async get() {
+      return { name: this.name, help, type, values: samples().map((sample) => sampleText(name, sample)) }
     },
-    families: [
-      counter('footman_http_requests_total', 'Answers of the REST API.', {
-        labels: ['method', 'route', 'status'],
-        samples: () => all().flatMap(statusSamples),
-      }),
-      histogram('footman_http_request_duration_seconds', 'Time from the request to the answer.', {
-        labels: ['method', 'route'],
-        samples: () => all().flatMap(({ method, route, seconds }) => seconds.samples({ method, route })),
-      }),
-      counter(
-        'footman_auth_failures_total',
-        'Callers that were turned away.',
-        byLabel('reason', () => authFailures),
-      ),
-    ],
   }
 }
 
-const statusSamples = ({ method, route, byStatus }: Calls): Sample[] =>
-  [...byStatus].map(([status, value]) => ({ labels: { method, route, status: String(status) }, value }))
+const sampleText = (name: string, { labels, value, suffix }: Sample) => ({
+  labels,
+  value,
+  ...(suffix && { metricName: `${name}${suffix}` }),
+})

@@ -1,4 +1,4 @@
-/** What Prometheus can read about this Footman. */
+/** The metrics of this Footman for Prometheus. */
 import type { NodeConfig } from '../../config/process.ts'
 import { TASK_TYPES } from '../../events/kinds.ts'
 import type { EventPipeline } from '../../events/pipeline.ts'
@@ -10,26 +10,24 @@ import type { Clock } from '../../platform/types.ts'
 import { VERSION } from '../../platform/version.ts'
 import type { MetricsConfig } from '../config.ts'
 import { createEventMetrics, type DeliveryCount, type EventReport } from './events.ts'
-import { byLabel, gauge, gauges } from './family.ts'
-import { createHttpMetrics } from './http.ts'
-import { monitorFamilies } from './monitors.ts'
+import { byLabel, gauge, gauges, type MetricFamily } from './families.ts'
+import { metricsRoutes } from './http.ts'
 import {
   createFileMetrics,
   createKeyValueMetrics,
   createMqttMetrics,
   createQrsMetrics,
+  createScheduleMetrics,
   createStartMetrics,
   type KeyValueSizes,
+  monitorFamilies,
   type StartReport,
 } from './parts.ts'
-import { processFamilies } from './process.ts'
-import { metricsRoutes } from './routes.ts'
-import { createScheduleMetrics } from './schedules.ts'
-import { storageFamilies } from './storage.ts'
+import { processFamilies, storageFamilies } from './process.ts'
+import { createHttpMetrics } from './requests.ts'
 import { createTaskMetrics, type TaskReport } from './tasks.ts'
-import type { MetricFamily } from './types.ts'
 
-/** What is asked at each scrape. */
+/** Sources that are read at each scrape. */
 export interface MetricsSources {
   readonly db: Database
   readonly clock: Clock
@@ -64,7 +62,7 @@ export interface MetricsSettings {
   readonly footman: { readonly metrics: MetricsConfig; readonly node: Pick<NodeConfig, 'role'> }
 }
 
-/** Counts what it observes, and asks the parts for the rest at each scrape. */
+/** Counts the events that it observes, and reads the rest from the parts at each scrape. */
 export function createMetrics(sources: MetricsSources, { mqttConfig, footman }: MetricsSettings) {
   const { db, clock, qrsEnabled } = sources
   const { metrics, node } = footman
@@ -122,7 +120,7 @@ export function createMetrics(sources: MetricsSources, { mqttConfig, footman }: 
       routed: events.onRouted,
       start: ({ origin }: { readonly origin: string }, report: StartReport | null) => starts.onStart(origin, report),
       executionEnded: tasks.onEnded,
-      liveTasks: tasks.onLook,
+      liveTasks: tasks.onLiveTasks,
       retry: tasks.onRetry,
       watchdogFinding: tasks.onWatchdog,
       keyValueOperation: keyValues.onOperation,

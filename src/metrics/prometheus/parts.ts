@@ -1,9 +1,19 @@
-/** What the parts beside events and HTTP count: Qlik Sense, task starts, the broker, the key-value store. */
-import { byLabel, counter, gauge, histogram } from './family.ts'
-import { CALL_SECONDS, createCounter, createDistribution } from './series.ts'
-import type { MetricFamily } from './types.ts'
+/** Metrics of the smaller parts: Qlik Sense, task starts, broker, key-value store, files, monitors, schedules. */
 
-export interface QrsMetrics {
+import type { MonitorStates } from '../../monitors/types.ts'
+import {
+  byLabel,
+  CALL_SECONDS,
+  counter,
+  createCounter,
+  createDistribution,
+  gauge,
+  gauges,
+  histogram,
+  type MetricFamily,
+} from './families.ts'
+
+interface QrsMetrics {
   /** One request, quick retries included; `result` is `ok` or why it failed. */
   onRequest(result: string, milliseconds: number): void
   readonly families: readonly MetricFamily[]
@@ -37,7 +47,7 @@ export interface StartReport {
   readonly denied: Readonly<Record<'taskIds' | 'tags' | 'customProperties', readonly unknown[]>>
 }
 
-export interface StartMetrics {
+interface StartMetrics {
   /** `report` null: the request as a whole failed, and nothing was started. */
   onStart(origin: string, report: StartReport | null): void
   readonly families: readonly MetricFamily[]
@@ -67,7 +77,7 @@ export function createStartMetrics(queueLength: () => number): StartMetrics {
   }
 }
 
-export interface MqttMetrics {
+interface MqttMetrics {
   onMessage(direction: 'in' | 'out'): void
   readonly families: readonly MetricFamily[]
 }
@@ -89,7 +99,7 @@ export function createMqttMetrics(enabled: boolean): MqttMetrics {
   }
 }
 
-export interface KeyValueMetrics {
+interface KeyValueMetrics {
   onOperation(operation: string, times: number): void
   readonly families: readonly MetricFamily[]
 }
@@ -112,7 +122,7 @@ export function createKeyValueMetrics(sizes: () => KeyValueSizes | null): KeyVal
   }
 }
 
-export interface FileMetrics {
+interface FileMetrics {
   /** `bytes`: copied, moved or deleted. */
   onFileOperation(operation: string, result: string, bytes: number): void
   readonly families: readonly MetricFamily[]
@@ -129,6 +139,66 @@ export function createFileMetrics(): FileMetrics {
     families: [
       counter('footman_file_operations_total', 'File operations that have ended.', operations),
       counter('footman_file_bytes_total', 'Bytes of files that were copied, moved or deleted.', volume),
+    ],
+  }
+}
+
+/** Services and licences. */
+export function monitorFamilies(states: () => MonitorStates): readonly MetricFamily[] {
+  const perType = (member: 'allocated' | 'available') =>
+    byLabel('license_type', () =>
+      states().licenses.flatMap((license): (readonly [string, number])[] => {
+        const value = license[member]
+        return value === null ? [] : [[license.type, value]]
+      }),
+    )
+  return [
+    gauges(
+      'footman_service_state',
+      'State of a watched service: 1 stopped, 2 starting, 3 stopping, 4 running, 5 continuing, 6 pausing, 7 paused, -1 unknown.',
+      {
+        labels: ['host', 'service'],
+        samples: () =>
+          states().services.map(({ host, service, number }) => ({ labels: { host, service }, value: number })),
+      },
+    ),
+    gauge(
+      'footman_license_days_remaining',
+      'Days until the server licence of Qlik Sense ends; negative afterwards.',
+      () => states().licenseDays,
+    ),
+    gauges('footman_license_allocated', 'Access licences that are given out.', perType('allocated')),
+    gauges('footman_license_available', 'Access licences that are free.', perType('available')),
+  ]
+}
+
+interface ScheduleMetrics {
+  /** A run has begun, ended or was skipped. `lagMs`: its delay; null when it does not apply. */
+  onScheduleRun(run: { readonly state: string; readonly outcome: string | null }, lagMs: number | null): void
+  readonly families: readonly MetricFamily[]
+}
+
+/** Schedules: counts, outcomes of runs, delays. `states`: how many schedules are running, stopped or invalid; null while the scheduler is off. */
+export function createScheduleMetrics(states: () => Readonly<Record<string, number>> | null): ScheduleMetrics {
+  const runs = createCounter('outcome')
+  const lag = createDistribution(CALL_SECONDS)
+  return {
+    onScheduleRun({ state, outcome }, lagMs) {
+      if (lagMs !== null) lag.observe(lagMs / 1000)
+      if (state === 'skipped') runs.add({ outcome: 'skipped' })
+      else if (state === 'finished') runs.add({ outcome: outcome ?? 'unknown' })
+    },
+    families: [
+      gauges(
+        'footman_schedules',
+        'Schedules.',
+        byLabel('state', () => Object.entries(states() ?? {})),
+      ),
+      counter('footman_schedule_runs_total', 'Runs of schedules that have ended or were skipped.', runs),
+      histogram('footman_schedule_lag_seconds', 'Time from the moment when a schedule was due to its run.', {
+        labels: [],
+        samples: () => (states() ? lag.samples({}) : []),
+      }),
     ],
   }
 }

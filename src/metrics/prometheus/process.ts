@@ -1,10 +1,10 @@
-/** The process itself, under the names that every Prometheus client uses. */
-import { readdirSync } from 'node:fs'
+/** Metrics of the process, under the names that every Prometheus client uses, and of its disk. */
+import { readdirSync, statfsSync, statSync } from 'node:fs'
+import { join } from 'node:path'
 import process from 'node:process'
-import { counter, gauge, gauges, single } from './family.ts'
-import type { MetricFamily } from './types.ts'
+import { counter, gauge, gauges, type MetricFamily, single } from './families.ts'
 
-export interface BuildInfo {
+interface BuildInfo {
   readonly version: string
   readonly role: string
 }
@@ -12,7 +12,7 @@ export interface BuildInfo {
 export function processFamilies({ version, role }: BuildInfo): MetricFamily[] {
   const startedAt = Math.round(Date.now() - process.uptime() * 1000) / 1000
   return [
-    gauges('footman_build_info', 'Always 1; its labels tell what runs.', {
+    gauges('footman_build_info', 'Always 1; its labels name version, runtime, system and role.', {
       labels: ['version', 'runtime', 'os', 'role'],
       samples: () => [{ labels: { version, runtime: runtimeName(), os: process.platform, role }, value: 1 }],
     }),
@@ -34,11 +34,40 @@ function cpuSeconds(): number {
   return (user + system) / 1e6
 }
 
-/** Null where the system does not tell. */
+/** Null where the system does not offer it. */
 function openFiles(): number | null {
   if (process.platform !== 'linux') return null
   try {
     return readdirSync('/proc/self/fd').length
+  } catch {
+    return null
+  }
+}
+
+// Space on disk.
+
+const FILES = ['footman.db', 'footman.db-wal', 'journal.db', 'journal.db-wal']
+
+export function storageFamilies(dataDirectory: string): MetricFamily[] {
+  return [
+    gauge(
+      'footman_database_size_bytes',
+      'Databases in the data directory, with what is not merged into them yet.',
+      () =>
+        FILES.reduce(
+          (sum, file) => sum + (statSync(join(dataDirectory, file), { throwIfNoEntry: false })?.size ?? 0),
+          0,
+        ),
+    ),
+    gauge('footman_disk_free_bytes', 'Free on the disk of the data directory.', () => freeBytes(dataDirectory)),
+  ]
+}
+
+/** Null where the system does not offer it. */
+function freeBytes(directory: string): number | null {
+  try {
+    const { bavail, bsize } = statfsSync(directory)
+    return bavail * bsize
   } catch {
     return null
   }

@@ -1,7 +1,14 @@
 /** Tasks and their executions: how many ended how, how long they took, how each stands, what was done about failures. */
-import { byLabel, counter, gauges, histogram } from './family.ts'
-import { createCounter, createDistributions } from './series.ts'
-import type { MetricFamily, Series } from './types.ts'
+import {
+  byLabel,
+  counter,
+  createCounter,
+  createDistributions,
+  gauges,
+  histogram,
+  type MetricFamily,
+  type Series,
+} from './families.ts'
 
 /** Seconds; for runs of tasks. */
 const RUN_SECONDS = [1, 5, 15, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 14_400] as const
@@ -32,7 +39,7 @@ export interface TaskMetrics {
   /** An execution has ended, or its times have become known. */
   onEnded(execution: EndedReport, news: { readonly isNew: boolean; readonly isMeasured: boolean }): void
   /** All tasks that wait or run. */
-  onLook(tasks: readonly LiveReport[]): void
+  onLiveTasks(tasks: readonly LiveReport[]): void
   onRetry(result: string): void
   onWatchdog(outcome: string): void
   readonly families: readonly MetricFamily[]
@@ -115,7 +122,7 @@ export function createTaskMetrics(
       if (isMeasured && runMs !== null) runs.observe({ type }, runMs / 1000)
       if (isMeasured && queueMs !== null) queues.observe({ type }, queueMs / 1000)
     },
-    onLook(tasks) {
+    onLiveTasks(tasks) {
       live = tasks
     },
     onRetry: (result) => retries.add({ result }),

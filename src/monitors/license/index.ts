@@ -22,7 +22,7 @@ export interface LicenseMonitors {
   readonly clients: Service
 }
 
-/** Licences concern the whole repository, whoever else Footman asks as. */
+/** Licences concern the whole repository, so requests about them have a user of their own. */
 const IDENTITY = { name: 'X-Qlik-User', value: 'UserDirectory=Internal; UserId=sa_repository' }
 
 interface Job {

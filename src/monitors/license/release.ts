@@ -1,12 +1,17 @@
-/** Gives access licences back that nobody has used for a while. */
+/** Releases access licences that have not been used for a while. */
 import type { Clock, Logger } from '../../platform/types.ts'
 import { reasonOf } from '../../qlik/qrs/failure.ts'
-import { type AccessLicense, LICENSE_TYPES, type LicenseClient, type LicenseType } from '../../qlik/qrs/licenses.ts'
-import type { QlikSenseLicenseConfig } from '../config-license.ts'
+import {
+  type AccessLicense,
+  LICENSE_TYPES,
+  type LicenseClient,
+  type LicenseType,
+  type LicenseUser,
+} from '../../qlik/qrs/licenses.ts'
+import type { QlikSenseLicenseConfig } from '../config.ts'
 import { tagsOf, type WritePoints } from '../types.ts'
-import { DAY_MS, type Idle, idleOf, isCandidate, reasonToKeep } from './rules.ts'
 
-export interface LicenseReleaseDeps {
+interface LicenseReleaseDeps {
   readonly licenses: Pick<LicenseClient, 'unusedSince' | 'user' | 'release'>
   readonly clock: Clock
   readonly log: Logger
@@ -14,7 +19,7 @@ export interface LicenseReleaseDeps {
   readonly writePoints: WritePoints | null
 }
 
-export interface LicenseReleaseSettings
+interface LicenseReleaseSettings
   extends Pick<QlikSenseLicenseConfig['licenseRelease'], 'dryRun' | 'neverRelease' | 'licenseType' | 'destination'> {
   /** Most licences that one run gives back, of all types together; 0 = no limit. */
   readonly maxPerRun: number
@@ -22,7 +27,7 @@ export interface LicenseReleaseSettings
 
 type Fate = 'kept' | 'released' | 'failed' | 'left'
 
-/** What one run does with the licences of one type. */
+/** One run over the licences of one type. */
 interface Turn {
   readonly type: LicenseType
   readonly label: string
@@ -127,3 +132,112 @@ export function createLicenseRelease(
     }
   }
 }
+
+// Rules: which access licences are released. In doubt a licence is kept, since keeping one too many costs less than
+// taking one that is needed.
+
+export type NeverRelease = QlikSenseLicenseConfig['licenseRelease']['neverRelease']
+
+export const DAY_MS = 86_400_000
+/** QRS writes "never" as a date in 1753. */
+const NEVER_BEFORE = Date.UTC(1754, 0)
+
+interface Idle {
+  /** Milliseconds since the last use, or since it was given out if that was later. */
+  readonly ms: number
+  readonly days: number
+  readonly neverUsed: boolean
+}
+
+/** The time since its last use; null when that is unknown. */
+export function idleOf({ lastUsed, createdDate }: AccessLicense, now: number): Idle | null {
+  const used = timeOf(lastUsed)
+  const created = timeOf(createdDate)
+  // A date that is there and cannot be read says nothing about when it was used.
+  if (used === 'unreadable' || created === 'unreadable' || (used === null && created === null)) return null
+  const ms = now - Math.max(used ?? 0, created ?? 0)
+  return { ms, days: Math.floor(ms / DAY_MS), neverUsed: used === null }
+}
+
+function timeOf(text: string): number | null | 'unreadable' {
+  if (text === '') return null
+  const time = Date.parse(text)
+  if (Number.isNaN(time)) return 'unreadable'
+  return time < NEVER_BEFORE ? null : time
+}
+
+/** Not in quarantine, and not used for the whole of the time. */
+export function isCandidate(license: AccessLicense, thresholdDays: number, now: number): boolean {
+  if (license.quarantined || !(thresholdDays >= 1)) return false
+  const idle = idleOf(license, now)
+  return idle !== null && idle.ms >= thresholdDays * DAY_MS
+}
+
+/**
+ * Why the licence of this user stays; null = it is given back. The first rule that holds gives the reason. `license`
+ * and `user` name the same person; either name protects.
+ */
+export function reasonToKeep(license: AccessLicense, user: LicenseUser, rules: NeverRelease): string | null {
+  for (const rule of RULES) {
+    const reason = rule(user, rules, license)
+    if (reason !== null) return reason
+  }
+  return null
+}
+
+type Rule = (user: LicenseUser, rules: NeverRelease, license: AccessLicense) => string | null
+
+const RULES: readonly Rule[] = [
+  (user, _, license) =>
+    namesOf(user, license).some((name) => isSame(name.userDirectory, 'INTERNAL') && /^sa_/i.test(name.userId.trim()))
+      ? 'User is an internal account of Qlik Sense'
+      : null,
+  (user, rules, license) =>
+    rules.user.some(({ userDir, userId }) =>
+      namesOf(user, license).some((name) => isSame(name.userDirectory, userDir) && isSame(name.userId, userId)),
+    )
+      ? 'User is in the neverRelease.user list'
+      : null,
+  (user, rules) => {
+    const tag = user.tags.find((name) => rules.tag.some((listed) => isSame(listed, name)))
+    return tag === undefined ? null : `User tagged with '${tag}', which is in the neverRelease.tag list`
+  },
+  (user, rules) => {
+    const found = user.customProperties.find((property) =>
+      rules.customProperty.some(({ name, value }) => isSame(name, property.name) && isSame(value, property.value)),
+    )
+    if (!found) return null
+    return `User has custom property '${found.name}' set to '${found.value}', which is in the neverRelease.customProperty list`
+  },
+  (user, rules, license) => {
+    const found = namesOf(user, license).find(({ userDirectory }) =>
+      rules.userDirectory.some((listed) => isSame(listed, userDirectory)),
+    )
+    if (!found) return null
+    return `User's user directory is '${found.userDirectory}', which is in the neverRelease.userDirectory list`
+  },
+  flagRule('inactive', 'inactive', ({ inactive }) => inactive),
+  flagRule('blocked', 'blocked', ({ blacklisted }) => blacklisted),
+  flagRule('removedExternally', 'removedExternally', ({ removedExternally }) => removedExternally),
+]
+
+/** `yes` protects those whose flag is set, `no` those whose flag is not; a flag that QRS does not name protects too. */
+function flagRule(
+  setting: 'inactive' | 'blocked' | 'removedExternally',
+  name: string,
+  flagOf: (user: LicenseUser) => boolean | null,
+): Rule {
+  return (user, rules) => {
+    const wanted = rules[setting].trim().toLowerCase()
+    if (wanted !== 'yes' && wanted !== 'no') return null
+    const flag = flagOf(user)
+    if (flag === null) return `User has ${name} status unknown`
+    return flag === (wanted === 'yes') ? `User has ${name} status '${flag}'` : null
+  }
+}
+
+type Name = { readonly userDirectory: string; readonly userId: string }
+
+const namesOf = (user: LicenseUser, license: AccessLicense): readonly Name[] =>
+  license.user ? [user, license.user] : [user]
+const isSame = (a: string, b: string): boolean => a.trim().toLowerCase() === b.trim().toLowerCase()

@@ -2,12 +2,11 @@
 import type { LicenseDetails } from '../../events/types.ts'
 import type { Clock, Logger } from '../../platform/types.ts'
 import { reasonOf } from '../../qlik/qrs/failure.ts'
-import type { LicenseClient } from '../../qlik/qrs/licenses.ts'
-import type { QlikSenseLicenseConfig } from '../config-license.ts'
+import type { LicenseClient, ServerLicense } from '../../qlik/qrs/licenses.ts'
+import type { QlikSenseLicenseConfig } from '../config.ts'
 import { type EmitMonitorEvent, tagsOf, type WritePoints } from '../types.ts'
-import { licenseDetails } from './expiry.ts'
 
-export interface ServerLicenseMonitorDeps {
+interface ServerLicenseMonitorDeps {
   readonly licenses: Pick<LicenseClient, 'server'>
   readonly emit: EmitMonitorEvent
   readonly clock: Clock
@@ -18,7 +17,7 @@ export interface ServerLicenseMonitorDeps {
   readonly onState: (details: LicenseDetails) => void
 }
 
-export interface ServerLicenseMonitorSettings
+interface ServerLicenseMonitorSettings
   extends Pick<QlikSenseLicenseConfig['serverLicenseMonitor'], 'alert' | 'destination'> {
   /** Host of the repository service: what the events are about. */
   readonly host: string
@@ -26,7 +25,7 @@ export interface ServerLicenseMonitorSettings
 
 const LABEL = '[QSEOW] QLIK SENSE SERVER LICENSE'
 
-/** One look; nothing that a destination does keeps the others from being told. */
+/** One check; a failing destination does not affect the others. */
 export function createServerLicenseMonitor(
   deps: ServerLicenseMonitorDeps,
   settings: ServerLicenseMonitorSettings,
@@ -63,7 +62,7 @@ function say(log: Logger, { expired, expiryDate, daysRemaining }: LicenseDetails
   const date = expiryDate?.slice(0, 10)
   if (date === undefined) {
     if (expired) log.warn(`${LABEL}: Qlik Sense server license has expired!`)
-    else log.info(`${LABEL}: The license tells no expiry date`)
+    else log.info(`${LABEL}: The license names no expiry date`)
     return
   }
   const write = (text: string) => (isNear ? log.warn(`${LABEL}: ${text}`) : log.info(`${LABEL}: ${text}`))
@@ -85,3 +84,34 @@ function point(details: LicenseDetails, tags: Readonly<Record<string, string>>, 
     time,
   }
 }
+
+const DAY_MS = 86_400_000
+
+/**
+ * The end of the server licence by the data of QRS. The earliest of the `Valid To:` lines counts; without a readable one
+ * the licence has no end, and no alert is sent. `daysRemaining` is 0 during the first day after the end and negative later.
+ */
+export function licenseDetails({ isExpired, keyDetails }: ServerLicense, now: number): LicenseDetails {
+  const ends = keyDetails.split(/[\r\n]+/).flatMap((line) => endIn(line) ?? [])
+  if (ends.length === 0) return { kind: 'license', expired: isExpired, expiryDate: null, daysRemaining: null }
+  const end = Math.min(...ends)
+  return {
+    kind: 'license',
+    expired: isExpired || end < now,
+    expiryDate: new Date(end).toISOString(),
+    // Never -0.
+    daysRemaining: Math.ceil((end - now) / DAY_MS) || 0,
+  }
+}
+
+/** Milliseconds since 1970; null when the line names no end. Without a zone the time is UTC. */
+function endIn(line: string): number | null {
+  const text = /Valid To:(.*)$/i.exec(line)?.[1]?.trim()
+  if (!text) return null
+  const isIso = /^(\d{4}-\d{2}-\d{2})(?:[T ](\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?)\s*(Z|[+-]\d{2}:?\d{2})?)?$/i.exec(text)
+  if (isIso) return valid(Date.parse(`${isIso[1]}T${isIso[2] ?? '00:00'}${isIso[3] ?? 'Z'}`))
+  const hasZone = /(?:GMT|UTC|Z|[+-]\d{2}:?\d{2})$/i.test(text)
+  return valid(Date.parse(hasZone ? text : `${text} UTC`))
+}
+
+const valid = (time: number): number | null => (Number.isNaN(time) ? null : time)

@@ -3,7 +3,7 @@ import type { InfluxPoint } from '../../metrics/influxdb/types.ts'
 import type { Clock, Logger } from '../../platform/types.ts'
 import { reasonOf } from '../../qlik/qrs/failure.ts'
 import type { AccessTypeOverview, LicenseClient } from '../../qlik/qrs/licenses.ts'
-import type { QlikSenseLicenseConfig } from '../config-license.ts'
+import type { QlikSenseLicenseConfig } from '../config.ts'
 import { tagsOf, type WritePoints } from '../types.ts'
 
 export interface LicenseUsage {

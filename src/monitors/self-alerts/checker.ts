@@ -1,12 +1,12 @@
-/** Looks at every condition every few seconds, raises an alert when one begins to hold and clears it when it ends. */
+/** Checks every condition every few seconds, raises an alert when one begins to hold and clears it when it ends. */
 import type { EventDetails } from '../../events/types.ts'
 import type { GroupWriter } from '../../platform/group-commit.ts'
-import type { Database } from '../../platform/sqlite.ts'
+import type { Database, Migration } from '../../platform/sqlite.ts'
+import { storedJson } from '../../platform/stored-json.ts'
 import type { Clock, Logger, Service } from '../../platform/types.ts'
-import { deleteRaised, loadRaised, type Raised, saveRaised } from './store.ts'
 import type { Condition, Finding, SelfCode } from './types.ts'
 
-export interface SelfEvent {
+interface SelfEvent {
   readonly source: 'self'
   readonly type: 'self'
   readonly outcome: 'raised' | 'cleared'
@@ -15,7 +15,7 @@ export interface SelfEvent {
   readonly details: EventDetails
 }
 
-export interface CheckerDeps {
+interface CheckerDeps {
   readonly db: Database
   readonly writer: GroupWriter
   readonly clock: Clock
@@ -24,7 +24,7 @@ export interface CheckerDeps {
   readonly conditions: readonly Condition[]
 }
 
-export interface CheckerSettings {
+interface CheckerSettings {
   /** Name of this node, the host of its events. */
   readonly host: string
   /** Default 3 s. */
@@ -32,7 +32,7 @@ export interface CheckerSettings {
 }
 
 export interface SelfAlerts extends Service {
-  /** Looks at once; for tests. */
+  /** Checks at once; for tests. */
   check(): Promise<void>
 }
 
@@ -41,7 +41,7 @@ export function createChecker(deps: CheckerDeps, settings: CheckerSettings): Sel
   const raised = loadRaised(db)
   let timer: ReturnType<typeof setInterval> | undefined
   let checking: Promise<void> | null = null
-  /** What stands in the log already while it cannot be stored, or looked at. */
+  /** The last logged text of a condition that cannot be stored or checked. */
   const written = new Map<SelfCode, string>()
 
   async function lookAt(condition: Condition): Promise<void> {
@@ -72,7 +72,7 @@ export function createChecker(deps: CheckerDeps, settings: CheckerSettings): Sel
     raised.delete(code)
   }
 
-  /** One more, or one less: told in the log alone, as the alert still stands. */
+  /** A subject more or less: only logged, as the alert still stands. */
   async function change(code: SelfCode, before: Raised, subjects: Raised['subjects']): Promise<void> {
     for (const [subject, { text }] of Object.entries(subjects)) {
       if (!(subject in before.subjects)) log.error(`SELF ${code}: ${text}`)
@@ -101,11 +101,11 @@ export function createChecker(deps: CheckerDeps, settings: CheckerSettings): Sel
     }
   }
 
-  /** What cannot be told now is told at a later look. */
+  /** The next check tries again. */
   function failed(code: SelfCode, reason: string): void {
     if (written.get(code) === reason) return
     written.set(code, reason)
-    log.error(`SELF ${code}: It cannot be told or looked at now: ${reason}`)
+    log.error(`SELF ${code}: It cannot be checked or reported now: ${reason}`)
   }
 
   function check(): Promise<void> {
@@ -129,7 +129,7 @@ export function createChecker(deps: CheckerDeps, settings: CheckerSettings): Sel
   }
 }
 
-/** What is bad now, and what was and is not known to be over. */
+/** The subjects that are bad now, and those that were bad and are not known to be good. */
 function updated(
   before: Raised['subjects'],
   findings: readonly Finding[],
@@ -161,4 +161,46 @@ function duration(ms: number): string {
   if (minutes < 1) return 'less than a minute'
   if (minutes < 120) return minutes === 1 ? '1 minute' : `${minutes} minutes`
   return `${Math.round(minutes / 60)} hours`
+}
+
+/** Which self-alerts are raised, so that a restart neither raises nor clears one a second time. */
+export const selfAlertMigrations: readonly Migration[] = [
+  {
+    name: 'self-alerts-001',
+    sql: `CREATE TABLE self_alert (
+        code TEXT PRIMARY KEY,
+        raised_at INTEGER NOT NULL,
+        subjects TEXT NOT NULL
+      ) WITHOUT ROWID;`,
+  },
+]
+
+interface RaisedSubject {
+  readonly text: string
+  /** When it was seen the last time, milliseconds since 1970. */
+  readonly at: number
+}
+
+interface Raised {
+  readonly raisedAt: number
+  /** By subject; never empty. */
+  readonly subjects: Readonly<Record<string, RaisedSubject>>
+}
+
+function loadRaised(db: Database): Map<SelfCode, Raised> {
+  const rows = db.all<{ code: SelfCode; raised_at: number; subjects: string }>('SELECT * FROM self_alert')
+  return new Map(
+    rows.flatMap(({ code, raised_at: raisedAt, subjects: stored }): [SelfCode, Raised][] => {
+      const subjects = storedJson<Raised['subjects'] | null>(stored, null)
+      return subjects ? [[code, { raisedAt, subjects }]] : []
+    }),
+  )
+}
+
+function saveRaised(db: Database, code: SelfCode, { raisedAt, subjects }: Raised): void {
+  db.run('INSERT OR REPLACE INTO self_alert VALUES (?, ?, ?)', code, raisedAt, JSON.stringify(subjects))
+}
+
+function deleteRaised(db: Database, code: SelfCode): void {
+  db.run('DELETE FROM self_alert WHERE code = ?', code)
 }

@@ -1,4 +1,4 @@
-/** Footman's alerts about itself: what each condition measures, and which observers feed the others. */
+/** Footman's alerts about itself: the conditions, the values they measure, and the observers that feed the others. */
 import { statfs } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import type { EventEmitter } from '../../events/emit.ts'
@@ -19,6 +19,9 @@ import {
   backlogGrowing,
   certificateExpiring,
   certificateInvalid,
+  createHappened,
+  createOutages,
+  createReported,
   type DiskSpace,
   descriptorsLow,
   diskLow,
@@ -26,9 +29,7 @@ import {
   type Part,
   storageTrouble,
   tasksUnverified,
-} from './measured.ts'
-import { createOutages } from './outage.ts'
-import { createHappened, createReported } from './reported.ts'
+} from './conditions.ts'
 
 export interface SelfAlertsDeps {
   readonly db: Database
@@ -63,7 +64,7 @@ export interface SelfAlertsSettings {
   }
 }
 
-/** What the self-alerts have to know of a delivery. */
+/** The part of a delivery change that the self-alerts use. */
 interface ObservedDelivery {
   readonly destination: string
   readonly state: string

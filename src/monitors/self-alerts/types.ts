@@ -1,4 +1,4 @@
-/** What Footman says about itself. */
+/** Conditions of Footman's alerts about itself. */
 
 export const SELF_CODES = [
   'BACKLOG_GROWING',
@@ -21,8 +21,8 @@ export const SELF_CODES = [
 export type SelfCode = (typeof SELF_CODES)[number]
 
 /**
- * One thing that a condition has looked at, like one destination of several; `subject` is empty where there is only one.
- * What a look does not mention is not known (yet) and stays as it was. `gone` = it is not in the configuration any more.
+ * One subject that a condition has checked, like one destination of several; `subject` is empty where there is only one.
+ * A subject that a check does not mention is unknown and keeps its state. `gone` = it is no longer in the configuration.
  */
 export type Finding =
   | { readonly subject: string; readonly state: 'bad'; readonly text: string }
@@ -30,8 +30,8 @@ export type Finding =
 
 export interface Condition {
   readonly code: SelfCode
-  /** What is wrong goes on for so long after it was seen the last time, in milliseconds; default 0. */
+  /** A problem ends so long after it was found the last time, in milliseconds; default 0. */
   readonly lastsMs?: number
-  /** What holds now; `raised` are the subjects about which was told. Called every few seconds, so it must be cheap. */
+  /** The findings now; `raised` = subjects of the alert that stands. Called every few seconds, so it must be cheap. */
   look(now: number, raised: readonly string[]): readonly Finding[] | Promise<readonly Finding[]>
 }

@@ -1,17 +1,17 @@
-/** What a new look at a service means, given what was known: a pure function. */
+/** State machine of a service: from the known state and a new observation to the next state and the change to report. */
 import type { EventOutcome } from '../../events/types.ts'
 import type { ServiceStatus } from './types.ts'
 
-/** Where a service stands for those who are told; states on the way from one to another are not among them. */
+/** The reported states of a service; transitional states are not among them. */
 export type KnownState = 'RUNNING' | 'STOPPED' | 'PAUSED' | 'UNREACHABLE' | 'NOT_FOUND'
 
-/** What a look at a service has shown. */
+/** The result of one check of a service. */
 export type Observation = ServiceStatus | 'UNREACHABLE' | 'NOT_FOUND'
 
 export interface ServiceMemory {
   /** Null until the service has been read for the first time. */
   readonly state: KnownState | null
-  /** Looks in a row that were in vain for the same reason. */
+  /** Failed checks in a row with the same reason. */
   readonly failed: { readonly as: 'UNREACHABLE' | 'NOT_FOUND'; readonly times: number } | null
 }
 
@@ -24,7 +24,7 @@ export interface ServiceChange {
 
 export interface Step {
   readonly memory: ServiceMemory
-  /** What people are told; null = nothing. */
+  /** The change to report; null = none. */
   readonly change: ServiceChange | null
 }
 
@@ -38,7 +38,7 @@ export interface MachineSettings {
 export const NOTHING_KNOWN: ServiceMemory = { state: null, failed: null }
 
 export function step(memory: ServiceMemory, seen: Observation, settings: MachineSettings): Step {
-  if (seen === 'UNREACHABLE' || seen === 'NOT_FOUND') return inVain(memory, seen, settings)
+  if (seen === 'UNREACHABLE' || seen === 'NOT_FOUND') return afterFailure(memory, seen, settings)
   const { state } = memory
   if (seen !== 'RUNNING' && seen !== 'STOPPED' && seen !== 'PAUSED') return { memory: settled(state), change: null }
   const isNews = seen !== state && (state !== null || seen === 'STOPPED')
@@ -48,7 +48,7 @@ export function step(memory: ServiceMemory, seen: Observation, settings: Machine
 
 const settled = (state: KnownState | null): ServiceMemory => ({ state, failed: null })
 
-function inVain(memory: ServiceMemory, as: 'UNREACHABLE' | 'NOT_FOUND', settings: MachineSettings): Step {
+function afterFailure(memory: ServiceMemory, as: 'UNREACHABLE' | 'NOT_FOUND', settings: MachineSettings): Step {
   const times = memory.failed?.as === as ? memory.failed.times + 1 : 1
   const failed = { as, times }
   const isNews = settings.unreachableAlert && times >= settings.unreachableChecks && memory.state !== as

@@ -1,14 +1,20 @@
-/** Watches services: looks at every host by itself, tells what has changed, and reports every state at every look. */
+/** Watches services: checks each host on its own, sends events about changes, and reports every state at every check. */
 import type { ServiceDetails } from '../../events/types.ts'
+import type { InfluxPoint } from '../../metrics/influxdb/types.ts'
 import type { Clock, Logger } from '../../platform/types.ts'
 import type { EmitMonitorEvent, WritePoints } from '../types.ts'
-import { type MachineSettings, type Observation, type ServiceChange, step } from './machine.ts'
-import { detailsOf, servicePoint, stateNow } from './report.ts'
+import { type MachineSettings, type Observation, type ServiceChange, type ServiceMemory, step } from './machine.ts'
 import type { ServiceStateStore } from './store.ts'
-import type { ServiceAnswer, ServiceReader } from './types.ts'
-import { type MonitoredHost, type WatchedHost, type WatchedService, watchedHosts } from './watched.ts'
+import {
+  SERVICE_STATUSES,
+  type ServiceAnswer,
+  type ServiceInfo,
+  type ServiceReader,
+  type ServiceStatus,
+  START_TYPES,
+} from './types.ts'
 
-export interface ServiceMonitorDeps {
+interface ServiceMonitorDeps {
   readonly reader: ServiceReader
   readonly store: ServiceStateStore
   readonly emit: EmitMonitorEvent
@@ -25,11 +31,11 @@ export interface ServiceMonitorDeps {
   readonly tellLatest: (eventIds: readonly string[]) => Promise<boolean>
 }
 
-export interface ServiceMonitorSettings extends MachineSettings {
+interface ServiceMonitorSettings extends MachineSettings {
   readonly monitor: readonly MonitoredHost[]
 }
 
-export interface ServiceMonitor {
+interface ServiceMonitor {
   /** Says what is watched and what cannot be, and remembers what was known; to be called once, before the first look. */
   prepare(): Promise<void>
   /** One for each host that can be asked: hosts never wait for one another. Not to be called while it runs. */
@@ -202,3 +208,108 @@ export function createServiceMonitor(deps: ServiceMonitorDeps, settings: Service
 }
 
 const textOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
+
+// The services to watch, from the configuration.
+
+interface WatchedService {
+  readonly host: string
+  /** As configured; Windows does not mind the case of its letters. */
+  readonly name: string
+  readonly friendlyName: string
+  memory: ServiceMemory
+  /** The state at the last check; null when it failed, and before the first one. */
+  status: ServiceStatus | null
+  /** Its description as last read. */
+  info: ServiceInfo | null
+  /** When that was read, milliseconds since 1970. */
+  infoAt: number
+  /** Why the last check failed, and why the description could not be read: logged once. */
+  problem: string
+  infoProblem: string
+}
+
+interface WatchedHost {
+  readonly host: string
+  readonly services: readonly WatchedService[]
+}
+
+interface MonitoredHost {
+  readonly host: string
+  readonly services: readonly { readonly name: string; readonly friendlyName: string }[]
+}
+
+/** Entries of the same host are joined, services that are listed twice are watched once. */
+function watchedHosts(monitor: readonly MonitoredHost[]): WatchedHost[] {
+  const hosts = new Map<string, { host: string; services: Map<string, WatchedService> }>()
+  for (const { host, services } of monitor) {
+    const key = host.toLowerCase()
+    const entry = hosts.get(key) ?? { host, services: new Map<string, WatchedService>() }
+    hosts.set(key, entry)
+    for (const { name, friendlyName } of services) {
+      if (name === '' || entry.services.has(name.toLowerCase())) continue
+      entry.services.set(name.toLowerCase(), {
+        host: entry.host,
+        name,
+        friendlyName: friendlyName || name,
+        memory: { state: null, failed: null },
+        status: null,
+        info: null,
+        infoAt: 0,
+        problem: '',
+        infoProblem: '',
+      })
+    }
+  }
+  return [...hosts.values()].flatMap(({ host, services }) =>
+    host !== '' && services.size > 0 ? [{ host, services: [...services.values()] }] : [],
+  )
+}
+
+// The state of a service as an event, a point and a number.
+
+/** The state as read, or the reported reason why there is none; null while a service has not been read. */
+function stateNow({ status, memory }: WatchedService): string | null {
+  if (status !== null) return status
+  const { state } = memory
+  return state === 'UNREACHABLE' || state === 'NOT_FOUND' ? state : null
+}
+
+function detailsOf(service: WatchedService, status: string, previousStatus: string): ServiceDetails {
+  const { name, friendlyName, info } = service
+  return {
+    kind: 'service',
+    serviceName: name,
+    displayName: info?.displayName || name,
+    friendlyName,
+    status,
+    previousStatus,
+    startType: info?.startType ?? '',
+    exePath: info?.exePath ?? '',
+    dependencies: info?.dependencies ?? [],
+  }
+}
+
+/** STOPPED 1 to PAUSED 7; -1 for what Windows has no number for. */
+export function stateNumber(state: string): number {
+  const index = SERVICE_STATUSES.indexOf(state as ServiceStatus)
+  return index === -1 ? -1 : index + 1
+}
+
+function servicePoint(host: string, details: ServiceDetails, time: number): InfluxPoint {
+  return {
+    measurement: 'win_service_state',
+    tags: {
+      host,
+      service_name: details.serviceName,
+      display_name: details.displayName,
+      friendly_name: details.friendlyName,
+    },
+    fields: {
+      state_num: stateNumber(details.status),
+      state_text: details.status,
+      startup_mode_num: (START_TYPES as readonly string[]).indexOf(details.startType),
+      startup_mode_text: details.startType || null,
+    },
+    time,
+  }
+}

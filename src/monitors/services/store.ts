@@ -1,4 +1,4 @@
-/** What was last known about each service: a restart of Footman neither repeats an alert nor misses a change. */
+/** The last known state of each service, so that a restart of Footman neither repeats an alert nor misses a change. */
 import type { GroupWriter } from '../../platform/group-commit.ts'
 import type { Database, Migration } from '../../platform/sqlite.ts'
 import type { KnownState } from './machine.ts'

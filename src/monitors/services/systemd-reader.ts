@@ -1,8 +1,7 @@
 /** Units of systemd on this machine, watched like services of Windows. */
 import { hostname } from 'node:os'
 import type { RunCommand } from '../../platform/command.ts'
-import { type DescribedUnit, parseUnits, UNIT_PROPERTIES } from './systemd-output.ts'
-import type { ServiceReader } from './types.ts'
+import type { ServiceInfo, ServiceReader, ServiceStatus, StartType } from './types.ts'
 
 const TIMEOUT_MS = 30_000
 const THIS_MACHINE = ['localhost', '127.0.0.1']
@@ -13,7 +12,7 @@ export function createSystemdReader(deps: { readonly run: RunCommand }): Service
     const { code, stdout, stderr } = await deps.run('systemctl', args, { timeoutMs: TIMEOUT_MS, signal })
     const units = parseUnits(stdout)
     if (units.length === names.length) return units
-    throw new Error(stderr.trim().split('\n')[0] || `systemctl ended with ${code} and told nothing of use`)
+    throw new Error(stderr.trim().split('\n')[0] || `systemctl ended with ${code} and printed nothing of use`)
   }
 
   return {
@@ -40,5 +39,62 @@ function isThisMachine(host: string): boolean {
 
 const INVALID = 'Service name is invalid'
 
-/** One that is none would make `systemctl` refuse the others as well. */
+/** An invalid name would make `systemctl` refuse the others as well. */
 const isUnitName = (name: string): boolean => /^[\w@.:\\-]{1,256}$/.test(name)
+
+// Output of `systemctl show`: a block of `Key=value` lines for each unit, in the order in which they were named.
+
+interface DescribedUnit extends ServiceInfo {
+  /** Null when there is no such unit. */
+  readonly status: ServiceStatus | null
+}
+
+/** The properties that are asked for. */
+const UNIT_PROPERTIES = ['LoadState', 'ActiveState', 'UnitFileState', 'Description', 'ExecStart', 'Requires']
+
+const STATUSES: Readonly<Record<string, ServiceStatus>> = {
+  active: 'RUNNING',
+  reloading: 'RUNNING',
+  refreshing: 'RUNNING',
+  inactive: 'STOPPED',
+  failed: 'STOPPED',
+  maintenance: 'STOPPED',
+  activating: 'START_PENDING',
+  deactivating: 'STOP_PENDING',
+}
+
+const START_TYPES: Readonly<Record<string, StartType>> = {
+  enabled: 'Automatic',
+  'enabled-runtime': 'Automatic',
+  linked: 'Manual',
+  static: 'Manual',
+  indirect: 'Manual',
+  generated: 'Automatic',
+  disabled: 'Manual',
+  masked: 'Disabled',
+  'masked-runtime': 'Disabled',
+}
+
+export function parseUnits(output: string): DescribedUnit[] {
+  return output
+    .replaceAll('\r', '')
+    .split(/\n\n+/)
+    .filter((block) => block.trim() !== '')
+    .map(describedUnit)
+}
+
+function describedUnit(block: string): DescribedUnit {
+  const properties = new Map<string, string>()
+  for (const line of block.split('\n')) {
+    const at = line.indexOf('=')
+    if (at > 0 && !properties.has(line.slice(0, at))) properties.set(line.slice(0, at), line.slice(at + 1))
+  }
+  const of = (name: string) => properties.get(name) ?? ''
+  return {
+    status: of('LoadState') === 'not-found' ? null : (STATUSES[of('ActiveState')] ?? null),
+    displayName: of('Description'),
+    startType: START_TYPES[of('UnitFileState')] ?? '',
+    exePath: /argv\[\]=(.*?) ; /.exec(of('ExecStart'))?.[1] ?? '',
+    dependencies: of('Requires').split(' ').filter(Boolean),
+  }
+}

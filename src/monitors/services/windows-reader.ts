@@ -1,15 +1,21 @@
 /**
  * Windows services, local and remote, read with `sc.exe`; with PowerShell where `sc.exe` cannot be started. One command
- * tells the states of all services of a host.
+ * reads the states of all services of a host.
  */
 import { CommandError, type RunCommand } from '../../platform/command.ts'
-import { type DescribedService, parsePowerShell } from './powershell-output.ts'
-import { failureNumber, failureText, parseConfig, parseQuery } from './sc-output.ts'
-import type { ServiceAnswer, ServiceInfo, ServiceReader } from './types.ts'
+import {
+  SERVICE_STATUSES,
+  type ServiceAnswer,
+  type ServiceInfo,
+  type ServiceReader,
+  type ServiceStatus,
+  type StartType,
+  statusOfNumber,
+} from './types.ts'
 
 export interface WindowsReaderDeps {
   readonly run: RunCommand
-  /** `C:\Windows`: only programs from there are run, whatever lies in the working directory. Absent = as PATH says. */
+  /** `C:\Windows`: only programs from there are run, not those of the working directory. Absent = as PATH says. */
   readonly systemRoot?: string | undefined
 }
 
@@ -63,7 +69,7 @@ function scReader(run: RunCommand): ServiceReader {
     const { output, failure } = await sc(host, ['query', checkedName(name)], signal)
     if (failure === NO_SUCH_SERVICE) return null
     if (failure !== null) return new Error(failureText(output))
-    return parseQuery(output)[0]?.status ?? new Error(`sc.exe told no state: ${failureText(output)}`)
+    return parseQuery(output)[0]?.status ?? new Error(`sc.exe printed no state: ${failureText(output)}`)
   }
 
   return {
@@ -74,7 +80,7 @@ function scReader(run: RunCommand): ServiceReader {
       if (listed.size === 0 && failure !== null) throw new Error(failureText(output))
       const answers = new Map<string, ServiceAnswer>()
       for (const name of names) {
-        // What the list leaves out, because it was cut or hides it, is asked for by name.
+        // A service that the list leaves out, because it was cut or hides it, is read by name.
         const status = listed.get(name.toLowerCase())
         answers.set(name, status ?? (await one(() => stateOf(host, name, signal))))
       }
@@ -145,3 +151,153 @@ function checkedName(name: string): string {
 
 const quoted = (text: string): string => `'${text.replaceAll("'", "''")}'`
 const isSame = (a: string, b: string): boolean => a.toLowerCase() === b.toLowerCase()
+
+// Output of `sc.exe`. Labels are translated on localised Windows, so values are found by position and by number: a
+// service begins with a line that is not indented, its values follow as indented `label : value` lines.
+
+interface ListedService {
+  readonly name: string
+  /** Null when the number is not known. */
+  readonly status: ServiceStatus | null
+}
+
+interface Block {
+  /** Values of the lines that are not indented: name, and display name in lists. */
+  readonly heads: string[]
+  /** Values of the indented lines, each with its continuation lines. */
+  readonly values: string[][]
+}
+
+/** Position of the values below a service. */
+const STATE = 1
+const CONFIG = { startType: 1, path: 3, displayName: 6, dependencies: 7 } as const
+
+const SC_START_TYPES: readonly StartType[] = ['Boot', 'System', 'Automatic', 'Manual', 'Disabled']
+
+/** `sc query`, of one service or of all. */
+export function parseQuery(output: string): ListedService[] {
+  return blocksOf(output).flatMap(({ heads, values }) => {
+    const [name] = heads
+    return name && values.length > STATE ? [{ name, status: statusOfNumber(numberIn(values[STATE]![0])) }] : []
+  })
+}
+
+/** `sc qc`; null when it is no description of a service. */
+export function parseConfig(output: string): ServiceInfo | null {
+  const values = blocksOf(output)[0]?.values
+  if (!values || values.length <= CONFIG.dependencies) return null
+  const at = (index: number) => values[index]?.[0] ?? ''
+  return {
+    displayName: at(CONFIG.displayName),
+    startType: startTypeOfSc(at(CONFIG.startType)),
+    exePath: at(CONFIG.path),
+    dependencies: values[CONFIG.dependencies]!.filter((name) => name !== ''),
+  }
+}
+
+/** The number of a failure, like 1060 for a service that does not exist; null when nothing failed. */
+export function failureNumber(output: string): number | null {
+  const line = output.split(/\r?\n/).find((text) => text.startsWith('[SC]') && /\d+\s*[:.]*\s*$/.test(text))
+  const number = /(\d+)\s*[:.]*\s*$/.exec(line ?? '')?.[1]
+  return number === undefined ? null : Number(number)
+}
+
+/** Why `sc` failed, in its own words: the line with the number and the sentence below it. */
+export function failureText(output: string): string {
+  const lines = output.split(/\r?\n/).map((line) => line.trim())
+  return lines
+    .filter((line) => line !== '')
+    .slice(0, 2)
+    .join(' ')
+}
+
+function blocksOf(output: string): Block[] {
+  const blocks: Block[] = []
+  for (const line of output.split(/\r?\n/)) {
+    const [, indent, label, value] = /^(\s*)([^:]*?)\s*:(.*)$/.exec(line) ?? []
+    if (label === undefined || line.startsWith('[SC]')) continue
+    const text = value!.trim()
+    const block = blocks.at(-1)
+    if (indent === '') {
+      if (!block || block.values.length > 0) blocks.push({ heads: [text], values: [] })
+      else block.heads.push(text)
+    } else if (label !== '') block?.values.push([text])
+    else block?.values.at(-1)?.push(text)
+  }
+  return blocks
+}
+
+const numberIn = (text: string | undefined): number => Number(/^\s*(\d+)/.exec(text ?? '')?.[1] ?? Number.NaN)
+
+function startTypeOfSc(text: string): StartType {
+  const type = SC_START_TYPES[numberIn(text)] ?? ''
+  // The flag stands in brackets after the word; it is the only one there is.
+  return type === 'Automatic' && /\(.+\)/.test(text) ? 'Automatic (delayed start)' : type
+}
+
+// Output of PowerShell about services, as JSON: `Get-CimInstance Win32_Service`, `Get-Service`; one object or a list.
+
+interface DescribedService extends ServiceInfo {
+  readonly name: string
+  readonly status: ServiceStatus | null
+}
+
+type Json = Readonly<Record<string, unknown>>
+
+/** Throws when it is no JSON. Nothing at all means that there is no service. */
+export function parsePowerShell(output: string): DescribedService[] {
+  const text = output.replace(/^\uFEFF/, '').trim()
+  if (text === '') return []
+  const parsed: unknown = JSON.parse(text)
+  return (Array.isArray(parsed) ? parsed : [parsed]).filter(isObject).map(describedService)
+}
+
+function describedService(raw: Json): DescribedService {
+  const name = stringOf(raw.Name ?? raw.ServiceName)
+  return {
+    name,
+    status: statusOfPowerShell(raw.State ?? raw.Status),
+    displayName: stringOf(raw.DisplayName ?? raw.Caption) || name,
+    startType: startTypeOfPowerShell(raw.StartMode ?? raw.StartType, raw.DelayedAutoStart === true),
+    exePath: stringOf(raw.PathName ?? raw.BinaryPathName),
+    dependencies: namesIn(raw.ServicesDependedOn ?? raw.RequiredServices),
+  }
+}
+
+/** `4`, `"Running"`, `"Start Pending"`, `"StartPending"`. */
+function statusOfPowerShell(value: unknown): ServiceStatus | null {
+  if (typeof value === 'number') return statusOfNumber(value)
+  const wanted = lettersOf(value)
+  return SERVICE_STATUSES.find((status) => lettersOf(status) === wanted) ?? null
+}
+
+/** In the order of the numbers of `Get-Service`. */
+const POWERSHELL_START_TYPES: readonly (readonly [StartType, readonly string[]])[] = [
+  ['Boot', ['boot']],
+  ['System', ['system']],
+  ['Automatic', ['auto', 'automatic']],
+  ['Manual', ['manual']],
+  ['Disabled', ['disabled']],
+]
+
+function startTypeOfPowerShell(value: unknown, isDelayed: boolean): StartType {
+  const word = lettersOf(value)
+  const [type] =
+    (typeof value === 'number'
+      ? POWERSHELL_START_TYPES[value]
+      : POWERSHELL_START_TYPES.find(([, words]) => words.includes(word))) ?? []
+  if (word === 'automaticdelayedstart' || (type === 'Automatic' && isDelayed)) return 'Automatic (delayed start)'
+  return type ?? ''
+}
+
+function namesIn(value: unknown): string[] {
+  const list = Array.isArray(value) ? value : value === null || value === undefined ? [] : [value]
+  return list.map((one) => (isObject(one) ? stringOf(one.Name ?? one.ServiceName) : stringOf(one))).filter(Boolean)
+}
+
+const isObject = (value: unknown): value is Json => typeof value === 'object' && value !== null && !Array.isArray(value)
+const stringOf = (value: unknown): string => (typeof value === 'string' ? value : '')
+const lettersOf = (value: unknown): string =>
+  stringOf(value)
+    .toLowerCase()
+    .replace(/[^a-z]/g, '')

@@ -5,11 +5,11 @@ import type { EventEmitter } from '../../events/emit.ts'
 import { OUTCOMES } from '../../events/kinds.ts'
 import { lastKnownType, storeRetryRefused } from '../../events/store.ts'
 import { taskTypeOf } from '../../events/task-type.ts'
-import type { EventOutcome, EventType, TaskEvent } from '../../events/types.ts'
+import type { EventOutcome, EventType, Need, TaskEvent } from '../../events/types.ts'
 import type { GroupWriter } from '../../platform/group-commit.ts'
 import type { Database, Pruning } from '../../platform/sqlite.ts'
 import type { Clock, Logger, Service } from '../../platform/types.ts'
-import type { ExecutionReader, QrsClient, SiteReader } from '../../qlik/qrs/types.ts'
+import type { ExecutionReader, QrsClient, QrsTask, SiteReader } from '../../qlik/qrs/types.ts'
 import { createEndedReader, type History } from '../executions/history.ts'
 import { knowsTaskFromQlik, lastSuccesses } from '../executions/store.ts'
 import type { ExecutionFollower } from '../executions/types.ts'
@@ -37,6 +37,10 @@ export interface SafetyNetDeps {
     release(db: Database, eventId: string, reason: SuppressReason): void
     /** To be called when `release` was committed. */
     wake(): void
+    /** What Qlik Sense has to confirm of an end of the task before recoveries may follow from it. */
+    confirmationNeeds(taskId: string, outcome: EventOutcome): readonly Need[]
+    /** Sends the recoveries of a stored success that Qlik Sense confirms now by `task`. */
+    confirmSuccess(eventId: string, task: QrsTask): Promise<void>
   }
   readonly emitter: EventEmitter
   readonly onRetry: NonNullable<RetryRunnerDeps['onResult']>
@@ -135,6 +139,7 @@ export function createSafetyNet(deps: SafetyNetDeps, config: SafetyNetSettings, 
       site: createEndedReader({ qrs: qlik.qrs, log }),
       wants: (type, outcome, task) =>
         alerts.router.wants(type, outcome) || (retries && outcome === 'failed' && planner.applies(task)),
+      confirmSuccess: alerts.confirmSuccess,
       listenedSince: (at) => isListening && startedAt !== null && startedAt <= at,
     },
     { intervalMs: reconciler.interval, maxAlertAgeMs: reconciler.maxAlertAge },
@@ -185,7 +190,10 @@ export function createSafetyNet(deps: SafetyNetDeps, config: SafetyNetSettings, 
         if (!reconciles && event.execution === null && !event.test) setImmediate(() => measure(completed))
         return retries ? planner.plan(tx, completed) : completed
       },
-      needs: (task, outcome) => (retries ? planner.needs(task, outcome) : []),
+      needs: (task, outcome) => [
+        ...(retries ? planner.needs(task, outcome) : []),
+        ...alerts.confirmationNeeds(task.id, outcome),
+      ],
       early: {
         // Whether a failure is followed by a retry decides about its alerts. Without an id, an end that is reported twice might
         // count as two.

@@ -6,7 +6,7 @@ import { STATUS_TEXTS } from '../../qlik/qrs/status.ts'
 import type { QrsTask } from '../../qlik/qrs/types.ts'
 import type { EndedExecution, EndedOnSite, EndedReader } from '../executions/types.ts'
 import { recurringJob } from './recurring.ts'
-import { addHeardKind, heardKinds, isAnnounced, readMark, writeMark } from './store.ts'
+import { addHeardKind, claimedSuccess, heardKinds, isAnnounced, readMark, writeMark } from './store.ts'
 import type { FoundEvent, SafetyNetEvents } from './types.ts'
 
 interface ReconcilerDeps {
@@ -18,6 +18,8 @@ interface ReconcilerDeps {
   readonly history: { add(executions: readonly EndedExecution[]): Promise<void> }
   /** Whether a rule or a retry concerns such an end of the task. */
   readonly wants: (type: EventType, outcome: EventOutcome, task: QrsTask) => boolean
+  /** Sends the recoveries of a stored success that could not be confirmed when its message came. */
+  readonly confirmSuccess: (eventId: string, task: QrsTask) => Promise<void>
   readonly lost: Pick<LostMessages, 'missed'>
   /** Whether messages by UDP have been listened to since then (milliseconds since 1970). */
   readonly listenedSince: (at: number) => boolean
@@ -109,9 +111,14 @@ export function createReconciler(deps: ReconcilerDeps, settings: ReconcilerSetti
     const { outcome, taskType, stoppedAt } = execution
     if (outcome === 'skipped' || outcome === 'unknown') return false
     const type = taskType as EventType
-    if (!deps.wants(type, outcome, task) || isAnnounced(db, execution)) return false
+    if (!deps.wants(type, outcome, task)) return false
     const beganAt = execution.triggeredAt ?? execution.startedAt ?? stoppedAt
     const isOld = now - stoppedAt > settings.maxAlertAgeMs || now - beganAt > LONG_RUN_MS
+    if (isAnnounced(db, execution)) {
+      const claimed = isOld || outcome !== 'success' ? null : claimedSuccess(db, execution)
+      if (claimed !== null) await deps.confirmSuccess(claimed, task)
+      return false
+    }
     const dedupKey = execution.executionId === null ? null : `${execution.executionId}|${outcome}`
     await deps.events.emit(eventOf(execution, isOld), { dedupKey, dedupMs: DEDUP_MS })
     if (isOld) return true

@@ -18,6 +18,10 @@ const SQL = {
   // The plus: a few minutes hold less than the history of a busy task.
   eventNear: `SELECT 1 FROM event WHERE +task_id = ? AND outcome = ? AND test = 0 AND received_at BETWEEN ? AND ?
     AND (execution_id = '' OR ? IS NULL)`,
+  claimedOfExecution: `SELECT id FROM event WHERE execution_id = ? AND execution_id <> '' AND lower(task_id) = lower(?)
+    AND outcome = 'success' AND source = 'udp' AND state = 'routed' AND test = 0`,
+  claimedNear: `SELECT id FROM event WHERE +task_id = ? AND outcome = 'success' AND received_at BETWEEN ? AND ?
+    AND source = 'udp' AND state = 'routed' AND test = 0 AND (execution_id = '' OR ? IS NULL)`,
 
   addRetry: `INSERT INTO task_retry (id, task_id, event_id, execution_id, attempt, max, due_at, state)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
@@ -197,6 +201,13 @@ export function isAnnounced(db: Database, { executionId, taskId, outcome, stoppe
   if (executionId !== null && db.get(SQL.eventOfExecution, executionId.toLowerCase(), outcome)) return true
   const [from, to] = [stoppedAt - SAME_END_MS, stoppedAt + SAME_END_MS]
   return db.get(SQL.eventNear, taskId, outcome, from, to, executionId) !== undefined
+}
+
+/** The event of a message about this success that does not wait for Qlik data any more; null when there is none. */
+export function claimedSuccess(db: Database, { executionId, taskId, stoppedAt }: EndedExecution): string | null {
+  const [from, to] = [stoppedAt - SAME_END_MS, stoppedAt + SAME_END_MS]
+  const ofExecution = db.get<{ id: string }>(SQL.claimedOfExecution, executionId?.toLowerCase() ?? '', taskId)
+  return (ofExecution ?? db.get<{ id: string }>(SQL.claimedNear, taskId, from, to, executionId))?.id ?? null
 }
 
 /** Kinds of messages (type and outcome) that have come by UDP. */

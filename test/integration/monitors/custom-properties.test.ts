@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
 import { customPropertyNeeds } from '../../../src/app/custom-properties.ts'
 import { butler } from '../../../src/app/schema.ts'
-import { createCustomPropertyWatch } from '../../../src/monitors/custom-properties/watch.ts'
+import { createCustomPropertyWatch } from '../../../src/monitors/custom-properties.ts'
 import { createQrsClient } from '../../../src/qlik/qrs/client.ts'
 import { recordingLog } from '../../support/recording-log.ts'
 import { startSite, type TestSite } from '../../support/simulator.ts'

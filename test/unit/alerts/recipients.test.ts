@@ -4,7 +4,7 @@ import { type EmailRoutesConfig, emailRoutes } from '../../../src/alerts/butler-
 import { isAllowedDomain, isEmailAddress, splitAddresses, uniqueAddresses } from '../../../src/alerts/recipients.ts'
 import { sampleEvent } from '../../../src/alerts/sample-event.ts'
 import type { PlannedDelivery } from '../../../src/alerts/types.ts'
-import { qlikSenseCloud } from '../../../src/events/config-cloud.ts'
+import { qlikSenseCloud } from '../../../src/events/config.ts'
 import type { CloudReloadDetails, EventOutcome, EventType, TaskEvent } from '../../../src/events/types.ts'
 import { emailConfig, fullEvent } from '../../support/alerts.ts'
 import { TASK_ID } from '../../support/events.ts'

@@ -1,9 +1,13 @@
 import { describe, expect, test } from 'bun:test'
 import fc from 'fast-check'
-import { type ParsedDatagram, parseDatagram } from '../../../src/events/parse/datagram.ts'
-import { decodeDatagram } from '../../../src/events/parse/decode.ts'
-import { resolveNames } from '../../../src/events/parse/names.ts'
-import { cutText, sanitizeField } from '../../../src/events/parse/sanitize.ts'
+import {
+  cutText,
+  decodeDatagram,
+  type ParsedDatagram,
+  parseDatagram,
+  resolveNames,
+  sanitizeField,
+} from '../../../src/events/datagram.ts'
 
 const TASK = '4a9f6c1e-2f0b-4d3c-9e55-0c7d1b6e8a21'
 const APP = 'b7e0d2f4-6a11-4c0e-8a7f-95d3c1f0aa10'

@@ -1,7 +1,7 @@
 /** The secret before the type of a message. */
 import { describe, expect, test } from 'bun:test'
 import fc from 'fast-check'
-import { createSharedSecrets, withoutClaim } from '../../../src/events/ingest/shared-secret.ts'
+import { createSharedSecrets, withoutClaim } from '../../../src/events/ingest/sender-checks.ts'
 
 const bytes = (text: string) => new TextEncoder().encode(text)
 const text = (raw: Uint8Array | null) => raw && new TextDecoder().decode(raw)

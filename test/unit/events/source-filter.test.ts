@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test'
-import { createSourceFilter } from '../../../src/events/ingest/source-filter.ts'
+import { createSourceFilter } from '../../../src/events/ingest/sender-checks.ts'
 
 const filter = (sources: readonly string[], resolve?: (host: string) => Promise<readonly string[]>) => {
   const warnings: string[] = []
@@ -24,7 +24,7 @@ test('a name allows nobody until it is known, follows the name server, and keeps
   })
   await refresh()
   expect(allows('10.1.1.2')).toBe(false)
-  expect(warnings[0]).toContain('nobody matches it until it can')
+  expect(warnings[0]).toContain('no sender matches it until it can be resolved')
   answer = ['10.1.1.2', 'fd00::2']
   await refresh()
   expect([allows('10.1.1.2'), allows('fd00::2'), allows('10.1.1.3')]).toEqual([true, true, false])

@@ -1,10 +1,9 @@
 import { describe, expect, test } from 'bun:test'
 import { createEventMetrics } from '../../../src/metrics/prometheus/events.ts'
-import { expose } from '../../../src/metrics/prometheus/exposition.ts'
-import { createHttpMetrics } from '../../../src/metrics/prometheus/http.ts'
+import { createDistribution, type MetricFamily } from '../../../src/metrics/prometheus/families.ts'
+import { expose } from '../../../src/metrics/prometheus/http.ts'
 import { createStartMetrics } from '../../../src/metrics/prometheus/parts.ts'
-import { createDistribution } from '../../../src/metrics/prometheus/series.ts'
-import type { MetricFamily } from '../../../src/metrics/prometheus/types.ts'
+import { createHttpMetrics } from '../../../src/metrics/prometheus/requests.ts'
 
 const textOf = async (families: readonly MetricFamily[], accept = ''): Promise<string[]> =>
   (await expose(families, accept)).text.trim().split('\n')

@@ -47,9 +47,9 @@ describe('executions', () => {
 
 describe('tasks', () => {
   test('that wait and run are told by type once somebody has looked', () => {
-    const { onLook, samples } = metrics()
+    const { onLiveTasks, samples } = metrics()
     expect(samples('tasks_running')).toEqual([])
-    onLook([
+    onLiveTasks([
       { type: 'reload', state: 'running' },
       { type: 'reload', state: 'running' },
       { type: 'preload', state: 'queued' },

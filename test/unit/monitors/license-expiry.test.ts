@@ -1,6 +1,6 @@
 /** When the server licence ends. */
 import { describe, expect, test } from 'bun:test'
-import { licenseDetails } from '../../../src/monitors/license/expiry.ts'
+import { licenseDetails } from '../../../src/monitors/license/server.ts'
 import { licenseUsage } from '../../../src/monitors/license/usage.ts'
 
 const NOON = Date.parse('2026-11-20T12:00:00.000Z')

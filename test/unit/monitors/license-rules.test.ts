@@ -1,7 +1,7 @@
 /** Which access licences are given back. */
 import { describe, expect, test } from 'bun:test'
 import fc from 'fast-check'
-import { DAY_MS, idleOf, isCandidate, type NeverRelease, reasonToKeep } from '../../../src/monitors/license/rules.ts'
+import { DAY_MS, idleOf, isCandidate, type NeverRelease, reasonToKeep } from '../../../src/monitors/license/release.ts'
 import type { AccessLicense, LicenseUser } from '../../../src/qlik/qrs/licenses.ts'
 
 const NOW = Date.parse('2026-11-30T08:00:00.000Z')

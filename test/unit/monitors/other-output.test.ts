@@ -1,7 +1,7 @@
 /** What PowerShell and systemctl print about services. */
 import { describe, expect, test } from 'bun:test'
-import { parsePowerShell } from '../../../src/monitors/services/powershell-output.ts'
-import { parseUnits } from '../../../src/monitors/services/systemd-output.ts'
+import { parseUnits } from '../../../src/monitors/services/systemd-reader.ts'
+import { parsePowerShell } from '../../../src/monitors/services/windows-reader.ts'
 
 describe('PowerShell', () => {
   test('Get-CimInstance Win32_Service: a list', () => {

@@ -1,7 +1,7 @@
 /** What `sc.exe` prints, on English and on localised Windows. */
 import { describe, expect, test } from 'bun:test'
 import fc from 'fast-check'
-import { failureNumber, failureText, parseConfig, parseQuery } from '../../../src/monitors/services/sc-output.ts'
+import { failureNumber, failureText, parseConfig, parseQuery } from '../../../src/monitors/services/windows-reader.ts'
 
 const crlf = (text: string) => text.replaceAll('\n', '\r\n')
 

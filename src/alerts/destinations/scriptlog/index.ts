@@ -1,8 +1,7 @@
 /** Script logs of failed reloads as files. */
 import { mkdir } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import type { ScriptLogConfig as ScriptLogSection } from '../../../events/config.ts'
-import type { QlikSenseCloudConfig } from '../../../events/config-cloud.ts'
+import type { QlikSenseCloudConfig, ScriptLogConfig as ScriptLogSection } from '../../../events/config.ts'
 import type { EventType, ScriptLog, TaskEvent } from '../../../events/types.ts'
 import { writeFileAtomic } from '../../../platform/files.ts'
 import type { Logger } from '../../../platform/types.ts'

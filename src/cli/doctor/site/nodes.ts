@@ -1,6 +1,6 @@
 /** Which nodes of the site have sent messages, and when last. */
 
-import type { MessageSource } from '../../../events/input/sources.ts'
+import type { MessageSource } from '../../../events/sources.ts'
 import type { DoctorContext, Finding } from '../types.ts'
 import { ownAddress } from './addresses.ts'
 import { type KnownSources, knownSources } from './running.ts'

@@ -2,7 +2,7 @@
 import { accessSync, constants, existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { listSources, type MessageSource } from '../../../events/input/sources.ts'
+import { listSources, type MessageSource } from '../../../events/sources.ts'
 import { LOCAL_KEY_FILE } from '../../../http/auth/keys.ts'
 import { createHttpClient } from '../../../platform/http-client.ts'
 import { lockHolder } from '../../../platform/lock.ts'

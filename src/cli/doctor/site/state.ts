@@ -1,6 +1,6 @@
 /** The state of a site: licence, clock, time zone, script logs. */
 
-import { licenseDetails } from '../../../monitors/license/expiry.ts'
+import { licenseDetails } from '../../../monitors/license/server.ts'
 import { createZone } from '../../../platform/zone.ts'
 import { nullWhenAbsent } from '../../../qlik/qrs/failure.ts'
 import { createLicenseClient } from '../../../qlik/qrs/licenses.ts'

@@ -2,9 +2,11 @@
 import { afterEach, describe, expect, test } from 'bun:test'
 import fc from 'fast-check'
 import type { Route } from '../../../../src/alerts/types.ts'
+import type { QrsTask } from '../../../../src/qlik/qrs/types.ts'
 import { closeRoutes, startRoutes } from '../../../support/alert-routes.ts'
 import { fullEvent } from '../../../support/alerts.ts'
 import { TASK_ID, taskEvent } from '../../../support/events.ts'
+import { executionResult, qrsTask } from '../../../support/fake-qrs.ts'
 import { tempDirectory } from '../../../support/temp.ts'
 
 afterEach(closeRoutes)
@@ -272,6 +274,25 @@ describe('recovery', () => {
     await box.fire({ outcome: 'success' })
     await box.settled()
     expect(box.sent.map(({ kind }) => kind)).toEqual(['alert', 'alert', 'recovery', 'alert', 'recovery'])
+  })
+
+  test('a claimed success that Qlik Sense confirms only later has its recoveries then, once', async () => {
+    const box = startRoutes({ destinations: { a: 'pagerduty' }, routes: [{ name: 'mine', to: ['a'] }] })
+    await box.fire()
+    const claimed = await box.fire({ outcome: 'success', execution: null })
+    expect(kinds(box)).toEqual(['alert a'])
+    const failedSince = qrsTask({
+      operational: {
+        lastExecutionResult: executionResult({ stopTime: new Date(box.clock.now() + 1000).toISOString() }),
+      },
+    })
+    const confirm = (task: QrsTask) =>
+      box.writer.write((tx) => box.router.routeRecoveries(tx, { ...claimed, source: 'reconciler', task }))
+    await confirm(failedSince)
+    expect(kinds(box)).toEqual(['alert a'])
+    await confirm(qrsTask())
+    await confirm(qrsTask())
+    expect(kinds(box)).toEqual(['alert a', 'recovery a'])
   })
 
   test('it never overtakes its alert', async () => {

@@ -3,7 +3,7 @@ import { afterEach, describe, expect, test } from 'bun:test'
 import fc from 'fast-check'
 import { insertSnooze } from '../../../../src/alerts/snoozes/store.ts'
 import type { Need, TaskEvent } from '../../../../src/events/types.ts'
-import { closeRoutes, type RoutesSetup, startRoutes } from '../../../support/alert-routes.ts'
+import { closeRoutes, type RoutesSetup, startRoutes, successAt } from '../../../support/alert-routes.ts'
 import { fullEvent } from '../../../support/alerts.ts'
 
 afterEach(closeRoutes)
@@ -79,12 +79,12 @@ describe('in a step before the last one', () => {
     expect(await early(box, {}, LOG_OPEN)).toEqual(['data alert pending'])
   })
 
-  test('a recovery leaves; somebody who is told of the failure after that hears of it in the last step', async () => {
+  test('a recovery leaves as soon as the execution confirms the success, whatever else is open', async () => {
     const box = startRoutes({ destinations, needs, routes: [{ ...one, recovery: true }], start: START })
     await box.fire(now(box))
-    expect(await early(box, { outcome: 'success' }, EXECUTION_OPEN)).toEqual(
-      to.map((name) => `${name} recovery pending`),
-    )
+    expect(await early(box, { outcome: 'success' }, EXECUTION_OPEN)).toEqual([])
+    const success = { outcome: 'success', execution: successAt(box.clock.now()) } as const
+    expect(await early(box, success, LOG_OPEN)).toEqual(to.map((name) => `${name} recovery pending`))
   })
 
   test('what was called off meanwhile is not made again', async () => {

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'bun:test'
 import type { EndedExecution } from '../../../../src/tasks/executions/types.ts'
 import { createLostMessages, createReconciler } from '../../../../src/tasks/safety-net/reconciler.ts'
 import { readMark } from '../../../../src/tasks/safety-net/store.ts'
+import { TASK_ID } from '../../../support/events.ts'
 import { qrsTask } from '../../../support/fake-qrs.ts'
 import { recordingLog } from '../../../support/recording-log.ts'
 import {
@@ -27,6 +28,7 @@ function scene() {
   const recorded: EndedExecution[] = []
   const asked: (readonly [from: number, to: number])[] = []
   const missed: string[] = []
+  const confirmed: string[] = []
   const log = recordingLog()
   let reads = 0
   let wanted: readonly string[] = ['failed', 'aborted']
@@ -51,6 +53,7 @@ function scene() {
           },
         },
         history: { add: async (executions) => void recorded.push(...executions) },
+        confirmSuccess: async (eventId) => void confirmed.push(eventId),
         wants: (_type, outcome) => wanted.includes(outcome),
         lost: { missed: ({ type, outcome }, host) => void missed.push(`${host} ${type} ${outcome}`) },
         listenedSince: (at) => at >= listensSince,
@@ -67,7 +70,7 @@ function scene() {
   }
 
   return {
-    ...{ db, clock, log, emitted, site, recorded, asked, missed, look },
+    ...{ db, clock, log, emitted, site, recorded, asked, missed, confirmed, look },
     want(...outcomes: string[]) {
       wanted = outcomes
     },
@@ -130,6 +133,25 @@ describe('an execution that no message announced', () => {
     clock.advance(10 * MINUTE)
     await look()
     expect(emitted).toEqual([])
+  })
+
+  test('that a message has announced as a success confirms that message', async () => {
+    const { db, site, look, clock, emitted, confirmed, want, now } = await running()
+    want('success')
+    const ended = { stoppedAt: now - SECOND, outcome: 'success', statusNum: 7 } as const
+    site.push(endedExecution(ended))
+    const claim = (taskId: string, state: string) => {
+      const message = { taskId, executionId: executionId(1) }
+      const id = storeEvent(db, { source: 'udp', type: 'reload', outcome: 'success', message }, now)
+      db.run('UPDATE event SET state = ? WHERE id = ?', state, id)
+      return id
+    }
+    claim('a8b4c123-def4-5678-9abc-def012345679', 'routed')
+    const ofTask = claim(TASK_ID, 'routed')
+    clock.advance(2 * MINUTE)
+    await look()
+    await look()
+    expect([emitted, [...new Set(confirmed)]]).toEqual([[], [ofTask]])
   })
 
   test('is recorded although nobody wants to know of its outcome', async () => {

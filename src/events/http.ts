@@ -1,14 +1,13 @@
 /** `/v4/udp`: the input of messages, who sends them, and a test that they arrive. */
 import { z } from 'zod'
-import { NO_QUERY } from '../../http/endpoint/list-query.ts'
-import { type ApiRoute, jsonAnswer, route } from '../../http/endpoint/route.ts'
-import { refusedWithCode } from '../../http/errors.ts'
-import type { Database } from '../../platform/sqlite.ts'
-import type { IngestCounters } from '../counters.ts'
-import { selfTestDatagram } from '../ingest/self-test.ts'
-import { DROP_REASONS } from '../types.ts'
-import type { SelfTest, SelfTests } from './self-tests.ts'
+import { NO_QUERY } from '../http/endpoint/list-query.ts'
+import { type ApiRoute, jsonAnswer, route } from '../http/endpoint/route.ts'
+import { refusedWithCode } from '../http/errors.ts'
+import type { Database } from '../platform/sqlite.ts'
+import type { IngestCounters } from './counters.ts'
+import { type SelfTest, type SelfTests, selfTestDatagram } from './ingest/self-test.ts'
 import { listSources } from './sources.ts'
+import { DROP_REASONS } from './types.ts'
 
 export interface InputRoutesDeps {
   readonly db: Database

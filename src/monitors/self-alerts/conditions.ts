@@ -1,5 +1,5 @@
-/** Conditions that are seen by looking: backlog, listeners, connections, disk, certificates. */
-import type { Condition, Finding } from './types.ts'
+/** Conditions of self-alerts: measured ones (backlog, listeners, disk, certificates), outages, and reported ones. */
+import type { Condition, Finding, SelfCode } from './types.ts'
 
 const MINUTE_MS = 60_000
 const DAY_MS = 24 * 60 * MINUTE_MS
@@ -7,10 +7,10 @@ const GB = 1024 ** 3
 
 const good: readonly Finding[] = [{ subject: '', state: 'good' }]
 const bad = (text: string): readonly Finding[] => [{ subject: '', state: 'bad', text }]
-/** Neither: what was told stays told. */
+/** Neither: an alert that stands stays. */
 const unclear: readonly Finding[] = []
 
-export interface Backlog {
+interface Backlog {
   readonly pending: number
   /** Arrival of the oldest event that should have been routed by now, milliseconds since 1970; null = there is none. */
   readonly overdueSince: number | null
@@ -80,7 +80,7 @@ export interface Part {
   readonly text: string
 }
 
-/** Parts that have to be up; one that is down for five minutes is told. */
+/** Parts that have to be up; one that is down for five minutes is reported. */
 export function notUp(code: 'UDP_NOT_LISTENING' | 'MQTT_DISCONNECTED', list: () => readonly Part[]): Condition {
   const downSince = new Map<string, number>()
   return {
@@ -111,7 +111,7 @@ export interface DiskSpace {
 
 const LOW_BYTES = GB
 const LOW_SHARE = 0.05
-/** Over only with a tenth more than the limits, so that a disk at the limit is told once. */
+/** The alert ends only a tenth above the limits, so that a disk at the limit is reported once. */
 const ENOUGH = 1.1
 
 export function diskLow(read: () => Promise<DiskSpace>, directory: string): Condition {
@@ -129,7 +129,7 @@ export function diskLow(read: () => Promise<DiskSpace>, directory: string): Cond
   }
 }
 
-/** What happened to the data directory, once it can be told: as long as nothing can be stored, nothing can be sent. */
+/** A failure of the data directory, reported afterwards: while nothing can be stored, nothing can be sent. */
 export function storageTrouble(read: () => string | null): Condition {
   return {
     code: 'STORAGE_TROUBLE',
@@ -152,7 +152,7 @@ export function descriptorsLow(read: () => string | null): Condition {
   }
 }
 
-export interface CertificateEnd {
+interface CertificateEnd {
   readonly name: string
   readonly expiresAt: number
 }
@@ -179,5 +179,123 @@ export function certificateInvalid(read: () => Readonly<Record<string, string | 
         if (problem === null) return { subject, state: 'good' }
         return { subject, state: 'bad', text: `The certificate files "${subject}" cannot be used: ${problem}.` }
       }),
+  }
+}
+
+// Outages: peers whose attempts have only failed for a while.
+
+interface Outages {
+  readonly condition: Condition
+  /** Null = it worked; a text = it failed, and why. */
+  attempt(subject: string, failure: string | null): void
+}
+
+interface OutageRule {
+  readonly code: SelfCode
+  /** The problem and what to do, in one or two sentences. */
+  readonly text: (subject: string, failure: string) => string
+  /** False = no longer in the configuration. */
+  readonly exists?: (subject: string) => boolean
+}
+
+/** An outage is at least so long, in milliseconds, with failures only. */
+const DOWN_MS = 5 * 60_000
+/** An outage has at least so many failures. */
+const DOWN_ATTEMPTS = 3
+
+interface Peer {
+  /** Of the first failure in a row; null = the last attempt succeeded. */
+  readonly failingSince: number | null
+  readonly failures: number
+  readonly last: string
+}
+
+export function createOutages(deps: { readonly now: () => number }, rule: OutageRule): Outages {
+  const peers = new Map<string, Peer>()
+  const exists = rule.exists ?? (() => true)
+
+  function findingOf(subject: string, peer: Peer, now: number): Finding | null {
+    const { failingSince, failures, last } = peer
+    if (failingSince === null) return { subject, state: 'good' }
+    if (now - failingSince < DOWN_MS || failures < DOWN_ATTEMPTS) return null
+    return { subject, state: 'bad', text: rule.text(subject, last) }
+  }
+
+  return {
+    attempt(subject, failure) {
+      const before = peers.get(subject)
+      if (failure === null) peers.set(subject, { failingSince: null, failures: 0, last: '' })
+      else {
+        const failingSince = before?.failingSince ?? deps.now()
+        peers.set(subject, { failingSince, failures: (before?.failures ?? 0) + 1, last: failure })
+      }
+    },
+    condition: {
+      code: rule.code,
+      look(now, raised) {
+        const known = [...peers].flatMap(([subject, peer]) => findingOf(subject, peer, now) ?? [])
+        const gone = [...raised, ...peers.keys()].filter((subject) => !exists(subject))
+        return [
+          ...known.filter(({ subject }) => exists(subject)),
+          ...gone.map((subject) => ({ subject, state: 'gone' }) as const),
+        ]
+      },
+    },
+  }
+}
+
+// Conditions that other parts report.
+
+interface Reported {
+  readonly condition: Condition
+  /** Null = the problem is over. */
+  report(subject: string, text: string | null): void
+}
+
+/** A problem lasts until its reporter ends it. After a restart a raised one stays until the next report. */
+export function createReported(code: SelfCode, exists: (subject: string) => boolean = () => true): Reported {
+  const texts = new Map<string, string | null>()
+  return {
+    report: (subject, text) => void texts.set(subject, text),
+    condition: {
+      code,
+      look(_now, raised) {
+        const findings = [...texts].map(
+          ([subject, text]): Finding => (text === null ? { subject, state: 'good' } : { subject, state: 'bad', text }),
+        )
+        const gone = raised.filter((subject) => !exists(subject))
+        return [...findings, ...gone.map((subject) => ({ subject, state: 'gone' }) as const)]
+      },
+    },
+  }
+}
+
+interface Happened {
+  readonly condition: Condition
+  happened(subject: string, text: string): void
+}
+
+const HOUR_MS = 3_600_000
+
+/** An incident that counts as over after an hour without another one. */
+export function createHappened(code: SelfCode): Happened {
+  /** Kept until an alert about it stands: storing the alert may fail when the disk is full. */
+  const news = new Map<string, { readonly text: string; isReported: boolean }>()
+  return {
+    happened: (subject, text) => void news.set(subject, { text, isReported: false }),
+    condition: {
+      code,
+      lastsMs: HOUR_MS,
+      look(_now, raised) {
+        for (const [subject, { isReported }] of news) if (isReported && raised.includes(subject)) news.delete(subject)
+        const quiet = raised.filter((subject) => !news.has(subject))
+        const findings: Finding[] = [
+          ...[...news].map(([subject, { text }]) => ({ subject, state: 'bad', text }) as const),
+          ...quiet.map((subject) => ({ subject, state: 'good' }) as const),
+        ]
+        for (const one of news.values()) one.isReported = true
+        return findings
+      },
+    },
   }
 }

@@ -2,14 +2,14 @@
  * From the text of a datagram to a task message. Scheduler messages are recognised by their machine-made middle part
  * (task id, app id, time, level, execution id) and not by counting fields, because names and messages may hold `;`.
  */
-import { isGuid } from '../../platform/uuid.ts'
-import type { Outcome, TaskMessage } from '../types.ts'
-import { FIELD_LIMIT, MESSAGE_LIMIT, sanitizeField } from './sanitize.ts'
+import { isGuid } from '../platform/uuid.ts'
+import { withoutActing } from '../platform/visible.ts'
+import type { Outcome, TaskMessage } from './types.ts'
 
 /** A distribution's outcome is decided later, by the task's state in QRS. */
 export type AnnouncedOutcome = Outcome | 'distribute'
 
-export interface EngineMessage {
+interface EngineMessage {
   readonly host: string
   readonly appId: string
   readonly userDirectory: string
@@ -57,7 +57,7 @@ const OUTDATED =
   'it has the form of log appenders of Butler 1.1 to 4.1, without the ids of task and execution. Replace LocalLogConfig.xml on that server: take the file that "footman log-appender" writes'
 const ZERO_GUID = '00000000-0000-0000-0000-000000000000'
 
-/** Never throws; what cannot be understood comes back as `rejected` with the reason and what was expected. */
+/** Never throws: a datagram that cannot be parsed is `rejected`, with the reason and the expected form. */
 export function parseDatagram(text: string): ParsedDatagram {
   const fields = text.split(';')
   const type = normalizeType(fields[0] ?? '')
@@ -102,7 +102,7 @@ function parseScheduler(fields: readonly string[], outcome: AnnouncedOutcome): P
 
 /** Index of the task id, or null. */
 function findAnchor(fields: readonly string[]): number | null {
-  // The plain form is taken as it is, whatever its time and level look like.
+  // The plain form is accepted with any time and level.
   if (fields.length === SCHEDULER_FIELDS && isTaskAndApp(fields, 5)) return 5
 
   for (let index = 5; index <= fields.length - 6; index += 1) {
@@ -172,4 +172,65 @@ function isAbsent(text: string): boolean {
 
 function rejected(detail: string): ParsedDatagram {
   return { kind: 'rejected', reason: 'INVALID', detail }
+}
+
+// Encoding.
+
+interface Decoded {
+  readonly text: string
+  readonly encoding: 'utf-8' | 'windows-1252'
+}
+
+const utf8 = new TextDecoder('utf-8', { fatal: true })
+// An appender without `encoding=utf-8` sends in the Windows code page of its server.
+const ansi = new TextDecoder('windows-1252')
+
+/** Strict UTF-8 first, windows-1252 when that fails; a leading byte-order mark is dropped. */
+export function decodeDatagram(bytes: Uint8Array): Decoded {
+  try {
+    return { text: utf8.decode(bytes), encoding: 'utf-8' }
+  } catch {
+    return { text: ansi.decode(bytes), encoding: 'windows-1252' }
+  }
+}
+
+// Cleaning of text from an unauthenticated socket.
+
+/** Longest name, id, host or user, in UTF-16 code units. */
+const FIELD_LIMIT = 500
+/** Longest log message kept; destinations cut further where they need to. */
+const MESSAGE_LIMIT = 10_000
+
+const LINE_BREAKS_AND_TABS = /[\t\r\n]+/g
+/** Line breaks and tabs become one blank, other control characters vanish, the rest is cut to `limit` code units. */
+export function sanitizeField(text: string, limit: number = FIELD_LIMIT): string {
+  return cutText(withoutActing(text.replace(LINE_BREAKS_AND_TABS, ' ')).replaceAll('\n', ''), limit)
+}
+
+/** Cuts to `limit` UTF-16 code units, never inside a surrogate pair. */
+export function cutText(text: string, limit: number): string {
+  if (text.length <= limit) return text
+  const last = text.charCodeAt(limit - 1)
+  const splitsPair = last >= 0xd800 && last <= 0xdbff
+  return text.slice(0, splitsPair ? limit - 1 : limit)
+}
+
+// Names that contain `;`.
+
+interface Names {
+  readonly taskName: string
+  readonly appName: string
+}
+
+/**
+ * Chooses the split of `tokens` whose left part is the task name known to QRS, or whose right part is its app name.
+ * Without a fit the first token is the task name and the rest the app name.
+ */
+export function resolveNames(tokens: readonly string[], known: Partial<Names>): Names {
+  const splits = tokens.slice(1).map((_, index) => ({
+    taskName: tokens.slice(0, index + 1).join(';'),
+    appName: tokens.slice(index + 1).join(';'),
+  }))
+  const fit = splits.find((split) => split.taskName === known.taskName || split.appName === known.appName)
+  return fit ?? splits[0] ?? { taskName: tokens[0] ?? '', appName: '' }
 }

@@ -1,18 +1,17 @@
 /**
- * Looks whether the custom properties that the settings count on are there. Nothing is held up by one that is missing:
- * the feature waits, and is in use as soon as somebody has made the property.
+ * Checks that the custom properties named in the settings exist in Qlik Sense. A missing one holds nothing up: its feature
+ * waits, and is in use as soon as the property has been created.
  */
-import type { Logger, Service } from '../../platform/types.ts'
-import { reasonOf } from '../../qlik/qrs/failure.ts'
-import type { CustomPropertyDefinition, CustomPropertyReader } from '../../qlik/qrs/types.ts'
-import { type CustomPropertyNeed, lackOf, meaningless } from './needs.ts'
+import type { Logger, Service } from '../platform/types.ts'
+import { reasonOf } from '../qlik/qrs/failure.ts'
+import type { CustomPropertyDefinition, CustomPropertyReader } from '../qlik/qrs/types.ts'
 
-export interface CustomPropertyWatchDeps {
+interface CustomPropertyWatchDeps {
   readonly qrs: CustomPropertyReader
   readonly log: Logger
 }
 
-export interface CustomPropertyWatchSettings {
+interface CustomPropertyWatchSettings {
   /** Milliseconds between two looks while something is missing; default a minute. */
   readonly retryMs?: number
   /** The same while everything is there; default a quarter of an hour. */
@@ -60,7 +59,7 @@ export function createCustomPropertyWatch(
       for (const need of asked) settle(need, found)
     } catch (error) {
       if (signal.aborted) return
-      // What was there is believed to be there still.
+      // Properties that were found before are assumed to exist still.
       for (const need of asked.filter((one) => stateOf(one).state !== 'there')) {
         become(need, { state: 'unknown', text: `Qlik Sense cannot be asked: ${reasonOf(error)}` })
       }
@@ -135,3 +134,50 @@ export function createCustomPropertyWatch(
 }
 
 const idOf = ({ key, property, value }: CustomPropertyNeed): string => JSON.stringify([key, property, value])
+
+export interface CustomPropertyNeed {
+  /** As health names it. */
+  readonly feature: string
+  /** The section below `Butler` that names the property. */
+  readonly key: string
+  readonly property: string
+  /** The value that a task must be able to have; null = any. */
+  readonly value: string | null
+  /** The type of resource that must be able to have the property; null = any. */
+  readonly objectType: string | null
+  /** All values that mean something; absent = any. */
+  readonly meaningful?: readonly string[]
+}
+
+/** The problem that an administrator of Qlik Sense has to solve before the feature works; null = none. Names and values are case-sensitive. */
+function lackOf(need: CustomPropertyNeed, definitions: readonly CustomPropertyDefinition[]): string | null {
+  const { property, value, objectType } = need
+  const definition = definitions.find(({ name }) => name === property)
+  if (!definition) return `custom property "${property}" is not there${similar(property, definitions)}`
+  const { values, objectTypes } = definition
+  if (objectType !== null && !objectTypes.includes(objectType)) {
+    return `custom property "${property}" is not one of resources of the type ${objectType}`
+  }
+  if (values.length === 0) return `custom property "${property}" has no values to choose from`
+  if (value === null || values.includes(value)) return null
+  return `custom property "${property}" has no value "${value}", only ${quoted(values)}`
+}
+
+function similar(property: string, definitions: readonly CustomPropertyDefinition[]): string {
+  const other = definitions.find(({ name }) => name.toLowerCase() === property.toLowerCase())
+  return other ? `; there is "${other.name}", and upper and lower case count` : ''
+}
+
+/** Values that a task can have and that do nothing. */
+function meaningless(need: CustomPropertyNeed, definitions: readonly CustomPropertyDefinition[]): string[] {
+  const { property, meaningful } = need
+  const definition = definitions.find(({ name }) => name === property)
+  return meaningful && definition ? definition.values.filter((value) => !meaningful.includes(value)) : []
+}
+
+const SHOWN = 10
+
+function quoted(values: readonly string[]): string {
+  const shown = values.slice(0, SHOWN).map((value) => `"${value}"`)
+  return [...shown, ...(values.length > SHOWN ? [`${values.length - SHOWN} more`] : [])].join(', ')
+}

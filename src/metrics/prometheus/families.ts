@@ -1,8 +1,29 @@
 /**
- * Counts and distributions by label. Adding to one costs a look-up and an addition: the text is made when it is asked
- * for, and the library that makes it is loaded only then.
+ * Metric families, counts and distributions by label. Adding to one costs a look-up and an addition: the text is made at a
+ * scrape, and the library that makes it is loaded only then.
  */
-import type { Sample, Series } from './types.ts'
+
+export interface Sample {
+  readonly labels: Readonly<Record<string, string>>
+  readonly value: number
+  /** Of the series of a histogram. */
+  readonly suffix?: '_bucket' | '_sum' | '_count'
+}
+
+/** Where the series of a metric come from. */
+export interface Series {
+  /** Of every sample; the `le` of buckets is not among them. */
+  readonly labels: readonly string[]
+  /** Read at each scrape. */
+  samples(): readonly Sample[]
+}
+
+export interface MetricFamily extends Series {
+  /** Counters end in `_total`. */
+  readonly name: string
+  readonly help: string
+  readonly type: 'counter' | 'gauge' | 'histogram'
+}
 
 /** Seconds; for calls that are answered at once. */
 export const CALL_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10] as const
@@ -11,7 +32,7 @@ export const WAIT_SECONDS = [0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 36
 
 type Labels<L extends string> = Readonly<Record<L, string>>
 
-export interface Counter<L extends string> extends Series {
+interface Counter<L extends string> extends Series {
   /** `times` default 1. */
   add(labels: Labels<L>, times?: number): void
 }
@@ -68,7 +89,7 @@ export function createDistribution(bounds: readonly number[]): Distribution {
   }
 }
 
-export interface Distributions<L extends string> extends Series {
+interface Distributions<L extends string> extends Series {
   observe(labels: Labels<L>, value: number): void
 }
 
@@ -91,4 +112,32 @@ export function createDistributions<L extends string>(
     },
     samples: () => [...series.values()].flatMap(({ labels, distribution }) => distribution.samples(labels)),
   }
+}
+
+// Definitions of metric families.
+const familyOf =
+  (type: MetricFamily['type']) =>
+  (name: string, help: string, { labels, samples }: Series): MetricFamily => ({ name, help, type, labels, samples })
+
+export const counter = familyOf('counter')
+export const gauges = familyOf('gauge')
+export const histogram = familyOf('histogram')
+
+/** One value without labels; null = nothing to say. */
+export const gauge = (name: string, help: string, value: () => number | null): MetricFamily =>
+  gauges(name, help, single(value))
+
+/** A series without labels; null = nothing to say. */
+export const single = (value: () => number | null): Series => ({
+  labels: [],
+  samples() {
+    const now = value()
+    return now === null ? [] : [{ labels: {}, value: now }]
+  },
+})
+
+/** A series for each value of one label; asked at each scrape. */
+export function byLabel(label: string, values: () => Iterable<readonly [string, number]>): Series {
+  const samples = () => [...values()].map(([name, value]): Sample => ({ labels: { [label]: name }, value }))
+  return { labels: [label], samples }
 }

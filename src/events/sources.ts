@@ -1,5 +1,5 @@
-/** Who sends messages: per sender and host, since when, when last, how many. Survives a restart. */
-import type { Database } from '../../platform/sqlite.ts'
+/** The senders of messages: per sender and host the first and last time and the counts. Survives a restart. */
+import type { Database } from '../platform/sqlite.ts'
 
 export interface MessageSource {
   /** Address that the datagrams come from. */
