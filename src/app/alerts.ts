@@ -14,6 +14,7 @@ import { usualStart } from '../alerts/routes/usual-start.ts'
 import { createSnoozeHold, snoozeNeeds } from '../alerts/snoozes/hold.ts'
 import { purgeSnoozes } from '../alerts/snoozes/store.ts'
 import type { Destination, Hold, SuppressReason } from '../alerts/types.ts'
+import type { Awaited } from '../events/router.ts'
 import { loadTaskEvent } from '../events/store.ts'
 import type { TaskEvent } from '../events/types.ts'
 import type { Windows } from '../platform/calendar/types.ts'
@@ -33,6 +34,8 @@ export interface AlertsDeps extends AlertPlanDeps {
   readonly observe?: (change: DeliveryChange) => void
   /** A route has made a delivery. */
   readonly onRouted?: (route: string, outcome: string) => void
+  /** The router has handled an event; in the transaction that stores it. */
+  readonly onHandled?: (event: TaskEvent, awaited: Awaited) => void
   /** Reasons of other features to hold messages back. */
   readonly holds?: readonly Hold[]
 }
@@ -92,29 +95,34 @@ export function buildAlerts(deps: AlertsDeps, config: Config, shadow: boolean): 
   const { load: loadEvent, forget } = cachedLoader((id) => loadTaskEvent(db, id))
   const releasedLanes = new Set<string>()
 
-  // The router tells the outbox about new deliveries; the outbox asks the router for routes.
+  // The router wakes the outbox for new deliveries; the outbox asks the router for rules.
   const onDeliveries = (lanes: ReadonlySet<string>) => outbox.wake(lanes)
-  const routerOf = ({ maintenance, windows, routes }: AlertPlan): Router => {
-    const snoozesNeed = snoozeNeeds({ windows })
-    return createRouter(
-      {
-        ...{ clock, log, onDeliveries, observe: deps.observe, onRouted: deps.onRouted },
-        holds: [maintenance.hold, createSnoozeHold({ windows }), ...(deps.holds ?? [])],
-        holdNeeds: (tx, now) => [...maintenance.needs, ...snoozesNeed(tx, now)],
-        ...(usesChains(routes) && { chains: { downstream: graph.downstream, usualStart } }),
+  let snoozes = snoozesIn(plan.windows)
+  const router = createRouter(
+    {
+      log,
+      clock,
+      onDeliveries,
+      observe: deps.observe,
+      onRouted: deps.onRouted,
+      onHandled(event, awaited) {
+        forget(event.id)
+        deps.onHandled?.(event, awaited)
       },
-      routes,
-    )
-  }
-  let current = routerOf(plan)
-  const router = followingRouter(
-    () => current,
-    (event) => forget(event.id),
+      holds: [
+        (tx, held) => plan.maintenance.hold(tx, held),
+        (tx, held) => snoozes.hold(tx, held),
+        ...(deps.holds ?? []),
+      ],
+      holdNeeds: (tx, now) => [...plan.maintenance.needs, ...snoozes.needs(tx, now)],
+      chains: { downstream: graph.downstream, usualStart },
+    },
+    plan.routes,
   )
   const find = (route: string, name: string) => plan.registry.find(route, name)
   const outbox: Outbox = createOutbox(
     {
-      ...{ ...deps, observe, route: router.route, loadEvent },
+      ...{ ...deps, observe, route: router.rule, loadEvent },
       ...{ destinations, destination: find, all },
     },
     {
@@ -124,7 +132,7 @@ export function buildAlerts(deps: AlertsDeps, config: Config, shadow: boolean): 
       shadow,
     },
   )
-  const fallbacks = createFallbacks({ db, writer, clock, log, loadEvent, route: router.route, onDeliveries })
+  const fallbacks = createFallbacks({ db, writer, clock, log, loadEvent, route: router.rule, onDeliveries })
   const summaries = createSummaries(
     {
       ...{ db, writer, clock, log, loadEvent, onDeliveries },
@@ -144,9 +152,7 @@ export function buildAlerts(deps: AlertsDeps, config: Config, shadow: boolean): 
   follow(plan)
 
   /** Its connections are closed when nothing can be under way on them any more. */
-  function retire(old: AlertPlan, router: Router): void {
-    // Lanes that it has added deliveries to and that nobody has woken yet.
-    for (const ms of [0, 1000, 5000]) setTimeout(router.wake, ms).unref()
+  function retire(old: AlertPlan): void {
     retired.set(old, setTimeout(() => void close(old), LONGEST_SEND_MS).unref())
   }
 
@@ -173,7 +179,7 @@ export function buildAlerts(deps: AlertsDeps, config: Config, shadow: boolean): 
     },
     release(tx, eventId, reason) {
       forget(eventId)
-      const lanes = releaseHeld(tx, { eventId, reason, now: clock.now(), route: router.route })
+      const lanes = releaseHeld(tx, { eventId, reason, now: clock.now(), route: router.rule })
       for (const lane of lanes) releasedLanes.add(lane)
     },
     async releaseLatest(eventIds) {
@@ -198,15 +204,18 @@ export function buildAlerts(deps: AlertsDeps, config: Config, shadow: boolean): 
       const nextPlan = buildAlertPlan(deps, windows, next)
       return () => {
         const concerned = changedDestinations(destinations, next, changed)
-        const [oldPlan, oldRouter] = [plan, current]
-        current = routerOf(nextPlan)
+        const oldPlan = plan
         follow(nextPlan)
-        retire(oldPlan, oldRouter)
+        snoozes = snoozesIn(nextPlan.windows)
+        router.follow(nextPlan.routes)
+        retire(oldPlan)
         outbox.destinationsChanged(concerned)
       }
     },
   }
 }
+
+const snoozesIn = (windows: Windows) => ({ hold: createSnoozeHold({ windows }), needs: snoozeNeeds({ windows }) })
 
 const usesChains = (routes: AlertPlan['routes']): boolean => routes.some(({ policy }) => policy?.group === 'chain')
 
@@ -223,29 +232,6 @@ function changedDestinations(
     ? [...destinations.keys()].filter((name) => !(name in footman.destinations))
     : []
   return [...new Set([...named, ...ofButler])]
-}
-
-/** A router that asks the one in use. `changed` = more is known about an event that has been told of before. */
-function followingRouter(current: () => Router, changed: (event: TaskEvent) => void): Router {
-  return {
-    routeArrival: (db, event) => current().routeArrival(db, event),
-    routeEarly(db, event, open) {
-      changed(event)
-      current().routeEarly(db, event, open)
-    },
-    routeEnriched(db, event, resumed) {
-      changed(event)
-      current().routeEnriched(db, event, resumed)
-    },
-    readyWithout: (type, outcome, open) => current().readyWithout(type, outcome, open),
-    needs: (type, outcome) => current().needs(type, outcome),
-    wants: (type, outcome) => current().wants(type, outcome),
-    wake: () => current().wake(),
-    route: (name, destination) => current().route(name, destination),
-    candidates: (event, wish) => current().candidates(event, wish),
-    routeAgain: (db, event, settings) => current().routeAgain(db, event, settings),
-    rehearse: (db, event, now) => current().rehearse(db, event, now),
-  }
 }
 
 /** Deliveries of one event come in a row; its record is read once. */

@@ -186,7 +186,7 @@ export function createIntake(deps: IntakeDeps, settings: IntakeSettings, db: Dat
     if (insertEvent(tx, event) === null) return
     counters.queued += 1
     // How a distribution ends is not known yet: nothing may be said about it.
-    if (event.announced !== 'distribute') deps.router.routeArrival(tx, arrivalRecord(event))
+    if (event.announced !== 'distribute') deps.router.handle(tx, arrivalRecord(event), 'everything')
   }
 
   function isDuplicate(tx: Database, { message, outcome }: TaskDatagram): boolean {

@@ -14,6 +14,7 @@ import { asideRoute, compileUserRoute } from '../../src/alerts/routes/user-route
 import { createSnoozeHold, snoozeNeeds } from '../../src/alerts/snoozes/hold.ts'
 import type { DeliveryResult, Hold, NamedDestination, RenderInput, Route } from '../../src/alerts/types.ts'
 import { eventMigrations } from '../../src/events/migrations.ts'
+import { NOTHING_AWAITED } from '../../src/events/router.ts'
 import { insertEvent, loadTaskEvent } from '../../src/events/store.ts'
 import type { Need, TaskEvent } from '../../src/events/types.ts'
 import { createCalendars } from '../../src/platform/calendar/calendars.ts'
@@ -134,7 +135,7 @@ export function startRoutes(setup: RoutesSetup = {}) {
   const loadEvent = (id: string) => loadTaskEvent(db, id)
   const outbox = createOutbox(
     {
-      ...{ db, writer, log, clock, route: router.route, loadEvent, destinations },
+      ...{ db, writer, log, clock, route: router.rule, loadEvent, destinations },
       observe(change) {
         changes.push(change)
         if (change.state === 'dead' && change.event) fallbacks.onDead(change.event.id)
@@ -145,7 +146,7 @@ export function startRoutes(setup: RoutesSetup = {}) {
       maxAgeMs: () => setup.maxAgeMs ?? 86_400_000,
     },
   )
-  const fallbacks = createFallbacks({ db, writer, clock, log, loadEvent, route: router.route, onDeliveries })
+  const fallbacks = createFallbacks({ db, writer, clock, log, loadEvent, route: router.rule, onDeliveries })
   const summaries = createSummaries(
     {
       ...{ db, writer, clock, log, maintenance, loadEvent, onDeliveries },
@@ -206,12 +207,12 @@ export function startRoutes(setup: RoutesSetup = {}) {
       const event = taskEvent({ receivedAt: now, ...changes })
       await writer.write((tx) => {
         store(tx, event)
-        router.routeArrival(tx, event)
+        router.handle(tx, event, 'everything')
       })
       for (const open of steps) {
-        await writer.write((tx) => router.routeEarly(tx, knownWithout(event, open), new Set(open)))
+        await writer.write((tx) => router.handle(tx, knownWithout(event, open), new Set(open)))
       }
-      await writer.write((tx) => router.routeEnriched(tx, event, steps.length > 0))
+      await writer.write((tx) => router.handle(tx, event, NOTHING_AWAITED))
       router.wake()
       return event
     },

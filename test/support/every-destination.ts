@@ -16,6 +16,7 @@ import { compileUserRoute } from '../../src/alerts/routes/user-routes.ts'
 import type { Destination, NamedDestination } from '../../src/alerts/types.ts'
 import { butler } from '../../src/app/schema.ts'
 import { eventMigrations } from '../../src/events/migrations.ts'
+import { NOTHING_AWAITED } from '../../src/events/router.ts'
 import { countEarlierTwins, loadTaskEvent, storeWholeEvent } from '../../src/events/store.ts'
 import type { TaskEvent } from '../../src/events/types.ts'
 import { createMqttService } from '../../src/mqtt/client.ts'
@@ -145,7 +146,7 @@ export async function startEveryDestination(timeoutMs: number) {
   const latencies = new Map<string, number[]>()
   const outbox = createOutbox(
     {
-      ...{ db, writer, log, clock, route: router.route, loadEvent: (id) => loadTaskEvent(db, id), destinations },
+      ...{ db, writer, log, clock, route: router.rule, loadEvent: (id) => loadTaskEvent(db, id), destinations },
       observe({ destination, state, latencyMs }) {
         if (state === 'delivered') latencies.set(destination, [...(latencies.get(destination) ?? []), latencyMs ?? 0])
       },
@@ -174,7 +175,7 @@ export async function startEveryDestination(timeoutMs: number) {
       const event = fullEvent({ taskName: name, taskId: name, executionId: `e-${name}`, receivedAt: Date.now() })
       await writer.write((tx) => {
         storeWholeEvent(tx, event)
-        router.routeEnriched(tx, event)
+        router.handle(tx, event, NOTHING_AWAITED)
       })
       router.wake()
     },

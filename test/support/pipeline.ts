@@ -50,16 +50,12 @@ export async function startPipeline(options: PipelineOptions = {}) {
   const clock = { now: () => Date.now() }
   const made = options.routes && createRouter({ clock, log, onDeliveries: () => undefined }, options.routes)
   const router: EventRouter = {
-    routeArrival: (_db, event) => void arrived.push(event),
-    routeEarly(tx, event, open) {
-      early.push(event)
-      made?.routeEarly(tx, event, open)
+    handle(tx, event, awaited) {
+      const stage = awaited === 'everything' ? arrived : awaited.size > 0 ? early : routed
+      stage.push(event)
+      made?.handle(tx, event, awaited)
     },
-    routeEnriched(tx, event, resumed) {
-      routed.push(event)
-      made?.routeEnriched(tx, event, resumed)
-    },
-    readyWithout: made?.readyWithout ?? (() => 0),
+    countReady: made?.countReady ?? (() => 0),
     needs: made?.needs ?? (() => needs),
     wake: () => undefined,
   }

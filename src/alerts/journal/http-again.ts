@@ -145,7 +145,7 @@ async function fire(deps: AgainRoutesDeps, request: ApiRequest): Promise<Respons
 /** Throws 404 for names that are none. */
 function knownWish({ router, destinationNames }: AgainRoutesDeps, wish: Again): Again {
   for (const name of wish.routes) {
-    if (router.route(name)) continue
+    if (router.rule(name)) continue
     const details = `No route is called "${name}", or it is switched off. GET /v4/alertroutes lists them.`
     throw refusal('ROUTE_NOT_FOUND', details)
   }

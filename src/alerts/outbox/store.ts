@@ -94,24 +94,17 @@ export function insertDelivery(db: Database, delivery: NewDelivery): boolean {
   return changes > 0
 }
 
-/** Whether the event has this delivery already, whatever became of it. */
-export function hasDelivery(
-  db: Database,
-  {
-    eventId,
-    route,
-    destination,
-    target,
-    kind,
-  }: Pick<NewDelivery, 'eventId' | 'route' | 'destination' | 'target' | 'kind'>,
-): boolean {
-  const found = db.get(
-    `SELECT 1 FROM delivery WHERE event_id = ? AND route = ? AND destination = ? AND target = ? AND kind = ?
-       AND replay_of = ''`,
-    ...[eventId, route, destination, target, kind],
-  )
-  return found !== undefined
+/** The alerts and recoveries that an event has already, whatever became of them; replays left out. */
+export function deliveriesOf(db: Database, eventId: string): ReadonlySet<string> {
+  const sql = `SELECT route, destination, target, kind FROM delivery WHERE event_id = ? AND replay_of = ''`
+  return new Set(db.all<DeliveryIdentity>(sql, eventId).map(deliveryKey))
 }
+
+type DeliveryIdentity = Pick<NewDelivery, 'route' | 'destination' | 'target' | 'kind'>
+
+/** Unique among the deliveries of an event, replays left out. */
+export const deliveryKey = ({ route, destination, target, kind }: DeliveryIdentity): string =>
+  [route, destination, target, kind].join('\u0000')
 
 /** What a killed process was sending is sent again. */
 export function reopenSending(db: Database): number {

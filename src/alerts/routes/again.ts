@@ -2,7 +2,7 @@
 import type { TaskEvent } from '../../events/types.ts'
 import type { Database } from '../../platform/sqlite.ts'
 import type { DeliveryKind, PlannedDelivery, Route, SuppressReason } from '../types.ts'
-import { isFor, type NamedRoutes, type RouteTable } from './named-routes.ts'
+import { isFor, type RuleGroup, type RuleTable } from './table.ts'
 
 /** Which routes and destinations; both empty = every route is evaluated again. */
 export interface Again {
@@ -37,8 +37,8 @@ export interface MadeDelivery {
 export const DIRECT = ''
 
 export interface CandidatesDeps {
-  readonly table: RouteTable
-  readonly matches: (named: NamedRoutes, event: TaskEvent) => boolean
+  readonly table: RuleTable
+  readonly matches: (group: RuleGroup, event: TaskEvent) => boolean
   readonly plan: (route: Route, event: TaskEvent) => readonly PlannedDelivery[]
 }
 
@@ -46,25 +46,25 @@ export interface CandidatesDeps {
 export function candidatesOf({ table, matches, plan }: CandidatesDeps, event: TaskEvent, wish: Again): Candidate[] {
   const routes = [
     ...(wish.routes.length === 0 && wish.to.length === 0 ? evaluated(table, matches, event) : []),
-    ...table.inOrder.filter(({ name }) => wish.routes.includes(name)).flatMap((named) => suited(named, event)),
+    ...table.groups.filter(({ name }) => wish.routes.includes(name)).flatMap((group) => suited(group, event)),
     ...[...new Set(wish.to)].flatMap((name) => table.find(DIRECT, name) ?? []),
   ]
   return routes.flatMap((route) => plan(route, event).map((planned) => ({ route, planned: tested(planned, event) })))
 }
 
-function evaluated(table: RouteTable, matches: CandidatesDeps['matches'], event: TaskEvent): readonly Route[] {
+function evaluated(table: RuleTable, matches: CandidatesDeps['matches'], event: TaskEvent): readonly Route[] {
   const found: Route[] = []
-  for (const named of table.inOrder) {
-    const routes = named.routes.filter((route) => isFor(route, event))
-    if (routes.length === 0 || !matches(named, event)) continue
-    found.push(...routes)
-    if (named.stop) break
+  for (const group of table.groups) {
+    const rules = group.rules.filter((rule) => isFor(rule, event))
+    if (rules.length === 0 || !matches(group, event)) continue
+    found.push(...rules)
+    if (group.stop) break
   }
   return found
 }
 
-function suited({ routes }: NamedRoutes, event: TaskEvent): readonly Route[] {
-  return routes.filter((route) => route.origin === 'footman' || isFor(route, event))
+function suited({ rules }: RuleGroup, event: TaskEvent): readonly Route[] {
+  return rules.filter((rule) => rule.origin === 'footman' || isFor(rule, event))
 }
 
 /** A test passes the gates of tasks and apps, but cannot reach somebody who cannot be reached. */

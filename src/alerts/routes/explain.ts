@@ -1,9 +1,8 @@
 /** "Which route fires for this event?": the routing itself, rehearsed and taken back. */
 import type { TaskEvent } from '../../events/types.ts'
 import type { Database } from '../../platform/sqlite.ts'
-import type { Rehearsal, Router } from '../router.ts'
+import type { Rehearsal, RehearsedDelivery, Router } from '../router.ts'
 import type { DeliveryKind, ExplainedField, Route } from '../types.ts'
-import type { RehearsedDelivery } from './decide.ts'
 
 /** A route as it is listed, in order of evaluation. */
 export interface ListedRoute {
@@ -55,7 +54,7 @@ export function explainEvent(deps: ExplainDeps, event: TaskEvent, now: number): 
     const deliveries = rehearsal.deliveries.filter(({ route }) => route === one.name).map(explained)
     const isBehind = stopped >= 0 && index > stopped && one.origin === 'footman'
     const reason = isBehind ? `route ${rehearsal.stoppedBy} stops the evaluation` : null
-    return { name: one.name, ...verdict(one, router.route(one.name), event, reason), deliveries }
+    return { name: one.name, ...verdict(one, router.rule(one.name), event, reason), deliveries }
   })
   return { routes, stoppedBy: rehearsal.stoppedBy }
 }

@@ -7,14 +7,13 @@ import { createLastingWrite } from '../../platform/lasting-write.ts'
 import { type Database, isStorageTrouble } from '../../platform/sqlite.ts'
 import type { Clock, Logger } from '../../platform/types.ts'
 import type { QrsClient } from '../../qlik/qrs/types.ts'
-import { carefully, type EventCompleter } from '../completer.ts'
+import type { EventCompleter } from '../completer.ts'
 import type { IngestCounters } from '../counters.ts'
 import type { EventRouter } from '../router.ts'
 import { ignoreEvent, parkEvent, type StoredEvent } from '../store.ts'
 import type { MissingPart, TaskEvent } from '../types.ts'
 import { createBacklog } from './backlog.ts'
-import { completeEvent, storeCompleted } from './complete.ts'
-import { EARLY_MS, earlyStep, keepFacts, resume } from './early.ts'
+import { completerNeeds, createCompletion, type Write } from './complete.ts'
 import { gatherFacts, type Progress } from './facts.ts'
 import { createQrsGate } from './gate.ts'
 import { IGNORED, type IgnoredProgress } from './ignored.ts'
@@ -66,6 +65,8 @@ export interface Enricher {
 const LATE_GRACE_MS = 10_000
 /** A wait at least this long is spent on disk and not in memory. */
 const PARK_MS = 4000
+/** Answers that come within this time of each other are one step: most events need no other. */
+const TOGETHER_MS = 250
 /** Tasks that do not exist and are remembered. */
 const MAX_ABSENT = 1000
 /** An event whose end cannot be stored, for a reason that does not pass, is tried anew after this time. */
@@ -73,7 +74,6 @@ const FAULT_RETRY_MS = 60_000
 
 export function createEnricher(deps: EnricherDeps, settings: EnricherSettings): Enricher {
   const { clock, log, db, router } = deps
-  const completer = deps.completer && carefully(deps.completer, log)
   const inHand = new Map<number, Job>()
   const busyTasks = new Set<string>()
   const rounds = new Set<Promise<void>>()
@@ -93,10 +93,10 @@ export function createEnricher(deps: EnricherDeps, settings: EnricherSettings): 
     cached: deps.cachedQrs,
     fresh: deps.qrs,
     needs: router.needs,
-    alsoNeeds: completer?.needs,
+    alsoNeeds: completerNeeds(deps.completer, log),
     now: () => clock.now(),
   }
-  const early = { facts, router, completer }
+  const completion = createCompletion({ facts, router, log, completer: deps.completer })
   const gate = createQrsGate({ probe: (signal) => deps.qrs.ping(signal), onOpen: () => turn(), log })
 
   /** Looks for work once for all that has happened in this turn of the event loop. */
@@ -126,7 +126,7 @@ export function createEnricher(deps: EnricherDeps, settings: EnricherSettings): 
     const since = event.deadlineAt <= startedAt ? now : event.receivedAt
     const job = createJob(event, since, deadline)
     inHand.set(event.seq, job)
-    resume(early, job)
+    completion.resume(job)
     if (deadline <= now) {
       finish(job)
       return
@@ -200,20 +200,20 @@ export function createEnricher(deps: EnricherDeps, settings: EnricherSettings): 
   }
 
   function onNews(job: Job): void {
-    if (!job.finished) job.stepTimer ??= setTimeout(step, EARLY_MS, job)
+    if (!job.finished) job.stepTimer ??= setTimeout(completePartly, TOGETHER_MS, job)
   }
 
-  /** What does without the answers that have not come leaves now. */
-  function step(job: Job): void {
+  /** Rules that need no answer that is still awaited report the event now. */
+  function completePartly(job: Job): void {
     job.stepTimer = undefined
-    const work = earlyStep(early, job)
-    if (work) store((tx) => leaveEarly(tx, job, work), 'soon').then(router.wake, (error) => notStored(job, error))
+    const write = completion.partly(job)
+    if (write) store((tx) => writePartly(tx, job, write), 'soon').then(router.wake, (error) => notStored(job, error))
   }
 
-  /** What goes wrong here is left to the last step. */
-  function leaveEarly(tx: Database, job: Job, work: (tx: Database) => void): void {
+  /** An event that cannot be stored in part is left to its final completion. */
+  function writePartly(tx: Database, job: Job, write: Write): void {
     try {
-      tx.transaction(() => work(tx))
+      tx.transaction(() => write(tx))
     } catch (error) {
       if (isStorageTrouble(error)) throw error
       notStored(job, error)
@@ -245,9 +245,9 @@ export function createEnricher(deps: EnricherDeps, settings: EnricherSettings): 
     const crowded = inHand.size >= capacity
     if ((crowded || delay >= PARK_MS) && job.deadline - now > delay) {
       // Spent on disk, with what was found so far.
-      const work = earlyStep(early, job) ?? keepFacts(early, job)
+      const write = completion.partly(job) ?? completion.keepAnswers(job)
       conclude(job, (tx) => {
-        if (work) leaveEarly(tx, job, work)
+        if (write) writePartly(tx, job, write)
         parkEvent(tx, job.event.seq, now + delay)
       })
       return
@@ -265,17 +265,12 @@ export function createEnricher(deps: EnricherDeps, settings: EnricherSettings): 
       return
     }
     const late = settings.qrsEnabled && clock.now() >= job.event.deadlineAt
-    const event = completeEvent(job.event, job.facts, router.needs, late)
+    const event = completion.record(job, late)
     if (event.missingParts.length > 0 && settings.qrsEnabled) {
       log.warn(`[QSEOW] TASK EVENT: Alerting for task "${event.taskName}" without ${listOfMissing(event)}`)
     }
     deps.counters.processed += 1
-    const { dedupTtlMs } = settings
-    const typeKnown = Boolean(job.facts.task)
-    const { event: stored, resumed } = job
-    conclude(job, (tx) =>
-      storeCompleted(tx, { stored, event, typeKnown, resumed, now: clock.now(), dedupTtlMs }, router, completer),
-    )
+    conclude(job, completion.completely(job, event, { now: clock.now(), dedupTtlMs: settings.dedupTtlMs }))
   }
 
   function ignore(job: Job, why: IgnoredProgress): void {
@@ -286,7 +281,7 @@ export function createEnricher(deps: EnricherDeps, settings: EnricherSettings): 
   }
 
   /** Ends a job by a write; the job leaves memory only when that is durable. */
-  function conclude(job: Job, work: (tx: Database) => void): void {
+  function conclude(job: Job, work: Write): void {
     release(job)
     store(work, 'soon').then(
       () => {

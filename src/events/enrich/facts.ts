@@ -73,8 +73,8 @@ export async function gatherFacts(
   return openParts(facts, needs).length === 0 ? 'complete' : 'waiting'
 }
 
-/** What is wanted of an event and not known yet; null while its task is not known. */
-export function openOf(deps: FactsDeps, event: StoredEvent, facts: Facts): ReadonlySet<Need> | null {
+/** The parts that are needed and may still come; null while the task of the event is not known. */
+export function awaitedParts(deps: FactsDeps, event: StoredEvent, facts: Facts): ReadonlySet<Need> | null {
   const type = taskTypeOf(facts.task?.taskType)
   if (!facts.task || type === null) return null
   return new Set(openParts(facts, wantedParts(deps, event, facts.task, type)))

@@ -12,12 +12,10 @@ export interface Job {
   readonly abort: AbortController
   deadlineTimer?: ReturnType<typeof setTimeout>
   waitTimer?: ReturnType<typeof setTimeout>
-  /** Waits for other answers before an early step. */
+  /** Waits for other answers before a partial completion. */
   stepTimer?: ReturnType<typeof setTimeout> | undefined
-  /** Some of its deliveries may have been added. */
-  resumed: boolean
-  /** How many routes could tell about it in the last step. */
-  ready: number
+  /** How many rules were ready at the last partial completion. */
+  readyRules: number
   complained: boolean
   finished: boolean
 }
@@ -27,7 +25,7 @@ export const MAX_TIMER_MS = 2 ** 31 - 1
 
 export function createJob(event: StoredEvent, since: number, deadline: number): Job {
   const abort = new AbortController()
-  return { event, facts: {}, since, deadline, abort, resumed: false, ready: 0, complained: false, finished: false }
+  return { event, facts: {}, since, deadline, abort, readyRules: 0, complained: false, finished: false }
 }
 
 /** Calls `end` after so many milliseconds, unless the job is released before. */

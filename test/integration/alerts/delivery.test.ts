@@ -1,9 +1,11 @@
 /** Mail and webhooks behind the real router and outbox. */
+
 import { afterEach, describe, expect, test } from 'bun:test'
 import { createEmailDestination, emailRoutes } from '../../../src/alerts/butler-sections/email.ts'
 import { createWebhookDestination, webhookRoutes } from '../../../src/alerts/butler-sections/webhooks.ts'
 import { createOutbox } from '../../../src/alerts/outbox/outbox.ts'
 import { createRouter } from '../../../src/alerts/router.ts'
+import { NOTHING_AWAITED } from '../../../src/events/router.ts'
 import { loadTaskEvent } from '../../../src/events/store.ts'
 import type { TaskEvent } from '../../../src/events/types.ts'
 import { createGroupWriter } from '../../../src/platform/group-commit.ts'
@@ -52,7 +54,7 @@ async function pipeline(mail: { port: number; section: object } | null, webhooks
       writer,
       log,
       clock,
-      route: router.route,
+      route: router.rule,
       loadEvent: (id) => loadTaskEvent(db, id),
       destinations: new Map([email, webhook].map((destination) => [destination.name, destination])),
     },
@@ -71,7 +73,7 @@ async function pipeline(mail: { port: number; section: object } | null, webhooks
     async fire(event: TaskEvent = fullEvent()) {
       await writer.write((tx) => {
         storePending(tx, event)
-        router.routeEnriched(tx, event)
+        router.handle(tx, event, NOTHING_AWAITED)
       })
       router.wake()
     },

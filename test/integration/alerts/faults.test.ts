@@ -2,6 +2,7 @@
  * The HTTP destinations of Butler's sections while something is wrong with all but one of them: nothing is lost, nobody
  * else waits, refusals are dead letters. Every destination meets every fault.
  */
+
 import { afterEach, describe, expect, test } from 'bun:test'
 import {
   createSlackDestination,
@@ -16,6 +17,7 @@ import { createOutbox } from '../../../src/alerts/outbox/outbox.ts'
 import { createRouter } from '../../../src/alerts/router.ts'
 import type { Destination } from '../../../src/alerts/types.ts'
 import { butler } from '../../../src/app/schema.ts'
+import { NOTHING_AWAITED } from '../../../src/events/router.ts'
 import { loadTaskEvent } from '../../../src/events/store.ts'
 import { createGroupWriter } from '../../../src/platform/group-commit.ts'
 import { fullEvent, STOCKHOLM, templateEngine } from '../../support/alerts.ts'
@@ -94,7 +96,7 @@ async function pipeline() {
   const router = createRouter({ clock, log, onDeliveries: (lanes) => outbox.wake(lanes) }, routes)
   const outbox = createOutbox(
     {
-      ...{ db, writer, log, clock, route: router.route },
+      ...{ db, writer, log, clock, route: router.rule },
       loadEvent: (id) => loadTaskEvent(db, id),
       destinations: new Map(destinations.map((destination) => [destination.name, destination])),
     },
@@ -114,7 +116,7 @@ async function pipeline() {
       const event = fullEvent({ taskId: `task-${index}`, executionId: `execution-${index}` })
       await writer.write((tx) => {
         storePending(tx, event)
-        router.routeEnriched(tx, event)
+        router.handle(tx, event, NOTHING_AWAITED)
       })
       router.wake()
     },

@@ -65,7 +65,7 @@ describe('the script log hangs', () => {
     qrs.scriptLog = hangs
     const completer = {
       complete: (_db: Database, event: TaskEvent) => event,
-      early: { isPossible: () => false, complete: (_db: Database, event: TaskEvent) => event },
+      completePartly: () => null,
     }
     const settings = { enrichmentTimeoutMs: 1000 }
     const { send, early, routed, db } = await start({ qrs, completer, routes: [mail, pager], settings })
@@ -297,12 +297,9 @@ test('an early step that fails is left to the last one', async () => {
   qrs.logs.clear()
   const completer = {
     complete: (_db: Database, event: TaskEvent) => event,
-    early: {
-      isPossible: () => true,
-      complete(db: Database, event: TaskEvent) {
-        db.run('DROP TABLE IF EXISTS rate_limit_slot')
-        return event
-      },
+    completePartly(db: Database, event: TaskEvent) {
+      db.run('DROP TABLE IF EXISTS rate_limit_slot')
+      return event
     },
   }
   const { send, db, early, routed, log } = await start({ qrs, completer, routes: [mail, pager] })

@@ -255,7 +255,7 @@ describe('fallback', () => {
     })
     box.outbox.start()
     const { id: eventId } = await box.fire()
-    const { route } = box.router
+    const { rule: route } = box.router
     const lanes = releaseHeld(box.db, { eventId, reason: 'RETRY_PENDING', now: box.clock.now(), route })
     box.outbox.wake(lanes)
     box.move(10 * MINUTE)

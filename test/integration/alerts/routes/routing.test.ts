@@ -1,7 +1,9 @@
 /** What alert routes do with events: limits, overlaps, recoveries, tests, and that nothing odd costs others their messages. */
+
 import { afterEach, describe, expect, test } from 'bun:test'
 import fc from 'fast-check'
 import type { Route } from '../../../../src/alerts/types.ts'
+import { NOTHING_AWAITED } from '../../../../src/events/router.ts'
 import { closeRoutes, startRoutes } from '../../../support/alert-routes.ts'
 import { fullEvent } from '../../../support/alerts.ts'
 import { TASK_ID, taskEvent } from '../../../support/events.ts'
@@ -71,7 +73,7 @@ describe('evaluation', () => {
   test('routing an event twice makes nothing twice', async () => {
     const box = startRoutes({ destinations: { a: 'pagerduty' }, routes: [{ name: 'mine', to: ['a'], limit: 'none' }] })
     const event = await box.fire()
-    box.router.routeEnriched(box.db, event)
+    box.router.handle(box.db, event, NOTHING_AWAITED)
     expect(box.rows()).toHaveLength(1)
   })
 

@@ -2,6 +2,7 @@
 import { afterEach, describe, expect, test } from 'bun:test'
 import fc from 'fast-check'
 import { insertSnooze } from '../../../../src/alerts/snoozes/store.ts'
+import { NOTHING_AWAITED } from '../../../../src/events/router.ts'
 import type { Need, TaskEvent } from '../../../../src/events/types.ts'
 import { closeRoutes, type RoutesSetup, startRoutes } from '../../../support/alert-routes.ts'
 import { fullEvent } from '../../../support/alerts.ts'
@@ -39,7 +40,7 @@ async function early(box: Box, changes: Partial<TaskEvent>, open: readonly Need[
   await box.writer.write((tx) => {
     box.storeEvent(tx, event)
     const known = { ...event, ...Object.fromEntries(open.map((part) => [part, null])) }
-    box.router.routeEarly(tx, known, new Set(open))
+    box.router.handle(tx, known, new Set(open))
   })
   return made(box).slice(before)
 }
@@ -55,7 +56,7 @@ describe('in a step before the last one', () => {
   ])('without %j: %j', async (open, expected) => {
     const box = startRoutes({ destinations, needs, routes: [one], start: START })
     expect(await early(box, {}, open)).toEqual(expected.map((name) => `${name} alert pending`))
-    expect(box.router.readyWithout('reload', 'failed', new Set(open))).toBe(expected.length)
+    expect(box.router.countReady('reload', 'failed', new Set(open))).toBe(expected.length)
   })
 
   test('conditions about what is not known are not asked, and a route that ends the evaluation holds up those behind it', async () => {
@@ -92,9 +93,9 @@ describe('in a step before the last one', () => {
     const event = { ...fullEvent(), receivedAt: box.clock.now() }
     await box.writer.write((tx) => {
       box.storeEvent(tx, event)
-      box.router.routeEarly(tx, { ...event, execution: null, scriptLog: null }, new Set(EXECUTION_OPEN))
+      box.router.handle(tx, { ...event, execution: null, scriptLog: null }, new Set(EXECUTION_OPEN))
       tx.run(`UPDATE delivery SET state = 'dead', reason = 'CANCELLED' WHERE destination = 'pager'`)
-      box.router.routeEnriched(tx, event, true)
+      box.router.handle(tx, event, NOTHING_AWAITED)
     })
     expect(made(box)).toEqual([
       'pager alert CANCELLED',
