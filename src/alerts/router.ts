@@ -12,6 +12,9 @@ import { uuidV7 } from '../platform/uuid.ts'
 import type { DeliveryChange } from './outbox/outbox.ts'
 import { takeSlot } from './outbox/rate-limit.ts'
 import { deliveriesOf, deliveryKey, insertDelivery, type NewDelivery } from './outbox/store.ts'
+import { type Chains, closeGroups, type GroupState, groupState, openGroup } from './rules/chains.ts'
+import { watchFallback } from './rules/fallback.ts'
+import { alertedOf, clearedOutcomes } from './rules/recovery.ts'
 import {
   type Again,
   type AgainSettings,
@@ -20,12 +23,9 @@ import {
   DIRECT,
   earlierDelivery,
   type MadeDelivery,
-} from './routes/again.ts'
-import { watchFallback } from './routes/fallback-store.ts'
-import { type Chains, closeGroups, type GroupState, groupState, openGroup } from './routes/groups.ts'
-import { alertedOf, clearedOutcomes } from './routes/recovery.ts'
-import { isGood, subjectOf } from './routes/subjects.ts'
-import { createRuleTable, isFor, isHeldBack, isKnown, isReady, type RuleGroup } from './routes/table.ts'
+} from './rules/replay.ts'
+import { isGood, subjectOf } from './rules/subjects.ts'
+import { createRuleTable, isFor, isHeldBack, isKnown, isReady, type RuleGroup } from './rules/table.ts'
 import type { DeliveryKind, Hold, HoldNeeds, PlannedDelivery, Route, SuppressReason } from './types.ts'
 
 export interface RouterDeps {

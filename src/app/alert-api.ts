@@ -1,5 +1,5 @@
 /** The endpoints over alert routes, destinations and snoozes. */
-import { alertRouteApi } from '../alerts/routes/http.ts'
+import { alertRouteApi } from '../alerts/rules/http.ts'
 import { snoozeRoutes } from '../alerts/snoozes/http.ts'
 import { loadTaskEvent, storeWholeEvent } from '../events/store.ts'
 import type { ApiRoute } from '../http/endpoint/route.ts'

@@ -9,7 +9,7 @@ import { createDestinationRegistry, type DestinationRegistry } from '../alerts/d
 import type { DestinationDeps } from '../alerts/destinations/types.ts'
 import { createMaintenance, type Maintenance } from '../alerts/maintenance/maintenance.ts'
 import { recordLinks } from '../alerts/record.ts'
-import type { ListedRoute } from '../alerts/routes/explain.ts'
+import type { ListedRoute } from '../alerts/rules/explain.ts'
 import { createTemplateEngine } from '../alerts/templates/engine.ts'
 import { createTextWriter } from '../alerts/texts/writer.ts'
 import type { Route } from '../alerts/types.ts'

@@ -1,7 +1,7 @@
 /** Task events and databases for tests of the pipeline. */
 
 import { outboxMigrations } from '../../src/alerts/outbox/migrations.ts'
-import { alertRouteMigrations } from '../../src/alerts/routes/migrations.ts'
+import { alertRouteMigrations } from '../../src/alerts/rules/migrations.ts'
 import { eventMigrations } from '../../src/events/migrations.ts'
 import { insertEvent, type NewEvent } from '../../src/events/store.ts'
 import type { TaskEvent } from '../../src/events/types.ts'

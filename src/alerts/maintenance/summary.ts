@@ -6,7 +6,7 @@ import { storedJson } from '../../platform/stored-json.ts'
 import type { Clock, Logger, Service } from '../../platform/types.ts'
 import { uuidV7 } from '../../platform/uuid.ts'
 import { insertDelivery } from '../outbox/store.ts'
-import { type SubjectParts, subjectName, subjectOf } from '../routes/subjects.ts'
+import { type SubjectParts, subjectName, subjectOf } from '../rules/subjects.ts'
 import type { DeliveryNote, Route } from '../types.ts'
 import { type Maintenance, maintenanceDetail } from './maintenance.ts'
 

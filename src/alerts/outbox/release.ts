@@ -1,6 +1,6 @@
 /** What was held back for a reason that does not hold any more. */
 import type { Database } from '../../platform/sqlite.ts'
-import { watchFallback } from '../routes/fallback-store.ts'
+import { watchFallback } from '../rules/fallback.ts'
 import type { Route, SuppressReason } from '../types.ts'
 
 export interface Release {

@@ -14,7 +14,6 @@ import { type EventRouter, NOTHING_AWAITED } from '../router.ts'
 import { type StoredEvent, storePendingEvent, storeRoutedEvent, toTaskEvent } from '../store.ts'
 import { isUnfinished, taskTypeOf } from '../task-type.ts'
 import type { EventOutcome, EventType, Need, TaskEvent } from '../types.ts'
-import { lastResultOf } from './execution.ts'
 import {
   absentParts,
   appOf,
@@ -22,10 +21,10 @@ import {
   decidedOutcome,
   type Facts,
   type FactsDeps,
+  lastResultOf,
   missingParts,
   missingReasons,
 } from './facts.ts'
-import type { Job } from './job.ts'
 
 export interface CompletionDeps {
   readonly facts: FactsDeps
@@ -34,30 +33,42 @@ export interface CompletionDeps {
   readonly log: Logger
 }
 
+/** An event and the answers of QRS so far. */
+export interface PartlyKnown {
+  readonly event: StoredEvent
+  readonly facts: Facts
+  /** How many rules were ready at the last partial completion. */
+  readyRules: number
+}
+
 export type Write = (db: Database) => void
 
 export interface Completion {
   /** Adds the deliveries that need no more than is known now. Null when no rule is ready that was not ready before. */
-  partly(job: Job): Write | null
+  partly(job: PartlyKnown): Write | null
   /** Stores the answers of QRS, so that they outlast a wait on disk. Null when there are none. */
-  keepAnswers(job: Job): Write | null
+  keepAnswers(job: PartlyKnown): Write | null
   /** Takes over the answers that an earlier step has stored, so that they are not asked for again. */
-  resume(job: Job): void
+  resume(job: PartlyKnown): void
   /** The record of the event as far as it is known. `late` = its deadline is over. */
-  record(job: Job, late: boolean): TaskEvent
+  record(job: PartlyKnown, late: boolean): TaskEvent
   /** Stores the event with all deliveries that are still missing. */
-  completely(job: Job, event: TaskEvent, options: { readonly now: number; readonly dedupTtlMs: number | null }): Write
+  completely(
+    job: PartlyKnown,
+    event: TaskEvent,
+    options: { readonly now: number; readonly dedupTtlMs: number | null },
+  ): Write
 }
 
 /** The functions return what is to be written in one transaction. */
 export function createCompletion({ facts, router, completer, log }: CompletionDeps): Completion {
   /** What may still come; null when no delivery may leave yet. */
-  function awaitedOf({ event, facts: found }: Job): ReadonlySet<Need> | null {
+  function awaitedOf({ event, facts: found }: PartlyKnown): ReadonlySet<Need> | null {
     // How a distribution ended is not known before its execution is.
     return event.announced === 'distribute' ? null : awaitedParts(facts, event, found)
   }
 
-  function knownRecord({ event, facts: found }: Job, awaited: ReadonlySet<Need>): TaskEvent {
+  function knownRecord({ event, facts: found }: PartlyKnown, awaited: ReadonlySet<Need>): TaskEvent {
     const needs: EventRouter['needs'] = (type, outcome) => router.needs(type, outcome).difference(awaited)
     return completeEvent(event, found, needs, false)
   }

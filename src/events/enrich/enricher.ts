@@ -11,15 +11,13 @@ import type { EventCompleter } from '../completer.ts'
 import type { IngestCounters } from '../counters.ts'
 import type { EventRouter } from '../router.ts'
 import { ignoreEvent, parkEvent, type StoredEvent } from '../store.ts'
-import type { MissingPart, TaskEvent } from '../types.ts'
+import type { IgnoreReason, MissingPart, TaskEvent } from '../types.ts'
 import { createBacklog } from './backlog.ts'
-import { completerNeeds, createCompletion, type Write } from './complete.ts'
+import { completerNeeds, createCompletion, type PartlyKnown, type Write } from './complete.ts'
 import { gatherFacts, type Progress } from './facts.ts'
 import { createQrsGate } from './gate.ts'
-import { IGNORED, type IgnoredProgress } from './ignored.ts'
-import { createJob, expireIn, type Job, MAX_TIMER_MS, release, waitDelay } from './job.ts'
 
-export interface EnricherDeps {
+interface EnricherDeps {
   readonly db: Database
   readonly writer: GroupWriter
   readonly qrs: QrsClient
@@ -35,7 +33,7 @@ export interface EnricherDeps {
   readonly isUnreachable: (error: unknown) => boolean
 }
 
-export interface EnricherSettings {
+interface EnricherSettings {
   /** Rounds of questions that may run at the same time. */
   readonly maxConcurrent: number
   /** Events held in memory beyond those being asked about. */
@@ -48,7 +46,7 @@ export interface EnricherSettings {
   readonly qrsEnabled: boolean
 }
 
-export interface Enricher {
+interface Enricher {
   start(): void
   /** New events are in the database. */
   wake(): void
@@ -61,6 +59,21 @@ export interface Enricher {
   readonly qrsReachable: boolean
 }
 
+/** An event in memory that waits for data. */
+interface Job extends PartlyKnown {
+  /** Since when QRS is being asked, for the growing distance between rounds. */
+  readonly since: number
+  /** When the event goes out with what is known. */
+  readonly deadline: number
+  readonly abort: AbortController
+  deadlineTimer?: ReturnType<typeof setTimeout>
+  waitTimer?: ReturnType<typeof setTimeout>
+  /** Waits for other answers before a partial completion. */
+  stepTimer?: ReturnType<typeof setTimeout> | undefined
+  complained: boolean
+  finished: boolean
+}
+
 /** An event that was late when Footman started still gets this long, as long as QRS answers. */
 const LATE_GRACE_MS = 10_000
 /** A wait at least this long is spent on disk and not in memory. */
@@ -71,6 +84,21 @@ const TOGETHER_MS = 250
 const MAX_ABSENT = 1000
 /** An event whose end cannot be stored, for a reason that does not pass, is tried anew after this time. */
 const FAULT_RETRY_MS = 60_000
+/** setTimeout takes 31 bits. */
+const MAX_TIMER_MS = 2 ** 31 - 1
+
+/** Why an event is recorded and not alerted. */
+type IgnoredProgress = Exclude<Progress, 'complete' | 'waiting'>
+
+const IGNORED: Readonly<Record<IgnoredProgress, { readonly reason: IgnoreReason; readonly text: string }>> = {
+  taskNotFound: { reason: 'TASK_NOT_FOUND', text: 'does not exist in QRS' },
+  taskTypeUnknown: { reason: 'TASK_TYPE_UNKNOWN', text: 'is of an unknown type' },
+  endUnknowable: {
+    reason: 'TASK_TYPE_UNKNOWN',
+    text: 'is said to be a distribution, and only QRS, which is not asked, knows how it ends',
+  },
+  noDistribution: { reason: 'TASK_TYPE_UNKNOWN', text: 'is no distribution, though its message says so' },
+}
 
 export function createEnricher(deps: EnricherDeps, settings: EnricherSettings): Enricher {
   const { clock, log, db, router } = deps
@@ -274,8 +302,8 @@ export function createEnricher(deps: EnricherDeps, settings: EnricherSettings): 
   }
 
   function ignore(job: Job, why: IgnoredProgress): void {
-    const { reason, words } = IGNORED[why]
-    log.warn(`[QSEOW] TASK EVENT: Task "${job.event.taskName}" (${job.event.taskId}) ${words}; recorded, not alerted`)
+    const { reason, text } = IGNORED[why]
+    log.warn(`[QSEOW] TASK EVENT: Task "${job.event.taskName}" (${job.event.taskId}) ${text}; recorded, not alerted`)
     deps.counters.processed += 1
     conclude(job, (tx) => ignoreEvent(tx, job.event.seq, reason))
   }
@@ -351,4 +379,31 @@ function listOfMissing({ missingParts, absentParts, missingReasons }: TaskEvent)
 
 function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error)
+}
+
+function createJob(event: StoredEvent, since: number, deadline: number): Job {
+  const abort = new AbortController()
+  return { event, facts: {}, since, deadline, abort, readyRules: 0, complained: false, finished: false }
+}
+
+/** Calls `end` after so many milliseconds, unless the job is released before. */
+function expireIn(job: Job, ms: number, end: (job: Job) => void): void {
+  job.deadlineTimer = setTimeout(
+    () => (ms > MAX_TIMER_MS ? expireIn(job, ms - MAX_TIMER_MS, end) : end(job)),
+    Math.min(ms, MAX_TIMER_MS),
+  )
+}
+
+/** Nothing more is asked about the event. */
+function release(job: Job): void {
+  job.finished = true
+  clearTimeout(job.deadlineTimer)
+  clearTimeout(job.waitTimer)
+  clearTimeout(job.stepTimer)
+  job.abort.abort()
+}
+
+/** Half a second at first, 15 % of the time waited so far later, at most 30 s: news is found soon, QRS is spared. */
+function waitDelay(elapsedMs: number): number {
+  return Math.min(Math.max(500, elapsedMs * 0.15), 30_000)
 }

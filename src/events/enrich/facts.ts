@@ -1,4 +1,4 @@
-/** Collects from QRS what the routes of one event need, attempt by attempt; what was found once is not asked again. */
+/** Asks QRS for the data that the rules of one event need, round by round. A part that was answered is not asked for again. */
 import { isGuid } from '../../platform/uuid.ts'
 import { definiteAnswer } from '../../qlik/qrs/failure.ts'
 import {
@@ -12,7 +12,6 @@ import {
 import type { StoredEvent } from '../store.ts'
 import { isUnfinished, outcomeOfStatus, taskTypeOf } from '../task-type.ts'
 import type { EventOutcome, EventType, MissingPart, MissingReasons, Need, ScriptLog, TaskType } from '../types.ts'
-import { findExecution } from './execution.ts'
 
 export interface FactsDeps {
   /** Answers may be a few seconds old. */
@@ -20,7 +19,7 @@ export interface FactsDeps {
   /** Always asks. */
   readonly fresh: QrsClient
   readonly needs: (type: EventType, outcome: EventOutcome) => ReadonlySet<Need>
-  /** What else is wanted of an event of this task, whatever its routes need. */
+  /** What else is wanted of an event of this task, besides what its rules need. */
   readonly alsoNeeds?: ((task: QrsTask, outcome: EventOutcome) => readonly Need[]) | undefined
   readonly now: () => number
 }
@@ -230,3 +229,76 @@ export function missingReasons(facts: Facts, missing: readonly MissingPart[]): M
 }
 
 const reasonFor = (facts: Facts, part: MissingPart) => (part === 'task' ? undefined : facts.reasons?.[part])
+
+// The result of exactly the execution that a message is about.
+
+const NEVER_YEAR = '1753'
+/** How far a stop time may lie from the arrival of the message when no execution id ties them together. */
+const TOLERANCE_MS = 2 * 60_000
+
+interface ExecutionQuestion {
+  readonly taskId: string
+  readonly executionId: string
+  /** Milliseconds since 1970. */
+  readonly receivedAt: number
+  /** True when the message came while the execution went on, as for distributions. */
+  readonly endsLater: boolean
+}
+
+interface ExecutionAnswer {
+  /** The final result; null while QRS does not have it. */
+  readonly result: QrsExecutionResult | null
+  /** The node that executes it, as far as QRS has named it. */
+  readonly node: string
+  /** The status with which QRS refused to look up results by execution id; null when it did not. */
+  readonly refused: string | null
+}
+
+/**
+ * Looks for the final result of an execution. Asks by execution id; where that finds nothing (no id sent, refused, or a
+ * site that does not link them) the task's last result counts if it ended when the message came.
+ */
+async function findExecution(
+  qrs: QrsClient,
+  question: ExecutionQuestion,
+  signal: AbortSignal,
+): Promise<ExecutionAnswer> {
+  let refused: string | null = null
+  if (question.executionId) {
+    try {
+      const results = await qrs.executionResults(question.executionId, signal)
+      // One result per retry: the last one is the one that was announced.
+      const last = [...results].sort((a, b) => (a.startTime < b.startTime ? -1 : 1)).at(-1)
+      if (last) return { result: isFinal(last) ? last : null, node: last.executingNodeName, refused }
+    } catch (error) {
+      refused = definiteAnswer(error)
+      if (refused === null) throw error
+    }
+  }
+  const last = lastResultOf(await qrs.taskById(question.taskId, signal), question)
+  return { result: last && isFinal(last) ? last : null, node: last?.executingNodeName ?? '', refused }
+}
+
+/** The task's last result unless it is known to belong to another execution. One that goes on is of this execution. */
+export function lastResultOf(task: QrsTask | null | undefined, question: ExecutionQuestion): QrsExecutionResult | null {
+  const last = task?.operational?.lastExecutionResult
+  if (!last) return null
+  return !isFinal(last) || isOfMessage(last, question) ? last : null
+}
+
+function isOfMessage(
+  { startTime, stopTime }: QrsExecutionResult,
+  { receivedAt, endsLater }: ExecutionQuestion,
+): boolean {
+  const after = Date.parse(stopTime) - receivedAt
+  if (!endsLater) return Math.abs(after) <= TOLERANCE_MS
+  return after >= -TOLERANCE_MS && Date.parse(startTime) <= receivedAt + TOLERANCE_MS
+}
+
+/** Those that never ran have no time of their end. */
+const WITHOUT_END = [9, 12]
+
+function isFinal(result: QrsExecutionResult): boolean {
+  if (outcomeOfStatus(result.status) === null) return false
+  return WITHOUT_END.includes(result.status) || !result.stopTime.startsWith(NEVER_YEAR)
+}

@@ -1,23 +1,26 @@
-/** `Butler.footman.alertRoutes` as routes: one per destination of each, those of one name sharing filter and limits. */
+/**
+ * Rules of the configuration. Each entry of `Butler.footman.alertRoutes` becomes one rule for each of its destinations, with
+ * the same conditions and limits; `Butler.footman.butlerRoutes` changes the rules made from the sections of Butler.
+ */
 
 import { EVENT_TYPES } from '../../events/kinds.ts'
 import type { TaskEvent } from '../../events/types.ts'
-import type { AlertRouteConfig } from '../config-routes.ts'
-import { keepsIncidents } from '../destinations/index.ts'
+import type { AlertRouteConfig, ButlerRoutesConfig } from '../config-routes.ts'
+import { isNotifying, keepsIncidents } from '../destinations/index.ts'
 import type { MessageTexts, NamedDestination, PlannedDelivery, Route, RoutePolicy } from '../types.ts'
-import { type CompiledFilter, compileFilter } from './filter.ts'
-import type { FieldContext } from './match.ts'
+import type { FieldContext } from './fields.ts'
+import { type CompiledFilter, compileFilter } from './match.ts'
 import { subjectOf } from './subjects.ts'
 
-/** What is used of a route's configuration. */
+/** The part of an entry of `alertRoutes` that is used. */
 export type UserRoute = Pick<AlertRouteConfig, 'name' | 'to' | 'limit' | 'limitPer'> & Partial<AlertRouteConfig>
 
-export interface UserRouteContext extends FieldContext {
-  /** The destination as this route wants it; undefined when it is switched off. */
+interface UserRouteContext extends FieldContext {
+  /** The destination with this rule's settings; undefined when it is switched off. */
   readonly destination: (route: string, name: string) => NamedDestination | undefined
 }
 
-/** Empty for a route that is switched off or reaches nobody. */
+/** Empty when the entry is switched off or none of its destinations can be used. */
 export function compileUserRoute(config: UserRoute, context: UserRouteContext): Route[] {
   if (config.enable === false) return []
   const filter = compileFilter(config, context)
@@ -51,7 +54,7 @@ function alertRoute(config: UserRoute, filter: CompiledFilter, destination: Name
   }
 }
 
-/** A place that this route name may send to besides its alerts. */
+/** A destination that messages besides alerts go to under this name: fallbacks, summaries, replays. */
 export function asideRoute(
   name: string,
   destination: NamedDestination,
@@ -100,4 +103,29 @@ function limited(
   const person = destination.type === 'email' ? [planned.target.toLowerCase()] : []
   const key = [name, destination.name, what[limitPer], ...person].join('|')
   return { ...planned, limit: { key, windowMs: limit.windowMs, count: limit.count } }
+}
+
+/**
+ * The rules of Butler's sections with `butlerRoutes`: without those that are switched off. A destination that records gets
+ * no recoveries, as it gets every event.
+ */
+export function adjustButlerRoutes(
+  routes: readonly Route[],
+  config: ButlerRoutesConfig,
+  destination: (name: string) => NamedDestination | undefined,
+): Route[] {
+  const { recovery, fallback, fallbackAfter, group, groupWindow } = config
+  const off = new Set(config.disable.map((name) => name.toLowerCase()))
+  const used = routes.filter(({ name }) => !off.has(name.toLowerCase()))
+  if (!recovery && fallback.length === 0 && group === 'none') return used
+  const common = { fallback, fallbackAfterMs: fallbackAfter, group, groupWindowMs: groupWindow }
+  return used.flatMap((route) => {
+    const type = route.destinationType ?? route.destination
+    if (!isNotifying(type)) return [route]
+    const aside = fallback.flatMap((name) => {
+      const named = destination(name)
+      return named ? [asideRoute(route.name, named, { ...common, recovery }, route.when.types)] : []
+    })
+    return [{ ...route, policy: { ...common, recovery } }, ...aside]
+  })
 }

@@ -1,8 +1,7 @@
 /** One message per broken chain, and fallbacks for what does not arrive. */
 import { afterEach, describe, expect, test } from 'bun:test'
 import { releaseHeld } from '../../../../src/alerts/outbox/release.ts'
-import type { Chains } from '../../../../src/alerts/routes/groups.ts'
-import { usualStart } from '../../../../src/alerts/routes/usual-start.ts'
+import { type Chains, usualStart } from '../../../../src/alerts/rules/chains.ts'
 import type { DeliveryResult } from '../../../../src/alerts/types.ts'
 import { closeRoutes, startRoutes } from '../../../support/alert-routes.ts'
 import { tempDirectory } from '../../../support/temp.ts'

@@ -1,16 +1,39 @@
 /** The fields of a match, one line each: what they are compared with and what has to be read for it. */
-import type { Need, TaskEvent } from '../../events/types.ts'
+import type { EventType, Need, TaskEvent } from '../../events/types.ts'
 import type { WindowReference, Windows } from '../../platform/calendar/types.ts'
 import { formatDuration } from '../../platform/duration.ts'
 import { globMatcher } from '../../platform/glob.ts'
+import type { QrsCustomProperty, QrsNamed } from '../../qlik/qrs/types.ts'
 import type { MatchConfig } from '../config-routes.ts'
-import * as parts from './parts.ts'
 import { isTaskType } from './subjects.ts'
-import { type FieldTest, type Finding, findText, NOTHING, type Texts, UNKNOWN, type Verdict } from './verdict.ts'
 
 export interface FieldContext {
   readonly windows: Pick<Windows, 'contains'>
 }
+
+/** The answer of a field. `unknown` = the data could not be read; it counts as holding in `match` and as not holding in `except`. */
+export type Verdict = true | false | 'unknown'
+
+/** One compiled field of a match. */
+export interface FieldTest {
+  readonly field: string
+  readonly wanted: string
+  /** What has to be read from Qlik Sense for it. */
+  readonly needs: readonly Need[]
+  /** `at` is the time of the event, milliseconds since 1970. */
+  test(event: TaskEvent, at: number): Finding
+}
+
+interface Finding {
+  readonly found: string | null
+  readonly holds: Verdict
+}
+
+/** Texts of an event; `unknown` = could not be read, `none` = events of this type have no such thing. */
+type Texts = readonly string[] | 'unknown' | 'none'
+
+export const UNKNOWN: Finding = { found: null, holds: 'unknown' }
+const NOTHING: Finding = { found: null, holds: false }
 
 type Value<K extends keyof MatchConfig> = NonNullable<MatchConfig[K]>
 type Compiled = Omit<FieldTest, 'field'>
@@ -18,7 +41,7 @@ type Compile<K extends keyof MatchConfig> = (value: Value<K>, context: FieldCont
 type Comparison = Value<'duration'>
 type Tags = Value<'taskTag'>
 
-/** How many lines of the script log are looked through, from its end. */
+/** Lines of the script log that are searched, from its end. */
 const LOG_LINES = 200
 
 /** In the order in which they are asked: what is cheap and decides often comes first. */
@@ -26,19 +49,19 @@ export const FIELDS: { readonly [K in Exclude<keyof MatchConfig, 'type' | 'outco
   source: (wanted) => words(wanted, ({ source }) => source),
   severity: (wanted) => words(wanted, ({ severity }) => severity),
   code: (wanted) => words(wanted, ({ code }) => code),
-  taskId: (wanted) => ids(wanted, parts.taskIds),
-  appId: (wanted) => ids(wanted, parts.appIds),
-  task: (wanted) => globs(wanted, parts.taskNames),
-  app: (wanted) => globs(wanted, parts.appNames),
-  user: (wanted) => globs(wanted.map(parts.withBackslash), parts.users),
-  service: (wanted) => globs(wanted, parts.services),
+  taskId: (wanted) => ids(wanted, taskIds),
+  appId: (wanted) => ids(wanted, appIds),
+  task: (wanted) => globs(wanted, taskNames),
+  app: (wanted) => globs(wanted, appNames),
+  user: (wanted) => globs(wanted.map(withBackslash), users),
+  service: (wanted) => globs(wanted, services),
   host: hosts,
-  stream: (wanted) => globs(wanted, parts.streams, ['app']),
-  owner: (wanted) => globs(wanted.map(parts.withBackslash), parts.owners, ['owner']),
-  taskTag: (wanted) => tags(wanted, parts.taskTags),
-  appTag: (wanted) => tags(wanted, parts.appTags, ['app']),
-  taskProperty: (wanted) => properties(wanted, parts.taskProperties),
-  appProperty: (wanted) => properties(wanted, parts.appProperties, ['app']),
+  stream: (wanted) => globs(wanted, streams, ['app']),
+  owner: (wanted) => globs(wanted.map(withBackslash), owners, ['owner']),
+  taskTag: (wanted) => tags(wanted, taskTags),
+  appTag: (wanted) => tags(wanted, appTags, ['app']),
+  taskProperty: (wanted) => properties(wanted, taskProperties),
+  appProperty: (wanted) => properties(wanted, appProperties, ['app']),
   manual: (wanted) => ({ wanted: String(wanted), needs: [], test: (event) => isManual(event, wanted) }),
   consecutiveFailures: (wanted) => ({
     wanted: `${wanted.operator}${wanted.value}`,
@@ -57,6 +80,13 @@ export const FIELDS: { readonly [K in Exclude<keyof MatchConfig, 'type' | 'outco
   }),
   during: (wanted, context) => during(wanted, context),
   message: (wanted) => message(wanted),
+}
+
+/** Holds when one of the texts passes. */
+function findText(texts: Texts, passes: (text: string) => boolean): Finding {
+  if (texts === 'unknown') return UNKNOWN
+  if (texts === 'none') return NOTHING
+  return { found: texts.length > 0 ? texts.join(', ') : null, holds: texts.some(passes) }
 }
 
 function finding(found: string | null, holds: Verdict): Finding {
@@ -89,7 +119,7 @@ function globs(wanted: readonly string[], of: (event: TaskEvent) => Texts, needs
   return { wanted: listed(wanted), needs, test: (event) => findText(of(event), matches) }
 }
 
-/** An empty text means something too: no stream. */
+/** An empty text has a meaning as well: no stream. */
 function listed(wanted: readonly string[]): string {
   return wanted.map((text) => (text === '' ? '""' : text)).join(', ')
 }
@@ -129,7 +159,7 @@ function tags(wanted: Tags, of: (event: TaskEvent) => Texts, needs: readonly Nee
 
 function properties(
   wanted: Value<'taskProperty'>,
-  of: (event: TaskEvent) => parts.Properties,
+  of: (event: TaskEvent) => Properties,
   needs: readonly Need[] = [],
 ): Compiled {
   const entries = Object.entries(wanted).map(([name, values]) => ({
@@ -166,14 +196,14 @@ function ofHistory(event: TaskEvent, test: (history: NonNullable<TaskEvent['hist
   return event.history ? test(event.history) : UNKNOWN
 }
 
-/** Of a run that goes on, what the watchdog has measured. */
+/** The run time of an execution that goes on is what the watchdog has measured. */
 function runTime({ type, execution, details, outcome }: TaskEvent, wanted: Comparison): Finding {
   if (!isTaskType(type)) return NOTHING
   const ms = outcome === 'stuck' && details?.kind === 'watchdog' ? details.elapsedMs : execution?.duration
   return ms === undefined ? UNKNOWN : finding(formatDuration(ms), compares(wanted, ms))
 }
 
-/** Never is longer ago than any time. */
+/** A task that has never succeeded counts as infinitely long ago. */
 function sinceSuccess(lastSuccessAt: number | null, at: number, wanted: Comparison): Finding {
   const ms = lastSuccessAt === null ? Number.POSITIVE_INFINITY : Math.max(at - lastSuccessAt, 0)
   return finding(lastSuccessAt === null ? 'never' : formatDuration(ms), compares(wanted, ms))
@@ -223,4 +253,90 @@ function textTest(wanted: string): (text: string) => boolean {
     return (text) => expression.test(text)
   }
   return globMatcher([wanted])
+}
+
+// The texts of an event that fields are compared with.
+
+const APP_TYPES: readonly EventType[] = ['reload', 'distribute', 'preload', 'cloudReload']
+
+/** Distinct texts that are not empty; without one it is not known. */
+function known(...texts: readonly (string | null | undefined)[]): Texts {
+  const found = [...new Set(texts.filter((text): text is string => Boolean(text)))]
+  return found.length > 0 ? found : 'unknown'
+}
+
+function taskNames(event: TaskEvent): Texts {
+  return isTaskType(event.type) ? known(event.taskName, event.task?.name) : 'none'
+}
+
+function taskIds({ type, taskId }: TaskEvent): Texts {
+  return isTaskType(type) ? known(taskId) : 'none'
+}
+
+function appNames(event: TaskEvent): Texts {
+  return hasApp(event) ? known(event.appName, event.app?.name, event.task?.app?.name) : 'none'
+}
+
+function appIds(event: TaskEvent): Texts {
+  return hasApp(event) ? known(event.appId, event.app?.id, event.task?.app?.id) : 'none'
+}
+
+/** '' = the app is not published. */
+function streams(event: TaskEvent): Texts {
+  if (!hasApp(event) || event.type === 'cloudReload') return 'none'
+  if (event.app) return [event.app.stream?.name ?? '']
+  const stream = event.task?.app?.stream
+  return stream === undefined ? 'unknown' : [stream?.name ?? '']
+}
+
+/** `DIR\id` */
+function owners(event: TaskEvent): Texts {
+  if (!hasApp(event) || event.type === 'cloudReload') return 'none'
+  if (event.owner) return [`${event.owner.directory}\\${event.owner.userId}`]
+  const owner = event.app?.owner
+  return owner ? [`${owner.userDirectory}\\${owner.userId}`] : 'unknown'
+}
+
+/** `DIR\id`, however the datagram wrote it. */
+function users({ user }: TaskEvent): Texts {
+  return user === '' ? 'none' : [withBackslash(user)]
+}
+
+function withBackslash(user: string): string {
+  return user.replaceAll('/', '\\').replaceAll('\\\\', '\\')
+}
+
+function services({ details }: TaskEvent): Texts {
+  if (details?.kind !== 'service') return 'none'
+  return known(details.friendlyName, details.serviceName, details.displayName)
+}
+
+function taskTags(event: TaskEvent): Texts {
+  return isTaskType(event.type) ? namesOf(event.task?.tags) : 'none'
+}
+
+function appTags(event: TaskEvent): Texts {
+  return hasQlikApp(event) ? namesOf(event.app?.tags) : 'none'
+}
+
+function namesOf(tags: readonly QrsNamed[] | undefined): Texts {
+  return tags ? tags.map(({ name }) => name) : 'unknown'
+}
+
+type Properties = readonly QrsCustomProperty[] | 'unknown' | 'none'
+
+function taskProperties(event: TaskEvent): Properties {
+  return isTaskType(event.type) ? (event.task?.customProperties ?? 'unknown') : 'none'
+}
+
+function appProperties(event: TaskEvent): Properties {
+  return hasQlikApp(event) ? (event.app?.customProperties ?? 'unknown') : 'none'
+}
+
+function hasApp({ type }: TaskEvent): boolean {
+  return APP_TYPES.includes(type)
+}
+
+function hasQlikApp(event: TaskEvent): boolean {
+  return hasApp(event) && event.type !== 'cloudReload'
 }

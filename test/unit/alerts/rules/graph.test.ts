@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test'
-import { createChainGraph, withChains } from '../../../../src/alerts/routes/graph.ts'
+import { createChainGraph, withChains } from '../../../../src/alerts/rules/chains.ts'
 import type { ChainLink, QrsClient } from '../../../../src/qlik/qrs/types.ts'
 import { recordingLog } from '../../../support/recording-log.ts'
 

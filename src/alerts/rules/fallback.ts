@@ -1,4 +1,4 @@
-/** Sends to the fallback destinations of a route when a delivery is dead or takes too long; once per event and route. */
+/** Sends to the fallback destinations of a rule when a delivery is dead or takes too long; once per event and rule. */
 import type { TaskEvent } from '../../events/types.ts'
 import type { GroupWriter } from '../../platform/group-commit.ts'
 import { type Database, isStorageTrouble } from '../../platform/sqlite.ts'
@@ -6,29 +6,20 @@ import type { Clock, Logger, Service } from '../../platform/types.ts'
 import { uuidV7 } from '../../platform/uuid.ts'
 import { insertDelivery } from '../outbox/store.ts'
 import type { PlannedDelivery, Route } from '../types.ts'
-import {
-  deadWatches,
-  dueWatches,
-  endWatch,
-  type Watch,
-  type WatchedDelivery,
-  watchedDeliveries,
-  watchesOf,
-} from './fallback-store.ts'
 import { subjectOf } from './subjects.ts'
 
-export interface FallbackDeps {
+interface FallbackDeps {
   readonly db: Database
   readonly writer: GroupWriter
   readonly clock: Clock
   readonly log: Logger
   readonly loadEvent: (id: string) => TaskEvent | null
-  /** The route of this name to this destination; without one the first of the name. */
+  /** The rule of this name to this destination; without one the first of the name. */
   readonly route: (name: string, destination?: string) => Route | undefined
   readonly onDeliveries: (lanes: ReadonlySet<string>) => void
 }
 
-export interface Fallbacks extends Service {
+interface Fallbacks extends Service {
   /** A delivery of this event has become a dead letter. */
   onDead(eventId: string): void
 }
@@ -52,7 +43,7 @@ export function createFallbacks(deps: FallbackDeps): Fallbacks {
       )
   }
 
-  /** One that fails over an odd event must not hold up the others. */
+  /** An odd event must not hold up the others. */
   function settleAlone(tx: Database, watch: Watch): readonly string[] {
     try {
       return [...tx.transaction(() => settle(tx, watch))]
@@ -68,7 +59,7 @@ export function createFallbacks(deps: FallbackDeps): Fallbacks {
     log.error(`NOTIFY The fallback of route ${route} failed for event ${eventId}: ${error}`)
   }
 
-  /** Returns the lanes that got something. */
+  /** Returns the lanes that got a delivery. */
   function settle(tx: Database, watch: Watch): ReadonlySet<string> {
     const late = watchedDeliveries(tx, watch).filter((delivery) => isOpen(delivery) || isLost(delivery))
     const lost = late.filter(isLost)
@@ -118,7 +109,7 @@ export function createFallbacks(deps: FallbackDeps): Fallbacks {
     name: 'fallbacks',
     async start() {
       stopped = false
-      // What died while nobody looked.
+      // Deliveries that died while Footman was stopped.
       lookAt((tx) => deadWatches(tx, AT_A_TIME))
       timer = setInterval(() => {
         const due = dueWatches(db, clock.now(), AT_A_TIME)
@@ -137,5 +128,58 @@ export function createFallbacks(deps: FallbackDeps): Fallbacks {
 const NO_LANES: ReadonlySet<string> = new Set()
 
 const isOpen = ({ state }: WatchedDelivery): boolean => state === 'pending' || state === 'sending'
-/** What somebody has called off is not lost. */
+/** A delivery that was cancelled is not lost. */
 const isLost = ({ state, reason }: WatchedDelivery): boolean => state === 'dead' && reason !== 'CANCELLED'
+
+interface WatchedDelivery {
+  readonly destination: string
+  readonly target: string
+  readonly state: string
+  readonly reason: string | null
+}
+
+interface Watch {
+  readonly eventId: string
+  readonly route: string
+  readonly dueAt: number
+}
+
+/** Stores that the deliveries of this event and rule may need their fallback. */
+export function watchFallback(db: Database, eventId: string, route: string, dueAt: number): void {
+  db.run('INSERT OR IGNORE INTO fallback_watch (event_id, route, due_at) VALUES (?, ?, ?)', eventId, route, dueAt)
+}
+
+const COLUMNS = 'event_id AS eventId, route, due_at AS dueAt'
+
+/** Those whose time has come, oldest first. */
+export function dueWatches(db: Database, now: number, limit: number): readonly Watch[] {
+  return db.all<Watch>(`SELECT ${COLUMNS} FROM fallback_watch WHERE due_at <= ? ORDER BY due_at LIMIT ?`, now, limit)
+}
+
+/** Those with a dead delivery. */
+function deadWatches(db: Database, limit: number): readonly Watch[] {
+  return db.all<Watch>(
+    `SELECT ${COLUMNS} FROM fallback_watch AS watch WHERE EXISTS (SELECT 1 FROM delivery
+       WHERE delivery.event_id = watch.event_id AND delivery.route = watch.route AND kind = 'alert' AND state = 'dead'
+         AND replay_of = '') LIMIT ?`,
+    limit,
+  )
+}
+
+function watchesOf(db: Database, eventId: string): readonly Watch[] {
+  return db.all<Watch>(`SELECT ${COLUMNS} FROM fallback_watch WHERE event_id = ?`, eventId)
+}
+
+/** The alerts of this event and rule, suppressed ones left out. */
+export function watchedDeliveries(db: Database, { eventId, route }: Watch): readonly WatchedDelivery[] {
+  return db.all<WatchedDelivery>(
+    `SELECT destination, target, state, reason FROM delivery
+     WHERE event_id = ? AND route = ? AND kind = 'alert' AND replay_of = '' AND state <> 'suppressed' ORDER BY seq`,
+    eventId,
+    route,
+  )
+}
+
+function endWatch(db: Database, { eventId, route }: Watch): void {
+  db.run('DELETE FROM fallback_watch WHERE event_id = ? AND route = ?', eventId, route)
+}

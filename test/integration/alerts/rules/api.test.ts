@@ -1,7 +1,7 @@
 /** The endpoints over alert routes, destinations and snoozes. */
 import { afterEach, describe, expect, test } from 'bun:test'
 import { createPeers } from '../../../../src/alerts/outbox/peers.ts'
-import { alertRouteApi } from '../../../../src/alerts/routes/http.ts'
+import { alertRouteApi } from '../../../../src/alerts/rules/http.ts'
 import { snoozeRoutes } from '../../../../src/alerts/snoozes/http.ts'
 import { loadTaskEvent } from '../../../../src/events/store.ts'
 import type { QrsTask } from '../../../../src/qlik/qrs/types.ts'
