@@ -1,10 +1,9 @@
 /** Builds the alerts side: a plan of routes and destinations, the router and the outbox that follow it, and its changes. */
 import type { Maintenance } from '../alerts/maintenance/maintenance.ts'
 import { createSummaries } from '../alerts/maintenance/summary.ts'
-import { releaseLatest } from '../alerts/outbox/latest.ts'
+import { createDestinationHealth, type DestinationHealth } from '../alerts/outbox/destination-health.ts'
 import { createOutbox, type DeliveryChange, type Outbox } from '../alerts/outbox/outbox.ts'
-import { createPeers, type Peers } from '../alerts/outbox/peers.ts'
-import { releaseHeld } from '../alerts/outbox/release.ts'
+import { releaseHeld, releaseLatest } from '../alerts/outbox/release.ts'
 import { createRouter, type Router } from '../alerts/router.ts'
 import { createChainGraph, purgeGroups, usualStart, withChains } from '../alerts/rules/chains.ts'
 import type { ListedRoute } from '../alerts/rules/explain.ts'
@@ -49,8 +48,8 @@ export interface Alerts {
   /** In order of evaluation. */
   readonly listed: readonly ListedRoute[]
   readonly maintenance: Pick<Maintenance, 'nameFor' | 'stopsSchedules'>
-  /** How the destinations fare. */
-  readonly peers: Peers
+  /** Whether the destinations answer. */
+  readonly health: DestinationHealth
   /** Learns the chains of tasks while tasks are asked about. */
   readonly withChains: (qrs: QrsClient) => QrsClient
   /** Groups and snoozes that are over. */
@@ -84,9 +83,9 @@ export function buildAlerts(deps: AlertsDeps, config: Config, shadow: boolean): 
   const listed: ListedRoute[] = []
   const retired = new Map<AlertPlan, ReturnType<typeof setTimeout>>()
   const graph = createChainGraph(deps)
-  const peers = createPeers()
+  const health = createDestinationHealth()
   const observe = (change: DeliveryChange) => {
-    peers.observe(change)
+    health.observe(change)
     if (change.state === 'dead' && change.event) fallbacks.onDead(change.event.id)
     deps.observe?.(change)
   }
@@ -120,7 +119,7 @@ export function buildAlerts(deps: AlertsDeps, config: Config, shadow: boolean): 
   const find = (route: string, name: string) => plan.registry.find(route, name)
   const outbox: Outbox = createOutbox(
     {
-      ...{ ...deps, observe, route: router.rule, loadEvent },
+      ...{ ...deps, observe, rule: router.rule, loadEvent },
       ...{ destinations, destination: find, all },
     },
     {
@@ -130,7 +129,7 @@ export function buildAlerts(deps: AlertsDeps, config: Config, shadow: boolean): 
       shadow,
     },
   )
-  const fallbacks = createFallbacks({ db, writer, clock, log, loadEvent, route: router.rule, onDeliveries })
+  const fallbacks = createFallbacks({ db, writer, clock, log, loadEvent, rule: router.rule, onDeliveries })
   const summaries = createSummaries(
     {
       ...{ db, writer, clock, log, loadEvent, onDeliveries },
@@ -162,7 +161,7 @@ export function buildAlerts(deps: AlertsDeps, config: Config, shadow: boolean): 
   }
 
   return {
-    ...{ router, peers, destinations, listed, destination: find },
+    ...{ router, health, destinations, listed, destination: find },
     maintenance: {
       nameFor: (event, at) => plan.maintenance.nameFor(event, at),
       stopsSchedules: (at) => plan.maintenance.stopsSchedules(at),
@@ -177,7 +176,7 @@ export function buildAlerts(deps: AlertsDeps, config: Config, shadow: boolean): 
     },
     release(tx, eventId, reason) {
       forget(eventId)
-      const lanes = releaseHeld(tx, { eventId, reason, now: clock.now(), route: router.rule })
+      const lanes = releaseHeld(tx, { eventId, reason, now: clock.now(), rule: router.rule })
       for (const lane of lanes) releasedLanes.add(lane)
     },
     async releaseLatest(eventIds) {

@@ -134,7 +134,7 @@ export function startRoutes(setup: RoutesSetup = {}) {
   const loadEvent = (id: string) => loadTaskEvent(db, id)
   const outbox = createOutbox(
     {
-      ...{ db, writer, log, clock, route: router.rule, loadEvent, destinations },
+      ...{ db, writer, log, clock, rule: router.rule, loadEvent, destinations },
       observe(change) {
         changes.push(change)
         if (change.state === 'dead' && change.event) fallbacks.onDead(change.event.id)
@@ -145,7 +145,7 @@ export function startRoutes(setup: RoutesSetup = {}) {
       maxAgeMs: () => setup.maxAgeMs ?? 86_400_000,
     },
   )
-  const fallbacks = createFallbacks({ db, writer, clock, log, loadEvent, route: router.rule, onDeliveries })
+  const fallbacks = createFallbacks({ db, writer, clock, log, loadEvent, rule: router.rule, onDeliveries })
   const summaries = createSummaries(
     {
       ...{ db, writer, clock, log, maintenance, loadEvent, onDeliveries },

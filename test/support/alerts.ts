@@ -1,8 +1,9 @@
 /** Enriched events and settings for tests of messages. */
+
+import { genericUrls, qlikSenseUrls } from '../../src/alerts/config.ts'
 import { type EmailNotificationConfig, email, emailNotification } from '../../src/alerts/config-email.ts'
-import { genericUrls, qlikSenseUrls } from '../../src/alerts/config-links.ts'
 import { webhookNotification } from '../../src/alerts/config-webhook.ts'
-import type { RecordContext } from '../../src/alerts/record.ts'
+import type { RecordContext } from '../../src/alerts/template-context.ts'
 import { createTemplateEngine, type TemplateEngine } from '../../src/alerts/templates/engine.ts'
 import { createTimeFormatter } from '../../src/alerts/times.ts'
 import type { RenderInput, Route } from '../../src/alerts/types.ts'

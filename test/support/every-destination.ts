@@ -146,7 +146,7 @@ export async function startEveryDestination(timeoutMs: number) {
   const latencies = new Map<string, number[]>()
   const outbox = createOutbox(
     {
-      ...{ db, writer, log, clock, route: router.rule, loadEvent: (id) => loadTaskEvent(db, id), destinations },
+      ...{ db, writer, log, clock, rule: router.rule, loadEvent: (id) => loadTaskEvent(db, id), destinations },
       observe({ destination, state, latencyMs }) {
         if (state === 'delivered') latencies.set(destination, [...(latencies.get(destination) ?? []), latencyMs ?? 0])
       },

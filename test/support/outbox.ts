@@ -91,7 +91,7 @@ export function startOutbox(setup: OutboxSetup) {
       writer: outboxWriter,
       log,
       clock,
-      route: router.rule,
+      rule: router.rule,
       loadEvent: (id) => loadTaskEvent(db, id),
       destinations: new Map([['sink', destination]]),
       observe: (change) => void changes.push(change),

@@ -7,7 +7,7 @@ import type { WebhookConfig, WebhookNotificationConfig } from '../config-webhook
 import { secretsOfUrl } from '../destinations/http.ts'
 import type { SettingProblem } from '../destinations/setting-problem.ts'
 import type { HttpCall } from '../destinations/types.ts'
-import { formatUser, type UserForm } from '../record.ts'
+import { formatUser, type UserForm } from '../template-context.ts'
 import type { Destination, PlannedDelivery, Route } from '../types.ts'
 import { laneOfAddress, type SectionDeps, sectionDestination } from './http.ts'
 

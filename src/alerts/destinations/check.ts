@@ -1,7 +1,7 @@
 /** What is wrong with the settings of destinations: found by rendering a sample, without sending anything. */
 import { SILENT } from '../../platform/silent-log.ts'
-import type { RecordContext } from '../record.ts'
 import { sampleEvent } from '../sample-event.ts'
+import type { RecordContext } from '../template-context.ts'
 import type { TemplateEngine } from '../templates/engine.ts'
 import { createTextWriter } from '../texts/writer.ts'
 import { createTimeFormatter } from '../times.ts'

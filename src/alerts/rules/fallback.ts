@@ -15,7 +15,7 @@ interface FallbackDeps {
   readonly log: Logger
   readonly loadEvent: (id: string) => TaskEvent | null
   /** The rule of this name to this destination; without one the first of the name. */
-  readonly route: (name: string, destination?: string) => Route | undefined
+  readonly rule: (name: string, destination?: string) => Route | undefined
   readonly onDeliveries: (lanes: ReadonlySet<string>) => void
 }
 
@@ -71,9 +71,9 @@ export function createFallbacks(deps: FallbackDeps): Fallbacks {
     return first && event ? send(tx, watch, event, first) : NO_LANES
   }
 
-  function plan(watch: Watch, route: Route, event: TaskEvent): readonly PlannedDelivery[] {
+  function plan(watch: Watch, rule: Route, event: TaskEvent): readonly PlannedDelivery[] {
     try {
-      return route.plan(event)
+      return rule.plan(event)
     } catch (error) {
       complain(watch, error)
       return []
@@ -83,17 +83,17 @@ export function createFallbacks(deps: FallbackDeps): Fallbacks {
   function send(tx: Database, watch: Watch, event: TaskEvent, failed: WatchedDelivery): ReadonlySet<string> {
     const now = clock.now()
     const lanes = new Set<string>()
-    const policy = deps.route(watch.route, failed.destination)?.policy ?? deps.route(watch.route)?.policy
+    const policy = deps.rule(watch.route, failed.destination)?.policy ?? deps.rule(watch.route)?.policy
     for (const name of policy?.fallback ?? []) {
-      const route = deps.route(watch.route, name)
-      if (!route || name === failed.destination) continue
-      for (const { target, lane, suppress } of plan(watch, route, event)) {
+      const rule = deps.rule(watch.route, name)
+      if (!rule || name === failed.destination) continue
+      for (const { target, lane, suppress } of plan(watch, rule, event)) {
         const isNew = insertDelivery(tx, {
           ...{ id: uuidV7(now), eventId: event.id, kind: 'fallback', route: watch.route, destination: name },
           ...{ target, lane, orderKey: null, limitKey: null, createdAt: now },
-          severity: deps.route(watch.route, failed.destination)?.severity ?? event.severity,
+          severity: deps.rule(watch.route, failed.destination)?.severity ?? event.severity,
           note: { failedDestination: failed.destination },
-          about: policy?.recovery || route.policy?.recovery ? subjectOf(event) : null,
+          about: policy?.recovery || rule.policy?.recovery ? subjectOf(event) : null,
           ...(suppress ? { state: 'suppressed', ...suppress } : { state: 'pending', reason: null, detail: null }),
         })
         if (isNew && !suppress) lanes.add(lane)

@@ -10,7 +10,7 @@ import type { Clock } from '../../platform/types.ts'
 import { isGuid, uuidV7 } from '../../platform/uuid.ts'
 import type { QrsClient } from '../../qlik/qrs/types.ts'
 import { eventNotFound } from '../journal/http.ts'
-import type { Peers } from '../outbox/peers.ts'
+import type { DestinationHealth } from '../outbox/destination-health.ts'
 import type { Destination } from '../types.ts'
 import { type ExplainDeps, explainEvent } from './explain.ts'
 import { type Sample, sampleFacts, sampleOf } from './sample.ts'
@@ -20,7 +20,7 @@ export interface AlertRouteApiDeps extends ExplainDeps {
   readonly qrs: Pick<QrsClient, 'taskById' | 'tasks' | 'appById' | 'owner'>
   readonly loadEvent: (id: string) => TaskEvent | null
   readonly destinations: ReadonlyMap<string, Destination>
-  readonly peers: Pick<Peers, 'state'>
+  readonly health: Pick<DestinationHealth, 'state'>
   /** For how long events are kept, in milliseconds. */
   readonly keepMs: number
 }
@@ -199,7 +199,7 @@ function timeOf(text: string | undefined, now: number): number {
   return time
 }
 
-function destinationsNow({ db, destinations, peers }: AlertRouteApiDeps) {
+function destinationsNow({ db, destinations, health }: AlertRouteApiDeps) {
   const count = (state: string, name: string) =>
     db.get<{ n: number }>(`SELECT count(*) AS n FROM delivery WHERE ${state} AND destination = ?`, name)?.n ?? 0
   return [...destinations.values()].map(({ name, type, ready }) => {
@@ -207,7 +207,7 @@ function destinationsNow({ db, destinations, peers }: AlertRouteApiDeps) {
       `SELECT max(finished_at) AS at FROM delivery WHERE destination = ? AND state = 'delivered'`,
       name,
     )?.at
-    const { up, lastError } = peers.state(name)
+    const { up, lastError } = health.state(name)
     return {
       ...{ name, type, up: up && (ready?.() ?? true) },
       pending: count(`state IN ('pending', 'sending')`, name),

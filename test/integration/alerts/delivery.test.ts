@@ -54,7 +54,7 @@ async function pipeline(mail: { port: number; section: object } | null, webhooks
       writer,
       log,
       clock,
-      route: router.rule,
+      rule: router.rule,
       loadEvent: (id) => loadTaskEvent(db, id),
       destinations: new Map([email, webhook].map((destination) => [destination.name, destination])),
     },

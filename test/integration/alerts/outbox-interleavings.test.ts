@@ -113,7 +113,7 @@ async function play(steps: readonly Step[]) {
     const router = createRouter({ clock, log, onDeliveries: (lanes) => outbox.wake(lanes) }, [route])
     const outbox = createOutbox(
       {
-        ...{ db, writer, log, clock, route: router.rule, loadEvent: (id: string) => loadTaskEvent(db, id) },
+        ...{ db, writer, log, clock, rule: router.rule, loadEvent: (id: string) => loadTaskEvent(db, id) },
         destinations: new Map([['sink', destination]]),
       },
       {

@@ -1,6 +1,6 @@
 /** The endpoints over alert routes, destinations and snoozes. */
 import { afterEach, describe, expect, test } from 'bun:test'
-import { createPeers } from '../../../../src/alerts/outbox/peers.ts'
+import { createDestinationHealth } from '../../../../src/alerts/outbox/destination-health.ts'
 import { alertRouteApi } from '../../../../src/alerts/rules/http.ts'
 import { snoozeRoutes } from '../../../../src/alerts/snoozes/http.ts'
 import { loadTaskEvent } from '../../../../src/events/store.ts'
@@ -23,14 +23,14 @@ afterEach(async () => {
 
 async function serve(setup: RoutesSetup, qrs: { down?: boolean } = {}) {
   const box = startRoutes(setup)
-  const peers = createPeers()
+  const health = createDestinationHealth()
   const answer = <T>(value: T) => {
     if (qrs.down) throw new Error('QRS is down')
     return Promise.resolve(value)
   }
   const api = await routesApi([
     ...alertRouteApi({
-      ...{ db: box.db, router: box.router, clock: box.clock, listed: box.listed, storeEvent: box.storeEvent, peers },
+      ...{ db: box.db, router: box.router, clock: box.clock, listed: box.listed, storeEvent: box.storeEvent, health },
       destinations: new Map(box.destinations),
       loadEvent: (id) => loadTaskEvent(box.db, id),
       keepMs: 30 * DAY,
@@ -48,7 +48,7 @@ async function serve(setup: RoutesSetup, qrs: { down?: boolean } = {}) {
     const { status, body: text } = await api.send(method, path, body)
     return { status, body: text === '' ? null : JSON.parse(text) }
   }
-  return { ...box, peers, json }
+  return { ...box, health, json }
 }
 
 const setup: RoutesSetup = {
@@ -147,7 +147,7 @@ describe('/v4/alertroutes', () => {
 })
 
 test('/v4/destinations tells what waits, what is dead, and whether it works', async () => {
-  const { json, fire, peers, outbox, settled, changes } = await serve({
+  const { json, fire, health, outbox, settled, changes } = await serve({
     ...setup,
     routes: [{ name: 'all', to: ['mail', 'hook'] }],
     deliver: (name) =>
@@ -161,9 +161,9 @@ test('/v4/destinations tells what waits, what is dead, and whether it works', as
   ])
   outbox.start()
   await settled()
-  for (const change of changes) peers.observe(change)
+  for (const change of changes) health.observe(change)
   const [mail] = changes
-  peers.observe({ ...mail!, destination: 'mail', result: 'retry', detail: '450 greylisted' })
+  health.observe({ ...mail!, destination: 'mail', result: 'retry', detail: '450 greylisted' })
   expect((await json('GET', '/v4/destinations')).body.destinations).toEqual([
     {
       ...{ name: 'mail', type: 'email', up: false, pending: 0, dead: 0 },

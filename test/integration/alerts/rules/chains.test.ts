@@ -254,8 +254,8 @@ describe('fallback', () => {
     })
     box.outbox.start()
     const { id: eventId } = await box.fire()
-    const { rule: route } = box.router
-    const lanes = releaseHeld(box.db, { eventId, reason: 'RETRY_PENDING', now: box.clock.now(), route })
+    const { rule } = box.router
+    const lanes = releaseHeld(box.db, { eventId, reason: 'RETRY_PENDING', now: box.clock.now(), rule })
     box.outbox.wake(lanes)
     box.move(10 * MINUTE)
     await box.fallbacks.start()

@@ -1,22 +1,22 @@
-/** How the destinations fare, as far as attempts since the start tell. */
+/** Whether the destinations answer, by the attempts since the start. */
 import type { DeliveryChange } from './outbox.ts'
 
-export interface PeerState {
+export interface HealthState {
   /** False after a temporary failure, until something is delivered. */
   readonly up: boolean
   /** Of the last attempt; null when it succeeded. */
   readonly lastError: string | null
 }
 
-export interface Peers {
+export interface DestinationHealth {
   observe(change: DeliveryChange): void
-  state(destination: string): PeerState
+  state(destination: string): HealthState
 }
 
-const FINE: PeerState = { up: true, lastError: null }
+const FINE: HealthState = { up: true, lastError: null }
 
-export function createPeers(): Peers {
-  const states = new Map<string, PeerState>()
+export function createDestinationHealth(): DestinationHealth {
+  const states = new Map<string, HealthState>()
   return {
     observe({ destination, result, detail }) {
       if (result === 'delivered') states.set(destination, FINE)
