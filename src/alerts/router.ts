@@ -26,7 +26,7 @@ import {
 } from './rules/replay.ts'
 import { isGood, subjectOf } from './rules/subjects.ts'
 import { createRuleTable, isFor, isHeldBack, isKnown, isReady, type RuleGroup } from './rules/table.ts'
-import type { DeliveryKind, Hold, HoldNeeds, PlannedDelivery, Route, SuppressReason } from './types.ts'
+import type { DeliveryKind, Hold, HoldNeeds, PlannedDelivery, Rule, SuppressReason } from './types.ts'
 
 export interface RouterDeps {
   readonly clock: Clock
@@ -49,11 +49,11 @@ export interface RouterDeps {
 
 export interface Router extends EventRouter {
   /** Replaces the rules, as the configuration has changed. */
-  follow(rules: readonly Route[]): void
+  follow(rules: readonly Rule[]): void
   /** Whether a rule reports such events, or is about something that they end. */
   wants(type: EventType, outcome: EventOutcome): boolean
   /** Without a destination the first rule of the name. */
-  rule(name: string, destination?: string): Route | undefined
+  rule(name: string, destination?: string): Rule | undefined
   /** The messages of a replay or a test of the event. */
   candidates(event: TaskEvent, wish: Again): readonly Candidate[]
   /** Adds the deliveries of a replay or a test. They have no consequences: neither recovery nor fallback. */
@@ -106,7 +106,7 @@ type Addition = Decision &
 const PENDING: Decision = { state: 'pending', reason: null, detail: null }
 const NONE_MADE: ReadonlySet<string> = new Set()
 
-export function createRouter(deps: RouterDeps, rules: readonly Route[]): Router {
+export function createRouter(deps: RouterDeps, rules: readonly Rule[]): Router {
   const { chains, holds = [] } = deps
   let table = createRuleTable(rules)
   let touchedLanes = new Set<string>()
@@ -125,7 +125,7 @@ export function createRouter(deps: RouterDeps, rules: readonly Route[]): Router 
   }
 
   /** Whether the needs of the rule are met by what is known now, or the deadline is over. */
-  function needsMet(pass: Pass, rule: Route, kind: 'alert' | 'recovery'): boolean {
+  function needsMet(pass: Pass, rule: Rule, kind: 'alert' | 'recovery'): boolean {
     return isReady(rule, kind, pass.awaited, isHeldBack(rule, kind) ? holdNeeds(pass) : [])
   }
 
@@ -161,7 +161,7 @@ export function createRouter(deps: RouterDeps, rules: readonly Route[]): Router 
     return withFallback(name, event, true, () => first?.filter?.matches(event, event.receivedAt) ?? true)
   }
 
-  function plan(rule: Route, event: TaskEvent): readonly PlannedDelivery[] {
+  function plan(rule: Rule, event: TaskEvent): readonly PlannedDelivery[] {
     return withFallback(rule.name, event, [], () => rule.plan(event))
   }
 
@@ -176,7 +176,7 @@ export function createRouter(deps: RouterDeps, rules: readonly Route[]): Router 
     }
   }
 
-  function addAlert(pass: Pass, rule: Route, planned: PlannedDelivery): void {
+  function addAlert(pass: Pass, rule: Rule, planned: PlannedDelivery): void {
     const { db, event, now } = pass
     // Before anything is counted or reserved for it.
     if (isMade(pass, rule, planned.target, 'alert')) return
@@ -201,7 +201,7 @@ export function createRouter(deps: RouterDeps, rules: readonly Route[]): Router 
     if (policy.fallback.length > 0) watchFallback(db, event.id, rule.name, now + policy.fallbackAfterMs)
   }
 
-  function isMade({ made }: Pass, { name, destination }: Route, target: string, kind: DeliveryKind): boolean {
+  function isMade({ made }: Pass, { name, destination }: Rule, target: string, kind: DeliveryKind): boolean {
     return made.size > 0 && made.has(deliveryKey({ route: name, destination, target, kind }))
   }
 
@@ -209,7 +209,7 @@ export function createRouter(deps: RouterDeps, rules: readonly Route[]): Router 
    * Takes a slot of the rate limit when the delivery is to be sent; so limits come last. For a test only the gates of the
    * rule count.
    */
-  function decide(pass: Pass, rule: Route, planned: PlannedDelivery): Decision {
+  function decide(pass: Pass, rule: Rule, planned: PlannedDelivery): Decision {
     const { db, event, now } = pass
     const { suppress, limit } = planned
     if (suppress) return suppressed(suppress)
@@ -223,7 +223,7 @@ export function createRouter(deps: RouterDeps, rules: readonly Route[]): Router 
   }
 
   /** Why maintenance, a snooze or another feature holds the delivery back; null when none does. */
-  function holdOf({ db, event, now }: Pass, rule: Route, planned: PlannedDelivery): PlannedDelivery['suppress'] | null {
+  function holdOf({ db, event, now }: Pass, rule: Rule, planned: PlannedDelivery): PlannedDelivery['suppress'] | null {
     for (const hold of holds) {
       const held = withFallback(rule.name, event, null, () => hold(db, { event, route: rule, planned, now }))
       if (held) return held
@@ -232,13 +232,13 @@ export function createRouter(deps: RouterDeps, rules: readonly Route[]): Router 
   }
 
   /** Asked after the other holds: an alert that one of them holds back opens no group. */
-  function chainHoldOf(pass: Pass, rule: Route): PlannedDelivery['suppress'] | null {
+  function chainHoldOf(pass: Pass, rule: Rule): PlannedDelivery['suppress'] | null {
     const group = chainGroupOf(pass, rule)
     return group?.kind === 'grouped' ? { reason: 'GROUPED', detail: group.detail } : null
   }
 
   /** Null when the event has nothing to do with groups of this rule. */
-  function chainGroupOf({ db, event, now, chainGroups }: Pass, rule: Route): GroupState | null {
+  function chainGroupOf({ db, event, now, chainGroups }: Pass, rule: Rule): GroupState | null {
     if (!chains || event.test || rule.policy?.group !== 'chain' || !isHeldBack(rule, 'alert')) return null
     const known = chainGroups.get(rule.name)
     if (known !== undefined) return known
@@ -248,7 +248,7 @@ export function createRouter(deps: RouterDeps, rules: readonly Route[]): Router 
   }
 
   /** Returns the id; null when the event has this delivery already. */
-  function add(pass: Pass, rule: Route, planned: PlannedDelivery, addition: Addition): string | null {
+  function add(pass: Pass, rule: Rule, planned: PlannedDelivery, addition: Addition): string | null {
     const { db, event, now, rehearsal } = pass
     const { destination, name } = rule
     const { target, lane } = planned

@@ -1,4 +1,4 @@
-/** Builds the alerts side: a plan of routes and destinations, the router and the outbox that follow it, and its changes. */
+/** Builds the alerts side: a plan of rules and destinations, the router and the outbox that follow it, and its changes. */
 import type { Maintenance } from '../alerts/maintenance/maintenance.ts'
 import { createSummaries } from '../alerts/maintenance/summary.ts'
 import { createDestinationHealth, type DestinationHealth } from '../alerts/outbox/destination-health.ts'
@@ -6,7 +6,7 @@ import { createOutbox, type DeliveryChange, type Outbox } from '../alerts/outbox
 import { releaseHeld, releaseLatest } from '../alerts/outbox/release.ts'
 import { createRouter, type Router } from '../alerts/router.ts'
 import { createChainGraph, purgeGroups, usualStart, withChains } from '../alerts/rules/chains.ts'
-import type { ListedRoute } from '../alerts/rules/explain.ts'
+import type { ListedRule } from '../alerts/rules/explain.ts'
 import { createFallbacks } from '../alerts/rules/fallback.ts'
 import { createSnoozeHold, snoozeNeeds } from '../alerts/snoozes/hold.ts'
 import { purgeSnoozes } from '../alerts/snoozes/store.ts'
@@ -29,8 +29,8 @@ export interface AlertsDeps extends AlertPlanDeps {
   readonly qrs: ChainReader
   readonly windows: Windows
   readonly observe?: (change: DeliveryChange) => void
-  /** A route has made a delivery. */
-  readonly onRouted?: (route: string, outcome: string) => void
+  /** A rule has made a delivery. */
+  readonly onRouted?: (rule: string, outcome: string) => void
   /** The router has handled an event; in the transaction that stores it. */
   readonly onHandled?: (event: TaskEvent, awaited: Awaited) => void
   /** Reasons of other features to hold messages back. */
@@ -43,10 +43,10 @@ export interface Alerts {
   readonly outbox: Outbox
   /** Those of Butler's sections and the named ones, by name. */
   readonly destinations: ReadonlyMap<string, Destination>
-  /** As the route wants it. */
-  readonly destination: (route: string, name: string) => Destination | undefined
+  /** With the settings of the rule. */
+  readonly destination: (rule: string, name: string) => Destination | undefined
   /** In order of evaluation. */
-  readonly listed: readonly ListedRoute[]
+  readonly listed: readonly ListedRule[]
   readonly maintenance: Pick<Maintenance, 'nameFor' | 'stopsSchedules'>
   /** Whether the destinations answer. */
   readonly health: DestinationHealth
@@ -80,7 +80,7 @@ export function buildAlerts(deps: AlertsDeps, config: Config, shadow: boolean): 
   let plan = buildAlertPlan(deps, deps.windows, config)
   const destinations = new Map<string, Destination>()
   const all: Destination[] = []
-  const listed: ListedRoute[] = []
+  const listed: ListedRule[] = []
   const retired = new Map<AlertPlan, ReturnType<typeof setTimeout>>()
   const graph = createChainGraph(deps)
   const health = createDestinationHealth()
@@ -114,9 +114,9 @@ export function buildAlerts(deps: AlertsDeps, config: Config, shadow: boolean): 
       holdNeeds: (tx, now) => [...plan.maintenance.needs, ...snoozes.needs(tx, now)],
       chains: { downstream: graph.downstream, usualStart },
     },
-    plan.routes,
+    plan.rules,
   )
-  const find = (route: string, name: string) => plan.registry.find(route, name)
+  const find = (rule: string, name: string) => plan.registry.find(rule, name)
   const outbox: Outbox = createOutbox(
     {
       ...{ ...deps, observe, rule: router.rule, loadEvent },
@@ -134,7 +134,7 @@ export function buildAlerts(deps: AlertsDeps, config: Config, shadow: boolean): 
     {
       ...{ db, writer, clock, log, loadEvent, onDeliveries },
       maintenance: { isOn: (name, at) => plan.maintenance.isOn(name, at) },
-      routes: (name) => plan.routes.filter((route) => route.name === name),
+      routes: (name) => plan.rules.filter((rule) => rule.name === name),
     },
     () => plan.summaryNames,
   )
@@ -193,7 +193,7 @@ export function buildAlerts(deps: AlertsDeps, config: Config, shadow: boolean): 
       const learning = withChains(qrs, graph)
       return {
         ...qrs,
-        taskById: (id, signal) => (usesChains(plan.routes) ? learning : qrs).taskById(id, signal),
+        taskById: (id, signal) => (usesChains(plan.rules) ? learning : qrs).taskById(id, signal),
       }
     },
     services: [fallbacks, summaries],
@@ -204,7 +204,7 @@ export function buildAlerts(deps: AlertsDeps, config: Config, shadow: boolean): 
         const oldPlan = plan
         follow(nextPlan)
         snoozes = snoozesIn(nextPlan.windows)
-        router.follow(nextPlan.routes)
+        router.follow(nextPlan.rules)
         retire(oldPlan)
         outbox.destinationsChanged(concerned)
       }
@@ -214,7 +214,7 @@ export function buildAlerts(deps: AlertsDeps, config: Config, shadow: boolean): 
 
 const snoozesIn = (windows: Windows) => ({ hold: createSnoozeHold({ windows }), needs: snoozeNeeds({ windows }) })
 
-const usesChains = (routes: AlertPlan['routes']): boolean => routes.some(({ policy }) => policy?.group === 'chain')
+const usesChains = (rules: AlertPlan['rules']): boolean => rules.some(({ policy }) => policy?.group === 'chain')
 
 const NAMED = /^footman\.destinations\.([^.]+)/
 

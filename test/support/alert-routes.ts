@@ -1,17 +1,17 @@
 /** Alert routes as a configuration has them, with destinations that only remember, on a clock that the test moves. */
 import { alertRoutes, butlerRoutes, maintenance as maintenanceSection } from '../../src/alerts/config-routes.ts'
 import { createMaintenance } from '../../src/alerts/maintenance/maintenance.ts'
-import { createSummaries, summaryRoute } from '../../src/alerts/maintenance/summary.ts'
+import { createSummaries, summaryRule } from '../../src/alerts/maintenance/summary.ts'
 import { outboxMigrations } from '../../src/alerts/outbox/migrations.ts'
 import { createOutbox, type DeliveryChange } from '../../src/alerts/outbox/outbox.ts'
 import { createRouter } from '../../src/alerts/router.ts'
 import type { Chains } from '../../src/alerts/rules/chains.ts'
-import { adjustButlerRoutes, asideRoute, compileUserRoute } from '../../src/alerts/rules/compile.ts'
-import { explainEvent, type ListedRoute } from '../../src/alerts/rules/explain.ts'
+import { adjustButlerRules, asideRule, compileRule } from '../../src/alerts/rules/compile.ts'
+import { explainEvent, type ListedRule } from '../../src/alerts/rules/explain.ts'
 import { createFallbacks } from '../../src/alerts/rules/fallback.ts'
-import { alertRouteMigrations } from '../../src/alerts/rules/migrations.ts'
+import { alertRuleMigrations } from '../../src/alerts/rules/migrations.ts'
 import { createSnoozeHold, snoozeNeeds } from '../../src/alerts/snoozes/hold.ts'
-import type { DeliveryResult, Hold, NamedDestination, RenderInput, Route } from '../../src/alerts/types.ts'
+import type { DeliveryResult, Hold, NamedDestination, RenderInput, Rule } from '../../src/alerts/types.ts'
 import { eventMigrations } from '../../src/events/migrations.ts'
 import { NOTHING_AWAITED } from '../../src/events/router.ts'
 import { insertEvent, loadTaskEvent } from '../../src/events/store.ts'
@@ -29,7 +29,7 @@ import { until } from './wait.ts'
 export interface RoutesSetup {
   /** As `Butler.footman.alertRoutes` is written. */
   readonly routes?: readonly object[]
-  readonly butler?: { readonly routes: readonly Route[]; readonly settings?: object }
+  readonly butler?: { readonly routes: readonly Rule[]; readonly settings?: object }
   readonly maintenance?: readonly object[]
   /** Types of the destinations; whom they reach defaults to their name. */
   readonly destinations?: Readonly<Record<string, string>>
@@ -66,7 +66,7 @@ interface DeliveryRow {
   readonly event_id: string
 }
 
-const MIGRATIONS = [...eventMigrations, ...outboxMigrations, ...alertRouteMigrations, ...historyMigrations]
+const MIGRATIONS = [...eventMigrations, ...outboxMigrations, ...alertRuleMigrations, ...historyMigrations]
 const open: (() => Promise<void>)[] = []
 
 /** For `afterEach`. */
@@ -108,7 +108,7 @@ export function startRoutes(setup: RoutesSetup = {}) {
   const configs = alertRoutes.parse(setup.routes ?? [])
   const maintenances = maintenanceSection.parse(setup.maintenance ?? [])
   const maintenance = createMaintenance({ windows }, maintenances)
-  const butler = adjustButlerRoutes(
+  const butler = adjustButlerRules(
     setup.butler?.routes ?? [],
     butlerRoutes.parse(setup.butler?.settings ?? {}),
     (name) => destinations.get(name),
@@ -116,10 +116,10 @@ export function startRoutes(setup: RoutesSetup = {}) {
   const summaryRoutes = maintenances.flatMap(({ name, summaryTo }) =>
     summaryTo.flatMap((to) => {
       const destination = destinations.get(to)
-      return destination ? [asideRoute(summaryRoute(name), destination)] : []
+      return destination ? [asideRule(summaryRule(name), destination)] : []
     }),
   )
-  const routes = [...butler, ...configs.flatMap((config) => compileUserRoute(config, context)), ...summaryRoutes]
+  const routes = [...butler, ...configs.flatMap((config) => compileRule(config, context)), ...summaryRoutes]
   const onDeliveries = (lanes: ReadonlySet<string>) => outbox.wake(lanes)
   const changes: DeliveryChange[] = []
   const router = createRouter(
@@ -153,12 +153,12 @@ export function startRoutes(setup: RoutesSetup = {}) {
     },
     () => maintenances.filter(({ summaryTo }) => summaryTo.length > 0).map(({ name }) => name),
   )
-  const listed: ListedRoute[] = [
+  const listed: ListedRule[] = [
     ...butler.map(
-      ({ name, destination }): ListedRoute => ({ name, origin: 'butler', enable: true, to: [destination], off: null }),
+      ({ name, destination }): ListedRule => ({ name, origin: 'butler', enable: true, to: [destination], off: null }),
     ),
     ...configs.map(
-      ({ name, enable, to }): ListedRoute => ({
+      ({ name, enable, to }): ListedRule => ({
         ...{ name, origin: 'footman', enable, to: to.map(({ destination }) => destination) },
         off: enable ? null : 'enable is false',
       }),

@@ -6,7 +6,7 @@ import { webhookNotification } from '../../src/alerts/config-webhook.ts'
 import type { RecordContext } from '../../src/alerts/template-context.ts'
 import { createTemplateEngine, type TemplateEngine } from '../../src/alerts/templates/engine.ts'
 import { createTimeFormatter } from '../../src/alerts/times.ts'
-import type { RenderInput, Route } from '../../src/alerts/types.ts'
+import type { RenderInput, Rule } from '../../src/alerts/types.ts'
 import type { ScriptLog, TaskEvent } from '../../src/events/types.ts'
 import { qlikSenseLicense, serviceMonitor } from '../../src/monitors/config.ts'
 import { APP_ID, TASK_ID, taskEvent } from './events.ts'
@@ -129,7 +129,7 @@ export function templateEngine(directories: readonly string[] = []): TemplateEng
 export const ALERT = { kind: 'alert', severity: 'error', note: null } as const
 
 /** What the dispatcher hands to `render` for the first delivery that a route plans. */
-export function renderInput(route: Route, event: TaskEvent, changes: Partial<RenderInput> = {}): RenderInput {
+export function renderInput(route: Rule, event: TaskEvent, changes: Partial<RenderInput> = {}): RenderInput {
   const target = route.plan(event)[0]?.target ?? ''
   return {
     event,

@@ -2,7 +2,7 @@
 
 import { createOutbox, type DeliveryChange } from '../../src/alerts/outbox/outbox.ts'
 import { createRouter } from '../../src/alerts/router.ts'
-import type { DeliveryResult, Destination, Message, PlannedDelivery, Route } from '../../src/alerts/types.ts'
+import type { DeliveryResult, Destination, Message, PlannedDelivery, Rule } from '../../src/alerts/types.ts'
 import { NOTHING_AWAITED } from '../../src/events/router.ts'
 import { loadTaskEvent } from '../../src/events/store.ts'
 import type { TaskEvent } from '../../src/events/types.ts'
@@ -58,7 +58,7 @@ export function startOutbox(setup: OutboxSetup) {
   const log = recordingLog()
   const clock = { now: () => Date.now() + (setup.clockShift?.() ?? 0) }
   const changes: DeliveryChange[] = []
-  const route: Route = {
+  const route: Rule = {
     name: ROUTE,
     destination: 'sink',
     when: { types: ['reload'], outcomes: ['failed'] },

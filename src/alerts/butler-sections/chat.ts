@@ -17,7 +17,7 @@ import { SLACK_TEMPLATE, TEAMS_TEMPLATE } from '../templates/builtin-chat.ts'
 import type { TemplateEngine, TemplateRecord } from '../templates/engine.ts'
 import { messageOf } from '../templates/errors.ts'
 import { createTimeFormatter, type TimeFormatter } from '../times.ts'
-import type { Destination, PlannedDelivery, RenderInput, Route, SuppressReason } from '../types.ts'
+import type { Destination, PlannedDelivery, RenderInput, Rule, SuppressReason } from '../types.ts'
 import { addressProblem, hostOfAddress, laneOfAddress, type SectionDeps, sectionDestination } from './http.ts'
 
 export type ChatChannel = 'slack' | 'teams'
@@ -136,10 +136,10 @@ function tagGate({ details }: TaskEvent, { enable, tag }: { readonly enable: boo
   return { reason: 'TAG' as const, detail: `the app has no tag "${tag}"` }
 }
 
-export const slackRoutes = (config: ChatConfig): Route[] => chatRoutes(config, 'slack')
-export const teamsRoutes = (config: ChatConfig): Route[] => chatRoutes(config, 'teams')
+export const slackRules = (config: ChatConfig): Rule[] => chatRoutes(config, 'slack')
+export const teamsRules = (config: ChatConfig): Rule[] => chatRoutes(config, 'teams')
 
-function chatRoutes(config: ChatConfig, channel: ChatChannel): Route[] {
+function chatRoutes(config: ChatConfig, channel: ChatChannel): Rule[] {
   return chatSections(config, channel).map((section) => ({
     name: section.routeName,
     destination: channel,

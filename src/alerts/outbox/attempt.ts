@@ -4,8 +4,8 @@ import { type BackoffSettings, backoffDelay } from '../../platform/backoff.ts'
 import type { GroupWriter } from '../../platform/group-commit.ts'
 import type { Database } from '../../platform/sqlite.ts'
 import type { Clock } from '../../platform/types.ts'
-import type { DeadReason, DeliveryNote, DeliveryResult, Destination, Message, Route, SuppressReason } from '../types.ts'
-import { giveBackSlot, markTold, suppressedCount } from './rate-limit.ts'
+import type { DeadReason, DeliveryNote, DeliveryResult, Destination, Message, Rule, SuppressReason } from '../types.ts'
+import { giveBackSlot, markReported, suppressedCount } from './rate-limit.ts'
 import {
   type Attempt,
   type DueDelivery,
@@ -24,9 +24,9 @@ export interface AttemptDeps {
   readonly store: GroupWriter['write']
   readonly clock: Clock
   /** The rule of this name to this destination. */
-  readonly rule: (name: string, destination: string) => Route | undefined
+  readonly rule: (name: string, destination: string) => Rule | undefined
   /** With the settings of the rule. */
-  readonly destination: (route: string, name: string) => Destination | undefined
+  readonly destination: (rule: string, name: string) => Destination | undefined
   readonly loadEvent: (id: string) => TaskEvent | null
 }
 
@@ -157,7 +157,7 @@ export async function attemptDelivery(
     const stored = store((db) => {
       markDelivered(db, delivery.seq, now, result.detail, message)
       insertAttempt(db, { ...attempt, result: 'ok' })
-      if (delivery.limitKey && suppressed > 0) markTold(db, delivery.limitKey, delivery.eventId, suppressed)
+      if (delivery.limitKey && suppressed > 0) markReported(db, delivery.limitKey, delivery.eventId, suppressed)
     })
     onSent()
     await stored
@@ -217,7 +217,7 @@ function messageOf(error: unknown): string {
 }
 
 /** The event for the messages of one rule: a part that only other rules need is not missing in them. */
-export function ownEvent(event: TaskEvent, { needs }: Pick<Route, 'needs'>): TaskEvent {
+export function ownEvent(event: TaskEvent, { needs }: Pick<Rule, 'needs'>): TaskEvent {
   const isOwn = (part: MissingPart) => part === 'task' || needs.includes(part)
   if (event.missingParts.every(isOwn)) return event
   // A copy that still reads its script log on first use.

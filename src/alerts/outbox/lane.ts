@@ -1,6 +1,6 @@
 /**
  * One lane of the outbox: the deliveries that share a peer. Runs a bounded number at a time, oldest first, and keeps
- * deliveries with the same order key in sequence. Lanes know nothing of each other, so a dead peer slows nobody else.
+ * deliveries with the same order key in sequence. Lanes are independent of each other, so a dead peer slows no other lane.
  */
 
 import { type BackoffSettings, backoffDelay } from '../../platform/backoff.ts'

@@ -45,9 +45,9 @@ export interface Outbox {
   wake(lanes: ReadonlySet<string>): void
   /** Looks for work in every lane, after the storage could not be used. */
   refresh(): void
-  /** True while this delivery is on its way: it can neither be held back nor called off any more. */
+  /** True while this delivery is being sent: it can neither be suppressed nor cancelled any more. */
   isUnderWay(lane: string, seq: number): boolean
-  /** Other destinations are in use; deliveries to those of these names are due at once, whatever happened before. */
+  /** The destinations of these names have changed; waiting deliveries to them become due at once. */
   destinationsChanged(names: readonly string[]): void
   /** Takes nothing more, lets sends under way end for `graceMs`, then cuts them off; they stay pending. */
   stop(graceMs: number): Promise<void>

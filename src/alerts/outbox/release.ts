@@ -4,7 +4,7 @@
  */
 import type { Database } from '../../platform/sqlite.ts'
 import { watchFallback } from '../rules/fallback.ts'
-import type { Route, SuppressReason } from '../types.ts'
+import type { Rule, SuppressReason } from '../types.ts'
 
 interface Release {
   readonly eventId: string
@@ -12,7 +12,7 @@ interface Release {
   /** Milliseconds since 1970. */
   readonly now: number
   /** The rule of this name to this destination. */
-  readonly rule: (name: string, destination: string) => Pick<Route, 'policy'> | undefined
+  readonly rule: (name: string, destination: string) => Pick<Rule, 'policy'> | undefined
 }
 
 /** Makes the deliveries of an event that were suppressed for this reason due now; returns their lanes. */

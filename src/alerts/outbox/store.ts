@@ -18,7 +18,7 @@ export interface NewDelivery {
   readonly reason: SuppressReason | null
   readonly detail: string | null
   readonly note?: DeliveryNote | null
-  /** What its event is about, where that matters later: for recoveries. */
+  /** Subject of its event, stored for recoveries. */
   readonly about?: string | null
   /** The delivery that this one repeats. */
   readonly replayOf?: string | null
@@ -62,7 +62,7 @@ export interface RenderedMessage {
 const DUE_COLUMNS = `seq, id, event_id AS eventId, route, destination, target, lane, order_key AS orderKey,
   limit_key AS limitKey, attempts, coalesce(reopened_at, created_at) AS createdAt, kind, severity, note`
 
-/** What is kept of a sent body. */
+/** Stored length of a sent body, in characters. */
 const BODY_KEPT = 64 * 1024
 
 /** Adds a delivery; false when this (event, route, destination, target, kind) has one already. */
@@ -94,7 +94,7 @@ export function insertDelivery(db: Database, delivery: NewDelivery): boolean {
   return changes > 0
 }
 
-/** The alerts and recoveries that an event has already, whatever became of them; replays left out. */
+/** The alerts and recoveries that an event has already, in any state; replays left out. */
 export function deliveriesOf(db: Database, eventId: string): ReadonlySet<string> {
   const sql = `SELECT route, destination, target, kind FROM delivery WHERE event_id = ? AND replay_of = ''`
   return new Set(db.all<DeliveryIdentity>(sql, eventId).map(deliveryKey))
@@ -106,7 +106,7 @@ type DeliveryIdentity = Pick<NewDelivery, 'route' | 'destination' | 'target' | '
 export const deliveryKey = ({ route, destination, target, kind }: DeliveryIdentity): string =>
   [route, destination, target, kind].join('\u0000')
 
-/** What a killed process was sending is sent again. */
+/** Deliveries that a killed process was sending are sent again. */
 export function reopenSending(db: Database): number {
   return db.run(`UPDATE delivery SET state = 'pending' WHERE state = 'sending'`).changes
 }
@@ -303,7 +303,7 @@ export function insertAttempt(db: Database, attempt: Attempt): void {
   )
 }
 
-/** What waits for this destination may be tried now, whatever was agreed with it; returns the lanes. */
+/** Makes the waiting deliveries of this destination due now, despite `Retry-After`; returns their lanes. */
 export function makeDue(db: Database, destination: string, now: number): string[] {
   const waiting = db.all<{ lane: string }>(
     `SELECT DISTINCT lane FROM delivery INDEXED BY delivery_age WHERE destination = ? AND state IN ('pending', 'sending')`,

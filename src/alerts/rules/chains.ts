@@ -60,8 +60,8 @@ export function groupState(
   if (own) return rootState(storedJson<ChainTask[]>(own.downstream, []), event)
   const [group] = open
   if (group) {
-    const what = group.rootTaskId === id ? 'it has been told' : 'it runs after this task'
-    return { kind: 'grouped', detail: `chain of task "${group.rootName}" is broken; ${what}` }
+    const why = group.rootTaskId === id ? 'it has been told' : 'it runs after this task'
+    return { kind: 'grouped', detail: `chain of task "${group.rootName}" is broken; ${why}` }
   }
   if (!OPENING.includes(event.outcome)) return null
   const root = { id: event.taskId, startedAt: startOf(event) }

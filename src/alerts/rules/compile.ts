@@ -7,21 +7,21 @@ import { EVENT_TYPES } from '../../events/kinds.ts'
 import type { TaskEvent } from '../../events/types.ts'
 import type { AlertRouteConfig, ButlerRoutesConfig } from '../config-routes.ts'
 import { isNotifying, keepsIncidents } from '../destinations/index.ts'
-import type { MessageTexts, NamedDestination, PlannedDelivery, Route, RoutePolicy } from '../types.ts'
+import type { MessageTexts, NamedDestination, PlannedDelivery, Rule, RulePolicy } from '../types.ts'
 import type { FieldContext } from './fields.ts'
 import { type CompiledFilter, compileFilter } from './match.ts'
 import { subjectOf } from './subjects.ts'
 
 /** The part of an entry of `alertRoutes` that is used. */
-export type UserRoute = Pick<AlertRouteConfig, 'name' | 'to' | 'limit' | 'limitPer'> & Partial<AlertRouteConfig>
+export type UserRule = Pick<AlertRouteConfig, 'name' | 'to' | 'limit' | 'limitPer'> & Partial<AlertRouteConfig>
 
-interface UserRouteContext extends FieldContext {
+interface RuleContext extends FieldContext {
   /** The destination with this rule's settings; undefined when it is switched off. */
-  readonly destination: (route: string, name: string) => NamedDestination | undefined
+  readonly destination: (rule: string, name: string) => NamedDestination | undefined
 }
 
 /** Empty when the entry is switched off or none of its destinations can be used. */
-export function compileUserRoute(config: UserRoute, context: UserRouteContext): Route[] {
+export function compileRule(config: UserRule, context: RuleContext): Rule[] {
   if (config.enable === false) return []
   const filter = compileFilter(config, context)
   const { name, to, fallback = [] } = config
@@ -29,15 +29,15 @@ export function compileUserRoute(config: UserRoute, context: UserRouteContext): 
   const alerts = named.flatMap((one) => (one ? [alertRoute(config, filter, one)] : []))
   if (alerts.length === 0) return []
   const aside = fallback
-    .filter((destination) => !alerts.some((route) => route.destination === destination))
+    .filter((destination) => !alerts.some((rule) => rule.destination === destination))
     .flatMap((destination) => {
       const one = context.destination('', destination)
-      return one ? [asideRoute(name, one, policyOf(config, one.type), filter.when.types)] : []
+      return one ? [asideRule(name, one, policyOf(config, one.type), filter.when.types)] : []
     })
   return [...alerts, ...aside]
 }
 
-function alertRoute(config: UserRoute, filter: CompiledFilter, destination: NamedDestination): Route {
+function alertRoute(config: UserRule, filter: CompiledFilter, destination: NamedDestination): Rule {
   const { name, severity, stop } = config
   const texts = textsOf(config)
   return {
@@ -55,12 +55,12 @@ function alertRoute(config: UserRoute, filter: CompiledFilter, destination: Name
 }
 
 /** A destination that messages besides alerts go to under this name: fallbacks, summaries, replays. */
-export function asideRoute(
+export function asideRule(
   name: string,
   destination: NamedDestination,
-  policy?: RoutePolicy,
-  types: Route['when']['types'] = EVENT_TYPES,
-): Route {
+  policy?: RulePolicy,
+  types: Rule['when']['types'] = EVENT_TYPES,
+): Rule {
   return {
     ...{ name, destination: destination.name, destinationType: destination.type, origin: 'footman', role: 'aside' },
     when: { types, outcomes: [] },
@@ -71,7 +71,7 @@ export function asideRoute(
   }
 }
 
-function policyOf(config: UserRoute, type: string): RoutePolicy {
+function policyOf(config: UserRule, type: string): RulePolicy {
   const { recovery = 'auto', fallback = [], fallbackAfter = 300_000, group = 'none', groupWindow = 3_600_000 } = config
   const closes = keepsIncidents(type)
   return {
@@ -83,7 +83,7 @@ function policyOf(config: UserRoute, type: string): RoutePolicy {
   }
 }
 
-function textsOf({ title, body, template }: UserRoute): MessageTexts | null {
+function textsOf({ title, body, template }: UserRule): MessageTexts | null {
   const texts = { ...(title && { title }), ...(body && { body }), ...(template && { template }) }
   return Object.keys(texts).length > 0 ? texts : null
 }
@@ -91,7 +91,7 @@ function textsOf({ title, body, template }: UserRoute): MessageTexts | null {
 function limited(
   planned: PlannedDelivery,
   event: TaskEvent,
-  { name, limit, limitPer }: UserRoute,
+  { name, limit, limitPer }: UserRule,
   destination: NamedDestination,
 ): PlannedDelivery {
   if (!limit || planned.suppress) return planned
@@ -109,23 +109,23 @@ function limited(
  * The rules of Butler's sections with `butlerRoutes`: without those that are switched off. A destination that records gets
  * no recoveries, as it gets every event.
  */
-export function adjustButlerRoutes(
-  routes: readonly Route[],
+export function adjustButlerRules(
+  rules: readonly Rule[],
   config: ButlerRoutesConfig,
   destination: (name: string) => NamedDestination | undefined,
-): Route[] {
+): Rule[] {
   const { recovery, fallback, fallbackAfter, group, groupWindow } = config
   const off = new Set(config.disable.map((name) => name.toLowerCase()))
-  const used = routes.filter(({ name }) => !off.has(name.toLowerCase()))
+  const used = rules.filter(({ name }) => !off.has(name.toLowerCase()))
   if (!recovery && fallback.length === 0 && group === 'none') return used
   const common = { fallback, fallbackAfterMs: fallbackAfter, group, groupWindowMs: groupWindow }
-  return used.flatMap((route) => {
-    const type = route.destinationType ?? route.destination
-    if (!isNotifying(type)) return [route]
+  return used.flatMap((rule) => {
+    const type = rule.destinationType ?? rule.destination
+    if (!isNotifying(type)) return [rule]
     const aside = fallback.flatMap((name) => {
       const named = destination(name)
-      return named ? [asideRoute(route.name, named, { ...common, recovery }, route.when.types)] : []
+      return named ? [asideRule(rule.name, named, { ...common, recovery }, rule.when.types)] : []
     })
-    return [{ ...route, policy: { ...common, recovery } }, ...aside]
+    return [{ ...rule, policy: { ...common, recovery } }, ...aside]
   })
 }

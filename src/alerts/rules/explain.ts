@@ -1,11 +1,11 @@
-/** "Which route fires for this event?": the routing itself, rehearsed and taken back. */
+/** Explains which rules fire for an event: by routing it in a transaction that is rolled back. */
 import type { TaskEvent } from '../../events/types.ts'
 import type { Database } from '../../platform/sqlite.ts'
 import type { Rehearsal, RehearsedDelivery, Router } from '../router.ts'
-import type { DeliveryKind, ExplainedField, Route } from '../types.ts'
+import type { DeliveryKind, ExplainedField, Rule } from '../types.ts'
 
-/** A route as it is listed, in order of evaluation. */
-export interface ListedRoute {
+/** A rule as it is listed, in order of evaluation. */
+export interface ListedRule {
   readonly name: string
   readonly origin: 'butler' | 'footman'
   readonly enable: boolean
@@ -24,7 +24,7 @@ export interface ExplainedDelivery {
   readonly kind?: DeliveryKind
 }
 
-export interface ExplainedRoute {
+export interface ExplainedRule {
   readonly name: string
   readonly matched: boolean
   readonly because: string | null
@@ -33,14 +33,14 @@ export interface ExplainedRoute {
 }
 
 export interface Explanation {
-  readonly routes: readonly ExplainedRoute[]
+  readonly routes: readonly ExplainedRule[]
   readonly stoppedBy: string | null
 }
 
 export interface ExplainDeps {
   readonly db: Database
   readonly router: Router
-  readonly listed: readonly ListedRoute[]
+  readonly listed: readonly ListedRule[]
   /** Stores an event that is not there, so that deliveries can belong to it. */
   readonly storeEvent: (db: Database, event: TaskEvent) => void
 }
@@ -60,18 +60,18 @@ export function explainEvent(deps: ExplainDeps, event: TaskEvent, now: number): 
 }
 
 function verdict(
-  { off }: ListedRoute,
-  route: Route | undefined,
+  { off }: ListedRule,
+  rule: Rule | undefined,
   event: TaskEvent,
   behind: string | null,
-): Omit<ExplainedRoute, 'name' | 'deliveries'> {
+): Omit<ExplainedRule, 'name' | 'deliveries'> {
   if (off !== null) return { matched: false, because: off }
-  if (!route) return { matched: false, because: 'none of its destinations can be used' }
-  if (route.filter) {
-    const { matched, because, fields } = route.filter.explain(event, event.receivedAt)
+  if (!rule) return { matched: false, because: 'none of its destinations can be used' }
+  if (rule.filter) {
+    const { matched, because, fields } = rule.filter.explain(event, event.receivedAt)
     return { matched: matched && behind === null, because: because ?? behind, fields }
   }
-  const { types, outcomes } = route.when
+  const { types, outcomes } = rule.when
   const matched = types.includes(event.type) && outcomes.includes(event.outcome)
   const because = matched ? null : `it is about ${types.join(', ')} ${outcomes.join(', ')}`
   return { matched, because }

@@ -5,7 +5,7 @@ import { type Database, isStorageTrouble } from '../../platform/sqlite.ts'
 import type { Clock, Logger, Service } from '../../platform/types.ts'
 import { uuidV7 } from '../../platform/uuid.ts'
 import { insertDelivery } from '../outbox/store.ts'
-import type { PlannedDelivery, Route } from '../types.ts'
+import type { PlannedDelivery, Rule } from '../types.ts'
 import { subjectOf } from './subjects.ts'
 
 interface FallbackDeps {
@@ -15,7 +15,7 @@ interface FallbackDeps {
   readonly log: Logger
   readonly loadEvent: (id: string) => TaskEvent | null
   /** The rule of this name to this destination; without one the first of the name. */
-  readonly rule: (name: string, destination?: string) => Route | undefined
+  readonly rule: (name: string, destination?: string) => Rule | undefined
   readonly onDeliveries: (lanes: ReadonlySet<string>) => void
 }
 
@@ -71,7 +71,7 @@ export function createFallbacks(deps: FallbackDeps): Fallbacks {
     return first && event ? send(tx, watch, event, first) : NO_LANES
   }
 
-  function plan(watch: Watch, rule: Route, event: TaskEvent): readonly PlannedDelivery[] {
+  function plan(watch: Watch, rule: Rule, event: TaskEvent): readonly PlannedDelivery[] {
     try {
       return rule.plan(event)
     } catch (error) {

@@ -18,7 +18,7 @@ export type Verdict = true | false | 'unknown'
 export interface FieldTest {
   readonly field: string
   readonly wanted: string
-  /** What has to be read from Qlik Sense for it. */
+  /** The parts that have to be read from Qlik Sense for it. */
   readonly needs: readonly Need[]
   /** `at` is the time of the event, milliseconds since 1970. */
   test(event: TaskEvent, at: number): Finding

@@ -3,7 +3,7 @@
 import { EVENT_OUTCOMES, EVENT_TYPES } from '../../events/kinds.ts'
 import type { EventOutcome, EventType, Need, TaskEvent } from '../../events/types.ts'
 import type { MatchConfig } from '../config-routes.ts'
-import type { ExplainedField, RouteFilter } from '../types.ts'
+import type { ExplainedField, RuleFilter } from '../types.ts'
 import { FIELDS, type FieldContext, type FieldTest, UNKNOWN, type Verdict } from './fields.ts'
 import { isGood } from './subjects.ts'
 
@@ -19,7 +19,7 @@ export interface EventMatch {
 }
 
 /** The events of a rule: its `match` without its `except`. */
-export interface CompiledFilter extends RouteFilter {
+export interface CompiledFilter extends RuleFilter {
   readonly when: { readonly types: EventMatch['types']; readonly outcomes: EventMatch['outcomes'] }
   readonly needs: readonly Need[]
 }

@@ -1,7 +1,7 @@
-/** Tables of the alert routes in `footman.db`. */
+/** Tables of the alert rules in `footman.db`. */
 import type { Migration } from '../../platform/sqlite.ts'
 
-export const alertRouteMigrations: readonly Migration[] = [
+export const alertRuleMigrations: readonly Migration[] = [
   {
     name: 'alert-routes-001',
     sql: `

@@ -1,4 +1,4 @@
-/** Messages that a subject is well again, to those who were told that it was not. */
+/** Recoveries: messages that a subject is well again, to the receivers of the alerts about it. */
 import type { EventOutcome, TaskEvent } from '../../events/types.ts'
 import type { Database } from '../../platform/sqlite.ts'
 import { storedJson } from '../../platform/stored-json.ts'
@@ -27,18 +27,18 @@ const OF_OTHERS: Readonly<Partial<Record<TaskEvent['type'], Cleared>>> = {
   self: { cleared: ['raised'] },
 }
 
-/** Somebody who was told and has not heard since that all is well. */
+/** A receiver of an alert that has got no recovery since. */
 export interface Alerted {
   readonly destination: string
   readonly target: string
   readonly lane: string
   readonly orderKey: string | null
-  /** What the last alert was about, for events that end only some. */
+  /** Details of the event of the last alert, for events that end only some. */
   readonly details: string | null
   readonly outcome: EventOutcome
 }
 
-/** Whom `route` has told about the subject of `event` since it told the last recovery. */
+/** The receivers of alerts of rule `route` about the subject of `event`, since its last recovery. */
 export function alertedOf(db: Database, route: string, event: TaskEvent): readonly Alerted[] {
   const outcomes = clearedOutcomes(event)
   if (outcomes.length === 0) return []
@@ -60,7 +60,7 @@ export function alertedOf(db: Database, route: string, event: TaskEvent): readon
   return alerted.filter((one) => ends(event, one))
 }
 
-/** A licence that is about to expire is well only when its end has moved; of everything else the outcome tells. */
+/** A licence that is about to expire is well only when its end has moved; for everything else the outcome decides. */
 function ends({ details }: TaskEvent, alerted: Alerted): boolean {
   if (details?.kind !== 'license' || alerted.outcome !== 'expiring' || alerted.details === null) return true
   const before = storedJson<{ readonly expiryDate?: string | null }>(alerted.details, {})

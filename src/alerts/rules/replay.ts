@@ -1,14 +1,14 @@
 /** An event once more: replays of past events, and tests. */
 import type { TaskEvent } from '../../events/types.ts'
 import type { Database } from '../../platform/sqlite.ts'
-import type { DeliveryKind, PlannedDelivery, Route, SuppressReason } from '../types.ts'
+import type { DeliveryKind, PlannedDelivery, Rule, SuppressReason } from '../types.ts'
 import { isFor, type RuleGroup, type RuleTable } from './table.ts'
 
-/** Which routes and destinations; both empty = every route is evaluated again. */
+/** Selects rules and destinations; both empty = every rule is evaluated again. */
 export interface Again {
-  /** Names of routes. Their conditions are not asked; one made of a section of Butler keeps to its kind of event. */
+  /** Names of rules. Their conditions are not asked; a rule made from a section of Butler keeps to its kind of event. */
   readonly routes: readonly string[]
-  /** Names of destinations, reached without route or gate. */
+  /** Names of destinations, reached without rule or gate. */
   readonly to: readonly string[]
 }
 
@@ -19,7 +19,7 @@ export interface AgainSettings extends Again {
 }
 
 export interface Candidate {
-  readonly route: Route
+  readonly route: Rule
   readonly planned: PlannedDelivery
 }
 
@@ -33,27 +33,31 @@ export interface MadeDelivery {
   readonly reason: SuppressReason | null
 }
 
-/** Route of what is sent to a destination directly. */
+/** Rule of what is sent to a destination directly. */
 export const DIRECT = ''
 
 export interface CandidatesDeps {
   readonly table: RuleTable
   readonly matches: (group: RuleGroup, event: TaskEvent) => boolean
-  readonly plan: (route: Route, event: TaskEvent) => readonly PlannedDelivery[]
+  readonly plan: (rule: Rule, event: TaskEvent) => readonly PlannedDelivery[]
 }
 
-/** What would be sent, in order. */
-export function candidatesOf({ table, matches, plan }: CandidatesDeps, event: TaskEvent, wish: Again): Candidate[] {
-  const routes = [
-    ...(wish.routes.length === 0 && wish.to.length === 0 ? evaluated(table, matches, event) : []),
-    ...table.groups.filter(({ name }) => wish.routes.includes(name)).flatMap((group) => suited(group, event)),
-    ...[...new Set(wish.to)].flatMap((name) => table.find(DIRECT, name) ?? []),
+/** The messages of a replay or a test, in order. */
+export function candidatesOf(
+  { table, matches, plan }: CandidatesDeps,
+  event: TaskEvent,
+  selection: Again,
+): Candidate[] {
+  const rules = [
+    ...(selection.routes.length === 0 && selection.to.length === 0 ? evaluated(table, matches, event) : []),
+    ...table.groups.filter(({ name }) => selection.routes.includes(name)).flatMap((group) => suited(group, event)),
+    ...[...new Set(selection.to)].flatMap((name) => table.find(DIRECT, name) ?? []),
   ]
-  return routes.flatMap((route) => plan(route, event).map((planned) => ({ route, planned: tested(planned, event) })))
+  return rules.flatMap((rule) => plan(rule, event).map((planned) => ({ route: rule, planned: tested(planned, event) })))
 }
 
-function evaluated(table: RuleTable, matches: CandidatesDeps['matches'], event: TaskEvent): readonly Route[] {
-  const found: Route[] = []
+function evaluated(table: RuleTable, matches: CandidatesDeps['matches'], event: TaskEvent): readonly Rule[] {
+  const found: Rule[] = []
   for (const group of table.groups) {
     const rules = group.rules.filter((rule) => isFor(rule, event))
     if (rules.length === 0 || !matches(group, event)) continue
@@ -63,11 +67,11 @@ function evaluated(table: RuleTable, matches: CandidatesDeps['matches'], event: 
   return found
 }
 
-function suited({ rules }: RuleGroup, event: TaskEvent): readonly Route[] {
+function suited({ rules }: RuleGroup, event: TaskEvent): readonly Rule[] {
   return rules.filter((rule) => rule.origin === 'footman' || isFor(rule, event))
 }
 
-/** A test passes the gates of tasks and apps, but cannot reach somebody who cannot be reached. */
+/** A test passes the gates of tasks and apps. It does not reach a recipient that has no address. */
 function tested(planned: PlannedDelivery, { test }: TaskEvent): PlannedDelivery {
   const { suppress, ...free } = planned
   const isGate = suppress && ['CUSTOM_PROPERTY', 'TAG', 'APP_NOT_INCLUDED'].includes(suppress.reason)

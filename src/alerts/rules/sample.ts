@@ -16,7 +16,7 @@ export interface Sample {
   readonly consecutiveFailures?: number | undefined
 }
 
-/** What QRS says about the task; `undefined` = it could not be asked. */
+/** The answers of QRS about the task; `undefined` = it could not be asked. */
 export interface SampleFacts {
   readonly task: QrsTask | null | undefined
   readonly app: TaskEvent['app']

@@ -1,4 +1,4 @@
-/** What an event is about: the key of rate limits, of recoveries and of counts. */
+/** The subject of an event: the key of rate limits, of recoveries and of counts. */
 
 import { TASK_TYPES } from '../../events/kinds.ts'
 import type { EventOutcome, EventType, TaskEvent } from '../../events/types.ts'
@@ -8,13 +8,13 @@ export function isTaskType(type: EventType): boolean {
   return TASK_TYPES.some((one) => one === type)
 }
 
-/** What of an event tells its subject. */
+/** The parts of an event that its subject is made from. */
 export type SubjectParts = Pick<
   TaskEvent,
   'type' | 'taskId' | 'taskName' | 'appId' | 'appName' | 'host' | 'code' | 'details'
 >
 
-/** Task, cloud app, host and service, licence, or code of an own alert. A task keeps its key whatever its type is taken for. */
+/** Task, cloud app, host and service, licence, or code of an own alert. A task keeps its key when its type is corrected. */
 export function subjectOf(event: SubjectParts): string {
   if (isTaskType(event.type)) return `task:${event.taskId.toLowerCase()}`
   if (event.type === 'service') {
@@ -25,7 +25,7 @@ export function subjectOf(event: SubjectParts): string {
   return event.type === 'self' ? `self:${event.code ?? ''}` : 'license'
 }
 
-/** How people call it. */
+/** The name that people use for the subject. */
 export function subjectName(event: SubjectParts): string {
   if (isTaskType(event.type)) return event.taskName || event.taskId
   if (event.type === 'cloudReload') return event.appName || event.appId

@@ -2,14 +2,14 @@
 import type { Awaited } from '../../events/router.ts'
 import type { EventOutcome, EventType, Need, TaskEvent } from '../../events/types.ts'
 import { isNotifying, keepsIncidents } from '../destinations/index.ts'
-import type { Route } from '../types.ts'
+import type { Rule } from '../types.ts'
 import { clearedOutcomes } from './recovery.ts'
 
 /** The rules of one name, one for each destination. They share conditions and order. */
 export interface RuleGroup {
   readonly name: string
   /** Without those that no event is matched against (`aside`). */
-  readonly rules: readonly Route[]
+  readonly rules: readonly Rule[]
   /** Groups after this one are not evaluated for an event that matches. */
   readonly stop: boolean
   /** At least one destination gets recoveries. */
@@ -21,7 +21,7 @@ export interface RuleGroup {
 export interface RuleTable {
   readonly groups: readonly RuleGroup[]
   /** Without a destination the first rule of the name. */
-  find(name: string, destination?: string): Route | undefined
+  find(name: string, destination?: string): Rule | undefined
   /** The parts that Qlik Sense is asked for. */
   needs(type: EventType, outcome: EventOutcome): ReadonlySet<Need>
   /** How many rules can report such an event, or the recovery that it is, without the awaited parts. */
@@ -36,7 +36,7 @@ type Kind = 'alert' | 'recovery'
  * Whether a rule can make its messages now: no part that it needs is awaited. `also` = needs that do not come from the
  * rule itself.
  */
-export function isReady(rule: Route, kind: Kind, awaited: Awaited, also: readonly Need[] = []): boolean {
+export function isReady(rule: Rule, kind: Kind, awaited: Awaited, also: readonly Need[] = []): boolean {
   if (awaited === 'everything') return kind === 'alert' && rule.phase === 'arrival'
   if (kind === 'alert' && rule.phase === 'arrival') return false
   return isKnown([...neededBefore(rule, kind), ...also], awaited)
@@ -46,37 +46,37 @@ export function isKnown(needs: readonly Need[], awaited: Awaited): boolean {
   return awaited === 'everything' ? needs.length === 0 : !needs.some((need) => awaited.has(need))
 }
 
-function neededBefore(rule: Route, kind: Kind): readonly Need[] {
+function neededBefore(rule: Rule, kind: Kind): readonly Need[] {
   if (kind === 'recovery') return recoveryNeeds(rule)
   // When the tasks downstream usually start is counted from the start of the execution.
   return rule.policy?.group === 'chain' ? [...rule.needs, 'execution'] : rule.needs
 }
 
-/** What a recovery shows; execution and script log of a success are not worth asking for. */
-function recoveryNeeds({ needs }: Route): readonly Need[] {
+/** A recovery shows app and owner; execution and script log of a success are not worth a question. */
+function recoveryNeeds({ needs }: Rule): readonly Need[] {
   return needs.filter((need) => need === 'app' || need === 'owner')
 }
 
-export const typeOf = ({ destinationType, destination }: Route): string => destinationType ?? destination
+export const typeOf = ({ destinationType, destination }: Rule): string => destinationType ?? destination
 
 /** Whether maintenance and snoozes apply: not to what records, nor to closing an incident. */
-export function isHeldBack(rule: Route, kind: Kind): boolean {
+export function isHeldBack(rule: Rule, kind: Kind): boolean {
   const type = typeOf(rule)
   return isNotifying(type) && (kind === 'alert' || !keepsIncidents(type))
 }
 
-export function isFor({ when }: Route, { type, outcome }: Pick<TaskEvent, 'type' | 'outcome'>): boolean {
+export function isFor({ when }: Rule, { type, outcome }: Pick<TaskEvent, 'type' | 'outcome'>): boolean {
   return when.types.includes(type) && when.outcomes.includes(outcome)
 }
 
 /** The event may end something that the rule has reported. */
-function clears({ when }: Route, type: EventType, outcome: EventOutcome): boolean {
+function clears({ when }: Rule, type: EventType, outcome: EventOutcome): boolean {
   return when.types.includes(type) && clearedOutcomes({ type, outcome, details: null }).length > 0
 }
 
-export function createRuleTable(rules: readonly Route[]): RuleTable {
+export function createRuleTable(rules: readonly Rule[]): RuleTable {
   const byName = Map.groupBy(rules, ({ name }) => name)
-  const byDestination = new Map<string, Route>()
+  const byDestination = new Map<string, Rule>()
   for (const rule of rules) {
     const key = keyOf(rule.name, rule.destination)
     if (!byDestination.has(key)) byDestination.set(key, rule)
@@ -84,7 +84,7 @@ export function createRuleTable(rules: readonly Route[]): RuleTable {
   const needsByKind = new Map<string, ReadonlySet<Need>>()
 
   /** Each rule that reports such an event, as an alert or as a recovery. */
-  function reports(type: EventType, outcome: EventOutcome): readonly { readonly rule: Route; readonly kind: Kind }[] {
+  function reports(type: EventType, outcome: EventOutcome): readonly { readonly rule: Rule; readonly kind: Kind }[] {
     return rules.flatMap((rule) => {
       const alerts = rule.role !== 'aside' && isFor(rule, { type, outcome })
       const recovers = rule.policy?.recovery && clears(rule, type, outcome)
@@ -120,7 +120,7 @@ export function createRuleTable(rules: readonly Route[]): RuleTable {
   }
 }
 
-function groupOf(name: string, all: readonly Route[]): RuleGroup {
+function groupOf(name: string, all: readonly Rule[]): RuleGroup {
   const rules = all.filter(({ role }) => role !== 'aside')
   const [first] = rules
   return {

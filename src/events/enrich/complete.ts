@@ -62,7 +62,7 @@ export interface Completion {
 
 /** The functions return what is to be written in one transaction. */
 export function createCompletion({ facts, router, completer, log }: CompletionDeps): Completion {
-  /** What may still come; null when no delivery may leave yet. */
+  /** The parts that may still come; null when no delivery may leave yet. */
   function awaitedOf({ event, facts: found }: PartlyKnown): ReadonlySet<Need> | null {
     // How a distribution ended is not known before its execution is.
     return event.announced === 'distribute' ? null : awaitedParts(facts, event, found)
@@ -73,7 +73,7 @@ export function createCompletion({ facts, router, completer, log }: CompletionDe
     return completeEvent(event, found, needs, false)
   }
 
-  /** A spurious or bare alert is better than none: on error the event goes on without what is added. */
+  /** An alert without history is better than none: on error the event goes on without it. */
   function withFallback<T>(event: TaskEvent, fallback: T, work: () => T): T {
     try {
       return work()
@@ -135,7 +135,7 @@ export function createCompletion({ facts, router, completer, log }: CompletionDe
   }
 }
 
-/** What has to be known of an event of this task for the completer; nothing when it fails. */
+/** The parts that the completer needs of an event of this task; none when it fails. */
 export function completerNeeds(
   completer: EventCompleter | undefined,
   log: Logger,

@@ -166,7 +166,7 @@ export function createEnricher(deps: EnricherDeps, settings: EnricherSettings): 
   function deadlineOf(event: StoredEvent, now: number): number {
     if (!settings.qrsEnabled) return now
     if (event.deadlineAt > startedAt) return event.deadlineAt
-    // Late and QRS silent: waiting even longer would help nobody.
+    // It is late and QRS is silent: a longer wait would not help.
     return isAlive(now) ? now + Math.min(LATE_GRACE_MS, event.deadlineAt - event.receivedAt) : now
   }
 

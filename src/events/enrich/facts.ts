@@ -19,12 +19,12 @@ export interface FactsDeps {
   /** Always asks. */
   readonly fresh: QrsClient
   readonly needs: (type: EventType, outcome: EventOutcome) => ReadonlySet<Need>
-  /** What else is wanted of an event of this task, besides what its rules need. */
+  /** Parts of an event of this task that are wanted besides those that its rules need. */
   readonly alsoNeeds?: ((task: QrsTask, outcome: EventOutcome) => readonly Need[]) | undefined
   readonly now: () => number
 }
 
-/** What is known so far; `undefined` = not asked with success yet, null = QRS does not have it or refuses it. */
+/** The answers so far; `undefined` = not asked with success yet, null = QRS does not have it or refuses it. */
 export interface Facts {
   task?: QrsTask | null
   app?: QrsApp | null
@@ -41,7 +41,7 @@ export type Progress = 'complete' | 'waiting' | 'taskNotFound' | 'taskTypeUnknow
 
 /** Without a file reference in a final result no script log is going to appear; this long we look all the same. */
 const LOG_PATIENCE_MS = 15_000
-/** What a node has just written may not have reached the central node: this long "not found" may still change. */
+/** A file that a node has just written may not have reached the central node: for this time "not found" may still change. */
 const FILE_PATIENCE_MS = 6000
 const NOT_FOUND = '404 Not Found'
 
@@ -85,7 +85,7 @@ function wantedParts(deps: FactsDeps, event: StoredEvent, task: QrsTask, type: T
     needs.delete('execution')
     needs.delete('scriptLog')
   }
-  // Only the state of the execution tells how a distribution ended.
+  // Only the state of the execution shows how a distribution ended.
   if (event.announced === 'distribute') needs.add('execution')
   if (needs.has('scriptLog')) needs.add('execution')
   if (type !== 'reload') needs.delete('scriptLog')
@@ -198,7 +198,7 @@ export function decidedOutcome(event: StoredEvent, facts: Facts, late: boolean):
   return decided ?? (late ? 'failed' : event.outcome)
 }
 
-/** What an alert has to do without. What a task of this kind never has is not missing. */
+/** The parts that an alert lacks. A part that a task of this kind never has is not missing. */
 export function missingParts(event: StoredEvent, facts: Facts, needs: ReadonlySet<Need>): MissingPart[] {
   const missing: MissingPart[] = facts.task ? [] : ['task']
   const type = taskTypeOf(facts.task?.taskType) ?? event.type
@@ -219,7 +219,7 @@ export function absentParts(facts: Facts, missing: readonly MissingPart[]): Miss
   return missing.filter((part) => facts[part] === null && GONE.test(reasonFor(facts, part) ?? ''))
 }
 
-/** What QRS answered about the missing parts; undefined when it has settled none of them with a status. */
+/** The answers of QRS about the missing parts; undefined when it has settled none of them with a status. */
 export function missingReasons(facts: Facts, missing: readonly MissingPart[]): MissingReasons | undefined {
   const known = missing.flatMap((part) => {
     const reason = reasonFor(facts, part)

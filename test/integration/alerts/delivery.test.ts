@@ -1,8 +1,8 @@
 /** Mail and webhooks behind the real router and outbox. */
 
 import { afterEach, describe, expect, test } from 'bun:test'
-import { createEmailDestination, emailRoutes } from '../../../src/alerts/butler-sections/email.ts'
-import { createWebhookDestination, webhookRoutes } from '../../../src/alerts/butler-sections/webhooks.ts'
+import { createEmailDestination, emailRules } from '../../../src/alerts/butler-sections/email.ts'
+import { createWebhookDestination, webhookRules } from '../../../src/alerts/butler-sections/webhooks.ts'
 import { createOutbox } from '../../../src/alerts/outbox/outbox.ts'
 import { createRouter } from '../../../src/alerts/router.ts'
 import { NOTHING_AWAITED } from '../../../src/events/router.ts'
@@ -45,8 +45,8 @@ async function pipeline(mail: { port: number; section: object } | null, webhooks
   const email = createEmailDestination({ log, clock, engine: templateEngine(), times: STOCKHOLM }, emails)
   const webhook = createWebhookDestination({ log, clock, candidates: (path: string) => [path] }, hooks)
   const router = createRouter({ clock, log, onDeliveries: (lanes) => outbox.wake(lanes) }, [
-    ...emailRoutes(emails),
-    ...webhookRoutes(hooks),
+    ...emailRules(emails),
+    ...webhookRules(hooks),
   ])
   const outbox = createOutbox(
     {

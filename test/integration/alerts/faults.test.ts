@@ -7,12 +7,12 @@ import { afterEach, describe, expect, test } from 'bun:test'
 import {
   createSlackDestination,
   createTeamsDestination,
-  slackRoutes,
-  teamsRoutes,
+  slackRules,
+  teamsRules,
 } from '../../../src/alerts/butler-sections/chat.ts'
-import { createNewRelicDestination, newRelicRoutes } from '../../../src/alerts/butler-sections/new-relic.ts'
-import { createSignl4Destination, signl4Routes } from '../../../src/alerts/butler-sections/signl4.ts'
-import { createWebhookDestination, webhookRoutes } from '../../../src/alerts/butler-sections/webhooks.ts'
+import { createNewRelicDestination, newRelicRules } from '../../../src/alerts/butler-sections/new-relic.ts'
+import { createSignl4Destination, signl4Rules } from '../../../src/alerts/butler-sections/signl4.ts'
+import { createWebhookDestination, webhookRules } from '../../../src/alerts/butler-sections/webhooks.ts'
 import { createOutbox } from '../../../src/alerts/outbox/outbox.ts'
 import { createRouter } from '../../../src/alerts/router.ts'
 import type { Destination } from '../../../src/alerts/types.ts'
@@ -91,7 +91,7 @@ async function pipeline() {
     createSignl4Destination(deps, config),
     createNewRelicDestination(deps, config),
   ]
-  const compilers = [slackRoutes, teamsRoutes, webhookRoutes, signl4Routes, newRelicRoutes]
+  const compilers = [slackRules, teamsRules, webhookRules, signl4Rules, newRelicRules]
   const routes = compilers.flatMap((compile) => compile(config))
   const router = createRouter({ clock, log, onDeliveries: (lanes) => outbox.wake(lanes) }, routes)
   const outbox = createOutbox(

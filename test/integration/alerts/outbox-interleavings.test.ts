@@ -5,7 +5,7 @@ import fc from 'fast-check'
 import { cancelDelivery, resendDeadLetters, resendDelivery } from '../../../src/alerts/journal/resend.ts'
 import { createOutbox, type Outbox } from '../../../src/alerts/outbox/outbox.ts'
 import { createRouter } from '../../../src/alerts/router.ts'
-import type { DeliveryResult, Destination, Message, Route } from '../../../src/alerts/types.ts'
+import type { DeliveryResult, Destination, Message, Rule } from '../../../src/alerts/types.ts'
 import { NOTHING_AWAITED } from '../../../src/events/router.ts'
 import { loadTaskEvent } from '../../../src/events/store.ts'
 import { createGroupWriter, type GroupWriter } from '../../../src/platform/group-commit.ts'
@@ -94,7 +94,7 @@ async function play(steps: readonly Step[]) {
       taken.push({ id, target, seq: seqOf(id) })
       return { outcome: 'delivered', detail: 'ok' }
     }
-    const route: Route = {
+    const route: Rule = {
       ...{ name: ROUTE, destination: 'sink', phase: 'enriched', needs: [] },
       when: { types: ['reload'], outcomes: ['failed'] },
       plan: () =>

@@ -1,12 +1,12 @@
 /** Executions of tasks on their way through the outbox to InfluxDB. */
 
 import { afterEach, describe, expect, test } from 'bun:test'
-import { createInfluxDestination, influxRoutes } from '../../../src/alerts/destinations/influxdb/index.ts'
+import { createInfluxDestination, influxRules } from '../../../src/alerts/destinations/influxdb/index.ts'
 import { resendDelivery } from '../../../src/alerts/journal/resend.ts'
 import { outboxMigrations } from '../../../src/alerts/outbox/migrations.ts'
 import { createOutbox } from '../../../src/alerts/outbox/outbox.ts'
 import { createRouter } from '../../../src/alerts/router.ts'
-import { alertRouteMigrations } from '../../../src/alerts/rules/migrations.ts'
+import { alertRuleMigrations } from '../../../src/alerts/rules/migrations.ts'
 import { eventMigrations } from '../../../src/events/migrations.ts'
 import { NOTHING_AWAITED } from '../../../src/events/router.ts'
 import { countEarlierTwins, loadTaskEvent, storeWholeEvent } from '../../../src/events/store.ts'
@@ -45,7 +45,7 @@ async function scene(settings: { shadow?: boolean } = {}) {
   const directory = tempDirectory()
   const influx = await startHttpSink()
   influx.answer({ status: 204 })
-  const migrations = [...eventMigrations, ...outboxMigrations, ...alertRouteMigrations]
+  const migrations = [...eventMigrations, ...outboxMigrations, ...alertRuleMigrations]
   const db = openDatabase(directory.join('footman.db'), { migrations })
   const writer = createGroupWriter(db)
   const log = recordingLog()
@@ -57,7 +57,7 @@ async function scene(settings: { shadow?: boolean } = {}) {
     { server, times: STOCKHOLM, earlierTwins: (event) => countEarlierTwins(db, event) },
     config,
   )
-  const router = createRouter({ clock, log, onDeliveries: (lanes) => outbox.wake(lanes) }, influxRoutes(config))
+  const router = createRouter({ clock, log, onDeliveries: (lanes) => outbox.wake(lanes) }, influxRules(config))
   const outbox = createOutbox(
     {
       ...{ db, writer, log, clock, rule: router.rule, loadEvent: (id) => loadTaskEvent(db, id) },

@@ -2,7 +2,7 @@
 
 import { afterEach, describe, expect, test } from 'bun:test'
 import fc from 'fast-check'
-import type { Route } from '../../../../src/alerts/types.ts'
+import type { Rule } from '../../../../src/alerts/types.ts'
 import { NOTHING_AWAITED } from '../../../../src/events/router.ts'
 import { closeRoutes, startRoutes } from '../../../support/alert-routes.ts'
 import { fullEvent } from '../../../support/alerts.ts'
@@ -13,7 +13,7 @@ afterEach(closeRoutes)
 
 const MINUTE = 60_000
 const OTHER = '22222222-2222-4333-8444-555555555555'
-const butlerRoute = (changes: Partial<Route> = {}): Route => ({
+const butlerRoute = (changes: Partial<Rule> = {}): Rule => ({
   ...{ name: 'butler.slackNotification.reloadTaskFailure', destination: 'slack' },
   when: { types: ['reload'], outcomes: ['failed'] },
   ...{ phase: 'enriched', needs: [], plan: () => [{ target: 'hooks.slack.com', lane: 'slack' }] },
@@ -128,7 +128,7 @@ describe('replays', () => {
   })
 
   test('a destination that is named twice gets one message', async () => {
-    const aside: Route = { ...butlerRoute({ name: '', destination: 'a', role: 'aside' }), plan: planTo('a') }
+    const aside: Rule = { ...butlerRoute({ name: '', destination: 'a', role: 'aside' }), plan: planTo('a') }
     const box = startRoutes({ destinations: { a: 'webhook' }, butler: { routes: [aside] } })
     const event = await box.fire()
     const wish = { routes: [], to: ['a', 'a'], ignoreGates: true, kind: 'alert' } as const
