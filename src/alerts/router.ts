@@ -1,12 +1,20 @@
-/** From an event to rows in the outbox: which routes apply, what gates, holds and limits say, who hears of a recovery. */
+/**
+ * From an event to rows in the outbox. An event is handled when it arrives, whenever more becomes known about it, and when
+ * nothing more is awaited. Each time the rules whose needs are met are evaluated: conditions, then gates, maintenance and
+ * snoozes, chains and rate limits decide what is sent.
+ */
 
+import { type Awaited, type EventRouter, NOTHING_AWAITED } from '../events/router.ts'
 import type { EventOutcome, EventType, Need, TaskEvent } from '../events/types.ts'
 import { type Database, isStorageTrouble } from '../platform/sqlite.ts'
 import type { Clock, Logger } from '../platform/types.ts'
 import { uuidV7 } from '../platform/uuid.ts'
-import { isNotifying } from './destinations/index.ts'
 import type { DeliveryChange } from './outbox/outbox.ts'
-import { hasDelivery, insertDelivery, type NewDelivery } from './outbox/store.ts'
+import { takeSlot } from './outbox/rate-limit.ts'
+import { deliveriesOf, deliveryKey, insertDelivery, type NewDelivery } from './outbox/store.ts'
+import { type Chains, closeGroups, type GroupState, groupState, openGroup } from './rules/chains.ts'
+import { watchFallback } from './rules/fallback.ts'
+import { alertedOf, clearedOutcomes, isConfirmed } from './rules/recovery.ts'
 import {
   type Again,
   type AgainSettings,
@@ -15,41 +23,22 @@ import {
   DIRECT,
   earlierDelivery,
   type MadeDelivery,
-} from './routes/again.ts'
-import {
-  createDecider,
-  type Decision,
-  type Passage,
-  PENDING,
-  type RehearsedDelivery,
-  suppressed,
-  typeOf,
-} from './routes/decide.ts'
-import { watchFallback } from './routes/fallback-store.ts'
-import { type Chains, closeGroups, openGroup } from './routes/groups.ts'
-import { createRouteTable, isFor, type NamedRoutes } from './routes/named-routes.ts'
-import {
-  countReady,
-  isDecidable,
-  isKnown,
-  isReady,
-  isRecoveryReady,
-  type Open,
-  recoversQuietly,
-} from './routes/ready.ts'
-import { alertedOf, clearedOutcomes, isConfirmed } from './routes/recovery.ts'
-import { isGood, subjectOf } from './routes/subjects.ts'
-import type { DeliveryKind, Hold, HoldNeeds, PlannedDelivery, Route } from './types.ts'
+} from './rules/replay.ts'
+import { isGood, subjectOf } from './rules/subjects.ts'
+import { createRuleTable, isFor, isHeldBack, isKnown, isReady, type RuleGroup } from './rules/table.ts'
+import type { DeliveryKind, Hold, HoldNeeds, PlannedDelivery, Rule, SuppressReason } from './types.ts'
 
 export interface RouterDeps {
   readonly clock: Clock
   readonly log: Logger
   /** Called after deliveries were committed, with the lanes that got some. */
   readonly onDeliveries: (lanes: ReadonlySet<string>) => void
-  /** Told about deliveries that are suppressed from the start, for live views; the outbox tells about the others. */
+  /** Called for deliveries that are suppressed from the start, for live views; the outbox reports the others. */
   readonly observe?: (change: DeliveryChange) => void
-  /** Told about every delivery that a route makes, suppressed ones included. */
-  readonly onRouted?: (route: string, outcome: EventOutcome) => void
+  /** Called for every delivery that a rule makes, suppressed ones included. */
+  readonly onRouted?: (rule: string, outcome: EventOutcome) => void
+  /** Called at the end of each `handle`. */
+  readonly onHandled?: (event: TaskEvent, awaited: Awaited) => void
   /** In this order; the first one that holds a delivery back gives the reason. */
   readonly holds?: readonly Hold[]
   /** What the holds have to know; default nothing. */
@@ -58,131 +47,212 @@ export interface RouterDeps {
   readonly chains?: Chains
 }
 
-export interface Router {
-  routeArrival(db: Database, event: TaskEvent): void
-  routeEarly(db: Database, event: TaskEvent, open: Open): void
-  routeEnriched(db: Database, event: TaskEvent, resumed?: boolean): void
+export interface Router extends EventRouter {
+  /** Replaces the rules, as the configuration has changed. */
+  follow(rules: readonly Rule[]): void
   /** Adds the recoveries of a stored event whose success Qlik Sense has confirmed later on. */
-  routeRecoveries(db: Database, event: TaskEvent): void
-  readyWithout(type: EventType, outcome: EventOutcome, open: Open): number
-  needs(type: EventType, outcome: EventOutcome): ReadonlySet<Need>
-  /** Whether some route has to do with such events: alerts about them, or is told by them that all is well. */
+  addRecoveries(db: Database, event: TaskEvent): void
+  /** Whether a rule reports such events, or is about something that they end. */
   wants(type: EventType, outcome: EventOutcome): boolean
-  wake(): void
-  /** Without a destination the first route of the name. */
-  route(name: string, destination?: string): Route | undefined
-  /** What a replay or a test of the event would send. */
+  /** Without a destination the first rule of the name. */
+  rule(name: string, destination?: string): Rule | undefined
+  /** The messages of a replay or a test of the event. */
   candidates(event: TaskEvent, wish: Again): readonly Candidate[]
-  /** Adds the deliveries of a replay or a test: nothing else comes of them, neither recovery nor fallback. */
+  /** Adds the deliveries of a replay or a test. They have no consequences: neither recovery nor fallback. */
   routeAgain(db: Database, event: TaskEvent, settings: AgainSettings): readonly MadeDelivery[]
-  /** Does what routing does and tells about it; the caller takes it back. */
+  /** Does what `handle` does with a complete event, and returns the result. The caller rolls it back. */
   rehearse(db: Database, event: TaskEvent, now: number): Rehearsal
 }
 
-/** What routing has done. */
 export interface Rehearsal {
   readonly deliveries: readonly RehearsedDelivery[]
-  /** The route after which no other was looked at. */
+  /** The rule after which no other was evaluated. */
   readonly stoppedBy: string | null
-  /** Routes that were looked at and have matched. */
+  /** Rules that have matched. */
   readonly matched: ReadonlySet<string>
 }
 
-/** Routes come from the configuration and never change while running. */
-export function createRouter(deps: RouterDeps, routes: readonly Route[]): Router {
-  const table = createRouteTable(routes)
-  const { decide, heldBack, groupOf } = createDecider({ holds: deps.holds ?? [], chains: deps.chains, carefully })
+export interface RehearsedDelivery {
+  readonly route: string
+  readonly destination: string
+  readonly target: string
+  readonly kind: DeliveryKind
+  readonly wouldBe: 'pending' | 'suppressed'
+  readonly reason: SuppressReason | null
+  readonly detail: string | null
+}
+
+/** One evaluation of the rules for one event. */
+interface Pass {
+  readonly db: Database
+  readonly event: TaskEvent
+  readonly now: number
+  readonly awaited: Awaited
+  /** Keys of the deliveries that earlier passes have added. */
+  readonly made: ReadonlySet<string>
+  /** Null unless it is a rehearsal. */
+  readonly rehearsal: RehearsedDelivery[] | null
+  /** Groups of chains by rule name; read once. */
+  readonly chainGroups: Map<string, GroupState | null>
+  /** Read once, when it matters. */
+  holdNeeds: readonly Need[] | null
+}
+
+type Decision =
+  | { readonly state: 'pending'; readonly reason: null; readonly detail: null }
+  | { readonly state: 'suppressed'; readonly reason: SuppressReason; readonly detail: string }
+
+type Addition = Decision &
+  Pick<NewDelivery, 'kind' | 'orderKey' | 'limitKey' | 'severity' | 'note' | 'about' | 'replayOf'>
+
+const PENDING: Decision = { state: 'pending', reason: null, detail: null }
+const NONE_MADE: ReadonlySet<string> = new Set()
+
+export function createRouter(deps: RouterDeps, rules: readonly Rule[]): Router {
+  const { chains, holds = [] } = deps
+  let table = createRuleTable(rules)
   let touchedLanes = new Set<string>()
 
-  /** Returns the name of the route after which no other is looked at. */
-  function addAlerts(passage: Passage, phase: Route['phase'], matched?: Set<string>): string | null {
-    for (const named of table.inOrder) {
-      const candidates = named.routes.filter((route) => route.phase === phase && isFor(route, passage.event))
+  function handle(db: Database, event: TaskEvent, awaited: Awaited): void {
+    const made = awaited === 'everything' ? NONE_MADE : deliveriesOf(db, event.id)
+    const pass = passOf(db, event, awaited, made)
+    addAlerts(pass)
+    if (awaited !== 'everything') addRecoveries(pass)
+    deps.onHandled?.(event, awaited)
+  }
+
+  function passOf(db: Database, event: TaskEvent, awaited: Awaited = NOTHING_AWAITED, made = NONE_MADE): Pass {
+    const now = deps.clock.now()
+    return { db, event, now, awaited, made, rehearsal: null, chainGroups: new Map(), holdNeeds: null }
+  }
+
+  /** Whether the needs of the rule are met by what is known now, or the deadline is over. */
+  function needsMet(pass: Pass, rule: Rule, kind: 'alert' | 'recovery'): boolean {
+    return isReady(rule, kind, pass.awaited, isHeldBack(rule, kind) ? holdNeeds(pass) : [])
+  }
+
+  function holdNeeds(pass: Pass): readonly Need[] {
+    if (pass.awaited === 'everything' || pass.awaited.size === 0) return []
+    pass.holdNeeds ??= deps.holdNeeds?.(pass.db, pass.now) ?? []
+    return pass.holdNeeds
+  }
+
+  /** Returns the name of the rule after which no other is evaluated. */
+  function addAlerts(pass: Pass, matched?: Set<string>): string | null {
+    const phase = pass.awaited === 'everything' ? 'arrival' : 'enriched'
+    for (const group of table.groups) {
+      const candidates = group.rules.filter((rule) => rule.phase === phase && isFor(rule, pass.event))
       if (candidates.length === 0) continue
-      if (!isDecidable(named, passage.open)) {
-        // Whether those behind it are looked at at all is not known.
-        if (named.stop) return null
+      if (!isKnown(group.conditionNeeds, pass.awaited)) {
+        // It is not known whether the rules after it are evaluated at all.
+        if (group.stop) return null
         continue
       }
-      if (!matches(named, passage.event)) continue
-      matched?.add(named.name)
-      for (const route of candidates.filter((one) => isReadyIn(passage, one))) {
-        for (const planned of plan(route, passage.event)) addAlert(passage, route, planned)
+      if (!matches(group, pass.event)) continue
+      matched?.add(group.name)
+      for (const rule of candidates.filter((one) => needsMet(pass, one, 'alert'))) {
+        for (const planned of plan(rule, pass.event)) addAlert(pass, rule, planned)
       }
-      if (named.stop) return named.name
+      if (group.stop) return group.name
     }
     return null
   }
 
-  function isReadyIn(passage: Passage, route: Route): boolean {
-    return isReady(route, passage.open) && (!isNotifying(typeOf(route)) || canHold(passage))
+  /** On error the rule matches: a spurious alert is better than a missed one. */
+  function matches({ name, rules: [first] }: RuleGroup, event: TaskEvent): boolean {
+    return withFallback(name, event, true, () => first?.filter?.matches(event, event.receivedAt) ?? true)
   }
 
-  /** Whether all is known that maintenance and snoozes ask about. */
-  function canHold({ db, now, open }: Passage): boolean {
-    return open.size === 0 || isKnown(deps.holdNeeds?.(db, now) ?? [], open)
+  function plan(rule: Rule, event: TaskEvent): readonly PlannedDelivery[] {
+    return withFallback(rule.name, event, [], () => rule.plan(event))
   }
 
-  function isThere({ db, event, resumed }: Passage, route: Route, target: string, kind: DeliveryKind): boolean {
-    if (!resumed) return false
-    return hasDelivery(db, { eventId: event.id, route: route.name, destination: route.destination, target, kind })
-  }
-
-  /** Rather one alert too many. */
-  function matches({ name, routes: [first] }: NamedRoutes, event: TaskEvent): boolean {
-    return carefully(name, event, true, () => first?.filter?.matches(event, event.receivedAt) ?? true)
-  }
-
-  function plan(route: Route, event: TaskEvent): readonly PlannedDelivery[] {
-    return carefully(route.name, event, [], () => route.plan(event))
-  }
-
-  function carefully<T>(route: string, event: TaskEvent, otherwise: T, work: () => T): T {
+  /** A rule that fails over an odd event must not cost the messages of the others, nor hold up the event. */
+  function withFallback<T>(rule: string, event: TaskEvent, fallback: T, work: () => T): T {
     try {
       return work()
     } catch (error) {
       if (isStorageTrouble(error)) throw error
-      complain(route, event, error)
-      return otherwise
+      deps.log.error(`NOTIFY Route ${rule} failed for event ${event.id} of task "${event.taskName}": ${error}`)
+      return fallback
     }
   }
 
-  function complain(route: string, event: TaskEvent, error: unknown): void {
-    deps.log.error(`NOTIFY Route ${route} failed for event ${event.id} of task "${event.taskName}": ${error}`)
-  }
-
-  function addAlert(passage: Passage, route: Route, planned: PlannedDelivery): void {
-    const { db, event, now } = passage
-    // Asked before anything is counted or taken on its behalf.
-    if (isThere(passage, route, planned.target, 'alert')) return
-    const decision = decide(passage, route, planned)
+  function addAlert(pass: Pass, rule: Rule, planned: PlannedDelivery): void {
+    const { db, event, now } = pass
+    // Before anything is counted or reserved for it.
+    if (isMade(pass, rule, planned.target, 'alert')) return
+    const decision = decide(pass, rule, planned)
     const isPending = decision.state === 'pending'
-    const group = isPending ? groupOf(passage, route) : null
-    const { policy } = route
+    const group = isPending ? chainGroupOf(pass, rule) : null
+    const { policy } = rule
     const about = policy?.recovery && !isGood(event.outcome) && !event.test ? subjectOf(event) : null
-    const isNew = add(passage, route, planned, {
+    const isNew = add(pass, rule, planned, {
       ...decision,
       kind: 'alert',
-      orderKey: planned.orderKey ?? (about === null ? null : `${route.destination}|${planned.target}|${about}`),
+      orderKey: planned.orderKey ?? (about === null ? null : `${rule.destination}|${planned.target}|${about}`),
       limitKey: limitKeyOf(event, planned),
-      severity: route.severity ?? event.severity,
+      severity: rule.severity ?? event.severity,
       note: group?.kind === 'root' ? group.note : null,
       about,
     })
     if (!isNew || !isPending || !policy || event.test) return
     if (group?.kind === 'root') {
-      openGroup(db, route.name, event, group.downstream, { now, windowMs: policy.groupWindowMs })
+      openGroup(db, rule.name, event, group.downstream, { now, windowMs: policy.groupWindowMs })
     }
-    if (policy.fallback.length > 0) watchFallback(db, event.id, route.name, now + policy.fallbackAfterMs)
+    if (policy.fallback.length > 0) watchFallback(db, event.id, rule.name, now + policy.fallbackAfterMs)
   }
 
-  type Addition = Decision &
-    Pick<NewDelivery, 'kind' | 'orderKey' | 'limitKey' | 'severity' | 'note' | 'about' | 'replayOf'>
+  function isMade({ made }: Pass, { name, destination }: Rule, target: string, kind: DeliveryKind): boolean {
+    return made.size > 0 && made.has(deliveryKey({ route: name, destination, target, kind }))
+  }
 
-  /** The id; null when the event has this delivery already. */
-  function add(passage: Passage, route: Route, planned: PlannedDelivery, addition: Addition): string | null {
-    const { db, event, now, rehearsal } = passage
-    const { destination, name } = route
+  /**
+   * Takes a slot of the rate limit when the delivery is to be sent; so limits come last. For a test only the gates of the
+   * rule count.
+   */
+  function decide(pass: Pass, rule: Rule, planned: PlannedDelivery): Decision {
+    const { db, event, now } = pass
+    const { suppress, limit } = planned
+    if (suppress) return suppressed(suppress)
+    if (event.test) return PENDING
+    const held = isHeldBack(rule, 'alert') ? (holdOf(pass, rule, planned) ?? chainHoldOf(pass, rule)) : null
+    if (held) return suppressed(held)
+    if (!limit || limit.windowMs <= 0 || takeSlot(db, { ...limit, eventId: event.id, now })) return PENDING
+    const { count = 1, windowMs } = limit
+    const alerts = count === 1 ? 'one alert' : `${count} alerts`
+    return suppressed({ reason: 'RATE_LIMITED', detail: `at most ${alerts} in ${windowMs / 1000} s` })
+  }
+
+  /** Why maintenance, a snooze or another feature holds the delivery back; null when none does. */
+  function holdOf({ db, event, now }: Pass, rule: Rule, planned: PlannedDelivery): PlannedDelivery['suppress'] | null {
+    for (const hold of holds) {
+      const held = withFallback(rule.name, event, null, () => hold(db, { event, route: rule, planned, now }))
+      if (held) return held
+    }
+    return null
+  }
+
+  /** Asked after the other holds: an alert that one of them holds back opens no group. */
+  function chainHoldOf(pass: Pass, rule: Rule): PlannedDelivery['suppress'] | null {
+    const group = chainGroupOf(pass, rule)
+    return group?.kind === 'grouped' ? { reason: 'GROUPED', detail: group.detail } : null
+  }
+
+  /** Null when the event has nothing to do with groups of this rule. */
+  function chainGroupOf({ db, event, now, chainGroups }: Pass, rule: Rule): GroupState | null {
+    if (!chains || event.test || rule.policy?.group !== 'chain' || !isHeldBack(rule, 'alert')) return null
+    const known = chainGroups.get(rule.name)
+    if (known !== undefined) return known
+    const state = withFallback(rule.name, event, null, () => groupState(db, chains, rule.name, event, now))
+    chainGroups.set(rule.name, state)
+    return state
+  }
+
+  /** Returns the id; null when the event has this delivery already. */
+  function add(pass: Pass, rule: Rule, planned: PlannedDelivery, addition: Addition): string | null {
+    const { db, event, now, rehearsal } = pass
+    const { destination, name } = rule
     const { target, lane } = planned
     const { state, reason, detail, kind } = addition
     const id = uuidV7(now)
@@ -206,32 +276,35 @@ export function createRouter(deps: RouterDeps, routes: readonly Route[]): Router
     return id
   }
 
-  function addRecoveries(passage: Passage): void {
-    const { db, event, now } = passage
+  function addRecoveries(pass: Pass): void {
+    const { db, event, now } = pass
     if (event.test || clearedOutcomes(event).length === 0) return
     // A sample, whose execution is unknown, stands for a success that Qlik Sense confirms.
-    const isSample = passage.rehearsal !== null && event.missingParts.includes('execution')
+    const isSample = pass.rehearsal !== null && event.missingParts.includes('execution')
     if (!isSample && !isConfirmed(event)) {
-      logUnconfirmed(passage)
+      logUnconfirmed(pass)
       return
     }
-    for (const named of table.inOrder) {
-      if (!named.recovery) continue
-      for (const alerted of carefully(named.name, event, [], () => alertedOf(db, named.name, event))) {
-        const route = table.find(named.name, alerted.destination)
-        if (!route?.policy?.recovery || !isRecoveryReady(route, passage.open)) continue
-        if (isThere(passage, route, alerted.target, 'recovery')) continue
-        // What is held back waits for the next success.
-        const quiet = recoversQuietly(route)
-        if (!quiet && !canHold(passage)) continue
-        const held = quiet ? null : heldBack(passage, route, { target: alerted.target, lane: alerted.lane })
+    for (const group of table.groups) {
+      if (!group.recovery) continue
+      for (const alerted of withFallback(group.name, event, [], () => alertedOf(db, group.name, event))) {
+        const { target, lane, orderKey } = alerted
+        const rule = table.find(group.name, alerted.destination)
+        if (!rule?.policy?.recovery || !needsMet(pass, rule, 'recovery')) continue
+        if (isMade(pass, rule, target, 'recovery')) continue
+        // A recovery that is held back waits for the next success.
+        const held = isHeldBack(rule, 'recovery') ? holdOf(pass, rule, { target, lane }) : null
         add(
-          passage,
-          route,
-          { target: alerted.target, lane: alerted.lane },
+          pass,
+          rule,
+          { target, lane },
           {
-            ...(held ? suppressed(held.reason, held.detail) : PENDING),
-            ...{ kind: 'recovery', orderKey: alerted.orderKey, limitKey: null, severity: event.severity, note: null },
+            ...(held ? suppressed(held) : PENDING),
+            kind: 'recovery',
+            orderKey,
+            limitKey: null,
+            severity: event.severity,
+            note: null,
             about: subjectOf(event),
           },
         )
@@ -240,77 +313,75 @@ export function createRouter(deps: RouterDeps, routes: readonly Route[]): Router
     if (event.outcome === 'success') closeGroups(db, event.taskId, now)
   }
 
-  /** Once for an event, in its last step. */
-  function logUnconfirmed({ db, event, open, rehearsal }: Passage): void {
-    if (open.size > 0 || rehearsal) return
-    const routes = table.inOrder.filter(({ name, recovery }) => recovery && alertedOf(db, name, event).length > 0)
-    if (routes.length === 0) return
+  /** Once for an event, in its last pass. */
+  function logUnconfirmed({ db, event, awaited, rehearsal }: Pass): void {
+    if (awaited === 'everything' || awaited.size > 0 || rehearsal) return
+    const rules = table.groups.filter(({ name, recovery }) => recovery && alertedOf(db, name, event).length > 0)
+    if (rules.length === 0) return
     deps.log.warn(
-      `NOTIFY No recovery for task "${event.taskName}" (${event.taskId}): Qlik Sense has not confirmed the success of execution ${event.executionId || 'without id'}; route ${routes.map(({ name }) => name).join(', ')}`,
+      `NOTIFY No recovery for task "${event.taskName}" (${event.taskId}): Qlik Sense has not confirmed the success of execution ${event.executionId || 'without id'}; route ${rules.map(({ name }) => name).join(', ')}`,
     )
   }
 
   const candidates = (event: TaskEvent, wish: Again) => candidatesOf({ table, matches, plan }, event, wish)
 
-  function addAgain(passage: Passage, candidate: Candidate, { kind, ignoreGates }: AgainSettings): MadeDelivery {
-    const { route, planned } = candidate
-    const free = (ignoreGates || route.name === DIRECT) && !planned.suppress
-    const decision = free ? PENDING : decide(passage, route, planned)
-    const replayOf = earlierDelivery(passage.db, passage.event, candidate, kind)
-    const id = add(passage, route, planned, {
-      ...{ ...decision, kind, replayOf, orderKey: planned.orderKey ?? null, note: null, about: null },
-      limitKey: free ? null : limitKeyOf(passage.event, planned),
-      severity: route.severity ?? passage.event.severity,
+  function addAgain(pass: Pass, candidate: Candidate, { kind, ignoreGates }: AgainSettings): MadeDelivery {
+    const { route: rule, planned } = candidate
+    const isFree = (ignoreGates || rule.name === DIRECT) && !planned.suppress
+    const decision = isFree ? PENDING : decide(pass, rule, planned)
+    const id = add(pass, rule, planned, {
+      ...decision,
+      kind,
+      replayOf: earlierDelivery(pass.db, pass.event, candidate, kind),
+      orderKey: planned.orderKey ?? null,
+      limitKey: isFree ? null : limitKeyOf(pass.event, planned),
+      severity: rule.severity ?? pass.event.severity,
+      note: null,
+      about: null,
     })
-    const { destination } = route
+    const { destination } = rule
     const { state, reason } = decision
-    // Each wish makes a delivery of its own: one that repeats another, or the first.
-    return { id: id ?? '', route: route.name || null, destination, target: planned.target, state, reason }
-  }
-
-  const passageOf = (db: Database, event: TaskEvent, open = NOTHING, resumed = false): Passage => ({
-    ...{ db, event, now: deps.clock.now(), open, resumed, rehearsal: null, groups: new Map() },
-  })
-
-  function addEnriched(passage: Passage): void {
-    addAlerts(passage, 'enriched')
-    addRecoveries(passage)
+    // It is always new: it repeats another delivery, or is the first.
+    return { id: id ?? '', route: rule.name || null, destination, target: planned.target, state, reason }
   }
 
   return {
-    routeArrival: (db, event) => void addAlerts(passageOf(db, event), 'arrival'),
-    routeEarly: (db, event, open) => addEnriched(passageOf(db, event, open, true)),
-    routeEnriched: (db, event, resumed = false) => addEnriched(passageOf(db, event, NOTHING, resumed)),
-    routeRecoveries: (db, event) => addRecoveries(passageOf(db, event, NOTHING, true)),
-    readyWithout: (type, outcome, open) => countReady(routes, type, outcome, open),
-    needs: table.needs,
-    wants: table.wants,
+    handle,
+    countReady: (type, outcome, awaited) => table.countReady(type, outcome, awaited),
+    addRecoveries: (db, event) => addRecoveries(passOf(db, event, NOTHING_AWAITED, deliveriesOf(db, event.id))),
+    needs: (type, outcome) => table.needs(type, outcome),
+    wants: (type, outcome) => table.wants(type, outcome),
     wake() {
       if (touchedLanes.size === 0) return
       const lanes = touchedLanes
       touchedLanes = new Set()
       deps.onDeliveries(lanes)
     },
-    route: table.find,
+    follow(changed) {
+      table = createRuleTable(changed)
+    },
+    rule: (name, destination) => table.find(name, destination),
     candidates,
     routeAgain(db, event, settings) {
-      const passage = passageOf(db, event)
-      return candidates(event, settings).map((candidate) => addAgain(passage, candidate, settings))
+      const pass = passOf(db, event)
+      return candidates(event, settings).map((candidate) => addAgain(pass, candidate, settings))
     },
     rehearse(db, event, now) {
       const deliveries: RehearsedDelivery[] = []
       const matched = new Set<string>()
-      const passage: Passage = { ...passageOf(db, event), now, rehearsal: deliveries }
-      addAlerts(passage, 'arrival', matched)
-      const stoppedBy = addAlerts(passage, 'enriched', matched)
-      addRecoveries(passage)
+      const pass: Pass = { ...passOf(db, event), now, rehearsal: deliveries }
+      addAlerts({ ...pass, awaited: 'everything' }, matched)
+      const stoppedBy = addAlerts(pass, matched)
+      addRecoveries(pass)
       return { deliveries, stoppedBy, matched }
     },
   }
 }
 
-const NOTHING: Open = new Set()
+function suppressed({ reason, detail }: NonNullable<PlannedDelivery['suppress']>): Decision {
+  return { state: 'suppressed', reason, detail }
+}
 
-/** Whose slot a delivery holds as long as it is not lost. */
+/** Key of the rate-limit slot that the delivery occupies until it is a dead letter. */
 const limitKeyOf = ({ test }: TaskEvent, { limit }: PlannedDelivery): string | null =>
   !test && limit && limit.windowMs > 0 ? limit.key : null

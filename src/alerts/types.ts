@@ -1,4 +1,4 @@
-/** From event to delivered message: the contracts of routes, destinations and the outbox. */
+/** From event to delivered message: the contracts of rules, destinations and the outbox. */
 import type { EventOutcome, EventType, Need, Severity, TaskEvent } from '../events/types.ts'
 import type { Database } from '../platform/sqlite.ts'
 
@@ -23,9 +23,9 @@ export type SuppressReason =
 /** Closed list: why a delivery was given up. */
 export type DeadReason = 'EXPIRED' | 'REJECTED' | 'RENDER_FAILED' | 'DESTINATION_REMOVED' | 'CANCELLED'
 
-/** One intended message, decided by a route's pure `plan`. */
+/** One intended message, decided by a rule's pure `plan`. */
 export interface PlannedDelivery {
-  /** What a person recognises: an address, a topic, the host of a URL. Never a secret. Unique within route and event. */
+  /** What a person recognises: an address, a topic, the host of a URL. Never a secret. Unique within rule and event. */
   readonly target: string
   /**
    * Deliveries of one lane share a connection's fate and a concurrency limit; a dead lane never slows another.
@@ -41,44 +41,44 @@ export interface PlannedDelivery {
 }
 
 /** From a kind of event to a destination; compiled from the configuration. */
-export interface Route {
+export interface Rule {
   /** Unique and stable: `butler.<section>.<event>`. */
   readonly name: string
   /** Name of a destination in the registry. */
   readonly destination: string
   readonly when: { readonly types: readonly EventType[]; readonly outcomes: readonly EventOutcome[] }
-  /** `arrival` routes leave at once with the datagram's fields; the others wait for Qlik data, up to the deadline. */
+  /** Messages of `arrival` rules leave at once with the datagram's fields; the others wait for Qlik data, up to the deadline. */
   readonly phase: 'arrival' | 'enriched'
   readonly needs: readonly Need[]
   /** Pure. An empty list means that nothing is recorded; a list of suppressed ones says why nothing is sent. */
   plan(event: TaskEvent): readonly PlannedDelivery[]
-  /** Texts of a user's route; absent = built in. */
+  /** Texts of a user's rule; absent = built in. */
   readonly texts?: MessageTexts
-  /** Type of the destination; absent = its name, as routes made of Butler's sections have it. */
+  /** Type of the destination; absent = its name, as rules made from Butler's sections have it. */
   readonly destinationType?: string
   /** Absent = made of a section of Butler. */
   readonly origin?: 'butler' | 'footman'
-  /** Which events of `when` it is for; absent = all. Routes of one name share it. */
-  readonly filter?: RouteFilter
-  /** Routes after it are not looked at for an event that matches. */
+  /** Which events of `when` it is for; absent = all. Rules of one name share it. */
+  readonly filter?: RuleFilter
+  /** Rules after it are not evaluated for an event that matches. */
   readonly stop?: boolean
   /** Of its messages; absent = that of the event. */
   readonly severity?: Severity
-  readonly policy?: RoutePolicy
+  readonly policy?: RulePolicy
   /** `aside`: never asked about events, only there for what is sent besides alerts: fallbacks, summaries, replays. */
   readonly role?: 'alert' | 'aside'
 }
 
 /** A pure question about an event; `at` is its time, milliseconds since 1970. */
-export interface RouteFilter {
-  /** What has to be known to answer; absent = all that its routes need. */
+export interface RuleFilter {
+  /** What has to be known to answer; absent = all that its rules need. */
   readonly needs?: readonly Need[]
   matches(event: TaskEvent, at: number): boolean
   /** The same, with the reason: `because` is null when it matches. */
-  explain(event: TaskEvent, at: number): RouteExplanation
+  explain(event: TaskEvent, at: number): RuleExplanation
 }
 
-export interface RouteExplanation {
+export interface RuleExplanation {
   readonly matched: boolean
   readonly because: string | null
   readonly fields: readonly ExplainedField[]
@@ -92,8 +92,8 @@ export interface ExplainedField {
   readonly holds: boolean | 'unknown'
 }
 
-/** What a route does beyond sending an alert. */
-export interface RoutePolicy {
+/** Actions of a rule besides sending an alert. */
+export interface RulePolicy {
   /** Also tell this destination when the subject is well again. */
   readonly recovery: boolean
   /** Destinations used when a delivery is dead or undelivered after `fallbackAfterMs`. */
@@ -104,7 +104,7 @@ export interface RoutePolicy {
   readonly groupWindowMs: number
 }
 
-/** Texts of a route that stand in for the built-in ones; templates as written in the configuration. */
+/** Texts of a rule that replace the built-in ones; templates as written in the configuration. */
 export interface MessageTexts {
   readonly title?: string
   readonly body?: string
@@ -120,7 +120,7 @@ export type HoldNeeds = (db: Database, now: number) => readonly Need[]
 
 export interface HoldSubject {
   readonly event: TaskEvent
-  readonly route: Route
+  readonly route: Rule
   readonly planned: PlannedDelivery
   /** Milliseconds since 1970. */
   readonly now: number
@@ -152,14 +152,14 @@ export interface DeliveryNote {
 /** Everything `render` may look at. */
 export interface RenderInput {
   readonly event: TaskEvent
-  readonly route: Route
+  readonly route: Rule
   readonly target: string
   /** UUID v7; stable over retries and restarts: basis of Message-ID and Idempotency-Key. */
   readonly deliveryId: string
   /** How many earlier alerts of the same rate-limit key were suppressed since the last one that left. */
   readonly suppressed: number
   readonly kind: DeliveryKind
-  /** Of the route, else of the event. */
+  /** Of the rule, else of the event. */
   readonly severity: Severity
   readonly note: DeliveryNote | null
 }
@@ -210,8 +210,8 @@ export interface Destination {
 /** A destination of `Butler.footman.destinations`: it also knows whom it reaches. */
 export interface NamedDestination extends Destination {
   readonly needs: readonly Need[]
-  /** What messages with these texts of a route need; absent = `needs`, whatever the texts. */
+  /** The needs of messages with these texts of a rule; absent = `needs`, whatever the texts. */
   readonly needsFor?: (texts: MessageTexts | null) => readonly Need[]
-  /** Whom an event reaches, each with its lane; suppressed ones say why. Limits are the route's, never set here. */
+  /** The targets of an event, each with its lane; suppressed ones with the reason. Limits are those of the rule, never set here. */
   targets(event: TaskEvent): readonly PlannedDelivery[]
 }

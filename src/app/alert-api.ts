@@ -1,5 +1,5 @@
 /** The endpoints over alert routes, destinations and snoozes. */
-import { alertRouteApi } from '../alerts/routes/http.ts'
+import { alertRouteApi } from '../alerts/rules/http.ts'
 import { snoozeRoutes } from '../alerts/snoozes/http.ts'
 import { loadTaskEvent, storeWholeEvent } from '../events/store.ts'
 import type { ApiRoute } from '../http/endpoint/route.ts'
@@ -15,17 +15,17 @@ export interface AlertApiDeps {
   readonly db: Database
   readonly writer: GroupWriter
   readonly clock: Clock
-  readonly alerts: Pick<Alerts, 'router' | 'listed' | 'destinations' | 'peers'>
+  readonly alerts: Pick<Alerts, 'router' | 'listed' | 'destinations' | 'health'>
   readonly windows: Windows
   readonly qrs: QrsClient
 }
 
 export function alertRouteRoutes(deps: AlertApiDeps, { footman }: Config): ApiRoute[] {
   const { alerts, db, clock, qrs } = deps
-  const { router, listed, destinations, peers } = alerts
+  const { router, listed, destinations, health } = alerts
   return [
     ...alertRouteApi({
-      ...{ db, clock, qrs, router, listed, destinations, peers, keepMs: footman.retention.events },
+      ...{ db, clock, qrs, router, listed, destinations, health, keepMs: footman.retention.events },
       loadEvent: (id) => loadTaskEvent(db, id),
       storeEvent: storeWholeEvent,
     }),

@@ -1,4 +1,4 @@
-/** What one version of the configuration says about alerts: its destinations, routes and maintenance. */
+/** What one version of the configuration says about alerts: its destinations, rules and maintenance. */
 
 import { hostname } from 'node:os'
 import { butlerDestinations, butlerRoutes, timesOf } from '../alerts/butler-sections/index.ts'
@@ -8,11 +8,11 @@ import { createPacing } from '../alerts/destinations/pacing.ts'
 import { createDestinationRegistry, type DestinationRegistry } from '../alerts/destinations/registry.ts'
 import type { DestinationDeps } from '../alerts/destinations/types.ts'
 import { createMaintenance, type Maintenance } from '../alerts/maintenance/maintenance.ts'
-import { recordLinks } from '../alerts/record.ts'
-import type { ListedRoute } from '../alerts/routes/explain.ts'
+import type { ListedRule } from '../alerts/rules/explain.ts'
+import { recordLinks } from '../alerts/template-context.ts'
 import { createTemplateEngine } from '../alerts/templates/engine.ts'
 import { createTextWriter } from '../alerts/texts/writer.ts'
-import type { Route } from '../alerts/types.ts'
+import type { Rule } from '../alerts/types.ts'
 import { countEarlierTwins } from '../events/store.ts'
 import type { TaskEvent } from '../events/types.ts'
 import type { InfluxServer } from '../metrics/influxdb/types.ts'
@@ -21,7 +21,7 @@ import type { Windows } from '../platform/calendar/types.ts'
 import type { Database } from '../platform/sqlite.ts'
 import type { Clock, Logger } from '../platform/types.ts'
 import { VERSION } from '../platform/version.ts'
-import { compileRoutes, listRoutes, overridesOf } from './alert-routes.ts'
+import { compileRules, listRules, overridesOf } from './alert-routes.ts'
 import type { Config } from './schema.ts'
 
 export interface AlertPlanDeps {
@@ -45,8 +45,8 @@ export interface AlertPlan {
   /** Of maintenances that end with a summary. */
   readonly summaryNames: readonly string[]
   /** In order of evaluation. */
-  readonly routes: readonly Route[]
-  readonly listed: readonly ListedRoute[]
+  readonly rules: readonly Rule[]
+  readonly listed: readonly ListedRule[]
   /** Closes the connections to the mail server; destinations are closed by whoever uses them. */
   readonly closeMail: () => void
 }
@@ -60,8 +60,8 @@ export function buildAlertPlan(deps: AlertPlanDeps, windows: Windows, config: Co
   return {
     ...{ windows, registry, maintenance },
     summaryNames: maintenances.filter(({ summaryTo }) => summaryTo.length > 0).map(({ name }) => name),
-    routes: compileRoutes(butler, registry, windows, config, maintenance.needs),
-    listed: listRoutes(butler, config),
+    rules: compileRules(butler, registry, windows, config, maintenance.needs),
+    listed: listRules(butler, config),
     closeMail: () => sender?.close(),
   }
 }

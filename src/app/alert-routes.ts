@@ -1,23 +1,22 @@
-/** The routes of the configuration: those of Butler's sections, the user's, and what is sent besides alerts. */
+/** The rules of the configuration: those of Butler's sections, those of `alertRoutes`, and those for messages besides alerts. */
 
 import { overriddenDestination } from '../alerts/config-destinations.ts'
 import { isNotifying } from '../alerts/destinations/index.ts'
 import type { DestinationRegistry, Override } from '../alerts/destinations/registry.ts'
-import { summaryRoute } from '../alerts/maintenance/summary.ts'
-import { adjustButlerRoutes } from '../alerts/routes/butler-routes.ts'
-import type { ListedRoute } from '../alerts/routes/explain.ts'
-import { asideRoute, compileUserRoute, type UserRoute } from '../alerts/routes/user-routes.ts'
-import type { NamedDestination, Route } from '../alerts/types.ts'
+import { summaryRule } from '../alerts/maintenance/summary.ts'
+import { adjustButlerRules, asideRule, compileRule, type UserRule } from '../alerts/rules/compile.ts'
+import type { ListedRule } from '../alerts/rules/explain.ts'
+import type { NamedDestination, Rule } from '../alerts/types.ts'
 import { butlerRouteNames, whyOff } from '../config/butler-route-names.ts'
 import type { Need } from '../events/types.ts'
 import type { Windows } from '../platform/calendar/types.ts'
 import type { Config } from './schema.ts'
 
 const HOUR_MS = 3_600_000
-/** Name of the route of Footman's alerts about itself. */
-const SELF_ROUTE = 'footman.self'
+/** Name of the rule of Footman's alerts about itself. */
+const SELF_RULE = 'footman.self'
 
-/** `{destination: name, <setting>: value}` of every route, with whole settings. */
+/** `{destination: name, <setting>: value}` of every rule, with whole settings. */
 export function overridesOf({ footman }: Config): Override[] {
   return footman.alertRoutes.flatMap(({ name: route, to }) =>
     to.flatMap(({ destination, ...changes }) => {
@@ -28,46 +27,42 @@ export function overridesOf({ footman }: Config): Override[] {
   )
 }
 
-/** In order of evaluation. `needs`: what holds have to know about events that would bother somebody. */
-export function compileRoutes(
-  butler: readonly Route[],
+/** In order of evaluation. `needs`: the parts that maintenance asks about, for rules that notify. */
+export function compileRules(
+  butler: readonly Rule[],
   registry: Pick<DestinationRegistry, 'named'>,
   windows: Pick<Windows, 'contains'>,
   { footman }: Config,
   needs: readonly Need[],
-): Route[] {
+): Rule[] {
   const named = (name: string) => registry.named('', name)
-  const user = [...footman.alertRoutes, ...selfRoute(footman.selfAlerts)].flatMap((config) =>
-    compileUserRoute(config, { windows, destination: registry.named }),
+  const user = [...footman.alertRoutes, ...selfRule(footman.selfAlerts)].flatMap((config) =>
+    compileRule(config, { windows, destination: registry.named }),
   )
-  const summaries = footman.maintenance.flatMap(({ name, summaryTo }) => asides(summaryRoute(name), summaryTo, named))
+  const summaries = footman.maintenance.flatMap(({ name, summaryTo }) => asides(summaryRule(name), summaryTo, named))
   const direct = asides('', Object.keys(footman.destinations), named)
-  const routes = [...adjustButlerRoutes(butler, footman.butlerRoutes, named), ...user, ...summaries, ...direct]
-  return needs.length === 0 ? routes : routes.map((route) => withNeeds(route, needs))
+  const rules = [...adjustButlerRules(butler, footman.butlerRoutes, named), ...user, ...summaries, ...direct]
+  return needs.length === 0 ? rules : rules.map((rule) => withNeeds(rule, needs))
 }
 
-function asides(
-  route: string,
-  names: readonly string[],
-  named: (name: string) => NamedDestination | undefined,
-): Route[] {
+function asides(rule: string, names: readonly string[], named: (name: string) => NamedDestination | undefined): Rule[] {
   return names.flatMap((name) => {
     const destination = named(name)
-    return destination ? [asideRoute(route, destination)] : []
+    return destination ? [asideRule(rule, destination)] : []
   })
 }
 
-function withNeeds(route: Route, needs: readonly Need[]): Route {
-  const isHeld = route.role !== 'aside' && isNotifying(route.destinationType ?? route.destination)
-  return isHeld ? { ...route, needs: [...new Set([...route.needs, ...needs])] } : route
+function withNeeds(rule: Rule, needs: readonly Need[]): Rule {
+  const isHeld = rule.role !== 'aside' && isNotifying(rule.destinationType ?? rule.destination)
+  return isHeld ? { ...rule, needs: [...new Set([...rule.needs, ...needs])] } : rule
 }
 
 /** Alerts about Footman itself, once an hour and code, and when they end. */
-function selfRoute({ enable, to }: Config['footman']['selfAlerts']): UserRoute[] {
+function selfRule({ enable, to }: Config['footman']['selfAlerts']): UserRule[] {
   if (!enable || to.length === 0) return []
   return [
     {
-      name: SELF_ROUTE,
+      name: SELF_RULE,
       match: [{ type: ['self'] }],
       to: to.map((destination) => ({ destination })),
       limit: { count: 1, windowMs: HOUR_MS },
@@ -77,21 +72,21 @@ function selfRoute({ enable, to }: Config['footman']['selfAlerts']): UserRoute[]
   ]
 }
 
-/** Every route that is there or could be, in order of evaluation. */
-export function listRoutes(butler: readonly Route[], config: Config): ListedRoute[] {
+/** Every rule that is there or could be, in order of evaluation. */
+export function listRules(butler: readonly Rule[], config: Config): ListedRule[] {
   const { alertRoutes, butlerRoutes, selfAlerts } = config.footman
   const disabled = butlerRoutes.disable.map((name) => name.toLowerCase())
-  const made: ListedRoute[] = butler.map(({ name, destination }) => {
+  const made: ListedRule[] = butler.map(({ name, destination }) => {
     const isDisabled = disabled.includes(name.toLowerCase())
     const off = isDisabled ? 'it is in Butler.footman.butlerRoutes.disable' : null
     return { name, origin: 'butler', enable: !isDisabled, to: [destination], off }
   })
-  const others: ListedRoute[] = butlerRouteNames(config)
+  const others: ListedRule[] = butlerRouteNames(config)
     .filter(({ name }) => !butler.some((route) => route.name === name))
     .map((route) => ({
       ...{ name: route.name, origin: 'butler', enable: false, to: [route.to], off: whyOff(route, config) },
     }))
-  const user = [...alertRoutes, ...selfRoute(selfAlerts)].map(({ name, enable = true, to }): ListedRoute => {
+  const user = [...alertRoutes, ...selfRule(selfAlerts)].map(({ name, enable = true, to }): ListedRule => {
     const off = enable ? null : 'enable is false'
     return { name, origin: 'footman', enable, to: to.map(({ destination }) => destination), off }
   })

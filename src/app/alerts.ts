@@ -1,20 +1,18 @@
-/** Builds the alerts side: a plan of routes and destinations, the router and the outbox that follow it, and its changes. */
+/** Builds the alerts side: a plan of rules and destinations, the router and the outbox that follow it, and its changes. */
 import type { Maintenance } from '../alerts/maintenance/maintenance.ts'
 import { createSummaries } from '../alerts/maintenance/summary.ts'
-import { releaseLatest } from '../alerts/outbox/latest.ts'
+import { createDestinationHealth, type DestinationHealth } from '../alerts/outbox/destination-health.ts'
 import { createOutbox, type DeliveryChange, type Outbox } from '../alerts/outbox/outbox.ts'
-import { createPeers, type Peers } from '../alerts/outbox/peers.ts'
-import { releaseHeld } from '../alerts/outbox/release.ts'
+import { releaseHeld, releaseLatest } from '../alerts/outbox/release.ts'
 import { createRouter, type Router } from '../alerts/router.ts'
-import type { ListedRoute } from '../alerts/routes/explain.ts'
-import { createFallbacks } from '../alerts/routes/fallback.ts'
-import { createChainGraph, withChains } from '../alerts/routes/graph.ts'
-import { purgeGroups } from '../alerts/routes/groups.ts'
-import { confirmationNeeds } from '../alerts/routes/recovery.ts'
-import { usualStart } from '../alerts/routes/usual-start.ts'
+import { createChainGraph, purgeGroups, usualStart, withChains } from '../alerts/rules/chains.ts'
+import type { ListedRule } from '../alerts/rules/explain.ts'
+import { createFallbacks } from '../alerts/rules/fallback.ts'
+import { confirmationNeeds } from '../alerts/rules/recovery.ts'
 import { createSnoozeHold, snoozeNeeds } from '../alerts/snoozes/hold.ts'
 import { purgeSnoozes } from '../alerts/snoozes/store.ts'
 import type { Destination, Hold, SuppressReason } from '../alerts/types.ts'
+import type { Awaited } from '../events/router.ts'
 import { loadTaskEvent } from '../events/store.ts'
 import type { EventOutcome, Need, TaskEvent } from '../events/types.ts'
 import type { Windows } from '../platform/calendar/types.ts'
@@ -32,8 +30,10 @@ export interface AlertsDeps extends AlertPlanDeps {
   readonly qrs: ChainReader
   readonly windows: Windows
   readonly observe?: (change: DeliveryChange) => void
-  /** A route has made a delivery. */
-  readonly onRouted?: (route: string, outcome: string) => void
+  /** A rule has made a delivery. */
+  readonly onRouted?: (rule: string, outcome: string) => void
+  /** The router has handled an event; in the transaction that stores it. */
+  readonly onHandled?: (event: TaskEvent, awaited: Awaited) => void
   /** Reasons of other features to hold messages back. */
   readonly holds?: readonly Hold[]
 }
@@ -44,13 +44,13 @@ export interface Alerts {
   readonly outbox: Outbox
   /** Those of Butler's sections and the named ones, by name. */
   readonly destinations: ReadonlyMap<string, Destination>
-  /** As the route wants it. */
-  readonly destination: (route: string, name: string) => Destination | undefined
+  /** With the settings of the rule. */
+  readonly destination: (rule: string, name: string) => Destination | undefined
   /** In order of evaluation. */
-  readonly listed: readonly ListedRoute[]
+  readonly listed: readonly ListedRule[]
   readonly maintenance: Pick<Maintenance, 'nameFor' | 'stopsSchedules'>
-  /** How the destinations fare. */
-  readonly peers: Peers
+  /** Whether the destinations answer. */
+  readonly health: DestinationHealth
   /** Learns the chains of tasks while tasks are asked about. */
   readonly withChains: (qrs: QrsClient) => QrsClient
   /** Groups and snoozes that are over. */
@@ -85,41 +85,46 @@ export function buildAlerts(deps: AlertsDeps, config: Config, shadow: boolean): 
   let plan = buildAlertPlan(deps, deps.windows, config)
   const destinations = new Map<string, Destination>()
   const all: Destination[] = []
-  const listed: ListedRoute[] = []
+  const listed: ListedRule[] = []
   const retired = new Map<AlertPlan, ReturnType<typeof setTimeout>>()
   const graph = createChainGraph(deps)
-  const peers = createPeers()
+  const health = createDestinationHealth()
   const observe = (change: DeliveryChange) => {
-    peers.observe(change)
+    health.observe(change)
     if (change.state === 'dead' && change.event) fallbacks.onDead(change.event.id)
     deps.observe?.(change)
   }
   const { load: loadEvent, forget } = cachedLoader((id) => loadTaskEvent(db, id))
   const releasedLanes = new Set<string>()
 
-  // The router tells the outbox about new deliveries; the outbox asks the router for routes.
+  // The router wakes the outbox for new deliveries; the outbox asks the router for rules.
   const onDeliveries = (lanes: ReadonlySet<string>) => outbox.wake(lanes)
-  const routerOf = ({ maintenance, windows, routes }: AlertPlan): Router => {
-    const snoozesNeed = snoozeNeeds({ windows })
-    return createRouter(
-      {
-        ...{ clock, log, onDeliveries, observe: deps.observe, onRouted: deps.onRouted },
-        holds: [maintenance.hold, createSnoozeHold({ windows }), ...(deps.holds ?? [])],
-        holdNeeds: (tx, now) => [...maintenance.needs, ...snoozesNeed(tx, now)],
-        ...(usesChains(routes) && { chains: { downstream: graph.downstream, usualStart } }),
+  let snoozes = snoozesIn(plan.windows)
+  const router = createRouter(
+    {
+      log,
+      clock,
+      onDeliveries,
+      observe: deps.observe,
+      onRouted: deps.onRouted,
+      onHandled(event, awaited) {
+        forget(event.id)
+        deps.onHandled?.(event, awaited)
       },
-      routes,
-    )
-  }
-  let current = routerOf(plan)
-  const router = followingRouter(
-    () => current,
-    (event) => forget(event.id),
+      holds: [
+        (tx, held) => plan.maintenance.hold(tx, held),
+        (tx, held) => snoozes.hold(tx, held),
+        ...(deps.holds ?? []),
+      ],
+      holdNeeds: (tx, now) => [...plan.maintenance.needs, ...snoozes.needs(tx, now)],
+      chains: { downstream: graph.downstream, usualStart },
+    },
+    plan.rules,
   )
-  const find = (route: string, name: string) => plan.registry.find(route, name)
+  const find = (rule: string, name: string) => plan.registry.find(rule, name)
   const outbox: Outbox = createOutbox(
     {
-      ...{ ...deps, observe, route: router.route, loadEvent },
+      ...{ ...deps, observe, rule: router.rule, loadEvent },
       ...{ destinations, destination: find, all },
     },
     {
@@ -129,12 +134,12 @@ export function buildAlerts(deps: AlertsDeps, config: Config, shadow: boolean): 
       shadow,
     },
   )
-  const fallbacks = createFallbacks({ db, writer, clock, log, loadEvent, route: router.route, onDeliveries })
+  const fallbacks = createFallbacks({ db, writer, clock, log, loadEvent, rule: router.rule, onDeliveries })
   const summaries = createSummaries(
     {
       ...{ db, writer, clock, log, loadEvent, onDeliveries },
       maintenance: { isOn: (name, at) => plan.maintenance.isOn(name, at) },
-      routes: (name) => plan.routes.filter((route) => route.name === name),
+      routes: (name) => plan.rules.filter((rule) => rule.name === name),
     },
     () => plan.summaryNames,
   )
@@ -151,9 +156,7 @@ export function buildAlerts(deps: AlertsDeps, config: Config, shadow: boolean): 
   const needsOf = (taskId: string, outcome: EventOutcome) => confirmationNeeds(db, taskId, outcome, clock.now())
 
   /** Its connections are closed when nothing can be under way on them any more. */
-  function retire(old: AlertPlan, router: Router): void {
-    // Lanes that it has added deliveries to and that nobody has woken yet.
-    for (const ms of [0, 1000, 5000]) setTimeout(router.wake, ms).unref()
+  function retire(old: AlertPlan): void {
     retired.set(old, setTimeout(() => void close(old), LONGEST_SEND_MS).unref())
   }
 
@@ -165,7 +168,7 @@ export function buildAlerts(deps: AlertsDeps, config: Config, shadow: boolean): 
   }
 
   return {
-    ...{ router, peers, destinations, listed, destination: find },
+    ...{ router, health, destinations, listed, destination: find },
     maintenance: {
       nameFor: (event, at) => plan.maintenance.nameFor(event, at),
       stopsSchedules: (at) => plan.maintenance.stopsSchedules(at),
@@ -180,7 +183,7 @@ export function buildAlerts(deps: AlertsDeps, config: Config, shadow: boolean): 
     },
     release(tx, eventId, reason) {
       forget(eventId)
-      const lanes = releaseHeld(tx, { eventId, reason, now: clock.now(), route: router.route })
+      const lanes = releaseHeld(tx, { eventId, reason, now: clock.now(), rule: router.rule })
       for (const lane of lanes) releasedLanes.add(lane)
     },
     async releaseLatest(eventIds) {
@@ -197,7 +200,7 @@ export function buildAlerts(deps: AlertsDeps, config: Config, shadow: boolean): 
       await writer.write((tx) => {
         const event = loadTaskEvent(tx, eventId)
         if (event && needsOf(task.id, event.outcome).length > 0) {
-          router.routeRecoveries(tx, { ...event, source: 'reconciler', task })
+          router.addRecoveries(tx, { ...event, source: 'reconciler', task })
         }
       })
       router.wake()
@@ -207,7 +210,7 @@ export function buildAlerts(deps: AlertsDeps, config: Config, shadow: boolean): 
       const learning = withChains(qrs, graph)
       return {
         ...qrs,
-        taskById: (id, signal) => (usesChains(plan.routes) ? learning : qrs).taskById(id, signal),
+        taskById: (id, signal) => (usesChains(plan.rules) ? learning : qrs).taskById(id, signal),
       }
     },
     services: [fallbacks, summaries],
@@ -215,17 +218,20 @@ export function buildAlerts(deps: AlertsDeps, config: Config, shadow: boolean): 
       const nextPlan = buildAlertPlan(deps, windows, next)
       return () => {
         const concerned = changedDestinations(destinations, next, changed)
-        const [oldPlan, oldRouter] = [plan, current]
-        current = routerOf(nextPlan)
+        const oldPlan = plan
         follow(nextPlan)
-        retire(oldPlan, oldRouter)
+        snoozes = snoozesIn(nextPlan.windows)
+        router.follow(nextPlan.rules)
+        retire(oldPlan)
         outbox.destinationsChanged(concerned)
       }
     },
   }
 }
 
-const usesChains = (routes: AlertPlan['routes']): boolean => routes.some(({ policy }) => policy?.group === 'chain')
+const snoozesIn = (windows: Windows) => ({ hold: createSnoozeHold({ windows }), needs: snoozeNeeds({ windows }) })
+
+const usesChains = (rules: AlertPlan['rules']): boolean => rules.some(({ policy }) => policy?.group === 'chain')
 
 const NAMED = /^footman\.destinations\.([^.]+)/
 
@@ -240,30 +246,6 @@ function changedDestinations(
     ? [...destinations.keys()].filter((name) => !(name in footman.destinations))
     : []
   return [...new Set([...named, ...ofButler])]
-}
-
-/** A router that asks the one in use. `changed` = more is known about an event that has been told of before. */
-function followingRouter(current: () => Router, changed: (event: TaskEvent) => void): Router {
-  return {
-    routeArrival: (db, event) => current().routeArrival(db, event),
-    routeEarly(db, event, open) {
-      changed(event)
-      current().routeEarly(db, event, open)
-    },
-    routeEnriched(db, event, resumed) {
-      changed(event)
-      current().routeEnriched(db, event, resumed)
-    },
-    routeRecoveries: (db, event) => current().routeRecoveries(db, event),
-    readyWithout: (type, outcome, open) => current().readyWithout(type, outcome, open),
-    needs: (type, outcome) => current().needs(type, outcome),
-    wants: (type, outcome) => current().wants(type, outcome),
-    wake: () => current().wake(),
-    route: (name, destination) => current().route(name, destination),
-    candidates: (event, wish) => current().candidates(event, wish),
-    routeAgain: (db, event, settings) => current().routeAgain(db, event, settings),
-    rehearse: (db, event, now) => current().rehearse(db, event, now),
-  }
 }
 
 /** Deliveries of one event come in a row; its record is read once. */

@@ -37,7 +37,7 @@ import { buildAudit } from './audit.ts'
 import { buildCustomProperties } from './custom-properties.ts'
 import { healthReport } from './health.ts'
 import { buildInflux, buildQueueMetrics } from './influxdb.ts'
-import { brokersOf, observed, outboxService } from './joints.ts'
+import { announceEvents, brokersOf, outboxService } from './joints.ts'
 import { degradable } from './listeners.ts'
 import { buildMessages } from './messages.ts'
 import { MIGRATIONS } from './migrations.ts'
@@ -96,6 +96,7 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
       output: paths.output,
       observe: announce('delivery'),
       onRouted: announce('routed'),
+      onHandled: announceEvents(observers),
       qrs,
       windows: time.windows,
       holds: retryHolds(config),
@@ -145,9 +146,8 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
     { shadow, dataDirectory },
   )
   const apps = createApps({ log, clock, engine: qlik.engine, start, deniedTasks: starts.deniedFollowUps }, shadow)
-  const router = observed(alerts.router, observers)
   const emitter = createEventEmitter(
-    { writer, clock, router, wakeEnricher: announce('enrichmentWanted') },
+    { writer, clock, router: alerts.router, wakeEnricher: announce('enrichmentWanted') },
     { waitMs: config.footman.delivery.enrichmentTimeout },
   )
   const safetyNet = createSafetyNet(
@@ -170,7 +170,7 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
     {
       ...base,
       qrs,
-      router,
+      router: alerts.router,
       workerEntry,
       handover: deps.handover,
       cachedQrs: alerts.withChains(cachedQrs),

@@ -2,10 +2,10 @@
 
 import type { ApiRoute } from '../http/endpoint/route.ts'
 import { publishRoutes, receivedRoutes } from '../mqtt/http.ts'
-import { createNewRelicSender, newRelicRoutes } from '../mqtt/new-relic.ts'
+import { createNewRelicSender, newRelicRules } from '../mqtt/new-relic.ts'
 import { createMqttOutgoing, OUTGOING_TABLE, outgoingMigrations } from '../mqtt/outgoing.ts'
 import { createReceived, createReceivedStore, receivedMigrations } from '../mqtt/received.ts'
-import { slackRoutes } from '../mqtt/slack.ts'
+import { slackRules } from '../mqtt/slack.ts'
 import type { MqttOutgoing, MqttService } from '../mqtt/types.ts'
 import { purgeDeadLetters } from '../platform/durable-queue-store.ts'
 import type { GroupWriter } from '../platform/group-commit.ts'
@@ -58,8 +58,8 @@ export function buildMessages(deps: MessagesDeps, config: Config, shadow: boolea
         { closedTopics: bypassesFilter ? [mqttConfig.taskStartTopic] : [], shadow },
       ),
       ...(received?.routes ?? []),
-      ...slackRoutes({ http, log }, { webhookURL: config.slackNotification.restMessage.webhookURL, shadow }),
-      ...newRelicRoutes(
+      ...slackRules({ http, log }, { webhookURL: config.slackNotification.restMessage.webhookURL, shadow }),
+      ...newRelicRules(
         {
           send: createNewRelicSender({ http, log }, { accounts: config.thirdPartyToolsCredentials.newRelic }),
           clock,

@@ -1,7 +1,7 @@
 /** The tables of all features in `footman.db`, in the order in which they are made. */
 import { alertJournalMigrations } from '../alerts/journal/migrations.ts'
 import { outboxMigrations } from '../alerts/outbox/migrations.ts'
-import { alertRouteMigrations } from '../alerts/routes/migrations.ts'
+import { alertRuleMigrations } from '../alerts/rules/migrations.ts'
 import { cloudMigrations } from '../events/cloud/cloud-events.ts'
 import { eventMigrations } from '../events/migrations.ts'
 import { fileMigrations } from '../files/store.ts'
@@ -22,7 +22,7 @@ export const MIGRATIONS: readonly Migration[] = [
   ...cloudMigrations,
   ...outboxMigrations,
   ...alertJournalMigrations,
-  ...alertRouteMigrations,
+  ...alertRuleMigrations,
   // Answers to start requests are among the messages.
   ...messageMigrations,
   ...startMigrations,

@@ -25,6 +25,8 @@ export interface ScheduleWebhookDeps {
   readonly live: () => Config
 }
 
+/** Of the events that carry webhooks of schedules. */
+export const SCHEDULE_CODE = 'SCHEDULE'
 /** Deliveries that no alert route has made. */
 const DIRECT = ''
 
@@ -64,7 +66,7 @@ export function createScheduleWebhook(deps: ScheduleWebhookDeps): Perform {
     await emitter.emit(
       {
         ...{ source: 'self', type: 'self', outcome: 'status', severity: 'info' },
-        ...{ code: 'SCHEDULE', details: null },
+        ...{ code: SCHEDULE_CODE, details: null },
         message: { logMessage: `Schedule "${scheduleName}" (${run.scheduleId}) has fired`, executionId: run.id },
       },
       (tx, eventId) => {
@@ -88,7 +90,7 @@ export function createScheduleWebhook(deps: ScheduleWebhookDeps): Perform {
 
 /** The event of a webhook carries the id of its run. */
 const isStored = (db: Database, runId: string): boolean =>
-  db.get('SELECT 1 FROM event WHERE code = ? AND execution_id = ?', 'SCHEDULE', runId) !== undefined
+  db.get('SELECT 1 FROM event WHERE code = ? AND execution_id = ?', SCHEDULE_CODE, runId) !== undefined
 
 const isNamed = (destination: Destination | undefined): destination is NamedDestination =>
   destination !== undefined && 'targets' in destination

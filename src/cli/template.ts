@@ -3,8 +3,8 @@
 import { writeFile } from 'node:fs/promises'
 import { mailView } from '../alerts/destinations/email/view/index.ts'
 import { parseObject } from '../alerts/destinations/json-text.ts'
-import { type RecordContext, type RecordLinks, recordLinks, templateRecord } from '../alerts/record.ts'
 import { sampleEvent } from '../alerts/sample-event.ts'
+import { type RecordContext, type RecordLinks, recordLinks, templateRecord } from '../alerts/template-context.ts'
 import { BUILTIN_TEMPLATES, type BuiltinTemplate, EMAIL_PARTS } from '../alerts/templates/builtin.ts'
 import { SLACK_TEMPLATE, TEAMS_TEMPLATE } from '../alerts/templates/builtin-chat.ts'
 import {

@@ -5,7 +5,7 @@ import type { Database } from '../platform/sqlite.ts'
 import type { Clock } from '../platform/types.ts'
 import { uuidV7 } from '../platform/uuid.ts'
 import { severityOf } from './kinds.ts'
-import type { EventRouter } from './router.ts'
+import { type EventRouter, NOTHING_AWAITED } from './router.ts'
 import { ignoreEvent, insertEvent, type NewEvent, storeRoutedEvent } from './store.ts'
 import type {
   EventDetails,
@@ -82,10 +82,10 @@ export function createEventEmitter(deps: EmitterDeps, settings: { readonly waitM
       ignoreEvent(db, seq, ignored)
       return
     }
-    router.routeArrival(db, event)
+    router.handle(db, event, 'everything')
     if (enrich) return
     storeRoutedEvent(db, seq, event, true)
-    router.routeEnriched(db, event)
+    router.handle(db, event, NOTHING_AWAITED)
   }
 
   return {

@@ -31,7 +31,7 @@ export interface IntakeDeps {
   readonly unverified: Pick<Unverified, 'hold'> | null
   /** The type of a task that other parts know; null when they do not. */
   readonly typeOfTask?: ((db: Database, taskId: string) => TaskType | null) | undefined
-  /** Some of what the journal held is in the database. */
+  /** Entries of the journal have been stored in the database. */
   readonly onTaken: () => void
 }
 
@@ -60,7 +60,7 @@ type TaskDatagram = Extract<ParsedDatagram, { kind: 'task' }>
 const BATCH = 500
 const CURSOR_KEY = 'journal.cursor'
 const JOURNAL_KEY = 'journal.id'
-/** Of a journal that is older than the database, because that had to be made anew, older messages are left alone. */
+/** Messages older than this are skipped when the journal is older than the database, as a lost database was created anew. */
 const STRANGE_JOURNAL_MS = 3_600_000
 /** Senders whose encoding was warned about that are remembered; only forged senders are more. */
 const MAX_WARNED_SENDERS = 1000
@@ -91,7 +91,7 @@ export function createIntake(deps: IntakeDeps, settings: IntakeSettings, db: Dat
   let running: Promise<void> | null = null
   let again = false
 
-  /** A new database tells at once which journal is its own; the repeats of a month would help nobody. */
+  /** A new database stores at once which journal is its own. Older messages are skipped: alerts from weeks ago are of no use. */
   function adoptJournal(): number {
     const start = deps.journal.lastBefore(deps.clock.now() - STRANGE_JOURNAL_MS)
     if (start > 0) {
@@ -184,15 +184,15 @@ export function createIntake(deps: IntakeDeps, settings: IntakeSettings, db: Dat
     const event = newEvent(tx, entry, parsed, since)
     if (insertEvent(tx, event) === null) return
     counters.queued += 1
-    // How a distribution ends is not known yet: nothing may be said about it.
-    if (event.announced !== 'distribute') deps.router.routeArrival(tx, arrivalRecord(event))
+    // How a distribution ends is not known yet, so no rule may report it.
+    if (event.announced !== 'distribute') deps.router.handle(tx, arrivalRecord(event), 'everything')
   }
 
   function isDuplicate(tx: Database, { message, outcome }: TaskDatagram): boolean {
     const key = dedupKey(message.executionId, outcome)
     if (key === null) return false
     const now = deps.clock.now()
-    // Whoever wants repeats does not want what was found in Qlik Sense told once more by a message that is late.
+    // Even without de-duplication, a late message must not repeat an event that was found in Qlik Sense.
     if (settings.dedupTtlMs === null) return isDedupKeyTaken(tx, key, now)
     return !takeDedupKey(tx, key, now, settings.dedupTtlMs)
   }
@@ -256,13 +256,13 @@ export function createIntake(deps: IntakeDeps, settings: IntakeSettings, db: Dat
   }
 }
 
-const NOTHING_MORE = { details: null, code: null, history: null, retry: null, test: false } as const
+const WITHOUT_QLIK_DATA = { details: null, code: null, history: null, retry: null, test: false } as const
 
-/** What is known when a datagram arrives. */
+/** The record of an event of which only the datagram is known. */
 function arrivalRecord(event: NewEvent): TaskEvent {
   const { message, journalId, sender, typeKnown, announced, deadlineAt, nameTokens, ...facts } = event
   return {
-    ...NOTHING_MORE,
+    ...WITHOUT_QLIK_DATA,
     ...facts,
     ...message,
     task: null,

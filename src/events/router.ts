@@ -1,23 +1,26 @@
-/** What the event pipeline asks of the alerts feature; handed over by the composition root. */
+/** The interface through which the event pipeline asks the alerts feature; the composition root hands it over. */
 import type { Database } from '../platform/sqlite.ts'
 import type { EventOutcome, EventType, Need, TaskEvent } from './types.ts'
 
+/**
+ * The parts of an event that are not known yet and may still come. `everything` when it arrives; empty as soon as Qlik
+ * Sense has answered or the deadline is over.
+ */
+export type Awaited = 'everything' | ReadonlySet<Need>
+
+/** All is known that will ever be known about the event. */
+export const NOTHING_AWAITED: ReadonlySet<Need> = new Set()
+
 export interface EventRouter {
-  /** Adds the deliveries that leave without Qlik data; called inside the transaction that accepts the event. */
-  routeArrival(db: Database, event: TaskEvent): void
   /**
-   * Adds those that do without what is not known yet (`open`). Called inside the transaction that stores what is known of
-   * the event; any number of times before `routeEnriched`.
+   * Adds the deliveries of all rules whose needs are met and that have not been added before. Called when an event
+   * arrives, whenever more becomes known about it, and at last with nothing awaited; in the transaction that stores what
+   * is known.
    */
-  routeEarly(db: Database, event: TaskEvent, open: ReadonlySet<Need>): void
-  /**
-   * Adds all other deliveries; called inside the transaction that completes the event. `resumed` = `routeEarly` may have
-   * added some of them.
-   */
-  routeEnriched(db: Database, event: TaskEvent, resumed?: boolean): void
-  /** How many routes can tell about such an event without what is not known yet. */
-  readyWithout(type: EventType, outcome: EventOutcome, open: ReadonlySet<Need>): number
-  /** What the routes of this kind of event want to know. */
+  handle(db: Database, event: TaskEvent, awaited: Awaited): void
+  /** How many rules can report such an event without the awaited parts. */
+  countReady(type: EventType, outcome: EventOutcome, awaited: ReadonlySet<Need>): number
+  /** The parts that the rules for this kind of event need. */
   needs(type: EventType, outcome: EventOutcome): ReadonlySet<Need>
   /** Deliveries were committed: look for work. */
   wake(): void

@@ -296,7 +296,7 @@ export function loadTaskEvent(db: Database, id: string): TaskEvent | null {
   return row ? withScriptLog(db, toTaskEvent(fromRow(row), null)) : null
 }
 
-/** The record that routes and templates see, from what is stored. */
+/** The record that rules and templates see, from what is stored. */
 export function toTaskEvent(stored: StoredEvent, scriptLog: ScriptLog | null): TaskEvent {
   const { seq, journalId, sender, typeKnown, announced, state, reason, ...rest } = stored
   const { deadlineAt, nextAttemptAt, nameTokens, qlik, ...event } = rest

@@ -128,7 +128,7 @@ export interface RetryState {
   readonly refused: string | null
 }
 
-/** One immutable record per event, shared by routes, gates, templates and destinations. */
+/** One immutable record per event, shared by rules, gates, templates and destinations. */
 export interface TaskEvent extends TaskMessage {
   /** UUID v7. */
   readonly id: string

@@ -121,7 +121,11 @@ export const ERRORS = {
   UDP_NOT_LISTENING: { status: 409, text: 'UDP is not listened to', page: 'doctor.md' },
   REVISION_MISMATCH: { status: 412, text: 'Revision mismatch', page: 'load-scripts.md#update-a-pair-safely' },
   REPOSITORY_UNREACHABLE: { status: 502, text: 'Repository unreachable', page: 'rest-api.md#statuses' },
-  STORAGE_UNAVAILABLE: { status: 503, text: 'Storage unavailable', page: 'operations.md#disk-full-directory-missing-database-damaged' },
+  STORAGE_UNAVAILABLE: {
+    status: 503,
+    text: 'Storage unavailable',
+    page: 'operations.md#disk-full-directory-missing-database-damaged',
+  },
   TOO_MANY_STREAMS: { status: 503, text: 'Too many streams', page: 'events.md#follow' },
 } as const satisfies Record<string, { status: number; text: string; page: string }>
 

@@ -132,7 +132,7 @@ const METRIC = field.object({
 
 type Metric = z.output<typeof METRIC>
 
-export function newRelicRoutes(deps: NewRelicRoutesDeps, settings: NewRelicRoutesSettings): ApiRoute[] {
+export function newRelicRules(deps: NewRelicRoutesDeps, settings: NewRelicRoutesSettings): ApiRoute[] {
   const { send, clock } = deps
   const { postNewRelicEvent: eventTarget, postNewRelicMetric: metricTarget, shadow } = settings
   const timeOf = (timestamp: number | undefined) => (timestamp && timestamp > 0 ? timestamp : clock.now())

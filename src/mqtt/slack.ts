@@ -40,7 +40,7 @@ const FAILED = 'Failed sending Slack message'
 /** Slack refuses longer texts in one block. */
 const BLOCK_LENGTH = 3000
 
-export function slackRoutes(deps: SlackDeps, settings: SlackSettings): ApiRoute[] {
+export function slackRules(deps: SlackDeps, settings: SlackSettings): ApiRoute[] {
   return [
     route({
       method: 'PUT',

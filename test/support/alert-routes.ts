@@ -1,19 +1,19 @@
 /** Alert routes as a configuration has them, with destinations that only remember, on a clock that the test moves. */
 import { alertRoutes, butlerRoutes, maintenance as maintenanceSection } from '../../src/alerts/config-routes.ts'
 import { createMaintenance } from '../../src/alerts/maintenance/maintenance.ts'
-import { createSummaries, summaryRoute } from '../../src/alerts/maintenance/summary.ts'
+import { createSummaries, summaryRule } from '../../src/alerts/maintenance/summary.ts'
 import { outboxMigrations } from '../../src/alerts/outbox/migrations.ts'
 import { createOutbox, type DeliveryChange } from '../../src/alerts/outbox/outbox.ts'
 import { createRouter } from '../../src/alerts/router.ts'
-import { adjustButlerRoutes } from '../../src/alerts/routes/butler-routes.ts'
-import { explainEvent, type ListedRoute } from '../../src/alerts/routes/explain.ts'
-import { createFallbacks } from '../../src/alerts/routes/fallback.ts'
-import type { Chains } from '../../src/alerts/routes/groups.ts'
-import { alertRouteMigrations } from '../../src/alerts/routes/migrations.ts'
-import { asideRoute, compileUserRoute } from '../../src/alerts/routes/user-routes.ts'
+import type { Chains } from '../../src/alerts/rules/chains.ts'
+import { adjustButlerRules, asideRule, compileRule } from '../../src/alerts/rules/compile.ts'
+import { explainEvent, type ListedRule } from '../../src/alerts/rules/explain.ts'
+import { createFallbacks } from '../../src/alerts/rules/fallback.ts'
+import { alertRuleMigrations } from '../../src/alerts/rules/migrations.ts'
 import { createSnoozeHold, snoozeNeeds } from '../../src/alerts/snoozes/hold.ts'
-import type { DeliveryResult, Hold, NamedDestination, RenderInput, Route } from '../../src/alerts/types.ts'
+import type { DeliveryResult, Hold, NamedDestination, RenderInput, Rule } from '../../src/alerts/types.ts'
 import { eventMigrations } from '../../src/events/migrations.ts'
+import { NOTHING_AWAITED } from '../../src/events/router.ts'
 import { insertEvent, loadTaskEvent } from '../../src/events/store.ts'
 import type { Need, TaskEvent } from '../../src/events/types.ts'
 import { createCalendars } from '../../src/platform/calendar/calendars.ts'
@@ -31,7 +31,7 @@ import { until } from './wait.ts'
 export interface RoutesSetup {
   /** As `Butler.footman.alertRoutes` is written. */
   readonly routes?: readonly object[]
-  readonly butler?: { readonly routes: readonly Route[]; readonly settings?: object }
+  readonly butler?: { readonly routes: readonly Rule[]; readonly settings?: object }
   readonly maintenance?: readonly object[]
   /** Types of the destinations; whom they reach defaults to their name. */
   readonly destinations?: Readonly<Record<string, string>>
@@ -68,7 +68,7 @@ interface DeliveryRow {
   readonly event_id: string
 }
 
-const MIGRATIONS = [...eventMigrations, ...outboxMigrations, ...alertRouteMigrations, ...historyMigrations]
+const MIGRATIONS = [...eventMigrations, ...outboxMigrations, ...alertRuleMigrations, ...historyMigrations]
 const open: (() => Promise<void>)[] = []
 
 /** For `afterEach`. */
@@ -110,7 +110,7 @@ export function startRoutes(setup: RoutesSetup = {}) {
   const configs = alertRoutes.parse(setup.routes ?? [])
   const maintenances = maintenanceSection.parse(setup.maintenance ?? [])
   const maintenance = createMaintenance({ windows }, maintenances)
-  const butler = adjustButlerRoutes(
+  const butler = adjustButlerRules(
     setup.butler?.routes ?? [],
     butlerRoutes.parse(setup.butler?.settings ?? {}),
     (name) => destinations.get(name),
@@ -118,10 +118,10 @@ export function startRoutes(setup: RoutesSetup = {}) {
   const summaryRoutes = maintenances.flatMap(({ name, summaryTo }) =>
     summaryTo.flatMap((to) => {
       const destination = destinations.get(to)
-      return destination ? [asideRoute(summaryRoute(name), destination)] : []
+      return destination ? [asideRule(summaryRule(name), destination)] : []
     }),
   )
-  const routes = [...butler, ...configs.flatMap((config) => compileUserRoute(config, context)), ...summaryRoutes]
+  const routes = [...butler, ...configs.flatMap((config) => compileRule(config, context)), ...summaryRoutes]
   const onDeliveries = (lanes: ReadonlySet<string>) => outbox.wake(lanes)
   const changes: DeliveryChange[] = []
   const router = createRouter(
@@ -136,7 +136,7 @@ export function startRoutes(setup: RoutesSetup = {}) {
   const loadEvent = (id: string) => loadTaskEvent(db, id)
   const outbox = createOutbox(
     {
-      ...{ db, writer, log, clock, route: router.route, loadEvent, destinations },
+      ...{ db, writer, log, clock, rule: router.rule, loadEvent, destinations },
       observe(change) {
         changes.push(change)
         if (change.state === 'dead' && change.event) fallbacks.onDead(change.event.id)
@@ -147,7 +147,7 @@ export function startRoutes(setup: RoutesSetup = {}) {
       maxAgeMs: () => setup.maxAgeMs ?? 86_400_000,
     },
   )
-  const fallbacks = createFallbacks({ db, writer, clock, log, loadEvent, route: router.route, onDeliveries })
+  const fallbacks = createFallbacks({ db, writer, clock, log, loadEvent, rule: router.rule, onDeliveries })
   const summaries = createSummaries(
     {
       ...{ db, writer, clock, log, maintenance, loadEvent, onDeliveries },
@@ -155,12 +155,12 @@ export function startRoutes(setup: RoutesSetup = {}) {
     },
     () => maintenances.filter(({ summaryTo }) => summaryTo.length > 0).map(({ name }) => name),
   )
-  const listed: ListedRoute[] = [
+  const listed: ListedRule[] = [
     ...butler.map(
-      ({ name, destination }): ListedRoute => ({ name, origin: 'butler', enable: true, to: [destination], off: null }),
+      ({ name, destination }): ListedRule => ({ name, origin: 'butler', enable: true, to: [destination], off: null }),
     ),
     ...configs.map(
-      ({ name, enable, to }): ListedRoute => ({
+      ({ name, enable, to }): ListedRule => ({
         ...{ name, origin: 'footman', enable, to: to.map(({ destination }) => destination) },
         off: enable ? null : 'enable is false',
       }),
@@ -212,12 +212,12 @@ export function startRoutes(setup: RoutesSetup = {}) {
       })
       await writer.write((tx) => {
         store(tx, event)
-        router.routeArrival(tx, event)
+        router.handle(tx, event, 'everything')
       })
       for (const open of steps) {
-        await writer.write((tx) => router.routeEarly(tx, knownWithout(event, open), new Set(open)))
+        await writer.write((tx) => router.handle(tx, knownWithout(event, open), new Set(open)))
       }
-      await writer.write((tx) => router.routeEnriched(tx, event, steps.length > 0))
+      await writer.write((tx) => router.handle(tx, event, NOTHING_AWAITED))
       router.wake()
       return event
     },

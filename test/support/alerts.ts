@@ -1,11 +1,12 @@
 /** Enriched events and settings for tests of messages. */
+
+import { genericUrls, qlikSenseUrls } from '../../src/alerts/config.ts'
 import { type EmailNotificationConfig, email, emailNotification } from '../../src/alerts/config-email.ts'
-import { genericUrls, qlikSenseUrls } from '../../src/alerts/config-links.ts'
 import { webhookNotification } from '../../src/alerts/config-webhook.ts'
-import type { RecordContext } from '../../src/alerts/record.ts'
+import type { RecordContext } from '../../src/alerts/template-context.ts'
 import { createTemplateEngine, type TemplateEngine } from '../../src/alerts/templates/engine.ts'
 import { createTimeFormatter } from '../../src/alerts/times.ts'
-import type { RenderInput, Route } from '../../src/alerts/types.ts'
+import type { RenderInput, Rule } from '../../src/alerts/types.ts'
 import type { ScriptLog, TaskEvent } from '../../src/events/types.ts'
 import { qlikSenseLicense, serviceMonitor } from '../../src/monitors/config.ts'
 import { APP_ID, TASK_ID, taskEvent } from './events.ts'
@@ -128,7 +129,7 @@ export function templateEngine(directories: readonly string[] = []): TemplateEng
 export const ALERT = { kind: 'alert', severity: 'error', note: null } as const
 
 /** What the dispatcher hands to `render` for the first delivery that a route plans. */
-export function renderInput(route: Route, event: TaskEvent, changes: Partial<RenderInput> = {}): RenderInput {
+export function renderInput(route: Rule, event: TaskEvent, changes: Partial<RenderInput> = {}): RenderInput {
   const target = route.plan(event)[0]?.target ?? ''
   return {
     event,

@@ -1,7 +1,7 @@
 /** Task events and databases for tests of the pipeline. */
 
 import { outboxMigrations } from '../../src/alerts/outbox/migrations.ts'
-import { alertRouteMigrations } from '../../src/alerts/routes/migrations.ts'
+import { alertRuleMigrations } from '../../src/alerts/rules/migrations.ts'
 import { eventMigrations } from '../../src/events/migrations.ts'
 import { insertEvent, type NewEvent } from '../../src/events/store.ts'
 import type { TaskEvent } from '../../src/events/types.ts'
@@ -13,7 +13,7 @@ export const APP_ID = 'a1000000-0000-4000-8000-000000000002'
 
 /** A `footman.db` with the tables of the pipeline. */
 export function pipelineDatabase(file: string): Database {
-  return openDatabase(file, { migrations: [...eventMigrations, ...outboxMigrations, ...alertRouteMigrations] })
+  return openDatabase(file, { migrations: [...eventMigrations, ...outboxMigrations, ...alertRuleMigrations] })
 }
 
 /** A failed reload, as far as a datagram tells. */

@@ -1,21 +1,22 @@
 /** The whole way from event to delivery, with one destination of every kind, each with a peer of its own. */
 
-import { createWebhookDestination, webhookRoutes } from '../../src/alerts/butler-sections/webhooks.ts'
+import { createWebhookDestination, webhookRules } from '../../src/alerts/butler-sections/webhooks.ts'
 import { email } from '../../src/alerts/config-email.ts'
 import { createMailSender } from '../../src/alerts/destinations/email/mailer.ts'
 import { createDestination } from '../../src/alerts/destinations/index.ts'
-import { createInfluxDestination, influxRoutes } from '../../src/alerts/destinations/influxdb/index.ts'
+import { createInfluxDestination, influxRules } from '../../src/alerts/destinations/influxdb/index.ts'
 import { createPacing } from '../../src/alerts/destinations/pacing.ts'
-import { createScriptLogDestination, scriptLogRoutes } from '../../src/alerts/destinations/scriptlog/index.ts'
+import { createScriptLogDestination, scriptLogRules } from '../../src/alerts/destinations/scriptlog/index.ts'
 import { resendDeadLetters, resendDelivery } from '../../src/alerts/journal/resend.ts'
 import { outboxMigrations } from '../../src/alerts/outbox/migrations.ts'
 import { createOutbox } from '../../src/alerts/outbox/outbox.ts'
 import { createRouter } from '../../src/alerts/router.ts'
-import { alertRouteMigrations } from '../../src/alerts/routes/migrations.ts'
-import { compileUserRoute } from '../../src/alerts/routes/user-routes.ts'
+import { compileRule } from '../../src/alerts/rules/compile.ts'
+import { alertRuleMigrations } from '../../src/alerts/rules/migrations.ts'
 import type { Destination, NamedDestination } from '../../src/alerts/types.ts'
 import { butler } from '../../src/app/schema.ts'
 import { eventMigrations } from '../../src/events/migrations.ts'
+import { NOTHING_AWAITED } from '../../src/events/router.ts'
 import { countEarlierTwins, loadTaskEvent, storeWholeEvent } from '../../src/events/store.ts'
 import type { TaskEvent } from '../../src/events/types.ts'
 import { createMqttService } from '../../src/mqtt/client.ts'
@@ -84,7 +85,7 @@ export async function startEveryDestination(timeoutMs: number) {
     influxDb: { enable: true, hostIP: '127.0.0.1', reloadTaskFailure: { enable: true } },
   })
   const directory = tempDirectory()
-  const migrations = [...eventMigrations, ...outboxMigrations, ...alertRouteMigrations]
+  const migrations = [...eventMigrations, ...outboxMigrations, ...alertRuleMigrations]
   const db = openDatabase(directory.join('footman.db'), { migrations })
   const writer = createGroupWriter(db)
   const clock = { now: () => Date.now() }
@@ -138,14 +139,14 @@ export async function startEveryDestination(timeoutMs: number) {
   const route = { name: 'all', to: [...named.keys()].map((destination) => ({ destination })), limit: null }
   const context = { windows: { contains: () => false }, destination: (_: string, name: string) => named.get(name) }
   const routes = [
-    ...compileUserRoute({ ...route, limitPer: 'subject' }, context),
-    ...[...webhookRoutes(config), ...scriptLogRoutes(config, times), ...influxRoutes(config)],
+    ...compileRule({ ...route, limitPer: 'subject' }, context),
+    ...[...webhookRules(config), ...scriptLogRules(config, times), ...influxRules(config)],
   ]
   const router = createRouter({ clock, log, onDeliveries: (lanes) => outbox.wake(lanes) }, routes)
   const latencies = new Map<string, number[]>()
   const outbox = createOutbox(
     {
-      ...{ db, writer, log, clock, route: router.route, loadEvent: (id) => loadTaskEvent(db, id), destinations },
+      ...{ db, writer, log, clock, rule: router.rule, loadEvent: (id) => loadTaskEvent(db, id), destinations },
       observe({ destination, state, latencyMs }) {
         if (state === 'delivered') latencies.set(destination, [...(latencies.get(destination) ?? []), latencyMs ?? 0])
       },
@@ -174,7 +175,7 @@ export async function startEveryDestination(timeoutMs: number) {
       const event = fullEvent({ taskName: name, taskId: name, executionId: `e-${name}`, receivedAt: Date.now() })
       await writer.write((tx) => {
         storeWholeEvent(tx, event)
-        router.routeEnriched(tx, event)
+        router.handle(tx, event, NOTHING_AWAITED)
       })
       router.wake()
     },

@@ -1,6 +1,7 @@
 /** Events as they really come, one per kind of mail: for pictures and for the tests of the built-in mails. */
-import type { RecordContext, RecordDelivery } from '../../src/alerts/record.ts'
+
 import { sampleEvent } from '../../src/alerts/sample-event.ts'
+import type { RecordContext, RecordDelivery } from '../../src/alerts/template-context.ts'
 import type { EventOutcome, EventType, TaskEvent } from '../../src/events/types.ts'
 import { fullEvent, LINKS, scriptLog } from './alerts.ts'
 

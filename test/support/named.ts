@@ -7,7 +7,7 @@ import { createDestination } from '../../src/alerts/destinations/index.ts'
 import { createPacing } from '../../src/alerts/destinations/pacing.ts'
 import type { DestinationDeps } from '../../src/alerts/destinations/types.ts'
 import { createTextWriter } from '../../src/alerts/texts/writer.ts'
-import type { Message, RenderInput, Route } from '../../src/alerts/types.ts'
+import type { Message, RenderInput, Rule } from '../../src/alerts/types.ts'
 import type { TaskEvent } from '../../src/events/types.ts'
 import { createHttpClient, type HttpClient, type HttpClientSettings } from '../../src/platform/http-client.ts'
 import { LINKS, STOCKHOLM, scriptLog, templateEngine } from './alerts.ts'
@@ -62,7 +62,7 @@ export function exampleEvent(changes: Partial<TaskEvent> = {}): TaskEvent {
   })
 }
 
-export function routeOf(changes: Partial<Route> = {}): Route {
+export function routeOf(changes: Partial<Rule> = {}): Rule {
   return {
     name: 'finance-ops',
     destination: 'place',

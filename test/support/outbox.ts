@@ -1,7 +1,9 @@
 /** An outbox with one route and one destination, both made by the test. */
+
 import { createOutbox, type DeliveryChange } from '../../src/alerts/outbox/outbox.ts'
 import { createRouter } from '../../src/alerts/router.ts'
-import type { DeliveryResult, Destination, Message, PlannedDelivery, Route } from '../../src/alerts/types.ts'
+import type { DeliveryResult, Destination, Message, PlannedDelivery, Rule } from '../../src/alerts/types.ts'
+import { NOTHING_AWAITED } from '../../src/events/router.ts'
 import { loadTaskEvent } from '../../src/events/store.ts'
 import type { TaskEvent } from '../../src/events/types.ts'
 import { createGroupWriter, type GroupWriter } from '../../src/platform/group-commit.ts'
@@ -56,7 +58,7 @@ export function startOutbox(setup: OutboxSetup) {
   const log = recordingLog()
   const clock = { now: () => Date.now() + (setup.clockShift?.() ?? 0) }
   const changes: DeliveryChange[] = []
-  const route: Route = {
+  const route: Rule = {
     name: ROUTE,
     destination: 'sink',
     when: { types: ['reload'], outcomes: ['failed'] },
@@ -89,7 +91,7 @@ export function startOutbox(setup: OutboxSetup) {
       writer: outboxWriter,
       log,
       clock,
-      route: router.route,
+      rule: router.rule,
       loadEvent: (id) => loadTaskEvent(db, id),
       destinations: new Map([['sink', destination]]),
       observe: (change) => void changes.push(change),
@@ -116,7 +118,7 @@ export function startOutbox(setup: OutboxSetup) {
     const event = taskEvent(changes)
     await writer.write((tx) => {
       storePending(tx, event)
-      router.routeEnriched(tx, event)
+      router.handle(tx, event, NOTHING_AWAITED)
     })
     router.wake()
     return event

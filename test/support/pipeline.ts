@@ -1,7 +1,7 @@
 /** The event pipeline with its ingest worker, a repository made of tables, and a router that only listens. */
 import { createSocket } from 'node:dgram'
 import { createRouter } from '../../src/alerts/router.ts'
-import type { Route } from '../../src/alerts/types.ts'
+import type { Rule } from '../../src/alerts/types.ts'
 import type { EventCompleter } from '../../src/events/completer.ts'
 import { createEventEmitter } from '../../src/events/emit.ts'
 import { createEventPipeline, type PipelineSettings } from '../../src/events/pipeline.ts'
@@ -24,7 +24,7 @@ export interface PipelineOptions {
   completer?: EventCompleter
   needs?: readonly Need[]
   /** Deliveries are made by these, and stay in the database. */
-  routes?: readonly Route[]
+  routes?: readonly Rule[]
   settings?: Partial<Omit<PipelineSettings, 'udp'>>
   udp?: Partial<NonNullable<PipelineSettings['udp']>>
   directory?: TempDirectory
@@ -50,16 +50,12 @@ export async function startPipeline(options: PipelineOptions = {}) {
   const clock = { now: () => Date.now() }
   const made = options.routes && createRouter({ clock, log, onDeliveries: () => undefined }, options.routes)
   const router: EventRouter = {
-    routeArrival: (_db, event) => void arrived.push(event),
-    routeEarly(tx, event, open) {
-      early.push(event)
-      made?.routeEarly(tx, event, open)
+    handle(tx, event, awaited) {
+      const stage = awaited === 'everything' ? arrived : awaited.size > 0 ? early : routed
+      stage.push(event)
+      made?.handle(tx, event, awaited)
     },
-    routeEnriched(tx, event, resumed) {
-      routed.push(event)
-      made?.routeEnriched(tx, event, resumed)
-    },
-    readyWithout: made?.readyWithout ?? (() => 0),
+    countReady: made?.countReady ?? (() => 0),
     needs: made?.needs ?? (() => needs),
     wake: () => undefined,
   }

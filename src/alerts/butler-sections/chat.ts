@@ -3,21 +3,21 @@ import type { QlikSenseCloudConfig } from '../../events/config.ts'
 import type { EventOutcome, EventType, Need, TaskEvent } from '../../events/types.ts'
 import type { ServiceMonitorConfig } from '../../monitors/types.ts'
 import { VERSION } from '../../platform/version.ts'
+import type { GenericUrl, QlikSenseUrls } from '../config.ts'
 import type { SlackNotificationConfig, TeamsNotificationConfig } from '../config-chat.ts'
-import type { GenericUrl, QlikSenseUrls } from '../config-links.ts'
 import { type ChatDeps, type ChatSettings, chatVariables, renderObject } from '../destinations/chat.ts'
 import { secretsOfUrl } from '../destinations/http.ts'
 import type { SettingProblem } from '../destinations/setting-problem.ts'
 import { slackCall, slackResult, slackSecond } from '../destinations/slack.ts'
 import { teamsCall, teamsResult } from '../destinations/teams.ts'
 import type { HttpCall, HttpParts } from '../destinations/types.ts'
-import { type RecordLinks, recordLinks, templateRecord } from '../record.ts'
 import { sampleEvent } from '../sample-event.ts'
+import { type RecordLinks, recordLinks, templateRecord } from '../template-context.ts'
 import { SLACK_TEMPLATE, TEAMS_TEMPLATE } from '../templates/builtin-chat.ts'
 import type { TemplateEngine, TemplateRecord } from '../templates/engine.ts'
 import { messageOf } from '../templates/errors.ts'
 import { createTimeFormatter, type TimeFormatter } from '../times.ts'
-import type { Destination, PlannedDelivery, RenderInput, Route, SuppressReason } from '../types.ts'
+import type { Destination, PlannedDelivery, RenderInput, Rule, SuppressReason } from '../types.ts'
 import { addressProblem, hostOfAddress, laneOfAddress, type SectionDeps, sectionDestination } from './http.ts'
 
 export type ChatChannel = 'slack' | 'teams'
@@ -136,10 +136,10 @@ function tagGate({ details }: TaskEvent, { enable, tag }: { readonly enable: boo
   return { reason: 'TAG' as const, detail: `the app has no tag "${tag}"` }
 }
 
-export const slackRoutes = (config: ChatConfig): Route[] => chatRoutes(config, 'slack')
-export const teamsRoutes = (config: ChatConfig): Route[] => chatRoutes(config, 'teams')
+export const slackRules = (config: ChatConfig): Rule[] => chatRoutes(config, 'slack')
+export const teamsRules = (config: ChatConfig): Rule[] => chatRoutes(config, 'teams')
 
-function chatRoutes(config: ChatConfig, channel: ChatChannel): Route[] {
+function chatRoutes(config: ChatConfig, channel: ChatChannel): Rule[] {
   return chatSections(config, channel).map((section) => ({
     name: section.routeName,
     destination: channel,

@@ -1,9 +1,9 @@
 /** The kinds of mail in the sections of Butler, one row each: `email.ts` and `email-check.ts` work from this table. */
 import type { EventOutcome, EventType, Need, TaskEvent } from '../../events/types.ts'
+import type { GenericUrl, QlikSenseUrls } from '../config.ts'
 import type { EmailConfig, EmailNotificationConfig } from '../config-email.ts'
-import type { GenericUrl, QlikSenseUrls } from '../config-links.ts'
 import type { OwnerAlertSettings } from '../gates.ts'
-import type { QlikUrls, UserForm } from '../record.ts'
+import type { QlikUrls, UserForm } from '../template-context.ts'
 
 /** A section with the keys of its kind; what only some kinds have is optional. */
 export interface MailSection {

@@ -3,7 +3,7 @@ import type { Need, TaskEvent } from '../../events/types.ts'
 import { createMailSender, type MailerDeps, type MailSender, type MailSettings } from '../destinations/email/mailer.ts'
 import { hasProperty, ownerDecision, propertyValues } from '../gates.ts'
 import { addressProblem, splitAddresses, uniqueAddresses } from '../recipients.ts'
-import type { Destination, PlannedDelivery, Route, SuppressReason } from '../types.ts'
+import type { Destination, PlannedDelivery, Rule, SuppressReason } from '../types.ts'
 import {
   type CloudOwnerSettings,
   type EmailDestinationConfig,
@@ -13,7 +13,7 @@ import {
   whatOf,
 } from './email-sections.ts'
 
-export type EmailRoutesConfig = Omit<EmailDestinationConfig, 'qlikSenseUrls' | 'genericUrls'>
+export type EmailRulesConfig = Omit<EmailDestinationConfig, 'qlikSenseUrls' | 'genericUrls'>
 
 const LANE = 'email'
 /** Target of a row that says why there is no recipient. */
@@ -126,7 +126,7 @@ function cloudOwner(address: string, settings: CloudOwnerSettings | undefined) {
 }
 
 /** One route per section that is switched on. */
-export function emailRoutes(config: EmailRoutesConfig): Route[] {
+export function emailRules(config: EmailRulesConfig): Rule[] {
   const { allowedDomains, attachScriptLog } = config.footman.email
   return mailsOf(config)
     .filter(({ on }) => on)

@@ -3,19 +3,19 @@ import type { TaskEvent } from '../../events/types.ts'
 import type { InfluxServer } from '../../metrics/influxdb/types.ts'
 import type { MqttService } from '../../mqtt/types.ts'
 import type { MailSender } from '../destinations/email/mailer.ts'
-import { createInfluxDestination, influxRoutes } from '../destinations/influxdb/index.ts'
-import { createScriptLogDestination, scriptLogRoutes } from '../destinations/scriptlog/index.ts'
+import { createInfluxDestination, influxRules } from '../destinations/influxdb/index.ts'
+import { createScriptLogDestination, scriptLogRules } from '../destinations/scriptlog/index.ts'
 import type { TemplateEngine } from '../templates/engine.ts'
 import { createTimeFormatter, type TimeFormatter } from '../times.ts'
-import type { Destination, Route } from '../types.ts'
-import { type ChatConfig, createSlackDestination, createTeamsDestination, slackRoutes, teamsRoutes } from './chat.ts'
-import { createEmailDestination, emailRoutes } from './email.ts'
+import type { Destination, Rule } from '../types.ts'
+import { type ChatConfig, createSlackDestination, createTeamsDestination, slackRules, teamsRules } from './chat.ts'
+import { createEmailDestination, emailRules } from './email.ts'
 import type { EmailDestinationConfig } from './email-sections.ts'
 import type { SectionDeps } from './http.ts'
-import { createMqttDestination, type MqttRoutesConfig, mqttRoutes } from './mqtt.ts'
-import { createNewRelicDestination, type NewRelicConfig, newRelicRoutes } from './new-relic.ts'
-import { createSignl4Destination, type Signl4Config, signl4Routes } from './signl4.ts'
-import { createWebhookDestination, type WebhookDestinationConfig, webhookRoutes } from './webhooks.ts'
+import { createMqttDestination, type MqttRulesConfig, mqttRules } from './mqtt.ts'
+import { createNewRelicDestination, type NewRelicConfig, newRelicRules } from './new-relic.ts'
+import { createSignl4Destination, type Signl4Config, signl4Rules } from './signl4.ts'
+import { createWebhookDestination, type WebhookDestinationConfig, webhookRules } from './webhooks.ts'
 
 export interface ButlerSectionDeps extends SectionDeps {
   readonly engine: TemplateEngine
@@ -33,19 +33,19 @@ export interface ButlerSectionDeps extends SectionDeps {
 }
 
 /** What the sections read of the configuration. */
-type SectionsConfig = Parameters<typeof scriptLogRoutes>[0] &
+type SectionsConfig = Parameters<typeof scriptLogRules>[0] &
   Parameters<typeof createScriptLogDestination>[1] &
-  Parameters<typeof influxRoutes>[0] &
+  Parameters<typeof influxRules>[0] &
   Parameters<typeof createInfluxDestination>[1] &
   Signl4Config &
   NewRelicConfig &
   ChatConfig &
   EmailDestinationConfig &
   WebhookDestinationConfig &
-  MqttRoutesConfig & { readonly footman: { readonly timezone: string } }
+  MqttRulesConfig & { readonly footman: { readonly timezone: string } }
 
 interface Section {
-  readonly routes: (config: SectionsConfig) => Route[]
+  readonly routes: (config: SectionsConfig) => Rule[]
   /** Null when the section is off. */
   readonly destination: (deps: ButlerSectionDeps, config: SectionsConfig) => Destination | null
 }
@@ -57,29 +57,29 @@ function whenUsed(routes: Section['routes'], create: Section['destination']): Se
 
 /** In the order in which Butler 16 served them. */
 const SECTIONS: readonly Section[] = [
-  whenUsed((config) => scriptLogRoutes(config, timesOf(config)), createScriptLogDestination),
-  whenUsed(signl4Routes, createSignl4Destination),
-  whenUsed(newRelicRoutes, createNewRelicDestination),
-  whenUsed(slackRoutes, createSlackDestination),
-  whenUsed(teamsRoutes, createTeamsDestination),
+  whenUsed((config) => scriptLogRules(config, timesOf(config)), createScriptLogDestination),
+  whenUsed(signl4Rules, createSignl4Destination),
+  whenUsed(newRelicRules, createNewRelicDestination),
+  whenUsed(slackRules, createSlackDestination),
+  whenUsed(teamsRules, createTeamsDestination),
   {
-    routes: emailRoutes,
+    routes: emailRules,
     destination: ({ sender, ...deps }, config) =>
       sender && config.emailNotification.enable ? createEmailDestination({ ...deps, sender }, config) : null,
   },
   {
-    routes: webhookRoutes,
+    routes: webhookRules,
     destination: (deps, config) => (config.webhookNotification.enable ? createWebhookDestination(deps, config) : null),
   },
-  { routes: mqttRoutes, destination: ({ mqtt }) => mqtt && createMqttDestination({ mqtt }) },
+  { routes: mqttRules, destination: ({ mqtt }) => mqtt && createMqttDestination({ mqtt }) },
   {
-    routes: influxRoutes,
+    routes: influxRules,
     destination: ({ influx: server, times, earlierTwins }, config) =>
       server && createInfluxDestination({ server, times, earlierTwins }, config),
   },
 ]
 
-export function butlerRoutes(config: SectionsConfig): Route[] {
+export function butlerRoutes(config: SectionsConfig): Rule[] {
   return SECTIONS.flatMap(({ routes }) => routes(config))
 }
 

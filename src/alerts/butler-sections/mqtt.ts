@@ -11,10 +11,10 @@ import {
   serviceChangePayload,
   shortPayload,
 } from '../destinations/mqtt.ts'
-import type { Destination, Route } from '../types.ts'
+import type { Destination, Rule } from '../types.ts'
 
 /** What is left out is off. */
-export interface MqttRoutesConfig {
+export interface MqttRulesConfig {
   readonly mqttConfig: Pick<
     MqttConfig,
     | 'enable'
@@ -39,7 +39,7 @@ interface Row {
   readonly atArrival?: boolean
   readonly payload: (event: TaskEvent) => string
   /** Empty = off. */
-  topic(config: MqttRoutesConfig): string
+  topic(config: MqttRulesConfig): string
   /** Appended to the topic. */
   readonly below?: (event: TaskEvent) => string
 }
@@ -120,11 +120,11 @@ const ROWS: readonly Row[] = [
   },
 ]
 
-function reportsServices({ serviceMonitor }: MqttRoutesConfig): boolean {
+function reportsServices({ serviceMonitor }: MqttRulesConfig): boolean {
   return serviceMonitor?.alertDestination.mqtt.enable ?? false
 }
 
-function licenseDestination({ qlikSenseLicense }: MqttRoutesConfig) {
+function licenseDestination({ qlikSenseLicense }: MqttRulesConfig) {
   const mqtt = qlikSenseLicense?.serverLicenseMonitor.destination.mqtt
   return mqtt?.enable ? mqtt : null
 }
@@ -137,7 +137,7 @@ export function payloadOf(routeName: string, event: TaskEvent): string {
 }
 
 /** Short messages leave with the datagram, full ones when the event is enriched. An empty topic makes no route. */
-export function mqttRoutes(config: MqttRoutesConfig): Route[] {
+export function mqttRules(config: MqttRulesConfig): Rule[] {
   if (!config.mqttConfig.enable) return []
   return ROWS.flatMap((row) => {
     const topic = row.topic(config)
@@ -145,7 +145,7 @@ export function mqttRoutes(config: MqttRoutesConfig): Route[] {
   })
 }
 
-function routeOf({ name, type, outcomes, atArrival, below }: Row, topic: string): Route {
+function routeOf({ name, type, outcomes, atArrival, below }: Row, topic: string): Rule {
   return {
     name,
     destination: 'mqtt',

@@ -16,7 +16,7 @@ import {
   targetOf,
 } from '../destinations/newrelic.ts'
 import { propertyValues } from '../gates.ts'
-import type { Destination, PlannedDelivery, Route } from '../types.ts'
+import type { Destination, PlannedDelivery, Rule } from '../types.ts'
 import { serviceOf } from './chat.ts'
 import { type SectionDeps, sectionDestination } from './http.ts'
 
@@ -123,7 +123,7 @@ function serviceSection(config: NewRelicConfig, kind: NewRelicKind, { state, out
 /** Target of a row that says why no account gets anything. */
 const NOBODY = '(no account)'
 
-export function newRelicRoutes(config: NewRelicConfig): Route[] {
+export function newRelicRules(config: NewRelicConfig): Rule[] {
   const usable = usableAccounts(config)
   const byRoute = Map.groupBy(newRelicSections(config), ({ routeName }) => routeName)
   return [...byRoute].map(([name, sections]) => ({

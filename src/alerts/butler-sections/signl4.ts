@@ -5,7 +5,7 @@ import type { IncidentToolConfig } from '../config-incident.ts'
 import { secretsOfUrl } from '../destinations/http.ts'
 import { signl4Request } from '../destinations/signl4.ts'
 import { marked, taskNameOf } from '../texts/words.ts'
-import type { Destination, PlannedDelivery, Route } from '../types.ts'
+import type { Destination, PlannedDelivery, Rule } from '../types.ts'
 import { addressProblem, hostOfAddress, laneOfAddress, type SectionDeps, sectionDestination } from './http.ts'
 
 export interface Signl4Config {
@@ -46,7 +46,7 @@ export function signl4Sections({ incidentTool: { signl4 } }: Signl4Config): read
 }
 
 /** The message needs nothing that Qlik Sense would have to be asked for. */
-export function signl4Routes(config: Signl4Config): Route[] {
+export function signl4Rules(config: Signl4Config): Rule[] {
   const { url } = config.incidentTool.signl4
   return signl4Sections(config).map((section) => ({
     name: section.routeName,

@@ -7,8 +7,8 @@ import type { WebhookConfig, WebhookNotificationConfig } from '../config-webhook
 import { secretsOfUrl } from '../destinations/http.ts'
 import type { SettingProblem } from '../destinations/setting-problem.ts'
 import type { HttpCall } from '../destinations/types.ts'
-import { formatUser, type UserForm } from '../record.ts'
-import type { Destination, PlannedDelivery, Route } from '../types.ts'
+import { formatUser, type UserForm } from '../template-context.ts'
+import type { Destination, PlannedDelivery, Rule } from '../types.ts'
 import { laneOfAddress, type SectionDeps, sectionDestination } from './http.ts'
 
 export type WebhookFields = Readonly<Record<string, string | number | boolean | null>>
@@ -221,7 +221,7 @@ function named(hooks: readonly Hook[]): readonly Hook[] {
 }
 
 /** One route per section that has webhooks. All URLs of a section share one rate-limit slot per subject. */
-export function webhookRoutes(config: WebhookDestinationConfig): Route[] {
+export function webhookRules(config: WebhookDestinationConfig): Rule[] {
   if (!config.webhookNotification.enable) return []
   return hookSections(config)
     .filter(({ hooks }) => hooks.length > 0)

@@ -1,11 +1,11 @@
 /** What is wrong with the settings of destinations: found by rendering a sample, without sending anything. */
 import { SILENT } from '../../platform/silent-log.ts'
-import type { RecordContext } from '../record.ts'
 import { sampleEvent } from '../sample-event.ts'
+import type { RecordContext } from '../template-context.ts'
 import type { TemplateEngine } from '../templates/engine.ts'
 import { createTextWriter } from '../texts/writer.ts'
 import { createTimeFormatter } from '../times.ts'
-import type { RenderInput, Route } from '../types.ts'
+import type { RenderInput, Rule } from '../types.ts'
 import { type DestinationConfig, destinationType } from './index.ts'
 import type { SettingProblem } from './setting-problem.ts'
 import type { CheckConfig, HttpRenderInput } from './types.ts'
@@ -38,7 +38,7 @@ const LINES = { headScriptLogLines: 15, tailScriptLogLines: 15 }
 async function sample(engine: TemplateEngine, name: string): Promise<HttpRenderInput> {
   const event = sampleEvent('sample', 'failed', 0)
   const when = { types: [event.type], outcomes: [event.outcome] }
-  const route: Route = { name: 'sample', destination: name, when, phase: 'enriched', needs: [], plan: () => [] }
+  const route: Rule = { name: 'sample', destination: name, when, phase: 'enriched', needs: [], plan: () => [] }
   const fixed = { target: '', deliveryId: '', suppressed: 0, kind: 'alert', note: null } as const
   const input: RenderInput = { event, route, severity: event.severity, ...fixed }
   const texts = createTextWriter({ engine, log: SILENT, context: () => CONTEXT })

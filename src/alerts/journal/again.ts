@@ -5,7 +5,7 @@ import type { Database } from '../../platform/sqlite.ts'
 import type { Clock } from '../../platform/types.ts'
 import { uuidV7 } from '../../platform/uuid.ts'
 import type { Router } from '../router.ts'
-import type { Again, MadeDelivery } from '../routes/again.ts'
+import type { Again, MadeDelivery } from '../rules/replay.ts'
 import { sampleEvent } from '../sample-event.ts'
 import type { Destination, Message } from '../types.ts'
 

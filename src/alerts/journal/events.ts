@@ -10,7 +10,7 @@ import type {
 } from '../../events/types.ts'
 import type { Database } from '../../platform/sqlite.ts'
 import { storedJson } from '../../platform/stored-json.ts'
-import { formatUser } from '../record.ts'
+import { formatUser } from '../template-context.ts'
 import { eventTitle } from '../title.ts'
 import type { DeliveryState } from '../types.ts'
 import { type Page, readPage } from './pages.ts'

@@ -8,9 +8,9 @@ import { field, invalidBody, strictBody } from '../../http/endpoint/validation.t
 import { refusal } from '../../http/errors.ts'
 import { isGuid } from '../../platform/uuid.ts'
 import type { QrsClient } from '../../qlik/qrs/types.ts'
-import type { Again } from '../routes/again.ts'
-import { sampleFacts } from '../routes/sample.ts'
-import { isTaskType } from '../routes/subjects.ts'
+import type { Again } from '../rules/replay.ts'
+import { sampleFacts } from '../rules/sample.ts'
+import { isTaskType } from '../rules/subjects.ts'
 import { type AgainDeps, dryRun, fireTest, type RealTask, replayEvent, TEST_VALUES, testEvent } from './again.ts'
 import { eventNotFound } from './http.ts'
 import { idOf } from './queries.ts'
@@ -145,7 +145,7 @@ async function fire(deps: AgainRoutesDeps, request: ApiRequest): Promise<Respons
 /** Throws 404 for names that are none. */
 function knownWish({ router, destinationNames }: AgainRoutesDeps, wish: Again): Again {
   for (const name of wish.routes) {
-    if (router.route(name)) continue
+    if (router.rule(name)) continue
     const details = `No route is called "${name}", or it is switched off. GET /v4/alertroutes lists them.`
     throw refusal('ROUTE_NOT_FOUND', details)
   }

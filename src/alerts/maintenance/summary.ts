@@ -6,8 +6,8 @@ import { storedJson } from '../../platform/stored-json.ts'
 import type { Clock, Logger, Service } from '../../platform/types.ts'
 import { uuidV7 } from '../../platform/uuid.ts'
 import { insertDelivery } from '../outbox/store.ts'
-import { type SubjectParts, subjectName, subjectOf } from '../routes/subjects.ts'
-import type { DeliveryNote, Route } from '../types.ts'
+import { type SubjectParts, subjectName, subjectOf } from '../rules/subjects.ts'
+import type { DeliveryNote, Rule } from '../types.ts'
 import { type Maintenance, maintenanceDetail } from './maintenance.ts'
 
 export interface SummaryDeps {
@@ -17,8 +17,8 @@ export interface SummaryDeps {
   readonly log: Logger
   readonly maintenance: Pick<Maintenance, 'isOn'>
   readonly loadEvent: (id: string) => TaskEvent | null
-  /** Routes by the name of `summaryRoute`, one per destination. */
-  readonly routes: (name: string) => readonly Route[]
+  /** Routes by the name of `summaryRule`, one per destination. */
+  readonly routes: (name: string) => readonly Rule[]
   readonly onDeliveries: (lanes: ReadonlySet<string>) => void
 }
 
@@ -39,7 +39,7 @@ const TICK_MS = 15_000
 const MAX_LINES = 100
 
 /** Name of the route of a summary in deliveries. */
-export const summaryRoute = (maintenance: string): string => `maintenance.${maintenance}`
+export const summaryRule = (maintenance: string): string => `maintenance.${maintenance}`
 
 /** `names`: of each maintenance that has a summary now. */
 export function createSummaries(deps: SummaryDeps, names: () => readonly string[]): Summaries {
@@ -74,7 +74,7 @@ export function createSummaries(deps: SummaryDeps, names: () => readonly string[
   function addSummary(tx: Database, name: string, event: TaskEvent, note: DeliveryNote): Set<string> {
     const now = clock.now()
     const lanes = new Set<string>()
-    for (const route of deps.routes(summaryRoute(name))) {
+    for (const route of deps.routes(summaryRule(name))) {
       for (const { target, lane, suppress } of route.plan(event)) {
         insertDelivery(tx, {
           ...{ id: uuidV7(now), eventId: event.id, kind: 'summary', route: route.name, destination: route.destination },

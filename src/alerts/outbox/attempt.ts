@@ -1,12 +1,11 @@
 /** One attempt to send one delivery, from the stored row to its new state. */
-import type { TaskEvent } from '../../events/types.ts'
+import type { MissingPart, TaskEvent } from '../../events/types.ts'
 import { type BackoffSettings, backoffDelay } from '../../platform/backoff.ts'
 import type { GroupWriter } from '../../platform/group-commit.ts'
 import type { Database } from '../../platform/sqlite.ts'
 import type { Clock } from '../../platform/types.ts'
-import type { DeadReason, DeliveryNote, DeliveryResult, Destination, Message, Route, SuppressReason } from '../types.ts'
-import { ownEvent } from './own-event.ts'
-import { giveBackSlot, markTold, suppressedCount } from './rate-limit.ts'
+import type { DeadReason, DeliveryNote, DeliveryResult, Destination, Message, Rule, SuppressReason } from '../types.ts'
+import { giveBackSlot, markReported, suppressedCount } from './rate-limit.ts'
 import {
   type Attempt,
   type DueDelivery,
@@ -19,15 +18,15 @@ import {
 
 export interface AttemptDeps {
   readonly db: Database
-  /** For what need not reach the disk. */
+  /** For writes that need not reach the disk. */
   readonly writer: GroupWriter
-  /** For what must: repeats until it is stored, so that a full disk does not make a message leave twice. */
+  /** For writes that must: repeats until it is stored, so that a full disk does not make a message leave twice. */
   readonly store: GroupWriter['write']
   readonly clock: Clock
-  /** The route of this name to this destination. */
-  readonly route: (name: string, destination: string) => Route | undefined
-  /** As the route wants it. */
-  readonly destination: (route: string, name: string) => Destination | undefined
+  /** The rule of this name to this destination. */
+  readonly rule: (name: string, destination: string) => Rule | undefined
+  /** With the settings of the rule. */
+  readonly destination: (rule: string, name: string) => Destination | undefined
   readonly loadEvent: (id: string) => TaskEvent | null
 }
 
@@ -35,13 +34,13 @@ export interface AttemptSettings {
   readonly retry: BackoffSettings
   /** Milliseconds after which a delivery of this destination is given up. */
   readonly maxAgeMs: (destination: string) => number
-  /** Nothing is sent; what would have been sent is recorded. */
+  /** Nothing is sent; each message is recorded instead. */
   readonly shadow: boolean
   /** How long making a message may take; default 30 s. */
   readonly renderTimeoutMs?: number
 }
 
-/** What became of a delivery in one attempt. */
+/** The result of one attempt. */
 export interface AttemptOutcome {
   readonly state: 'delivered' | 'pending' | 'dead' | 'suppressed'
   readonly reason: DeadReason | SuppressReason | null
@@ -121,10 +120,10 @@ export async function attemptDelivery(
 
   if (startedAt >= expiresAt) return end('dead', 'EXPIRED', 'could not be delivered in time')
   if (!event) return end('dead', 'EXPIRED', 'its event is no longer stored')
-  const route = deps.route(delivery.route, delivery.destination)
+  const rule = deps.rule(delivery.route, delivery.destination)
   const destination = deps.destination(delivery.route, delivery.destination)
-  if (!route || !destination) {
-    return end('dead', 'DESTINATION_REMOVED', `${route ? 'destination' : 'route'} is not in the configuration any more`)
+  if (!rule || !destination) {
+    return end('dead', 'DESTINATION_REMOVED', `${rule ? 'destination' : 'route'} is not in the configuration any more`)
   }
 
   const suppressed = delivery.limitKey ? suppressedCount(deps.db, delivery.limitKey) : 0
@@ -132,7 +131,7 @@ export async function attemptDelivery(
   try {
     const { id: deliveryId, target, kind, severity } = delivery
     const note = delivery.note === null ? null : (JSON.parse(delivery.note) as DeliveryNote)
-    const input = { event: ownEvent(event, route), route, target, deliveryId, suppressed, kind, severity, note }
+    const input = { event: ownEvent(event, rule), route: rule, target, deliveryId, suppressed, kind, severity, note }
     message = await inTime(destination.render(input), settings.renderTimeoutMs ?? RENDER_TIMEOUT_MS, stop)
   } catch (error) {
     return end('dead', 'RENDER_FAILED', messageOf(error))
@@ -158,7 +157,7 @@ export async function attemptDelivery(
     const stored = store((db) => {
       markDelivered(db, delivery.seq, now, result.detail, message)
       insertAttempt(db, { ...attempt, result: 'ok' })
-      if (delivery.limitKey && suppressed > 0) markTold(db, delivery.limitKey, delivery.eventId, suppressed)
+      if (delivery.limitKey && suppressed > 0) markReported(db, delivery.limitKey, delivery.eventId, suppressed)
     })
     onSent()
     await stored
@@ -208,11 +207,23 @@ async function send(destination: Destination, message: Message, stop: AbortSigna
   }
 }
 
-/** How long the peer wants to be left alone, in milliseconds: what it said, or the longest pause where a person is needed. */
+/** The pause that the peer asks for, in milliseconds; the longest one where a person has to act. */
 function askedPatience(result: Extract<DeliveryResult, { outcome: 'retry' }>, retry: BackoffSettings): number {
   return Math.max(result.slow ? retry.maxMs : 0, Math.min(result.retryAfterMs ?? 0, MAX_RETRY_AFTER_MS))
 }
 
 function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error)
+}
+
+/** The event for the messages of one rule: a part that only other rules need is not missing in them. */
+export function ownEvent(event: TaskEvent, { needs }: Pick<Rule, 'needs'>): TaskEvent {
+  const isOwn = (part: MissingPart) => part === 'task' || needs.includes(part)
+  if (event.missingParts.every(isOwn)) return event
+  // A copy that still reads its script log on first use.
+  return Object.defineProperties({} as TaskEvent, {
+    ...Object.getOwnPropertyDescriptors(event),
+    missingParts: { value: event.missingParts.filter(isOwn), enumerable: true },
+    absentParts: { value: event.absentParts?.filter(isOwn) ?? [], enumerable: true },
+  })
 }

@@ -1,12 +1,13 @@
 /**
  * One lane of the outbox: the deliveries that share a peer. Runs a bounded number at a time, oldest first, and keeps
- * deliveries with the same order key in sequence. Lanes know nothing of each other, so a dead peer slows nobody else.
+ * deliveries with the same order key in sequence. Lanes are independent of each other, so a dead peer slows no other lane.
  */
+
+import { type BackoffSettings, backoffDelay } from '../../platform/backoff.ts'
 import type { Database } from '../../platform/sqlite.ts'
-import type { Breaker } from './breaker.ts'
 import { type DueDelivery, dueDeliveries, dueHeads, firstOfOrder, isOpenDelivery, nextDueAt } from './store.ts'
 
-export interface LaneDeps {
+interface LaneDeps {
   readonly db: Database
   readonly now: () => number
   /** False while sending is pointless. */
@@ -86,7 +87,7 @@ export function createLane(deps: LaneDeps, name: string, concurrency: number): L
     isScheduled = false
   }
 
-  /** Wakes up for what becomes due after the last look; what waits for a destination is woken by that. */
+  /** Sets a timer for the next delivery that becomes due. Deliveries that wait for a destination are woken by it. */
   function schedule(): void {
     if (stopped || queue.length > 0 || isScheduled) return
     isScheduled = true
@@ -100,7 +101,7 @@ export function createLane(deps: LaneDeps, name: string, concurrency: number): L
     let isSent = false
     let isFollowed = false
 
-    /** What comes after it in its order need not wait for the disk; it counts as running until that has it. */
+    /** The next delivery of its order key need not wait for the disk; this one counts as running until it is stored. */
     function sent(): void {
       isSent = true
       if (stopped || orderKey === null) return
@@ -150,6 +151,45 @@ export function createLane(deps: LaneDeps, name: string, concurrency: number): L
     },
     get running() {
       return running.size
+    },
+  }
+}
+
+/**
+ * The circuit breaker of a lane. While the peer cannot be reached, one probe goes out per back-off interval instead of one
+ * attempt per waiting delivery. The first answer lets all of them leave.
+ */
+export interface Breaker {
+  /** True while only probes are allowed. */
+  readonly isOpen: boolean
+  /** When the next probe may start, milliseconds since 1970; 0 = at any time. */
+  readonly probeAt: number
+  /** The peer could not be reached at all. */
+  failed(now: number): void
+  /** The peer has answered, with success or with an error. */
+  answered(): void
+}
+
+/** After this many failures in a row, of any deliveries, the peer counts as down. */
+const OPENS_AFTER = 5
+
+export function createBreaker(retry: BackoffSettings): Breaker {
+  let failures = 0
+  let probeAt = 0
+  return {
+    get isOpen() {
+      return failures >= OPENS_AFTER
+    },
+    get probeAt() {
+      return failures >= OPENS_AFTER ? probeAt : 0
+    },
+    failed(now) {
+      failures += 1
+      if (failures >= OPENS_AFTER) probeAt = now + backoffDelay(failures - OPENS_AFTER + 1, retry)
+    },
+    answered() {
+      failures = 0
+      probeAt = 0
     },
   }
 }

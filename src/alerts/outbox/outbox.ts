@@ -1,22 +1,21 @@
-/** The outbox: sends what the router has decided, retries, gives up in the end, and never forgets. */
+/** The outbox: sends the deliveries of the router, retries, makes dead letters of those that are too old, and stores every result. */
 import type { TaskEvent } from '../../events/types.ts'
 import { createLastingWrite } from '../../platform/lasting-write.ts'
 import type { Logger } from '../../platform/types.ts'
 import type { DeadReason, DeliveryState, Destination, SuppressReason } from '../types.ts'
 import { type AttemptDeps, type AttemptOutcome, type AttemptSettings, attemptDelivery } from './attempt.ts'
-import { type Breaker, createBreaker } from './breaker.ts'
-import { createLane, type Lane } from './lane.ts'
+import { type Breaker, createBreaker, createLane, type Lane } from './lane.ts'
 import { type DueDelivery, isOpen, makeDue, openLanes, overdueDeliveries, pullForward, reopenSending } from './store.ts'
 
 export interface OutboxDeps extends Omit<AttemptDeps, 'destination' | 'store'> {
   readonly log: Logger
   /** By name. */
   readonly destinations: ReadonlyMap<string, Destination>
-  /** With the settings that a route overrides; default that of the name. */
+  /** With the settings that a rule overrides; default that of the name. */
   readonly destination?: AttemptDeps['destination']
   /** All that exist, those with overridden settings included; default those with names. */
   readonly all?: readonly Destination[]
-  /** Told about every new state, for live views. */
+  /** Called for every new state, for live views. */
   readonly observe?: (change: DeliveryChange) => void
 }
 
@@ -46,9 +45,9 @@ export interface Outbox {
   wake(lanes: ReadonlySet<string>): void
   /** Looks for work in every lane, after the storage could not be used. */
   refresh(): void
-  /** True while this delivery is on its way: it can neither be held back nor called off any more. */
+  /** True while this delivery is being sent: it can neither be suppressed nor cancelled any more. */
   isUnderWay(lane: string, seq: number): boolean
-  /** Other destinations are in use; deliveries to those of these names are due at once, whatever happened before. */
+  /** The destinations of these names have changed; waiting deliveries to them become due at once. */
   destinationsChanged(names: readonly string[]): void
   /** Takes nothing more, lets sends under way end for `graceMs`, then cuts them off; they stay pending. */
   stop(graceMs: number): Promise<void>
@@ -56,9 +55,9 @@ export interface Outbox {
 
 const SWEEP_MS = 5000
 const SWEEP_LIMIT = 500
-/** Kept back from the time to stop, for storing what the last sends have come to. */
+/** Part of the time to stop that is reserved for storing the last results. */
 const STORE_MS = 100
-/** After this many failures in a row the first success tells that the peer is back. */
+/** After this many failures in a row the first success means that the peer is back. */
 const DOWN_AFTER = 3
 
 export function createOutbox(deps: OutboxDeps, settings: OutboxSettings): Outbox {
@@ -167,7 +166,7 @@ export function createOutbox(deps: OutboxDeps, settings: OutboxSettings): Outbox
     }
   }
 
-  /** Each destination is asked once to tell. */
+  /** Subscribes once to each destination. */
   function followReadiness(): void {
     for (const destination of deps.all ?? deps.destinations.values()) {
       if (followed.has(destination)) continue

@@ -26,7 +26,7 @@ export function takeSlot(db: Database, { key, windowMs, count = 1, eventId, now 
   if (db.get('SELECT 1 FROM rate_limit_slot WHERE key = ? AND event_id = ?', key, eventId)) return true
   const window = db.get<Window>('SELECT ends_at FROM rate_limit WHERE key = ?', key)
   const isOpened = window !== undefined && isOpen(window, now, windowMs)
-  // What is still on its way keeps its slot beyond the window.
+  // A delivery that has not ended keeps its slot beyond the window.
   if (window && !isOpened) db.run(`DELETE FROM rate_limit_slot WHERE key = ? AND NOT EXISTS (${UNDER_WAY})`, key)
   const held = window ? db.get<{ n: number }>('SELECT count(*) AS n FROM rate_limit_slot WHERE key = ?', key)!.n : 0
   if (held >= count) {
@@ -40,7 +40,7 @@ export function takeSlot(db: Database, { key, windowMs, count = 1, eventId, now 
     return false
   }
   db.run('INSERT INTO rate_limit_slot VALUES (?, ?)', key, eventId)
-  // What the messages of earlier events have told is settled; the rest waits for a message that tells it.
+  // Suppressed alerts that messages of earlier events have reported are settled; the others wait for a message that reports them.
   db.run(
     `INSERT INTO rate_limit (key, event_id, ends_at) VALUES (?, ?, ?)
        ON CONFLICT (key) DO UPDATE SET event_id = excluded.event_id, ends_at = excluded.ends_at,
@@ -61,17 +61,17 @@ function isOpen({ ends_at: endsAt }: Window, now: number, windowMs: number): boo
   return endsAt > now && endsAt <= now + windowMs
 }
 
-/** How many alerts of this key were suppressed that no message of an earlier event has told. */
+/** Number of suppressed alerts of this key that no message of an earlier event has reported. */
 export function suppressedCount(db: Database, key: string): number {
   return db.get<{ suppressed: number }>('SELECT suppressed FROM rate_limit WHERE key = ?', key)?.suppressed ?? 0
 }
 
-/** A message of `eventId` that told `told` suppressed alerts has left; others of the same event may tell them too. */
-export function markTold(db: Database, key: string, eventId: string, told: number): void {
+/** A message of `eventId` that reported so many suppressed alerts has left; others of the same event may report them too. */
+export function markReported(db: Database, key: string, eventId: string, reported: number): void {
   db.run(
     `UPDATE rate_limit SET told = min(max(told, ?), suppressed) WHERE key = ?
        AND EXISTS (SELECT 1 FROM rate_limit_slot AS slot WHERE slot.key = rate_limit.key AND slot.event_id = ?)`,
-    told,
+    reported,
     key,
     eventId,
   )

@@ -18,7 +18,7 @@ export interface NewDelivery {
   readonly reason: SuppressReason | null
   readonly detail: string | null
   readonly note?: DeliveryNote | null
-  /** What its event is about, where that matters later: for recoveries. */
+  /** Subject of its event, stored for recoveries. */
   readonly about?: string | null
   /** The delivery that this one repeats. */
   readonly replayOf?: string | null
@@ -62,7 +62,7 @@ export interface RenderedMessage {
 const DUE_COLUMNS = `seq, id, event_id AS eventId, route, destination, target, lane, order_key AS orderKey,
   limit_key AS limitKey, attempts, coalesce(reopened_at, created_at) AS createdAt, kind, severity, note`
 
-/** What is kept of a sent body. */
+/** Stored length of a sent body, in characters. */
 const BODY_KEPT = 64 * 1024
 
 /** Adds a delivery; false when this (event, route, destination, target, kind) has one already. */
@@ -94,26 +94,19 @@ export function insertDelivery(db: Database, delivery: NewDelivery): boolean {
   return changes > 0
 }
 
-/** Whether the event has this delivery already, whatever became of it. */
-export function hasDelivery(
-  db: Database,
-  {
-    eventId,
-    route,
-    destination,
-    target,
-    kind,
-  }: Pick<NewDelivery, 'eventId' | 'route' | 'destination' | 'target' | 'kind'>,
-): boolean {
-  const found = db.get(
-    `SELECT 1 FROM delivery WHERE event_id = ? AND route = ? AND destination = ? AND target = ? AND kind = ?
-       AND replay_of = ''`,
-    ...[eventId, route, destination, target, kind],
-  )
-  return found !== undefined
+/** The alerts and recoveries that an event has already, in any state; replays left out. */
+export function deliveriesOf(db: Database, eventId: string): ReadonlySet<string> {
+  const sql = `SELECT route, destination, target, kind FROM delivery WHERE event_id = ? AND replay_of = ''`
+  return new Set(db.all<DeliveryIdentity>(sql, eventId).map(deliveryKey))
 }
 
-/** What a killed process was sending is sent again. */
+type DeliveryIdentity = Pick<NewDelivery, 'route' | 'destination' | 'target' | 'kind'>
+
+/** Unique among the deliveries of an event, replays left out. */
+export const deliveryKey = ({ route, destination, target, kind }: DeliveryIdentity): string =>
+  [route, destination, target, kind].join('\u0000')
+
+/** Deliveries that a killed process was sending are sent again. */
 export function reopenSending(db: Database): number {
   return db.run(`UPDATE delivery SET state = 'pending' WHERE state = 'sending'`).changes
 }
@@ -310,7 +303,7 @@ export function insertAttempt(db: Database, attempt: Attempt): void {
   )
 }
 
-/** What waits for this destination may be tried now, whatever was agreed with it; returns the lanes. */
+/** Makes the waiting deliveries of this destination due now, despite `Retry-After`; returns their lanes. */
 export function makeDue(db: Database, destination: string, now: number): string[] {
   const waiting = db.all<{ lane: string }>(
     `SELECT DISTINCT lane FROM delivery INDEXED BY delivery_age WHERE destination = ? AND state IN ('pending', 'sending')`,

@@ -3,7 +3,8 @@
 import { EVENT_OUTCOMES } from '../../events/kinds.ts'
 import { storedJson } from '../../platform/stored-json.ts'
 import { eventMatch } from '../config-routes.ts'
-import { compileMatch, type EventMatch, type FieldContext } from '../routes/match.ts'
+import type { FieldContext } from '../rules/fields.ts'
+import { compileMatch, type EventMatch } from '../rules/match.ts'
 import type { Hold, HoldNeeds } from '../types.ts'
 import { activeSnoozes, countSuppressed } from './store.ts'
 

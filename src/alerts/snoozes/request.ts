@@ -4,7 +4,7 @@ import { type BodyIssue, invalidBody } from '../../http/endpoint/validation.ts'
 import type { Windows } from '../../platform/calendar/types.ts'
 import { parseDuration } from '../../platform/duration.ts'
 import { eventMatch } from '../config-routes.ts'
-import { FIELDS } from '../routes/fields.ts'
+import { FIELDS } from '../rules/fields.ts'
 
 /** What a snooze is asked for with. */
 export const SNOOZE_BODY = z.object({

@@ -1,7 +1,7 @@
 /** The lines of the built-in text, each only where something is known. */
 import type { EventDetails, MissingPart, TaskEvent } from '../../events/types.ts'
 import { NEVER } from '../../qlik/qrs/types.ts'
-import { formatUser } from '../record.ts'
+import { formatUser } from '../template-context.ts'
 import { durationParts, type TimeFormatter } from '../times.ts'
 import type { RenderInput } from '../types.ts'
 import { appNameOf } from './words.ts'

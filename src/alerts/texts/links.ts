@@ -1,6 +1,6 @@
 /** The links of a message. */
 import type { TaskEvent } from '../../events/types.ts'
-import { appUrl, type RecordLinks, urlsFor } from '../record.ts'
+import { appUrl, type RecordLinks, urlsFor } from '../template-context.ts'
 import { appIdOf } from './words.ts'
 
 export interface Link {

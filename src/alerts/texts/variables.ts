@@ -1,5 +1,5 @@
 /** What the templates of routes and destinations see beyond the shared variables. */
-import { type RecordContext, templateRecord } from '../record.ts'
+import { type RecordContext, templateRecord } from '../template-context.ts'
 import type { RenderInput } from '../types.ts'
 
 /** Lines of the script log in `scriptLogHead` and `scriptLogTail`. */

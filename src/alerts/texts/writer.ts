@@ -1,6 +1,6 @@
 /** Title and text of a message: built in, or made by the templates of its route. */
 import type { Logger } from '../../platform/types.ts'
-import type { RecordContext } from '../record.ts'
+import type { RecordContext } from '../template-context.ts'
 import type { TemplateEngine, TemplateRecord, TemplateRef } from '../templates/engine.ts'
 import { messageOf } from '../templates/errors.ts'
 import { cleanText, mapTexts } from '../templates/escape.ts'

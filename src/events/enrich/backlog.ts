@@ -1,10 +1,10 @@
-/** What waits on disk: which pending events come into memory next, and when to look again. */
+/** Pending events on disk: which of them come into memory next, and when to look again. */
 import type { Database } from '../../platform/sqlite.ts'
 import { duePendingEvents, latePendingEvents, nextDeadline, nextPendingAt, type StoredEvent } from '../store.ts'
 
 /** Late events beyond those in memory that are sent off at a time. */
 const LATE_PAGE = 200
-/** Late events are looked for again after this time even when no deadline tells so: clocks are set. */
+/** Late events are looked for again after this time even when no deadline is due: the clock may have been set. */
 const SEARCH_MS = 1000
 
 export interface Backlog {

@@ -7,20 +7,17 @@ import { createLastingWrite } from '../../platform/lasting-write.ts'
 import { type Database, isStorageTrouble } from '../../platform/sqlite.ts'
 import type { Clock, Logger } from '../../platform/types.ts'
 import type { QrsClient } from '../../qlik/qrs/types.ts'
-import { carefully, type EventCompleter } from '../completer.ts'
+import type { EventCompleter } from '../completer.ts'
 import type { IngestCounters } from '../counters.ts'
 import type { EventRouter } from '../router.ts'
 import { ignoreEvent, parkEvent, type StoredEvent } from '../store.ts'
-import type { MissingPart, TaskEvent } from '../types.ts'
+import type { IgnoreReason, MissingPart, TaskEvent } from '../types.ts'
 import { createBacklog } from './backlog.ts'
-import { completeEvent, storeCompleted } from './complete.ts'
-import { EARLY_MS, earlyStep, keepFacts, resume } from './early.ts'
+import { completerNeeds, createCompletion, type PartlyKnown, type Write } from './complete.ts'
 import { gatherFacts, type Progress } from './facts.ts'
 import { createQrsGate } from './gate.ts'
-import { IGNORED, type IgnoredProgress } from './ignored.ts'
-import { createJob, expireIn, type Job, MAX_TIMER_MS, release, waitDelay } from './job.ts'
 
-export interface EnricherDeps {
+interface EnricherDeps {
   readonly db: Database
   readonly writer: GroupWriter
   readonly qrs: QrsClient
@@ -36,7 +33,7 @@ export interface EnricherDeps {
   readonly isUnreachable: (error: unknown) => boolean
 }
 
-export interface EnricherSettings {
+interface EnricherSettings {
   /** Rounds of questions that may run at the same time. */
   readonly maxConcurrent: number
   /** Events held in memory beyond those being asked about. */
@@ -49,7 +46,7 @@ export interface EnricherSettings {
   readonly qrsEnabled: boolean
 }
 
-export interface Enricher {
+interface Enricher {
   start(): void
   /** New events are in the database. */
   wake(): void
@@ -62,18 +59,49 @@ export interface Enricher {
   readonly qrsReachable: boolean
 }
 
+/** An event in memory that waits for data. */
+interface Job extends PartlyKnown {
+  /** Since when QRS is being asked, for the growing distance between rounds. */
+  readonly since: number
+  /** When the event goes out with what is known. */
+  readonly deadline: number
+  readonly abort: AbortController
+  deadlineTimer?: ReturnType<typeof setTimeout>
+  waitTimer?: ReturnType<typeof setTimeout>
+  /** Waits for other answers before a partial completion. */
+  stepTimer?: ReturnType<typeof setTimeout> | undefined
+  complained: boolean
+  finished: boolean
+}
+
 /** An event that was late when Footman started still gets this long, as long as QRS answers. */
 const LATE_GRACE_MS = 10_000
 /** A wait at least this long is spent on disk and not in memory. */
 const PARK_MS = 4000
+/** Answers that come within this time of each other are one step: most events need no other. */
+const TOGETHER_MS = 250
 /** Tasks that do not exist and are remembered. */
 const MAX_ABSENT = 1000
 /** An event whose end cannot be stored, for a reason that does not pass, is tried anew after this time. */
 const FAULT_RETRY_MS = 60_000
+/** setTimeout takes 31 bits. */
+const MAX_TIMER_MS = 2 ** 31 - 1
+
+/** Why an event is recorded and not alerted. */
+type IgnoredProgress = Exclude<Progress, 'complete' | 'waiting'>
+
+const IGNORED: Readonly<Record<IgnoredProgress, { readonly reason: IgnoreReason; readonly text: string }>> = {
+  taskNotFound: { reason: 'TASK_NOT_FOUND', text: 'does not exist in QRS' },
+  taskTypeUnknown: { reason: 'TASK_TYPE_UNKNOWN', text: 'is of an unknown type' },
+  endUnknowable: {
+    reason: 'TASK_TYPE_UNKNOWN',
+    text: 'is said to be a distribution, and only QRS, which is not asked, knows how it ends',
+  },
+  noDistribution: { reason: 'TASK_TYPE_UNKNOWN', text: 'is no distribution, though its message says so' },
+}
 
 export function createEnricher(deps: EnricherDeps, settings: EnricherSettings): Enricher {
   const { clock, log, db, router } = deps
-  const completer = deps.completer && carefully(deps.completer, log)
   const inHand = new Map<number, Job>()
   const busyTasks = new Set<string>()
   const rounds = new Set<Promise<void>>()
@@ -93,10 +121,10 @@ export function createEnricher(deps: EnricherDeps, settings: EnricherSettings): 
     cached: deps.cachedQrs,
     fresh: deps.qrs,
     needs: router.needs,
-    alsoNeeds: completer?.needs,
+    alsoNeeds: completerNeeds(deps.completer, log),
     now: () => clock.now(),
   }
-  const early = { facts, router, completer }
+  const completion = createCompletion({ facts, router, log, completer: deps.completer })
   const gate = createQrsGate({ probe: (signal) => deps.qrs.ping(signal), onOpen: () => turn(), log })
 
   /** Looks for work once for all that has happened in this turn of the event loop. */
@@ -126,7 +154,7 @@ export function createEnricher(deps: EnricherDeps, settings: EnricherSettings): 
     const since = event.deadlineAt <= startedAt ? now : event.receivedAt
     const job = createJob(event, since, deadline)
     inHand.set(event.seq, job)
-    resume(early, job)
+    completion.resume(job)
     if (deadline <= now) {
       finish(job)
       return
@@ -138,7 +166,7 @@ export function createEnricher(deps: EnricherDeps, settings: EnricherSettings): 
   function deadlineOf(event: StoredEvent, now: number): number {
     if (!settings.qrsEnabled) return now
     if (event.deadlineAt > startedAt) return event.deadlineAt
-    // Late and QRS silent: waiting even longer would help nobody.
+    // It is late and QRS is silent: a longer wait would not help.
     return isAlive(now) ? now + Math.min(LATE_GRACE_MS, event.deadlineAt - event.receivedAt) : now
   }
 
@@ -200,20 +228,20 @@ export function createEnricher(deps: EnricherDeps, settings: EnricherSettings): 
   }
 
   function onNews(job: Job): void {
-    if (!job.finished) job.stepTimer ??= setTimeout(step, EARLY_MS, job)
+    if (!job.finished) job.stepTimer ??= setTimeout(completePartly, TOGETHER_MS, job)
   }
 
-  /** What does without the answers that have not come leaves now. */
-  function step(job: Job): void {
+  /** Rules that need no answer that is still awaited report the event now. */
+  function completePartly(job: Job): void {
     job.stepTimer = undefined
-    const work = earlyStep(early, job)
-    if (work) store((tx) => leaveEarly(tx, job, work), 'soon').then(router.wake, (error) => notStored(job, error))
+    const write = completion.partly(job)
+    if (write) store((tx) => writePartly(tx, job, write), 'soon').then(router.wake, (error) => notStored(job, error))
   }
 
-  /** What goes wrong here is left to the last step. */
-  function leaveEarly(tx: Database, job: Job, work: (tx: Database) => void): void {
+  /** An event that cannot be stored in part is left to its final completion. */
+  function writePartly(tx: Database, job: Job, write: Write): void {
     try {
-      tx.transaction(() => work(tx))
+      tx.transaction(() => write(tx))
     } catch (error) {
       if (isStorageTrouble(error)) throw error
       notStored(job, error)
@@ -245,9 +273,9 @@ export function createEnricher(deps: EnricherDeps, settings: EnricherSettings): 
     const crowded = inHand.size >= capacity
     if ((crowded || delay >= PARK_MS) && job.deadline - now > delay) {
       // Spent on disk, with what was found so far.
-      const work = earlyStep(early, job) ?? keepFacts(early, job)
+      const write = completion.partly(job) ?? completion.keepAnswers(job)
       conclude(job, (tx) => {
-        if (work) leaveEarly(tx, job, work)
+        if (write) writePartly(tx, job, write)
         parkEvent(tx, job.event.seq, now + delay)
       })
       return
@@ -265,28 +293,23 @@ export function createEnricher(deps: EnricherDeps, settings: EnricherSettings): 
       return
     }
     const late = settings.qrsEnabled && clock.now() >= job.event.deadlineAt
-    const event = completeEvent(job.event, job.facts, router.needs, late)
+    const event = completion.record(job, late)
     if (event.missingParts.length > 0 && settings.qrsEnabled) {
       log.warn(`[QSEOW] TASK EVENT: Alerting for task "${event.taskName}" without ${listOfMissing(event)}`)
     }
     deps.counters.processed += 1
-    const { dedupTtlMs } = settings
-    const typeKnown = Boolean(job.facts.task)
-    const { event: stored, resumed } = job
-    conclude(job, (tx) =>
-      storeCompleted(tx, { stored, event, typeKnown, resumed, now: clock.now(), dedupTtlMs }, router, completer),
-    )
+    conclude(job, completion.completely(job, event, { now: clock.now(), dedupTtlMs: settings.dedupTtlMs }))
   }
 
   function ignore(job: Job, why: IgnoredProgress): void {
-    const { reason, words } = IGNORED[why]
-    log.warn(`[QSEOW] TASK EVENT: Task "${job.event.taskName}" (${job.event.taskId}) ${words}; recorded, not alerted`)
+    const { reason, text } = IGNORED[why]
+    log.warn(`[QSEOW] TASK EVENT: Task "${job.event.taskName}" (${job.event.taskId}) ${text}; recorded, not alerted`)
     deps.counters.processed += 1
     conclude(job, (tx) => ignoreEvent(tx, job.event.seq, reason))
   }
 
   /** Ends a job by a write; the job leaves memory only when that is durable. */
-  function conclude(job: Job, work: (tx: Database) => void): void {
+  function conclude(job: Job, work: Write): void {
     release(job)
     store(work, 'soon').then(
       () => {
@@ -356,4 +379,31 @@ function listOfMissing({ missingParts, absentParts, missingReasons }: TaskEvent)
 
 function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error)
+}
+
+function createJob(event: StoredEvent, since: number, deadline: number): Job {
+  const abort = new AbortController()
+  return { event, facts: {}, since, deadline, abort, readyRules: 0, complained: false, finished: false }
+}
+
+/** Calls `end` after so many milliseconds, unless the job is released before. */
+function expireIn(job: Job, ms: number, end: (job: Job) => void): void {
+  job.deadlineTimer = setTimeout(
+    () => (ms > MAX_TIMER_MS ? expireIn(job, ms - MAX_TIMER_MS, end) : end(job)),
+    Math.min(ms, MAX_TIMER_MS),
+  )
+}
+
+/** Nothing more is asked about the event. */
+function release(job: Job): void {
+  job.finished = true
+  clearTimeout(job.deadlineTimer)
+  clearTimeout(job.waitTimer)
+  clearTimeout(job.stepTimer)
+  job.abort.abort()
+}
+
+/** Half a second at first, 15 % of the time waited so far later, at most 30 s: news is found soon, QRS is spared. */
+function waitDelay(elapsedMs: number): number {
+  return Math.min(Math.max(500, elapsedMs * 0.15), 30_000)
 }

@@ -1,4 +1,4 @@
-/** Collects from QRS what the routes of one event need, attempt by attempt; what was found once is not asked again. */
+/** Asks QRS for the data that the rules of one event need, round by round. A part that was answered is not asked for again. */
 import { isGuid } from '../../platform/uuid.ts'
 import { definiteAnswer } from '../../qlik/qrs/failure.ts'
 import {
@@ -12,7 +12,6 @@ import {
 import type { StoredEvent } from '../store.ts'
 import { isUnfinished, outcomeOfStatus, taskTypeOf } from '../task-type.ts'
 import type { EventOutcome, EventType, MissingPart, MissingReasons, Need, ScriptLog, TaskType } from '../types.ts'
-import { findExecution } from './execution.ts'
 
 export interface FactsDeps {
   /** Answers may be a few seconds old. */
@@ -20,12 +19,12 @@ export interface FactsDeps {
   /** Always asks. */
   readonly fresh: QrsClient
   readonly needs: (type: EventType, outcome: EventOutcome) => ReadonlySet<Need>
-  /** What else is wanted of an event of this task, whatever its routes need. */
+  /** Parts of an event of this task that are wanted besides those that its rules need. */
   readonly alsoNeeds?: ((task: QrsTask, outcome: EventOutcome) => readonly Need[]) | undefined
   readonly now: () => number
 }
 
-/** What is known so far; `undefined` = not asked with success yet, null = QRS does not have it or refuses it. */
+/** The answers so far; `undefined` = not asked with success yet, null = QRS does not have it or refuses it. */
 export interface Facts {
   task?: QrsTask | null
   app?: QrsApp | null
@@ -42,7 +41,7 @@ export type Progress = 'complete' | 'waiting' | 'taskNotFound' | 'taskTypeUnknow
 
 /** Without a file reference in a final result no script log is going to appear; this long we look all the same. */
 const LOG_PATIENCE_MS = 15_000
-/** What a node has just written may not have reached the central node: this long "not found" may still change. */
+/** A file that a node has just written may not have reached the central node: for this time "not found" may still change. */
 const FILE_PATIENCE_MS = 6000
 const NOT_FOUND = '404 Not Found'
 
@@ -73,8 +72,8 @@ export async function gatherFacts(
   return openParts(facts, needs).length === 0 ? 'complete' : 'waiting'
 }
 
-/** What is wanted of an event and not known yet; null while its task is not known. */
-export function openOf(deps: FactsDeps, event: StoredEvent, facts: Facts): ReadonlySet<Need> | null {
+/** The parts that are needed and may still come; null while the task of the event is not known. */
+export function awaitedParts(deps: FactsDeps, event: StoredEvent, facts: Facts): ReadonlySet<Need> | null {
   const type = taskTypeOf(facts.task?.taskType)
   if (!facts.task || type === null) return null
   return new Set(openParts(facts, wantedParts(deps, event, facts.task, type)))
@@ -86,7 +85,7 @@ function wantedParts(deps: FactsDeps, event: StoredEvent, task: QrsTask, type: T
     needs.delete('execution')
     needs.delete('scriptLog')
   }
-  // Only the state of the execution tells how a distribution ended.
+  // Only the state of the execution shows how a distribution ended.
   if (event.announced === 'distribute') needs.add('execution')
   if (needs.has('scriptLog')) needs.add('execution')
   if (type !== 'reload') needs.delete('scriptLog')
@@ -199,7 +198,7 @@ export function decidedOutcome(event: StoredEvent, facts: Facts, late: boolean):
   return decided ?? (late ? 'failed' : event.outcome)
 }
 
-/** What an alert has to do without. What a task of this kind never has is not missing. */
+/** The parts that an alert lacks. A part that a task of this kind never has is not missing. */
 export function missingParts(event: StoredEvent, facts: Facts, needs: ReadonlySet<Need>): MissingPart[] {
   const missing: MissingPart[] = facts.task ? [] : ['task']
   const type = taskTypeOf(facts.task?.taskType) ?? event.type
@@ -220,7 +219,7 @@ export function absentParts(facts: Facts, missing: readonly MissingPart[]): Miss
   return missing.filter((part) => facts[part] === null && GONE.test(reasonFor(facts, part) ?? ''))
 }
 
-/** What QRS answered about the missing parts; undefined when it has settled none of them with a status. */
+/** The answers of QRS about the missing parts; undefined when it has settled none of them with a status. */
 export function missingReasons(facts: Facts, missing: readonly MissingPart[]): MissingReasons | undefined {
   const known = missing.flatMap((part) => {
     const reason = reasonFor(facts, part)
@@ -230,3 +229,76 @@ export function missingReasons(facts: Facts, missing: readonly MissingPart[]): M
 }
 
 const reasonFor = (facts: Facts, part: MissingPart) => (part === 'task' ? undefined : facts.reasons?.[part])
+
+// The result of exactly the execution that a message is about.
+
+const NEVER_YEAR = '1753'
+/** How far a stop time may lie from the arrival of the message when no execution id ties them together. */
+const TOLERANCE_MS = 2 * 60_000
+
+interface ExecutionQuestion {
+  readonly taskId: string
+  readonly executionId: string
+  /** Milliseconds since 1970. */
+  readonly receivedAt: number
+  /** True when the message came while the execution went on, as for distributions. */
+  readonly endsLater: boolean
+}
+
+interface ExecutionAnswer {
+  /** The final result; null while QRS does not have it. */
+  readonly result: QrsExecutionResult | null
+  /** The node that executes it, as far as QRS has named it. */
+  readonly node: string
+  /** The status with which QRS refused to look up results by execution id; null when it did not. */
+  readonly refused: string | null
+}
+
+/**
+ * Looks for the final result of an execution. Asks by execution id; where that finds nothing (no id sent, refused, or a
+ * site that does not link them) the task's last result counts if it ended when the message came.
+ */
+async function findExecution(
+  qrs: QrsClient,
+  question: ExecutionQuestion,
+  signal: AbortSignal,
+): Promise<ExecutionAnswer> {
+  let refused: string | null = null
+  if (question.executionId) {
+    try {
+      const results = await qrs.executionResults(question.executionId, signal)
+      // One result per retry: the last one is the one that was announced.
+      const last = [...results].sort((a, b) => (a.startTime < b.startTime ? -1 : 1)).at(-1)
+      if (last) return { result: isFinal(last) ? last : null, node: last.executingNodeName, refused }
+    } catch (error) {
+      refused = definiteAnswer(error)
+      if (refused === null) throw error
+    }
+  }
+  const last = lastResultOf(await qrs.taskById(question.taskId, signal), question)
+  return { result: last && isFinal(last) ? last : null, node: last?.executingNodeName ?? '', refused }
+}
+
+/** The task's last result unless it is known to belong to another execution. One that goes on is of this execution. */
+export function lastResultOf(task: QrsTask | null | undefined, question: ExecutionQuestion): QrsExecutionResult | null {
+  const last = task?.operational?.lastExecutionResult
+  if (!last) return null
+  return !isFinal(last) || isOfMessage(last, question) ? last : null
+}
+
+function isOfMessage(
+  { startTime, stopTime }: QrsExecutionResult,
+  { receivedAt, endsLater }: ExecutionQuestion,
+): boolean {
+  const after = Date.parse(stopTime) - receivedAt
+  if (!endsLater) return Math.abs(after) <= TOLERANCE_MS
+  return after >= -TOLERANCE_MS && Date.parse(startTime) <= receivedAt + TOLERANCE_MS
+}
+
+/** Those that never ran have no time of their end. */
+const WITHOUT_END = [9, 12]
+
+function isFinal(result: QrsExecutionResult): boolean {
+  if (outcomeOfStatus(result.status) === null) return false
+  return WITHOUT_END.includes(result.status) || !result.stopTime.startsWith(NEVER_YEAR)
+}

@@ -1,6 +1,6 @@
 /**
- * Closed while QRS cannot be reached, so that a thousand waiting events do not knock on a dead door: one prober asks,
- * everybody else waits until it opens again.
+ * Closed while QRS cannot be reached: a single probe asks until QRS answers, so that a thousand waiting events send no
+ * requests in vain.
  */
 import { backoffDelay } from '../../platform/backoff.ts'
 import type { Logger } from '../../platform/types.ts'
@@ -9,7 +9,7 @@ export interface QrsGate {
   readonly open: boolean
   /** Asks now and then every minute, so that a wrong address is known before the first event needs QRS. */
   watch(): void
-  /** Tells that QRS could not be reached; starts probing. */
+  /** QRS could not be reached: starts probing. */
   close(reason: string): void
   stop(): void
 }

@@ -194,12 +194,12 @@ export function createSafetyNet(deps: SafetyNetDeps, config: SafetyNetSettings, 
         ...(retries ? planner.needs(task, outcome) : []),
         ...alerts.confirmationNeeds(task.id, outcome),
       ],
-      early: {
-        // Whether a failure is followed by a retry decides about its alerts. Without an id, an end that is reported twice might
-        // count as two.
-        isPossible: ({ task, outcome, executionId }) =>
-          executionId !== '' && !(retries && outcome === 'failed' && task !== null && planner.applies(task)),
-        complete: history.complete,
+      completePartly(tx, event) {
+        const { task, outcome, executionId } = event
+        // Whether a failure is followed by a retry decides about its alerts.
+        const mayBeRetried = retries && outcome === 'failed' && task !== null && planner.applies(task)
+        // Without an id, an end that is reported twice might count as two.
+        return executionId === '' || mayBeRetried ? null : history.complete(tx, event)
       },
     },
     services: [

@@ -4,8 +4,8 @@ import {
   chatProblems,
   createSlackDestination,
   createTeamsDestination,
-  slackRoutes,
-  teamsRoutes,
+  slackRules,
+  teamsRules,
 } from '../../../src/alerts/butler-sections/chat.ts'
 import { sampleEvent } from '../../../src/alerts/sample-event.ts'
 import type { DeliveryResult } from '../../../src/alerts/types.ts'
@@ -31,8 +31,8 @@ async function sink(): Promise<HttpSink> {
 }
 
 const CHANNELS = {
-  slack: { create: createSlackDestination, routes: slackRoutes },
-  teams: { create: createTeamsDestination, routes: teamsRoutes },
+  slack: { create: createSlackDestination, routes: slackRules },
+  teams: { create: createTeamsDestination, routes: teamsRules },
 } as const
 type Channel = keyof typeof CHANNELS
 

@@ -1,9 +1,11 @@
 /** Mail and webhooks behind the real router and outbox. */
+
 import { afterEach, describe, expect, test } from 'bun:test'
-import { createEmailDestination, emailRoutes } from '../../../src/alerts/butler-sections/email.ts'
-import { createWebhookDestination, webhookRoutes } from '../../../src/alerts/butler-sections/webhooks.ts'
+import { createEmailDestination, emailRules } from '../../../src/alerts/butler-sections/email.ts'
+import { createWebhookDestination, webhookRules } from '../../../src/alerts/butler-sections/webhooks.ts'
 import { createOutbox } from '../../../src/alerts/outbox/outbox.ts'
 import { createRouter } from '../../../src/alerts/router.ts'
+import { NOTHING_AWAITED } from '../../../src/events/router.ts'
 import { loadTaskEvent } from '../../../src/events/store.ts'
 import type { TaskEvent } from '../../../src/events/types.ts'
 import { createGroupWriter } from '../../../src/platform/group-commit.ts'
@@ -43,8 +45,8 @@ async function pipeline(mail: { port: number; section: object } | null, webhooks
   const email = createEmailDestination({ log, clock, engine: templateEngine(), times: STOCKHOLM }, emails)
   const webhook = createWebhookDestination({ log, clock, candidates: (path: string) => [path] }, hooks)
   const router = createRouter({ clock, log, onDeliveries: (lanes) => outbox.wake(lanes) }, [
-    ...emailRoutes(emails),
-    ...webhookRoutes(hooks),
+    ...emailRules(emails),
+    ...webhookRules(hooks),
   ])
   const outbox = createOutbox(
     {
@@ -52,7 +54,7 @@ async function pipeline(mail: { port: number; section: object } | null, webhooks
       writer,
       log,
       clock,
-      route: router.route,
+      rule: router.rule,
       loadEvent: (id) => loadTaskEvent(db, id),
       destinations: new Map([email, webhook].map((destination) => [destination.name, destination])),
     },
@@ -71,7 +73,7 @@ async function pipeline(mail: { port: number; section: object } | null, webhooks
     async fire(event: TaskEvent = fullEvent()) {
       await writer.write((tx) => {
         storePending(tx, event)
-        router.routeEnriched(tx, event)
+        router.handle(tx, event, NOTHING_AWAITED)
       })
       router.wake()
     },

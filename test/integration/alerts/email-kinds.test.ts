@@ -1,7 +1,7 @@
 /** One mail of every kind over SMTP: subject, headers, log line, both parts, and the user's own templates for it. */
 import { afterEach, describe, expect, test } from 'bun:test'
 import { mkdirSync, writeFileSync } from 'node:fs'
-import { createEmailDestination, emailRoutes } from '../../../src/alerts/butler-sections/email.ts'
+import { createEmailDestination, emailRules } from '../../../src/alerts/butler-sections/email.ts'
 import { sampleEvent } from '../../../src/alerts/sample-event.ts'
 import type { RenderInput } from '../../../src/alerts/types.ts'
 import { qlikSenseCloud } from '../../../src/events/config.ts'
@@ -42,7 +42,7 @@ async function setup(section: object = {}) {
   const deps = { clock: { now: Date.now }, log, engine: templateEngine(), times: STOCKHOLM }
   const destination = createEmailDestination(deps, config)
   cleanups.push(() => destination.close?.())
-  const routes = emailRoutes(config)
+  const routes = emailRules(config)
 
   async function send(event: TaskEvent, changes: Partial<RenderInput> = {}): Promise<SmtpSink['mails'][number]> {
     const route = routes.find(({ when }) => when.types.includes(event.type) && when.outcomes.includes(event.outcome))

@@ -4,7 +4,7 @@ import { type AddressInfo, createServer, type Server } from 'node:net'
 import { createServer as createTlsServer } from 'node:tls'
 import { gunzipSync } from 'node:zlib'
 import { SMTPServer } from 'smtp-server'
-import { createEmailDestination, emailRoutes } from '../../../src/alerts/butler-sections/email.ts'
+import { createEmailDestination, emailRules } from '../../../src/alerts/butler-sections/email.ts'
 import { sendTestEmail } from '../../../src/alerts/destinations/email/test-email.ts'
 import type { TransportTimeouts } from '../../../src/alerts/destinations/email/transport.ts'
 import type { DeliveryResult, RenderInput } from '../../../src/alerts/types.ts'
@@ -56,7 +56,7 @@ function sender(port: number, setup: Setup = {}) {
   const deps = { clock: { now: Date.now }, log, engine: templateEngine(), times: STOCKHOLM, timeouts: setup.timeouts }
   const destination = createEmailDestination(deps, config)
   cleanups.push(() => destination.close?.())
-  const routes = emailRoutes(config)
+  const routes = emailRules(config)
   const routeOf = (event: TaskEvent) => routes.find(({ when }) => when.outcomes.includes(event.outcome))!
   return {
     log,

@@ -2,20 +2,22 @@
  * The HTTP destinations of Butler's sections while something is wrong with all but one of them: nothing is lost, nobody
  * else waits, refusals are dead letters. Every destination meets every fault.
  */
+
 import { afterEach, describe, expect, test } from 'bun:test'
 import {
   createSlackDestination,
   createTeamsDestination,
-  slackRoutes,
-  teamsRoutes,
+  slackRules,
+  teamsRules,
 } from '../../../src/alerts/butler-sections/chat.ts'
-import { createNewRelicDestination, newRelicRoutes } from '../../../src/alerts/butler-sections/new-relic.ts'
-import { createSignl4Destination, signl4Routes } from '../../../src/alerts/butler-sections/signl4.ts'
-import { createWebhookDestination, webhookRoutes } from '../../../src/alerts/butler-sections/webhooks.ts'
+import { createNewRelicDestination, newRelicRules } from '../../../src/alerts/butler-sections/new-relic.ts'
+import { createSignl4Destination, signl4Rules } from '../../../src/alerts/butler-sections/signl4.ts'
+import { createWebhookDestination, webhookRules } from '../../../src/alerts/butler-sections/webhooks.ts'
 import { createOutbox } from '../../../src/alerts/outbox/outbox.ts'
 import { createRouter } from '../../../src/alerts/router.ts'
 import type { Destination } from '../../../src/alerts/types.ts'
 import { butler } from '../../../src/app/schema.ts'
+import { NOTHING_AWAITED } from '../../../src/events/router.ts'
 import { loadTaskEvent } from '../../../src/events/store.ts'
 import { createGroupWriter } from '../../../src/platform/group-commit.ts'
 import { fullEvent, STOCKHOLM, templateEngine } from '../../support/alerts.ts'
@@ -89,12 +91,12 @@ async function pipeline() {
     createSignl4Destination(deps, config),
     createNewRelicDestination(deps, config),
   ]
-  const compilers = [slackRoutes, teamsRoutes, webhookRoutes, signl4Routes, newRelicRoutes]
+  const compilers = [slackRules, teamsRules, webhookRules, signl4Rules, newRelicRules]
   const routes = compilers.flatMap((compile) => compile(config))
   const router = createRouter({ clock, log, onDeliveries: (lanes) => outbox.wake(lanes) }, routes)
   const outbox = createOutbox(
     {
-      ...{ db, writer, log, clock, route: router.route },
+      ...{ db, writer, log, clock, rule: router.rule },
       loadEvent: (id) => loadTaskEvent(db, id),
       destinations: new Map(destinations.map((destination) => [destination.name, destination])),
     },
@@ -114,7 +116,7 @@ async function pipeline() {
       const event = fullEvent({ taskId: `task-${index}`, executionId: `execution-${index}` })
       await writer.write((tx) => {
         storePending(tx, event)
-        router.routeEnriched(tx, event)
+        router.handle(tx, event, NOTHING_AWAITED)
       })
       router.wake()
     },

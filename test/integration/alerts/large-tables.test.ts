@@ -14,10 +14,10 @@ import {
   pullForward,
   reopenSending,
 } from '../../../src/alerts/outbox/store.ts'
-import { dueWatches, watchedDeliveries } from '../../../src/alerts/routes/fallback-store.ts'
-import { closeGroups, groupState } from '../../../src/alerts/routes/groups.ts'
-import { alertRouteMigrations } from '../../../src/alerts/routes/migrations.ts'
-import { alertedOf } from '../../../src/alerts/routes/recovery.ts'
+import { closeGroups, groupState } from '../../../src/alerts/rules/chains.ts'
+import { dueWatches, watchedDeliveries } from '../../../src/alerts/rules/fallback.ts'
+import { alertRuleMigrations } from '../../../src/alerts/rules/migrations.ts'
+import { alertedOf } from '../../../src/alerts/rules/recovery.ts'
 import { eventMigrations } from '../../../src/events/migrations.ts'
 import {
   countPendingEvents,
@@ -34,7 +34,7 @@ import { storePending, taskEvent } from '../../support/events.ts'
 import { endedExecution } from '../../support/safety-net.ts'
 
 const MIGRATIONS = [
-  ...[...eventMigrations, ...outboxMigrations, ...alertRouteMigrations, ...alertJournalMigrations],
+  ...[...eventMigrations, ...outboxMigrations, ...alertRuleMigrations, ...alertJournalMigrations],
   ...[...historyMigrations, ...safetyNetMigrations],
 ]
 const LARGE = /^SCAN (event|delivery|delivery_attempt|alert_group|task_retry|execution|dropped_datagram)\b/

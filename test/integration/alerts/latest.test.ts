@@ -1,9 +1,9 @@
 /** The last word about a service is told when the window of a rate limit that has held it back is over. */
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
-import { slackRoutes } from '../../../src/alerts/butler-sections/chat.ts'
-import { newRelicRoutes } from '../../../src/alerts/butler-sections/new-relic.ts'
-import { webhookRoutes } from '../../../src/alerts/butler-sections/webhooks.ts'
-import { releaseLatest } from '../../../src/alerts/outbox/latest.ts'
+import { slackRules } from '../../../src/alerts/butler-sections/chat.ts'
+import { newRelicRules } from '../../../src/alerts/butler-sections/new-relic.ts'
+import { webhookRules } from '../../../src/alerts/butler-sections/webhooks.ts'
+import { releaseLatest } from '../../../src/alerts/outbox/release.ts'
 import { createRouter } from '../../../src/alerts/router.ts'
 import { sampleEvent } from '../../../src/alerts/sample-event.ts'
 import { butler } from '../../../src/app/schema.ts'
@@ -37,7 +37,7 @@ beforeEach(() => {
     serviceMonitor: { ...ON, alertDestination: { slack: ON, webhook: ON } },
   })
   const [clock, writer] = [{ now: () => now }, createGroupWriter(db)]
-  const routes = [slackRoutes, webhookRoutes, newRelicRoutes].flatMap((compile) => compile(config))
+  const routes = [slackRules, webhookRules, newRelicRules].flatMap((compile) => compile(config))
   const router = createRouter({ clock, log: recordingLog(), onDeliveries: () => {} }, routes)
   emitter = createEventEmitter({ writer, router, clock, wakeEnricher: () => {} }, { waitMs: 1000 })
 })

@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import type { Browser } from 'playwright-core'
 import { mailView } from '../../../src/alerts/destinations/email/view/index.ts'
-import { templateRecord } from '../../../src/alerts/record.ts'
+import { templateRecord } from '../../../src/alerts/template-context.ts'
 import { CONTEXT, templateEngine } from '../../support/alerts.ts'
 import { startBrowser } from '../../support/browser.ts'
 import { MAIL_SAMPLES } from '../../support/mail-samples.ts'

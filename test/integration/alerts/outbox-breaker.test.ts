@@ -1,6 +1,8 @@
 /** A peer that cannot be reached is asked now and then, however much waits for it; nothing is lost, nothing leaves twice. */
+
 import { afterEach, expect, test } from 'bun:test'
 import type { DeliveryResult } from '../../../src/alerts/types.ts'
+import { NOTHING_AWAITED } from '../../../src/events/router.ts'
 import { storePending, taskEvent } from '../../support/events.ts'
 import { closeOutboxes, DELIVERED, startOutbox } from '../../support/outbox.ts'
 import { until } from '../../support/wait.ts'
@@ -27,7 +29,7 @@ test('10,000 deliveries for a dead peer are a handful of attempts, and all arriv
   box.db.transaction(() => {
     for (const event of events) {
       storePending(box.db, event)
-      box.router.routeEnriched(box.db, event)
+      box.router.handle(box.db, event, NOTHING_AWAITED)
     }
   })
   const start = performance.now()

@@ -1,10 +1,12 @@
 /** The promises of the outbox, whatever happens in whichever order: failures, kills, stops, calling off, sending again. */
+
 import { afterEach, expect, test } from 'bun:test'
 import fc from 'fast-check'
 import { cancelDelivery, resendDeadLetters, resendDelivery } from '../../../src/alerts/journal/resend.ts'
 import { createOutbox, type Outbox } from '../../../src/alerts/outbox/outbox.ts'
 import { createRouter } from '../../../src/alerts/router.ts'
-import type { DeliveryResult, Destination, Message, Route } from '../../../src/alerts/types.ts'
+import type { DeliveryResult, Destination, Message, Rule } from '../../../src/alerts/types.ts'
+import { NOTHING_AWAITED } from '../../../src/events/router.ts'
 import { loadTaskEvent } from '../../../src/events/store.ts'
 import { createGroupWriter, type GroupWriter } from '../../../src/platform/group-commit.ts'
 import { pipelineDatabase, storePending, taskEvent } from '../../support/events.ts'
@@ -93,7 +95,7 @@ async function play(steps: readonly Step[]) {
       taken.push({ id, target, seq: seqOf(id) })
       return { outcome: 'delivered', detail: 'ok' }
     }
-    const route: Route = {
+    const route: Rule = {
       ...{ name: ROUTE, destination: 'sink', phase: 'enriched', needs: [] },
       when: { types: ['reload'], outcomes: ['failed'] },
       plan: () =>
@@ -112,7 +114,7 @@ async function play(steps: readonly Step[]) {
     const router = createRouter({ clock, log, onDeliveries: (lanes) => outbox.wake(lanes) }, [route])
     const outbox = createOutbox(
       {
-        ...{ db, writer, log, clock, route: router.route, loadEvent: (id: string) => loadTaskEvent(db, id) },
+        ...{ db, writer, log, clock, rule: router.rule, loadEvent: (id: string) => loadTaskEvent(db, id) },
         destinations: new Map([['sink', destination]]),
       },
       {
@@ -145,7 +147,7 @@ async function play(steps: readonly Step[]) {
         for (let n = 0; n < count; n += 1) {
           const event = taskEvent()
           storePending(tx, event)
-          router.routeEnriched(tx, event)
+          router.handle(tx, event, NOTHING_AWAITED)
         }
       })
       fired += count

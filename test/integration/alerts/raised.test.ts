@@ -3,13 +3,13 @@ import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import {
   createSlackDestination,
   createTeamsDestination,
-  slackRoutes,
-  teamsRoutes,
+  slackRules,
+  teamsRules,
 } from '../../../src/alerts/butler-sections/chat.ts'
-import { createMqttDestination, mqttRoutes } from '../../../src/alerts/butler-sections/mqtt.ts'
-import { createNewRelicDestination, newRelicRoutes } from '../../../src/alerts/butler-sections/new-relic.ts'
-import { createWebhookDestination, webhookRoutes } from '../../../src/alerts/butler-sections/webhooks.ts'
-import { createScriptLogDestination, scriptLogRoutes } from '../../../src/alerts/destinations/scriptlog/index.ts'
+import { createMqttDestination, mqttRules } from '../../../src/alerts/butler-sections/mqtt.ts'
+import { createNewRelicDestination, newRelicRules } from '../../../src/alerts/butler-sections/new-relic.ts'
+import { createWebhookDestination, webhookRules } from '../../../src/alerts/butler-sections/webhooks.ts'
+import { createScriptLogDestination, scriptLogRules } from '../../../src/alerts/destinations/scriptlog/index.ts'
 import { createOutbox } from '../../../src/alerts/outbox/outbox.ts'
 import { createRouter } from '../../../src/alerts/router.ts'
 import { sampleEvent } from '../../../src/alerts/sample-event.ts'
@@ -117,12 +117,12 @@ describe('raised events', () => {
       createScriptLogDestination({ ...deps, output: (path) => directory.join(path) }, config),
       createMqttDestination({ mqtt }),
     ]
-    const compilers = [slackRoutes, teamsRoutes, webhookRoutes, newRelicRoutes, mqttRoutes]
-    const routes = [...compilers.flatMap((compile) => compile(config)), ...scriptLogRoutes(config, STOCKHOLM)]
+    const compilers = [slackRules, teamsRules, webhookRules, newRelicRules, mqttRules]
+    const routes = [...compilers.flatMap((compile) => compile(config)), ...scriptLogRules(config, STOCKHOLM)]
     const router = createRouter({ clock, log, onDeliveries: (lanes) => outbox.wake(lanes) }, routes)
     const outbox = createOutbox(
       {
-        ...{ db, writer, log, clock, route: router.route },
+        ...{ db, writer, log, clock, rule: router.rule },
         loadEvent: (id) => loadTaskEvent(db, id),
         destinations: new Map(destinations.map((destination) => [destination.name, destination])),
       },

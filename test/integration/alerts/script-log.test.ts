@@ -2,7 +2,7 @@ import { afterEach, describe, expect, test } from 'bun:test'
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { cloudLogFile, pathWithin, reloadLogFile } from '../../../src/alerts/destinations/scriptlog/files.ts'
-import { createScriptLogDestination, scriptLogRoutes } from '../../../src/alerts/destinations/scriptlog/index.ts'
+import { createScriptLogDestination, scriptLogRules } from '../../../src/alerts/destinations/scriptlog/index.ts'
 import { sampleEvent } from '../../../src/alerts/sample-event.ts'
 import { butler } from '../../../src/app/schema.ts'
 import type { TaskEvent } from '../../../src/events/types.ts'
@@ -27,7 +27,7 @@ function store(more: object = {}) {
   })
   const output = (path: string) => directory.join(path)
   const destination = createScriptLogDestination({ log, times: STOCKHOLM, output }, config)
-  const routes = scriptLogRoutes(config, STOCKHOLM)
+  const routes = scriptLogRules(config, STOCKHOLM)
   return {
     directory,
     log,

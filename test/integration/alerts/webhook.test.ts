@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net'
 import {
   createWebhookDestination,
   webhookProblems,
-  webhookRoutes,
+  webhookRules,
 } from '../../../src/alerts/butler-sections/webhooks.ts'
 import type { DeliveryResult } from '../../../src/alerts/types.ts'
 import type { TaskEvent } from '../../../src/events/types.ts'
@@ -44,7 +44,7 @@ function caller(webhooks: readonly object[], options: { timeoutMs?: number; rate
     config,
   )
   cleanups.push(() => destination.close?.())
-  const routes = webhookRoutes(config)
+  const routes = webhookRules(config)
   const routeOf = (event: TaskEvent) => routes.find(({ when }) => when.outcomes.includes(event.outcome))!
   return {
     log,
@@ -273,8 +273,8 @@ test('webhooks that cannot be called are found without calling', () => {
 })
 
 test('sections without webhooks make no route', () => {
-  expect(webhookRoutes(webhookConfig({ reloadTaskFailure: { webhooks: [] } }))).toEqual([])
-  expect(webhookRoutes(webhookConfig({ enable: false, reloadTaskFailure: { webhooks: [hook('http://a')] } }))).toEqual(
+  expect(webhookRules(webhookConfig({ reloadTaskFailure: { webhooks: [] } }))).toEqual([])
+  expect(webhookRules(webhookConfig({ enable: false, reloadTaskFailure: { webhooks: [hook('http://a')] } }))).toEqual(
     [],
   )
 })

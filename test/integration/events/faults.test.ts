@@ -166,10 +166,8 @@ describe('a journal', () => {
     const reader = openJournalReader(directory.join('journal.db'))
     const arrived: string[] = []
     const router = {
-      routeArrival: (_db: unknown, event: { executionId: string }) => void arrived.push(event.executionId),
-      routeEarly: () => undefined,
-      routeEnriched: () => undefined,
-      readyWithout: () => 0,
+      handle: (_db: unknown, event: { executionId: string }) => void arrived.push(event.executionId),
+      countReady: () => 0,
       needs: () => new Set<never>(),
       wake: () => undefined,
     }

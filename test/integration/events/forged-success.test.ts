@@ -1,7 +1,7 @@
 /** A datagram that claims a success sends no recovery and closes no incident until Qlik Sense has confirmed it. */
 import { afterEach, describe, expect, test } from 'bun:test'
-import { confirmationNeeds } from '../../../src/alerts/routes/recovery.ts'
-import type { Route } from '../../../src/alerts/types.ts'
+import { confirmationNeeds } from '../../../src/alerts/rules/recovery.ts'
+import type { Rule } from '../../../src/alerts/types.ts'
 import type { EventCompleter } from '../../../src/events/completer.ts'
 import type { PipelineSettings } from '../../../src/events/pipeline.ts'
 import type { Database } from '../../../src/platform/sqlite.ts'
@@ -18,13 +18,13 @@ const SUCCESS = 'e5000000-0000-4000-8000-000000000002'
 const MINUTE = 60_000
 
 /** Keeps an incident open from a failure to a success, and sends alerts about successes. */
-const incidents: Route = {
+const incidents: Rule = {
   ...{ name: 'incidents', destination: 'pager', destinationType: 'pagerduty', phase: 'enriched', needs: [] },
   when: { types: ['reload'], outcomes: ['failed'] },
   policy: { recovery: true, fallback: [], fallbackAfterMs: 0, group: 'none', groupWindowMs: 0 },
   plan: () => [{ target: 'pager', lane: 'pager' }],
 }
-const successes: Route = {
+const successes: Rule = {
   ...{ name: 'successes', destination: 'hook', destinationType: 'webhook', phase: 'enriched', needs: [] },
   when: { types: ['reload'], outcomes: ['success'] },
   plan: () => [{ target: 'hook', lane: 'hook' }],
@@ -51,7 +51,7 @@ async function failedTask(settings: Partial<Omit<PipelineSettings, 'udp'>> = {})
   let db: Database | null = null
   const completer: EventCompleter = {
     complete: (_db, event) => event,
-    early: { isPossible: () => true, complete: (_db, event) => event },
+    completePartly: (_db, event) => event,
     needs: (task, outcome) => (db ? confirmationNeeds(db, task.id, outcome, Date.now()) : []),
   }
   const box = await startPipeline({ qrs, completer, settings, routes: [incidents, successes] })

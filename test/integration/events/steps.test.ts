@@ -1,6 +1,6 @@
 /** Each delivery as soon as its own data are there. */
 import { afterEach, describe, expect, test } from 'bun:test'
-import type { Route } from '../../../src/alerts/types.ts'
+import type { Rule } from '../../../src/alerts/types.ts'
 import { loadTaskEvent } from '../../../src/events/store.ts'
 import type { EventOutcome, Need, TaskEvent } from '../../../src/events/types.ts'
 import type { Database } from '../../../src/platform/sqlite.ts'
@@ -15,7 +15,7 @@ afterEach(closePipelines)
 const RESULT = '0c000000-0000-4000-8000-000000000001'
 const LOG = 'first line\r\nlast line'
 
-function route(name: string, needs: readonly Need[], outcomes: readonly EventOutcome[] = ['failed', 'success']): Route {
+function route(name: string, needs: readonly Need[], outcomes: readonly EventOutcome[] = ['failed', 'success']): Rule {
   return {
     ...{ name, destination: name, destinationType: 'webhook', phase: 'enriched', needs },
     when: { types: ['reload', 'distribute'], outcomes },
@@ -65,7 +65,7 @@ describe('the script log hangs', () => {
     qrs.scriptLog = hangs
     const completer = {
       complete: (_db: Database, event: TaskEvent) => event,
-      early: { isPossible: () => false, complete: (_db: Database, event: TaskEvent) => event },
+      completePartly: () => null,
     }
     const settings = { enrichmentTimeoutMs: 1000 }
     const { send, early, routed, db } = await start({ qrs, completer, routes: [mail, pager], settings })
@@ -297,12 +297,9 @@ test('an early step that fails is left to the last one', async () => {
   qrs.logs.clear()
   const completer = {
     complete: (_db: Database, event: TaskEvent) => event,
-    early: {
-      isPossible: () => true,
-      complete(db: Database, event: TaskEvent) {
-        db.run('DROP TABLE IF EXISTS rate_limit_slot')
-        return event
-      },
+    completePartly(db: Database, event: TaskEvent) {
+      db.run('DROP TABLE IF EXISTS rate_limit_slot')
+      return event
     },
   }
   const { send, db, early, routed, log } = await start({ qrs, completer, routes: [mail, pager] })

@@ -1,12 +1,14 @@
 /** Executions of tasks on their way through the outbox to InfluxDB. */
+
 import { afterEach, describe, expect, test } from 'bun:test'
-import { createInfluxDestination, influxRoutes } from '../../../src/alerts/destinations/influxdb/index.ts'
+import { createInfluxDestination, influxRules } from '../../../src/alerts/destinations/influxdb/index.ts'
 import { resendDelivery } from '../../../src/alerts/journal/resend.ts'
 import { outboxMigrations } from '../../../src/alerts/outbox/migrations.ts'
 import { createOutbox } from '../../../src/alerts/outbox/outbox.ts'
 import { createRouter } from '../../../src/alerts/router.ts'
-import { alertRouteMigrations } from '../../../src/alerts/routes/migrations.ts'
+import { alertRuleMigrations } from '../../../src/alerts/rules/migrations.ts'
 import { eventMigrations } from '../../../src/events/migrations.ts'
+import { NOTHING_AWAITED } from '../../../src/events/router.ts'
 import { countEarlierTwins, loadTaskEvent, storeWholeEvent } from '../../../src/events/store.ts'
 import type { TaskEvent } from '../../../src/events/types.ts'
 import { createGroupWriter } from '../../../src/platform/group-commit.ts'
@@ -43,7 +45,7 @@ async function scene(settings: { shadow?: boolean } = {}) {
   const directory = tempDirectory()
   const influx = await startHttpSink()
   influx.answer({ status: 204 })
-  const migrations = [...eventMigrations, ...outboxMigrations, ...alertRouteMigrations]
+  const migrations = [...eventMigrations, ...outboxMigrations, ...alertRuleMigrations]
   const db = openDatabase(directory.join('footman.db'), { migrations })
   const writer = createGroupWriter(db)
   const log = recordingLog()
@@ -55,10 +57,10 @@ async function scene(settings: { shadow?: boolean } = {}) {
     { server, times: STOCKHOLM, earlierTwins: (event) => countEarlierTwins(db, event) },
     config,
   )
-  const router = createRouter({ clock, log, onDeliveries: (lanes) => outbox.wake(lanes) }, influxRoutes(config))
+  const router = createRouter({ clock, log, onDeliveries: (lanes) => outbox.wake(lanes) }, influxRules(config))
   const outbox = createOutbox(
     {
-      ...{ db, writer, log, clock, route: router.route, loadEvent: (id) => loadTaskEvent(db, id) },
+      ...{ db, writer, log, clock, rule: router.rule, loadEvent: (id) => loadTaskEvent(db, id) },
       destinations: new Map([['influxdb', destination]]),
     },
     {
@@ -80,7 +82,7 @@ async function scene(settings: { shadow?: boolean } = {}) {
     await writer.write((tx) => {
       for (const event of events) {
         storeWholeEvent(tx, event)
-        router.routeEnriched(tx, event)
+        router.handle(tx, event, NOTHING_AWAITED)
       }
     })
     router.wake()

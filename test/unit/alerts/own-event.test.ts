@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test'
-import { ownEvent } from '../../../src/alerts/outbox/own-event.ts'
+import { ownEvent } from '../../../src/alerts/outbox/attempt.ts'
 import { fullEvent } from '../../support/alerts.ts'
 
 test('only what the route wants is missing, and nobody reads the script log for that', () => {

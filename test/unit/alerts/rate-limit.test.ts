@@ -1,5 +1,11 @@
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
-import { giveBackSlot, markTold, purgeSlots, suppressedCount, takeSlot } from '../../../src/alerts/outbox/rate-limit.ts'
+import {
+  giveBackSlot,
+  markReported,
+  purgeSlots,
+  suppressedCount,
+  takeSlot,
+} from '../../../src/alerts/outbox/rate-limit.ts'
 import { insertDelivery } from '../../../src/alerts/outbox/store.ts'
 import type { Database } from '../../../src/platform/sqlite.ts'
 import { pipelineDatabase, storePending, taskEvent } from '../../support/events.ts'
@@ -70,7 +76,7 @@ describe('windows with several slots', () => {
     for (const id of ['a', 'b', 'c', 'd', 'e']) take(id, START)
     expect(take('f', START + HOUR)).toBe(true)
     expect(suppressedCount(db, KEY)).toBe(2)
-    markTold(db, KEY, 'f', 2)
+    markReported(db, KEY, 'f', 2)
     expect(take('g', START + HOUR + 1)).toBe(true)
     expect(suppressedCount(db, KEY)).toBe(0)
   })

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'bun:test'
 import fc from 'fast-check'
-import { type EmailRoutesConfig, emailRoutes } from '../../../src/alerts/butler-sections/email.ts'
+import { type EmailRulesConfig, emailRules } from '../../../src/alerts/butler-sections/email.ts'
 import { isAllowedDomain, isEmailAddress, splitAddresses, uniqueAddresses } from '../../../src/alerts/recipients.ts'
 import { sampleEvent } from '../../../src/alerts/sample-event.ts'
 import type { PlannedDelivery } from '../../../src/alerts/types.ts'
@@ -107,7 +107,7 @@ function planFor(
     },
     ...changes,
   })
-  return emailRoutes(config)[0]!.plan(event)
+  return emailRules(config)[0]!.plan(event)
 }
 
 const summary = (rows: readonly PlannedDelivery[]) =>
@@ -190,7 +190,7 @@ describe('who gets a mail', () => {
 
 describe('mail routes', () => {
   test('one per section that is on', () => {
-    const routes = emailRoutes(
+    const routes = emailRules(
       emailConfig({
         reloadTaskFailure: { enable: true },
         reloadTaskAborted: { enable: false },
@@ -214,13 +214,13 @@ describe('mail routes', () => {
   })
 
   test('none when mail is off', () => {
-    expect(emailRoutes(emailConfig({ enable: false, reloadTaskFailure: { enable: true } }))).toEqual([])
+    expect(emailRules(emailConfig({ enable: false, reloadTaskFailure: { enable: true } }))).toEqual([])
   })
 
   test('a success of which the task could not be read stays silent where tasks must be marked', () => {
     const gate = { enable: true, customPropertyName: 'A', enabledValue: 'Yes' }
     const section = { enable: true, recipients: ['s@a.io'], alertEnableByCustomProperty: gate }
-    const [route] = emailRoutes(emailConfig({ reloadTaskSuccess: section }))
+    const [route] = emailRules(emailConfig({ reloadTaskSuccess: section }))
     const event = fullEvent({ outcome: 'success', task: null })
     expect(summary(route!.plan(event))).toEqual(['(nobody) CUSTOM_PROPERTY'])
   })
@@ -260,8 +260,8 @@ describe('the other sections', () => {
     ...cloud({}),
   }
 
-  const matching = (config: EmailRoutesConfig, type: EventType, outcome: EventOutcome) =>
-    emailRoutes(config).filter(({ when }) => when.types.includes(type) && when.outcomes.includes(outcome))
+  const matching = (config: EmailRulesConfig, type: EventType, outcome: EventOutcome) =>
+    emailRules(config).filter(({ when }) => when.types.includes(type) && when.outcomes.includes(outcome))
 
   test.each<[EventType, EventOutcome, string | null]>([
     ['reload', 'failed', 'emailNotification.reloadTaskFailure'],
@@ -288,7 +288,7 @@ describe('the other sections', () => {
     expect(matching(everything, type, outcome).map((route) => route.name)).toEqual(expected)
   })
 
-  const planOf = (config: EmailRoutesConfig, event: TaskEvent) =>
+  const planOf = (config: EmailRulesConfig, event: TaskEvent) =>
     matching(config, event.type, event.outcome)[0]!.plan(event)
 
   test('stop and start of a service have windows of their own, per host, service and recipient', () => {
@@ -311,7 +311,7 @@ describe('the other sections', () => {
 
   test('services need every switch, and say when there is nobody', () => {
     for (const config of [services(false), services(true, false), {}]) {
-      const found = emailRoutes({ ...emailConfig({ serviceStopped: { recipients: people } }), ...config })
+      const found = emailRules({ ...emailConfig({ serviceStopped: { recipients: people } }), ...config })
       expect(found).toEqual([])
     }
     const none = { ...emailConfig({}), ...services(true) }
@@ -371,9 +371,9 @@ describe('the other sections', () => {
     })
 
     test('needs the switches of Qlik Cloud and of mail', () => {
-      expect(emailRoutes({ ...emailConfig({}), ...cloud({}, false) })).toEqual([])
-      expect(emailRoutes({ ...emailConfig({}), ...cloud({ enable: false }) })).toEqual([])
-      expect(emailRoutes({ ...emailConfig({ enable: false }), ...cloud({}) })).toEqual([])
+      expect(emailRules({ ...emailConfig({}), ...cloud({}, false) })).toEqual([])
+      expect(emailRules({ ...emailConfig({}), ...cloud({ enable: false }) })).toEqual([])
+      expect(emailRules({ ...emailConfig({ enable: false }), ...cloud({}) })).toEqual([])
     })
   })
 })

@@ -1,6 +1,12 @@
 import { describe, expect, test } from 'bun:test'
-import { appUrl, eventName, formatUser, type RecordDelivery, templateRecord } from '../../../src/alerts/record.ts'
 import { sampleEvent } from '../../../src/alerts/sample-event.ts'
+import {
+  appUrl,
+  eventName,
+  formatUser,
+  type RecordDelivery,
+  templateRecord,
+} from '../../../src/alerts/template-context.ts'
 import type { EventOutcome, EventType, TaskEvent } from '../../../src/events/types.ts'
 import { CONTEXT, fullEvent, LINKS, scriptLog } from '../../support/alerts.ts'
 import { APP_ID, TASK_ID, taskEvent } from '../../support/events.ts'

@@ -1,10 +1,10 @@
 /** Every destination reads the same event. */
 import { expect, test } from 'bun:test'
-import { createEmailDestination, emailRoutes } from '../../../src/alerts/butler-sections/email.ts'
-import { createMqttDestination, mqttRoutes } from '../../../src/alerts/butler-sections/mqtt.ts'
-import { createWebhookDestination, webhookRoutes } from '../../../src/alerts/butler-sections/webhooks.ts'
-import { createInfluxDestination, influxRoutes } from '../../../src/alerts/destinations/influxdb/index.ts'
-import type { Destination, Route } from '../../../src/alerts/types.ts'
+import { createEmailDestination, emailRules } from '../../../src/alerts/butler-sections/email.ts'
+import { createMqttDestination, mqttRules } from '../../../src/alerts/butler-sections/mqtt.ts'
+import { createWebhookDestination, webhookRules } from '../../../src/alerts/butler-sections/webhooks.ts'
+import { createInfluxDestination, influxRules } from '../../../src/alerts/destinations/influxdb/index.ts'
+import type { Destination, Rule } from '../../../src/alerts/types.ts'
 import { emailConfig, fullEvent, renderInput, STOCKHOLM, templateEngine, webhookConfig } from '../../support/alerts.ts'
 import { configOf, loadText } from '../../support/config.ts'
 import { influxConfig } from '../../support/influx-events.ts'
@@ -38,11 +38,11 @@ test('no destination changes it', async () => {
   const points = influxConfig()
   const { server } = influxServer({})
   const influx = createInfluxDestination({ server, times: STOCKHOLM, earlierTwins: () => 0 }, points)
-  const all: [Destination, readonly Route[]][] = [
-    [createEmailDestination({ ...deps, engine: templateEngine(), times: STOCKHOLM }, mails), emailRoutes(mails)],
-    [createWebhookDestination({ ...deps, candidates: (path: string) => [path] }, hooks), webhookRoutes(hooks)],
-    [createMqttDestination({ mqtt }), mqttRoutes(config).filter(({ when }) => when.outcomes.includes('failed'))],
-    [influx, influxRoutes(points).filter(({ when }) => when.types.includes('reload'))],
+  const all: [Destination, readonly Rule[]][] = [
+    [createEmailDestination({ ...deps, engine: templateEngine(), times: STOCKHOLM }, mails), emailRules(mails)],
+    [createWebhookDestination({ ...deps, candidates: (path: string) => [path] }, hooks), webhookRules(hooks)],
+    [createMqttDestination({ mqtt }), mqttRules(config).filter(({ when }) => when.outcomes.includes('failed'))],
+    [influx, influxRules(points).filter(({ when }) => when.types.includes('reload'))],
   ]
   const event = deepFreeze(fullEvent())
   for (const [destination, routes] of all) {

@@ -5,10 +5,10 @@ import type { TimeFormatter } from '../../times.ts'
 import type { Destination, Message, RenderInput } from '../../types.ts'
 import { gathered } from '../gather.ts'
 import { taskPoint } from './point.ts'
-import { type InfluxRoutesConfig, influxSections } from './sections.ts'
+import { type InfluxRulesConfig, influxSections } from './sections.ts'
 
-export { influxRoutes } from './routes.ts'
-export type { InfluxRoutesConfig } from './sections.ts'
+export { influxRules } from './routes.ts'
+export type { InfluxRulesConfig } from './sections.ts'
 
 export interface InfluxDestinationDeps {
   readonly server: InfluxServer
@@ -21,7 +21,7 @@ export interface InfluxDestinationDeps {
 const BATCH_SIZE = 25
 const NANOSECONDS = 1_000_000n
 
-export function createInfluxDestination(deps: InfluxDestinationDeps, config: InfluxRoutesConfig): Destination {
+export function createInfluxDestination(deps: InfluxDestinationDeps, config: InfluxRulesConfig): Destination {
   const { server, times, earlierTwins } = deps
   const sections = new Map(influxSections(config).map((section) => [section.routeName, section]))
 

@@ -1,11 +1,11 @@
 /** `Butler.influxDb` as routes: one per task section, each with one point per event. */
 import type { TaskEvent } from '../../../events/types.ts'
-import type { PlannedDelivery, Route } from '../../types.ts'
-import { type InfluxRoutesConfig, type InfluxSection, influxSections } from './sections.ts'
+import type { PlannedDelivery, Rule } from '../../types.ts'
+import { type InfluxRulesConfig, type InfluxSection, influxSections } from './sections.ts'
 
 const LANE = 'influxdb'
 
-export function influxRoutes(config: InfluxRoutesConfig): Route[] {
+export function influxRules(config: InfluxRulesConfig): Rule[] {
   return influxSections(config).map((section) => ({
     name: section.routeName,
     destination: 'influxdb',

@@ -2,7 +2,7 @@
 import type { Need, Outcome, TaskEvent, TaskType } from '../../../events/types.ts'
 import type { InfluxDbConfig } from '../../../metrics/influxdb/types.ts'
 
-export interface InfluxRoutesConfig {
+export interface InfluxRulesConfig {
   readonly influxDb: InfluxDbConfig
   readonly footman: { readonly influxDb: { readonly storeAborted: boolean } }
 }
@@ -67,7 +67,7 @@ interface Settings {
 }
 
 /** The sections that are switched on. */
-export function influxSections({ influxDb, footman }: InfluxRoutesConfig): readonly InfluxSection[] {
+export function influxSections({ influxDb, footman }: InfluxRulesConfig): readonly InfluxSection[] {
   if (!influxDb.enable) return []
   const sections = influxDb as unknown as Readonly<Record<string, Settings>>
   return KINDS.flatMap((kind) =>

@@ -6,7 +6,7 @@ import type { EventType, ScriptLog, TaskEvent } from '../../../events/types.ts'
 import { writeFileAtomic } from '../../../platform/files.ts'
 import type { Logger } from '../../../platform/types.ts'
 import type { TimeFormatter } from '../../times.ts'
-import type { DeliveryResult, Destination, Message, Route } from '../../types.ts'
+import type { DeliveryResult, Destination, Message, Rule } from '../../types.ts'
 import { cloudLogFile, pathWithin, reloadLogFile } from './files.ts'
 
 export interface ScriptLogConfig {
@@ -59,7 +59,7 @@ function rowsOf({ scriptLog: { storeOnDisk }, qlikSenseCloud }: ScriptLogConfig)
 }
 
 /** An event without a script log makes no file; that it is missing is told with the event. */
-export function scriptLogRoutes(config: ScriptLogConfig, times: TimeFormatter): Route[] {
+export function scriptLogRules(config: ScriptLogConfig, times: TimeFormatter): Rule[] {
   return rowsOf(config)
     .filter(({ enable }) => enable)
     .map(({ routeName, type, file }) => ({

@@ -19,7 +19,7 @@ test('leave at once and say why; what was held back for another reason stays', (
   }
   storeRetryRefused(db, event.id, 'the task is disabled')
   expect([
-    ...releaseHeld(db, { eventId: event.id, reason: 'RETRY_PENDING', now: Date.now(), route: () => undefined }),
+    ...releaseHeld(db, { eventId: event.id, reason: 'RETRY_PENDING', now: Date.now(), rule: () => undefined }),
   ]).toEqual(['lane RETRY_PENDING'])
   expect(db.all('SELECT target, state, reason FROM delivery ORDER BY target')).toMatchObject([
     { target: 'RETRY_PENDING', state: 'pending', reason: null },

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test'
-import { influxRoutes } from '../../../../src/alerts/destinations/influxdb/index.ts'
+import { influxRules } from '../../../../src/alerts/destinations/influxdb/index.ts'
 import { taskPoint } from '../../../../src/alerts/destinations/influxdb/point.ts'
 import { influxSections } from '../../../../src/alerts/destinations/influxdb/sections.ts'
 import type { TaskEvent } from '../../../../src/events/types.ts'
@@ -165,7 +165,7 @@ describe('the script log', () => {
 })
 
 describe('routes', () => {
-  const names = (config: Parameters<typeof influxRoutes>[0]) => influxRoutes(config).map(({ name }) => name)
+  const names = (config: Parameters<typeof influxRules>[0]) => influxRules(config).map(({ name }) => name)
 
   test('one per section that is on', () => {
     expect(names(influxConfig())).toEqual([
@@ -187,7 +187,7 @@ describe('routes', () => {
   })
 
   test('aborted tasks of no type, unless that is asked for; then of all, like failed ones', () => {
-    const aborted = influxRoutes(influxConfig()).filter(({ when }) => when.outcomes.includes('aborted'))
+    const aborted = influxRules(influxConfig()).filter(({ when }) => when.outcomes.includes('aborted'))
     expect(aborted).toEqual([])
     const sections = influxSections(influxConfig({ distributeTaskFailure: { enable: false } }, true))
     expect(sections.filter(({ outcome }) => outcome === 'aborted').map(({ measurement }) => measurement)).toEqual([
@@ -205,7 +205,7 @@ describe('routes', () => {
   })
 
   test('test events are never written', () => {
-    for (const route of influxRoutes(influxConfig({}, true))) {
+    for (const route of influxRules(influxConfig({}, true))) {
       expect(route.plan({ ...EVENTS['reload failed']!, test: true })).toEqual([])
     }
   })
@@ -221,7 +221,7 @@ describe('routes', () => {
     ['no property', [], 'CUSTOM_PROPERTY'],
   ])('by custom property, %s', (_, customProperties, reason) => {
     const config = influxConfig({ reloadTaskSuccess: { enable: true, byCustomProperty: marked } })
-    const route = influxRoutes(config).find(({ name }) => name === 'butler.influxDb.reloadTaskSuccess')
+    const route = influxRules(config).find(({ name }) => name === 'butler.influxDb.reloadTaskSuccess')
     const planned = route?.plan({ ...success, task: { ...success.task!, customProperties } })
     expect(planned?.map(({ suppress }) => suppress?.reason)).toEqual([reason as 'CUSTOM_PROPERTY'])
   })
@@ -230,7 +230,7 @@ describe('routes', () => {
     const config = influxConfig({
       reloadTaskSuccess: { enable: true, allReloadTasks: { enable: true }, byCustomProperty: marked },
     })
-    const route = influxRoutes(config).find(({ name }) => name === 'butler.influxDb.reloadTaskSuccess')
+    const route = influxRules(config).find(({ name }) => name === 'butler.influxDb.reloadTaskSuccess')
     expect(route?.plan(success)).toEqual([{ target: 'reload_task_success', lane: 'influxdb' }])
   })
 })

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test'
-import { createMqttDestination, mqttRoutes } from '../../../../src/alerts/butler-sections/mqtt.ts'
+import { createMqttDestination, mqttRules } from '../../../../src/alerts/butler-sections/mqtt.ts'
 import type { TaskEvent } from '../../../../src/events/types.ts'
 import { MqttError } from '../../../../src/mqtt/connection.ts'
 import type { MqttService } from '../../../../src/mqtt/types.ts'
@@ -83,7 +83,7 @@ function broker(answers: (Error | null)[] = []): MqttService & { published: stri
 }
 
 async function rendered(name: string, event: TaskEvent) {
-  const route = mqttRoutes(CONFIG).find((one) => one.name === name)!
+  const route = mqttRules(CONFIG).find((one) => one.name === name)!
   const [planned] = route.plan(event)
   return createMqttDestination({ mqtt: broker() }).render({
     event,
@@ -97,7 +97,7 @@ async function rendered(name: string, event: TaskEvent) {
 
 describe('routes', () => {
   test('four routes, short ones at arrival, full ones when enriched', () => {
-    const summary = mqttRoutes(CONFIG).map(({ name, when, phase, needs, plan }) => [
+    const summary = mqttRules(CONFIG).map(({ name, when, phase, needs, plan }) => [
       name,
       when,
       phase,
@@ -128,7 +128,7 @@ describe('routes', () => {
 
   test('nothing when MQTT is off, no route for an empty topic or a full message that is switched off', () => {
     const names = (changes: object) =>
-      mqttRoutes({ mqttConfig: { ...CONFIG.mqttConfig, ...changes } }).map((route) => route.name.split('.').at(-1))
+      mqttRules({ mqttConfig: { ...CONFIG.mqttConfig, ...changes } }).map((route) => route.name.split('.').at(-1))
     expect(names({ enable: false })).toEqual([])
     expect(names({ taskFailureTopic: '', taskAbortedFullTopic: '' })).toEqual([
       'taskFailureFullTopic',
@@ -143,7 +143,7 @@ describe('routes', () => {
   test('successful reloads when their topics are set', () => {
     const footman = { mqtt: { taskSuccessTopic: 'ok', taskSuccessFullTopic: 'ok_full' } }
     expect(
-      mqttRoutes({ ...CONFIG, footman })
+      mqttRules({ ...CONFIG, footman })
         .slice(4)
         .map((route) => [route.name, route.phase]),
     ).toEqual([

@@ -2,10 +2,10 @@ import { describe, expect, test } from 'bun:test'
 import {
   createNewRelicDestination,
   type NewRelicConfig,
-  newRelicRoutes,
+  newRelicRules,
 } from '../../../../src/alerts/butler-sections/new-relic.ts'
 import { ALL_ATTRIBUTES, newRelicLog } from '../../../../src/alerts/destinations/newrelic.ts'
-import type { PlannedDelivery, Route } from '../../../../src/alerts/types.ts'
+import type { PlannedDelivery, Rule } from '../../../../src/alerts/types.ts'
 import { butler } from '../../../../src/app/schema.ts'
 import type { EventOutcome, TaskEvent } from '../../../../src/events/types.ts'
 import { VERSION } from '../../../../src/platform/version.ts'
@@ -72,8 +72,8 @@ describe('New Relic', () => {
     })
   }
 
-  const routeFor = (config: NewRelicConfig, { type, outcome }: TaskEvent): Route =>
-    newRelicRoutes(config).find(({ when }) => when.types.includes(type) && when.outcomes.includes(outcome))!
+  const routeFor = (config: NewRelicConfig, { type, outcome }: TaskEvent): Rule =>
+    newRelicRules(config).find(({ when }) => when.types.includes(type) && when.outcomes.includes(outcome))!
   const plan = (config: NewRelicConfig, event: TaskEvent) => routeFor(config, event).plan(event)
   const targets = (planned: readonly PlannedDelivery[]) =>
     planned.map(({ target, suppress }) => (suppress ? `${target}: ${suppress.reason}` : target))
@@ -297,17 +297,17 @@ describe('New Relic', () => {
 
   test('each switch switches', () => {
     const off = { enable: false }
-    expect(newRelicRoutes(configured()).map(({ name }) => name)).toEqual([
+    expect(newRelicRules(configured()).map(({ name }) => name)).toEqual([
       'butler.incidentTool.newRelic.reloadTaskFailure',
       'butler.incidentTool.newRelic.reloadTaskAborted',
       'butler.incidentTool.newRelic.serviceMonitor',
     ])
-    expect(newRelicRoutes(configured(off))).toEqual([])
+    expect(newRelicRules(configured(off))).toEqual([])
     expect(targets(plan(configured({ reloadTaskFailure: reload(off) }), fullEvent()))).toEqual([
       'First (log)',
       'Second (log)',
     ])
-    expect(newRelicRoutes(configured({}, { serviceMonitor: {} }))).toHaveLength(2)
+    expect(newRelicRules(configured({}, { serviceMonitor: {} }))).toHaveLength(2)
   })
 
   describe('services', () => {
@@ -353,7 +353,7 @@ describe('New Relic', () => {
       const config = configured({ serviceMonitor })
       const [sent] = JSON.parse((await request(config, stopped(), 'First (event)')).body)
       expect(Object.keys(sent)).toEqual(['butler_serviceName', 'timestamp', 'eventType'])
-      expect(newRelicRoutes(config).at(-1)!.when.outcomes).toEqual(['stopped', 'unreachable'])
+      expect(newRelicRules(config).at(-1)!.when.outcomes).toEqual(['stopped', 'unreachable'])
     })
 
     test('stop and start have windows of their own', () => {

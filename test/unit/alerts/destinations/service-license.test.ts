@@ -1,7 +1,7 @@
 /** Webhooks and MQTT messages about Windows services and the server licence. */
 import { describe, expect, test } from 'bun:test'
-import { mqttRoutes, payloadOf } from '../../../../src/alerts/butler-sections/mqtt.ts'
-import { createWebhookDestination, webhookRoutes } from '../../../../src/alerts/butler-sections/webhooks.ts'
+import { mqttRules, payloadOf } from '../../../../src/alerts/butler-sections/mqtt.ts'
+import { createWebhookDestination, webhookRules } from '../../../../src/alerts/butler-sections/webhooks.ts'
 import { serviceStatusPayload } from '../../../../src/alerts/destinations/mqtt.ts'
 import { butler } from '../../../../src/app/schema.ts'
 import type { EventOutcome, LicenseDetails, ServiceDetails, TaskEvent } from '../../../../src/events/types.ts'
@@ -68,14 +68,14 @@ const matches = (event: TaskEvent) => (route: { when: { types: readonly string[]
   route.when.types.includes(event.type) && route.when.outcomes.includes(event.outcome)
 
 function published(event: TaskEvent, config: Config = configured()) {
-  const routes = mqttRoutes(config).filter(matches(event))
+  const routes = mqttRules(config).filter(matches(event))
   return routes.flatMap((route) => route.plan(event).map(({ target }) => [target, payloadOf(route.name, event)]))
 }
 
 async function called(event: TaskEvent, config: Config = configured()): Promise<HttpRequest[]> {
   const deps = { clock: { now: () => 0 }, log: recordingLog() }
   const destination = createWebhookDestination(deps, config)
-  const routes = webhookRoutes(config).filter(matches(event))
+  const routes = webhookRules(config).filter(matches(event))
   const messages = await Promise.all(routes.map((route) => destination.render(renderInput(route, event))))
   return messages.map(({ payload }) => payload as HttpRequest)
 }
@@ -196,7 +196,7 @@ describe('webhooks', () => {
 
   test('switches', () => {
     const names = (config: Config) =>
-      webhookRoutes(config).map(({ name }) => name.replace('butler.webhookNotification.', ''))
+      webhookRules(config).map(({ name }) => name.replace('butler.webhookNotification.', ''))
     const all = ['serviceMonitor', 'qlikSenseServerLicenseMonitor', 'qlikSenseServerLicenseExpiryAlert']
     expect(names(configured())).toEqual(all)
     expect(names(configured({ webhooks: { enable: false } }))).toEqual([])
@@ -208,7 +208,7 @@ describe('webhooks', () => {
   })
 
   test('windows: stop and start apart, the licence as a whole', () => {
-    const key = (event: TaskEvent) => webhookRoutes(configured()).find(matches(event))!.plan(event)[0]!.limit!.key
+    const key = (event: TaskEvent) => webhookRules(configured()).find(matches(event))!.plan(event)[0]!.limit!.key
     const prefix = 'butler.webhookNotification'
     expect(key(service('h', 'stopped', ENGINE))).toBe(`${prefix}.serviceMonitor|h|QlikSenseEngineService|stopped`)
     expect(key(service('h', 'started', ENGINE))).toBe(`${prefix}.serviceMonitor|h|QlikSenseEngineService|started`)

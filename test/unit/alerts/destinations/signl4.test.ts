@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test'
-import { createSignl4Destination, signl4Routes } from '../../../../src/alerts/butler-sections/signl4.ts'
+import { createSignl4Destination, signl4Rules } from '../../../../src/alerts/butler-sections/signl4.ts'
 import type { RenderInput } from '../../../../src/alerts/types.ts'
 import { butler } from '../../../../src/app/schema.ts'
 import type { TaskEvent } from '../../../../src/events/types.ts'
@@ -31,7 +31,7 @@ describe('SIGNL4', () => {
     })
 
   async function body(config: ReturnType<typeof configured>, one: TaskEvent, changes: Partial<RenderInput> = {}) {
-    const route = signl4Routes(config).find(({ when }) => when.outcomes.includes(one.outcome))!
+    const route = signl4Rules(config).find(({ when }) => when.outcomes.includes(one.outcome))!
     const { payload } = await createSignl4Destination({ clock, log: recordingLog() }, config).render(
       renderInput(route, one, changes),
     )
@@ -65,16 +65,16 @@ describe('SIGNL4', () => {
   })
 
   test('is asked for by both switches', () => {
-    expect(signl4Routes(configured()).map(({ name, needs }) => [name, needs])).toEqual([
+    expect(signl4Rules(configured()).map(({ name, needs }) => [name, needs])).toEqual([
       ['butler.incidentTool.signl4.reloadTaskFailure', []],
       ['butler.incidentTool.signl4.reloadTaskAborted', []],
     ])
-    expect(signl4Routes(configured({ enable: false }))).toHaveLength(1)
-    expect(signl4Routes(configured({}, { enable: false }))).toEqual([])
+    expect(signl4Rules(configured({ enable: false }))).toHaveLength(1)
+    expect(signl4Rules(configured({}, { enable: false }))).toEqual([])
   })
 
   test('one alert per task and window', () => {
-    expect(signl4Routes(configured())[0]!.plan(fullEvent())).toEqual([
+    expect(signl4Rules(configured())[0]!.plan(fullEvent())).toEqual([
       {
         target: 'connect.signl4.com',
         lane: 'signl4:https://connect.signl4.com:443',
@@ -90,7 +90,7 @@ describe('SIGNL4', () => {
     [{ includeAll: false, appId: ['other'] }, false],
   ]
   test.each(FILTERS)('includeApp %j', (includeApp, isSent) => {
-    const [planned] = signl4Routes(configured({ includeApp }))[0]!.plan(fullEvent())
+    const [planned] = signl4Rules(configured({ includeApp }))[0]!.plan(fullEvent())
     expect(planned!.suppress?.reason).toBe(isSent ? undefined : 'APP_NOT_INCLUDED')
   })
 })

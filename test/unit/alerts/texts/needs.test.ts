@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test'
-import { templateRecord } from '../../../../src/alerts/record.ts'
+import { templateRecord } from '../../../../src/alerts/template-context.ts'
 import { textNeeds } from '../../../../src/alerts/texts/needs.ts'
 import { createTimeFormatter } from '../../../../src/alerts/times.ts'
 import type { MessageTexts } from '../../../../src/alerts/types.ts'

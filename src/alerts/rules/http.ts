@@ -1,0 +1,219 @@
+/** `/v4/alertroutes` and `/v4/destinations`: which routes there are, which one fires, and how destinations fare. */
+import { z } from 'zod'
+import { EVENT_OUTCOMES, EVENT_TYPES } from '../../events/kinds.ts'
+import type { TaskEvent } from '../../events/types.ts'
+import { NO_QUERY } from '../../http/endpoint/list-query.ts'
+import { type ApiRoute, jsonAnswer, route } from '../../http/endpoint/route.ts'
+import { invalidBody } from '../../http/endpoint/validation.ts'
+import { refusal } from '../../http/errors.ts'
+import type { Clock } from '../../platform/types.ts'
+import { isGuid, uuidV7 } from '../../platform/uuid.ts'
+import type { QrsClient } from '../../qlik/qrs/types.ts'
+import { eventNotFound } from '../journal/http.ts'
+import type { DestinationHealth } from '../outbox/destination-health.ts'
+import type { Destination } from '../types.ts'
+import { type ExplainDeps, explainEvent } from './explain.ts'
+import { type Sample, sampleFacts, sampleOf } from './sample.ts'
+
+export interface AlertRouteApiDeps extends ExplainDeps {
+  readonly clock: Clock
+  readonly qrs: Pick<QrsClient, 'taskById' | 'tasks' | 'appById' | 'owner'>
+  readonly loadEvent: (id: string) => TaskEvent | null
+  readonly destinations: ReadonlyMap<string, Destination>
+  readonly health: Pick<DestinationHealth, 'state'>
+  /** For how long events are kept, in milliseconds. */
+  readonly keepMs: number
+}
+
+const QRS_TIMEOUT_MS = 10_000
+
+const text = z.string().nullable()
+
+const SAMPLE = z.strictObject({
+  type: z.enum(EVENT_TYPES).optional(),
+  outcome: z.enum(EVENT_OUTCOMES).optional(),
+  taskId: z.string().max(100).optional(),
+  taskName: z.string().max(500).optional(),
+  host: z.string().max(500).optional(),
+  user: z.string().max(500).optional(),
+  code: z.string().max(100).optional(),
+  message: z.string().max(10_000).optional(),
+  consecutiveFailures: z.int().min(0).max(1_000_000).optional(),
+})
+
+const EXPLAIN_BODY = z.object({
+  eventId: z.string().describe('An event of the past.').optional(),
+  sample: SAMPLE.describe('Or an invented one: about a real task when `taskId` or `taskName` is given.').optional(),
+  at: z.string().describe('Time of the invented event, ISO 8601; default now.').optional(),
+})
+
+const ROUTES = z.object({
+  alertRoutes: z.array(
+    z.object({
+      name: z.string(),
+      origin: z.enum(['butler', 'footman']),
+      enable: z.boolean(),
+      to: z.array(z.string()).describe('Names of destinations.'),
+    }),
+  ),
+})
+
+const EXPLANATION = z.object({
+  routes: z.array(
+    z.object({
+      name: z.string(),
+      matched: z.boolean(),
+      because: text.describe('Why it did not match.'),
+      fields: z
+        .array(
+          z.object({
+            field: z.string(),
+            wanted: z.string(),
+            found: text,
+            holds: z.union([z.boolean(), z.literal('unknown')]),
+          }),
+        )
+        .optional(),
+      deliveries: z.array(
+        z.object({
+          destination: z.string(),
+          target: z.string(),
+          wouldBe: z.enum(['pending', 'suppressed']),
+          reason: text,
+          kind: z.string().describe('Of what is no alert, like `recovery`.').optional(),
+        }),
+      ),
+    }),
+  ),
+  stoppedBy: text.describe('The route after which no other was looked at.'),
+})
+
+const DESTINATIONS = z.object({
+  destinations: z.array(
+    z.object({
+      name: z.string(),
+      type: z.string(),
+      up: z.boolean().describe('False after a temporary failure, until something is delivered.'),
+      pending: z.int(),
+      dead: z.int(),
+      lastDeliveredAt: text,
+      lastError: text,
+    }),
+  ),
+})
+
+export function alertRouteApi(deps: AlertRouteApiDeps): ApiRoute[] {
+  return [
+    route({
+      method: 'GET',
+      path: '/v4/alertroutes',
+      scope: 'event:read',
+      summary: 'List alert routes',
+      description:
+        "In order of evaluation: those made of Butler's sections first, also those that are switched off, then those of `Butler.footman.alertRoutes`.",
+      query: NO_QUERY,
+      answers: { 200: ROUTES },
+      examples: [{ name: 'all', status: 200, answer: { alertRoutes: [] } }],
+      handle: () =>
+        jsonAnswer(200, {
+          alertRoutes: deps.listed.map(({ name, origin, enable, to }) => ({ name, origin, enable, to })),
+        }),
+    }),
+    route({
+      method: ['POST', 'PUT'],
+      path: '/v4/alertroutes/explain',
+      scope: 'event:read',
+      audited: 'refused',
+      summary: 'Explain which alert routes fire for an event',
+      description:
+        'Routes the event as it would be routed, and takes everything back: no message is sent, no slot of a rate limit taken. Fields whose data are not known hold in `match` and do not hold in `except`.',
+      body: EXPLAIN_BODY,
+      answers: { 200: EXPLANATION },
+      examples: [
+        {
+          name: 'sample',
+          body: { sample: { type: 'reload', outcome: 'failed', taskId: 'a8b4c123-def4-5678-9abc-def012345678' } },
+          status: 200,
+        },
+      ],
+      handle: ({ body, signal }) => explain(deps, body, signal),
+    }),
+    route({
+      method: 'GET',
+      path: '/v4/destinations',
+      scope: 'event:read',
+      summary: 'List destinations',
+      description: 'Where messages go to, how much waits for each, and whether it works.',
+      query: NO_QUERY,
+      answers: { 200: DESTINATIONS },
+      examples: [{ name: 'all', status: 200, answer: { destinations: [] } }],
+      handle: () => jsonAnswer(200, { destinations: destinationsNow(deps) }),
+    }),
+  ]
+}
+
+async function explain(
+  deps: AlertRouteApiDeps,
+  { eventId, sample, at }: z.output<typeof EXPLAIN_BODY>,
+  hangsUp: AbortSignal,
+): Promise<Response> {
+  if ((eventId === undefined) === (sample === undefined)) {
+    throw invalidBody([{ path: 'eventId', message: 'or sample must be given, and not both' }])
+  }
+  if (eventId !== undefined) {
+    if (at !== undefined) throw invalidBody([{ path: 'at', message: 'is for samples: an event has its time' }])
+    const event = storedEvent(deps, eventId)
+    return jsonAnswer(200, explainEvent(deps, event, event.receivedAt))
+  }
+  const time = timeOf(at, deps.clock.now())
+  const event = await invented(deps, sample as Sample, time, hangsUp)
+  return jsonAnswer(200, explainEvent(deps, event, time))
+}
+
+function storedEvent({ loadEvent, keepMs }: AlertRouteApiDeps, id: string): TaskEvent {
+  if (!isGuid(id)) throw refusal('INVALID_ID', `"${id}" is not an id: a UUID is expected.`)
+  const event = loadEvent(id.toLowerCase())
+  if (!event) throw eventNotFound(id, keepMs)
+  return event
+}
+
+async function invented(
+  { qrs }: AlertRouteApiDeps,
+  sample: Sample,
+  at: number,
+  hangsUp: AbortSignal,
+): Promise<TaskEvent> {
+  const signal = AbortSignal.any([hangsUp, AbortSignal.timeout(QRS_TIMEOUT_MS)])
+  const facts = await sampleFacts(qrs, sample, signal)
+  if (facts.task === null) {
+    const path = sample.taskId === undefined ? 'sample.taskName' : 'sample.taskId'
+    throw invalidBody([{ path, message: 'is of no task in Qlik Sense' }])
+  }
+  return sampleOf(sample, facts, uuidV7(at), at)
+}
+
+function timeOf(text: string | undefined, now: number): number {
+  if (text === undefined) return now
+  const time = /^\d{4}-\d\d-\d\dT/.test(text) ? Date.parse(text) : Number.NaN
+  if (Number.isNaN(time)) throw invalidBody([{ path: 'at', message: 'must be an ISO 8601 time' }])
+  return time
+}
+
+function destinationsNow({ db, destinations, health }: AlertRouteApiDeps) {
+  const count = (state: string, name: string) =>
+    db.get<{ n: number }>(`SELECT count(*) AS n FROM delivery WHERE ${state} AND destination = ?`, name)?.n ?? 0
+  return [...destinations.values()].map(({ name, type, ready }) => {
+    const last = db.get<{ at: number | null }>(
+      `SELECT max(finished_at) AS at FROM delivery WHERE destination = ? AND state = 'delivered'`,
+      name,
+    )?.at
+    const { up, lastError } = health.state(name)
+    return {
+      ...{ name, type, up: up && (ready?.() ?? true) },
+      pending: count(`state IN ('pending', 'sending')`, name),
+      dead: count(`state = 'dead'`, name),
+      lastDeliveredAt: last ? new Date(last).toISOString() : null,
+      lastError,
+    }
+  })
+}

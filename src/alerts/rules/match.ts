@@ -1,0 +1,170 @@
+/** `match` and `except` of the configuration as pure questions about an event. */
+
+import { EVENT_OUTCOMES, EVENT_TYPES } from '../../events/kinds.ts'
+import type { EventOutcome, EventType, Need, TaskEvent } from '../../events/types.ts'
+import type { MatchConfig } from '../config-routes.ts'
+import type { ExplainedField, RuleFilter } from '../types.ts'
+import { FIELDS, type FieldContext, type FieldTest, UNKNOWN, type Verdict } from './fields.ts'
+import { isGood } from './subjects.ts'
+
+export interface EventMatch {
+  /** Only events of these types and outcomes can match. */
+  readonly types: readonly EventType[]
+  readonly outcomes: readonly EventOutcome[]
+  readonly needs: readonly Need[]
+  /** `at` is the time of the event, milliseconds since 1970. */
+  test(event: TaskEvent, at: number): Verdict
+  /** The same, field by field. */
+  explain(event: TaskEvent, at: number): readonly ExplainedField[]
+}
+
+/** The events of a rule: its `match` without its `except`. */
+export interface CompiledFilter extends RuleFilter {
+  readonly when: { readonly types: EventMatch['types']; readonly outcomes: EventMatch['outcomes'] }
+  readonly needs: readonly Need[]
+}
+
+/** An exception is about every outcome unless it names some: it only narrows what `match` has let through. */
+export function compileFilter(
+  rule: { readonly match?: readonly MatchConfig[] | undefined; readonly except?: readonly MatchConfig[] | undefined },
+  context: FieldContext,
+): CompiledFilter {
+  const matches = compileMatches(rule.match?.length ? rule.match : [{}], context)
+  const exceptions = compileMatches(rule.except, context, EVENT_OUTCOMES)
+  const all = [...matches, ...exceptions]
+  return {
+    when: {
+      types: [...new Set(matches.flatMap(({ types }) => types))],
+      outcomes: [...new Set(matches.flatMap(({ outcomes }) => outcomes))],
+    },
+    needs: [...new Set(all.flatMap(({ needs }) => needs))],
+    matches: (event, at) => testMatches(matches, event, at) !== false && testMatches(exceptions, event, at) !== true,
+    explain(event, at) {
+      const verdict = testMatches(matches, event, at)
+      const shown = matches.find((match) => match.test(event, at) === verdict) ?? matches[0]!
+      const excepted = exceptions.find((exception) => exception.test(event, at) === true)
+      const fields = [...shown.explain(event, at), ...exceptions.flatMap((one) => exceptFields(one, event, at))]
+      if (verdict === false) return { matched: false, because: mismatch(shown.explain(event, at)), fields }
+      if (!excepted) return { matched: true, because: null, fields }
+      const names = excepted
+        .explain(event, at)
+        .filter(({ field }) => field !== 'outcome' || excepted.outcomes.length < EVENT_OUTCOMES.length)
+      return {
+        matched: false,
+        because: `an exception holds: ${names.map(({ field }) => field).join(', ') || 'all events'}`,
+        fields,
+      }
+    },
+  }
+}
+
+function exceptFields(exception: EventMatch, event: TaskEvent, at: number): ExplainedField[] {
+  return exception.explain(event, at).map((result) => ({ ...result, field: `except.${result.field}` }))
+}
+
+function mismatch(fields: readonly ExplainedField[]): string {
+  return fields
+    .filter(({ holds }) => holds === false)
+    .map(({ field, wanted, found }) => `${field} is ${found === null ? 'not there' : `"${found}"`}, wanted ${wanted}`)
+    .join('; ')
+}
+
+/** The outcomes of a match that names none. */
+const BAD_OUTCOMES: readonly EventOutcome[] = EVENT_OUTCOMES.filter((outcome) => !isGood(outcome))
+
+/** All given fields must hold. `outcomes` is used where the match names none. Throws for expressions that cannot be compiled. */
+export function compileMatch(
+  match: MatchConfig,
+  context: FieldContext,
+  outcomes: readonly EventOutcome[] = BAD_OUTCOMES,
+): EventMatch {
+  const types = match.type ?? EVENT_TYPES
+  const wantedOutcomes = match.outcome ?? outcomes
+  const fields = [...kindFields(match, types, wantedOutcomes), ...otherFields(match, context)]
+  const results = (event: TaskEvent, at: number) => fields.map((field) => resultOf(field, event, at))
+  return {
+    types,
+    outcomes: wantedOutcomes,
+    needs: [...new Set(fields.flatMap(({ needs }) => needs))],
+    test: (event, at) => allHold(verdicts(fields, event, at)),
+    explain: results,
+  }
+}
+
+function* verdicts(fields: readonly FieldTest[], event: TaskEvent, at: number): Iterable<Verdict> {
+  for (const field of fields) yield resultOf(field, event, at).holds
+}
+
+/** A field that throws is unknown: a spurious alert is better than a missed one. */
+function resultOf({ field, wanted, test }: FieldTest, event: TaskEvent, at: number): ExplainedField {
+  try {
+    return { field, wanted, ...test(event, at) }
+  } catch {
+    return { field, wanted, ...UNKNOWN }
+  }
+}
+
+function kindFields(
+  match: MatchConfig,
+  types: readonly EventType[],
+  outcomes: readonly EventOutcome[],
+): readonly FieldTest[] {
+  const outcome: FieldTest = {
+    field: 'outcome',
+    wanted: outcomes.length === EVENT_OUTCOMES.length ? '*' : outcomesText(match, outcomes),
+    needs: [],
+    test: (event) => ({ found: event.outcome, holds: outcomes.includes(event.outcome) }),
+  }
+  if (!match.type) return [outcome]
+  const type: FieldTest = {
+    field: 'type',
+    wanted: types.join(', '),
+    needs: [],
+    test: (event) => ({ found: event.type, holds: types.includes(event.type) }),
+  }
+  return [type, outcome]
+}
+
+function outcomesText({ outcome }: MatchConfig, outcomes: readonly EventOutcome[]): string {
+  return outcome ? outcomes.join(', ') : 'all but success, started, status, cleared'
+}
+
+function otherFields(match: MatchConfig, context: FieldContext): FieldTest[] {
+  return Object.entries(FIELDS).flatMap(([field, compile]) => {
+    const value = match[field as keyof typeof FIELDS]
+    return value === undefined ? [] : [{ field, ...compile(value as never, context) }]
+  })
+}
+
+/** A list of matches; one of them has to hold. */
+export function compileMatches(
+  matches: readonly MatchConfig[] | undefined,
+  context: FieldContext,
+  outcomes?: readonly EventOutcome[],
+): readonly EventMatch[] {
+  return (matches ?? []).map((match) => compileMatch(match, context, outcomes))
+}
+
+export function testMatches(matches: readonly EventMatch[], event: TaskEvent, at: number): Verdict {
+  return anyHolds(matches.map((match) => match.test(event, at)))
+}
+
+/** All must hold. One that does not hold decides, then one that is unknown. */
+function allHold(verdicts: Iterable<Verdict>): Verdict {
+  let result: Verdict = true
+  for (const verdict of verdicts) {
+    if (verdict === false) return false
+    if (verdict === 'unknown') result = 'unknown'
+  }
+  return result
+}
+
+/** One must hold. One that holds decides, then one that is unknown. */
+function anyHolds(verdicts: Iterable<Verdict>): Verdict {
+  let result: Verdict = false
+  for (const verdict of verdicts) {
+    if (verdict === true) return true
+    if (verdict === 'unknown') result = 'unknown'
+  }
+  return result
+}

@@ -1,0 +1,94 @@
+/** An event once more: replays of past events, and tests. */
+import type { TaskEvent } from '../../events/types.ts'
+import type { Database } from '../../platform/sqlite.ts'
+import type { DeliveryKind, PlannedDelivery, Rule, SuppressReason } from '../types.ts'
+import { isFor, type RuleGroup, type RuleTable } from './table.ts'
+
+/** Selects rules and destinations; both empty = every rule is evaluated again. */
+export interface Again {
+  /** Names of rules. Their conditions are not asked; a rule made from a section of Butler keeps to its kind of event. */
+  readonly routes: readonly string[]
+  /** Names of destinations, reached without rule or gate. */
+  readonly to: readonly string[]
+}
+
+export interface AgainSettings extends Again {
+  readonly kind: DeliveryKind
+  /** No hold and no limit. */
+  readonly ignoreGates: boolean
+}
+
+export interface Candidate {
+  readonly route: Rule
+  readonly planned: PlannedDelivery
+}
+
+export interface MadeDelivery {
+  readonly id: string
+  /** Null when it goes to a destination directly. */
+  readonly route: string | null
+  readonly destination: string
+  readonly target: string
+  readonly state: 'pending' | 'suppressed'
+  readonly reason: SuppressReason | null
+}
+
+/** Rule of what is sent to a destination directly. */
+export const DIRECT = ''
+
+export interface CandidatesDeps {
+  readonly table: RuleTable
+  readonly matches: (group: RuleGroup, event: TaskEvent) => boolean
+  readonly plan: (rule: Rule, event: TaskEvent) => readonly PlannedDelivery[]
+}
+
+/** The messages of a replay or a test, in order. */
+export function candidatesOf(
+  { table, matches, plan }: CandidatesDeps,
+  event: TaskEvent,
+  selection: Again,
+): Candidate[] {
+  const rules = [
+    ...(selection.routes.length === 0 && selection.to.length === 0 ? evaluated(table, matches, event) : []),
+    ...table.groups.filter(({ name }) => selection.routes.includes(name)).flatMap((group) => suited(group, event)),
+    ...[...new Set(selection.to)].flatMap((name) => table.find(DIRECT, name) ?? []),
+  ]
+  return rules.flatMap((rule) => plan(rule, event).map((planned) => ({ route: rule, planned: tested(planned, event) })))
+}
+
+function evaluated(table: RuleTable, matches: CandidatesDeps['matches'], event: TaskEvent): readonly Rule[] {
+  const found: Rule[] = []
+  for (const group of table.groups) {
+    const rules = group.rules.filter((rule) => isFor(rule, event))
+    if (rules.length === 0 || !matches(group, event)) continue
+    found.push(...rules)
+    if (group.stop) break
+  }
+  return found
+}
+
+function suited({ rules }: RuleGroup, event: TaskEvent): readonly Rule[] {
+  return rules.filter((rule) => rule.origin === 'footman' || isFor(rule, event))
+}
+
+/** A test passes the gates of tasks and apps. It does not reach a recipient that has no address. */
+function tested(planned: PlannedDelivery, { test }: TaskEvent): PlannedDelivery {
+  const { suppress, ...free } = planned
+  const isGate = suppress && ['CUSTOM_PROPERTY', 'TAG', 'APP_NOT_INCLUDED'].includes(suppress.reason)
+  return test && isGate && !planned.target.startsWith('(') ? free : planned
+}
+
+/** The newest delivery that a new one repeats; null when there is none. */
+export function earlierDelivery(
+  db: Database,
+  event: TaskEvent,
+  { route, planned }: Candidate,
+  kind: DeliveryKind,
+): string | null {
+  const row = db.get<{ id: string }>(
+    `SELECT id FROM delivery WHERE event_id = ? AND route = ? AND destination = ? AND target = ? AND kind = ?
+     ORDER BY seq DESC LIMIT 1`,
+    ...[event.id, route.name, route.destination, planned.target, kind],
+  )
+  return row?.id ?? null
+}

@@ -1,0 +1,86 @@
+/** An invented event about a real task: as if it happened at a given time. Nothing is a test about it. */
+import type { EventOutcome, EventType, TaskEvent } from '../../events/types.ts'
+import type { QrsClient, QrsTask } from '../../qlik/qrs/types.ts'
+import { sampleEvent } from '../sample-event.ts'
+import { isTaskType } from './subjects.ts'
+
+export interface Sample {
+  readonly type?: EventType | undefined
+  readonly outcome?: EventOutcome | undefined
+  readonly taskId?: string | undefined
+  readonly taskName?: string | undefined
+  readonly host?: string | undefined
+  readonly user?: string | undefined
+  readonly code?: string | undefined
+  readonly message?: string | undefined
+  readonly consecutiveFailures?: number | undefined
+}
+
+/** The answers of QRS about the task; `undefined` = it could not be asked. */
+export interface SampleFacts {
+  readonly task: QrsTask | null | undefined
+  readonly app: TaskEvent['app']
+  readonly owner: TaskEvent['owner']
+}
+
+const NO_FACTS: SampleFacts = { task: undefined, app: null, owner: null }
+const TASK_TYPES: readonly EventType[] = ['reload', 'externalProgram', 'userSync', 'distribute', 'preload']
+
+/** Parts that cannot be read are left out, as they would be from an event. */
+export async function sampleFacts(
+  qrs: Pick<QrsClient, 'taskById' | 'tasks' | 'appById' | 'owner'>,
+  { taskId, taskName }: Sample,
+  signal: AbortSignal,
+): Promise<SampleFacts> {
+  if (!taskId && !taskName) return NO_FACTS
+  try {
+    const task = taskId ? await qrs.taskById(taskId, signal) : await byName(qrs, taskName ?? '', signal)
+    if (!task?.app?.id) return { ...NO_FACTS, task }
+    const app = await qrs.appById(task.app.id, signal)
+    const owner = app?.owner ? await qrs.owner(app.owner.id, signal) : null
+    return { task, app, owner }
+  } catch {
+    return NO_FACTS
+  }
+}
+
+async function byName(qrs: Pick<QrsClient, 'tasks'>, name: string, signal: AbortSignal): Promise<QrsTask | null> {
+  const quoted = name.replaceAll(/[\\']/g, '\\$&')
+  const found = await qrs.tasks(`name eq '${quoted}'`, signal)
+  return found[0] ?? null
+}
+
+export function sampleOf(sample: Sample, { task, app, owner }: SampleFacts, id: string, at: number): TaskEvent {
+  const type = sample.type ?? (task && TASK_TYPES[task.taskType]) ?? 'reload'
+  const { outcome = 'failed' } = sample
+  const invented = sampleEvent(id, outcome, at, type)
+  const known = isTaskType(type) ? aboutTask(sample, task ?? null, app, owner) : {}
+  return {
+    ...invented,
+    ...{ test: false, source: type === 'self' ? 'self' : 'udp' },
+    ...known,
+    ...(sample.host !== undefined && { host: sample.host }),
+    ...(sample.user !== undefined && { user: sample.user }),
+    ...(sample.code !== undefined && { code: sample.code }),
+    ...(sample.message !== undefined && { logMessage: sample.message }),
+  }
+}
+
+/** Of a task that is not named nothing is known; nothing of the invented one is passed off as its. */
+function aboutTask(
+  { taskId, taskName, consecutiveFailures }: Sample,
+  task: QrsTask | null,
+  app: TaskEvent['app'],
+  owner: TaskEvent['owner'],
+): Partial<TaskEvent> {
+  return {
+    taskId: task?.id ?? taskId ?? '',
+    taskName: task?.name ?? taskName ?? '',
+    appId: task?.app?.id ?? '',
+    appName: app?.name ?? task?.app?.name ?? '',
+    ...{ host: '', user: '', logMessage: '', executionId: '' },
+    ...{ task, app, owner, execution: null, scriptLog: null },
+    missingParts: ['execution', 'scriptLog', ...(task ? [] : (['task', 'app', 'owner'] as const))],
+    history: consecutiveFailures === undefined ? null : { consecutiveFailures, lastSuccessAt: null },
+  }
+}

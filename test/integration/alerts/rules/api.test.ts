@@ -1,0 +1,241 @@
+/** The endpoints over alert routes, destinations and snoozes. */
+import { afterEach, describe, expect, test } from 'bun:test'
+import { createDestinationHealth } from '../../../../src/alerts/outbox/destination-health.ts'
+import { alertRouteApi } from '../../../../src/alerts/rules/http.ts'
+import { snoozeRoutes } from '../../../../src/alerts/snoozes/http.ts'
+import { loadTaskEvent } from '../../../../src/events/store.ts'
+import type { QrsTask } from '../../../../src/qlik/qrs/types.ts'
+import { closeRoutes, type RoutesSetup, startRoutes } from '../../../support/alert-routes.ts'
+import { fullEvent } from '../../../support/alerts.ts'
+import { TASK_ID } from '../../../support/events.ts'
+import { type RoutesApi, routesApi } from '../../../support/routes-api.ts'
+
+const { task: plain, app } = fullEvent()
+const task = { ...plain, app: { id: app?.id, name: app?.name } }
+const DAY = 86_400_000
+const UNKNOWN = '019cad24-bb20-78e1-b80b-d70ae0784c78'
+const apis: RoutesApi[] = []
+
+afterEach(async () => {
+  for (const api of apis.splice(0)) await api[Symbol.asyncDispose]()
+  await closeRoutes()
+})
+
+async function serve(setup: RoutesSetup, qrs: { down?: boolean } = {}) {
+  const box = startRoutes(setup)
+  const health = createDestinationHealth()
+  const answer = <T>(value: T) => {
+    if (qrs.down) throw new Error('QRS is down')
+    return Promise.resolve(value)
+  }
+  const api = await routesApi([
+    ...alertRouteApi({
+      ...{ db: box.db, router: box.router, clock: box.clock, listed: box.listed, storeEvent: box.storeEvent, health },
+      destinations: new Map(box.destinations),
+      loadEvent: (id) => loadTaskEvent(box.db, id),
+      keepMs: 30 * DAY,
+      qrs: {
+        taskById: async (id) => answer(id === TASK_ID ? (task as QrsTask) : null),
+        tasks: async (filter) => answer(filter === "name eq 'Anna\\'s reload'" ? [task as QrsTask] : []),
+        appById: async () => answer(app),
+        owner: async () => answer(null),
+      },
+    }),
+    ...snoozeRoutes(box),
+  ])
+  apis.push(api)
+  const json = async (method: string, path: string, body?: unknown) => {
+    const { status, body: text } = await api.send(method, path, body)
+    return { status, body: text === '' ? null : JSON.parse(text) }
+  }
+  return { ...box, health, json }
+}
+
+const setup: RoutesSetup = {
+  destinations: { mail: 'email', hook: 'webhook' },
+  windows: { nights: { from: '22:00', to: '06:00' } },
+  routes: [
+    { name: 'finance', match: { stream: 'Finance' }, except: { during: 'nights' }, to: ['mail', 'hook'] },
+    { name: 'off', enable: false, to: ['hook'] },
+  ],
+}
+const explain = '/v4/alertroutes/explain'
+
+describe('/v4/alertroutes', () => {
+  test('lists the routes in order of evaluation', async () => {
+    const { json } = await serve(setup)
+    expect(await json('GET', '/v4/alertroutes')).toEqual({
+      status: 200,
+      body: {
+        alertRoutes: [
+          { name: 'finance', origin: 'footman', enable: true, to: ['mail', 'hook'] },
+          { name: 'off', origin: 'footman', enable: false, to: ['hook'] },
+        ],
+      },
+    })
+  })
+
+  test('explains a sample about a real task, now and at another time, and leaves nothing behind', async () => {
+    const { json, db } = await serve(setup)
+    const sample = { type: 'reload', outcome: 'failed', taskId: TASK_ID }
+    const { status, body } = await json('POST', explain, { sample })
+    expect(status).toBe(200)
+    expect(body).toEqual({
+      routes: [
+        {
+          name: 'finance',
+          matched: true,
+          because: null,
+          fields: [
+            { field: 'outcome', wanted: 'all but success, started, status, cleared', found: 'failed', holds: true },
+            { field: 'stream', wanted: 'Finance', found: 'Finance', holds: true },
+            { field: 'except.outcome', wanted: '*', found: 'failed', holds: true },
+            { field: 'except.during', wanted: 'nights', found: '2026-03-02T06:00:00.000Z', holds: false },
+          ],
+          deliveries: [
+            { destination: 'mail', target: 'mail', wouldBe: 'pending', reason: null },
+            { destination: 'hook', target: 'hook', wouldBe: 'pending', reason: null },
+          ],
+        },
+        { name: 'off', matched: false, because: 'enable is false', deliveries: [] },
+      ],
+      stoppedBy: null,
+    })
+    const night = await json('POST', explain, { sample, at: '2026-03-02T05:59:59Z' })
+    expect(night.body.routes[0]).toMatchObject({
+      matched: false,
+      because: 'an exception holds: during',
+      deliveries: [],
+    })
+    for (const table of ['event', 'delivery', 'rate_limit', 'rate_limit_slot']) {
+      expect(db.all(`SELECT * FROM ${table}`)).toEqual([])
+    }
+  })
+
+  test('a name with an apostrophe, and QRS down: then the data are not known', async () => {
+    const { json } = await serve(setup)
+    const found = await json('POST', explain, { sample: { taskName: "Anna's reload" } })
+    expect(found.body.routes[0].matched).toBe(true)
+    const down = await serve(setup, { down: true })
+    const { body } = await down.json('POST', explain, { sample: { taskName: "Anna's reload" } })
+    expect(body.routes[0]).toMatchObject({ matched: true, fields: [{}, { holds: 'unknown', found: null }, {}, {}] })
+  })
+
+  test('a second failure would be limited; the event that holds the slot would not', async () => {
+    const { json, fire } = await serve(setup)
+    const event = await fire({ app })
+    const stored = await json('POST', explain, { eventId: event.id.toUpperCase() })
+    expect(stored.body.routes[0].deliveries[0]).toMatchObject({ wouldBe: 'pending' })
+    const next = await json('POST', explain, { sample: { taskId: TASK_ID } })
+    expect(next.body.routes[0].deliveries[0]).toMatchObject({ wouldBe: 'suppressed', reason: 'RATE_LIMITED' })
+  })
+
+  test.each([
+    ['nothing', {}, 400, 'VALIDATION'],
+    ['both', { eventId: UNKNOWN, sample: {} }, 400, 'VALIDATION'],
+    ['an unknown member', { sample: { colour: 'red' } }, 400, 'VALIDATION'],
+    ['a wrong outcome', { sample: { outcome: 'broken' } }, 400, 'VALIDATION'],
+    ['a wrong time', { sample: {}, at: 'yesterday' }, 400, 'VALIDATION'],
+    ['a time for a stored event', { eventId: UNKNOWN, at: '2026-03-02T05:59:59Z' }, 400, 'VALIDATION'],
+    ['no id', { eventId: '42' }, 400, 'INVALID_ID'],
+    ['an unknown event', { eventId: UNKNOWN }, 404, 'EVENT_NOT_FOUND'],
+    ['an unknown task', { sample: { taskId: UNKNOWN } }, 400, 'VALIDATION'],
+  ])('%s', async (_name, body, status, code) => {
+    const { json } = await serve(setup)
+    expect(await json('POST', explain, body)).toMatchObject({ status, body: { code, statusCode: status } })
+  })
+})
+
+test('/v4/destinations tells what waits, what is dead, and whether it works', async () => {
+  const { json, fire, health, outbox, settled, changes } = await serve({
+    ...setup,
+    routes: [{ name: 'all', to: ['mail', 'hook'] }],
+    deliver: (name) =>
+      name === 'hook' ? { outcome: 'rejected', detail: 'HTTP 400' } : { outcome: 'delivered', detail: 'ok' },
+  })
+  await fire()
+  const none = { up: true, dead: 0, lastDeliveredAt: null, lastError: null }
+  expect((await json('GET', '/v4/destinations')).body.destinations).toEqual([
+    { name: 'mail', type: 'email', ...none, pending: 1 },
+    { name: 'hook', type: 'webhook', ...none, pending: 1 },
+  ])
+  outbox.start()
+  await settled()
+  for (const change of changes) health.observe(change)
+  const [mail] = changes
+  health.observe({ ...mail!, destination: 'mail', result: 'retry', detail: '450 greylisted' })
+  expect((await json('GET', '/v4/destinations')).body.destinations).toEqual([
+    {
+      ...{ name: 'mail', type: 'email', up: false, pending: 0, dead: 0 },
+      ...{ lastDeliveredAt: '2026-03-02T06:00:00.000Z', lastError: '450 greylisted' },
+    },
+    { name: 'hook', type: 'webhook', up: true, pending: 0, dead: 1, lastDeliveredAt: null, lastError: 'HTTP 400' },
+  ])
+})
+
+describe('/v4/snoozes', () => {
+  const body = { match: { taskId: [TASK_ID] }, for: '2h', reason: 'source database is being moved' }
+
+  test('are set, listed newest first in pages, counted and lifted', async () => {
+    const { json, fire, move, rows } = await serve({ ...setup, routes: [{ name: 'all', to: ['mail'] }] })
+    const set = await json('POST', '/v4/snoozes', body)
+    expect(set).toEqual({
+      status: 201,
+      body: {
+        id: expect.stringMatching(/^[0-9a-f]{8}-[0-9a-f]{4}-7/),
+        match: { taskId: [TASK_ID] },
+        from: '2026-03-02T06:00:00.000Z',
+        until: '2026-03-02T08:00:00.000Z',
+        reason: 'source database is being moved',
+        createdBy: 'anonymous',
+        suppressed: 0,
+      },
+    })
+    await fire()
+    move(1000)
+    const later = { match: { outcome: 'success' }, from: '2026-03-03T00:00:00Z', until: '2026-03-04T00:00:00Z' }
+    await json('POST', '/v4/snoozes', later)
+    const first = await json('GET', '/v4/snoozes?limit=1')
+    expect(first.body.snoozes).toMatchObject([{ match: { outcome: 'success' }, reason: '' }])
+    const second = await json('GET', `/v4/snoozes?limit=1&cursor=${first.body.nextCursor}`)
+    expect(second.body).toEqual({ snoozes: [{ ...set.body, suppressed: 1 }], nextCursor: null })
+
+    expect(await json('DELETE', `/v4/snoozes/${set.body.id}`)).toEqual({ status: 204, body: null })
+    expect(await json('DELETE', `/v4/snoozes/${set.body.id}`)).toMatchObject({
+      status: 404,
+      body: { code: 'SNOOZE_NOT_FOUND' },
+    })
+    await fire()
+    expect(rows().map(({ reason }) => reason)).toEqual(['SNOOZED', null])
+    move(3 * DAY)
+    expect((await json('GET', '/v4/snoozes')).body.snoozes).toEqual([])
+  })
+
+  test.each([
+    ['an empty match', { ...body, match: {} }, 'match must not be empty'],
+    ['no match', { for: '2h' }, 'match'],
+    ['an unknown field', { ...body, match: { colour: 'red' } }, 'match.colour is unknown'],
+    ['a wrong value', { ...body, match: { outcome: 'broken' } }, 'match.outcome'],
+    ['a regular expression', { ...body, match: { message: '/(a+)+$/' } }, 'match.message must be a glob'],
+    ['an unknown window', { ...body, match: { during: 'weekends' } }, 'match.during There is no window "weekends"'],
+    ['no length', { match: body.match }, 'for or until must be given'],
+    ['both lengths', { ...body, until: '2026-03-04T00:00:00Z' }, 'for or until must be given'],
+    ['too short', { ...body, for: '59s' }, 'for must make it 1m to 30d long'],
+    ['too long', { ...body, for: '31d' }, 'for must make it 1m to 30d long'],
+    ['a bare number', { ...body, for: '2' }, 'for cannot be used: "2" has no unit'],
+    [
+      'the past',
+      { match: body.match, from: '2026-03-01T00:00:00Z', until: '2026-03-02T00:00:00Z' },
+      'until lies in the past',
+    ],
+    ['no time', { match: body.match, until: 'tomorrow' }, 'until must be an ISO 8601 time'],
+    ['an unknown member', { ...body, who: 'me' }, 'who is unknown'],
+    ['no object', [], 'body must be object'],
+  ])('%s', async (_name, wrong, expected) => {
+    const { json, db } = await serve(setup)
+    const answer = await json('POST', '/v4/snoozes', wrong)
+    expect(answer).toMatchObject({ status: 400, body: { code: 'VALIDATION' } })
+    expect(answer.body.details).toContain(expected)
+    expect(db.all('SELECT * FROM snooze')).toEqual([])
+  })
+})
