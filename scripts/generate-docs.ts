@@ -1,19 +1,20 @@
-/** Writes the pages, and parts of pages, that are made of the program: `npm run docs`. */
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
-import { configReference } from '../src/app/config/reference.ts'
+/** Writes the pages, and parts of pages, that are generated from the program: `npm run docs`. */
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { commandReference } from './lib/command-reference.ts'
+import { configReference } from './lib/config-reference.ts'
 import { withMetricList } from './lib/metric-list.ts'
 
-/** Each gets the page as it is. */
+/** By path below `docs/`; each function gets the page as it is. */
 const PAGES: Readonly<Record<string, (page: string) => string>> = {
   'command-line.md': commandReference,
-  'configuration.md': configReference,
   'metrics.md': withMetricList,
+  ...Object.fromEntries(Object.entries(configReference()).map(([path, text]) => [path, () => text])),
 }
 
 for (const [name, make] of Object.entries(PAGES)) {
   const path = join(import.meta.dirname, '../docs', name)
+  mkdirSync(dirname(path), { recursive: true })
   writeFileSync(path, make(existsSync(path) ? readFileSync(path, 'utf8') : ''))
   console.log(`docs/${name}`)
 }

@@ -71,7 +71,7 @@ const startedTasks = (): string[] =>
     .requests({ listener: 'qrs' })
     .flatMap(({ method, path }) => (method === 'POST' ? (/task\/([0-9a-f-]{36})\/start/.exec(path)?.[1] ?? []) : []))
 
-describe('a reload chain with parameters (docs/reload-chains.md)', () => {
+describe('a reload chain with parameters (docs/start-tasks.md#chain-reloads-with-parameters)', () => {
   const NAMESPACE = '/v4/keyvalues/Reload%20chain%20parameter%20demo'
   const PAIR = { namespace: 'Reload chain parameter demo', key: 'Parameter 1', value: 'a1 abc 123' }
 
@@ -116,7 +116,7 @@ describe('a reload chain with parameters (docs/reload-chains.md)', () => {
   })
 })
 
-describe('partial loads (docs/partial-loads.md)', () => {
+describe('partial loads (docs/start-tasks.md#reload-a-part-of-an-app)', () => {
   /** As the sub ReloadSenseApp sends it. */
   const reload = (appId: string, partial: string, mode = '0', success = '[]', failure = '[]') =>
     post(
@@ -195,7 +195,7 @@ describe('partial loads (docs/partial-loads.md)', () => {
   })
 })
 
-test('publishing a file in one step (docs/files.md)', async () => {
+test('publishing a file in one step (docs/load-scripts.md#file-operations)', async () => {
   const at = (path: string) => product.directory.join(path)
   const copied = () => existsSync(at('qvd_archive/2026-03-02/sales.qvd'))
   for (const [directory, content] of [
@@ -220,7 +220,7 @@ test('publishing a file in one step (docs/files.md)', async () => {
   expect(readFileSync(at('qvd_archive/2026-03-02/sales.qvd'), 'utf8')).toBe('old')
 })
 
-test('a schedule from the first look to its changes (docs/scheduler.md)', async () => {
+test('a schedule from the first look to its changes (docs/schedules.md)', async () => {
   const times = { cronSchedule: '0 6 * * 1-5', timezone: 'Europe/Stockholm', notOn: ['holidays-se'] }
   const { status, body: preview } = await post('', '/v4/schedules/preview', JSON.stringify({ ...times, count: 3 }))
   expect([status, preview.text]).toEqual([200, 'at 06:00, Monday to Friday (Europe/Stockholm)'])

@@ -65,7 +65,12 @@ describe('a release', () => {
   })
 
   test('has a guide whose links lead to files of the archive', () => {
-    const pages = ['README.md', ...readdirSync(join(unpacked, 'docs')).map((name) => `docs/${name}`)]
+    const pages = [
+      'README.md',
+      ...readdirSync(join(unpacked, 'docs'), { recursive: true, encoding: 'utf8' }).map(
+        (name) => `docs/${name.replaceAll('\\', '/')}`,
+      ),
+    ]
     const dead = pages
       .filter((page) => page.endsWith('.md'))
       .flatMap((page) =>

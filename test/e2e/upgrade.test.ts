@@ -50,7 +50,7 @@ test('forward with a backup, back with it; nothing of the older time is lost', a
     'journal-0.0.9-TIME.db',
   ])
 
-  // Back, step by step as in docs/upgrade.md.
+  // Back, step by step as in docs/operations.md.
   const data = (name: string) => product.directory.join('data', name)
   for (const companion of ['-wal', '-shm']) rmSync(data(`footman.db${companion}`), { force: true })
   renameSync(data('footman.db'), data('footman.db.newer'))

@@ -6,7 +6,7 @@ import { keyValueMigrations } from '../../src/kv/migrations.ts'
 import { createKeyValueStore, type Limits } from '../../src/kv/store.ts'
 import { transferRoutes } from '../../src/kv/transfer.ts'
 import type { KeyValueStore } from '../../src/kv/types.ts'
-import { createGroupWriter } from '../../src/platform/group-commit.ts'
+import { createGroupWriter, type GroupWriter } from '../../src/platform/group-commit.ts'
 import { type Database, openDatabase } from '../../src/platform/sqlite.ts'
 import { recordingLog } from './recording-log.ts'
 import { routesApi } from './routes-api.ts'
@@ -30,14 +30,16 @@ export function testClock(start = Date.UTC(2026, 2, 2, 6)): TestClock {
 export interface TestStore {
   readonly store: KeyValueStore
   readonly db: Database
+  readonly writer: GroupWriter
   readonly clock: TestClock
 }
 
 export function testStore(options: Partial<Limits> & { file?: string; clock?: TestClock } = {}): TestStore {
   const { file = ':memory:', clock = testClock(), maxKeysPerNamespace = 1000, maxValueSize = 1_048_576 } = options
   const db = openDatabase(file, { migrations: keyValueMigrations })
-  const store = createKeyValueStore({ db, writer: createGroupWriter(db), clock }, { maxKeysPerNamespace, maxValueSize })
-  return { store, db, clock }
+  const writer = createGroupWriter(db)
+  const store = createKeyValueStore({ db, writer, clock }, { maxKeysPerNamespace, maxValueSize })
+  return { store, db, writer, clock }
 }
 
 /** The endpoints in front of a store. */

@@ -61,7 +61,7 @@ const udp = ({ udpPort }: InitAnswers) => `  # Messages of the Qlik Sense schedu
 function mail(answers: InitAnswers): string {
   const { mailTo, mailFrom, mailAborted, smtpHost, smtpPort } = answers
   if (mailTo.length === 0) {
-    return `  # Mail when a reload task fails (docs/email.md).
+    return `  # Mail when a reload task fails (docs/destinations/email.md).
   #emailNotification:
     #enable: true
     #reloadTaskFailure: {enable: true, fromAddress: qliksense-noreply@acme.example, recipients: [bi-ops@acme.example]}
@@ -73,7 +73,7 @@ function mail(answers: InitAnswers): string {
       enable: true
 ${gates(answers, event)}      fromAddress: ${yaml(mailFrom)}
       recipients:${recipients}`
-  return `  # Mail when a reload task fails (docs/email.md).
+  return `  # Mail when a reload task fails (docs/destinations/email.md).
   emailNotification:
     enable: true${block('reloadTaskFailure')}${mailAborted ? block('reloadTaskAborted') : ''}
     smtp:
@@ -130,7 +130,7 @@ function chats({ slackUrl, teamsUrl }: InitAnswers): string {
       enable: true
       webhookURL: ${yaml(placeholder(url))} # a secret
       messageType: formatted`
-  const comment = '  # Messages in channels (docs/slack-and-teams.md).'
+  const comment = '  # Messages in channels (docs/templates.md#slack-and-teams).'
   return [
     comment,
     section('slackNotification', slackUrl, 'SLACK_URL'),
@@ -150,9 +150,9 @@ const rest = ({
   restServerEndpointsEnable:
     butlerping: true
     senseStartTask: true
-    ${keyValues ? '' : '#'}keyValueStore: true # docs/key-values.md
-    #fileCopy: true # docs/files.md
-    #scheduler: {getSchedule: true, startSchedule: true, stopSchedule: true} # docs/scheduler.md`
+    ${keyValues ? '' : '#'}keyValueStore: true # docs/load-scripts.md
+    #fileCopy: true # docs/load-scripts.md#file-operations
+    #scheduler: {getSchedule: true, startSchedule: true, stopSchedule: true} # docs/schedules.md`
 
 function filter({ tags }: InitAnswers): string {
   if (tags.length === 0) {
@@ -186,7 +186,7 @@ const OWN = `  # What Butler 16 does not know; it ignores this section.
     dataDirectory: data # beside this file
     #timezone: Europe/Stockholm # of windows and texts; without it that of this computer
 
-    # Alerts about Footman itself (docs/self-alerts.md), routes of your own (docs/alert-routes.md).
+    # Alerts about Footman itself (docs/monitors.md#self-alerts), routes of your own (docs/alert-rules.md).
     #destinations: {ops-mail: {type: email, recipients: [bi-ops@acme.example]}}
     #selfAlerts: {to: [ops-mail]}`
 

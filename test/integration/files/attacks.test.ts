@@ -205,7 +205,7 @@ const SWAPPER = `
   }
   parentPort.postMessage(swaps)`
 
-// Elsewhere a directory can only be compared before its use, see docs/files.md.
+// Elsewhere a directory can only be compared before its use, see docs/load-scripts.md#file-operations.
 test.skipIf(process.platform !== 'linux')(
   'links that are slipped in while operations run lead nowhere',
   async () => {

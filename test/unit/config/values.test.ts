@@ -1,9 +1,14 @@
 import { describe, expect, test } from 'bun:test'
+import { DESTINATION_TYPES } from '../../../src/alerts/destinations/index.ts'
 import { renderProblem, switchedOff } from '../../../src/config/problems.ts'
 import { errorsOf, loadButler } from '../../support/config.ts'
 
 /** Rows with a feature, or null, start; `warning` when the value alone is left out. */
 type Row = readonly [text: string, problem: string, feature?: string | null]
+
+const DESTINATION_TYPE_LIST = Object.keys(DESTINATION_TYPES)
+  .join(', ')
+  .replace(/, (\w+)$/, ' or $1')
 
 const WRONG: readonly Row[] = [
   [
@@ -95,7 +100,7 @@ const WRONG: readonly Row[] = [
   ['footman: {mqtt: {qos: 2}}', 'config.yaml:2:20 error Butler.footman.mqtt.qos: must be 0 or 1, found 2'],
   [
     'footman: {destinations: {x: {type: fax}}}',
-    'config.yaml:2:32 error Butler.footman.destinations.x.type: must be email, slack, teams, signl4, newrelic, mqtt, webhook, ntfy, pagerduty, opsgenie, discord, telegram, otlp, mattermost or googlechat, found "fax"',
+    `config.yaml:2:32 error Butler.footman.destinations.x.type: must be ${DESTINATION_TYPE_LIST}, found "fax"`,
   ],
   [
     'footman: {destinations: {x: {type: slack}}}',

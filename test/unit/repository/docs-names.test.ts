@@ -1,12 +1,14 @@
 /** Settings and endpoints that README.md and docs/ name are ones that there are. */
 import { describe, expect, test } from 'bun:test'
-import { configReference } from '../../../src/app/config/reference.ts'
+import { configReference } from '../../../scripts/lib/config-reference.ts'
 import { runOpenApi } from '../../../src/cli/openapi.ts'
 import { docPages } from '../../support/docs.ts'
 import { readRepositoryFile } from '../../support/source.ts'
 
 /** Made of the program, or about Butler and about what is not settled by a name. */
-const pages = docPages.filter((page) => !/(configuration|command-line|decisions|promises)\.md$/.test(page))
+const pages = docPages.filter(
+  (page) => !/(configuration|command-line|decisions|promises)\.md$|\/configuration\//.test(page),
+)
 
 /** Places of `pattern` in the page, with its first group. */
 const named = (page: string, pattern: RegExp): { place: string; match: RegExpExecArray }[] =>
@@ -14,7 +16,8 @@ const named = (page: string, pattern: RegExp): { place: string; match: RegExpExe
     .split('\n')
     .flatMap((line, index) => [...line.matchAll(pattern)].map((match) => ({ place: `${page}:${index + 1}`, match })))
 
-const keys = [...configReference().matchAll(/^\| `([\w.[\]-]+)`/gm)].map(([, key]) => key!.replaceAll('[]', ''))
+const reference = Object.values(configReference()).join('\n')
+const keys = [...reference.matchAll(/^\| `([\w.[\]-]+)`/gm)].map(([, key]) => key!.replaceAll('[]', ''))
 const sections = new Set(
   keys.flatMap((key) => key.split('.').map((_, index, words) => words.slice(0, index + 1).join('.'))),
 )

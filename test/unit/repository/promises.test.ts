@@ -6,7 +6,7 @@ import { readRepositoryFile, repositoryRoot } from '../../support/source.ts'
 const numbered = (count: number, prefix = '', first = 1) =>
   Array.from({ length: count }, (_, index) => `${prefix}${first + index}`)
 
-/** Every id that docs/promises.md must answer, by heading. */
+/** Every id that docs/internals/promises.md must answer, by heading. */
 const IDS: Readonly<Record<string, readonly string[]>> = {
   'rest-api': numbered(40, '15.'),
   notifications: numbered(39),
@@ -41,12 +41,12 @@ function readRows(markdown: string): Row[] {
     const [, id, weakPoint, shownBy] = /^\| ([\w.]+) \| ([^|]+) \| ([^|]*) \|$/.exec(line) ?? []
     if (!id || id === 'Id' || !weakPoint) continue
     const proofs = (shownBy ?? '').split('<br>').map((proof) => proof.trim())
-    rows.push({ place: `docs/promises.md:${index + 1} (${topic} ${id})`, topic, id, proofs })
+    rows.push({ place: `docs/internals/promises.md:${index + 1} (${topic} ${id})`, topic, id, proofs })
   }
   return rows
 }
 
-const rows = readRows(readRepositoryFile('docs/promises.md'))
+const rows = readRows(readRepositoryFile('docs/internals/promises.md'))
 
 /** What is wrong with a proof, or null. */
 function fault(proof: string): string | null {
@@ -62,7 +62,7 @@ function hasTest(text: string, name: string): boolean {
   return [`'${name.replaceAll("'", "\\'")}'`, `"${name}"`, `\`${name}\``].some((literal) => text.includes(literal))
 }
 
-describe('docs/promises.md', () => {
+describe('docs/internals/promises.md', () => {
   test('answers every known weak point once, in order', () => {
     const answered = Object.fromEntries(
       Object.keys(IDS).map((topic) => [topic, rows.filter((row) => row.topic === topic).map(({ id }) => id)]),

@@ -115,8 +115,8 @@ describe('package.json', () => {
     expect(loose).toEqual([])
   })
 
-  test('agrees with docs/dependencies.md', () => {
-    const documented = readRepositoryFile('docs/dependencies.md')
+  test('agrees with docs/internals/dependencies.md', () => {
+    const documented = readRepositoryFile('docs/internals/dependencies.md')
       .split('\n')
       .map((line) => line.split('|').map((cell) => cell.trim()))
       .filter((cells) => cells.length === 8 && cells[1] !== 'Package' && !/^-+$/.test(cells[1] ?? ''))

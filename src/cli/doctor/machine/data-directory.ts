@@ -103,7 +103,7 @@ function layoutFindings({ name, file, migrations }: UpgradableDatabase): Finding
     const message = `was written by a newer Footman${writerOf(db)} than this one (${VERSION}), which does not start with it`
     const backup = usableBackup(backupDirectoryOf(dirname(file)), name, known)
     const back = backup
-      ? `put its backup ${backup} in the place of the database, as docs/upgrade.md says`
+      ? `put its backup ${backup} in the place of the database, as docs/operations.md says`
       : `give this one another data directory (Butler.${KEY}), as there is no backup that it could use`
     const fix = `start the newer Footman again, or ${back}`
     return [{ ...common, code: 'data-directory.newer', message, fix }]

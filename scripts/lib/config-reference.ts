@@ -1,9 +1,11 @@
-/** The reference of all keys as Markdown, made of the schema. */
-import { annotatedSchema, type JsonSchema } from './json-schema.ts'
+/** The reference of all configuration keys as Markdown, generated from the schema. */
+import { annotatedSchema, type JsonSchema } from '../../src/app/config/json-schema.ts'
 
-const INTRODUCTION = `# Configuration
+const GENERATED = 'This page is generated from the program (`npm run docs`); do not edit it.'
 
-This page is made of the program (\`npm run docs\`); do not edit it.
+const INTRODUCTION = `# Configuration reference
+
+${GENERATED}
 
 The configuration is one YAML file (\`footman -c FILE\`). All settings stand below the key \`Butler:\`, and the keys below are
 written without it. A file of Butler 16 is accepted unchanged, as are older layouts; what was renamed is read under its new
@@ -28,22 +30,76 @@ Settings of features that this version does not have yet are accepted and checke
 that are switched on.
 `
 
-/** Markdown with one table per section. */
-export function configReference(): string {
+/** Pages of the reference below `docs/configuration/`: title, and the sections on it by name (of `Butler` or `Butler.footman`). */
+const PAGES: Readonly<Record<string, readonly [title: string, ...sections: string[]]>> = {
+  process: [
+    'Process, logs, data directory',
+    ...['systemInfo', 'fileLogging', 'heartbeat', 'dockerHealthCheck', 'configVisualisation', 'configDirectories'],
+    ...['footman.node', 'footman.logging', 'footman.shutdown', 'footman.retention', 'footman.health'],
+  ],
+  qlik: [
+    'Connections to Qlik Sense',
+    ...['cert', 'configQRS', 'configEngine', 'qlikSenseUrls', 'genericUrls', 'qlikSenseCloud', 'footman.qlikCloud'],
+  ],
+  events: [
+    'Events and script logs',
+    ...['udpServerConfig', 'scriptLog', 'footman.udp', 'footman.distribute', 'footman.reconciler', 'footman.watchdog'],
+  ],
+  'butler-alerts': [
+    'Alerts in the sections of Butler',
+    ...['emailNotification', 'webhookNotification', 'slackNotification', 'teamsNotification', 'incidentTool'],
+    ...['thirdPartyToolsCredentials', 'footman.butlerRoutes', 'footman.email'],
+  ],
+  alerts: [
+    'Destinations, rules and silence',
+    ...['footman.destinations', 'footman.alertRoutes', 'footman.windows', 'footman.calendars', 'footman.maintenance'],
+    ...['footman.selfAlerts', 'footman.delivery'],
+  ],
+  tasks: [
+    'Task starts, schedules, retries',
+    ...['startTaskFilter', 'footman.startFilter', 'footman.startQueue', 'footman.retryPolicy', 'scheduler'],
+    ...['footman.scheduler', 'footman.reportTask'],
+  ],
+  rest: [
+    'REST API, access, key-value store, files',
+    ...['restServerConfig', 'restServerEndpointsEnable', 'restServerEndpointsConfig', 'footman.access', 'footman.api'],
+    ...['keyValueStore', 'footman.keyValue', 'fileCopyApprovedDirectories', 'fileMoveApprovedDirectories'],
+    ...['fileDeleteApprovedDirectories', 'footman.files'],
+  ],
+  mqtt: ['MQTT', 'mqttConfig', 'footman.mqtt'],
+  metrics: ['InfluxDB and Prometheus', 'influxDb', 'footman.influxDb', 'footman.metrics', 'uptimeMonitor'],
+  monitors: [
+    'Monitors of services, licences, versions',
+    ...['serviceMonitor', 'footman.serviceMonitor', 'qlikSenseVersion', 'footman.versionMonitor', 'qlikSenseLicense'],
+    ...['footman.licenseRelease'],
+  ],
+}
+
+/** Markdown by path below `docs/`: the index, and one page per area with a table for each section. Throws for a section without a page. */
+export function configReference(): Readonly<Record<string, string>> {
   const { properties = {} } = annotatedSchema()
-  const { footman, ...sections } = properties
+  const { footman, ...butler } = properties
   const own = Object.entries(footman?.properties ?? {}).map(([key, schema]): Entry => [`footman.${key}`, schema])
-  const all = Object.entries(sections)
+  const entries: Entry[] = [...Object.entries(butler), ...own]
+  const sections = new Map(entries.filter(([, schema]) => isSection(schema)))
+  const single = entries.filter(([, schema]) => !isSection(schema))
   const tables = createTables()
-  return [
-    INTRODUCTION,
-    '## Process\n',
-    tables.table(all.filter(([, schema]) => !isSection(schema))),
-    ...all.filter(([, schema]) => isSection(schema)).map(tables.part),
-    `## footman\n\n${footman?.description ?? ''}\n`,
-    tables.table(own.filter(([, schema]) => !isSection(schema))),
-    ...own.filter(([, schema]) => isSection(schema)).map(tables.part),
-  ].join('\n')
+  const pages = Object.entries(PAGES).map(([name, [title, ...keys]]): [string, string] => {
+    const parts = keys.filter((key) => sections.has(key)).map((key) => tables.part([key, sections.get(key)!]))
+    for (const key of keys) sections.delete(key)
+    const first = name === 'process' ? ['## Keys without a section\n', tables.table(single)] : []
+    return [`configuration/${name}.md`, [`# ${title}\n\n${GENERATED}\n`, ...first, ...parts].join('\n')]
+  })
+  if (sections.size > 0) throw new Error(`no page of the reference lists ${[...sections.keys()].join(', ')}`)
+  return { 'configuration.md': `${INTRODUCTION}\n${index()}`, ...Object.fromEntries(pages) }
+}
+
+function index(): string {
+  const rows = Object.entries(PAGES).map(
+    ([name, [title, ...keys]]) =>
+      `| [${title}](configuration/${name}.md) | ${keys.map((key) => `\`${key}\``).join(', ')} |`,
+  )
+  return ['| Page | Sections |', '| --- | --- |', ...rows, ''].join('\n')
 }
 
 type Entry = readonly [path: string, schema: JsonSchema]

@@ -1,0 +1,103 @@
+/** The recipes of docs/internals/development.md, followed literally on a copy of the tree, and their commands run there. */
+import { expect, test } from 'bun:test'
+import { spawnSync } from 'node:child_process'
+import { cpSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import process from 'node:process'
+import { type Block, blocksOf } from '../../support/docs.ts'
+import { repositoryRoot } from '../../support/source.ts'
+import { tempDirectory } from '../../support/temp.ts'
+
+const PAGE = 'docs/internals/development.md'
+const COPIED = [
+  'src',
+  'test',
+  'scripts',
+  'templates',
+  'config',
+  'docs',
+  'package.json',
+  'package-lock.json',
+  'tsconfig.json',
+  'biome.json',
+  'bunfig.toml',
+  '.gitignore',
+  'README.md',
+  'LICENSE',
+]
+const TIME_LIMIT_MS = 5 * 60_000
+
+const NEW_FILE = /^\/\/ ((?:src|test)\/\S+\.tsx?)$/
+const CHANGED_FILE = /^\+\+\+ (\S+)$/
+
+/** Blocks below the heading `## Recipes`, in order. */
+function recipeBlocks(): Block[] {
+  const lines = readFileSync(join(repositoryRoot, PAGE), 'utf8').split('\n')
+  const first = lines.indexOf('## Recipes')
+  const last = lines.findIndex((line, index) => index > first && line.startsWith('## '))
+  return blocksOf(PAGE).filter(({ place }) => {
+    const line = Number(place.split(':')[1])
+    return line > first && line < last
+  })
+}
+
+/** Applies the hunks of a `diff` block (divided by `@@`) to a text. Each must fit at one place only. */
+function patched(text: string, hunks: readonly string[]): string {
+  let result = text
+  for (const hunk of hunks.join('\n').split(/\n@@\n/)) {
+    const lines = hunk.split('\n').filter((line) => line !== '')
+    const side = (sign: string) =>
+      lines
+        .filter((line) => line[0] === ' ' || line[0] === sign)
+        .map((line) => `${line.slice(1)}\n`)
+        .join('')
+    const before = side('-')
+    const places = result.split(before).length - 1
+    if (places !== 1) throw new Error(`${places} places instead of one for:\n${before}`)
+    result = result.replace(before, () => side('+'))
+  }
+  return result
+}
+
+/** Makes the changes of the blocks below `root`; returns the commands among them. */
+function follow(root: string, blocks: readonly Block[]): string[] {
+  const commands: string[] = []
+  for (const { language, lines, place } of blocks) {
+    const [head = '', ...rest] = lines
+    const [created, changed] = [NEW_FILE.exec(head)?.[1], CHANGED_FILE.exec(head)?.[1]]
+    if (language === 'sh') commands.push(...lines)
+    else if (created) {
+      expect(existsSync(join(root, created)), place).toBe(false)
+      mkdirSync(dirname(join(root, created)), { recursive: true })
+      writeFileSync(join(root, created), `${rest.join('\n')}\n`)
+    } else if (language === 'diff' && changed) {
+      writeFileSync(join(root, changed), patched(readFileSync(join(root, changed), 'utf8'), rest))
+    } else throw new Error(`${place}: neither a new file, a change nor commands`)
+  }
+  return commands
+}
+
+test(
+  'the recipes work as they are written',
+  async () => {
+    await using copy = tempDirectory()
+    for (const path of COPIED) cpSync(join(repositoryRoot, path), copy.join(path), { recursive: true })
+    symlinkSync(join(repositoryRoot, 'node_modules'), copy.join('node_modules'), 'dir')
+    const commands = follow(copy.path, recipeBlocks())
+    expect(commands.filter((command) => command.startsWith('npm test -- '))).toHaveLength(3)
+
+    // One run of each command for all recipes; `npm run lint` is what `npm test` without words begins with.
+    const words = commands.flatMap((command) => /^npm test -- (.*)$/.exec(command)?.[1]?.split(' ') ?? [])
+    const others = new Set(commands.filter((command) => !command.startsWith('npm test')))
+    const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => name !== 'FOOTMAN_BINARY'))
+    for (const command of [...others, 'npm run lint', `npm test -- ${words.join(' ')}`]) {
+      const { status, stdout, stderr } = spawnSync(command, { cwd: copy.path, env, shell: true, encoding: 'utf8' })
+      expect({ command, status, output: status === 0 ? '' : `${stdout}\n${stderr}` }).toEqual({
+        command,
+        status: 0,
+        output: '',
+      })
+    }
+  },
+  TIME_LIMIT_MS,
+)
