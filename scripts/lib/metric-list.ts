@@ -1,7 +1,7 @@
 /** The list of metrics in `docs/metrics.md`, made of their definitions. */
 import { butler } from '../../src/app/schema.ts'
-import { createMetrics, type MetricsSources } from '../../src/metrics/prometheus/index.ts'
 import type { MetricFamily } from '../../src/metrics/prometheus/families.ts'
+import { createMetrics, type MetricsSources } from '../../src/metrics/prometheus/index.ts'
 
 /** Nothing is asked: definitions need no values. */
 const NO_SOURCES = new Proxy({}, { get: () => () => null }) as MetricsSources
