@@ -34,6 +34,19 @@ describe('the floors of src', () => {
   })
 })
 
+test('unit and integration tests lie in the folder of a room of src', () => {
+  const rooms = new Set(files.map(({ path }) => path.split('/')[1]))
+  const others = new Set(['repository', 'scripts', 'support'])
+  const misplaced = ['test/unit', 'test/integration']
+    .flatMap(sourceFiles)
+    .map(({ path }) => path)
+    .filter((path) => {
+      const folder = path.split('/')[2]
+      return !rooms.has(folder) && !others.has(folder!)
+    })
+  expect(misplaced).toEqual([])
+})
+
 describe('the rules themselves', () => {
   const rule = (from: string, specifier: string, typeOnly = false): string | null => {
     const [imported] = importsOf({ path: from, text: `import ${typeOnly ? 'type ' : ''}{ a } from '${specifier}'\n` })

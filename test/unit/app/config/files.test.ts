@@ -1,13 +1,13 @@
 import { describe, expect, test } from 'bun:test'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { configJsonSchema, type JsonSchema } from '../../../src/app/config/json-schema.ts'
-import { loadConfig } from '../../../src/app/config/load.ts'
-import { errorsOf, loadText, summaryOf } from '../../support/config.ts'
-import { readRepositoryFile } from '../../support/source.ts'
-import { tempDirectory } from '../../support/temp.ts'
+import { configJsonSchema, type JsonSchema } from '../../../../src/app/config/json-schema.ts'
+import { loadConfig } from '../../../../src/app/config/load.ts'
+import { errorsOf, loadText, summaryOf } from '../../../support/config.ts'
+import { readRepositoryFile } from '../../../support/source.ts'
+import { tempDirectory } from '../../../support/temp.ts'
 
-const FIXTURES = join(import.meta.dir, '../../fixtures/config')
+const FIXTURES = join(import.meta.dir, '../../../fixtures/config')
 const load = (file: string, env: Record<string, string> = {}) => loadConfig({ file, env, cwd: FIXTURES })
 
 const honoured = (path: string, effect: string) =>
@@ -163,7 +163,7 @@ describe("Footman's own sections", () => {
   })
 
   test('the example that is shipped', async () => {
-    const cwd = join(import.meta.dir, '../../../config')
+    const cwd = join(import.meta.dir, '../../../../config')
     const { problems, inactive, config } = await loadConfig({ file: 'footman.example.yaml', env: {}, cwd })
     expect({ problems, inactive }).toEqual({ problems: [], inactive: [] })
     expect(config?.udpServerConfig.enable).toBe(true)

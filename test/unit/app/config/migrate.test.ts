@@ -2,10 +2,10 @@
 import { describe, expect, test } from 'bun:test'
 import fc from 'fast-check'
 import { parse, stringify } from 'yaml'
-import { migrateConfig } from '../../../src/app/config/migrate/migrate.ts'
-import { loadText } from '../../support/config.ts'
-import { LEGACY_CASES } from '../../support/legacy-cases.ts'
-import { OLDER_FILES, olderText } from '../../support/older.ts'
+import { migrateConfig } from '../../../../src/app/config/migrate/migrate.ts'
+import { loadText } from '../../../support/config.ts'
+import { LEGACY_CASES } from '../../../support/legacy-cases.ts'
+import { OLDER_FILES, olderText } from '../../../support/older.ts'
 
 function migrated(text: string): { text: string; changes: string[] } {
   const result = migrateConfig(text, 'butler.yaml')

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'bun:test'
 import { writeFileSync } from 'node:fs'
-import { loadConfig } from '../../../src/app/config/load.ts'
-import { renderProblem } from '../../../src/config/problems.ts'
-import { errorsOf, loadButler, withFolder } from '../../support/config.ts'
+import { loadConfig } from '../../../../src/app/config/load.ts'
+import { renderProblem } from '../../../../src/config/problems.ts'
+import { errorsOf, loadButler, withFolder } from '../../../support/config.ts'
 
 describe('values from outside', () => {
   test('placeholders in any text', async () => {

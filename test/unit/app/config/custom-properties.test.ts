@@ -1,7 +1,7 @@
 /** Which custom properties a configuration relies on. */
 import { describe, expect, test } from 'bun:test'
-import { wantedProperties } from '../../../src/app/config/custom-properties.ts'
-import { loadButler } from '../../support/config.ts'
+import { wantedProperties } from '../../../../src/app/config/custom-properties.ts'
+import { loadButler } from '../../../support/config.ts'
 
 async function wanted(yaml: string) {
   const { config } = await loadButler(yaml)

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test'
-import { linesOf, loadButler } from '../../support/config.ts'
+import { linesOf, loadButler } from '../../../support/config.ts'
 
 describe('inside Butler.footman', () => {
   test.each([

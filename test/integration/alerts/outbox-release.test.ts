@@ -1,10 +1,10 @@
 /** Alerts that waited for a retry which is not made after all. */
 import { expect, test } from 'bun:test'
-import { releaseHeld } from '../../../../src/alerts/outbox/release.ts'
-import { insertDelivery } from '../../../../src/alerts/outbox/store.ts'
-import { loadTaskEvent, storeRetryRefused, storeRoutedEvent } from '../../../../src/events/store.ts'
-import { uuidV7 } from '../../../../src/platform/uuid.ts'
-import { pipelineDatabase, storePending, taskEvent } from '../../../support/events.ts'
+import { releaseHeld } from '../../../src/alerts/outbox/release.ts'
+import { insertDelivery } from '../../../src/alerts/outbox/store.ts'
+import { loadTaskEvent, storeRetryRefused, storeRoutedEvent } from '../../../src/events/store.ts'
+import { uuidV7 } from '../../../src/platform/uuid.ts'
+import { pipelineDatabase, storePending, taskEvent } from '../../support/events.ts'
 
 test('leave at once and say why; what was held back for another reason stays', () => {
   const db = pipelineDatabase(':memory:')

@@ -2,11 +2,11 @@ import { expect, test } from 'bun:test'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import fc from 'fast-check'
-import { butler } from '../../../src/app/schema.ts'
-import { renderProblem } from '../../../src/config/problems.ts'
-import { loadText } from '../../support/config.ts'
+import { butler } from '../../../../src/app/schema.ts'
+import { renderProblem } from '../../../../src/config/problems.ts'
+import { loadText } from '../../../support/config.ts'
 
-const FULL = readFileSync(join(import.meta.dir, '../../fixtures/config/butler16-full.yaml'), 'utf8')
+const FULL = readFileSync(join(import.meta.dir, '../../../fixtures/config/butler16-full.yaml'), 'utf8')
 
 /** A configuration or problems, never an exception; problems can be shown. */
 async function survives(text: string): Promise<boolean> {

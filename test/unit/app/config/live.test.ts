@@ -1,9 +1,9 @@
 /** What a reload may change, and how a difference is shown. */
 import { describe, expect, test } from 'bun:test'
-import { graft, isLive, partsConcerned } from '../../../src/app/config/live.ts'
-import type { Config } from '../../../src/app/schema.ts'
-import { differences } from '../../../src/config/diff.ts'
-import { loadText } from '../../support/config.ts'
+import { graft, isLive, partsConcerned } from '../../../../src/app/config/live.ts'
+import type { Config } from '../../../../src/app/schema.ts'
+import { differences } from '../../../../src/config/diff.ts'
+import { loadText } from '../../../support/config.ts'
 
 async function config(text: string): Promise<Config> {
   const { config: found, problems } = await loadText(text)

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'bun:test'
 import fc from 'fast-check'
-import { parseConfig } from '../../../src/app/config/parse.ts'
-import { butler, defaults } from '../../../src/app/schema.ts'
+import { parseConfig } from '../../../../src/app/config/parse.ts'
+import { butler, defaults } from '../../../../src/app/schema.ts'
 
 /** What zod says about the whole input at once. */
 function whole(input: unknown) {

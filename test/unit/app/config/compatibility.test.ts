@@ -1,8 +1,8 @@
 /** The table of what `Butler.footman.compatibility` decides is complete, in the guide and in the code. */
 import { describe, expect, test } from 'bun:test'
-import { COMPATIBILITY_RULES } from '../../../src/app/config/compatibility.ts'
-import { configOf, loadButler } from '../../support/config.ts'
-import { readRepositoryFile, sourceFiles, withoutComments } from '../../support/source.ts'
+import { COMPATIBILITY_RULES } from '../../../../src/app/config/compatibility.ts'
+import { configOf, loadButler } from '../../../support/config.ts'
+import { readRepositoryFile, sourceFiles, withoutComments } from '../../../support/source.ts'
 
 const RULES = Object.entries(COMPATIBILITY_RULES)
 const CODE = sourceFiles('src').map(({ path, text }) => ({ path, text: withoutComments(text) }))

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test'
-import { linesOf, loadButler } from '../../support/config.ts'
+import { linesOf, loadButler } from '../../../support/config.ts'
 
 describe('what an enabled feature needs', () => {
   const off = (feature: string) => `; Butler.${feature} stays off. Hint: set it, or switch Butler.${feature} off`

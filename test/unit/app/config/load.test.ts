@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'bun:test'
-import { loadConfig } from '../../../src/app/config/load.ts'
-import { logLineOf, renderProblem } from '../../../src/config/problems.ts'
-import { configOf, errorsOf, loadButler, loadText, summaryOf, withFolder } from '../../support/config.ts'
+import { loadConfig } from '../../../../src/app/config/load.ts'
+import { logLineOf, renderProblem } from '../../../../src/config/problems.ts'
+import { configOf, errorsOf, loadButler, loadText, summaryOf, withFolder } from '../../../support/config.ts'
 
 const empty = { env: {}, overrides: { qlikConnection: false } }
 
