@@ -183,9 +183,9 @@ function invalid(issues: readonly Issue[], lines: readonly string[]): InvalidFil
   return new InvalidFile(refusedWithCode(400, 'VALIDATION', 'Invalid configuration', details), issues, lines)
 }
 
-const BODY = {
+const BODY = z.object({
   dryRun: z.boolean().optional().meta({ description: 'Only say what would change.' }),
-}
+})
 
 const ANSWER = z.object({
   changed: z.array(z.string()).meta({ description: 'Settings that are in use now, or would be.' }),
@@ -206,7 +206,7 @@ function reloadRoute(reload: ConfigReload['reload']): ApiRoute {
     description:
       'Routes, destinations, windows, calendars, monitors, access, limits and log level take effect at once. A file with errors changes nothing.',
     // No body at all is allowed.
-    readByHandler: { body: z.object(BODY) },
+    readByHandler: { body: BODY },
     answers: { 200: ANSWER.describe('What has changed.'), 400: 'The file has errors; `issues` names each' },
     examples: [
       {

@@ -207,26 +207,25 @@ function check<Params extends Fields, Query extends Fields, Body extends Fields>
   { butler, params, query, body }: Endpoint<Params, Query, Body>,
   request: ApiRequest,
 ): CheckedRequest<Params, Query, Body> {
-  const own: PropertyDescriptorMap = {}
-  if (params) own.params = { value: validate('params', params, request.params) }
+  const checked = request as { -readonly [Part in 'params' | 'query' | 'body']: unknown }
+  if (params) checked.params = validate('params', params, request.params)
   if (body && body !== 'ignored') {
-    own.body = { value: butler ? validate('body', body, request.body) : strictBody(body.shape, request.body) }
+    checked.body = butler ? validate('body', body, request.body) : strictBody(body, request.body)
   }
   if (query) {
-    own.query = { value: butler ? validate('querystring', query, request.query) : strictQuery(query, request.query) }
+    checked.query = butler ? validate('querystring', query, request.query) : strictQuery(query, request.query)
   }
-  // The rest of the request stands behind the parts; most of it is worked out when it is read.
-  return (params || body || query ? Object.create(request, own) : request) as CheckedRequest<Params, Query, Body>
+  return request as CheckedRequest<Params, Query, Body>
 }
 
-const JSON_TYPE = 'application/json; charset=utf-8'
+const JSON_HEADERS = { 'content-type': 'application/json; charset=utf-8' }
 
 /** An answer with a JSON body. `text` replaces the compact form of `body`. */
-export function jsonAnswer(status: number, body: unknown, headers: Readonly<Record<string, string>> = {}): Response {
+export function jsonAnswer(status: number, body: unknown, headers?: Readonly<Record<string, string>>): Response {
   return jsonText(status, JSON.stringify(body), headers)
 }
 
 /** An answer whose JSON is written already. */
-export function jsonText(status: number, text: string, headers: Readonly<Record<string, string>> = {}): Response {
-  return new Response(text, { status, headers: { 'content-type': JSON_TYPE, ...headers } })
+export function jsonText(status: number, text: string, headers?: Readonly<Record<string, string>>): Response {
+  return new Response(text, { status, headers: headers ? { ...JSON_HEADERS, ...headers } : JSON_HEADERS })
 }
