@@ -179,7 +179,7 @@ function createAnswer(
   return (request, info) => {
     const context = new RequestContext(request, info, proxies)
     const answer = app.fetch(withMeantMethod(request), context)
-    // What waits may outlive its connection, which knows the address.
+    // The address is known only as long as the connection is open, and a pending answer may outlive it.
     if (answer instanceof Promise) void context.client
     return answer
   }

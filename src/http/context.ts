@@ -1,4 +1,4 @@
-/** What is known about a request while it is answered, and the shape of the middleware around every endpoint. */
+/** The request context, and the form of the middleware around every endpoint. */
 import type { Context } from 'hono'
 import type { ClientCertificate, ServeInfo } from '../platform/http-server.ts'
 import type { Proxies } from './client-address.ts'

@@ -97,7 +97,7 @@ export const ERRORS = {
   HOST_NOT_ALLOWED: { status: 403, text: 'Host not allowed', page: 'access.md#requests-of-browsers' },
   CROSS_SITE: { status: 403, text: 'Request of another site', page: 'access.md#requests-of-browsers' },
 
-  // What the request names.
+  // Things that the request names.
   DELIVERY_NOT_FOUND: { status: 404, text: 'Delivery not found', page: 'events.md' },
   DESTINATION_NOT_FOUND: { status: 404, text: 'Destination not found', page: 'destinations.md' },
   EVENT_NOT_FOUND: { status: 404, text: 'Event not found', page: 'events.md' },

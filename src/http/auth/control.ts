@@ -1,4 +1,4 @@
-/** What stands between a request and an endpoint, with access control on (authenticated access) and off (open access). */
+/** Decides whether a request may reach an endpoint, with access control on (authenticated access) and off (open access). */
 import { addressMatcher } from '../../platform/addresses.ts'
 import { type Caller, type Contact, EVERYBODY, forbidden, type Identity } from '../endpoint/caller.ts'
 import type { ApiRoute } from '../endpoint/route.ts'
@@ -9,10 +9,10 @@ import { addressNotAllowed, compileGrant, createCaller, type Grant } from './gra
 import type { JwtCheck } from './jwt.ts'
 import { type KeyVerdict, presentedCredential } from './keys.ts'
 
-/** What stands between a request and the endpoint that it has reached. */
+/** Identifies callers and refuses requests. */
 export interface AccessControl {
   /**
-   * 403, whatever the endpoint: for addresses that may not call at all, and for requests that foreign pages made a browser
+   * 403 for all endpoints: for addresses that may not call at all, and for requests that foreign pages made a browser
    * send. `url` is path and query.
    */
   entryRefusal(url: string, contact: Contact): Refusal | null

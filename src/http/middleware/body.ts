@@ -38,7 +38,7 @@ function mediaType({ headers }: Request): string {
 }
 
 /**
- * The JSON of a body. Text that parses as JSON is taken whatever the content type says; JSON `null` and no body at all are
+ * The JSON of a body. Text that parses as JSON is taken with any content type; JSON `null` and no body at all are
  * undefined; other `text/plain` is the text itself. Throws E2 400 or 415.
  */
 function parsed(text: string, type: string): unknown {

@@ -1,4 +1,4 @@
-/** Which requests are refused whatever they ask for: by their address, and by the page that made a browser send them. */
+/** Refuses requests at all endpoints, by their address and by the page that made a browser send them. */
 import type { Audit } from '../audit/audit.ts'
 import type { AccessControl } from '../auth/control.ts'
 import type { Check } from '../context.ts'
