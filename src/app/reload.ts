@@ -4,7 +4,7 @@ import { differences } from '../config/diff.ts'
 import { logLineOf, type Problem, renderProblem } from '../config/problems.ts'
 import { type ApiRoute, jsonAnswer, route } from '../http/endpoint/route.ts'
 import { strictBody } from '../http/endpoint/validation.ts'
-import { Refusal, refusedWithCode } from '../http/errors.ts'
+import { Refusal, refusal } from '../http/errors.ts'
 import { createFileWatch } from '../platform/file-watch.ts'
 import type { Use } from '../platform/replaceable.ts'
 import type { Logger, Service } from '../platform/types.ts'
@@ -180,7 +180,7 @@ class InvalidFile extends Refusal {
 
 function invalid(issues: readonly Issue[], lines: readonly string[]): InvalidFile {
   const details = `${lines.join('; ')}. The running configuration stays.`
-  return new InvalidFile(refusedWithCode(400, 'VALIDATION', 'Invalid configuration', details), issues, lines)
+  return new InvalidFile(refusal('VALIDATION', details, { error: 'Invalid configuration' }), issues, lines)
 }
 
 const BODY = z.object({

@@ -161,13 +161,5 @@ export function refusal(
   )
 }
 
-/** `refusal` with the status and the text written out. */
-export const refusedWithCode = <Code extends ErrorCode>(
-  _status: (typeof ERRORS)[Code]['status'],
-  code: Code,
-  error: string,
-  details: string,
-): Refusal => refusal(code, details, { error })
-
 /** The answer that the client is not there to see; for log, metrics and audit. */
 export const clientClosed = (): Refusal => refusal('CLIENT_CLOSED_REQUEST', 'the client closed the request')
