@@ -4,7 +4,7 @@ import { differences } from '../config/diff.ts'
 import { logLineOf, type Problem, renderProblem } from '../config/problems.ts'
 import { type ApiRoute, jsonAnswer, route } from '../http/endpoint/route.ts'
 import { strictBody } from '../http/endpoint/validation.ts'
-import { Refusal, refusedWithCode } from '../http/errors.ts'
+import { Refusal, refusal } from '../http/errors.ts'
 import { createFileWatch } from '../platform/file-watch.ts'
 import type { Use } from '../platform/replaceable.ts'
 import type { Logger, Service } from '../platform/types.ts'
@@ -180,12 +180,12 @@ class InvalidFile extends Refusal {
 
 function invalid(issues: readonly Issue[], lines: readonly string[]): InvalidFile {
   const details = `${lines.join('; ')}. The running configuration stays.`
-  return new InvalidFile(refusedWithCode(400, 'VALIDATION', 'Invalid configuration', details), issues, lines)
+  return new InvalidFile(refusal('VALIDATION', details, { error: 'Invalid configuration' }), issues, lines)
 }
 
-const BODY = {
+const BODY = z.object({
   dryRun: z.boolean().optional().meta({ description: 'Only say what would change.' }),
-}
+})
 
 const ANSWER = z.object({
   changed: z.array(z.string()).meta({ description: 'Settings that are in use now, or would be.' }),
@@ -206,7 +206,7 @@ function reloadRoute(reload: ConfigReload['reload']): ApiRoute {
     description:
       'Routes, destinations, windows, calendars, monitors, access, limits and log level take effect at once. A file with errors changes nothing.',
     // No body at all is allowed.
-    readByHandler: { body: z.object(BODY) },
+    readByHandler: { body: BODY },
     answers: { 200: ANSWER.describe('What has changed.'), 400: 'The file has errors; `issues` names each' },
     examples: [
       {

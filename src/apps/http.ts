@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { requireScope, type TaskSelectors } from '../http/endpoint/caller.ts'
 import { type ApiRequest, type ApiRoute, type CheckedRequest, jsonAnswer, route } from '../http/endpoint/route.ts'
 import { field } from '../http/endpoint/validation.ts'
-import { type Refusal, refused, refusedWithCode } from '../http/errors.ts'
+import { type Refusal, refusal, refused } from '../http/errors.ts'
 import type { Logger } from '../platform/types.ts'
 import { isGuid } from '../platform/uuid.ts'
 import { EngineError, isRejected, QIX } from '../qlik/engine/errors.ts'
@@ -218,7 +218,7 @@ async function reload(deps: AppRoutesDeps, settings: AppRoutesSettings, request:
   const onSuccess = taskIds(wanted.startQSEoWTaskOnSuccess)
   const onFailure = taskIds(wanted.startQSEoWTaskOnFailure)
   if (settings.shadow) {
-    throw refusedWithCode(409, 'SHADOW_MODE', 'Shadow mode', 'Footman runs in shadow mode, which reloads no apps.')
+    throw refusal('SHADOW_MODE', 'Footman runs in shadow mode, which reloads no apps.')
   }
   const followUps = [...onSuccess, ...onFailure]
   if (followUps.length > 0) requireScope(request.caller, 'task:run')

@@ -165,7 +165,7 @@ const PLAIN: readonly (readonly [RegExp, string])[] = [
 
 /** YAML, one element a line, coloured by what the parts are. Lines of top-level sections get an id. */
 function yamlLines(text: string): Child[] {
-  // Inside a block of text nothing is a key, whatever it looks like.
+  // Lines inside a block of text are no keys, even if they look like one.
   let block: number | null = null
   return text
     .replace(/\n$/, '')

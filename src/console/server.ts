@@ -161,7 +161,7 @@ export function createConfigView<V extends RateVerdict>(
       const { host, port, obfuscate } = settings
       if (!obfuscate && !isLoopback(host)) {
         log.error(
-          `CONFIG VIS: The page is not started: with configVisualisation.obfuscate false it would show every secret to whoever reaches ${host}. Set obfuscate to true, or host to localhost.`,
+          `CONFIG VIS: The page is not started: with configVisualisation.obfuscate false it would show every secret to every caller of ${host}. Set obfuscate to true, or host to localhost.`,
         )
         return
       }

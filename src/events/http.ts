@@ -2,7 +2,7 @@
 import { z } from 'zod'
 import { NO_QUERY } from '../http/endpoint/list-query.ts'
 import { type ApiRoute, jsonAnswer, route } from '../http/endpoint/route.ts'
-import { refusedWithCode } from '../http/errors.ts'
+import { refusal } from '../http/errors.ts'
 import type { Database } from '../platform/sqlite.ts'
 import type { IngestCounters } from './counters.ts'
 import { type SelfTest, type SelfTests, selfTestDatagram } from './ingest/self-test.ts'
@@ -147,7 +147,7 @@ function input({ db, pipeline }: InputRoutesDeps): Response {
 async function begin({ pipeline }: InputRoutesDeps): Promise<Response> {
   if (pipeline.status.udpListening !== true) {
     const details = 'Set Butler.udpServerConfig.enable to true, and see in the log why the port could not be opened.'
-    throw refusedWithCode(409, 'UDP_NOT_LISTENING', 'UDP is not listened to', details)
+    throw refusal('UDP_NOT_LISTENING', details)
   }
   const test = await pipeline.selfTests.begin()
   return jsonAnswer(201, { ...answerOf(test), datagram: selfTestDatagram(test.token) })
@@ -158,7 +158,7 @@ function result({ pipeline }: InputRoutesDeps, token: string): Response {
   if (test) return jsonAnswer(200, answerOf(test))
   const details =
     'POST /v4/udp/self-test hands out a token; it is remembered until Footman stops or 20 newer ones exist.'
-  throw refusedWithCode(404, 'SELF_TEST_NOT_FOUND', 'Self-test not found', details)
+  throw refusal('SELF_TEST_NOT_FOUND', details)
 }
 
 const answerOf = ({ token, expiresAt, arrived }: SelfTest) => ({

@@ -1,5 +1,7 @@
 /** The Hono application of the REST API under one version of the settings: which middleware, in which order, which endpoints. */
 import { Hono } from 'hono'
+import type { Result } from 'hono/router'
+import { TrieRouter } from 'hono/router/trie-router'
 import { getPath } from 'hono/utils/url'
 import type { ServeInfo } from '../platform/http-server.ts'
 import type { Clock, Logger } from '../platform/types.ts'
@@ -8,17 +10,17 @@ import { type AccessSettings, buildAccess } from './auth/build.ts'
 import type { AccessControl } from './auth/control.ts'
 import { createLocalCheck } from './auth/local.ts'
 import { createProxies } from './client-address.ts'
-import { type Answer, compose, type Handler, type Middleware, RequestContext, SeenRequest } from './context.ts'
+import { type Answer, checks, compose, type Handler, type Middleware, RequestContext, SeenRequest } from './context.ts'
 import { requireNamespace } from './endpoint/caller.ts'
-import type { ApiRoute, Method } from './endpoint/route.ts'
+import type { ApiRequest, ApiRoute, Method } from './endpoint/route.ts'
 import { noSuchRoute } from './errors.ts'
-import { addressRules } from './middleware/address-rules.ts'
-import { auditRequests, createTurnAway } from './middleware/audit.ts'
+import { auditRequests } from './middleware/audit.ts'
 import { authenticate } from './middleware/authenticate.ts'
 import { authorize } from './middleware/authorize.ts'
-import { BODY_TIMEOUT_MS, parseBody } from './middleware/body.ts'
-import { browserRules, createBrowserRules } from './middleware/browser-rules.ts'
+import { BODY_TIMEOUT_MS, parseBody, takesBody } from './middleware/body.ts'
+import { createBrowserRules } from './middleware/browser-rules.ts'
 import { createCors } from './middleware/cors.ts'
+import { entryRules } from './middleware/entry-rules.ts'
 import { createErrorAnswers } from './middleware/errors.ts'
 import { methodOverride, withMeantMethod } from './middleware/method-override.ts'
 import { createRequestLog, observe, type RequestObserver, SILENT_OBSERVER } from './middleware/observe.ts'
@@ -116,7 +118,6 @@ function createAnswer(
   const { connectionsPerAddress: atATime = 0, requestTimeout = BODY_TIMEOUT_MS } = api
   const proxies = createProxies(api.trustedProxies)
   const limit = createRateLimit(clock, perMinute(settings))
-  const turnAway = createTurnAway(audit, observer, limit)
   const cors = createCors(api.cors?.origins ?? [])
   const logRequest = createRequestLog(log, accessLog)
   const onError = createErrorAnswers(log, { accessLog })
@@ -125,25 +126,29 @@ function createAnswer(
     cors?.headers,
     requestId(clock),
     observe(observer),
-    addressRules(access, turnAway),
-    browserRules(access.pageRefusal, turnAway),
+    checks(entryRules(access, audit, observer, limit)),
     cors?.preflight,
-    urlEncoding,
+    checks(urlEncoding, methodOverride),
     atATime > 0 ? requestsAtATime(atATime, createCrowdWarning(log, clock, atATime)) : null,
-    methodOverride,
   ]
   const aroundEndpoints: readonly (Middleware | null | undefined)[] = [
     auditRequests(audit, { keyValues: settings.access?.auditKeyValues ?? false }),
     authenticate(access),
     limit && rateLimit(limit, log),
     authorize(access, log, observer),
-    parseBody(requestTimeout),
   ]
 
-  const app = new Hono<{ Bindings: RequestContext }>({ getPath: pathOf })
+  const app = new Hono<{ Bindings: RequestContext }>({ getPath: pathOf, router: new Router() })
   for (const route of inMatchingOrder(routes)) {
-    const middleware = [...aroundAll, reached(route), ...aroundEndpoints]
-    app.on(methodsOf(route, routes), honoPath(route.path), compose(middleware, endpoint(route), onError))
+    for (const method of methodsOf(route, routes)) {
+      const readBody = takesBody(route, method) ? parseBody(route.bodyLimit, requestTimeout) : null
+      const inner = compose([...aroundEndpoints, readBody], endpoint(route), onError)
+      const reached: Handler = (c) => {
+        c.env.route = route
+        return inner(c)
+      }
+      app.on(method, honoPath(route.path), compose(aroundAll, reached, onError))
+    }
   }
   app.notFound(
     compose(
@@ -159,11 +164,13 @@ function createAnswer(
   function endpoint(route: ApiRoute): Handler {
     const scope = route.scope ?? ''
     const isNamespaced = scope.startsWith('kv:') && route.path.includes('{namespace}')
+    const hasParams = route.path.includes('{')
     return (c) => {
       const { env } = c
       const { caller } = env.identity
-      if (isNamespaced) requireNamespace(caller, scope, c.req.param('namespace') ?? '')
-      const request = new SeenRequest(c, (wanted) => access.refusal({ scope: wanted }, caller, env) === null)
+      const params = hasParams ? c.req.param() : NO_PARAMS
+      if (isNamespaced) requireNamespace(caller, scope, params.namespace ?? '')
+      const request = new SeenRequest(c, params, (wanted) => access.refusal({ scope: wanted }, caller, env) === null)
       logRequest(request)
       return route.handle(request)
     }
@@ -172,24 +179,37 @@ function createAnswer(
   return (request, info) => {
     const context = new RequestContext(request, info, proxies)
     const answer = app.fetch(withMeantMethod(request), context)
-    // What waits may outlive its connection, which knows the address.
+    // The address is known only as long as the connection is open, and a pending answer may outlive it.
     if (answer instanceof Promise) void context.client
     return answer
   }
 }
 
+const NO_PARAMS: ApiRequest['params'] = {}
 const SILENT_AUDIT: Audit = { record: () => {} }
-
-const reached =
-  (route: ApiRoute): Middleware =>
-  ({ env }, next) => {
-    env.route = route
-    return next()
-  }
 
 /** As Hono reads it; but a request has no fragment, so `#` belongs to the path. */
 const pathOf = (request: Request): string =>
   getPath(request.url.includes('#') ? new Request(request.url.replaceAll('#', '%23')) : request)
+
+/** Paths that `Router` remembers, and their longest. */
+const KNOWN_PATHS = 500
+const KNOWN_LENGTH = 200
+
+/** Hono's router for paths of every form, with the matches of recent paths: callers repeat a few paths all the time. */
+class Router<T> extends TrieRouter<T> {
+  readonly #known = new Map<string, Result<T>>()
+
+  override match(method: string, path: string): Result<T> {
+    const key = `${method} ${path}`
+    const known = this.#known.get(key)
+    if (known) return known
+    const found = super.match(method, path)
+    if (this.#known.size >= KNOWN_PATHS) this.#known.clear()
+    if (path.length <= KNOWN_LENGTH) this.#known.set(key, found)
+    return found
+  }
+}
 
 /** A path that only takes PUT also takes plain POST. */
 function methodsOf(route: ApiRoute, all: readonly ApiRoute[]): Method[] {

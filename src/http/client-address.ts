@@ -2,7 +2,7 @@
 import { isIP } from 'node:net'
 import { addressMatcher, plainAddress } from '../platform/addresses.ts'
 
-/** What stands for a client whose proxy names no usable address; it is in no list and never local. */
+/** Address of a client whose proxy names no usable one; it is in no list and never local. */
 const UNKNOWN_ADDRESS = 'unknown'
 
 export interface Proxies {

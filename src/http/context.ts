@@ -1,4 +1,4 @@
-/** What is known about a request while it is answered, and the shape of the middleware around every endpoint. */
+/** The request context, and the form of the middleware around every endpoint. */
 import type { Context } from 'hono'
 import type { ClientCertificate, ServeInfo } from '../platform/http-server.ts'
 import type { Proxies } from './client-address.ts'
@@ -14,6 +14,17 @@ export type Handler = (c: ApiContext) => Answer
 
 /** Returns the answer of `next`, changed or not, or one of its own. `next` never throws or rejects. */
 export type Middleware = (c: ApiContext, next: () => Answer) => Answer
+
+/** Refuses a request by throwing; has no part in the answer of an accepted one. */
+export type Check = (request: RequestContext) => void
+
+/** One middleware for several checks. */
+export function checks(...all: readonly Check[]): Middleware {
+  return ({ env }, next) => {
+    for (const check of all) check(env)
+    return next()
+  }
+}
 
 /** A class with getters: the address of the caller costs as much as routing, and few requests need it. */
 export class RequestContext implements Contact {
@@ -67,10 +78,12 @@ function rawUrl({ url }: Request): string {
 
 const UNAUTHENTICATED: Identity = { caller: EVERYBODY, bucket: null, refusal: null }
 
-/** A request as endpoints see it. Most of them look at only some of the members, so those are getters. */
+/** A request as endpoints see it. The address and the signal are getters, because few endpoints need them. */
 export class SeenRequest implements ApiRequest {
   readonly url: string
   readonly method: Method
+  readonly params: ApiRequest['params']
+  readonly query: ApiRequest['query']
   readonly body: unknown
   readonly headers: Headers
   readonly caller: Caller
@@ -81,6 +94,7 @@ export class SeenRequest implements ApiRequest {
 
   constructor(
     private readonly c: ApiContext,
+    params: ApiRequest['params'],
     sees: ApiRequest['sees'],
   ) {
     const { env } = c
@@ -91,18 +105,14 @@ export class SeenRequest implements ApiRequest {
     this.url = env.url
     // HEAD is answered by the endpoint of GET.
     this.method = (env.method === 'HEAD' ? 'GET' : env.method) as Method
+    this.params = params
+    this.query = parseQuery(env.url)
     this.body = env.body
     this.headers = env.headers
     this.caller = env.identity.caller
     this.requestId = env.requestId
   }
 
-  get params(): Record<string, string> {
-    return this.c.req.param()
-  }
-  get query(): Record<string, string | string[]> {
-    return parseQuery(this.url)
-  }
   get client(): string {
     return this.c.env.client
   }

@@ -97,7 +97,7 @@ export const ERRORS = {
   HOST_NOT_ALLOWED: { status: 403, text: 'Host not allowed', page: 'access.md#requests-of-browsers' },
   CROSS_SITE: { status: 403, text: 'Request of another site', page: 'access.md#requests-of-browsers' },
 
-  // What the request names.
+  // Things that the request names.
   DELIVERY_NOT_FOUND: { status: 404, text: 'Delivery not found', page: 'events.md' },
   DESTINATION_NOT_FOUND: { status: 404, text: 'Destination not found', page: 'destinations/README.md' },
   EVENT_NOT_FOUND: { status: 404, text: 'Event not found', page: 'events.md' },
@@ -164,14 +164,6 @@ export function refusal(
     headers,
   )
 }
-
-/** `refusal` with the status and the text written out. */
-export const refusedWithCode = <Code extends ErrorCode>(
-  _status: (typeof ERRORS)[Code]['status'],
-  code: Code,
-  error: string,
-  details: string,
-): Refusal => refusal(code, details, { error })
 
 /** The answer that the client is not there to see; for log, metrics and audit. */
 export const clientClosed = (): Refusal => refusal('CLIENT_CLOSED_REQUEST', 'the client closed the request')

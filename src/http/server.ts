@@ -41,7 +41,7 @@ export interface ApiSettings extends HttpAppSettings {
   readonly tlsCheckMs?: number
 }
 
-/** What of the settings can be changed while the server runs. */
+/** Settings that can be changed while the server runs. */
 export type LiveApiSettings = Pick<ApiSettings, 'api' | 'access' | 'accessLog'>
 
 export interface Api extends Service {
@@ -64,7 +64,7 @@ export interface Api extends Service {
   readonly healthy: boolean
   /** Ends of the certificates in use, milliseconds since 1970. */
   certificates(): readonly { readonly name: string; readonly expiresAt: number }[]
-  /** What it offers. */
+  /** Describes the enabled endpoints. */
   describe(): OpenApiDocument
 }
 

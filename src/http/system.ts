@@ -9,7 +9,7 @@ export interface HealthReport {
   /** False when an enabled listener or the database is down. Brokers and QRS never make it false. */
   readonly healthy: boolean
   readonly checks: Readonly<Record<string, CheckState>>
-  /** What is wrong with a part and what to do, where there is more to say. */
+  /** Problem of a part and its remedy, by the name of the part. */
   readonly reasons?: Readonly<Record<string, string>>
 }
 
@@ -40,7 +40,7 @@ export function systemRoutes({ version, enabledEndpoints, health }: SystemRoutes
       path: '/v4/butlerping',
       switch: 'butlerping',
       butler: true,
-      summary: 'Tell that Footman is running, and its version',
+      summary: 'Confirm that Footman is running, and return its version',
       description: 'The connection test of load scripts.',
       answers: { 200: z.object({ response: z.string(), butlerVersion: z.string() }).describe('Footman is running.') },
       examples: [
@@ -62,7 +62,7 @@ export function systemRoutes({ version, enabledEndpoints, health }: SystemRoutes
       method: 'GET',
       path: '/health',
       limited: false,
-      summary: 'Tell whether Footman is healthy',
+      summary: 'Report whether Footman is healthy',
       answers: {
         200: HEALTH.describe('Every listener that is switched on is up.'),
         503: HEALTH.describe('A vital part is down.'),
@@ -81,7 +81,7 @@ export function systemRoutes({ version, enabledEndpoints, health }: SystemRoutes
       method: 'GET',
       path: '/health/live',
       limited: false,
-      summary: 'Tell that the process runs',
+      summary: 'Confirm that the process runs',
       answers: { 200: z.object({ statusCode: z.int(), status: z.literal('ok') }).describe('The process runs.') },
       examples: [{ name: 'live', status: 200, answer: { statusCode: 200, status: 'ok' } }],
       handle: () => jsonAnswer(200, { statusCode: 200, status: 'ok' }),

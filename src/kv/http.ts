@@ -5,7 +5,7 @@ import type { EventStreams } from '../http/endpoint/event-stream.ts'
 import { booleanParameter, limitParameter, queryField, textParameter } from '../http/endpoint/list-query.ts'
 import { type ApiRequest, type ApiRoute, jsonAnswer, route } from '../http/endpoint/route.ts'
 import { field, invalidBody, validate } from '../http/endpoint/validation.ts'
-import { Refusal, refused, refusedWithCode } from '../http/errors.ts'
+import { Refusal, refusal, refused } from '../http/errors.ts'
 import { isStorageTrouble } from '../platform/sqlite.ts'
 import type { Clock, Logger } from '../platform/types.ts'
 import { KeyValueRefusal, type KeyValueStore, type Pair, type Precondition, type Reason } from './types.ts'
@@ -426,7 +426,7 @@ function keyCursor(query: ApiRequest['query']): string | null {
   if (text === undefined) return null
   const key = Buffer.from(text, 'base64url').toString()
   if (key !== '' && Buffer.from(key).toString('base64url') === text) return key
-  throw refusedWithCode(400, 'INVALID_CURSOR', 'Invalid cursor', 'Use nextCursor of the answer before, unchanged.')
+  throw refusal('INVALID_CURSOR', 'Use nextCursor of the answer before, unchanged.')
 }
 
 /** What refusals and failures of the store are answered as; `failure` is the message of the 500, in Butler's words. */
@@ -448,11 +448,11 @@ function refusalOf({ reason, message }: KeyValueRefusal, log: Logger): Refusal {
     case 'full':
       return refused(400, message, 'Delete keys, or raise Butler.keyValueStore.maxKeysPerNamespace.')
     case 'tooLarge':
-      return refusedWithCode(413, 'BODY_TOO_LARGE', 'Value too large', message)
+      return refusal('BODY_TOO_LARGE', message)
     case 'notANumber':
-      return refusedWithCode(409, 'NOT_A_NUMBER', 'Not a number', message)
+      return refusal('NOT_A_NUMBER', message)
     case 'revision': {
-      const { status, body } = refusedWithCode(412, 'REVISION_MISMATCH', 'Revision mismatch', message)
+      const { status, body } = refusal('REVISION_MISMATCH', message)
       return new Refusal(status, { ...body, currentRevision: reason.current })
     }
   }

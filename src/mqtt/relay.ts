@@ -1,5 +1,5 @@
 /** Handing a caller's message on to a service while the caller waits for the outcome. */
-import { type Refusal, refusedWithCode } from '../http/errors.ts'
+import { type Refusal, refusal } from '../http/errors.ts'
 import type { HttpClient, HttpRequest, HttpResponse } from '../platform/http-client.ts'
 import { HttpError } from '../platform/http-error.ts'
 
@@ -34,10 +34,8 @@ function quote(response: HttpResponse): string {
 
 /** Footman only watches: nothing leaves it. */
 export function shadowRefusal(): Refusal {
-  return refusedWithCode(
-    409,
+  return refusal(
     'SHADOW_MODE',
-    'Shadow mode',
     'Footman runs in shadow mode, which sends nothing. Run it without --shadow and Butler.footman.shadow.',
   )
 }

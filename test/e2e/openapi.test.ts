@@ -56,7 +56,7 @@ describe.skipIf(!findExecutable('mosquitto'))('the description of the API', () =
   })
 
   test('names the product and the server', () => {
-    expect(document.info).toMatchObject({ title: 'Butler API documentation' })
+    expect(document.info).toMatchObject({ title: 'Footman API' })
     expect(document.servers).toEqual([{ url: `http://127.0.0.1:${all.product.restPort}` }])
   })
 

@@ -117,7 +117,7 @@ export function againRoutes(deps: AgainRoutesDeps): ApiRoute[] {
 
 async function replay(deps: AgainRoutesDeps, request: ApiRequest): Promise<Response> {
   const id = idOf(request.params)
-  const { routes, to, ignoreGates = false } = strictBody(REPLAY_BODY.shape, request.body ?? {})
+  const { routes, to, ignoreGates = false } = strictBody(REPLAY_BODY, request.body ?? {})
   request.note({ target: [id] })
   const wish = knownWish(deps, { routes: routes ?? [], to: to ?? [] })
   const event = deps.loadEvent(id)
@@ -128,7 +128,7 @@ async function replay(deps: AgainRoutesDeps, request: ApiRequest): Promise<Respo
 }
 
 async function fire(deps: AgainRoutesDeps, request: ApiRequest): Promise<Response> {
-  const body = strictBody(FIRE_BODY.shape, request.body ?? {})
+  const body = strictBody(FIRE_BODY, request.body ?? {})
   const wish = knownWish(deps, { routes: body.routes ?? [], to: body.to ?? [] })
   const past = body.eventId ? pastEvent(deps, body.eventId) : null
   const type = past?.type ?? body.type ?? 'reload'

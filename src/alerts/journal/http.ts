@@ -376,7 +376,7 @@ function concerned(others: OtherDeadLetters | undefined, { id, destination }: De
 
 /** Throws 400 when nothing is named that would select. */
 function deadLetterFilter(body: unknown, now: number): DeadLetterFilter {
-  const { id, destination, reason, from, to } = strictBody(DEAD_LETTERS_BODY.shape, body ?? {})
+  const { id, destination, reason, from, to } = strictBody(DEAD_LETTERS_BODY, body ?? {})
   const list = (values: readonly string[] | undefined) => (values && values.length > 0 ? values : null)
   const time = (name: string, text: string | null | undefined) =>
     text ? timeParameter({ [name]: text }, name, now) : null
@@ -407,7 +407,7 @@ async function cancel(deps: DeliveryRoutesDeps, request: ApiRequest): Promise<Re
 /** Nothing, or `{}`. */
 function emptyBody({ body }: ApiRequest): void {
   if (body === undefined || (isObject(body) && Object.keys(body).length === 0)) return
-  strictBody({}, body)
+  strictBody(NO_BODY.unwrap(), body)
 }
 
 function deliveryNotFound(id: string): Refusal {

@@ -78,7 +78,7 @@ export function createAudit(deps: { writer: GroupWriter; clock: Clock; log: Logg
 /** Milliseconds since 1970 of a UUID of version 7. */
 const timeOf = (id: string): number => Number.parseInt(id.slice(0, 8) + id.slice(9, 13), 16)
 
-/** What comes from outside must not blow up the table. */
+/** Limits of texts from outside, so that they cannot fill the table. */
 function bounded(entry: AuditEntry): AuditEntry {
   const cut = (text: string) => text.slice(0, MAX_TEXT)
   return {

@@ -1,4 +1,4 @@
-/** What stands between a request and an endpoint, with access control on (authenticated access) and off (open access). */
+/** Decides whether a request may reach an endpoint, with access control on (authenticated access) and off (open access). */
 import { addressMatcher } from '../../platform/addresses.ts'
 import { type Caller, type Contact, EVERYBODY, forbidden, type Identity } from '../endpoint/caller.ts'
 import type { ApiRoute } from '../endpoint/route.ts'
@@ -9,12 +9,13 @@ import { addressNotAllowed, compileGrant, createCaller, type Grant } from './gra
 import type { JwtCheck } from './jwt.ts'
 import { type KeyVerdict, presentedCredential } from './keys.ts'
 
-/** What stands between a request and the endpoint that it has reached. */
+/** Identifies callers and refuses requests. */
 export interface AccessControl {
-  /** 403 for addresses that may not call at all, whatever the endpoint; `url` is path and query. */
-  addressRefusal(url: string, contact: Contact): Refusal | null
-  /** 403 for requests that foreign pages made a browser send, whatever the endpoint. */
-  pageRefusal(headers: Headers): Refusal | null
+  /**
+   * 403 for all endpoints: for addresses that may not call at all, and for requests that foreign pages made a browser
+   * send. `url` is path and query.
+   */
+  entryRefusal(url: string, contact: Contact): Refusal | null
   /** Synchronous unless a token has to be verified. */
   identify(contact: Contact): Identity | Promise<Identity>
   /** Why this route is closed to the caller; null when it is open. */
@@ -32,8 +33,7 @@ const NOBODY_KNOWN: Identity = { caller: EVERYBODY, bucket: null, refusal: null 
  */
 export function createOpenAccess(isLocal: (contact: Contact) => boolean, browser: BrowserRules): AccessControl {
   return {
-    addressRefusal: () => null,
-    pageRefusal: (headers) => browser.refusal(headers),
+    entryRefusal: (_url, { headers }) => browser.refusal(headers),
     identify: () => NOBODY_KNOWN,
     refusal(route, _caller, contact) {
       const forAll = route.scope === undefined || route.butler === true
@@ -119,12 +119,11 @@ export function createClosedAccess(deps: ClosedAccessDeps, settings: ClosedAcces
   }
 
   return {
-    addressRefusal(url, contact) {
+    // Requests of foreign pages: see `notForForeignPages`.
+    entryRefusal(url, contact) {
       if (!mayCall || HEALTH.test(url)) return null
       return mayCall(contact.client) ? null : addressNotAllowed(contact.client)
     },
-    // See `notForForeignPages`.
-    pageRefusal: () => null,
     identify(contact) {
       const presented = presentedCredential(contact.headers)
       if (presented.kind === 'none') return notForForeignPages(byCertificate(contact), contact)

@@ -1,4 +1,4 @@
-/** What an admin grants to a key, a claim of a token or a certificate, and the caller that comes of it. */
+/** Rights that an admin grants to a key, a claim of a token or a certificate, and the caller that has them. */
 import { addressMatcher } from '../../platform/addresses.ts'
 import { type Caller, forbidden, type GrantLimits, NO_LIMITS, type TaskSelectors } from '../endpoint/caller.ts'
 import { type Refusal, refusal } from '../errors.ts'

@@ -29,7 +29,7 @@ export function createLocalCheck(browser: BrowserRules): (origin: Origin) => boo
   }
 }
 
-/** What proxies add. */
+/** Headers that proxies add. */
 const FORWARDING = ['x-forwarded-for', 'x-forwarded-host', 'x-real-ip', 'via']
 
 /** A caller with an address of this machine is on it: the answer would reach no other machine. */

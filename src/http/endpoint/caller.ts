@@ -23,7 +23,7 @@ export interface Caller {
   may(scope: string): boolean
   /** Why the caller may not use the scope, 401 or 403; null when it may. */
   refusal(scope: string): Refusal | null
-  /** What binds the use of a scope: the limits of all grants with this scope, added up. */
+  /** Limits of the use of a scope: those of all grants with this scope, added up. */
   limits(scope: string): GrantLimits
 }
 

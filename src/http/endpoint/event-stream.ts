@@ -8,7 +8,7 @@ export interface StreamEvent {
 }
 
 export interface EventSource {
-  /** What is sent before anything else; asked for piece by piece, as the reader takes it. */
+  /** Messages that are sent first; read piece by piece, as the client takes them. */
   readonly initial?: Iterator<StreamEvent>
   /** Called when the reader begins to read; returns how to end the subscription. */
   subscribe(send: (event: StreamEvent) => void): () => void

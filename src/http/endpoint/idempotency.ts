@@ -86,7 +86,7 @@ export function createIdempotency(deps: { db: Database; writer: GroupWriter; clo
           ...[response.status, response.headers.get('content-type'), answer, id],
         ),
       )
-      // What was asked for is done all the same.
+      // The request itself is carried out all the same.
       .catch((error: unknown) => log.error(`API: The answer to a repeatable request could not be kept: ${error}`))
     return response
   }

@@ -84,7 +84,7 @@ export interface ApiRoute extends RouteDescription {
   /** Key below `restServerEndpointsEnable` that must be true (`scheduler.getSchedule`); null = always there. */
   readonly endpoint: string | null
   /**
-   * What a caller needs while access control is on: `task:run`. Without a scope the route is open to everybody. With a
+   * Scope that a caller needs while access control is on: `task:run`. Without a scope the route is open to everybody. With a
    * scope of the group `kv`, a path parameter `namespace` must be granted to the caller.
    */
   readonly scope?: string
@@ -98,11 +98,11 @@ export interface ApiRoute extends RouteDescription {
   /** Name of the action in the audit: `task.start`; default method and path. */
   readonly action?: string
   /**
-   * What of it is recorded in the audit. Default: GET only when it is refused, everything else always. `single` stands
+   * Which calls are recorded in the audit. Default: GET only when it is refused, everything else always. `single` stands
    * for a write of one key-value pair, which is recorded only with `access.auditKeyValues`.
    */
   readonly audit?: 'always' | 'refused' | 'single'
-  /** What happens to the body: parsed as JSON, or ignored. Default: parsed for POST and PUT, ignored for GET and DELETE. */
+  /** Whether the body is parsed as JSON or ignored. Default: parsed for POST and PUT, ignored for GET and DELETE. */
   readonly body?: 'json' | 'ignored'
   /** Largest body in bytes; default 1 MiB. */
   readonly bodyLimit?: number
@@ -122,7 +122,7 @@ export interface CheckedRequest<Params extends Fields, Query extends Fields, Bod
   readonly body: Parsed<Body, unknown>
 }
 
-/** What an endpoint is: `params`, `query` and `body` check the request, make what the handler gets, and document it. */
+/** Definition of an endpoint: `params`, `query` and `body` check the request, make what the handler gets, and document it. */
 export interface Endpoint<Params extends Fields, Query extends Fields, Body extends Fields>
   extends Pick<RouteDescription, 'summary' | 'description' | 'documented' | 'examples'>,
     Pick<ApiRoute, 'path' | 'scope' | 'butler' | 'openTo' | 'bodyLimit' | 'limited'> {
@@ -131,18 +131,18 @@ export interface Endpoint<Params extends Fields, Query extends Fields, Body exte
   readonly switch?: string | null
   /** Name of the action in the audit: `task.start`; default method and path. */
   readonly audit?: string
-  /** What of it is recorded; see `ApiRoute.audit`. */
+  /** Which calls are recorded; see `ApiRoute.audit`. */
   readonly audited?: ApiRoute['audit']
   readonly params?: Params
   /** Without a schema the query is not looked at. */
   readonly query?: Query
-  /** `ignored`: what is sent is not looked at, whatever it is. */
+  /** `ignored`: any body is accepted and not read. */
   readonly body?: Body | 'ignored'
   /** Forms of parts that `handle` reads itself, from the request as it came: these only document. */
   readonly readByHandler?: Pick<RouteSchemas, 'query' | 'body'>
   /** By status: what is answered, or, as a text, when the endpoint refuses beyond what every endpoint may refuse. */
   readonly answers: Readonly<Record<number, z.ZodType | string>>
-  /** What an error of the handler is answered as, for texts that clients of the predecessor know. */
+  /** Turns an error of the handler into the one that is answered, with texts that clients of the predecessor know. */
   readonly legacyErrors?: (error: unknown, request: ApiRequest) => unknown
   handle(request: CheckedRequest<Params, Query, Body>): Response | Promise<Response>
 }
@@ -192,7 +192,7 @@ export function route<
       const refuse = (error: unknown): never => {
         throw legacyErrors(error, request)
       }
-      // What is there at once, as a key-value pair is, needs no promise.
+      // An answer that is there at once, like a key-value pair, needs no promise.
       try {
         const answer = handle(checked)
         return answer instanceof Response ? answer : answer.catch(refuse)
@@ -207,26 +207,25 @@ function check<Params extends Fields, Query extends Fields, Body extends Fields>
   { butler, params, query, body }: Endpoint<Params, Query, Body>,
   request: ApiRequest,
 ): CheckedRequest<Params, Query, Body> {
-  const own: PropertyDescriptorMap = {}
-  if (params) own.params = { value: validate('params', params, request.params) }
+  const checked = request as { -readonly [Part in 'params' | 'query' | 'body']: unknown }
+  if (params) checked.params = validate('params', params, request.params)
   if (body && body !== 'ignored') {
-    own.body = { value: butler ? validate('body', body, request.body) : strictBody(body.shape, request.body) }
+    checked.body = butler ? validate('body', body, request.body) : strictBody(body, request.body)
   }
   if (query) {
-    own.query = { value: butler ? validate('querystring', query, request.query) : strictQuery(query, request.query) }
+    checked.query = butler ? validate('querystring', query, request.query) : strictQuery(query, request.query)
   }
-  // The rest of the request stands behind the parts; most of it is worked out when it is read.
-  return (params || body || query ? Object.create(request, own) : request) as CheckedRequest<Params, Query, Body>
+  return request as CheckedRequest<Params, Query, Body>
 }
 
-const JSON_TYPE = 'application/json; charset=utf-8'
+const JSON_HEADERS = { 'content-type': 'application/json; charset=utf-8' }
 
 /** An answer with a JSON body. `text` replaces the compact form of `body`. */
-export function jsonAnswer(status: number, body: unknown, headers: Readonly<Record<string, string>> = {}): Response {
+export function jsonAnswer(status: number, body: unknown, headers?: Readonly<Record<string, string>>): Response {
   return jsonText(status, JSON.stringify(body), headers)
 }
 
 /** An answer whose JSON is written already. */
-export function jsonText(status: number, text: string, headers: Readonly<Record<string, string>> = {}): Response {
-  return new Response(text, { status, headers: { 'content-type': JSON_TYPE, ...headers } })
+export function jsonText(status: number, text: string, headers?: Readonly<Record<string, string>>): Response {
+  return new Response(text, { status, headers: headers ? { ...JSON_HEADERS, ...headers } : JSON_HEADERS })
 }

@@ -25,13 +25,13 @@ export const field = {
  */
 export function validate<T extends z.ZodObject>(place: Place, schema: T, value: unknown): z.output<T> {
   if (!isObject(value)) throw invalid(`${place} must be object`)
+  const result = schema.safeParse(value)
+  if (result.success) return result.data
   for (const [name, member] of Object.entries(schema.shape)) {
     if (!(name in value) && !optional(member as z.ZodType)) {
       throw invalid(`${place} must have required property '${name}'`)
     }
   }
-  const result = schema.safeParse(value)
-  if (result.success) return result.data
   const [issue] = result.error.issues
   throw invalid(`${[place, ...issue!.path.map(String)].join('/')} ${issue!.message}`)
 }
@@ -54,20 +54,20 @@ export function invalidBody(issues: readonly BodyIssue[]): Refusal {
 /**
  * The body of an endpoint that the predecessor did not have: unknown members are refused, and every issue is named. Its members may use the lenient fields.
  */
-export function strictBody<T extends z.ZodRawShape>(shape: T, body: unknown): z.output<z.ZodObject<T>> {
+export function strictBody<T extends z.ZodObject>(schema: T, body: unknown): z.output<T> {
   if (!isObject(body)) throw invalidBody([{ path: 'body', message: 'must be object' }])
-  const known = Object.keys(shape)
+  const known = Object.keys(schema.shape)
   const unknown = Object.keys(body)
     .filter((name) => !known.includes(name))
     .map((path) => ({ path, message: `is unknown; known are ${known.join(', ')}` }))
-  const result = z.object(shape).safeParse(body)
+  const result = schema.safeParse(body)
   const wrong = result.success
     ? []
     : result.error.issues.map(({ path, message }) => ({
         path: path.join('.'),
         message: missing(body, path) ?? message,
       }))
-  if (result.success && unknown.length === 0) return result.data as z.output<z.ZodObject<T>>
+  if (result.success && unknown.length === 0) return result.data
   throw invalidBody([...wrong, ...unknown])
 }
 

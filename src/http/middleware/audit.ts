@@ -1,10 +1,7 @@
-/** Which requests the audit records. */
+/** Records requests in the audit. */
 import type { Audit, AuditOutcome } from '../audit/audit.ts'
-import { type Answer, type Middleware, type RequestContext, withAnswer } from '../context.ts'
+import { type Middleware, withAnswer } from '../context.ts'
 import type { ApiRoute } from '../endpoint/route.ts'
-import type { Refusal } from '../errors.ts'
-import { authFailureOf, type RequestObserver } from './observe.ts'
-import type { RateLimit } from './rate-limit.ts'
 
 /** Records what an endpoint answered. `keyValues`: writes of single key-value pairs, too. */
 export function auditRequests(audit: Audit, { keyValues }: { readonly keyValues: boolean }): Middleware {
@@ -26,22 +23,6 @@ export function auditRequests(audit: Audit, { keyValues }: { readonly keyValues:
       })
       return response
     })
-}
-
-/** Refuses a request before an endpoint is reached, with metrics and audit; throws. */
-export type TurnAway = (refusal: Refusal, request: RequestContext) => Answer
-
-/** Recorded only as long as the address keeps within the rate limit, as nothing else slows it down. */
-export function createTurnAway(audit: Audit, observer: RequestObserver, limit: RateLimit | null): TurnAway {
-  return (refusal, { method, url, client, requestId }) => {
-    if (!limit || limit(client).allowed) {
-      const action = `${method} ${url.split('?', 1)[0]!}`
-      const unknown = { actor: 'anonymous', target: [], detail: null }
-      audit.record({ ...unknown, address: client, action, status: refusal.status, outcome: 'denied', requestId })
-    }
-    observer.authFailed(authFailureOf(refusal))
-    throw refusal
-  }
 }
 
 function isRecorded({ audit }: ApiRoute, method: string, status: number, keyValues: boolean): boolean {

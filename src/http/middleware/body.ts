@@ -2,7 +2,7 @@
 
 import { formatDuration } from '../../platform/duration.ts'
 import type { Answer, Middleware } from '../context.ts'
-import type { ApiRoute } from '../endpoint/route.ts'
+import type { ApiRoute, Method } from '../endpoint/route.ts'
 import { clientClosed, protocolError, type Refusal, refusal } from '../errors.ts'
 
 /** 1 MiB. */
@@ -15,76 +15,72 @@ const SMALL_BYTES = 65_536
 /** Larger ones may take so many times as long, when something comes all the time. */
 const PATIENCE = 10
 
-interface BodyLimits {
-  /** Default `BODY_LIMIT`. */
-  readonly maxBytes?: number
-  /** Default `BODY_TIMEOUT_MS`. */
-  readonly timeoutMs?: number
+/** Whether the body is read for a method of this endpoint. */
+export function takesBody(route: ApiRoute, method: Method): boolean {
+  const fallback = method === 'POST' || method === 'PUT' ? 'json' : 'ignored'
+  return (route.body ?? fallback) === 'json'
 }
 
-/** Reads the body of endpoints that take one. */
-export function parseBody(timeoutMs: number): Middleware {
-  return (c, next): Answer => {
-    const { env } = c
-    const { route } = env
-    if (!route || !wantsBody(route, env.method)) return next()
-    return readBody(c.req.raw, { maxBytes: route.bodyLimit, timeoutMs }).then((body) => {
-      env.body = body
+/** Reads and parses the body. A body of up to `maxBytes` may stand still for `timeoutMs`. */
+export function parseBody(maxBytes = BODY_LIMIT, timeoutMs = BODY_TIMEOUT_MS): Middleware {
+  return ({ env, req }, next): Answer => {
+    const request = req.raw
+    const type = mediaType(request)
+    return readText(request, maxBytes, timeoutMs).then((text) => {
+      env.body = parsed(text, type)
       return next()
     })
   }
 }
 
-function wantsBody(route: ApiRoute, method: string): boolean {
-  const fallback = method === 'POST' || method === 'PUT' ? 'json' : 'ignored'
-  return (route.body ?? fallback) === 'json'
+function mediaType({ headers }: Request): string {
+  return (headers.get('content-type') ?? '').split(';', 1)[0]!.trim().toLowerCase()
 }
 
 /**
- * The parsed JSON. Text that parses as JSON is taken whatever the content type says; JSON `null` and no body at all are
- * undefined; other `text/plain` is the text itself. Throws E2 400, 413 or 415, 408 `REQUEST_TIMEOUT` when the body stands
- * still, and 499 (`clientClosed`) when the client goes away.
+ * The JSON of a body. Text that parses as JSON is taken with any content type; JSON `null` and no body at all are
+ * undefined; other `text/plain` is the text itself. Throws E2 400 or 415.
  */
-async function readBody(request: Request, limits: BodyLimits = {}): Promise<unknown> {
-  const type = mediaType(request)
-  const text = request.body ? await readText(request, limits) : ''
+function parsed(text: string, type: string): unknown {
   if (text === '') {
-    if (type === 'application/json') throw protocolError('FST_ERR_CTP_EMPTY_JSON_BODY')
+    if (type === JSON_TYPE) throw protocolError('FST_ERR_CTP_EMPTY_JSON_BODY')
     if (type !== '' && type !== 'text/plain') throw protocolError('FST_ERR_CTP_INVALID_MEDIA_TYPE')
     return type === '' ? undefined : ''
   }
   const json = parseJson(text)
   if (json !== NOT_JSON) return json ?? undefined
-  if (type === 'application/json') throw protocolError('FST_ERR_CTP_INVALID_JSON_BODY')
+  if (type === JSON_TYPE) throw protocolError('FST_ERR_CTP_INVALID_JSON_BODY')
   if (type === 'text/plain') return text
   throw protocolError('FST_ERR_CTP_INVALID_MEDIA_TYPE')
 }
 
-function mediaType(request: Request): string {
-  return (request.headers.get('content-type') ?? '').split(';')[0]!.trim().toLowerCase()
-}
+const JSON_TYPE = 'application/json'
 
-async function readText(request: Request, limits: BodyLimits): Promise<string> {
-  const { maxBytes = BODY_LIMIT, timeoutMs = BODY_TIMEOUT_MS } = limits
+/**
+ * The text of a body, without a byte order mark. Rejects with E2 413, with 408 `REQUEST_TIMEOUT` when the body stands still,
+ * and with 499 (`clientClosed`) when the client goes away.
+ */
+async function readText(request: Request, maxBytes: number, timeoutMs: number): Promise<string> {
+  if (!request.body) return ''
   const announced = Number(request.headers.get('content-length') ?? Number.NaN)
   if (announced > maxBytes) throw protocolError('FST_ERR_CTP_BODY_TOO_LARGE')
-  // Reading piece by piece costs a third of a small request. The decoder drops a byte order mark.
-  if (announced <= SMALL_BYTES) return new TextDecoder().decode(await readAtOnce(request, timeoutMs))
-  return readChunks(request.body!, maxBytes, timeoutMs)
+  // Reading piece by piece costs a third of a small request.
+  if (announced <= SMALL_BYTES) return readAtOnce(request, timeoutMs)
+  return readChunks(request.body, maxBytes, timeoutMs)
 }
 
-async function readAtOnce(request: Request, timeoutMs: number): Promise<ArrayBuffer> {
-  let timer: ReturnType<typeof setTimeout> | undefined
-  const late = new Promise<null>((resolve) => {
-    timer = setTimeout(resolve, timeoutMs, null)
+function readAtOnce(request: Request, timeoutMs: number): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(timedOut(timeoutMs)), timeoutMs)
+    const end = (settle: () => void) => {
+      clearTimeout(timer)
+      settle()
+    }
+    request.text().then(
+      (text) => end(() => resolve(text)),
+      () => end(() => reject(clientClosed())),
+    )
   })
-  try {
-    const content = await Promise.race([request.arrayBuffer().catch(clientWent), late])
-    if (content === null) throw timedOut(timeoutMs)
-    return content
-  } finally {
-    clearTimeout(timer)
-  }
 }
 
 async function readChunks(body: ReadableStream<Uint8Array>, maxBytes: number, timeoutMs: number): Promise<string> {

@@ -6,17 +6,7 @@
 import { isIP } from 'node:net'
 import { hostname } from 'node:os'
 import { escapeHtml } from '../../platform/visible.ts'
-import type { Middleware } from '../context.ts'
 import { ERRORS, type Refusal, refusal } from '../errors.ts'
-import type { TurnAway } from './audit.ts'
-
-/** While access control is off, refuses requests of foreign pages and by unknown names, whatever the endpoint. */
-export function browserRules(pageRefusal: BrowserRules['refusal'], turnAway: TurnAway): Middleware {
-  return ({ env }, next) => {
-    const found = pageRefusal(env.headers)
-    return found ? turnAway(found, env) : next()
-  }
-}
 
 export interface BrowserSettings {
   /** Names by which browsers reach this machine besides its own: `name` or, for a proxy, `name:port`. */

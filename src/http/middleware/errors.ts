@@ -18,7 +18,7 @@ export function createErrorAnswers(
   { accessLog }: { readonly accessLog: boolean },
 ): (error: unknown, c: ApiContext) => Response {
   return (error, { env, req }) => {
-    // What an endpoint throws after its client has gone comes of that.
+    // An error that an endpoint throws after its client has gone is a consequence of that.
     const hasGone = env.route !== null && !(error instanceof Refusal) && req.raw.signal.aborted
     const reason = hasGone ? clientClosed() : error
     if (!(reason instanceof Refusal) || reason.status !== CLIENT_CLOSED) return errorAnswer(reason, env, log)
@@ -31,7 +31,7 @@ export function createErrorAnswers(
 
 const STORAGE_RETRY_S = 10
 
-/** What to do about it stands in the log and in `/health` once, so here only that it passes. */
+/** The log and `/health` say once what to do; the answer only says that the failure passes. */
 function storageAnswer(error: Error, { method, url, client }: RequestContext, log: Logger): Response {
   log.verbose(`API: ${method} ${url} from ${client} answered 503: ${error.message}`)
   const details = 'Footman cannot use its data directory at the moment; /health and the log say why. Try again later.'

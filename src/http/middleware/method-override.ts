@@ -1,5 +1,5 @@
 /** The method that is meant: clients that can only send GET and POST name it in a header. */
-import type { Middleware } from '../context.ts'
+import type { Check } from '../context.ts'
 import type { Method } from '../endpoint/route.ts'
 import { noSuchRoute, refused } from '../errors.ts'
 
@@ -17,7 +17,7 @@ export function withMeantMethod(request: Request): Request {
 }
 
 /** Refuses methods that no endpoint has with 404, and an override that names none of GET, POST, PUT, DELETE with 400. */
-export const methodOverride: Middleware = ({ env }, next) => {
+export const methodOverride: Check = (env) => {
   const { method, headers, url } = env
   if (!METHODS.includes(method)) throw noSuchRoute(method, url)
   const wanted = method === 'POST' ? wantedMethod(headers) : null
@@ -29,7 +29,6 @@ export const methodOverride: Middleware = ({ env }, next) => {
     )
   }
   if (wanted !== null) env.method = wanted
-  return next()
 }
 
 /** Null without an override. */

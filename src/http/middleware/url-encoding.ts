@@ -1,15 +1,9 @@
 /** Percent-encoding of path and query. */
-import type { Middleware } from '../context.ts'
+import type { Check } from '../context.ts'
 import { type ErrorCode, Refusal, refused } from '../errors.ts'
 
-/** Refuses paths and queries that cannot be decoded, before anything decodes them. */
-export const urlEncoding: Middleware = ({ env }, next) => {
-  checkEncoding(env.url)
-  return next()
-}
-
-/** Throws 400 when path or query hold a percent sign that does not start an encoded UTF-8 character. */
-function checkEncoding(url: string): void {
+/** 400 when path or query hold a percent sign that does not start an encoded UTF-8 character; runs before anything decodes them. */
+export const urlEncoding: Check = ({ url }) => {
   if (!url.includes('%')) return
   const mark = url.indexOf('?')
   const path = mark === -1 ? url : url.slice(0, mark)

@@ -1,4 +1,4 @@
-/** What the operations share: the error envelopes, the refusals that every endpoint may answer, the credentials. */
+/** Parts that the operations share: the error envelopes, the refusals that every endpoint may answer, the credentials. */
 import { z } from 'zod'
 import { type Content, type JsonSchema, type Reference, type ResponseObject, schemaOf } from './schema.ts'
 

@@ -25,7 +25,33 @@ export interface DocumentSettings {
 
 const DESCRIPTION = `The REST API of Footman: starts tasks, reloads, lists and dumps apps, and more, for Qlik Sense Enterprise on Windows.
 
-Clients that can send GET and POST only (load scripts) name the method in the header \`X-HTTP-Method-Override\`; what takes PUT takes a plain POST, too. Bodies are JSON whatever their content type says. Where a number or boolean is wanted, a text like \`"42"\` or \`"true"\` will do, and a single value where a list is wanted. Only endpoints that are switched on in \`Butler.restServerEndpointsEnable\` exist and are listed here.`
+Clients that can send GET and POST only (load scripts) name the method in the header \`X-HTTP-Method-Override\`; an endpoint that takes PUT takes a plain POST, too. Bodies are JSON with any content type. Where a number or boolean is wanted, a text like \`"42"\` or \`"true"\` will do, and a single value where a list is wanted. Only endpoints that are switched on in \`Butler.restServerEndpointsEnable\` exist and are listed here.`
+
+/** Names of the groups of endpoints, in order, by the group of their scope. */
+const TAGS: Readonly<Record<string, string>> = {
+  '': 'General',
+  task: 'Tasks',
+  schedule: 'Schedules',
+  kv: 'Key-value store',
+  app: 'Apps',
+  file: 'Files',
+  message: 'Messages',
+  event: 'Events and alerts',
+  report: 'Reports',
+  metrics: 'Metrics',
+  admin: 'Administration',
+}
+
+/** Endpoints without a scope, or with one of no known group, are general. */
+const tagOf = ({ scope = '' }: ApiRoute): string => TAGS[scope.split(':')[0]!] ?? TAGS['']!
+
+/** The names that these endpoints have, in the order of `TAGS`. */
+function tagsOf(routes: readonly ApiRoute[]): { readonly name: string }[] {
+  const used = new Set(routes.map(tagOf))
+  return Object.values(TAGS)
+    .filter((name) => used.has(name))
+    .map((name) => ({ name }))
+}
 
 /** `routes`: the enabled ones. */
 export function openApiDocument(routes: readonly ApiRoute[], settings: DocumentSettings): OpenApiDocument {
@@ -33,12 +59,13 @@ export function openApiDocument(routes: readonly ApiRoute[], settings: DocumentS
   return {
     openapi: '3.1.0',
     info: {
-      title: 'Butler API documentation',
+      title: 'Footman API',
       version,
       description: DESCRIPTION,
       license: { name: 'MIT', identifier: 'MIT' },
     },
     servers: [{ url: serverUrl }],
+    tags: tagsOf(routes.filter(isListed)),
     paths: pathsOf(routes, locked),
     components: {
       schemas: schemas(),
@@ -69,6 +96,7 @@ function operationOf(route: ApiRoute, method: Method, locked: boolean): Operatio
   const parameters = [...pathParameters(route), ...queryParameters(route)]
   const hasBody = schemas?.body !== undefined && route.body !== 'ignored'
   return {
+    tags: [tagOf(route)],
     summary,
     ...described(route, locked),
     ...(parameters.length > 0 && { parameters }),
@@ -185,7 +213,7 @@ function contentOf(type: z.ZodType | null, own: readonly RouteExample[]): { cont
   return { content: { [media]: { schema: schemaOf(type, 'response'), ...(examples && { examples }) } } }
 }
 
-/** What any endpoint of this kind may answer. */
+/** Answers that any endpoint of this kind may give. */
 function sharedResponses(
   { schemas, path, scope, butler, endpoint, limited, body }: ApiRoute,
   method: Method,

@@ -19,7 +19,7 @@ export function schemaOf(type: z.ZodType, side: Side): JsonSchema {
   return schema
 }
 
-/** What says nothing to a reader goes: the range of safe integers, and that more members are refused or let in. */
+/** Removes what is of no use to a reader: the range of safe integers, and whether further members are allowed. */
 function tidy(schema: JsonSchema, side: Side): void {
   if (schema.minimum === Number.MIN_SAFE_INTEGER) delete schema.minimum
   if (schema.maximum === Number.MAX_SAFE_INTEGER) delete schema.maximum
@@ -69,6 +69,7 @@ export interface ResponseObject {
 }
 
 export interface Operation {
+  readonly tags: readonly string[]
   readonly summary: string
   readonly description?: string
   readonly parameters?: readonly Parameter[]
@@ -88,6 +89,7 @@ export interface OpenApiDocument {
     readonly license: { readonly name: string; readonly identifier: string }
   }
   readonly servers: readonly { readonly url: string }[]
+  readonly tags: readonly { readonly name: string }[]
   readonly paths: Readonly<Record<string, PathItem>>
   readonly components: {
     readonly schemas: Readonly<Record<string, JsonSchema>>

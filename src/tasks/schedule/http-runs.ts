@@ -120,7 +120,7 @@ export function runRoutes(deps: RunRoutesDeps): ApiRoute[] {
         },
       ],
       handle({ body }) {
-        const { count, ...values } = strictBody(PREVIEW_SHAPE, body) as Record<string, unknown>
+        const { count, ...values } = strictBody(PREVIEW_BODY, body) as Record<string, unknown>
         const number = Number(count ?? DEFAULT_COUNT)
         if (number < 1 || number > MAX_COUNT) {
           throw invalidBody([{ path: 'count', message: `must be a whole number from 1 to ${MAX_COUNT}` }])
@@ -202,12 +202,12 @@ export function runRoutes(deps: RunRoutesDeps): ApiRoute[] {
 }
 
 const extras = Object.fromEntries(Object.keys(EXTRA_FIELDS).map((name) => [name, z.unknown().optional()]))
-const PREVIEW_SHAPE = {
+const PREVIEW_BODY = z.object({
   cronSchedule: field.string(),
   timezone: field.string(),
   count: field.integer().optional(),
   ...extras,
-}
+})
 /** A schedule needs a task; for a preview any will do. */
 const ANY_TASK = '00000000-0000-4000-8000-000000000000'
 

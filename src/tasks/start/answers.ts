@@ -1,7 +1,7 @@
 /** The result of a start request as an answer in the dialect of the request, as a log line and as an audit entry. */
 
 import { type AuditNote, jsonAnswer, jsonText } from '../../http/endpoint/route.ts'
-import { Refusal, reasonPhrase, refusedWithCode } from '../../http/errors.ts'
+import { Refusal, reasonPhrase, refusal } from '../../http/errors.ts'
 import {
   type Followed,
   type KnownSoFar,
@@ -150,8 +150,8 @@ function statusOf({ interrupted, started }: StartOutcome, followed: Followed | u
 
 /** The refusal that an error of the start function stands for; other errors as they are. */
 export function startRefusal(error: unknown, { dialect, taskIds }: StartRequest): unknown {
-  if (error instanceof ShadowModeError) return refusedWithCode(409, 'SHADOW_MODE', 'Shadow mode', error.message)
-  if (error instanceof QueueFullError) return refusedWithCode(409, 'QUEUE_FULL', 'Start queue full', error.message)
+  if (error instanceof ShadowModeError) return refusal('SHADOW_MODE', error.message)
+  if (error instanceof QueueFullError) return refusal('QUEUE_FULL', error.message, { error: 'Start queue full' })
   if (!(error instanceof LookupError)) return error
   const status = error.timedOut ? 504 : 502
   if (dialect !== 'array') return new Refusal(status, objectLookupFailure(error.message, error.known))

@@ -22,7 +22,7 @@ describe('the document', () => {
   test('says what it is', () => {
     expect(openApiDocument([], settings)).toMatchObject({
       openapi: '3.1.0',
-      info: { title: 'Butler API documentation', version: '1.2.3' },
+      info: { title: 'Footman API', version: '1.2.3' },
       servers: [{ url: 'https://10.1.2.3:8080' }],
       paths: {},
     })

@@ -7,6 +7,10 @@ async function show() {
   const spec = await answer.json()
   // The server goes by many names; calls go to the one that this page was opened with.
   spec.servers = [{ url: location.origin + root }]
+  // An endpoint that answers PUT and POST alike is shown once.
+  for (const item of Object.values(spec.paths)) {
+    if (item.put && item.put.summary === item.post?.summary) delete item.put
+  }
   window.ui = SwaggerUIBundle({
     spec,
     dom_id: '#swagger-ui',
