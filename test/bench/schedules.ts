@@ -18,7 +18,7 @@ const SECONDS = 6
 const ZONES = ['Europe/Stockholm', 'America/New_York', 'Asia/Tokyo', 'UTC', 'Australia/Sydney']
 const MISFIRE_GRACE_MS = 60_000
 const DAY_MS = 86_400_000
-/** Two thirds of it is the YAML of 10,000 entries; a site has hundreds. */
+/** Nearly all of it is the YAML of 10,000 entries; a site has hundreds. */
 const MAX_LOAD_MS = 2000
 const MAX_LAG_MS = 100
 

@@ -18,17 +18,20 @@ export interface ZoneClock {
   next(expression: CronExpression, after: number): number | null
 }
 
-/** Many schedules share an expression and are asked at the same time: the last answer for each expression is kept. */
+/** Answers that are kept for each expression: many schedules share one, and are asked at the same time. */
+const KEPT = 4
+
 export function createZoneClock(offsets: Offsets, engine: CronEngine): ZoneClock {
-  const answers = new WeakMap<CronExpression, { readonly after: number; readonly next: number }>()
+  const answers = new WeakMap<CronExpression, { readonly after: number; readonly next: number }[]>()
   return {
     offsets,
     engine,
     next(expression, after) {
-      const known = answers.get(expression)
-      if (known && known.after <= after && after < known.next) return known.next
+      const known = answers.get(expression) ?? []
+      const answer = known.find((one) => one.after <= after && after < one.next)
+      if (answer) return answer.next
       const next = nextFiring(expression, { offsets, engine }, after)
-      if (next !== null) answers.set(expression, { after, next })
+      if (next !== null) answers.set(expression, [{ after, next }, ...known.slice(0, KEPT - 1)])
       return next
     },
   }
