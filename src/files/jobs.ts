@@ -1,4 +1,5 @@
 /** File operations under way: at most so many at a time, with progress, and ended in order when the process was killed. */
+import { createRecurringJob } from '../platform/recurring-job.ts'
 import type { Clock, Logger, Service } from '../platform/types.ts'
 import { uuidV7 } from '../platform/uuid.ts'
 import { temporaryName } from './directory.ts'
@@ -67,7 +68,6 @@ export function createFileJobs(deps: FileJobDeps, settings: { readonly maxConcur
   const listeners = new Set<(job: FileJob) => void>()
   const listed = new Map<string, Job>()
   const underWay = new Set<Job>()
-  let timer: ReturnType<typeof setInterval> | undefined
   let stopping = false
 
   function newJob(request: FileRequest, actor: string, isListed: boolean): Job {
@@ -189,22 +189,23 @@ export function createFileJobs(deps: FileJobDeps, settings: { readonly maxConcur
     }
   }
 
+  const ticks = createRecurringJob({ everyMs: TICK_MS, unref: true }, () => {
+    forgetOld()
+    for (const job of underWay) if (job.state === 'running') notify(job)
+  })
+
   return {
     name: 'file operations',
 
     async start() {
-      timer = setInterval(() => {
-        forgetOld()
-        for (const job of underWay) if (job.state === 'running') notify(job)
-      }, TICK_MS)
-      timer.unref()
+      ticks.start()
       // A slow disk must not hold up the start.
       void takeOver().catch((error: unknown) => log.error(`FILES: ${error}`))
     },
 
     async stop() {
       stopping = true
-      clearInterval(timer)
+      await ticks.stop()
       const jobs = [...underWay]
       for (const { aborter } of jobs) aborter.abort()
       await Promise.allSettled(jobs.map(({ ended }) => ended))

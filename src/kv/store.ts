@@ -2,8 +2,10 @@
  * Pairs of text in namespaces, in SQLite: nothing is loaded at start, and an answered write is on disk. An expired pair is
  * invisible to every reader at once and removed later.
  */
+
 import { setTimeout as pause } from 'node:timers/promises'
 import type { GroupWriter } from '../platform/group-commit.ts'
+import { createRecurringJob } from '../platform/recurring-job.ts'
 import type { Database } from '../platform/sqlite.ts'
 import type { Clock, Logger, Service } from '../platform/types.ts'
 import type { StoreKeyValues } from '../tasks/start/types.ts'
@@ -400,36 +402,23 @@ const SWEEP_PAUSE_MS = 5
 /** Removes expired pairs every second, whether or not they are read. */
 export function createExpiry(deps: { readonly store: KeyValueStore; readonly log: Logger }): Service {
   const { store, log } = deps
-  let timer: ReturnType<typeof setInterval> | undefined
-  let running: Promise<void> | null = null
   let failing = false
 
-  async function sweep(): Promise<void> {
-    try {
-      while (timer && store.hasExpired() && (await store.removeExpired(SWEEP_SIZE)) === SWEEP_SIZE)
+  const sweep = createRecurringJob(
+    {
+      everyMs: SWEEP_MS,
+      onError(error) {
+        if (!failing) log.error(`KEYVALUE: Expired pairs could not be removed: ${error}`)
+        failing = true
+      },
+    },
+    async (signal) => {
+      while (!signal.aborted && store.hasExpired() && (await store.removeExpired(SWEEP_SIZE)) === SWEEP_SIZE)
         await pause(SWEEP_PAUSE_MS)
       failing = false
-    } catch (error) {
-      if (!failing) log.error(`KEYVALUE: Expired pairs could not be removed: ${error}`)
-      failing = true
-    }
-  }
-
-  return {
-    name: 'key-value expiry',
-    async start() {
-      timer = setInterval(() => {
-        running ??= sweep().finally(() => {
-          running = null
-        })
-      }, SWEEP_MS)
     },
-    async stop() {
-      clearInterval(timer)
-      timer = undefined
-      await running
-    },
-  }
+  )
+  return { name: 'key-value expiry', start: async () => sweep.start(), stop: sweep.stop }
 }
 
 /**

@@ -4,8 +4,7 @@ import type { Database } from '../../platform/sqlite.ts'
 import type { Clock, Logger, Service } from '../../platform/types.ts'
 import type { ExecutionReader, QrsTask, SiteReader } from '../../qlik/qrs/types.ts'
 import { parseWatchPolicy, queueLimit, type Run, runLimit, type WatchName, type WatchPolicy } from './policies.ts'
-import { recurringJob } from './recurring.ts'
-import { instant, type LiveReader, type LiveTask } from './site.ts'
+import { createSiteJob, instant, type LiveReader, type LiveTask } from './site.ts'
 import * as store from './store.ts'
 import type { FoundEvent, SafetyNetEvents } from './types.ts'
 
@@ -322,9 +321,11 @@ export function createWatchdog(deps: WatchdogDeps, settings: WatchdogSettings): 
     return {}
   }
 
+  const job = createSiteJob({ label: 'WATCHDOG', intervalMs, firstMs, work: examine }, log)
   return {
-    ...recurringJob({ name: 'WATCHDOG', intervalMs, firstMs, work: examine }, log),
     name: 'watchdog',
+    start: async () => job.start(),
+    stop: job.stop,
     expect: (taskId, dueAt) => store.noteDue(db, taskId.toLowerCase(), dueAt),
   }
 }

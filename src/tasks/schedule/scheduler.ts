@@ -1,5 +1,7 @@
 /** The scheduler: the schedules of the file, armed, fired, started and stopped. */
+
 import { randomUUID } from 'node:crypto'
+import { createRecurringJob } from '../../platform/recurring-job.ts'
 import type { Clock, Logger, Service } from '../../platform/types.ts'
 import { logLoaded, logUnknownMembers, type RestoreState, reportZones, runsAfterStart } from './check.ts'
 import { createScheduleFile } from './file.ts'
@@ -73,20 +75,20 @@ interface Known {
 
 export function createScheduler(deps: SchedulerDeps, settings: SchedulerSettings): Scheduler {
   const { clock, log, store, planner } = deps
-  const { mode, misfireGraceMs } = settings
+  const { mode, misfireGraceMs, pollMs = POLL_MS } = settings
   const repository = createScheduleRepository(
     { file: createScheduleFile(settings.file), log, onChange: sync },
     { readOnly: mode !== 'run' },
   )
   const runner: Runner = createRunner(deps, { shadow: mode === 'shadow' })
   const timer: FiringTimer = createFiringTimer({ clock, onDue: fireDue, onLate: catchUp }, misfireGraceMs)
+  const polling = createRecurringJob({ everyMs: pollMs }, repository.refresh)
   const pruning = createRunPruning(deps, settings.keepRunsMs)
   let known = new Map<string, Known>()
   /** Whether a schedule is to run after the API call that is being written; takes precedence over the file. */
   const wanted = new Map<string, boolean>()
   const ready = Promise.withResolvers<void>()
   let started = false
-  let pollTimer: ReturnType<typeof setInterval> | undefined
 
   /** Takes over the entries of the file; new and changed ones are planned again. */
   function sync(entries: readonly StoredSchedule[]): void {
@@ -315,16 +317,14 @@ export function createScheduler(deps: SchedulerDeps, settings: SchedulerSettings
         timer.start()
       }
       ready.resolve()
-      const { pollMs = POLL_MS } = settings
-      if (pollMs > 0) pollTimer = setInterval(() => void repository.refresh(), pollMs)
+      if (pollMs > 0) polling.start()
       pruning.start()
     },
 
     async stop(graceMs) {
       ready.resolve()
-      clearInterval(pollTimer)
-      pruning.stop()
       timer.stop()
+      await Promise.all([polling.stop(), pruning.stop()])
       await runner.stop(graceMs)
     },
   }

@@ -1,6 +1,7 @@
 /** The database side of the scheduler: runs, how far each schedule is, what was reported once. */
 import { setTimeout as pause } from 'node:timers/promises'
 import type { GroupWriter } from '../../platform/group-commit.ts'
+import { createRecurringJob, type RecurringJob } from '../../platform/recurring-job.ts'
 import type { Database } from '../../platform/sqlite.ts'
 import { storedJson } from '../../platform/stored-json.ts'
 import type { Clock, Logger } from '../../platform/types.ts'
@@ -139,36 +140,20 @@ const FIRST_PRUNE_MS = 60_000
 const PRUNE_CHUNK = 500
 const PAUSE_MS = 5
 
-export interface RunPruning {
-  start(): void
-  stop(): void
-}
-
 /** Removes runs that are older than the retention, every hour, in chunks. */
 export function createRunPruning(
   { store, clock, log }: { readonly store: RunStore; readonly clock: Clock; readonly log: Logger },
   retentionMs: number,
-): RunPruning {
-  let timer: ReturnType<typeof setInterval> | undefined
-  let first: ReturnType<typeof setTimeout> | undefined
-  let stopped = false
-
-  async function prune(): Promise<void> {
-    const before = clock.now() - retentionMs
-    while (!stopped && (await store.prune(before, PRUNE_CHUNK)) === PRUNE_CHUNK) await pause(PAUSE_MS)
-  }
-
-  return {
-    start() {
-      const failed = (error: unknown) => log.error(`SCHEDULER: Old runs could not be removed: ${error}`)
-      const run = () => void prune().catch(failed)
-      first = setTimeout(run, FIRST_PRUNE_MS)
-      timer = setInterval(run, PRUNE_MS)
+): RecurringJob {
+  return createRecurringJob(
+    {
+      everyMs: PRUNE_MS,
+      firstMs: FIRST_PRUNE_MS,
+      onError: (error) => log.error(`SCHEDULER: Old runs could not be removed: ${error}`),
     },
-    stop() {
-      stopped = true
-      clearTimeout(first)
-      clearInterval(timer)
+    async (signal) => {
+      const before = clock.now() - retentionMs
+      while (!signal.aborted && (await store.prune(before, PRUNE_CHUNK)) === PRUNE_CHUNK) await pause(PAUSE_MS)
     },
-  }
+  )
 }
