@@ -21,7 +21,7 @@ import type { CalendarDefinition, Window } from '../../src/platform/calendar/typ
 import { createWindows } from '../../src/platform/calendar/windows.ts'
 import { createGroupWriter } from '../../src/platform/group-commit.ts'
 import { type Database, openDatabase } from '../../src/platform/sqlite.ts'
-import { historyMigrations } from '../../src/tasks/executions/migrations.ts'
+import { historyMigrations } from '../../src/tasks/executions/store.ts'
 import { taskEvent } from './events.ts'
 import { recordingLog } from './recording-log.ts'
 import { until } from './wait.ts'

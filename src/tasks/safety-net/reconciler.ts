@@ -5,9 +5,9 @@ import type { Clock, Logger, Service } from '../../platform/types.ts'
 import { STATUS_TEXTS } from '../../qlik/qrs/status.ts'
 import type { QrsTask } from '../../qlik/qrs/types.ts'
 import type { EndedExecution, EndedOnSite, EndedReader } from '../executions/types.ts'
+import type { FoundEvent, SafetyNetEvents } from './events.ts'
 import { createSiteJob } from './site.ts'
 import { addHeardKind, heardKinds, isAnnounced, readMark, writeMark } from './store.ts'
-import type { FoundEvent, SafetyNetEvents } from './types.ts'
 
 interface ReconcilerDeps {
   readonly db: Database
