@@ -23,7 +23,7 @@ export interface FilesDeps {
   readonly onOperation: (operation: string, result: string, bytes: number) => void
 }
 
-/** What the file operations read of the configuration. */
+/** Sections of the configuration that file operations read. */
 export interface FilesSettings extends ApprovalSettings {
   readonly restServerEndpointsEnable: Readonly<Record<(typeof SWITCHES)[number], boolean>>
   readonly footman: { readonly files: FilesConfig }

@@ -95,7 +95,7 @@ async function openEnds(
 
 export const nameOf = ({ names }: Location): string => names.at(-1)!
 
-/** What is below the given name, held open; null when there is nothing. */
+/** The entry of the given name, its directory held open; null when there is none. */
 export async function openSource(place: Location): Promise<{ readonly entry: Entry; readonly found: Found } | null> {
   let directory: Directory | null = null
   try {

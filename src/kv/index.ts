@@ -31,7 +31,7 @@ export interface KeyValueDeps {
   readonly onOperation: (operation: string, times: number) => void
 }
 
-/** What the store reads of the configuration. */
+/** Sections of the configuration that the store reads. */
 export interface KeyValueSettings {
   readonly restServerEndpointsEnable: { readonly keyValueStore: boolean }
   readonly keyValueStore: KeyValueStoreConfig

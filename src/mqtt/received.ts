@@ -156,7 +156,7 @@ export interface ReceivedSettings {
   readonly receivedKeep: number
 }
 
-/** What is kept of a payload, in bytes. */
+/** Bytes of a payload that are kept. */
 const PAYLOAD_KEPT = 256 * 1024
 
 const PURGE_EVERY_MS = 60_000

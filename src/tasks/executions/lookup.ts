@@ -92,7 +92,7 @@ export function createExecutionLookup(deps: ExecutionLookupDeps): ExecutionLooku
     if (execution.kind === 'appReload') {
       const file = reloads.get(id)?.scriptLogFile
       return absent(
-        file ? `It is the file ${file} on the server of the engine.` : 'The engine has not told where it is.',
+        file ? `It is the file ${file} on the server of the engine.` : 'The engine has not reported where it is.',
       )
     }
     if (execution.taskType !== 'reload') return absent('Only reload tasks have script logs.')
@@ -140,7 +140,7 @@ interface TaskExecutionParts {
   readonly task: QrsTask | null
   /** Present when Footman started it. */
   readonly record: StartRecord | undefined
-  /** What the script log says went wrong. */
+  /** The error in the script log. */
   readonly scriptError: string | null
 }
 

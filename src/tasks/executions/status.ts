@@ -172,7 +172,7 @@ export function isoOf(time: number | null): string | null {
   return time === null ? null : new Date(time).toISOString()
 }
 
-/** What went wrong, in the words of the script log: the last `Error: ...`; null when there is none. */
+/** The last `Error: ...` line of a script log; null when there is none. */
 export function scriptError(log: string): string | null {
   const lines = log.split(/\r?\n/)
   const line = lines.findLast((candidate) => /(^|\s)Error: /.test(candidate))

@@ -191,7 +191,7 @@ export function createStartRecords({ db, writer }: { db: Database; writer: Group
 
 // The history: one row for each final execution, no matter how many sources report it or how often.
 
-/** What an entry has changed. */
+/** The changes that an entry has made. */
 interface Recorded {
   readonly isNew: boolean
   /** Its run time was not known before and is now. */

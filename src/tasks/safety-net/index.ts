@@ -1,4 +1,4 @@
-/** What catches failures that no message announces, and what follows announced ones: reconciler, watchdog, retries. */
+/** Reconciler and watchdog find failures that no message announces; retries follow the failures. */
 import type { Hold, SuppressReason } from '../../alerts/types.ts'
 import type { EventCompleter } from '../../events/completer.ts'
 import type { EventEmitter } from '../../events/emit.ts'
@@ -47,7 +47,7 @@ export interface SafetyNetDeps {
   readonly onLost: (host: string, count: number) => void
 }
 
-/** What the safety net reads of the configuration. */
+/** Sections of the configuration that the safety net reads. */
 export interface SafetyNetSettings {
   readonly footman: {
     readonly retryPolicy: RetryPolicyConfig
@@ -82,7 +82,7 @@ export function retryHolds({ footman: { retryPolicy } }: Pick<SafetyNetSettings,
 const DAY_MS = 86_400_000
 /** For so long Qlik Sense is asked about an execution that has ended. */
 const MEASURE_MS = 60_000
-/** What the safety net remembers is kept for so long at least. */
+/** Findings and retries are kept for so long at least. */
 const KEEP_MS = 60 * DAY_MS
 
 export function createSafetyNet(deps: SafetyNetDeps, config: SafetyNetSettings, options: SafetyNetOptions): SafetyNet {

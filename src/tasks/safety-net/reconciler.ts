@@ -39,7 +39,7 @@ const FIRST_MS = 5000
 /** Looked at with one question; longer ago, where nothing is alerted, a day. */
 const SPAN_MS = 3_600_000
 const OLD_SPAN_MS = 86_400_000
-/** What began so long ago and ends now was found by a server that was restored or started again. */
+/** An execution that began so long ago and ends now was closed by a server that was restored or restarted. */
 const LONG_RUN_MS = 7 * 86_400_000
 const DEDUP_MS = 86_400_000
 const SINCE = 'reconciler.since'

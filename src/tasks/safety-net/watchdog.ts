@@ -94,7 +94,7 @@ export function createWatchdog(deps: WatchdogDeps, settings: WatchdogSettings): 
     lookedAt = now
   }
 
-  /** What was not there at the look before cannot be older, whatever the clock of Qlik Sense says. */
+  /** A state that the previous run did not find cannot be older than that run, even when the clock of Qlik Sense is wrong. */
   const isUnlikely = (at: number): boolean => lookedAt !== null && at < lookedAt - SLACK_MS
 
   function reportCounts(tasks: readonly LiveTask[]): void {
@@ -225,7 +225,7 @@ export function createWatchdog(deps: WatchdogDeps, settings: WatchdogSettings): 
     const ancient = news.filter(({ elapsedMs }) => elapsedMs > ANCIENT_MS)
     const isFlood = ancient.length > FEW
     if (isFlood) closeAncient(ancient, now)
-    for (const breach of news) if (!isFlood || !ancient.includes(breach)) await tell(breach, now)
+    for (const breach of news) if (!isFlood || !ancient.includes(breach)) await report(breach, now)
   }
 
   /** Recorded as dealt with, so that neither this nor the end of it makes an alert. */
@@ -243,7 +243,7 @@ export function createWatchdog(deps: WatchdogDeps, settings: WatchdogSettings): 
   const example = (count: number, name: string, since: number): string =>
     `${count} tasks, for example "${name}" since ${deps.logTime(since)}`
 
-  async function tell(breach: Breach, now: number): Promise<void> {
+  async function report(breach: Breach, now: number): Promise<void> {
     const { outcome, task, node, elapsedMs, limitMs, usualMs, dueAt, resultId } = breach
     const finding = findingOf(breach)
     const { subject } = finding

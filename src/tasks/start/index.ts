@@ -43,7 +43,7 @@ export interface StartsDeps extends Pick<StartTaskDeps, 'storeKeyValues' | 'onFi
   readonly onDropped: StartQueueDeps['onDropped']
 }
 
-/** What starts read of the configuration. */
+/** Sections of the configuration that starts read. */
 export interface StartsSettings extends Pick<StartFilterSettings, 'startTaskFilter'> {
   readonly footman: Pick<StartFilterSettings, 'startFilter'> & { readonly startQueue: StartQueueConfig }
 }

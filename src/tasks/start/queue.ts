@@ -25,7 +25,7 @@ export interface QueueEntry {
   readonly actor: string
   /** Milliseconds since 1970. */
   readonly queuedAt: number
-  /** Set before QRS is asked to start it; still set when nobody knows whether it was started. */
+  /** Set before QRS is asked to start it; still set while it is unknown whether it was started. */
   readonly startingAt: number | null
   /** Id of the task's last result just before; another one shows that the task was started. */
   readonly resultBefore: string | null
@@ -62,9 +62,9 @@ export interface StartQueue extends Service {
   readonly maxConcurrent: number
   /** Throws a `QueueFullError` when these tasks would not fit. */
   checkRoom(tasks: readonly QrsTask[]): void
-  /** One element a task: the result when it had its turn, else its place in the queue. What waits is on disk. */
+  /** One element a task: the result when it had its turn, else its place in the queue. Waiting tasks are on disk. */
   submit(tasks: readonly QrsTask[], request: QueueRequest): Promise<readonly (TaskResult | QueuedTask)[]>
-  /** What waits, in the order of the queue. */
+  /** The waiting entries, in the order of the queue. */
   list(): readonly QueueEntry[]
   find(queueId: string): QueuedStart | null
   /** False when there is no such entry, or its task is just being started. */
@@ -76,7 +76,7 @@ const CAPACITY = 10_000
 const PARALLEL = 4
 const TICK_MS = 5000
 const RETRY_MAX_MS = 30_000
-/** What was asked so recently is not asked again before something is held back. */
+/** States that are younger are not read again before a task is held back. */
 const FRESH_MS = 1000
 
 export function createStartQueue(deps: StartQueueDeps, settings: StartQueueSettings): StartQueue {
@@ -173,7 +173,7 @@ export function createStartQueue(deps: StartQueueDeps, settings: StartQueueSetti
     if (error !== null && error === expired(one.entry)) deps.onDropped?.(one.entry, error)
   }
 
-  /** Nobody knows whether it was started: the next turn looks before it starts anything. */
+  /** It is unknown whether the task was started: the next turn checks that before it starts anything. */
   function putBack(one: Waiting, reason: string): void {
     line.release(one)
     failures += 1
@@ -191,7 +191,7 @@ export function createStartQueue(deps: StartQueueDeps, settings: StartQueueSetti
     }
   }
 
-  /** What is marked has its turn first: it may have been started. */
+  /** Marked entries have their turn first: they may have been started. */
   async function dropExpired(): Promise<void> {
     for (const one of line.all()) {
       const reason = line.isHeld(one) || one.entry.startingAt !== null ? null : expired(one.entry)

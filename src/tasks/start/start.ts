@@ -138,7 +138,7 @@ async function begin(
     : startAll({ qrs: deps.qrs, done, onStarted: recorder(deps, request, progress) }, tasks)
 }
 
-/** What this request has started before it was cut short. */
+/** Starts of this request before it was cut short. */
 function doneBefore(
   { records }: StartTaskDeps,
   { id }: Identified,
