@@ -2,10 +2,9 @@
 
 import type { ApiRoute } from '../http/endpoint/route.ts'
 import { publishRoutes, receivedRoutes } from '../mqtt/http.ts'
-import { createNewRelicSender, newRelicRules } from '../mqtt/new-relic.ts'
 import { createMqttOutgoing, OUTGOING_TABLE, outgoingMigrations } from '../mqtt/outgoing.ts'
 import { createReceived, createReceivedStore, receivedMigrations } from '../mqtt/received.ts'
-import { slackRules } from '../mqtt/slack.ts'
+import { createNewRelicSender, newRelicRoutes, slackRoutes } from '../mqtt/relays.ts'
 import type { MqttOutgoing, MqttService } from '../mqtt/types.ts'
 import { purgeDeadLetters } from '../platform/durable-queue-store.ts'
 import type { GroupWriter } from '../platform/group-commit.ts'
@@ -58,8 +57,8 @@ export function buildMessages(deps: MessagesDeps, config: Config, shadow: boolea
         { closedTopics: bypassesFilter ? [mqttConfig.taskStartTopic] : [], shadow },
       ),
       ...(received?.routes ?? []),
-      ...slackRules({ http, log }, { webhookURL: config.slackNotification.restMessage.webhookURL, shadow }),
-      ...newRelicRules(
+      ...slackRoutes({ http, log }, { webhookURL: config.slackNotification.restMessage.webhookURL, shadow }),
+      ...newRelicRoutes(
         {
           send: createNewRelicSender({ http, log }, { accounts: config.thirdPartyToolsCredentials.newRelic }),
           clock,

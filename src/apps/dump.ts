@@ -34,7 +34,7 @@ const PARALLEL = 8
 export interface Dump {
   /** The JSON text in pieces; rejects with an `EngineError` when the engine fails midway. */
   readonly pieces: AsyncGenerator<string>
-  /** Ends the session with the engine; needed whatever becomes of `pieces`. */
+  /** Ends the session with the engine; to be called in any case, also when `pieces` fails. */
   close(): Promise<void>
 }
 
@@ -237,7 +237,7 @@ async function connections(doc: EngineObject): Promise<readonly Json[]> {
   return list.map(json)
 }
 
-/** Who may list a connection may not always read it; the list then says what can be known. */
+/** Users who may list a connection may not always read it; the entry of the list is used then. */
 async function dataConnection(doc: EngineObject, item: Json): Promise<unknown> {
   try {
     return await doc.value('qConnection', 'GetConnection', [item.qId])

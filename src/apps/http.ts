@@ -243,7 +243,7 @@ async function reload(deps: AppRoutesDeps, settings: AppRoutesSettings, request:
   return jsonAnswer(201, { appId, executionId, ...(tasksDenied.length > 0 && { tasksDenied }) })
 }
 
-/** Empty texts mean nothing; whatever else is no task id stops the request. */
+/** Empty texts mean nothing; any other text that is no task id stops the request. */
 function taskIds(given: readonly string[] | undefined): readonly string[] {
   const ids = (given ?? []).filter((id) => id !== '')
   const wrong = ids.find((id) => !isGuid(id))
@@ -274,7 +274,7 @@ async function deniedOf(
   return denied
 }
 
-/** What the engine answers to `OpenDoc` for an id that no app of this user has. */
+/** The engine's error codes of `OpenDoc` for an id that no app of this user has. */
 const NO_SUCH_APP = [QIX.APP_NOT_FOUND, QIX.NOT_FOUND, QIX.INVALID_PARAMETERS, QIX.EMPTY_PARAMETERS]
 
 /** 504 for an engine that accepts and stays silent, 502 for any other failure of it; null for what is not its fault. */

@@ -38,9 +38,9 @@ export interface AppReloadRequest {
   /** Ids of tasks to start afterwards. */
   readonly onSuccess: readonly string[]
   readonly onFailure: readonly string[]
-  /** Who asked. */
+  /** The caller. */
   readonly actor: string
-  /** What the caller may start; absent = everything that the start filter allows. */
+  /** Tasks that the caller may start; absent = everything that the start filter allows. */
   readonly limitedTo?: TaskSelectors | undefined
 }
 
@@ -60,7 +60,7 @@ interface Job {
   done: Promise<void>
 }
 
-/** What is remembered of a reload: nothing that holds its connection to the engine. */
+/** A reload in memory, without anything that holds its connection to the engine. */
 type Remembered = Pick<Job, 'record' | 'done'>
 
 const KEEP = 1000
@@ -262,7 +262,7 @@ interface FollowUps {
   readonly actor: string
   readonly success: boolean
   readonly taskIds: readonly string[]
-  /** What the caller may start. */
+  /** Tasks that the caller may start. */
   readonly limitedTo?: TaskSelectors | undefined
 }
 

@@ -20,7 +20,7 @@ export interface AppReload {
   readonly state: 'running' | 'finished'
   /** `unknown`: Footman stopped while the reload ran. Null while it runs. */
   readonly outcome: 'success' | 'failed' | 'unknown' | null
-  /** What is going on, in the engine's words; empty when there is nothing to say. */
+  /** The present step as the engine reports it; empty when it reports none. */
   readonly progress: string
   /** Null unless it failed or its outcome is unknown. */
   readonly error: string | null
@@ -28,7 +28,7 @@ export interface AppReload {
   readonly triggeredAt: number
   readonly startedAt: number
   readonly stoppedAt: number | null
-  /** What happened, oldest first; the newest 500 lines. */
+  /** Progress and errors, oldest first; the newest 500 lines. */
   readonly details: readonly AppReloadLine[]
   /** Path on the engine's server, null while unknown. */
   readonly scriptLogFile: string | null

@@ -1,6 +1,6 @@
 /**
  * Directories that are held while they are worked in. On Linux an open directory is worked in through
- * `/proc/self/fd/<number>/<name>`, which leads into that very directory whatever becomes of the names above it; so no
+ * `/proc/self/fd/<number>/<name>`, which leads into that very directory even when the names above it change; so no
  * link can be slipped in between the check of a path and its use. Elsewhere names must do, and are compared again right
  * before each use.
  */
@@ -148,7 +148,7 @@ export const temporaryName = (id: string, number: number, kind: TemporaryKind): 
 
 export const isTemporaryName = (name: string): boolean => NAME.test(name)
 
-/** What a name of this operation is; null for all other names. */
+/** Kind of a temporary name of this operation; null for all other names. */
 export function temporaryKindOf(id: string, name: string): TemporaryKind | null {
   const [, owner, kind] = NAME.exec(name) ?? []
   return owner === id && (kind === 'tmp' || kind === 'old') ? kind : null

@@ -47,7 +47,7 @@ const DIRECTORY_BODY = field.object({
 })
 
 const DRY_RUN_QUERY = z.object({
-  dryRun: field.boolean().describe('Check everything, tell what would happen, and change nothing.').optional(),
+  dryRun: field.boolean().describe('Check everything, report what would happen, and change nothing.').optional(),
 })
 
 const TRANSFER_QUERY = DRY_RUN_QUERY.extend({
@@ -94,7 +94,7 @@ const JOBS = z.object({ fileJobs: z.array(JOB), nextCursor: z.string().nullable(
 const JOBS_QUERY = z.object({ limit: LIST_PARAMETERS.limit, cursor: LIST_PARAMETERS.cursor })
 const JOB_PARAMS = z.object({ jobId: z.string().describe('As a call with `async=true` has answered.') })
 
-/** What every operation may refuse. */
+/** Refusals of every operation. */
 const REFUSED = {
   403: 'A path lies outside the approved directories, or a link leads out of them.',
   409: 'What is there already stands in the way; `details` says what.',
@@ -110,7 +110,7 @@ const copyExample = (name: string) => ({
 
 const MOVE_EXAMPLE = { fromFile: 'landing/orders.qvd', toFile: 'qvd/orders.qvd', overwrite: false }
 
-/** What carrying out an operation needs of a request. */
+/** The parts of a request that an operation needs. */
 type OperationRequest = Pick<ApiRequest, 'note' | 'signal' | 'caller'> & {
   readonly query: { readonly dryRun?: boolean | undefined; readonly async?: boolean | undefined }
 }
@@ -309,7 +309,7 @@ function asRefusal(operation: FileOperation, error: unknown): Refusal {
   }
   const code = codeOf(error)
   if (code === 'ENAMETOOLONG') return refused(400, 'Invalid path: a name is too long')
-  // What was checked was exchanged before it was used.
+  // A file or directory was exchanged between its check and its use.
   if (error instanceof PathChanged || code === 'ELOOP') return asRefusal(operation, new FileRefusal({ kind: 'denied' }))
   return refused(
     500,
@@ -362,7 +362,7 @@ export function fileJobRoutes(jobs: FileJobs, { endpoint }: { readonly endpoint:
       path,
       switch: endpoint,
       scope: 'file:write',
-      summary: 'Tell how far a file job has come',
+      summary: 'Show the progress of a file job',
       params: JOB_PARAMS,
       query: NO_QUERY,
       answers: { 200: JOB.describe('The job.') },

@@ -8,10 +8,9 @@ import type { Clock, Logger, Service } from '../platform/types.ts'
 import { type ApprovalSettings, missingDirectories, missingText, readApprovals } from './approvals.ts'
 import type { FilesConfig } from './config.ts'
 import { fileJobRoutes, fileRoutes } from './http.ts'
-import { createFileJobs, type FileJobs, type FinishedOperation } from './jobs.ts'
+import { createFileJobs, createJobStore, type FileJobs, type FinishedOperation } from './jobs.ts'
 import { createFileOperations } from './operations.ts'
 import type { PathRules } from './paths.ts'
-import { createJobStore } from './store.ts'
 import { pathsOf } from './texts.ts'
 
 export interface FilesDeps {
@@ -24,7 +23,7 @@ export interface FilesDeps {
   readonly onOperation: (operation: string, result: string, bytes: number) => void
 }
 
-/** What the file operations read of the configuration. */
+/** Sections of the configuration that file operations read. */
 export interface FilesSettings extends ApprovalSettings {
   readonly restServerEndpointsEnable: Readonly<Record<(typeof SWITCHES)[number], boolean>>
   readonly footman: { readonly files: FilesConfig }

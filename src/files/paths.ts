@@ -1,6 +1,6 @@
 /** Paths as texts: nothing here looks at a disk, so both rule sets can be tried anywhere. */
 
-/** Whose rules hold for the names of files. */
+/** The operating system whose rules hold for the names of files. */
 export type PathPlatform = 'win32' | 'posix'
 
 export interface PathRules {
@@ -121,7 +121,7 @@ const slashed = (text: string): string => text.replaceAll('\\', '/')
 /** The working directory may begin with two slashes, which POSIX allows. */
 const collapsed = (text: string): string => text.replace(/^\/{2,}/, '/')
 
-/** What Windows would understand as something else than a plain file or directory of that name. */
+// Names that Windows takes for something else than a plain file or directory.
 
 const FORBIDDEN = /[<>"|?*]/
 const DEVICE_NAME = /^(con|prn|aux|nul|conin\$|conout\$|(?:com|lpt)[0-9¹²³])$/i

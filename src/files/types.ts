@@ -1,4 +1,4 @@
-/** What file operations are asked for, and how they end. */
+/** Requests, progress and results of file operations. */
 
 const FILE_OPERATIONS = ['copy', 'move', 'delete', 'createdir', 'createdirqvd'] as const
 export type FileOperation = (typeof FILE_OPERATIONS)[number]
@@ -45,7 +45,7 @@ export type Reason =
   | { readonly kind: 'absent' }
   /** Deleting a directory without `recursive`. */
   | { readonly kind: 'notAFile' }
-  /** What is there already stands in the way. */
+  /** An existing file or directory is in the way. */
   | { readonly kind: 'conflict'; readonly details: string }
   /** No QVD folder is configured. */
   | { readonly kind: 'noQvdFolder' }
@@ -61,7 +61,7 @@ export class FileRefusal extends Error {
 /** The refusal of a request that something on the disk is in the way of. */
 export const conflict = (details: string): FileRefusal => new FileRefusal({ kind: 'conflict', details })
 
-/** What an operation is going to do, before it does anything. */
+/** The changes that an operation would make. */
 export interface Preview {
   /** Regular files that are copied, moved or deleted; those that stay as they are do not count. */
   readonly files: number
@@ -80,7 +80,7 @@ export interface Tally {
   bytesDone: number
 }
 
-/** What an operation may use while it runs. */
+/** Means of an operation while it runs. */
 export interface Work {
   /** Aborts when the operation is to end early. */
   readonly signal: AbortSignal

@@ -199,7 +199,7 @@ export function keyValueRoutes({ store, clock, log, streams }: KeyValueRouteDeps
       path: '/v4/keyvalues/{namespace}/keyexists',
       ...common,
       scope: 'kv:read',
-      summary: 'Tell whether a key exists',
+      summary: 'Check whether a key exists',
       params: NAMESPACE_PARAMS,
       query: KEY_QUERY,
       answers: { 200: z.object({ keyExists: z.boolean(), keyValue: PAIR.extend({ ttl: z.number() }).partial() }) },
@@ -429,7 +429,7 @@ function keyCursor(query: ApiRequest['query']): string | null {
   throw refusal('INVALID_CURSOR', 'Use nextCursor of the answer before, unchanged.')
 }
 
-/** What refusals and failures of the store are answered as; `failure` is the message of the 500, in Butler's words. */
+/** Turns refusals and failures of the store into answers; `failure` is the message of the 500, a text of Butler. */
 export function storeErrors(log: Logger, failure: string) {
   return (error: unknown, { requestId }: Pick<ApiRequest, 'requestId'>): unknown => {
     if (error instanceof Refusal || isStorageTrouble(error)) return error

@@ -17,7 +17,7 @@ const MAX_ISSUES = 10
 /** 10 MiB. */
 const IMPORT_LIMIT = 10 * 1024 * 1024
 
-/** What an export holds and an import takes. */
+/** The content of an export, and of the body of an import. */
 const EXPORTED = z.object({
   format: z.literal(FORMAT),
   exportedAt: z.string().optional(),
@@ -151,7 +151,7 @@ export function streamOf(pieces: Iterator<string>): ReadableStream<Uint8Array> {
   )
 }
 
-/** What `exportText` wrote, by namespace. Throws 400 `VALIDATION` with the first issues. */
+/** Parses a text of `exportText`, by namespace. Throws 400 `VALIDATION` with the first issues. */
 function readImport(body: unknown): Map<string, readonly ImportedPair[]> {
   const issues: BodyIssue[] = []
   const complain = (path: string, message: string): void =>

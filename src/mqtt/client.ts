@@ -221,8 +221,8 @@ export function createMqttService(deps: MqttDeps, settings: MqttClientSettings):
 }
 
 /**
- * What to subscribe to: the root topic, or with a shared group only the start topic through a shared subscription
- * (the root topic as well would deliver each request twice), and whatever the features want beyond that.
+ * Topics to subscribe to: the root topic, or with a shared group only the start topic through a shared subscription
+ * (the root topic as well would deliver each request twice), and further topics of the features.
  */
 export function subscriptionsFor(
   settings: Pick<BrokerSettings, 'mqttConfig' | 'mqtt'>,

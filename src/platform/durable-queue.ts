@@ -3,6 +3,7 @@
  * not take it, and becomes a dead letter when it is refused or too old. At least once: after a crash between delivery and
  * the note of it, an item is sent again.
  */
+
 import { type BackoffSettings, backoffDelay } from './backoff.ts'
 import {
   type DeadReason,
@@ -19,6 +20,7 @@ import {
 } from './durable-queue-store.ts'
 import type { GroupWriter } from './group-commit.ts'
 import { createLastingWrite } from './lasting-write.ts'
+import { createRecurringJob } from './recurring-job.ts'
 import type { Database } from './sqlite.ts'
 import type { Clock, Logger, Service } from './types.ts'
 
@@ -134,7 +136,6 @@ export function createDurableQueue<T>(deps: QueueDeps, settings: QueueSettings<T
   let backlog = countWaiting()
   let running = false
   let expiring: Promise<void> | null = null
-  let sweepTimer: ReturnType<typeof setInterval> | undefined
 
   const laneOf = (item: T): string => (order === 'all' ? '' : settings.keyOf(item))
 
@@ -304,6 +305,8 @@ export function createDurableQueue<T>(deps: QueueDeps, settings: QueueSettings<T
     pump()
   }
 
+  const sweeping = createRecurringJob({ everyMs: settings.sweepMs ?? SWEEP_MS }, sweep)
+
   return {
     name: settings.name,
     get waiting() {
@@ -337,12 +340,12 @@ export function createDurableQueue<T>(deps: QueueDeps, settings: QueueSettings<T
     wake: refresh,
     async start() {
       running = true
-      if (maxAgeMs !== undefined) sweepTimer = setInterval(sweep, settings.sweepMs ?? SWEEP_MS)
+      if (maxAgeMs !== undefined) sweeping.start()
       refresh()
     },
     /** What was about to leave is tried once; what is under way ends within `graceMs` or is cut off. */
     async stop(graceMs) {
-      clearInterval(sweepTimer)
+      void sweeping.stop()
       for (const [lane, { timer, isGathering }] of resting) {
         clearTimeout(timer)
         if (isGathering) ready.add(lane)

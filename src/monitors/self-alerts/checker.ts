@@ -1,6 +1,7 @@
 /** Checks every condition every few seconds, raises an alert when one begins to hold and clears it when it ends. */
 import type { EventDetails } from '../../events/types.ts'
 import type { GroupWriter } from '../../platform/group-commit.ts'
+import { createRecurringJob } from '../../platform/recurring-job.ts'
 import type { Database, Migration } from '../../platform/sqlite.ts'
 import { storedJson } from '../../platform/stored-json.ts'
 import type { Clock, Logger, Service } from '../../platform/types.ts'
@@ -39,8 +40,6 @@ export interface SelfAlerts extends Service {
 export function createChecker(deps: CheckerDeps, settings: CheckerSettings): SelfAlerts {
   const { db, writer, clock, log, conditions } = deps
   const raised = loadRaised(db)
-  let timer: ReturnType<typeof setInterval> | undefined
-  let checking: Promise<void> | null = null
   /** The last logged text of a condition that cannot be stored or checked. */
   const written = new Map<SelfCode, string>()
 
@@ -108,25 +107,8 @@ export function createChecker(deps: CheckerDeps, settings: CheckerSettings): Sel
     log.error(`SELF ${code}: It cannot be checked or reported now: ${reason}`)
   }
 
-  function check(): Promise<void> {
-    checking ??= checkAll().finally(() => {
-      checking = null
-    })
-    return checking
-  }
-
-  return {
-    name: 'self-alerts',
-    check,
-    async start() {
-      timer = setInterval(() => void check(), settings.everyMs ?? 3000)
-      timer.unref()
-    },
-    async stop() {
-      clearInterval(timer)
-      await checking
-    },
-  }
+  const checks = createRecurringJob({ everyMs: settings.everyMs ?? 3000, unref: true }, checkAll)
+  return { name: 'self-alerts', check: checks.run, start: async () => checks.start(), stop: checks.stop }
 }
 
 /** The subjects that are bad now, and those that were bad and are not known to be good. */

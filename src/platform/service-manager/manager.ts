@@ -1,4 +1,5 @@
 /** What a service manager is told in the life of the process. */
+import { createRecurringJob, type RecurringJob } from '../recurring-job.ts'
 import type { Logger } from '../types.ts'
 import type { Notifier } from './notifier.ts'
 import type { ServiceManager } from './types.ts'
@@ -24,7 +25,7 @@ export function createServiceManager(
   { log, notifier }: ServiceManagerDeps,
   { watchdogMs }: ServiceManagerSettings,
 ): ServiceManager {
-  let timer: ReturnType<typeof setInterval> | undefined
+  let signs: RecurringJob | undefined
   let isStopping = false
   let isSilent = false
 
@@ -61,14 +62,14 @@ export function createServiceManager(
       )
     },
     watch(isAlive) {
-      if (watchdogMs === null || timer) return
+      if (watchdogMs === null || signs) return
       const everyMs = watchdogMs / SIGNS
-      timer = setInterval(() => void sign(isAlive, everyMs), everyMs)
-      timer.unref()
+      signs = createRecurringJob({ everyMs, unref: true }, () => sign(isAlive, everyMs))
+      signs.start()
       notifier.send('WATCHDOG=1')
     },
     close() {
-      clearInterval(timer)
+      void signs?.stop()
       return notifier.close()
     },
   }

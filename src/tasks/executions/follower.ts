@@ -2,8 +2,7 @@
 import type { Clock, Logger } from '../../platform/types.ts'
 import { reasonOf } from '../../qlik/qrs/failure.ts'
 import type { QrsClient } from '../../qlik/qrs/types.ts'
-import { JUST_TRIGGERED, meaningOf, summaryOf, timeOf } from './status.ts'
-import type { KnownStatus, StatusCache } from './status-cache.ts'
+import { JUST_TRIGGERED, type KnownStatus, meaningOf, type StatusCache, summaryOf, timeOf } from './status.ts'
 import type { ExecutionFollower, ExecutionSummary, RunningStarts, StartRecord, StartRecords } from './types.ts'
 
 export interface Follower extends ExecutionFollower {
@@ -33,7 +32,7 @@ interface Watch {
 }
 
 const POLL_MS = [1000, 2000, 3000, 5000]
-/** What falls due within this time is asked in one go. */
+/** Executions that fall due within this time are read with one request. */
 const TOGETHER_MS = 100
 
 export function createFollower(
@@ -157,7 +156,7 @@ interface RunningDeps {
   readonly log: Logger
 }
 
-/** What QRS still doesn't know, or shows no new result of, after this time has ended unseen. */
+/** An execution that QRS does not know after this time, or shows no new result of, has ended unseen. */
 const UNSEEN_MS = 60_000
 
 export function createRunningStarts(deps: RunningDeps): RunningStarts {

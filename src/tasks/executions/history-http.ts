@@ -64,7 +64,7 @@ const EXECUTION = z.object({
   statusNum: z.int().nullable(),
   statusText: z.string(),
   node: text,
-  actor: z.string().describe('Who had Footman start it; absent when somebody else did.').optional(),
+  actor: z.string().describe('Caller that had Footman start it; absent when Footman did not start it.').optional(),
   triggeredAt: text,
   startedAt: text,
   stoppedAt: z.string(),

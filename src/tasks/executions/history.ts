@@ -67,7 +67,7 @@ export function createHistory({ writer, records, onEnded }: HistoryDeps): Histor
   }
 }
 
-/** What the earlier executions of the task say, and this one if it failed. */
+/** Facts from the earlier executions of the task, and from this one if it failed. */
 function historyOf(db: Database, event: TaskEvent, ended: EndedExecution | null): TaskHistory {
   const at = (ended?.stoppedAt ?? event.receivedAt) - 1
   const { failures, lastSuccessAt } = standingAt(db, event.taskId, at)

@@ -49,7 +49,7 @@ const EXECUTION = z.object({
   statusNum: z.int().nullable(),
   statusText: z.string(),
   node: text,
-  actor: z.string().describe('Who had Footman start it; absent when somebody else did.').optional(),
+  actor: z.string().describe('Caller that had Footman start it; absent when Footman did not start it.').optional(),
   triggeredAt: text,
   startedAt: text,
   stoppedAt: text,
@@ -121,7 +121,7 @@ export function executionRoutes({ executions, tasks, stopping }: ExecutionRoutes
       scope: 'task:read',
       summary: 'How an execution is doing',
       description:
-        'Executions of tasks, reloads of apps begun over this API, and starts that wait in the start queue. What Qlik Sense says may be 10 seconds old, except at the end of `wait`.',
+        'Executions of tasks, reloads of apps begun over this API, and starts that wait in the start queue. Data of Qlik Sense may be 10 seconds old, except at the end of `wait`.',
       params: PARAMS,
       query: EXECUTION_QUERY,
       answers: { 200: EXECUTION.describe('The execution.'), 502: UNREACHABLE },
@@ -209,8 +209,7 @@ export function executionRoutes({ executions, tasks, stopping }: ExecutionRoutes
       switch: 'senseStartTask',
       scope: 'task:read',
       summary: 'List tasks',
-      description:
-        'Tasks of all types, sorted by name, with their last run. What Qlik Sense says may be 10 seconds old.',
+      description: 'Tasks of all types, sorted by name, with their last run. Data of Qlik Sense may be 10 seconds old.',
       query: TASKS_QUERY,
       answers: {
         200: z.object({ tasks: z.array(TASK), nextCursor: text }).describe('The tasks.'),

@@ -2,8 +2,7 @@
 import type { AppReload, AppReloads } from '../../apps/types.ts'
 import { nullWhenAbsent } from '../../qlik/qrs/failure.ts'
 import type { QrsClient, QrsTask } from '../../qlik/qrs/types.ts'
-import { isoOf, type Progress, scriptError, summaryOf, taskTypeText } from './status.ts'
-import type { StatusCache } from './status-cache.ts'
+import { isoOf, type Progress, type StatusCache, scriptError, summaryOf, taskTypeText } from './status.ts'
 import type { Execution, ExecutionFollower, QueuedStart, StartRecord, StartRecords } from './types.ts'
 
 interface ExecutionLookupDeps {
@@ -93,7 +92,7 @@ export function createExecutionLookup(deps: ExecutionLookupDeps): ExecutionLooku
     if (execution.kind === 'appReload') {
       const file = reloads.get(id)?.scriptLogFile
       return absent(
-        file ? `It is the file ${file} on the server of the engine.` : 'The engine has not told where it is.',
+        file ? `It is the file ${file} on the server of the engine.` : 'The engine has not reported where it is.',
       )
     }
     if (execution.taskType !== 'reload') return absent('Only reload tasks have script logs.')
@@ -141,7 +140,7 @@ interface TaskExecutionParts {
   readonly task: QrsTask | null
   /** Present when Footman started it. */
   readonly record: StartRecord | undefined
-  /** What the script log says went wrong. */
+  /** The error in the script log. */
   readonly scriptError: string | null
 }
 

@@ -194,7 +194,7 @@ export function createTaskList({ qrs, clock }: { qrs: TaskSource; clock: Clock }
   }
 }
 
-/** What no task of Qlik Sense can match. */
+/** A filter that no task of Qlik Sense matches. */
 const NOTHING = Symbol('nothing')
 
 /** A filter of QRS that lets through all tasks that match, and perhaps others; null when there is nothing to ask for. */

@@ -67,7 +67,7 @@ export interface StartRecord {
   readonly error: string | null
 }
 
-/** What Footman has started. Promises resolve when the change is on disk. */
+/** Starts that Footman has made. Promises resolve when the change is on disk. */
 export interface StartRecords {
   add(record: StartRecord): Promise<void>
   /** The same inside a transaction of the caller, which calls `noted` after the commit. */

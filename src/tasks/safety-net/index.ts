@@ -1,4 +1,4 @@
-/** What catches failures that no message announces, and what follows announced ones: reconciler, watchdog, retries. */
+/** Reconciler and watchdog find failures that no message announces; retries follow the failures. */
 import type { Hold, SuppressReason } from '../../alerts/types.ts'
 import type { EventCompleter } from '../../events/completer.ts'
 import type { EventEmitter } from '../../events/emit.ts'
@@ -15,12 +15,12 @@ import { knowsTaskFromQlik, lastSuccesses } from '../executions/store.ts'
 import type { ExecutionFollower } from '../executions/types.ts'
 import type { StartOutcome, StartRequest, StartTask } from '../start/types.ts'
 import type { ReconcilerConfig, RetryPolicyConfig, WatchdogConfig } from './config.ts'
-import { createLogTime, createSafetyNetEvents, maintenanceEvent } from './events.ts'
+import { createLogTime, createSafetyNetEvents } from './events.ts'
 import { createLostMessages, createReconciler } from './reconciler.ts'
 import { createRetryPlanner, createRetryRunner, type RetryRunnerDeps, retryHold } from './retries.ts'
 import { createLiveReader } from './site.ts'
 import { purgeFindings, purgeRetries } from './store.ts'
-import { createWatchdog, type WatchdogDeps } from './watchdog.ts'
+import { createWatchdog, maintenanceEvent, type WatchdogDeps } from './watchdog.ts'
 
 export interface SafetyNetDeps {
   readonly db: Database
@@ -51,7 +51,7 @@ export interface SafetyNetDeps {
   readonly onLost: (host: string, count: number) => void
 }
 
-/** What the safety net reads of the configuration. */
+/** Sections of the configuration that the safety net reads. */
 export interface SafetyNetSettings {
   readonly footman: {
     readonly retryPolicy: RetryPolicyConfig
@@ -86,7 +86,7 @@ export function retryHolds({ footman: { retryPolicy } }: Pick<SafetyNetSettings,
 const DAY_MS = 86_400_000
 /** For so long Qlik Sense is asked about an execution that has ended. */
 const MEASURE_MS = 60_000
-/** What the safety net remembers is kept for so long at least. */
+/** Findings and retries are kept for so long at least. */
 const KEEP_MS = 60 * DAY_MS
 
 export function createSafetyNet(deps: SafetyNetDeps, config: SafetyNetSettings, options: SafetyNetOptions): SafetyNet {

@@ -78,7 +78,7 @@ function limitOf(value: string): number | 'off' | null {
   return duration.ok && duration.value >= MINUTE_MS && duration.value <= MONTH_MS ? duration.value : null
 }
 
-/** What is usual for a task, learnt from its last successful executions, and where the unusual begins. */
+// Usual waits and run times of a task, learnt from its last successful executions, and the limits that follow.
 
 /** Milliseconds; null where it was not measured. */
 export interface Run {

@@ -5,9 +5,9 @@ import type { Clock, Logger, Service } from '../../platform/types.ts'
 import { STATUS_TEXTS } from '../../qlik/qrs/status.ts'
 import type { QrsTask } from '../../qlik/qrs/types.ts'
 import type { EndedExecution, EndedOnSite, EndedReader } from '../executions/types.ts'
-import { recurringJob } from './recurring.ts'
+import type { FoundEvent, SafetyNetEvents } from './events.ts'
+import { createSiteJob } from './site.ts'
 import { addHeardKind, claimedSuccess, heardKinds, isAnnounced, readMark, writeMark } from './store.ts'
-import type { FoundEvent, SafetyNetEvents } from './types.ts'
 
 interface ReconcilerDeps {
   readonly db: Database
@@ -41,7 +41,7 @@ const FIRST_MS = 5000
 /** Looked at with one question; longer ago, where nothing is alerted, a day. */
 const SPAN_MS = 3_600_000
 const OLD_SPAN_MS = 86_400_000
-/** What began so long ago and ends now was found by a server that was restored or started again. */
+/** An execution that began so long ago and ends now was closed by a server that was restored or restarted. */
 const LONG_RUN_MS = 7 * 86_400_000
 const DEDUP_MS = 86_400_000
 const SINCE = 'reconciler.since'
@@ -153,15 +153,15 @@ export function createReconciler(deps: ReconcilerDeps, settings: ReconcilerSetti
     }
   }
 
-  const repeated = recurringJob({ name: 'RECONCILER', intervalMs, firstMs, work: reconcile }, log)
+  const job = createSiteJob({ label: 'RECONCILER', intervalMs, firstMs, work: reconcile }, log)
   return {
-    ...repeated,
     name: 'reconciler',
     async start() {
       // Ends before the first start of Footman are not reported.
       if (readMark(db, SINCE) === null) writeMark(db, SINCE, clock.now())
-      await repeated.start()
+      job.start()
     },
+    stop: job.stop,
   }
 }
 

@@ -23,7 +23,7 @@ interface RetrySettings {
 interface RetryPlanner {
   /** The event with where its series of retries stands; in a transaction of the caller. */
   plan(db: Database, event: TaskEvent): TaskEvent
-  /** What has to be known of an event to decide. */
+  /** Data of an event that the decision needs. */
   needs(task: QrsTask, outcome: EventOutcome): readonly Need[]
   /** True when a failure of the task may be followed by a retry. */
   applies(task: QrsTask): boolean
@@ -282,7 +282,7 @@ export function createRetryRunner(deps: RetryRunnerDeps, settings: RetryRunnerSe
       if ('error' in result) await conclude(retry, { state: 'refused', reason: result.error })
       else await noteStart(retry, result.executionId)
     } catch (error) {
-      log.error(`RETRY: What became of task ${retry.taskId} could not be noted: ${reasonOf(error)}`)
+      log.error(`RETRY: The outcome of task ${retry.taskId} could not be recorded: ${reasonOf(error)}`)
     }
     queued.delete(retry.id)
   }

@@ -3,11 +3,10 @@ import type { EventOutcome, TaskEvent } from '../../events/types.ts'
 import type { Database } from '../../platform/sqlite.ts'
 import type { Clock, Logger, Service } from '../../platform/types.ts'
 import type { ExecutionReader, QrsTask, SiteReader } from '../../qlik/qrs/types.ts'
+import type { FoundEvent, SafetyNetEvents } from './events.ts'
 import { parseWatchPolicy, queueLimit, type Run, runLimit, type WatchName, type WatchPolicy } from './policies.ts'
-import { recurringJob } from './recurring.ts'
-import { instant, type LiveReader, type LiveTask } from './site.ts'
+import { createSiteJob, instant, type LiveReader, type LiveTask } from './site.ts'
 import * as store from './store.ts'
-import type { FoundEvent, SafetyNetEvents } from './types.ts'
 
 export interface WatchdogDeps {
   readonly db: Database
@@ -95,7 +94,7 @@ export function createWatchdog(deps: WatchdogDeps, settings: WatchdogSettings): 
     lookedAt = now
   }
 
-  /** What was not there at the look before cannot be older, whatever the clock of Qlik Sense says. */
+  /** A state that the previous run did not find cannot be older than that run, even when the clock of Qlik Sense is wrong. */
   const isUnlikely = (at: number): boolean => lookedAt !== null && at < lookedAt - SLACK_MS
 
   function reportCounts(tasks: readonly LiveTask[]): void {
@@ -226,7 +225,7 @@ export function createWatchdog(deps: WatchdogDeps, settings: WatchdogSettings): 
     const ancient = news.filter(({ elapsedMs }) => elapsedMs > ANCIENT_MS)
     const isFlood = ancient.length > FEW
     if (isFlood) closeAncient(ancient, now)
-    for (const breach of news) if (!isFlood || !ancient.includes(breach)) await tell(breach, now)
+    for (const breach of news) if (!isFlood || !ancient.includes(breach)) await report(breach, now)
   }
 
   /** Recorded as dealt with, so that neither this nor the end of it makes an alert. */
@@ -244,7 +243,7 @@ export function createWatchdog(deps: WatchdogDeps, settings: WatchdogSettings): 
   const example = (count: number, name: string, since: number): string =>
     `${count} tasks, for example "${name}" since ${deps.logTime(since)}`
 
-  async function tell(breach: Breach, now: number): Promise<void> {
+  async function report(breach: Breach, now: number): Promise<void> {
     const { outcome, task, node, elapsedMs, limitMs, usualMs, dueAt, resultId } = breach
     const finding = findingOf(breach)
     const { subject } = finding
@@ -322,12 +321,47 @@ export function createWatchdog(deps: WatchdogDeps, settings: WatchdogSettings): 
     return {}
   }
 
+  const job = createSiteJob({ label: 'WATCHDOG', intervalMs, firstMs, work: examine }, log)
   return {
-    ...recurringJob({ name: 'WATCHDOG', intervalMs, firstMs, work: examine }, log),
     name: 'watchdog',
+    start: async () => job.start(),
+    stop: job.stop,
     expect: (taskId, dueAt) => store.noteDue(db, taskId.toLowerCase(), dueAt),
   }
 }
+
+/** An event of the watchdog as maintenance sees it, for `isQuiet`. */
+export function maintenanceEvent(event: Parameters<WatchdogDeps['isQuiet']>[0], at: number) {
+  return {
+    ...EMPTY_EVENT,
+    ...event,
+    receivedAt: at,
+    appId: event.task?.app?.id ?? '',
+    appName: event.task?.app?.name ?? '',
+    severity: 'warning',
+    source: 'watchdog',
+  } as const
+}
+
+const EMPTY_EVENT = {
+  id: '',
+  host: '',
+  user: '',
+  logTimeStamp: '',
+  logLevel: '',
+  executionId: '',
+  logMessage: '',
+  details: null,
+  code: null,
+  history: null,
+  retry: null,
+  app: null,
+  owner: null,
+  execution: null,
+  scriptLog: null,
+  missingParts: [],
+  test: false,
+} as const
 
 const ADVICE =
   'Is the clock of the Qlik Sense server right (footman doctor --only clock), or was its database restored?'

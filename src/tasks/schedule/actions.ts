@@ -35,7 +35,7 @@ export function createStartTasks(deps: StartTasksDeps, settings: StartTasksSetti
   const { start, follower, clock, log } = deps
   const { retryMs = RETRY_MS, followMs = FOLLOW_MS } = settings
 
-  /** Rejects when nothing could be started at all. What was started before an interruption is not started again. */
+  /** Rejects when nothing could be started at all. Tasks that were started before an interruption are not started again. */
   async function startAll({ run, plan, signal }: ActionContext): Promise<StartOutcome> {
     for (let attempt = 0; ; attempt += 1) {
       const wait = retryMs[attempt]

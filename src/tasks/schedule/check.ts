@@ -184,7 +184,7 @@ export async function reportZones(
   const lines = zoneReport(schedules, planner, now)
   if (lines.length === 0) return
   log.warn(
-    `SCHEDULER: ${lines.length} schedule(s) fire at other times than in Butler 16, which ignored their time zones. Butler.footman.scheduler.ignoreTimezone: true restores that${once ? '. This is told once' : ''}`,
+    `SCHEDULER: ${lines.length} schedule(s) fire at other times than in Butler 16, which ignored their time zones. Butler.footman.scheduler.ignoreTimezone: true restores that${once ? '. This is logged once' : ''}`,
   )
   for (const line of lines) log.warn(line)
 }

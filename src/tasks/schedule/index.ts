@@ -32,7 +32,7 @@ export interface SchedulesDeps extends PlannerDeps, Pick<RunnerDeps, 'pausedBy' 
   readonly onAction: (context: ActionContext, result: ActionResult) => void
 }
 
-/** What schedules read of the configuration. */
+/** Sections of the configuration that schedules read. */
 export interface SchedulesSettings extends Pick<StartFilterSettings, 'startTaskFilter'> {
   readonly scheduler: SchedulerConfig
   readonly restServerConfig: { readonly enable: boolean }

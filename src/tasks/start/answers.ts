@@ -196,7 +196,7 @@ function resultOf(outcome: StartOutcome | null, problem = 'failed'): string {
     .join(', ')
 }
 
-/** What the audit calls a start. */
+/** Name of the action of a start in the audit. */
 export const START_ACTION = 'task.start'
 
 /** The tasks that were meant to start, and how they fared; `denied` when nothing was allowed to start. */

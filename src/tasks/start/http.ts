@@ -372,7 +372,7 @@ const QUEUE = z.object({
   queue: z.array(QUEUE_ENTRY),
 })
 
-/** What QRS says about running tasks may be so old. */
+/** Largest age of the states of running tasks. */
 const CACHE_MS = 10_000
 /** QRS may be away; the queue is shown all the same. */
 const PATIENCE_MS = 2000

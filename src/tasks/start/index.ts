@@ -9,13 +9,12 @@ import type { GroupWriter } from '../../platform/group-commit.ts'
 import type { Database } from '../../platform/sqlite.ts'
 import type { Clock, Logger, Service } from '../../platform/types.ts'
 import type { ExecutionReader, QrsClient } from '../../qlik/qrs/types.ts'
-import { executionMigrations } from '../executions/migrations.ts'
+import { executionMigrations } from '../executions/store.ts'
 import type { ExecutionFollower, QueuedStart, RunningStarts, StartRecords } from '../executions/types.ts'
 import type { StartQueueConfig } from './config.ts'
 import { queueRoutes, startTaskRoutes } from './http.ts'
 import { createStartRequests } from './mqtt.ts'
-import { createStartQueue, type StartQueueDeps } from './queue.ts'
-import { createQueueStore, queueMigrations } from './queue-store.ts'
+import { createQueueStore, createStartQueue, queueMigrations, type StartQueueDeps } from './queue.ts'
 import { migrations as requestMigrations } from './request-store.ts'
 import { type StartFilterSettings, selectTasks, startFilterFor } from './select.ts'
 import { createStartTask, type StartTaskDeps } from './start.ts'
@@ -44,7 +43,7 @@ export interface StartsDeps extends Pick<StartTaskDeps, 'storeKeyValues' | 'onFi
   readonly onDropped: StartQueueDeps['onDropped']
 }
 
-/** What starts read of the configuration. */
+/** Sections of the configuration that starts read. */
 export interface StartsSettings extends Pick<StartFilterSettings, 'startTaskFilter'> {
   readonly footman: Pick<StartFilterSettings, 'startFilter'> & { readonly startQueue: StartQueueConfig }
 }

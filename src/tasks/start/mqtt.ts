@@ -285,7 +285,8 @@ export function createStartPublishing({ qrs, store, clock }: StartPublishingDeps
     const filter = startFilter && startFilterFor('rest', NO_GLOBAL_FILTER, startFilter)
     if (!filter) return
     // Another receiver may read it in another way.
-    if (parsed.refusal) throw forbidden(`The tasks that this message starts cannot be told: ${parsed.refusal.details}`)
+    if (parsed.refusal)
+      throw forbidden(`The tasks that this message starts cannot be determined: ${parsed.refusal.details}`)
     const wanted: StartRequest = {
       ...parsed.selectors,
       origin: 'rest',

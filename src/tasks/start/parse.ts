@@ -1,5 +1,5 @@
 /**
- * What a start request asks for, whether it came over REST or MQTT, as an object or in Butler's array form. The parser
+ * Parses start requests of REST and MQTT, as an object or in Butler's array form. The parser
  * collects problems instead of throwing, so that REST can refuse the request and MQTT can skip the bad element.
  */
 import { z } from 'zod'
@@ -248,7 +248,7 @@ export interface StartMessage {
   readonly requestId: string | null
   /** Where the answer is wanted; checked. */
   readonly replyTopic: string | null
-  /** What was wrong but does not stop the request. */
+  /** Problems that do not stop the request. */
   readonly warnings: readonly string[]
   /** Why nothing is started; null when there is something to start. */
   readonly refusal: { readonly error: string; readonly details: string } | null
@@ -376,11 +376,11 @@ interface RestStart {
   readonly wanted: StartRequest
   /** How long the answer may wait for the tasks; null = Butler's answer, without executions. */
   readonly waitMs: number | null
-  /** What was not understood. */
+  /** Members and parameters that are unknown. */
   readonly warnings: readonly string[]
 }
 
-/** Throws a `Refusal` for whatever is wrong with the call. */
+/** Throws a `Refusal` for every problem of the call. */
 export function readStart(request: ApiRequest): RestStart {
   const parsed = request.body === undefined ? NOTHING : parseStart(request.body)
   const urlId = urlTaskId(request, parsed)

@@ -43,7 +43,7 @@ export const migrations: Migration[] = [
       CREATE INDEX start_publisher_request ON start_publisher (request) WHERE request IS NOT NULL;`,
   },
   {
-    // What is to be done waits in a queue of its own from here on, what is to be answered in that of MQTT messages.
+    // From here on requests wait in a queue of their own, and answers in that of MQTT messages.
     name: 'start-task-003',
     sql: `
       DROP INDEX start_request_open;
@@ -78,7 +78,7 @@ export interface JournaledRequest {
   readonly requestId: string | null
 }
 
-/** What is published about a request that has been carried out. */
+/** The message that is published about a request that has been carried out. */
 export interface RequestAnswer {
   readonly topic: string
   readonly answer: string

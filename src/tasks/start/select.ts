@@ -250,7 +250,7 @@ export interface StartFilterSettings {
 interface StartFilter {
   /** An id that is on the list, or whose task carries an allowed tag or custom property value. */
   allowsId(taskId: string, task: QrsTask | undefined): boolean
-  /** All tasks of an allowed tag may be started, whatever their ids. */
+  /** All tasks of an allowed tag may be started, regardless of their ids. */
   allowsTag(tag: string): boolean
   /** Name and value as a pair. */
   allowsProperty(property: CustomPropertySelector): boolean

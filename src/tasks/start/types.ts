@@ -15,13 +15,13 @@ export interface StartRequest {
   readonly requestedBy: string
   /** For the audit: `mqtt:<topic>`, `schedule:<id>`; default the origin. REST calls are recorded by the API. */
   readonly actor?: string
-  /** What the caller may start; it binds beside the global filter. Absent = everything that the filter allows. */
+  /** Tasks that the caller may start; it binds beside the global filter. Absent = everything that the filter allows. */
   readonly limitedTo?: TaskSelectors
   /** For the audit line: the form in which the request came. */
   readonly dialect?: 'object' | 'array' | 'id'
   /** The one of `taskIds` that stood in the URL. */
   readonly urlTaskId?: string
-  /** Whatever is not a GUID counts as not found. */
+  /** A text that is not a GUID counts as not found. */
   readonly taskIds: readonly string[]
   readonly tags: readonly string[]
   readonly customProperties: readonly CustomPropertySelector[]
@@ -57,11 +57,11 @@ export interface TaskRef {
 
 export interface QueuedTask extends TaskRef {
   readonly queueId: string
-  /** What became of it, once that is known. Never rejects. */
+  /** Resolves with the outcome of the task, once that is known. Never rejects. */
   readonly settled: Promise<TaskResult>
 }
 
-/** What came of starting one task. */
+/** The result of starting one task. */
 export type TaskResult =
   | { readonly executionId: string | null }
   /** `passing`: QRS was lost or answered that it is not well; the same start may succeed later. */
@@ -113,7 +113,7 @@ export interface StartProgress {
 
 export type StartTask = (request: StartRequest, progress?: StartProgress) => Promise<StartOutcome>
 
-/** What is known when the look-ups break off; nothing has been started. */
+/** The selection as far as it is known when the look-ups break off; nothing has been started. */
 export type KnownSoFar = Pick<StartOutcome, 'notFound' | 'denied'>
 
 /** QRS could not be asked which tasks are meant, or answered with an error. Nothing was started. */

@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'bun:test'
-import { createNewRelicSender, newRelicRules } from '../../../src/mqtt/new-relic.ts'
+import { createNewRelicSender, newRelicRoutes } from '../../../src/mqtt/relays.ts'
 import { createHttpClient } from '../../../src/platform/http-client.ts'
 import { type HttpSink, startHttpSink } from '../../support/http-sink.ts'
 import { recordingLog } from '../../support/recording-log.ts'
@@ -37,7 +37,7 @@ function newRelicApi(destinationAccount: readonly string[], shadow = false): Pro
   }
   const send = createNewRelicSender({ http, log }, { accounts: ACCOUNTS, timeoutMs: 300 })
   return routesApi(
-    newRelicRules(
+    newRelicRoutes(
       { send, clock: { now: () => NOW } },
       {
         postNewRelicEvent: { ...shared, url: `${sink.url}/` },

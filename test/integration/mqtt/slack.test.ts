@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'bun:test'
-import { slackRules } from '../../../src/mqtt/slack.ts'
+import { slackRoutes } from '../../../src/mqtt/relays.ts'
 import { createHttpClient } from '../../../src/platform/http-client.ts'
 import { type HttpSink, startHttpSink } from '../../support/http-sink.ts'
 import { recordingLog } from '../../support/recording-log.ts'
@@ -31,7 +31,7 @@ afterAll(async () => {
 
 const slackApi = (settings: { webhookURL?: string; shadow?: boolean }) =>
   routesApi(
-    slackRules({ http, log }, { webhookURL: `${sink.url}${SECRET}`, shadow: false, timeoutMs: 300, ...settings }),
+    slackRoutes({ http, log }, { webhookURL: `${sink.url}${SECRET}`, shadow: false, timeoutMs: 300, ...settings }),
     log,
   )
 
