@@ -1,8 +1,7 @@
 /** The client certificate of the connection to Qlik Sense: read from disk, checked, and read again when it changes. */
 import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
-import { systemClock } from '../../platform/clock.ts'
-import type { Clock, Logger, Service } from '../../platform/types.ts'
+import { type Clock, type Logger, type Service, systemClock } from '../../platform/types.ts'
 import type { QrsCertificates } from './transport.ts'
 
 /** As `Butler.cert` in the configuration, with absolute paths. */
