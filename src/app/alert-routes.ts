@@ -10,7 +10,7 @@ import { asideRoute, compileUserRoute, type UserRoute } from '../alerts/routes/u
 import type { NamedDestination, Route } from '../alerts/types.ts'
 import { butlerRouteNames, whyOff } from '../config/butler-route-names.ts'
 import type { Need } from '../events/types.ts'
-import type { Windows } from '../platform/calendar/types.ts'
+import type { Windows } from '../platform/calendar.ts'
 import type { Config } from './schema.ts'
 
 const HOUR_MS = 3_600_000

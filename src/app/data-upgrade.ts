@@ -2,7 +2,7 @@
 import { join } from 'node:path'
 import { journalMigrations } from '../events/ingest/journal.ts'
 import { storageMigrations } from '../platform/storage/note.ts'
-import { type UpgradableDatabase, type UpgradeDeps, upgradeDatabases } from '../platform/upgrade/upgrade.ts'
+import { type UpgradableDatabase, type UpgradeDeps, upgradeDatabases } from '../platform/upgrade.ts'
 import { VERSION } from '../platform/version.ts'
 import { MIGRATIONS } from './migrations.ts'
 

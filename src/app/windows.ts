@@ -1,9 +1,7 @@
 /** The windows of time and the calendars of the configuration, shared by schedules, alert routes and maintenance. */
 import type { ConfigPaths } from '../config/paths.ts'
-import { createCalendarFiles } from '../platform/calendar/calendar-files.ts'
-import { createCalendars } from '../platform/calendar/calendars.ts'
-import type { Calendars, Windows } from '../platform/calendar/types.ts'
-import { createWindows } from '../platform/calendar/windows.ts'
+import { type Calendars, createCalendars, createWindows, type Windows } from '../platform/calendar.ts'
+import { createCalendarFiles } from '../platform/calendar-files.ts'
 import type { Use } from '../platform/replaceable.ts'
 import type { Logger, Service } from '../platform/types.ts'
 import type { Config } from './schema.ts'

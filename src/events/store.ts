@@ -1,6 +1,5 @@
 /** Events in `footman.db`: one row per event, its Qlik data as JSON, its script log compressed beside it. */
-import type { Database } from '../platform/sqlite.ts'
-import { storedJson } from '../platform/stored-json.ts'
+import { type Database, storedJson } from '../platform/sqlite.ts'
 import { storeScriptLog, withScriptLog } from './script-logs.ts'
 import type {
   EventDetails,

@@ -1,7 +1,6 @@
 /** Table `file_job`: operations that are under way, for the case that the process dies. */
 import type { GroupWriter } from '../platform/group-commit.ts'
-import type { Database, Migration } from '../platform/sqlite.ts'
-import { storedJson } from '../platform/stored-json.ts'
+import { type Database, type Migration, storedJson } from '../platform/sqlite.ts'
 import type { FileRequest } from './types.ts'
 
 export const fileMigrations: Migration[] = [

@@ -1,7 +1,7 @@
 /** Handing a caller's message on to a service while the caller waits for the outcome. */
 import { type Refusal, refusedWithCode } from '../http/errors.ts'
 import type { HttpClient, HttpRequest, HttpResponse } from '../platform/http-client.ts'
-import { HttpError } from '../platform/http-error.ts'
+import { HttpError } from '../platform/http-exchange.ts'
 
 export type RelayResult =
   | { readonly ok: true }

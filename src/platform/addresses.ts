@@ -1,7 +1,7 @@
 /** Lists of addresses and CIDR ranges. */
 import { BlockList, isIP } from 'node:net'
 
-/** Whether an address lies in one of the entries; texts that are no addresses never do. */
+/** Returns a test whether an address matches one of the entries; other texts never match. */
 export function addressMatcher(entries: readonly string[]): (address: string) => boolean {
   const list = new BlockList()
   for (const entry of entries) {
@@ -13,7 +13,7 @@ export function addressMatcher(entries: readonly string[]): (address: string) =>
   return (address) => isIP(address) !== 0 && list.check(address, familyOf(address))
 }
 
-/** IPv4 in dotted form, also where it came mapped into IPv6. */
+/** Converts an IPv4 address that is mapped into IPv6 to its dotted form. */
 export const plainAddress = (address: string): string =>
   address.startsWith('::') ? address.replace(/^::ffff:(?=\d+\.)/i, '') : address
 

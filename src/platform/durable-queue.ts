@@ -17,8 +17,7 @@ import {
   waitingItems,
   waitingKeys,
 } from './durable-queue-store.ts'
-import type { GroupWriter } from './group-commit.ts'
-import { createLastingWrite } from './lasting-write.ts'
+import { createLastingWrite, type GroupWriter } from './group-commit.ts'
 import type { Database } from './sqlite.ts'
 import type { Clock, Logger, Service } from './types.ts'
 
@@ -33,7 +32,7 @@ export interface QueueItem<T> extends Pick<StoredItem, 'seq' | 'key' | 'attempts
   readonly value: T
 }
 
-/** What became of one item in one attempt. */
+/** Result of one attempt to send one item. */
 export type SendResult =
   /** `also` is written in the transaction that removes the item. */
   | { readonly outcome: 'delivered'; readonly also?: (tx: Database) => void }
@@ -67,7 +66,7 @@ export interface QueueSettings<T> {
   readonly table: string
   /** Begins the log lines about storage: `MQTT: The state of messages`. */
   readonly what: string
-  /** What the item is about: topic, measurement. Dead letters are listed by it. */
+  /** Subject of the item: topic, measurement. Dead letters are listed by it. */
   readonly keyOf: (item: T) => string
   /** `all`: one item waits for all before it. `key`: only for those of its key, so a stuck key holds up no other. */
   readonly order: 'all' | 'key'
@@ -130,7 +129,7 @@ export function createDurableQueue<T>(deps: QueueDeps, settings: QueueSettings<T
   /** Numbers of the items that are being sent. */
   const underWay = new Set<number>()
   const countWaiting = () => waitingItems(db, table)
-  /** What waits, for the limit; counting a million rows takes too long for each of them. */
+  /** Number of waiting items, for the limit; counting a million rows for each new item takes too long. */
   let backlog = countWaiting()
   let running = false
   let expiring: Promise<void> | null = null
@@ -340,7 +339,7 @@ export function createDurableQueue<T>(deps: QueueDeps, settings: QueueSettings<T
       if (maxAgeMs !== undefined) sweepTimer = setInterval(sweep, settings.sweepMs ?? SWEEP_MS)
       refresh()
     },
-    /** What was about to leave is tried once; what is under way ends within `graceMs` or is cut off. */
+    /** Items that are due get one attempt; attempts in progress end within `graceMs` or are aborted. */
     async stop(graceMs) {
       clearInterval(sweepTimer)
       for (const [lane, { timer, isGathering }] of resting) {

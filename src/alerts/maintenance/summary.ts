@@ -1,8 +1,7 @@
 /** At the end of a maintenance: one message with what was held back, by task. */
 import type { EventOutcome, TaskEvent } from '../../events/types.ts'
 import type { GroupWriter } from '../../platform/group-commit.ts'
-import type { Database } from '../../platform/sqlite.ts'
-import { storedJson } from '../../platform/stored-json.ts'
+import { type Database, storedJson } from '../../platform/sqlite.ts'
 import type { Clock, Logger, Service } from '../../platform/types.ts'
 import { uuidV7 } from '../../platform/uuid.ts'
 import { insertDelivery } from '../outbox/store.ts'

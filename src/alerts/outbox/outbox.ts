@@ -1,6 +1,6 @@
 /** The outbox: sends what the router has decided, retries, gives up in the end, and never forgets. */
 import type { TaskEvent } from '../../events/types.ts'
-import { createLastingWrite } from '../../platform/lasting-write.ts'
+import { createLastingWrite } from '../../platform/group-commit.ts'
 import type { Logger } from '../../platform/types.ts'
 import type { DeadReason, DeliveryState, Destination, SuppressReason } from '../types.ts'
 import { type AttemptDeps, type AttemptOutcome, type AttemptSettings, attemptDelivery } from './attempt.ts'

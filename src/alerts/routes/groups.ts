@@ -1,7 +1,6 @@
 /** One message per broken chain: which failures belong to an open group, and what opens one. */
 import type { EventOutcome, TaskEvent } from '../../events/types.ts'
-import type { Database } from '../../platform/sqlite.ts'
-import { storedJson } from '../../platform/stored-json.ts'
+import { type Database, storedJson } from '../../platform/sqlite.ts'
 import type { ChainTask, DeliveryNote } from '../types.ts'
 import { isGood, isTaskType } from './subjects.ts'
 

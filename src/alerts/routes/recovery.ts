@@ -1,7 +1,6 @@
 /** Messages that a subject is well again, to those who were told that it was not. */
 import type { EventOutcome, TaskEvent } from '../../events/types.ts'
-import type { Database } from '../../platform/sqlite.ts'
-import { storedJson } from '../../platform/stored-json.ts'
+import { type Database, storedJson } from '../../platform/sqlite.ts'
 import { isTaskType, subjectOf } from './subjects.ts'
 
 /** The outcomes that this event puts an end to; none for bad news. */

@@ -27,7 +27,7 @@ import {
   takeAt,
 } from '../../config/tree.ts'
 import { readYaml } from '../../config/yaml.ts'
-import { hostZone } from '../../platform/host-zone.ts'
+import { hostZone } from '../../platform/zone.ts'
 import { butler, type Config, inactiveFeatures } from '../schema.ts'
 import type { CheckContext } from './checks/check.ts'
 import { CHECKS } from './checks/index.ts'

@@ -1,6 +1,6 @@
 /** Windows of time and calendars: `Butler.footman.windows`, `Butler.footman.calendars` and wherever they are used. */
 import { z } from 'zod'
-import { WEEKDAYS } from '../../platform/calendar/days.ts'
+import { WEEKDAYS } from '../../platform/calendar.ts'
 import { map, noted, object, oneOrMany } from './basic.ts'
 import { file, nameText } from './selectors.ts'
 import { isTimezone } from './time.ts'

@@ -1,7 +1,7 @@
 /** The ingest worker: owns the UDP socket and `journal.db`, so that nothing on the main thread can cost a datagram. */
 import { setTimeout as delay } from 'node:timers/promises'
 import { backoffDelay } from '../../platform/backoff.ts'
-import { compileHotCode } from '../../platform/jit.ts'
+import { compileHotCode } from '../../platform/runtime.ts'
 import type { StorageState } from '../../platform/storage/guard.ts'
 import { bindUdp, type UdpSocket } from '../../platform/udp.ts'
 import type { WorkerChannel } from '../../platform/worker.ts'

@@ -1,6 +1,5 @@
 /** Which self-alerts are raised, so that a restart neither raises nor clears one a second time. */
-import type { Database, Migration } from '../../platform/sqlite.ts'
-import { storedJson } from '../../platform/stored-json.ts'
+import { type Database, type Migration, storedJson } from '../../platform/sqlite.ts'
 import type { SelfCode } from './types.ts'
 
 export const selfAlertMigrations: readonly Migration[] = [

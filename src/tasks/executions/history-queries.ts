@@ -1,8 +1,7 @@
 /** Queries of the history: pages, and counts and exact percentiles of groups. Read backwards from the newest row. */
 import { globMatcher } from '../../platform/glob.ts'
-import { hostZone } from '../../platform/host-zone.ts'
 import type { Database } from '../../platform/sqlite.ts'
-import { createZone, type Zone } from '../../platform/zone.ts'
+import { createZone, hostZone, type Zone } from '../../platform/zone.ts'
 import { isoOf, statusTextOf } from './status.ts'
 import { EXECUTION_COLUMNS } from './store.ts'
 import type {

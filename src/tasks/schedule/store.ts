@@ -1,8 +1,7 @@
 /** The database side of the scheduler: runs, how far each schedule is, what was reported once. */
 import { setTimeout as pause } from 'node:timers/promises'
 import type { GroupWriter } from '../../platform/group-commit.ts'
-import type { Database } from '../../platform/sqlite.ts'
-import { storedJson } from '../../platform/stored-json.ts'
+import { type Database, storedJson } from '../../platform/sqlite.ts'
 import type { Clock, Logger } from '../../platform/types.ts'
 import type { Run, RunTask } from './types.ts'
 
