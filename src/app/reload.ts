@@ -1,4 +1,4 @@
-/** Takes a changed configuration file into use while everything runs: all of what can change, or nothing of it. */
+/** Applies a changed configuration file while Footman runs: all live settings, or none of them. */
 import { z } from 'zod'
 import { differences } from '../config/diff.ts'
 import { logLineOf, type Problem, renderProblem } from '../config/problems.ts'
@@ -14,7 +14,7 @@ import type { Config } from './schema.ts'
 
 /** Where the configuration comes from; without it there is nothing to reload. */
 export interface ConfigurationSource {
-  /** What runs now came of this. */
+  /** The result that Footman started with. */
   readonly initial: LoadResult
   /** Reads and checks the file again. */
   load(): Promise<LoadResult>
@@ -76,7 +76,7 @@ export function createConfigReload(deps: ConfigReloadDeps, startup: Config): Con
 
   async function read({ load }: ConfigurationSource): Promise<LoadResult & { readonly config: Config }> {
     const result = await load()
-    // What Footman could start with it can go on with.
+    // Errors that did not prevent the start do not prevent a reload.
     const errors = errorsOf(result.problems).filter((problem) => !result.config || !known.has(renderPlace(problem)))
     if (errors.length > 0 || !result.config) throw invalid(errors.map(issueOf), errors.map(renderProblem))
     return { ...result, config: result.config }
