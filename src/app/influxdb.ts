@@ -1,4 +1,5 @@
 /** InfluxDB: the database, the points that wait for it, and what Footman measures about itself. */
+
 import { hostname } from 'node:os'
 import { createClientSource } from '../alerts/destinations/client.ts'
 import type { OtherDeadLetters } from '../alerts/journal/http.ts'
@@ -13,6 +14,7 @@ import { createInfluxServer } from '../metrics/influxdb/server.ts'
 import type { InfluxPoints, InfluxServer } from '../metrics/influxdb/types.ts'
 import { purgeDeadLetters, replayDeadLetters } from '../platform/durable-queue-store.ts'
 import type { GroupWriter } from '../platform/group-commit.ts'
+import { createRecurringJob } from '../platform/recurring-job.ts'
 import type { Database, Pruning } from '../platform/sqlite.ts'
 import type { Clock, Logger, Service } from '../platform/types.ts'
 import type { Observers } from './observers.ts'
@@ -99,7 +101,6 @@ export function buildQueueMetrics(deps: QueueMetricsDeps, { udpServerConfig }: C
   const { influxdb } = udpServerConfig.queueMetrics
   if (!points || !udpServerConfig.enable || !influxdb.enable) return null
   let meter: ReturnType<typeof createQueueMeter> | undefined
-  let timer: ReturnType<typeof setInterval> | undefined
   const received: { readonly at: number; readonly count: number }[] = []
 
   function rateOf(now: number): number {
@@ -111,8 +112,8 @@ export function buildQueueMetrics(deps: QueueMetricsDeps, { udpServerConfig }: C
     return count - before
   }
 
-  async function write({ writePoints }: InfluxPoints): Promise<void> {
-    if (!meter) return
+  async function write(): Promise<void> {
+    if (!points || !meter) return
     const now = clock.now()
     const { queue } = pipeline.status
     const { point, stored } = meter.point(
@@ -124,7 +125,7 @@ export function buildQueueMetrics(deps: QueueMetricsDeps, { udpServerConfig }: C
       },
       now,
     )
-    await writePoints([point])
+    await points.writePoints([point])
     stored()
   }
 
@@ -133,17 +134,19 @@ export function buildQueueMetrics(deps: QueueMetricsDeps, { udpServerConfig }: C
       if (source === 'udp') meter?.processed(clock.now() - receivedAt)
     },
   })
+  const job = createRecurringJob(
+    {
+      everyMs: influxdb.writeFrequency,
+      onError: (error) => log.error(`INFLUXDB: UDP queue metrics could not be stored: ${error}`),
+    },
+    write,
+  )
   return {
     name: 'UDP queue metrics',
     async start() {
       meter = createQueueMeter(pipeline.counters, { ...influxdb, host: hostname() })
-      const report = () => {
-        write(points).catch((error: unknown) => log.error(`INFLUXDB: UDP queue metrics could not be stored: ${error}`))
-      }
-      timer = setInterval(report, influxdb.writeFrequency)
+      job.start()
     },
-    async stop() {
-      clearInterval(timer)
-    },
+    stop: job.stop,
   }
 }

@@ -1,9 +1,11 @@
 /** Removes what is older than the retention time, in small steps so that nothing else waits. */
+
 import { setTimeout as pause } from 'node:timers/promises'
 import { purgeSlots } from '../alerts/outbox/rate-limit.ts'
 import { purgeDedupKeys } from '../events/bookkeeping.ts'
 import { purgeAudit } from '../http/audit/audit.ts'
 import type { GroupWriter } from '../platform/group-commit.ts'
+import { createRecurringJob } from '../platform/recurring-job.ts'
 import type { Database, Pruning } from '../platform/sqlite.ts'
 import type { Clock, Logger, Service } from '../platform/types.ts'
 
@@ -32,35 +34,24 @@ export interface RetentionSettings {
 
 /** Cleans up a minute after the start and then once an hour. */
 export function createRetention(deps: RetentionDeps, settings: RetentionSettings): Service {
-  let timer: ReturnType<typeof setInterval> | undefined
-  let first: ReturnType<typeof setTimeout> | undefined
-  const stopping = new AbortController()
-
-  function clean(): void {
+  async function clean(signal: AbortSignal): Promise<void> {
     const now = deps.clock.now()
     const before = now - settings.keepEventsMs
     deps.purgeJournal(before)
     const auditBefore = now - settings.keepAuditMs
-    purge(deps.writer, { before, auditBefore, others: settings.others ?? [] }, now, stopping.signal).then(
-      (removed) => {
-        if (removed > 0) deps.log.verbose(`RETENTION: Removed ${removed} events and their deliveries`)
-      },
-      (error: unknown) => deps.log.error(`RETENTION: Old events could not be removed: ${error}`),
-    )
+    const removed = await purge(deps.writer, { before, auditBefore, others: settings.others ?? [] }, now, signal)
+    if (removed > 0) deps.log.verbose(`RETENTION: Removed ${removed} events and their deliveries`)
   }
 
-  return {
-    name: 'retention',
-    async start() {
-      first = setTimeout(clean, settings.firstMs ?? FIRST_MS)
-      timer = setInterval(clean, HOUR_MS)
+  const job = createRecurringJob(
+    {
+      everyMs: HOUR_MS,
+      firstMs: settings.firstMs ?? FIRST_MS,
+      onError: (error) => deps.log.error(`RETENTION: Old events could not be removed: ${error}`),
     },
-    async stop() {
-      stopping.abort()
-      clearTimeout(first)
-      clearInterval(timer)
-    },
-  }
+    clean,
+  )
+  return { name: 'retention', start: async () => job.start(), stop: job.stop }
 }
 
 /** How many events were removed; ends early when the signal says so. */

@@ -1,6 +1,8 @@
 /** The event pipeline as one service: ingest worker, intake, enrichment, and the clean-up of what they keep. */
+
 import { join } from 'node:path'
 import type { GroupWriter } from '../platform/group-commit.ts'
+import { createRecurringJob } from '../platform/recurring-job.ts'
 import { type Database, isDamage, isStorageTrouble } from '../platform/sqlite.ts'
 import type { StorageState } from '../platform/storage/guard.ts'
 import type { Clock, Logger, Service } from '../platform/types.ts'
@@ -130,7 +132,6 @@ export function createEventPipeline(deps: PipelineDeps, settings: PipelineSettin
   const selfTests = createSelfTests({ clock: deps.clock, expect: async (tokens) => ingest?.expect(tokens) })
   let journal: JournalReader | null = null
   let intake: Intake | null = null
-  let tickTimer: ReturnType<typeof setInterval> | undefined
   let dropsReported = 0
   let attaching = Promise.resolve()
   /** The end of a journal that could not be read; `unknown` = wherever it ends. */
@@ -227,6 +228,8 @@ export function createEventPipeline(deps: PipelineDeps, settings: PipelineSettin
     writer.write((tx) => recordDrops(tx, samples)).catch((error) => log.error(`[UDP Queue] task_results: ${error}`))
   }
 
+  const ticks = createRecurringJob({ everyMs: TICK_MS }, tick)
+
   function tick(): void {
     if (lost !== null) {
       reattach(lost)
@@ -294,11 +297,11 @@ export function createEventPipeline(deps: PipelineDeps, settings: PipelineSettin
     async start() {
       // What was accepted earlier is worked off even when the port cannot be opened.
       enricher.start()
-      tickTimer = setInterval(tick, TICK_MS)
+      ticks.start()
       if (udp) await startUdp(udp)
     },
     async stop() {
-      clearInterval(tickTimer)
+      await ticks.stop()
       const isKept = ingest && ingestSettings && deps.handover?.leave(ingest, ingestSettings)
       if (!isKept) await ingest?.stop()
       await attaching

@@ -8,10 +8,9 @@ import type { Clock, Logger, Service } from '../platform/types.ts'
 import { type ApprovalSettings, missingDirectories, missingText, readApprovals } from './approvals.ts'
 import type { FilesConfig } from './config.ts'
 import { fileJobRoutes, fileRoutes } from './http.ts'
-import { createFileJobs, type FileJobs, type FinishedOperation } from './jobs.ts'
+import { createFileJobs, createJobStore, type FileJobs, type FinishedOperation } from './jobs.ts'
 import { createFileOperations } from './operations.ts'
 import type { PathRules } from './paths.ts'
-import { createJobStore } from './store.ts'
 import { pathsOf } from './texts.ts'
 
 export interface FilesDeps {

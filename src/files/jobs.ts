@@ -1,9 +1,13 @@
 /** File operations under way: at most so many at a time, with progress, and ended in order when the process was killed. */
+
+import type { GroupWriter } from '../platform/group-commit.ts'
+import { createRecurringJob } from '../platform/recurring-job.ts'
+import type { Database, Migration } from '../platform/sqlite.ts'
+import { storedJson } from '../platform/sqlite.ts'
 import type { Clock, Logger, Service } from '../platform/types.ts'
 import { uuidV7 } from '../platform/uuid.ts'
 import { temporaryName } from './directory.ts'
 import type { FileOperations } from './operations.ts'
-import type { JobStore } from './store.ts'
 import { deniedText, doneText, failureText, prefixOf, refusalText } from './texts.ts'
 import { type FileJob, FileRefusal, type FileRequest, type Outcome, type Tally, type Work } from './types.ts'
 
@@ -67,7 +71,6 @@ export function createFileJobs(deps: FileJobDeps, settings: { readonly maxConcur
   const listeners = new Set<(job: FileJob) => void>()
   const listed = new Map<string, Job>()
   const underWay = new Set<Job>()
-  let timer: ReturnType<typeof setInterval> | undefined
   let stopping = false
 
   function newJob(request: FileRequest, actor: string, isListed: boolean): Job {
@@ -189,22 +192,23 @@ export function createFileJobs(deps: FileJobDeps, settings: { readonly maxConcur
     }
   }
 
+  const ticks = createRecurringJob({ everyMs: TICK_MS, unref: true }, () => {
+    forgetOld()
+    for (const job of underWay) if (job.state === 'running') notify(job)
+  })
+
   return {
     name: 'file operations',
 
     async start() {
-      timer = setInterval(() => {
-        forgetOld()
-        for (const job of underWay) if (job.state === 'running') notify(job)
-      }, TICK_MS)
-      timer.unref()
+      ticks.start()
       // A slow disk must not hold up the start.
       void takeOver().catch((error: unknown) => log.error(`FILES: ${error}`))
     },
 
     async stop() {
       stopping = true
-      clearInterval(timer)
+      await ticks.stop()
       const jobs = [...underWay]
       for (const { aborter } of jobs) aborter.abort()
       await Promise.allSettled(jobs.map(({ ended }) => ended))
@@ -349,5 +353,71 @@ function createLimiter(most: number): Limiter {
       } else inside += 1
       return leave
     },
+  }
+}
+
+// Operations under way on disk: they are ended in order after a crash.
+
+export const fileMigrations: Migration[] = [
+  {
+    name: 'files-001',
+    sql: `
+      CREATE TABLE file_job (
+        id TEXT PRIMARY KEY,
+        request TEXT NOT NULL,
+        actor TEXT NOT NULL,
+        listed INTEGER NOT NULL,
+        started_at INTEGER NOT NULL
+      ) WITHOUT ROWID;`,
+  },
+]
+
+/** A row of `file_job`. */
+interface StoredJob {
+  /** UUID of version 7. */
+  readonly id: string
+  readonly request: FileRequest
+  readonly actor: string
+  /** A caller has its id and may ask for it. */
+  readonly listed: boolean
+  /** Milliseconds since 1970. */
+  readonly startedAt: number
+}
+
+interface JobStore {
+  add(job: StoredJob): Promise<void>
+  remove(id: string): Promise<void>
+  /** Oldest first. */
+  all(): StoredJob[]
+}
+
+interface Row {
+  readonly id: string
+  readonly request: string
+  readonly actor: string
+  readonly listed: number
+  readonly startedAt: number
+}
+
+export function createJobStore({ db, writer }: { db: Database; writer: GroupWriter }): JobStore {
+  return {
+    async add({ id, request, actor, listed, startedAt }) {
+      await writer.write((one) =>
+        one.run(
+          'INSERT INTO file_job VALUES (?, ?, ?, ?, ?)',
+          ...[id, JSON.stringify(request), actor, Number(listed), startedAt],
+        ),
+      )
+    },
+    async remove(id) {
+      await writer.write((one) => one.run('DELETE FROM file_job WHERE id = ?', id))
+    },
+    all: () =>
+      db
+        .all<Row>('SELECT id, request, actor, listed, started_at AS startedAt FROM file_job ORDER BY id')
+        .flatMap((row) => {
+          const request = storedJson<FileRequest | null>(row.request, null)
+          return request ? [{ ...row, request, listed: row.listed === 1 }] : []
+        }),
   }
 }

@@ -1,6 +1,5 @@
 /** The five file operations behind one interface. */
 import { mkdir, readdir, rename } from 'node:fs/promises'
-import { codeOf, type Directory, type Entry, type Found, statEntry, temporaryKindOf } from './directory.ts'
 import {
   absolutePath,
   type Location,
@@ -10,7 +9,8 @@ import {
   placeIn,
   placesOfPair,
   readHashes,
-} from './locate.ts'
+} from './approvals.ts'
+import { codeOf, type Directory, type Entry, type Found, statEntry, temporaryKindOf } from './directory.ts'
 import { type AbsolutePath, isBelow, isWithin, textOf } from './paths.ts'
 import {
   checkCopy,

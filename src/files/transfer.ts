@@ -1,11 +1,30 @@
 /** Copy and move: both ends are examined before anything is changed. */
 import { rename, unlink } from 'node:fs/promises'
-import type { ApprovedPair } from './approvals.ts'
-import { copyFile, copyTree, finishDirectory, type Plan, planFile, planTree, put } from './copy.ts'
+import {
+  type ApprovedPair,
+  absolutePath,
+  type Location,
+  openParent,
+  type PlaceDeps,
+  pathOf,
+  placesOfPair,
+} from './approvals.ts'
 import { codeOf, type Directory, type Entry, type Found, statEntry } from './directory.ts'
-import { absolutePath, type Location, openParent, type PlaceDeps, pathOf, placesOfPair } from './locate.ts'
 import { isBelow, isSame, textOf } from './paths.ts'
-import { measureTree, removeEntry, removeTree, type Tree, treeOf } from './tree.ts'
+import {
+  type CopyPlan,
+  copyFile,
+  copyTree,
+  finishDirectory,
+  measureTree,
+  planFile,
+  planTree,
+  put,
+  removeEntry,
+  removeTree,
+  type Tree,
+  treeOf,
+} from './tree.ts'
 import {
   type CopyRequest,
   conflict,
@@ -160,11 +179,11 @@ export async function runCopy(deps: PlaceDeps, request: CopyRequest, work: Work)
   return { changed: changed || isNew }
 }
 
-async function planCopy(ends: Ends, request: CopyRequest, signal?: AbortSignal): Promise<Plan> {
+async function planCopy(ends: Ends, request: CopyRequest, signal?: AbortSignal): Promise<CopyPlan> {
   const { tree, targetParent, targetKind, target, size } = ends
   const { overwrite } = request
   refuseSame(ends, request)
-  const plan: Plan = { files: 0, bytes: 0, wouldOverwrite: [] }
+  const plan: CopyPlan = { files: 0, bytes: 0, wouldOverwrite: [] }
   const path = textOf(pathOf(target))
   if (ends.same) return plan
   if (!tree) {

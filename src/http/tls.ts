@@ -1,6 +1,8 @@
 /** The TLS files of the API: read at the start, and again when they have changed. */
+
 import { createPrivateKey, X509Certificate } from 'node:crypto'
 import type { ServeTls } from '../platform/http-server.ts'
+import { createRecurringJob } from '../platform/recurring-job.ts'
 import { StartError } from '../platform/start-error.ts'
 import type { Logger } from '../platform/types.ts'
 
@@ -62,7 +64,6 @@ export function createTlsWatch(
   const { log } = deps
   let seen = JSON.stringify(initial)
   let problem = ''
-  let busy = false
 
   async function look(): Promise<void> {
     const tls = await readTls(settings, deps.readFile)
@@ -76,8 +77,6 @@ export function createTlsWatch(
   }
 
   async function check(): Promise<void> {
-    if (busy) return
-    busy = true
     try {
       await look()
       problem = ''
@@ -86,16 +85,15 @@ export function createTlsWatch(
       if (reason !== problem) log.error(`CERTIFICATE_INVALID: ${reason}. The REST server goes on with the old files.`)
       problem = reason
     }
-    busy = false
   }
 
-  const timer = setInterval(() => void check(), everyMs)
-  timer.unref()
+  const checks = createRecurringJob({ everyMs, unref: true }, check)
+  checks.start()
   return {
     get problem() {
       return problem === '' ? null : problem
     },
-    stop: () => clearInterval(timer),
+    stop: () => void checks.stop(),
   }
 }
 

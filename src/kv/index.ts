@@ -8,8 +8,14 @@ import type { Clock, Logger, Service } from '../platform/types.ts'
 import type { StoreKeyValues } from '../tasks/start/types.ts'
 import type { KeyValueConfig, KeyValueStoreConfig } from './config.ts'
 import { keyValueRoutes } from './http.ts'
-import { keyValueMigrations } from './migrations.ts'
-import { createExpiry, createKeyValueStore, createStoreKeyValues, type StoreSizes, sizesOf } from './store.ts'
+import {
+  createExpiry,
+  createKeyValueStore,
+  createStoreKeyValues,
+  keyValueMigrations,
+  type StoreSizes,
+  sizesOf,
+} from './store.ts'
 import { transferRoutes } from './transfer.ts'
 import { changePublisher } from './watch.ts'
 

@@ -2,9 +2,11 @@
  * Pairs of text in namespaces, in SQLite: nothing is loaded at start, and an answered write is on disk. An expired pair is
  * invisible to every reader at once and removed later.
  */
+
 import { setTimeout as pause } from 'node:timers/promises'
 import type { GroupWriter } from '../platform/group-commit.ts'
-import type { Database } from '../platform/sqlite.ts'
+import { createRecurringJob } from '../platform/recurring-job.ts'
+import type { Database, Migration } from '../platform/sqlite.ts'
 import type { Clock, Logger, Service } from '../platform/types.ts'
 import type { StoreKeyValues } from '../tasks/start/types.ts'
 import {
@@ -18,6 +20,43 @@ import {
   type Pair,
   type Precondition,
 } from './types.ts'
+
+export const keyValueMigrations: readonly Migration[] = [
+  {
+    name: 'kv-001',
+    sql: `
+      CREATE TABLE kv_namespace (
+        id INTEGER PRIMARY KEY,
+        name TEXT NOT NULL UNIQUE,
+        -- Kept by the triggers below, because counting would take longer with every key.
+        keys INTEGER NOT NULL DEFAULT 0,
+        created_at INTEGER NOT NULL
+      );
+      CREATE TABLE kv (
+        id INTEGER PRIMARY KEY,
+        namespace TEXT NOT NULL REFERENCES kv_namespace (name),
+        key TEXT NOT NULL,
+        value TEXT NOT NULL,
+        expires_at INTEGER,
+        revision INTEGER NOT NULL,
+        created_at INTEGER NOT NULL,
+        updated_at INTEGER NOT NULL,
+        UNIQUE (namespace, key)
+      );
+      -- Order of insertion.
+      CREATE INDEX kv_order ON kv (namespace, id);
+      CREATE INDEX kv_expiry ON kv (expires_at) WHERE expires_at IS NOT NULL;
+      CREATE TRIGGER kv_added AFTER INSERT ON kv BEGIN
+        UPDATE kv_namespace SET keys = keys + 1 WHERE name = NEW.namespace;
+      END;
+      CREATE TRIGGER kv_removed AFTER DELETE ON kv BEGIN
+        UPDATE kv_namespace SET keys = keys - 1 WHERE name = OLD.namespace;
+      END;
+      CREATE TABLE kv_revision (last INTEGER NOT NULL);
+      INSERT INTO kv_revision VALUES (0);
+    `,
+  },
+]
 
 const PAIR = 'key, value, expires_at AS expiresAt, revision, updated_at AS updatedAt'
 const ALIVE = '(expires_at IS NULL OR expires_at >= ?)'
@@ -60,7 +99,7 @@ export interface Limits {
   readonly maxValueSize: number
 }
 
-export interface KeyValueStoreDeps {
+interface KeyValueStoreDeps {
   readonly db: Database
   readonly writer: GroupWriter
   readonly clock: Clock
@@ -400,36 +439,23 @@ const SWEEP_PAUSE_MS = 5
 /** Removes expired pairs every second, whether or not they are read. */
 export function createExpiry(deps: { readonly store: KeyValueStore; readonly log: Logger }): Service {
   const { store, log } = deps
-  let timer: ReturnType<typeof setInterval> | undefined
-  let running: Promise<void> | null = null
   let failing = false
 
-  async function sweep(): Promise<void> {
-    try {
-      while (timer && store.hasExpired() && (await store.removeExpired(SWEEP_SIZE)) === SWEEP_SIZE)
+  const sweep = createRecurringJob(
+    {
+      everyMs: SWEEP_MS,
+      onError(error) {
+        if (!failing) log.error(`KEYVALUE: Expired pairs could not be removed: ${error}`)
+        failing = true
+      },
+    },
+    async (signal) => {
+      while (!signal.aborted && store.hasExpired() && (await store.removeExpired(SWEEP_SIZE)) === SWEEP_SIZE)
         await pause(SWEEP_PAUSE_MS)
       failing = false
-    } catch (error) {
-      if (!failing) log.error(`KEYVALUE: Expired pairs could not be removed: ${error}`)
-      failing = true
-    }
-  }
-
-  return {
-    name: 'key-value expiry',
-    async start() {
-      timer = setInterval(() => {
-        running ??= sweep().finally(() => {
-          running = null
-        })
-      }, SWEEP_MS)
     },
-    async stop() {
-      clearInterval(timer)
-      timer = undefined
-      await running
-    },
-  }
+  )
+  return { name: 'key-value expiry', start: async () => sweep.start(), stop: sweep.stop }
 }
 
 /**

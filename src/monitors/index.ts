@@ -1,5 +1,5 @@
 /** The monitors: services, release and licences of Qlik Sense, heartbeat and uptime. */
-import { createNewRelicSender } from '../mqtt/new-relic.ts'
+import { createNewRelicSender } from '../mqtt/relays.ts'
 import { runCommand } from '../platform/command.ts'
 import { type Frequency, parseFrequency } from '../platform/frequency.ts'
 import { createHttpClient } from '../platform/http-client.ts'

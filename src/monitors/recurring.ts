@@ -1,4 +1,7 @@
-/** Work that is done at the times of a frequency text, never twice at the same time. */
+/**
+ * Work that is done at the times of a frequency text, never twice at the same time. Unlike the recurring jobs of
+ * platform/, it follows the clock: `at 06:00` has no interval, and a time that comes during a run is skipped.
+ */
 import type { Frequency } from '../platform/frequency.ts'
 import type { Clock, Logger, Service } from '../platform/types.ts'
 

@@ -10,7 +10,7 @@ import { refused } from '../http/errors.ts'
 import { mayReach, topicProblem } from '../platform/mqtt-topics.ts'
 import type { Clock } from '../platform/types.ts'
 import type { ReceivedStore, StoredMessage } from './received.ts'
-import { shadowRefusal } from './relay.ts'
+import { shadowRefusal } from './relays.ts'
 import type { MqttOutgoing } from './types.ts'
 
 export interface PublishDeps {

@@ -1,6 +1,8 @@
 /** Keeps the messages of `footman.mqtt.receivedTopics`, so that a load script can read what came before its start. */
+
 import type { GroupWriter } from '../platform/group-commit.ts'
 import { topicMatches } from '../platform/mqtt-topics.ts'
+import { createRecurringJob } from '../platform/recurring-job.ts'
 import type { Database, Migration } from '../platform/sqlite.ts'
 import type { Clock, Logger, Service } from '../platform/types.ts'
 import { uuidV7 } from '../platform/uuid.ts'
@@ -163,7 +165,6 @@ const PURGE_EVERY_MS = 60_000
 export function createReceived(deps: ReceivedDeps, settings: ReceivedSettings): Service {
   const { mqtt, store, clock, log } = deps
   const filters = [...new Set(settings.receivedTopics)]
-  let timer: ReturnType<typeof setInterval> | undefined
 
   async function keep({ topic, payload, qos, retain }: IncomingMessage): Promise<void> {
     const now = clock.now()
@@ -178,11 +179,14 @@ export function createReceived(deps: ReceivedDeps, settings: ReceivedSettings): 
     })
   }
 
-  function purge(): void {
-    store
-      .purge(clock.now() - settings.receivedKeep)
-      .catch((error: unknown) => log.error(`MQTT: Old received messages could not be removed: ${error}`))
-  }
+  const purge = createRecurringJob(
+    {
+      everyMs: PURGE_EVERY_MS,
+      firstMs: 0,
+      onError: (error) => log.error(`MQTT: Old received messages could not be removed: ${error}`),
+    },
+    () => store.purge(clock.now() - settings.receivedKeep),
+  )
 
   // Before the connection is made, so that the broker is asked for these topics from the start.
   for (const filter of filters) {
@@ -193,16 +197,7 @@ export function createReceived(deps: ReceivedDeps, settings: ReceivedSettings): 
     })
   }
 
-  return {
-    name: 'received messages',
-    async start() {
-      timer = setInterval(purge, PURGE_EVERY_MS)
-      purge()
-    },
-    async stop() {
-      clearInterval(timer)
-    },
-  }
+  return { name: 'received messages', start: async () => purge.start(), stop: purge.stop }
 }
 
 /** Never in the middle of a UTF-8 character, so that text stays text. */

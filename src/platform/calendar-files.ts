@@ -8,6 +8,7 @@
 import { readFile, stat } from 'node:fs/promises'
 import { parse } from 'yaml'
 import { type Day, formatDay, parseDay } from './calendar.ts'
+import { createRecurringJob } from './recurring-job.ts'
 import type { Logger } from './types.ts'
 
 interface CalendarFilesDeps {
@@ -49,8 +50,6 @@ export function createCalendarFiles(deps: CalendarFilesDeps, settings: CalendarF
   const { log, onTrouble } = deps
   const files = Object.entries(settings.files)
   const known = new Map<string, Known>()
-  let timer: ReturnType<typeof setTimeout> | undefined
-  let stopped = false
 
   async function look(calendar: string, path: string): Promise<void> {
     const before = known.get(calendar) ?? { days: NO_DAYS, stamp: '', trouble: null }
@@ -78,10 +77,7 @@ export function createCalendarFiles(deps: CalendarFilesDeps, settings: CalendarF
     for (const [calendar, path] of files) await look(calendar, path)
   }
 
-  function poll(): void {
-    timer = setTimeout(() => void lookAtAll().finally(() => stopped || poll()), settings.pollMs ?? POLL_MS)
-    timer.unref?.()
-  }
+  const polling = createRecurringJob({ everyMs: settings.pollMs ?? POLL_MS, unref: true }, lookAtAll)
 
   return {
     name: 'calendars',
@@ -89,12 +85,9 @@ export function createCalendarFiles(deps: CalendarFilesDeps, settings: CalendarF
     read: lookAtAll,
     async start() {
       await lookAtAll()
-      if (files.length > 0) poll()
+      if (files.length > 0) polling.start()
     },
-    async stop() {
-      stopped = true
-      clearTimeout(timer)
-    },
+    stop: polling.stop,
   }
 }
 

@@ -3,7 +3,9 @@
  * are used, the listeners of the REST API are closed until some are free again, and the reserve goes to the rest of Footman,
  * so that alerts are still delivered. Linux only: other systems have no measure.
  */
+
 import { closeSync, openSync, readdirSync, readFileSync } from 'node:fs'
+import { createRecurringJob } from './recurring-job.ts'
 import type { Logger, Service } from './types.ts'
 
 export interface DescriptorUse {
@@ -42,8 +44,6 @@ export function createDescriptorWatch(deps: DescriptorDeps, { everyMs = EVERY_MS
   let problem: string | null = null
   /** Logged already: why the listener stays closed. */
   let obstacle = ''
-  let timer: ReturnType<typeof setInterval> | undefined
-  let looking: Promise<void> = Promise.resolve()
 
   async function look(): Promise<void> {
     const use = measure()
@@ -80,6 +80,8 @@ export function createDescriptorWatch(deps: DescriptorDeps, { everyMs = EVERY_MS
     while (reserve.length < size) reserve.push(openSync('/dev/null', 'r'))
   }
 
+  const looks = createRecurringJob({ everyMs, unref: true }, look)
+
   return {
     name: 'file descriptors',
     get problem() {
@@ -90,14 +92,10 @@ export function createDescriptorWatch(deps: DescriptorDeps, { everyMs = EVERY_MS
       if (!use) return
       size = Math.min(RESERVE.max, Math.max(RESERVE.min, Math.floor(use.limit * RESERVE.share)))
       fill()
-      timer = setInterval(() => {
-        looking = looking.then(look)
-      }, everyMs)
-      timer.unref()
+      looks.start()
     },
     async stop() {
-      clearInterval(timer)
-      await looking
+      await looks.stop()
       for (const fd of reserve.splice(0)) closeSync(fd)
     },
   }

@@ -3,6 +3,7 @@
  * not take it, and becomes a dead letter when it is refused or too old. At least once: after a crash between delivery and
  * the note of it, an item is sent again.
  */
+
 import { type BackoffSettings, backoffDelay } from './backoff.ts'
 import {
   type DeadReason,
@@ -17,7 +18,9 @@ import {
   waitingItems,
   waitingKeys,
 } from './durable-queue-store.ts'
-import { createLastingWrite, type GroupWriter } from './group-commit.ts'
+import type { GroupWriter } from './group-commit.ts'
+import { createLastingWrite } from './group-commit.ts'
+import { createRecurringJob } from './recurring-job.ts'
 import type { Database } from './sqlite.ts'
 import type { Clock, Logger, Service } from './types.ts'
 
@@ -133,7 +136,6 @@ export function createDurableQueue<T>(deps: QueueDeps, settings: QueueSettings<T
   let backlog = countWaiting()
   let running = false
   let expiring: Promise<void> | null = null
-  let sweepTimer: ReturnType<typeof setInterval> | undefined
 
   const laneOf = (item: T): string => (order === 'all' ? '' : settings.keyOf(item))
 
@@ -303,6 +305,8 @@ export function createDurableQueue<T>(deps: QueueDeps, settings: QueueSettings<T
     pump()
   }
 
+  const sweeping = createRecurringJob({ everyMs: settings.sweepMs ?? SWEEP_MS }, sweep)
+
   return {
     name: settings.name,
     get waiting() {
@@ -336,12 +340,12 @@ export function createDurableQueue<T>(deps: QueueDeps, settings: QueueSettings<T
     wake: refresh,
     async start() {
       running = true
-      if (maxAgeMs !== undefined) sweepTimer = setInterval(sweep, settings.sweepMs ?? SWEEP_MS)
+      if (maxAgeMs !== undefined) sweeping.start()
       refresh()
     },
     /** Items that are due get one attempt; attempts in progress end within `graceMs` or are aborted. */
     async stop(graceMs) {
-      clearInterval(sweepTimer)
+      void sweeping.stop()
       for (const [lane, { timer, isGathering }] of resting) {
         clearTimeout(timer)
         if (isGathering) ready.add(lane)

@@ -1,6 +1,7 @@
 /** Reports changes of a file once it has stopped changing. Polls, which works on shares and through symbolic links. */
 import { type Stats, statSync } from 'node:fs'
 import { stat } from 'node:fs/promises'
+import { createRecurringJob } from './recurring-job.ts'
 import type { Service } from './types.ts'
 
 export interface FileWatchSettings {
@@ -15,8 +16,6 @@ export function createFileWatch(settings: FileWatchSettings, onChange: () => Pro
   // Taken before the start, so that a change during the start is reported.
   let reported = stampNow(file)
   let seen = reported
-  let timer: ReturnType<typeof setTimeout> | undefined
-  let stopped = false
 
   async function look(): Promise<void> {
     const now = await stampOf(file)
@@ -27,20 +26,12 @@ export function createFileWatch(settings: FileWatchSettings, onChange: () => Pro
     await onChange()
   }
 
-  function poll(): void {
-    timer = setTimeout(() => void look().finally(() => stopped || poll()), pollMs)
-    timer.unref()
-  }
-
+  const polling = createRecurringJob({ everyMs: pollMs, unref: true }, look)
   return {
     name: 'file watch',
-    async start() {
-      poll()
-    },
-    async stop() {
-      stopped = true
-      clearTimeout(timer)
-    },
+    start: async () => polling.start(),
+    // `onChange` may be what stops the watch: its end is not awaited.
+    stop: async () => void polling.stop(),
   }
 }
 

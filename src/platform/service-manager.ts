@@ -1,4 +1,5 @@
 /** The service manager that started this process, as systemd's `sd_notify(3)` describes it; usually there is none. */
+import { createRecurringJob, type RecurringJob } from './recurring-job.ts'
 import type { Notifier } from './service-notifier.ts'
 import type { Logger } from './types.ts'
 
@@ -68,7 +69,7 @@ export function createServiceManager(
   { log, notifier }: ServiceManagerDeps,
   { watchdogMs }: ServiceManagerSettings,
 ): ServiceManager {
-  let timer: ReturnType<typeof setInterval> | undefined
+  let signs: RecurringJob | undefined
   let isStopping = false
   let isSilent = false
 
@@ -105,14 +106,14 @@ export function createServiceManager(
       )
     },
     watch(isAlive) {
-      if (watchdogMs === null || timer) return
+      if (watchdogMs === null || signs) return
       const everyMs = watchdogMs / SIGNS
-      timer = setInterval(() => void sign(isAlive, everyMs), everyMs)
-      timer.unref()
+      signs = createRecurringJob({ everyMs, unref: true }, () => sign(isAlive, everyMs))
+      signs.start()
       notifier.send('WATCHDOG=1')
     },
     close() {
-      clearInterval(timer)
+      void signs?.stop()
       return notifier.close()
     },
   }

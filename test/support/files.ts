@@ -13,9 +13,14 @@ import {
 import { dirname, join } from 'node:path'
 import { type ApprovalSettings, readApprovals } from '../../src/files/approvals.ts'
 import { fileJobRoutes, fileRoutes } from '../../src/files/http.ts'
-import { createFileJobs, type FileJobDeps, type FinishedOperation } from '../../src/files/jobs.ts'
+import {
+  createFileJobs,
+  createJobStore,
+  type FileJobDeps,
+  type FinishedOperation,
+  fileMigrations,
+} from '../../src/files/jobs.ts'
 import { createFileOperations } from '../../src/files/operations.ts'
-import { createJobStore, fileMigrations } from '../../src/files/store.ts'
 import { createGroupWriter } from '../../src/platform/group-commit.ts'
 import { openDatabase } from '../../src/platform/sqlite.ts'
 import { systemClock } from '../../src/platform/types.ts'

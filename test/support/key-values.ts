@@ -2,8 +2,7 @@
 
 import { createEventStreams, type EventStreamSettings } from '../../src/http/endpoint/event-stream.ts'
 import { keyValueRoutes } from '../../src/kv/http.ts'
-import { keyValueMigrations } from '../../src/kv/migrations.ts'
-import { createKeyValueStore, type Limits } from '../../src/kv/store.ts'
+import { createKeyValueStore, keyValueMigrations, type Limits } from '../../src/kv/store.ts'
 import { transferRoutes } from '../../src/kv/transfer.ts'
 import type { KeyValueStore } from '../../src/kv/types.ts'
 import { createGroupWriter } from '../../src/platform/group-commit.ts'

@@ -5,7 +5,9 @@
 
 import type { EventSource, StreamEvent } from '../../http/endpoint/event-stream.ts'
 import type { GroupWriter } from '../../platform/group-commit.ts'
-import { type Database, storedJson } from '../../platform/sqlite.ts'
+import { createRecurringJob } from '../../platform/recurring-job.ts'
+import type { Database } from '../../platform/sqlite.ts'
+import { storedJson } from '../../platform/sqlite.ts'
 import type { Clock, Logger } from '../../platform/types.ts'
 
 export const TOPICS = ['event', 'delivery', 'execution', 'schedule', 'file'] as const
@@ -40,7 +42,6 @@ export function createChangeFeed(deps: { db: Database; writer: GroupWriter; cloc
   const { db, writer, clock, log } = deps
   const followers = new Set<Follower>()
   let position = 0
-  let timer: ReturnType<typeof setInterval> | undefined
 
   const newest = () => db.get<{ seq: number | null }>('SELECT max(seq) AS seq FROM change_log')?.seq ?? 0
   const rowsAfter = (seq: number, upTo: number) =>
@@ -62,20 +63,17 @@ export function createChangeFeed(deps: { db: Database; writer: GroupWriter; cloc
     }
   }
 
+  const polling = createRecurringJob(
+    { everyMs: POLL_MS, onError: (error) => log.warn(`STREAM: Changes could not be read: ${error}`) },
+    tell,
+  )
+
   function follow(follower: Follower): () => void {
     followers.add(follower)
-    timer ??= setInterval(() => {
-      try {
-        tell()
-      } catch (error) {
-        log.warn(`STREAM: Changes could not be read: ${error}`)
-      }
-    }, POLL_MS)
+    polling.start()
     return () => {
       followers.delete(follower)
-      if (followers.size > 0) return
-      clearInterval(timer)
-      timer = undefined
+      if (followers.size === 0) void polling.stop()
     }
   }
 

@@ -1,7 +1,10 @@
 /** At the end of a maintenance: one message with what was held back, by task. */
+
 import type { EventOutcome, TaskEvent } from '../../events/types.ts'
 import type { GroupWriter } from '../../platform/group-commit.ts'
-import { type Database, storedJson } from '../../platform/sqlite.ts'
+import { createRecurringJob } from '../../platform/recurring-job.ts'
+import type { Database } from '../../platform/sqlite.ts'
+import { storedJson } from '../../platform/sqlite.ts'
 import type { Clock, Logger, Service } from '../../platform/types.ts'
 import { uuidV7 } from '../../platform/uuid.ts'
 import { insertDelivery } from '../outbox/store.ts'
@@ -43,8 +46,6 @@ export const summaryRoute = (maintenance: string): string => `maintenance.${main
 /** `names`: of each maintenance that has a summary now. */
 export function createSummaries(deps: SummaryDeps, names: () => readonly string[]): Summaries {
   const { db, writer, clock, log, maintenance } = deps
-  let timer: ReturnType<typeof setInterval> | undefined
-  let looking: Promise<void> | null = null
 
   async function lookAt(name: string): Promise<void> {
     if (maintenance.isOn(name, clock.now()) || isAwaited(name)) return
@@ -96,25 +97,8 @@ export function createSummaries(deps: SummaryDeps, names: () => readonly string[
     }
   }
 
-  const tick = () => {
-    looking ??= look().finally(() => {
-      looking = null
-    })
-    return looking
-  }
-
-  return {
-    name: 'maintenance summaries',
-    async start() {
-      timer = setInterval(tick, TICK_MS)
-      void tick()
-    },
-    async stop() {
-      clearInterval(timer)
-      await looking
-    },
-    look: () => tick(),
-  }
+  const job = createRecurringJob({ everyMs: TICK_MS, firstMs: 0 }, look)
+  return { name: 'maintenance summaries', start: async () => job.start(), stop: job.stop, look: job.run }
 }
 
 /** The events that no summary has told, oldest first. */

@@ -1,6 +1,8 @@
 /** The outbox: sends what the router has decided, retries, gives up in the end, and never forgets. */
+
 import type { TaskEvent } from '../../events/types.ts'
 import { createLastingWrite } from '../../platform/group-commit.ts'
+import { createRecurringJob } from '../../platform/recurring-job.ts'
 import type { Logger } from '../../platform/types.ts'
 import type { DeadReason, DeliveryState, Destination, SuppressReason } from '../types.ts'
 import { type AttemptDeps, type AttemptOutcome, type AttemptSettings, attemptDelivery } from './attempt.ts'
@@ -73,7 +75,6 @@ export function createOutbox(deps: OutboxDeps, settings: OutboxSettings): Outbox
     store: createLastingWrite({ writer, log, what: 'NOTIFY The state of deliveries', stop: aborter.signal }),
     destination: deps.destination ?? ((_route, name) => deps.destinations.get(name)),
   }
-  let sweepTimer: ReturnType<typeof setInterval> | undefined
   let started = false
 
   async function run(delivery: DueDelivery, onSent?: () => void): Promise<void> {
@@ -178,13 +179,15 @@ export function createOutbox(deps: OutboxDeps, settings: OutboxSettings): Outbox
     }
   }
 
+  const sweeping = createRecurringJob({ everyMs: SWEEP_MS }, sweep)
+
   return {
     start() {
       started = true
       reopenSending(db)
       followReadiness()
       for (const name of openLanes(db)) laneOf(name).wake()
-      sweepTimer = setInterval(sweep, SWEEP_MS)
+      sweeping.start()
     },
     wake(names) {
       if (!started) return
@@ -210,7 +213,7 @@ export function createOutbox(deps: OutboxDeps, settings: OutboxSettings): Outbox
     },
     async stop(graceMs) {
       started = false
-      clearInterval(sweepTimer)
+      void sweeping.stop()
       const cut = setTimeout(() => aborter.abort(), Math.max(graceMs - STORE_MS, 0))
       await Promise.all([...lanes.values()].map((lane) => lane.stop()))
       clearTimeout(cut)

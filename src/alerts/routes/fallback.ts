@@ -1,6 +1,8 @@
 /** Sends to the fallback destinations of a route when a delivery is dead or takes too long; once per event and route. */
+
 import type { TaskEvent } from '../../events/types.ts'
 import type { GroupWriter } from '../../platform/group-commit.ts'
+import { createRecurringJob } from '../../platform/recurring-job.ts'
 import { type Database, isStorageTrouble } from '../../platform/sqlite.ts'
 import type { Clock, Logger, Service } from '../../platform/types.ts'
 import { uuidV7 } from '../../platform/uuid.ts'
@@ -38,7 +40,6 @@ const AT_A_TIME = 200
 
 export function createFallbacks(deps: FallbackDeps): Fallbacks {
   const { db, writer, clock, log } = deps
-  let timer: ReturnType<typeof setInterval> | undefined
   let busy: Promise<void> = Promise.resolve()
   let stopped = false
 
@@ -114,20 +115,22 @@ export function createFallbacks(deps: FallbackDeps): Fallbacks {
     return lanes
   }
 
+  const ticks = createRecurringJob({ everyMs: TICK_MS }, () => {
+    const due = dueWatches(db, clock.now(), AT_A_TIME)
+    if (due.length > 0) lookAt(() => due)
+  })
+
   return {
     name: 'fallbacks',
     async start() {
       stopped = false
       // What died while nobody looked.
       lookAt((tx) => deadWatches(tx, AT_A_TIME))
-      timer = setInterval(() => {
-        const due = dueWatches(db, clock.now(), AT_A_TIME)
-        if (due.length > 0) lookAt(() => due)
-      }, TICK_MS)
+      ticks.start()
     },
     async stop() {
       stopped = true
-      clearInterval(timer)
+      await ticks.stop()
       await busy
     },
     onDead: (eventId) => lookAt((tx) => watchesOf(tx, eventId)),

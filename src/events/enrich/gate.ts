@@ -2,7 +2,9 @@
  * Closed while QRS cannot be reached, so that a thousand waiting events do not knock on a dead door: one prober asks,
  * everybody else waits until it opens again.
  */
+
 import { backoffDelay } from '../../platform/backoff.ts'
+import { createRecurringJob } from '../../platform/recurring-job.ts'
 import type { Logger } from '../../platform/types.ts'
 
 export interface QrsGate {
@@ -29,7 +31,6 @@ export function createQrsGate(deps: QrsGateDeps): QrsGate {
   let stopped = false
   let closedAt = 0
   let timer: ReturnType<typeof setTimeout> | undefined
-  let watchTimer: ReturnType<typeof setInterval> | undefined
 
   function schedule(attempt: number): void {
     if (stopped) return
@@ -66,19 +67,18 @@ export function createQrsGate(deps: QrsGateDeps): QrsGate {
     }
   }
 
+  const looks = createRecurringJob({ everyMs: WATCH_MS, firstMs: 0 }, look)
+
   return {
     get open() {
       return isOpen
     },
     close,
-    watch() {
-      void look()
-      watchTimer = setInterval(() => void look(), WATCH_MS)
-    },
+    watch: looks.start,
     stop() {
       stopped = true
       clearTimeout(timer)
-      clearInterval(watchTimer)
+      void looks.stop()
     },
   }
 }

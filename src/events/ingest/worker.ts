@@ -1,6 +1,8 @@
 /** The ingest worker: owns the UDP socket and `journal.db`, so that nothing on the main thread can cost a datagram. */
+
 import { setTimeout as delay } from 'node:timers/promises'
 import { backoffDelay } from '../../platform/backoff.ts'
+import { createRecurringJob } from '../../platform/recurring-job.ts'
 import { compileHotCode } from '../../platform/runtime.ts'
 import type { StorageState } from '../../platform/storage/guard.ts'
 import { bindUdp, type UdpSocket } from '../../platform/udp.ts'
@@ -99,16 +101,18 @@ export async function runIngestWorker(
     channel.post({ type: 'listenFailed', code, message: message ?? String(error), retryInMs })
   }
 
-  const report = setInterval(() => {
+  const report = createRecurringJob({ everyMs: REPORT_MS }, () => {
     incoming.flush()
     tellState(journal.guard.state)
-  }, REPORT_MS)
-  const refresh = setInterval(() => void sources?.refresh(), REFRESH_SOURCES_MS)
+  })
+  const refresh = createRecurringJob({ everyMs: REFRESH_SOURCES_MS }, () => sources?.refresh())
+  report.start()
+  refresh.start()
 
   async function stop(): Promise<void> {
     stopped = true
-    clearInterval(report)
-    clearInterval(refresh)
+    void report.stop()
+    void refresh.stop()
     await socket?.close()
     incoming.flush()
     if (incoming.waiting > 0) tellLost(incoming.waiting)

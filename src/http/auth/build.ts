@@ -1,6 +1,8 @@
 /** Access control as `Butler.footman.access` describes it. */
+
 import { join } from 'node:path'
 import { createHttpClient } from '../../platform/http-client.ts'
+import { createRecurringJob, type RecurringJob } from '../../platform/recurring-job.ts'
 import { StartError } from '../../platform/start-error.ts'
 import type { Clock, Logger } from '../../platform/types.ts'
 import { createZone, hostZone } from '../../platform/zone.ts'
@@ -142,30 +144,14 @@ export function endOfDay(day: string, timezone: string): number {
   return guess + (midnight - zone.wall(guess))
 }
 
-export interface ExpiryWatch {
-  start(): void
-  stop(): void
-}
-
 /** Warns at the start and once a day about keys that end within two weeks or have ended. */
-function createExpiryWatch(deps: { log: Logger; clock: Clock }, keys: readonly KnownKey[]): ExpiryWatch {
-  let timer: ReturnType<typeof setInterval> | undefined
-
-  function warn(): void {
+function createExpiryWatch(deps: { log: Logger; clock: Clock }, keys: readonly KnownKey[]): RecurringJob {
+  return createRecurringJob({ everyMs: DAY_MS, firstMs: 0, unref: true }, () => {
     const now = deps.clock.now()
     for (const { id, expiresAt } of keys) {
       if (expiresAt - now > WARN_BEFORE_MS) continue
       const when = new Date(expiresAt).toISOString()
       deps.log.warn(`ACCESS: API key ${id} ${expiresAt <= now ? 'has expired' : 'expires'} at ${when}`)
     }
-  }
-
-  return {
-    start() {
-      warn()
-      timer = setInterval(warn, DAY_MS)
-      timer.unref()
-    },
-    stop: () => clearInterval(timer),
-  }
+  })
 }

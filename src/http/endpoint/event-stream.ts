@@ -74,6 +74,7 @@ export function createEventStreams(settings: EventStreamSettings = {}): EventStr
       const source = makeSource()
       initial = source.initial
       const unsubscribe = source.subscribe((event) => push(frame(event)))
+      // A timer alone is enough: nothing is awaited, and nothing fails.
       const heartbeat = setInterval(() => {
         if (waiting.length === 0) push(': still here\n\n')
       }, heartbeatMs)

@@ -66,6 +66,7 @@ export function createCustomPropertyWatch(
       }
     }
     const isComplete = asked.every((need) => stateOf(need).state === 'there')
+    // Not a recurring job: the pause depends on the result.
     timer = setTimeout(begin, isComplete ? idleMs : retryMs)
   }
 

@@ -1,6 +1,8 @@
 /** Looks at every condition every few seconds, raises an alert when one begins to hold and clears it when it ends. */
+
 import type { EventDetails } from '../../events/types.ts'
 import type { GroupWriter } from '../../platform/group-commit.ts'
+import { createRecurringJob } from '../../platform/recurring-job.ts'
 import type { Database } from '../../platform/sqlite.ts'
 import type { Clock, Logger, Service } from '../../platform/types.ts'
 import { deleteRaised, loadRaised, type Raised, saveRaised } from './store.ts'
@@ -39,8 +41,6 @@ export interface SelfAlerts extends Service {
 export function createChecker(deps: CheckerDeps, settings: CheckerSettings): SelfAlerts {
   const { db, writer, clock, log, conditions } = deps
   const raised = loadRaised(db)
-  let timer: ReturnType<typeof setInterval> | undefined
-  let checking: Promise<void> | null = null
   /** What stands in the log already while it cannot be stored, or looked at. */
   const written = new Map<SelfCode, string>()
 
@@ -108,25 +108,8 @@ export function createChecker(deps: CheckerDeps, settings: CheckerSettings): Sel
     log.error(`SELF ${code}: It cannot be told or looked at now: ${reason}`)
   }
 
-  function check(): Promise<void> {
-    checking ??= checkAll().finally(() => {
-      checking = null
-    })
-    return checking
-  }
-
-  return {
-    name: 'self-alerts',
-    check,
-    async start() {
-      timer = setInterval(() => void check(), settings.everyMs ?? 3000)
-      timer.unref()
-    },
-    async stop() {
-      clearInterval(timer)
-      await checking
-    },
-  }
+  const checks = createRecurringJob({ everyMs: settings.everyMs ?? 3000, unref: true }, checkAll)
+  return { name: 'self-alerts', check: checks.run, start: async () => checks.start(), stop: checks.stop }
 }
 
 /** What is bad now, and what was and is not known to be over. */

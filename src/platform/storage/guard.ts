@@ -353,6 +353,7 @@ export function openGuarded(deps: GuardDeps, settings: GuardSettings): GuardedDa
     deps.onReplaced?.('rescued')
   }
 
+  /** Not a recurring job: the pace depends on the state of the storage. */
   function schedule(): void {
     clearTimeout(timer)
     if (stopped) return

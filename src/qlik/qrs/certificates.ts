@@ -1,7 +1,10 @@
 /** The client certificate of the connection to Qlik Sense: read from disk, checked, and read again when it changes. */
+
 import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
-import { type Clock, type Logger, type Service, systemClock } from '../../platform/types.ts'
+import { createRecurringJob } from '../../platform/recurring-job.ts'
+import type { Clock, Logger, Service } from '../../platform/types.ts'
+import { systemClock } from '../../platform/types.ts'
 import type { QrsCertificates } from './transport.ts'
 
 /** As `Butler.cert` in the configuration, with absolute paths. */
@@ -178,7 +181,6 @@ export function createCertificateSource(
   let certificates: QrsCertificates | null = null
   let check: CertificateCheck = { problems: [], warnings: [], expires: null }
   let said = ''
-  let timer: ReturnType<typeof setInterval> | undefined
 
   async function refresh(): Promise<void> {
     try {
@@ -201,18 +203,17 @@ export function createCertificateSource(
     for (const warning of check.warnings) deps.log.warn(`CONFIG: ${warning}`)
   }
 
+  const refreshing = createRecurringJob({ everyMs: settings.retryMs ?? 60_000, unref: true }, refresh)
+
   return {
     name: 'certificates',
     current: () => certificates,
     check: () => check,
     async start() {
       await refresh()
-      timer = setInterval(() => void refresh(), settings.retryMs ?? 60_000)
-      timer.unref()
+      refreshing.start()
     },
-    async stop() {
-      clearInterval(timer)
-    },
+    stop: refreshing.stop,
   }
 }
 

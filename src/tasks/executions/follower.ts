@@ -2,8 +2,7 @@
 import type { Clock, Logger } from '../../platform/types.ts'
 import { reasonOf } from '../../qlik/qrs/failure.ts'
 import type { QrsClient } from '../../qlik/qrs/types.ts'
-import { JUST_TRIGGERED, meaningOf, summaryOf, timeOf } from './status.ts'
-import type { KnownStatus, StatusCache } from './status-cache.ts'
+import { JUST_TRIGGERED, type KnownStatus, meaningOf, type StatusCache, summaryOf, timeOf } from './status.ts'
 import type { ExecutionFollower, ExecutionSummary, RunningStarts, StartRecord, StartRecords } from './types.ts'
 
 export interface Follower extends ExecutionFollower {

@@ -1,8 +1,10 @@
 /** Executions of tasks: their states, the starts that Footman has made, the history, and the list of tasks. */
+
 import type { AppReloads } from '../../apps/types.ts'
 import type { TaskEvent } from '../../events/types.ts'
 import type { ApiRoute } from '../../http/endpoint/route.ts'
 import type { GroupWriter } from '../../platform/group-commit.ts'
+import { createRecurringJob } from '../../platform/recurring-job.ts'
 import type { Database, Pruning } from '../../platform/sqlite.ts'
 import type { Clock, Logger, Service } from '../../platform/types.ts'
 import { createCachedQrs } from '../../qlik/qrs/cached.ts'
@@ -14,7 +16,7 @@ import { historyRoutes } from './history-http.ts'
 import { createHistoryReader } from './history-reader.ts'
 import { executionRoutes } from './http.ts'
 import { createExecutionLookup } from './lookup.ts'
-import { createStatusCache } from './status-cache.ts'
+import { createStatusCache } from './status.ts'
 import { createStartRecords, purgeExecutions } from './store.ts'
 import { createTaskList } from './tasks.ts'
 import type { QueuedStart, RunningStarts, StartRecords } from './types.ts'
@@ -82,7 +84,6 @@ export function createExecutions(deps: ExecutionsDeps, settings: ExecutionsSetti
   const history = createHistory({ writer, records, ...(onEnded && { onEnded }) })
   const reader = createHistoryReader({ file: deps.databaseFile, workerEntry: deps.workerEntry })
   const stopping = new AbortController()
-  let timer: ReturnType<typeof setInterval> | undefined
 
   follower.onStatus((executionId, { progress }) => {
     if (progress?.state !== 'finished') return
@@ -95,11 +96,11 @@ export function createExecutions(deps: ExecutionsDeps, settings: ExecutionsSetti
       .catch((error: unknown) => log.verbose(`HISTORY: An execution could not be recorded yet: ${reasonOf(error)}`))
   })
 
-  function sweep(): void {
+  const sweep = createRecurringJob({ everyMs: SWEEP_MS }, () => {
     const failed = (error: unknown) => log.verbose(`EXECUTIONS: Started tasks could not be looked at: ${error}`)
     if (records.open().length > 0 && qrsConnection && !shadow) running.refresh(0).catch(failed)
     records.prune(clock.now() - keepMs).catch(failed)
-  }
+  })
 
   return {
     records,
@@ -121,11 +122,9 @@ export function createExecutions(deps: ExecutionsDeps, settings: ExecutionsSetti
     },
     service: {
       name: 'started tasks',
-      async start() {
-        timer = setInterval(sweep, SWEEP_MS)
-      },
+      start: async () => sweep.start(),
       async stop() {
-        clearInterval(timer)
+        await sweep.stop()
         follower.stop()
       },
     },

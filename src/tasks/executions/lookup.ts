@@ -2,8 +2,7 @@
 import type { AppReload, AppReloads } from '../../apps/types.ts'
 import { nullWhenAbsent } from '../../qlik/qrs/failure.ts'
 import type { QrsClient, QrsTask } from '../../qlik/qrs/types.ts'
-import { isoOf, type Progress, scriptError, summaryOf, taskTypeText } from './status.ts'
-import type { StatusCache } from './status-cache.ts'
+import { isoOf, type Progress, type StatusCache, scriptError, summaryOf, taskTypeText } from './status.ts'
 import type { Execution, ExecutionFollower, QueuedStart, StartRecord, StartRecords } from './types.ts'
 
 interface ExecutionLookupDeps {

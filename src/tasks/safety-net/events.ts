@@ -1,10 +1,38 @@
-/** The events of the safety net: how they enter the pipeline, and as what they are shown to maintenance. */
+/** The events of the safety net, and how they enter the pipeline. */
 import { takeDedupKey } from '../../events/bookkeeping.ts'
 import type { EventEmitter } from '../../events/emit.ts'
+import type { EventOutcome, EventSource, EventType, TaskMessage, WatchdogDetails } from '../../events/types.ts'
 import { once } from '../../platform/once.ts'
+import type { Database } from '../../platform/sqlite.ts'
 import type { Clock } from '../../platform/types.ts'
-import type { SafetyNetEvents } from './types.ts'
-import type { WatchdogDeps } from './watchdog.ts'
+
+/** An event that the safety net has found in Qlik Sense. */
+export interface FoundEvent {
+  readonly source: EventSource
+  readonly type: EventType
+  readonly outcome: EventOutcome
+  readonly message: Partial<TaskMessage>
+  readonly details?: WatchdogDetails | null
+  /** When it happened, milliseconds since 1970. */
+  readonly receivedAt?: number
+  readonly enrich?: boolean
+  readonly ignored?: 'TOO_OLD'
+}
+
+export interface SafetyNetEvents {
+  /**
+   * Resolves when the event is durable, together with what `also` writes. With a key that was taken meanwhile, as by the
+   * message that was missed, nothing happens.
+   */
+  emit(
+    event: FoundEvent,
+    options?: {
+      readonly dedupKey?: string | null
+      readonly dedupMs?: number
+      readonly also?: (db: Database, eventId: string) => void
+    },
+  ): Promise<void>
+}
 
 const DAY_MS = 86_400_000
 
@@ -31,39 +59,6 @@ export function createSafetyNetEvents({
     },
   }
 }
-
-/** The event that maintenance is asked about. */
-export function maintenanceEvent(event: Parameters<WatchdogDeps['isQuiet']>[0], at: number) {
-  return {
-    ...EMPTY,
-    ...event,
-    receivedAt: at,
-    appId: event.task?.app?.id ?? '',
-    appName: event.task?.app?.name ?? '',
-    severity: 'warning',
-    source: 'watchdog',
-  } as const
-}
-
-const EMPTY = {
-  id: '',
-  host: '',
-  user: '',
-  logTimeStamp: '',
-  logLevel: '',
-  executionId: '',
-  logMessage: '',
-  details: null,
-  code: null,
-  history: null,
-  retry: null,
-  app: null,
-  owner: null,
-  execution: null,
-  scriptLog: null,
-  missingParts: [],
-  test: false,
-} as const
 
 /** `2026-03-02 07:03:11,482` on the wall clock of the zone; '' = the zone of this computer. */
 export function createLogTime(timezone: string): (instant: number) => string {

@@ -15,12 +15,12 @@ import { knowsTaskFromQlik, lastSuccesses } from '../executions/store.ts'
 import type { ExecutionFollower } from '../executions/types.ts'
 import type { StartOutcome, StartRequest, StartTask } from '../start/types.ts'
 import type { ReconcilerConfig, RetryPolicyConfig, WatchdogConfig } from './config.ts'
-import { createLogTime, createSafetyNetEvents, maintenanceEvent } from './events.ts'
+import { createLogTime, createSafetyNetEvents } from './events.ts'
 import { createLostMessages, createReconciler } from './reconciler.ts'
 import { createRetryPlanner, createRetryRunner, type RetryRunnerDeps, retryHold } from './retries.ts'
 import { createLiveReader } from './site.ts'
 import { purgeFindings, purgeRetries } from './store.ts'
-import { createWatchdog, type WatchdogDeps } from './watchdog.ts'
+import { createWatchdog, maintenanceEvent, type WatchdogDeps } from './watchdog.ts'
 
 export interface SafetyNetDeps {
   readonly db: Database

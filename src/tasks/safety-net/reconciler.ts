@@ -5,9 +5,9 @@ import type { Clock, Logger, Service } from '../../platform/types.ts'
 import { STATUS_TEXTS } from '../../qlik/qrs/status.ts'
 import type { QrsTask } from '../../qlik/qrs/types.ts'
 import type { EndedExecution, EndedOnSite, EndedReader } from '../executions/types.ts'
-import { recurringJob } from './recurring.ts'
+import type { FoundEvent, SafetyNetEvents } from './events.ts'
+import { createSiteJob } from './site.ts'
 import { addHeardKind, heardKinds, isAnnounced, readMark, writeMark } from './store.ts'
-import type { FoundEvent, SafetyNetEvents } from './types.ts'
 
 interface ReconcilerDeps {
   readonly db: Database
@@ -146,15 +146,15 @@ export function createReconciler(deps: ReconcilerDeps, settings: ReconcilerSetti
     }
   }
 
-  const repeated = recurringJob({ name: 'RECONCILER', intervalMs, firstMs, work: reconcile }, log)
+  const job = createSiteJob({ label: 'RECONCILER', intervalMs, firstMs, work: reconcile }, log)
   return {
-    ...repeated,
     name: 'reconciler',
     async start() {
       // Ends before the first start of Footman are not reported.
       if (readMark(db, SINCE) === null) writeMark(db, SINCE, clock.now())
-      await repeated.start()
+      job.start()
     },
+    stop: job.stop,
   }
 }
 

@@ -1,5 +1,8 @@
 /** The present state of the tasks of the site: which wait, run or are due. */
+import { createRecurringJob, type RecurringJob } from '../../platform/recurring-job.ts'
+import type { Logger } from '../../platform/types.ts'
 import { QrsError } from '../../qlik/qrs/errors.ts'
+import { reasonOf } from '../../qlik/qrs/failure.ts'
 import { and, compare, or } from '../../qlik/qrs/filter.ts'
 import { type ExecutionReader, NEVER, type QrsClient, type QrsTask } from '../../qlik/qrs/types.ts'
 
@@ -85,4 +88,35 @@ export function instant(text: string | undefined): number | null {
   if (!text || text.startsWith(NEVER.slice(0, 4))) return null
   const time = Date.parse(text)
   return Number.isNaN(time) ? null : time
+}
+
+interface SiteJob {
+  /** Begins every message. */
+  readonly label: string
+  readonly intervalMs: number
+  /** From the start to the first run. */
+  readonly firstMs: number
+  work(signal: AbortSignal): Promise<void>
+}
+
+/** A recurring job that reads the site. It logs a failure as a warning once, until the work has succeeded again. */
+export function createSiteJob({ label, intervalMs, firstMs, work }: SiteJob, log: Logger): RecurringJob {
+  let isFailing = false
+  return createRecurringJob(
+    {
+      everyMs: intervalMs,
+      firstMs,
+      onError(error) {
+        const text = `${label}: ${reasonOf(error)}; tried again in ${Math.round(intervalMs / 1000)} s`
+        if (isFailing) log.verbose(text)
+        else log.warn(text)
+        isFailing = true
+      },
+    },
+    async (signal) => {
+      await work(signal)
+      if (isFailing) log.info(`${label}: works again`)
+      isFailing = false
+    },
+  )
 }

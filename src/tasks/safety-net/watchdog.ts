@@ -3,11 +3,10 @@ import type { EventOutcome, TaskEvent } from '../../events/types.ts'
 import type { Database } from '../../platform/sqlite.ts'
 import type { Clock, Logger, Service } from '../../platform/types.ts'
 import type { ExecutionReader, QrsTask, SiteReader } from '../../qlik/qrs/types.ts'
+import type { FoundEvent, SafetyNetEvents } from './events.ts'
 import { parseWatchPolicy, queueLimit, type Run, runLimit, type WatchName, type WatchPolicy } from './policies.ts'
-import { recurringJob } from './recurring.ts'
-import { instant, type LiveReader, type LiveTask } from './site.ts'
+import { createSiteJob, instant, type LiveReader, type LiveTask } from './site.ts'
 import * as store from './store.ts'
-import type { FoundEvent, SafetyNetEvents } from './types.ts'
 
 export interface WatchdogDeps {
   readonly db: Database
@@ -322,12 +321,47 @@ export function createWatchdog(deps: WatchdogDeps, settings: WatchdogSettings): 
     return {}
   }
 
+  const job = createSiteJob({ label: 'WATCHDOG', intervalMs, firstMs, work: examine }, log)
   return {
-    ...recurringJob({ name: 'WATCHDOG', intervalMs, firstMs, work: examine }, log),
     name: 'watchdog',
+    start: async () => job.start(),
+    stop: job.stop,
     expect: (taskId, dueAt) => store.noteDue(db, taskId.toLowerCase(), dueAt),
   }
 }
+
+/** An event of the watchdog as maintenance sees it, for `isQuiet`. */
+export function maintenanceEvent(event: Parameters<WatchdogDeps['isQuiet']>[0], at: number) {
+  return {
+    ...EMPTY_EVENT,
+    ...event,
+    receivedAt: at,
+    appId: event.task?.app?.id ?? '',
+    appName: event.task?.app?.name ?? '',
+    severity: 'warning',
+    source: 'watchdog',
+  } as const
+}
+
+const EMPTY_EVENT = {
+  id: '',
+  host: '',
+  user: '',
+  logTimeStamp: '',
+  logLevel: '',
+  executionId: '',
+  logMessage: '',
+  details: null,
+  code: null,
+  history: null,
+  retry: null,
+  app: null,
+  owner: null,
+  execution: null,
+  scriptLog: null,
+  missingParts: [],
+  test: false,
+} as const
 
 const ADVICE =
   'Is the clock of the Qlik Sense server right (footman doctor --only clock), or was its database restored?'

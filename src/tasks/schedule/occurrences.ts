@@ -4,9 +4,36 @@ import type { Offsets } from '../../platform/offsets.ts'
 import type { CronEngine, CronExpression } from './cron.ts'
 import type { Exclusion, Plan } from './types.ts'
 
+/** The clock of a time zone. */
 export interface ZoneClock {
   readonly offsets: Offsets
   readonly engine: CronEngine
+  /**
+   * The first instant after `after` (both ms since 1970) at which the expression fires on this clock; null when there is
+   * none. On days with a clock change:
+   * - times that a gap skips fire once, at its end, unless the expression fires in every hour anyway;
+   * - times that come twice fire once, the first time, when hour and minute are plain numbers; others fire both times.
+   */
+  next(expression: CronExpression, after: number): number | null
+}
+
+/** Answers that are kept for each expression: many schedules share one, and are asked at the same time. */
+const KEPT = 4
+
+export function createZoneClock(offsets: Offsets, engine: CronEngine): ZoneClock {
+  const answers = new WeakMap<CronExpression, { readonly after: number; readonly next: number }[]>()
+  return {
+    offsets,
+    engine,
+    next(expression, after) {
+      const known = answers.get(expression) ?? []
+      const answer = known.find((one) => one.after <= after && after < one.next)
+      if (answer) return answer.next
+      const next = nextFiring(expression, { offsets, engine }, after)
+      if (next !== null) answers.set(expression, [{ after, next }, ...known.slice(0, KEPT - 1)])
+      return next
+    },
+  }
 }
 
 /** Where a clock is set back, times of the hours before are looked at. */
@@ -14,13 +41,7 @@ const LOOK_BACK_MS = 3 * 3_600_000
 /** Each round crosses one clock change; a schedule that fires once in years crosses many. */
 const MAX_ROUNDS = 500
 
-/**
- * The first instant after `after` (both ms since 1970) at which the expression fires on the clock of a zone; null when
- * there is none. On days with a clock change:
- * - times that a gap skips fire once, at its end, unless the expression fires in every hour anyway;
- * - times that come twice fire once, the first time, when hour and minute are plain numbers; others fire both times.
- */
-export function nextFiring(expression: CronExpression, clock: ZoneClock, after: number): number | null {
+function nextFiring(expression: CronExpression, clock: Omit<ZoneClock, 'next'>, after: number): number | null {
   const { offsets, engine } = clock
   let from = after
   for (let round = 0; round < MAX_ROUNDS; round += 1) {
@@ -37,7 +58,11 @@ export function nextFiring(expression: CronExpression, clock: ZoneClock, after: 
 }
 
 /** The clock change itself when the expression fires there: by the new clock, or in place of times in the gap. */
-function firingAtChange(expression: CronExpression, { offsets, engine }: ZoneClock, change: number): number | null {
+function firingAtChange(
+  expression: CronExpression,
+  { offsets, engine }: Omit<ZoneClock, 'next'>,
+  change: number,
+): number | null {
   const before = change + offsets.at(change - 1)
   const after = change + offsets.at(change)
   if (engine.next(expression, after - 1) === after) return change
@@ -55,7 +80,7 @@ function isSecondPass(offsets: Offsets, instant: number): boolean {
 
 export interface OccurrenceRules {
   readonly cron: CronExpression
-  readonly offsets: Offsets
+  readonly clock: ZoneClock
   /** Null = every day. */
   readonly dayAllowed: ((day: Day) => boolean) | null
   /** Any of them; null = always. */
@@ -73,13 +98,11 @@ const HORIZON_DAYS = 41 * 366
 const MAX_TRIES = 60_000
 const MINUTE_MS = 60_000
 
-export function createOccurrences(
-  rules: OccurrenceRules,
-  { windows, engine }: { readonly windows: Windows; readonly engine: CronEngine },
-): Occurrences {
-  const { cron, offsets, dayAllowed, shift } = rules
-  const shifted = dayAllowed && shift !== 'none' ? createShifted({ cron, offsets, dayAllowed, shift, engine }) : null
-  const next = shifted ?? ((after: number) => nextFiring(cron, { offsets, engine }, after))
+export function createOccurrences(rules: OccurrenceRules, windows: Windows): Occurrences {
+  const { cron, clock, dayAllowed, shift } = rules
+  const { offsets } = clock
+  const shifted = dayAllowed && shift !== 'none' ? createShifted({ cron, clock, dayAllowed, shift }) : null
+  const next = shifted ?? ((after: number) => clock.next(cron, after))
   const localDay = (instant: number): Day => dayOf(instant + offsets.at(instant))
 
   function excluded(instant: number): Exclusion | null {
@@ -113,7 +136,7 @@ export function createOccurrences(
  * Firings of days that are not allowed move to the nearest allowed day before or after, at the same time. Times that
  * meet there are one firing.
  */
-function createShifted({ cron, offsets, dayAllowed, shift, engine }: ShiftRules): Plan['next'] {
+function createShifted({ cron, clock: { offsets, engine }, dayAllowed, shift }: ShiftRules): Plan['next'] {
   const back = shift === 'previous' ? 1 : -1
   /** The last answer of the engine: from this day on, the first firing is on that day. */
   let known = { from: 0, day: -1 }
@@ -160,9 +183,8 @@ function createShifted({ cron, offsets, dayAllowed, shift, engine }: ShiftRules)
   }
 }
 
-interface ShiftRules extends Pick<OccurrenceRules, 'cron' | 'offsets' | 'shift'> {
+interface ShiftRules extends Pick<OccurrenceRules, 'cron' | 'clock' | 'shift'> {
   readonly dayAllowed: (day: Day) => boolean
-  readonly engine: CronEngine
 }
 
 export interface Missed {

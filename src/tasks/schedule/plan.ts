@@ -3,12 +3,20 @@ import { z } from 'zod'
 import { durationText, isTimezone, nameText, oneOrMany, windowReference } from '../../config/fields.ts'
 import { nearest } from '../../config/nearest.ts'
 import type { Calendars, Day, Windows } from '../../platform/calendar.ts'
-import { createOffsets, type Offsets } from '../../platform/offsets.ts'
+import { createOffsets } from '../../platform/offsets.ts'
 import { isGuid } from '../../platform/uuid.ts'
 import { hostZone } from '../../platform/zone.ts'
 import { parseStart } from '../start/parse.ts'
-import { type CronProblem, createCronEngine, describeCron, type MonthBase, monthNames, parseCron } from './cron.ts'
-import { createOccurrences, nextFiring } from './occurrences.ts'
+import {
+  type CronExpression,
+  type CronProblem,
+  createCronEngine,
+  describeCron,
+  type MonthBase,
+  monthNames,
+  parseCron,
+} from './cron.ts'
+import { createOccurrences, createZoneClock, type ZoneClock } from './occurrences.ts'
 import type { Plan, PlanProblem, ScheduleAction, ScheduleValues, StartSelection } from './types.ts'
 
 export interface PlannerDeps {
@@ -82,30 +90,43 @@ class Invalid extends Error {
 const invalid = (field: string, why: string, details?: string): Invalid =>
   new Invalid({ field, message: `Invalid ${field}: ${why}`, ...(details !== undefined && { details }) })
 
+/** Expressions that are kept; more than that are forgotten together. */
+const MAX_EXPRESSIONS = 1000
+
 export function createPlanner(deps: PlannerDeps, settings: PlannerSettings): Planner {
   const { windows, calendars } = deps
   const localZone = hostZone()
-  // Looking a zone up takes longer than anything else here.
-  const zones = new Map<string, Offsets>()
+  const engine = createCronEngine()
+  const localClock = createZoneClock(createOffsets(localZone), engine)
+  const zones = new Map<string, ZoneClock>()
+  const expressions = new Map<string, CronExpression>()
 
-  /** Null when there is no such zone. */
-  function offsetsOf(timezone: string): Offsets | null {
+  /** Null when there is no such zone. Unknown names are not kept: callers may send any number of them. */
+  function clockOf(timezone: string): ZoneClock | null {
     const known = zones.get(timezone)
-    if (known !== undefined) return known
-    const offsets = timezone !== '' && isTimezone(timezone) ? createOffsets(timezone) : null
-    // Unknown names come from callers and are not kept: there is no end to them.
-    if (offsets) zones.set(timezone, offsets)
-    return offsets
+    if (known) return known
+    if (timezone === '' || !isTimezone(timezone)) return null
+    const clock = createZoneClock(createOffsets(timezone), engine)
+    zones.set(timezone, clock)
+    return clock
   }
 
-  const localOffsets = createOffsets(localZone)
-  const engine = createCronEngine()
+  /** Schedules with the same text share one expression, and so its next firing. */
+  function expressionOf(text: string): CronExpression {
+    const known = expressions.get(text)
+    if (known) return known
+    const result = parseCron(text, settings.monthBase)
+    if (!result.ok) throw invalid('cronSchedule', result.problem.reason, pointAt(text, result.problem))
+    if (expressions.size >= MAX_EXPRESSIONS) expressions.clear()
+    expressions.set(text, result.value)
+    return result.value
+  }
 
   function planOf(values: ScheduleValues): Plan {
-    const cron = readCron(values, settings.monthBase)
+    const cron = expressionOf(textOf(values.cronSchedule))
     const timezone = textOf(values.timezone)
-    const ownOffsets = offsetsOf(timezone)
-    if (!ownOffsets) throw invalid('timezone', timezone)
+    const ownClock = clockOf(timezone)
+    if (!ownClock) throw invalid('timezone', timezone)
     const taskId = readTaskId(values)
     const extras = readExtras(values)
     const { action = { type: 'startTask' as const }, shift = 'none', onlyOn, notOn } = extras
@@ -123,20 +144,19 @@ export function createPlanner(deps: PlannerDeps, settings: PlannerSettings): Pla
     }
     checkNames('onlyOn', onlyOn ?? [], calendars)
     checkNames('notOn', notOn ?? [], calendars)
-    const clock = settings.ignoreTimezone ? localZone : timezone
     const occurrences = createOccurrences(
       {
         cron,
-        offsets: settings.ignoreTimezone ? localOffsets : ownOffsets,
+        clock: settings.ignoreTimezone ? localClock : ownClock,
         dayAllowed: onlyOn || notOn ? dayTest(calendars, onlyOn, notOn ?? []) : null,
         windows: extras.window ?? null,
         shift,
       },
-      { windows, engine },
+      windows,
     )
     return {
       cron,
-      timezone: clock,
+      timezone: settings.ignoreTimezone ? localZone : timezone,
       selection: joined(taskId, target),
       action,
       overlap: extras.overlapPolicy ?? 'allow',
@@ -156,18 +176,11 @@ export function createPlanner(deps: PlannerDeps, settings: PlannerSettings): Pla
         throw error
       }
     },
-    localNext: ({ cron }, after) => nextFiring(cron, { offsets: localOffsets, engine }, after),
+    localNext: ({ cron }, after) => localClock.next(cron, after),
   }
 }
 
 const textOf = (value: unknown): string => (['string', 'number', 'boolean'].includes(typeof value) ? String(value) : '')
-
-function readCron(values: ScheduleValues, monthBase: MonthBase) {
-  const text = textOf(values.cronSchedule)
-  const result = parseCron(text, monthBase)
-  if (!result.ok) throw invalid('cronSchedule', result.problem.reason, pointAt(text, result.problem))
-  return result.value
-}
 
 /** The text with a line of `^` below the wrong part, and why it is wrong. */
 export function pointAt(text: string, { reason, at, length }: CronProblem): string {

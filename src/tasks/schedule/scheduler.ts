@@ -1,9 +1,9 @@
-/** The scheduler: the schedules of the file, armed, fired, started and stopped. */
+/** The scheduler: the schedules of the file, armed, fired, started and stopped; and the timer that fires them. */
 import { randomUUID } from 'node:crypto'
+import { createRecurringJob } from '../../platform/recurring-job.ts'
 import type { Clock, Logger, Service } from '../../platform/types.ts'
 import { logLoaded, logUnknownMembers, type RestoreState, reportZones, runsAfterStart } from './check.ts'
 import { createScheduleFile } from './file.ts'
-import { createFiringTimer, type Due, type FiringTimer } from './firing-timer.ts'
 import { missedFirings, missedText } from './occurrences.ts'
 import type { Planner } from './plan.ts'
 import {
@@ -17,14 +17,14 @@ import { createRunner, type Firing, type Runner, type RunnerDeps } from './runne
 import { createRunPruning, type RunStore } from './store.ts'
 import type { Plan, Run, Schedule, ScheduleValues } from './types.ts'
 
-export interface SchedulerDeps extends Pick<RunnerDeps, 'perform' | 'pausedBy' | 'isBusy' | 'onRun'> {
+interface SchedulerDeps extends Pick<RunnerDeps, 'perform' | 'pausedBy' | 'isBusy' | 'onRun'> {
   readonly clock: Clock
   readonly log: Logger
   readonly store: RunStore
   readonly planner: Planner
 }
 
-export interface SchedulerSettings {
+interface SchedulerSettings {
   /** Absolute path of the schedule file. */
   readonly file: string
   readonly restoreState: RestoreState
@@ -73,20 +73,20 @@ interface Known {
 
 export function createScheduler(deps: SchedulerDeps, settings: SchedulerSettings): Scheduler {
   const { clock, log, store, planner } = deps
-  const { mode, misfireGraceMs } = settings
+  const { mode, misfireGraceMs, pollMs = POLL_MS } = settings
   const repository = createScheduleRepository(
     { file: createScheduleFile(settings.file), log, onChange: sync },
     { readOnly: mode !== 'run' },
   )
   const runner: Runner = createRunner(deps, { shadow: mode === 'shadow' })
   const timer: FiringTimer = createFiringTimer({ clock, onDue: fireDue, onLate: catchUp }, misfireGraceMs)
+  const polling = createRecurringJob({ everyMs: pollMs }, repository.refresh)
   const pruning = createRunPruning(deps, settings.keepRunsMs)
   let known = new Map<string, Known>()
   /** Whether a schedule is to run after the API call that is being written; takes precedence over the file. */
   const wanted = new Map<string, boolean>()
   const ready = Promise.withResolvers<void>()
   let started = false
-  let pollTimer: ReturnType<typeof setInterval> | undefined
 
   /** Takes over the entries of the file; new and changed ones are planned again. */
   function sync(entries: readonly StoredSchedule[]): void {
@@ -315,16 +315,14 @@ export function createScheduler(deps: SchedulerDeps, settings: SchedulerSettings
         timer.start()
       }
       ready.resolve()
-      const { pollMs = POLL_MS } = settings
-      if (pollMs > 0) pollTimer = setInterval(() => void repository.refresh(), pollMs)
+      if (pollMs > 0) polling.start()
       pruning.start()
     },
 
     async stop(graceMs) {
       ready.resolve()
-      clearInterval(pollTimer)
-      pruning.stop()
       timer.stop()
+      await Promise.all([polling.stop(), pruning.stop()])
       await runner.stop(graceMs)
     },
   }
@@ -347,3 +345,94 @@ const stateOf = (schedule: Schedule, handledUntil: number) => ({
   handledUntil,
   definition: definitionOf(schedule),
 })
+
+// The firing timer.
+
+/** Knows when each schedule fires next, and waits for the earliest. */
+interface FiringTimer {
+  /** From now on it fires after that instant. */
+  set(id: string, plan: Plan, after: number): void
+  remove(id: string): void
+  /** Null when it is not there or will never fire again. */
+  nextAt(id: string): number | null
+  start(): void
+  stop(): void
+}
+
+interface FiringTimerDeps {
+  readonly clock: Clock
+  /** Called with each firing whose time has come. */
+  readonly onDue: (due: Due) => void
+  /** Firings are later than the grace; the first of them was due at that time. */
+  readonly onLate: (id: string, plan: Plan, firstDueAt: number) => void
+}
+
+interface Due {
+  readonly id: string
+  readonly plan: Plan
+  readonly dueAt: number
+}
+
+/** The clock of the computer may be set meanwhile. */
+const LONGEST_WAIT_MS = 10_000
+
+/** One timer for all schedules. `graceMs`: firings that are later than that go to `onLate`. */
+function createFiringTimer({ clock, onDue, onLate }: FiringTimerDeps, graceMs: number): FiringTimer {
+  const entries = new Map<string, { readonly plan: Plan; nextAt: number | null }>()
+  let timer: ReturnType<typeof setTimeout> | undefined
+  let wakeAt = Number.POSITIVE_INFINITY
+  let started = false
+
+  function tick(): void {
+    const now = clock.now()
+    let earliest = Number.POSITIVE_INFINITY
+    const due: Due[] = []
+    for (const [id, entry] of entries) {
+      if (entry.nextAt !== null && entry.nextAt <= now) due.push(...take(id, entry, now))
+      if (entry.nextAt !== null && entry.nextAt < earliest) earliest = entry.nextAt
+    }
+    // The next firing of each is set before anything is done.
+    wait(earliest)
+    for (const one of due) onDue(one)
+  }
+
+  function take(id: string, entry: { readonly plan: Plan; nextAt: number | null }, now: number): Due[] {
+    const { plan } = entry
+    const first = entry.nextAt!
+    if (now - first >= graceMs) {
+      entry.nextAt = plan.next(now)
+      queueMicrotask(() => onLate(id, plan, first))
+      return []
+    }
+    const due: Due[] = []
+    for (let at: number | null = first; at !== null && at <= now; at = plan.next(at)) due.push({ id, plan, dueAt: at })
+    entry.nextAt = plan.next(due.at(-1)!.dueAt)
+    return due
+  }
+
+  function wait(until: number): void {
+    clearTimeout(timer)
+    wakeAt = until
+    if (!started || entries.size === 0) return
+    const ms = Math.min(Math.max(until - clock.now(), 0), LONGEST_WAIT_MS)
+    timer = setTimeout(tick, ms)
+  }
+
+  return {
+    set(id, plan, after) {
+      const nextAt = plan.next(after)
+      entries.set(id, { plan, nextAt })
+      if (nextAt !== null && (nextAt < wakeAt || entries.size === 1)) wait(nextAt)
+    },
+    remove: (id) => void entries.delete(id),
+    nextAt: (id) => entries.get(id)?.nextAt ?? null,
+    start() {
+      started = true
+      wait(clock.now())
+    },
+    stop() {
+      started = false
+      clearTimeout(timer)
+    },
+  }
+}

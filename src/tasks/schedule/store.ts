@@ -1,12 +1,43 @@
 /** The database side of the scheduler: runs, how far each schedule is, what was reported once. */
 import { setTimeout as pause } from 'node:timers/promises'
 import type { GroupWriter } from '../../platform/group-commit.ts'
-import { type Database, storedJson } from '../../platform/sqlite.ts'
+import { createRecurringJob, type RecurringJob } from '../../platform/recurring-job.ts'
+import type { Database, Migration } from '../../platform/sqlite.ts'
+import { storedJson } from '../../platform/sqlite.ts'
 import type { Clock, Logger } from '../../platform/types.ts'
 import type { Run, RunTask } from './types.ts'
 
+/** Tables for the runs of schedules, and for how far each schedule is. */
+export const schedulerMigrations: Migration[] = [
+  {
+    name: 'scheduler-001',
+    sql: `
+      CREATE TABLE schedule_run (
+        id TEXT PRIMARY KEY,
+        schedule_id TEXT NOT NULL,
+        due_at INTEGER NOT NULL,
+        fired_at INTEGER,
+        trigger TEXT NOT NULL CHECK (trigger IN ('cron', 'manual', 'misfire')),
+        state TEXT NOT NULL CHECK (state IN ('running', 'finished', 'skipped')),
+        outcome TEXT,
+        reason TEXT,
+        tasks TEXT NOT NULL DEFAULT '[]',
+        detail TEXT,
+        UNIQUE (schedule_id, due_at)
+      ) WITHOUT ROWID;
+      CREATE INDEX schedule_run_open ON schedule_run (schedule_id, due_at) WHERE state = 'running';
+      CREATE INDEX schedule_run_age ON schedule_run (due_at);
+      CREATE TABLE schedule_state (
+        schedule_id TEXT PRIMARY KEY,
+        handled_until INTEGER NOT NULL,
+        definition TEXT NOT NULL
+      ) WITHOUT ROWID;
+      CREATE TABLE schedule_note (name TEXT PRIMARY KEY, at INTEGER NOT NULL) WITHOUT ROWID;`,
+  },
+]
+
 /** How far a schedule is: firings that were due later were missed. */
-export interface ScheduleState {
+interface ScheduleState {
   readonly scheduleId: string
   /** Milliseconds since 1970. */
   readonly handledUntil: number
@@ -15,7 +46,7 @@ export interface ScheduleState {
 }
 
 /** The members of a run that change. */
-export type RunChange = Partial<Pick<Run, 'firedAt' | 'state' | 'outcome' | 'reason' | 'tasks' | 'detail'>>
+type RunChange = Partial<Pick<Run, 'firedAt' | 'state' | 'outcome' | 'reason' | 'tasks' | 'detail'>>
 
 /** Promises resolve when the change is on disk. */
 export interface RunStore {
@@ -138,36 +169,20 @@ const FIRST_PRUNE_MS = 60_000
 const PRUNE_CHUNK = 500
 const PAUSE_MS = 5
 
-export interface RunPruning {
-  start(): void
-  stop(): void
-}
-
 /** Removes runs that are older than the retention, every hour, in chunks. */
 export function createRunPruning(
   { store, clock, log }: { readonly store: RunStore; readonly clock: Clock; readonly log: Logger },
   retentionMs: number,
-): RunPruning {
-  let timer: ReturnType<typeof setInterval> | undefined
-  let first: ReturnType<typeof setTimeout> | undefined
-  let stopped = false
-
-  async function prune(): Promise<void> {
-    const before = clock.now() - retentionMs
-    while (!stopped && (await store.prune(before, PRUNE_CHUNK)) === PRUNE_CHUNK) await pause(PAUSE_MS)
-  }
-
-  return {
-    start() {
-      const failed = (error: unknown) => log.error(`SCHEDULER: Old runs could not be removed: ${error}`)
-      const run = () => void prune().catch(failed)
-      first = setTimeout(run, FIRST_PRUNE_MS)
-      timer = setInterval(run, PRUNE_MS)
+): RecurringJob {
+  return createRecurringJob(
+    {
+      everyMs: PRUNE_MS,
+      firstMs: FIRST_PRUNE_MS,
+      onError: (error) => log.error(`SCHEDULER: Old runs could not be removed: ${error}`),
     },
-    stop() {
-      stopped = true
-      clearTimeout(first)
-      clearInterval(timer)
+    async (signal) => {
+      const before = clock.now() - retentionMs
+      while (!signal.aborted && (await store.prune(before, PRUNE_CHUNK)) === PRUNE_CHUNK) await pause(PAUSE_MS)
     },
-  }
+  )
 }

@@ -1,17 +1,35 @@
 /**
  * The start queue: tasks wait here until the limits allow their start. First in, first out; an entry that its own
- * request holds back does not hold up the others. What is in it is on disk.
+ * request holds back does not hold up the others. All entries are on disk.
  */
-
 import { backoffDelay } from '../../platform/backoff.ts'
+import type { GroupWriter } from '../../platform/group-commit.ts'
+import type { Database, Migration } from '../../platform/sqlite.ts'
 import type { Clock, Logger, Service } from '../../platform/types.ts'
 import { uuidV7 } from '../../platform/uuid.ts'
 import { isDown, reasonOf } from '../../qlik/qrs/failure.ts'
 import type { ExecutionReader, QrsClient, QrsTask } from '../../qlik/qrs/types.ts'
 import type { QueuedStart, RunningStarts, StartRecord, StartRecords } from '../executions/types.ts'
-import type { QueueEntry, QueueStore } from './queue-store.ts'
 import { startOne } from './start-all.ts'
 import { type QueuedTask, QueueFullError, type TaskResult } from './types.ts'
+
+export interface QueueEntry {
+  /** UUID version 7. */
+  readonly id: string
+  /** Id of the start request. */
+  readonly request: string
+  /** Most tasks of the request that may run at a time; null = no limit of its own. */
+  readonly requestLimit: number | null
+  readonly taskId: string
+  readonly taskName: string
+  readonly actor: string
+  /** Milliseconds since 1970. */
+  readonly queuedAt: number
+  /** Set before QRS is asked to start it; still set when nobody knows whether it was started. */
+  readonly startingAt: number | null
+  /** Id of the task's last result just before; another one shows that the task was started. */
+  readonly resultBefore: string | null
+}
 
 export interface StartQueueDeps extends Pick<TurnDeps, 'qrs' | 'store'> {
   readonly records: StartRecords
@@ -22,7 +40,7 @@ export interface StartQueueDeps extends Pick<TurnDeps, 'qrs' | 'store'> {
   readonly onDropped?: (entry: QueueEntry, reason: string) => void
 }
 
-export interface StartQueueSettings {
+interface StartQueueSettings {
   /** Most tasks that Footman has started and that are not final; 0 = no limit. */
   readonly maxConcurrent: number
   /** Milliseconds that an entry may wait. */
@@ -33,7 +51,7 @@ export interface StartQueueSettings {
   readonly retryFirstMs?: number
 }
 
-export interface QueueRequest {
+interface QueueRequest {
   readonly id: string
   readonly actor: string
   /** Most tasks of the request that may run at a time; null = no limit of its own. */
@@ -369,5 +387,67 @@ function createQueueLine(): QueueLine {
       }
       return undefined
     },
+  }
+}
+
+// The queue on disk.
+
+export const queueMigrations: Migration[] = [
+  {
+    name: 'start-task-002',
+    sql: `
+      CREATE TABLE start_queue (
+        seq INTEGER PRIMARY KEY AUTOINCREMENT,
+        id TEXT NOT NULL UNIQUE,
+        request TEXT NOT NULL,
+        request_limit INTEGER,
+        task_id TEXT NOT NULL UNIQUE,
+        task_name TEXT NOT NULL,
+        actor TEXT NOT NULL,
+        queued_at INTEGER NOT NULL,
+        starting_at INTEGER,
+        result_before TEXT
+      );`,
+  },
+]
+
+/** Every promise resolves when the change is on disk. */
+interface QueueStore {
+  /** First in, first out. */
+  load(): QueueEntry[]
+  add(entries: readonly QueueEntry[]): Promise<void>
+  markStarting(entry: Pick<QueueEntry, 'id' | 'startingAt' | 'resultBefore'>): Promise<void>
+  /** Removes the entry together with what `also` writes. */
+  remove(id: string, also: (db: Database) => void): Promise<void>
+}
+
+export function createQueueStore({ db, writer }: { db: Database; writer: GroupWriter }): QueueStore {
+  return {
+    load: () =>
+      db.all<QueueEntry>(
+        `SELECT id, request, request_limit AS requestLimit, task_id AS taskId, task_name AS taskName, actor,
+           queued_at AS queuedAt, starting_at AS startingAt, result_before AS resultBefore
+         FROM start_queue ORDER BY seq`,
+      ),
+    add: (entries) =>
+      writer.write((one) => {
+        for (const { id, request, requestLimit, taskId, taskName, actor, queuedAt } of entries) {
+          one.run(
+            `INSERT INTO start_queue (id, request, request_limit, task_id, task_name, actor, queued_at)
+             VALUES (?, ?, ?, ?, ?, ?, ?)`,
+            ...[id, request, requestLimit, taskId, taskName, actor, queuedAt],
+          )
+        }
+      }),
+    async markStarting({ id, startingAt, resultBefore }) {
+      await writer.write((one) =>
+        one.run('UPDATE start_queue SET starting_at = ?, result_before = ? WHERE id = ?', startingAt, resultBefore, id),
+      )
+    },
+    remove: (id, also) =>
+      writer.write((one) => {
+        one.run('DELETE FROM start_queue WHERE id = ?', id)
+        also(one)
+      }),
   }
 }

@@ -1,5 +1,4 @@
 /** Starts in QRS: a single one, and the tasks of one request without a limit. */
-
 import { QrsError } from '../../qlik/qrs/errors.ts'
 import { isDown, isLost, reasonOf } from '../../qlik/qrs/failure.ts'
 import type { QrsClient, QrsTask } from '../../qlik/qrs/types.ts'

@@ -1,5 +1,4 @@
-/** The start function: every start of a task, whatever its origin, goes through it. */
-
+/** The start function: every start of a task goes through it, over REST, MQTT, schedules and retries alike. */
 import type { Clock, Logger } from '../../platform/types.ts'
 import { uuidV7 } from '../../platform/uuid.ts'
 import type { QrsClient, QrsTask } from '../../qlik/qrs/types.ts'
@@ -35,7 +34,7 @@ export interface StartTaskDeps {
   readonly onFinished?: (request: StartRequest, outcome: StartOutcome | null, problem: string | null) => void
 }
 
-export interface StartTaskSettings extends StartFilterSettings {
+interface StartTaskSettings extends StartFilterSettings {
   /** Nothing is started: requests reject with `ShadowModeError`. */
   readonly shadow: boolean
 }

@@ -27,9 +27,8 @@ import {
   nextPendingAt,
 } from '../../../src/events/store.ts'
 import { type Database, openDatabase } from '../../../src/platform/sqlite.ts'
-import { historyMigrations } from '../../../src/tasks/executions/migrations.ts'
-import { safetyNetMigrations } from '../../../src/tasks/safety-net/migrations.ts'
-import { isAnnounced, openRetries, retryOfExecution } from '../../../src/tasks/safety-net/store.ts'
+import { historyMigrations } from '../../../src/tasks/executions/store.ts'
+import { isAnnounced, openRetries, retryOfExecution, safetyNetMigrations } from '../../../src/tasks/safety-net/store.ts'
 import { storePending, taskEvent } from '../../support/events.ts'
 import { endedExecution } from '../../support/safety-net.ts'
 

@@ -1,5 +1,7 @@
 /** Makes and sends mails: what the sections of Butler and the named destinations of type `email` share. */
+
 import type { SendMailOptions } from 'nodemailer'
+import { createRecurringJob } from '../../../platform/recurring-job.ts'
 import type { Clock, Logger } from '../../../platform/types.ts'
 import { VERSION } from '../../../platform/version.ts'
 import { withoutActing } from '../../../platform/visible.ts'
@@ -127,10 +129,9 @@ function withTestMark(subject: string, test: boolean): string {
 /** At start and once an hour while it is on. */
 function remindOfTestMode(log: Logger, { enable, address }: { enable: boolean; address: string }): () => void {
   if (!enable) return () => {}
-  const remind = () =>
-    log.warn(`[QSEOW] EMAIL CONFIG: Butler.footman.email.testMode is on, every mail goes to ${address} only`)
-  remind()
-  const timer = setInterval(remind, TEST_MODE_REMINDER_MS)
-  timer.unref()
-  return () => clearInterval(timer)
+  const reminder = createRecurringJob({ everyMs: TEST_MODE_REMINDER_MS, firstMs: 0, unref: true }, () =>
+    log.warn(`[QSEOW] EMAIL CONFIG: Butler.footman.email.testMode is on, every mail goes to ${address} only`),
+  )
+  reminder.start()
+  return () => void reminder.stop()
 }

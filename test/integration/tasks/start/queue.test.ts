@@ -3,11 +3,14 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { createGroupWriter } from '../../../../src/platform/group-commit.ts'
 import { openDatabase } from '../../../../src/platform/sqlite.ts'
 import { createFollower, createRunningStarts } from '../../../../src/tasks/executions/follower.ts'
-import { executionMigrations } from '../../../../src/tasks/executions/migrations.ts'
-import { createStatusCache } from '../../../../src/tasks/executions/status-cache.ts'
-import { createStartRecords } from '../../../../src/tasks/executions/store.ts'
-import { createStartQueue } from '../../../../src/tasks/start/queue.ts'
-import { createQueueStore, type QueueEntry, queueMigrations } from '../../../../src/tasks/start/queue-store.ts'
+import { createStatusCache } from '../../../../src/tasks/executions/status.ts'
+import { createStartRecords, executionMigrations } from '../../../../src/tasks/executions/store.ts'
+import {
+  createQueueStore,
+  createStartQueue,
+  type QueueEntry,
+  queueMigrations,
+} from '../../../../src/tasks/start/queue.ts'
 import { createStartTask } from '../../../../src/tasks/start/start.ts'
 import type { StartRequest } from '../../../../src/tasks/start/types.ts'
 import { recordingLog } from '../../../support/recording-log.ts'

@@ -4,9 +4,13 @@ import fc from 'fast-check'
 import { createGroupWriter } from '../../../../src/platform/group-commit.ts'
 import { type Database, openDatabase } from '../../../../src/platform/sqlite.ts'
 import { createHistory } from '../../../../src/tasks/executions/history.ts'
-import { listHistory, nearestRank, summarise } from '../../../../src/tasks/executions/history-queries.ts'
-import { historyMigrations } from '../../../../src/tasks/executions/migrations.ts'
-import { purgeExecutions, recordExecution, taskStates } from '../../../../src/tasks/executions/store.ts'
+import { listHistory, nearestRank, summarise } from '../../../../src/tasks/executions/history-reader.ts'
+import {
+  historyMigrations,
+  purgeExecutions,
+  recordExecution,
+  taskStates,
+} from '../../../../src/tasks/executions/store.ts'
 import type { EndedExecution, HistoryFilter, SummaryQuery } from '../../../../src/tasks/executions/types.ts'
 import { APP_ID, TASK_ID, taskEvent } from '../../../support/events.ts'
 import { executionResult } from '../../../support/fake-qrs.ts'

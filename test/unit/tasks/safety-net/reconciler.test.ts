@@ -58,8 +58,8 @@ function scene() {
       },
       { intervalMs: MINUTE, maxAlertAgeMs: HOUR, firstMs: 0 },
     )
-    await reconciler.start()
     const before = reads
+    await reconciler.start()
     const end = clock.now() - 2 * MINUTE
     const reached = (name: string) => (readMark(db, `reconciler.${name}`) ?? 0) >= end
     await until(() => reads > before && (reached('since') || reached('looked')))

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'bun:test'
 import fc from 'fast-check'
 import { createOffsets } from '../../../../src/platform/offsets.ts'
 import { createCronEngine, describeCron, type MonthBase, parseCron } from '../../../../src/tasks/schedule/cron.ts'
-import { nextFiring } from '../../../../src/tasks/schedule/occurrences.ts'
+import { createZoneClock } from '../../../../src/tasks/schedule/occurrences.ts'
 import { pointAt } from '../../../../src/tasks/schedule/plan.ts'
 
 function fields(text: string, base: MonthBase = 0) {
@@ -19,8 +19,8 @@ function problem(text: string, base: MonthBase = 0): string {
 /** The first instant after another one, on the clock of a zone. */
 function finder(text: string, timezone: string, base: MonthBase = 0): (after: number) => number | null {
   const expression = fields(text, base)
-  const clock = { offsets: createOffsets(timezone), engine: createCronEngine() }
-  return (after) => nextFiring(expression, clock, after)
+  const clock = createZoneClock(createOffsets(timezone), createCronEngine())
+  return (after) => clock.next(expression, after)
 }
 
 /** ISO texts of the firings after `from`. */
@@ -272,10 +272,10 @@ describe('days with a clock change', () => {
           ([minute, hour], day) => {
             const parsed = fields(`${minute} ${hour} * * *`)
             const offsets = createOffsets(zone)
-            const clock = { offsets, engine: createCronEngine() }
+            const clock = createZoneClock(offsets, createCronEngine())
             let at = Date.parse(`${day}T00:00:00Z`)
             for (let i = 0; i < 100; i += 1) {
-              const next = nextFiring(parsed, clock, at)!
+              const next = clock.next(parsed, at)!
               expect(next).toBeGreaterThan(at)
               const wall = new Date(next + offsets.at(next))
               const isWanted =

@@ -1,13 +1,18 @@
-/** `POST /v4/newrelic/event` and `/v4/newrelic/metric`, and sending to New Relic accounts: all of them are tried. */
+/**
+ * Messages of callers that are handed on to a service, while the caller waits for the outcome: `POST /v4/newrelic/event`,
+ * `POST /v4/newrelic/metric` and `PUT /v4/slackpostmessage`.
+ */
 import { z } from 'zod'
-import { type ApiRoute, route } from '../http/endpoint/route.ts'
+import { type ApiRoute, jsonAnswer, route } from '../http/endpoint/route.ts'
 import { field } from '../http/endpoint/validation.ts'
-import { refused } from '../http/errors.ts'
-import type { HttpClient } from '../platform/http-client.ts'
+import { type Refusal, refused, refusedWithCode } from '../http/errors.ts'
+import type { HttpClient, HttpRequest, HttpResponse } from '../platform/http-client.ts'
+import { HttpError } from '../platform/http-exchange.ts'
 import type { Clock, Logger } from '../platform/types.ts'
-import { relay, shadowRefusal, statusOf } from './relay.ts'
 
-export interface NewRelicAccount {
+// New Relic.
+
+interface NewRelicAccount {
   readonly accountName: string
   readonly insertApiKey: string
   readonly accountId: string
@@ -19,14 +24,14 @@ interface NameValue {
 }
 
 /** `restServerEndpointsConfig.newRelic.postNewRelicEvent` or `.postNewRelicMetric`. */
-export interface NewRelicTarget {
+interface NewRelicTarget {
   readonly destinationAccount: readonly string[]
   readonly url: string
   readonly header: readonly NameValue[]
   readonly attribute: { readonly static: readonly NameValue[] }
 }
 
-export interface NewRelicOutcome {
+interface NewRelicOutcome {
   /** Destination accounts that exist and have a key. */
   readonly usable: number
   readonly failed: readonly { readonly account: string; readonly silent: boolean; readonly detail: string }[]
@@ -34,14 +39,15 @@ export interface NewRelicOutcome {
   readonly unknown: readonly string[]
 }
 
-export interface Posting {
+interface Posting {
   readonly target: NewRelicTarget
   readonly url: (account: NewRelicAccount) => string
   readonly body: string
 }
 
-export type NewRelicSender = (posting: Posting) => Promise<NewRelicOutcome>
+type NewRelicSender = (posting: Posting) => Promise<NewRelicOutcome>
 
+/** Sends to all destination accounts side by side. Never rejects: the outcome names the accounts that failed. */
 export function createNewRelicSender(
   deps: { readonly http: HttpClient; readonly log: Logger },
   settings: { readonly accounts: readonly NewRelicAccount[]; readonly timeoutMs?: number },
@@ -83,22 +89,22 @@ function headersOf(extra: readonly NameValue[], account: NewRelicAccount): Recor
 }
 
 /** Fixed attributes first; those of the request win. */
-export function attributesOf(target: NewRelicTarget, requested: readonly NameValue[]): Record<string, string> {
+function attributesOf(target: NewRelicTarget, requested: readonly NameValue[]): Record<string, string> {
   return Object.fromEntries([...target.attribute.static, ...requested].map(({ name, value }) => [name, value]))
 }
 
-export interface NewRelicRoutesDeps {
+interface NewRelicRoutesDeps {
   readonly send: NewRelicSender
   readonly clock: Clock
 }
 
-export interface NewRelicRoutesSettings {
+interface NewRelicRoutesSettings {
   readonly postNewRelicEvent: NewRelicTarget
   readonly postNewRelicMetric: NewRelicTarget
   readonly shadow: boolean
 }
 
-const ANSWERS = {
+const NEW_RELIC_ANSWERS = {
   202: z.string().describe('Every account has accepted.'),
   409: 'Footman runs in shadow mode, which sends nothing.',
   502: 'At least one account of New Relic has refused or is unreachable.',
@@ -106,7 +112,7 @@ const ANSWERS = {
   504: 'New Relic is silent.',
 } as const
 
-const TYPES = ['gauge', 'count', 'summary'] as const
+const METRIC_TYPES = ['gauge', 'count', 'summary'] as const
 
 const short = (max: number) => {
   const error = `must NOT have more than ${max} characters`
@@ -123,7 +129,7 @@ const EVENT = field.object({
 
 const METRIC = field.object({
   name: short(254),
-  type: z.enum(TYPES, { error: 'must be equal to one of the allowed values' }),
+  type: z.enum(METRIC_TYPES, { error: 'must be equal to one of the allowed values' }),
   value: field.number(),
   timestamp: field.number().optional(),
   interval: field.number().optional(),
@@ -147,7 +153,7 @@ export function newRelicRoutes(deps: NewRelicRoutesDeps, settings: NewRelicRoute
       audit: 'newrelic.event',
       summary: 'Send an event to New Relic',
       body: EVENT,
-      answers: ANSWERS,
+      answers: NEW_RELIC_ANSWERS,
       examples: [
         {
           name: 'event',
@@ -165,7 +171,7 @@ export function newRelicRoutes(deps: NewRelicRoutesDeps, settings: NewRelicRoute
         const { timestamp: _time, eventType: _type, ...own } = attributesOf(eventTarget, event.attributes)
         const sent = { timestamp: timeOf(event.timestamp), eventType: event.eventType, ...own }
         const base = eventTarget.url.replace(/\/$/, '')
-        return answer(
+        return newRelicAnswer(
           'Failed posting event to New Relic',
           await send({
             target: eventTarget,
@@ -184,7 +190,7 @@ export function newRelicRoutes(deps: NewRelicRoutesDeps, settings: NewRelicRoute
       audit: 'newrelic.metric',
       summary: 'Send a metric to New Relic',
       body: METRIC,
-      answers: ANSWERS,
+      answers: NEW_RELIC_ANSWERS,
       examples: [
         {
           name: 'gauge',
@@ -214,7 +220,7 @@ export function newRelicRoutes(deps: NewRelicRoutesDeps, settings: NewRelicRoute
           attributes: attributesOf(metricTarget, metric.attributes),
           ...interval,
         }
-        return answer(
+        return newRelicAnswer(
           'Failed posting metric to New Relic',
           await send({
             target: metricTarget,
@@ -234,7 +240,7 @@ function intervalOf({ type, interval }: Metric): { 'interval.ms'?: number } {
   return { 'interval.ms': interval }
 }
 
-function answer(message: string, { usable, failed, unknown }: NewRelicOutcome): Response {
+function newRelicAnswer(message: string, { usable, failed, unknown }: NewRelicOutcome): Response {
   const strangers = unknown.map((name) => `"${name}" has no credentials in thirdPartyToolsCredentials.newRelic`)
   if (usable === 0) {
     const reason = strangers.join('; ') || 'destinationAccount is empty'
@@ -246,4 +252,155 @@ function answer(message: string, { usable, failed, unknown }: NewRelicOutcome): 
     throw refused(statusOf({ silent }), message, [...failures, ...strangers].join('; '))
   }
   return new Response('Accepted', { status: 202, headers: { 'content-type': 'text/plain; charset=utf-8' } })
+}
+
+// Slack.
+
+interface SlackDeps {
+  readonly http: HttpClient
+  readonly log: Logger
+}
+
+interface SlackSettings {
+  /** `slackNotification.restMessage.webhookURL`; empty = not configured. */
+  readonly webhookURL: string
+  readonly shadow: boolean
+  /** Default 10 s. */
+  readonly timeoutMs?: number
+}
+
+const SLACK_MESSAGE = field.object({
+  channel: field.string(),
+  from_user: field.string(),
+  msg: field.string(),
+  emoji: field.string().optional(),
+})
+
+type SlackMessage = z.output<typeof SLACK_MESSAGE>
+
+const GREETING = {
+  channel: '#general',
+  from_user: 'Footman the Bot',
+  msg: 'Greetings from *Footman*',
+  emoji: ':ghost:',
+}
+
+const SLACK_FAILED = 'Failed sending Slack message'
+/** Slack refuses longer texts in one block. */
+const BLOCK_LENGTH = 3000
+
+export function slackRoutes(deps: SlackDeps, settings: SlackSettings): ApiRoute[] {
+  return [
+    route({
+      method: 'PUT',
+      path: '/v4/slackpostmessage',
+      switch: 'slackPostMessage',
+      butler: true,
+      scope: 'message:run',
+      audit: 'slack.post',
+      summary: 'Post a message to Slack',
+      description: 'Formatting, links and mentions of Slack work in `msg`.',
+      body: SLACK_MESSAGE,
+      answers: {
+        201: SLACK_MESSAGE,
+        409: 'Footman runs in shadow mode, which sends nothing.',
+        502: 'Slack is unreachable or has refused the message.',
+        503: 'The webhook of Slack is not configured.',
+        504: 'Slack is silent.',
+      },
+      examples: [{ name: 'greeting', body: GREETING, status: 201, answer: GREETING }],
+      async handle({ body: message, note }) {
+        note({ target: [message.channel] })
+        if (settings.shadow) throw shadowRefusal()
+        await postToSlack(deps, settings, message)
+        const { channel, from_user, msg, emoji } = message
+        return jsonAnswer(201, { channel, from_user, msg, emoji })
+      },
+    }),
+  ]
+}
+
+async function postToSlack({ http, log }: SlackDeps, settings: SlackSettings, message: SlackMessage): Promise<void> {
+  const { webhookURL, timeoutMs = 10_000 } = settings
+  if (webhookURL === '') throw refused(503, SLACK_FAILED, 'Butler.slackNotification.restMessage.webhookURL is not set.')
+  const result = await relay(http, 'Slack', {
+    method: 'POST',
+    url: webhookURL,
+    headers: { 'content-type': 'application/json; charset=utf-8' },
+    body: slackBody(message),
+    timeoutMs,
+  })
+  if (result.ok) return
+  log.error(`SLACK SEND: ${result.detail}`)
+  throw refused(statusOf(result), SLACK_FAILED, result.detail)
+}
+
+/** Formatting, links and mentions work in `mrkdwn` blocks. */
+function slackBody({ channel, from_user, msg, emoji }: SlackMessage): string {
+  return JSON.stringify({
+    username: from_user,
+    channel,
+    ...(emoji && { icon_emoji: emoji }),
+    blocks: pieces(msg).map((text) => ({ type: 'section', text: { type: 'mrkdwn', text } })),
+  })
+}
+
+/** Long texts in several blocks, cut at the end of a line where there is one. */
+function pieces(text: string): string[] {
+  const found: string[] = []
+  let rest = text
+  while (rest.length > BLOCK_LENGTH) {
+    const end = cutAt(rest)
+    found.push(rest.slice(0, end))
+    rest = rest.slice(end).replace(/^\n/, '')
+  }
+  return [...found, rest]
+}
+
+function cutAt(text: string): number {
+  const line = text.lastIndexOf('\n', BLOCK_LENGTH)
+  if (line > 0) return line
+  // Not between the two halves of one character.
+  return /[\uD800-\uDBFF]/.test(text[BLOCK_LENGTH - 1]!) ? BLOCK_LENGTH - 1 : BLOCK_LENGTH
+}
+
+// The request to a service.
+
+type RelayResult =
+  | { readonly ok: true }
+  /** `detail` never holds the address beyond host and port, nor headers. */
+  | { readonly ok: false; readonly silent: boolean; readonly detail: string }
+
+const QUOTED = 200
+
+/** One attempt: the caller decides whether to repeat it. Never rejects. */
+async function relay(http: HttpClient, service: string, request: HttpRequest): Promise<RelayResult> {
+  try {
+    const response = await http.request({ ...request, maxBodyBytes: 64 * 1024 })
+    if (response.status >= 200 && response.status < 300) return { ok: true }
+    return { ok: false, silent: false, detail: `${service} answered ${response.status}${quote(response)}` }
+  } catch (error) {
+    if (!(error instanceof HttpError)) return { ok: false, silent: false, detail: 'the request could not be sent' }
+    return { ok: false, silent: error.kind === 'timeout', detail: error.message }
+  }
+}
+
+/** 504 for a service that took the connection and stayed silent, else 502. */
+const statusOf = ({ silent }: { readonly silent: boolean }): 502 | 504 => (silent ? 504 : 502)
+
+/** The reason that the service gives, as far as it is short text: `invalid_payload`. */
+function quote(response: HttpResponse): string {
+  const text = response.text().replace(/\s+/g, ' ').trim()
+  if (text === '' || text.startsWith('<')) return ''
+  return `: ${text.length > QUOTED ? `${text.slice(0, QUOTED)}...` : text}`
+}
+
+/** The 409 of all endpoints that send something, while Footman only watches. */
+export function shadowRefusal(): Refusal {
+  return refusedWithCode(
+    409,
+    'SHADOW_MODE',
+    'Shadow mode',
+    'Footman runs in shadow mode, which sends nothing. Run it without --shadow and Butler.footman.shadow.',
+  )
 }
