@@ -6,7 +6,7 @@ import { createLocalCheck } from '../http/auth/local.ts'
 import { createBrowserRules } from '../http/middleware/browser-rules.ts'
 import { createRateLimit, type RateVerdict, tooManyRequests } from '../http/middleware/rate-limit.ts'
 import { createHealthListener, type HealthListenerDeps } from '../monitors/health-listener.ts'
-import { StartError } from '../platform/start-error.ts'
+import { errorText, StartError } from '../platform/errors.ts'
 import type { Clock, Logger, Service } from '../platform/types.ts'
 import { VERSION } from '../platform/version.ts'
 import type { Config } from './schema.ts'
@@ -31,7 +31,7 @@ export function degradable(service: Service, degraded: boolean, log: Logger): Se
       try {
         await service.start()
       } catch (error) {
-        const message = error instanceof Error ? error.message : String(error)
+        const message = errorText(error)
         if (!degraded) {
           await service.stop(FAILED_START_GRACE_MS).catch(() => undefined)
           throw new StartError(message, { cause: error, hint: hintFor(service.name, message) })

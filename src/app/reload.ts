@@ -1,10 +1,12 @@
 /** Applies a changed configuration file while Footman runs: all live settings, or none of them. */
+
 import { z } from 'zod'
 import { differences } from '../config/diff.ts'
 import { logLineOf, type Problem, renderProblem } from '../config/problems.ts'
 import { type ApiRoute, jsonAnswer, route } from '../http/endpoint/route.ts'
 import { strictBody } from '../http/endpoint/validation.ts'
 import { Refusal, refusedWithCode } from '../http/errors.ts'
+import { errorText } from '../platform/errors.ts'
 import { createFileWatch } from '../platform/file-watch.ts'
 import type { Use } from '../platform/replaceable.ts'
 import type { Logger, Service } from '../platform/types.ts'
@@ -116,7 +118,7 @@ export function createConfigReload(deps: ConfigReloadDeps, startup: Config): Con
         if (part !== 'log' && following) uses.push(await following[part](next, changed))
       }
     } catch (error) {
-      const message = error instanceof Error ? error.message : String(error)
+      const message = errorText(error)
       throw invalid([{ path: '', message }], [message])
     }
     for (const use of uses) await use()

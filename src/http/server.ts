@@ -1,10 +1,10 @@
 /** The REST API: opens the port of `restServerConfig` and answers what the features offer. */
 
 import { isLoopback } from '../platform/addresses.ts'
+import { StartError } from '../platform/errors.ts'
 import { type HttpServer, type ServeTls, serveHttp } from '../platform/http-server.ts'
 import { formatAddress } from '../platform/listen-error.ts'
 import type { Use } from '../platform/replaceable.ts'
-import { StartError } from '../platform/start-error.ts'
 import type { Service } from '../platform/types.ts'
 import { createHttpApp, type HttpApp, type HttpAppDeps, type HttpAppSettings, perMinute } from './app.ts'
 import { createProxies } from './client-address.ts'

@@ -5,9 +5,11 @@
  * ical.js reads the properties, rrule-temporal follows the rules (ical.js moves 29 February to 1 March). Both are loaded with
  * the first such file.
  */
+
 import { readFile, stat } from 'node:fs/promises'
 import { parse } from 'yaml'
 import { type Day, formatDay, parseDay } from './calendar.ts'
+import { errorText } from './errors.ts'
 import { createRecurringJob } from './recurring-job.ts'
 import type { Logger } from './types.ts'
 
@@ -64,7 +66,7 @@ export function createCalendarFiles(deps: CalendarFilesDeps, settings: CalendarF
       known.set(calendar, { days, stamp, trouble: null })
       if (before.trouble !== null || before.stamp === '') onTrouble?.(calendar, null)
     } catch (error) {
-      const trouble = `${path}: ${error instanceof Error ? error.message : String(error)}`
+      const trouble = `${path}: ${errorText(error)}`
       known.set(calendar, { ...before, stamp: '', trouble })
       if (trouble === before.trouble) return
       const content = before.days.size > 0 ? 'its last good content stays in use' : 'it has no days'
@@ -199,7 +201,7 @@ function readEvent(event: EventText, libraries: Libraries): EventDays {
     return { title, ...daysOf(properties, event.rules, libraries) }
   } catch (error) {
     const title = event.lines.find((line) => /^SUMMARY:/i.test(line))?.slice(8, 88) ?? 'without a title'
-    const reason = error instanceof Error ? error.message : String(error)
+    const reason = errorText(error)
     return { title, found: [], warning: `it cannot be read and is left out: ${reason.slice(0, 200)}` }
   }
 }

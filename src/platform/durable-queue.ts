@@ -18,6 +18,7 @@ import {
   waitingItems,
   waitingKeys,
 } from './durable-queue-store.ts'
+import { errorText } from './errors.ts'
 import type { GroupWriter } from './group-commit.ts'
 import { createLastingWrite } from './group-commit.ts'
 import { createRecurringJob } from './recurring-job.ts'
@@ -150,7 +151,7 @@ export function createDurableQueue<T>(deps: QueueDeps, settings: QueueSettings<T
       ready.delete(lane)
       const turn = takeTurn(lane)
         .catch((error: unknown) => {
-          log.error(`${what} could not be stored: ${textOf(error)}`)
+          log.error(`${what} could not be stored: ${errorText(error)}`)
           return retry.firstMs
         })
         .then((result) => ended(lane, result))
@@ -240,7 +241,7 @@ export function createDurableQueue<T>(deps: QueueDeps, settings: QueueSettings<T
       const results = await Promise.race([settings.send(items, signal), cut])
       return items.map((_, index) => results[index] ?? { outcome: 'retry', detail: 'there was no result' })
     } catch (error) {
-      return items.map(() => ({ outcome: 'retry', detail: textOf(error) }))
+      return items.map(() => ({ outcome: 'retry', detail: errorText(error) }))
     } finally {
       signal.removeEventListener('abort', onStop)
     }
@@ -294,7 +295,7 @@ export function createDurableQueue<T>(deps: QueueDeps, settings: QueueSettings<T
   }
 
   function sweep(): void {
-    expire().catch((error: unknown) => log.error(`${what} could not be stored: ${textOf(error)}`))
+    expire().catch((error: unknown) => log.error(`${what} could not be stored: ${errorText(error)}`))
   }
 
   /** Lanes with waiting items may leave, unless they rest. */
@@ -359,5 +360,3 @@ export function createDurableQueue<T>(deps: QueueDeps, settings: QueueSettings<T
     },
   }
 }
-
-const textOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))

@@ -15,7 +15,7 @@ import {
   unlink,
 } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
-import { StartError } from './start-error.ts'
+import { StartError } from './errors.ts'
 
 /** True for a file, directory or other entry; false when a directory on the way is unreadable. */
 export async function exists(path: string): Promise<boolean> {

@@ -5,9 +5,9 @@
 import { existsSync, statSync, truncateSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
+import { StartError } from './errors.ts'
 import { keepPrivate } from './private-file.ts'
 import { isDamage } from './sqlite.ts'
-import { StartError } from './start-error.ts'
 
 export interface DirectoryLock {
   release(): void

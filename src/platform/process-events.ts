@@ -1,4 +1,5 @@
 /** Events of the process: signals and uncaught errors. */
+import { errorText } from './errors.ts'
 import type { Logger } from './types.ts'
 
 export interface ProcessEvents {
@@ -87,7 +88,7 @@ export function watchProcess(deps: ProcessEventDeps): ProcessEvents {
       passing(reason)
       return
     }
-    log.error(`UNHANDLED REJECTION: Reason: ${textOf(reason)}`, { error: reason })
+    log.error(`UNHANDLED REJECTION: Reason: ${errorText(reason)}`, { error: reason })
     if (reason instanceof Error) log.error(`UNHANDLED REJECTION: Stack trace: ${String(reason)}`, { fault: reason })
   }
 
@@ -96,7 +97,7 @@ export function watchProcess(deps: ProcessEventDeps): ProcessEvents {
       passing(error)
       return
     }
-    log.error(`UNCAUGHT EXCEPTION: ${textOf(error)}`, { error })
+    log.error(`UNCAUGHT EXCEPTION: ${errorText(error)}`, { error })
     if (error instanceof Error) log.error(`UNCAUGHT EXCEPTION: Stack trace: ${String(error)}`, { fault: error })
     end(CRASHED)
   }
@@ -104,7 +105,7 @@ export function watchProcess(deps: ProcessEventDeps): ProcessEvents {
   function passing(error: unknown): void {
     if (performance.now() - passedAt < PASSING_MS) return
     passedAt = performance.now()
-    log.error(`MAIN: Something could not be done and is tried again later: ${textOf(error)}`)
+    log.error(`MAIN: Something could not be done and is tried again later: ${errorText(error)}`)
   }
 
   function release(): void {
@@ -120,5 +121,3 @@ export function watchProcess(deps: ProcessEventDeps): ProcessEvents {
   process.on('uncaughtException', onUncaughtException)
   return { finished, end, release }
 }
-
-const textOf = (reason: unknown) => (reason instanceof Error ? reason.message : String(reason))

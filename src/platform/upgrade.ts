@@ -14,6 +14,7 @@ import {
   statfsSync,
 } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { StartError } from './errors.ts'
 import { createPrivateFile } from './private-file.ts'
 import {
   appliedMigrations,
@@ -25,7 +26,6 @@ import {
   noteWriter,
   openDatabase,
 } from './sqlite.ts'
-import { StartError } from './start-error.ts'
 import type { Logger } from './types.ts'
 
 export interface UpgradableDatabase {

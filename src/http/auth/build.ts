@@ -1,9 +1,9 @@
 /** Access control as `Butler.footman.access` describes it. */
 
 import { join } from 'node:path'
+import { StartError } from '../../platform/errors.ts'
 import { createHttpClient } from '../../platform/http-client.ts'
 import { createRecurringJob, type RecurringJob } from '../../platform/recurring-job.ts'
-import { StartError } from '../../platform/start-error.ts'
 import type { Clock, Logger } from '../../platform/types.ts'
 import { createZone, hostZone } from '../../platform/zone.ts'
 import type { Contact } from '../endpoint/caller.ts'

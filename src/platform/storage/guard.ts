@@ -3,8 +3,10 @@
  * restores a file that has disappeared, and replaces a damaged one. The users of the database see at most failed writes for
  * a while. `states.ts` has the states; this module has the actions in each.
  */
+
 import { mkdirSync } from 'node:fs'
 import { dirname } from 'node:path'
+import { errorText } from '../errors.ts'
 import { createPrivateFile } from '../private-file.ts'
 import {
   DamageError,
@@ -39,7 +41,6 @@ import {
   failureText,
   NewerDatabaseError,
   outageOf,
-  reasonOf,
   type State,
   spanOf,
 } from './states.ts'
@@ -162,7 +163,7 @@ export function openGuarded(deps: GuardDeps, settings: GuardSettings): GuardedDa
   }
 
   function failureOf(error: unknown, kind = failureKind(error)): Failure {
-    const reason = failureText(kind, { file, detail: reasonOf(error) })
+    const reason = failureText(kind, { file, detail: errorText(error) })
     return { kind, reason, isConsequence: error instanceof StorageError }
   }
 
@@ -203,7 +204,7 @@ export function openGuarded(deps: GuardDeps, settings: GuardSettings): GuardedDa
       if (!wasSound) isOther()
       return true
     } catch (failure) {
-      log.error(`STORAGE: ${file} cannot be replaced yet: ${reasonOf(failure)}`)
+      log.error(`STORAGE: ${file} cannot be replaced yet: ${errorText(failure)}`)
       return false
     } finally {
       isRepairing = false
@@ -236,7 +237,7 @@ export function openGuarded(deps: GuardDeps, settings: GuardSettings): GuardedDa
 
   function takeOver(opened: FileDatabase, aside: string, error: unknown): void {
     const saved = settings.salvage(aside, opened)
-    const text = `${file} was damaged (${reasonOf(error)}). It is kept as ${aside}, and a new one was started: ${saved}. Check the disk`
+    const text = `${file} was damaged (${errorText(error)}). It is kept as ${aside}, and a new one was started: ${saved}. Check the disk`
     log.error(`STORAGE: ${text}`)
     notes.add(opened, text, true)
   }
@@ -299,7 +300,7 @@ export function openGuarded(deps: GuardDeps, settings: GuardSettings): GuardedDa
       copyTo(db, file)
       return true
     } catch (error) {
-      log.error(`STORAGE: ${file} cannot be rescued: ${reasonOf(error)}`)
+      log.error(`STORAGE: ${file} cannot be rescued: ${errorText(error)}`)
       return false
     }
   }
@@ -337,7 +338,7 @@ export function openGuarded(deps: GuardDeps, settings: GuardSettings): GuardedDa
       keepLayout(db, file)
     } catch (error) {
       log.warn(
-        `STORAGE: ${reasonOf(error)}. ${file} is in use all the same; should it be damaged, less of it can be read`,
+        `STORAGE: ${errorText(error)}. ${file} is in use all the same; should it be damaged, less of it can be read`,
       )
     }
   }

@@ -1,11 +1,11 @@
 /** A guarded database with its writer; reports when it is usable again, and when it was replaced. */
+import { errorText, StartError } from '../errors.ts'
 import { createGroupWriter, type GroupWriter } from '../group-commit.ts'
 import { type FileDatabase, isDamage, isStorageTrouble, type Migration } from '../sqlite.ts'
-import { StartError } from '../start-error.ts'
 import type { Clock, Logger, Service } from '../types.ts'
 import { openGuarded, type StorageGuard, type StorageState } from './guard.ts'
 import { salvage } from './salvage.ts'
-import { failureKind, failureText, reasonOf } from './states.ts'
+import { failureKind, failureText } from './states.ts'
 
 export interface StorageDeps {
   readonly log: Logger
@@ -85,8 +85,8 @@ function opened<T>(file: string, open: () => T): T {
   } catch (error) {
     if (!isStorageTrouble(error)) throw error
     const text = isDamage(error)
-      ? `${file} is damaged and cannot be set aside: ${reasonOf(error)}`
-      : failureText(failureKind(error), { file, detail: reasonOf(error) })
+      ? `${file} is damaged and cannot be set aside: ${errorText(error)}`
+      : failureText(failureKind(error), { file, detail: errorText(error) })
     throw new StartError(text, { cause: error })
   }
 }

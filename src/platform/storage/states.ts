@@ -149,8 +149,6 @@ export function failureKind(error: unknown): FailureKind {
   return BY_CODE[code ?? ''] ?? 'failing'
 }
 
-export const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
-
 /** `40 seconds`, `12 minutes`, `3 hours`. */
 export function spanOf(ms: number): string {
   const seconds = Math.round(ms / 1000)

@@ -14,8 +14,8 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
+import { StartError } from '../../../src/platform/errors.ts'
 import { lastWriter, type Migration, openDatabase } from '../../../src/platform/sqlite.ts'
-import { StartError } from '../../../src/platform/start-error.ts'
 import { upgradeDatabases } from '../../../src/platform/upgrade.ts'
 import { recordingLog } from '../../support/recording-log.ts'
 import { type TempDirectory, tempDirectory } from '../../support/temp.ts'

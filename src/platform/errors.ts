@@ -11,3 +11,6 @@ export class StartError extends Error {
     this.hint = hint
   }
 }
+
+/** The message of an error, or the text of another thrown value. */
+export const errorText = (error: unknown): string => (error instanceof Error ? error.message : String(error))
