@@ -9,7 +9,7 @@ import type { ListedRule } from '../alerts/rules/explain.ts'
 import type { NamedDestination, Rule } from '../alerts/types.ts'
 import { butlerRouteNames, whyOff } from '../config/butler-route-names.ts'
 import type { Need } from '../events/types.ts'
-import type { Windows } from '../platform/calendar/types.ts'
+import type { Windows } from '../platform/calendar.ts'
 import type { Config } from './schema.ts'
 
 const HOUR_MS = 3_600_000

@@ -17,13 +17,13 @@ import { codecRoutes } from '../kv/bases.ts'
 import { createKeyValues } from '../kv/index.ts'
 import { memoryPoint } from '../metrics/influxdb/own-points.ts'
 import { createMetrics } from '../metrics/prometheus/index.ts'
+import { createCustomPropertyWatch } from '../monitors/custom-properties.ts'
 import { createMonitors } from '../monitors/index.ts'
 import { createSelfAlerts } from '../monitors/self-alerts/index.ts'
-import { systemClock } from '../platform/clock.ts'
 import { createDescriptorWatch } from '../platform/descriptors.ts'
 import { createLifecycle } from '../platform/lifecycle.ts'
 import { openStorage } from '../platform/storage/index.ts'
-import type { Service } from '../platform/types.ts'
+import { type Service, systemClock } from '../platform/types.ts'
 import { VERSION } from '../platform/version.ts'
 import { createQlik, isQrsUnreachable, qlikCertificates } from '../qlik/index.ts'
 import { createExecutions } from '../tasks/executions/index.ts'
@@ -34,22 +34,20 @@ import { verifyStartFilter } from '../tasks/start/select.ts'
 import { alertRouteRoutes } from './alert-api.ts'
 import { type Alerts, buildAlerts } from './alerts.ts'
 import { buildAudit } from './audit.ts'
-import { buildCustomProperties } from './custom-properties.ts'
+import { buildCalendars } from './calendars.ts'
+import { customPropertyNeeds } from './config/custom-properties.ts'
 import { healthReport } from './health.ts'
 import { buildInflux, buildQueueMetrics } from './influxdb.ts'
 import { announceEvents, brokersOf, outboxService } from './joints.ts'
-import { degradable } from './listeners.ts'
-import { buildMessages } from './messages.ts'
+import { buildSideServers, degradable } from './listeners.ts'
+import { buildMessages, buildMqtt } from './messages.ts'
 import { MIGRATIONS } from './migrations.ts'
-import { buildMqtt } from './mqtt.ts'
 import { createObservers } from './observers.ts'
 import { createConfigReload } from './reload.ts'
 import { createRetention } from './retention.ts'
 import { createScheduleWebhook } from './schedule-webhook.ts'
 import { buildScheduler } from './scheduler.ts'
-import { buildSideServers } from './side-servers.ts'
 import type { App, AppDeps, AppOptions } from './types.ts'
-import { buildWindows } from './windows.ts'
 
 export type { App, AppDeps, AppOptions }
 
@@ -75,7 +73,7 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
     { file: databaseFile, migrations: MIGRATIONS },
   )
   const { db, writer } = storage
-  /** What nearly every part needs. */
+  /** Dependencies of nearly every part. */
   const base = { db, writer, clock, log }
   const reload = createConfigReload(
     { log, now: () => clock.now(), source: deps.configuration, onProblem: announce('configuration') },
@@ -86,7 +84,7 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
   const { qrs, cachedQrs } = qlik
   const mqtt = buildMqtt({ log, clock, paths, observe: announce('mqttMessage') }, config, shadow)
   const influx = buildInflux({ ...base, paths, onDead: announce('pointsDead') }, config, shadow)
-  const time = buildWindows({ log, paths, onTrouble: announce('calendar') }, config)
+  const time = buildCalendars({ log, paths, onTrouble: announce('calendar') }, config)
   const alerts: Alerts = buildAlerts(
     {
       ...base,
@@ -135,7 +133,7 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
       paths,
       qlik,
       starts,
-      windows: time,
+      calendars: time,
       live,
       pausedBy: alerts.maintenance.stopsSchedules,
       callWebhook: createScheduleWebhook({ db, writer, clock, alerts, candidates: paths.candidates, live }),
@@ -209,9 +207,9 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
     config.footman,
     shadow,
   )
-  const properties = buildCustomProperties({ qrs, log }, config, qrsConnection)
+  const properties = qrsConnection ? createCustomPropertyWatch({ qrs, log }, customPropertyNeeds(config)) : null
 
-  // Asked while the API, which serves the answers, runs.
+  // Called only while the API runs, so that `api` is set.
   const certificates = () => [...qlikCertificates(qlik), ...api.certificates()]
   const health = () =>
     healthReport({
@@ -222,7 +220,7 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
       qrsEnabled: qrsConnection,
       descriptors,
       storage: storage.guard,
-      customProperties: properties.checks,
+      customProperties: properties?.states() ?? {},
     })
 
   const monitors = createMonitors(
@@ -368,7 +366,10 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
     },
     api: ({ footman: { api: settings, access, logging } }) =>
       api.prepare({ api: settings, access, accessLog: logging.accessLog }),
-    customProperties: properties.prepare,
+    customProperties(next) {
+      const needs = customPropertyNeeds(next)
+      return () => properties?.follow(needs)
+    },
     ...monitors.prepare,
   })
 
@@ -402,7 +403,7 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
     ...schedules.services,
     journal.streams,
     selfAlerts.service,
-    properties.service,
+    properties,
     ...monitors.services,
     pruning,
     reload.watch,

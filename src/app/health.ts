@@ -16,13 +16,13 @@ export interface HealthDeps {
   readonly storage: Pick<StorageGuard, 'state'>
   readonly descriptors: Pick<DescriptorWatch, 'problem'>
   readonly qrsEnabled: boolean
-  /** Features that count on custom properties of Qlik Sense. */
-  readonly customProperties?: () => Readonly<Record<string, CheckState>>
+  /** Features that need custom properties of Qlik Sense. */
+  readonly customProperties: Readonly<Record<string, CheckState>>
 }
 
 const VITAL = ['udp', 'rest', 'database']
 
-/** Unhealthy only when a listener that is switched on, or the database, is down; what lies outside never counts. */
+/** Unhealthy only when an enabled listener or the database is down; failures of other systems never count. */
 export function healthReport(deps: HealthDeps): HealthReport {
   const { pipeline, api, mqtt, influx, qrsEnabled, customProperties } = deps
   const { udpListening, qrsReachable, journal } = pipeline.status
@@ -37,7 +37,7 @@ export function healthReport(deps: HealthDeps): HealthReport {
     influxdb: influx ? (influx.takesPoints ? 'up' : 'degraded') : 'off',
     database: database.state,
     ...(descriptors !== null && { descriptors: 'degraded' }),
-    ...customProperties?.(),
+    ...customProperties,
   }
   const reasons = {
     ...(database.reason !== '' && { database: database.reason }),
@@ -50,7 +50,7 @@ export function healthReport(deps: HealthDeps): HealthReport {
   }
 }
 
-/** The worse of both files, and how many messages wait in memory for it to end. */
+/** The worse state of both databases, and the number of messages that wait in memory. */
 function storageOf(main: StorageState, journal: EventPipeline['status']['journal']): StorageState {
   const worse = RANK.indexOf(journal.state) > RANK.indexOf(main.state) ? journal : main
   const { state, reason } = worse

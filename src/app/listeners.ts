@@ -1,8 +1,17 @@
-/** What opens ports, and what to do when one cannot be opened. */
-import { StartError } from '../platform/start-error.ts'
-import type { Logger, Service } from '../platform/types.ts'
+/** Listeners: the small servers beside the REST API, and the handling of ports that cannot be opened. */
 
-/** Where the port of a listener stands in the configuration, by the name of the service. */
+import { maskConfig } from '../config/mask.ts'
+import { createConfigView } from '../console/server.ts'
+import { createLocalCheck } from '../http/auth/local.ts'
+import { createBrowserRules } from '../http/middleware/browser-rules.ts'
+import { createRateLimit, type RateVerdict, tooManyRequests } from '../http/middleware/rate-limit.ts'
+import { createHealthListener, type HealthListenerDeps } from '../monitors/health-listener.ts'
+import { errorText, StartError } from '../platform/errors.ts'
+import type { Clock, Logger, Service } from '../platform/types.ts'
+import { VERSION } from '../platform/version.ts'
+import type { Config } from './schema.ts'
+
+/** Configuration key of the port, by the name of the listener. */
 const PORT_KEYS: Readonly<Record<string, string>> = {
   'event pipeline': 'Butler.udpServerConfig.portTaskFailure (and serverHost)',
   'rest api': 'Butler.restServerConfig.serverPort (and serverHost)',
@@ -10,10 +19,10 @@ const PORT_KEYS: Readonly<Record<string, string>> = {
   'config page': 'Butler.configVisualisation.port (and host)',
 }
 
-/** What a listener that could not be opened has started gets this long to end. */
+/** Time for a listener that failed to open to stop its parts. */
 const FAILED_START_GRACE_MS = 1000
 
-/** With `degraded` a listener that cannot be opened is left out; health tells. Else its start is a `StartError`. */
+/** With `degraded` a listener that cannot be opened is left out, and `/health` reports it. Otherwise its start rejects with a `StartError`. */
 export function degradable(service: Service, degraded: boolean, log: Logger): Service {
   return {
     name: service.name,
@@ -22,7 +31,7 @@ export function degradable(service: Service, degraded: boolean, log: Logger): Se
       try {
         await service.start()
       } catch (error) {
-        const message = error instanceof Error ? error.message : String(error)
+        const message = errorText(error)
         if (!degraded) {
           await service.stop(FAILED_START_GRACE_MS).catch(() => undefined)
           throw new StartError(message, { cause: error, hint: hintFor(service.name, message) })
@@ -33,10 +42,54 @@ export function degradable(service: Service, degraded: boolean, log: Logger): Se
   }
 }
 
-/** '' when it is not about a port. */
+/** The remedy; '' for errors that do not concern a port. */
 function hintFor(name: string, message: string): string {
   const key = PORT_KEYS[name]
   if (!key || !message.includes('cannot listen on')) return ''
   const remedy = message.includes('(EADDRINUSE)') ? `Free the port, or change ${key}` : `Change ${key}`
   return `${remedy}; with --degraded Footman starts without this listener`
+}
+
+interface SideServersDeps {
+  readonly log: Logger
+  readonly clock: Clock
+  readonly health: HealthListenerDeps['health']
+}
+
+const PAGE_CALLS_PER_MINUTE = 300
+const FREE: RateVerdict = { allowed: true, headers: {}, resetSeconds: 0 }
+
+/** The enabled servers beside the REST API: health for container engines, and the configuration page. */
+export function buildSideServers({ log, clock, health }: SideServersDeps, config: Config): Service[] {
+  const { dockerHealthCheck, configVisualisation, footman } = config
+  const servers: Service[] = []
+  const { cors, allowedHosts } = footman.api
+  const rulesFor = (serverHost: string) => createBrowserRules({ allowedHosts, origins: cors.origins, serverHost })
+  if (dockerHealthCheck.enable) {
+    const browser = rulesFor(footman.health.host)
+    const isLocal = createLocalCheck(browser)
+    const maySeeChecks = (client: string, headers: Headers) =>
+      !footman.access.enable && !browser.refusal(headers) && isLocal({ client, proxied: false, headers })
+    servers.push(
+      createHealthListener({ log, health, maySeeChecks }, { host: footman.health.host, port: dockerHealthCheck.port }),
+    )
+  }
+  if (configVisualisation.enable) {
+    const limit = createRateLimit(clock, PAGE_CALLS_PER_MINUTE)
+    servers.push(
+      createConfigView(
+        {
+          log,
+          version: VERSION,
+          config: () => config,
+          mask: maskConfig,
+          limit: (client) => limit?.(client) ?? FREE,
+          tooManyRequests,
+          browser: rulesFor(configVisualisation.host),
+        },
+        configVisualisation,
+      ),
+    )
+  }
+  return servers
 }

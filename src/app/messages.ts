@@ -1,6 +1,9 @@
-/** The endpoints that hand messages on (MQTT, Slack, New Relic), and what keeps received MQTT messages. */
+/** The broker connection, the endpoints that forward messages (MQTT, Slack, New Relic), and the store of received MQTT messages. */
 
+import { readFile } from 'node:fs/promises'
+import type { ConfigPaths } from '../config/paths.ts'
 import type { ApiRoute } from '../http/endpoint/route.ts'
+import { createMqttService } from '../mqtt/client.ts'
 import { publishRoutes, receivedRoutes } from '../mqtt/http.ts'
 import { createMqttOutgoing, OUTGOING_TABLE, outgoingMigrations } from '../mqtt/outgoing.ts'
 import { createReceived, createReceivedStore, receivedMigrations } from '../mqtt/received.ts'
@@ -18,22 +21,57 @@ import type { Config } from './schema.ts'
 
 export const messageMigrations = [...outgoingMigrations, ...receivedMigrations]
 
-export interface MessagesDeps {
+interface MqttDeps {
+  readonly log: Logger
+  readonly clock: Clock
+  readonly paths: ConfigPaths
+  readonly observe?: (direction: 'in' | 'out') => void
+}
+
+/** The broker connection; null when MQTT is not configured. */
+export function buildMqtt(
+  { log, clock, paths, observe }: MqttDeps,
+  { mqttConfig, footman }: Config,
+  shadow: boolean,
+): (MqttService & Service) | null {
+  if (!mqttConfig.enable) return null
+  if (shadow) return shadowMqtt()
+  return createMqttService(
+    { log, clock, readFile: (path) => readFile(paths.input(path), 'utf8'), ...(observe && { observe }) },
+    { mqttConfig, mqtt: footman.mqtt },
+  )
+}
+
+/** In shadow mode there is no connection: a second client could disturb the live one. */
+function shadowMqtt(): MqttService & Service {
+  return {
+    name: 'mqtt (shadow)',
+    connected: false,
+    onConnected: () => {},
+    publish: () => Promise.reject(new Error('shadow mode: nothing is published')),
+    publishStatus: () => {},
+    onMessage: () => {},
+    start: async () => {},
+    stop: async () => {},
+  }
+}
+
+interface MessagesDeps {
   readonly db: Database
   readonly writer: GroupWriter
   readonly clock: Clock
   readonly log: Logger
   /** Null when MQTT is not configured. */
   readonly mqtt: MqttService | null
-  /** Says which tasks a message would start. */
+  /** Looks up the tasks that a message would start. */
   readonly qrs: QrsClient
 }
 
-export interface Messages {
+interface Messages {
   readonly routes: readonly ApiRoute[]
   /** Null when MQTT is not configured. */
   readonly outgoing: MqttOutgoing | null
-  /** To be stopped before the broker connection. */
+  /** Must stop before the broker connection. */
   readonly services: readonly Service[]
   readonly pruning: Pruning
 }
@@ -91,7 +129,7 @@ function buildOutgoing({ mqtt, db, writer, clock, log }: MessagesDeps, { footman
   )
 }
 
-/** Null when no message is to be kept; its endpoint does not exist then. */
+/** Null when no messages are kept; there is no endpoint then. */
 function buildReceived({ mqtt, clock, log, ...storage }: MessagesDeps, { footman }: Config) {
   const { receivedTopics, receivedKeep, receivedMaxPerTopic } = footman.mqtt
   if (!mqtt || receivedTopics.length === 0) return null

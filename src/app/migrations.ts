@@ -1,8 +1,11 @@
-/** The tables of all features in `footman.db`, in the order in which they are made. */
+/** The databases of a data directory and their migrations. */
+
+import { join } from 'node:path'
 import { alertJournalMigrations } from '../alerts/journal/migrations.ts'
 import { outboxMigrations } from '../alerts/outbox/migrations.ts'
 import { alertRuleMigrations } from '../alerts/rules/migrations.ts'
 import { cloudMigrations } from '../events/cloud/cloud-events.ts'
+import { journalMigrations } from '../events/ingest/journal.ts'
 import { eventMigrations } from '../events/migrations.ts'
 import { fileMigrations } from '../files/jobs.ts'
 import { auditMigrations } from '../http/audit/audit.ts'
@@ -11,12 +14,16 @@ import { influxMigrations } from '../metrics/influxdb/points.ts'
 import { selfAlertMigrations } from '../monitors/self-alerts/checker.ts'
 import { monitorMigrations } from '../monitors/services/store.ts'
 import type { Migration } from '../platform/sqlite.ts'
+import { storageMigrations } from '../platform/storage/note.ts'
+import { type UpgradableDatabase, type UpgradeDeps, upgradeDatabases } from '../platform/upgrade.ts'
+import { VERSION } from '../platform/version.ts'
 import { historyMigrations } from '../tasks/executions/store.ts'
 import { safetyNetMigrations } from '../tasks/safety-net/store.ts'
 import { schedulerMigrations } from '../tasks/schedule/store.ts'
 import { startMigrations } from '../tasks/start/index.ts'
 import { messageMigrations } from './messages.ts'
 
+/** The tables of all features in `footman.db`, in the order of their creation. */
 export const MIGRATIONS: readonly Migration[] = [
   ...eventMigrations,
   ...cloudMigrations,
@@ -36,3 +43,25 @@ export const MIGRATIONS: readonly Migration[] = [
   ...selfAlertMigrations,
   ...monitorMigrations,
 ]
+
+/** The databases of a data directory, whether they exist or not. */
+export function databasesOf(dataDirectory: string): readonly UpgradableDatabase[] {
+  const database = (name: string, migrations: typeof MIGRATIONS) => ({
+    name,
+    file: join(dataDirectory, `${name}.db`),
+    migrations: [...migrations, ...storageMigrations],
+  })
+  return [database('footman', MIGRATIONS), database('journal', journalMigrations)]
+}
+
+/** Directory of the copies that are made before a migration. */
+export const backupDirectoryOf = (dataDirectory: string): string => join(dataDirectory, 'backup')
+
+/** Migrates the databases; must run before they are opened, in the process that holds the lock. Throws a `StartError`. */
+export function upgradeData(deps: UpgradeDeps, dataDirectory: string): void {
+  upgradeDatabases(deps, {
+    databases: databasesOf(dataDirectory),
+    backupDirectory: backupDirectoryOf(dataDirectory),
+    version: VERSION,
+  })
+}

@@ -1,4 +1,4 @@
-/** What the parts of Footman announce to each other. A part that wants to know subscribes; the announcer knows no observer. */
+/** Events between the parts of Footman. A part announces without knowing its observers; others subscribe to topics. */
 import type { DeliveryChange } from '../alerts/outbox/outbox.ts'
 import type { IngestDeps } from '../events/ingest/ingest.ts'
 import type { TaskEvent } from '../events/types.ts'
@@ -12,7 +12,7 @@ import type { ActionResult } from '../tasks/schedule/types.ts'
 import type { StartQueueDeps } from '../tasks/start/queue.ts'
 import type { StartTaskDeps } from '../tasks/start/start.ts'
 
-/** Topics and what their observers are called with. */
+/** Topics with the parameters of their observers. */
 export interface Topics {
   /** An event has arrived; in the transaction that stores it. */
   event(event: TaskEvent): void

@@ -1,10 +1,12 @@
-/** Takes a changed configuration file into use while everything runs: all of what can change, or nothing of it. */
+/** Applies a changed configuration file while Footman runs: all live settings, or none of them. */
+
 import { z } from 'zod'
 import { differences } from '../config/diff.ts'
 import { logLineOf, type Problem, renderProblem } from '../config/problems.ts'
 import { type ApiRoute, jsonAnswer, route } from '../http/endpoint/route.ts'
 import { strictBody } from '../http/endpoint/validation.ts'
 import { Refusal, refusal } from '../http/errors.ts'
+import { errorText } from '../platform/errors.ts'
 import { createFileWatch } from '../platform/file-watch.ts'
 import type { Use } from '../platform/replaceable.ts'
 import type { Logger, Service } from '../platform/types.ts'
@@ -14,7 +16,7 @@ import type { Config } from './schema.ts'
 
 /** Where the configuration comes from; without it there is nothing to reload. */
 export interface ConfigurationSource {
-  /** What runs now came of this. */
+  /** The result that Footman started with. */
   readonly initial: LoadResult
   /** Reads and checks the file again. */
   load(): Promise<LoadResult>
@@ -76,7 +78,7 @@ export function createConfigReload(deps: ConfigReloadDeps, startup: Config): Con
 
   async function read({ load }: ConfigurationSource): Promise<LoadResult & { readonly config: Config }> {
     const result = await load()
-    // What Footman could start with it can go on with.
+    // Errors that did not prevent the start do not prevent a reload.
     const errors = errorsOf(result.problems).filter((problem) => !result.config || !known.has(renderPlace(problem)))
     if (errors.length > 0 || !result.config) throw invalid(errors.map(issueOf), errors.map(renderProblem))
     return { ...result, config: result.config }
@@ -116,7 +118,7 @@ export function createConfigReload(deps: ConfigReloadDeps, startup: Config): Con
         if (part !== 'log' && following) uses.push(await following[part](next, changed))
       }
     } catch (error) {
-      const message = error instanceof Error ? error.message : String(error)
+      const message = errorText(error)
       throw invalid([{ path: '', message }], [message])
     }
     for (const use of uses) await use()

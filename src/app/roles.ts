@@ -1,4 +1,4 @@
-/** What worker threads can be. */
+/** The roles of worker threads. */
 import { INGEST_ROLE } from '../events/ingest/ingest.ts'
 import type { FromWorker, IngestSettings, ToWorker } from '../events/ingest/protocol.ts'
 import { runIngestWorker } from '../events/ingest/worker.ts'

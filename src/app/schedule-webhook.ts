@@ -30,7 +30,7 @@ export const SCHEDULE_CODE = 'SCHEDULE'
 /** Deliveries that no alert route has made. */
 const DIRECT = ''
 
-/** The run has succeeded when its delivery is on disk; what becomes of that is told with the deliveries. */
+/** The run has succeeded when its delivery is on disk; its result is listed with the deliveries. */
 export function createScheduleWebhook(deps: ScheduleWebhookDeps): Perform {
   const { db, writer, clock, alerts } = deps
   const engine = createTemplateEngine({ candidates: deps.candidates })

@@ -5,8 +5,8 @@ import type { ConfigPaths } from '../config/paths.ts'
 import type { Qlik } from '../qlik/index.ts'
 import { createSchedules, type Schedules, type SchedulesDeps } from '../tasks/schedule/index.ts'
 import type { Starts } from '../tasks/start/index.ts'
+import type { BuiltCalendars } from './calendars.ts'
 import type { Config } from './schema.ts'
-import type { BuiltWindows } from './windows.ts'
 
 export interface SchedulerDeps
   extends Pick<SchedulesDeps, 'db' | 'writer' | 'clock' | 'log' | 'pausedBy' | 'onRun' | 'callWebhook' | 'onAction'> {
@@ -15,7 +15,7 @@ export interface SchedulerDeps
   readonly paths: ConfigPaths
   readonly qlik: Qlik
   readonly starts: Pick<Starts, 'start' | 'follower'>
-  readonly windows: BuiltWindows
+  readonly calendars: BuiltCalendars
 }
 
 export interface SchedulerOptions {
@@ -24,7 +24,7 @@ export interface SchedulerOptions {
 }
 
 export function buildScheduler(deps: SchedulerDeps, config: Config, options: SchedulerOptions): Schedules {
-  const { qlik, paths, windows, live } = deps
+  const { qlik, paths, calendars, live } = deps
   const { appDumpDirectory } = config.footman.scheduler
   const log = deps.log.child('scheduler')
   return createSchedules(
@@ -32,8 +32,8 @@ export function buildScheduler(deps: SchedulerDeps, config: Config, options: Sch
       ...deps,
       log,
       qrs: qlik.qrs,
-      windows: windows.windows,
-      calendars: windows.calendars,
+      windows: calendars.windows,
+      calendars: calendars.calendars,
       hasWebhook: (name) => hasWebhook(live(), name),
       apps: {
         listApps: (signal) => listApps(qlik.engine, signal),

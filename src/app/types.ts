@@ -1,4 +1,4 @@
-/** What the composition root takes and gives. */
+/** Dependencies, options and interface of the app. */
 import type { DeliveryChange } from '../alerts/outbox/outbox.ts'
 import type { ConfigPaths } from '../config/paths.ts'
 import type { IngestHandover } from '../events/ingest/handover.ts'
@@ -14,21 +14,21 @@ export interface AppDeps {
   readonly clock?: Clock
   /** Absent: the configuration stays as it is. */
   readonly configuration?: ConfigurationSource
-  /** Observers of what happens, for live views. */
+  /** Observers for live views. */
   readonly observe?: {
     readonly event?: (event: TaskEvent) => void
     readonly delivery?: (change: DeliveryChange) => void
   }
-  /** Default: `footman.db` in the data directory; `:memory:` for programs that only ask what there is. */
+  /** Default: `footman.db` in the data directory; `:memory:` for commands that only list what the app offers. */
   readonly databaseFile?: string
-  /** What has to happen when the data directory, or what is in it, is another one. */
+  /** Callbacks for a replaced data directory. */
   readonly directory?: {
-    /** Another one may stand at its path now; throws when that may not be used. */
+    /** Claims the directory that is at the path now; throws when it may not be used. */
     readonly claim: () => void
-    /** What is remembered of the database may be wrong: everything has to be built anew. */
+    /** Called when values in memory may not match the database any more: all services must be built anew. */
     readonly onOther: () => void
   }
-  /** Keeps what takes messages in while one app follows another in the same process. */
+  /** Keeps the ingest worker running while one app replaces another in the same process. */
   readonly handover?: IngestHandover
   /** Entry file of worker threads; default: the running program. */
   readonly workerEntry?: URL
@@ -52,12 +52,12 @@ export interface App {
   /** Rejects with a `StartError` when a listener or the database cannot be opened; nothing runs then. */
   start(): Promise<void>
   stop(graceMs: number): Promise<void>
-  /** Reads the configuration file again; rejects when it cannot be used, and nothing changes then. */
+  /** Reads the configuration file again; rejects when it cannot be used, and then changes nothing. */
   reload(): Promise<unknown>
   /** Resolves with true when every thread answers; while one does not, never. */
   isAlive(): Promise<boolean>
   /** Ports in use, once started; 0 where a server is off. */
   readonly restPort: number
-  /** What the REST API offers with this configuration. */
+  /** The OpenAPI document of the REST API with this configuration. */
   describe(): OpenApiDocument
 }

@@ -1,7 +1,7 @@
 /** Reads of apps over the engine: the list, and dumps, which are written as one JSON object while they are being read. */
 import { randomUUID } from 'node:crypto'
 import { jsonText } from '../http/endpoint/route.ts'
-import { releaseMemory } from '../platform/memory.ts'
+import { releaseMemory } from '../platform/runtime.ts'
 import type { Logger } from '../platform/types.ts'
 import { openDoc } from '../qlik/engine/doc.ts'
 import { EngineError, isRejected, QIX } from '../qlik/engine/errors.ts'

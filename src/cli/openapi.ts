@@ -6,7 +6,7 @@ import { butler, type Config } from '../app/schema.ts'
 import { createPathResolver } from '../config/paths.ts'
 import { renderProblem, sortProblems } from '../config/problems.ts'
 import type { OpenApiDocument } from '../http/openapi/schema.ts'
-import { SILENT } from '../platform/silent-log.ts'
+import { SILENT } from '../platform/types.ts'
 import { type CommandIo, EXIT } from './io.ts'
 
 interface OpenApiOptions {

@@ -1,18 +1,18 @@
-/** What differs between two configurations. */
+/** The differences between two configurations. */
 import { maskConfig } from './mask.ts'
 import { pathText } from './tree.ts'
 
 export interface Difference {
   /** Below `Butler`: `footman.alertRoutes`. Lists are compared as a whole. */
   readonly path: string
-  /** What has changed of it, as deep as it can be named. */
+  /** The changed values below it, with paths as deep as possible. */
   readonly details: readonly Detail[]
 }
 
 export interface Detail {
   /** Below `Butler`: `footman.alertRoutes[1].except`. */
   readonly path: string
-  /** Fit for showing: secrets masked, of long values the part that differs. */
+  /** As text, secrets masked; of long values the part that differs. */
   readonly before: string
   readonly after: string
 }
@@ -48,7 +48,7 @@ interface Pair {
   readonly to: unknown
 }
 
-/** Where a value was and where it is: items of lists move. Null = there was or is none. */
+/** Paths of a value before and after, because items of lists move. Null = no value. */
 interface Places {
   readonly before: Path | null
   readonly after: Path | null
@@ -72,7 +72,7 @@ function deepest({ from, to }: Pair, { before, after }: Places): Places[] {
   )
 }
 
-/** Indexes of the items that belong together, without what is the same at both ends. */
+/** Index pairs of matching items, without the equal items at both ends. */
 function itemPairs(from: readonly unknown[], to: readonly unknown[]): [number | null, number | null][] {
   const shorter = Math.min(from.length, to.length)
   let start = 0
@@ -105,7 +105,7 @@ function valueAt(tree: unknown, path: Path | null): unknown {
 }
 
 const MAX_SHOWN = 200
-/** So much of what is the same stands before the difference. */
+/** Equal characters shown before the difference. */
 const LEAD = 40
 
 function shown(before: unknown, after: unknown): { readonly before: string; readonly after: string } {

@@ -58,7 +58,7 @@ type Resolved =
 
 /**
  * Replaces `${env:NAME}`, `${file:/path}` and `${credential:NAME}` in every text. Returns the values, which are
- * secrets by intention. What cannot be resolved is an error that names key and line.
+ * secrets by intention. A reference that cannot be resolved is an error that names key and line.
  */
 export async function resolvePlaceholders(
   root: TreeNode,
@@ -151,7 +151,7 @@ function textOf(bytes: Uint8Array): string | null {
 
 /** systemd hands credentials over as files of a folder; Windows keeps them encrypted. */
 async function fromCredentials(name: string, env: Environment): Promise<Resolved> {
-  const hint = `"footman credential set ${name}" tells how to set it`
+  const hint = `"footman credential set ${name}" explains how to set it`
   if (!isCredentialName(name)) {
     return { ok: false, message: `"${name}" is not the name of a credential`, hint: 'use letters, digits, . _ and -' }
   }

@@ -1,4 +1,4 @@
-/** Which file is the configuration. */
+/** Finds the configuration file. */
 import { readdir, stat } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { basename, dirname, extname, join, resolve } from 'node:path'
@@ -8,9 +8,9 @@ export type Environment = Readonly<Record<string, string | undefined>>
 export interface FoundFile {
   /** Absolute. */
   readonly path: string
-  /** As problems name it. */
+  /** Path for messages. */
   readonly shown: string
-  /** How it was found when it was not given. */
+  /** How it was found; absent when it was given. */
   readonly by?: 'NODE_CONFIG_DIR' | 'config folder' | 'footman init'
 }
 
@@ -19,12 +19,12 @@ export type FindResult =
   | { readonly ok: false; readonly message: string; readonly hint?: string }
 
 const EXTENSIONS = ['.yaml', '.yml', '.json']
-/** What `footman init` writes. */
+/** The file that `footman init` writes. */
 const OWN = { folder: 'config', name: 'footman.yaml', by: 'footman init' } as const
 
 /**
  * The given file, or like older Butlers `<NODE_ENV>.yaml` in `$NODE_CONFIG_DIR` or `./config` (`production` when
- * NODE_ENV is unset), or else what `footman init` writes. The message explains what was missing.
+ * NODE_ENV is unset), or else the file of `footman init`. The message explains where no file was found.
  */
 export async function findConfigFile(file: string | undefined, env: Environment, cwd: string): Promise<FindResult> {
   if (file === undefined) return findByEnvironment(env, cwd)
@@ -72,8 +72,7 @@ async function kindOf(path: string): Promise<'file' | 'folder' | 'none' | 'speci
 }
 
 /**
- * Files in the folder of the configuration that Butler's config library would have merged without a word. They are
- * ignored.
+ * Files in the folder of the configuration that Butler's config library merges silently. Footman ignores them.
  */
 export async function strayConfigFiles(file: string, env: Environment): Promise<string[]> {
   const names = ['default', 'local', hostname(), hostname().split('.')[0]]

@@ -1,4 +1,4 @@
-/** Zod's findings in words for people who write configuration files. */
+/** Messages about the issues that zod finds in a configuration file. */
 import type { z } from 'zod'
 import { isHost } from './fields/network.ts'
 import { nearest } from './nearest.ts'
@@ -11,7 +11,7 @@ export interface Finding {
 
 type Issue = z.core.$ZodIssue
 
-/** One finding per wrong value; of a union the branch that comes nearest. */
+/** One finding for each wrong value; of a union, those of the branch that fits best. */
 export function findingsOf(issues: readonly Issue[]): Finding[] {
   return issues.flatMap((issue) => {
     if (issue.code === 'invalid_union' && issue.errors.length > 0) return ofUnion(issue)
@@ -34,7 +34,7 @@ function ofUnion(issue: Extract<Issue, { code: 'invalid_union' }>): Finding[] {
   }))
 }
 
-/** Unions of unions taken apart. */
+/** The branches of nested unions in one list. */
 function branchesOf(issue: Extract<Issue, { code: 'invalid_union' }>): readonly Issue[][] {
   return (issue.errors as Issue[][]).flatMap((branch) => {
     const [only] = branch
@@ -44,7 +44,7 @@ function branchesOf(issue: Extract<Issue, { code: 'invalid_union' }>): readonly 
   })
 }
 
-/** A branch that failed deep inside was meant; one that failed at its root by type was not. */
+/** Rates a branch: one that failed deep inside fits better than one that failed at its root by type. */
 function score(branch: readonly Issue[]): number {
   const first = branch[0]
   if (!first) return 0
@@ -81,7 +81,7 @@ function describe(issue: Issue): { message: string; hint?: string } {
   }
 }
 
-/** A host that is written like an address of the browser is the host of that address. */
+/** Adds a hint when a URL is given instead of a host name. */
 function ofText({ message, input }: Issue): { message: string; hint?: string } {
   if (!message.startsWith('must be a host name') || typeof input !== 'string') return { message }
   const bare = input.replace(/^[a-z][a-z\d+.-]*:\/\//i, '').replace(/[:/?#].*$/s, '')
@@ -147,7 +147,7 @@ function either(values: readonly string[]): string {
   return `${values.slice(0, -1).join(', ')} or ${values.at(-1)}`
 }
 
-/** A value as it may stand in a message; long ones are cut. */
+/** A value for a message; long ones are cut. */
 export function show(value: unknown): string {
   if (value === null) return 'nothing'
   if (Array.isArray(value)) return 'a list'

@@ -2,7 +2,6 @@
 import type { z } from 'zod'
 import { nearest } from './nearest.ts'
 import type { Place, ProblemList } from './problems.ts'
-import { alternatives, expectedBy, type Notes, type Shape } from './shape.ts'
 import {
   type MapEntry,
   type MapNode,
@@ -159,7 +158,7 @@ function hintFor(key: string, known: readonly string[], path: Path): string {
 const shortened = (key: string, known: readonly string[]): string | undefined =>
   known.find((candidate) => candidate.length > 2 && key.toLowerCase().endsWith(candidate.toLowerCase()))
 
-/** The word that was meant, whatever its case and the blanks around it. */
+/** The word without regard to case and surrounding blanks. */
 function wordFor(text: string, words: readonly string[]): string {
   const wanted = text.trim().toLowerCase()
   return words.find((word) => word.toLowerCase() === wanted) ?? text
@@ -211,4 +210,78 @@ function hasSameWords(node: MapNode, keys: Readonly<Record<string, z.core.$ZodTy
     const def = schema?._zod.def
     return def?.type === 'literal' && entry.node.kind === 'scalar' && def.values.includes(entry.node.value)
   })
+}
+
+/** The expectation of a zod schema at a path: enough to match keys and convert texts before zod checks the values. */
+type Shape =
+  | { readonly kind: 'object'; readonly keys: Readonly<Record<string, z.core.$ZodType>>; readonly loose: boolean }
+  | { readonly kind: 'list'; readonly item: z.core.$ZodType }
+  | { readonly kind: 'map'; readonly value: z.core.$ZodType }
+  | { readonly kind: 'leaf'; readonly type: string; readonly words?: readonly string[] }
+  | { readonly kind: 'union'; readonly options: readonly Shape[] }
+
+/** Metadata of a key, as `fields.ts` sets it. */
+interface Notes {
+  readonly format?: string
+  readonly closed?: boolean
+  readonly nullable?: 'absent' | 'empty'
+  readonly description?: string
+}
+
+interface Expected {
+  readonly shape: Shape
+  readonly notes: Notes
+}
+
+/** Strips defaults, optionals and conversions. */
+function expectedBy(schema: z.core.$ZodType): Expected {
+  const notes: Notes = {}
+  let current = schema as z.core.$ZodTypes
+  for (;;) {
+    // The outer notes win over the inner ones.
+    Object.assign(notes, { ...metaOf(current), ...notes })
+    const inner = innerOf(current)
+    if (!inner) return { shape: shapeOf(current), notes }
+    current = inner as z.core.$ZodTypes
+  }
+}
+
+function metaOf(schema: z.core.$ZodType): Notes {
+  return (schema as z.ZodType).meta?.() ?? {}
+}
+
+function innerOf(schema: z.core.$ZodTypes): z.core.$ZodType | undefined {
+  const { def } = schema._zod
+  if (def.type === 'prefault' || def.type === 'default' || def.type === 'optional' || def.type === 'nullable') {
+    return def.innerType
+  }
+  if (def.type === 'lazy') return (schema as z.core.$ZodLazy)._zod.innerType
+  // A conversion before the schema (preprocess) or after it (transform).
+  if (def.type === 'pipe') return (def.in as z.core.$ZodTypes)._zod.def.type === 'transform' ? def.out : def.in
+  return undefined
+}
+
+function shapeOf(schema: z.core.$ZodTypes): Shape {
+  const { def } = schema._zod
+  switch (def.type) {
+    case 'object':
+      return { kind: 'object', keys: def.shape, loose: def.catchall !== undefined }
+    case 'array':
+      return { kind: 'list', item: def.element }
+    case 'record':
+      return { kind: 'map', value: def.valueType }
+    case 'union':
+      return { kind: 'union', options: def.options.map((option) => expectedBy(option).shape) }
+    case 'literal':
+      return { kind: 'leaf', type: typeof def.values[0] }
+    case 'enum':
+      return { kind: 'leaf', type: 'string', words: Object.values(def.entries).map(String) }
+    default:
+      return { kind: 'leaf', type: def.type }
+  }
+}
+
+/** All shapes that a place may have, unions taken apart. */
+function alternatives(shape: Shape): readonly Exclude<Shape, { kind: 'union' }>[] {
+  return shape.kind === 'union' ? shape.options.flatMap(alternatives) : [shape]
 }

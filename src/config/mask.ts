@@ -1,10 +1,10 @@
-/** Hiding secrets when the configuration, or a difference between two, is shown. */
+/** Masks secrets in the configuration, and in differences between two, before they are shown. */
 import { isSecret, visibleAt } from './secrets.ts'
 
 const STARS = '**********'
 const EMAIL = /^[^\s@<>]+@[^\s@<>]+$|<[^\s@<>]+@[^\s@<>]+>/
 
-/** Not even shown to be empty. */
+/** Masked even when empty. */
 const ALWAYS_STARS = new Set([
   'emailNotification.smtp.auth.password',
   'mqttConfig.qlikSenseCloud.event.mqttForward.broker.password',
@@ -14,8 +14,8 @@ const ALWAYS_STARS = new Set([
 type Path = readonly (string | number)[]
 
 /**
- * A copy of the `Butler` section (as written or as parsed) fit for showing: what may stay visible of a value is followed
- * by ten stars. Never fails, whatever the shape.
+ * A copy of the `Butler` section (as written or as parsed) for display: the visible characters of a masked value are followed
+ * by ten stars. Accepts any shape and never throws.
  */
 export function maskConfig(butler: unknown): unknown {
   return walk(butler, [])
@@ -45,7 +45,7 @@ function isOwner(value: object, path: Path): boolean {
   return path[0] === 'qlikSenseCloud' && path.at(-2) === 'user' && ('directory' in value || 'email' in value)
 }
 
-/** Its topic opens it to everybody who knows it, unlike that of MQTT. */
+/** The topic of ntfy is a secret, unlike that of MQTT. */
 function isNtfy(value: object, path: Path): boolean {
   return path.length === 3 && path[1] === 'destinations' && 'type' in value && value.type === 'ntfy'
 }
@@ -70,12 +70,12 @@ function maskValue(value: unknown, path: Path): unknown {
   return value
 }
 
-/** Shorter values would blank out half of every log line. */
+/** Masking shorter values would hide half of every log line. */
 const SHORTEST_SECRET = 4
-/** Shorter topics are words that turn up anywhere, and anybody guesses them. */
+/** Shorter topics are common words, which protect nothing. */
 const SHORTEST_TOPIC = 8
 
-/** The secret values of a configuration, for the logger to hide wherever they turn up. */
+/** The secret values of a configuration, for the masking in the log. */
 export function collectSecrets(butler: unknown): string[] {
   const found = new Set<string>()
   const add = (value: unknown) => {

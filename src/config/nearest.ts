@@ -1,5 +1,3 @@
-/** Guessing what somebody meant. */
-
 /** The candidate with the fewest edits from `word`, ignoring case; undefined when none is near. */
 export function nearest(word: string, candidates: Iterable<string>): string | undefined {
   let best: string | undefined

@@ -1,4 +1,4 @@
-/** What the command line decides, above everything else. */
+/** Settings of the command line, which override those of the file. */
 import { emptyMap, listOf, type MapNode, type Scalar, scalar, setAt } from './tree.ts'
 
 export interface NewRelicAccountOption {
@@ -9,20 +9,20 @@ export interface NewRelicAccountOption {
 
 export interface Overrides {
   readonly logLevel?: string
-  /** Replace those of the file completely. */
+  /** Replace all accounts of the file. */
   readonly newRelicAccounts?: readonly NewRelicAccountOption[]
   /** Requests per minute and client; 0 = no limit. */
   readonly apiRateLimit?: number
   readonly shadow?: boolean
   /** False: run without Qlik Sense. */
   readonly qlikConnection?: boolean
-  /** Start in spite of errors; what is wrong has its default or stays off. */
+  /** Start in spite of errors: wrong values get their defaults or stay off. */
   readonly skipVerification?: boolean
 }
 
 const PLACE = { file: 'command line', line: 0, column: 0 }
 
-/** Puts the values into the tree, so that they are checked like those of the file. */
+/** Writes the values into the tree, so that they are checked like those of the file. */
 export function applyOverrides(root: MapNode, overrides: Overrides): void {
   const set = (path: string, value: Scalar | undefined) => {
     if (value !== undefined) setAt(root, ['Butler', ...path.split('.')], scalar(value, PLACE), PLACE)

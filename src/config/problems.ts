@@ -1,4 +1,4 @@
-/** What the loader has to say about a configuration file. */
+/** Errors, warnings and notes of the loader about a configuration file. */
 
 export type ProblemSeverity = 'error' | 'warning' | 'info'
 
@@ -15,9 +15,8 @@ export interface Problem extends Place {
   readonly severity: ProblemSeverity
   /** `Butler.mqttConfig.brokerPort`; empty when the problem is not about a key. */
   readonly path: string
-  /** What is wrong. */
   readonly message: string
-  /** What to do. */
+  /** The remedy. */
   readonly hint?: string
   /** Set when only this feature is affected: the path of its section. It stays off, the rest runs. */
   readonly feature?: string
@@ -27,7 +26,7 @@ export interface Problem extends Place {
   readonly older?: true
 }
 
-/** What a problem costs: the start, the feature that it names, or nothing. */
+/** The consequence of a problem: it prevents the start, switches off the feature that it names, or only warns. */
 export function consequenceOf({ severity, feature }: Problem): 'forbids-start' | 'switches-off' | 'warns' {
   if (severity !== 'error') return 'warns'
   return feature === undefined ? 'forbids-start' : 'switches-off'

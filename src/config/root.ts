@@ -7,7 +7,7 @@ export interface Decoded {
   readonly encoding: 'utf-8' | 'utf-16le' | 'windows-1252'
 }
 
-/** The text of a file as editors of Windows write it; null when it is no text at all. */
+/** Decodes the encodings of Windows editors; null when the bytes are no text. */
 export function decode(bytes: Uint8Array): Decoded | null {
   if (bytes[0] === 0xff && bytes[1] === 0xfe) return decodeAs('utf-16le', bytes)
   if (bytes.includes(0)) return null
@@ -27,7 +27,7 @@ export const ENCODING_HINT = 'save the file with the encoding UTF-8'
 export const readAs = (encoding: Decoded['encoding']): string =>
   encoding === 'utf-16le' ? 'is UTF-16' : 'is not UTF-8; it is read as Windows-1252'
 
-/** The key that stands for `Butler`, in whatever case; undefined when there is none. */
+/** The key `Butler` in any case; undefined when there is none. */
 export function butlerKey(root: MapNode): string | undefined {
   return root.entries.has('Butler') ? 'Butler' : [...root.entries.keys()].find((name) => /^butler$/i.test(name))
 }

@@ -1,4 +1,4 @@
-/** Which keys hold secrets or personal data, and how much of them may be shown. */
+/** Keys that hold secrets or personal data, and how much of them may be shown. */
 
 /** `Butler.a.b`, `*` = any list item or any key of that level. */
 interface MaskRule {
@@ -87,7 +87,7 @@ const RULES: readonly MaskRule[] = TABLE.flatMap(([visible, paths]) =>
 )
 
 const SECRET_KEY = /password|passphrase|token|secret|api_?key|jwt|private_?key|hash/i
-/** Keys whose names sound secret and that are not. */
+/** Keys with names like secrets that hold none. */
 const HARMLESS = /^(jwksUrl|tokenUrl|jwt|secrets|publicKeyFile)$/
 
 /**
@@ -101,10 +101,10 @@ export function visibleAt(path: readonly (string | number)[]): number | undefine
   return undefined
 }
 
-/** Hidden on pages, as they tell about people and sites, but no secrets. */
+/** Hidden on pages because they identify people and sites, but no secrets. */
 const PERSONAL = /^(recipients|fromAddress|tenantUrl|qmc|hub)$/
 
-/** Values that must not turn up in logs. */
+/** True for values that must not appear in the log. */
 export function isSecret(path: readonly (string | number)[]): boolean {
   const visible = visibleAt(path)
   if (visible === undefined || visible === 3) return false

@@ -21,7 +21,7 @@ import { emptyMap, type MapNode, type Path, pathText, type TreeNode } from './tr
 const MAX_NODES = 200_000
 const MAX_DEPTH = 100
 
-/** What YAML 1.1 and Butler's parser take for a date or time. */
+/** Texts that YAML 1.1 and Butler's parser read as a date or time. */
 const TIMESTAMP =
   /^\d{4}-\d{2}-\d{2}$|^\d{4}-\d{1,2}-\d{1,2}(?:[Tt]|[ \t]+)\d{1,2}:\d{2}:\d{2}(?:\.\d*)?(?:[ \t]*(?:Z|[-+]\d{1,2}(?::?\d{2})?))?$/
 
@@ -31,7 +31,7 @@ export const looksLikeDate = (text: string): boolean => TIMESTAMP.test(text)
 /** The text as the library reads it. */
 export interface ParsedYaml {
   readonly document: Document.Parsed
-  /** What was read: places and offsets are those of this text. */
+  /** The text that was read; places and offsets refer to it. */
   readonly source: string
   /** Where an offset of the text stands. */
   place(offset: number): Place
@@ -225,7 +225,7 @@ function createBuilder(document: Document.Parsed, place: (offset: number) => Pla
   return { build }
 }
 
-/** What each alias stands for: the last node before it with its anchor. Asked one by one, each would search the whole file. */
+/** The node of each alias: the last one before it with its anchor. Resolved together, because each single lookup searches the whole file. */
 function aliasTargets(document: Document.Parsed): ReadonlyMap<Node, Node> {
   const anchors = new Map<string, Node>()
   const targets = new Map<Node, Node>()

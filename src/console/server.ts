@@ -5,6 +5,7 @@ import { stringify } from 'yaml'
 import { jsonAnswer, jsonText } from '../http/endpoint/route.ts'
 import { noSuchRoute, Refusal, refused } from '../http/errors.ts'
 import { type BrowserRules, refusalPage } from '../http/middleware/browser-rules.ts'
+import { isLoopback } from '../platform/addresses.ts'
 import { type LocalServer, serveLocal } from '../platform/local-server.ts'
 import type { Logger, Service } from '../platform/types.ts'
 import icon from './assets/icon.svg' with { type: 'text' }
@@ -62,8 +63,6 @@ const ASSETS: Readonly<Record<string, readonly [type: string, text: string]>> = 
   '/view.js': ['text/javascript', script],
   '/icon.svg': ['image/svg+xml', icon],
 }
-
-const isLoopback = (host: string): boolean => /^(localhost|127\.\d+\.\d+\.\d+|::1)$/i.test(host)
 
 type Env = { Bindings: { readonly client: string } }
 

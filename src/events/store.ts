@@ -1,8 +1,6 @@
 /** Events in `footman.db`: one row per event, its Qlik data as JSON, its script log compressed beside it. */
-
 import { gunzipSync, gzipSync } from 'node:zlib'
-import type { Database } from '../platform/sqlite.ts'
-import { storedJson } from '../platform/stored-json.ts'
+import { type Database, storedJson } from '../platform/sqlite.ts'
 import type {
   EventDetails,
   EventOutcome,

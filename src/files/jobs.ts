@@ -3,7 +3,7 @@
 import type { GroupWriter } from '../platform/group-commit.ts'
 import { createRecurringJob } from '../platform/recurring-job.ts'
 import type { Database, Migration } from '../platform/sqlite.ts'
-import { storedJson } from '../platform/stored-json.ts'
+import { storedJson } from '../platform/sqlite.ts'
 import type { Clock, Logger, Service } from '../platform/types.ts'
 import { uuidV7 } from '../platform/uuid.ts'
 import { temporaryName } from './directory.ts'

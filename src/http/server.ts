@@ -1,9 +1,10 @@
 /** The REST API: opens the port of `restServerConfig` and answers what the features offer. */
 
+import { isLoopback } from '../platform/addresses.ts'
+import { StartError } from '../platform/errors.ts'
 import { type HttpServer, type ServeTls, serveHttp } from '../platform/http-server.ts'
 import { formatAddress } from '../platform/listen-error.ts'
 import type { Use } from '../platform/replaceable.ts'
-import { StartError } from '../platform/start-error.ts'
 import type { Service } from '../platform/types.ts'
 import { createHttpApp, type HttpApp, type HttpAppDeps, type HttpAppSettings, perMinute } from './app.ts'
 import { createProxies } from './client-address.ts'
@@ -73,8 +74,6 @@ const TLS_CHECK_MS = 60_000
 
 /** Bodies beyond the limit are refused by our own code with the right text; the server's limit is a backstop. */
 const SERVER_BODY_LIMIT = 64 * BODY_LIMIT
-
-const isLoopback = (host: string): boolean => /^(localhost|127\.\d+\.\d+\.\d+|::1)$/i.test(host)
 
 /** `start` rejects with a `StartError` when the port is taken or a file of TLS or access control cannot be used. */
 export function createApi(deps: ApiDeps, settings: ApiSettings): Api {

@@ -1,9 +1,9 @@
 /** The TLS files of the API: read at the start, and again when they have changed. */
 
 import { createPrivateKey, X509Certificate } from 'node:crypto'
+import { StartError } from '../platform/errors.ts'
 import type { ServeTls } from '../platform/http-server.ts'
 import { createRecurringJob } from '../platform/recurring-job.ts'
-import { StartError } from '../platform/start-error.ts'
 import type { Logger } from '../platform/types.ts'
 
 export interface TlsSettings {

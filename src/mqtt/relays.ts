@@ -7,7 +7,7 @@ import { type ApiRoute, jsonAnswer, route } from '../http/endpoint/route.ts'
 import { field } from '../http/endpoint/validation.ts'
 import { type Refusal, refusal, refused } from '../http/errors.ts'
 import type { HttpClient, HttpRequest, HttpResponse } from '../platform/http-client.ts'
-import { HttpError } from '../platform/http-error.ts'
+import { HttpError } from '../platform/http-exchange.ts'
 import type { Clock, Logger } from '../platform/types.ts'
 
 // New Relic.

@@ -1,4 +1,4 @@
-/** Exponential back-off with jitter, the one retry rule of the house. */
+/** Exponential back-off with jitter, for all retries. */
 
 export interface BackoffSettings {
   /** Delay before the first retry, in milliseconds. */
@@ -11,7 +11,7 @@ export interface BackoffSettings {
 
 /**
  * The delay before retry number `retry` (1 = the first one): `firstMs` doubled each time up to `maxMs`, then spread by
- * the jitter so that many waiting callers do not come back in the same moment.
+ * the jitter, so that waiting callers do not all retry at the same time.
  */
 export function backoffDelay(retry: number, settings: BackoffSettings, random: () => number = Math.random): number {
   const doublings = Math.min(Math.max(retry, 1) - 1, 40)

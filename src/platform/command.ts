@@ -1,5 +1,7 @@
-/** Running another program without a shell: arguments are handed over one by one, and it never runs for ever. */
+/** Runs other programs: without a shell, with separate arguments and a time limit. */
 import { spawn } from 'node:child_process'
+import { win32 } from 'node:path'
+import process from 'node:process'
 
 export interface CommandResult {
   /** Exit code; null when the program was ended by a signal. */
@@ -9,14 +11,14 @@ export interface CommandResult {
   readonly stderr: string
 }
 
-export interface CommandOptions {
+interface CommandOptions {
   readonly timeoutMs: number
   readonly signal?: AbortSignal
   /** Output beyond this ends the program; default 8 MiB. */
   readonly maxBytes?: number
 }
 
-/** Resolves with any exit code; rejects with a `CommandError` when there is no complete answer. */
+/** Resolves with any exit code; rejects with a `CommandError` when the output is incomplete. */
 export type RunCommand = (file: string, args: readonly string[], options: CommandOptions) => Promise<CommandResult>
 
 export class CommandError extends Error {
@@ -86,4 +88,18 @@ function decode(chunks: readonly Uint8Array[]): string {
   } catch {
     return new TextDecoder('windows-1252').decode(bytes)
   }
+}
+
+/**
+ * The full path of a program of Windows, because Windows looks in the working directory first, and a program of the same
+ * name there must not run with an administrator's rights. Returns paths, and names on other systems, unchanged.
+ */
+export function systemProgram(
+  file: string,
+  platform: NodeJS.Platform = process.platform,
+  root: string = process.env.SystemRoot ?? 'C:\\Windows',
+): string {
+  if (platform !== 'win32' || /[\\/]/.test(file)) return file
+  const folder = file === 'powershell.exe' ? ['System32', 'WindowsPowerShell', 'v1.0'] : ['System32']
+  return win32.join(root, ...folder, file)
 }

@@ -1,7 +1,7 @@
 /**
  * File descriptors, of which a process may run out: every connection takes one. Some are kept in reserve. When all others
- * are used, the listeners that strangers reach are closed until some are free again, and the reserve is given to the rest
- * of Footman, so that alerts still leave. Linux only: elsewhere there is nothing to measure with.
+ * are used, the listeners of the REST API are closed until some are free again, and the reserve goes to the rest of Footman,
+ * so that alerts are still delivered. Linux only: other systems have no measure.
  */
 
 import { closeSync, openSync, readdirSync, readFileSync } from 'node:fs'
@@ -22,14 +22,14 @@ export interface PausableListener {
 }
 
 export interface DescriptorWatch extends Service {
-  /** What is wrong and what to do; null while there are enough. */
+  /** The problem and its remedy; null while there are enough. */
   readonly problem: string | null
 }
 
 export interface DescriptorDeps {
   readonly log: Logger
   readonly listener: PausableListener
-  /** Null where it cannot be found out; replaced in tests. */
+  /** Null when unknown; replaced in tests. */
   readonly measure?: () => DescriptorUse | null
 }
 
@@ -49,14 +49,14 @@ export function createDescriptorWatch(deps: DescriptorDeps, { everyMs = EVERY_MS
     const use = measure()
     if (!use) return
     const free = use.isSystemFull ? 0 : use.limit - use.used
-    // With the reserve back in place, as many are free once more.
+    // Refilling the reserve must leave as many free ones again.
     if (problem !== null) return free >= 3 * size ? recover(use) : undefined
     if (free <= size / 2) shed(use)
   }
 
   function shed(use: DescriptorUse): void {
     problem = problemText(use)
-    // First: what waits there would take the reserve at once.
+    // Before the reserve is released: connections that wait there would take it.
     listener.pause()
     for (const fd of reserve.splice(0)) closeSync(fd)
     log.error(`DESCRIPTORS: ${problem}`)

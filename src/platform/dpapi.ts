@@ -4,7 +4,7 @@
  */
 import { spawn } from 'node:child_process'
 import process from 'node:process'
-import { systemProgram } from './system-program.ts'
+import { systemProgram } from './command.ts'
 
 export interface DataProtection {
   /** Both reject when Windows refuses. `entropy` must be the same for both. */
@@ -12,7 +12,7 @@ export interface DataProtection {
   unprotect(sealed: Uint8Array, entropy: Uint8Array): Promise<Uint8Array>
 }
 
-/** Null where there is no such thing. */
+/** Null on systems other than Windows. */
 export function createDataProtection(platform: NodeJS.Platform = process.platform): DataProtection | null {
   if (platform !== 'win32') return null
   return process.versions.bun === undefined ? throughPowerShell() : throughLibrary()
@@ -88,7 +88,7 @@ function throughPowerShell(): DataProtection {
   }
 }
 
-/** What the program writes; rejects unless it ends with 0. */
+/** The standard output of the program; rejects unless it exits with 0. */
 function withInput(command: string, args: readonly string[], input: string): Promise<string> {
   return new Promise((resolve, reject) => {
     const child = spawn(systemProgram(command), args, { windowsHide: true, timeout: POWERSHELL_TIMEOUT_MS })

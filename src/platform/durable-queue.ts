@@ -18,8 +18,9 @@ import {
   waitingItems,
   waitingKeys,
 } from './durable-queue-store.ts'
+import { errorText } from './errors.ts'
 import type { GroupWriter } from './group-commit.ts'
-import { createLastingWrite } from './lasting-write.ts'
+import { createLastingWrite } from './group-commit.ts'
 import { createRecurringJob } from './recurring-job.ts'
 import type { Database } from './sqlite.ts'
 import type { Clock, Logger, Service } from './types.ts'
@@ -35,7 +36,7 @@ export interface QueueItem<T> extends Pick<StoredItem, 'seq' | 'key' | 'attempts
   readonly value: T
 }
 
-/** What became of one item in one attempt. */
+/** Result of one attempt to send one item. */
 export type SendResult =
   /** `also` is written in the transaction that removes the item. */
   | { readonly outcome: 'delivered'; readonly also?: (tx: Database) => void }
@@ -69,7 +70,7 @@ export interface QueueSettings<T> {
   readonly table: string
   /** Begins the log lines about storage: `MQTT: The state of messages`. */
   readonly what: string
-  /** What the item is about: topic, measurement. Dead letters are listed by it. */
+  /** Subject of the item: topic, measurement. Dead letters are listed by it. */
   readonly keyOf: (item: T) => string
   /** `all`: one item waits for all before it. `key`: only for those of its key, so a stuck key holds up no other. */
   readonly order: 'all' | 'key'
@@ -132,7 +133,7 @@ export function createDurableQueue<T>(deps: QueueDeps, settings: QueueSettings<T
   /** Numbers of the items that are being sent. */
   const underWay = new Set<number>()
   const countWaiting = () => waitingItems(db, table)
-  /** What waits, for the limit; counting a million rows takes too long for each of them. */
+  /** Number of waiting items, for the limit; counting a million rows for each new item takes too long. */
   let backlog = countWaiting()
   let running = false
   let expiring: Promise<void> | null = null
@@ -150,7 +151,7 @@ export function createDurableQueue<T>(deps: QueueDeps, settings: QueueSettings<T
       ready.delete(lane)
       const turn = takeTurn(lane)
         .catch((error: unknown) => {
-          log.error(`${what} could not be stored: ${textOf(error)}`)
+          log.error(`${what} could not be stored: ${errorText(error)}`)
           return retry.firstMs
         })
         .then((result) => ended(lane, result))
@@ -240,7 +241,7 @@ export function createDurableQueue<T>(deps: QueueDeps, settings: QueueSettings<T
       const results = await Promise.race([settings.send(items, signal), cut])
       return items.map((_, index) => results[index] ?? { outcome: 'retry', detail: 'there was no result' })
     } catch (error) {
-      return items.map(() => ({ outcome: 'retry', detail: textOf(error) }))
+      return items.map(() => ({ outcome: 'retry', detail: errorText(error) }))
     } finally {
       signal.removeEventListener('abort', onStop)
     }
@@ -294,7 +295,7 @@ export function createDurableQueue<T>(deps: QueueDeps, settings: QueueSettings<T
   }
 
   function sweep(): void {
-    expire().catch((error: unknown) => log.error(`${what} could not be stored: ${textOf(error)}`))
+    expire().catch((error: unknown) => log.error(`${what} could not be stored: ${errorText(error)}`))
   }
 
   /** Lanes with waiting items may leave, unless they rest. */
@@ -343,7 +344,7 @@ export function createDurableQueue<T>(deps: QueueDeps, settings: QueueSettings<T
       if (maxAgeMs !== undefined) sweeping.start()
       refresh()
     },
-    /** What was about to leave is tried once; what is under way ends within `graceMs` or is cut off. */
+    /** Items that are due get one attempt; attempts in progress end within `graceMs` or are aborted. */
     async stop(graceMs) {
       void sweeping.stop()
       for (const [lane, { timer, isGathering }] of resting) {
@@ -359,5 +360,3 @@ export function createDurableQueue<T>(deps: QueueDeps, settings: QueueSettings<T
     },
   }
 }
-
-const textOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))

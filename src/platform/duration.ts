@@ -1,4 +1,4 @@
-/** Lengths of time and sizes as people write them in the configuration: `250ms`, `24h`, `PT90S`, `100MB`. */
+/** Durations and sizes of the configuration: `250ms`, `24h`, `PT90S`, `100MB`. */
 
 export type Parsed<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly error: string }
 
@@ -16,7 +16,7 @@ const ISO_UNITS = [WEEK, DAY, HOUR, MINUTE, SECOND]
 
 const EXAMPLES = 'Write for example 250ms, 30s, 5m, 24h, 7d, 1w or PT90S.'
 
-/** `30s`, `7d`, `PT90S` to milliseconds. A bare number is refused: nobody can tell its unit. */
+/** `30s`, `7d`, `PT90S` to milliseconds. A bare number is refused, because its unit is unknown. */
 export function parseDuration(text: string): Parsed<number> {
   const trimmed = text.trim()
   const simple = SIMPLE.exec(trimmed)

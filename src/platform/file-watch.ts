@@ -1,5 +1,4 @@
-/** Tells when a file has changed, once it has stopped changing. Polls, which works on shares and through symbolic links. */
-
+/** Reports changes of a file once it has stopped changing. Polls, which works on shares and through symbolic links. */
 import { type Stats, statSync } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { createRecurringJob } from './recurring-job.ts'
@@ -7,23 +6,23 @@ import type { Service } from './types.ts'
 
 export interface FileWatchSettings {
   readonly file: string
-  /** A change is told after one to two of these, in milliseconds; default 1 s. */
+  /** Milliseconds between two checks; default 1,000. A change is reported after one to two of them. */
   readonly pollMs?: number
 }
 
-/** `onChange` is awaited before the file is looked at again. A file that is missing for a while counts as unchanged. */
+/** Awaits `onChange` before the next check. A file that is missing for a while counts as unchanged. */
 export function createFileWatch(settings: FileWatchSettings, onChange: () => Promise<unknown>): Service {
   const { file, pollMs = 1000 } = settings
-  // Of the moment when it was read: what changes while everything starts is a change.
-  let told = stampNow(file)
-  let seen = told
+  // Taken before the start, so that a change during the start is reported.
+  let reported = stampNow(file)
+  let seen = reported
 
   async function look(): Promise<void> {
     const now = await stampOf(file)
     const isStable = now === seen
     seen = now
-    if (now === '' || now === told || !isStable) return
-    told = now
+    if (now === '' || now === reported || !isStable) return
+    reported = now
     await onChange()
   }
 
@@ -36,7 +35,7 @@ export function createFileWatch(settings: FileWatchSettings, onChange: () => Pro
   }
 }
 
-/** Empty while the file is not there. */
+/** Empty while the file is missing. */
 async function stampOf(file: string): Promise<string> {
   return stat(file).then(stampIn, () => '')
 }

@@ -1,4 +1,4 @@
-/** Files that are either old or new, never half: and directories that must be usable. */
+/** Atomic writing and removal of files, and the check of directories. */
 import { randomBytes } from 'node:crypto'
 import {
   type FileHandle,
@@ -15,9 +15,9 @@ import {
   unlink,
 } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
-import { StartError } from './start-error.ts'
+import { StartError } from './errors.ts'
 
-/** True when something is there, of whatever kind; unreadable directories on the way count as "not there". */
+/** True for a file, directory or other entry; false when a directory on the way is unreadable. */
 export async function exists(path: string): Promise<boolean> {
   return stat(path).then(
     () => true,
@@ -26,7 +26,7 @@ export async function exists(path: string): Promise<boolean> {
 }
 
 /**
- * Replaces the file in one step: a reader, a crash or a full disk never meets half a file. Keeps the permissions of an
+ * Replaces the file in one step: readers, a crash or a full disk never leave half a file. Keeps the permissions of an
  * existing file and writes through symbolic links. `mode` is for new files.
  */
 export async function writeFileAtomic(path: string, content: string | Uint8Array, mode = 0o644): Promise<void> {
@@ -52,7 +52,7 @@ export async function writeFileAtomic(path: string, content: string | Uint8Array
   await syncDirectory(dirname(target))
 }
 
-/** As `writeFileAtomic`, for a file that is not there yet. Rejects with `EEXIST` when it is. */
+/** Like `writeFileAtomic`, for a new file. Rejects with `EEXIST` when it exists. */
 export async function createFileAtomic(path: string, content: string | Uint8Array, mode = 0o644): Promise<void> {
   const temporary = join(dirname(path), `.${basename(path)}.${randomBytes(6).toString('hex')}.tmp`)
   try {
@@ -64,7 +64,7 @@ export async function createFileAtomic(path: string, content: string | Uint8Arra
   }
 }
 
-/** Some file systems have no links; a look beforehand must do there. */
+/** Errors of file systems without hard links; a check beforehand must suffice there. */
 const NO_LINKS = ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EXDEV', 'EINVAL', 'UNKNOWN']
 
 /** Gives a complete file its name. Rejects with `EEXIST` where a rename would replace what is there. */
@@ -82,12 +82,12 @@ export async function placeNew(from: string, to: string): Promise<void> {
 const ATTEMPTS = 6
 const BUSY = ['EPERM', 'EACCES', 'EBUSY', 'ENOTEMPTY']
 
-/** On Windows a file that somebody reads at this moment cannot be replaced; readers are quick. */
+/** Retries on Windows, where a file that is being read cannot be replaced. */
 export const renameOver = (from: string, to: string): Promise<void> => unlessBusy(() => rename(from, to))
 
 /**
- * Removes a file or directory with all that is in it; nothing there is fine. Links are removed, never followed. By single
- * steps, as the recursive removal of the runtime gives up at the first file that a virus scanner holds.
+ * Removes a file or directory with its content; does nothing when it is missing. Links are removed, never followed. Works
+ * step by step, because the recursive removal of the runtime gives up at the first file that a virus scanner has open.
  */
 export async function removeAll(path: string): Promise<void> {
   const found = await lstat(path).catch(absent)
@@ -101,7 +101,7 @@ function absent(error: NodeJS.ErrnoException): undefined {
   if (error.code !== 'ENOENT') throw error
 }
 
-/** Windows only: elsewhere nobody's reading is in the way. */
+/** Retries on Windows only: on other systems readers do not block. */
 async function unlessBusy(work: () => Promise<void>): Promise<void> {
   for (let attempt = 1; ; attempt += 1) {
     try {
@@ -122,7 +122,7 @@ async function syncDirectory(directory: string): Promise<void> {
     handle = await open(directory, 'r')
     await handle.sync()
   } catch {
-    // Some file systems refuse it; the content is safe already.
+    // Some file systems refuse it; the content itself is synced already.
   } finally {
     await handle?.close()
   }

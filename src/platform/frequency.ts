@@ -11,7 +11,7 @@ import { createZone } from './zone.ts'
 export interface Frequency {
   /** The first time at least one second after `now` (ms since 1970); null when there is none any more. */
   next(now: number): number | null
-  /** What a person may not expect from the text; null when it is plain. */
+  /** A meaning that the author of the text may not expect; null = none. */
   readonly warning: string | null
 }
 

@@ -1,18 +1,20 @@
 /**
- * Grouped commits: everything that wants to write in one turn of the event loop, and in the next ones as long as each
- * brings more, shares one transaction and one fsync.
- * A promise resolves when its work is durable, so "resolved" means "survives".
+ * Grouped commits: all writes requested in one turn of the event loop, and in the following turns while each brings more,
+ * share one transaction and one fsync. A promise resolves when its work is durable.
  */
-import type { Database } from './sqlite.ts'
+
+import { setTimeout as pause } from 'node:timers/promises'
+import { type Database, isStorageTrouble } from './sqlite.ts'
+import type { Logger } from './types.ts'
 
 export interface GroupWriter {
   /**
-   * Runs `work` inside the next shared transaction; a throwing `work` is rolled back alone and rejects its caller. `soon` =
-   * nobody stands and waits for it: it joins the next transaction that somebody else wants, or one that follows within
-   * milliseconds. Work runs in the order in which it was asked for either way.
+   * Runs `work` inside the next shared transaction; a throwing `work` is rolled back alone and rejects its caller. `soon`:
+   * no caller waits for it; it joins the next transaction of other work, or one that follows within milliseconds. Work runs
+   * in the order of the calls either way.
    */
   write<T>(work: (db: Database) => T, when?: 'now' | 'soon'): Promise<T>
-  /** Resolves when all that was asked for so far is on disk. */
+  /** Resolves when all work requested so far is on disk. */
   flush(): Promise<void>
 }
 
@@ -21,7 +23,7 @@ interface Job {
   settle(failure: unknown): void
 }
 
-/** However many want to write, the first of them does not wait longer. */
+/** Limits the wait of the first writer while others keep joining. */
 const MOST_TURNS = 8
 /** How long work that can wait is collected; a commit costs as much CPU as dozens of statements, and an fsync. */
 const SOON_MS = 5
@@ -56,7 +58,7 @@ export function createGroupWriter(db: Database): GroupWriter {
         for (const job of jobs) job.run()
       })
     } catch (error) {
-      // The shared transaction itself failed (disk full, file gone): nobody's work is durable.
+      // The shared transaction itself failed (disk full, file gone): no work is durable.
       failure = error ?? new Error('commit failed')
     }
     for (const job of jobs) job.settle(failure)
@@ -87,5 +89,44 @@ export function createGroupWriter(db: Database): GroupWriter {
     async flush() {
       await this.write(() => undefined)
     },
+  }
+}
+
+interface LastingWriteDeps {
+  readonly writer: GroupWriter
+  readonly log: Logger
+  /** Name of the stored data, for the log: `NOTIFY The state of deliveries`. */
+  readonly what: string
+  /** Ends the repetitions: writes that are not on disk by then reject. */
+  readonly stop: AbortSignal
+}
+
+const RETRY_MS = 1000
+
+/**
+ * Like `GroupWriter.write`, but repeats while the storage fails; for records of actions that must not be carried out twice,
+ * such as a delivery. Rejects at once when the work itself throws.
+ */
+export function createLastingWrite({ writer, log, what, stop }: LastingWriteDeps): GroupWriter['write'] {
+  let failing = false
+
+  return async (work, when) => {
+    for (;;) {
+      try {
+        const result = await writer.write(work, when)
+        if (failing) log.info(`${what} can be stored again`)
+        failing = false
+        return result
+      } catch (error) {
+        if (stop.aborted || !isStorageTrouble(error)) throw error
+        if (!failing) {
+          log.error(
+            `${what} cannot be stored (${(error as Error).message}); trying again until it can. Free disk space`,
+          )
+        }
+        failing = true
+        await pause(RETRY_MS, undefined, { signal: stop }).catch(() => undefined)
+      }
+    }
   }
 }

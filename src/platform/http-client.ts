@@ -1,13 +1,12 @@
 /**
  * Outgoing HTTP over `node:http` and `node:https` with one keep-alive pool per client. Requests that may be repeated
- * share the pool; a POST gets a connection of its own, because nobody can tell whether a request that died on a reused
- * connection was carried out.
+ * share the pool; a POST gets its own connection, because a request that fails on a reused connection may have been carried
+ * out.
  */
 import * as http from 'node:http'
 import * as https from 'node:https'
 import { backoffDelay } from './backoff.ts'
-import { HttpError } from './http-error.ts'
-import { type Exchange, exchange, type HttpResponse } from './http-exchange.ts'
+import { type Exchange, exchange, HttpError, type HttpResponse } from './http-exchange.ts'
 
 export type { HttpResponse }
 
@@ -57,11 +56,11 @@ export interface HttpRequest {
   /** Default 64 MiB; a larger answer rejects with kind `tooLarge`. */
   readonly maxBodyBytes?: number
   /**
-   * An answer with a 2xx status counts whatever its body does: one that stalls for two seconds, breaks off or is too
-   * large is handed back as far as it came.
+   * A 2xx status is an answer even without a complete body: a body that stalls for two seconds, breaks off or is too large
+   * is returned truncated.
    */
   readonly statusSuffices?: boolean
-  /** Give it only for requests that may be carried out twice. */
+  /** Only for requests that may be carried out twice. */
   readonly retry?: HttpRetry
   /** Redirects to follow; default 0 hands back the 3xx answer. */
   readonly redirects?: number
@@ -70,7 +69,7 @@ export interface HttpRequest {
 export interface HttpClient {
   /** Resolves with any status; rejects with `HttpError` only when there is no complete answer. */
   request(request: HttpRequest): Promise<HttpResponse>
-  /** Closes idle connections; requests under way end with kind `aborted` or `reset`. */
+  /** Closes idle connections; requests in progress end with kind `aborted` or `reset`. */
   close(): void
 }
 
@@ -122,7 +121,7 @@ export function createHttpClient(
       signal: request.signal,
     }
     return exchange(call).catch((error: HttpError & { stale?: boolean }) => {
-      // The server closed an idle connection in the moment it was used: nothing was asked yet, so ask again.
+      // The server closed the idle connection before it got the request: send it again.
       if (repeatable && error.stale) return exchange({ ...call, timeoutMs: deadline - Date.now() })
       throw error
     })
@@ -163,7 +162,7 @@ export function createHttpClient(
 
 const PROXY_VARIABLES = ['HTTPS_PROXY', 'HTTP_PROXY', 'NO_PROXY']
 
-/** Only addresses that can be used: runtimes differ in what they do about the others. */
+/** Leaves out unusable addresses, which the runtimes treat differently. */
 function proxyVariables(env: Readonly<Record<string, string | undefined>>): Record<string, string> {
   const found = PROXY_VARIABLES.map((name) => [name, env[name.toLowerCase()] || env[name] || ''] as const)
   return Object.fromEntries(
@@ -234,4 +233,14 @@ function sleepFor(ms: number, signal?: AbortSignal): Promise<void> {
     signal?.addEventListener('abort', done)
     if (signal?.aborted) done()
   })
+}
+
+/** The members of a JSON answer; empty when the body is not a JSON object. */
+export function jsonOf(response: HttpResponse): Readonly<Record<string, unknown>> {
+  try {
+    const value: unknown = JSON.parse(response.text())
+    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {}
+  } catch {
+    return {}
+  }
 }

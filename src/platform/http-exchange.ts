@@ -1,7 +1,6 @@
-/** One HTTP request and its answer, with every way it can fail turned into an `HttpError`. */
+/** One HTTP request and its answer; every failure becomes an `HttpError`. */
 import * as http from 'node:http'
 import * as https from 'node:https'
-import { HttpError, toHttpError } from './http-error.ts'
 
 export interface Exchange {
   readonly method: string
@@ -23,13 +22,13 @@ export interface HttpResponse {
   /** Lower-case names; repeated headers joined with a comma. */
   readonly headers: Readonly<Record<string, string>>
   readonly body: Uint8Array
-  /** The body did not come to its end; only with `statusSuffices`. */
+  /** The body is incomplete; only with `statusSuffices`. */
   readonly truncated?: true
   /** The body as UTF-8, without a byte-order mark. */
   text(): string
 }
 
-/** How long the body of an answer whose status suffices is waited for. */
+/** Time for the body of an answer whose status suffices. */
 const BODY_GRACE_MS = 2000
 
 /** Rejects with an `HttpError`, marked `stale: true` when a reused connection turned out to be dead. */
@@ -169,3 +168,52 @@ const targetOf = (url: URL): Target => ({
   host: url.hostname,
   port: Number(url.port) || (url.protocol === 'https:' ? 443 : 80),
 })
+
+type HttpErrorKind = 'refused' | 'timeout' | 'dns' | 'tls' | 'reset' | 'aborted' | 'tooLarge' | 'other'
+
+/**
+ * Why an exchange got no answer. `message` names host and port and never contains path, query or headers; the original error
+ * is the `cause`.
+ */
+export class HttpError extends Error {
+  override readonly name = 'HttpError'
+  readonly kind: HttpErrorKind
+  readonly host: string
+  readonly port: number
+
+  constructor(kind: HttpErrorKind, target: { host: string; port: number }, what: string, cause?: unknown) {
+    super(`${target.host}:${target.port} ${what}`, { cause })
+    this.kind = kind
+    this.host = target.host
+    this.port = target.port
+  }
+}
+
+const KINDS: readonly (readonly [RegExp, HttpErrorKind, string])[] = [
+  [/ERR_PROXY_TUNNEL/, 'refused', 'could not be reached: the proxy refused to connect to it'],
+  [/ECONNREFUSED/, 'refused', 'refused the connection'],
+  [/EHOSTUNREACH|ENETUNREACH|EADDRNOTAVAIL|EHOSTDOWN/, 'refused', 'cannot be reached over the network'],
+  [/ENOTFOUND|EAI_|getaddrinfo|failed to lookup address/i, 'dns', 'cannot be resolved to an address'],
+  [/ETIMEDOUT/, 'timeout', 'did not accept the connection in time'],
+  [
+    /ERR_TLS|ERR_SSL|ERR_OSSL|EPROTO|CERT|SELF_SIGNED|UNABLE_TO|HOSTNAME_MISMATCH|certificate|ssl routines|handshake/i,
+    'tls',
+    'and this host could not agree on TLS',
+  ],
+  [
+    /ECONNRESET|EPIPE|ECONNABORTED|socket hang up|aborted/i,
+    'reset',
+    'closed the connection before the answer was complete',
+  ],
+  [/HPE_/, 'other', 'did not answer in HTTP'],
+]
+
+/** Classifies an error of `node:http` or `node:https`. */
+function toHttpError(error: unknown, target: { host: string; port: number }): HttpError {
+  if (error instanceof HttpError) return error
+  const { code, message } = error as NodeJS.ErrnoException
+  const text = `${code ?? ''} ${message ?? error}`
+  const known = KINDS.find(([pattern]) => pattern.test(text))
+  if (known) return new HttpError(known[1], target, known[2], error)
+  return new HttpError('other', target, 'could not be asked', error)
+}

@@ -1,17 +1,17 @@
 /**
- * Serving HTTPS with `node:tls`, because there the certificate of a client can be seen and the server's own can be
- * replaced while connections stay open. The sockets are accepted here and handed to `http.Server`: only then both work
- * under Bun.
+ * Serves HTTPS with `node:tls`, which gives access to client certificates and can replace the server's certificate while
+ * connections stay open. This module accepts the sockets and passes them to `http.Server`: only then both work under Bun.
  */
 import { constants, X509Certificate } from 'node:crypto'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { Readable } from 'node:stream'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { createServer as createTlsServer, type TLSSocket, type TlsOptions } from 'node:tls'
 import { plainAddress } from './addresses.ts'
-import { sendResponse, toRequest } from './http-node.ts'
 import type { ClientCertificate, ConnectionLimit, HttpServer, ServeInfo, ServeTls } from './http-server-types.ts'
 
-export interface TlsServeSettings {
+interface TlsServeSettings {
   readonly hostname: string
   readonly port: number
   readonly tls: ServeTls
@@ -60,7 +60,7 @@ export async function serveTls(settings: TlsServeSettings): Promise<HttpServer> 
           { status: 400 },
         )
     await sendResponse(response, outgoing)
-    // A body that nobody has read would stand in the way of the next request.
+    // An unread body would block the next request.
     if (!incoming.readableEnded) incoming.resume()
   }
 
@@ -170,4 +170,68 @@ function certificateOf(socket: TLSSocket): ClientCertificate | null {
   if (!raw) return null
   const problem = String(socket.authorizationError ?? '')
   return { trusted: socket.authorized, problem, x509: new X509Certificate(raw) }
+}
+
+/** The standard request; null when request line and Host header are no URL. The signal aborts when the caller hangs up. */
+function toRequest(incoming: IncomingMessage, outgoing: ServerResponse): Request | null {
+  const { method = 'GET', url = '', headers } = incoming
+  const absolute = `https://${headers.host ?? 'localhost'}${url}`
+  if (!url.startsWith('/') || !URL.canParse(absolute)) return null
+  const hangUp = new AbortController()
+  outgoing.on('close', () => {
+    if (!outgoing.writableFinished) hangUp.abort()
+  })
+  const hasBody = method !== 'GET' && method !== 'HEAD' && (headers['content-length'] ?? '0') !== '0'
+  const chunked = headers['transfer-encoding'] !== undefined && method !== 'GET' && method !== 'HEAD'
+  const body = hasBody || chunked ? Readable.toWeb(incoming) : null
+  return new Request(absolute, {
+    method,
+    headers: headersOf(incoming),
+    signal: hangUp.signal,
+    ...(body && { body, duplex: 'half' }),
+  } as RequestInit)
+}
+
+function headersOf({ rawHeaders }: IncomingMessage): Headers {
+  const headers = new Headers()
+  for (let at = 0; at < rawHeaders.length; at += 2) headers.append(rawHeaders[at] ?? '', rawHeaders[at + 1] ?? '')
+  return headers
+}
+
+/** Sends status, headers and body; what is there at once gets a length, the rest is sent as it grows. */
+async function sendResponse(response: Response, outgoing: ServerResponse): Promise<void> {
+  outgoing.statusCode = response.status
+  response.headers.forEach((value, name) => {
+    outgoing.setHeader(name, value)
+  })
+  if (!response.body) return void outgoing.end()
+  const reader = response.body.getReader()
+  outgoing.on('close', () => {
+    if (!outgoing.writableFinished) reader.cancel().catch(() => {})
+  })
+  const first = await reader.read()
+  if (first.done) return void outgoing.end()
+  const second = reader.read()
+  const soon = await Promise.race([second, nextTurn(null)])
+  if (soon?.done) {
+    outgoing.setHeader('content-length', first.value.length)
+    return void outgoing.end(first.value)
+  }
+  await write(outgoing, first.value)
+  for (let next = await second; !next.done; next = await reader.read()) await write(outgoing, next.value)
+  outgoing.end()
+}
+
+/** Waits while the peer takes no more; resolves, too, when it is gone. */
+async function write(outgoing: ServerResponse, chunk: Uint8Array): Promise<void> {
+  if (outgoing.write(chunk) || outgoing.destroyed) return
+  await new Promise<void>((resolve) => {
+    const done = () => {
+      outgoing.off('drain', done)
+      outgoing.off('close', done)
+      resolve()
+    }
+    outgoing.on('drain', done)
+    outgoing.on('close', done)
+  })
 }

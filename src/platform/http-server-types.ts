@@ -1,4 +1,4 @@
-/** What an HTTP or HTTPS server is given, and what it offers. */
+/** Settings and interface of an HTTP or HTTPS server. */
 import type { X509Certificate } from 'node:crypto'
 
 export interface ServeInfo {
@@ -7,7 +7,7 @@ export interface ServeInfo {
    * first, so look before the first `await`.
    */
   readonly remoteAddress: string
-  /** What the client has shown, where certificates are asked for. */
+  /** The certificate of the client, when the server requests certificates. */
   readonly clientCertificate?: ClientCertificate
 }
 

@@ -5,16 +5,16 @@ export interface Lifecycle {
   /**
    * Starts the services one after the other, those of a group side by side. When one fails, those already started are
    * stopped again and the error of the failed one is thrown. A stop in the meantime ends the start after the service
-   * or group under way.
+   * or group in progress.
    */
   start(): Promise<void>
-  /** Stops what was started, last one first, within `graceMs` for all of them together. Never rejects. */
+  /** Stops the started services in reverse order within `graceMs` for all of them together. Never rejects. */
   stop(graceMs: number): Promise<void>
 }
 
-/** What was started before a failing service gets this long to stop. */
+/** Time for services to stop when a later one fails to start. */
 const FAILED_START_GRACE_MS = 5000
-/** A service gets at least this long, even when the ones before it used up the time. */
+/** Least time for a service, even when others have used up the grace period. */
 const LEAST_GRACE_MS = 100
 
 /** The services are in the order of their start; each must be able to stop after a start that it completed. */
@@ -61,7 +61,7 @@ export function createLifecycle(deps: { log: Logger }, services: readonly (Servi
   }
 
   async function stopAll(graceMs: number): Promise<void> {
-    // A service that is just starting is let through first, so that it can be stopped like the others.
+    // A service that is starting must finish first, so that it can be stopped like the others.
     const before = performance.now()
     if (starting)
       await withinTime(

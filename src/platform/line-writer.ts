@@ -1,28 +1,28 @@
 /**
- * Ordered, non-blocking writing of text to one file descriptor. What is still pending can be written synchronously at
- * exit, and neither a full disk nor a stalled reader ever stops the process (pino's own destination waits for ever in
- * its flush at exit when the disk is full, and streams lose their tail).
+ * Ordered, non-blocking writing of text to one file descriptor. Pending text can be written synchronously at exit, and
+ * neither a full disk nor a stalled reader blocks the process (pino's own destination never returns from its flush at exit
+ * when the disk is full, and streams lose their last lines).
  */
 import { close, write, writeSync } from 'node:fs'
 
 export interface LineWriter {
   write(text: string): void
-  /** Resolves when everything is handed to the operating system, or after `timeoutMs`. */
+  /** Resolves when the operating system has all text, or after `timeoutMs`. */
   flush(timeoutMs: number): Promise<void>
-  /** Writes what is pending at once; for the exit of the process. Gives up after `limitMs`. */
+  /** Writes pending text synchronously, at the exit of the process. Gives up after `limitMs`. */
   flushSync(limitMs: number): void
-  /** Writes what is pending, then closes the descriptor (1 and 2 stay open). */
+  /** Writes pending text, then closes the descriptor (1 and 2 stay open). */
   end(): Promise<void>
 }
 
-/** More than this waiting for a stalled reader is dropped, and the number of dropped lines is written afterwards. */
+/** Beyond this, lines for a stalled reader are dropped, and their number is written afterwards. */
 const MAX_PENDING_CHARACTERS = 32 * 1024 * 1024
 const CHUNK_CHARACTERS = 256 * 1024
 const RETRY_MS = 20
 /** Lines that come soon after others are collected this long: a write costs as much as making hundreds of lines. */
 const PACE_MS = 10
 
-/** `lostLine` words the line that replaces lines which could not be written. */
+/** `lostLine` returns the line that replaces `count` lines which could not be written. */
 export function createLineWriter(fd: number, lostLine: (count: number) => string): LineWriter {
   let pending: string[] = []
   let pendingCharacters = 0
@@ -127,7 +127,7 @@ export function createLineWriter(fd: number, lostLine: (count: number) => string
     },
     flush,
     flushSync(limitMs) {
-      // The operating system finishes a write that it already holds; asking twice would write the chunk twice.
+      // The operating system finishes a write that it has accepted; a second call would write the chunk twice.
       if (inKernel) sleepSync(RETRY_MS)
       const lines = Buffer.from(pending.join(''))
       const rest = inKernel || !chunk ? [lines] : [chunk.subarray(offset), lines]

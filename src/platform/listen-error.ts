@@ -1,4 +1,4 @@
-/** Why a port could not be opened, in words for the admin. */
+/** Errors of listeners: why a port could not be opened. */
 import { lookup } from 'node:dns/promises'
 import { isIP } from 'node:net'
 

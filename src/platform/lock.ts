@@ -1,13 +1,13 @@
 /**
  * One process per data directory. The lock is a write lock on a small SQLite file: the operating system gives it up
- * when the process ends in whatever way, so nothing has to be cleaned up after a crash.
+ * when the process ends in any way, so nothing has to be cleaned up after a crash.
  */
 import { existsSync, statSync, truncateSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
+import { StartError } from './errors.ts'
 import { keepPrivate } from './private-file.ts'
 import { isDamage } from './sqlite.ts'
-import { StartError } from './start-error.ts'
 
 export interface DirectoryLock {
   release(): void
@@ -57,7 +57,7 @@ function giveUp(held: DatabaseSync): void {
   try {
     held.exec('ROLLBACK')
   } catch {
-    // Its file is gone or damaged: nobody else can find the lock either.
+    // Its file is gone or damaged: no other process can find the lock either.
   }
   held.close()
 }
@@ -67,7 +67,7 @@ function acquire(directory: string): DatabaseSync {
     return open(directory)
   } catch (error) {
     if (!isDamage((error as Error).cause)) throw error
-    // Nothing in it is worth anything. Emptied, not removed: who holds it holds it whatever is written there.
+    // The content is worthless. Emptied, not removed: a lock on the file stays valid with any content.
     truncateSync(join(directory, FILE), 0)
     return open(directory)
   }
@@ -115,7 +115,7 @@ export interface LockHolder {
   readonly since: string
 }
 
-/** Who holds the lock of a data directory; null when nobody does. Never takes the place of a Footman that starts. */
+/** The process that holds the lock of a data directory; null when it is free. Never blocks a Footman that starts. */
 export function lockHolder(directory: string): LockHolder | null {
   const path = join(directory, FILE)
   if (!existsSync(path)) return null
@@ -140,7 +140,7 @@ function isLocked(db: DatabaseSync): boolean {
     db.exec('ROLLBACK')
     return false
   } catch (error) {
-    // Who may not write the file cannot ask for the lock; that the process lives has to be enough.
+    // An account that may not write the file cannot try the lock; a living process must suffice.
     return /locked|busy|readonly/i.test((error as Error).message)
   }
 }

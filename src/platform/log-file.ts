@@ -24,11 +24,11 @@ export interface LogFile {
 }
 
 const FILE_NAME = /^butler\.(\d{4}-\d{2}-\d{2})(?:\.(\d+))?\.log$/
-/** Asked first, because the usual line is printable ASCII and counting bytes costs more than all else here. */
+/** Tested first: most lines are printable ASCII, and counting bytes is the most expensive step here. */
 const NOT_ASCII = /[^ -~\n]/
 const RETRY_OPEN_MS = 60_000
 
-/** Never throws: `onProblem` is told when the file cannot be opened, and opening is tried again every minute. */
+/** Never throws: calls `onProblem` when the file cannot be opened, and tries again every minute. */
 export function createLogFile(
   deps: { clock: Clock; lostLine: (count: number) => string; onProblem: (problem: string) => void },
   settings: LogFileSettings,
@@ -131,7 +131,7 @@ function endOfDay(ms: number): number {
   return new Date(date.getFullYear(), date.getMonth(), date.getDate() + 1).getTime()
 }
 
-/** The number of the day's newest file, so that a restart goes on where the last run stopped. */
+/** The number of the day's newest file; after a restart logging continues there. */
 function lastNumber(directory: string, day: string): number {
   const numbers = list(directory)
     .map((name) => new RegExp(`^butler\\.${day}\\.(\\d+)\\.log$`).exec(name)?.[1])
@@ -145,12 +145,12 @@ function deleteOld(settings: LogFileSettings, now: number): void {
     try {
       if (statSync(path).mtimeMs < now - settings.keepMs) unlinkSync(path)
     } catch {
-      // Held by another program or already gone: the next day's pruning meets it again.
+      // Locked by another program or already deleted: tried again on the next day.
     }
   }
 }
 
-/** Until all but the current one have this many bytes at most; returns how many can still be deleted. */
+/** Deletes the oldest files until all but the current one have at most `room` bytes; returns the bytes of those left. */
 function deleteOldest(directory: string, current: string, room: number): number {
   const files = list(directory)
     .filter((name) => FILE_NAME.test(name) && name !== current)
@@ -165,7 +165,7 @@ function deleteOldest(directory: string, current: string, room: number): number 
       unlinkSync(path)
       total -= bytes
     } catch {
-      // Held by another program: the next older one goes in its place.
+      // Locked by another program: the next file is deleted instead.
     }
   }
   return kept

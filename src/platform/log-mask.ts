@@ -1,4 +1,4 @@
-/** Keeps secrets out of the log: known values anywhere, and whatever stands in fields that usually hold secrets. */
+/** Keeps secrets out of the log: known values anywhere, and the values of fields whose name is that of a secret. */
 import type { LogFields } from './types.ts'
 
 export const MASK = '**********'
@@ -9,7 +9,7 @@ export interface LogMask {
   fields(fields: LogFields): Record<string, unknown>
 }
 
-/** Shorter values would mask half of every line; settings that short are no protection anyway. */
+/** Masking shorter values would hide half of every line; secrets that short protect nothing. */
 const MIN_SECRET_LENGTH = 4
 const MAX_DEPTH = 8
 
@@ -34,10 +34,10 @@ const TEXT_RULES: readonly (readonly [RegExp, string])[] = [
   [/(\b[a-z][a-z0-9+.-]{1,20}:\/\/[^\s:/@]{0,200}:)[^\s@/]{1,200}@/gi, `$1${MASK}@`],
 ]
 
-/** Most lines hold none of these, and then none of the rules above matches: each of them needs one. */
+/** Each rule above needs one of these words; most lines contain none and skip the rules. */
 const SUSPICIOUS = /passw|passphrase|secret|token|api[-_]?key|sig|authorization|cookie|fm_|eyJ|bearer|:\/\//i
 
-/** `secrets` is asked at every line, so that values which change with the configuration are known at once. */
+/** Calls `secrets` for every line, so that values of a changed configuration are masked at once. */
 export function createLogMask(secrets: () => readonly string[]): LogMask {
   let known: readonly string[] = []
   let pattern: RegExp | null = null
@@ -82,7 +82,7 @@ export function createLogMask(secrets: () => readonly string[]): LogMask {
 
   function members(input: object, seen: readonly object[]): Record<string, unknown> {
     const entries = Object.entries(input)
-    // A header or setting written as {name, value}: the name decides about the value.
+    // A header or setting in the form {name, value}: its name decides whether the value is masked.
     const named = entries.find(([key, item]) => /^(name|key|header)$/i.test(key) && typeof item === 'string')
     return Object.fromEntries(
       entries.map(([key, item]) => [key, value(item, key === 'value' && named ? String(named[1]) : key, seen)]),

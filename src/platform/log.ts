@@ -1,11 +1,10 @@
 /** The log: one line per call to the console and to daily files, as text or JSON, with secrets masked. */
+import { fstatSync } from 'node:fs'
 import pino from 'pino'
-import { systemClock } from './clock.ts'
-import { isJournal, isSameOutput, withPriority } from './journal-stream.ts'
 import { createLineWriter, type LineWriter } from './line-writer.ts'
 import { createLogFile, type LogFileSettings } from './log-file.ts'
-import { createLogMask } from './log-mask.ts'
-import { type Clock, LOG_LEVELS, type LogFields, type Logger, type LogLevel } from './types.ts'
+import { createLogMask, type LogMask } from './log-mask.ts'
+import { type Clock, LOG_LEVELS, type LogFields, type Logger, type LogLevel, systemClock } from './types.ts'
 import { visible, visibleBlock } from './visible.ts'
 
 export interface LogSettings {
@@ -31,7 +30,7 @@ export interface LogService extends Logger {
 }
 
 /** Replaced in tests. */
-export interface LogDeps {
+interface LogDeps {
   readonly clock?: Clock
   readonly stdout?: LineWriter
   readonly stderr?: LineWriter
@@ -40,9 +39,11 @@ export interface LogDeps {
   readonly isJournal?: boolean
 }
 
-const RANK = Object.fromEntries(LOG_LEVELS.map((level, index) => [level, index])) as Record<LogLevel, number>
-/** pino wants numbers that rise with importance. */
-const PINO_LEVELS = Object.fromEntries(LOG_LEVELS.map((level, index) => [level, 60 - index * 10]))
+/** Numbers that rise with importance, as pino wants them. */
+const LEVEL_NUMBERS = Object.fromEntries(LOG_LEVELS.map((level, index) => [level, 60 - index * 10])) as Record<
+  LogLevel,
+  number
+>
 const COLOURS: Record<LogLevel, number> = { error: 31, warn: 33, info: 32, verbose: 36, debug: 34, silly: 35 }
 const RESERVED = ['ts', 'level', 'msg', 'component']
 const FLUSH_MS = 2000
@@ -50,10 +51,13 @@ const NO_FIELDS: LogFields = Object.freeze({})
 
 /**
  * Text lines are `<ISO 8601 UTC with milliseconds> <level>: <message>`; of the fields only errors are written (their
- * messages and causes; from level debug on, and of a `fault` always, their stacks, on indented lines of their own). JSON lines are
- * `{ts, level, msg, component, ...fields}`. Whatever a message holds, it cannot begin a line or steer a terminal.
- * Errors also go to standard error, unless that leads to the same place as standard output, or that is a terminal. The journal of systemd knows the time of each
- * line, and gets its priority instead; both outputs lead there, so errors are written once.
+ * messages and causes; from level debug on, and of a `fault` always, their stacks, on indented lines of their own). JSON
+ * lines are `{level, ts, component, ...fields, msg}`. A message cannot begin a new line or send commands to a terminal.
+ *
+ * Errors also go to standard error, unless that is a terminal or leads to the same place as standard output. The systemd
+ * journal knows the time of each line, and gets its priority instead; both outputs lead there, so errors are written once.
+ *
+ * pino filters by level, makes children and JSON; this module adds the text format and chooses the outputs.
  */
 export function createLogger(settings: LogSettings, deps: LogDeps = {}): LogService {
   const clock = deps.clock ?? systemClock
@@ -61,81 +65,70 @@ export function createLogger(settings: LogSettings, deps: LogDeps = {}): LogServ
   const toJournal = settings.console && (deps.isJournal ?? isJournal(1))
   const colour = settings.colour ?? isTerminal
   const mask = createLogMask(settings.secrets ?? (() => []))
-  const lostLine = (count: number) => plainLine('warn', `LOG: ${count} log lines could not be written and are lost`)
+  const lostLine = (count: number) => ownLine('warn', `LOG: ${count} log lines could not be written and are lost`)
   const stdout = settings.console ? (deps.stdout ?? createLineWriter(1, lostLine)) : null
   const isOnce = isTerminal || toJournal || (!deps.stderr && isSameOutput(1, 2))
   const stderr = settings.console && !isOnce ? (deps.stderr ?? createLineWriter(2, lostLine)) : null
   const file = settings.file ? createLogFile({ clock, lostLine, onProblem: fileProblem }, settings.file) : null
-  let level = settings.level
+  const outputs = [stdout, stderr, file]
+  const timeNow = createTimeFormatter(clock)
 
-  const json = createJsonFormatter(clock)
-  const timeOf = createTimeFormatter()
-
-  function plainLine(lineLevel: LogLevel, message: string): string {
-    if (settings.format === 'json') return json('LOG', lineLevel, message, {})
-    return textLine(timeOf(clock.now()), lineLevel, message, false)
+  const destination = {
+    [pino.symbols.needsMetadataGsym]: true as const,
+    // Set by pino before each write.
+    lastLevel: 0,
+    lastTime: '',
+    lastMsg: '',
+    lastObj: NO_FIELDS,
+    lastLogger: null as unknown,
+    write(json: string) {
+      const level = root.levels.labels[this.lastLevel] as LogLevel
+      // JSON itself leaves DEL, C1, separators and bidirectional controls as they are.
+      if (settings.format === 'json') emit(level, `${visible(json.slice(0, -1))}\n`)
+      else writeText(level, this.lastTime.slice(1, -1), this.lastMsg, this.lastObj)
+    },
   }
+  const root = createPino(settings, timeNow, mask, destination)
 
-  function fileProblem(problem: string): void {
-    const line = plainLine('error', `LOG: ${problem}`)
-    stdout?.write(toJournal ? withPriority('error', line) : line)
-    stderr?.write(plainLine('error', `LOG: ${problem}`))
-  }
-
-  function write(component: string, lineLevel: LogLevel, message: string, fields: LogFields): void {
-    if (RANK[lineLevel] > RANK[level]) return
-    if (settings.format === 'json') {
-      emit(lineLevel, json(component, lineLevel, mask.text(message), mask.fields(fields)))
-      return
-    }
+  function writeText(level: LogLevel, time: string, message: string, fields: LogFields): void {
     const text = visible(mask.text(fields === NO_FIELDS ? message : withErrors(message, fields)))
-    const full = text + visibleBlock(mask.text(stacksOf(fields, RANK[level] >= RANK.debug)))
-    const time = timeOf(clock.now())
-    emit(lineLevel, textLine(time, lineLevel, full, false), shown(time, lineLevel, full))
+    const full = text + visibleBlock(mask.text(stacksOf(fields, root.isLevelEnabled('debug'))))
+    const line = textLine(time, level, full)
+    if (toJournal) emit(level, line, `${level}: ${full}\n`)
+    else emit(level, line, colour ? textLine(time, level, full, COLOURS[level]) : line)
   }
 
-  /** What standard output gets; absent = the same as the file. */
-  function shown(time: string, lineLevel: LogLevel, message: string): string | undefined {
-    if (toJournal) return `${lineLevel}: ${message}\n`
-    return colour ? textLine(time, lineLevel, message, true) : undefined
-  }
-
-  function emit(lineLevel: LogLevel, line: string, console = line): void {
-    stdout?.write(toJournal ? withPriority(lineLevel, console) : console)
-    if (lineLevel === 'error') stderr?.write(line)
+  function emit(level: LogLevel, line: string, console = line): void {
+    stdout?.write(toJournal ? withPriority(level, console) : console)
+    if (level === 'error') stderr?.write(line)
     file?.write(line)
   }
 
+  /** A line about one of the outputs, which does not go to all of them. */
+  function ownLine(level: LogLevel, message: string): string {
+    if (settings.format === 'text') return textLine(timeNow(), level, message)
+    return `${visible(JSON.stringify({ level, ts: timeNow(), component: 'LOG', msg: message }))}\n`
+  }
+
+  function fileProblem(problem: string): void {
+    const line = ownLine('error', `LOG: ${problem}`)
+    stdout?.write(toJournal ? withPriority('error', line) : line)
+    stderr?.write(line)
+  }
+
   const onExit = () => {
-    for (const sink of [stdout, stderr, file]) sink?.flushSync(FLUSH_MS)
+    for (const output of outputs) output?.flushSync(FLUSH_MS)
   }
   process.on('exit', onExit)
 
-  const logger = (component: string): Logger => {
-    const at =
-      (lineLevel: LogLevel) =>
-      (message: string, fields: LogFields = NO_FIELDS) =>
-        write(component, lineLevel, message, fields)
-    return {
-      error: at('error'),
-      warn: at('warn'),
-      info: at('info'),
-      verbose: at('verbose'),
-      debug: at('debug'),
-      silly: at('silly'),
-      enabled: (asked) => RANK[asked] <= RANK[level],
-      child: (name) => logger(name),
-    }
-  }
-
   const flush = async () => {
-    await Promise.all([stdout, stderr, file].map((sink) => sink?.flush(FLUSH_MS)))
+    await Promise.all(outputs.map((output) => output?.flush(FLUSH_MS)))
   }
 
   return {
-    ...logger(''),
-    setLevel(next) {
-      level = next
+    ...asLogger(root, root),
+    setLevel(level) {
+      root.level = level
     },
     reopen: () => file?.reopen(),
     flush,
@@ -147,51 +140,72 @@ export function createLogger(settings: LogSettings, deps: LogDeps = {}): LogServ
   }
 }
 
-/** Returns a function that makes one JSON line, ended by a line feed. */
-function createJsonFormatter(clock: Clock) {
-  let line = ''
-  const instance = pino(
+type PinoLogger = pino.Logger<LogLevel>
+
+/** Lines of the JSON format are masked here, those of the text format where they are made. */
+function createPino(settings: LogSettings, timeNow: () => string, mask: LogMask, destination: pino.DestinationStream) {
+  const json = settings.format === 'json'
+  return pino<LogLevel>(
     {
-      level: 'silly',
-      customLevels: PINO_LEVELS,
+      level: settings.level,
+      customLevels: LEVEL_NUMBERS,
       useOnlyCustomLevels: true,
       base: null,
       messageKey: 'msg',
-      timestamp: () => `,"ts":"${new Date(clock.now()).toISOString()}"`,
-      formatters: { level: (label) => ({ level: label }) },
-    },
-    {
-      write(text: string) {
-        line = text
+      timestamp: () => `,"ts":"${timeNow()}"`,
+      serializers: json ? { msg: mask.text } : {},
+      formatters: {
+        level: (label) => ({ level: label }),
+        log: (fields) => (json && fields !== NO_FIELDS ? withoutReserved(mask.fields(fields)) : NO_FIELDS),
       },
     },
-  ) as unknown as Record<LogLevel, (fields: object, message: string) => void>
+    destination,
+  )
+}
 
-  return (component: string, level: LogLevel, message: string, fields: Record<string, unknown>): string => {
-    const own = Object.entries(fields).map(([key, value]) => [RESERVED.includes(key) ? `${key}_` : key, value])
-    instance[level]({ ...(component ? { component } : {}), ...Object.fromEntries(own) }, message)
-    // What JSON does not escape by itself: DEL, C1, separators, bidirectional controls.
-    return `${visible(line.slice(0, -1))}\n`
+/** Children follow the level of `root`. The component of a child of a child is its own name alone. */
+function asLogger(root: PinoLogger, instance: PinoLogger): Logger {
+  const at =
+    (level: LogLevel) =>
+    (message: string, fields: LogFields = NO_FIELDS) =>
+      instance[level](fields, message)
+  return {
+    error: at('error'),
+    warn: at('warn'),
+    info: at('info'),
+    verbose: at('verbose'),
+    debug: at('debug'),
+    silly: at('silly'),
+    enabled: (level) => instance.isLevelEnabled(level),
+    child: (component) => asLogger(root, root.child({ component })),
   }
 }
 
+/** A field with the name of a fixed member gets an underscore: `level_`. */
+function withoutReserved(fields: Record<string, unknown>): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(fields).map(([key, value]) => [RESERVED.includes(key) ? `${key}_` : key, value]),
+  )
+}
+
 /** ISO 8601; under load many lines fall into one millisecond. */
-function createTimeFormatter(): (now: number) => string {
+function createTimeFormatter(clock: Clock): () => string {
   let last = Number.NaN
   let text = ''
-  return (now) => {
+  return () => {
+    const now = clock.now()
     if (now !== last) text = new Date(now).toISOString()
     last = now
     return text
   }
 }
 
-function textLine(time: string, level: LogLevel, message: string, coloured: boolean): string {
-  const word = coloured ? `\x1b[${COLOURS[level]}m${level}\x1b[39m` : level
+function textLine(time: string, level: LogLevel, message: string, colour?: number): string {
+  const word = colour ? `\x1b[${colour}m${level}\x1b[39m` : level
   return `${time} ${word}: ${message}\n`
 }
 
-/** Adds what the errors among the fields say, unless the message says it already. */
+/** Adds the messages of the errors among the fields and of their causes, unless the message contains them already. */
 function withErrors(message: string, fields: LogFields): string {
   let text = message
   for (const value of Object.values(fields)) {
@@ -202,8 +216,42 @@ function withErrors(message: string, fields: LogFields): string {
   return text
 }
 
-/** Each on new lines: that of `fault`, or of all errors. */
+/** The stack of `fault`, or those of all errors, each on new lines. */
 function stacksOf(fields: LogFields, all: boolean): string {
   const errors = Object.entries(fields).map(([name, value]) => (all || name === 'fault' ? value : null))
   return errors.map((error) => (error instanceof Error && error.stack ? `\n${error.stack}` : '')).join('')
+}
+
+/** Priorities of the systemd journal (`sd-daemon(3)`). */
+const PRIORITY: Record<LogLevel, number> = { error: 3, warn: 4, info: 6, verbose: 7, debug: 7, silly: 7 }
+
+/**
+ * True when `fd` leads to the systemd journal. `JOURNAL_STREAM` names the device and inode of its socket; the variable alone
+ * is no proof, because the output may be redirected.
+ */
+export function isJournal(fd: number, env: Readonly<Record<string, string | undefined>> = process.env): boolean {
+  const stream = env.JOURNAL_STREAM
+  if (!stream) return false
+  try {
+    const { dev, ino } = fstatSync(fd, { bigint: true })
+    return stream === `${dev}:${ino}`
+  } catch {
+    return false
+  }
+}
+
+/** True when both lead to the same file, terminal or pipe, as with `2>&1`. Windows has no inodes for pipes: false there. */
+function isSameOutput(one: number, other: number): boolean {
+  try {
+    const [first, second] = [fstatSync(one, { bigint: true }), fstatSync(other, { bigint: true })]
+    return first.ino !== 0n && first.dev === second.dev && first.ino === second.ino
+  } catch {
+    return false
+  }
+}
+
+/** Adds the priority before every line, because the journal makes an entry of each. `text` ends with a line feed. */
+export function withPriority(level: LogLevel, text: string): string {
+  const mark = `<${PRIORITY[level]}>`
+  return text.replaceAll(/^(?!$)/gm, mark)
 }

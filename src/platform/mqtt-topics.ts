@@ -2,7 +2,7 @@
 
 const MAX_BYTES = 65_535
 
-/** Why nobody can publish to this topic; null when it is fine. */
+/** Why a topic is not valid for publishing; null when it is. */
 export function topicProblem(topic: string): string | null {
   if (topic === '') return 'the topic is empty'
   if (/[+#]/.test(topic)) return 'the topic holds a wildcard (+ or #)'

@@ -1,14 +1,14 @@
 /**
- * Offsets of a time zone from UTC, for programs that ask very often: the clock changes of a year are looked up once.
+ * Offsets of a time zone from UTC for frequent lookups: the clock changes of a year are computed once.
  */
 import { createZone } from './zone.ts'
 
 export interface Offsets {
-  /** What is added to UTC at that instant, in milliseconds. */
+  /** Offset from UTC at that instant, in milliseconds. */
   at(instant: number): number
   /** The first clock change in (after, until]; null when there is none. */
   changeIn(after: number, until: number): number | null
-  /** The instant of a wall-clock time: the first one where it comes twice, the end of the gap where it doesn't come. */
+  /** The instant of a wall-clock time: the first one when it occurs twice, the end of the gap when it does not occur. */
   instantOf(wall: number): number
 }
 

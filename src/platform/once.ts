@@ -1,6 +1,4 @@
-/** Values that are made when they are needed first. */
-
-/** `make` runs at the first call; later calls get the same value. */
+/** Returns a function that calls `make` once, at its first call, and returns the same value from then on. */
 export function once<T>(make: () => T): () => T {
   let made: { readonly value: T } | null = null
   return () => {

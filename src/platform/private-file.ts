@@ -4,16 +4,16 @@ import { randomBytes } from 'node:crypto'
 import { chmodSync, closeSync, openSync } from 'node:fs'
 import { lstat, rm, writeFile } from 'node:fs/promises'
 import { promisify } from 'node:util'
+import { systemProgram } from './command.ts'
 import { placeNew, renameOver } from './files.ts'
-import { systemProgram } from './system-program.ts'
 
 const ICACLS_TIMEOUT_MS = 10_000
 /** Well-known security ids, as names differ by language. */
 const SYSTEM = '*S-1-5-18'
 const ADMINISTRATORS = '*S-1-5-32-544'
-/** Whoever made the file: the name alone of an account of a service or a domain may mean nobody, or somebody else. */
+/** The owner of the file; the bare name of a service or domain account may mean no account, or another one. */
 const OWNER = '*S-1-3-4'
-/** For `icacls`: they may read everything anyway. */
+/** For `icacls`: accounts that may read everything anyway. */
 export const WINDOWS_READERS: readonly string[] = [SYSTEM, ADMINISTRATORS]
 
 export interface PrivateFileOptions {
@@ -51,11 +51,11 @@ export function keepPrivate(path: string): void {
   try {
     chmodSync(path, OWNER_ONLY)
   } catch {
-    // A start names such files.
+    // The start-up check reports such files.
   }
 }
 
-/** Makes an empty file that only this account may read, whatever the umask. Throws when something is there. */
+/** Creates an empty file that only this account may read, regardless of the umask. Throws when the path exists. */
 export function createPrivateFile(path: string): void {
   closeSync(openSync(path, 'wx', OWNER_ONLY))
 }
@@ -67,9 +67,9 @@ function restrictOnWindows(path: string, readers: readonly string[]): Promise<vo
 }
 
 /**
- * Nobody but the system and administrators may look into or change the directory, or give it away; files in it have
- * permissions of their own. Everybody may make folders where it is: one that somebody has prepared, with himself as owner
- * and rights of his own, becomes the administrators'. Windows only: elsewhere the mode at its creation says so.
+ * Gives the directory to the administrators: only they and the system may list, change or own it; its files have their own
+ * permissions. Every account may create directories in its parent: one that another account has created beforehand loses its
+ * owner and rights. Windows only: on other systems the mode at its creation does this.
  */
 export async function restrictDirectory(path: string): Promise<void> {
   if (process.platform !== 'win32') return

@@ -1,4 +1,5 @@
-/** What the operating system and the runtime tell the process: signals, and errors that nobody caught. */
+/** Events of the process: signals and uncaught errors. */
+import { errorText } from './errors.ts'
 import type { Logger } from './types.ts'
 
 export interface ProcessEvents {
@@ -6,36 +7,36 @@ export interface ProcessEvents {
   readonly finished: Promise<number>
   /** Stops as a signal would, with this exit code. */
   end(exitCode: number): void
-  /** Takes the handlers away. */
+  /** Removes the handlers. */
   release(): void
 }
 
 export interface ProcessEventDeps {
   readonly log: Logger
-  /** Stops everything that runs; called once. */
+  /** Stops all services; called once. */
   readonly stop: () => Promise<void>
-  /** SIGHUP: open log files anew, read the configuration again. */
+  /** Called on SIGHUP: opens log files anew, reads the configuration again. */
   readonly onHangup?: () => void | Promise<void>
-  /** True for an error that passes, and after which everything goes on; such ones are logged once a minute. */
+  /** True for a temporary error, after which Footman continues; these are logged once a minute. */
   readonly passes?: (error: unknown) => boolean
 }
 
-/** On Windows a closing console window counts as SIGHUP: there is nothing to read anew then, only to stop. */
+/** On Windows, closing the console window arrives as SIGHUP and means stop. */
 const STOP_SIGNALS: readonly NodeJS.Signals[] =
   process.platform === 'win32' ? ['SIGINT', 'SIGTERM', 'SIGBREAK', 'SIGHUP'] : ['SIGINT', 'SIGTERM']
 
-/** Not 1: service managers are told that a wrong configuration ends with 1 and that a new start won't mend it. */
+/** Not 1, which is the exit code of a wrong configuration: service managers do not restart after it. */
 const CRASHED = 4
 
-/** Between two lines about errors that pass. */
+/** Time between two log lines about temporary errors. */
 const PASSING_MS = 60_000
 
-/** The same signal so soon again is one key press, delivered twice. */
+/** The same signal within this time is one key press, delivered twice. */
 const REPEATED_SIGNAL_MS = 300
 
 /**
- * First SIGTERM or SIGINT: stop and finish with 0. Second one: end at once, as killed by that signal. A rejection that
- * nobody handled is logged; an exception that nobody caught is logged and stops the process with 4.
+ * The first SIGTERM or SIGINT stops the process with 0; the second one ends it at once, as killed by that signal. An unhandled
+ * rejection is logged; an uncaught exception is logged and stops the process with 4.
  */
 export function watchProcess(deps: ProcessEventDeps): ProcessEvents {
   const { log } = deps
@@ -58,7 +59,7 @@ export function watchProcess(deps: ProcessEventDeps): ProcessEvents {
 
   function onStopSignal(signal: NodeJS.Signals): void {
     if (ending) {
-      // A terminal and a wrapper may both pass on one key press.
+      // A terminal and a wrapper may both forward one key press.
       const repeated = first?.signal === signal && performance.now() - first.at < REPEATED_SIGNAL_MS
       if (!repeated) endAtOnce(signal)
       return
@@ -87,7 +88,7 @@ export function watchProcess(deps: ProcessEventDeps): ProcessEvents {
       passing(reason)
       return
     }
-    log.error(`UNHANDLED REJECTION: Reason: ${textOf(reason)}`, { error: reason })
+    log.error(`UNHANDLED REJECTION: Reason: ${errorText(reason)}`, { error: reason })
     if (reason instanceof Error) log.error(`UNHANDLED REJECTION: Stack trace: ${String(reason)}`, { fault: reason })
   }
 
@@ -96,7 +97,7 @@ export function watchProcess(deps: ProcessEventDeps): ProcessEvents {
       passing(error)
       return
     }
-    log.error(`UNCAUGHT EXCEPTION: ${textOf(error)}`, { error })
+    log.error(`UNCAUGHT EXCEPTION: ${errorText(error)}`, { error })
     if (error instanceof Error) log.error(`UNCAUGHT EXCEPTION: Stack trace: ${String(error)}`, { fault: error })
     end(CRASHED)
   }
@@ -104,7 +105,7 @@ export function watchProcess(deps: ProcessEventDeps): ProcessEvents {
   function passing(error: unknown): void {
     if (performance.now() - passedAt < PASSING_MS) return
     passedAt = performance.now()
-    log.error(`MAIN: Something could not be done and is tried again later: ${textOf(error)}`)
+    log.error(`MAIN: Something could not be done and is tried again later: ${errorText(error)}`)
   }
 
   function release(): void {
@@ -120,5 +121,3 @@ export function watchProcess(deps: ProcessEventDeps): ProcessEvents {
   process.on('uncaughtException', onUncaughtException)
   return { finished, end, release }
 }
-
-const textOf = (reason: unknown) => (reason instanceof Error ? reason.message : String(reason))

@@ -2,9 +2,9 @@
  * Secrets as files that Windows has encrypted for this computer (`%ProgramData%\Footman\credentials\NAME.dpapi`).
  *
  * The administrator stores them under one account and the service reads them under another, so they are protected for
- * the computer, not for a user: any program on it could read them back, were it not for the permissions of each file, which
- * let the system, administrators and the named account of the service in, and nobody else. The name is part of the
- * encryption: a value cannot be passed off as another one.
+ * the computer, not for a user: any program on it could decrypt them. The permissions of each file allow only the system,
+ * administrators and the named account of the service to read it. The name is part of the encryption, so that a value cannot
+ * be used under another name.
  */
 import { mkdir, readdir, readFile, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -36,7 +36,7 @@ export function isCredentialName(name: string): boolean {
   return /^[A-Za-z0-9_][A-Za-z0-9._-]{0,99}$/.test(name) && !/^(con|prn|aux|nul|com\d|lpt\d)(\.|$)/i.test(name)
 }
 
-/** Null where there is no protection by the system. */
+/** Null when the system has no data protection. */
 export function protectedValuesOf(env: Environment): ProtectedValues | null {
   const protection = createDataProtection()
   if (!protection) return null
@@ -48,7 +48,7 @@ type Environment = Readonly<Record<string, string | undefined>>
 const protectedDirectory = (env: Environment): string =>
   join(env.ProgramData ?? env.PROGRAMDATA ?? 'C:\\ProgramData', 'Footman', 'credentials')
 
-/** Where Windows keeps the value of this name, if it is there. */
+/** Path of the protected value of this name. */
 export const protectedFile = (env: Environment, name: string): string =>
   join(protectedDirectory(env), `${name}${EXTENSION}`)
 
@@ -109,7 +109,7 @@ function sealedIn(text: string): Uint8Array {
       return new Uint8Array(Buffer.from(content.protected, 'base64'))
     }
   } catch {
-    // Told below.
+    // Reported below.
   }
   throw new Error('the file of the protected value is damaged, or of a newer Footman')
 }

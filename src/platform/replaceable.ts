@@ -1,7 +1,7 @@
-/** Services that are built anew when the settings that they are made of change, while everything else runs on. */
+/** Services that are built anew when their settings change, while all others keep running. */
 import type { Logger, Service } from './types.ts'
 
-/** What a part has made of changed settings; called when all parts have. Must not fail. */
+/** Puts the prepared result of changed settings into use; called when all parts have prepared theirs. Must not fail. */
 export type Use = () => void | Promise<void>
 
 export interface Built<T> {
@@ -12,16 +12,16 @@ export interface Built<T> {
 
 export interface Replaceable<C, T> {
   readonly service: Service
-  /** Builds the services of other settings; they take the place of the others when the result is called. */
+  /** Builds the services of other settings; calling the result replaces the running ones. */
   readonly prepare: (settings: C) => Use
-  /** Of what runs now. */
+  /** States of the running services. */
   readonly states: () => T
 }
 
 /** How long the old services may take to end. */
 const GRACE_MS = 10_000
 
-/** `build` only makes the services; what they do begins with their start. */
+/** `build` only creates the services; their work begins with `start`. */
 export function createReplaceable<C, T>(
   { log }: { readonly log: Logger },
   { name, build }: { readonly name: string; readonly build: (settings: C) => Built<T> },

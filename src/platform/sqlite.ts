@@ -22,7 +22,7 @@ export interface DatabaseSettings {
   readonly readOnly?: boolean | 'untouched'
   /** The Footman that is noted when migrations are made; default: this one. */
   readonly version?: string
-  /** Told when the storage fails a statement: disk full, file gone or damaged. True = it is mended, a read may be tried again. */
+  /** Called when the storage fails a statement: disk full, file gone or damaged. True = repaired, a read may be retried. */
   readonly onFailure?: (error: unknown) => boolean
 }
 
@@ -33,18 +33,18 @@ export interface Database {
   exec(sql: string): void
   /** Runs `work` atomically; inside another transaction it becomes a savepoint, so that it can fail on its own. */
   transaction<T>(work: () => T): T
-  /** Lets go of the file; every use fails from then on. */
+  /** Closes the file; every use fails from then on. */
   close(): void
 }
 
-/** A database whose file can be changed under the hands of those who use it. */
+/** A database whose file can be replaced while it is in use. */
 export interface FileDatabase extends Database {
   /**
-   * Opens what stands at the path now (a new database, when nothing does), brings its schema up to date and goes on with
-   * that. Throws what SQLite says when it cannot, and keeps what it had. Not inside a transaction.
+   * Opens the file that is at the path now (a new database when there is none), migrates it and uses it from then on. Throws
+   * the error of SQLite when it cannot, and keeps the previous file. Not inside a transaction.
    */
   reopen(): void
-  /** Writes fail with this from now on; null = they are let through again. Reads go on. */
+  /** Writes fail with this error from now on; null = they are accepted again. Reads continue. */
   refuseWrites(reason: Error | null): void
 }
 
@@ -55,7 +55,7 @@ const PRAGMAS = `PRAGMA journal_mode = WAL; PRAGMA busy_timeout = 5000; PRAGMA f
 
 const IN_MEMORY = ':memory:'
 
-/** Opens (and creates) a database file and brings its schema up to date. Throws what SQLite says when it cannot. */
+/** Opens (and creates) a database file and brings its schema up to date. Throws the error of SQLite when it cannot. */
 export function openDatabase(file: string, settings: DatabaseSettings = {}): FileDatabase {
   const opened = openFile(file, settings)
   return wrap(opened, () => openFile(file, settings), settings.onFailure ?? (() => false))
@@ -79,7 +79,7 @@ function openFile(file: string, settings: DatabaseSettings): DatabaseSync {
   }
 }
 
-/** A reader makes the files `-wal` and `-shm` where nobody else has the database open; not of one that cannot change. */
+/** A reader creates `-wal` and `-shm` when no other process has the database open, but not for an immutable database. */
 function untouched(file: string): string {
   if (existsSync(`${file}-wal`)) return file
   const { host, pathname } = pathToFileURL(file)
@@ -117,8 +117,8 @@ function wrap(
     return statement
   }
 
-  /** True when what failed may be tried again at once. */
-  function mended(error: unknown): boolean {
+  /** True when the failed statement may be retried at once. */
+  function isRepaired(error: unknown): boolean {
     return depth === 0 && isStorageTrouble(error) && onFailure(error)
   }
 
@@ -158,7 +158,7 @@ function wrap(
       try {
         return (prepared(sql).get(...params) ?? undefined) as T | undefined
       } catch (error) {
-        if (!mended(error)) throw error
+        if (!isRepaired(error)) throw error
         return (prepared(sql).get(...params) ?? undefined) as T | undefined
       }
     },
@@ -166,7 +166,7 @@ function wrap(
       try {
         return prepared(sql).all(...params) as T[]
       } catch (error) {
-        if (!mended(error)) throw error
+        if (!isRepaired(error)) throw error
         return prepared(sql).all(...params) as T[]
       }
     },
@@ -176,7 +176,7 @@ function wrap(
         const { changes, lastInsertRowid } = prepared(sql).run(...params)
         return { changes: Number(changes), lastId: Number(lastInsertRowid) }
       } catch (error) {
-        mended(error)
+        isRepaired(error)
         throw error
       }
     },
@@ -187,7 +187,7 @@ function wrap(
       try {
         return inScope(SCOPES[depth] ?? savepoint(depth), work)
       } catch (error) {
-        mended(error)
+        isRepaired(error)
         throw error
       }
     },
@@ -243,9 +243,9 @@ export function lastWriter(db: Database): string {
 /** CORRUPT and NOTADB: the file is damaged. A damaged file is replaced, so this passes like the others. */
 const CORRUPT = 11
 const DAMAGE = new Set([CORRUPT, 26])
-/** Result codes that pass when somebody makes room or lets go: BUSY, LOCKED, NOMEM, READONLY, IOERR, FULL, CANTOPEN. */
+/** Result codes of temporary conditions: BUSY, LOCKED, NOMEM, READONLY, IOERR, FULL, CANTOPEN. */
 const STORAGE_TROUBLE = new Set([5, 6, 7, 8, 10, 13, 14, ...DAMAGE])
-/** Those that say nothing about the file: BUSY, LOCKED, NOMEM. */
+/** Those that have nothing to do with the file: BUSY, LOCKED, NOMEM. */
 const PASSING = new Set([5, 6, 7])
 
 const codeOf = (error: unknown): number | null => {
@@ -255,13 +255,13 @@ const codeOf = (error: unknown): number | null => {
   return errcode === undefined ? null : errcode & 0xff
 }
 
-/** Looks like an error of SQLite to everybody who asks: the file cannot be used now (CANTOPEN). */
+/** Has the code of an SQLite error: the file cannot be used now (CANTOPEN). */
 export class StorageError extends Error {
   override readonly name = 'StorageError'
   readonly errcode = 14
 }
 
-/** The same for a file that is not in order (CORRUPT). */
+/** Has the code of an SQLite error: the file is damaged (CORRUPT). */
 export class DamageError extends Error {
   override readonly name = 'DamageError'
   readonly errcode = 11
@@ -273,20 +273,33 @@ export function isStorageTrouble(error: unknown): boolean {
   return code !== null && STORAGE_TROUBLE.has(code)
 }
 
-/** True when it tells of the state of disk or file, and not just of somebody else who holds it at the moment. */
+/** True for a failure of disk or file; false for a lock held by another connection. */
 export function isStorageFailure(error: unknown): boolean {
   return isStorageTrouble(error) && !PASSING.has(codeOf(error) ?? 0)
 }
 
-/** True when the file itself is not in order. */
+/** True when the file itself is damaged. */
 export function isDamage(error: unknown): boolean {
   const code = codeOf(error)
   return code !== null && DAMAGE.has(code)
 }
 
-/** The removal of records of one kind that are older than their retention time. */
+/** Removes records of one kind that are older than their retention time. */
 export interface Pruning {
   readonly keepMs: number
   /** Removes up to `limit` records older than `before`, in milliseconds since 1970; returns how many. */
   purge(db: Database, before: number, limit: number): number
+}
+
+/**
+ * Parses a value that was stored as JSON. Returns `absent` when there is none, or when a failing disk has damaged it: the
+ * other rows must stay readable.
+ */
+export function storedJson<T>(json: unknown, absent: T): T {
+  if (typeof json !== 'string') return absent
+  try {
+    return JSON.parse(json) as T
+  } catch {
+    return absent
+  }
 }

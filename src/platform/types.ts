@@ -1,4 +1,4 @@
-/** The small contracts every floor of the house shares. */
+/** Interfaces that all rooms share: log, clock, service. */
 
 /** Butler's level names, most important first. */
 export const LOG_LEVELS = ['error', 'warn', 'info', 'verbose', 'debug', 'silly'] as const
@@ -7,8 +7,8 @@ export type LogLevel = (typeof LOG_LEVELS)[number]
 export type LogFields = Readonly<Record<string, unknown>>
 
 /**
- * Writes one line per call; `fields` are structured extras, masked before they are written. An error called `fault` is one
- * of Footman itself: its stack is written at every level.
+ * Writes one line per call; `fields` are structured extras, masked before they are written. An error named `fault` is a
+ * fault of Footman itself: its stack is written at every level.
  */
 export interface Logger {
   error(message: string, fields?: LogFields): void
@@ -23,15 +23,31 @@ export interface Logger {
   child(component: string): Logger
 }
 
+const discard = (): void => {}
+
+/** Discards all lines; for commands that print their own messages about errors. */
+export const SILENT: Logger = {
+  error: discard,
+  warn: discard,
+  info: discard,
+  verbose: discard,
+  debug: discard,
+  silly: discard,
+  enabled: () => false,
+  child: () => SILENT,
+}
+
 /** Wall clock in milliseconds since 1970-01-01 UTC; replaced in tests. */
 export interface Clock {
   now(): number
 }
 
-/** Whatever runs: started and stopped by the composition root, in order. */
+export const systemClock: Clock = { now: () => Date.now() }
+
+/** A running part: the composition root starts all services in order, and stops them in reverse. */
 export interface Service {
   readonly name: string
   start(): Promise<void>
-  /** Stops taking work, finishes or hands back what is under way; resolves within `graceMs`. */
+  /** Accepts no more work, finishes or re-queues the work in progress; resolves within `graceMs`. */
   stop(graceMs: number): Promise<void>
 }

@@ -13,5 +13,5 @@ export const COMMIT: string = typeof FOOTMAN_COMMIT === 'string' ? FOOTMAN_COMMI
 /** ISO time of the commit; null when run from source, or built outside a git clone. */
 export const COMMIT_TIME: string | null = typeof FOOTMAN_COMMIT_TIME === 'string' ? FOOTMAN_COMMIT_TIME : null
 
-/** What it was built for, like `windows-x64`; `source` when run from source. */
+/** Build target, like `windows-x64`; `source` when run from source. */
 export const TARGET: string = typeof FOOTMAN_TARGET === 'string' ? FOOTMAN_TARGET : 'source'

@@ -1,5 +1,5 @@
 /**
- * Threads that run this program's own entry file: one executable, one bundle, `isMainThread` tells the roles apart.
+ * Threads that run this program's own entry file: one executable, one bundle, `isMainThread` distinguishes the roles.
  * The entry must call `workerRole()` first and run the role instead of the program when there is one.
  */
 import { pathToFileURL } from 'node:url'
@@ -9,7 +9,7 @@ export interface WorkerEnd {
   /** False when neither side asked for it. */
   readonly expected: boolean
   readonly code: number
-  /** What the thread threw, when it did. */
+  /** The error that the thread threw. */
   readonly error?: Error
 }
 
@@ -34,7 +34,7 @@ export interface WorkerChannel<FromWorker, ToWorker> {
 
 export interface WorkerRole {
   readonly name: string
-  /** What `spawnWorker` was given, copied. */
+  /** A copy of the `data` of `spawnWorker`. */
   readonly data: unknown
   channel<FromWorker, ToWorker>(): WorkerChannel<FromWorker, ToWorker>
 }
@@ -68,7 +68,7 @@ export function spawnWorker<ToWorker, FromWorker>(
   worker.on('message', (message: unknown) => {
     if (ended) return
     if (message !== GOODBYE) return handlers.onMessage(message as FromWorker)
-    // Messages arrive in order, so all that the thread had to say is here.
+    // Messages arrive in order, so all messages of the thread are here.
     asked = true
     void worker.terminate()
   })

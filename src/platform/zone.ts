@@ -4,8 +4,8 @@ export interface Zone {
   /** Wall clock at an instant, as if it were UTC: ms since 1970. */
   wall(instant: number): number
   /**
-   * The first instant after `after` at which the wall clock shows what `nextWall` says. `nextWall` gets a wall clock
-   * and returns the next one that is wanted. Wall-clock times that a clock change skips do not occur; those that occur
+   * The first instant after `after` at which the wall clock shows a time of `nextWall`, which gets a wall-clock time and
+   * returns the next wanted one. Wall-clock times that a clock change skips do not occur; those that occur
    * twice count twice.
    */
   next(after: number, nextWall: (wall: number) => number | null): number | null
@@ -74,4 +74,14 @@ export function createZone(timezone: string): Zone {
   }
 
   return { wall: (instant) => instant + offset(instant), next }
+}
+
+interface WithTemporal {
+  readonly Temporal?: { readonly Now: { timeZoneId(): string } }
+}
+
+/** IANA name of the time zone of this computer. `Intl.DateTimeFormat` would load its languages: 2.5 MB and 6 ms at start. */
+export function hostZone(): string {
+  const { Temporal } = globalThis as WithTemporal
+  return Temporal?.Now.timeZoneId() ?? Intl.DateTimeFormat().resolvedOptions().timeZone
 }

@@ -517,5 +517,5 @@ test('a configuration that lets nobody in does not start', async () => {
   await using product = await footman({ simulator: null, config: { footman: { access: { enable: true } } } })
   const { code, stdout, stderr } = await runToEnd(['-c', product.configFile], { cwd: product.directory.path })
   expect(code).toBe(1)
-  expect(stdout + stderr).toContain('nobody could get in')
+  expect(stdout + stderr).toContain('there is no way to authenticate')
 })

@@ -75,7 +75,7 @@ describe.skipIf(!canReceive)('a service manager', () => {
         env: { NOTIFY_SOCKET: '/nowhere/notify.sock', WATCHDOG_USEC: '600000' },
       })
       await it.start()
-      await it.process.waitForLine(/warn: MAIN: The service manager cannot be told how Footman is/)
+      await it.process.waitForLine(/warn: MAIN: The service manager cannot be notified/)
       expect((await it.call('GET', '/v4/butlerping')).status).toBe(200)
       expect(await it.process.stop()).toBe(0)
     },

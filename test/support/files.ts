@@ -21,9 +21,9 @@ import {
   fileMigrations,
 } from '../../src/files/jobs.ts'
 import { createFileOperations } from '../../src/files/operations.ts'
-import { systemClock } from '../../src/platform/clock.ts'
 import { createGroupWriter } from '../../src/platform/group-commit.ts'
 import { openDatabase } from '../../src/platform/sqlite.ts'
+import { systemClock } from '../../src/platform/types.ts'
 import { recordingLog } from './recording-log.ts'
 import { routesApi } from './routes-api.ts'
 import { type TempDirectory, tempDirectory } from './temp.ts'

@@ -2,7 +2,7 @@
 
 import type { ApiRoute } from '../../src/http/endpoint/route.ts'
 import { createApi, type EndpointSwitches } from '../../src/http/server.ts'
-import { systemClock } from '../../src/platform/clock.ts'
+import { systemClock } from '../../src/platform/types.ts'
 import { type RawAnswer, rawHttp } from './raw-http.ts'
 import { type RecordingLog, recordingLog } from './recording-log.ts'
 

@@ -1,6 +1,6 @@
 /** Changes a database in steps of which the last never ends; to be killed. */
 import { createLogger } from '../../src/platform/log.ts'
-import { upgradeDatabases } from '../../src/platform/upgrade/upgrade.ts'
+import { upgradeDatabases } from '../../src/platform/upgrade.ts'
 import { ENDLESS, FIRST, SECOND } from './upgrade-steps.ts'
 
 const [file = '', backupDirectory = ''] = process.argv.slice(2)

@@ -1,5 +1,5 @@
 /** What is wrong with the settings of destinations: found by rendering a sample, without sending anything. */
-import { SILENT } from '../../platform/silent-log.ts'
+import { SILENT } from '../../platform/types.ts'
 import { sampleEvent } from '../sample-event.ts'
 import type { RecordContext } from '../template-context.ts'
 import type { TemplateEngine } from '../templates/engine.ts'

@@ -1,7 +1,6 @@
 /** Destinations that are one HTTP request per message: they differ in the request and in reading the answer. */
-import { type HttpResponse, parseRetryAfter } from '../../platform/http-client.ts'
-import { HttpError } from '../../platform/http-error.ts'
-import { jsonOf } from '../../platform/http-json.ts'
+import { type HttpResponse, jsonOf, parseRetryAfter } from '../../platform/http-client.ts'
+import { HttpError } from '../../platform/http-exchange.ts'
 import { MASK } from '../../platform/log-mask.ts'
 import type { Clock, Logger } from '../../platform/types.ts'
 import { cut } from '../texts/cut.ts'

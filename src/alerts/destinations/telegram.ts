@@ -1,8 +1,7 @@
 /** Telegram: a message of a bot (https://core.telegram.org/bots/api#sendmessage). */
 import { z } from 'zod'
 import { requiredText } from '../../config/fields.ts'
-import type { HttpResponse } from '../../platform/http-client.ts'
-import { jsonOf } from '../../platform/http-json.ts'
+import { type HttpResponse, jsonOf } from '../../platform/http-client.ts'
 import { escapeAngles } from '../templates/escape.ts'
 import { cut } from '../texts/cut.ts'
 import type { AlertText } from '../texts/writer.ts'

@@ -7,7 +7,7 @@ import type { EventSource, StreamEvent } from '../../http/endpoint/event-stream.
 import type { GroupWriter } from '../../platform/group-commit.ts'
 import { createRecurringJob } from '../../platform/recurring-job.ts'
 import type { Database } from '../../platform/sqlite.ts'
-import { storedJson } from '../../platform/stored-json.ts'
+import { storedJson } from '../../platform/sqlite.ts'
 import type { Clock, Logger } from '../../platform/types.ts'
 
 export const TOPICS = ['event', 'delivery', 'execution', 'schedule', 'file'] as const

@@ -8,8 +8,7 @@ import type {
   TaskEvent,
   TaskHistory,
 } from '../../events/types.ts'
-import type { Database } from '../../platform/sqlite.ts'
-import { storedJson } from '../../platform/stored-json.ts'
+import { type Database, storedJson } from '../../platform/sqlite.ts'
 import { formatUser } from '../template-context.ts'
 import { eventTitle } from '../title.ts'
 import type { DeliveryState } from '../types.ts'

@@ -2,7 +2,7 @@
 
 import { EVENT_OUTCOMES } from '../../events/kinds.ts'
 import type { Need, TaskEvent } from '../../events/types.ts'
-import type { Windows } from '../../platform/calendar/types.ts'
+import type { Windows } from '../../platform/calendar.ts'
 import type { MaintenanceConfig } from '../config-routes.ts'
 import { compileMatches, testMatches } from '../rules/match.ts'
 import type { Hold } from '../types.ts'

@@ -1,7 +1,7 @@
 /** The outbox: sends the deliveries of the router, retries, makes dead letters of those that are too old, and stores every result. */
 
 import type { TaskEvent } from '../../events/types.ts'
-import { createLastingWrite } from '../../platform/lasting-write.ts'
+import { createLastingWrite } from '../../platform/group-commit.ts'
 import { createRecurringJob } from '../../platform/recurring-job.ts'
 import type { Logger } from '../../platform/types.ts'
 import type { DeadReason, DeliveryState, Destination, SuppressReason } from '../types.ts'

@@ -4,7 +4,7 @@
  */
 import type { EventOutcome, TaskEvent } from '../../events/types.ts'
 import type { Database } from '../../platform/sqlite.ts'
-import { storedJson } from '../../platform/stored-json.ts'
+import { storedJson } from '../../platform/sqlite.ts'
 import type { Clock, Logger } from '../../platform/types.ts'
 import type { ChainLink, ChainReader, QrsClient, QrsNamed } from '../../qlik/qrs/types.ts'
 import type { ChainTask, DeliveryNote } from '../types.ts'

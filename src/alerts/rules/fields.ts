@@ -1,6 +1,6 @@
 /** The fields of a match, one line each: what they are compared with and what has to be read for it. */
 import type { EventType, Need, TaskEvent } from '../../events/types.ts'
-import type { WindowReference, Windows } from '../../platform/calendar/types.ts'
+import type { WindowReference, Windows } from '../../platform/calendar.ts'
 import { formatDuration } from '../../platform/duration.ts'
 import { globMatcher } from '../../platform/glob.ts'
 import type { QrsCustomProperty, QrsNamed } from '../../qlik/qrs/types.ts'

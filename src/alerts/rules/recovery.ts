@@ -2,7 +2,7 @@
 import { outcomeOfStatus } from '../../events/task-type.ts'
 import type { EventOutcome, Need, TaskEvent } from '../../events/types.ts'
 import type { Database } from '../../platform/sqlite.ts'
-import { storedJson } from '../../platform/stored-json.ts'
+import { storedJson } from '../../platform/sqlite.ts'
 import { isTaskType, subjectOf } from './subjects.ts'
 
 /** The outcomes that this event puts an end to; none for bad news. */

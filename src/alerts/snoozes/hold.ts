@@ -1,7 +1,7 @@
 /** Holds back what a snooze is about. */
 
 import { EVENT_OUTCOMES } from '../../events/kinds.ts'
-import { storedJson } from '../../platform/stored-json.ts'
+import { storedJson } from '../../platform/sqlite.ts'
 import { eventMatch } from '../config-routes.ts'
 import type { FieldContext } from '../rules/fields.ts'
 import { compileMatch, type EventMatch } from '../rules/match.ts'

@@ -1,7 +1,7 @@
 /** A snooze as it is asked for. */
 import { z } from 'zod'
 import { type BodyIssue, invalidBody } from '../../http/endpoint/validation.ts'
-import type { Windows } from '../../platform/calendar/types.ts'
+import type { Windows } from '../../platform/calendar.ts'
 import { parseDuration } from '../../platform/duration.ts'
 import { eventMatch } from '../config-routes.ts'
 import { FIELDS } from '../rules/fields.ts'

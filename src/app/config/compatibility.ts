@@ -7,16 +7,16 @@ import type { COMPATIBILITIES } from '../../config/process.ts'
 import { type MapNode, nodeAt } from '../../config/tree.ts'
 import type { Check, CheckContext } from './checks/check.ts'
 
-/** What `auto` has been resolved to. */
+/** The result of resolving `auto`. */
 export type Compatibility = Exclude<(typeof COMPATIBILITIES)[number], 'auto'>
 
 export interface CompatibilityRule {
   /** The setting, below `Butler`; in words when there are many. */
   readonly setting: string
-  /** What `butler` and `strict` make of it. */
+  /** Its meaning with `butler` and with `strict`. */
   readonly butler: string
   readonly strict: string
-  /** Brings the parsed configuration to what Butler did. The other rules are applied while the file is read. */
+  /** Changes the parsed configuration to the behaviour of Butler. The other rules are applied while the file is read. */
   readonly adopt?: (context: CheckContext) => void
 }
 
@@ -99,7 +99,7 @@ export function hasOwnSettings(root: MapNode): boolean {
   return butler?.kind === 'map' && [...butler.entries.keys()].some((key) => key.toLowerCase() === 'footman')
 }
 
-/** What is written in the file, or what `auto` means for it. A wrong word is reported when the values are checked. */
+/** The compatibility of the file, with `auto` resolved. An unknown word is reported when the values are checked. */
 export function compatibilityOf(root: MapNode, ownSettings: boolean): Compatibility {
   const node = nodeAt(root, ['Butler', 'footman', 'compatibility'])
   const word = node?.kind === 'scalar' ? String(node.value).trim().toLowerCase() : ''

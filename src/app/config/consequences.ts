@@ -1,7 +1,7 @@
-/** What a value that cannot be used costs: the start, one feature, or nothing but the value. */
+/** Consequence of an unusable value: no start, one feature off, or only the value ignored. */
 
 import { expand } from '../../config/legacy/context.ts'
-import { MAILS, RELOADS } from '../../config/legacy/tables.ts'
+import { MAILS, RELOADS } from '../../config/legacy/translate.ts'
 import type { Path } from '../../config/tree.ts'
 import { defaults } from '../schema.ts'
 

@@ -1,4 +1,5 @@
 /** The custom properties of Qlik Sense that a configuration relies on, with the values that they must offer. */
+import type { CustomPropertyNeed } from '../../monitors/custom-properties.ts'
 import type { Config } from '../schema.ts'
 
 /** Kinds of objects that a custom property can be given to, in the words of QRS. */
@@ -12,11 +13,11 @@ export interface WantedProperty {
   readonly objects: readonly PropertyObject[]
   /** Of each group one at least must be able to have the property, or a setting can never have an effect. */
   readonly groups: readonly (readonly PropertyObject[])[]
-  /** False: what uses it works without it too. */
+  /** False: the feature works without it too. */
   readonly required: boolean
   /** Keys below `Butler` that name it, in the order of the configuration. */
   readonly keys: readonly string[]
-  /** What the values are, where the configuration does not tell them. */
+  /** Description of the values, when the configuration does not list them. */
   readonly hint?: string
 }
 
@@ -25,18 +26,18 @@ export interface PropertyUse extends Omit<WantedProperty, 'groups' | 'keys' | 'v
   readonly key: string
   readonly values?: readonly string[]
   readonly required?: boolean
-  /** What does nothing at all as long as Qlik Sense lacks the property. */
+  /** The feature that does nothing as long as Qlik Sense lacks the property. */
   readonly gate?: PropertyGate
 }
 
 export interface PropertyGate {
-  /** As health names it. */
+  /** Name of the feature in `/health`. */
   readonly feature: string
-  /** Whether each value must be there; else any of them means something, and a property of any kind will do. */
+  /** True: each value must exist. False: one of them suffices, on a property of any object type. */
   readonly exact: boolean
 }
 
-/** Events of tasks that a mail can tell, as sections of `emailNotification`. */
+/** Task events with mails, as sections of `emailNotification`. */
 export const MAILS = [
   'reloadTaskSuccess',
   'reloadTaskAborted',
@@ -121,7 +122,7 @@ function* mails({ emailNotification }: Config): Generator<PropertyUse> {
 
 function* influx({ influxDb }: Config): Generator<PropertyUse> {
   const { enable, allReloadTasks, byCustomProperty } = influxDb.reloadTaskSuccess
-  // All tasks: whatever property they have.
+  // `allReloadTasks` needs no property.
   if (!influxDb.enable || !enable || allReloadTasks.enable || !byCustomProperty.enable) return
   const { customPropertyName: name, enabledValue } = byCustomProperty
   const key = 'influxDb.reloadTaskSuccess.byCustomProperty.customPropertyName'
@@ -209,6 +210,19 @@ function* matched(
   }
 }
 
-/** Patterns stand for values that somebody else knows. */
+/** Patterns are left out: their values are unknown. */
 const literals = (values: readonly unknown[]): string[] =>
   values.filter((value): value is string => typeof value === 'string' && !/[*?]/.test(value))
+
+/** The properties and values without which an enabled feature does nothing. */
+export function customPropertyNeeds(config: Config): CustomPropertyNeed[] {
+  return [...propertyUses(config)].flatMap(
+    ({ key, name: property, values = [], objects, gate }): CustomPropertyNeed[] => {
+      if (!gate) return []
+      const common = { feature: gate.feature, key: key.replace(/\.customPropertyName$/, ''), property }
+      return gate.exact
+        ? values.map((value) => ({ ...common, value, objectType: objects[0] ?? null }))
+        : [{ ...common, value: null, objectType: null, meaningful: values }]
+    },
+  )
+}

@@ -46,7 +46,7 @@ export function partsConcerned(changed: readonly string[]): FollowingPart[] {
   return parts.filter((part) => changed.some((path) => isWithinOne(path, FOLLOWED[part])))
 }
 
-/** What runs after a reload: the live settings of `next`, everything else as it was at the start. */
+/** The configuration after a reload: the live settings of `next`, all others as at the start. */
 export function graft(startup: Config, next: Config): Config {
   return grafted(startup, next, '') as Config
 }

@@ -27,7 +27,7 @@ import {
   takeAt,
 } from '../../config/tree.ts'
 import { readYaml } from '../../config/yaml.ts'
-import { hostZone } from '../../platform/host-zone.ts'
+import { hostZone } from '../../platform/zone.ts'
 import { butler, type Config, inactiveFeatures } from '../schema.ts'
 import type { CheckContext } from './checks/check.ts'
 import { CHECKS } from './checks/index.ts'
@@ -67,7 +67,7 @@ export interface LoadResult {
 const MAX_BYTES = 5 * 1024 * 1024
 
 /**
- * Reads and checks the configuration. Rejects only for a bug; whatever is wrong with the file is in `problems`.
+ * Reads and checks the configuration. Rejects only for a bug; errors of the file are in `problems`.
  */
 export async function loadConfig(options: LoadOptions): Promise<LoadResult> {
   const { env, cwd, overrides = {} } = options
@@ -227,7 +227,7 @@ function switchOff(root: MapNode, { feature, switch: flag }: Extract<Consequence
   else setAt(root, path, scalar(false, placeOf(root, path)), placeOf(root, path))
 }
 
-/** What is wrong because it is missing takes along what lacks it. */
+/** Removes the wrong value; when it is missing, removes the section that lacks it. */
 function takeOut(root: MapNode, path: Path): void {
   for (let end = path.length; end > 1; end -= 1) {
     if (takeAt(root, path.slice(0, end))) return
@@ -281,7 +281,7 @@ function derive(config: Config, compatibility: Compatibility): Config {
   }
 }
 
-/** What is left of a wrong lock must not open the API that it was to close. */
+/** An access section with errors must not leave the API open. */
 function keepLocked(root: MapNode, { restServerConfig }: Config, problems: ProblemList): void {
   const place = ['Butler', 'footman', 'access']
   const path = pathText(place)

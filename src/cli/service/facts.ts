@@ -11,6 +11,7 @@ import { credentialsIn, filesIn, MAPPING_FILE } from '../../config/external.ts'
 import { type ConfigPaths, createPathResolver } from '../../config/paths.ts'
 import { createProblemList, type Problem, renderProblem, sortProblems } from '../../config/problems.ts'
 import { readYaml } from '../../config/yaml.ts'
+import { isLoopback } from '../../platform/addresses.ts'
 import { isCredentialName } from '../../platform/protected-values.ts'
 import { EXIT } from '../io.ts'
 import { ServiceError, type ServiceFacts, type ServiceHost, type ServicePort } from './host.ts'
@@ -137,11 +138,9 @@ function listeners(config: Config): Listener[] {
   return rows.filter(({ on }) => on)
 }
 
-const LOOPBACK = /^(localhost|127\.\d+\.\d+\.\d+|::1)$/i
-
 function reachablePorts(config: Config): ServicePort[] {
   return listeners(config)
-    .filter(({ host }) => !LOOPBACK.test(host))
+    .filter(({ host }) => !isLoopback(host))
     .map(({ purpose, protocol, port, sources }) => ({
       ...{ purpose, protocol, port },
       from: sources.filter(isNetwork),

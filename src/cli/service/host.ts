@@ -2,8 +2,7 @@
 
 import { spawn } from 'node:child_process'
 import { basename, resolve } from 'node:path'
-import { CommandError, type RunCommand, runCommand } from '../../platform/command.ts'
-import { systemProgram } from '../../platform/system-program.ts'
+import { CommandError, type RunCommand, runCommand, systemProgram } from '../../platform/command.ts'
 
 /** A port that others connect to. */
 export interface ServicePort {

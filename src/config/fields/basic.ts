@@ -6,7 +6,7 @@
  */
 import { z } from 'zod'
 
-/** What a key tells the docs, the loader and `footman check` beyond its type. */
+/** Metadata of a key for the docs, the loader and `footman check`. */
 export interface FieldNotes {
   /** Accepted for old files, without effect. */
   ignored?: boolean
@@ -18,7 +18,7 @@ export interface FieldNotes {
 
 interface Notes extends FieldNotes {
   description: string
-  /** What a key without a value means: nothing was written, or an empty text. The loader sees to it. */
+  /** Meaning of a key without a value: absent, or an empty text. The loader applies it. */
   nullable?: 'absent' | 'empty'
   format?: string
   range?: { min?: number | string; max?: number | string }

@@ -79,7 +79,7 @@ export function file(description: string, fallback = '', notes: FieldNotes = {})
   return withDefault(z.string(), description, fallback, { format: 'path', ...notes })
 }
 
-/** What may be started: the three lists are added up. */
+/** Tasks that may be started: the union of the three lists. */
 export function taskSelectors(description: string) {
   return object(() => ({
     taskId: list('Task ids.', z.string()),

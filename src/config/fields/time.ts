@@ -1,7 +1,9 @@
 /** Durations, sizes, frequencies, zones. */
 import { z } from 'zod'
+import { WEEKDAYS } from '../../platform/calendar.ts'
 import { formatDuration, type Parsed, parseDuration, parseSize } from '../../platform/duration.ts'
-import { type FieldNotes, noted, type Range, withDefault } from './basic.ts'
+import { type FieldNotes, map, noted, object, oneOrMany, type Range, withDefault } from './basic.ts'
+import { file, nameText } from './selectors.ts'
 
 const DAY = 24 * 3600 * 1000
 /** Unless a key says otherwise: 1s to 3650d. */
@@ -72,3 +74,98 @@ function refuse(context: z.core.$RefinementCtx, input: unknown, message: string)
   context.addIssue({ code: 'custom', message, input })
   return z.NEVER
 }
+
+/** Windows of time and calendars: `Butler.footman.windows`, `Butler.footman.calendars` and wherever they are used. */
+const DAY_RANGE = new RegExp(`^(${WEEKDAYS.join('|')})(-(${WEEKDAYS.join('|')}))?$`)
+
+/** `mon`, `mon-fri`. */
+export const weekdays = z
+  .string()
+  .transform((value) => value.trim().toLowerCase())
+  .refine((value) => DAY_RANGE.test(value), {
+    error: (issue) => `must be a day like mon or a range like mon-fri, found "${issue.input}"`,
+  })
+
+/** `HH:MM`, 00:00 to 24:00. */
+const clockTime = z.string().refine((value) => /^([01]\d|2[0-3]):[0-5]\d$|^24:00$/.test(value), {
+  error: (issue) => `must be a time like "07:00" in quotes, found "${issue.input}"`,
+})
+
+/** A day, written `2026-03-31`. */
+const isoDate = z
+  .string()
+  .refine((value) => /^\d{4}-\d{2}-\d{2}$/.test(value) && isRealDate(value), {
+    error: (issue) => `must be a date like 2026-03-31, found "${issue.input}"`,
+  })
+  .meta({ format: 'date' })
+
+/** An instant with offset, or a day. */
+export const isoTime = z
+  .string()
+  .refine((value) => !Number.isNaN(Date.parse(value)) && /^\d{4}-\d{2}-\d{2}/.test(value), {
+    error: (issue) => `must be a date or time like 2026-03-31T06:00:00+02:00, found "${issue.input}"`,
+  })
+  .meta({ format: 'date-time' })
+
+function isRealDate(value: string): boolean {
+  const date = new Date(`${value}T00:00:00Z`)
+  return !Number.isNaN(date.getTime()) && date.toISOString().startsWith(value)
+}
+
+const optionalZone = z
+  .string()
+  .refine(isTimezone, { error: (issue) => `must be an IANA time zone like Europe/Stockholm, found "${issue.input}"` })
+  .optional()
+
+/** Recurring on the wall clock, or with `start` and `end` a single one. */
+const anyWindow = object(() => ({
+  days: oneOrMany('Days of the week: mon, mon-fri, or a list.', weekdays)
+    .optional()
+    .meta({ description: 'Days of the week: mon, mon-fri, or a list.', defaultText: 'every day' }),
+  from: clockTime.optional().meta({ description: 'Begin, "HH:MM"; included.', defaultText: 'start of the day' }),
+  to: clockTime.optional().meta({
+    description: 'End, "HH:MM"; excluded. Not after `from` = on the next day.',
+    defaultText: 'end of the day',
+  }),
+  on: oneOrMany('Calendars with the days on which the window applies.', nameText).optional(),
+  notOn: oneOrMany('Calendars with the days on which the window does not apply.', nameText).optional(),
+  start: isoTime.optional().meta({ description: 'Begin of a single window, with offset.' }),
+  end: isoTime.optional().meta({ description: 'End of a single window, with offset.' }),
+  timezone: optionalZone.meta({ description: 'IANA time zone.', defaultText: 'Butler.footman.timezone' }),
+})).superRefine((value, context) => {
+  const single = value.start !== undefined || value.end !== undefined
+  if (!single) return
+  if (value.start === undefined || value.end === undefined) {
+    context.addIssue({ code: 'custom', input: value, message: 'a single window needs both start and end' })
+  } else if (Date.parse(value.end) <= Date.parse(value.start)) {
+    context.addIssue({ code: 'custom', input: value, path: ['end'], message: 'must be after start' })
+  }
+  const others = (['days', 'from', 'to', 'on', 'notOn'] as const).filter((key) => value[key] !== undefined)
+  if (others.length > 0) {
+    context.addIssue({
+      code: 'custom',
+      input: value,
+      message: `start and end cannot be combined with ${others.join(', ')}`,
+    })
+  }
+})
+
+/** A misspelt key would make the window larger than was meant. */
+export const windowObject = noted(anyWindow, { description: 'A window of time.', closed: true })
+
+export type WindowObject = z.output<typeof windowObject>
+
+/** The name of an entry of `Butler.footman.windows`, or a window. */
+export const windowReference = z.union([nameText, windowObject])
+
+/** Sets of days by name. */
+export const namedCalendars = map(
+  'Sets of days, by name.',
+  object(() => ({
+    file: file('An .ics or .yaml file with days.'),
+    dates: oneOrMany('Days, written 2026-12-24.', isoDate).optional(),
+    days: oneOrMany('Days of the week: mon, mon-fri, or a list.', weekdays).optional(),
+    except: oneOrMany('Calendars whose days are taken out.', nameText).optional(),
+  })),
+  nameText,
+)

@@ -1,4 +1,4 @@
-/** What a translation of an old layout may do: look, move, tell. Paths are below `Butler`, separated by dots. */
+/** Operations of the translations of old layouts: read, move and report keys. Paths are below `Butler`, separated by dots. */
 import type { Place, Problem, ProblemSeverity } from '../problems.ts'
 import { type MapNode, nodeAt, placeOf, type Scalar, scalar, setAt, type TreeNode, takeAt } from '../tree.ts'
 
@@ -18,7 +18,7 @@ export interface LegacyContext {
   /** "is read as", without moving anything. */
   deprecated(from: string, versions: string, to: string, at?: Place): void
   note(severity: ProblemSeverity, path: string, message: string, at?: Place): void
-  /** A note about an older layout, of which the user hears the number only. */
+  /** A note about an older layout; `summarised` reports only the number of these notes. */
   older(path: string, message: string, at?: Place): void
 }
 

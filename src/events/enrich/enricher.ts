@@ -2,8 +2,7 @@
  * Completes pending events with data from QRS and hands them to the router. A bounded number is held in memory; the
  * rest waits on disk. An event that QRS cannot complete in time goes out with what is known, wherever it waits.
  */
-import type { GroupWriter } from '../../platform/group-commit.ts'
-import { createLastingWrite } from '../../platform/lasting-write.ts'
+import { createLastingWrite, type GroupWriter } from '../../platform/group-commit.ts'
 import { type Database, isStorageTrouble } from '../../platform/sqlite.ts'
 import type { Clock, Logger } from '../../platform/types.ts'
 import type { QrsClient } from '../../qlik/qrs/types.ts'

@@ -2,8 +2,8 @@
 
 import { setTimeout as delay } from 'node:timers/promises'
 import { backoffDelay } from '../../platform/backoff.ts'
-import { compileHotCode } from '../../platform/jit.ts'
 import { createRecurringJob } from '../../platform/recurring-job.ts'
+import { compileHotCode } from '../../platform/runtime.ts'
 import type { StorageState } from '../../platform/storage/guard.ts'
 import { bindUdp, type UdpSocket } from '../../platform/udp.ts'
 import type { WorkerChannel } from '../../platform/worker.ts'

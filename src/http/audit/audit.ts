@@ -1,8 +1,7 @@
 /** Actions and their actors: written to the log, and kept in the table `audit` for `retention.audit`. */
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { GroupWriter } from '../../platform/group-commit.ts'
-import type { Database, Migration } from '../../platform/sqlite.ts'
-import { storedJson } from '../../platform/stored-json.ts'
+import { type Database, type Migration, storedJson } from '../../platform/sqlite.ts'
 import type { Clock, Logger } from '../../platform/types.ts'
 import { createRequestIds } from '../middleware/request-id.ts'
 

@@ -1,12 +1,11 @@
 /** Access control as `Butler.footman.access` describes it. */
 
 import { join } from 'node:path'
-import { hostZone } from '../../platform/host-zone.ts'
+import { StartError } from '../../platform/errors.ts'
 import { createHttpClient } from '../../platform/http-client.ts'
 import { createRecurringJob, type RecurringJob } from '../../platform/recurring-job.ts'
-import { StartError } from '../../platform/start-error.ts'
 import type { Clock, Logger } from '../../platform/types.ts'
-import { createZone } from '../../platform/zone.ts'
+import { createZone, hostZone } from '../../platform/zone.ts'
 import type { Contact } from '../endpoint/caller.ts'
 import type { BrowserRules } from '../middleware/browser-rules.ts'
 import { type CertificateGrantSettings, createCertificateCheck } from './certificates.ts'

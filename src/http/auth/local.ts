@@ -1,7 +1,7 @@
 /** Callers on this machine: they may see more while access control is off. */
 import { isIP } from 'node:net'
 import { networkInterfaces } from 'node:os'
-import { plainAddress } from '../../platform/addresses.ts'
+import { isLoopback, plainAddress } from '../../platform/addresses.ts'
 import type { BrowserRules } from '../middleware/browser-rules.ts'
 
 /** One request as the check sees it. */
@@ -34,7 +34,7 @@ const FORWARDING = ['x-forwarded-for', 'x-forwarded-host', 'x-real-ip', 'via']
 
 /** A caller with an address of this machine is on it: the answer would reach no other machine. */
 export function isOwnAddress(address: string): boolean {
-  if (address === '::1' || /^127\.\d+\.\d+\.\d+$/.test(address)) return true
+  if (isLoopback(address)) return true
   if (isIP(address) === 0) return false
   return Object.values(networkInterfaces()).some((list) => list?.some((one) => plainAddress(one.address) === address))
 }

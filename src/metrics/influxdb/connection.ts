@@ -1,8 +1,7 @@
 /** Where and how the three generations of InfluxDB are asked: address, login, time limit, TLS, and what they answer. */
 import { isIPv6 } from 'node:net'
 import { gzipSync } from 'node:zlib'
-import type { HttpClient, HttpResponse } from '../../platform/http-client.ts'
-import { jsonOf } from '../../platform/http-json.ts'
+import { type HttpClient, type HttpResponse, jsonOf } from '../../platform/http-client.ts'
 import { VERSION } from '../../platform/version.ts'
 import type { FootmanInfluxDbConfig, InfluxDbConfig } from '../config.ts'
 

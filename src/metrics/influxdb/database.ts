@@ -1,7 +1,6 @@
 /** Makes the database or bucket where it is missing and Footman may. Best effort: points wait as long as it takes. */
 import { type BackoffSettings, backoffDelay } from '../../platform/backoff.ts'
-import type { HttpResponse } from '../../platform/http-client.ts'
-import { jsonOf } from '../../platform/http-json.ts'
+import { type HttpResponse, jsonOf } from '../../platform/http-client.ts'
 import type { Logger, Service } from '../../platform/types.ts'
 import type { InfluxDbConfig } from '../config.ts'
 import { createExplanation, type InfluxConnection, query } from './connection.ts'

@@ -2,7 +2,7 @@
 import type { DeliveryResult } from '../../alerts/types.ts'
 import type { BackoffSettings } from '../../platform/backoff.ts'
 import { type HttpResponse, parseRetryAfter } from '../../platform/http-client.ts'
-import { HttpError } from '../../platform/http-error.ts'
+import { HttpError } from '../../platform/http-exchange.ts'
 import type { Clock, Logger } from '../../platform/types.ts'
 import {
   type ClientSource,

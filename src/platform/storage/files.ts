@@ -1,26 +1,26 @@
-/** The files of a database on disk: which ones stand at its path, whether their directory takes anything, out of the way with them. */
+/** The files of a database: their identity, checks of their directory, renaming and removal. */
 import { randomBytes } from 'node:crypto'
 import { accessSync, type BigIntStats, constants, existsSync, renameSync, rmSync, statSync } from 'node:fs'
 import { open, stat, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { StorageError } from '../sqlite.ts'
 
-/** SQLite keeps what is new, and who sees what of it, beside the file, we where its tables begin. */
+/** The file itself, write-ahead log and shared memory of SQLite, and the layout of `layout.ts`. */
 const COMPANIONS = ['', '-wal', '-shm', '-layout']
-/** Less than that is no room. */
+/** A directory without room for this much counts as full. */
 const PROBE_BYTES = 1024 * 1024
 
-/** On Windows a file in use stays where it is, and not every file system there numbers its files. */
+/** On Windows a file in use cannot be replaced, and not every file system there has file numbers. */
 const isReplaceable = process.platform !== 'win32'
 
 export interface FileIdentity {
-  /** The same for as long as it is the same file, whatever is written to it and whatever it is called. */
+  /** Identifies the file, regardless of its content and name. */
   readonly id: string
-  /** Also tells whether somebody writes to it. */
+  /** Changes with the file and with each write to it. */
   readonly version: string
 }
 
-/** Null when nothing stands there. Rejects when that cannot be found out. */
+/** Null when there is no file. Rejects when the system does not answer. */
 export async function identityOf(path: string): Promise<FileIdentity | null> {
   try {
     return toIdentity(await stat(path, { bigint: true }))
@@ -30,7 +30,7 @@ export async function identityOf(path: string): Promise<FileIdentity | null> {
   }
 }
 
-/** Of a file that has just been opened; null when that cannot be found out. */
+/** Identity of a file that has just been opened; null when unknown. */
 export function identityNow(path: string): FileIdentity | null {
   try {
     return toIdentity(statSync(path, { bigint: true }))
@@ -44,7 +44,7 @@ function toIdentity({ dev, ino, size, mtimeMs }: BigIntStats): FileIdentity {
   return { id, version: `${id}:${size}:${mtimeMs}` }
 }
 
-/** Throws when the file exists and the rights of this account do not let it be written: SQLite would just read it then. */
+/** Throws when the file exists and this account may not write to it: SQLite would open it for reading only. */
 export function proveWritable(file: string): void {
   try {
     accessSync(file, constants.W_OK)
@@ -54,7 +54,7 @@ export function proveWritable(file: string): void {
   }
 }
 
-/** Rejects with the reason when a directory does not take a file of some size. */
+/** Rejects with the reason when a file of `PROBE_BYTES` cannot be written in the directory. */
 export async function proveRoom(directory: string): Promise<void> {
   const probe = join(directory, `.footman-${randomBytes(6).toString('hex')}.tmp`)
   const file = await open(probe, 'wx', 0o600)
@@ -68,8 +68,8 @@ export async function proveRoom(directory: string): Promise<void> {
 }
 
 /**
- * Renames a database that nobody has open, with all that belongs to it, to `<name>.corrupt-<UTC time>` and returns that
- * path. Throws what the system says.
+ * Renames a closed database with its companion files to `<name>.corrupt-<UTC time>` and returns that path. Throws the error
+ * of the system.
  */
 export function setAside(file: string, now: number): string {
   const stamp = new Date(now).toISOString().replace(/[-:]/g, '').replace('T', '-').slice(0, 15)
@@ -87,7 +87,7 @@ export function removeDatabase(file: string): void {
   for (const companion of COMPANIONS) rmSync(`${file}${companion}`, { force: true })
 }
 
-/** True when nothing is left in a file that once held a database. */
+/** True when the file exists and is empty. */
 export function isEmptied(file: string): boolean {
   return statSync(file, { throwIfNoEntry: false })?.size === 0
 }

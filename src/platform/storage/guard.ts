@@ -1,30 +1,114 @@
 /**
- * Keeps a database usable while its disk or its file is not: logs once what is wrong, looks for the end of it, brings
- * back a file that has disappeared, and replaces one that is damaged. The users of the database notice failed writes at
- * most, which pass. `states.ts` has the states; here is what is done in each.
+ * Keeps a database usable while its disk or its file fails: logs the failure once, checks regularly whether it has ended,
+ * restores a file that has disappeared, and replaces a damaged one. The users of the database see at most failed writes for
+ * a while. `states.ts` has the states; this module has the actions in each.
  */
+
 import { mkdirSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { DamageError, type FileDatabase, isDamage, isStorageFailure, openDatabase, StorageError } from '../sqlite.ts'
-import { copyTo, isSound, proveWrite, refuseNewer, seemsSound } from './checks.ts'
-import { type FileIdentity, identityNow, identityOf, isEmptied, proveRoom, proveWritable, setAside } from './files.ts'
+import { errorText } from '../errors.ts'
+import { createPrivateFile } from '../private-file.ts'
+import {
+  DamageError,
+  type Database,
+  type DatabaseSettings,
+  type FileDatabase,
+  isDamage,
+  isStorageFailure,
+  type Migration,
+  openDatabase,
+  StorageError,
+} from '../sqlite.ts'
+import type { Logger } from '../types.ts'
+import { inspectDatabase } from '../upgrade.ts'
+import {
+  type FileIdentity,
+  identityNow,
+  identityOf,
+  isEmptied,
+  proveRoom,
+  proveWritable,
+  removeDatabase,
+  setAside,
+} from './files.ts'
 import { keepLayout } from './layout.ts'
-import { createNotes, storageMigrations } from './note.ts'
-import { after, delayOf, type Failure, outageOf, type State } from './states.ts'
-import { reasonOf, spanOf, troubleOf, troubleText } from './texts.ts'
-import type { GuardDeps, GuardedDatabase, GuardSettings, StorageState } from './types.ts'
+import { createNotes, type StorageNote, storageMigrations } from './note.ts'
+import {
+  after,
+  delayOf,
+  type Failure,
+  failureKind,
+  failureText,
+  NewerDatabaseError,
+  outageOf,
+  type State,
+  spanOf,
+} from './states.ts'
 
-export type { GuardDeps, GuardedDatabase, GuardSettings, Replacement, StorageGuard, StorageState } from './types.ts'
+export interface StorageState {
+  /** `degraded`: usable, but data may have been lost within the last hour. */
+  readonly state: 'up' | 'degraded' | 'down'
+  /** The failure and its remedy, or the loss; '' when up. */
+  readonly reason: string
+}
+
+/**
+ * Content of the file that is used now instead of the previous one: `rescued` = the same; `replaced` = other content, so
+ * values read before may be wrong.
+ */
+export type Replacement = 'rescued' | 'replaced'
+
+export interface GuardDeps {
+  readonly log: Pick<Logger, 'error' | 'warn'>
+  readonly now: () => number
+  /** Claims the directory that is at the path now. May throw: then nothing in it is used yet. */
+  readonly claimDirectory?: () => void
+  /** Called when the state changes. */
+  readonly onState?: (state: StorageState) => void
+  /** Called when the database continues with another file. */
+  readonly onReplaced?: (how: Replacement) => void
+}
+
+/** `storageMigrations` are added to the migrations. */
+interface GuardSettings extends Omit<DatabaseSettings, 'onFailure' | 'readOnly'> {
+  readonly file: string
+  /** Copies the readable rows of the damaged file; returns a summary as part of a sentence. */
+  readonly salvage: (damagedFile: string, db: FileDatabase) => string
+  /**
+   * True = all users of the database are built anew after it was replaced, and writes are refused until then, because their
+   * values in memory belong to the previous file. Default false.
+   */
+  readonly startsAnew?: boolean
+  /** Time between two checks of the file; default 2,000. */
+  readonly everyMs?: number
+  /** Time to put back a file that has disappeared, before it is created anew; default 10,000. */
+  readonly graceMs?: number
+}
+
+export interface StorageGuard {
+  readonly state: StorageState
+  /** The newest loss or long outage of the last hour; null = none. */
+  readonly note: StorageNote | null
+  start(): void
+  stop(): void
+  /** Called when another connection has met an error in the same file: checks it, and replaces a damaged one. */
+  suspect(): void
+}
+
+interface GuardedDatabase {
+  readonly db: FileDatabase
+  readonly guard: StorageGuard
+}
 
 const EVERY_MS = 2000
 const GRACE_MS = 10_000
 const HOUR_MS = 3_600_000
 /** An outage at least this long is worth a note. */
 const LONG_OUTAGE_MS = 60_000
-/** Most replacements within an hour: a disk that damages file after file is not given more of them. */
+/** Most replacements within an hour, because a failing disk would damage each new file. */
 const MAX_REPLACEMENTS = 3
 
-/** Opens the database; a damaged file is replaced at once. Throws what SQLite says when neither can be done. */
+/** Opens the database; a damaged file is replaced at once. Throws the error of SQLite when neither works. */
 export function openGuarded(deps: GuardDeps, settings: GuardSettings): GuardedDatabase {
   const { log, now } = deps
   const { file, everyMs = EVERY_MS, graceMs = GRACE_MS } = settings
@@ -32,7 +116,7 @@ export function openGuarded(deps: GuardDeps, settings: GuardSettings): GuardedDa
   const notes = createNotes(now)
   const replacements: number[] = []
   let state: State = { name: 'up' }
-  let isMending = false
+  let isRepairing = false
   let isLayoutKept = false
   let inUse: FileIdentity | null = null
   let stopped = true
@@ -42,11 +126,11 @@ export function openGuarded(deps: GuardDeps, settings: GuardSettings): GuardedDa
   notes.read(db)
   inUse = identityNow(file)
 
-  /** What a look does when our file stands at its path. */
+  /** The action of a check when the file in use is at its path. */
   const whenOurs: Readonly<Record<State['name'], () => void | Promise<void>>> = {
     up: keepCompanions,
     unwritable: tryAgain,
-    damaged: () => void mend(new DamageError('it could not be replaced before')),
+    damaged: () => void repair(new DamageError('it could not be replaced before')),
     missing: () => recover(`${file} is back`, null),
     foreign: () => recover(`${file} is back`, null),
   }
@@ -68,8 +152,8 @@ export function openGuarded(deps: GuardDeps, settings: GuardSettings): GuardedDa
 
   /** True when a read that failed may be tried again. */
   function onFailure(error: unknown): boolean {
-    if (isMending || !isStorageFailure(error)) return false
-    if (isDamage(error)) return mend(error)
+    if (isRepairing || !isStorageFailure(error)) return false
+    if (isDamage(error)) return repair(error)
     fail(error)
     return false
   }
@@ -78,12 +162,12 @@ export function openGuarded(deps: GuardDeps, settings: GuardSettings): GuardedDa
     enter(after(state, 'failed', failureOf(error), now()))
   }
 
-  function failureOf(error: unknown, trouble = troubleOf(error)): Failure {
-    const reason = troubleText(trouble, { file, detail: reasonOf(error) })
-    return { trouble, reason, isConsequence: error instanceof StorageError }
+  function failureOf(error: unknown, kind = failureKind(error)): Failure {
+    const reason = failureText(kind, { file, detail: errorText(error) })
+    return { kind, reason, isConsequence: error instanceof StorageError }
   }
 
-  /** Of a state that a failure or a look has led to. */
+  /** Enters the state after a failure or a check. */
   function enter(next: State): void {
     const [before, outage] = [outageOf(state), outageOf(next)]
     state = next
@@ -95,7 +179,7 @@ export function openGuarded(deps: GuardDeps, settings: GuardSettings): GuardedDa
     schedule()
   }
 
-  /** `lost` = whether something may be missing now; null = the file is the same. */
+  /** `lost`: whether data may be missing now; null = the file is the same. */
   function recover(what: string, lost: boolean | null): void {
     const outage = outageOf(state)
     if (outage === null) return
@@ -109,8 +193,8 @@ export function openGuarded(deps: GuardDeps, settings: GuardSettings): GuardedDa
   }
 
   /** Opens the file anew, and replaces it when that does not help. True when the database can be used again. */
-  function mend(error: unknown): boolean {
-    isMending = true
+  function repair(error: unknown): boolean {
+    isRepairing = true
     isLayoutKept = false
     enter(after(state, 'failed', failureOf(error, 'damaged'), now()))
     try {
@@ -120,15 +204,15 @@ export function openGuarded(deps: GuardDeps, settings: GuardSettings): GuardedDa
       if (!wasSound) isOther()
       return true
     } catch (failure) {
-      log.error(`STORAGE: ${file} cannot be replaced yet: ${reasonOf(failure)}`)
+      log.error(`STORAGE: ${file} cannot be replaced yet: ${errorText(failure)}`)
       return false
     } finally {
-      isMending = false
+      isRepairing = false
       inUse = identityNow(file)
     }
   }
 
-  /** False when the file itself is damaged, not just what was read of it. */
+  /** False when the file itself is damaged, and not only a page in memory. */
   function reopened(): boolean {
     try {
       db.close()
@@ -153,7 +237,7 @@ export function openGuarded(deps: GuardDeps, settings: GuardSettings): GuardedDa
 
   function takeOver(opened: FileDatabase, aside: string, error: unknown): void {
     const saved = settings.salvage(aside, opened)
-    const text = `${file} was damaged (${reasonOf(error)}). It is kept as ${aside}, and a new one was started: ${saved}. Check the disk`
+    const text = `${file} was damaged (${errorText(error)}). It is kept as ${aside}, and a new one was started: ${saved}. Check the disk`
     log.error(`STORAGE: ${text}`)
     notes.add(opened, text, true)
   }
@@ -177,14 +261,14 @@ export function openGuarded(deps: GuardDeps, settings: GuardSettings): GuardedDa
     }
   }
 
-  /** Nothing stands at the path: after a while the file is made anew. */
+  /** There is no file at the path: after a while it is created anew. */
   function miss(): void {
     enter(after(state, 'nothing', { gone: failureOf(null, 'gone') }, now()))
     refuseWrites()
     if (state.name === 'missing' && now() - state.emptySince >= graceMs) bringBack()
   }
 
-  /** Another file stands at the path: it is used when nothing writes to it any more, as it may be a copy under way. */
+  /** Another file is at the path: it is used once no process writes to it, as it may be a copy in progress. */
   function meetOther({ version }: FileIdentity): void {
     const isStill = state.name === 'foreign' && state.version === version
     enter(after(state, 'other', { gone: failureOf(null, 'gone'), version }, now()))
@@ -192,7 +276,7 @@ export function openGuarded(deps: GuardDeps, settings: GuardSettings): GuardedDa
     if (isStill) adopt()
   }
 
-  /** What is written to a file that has been removed is lost. */
+  /** Writes to a removed file would be lost. */
   function refuseWrites(): void {
     db.refuseWrites(new StorageError(`${file} has disappeared`))
   }
@@ -216,7 +300,7 @@ export function openGuarded(deps: GuardDeps, settings: GuardSettings): GuardedDa
       copyTo(db, file)
       return true
     } catch (error) {
-      log.error(`STORAGE: ${file} cannot be rescued: ${reasonOf(error)}`)
+      log.error(`STORAGE: ${file} cannot be rescued: ${errorText(error)}`)
       return false
     }
   }
@@ -229,7 +313,7 @@ export function openGuarded(deps: GuardDeps, settings: GuardSettings): GuardedDa
       isLayoutKept = false
     } catch (error) {
       if (!isDamage(error)) throw error
-      // What is open is better than that.
+      // The content of the open file is better than that.
       setAside(file, now())
       bringBack()
       return
@@ -241,7 +325,7 @@ export function openGuarded(deps: GuardDeps, settings: GuardSettings): GuardedDa
 
   async function tryAgain(): Promise<void> {
     await proveRoom(dirname(file))
-    if (state.name === 'unwritable' && state.outage.trouble === 'failing' && state.looks > 1) db.reopen()
+    if (state.name === 'unwritable' && state.outage.kind === 'failing' && state.looks > 1) db.reopen()
     proveWrite(db)
     recover(`${file} can be written again`, null)
   }
@@ -254,12 +338,12 @@ export function openGuarded(deps: GuardDeps, settings: GuardSettings): GuardedDa
       keepLayout(db, file)
     } catch (error) {
       log.warn(
-        `STORAGE: ${reasonOf(error)}. ${file} is in use all the same; should it be damaged, less of it can be read`,
+        `STORAGE: ${errorText(error)}. ${file} is in use all the same; should it be damaged, less of it can be read`,
       )
     }
   }
 
-  /** Without its log the file alone would be all that is left after a crash. */
+  /** Without its write-ahead log, a crash would lose the transactions in it. */
   async function keepLog(): Promise<void> {
     if (await identityOf(`${file}-wal`)) return
     if ((await identityOf(file))?.id !== inUse?.id || stopped) return
@@ -302,9 +386,48 @@ export function openGuarded(deps: GuardDeps, settings: GuardSettings): GuardedDa
         clearTimeout(timer)
       },
       suspect() {
-        if (isMending || state.name !== 'up' || seemsSound(db)) return
-        mend(new DamageError('the check of its content failed'))
+        if (isRepairing || state.name !== 'up' || seemsSound(db)) return
+        repair(new DamageError('the check of its content failed'))
       },
     },
+  }
+}
+
+/** Writes the page of `user_version` unchanged; throws the error of SQLite when that fails. */
+function proveWrite(db: Database): void {
+  const { user_version } = db.get<{ user_version: number }>('PRAGMA user_version') ?? { user_version: 0 }
+  db.transaction(() => db.exec(`PRAGMA user_version = ${user_version}`))
+}
+
+/** Reads the whole file: a second or more for each gigabyte. */
+const isSound = (db: Database): boolean =>
+  db.get<{ quick_check: string }>('PRAGMA quick_check(1)')?.quick_check === 'ok'
+
+/** Like `isSound`, but true when the check itself fails, because `onFailure` has handled the damage then. */
+function seemsSound(db: Database): boolean {
+  try {
+    return isSound(db)
+  } catch {
+    return true
+  }
+}
+
+/** Throws a `NewerDatabaseError` for a file with other migrations than these. Changes nothing. */
+function refuseNewer(file: string, migrations: readonly Migration[]): void {
+  const found = inspectDatabase(file)
+  const known = new Set(migrations.map(({ name }) => name))
+  if (found?.applied.every((name) => known.has(name)) ?? true) return
+  throw new NewerDatabaseError(found?.writer ? `Footman ${found.writer}` : 'a newer Footman')
+}
+
+/** Writes the content of the open database to a new file at its former path. */
+function copyTo(db: Database, file: string): void {
+  removeDatabase(file)
+  try {
+    createPrivateFile(file)
+    db.exec(`VACUUM INTO '${file.replaceAll("'", "''")}'`)
+  } catch (error) {
+    removeDatabase(file)
+    throw error
   }
 }

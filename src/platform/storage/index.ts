@@ -1,27 +1,27 @@
-/** A guarded database with its writer; announces when it can be used again, and when it is another one. */
+/** A guarded database with its writer; reports when it is usable again, and when it was replaced. */
+import { errorText, StartError } from '../errors.ts'
 import { createGroupWriter, type GroupWriter } from '../group-commit.ts'
 import { type FileDatabase, isDamage, isStorageTrouble, type Migration } from '../sqlite.ts'
-import { StartError } from '../start-error.ts'
 import type { Clock, Logger, Service } from '../types.ts'
 import { openGuarded, type StorageGuard, type StorageState } from './guard.ts'
 import { salvage } from './salvage.ts'
-import { reasonOf, troubleOf, troubleText } from './texts.ts'
+import { failureKind, failureText } from './states.ts'
 
 export interface StorageDeps {
   readonly log: Logger
   readonly clock: Clock
-  /** Called when the data directory may be another one than before; throws when it may not be used. */
+  /** Called when the data directory may have been replaced; throws when it may not be used. */
   readonly claimDirectory: () => void
-  /** The started storage can be used again after it could not. */
+  /** The started storage is usable again after an outage. */
   readonly onBack: () => void
-  /** The same content stands in another file now. */
+  /** The same content is in another file now. */
   readonly onMoved: () => void
-  /** What is in it may be something else than before: builds everything anew. Null = nobody can. */
+  /** The content may be other than before: builds all services anew. Null = not possible. */
   readonly onOther: (() => void) | null
 }
 
 export interface StorageSettings {
-  /** `:memory:` for programs that only ask what there is. */
+  /** `:memory:` for commands that only list what the app offers. */
   readonly file: string
   readonly migrations: readonly Migration[]
 }
@@ -85,8 +85,8 @@ function opened<T>(file: string, open: () => T): T {
   } catch (error) {
     if (!isStorageTrouble(error)) throw error
     const text = isDamage(error)
-      ? `${file} is damaged and cannot be set aside: ${reasonOf(error)}`
-      : troubleText(troubleOf(error), { file, detail: reasonOf(error) })
+      ? `${file} is damaged and cannot be set aside: ${errorText(error)}`
+      : failureText(failureKind(error), { file, detail: errorText(error) })
     throw new StartError(text, { cause: error })
   }
 }

@@ -1,6 +1,6 @@
 /**
- * Where the tables of a database begin, kept beside it: with that, what a database holds can be read also when its first
- * page, or the pages that describe the tables, are lost. Formats: "Database File Format" of SQLite, 1.3 (header) and 4
+ * Root pages of the tables of a database, kept in a file beside it: they make its rows readable even when its first page, or
+ * the pages that describe the tables, are lost. Formats: "Database File Format" of SQLite, 1.3 (header) and 4
  * (write-ahead log).
  */
 import {
@@ -27,7 +27,7 @@ type Entry = readonly [type: string, name: string, table: string, rootPage: numb
 
 const layoutFile = (file: string): string => `${file}-layout`
 
-/** Writes the layout when it is not the one that is kept. Throws what the system says. */
+/** Writes the layout when it has changed. Throws the error of the system. */
 export function keepLayout(db: Database, file: string): void {
   const entries = db
     .all<{ type: string; name: string; tbl_name: string; rootpage: number; sql: string | null }>(
@@ -37,14 +37,14 @@ export function keepLayout(db: Database, file: string): void {
   const text = JSON.stringify(entries)
   const path = layoutFile(file)
   if (existsSync(path) && readFileSync(path, 'utf8') === text) return
-  // Whole or not at all: a half one is of no use after a crash.
+  // Atomic, because an incomplete layout is useless after a crash.
   writeFileSync(`${path}.new`, text, { mode: 0o600 })
   renameSync(`${path}.new`, path)
 }
 
 /**
  * Makes a copy of a damaged database with a first page and a list of tables that are in order; null when it has no layout.
- * Who is done with it removes it.
+ * The caller removes it with `dropCopy`.
  */
 export function repairedCopy(damagedFile: string): string | null {
   if (!existsSync(layoutFile(damagedFile))) return null
@@ -71,13 +71,13 @@ export function repairedCopy(damagedFile: string): string | null {
   }
 }
 
-/** Removes the file if it is such a copy. */
+/** Removes the file if it is a copy of `repairedCopy`. */
 export function dropCopy(file: string): void {
   if (!file.endsWith(REPAIRED)) return
   for (const companion of ['', '-wal', '-shm', '-journal']) rmSync(`${file}${companion}`, { force: true })
 }
 
-/** Writes the pages of all complete transactions to where they belong. */
+/** Writes the pages of all complete transactions in the log to the file. */
 function applyLog(fd: number, logFile: string): void {
   if (!existsSync(logFile)) return
   const log = readFileSync(logFile)
@@ -94,7 +94,7 @@ function applyLog(fd: number, logFile: string): void {
   }
 }
 
-/** Of a database that has no table yet. */
+/** The first page of a database without tables. */
 function emptyPage(file: string): Buffer {
   const empty = new DatabaseSync(file)
   empty.exec(`PRAGMA page_size = ${PAGE}; PRAGMA user_version = 1`)
@@ -102,7 +102,7 @@ function emptyPage(file: string): Buffer {
   return readFileSync(file).subarray(0, PAGE)
 }
 
-/** What it says about tables takes new pages behind all others. */
+/** The descriptions of tables are written to new pages behind all others. */
 function describeTables(file: string, entries: readonly Entry[]): void {
   const db = new DatabaseSync(file)
   try {

@@ -1,4 +1,4 @@
-/** What happened to a database, kept in it: that it had to be replaced is worth knowing after a restart, too. */
+/** Notes about losses and long outages of a database, stored in it, so that they are known after a restart. */
 import type { Database, Migration } from '../sqlite.ts'
 
 export const storageMigrations: readonly Migration[] = [
@@ -12,16 +12,16 @@ export interface StorageNote {
   /** Milliseconds since 1970. */
   readonly at: number
   readonly text: string
-  /** The file was replaced, so something may be missing. */
+  /** The file was replaced, so data may be missing. */
   readonly lost: boolean
 }
 
 export interface Notes {
-  /** Reads what was noted before. */
+  /** Loads the newest stored note. */
   read(db: Database): void
-  /** Keeps a note in memory, and in the database as far as that takes it. */
+  /** Keeps a note in memory, and in the database when it can be written. */
   add(db: Database, text: string, lost: boolean): void
-  /** The newest note of the last hour; null = nothing happened. */
+  /** The newest note of the last hour; null = none. */
   readonly recent: StorageNote | null
 }
 

@@ -1,4 +1,4 @@
-/** Takes over what a damaged database still gives away, table by table and row by row. */
+/** Copies the readable rows of a damaged database, table by table and row by row. */
 import { DatabaseSync, type SQLInputValue } from 'node:sqlite'
 import { dropCopy, repairedCopy } from './layout.ts'
 
@@ -22,12 +22,12 @@ export function salvage(damagedFile: string, newFile: string): Salvaged {
   }
 }
 
-/** What `work` makes of a damaged database, or of a repaired copy of it; null when nothing in it can be read. */
+/** Returns the result of `work` on a damaged database, or on a repaired copy of it; null when nothing in it is readable. */
 export function readDamaged<T>(file: string, work: (source: DatabaseSync) => T): T | null {
   return withSource(file, work) ?? withSource(repairedCopy(file), work)
 }
 
-/** A repaired copy is removed. */
+/** Removes the file when it is a repaired copy. */
 function withSource<T>(file: string | null, work: (source: DatabaseSync) => T): T | null {
   const source = file === null ? null : openDamaged(file)
   try {
@@ -38,7 +38,7 @@ function withSource<T>(file: string | null, work: (source: DatabaseSync) => T): 
   }
 }
 
-/** For reading; null when nothing in it can be read. */
+/** Opens for reading; null when nothing in it is readable. */
 function openDamaged(file: string): DatabaseSync | null {
   let db: DatabaseSync | null = null
   try {
@@ -79,7 +79,7 @@ function tablesOf(db: DatabaseSync): string[] {
   return names.map(({ name }) => name).filter((name) => !name.startsWith('sqlite_') && name !== 'schema_migration')
 }
 
-/** No table of ours has more rows in a row that are gone. */
+/** Longest gap of row ids that is searched. */
 const FARTHEST = 2n ** 40n
 
 interface Column {
@@ -97,7 +97,7 @@ function columnsOf(db: DatabaseSync, table: string): Column[] {
   }
 }
 
-/** A damaged page costs the rows on it, and few others. */
+/** A damaged page loses the rows on it, and few others. */
 function copyTable(source: DatabaseSync, target: DatabaseSync, table: string): { rows: number; complete: boolean } {
   const known = new Set(columnsOf(source, table).map(({ name }) => name))
   const columns = columnsOf(target, table).filter(({ name }) => known.has(name))
@@ -110,7 +110,7 @@ function copyTable(source: DatabaseSync, target: DatabaseSync, table: string): {
   let rows = 0
   let last = 0n
 
-  /** Indexes may be broken as well: rows are read from the table alone. False when it broke off. */
+  /** Reads the rows from the table alone, because indexes may be damaged too. False when it stopped at a damaged page. */
   function copy(order: 'ASC' | 'DESC', where = ''): boolean {
     const by = key.map(({ name }) => `${quoted(name)} ${order}`).join(', ') || `rowid ${order}`
     const reading = rowsOf(source, `SELECT ${names} FROM ${quoted(table)} NOT INDEXED ${where} ORDER BY ${by}`)
@@ -123,7 +123,7 @@ function copyTable(source: DatabaseSync, target: DatabaseSync, table: string): {
     }
   }
 
-  /** Goes on behind the broken page, feeling its way with growing steps. */
+  /** Continues behind the damaged page, searching with growing steps. */
   function skip(column: string): void {
     let step = 1n
     let from = last
@@ -146,7 +146,7 @@ function copyTable(source: DatabaseSync, target: DatabaseSync, table: string): {
 
 type Row = Record<string, unknown>
 
-/** One row at a time; null at the end, `broken` where no more can be read. */
+/** One row at a time; null at the end, `broken` when no more can be read. */
 function rowsOf(source: DatabaseSync, sql: string): () => Row | null | 'broken' {
   let rows: Iterator<unknown>
   return () => {
@@ -164,7 +164,7 @@ function rowsOf(source: DatabaseSync, sql: string): () => Row | null | 'broken' 
   }
 }
 
-/** Numbers that were given are never given again. */
+/** Keeps the counters of AUTOINCREMENT, so that no number is used twice. */
 function keepSequences(source: DatabaseSync, target: DatabaseSync): void {
   const reading = rowsOf(source, 'SELECT name, seq FROM sqlite_sequence')
   for (let row = reading(); row !== null && row !== 'broken'; row = reading()) {

@@ -1,50 +1,54 @@
-/** The states of a guarded database and the events that lead from one to another. Nothing here touches a file. */
-import { backoffDelay } from '../backoff.ts'
-import type { Trouble } from './texts.ts'
+/** The states of a guarded database, the events that lead from one to another, and the texts about its failures. Accesses no file. */
 
-export interface Outage {
-  readonly trouble: Trouble
-  /** Milliseconds since 1970; an outage may pass through several kinds of trouble. */
+import { dirname } from 'node:path'
+import { backoffDelay } from '../backoff.ts'
+import { isDamage } from '../sqlite.ts'
+
+export type FailureKind = 'full' | 'readOnly' | 'gone' | 'newer' | 'damaged' | 'failing'
+
+interface Outage {
+  readonly kind: FailureKind
+  /** Milliseconds since 1970; the kind of failure may change during an outage. */
   readonly since: number
   readonly reason: string
 }
 
 interface Down {
   readonly outage: Outage
-  /** Looks at the file since this kind of trouble began. */
+  /** Checks of the file since this kind of failure began. */
   readonly looks: number
 }
 
 export type State =
-  /** The file stands at its path and can be used. */
+  /** The file is at its path and usable. */
   | { readonly name: 'up' }
-  /** It stands there and cannot be written, or is damaged and could not be replaced yet. */
+  /** It is there and cannot be written, or is damaged and could not be replaced yet. */
   | (Down & { readonly name: 'unwritable' | 'damaged' })
-  /** Nothing stands at the path. */
+  /** There is no file at the path. */
   | (Down & { readonly name: 'missing'; readonly emptySince: number })
-  /** Another file stands there; `version` changes while something writes to it. */
+  /** Another file is there; `version` changes while a process writes to it. */
   | (Down & { readonly name: 'foreign'; readonly version: string })
 
 export interface Failure {
-  readonly trouble: Trouble
+  readonly kind: FailureKind
   readonly reason: string
-  /** The error only says that a connection was closed before, which explains nothing while an outage goes on. */
+  /** The error only reports that the connection was closed before, which adds nothing during an outage. */
   readonly isConsequence: boolean
 }
 
-/** What a look at the path finds in place of the file; `gone` describes that. */
+/** The file is not at its path any more; `gone` describes this failure. */
 interface Loss {
   readonly gone: Failure
 }
 
 interface Events {
-  /** A look at the file begins. */
+  /** A check of the file begins. */
   look: object
   /** The database could not be used. */
   failed: Failure
-  /** Nothing stands at the path. */
+  /** There is no file at the path. */
   nothing: Loss
-  /** Another file stands at the path. */
+  /** Another file is at the path. */
   other: Loss & { readonly version: string }
   /** The database can be used again. */
   recovered: object
@@ -57,13 +61,13 @@ const TRANSITIONS: Transitions = {
   failed(state, failure, now) {
     if (failure.isConsequence && state.name !== 'up') return state
     const down = worse(state, failure, now)
-    // A failure changes nothing about what stands at the path.
+    // A failure does not change which file is at the path.
     if (state.name === 'missing' || state.name === 'foreign') return { ...state, ...down }
-    return { ...down, name: down.outage.trouble === 'damaged' ? 'damaged' : 'unwritable' }
+    return { ...down, name: down.outage.kind === 'damaged' ? 'damaged' : 'unwritable' }
   },
   nothing(state, { gone }, now) {
     if (state.name === 'missing') return state
-    const down = state.name === 'foreign' && state.outage.trouble !== 'newer' ? downOf(state) : worse(state, gone, now)
+    const down = state.name === 'foreign' && state.outage.kind !== 'newer' ? downOf(state) : worse(state, gone, now)
     return { ...down, name: 'missing', emptySince: now }
   },
   other(state, { gone, version }, now) {
@@ -81,20 +85,74 @@ export function after<E extends keyof Events>(state: State, type: E, event: Even
 
 const downOf = ({ outage, looks }: Down): Down => ({ outage, looks })
 
-/** The same trouble goes on; another kind takes its place within the same outage. */
-function worse(state: State, { trouble, reason }: Failure, now: number): Down {
-  if (state.name === 'up') return { outage: { trouble, reason, since: now }, looks: 0 }
-  if (state.outage.trouble === trouble) return downOf(state)
-  return { outage: { trouble, reason, since: state.outage.since }, looks: 0 }
+/** The same kind of failure continues; another kind replaces it within the same outage. */
+function worse(state: State, { kind, reason }: Failure, now: number): Down {
+  if (state.name === 'up') return { outage: { kind, reason, since: now }, looks: 0 }
+  if (state.outage.kind === kind) return downOf(state)
+  return { outage: { kind, reason, since: state.outage.since }, looks: 0 }
 }
 
 export const outageOf = (state: State): Outage | null => (state.name === 'up' ? null : state.outage)
 
 const RETRY = { firstMs: 1000, maxMs: 10_000, jitter: 0 }
 
-/** Milliseconds until the next look at the file. */
+/** Milliseconds until the next check of the file. */
 export function delayOf(state: State, everyMs: number): number {
   if (state.name === 'up') return everyMs
   const ms = Math.min(backoffDelay(state.looks + 1, RETRY), Math.max(everyMs, RETRY.firstMs) * 5)
-  return state.outage.trouble === 'gone' ? Math.min(everyMs, ms) : ms
+  return state.outage.kind === 'gone' ? Math.min(everyMs, ms) : ms
+}
+
+interface Where {
+  readonly file: string
+  /** Message of the system. */
+  readonly detail: string
+}
+
+const TEXTS: Readonly<Record<FailureKind, (where: Where) => string>> = {
+  full: ({ file }) => `The disk of ${dirname(file)} is full: ${file} cannot be written. Make room`,
+  readOnly: ({ file, detail }) =>
+    `${file} cannot be written (${detail}). Let the account of Footman write to ${dirname(file)}, or make the disk writable`,
+  gone: ({ file }) => `${file} has disappeared. Put the data directory ${dirname(file)} back, or mount its disk`,
+  newer: ({ file, detail }) =>
+    `${file} is another one now, written by ${detail}, which is newer than this Footman. Put the data directory that was there back, or start the newer Footman in place of this one`,
+  damaged: ({ file, detail }) => `${file} is damaged (${detail}). It is set aside and what can be read is taken over`,
+  failing: ({ file, detail }) =>
+    `${file} cannot be used (${detail}). Check the disk and the rights of the account of Footman on ${dirname(file)}`,
+}
+
+export const failureText = (kind: FailureKind, where: Where): string => TEXTS[kind](where)
+
+const BY_CODE: Readonly<Record<string, FailureKind>> = {
+  ENOSPC: 'full',
+  EDQUOT: 'full',
+  EROFS: 'readOnly',
+  EACCES: 'readOnly',
+  EPERM: 'readOnly',
+}
+const SQLITE_READONLY = 8
+const SQLITE_FULL = 13
+
+/** The database has migrations that this version does not know; the message names the version that wrote it. */
+export class NewerDatabaseError extends Error {}
+
+/** The kind of an error of SQLite or of the file system. */
+export function failureKind(error: unknown): FailureKind {
+  if (isDamage(error)) return 'damaged'
+  if (error instanceof NewerDatabaseError) return 'newer'
+  const { errcode, code } = error as { readonly errcode?: number; readonly code?: string }
+  if (errcode !== undefined) {
+    const primary = errcode & 0xff
+    if (primary === SQLITE_FULL) return 'full'
+    return primary === SQLITE_READONLY ? 'readOnly' : 'failing'
+  }
+  return BY_CODE[code ?? ''] ?? 'failing'
+}
+
+/** `40 seconds`, `12 minutes`, `3 hours`. */
+export function spanOf(ms: number): string {
+  const seconds = Math.round(ms / 1000)
+  if (seconds < 120) return seconds === 1 ? '1 second' : `${seconds} seconds`
+  const minutes = Math.round(seconds / 60)
+  return minutes < 120 ? `${minutes} minutes` : `${Math.round(minutes / 60)} hours`
 }

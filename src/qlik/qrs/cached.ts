@@ -1,6 +1,5 @@
 /** Short-lived answers for look-ups that one event makes several times, and many events make at once. */
-import { systemClock } from '../../platform/clock.ts'
-import type { Clock } from '../../platform/types.ts'
+import { type Clock, systemClock } from '../../platform/types.ts'
 import type { QrsClient } from './types.ts'
 
 export interface CacheSettings {

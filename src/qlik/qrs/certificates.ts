@@ -2,9 +2,9 @@
 
 import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
-import { systemClock } from '../../platform/clock.ts'
 import { createRecurringJob } from '../../platform/recurring-job.ts'
 import type { Clock, Logger, Service } from '../../platform/types.ts'
+import { systemClock } from '../../platform/types.ts'
 import type { QrsCertificates } from './transport.ts'
 
 /** As `Butler.cert` in the configuration, with absolute paths. */

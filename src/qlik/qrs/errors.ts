@@ -1,5 +1,5 @@
 /** Why QRS gave no usable answer. */
-import { HttpError } from '../../platform/http-error.ts'
+import { HttpError } from '../../platform/http-exchange.ts'
 
 export type QrsErrorKind =
   /** No connection, TLS failure, connection cut, certificates not readable. */

@@ -3,11 +3,10 @@
  * there are queries.
  */
 import { globMatcher } from '../../platform/glob.ts'
-import { hostZone } from '../../platform/host-zone.ts'
 import { type Database, isStorageTrouble, openDatabase, StorageError } from '../../platform/sqlite.ts'
 import type { Service } from '../../platform/types.ts'
 import { spawnWorker, type WorkerChannel, type WorkerHandle } from '../../platform/worker.ts'
-import { createZone, type Zone } from '../../platform/zone.ts'
+import { createZone, hostZone, type Zone } from '../../platform/zone.ts'
 import { isoOf, statusTextOf } from './status.ts'
 import { EXECUTION_COLUMNS } from './store.ts'
 import type {

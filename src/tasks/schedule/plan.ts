@@ -2,10 +2,10 @@
 import { z } from 'zod'
 import { durationText, isTimezone, nameText, oneOrMany, windowReference } from '../../config/fields.ts'
 import { nearest } from '../../config/nearest.ts'
-import type { Calendars, Day, Windows } from '../../platform/calendar/types.ts'
-import { hostZone } from '../../platform/host-zone.ts'
+import type { Calendars, Day, Windows } from '../../platform/calendar.ts'
 import { createOffsets } from '../../platform/offsets.ts'
 import { isGuid } from '../../platform/uuid.ts'
+import { hostZone } from '../../platform/zone.ts'
 import { parseStart } from '../start/parse.ts'
 import {
   type CronExpression,

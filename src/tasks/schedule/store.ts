@@ -3,7 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import type { GroupWriter } from '../../platform/group-commit.ts'
 import { createRecurringJob, type RecurringJob } from '../../platform/recurring-job.ts'
 import type { Database, Migration } from '../../platform/sqlite.ts'
-import { storedJson } from '../../platform/stored-json.ts'
+import { storedJson } from '../../platform/sqlite.ts'
 import type { Clock, Logger } from '../../platform/types.ts'
 import type { Run, RunTask } from './types.ts'
 

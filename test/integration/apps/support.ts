@@ -3,7 +3,7 @@
 import { appRoutes } from '../../../src/apps/http.ts'
 import { type AppReloadSettings, createAppReloads } from '../../../src/apps/reload.ts'
 import { createApi } from '../../../src/http/server.ts'
-import { systemClock } from '../../../src/platform/clock.ts'
+import { systemClock } from '../../../src/platform/types.ts'
 import { createEngineClient, type EngineSettings } from '../../../src/qlik/engine/client.ts'
 import { createQrsClient } from '../../../src/qlik/qrs/client.ts'
 import type { SimulatorSettings } from '../../../src/simulator/index.ts'

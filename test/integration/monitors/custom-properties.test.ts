@@ -1,6 +1,6 @@
 /** Custom properties that settings count on: looked for on the simulated site, missed, made, and never a reason not to start. */
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
-import { customPropertyNeeds } from '../../../src/app/custom-properties.ts'
+import { customPropertyNeeds } from '../../../src/app/config/custom-properties.ts'
 import { butler } from '../../../src/app/schema.ts'
 import { createCustomPropertyWatch } from '../../../src/monitors/custom-properties.ts'
 import { createQrsClient } from '../../../src/qlik/qrs/client.ts'

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import mqtt from 'mqtt'
 import { createMqttService, type MqttClientSettings } from '../../../src/mqtt/client.ts'
-import { systemClock } from '../../../src/platform/clock.ts'
+import { systemClock } from '../../../src/platform/types.ts'
 import { recordingLog } from '../../support/recording-log.ts'
 
 type Overrides = {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'bun:test'
 import { readFileSync } from 'node:fs'
-import { openNotifySocket } from '../../../src/platform/service-manager/socket.ts'
+import { openNotifySocket } from '../../../src/platform/service-notifier.ts'
 import { canReceive, notifyReceiver } from '../../support/notify-socket.ts'
 import { tempDirectory } from '../../support/temp.ts'
 

@@ -14,9 +14,9 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
+import { StartError } from '../../../src/platform/errors.ts'
 import { lastWriter, type Migration, openDatabase } from '../../../src/platform/sqlite.ts'
-import { StartError } from '../../../src/platform/start-error.ts'
-import { upgradeDatabases } from '../../../src/platform/upgrade/upgrade.ts'
+import { upgradeDatabases } from '../../../src/platform/upgrade.ts'
 import { recordingLog } from '../../support/recording-log.ts'
 import { type TempDirectory, tempDirectory } from '../../support/temp.ts'
 import { BROKEN, FIRST, FOURTH, SECOND, THIRD } from '../../support/upgrade-steps.ts'

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http'
 import type { AddressInfo, Server, Socket } from 'node:net'
 import { createHttpClient, type HttpClientSettings, type HttpRequest } from '../../../src/platform/http-client.ts'
-import { HttpError } from '../../../src/platform/http-error.ts'
+import { HttpError } from '../../../src/platform/http-exchange.ts'
 
 export interface Running {
   readonly port: number

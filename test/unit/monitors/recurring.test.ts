@@ -1,8 +1,8 @@
 /** Work at the times of a frequency. */
 import { expect, test } from 'bun:test'
 import { createRecurring } from '../../../src/monitors/recurring.ts'
-import { systemClock } from '../../../src/platform/clock.ts'
 import { type Frequency, parseFrequency } from '../../../src/platform/frequency.ts'
+import { systemClock } from '../../../src/platform/types.ts'
 import { recordingLog } from '../../support/recording-log.ts'
 import { until } from '../../support/wait.ts'
 

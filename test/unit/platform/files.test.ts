@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'bun:test'
 import { mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import process from 'node:process'
+import { StartError } from '../../../src/platform/errors.ts'
 import { ensureWritableDirectory, exists, removeAll, writeFileAtomic } from '../../../src/platform/files.ts'
-import { StartError } from '../../../src/platform/start-error.ts'
 import { tempDirectory } from '../../support/temp.ts'
 
 const posix = process.platform !== 'win32'

@@ -1,6 +1,6 @@
 import { expect, test } from 'bun:test'
-import { hostZone } from '../../../src/platform/host-zone.ts'
 import { once } from '../../../src/platform/once.ts'
+import { hostZone } from '../../../src/platform/zone.ts'
 
 test('a value is made when it is asked for first, and once', () => {
   let made = 0

@@ -1,10 +1,8 @@
 import { describe, expect, test } from 'bun:test'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { CommandError, type CommandResult } from '../../../src/platform/command.ts'
-import { serviceManager } from '../../../src/platform/service-manager/index.ts'
-import { createServiceManager } from '../../../src/platform/service-manager/manager.ts'
-import { createNotifier } from '../../../src/platform/service-manager/notifier.ts'
-import { openNotifySocket } from '../../../src/platform/service-manager/socket.ts'
+import { createServiceManager, serviceManager } from '../../../src/platform/service-manager.ts'
+import { createNotifier, openNotifySocket } from '../../../src/platform/service-notifier.ts'
 import { recordingLog } from '../../support/recording-log.ts'
 import { until } from '../../support/wait.ts'
 
@@ -129,7 +127,7 @@ describe('without the socket', () => {
       {
         level: 'warn',
         message:
-          'MAIN: The service manager cannot be told how Footman is (NOTIFY_SOCKET=/run/notify): systemd-notify cannot be started: ENOENT',
+          'MAIN: The service manager cannot be notified (NOTIFY_SOCKET=/run/notify): systemd-notify cannot be started: ENOENT',
       },
     ])
   })

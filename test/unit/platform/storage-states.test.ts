@@ -1,17 +1,16 @@
 /** The states of a guarded database: each event in each state, and how often the file is looked at. */
 import { expect, test } from 'bun:test'
-import { after, delayOf, type Failure, type State } from '../../../src/platform/storage/states.ts'
-import type { Trouble } from '../../../src/platform/storage/texts.ts'
+import { after, delayOf, type Failure, type FailureKind, type State } from '../../../src/platform/storage/states.ts'
 
 const BEFORE = 1000
 const NOW = 5000
 
-const failure = (trouble: Trouble, isConsequence = false): Failure => ({
-  trouble,
-  reason: `${trouble}!`,
+const failure = (kind: FailureKind, isConsequence = false): Failure => ({
+  kind,
+  reason: `${kind}!`,
   isConsequence,
 })
-const outage = (trouble: Trouble, since = BEFORE) => ({ outage: { trouble, reason: `${trouble}!`, since } })
+const outage = (kind: FailureKind, since = BEFORE) => ({ outage: { kind, reason: `${kind}!`, since } })
 const gone = failure('gone')
 
 const UP: State = { name: 'up' }
@@ -21,8 +20,8 @@ const MISSING: State = { name: 'missing', ...outage('gone'), looks: 3, emptySinc
 const FOREIGN: State = { name: 'foreign', ...outage('gone'), looks: 3, version: 'a' }
 const NEWER: State = { ...FOREIGN, ...outage('newer') }
 
-const failed = (state: State, trouble: Trouble, isConsequence = false) =>
-  after(state, 'failed', failure(trouble, isConsequence), NOW)
+const failed = (state: State, kind: FailureKind, isConsequence = false) =>
+  after(state, 'failed', failure(kind, isConsequence), NOW)
 const nothing = (state: State) => after(state, 'nothing', { gone }, NOW)
 const other = (state: State, version: string) => after(state, 'other', { gone, version }, NOW)
 
@@ -35,9 +34,9 @@ const ROWS: readonly (readonly [string, State, State])[] = [
     { name: 'unwritable', ...outage('failing', NOW), looks: 0 },
   ],
   ['a closed connection during an outage', failed(FULL, 'failing', true), FULL],
-  ['the same trouble again', failed(FULL, 'full'), FULL],
+  ['the same kind again', failed(FULL, 'full'), FULL],
   [
-    'another trouble of the same outage',
+    'another kind of the same outage',
     failed(FULL, 'readOnly'),
     { name: 'unwritable', ...outage('readOnly'), looks: 0 },
   ],

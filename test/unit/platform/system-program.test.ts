@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test'
-import { systemProgram } from '../../../src/platform/system-program.ts'
+import { systemProgram } from '../../../src/platform/command.ts'
 
 test.each([
   ['icacls.exe', 'C:\\Windows\\System32\\icacls.exe'],

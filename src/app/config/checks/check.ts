@@ -1,4 +1,4 @@
-/** What a check of the parsed configuration may use. */
+/** The interface of checks of the parsed configuration. */
 import type { ProblemSeverity } from '../../../config/problems.ts'
 import type { Config } from '../../schema.ts'
 
@@ -20,8 +20,3 @@ export interface ReportOptions {
 }
 
 export type Check = (context: CheckContext) => void
-
-/** Only reachable from the same machine. */
-export function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || /^127\./.test(host)
-}

@@ -1,10 +1,11 @@
 /** Settings that must fit each other. */
 
 import { isCidr, isHost } from '../../../config/fields.ts'
+import { isLoopback } from '../../../platform/addresses.ts'
 import { parseFrequency } from '../../../platform/frequency.ts'
 import { mayReach, topicMatches } from '../../../platform/mqtt-topics.ts'
 import { isAsInButler } from '../compatibility.ts'
-import { type Check, isLoopback } from './check.ts'
+import type { Check } from './check.ts'
 
 /** Two listeners on one port. */
 export const duplicatePorts: Check = ({ config, report }) => {

@@ -7,7 +7,7 @@ interface NamedFile {
   readonly key: string
   readonly path: string
   readonly base: PathBase
-  /** What stays off without the file, below `Butler`; null: Footman does not start. */
+  /** Section that stays off without the file, below `Butler`; null: Footman does not start. */
   readonly feature: string | null
 }
 

@@ -8,7 +8,7 @@ export const accessRules: Check = ({ config: { footman, restServerConfig }, repo
   const { access } = footman
   const ways = access.keys.length > 0 || access.jwt || access.clientCertificates || access.anonymous.scopes.length > 0
   if (access.enable && !ways) {
-    report('error', 'footman.access.enable', 'is true, but nobody could get in', {
+    report('error', 'footman.access.enable', 'is true, but there is no way to authenticate', {
       hint: 'add keys, jwt, clientCertificates or anonymous.scopes',
     })
   }
@@ -40,7 +40,7 @@ function duplicates(names: readonly string[]): number[] {
   return names.flatMap((name, index) => (names.indexOf(name) < index ? [index] : []))
 }
 
-/** What routes change of their destinations must be settings of these. */
+/** Settings that a route changes must exist for its destination. */
 export const routeTargets: Check = ({ config: { footman }, report }) => {
   for (const [index, route] of footman.alertRoutes.entries()) {
     const path = `footman.alertRoutes[${index}].to`

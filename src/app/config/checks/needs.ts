@@ -1,4 +1,4 @@
-/** What a feature that is switched on cannot do without. What lacks it stays off; the rest runs. */
+/** Settings that an enabled feature requires. A feature without them stays off; the others run. */
 
 import type { Config } from '../../schema.ts'
 import { MAILS } from '../custom-properties.ts'

@@ -25,7 +25,7 @@ export const emptyStartFilter: Check = ({ config: { startTaskFilter }, report })
   })
 }
 
-/** What is approved would depend on where Footman was started. */
+/** Approved directories must not depend on the working directory of Footman. */
 export const relativeDirectories: Check = ({ config, report }) => {
   for (const [key, path] of approvedDirectories(config)) {
     if (path === '' || posix.isAbsolute(path) || win32.isAbsolute(path) || isControlled(path)) continue
@@ -62,7 +62,7 @@ export const unescapedPaths: Check = ({ config, report }) => {
   }
 }
 
-/** What escapes of YAML stand for, by the sign that they make. */
+/** Escapes of YAML by the character that they produce. */
 const ESCAPES: Readonly<Record<string, string>> = {
   '\0': '\\0',
   '\u0007': '\\a',

@@ -1,4 +1,4 @@
-/** What the migration of a configuration changed, in words. Values are never among them. */
+/** A list of the changes of a migration, as text without values. */
 import type { Problem } from '../../../config/problems.ts'
 import type { MapNode, TreeNode } from '../../../config/tree.ts'
 import { entriesOf, type Origins, sameNode } from './origins.ts'
@@ -40,7 +40,7 @@ function ofEntries(source: Source, origins: Origins, { before, after }: Trees): 
       continue
     }
     const same = was && was.path === before
-    // Of what is new in a list the list is told.
+    // For new entries of a list only the list is listed.
     if (!same && path.includes('[]')) continue
     const node = same ? was.node : old.get(path)
     if (node === undefined) {
@@ -50,7 +50,7 @@ function ofEntries(source: Source, origins: Origins, { before, after }: Trees): 
   return changes
 }
 
-/** Where the entry would have stood before, as far as only the sections around it have moved. */
+/** The former path of an entry, if only the sections around it have moved. */
 function formerPath(path: string, stood: ReadonlyMap<string, string>): string {
   const at = path.lastIndexOf('.')
   if (at < 0) return path
@@ -62,7 +62,7 @@ function formerPath(path: string, stood: ReadonlyMap<string, string>): string {
 /** The list that a path leads into, or the path. */
 const listOf = (path: string): string => path.split('[]')[0]!
 
-/** Sections are told of by what is in them. */
+/** Sections never count as changed: their entries are listed instead. */
 function isChanged(was: TreeNode, is: TreeNode): boolean {
   if (was.kind === 'map' && is.kind === 'map') return false
   if (was.kind === 'list' && is.kind === 'list') return was.items.length !== is.items.length

@@ -1,6 +1,7 @@
 /** An older layout of the configuration file becomes the present one, with its comments, quotes and blank lines. */
 
 import { matchCase, matchKeys } from '../../../config/keys.ts'
+import { createLegacyContext } from '../../../config/legacy/context.ts'
 import { translateLegacy } from '../../../config/legacy/translate.ts'
 import { createProblemList, type Problem, type ProblemList } from '../../../config/problems.ts'
 import { butlerKey, withButler } from '../../../config/root.ts'
@@ -10,12 +11,11 @@ import { butler } from '../../schema.ts'
 import { type Compatibility, compatibilityOf, hasOwnSettings, isAsInButler } from '../compatibility.ts'
 import { parseConfig } from '../parse.ts'
 import { type Change, changesOf } from './changes.ts'
-import { nestInfluxDb1 } from './newest.ts'
 import { findOrigins, sameValue } from './origins.ts'
 import { printMigrated } from './print.ts'
 import { readSource } from './source.ts'
 
-export type Migration =
+type Migration =
   | { readonly ok: true; readonly text: string; readonly changes: readonly Change[] }
   /** The file cannot be read; nothing can be migrated. */
   | { readonly ok: false; readonly problems: readonly Problem[] }
@@ -60,7 +60,7 @@ export function migrateConfig(text: string, file: string): Migration {
   }
   return refuse(
     'cannot be rewritten without changing what it means',
-    'Footman runs with the file as it is; footman check tells which keys to move by hand',
+    'Footman runs with the file as it is; footman check lists the keys to move by hand',
   )
 }
 
@@ -72,7 +72,7 @@ function sectionsOf(parsed: ParsedYaml, problems: ProblemList): MapNode | null {
   return tree && tree.kind !== 'map' ? emptyMap(tree.at) : tree
 }
 
-/** Brings a tree to the present layout; what was said about it, or null when there is no section `Butler`. */
+/** Translates a tree to the present layout. Returns the notes about it; null when there is no section `Butler`. */
 function translate(root: MapNode): Problem[] | null {
   const key = butlerKey(root)
   if (key === undefined) return null
@@ -89,7 +89,7 @@ function translate(root: MapNode): Problem[] | null {
   return [...notes.all, ...more]
 }
 
-/** What `auto` means for a file must not change when more of Footman's settings are added to it. */
+/** Writes the meaning of `auto` into the file, so that adding settings of Footman does not change it. */
 function writeOut(root: MapNode, compatibility: Compatibility): void {
   const path = ['Butler', 'footman', 'compatibility']
   const node = nodeAt(root, path)
@@ -153,4 +153,16 @@ function likeOriginal(text: string, original: string): string {
   const breaks = original.split('\n').length - 1
   const windows = original.split('\r\n').length - 1
   return mark + (windows * 2 > breaks ? body.replaceAll('\n', '\r\n') : body)
+}
+
+const FLAT = ['auth', 'dbName', 'retentionPolicy']
+
+/** The settings of InfluxDB 1 that stand directly in their section go to `v1Config`; those of other versions stay. */
+function nestInfluxDb1(root: MapNode, notes: Problem[]): void {
+  const legacy = createLegacyContext(root, notes)
+  const version = legacy.value('influxDb.version')
+  if (version === 2 || version === 3 || !FLAT.some((key) => legacy.has(`influxDb.${key}`))) return
+  const at = legacy.place('influxDb')
+  for (const key of FLAT) legacy.move(`influxDb.${key}`, `influxDb.v1Config.${key}`)
+  if (version === undefined || version === null) legacy.setValue('influxDb.version', 1, at)
 }

@@ -13,9 +13,9 @@ export interface Origins {
   /** The key of the file whose comments go with this entry. */
   claimOf(entry: MapEntry): Member | undefined
   isClaimed(member: Member): boolean
-  /** What was read there. */
+  /** The value that was read there. */
   original(member: Member): Original | undefined
-  /** The first line of what comes from the file in this entry; Infinity when nothing does. */
+  /** The first line of the file that this entry comes from; Infinity for a new entry. */
   firstLine(entry: MapEntry): number
   /** Whether something in this member is still in use. */
   isUsedWithin(member: Member): boolean

@@ -22,7 +22,7 @@ export interface PrintOptions {
   readonly gone: ReadonlySet<number>
 }
 
-/** What a section or list is written from. */
+/** The source of a written section or list. */
 interface From {
   readonly block: Block
   readonly before: TreeNode | undefined
@@ -91,7 +91,7 @@ export function printMigrated(
     return [...shift(own, indent - member.column), ...inside]
   }
 
-  /** What stands behind the key of a section. */
+  /** The comment behind the key of a section. */
   function commentBehind({ line, column, keyText }: Member): string[] {
     const found = /\s(#.*)$/.exec(lines[line]!.slice(column + keyText.length))?.[1]
     return found ? [found] : []

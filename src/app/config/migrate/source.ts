@@ -27,7 +27,7 @@ export interface Member {
   readonly end: number
   /** Inside `{}` or `[]`: has no lines of its own. */
   readonly flow: boolean
-  /** What stands in it, when that is written in lines of their own. */
+  /** Its content, when that has its own lines. */
   readonly block: Block | null
 }
 

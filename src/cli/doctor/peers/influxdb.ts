@@ -8,8 +8,7 @@ import {
   query,
   targetOf,
 } from '../../../metrics/influxdb/connection.ts'
-import type { HttpResponse } from '../../../platform/http-client.ts'
-import { jsonOf } from '../../../platform/http-json.ts'
+import { type HttpResponse, jsonOf } from '../../../platform/http-client.ts'
 import type { Finding, Probe } from '../types.ts'
 import { publicEndpoint } from './http/endpoints.ts'
 import { shakeHands } from './http/handshake.ts'

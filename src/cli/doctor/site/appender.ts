@@ -3,6 +3,7 @@
 import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { isIP } from 'node:net'
+import { isLoopback } from '../../../platform/addresses.ts'
 import { APPENDERS, FIELDS as MESSAGE_FIELDS } from '../../../qlik/log-appenders.ts'
 import type { DoctorContext, Finding, FindingLevel, Probe } from '../types.ts'
 import { isOwn, ownAddress, resolved } from './addresses.ts'
@@ -189,7 +190,6 @@ async function addressFindings(
 }
 
 const isAll = (host: string): boolean => host === '0.0.0.0' || host === '::'
-const isLoopback = (address: string): boolean => address === '::1' || address.startsWith('127.')
 
 // ---------------------------------------------------------------------------------------------------- what is sent
 

@@ -1,6 +1,6 @@
 /** The engine: a session as app dumps, reloads and report tasks open it. */
 
-import { SILENT } from '../../../platform/silent-log.ts'
+import { SILENT } from '../../../platform/types.ts'
 import { createEngineClient } from '../../../qlik/engine/client.ts'
 import { EngineError } from '../../../qlik/engine/errors.ts'
 import { openTcp, trouble } from '../net.ts'

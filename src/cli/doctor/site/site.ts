@@ -2,7 +2,7 @@
 
 import { createSecureContext } from 'node:tls'
 import type { Config } from '../../../app/schema.ts'
-import { SILENT } from '../../../platform/silent-log.ts'
+import { SILENT } from '../../../platform/types.ts'
 import { type CertificatePaths, readCertificates } from '../../../qlik/qrs/certificates.ts'
 import { createQrsClient } from '../../../qlik/qrs/client.ts'
 import { createCustomPropertyClient, type PropertyDefinition } from '../../../qlik/qrs/custom-properties.ts'

@@ -1,9 +1,9 @@
 /** Executions by their ids: reloads of apps, tasks that Footman started, tasks of others. */
 import { describe, expect, test } from 'bun:test'
 import type { AppReload } from '../../../../src/apps/types.ts'
-import { systemClock } from '../../../../src/platform/clock.ts'
 import { createGroupWriter } from '../../../../src/platform/group-commit.ts'
 import { openDatabase } from '../../../../src/platform/sqlite.ts'
+import { systemClock } from '../../../../src/platform/types.ts'
 import type { ExecutionReader, SiteReader } from '../../../../src/qlik/qrs/types.ts'
 import { createFollower } from '../../../../src/tasks/executions/follower.ts'
 import { executionRoutes } from '../../../../src/tasks/executions/http.ts'

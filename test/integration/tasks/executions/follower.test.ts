@@ -1,6 +1,6 @@
 /** Following executions with a repository made of tables. */
 import { describe, expect, test } from 'bun:test'
-import { systemClock } from '../../../../src/platform/clock.ts'
+import { systemClock } from '../../../../src/platform/types.ts'
 import { QrsError } from '../../../../src/qlik/qrs/errors.ts'
 import type { ExecutionReader, QrsExecutionResult } from '../../../../src/qlik/qrs/types.ts'
 import { createFollower } from '../../../../src/tasks/executions/follower.ts'

@@ -1,5 +1,5 @@
 import { createApi } from '../../../../src/http/server.ts'
-import { systemClock } from '../../../../src/platform/clock.ts'
+import { systemClock } from '../../../../src/platform/types.ts'
 import { createQrsClient } from '../../../../src/qlik/qrs/client.ts'
 import { createSimulator } from '../../../../src/simulator/index.ts'
 import { startTaskRoutes } from '../../../../src/tasks/start/http.ts'

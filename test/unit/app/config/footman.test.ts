@@ -3,7 +3,7 @@ import { linesOf, loadButler } from '../../../support/config.ts'
 
 describe('inside Butler.footman', () => {
   test.each([
-    ['access: {enable: true}', 'Butler.footman.access.enable: is true, but nobody could get in'],
+    ['access: {enable: true}', 'Butler.footman.access.enable: is true, but there is no way to authenticate'],
     ['access: {keys: [{id: a, hash: "sha256:0", scopes: []}]}', 'hash: must be sha256: and 64 lower-case hex digits'],
     [
       'access: {keys: [{id: a, hash: "sha256:6307a06331fc2ed1a4d42b32c248f14b889d9bcfe93f4248bea1a1600bf9c85f", scopes: []}]}',

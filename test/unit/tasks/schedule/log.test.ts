@@ -1,8 +1,7 @@
 /** What the log says about the schedule file. */
 import { afterEach, describe, expect, test } from 'bun:test'
 import { writeFileSync } from 'node:fs'
-import { createCalendars } from '../../../../src/platform/calendar/calendars.ts'
-import { createWindows } from '../../../../src/platform/calendar/windows.ts'
+import { createCalendars, createWindows } from '../../../../src/platform/calendar.ts'
 import { createGroupWriter } from '../../../../src/platform/group-commit.ts'
 import { openDatabase } from '../../../../src/platform/sqlite.ts'
 import { createPlanner } from '../../../../src/tasks/schedule/plan.ts'

@@ -1,6 +1,5 @@
 import { describe, expect, test } from 'bun:test'
-import { createCalendars } from '../../../../src/platform/calendar/calendars.ts'
-import { createWindows } from '../../../../src/platform/calendar/windows.ts'
+import { createCalendars, createWindows } from '../../../../src/platform/calendar.ts'
 import { readDocument } from '../../../../src/tasks/schedule/file.ts'
 import { createPlanner, planText } from '../../../../src/tasks/schedule/plan.ts'
 import type { Plan, ScheduleValues } from '../../../../src/tasks/schedule/types.ts'

@@ -1,27 +1,25 @@
-/** The windows of time and the calendars of the configuration, shared by schedules, alert routes and maintenance. */
+/** The calendars and windows of time of the configuration, shared by schedules, alert routes and maintenance. */
 import type { ConfigPaths } from '../config/paths.ts'
-import { createCalendarFiles } from '../platform/calendar/calendar-files.ts'
-import { createCalendars } from '../platform/calendar/calendars.ts'
-import type { Calendars, Windows } from '../platform/calendar/types.ts'
-import { createWindows } from '../platform/calendar/windows.ts'
+import { type Calendars, createCalendars, createWindows, type Windows } from '../platform/calendar.ts'
+import { createCalendarFiles } from '../platform/calendar-files.ts'
 import type { Use } from '../platform/replaceable.ts'
 import type { Logger, Service } from '../platform/types.ts'
 import type { Config } from './schema.ts'
 
-export interface WindowsDeps {
+export interface CalendarsDeps {
   readonly log: Logger
   readonly paths: ConfigPaths
-  /** The file of a calendar cannot be used (why), or can be (null). */
+  /** Called with the reason when the file of a calendar cannot be used, with null when it can. */
   readonly onTrouble?: (calendar: string, reason: string | null) => void
 }
 
-export interface BuiltWindows {
-  /** Always those in use. */
+export interface BuiltCalendars {
+  /** Delegate to the configuration in use. */
   readonly windows: Windows
   readonly calendars: Calendars
-  /** Reads the files of calendars; to be started before the services that use windows. */
+  /** Reads the files of calendars; must start before the services that use windows. */
   readonly service: Service
-  /** Those of another configuration, with their files read. They take the place of the others with `use`. */
+  /** Builds those of another configuration and reads their files; `use` replaces the current ones. */
   prepare(config: Config): Promise<PreparedWindows>
 }
 
@@ -30,9 +28,9 @@ export interface PreparedWindows {
   readonly use: Use
 }
 
-export function buildWindows(deps: WindowsDeps, config: Config): BuiltWindows {
+export function buildCalendars(deps: CalendarsDeps, config: Config): BuiltCalendars {
   let current = windowsOf(deps, config)
-  /** What stored schedules name may be gone from the configuration; until a restart it means what it meant. */
+  /** Stored schedules may name calendars that a reload has removed: these keep their meaning until a restart. */
   const former: Version[] = []
   const calendarOwner = (name: string) =>
     current.calendars.has(name) ? current : (former.findLast(({ calendars }) => calendars.has(name)) ?? current)
@@ -75,7 +73,7 @@ const MAX_FORMER = 10
 
 type Version = ReturnType<typeof windowsOf>
 
-function windowsOf({ log, paths, onTrouble }: WindowsDeps, { footman }: Config) {
+function windowsOf({ log, paths, onTrouble }: CalendarsDeps, { footman }: Config) {
   const fileOf = Object.entries(footman.calendars)
     .filter(([, { file }]) => file !== '')
     .map(([name, { file }]) => [name, paths.input(file)] as const)

@@ -1,8 +1,69 @@
-/**
- * Unix datagrams to the service manager. No runtime's `dgram` has them, so the C library is asked: through the foreign
- * functions of Bun, in source and executable, with glibc and with musl.
- */
+/** Notifications to the service manager: over its socket, or with the command `systemd-notify` when that cannot be opened. */
+import { type RunCommand, runCommand } from './command.ts'
+import type { Logger } from './types.ts'
 
+export interface Notifier {
+  /** Assignments as in `sd_notify(3)`: `READY=1`. They arrive in order; the first failure is logged. */
+  send(...assignments: readonly string[]): void
+  /** Null where this clock cannot be read. */
+  monotonicMicroseconds(): bigint | null
+  /** Resolves when all was sent. */
+  close(): Promise<void>
+}
+
+const COMMAND = 'systemd-notify'
+const TIMEOUT_MS = 5000
+
+export async function createNotifier(
+  { log, open = openNotifySocket, run = runCommand }: NotifierDeps,
+  address: string,
+): Promise<Notifier> {
+  let isReported = false
+  function problem(reason: string): void {
+    if (isReported) return
+    isReported = true
+    log.warn(`MAIN: The service manager cannot be notified (NOTIFY_SOCKET=${address}): ${reason}`)
+  }
+
+  const socket = await open(address).catch(() => null)
+  if (socket) {
+    return {
+      send(...assignments) {
+        if (!socket.send(assignments.join('\n'))) problem('it does not take messages')
+      },
+      monotonicMicroseconds: () => socket.monotonicMicroseconds(),
+      close: async () => socket.close(),
+    }
+  }
+
+  let sending = Promise.resolve()
+  return {
+    send(...assignments) {
+      sending = sending.then(async () => {
+        try {
+          const { code, stderr } = await run(COMMAND, assignments, { timeoutMs: TIMEOUT_MS })
+          if (code !== 0) problem(`${COMMAND} ended with ${code}: ${stderr.trim()}`)
+        } catch (error) {
+          problem((error as Error).message)
+        }
+      })
+    },
+    monotonicMicroseconds: () => null,
+    close: () => sending,
+  }
+}
+
+interface NotifierDeps {
+  readonly log: Logger
+  /** Replaced in tests. */
+  readonly open?: typeof openNotifySocket
+  readonly run?: RunCommand
+}
+
+/**
+ * Unix datagrams to the service manager. The `dgram` of the runtimes does not have them, so this calls the C library through
+ * the foreign functions of Bun; in source and executable, with glibc and with musl.
+ */
 export interface NotifySocket {
   /** False when the service manager did not take the message. */
   send(message: string): boolean
@@ -28,7 +89,7 @@ const SYMBOLS = {
 } as const
 
 /**
- * `address`: as in NOTIFY_SOCKET, a path or `@` and an abstract name. Null where there is no such socket or no way to it:
+ * `address`: as in NOTIFY_SOCKET, a path or `@` and an abstract name. Null when it cannot be used:
  * another kind of address, another runtime, another operating system.
  */
 export async function openNotifySocket(address: string): Promise<NotifySocket | null> {
@@ -54,7 +115,7 @@ export async function openNotifySocket(address: string): Promise<NotifySocket | 
   }
 }
 
-/** `struct sockaddr_un`; null for what is no address of a unix socket. */
+/** `struct sockaddr_un`; null when the text is not the address of a Unix socket. */
 function socketAddress(address: string): Uint8Array | null {
   const name = Buffer.from(address)
   const isAbstract = name[0] === AT

@@ -1,29 +1,47 @@
 /**
  * Brings the databases of a data directory to the layout of this Footman: each is copied first, and changed as a whole or
- * not at all. Databases of a newer Footman are refused before anything is changed. To be called while nobody has them open.
+ * not at all. Databases of a newer Footman are refused before anything is changed. No other process may have them open.
  */
-import { statfsSync } from 'node:fs'
-import { dirname } from 'node:path'
-import { isDamage, isStorageTrouble, type Migration, noteWriter, openDatabase } from '../sqlite.ts'
-import { StartError } from '../start-error.ts'
-import type { Logger } from '../types.ts'
-import { backUp, usableBackup } from './backup.ts'
-import { type Inspection, inspectDatabase, reading } from './inspect.ts'
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statfsSync,
+} from 'node:fs'
+import { dirname, join } from 'node:path'
+import { StartError } from './errors.ts'
+import { createPrivateFile } from './private-file.ts'
+import {
+  appliedMigrations,
+  type Database,
+  isDamage,
+  isStorageTrouble,
+  lastWriter,
+  type Migration,
+  noteWriter,
+  openDatabase,
+} from './sqlite.ts'
+import type { Logger } from './types.ts'
 
 export interface UpgradableDatabase {
   /** `footman` for `footman.db`. */
   readonly name: string
   readonly file: string
-  /** All that this version knows, in their order. */
+  /** All migrations of this version, in order. */
   readonly migrations: readonly Migration[]
 }
 
-export interface UpgradeSettings {
+interface UpgradeSettings {
   readonly databases: readonly UpgradableDatabase[]
   readonly backupDirectory: string
   /** Of this Footman. */
   readonly version: string
-  /** Bytes that are free; default: what the system says. */
+  /** Free bytes; default: as reported by the system. */
   readonly freeBytes?: (directory: string) => number
 }
 
@@ -38,10 +56,10 @@ interface Step {
   readonly pending: readonly Migration[]
 }
 
-/** Beside the copy and the change themselves. */
+/** Bytes needed in addition to the copy and the change themselves. */
 const SPARE_BYTES = 4 * 1024 * 1024
 
-/** Throws a `StartError` that says what to do; the databases are then as they were. */
+/** Throws a `StartError` with the remedy; the databases are then unchanged. */
 export function upgradeDatabases({ log, now }: UpgradeDeps, settings: UpgradeSettings): void {
   const steps = settings.databases.flatMap((database): Step[] => {
     const found = inspect(database)
@@ -86,7 +104,7 @@ function refuseNewer(steps: readonly Step[], { version, backupDirectory }: Upgra
   }
 }
 
-/** A copy of each is written, and a change can be as large as what it changes. */
+/** Each database is copied, and a change can be as large as the database. */
 function proveRoom(steps: readonly Step[], { freeBytes = freeBytesOf, backupDirectory }: UpgradeSettings): void {
   if (steps.length === 0) return
   const needed = steps.reduce((sum, { found }) => sum + found.bytes * 2, SPARE_BYTES)
@@ -103,7 +121,7 @@ function freeBytesOf(directory: string): number {
   return bavail * bsize
 }
 
-/** False for a damaged database, which is dealt with when it is opened. */
+/** Copies the database; false for a damaged one, which is replaced when it is opened. */
 function save({ database, found }: Step, { backupDirectory, version }: UpgradeSettings, deps: UpgradeDeps): boolean {
   const { name, file } = database
   const from = found.writer === '' ? 'an earlier Footman' : `Footman ${found.writer}`
@@ -152,3 +170,122 @@ function sign({ file }: UpgradableDatabase, version: string): void {
 }
 
 const megabytes = (bytes: number): string => `${Math.ceil(bytes / 1024 / 1024)} MB`
+
+/** Number of backups kept of each database. */
+const KEEP = 3
+
+interface BackupTarget {
+  /** Folder of the backups; made when it is missing. */
+  readonly directory: string
+  /** `footman` for `footman.db`. */
+  readonly name: string
+  /** Version of the Footman that can use the copy. */
+  readonly version: string
+  readonly now: number
+}
+
+/**
+ * Copies an open database to `<name>-<version>-<UTC time>.db`, proves that the copy is sound and returns its path. Throws
+ * when this fails, and then leaves no incomplete file.
+ */
+function backUp(db: Database, { directory, name, version, now }: BackupTarget): string {
+  mkdirSync(directory, { recursive: true, mode: 0o700 })
+  for (const left of readdirSync(directory)) if (left.endsWith('.db.tmp')) rmSync(join(directory, left))
+  const stamp = new Date(now).toISOString().replace(/[-:.]/g, '')
+  const path = join(directory, `${name}-${version.replace(/[^\w.+-]/g, '_') || 'older'}-${stamp}.db`)
+  const temporary = `${path}.tmp`
+  try {
+    createPrivateFile(temporary)
+    db.exec(`VACUUM INTO '${temporary.replaceAll("'", "''")}'`)
+    proveSound(temporary)
+    makeDurable(temporary)
+    renameSync(temporary, path)
+  } catch (error) {
+    rmSync(temporary, { force: true })
+    throw error
+  }
+  for (const old of backupsOf(directory, name).slice(KEEP)) rmSync(old, { force: true })
+  return path
+}
+
+function proveSound(file: string): void {
+  const found = reading(file, (db) => db.get<{ integrity_check: string }>('PRAGMA integrity_check(1)'))
+  if (found?.integrity_check !== 'ok') throw new Error(`the copy is not sound: ${found?.integrity_check}`)
+}
+
+/** Syncs the copy to disk, which SQLite does not do, before the original is changed. */
+function makeDurable(file: string): void {
+  const handle = openSync(file, 'r+')
+  try {
+    fsyncSync(handle)
+  } finally {
+    closeSync(handle)
+  }
+}
+
+/** Paths, the newest first. */
+function backupsOf(directory: string, name: string): string[] {
+  if (!existsSync(directory)) return []
+  const time = (entry: string) => /-(\d{8}T\d{9}Z)\.db$/.exec(entry)?.[1] ?? ''
+  return readdirSync(directory)
+    .filter((entry) => entry.startsWith(`${name}-`) && time(entry) !== '')
+    .sort((a, b) => (time(a) < time(b) ? 1 : -1))
+    .map((entry) => join(directory, entry))
+}
+
+/** The newest backup that a Footman with these migrations can use; undefined when there is none. */
+export function usableBackup(directory: string, name: string, known: ReadonlySet<string>): string | undefined {
+  return backupsOf(directory, name).find((path) => {
+    try {
+      return inspectDatabase(path)?.applied.every((migration) => known.has(migration))
+    } catch {
+      return false
+    }
+  })
+}
+
+interface Inspection {
+  readonly applied: readonly string[]
+  /** Version of the Footman that wrote it last; '' when unknown. */
+  readonly writer: string
+  /** Size of a copy. */
+  readonly bytes: number
+}
+
+/**
+ * Reads the state of a database file without changing it. No other process may have it open. Null when the file is missing,
+ * empty or damaged: opening it handles these. Throws the error of SQLite.
+ */
+export function inspectDatabase(file: string): Inspection | null {
+  if (!existsSync(file)) return null
+  try {
+    return reading(file, (db) => {
+      const applied = appliedMigrations(db)
+      return applied.length === 0 ? null : { applied, writer: lastWriter(db), bytes: bytesOf(db) }
+    })
+  } catch (error) {
+    if (isDamage(error)) return null
+    throw error
+  }
+}
+
+/** Opens a database for reading that no other process has open, and leaves its directory unchanged. */
+function reading<T>(file: string, work: (db: Database) => T): T {
+  const wasClosed = !existsSync(`${file}-wal`)
+  let db: Database | undefined
+  try {
+    db = openDatabase(file, { readOnly: true })
+    return work(db)
+  } finally {
+    db?.close()
+    // A reader creates them and may not remove them.
+    if (wasClosed) for (const companion of ['-wal', '-shm']) rmSync(file + companion, { force: true })
+  }
+}
+
+function bytesOf(db: Database): number {
+  const pages = db.get<{ page_count: number }>('PRAGMA page_count')?.page_count ?? 0
+  const free = db.get<{ freelist_count: number }>('PRAGMA freelist_count')?.freelist_count ?? 0
+  const size = db.get<{ page_size: number }>('PRAGMA page_size')?.page_size ?? 4096
+  return (pages - free) * size
+}

@@ -1,8 +1,11 @@
 import { describe, expect, test } from 'bun:test'
-import { createCalendars } from '../../../../src/platform/calendar/calendars.ts'
-import { parseDay } from '../../../../src/platform/calendar/days.ts'
-import type { CalendarDefinition, Window } from '../../../../src/platform/calendar/types.ts'
-import { createWindows } from '../../../../src/platform/calendar/windows.ts'
+import {
+  type CalendarDefinition,
+  createCalendars,
+  createWindows,
+  parseDay,
+  type Window,
+} from '../../../src/platform/calendar.ts'
 
 const CALENDARS: Record<string, CalendarDefinition> = {
   'holidays-se': { dates: ['2026-12-24', '2026-12-25', '2026-06-19'] },

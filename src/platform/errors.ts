@@ -3,7 +3,7 @@ export class StartError extends Error {
   override readonly name = 'StartError'
   /** Exit code of the process. */
   readonly exitCode = 2
-  /** What to do about it, where the message does not say so; ''. */
+  /** The remedy, when the message does not contain it; else ''. */
   readonly hint: string
 
   constructor(message: string, { hint = '', ...options }: ErrorOptions & { readonly hint?: string } = {}) {
@@ -11,3 +11,6 @@ export class StartError extends Error {
     this.hint = hint
   }
 }
+
+/** The message of an error, or the text of another thrown value. */
+export const errorText = (error: unknown): string => (error instanceof Error ? error.message : String(error))

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'bun:test'
 import fc from 'fast-check'
-import { formatDay } from '../../../../src/platform/calendar/days.ts'
-import { readIcs } from '../../../../src/platform/calendar/ics.ts'
+import { formatDay } from '../../../src/platform/calendar.ts'
+import { readIcs } from '../../../src/platform/calendar-files.ts'
 
 function event(...lines: string[]): string {
   return ['BEGIN:VEVENT', 'UID:1', 'SUMMARY:Test', ...lines, 'END:VEVENT'].join('\r\n')

@@ -1,12 +1,112 @@
 /**
- * Days of an iCalendar file (RFC 5545): all-day events, their length, yearly recurrence and exceptions. ical.js reads the
- * properties, rrule-temporal follows the rules (that of ical.js moves 29 February to 1 March). Both are loaded with the
- * first file.
+ * The days of calendar files (.ics or a YAML list of dates), read at start and again when a file changes.
+ *
+ * Of an iCalendar file (RFC 5545) these are the days of all-day events, with their length, yearly recurrence and exceptions.
+ * ical.js reads the properties, rrule-temporal follows the rules (ical.js moves 29 February to 1 March). Both are loaded with
+ * the first such file.
  */
-import { formatDay, parseDay } from './days.ts'
-import type { Day } from './types.ts'
 
-export interface CalendarContent {
+import { readFile, stat } from 'node:fs/promises'
+import { parse } from 'yaml'
+import { type Day, formatDay, parseDay } from './calendar.ts'
+import { errorText } from './errors.ts'
+import { createRecurringJob } from './recurring-job.ts'
+import type { Logger } from './types.ts'
+
+interface CalendarFilesDeps {
+  readonly log: Logger
+  /** Called with the reason when a file cannot be read, with null when it can: at the first reading and at each change. */
+  readonly onTrouble?: ((calendar: string, reason: string | null) => void) | undefined
+}
+
+interface CalendarFilesSettings {
+  /** Absolute paths by name of the calendar. */
+  readonly files: Readonly<Record<string, string>>
+  /** Interval between two checks of the files; default 5 s. */
+  readonly pollMs?: number
+}
+
+export interface CalendarFiles {
+  readonly name: string
+  /** Days of the last readable content; empty before the first reading. */
+  days(calendar: string): ReadonlySet<Day>
+  /** Reads all files once. Never rejects: a file that cannot be read is logged and reported. */
+  read(): Promise<void>
+  /** Reads all files, and again when one changes. */
+  start(): Promise<void>
+  stop(): Promise<void>
+}
+
+interface Known {
+  days: ReadonlySet<Day>
+  /** Size and time of the file at the last reading. */
+  stamp: string
+  trouble: string | null
+}
+
+const POLL_MS = 5000
+const MAX_BYTES = 10 * 1024 * 1024
+const NO_DAYS: ReadonlySet<Day> = new Set()
+
+export function createCalendarFiles(deps: CalendarFilesDeps, settings: CalendarFilesSettings): CalendarFiles {
+  const { log, onTrouble } = deps
+  const files = Object.entries(settings.files)
+  const known = new Map<string, Known>()
+
+  async function look(calendar: string, path: string): Promise<void> {
+    const before = known.get(calendar) ?? { days: NO_DAYS, stamp: '', trouble: null }
+    try {
+      const { size, mtimeMs } = await stat(path)
+      const stamp = `${size} ${mtimeMs}`
+      if (stamp === before.stamp) return
+      if (size > MAX_BYTES) throw new Error(`it is larger than ${MAX_BYTES / 1024 / 1024} MB`)
+      const { days, warnings } = await readCalendarFile(path, await readFile(path, 'utf8'))
+      for (const warning of warnings) log.warn(`CALENDAR ${calendar}: ${path}: ${warning}`)
+      log.verbose(`CALENDAR ${calendar}: ${days.size} days read from ${path}`)
+      known.set(calendar, { days, stamp, trouble: null })
+      if (before.trouble !== null || before.stamp === '') onTrouble?.(calendar, null)
+    } catch (error) {
+      const trouble = `${path}: ${errorText(error)}`
+      known.set(calendar, { ...before, stamp: '', trouble })
+      if (trouble === before.trouble) return
+      const content = before.days.size > 0 ? 'its last good content stays in use' : 'it has no days'
+      log.error(`CALENDAR ${calendar}: The file cannot be used, ${content}. ${trouble}`)
+      onTrouble?.(calendar, trouble)
+    }
+  }
+
+  async function lookAtAll(): Promise<void> {
+    for (const [calendar, path] of files) await look(calendar, path)
+  }
+
+  const polling = createRecurringJob({ everyMs: settings.pollMs ?? POLL_MS, unref: true }, lookAtAll)
+
+  return {
+    name: 'calendars',
+    days: (calendar) => known.get(calendar)?.days ?? NO_DAYS,
+    read: lookAtAll,
+    async start() {
+      await lookAtAll()
+      if (files.length > 0) polling.start()
+    },
+    stop: polling.stop,
+  }
+}
+
+/** Rejects when the file is neither a calendar nor a list of dates. */
+async function readCalendarFile(path: string, text: string): Promise<CalendarContent> {
+  if (/\.ics$/i.test(path)) return readIcs(text)
+  const list: unknown = parse(text) ?? []
+  if (!Array.isArray(list)) throw new Error('a list of dates like "- 2026-12-24" is wanted')
+  const days = list.map((item) => {
+    const day = typeof item === 'string' ? parseDay(item) : null
+    if (day === null) throw new Error(`"${String(item).slice(0, 40)}" is no date like 2026-12-24`)
+    return day
+  })
+  return { days: new Set(days), warnings: [] }
+}
+
+interface CalendarContent {
   readonly days: ReadonlySet<Day>
   /** One line for each thing that was left out, with the reason. */
   readonly warnings: readonly string[]
@@ -22,7 +122,7 @@ interface EventText {
 
 /** An event of more than a year is a mistake. */
 const MAX_LENGTH = 400
-/** A file that holds more days is a mistake too, or an attack; days that several events share count each time. */
+/** A file with more days is refused; a day of several events counts once for each. */
 const MAX_DAYS = 1_000_000
 const MAX_WARNINGS = 20
 /** Reading a line of parameters takes time with the square of its length. */
@@ -30,7 +130,7 @@ const MAX_LINE = 20_000
 /** Recurring events are followed to the end of this year. */
 const LAST_YEAR = 2199
 
-/** The lines that decide about days, and the two that name an event. Everything else is passed over, well-formed or not. */
+/** The lines that determine days, and the two that name an event. All other lines are ignored, well-formed or not. */
 const USED_LINE = /^(BEGIN|END|DTSTART|DTEND|DURATION|EXDATE|RDATE|RECURRENCE-ID|STATUS|SUMMARY|UID)[;:]/i
 const RULE_LINE = /^RRULE(?:;[^:]*)?:(.*)$/i
 
@@ -101,7 +201,7 @@ function readEvent(event: EventText, libraries: Libraries): EventDays {
     return { title, ...daysOf(properties, event.rules, libraries) }
   } catch (error) {
     const title = event.lines.find((line) => /^SUMMARY:/i.test(line))?.slice(8, 88) ?? 'without a title'
-    const reason = error instanceof Error ? error.message : String(error)
+    const reason = errorText(error)
     return { title, found: [], warning: `it cannot be read and is left out: ${reason.slice(0, 200)}` }
   }
 }

@@ -1,7 +1,6 @@
 import { describe, expect, test } from 'bun:test'
 import { closeSync, fstatSync, openSync } from 'node:fs'
-import { isJournal, withPriority } from '../../../src/platform/journal-stream.ts'
-import { createLogger, type LogSettings } from '../../../src/platform/log.ts'
+import { createLogger, isJournal, type LogSettings, withPriority } from '../../../src/platform/log.ts'
 
 const AT = Date.parse('2026-03-02T06:00:01.120Z')
 

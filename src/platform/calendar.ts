@@ -1,0 +1,203 @@
+/**
+ * Calendars and windows of time of the configuration: a calendar is a set of days (dates, days of the week, files, other
+ * calendars), a window decides whether an instant lies in it, on the wall clock of its zone.
+ */
+import { createZone, hostZone, type Zone } from './zone.ts'
+
+/** A calendar day, independent of the zone: days since 1970-01-01. */
+export type Day = number
+
+/**
+ * A window that recurs on the wall clock, or a single one with `start` and `end`. Days are `mon`, `mon-fri`; times `HH:MM`, up to
+ * `24:00`; `from` is included, `to` excluded. A `to` that is not after `from` is on the next day; `days`, `on` and
+ * `notOn` mean the day of `from`.
+ */
+export interface Window {
+  readonly days?: readonly string[] | undefined
+  readonly from?: string | undefined
+  readonly to?: string | undefined
+  /** Names of calendars: the window opens only on a day of at least one of them. */
+  readonly on?: readonly string[] | undefined
+  /** Names of calendars: the window does not open on their days. */
+  readonly notOn?: readonly string[] | undefined
+  /** ISO 8601 with offset. */
+  readonly start?: string | undefined
+  readonly end?: string | undefined
+  /** IANA name; default: the zone of `WindowsSettings`. */
+  readonly timezone?: string | undefined
+}
+
+/** The name of a window, or a window. */
+export type WindowReference = string | Window
+
+/** A set of days: days of the week, dates and the days of a file, without those of `except`. */
+export interface CalendarDefinition {
+  /** An .ics or .yaml file; '' = none. */
+  readonly file?: string | undefined
+  /** `2026-12-24` */
+  readonly dates?: readonly string[] | undefined
+  readonly days?: readonly string[] | undefined
+  /** Names of calendars. */
+  readonly except?: readonly string[] | undefined
+}
+
+export interface Calendars {
+  has(name: string): boolean
+  /** Throws for an unknown name. */
+  contains(name: string, day: Day): boolean
+}
+
+export interface Windows {
+  has(name: string): boolean
+  /** Whether the instant (ms since 1970) lies in the window. Throws for unknown names. */
+  contains(window: WindowReference, instant: number): boolean
+}
+
+interface CalendarsSettings {
+  readonly calendars: Readonly<Record<string, CalendarDefinition>>
+  /** The current days of the file of a calendar. Default: none. */
+  readonly fileDays?: (name: string) => ReadonlySet<Day>
+}
+
+const NO_DAYS: ReadonlySet<Day> = new Set()
+
+export function createCalendars({ calendars, fileDays = () => NO_DAYS }: CalendarsSettings): Calendars {
+  const prepared = new Map(Object.entries(calendars).map(([name, definition]) => [name, prepareCalendar(definition)]))
+
+  /** `asking`: calendars whose `contains` is in progress; a calendar that is its own exception removes no days. */
+  function contains(name: string, day: Day, asking: readonly string[]): boolean {
+    const calendar = prepared.get(name)
+    if (!calendar) throw new Error(`There is no calendar "${name}"`)
+    const { weekdays, dates, except } = calendar
+    const added = weekdays.has(weekdayOf(day)) || dates.has(day) || fileDays(name).has(day)
+    if (!added) return false
+    const path = [...asking, name]
+    return !except.some((other) => !path.includes(other) && contains(other, day, path))
+  }
+
+  return {
+    has: (name) => prepared.has(name),
+    contains: (name, day) => contains(name, day, []),
+  }
+}
+
+function prepareCalendar({ days = [], dates = [], except = [] }: CalendarDefinition) {
+  const known = dates.map(parseDay).filter((day) => day !== null)
+  return { weekdays: weekdaySet(days), dates: new Set(known), except }
+}
+
+interface WindowsSettings {
+  readonly windows: Readonly<Record<string, Window>>
+  readonly calendars: Calendars
+  /** IANA zone of windows without a zone; '' = the zone of this computer. */
+  readonly timezone: string
+}
+
+type Contains = (instant: number) => boolean
+
+export function createWindows({ windows, calendars, timezone }: WindowsSettings): Windows {
+  const zones = new Map<string, Zone>()
+  const named = new Map(Object.entries(windows).map(([name, window]) => [name, prepare(window)]))
+  const unnamed = new WeakMap<Window, Contains>()
+
+  function zoneOf(name: string): Zone {
+    const zone = zones.get(name) ?? createZone(name || hostZone())
+    zones.set(name, zone)
+    return zone
+  }
+
+  function prepare(window: Window): Contains {
+    return window.start !== undefined || window.end !== undefined ? single(window) : recurring(window)
+  }
+
+  function recurring(window: Window): Contains {
+    const zone = zoneOf(window.timezone ?? timezone)
+    const from = window.from === undefined ? 0 : msOfDay(window.from)
+    const to = window.to === undefined ? DAY_MS : msOfDay(window.to)
+    const end = to > from ? to : to + DAY_MS
+    const allowed = dayTest(window, calendars)
+    return (instant) => {
+      const wall = zone.wall(instant)
+      const today = dayOf(wall)
+      // A window that began yesterday may still be open.
+      return [today, today - 1].some((day) => {
+        const time = wall - day * DAY_MS
+        return time >= from && time < end && allowed(day)
+      })
+    }
+  }
+
+  return {
+    has: (name) => named.has(name),
+    contains(window, instant) {
+      const contains = typeof window === 'string' ? named.get(window) : (unnamed.get(window) ?? prepare(window))
+      if (!contains) throw new Error(`There is no window "${window}"`)
+      if (typeof window !== 'string') unnamed.set(window, contains)
+      return contains(instant)
+    },
+  }
+}
+
+function single({ start = '', end = '' }: Window): Contains {
+  const [first, after] = [Date.parse(start), Date.parse(end)]
+  return (instant) => instant >= first && instant < after
+}
+
+/** The days on which a window begins. */
+function dayTest({ days, on, notOn = [] }: Window, calendars: Calendars): (day: Day) => boolean {
+  const weekdays = days === undefined ? null : weekdaySet(days)
+  return (day) =>
+    (weekdays === null || weekdays.has(weekdayOf(day))) &&
+    (on === undefined || on.some((name) => calendars.contains(name, day))) &&
+    !notOn.some((name) => calendars.contains(name, day))
+}
+
+function msOfDay(time: string): number {
+  const [hours = 0, minutes = 0] = time.split(':').map(Number)
+  return (hours * 60 + minutes) * 60_000
+}
+
+export const DAY_MS = 86_400_000
+
+/** Words for the numbers of `weekdayOf`. */
+export const WEEKDAYS = ['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'] as const
+
+/** The day of a wall-clock time in ms, as `Zone.wall` returns it. */
+export const dayOf = (wall: number): Day => Math.floor(wall / DAY_MS)
+
+/** 0 = Monday. 1970-01-01 was a Thursday. */
+const weekdayOf = (day: Day): number => (((day + 3) % 7) + 7) % 7
+
+/** `2026-12-24`, `20261224`; null when the text is no existing day. */
+export function parseDay(text: string): Day | null {
+  const match = /^(\d{4})-(\d{2})-(\d{2})$|^(\d{4})(\d{2})(\d{2})$/.exec(text.trim())
+  if (!match) return null
+  const [year, month, day] = match[1] === undefined ? match.slice(4, 7) : match.slice(1, 4)
+  return dayFrom(Number(year), Number(month), Number(day))
+}
+
+/** Null for 31 April and the like. `month` 1 to 12. */
+function dayFrom(year: number, month: number, day: number): Day | null {
+  const date = new Date(0)
+  date.setUTCFullYear(year, month - 1, day)
+  return date.getUTCMonth() === month - 1 && date.getUTCDate() === day ? dayOf(date.getTime()) : null
+}
+
+/** `2026-12-24` */
+export const formatDay = (day: Day): string => new Date(day * DAY_MS).toISOString().slice(0, 10)
+
+/** `mon`, `mon-fri`, `sat-mon` to the numbers of `weekdayOf`. Throws for other texts, which the configuration schema refuses before. */
+function weekdaySet(ranges: readonly string[]): ReadonlySet<number> {
+  const days = new Set<number>()
+  for (const range of ranges) {
+    const [first = '', last = first] = range.trim().toLowerCase().split('-')
+    const from = WEEKDAYS.indexOf(first as never)
+    const to = WEEKDAYS.indexOf(last as never)
+    if (from < 0 || to < 0) throw new Error(`"${range}" is not a day like mon or a range like mon-fri`)
+    for (let day = from; ; day = (day + 1) % 7) {
+      days.add(day)
+      if (day === to) break
+    }
+  }
+  return days
+}
