@@ -1,7 +1,7 @@
 /** `footman template`: the source of a built-in template, and what a template makes of a sample or of a stored event. */
 
 import { writeFile } from 'node:fs/promises'
-import { mailView } from '../alerts/destinations/email/view/index.ts'
+import { mailView } from '../alerts/destinations/email/view.ts'
 import { parseObject } from '../alerts/destinations/json-text.ts'
 import { type RecordContext, type RecordLinks, recordLinks, templateRecord } from '../alerts/record.ts'
 import { sampleEvent } from '../alerts/sample-event.ts'

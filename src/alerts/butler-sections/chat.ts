@@ -7,7 +7,7 @@ import type { SlackNotificationConfig, TeamsNotificationConfig } from '../config
 import type { GenericUrl, QlikSenseUrls } from '../config-links.ts'
 import { type ChatDeps, type ChatSettings, chatVariables, renderObject } from '../destinations/chat.ts'
 import { secretsOfUrl } from '../destinations/http.ts'
-import type { SettingProblem } from '../destinations/setting-problem.ts'
+import type { SettingProblem } from '../destinations/settings.ts'
 import { slackCall, slackResult, slackSecond } from '../destinations/slack.ts'
 import { teamsCall, teamsResult } from '../destinations/teams.ts'
 import type { HttpCall, HttpParts } from '../destinations/types.ts'

@@ -1,9 +1,9 @@
 /** What is wrong with the settings of mails: found by rendering a sample, without sending anything. */
 
 import { variantOf } from '../destinations/email/content.ts'
-import { addressOf } from '../destinations/email/message.ts'
-import { mailView } from '../destinations/email/view/index.ts'
-import type { SettingProblem } from '../destinations/setting-problem.ts'
+import { addressOf } from '../destinations/email/mailer.ts'
+import { mailView } from '../destinations/email/view.ts'
+import type { SettingProblem } from '../destinations/settings.ts'
 import { isEmailAddress, splitAddresses } from '../recipients.ts'
 import { recordLinks, templateRecord } from '../record.ts'
 import { sampleEvent } from '../sample-event.ts'

@@ -5,7 +5,7 @@ import type { QlikSenseLicenseConfig, ServiceMonitorConfig } from '../../monitor
 import type { Logger } from '../../platform/types.ts'
 import type { WebhookConfig, WebhookNotificationConfig } from '../config-webhook.ts'
 import { secretsOfUrl } from '../destinations/http.ts'
-import type { SettingProblem } from '../destinations/setting-problem.ts'
+import type { SettingProblem } from '../destinations/settings.ts'
 import type { HttpCall } from '../destinations/types.ts'
 import { formatUser, type UserForm } from '../record.ts'
 import type { Destination, PlannedDelivery, Route } from '../types.ts'

@@ -1,12 +1,46 @@
-/** What chat messages of Slack and Teams share: their templates, script logs that fit, and notes that must not be missing. */
+/**
+ * Shared by chat destinations: colours, links and lines of facts; for Slack and Teams also templates, script logs that fit,
+ * and notes that every message must have.
+ */
+import type { Severity } from '../../events/types.ts'
 import type { Logger } from '../../platform/types.ts'
 import type { ChatTemplate } from '../templates/builtin-chat.ts'
 import type { TemplateEngine, TemplateRecord } from '../templates/engine.ts'
 import { messageOf, TemplateError } from '../templates/errors.ts'
 import { cleanText, mapTexts } from '../templates/escape.ts'
 import { cut, type Size } from '../texts/cut.ts'
+import type { Fact } from '../texts/facts.ts'
 import { type JsonObject, parseObject } from './json-text.ts'
 import type { HttpRenderInput } from './types.ts'
+
+/** Colour of a message; recoveries have `RECOVERY_COLOUR`. */
+const SEVERITY_COLOURS: Readonly<Record<Severity, string>> = {
+  critical: '#992d22',
+  error: '#e74c3c',
+  warning: '#f1c40f',
+  info: '#3498db',
+}
+const RECOVERY_COLOUR = '#2ecc71'
+
+/** `#e74c3c` */
+export function colourOf({ severity, kind }: Pick<HttpRenderInput, 'severity' | 'kind'>): string {
+  return kind === 'recovery' ? RECOVERY_COLOUR : SEVERITY_COLOURS[severity]
+}
+
+/** One line per fact: `App: Sales`. */
+export function factLines(facts: readonly Fact[]): string {
+  return facts.map(({ name, value }) => `${name}: ${value}`).join('\n')
+}
+
+/** The texts that are not empty, with a separator between them. */
+export function joined(texts: readonly unknown[], separator: string): string {
+  return texts.filter(Boolean).join(separator)
+}
+
+/** True for an address that a browser opens. */
+export function isWebAddress(url: unknown): url is string {
+  return typeof url === 'string' && /^https?:\/\/[^/]/i.test(url) && URL.canParse(url)
+}
 
 export interface ChatDeps {
   readonly engine: TemplateEngine
@@ -62,7 +96,7 @@ export function renderObject(
   return parseObject(engine.render(ref, variables, target), file)
 }
 
-/** What goes into a message whose template has failed, as its last line. */
+/** Logs that a template has failed; returns the last line of the message that is sent instead. */
 export function problemOf({ log }: ChatDeps, error: unknown, instead: string): string {
   const problem = `Template error: ${messageOf(error)}`
   if (!(error instanceof TemplateError)) log.debug(`NOTIFY ${String(error)}`, { fault: error })
@@ -76,7 +110,7 @@ export function chatWords({ text, kind }: HttpRenderInput): TemplateRecord {
   return { ...text.variables, customText }
 }
 
-/** A route's template that spells a whole message of the channel, instead of a text. */
+/** The settings of a message, with the template of its rule when that spells a whole message instead of a text. */
 export async function chatTemplate(
   engine: TemplateEngine,
   { route, kind }: HttpRenderInput,
@@ -90,12 +124,12 @@ export async function chatTemplate(
   return { ...settings, templateFile: spellsJson && template ? template : '' }
 }
 
-/** Code before the first sign of the message. */
+/** The template without the code before its first character of output. */
 function withoutCode(template: string): string {
   return template.replace(/^(?:\s*(?:<%[\s\S]*?%>|\{\{!--[\s\S]*?--\}\}|\{\{![\s\S]*?\}\}))+/, '')
 }
 
-/** Butler 16 wrote this; people look for it. */
+/** The line of Butler 16, which users search for. */
 const TRUNCATED = '----Script log truncated by Butler----'
 
 /** Sizes that head and tail may have, in the units of `size`. */
@@ -111,7 +145,7 @@ const LONG_TEXTS = [
   ...['errorText', 'selfText', 'customText', 'appDescription', 'tenantComment', 'errorMessage'],
 ] as const
 
-/** All of them are there, also those without a value. */
+/** Every long text exists, also without a value. */
 const NO_LONG_TEXTS: TemplateRecord = Object.fromEntries(LONG_TEXTS.map((name) => [name, '']))
 
 /** The variables in the form that chat templates see: no strange characters, names on one line. */
@@ -185,7 +219,7 @@ const NOTES = [
   },
 ] as const
 
-/** What a chat message must say even when its template does not: the notes that a template with this source text leaves out, in one line; empty when there are none. */
+/** The notes that a template with this source text leaves out, in one line; empty when there are none. */
 export function missingNotes(source: string, variables: TemplateRecord): string {
   const missing = NOTES.filter(({ variable }) => !source.includes(variable))
   return missing

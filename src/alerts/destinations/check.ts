@@ -1,4 +1,4 @@
-/** What is wrong with the settings of destinations: found by rendering a sample, without sending anything. */
+/** Finds errors in the settings of destinations by rendering a sample, without sending it. */
 import { SILENT } from '../../platform/silent-log.ts'
 import type { RecordContext } from '../record.ts'
 import { sampleEvent } from '../sample-event.ts'
@@ -7,7 +7,7 @@ import { createTextWriter } from '../texts/writer.ts'
 import { createTimeFormatter } from '../times.ts'
 import type { RenderInput, Route } from '../types.ts'
 import { type DestinationConfig, destinationType } from './index.ts'
-import type { SettingProblem } from './setting-problem.ts'
+import type { SettingProblem } from './settings.ts'
 import type { CheckConfig, HttpRenderInput } from './types.ts'
 
 type Checked = CheckConfig & {
@@ -24,7 +24,7 @@ export async function destinationProblems(engine: TemplateEngine, config: Checke
         severity: 'error' as const,
         path: `Butler.footman.destinations.${name}.${key}`,
         message,
-        ...(key === 'body' || key === 'template' ? { hint: 'the whole event is sent until this is mended' } : {}),
+        ...(key === 'body' || key === 'template' ? { hint: 'the whole event is sent until this is repaired' } : {}),
       }))
     }),
   )

@@ -1,4 +1,4 @@
-/** Publishes events to a topic of the broker of `mqttConfig`. */
+/** MQTT: publishes events to a topic of the broker of `mqttConfig`. */
 import { choice, flag, requiredText } from '../../config/fields.ts'
 import type { ServiceDetails, TaskEvent } from '../../events/types.ts'
 import type { MqttService } from '../../mqtt/types.ts'
@@ -7,14 +7,8 @@ import type { QrsCustomProperty, QrsNamed } from '../../qlik/qrs/types.ts'
 import type { TemplateEngine, TemplateRecord } from '../templates/engine.ts'
 import { correlationKey } from '../texts/words.ts'
 import type { DeliveryResult, Destination, Message, NamedDestination } from '../types.ts'
-import { problemsIn } from './setting-problem.ts'
-import type { SettingsOf } from './settings.ts'
+import { problemsIn, type SettingsOf } from './settings.ts'
 import { type DestinationDeps, type DestinationType, TEXT_NEEDS } from './types.ts'
-
-interface MqttPayload {
-  readonly topic: string
-  readonly body: string
-}
 
 const config = () => ({
   topic: requiredText('Template of the topic.'),
@@ -38,6 +32,11 @@ export const mqtt: DestinationType<typeof config> = {
   create: createMqttDestination,
 }
 
+interface MqttPayload {
+  readonly topic: string
+  readonly body: string
+}
+
 function createMqttDestination(
   settings: Settings,
   { texts, engine, mqtt }: DestinationDeps,
@@ -47,7 +46,7 @@ function createMqttDestination(
     name,
     type: 'mqtt',
     needs: TEXT_NEEDS,
-    // What subscribers see about one task stays in order.
+    // Subscribers get the messages about one task in order.
     targets: (event) => [{ target: settings.topic, lane: name, orderKey: `${name} ${correlationKey(event)}` }],
     async render(input) {
       const text = await texts.write(input, settings)

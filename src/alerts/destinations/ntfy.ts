@@ -37,7 +37,7 @@ export const ntfy = httpDestination({
   create: (settings) => ({
     needs: TEXT_NEEDS,
     showsTextOnly: true,
-    // Everybody who knows the topic may read and send.
+    // The topic is a secret: it is enough to read and to send.
     target: `${hostOf(settings.server)}/${MASK}`,
     secrets: [settings.token, settings.password, settings.topic],
     render: ({ text, severity, kind }) => ({

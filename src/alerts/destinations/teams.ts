@@ -14,6 +14,7 @@ import {
   chatVariables,
   chatWords,
   findTemplate,
+  isWebAddress,
   missingNotes,
   problemOf,
   renderObject,
@@ -23,6 +24,18 @@ import { hostOf, httpDestination, httpResult, secretsOfUrl } from './http.ts'
 import type { JsonObject } from './json-text.ts'
 import { messageType } from './settings.ts'
 import { type HttpCall, TEXT_NEEDS } from './types.ts'
+
+/** Teams refuses larger messages; bytes of the whole request. */
+export const MAX_MESSAGE = 28 * 1024
+const MAX_NOTE = 2000
+const FITTING_ROUNDS = 40
+/** Connectors of this host are the last that take the older format. */
+const CONNECTOR_HOST = '.webhook.office.com'
+const BASIC_VERSION = '1.3'
+
+const LONG_TEXTS = ['executionDetailsConcatenated', 'executionDetailsText', 'logMessage', 'errorText', 'customText']
+
+const CONNECTOR_ERROR = /returned HTTP error (\d{3})/i
 
 const config = () => ({
   webhookURL: requiredHttpUrl('Address to post to.'),
@@ -58,17 +71,10 @@ export async function teamsCall(
   return { url: settings.webhookURL, body: JSON.stringify(await teamsMessage(deps, settings, variables)) }
 }
 
+/** The settings of a message. */
 export interface TeamsSettings extends ChatSettings {
   readonly webhookURL: string
 }
-
-/** Teams refuses larger messages; bytes of the whole request. */
-export const MAX_MESSAGE = 28 * 1024
-const MAX_NOTE = 2000
-const FITTING_ROUNDS = 40
-/** Connectors of this host are the last that take the older format. */
-const CONNECTOR_HOST = '.webhook.office.com'
-const BASIC_VERSION = '1.3'
 
 /**
  * `variables` are those of `templateRecord`; `customText`, if there, stands in for facts and script log. Never rejects
@@ -80,7 +86,7 @@ export async function teamsMessage(
   variables: TemplateRecord,
 ): Promise<JsonObject> {
   const clean = chatVariables(variables)
-  // The text of a route may hold links of its own; what it shows of the event has been escaped before.
+  // The text of a rule may hold links of its own; the values of the event in it have been escaped before.
   const record = { ...mapTexts(clean, escapeMarkdown), customText: clean.customText }
   if (settings.messageType === 'basic') return basic(deps, settings, record, '')
   try {
@@ -100,7 +106,7 @@ async function formatted(deps: ChatDeps, settings: TeamsSettings, record: Templa
   })
 }
 
-/** First the head of the script log gets shorter, then its tail, by whole lines; then whatever else is long. */
+/** Shortens the head of the script log first, then its tail, by whole lines; then the other long texts. */
 function renderFitting(record: TemplateRecord, render: (variables: TemplateRecord) => JsonObject): JsonObject {
   let head = utf8(String(record.scriptLogHead))
   let tail = utf8(String(record.scriptLogTail))
@@ -123,8 +129,6 @@ function shortened(record: TemplateRecord, head: number, tail: number): Template
   return withinBudget(record, { head, tail, size: utf8 })
 }
 
-const LONG_TEXTS = ['executionDetailsConcatenated', 'executionDetailsText', 'logMessage', 'errorText', 'customText']
-
 function withShortTexts(record: TemplateRecord): TemplateRecord {
   const texts = LONG_TEXTS.map((name) => [name, cut(String(record[name]), MAX_NOTE)] as const)
   return { ...record, ...Object.fromEntries(texts) }
@@ -134,7 +138,7 @@ export function sizeOf(message: JsonObject): number {
   return Buffer.byteLength(JSON.stringify(message))
 }
 
-/** One line and buttons; what it must say beside that stands in a line of its own. */
+/** One line and buttons; notes and the problem stand in a paragraph of their own. */
 function basic(deps: ChatDeps, settings: TeamsSettings, record: TemplateRecord, problem: string): JsonObject {
   const line = cut(basicLine(deps, settings, record), MAX_NOTE)
   const notes = cut([missingNotes('', record), problem].filter(Boolean).join('\n\n'), MAX_NOTE)
@@ -145,11 +149,13 @@ function takesMessageCard(url: string): boolean {
   return URL.canParse(url) && new URL(url).hostname.toLowerCase().endsWith(CONNECTOR_HOST)
 }
 
-const isWebAddress = (url: unknown): url is string => typeof url === 'string' && /^https?:\/\/[^/]/i.test(url)
-
 function card(line: string, notes: string, record: TemplateRecord): JsonObject {
   const actions = buttonsOf(record).map(({ title, tooltip, url }) => ({
-    ...{ type: 'Action.OpenUrl', title, tooltip, url, role: 'button' },
+    type: 'Action.OpenUrl',
+    title,
+    tooltip,
+    url,
+    role: 'button',
   }))
   const body = [
     { type: 'TextBlock', size: 'large', weight: 'bolder', text: line, style: 'heading', wrap: true },
@@ -174,16 +180,16 @@ interface Button {
 }
 
 function buttonsOf({ qlikSenseQMC, qlikSenseHub, appUrl, appName, taskType }: TemplateRecord): readonly Button[] {
-  const place = taskType === 'cloudReload' ? 'Qlik Sense Cloud' : 'Qlik Sense'
+  const site = taskType === 'cloudReload' ? 'Qlik Sense Cloud' : 'Qlik Sense'
   const all = [
-    ['Open QMC', `Open management console in ${place}`, 'Qlik Sense QMC', qlikSenseQMC],
-    ['Open Hub', `Open hub in ${place}`, 'Qlik Sense Hub', qlikSenseHub],
-    ['Open app', `Open app in ${place}`, 'Qlik Sense app', appName ? appUrl : ''],
+    ['Open QMC', `Open management console in ${site}`, 'Qlik Sense QMC', qlikSenseQMC],
+    ['Open Hub', `Open hub in ${site}`, 'Qlik Sense Hub', qlikSenseHub],
+    ['Open app', `Open app in ${site}`, 'Qlik Sense app', appName ? appUrl : ''],
   ] as const
   return all.flatMap(([title, tooltip, name, url]) => (isWebAddress(url) ? [{ title, tooltip, name, url }] : []))
 }
 
-/** The older format; QMC and hub only, as it always was. */
+/** The older format, with buttons for QMC and hub only. */
 function messageCard(line: string, notes: string, record: TemplateRecord): JsonObject {
   const links = buttonsOf(record).filter(({ title }) => title !== 'Open app')
   return {
@@ -213,9 +219,7 @@ function withNotes(message: JsonObject, notes: string): JsonObject {
   return { ...message, text: [message.text, notes].filter(Boolean).join('\n\n') }
 }
 
-const CONNECTOR_ERROR = /returned HTTP error (\d{3})/i
-
 export function teamsResult(response: HttpResponse, now: number): DeliveryResult {
-  const told = response.status === 200 ? CONNECTOR_ERROR.exec(response.text())?.[1] : undefined
-  return httpResult(told ? { ...response, status: Number(told) } : response, now)
+  const status = response.status === 200 ? CONNECTOR_ERROR.exec(response.text())?.[1] : undefined
+  return httpResult(status ? { ...response, status: Number(status) } : response, now)
 }

@@ -1,6 +1,6 @@
 /** Executions of tasks on their way through the outbox to InfluxDB. */
 import { afterEach, describe, expect, test } from 'bun:test'
-import { createInfluxDestination, influxRoutes } from '../../../src/alerts/destinations/influxdb/index.ts'
+import { createInfluxDestination, influxRoutes } from '../../../src/alerts/destinations/influxdb.ts'
 import { resendDelivery } from '../../../src/alerts/journal/resend.ts'
 import { outboxMigrations } from '../../../src/alerts/outbox/migrations.ts'
 import { createOutbox } from '../../../src/alerts/outbox/outbox.ts'

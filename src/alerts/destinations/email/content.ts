@@ -1,10 +1,10 @@
-/** Subject and body of a mail: the user's templates, the built-in ones, or plain words when a template fails. */
+/** Subject and body of a mail: the user's templates, the built-in ones, or plain text when a template fails. */
 import type { Logger } from '../../../platform/types.ts'
 import type { TemplateEngine, TemplateRecord, TemplateRef } from '../../templates/engine.ts'
 import { messageOf } from '../../templates/errors.ts'
 import { htmlToText } from '../../templates/html-to-text.ts'
-import { addNotesToHtml, addNotesToText, missingNotes } from './notes.ts'
-import { mailView } from './view/index.ts'
+import { addNotesToHtml, addNotesToText, missingNotes } from './notices.ts'
+import { mailView } from './view.ts'
 
 export interface MailContent {
   readonly subject: string
@@ -29,7 +29,7 @@ export interface MailTexts {
   readonly subject: string
   /** Null = built in. */
   readonly body: MailBody | null
-  /** Without HTML part, whatever the body is. */
+  /** Without HTML part. */
   readonly plain: boolean
 }
 

@@ -1,4 +1,4 @@
-/** Mails to fixed addresses, to the owner of the app, or to addresses in a custom property of the task. */
+/** Email: to fixed addresses, to the owner of the app, or to addresses in a custom property of the task. */
 import { z } from 'zod'
 import { flag, list, optionalChoice, text } from '../../../config/fields.ts'
 import type { Severity, TaskEvent } from '../../../events/types.ts'
@@ -15,8 +15,8 @@ import type { MailSettings } from './mailer.ts'
 type Priority = NonNullable<Settings['priority']>
 
 const LANE = 'email'
-/** Target of a row that says why nobody gets a mail. */
-const NOBODY = '(nobody)'
+/** Target of the suppressed delivery of an event without recipients. */
+const NO_RECIPIENT = '(nobody)'
 const PRIORITY: Readonly<Record<Severity, Priority>> = {
   critical: 'high',
   error: 'high',
@@ -64,14 +64,16 @@ function createEmailDestination(settings: Settings, { engine, mail }: Destinatio
     const owner = settings.appOwner ? (event.owner?.emails ?? []) : []
     const all = uniqueAddresses(splitAddresses([...settings.recipients, ...fromTask, ...owner]))
     if (all.length > 0) return all.map((address) => recipient(address, allowedDomains))
-    const detail = settings.appOwner && !event.owner ? 'the owner of the app is not known' : 'nobody is named'
-    return [{ target: NOBODY, lane: LANE, suppress: { reason: 'NO_RECIPIENT', detail } }]
+    const detail = settings.appOwner && !event.owner ? 'the owner of the app is not known' : 'no recipient is named'
+    return [{ target: NO_RECIPIENT, lane: LANE, suppress: { reason: 'NO_RECIPIENT', detail } }]
   }
 
   async function mailOf({ route, event, severity }: RenderInput): Promise<MailSettings> {
     const { headScriptLogLines, tailScriptLogLines } = settings
     return {
-      ...{ headScriptLogLines, tailScriptLogLines, attachScriptLog },
+      headScriptLogLines,
+      tailScriptLogLines,
+      attachScriptLog,
       place: `route ${route.name}`,
       subject: route.texts?.title ?? '',
       body: await bodyOf(route.texts),

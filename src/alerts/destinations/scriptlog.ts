@@ -1,21 +1,21 @@
-/** Script logs of failed reloads as files. */
+/** Script logs of failed reloads as files: a folder per day, ids in the names. */
 import { mkdir } from 'node:fs/promises'
-import { dirname } from 'node:path'
-import type { ScriptLogConfig as ScriptLogSection } from '../../../events/config.ts'
-import type { QlikSenseCloudConfig } from '../../../events/config-cloud.ts'
-import type { EventType, ScriptLog, TaskEvent } from '../../../events/types.ts'
-import { writeFileAtomic } from '../../../platform/files.ts'
-import type { Logger } from '../../../platform/types.ts'
-import type { TimeFormatter } from '../../times.ts'
-import type { DeliveryResult, Destination, Message, Route } from '../../types.ts'
-import { cloudLogFile, pathWithin, reloadLogFile } from './files.ts'
+import { dirname, isAbsolute, relative, resolve } from 'node:path'
+import type { ScriptLogConfig as ScriptLogSection } from '../../events/config.ts'
+import type { QlikSenseCloudConfig } from '../../events/config-cloud.ts'
+import type { EventType, ScriptLog, TaskEvent } from '../../events/types.ts'
+import { writeFileAtomic } from '../../platform/files.ts'
+import type { Logger } from '../../platform/types.ts'
+import { appIdOf } from '../texts/words.ts'
+import type { TimeFormatter } from '../times.ts'
+import type { DeliveryResult, Destination, Message, Route } from '../types.ts'
 
-export interface ScriptLogConfig {
+interface ScriptLogConfig {
   readonly scriptLog: ScriptLogSection
   readonly qlikSenseCloud: QlikSenseCloudConfig
 }
 
-export interface ScriptLogDeps {
+interface ScriptLogDeps {
   readonly log: Logger
   readonly times: TimeFormatter
   /** Where a path of the configuration leads. */
@@ -59,7 +59,7 @@ function rowsOf({ scriptLog: { storeOnDisk }, qlikSenseCloud }: ScriptLogConfig)
   ]
 }
 
-/** An event without a script log makes no file; that it is missing is told with the event. */
+/** An event without a script log makes no file; its other messages say that the log is missing. */
 export function scriptLogRoutes(config: ScriptLogConfig, times: TimeFormatter): Route[] {
   return rowsOf(config)
     .filter(({ enable }) => enable)
@@ -106,7 +106,7 @@ export function createScriptLogDestination(deps: ScriptLogDeps, config: ScriptLo
       const payload: StoredLog = { directory, content: contentOf(scriptLog) }
       return { deliveryId, target, subject: null, body: target, payload }
     },
-    // One after the other: a slow disk is not helped by many writers.
+    // One after the other: many writers would only slow down a slow disk.
     async deliver(batch) {
       const results: DeliveryResult[] = []
       for (const message of batch) results.push(await store(message))
@@ -117,4 +117,35 @@ export function createScriptLogDestination(deps: ScriptLogDeps, config: ScriptLo
 
 function contentOf({ lines }: ScriptLog): string {
   return lines.join('\n')
+}
+
+const TIME = /^(\d{4}-\d\d-\d\d)[ T]\d\d:\d\d:\d\d/
+
+/** `2024-10-10/2024-10-10_15-35-25_appId=<id>_taskId=<id>.log`, with slashes on every system. */
+export function reloadLogFile(event: TaskEvent, times: TimeFormatter): string {
+  const time = TIME.test(event.logTimeStamp) ? event.logTimeStamp : times.sortable(event.receivedAt)
+  const name = `${time.slice(0, 19).replace(/[ T]/, '_').replaceAll(':', '-')}`
+  return `${time.slice(0, 10)}/${name}_appId=${safe(appIdOf(event))}_taskId=${safe(event.taskId)}.log`
+}
+
+/** `2024-10-14/2024-10-14T11-41-31_appId=<id>_reloadId=<id>.log` */
+export function cloudLogFile(event: TaskEvent): string {
+  const { logTimeStamp, receivedAt, appId, executionId, details } = event
+  const time = TIME.test(logTimeStamp) ? logTimeStamp : new Date(receivedAt).toISOString()
+  const name = time.slice(0, 19).replace(' ', 'T').replaceAll(':', '-')
+  const reloadId = details?.kind === 'cloudReload' ? String(details.variables.reloadId || executionId) : executionId
+  return `${time.slice(0, 10)}/${name}_appId=${safe(appId)}_reloadId=${safe(reloadId)}.log`
+}
+
+/** Ids hold letters, digits and hyphens; any other character becomes `_`, so that no id changes the path. */
+function safe(id: string): string {
+  return id.replace(/[^A-Za-z0-9-]/g, '_').slice(0, 64)
+}
+
+/** The absolute path of `file` in `directory`; null when it would lie outside. */
+export function pathWithin(directory: string, file: string): string | null {
+  const root = resolve(directory)
+  const path = resolve(root, file)
+  const inside = relative(root, path)
+  return inside === '' || inside.startsWith('..') || isAbsolute(inside) ? null : path
 }

@@ -1,6 +1,11 @@
-/** What a mail has to say beside the facts: what was held back, what is missing, what else will not run. */
-import type { MissingPart } from '../../../../events/types.ts'
-import type { MailRecord } from './record.ts'
+/**
+ * The notices of a mail beside its facts: suppressed alerts, missing data, tasks that will not run. Some are added to mails of
+ * the user's own templates too.
+ */
+import type { MissingPart } from '../../../events/types.ts'
+import type { TemplateRecord } from '../../templates/engine.ts'
+import { ESCAPING } from '../../templates/escape.ts'
+import { type MailContext, mailContext } from './template-context.ts'
 
 export interface Notice {
   readonly title: string
@@ -26,8 +31,8 @@ const ABSENT: Readonly<Record<MissingPart, string>> = {
 }
 
 interface NoticeRow {
-  readonly notice: (record: MailRecord) => Notice | null
-  /** Said in mails of the user's own templates too, unless the template uses this variable. */
+  readonly notice: (record: MailContext) => Notice | null
+  /** Added to mails of the user's own templates too, unless the template uses this variable. */
   readonly unless?: string
 }
 
@@ -44,48 +49,48 @@ const NOTICES: readonly NoticeRow[] = [
   { notice: absentNotice, unless: 'missingParts' },
 ]
 
-export function noticesOf(record: MailRecord): readonly Notice[] {
+export function noticesOf(record: MailContext): readonly Notice[] {
   return NOTICES.flatMap(({ notice }) => notice(record) ?? [])
 }
 
-/** What must be said and a template with this source text leaves out. */
-export function noticesBeside(source: string, record: MailRecord): readonly Notice[] {
+/** The notices that a template with this source text leaves out. */
+function noticesBeside(source: string, record: MailContext): readonly Notice[] {
   return NOTICES.filter(({ unless }) => unless !== undefined && !source.includes(unless)).flatMap(
     ({ notice }) => notice(record) ?? [],
   )
 }
 
-function testNotice({ test, kind }: MailRecord): Notice | null {
+function testNotice({ test, kind }: MailContext): Notice | null {
   if (!test && kind !== 'test') return null
   return { title: 'This is a test.', text: 'Nothing has really happened.', items: [] }
 }
 
-function fallbackNotice({ failedDestination }: MailRecord): Notice | null {
+function fallbackNotice({ failedDestination }: MailContext): Notice | null {
   if (!failedDestination) return null
   const text = `This alert could not be delivered to ${failedDestination}, which is tried further.`
   return { title: 'Sent another way.', text, items: [] }
 }
 
-function recoveryNotice({ kind, errorText, outcome }: MailRecord): Notice | null {
+function recoveryNotice({ kind, errorText, outcome }: MailContext): Notice | null {
   if (kind !== 'recovery') return null
   const text = outcome === 'success' || !errorText ? 'What you were alerted about is over.' : errorText
   return { title: 'All is well again.', text, items: [] }
 }
 
-function retryNotice({ retryAttempt, retryMax, retryNextAtLocal, retryRefused, outcome }: MailRecord): Notice | null {
+function retryNotice({ retryAttempt, retryMax, retryNextAtLocal, retryRefused, outcome }: MailContext): Notice | null {
   if (retryMax === '' || outcome === 'success') return null
   const done = Number(retryAttempt) > 0 ? `This was try ${retryAttempt} of ${retryMax}.` : ''
   const next = retryNextAtLocal ? `The next one starts at ${retryNextAtLocal}.` : 'No further try is made.'
   return { title: 'Retries:', text: [done, retryRefused || next].filter(Boolean).join(' '), items: [] }
 }
 
-function failuresNotice({ consecutiveFailures, lastSuccessLocal }: MailRecord): Notice | null {
+function failuresNotice({ consecutiveFailures, lastSuccessLocal }: MailContext): Notice | null {
   if (Number(consecutiveFailures) < 2) return null
   const since = lastSuccessLocal ? `The last success was at ${lastSuccessLocal}.` : 'No success is known.'
   return { title: `${consecutiveFailures} failures in a row.`, text: since, items: [] }
 }
 
-function chainNotice({ chain: { downstream } }: MailRecord): Notice | null {
+function chainNotice({ chain: { downstream } }: MailContext): Notice | null {
   if (downstream.length === 0) return null
   const one = downstream.length === 1
   const title = one ? 'One task will not run' : `${downstream.length} tasks will not run`
@@ -94,13 +99,13 @@ function chainNotice({ chain: { downstream } }: MailRecord): Notice | null {
   return { title, text, items: atMost(items) }
 }
 
-function suppressedNotice({ suppressedCount: n }: MailRecord): Notice | null {
+function suppressedNotice({ suppressedCount: n }: MailContext): Notice | null {
   if (n <= 0) return null
   const what = n === 1 ? 'earlier alert about this was' : 'earlier alerts about this were'
   return { title: String(n), text: `${what} held back by the rate limit since the last mail.`, items: [] }
 }
 
-function missingNotice({ missingParts, absentParts, missingReasons }: MailRecord): Notice | null {
+function missingNotice({ missingParts, absentParts, missingReasons }: MailContext): Notice | null {
   const open = missingParts.filter((part) => !absentParts.includes(part) && !missingReasons[part])
   if (open.length === 0) return null
   const names = open.map((part) => PARTS[part] ?? part).join(', ')
@@ -112,7 +117,7 @@ function missingNotice({ missingParts, absentParts, missingReasons }: MailRecord
 }
 
 /** Refused parts, those with the same answer in one sentence. */
-function refusedNotice({ missingParts, absentParts, missingReasons }: MailRecord): Notice | null {
+function refusedNotice({ missingParts, absentParts, missingReasons }: MailContext): Notice | null {
   const refused = missingParts.filter((part) => !absentParts.includes(part) && missingReasons[part])
   if (refused.length === 0) return null
   const answers = [...new Set(refused.map((part) => missingReasons[part]!))].map((answer) => {
@@ -123,7 +128,7 @@ function refusedNotice({ missingParts, absentParts, missingReasons }: MailRecord
 }
 
 /** An app that is gone has no owner either: one sentence is enough. */
-function absentNotice({ absentParts, missingReasons }: MailRecord): Notice | null {
+function absentNotice({ absentParts, missingReasons }: MailContext): Notice | null {
   const listed = absentParts.includes('app') ? absentParts.filter((part) => part !== 'owner') : absentParts
   if (listed.length === 0) return null
   const sentences = listed.map((part) => {
@@ -136,4 +141,26 @@ function absentNotice({ absentParts, missingReasons }: MailRecord): Notice | nul
 function atMost(items: readonly string[]): readonly string[] {
   if (items.length <= MAX_ITEMS) return items
   return [...items.slice(0, MAX_ITEMS - 1), `and ${items.length - MAX_ITEMS + 1} more`]
+}
+
+/** The same as lines of text, for mails of the user's own templates. */
+export function missingNotes(source: string, record: TemplateRecord): readonly string[] {
+  return noticesBeside(source, mailContext(record)).map(({ title, text, items }) =>
+    [title, text, items.join('; ')].filter(Boolean).join(' '),
+  )
+}
+
+/** As the last lines of the page. */
+export function addNotesToHtml(html: string, notes: readonly string[]): string {
+  if (notes.length === 0) return html
+  const lines = notes.map(
+    (note) => `<p style="font-family:Arial,sans-serif;font-size:13px">${ESCAPING.html.escaped(note)}</p>`,
+  )
+  const end = html.toLowerCase().lastIndexOf('</body>')
+  const at = end === -1 ? html.length : end
+  return `${html.slice(0, at)}${lines.join('')}${html.slice(at)}`
+}
+
+export function addNotesToText(text: string, notes: readonly string[]): string {
+  return notes.length === 0 ? text : `${text.trimEnd()}\n\n${notes.join('\n')}\n`
 }

@@ -1,7 +1,7 @@
-/** The variables that the built-in mail reads, with their types; what a record lacks is empty. */
-import type { EventOutcome, EventType, MissingPart, MissingReasons } from '../../../../events/types.ts'
-import type { TemplateRecord } from '../../../templates/engine.ts'
-import type { DeliveryKind, DeliveryNote } from '../../../types.ts'
+/** The template context of the built-in mail: the variables that it reads, with their types; missing ones are empty. */
+import type { EventOutcome, EventType, MissingPart, MissingReasons } from '../../../events/types.ts'
+import type { TemplateRecord } from '../../templates/engine.ts'
+import type { DeliveryKind, DeliveryNote } from '../../types.ts'
 
 interface Duration {
   readonly hours: number | ''
@@ -75,10 +75,10 @@ const EMPTY = {
   summary: { title: '', lines: [] } as NonNullable<DeliveryNote['summary']>,
 }
 
-export type MailRecord = typeof EMPTY
+export type MailContext = typeof EMPTY
 
-/** Members that are missing or null are empty, so that records of other versions can be shown too. */
-export function mailRecord(record: TemplateRecord): MailRecord {
+/** Members that are missing or null become empty, so that contexts of other versions can be shown too. */
+export function mailContext(record: TemplateRecord): MailContext {
   const known = Object.fromEntries(Object.entries(record).filter(([, value]) => value !== null && value !== undefined))
   return { ...EMPTY, ...known }
 }

@@ -1,10 +1,10 @@
 /** The facts of a mail as tables: which figures and rows each kind of event shows, in order. */
-import type { EventType } from '../../../../events/types.ts'
-import { durationText, type MailRecord } from './record.ts'
+import type { EventType } from '../../../events/types.ts'
+import { durationText, type MailContext } from './template-context.ts'
 
 export type FactForm = 'text' | 'chips' | 'code'
 type Value = string | readonly string[]
-export type Row = readonly [label: string, value: (record: MailRecord) => Value, form?: FactForm]
+export type Row = readonly [label: string, value: (record: MailContext) => Value, form?: FactForm]
 
 export interface FactTable {
   readonly title: string
@@ -12,10 +12,10 @@ export interface FactTable {
 }
 
 const yes = (flag: boolean | '') => (flag === true ? 'yes' : '')
-const properties = (list: MailRecord['taskCustomProperties']) => list.map(({ name, value }) => `${name} = ${value}`)
-const result = ({ executionStatusText: text, executionStatusNum: number }: MailRecord) =>
+const properties = (list: MailContext['taskCustomProperties']) => list.map(({ name, value }) => `${name} = ${value}`)
+const result = ({ executionStatusText: text, executionStatusNum: number }: MailContext) =>
   text && number !== '' ? `${text} (${number})` : text
-const owner = ({ appOwnerName, appOwnerUserId, appOwnerUserDirectory }: MailRecord) => {
+const owner = ({ appOwnerName, appOwnerUserId, appOwnerUserDirectory }: MailContext) => {
   const name = [appOwnerUserDirectory, appOwnerUserId].filter(Boolean).join('/')
   return [appOwnerName, name && `(${name})`].filter(Boolean).join(' ')
 }
@@ -125,8 +125,8 @@ export const FACTS: Readonly<Record<EventType, readonly FactTable[]>> = {
 /** A label, the value in large letters and a small line below it. */
 export type Figure = readonly [
   label: string,
-  value: (record: MailRecord) => string,
-  hint?: (record: MailRecord) => string,
+  value: (record: MailContext) => string,
+  hint?: (record: MailContext) => string,
 ]
 
 const dayOf = (local: string) => local.split(' ')[0] ?? ''
