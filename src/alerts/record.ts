@@ -1,5 +1,6 @@
 /** The variables that every template of every channel sees. */
 import type { EventOutcome, EventType, TaskEvent } from '../events/types.ts'
+import { correlationKey } from './message-text/labels.ts'
 import { detailVariables } from './record/details.ts'
 import {
   appVariables,
@@ -10,7 +11,6 @@ import {
   taskVariables,
 } from './record/qlik.ts'
 import { errorLine } from './script-log.ts'
-import { correlationKey } from './texts/words.ts'
 import type { TimeFormatter } from './times.ts'
 import { eventHeading, eventTitle, subjectName, TYPE_LABELS } from './title.ts'
 import type { RenderInput } from './types.ts'

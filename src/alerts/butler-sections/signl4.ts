@@ -4,7 +4,7 @@ import type { Outcome, TaskEvent } from '../../events/types.ts'
 import type { IncidentToolConfig } from '../config-incident.ts'
 import { secretsOfUrl } from '../destinations/http.ts'
 import { signl4Request } from '../destinations/signl4.ts'
-import { marked, taskNameOf } from '../texts/words.ts'
+import { marked, taskNameOf } from '../message-text/labels.ts'
 import type { Destination, PlannedDelivery, Route } from '../types.ts'
 import { addressProblem, hostOfAddress, laneOfAddress, type SectionDeps, sectionDestination } from './http.ts'
 

@@ -4,12 +4,12 @@
  */
 import type { Severity } from '../../events/types.ts'
 import type { Logger } from '../../platform/types.ts'
-import type { ChatTemplate } from '../templates/builtin-chat.ts'
-import type { TemplateEngine, TemplateRecord } from '../templates/engine.ts'
-import { messageOf, TemplateError } from '../templates/errors.ts'
+import { cut, type Size } from '../message-text/cut.ts'
+import type { Fact } from '../message-text/writer.ts'
+import type { ChatTemplate } from '../templates/builtin.ts'
+import type { TemplateContext, TemplateEngine } from '../templates/engine.ts'
 import { cleanText, mapTexts } from '../templates/escape.ts'
-import { cut, type Size } from '../texts/cut.ts'
-import type { Fact } from '../texts/facts.ts'
+import { messageOf, TemplateError } from '../templates/source.ts'
 import { type JsonObject, parseObject } from './json-text.ts'
 import type { HttpRenderInput } from './types.ts'
 
@@ -59,7 +59,7 @@ export interface ChatSettings {
 }
 
 /** The line of a basic message; never fails because of a template. */
-export function basicLine({ engine, log }: ChatDeps, settings: ChatSettings, variables: TemplateRecord): string {
+export function basicLine({ engine, log }: ChatDeps, settings: ChatSettings, variables: TemplateContext): string {
   const title = String(variables.title)
   const { basicMsgTemplate: text, name } = settings
   if (!text) return title
@@ -90,7 +90,7 @@ export async function findTemplate(
 export function renderObject(
   engine: TemplateEngine,
   { ref, file }: ChatTemplate,
-  variables: TemplateRecord,
+  variables: TemplateContext,
   target: 'slack' | 'teams',
 ): JsonObject {
   return parseObject(engine.render(ref, variables, target), file)
@@ -105,7 +105,7 @@ export function problemOf({ log }: ChatDeps, error: unknown, instead: string): s
 }
 
 /** Fallbacks and messages whose template failed have the built-in text. */
-export function chatWords({ text, kind }: HttpRenderInput): TemplateRecord {
+export function chatWords({ text, kind }: HttpRenderInput): TemplateContext {
   const customText = text.custom || text.problem !== null || kind === 'fallback' ? text.text : ''
   return { ...text.variables, customText }
 }
@@ -146,10 +146,10 @@ const LONG_TEXTS = [
 ] as const
 
 /** Every long text exists, also without a value. */
-const NO_LONG_TEXTS: TemplateRecord = Object.fromEntries(LONG_TEXTS.map((name) => [name, '']))
+const NO_LONG_TEXTS: TemplateContext = Object.fromEntries(LONG_TEXTS.map((name) => [name, '']))
 
 /** The variables in the form that chat templates see: no strange characters, names on one line. */
-export function chatVariables(variables: TemplateRecord): TemplateRecord {
+export function chatVariables(variables: TemplateContext): TemplateContext {
   const cleaned = Object.entries({ ...NO_LONG_TEXTS, ...variables }).map(([name, value]) => {
     const clean = mapTexts(value, cleanText)
     return [name, typeof clean !== 'string' || name in NO_LONG_TEXTS ? clean : clean.replaceAll('\n', ' ')] as const
@@ -157,7 +157,7 @@ export function chatVariables(variables: TemplateRecord): TemplateRecord {
   return Object.fromEntries(cleaned)
 }
 
-export function withinBudget(variables: TemplateRecord, { head, tail, size }: LogBudget): TemplateRecord {
+export function withinBudget(variables: TemplateContext, { head, tail, size }: LogBudget): TemplateContext {
   const { scriptLogHead, scriptLogTail } = variables
   return {
     ...variables,
@@ -203,12 +203,12 @@ const PARTS: Readonly<Record<string, string>> = {
 const NOTES = [
   {
     variable: 'suppressedCount',
-    text: ({ suppressedCount: count }: TemplateRecord) =>
+    text: ({ suppressedCount: count }: TemplateContext) =>
       Number(count) > 0 ? `Alerts held back since the last message: ${count}` : '',
   },
   {
     variable: 'missingParts',
-    text: ({ missingParts, missingReasons }: TemplateRecord) => {
+    text: ({ missingParts, missingReasons }: TemplateContext) => {
       const reasons = (missingReasons ?? {}) as Readonly<Record<string, string>>
       const parts = (missingParts as readonly string[]).map((part) => {
         const name = PARTS[part] ?? part
@@ -220,7 +220,7 @@ const NOTES = [
 ] as const
 
 /** The notes that a template with this source text leaves out, in one line; empty when there are none. */
-export function missingNotes(source: string, variables: TemplateRecord): string {
+export function missingNotes(source: string, variables: TemplateContext): string {
   const missing = NOTES.filter(({ variable }) => !source.includes(variable))
   return missing
     .map(({ text }) => text(variables))

@@ -1,9 +1,9 @@
 /** Finds errors in the settings of destinations by rendering a sample, without sending it. */
 import { SILENT } from '../../platform/silent-log.ts'
+import { createTextWriter } from '../message-text/writer.ts'
 import type { RecordContext } from '../record.ts'
 import { sampleEvent } from '../sample-event.ts'
 import type { TemplateEngine } from '../templates/engine.ts'
-import { createTextWriter } from '../texts/writer.ts'
 import { createTimeFormatter } from '../times.ts'
 import type { RenderInput, Route } from '../types.ts'
 import { type DestinationConfig, destinationType } from './index.ts'

@@ -1,9 +1,8 @@
 /** Google Chat: an incoming webhook of a space (https://developers.google.com/workspace/chat/quickstart/webhooks). */
 import { flag, requiredHttpUrl } from '../../config/fields.ts'
+import { cut } from '../message-text/cut.ts'
+import type { AlertText, Link } from '../message-text/writer.ts'
 import { cleanText } from '../templates/escape.ts'
-import { cut } from '../texts/cut.ts'
-import type { Link } from '../texts/links.ts'
-import type { AlertText } from '../texts/writer.ts'
 import { factLines, joined } from './chat.ts'
 import { hostOf, httpDestination, secretsOfUrl } from './http.ts'
 import { type HttpRenderInput, TEXT_NEEDS } from './types.ts'

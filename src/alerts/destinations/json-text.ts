@@ -1,5 +1,5 @@
 /** Parses the JSON that templates make; errors name line and column. */
-import { placeOf, TemplateError } from '../templates/errors.ts'
+import { placeOf, TemplateError } from '../templates/source.ts'
 
 export type JsonObject = Readonly<Record<string, unknown>>
 

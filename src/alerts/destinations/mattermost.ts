@@ -1,9 +1,8 @@
 /** Mattermost: an incoming webhook (https://developers.mattermost.com/integrate/webhooks/incoming/). */
 import { requiredHttpUrl, text } from '../../config/fields.ts'
+import { cut } from '../message-text/cut.ts'
+import type { AlertText, Link } from '../message-text/writer.ts'
 import { cleanText, escapeAngles } from '../templates/escape.ts'
-import { cut } from '../texts/cut.ts'
-import type { Link } from '../texts/links.ts'
-import type { AlertText } from '../texts/writer.ts'
 import { colourOf, joined } from './chat.ts'
 import { hostOf, httpDestination, secretsOfUrl } from './http.ts'
 import { TEXT_NEEDS } from './types.ts'

@@ -4,8 +4,8 @@ import type { ServiceDetails, TaskEvent } from '../../events/types.ts'
 import type { MqttService } from '../../mqtt/types.ts'
 import { topicProblem } from '../../platform/mqtt-topics.ts'
 import type { QrsCustomProperty, QrsNamed } from '../../qlik/qrs/types.ts'
-import type { TemplateEngine, TemplateRecord } from '../templates/engine.ts'
-import { correlationKey } from '../texts/words.ts'
+import { correlationKey } from '../message-text/labels.ts'
+import type { TemplateContext, TemplateEngine } from '../templates/engine.ts'
 import type { DeliveryResult, Destination, Message, NamedDestination } from '../types.ts'
 import { problemsIn, type SettingsOf } from './settings.ts'
 import { type DestinationDeps, type DestinationType, TEXT_NEEDS } from './types.ts'
@@ -84,7 +84,7 @@ export function publishing(
 }
 
 /** Signs of a name that would be a wildcard become `_`. Throws when the result is no topic to publish to. */
-function topicOf(engine: TemplateEngine, name: string, topic: string, variables: TemplateRecord): string {
+function topicOf(engine: TemplateEngine, name: string, topic: string, variables: TemplateContext): string {
   const template = { kind: 'inline', name: `topic of destination ${name}`, text: topic } as const
   const made = engine.render(template, variables, 'line').replace(/[+#]/g, '_')
   const problem = topicProblem(made)

@@ -2,8 +2,8 @@
 import { z } from 'zod'
 import { choice } from '../../config/fields.ts'
 import { onOneLine } from '../../platform/visible.ts'
-import { cut, cutStart, utf8 } from '../texts/cut.ts'
-import { appIdOf, nameOfSubject } from '../texts/words.ts'
+import { cut, cutStart, utf8 } from '../message-text/cut.ts'
+import { appIdOf, nameOfSubject } from '../message-text/labels.ts'
 import { httpDestination } from './http.ts'
 import { type HttpRenderInput, TEXT_NEEDS } from './types.ts'
 

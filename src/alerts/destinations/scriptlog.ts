@@ -6,7 +6,7 @@ import type { QlikSenseCloudConfig } from '../../events/config-cloud.ts'
 import type { EventType, ScriptLog, TaskEvent } from '../../events/types.ts'
 import { writeFileAtomic } from '../../platform/files.ts'
 import type { Logger } from '../../platform/types.ts'
-import { appIdOf } from '../texts/words.ts'
+import { appIdOf } from '../message-text/labels.ts'
 import type { TimeFormatter } from '../times.ts'
 import type { DeliveryResult, Destination, Message, Route } from '../types.ts'
 

@@ -1,7 +1,7 @@
 /** Settings that all destinations have, fields that several types share, and findings about settings. */
 import { z } from 'zod'
 import { choice, count, durationText, file, flag, httpUrl, map } from '../../config/fields.ts'
-import { messageOf } from '../templates/errors.ts'
+import { messageOf } from '../templates/source.ts'
 
 /** Built anew at each call, like the settings of a type. */
 export const commonSettings = () => ({

@@ -2,8 +2,8 @@
 import { requiredHttpUrl, text } from '../../config/fields.ts'
 import type { Severity } from '../../events/types.ts'
 import { onOneLine } from '../../platform/visible.ts'
+import { cut } from '../message-text/cut.ts'
 import { cleanText } from '../templates/escape.ts'
-import { cut } from '../texts/cut.ts'
 import { hostOf, httpDestination, secretsOfUrl } from './http.ts'
 import { TEXT_NEEDS } from './types.ts'
 

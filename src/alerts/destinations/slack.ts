@@ -1,10 +1,10 @@
 /** Slack: a message to an incoming webhook, Block Kit with a text for notifications (https://docs.slack.dev/reference/block-kit). */
 import { requiredHttpUrl, text } from '../../config/fields.ts'
 import type { HttpResponse } from '../../platform/http-client.ts'
-import { SLACK_TEMPLATE } from '../templates/builtin-chat.ts'
-import type { TemplateRecord } from '../templates/engine.ts'
+import { cut } from '../message-text/cut.ts'
+import { SLACK_TEMPLATE } from '../templates/builtin.ts'
+import type { TemplateContext } from '../templates/engine.ts'
 import { cleanText, ESCAPING, escapeAngles } from '../templates/escape.ts'
-import { cut } from '../texts/cut.ts'
 import type { DeliveryResult } from '../types.ts'
 import {
   basicLine,
@@ -86,7 +86,7 @@ interface SlackMessage {
 export async function slackCall(
   deps: ChatDeps,
   settings: SlackSettings & { readonly webhookURL: string },
-  variables: TemplateRecord,
+  variables: TemplateContext,
 ): Promise<HttpCall & { readonly body: string }> {
   const { body, plain } = await slackMessage(deps, settings, variables)
   return { url: settings.webhookURL, body: JSON.stringify(body), plainBody: JSON.stringify(plain) }
@@ -110,7 +110,7 @@ const slackSize = (text: string) => JSON.parse(`"${markup.escaped(text)}"`).leng
 export async function slackMessage(
   deps: ChatDeps,
   settings: SlackSettings,
-  variables: TemplateRecord,
+  variables: TemplateContext,
 ): Promise<SlackMessage> {
   const record = chatVariables(variables)
   const sender = senderOf(settings)
@@ -134,7 +134,7 @@ function senderOf({ fromUser, channel, iconEmoji }: SlackSettings): JsonObject {
 }
 
 /** One line and buttons; notes and the problem stand in a line of their own. */
-function basic(deps: ChatDeps, settings: SlackSettings, record: TemplateRecord, problem: string): JsonObject {
+function basic(deps: ChatDeps, settings: SlackSettings, record: TemplateContext, problem: string): JsonObject {
   const line = basicLine(deps, settings, record)
   const notes = [missingNotes('', record), problem].filter(Boolean).map(escapeAngles).join('\n')
   const buttons = buttonsOf(record)
@@ -150,7 +150,7 @@ function basic(deps: ChatDeps, settings: SlackSettings, record: TemplateRecord, 
   }
 }
 
-function buttonsOf({ qlikSenseQMC, qlikSenseHub }: TemplateRecord): JsonObject[] {
+function buttonsOf({ qlikSenseQMC, qlikSenseHub }: TemplateContext): JsonObject[] {
   const links = [
     ['Open QMC', String(qlikSenseQMC)],
     ['Open Hub', String(qlikSenseHub)],
@@ -165,7 +165,7 @@ function buttonsOf({ qlikSenseQMC, qlikSenseHub }: TemplateRecord): JsonObject[]
     }))
 }
 
-async function formatted(deps: ChatDeps, settings: SlackSettings, record: TemplateRecord): Promise<JsonObject> {
+async function formatted(deps: ChatDeps, settings: SlackSettings, record: TemplateContext): Promise<JsonObject> {
   const template = await findTemplate(deps, settings, SLACK_TEMPLATE)
   const made = renderFitting((budget) => {
     const size = { head: budget, tail: budget, size: slackSize }
@@ -199,7 +199,7 @@ function withNotes(message: JsonObject, notes: string): JsonObject {
   return { ...message, blocks: [...blocks.slice(0, 49), context] }
 }
 
-function plainText(record: TemplateRecord): string {
+function plainText(record: TemplateContext): string {
   const { title, appName, hostName, host, customText, errorText } = record
   const facts = [
     ['App', appName],

@@ -1,10 +1,10 @@
 /** Microsoft Teams: an Adaptive Card in an envelope to the webhook of a workflow. */
 import { requiredHttpUrl } from '../../config/fields.ts'
 import type { HttpResponse } from '../../platform/http-client.ts'
-import { TEAMS_TEMPLATE } from '../templates/builtin-chat.ts'
-import type { TemplateRecord } from '../templates/engine.ts'
+import { cut, utf8 } from '../message-text/cut.ts'
+import { TEAMS_TEMPLATE } from '../templates/builtin.ts'
+import type { TemplateContext } from '../templates/engine.ts'
 import { cleanText, escapeMarkdown, mapTexts } from '../templates/escape.ts'
-import { cut, utf8 } from '../texts/cut.ts'
 import type { DeliveryResult } from '../types.ts'
 import {
   basicLine,
@@ -66,7 +66,7 @@ export const teams = httpDestination({
 export async function teamsCall(
   deps: ChatDeps,
   settings: TeamsSettings,
-  variables: TemplateRecord,
+  variables: TemplateContext,
 ): Promise<HttpCall & { readonly body: string }> {
   return { url: settings.webhookURL, body: JSON.stringify(await teamsMessage(deps, settings, variables)) }
 }
@@ -83,7 +83,7 @@ export interface TeamsSettings extends ChatSettings {
 export async function teamsMessage(
   deps: ChatDeps,
   settings: TeamsSettings,
-  variables: TemplateRecord,
+  variables: TemplateContext,
 ): Promise<JsonObject> {
   const clean = chatVariables(variables)
   // The text of a rule may hold links of its own; the values of the event in it have been escaped before.
@@ -97,7 +97,7 @@ export async function teamsMessage(
   }
 }
 
-async function formatted(deps: ChatDeps, settings: TeamsSettings, record: TemplateRecord): Promise<JsonObject> {
+async function formatted(deps: ChatDeps, settings: TeamsSettings, record: TemplateContext): Promise<JsonObject> {
   const template = await findTemplate(deps, settings, TEAMS_TEMPLATE)
   const notes = missingNotes(template.source, record)
   return renderFitting(record, (variables) => {
@@ -107,7 +107,7 @@ async function formatted(deps: ChatDeps, settings: TeamsSettings, record: Templa
 }
 
 /** Shortens the head of the script log first, then its tail, by whole lines; then the other long texts. */
-function renderFitting(record: TemplateRecord, render: (variables: TemplateRecord) => JsonObject): JsonObject {
+function renderFitting(record: TemplateContext, render: (variables: TemplateContext) => JsonObject): JsonObject {
   let head = utf8(String(record.scriptLogHead))
   let tail = utf8(String(record.scriptLogTail))
   let message = render(record)
@@ -125,11 +125,11 @@ function renderFitting(record: TemplateRecord, render: (variables: TemplateRecor
   return render(shortened(withShortTexts(record), 0, 0))
 }
 
-function shortened(record: TemplateRecord, head: number, tail: number): TemplateRecord {
+function shortened(record: TemplateContext, head: number, tail: number): TemplateContext {
   return withinBudget(record, { head, tail, size: utf8 })
 }
 
-function withShortTexts(record: TemplateRecord): TemplateRecord {
+function withShortTexts(record: TemplateContext): TemplateContext {
   const texts = LONG_TEXTS.map((name) => [name, cut(String(record[name]), MAX_NOTE)] as const)
   return { ...record, ...Object.fromEntries(texts) }
 }
@@ -139,7 +139,7 @@ export function sizeOf(message: JsonObject): number {
 }
 
 /** One line and buttons; notes and the problem stand in a paragraph of their own. */
-function basic(deps: ChatDeps, settings: TeamsSettings, record: TemplateRecord, problem: string): JsonObject {
+function basic(deps: ChatDeps, settings: TeamsSettings, record: TemplateContext, problem: string): JsonObject {
   const line = cut(basicLine(deps, settings, record), MAX_NOTE)
   const notes = cut([missingNotes('', record), problem].filter(Boolean).join('\n\n'), MAX_NOTE)
   return takesMessageCard(settings.webhookURL) ? messageCard(line, notes, record) : card(line, notes, record)
@@ -149,7 +149,7 @@ function takesMessageCard(url: string): boolean {
   return URL.canParse(url) && new URL(url).hostname.toLowerCase().endsWith(CONNECTOR_HOST)
 }
 
-function card(line: string, notes: string, record: TemplateRecord): JsonObject {
+function card(line: string, notes: string, record: TemplateContext): JsonObject {
   const actions = buttonsOf(record).map(({ title, tooltip, url }) => ({
     type: 'Action.OpenUrl',
     title,
@@ -179,7 +179,7 @@ interface Button {
   readonly url: string
 }
 
-function buttonsOf({ qlikSenseQMC, qlikSenseHub, appUrl, appName, taskType }: TemplateRecord): readonly Button[] {
+function buttonsOf({ qlikSenseQMC, qlikSenseHub, appUrl, appName, taskType }: TemplateContext): readonly Button[] {
   const site = taskType === 'cloudReload' ? 'Qlik Sense Cloud' : 'Qlik Sense'
   const all = [
     ['Open QMC', `Open management console in ${site}`, 'Qlik Sense QMC', qlikSenseQMC],
@@ -190,7 +190,7 @@ function buttonsOf({ qlikSenseQMC, qlikSenseHub, appUrl, appName, taskType }: Te
 }
 
 /** The older format, with buttons for QMC and hub only. */
-function messageCard(line: string, notes: string, record: TemplateRecord): JsonObject {
+function messageCard(line: string, notes: string, record: TemplateContext): JsonObject {
   const links = buttonsOf(record).filter(({ title }) => title !== 'Open app')
   return {
     '@type': 'MessageCard',

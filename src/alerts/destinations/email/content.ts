@@ -1,8 +1,8 @@
 /** Subject and body of a mail: the user's templates, the built-in ones, or plain text when a template fails. */
 import type { Logger } from '../../../platform/types.ts'
-import type { TemplateEngine, TemplateRecord, TemplateRef } from '../../templates/engine.ts'
-import { messageOf } from '../../templates/errors.ts'
+import type { TemplateContext, TemplateEngine, TemplateRef } from '../../templates/engine.ts'
 import { htmlToText } from '../../templates/html-to-text.ts'
+import { messageOf } from '../../templates/source.ts'
 import { addNotesToHtml, addNotesToText, missingNotes } from './notices.ts'
 import { mailView } from './view.ts'
 
@@ -35,7 +35,7 @@ export interface MailTexts {
 
 export interface ContentWriter {
   /** Never rejects because of a template: then a plain text message says what happened and what is wrong. */
-  write(texts: MailTexts, record: TemplateRecord): Promise<MailContent>
+  write(texts: MailTexts, record: TemplateContext): Promise<MailContent>
 }
 
 export interface ContentWriterDeps {
@@ -51,13 +51,13 @@ interface Body {
 export function createContentWriter({ engine, log }: ContentWriterDeps): ContentWriter {
   const warned = new Set<string>()
 
-  function subjectOf({ place, subject }: MailTexts, record: TemplateRecord): string {
+  function subjectOf({ place, subject }: MailTexts, record: TemplateContext): string {
     const name = `${place}.subject`
     const own = subject ? engine.render({ kind: 'inline', name, text: subject }, record, 'line') : ''
     return own || engine.render(TITLE, record, 'line')
   }
 
-  async function bodyOf(texts: MailTexts, record: TemplateRecord): Promise<Body> {
+  async function bodyOf(texts: MailTexts, record: TemplateContext): Promise<Body> {
     if (texts.body?.kind === 'text') return ownText(texts, texts.body.text, record)
     const own = await userTemplate(texts)
     if (!own) return builtin(record)
@@ -67,12 +67,12 @@ export function createContentWriter({ engine, log }: ContentWriterDeps): Content
   }
 
   /** A text in the configuration takes the place of the facts. */
-  async function ownText({ place }: MailTexts, text: string, record: TemplateRecord): Promise<Body> {
+  async function ownText({ place }: MailTexts, text: string, record: TemplateContext): Promise<Body> {
     const written = engine.render({ kind: 'inline', name: `${place}.body`, text }, record, 'text')
     return builtin(record, written.trim().split(/\r?\n/))
   }
 
-  async function builtin(record: TemplateRecord, lines?: readonly string[]): Promise<Body> {
+  async function builtin(record: TemplateContext, lines?: readonly string[]): Promise<Body> {
     const variables = { ...record, view: mailView(record, lines) }
     const variant = variantOf(record)
     const html = await engine.findBuiltin('email/alert', [variant])
@@ -101,7 +101,7 @@ export function createContentWriter({ engine, log }: ContentWriterDeps): Content
     log.warn(`[QSEOW] EMAIL CONFIG: ${what}; the built-in template is used`)
   }
 
-  function fallback(record: TemplateRecord, subject: string | null, error: unknown): MailContent {
+  function fallback(record: TemplateContext, subject: string | null, error: unknown): MailContent {
     const problem = `Template error: ${messageOf(error)}`
     log.error(`[QSEOW] EMAIL CONFIG: ${problem}. A plain text mail is sent instead.`)
     const text = `${plainText(record)}\n\n${problem}\n`
@@ -109,7 +109,7 @@ export function createContentWriter({ engine, log }: ContentWriterDeps): Content
   }
 
   /** Always the template of the executable: the user's may be the one that failed. */
-  function plainText(record: TemplateRecord): string {
+  function plainText(record: TemplateContext): string {
     return engine.render(TEXT, { ...record, view: mailView(record) }, 'text').trimEnd()
   }
 
@@ -131,10 +131,10 @@ const TEXT: TemplateRef = { kind: 'builtin', name: 'email/alert.txt' }
 const TITLE: TemplateRef = { kind: 'inline', name: 'title', text: '{{title}}' }
 
 /** The name of the file that changes the mails about one kind of event: `reload-failed`. */
-export function variantOf({ taskType, outcome }: TemplateRecord): string {
+export function variantOf({ taskType, outcome }: TemplateContext): string {
   return `${taskType}-${outcome}`
 }
 
-function notesFor(template: TemplateRef, record: TemplateRecord): readonly string[] {
+function notesFor(template: TemplateRef, record: TemplateContext): readonly string[] {
   return template.kind === 'found' ? missingNotes(template.source.text, record) : []
 }

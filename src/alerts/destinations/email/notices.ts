@@ -3,7 +3,7 @@
  * the user's own templates too.
  */
 import type { MissingPart } from '../../../events/types.ts'
-import type { TemplateRecord } from '../../templates/engine.ts'
+import type { TemplateContext } from '../../templates/engine.ts'
 import { ESCAPING } from '../../templates/escape.ts'
 import { type MailContext, mailContext } from './template-context.ts'
 
@@ -144,7 +144,7 @@ function atMost(items: readonly string[]): readonly string[] {
 }
 
 /** The same as lines of text, for mails of the user's own templates. */
-export function missingNotes(source: string, record: TemplateRecord): readonly string[] {
+export function missingNotes(source: string, record: TemplateContext): readonly string[] {
   return noticesBeside(source, mailContext(record)).map(({ title, text, items }) =>
     [title, text, items.join('; ')].filter(Boolean).join(' '),
   )

@@ -1,6 +1,6 @@
 /** The template context of the built-in mail: the variables that it reads, with their types; missing ones are empty. */
 import type { EventOutcome, EventType, MissingPart, MissingReasons } from '../../../events/types.ts'
-import type { TemplateRecord } from '../../templates/engine.ts'
+import type { TemplateContext } from '../../templates/engine.ts'
 import type { DeliveryKind, DeliveryNote } from '../../types.ts'
 
 interface Duration {
@@ -78,7 +78,7 @@ const EMPTY = {
 export type MailContext = typeof EMPTY
 
 /** Members that are missing or null become empty, so that contexts of other versions can be shown too. */
-export function mailContext(record: TemplateRecord): MailContext {
+export function mailContext(record: TemplateContext): MailContext {
   const known = Object.fromEntries(Object.entries(record).filter(([, value]) => value !== null && value !== undefined))
   return { ...EMPTY, ...known }
 }

@@ -4,7 +4,7 @@
  */
 
 import type { EventOutcome } from '../../../events/types.ts'
-import type { TemplateRecord } from '../../templates/engine.ts'
+import type { TemplateContext } from '../../templates/engine.ts'
 import { ESCAPING } from '../../templates/escape.ts'
 import type { DeliveryKind } from '../../types.ts'
 import { FACTS, type FactForm, type FactTable, FIGURES } from './facts.ts'
@@ -52,7 +52,7 @@ const MAX_LABEL = 60
 const GOOD_NEWS = new Set(['success', 'started', 'cleared', 'status'])
 
 /** `lines`: the text that replaces the facts, such as a body that the user wrote. */
-export function mailView(variables: TemplateRecord, lines?: readonly string[]): MailView {
+export function mailView(variables: TemplateContext, lines?: readonly string[]): MailView {
   const record = mailContext(variables)
   const budget = createBudget(DATA_BYTES)
   const good = GOOD_NEWS.has(record.outcome) || record.kind === 'recovery'

@@ -1,9 +1,9 @@
-/** What messages call things beyond the title: the key of a subject, names and ids wherever they are known. */
+/** Labels of messages: titles, names and ids from any part of an event, and the key of its subject. */
 import type { TaskEvent } from '../../events/types.ts'
 import { eventTitle, subjectName } from '../title.ts'
 import type { DeliveryKind, DeliveryNote } from '../types.ts'
 
-/** `[TEST] ` before a title says that nothing has really happened. */
+/** The title, with `[TEST] ` before it in test messages. */
 export function marked(title: string, event: TaskEvent, kind: DeliveryKind): string {
   return event.test || kind === 'test' ? `[TEST] ${title}` : title
 }
@@ -15,7 +15,7 @@ export function builtinTitle(event: TaskEvent, kind: DeliveryKind, note: Deliver
   return (kind === 'summary' && note?.summary?.title) || eventTitle(named, outcome)
 }
 
-/** What the event is about, in the words of people. */
+/** The name of the task, service or app that the event is about. */
 export function nameOfSubject(event: TaskEvent): string {
   return subjectName({ ...event, taskName: taskNameOf(event) || event.taskId, appName: appNameOf(event) })
 }

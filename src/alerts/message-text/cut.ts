@@ -1,4 +1,4 @@
-/** Cuts texts at the limits of those who receive them. */
+/** Cuts texts at the limits of their receivers. */
 
 import { once } from '../../platform/once.ts'
 
@@ -12,20 +12,20 @@ export const utf16: Size = (text) => text.length
 export const utf8: Size = (text) => Buffer.byteLength(text)
 
 /**
- * The text itself when it fits, else its longest beginning that fits together with `…`. What people see as one
- * character is never cut in two. `size` must be additive and at least 1 for every UTF-16 code unit but the second of a pair.
+ * The text itself when it fits, else its longest beginning that fits together with `…`. A grapheme is
+ * never cut in two. `size` must be additive and at least 1 for every UTF-16 code unit but the second of a pair.
  */
 export function cut(text: string, limit: number, size: Size = utf16): string {
   if (text.length <= limit && size(text) <= limit) return text
   const room = limit - size(ELLIPSIS)
   if (room < 0) return ''
-  // Behind this nothing can fit, however long the text is.
+  // No character beyond this index can fit.
   const start = text.slice(0, 2 * limit + 2)
   const end = fitting(characters(start), room, size) || fitting(start, room, size)
   return `${start.slice(0, end)}${ELLIPSIS}`
 }
 
-/** The last lines that fit, whole; the end of the last line when not even that one does. */
+/** The last lines that fit, whole; the end of the last line when it does not fit either. */
 export function cutStart(text: string, limit: number, size: Size = utf16): string {
   if (size(text) <= limit) return text
   const lines = text.split('\n')

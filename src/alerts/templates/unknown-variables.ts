@@ -1,18 +1,17 @@
-/** Variables in a template that no event has: most of them are misspelt. */
+/** Finds variables in a template that no event has: most of them are misspelt. */
 import Handlebars from 'handlebars'
 import { nearest } from '../../config/nearest.ts'
-import { placeOf } from './errors.ts'
-import type { TemplateSource } from './source.ts'
+import { placeOf, type TemplateSource } from './source.ts'
 
 export interface UnknownVariable {
   readonly name: string
   /** From 1. */
   readonly line: number
-  /** What was probably meant. */
+  /** A known name that is similar. */
   readonly suggestion: string | undefined
 }
 
-/** Set by what shows a template, beside the record of the event. */
+/** Variables that the renderers of templates add to those of the event. */
 const OTHERS = ['view', 'body', 'customText', 'text']
 /** Blocks that leave the variables of the event in reach. */
 const PLAIN_BLOCKS = ['if', 'unless']
@@ -112,7 +111,7 @@ class EventVariables extends Handlebars.Visitor {
     else this.visitArguments(call)
   }
 
-  /** What is called is a helper. */
+  /** The path of a call with arguments is a helper. */
   private visitArguments({ params, hash }: Call): void {
     for (const param of params) this.accept(param)
     if (hash) this.accept(hash)

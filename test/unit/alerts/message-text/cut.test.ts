@@ -1,6 +1,6 @@
 import { expect, test } from 'bun:test'
 import fc from 'fast-check'
-import { cut, cutStart, utf8, utf16 } from '../../../../src/alerts/texts/cut.ts'
+import { cut, cutStart, utf8, utf16 } from '../../../../src/alerts/message-text/cut.ts'
 
 test('what fits stays as it is', () => {
   expect(cut('abc', 3)).toBe('abc')

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'bun:test'
+import { textNeeds } from '../../../../src/alerts/message-text/writer.ts'
 import { templateRecord } from '../../../../src/alerts/record.ts'
-import { textNeeds } from '../../../../src/alerts/texts/needs.ts'
 import { createTimeFormatter } from '../../../../src/alerts/times.ts'
 import type { MessageTexts } from '../../../../src/alerts/types.ts'
 import type { Need } from '../../../../src/events/types.ts'
