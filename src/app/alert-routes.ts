@@ -3,7 +3,7 @@
 import { overriddenDestination } from '../alerts/config-destinations.ts'
 import { isNotifying } from '../alerts/destinations/index.ts'
 import type { DestinationRegistry, Override } from '../alerts/destinations/registry.ts'
-import { summaryRoute } from '../alerts/maintenance/summary.ts'
+import { summaryRoute } from '../alerts/maintenance.ts'
 import { adjustButlerRoutes } from '../alerts/routes/butler-routes.ts'
 import type { ListedRoute } from '../alerts/routes/explain.ts'
 import { asideRoute, compileUserRoute, type UserRoute } from '../alerts/routes/user-routes.ts'

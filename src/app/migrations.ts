@@ -1,5 +1,5 @@
 /** The tables of all features in `footman.db`, in the order in which they are made. */
-import { alertJournalMigrations } from '../alerts/journal/migrations.ts'
+import { changeFeedMigrations } from '../alerts/history/change-feed.ts'
 import { outboxMigrations } from '../alerts/outbox/migrations.ts'
 import { alertRouteMigrations } from '../alerts/routes/migrations.ts'
 import { cloudMigrations } from '../events/cloud/inbox.ts'
@@ -21,7 +21,7 @@ export const MIGRATIONS: readonly Migration[] = [
   ...eventMigrations,
   ...cloudMigrations,
   ...outboxMigrations,
-  ...alertJournalMigrations,
+  ...changeFeedMigrations,
   ...alertRouteMigrations,
   // Answers to start requests are among the messages.
   ...messageMigrations,

@@ -1,7 +1,7 @@
 /** The promises of the outbox, whatever happens in whichever order: failures, kills, stops, calling off, sending again. */
 import { afterEach, expect, test } from 'bun:test'
 import fc from 'fast-check'
-import { cancelDelivery, resendDeadLetters, resendDelivery } from '../../../src/alerts/journal/resend.ts'
+import { cancelDelivery, resendDeadLetters, resendDelivery } from '../../../src/alerts/history/resend.ts'
 import { createOutbox, type Outbox } from '../../../src/alerts/outbox/outbox.ts'
 import { createRouter } from '../../../src/alerts/router.ts'
 import type { DeliveryResult, Destination, Message, Route } from '../../../src/alerts/types.ts'

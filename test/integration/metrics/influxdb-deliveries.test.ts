@@ -1,7 +1,7 @@
 /** Executions of tasks on their way through the outbox to InfluxDB. */
 import { afterEach, describe, expect, test } from 'bun:test'
 import { createInfluxDestination, influxRoutes } from '../../../src/alerts/destinations/influxdb.ts'
-import { resendDelivery } from '../../../src/alerts/journal/resend.ts'
+import { resendDelivery } from '../../../src/alerts/history/resend.ts'
 import { outboxMigrations } from '../../../src/alerts/outbox/migrations.ts'
 import { createOutbox } from '../../../src/alerts/outbox/outbox.ts'
 import { createRouter } from '../../../src/alerts/router.ts'

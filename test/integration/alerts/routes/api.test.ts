@@ -2,7 +2,7 @@
 import { afterEach, describe, expect, test } from 'bun:test'
 import { createPeers } from '../../../../src/alerts/outbox/peers.ts'
 import { alertRouteApi } from '../../../../src/alerts/routes/http.ts'
-import { snoozeRoutes } from '../../../../src/alerts/snoozes/http.ts'
+import { snoozeRoutes } from '../../../../src/alerts/snoozes.ts'
 import { loadTaskEvent } from '../../../../src/events/store.ts'
 import type { QrsTask } from '../../../../src/qlik/qrs/types.ts'
 import { closeRoutes, type RoutesSetup, startRoutes } from '../../../support/alert-routes.ts'

@@ -1,4 +1,4 @@
-/** The REST API over events and deliveries: what happened, who was told, and once more if need be. */
+/** The history of events and deliveries in the REST API: lists, details, replays, resends and the stream of changes. */
 
 import { loadTaskEvent, storeWholeEvent } from '../../events/store.ts'
 import type { TaskEvent } from '../../events/types.ts'
@@ -15,11 +15,12 @@ import { type LinkConfig, recordLinks, templateRecord } from '../record.ts'
 import type { Router } from '../router.ts'
 import { createTimeFormatter } from '../times.ts'
 import type { Destination } from '../types.ts'
-import { type ChangeFeed, createChangeFeed, purgeChanges } from './change-feed.ts'
-import { deliveryRoutes, eventRoutes, type OtherDeadLetters, streamRoutes } from './http.ts'
-import { againRoutes } from './http-again.ts'
+import { type ChangeFeed, createChangeFeed, purgeChanges, streamRoutes } from './change-feed.ts'
+import { deliveryRoutes, type OtherDeadLetters } from './deliveries.ts'
+import { eventRoutes } from './events.ts'
+import { replayRoutes } from './replay.ts'
 
-export interface JournalDeps {
+export interface HistoryDeps {
   readonly db: Database
   readonly writer: GroupWriter
   readonly clock: Clock
@@ -34,12 +35,12 @@ export interface JournalDeps {
   readonly qrs: QrsClient
   readonly rawOf: (journalId: number) => Uint8Array | null
   /** Settings in use: links of texts, and `Butler.footman.destinations`. */
-  readonly live: () => JournalConfig
+  readonly live: () => HistoryConfig
   /** Null without InfluxDB. */
   readonly points: OtherDeadLetters | null
 }
 
-export interface Journal {
+export interface History {
   readonly routes: readonly ApiRoute[]
   /** To be stopped before the REST API, so that no open stream holds that up. */
   readonly streams: Service
@@ -50,19 +51,19 @@ export interface Journal {
   readonly purge: (db: Database, before: number, limit: number) => number
 }
 
-export interface JournalSettings {
+interface HistorySettings {
   /** Of times in texts; '' = that of this computer. */
   readonly timezone: string
   /** Milliseconds. */
   readonly retention: { readonly events: number }
 }
 
-type JournalConfig = LinkConfig & { readonly footman: { readonly destinations: Readonly<Record<string, unknown>> } }
+type HistoryConfig = LinkConfig & { readonly footman: { readonly destinations: Readonly<Record<string, unknown>> } }
 
 /** As mails show by default. */
 const EXCERPT = { headLines: 15, tailLines: 15 }
 
-export function createJournal(deps: JournalDeps, { timezone, retention }: JournalSettings, shadow: boolean): Journal {
+export function createHistory(deps: HistoryDeps, { timezone, retention }: HistorySettings): History {
   const { db, alerts, clock } = deps
   const times = createTimeFormatter(timezone ? { timeZone: timezone } : {})
   const feed = createChangeFeed(deps)
@@ -84,9 +85,8 @@ export function createJournal(deps: JournalDeps, { timezone, retention }: Journa
         isUnderWay: alerts.outbox.isUnderWay,
         ...(deps.points && { others: deps.points }),
       }),
-      ...againRoutes({
+      ...replayRoutes({
         ...common,
-        shadow,
         router: alerts.router,
         destination: alerts.destination,
         destinationNames: () => Object.keys(deps.live().footman.destinations),

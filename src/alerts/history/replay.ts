@@ -1,32 +1,59 @@
-/** `/v4/events/{id}/replay` and `/v4/events/fire`. */
+/** Replays of past events (`/v4/events/{id}/replay`) and test messages (`/v4/events/fire`). */
 import { z } from 'zod'
 import { EVENT_OUTCOMES, EVENT_TYPES } from '../../events/kinds.ts'
-import type { TaskEvent } from '../../events/types.ts'
+import type { EventOutcome, EventType, TaskEvent } from '../../events/types.ts'
 import type { Idempotency } from '../../http/endpoint/idempotency.ts'
 import { type ApiRequest, type ApiRoute, jsonAnswer, route } from '../../http/endpoint/route.ts'
 import { field, invalidBody, strictBody } from '../../http/endpoint/validation.ts'
 import { refusal } from '../../http/errors.ts'
-import { isGuid } from '../../platform/uuid.ts'
+import type { GroupWriter } from '../../platform/group-commit.ts'
+import type { Database } from '../../platform/sqlite.ts'
+import type { Clock } from '../../platform/types.ts'
+import { isGuid, uuidV7 } from '../../platform/uuid.ts'
 import type { QrsClient } from '../../qlik/qrs/types.ts'
-import type { Again } from '../routes/again.ts'
+import type { Router } from '../router.ts'
+import type { Again, MadeDelivery } from '../routes/again.ts'
 import { sampleFacts } from '../routes/sample.ts'
 import { isTaskType } from '../routes/subjects.ts'
-import { type AgainDeps, dryRun, fireTest, type RealTask, replayEvent, TEST_VALUES, testEvent } from './again.ts'
-import { eventNotFound } from './http.ts'
-import { idOf } from './queries.ts'
+import { sampleEvent } from '../sample-event.ts'
+import type { Destination, Message } from '../types.ts'
+import { eventNotFound } from './events.ts'
+import { idOf } from './lists.ts'
 
-export interface AgainRoutesDeps extends AgainDeps {
+interface ReplayDeps {
+  readonly writer: GroupWriter
+  readonly clock: Clock
+  readonly router: Router
+  readonly destination: (route: string, name: string) => Destination | undefined
+  /** Stores an event with all that is known about it; it counts as routed. */
+  readonly storeEvent: (db: Database, event: TaskEvent) => void
+}
+
+interface ReplayRoutesDeps extends ReplayDeps {
   readonly idempotency: Idempotency
   readonly loadEvent: (id: string) => TaskEvent | null
   readonly qrs: Pick<QrsClient, 'taskById' | 'tasks' | 'appById' | 'owner'>
   /** Names that `to` may hold. */
   readonly destinationNames: () => readonly string[]
-  readonly shadow: boolean
   /** For how long events are kept, in milliseconds. */
   readonly keepMs: number
 }
 
 const QRS_TIMEOUT_MS = 10_000
+
+/** Template variables that a test may set, and the fields of the event behind them. */
+const TEST_VALUES = {
+  taskName: 'taskName',
+  appName: 'appName',
+  hostName: 'host',
+  user: 'user',
+  logTimeStamp: 'logTimeStamp',
+  logLevel: 'logLevel',
+  logMessage: 'logMessage',
+  executionId: 'executionId',
+} as const satisfies Readonly<Record<string, keyof TaskEvent>>
+
+type TestValues = Partial<Record<keyof typeof TEST_VALUES, string>>
 
 const names = (what: string) => field.array(field.string()).describe(what).optional()
 const MADE = z.object({
@@ -71,8 +98,8 @@ const DRY = z.object({
 
 const PARAMS = z.object({ id: z.string().describe('Id of the event.') })
 
-/** Bodies are read behind the key of a repeat: a key that was used is refused whatever the body. */
-export function againRoutes(deps: AgainRoutesDeps): ApiRoute[] {
+/** The handlers read bodies after the idempotency key: a used key is refused before its body is checked. */
+export function replayRoutes(deps: ReplayRoutesDeps): ApiRoute[] {
   return [
     route({
       method: ['POST', 'PUT'],
@@ -105,8 +132,7 @@ export function againRoutes(deps: AgainRoutesDeps): ApiRoute[] {
       scope: 'event:run',
       audit: 'event.replay',
       summary: 'Send the messages of an event again',
-      description:
-        'Without `routes` and `to` every route is evaluated again. Nothing is started, whatever the event is about.',
+      description: 'Without `routes` and `to` every route is evaluated again. No task is started.',
       params: PARAMS,
       readByHandler: { body: REPLAY_BODY.optional() },
       answers: { 202: MADE_ANSWER },
@@ -115,62 +141,62 @@ export function againRoutes(deps: AgainRoutesDeps): ApiRoute[] {
   ]
 }
 
-async function replay(deps: AgainRoutesDeps, request: ApiRequest): Promise<Response> {
+async function replay(deps: ReplayRoutesDeps, request: ApiRequest): Promise<Response> {
   const id = idOf(request.params)
   const { routes, to, ignoreGates = false } = strictBody(REPLAY_BODY.shape, request.body ?? {})
   request.note({ target: [id] })
-  const wish = knownWish(deps, { routes: routes ?? [], to: to ?? [] })
+  const selection = knownSelection(deps, { routes: routes ?? [], to: to ?? [] })
   const event = deps.loadEvent(id)
   if (!event) throw eventNotFound(id, deps.keepMs)
-  const deliveries = await replayEvent(deps, event, wish, ignoreGates)
+  const deliveries = await replayEvent(deps, event, selection, ignoreGates)
   request.note({ target: [id], detail: `${deliveries.length} deliveries` })
   return jsonAnswer(202, { eventId: id, deliveries })
 }
 
-async function fire(deps: AgainRoutesDeps, request: ApiRequest): Promise<Response> {
+async function fire(deps: ReplayRoutesDeps, request: ApiRequest): Promise<Response> {
   const body = strictBody(FIRE_BODY.shape, request.body ?? {})
-  const wish = knownWish(deps, { routes: body.routes ?? [], to: body.to ?? [] })
+  const selection = knownSelection(deps, { routes: body.routes ?? [], to: body.to ?? [] })
   const past = body.eventId ? pastEvent(deps, body.eventId) : null
   const type = past?.type ?? body.type ?? 'reload'
   const outcome = past?.outcome ?? body.outcome ?? 'failed'
   const task = body.taskId && isTaskType(type) ? await realTask(deps, body.taskId, request.signal) : null
   const values = knownValues(body.values ?? {})
   const event = testEvent({ type, outcome, past, task, values }, deps.clock.now())
-  if (body.dryRun) return jsonAnswer(200, { messages: await dryRun(deps, event, wish) })
-  const deliveries = await fireTest(deps, event, wish)
+  if (body.dryRun) return jsonAnswer(200, { messages: await dryRun(deps, event, selection) })
+  const deliveries = await fireTest(deps, event, selection)
   request.note({ target: [event.id], detail: `${deliveries.length} deliveries` })
   return jsonAnswer(202, { eventId: event.id, deliveries })
 }
 
-/** Throws 404 for names that are none. */
-function knownWish({ router, destinationNames }: AgainRoutesDeps, wish: Again): Again {
-  for (const name of wish.routes) {
+/** The selection itself. Throws 404 for unknown names. */
+function knownSelection({ router, destinationNames }: ReplayRoutesDeps, selection: Again): Again {
+  for (const name of selection.routes) {
     if (router.route(name)) continue
     const details = `No route is called "${name}", or it is switched off. GET /v4/alertroutes lists them.`
     throw refusal('ROUTE_NOT_FOUND', details)
   }
-  for (const name of wish.to) {
+  for (const name of selection.to) {
     if (destinationNames().includes(name)) continue
     const details = `No destination of Butler.footman.destinations is called "${name}". GET /v4/destinations lists them; those of Butler's own sections are reached by their routes, like "routes": ["butler.emailNotification.reloadTaskFailure"] (footman fire --route).`
     throw refusal('DESTINATION_NOT_FOUND', details)
   }
-  return wish
+  return selection
 }
 
-function pastEvent({ loadEvent, keepMs }: AgainRoutesDeps, id: string): TaskEvent {
+function pastEvent({ loadEvent, keepMs }: ReplayRoutesDeps, id: string): TaskEvent {
   if (!isGuid(id)) throw refusal('INVALID_ID', `"${id}" is not an id: a UUID is expected.`)
   const event = loadEvent(id.toLowerCase())
   if (!event) throw eventNotFound(id, keepMs)
   return event
 }
 
-async function realTask({ qrs }: AgainRoutesDeps, taskId: string, hangsUp: AbortSignal): Promise<RealTask> {
+async function realTask({ qrs }: ReplayRoutesDeps, taskId: string, aborted: AbortSignal): Promise<RealTask> {
   if (!isGuid(taskId)) throw invalidBody([{ path: 'taskId', message: 'must be a GUID' }])
-  const signal = AbortSignal.any([hangsUp, AbortSignal.timeout(QRS_TIMEOUT_MS)])
+  const signal = AbortSignal.any([aborted, AbortSignal.timeout(QRS_TIMEOUT_MS)])
   const { task, app, owner } = await sampleFacts(qrs, { taskId }, signal)
   if (task === null) throw invalidBody([{ path: 'taskId', message: 'is of no task in Qlik Sense' }])
   if (task === undefined) {
-    const details = 'Qlik Sense did not tell about the task. Leave taskId out to use an invented one.'
+    const details = 'Qlik Sense did not answer about the task. Leave taskId out to use an invented one.'
     throw refusal('REPOSITORY_UNREACHABLE', details)
   }
   const { id = '', name = '' } = task.app ?? {}
@@ -184,4 +210,73 @@ function knownValues(values: Readonly<Record<string, string>>): Readonly<Record<
     .map((name) => ({ path: `values.${name}`, message: `cannot be set; ${Object.keys(TEST_VALUES).join(', ')} can` }))
   if (issues.length > 0) throw invalidBody(issues)
   return values
+}
+
+/** A real task in place of the invented one. */
+type RealTask = Pick<TaskEvent, 'taskId' | 'taskName' | 'appId' | 'appName' | 'task' | 'app' | 'owner'>
+
+interface TestSettings {
+  readonly type: EventType
+  readonly outcome: EventOutcome
+  /** A past event whose data are used; `type` and `outcome` are those of it. */
+  readonly past: TaskEvent | null
+  readonly task: RealTask | null
+  readonly values: TestValues
+}
+
+interface DryMessage {
+  readonly route: string | null
+  readonly destination: string
+  readonly target: string
+  readonly message: Pick<Message, 'subject' | 'body'>
+}
+
+/** The event of a test, marked as one. */
+function testEvent({ type, outcome, past, task, values }: TestSettings, now: number): TaskEvent {
+  const id = uuidV7(now)
+  const base = past ?? { ...sampleEvent(id, outcome, now, type), ...task }
+  const fields = Object.entries(values).map(([name, value]) => [TEST_VALUES[name as keyof TestValues], value])
+  return { ...base, ...Object.fromEntries(fields), id, receivedAt: now, source: 'test', test: true }
+}
+
+/** Resolves when the deliveries are durable. */
+async function replayEvent(
+  { writer, router }: ReplayDeps,
+  event: TaskEvent,
+  selection: Again,
+  ignoreGates: boolean,
+): Promise<readonly MadeDelivery[]> {
+  const made = await writer.write((db) => router.routeAgain(db, event, { ...selection, ignoreGates, kind: 'alert' }))
+  router.wake()
+  return made
+}
+
+/** Resolves when the event and its deliveries are durable. */
+async function fireTest(
+  { writer, router, storeEvent }: ReplayDeps,
+  event: TaskEvent,
+  selection: Again,
+): Promise<readonly MadeDelivery[]> {
+  const made = await writer.write((db) => {
+    storeEvent(db, event)
+    return router.routeAgain(db, event, { ...selection, ignoreGates: true, kind: 'test' })
+  })
+  router.wake()
+  return made
+}
+
+/** The messages that a test would send: rendered, and neither stored nor sent. */
+async function dryRun(deps: ReplayDeps, event: TaskEvent, selection: Again): Promise<readonly DryMessage[]> {
+  const candidates = deps.router.candidates(event, selection).filter(({ planned }) => !planned.suppress)
+  return Promise.all(
+    candidates.map(async ({ route, planned: { target } }) => {
+      const destination = deps.destination(route.name, route.destination)
+      if (!destination) throw new Error(`destination ${route.destination} is not in the configuration`)
+      const severity = route.severity ?? event.severity
+      const deliveryId = uuidV7(deps.clock.now())
+      const input = { event, route, target, deliveryId, suppressed: 0, kind: 'test', severity, note: null } as const
+      const { subject, body } = await destination.render(input)
+      return { route: route.name || null, destination: route.destination, target, message: { subject, body } }
+    }),
+  )
 }

@@ -1,16 +1,72 @@
-/** At the end of a maintenance: one message with what was held back, by task. */
-import type { EventOutcome, TaskEvent } from '../../events/types.ts'
-import type { GroupWriter } from '../../platform/group-commit.ts'
-import type { Database } from '../../platform/sqlite.ts'
-import { storedJson } from '../../platform/stored-json.ts'
-import type { Clock, Logger, Service } from '../../platform/types.ts'
-import { uuidV7 } from '../../platform/uuid.ts'
-import { insertDelivery } from '../outbox/store.ts'
-import { type SubjectParts, subjectName, subjectOf } from '../routes/subjects.ts'
-import type { DeliveryNote, Route } from '../types.ts'
-import { type Maintenance, maintenanceDetail } from './maintenance.ts'
+/**
+ * Maintenance windows (`Butler.footman.maintenance`): alerts about matching events are suppressed. At the end of a maintenance
+ * one message lists the suppressed events by task.
+ */
 
-export interface SummaryDeps {
+import { EVENT_OUTCOMES } from '../events/kinds.ts'
+import type { EventOutcome, Need, TaskEvent } from '../events/types.ts'
+import type { Windows } from '../platform/calendar/types.ts'
+import type { GroupWriter } from '../platform/group-commit.ts'
+import type { Database } from '../platform/sqlite.ts'
+import { storedJson } from '../platform/stored-json.ts'
+import type { Clock, Logger, Service } from '../platform/types.ts'
+import { uuidV7 } from '../platform/uuid.ts'
+import type { MaintenanceConfig } from './config-routes.ts'
+import { insertDelivery } from './outbox/store.ts'
+import { compileMatches, testMatches } from './routes/match.ts'
+import { type SubjectParts, subjectName, subjectOf } from './routes/subjects.ts'
+import type { DeliveryNote, Hold, Route } from './types.ts'
+
+export interface Maintenance {
+  readonly hold: Hold
+  /** The data of an event that the matches need. */
+  readonly needs: readonly Need[]
+  /** The maintenance that an event of this time belongs to; null = none. */
+  nameFor(event: TaskEvent, at: number): string | null
+  /** The maintenance that stops schedules now; null = none. */
+  stopsSchedules(at: number): string | null
+  /** Whether a maintenance is going on. */
+  isOn(name: string, at: number): boolean
+}
+
+export function createMaintenance(
+  deps: { readonly windows: Pick<Windows, 'contains'> },
+  config: readonly MaintenanceConfig[],
+): Maintenance {
+  const compiled = config.map(({ name, during, match, stopSchedules }) => ({
+    name,
+    during,
+    stopSchedules,
+    matches: compileMatches(match, deps, EVENT_OUTCOMES),
+  }))
+  const within = (during: MaintenanceConfig['during'], at: number) =>
+    during.some((window) => deps.windows.contains(window, at))
+
+  function nameFor(event: TaskEvent, at: number): string | null {
+    // Unknown does not match: a spurious alert is better than a missed one.
+    const found = compiled.find(
+      ({ during, matches }) => within(during, at) && (matches.length === 0 || testMatches(matches, event, at) === true),
+    )
+    return found?.name ?? null
+  }
+
+  return {
+    nameFor,
+    needs: [...new Set(compiled.flatMap(({ matches }) => matches.flatMap(({ needs }) => needs)))],
+    hold(_db, { event }) {
+      const name = nameFor(event, event.receivedAt)
+      return name === null ? null : { reason: 'MAINTENANCE', detail: maintenanceDetail(name) }
+    },
+    stopsSchedules: (at) =>
+      compiled.find(({ stopSchedules, during }) => stopSchedules && within(during, at))?.name ?? null,
+    isOn: (name, at) => compiled.some((one) => one.name === name && within(one.during, at)),
+  }
+}
+
+/** Detail of the suppressed deliveries, by which the summary finds them. */
+const maintenanceDetail = (name: string): string => `maintenance ${name}`
+
+interface SummaryDeps {
   readonly db: Database
   readonly writer: GroupWriter
   readonly clock: Clock
@@ -22,7 +78,7 @@ export interface SummaryDeps {
   readonly onDeliveries: (lanes: ReadonlySet<string>) => void
 }
 
-export interface Summaries extends Service {
+interface Summaries extends Service {
   /** Looks at once; for tests. */
   look(): Promise<void>
 }
@@ -41,7 +97,7 @@ const MAX_LINES = 100
 /** Name of the route of a summary in deliveries. */
 export const summaryRoute = (maintenance: string): string => `maintenance.${maintenance}`
 
-/** `names`: of each maintenance that has a summary now. */
+/** Sends the summaries. `names`: the maintenances that have one in the current configuration. */
 export function createSummaries(deps: SummaryDeps, names: () => readonly string[]): Summaries {
   const { db, writer, clock, log, maintenance } = deps
   let timer: ReturnType<typeof setInterval> | undefined
@@ -53,10 +109,10 @@ export function createSummaries(deps: SummaryDeps, names: () => readonly string[
     const latest = held.at(-1)
     if (!latest) return
     const last = deps.loadEvent(latest.eventId)
-    const told = Math.max(...held.map(({ seq }) => seq))
+    const lastSeq = Math.max(...held.map(({ seq }) => seq))
     const summary = summaryOf(name, held)
     const lanes = await writer.write((tx) => {
-      tx.run('INSERT OR REPLACE INTO maintenance_summary VALUES (?, ?)', name, told)
+      tx.run('INSERT OR REPLACE INTO maintenance_summary VALUES (?, ?)', name, lastSeq)
       return last ? addSummary(tx, name, last, { summary }) : new Set<string>()
     })
     log.info(`NOTIFY Maintenance ${name} is over: ${summary.lines.length} subjects were held back`)
@@ -77,8 +133,18 @@ export function createSummaries(deps: SummaryDeps, names: () => readonly string[
     for (const route of deps.routes(summaryRoute(name))) {
       for (const { target, lane, suppress } of route.plan(event)) {
         insertDelivery(tx, {
-          ...{ id: uuidV7(now), eventId: event.id, kind: 'summary', route: route.name, destination: route.destination },
-          ...{ target, lane, orderKey: null, limitKey: null, severity: 'info', createdAt: now, note },
+          id: uuidV7(now),
+          eventId: event.id,
+          kind: 'summary',
+          route: route.name,
+          destination: route.destination,
+          target,
+          lane,
+          orderKey: null,
+          limitKey: null,
+          severity: 'info',
+          createdAt: now,
+          note,
           ...(suppress ? { state: 'suppressed', ...suppress } : { state: 'pending', reason: null, detail: null }),
         })
         if (!suppress) lanes.add(lane)
@@ -118,7 +184,7 @@ export function createSummaries(deps: SummaryDeps, names: () => readonly string[
   }
 }
 
-/** The events that no summary has told, oldest first. */
+/** The suppressed events that are in no summary yet, oldest first. */
 function heldBack(db: Database, name: string): readonly Held[] {
   return db
     .all<Omit<Held, 'details'> & { readonly details: string | null }>(

@@ -1,11 +1,11 @@
-/** Sending again, and calling off. */
+/** Resends and cancels deliveries. */
 import type { Database } from '../../platform/sqlite.ts'
 import { uuidV7 } from '../../platform/uuid.ts'
 import { giveBackSlot } from '../outbox/rate-limit.ts'
-import { allOf, between, oneOf, oneOfIgnoringCase } from './where.ts'
+import { allOf, between, oneOf, oneOfIgnoringCase } from './lists.ts'
 
-/** What became of the wish; `lane` is to be woken. */
-export type Resent =
+/** The result of a resend; the caller wakes `lane`. */
+type Resent =
   | { readonly kind: 'reopened' | 'copied'; readonly id: string; readonly lane: string }
   | { readonly kind: 'open' }
   | { readonly kind: 'unknown' }
@@ -85,14 +85,14 @@ export function resendDeadLetters(
 
 export type Cancelled = { readonly kind: 'cancelled'; readonly lane: string } | { readonly kind: 'unknown' | 'tooLate' }
 
-export interface Cancellation {
+interface Cancellation {
   readonly by: string
   /** Milliseconds since 1970. */
   readonly now: number
   readonly isUnderWay: (lane: string, seq: number) => boolean
 }
 
-/** Runs in a transaction. Only what waits can be called off; what stands behind it in `lane` may be free now. */
+/** Runs in a transaction. Only a pending delivery can be cancelled; the next one in `lane` may be free afterwards. */
 export function cancelDelivery(db: Database, id: string, { by, now, isUnderWay }: Cancellation): Cancelled {
   const row = find(db, id)
   if (!row) return { kind: 'unknown' }
