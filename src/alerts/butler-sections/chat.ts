@@ -206,7 +206,8 @@ function chatDestination(
     const section = sections.get(route.name)
     if (!section) throw new Error(`route ${route.name} has no section in the configuration`)
     const call = await makeCall(deps, settingsFor(input, section), variablesOf(input, section))
-    const announcement = announce(channel, section, event.taskName || event.appName)
+    const text = announce(channel, section, event.taskName || event.appName)
+    const announcement = { level: 'verbose', text } as const
     return { call: { ...call, announcement }, shown: JSON.parse(call.body) }
   })
 }

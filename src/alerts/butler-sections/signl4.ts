@@ -86,7 +86,8 @@ export function createSignl4Destination(deps: SectionDeps, config: Signl4Config)
       externalId: event.taskId,
       resolved: kind === 'recovery',
     })
-    const announcement = `SIGNL4 ${section.label} ALERT: Sending alert about "${taskNameOf(event)}"`
-    return { call: { url, body: JSON.stringify(shown), announcement }, shown }
+    const text = `SIGNL4 ${section.label} ALERT: Sending alert about "${taskNameOf(event)}"`
+    const announcement = { level: 'verbose', text } as const
+    return { call: { url, key: 'Butler.incidentTool.signl4.url', body: JSON.stringify(shown), announcement }, shown }
   })
 }

@@ -259,14 +259,15 @@ export function createWebhookDestination(deps: SectionDeps, config: WebhookDesti
   })
 }
 
-function callOf({ config }: Hook, { lowerCaseQuery }: WebhookKind, fields: WebhookFields): HttpCall {
+function callOf({ config }: Hook, { section, lowerCaseQuery }: WebhookKind, fields: WebhookFields): HttpCall {
   const { httpMethod: method, webhookURL: url, description, cert } = config
   const { certCA: caFile, rejectUnauthorized } = cert
   const common = {
     method,
     headers: { Accept: ACCEPT },
     redirects: MAX_REDIRECTS,
-    announcement: `[QSEOW] WEBHOOKOUT: Processing webhook "${description}"`,
+    key: `Butler.webhookNotification.${section}.webhooks`,
+    announcement: { level: 'info', text: `[QSEOW] WEBHOOKOUT: Processing webhook "${description}"` } as const,
     ...(cert.enable && { tls: { caFile, caName: 'the file of cert.certCA', rejectUnauthorized } }),
   }
   if (method === 'GET') return { ...common, url: withQuery(url, fields, lowerCaseQuery) }

@@ -3,6 +3,7 @@
  * of addresses and secrets. `httpDestination` makes a destination type of the parts that are its own.
  */
 
+import { connectionFailure, failureText } from '../../platform/connection-failure.ts'
 import { type HttpResponse, parseRetryAfter } from '../../platform/http-client.ts'
 import { HttpError } from '../../platform/http-error.ts'
 import { jsonOf } from '../../platform/http-json.ts'
@@ -26,7 +27,11 @@ export function httpDestination<Config extends () => Fields>(
 ): DestinationType<Config> {
   return {
     ...type,
-    create: (settings, deps, name) => createHttpDestination(deps, name, settings, type.create(settings, deps, name)),
+    create(settings, deps, name) {
+      const [key] = type.server(settings, deps.newRelic.url) ?? ['']
+      const parts = { ...type.create(settings, deps, name), key: `Butler.footman.destinations.${name}.${key}` }
+      return createHttpDestination(deps, name, settings, parts)
+    },
   }
 }
 
@@ -34,7 +39,7 @@ function createHttpDestination(
   deps: DestinationDeps,
   name: string,
   settings: CommonSettings,
-  type: HttpParts,
+  type: HttpParts & { readonly key: string },
 ): NamedDestination {
   const mask = createMasker(type.secrets)
   return {
@@ -66,7 +71,10 @@ export interface AttemptDeps extends SenderDeps {
 }
 
 type AttemptSettings = Pick<CommonSettings, 'timeout' | 'caFile' | 'rejectUnauthorized'>
-type AttemptParts = Pick<HttpParts, 'secrets' | 'pace' | 'result' | 'second'>
+type AttemptParts = Pick<HttpParts, 'secrets' | 'pace' | 'result' | 'second'> & {
+  /** Configuration key of the address, where the calls do not name theirs. */
+  readonly key?: string
+}
 
 /** Sends messages whose payload is an `HttpCall`: one attempt each. */
 export function createHttpAttempts(
@@ -83,7 +91,7 @@ export function createHttpAttempts(
     const waitMs = pace && pacing ? pacing.take(pace.key, pace.perMinute) : 0
     if (waitMs > 0) return { outcome: 'retry', detail: `at most ${pace?.perMinute} a minute`, retryAfterMs: waitMs }
     const call = message.payload as HttpCall
-    if (call.announcement) log.info(call.announcement)
+    if (call.announcement) log[call.announcement.level](call.announcement.text)
     try {
       const first = await sender.exchange(call, message.deliveryId, signal)
       const second = type.second?.(first, call)
@@ -93,7 +101,7 @@ export function createHttpAttempts(
         ? { ...result, detail: `${result.detail}, ${second.note}` }
         : result
     } catch (error) {
-      return httpFailure(error)
+      return httpFailure(error, call.key ?? type.key ?? 'the address')
     }
   }
 
@@ -216,11 +224,18 @@ export function resultWithPause(response: HttpResponse, now: number, seconds: un
   return { outcome: 'retry', detail: `HTTP ${response.status}`, retryAfterMs }
 }
 
-/** The result of a request without an answer: always another attempt. The message names host and port only. */
-export function httpFailure(error: unknown): DeliveryResult {
+/**
+ * The result of a request without an answer: always another attempt. The detail names host and port of the address, and `key`,
+ * the configuration key that holds it.
+ */
+export function httpFailure(error: unknown, key: string): DeliveryResult {
   if (error instanceof SettingError) return { outcome: 'retry', detail: error.message, slow: true }
   if (!(error instanceof HttpError)) return { outcome: 'retry', detail: 'the request could not be sent' }
-  return { outcome: 'retry', detail: error.message, peerDown: error.kind !== 'aborted' && error.kind !== 'tooLarge' }
+  if (error.kind === 'aborted' || error.kind === 'tooLarge')
+    return { outcome: 'retry', detail: error.message, peerDown: false }
+  const { host, port } = error
+  const peer = { host, port, hostKey: `the host in ${key}`, portKey: `the port in ${key}` }
+  return { outcome: 'retry', detail: failureText(connectionFailure(error, peer)), peerDown: true }
 }
 
 /** Shorter values would mask ordinary words. */

@@ -40,6 +40,7 @@ export const otlp: DestinationType<typeof config> = {
 
 function createOtlpDestination(settings: Settings, deps: DestinationDeps, name: string): NamedDestination {
   const { endpoint, headers } = settings
+  const key = `Butler.footman.destinations.${name}.endpoint`
   const sender = createHttpSender(deps, settings)
   const mask = createMasker(Object.values(headers))
   const resource = {
@@ -77,7 +78,10 @@ function createOtlpDestination(settings: Settings, deps: DestinationDeps, name: 
   }
 
   async function deliver(batch: readonly Message[], signal: AbortSignal): Promise<readonly DeliveryResult[]> {
-    const result = await post(batch, signal).then((response) => judge(response, batch.length), httpFailure)
+    const result = await post(batch, signal).then(
+      (response) => judge(response, batch.length),
+      (error) => httpFailure(error, key),
+    )
     return batch.map(() => result)
   }
 

@@ -89,7 +89,8 @@ export async function slackCall(
   variables: TemplateContext,
 ): Promise<HttpCall & { readonly body: string }> {
   const { body, plain } = await slackMessage(deps, settings, variables)
-  return { url: settings.webhookURL, body: JSON.stringify(body), plainBody: JSON.stringify(plain) }
+  const { name, webhookURL: url } = settings
+  return { url, key: `${name}.webhookURL`, body: JSON.stringify(body), plainBody: JSON.stringify(plain) }
 }
 
 /** The message as plain text after Slack has refused the blocks, which then come from a template of the user. */

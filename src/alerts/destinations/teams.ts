@@ -68,7 +68,8 @@ export async function teamsCall(
   settings: TeamsSettings,
   variables: TemplateContext,
 ): Promise<HttpCall & { readonly body: string }> {
-  return { url: settings.webhookURL, body: JSON.stringify(await teamsMessage(deps, settings, variables)) }
+  const { name, webhookURL: url } = settings
+  return { url, key: `${name}.webhookURL`, body: JSON.stringify(await teamsMessage(deps, settings, variables)) }
 }
 
 /** The settings of a message. */

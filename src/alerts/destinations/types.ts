@@ -100,8 +100,10 @@ export interface HttpCall {
   readonly redirects?: number
   /** Instead of the authority in the settings of the destination. */
   readonly tls?: ClientSettings
-  /** Logged when the request leaves. */
-  readonly announcement?: string
+  /** Configuration key of the address; it is named when the server cannot be reached. */
+  readonly key?: string
+  /** Logged when the request leaves; at level info only texts of Butler. */
+  readonly announcement?: { readonly level: 'info' | 'verbose'; readonly text: string }
 }
 
 /** The event, its rule and delivery, and the message text. */

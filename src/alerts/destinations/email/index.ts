@@ -81,7 +81,6 @@ function createEmailDestination(settings: Settings, { engine, mail }: Destinatio
       priority: settings.priority ?? PRIORITY[severity],
       userForm: 'slash',
       eventHeader: `${event.type}.${event.outcome}`,
-      announcement: (to) => `NOTIFY Sending a mail of route ${route.name} to ${to}`,
     }
   }
 

@@ -50,8 +50,8 @@ export interface MailSettings {
   readonly eventHeader: string
   /** Variable `emailRecipients`. */
   readonly recipients?: { readonly taskSpecific: readonly string[]; readonly common: readonly string[] }
-  /** Logged when the mail leaves, without the address: `... Sending reload task failed notification email`. */
-  readonly announcement: (to: string) => string
+  /** Butler's text, logged when the mail leaves: `... Sending reload task failed notification email to ...`. */
+  readonly announcement?: (to: string) => string
 }
 
 export interface MailSender {
@@ -64,7 +64,7 @@ export interface MailSender {
 
 interface MailPayload {
   readonly options: SendMailOptions
-  readonly announcement: string
+  readonly announcement?: string
 }
 
 const TEST_MODE_REMINDER_MS = 3_600_000
@@ -99,7 +99,7 @@ export function createMailSender(deps: MailerDeps, config: MailerConfig): MailSe
       const { to, subject } = redirected(email.testMode, target, marked)
       const attachments = settings.attachScriptLog ? await scriptLogAttachment(event, times) : []
       const options = mailOptions({ settings, event, deliveryId, to, content: { ...content, subject }, attachments })
-      const payload: MailPayload = { options, announcement: settings.announcement(to) }
+      const payload: MailPayload = { options, announcement: settings.announcement?.(to) }
       return { deliveryId, target, subject, body: content.html ?? content.text, payload }
     },
     async send(message, signal) {
@@ -107,7 +107,7 @@ export function createMailSender(deps: MailerDeps, config: MailerConfig): MailSe
       if (email.testMode.enable && !isEmailAddress(email.testMode.address)) {
         return { outcome: 'retry', detail: 'Butler.footman.email.testMode.address is not a valid address', slow: true }
       }
-      log.info(announcement)
+      if (announcement) log.info(announcement)
       try {
         const { response } = await transport.sendMail({ ...options, signal })
         return { outcome: 'delivered', detail: response }

@@ -1,5 +1,6 @@
 /** The connection to the mail server: its settings, the login, and the meaning of its answers. */
 import type { SendMailOptions } from 'nodemailer'
+import { connectionFailure, failureText } from '../../../platform/connection-failure.ts'
 import { createHttpClient } from '../../../platform/http-client.ts'
 import type { EmailConfig, SmtpConfig } from '../../config-email.ts'
 import type { DeliveryResult } from '../../types.ts'
@@ -62,13 +63,13 @@ export function createMailTransport(config: MailServerConfig, timeouts: Transpor
   }
 
   return {
-    /** Rejects with nodemailer's error, with the member `server` added: `mail.acme.example:25`. */
+    /** Rejects with nodemailer's error, with the member `server` added: host and port. */
     async sendMail(mail: SendMailOptions & { readonly signal?: AbortSignal }) {
       opened ??= open()
       try {
         return await (await opened).sendMail(mail)
       } catch (error) {
-        throw Object.assign(error as Error, { server: `${host}:${port}` })
+        throw Object.assign(error as Error, { server: { host, port } })
       }
     },
     /** Connects and logs in, as a mail would. Rejects with nodemailer's error. */
@@ -166,10 +167,11 @@ interface SmtpError extends Error {
   readonly response?: string
   readonly responseCode?: number
   readonly command?: string
-  /** Added by our own transport: `mail.acme.example:25`. */
-  readonly server?: string
+  /** Added by our own transport. */
+  readonly server?: { readonly host: string; readonly port: number }
 }
 
+const SMTP_KEY = 'Butler.emailNotification.smtp'
 /** Login refused or required: another attempt a few seconds later would not help. */
 const LOGIN_CODES = [530, 534, 535, 538]
 /** Commands whose 5xx answers are about this very message. */
@@ -182,8 +184,8 @@ const UNSENDABLE = ['EENVELOPE', 'EMESSAGE']
  * greeting or sender, which a person has to repair. Permanent: 5xx for the recipient or the message.
  */
 export function smtpFailure(error: unknown): DeliveryResult {
-  const { code, response, responseCode = 0, command = '', server } = error as SmtpError
-  const detail = [server, detailOf(error as SmtpError)].filter(Boolean).join(': ')
+  const { code, response, responseCode = 0, command = '' } = error as SmtpError
+  const detail = detailOf(error as SmtpError)
   if (code === 'EABORT') return { outcome: 'retry', detail: 'not finished in time' }
   // No token: the token server may be down for a short time.
   if (command === 'AUTH XOAUTH2' && !response) return { outcome: 'retry', detail }
@@ -196,8 +198,21 @@ export function smtpFailure(error: unknown): DeliveryResult {
   return { outcome: 'retry', detail, peerDown: !response || responseCode === 421 }
 }
 
-function detailOf({ code, response, message, command }: SmtpError): string {
-  const answer = response?.replace(/\s*\r?\n\s*/g, ' ') ?? [code, message].filter(Boolean).join(' ')
-  if (code !== 'ETLS' || command !== 'STARTTLS') return answer
-  return `no STARTTLS (${answer}), and Butler.emailNotification.smtp.tls.requireTLS forbids sending without TLS`
+/** The server's answer, or why there is none: `The name smtp.example.org cannot be resolved. Check ...smtp.host.` */
+function detailOf(error: SmtpError): string {
+  const { code, response, message, command, server } = error
+  const answer = response?.replace(/\s*\r?\n\s*/g, ' ')
+  if (code === 'ETLS' && command === 'STARTTLS') {
+    const why = `no STARTTLS (${answer ?? message}), and ${SMTP_KEY}.tls.requireTLS forbids sending without TLS`
+    return withServer(server, why)
+  }
+  if (answer !== undefined || !server || command === 'AUTH XOAUTH2' || code === 'EENVELOPE' || code === 'EMESSAGE') {
+    return withServer(server, answer ?? message)
+  }
+  const failure = connectionFailure(error, { ...server, hostKey: `${SMTP_KEY}.host`, portKey: `${SMTP_KEY}.port` })
+  return failure.kind === 'failed' ? withServer(server, failureText(failure)) : failureText(failure)
+}
+
+function withServer(server: SmtpError['server'], text: string): string {
+  return server ? `${server.host}:${server.port}: ${text}` : text
 }
