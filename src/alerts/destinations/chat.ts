@@ -105,7 +105,7 @@ export function problemOf({ log }: ChatDeps, error: unknown, instead: string): s
 }
 
 /** Fallbacks and messages whose template failed have the built-in text. */
-export function chatWords({ text, kind }: HttpRenderInput): TemplateContext {
+export function chatContext({ text, kind }: HttpRenderInput): TemplateContext {
   const customText = text.custom || text.problem !== null || kind === 'fallback' ? text.text : ''
   return { ...text.variables, customText }
 }

@@ -10,9 +10,9 @@ import {
   basicLine,
   type ChatDeps,
   type ChatSettings,
+  chatContext,
   chatTemplate,
   chatVariables,
-  chatWords,
   findTemplate,
   isWebAddress,
   missingNotes,
@@ -61,7 +61,7 @@ export const slack = httpDestination({
       secrets: secretsOfUrl(url),
       async render(input) {
         const chat = await chatTemplate(deps.engine, input, name, messageType)
-        return slackCall(deps, { ...chat, ...sender, webhookURL: url }, chatWords(input))
+        return slackCall(deps, { ...chat, ...sender, webhookURL: url }, chatContext(input))
       },
       result: slackResult,
       second: slackSecond,
@@ -113,16 +113,16 @@ export async function slackMessage(
   settings: SlackSettings,
   variables: TemplateContext,
 ): Promise<SlackMessage> {
-  const record = chatVariables(variables)
+  const context = chatVariables(variables)
   const sender = senderOf(settings)
-  const plain = { ...sender, text: cutMarkup(plainText(record), 3000) }
-  if (settings.messageType === 'basic') return { body: basic(deps, settings, record, ''), plain }
+  const plain = { ...sender, text: cutMarkup(plainText(context), 3000) }
+  if (settings.messageType === 'basic') return { body: basic(deps, settings, context, ''), plain }
   try {
-    const body = await formatted(deps, settings, record)
-    return { body: { ...sender, text: escapeAngles(cut(String(record.title), TITLE_SIZE)), ...body }, plain }
+    const body = await formatted(deps, settings, context)
+    return { body: { ...sender, text: escapeAngles(cut(String(context.title), TITLE_SIZE)), ...body }, plain }
   } catch (error) {
     const problem = problemOf(deps, error, 'The basic Slack message is sent instead.')
-    return { body: basic(deps, settings, record, problem), plain }
+    return { body: basic(deps, settings, context, problem), plain }
   }
 }
 
@@ -135,10 +135,10 @@ function senderOf({ fromUser, channel, iconEmoji }: SlackSettings): JsonObject {
 }
 
 /** One line and buttons; notes and the problem stand in a line of their own. */
-function basic(deps: ChatDeps, settings: SlackSettings, record: TemplateContext, problem: string): JsonObject {
-  const line = basicLine(deps, settings, record)
-  const notes = [missingNotes('', record), problem].filter(Boolean).map(escapeAngles).join('\n')
-  const buttons = buttonsOf(record)
+function basic(deps: ChatDeps, settings: SlackSettings, context: TemplateContext, problem: string): JsonObject {
+  const line = basicLine(deps, settings, context)
+  const notes = [missingNotes('', context), problem].filter(Boolean).map(escapeAngles).join('\n')
+  const buttons = buttonsOf(context)
   return {
     ...senderOf(settings),
     text: escapeAngles(cut(line, TITLE_SIZE)),
@@ -166,13 +166,13 @@ function buttonsOf({ qlikSenseQMC, qlikSenseHub }: TemplateContext): JsonObject[
     }))
 }
 
-async function formatted(deps: ChatDeps, settings: SlackSettings, record: TemplateContext): Promise<JsonObject> {
+async function formatted(deps: ChatDeps, settings: SlackSettings, context: TemplateContext): Promise<JsonObject> {
   const template = await findTemplate(deps, settings, SLACK_TEMPLATE)
   const made = renderFitting((budget) => {
     const size = { head: budget, tail: budget, size: slackSize }
-    return renderObject(deps.engine, template, withinBudget(record, size), 'slack')
+    return renderObject(deps.engine, template, withinBudget(context, size), 'slack')
   })
-  return fitSlack(withNotes(made, missingNotes(template.source, record)))
+  return fitSlack(withNotes(made, missingNotes(template.source, context)))
 }
 
 /** Script logs are made shorter, by whole lines, until the longest text fits. */
@@ -200,8 +200,8 @@ function withNotes(message: JsonObject, notes: string): JsonObject {
   return { ...message, blocks: [...blocks.slice(0, 49), context] }
 }
 
-function plainText(record: TemplateContext): string {
-  const { title, appName, hostName, host, customText, errorText } = record
+function plainText(context: TemplateContext): string {
+  const { title, appName, hostName, host, customText, errorText } = context
   const facts = [
     ['App', appName],
     ['Host', hostName || host],

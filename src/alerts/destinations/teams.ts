@@ -10,9 +10,9 @@ import {
   basicLine,
   type ChatDeps,
   type ChatSettings,
+  chatContext,
   chatTemplate,
   chatVariables,
-  chatWords,
   findTemplate,
   isWebAddress,
   missingNotes,
@@ -55,7 +55,7 @@ export const teams = httpDestination({
       secrets: secretsOfUrl(url),
       async render(input) {
         const chat = await chatTemplate(deps.engine, input, name, messageType)
-        return teamsCall(deps, { ...chat, webhookURL: url }, chatWords(input))
+        return teamsCall(deps, { ...chat, webhookURL: url }, chatContext(input))
       },
       result: teamsResult,
     }
@@ -88,30 +88,30 @@ export async function teamsMessage(
 ): Promise<JsonObject> {
   const clean = chatVariables(variables)
   // The text of a rule may hold links of its own; the values of the event in it have been escaped before.
-  const record = { ...mapTexts(clean, escapeMarkdown), customText: clean.customText }
-  if (settings.messageType === 'basic') return basic(deps, settings, record, '')
+  const context = { ...mapTexts(clean, escapeMarkdown), customText: clean.customText }
+  if (settings.messageType === 'basic') return basic(deps, settings, context, '')
   try {
-    return await formatted(deps, settings, record)
+    return await formatted(deps, settings, context)
   } catch (error) {
     const problem = escapeMarkdown(problemOf(deps, error, 'The basic Teams message is sent instead.'))
-    return basic(deps, settings, record, problem)
+    return basic(deps, settings, context, problem)
   }
 }
 
-async function formatted(deps: ChatDeps, settings: TeamsSettings, record: TemplateContext): Promise<JsonObject> {
+async function formatted(deps: ChatDeps, settings: TeamsSettings, context: TemplateContext): Promise<JsonObject> {
   const template = await findTemplate(deps, settings, TEAMS_TEMPLATE)
-  const notes = missingNotes(template.source, record)
-  return renderFitting(record, (variables) => {
+  const notes = missingNotes(template.source, context)
+  return renderFitting(context, (variables) => {
     const made = renderObject(deps.engine, template, variables, 'teams')
     return notes ? withNotes(made, notes) : made
   })
 }
 
 /** Shortens the head of the script log first, then its tail, by whole lines; then the other long texts. */
-function renderFitting(record: TemplateContext, render: (variables: TemplateContext) => JsonObject): JsonObject {
-  let head = utf8(String(record.scriptLogHead))
-  let tail = utf8(String(record.scriptLogTail))
-  let message = render(record)
+function renderFitting(context: TemplateContext, render: (variables: TemplateContext) => JsonObject): JsonObject {
+  let head = utf8(String(context.scriptLogHead))
+  let tail = utf8(String(context.scriptLogTail))
+  let message = render(context)
   for (let round = 0; round < FITTING_ROUNDS; round++) {
     const excess = sizeOf(message) - MAX_MESSAGE
     if (excess <= 0) return message
@@ -120,19 +120,19 @@ function renderFitting(record: TemplateContext, render: (variables: TemplateCont
     const less = Math.ceil(excess / 2)
     if (head > 0) head = Math.max(0, head - less)
     else tail = Math.max(0, tail - less)
-    message = render(shortened(record, head, tail))
+    message = render(shortened(context, head, tail))
   }
   if (sizeOf(message) <= MAX_MESSAGE) return message
-  return render(shortened(withShortTexts(record), 0, 0))
+  return render(shortened(withShortTexts(context), 0, 0))
 }
 
-function shortened(record: TemplateContext, head: number, tail: number): TemplateContext {
-  return withinBudget(record, { head, tail, size: utf8 })
+function shortened(context: TemplateContext, head: number, tail: number): TemplateContext {
+  return withinBudget(context, { head, tail, size: utf8 })
 }
 
-function withShortTexts(record: TemplateContext): TemplateContext {
-  const texts = LONG_TEXTS.map((name) => [name, cut(String(record[name]), MAX_NOTE)] as const)
-  return { ...record, ...Object.fromEntries(texts) }
+function withShortTexts(context: TemplateContext): TemplateContext {
+  const texts = LONG_TEXTS.map((name) => [name, cut(String(context[name]), MAX_NOTE)] as const)
+  return { ...context, ...Object.fromEntries(texts) }
 }
 
 export function sizeOf(message: JsonObject): number {
@@ -140,18 +140,18 @@ export function sizeOf(message: JsonObject): number {
 }
 
 /** One line and buttons; notes and the problem stand in a paragraph of their own. */
-function basic(deps: ChatDeps, settings: TeamsSettings, record: TemplateContext, problem: string): JsonObject {
-  const line = cut(basicLine(deps, settings, record), MAX_NOTE)
-  const notes = cut([missingNotes('', record), problem].filter(Boolean).join('\n\n'), MAX_NOTE)
-  return takesMessageCard(settings.webhookURL) ? messageCard(line, notes, record) : card(line, notes, record)
+function basic(deps: ChatDeps, settings: TeamsSettings, context: TemplateContext, problem: string): JsonObject {
+  const line = cut(basicLine(deps, settings, context), MAX_NOTE)
+  const notes = cut([missingNotes('', context), problem].filter(Boolean).join('\n\n'), MAX_NOTE)
+  return takesMessageCard(settings.webhookURL) ? messageCard(line, notes, context) : card(line, notes, context)
 }
 
 function takesMessageCard(url: string): boolean {
   return URL.canParse(url) && new URL(url).hostname.toLowerCase().endsWith(CONNECTOR_HOST)
 }
 
-function card(line: string, notes: string, record: TemplateContext): JsonObject {
-  const actions = buttonsOf(record).map(({ title, tooltip, url }) => ({
+function card(line: string, notes: string, context: TemplateContext): JsonObject {
+  const actions = buttonsOf(context).map(({ title, tooltip, url }) => ({
     type: 'Action.OpenUrl',
     title,
     tooltip,
@@ -191,8 +191,8 @@ function buttonsOf({ qlikSenseQMC, qlikSenseHub, appUrl, appName, taskType }: Te
 }
 
 /** The older format, with buttons for QMC and hub only. */
-function messageCard(line: string, notes: string, record: TemplateContext): JsonObject {
-  const links = buttonsOf(record).filter(({ title }) => title !== 'Open app')
+function messageCard(line: string, notes: string, context: TemplateContext): JsonObject {
+  const links = buttonsOf(context).filter(({ title }) => title !== 'Open app')
   return {
     '@type': 'MessageCard',
     '@context': 'https://schema.org/extensions',

@@ -4,7 +4,7 @@ import { durationText, type MailContext } from './template-context.ts'
 
 export type FactForm = 'text' | 'chips' | 'code'
 type Value = string | readonly string[]
-export type Row = readonly [label: string, value: (record: MailContext) => Value, form?: FactForm]
+export type Row = readonly [label: string, value: (context: MailContext) => Value, form?: FactForm]
 
 export interface FactTable {
   readonly title: string
@@ -125,8 +125,8 @@ export const FACTS: Readonly<Record<EventType, readonly FactTable[]>> = {
 /** A label, the value in large letters and a small line below it. */
 export type Figure = readonly [
   label: string,
-  value: (record: MailContext) => string,
-  hint?: (record: MailContext) => string,
+  value: (context: MailContext) => string,
+  hint?: (context: MailContext) => string,
 ]
 
 const dayOf = (local: string) => local.split(' ')[0] ?? ''

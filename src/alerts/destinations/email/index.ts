@@ -40,7 +40,7 @@ export const email: DestinationType<typeof config> = {
   problem: ({ recipients, appOwner, recipientProperty }) =>
     recipients.length > 0 || appOwner || recipientProperty !== ''
       ? null
-      : ['', 'reaches nobody: set recipients, appOwner or recipientProperty'],
+      : ['', 'has no recipients: set recipients, appOwner or recipientProperty'],
   check: ({ recipients, from }, { config }) => [
     ...splitAddresses(recipients)
       .filter((address) => !isEmailAddress(address))

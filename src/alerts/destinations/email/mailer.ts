@@ -81,7 +81,7 @@ export function createMailSender(deps: MailerDeps, config: MailerConfig): MailSe
   const transport = createMailTransport(config, deps.timeouts)
   const stopReminding = remindOfTestMode(log, email.testMode)
 
-  function recordOf(input: RenderInput, settings: MailSettings) {
+  function contextOf(input: RenderInput, settings: MailSettings) {
     const { headScriptLogLines: headLines, tailScriptLogLines: tailLines, userForm, recipients } = settings
     const context = { ...recordLinks(config), version: VERSION, times, now: clock.now() }
     return {
@@ -93,8 +93,8 @@ export function createMailSender(deps: MailerDeps, config: MailerConfig): MailSe
   return {
     async renderMail(input, settings) {
       const { event, deliveryId, target, kind } = input
-      const record = recordOf(input, settings)
-      const content = await writer.write({ ...settings, ...ownTexts(kind, settings) }, record)
+      const context = contextOf(input, settings)
+      const content = await writer.write({ ...settings, ...ownTexts(kind, settings) }, context)
       const marked = withTestMark(content.subject, event.test || kind === 'test')
       const { to, subject } = redirected(email.testMode, target, marked)
       const attachments = settings.attachScriptLog ? await scriptLogAttachment(event, times) : []

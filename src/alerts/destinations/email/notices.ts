@@ -31,7 +31,7 @@ const ABSENT: Readonly<Record<MissingPart, string>> = {
 }
 
 interface NoticeRow {
-  readonly notice: (record: MailContext) => Notice | null
+  readonly notice: (context: MailContext) => Notice | null
   /** Added to mails of the user's own templates too, unless the template uses this variable. */
   readonly unless?: string
 }
@@ -49,14 +49,14 @@ const NOTICES: readonly NoticeRow[] = [
   { notice: absentNotice, unless: 'missingParts' },
 ]
 
-export function noticesOf(record: MailContext): readonly Notice[] {
-  return NOTICES.flatMap(({ notice }) => notice(record) ?? [])
+export function noticesOf(context: MailContext): readonly Notice[] {
+  return NOTICES.flatMap(({ notice }) => notice(context) ?? [])
 }
 
 /** The notices that a template with this source text leaves out. */
-function noticesBeside(source: string, record: MailContext): readonly Notice[] {
+function noticesBeside(source: string, context: MailContext): readonly Notice[] {
   return NOTICES.filter(({ unless }) => unless !== undefined && !source.includes(unless)).flatMap(
-    ({ notice }) => notice(record) ?? [],
+    ({ notice }) => notice(context) ?? [],
   )
 }
 
@@ -144,8 +144,8 @@ function atMost(items: readonly string[]): readonly string[] {
 }
 
 /** The same as lines of text, for mails of the user's own templates. */
-export function missingNotes(source: string, record: TemplateContext): readonly string[] {
-  return noticesBeside(source, mailContext(record)).map(({ title, text, items }) =>
+export function missingNotes(source: string, context: TemplateContext): readonly string[] {
+  return noticesBeside(source, mailContext(context)).map(({ title, text, items }) =>
     [title, text, items.join('; ')].filter(Boolean).join(' '),
   )
 }

@@ -78,8 +78,8 @@ const EMPTY = {
 export type MailContext = typeof EMPTY
 
 /** Members that are missing or null become empty, so that contexts of other versions can be shown too. */
-export function mailContext(record: TemplateContext): MailContext {
-  const known = Object.fromEntries(Object.entries(record).filter(([, value]) => value !== null && value !== undefined))
+export function mailContext(context: TemplateContext): MailContext {
+  const known = Object.fromEntries(Object.entries(context).filter(([, value]) => value !== null && value !== undefined))
   return { ...EMPTY, ...known }
 }
 

@@ -53,66 +53,66 @@ const GOOD_NEWS = new Set(['success', 'started', 'cleared', 'status'])
 
 /** `lines`: the text that replaces the facts, such as a body that the user wrote. */
 export function mailView(variables: TemplateContext, lines?: readonly string[]): MailView {
-  const record = mailContext(variables)
+  const context = mailContext(variables)
   const budget = createBudget(DATA_BYTES)
-  const good = GOOD_NEWS.has(record.outcome) || record.kind === 'recovery'
-  const summary = record.kind === 'summary'
-  const own = lines ?? (summary ? record.summary.lines : null)
-  const test = record.test || record.kind === 'test' ? '[TEST] ' : ''
-  const heading = `${test}${summary ? 'Summary' : budget.fit(record.heading, 200)}`
-  const subject = budget.fit(summary ? record.summary.title : record.subjectName, 1500)
-  const problem = good || own ? '' : budget.fit(record.errorText, 2500)
+  const good = GOOD_NEWS.has(context.outcome) || context.kind === 'recovery'
+  const summary = context.kind === 'summary'
+  const own = lines ?? (summary ? context.summary.lines : null)
+  const test = context.test || context.kind === 'test' ? '[TEST] ' : ''
+  const heading = `${test}${summary ? 'Summary' : budget.fit(context.heading, 200)}`
+  const subject = budget.fit(summary ? context.summary.title : context.subjectName, 1500)
+  const problem = good || own ? '' : budget.fit(context.errorText, 2500)
   const head = {
-    tone: toneOf(record.outcome, record.kind),
+    tone: toneOf(context.outcome, context.kind),
     heading,
     subject,
-    context: summary ? '' : budget.fit(contextOf(record), 800),
+    context: summary ? '' : budget.fit(contextLine(context), 800),
     title: subject ? `${heading}: ${subject}` : heading,
-    preheader: own ? budget.fit(own[0] ?? '', 400) : preheaderOf(record, good).slice(0, 200),
-    problem: problem ? { label: record.outcome === 'failed' ? 'What went wrong' : 'Message', text: problem } : null,
-    notices: summary ? [] : noticesOf(record).map((notice) => fitNotice(notice, budget)),
-    links: linksOf(record),
-    footer: footerOf(record).map((line) => budget.fit(line, 300)),
+    preheader: own ? budget.fit(own[0] ?? '', 400) : preheaderOf(context, good).slice(0, 200),
+    problem: problem ? { label: context.outcome === 'failed' ? 'What went wrong' : 'Message', text: problem } : null,
+    notices: summary ? [] : noticesOf(context).map((notice) => fitNotice(notice, budget)),
+    links: linksOf(context),
+    footer: footerOf(context).map((line) => budget.fit(line, 300)),
   }
   if (own) return { ...head, ...NO_FACTS, lines: budget.fitLines(own, DATA_BYTES, 'start') }
   return {
     ...head,
-    figures: figuresOf(record, budget),
-    sections: FACTS[record.taskType].map((table) => section(table, record, budget)).filter(hasFacts),
-    history: historyOf(record, budget),
-    ...logsOf(record, budget, good),
+    figures: figuresOf(context, budget),
+    sections: FACTS[context.taskType].map((table) => section(table, context, budget)).filter(hasFacts),
+    history: historyOf(context, budget),
+    ...logsOf(context, budget, good),
     lines: [],
   }
 }
 
 const NO_FACTS = { figures: [], sections: [], history: [], logs: [], logTexts: [], logSummary: '' } as const
 
-function contextOf(record: MailContext): string {
-  const { taskType, appName, subjectName, appStreamName, tenantComment, tenantId } = record
+function contextLine(context: MailContext): string {
+  const { taskType, appName, subjectName, appStreamName, tenantComment, tenantId } = context
   if (taskType === 'cloudReload') return tenantComment || tenantId
   const app = appName === subjectName ? '' : appName
   return [app, appStreamName].filter(Boolean).join(' · ')
 }
 
-function preheaderOf(record: MailContext, good: boolean): string {
-  const duration = durationText(record.executionDuration)
-  const first = good ? duration && `Took ${duration}` : record.errorText
-  return [first, contextOf(record), record.hostName].filter(Boolean).join(' · ')
+function preheaderOf(context: MailContext, good: boolean): string {
+  const duration = durationText(context.executionDuration)
+  const first = good ? duration && `Took ${duration}` : context.errorText
+  return [first, contextLine(context), context.hostName].filter(Boolean).join(' · ')
 }
 
-function figuresOf(record: MailContext, budget: Budget): MailView['figures'] {
-  return FIGURES[record.taskType]
+function figuresOf(context: MailContext, budget: Budget): MailView['figures'] {
+  return FIGURES[context.taskType]
     .map(([label, value, hint]) => ({
       label,
-      value: budget.fit(value(record), 300),
-      hint: budget.fit(hint?.(record) ?? '', 100),
+      value: budget.fit(value(context), 300),
+      hint: budget.fit(hint?.(context) ?? '', 100),
     }))
     .filter(({ value }) => value !== '')
 }
 
-function section({ title, rows }: FactTable, record: MailContext, budget: Budget) {
+function section({ title, rows }: FactTable, context: MailContext, budget: Budget) {
   const facts = rows.map(([label, value, form = 'text']) => {
-    const found = value(record)
+    const found = value(context)
     const values = (typeof found === 'string' ? [found] : found).filter(Boolean).slice(0, MAX_CHIPS)
     const limit = form === 'chips' ? 200 : MAX_VALUE
     return { label, values: values.map((text) => budget.fit(text, limit)).filter(Boolean), form }
@@ -186,9 +186,9 @@ const BAD_LINE = /\b(?:error|failed|failure|exception)\b/i
  * The excerpts of the script log: first and last rows, or all of it where these meet. The last rows come first, as the error
  * stands there. `good` = no line is marked.
  */
-function logsOf(record: MailContext, budget: Budget, good: boolean): LogViews {
-  const { scriptLogSizeRows: rows, scriptLogSizeCharacters: characters } = record
-  const excerpts = excerptsOf(record)
+function logsOf(context: MailContext, budget: Budget, good: boolean): LogViews {
+  const { scriptLogSizeRows: rows, scriptLogSizeCharacters: characters } = context
+  const excerpts = excerptsOf(context)
   return {
     logs: excerpts.map(({ which, lines }) => {
       const kept = budget.fitLines(lines, LOG_BYTES, which === 'First' ? 'start' : 'end')
