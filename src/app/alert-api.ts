@@ -1,6 +1,6 @@
 /** The endpoints over alert routes, destinations and snoozes. */
 import { alertRouteApi } from '../alerts/rules/http.ts'
-import { snoozeRoutes } from '../alerts/snoozes/http.ts'
+import { snoozeRoutes } from '../alerts/snoozes.ts'
 import { loadTaskEvent, storeWholeEvent } from '../events/store.ts'
 import type { ApiRoute } from '../http/endpoint/route.ts'
 import type { Windows } from '../platform/calendar.ts'

@@ -3,7 +3,7 @@
 import { overriddenDestination } from '../alerts/config-destinations.ts'
 import { isNotifying } from '../alerts/destinations/index.ts'
 import type { DestinationRegistry, Override } from '../alerts/destinations/registry.ts'
-import { summaryRule } from '../alerts/maintenance/summary.ts'
+import { summaryRule } from '../alerts/maintenance.ts'
 import { adjustButlerRules, asideRule, compileRule, type UserRule } from '../alerts/rules/compile.ts'
 import type { ListedRule } from '../alerts/rules/explain.ts'
 import type { NamedDestination, Rule } from '../alerts/types.ts'

@@ -1,6 +1,5 @@
 /** Builds the alerts side: a plan of rules and destinations, the router and the outbox that follow it, and its changes. */
-import type { Maintenance } from '../alerts/maintenance/maintenance.ts'
-import { createSummaries } from '../alerts/maintenance/summary.ts'
+import { createSummaries, type Maintenance } from '../alerts/maintenance.ts'
 import { createDestinationHealth, type DestinationHealth } from '../alerts/outbox/destination-health.ts'
 import { createOutbox, type DeliveryChange, type Outbox } from '../alerts/outbox/outbox.ts'
 import { releaseHeld, releaseLatest } from '../alerts/outbox/release.ts'
@@ -9,8 +8,7 @@ import { createChainGraph, purgeGroups, usualStart, withChains } from '../alerts
 import type { ListedRule } from '../alerts/rules/explain.ts'
 import { createFallbacks } from '../alerts/rules/fallback.ts'
 import { confirmationNeeds } from '../alerts/rules/recovery.ts'
-import { createSnoozeHold, snoozeNeeds } from '../alerts/snoozes/hold.ts'
-import { purgeSnoozes } from '../alerts/snoozes/store.ts'
+import { createSnoozeHold, purgeSnoozes, snoozeNeeds } from '../alerts/snoozes.ts'
 import type { Destination, Hold, SuppressReason } from '../alerts/types.ts'
 import type { Awaited } from '../events/router.ts'
 import { loadTaskEvent } from '../events/store.ts'

@@ -5,7 +5,7 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { serviceStatusPayload } from '../alerts/destinations/mqtt.ts'
-import { createJournal } from '../alerts/journal/index.ts'
+import { createHistory } from '../alerts/history/index.ts'
 import { createApps } from '../apps/index.ts'
 import { createCloud } from '../events/cloud/index.ts'
 import { createEventEmitter } from '../events/emit.ts'
@@ -192,7 +192,7 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
   )
   const brokers = brokersOf(config, mqtt, cloud)
   const queueMetrics = buildQueueMetrics({ db, clock, log, pipeline, points: influx.points, observers }, config)
-  const journal = createJournal(
+  const history = createHistory(
     {
       db,
       writer,
@@ -205,7 +205,6 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
       points: influx.deadLetters,
     },
     config.footman,
-    shadow,
   )
   const properties = qrsConnection ? createCustomPropertyWatch({ qrs, log }, customPropertyNeeds(config)) : null
 
@@ -254,7 +253,7 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
       certificates,
       qrsEnabled: qrsConnection,
       taskStates: () => taskStates(db),
-      streams: () => kv.streams + journal.openStreams,
+      streams: () => kv.streams + history.openStreams,
     },
     config,
   )
@@ -274,7 +273,7 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
         ...schedules.routes,
         ...codecRoutes(),
         ...audit.routes,
-        ...journal.routes,
+        ...history.routes,
         ...inputRoutes({ db, pipeline }),
         ...alertRouteRoutes({ db, writer, clock, alerts, windows: time.windows, qrs: cachedQrs }, config),
         ...metrics.routes,
@@ -323,7 +322,7 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
       keepEventsMs: retention.events,
       keepAuditMs: retention.audit,
       others: [
-        { keepMs: retention.events, purge: journal.purge },
+        { keepMs: retention.events, purge: history.purge },
         executions.pruning,
         ...alerts.pruning,
         ...influx.pruning,
@@ -353,7 +352,7 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
       void api.republish()
     },
   })
-  files.jobs?.onChange((job) => journal.feed.publish('file', { ...job }))
+  files.jobs?.onChange((job) => history.feed.publish('file', { ...job }))
   reload.follow({
     async alerts(next, changed) {
       const times = await time.prepare(next)
@@ -401,7 +400,7 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
     ...kv.services,
     ...files.services,
     ...schedules.services,
-    journal.streams,
+    history.streams,
     selfAlerts.service,
     properties,
     ...monitors.services,

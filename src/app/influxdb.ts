@@ -2,7 +2,7 @@
 
 import { hostname } from 'node:os'
 import { createClientSource } from '../alerts/destinations/client.ts'
-import type { OtherDeadLetters } from '../alerts/journal/http.ts'
+import type { OtherDeadLetters } from '../alerts/history/deliveries.ts'
 import type { ConfigPaths } from '../config/paths.ts'
 import type { EventPipeline } from '../events/pipeline.ts'
 import type { ApiRoute } from '../http/endpoint/route.ts'

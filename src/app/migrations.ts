@@ -1,7 +1,6 @@
 /** The databases of a data directory and their migrations. */
-
 import { join } from 'node:path'
-import { alertJournalMigrations } from '../alerts/journal/migrations.ts'
+import { changeFeedMigrations } from '../alerts/history/change-feed.ts'
 import { outboxMigrations } from '../alerts/outbox/migrations.ts'
 import { alertRuleMigrations } from '../alerts/rules/migrations.ts'
 import { cloudMigrations } from '../events/cloud/cloud-events.ts'
@@ -28,7 +27,7 @@ export const MIGRATIONS: readonly Migration[] = [
   ...eventMigrations,
   ...cloudMigrations,
   ...outboxMigrations,
-  ...alertJournalMigrations,
+  ...changeFeedMigrations,
   ...alertRuleMigrations,
   // Answers to start requests are among the messages.
   ...messageMigrations,

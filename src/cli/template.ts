@@ -1,21 +1,26 @@
 /** `footman template`: the source of a built-in template, and what a template makes of a sample or of a stored event. */
 
 import { writeFile } from 'node:fs/promises'
-import { mailView } from '../alerts/destinations/email/view/index.ts'
+import { mailView } from '../alerts/destinations/email/view.ts'
 import { parseObject } from '../alerts/destinations/json-text.ts'
 import { sampleEvent } from '../alerts/sample-event.ts'
 import { type RecordContext, type RecordLinks, recordLinks, templateRecord } from '../alerts/template-context.ts'
-import { BUILTIN_TEMPLATES, type BuiltinTemplate, EMAIL_PARTS } from '../alerts/templates/builtin.ts'
-import { SLACK_TEMPLATE, TEAMS_TEMPLATE } from '../alerts/templates/builtin-chat.ts'
+import {
+  BUILTIN_TEMPLATES,
+  type BuiltinTemplate,
+  EMAIL_PARTS,
+  SLACK_TEMPLATE,
+  TEAMS_TEMPLATE,
+} from '../alerts/templates/builtin.ts'
 import {
   createTemplateEngine,
+  type TemplateContext,
   type TemplateEngine,
-  type TemplateRecord,
   type TemplateRef,
 } from '../alerts/templates/engine.ts'
-import { TemplateError } from '../alerts/templates/errors.ts'
 import type { Target } from '../alerts/templates/escape.ts'
-import { unknownText, unknownVariables } from '../alerts/templates/unknown.ts'
+import { TemplateError } from '../alerts/templates/source.ts'
+import { unknownText, unknownVariables } from '../alerts/templates/unknown-variables.ts'
 import { createTimeFormatter } from '../alerts/times.ts'
 import { loadConfig } from '../app/config/load.ts'
 import type { Config } from '../app/schema.ts'
@@ -68,7 +73,7 @@ export async function runTemplatePreview(name: string, options: PreviewOptions, 
       const path = `/v4/events/${await wholeId(remote, 'event', options.event!)}`
       const call = { path, what: `event ${options.event}` }
       const { text } = await found(remote, call, 'EVENT_NOT_FOUND', 'Footman has no such event (any more)')
-      const { record } = JSON.parse(text) as { record: TemplateRecord }
+      const { record } = JSON.parse(text) as { record: TemplateContext }
       return finish(engine, template, record, options, io)
     })
   } catch (error) {
@@ -89,7 +94,7 @@ function report(error: unknown, io: CommandIo): number {
 async function finish(
   engine: TemplateEngine,
   { ref, target }: Found,
-  record: TemplateRecord,
+  record: TemplateContext,
   { output, json }: PreviewOptions,
   io: CommandIo,
 ): Promise<number> {
@@ -165,7 +170,7 @@ async function findTemplate(engine: TemplateEngine, name: string, { as }: Previe
   return { ref: 'mail' in builtin ? await engine.findBuiltin(builtin.mail) : builtin.chat, target }
 }
 
-function sampleRecord({ type = 'reload', outcome, lines }: PreviewOptions, context: RecordContext): TemplateRecord {
+function sampleRecord({ type = 'reload', outcome, lines }: PreviewOptions, context: RecordContext): TemplateContext {
   const event = sampleEvent('sample', outcome ?? TYPICAL[type] ?? 'failed', context.now, type)
   return templateRecord(event, context, { headLines: lines, tailLines: lines }, 'slash')
 }

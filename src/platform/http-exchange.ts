@@ -209,7 +209,7 @@ const KINDS: readonly (readonly [RegExp, HttpErrorKind, string])[] = [
 ]
 
 /** Classifies an error of `node:http` or `node:https`. */
-function toHttpError(error: unknown, target: { host: string; port: number }): HttpError {
+export function toHttpError(error: unknown, target: { host: string; port: number }): HttpError {
   if (error instanceof HttpError) return error
   const { code, message } = error as NodeJS.ErrnoException
   const text = `${code ?? ''} ${message ?? error}`

@@ -1,7 +1,6 @@
 /** Alert routes as a configuration has them, with destinations that only remember, on a clock that the test moves. */
 import { alertRoutes, butlerRoutes, maintenance as maintenanceSection } from '../../src/alerts/config-routes.ts'
-import { createMaintenance } from '../../src/alerts/maintenance/maintenance.ts'
-import { createSummaries, summaryRule } from '../../src/alerts/maintenance/summary.ts'
+import { createMaintenance, createSummaries, summaryRule } from '../../src/alerts/maintenance.ts'
 import { outboxMigrations } from '../../src/alerts/outbox/migrations.ts'
 import { createOutbox, type DeliveryChange } from '../../src/alerts/outbox/outbox.ts'
 import { createRouter } from '../../src/alerts/router.ts'
@@ -10,7 +9,7 @@ import { adjustButlerRules, asideRule, compileRule } from '../../src/alerts/rule
 import { explainEvent, type ListedRule } from '../../src/alerts/rules/explain.ts'
 import { createFallbacks } from '../../src/alerts/rules/fallback.ts'
 import { alertRuleMigrations } from '../../src/alerts/rules/migrations.ts'
-import { createSnoozeHold, snoozeNeeds } from '../../src/alerts/snoozes/hold.ts'
+import { createSnoozeHold, snoozeNeeds } from '../../src/alerts/snoozes.ts'
 import type { DeliveryResult, Hold, NamedDestination, RenderInput, Rule } from '../../src/alerts/types.ts'
 import { eventMigrations } from '../../src/events/migrations.ts'
 import { NOTHING_AWAITED } from '../../src/events/router.ts'

@@ -1,5 +1,5 @@
 /** Executions whose lines of InfluxDB's line protocol were written by hand: `test/fixtures/influxdb/lines.json`. */
-import { influxSections } from '../../src/alerts/destinations/influxdb/sections.ts'
+import { influxSections } from '../../src/alerts/destinations/influxdb.ts'
 import type { TaskEvent } from '../../src/events/types.ts'
 import { influxDb } from '../../src/metrics/config.ts'
 import type { QrsExecutionResult, QrsTask } from '../../src/qlik/qrs/types.ts'

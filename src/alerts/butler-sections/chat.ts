@@ -7,15 +7,15 @@ import type { GenericUrl, QlikSenseUrls } from '../config.ts'
 import type { SlackNotificationConfig, TeamsNotificationConfig } from '../config-chat.ts'
 import { type ChatDeps, type ChatSettings, chatVariables, renderObject } from '../destinations/chat.ts'
 import { secretsOfUrl } from '../destinations/http.ts'
-import type { SettingProblem } from '../destinations/setting-problem.ts'
+import type { SettingProblem } from '../destinations/settings.ts'
 import { slackCall, slackResult, slackSecond } from '../destinations/slack.ts'
 import { teamsCall, teamsResult } from '../destinations/teams.ts'
 import type { HttpCall, HttpParts } from '../destinations/types.ts'
 import { sampleEvent } from '../sample-event.ts'
 import { type RecordLinks, recordLinks, templateRecord } from '../template-context.ts'
-import { SLACK_TEMPLATE, TEAMS_TEMPLATE } from '../templates/builtin-chat.ts'
-import type { TemplateEngine, TemplateRecord } from '../templates/engine.ts'
-import { messageOf } from '../templates/errors.ts'
+import { SLACK_TEMPLATE, TEAMS_TEMPLATE } from '../templates/builtin.ts'
+import type { TemplateContext, TemplateEngine } from '../templates/engine.ts'
+import { messageOf } from '../templates/source.ts'
 import { createTimeFormatter, type TimeFormatter } from '../times.ts'
 import type { Destination, PlannedDelivery, RenderInput, Rule, SuppressReason } from '../types.ts'
 import { addressProblem, hostOfAddress, laneOfAddress, type SectionDeps, sectionDestination } from './http.ts'
@@ -174,7 +174,7 @@ export type ChatDestinationDeps = SectionDeps & ChatDeps & { readonly times: Tim
 type MakeCall = (
   deps: ChatDeps,
   settings: ChatSettings & ChatSectionSettings,
-  variables: TemplateRecord,
+  variables: TemplateContext,
 ) => Promise<HttpCall & { readonly body: string }>
 
 export const createSlackDestination = (deps: ChatDestinationDeps, config: ChatConfig): Destination =>
@@ -194,7 +194,7 @@ function chatDestination(
   const sections = new Map(chatSections(config, channel).map((section) => [section.routeName, section]))
   const secrets = [...sections.values()].flatMap(({ settings }) => secretsOfUrl(settings.webhookURL))
 
-  function variablesOf(input: RenderInput, { settings, links, basicContentOnly }: ChatSection): TemplateRecord {
+  function variablesOf(input: RenderInput, { settings, links, basicContentOnly }: ChatSection): TemplateContext {
     const { headScriptLogLines: headLines = 0, tailScriptLogLines: tailLines = 0 } = settings
     const event = basicContentOnly ? { ...input.event, scriptLog: null } : input.event
     const context = { ...links, version: VERSION, times, now: clock.now() }
@@ -206,7 +206,8 @@ function chatDestination(
     const section = sections.get(route.name)
     if (!section) throw new Error(`route ${route.name} has no section in the configuration`)
     const call = await makeCall(deps, settingsFor(input, section), variablesOf(input, section))
-    const announcement = announce(channel, section, event.taskName || event.appName)
+    const text = announce(channel, section, event.taskName || event.appName)
+    const announcement = { level: 'verbose', text } as const
     return { call: { ...call, announcement }, shown: JSON.parse(call.body) }
   })
 }
@@ -265,7 +266,7 @@ function basicProblems(
   engine: TemplateEngine,
   path: string,
   { basicMsgTemplate: text }: ChatSection['settings'],
-  record: TemplateRecord,
+  record: TemplateContext,
 ): SettingProblem[] {
   try {
     engine.render({ kind: 'inline', name: path, text }, record, 'line')
@@ -275,7 +276,7 @@ function basicProblems(
   }
 }
 
-function sampleRecord({ when, settings, links }: ChatSection): TemplateRecord {
+function sampleRecord({ when, settings, links }: ChatSection): TemplateContext {
   const { headScriptLogLines: headLines = 0, tailScriptLogLines: tailLines = 0 } = settings
   const context = { ...links, version: '', times: createTimeFormatter(), now: 0 }
   const event = sampleEvent('sample', when.outcomes[0]!, 0, when.types[0])

@@ -1,17 +1,16 @@
 /** What is wrong with the settings of mails: found by rendering a sample, without sending anything. */
 
 import { variantOf } from '../destinations/email/content.ts'
-import { addressOf } from '../destinations/email/message.ts'
-import { mailView } from '../destinations/email/view/index.ts'
-import type { SettingProblem } from '../destinations/setting-problem.ts'
+import { addressOf } from '../destinations/email/mailer.ts'
+import { mailView } from '../destinations/email/view.ts'
+import type { SettingProblem } from '../destinations/settings.ts'
 import { isEmailAddress, splitAddresses } from '../recipients.ts'
 import { sampleEvent } from '../sample-event.ts'
 import { recordLinks, templateRecord } from '../template-context.ts'
-import type { TemplateEngine, TemplateRecord, TemplateRef } from '../templates/engine.ts'
-import { messageOf } from '../templates/errors.ts'
+import type { TemplateContext, TemplateEngine, TemplateRef } from '../templates/engine.ts'
 import type { Target } from '../templates/escape.ts'
-import { inlineSource } from '../templates/source.ts'
-import { unknownText, unknownVariables } from '../templates/unknown.ts'
+import { inlineSource, messageOf } from '../templates/source.ts'
+import { unknownText, unknownVariables } from '../templates/unknown-variables.ts'
 import { createTimeFormatter } from '../times.ts'
 import { type EmailDestinationConfig, type Mail, mailsOf } from './email-sections.ts'
 
@@ -37,7 +36,7 @@ async function problemsOf(mail: Mail, engine: TemplateEngine, config: EmailDesti
   ]
 }
 
-async function bodyProblems({ settings }: Mail, base: string, engine: TemplateEngine, record: TemplateRecord) {
+async function bodyProblems({ settings }: Mail, base: string, engine: TemplateEngine, record: TemplateContext) {
   const { bodyFileDirectory, htmlTemplateFile } = settings
   const path = `${base}.htmlTemplateFile`
   try {
@@ -57,7 +56,7 @@ async function bodyProblems({ settings }: Mail, base: string, engine: TemplateEn
 }
 
 /** What files in the template directory make of the built-in mail. */
-async function replacedProblems(engine: TemplateEngine, record: TemplateRecord): Promise<readonly SettingProblem[]> {
+async function replacedProblems(engine: TemplateEngine, record: TemplateContext): Promise<readonly SettingProblem[]> {
   const variables = { ...record, view: mailView(record) }
   const variant = variantOf(record)
   const html = await engine.findBuiltin('email/alert', [variant])
@@ -73,7 +72,7 @@ function renderProblems(
   engine: TemplateEngine,
   path: string,
   ref: TemplateRef,
-  record: TemplateRecord,
+  record: TemplateContext,
   target: Target,
 ) {
   try {
@@ -85,7 +84,7 @@ function renderProblems(
 }
 
 /** Misspelt variables: the message goes out with a gap. */
-function unknownProblems(path: string, ref: TemplateRef, record: TemplateRecord): readonly SettingProblem[] {
+function unknownProblems(path: string, ref: TemplateRef, record: TemplateContext): readonly SettingProblem[] {
   if (ref.kind === 'builtin') return []
   const source = ref.kind === 'found' ? ref.source : inlineSource(ref.name, ref.text)
   const place = ref.kind === 'found' ? `${source.file}: ` : ''

@@ -189,7 +189,11 @@ export function createNewRelicDestination(deps: SectionDeps, config: NewRelicCon
     const { kind, settings, headers } = section
     const shown = kind === 'event' ? newRelicEvent(event, settings) : newRelicLog(event, settings)
     const call = {
-      announcement: `${section.label}: Sending ${kind} to account "${account.accountName}"`,
+      key: `Butler.incidentTool.newRelic.url.${kind}`,
+      announcement: {
+        level: 'verbose',
+        text: `${section.label}: Sending ${kind} to account "${account.accountName}"`,
+      } as const,
       url: kind === 'event' ? newRelicEventUrl(url.event, account.accountId) : url.log,
       headers: newRelicHeaders(headers, account.insertApiKey),
       body: JSON.stringify(shown),

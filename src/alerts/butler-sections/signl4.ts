@@ -4,7 +4,7 @@ import type { Outcome, TaskEvent } from '../../events/types.ts'
 import type { IncidentToolConfig } from '../config-incident.ts'
 import { secretsOfUrl } from '../destinations/http.ts'
 import { signl4Request } from '../destinations/signl4.ts'
-import { marked, taskNameOf } from '../texts/words.ts'
+import { marked, taskNameOf } from '../message-text/labels.ts'
 import type { Destination, PlannedDelivery, Rule } from '../types.ts'
 import { addressProblem, hostOfAddress, laneOfAddress, type SectionDeps, sectionDestination } from './http.ts'
 
@@ -86,7 +86,8 @@ export function createSignl4Destination(deps: SectionDeps, config: Signl4Config)
       externalId: event.taskId,
       resolved: kind === 'recovery',
     })
-    const announcement = `SIGNL4 ${section.label} ALERT: Sending alert about "${taskNameOf(event)}"`
-    return { call: { url, body: JSON.stringify(shown), announcement }, shown }
+    const text = `SIGNL4 ${section.label} ALERT: Sending alert about "${taskNameOf(event)}"`
+    const announcement = { level: 'verbose', text } as const
+    return { call: { url, key: 'Butler.incidentTool.signl4.url', body: JSON.stringify(shown), announcement }, shown }
   })
 }

@@ -5,7 +5,7 @@ import type { QlikSenseLicenseConfig, ServiceMonitorConfig } from '../../monitor
 import type { Logger } from '../../platform/types.ts'
 import type { WebhookConfig, WebhookNotificationConfig } from '../config-webhook.ts'
 import { secretsOfUrl } from '../destinations/http.ts'
-import type { SettingProblem } from '../destinations/setting-problem.ts'
+import type { SettingProblem } from '../destinations/settings.ts'
 import type { HttpCall } from '../destinations/types.ts'
 import { formatUser, type UserForm } from '../template-context.ts'
 import type { Destination, PlannedDelivery, Rule } from '../types.ts'
@@ -259,14 +259,15 @@ export function createWebhookDestination(deps: SectionDeps, config: WebhookDesti
   })
 }
 
-function callOf({ config }: Hook, { lowerCaseQuery }: WebhookKind, fields: WebhookFields): HttpCall {
+function callOf({ config }: Hook, { section, lowerCaseQuery }: WebhookKind, fields: WebhookFields): HttpCall {
   const { httpMethod: method, webhookURL: url, description, cert } = config
   const { certCA: caFile, rejectUnauthorized } = cert
   const common = {
     method,
     headers: { Accept: ACCEPT },
     redirects: MAX_REDIRECTS,
-    announcement: `[QSEOW] WEBHOOKOUT: Processing webhook "${description}"`,
+    key: `Butler.webhookNotification.${section}.webhooks`,
+    announcement: { level: 'info', text: `[QSEOW] WEBHOOKOUT: Processing webhook "${description}"` } as const,
     ...(cert.enable && { tls: { caFile, caName: 'the file of cert.certCA', rejectUnauthorized } }),
   }
   if (method === 'GET') return { ...common, url: withQuery(url, fields, lowerCaseQuery) }

@@ -1,12 +1,46 @@
-/** What chat messages of Slack and Teams share: their templates, script logs that fit, and notes that must not be missing. */
+/**
+ * Shared by chat destinations: colours, links and lines of facts; for Slack and Teams also templates, script logs that fit,
+ * and notes that every message must have.
+ */
+import type { Severity } from '../../events/types.ts'
 import type { Logger } from '../../platform/types.ts'
-import type { ChatTemplate } from '../templates/builtin-chat.ts'
-import type { TemplateEngine, TemplateRecord } from '../templates/engine.ts'
-import { messageOf, TemplateError } from '../templates/errors.ts'
+import { cut, type Size } from '../message-text/cut.ts'
+import type { Fact } from '../message-text/writer.ts'
+import type { ChatTemplate } from '../templates/builtin.ts'
+import type { TemplateContext, TemplateEngine } from '../templates/engine.ts'
 import { cleanText, mapTexts } from '../templates/escape.ts'
-import { cut, type Size } from '../texts/cut.ts'
+import { messageOf, TemplateError } from '../templates/source.ts'
 import { type JsonObject, parseObject } from './json-text.ts'
 import type { HttpRenderInput } from './types.ts'
+
+/** Colour of a message; recoveries have `RECOVERY_COLOUR`. */
+const SEVERITY_COLOURS: Readonly<Record<Severity, string>> = {
+  critical: '#992d22',
+  error: '#e74c3c',
+  warning: '#f1c40f',
+  info: '#3498db',
+}
+const RECOVERY_COLOUR = '#2ecc71'
+
+/** `#e74c3c` */
+export function colourOf({ severity, kind }: Pick<HttpRenderInput, 'severity' | 'kind'>): string {
+  return kind === 'recovery' ? RECOVERY_COLOUR : SEVERITY_COLOURS[severity]
+}
+
+/** One line per fact: `App: Sales`. */
+export function factLines(facts: readonly Fact[]): string {
+  return facts.map(({ name, value }) => `${name}: ${value}`).join('\n')
+}
+
+/** The texts that are not empty, with a separator between them. */
+export function joined(texts: readonly unknown[], separator: string): string {
+  return texts.filter(Boolean).join(separator)
+}
+
+/** True for an address that a browser opens. */
+export function isWebAddress(url: unknown): url is string {
+  return typeof url === 'string' && /^https?:\/\/[^/]/i.test(url) && URL.canParse(url)
+}
 
 export interface ChatDeps {
   readonly engine: TemplateEngine
@@ -25,7 +59,7 @@ export interface ChatSettings {
 }
 
 /** The line of a basic message; never fails because of a template. */
-export function basicLine({ engine, log }: ChatDeps, settings: ChatSettings, variables: TemplateRecord): string {
+export function basicLine({ engine, log }: ChatDeps, settings: ChatSettings, variables: TemplateContext): string {
   const title = String(variables.title)
   const { basicMsgTemplate: text, name } = settings
   if (!text) return title
@@ -56,13 +90,13 @@ export async function findTemplate(
 export function renderObject(
   engine: TemplateEngine,
   { ref, file }: ChatTemplate,
-  variables: TemplateRecord,
+  variables: TemplateContext,
   target: 'slack' | 'teams',
 ): JsonObject {
   return parseObject(engine.render(ref, variables, target), file)
 }
 
-/** What goes into a message whose template has failed, as its last line. */
+/** Logs that a template has failed; returns the last line of the message that is sent instead. */
 export function problemOf({ log }: ChatDeps, error: unknown, instead: string): string {
   const problem = `Template error: ${messageOf(error)}`
   if (!(error instanceof TemplateError)) log.debug(`NOTIFY ${String(error)}`, { fault: error })
@@ -71,12 +105,12 @@ export function problemOf({ log }: ChatDeps, error: unknown, instead: string): s
 }
 
 /** Fallbacks and messages whose template failed have the built-in text. */
-export function chatWords({ text, kind }: HttpRenderInput): TemplateRecord {
+export function chatContext({ text, kind }: HttpRenderInput): TemplateContext {
   const customText = text.custom || text.problem !== null || kind === 'fallback' ? text.text : ''
   return { ...text.variables, customText }
 }
 
-/** A route's template that spells a whole message of the channel, instead of a text. */
+/** The settings of a message, with the template of its rule when that spells a whole message instead of a text. */
 export async function chatTemplate(
   engine: TemplateEngine,
   { route, kind }: HttpRenderInput,
@@ -90,12 +124,12 @@ export async function chatTemplate(
   return { ...settings, templateFile: spellsJson && template ? template : '' }
 }
 
-/** Code before the first sign of the message. */
+/** The template without the code before its first character of output. */
 function withoutCode(template: string): string {
   return template.replace(/^(?:\s*(?:<%[\s\S]*?%>|\{\{!--[\s\S]*?--\}\}|\{\{![\s\S]*?\}\}))+/, '')
 }
 
-/** Butler 16 wrote this; people look for it. */
+/** The line of Butler 16, which users search for. */
 const TRUNCATED = '----Script log truncated by Butler----'
 
 /** Sizes that head and tail may have, in the units of `size`. */
@@ -111,11 +145,11 @@ const LONG_TEXTS = [
   ...['errorText', 'selfText', 'customText', 'appDescription', 'tenantComment', 'errorMessage'],
 ] as const
 
-/** All of them are there, also those without a value. */
-const NO_LONG_TEXTS: TemplateRecord = Object.fromEntries(LONG_TEXTS.map((name) => [name, '']))
+/** Every long text exists, also without a value. */
+const NO_LONG_TEXTS: TemplateContext = Object.fromEntries(LONG_TEXTS.map((name) => [name, '']))
 
 /** The variables in the form that chat templates see: no strange characters, names on one line. */
-export function chatVariables(variables: TemplateRecord): TemplateRecord {
+export function chatVariables(variables: TemplateContext): TemplateContext {
   const cleaned = Object.entries({ ...NO_LONG_TEXTS, ...variables }).map(([name, value]) => {
     const clean = mapTexts(value, cleanText)
     return [name, typeof clean !== 'string' || name in NO_LONG_TEXTS ? clean : clean.replaceAll('\n', ' ')] as const
@@ -123,7 +157,7 @@ export function chatVariables(variables: TemplateRecord): TemplateRecord {
   return Object.fromEntries(cleaned)
 }
 
-export function withinBudget(variables: TemplateRecord, { head, tail, size }: LogBudget): TemplateRecord {
+export function withinBudget(variables: TemplateContext, { head, tail, size }: LogBudget): TemplateContext {
   const { scriptLogHead, scriptLogTail } = variables
   return {
     ...variables,
@@ -169,12 +203,12 @@ const PARTS: Readonly<Record<string, string>> = {
 const NOTES = [
   {
     variable: 'suppressedCount',
-    text: ({ suppressedCount: count }: TemplateRecord) =>
+    text: ({ suppressedCount: count }: TemplateContext) =>
       Number(count) > 0 ? `Alerts held back since the last message: ${count}` : '',
   },
   {
     variable: 'missingParts',
-    text: ({ missingParts, missingReasons }: TemplateRecord) => {
+    text: ({ missingParts, missingReasons }: TemplateContext) => {
       const reasons = (missingReasons ?? {}) as Readonly<Record<string, string>>
       const parts = (missingParts as readonly string[]).map((part) => {
         const name = PARTS[part] ?? part
@@ -185,8 +219,8 @@ const NOTES = [
   },
 ] as const
 
-/** What a chat message must say even when its template does not: the notes that a template with this source text leaves out, in one line; empty when there are none. */
-export function missingNotes(source: string, variables: TemplateRecord): string {
+/** The notes that a template with this source text leaves out, in one line; empty when there are none. */
+export function missingNotes(source: string, variables: TemplateContext): string {
   const missing = NOTES.filter(({ variable }) => !source.includes(variable))
   return missing
     .map(({ text }) => text(variables))

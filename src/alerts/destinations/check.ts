@@ -1,13 +1,13 @@
 /** What is wrong with the settings of destinations: found by rendering a sample, without sending anything. */
 import { SILENT } from '../../platform/types.ts'
+import { createTextWriter } from '../message-text/writer.ts'
 import { sampleEvent } from '../sample-event.ts'
 import type { RecordContext } from '../template-context.ts'
 import type { TemplateEngine } from '../templates/engine.ts'
-import { createTextWriter } from '../texts/writer.ts'
 import { createTimeFormatter } from '../times.ts'
 import type { RenderInput, Rule } from '../types.ts'
 import { type DestinationConfig, destinationType } from './index.ts'
-import type { SettingProblem } from './setting-problem.ts'
+import type { SettingProblem } from './settings.ts'
 import type { CheckConfig, HttpRenderInput } from './types.ts'
 
 type Checked = CheckConfig & {
@@ -24,7 +24,7 @@ export async function destinationProblems(engine: TemplateEngine, config: Checke
         severity: 'error' as const,
         path: `Butler.footman.destinations.${name}.${key}`,
         message,
-        ...(key === 'body' || key === 'template' ? { hint: 'the whole event is sent until this is mended' } : {}),
+        ...(key === 'body' || key === 'template' ? { hint: 'the whole event is sent until this is repaired' } : {}),
       }))
     }),
   )

@@ -13,7 +13,7 @@ export interface ClientDeps {
 
 export interface ClientSettings {
   readonly caFile: string
-  /** What the file is called in messages; default `caFile`. */
+  /** Name of the key of the file in messages; default `caFile`. */
   readonly caName?: string
   readonly rejectUnauthorized: boolean
 }

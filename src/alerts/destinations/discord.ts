@@ -1,23 +1,14 @@
 /** Discord: an embed posted to the webhook of a channel. */
 import { z } from 'zod'
 import { list, requiredHttpUrl, text } from '../../config/fields.ts'
-import type { Severity } from '../../events/types.ts'
-import { type HttpResponse, jsonOf } from '../../platform/http-client.ts'
+import { cut } from '../message-text/cut.ts'
+import type { Fact } from '../message-text/writer.ts'
 import { cleanText, escapeMarkdown } from '../templates/escape.ts'
-import { cut } from '../texts/cut.ts'
-import type { Fact } from '../texts/facts.ts'
-import type { DeliveryResult } from '../types.ts'
-import { hostOf, httpDestination, httpResult, retryAfter, secretsOfUrl } from './http.ts'
+import { colourOf, joined } from './chat.ts'
+import { hostOf, httpDestination, resultWithPause, secretsOfUrl } from './http.ts'
 import type { SettingsOf } from './settings.ts'
 import { type HttpRenderInput, TEXT_NEEDS } from './types.ts'
 
-const COLOURS: Readonly<Record<Severity, number>> = {
-  critical: 10038562,
-  error: 15158332,
-  warning: 15844367,
-  info: 3447003,
-}
-const RECOVERY_COLOUR = 3066993
 const LIMITS = { title: 256, description: 4096, name: 256, value: 1024, footer: 200, fields: 25, all: 6000 }
 /** A longer value would be broken over lines in a narrow column. */
 const INLINE_VALUE = 40
@@ -43,7 +34,8 @@ export const discord = httpDestination({
     secrets: secretsOfUrl(settings.webhookURL),
     pace: { key: `discord ${settings.webhookURL}`, perMinute: PER_MINUTE },
     render: (input) => ({ url: addressOf(settings), body: JSON.stringify(message(input, settings)) }),
-    result: discordResult,
+    // The pause stands in seconds in the body of a 429.
+    result: (response, now) => resultWithPause(response, now, jsonOf(response).retry_after),
   }),
 })
 
@@ -69,12 +61,12 @@ function embed({ event, text, severity, kind, route }: HttpRenderInput) {
   const footer = { text: cut(`Footman - ${route.name}`, LIMITS.footer) }
   const fields = text.facts.slice(0, LIMITS.fields).map(field)
   const used = [title, footer.text, ...fields.flatMap(({ name, value }) => [name, value])].join('').length
-  const description = [text.main, text.problem].filter(Boolean).join('\n')
+  const description = joined([text.main, text.problem], '\n')
   return {
     title,
     url: text.links[0]?.url,
     description: cut(description, Math.min(LIMITS.description, LIMITS.all - used)) || undefined,
-    color: kind === 'recovery' ? RECOVERY_COLOUR : COLOURS[severity],
+    color: Number.parseInt(colourOf({ severity, kind }).slice(1), 16),
     timestamp: new Date(event.receivedAt).toISOString(),
     fields,
     footer,
@@ -83,10 +75,4 @@ function embed({ event, text, severity, kind, route }: HttpRenderInput) {
 
 function field({ name, value }: Fact) {
   return { name: cut(name, LIMITS.name), value: cut(value, LIMITS.value), inline: value.length <= INLINE_VALUE }
-}
-
-/** The pause stands in seconds in the body of a 429. */
-function discordResult(response: HttpResponse, now: number): DeliveryResult {
-  const seconds = response.status === 429 ? Number(jsonOf(response).retry_after) : Number.NaN
-  return seconds > 0 ? retryAfter(response, seconds * 1000) : httpResult(response, now)
 }

@@ -9,7 +9,7 @@ interface Waiting {
 
 /**
  * The same destination; every message handed over before the event loop turns leaves together with the others, up to
- * `batchSize` in a call. A call is cut off when the first of its messages is.
+ * `batchSize` in a call. A call is aborted with the first of its messages.
  */
 export function gathered<T extends Destination>(destination: T): T {
   const { batchSize = 1 } = destination

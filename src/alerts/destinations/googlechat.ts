@@ -1,14 +1,13 @@
 /** Google Chat: an incoming webhook of a space (https://developers.google.com/workspace/chat/quickstart/webhooks). */
 import { flag, requiredHttpUrl } from '../../config/fields.ts'
+import { cut } from '../message-text/cut.ts'
+import type { AlertText, Link } from '../message-text/writer.ts'
 import { cleanText } from '../templates/escape.ts'
-import { cut } from '../texts/cut.ts'
-import type { Link } from '../texts/links.ts'
-import type { AlertText } from '../texts/writer.ts'
+import { factLines, joined } from './chat.ts'
 import { hostOf, httpDestination, secretsOfUrl } from './http.ts'
 import { type HttpRenderInput, TEXT_NEEDS } from './types.ts'
 
 const TITLE_LIMIT = 500
-/** Of the whole text. */
 const TEXT_LIMIT = 4096
 /** A space takes one message a second from all its webhooks together. */
 const PER_MINUTE = 50
@@ -30,7 +29,7 @@ export const googlechat = httpDestination({
     secrets: secretsOfUrl(webhookURL),
     pace: { key: `googlechat ${new URL(webhookURL).pathname}`, perMinute: PER_MINUTE },
     render(input) {
-      const text = words(input.text)
+      const text = textOf(input.text)
       if (!threads) return { url: webhookURL, body: JSON.stringify({ text }) }
       return { url: threadedUrl(webhookURL), body: JSON.stringify({ text, thread: { threadKey: threadKeyOf(input) } }) }
     },
@@ -48,12 +47,11 @@ function threadKeyOf({ text, kind, route }: HttpRenderInput): string {
   return kind === 'summary' ? `footman:summary:${route.name}` : text.key
 }
 
-function words({ title, facts, main, problem, links }: AlertText): string {
-  const lines = facts.map(({ name, value }) => `${name}: ${value}`).join('\n')
-  const head = [`*${cut(title, TITLE_LIMIT)}*`, lines].filter(Boolean).join('\n')
-  const end = [problem && cut(problem, TITLE_LIMIT), links.map(linkTo).join(' | ')].filter(Boolean).join('\n')
+function textOf({ title, facts, main, problem, links }: AlertText): string {
+  const head = joined([`*${cut(title, TITLE_LIMIT)}*`, factLines(facts)], '\n')
+  const end = joined([problem && cut(problem, TITLE_LIMIT), links.map(linkTo).join(' | ')], '\n')
   const room = Math.max(0, TEXT_LIMIT - end.length - 2)
-  return [cut([head, main].filter(Boolean).join('\n\n'), room), end].filter(Boolean).join('\n\n')
+  return joined([cut(joined([head, main], '\n\n'), room), end], '\n\n')
 }
 
 function linkTo({ text: label, url }: Link): string {

@@ -1,17 +1,19 @@
 /** Destinations that are one HTTP request per message: they differ in the request and in reading the answer. */
+
+import { connectionFailure, failureText } from '../../platform/connection-failure.ts'
 import { type HttpResponse, jsonOf, parseRetryAfter } from '../../platform/http-client.ts'
 import { HttpError } from '../../platform/http-exchange.ts'
 import { MASK } from '../../platform/log-mask.ts'
 import type { Clock, Logger } from '../../platform/types.ts'
-import { cut } from '../texts/cut.ts'
-import { textNeeds } from '../texts/needs.ts'
+import { cut } from '../message-text/cut.ts'
+import { textNeeds } from '../message-text/writer.ts'
 import type { DeliveryResult, Destination, Message, NamedDestination } from '../types.ts'
 import { type ClientDeps, type ClientSettings, type ClientSource, createClientSource } from './client.ts'
 import type { Pacing } from './pacing.ts'
 import type { CommonSettings, Fields } from './settings.ts'
 import type { DestinationDeps, DestinationType, HttpCall, HttpParts } from './types.ts'
 
-/** Of what a service says about a refusal. */
+/** Characters of the explanation in a refusal. */
 const EXPLANATION_KEPT = 300
 const MAX_ANSWER_BYTES = 1024 * 1024
 
@@ -21,7 +23,11 @@ export function httpDestination<Config extends () => Fields>(
 ): DestinationType<Config> {
   return {
     ...type,
-    create: (settings, deps, name) => createHttpDestination(deps, name, settings, type.create(settings, deps, name)),
+    create(settings, deps, name) {
+      const [key] = type.server(settings, deps.newRelic.url) ?? ['']
+      const parts = { ...type.create(settings, deps, name), key: `Butler.footman.destinations.${name}.${key}` }
+      return createHttpDestination(deps, name, settings, parts)
+    },
   }
 }
 
@@ -29,7 +35,7 @@ function createHttpDestination(
   deps: DestinationDeps,
   name: string,
   settings: CommonSettings,
-  type: HttpParts,
+  type: HttpParts & { readonly key: string },
 ): NamedDestination {
   const mask = createMasker(type.secrets)
   return {
@@ -48,19 +54,25 @@ function createHttpDestination(
   }
 }
 
-export interface AttemptDeps extends ClientDeps {
-  readonly clock: Clock
-  readonly log: Logger
+export interface SenderDeps extends ClientDeps {
   /** Of Footman. */
   readonly version: string
+}
+
+export interface AttemptDeps extends SenderDeps {
+  readonly clock: Clock
+  readonly log: Logger
   /** Needed where the parts have a `pace`. */
   readonly pacing?: Pacing
 }
 
-export type AttemptSettings = Pick<CommonSettings, 'timeout' | 'caFile' | 'rejectUnauthorized'>
-type AttemptParts = Pick<HttpParts, 'secrets' | 'pace' | 'result' | 'second'>
+type AttemptSettings = Pick<CommonSettings, 'timeout' | 'caFile' | 'rejectUnauthorized'>
+type AttemptParts = Pick<HttpParts, 'secrets' | 'pace' | 'result' | 'second'> & {
+  /** Configuration key of the address, where the calls do not name theirs. */
+  readonly key?: string
+}
 
-/** How messages whose payload is an `HttpCall` are sent: one attempt each. */
+/** Sends messages whose payload is an `HttpCall`: one attempt each. */
 export function createHttpAttempts(
   deps: AttemptDeps,
   settings: AttemptSettings,
@@ -68,8 +80,50 @@ export function createHttpAttempts(
 ): Pick<Destination, 'deliver' | 'ready' | 'onReady'> & { close(): Promise<void> } {
   const { clock, log, pacing } = deps
   const { pace } = type
-  const clients = new Map<string, ClientSource>()
+  const sender = createHttpSender(deps, settings)
   const mask = createMasker(type.secrets)
+
+  async function send(message: Message, signal: AbortSignal): Promise<DeliveryResult> {
+    const waitMs = pace && pacing ? pacing.take(pace.key, pace.perMinute) : 0
+    if (waitMs > 0) return { outcome: 'retry', detail: `at most ${pace?.perMinute} a minute`, retryAfterMs: waitMs }
+    const call = message.payload as HttpCall
+    if (call.announcement) log[call.announcement.level](call.announcement.text)
+    try {
+      const first = await sender.exchange(call, message.deliveryId, signal)
+      const second = type.second?.(first, call)
+      if (!second) return judge(first)
+      const result = judge(await sender.exchange(second, message.deliveryId, signal))
+      return second.note && result.outcome === 'delivered'
+        ? { ...result, detail: `${result.detail}, ${second.note}` }
+        : result
+    } catch (error) {
+      return httpFailure(error, call.key ?? type.key ?? 'the address')
+    }
+  }
+
+  function judge(response: HttpResponse): DeliveryResult {
+    const result = (type.result ?? httpResult)(response, clock.now())
+    if (result.outcome === 'delivered') return result
+    if (result.outcome === 'retry' && result.retryAfterMs && pace) pacing?.hold(pace.key, result.retryAfterMs)
+    const reason = explanation(response, mask)
+    return { ...result, detail: reason ? `${result.detail}: ${reason}` : result.detail }
+  }
+
+  return {
+    deliver: (batch, signal) => Promise.all(batch.map((message) => send(message, signal))),
+    ...(pace && pacing ? pacedReadiness(pacing, pace) : {}),
+    close: async () => sender.close(),
+  }
+}
+
+export interface HttpSender {
+  /** One request, with `deliveryId` as its idempotency key. Rejects with errors that `httpFailure` understands. */
+  exchange(call: HttpCall, deliveryId: string, signal: AbortSignal): Promise<HttpResponse>
+  close(): void
+}
+
+export function createHttpSender(deps: SenderDeps, settings: AttemptSettings): HttpSender {
+  const clients = new Map<string, ClientSource>()
 
   /** One per certificate authority. */
   function clientsFor(tls: ClientSettings): ClientSource {
@@ -81,58 +135,34 @@ export function createHttpAttempts(
     return source
   }
 
-  async function exchange(call: HttpCall, deliveryId: string, signal: AbortSignal): Promise<HttpResponse> {
-    const { method = 'POST', url, body, redirects, tls = settings } = call
-    const client = await clientsFor(tls).client()
-    if ('problem' in client) throw new SettingError(client.problem)
-    const headers = {
-      'User-Agent': `Footman/${deps.version}`,
-      'Idempotency-Key': deliveryId,
-      ...(body !== undefined && { 'Content-Type': 'application/json; charset=utf-8' }),
-      ...call.headers,
-    }
-    const { timeout: timeoutMs } = settings
-    const limits = { timeoutMs, signal, redirects, maxBodyBytes: MAX_ANSWER_BYTES, statusSuffices: true }
-    return client.request({ method, url, headers, body, ...limits })
-  }
-
-  async function send(message: Message, signal: AbortSignal): Promise<DeliveryResult> {
-    const waitMs = pace && pacing ? pacing.take(pace.key, pace.perMinute) : 0
-    if (waitMs > 0) return { outcome: 'retry', detail: `at most ${pace?.perMinute} a minute`, retryAfterMs: waitMs }
-    const call = message.payload as HttpCall
-    if (call.announcement) log.info(call.announcement)
-    try {
-      const first = await exchange(call, message.deliveryId, signal)
-      const second = type.second?.(first, call)
-      if (!second) return judge(first)
-      const result = judge(await exchange(second, message.deliveryId, signal))
-      return second.note && result.outcome === 'delivered'
-        ? { ...result, detail: `${result.detail}, ${second.note}` }
-        : result
-    } catch (error) {
-      if (error instanceof SettingError) return { outcome: 'retry', detail: error.message, slow: true }
-      return httpFailure(error)
-    }
-  }
-
-  function judge(response: HttpResponse): DeliveryResult {
-    const result = (type.result ?? httpResult)(response, clock.now())
-    if (result.outcome === 'delivered') return result
-    if (result.outcome === 'retry' && result.retryAfterMs && pace) pacing?.hold(pace.key, result.retryAfterMs)
-    const said = explanation(response, mask)
-    return { ...result, detail: said ? `${result.detail}: ${said}` : result.detail }
-  }
-
   return {
-    deliver: (batch, signal) => Promise.all(batch.map((message) => send(message, signal))),
-    ...(pace && pacing ? pacedReadiness(pacing, pace) : {}),
-    async close() {
+    async exchange({ method = 'POST', url, headers, body, redirects, tls = settings }, deliveryId, signal) {
+      const client = await clientsFor(tls).client()
+      if ('problem' in client) throw new SettingError(client.problem)
+      return client.request({
+        method,
+        url,
+        headers: {
+          'User-Agent': `Footman/${deps.version}`,
+          'Idempotency-Key': deliveryId,
+          ...(body !== undefined && { 'Content-Type': 'application/json; charset=utf-8' }),
+          ...headers,
+        },
+        body,
+        timeoutMs: settings.timeout,
+        signal,
+        redirects,
+        maxBodyBytes: MAX_ANSWER_BYTES,
+        statusSuffices: true,
+      })
+    },
+    close() {
       for (const source of clients.values()) source.close()
     },
   }
 }
 
-/** While the service would refuse, messages wait without using up attempts. */
+/** While the service would refuse messages, they wait without using up attempts. */
 function pacedReadiness(pacing: Pacing, { key, perMinute }: NonNullable<HttpParts['pace']>) {
   const listeners: (() => void)[] = []
   let isWaiting = false
@@ -151,23 +181,23 @@ function pacedReadiness(pacing: Pacing, { key, perMinute }: NonNullable<HttpPart
   }
 }
 
-/** What a person has to set right; the message names the setting. */
+/** A setting that must be corrected before a request can leave; the message names it. */
 class SettingError extends Error {}
 
 const EXPLAINING = ['description', 'error', 'message', 'errors'] as const
 
-/** Why a service refuses, in its own words, when it answers in JSON. */
+/** The reason that a JSON answer gives for a refusal, masked; empty when there is none. */
 export function explanation(response: HttpResponse, mask: (text: string) => string): string {
   const answer = jsonOf(response)
-  const said = EXPLAINING.map((key) => answer[key]).filter((value) => value !== undefined && value !== null)
-  const texts = said.map((value) => (typeof value === 'string' ? value : JSON.stringify(value)))
+  const values = EXPLAINING.map((key) => answer[key]).filter((value) => value !== undefined && value !== null)
+  const texts = values.map((value) => (typeof value === 'string' ? value : JSON.stringify(value)))
   // Masked before it is cut, so that no half of a secret is left.
   return cut(mask(texts.join(' ')).replace(/\s+/g, ' ').trim(), EXPLANATION_KEPT)
 }
 
-/** The peer may be right in a moment. */
+/** Statuses after which the next attempt may succeed soon. */
 const TEMPORARY = [408, 425, 429]
-/** What a person usually repairs: tried again at the largest spacing. */
+/** Statuses that usually need a change of settings: tried again at the largest interval. */
 const REPAIRABLE = [401, 403, 404]
 const MAX_RETRY_AFTER_MS = 3_600_000
 
@@ -182,19 +212,29 @@ export function httpResult({ status, headers }: HttpResponse, now: number): Deli
   return { outcome: 'retry', detail, retryAfterMs: Math.min(retryAfter, MAX_RETRY_AFTER_MS) }
 }
 
-/** A pause that the peer asks for in a way of its own. */
-export function retryAfter({ status }: HttpResponse, ms: number): DeliveryResult {
+/** As `httpResult`, for services whose 429 gives the pause in its body: `seconds`. */
+export function resultWithPause(response: HttpResponse, now: number, seconds: unknown): DeliveryResult {
+  const ms = response.status === 429 ? Number(seconds) * 1000 : Number.NaN
+  if (!(ms > 0)) return httpResult(response, now)
   const retryAfterMs = Math.min(Math.ceil(ms), MAX_RETRY_AFTER_MS)
-  return { outcome: 'retry', detail: `HTTP ${status}`, retryAfterMs }
+  return { outcome: 'retry', detail: `HTTP ${response.status}`, retryAfterMs }
 }
 
-/** A request without an answer: always worth another try. The message names host and port only. */
-export function httpFailure(error: unknown): DeliveryResult {
+/**
+ * The result of a request without an answer: always another attempt. The detail names host and port of the address, and `key`,
+ * the configuration key that holds it.
+ */
+export function httpFailure(error: unknown, key: string): DeliveryResult {
+  if (error instanceof SettingError) return { outcome: 'retry', detail: error.message, slow: true }
   if (!(error instanceof HttpError)) return { outcome: 'retry', detail: 'the request could not be sent' }
-  return { outcome: 'retry', detail: error.message, peerDown: error.kind !== 'aborted' && error.kind !== 'tooLarge' }
+  if (error.kind === 'aborted' || error.kind === 'tooLarge')
+    return { outcome: 'retry', detail: error.message, peerDown: false }
+  const { host, port } = error
+  const peer = { host, port, hostKey: `the host in ${key}`, portKey: `the port in ${key}` }
+  return { outcome: 'retry', detail: failureText(connectionFailure(error, peer)), peerDown: true }
 }
 
-/** Shorter values would mask ordinary words; as secrets they would be worth nothing. */
+/** Shorter values would mask ordinary words. */
 const MIN_LENGTH = 8
 
 /** Replaces these values wherever they stand, in plain, JSON and URL form. */
@@ -214,7 +254,7 @@ export function secretsOfUrl(address: string): readonly string[] {
   return [address, `${pathname}${search}`, username, password, ...parts, ...searchParams.values()].filter(Boolean)
 }
 
-/** `host:port` of an address; what a person recognises without seeing secrets. */
+/** `host:port` of an address, which identifies it without showing secrets. */
 export function hostOf(address: string): string {
   return URL.canParse(address) ? new URL(address).host : '(not a valid address)'
 }

@@ -1,5 +1,5 @@
-/** Templates of chat messages make the text of a JSON object; this reads it and says where it is wrong. */
-import { placeOf, TemplateError } from '../templates/errors.ts'
+/** Parses the JSON that templates make; errors name line and column. */
+import { placeOf, TemplateError } from '../templates/source.ts'
 
 export type JsonObject = Readonly<Record<string, unknown>>
 
@@ -34,10 +34,10 @@ function withoutTrailingCommas(text: string): string {
   return text.replace(TEXT_OR_TRAILING_COMMA, (found) => (found === ',' ? '' : found))
 }
 
-/** What may follow a token. `value` also closes an empty list, `key` an empty object. */
+/** The token that may come next. `value` also closes an empty list, `key` an empty object. */
 type Expected = 'value' | 'key' | 'colon' | 'more'
 
-/** Where the first token stands that cannot stand there; the engines' own messages do not say. */
+/** Offset of the first token that is not allowed there; the messages of the JavaScript engines do not name it. */
 export function errorOffset(text: string): number {
   const open: string[] = []
   let expected: Expected = 'value'

@@ -1,20 +1,12 @@
 /** Mattermost: an incoming webhook (https://developers.mattermost.com/integrate/webhooks/incoming/). */
 import { requiredHttpUrl, text } from '../../config/fields.ts'
-import type { Severity } from '../../events/types.ts'
+import { cut } from '../message-text/cut.ts'
+import type { AlertText, Link } from '../message-text/writer.ts'
 import { cleanText, escapeAngles } from '../templates/escape.ts'
-import { cut } from '../texts/cut.ts'
-import type { Link } from '../texts/links.ts'
-import type { AlertText } from '../texts/writer.ts'
+import { colourOf, joined } from './chat.ts'
 import { hostOf, httpDestination, secretsOfUrl } from './http.ts'
 import { TEXT_NEEDS } from './types.ts'
 
-const COLOURS: Readonly<Record<Severity, string>> = {
-  critical: '#992d22',
-  error: '#e74c3c',
-  warning: '#f1c40f',
-  info: '#3498db',
-}
-const RECOVERY_COLOUR = '#2ecc71'
 const TITLE_LIMIT = 500
 /** The server splits a longer text into several posts. */
 const TEXT_LIMIT = 12_000
@@ -41,7 +33,7 @@ export const mattermost = httpDestination({
         channel: channel || undefined,
         username,
         text: `**${cut(text.title, TITLE_LIMIT)}**`,
-        attachments: [{ color: kind === 'recovery' ? RECOVERY_COLOUR : COLOURS[severity], text: details(text) }],
+        attachments: [{ color: colourOf({ severity, kind }), text: details(text) }],
       }),
     }),
   }),
@@ -49,8 +41,8 @@ export const mattermost = httpDestination({
 
 function details({ facts, main, problem, links }: AlertText): string {
   const lines = facts.map(({ name, value }) => `**${name}:** ${value}`).join('\n')
-  const words = cut([lines, main].filter(Boolean).join('\n\n'), TEXT_LIMIT)
-  return [words, problem, links.map(linkTo).join(' | ')].filter(Boolean).join('\n\n')
+  const shown = cut(joined([lines, main], '\n\n'), TEXT_LIMIT)
+  return joined([shown, problem, links.map(linkTo).join(' | ')], '\n\n')
 }
 
 function linkTo({ text: label, url }: Link): string {

@@ -1,20 +1,14 @@
-/** Publishes events to a topic of the broker of `mqttConfig`. */
+/** MQTT: publishes events to a topic of the broker of `mqttConfig`. */
 import { choice, flag, requiredText } from '../../config/fields.ts'
 import type { ServiceDetails, TaskEvent } from '../../events/types.ts'
 import type { MqttService } from '../../mqtt/types.ts'
 import { topicProblem } from '../../platform/mqtt-topics.ts'
 import type { QrsCustomProperty, QrsNamed } from '../../qlik/qrs/types.ts'
-import type { TemplateEngine, TemplateRecord } from '../templates/engine.ts'
-import { correlationKey } from '../texts/words.ts'
+import { correlationKey } from '../message-text/labels.ts'
+import type { TemplateContext, TemplateEngine } from '../templates/engine.ts'
 import type { DeliveryResult, Destination, Message, NamedDestination } from '../types.ts'
-import { problemsIn } from './setting-problem.ts'
-import type { SettingsOf } from './settings.ts'
+import { problemsIn, type SettingsOf } from './settings.ts'
 import { type DestinationDeps, type DestinationType, TEXT_NEEDS } from './types.ts'
-
-interface MqttPayload {
-  readonly topic: string
-  readonly body: string
-}
 
 const config = () => ({
   topic: requiredText('Template of the topic.'),
@@ -38,6 +32,11 @@ export const mqtt: DestinationType<typeof config> = {
   create: createMqttDestination,
 }
 
+interface MqttPayload {
+  readonly topic: string
+  readonly body: string
+}
+
 function createMqttDestination(
   settings: Settings,
   { texts, engine, mqtt }: DestinationDeps,
@@ -47,7 +46,7 @@ function createMqttDestination(
     name,
     type: 'mqtt',
     needs: TEXT_NEEDS,
-    // What subscribers see about one task stays in order.
+    // Subscribers get the messages about one task in order.
     targets: (event) => [{ target: settings.topic, lane: name, orderKey: `${name} ${correlationKey(event)}` }],
     async render(input) {
       const text = await texts.write(input, settings)
@@ -85,7 +84,7 @@ export function publishing(
 }
 
 /** Signs of a name that would be a wildcard become `_`. Throws when the result is no topic to publish to. */
-function topicOf(engine: TemplateEngine, name: string, topic: string, variables: TemplateRecord): string {
+function topicOf(engine: TemplateEngine, name: string, topic: string, variables: TemplateContext): string {
   const template = { kind: 'inline', name: `topic of destination ${name}`, text: topic } as const
   const made = engine.render(template, variables, 'line').replace(/[+#]/g, '_')
   const problem = topicProblem(made)

@@ -4,15 +4,24 @@ import { choice, list } from '../../config/fields.ts'
 import type { EventDetails, EventOutcome, TaskEvent } from '../../events/types.ts'
 import { STATUS_TEXTS } from '../../qlik/qrs/status.ts'
 import type { QrsCustomProperty, QrsNamed } from '../../qlik/qrs/types.ts'
+import { cutStart, utf8 } from '../message-text/cut.ts'
+import { appIdOf, appNameOf, taskNameOf } from '../message-text/labels.ts'
 import { excerpts } from '../script-log.ts'
 import { formatUser } from '../template-context.ts'
-import { cutStart, utf8 } from '../texts/cut.ts'
-import { appIdOf, appNameOf, taskNameOf } from '../texts/words.ts'
 import { TYPE_LABELS } from '../title.ts'
 import type { PlannedDelivery } from '../types.ts'
 import { httpDestination } from './http.ts'
 import type { SettingsOf } from './settings.ts'
 import { type DestinationDeps, TEXT_NEEDS } from './types.ts'
+
+const RULE = '-'.repeat(31)
+const NO_SCRIPT_LOG = 'Script log not available for this reload task.'
+/** New Relic refuses requests above 1 MB. */
+const MAX_LOG_BYTES = 800_000
+/** Characters of a value. */
+const MAX_VALUE = 4096
+const MAX_NAME = 255
+const MAX_ATTRIBUTES = 254
 
 const config = () => ({
   account: list('Names of New Relic accounts.', z.string(), { min: 1 }),
@@ -79,19 +88,18 @@ export interface NewRelicSettings {
 
 /** All attributes from Qlik Sense. */
 export const ALL_ATTRIBUTES: DynamicAttributes & ServiceAttributes = {
-  ...{ useTaskTags: true, useAppTags: true },
-  ...{ serviceHost: true, serviceName: true, serviceDisplayName: true, serviceState: true },
+  useTaskTags: true,
+  useAppTags: true,
+  serviceHost: true,
+  serviceName: true,
+  serviceDisplayName: true,
+  serviceState: true,
 }
 
-/** What stands in lists of deliveries: an account gets events, log entries or both. */
+/** The target in lists of deliveries: an account gets events, log entries or both. */
 export function targetOf(account: string, kind: 'event' | 'log'): string {
   return `${account} (${kind})`
 }
-
-const RULE = '-'.repeat(31)
-const NO_SCRIPT_LOG = 'Script log not available for this reload task.'
-/** New Relic refuses requests above 1 MB. */
-const MAX_LOG_BYTES = 800_000
 
 const OUTCOME_NAMES: Partial<Record<EventOutcome, string>> = { failed: 'Failed', aborted: 'Aborted' }
 
@@ -170,16 +178,11 @@ export function newRelicHeaders(extra: readonly NameValue[], insertApiKey: strin
 
 export type Attributes = Readonly<Record<string, string | number>>
 
-/** Which attributes of Qlik Sense are wanted. */
+/** Which attributes of Qlik Sense are sent. */
 export interface DynamicAttributes {
   readonly useTaskTags: boolean
   readonly useAppTags: boolean
 }
-
-/** Characters of a value. */
-const MAX_VALUE = 4096
-const MAX_NAME = 255
-const MAX_ATTRIBUTES = 254
 
 /** Message, custom properties and tags of a task, in the order of Butler 16. */
 function taskAttributes(event: TaskEvent, dynamic: DynamicAttributes): Attributes {
@@ -216,7 +219,10 @@ function tagAttributes(prefix: string, tags: readonly QrsNamed[] = []): Attribut
   return Object.fromEntries(tags.map(({ name }) => [`${prefix}${name}`, 'true']))
 }
 
-/** Without a result only the node, where it is known. One name was misspelt in Butler 16; dashboards use it, so both spellings are sent. */
+/**
+ * Without a result only the node, when it is known. Butler 16 misspelt one name, which dashboards use: both spellings are
+ * sent.
+ */
 function executionAttributes({ execution, scriptLog, node }: TaskEvent, tailLines: number): Attributes {
   if (!execution) return known({ qs_executingNodeName: node })
   const status = STATUS_TEXTS[execution.status] ?? ''
@@ -234,7 +240,7 @@ function executionAttributes({ execution, scriptLog, node }: TaskEvent, tailLine
   }
 }
 
-/** What is special about events that are no end of a task. */
+/** Attributes of events that are not the end of a task. */
 function detailAttributes(details: EventDetails | null): Attributes {
   if (details?.kind === 'license') {
     const { expired, expiryDate, daysRemaining } = details
@@ -261,7 +267,7 @@ function detailAttributes(details: EventDetails | null): Attributes {
 
 const seconds = (ms: number) => Math.floor(ms / 1000)
 
-/** Which attributes of a service are wanted. */
+/** Which attributes of a service are sent. */
 export interface ServiceAttributes {
   readonly serviceHost: boolean
   readonly serviceName: boolean
@@ -284,7 +290,7 @@ function known(values: Readonly<Record<string, unknown>>): Attributes {
   return Object.fromEntries(entries.map(([name, value]) => [name, typeof value === 'number' ? value : String(value)]))
 }
 
-/** What New Relic keeps: 254 attributes, names of 255, values of 4,096 characters. `last` is always among them. */
+/** The attributes that New Relic keeps: at most 254, names of 255, values of 4,096 characters. `last` is always among them. */
 export function limited(attributes: Attributes, last: Attributes): Attributes {
   const room = MAX_ATTRIBUTES - Object.keys(last).length
   const kept = Object.entries({ ...attributes, ...last }).filter(([name]) => !(name in last))

@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { requiredText, text } from '../../config/fields.ts'
 import type { Severity } from '../../events/types.ts'
 import { MASK } from '../../platform/log-mask.ts'
-import { cut, utf8 } from '../texts/cut.ts'
+import { cut, utf8 } from '../message-text/cut.ts'
 import { hostOf, httpDestination } from './http.ts'
 import { type SettingsOf, serverUrl } from './settings.ts'
 import { TEXT_NEEDS } from './types.ts'
@@ -37,7 +37,7 @@ export const ntfy = httpDestination({
   create: (settings) => ({
     needs: TEXT_NEEDS,
     showsTextOnly: true,
-    // Everybody who knows the topic may read and send.
+    // The topic is a secret: it is enough to read and to send.
     target: `${hostOf(settings.server)}/${MASK}`,
     secrets: [settings.token, settings.password, settings.topic],
     render: ({ text, severity, kind }) => ({

@@ -3,11 +3,10 @@ import { z } from 'zod'
 import { map } from '../../config/fields.ts'
 import type { Severity, TaskEvent } from '../../events/types.ts'
 import { type HttpResponse, jsonOf } from '../../platform/http-client.ts'
-import { cut } from '../texts/cut.ts'
-import { appIdOf, appNameOf, taskNameOf } from '../texts/words.ts'
+import { cut } from '../message-text/cut.ts'
+import { appIdOf, appNameOf, taskNameOf } from '../message-text/labels.ts'
 import type { DeliveryResult, Message, NamedDestination } from '../types.ts'
-import { createClientSource } from './client.ts'
-import { createMasker, explanation, hostOf, httpFailure, httpResult } from './http.ts'
+import { createHttpSender, createMasker, explanation, hostOf, httpFailure, httpResult } from './http.ts'
 import { httpHeaders, type SettingsOf, serverUrl } from './settings.ts'
 import { type DestinationDeps, type DestinationType, TEXT_NEEDS } from './types.ts'
 
@@ -18,12 +17,11 @@ const SEVERITY_TEXTS: Readonly<Record<Severity, string>> = {
   warning: 'WARN',
   info: 'INFO',
 }
-/** The only answers that a client may repeat its request for. */
+/** The only statuses after which OTLP allows a client to repeat its request. */
 const TEMPORARY = [429, 502, 503, 504]
 const BATCH_SIZE = 500
-/** Of what a collector says about refused records. */
-const WORDS_KEPT = 300
-const MAX_ANSWER_BYTES = 1024 * 1024
+/** Characters of a collector's message about refused records. */
+const REFUSAL_KEPT = 300
 
 const config = () => ({
   endpoint: serverUrl('Address of the collector; /v1/logs is appended.', 'http://localhost:4318'),
@@ -40,8 +38,9 @@ export const otlp: DestinationType<typeof config> = {
 }
 
 function createOtlpDestination(settings: Settings, deps: DestinationDeps, name: string): NamedDestination {
-  const { endpoint, headers, timeout } = settings
-  const clients = createClientSource(deps, settings)
+  const { endpoint, headers } = settings
+  const key = `Butler.footman.destinations.${name}.endpoint`
+  const sender = createHttpSender(deps, settings)
   const mask = createMasker(Object.values(headers))
   const resource = {
     attributes: attributes({
@@ -52,48 +51,35 @@ function createOtlpDestination(settings: Settings, deps: DestinationDeps, name: 
     }),
   }
 
-  async function post(batch: readonly Message[], signal: AbortSignal): Promise<HttpResponse | DeliveryResult> {
-    const client = await clients.client()
-    if ('problem' in client) return { outcome: 'retry', detail: client.problem, slow: true }
+  function post(batch: readonly Message[], signal: AbortSignal): Promise<HttpResponse> {
     const logRecords = batch.map(({ payload }) => payload)
-    return client.request({
-      method: 'POST',
-      url: `${endpoint.replace(/\/+$/, '')}/v1/logs`,
-      headers: {
-        'User-Agent': `Footman/${deps.version}`,
-        'Idempotency-Key': batch[0]?.deliveryId ?? '',
-        'Content-Type': 'application/json',
-        ...headers,
-      },
-      body: JSON.stringify({
-        resourceLogs: [{ resource, scopeLogs: [{ scope: { name: 'footman.events' }, logRecords }] }],
-      }),
-      timeoutMs: timeout,
-      signal,
-      maxBodyBytes: MAX_ANSWER_BYTES,
-      statusSuffices: true,
+    const body = JSON.stringify({
+      resourceLogs: [{ resource, scopeLogs: [{ scope: { name: 'footman.events' }, logRecords }] }],
     })
+    const url = `${endpoint.replace(/\/+$/, '')}/v1/logs`
+    const call = { url, headers: { 'Content-Type': 'application/json', ...headers }, body }
+    return sender.exchange(call, batch[0]?.deliveryId ?? '', signal)
   }
 
   function judge(response: HttpResponse, size: number): DeliveryResult {
     const { status } = response
     const result = httpResult(response, deps.clock.now())
-    const said = explanation(response, mask)
-    const detail = said ? `HTTP ${status}: ${said}` : `HTTP ${status}`
+    const reason = explanation(response, mask)
+    const detail = reason ? `HTTP ${status}: ${reason}` : `HTTP ${status}`
     if (TEMPORARY.includes(status)) return { ...result, detail }
     if (result.outcome !== 'delivered') return { outcome: 'rejected', detail }
     const { rejected, why } = partialSuccess(response)
     if (rejected === 0) return result
-    const words = cut(mask(`${rejected} of ${size} records refused${why && `: ${why}`}`), WORDS_KEPT)
-    if (rejected >= size) return { outcome: 'rejected', detail: words }
-    deps.log.warn(`NOTIFY ${name}: ${words}`)
-    return { outcome: 'delivered', detail: words }
+    const refused = cut(mask(`${rejected} of ${size} records refused${why && `: ${why}`}`), REFUSAL_KEPT)
+    if (rejected >= size) return { outcome: 'rejected', detail: refused }
+    deps.log.warn(`NOTIFY ${name}: ${refused}`)
+    return { outcome: 'delivered', detail: refused }
   }
 
   async function deliver(batch: readonly Message[], signal: AbortSignal): Promise<readonly DeliveryResult[]> {
     const result = await post(batch, signal).then(
-      (answer) => ('outcome' in answer ? answer : judge(answer, batch.length)),
-      httpFailure,
+      (response) => judge(response, batch.length),
+      (error) => httpFailure(error, key),
     )
     return batch.map(() => result)
   }
@@ -111,9 +97,7 @@ function createOtlpDestination(settings: Settings, deps: DestinationDeps, name: 
       return { deliveryId, target, subject: title, body: JSON.stringify(record), payload: record }
     },
     deliver,
-    async close() {
-      clients.close()
-    },
+    close: async () => sender.close(),
   }
 }
 
@@ -141,7 +125,7 @@ function logRecord(event: TaskEvent, title: string, severity: Severity, error: s
   }
 }
 
-/** What is not known is left out. Whole numbers are texts in OTLP's JSON. */
+/** Unknown values are left out. Whole numbers are strings in OTLP's JSON. */
 function attributes(values: Readonly<Record<string, string | number>>) {
   return Object.entries(values)
     .filter(([, value]) => value !== '')

@@ -1,4 +1,4 @@
-/** Keeps within the number of messages that a service takes in a minute, before it has to refuse some. */
+/** Keeps to the number of messages that a service takes per minute, so that it refuses none. */
 import type { Clock } from '../../platform/types.ts'
 
 export interface Pacing {
@@ -6,7 +6,7 @@ export interface Pacing {
   take(key: string, perMinute: number): number
   /** True when a message may leave now. */
   isFree(key: string, perMinute: number): boolean
-  /** The service wants to be left alone for so long. */
+  /** The service has asked for a pause. */
   hold(key: string, ms: number): void
   /** Calls once when a message may leave again. */
   whenFree(key: string, perMinute: number, listener: () => void): void
@@ -20,7 +20,7 @@ interface Pace {
   heldUntil: number
 }
 
-/** One for all destinations, as two of them may lead to the same place. */
+/** One for all destinations, as two of them may use the same account. */
 export function createPacing(clock: Clock): Pacing {
   const paces = new Map<string, Pace>()
 
@@ -35,7 +35,7 @@ export function createPacing(clock: Clock): Pacing {
   function wait(key: string, perMinute: number): number {
     const pace = paceOf(key)
     const now = clock.now()
-    // A clock that was set back must not hold up messages for hours.
+    // A clock that was set back must not delay messages for hours.
     pace.sent = pace.sent.filter((at) => at > now - MINUTE_MS && at <= now)
     const oldest = pace.sent.length < perMinute ? 0 : pace.sent[pace.sent.length - perMinute]! + MINUTE_MS
     return Math.max(oldest - now, pace.heldUntil - now, 0)

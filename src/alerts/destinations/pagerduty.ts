@@ -2,8 +2,8 @@
 import { z } from 'zod'
 import { choice } from '../../config/fields.ts'
 import { onOneLine } from '../../platform/visible.ts'
-import { cut, cutStart, utf8 } from '../texts/cut.ts'
-import { appIdOf, nameOfSubject } from '../texts/words.ts'
+import { cut, cutStart, utf8 } from '../message-text/cut.ts'
+import { appIdOf, nameOfSubject } from '../message-text/labels.ts'
 import { httpDestination } from './http.ts'
 import { type HttpRenderInput, TEXT_NEEDS } from './types.ts'
 
@@ -13,7 +13,7 @@ const SUMMARY_LIMIT = 1024
 const KEY_LIMIT = 255
 /** In bytes; an event of 512 KB is refused. */
 const EVENT_LIMIT = 500_000
-/** Of all fields but the script log, so that the event fits whatever they hold. */
+/** Of every field but text and script log, so that the event always fits. */
 const FIELD_LIMIT = 1024
 const TEXT_LIMIT = 60_000
 

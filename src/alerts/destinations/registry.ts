@@ -1,16 +1,16 @@
-/** The named destinations, also in the forms that single routes want, by route and name. */
+/** The destinations by name, and by rule where a rule overrides settings. */
 import type { DestinationConfig } from '../config-destinations.ts'
 import type { Destination, NamedDestination } from '../types.ts'
 
 export interface Override {
   readonly route: string
   readonly destination: string
-  /** The whole settings, with what the route changes. */
+  /** The whole settings, with the changes of the rule. */
   readonly settings: DestinationConfig
 }
 
 export interface DestinationRegistry {
-  /** As the route wants it; `''` = as it stands in the configuration. Undefined when it is switched off or unknown. */
+  /** With the settings of the rule; `''` = as in the configuration. Undefined when it is switched off or unknown. */
   named(route: string, name: string): NamedDestination | undefined
   /** Those of Butler's sections included. */
   find(route: string, name: string): Destination | undefined

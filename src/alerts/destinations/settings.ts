@@ -1,6 +1,7 @@
-/** Settings that all destinations have, and fields that several types share. */
+/** Settings that all destinations have, fields that several types share, and findings about settings. */
 import { z } from 'zod'
 import { choice, count, durationText, file, flag, httpUrl, map } from '../../config/fields.ts'
+import { messageOf } from '../templates/source.ts'
 
 /** Built anew at each call, like the settings of a type. */
 export const commonSettings = () => ({
@@ -33,3 +34,25 @@ export const httpHeaders = () =>
 
 export const messageType = () =>
   choice('basic: one line of text; formatted: with details.', ['basic', 'formatted'], 'formatted')
+
+/** A key ('' = the destination as a whole) and what is wrong with its value. */
+export type Finding = readonly [key: string, message: string]
+
+/** A problem that `footman check` prints: the form of the configuration loader, which adds file and line. */
+export interface SettingProblem {
+  readonly severity: 'error' | 'warning'
+  /** `Butler.emailNotification.reloadTaskFailure.subject` */
+  readonly path: string
+  readonly message: string
+  readonly hint?: string
+}
+
+/** Renders a sample; the message of an error becomes a finding of the key. */
+export async function problemsIn(key: string, render: () => Promise<void>): Promise<readonly Finding[]> {
+  try {
+    await render()
+    return []
+  } catch (error) {
+    return [[key, messageOf(error)]]
+  }
+}

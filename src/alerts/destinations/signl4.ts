@@ -2,12 +2,12 @@
 import { requiredHttpUrl, text } from '../../config/fields.ts'
 import type { Severity } from '../../events/types.ts'
 import { onOneLine } from '../../platform/visible.ts'
+import { cut } from '../message-text/cut.ts'
 import { cleanText } from '../templates/escape.ts'
-import { cut } from '../texts/cut.ts'
 import { hostOf, httpDestination, secretsOfUrl } from './http.ts'
 import { TEXT_NEEDS } from './types.ts'
 
-/** The numbers that the sections of Butler use for failed and aborted reloads. */
+/** The numbers that Butler's section uses for failed and aborted reloads. */
 const SEVERITY: Readonly<Record<Severity, number>> = { critical: 1, error: 1, warning: 10, info: 10 }
 const TITLE_LIMIT = 500
 const MESSAGE_LIMIT = 10_000
@@ -34,7 +34,7 @@ export const signl4 = httpDestination({
           message: cut(text.text || text.title, MESSAGE_LIMIT),
           severity: SEVERITY[severity],
           serviceName,
-          // That of the sections of Butler: one alert per task.
+          // As in Butler's section: one alert per task.
           externalId: event.taskId || text.key,
           resolved: kind === 'recovery',
         }),

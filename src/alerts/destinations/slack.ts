@@ -1,19 +1,20 @@
-/** Slack: a message to an incoming webhook, Block Kit with a text for notifications. */
+/** Slack: a message to an incoming webhook, Block Kit with a text for notifications (https://docs.slack.dev/reference/block-kit). */
 import { requiredHttpUrl, text } from '../../config/fields.ts'
 import type { HttpResponse } from '../../platform/http-client.ts'
-import { SLACK_TEMPLATE } from '../templates/builtin-chat.ts'
-import type { TemplateRecord } from '../templates/engine.ts'
+import { cut } from '../message-text/cut.ts'
+import { SLACK_TEMPLATE } from '../templates/builtin.ts'
+import type { TemplateContext } from '../templates/engine.ts'
 import { cleanText, ESCAPING, escapeAngles } from '../templates/escape.ts'
-import { cut } from '../texts/cut.ts'
 import type { DeliveryResult } from '../types.ts'
 import {
   basicLine,
   type ChatDeps,
   type ChatSettings,
+  chatContext,
   chatTemplate,
   chatVariables,
-  chatWords,
   findTemplate,
+  isWebAddress,
   missingNotes,
   problemOf,
   renderObject,
@@ -22,8 +23,22 @@ import {
 import { hostOf, httpDestination, httpResult, secretsOfUrl } from './http.ts'
 import type { JsonObject } from './json-text.ts'
 import { messageType } from './settings.ts'
-import { cutMarkup, fitSlack, isWebAddress, overflow } from './slack-limits.ts'
 import { type HttpCall, TEXT_NEEDS } from './types.ts'
+
+/** Characters of the head and of the tail of a script log; leaves room for their captions in a section of 3,000. */
+const LOG_SIZE = 2900
+const FITTING_ROUNDS = 12
+const NOTE_SIZE = 2000
+/** Characters of the text in notifications. */
+const TITLE_SIZE = 500
+/** The limits of the Block Kit reference. Slack refuses a whole message for one text that is too long or empty. */
+const LIMITS = { blocks: 50, header: 150, section: 3000, fields: 10, field: 2000, button: 75, url: 3000 } as const
+const LIST_LIMITS = { actions: 25, context: 10 } as const
+const BLOCK_ID = 255
+const FENCE = '```'
+/** Error codes of Slack are short and hold no secrets; other answers are not shown. */
+const ERROR_CODE = /^[a-z][a-z0-9_]{2,60}$/
+const BAD_CONTENT = /^(invalid_payload|invalid_blocks|invalid_blocks_format|invalid_attachments|msg_blocks_too_long)$/
 
 const config = () => ({
   webhookURL: requiredHttpUrl('Address to post to.'),
@@ -46,30 +61,13 @@ export const slack = httpDestination({
       secrets: secretsOfUrl(url),
       async render(input) {
         const chat = await chatTemplate(deps.engine, input, name, messageType)
-        return slackCall(deps, { ...chat, ...sender, webhookURL: url }, chatWords(input))
+        return slackCall(deps, { ...chat, ...sender, webhookURL: url }, chatContext(input))
       },
       result: slackResult,
       second: slackSecond,
     }
   },
 })
-
-/** The request of a message, for the sections of Butler too. */
-export async function slackCall(
-  deps: ChatDeps,
-  settings: SlackSettings & { readonly webhookURL: string },
-  variables: TemplateRecord,
-): Promise<HttpCall & { readonly body: string }> {
-  const { body, plain } = await slackMessage(deps, settings, variables)
-  return { url: settings.webhookURL, body: JSON.stringify(body), plainBody: JSON.stringify(plain) }
-}
-
-/** Blocks that Slack does not take come from a template of the user: the same in plain words. */
-export function slackSecond(response: HttpResponse, call: HttpCall): HttpCall | null {
-  if (!isContentRefused(response) || !call.plainBody) return null
-  const note = `as plain text: Slack refused the blocks (HTTP ${response.status}: ${wordOf(response)})`
-  return { ...call, body: call.plainBody, plainBody: undefined, note }
-}
 
 export interface SlackSettings extends ChatSettings {
   /** Absent = as the webhook was made; an empty text is sent as it is. */
@@ -78,18 +76,29 @@ export interface SlackSettings extends ChatSettings {
   readonly iconEmoji?: string
 }
 
-export interface SlackMessage {
+interface SlackMessage {
   readonly body: JsonObject
   /** Text only, for when Slack refuses the blocks. */
   readonly plain: JsonObject
 }
 
-/** Of head and of tail of a script log, which leaves room for the words around them in a section of 3,000. */
-const LOG_SIZE = 2900
-const FITTING_ROUNDS = 12
-const NOTE_SIZE = 2000
-/** Of the text in notifications. */
-const TITLE_SIZE = 500
+/** The request of a message, for the sections of Butler too. */
+export async function slackCall(
+  deps: ChatDeps,
+  settings: SlackSettings & { readonly webhookURL: string },
+  variables: TemplateContext,
+): Promise<HttpCall & { readonly body: string }> {
+  const { body, plain } = await slackMessage(deps, settings, variables)
+  const { name, webhookURL: url } = settings
+  return { url, key: `${name}.webhookURL`, body: JSON.stringify(body), plainBody: JSON.stringify(plain) }
+}
+
+/** The message as plain text after Slack has refused the blocks, which then come from a template of the user. */
+export function slackSecond(response: HttpResponse, call: HttpCall): HttpCall | null {
+  if (!isContentRefused(response) || !call.plainBody) return null
+  const note = `as plain text: Slack refused the blocks (HTTP ${response.status}: ${errorCode(response)})`
+  return { ...call, body: call.plainBody, plainBody: undefined, note }
+}
 
 const markup = ESCAPING.slack
 /** As Slack counts: with the entities. */
@@ -102,18 +111,18 @@ const slackSize = (text: string) => JSON.parse(`"${markup.escaped(text)}"`).leng
 export async function slackMessage(
   deps: ChatDeps,
   settings: SlackSettings,
-  variables: TemplateRecord,
+  variables: TemplateContext,
 ): Promise<SlackMessage> {
-  const record = chatVariables(variables)
+  const context = chatVariables(variables)
   const sender = senderOf(settings)
-  const plain = { ...sender, text: cutMarkup(plainText(record), 3000) }
-  if (settings.messageType === 'basic') return { body: basic(deps, settings, record, ''), plain }
+  const plain = { ...sender, text: cutMarkup(plainText(context), 3000) }
+  if (settings.messageType === 'basic') return { body: basic(deps, settings, context, ''), plain }
   try {
-    const body = await formatted(deps, settings, record)
-    return { body: { ...sender, text: escapeAngles(cut(String(record.title), TITLE_SIZE)), ...body }, plain }
+    const body = await formatted(deps, settings, context)
+    return { body: { ...sender, text: escapeAngles(cut(String(context.title), TITLE_SIZE)), ...body }, plain }
   } catch (error) {
     const problem = problemOf(deps, error, 'The basic Slack message is sent instead.')
-    return { body: basic(deps, settings, record, problem), plain }
+    return { body: basic(deps, settings, context, problem), plain }
   }
 }
 
@@ -125,11 +134,11 @@ function senderOf({ fromUser, channel, iconEmoji }: SlackSettings): JsonObject {
   }
 }
 
-/** One line and buttons; what it must say beside that stands in a line of its own. */
-function basic(deps: ChatDeps, settings: SlackSettings, record: TemplateRecord, problem: string): JsonObject {
-  const line = basicLine(deps, settings, record)
-  const notes = [missingNotes('', record), problem].filter(Boolean).map(escapeAngles).join('\n')
-  const buttons = buttonsOf(record)
+/** One line and buttons; notes and the problem stand in a line of their own. */
+function basic(deps: ChatDeps, settings: SlackSettings, context: TemplateContext, problem: string): JsonObject {
+  const line = basicLine(deps, settings, context)
+  const notes = [missingNotes('', context), problem].filter(Boolean).map(escapeAngles).join('\n')
+  const buttons = buttonsOf(context)
   return {
     ...senderOf(settings),
     text: escapeAngles(cut(line, TITLE_SIZE)),
@@ -142,7 +151,7 @@ function basic(deps: ChatDeps, settings: SlackSettings, record: TemplateRecord, 
   }
 }
 
-function buttonsOf({ qlikSenseQMC, qlikSenseHub }: TemplateRecord): JsonObject[] {
+function buttonsOf({ qlikSenseQMC, qlikSenseHub }: TemplateContext): JsonObject[] {
   const links = [
     ['Open QMC', String(qlikSenseQMC)],
     ['Open Hub', String(qlikSenseHub)],
@@ -157,13 +166,13 @@ function buttonsOf({ qlikSenseQMC, qlikSenseHub }: TemplateRecord): JsonObject[]
     }))
 }
 
-async function formatted(deps: ChatDeps, settings: SlackSettings, record: TemplateRecord): Promise<JsonObject> {
+async function formatted(deps: ChatDeps, settings: SlackSettings, context: TemplateContext): Promise<JsonObject> {
   const template = await findTemplate(deps, settings, SLACK_TEMPLATE)
   const made = renderFitting((budget) => {
     const size = { head: budget, tail: budget, size: slackSize }
-    return renderObject(deps.engine, template, withinBudget(record, size), 'slack')
+    return renderObject(deps.engine, template, withinBudget(context, size), 'slack')
   })
-  return fitSlack(withNotes(made, missingNotes(template.source, record)))
+  return fitSlack(withNotes(made, missingNotes(template.source, context)))
 }
 
 /** Script logs are made shorter, by whole lines, until the longest text fits. */
@@ -175,7 +184,7 @@ function renderFitting(render: (budget: number) => JsonObject): JsonObject {
     if (excess === 0) return best
     budget = Math.max(0, budget - Math.ceil(excess / 2) - 1)
     const shorter = render(budget)
-    // It is something else that is too long.
+    // Another text is too long.
     if (overflow(shorter) >= excess) return best
     best = shorter
   }
@@ -191,8 +200,8 @@ function withNotes(message: JsonObject, notes: string): JsonObject {
   return { ...message, blocks: [...blocks.slice(0, 49), context] }
 }
 
-function plainText(record: TemplateRecord): string {
-  const { title, appName, hostName, host, customText, errorText } = record
+function plainText(context: TemplateContext): string {
+  const { title, appName, hostName, host, customText, errorText } = context
   const facts = [
     ['App', appName],
     ['Host', hostName || host],
@@ -201,30 +210,130 @@ function plainText(record: TemplateRecord): string {
   return escapeAngles(cleanText(lines.filter(Boolean).join('\n')))
 }
 
-/** The words of Slack are short and hold no secrets; anything else is not repeated. */
-const WORD = /^[a-z][a-z0-9_]{2,60}$/
-const BAD_CONTENT = /^(invalid_payload|invalid_blocks|invalid_blocks_format|invalid_attachments|msg_blocks_too_long)$/
-
 /** Slack would refuse this message at every attempt. */
 function isContentRefused(response: HttpResponse): boolean {
-  return response.status === 400 && BAD_CONTENT.test(wordOf(response))
+  return response.status === 400 && BAD_CONTENT.test(errorCode(response))
 }
 
 export function slackResult(response: HttpResponse, now: number): DeliveryResult {
   const result = httpResult(response, now)
-  const word = wordOf(response)
+  const code = errorCode(response)
   if (result.outcome === 'delivered') {
     return saysNo(response) ? { outcome: 'rejected', detail: `Slack answered ok: false` } : result
   }
-  return word ? { ...result, detail: `${result.detail}: ${word}` } : result
+  return code ? { ...result, detail: `${result.detail}: ${code}` } : result
 }
 
-function wordOf(response: HttpResponse): string {
+function errorCode(response: HttpResponse): string {
   const text = response.text().trim()
-  return WORD.test(text) ? text : ''
+  return ERROR_CODE.test(text) ? text : ''
 }
 
-/** Webhooks of workflows answer in JSON. */
+/** Webhooks of Slack workflows answer 200 with JSON also when they refuse. */
 function saysNo(response: HttpResponse): boolean {
   return /^\{\s*"ok"\s*:\s*false\b/.test(response.text().trim())
+}
+
+/** A message with at most 50 blocks, all of which Slack accepts as far as lengths and empty texts go. */
+export function fitSlack(message: JsonObject): JsonObject {
+  const { text, attachments, blocks } = message
+  return {
+    ...message,
+    ...(typeof text === 'string' ? { text: cut(cleanText(text), LIMITS.section) } : {}),
+    ...(Array.isArray(blocks) ? { blocks: fitBlocks(blocks) } : {}),
+    ...(Array.isArray(attachments) ? { attachments: attachments.map(fitAttachment) } : {}),
+  }
+}
+
+/** By how many characters the longest text of a section is too long; 0 or less when all fit. */
+function overflow({ blocks }: JsonObject): number {
+  const texts = (Array.isArray(blocks) ? blocks.filter(isObject) : []).flatMap(({ type, text, fields }) => [
+    type === 'section' && isObject(text) ? String(text.text).length - LIMITS.section : 0,
+    ...(Array.isArray(fields)
+      ? fields.map((field) => (isObject(field) ? String(field.text).length : 0) - LIMITS.field)
+      : []),
+  ])
+  return Math.max(0, ...texts)
+}
+
+function fitAttachment(attachment: unknown): unknown {
+  return isObject(attachment) && Array.isArray(attachment.blocks)
+    ? { ...attachment, blocks: fitBlocks(attachment.blocks) }
+    : attachment
+}
+
+function fitBlocks(blocks: readonly unknown[]): readonly JsonObject[] {
+  const ids = new Set<unknown>()
+  const fitting = blocks.filter(isObject).map((block) => fitBlock(withoutBadId(block, ids)))
+  return fitting.filter((block) => block !== null).slice(0, LIMITS.blocks)
+}
+
+/** Ids must differ; no part of Footman refers to them. */
+function withoutBadId(block: JsonObject, ids: Set<unknown>): JsonObject {
+  const { block_id: id, ...rest } = block
+  if (typeof id !== 'string' || id === '' || id.length > BLOCK_ID || ids.has(id)) return rest
+  ids.add(id)
+  return block
+}
+
+/** Null for a block without any content. */
+function fitBlock(block: JsonObject): JsonObject | null {
+  if (block.type === 'header') return withText(block, fitText(block.text, LIMITS.header))
+  if (block.type === 'section') return fitSection(block)
+  if (block.type === 'actions' || block.type === 'context') return fitElements(block, block.type)
+  return block
+}
+
+function withText(block: JsonObject, text: JsonObject | null): JsonObject | null {
+  return text && { ...block, text }
+}
+
+function fitSection(block: JsonObject): JsonObject | null {
+  const { text: ownText, fields: ownFields, accessory: ownAccessory, ...rest } = block
+  const text = fitText(ownText, LIMITS.section)
+  const list = Array.isArray(ownFields) ? ownFields : []
+  const fields = list.flatMap((field) => fitText(field, LIMITS.field) ?? []).slice(0, LIMITS.fields)
+  const accessory = isObject(ownAccessory) ? fitElement(ownAccessory) : null
+  if (!text && fields.length === 0) return null
+  return { ...rest, ...(text && { text }), ...(fields.length > 0 && { fields }), ...(accessory && { accessory }) }
+}
+
+function fitElements(block: JsonObject, type: keyof typeof LIST_LIMITS): JsonObject | null {
+  const own = Array.isArray(block.elements) ? block.elements.filter(isObject) : []
+  const elements = own.flatMap((element) => fitElement(element) ?? []).slice(0, LIST_LIMITS[type])
+  return elements.length > 0 ? { ...block, elements } : null
+}
+
+function fitElement(element: JsonObject): JsonObject | null {
+  if (element.type === 'button') return fitButton(element)
+  if (element.type === 'mrkdwn' || element.type === 'plain_text') return fitText(element, LIMITS.section)
+  return element
+}
+
+/** Null for a button whose address no browser opens: Slack would refuse the whole message. */
+function fitButton(button: JsonObject): JsonObject | null {
+  const { url } = button
+  if (url !== undefined && !(typeof url === 'string' && url.length <= LIMITS.url && isWebAddress(url))) return null
+  const text = fitText(button.text, LIMITS.button)
+  return text && { ...button, text }
+}
+
+function fitText(value: unknown, limit: number): JsonObject | null {
+  if (!isObject(value) || typeof value.text !== 'string') return null
+  const clean = cleanText(value.text)
+  if (clean.trim() === '') return null
+  return { ...value, text: value.type === 'mrkdwn' ? cutMarkup(clean, limit) : cut(clean, limit) }
+}
+
+/** Never ends inside an entity or a link, and closes a block of code. */
+export function cutMarkup(text: string, limit: number): string {
+  if (text.length <= limit) return text
+  const kept = cut(text, limit - FENCE.length)
+    .replace(/&[a-z]{0,4}…$/, '…')
+    .replace(/<[^<>\n]*…$/, '…')
+  return kept.split(FENCE).length % 2 === 0 ? `${kept.replace(/`{1,2}…$/, '…')}${FENCE}` : kept
+}
+
+function isObject(value: unknown): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

@@ -1,19 +1,20 @@
 /** Microsoft Teams: an Adaptive Card in an envelope to the webhook of a workflow. */
 import { requiredHttpUrl } from '../../config/fields.ts'
 import type { HttpResponse } from '../../platform/http-client.ts'
-import { TEAMS_TEMPLATE } from '../templates/builtin-chat.ts'
-import type { TemplateRecord } from '../templates/engine.ts'
+import { cut, utf8 } from '../message-text/cut.ts'
+import { TEAMS_TEMPLATE } from '../templates/builtin.ts'
+import type { TemplateContext } from '../templates/engine.ts'
 import { cleanText, escapeMarkdown, mapTexts } from '../templates/escape.ts'
-import { cut, utf8 } from '../texts/cut.ts'
 import type { DeliveryResult } from '../types.ts'
 import {
   basicLine,
   type ChatDeps,
   type ChatSettings,
+  chatContext,
   chatTemplate,
   chatVariables,
-  chatWords,
   findTemplate,
+  isWebAddress,
   missingNotes,
   problemOf,
   renderObject,
@@ -23,6 +24,18 @@ import { hostOf, httpDestination, httpResult, secretsOfUrl } from './http.ts'
 import type { JsonObject } from './json-text.ts'
 import { messageType } from './settings.ts'
 import { type HttpCall, TEXT_NEEDS } from './types.ts'
+
+/** Teams refuses larger messages; bytes of the whole request. */
+export const MAX_MESSAGE = 28 * 1024
+const MAX_NOTE = 2000
+const FITTING_ROUNDS = 40
+/** Connectors of this host are the last that take the older format. */
+const CONNECTOR_HOST = '.webhook.office.com'
+const BASIC_VERSION = '1.3'
+
+const LONG_TEXTS = ['executionDetailsConcatenated', 'executionDetailsText', 'logMessage', 'errorText', 'customText']
+
+const CONNECTOR_ERROR = /returned HTTP error (\d{3})/i
 
 const config = () => ({
   webhookURL: requiredHttpUrl('Address to post to.'),
@@ -42,7 +55,7 @@ export const teams = httpDestination({
       secrets: secretsOfUrl(url),
       async render(input) {
         const chat = await chatTemplate(deps.engine, input, name, messageType)
-        return teamsCall(deps, { ...chat, webhookURL: url }, chatWords(input))
+        return teamsCall(deps, { ...chat, webhookURL: url }, chatContext(input))
       },
       result: teamsResult,
     }
@@ -53,22 +66,16 @@ export const teams = httpDestination({
 export async function teamsCall(
   deps: ChatDeps,
   settings: TeamsSettings,
-  variables: TemplateRecord,
+  variables: TemplateContext,
 ): Promise<HttpCall & { readonly body: string }> {
-  return { url: settings.webhookURL, body: JSON.stringify(await teamsMessage(deps, settings, variables)) }
+  const { name, webhookURL: url } = settings
+  return { url, key: `${name}.webhookURL`, body: JSON.stringify(await teamsMessage(deps, settings, variables)) }
 }
 
+/** The settings of a message. */
 export interface TeamsSettings extends ChatSettings {
   readonly webhookURL: string
 }
-
-/** Teams refuses larger messages; bytes of the whole request. */
-export const MAX_MESSAGE = 28 * 1024
-const MAX_NOTE = 2000
-const FITTING_ROUNDS = 40
-/** Connectors of this host are the last that take the older format. */
-const CONNECTOR_HOST = '.webhook.office.com'
-const BASIC_VERSION = '1.3'
 
 /**
  * `variables` are those of `templateRecord`; `customText`, if there, stands in for facts and script log. Never rejects
@@ -77,34 +84,34 @@ const BASIC_VERSION = '1.3'
 export async function teamsMessage(
   deps: ChatDeps,
   settings: TeamsSettings,
-  variables: TemplateRecord,
+  variables: TemplateContext,
 ): Promise<JsonObject> {
   const clean = chatVariables(variables)
-  // The text of a route may hold links of its own; what it shows of the event has been escaped before.
-  const record = { ...mapTexts(clean, escapeMarkdown), customText: clean.customText }
-  if (settings.messageType === 'basic') return basic(deps, settings, record, '')
+  // The text of a rule may hold links of its own; the values of the event in it have been escaped before.
+  const context = { ...mapTexts(clean, escapeMarkdown), customText: clean.customText }
+  if (settings.messageType === 'basic') return basic(deps, settings, context, '')
   try {
-    return await formatted(deps, settings, record)
+    return await formatted(deps, settings, context)
   } catch (error) {
     const problem = escapeMarkdown(problemOf(deps, error, 'The basic Teams message is sent instead.'))
-    return basic(deps, settings, record, problem)
+    return basic(deps, settings, context, problem)
   }
 }
 
-async function formatted(deps: ChatDeps, settings: TeamsSettings, record: TemplateRecord): Promise<JsonObject> {
+async function formatted(deps: ChatDeps, settings: TeamsSettings, context: TemplateContext): Promise<JsonObject> {
   const template = await findTemplate(deps, settings, TEAMS_TEMPLATE)
-  const notes = missingNotes(template.source, record)
-  return renderFitting(record, (variables) => {
+  const notes = missingNotes(template.source, context)
+  return renderFitting(context, (variables) => {
     const made = renderObject(deps.engine, template, variables, 'teams')
     return notes ? withNotes(made, notes) : made
   })
 }
 
-/** First the head of the script log gets shorter, then its tail, by whole lines; then whatever else is long. */
-function renderFitting(record: TemplateRecord, render: (variables: TemplateRecord) => JsonObject): JsonObject {
-  let head = utf8(String(record.scriptLogHead))
-  let tail = utf8(String(record.scriptLogTail))
-  let message = render(record)
+/** Shortens the head of the script log first, then its tail, by whole lines; then the other long texts. */
+function renderFitting(context: TemplateContext, render: (variables: TemplateContext) => JsonObject): JsonObject {
+  let head = utf8(String(context.scriptLogHead))
+  let tail = utf8(String(context.scriptLogTail))
+  let message = render(context)
   for (let round = 0; round < FITTING_ROUNDS; round++) {
     const excess = sizeOf(message) - MAX_MESSAGE
     if (excess <= 0) return message
@@ -113,43 +120,43 @@ function renderFitting(record: TemplateRecord, render: (variables: TemplateRecor
     const less = Math.ceil(excess / 2)
     if (head > 0) head = Math.max(0, head - less)
     else tail = Math.max(0, tail - less)
-    message = render(shortened(record, head, tail))
+    message = render(shortened(context, head, tail))
   }
   if (sizeOf(message) <= MAX_MESSAGE) return message
-  return render(shortened(withShortTexts(record), 0, 0))
+  return render(shortened(withShortTexts(context), 0, 0))
 }
 
-function shortened(record: TemplateRecord, head: number, tail: number): TemplateRecord {
-  return withinBudget(record, { head, tail, size: utf8 })
+function shortened(context: TemplateContext, head: number, tail: number): TemplateContext {
+  return withinBudget(context, { head, tail, size: utf8 })
 }
 
-const LONG_TEXTS = ['executionDetailsConcatenated', 'executionDetailsText', 'logMessage', 'errorText', 'customText']
-
-function withShortTexts(record: TemplateRecord): TemplateRecord {
-  const texts = LONG_TEXTS.map((name) => [name, cut(String(record[name]), MAX_NOTE)] as const)
-  return { ...record, ...Object.fromEntries(texts) }
+function withShortTexts(context: TemplateContext): TemplateContext {
+  const texts = LONG_TEXTS.map((name) => [name, cut(String(context[name]), MAX_NOTE)] as const)
+  return { ...context, ...Object.fromEntries(texts) }
 }
 
 export function sizeOf(message: JsonObject): number {
   return Buffer.byteLength(JSON.stringify(message))
 }
 
-/** One line and buttons; what it must say beside that stands in a line of its own. */
-function basic(deps: ChatDeps, settings: TeamsSettings, record: TemplateRecord, problem: string): JsonObject {
-  const line = cut(basicLine(deps, settings, record), MAX_NOTE)
-  const notes = cut([missingNotes('', record), problem].filter(Boolean).join('\n\n'), MAX_NOTE)
-  return takesMessageCard(settings.webhookURL) ? messageCard(line, notes, record) : card(line, notes, record)
+/** One line and buttons; notes and the problem stand in a paragraph of their own. */
+function basic(deps: ChatDeps, settings: TeamsSettings, context: TemplateContext, problem: string): JsonObject {
+  const line = cut(basicLine(deps, settings, context), MAX_NOTE)
+  const notes = cut([missingNotes('', context), problem].filter(Boolean).join('\n\n'), MAX_NOTE)
+  return takesMessageCard(settings.webhookURL) ? messageCard(line, notes, context) : card(line, notes, context)
 }
 
 function takesMessageCard(url: string): boolean {
   return URL.canParse(url) && new URL(url).hostname.toLowerCase().endsWith(CONNECTOR_HOST)
 }
 
-const isWebAddress = (url: unknown): url is string => typeof url === 'string' && /^https?:\/\/[^/]/i.test(url)
-
-function card(line: string, notes: string, record: TemplateRecord): JsonObject {
-  const actions = buttonsOf(record).map(({ title, tooltip, url }) => ({
-    ...{ type: 'Action.OpenUrl', title, tooltip, url, role: 'button' },
+function card(line: string, notes: string, context: TemplateContext): JsonObject {
+  const actions = buttonsOf(context).map(({ title, tooltip, url }) => ({
+    type: 'Action.OpenUrl',
+    title,
+    tooltip,
+    url,
+    role: 'button',
   }))
   const body = [
     { type: 'TextBlock', size: 'large', weight: 'bolder', text: line, style: 'heading', wrap: true },
@@ -173,19 +180,19 @@ interface Button {
   readonly url: string
 }
 
-function buttonsOf({ qlikSenseQMC, qlikSenseHub, appUrl, appName, taskType }: TemplateRecord): readonly Button[] {
-  const place = taskType === 'cloudReload' ? 'Qlik Sense Cloud' : 'Qlik Sense'
+function buttonsOf({ qlikSenseQMC, qlikSenseHub, appUrl, appName, taskType }: TemplateContext): readonly Button[] {
+  const site = taskType === 'cloudReload' ? 'Qlik Sense Cloud' : 'Qlik Sense'
   const all = [
-    ['Open QMC', `Open management console in ${place}`, 'Qlik Sense QMC', qlikSenseQMC],
-    ['Open Hub', `Open hub in ${place}`, 'Qlik Sense Hub', qlikSenseHub],
-    ['Open app', `Open app in ${place}`, 'Qlik Sense app', appName ? appUrl : ''],
+    ['Open QMC', `Open management console in ${site}`, 'Qlik Sense QMC', qlikSenseQMC],
+    ['Open Hub', `Open hub in ${site}`, 'Qlik Sense Hub', qlikSenseHub],
+    ['Open app', `Open app in ${site}`, 'Qlik Sense app', appName ? appUrl : ''],
   ] as const
   return all.flatMap(([title, tooltip, name, url]) => (isWebAddress(url) ? [{ title, tooltip, name, url }] : []))
 }
 
-/** The older format; QMC and hub only, as it always was. */
-function messageCard(line: string, notes: string, record: TemplateRecord): JsonObject {
-  const links = buttonsOf(record).filter(({ title }) => title !== 'Open app')
+/** The older format, with buttons for QMC and hub only. */
+function messageCard(line: string, notes: string, context: TemplateContext): JsonObject {
+  const links = buttonsOf(context).filter(({ title }) => title !== 'Open app')
   return {
     '@type': 'MessageCard',
     '@context': 'https://schema.org/extensions',
@@ -213,9 +220,7 @@ function withNotes(message: JsonObject, notes: string): JsonObject {
   return { ...message, text: [message.text, notes].filter(Boolean).join('\n\n') }
 }
 
-const CONNECTOR_ERROR = /returned HTTP error (\d{3})/i
-
 export function teamsResult(response: HttpResponse, now: number): DeliveryResult {
-  const told = response.status === 200 ? CONNECTOR_ERROR.exec(response.text())?.[1] : undefined
-  return httpResult(told ? { ...response, status: Number(told) } : response, now)
+  const status = response.status === 200 ? CONNECTOR_ERROR.exec(response.text())?.[1] : undefined
+  return httpResult(status ? { ...response, status: Number(status) } : response, now)
 }

@@ -2,11 +2,12 @@
 import { z } from 'zod'
 import { requiredText } from '../../config/fields.ts'
 import { type HttpResponse, jsonOf } from '../../platform/http-client.ts'
+import { cut } from '../message-text/cut.ts'
+import type { AlertText } from '../message-text/writer.ts'
 import { escapeAngles } from '../templates/escape.ts'
-import { cut } from '../texts/cut.ts'
-import type { AlertText } from '../texts/writer.ts'
 import type { DeliveryResult } from '../types.ts'
-import { httpDestination, httpResult, retryAfter } from './http.ts'
+import { factLines, joined } from './chat.ts'
+import { httpDestination, resultWithPause } from './http.ts'
 import type { SettingsOf } from './settings.ts'
 import { type HttpCall, type HttpRenderInput, TEXT_NEEDS } from './types.ts'
 
@@ -14,7 +15,7 @@ const BASE = 'https://api.telegram.org'
 
 const TEXT_LIMIT = 4096
 const TITLE_LIMIT = 512
-/** Of the lines before the error text, so that it has room. */
+/** Characters of the facts, which leaves room for the error text. */
 const FACTS_LIMIT = 1800
 const PER_MINUTE = 20
 
@@ -83,8 +84,8 @@ function message({ text, severity }: HttpRenderInput, { threadId }: Settings) {
 
 function html({ title, facts, main, custom, problem }: AlertText): string {
   const head = `<b>${escapeAngles(cut(title, TITLE_LIMIT, escapedLength))}</b>`
-  const lines = cut(facts.map(({ name, value }) => `${name}: ${value}`).join('\n'), FACTS_LIMIT, escapedLength)
-  const start = [head, escapeAngles(lines)].filter(Boolean).join('\n')
+  const lines = cut(factLines(facts), FACTS_LIMIT, escapedLength)
+  const start = joined([head, escapeAngles(lines)], '\n')
   const end = problem ? `\n${escapeAngles(cut(problem, TITLE_LIMIT, escapedLength))}` : ''
   const [open, close] = custom ? ['\n', ''] : [`${lines ? '\n' : ''}\n<pre>`, '</pre>']
   const room = TEXT_LIMIT - start.length - open.length - close.length - end.length
@@ -97,7 +98,7 @@ function changed(call: HttpCall, changes: Readonly<Record<string, unknown>>): Ht
   return { ...call, body: JSON.stringify({ ...(JSON.parse(call.body ?? '{}') as object), ...changes }) }
 }
 
-/** The same words as plain text. */
+/** The same text without markup. */
 function withoutMarkup(call: HttpCall): HttpCall {
   const { text } = JSON.parse(call.body ?? '{}') as { text: string }
   const plain = text
@@ -111,9 +112,7 @@ function withoutMarkup(call: HttpCall): HttpCall {
 /** Success is 200 with `"ok": true`, or with a body that breaks off; the pause of a 429 stands in seconds in `parameters.retry_after`. */
 function telegramResult(response: HttpResponse, now: number): DeliveryResult {
   const { ok, parameters } = jsonOf(response) as TelegramAnswer
-  const seconds = response.status === 429 ? Number(parameters?.retry_after) : Number.NaN
-  if (seconds > 0) return retryAfter(response, seconds * 1000)
   if (response.status === 200 && ok !== true && !response.truncated)
     return { outcome: 'retry', detail: 'HTTP 200 without "ok": true' }
-  return httpResult(response, now)
+  return resultWithPause(response, now, parameters?.retry_after)
 }

@@ -1,18 +1,18 @@
-/** What a type of destination is made of. Adding a type: one file that exports it, one line in index.ts. */
+/** The contract of a destination type. Adding a type: one file that exports it, one line in index.ts. */
 import type { Need } from '../../events/types.ts'
 import type { MqttService } from '../../mqtt/types.ts'
 import type { HttpResponse } from '../../platform/http-client.ts'
 import type { Clock, Logger } from '../../platform/types.ts'
 import type { EmailConfig } from '../config-email.ts'
 import type { NewRelicAccount } from '../config-incident.ts'
+import type { AlertText, TextWriter } from '../message-text/writer.ts'
 import type { TemplateEngine } from '../templates/engine.ts'
-import type { AlertText, TextWriter } from '../texts/writer.ts'
 import type { TimeFormatter } from '../times.ts'
 import type { DeliveryResult, NamedDestination, PlannedDelivery, RenderInput } from '../types.ts'
 import type { ClientDeps, ClientSettings } from './client.ts'
 import type { MailSender } from './email/mailer.ts'
 import type { Pacing } from './pacing.ts'
-import type { Fields, SettingsOf } from './settings.ts'
+import type { Fields, Finding, SettingsOf } from './settings.ts'
 
 /**
  * The members stand in this order in every file. `Made` is what `create` returns: a whole destination, or the parts of
@@ -26,16 +26,15 @@ export interface DestinationType<Config extends () => Fields = () => Fields, Mad
   readonly purpose: 'alert' | 'incident' | 'record'
   /** Its settings beside the common ones, with a description each. */
   readonly config: Config
-  /** What is wrong although every key alone is fine: the key ('' = the destination as a whole) and why. */
+  /** The first conflict between keys that are valid on their own; null when there is none. */
   readonly problem?: (settings: SettingsOf<Config>) => Finding | null
-  /** What `footman check` finds without sending anything. */
+  /** Findings of `footman check`, made without sending a message. */
   readonly check?: (settings: SettingsOf<Config>, context: CheckContext) => Findings
   /** The HTTP server to which `footman doctor` connects; null = a connection that it tests elsewhere (mail, MQTT). */
   readonly server: (settings: SettingsOf<Config>, newRelic: NewRelicUrls) => ServerAddress | null
   readonly create: (settings: SettingsOf<Config>, deps: DestinationDeps, name: string) => Made
 }
 
-export type Finding = readonly [key: string, message: string]
 export type Findings = readonly Finding[] | Promise<readonly Finding[]>
 /** The key that names the server, or stands for it, and its address. */
 export type ServerAddress = readonly [key: string, url: string]
@@ -93,19 +92,21 @@ export interface HttpCall {
   readonly url: string
   readonly headers?: Readonly<Record<string, string>>
   readonly body?: string
-  /** The same in plain words, for a receiver that may refuse the form of `body`. */
+  /** The same without markup, for a receiver that may refuse the form of `body`. */
   readonly plainBody?: string
-  /** Said of the delivery when it is delivered. */
+  /** Added to the detail of the delivery when it is delivered. */
   readonly note?: string
   /** Redirects that are followed; default none. */
   readonly redirects?: number
   /** Instead of the authority in the settings of the destination. */
   readonly tls?: ClientSettings
-  /** Logged when the request leaves. */
-  readonly announcement?: string
+  /** Configuration key of the address; it is named when the server cannot be reached. */
+  readonly key?: string
+  /** Logged when the request leaves; at level info only texts of Butler. */
+  readonly announcement?: { readonly level: 'info' | 'verbose'; readonly text: string }
 }
 
-/** What is known when a message is made. */
+/** The event, its rule and delivery, and the message text. */
 export interface HttpRenderInput extends RenderInput {
   readonly text: AlertText
 }
@@ -113,20 +114,20 @@ export interface HttpRenderInput extends RenderInput {
 /** A destination that is one HTTP request per message. The members stand in this order in every file. */
 export interface HttpParts {
   readonly needs: readonly Need[]
-  /** Of event and execution nothing is shown but what the text says. */
+  /** The message shows nothing of event and execution but the text. */
   readonly showsTextOnly?: true
-  /** How its markup wants outside text; default: without control characters. */
+  /** Escapes text of the event for its markup; default: removes control characters. */
   readonly escaped?: (text: string) => string
-  /** What a person recognises: the host of the address, a channel. */
+  /** Shown to people: the host of the address, a channel. */
   readonly target: string
   /** Its receivers when there are several; default: `target`, in a lane of its own. */
   readonly targets?: readonly PlannedDelivery[]
   /** Values that are never shown: tokens, keys, addresses that are secrets. */
   readonly secrets: readonly string[]
-  /** At most so many messages in a minute; those of one key share them. */
+  /** The largest number of messages per minute; destinations with the same key share it. */
   readonly pace?: { readonly key: string; readonly perMinute: number }
   render(input: HttpRenderInput): HttpCall | Promise<HttpCall>
-  /** What an answer means; default: by its status. */
+  /** The result that an answer means; default: by its status. */
   result?(response: HttpResponse, now: number): DeliveryResult
   /** The same message in a form that the receiver takes, after it has refused this one; null when there is none. */
   second?(response: HttpResponse, call: HttpCall): HttpCall | null

@@ -1,18 +1,17 @@
-/** Any HTTP API: the whole event as JSON, or what a template makes of it; signed on wish. */
+/** Any HTTP API: the whole event as JSON, or the output of a template; signed when the settings hold a secret. */
 
 import { createHmac } from 'node:crypto'
 import { z } from 'zod'
 import { choice, file, requiredHttpUrl, text } from '../../config/fields.ts'
 import { STATUS_TEXTS } from '../../qlik/qrs/status.ts'
 import { NEVER, type QrsCustomProperty } from '../../qlik/qrs/types.ts'
+import { appIdOf, appNameOf, taskNameOf } from '../message-text/labels.ts'
+import type { AlertText } from '../message-text/writer.ts'
 import type { TemplateEngine, TemplateRef } from '../templates/engine.ts'
-import { placeOf, TemplateError } from '../templates/errors.ts'
-import { appIdOf, appNameOf, taskNameOf } from '../texts/words.ts'
-import type { AlertText } from '../texts/writer.ts'
+import { placeOf, TemplateError } from '../templates/source.ts'
 import { hostOf, httpDestination, secretsOfUrl } from './http.ts'
 import { errorOffset } from './json-text.ts'
-import { problemsIn } from './setting-problem.ts'
-import { httpHeaders, type SettingsOf } from './settings.ts'
+import { httpHeaders, problemsIn, type SettingsOf } from './settings.ts'
 import { type DestinationDeps, type HttpRenderInput, TEXT_NEEDS } from './types.ts'
 
 const config = () => ({
@@ -46,7 +45,7 @@ export const webhook = httpDestination({
     const { url, method, headers, contentType, signingSecret } = settings
     return {
       needs: TEXT_NEEDS,
-      // A program reads it: JSON and the template are the escape.
+      // A program reads it: JSON and the template escape the values.
       escaped: (text) => text,
       target: hostOf(url),
       secrets: [...secretsOfUrl(url), ...Object.values(headers), signingSecret],
@@ -84,7 +83,7 @@ async function bodyOf(
   }
 }
 
-/** What the template of the settings makes; null when there is none. Rejects when it fails or makes broken JSON. */
+/** The output of the settings' template; null when there is none. Rejects when it fails or makes broken JSON. */
 async function templateBody(
   input: HttpRenderInput,
   settings: Settings,
@@ -154,10 +153,22 @@ function wholeEvent(input: HttpRenderInput, text: AlertText) {
   }
 }
 
-/** A summary is about many things: what the last of them was must not be taken for what it says. */
+/** A summary is about many subjects: the fields of the last event are empty. */
 const ABOUT_NOTHING = {
-  ...{ type: null, outcome: null, host: '', user: '', message: '', task: null, app: null, execution: null },
-  ...{ consecutiveFailures: 0, suppressedCount: 0, retry: null, chain: null, missingParts: [], links: [] },
+  type: null,
+  outcome: null,
+  host: '',
+  user: '',
+  message: '',
+  task: null,
+  app: null,
+  execution: null,
+  consecutiveFailures: 0,
+  suppressedCount: 0,
+  retry: null,
+  chain: null,
+  missingParts: [],
+  links: [],
 }
 
 function taskOf({ event }: HttpRenderInput) {

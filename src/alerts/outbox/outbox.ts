@@ -59,6 +59,8 @@ const SWEEP_MS = 5000
 const SWEEP_LIMIT = 500
 /** Part of the time to stop that is reserved for storing the last results. */
 const STORE_MS = 100
+/** A lane that keeps failing is reported this often. */
+const WARNING_INTERVAL_MS = 600_000
 /** After this many failures in a row the first success means that the peer is back. */
 const DOWN_AFTER = 3
 
@@ -66,6 +68,7 @@ export function createOutbox(deps: OutboxDeps, settings: OutboxSettings): Outbox
   const { db, log, clock, writer } = deps
   const lanes = new Map<string, Lane>()
   const failuresInRow = new Map<string, number>()
+  const warnings = new Map<string, { readonly at: number; readonly failures: number }>()
   const breakers = new Map<string, Breaker>()
   const aborter = new AbortController()
   const followed = new WeakSet<Destination>()
@@ -84,22 +87,24 @@ export function createOutbox(deps: OutboxDeps, settings: OutboxSettings): Outbox
         throw error
       },
     )
-    trackPeer(delivery.lane, outcome)
+    trackPeer(delivery, outcome)
     report(delivery, outcome)
   }
 
   /** When a peer answers again after an outage, what waits for its next attempt leaves now. */
-  function trackPeer(lane: string, { result, detail, peerDown, nextAttemptAt }: AttemptOutcome): void {
+  function trackPeer(delivery: DueDelivery, { result, detail, peerDown, nextAttemptAt }: AttemptOutcome): void {
+    const { lane } = delivery
     if (result === null) return
     if (peerDown) breakerOf(lane).failed(clock.now())
     else breakerOf(lane).answered()
     const failures = failuresInRow.get(lane) ?? 0
     if (result === 'retry') {
       failuresInRow.set(lane, failures + 1)
-      if (failures === 0) log.warn(`NOTIFY ${lane}: delivery failed, next attempt ${timeOf(nextAttemptAt)}: ${detail}`)
+      warnOfFailure(delivery, failures + 1, `next attempt ${timeOf(nextAttemptAt)}: ${detail}`)
       return
     }
     failuresInRow.set(lane, 0)
+    warnings.delete(lane)
     if (failures < DOWN_AFTER) return
     log.info(`NOTIFY ${lane}: works again after ${failures} failed attempts`)
     writer
@@ -108,6 +113,16 @@ export function createOutbox(deps: OutboxDeps, settings: OutboxSettings): Outbox
         () => lanes.get(lane)?.wake(),
         () => undefined,
       )
+  }
+
+  /** At most one warning per lane and interval, so that an outage does not flood the log. */
+  function warnOfFailure(delivery: DueDelivery, failures: number, text: string): void {
+    const { lane } = delivery
+    const last = warnings.get(lane)
+    if (last && clock.now() - last.at < WARNING_INTERVAL_MS) return
+    warnings.set(lane, { at: clock.now(), failures })
+    const more = last ? ` (${failures - last.failures} failed attempts since the last warning)` : ''
+    log.warn(`NOTIFY ${lane} (${settingsKey(delivery)}): delivery failed${more}, ${text}`)
   }
 
   function report(delivery: DueDelivery, outcome: AttemptOutcome): void {
@@ -224,4 +239,14 @@ export function createOutbox(deps: OutboxDeps, settings: OutboxSettings): Outbox
 
 function timeOf(ms: number | undefined): string {
   return ms === undefined ? 'as soon as possible' : new Date(ms).toISOString()
+}
+
+/** Configuration key of the section or destination that a delivery belongs to. */
+function settingsKey({ route, destination }: Pick<DueDelivery, 'route' | 'destination'>): string {
+  const [, section] = /^butler\.(.+)$/.exec(route) ?? []
+  if (section === undefined) return `Butler.footman.destinations.${destination}`
+  const path = section
+    .replace(/^scriptLog\./, 'scriptLog.storeOnDisk.')
+    .replace(/^qlikSenseCloud\./, 'qlikSenseCloud.event.mqtt.tenant.alert.')
+  return `Butler.${path}`
 }

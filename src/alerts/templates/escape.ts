@@ -1,4 +1,4 @@
-/** How values are written into the different kinds of output. What acts on a log or a terminal: `platform/visible.ts`. */
+/** How values are written into the different kinds of output. Control characters: `platform/visible.ts`. */
 import { escapeHtml, onOneLine, withoutActing } from '../../platform/visible.ts'
 
 /**
@@ -55,7 +55,7 @@ export function mapTexts<T>(value: T, change: (text: string) => string): T {
 }
 
 const NONE: ReadonlySet<string> = new Set()
-/** Whole texts of foreign origin: nobody means a mention by them. */
+/** Texts of foreign origin, which must never become a mention. */
 const FOREIGN_TEXTS: ReadonlySet<string> = new Set([
   'scriptLogHead',
   'scriptLogTail',

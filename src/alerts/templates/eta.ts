@@ -1,19 +1,21 @@
 /**
- * Eta templates: JavaScript between `<%` and `%>`, the variables as `it`. They may include and use as layout what stands
- * in their own folder, nothing else.
+ * Eta templates: JavaScript between `<%` and `%>`, the variables as `it`. They may include
+ * templates of their own folder, and use them as layout, but no others.
  */
 import { Eta, type EtaConfig } from 'eta/core'
-import { messageOf, TemplateError, type TemplatePlace } from './errors.ts'
 import { ESCAPING, type Target, toText } from './escape.ts'
-import { syntaxErrorPlace } from './eta-syntax.ts'
-import type { CompiledTemplate, TemplateSource } from './source.ts'
+import { type CompiledTemplate, messageOf, TemplateError, type TemplatePlace, type TemplateSource } from './source.ts'
 
 type AstNode = ReturnType<Eta['parse']>[number]
 
 /** The output of another template has been escaped already. */
 const RENDERED = /^\s*(?:(?:include|capture|block)\s*\(|it\.body\s*$)/
 
-export interface EtaCompiler {
+const CLOSING: Readonly<Record<string, string>> = { '{': '}', '(': ')', '[': ']' }
+/** Strings, template literals and comments: brackets in them do not count. */
+const QUIET = /'(?:\\.|[^'\\\n])*'|"(?:\\.|[^"\\\n])*"|`(?:\\[\s\S]|[^`\\])*`|\/\/[^\n]*|\/\*[\s\S]*?\*\//g
+
+interface EtaCompiler {
   compile(source: TemplateSource): CompiledTemplate
 }
 
@@ -92,4 +94,70 @@ function locate(error: unknown, file: string): TemplateError {
   }
   if (current instanceof TemplateError) return current
   return new TemplateError(found, messageOf(current), { cause: error })
+}
+
+interface Tag {
+  readonly code: string
+  readonly statement: boolean
+  readonly line: number
+}
+
+/**
+ * The place of a syntax error. `error` is Eta's for `text`; it names no place when a tag holds broken JavaScript, so that the
+ * tag is searched for.
+ */
+function syntaxErrorPlace(file: string, text: string, error: unknown): { place: TemplatePlace; reason: string } {
+  const message = messageOf(error)
+  const located = / at line (\d+) col (\d+):/.exec(message)
+  if (located) {
+    const place = { file, line: Number(located[1]), column: Number(located[2]) }
+    return { place, reason: message.slice(0, located.index) }
+  }
+  const tag = brokenTag(tagsOf(text))
+  if (!tag) return { place: { file }, reason: reasonOf(message) }
+  return { place: { file, line: tag.line, column: columnOf(text, tag) }, reason: reasonOf(message) }
+}
+
+function tagsOf(text: string): readonly Tag[] {
+  return new Eta({ debug: true })
+    .parse(text)
+    .filter((node) => typeof node !== 'string')
+    .map((node) => ({ code: node.val, statement: node.t === 'e', line: node.lineNo ?? 1 }))
+}
+
+/** The first tag after which the template cannot be completed by closing the open brackets, else the last open one. */
+function brokenTag(tags: readonly Tag[]): Tag | null {
+  let code = ''
+  const open: { close: string; tag: Tag }[] = []
+  for (const tag of tags) {
+    code += tag.statement ? `${tag.code}\n` : `void (${tag.code}\n);\n`
+    for (const sign of tag.code.replace(QUIET, '')) {
+      if (sign in CLOSING) open.push({ close: CLOSING[sign]!, tag })
+      else if (sign === open.at(-1)?.close) open.pop()
+    }
+    const closing = open.map(({ close }) => close).reverse()
+    if (!isReadable(code + closing.join('\n'))) return tag
+  }
+  return open.at(-1)?.tag ?? null
+}
+
+function isReadable(code: string): boolean {
+  try {
+    new Function('it', 'options', code)
+    return true
+  } catch {
+    return false
+  }
+}
+
+function columnOf(text: string, tag: Tag): number {
+  const line = text.split('\n')[tag.line - 1] ?? ''
+  const code = tag.code.split('\n')[0]!.trim()
+  return Math.max(0, line.lastIndexOf('<%', line.indexOf(code))) + 1
+}
+
+/** The message of the JavaScript engine, without the generated program that Eta appends. */
+function reasonOf(message: string): string {
+  const [, , reason = message] = message.split('\n')
+  return reason
 }

@@ -3,9 +3,15 @@
  * escaping by target instead of always HTML, and no way to prototypes or globals.
  */
 import Handlebars from 'handlebars'
-import { messageOf, placeOf, TemplateError, type TemplatePlace } from './errors.ts'
 import { ESCAPING, type Target, toText } from './escape.ts'
-import type { CompiledTemplate, TemplateSource } from './source.ts'
+import {
+  type CompiledTemplate,
+  messageOf,
+  placeOf,
+  TemplateError,
+  type TemplatePlace,
+  type TemplateSource,
+} from './source.ts'
 
 type Environment = ReturnType<typeof Handlebars.create>
 type Expression = hbs.AST.Expression

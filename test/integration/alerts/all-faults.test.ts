@@ -3,7 +3,7 @@
  * faults go round until every kind has had each. Nothing is lost, nothing comes twice, and who is well does not notice.
  */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
-import { listDeliveries } from '../../../src/alerts/journal/deliveries.ts'
+import { listDeliveries } from '../../../src/alerts/history/deliveries.ts'
 import { type EveryDestination, startEveryDestination } from '../../support/every-destination.ts'
 import { FAULTS, type Fault } from '../../support/fault-peers.ts'
 import { until } from '../../support/wait.ts'

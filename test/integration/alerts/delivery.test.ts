@@ -112,7 +112,8 @@ describe('mail through the outbox', () => {
     await settled()
     const time = '\\d{4}-\\d\\d-\\d\\dT[\\d:.]+Z'
     const failure = new RegExp(
-      `delivery failed, next attempt ${time}: 127\\.0\\.0\\.1:${server.port}: .*(ECONNREFUSED|ESOCKET)`,
+      `^NOTIFY email \\(Butler\\.emailNotification\\.reloadTaskFailure\\): delivery failed, next attempt ${time}: ` +
+        `127\\.0\\.0\\.1:${server.port} refused the connection\\. Check that the server runs, Butler\\.emailNotification\\.smtp\\.port,`,
     )
     expect(log.of('warn')).toEqual([expect.stringMatching(failure)])
     const retries = log.of('verbose').filter((line) => line.startsWith('NOTIFY retry channel=email'))

@@ -359,7 +359,10 @@ describe('the mail server', () => {
     const { send } = sender(server.port)
     await server.down()
     for (let attempt = 0; attempt < 3; attempt++) {
-      expect(await send()).toMatchObject({ outcome: 'retry', detail: expect.stringMatching(/ECONNREFUSED|ESOCKET/) })
+      expect(await send()).toMatchObject({
+        outcome: 'retry',
+        detail: expect.stringContaining('refused the connection'),
+      })
     }
     await server.up()
     expect(await send()).toMatchObject({ outcome: 'delivered' })
@@ -384,7 +387,7 @@ describe('the mail server', () => {
     cleanups.push(() => silent.close())
     const { port } = silent.address() as { port: number }
     const { send } = sender(port, { timeouts: { connectMs: 200, greetingMs: 200 } })
-    expect(await send()).toMatchObject({ outcome: 'retry', detail: expect.stringMatching(/ETIMEDOUT/) })
+    expect(await send()).toMatchObject({ outcome: 'retry', detail: expect.stringContaining('does not answer in time') })
   })
 
   test('takes a message and never answers', async () => {

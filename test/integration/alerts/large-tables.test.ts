@@ -1,8 +1,8 @@
 /** However many events and deliveries are kept, nothing that is asked often looks at all of them. */
 import { expect, test } from 'bun:test'
-import { listDeliveries } from '../../../src/alerts/journal/deliveries.ts'
-import { listDropped, listEvents } from '../../../src/alerts/journal/events.ts'
-import { alertJournalMigrations } from '../../../src/alerts/journal/migrations.ts'
+import { changeFeedMigrations } from '../../../src/alerts/history/change-feed.ts'
+import { listDeliveries } from '../../../src/alerts/history/deliveries.ts'
+import { listDropped, listEvents } from '../../../src/alerts/history/events.ts'
 import { outboxMigrations } from '../../../src/alerts/outbox/migrations.ts'
 import { giveBackSlot, takeSlot } from '../../../src/alerts/outbox/rate-limit.ts'
 import {
@@ -33,7 +33,7 @@ import { storePending, taskEvent } from '../../support/events.ts'
 import { endedExecution } from '../../support/safety-net.ts'
 
 const MIGRATIONS = [
-  ...[...eventMigrations, ...outboxMigrations, ...alertRuleMigrations, ...alertJournalMigrations],
+  ...[...eventMigrations, ...outboxMigrations, ...alertRuleMigrations, ...changeFeedMigrations],
   ...[...historyMigrations, ...safetyNetMigrations],
 ]
 const LARGE = /^SCAN (event|delivery|delivery_attempt|alert_group|task_retry|execution|dropped_datagram)\b/

@@ -1,7 +1,7 @@
 /** The built-in mails in a browser: nothing is wider than the window, on a phone and on a desk, in light and dark. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import type { Browser } from 'playwright-core'
-import { mailView } from '../../../src/alerts/destinations/email/view/index.ts'
+import { mailView } from '../../../src/alerts/destinations/email/view.ts'
 import { templateRecord } from '../../../src/alerts/template-context.ts'
 import { CONTEXT, templateEngine } from '../../support/alerts.ts'
 import { startBrowser } from '../../support/browser.ts'

@@ -145,3 +145,29 @@ test('a delivery that is cancelled while it waits in its lane does not leave', a
   await box.allIn('delivered', 2)
   expect(sent).not.toContain(second!.id)
 }, 20_000)
+
+test('an outage is a warning with the key of the destination at its begin, and again every ten minutes', async () => {
+  let shift = 0
+  let up = false
+  const box = startOutbox({
+    retryFirstMs: 5,
+    clockShift: () => shift,
+    deliver: () => (up ? DELIVERED : REFUSED),
+    maxAgeMs: 7_200_000,
+  })
+  await box.fire()
+  box.outbox.start()
+  await until(() => box.rows()[0]!.attempts >= 3)
+  expect(box.log.of('warn')).toHaveLength(1)
+  expect(box.log.of('warn')[0]).toMatch(
+    /^NOTIFY sink \(Butler\.test\.reloadTaskFailure\): delivery failed, next attempt \S+: refused the connection$/,
+  )
+  shift = 601_000
+  await until(() => box.log.of('warn').length === 2)
+  expect(box.log.of('warn')[1]).toMatch(
+    /: delivery failed \(\d+ failed attempts since the last warning\), next attempt /,
+  )
+  up = true
+  await box.allIn('delivered')
+  expect(box.log.of('warn')).toHaveLength(2)
+}, 20_000)

@@ -2,7 +2,7 @@
 
 import { afterEach, expect, test } from 'bun:test'
 import fc from 'fast-check'
-import { cancelDelivery, resendDeadLetters, resendDelivery } from '../../../src/alerts/journal/resend.ts'
+import { cancelDelivery, resendDeadLetters, resendDelivery } from '../../../src/alerts/history/resend.ts'
 import { createOutbox, type Outbox } from '../../../src/alerts/outbox/outbox.ts'
 import { createRouter } from '../../../src/alerts/router.ts'
 import type { DeliveryResult, Destination, Message, Rule } from '../../../src/alerts/types.ts'

@@ -9,7 +9,7 @@ import {
 import { createMqttDestination, mqttRules } from '../../../src/alerts/butler-sections/mqtt.ts'
 import { createNewRelicDestination, newRelicRules } from '../../../src/alerts/butler-sections/new-relic.ts'
 import { createWebhookDestination, webhookRules } from '../../../src/alerts/butler-sections/webhooks.ts'
-import { createScriptLogDestination, scriptLogRules } from '../../../src/alerts/destinations/scriptlog/index.ts'
+import { createScriptLogDestination, scriptLogRules } from '../../../src/alerts/destinations/scriptlog.ts'
 import { createOutbox } from '../../../src/alerts/outbox/outbox.ts'
 import { createRouter } from '../../../src/alerts/router.ts'
 import { sampleEvent } from '../../../src/alerts/sample-event.ts'

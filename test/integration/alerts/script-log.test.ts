@@ -1,8 +1,13 @@
 import { afterEach, describe, expect, test } from 'bun:test'
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { cloudLogFile, pathWithin, reloadLogFile } from '../../../src/alerts/destinations/scriptlog/files.ts'
-import { createScriptLogDestination, scriptLogRules } from '../../../src/alerts/destinations/scriptlog/index.ts'
+import {
+  cloudLogFile,
+  createScriptLogDestination,
+  pathWithin,
+  reloadLogFile,
+  scriptLogRules,
+} from '../../../src/alerts/destinations/scriptlog.ts'
 import { sampleEvent } from '../../../src/alerts/sample-event.ts'
 import { butler } from '../../../src/app/schema.ts'
 import type { TaskEvent } from '../../../src/events/types.ts'

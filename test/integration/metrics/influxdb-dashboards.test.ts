@@ -1,6 +1,6 @@
 /** What Grafana asks a real InfluxDB 1. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
-import { taskPoint } from '../../../src/alerts/destinations/influxdb/point.ts'
+import { taskPoint } from '../../../src/alerts/destinations/influxdb.ts'
 import { STOCKHOLM } from '../../support/alerts.ts'
 import { dashboardQueries, fieldTypeOf } from '../../support/dashboard-contract.ts'
 import { EVENTS, sectionOf } from '../../support/influx-events.ts'

@@ -1,6 +1,6 @@
 /** Against a real InfluxDB 1. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
-import { taskPoint } from '../../../src/alerts/destinations/influxdb/point.ts'
+import { taskPoint } from '../../../src/alerts/destinations/influxdb.ts'
 import { lineOf } from '../../../src/metrics/influxdb/line.ts'
 import { STOCKHOLM, scriptLog } from '../../support/alerts.ts'
 import { EVENTS, influxConfig, sectionOf } from '../../support/influx-events.ts'

@@ -1,9 +1,7 @@
 /** The built-in mails: every kind of event, with ordinary, missing and nasty data. */
 import { describe, expect, test } from 'bun:test'
 import fc from 'fast-check'
-import { createBudget } from '../../../src/alerts/destinations/email/view/budget.ts'
-import { mailView } from '../../../src/alerts/destinations/email/view/index.ts'
-import { TONES } from '../../../src/alerts/destinations/email/view/tones.ts'
+import { createBudget, mailView, TONES } from '../../../src/alerts/destinations/email/view.ts'
 import { sampleEvent } from '../../../src/alerts/sample-event.ts'
 import { templateRecord } from '../../../src/alerts/template-context.ts'
 import { ESCAPING } from '../../../src/alerts/templates/escape.ts'

@@ -1,6 +1,6 @@
 import { afterAll, expect, test } from 'bun:test'
 import { email } from '../../../src/alerts/config-email.ts'
-import { createTokenSource } from '../../../src/alerts/destinations/email/oauth.ts'
+import { createTokenSource } from '../../../src/alerts/destinations/email/transport.ts'
 import { startHttpSink } from '../../support/http-sink.ts'
 
 const server = await startHttpSink()

@@ -1,10 +1,10 @@
-/** Subject and body of a mail: the user's templates, the built-in ones, or plain words when a template fails. */
+/** Subject and body of a mail: the user's templates, the built-in ones, or plain text when a template fails. */
 import type { Logger } from '../../../platform/types.ts'
-import type { TemplateEngine, TemplateRecord, TemplateRef } from '../../templates/engine.ts'
-import { messageOf } from '../../templates/errors.ts'
+import type { TemplateContext, TemplateEngine, TemplateRef } from '../../templates/engine.ts'
 import { htmlToText } from '../../templates/html-to-text.ts'
-import { addNotesToHtml, addNotesToText, missingNotes } from './notes.ts'
-import { mailView } from './view/index.ts'
+import { messageOf } from '../../templates/source.ts'
+import { addNotesToHtml, addNotesToText, missingNotes } from './notices.ts'
+import { mailView } from './view.ts'
 
 export interface MailContent {
   readonly subject: string
@@ -29,13 +29,13 @@ export interface MailTexts {
   readonly subject: string
   /** Null = built in. */
   readonly body: MailBody | null
-  /** Without HTML part, whatever the body is. */
+  /** Without HTML part. */
   readonly plain: boolean
 }
 
 export interface ContentWriter {
   /** Never rejects because of a template: then a plain text message says what happened and what is wrong. */
-  write(texts: MailTexts, record: TemplateRecord): Promise<MailContent>
+  write(texts: MailTexts, context: TemplateContext): Promise<MailContent>
 }
 
 export interface ContentWriterDeps {
@@ -51,30 +51,30 @@ interface Body {
 export function createContentWriter({ engine, log }: ContentWriterDeps): ContentWriter {
   const warned = new Set<string>()
 
-  function subjectOf({ place, subject }: MailTexts, record: TemplateRecord): string {
+  function subjectOf({ place, subject }: MailTexts, context: TemplateContext): string {
     const name = `${place}.subject`
-    const own = subject ? engine.render({ kind: 'inline', name, text: subject }, record, 'line') : ''
-    return own || engine.render(TITLE, record, 'line')
+    const own = subject ? engine.render({ kind: 'inline', name, text: subject }, context, 'line') : ''
+    return own || engine.render(TITLE, context, 'line')
   }
 
-  async function bodyOf(texts: MailTexts, record: TemplateRecord): Promise<Body> {
-    if (texts.body?.kind === 'text') return ownText(texts, texts.body.text, record)
+  async function bodyOf(texts: MailTexts, context: TemplateContext): Promise<Body> {
+    if (texts.body?.kind === 'text') return ownText(texts, texts.body.text, context)
     const own = await userTemplate(texts)
-    if (!own) return builtin(record)
-    const html = addNotesToHtml(engine.render(own.html, record, 'html'), notesFor(own.html, record))
+    if (!own) return builtin(context)
+    const html = addNotesToHtml(engine.render(own.html, context, 'html'), notesFor(own.html, context))
     if (!own.text) return { html, text: htmlToText(html) }
-    return { html, text: addNotesToText(engine.render(own.text, record, 'text'), notesFor(own.text, record)) }
+    return { html, text: addNotesToText(engine.render(own.text, context, 'text'), notesFor(own.text, context)) }
   }
 
   /** A text in the configuration takes the place of the facts. */
-  async function ownText({ place }: MailTexts, text: string, record: TemplateRecord): Promise<Body> {
-    const written = engine.render({ kind: 'inline', name: `${place}.body`, text }, record, 'text')
-    return builtin(record, written.trim().split(/\r?\n/))
+  async function ownText({ place }: MailTexts, text: string, context: TemplateContext): Promise<Body> {
+    const written = engine.render({ kind: 'inline', name: `${place}.body`, text }, context, 'text')
+    return builtin(context, written.trim().split(/\r?\n/))
   }
 
-  async function builtin(record: TemplateRecord, lines?: readonly string[]): Promise<Body> {
-    const variables = { ...record, view: mailView(record, lines) }
-    const variant = variantOf(record)
+  async function builtin(context: TemplateContext, lines?: readonly string[]): Promise<Body> {
+    const variables = { ...context, view: mailView(context, lines) }
+    const variant = variantOf(context)
     const html = await engine.findBuiltin('email/alert', [variant])
     const text = await engine.findBuiltin('email/alert.txt', [`${variant}.txt`])
     return { html: engine.render(html, variables, 'html'), text: engine.render(text, variables, 'text') }
@@ -101,27 +101,27 @@ export function createContentWriter({ engine, log }: ContentWriterDeps): Content
     log.warn(`[QSEOW] EMAIL CONFIG: ${what}; the built-in template is used`)
   }
 
-  function fallback(record: TemplateRecord, subject: string | null, error: unknown): MailContent {
+  function fallback(context: TemplateContext, subject: string | null, error: unknown): MailContent {
     const problem = `Template error: ${messageOf(error)}`
     log.error(`[QSEOW] EMAIL CONFIG: ${problem}. A plain text mail is sent instead.`)
-    const text = `${plainText(record)}\n\n${problem}\n`
-    return { subject: subject ?? engine.render(TITLE, record, 'line'), html: null, text }
+    const text = `${plainText(context)}\n\n${problem}\n`
+    return { subject: subject ?? engine.render(TITLE, context, 'line'), html: null, text }
   }
 
   /** Always the template of the executable: the user's may be the one that failed. */
-  function plainText(record: TemplateRecord): string {
-    return engine.render(TEXT, { ...record, view: mailView(record) }, 'text').trimEnd()
+  function plainText(context: TemplateContext): string {
+    return engine.render(TEXT, { ...context, view: mailView(context) }, 'text').trimEnd()
   }
 
   return {
-    async write(texts, record) {
+    async write(texts, context) {
       let subject: string | null = null
       try {
-        subject = subjectOf(texts, record)
-        if (texts.plain) return { subject, html: null, text: `${plainText(record)}\n` }
-        return { subject, ...(await bodyOf(texts, record)) }
+        subject = subjectOf(texts, context)
+        if (texts.plain) return { subject, html: null, text: `${plainText(context)}\n` }
+        return { subject, ...(await bodyOf(texts, context)) }
       } catch (error) {
-        return fallback(record, subject, error)
+        return fallback(context, subject, error)
       }
     },
   }
@@ -131,10 +131,10 @@ const TEXT: TemplateRef = { kind: 'builtin', name: 'email/alert.txt' }
 const TITLE: TemplateRef = { kind: 'inline', name: 'title', text: '{{title}}' }
 
 /** The name of the file that changes the mails about one kind of event: `reload-failed`. */
-export function variantOf({ taskType, outcome }: TemplateRecord): string {
+export function variantOf({ taskType, outcome }: TemplateContext): string {
   return `${taskType}-${outcome}`
 }
 
-function notesFor(template: TemplateRef, record: TemplateRecord): readonly string[] {
-  return template.kind === 'found' ? missingNotes(template.source.text, record) : []
+function notesFor(template: TemplateRef, context: TemplateContext): readonly string[] {
+  return template.kind === 'found' ? missingNotes(template.source.text, context) : []
 }

@@ -1,11 +1,11 @@
-/** Mails to fixed addresses, to the owner of the app, or to addresses in a custom property of the task. */
+/** Email: to fixed addresses, to the owner of the app, or to addresses in a custom property of the task. */
 import { z } from 'zod'
 import { flag, list, optionalChoice, text } from '../../../config/fields.ts'
 import type { Severity, TaskEvent } from '../../../events/types.ts'
 import { PRIORITIES } from '../../config-email.ts'
 import { propertyValues } from '../../gates.ts'
+import { isMarkup } from '../../message-text/writer.ts'
 import { addressProblem, isEmailAddress, splitAddresses, uniqueAddresses } from '../../recipients.ts'
-import { isMarkup } from '../../texts/writer.ts'
 import type { NamedDestination, PlannedDelivery, RenderInput } from '../../types.ts'
 import type { SettingsOf } from '../settings.ts'
 import { type DestinationDeps, type DestinationType, TEXT_NEEDS } from '../types.ts'
@@ -15,8 +15,8 @@ import type { MailSettings } from './mailer.ts'
 type Priority = NonNullable<Settings['priority']>
 
 const LANE = 'email'
-/** Target of a row that says why nobody gets a mail. */
-const NOBODY = '(nobody)'
+/** Target of the suppressed delivery of an event without recipients. */
+const NO_RECIPIENT = '(nobody)'
 const PRIORITY: Readonly<Record<Severity, Priority>> = {
   critical: 'high',
   error: 'high',
@@ -40,7 +40,7 @@ export const email: DestinationType<typeof config> = {
   problem: ({ recipients, appOwner, recipientProperty }) =>
     recipients.length > 0 || appOwner || recipientProperty !== ''
       ? null
-      : ['', 'reaches nobody: set recipients, appOwner or recipientProperty'],
+      : ['', 'has no recipients: set recipients, appOwner or recipientProperty'],
   check: ({ recipients, from }, { config }) => [
     ...splitAddresses(recipients)
       .filter((address) => !isEmailAddress(address))
@@ -64,14 +64,16 @@ function createEmailDestination(settings: Settings, { engine, mail }: Destinatio
     const owner = settings.appOwner ? (event.owner?.emails ?? []) : []
     const all = uniqueAddresses(splitAddresses([...settings.recipients, ...fromTask, ...owner]))
     if (all.length > 0) return all.map((address) => recipient(address, allowedDomains))
-    const detail = settings.appOwner && !event.owner ? 'the owner of the app is not known' : 'nobody is named'
-    return [{ target: NOBODY, lane: LANE, suppress: { reason: 'NO_RECIPIENT', detail } }]
+    const detail = settings.appOwner && !event.owner ? 'the owner of the app is not known' : 'no recipient is named'
+    return [{ target: NO_RECIPIENT, lane: LANE, suppress: { reason: 'NO_RECIPIENT', detail } }]
   }
 
   async function mailOf({ route, event, severity }: RenderInput): Promise<MailSettings> {
     const { headScriptLogLines, tailScriptLogLines } = settings
     return {
-      ...{ headScriptLogLines, tailScriptLogLines, attachScriptLog },
+      headScriptLogLines,
+      tailScriptLogLines,
+      attachScriptLog,
       place: `route ${route.name}`,
       subject: route.texts?.title ?? '',
       body: await bodyOf(route.texts),
@@ -79,7 +81,6 @@ function createEmailDestination(settings: Settings, { engine, mail }: Destinatio
       priority: settings.priority ?? PRIORITY[severity],
       userForm: 'slash',
       eventHeader: `${event.type}.${event.outcome}`,
-      announcement: (to) => `NOTIFY Sending a mail of route ${route.name} to ${to}`,
     }
   }
 

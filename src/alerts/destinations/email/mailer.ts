@@ -1,21 +1,24 @@
 /** Makes and sends mails: what the sections of Butler and the named destinations of type `email` share. */
 
+import { hostname } from 'node:os'
+import { promisify } from 'node:util'
+import { gzip } from 'node:zlib'
 import type { SendMailOptions } from 'nodemailer'
+import type { TaskEvent } from '../../../events/types.ts'
 import { createRecurringJob } from '../../../platform/recurring-job.ts'
 import type { Clock, Logger } from '../../../platform/types.ts'
 import { VERSION } from '../../../platform/version.ts'
 import { withoutActing } from '../../../platform/visible.ts'
 import type { EmailConfig, EmailNotificationConfig } from '../../config-email.ts'
-import { isEmailAddress } from '../../recipients.ts'
+import { domainOf, isEmailAddress } from '../../recipients.ts'
+import { wholeText } from '../../script-log.ts'
 import { type LinkConfig, recordLinks, templateRecord, type UserForm } from '../../template-context.ts'
 import type { TemplateEngine } from '../../templates/engine.ts'
 import { mapTexts } from '../../templates/escape.ts'
 import type { TimeFormatter } from '../../times.ts'
 import type { DeliveryResult, Message, RenderInput } from '../../types.ts'
-import { createContentWriter, type MailBody } from './content.ts'
-import { mailOptions, redirected, scriptLogAttachment } from './message.ts'
-import { smtpFailure } from './smtp-result.ts'
-import { createMailTransport, type TransportTimeouts } from './transport.ts'
+import { createContentWriter, type MailBody, type MailContent } from './content.ts'
+import { createMailTransport, smtpFailure, type TransportTimeouts } from './transport.ts'
 
 export interface MailerDeps {
   readonly clock: Clock
@@ -25,7 +28,7 @@ export interface MailerDeps {
   readonly timeouts?: TransportTimeouts
 }
 
-export type MailerConfig = LinkConfig & {
+type MailerConfig = LinkConfig & {
   readonly emailNotification: Pick<EmailNotificationConfig, 'smtp'>
   readonly footman: { readonly email: EmailConfig }
 }
@@ -48,8 +51,8 @@ export interface MailSettings {
   readonly eventHeader: string
   /** Variable `emailRecipients`. */
   readonly recipients?: { readonly taskSpecific: readonly string[]; readonly common: readonly string[] }
-  /** Logged when the mail leaves, without the address: `... Sending reload task failed notification email`. */
-  readonly announcement: (to: string) => string
+  /** Butler's text, logged when the mail leaves: `... Sending reload task failed notification email to ...`. */
+  readonly announcement?: (to: string) => string
 }
 
 export interface MailSender {
@@ -62,10 +65,14 @@ export interface MailSender {
 
 interface MailPayload {
   readonly options: SendMailOptions
-  readonly announcement: string
+  readonly announcement?: string
 }
 
 const TEST_MODE_REMINDER_MS = 3_600_000
+
+const compress = promisify(gzip)
+/** Larger script logs are attached compressed. */
+const MAX_PLAIN_ATTACHMENT = 5 * 1024 * 1024
 
 /** One message per recipient over a pool of connections that opens with the first mail. */
 export function createMailSender(deps: MailerDeps, config: MailerConfig): MailSender {
@@ -75,7 +82,7 @@ export function createMailSender(deps: MailerDeps, config: MailerConfig): MailSe
   const transport = createMailTransport(config, deps.timeouts)
   const stopReminding = remindOfTestMode(log, email.testMode)
 
-  function recordOf(input: RenderInput, settings: MailSettings) {
+  function contextOf(input: RenderInput, settings: MailSettings) {
     const { headScriptLogLines: headLines, tailScriptLogLines: tailLines, userForm, recipients } = settings
     const context = { ...recordLinks(config), version: VERSION, times, now: clock.now() }
     return {
@@ -87,13 +94,13 @@ export function createMailSender(deps: MailerDeps, config: MailerConfig): MailSe
   return {
     async renderMail(input, settings) {
       const { event, deliveryId, target, kind } = input
-      const record = recordOf(input, settings)
-      const content = await writer.write({ ...settings, ...ownTexts(kind, settings) }, record)
+      const context = contextOf(input, settings)
+      const content = await writer.write({ ...settings, ...ownTexts(kind, settings) }, context)
       const marked = withTestMark(content.subject, event.test || kind === 'test')
       const { to, subject } = redirected(email.testMode, target, marked)
       const attachments = settings.attachScriptLog ? await scriptLogAttachment(event, times) : []
       const options = mailOptions({ settings, event, deliveryId, to, content: { ...content, subject }, attachments })
-      const payload: MailPayload = { options, announcement: settings.announcement(to) }
+      const payload: MailPayload = { options, announcement: settings.announcement?.(to) }
       return { deliveryId, target, subject, body: content.html ?? content.text, payload }
     },
     async send(message, signal) {
@@ -101,7 +108,7 @@ export function createMailSender(deps: MailerDeps, config: MailerConfig): MailSe
       if (email.testMode.enable && !isEmailAddress(email.testMode.address)) {
         return { outcome: 'retry', detail: 'Butler.footman.email.testMode.address is not a valid address', slow: true }
       }
-      log.info(announcement)
+      if (announcement) log.info(announcement)
       try {
         const { response } = await transport.sendMail({ ...options, signal })
         return { outcome: 'delivered', detail: response }
@@ -116,7 +123,7 @@ export function createMailSender(deps: MailerDeps, config: MailerConfig): MailSe
   }
 }
 
-/** Templates of the user tell what has happened; that it is over, or came another way, is told in our own words. */
+/** The templates of the user are for alerts and tests; recoveries, fallbacks and summaries have the built-in texts. */
 function ownTexts(kind: RenderInput['kind'], { subject, body }: MailSettings) {
   const own = kind === 'alert' || kind === 'test'
   return { subject: own ? subject : '', body: own ? body : null, plain: kind === 'fallback' }
@@ -134,4 +141,74 @@ function remindOfTestMode(log: Logger, { enable, address }: { enable: boolean; a
   )
   reminder.start()
   return () => void reminder.stop()
+}
+
+/** Recipient and subject under test mode: every mail goes to one address, with the real recipient in the subject. */
+export function redirected(
+  testMode: EmailConfig['testMode'],
+  to: string,
+  subject: string,
+): { to: string; subject: string } {
+  if (!testMode.enable) return { to, subject }
+  return { to: testMode.address, subject: `${to}: ${subject}` }
+}
+
+/** Never empty: without a usable sender in the configuration the mail comes from this host. */
+export function senderOf(fromAddress: string): string {
+  return addressOf(fromAddress) ? fromAddress : `Footman <footman@${hostname()}>`
+}
+
+/** The bare address in `Name (comment) <a@b>`; empty when there is none. */
+export function addressOf(mailbox: string): string {
+  return /<([^<>\s]+@[^<>\s]+)>/.exec(mailbox)?.[1] ?? /[^\s<>()]+@[^\s<>()]+/.exec(mailbox)?.[0] ?? ''
+}
+
+/** The same delivery always has the same Message-ID, so that mail systems recognise a repetition. */
+export function messageId(deliveryId: string, sender: string): string {
+  return `<${deliveryId}@${domainOf(addressOf(sender))}>`
+}
+
+interface MessageParts {
+  readonly settings: {
+    readonly fromAddress: string
+    readonly priority: 'low' | 'normal' | 'high'
+    readonly eventHeader: string
+  }
+  readonly event: TaskEvent
+  readonly deliveryId: string
+  readonly to: string
+  readonly content: MailContent
+  readonly attachments: SendMailOptions['attachments']
+}
+
+/** The message for nodemailer. A mail goes to one recipient only, without CC and BCC. */
+function mailOptions({ settings, event, deliveryId, to, content, attachments }: MessageParts): SendMailOptions {
+  const from = senderOf(settings.fromAddress)
+  return {
+    from,
+    to: { name: '', address: to },
+    subject: content.subject,
+    messageId: messageId(deliveryId, from),
+    priority: settings.priority,
+    headers: {
+      'Auto-Submitted': 'auto-generated',
+      ...(event.taskId ? { 'X-Butler-Task-Id': event.taskId } : {}),
+      'X-Butler-Event': settings.eventHeader,
+    },
+    text: content.text,
+    ...(content.html === null ? {} : { html: content.html }),
+    attachments,
+  }
+}
+
+/** `<yyyy-MM-dd_HH-mm-ss>_appId=<id>_taskId=<id>.log`, with `.gz` above 5 MiB. Nothing when there is no script log. */
+async function scriptLogAttachment(event: TaskEvent, times: TimeFormatter): Promise<SendMailOptions['attachments']> {
+  if (!event.scriptLog) return []
+  const time = times.sortable(event.receivedAt).replace(' ', '_').replaceAll(':', '-')
+  const filename = `${time}_appId=${event.appId}_taskId=${event.taskId}.log`
+  const content = Buffer.from(wholeText(event.scriptLog))
+  if (content.length <= MAX_PLAIN_ATTACHMENT) {
+    return [{ filename, content, contentType: 'text/plain; charset=utf-8' }]
+  }
+  return [{ filename: `${filename}.gz`, content: await compress(content), contentType: 'application/gzip' }]
 }

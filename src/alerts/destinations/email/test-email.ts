@@ -2,9 +2,8 @@
 import { randomUUID } from 'node:crypto'
 import type { EmailConfig, EmailNotificationConfig } from '../../config-email.ts'
 import { isEmailAddress } from '../../recipients.ts'
-import { messageId, redirected, senderOf } from './message.ts'
-import { smtpFailure } from './smtp-result.ts'
-import { createMailTransport, type TransportTimeouts } from './transport.ts'
+import { messageId, redirected, senderOf } from './mailer.ts'
+import { createMailTransport, smtpFailure, type TransportTimeouts } from './transport.ts'
 
 export interface TestEmailRequest {
   readonly to: string

@@ -1,7 +1,9 @@
-/** The connection to the mail server. */
+/** The connection to the mail server: its settings, the login, and the meaning of its answers. */
 import type { SendMailOptions } from 'nodemailer'
-import type { SmtpConfig } from '../../config-email.ts'
-import { createTokenSource, type OauthSettings, type TokenSource } from './oauth.ts'
+import { connectionFailure, failureText } from '../../../platform/connection-failure.ts'
+import { createHttpClient } from '../../../platform/http-client.ts'
+import type { EmailConfig, SmtpConfig } from '../../config-email.ts'
+import type { DeliveryResult } from '../../types.ts'
 
 const CONNECT_TIMEOUT_MS = 15_000
 const GREETING_TIMEOUT_MS = 15_000
@@ -10,13 +12,19 @@ const SILENCE_TIMEOUT_MS = 60_000
 const MAX_CONNECTIONS = 4
 const MESSAGES_PER_CONNECTION = 100
 
+const TOKEN_TIMEOUT_MS = 15_000
+/** A token is renewed so long before it expires. */
+const EARLY_MS = 60_000
+/** When the server does not say how long a token is valid. */
+const DEFAULT_LIFETIME_S = 3600
+
 export interface TransportTimeouts {
   readonly connectMs?: number
   readonly greetingMs?: number
   readonly silenceMs?: number
 }
 
-export interface MailServerConfig {
+interface MailServerConfig {
   readonly emailNotification: { readonly smtp: SmtpConfig }
   readonly footman: { readonly email: { readonly oauth2: OauthSettings } }
 }
@@ -30,7 +38,7 @@ export function createMailTransport(config: MailServerConfig, timeouts: Transpor
     pool: true as const,
     maxConnections: MAX_CONNECTIONS,
     maxMessages: MESSAGES_PER_CONNECTION,
-    // Repeating is the outbox's business.
+    // The outbox repeats failed attempts.
     maxRequeues: 0,
     host,
     port,
@@ -55,13 +63,13 @@ export function createMailTransport(config: MailServerConfig, timeouts: Transpor
   }
 
   return {
-    /** Rejects with nodemailer's error, which then names the server: somebody has to know which one to look at. */
+    /** Rejects with nodemailer's error, with the member `server` added: host and port. */
     async sendMail(mail: SendMailOptions & { readonly signal?: AbortSignal }) {
       opened ??= open()
       try {
         return await (await opened).sendMail(mail)
       } catch (error) {
-        throw Object.assign(error as Error, { server: `${host}:${port}` })
+        throw Object.assign(error as Error, { server: { host, port } })
       }
     },
     /** Connects and logs in, as a mail would. Rejects with nodemailer's error. */
@@ -78,7 +86,7 @@ export function createMailTransport(config: MailServerConfig, timeouts: Transpor
 
 type Done = (error: Error | null, accessToken?: string, expires?: number) => void
 
-/** OAuth 2 replaces the password; without either nobody logs in. */
+/** The login: OAuth 2, else name and password when they are enabled, else none. */
 function login({ enable, user, password }: SmtpConfig['auth'], mailbox: string, tokens: TokenSource | null) {
   if (tokens) {
     const provisionCallback = (_user: string, renew: boolean, done: Done) => {
@@ -87,4 +95,124 @@ function login({ enable, user, password }: SmtpConfig['auth'], mailbox: string, 
     return { auth: { type: 'OAuth2' as const, user: mailbox || user, provisionCallback } }
   }
   return enable ? { auth: { user, pass: password } } : {}
+}
+
+type OauthSettings = EmailConfig['oauth2']
+
+interface TokenSource {
+  /** A token that is valid for at least a minute; `renew` asks for a new one although the old one looks valid. */
+  token(renew: boolean): Promise<{ readonly accessToken: string; readonly expires: number }>
+  close(): void
+}
+
+/** Access tokens for SASL XOAUTH2, as Microsoft 365 and Google require them. Null when `oauth2.tokenUrl` is empty. */
+export function createTokenSource(
+  settings: OauthSettings,
+  now: () => number = Date.now,
+  proxyEnv: Readonly<Record<string, string | undefined>> = process.env,
+): TokenSource | null {
+  if (!settings.tokenUrl) return null
+  const http = createHttpClient({ timeoutMs: TOKEN_TIMEOUT_MS, proxyEnv })
+  let current: { accessToken: string; expires: number } | null = null
+  let pending: Promise<{ accessToken: string; expires: number }> | null = null
+
+  async function fetchToken() {
+    const response = await http.request({
+      method: 'POST',
+      url: settings.tokenUrl,
+      headers: { 'Content-Type': 'application/x-www-form-urlencoded', Accept: 'application/json' },
+      body: new URLSearchParams(grant(settings)).toString(),
+    })
+    const answer = readAnswer(response.text())
+    if (response.status !== 200 || typeof answer.access_token !== 'string') {
+      const reason = typeof answer.error === 'string' ? answer.error : `HTTP ${response.status}`
+      throw new Error(`Butler.footman.email.oauth2: ${new URL(settings.tokenUrl).host} gave no token (${reason})`)
+    }
+    const seconds = Number(answer.expires_in) || DEFAULT_LIFETIME_S
+    current = { accessToken: answer.access_token, expires: now() + seconds * 1000 }
+    return current
+  }
+
+  return {
+    async token(renew) {
+      if (!renew && current && current.expires - EARLY_MS > now()) return current
+      pending ??= fetchToken().finally(() => {
+        pending = null
+      })
+      return pending
+    },
+    close: () => http.close(),
+  }
+}
+
+function grant({ clientId, clientSecret, scope, refreshToken }: OauthSettings): Record<string, string> {
+  const client = { client_id: clientId, client_secret: clientSecret, ...(scope ? { scope } : {}) }
+  if (refreshToken) return { grant_type: 'refresh_token', refresh_token: refreshToken, ...client }
+  return { grant_type: 'client_credentials', ...client }
+}
+
+function readAnswer(text: string): Record<string, unknown> {
+  try {
+    const answer: unknown = JSON.parse(text)
+    return typeof answer === 'object' && answer !== null ? (answer as Record<string, unknown>) : {}
+  } catch {
+    return {}
+  }
+}
+
+/** The members that nodemailer and our transport add to errors. */
+interface SmtpError extends Error {
+  readonly code?: string
+  /** The server's whole answer line. */
+  readonly response?: string
+  readonly responseCode?: number
+  readonly command?: string
+  /** Added by our own transport. */
+  readonly server?: { readonly host: string; readonly port: number }
+}
+
+const SMTP_KEY = 'Butler.emailNotification.smtp'
+/** Login refused or required: another attempt a few seconds later would not help. */
+const LOGIN_CODES = [530, 534, 535, 538]
+/** Commands whose 5xx answers are about this very message. */
+const ABOUT_MESSAGE = ['RCPT TO', 'DATA']
+/** Errors of the message itself, found before it was sent. */
+const UNSENDABLE = ['EENVELOPE', 'EMESSAGE']
+
+/**
+ * Temporary: network errors, TLS errors, 4xx. Temporary but slow: refused logins, missing TLS and 5xx answers to
+ * greeting or sender, which a person has to repair. Permanent: 5xx for the recipient or the message.
+ */
+export function smtpFailure(error: unknown): DeliveryResult {
+  const { code, response, responseCode = 0, command = '' } = error as SmtpError
+  const detail = detailOf(error as SmtpError)
+  if (code === 'EABORT') return { outcome: 'retry', detail: 'not finished in time' }
+  // No token: the token server may be down for a short time.
+  if (command === 'AUTH XOAUTH2' && !response) return { outcome: 'retry', detail }
+  if (code === 'EAUTH' || LOGIN_CODES.includes(responseCode)) return { outcome: 'retry', detail, slow: true }
+  if (code === 'ETLS' && command === 'STARTTLS') return { outcome: 'retry', detail, slow: true }
+  if (responseCode >= 500) {
+    return ABOUT_MESSAGE.includes(command) ? { outcome: 'rejected', detail } : { outcome: 'retry', detail, slow: true }
+  }
+  if (!response && UNSENDABLE.includes(code ?? '')) return { outcome: 'rejected', detail }
+  return { outcome: 'retry', detail, peerDown: !response || responseCode === 421 }
+}
+
+/** The server's answer, or why there is none: `The name smtp.example.org cannot be resolved. Check ...smtp.host.` */
+function detailOf(error: SmtpError): string {
+  const { code, response, message, command, server } = error
+  const answer = response?.replace(/\s*\r?\n\s*/g, ' ')
+  if (code === 'ETLS' && command === 'STARTTLS') {
+    const why = `no STARTTLS (${answer ?? message}), and ${SMTP_KEY}.tls.requireTLS forbids sending without TLS`
+    return withServer(server, why)
+  }
+  if (answer !== undefined || !server || command === 'AUTH XOAUTH2' || code === 'EENVELOPE' || code === 'EMESSAGE') {
+    return withServer(server, answer ?? message)
+  }
+  const failure = connectionFailure(error, { ...server, hostKey: `${SMTP_KEY}.host`, portKey: `${SMTP_KEY}.port` })
+  return failure.kind === 'failed' ? withServer(server, failureText(failure)) : failureText(failure)
+}
+
+function withServer(server: SmtpError['server'], text: string): string {
+  return server ? `${server.host}:${server.port}: ${text}` : text
 }

@@ -161,9 +161,15 @@ async function logIn(
 }
 
 function subjectOf({ settings: { mqttConfig }, keys }: Broker): Subject {
+  const { brokerHost: host, brokerPort: port } = mqttConfig
   return {
-    ...{ group: 'mqtt', target: `${mqttConfig.brokerHost}:${mqttConfig.brokerPort}`, key: keys.host },
-    ...{ hostKey: `Butler.${keys.host}`, portKey: `Butler.${keys.port}` },
+    group: 'mqtt',
+    target: `${host}:${port}`,
+    host,
+    port,
+    key: keys.host,
+    hostKey: `Butler.${keys.host}`,
+    portKey: `Butler.${keys.port}`,
   }
 }
 

@@ -37,8 +37,13 @@ async function examine(site: Site, { config: { configEngine }, timeout }: Doctor
     return [say('error', identity.code, identity.problem, identity.fix, 'configEngine.headers.static')]
   }
   const subject = {
-    ...{ group: GROUP, target, key: 'configEngine.host' },
-    ...{ hostKey: 'Butler.configEngine.host', portKey: 'Butler.configEngine.port' },
+    group: GROUP,
+    target,
+    host,
+    port,
+    key: 'configEngine.host',
+    hostKey: 'Butler.configEngine.host',
+    portKey: 'Butler.configEngine.port',
   }
   const pems = useSSL ? await site.certificates() : null
   if (useSSL && pems === null) return [say('info', 'not-examined', NO_CERTIFICATES)]

@@ -76,6 +76,8 @@ async function connection(
   const subject = {
     group: GROUP,
     target,
+    host: place.host,
+    port: place.port,
     hostKey: 'Butler.configQRS.host',
     portKey: 'Butler.configQRS.port',
     key: KEYS.host,

@@ -1,8 +1,8 @@
 /** Executions of tasks on their way through the outbox to InfluxDB. */
 
 import { afterEach, describe, expect, test } from 'bun:test'
-import { createInfluxDestination, influxRules } from '../../../../src/alerts/destinations/influxdb/index.ts'
-import { resendDelivery } from '../../../../src/alerts/journal/resend.ts'
+import { createInfluxDestination, influxRules } from '../../../../src/alerts/destinations/influxdb.ts'
+import { resendDelivery } from '../../../../src/alerts/history/resend.ts'
 import { outboxMigrations } from '../../../../src/alerts/outbox/migrations.ts'
 import { createOutbox } from '../../../../src/alerts/outbox/outbox.ts'
 import { createRouter } from '../../../../src/alerts/router.ts'

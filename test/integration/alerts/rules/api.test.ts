@@ -2,7 +2,7 @@
 import { afterEach, describe, expect, test } from 'bun:test'
 import { createDestinationHealth } from '../../../../src/alerts/outbox/destination-health.ts'
 import { alertRouteApi } from '../../../../src/alerts/rules/http.ts'
-import { snoozeRoutes } from '../../../../src/alerts/snoozes/http.ts'
+import { snoozeRoutes } from '../../../../src/alerts/snoozes.ts'
 import { loadTaskEvent } from '../../../../src/events/store.ts'
 import type { QrsTask } from '../../../../src/qlik/qrs/types.ts'
 import { closeRoutes, type RoutesSetup, startRoutes } from '../../../support/alert-routes.ts'

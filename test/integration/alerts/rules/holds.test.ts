@@ -1,6 +1,6 @@
 /** What holds messages back: maintenance with its summary, snoozes, pending retries; and what it never holds back. */
 import { afterEach, describe, expect, test } from 'bun:test'
-import { insertSnooze } from '../../../../src/alerts/snoozes/store.ts'
+import { insertSnooze } from '../../../../src/alerts/snoozes.ts'
 import { closeRoutes, startRoutes } from '../../../support/alert-routes.ts'
 import { tempDirectory } from '../../../support/temp.ts'
 

@@ -1,7 +1,7 @@
 /** Deliveries that leave as soon as their own data are there: the same ones, decided in the same way, as all at once. */
 import { afterEach, describe, expect, test } from 'bun:test'
 import fc from 'fast-check'
-import { insertSnooze } from '../../../../src/alerts/snoozes/store.ts'
+import { insertSnooze } from '../../../../src/alerts/snoozes.ts'
 import { NOTHING_AWAITED } from '../../../../src/events/router.ts'
 import type { Need, TaskEvent } from '../../../../src/events/types.ts'
 import { closeRoutes, type RoutesSetup, startRoutes, successAt } from '../../../support/alert-routes.ts'

@@ -35,7 +35,8 @@ describe('destinations', () => {
     expect([codes(down), down.code]).toEqual([['destinations.refused'], 3])
     const unknown = await diagnose(slack('https://no-such-host.invalid/x'), { only })
     expect(codes(unknown)).toEqual(['destinations.name'])
-    expect(unknown.findings[0]!.fix).toMatch(/^correct the host in Butler\.slack.*HTTPS_PROXY/)
+    expect(unknown.findings[0]!.message).toBe('the name no-such-host.invalid cannot be resolved')
+    expect(unknown.findings[0]!.fix).toMatch(/^check the host in Butler\.slack.*HTTPS_PROXY/)
   })
 
   test('every type of a named destination has a server to look at', async () => {

@@ -92,7 +92,7 @@ describe('what is no InfluxDB', () => {
   test('nothing listens', async () => {
     const { findings } = await diagnose(v2(await freeTcpPort()), { only })
     expect(findings.map(({ code }) => code)).toEqual(['influxdb.refused'])
-    expect(findings[0]!.fix).toContain('correct Butler.influxDb.hostPort')
+    expect(findings[0]!.fix).toContain('check that the server runs, Butler.influxDb.hostPort')
   })
   test('another server answers', async () => {
     await using web = await startHttpSink()

@@ -16,7 +16,7 @@ test.each([
   ['a: {type: webhook, url: "https://x/", method: GET}', 'a.method: must be POST, PUT or PATCH, found "GET"'],
   ['a: {type: webhook, url: "https://x/", signingSecret: abc}', 'a.signingSecret: must be whsec_ followed by base64'],
   ['a: {type: webhook, url: "https://x/", body: a, template: b.eta}', 'a.template: is not used beside body'],
-  ['a: {type: email}', 'a: reaches nobody: set recipients, appOwner or recipientProperty'],
+  ['a: {type: email}', 'a: has no recipients: set recipients, appOwner or recipientProperty'],
   ['a: {type: opsgenie, apiKey: k, responders: [{type: team}]}', 'a.responders: need a name or an id each'],
   ['a: {type: ntfy, topic: x, server: ""}', 'a.server: must be an address'],
   ['a: {type: telegram, botToken: "1:a"}', 'a.chatId: must be a number or a text'],

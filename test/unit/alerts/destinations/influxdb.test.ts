@@ -1,7 +1,5 @@
 import { describe, expect, test } from 'bun:test'
-import { influxRules } from '../../../../src/alerts/destinations/influxdb/index.ts'
-import { taskPoint } from '../../../../src/alerts/destinations/influxdb/point.ts'
-import { influxSections } from '../../../../src/alerts/destinations/influxdb/sections.ts'
+import { influxRules, influxSections, taskPoint } from '../../../../src/alerts/destinations/influxdb.ts'
 import type { TaskEvent } from '../../../../src/events/types.ts'
 import { lineOf } from '../../../../src/metrics/influxdb/line.ts'
 import LINES from '../../../fixtures/influxdb/lines.json'

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test'
-import { cutMarkup, fitSlack } from '../../../../src/alerts/destinations/slack-limits.ts'
+import { cutMarkup, fitSlack } from '../../../../src/alerts/destinations/slack.ts'
 import { slackFaults } from '../../../support/slack-blocks.ts'
 
 const blocksOf = (body: unknown) => (body as { blocks: readonly { readonly type: string }[] }).blocks

@@ -1,6 +1,6 @@
 import { afterAll, describe, expect, test } from 'bun:test'
 import { mkdirSync, utimesSync, writeFileSync } from 'node:fs'
-import { mailView } from '../../../../src/alerts/destinations/email/view/index.ts'
+import { mailView } from '../../../../src/alerts/destinations/email/view.ts'
 import { createTemplateEngine } from '../../../../src/alerts/templates/engine.ts'
 import { templateEngine } from '../../../support/alerts.ts'
 import { tempDirectory } from '../../../support/temp.ts'

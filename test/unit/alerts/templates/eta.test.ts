@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'bun:test'
-import { TemplateError } from '../../../../src/alerts/templates/errors.ts'
 import type { Target } from '../../../../src/alerts/templates/escape.ts'
 import { createEta } from '../../../../src/alerts/templates/eta.ts'
+import { TemplateError } from '../../../../src/alerts/templates/source.ts'
 
 function render(text: string, record = {}, siblings: Record<string, string> = {}, target: Target = 'html'): string {
   const source = { file: 'mail.eta', syntax: 'eta', text, siblings: new Map(Object.entries(siblings)) } as const

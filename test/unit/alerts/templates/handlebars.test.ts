@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test'
-import { TemplateError } from '../../../../src/alerts/templates/errors.ts'
+import { TemplateError } from '../../../../src/alerts/templates/source.ts'
 import { templateEngine } from '../../../support/alerts.ts'
 
 const engine = templateEngine()

@@ -43,7 +43,7 @@ describe('inside Butler.footman', () => {
     ],
     [
       'destinations: {m: {type: email, appOwner: true}}\n  alertRoutes: [{name: a, to: [{destination: m, appOwner: false}]}]',
-      'alertRoutes[0].to[0]: reaches nobody: set recipients, appOwner or recipientProperty',
+      'alertRoutes[0].to[0]: has no recipients: set recipients, appOwner or recipientProperty',
     ],
     [
       'butlerRoutes: {disable: [butler.slackNotification.reloadTaskFailed]}',
@@ -57,7 +57,7 @@ describe('inside Butler.footman', () => {
     ['destinations: {X: {type: email, appOwner: true}}', 'destinations.X: must be a name of lower-case letters'],
     [
       'destinations: {x: {type: email}}',
-      'destinations.x: reaches nobody: set recipients, appOwner or recipientProperty',
+      'destinations.x: has no recipients: set recipients, appOwner or recipientProperty',
     ],
     [
       'destinations: {ops-mail: {type: email, appOwner: true}}\n  selfAlerts: {to: [ops-mial]}',

@@ -52,7 +52,11 @@ function subjectOf(server: Server, url: URL, proxy: URL | null): Subject {
   const host = hostOf(url)
   const isPublic = !keys && proxy === null && isIP(host) === 0 && host.includes('.')
   return {
-    ...{ group, key, target: targetOf(server, url) },
+    group,
+    key,
+    target: targetOf(server, url),
+    host,
+    port: Number(portOf(url)),
     hostKey: keys ? `Butler.${keys.host}` : `the host in Butler.${key}`,
     portKey: keys ? `Butler.${keys.port}` : `the port in Butler.${key}`,
     ...(isPublic && { detour: 'where only a proxy leads to the internet, set HTTPS_PROXY for the account of Footman' }),

@@ -1,0 +1,426 @@
+/** Deliveries: which message went where and when, or why it did not; dead letters are sent again (`/v4/deliveries`). */
+import { z } from 'zod'
+import { SEVERITIES } from '../../events/kinds.ts'
+import type { Severity } from '../../events/types.ts'
+import type { Idempotency } from '../../http/endpoint/idempotency.ts'
+import {
+  LIST_PARAMETERS,
+  NO_QUERY,
+  onlyParameters,
+  timeParameter,
+  valuesParameter,
+  wordsParameter,
+} from '../../http/endpoint/list-query.ts'
+import { type ApiRequest, type ApiRoute, jsonAnswer, route } from '../../http/endpoint/route.ts'
+import { field, isObject, strictBody } from '../../http/endpoint/validation.ts'
+import { type Refusal, refusal } from '../../http/errors.ts'
+import type { GroupWriter } from '../../platform/group-commit.ts'
+import type { Database } from '../../platform/sqlite.ts'
+import type { Clock } from '../../platform/types.ts'
+import type { DeliveryKind, DeliveryState } from '../types.ts'
+import {
+  allOf,
+  anyOf,
+  anyText,
+  between,
+  DELIVERY_KINDS,
+  DELIVERY_REASONS,
+  DELIVERY_STATES,
+  idOf,
+  listAnswer,
+  oneOf,
+  oneOfIgnoringCase,
+  type Page,
+  pageOf,
+  readPage,
+} from './lists.ts'
+import { cancelDelivery, type DeadLetterFilter, resendDeadLetters, resendDelivery } from './resend.ts'
+
+const text = z.string().nullable()
+
+const DELIVERY_ITEM = z.object({
+  id: z.string(),
+  eventId: z.string(),
+  kind: z.enum(DELIVERY_KINDS),
+  route: text,
+  destination: z.string(),
+  destinationType: text,
+  target: z.string().describe('The receiver as people know it: an address, a channel, the host of a URL.'),
+  severity: z.enum(SEVERITIES),
+  state: z.enum(DELIVERY_STATES),
+  reason: z.enum(DELIVERY_REASONS).nullable(),
+  detail: text,
+  createdAt: z.string(),
+  deliveredAt: text,
+  latencyMs: z.number().nullable().describe('From the arrival of the event.'),
+  nextAttemptAt: text,
+  replayOf: text,
+})
+
+export const DELIVERY_DETAIL = DELIVERY_ITEM.extend({
+  message: z
+    .object({ subject: text, bytes: z.int(), body: z.string().describe('Cut at 64 KB.') })
+    .nullable()
+    .describe('The message sent; null before the first attempt.'),
+  attempts: z.array(
+    z.object({
+      n: z.int(),
+      at: z.string(),
+      durationMs: z.number(),
+      result: z.enum(['ok', 'temporary', 'permanent']),
+      detail: z.string(),
+    }),
+  ),
+})
+
+type DeliveryItem = z.output<typeof DELIVERY_ITEM>
+type DeliveryDetail = z.output<typeof DELIVERY_DETAIL>
+
+const DELIVERIES_QUERY = z.object({
+  eventId: anyText('Id of the event.'),
+  state: anyOf(DELIVERY_STATES),
+  reason: anyOf(DELIVERY_REASONS),
+  kind: anyOf(DELIVERY_KINDS),
+  destination: anyText('Name of the destination.'),
+  route: anyText('Name of the route.'),
+  taskId: anyText('Id of the task.'),
+  ...LIST_PARAMETERS,
+})
+
+const DELIVERY_PARAMS = z.object({ id: z.string().describe('Id of the delivery.') })
+const NO_BODY = z.object({}).optional()
+const RESENT = z.object({ id: z.string(), state: z.literal('pending'), replayOf: z.string().optional() })
+const CANCELLED = z.object({ id: z.string(), state: z.literal('dead'), reason: z.literal('CANCELLED') })
+
+const names = (what: string) => field.array(field.string()).describe(what).nullish()
+
+const DEAD_LETTERS_BODY = z.object({
+  id: names('Ids of deliveries.').transform((value) => value ?? undefined),
+  destination: names('Names of destinations.').transform((value) => value ?? undefined),
+  reason: names('Why they were given up.').transform((value) => value ?? undefined),
+  from: z.string().nullish().describe('Created at or after this time, or so long ago at most, like `24h`.'),
+  to: z.string().nullish().describe('Created before this time.'),
+})
+
+interface DeliveryRoutesDeps {
+  readonly db: Database
+  readonly writer: GroupWriter
+  readonly clock: Clock
+  readonly idempotency: Idempotency
+  readonly typeOf: TypeOf
+  /** Deliveries in these lanes became pending. */
+  readonly wake: (lanes: ReadonlySet<string>) => void
+  readonly isUnderWay: (lane: string, seq: number) => boolean
+  /** Dead letters that are not deliveries: points of monitors. */
+  readonly others?: OtherDeadLetters
+}
+
+export interface OtherDeadLetters {
+  readonly destination: string
+  /** Runs in a transaction; returns how many are under way again. */
+  resend(db: Database, filter: Pick<DeadLetterFilter, 'reason' | 'from' | 'to'>, now: number): number
+  wake(): void
+}
+
+/** The handlers read bodies after the idempotency key: a used key is refused before its body is checked. */
+export function deliveryRoutes(deps: DeliveryRoutesDeps): ApiRoute[] {
+  const { db, clock, typeOf, idempotency } = deps
+  return [
+    route({
+      method: 'GET',
+      path: '/v4/deliveries',
+      scope: 'event:read',
+      summary: 'List deliveries',
+      description: 'Every message with its destination and result; newest first.',
+      readByHandler: { query: DELIVERIES_QUERY },
+      answers: { 200: z.object({ deliveries: z.array(DELIVERY_ITEM), nextCursor: text }).describe('The deliveries.') },
+      examples: [
+        { name: 'dead-letters', query: { state: 'dead' }, status: 200, answer: { deliveries: [], nextCursor: null } },
+      ],
+      async handle({ query }) {
+        const page = await listDeliveries(db, deliveryFilter(query, clock.now()), pageOf(query), typeOf)
+        return jsonAnswer(200, listAnswer('deliveries', page))
+      },
+    }),
+    route({
+      method: 'GET',
+      path: '/v4/deliveries/{id}',
+      scope: 'event:read',
+      summary: 'One delivery with its message and attempts',
+      params: DELIVERY_PARAMS,
+      query: NO_QUERY,
+      answers: { 200: DELIVERY_DETAIL.describe('The delivery.') },
+      handle({ params }) {
+        const id = idOf(params)
+        const found = findDelivery(db, id, typeOf)
+        if (!found) throw deliveryNotFound(id)
+        return jsonAnswer(200, found)
+      },
+    }),
+    route({
+      method: ['POST', 'PUT'],
+      path: '/v4/deliveries/-/resend',
+      scope: 'event:run',
+      audit: 'delivery.resend',
+      summary: 'Send dead letters again',
+      description:
+        'All deliveries that were given up and that the members given select; without ids, points of monitors for InfluxDB too.',
+      readByHandler: { body: DEAD_LETTERS_BODY },
+      answers: { 202: z.object({ resent: z.int() }).describe('How many are under way.') },
+      examples: [
+        {
+          name: 'of-a-destination',
+          body: { destination: ['ops-mail'], from: '24h' },
+          status: 202,
+          answer: { resent: 0 },
+        },
+      ],
+      handle: (request) => idempotency.once(request, () => resendMany(deps, request)),
+    }),
+    route({
+      method: ['POST', 'PUT'],
+      path: '/v4/deliveries/{id}/resend',
+      scope: 'event:run',
+      audit: 'delivery.resend',
+      summary: 'Send a delivery again',
+      description:
+        'A dead or suppressed delivery becomes pending again, with the same Message-ID. For a delivered one, a new delivery is made.',
+      params: DELIVERY_PARAMS,
+      readByHandler: { body: NO_BODY },
+      answers: { 202: RESENT.describe('It is under way.'), 409: 'It is still under way.' },
+      handle: (request) => idempotency.once(request, () => resendOne(deps, request)),
+    }),
+    route({
+      method: ['POST', 'PUT'],
+      path: '/v4/deliveries/{id}/cancel',
+      scope: 'event:run',
+      audit: 'delivery.cancel',
+      summary: 'Call a delivery off',
+      params: DELIVERY_PARAMS,
+      readByHandler: { body: NO_BODY },
+      answers: { 200: CANCELLED.describe('It is not going to be sent.'), 409: 'It is not pending.' },
+      handle: (request) => cancel(deps, request),
+    }),
+  ]
+}
+
+async function resendOne(deps: DeliveryRoutesDeps, request: ApiRequest): Promise<Response> {
+  emptyBody(request)
+  const id = idOf(request.params)
+  request.note({ target: [id] })
+  const resent = await deps.writer.write((db) => resendDelivery(db, id, deps.clock.now()))
+  if (resent.kind === 'unknown') throw deliveryNotFound(id)
+  if (resent.kind === 'open') {
+    const details = 'The delivery is still under way: its next attempt comes by itself.'
+    throw refusal('NOT_RESENDABLE', details)
+  }
+  deps.wake(new Set([resent.lane]))
+  return jsonAnswer(202, {
+    id: resent.id,
+    state: 'pending',
+    ...(resent.kind === 'copied' && { replayOf: id }),
+  })
+}
+
+async function resendMany(deps: DeliveryRoutesDeps, request: ApiRequest): Promise<Response> {
+  const filter = deadLetterFilter(request.body, deps.clock.now())
+  const others = concerned(deps.others, filter)
+  const { deliveries, more } = await deps.writer.write((db) => ({
+    deliveries: resendDeadLetters(db, filter, deps.clock.now()),
+    more: others?.resend(db, filter, deps.clock.now()) ?? 0,
+  }))
+  const resent = deliveries.resent + more
+  request.note({ detail: `${resent} resent` })
+  deps.wake(deliveries.lanes)
+  if (more > 0) others?.wake()
+  return jsonAnswer(202, { resent })
+}
+
+function concerned(others: OtherDeadLetters | undefined, { id, destination }: DeadLetterFilter) {
+  const isNamed = others && id === null && (destination === null || destination.includes(others.destination))
+  return isNamed ? others : undefined
+}
+
+/** Throws 400 when no member selects deliveries. */
+function deadLetterFilter(body: unknown, now: number): DeadLetterFilter {
+  const { id, destination, reason, from, to } = strictBody(DEAD_LETTERS_BODY, body ?? {})
+  const list = (values: readonly string[] | undefined) => (values && values.length > 0 ? values : null)
+  const time = (name: string, text: string | null | undefined) =>
+    text ? timeParameter({ [name]: text }, name, now) : null
+  const filter = {
+    id: list(id),
+    destination: list(destination),
+    reason: list(reason),
+    from: time('from', from),
+    to: time('to', to),
+  }
+  if (Object.values(filter).every((value) => value === null)) {
+    const details = 'Name at least one of id, destination, reason, from and to.'
+    throw refusal('NOTHING_SELECTED', details)
+  }
+  return filter
+}
+
+async function cancel(deps: DeliveryRoutesDeps, request: ApiRequest): Promise<Response> {
+  emptyBody(request)
+  const id = idOf(request.params)
+  request.note({ target: [id] })
+  const { isUnderWay, clock } = deps
+  const how = { by: request.caller.actor, now: clock.now(), isUnderWay }
+  const result = await deps.writer.write((db) => cancelDelivery(db, id, how))
+  if (result.kind === 'unknown') throw deliveryNotFound(id)
+  if (result.kind === 'tooLate') throw refusal('NOT_CANCELLABLE', 'Only a pending delivery can be cancelled.')
+  if (result.kind === 'cancelled') deps.wake(new Set([result.lane]))
+  return jsonAnswer(200, { id, state: 'dead', reason: 'CANCELLED' })
+}
+
+/** Nothing, or `{}`. */
+function emptyBody({ body }: ApiRequest): void {
+  if (body === undefined || (isObject(body) && Object.keys(body).length === 0)) return
+  strictBody(NO_BODY.unwrap(), body)
+}
+
+function deliveryNotFound(id: string): Refusal {
+  const details = `No delivery has the id ${id}. Deliveries are kept as long as their events.`
+  return refusal('DELIVERY_NOT_FOUND', details)
+}
+
+interface DeliveryFilter {
+  readonly eventId: readonly string[] | null
+  readonly state: readonly string[] | null
+  readonly reason: readonly string[] | null
+  readonly kind: readonly string[] | null
+  readonly destination: readonly string[] | null
+  readonly route: readonly string[] | null
+  readonly taskId: readonly string[] | null
+  readonly from: number | null
+  readonly to: number | null
+}
+
+/** Throws 400 `VALIDATION`. */
+function deliveryFilter(query: ApiRequest['query'], now: number): DeliveryFilter {
+  onlyParameters(query, Object.keys(DELIVERIES_QUERY.shape))
+  return {
+    eventId: valuesParameter(query, 'eventId'),
+    state: wordsParameter(query, 'state', DELIVERY_STATES),
+    reason: wordsParameter(query, 'reason', DELIVERY_REASONS),
+    kind: wordsParameter(query, 'kind', DELIVERY_KINDS),
+    destination: valuesParameter(query, 'destination'),
+    route: valuesParameter(query, 'route'),
+    taskId: valuesParameter(query, 'taskId'),
+    from: timeParameter(query, 'from', now),
+    to: timeParameter(query, 'to', now),
+  }
+}
+
+interface Row {
+  readonly seq: number
+  readonly id: string
+  readonly eventId: string
+  readonly kind: DeliveryKind
+  readonly route: string
+  readonly destination: string
+  readonly target: string
+  readonly severity: Severity
+  readonly state: DeliveryState
+  readonly reason: DeliveryItem['reason']
+  readonly detail: string | null
+  readonly createdAt: number
+  readonly finishedAt: number | null
+  readonly nextAttemptAt: number
+  readonly replayOf: string
+  readonly receivedAt: number
+}
+
+/** The type of a destination; null when it is not in the configuration any more. */
+export type TypeOf = (destination: string) => string | null
+
+const SELECT = `delivery.seq, delivery.id, event_id AS eventId, kind, route, destination, target, delivery.severity,
+  delivery.state, delivery.reason, detail, created_at AS createdAt, finished_at AS finishedAt,
+  delivery.next_attempt_at AS nextAttemptAt, replay_of AS replayOf, received_at AS receivedAt
+  FROM delivery JOIN event ON event.id = event_id`
+
+/** Newest first. */
+export async function listDeliveries(
+  db: Database,
+  filter: DeliveryFilter,
+  page: { readonly before: number | null; readonly limit: number },
+  typeOf: TypeOf,
+): Promise<Page<DeliveryItem & { readonly seq: number }>> {
+  const where = allOf([
+    oneOfIgnoringCase('event_id', filter.eventId),
+    oneOf('delivery.state', filter.state),
+    oneOf('delivery.reason', filter.reason),
+    oneOf('kind', filter.kind),
+    oneOf('destination', filter.destination),
+    oneOf('route', filter.route),
+    oneOfIgnoringCase('task_id', filter.taskId),
+    between('created_at', filter.from, filter.to),
+  ])
+  const query = { select: SELECT, seq: 'delivery.seq', table: 'delivery', where, ...page }
+  const { rows, next } = await readPage<Row>(db, query)
+  return { rows: rows.map((row) => ({ seq: row.seq, ...deliveryItem(row, typeOf) })), next }
+}
+
+/** All deliveries of an event, oldest first. */
+export function deliveriesOf(db: Database, eventId: string, typeOf: TypeOf): DeliveryDetail[] {
+  return db
+    .all<Row>(`SELECT ${SELECT} WHERE event_id = ? ORDER BY delivery.seq`, eventId)
+    .map((row) => detailed(db, row, typeOf))
+}
+
+/** Null when there is none (any more). */
+function findDelivery(db: Database, id: string, typeOf: TypeOf): DeliveryDetail | null {
+  const row = db.get<Row>(`SELECT ${SELECT} WHERE delivery.id = ?`, id)
+  return row ? detailed(db, row, typeOf) : null
+}
+
+function detailed(db: Database, row: Row, typeOf: TypeOf): DeliveryDetail {
+  const message = db.get<{ subject: string | null; body: string | null; bytes: number | null }>(
+    'SELECT subject, body, body_bytes AS bytes FROM delivery WHERE seq = ?',
+    row.seq,
+  )
+  const attempts = db.all<{ n: number; at: number; durationMs: number; result: string; detail: string }>(
+    'SELECT n, at, duration_ms AS durationMs, result, detail FROM delivery_attempt WHERE delivery_id = ? ORDER BY n',
+    row.id,
+  )
+  const { body = null, subject = null, bytes = null } = message ?? {}
+  return {
+    ...deliveryItem(row, typeOf),
+    message: body === null ? null : { subject, bytes: bytes ?? Buffer.byteLength(body), body },
+    attempts: attempts.map(({ n, at, durationMs, result, detail }) => ({
+      n,
+      at: new Date(at).toISOString(),
+      durationMs,
+      result: (RESULTS[result] ?? result) as AttemptResult,
+      detail,
+    })),
+  }
+}
+
+type AttemptResult = DeliveryDetail['attempts'][number]['result']
+
+/** Stored results in the words of the metrics; `ok` is the same in both. */
+const RESULTS: Readonly<Record<string, string>> = { retry: 'temporary', rejected: 'permanent' }
+
+function deliveryItem(row: Row, typeOf: TypeOf): DeliveryItem {
+  const isDelivered = row.state === 'delivered' && row.finishedAt !== null
+  return {
+    id: row.id,
+    eventId: row.eventId,
+    kind: row.kind,
+    route: row.route || null,
+    destination: row.destination,
+    destinationType: typeOf(row.destination),
+    target: row.target,
+    severity: row.severity,
+    state: row.state,
+    reason: row.reason,
+    detail: row.detail,
+    createdAt: new Date(row.createdAt).toISOString(),
+    deliveredAt: isDelivered ? new Date(row.finishedAt).toISOString() : null,
+    latencyMs: isDelivered ? row.finishedAt - row.receivedAt : null,
+    nextAttemptAt: row.state === 'pending' ? new Date(row.nextAttemptAt).toISOString() : null,
+    replayOf: row.replayOf || null,
+  }
+}

@@ -1,0 +1,382 @@
+/** Events: what arrived, what it caused, and the datagrams that were dropped (`/v4/events`). */
+import { z } from 'zod'
+import { EVENT_OUTCOMES, EVENT_SOURCES, EVENT_TYPES, SEVERITIES } from '../../events/kinds.ts'
+import type {
+  EventOutcome,
+  EventState,
+  EventType,
+  MissingPart,
+  Severity,
+  TaskEvent,
+  TaskHistory,
+} from '../../events/types.ts'
+import {
+  LIST_PARAMETERS,
+  NO_QUERY,
+  onlyParameters,
+  textParameter,
+  timeParameter,
+  valuesParameter,
+  wordsParameter,
+} from '../../http/endpoint/list-query.ts'
+import { type ApiRequest, type ApiRoute, jsonAnswer, route } from '../../http/endpoint/route.ts'
+import { type Refusal, refusal } from '../../http/errors.ts'
+import { type Database, storedJson } from '../../platform/sqlite.ts'
+import type { Clock } from '../../platform/types.ts'
+import { formatUser } from '../template-context.ts'
+import { eventTitle } from '../title.ts'
+import type { DeliveryState } from '../types.ts'
+import { DELIVERY_DETAIL, deliveriesOf, type TypeOf } from './deliveries.ts'
+import {
+  allOf,
+  anyOf,
+  anyText,
+  between,
+  DROP_REASONS,
+  EVENT_STATES,
+  holds,
+  idOf,
+  listAnswer,
+  oneOf,
+  oneOfIgnoringCase,
+  type Page,
+  pageOf,
+  readPage,
+} from './lists.ts'
+
+const text = z.string().nullable()
+const count = z.int()
+
+const EVENT_ITEM = z.object({
+  id: z.string(),
+  receivedAt: z.string(),
+  source: z.enum(EVENT_SOURCES),
+  type: z.enum(EVENT_TYPES),
+  outcome: z.enum(EVENT_OUTCOMES),
+  severity: z.enum(SEVERITIES),
+  state: z.enum(EVENT_STATES as [string, ...string[]]),
+  reason: text.describe('Why it was ignored.'),
+  title: z.string(),
+  host: text,
+  user: text,
+  taskId: text,
+  taskName: text,
+  appId: text,
+  appName: text,
+  executionId: text,
+  consecutiveFailures: count.nullable(),
+  missingParts: z.array(z.string()).describe('Data that Qlik Sense did not deliver in time.'),
+  test: z.boolean(),
+  deliveryCounts: z.object({ pending: count, sending: count, delivered: count, suppressed: count, dead: count }),
+})
+
+type DeliveryCounts = Readonly<Record<DeliveryState, number>>
+
+/** An event in a list. */
+type EventItem = z.output<typeof EVENT_ITEM>
+
+const EVENT_DETAIL = EVENT_ITEM.extend({
+  raw: text.describe('The datagram, as long as it is kept.'),
+  from: text.describe('Address of the sender.'),
+  record: z.record(z.string(), z.unknown()).describe('The variables that templates see.'),
+  deliveries: z.array(DELIVERY_DETAIL),
+})
+
+const EVENT_PARAMS = z.object({ id: z.string().describe('Id of the event.') })
+
+const EVENTS_QUERY = z.object({
+  type: anyOf(EVENT_TYPES),
+  outcome: anyOf(EVENT_OUTCOMES),
+  source: anyOf(EVENT_SOURCES),
+  state: anyOf(EVENT_STATES),
+  severity: anyOf(SEVERITIES),
+  taskId: anyText('Id of the task.'),
+  appId: anyText('Id of the app.'),
+  executionId: anyText('Id of the execution.'),
+  host: anyText('Name of the sending node.'),
+  q: z.string().describe('Text in the name of task or app, or in the message.').optional(),
+  ...LIST_PARAMETERS,
+})
+
+const DROPPED_ITEM = z.object({ at: z.string(), from: z.string(), reason: z.string(), raw: z.string() })
+
+const DROPPED_QUERY = z.object({
+  reason: anyOf(DROP_REASONS),
+  limit: LIST_PARAMETERS.limit,
+  cursor: LIST_PARAMETERS.cursor,
+})
+
+interface EventRoutesDeps {
+  readonly db: Database
+  readonly clock: Clock
+  readonly typeOf: TypeOf
+  /** The complete event; null when it is not stored any more. */
+  readonly loadEvent: (id: string) => TaskEvent | null
+  /** The template context of an event. */
+  readonly recordOf: (event: TaskEvent) => Readonly<Record<string, unknown>>
+  /** The datagram that announced it; null when there was none or it has been removed. */
+  readonly rawOf: (journalId: number) => Uint8Array | null
+  /** For how long events are kept, in milliseconds. */
+  readonly keepMs: number
+}
+
+const DAY_MS = 86_400_000
+
+export function eventRoutes(deps: EventRoutesDeps): ApiRoute[] {
+  const { db, clock } = deps
+  return [
+    route({
+      method: 'GET',
+      path: '/v4/events',
+      scope: 'event:read',
+      summary: 'List events',
+      description: 'Everything that may cause a message, newest first.',
+      readByHandler: { query: EVENTS_QUERY },
+      answers: { 200: z.object({ events: z.array(EVENT_ITEM), nextCursor: text }).describe('The events.') },
+      examples: [
+        {
+          name: 'failures-of-a-day',
+          query: { outcome: 'failed', from: '24h' },
+          status: 200,
+          answer: { events: [], nextCursor: null },
+        },
+      ],
+      async handle({ query }) {
+        const page = await listEvents(db, eventFilter(query, clock.now()), pageOf(query))
+        return jsonAnswer(200, listAnswer('events', page))
+      },
+    }),
+    route({
+      method: 'GET',
+      path: '/v4/events/dropped',
+      scope: 'event:read',
+      summary: 'Datagrams that did not become events',
+      description: 'The last 1,000, newest first, each with its reason.',
+      readByHandler: { query: DROPPED_QUERY },
+      answers: { 200: z.object({ dropped: z.array(DROPPED_ITEM), nextCursor: text }).describe('The datagrams.') },
+      examples: [
+        { name: 'duplicates', query: { reason: 'DUPLICATE' }, status: 200, answer: { dropped: [], nextCursor: null } },
+      ],
+      async handle({ query }) {
+        onlyParameters(query, Object.keys(DROPPED_QUERY.shape))
+        const page = await listDropped(db, wordsParameter(query, 'reason', DROP_REASONS), pageOf(query))
+        return jsonAnswer(200, listAnswer('dropped', page))
+      },
+    }),
+    route({
+      method: 'GET',
+      path: '/v4/events/{id}',
+      scope: 'event:read',
+      summary: 'One event with its deliveries',
+      params: EVENT_PARAMS,
+      query: NO_QUERY,
+      answers: { 200: EVENT_DETAIL.describe('The event.') },
+      handle: ({ params }) => jsonAnswer(200, eventDetail(deps, idOf(params))),
+    }),
+  ]
+}
+
+function eventDetail(deps: EventRoutesDeps, id: string) {
+  const { db } = deps
+  const row = findEvent(db, id)
+  const event = row && deps.loadEvent(id)
+  if (!row || !event) throw eventNotFound(id, deps.keepMs)
+  const raw = row.journalId === null ? null : deps.rawOf(row.journalId)
+  return {
+    ...eventItem(row, deliveryCounts(db, [id]).get(id) ?? NO_DELIVERIES),
+    raw: raw && textOf(raw),
+    from: row.sender || null,
+    record: deps.recordOf(event),
+    deliveries: deliveriesOf(db, id, deps.typeOf),
+  }
+}
+
+export function eventNotFound(id: string, keepMs: number): Refusal {
+  const days = Math.round(keepMs / DAY_MS)
+  const details = `No event has the id ${id}. Events are kept for ${days} ${days === 1 ? 'day' : 'days'}.`
+  return refusal('EVENT_NOT_FOUND', details)
+}
+
+interface EventFilter {
+  readonly type: readonly string[] | null
+  readonly outcome: readonly string[] | null
+  readonly source: readonly string[] | null
+  readonly state: readonly string[] | null
+  readonly severity: readonly string[] | null
+  readonly taskId: readonly string[] | null
+  readonly appId: readonly string[] | null
+  readonly executionId: readonly string[] | null
+  readonly host: readonly string[] | null
+  /** Text in names or message. */
+  readonly q: string | null
+  readonly from: number | null
+  readonly to: number | null
+}
+
+/** Throws 400 `VALIDATION`. */
+function eventFilter(query: ApiRequest['query'], now: number): EventFilter {
+  onlyParameters(query, Object.keys(EVENTS_QUERY.shape))
+  return {
+    type: wordsParameter(query, 'type', EVENT_TYPES),
+    outcome: wordsParameter(query, 'outcome', EVENT_OUTCOMES),
+    source: wordsParameter(query, 'source', EVENT_SOURCES),
+    state: wordsParameter(query, 'state', EVENT_STATES),
+    severity: wordsParameter(query, 'severity', SEVERITIES),
+    taskId: valuesParameter(query, 'taskId'),
+    appId: valuesParameter(query, 'appId'),
+    executionId: valuesParameter(query, 'executionId'),
+    host: valuesParameter(query, 'host'),
+    q: textParameter(query, 'q') ?? null,
+    from: timeParameter(query, 'from', now),
+    to: timeParameter(query, 'to', now),
+  }
+}
+
+export interface EventRow {
+  readonly seq: number
+  readonly id: string
+  readonly journalId: number | null
+  readonly sender: string
+  readonly receivedAt: number
+  readonly source: TaskEvent['source']
+  readonly type: EventType
+  readonly outcome: EventOutcome
+  readonly severity: Severity
+  readonly state: EventState
+  readonly reason: string | null
+  readonly host: string
+  readonly user: string
+  readonly taskId: string
+  readonly taskName: string
+  readonly appId: string
+  readonly appName: string
+  readonly executionId: string
+  readonly code: string | null
+  readonly details: string | null
+  readonly history: string | null
+  readonly missingParts: string
+  readonly test: number
+}
+
+const COLUMNS = `seq, id, journal_id AS journalId, sender, received_at AS receivedAt, source, type, outcome, severity,
+  state, reason, host, user, task_id AS taskId, task_name AS taskName, app_id AS appId, app_name AS appName,
+  execution_id AS executionId, code, details, history, missing_parts AS missingParts, test`
+
+/** Newest first. */
+export async function listEvents(
+  db: Database,
+  filter: EventFilter,
+  page: { readonly before: number | null; readonly limit: number },
+): Promise<Page<EventItem & { readonly seq: number }>> {
+  const where = allOf([
+    oneOf('type', filter.type),
+    oneOf('outcome', filter.outcome),
+    oneOf('source', filter.source),
+    oneOf('state', filter.state),
+    oneOf('severity', filter.severity),
+    oneOfIgnoringCase('task_id', filter.taskId),
+    oneOfIgnoringCase('app_id', filter.appId),
+    oneOfIgnoringCase('execution_id', filter.executionId),
+    oneOfIgnoringCase('host', filter.host),
+    holds(['task_name', 'app_name', 'log_message'], filter.q),
+    between('received_at', filter.from, filter.to),
+  ])
+  const select = `${COLUMNS} FROM event`
+  const { rows, next } = await readPage<EventRow>(db, { select, seq: 'seq', table: 'event', where, ...page })
+  const counts = deliveryCounts(
+    db,
+    rows.map(({ id }) => id),
+  )
+  const items = rows.map((row) => ({ seq: row.seq, ...eventItem(row, counts.get(row.id) ?? NO_DELIVERIES) }))
+  return { rows: items, next }
+}
+
+/** Null when it is not stored (any more). */
+function findEvent(db: Database, id: string): EventRow | null {
+  return db.get<EventRow>(`SELECT ${COLUMNS} FROM event WHERE id = ?`, id) ?? null
+}
+
+function eventItem(row: EventRow, deliveryCounts: DeliveryCounts): EventItem {
+  const details = storedJson<TaskEvent['details']>(row.details, null)
+  const history = storedJson<TaskHistory | null>(row.history, null)
+  return {
+    id: row.id,
+    receivedAt: new Date(row.receivedAt).toISOString(),
+    source: row.source,
+    type: row.type,
+    outcome: row.outcome,
+    severity: row.severity,
+    state: row.state,
+    reason: row.reason,
+    title: eventTitle({ ...row, details, test: row.test === 1 }),
+    host: row.host || null,
+    user: formatUser(formatUser(row.user, 'collapsed'), 'slash') || null,
+    taskId: row.taskId || null,
+    taskName: row.taskName || null,
+    appId: row.appId || null,
+    appName: row.appName || null,
+    executionId: row.executionId || null,
+    consecutiveFailures: history?.consecutiveFailures ?? null,
+    missingParts: storedJson<MissingPart[]>(row.missingParts, []),
+    test: row.test === 1,
+    deliveryCounts,
+  }
+}
+
+const NO_DELIVERIES: DeliveryCounts = { pending: 0, sending: 0, delivered: 0, suppressed: 0, dead: 0 }
+
+export function deliveryCounts(db: Database, ids: readonly string[]): ReadonlyMap<string, DeliveryCounts> {
+  const counts = new Map<string, DeliveryCounts>()
+  if (ids.length === 0) return counts
+  const rows = db.all<{ eventId: string; state: DeliveryState; n: number }>(
+    `SELECT event_id AS eventId, state, count(*) AS n FROM delivery
+     WHERE event_id IN (${ids.map(() => '?').join(', ')}) GROUP BY event_id, state`,
+    ...ids,
+  )
+  for (const { eventId, state, n } of rows)
+    counts.set(eventId, { ...(counts.get(eventId) ?? NO_DELIVERIES), [state]: n })
+  return counts
+}
+
+interface DroppedItem {
+  readonly seq: number
+  readonly at: string
+  readonly from: string
+  readonly reason: string
+  readonly raw: string
+}
+
+/** Refused datagrams, newest first. */
+export async function listDropped(
+  db: Database,
+  reason: readonly string[] | null,
+  page: { readonly before: number | null; readonly limit: number },
+): Promise<Page<DroppedItem>> {
+  const { rows, next } = await readPage<{ seq: number; at: number; sender: string; reason: string; raw: Uint8Array }>(
+    db,
+    {
+      select: 'seq, at, sender, reason, raw FROM dropped_datagram',
+      seq: 'seq',
+      table: 'dropped_datagram',
+      where: allOf([oneOf('reason', reason)]),
+      ...page,
+    },
+  )
+  const items = rows.map(({ seq, at, sender, reason, raw }) => ({
+    seq,
+    at: new Date(at).toISOString(),
+    from: sender,
+    reason,
+    raw: textOf(raw),
+  }))
+  return { rows: items, next }
+}
+
+/** A datagram as text; bytes that are not UTF-8 are read as windows-1252. */
+export function textOf(raw: Uint8Array): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(raw)
+  } catch {
+    return new TextDecoder('windows-1252').decode(raw)
+  }
+}

@@ -1,0 +1,104 @@
+/** The history of events and deliveries in the REST API: lists, details, replays, resends and the stream of changes. */
+
+import { loadTaskEvent, storeWholeEvent } from '../../events/store.ts'
+import type { TaskEvent } from '../../events/types.ts'
+import { createEventStreams } from '../../http/endpoint/event-stream.ts'
+import { createIdempotency } from '../../http/endpoint/idempotency.ts'
+import type { ApiRoute } from '../../http/endpoint/route.ts'
+import type { GroupWriter } from '../../platform/group-commit.ts'
+import type { Database } from '../../platform/sqlite.ts'
+import type { Clock, Logger, Service } from '../../platform/types.ts'
+import { VERSION } from '../../platform/version.ts'
+import type { QrsClient } from '../../qlik/qrs/types.ts'
+import type { Outbox } from '../outbox/outbox.ts'
+import type { Router } from '../router.ts'
+import { type LinkConfig, recordLinks, templateRecord } from '../template-context.ts'
+import { createTimeFormatter } from '../times.ts'
+import type { Destination } from '../types.ts'
+import { type ChangeFeed, createChangeFeed, purgeChanges, streamRoutes } from './change-feed.ts'
+import { deliveryRoutes, type OtherDeadLetters } from './deliveries.ts'
+import { eventRoutes } from './events.ts'
+import { replayRoutes } from './replay.ts'
+
+export interface HistoryDeps {
+  readonly db: Database
+  readonly writer: GroupWriter
+  readonly clock: Clock
+  readonly log: Logger
+  /** `destination`: as the rule wants it. */
+  readonly alerts: {
+    readonly router: Router
+    readonly outbox: Pick<Outbox, 'wake' | 'isUnderWay'>
+    readonly destinations: ReadonlyMap<string, Destination>
+    readonly destination: (rule: string, name: string) => Destination | undefined
+  }
+  readonly qrs: QrsClient
+  readonly rawOf: (journalId: number) => Uint8Array | null
+  /** Settings in use: links of texts, and `Butler.footman.destinations`. */
+  readonly live: () => HistoryConfig
+  /** Null without InfluxDB. */
+  readonly points: OtherDeadLetters | null
+}
+
+export interface History {
+  readonly routes: readonly ApiRoute[]
+  /** To be stopped before the REST API, so that no open stream holds that up. */
+  readonly streams: Service
+  readonly feed: ChangeFeed
+  /** Open streams. */
+  readonly openStreams: number
+  /** Removes up to `limit` changes older than `before`; returns how many. */
+  readonly purge: (db: Database, before: number, limit: number) => number
+}
+
+interface HistorySettings {
+  /** Of times in texts; '' = that of this computer. */
+  readonly timezone: string
+  /** Milliseconds. */
+  readonly retention: { readonly events: number }
+}
+
+type HistoryConfig = LinkConfig & { readonly footman: { readonly destinations: Readonly<Record<string, unknown>> } }
+
+/** As mails show by default. */
+const EXCERPT = { headLines: 15, tailLines: 15 }
+
+export function createHistory(deps: HistoryDeps, { timezone, retention }: HistorySettings): History {
+  const { db, alerts, clock } = deps
+  const times = createTimeFormatter(timezone ? { timeZone: timezone } : {})
+  const feed = createChangeFeed(deps)
+  const streams = createEventStreams()
+  const typeOf = (destination: string) => alerts.destinations.get(destination)?.type ?? null
+  const recordOf = (event: TaskEvent) => {
+    const context = { ...recordLinks(deps.live()), version: VERSION, times, now: clock.now() }
+    return templateRecord(event, context, EXCERPT, 'slash')
+  }
+  const loadEvent = (id: string) => loadTaskEvent(db, id)
+  const idempotency = createIdempotency(deps)
+  const common = { ...deps, idempotency, typeOf, recordOf, loadEvent, keepMs: retention.events }
+  return {
+    routes: [
+      ...eventRoutes(common),
+      ...deliveryRoutes({
+        ...common,
+        wake: alerts.outbox.wake,
+        isUnderWay: alerts.outbox.isUnderWay,
+        ...(deps.points && { others: deps.points }),
+      }),
+      ...replayRoutes({
+        ...common,
+        router: alerts.router,
+        destination: alerts.destination,
+        destinationNames: () => Object.keys(deps.live().footman.destinations),
+        storeEvent: storeWholeEvent,
+      }),
+      ...streamRoutes({ feed, streams }),
+    ],
+    streams: { name: 'streams', start: async () => {}, stop: async () => streams.stop() },
+    feed,
+    get openStreams() {
+      return streams.count
+    },
+    purge: purgeChanges,
+  }
+}

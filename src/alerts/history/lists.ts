@@ -1,0 +1,147 @@
+/** Shared by the lists of events and deliveries: the values of their fields, their queries, and pages over large tables. */
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import { z } from 'zod'
+import { cursorOf, cursorParameter, limitParameter } from '../../http/endpoint/list-query.ts'
+import type { ApiRequest } from '../../http/endpoint/route.ts'
+import { refusal } from '../../http/errors.ts'
+import type { Database } from '../../platform/sqlite.ts'
+import { isGuid } from '../../platform/uuid.ts'
+import type { DeadReason, DeliveryKind, DeliveryState, SuppressReason } from '../types.ts'
+
+export const EVENT_STATES = ['pending', 'routed', 'ignored']
+export const DELIVERY_STATES: readonly DeliveryState[] = ['pending', 'sending', 'delivered', 'suppressed', 'dead']
+export const DELIVERY_KINDS: readonly DeliveryKind[] = ['alert', 'recovery', 'fallback', 'summary', 'test']
+export const SUPPRESS_REASONS: readonly SuppressReason[] = [
+  ...(['RATE_LIMITED', 'CUSTOM_PROPERTY', 'TAG', 'OWNER_EXCLUDED', 'APP_NOT_INCLUDED', 'NO_RECIPIENT'] as const),
+  ...(['RECIPIENT_INVALID', 'MAINTENANCE', 'SNOOZED', 'GROUPED', 'RETRY_PENDING', 'SHADOW_MODE'] as const),
+]
+export const DEAD_REASONS: readonly DeadReason[] = [
+  ...(['EXPIRED', 'REJECTED', 'RENDER_FAILED', 'DESTINATION_REMOVED', 'CANCELLED'] as const),
+]
+export const DELIVERY_REASONS: readonly (SuppressReason | DeadReason)[] = [...SUPPRESS_REASONS, ...DEAD_REASONS]
+export const DROP_REASONS = [
+  ...['SOURCE_NOT_ALLOWED', 'TOO_LARGE', 'RATE_LIMITED', 'INVALID', 'UNKNOWN_TYPE', 'DUPLICATE', 'TASK_NOT_FOUND'],
+  'BACKLOG_FULL',
+]
+
+/** A parameter that may be repeated: any of the values. */
+export const anyOf = (values: readonly string[]) =>
+  z
+    .array(z.enum(values as [string, ...string[]]))
+    .describe('May be repeated: any of them.')
+    .optional()
+
+export const anyText = (what: string) =>
+  z.array(z.string()).describe(`${what} May be repeated: any of them.`).optional()
+
+export function pageOf(query: ApiRequest['query']): { readonly before: number | null; readonly limit: number } {
+  return { before: cursorParameter(query), limit: limitParameter(query) }
+}
+
+/** A page as it is answered: without the sequence numbers of its rows. */
+export function listAnswer<Row extends { readonly seq: number }>(
+  name: string,
+  page: { readonly rows: readonly Row[]; readonly next: number | null },
+): Readonly<Record<string, unknown>> {
+  const rows = page.rows.map(({ seq, ...row }) => row)
+  return { [name]: rows, nextCursor: page.next === null ? null : cursorOf(page.next) }
+}
+
+/** The id in the path, lower case. Throws 400 `INVALID_ID`. */
+export function idOf({ id = '' }: ApiRequest['params']): string {
+  if (isGuid(id)) return id.toLowerCase()
+  throw refusal('INVALID_ID', `"${id}" is not an id: a UUID is expected.`)
+}
+
+export interface PageQuery {
+  /** Everything between SELECT and WHERE; `seq` is the table's sequence number. */
+  readonly select: string
+  /** The column of the sequence number, like `event.seq`. */
+  readonly seq: string
+  /** The table that has it. */
+  readonly table: string
+  readonly where: Where
+  /** Rows stand before this sequence number; null = from the newest. */
+  readonly before: number | null
+  readonly limit: number
+}
+
+export interface Page<Row> {
+  readonly rows: readonly Row[]
+  /** Sequence number of the last row when there is another page. */
+  readonly next: number | null
+}
+
+/** Sequence numbers that one step reads; between steps the event loop turns. */
+const STEP = 20_000
+
+/** A page of rows, newest first. A rare match does not block other work. */
+export async function readPage<Row extends { readonly seq: number }>(
+  db: Database,
+  query: PageQuery,
+): Promise<Page<Row>> {
+  const { select, seq, table, where, limit } = query
+  const bounds = db.get<{ least: number | null; most: number | null }>(
+    // In one SELECT, SQLite would read every row for both.
+    `SELECT (SELECT min(seq) FROM ${table}) AS least, (SELECT max(seq) FROM ${table}) AS most`,
+  )
+  if (bounds?.least == null || bounds.most == null) return { rows: [], next: null }
+  const rows: Row[] = []
+  let before = Math.min(query.before ?? Number.MAX_SAFE_INTEGER, bounds.most + 1)
+  while (before > bounds.least && rows.length <= limit) {
+    const sql = `SELECT ${select} WHERE ${seq} < ? AND ${seq} >= ? AND ${where.sql} ORDER BY ${seq} DESC LIMIT ?`
+    rows.push(...db.all<Row>(sql, before, before - STEP, ...where.values, limit + 1 - rows.length))
+    before -= STEP
+    await nextTurn()
+  }
+  const page = rows.slice(0, limit)
+  return { rows: page, next: rows.length > limit ? (page.at(-1)?.seq ?? null) : null }
+}
+
+export interface Where {
+  readonly sql: string
+  readonly values: readonly (string | number)[]
+}
+
+/** One condition; null = every row fulfils it. */
+export type Condition = Where | null
+
+/** All conditions that are not null. */
+export function allOf(conditions: readonly Condition[]): Where {
+  const given = conditions.filter((condition) => condition !== null)
+  if (given.length === 0) return { sql: '1', values: [] }
+  return {
+    sql: given.map(({ sql }) => `(${sql})`).join(' AND '),
+    values: given.flatMap(({ values }) => values),
+  }
+}
+
+/** The column is one of the values; null = any value. */
+export function oneOf(column: string, values: readonly string[] | null): Condition {
+  if (values === null) return null
+  return { sql: `${column} IN (${values.map(() => '?').join(', ')})`, values }
+}
+
+/** As `oneOf`, for ids and names that ignore case. */
+export function oneOfIgnoringCase(column: string, values: readonly string[] | null): Condition {
+  if (values === null) return null
+  return { sql: `${column} COLLATE NOCASE IN (${values.map(() => '?').join(', ')})`, values }
+}
+
+/** From inclusive, to exclusive; milliseconds since 1970. */
+export function between(column: string, from: number | null, to: number | null): Condition {
+  return allOf([
+    from === null ? null : { sql: `${column} >= ?`, values: [from] },
+    to === null ? null : { sql: `${column} < ?`, values: [to] },
+  ])
+}
+
+/** One of the columns holds the text, ignoring case. */
+export function holds(columns: readonly string[], text: string | null): Condition {
+  if (text === null || text === '') return null
+  const pattern = `%${text.replaceAll(/[\\%_]/g, '\\$&')}%`
+  return {
+    sql: columns.map((column) => `${column} LIKE ? ESCAPE '\\'`).join(' OR '),
+    values: columns.map(() => pattern),
+  }
+}

@@ -1,0 +1,282 @@
+/** Replays of past events (`/v4/events/{id}/replay`) and test messages (`/v4/events/fire`). */
+import { z } from 'zod'
+import { EVENT_OUTCOMES, EVENT_TYPES } from '../../events/kinds.ts'
+import type { EventOutcome, EventType, TaskEvent } from '../../events/types.ts'
+import type { Idempotency } from '../../http/endpoint/idempotency.ts'
+import { type ApiRequest, type ApiRoute, jsonAnswer, route } from '../../http/endpoint/route.ts'
+import { field, invalidBody, strictBody } from '../../http/endpoint/validation.ts'
+import { refusal } from '../../http/errors.ts'
+import type { GroupWriter } from '../../platform/group-commit.ts'
+import type { Database } from '../../platform/sqlite.ts'
+import type { Clock } from '../../platform/types.ts'
+import { isGuid, uuidV7 } from '../../platform/uuid.ts'
+import type { QrsClient } from '../../qlik/qrs/types.ts'
+import type { Router } from '../router.ts'
+import type { Again, MadeDelivery } from '../rules/replay.ts'
+import { sampleFacts } from '../rules/sample.ts'
+import { isTaskType } from '../rules/subjects.ts'
+import { sampleEvent } from '../sample-event.ts'
+import type { Destination, Message } from '../types.ts'
+import { eventNotFound } from './events.ts'
+import { idOf } from './lists.ts'
+
+interface ReplayDeps {
+  readonly writer: GroupWriter
+  readonly clock: Clock
+  readonly router: Router
+  readonly destination: (route: string, name: string) => Destination | undefined
+  /** Stores an event with all that is known about it; it counts as routed. */
+  readonly storeEvent: (db: Database, event: TaskEvent) => void
+}
+
+interface ReplayRoutesDeps extends ReplayDeps {
+  readonly idempotency: Idempotency
+  readonly loadEvent: (id: string) => TaskEvent | null
+  readonly qrs: Pick<QrsClient, 'taskById' | 'tasks' | 'appById' | 'owner'>
+  /** Names that `to` may hold. */
+  readonly destinationNames: () => readonly string[]
+  /** For how long events are kept, in milliseconds. */
+  readonly keepMs: number
+}
+
+const QRS_TIMEOUT_MS = 10_000
+
+/** Template variables that a test may set, and the fields of the event behind them. */
+const TEST_VALUES = {
+  taskName: 'taskName',
+  appName: 'appName',
+  hostName: 'host',
+  user: 'user',
+  logTimeStamp: 'logTimeStamp',
+  logLevel: 'logLevel',
+  logMessage: 'logMessage',
+  executionId: 'executionId',
+} as const satisfies Readonly<Record<string, keyof TaskEvent>>
+
+type TestValues = Partial<Record<keyof typeof TEST_VALUES, string>>
+
+const names = (what: string) => field.array(field.string()).describe(what).optional()
+const MADE = z.object({
+  id: z.string(),
+  route: z.string().nullable(),
+  destination: z.string(),
+  target: z.string(),
+  state: z.enum(['pending', 'suppressed']),
+  reason: z.string().nullable(),
+})
+const MADE_ANSWER = z
+  .object({ eventId: z.string(), deliveries: z.array(MADE) })
+  .describe('The deliveries are under way.')
+
+const REPLAY_BODY = z.object({
+  routes: names('Only these routes, whether their conditions hold or not.'),
+  to: names('Only these destinations of `Butler.footman.destinations`, without route or gate.'),
+  ignoreGates: z.boolean().describe('No rate limit, snooze, maintenance or grouping holds it back.').optional(),
+})
+
+const FIRE_BODY = z.object({
+  type: z.enum(EVENT_TYPES).describe('Default `reload`.').optional(),
+  outcome: z.enum(EVENT_OUTCOMES).describe('Default `failed`.').optional(),
+  taskId: z.string().nullish().describe('A real task in place of the invented one.'),
+  eventId: z.string().nullish().describe('A past event whose data are used.'),
+  values: z.record(z.string(), field.string()).describe('Template variables to set, like `taskName`.').optional(),
+  routes: names('Only these routes, whether their conditions hold or not.'),
+  to: names('Only these destinations of `Butler.footman.destinations`.'),
+  dryRun: z.boolean().describe('Render the messages and send nothing.').optional(),
+})
+
+const DRY = z.object({
+  messages: z.array(
+    z.object({
+      route: z.string().nullable(),
+      destination: z.string(),
+      target: z.string(),
+      message: z.object({ subject: z.string().nullable(), body: z.string() }),
+    }),
+  ),
+})
+
+const PARAMS = z.object({ id: z.string().describe('Id of the event.') })
+
+/** The handlers read bodies after the idempotency key: a used key is refused before its body is checked. */
+export function replayRoutes(deps: ReplayRoutesDeps): ApiRoute[] {
+  return [
+    route({
+      method: ['POST', 'PUT'],
+      path: '/v4/events/fire',
+      scope: 'event:run',
+      audit: 'event.fire',
+      summary: 'Send test messages',
+      description:
+        'An invented event, a past one, or one about a real task; titles start with `[TEST] `. No gate but the question of recipients applies, no slot of a rate limit is taken, and it does not count in history.',
+      readByHandler: { body: FIRE_BODY.optional() },
+      answers: {
+        200: DRY.describe('What would be sent.'),
+        202: MADE_ANSWER,
+        404: 'There is no such event, route or destination.',
+        502: 'Qlik Sense is unreachable or refuses.',
+      },
+      examples: [
+        {
+          name: 'dry-run',
+          body: { type: 'reload', outcome: 'failed', values: { taskName: 'My test' }, dryRun: true },
+          status: 200,
+          answer: { messages: [] },
+        },
+      ],
+      handle: (request) => deps.idempotency.once(request, () => fire(deps, request)),
+    }),
+    route({
+      method: ['POST', 'PUT'],
+      path: '/v4/events/{id}/replay',
+      scope: 'event:run',
+      audit: 'event.replay',
+      summary: 'Send the messages of an event again',
+      description: 'Without `routes` and `to` every route is evaluated again. No task is started.',
+      params: PARAMS,
+      readByHandler: { body: REPLAY_BODY.optional() },
+      answers: { 202: MADE_ANSWER },
+      handle: (request) => deps.idempotency.once(request, () => replay(deps, request)),
+    }),
+  ]
+}
+
+async function replay(deps: ReplayRoutesDeps, request: ApiRequest): Promise<Response> {
+  const id = idOf(request.params)
+  const { routes, to, ignoreGates = false } = strictBody(REPLAY_BODY, request.body ?? {})
+  request.note({ target: [id] })
+  const selection = knownSelection(deps, { routes: routes ?? [], to: to ?? [] })
+  const event = deps.loadEvent(id)
+  if (!event) throw eventNotFound(id, deps.keepMs)
+  const deliveries = await replayEvent(deps, event, selection, ignoreGates)
+  request.note({ target: [id], detail: `${deliveries.length} deliveries` })
+  return jsonAnswer(202, { eventId: id, deliveries })
+}
+
+async function fire(deps: ReplayRoutesDeps, request: ApiRequest): Promise<Response> {
+  const body = strictBody(FIRE_BODY, request.body ?? {})
+  const selection = knownSelection(deps, { routes: body.routes ?? [], to: body.to ?? [] })
+  const past = body.eventId ? pastEvent(deps, body.eventId) : null
+  const type = past?.type ?? body.type ?? 'reload'
+  const outcome = past?.outcome ?? body.outcome ?? 'failed'
+  const task = body.taskId && isTaskType(type) ? await realTask(deps, body.taskId, request.signal) : null
+  const values = knownValues(body.values ?? {})
+  const event = testEvent({ type, outcome, past, task, values }, deps.clock.now())
+  if (body.dryRun) return jsonAnswer(200, { messages: await dryRun(deps, event, selection) })
+  const deliveries = await fireTest(deps, event, selection)
+  request.note({ target: [event.id], detail: `${deliveries.length} deliveries` })
+  return jsonAnswer(202, { eventId: event.id, deliveries })
+}
+
+/** The selection itself. Throws 404 for unknown names. */
+function knownSelection({ router, destinationNames }: ReplayRoutesDeps, selection: Again): Again {
+  for (const name of selection.routes) {
+    if (router.rule(name)) continue
+    const details = `No route is called "${name}", or it is switched off. GET /v4/alertroutes lists them.`
+    throw refusal('ROUTE_NOT_FOUND', details)
+  }
+  for (const name of selection.to) {
+    if (destinationNames().includes(name)) continue
+    const details = `No destination of Butler.footman.destinations is called "${name}". GET /v4/destinations lists them; those of Butler's own sections are reached by their routes, like "routes": ["butler.emailNotification.reloadTaskFailure"] (footman fire --route).`
+    throw refusal('DESTINATION_NOT_FOUND', details)
+  }
+  return selection
+}
+
+function pastEvent({ loadEvent, keepMs }: ReplayRoutesDeps, id: string): TaskEvent {
+  if (!isGuid(id)) throw refusal('INVALID_ID', `"${id}" is not an id: a UUID is expected.`)
+  const event = loadEvent(id.toLowerCase())
+  if (!event) throw eventNotFound(id, keepMs)
+  return event
+}
+
+async function realTask({ qrs }: ReplayRoutesDeps, taskId: string, aborted: AbortSignal): Promise<RealTask> {
+  if (!isGuid(taskId)) throw invalidBody([{ path: 'taskId', message: 'must be a GUID' }])
+  const signal = AbortSignal.any([aborted, AbortSignal.timeout(QRS_TIMEOUT_MS)])
+  const { task, app, owner } = await sampleFacts(qrs, { taskId }, signal)
+  if (task === null) throw invalidBody([{ path: 'taskId', message: 'is of no task in Qlik Sense' }])
+  if (task === undefined) {
+    const details = 'Qlik Sense did not answer about the task. Leave taskId out to use an invented one.'
+    throw refusal('REPOSITORY_UNREACHABLE', details)
+  }
+  const { id = '', name = '' } = task.app ?? {}
+  return { taskId: task.id, taskName: task.name, appId: id, appName: app?.name ?? name, task, app, owner }
+}
+
+/** Throws 400 for variables that a test cannot set. */
+function knownValues(values: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+  const issues = Object.keys(values)
+    .filter((name) => !(name in TEST_VALUES))
+    .map((name) => ({ path: `values.${name}`, message: `cannot be set; ${Object.keys(TEST_VALUES).join(', ')} can` }))
+  if (issues.length > 0) throw invalidBody(issues)
+  return values
+}
+
+/** A real task in place of the invented one. */
+type RealTask = Pick<TaskEvent, 'taskId' | 'taskName' | 'appId' | 'appName' | 'task' | 'app' | 'owner'>
+
+interface TestSettings {
+  readonly type: EventType
+  readonly outcome: EventOutcome
+  /** A past event whose data are used; `type` and `outcome` are those of it. */
+  readonly past: TaskEvent | null
+  readonly task: RealTask | null
+  readonly values: TestValues
+}
+
+interface DryMessage {
+  readonly route: string | null
+  readonly destination: string
+  readonly target: string
+  readonly message: Pick<Message, 'subject' | 'body'>
+}
+
+/** The event of a test, marked as one. */
+function testEvent({ type, outcome, past, task, values }: TestSettings, now: number): TaskEvent {
+  const id = uuidV7(now)
+  const base = past ?? { ...sampleEvent(id, outcome, now, type), ...task }
+  const fields = Object.entries(values).map(([name, value]) => [TEST_VALUES[name as keyof TestValues], value])
+  return { ...base, ...Object.fromEntries(fields), id, receivedAt: now, source: 'test', test: true }
+}
+
+/** Resolves when the deliveries are durable. */
+async function replayEvent(
+  { writer, router }: ReplayDeps,
+  event: TaskEvent,
+  selection: Again,
+  ignoreGates: boolean,
+): Promise<readonly MadeDelivery[]> {
+  const made = await writer.write((db) => router.routeAgain(db, event, { ...selection, ignoreGates, kind: 'alert' }))
+  router.wake()
+  return made
+}
+
+/** Resolves when the event and its deliveries are durable. */
+async function fireTest(
+  { writer, router, storeEvent }: ReplayDeps,
+  event: TaskEvent,
+  selection: Again,
+): Promise<readonly MadeDelivery[]> {
+  const made = await writer.write((db) => {
+    storeEvent(db, event)
+    return router.routeAgain(db, event, { ...selection, ignoreGates: true, kind: 'test' })
+  })
+  router.wake()
+  return made
+}
+
+/** The messages that a test would send: rendered, and neither stored nor sent. */
+async function dryRun(deps: ReplayDeps, event: TaskEvent, selection: Again): Promise<readonly DryMessage[]> {
+  const candidates = deps.router.candidates(event, selection).filter(({ planned }) => !planned.suppress)
+  return Promise.all(
+    candidates.map(async ({ route, planned: { target } }) => {
+      const destination = deps.destination(route.name, route.destination)
+      if (!destination) throw new Error(`destination ${route.destination} is not in the configuration`)
+      const severity = route.severity ?? event.severity
+      const deliveryId = uuidV7(deps.clock.now())
+      const input = { event, route, target, deliveryId, suppressed: 0, kind: 'test', severity, note: null } as const
+      const { subject, body } = await destination.render(input)
+      return { route: route.name || null, destination: route.destination, target, message: { subject, body } }
+    }),
+  )
+}

@@ -1,0 +1,200 @@
+/** At the end of a maintenance: one message with what was held back, by task. */
+
+import { EVENT_OUTCOMES } from '../events/kinds.ts'
+import type { EventOutcome, Need, TaskEvent } from '../events/types.ts'
+import type { Windows } from '../platform/calendar.ts'
+import type { GroupWriter } from '../platform/group-commit.ts'
+import { createRecurringJob } from '../platform/recurring-job.ts'
+import { type Database, storedJson } from '../platform/sqlite.ts'
+import type { Clock, Logger, Service } from '../platform/types.ts'
+import { uuidV7 } from '../platform/uuid.ts'
+import type { MaintenanceConfig } from './config-routes.ts'
+import { insertDelivery } from './outbox/store.ts'
+import { compileMatches, testMatches } from './rules/match.ts'
+import { type SubjectParts, subjectName, subjectOf } from './rules/subjects.ts'
+import type { DeliveryNote, Hold, Rule } from './types.ts'
+
+export interface Maintenance {
+  readonly hold: Hold
+  /** The data of an event that the matches need. */
+  readonly needs: readonly Need[]
+  /** The maintenance that an event of this time belongs to; null = none. */
+  nameFor(event: TaskEvent, at: number): string | null
+  /** The maintenance that stops schedules now; null = none. */
+  stopsSchedules(at: number): string | null
+  /** Whether a maintenance is going on. */
+  isOn(name: string, at: number): boolean
+}
+
+export function createMaintenance(
+  deps: { readonly windows: Pick<Windows, 'contains'> },
+  config: readonly MaintenanceConfig[],
+): Maintenance {
+  const compiled = config.map(({ name, during, match, stopSchedules }) => ({
+    name,
+    during,
+    stopSchedules,
+    matches: compileMatches(match, deps, EVENT_OUTCOMES),
+  }))
+  const within = (during: MaintenanceConfig['during'], at: number) =>
+    during.some((window) => deps.windows.contains(window, at))
+
+  function nameFor(event: TaskEvent, at: number): string | null {
+    // Unknown does not match: a spurious alert is better than a missed one.
+    const found = compiled.find(
+      ({ during, matches }) => within(during, at) && (matches.length === 0 || testMatches(matches, event, at) === true),
+    )
+    return found?.name ?? null
+  }
+
+  return {
+    nameFor,
+    needs: [...new Set(compiled.flatMap(({ matches }) => matches.flatMap(({ needs }) => needs)))],
+    hold(_db, { event }) {
+      const name = nameFor(event, event.receivedAt)
+      return name === null ? null : { reason: 'MAINTENANCE', detail: maintenanceDetail(name) }
+    },
+    stopsSchedules: (at) =>
+      compiled.find(({ stopSchedules, during }) => stopSchedules && within(during, at))?.name ?? null,
+    isOn: (name, at) => compiled.some((one) => one.name === name && within(one.during, at)),
+  }
+}
+
+/** Detail of the suppressed deliveries, by which the summary finds them. */
+const maintenanceDetail = (name: string): string => `maintenance ${name}`
+
+interface SummaryDeps {
+  readonly db: Database
+  readonly writer: GroupWriter
+  readonly clock: Clock
+  readonly log: Logger
+  readonly maintenance: Pick<Maintenance, 'isOn'>
+  readonly loadEvent: (id: string) => TaskEvent | null
+  /** Routes by the name of `summaryRule`, one per destination. */
+  readonly routes: (name: string) => readonly Rule[]
+  readonly onDeliveries: (lanes: ReadonlySet<string>) => void
+}
+
+interface Summaries extends Service {
+  /** Looks at once; for tests. */
+  look(): Promise<void>
+}
+
+interface Held extends SubjectParts {
+  /** Of its last delivery. */
+  readonly seq: number
+  readonly eventId: string
+  readonly outcome: EventOutcome
+}
+
+const TICK_MS = 15_000
+/** Tasks named in a summary; the rest is counted. */
+const MAX_LINES = 100
+
+/** Name of the route of a summary in deliveries. */
+export const summaryRule = (maintenance: string): string => `maintenance.${maintenance}`
+
+/** Sends the summaries. `names`: the maintenances that have one in the current configuration. */
+export function createSummaries(deps: SummaryDeps, names: () => readonly string[]): Summaries {
+  const { db, writer, clock, log, maintenance } = deps
+
+  async function lookAt(name: string): Promise<void> {
+    if (maintenance.isOn(name, clock.now()) || isAwaited(name)) return
+    const held = heldBack(db, name)
+    const latest = held.at(-1)
+    if (!latest) return
+    const last = deps.loadEvent(latest.eventId)
+    const lastSeq = Math.max(...held.map(({ seq }) => seq))
+    const summary = summaryOf(name, held)
+    const lanes = await writer.write((tx) => {
+      tx.run('INSERT OR REPLACE INTO maintenance_summary VALUES (?, ?)', name, lastSeq)
+      return last ? addSummary(tx, name, last, { summary }) : new Set<string>()
+    })
+    log.info(`NOTIFY Maintenance ${name} is over: ${summary.lines.length} subjects were held back`)
+    deps.onDeliveries(lanes)
+  }
+
+  /** Events that arrived within the maintenance may still wait for data of Qlik Sense. */
+  function isAwaited(name: string): boolean {
+    const pending = db.all<{ at: number }>(
+      `SELECT received_at AS at FROM event WHERE state = 'pending' ORDER BY seq LIMIT 1000`,
+    )
+    return pending.some(({ at }) => maintenance.isOn(name, at))
+  }
+
+  function addSummary(tx: Database, name: string, event: TaskEvent, note: DeliveryNote): Set<string> {
+    const now = clock.now()
+    const lanes = new Set<string>()
+    for (const route of deps.routes(summaryRule(name))) {
+      for (const { target, lane, suppress } of route.plan(event)) {
+        insertDelivery(tx, {
+          id: uuidV7(now),
+          eventId: event.id,
+          kind: 'summary',
+          route: route.name,
+          destination: route.destination,
+          target,
+          lane,
+          orderKey: null,
+          limitKey: null,
+          severity: 'info',
+          createdAt: now,
+          note,
+          ...(suppress ? { state: 'suppressed', ...suppress } : { state: 'pending', reason: null, detail: null }),
+        })
+        if (!suppress) lanes.add(lane)
+      }
+    }
+    return lanes
+  }
+
+  async function look(): Promise<void> {
+    for (const name of names()) {
+      try {
+        await lookAt(name)
+      } catch (error) {
+        log.error(`NOTIFY The summary of maintenance ${name} could not be made: ${error}`)
+      }
+    }
+  }
+
+  const job = createRecurringJob({ everyMs: TICK_MS, firstMs: 0 }, look)
+  return { name: 'maintenance summaries', start: async () => job.start(), stop: job.stop, look: job.run }
+}
+
+/** The suppressed events that are in no summary yet, oldest first. */
+function heldBack(db: Database, name: string): readonly Held[] {
+  return db
+    .all<Omit<Held, 'details'> & { readonly details: string | null }>(
+      `SELECT max(delivery.seq) AS seq, event.id AS eventId, type, outcome, task_id AS taskId, task_name AS taskName,
+         app_id AS appId, app_name AS appName, host, code, details
+       FROM delivery JOIN event ON event.id = event_id
+       WHERE delivery.reason = 'MAINTENANCE' AND detail = ?
+         AND delivery.seq > coalesce((SELECT told_seq FROM maintenance_summary WHERE name = ?), 0)
+       GROUP BY event.id ORDER BY event.seq`,
+      maintenanceDetail(name),
+      name,
+    )
+    .map((row) => ({
+      ...row,
+      details: storedJson<TaskEvent['details']>(row.details, null),
+    }))
+}
+
+function summaryOf(name: string, events: readonly Held[]): NonNullable<DeliveryNote['summary']> {
+  const subjects = new Map<string, { name: string; counts: Map<EventOutcome, number> }>()
+  for (const event of events) {
+    const key = subjectOf(event)
+    const subject = subjects.get(key) ?? { name: subjectName(event), counts: new Map() }
+    subjects.set(key, subject)
+    subject.counts.set(event.outcome, (subject.counts.get(event.outcome) ?? 0) + 1)
+  }
+  const lines = [...subjects.values()]
+    .sort((a, b) => a.name.localeCompare(b.name))
+    .map((subject) => `${subject.name}: ${[...subject.counts].map(([outcome, n]) => `${n} ${outcome}`).join(', ')}`)
+  const more = lines.length - MAX_LINES
+  return {
+    title: `Maintenance ${name} is over: ${events.length} ${events.length === 1 ? 'event was' : 'events were'} held back`,
+    lines: more > 0 ? [...lines.slice(0, MAX_LINES), `and ${more} more`] : lines,
+  }
+}

@@ -1,0 +1,305 @@
+/** Snoozes: alerts about matching events are suppressed for a while (`/v4/snoozes`). Stored in `footman.db`. */
+import { z } from 'zod'
+import { EVENT_OUTCOMES } from '../events/kinds.ts'
+import {
+  keyCursorOf,
+  keyCursorParameter,
+  LIST_PARAMETERS,
+  limitParameter,
+  onlyParameters,
+} from '../http/endpoint/list-query.ts'
+import { type ApiRoute, jsonAnswer, route } from '../http/endpoint/route.ts'
+import { type BodyIssue, invalidBody } from '../http/endpoint/validation.ts'
+import { refusal } from '../http/errors.ts'
+import type { Windows } from '../platform/calendar.ts'
+import { parseDuration } from '../platform/duration.ts'
+import type { GroupWriter } from '../platform/group-commit.ts'
+import { type Database, storedJson } from '../platform/sqlite.ts'
+import type { Clock } from '../platform/types.ts'
+import { isGuid, uuidV7 } from '../platform/uuid.ts'
+import { eventMatch } from './config-routes.ts'
+import { FIELDS, type FieldContext } from './rules/fields.ts'
+import { compileMatch, type EventMatch } from './rules/match.ts'
+import type { Hold, HoldNeeds } from './types.ts'
+
+interface SnoozeRoutesDeps {
+  readonly db: Database
+  readonly writer: GroupWriter
+  readonly clock: Clock
+  readonly windows: Pick<Windows, 'contains'>
+}
+
+const SNOOZE = z.object({
+  id: z.string(),
+  match: z.looseObject({}),
+  from: z.string(),
+  until: z.string(),
+  reason: z.string(),
+  createdBy: z.string(),
+  suppressed: z.int().describe('Deliveries held back so far.'),
+})
+
+const SNOOZE_BODY = z.object({
+  match: z
+    .looseObject({})
+    .describe('Fields as in a match of `alertRoutes`, without regular expressions; `outcome` defaults to "*".'),
+  for: z.string().describe('How long, like `2h`; 1m to 30d. Or give `until`.').optional(),
+  until: z.string().describe('ISO 8601 time of the end.').optional(),
+  from: z.string().describe('ISO 8601 time of the begin; default now.').optional(),
+  reason: z.string().max(500).optional(),
+})
+
+const LIST_QUERY = z.object({ limit: LIST_PARAMETERS.limit, cursor: LIST_PARAMETERS.cursor })
+const SNOOZES = z.object({ snoozes: z.array(SNOOZE), nextCursor: z.string().nullable() })
+const PARAMS = z.object({ id: z.string().describe('Id of the snooze.') })
+
+const EXAMPLE_BODY = {
+  match: { taskId: ['a8b4c123-def4-5678-9abc-def012345678'] },
+  for: '2h',
+  reason: 'source database is being moved',
+}
+
+export function snoozeRoutes({ db, writer, clock, windows }: SnoozeRoutesDeps): ApiRoute[] {
+  return [
+    route({
+      method: 'GET',
+      path: '/v4/snoozes',
+      scope: 'event:read',
+      summary: 'List snoozes',
+      description: 'Those that have not ended, newest first.',
+      readByHandler: { query: LIST_QUERY },
+      answers: { 200: SNOOZES },
+      examples: [{ name: 'all', status: 200, answer: { snoozes: [], nextCursor: null } }],
+      handle({ query }) {
+        onlyParameters(query, Object.keys(LIST_QUERY.shape))
+        const limit = limitParameter(query)
+        const [before = null] = keyCursorParameter(query, 1) ?? []
+        const found = listSnoozes(db, clock.now(), before, limit + 1)
+        const page = found.slice(0, limit)
+        const last = page.at(-1)
+        const nextCursor = found.length > limit && last ? keyCursorOf([last.id]) : null
+        return jsonAnswer(200, { snoozes: page.map(answerOf), nextCursor })
+      },
+    }),
+    route({
+      method: ['POST', 'PUT'],
+      path: '/v4/snoozes',
+      scope: 'event:run',
+      audit: 'snooze.set',
+      summary: 'Set a snooze',
+      description:
+        'Messages to people about events that match are held back and recorded as `suppressed`/`SNOOZED`, until the snooze ends by itself or is lifted. It survives a restart.',
+      body: SNOOZE_BODY,
+      answers: { 201: SNOOZE },
+      examples: [{ name: 'task', body: EXAMPLE_BODY, status: 201 }],
+      async handle({ body, caller, note }) {
+        const now = clock.now()
+        const wanted = readSnooze(body, windows, now)
+        const snooze = { ...wanted, id: uuidV7(now), createdBy: caller.actor, createdAt: now }
+        note({ target: [snooze.id], detail: `until ${new Date(snooze.until).toISOString()}` })
+        await writer.write((db) => insertSnooze(db, snooze))
+        return jsonAnswer(201, answerOf({ ...snooze, suppressed: 0 }))
+      },
+    }),
+    route({
+      method: 'DELETE',
+      path: '/v4/snoozes/{id}',
+      scope: 'event:run',
+      audit: 'snooze.lift',
+      summary: 'Lift a snooze',
+      params: PARAMS,
+      answers: { 204: z.void() },
+      async handle({ params: { id }, note }) {
+        if (!isGuid(id)) throw refusal('INVALID_ID', `"${id}" is not an id: a UUID is expected.`)
+        note({ target: [id] })
+        const lifted = await writer.write((db) => deleteSnooze(db, id.toLowerCase()))
+        if (lifted) return new Response(null, { status: 204 })
+        throw refusal('SNOOZE_NOT_FOUND', `No snooze has the id ${id}. It may have ended.`)
+      },
+    }),
+  ]
+}
+
+function answerOf({ id, match, from, until, reason, createdBy, suppressed }: Snooze) {
+  return {
+    id,
+    match: storedJson<unknown>(match, null),
+    from: new Date(from).toISOString(),
+    until: new Date(until).toISOString(),
+    reason,
+    createdBy,
+    suppressed,
+  }
+}
+
+interface SnoozeRequest {
+  /** JSON of the match as it was given. */
+  readonly match: string
+  readonly from: number
+  readonly until: number
+  readonly reason: string
+}
+
+const MINUTE_MS = 60_000
+const MAX_MS = 30 * 86_400_000
+const KNOWN = ['type', 'outcome', ...Object.keys(FIELDS)]
+
+/** Throws 400 `VALIDATION` with every issue. */
+function readSnooze(
+  { match, for: length, until: end, from: begin, reason = '' }: z.output<typeof SNOOZE_BODY>,
+  windows: Pick<Windows, 'contains'>,
+  now: number,
+): SnoozeRequest {
+  const issues: BodyIssue[] = matchIssues(match, windows, now)
+  const from = begin === undefined ? now : timeOf('from', begin, issues)
+  if ((length === undefined) === (end === undefined)) {
+    issues.push({ path: 'for', message: 'or until must be given, and not both' })
+  }
+  const until =
+    length === undefined ? timeOf('until', end ?? '', issues, end !== undefined) : endOf(from, length, issues)
+  if (issues.length === 0) {
+    const path = length === undefined ? 'until' : 'for'
+    if (until - from < MINUTE_MS || until - from > MAX_MS) issues.push({ path, message: 'must make it 1m to 30d long' })
+    else if (until <= now) issues.push({ path, message: 'lies in the past' })
+  }
+  if (issues.length > 0) throw invalidBody(issues)
+  return { match: JSON.stringify(match), from, until, reason }
+}
+
+function matchIssues(match: Record<string, unknown>, windows: Pick<Windows, 'contains'>, now: number): BodyIssue[] {
+  const names = Object.keys(match)
+  if (names.length === 0) return [{ path: 'match', message: 'must not be empty' }]
+  const unknown = names
+    .filter((name) => !KNOWN.includes(name))
+    .map((name) => ({ path: `match.${name}`, message: `is unknown; known are ${KNOWN.join(', ')}` }))
+  if (unknown.length > 0) return unknown
+  const parsed = eventMatch.safeParse(match)
+  if (!parsed.success) {
+    return parsed.error.issues.map((issue) => ({ path: ['match', ...issue.path].join('.'), message: textOf(issue) }))
+  }
+  const { message, during = [] } = parsed.data
+  if (message !== undefined && message.length > 1 && message.startsWith('/') && message.endsWith('/')) {
+    return [{ path: 'match.message', message: 'must be a glob: regular expressions are for the configuration only' }]
+  }
+  return during.flatMap((window) => {
+    try {
+      windows.contains(window, now)
+      return []
+    } catch (error) {
+      return [{ path: 'match.during', message: error instanceof Error ? error.message : String(error) }]
+    }
+  })
+}
+
+/** The message of an issue; of a union that of its first alternative. */
+function textOf(issue: z.core.$ZodIssue): string {
+  if (issue.code !== 'invalid_union') return issue.message
+  return issue.errors[0]?.[0]?.message ?? issue.message
+}
+
+function timeOf(path: string, text: string, issues: BodyIssue[], wanted = true): number {
+  const time = /^\d{4}-\d\d-\d\dT\d\d:\d\d/.test(text) ? Date.parse(text) : Number.NaN
+  if (wanted && Number.isNaN(time)) issues.push({ path, message: 'must be an ISO 8601 time' })
+  return time
+}
+
+function endOf(from: number, length: string, issues: BodyIssue[]): number {
+  const parsed = parseDuration(length)
+  if (parsed.ok) return from + parsed.value
+  issues.push({ path: 'for', message: `cannot be used: ${parsed.error}` })
+  return Number.NaN
+}
+
+/** Compiles a stored match; null when it is not valid any more. */
+function compileSnooze(match: string, context: FieldContext): EventMatch | null {
+  const parsed = eventMatch.safeParse(storedJson<unknown>(match, null))
+  return parsed.success ? compileMatch(parsed.data, context, EVENT_OUTCOMES) : null
+}
+
+/** Suppresses an alert that an active snooze matches, and counts it. */
+export function createSnoozeHold(context: FieldContext): Hold {
+  const compiled = new Map<string, EventMatch | null>()
+
+  function matchOf(id: string, match: string): EventMatch | null {
+    const known = compiled.get(id)
+    if (known !== undefined) return known
+    const made = compileSnooze(match, context)
+    compiled.set(id, made)
+    return made
+  }
+
+  return (db, { event, now }) => {
+    const active = activeSnoozes(db, now)
+    if (active.length === 0) {
+      compiled.clear()
+      return null
+    }
+    // Unknown does not match: a spurious alert is better than a missed one.
+    const snooze = active.find(({ id, match }) => matchOf(id, match)?.test(event, event.receivedAt) === true)
+    if (!snooze) return null
+    countSuppressed(db, snooze.id)
+    const reason = snooze.reason === '' ? '' : `: ${snooze.reason}`
+    return { reason: 'SNOOZED', detail: `until ${new Date(snooze.until).toISOString()}${reason}` }
+  }
+}
+
+/** The data of an event that the active snoozes need. */
+export function snoozeNeeds(context: FieldContext): HoldNeeds {
+  return (db, now) => activeSnoozes(db, now).flatMap(({ match }) => compileSnooze(match, context)?.needs ?? [])
+}
+
+interface Snooze {
+  readonly id: string
+  /** As it was given: JSON of a match. */
+  readonly match: string
+  readonly from: number
+  readonly until: number
+  readonly reason: string
+  readonly createdBy: string
+  readonly createdAt: number
+  /** Number of deliveries that it has suppressed. */
+  readonly suppressed: number
+}
+
+const COLUMNS = `id, match, from_at AS "from", until_at AS until, reason, created_by AS createdBy, created_at AS createdAt,
+  suppressed`
+
+export function insertSnooze(db: Database, snooze: Omit<Snooze, 'suppressed'>): void {
+  const { id, match, from, until, reason, createdBy, createdAt } = snooze
+  db.run(
+    `INSERT INTO snooze (id, match, from_at, until_at, reason, created_by, created_at) VALUES (?, ?, ?, ?, ?, ?, ?)`,
+    ...[id, match, from, until, reason, createdBy, createdAt],
+  )
+}
+
+/** Those that have begun and not ended. */
+function activeSnoozes(db: Database, now: number): readonly Pick<Snooze, 'id' | 'match' | 'reason' | 'until'>[] {
+  return db.all(
+    'SELECT id, match, reason, until_at AS until FROM snooze WHERE until_at > ? AND from_at <= ? ORDER BY id',
+    now,
+    now,
+  )
+}
+
+/** Those that have not ended, newest first, before the one with the id `before`. */
+function listSnoozes(db: Database, now: number, before: string | null, limit: number): readonly Snooze[] {
+  return db.all<Snooze>(
+    `SELECT ${COLUMNS} FROM snooze WHERE until_at > ? AND id < ? ORDER BY id DESC LIMIT ?`,
+    now,
+    before ?? '\uffff',
+    limit,
+  )
+}
+
+function countSuppressed(db: Database, id: string): void {
+  db.run('UPDATE snooze SET suppressed = suppressed + 1 WHERE id = ?', id)
+}
+
+function deleteSnooze(db: Database, id: string): boolean {
+  return db.run('DELETE FROM snooze WHERE id = ?', id).changes > 0
+}
+
+/** Those that ended before `before`. */
+export function purgeSnoozes(db: Database, before: number): number {
+  return db.run('DELETE FROM snooze WHERE until_at < ?', before).changes
+}
