@@ -1,6 +1,7 @@
 /** Discord: an embed posted to the webhook of a channel. */
 import { z } from 'zod'
 import { list, requiredHttpUrl, text } from '../../config/fields.ts'
+import { jsonOf } from '../../platform/http-client.ts'
 import { cut } from '../message-text/cut.ts'
 import type { Fact } from '../message-text/writer.ts'
 import { cleanText, escapeMarkdown } from '../templates/escape.ts'
