@@ -5,8 +5,7 @@ import { isatty } from 'node:tty'
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { TARGETS } from '../alerts/templates/escape.ts'
 import { EVENT_OUTCOMES, EVENT_TYPES } from '../events/kinds.ts'
-import { toTimeout } from './arguments.ts'
-import { EXIT, processIo } from './io.ts'
+import { EXIT, processIo, toTimeout } from './io.ts'
 import { confirm, createPrompt } from './prompt.ts'
 
 const CREDENTIAL_SET_HELP = `

@@ -5,7 +5,7 @@ import { renderProblem, sortProblems } from '../config/problems.ts'
 import { createHttpClient } from '../platform/http-client.ts'
 import { visible } from '../platform/visible.ts'
 import type { CommandIo } from './io.ts'
-import { reachable, restUrl } from './rest-url.ts'
+import { reachable, restUrl } from './remote/client.ts'
 
 interface HealthcheckOptions {
   readonly configfile?: string

@@ -1,7 +1,6 @@
 /** Registration of `footman doctor`. */
 import { type Command, Option } from 'commander'
-import { toTimeout } from '../arguments.ts'
-import { processIo } from '../io.ts'
+import { processIo, toTimeout } from '../io.ts'
 
 const DEFAULT_TIMEOUT_MS = 10_000
 /** Once the report is printed, a connection that nobody waits for any more must not hold the program. */

@@ -4,6 +4,7 @@ import { readFile } from 'node:fs/promises'
 import { isIP } from 'node:net'
 import { join } from 'node:path'
 import { loadConfig } from '../../app/config/load.ts'
+import type { Config } from '../../app/schema.ts'
 import { createPathResolver } from '../../config/paths.ts'
 import { renderProblem, sortProblems } from '../../config/problems.ts'
 import { LOCAL_KEY_FILE } from '../../http/auth/keys.ts'
@@ -13,7 +14,6 @@ import { createHttpClient } from '../../platform/http-client.ts'
 import { HttpError } from '../../platform/http-error.ts'
 import { visibleBlock } from '../../platform/visible.ts'
 import { type CommandIo, EXIT } from '../io.ts'
-import { restUrl } from '../rest-url.ts'
 
 /** Ends a command that talks to a running Footman. */
 export class CommandFailure extends Error {
@@ -337,4 +337,18 @@ function checkedUrl(text: string): string {
   const url = URL.canParse(text) ? new URL(text) : null
   if (url?.protocol === 'http:' || url?.protocol === 'https:') return text.replace(/\/+$/, '')
   throw new CommandFailure(EXIT.badInput, '--url', `"${text}" is not an http or https address`)
+}
+
+/** Where the REST API of a configuration can be reached from this machine. */
+/** Null when the REST API is switched off. */
+export function restUrl({ restServerConfig: rest }: Config): string | null {
+  if (!rest.enable) return null
+  return `${rest.tls.enable ? 'https' : 'http'}://${reachable(rest.serverHost)}:${rest.serverPort}`
+}
+
+/** An address that means "all of this machine" is no place to connect to. */
+export function reachable(host: string): string {
+  if (host === '0.0.0.0') return '127.0.0.1'
+  if (host === '::') return '[::1]'
+  return host.includes(':') ? `[${host}]` : host
 }

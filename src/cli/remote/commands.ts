@@ -1,8 +1,7 @@
 /** The commands that talk to a running Footman, each loaded when called. */
 import { type Command, InvalidArgumentError, Option } from 'commander'
-import { toTimeout } from '../arguments.ts'
 import { addTemplateCommands } from '../commands.ts'
-import { processIo } from '../io.ts'
+import { processIo, toTimeout } from '../io.ts'
 import { addList, addWide } from './list.ts'
 import { SCHEDULE_EXIT_CODES, toCount } from './lists.ts'
 
@@ -137,7 +136,7 @@ function addDeliveries(program: Command, done: Done): void {
   addList(deliveries, remote, 'deliveries list', done)
 
   remote(deliveries, 'show <id>', 'show a delivery with its attempts').action(async (id: string, options) => {
-    const { runDeliveryShow } = await import('./deliveries.ts')
+    const { runDeliveryShow } = await import('./events.ts')
     done(await runDeliveryShow(id, options, processIo))
   })
 
@@ -148,12 +147,12 @@ function addDeliveries(program: Command, done: Done): void {
     .option('--from <time>', 'with --dead: created since then, like 24h')
     .addHelpText('after', '\nExample\n  footman deliveries resend --dead --destination ops-mail')
     .action(async (ids: string[], options) => {
-      const { runDeliveriesResend } = await import('./deliveries.ts')
+      const { runDeliveriesResend } = await import('./events.ts')
       done(await runDeliveriesResend(ids, options, processIo))
     })
 
   remote(deliveries, 'cancel <id>', 'call a pending delivery off').action(async (id: string, options) => {
-    const { runDeliveryCancel } = await import('./deliveries.ts')
+    const { runDeliveryCancel } = await import('./events.ts')
     done(await runDeliveryCancel(id, options, processIo))
   })
 }

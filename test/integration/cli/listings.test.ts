@@ -1,7 +1,6 @@
 /** Listings of a running Footman: they fit the terminal, or 100 columns; ids are short, and accepted like that. */
 import { describe, expect, test } from 'bun:test'
-import { runDeliveryCancel, runDeliveryShow } from '../../../src/cli/remote/deliveries.ts'
-import { runEventShow } from '../../../src/cli/remote/events.ts'
+import { runDeliveryCancel, runDeliveryShow, runEventShow } from '../../../src/cli/remote/events.ts'
 import { runHistory } from '../../../src/cli/remote/history.ts'
 import { runList } from '../../../src/cli/remote/list.ts'
 import type { ListName, ListOptions } from '../../../src/cli/remote/lists.ts'

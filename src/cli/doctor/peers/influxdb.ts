@@ -11,8 +11,7 @@ import {
 import type { HttpResponse } from '../../../platform/http-client.ts'
 import { jsonOf } from '../../../platform/http-json.ts'
 import type { Finding, Probe } from '../types.ts'
-import { publicEndpoint } from './http/endpoints.ts'
-import { shakeHands } from './http/handshake.ts'
+import { publicEndpoint, shakeHands } from './http-handshake.ts'
 
 const KEYS = { host: 'influxDb.hostIP', port: 'influxDb.hostPort', authority: 'footman.influxDb.tls.caFile' } as const
 

@@ -11,7 +11,7 @@ import {
   openConnection,
   readCertificates,
 } from '../../../mqtt/connection.ts'
-import { certificateFindings, lookAtTls, openTcp, type Subject, trouble, within } from '../net.ts'
+import { certificateFindings, lookAtTls, openTcp, type Subject, trouble, within } from '../connection.ts'
 import type { DoctorContext, Finding, Probe } from '../types.ts'
 
 export const mqtt: Probe = {

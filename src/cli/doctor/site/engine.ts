@@ -3,7 +3,7 @@
 import { SILENT } from '../../../platform/silent-log.ts'
 import { createEngineClient } from '../../../qlik/engine/client.ts'
 import { EngineError } from '../../../qlik/engine/errors.ts'
-import { openTcp, trouble } from '../net.ts'
+import { openTcp, trouble } from '../connection.ts'
 import type { DoctorContext, Finding, FindingLevel, Probe } from '../types.ts'
 import { usesEngine } from './certificates.ts'
 import { identityOf, NO_CERTIFICATES, type Site, type SiteOf } from './site.ts'

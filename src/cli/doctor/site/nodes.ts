@@ -1,10 +1,10 @@
 /** Which nodes of the site have sent messages, and when last. */
 
 import type { MessageSource } from '../../../events/input/sources.ts'
+import { ownAddress } from '../machine/ports.ts'
 import type { DoctorContext, Finding } from '../types.ts'
-import { ownAddress } from './addresses.ts'
-import { type KnownSources, knownSources } from './running.ts'
 import { type Json, plural, type Site } from './site.ts'
+import { type KnownSources, knownSources } from './udp.ts'
 
 const GROUP = 'nodes'
 const APPENDER_FILE = 'C:\\ProgramData\\Qlik\\Sense\\Scheduler\\LocalLogConfig.xml'

@@ -6,8 +6,8 @@ import { nullWhenAbsent } from '../../../qlik/qrs/failure.ts'
 import { createLicenseClient } from '../../../qlik/qrs/licenses.ts'
 import { ZERO_GUID } from '../../../qlik/qrs/types.ts'
 import type { DoctorContext, Finding, Probe } from '../types.ts'
-import { readDatabase } from './running.ts'
 import { plural, type Site } from './site.ts'
+import { readDatabase } from './udp.ts'
 
 const WARN_DAYS = 30
 const LICENCE_FIX = 'enter the renewed licence in the QMC (License management)'

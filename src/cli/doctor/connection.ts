@@ -1,7 +1,7 @@
 /** Connections as an examination: TCP and TLS with a time limit, and what it means when they fail. */
 
 import { connect, isIP, type Socket } from 'node:net'
-import { type ConnectionOptions, connect as connectTls, type PeerCertificate } from 'node:tls'
+import { type ConnectionOptions, connect as connectTls, type PeerCertificate, type TLSSocket } from 'node:tls'
 import type { Finding } from './types.ts'
 
 export interface Place {
@@ -90,9 +90,8 @@ export function lookAtTls(socket: Socket, host: string, settings: TlsSettings, t
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => finish(() => reject(timeOver(timeoutMs, 'no TLS handshake'))), timeoutMs)
     const secure = connectTls(optionsFor(socket, host, settings), () => {
-      const peer = secure.getPeerCertificate()
-      const refusal = secure.authorized ? null : codeOf(secure.authorizationError)
-      finish(() => resolve({ refusal, certificate: certificateOf(peer) }))
+      const look = tlsLook(secure)
+      finish(() => resolve(look))
     })
     const finish = (settle: () => void) => {
       clearTimeout(timer)
@@ -102,6 +101,12 @@ export function lookAtTls(socket: Socket, host: string, settings: TlsSettings, t
     }
     secure.on('error', (error) => finish(() => reject(error)))
   })
+}
+
+/** The result of a handshake that accepted every certificate (`rejectUnauthorized: false`). */
+export function tlsLook(socket: TLSSocket): TlsLook {
+  const refusal = socket.authorized ? null : codeOf(socket.authorizationError)
+  return { refusal, certificate: certificateOf(socket.getPeerCertificate()) }
 }
 
 function optionsFor(socket: Socket, host: string, { servername, ca, cert, key }: TlsSettings): ConnectionOptions {
