@@ -1,4 +1,4 @@
-/** `footman check`: what is wrong with a configuration file, without starting anything. */
+/** `footman check`: the problems of a configuration file. Starts nothing. */
 
 import { existsSync } from 'node:fs'
 import { chatProblems } from '../alerts/butler-sections/chat.ts'
@@ -46,10 +46,10 @@ export async function runCheck(
   const off = switchedOff(problems)
   const starts = !problems.some((problem) => consequenceOf(problem) === 'forbids-start')
   if (options.json) {
-    const told = problems.map((problem) => ({ ...problem, consequence: consequenceOf(problem) }))
+    const listed = problems.map((problem) => ({ ...problem, consequence: consequenceOf(problem) }))
     const valid = starts && off.length === 0
     io.out(
-      JSON.stringify({ file: result.file, valid, starts, off, inactive: result.inactive, problems: told }, null, 2),
+      JSON.stringify({ file: result.file, valid, starts, off, inactive: result.inactive, problems: listed }, null, 2),
     )
   } else {
     for (const problem of problems) io.out(renderProblem(problem))
@@ -167,7 +167,7 @@ async function ofSchedules({ config, placeOf }: LoadResult, paths: ConfigPaths):
   })
 }
 
-/** What is wrong with the path itself has been told. */
+/** Missing approved directories, except those whose paths are reported as wrong already. */
 async function ofDirectories({ config, problems, placeOf }: LoadResult): Promise<Problem[]> {
   if (!config?.restServerConfig.enable) return []
   const missing = await missingDirectories(config)
@@ -190,7 +190,7 @@ function isForeign(path: string): boolean {
   return process.platform !== 'win32' && /^([a-z]:[\\/]|\\\\)/i.test(path)
 }
 
-/** Whether the certificates for Qlik Sense are what they should be and fit together; missing files are told elsewhere. */
+/** Checks format, validity and key of the certificates for Qlik Sense. Missing files are reported by `missing`. */
 async function ofCertificates({ config, qlikConnection, placeOf }: LoadResult, paths: ConfigPaths): Promise<Problem[]> {
   if (!config || !qlikConnection) return []
   const { clientCert, clientCertKey, clientCertCA } = config.cert
@@ -203,7 +203,7 @@ async function ofCertificates({ config, qlikConnection, placeOf }: LoadResult, p
   const pems = await readCertificates(files).catch(() => null)
   if (!pems) return []
   const { problems, warnings } = checkCertificates(pems, Date.now())
-  const told = (severity: 'error' | 'warning') => (message: string) => ({
+  const problem = (severity: 'error' | 'warning') => (message: string) => ({
     severity,
     path: 'Butler.cert',
     ...(severity === 'error' && { feature: 'Butler.configQRS' }),
@@ -211,5 +211,5 @@ async function ofCertificates({ config, qlikConnection, placeOf }: LoadResult, p
     hint: 'export the certificates from the QMC again: PEM format, no password, with the secret key',
     ...placeOf('cert'),
   })
-  return [...problems.map(told('error')), ...warnings.map(told('warning'))]
+  return [...problems.map(problem('error')), ...warnings.map(problem('warning'))]
 }

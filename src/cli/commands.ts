@@ -138,9 +138,9 @@ export function addMigrateConfig(program: Command, done: (code: number) => void)
 
 const MIGRATE_HELP = `
 Footman reads older layouts as they are; this only spares you the line CONFIG DEPRECATED at every start. Keys that have
-moved take their comments along, all other lines stay as they are. What was changed goes to standard error; values are
-never shown. The new text is read again before it is written: it means the same as the old one. What
-Butler.footman.compatibility: auto means for the file is written out (docs/from-butler.md). The new file is UTF-8.
+moved keep their comments, all other lines stay as they are. The changes are listed on standard error, without values. The
+new text is read again before it is written, to make sure that it has the same meaning. The effect of
+Butler.footman.compatibility: auto is written out for this file (docs/from-butler.md). The new file is UTF-8.
 
 Exit codes
   0 written, also when nothing was to be changed; 1 wrong arguments, or the file cannot be read or has errors of YAML;

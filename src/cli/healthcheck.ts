@@ -29,7 +29,7 @@ export async function runHealthcheck(
   { env, cwd }: Surroundings = { env: process.env, cwd: process.cwd() },
 ): Promise<number> {
   const file = options.configfile ?? env.FOOTMAN_CONFIGFILE
-  // What was forgiven at the start is no reason to call the running process ill.
+  // Errors that --skip-config-verification accepted at the start do not make the running process unhealthy.
   const overrides = { qlikConnection: false, skipVerification: true }
   const { config, problems } = await loadConfig({ ...(file ? { file } : {}), env, cwd, overrides })
   if (!config) {

@@ -22,7 +22,7 @@ export const processIo: CommandIo = {
   },
 }
 
-/** What the process ends with; the same meaning for every command. */
+/** Exit codes of the process; the same meaning for every command. */
 export const EXIT = {
   ok: 0,
   /** Wrong arguments or configuration. */

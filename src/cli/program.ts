@@ -156,7 +156,7 @@ Example
   return program
 }
 
-/** That an option which may be repeated was not given is nothing to tell. */
+/** The empty default of an option that may be repeated is not shown. */
 const optionDescription = (option: Option): string =>
   new Help().optionDescription(option).replace(/ \(default: \[\]\)$/, '')
 

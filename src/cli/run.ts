@@ -46,7 +46,7 @@ export interface RunOptions {
 /** By then what the start left behind is garbage, and then what the first look of every monitor did. */
 const SETTLED_MS = [2000, 45_000]
 
-/** What looks around every half minute is not worth compiling, which would take 3 MB; that changes when events come. */
+/** Until events arrive, only jobs of every half minute run: compiling them would take 3 MB without a benefit. */
 const IDLE_RELUCTANCE = 4
 const EVENTS_OF_WORK = 20
 
@@ -92,7 +92,7 @@ async function runConfigured(config: Config, { loaded, load }: Loading, options:
     onHangup: () =>
       manager.reloading(async () => {
         log.reopen()
-        // What is wrong with the file has been told.
+        // Errors of the file have been logged.
         await app?.reload().catch(() => undefined)
       }),
   })
@@ -117,7 +117,8 @@ async function runConfigured(config: Config, { loaded, load }: Loading, options:
     const build = (restart: () => void) =>
       createApp(
         {
-          ...{ log, paths },
+          log,
+          paths,
           handover,
           observe: { event: onEvent },
           directory: { claim: lock.renew, onOther: restart },

@@ -1,4 +1,4 @@
-/** Listings and tables on the terminal. Every row is one line, whatever its cells hold. */
+/** Listings and tables on the terminal. Every row is one line: control characters of its cells are escaped. */
 import { visible } from '../platform/visible.ts'
 
 /** Width of a listing where there is no terminal. */
@@ -12,7 +12,7 @@ export interface Column<Row> {
   readonly wide?: true
   /** The column may be cut to this many characters when the line is too long. Absent = never cut. */
   readonly least?: number
-  /** `time`: an ISO time, shown to the second. `id`: a UUID, shown as the beginning that tells it from the others. */
+  /** `time`: an ISO time, shown to the second. `id`: a UUID, shown as its shortest unique beginning. */
   readonly form?: 'time' | 'id'
 }
 
@@ -47,7 +47,7 @@ const GUID = /^[0-9a-f]{8}-[0-9a-f]{4}-([0-9a-f])[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f
 
 /**
  * The beginnings by which the ids of a list differ. UUIDs of version 7 begin with a time in milliseconds, which is shown
- * whole: others of the same minute would begin in the same way. What is not a UUID stays as it is.
+ * whole: others of the same minute would begin in the same way. Other ids stay as they are.
  */
 export function shortIds(ids: readonly string[]): readonly string[] {
   const guids = new Set(ids.filter((id) => GUID.test(id)))

@@ -266,7 +266,7 @@ function createBrokerSink(): Sink {
   let received = 0
   const broker = new Aedes()
   broker.on('publish', ({ topic }, client) => {
-    // Without a client it is the broker's own message; what Footman tells about itself is no alert.
+    // Messages without a client are the broker's own; status messages of Footman are not alerts.
     if (client && !topic.startsWith(STATUS_TOPICS)) received += 1
   })
   const server = createTcpServer((socket) => void broker.handle(socket))

@@ -23,14 +23,14 @@ export function openTcp({ host, port }: Place, timeoutMs: number): Promise<Socke
     socket.once('connect', () => {
       clearTimeout(timer)
       socket.off('error', fail)
-      // What comes after the end of the examination is nobody's business.
+      // Errors after the end of the examination are ignored.
       socket.on('error', () => {})
       resolve(socket)
     })
   })
 }
 
-/** `ESILENT`: somebody is there, and says nothing, or nothing that makes sense. */
+/** `ESILENT`: the peer has accepted the connection, but sends no usable answer. */
 export function timeOver(timeoutMs: number, what = 'no answer', code = 'ESILENT'): Error {
   return Object.assign(new Error(`${what} within ${timeoutMs / 1000} s`), { code })
 }
@@ -152,7 +152,7 @@ interface CertificateSubject {
   readonly key: string
   /** False where the settings accept every certificate. */
   readonly verified: boolean
-  /** What to write where the authority is not known: `set Butler.x.caFile to ...`. */
+  /** Fix for an unknown authority: `set Butler.x.caFile to ...`. */
   readonly authority: string
   readonly now: number
 }
@@ -206,7 +206,7 @@ export interface Subject {
   readonly portKey: string
   /** Key below `Butler`. */
   readonly key: string
-  /** What else may help where there is no way to the server. */
+  /** Further fix for a server that cannot be reached. */
   readonly detour?: string
 }
 
@@ -214,7 +214,7 @@ interface Meaning {
   readonly what: string
   readonly message: string
   readonly fix: (subject: Subject) => string
-  /** Nobody was reached at all. */
+  /** True when the server was not reached at all. */
   readonly far?: true
 }
 

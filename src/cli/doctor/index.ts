@@ -88,7 +88,7 @@ function unknownGroup(only: readonly string[], probes: readonly Probe[]): string
   return unknown === undefined ? null : `there is no group "${unknown}"; the groups are ${groups.join(', ')}`
 }
 
-/** What is wrong with one key is no reason to look at nothing else: wrong values are then left out. */
+/** Reads the file. With errors in it, the probes run with a configuration without the wrong values. */
 async function load(
   { configfile, qsConnection }: DoctorOptions,
   { env, cwd }: Pick<DoctorSurroundings, 'env' | 'cwd'>,
@@ -158,11 +158,12 @@ const broken = ({ group, title }: Probe, error: unknown): Finding => ({
   fix: 'this is an error in Footman: please report it with this line',
 })
 
-/** What `footman check` finds, as findings. */
+// ------------------------------------------------------------------- the problems of `footman check`, as findings
+
 export const CONFIGURATION = 'configuration'
 
 const FIX = 'correct it; docs/configuration.md describes every key'
-/** Sentences of their own tell what Footman makes of a key: that may be what is wanted. */
+/** For problems that describe how Footman uses a key, which may be intended. */
 const NOTE = 'if that is not what you want, change it; docs/configuration.md describes every key'
 const OLDER = 'nothing needs to be done; "footman migrate-config" writes the present layout'
 const CODES = {
@@ -206,9 +207,9 @@ const keyOf = (path: string): string => path.replace(/^Butler\./, '')
 const WEIGHT: Record<FindingLevel, number> = { ok: 0, info: 1, warning: 2, error: 3 }
 
 /**
- * Each trouble once: where a probe says as much about a key, at least as gravely, it says it better than the look at
- * the file; where it says less, the look at the file has told the reason. A wrong value has been left out: what probes
- * find wrong in its section, they find with another one.
+ * Removes findings that repeat each other. For the same key the finding of a probe replaces a problem of the file of the
+ * same or a lower level, and a problem of the file replaces a finding of a lower level. Findings about the section of a
+ * wrong value are removed, as the probes ran without that value.
  */
 export function withoutRepetitions(
   about: readonly Finding[],

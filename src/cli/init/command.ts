@@ -46,7 +46,7 @@ export function addInit(program: Command, done: (code: number) => void): void {
 
   program
     .command('log-appender')
-    .description('print the log appender file that makes Qlik Sense tell Footman about tasks')
+    .description('print the log appender file, with which Qlik Sense reports tasks to Footman')
     .option('-c, --configfile <file>', 'configuration file')
     .option('--address <address>', 'address of this computer for the Qlik Sense nodes (default: its first address)')
     .option('-o, --output <file>', 'write this file instead of standard output')

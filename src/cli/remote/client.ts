@@ -20,7 +20,7 @@ export class CommandFailure extends Error {
   override readonly name = 'CommandFailure'
   constructor(
     readonly exitCode: number,
-    /** What failed; `message` says why, and what to do. */
+    /** The failed call or argument; `message` has the reason and the fix. */
     readonly what: string,
     why: string,
     /** Of the answer; absent when there was none. */
@@ -80,9 +80,9 @@ export interface RemoteCall {
   readonly waitMs?: number
   /** The largest answer that is taken; default that of the HTTP client. */
   readonly maxBodyBytes?: number
-  /** What to do about a 404 that says that there is no such endpoint; default about starting tasks. */
+  /** Fix for a 404 of a missing endpoint; default about starting tasks. */
   readonly switchedOff?: string
-  /** What the call is for, in errors. */
+  /** Subject of errors about the call. */
   readonly what: string
 }
 
@@ -177,7 +177,7 @@ function createRemote({ url, key, isOwn }: Place, settings: RemoteSettings): Rem
   }
 }
 
-/** What to do when an endpoint that cannot be switched off is not there. */
+/** Fix for a missing endpoint that cannot be switched off. */
 export const OLD = 'does an older Footman run there?'
 
 /** Said about an id that is not there. */
@@ -286,7 +286,7 @@ export async function findPlace(options: PlaceOptions, surroundings: Surrounding
   if (given !== undefined) {
     const url = checkedUrl(given)
     if (key !== null || !(await isThisMachine(url))) return { url, key, isOwn: false }
-    // What is wrong with the file is no matter here: only its key is wanted.
+    // Errors of the file are ignored: only its key is needed.
     const own = await ownPlace(file, surroundings).catch(() => null)
     return { url, key: own?.key ?? null, isOwn: false }
   }
@@ -314,12 +314,12 @@ async function ownPlace(
   }
   const paths = createPathResolver({ configDirectory: directory, cwd })
   const keyFile = join(paths.data(config.footman.dataDirectory), LOCAL_KEY_FILE)
-  // There is one while access control is on, for whoever may read it.
+  // The file exists while access control is on; other accounts cannot read it.
   const key = await readFile(keyFile, 'utf8').catch(() => null)
   return { url, key: key?.trim() || null }
 }
 
-/** The local key opens everything: it is shown to nobody else. */
+/** The local key has all rights, so it is sent to this machine only. */
 async function isThisMachine(url: string): Promise<boolean> {
   const host = new URL(url).hostname.replace(/^\[(.*)\]$/, '$1')
   if (host === 'localhost') return true

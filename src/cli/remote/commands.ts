@@ -132,7 +132,7 @@ function addEvents(program: Command, done: Done): void {
 }
 
 function addDeliveries(program: Command, done: Done): void {
-  const deliveries = program.command('deliveries').description('who was told what and when')
+  const deliveries = program.command('deliveries').description('messages to destinations: their states and attempts')
   addList(deliveries, remote, 'deliveries list', done)
 
   remote(deliveries, 'show <id>', 'show a delivery with its attempts').action(async (id: string, options) => {

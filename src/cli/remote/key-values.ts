@@ -70,7 +70,7 @@ export function runKvImport(
       total.keys += keys
       total.skipped += skipped
     }
-    io.out(options.json ? JSON.stringify(total) : told(total))
+    io.out(options.json ? JSON.stringify(total) : imported(total))
     return EXIT.ok
   })
 }
@@ -152,7 +152,7 @@ function parsed(text: string, what: string): unknown {
 const counted = (namespaces: readonly unknown[][]): string =>
   `${plural(namespaces.flat().length, 'pair')} of ${plural(namespaces.length, 'namespace')}`
 
-function told({ namespaces, keys, skipped }: Counts): string {
+function imported({ namespaces, keys, skipped }: Counts): string {
   const left = skipped > 0 ? `; ${plural(skipped, 'pair')} skipped, because the time was over` : ''
   return `${plural(keys, 'pair')} imported into ${plural(namespaces, 'namespace')}${left}`
 }

@@ -1,4 +1,4 @@
-/** What the commands list that ask a running Footman: endpoint, filters and columns of each. */
+/** The listings of a running Footman: endpoint, filters and columns of each. */
 import { InvalidArgumentError, Option } from 'commander'
 import type { CommandIo } from '../io.ts'
 import { type Column, span, stateText } from '../table.ts'
@@ -20,7 +20,7 @@ export interface ListCommand<Row> {
   readonly member: string | null
   /** All pages, or as many as `--limit` wants; else one answer is everything. */
   readonly paged?: true
-  /** What to do when the endpoint is off. */
+  /** Fix for an endpoint that is off. */
   readonly switchedOff?: string
   readonly columns: readonly Column<Row>[]
   /** Code of the answer about an unknown argument, and what the error says then. */

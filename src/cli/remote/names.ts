@@ -103,7 +103,7 @@ function nothing(error: unknown): null {
   throw error
 }
 
-/** What has ids that listings shorten. */
+/** Things whose ids are shortened in listings. */
 interface Identified {
   readonly noun: string
   /** All whose ids may begin like this. */

@@ -67,7 +67,7 @@ const once = (steps: readonly Step[]): Step[] => [
 
 const restart = (name: string, unit: string): Step => ({
   ...{ kind: 'command', file: 'systemctl', args: ['restart', unit], timeoutMs: START_TIMEOUT_MS },
-  help: `The service is installed and does not start. What it says: journalctl -u ${name} -n 50. Afterwards call this again, or: systemctl restart ${name}`,
+  help: `The service is installed and does not start. Its log: journalctl -u ${name} -n 50. Afterwards call this again, or: systemctl restart ${name}`,
 })
 
 /** Rejects with exit code 3 when there is no such service. */
@@ -116,8 +116,8 @@ const hasAccount = async (run: RunCommand, user: string): Promise<boolean> =>
   (await run('id', ['-u', user], { timeoutMs: PROBE_TIMEOUT_MS }).catch(() => null))?.code === 0
 
 function accountStep(user: string, home: string): Step {
-  const nobody = ['--system', '--user-group', '--no-create-home', '--shell', '/usr/sbin/nologin']
-  return command('useradd', [...nobody, '--home-dir', home, '--comment', 'Footman for Qlik Sense', user])
+  const withoutLogin = ['--system', '--user-group', '--no-create-home', '--shell', '/usr/sbin/nologin']
+  return command('useradd', [...withoutLogin, '--home-dir', home, '--comment', 'Footman for Qlik Sense', user])
 }
 
 const exists = (path: string): Promise<boolean> =>
@@ -153,7 +153,7 @@ interface UnitSettings {
   readonly encrypted?: readonly string[]
 }
 
-/** The first line of what this program writes; a file without it is somebody else's. */
+/** First line of every unit file that Footman writes; a file without it is foreign. */
 const UNIT_MARK = '# Written by "footman service install"'
 
 /** Beyond the grace: the log is flushed, locks are given back. */
@@ -183,7 +183,7 @@ export function unitText(facts: ServiceFacts, { user, encrypted = [] }: UnitSett
       ['User', user],
       ['Restart', 'on-failure'],
       ['RestartSec', '5'],
-      // 1 = wrong configuration, which no restart mends.
+      // 1 = wrong configuration, which no restart repairs.
       ['RestartPreventExitStatus', '1'],
       ['WatchdogSec', String(WATCHDOG_S)],
       ['TimeoutStopSec', String(stopSeconds(facts))],
@@ -287,9 +287,9 @@ const pathArgument = (text: string): string => quoted(`-${literal(text)}`)
 
 // ------------------------------------------------------------------------------------------------ rights of the account
 
-/**
- * What the account of the service may do with files: to write into its own folders, and to read the configuration and what
- * that names. Nothing is given away that is not Footman's, and no link is followed.
+/*
+ * The account of the service may write into its own folders, and read the configuration and the files that it names.
+ * Foreign files keep their owners, and no link is followed.
  */
 const OTHERS = { read: 0o004, enter: 0o001 } as const
 
@@ -425,7 +425,7 @@ async function openFolders(facts: ServiceFacts): Promise<{ facts: ServiceFacts; 
   return { facts: { ...facts, writable, scheduleFile }, hints }
 }
 
-/** What the account cannot reach, told before the service starts and fails. */
+/** Checks whether the account can write; warnings are printed before the service starts. */
 const writeChecks = ({ writable }: ServiceFacts, user: string): Step[] =>
   writable.map((path) =>
     writeCheck(user, path, `${user} cannot write in ${path}: setfacl -m u:${user}:rwx, if features of Footman need it`),

@@ -156,7 +156,7 @@ async function serviceStatus({ run }: ServiceHost, name: string): Promise<Servic
   }
 }
 
-/** Null when it is not told. */
+/** Null when `sc` does not report it. */
 async function valueAt(run: ServiceHost['run'], args: readonly string[], place: number): Promise<number | null> {
   const answer = await run('sc.exe', args, { timeoutMs: WINDOWS_TIMEOUT_MS }).catch(() => null)
   return answer?.code === 0 ? (valuesOf(answer.stdout)[place] ?? null) : null

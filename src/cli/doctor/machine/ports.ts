@@ -1,4 +1,4 @@
-/** The ports that Footman is to open: free, its own already, or somebody else's. */
+/** Ports and addresses to listen on: whether a port is free, and whether an address belongs to this machine. */
 
 import { execFile } from 'node:child_process'
 import { lookup } from 'node:dns/promises'
@@ -59,13 +59,13 @@ async function judge(listener: Listener, holder: LockHolder | null, { timeout }:
   const { protocol, port, host, key } = listener
   const target = `${protocol.toUpperCase()} ${host}:${port}`
   const addresses = isIP(host) > 0 ? [host] : await resolved(host, timeout)
-  // A host that is not this machine is told where addresses are looked at.
+  // A host that is not this machine is reported by `addressProbe`.
   if (!addresses.some((address) => address === '0.0.0.0' || address === '::' || isOwn(address))) return []
   const owner = await portOwner(protocol, { port, addresses })
   // The doctor itself listens for a moment when it looks whether messages arrive.
   if (protocol === 'udp' && owner?.process === process.pid) return [free(target)]
   if (owner) return [taken(listener, target, owner, holder)]
-  // Who else tries the port of the messages would be in the way of that look.
+  // An attempt to open the UDP port would disturb the probe that listens for messages.
   if (protocol === 'udp') return [free(target)]
   const error = await within(tryToListen(listener), timeout).catch((cause: ListenError) => cause)
   if (!error) return [free(target)]
@@ -124,7 +124,7 @@ interface OwnPort {
   readonly addresses: readonly string[]
 }
 
-/** Null when nobody has it in a way that keeps others from listening there, or the system does not tell. */
+/** Null when no other process blocks the port, or the system does not report it. */
 async function portOwner(protocol: Protocol, place: OwnPort): Promise<PortOwner | null> {
   try {
     if (process.platform === 'linux') {
@@ -205,7 +205,7 @@ export function processOn(list: string, protocol: Protocol, place: OwnPort): num
 
 const ALL = ['0.0.0.0', '::']
 
-/** Who has the same port on another address is no hindrance. */
+/** True when the listener has an address in common; the same port on another address is free. */
 function isInTheWay(address: string, { addresses }: OwnPort): boolean {
   if (ALL.includes(address) || addresses.some((own) => ALL.includes(own))) return true
   return addresses.some((own) => canonical(own) === canonical(address))
@@ -291,7 +291,7 @@ function reachableAddresses(): string[] {
     .map(({ address }) => address)
 }
 
-/** What to write as `remoteAddress`, as far as it can be told from here. */
+/** Value for `remoteAddress` of a log appender; a description when the address is unknown. */
 export function ownAddress(serverHost: string): string {
   const isAll = serverHost === '' || serverHost === '0.0.0.0' || serverHost === '::'
   return isAll ? (reachableAddresses()[0] ?? 'the address of this machine') : serverHost

@@ -38,7 +38,7 @@ export async function shakeHands(server: Server, context: DoctorContext): Promis
       socket.destroy()
       return []
     }
-    // A file that is missing is told as such.
+    // A missing file is reported by the check of the configuration.
     const ca = server.caFile === '' ? null : await readFile(paths.input(server.caFile), 'utf8').catch(() => null)
     const name = hostOf(url)
     const look = await lookAtTls(socket, name, ca === null ? {} : { ca }, timeout)

@@ -188,7 +188,7 @@ function refusedConnection(subject: Subject, { login, protocol, port }: Keys, er
       protocol === null
         ? `check that Butler.${port} is the port of an MQTT broker`
         : `check that Butler.${port} is the port of an MQTT broker, and set Butler.${protocol} to mqtts if it speaks TLS`
-    const text = 'the port is open, but nobody answers in MQTT'
+    const text = 'the port is open, but no answer in MQTT comes'
     return { level: 'error', code: 'mqtt.no-mqtt', target, message: text, fix, key: protocol ?? port }
   }
   return trouble(error, subject)

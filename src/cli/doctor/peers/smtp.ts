@@ -178,6 +178,8 @@ interface MailError extends Error {
   readonly code?: string
   readonly response?: string
   readonly responseCode?: number
+  /** Of `ETIMEDOUT`: the step that took too long. */
+  readonly timeoutType?: string
 }
 
 function refusal(error: MailError, subject: MailSubject): Finding {
@@ -189,7 +191,7 @@ function refusal(error: MailError, subject: MailSubject): Finding {
       fix: 'allow the address of this machine in the settings of the mail server',
     })
   }
-  const isSilent = error.code === 'ETIMEDOUT' && !/^connection timeout/i.test(error.message)
+  const isSilent = error.code === 'ETIMEDOUT' && error.timeoutType !== 'CONNECT_TIMEOUT'
   return trouble(isSilent ? { code: 'ESILENT' } : error, subject)
 }
 
@@ -230,7 +232,7 @@ async function greet({ config, timeout }: DoctorContext, { host, port }: MailSub
   }
 }
 
-/** From here on somebody who waits for an alert notices. */
+/** A login that takes longer is reported: alerts are late then. */
 const SLOW_MS = 5000
 
 async function loginFindings(context: DoctorContext, subject: MailSubject): Promise<Finding[]> {
@@ -252,7 +254,7 @@ function welcome({ config }: DoctorContext, subject: MailSubject, ms: number): F
     return mailFinding(subject, {
       level: 'warning',
       code: 'smtp.slow',
-      message: `answers, but takes ${Math.round(ms / 1000)} s to let somebody in`,
+      message: `answers, but takes ${Math.round(ms / 1000)} s to accept a login`,
       fix: 'look whether the server looks up the name of this machine in vain, or use another one',
     })
   }

@@ -263,7 +263,7 @@ function textFindings(
   } else if (older || missing.length > 0) {
     const message = older
       ? `"${name}" looks for "${older[0]}", as older files do; that works for reload tasks only`
-      : `"${name}" does not look for ${some(missing)}, as older files do: preload tasks that fail are not told about`
+      : `"${name}" does not look for ${some(missing)}, as older files do: failed preload tasks are not reported`
     findings.push(say('info', 'generation', message))
   }
   const logger = older?.[1] ?? kind.logger

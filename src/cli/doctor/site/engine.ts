@@ -60,7 +60,7 @@ async function examine(site: Site, { config: { configEngine }, timeout }: Doctor
     return [say('ok', 'session', `opens sessions for ${identity.name}, version ${number}`)]
   } catch (error) {
     if (!(error instanceof EngineError)) throw error
-    // What is no TLS at all is no question of certificates.
+    // A port without TLS is reported as such, not as a problem of certificates.
     const noTls = trouble(error, { ...subject, key: 'configEngine.port' })
     return [noTls.code === `${GROUP}.no-tls` ? noTls : refusal(error, say, identity.name)]
   }

@@ -123,7 +123,7 @@ async function shakeHands(
   })
 }
 
-/** What the certificate of the server tells about root.pem and the name that is used. */
+/** Compares the certificate of the server with root.pem and with the configured host. */
 function serverFindings(
   server: X509Certificate,
   pems: QrsCertificates,
@@ -189,7 +189,7 @@ async function refusal(error: QrsError, { context, pems, user, target }: Attempt
   }
   if (kind === 'timeout') {
     const message = `QRS takes the connection, but does not answer within ${context.timeout / 1000} s`
-    const fix = 'see on the server whether the Qlik Sense Repository Service hangs or is overloaded; its log tells'
+    const fix = 'see on the server whether the Qlik Sense Repository Service hangs or is overloaded; see its log'
     return finding('error', 'silent', target, message, fix)
   }
   if (kind === 'unreachable') {

@@ -116,7 +116,7 @@ async function lost(context: DoctorContext, before: RunningInput): Promise<Findi
   return say(context, 'error', 'lost', message, fix)
 }
 
-/** What arrives in a running Footman in some time, by its own counts. */
+/** Messages that arrive at the running Footman in the given time, by its own counts. */
 async function watch(context: DoctorContext, listenMs: number): Promise<readonly Finding[]> {
   const before = await knownSources(context)
   await delay(listenMs)
@@ -130,13 +130,13 @@ async function watch(context: DoctorContext, listenMs: number): Promise<readonly
   return reportHeard(context, heard, listenMs)
 }
 
-/** Runs all the same, or not: its lock on the data directory tells. */
+/** Without the REST API, the lock on the data directory shows whether Footman runs. */
 async function withoutApi(context: DoctorContext, reason: string): Promise<readonly Finding[]> {
   const { config, paths, listenMs } = context
   const holder = lockHolder(paths.data(config.footman.dataDirectory))
   if (holder === null) return withOwnSocket(context, reason)
   const message = `Footman runs (process ${holder.process}), but cannot be asked whether messages arrive: ${reason}`
-  const fix = 'switch the REST API on (Butler.restServerConfig.enable), on localhost if nobody else is to use it'
+  const fix = 'switch the REST API on (Butler.restServerConfig.enable), on localhost for this machine alone'
   const heard = listenMs === undefined ? [] : await watch(context, listenMs)
   return [say(context, 'info', 'not-tested', message, fix), ...heard]
 }
@@ -167,7 +167,7 @@ async function withOwnSocket(context: DoctorContext, reason: string): Promise<re
     },
   }).catch((error: unknown) => error as Error)
   if (socket instanceof Error) {
-    // What to do about it stands where ports and addresses are looked at.
+    // The fix is reported by the probes of ports and addresses.
     const message = `not tried: Footman cannot be asked (${reason}), and ${socket.message}`
     return [say(context, 'info', 'port-taken', message)]
   }
@@ -222,7 +222,7 @@ function reportHeard(context: DoctorContext, heard: readonly Heard[], listenMs: 
 
 // ------------------------------------------------------------------------------------------------------ in common
 
-/** Somebody who listens on all addresses is reached on this machine's own. */
+/** A listener on all addresses is reached on the loopback address. */
 function destinationOf(address: string): string {
   if (address === '0.0.0.0') return '127.0.0.1'
   return address === '::' ? '::1' : address
@@ -232,7 +232,7 @@ function send(text: string, address: string, port: number): Promise<void> {
   const socket = createSocket(isIP(address) === 6 ? 'udp6' : 'udp4')
   return new Promise<void>((resolve) => {
     socket.on('error', () => resolve())
-    // What could not be sent does not arrive, and that is what is told.
+    // A datagram that cannot be sent is reported as one that does not arrive.
     socket.send(text, port, address, () => resolve())
   }).finally(() => socket.close())
 }
@@ -263,7 +263,7 @@ interface RunningInput {
 
 type RunningAnswer<T> =
   | { readonly state: 'answered'; readonly status: number; readonly body: T }
-  /** Nobody answers, or the REST API is off. */
+  /** No answer, or the REST API is off. */
   | { readonly state: 'silent'; readonly reason: string }
 
 /** Asks the running Footman with its local key. Never rejects. */
@@ -291,7 +291,7 @@ async function askRunning<T>(
   }
 }
 
-/** False when nobody works with the data directory: what answers is the Footman of another configuration then. */
+/** False without a process on the data directory: an answer then comes from the Footman of another configuration. */
 function mayRun(directory: string): boolean {
   if (lockHolder(directory)) return true
   try {
@@ -302,7 +302,7 @@ function mayRun(directory: string): boolean {
   }
 }
 
-/** Reads the database beside whoever writes it; null when there is none that can be read. */
+/** Reads the database while another process may write it; null without a readable database. */
 export function readDatabase<T>({ config, paths }: DoctorContext, read: (db: Database) => T): T | null {
   const file = join(paths.data(config.footman.dataDirectory), 'footman.db')
   if (!existsSync(file)) return null
@@ -324,7 +324,7 @@ export interface KnownSources {
   readonly since: number | null
 }
 
-/** Who has sent messages so far; null when Footman has not run yet, or neither it nor its database can be asked. */
+/** Senders of messages so far; null when Footman has not run yet, or neither it nor its database can be read. */
 export async function knownSources(context: DoctorContext): Promise<KnownSources | null> {
   const stored = readDatabase(context, (db) => ({ sources: listSources(db), since: sinceOf(db) }))
   if (stored) return stored
@@ -343,8 +343,12 @@ interface RestSource {
 }
 
 const fromRest = ({ from, host, firstSeen, lastSeen, messages, rejected }: RestSource): MessageSource => ({
-  ...{ sender: from, host: host ?? '', firstAt: Date.parse(firstSeen), lastAt: Date.parse(lastSeen) },
-  ...{ messages, rejected },
+  sender: from,
+  host: host ?? '',
+  firstAt: Date.parse(firstSeen),
+  lastAt: Date.parse(lastSeen),
+  messages,
+  rejected,
 })
 
 /** The reconciler notes when Footman began to listen. */

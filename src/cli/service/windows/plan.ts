@@ -42,7 +42,7 @@ export async function planWinsw(run: RunCommand, facts: ServiceFacts, settings: 
   if (isKnown) await refuseForeign(run, name, program)
   const rights = await planRights(facts, { account, env: settings.env })
   const steps: Step[] = [
-    // What runs cannot be replaced.
+    // A running program cannot be replaced.
     ...(isKnown ? [command(program, ['stop'], true, STOP_TIMEOUT_MS)] : []),
     ...copies,
     { kind: 'file', path: `${base}.xml`, content: winswXml(facts, account) },
@@ -58,7 +58,7 @@ export async function planWinsw(run: RunCommand, facts: ServiceFacts, settings: 
 }
 
 const notStarted = ({ name, outputDirectory }: ServiceFacts): string =>
-  `The service is installed and does not start. What it says: the files in ${outputDirectory}. Afterwards call this again, or start ${name} in services.msc.`
+  `The service is installed and does not start. Its output: the files in ${outputDirectory}. Afterwards call this again, or start ${name} in services.msc.`
 
 /** WinSW and the Task Scheduler put variables in, and know no way to say that none is meant. */
 function refuseVariables({ command: parts, workingDirectory, outputDirectory }: ServiceFacts): void {
@@ -70,7 +70,7 @@ function refuseVariables({ command: parts, workingDirectory, outputDirectory }: 
   )
 }
 
-/** A service of that name that runs something else, like an entry of NSSM, is nobody's to change but its owner's. */
+/** Refuses a service of that name that runs another program, like an entry of NSSM. */
 async function refuseForeign(run: RunCommand, name: string, program: string): Promise<void> {
   const answer = await run('sc.exe', ['qc', name], { timeoutMs: PROBE_TIMEOUT_MS }).catch(() => null)
   const says = answer?.code === 0 ? answer.stdout.toLowerCase() : ''
@@ -269,7 +269,7 @@ const closing = ({ account }: RightsSettings): string[] => [
   ...['/grant:r', `${trustee(account)}:${MODIFY}`],
 ]
 
-/** First the folder, so that it is never open; then what is in it takes over its rights, whatever it had. */
+/** First the folder, so that it is never open; then its content inherits the rights of the folder. */
 const close = (path: string, settings: RightsSettings): Step[] => [
   { kind: 'command', file: 'icacls.exe', args: [path, ...closing(settings)] },
   // An empty folder holds nothing to reset.
