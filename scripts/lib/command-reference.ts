@@ -21,8 +21,10 @@ Errors go to standard error as \`error: <what>: <why and what to do>\`; results 
 for programs. Commands that talk to a running Footman find it by the configuration file (\`-c\`), by \`--url\`, or by
 \`FOOTMAN_URL\`; on the same machine they need no key, from elsewhere they take \`--key\` or \`FOOTMAN_KEY\`.
 
-Listings fit the terminal, or 100 columns where there is none; \`--wide\` shows all columns and whole texts. They show the
-beginnings of ids, which are enough to name an event, a delivery, a snooze or a schedule.
+Listings fit the terminal, or 100 columns without one; \`--wide\` shows all columns and whole texts. Times are local, and
+in UTC with \`--utc\`. Ids are shortened: a unique beginning names an event, a delivery, an execution, a snooze or a
+schedule, and \`latest\` the newest event, delivery or execution. \`--from\` and \`--to\` take \`2h\` (ago), \`22:00\` (the last
+one), \`yesterday\`, \`yesterday 18:00\` or an ISO 8601 time, which is local without a zone.
 `
 
 /** Markdown with one section per command, in the order of \`footman --help\`. */

@@ -70,7 +70,7 @@ function placeOf(command: string | undefined, what: string): string {
 export type Query = Readonly<Record<string, string | number | readonly string[] | undefined>>
 
 export interface RemoteCall {
-  readonly method?: 'GET' | 'POST' | 'DELETE'
+  readonly method?: 'GET' | 'POST' | 'PUT' | 'DELETE'
   readonly path: string
   readonly query?: Query
   readonly body?: unknown

@@ -2,7 +2,8 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { addTemplateCommands } from '../commands.ts'
 import { processIo, toTimeout } from '../io.ts'
-import { addList, addWide } from './list.ts'
+import { TIME_FORMS, toTime } from '../time.ts'
+import { addForm, addList } from './list.ts'
 import { SCHEDULE_EXIT_CODES, toCount } from './lists.ts'
 
 type Done = (code: number) => void
@@ -41,10 +42,28 @@ export function addRemoteCommands(program: Command, done: Done): void {
       done(await runExecution(id, options, processIo))
     })
 
+  addForm(remote(program, 'failures', 'list executions that failed or were aborted: error, alerts, recovery'))
+    .addOption(
+      new Option('--from <time>', `since this time: ${TIME_FORMS} (default: yesterday 18:00)`).argParser(toTime),
+    )
+    .addOption(new Option('--to <time>', 'until this time').argParser(toTime))
+    .addOption(new Option('--outcome <outcome>', 'failed or aborted (default: both)').argParser(toFailureOutcome))
+    .addHelpText('after', '\nExample\n  footman failures --from yesterday')
+    .action(async (options) => {
+      const { runFailures } = await import('./failures.ts')
+      done(await runFailures(options, processIo))
+    })
+
   addList(program, remote, 'tasks', done)
 
-  addWide(remote(program, 'history [glob]', 'list executions that have ended, or sum them up by task'))
-    .option('--from <time>', 'since this time, or so long ago', '7d')
+  addForm(remote(program, 'history [glob]', 'list executions that have ended, or sum them up by task'))
+    .addOption(
+      new Option('--outcome <outcome>', 'only this outcome: success, failed, ...; may be repeated')
+        .argParser(collect)
+        .default([]),
+    )
+    .addOption(new Option('--from <time>', `since this time: ${TIME_FORMS}`).argParser(toTime).default('7d'))
+    .addOption(new Option('--to <time>', 'until this time').argParser(toTime))
     .option('--summary', 'count them, with run times, by task')
     .addOption(new Option('--format <format>', 'how to print them').choices(['table', 'csv']).default('table'))
     .addHelpText('after', '\nExample\n  footman history "Sales*" --from 30d --format csv')
@@ -105,12 +124,12 @@ function addEvents(program: Command, done: Done): void {
   const events = program.command('events').description('what arrived and what became of it')
   addList(events, remote, 'events list', done)
 
-  addWide(remote(events, 'show <id>', 'show an event with its deliveries')).action(async (id: string, options) => {
+  addForm(remote(events, 'show <id>', 'show an event with its deliveries')).action(async (id: string, options) => {
     const { runEventShow } = await import('./events.ts')
     done(await runEventShow(id, options, processIo))
   })
 
-  addWide(remote(events, 'replay <id>', 'send the messages of an event again'))
+  addForm(remote(events, 'replay <id>', 'send the messages of an event again'))
     .option('--to <destination>', 'only to this destination, without route or gate; may be repeated', collect, [])
     .option('--route <name>', 'only by this route; may be repeated', collect, [])
     .option('--ignore-gates', 'rate limits, snoozes, maintenance and grouping hold nothing back')
@@ -119,7 +138,7 @@ function addEvents(program: Command, done: Done): void {
       done(await runReplay(id, options, processIo))
     })
 
-  addWide(remote(events, 'tail', 'show what happens, as it happens; ends with Ctrl+C'))
+  addForm(remote(events, 'tail', 'show what happens, as it happens; ends with Ctrl+C'))
     .option('--topic <topic>', 'event, delivery, execution, schedule or file; may be repeated', collect, [])
     .action(async (options) => {
       const { runTail } = await import('./events.ts')
@@ -135,7 +154,7 @@ function addDeliveries(program: Command, done: Done): void {
   const deliveries = program.command('deliveries').description('messages to destinations: their states and attempts')
   addList(deliveries, remote, 'deliveries list', done)
 
-  remote(deliveries, 'show <id>', 'show a delivery with its attempts').action(async (id: string, options) => {
+  addForm(remote(deliveries, 'show <id>', 'show a delivery with its attempts')).action(async (id: string, options) => {
     const { runDeliveryShow } = await import('./events.ts')
     done(await runDeliveryShow(id, options, processIo))
   })
@@ -144,7 +163,7 @@ function addDeliveries(program: Command, done: Done): void {
     .option('--dead', 'all that were given up')
     .option('--destination <name>', 'with --dead: only to this destination; may be repeated', collect, [])
     .option('--reason <reason>', 'with --dead: only this reason: EXPIRED, REJECTED, ...; may be repeated', collect, [])
-    .option('--from <time>', 'with --dead: created since then, like 24h')
+    .addOption(new Option('--from <time>', `with --dead: created since this time: ${TIME_FORMS}`).argParser(toTime))
     .addHelpText('after', '\nExample\n  footman deliveries resend --dead --destination ops-mail')
     .action(async (ids: string[], options) => {
       const { runDeliveriesResend } = await import('./events.ts')
@@ -158,7 +177,7 @@ function addDeliveries(program: Command, done: Done): void {
 }
 
 function addFire(program: Command, done: Done): void {
-  addWide(remote(program, 'fire', 'send test messages, about an invented, a past or a real thing'))
+  addForm(remote(program, 'fire', 'send test messages, about an invented, a past or a real thing'))
     .option('--type <type>', 'what it is about: reload, preload, service, ... (default: reload)')
     .option('--outcome <outcome>', 'failed, aborted, success, stopped, ... (default: failed)')
     .option('--task <id or name>', 'a real task')
@@ -302,6 +321,11 @@ function remote(program: Command, nameAndArguments: string, description: string)
 function typedName(command: Command): string {
   const parent = command.parent
   return parent?.parent ? `${typedName(parent)} ${command.name()}` : command.name()
+}
+
+function toFailureOutcome(text: string, before: readonly string[] = []): readonly string[] {
+  if (text === 'failed' || text === 'aborted') return [...before, text]
+  throw new InvalidArgumentError('Allowed choices are failed, aborted.')
 }
 
 const collect = (value: string, before: readonly string[]): string[] => [...before, value]

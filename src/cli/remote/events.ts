@@ -1,7 +1,19 @@
 /** `footman events show` and `tail`; `footman deliveries show`, `resend` and `cancel`. */
 import { visible } from '../../platform/visible.ts'
 import { type CommandIo, EXIT } from '../io.ts'
-import { type Column, DEFAULT_WIDTH, facts, fit, listing, shortIds, stateText, table } from '../table.ts'
+import {
+  type Column,
+  DEFAULT_WIDTH,
+  facts,
+  fit,
+  formOf,
+  type ListingForm,
+  listing,
+  shortIds,
+  stateText,
+  table,
+} from '../table.ts'
+import { timeText } from '../time.ts'
 import {
   CommandFailure,
   findPlace,
@@ -16,6 +28,7 @@ import { refuseUnknownDestinations, wholeId } from './names.ts'
 
 interface ShowOptions extends RemoteOptions {
   readonly wide?: boolean
+  readonly utc?: boolean
 }
 
 interface EventView {
@@ -48,7 +61,7 @@ export function runEventShow(typed: string, options: ShowOptions, io: CommandIo)
   return withRemote(options, io, async (remote) => {
     const id = await wholeId(remote, 'event', typed)
     const { text } = await found(remote, { path: `/v4/events/${id}`, what: `event ${typed}` }, 'EVENT_NOT_FOUND')
-    io.out(options.json ? text : described(JSON.parse(text) as EventView, { wide: options.wide, width: io.columns }))
+    io.out(options.json ? text : described(JSON.parse(text) as EventView, formOf(options, io)))
     return EXIT.ok
   })
 }
@@ -62,10 +75,10 @@ const DELIVERIES: readonly Column<DeliveryLine>[] = [
   { head: 'ID', cell: ({ id }) => id, form: 'id' },
 ]
 
-function described(event: EventView, form: { wide: boolean | undefined; width: number | undefined }): string {
+function described(event: EventView, form: ListingForm): string {
   const about = facts([
     ['Event', event.title],
-    ['Received', `${event.receivedAt} (${event.source})`],
+    ['Received', `${timeText(event.receivedAt, form.utc)} (${event.source})`],
     ['State', stateText(event)],
     ['App', event.appName],
     ['Host', event.host],
@@ -82,6 +95,7 @@ function described(event: EventView, form: { wide: boolean | undefined; width: n
 interface TailOptions extends PlaceOptions {
   readonly json?: boolean
   readonly wide?: boolean
+  readonly utc?: boolean
   readonly topic: readonly string[]
 }
 
@@ -97,7 +111,7 @@ export async function runTail(options: TailOptions, io: CommandIo, signal: Abort
     const place = await findPlace(options, { env: process.env, cwd: process.cwd() })
     const query = options.topic.map((topic) => `topic=${encodeURIComponent(topic)}`).join('&')
     const answer = await opened(`${place.url}/v4/stream?${query}`, place, signal)
-    if (!options.json) io.out(options.wide ? WIDE_HEAD : aligned(HEAD, io.columns))
+    if (!options.json) io.out(options.wide ? wideLine(WIDE_HEAD) : aligned(HEAD, io.columns))
     for await (const change of changes(answer)) io.out(textOf(change, options, io.columns))
     throw new CommandFailure(EXIT.unreachable, 'events tail', 'the connection has ended')
   } catch (error) {
@@ -149,25 +163,28 @@ const field = (block: string, name: string): string | null =>
   new RegExp(`^${name}: (.*)$`, 'm').exec(block)?.[1] ?? null
 
 const HEAD = ['AT', 'TOPIC', 'STATE', 'WHAT', 'ID']
-const WIDE_HEAD = 'AT                        TOPIC     MEMBERS'
+const WIDE_HEAD = ['AT', 'TOPIC', 'MEMBERS']
 /** Of the columns but WHAT, which takes what is left. The next change may be longer, so that they do not follow the text. */
 const WIDTHS = { at: 20, topic: 8, state: 10, id: 13 } as const
 
 /** The time is that at which the change arrived here. */
-function textOf({ id, event, data }: Change, { json, wide }: TailOptions, width: number | undefined): string {
+function textOf({ id, event, data }: Change, { json, wide, utc }: TailOptions, width: number | undefined): string {
   if (json) return JSON.stringify({ id, event, data })
-  const at = new Date().toISOString()
+  const at = timeText(new Date().toISOString(), utc)
   if (wide) {
     const members = Object.entries(data).filter(([, value]) => value !== null)
-    return visible(`${at}  ${event.padEnd(8)}  ${members.map(([name, value]) => `${name}=${value}`).join('  ')}`)
+    return visible(wideLine([at, event, members.map(([name, value]) => `${name}=${value}`).join('  ')]))
   }
   const word = (name: string): string => (data[name] == null ? '' : String(data[name]))
   const outcome = [word('type'), word('outcome')].filter(Boolean).join(' ')
   const subject = [outcome, word('destination') || word('taskName') || word('appName') || word('from') || word('host')]
   const reason = word('reason') && ` (${word('reason')})`
   const what = `${subject.filter(Boolean).join(': ')}${reason}`
-  return aligned([at.replace(/\.\d+Z$/, 'Z'), event, word('state'), what, shortIds([word('id')])[0]!], width)
+  return aligned([at, event, word('state'), what, shortIds([word('id')])[0]!], width)
 }
+
+const wideLine = ([at = '', topic = '', members = '']: readonly string[]): string =>
+  `${fit(at, WIDTHS.at)}  ${fit(topic, WIDTHS.topic)}  ${members}`
 
 function aligned([at = '', topic = '', state = '', what = '', id = '']: readonly string[], width = DEFAULT_WIDTH) {
   const left = width - Object.values(WIDTHS).reduce((sum, one) => sum + one + 2, 0)
@@ -205,15 +222,15 @@ async function callDelivery(remote: Remote, typed: string, action?: 'resend' | '
   return (await found(remote, { ...call, what: `delivery ${typed}` }, 'DELIVERY_NOT_FOUND')).text
 }
 
-export function runDeliveryShow(id: string, options: RemoteOptions, io: CommandIo): Promise<number> {
+export function runDeliveryShow(id: string, options: ShowOptions, io: CommandIo): Promise<number> {
   return withRemote(options, io, async (remote) => {
     const text = await callDelivery(remote, id)
-    io.out(options.json ? text : describedDelivery(JSON.parse(text) as DeliveryView))
+    io.out(options.json ? text : describedDelivery(JSON.parse(text) as DeliveryView, options.utc))
     return EXIT.ok
   })
 }
 
-function describedDelivery(delivery: DeliveryView): string {
+function describedDelivery(delivery: DeliveryView, utc?: boolean): string {
   const { message, attempts = [] } = delivery
   const about = facts([
     ['Destination', `${delivery.destination} (${delivery.target})`],
@@ -221,15 +238,15 @@ function describedDelivery(delivery: DeliveryView): string {
     ['Route', delivery.route],
     ['State', stateText(delivery)],
     ['Detail', delivery.detail],
-    ['Created', delivery.createdAt],
-    ['Next attempt', delivery.nextAttemptAt],
+    ['Created', timeText(delivery.createdAt, utc)],
+    ['Next attempt', delivery.nextAttemptAt && timeText(delivery.nextAttemptAt, utc)],
     ['Subject', message?.subject ?? null],
     ['Size', message ? `${message.bytes} bytes` : null],
   ])
   if (attempts.length === 0) return `${about}\n\nNo attempt yet.`
   const lines = attempts.map(({ n, at, durationMs, result, detail }) => [
     String(n),
-    at,
+    timeText(at, utc),
     `${durationMs} ms`,
     result,
     detail,
