@@ -92,7 +92,37 @@ export function addRemoteCommands(program: Command, done: Done): void {
 }
 
 function addKeyValueCommands(program: Command, done: Done): void {
-  const kv = program.command('kv').description('the key-value store as a file')
+  const kv = program.command('kv').description('the key-value store: pairs, and the store as a file')
+
+  addForm(remote(kv, 'list [namespace]', 'list the pairs of a namespace, or the namespaces'))
+    .option('--prefix <text>', 'only keys that begin like this')
+    .action(async (namespace: string | undefined, options) => {
+      const { runKvList } = await import('./key-values.ts')
+      done(await runKvList(namespace, options, processIo))
+    })
+
+  remote(kv, 'get <namespace> <key>', 'print a value; with --json also its revision and expiry')
+    .addHelpText('after', `${KV_EXIT_CODES}\n\nExample\n  footman kv get "Sales ETL" "last extract"`)
+    .action(async (namespace: string, key: string, options) => {
+      const { runKvGet } = await import('./key-values.ts')
+      done(await runKvGet(namespace, key, options, processIo))
+    })
+
+  remote(kv, 'set <namespace> <key> [value]', 'store a pair; without a value, or with "-", that on standard input')
+    .addOption(new Option('--ttl <time>', 'delete the pair after this time, like 24h').argParser(toTimeout))
+    .addHelpText('after', '\nExample\n  footman kv set "Sales ETL" "last extract" 2026-03-02 --ttl 7d')
+    .action(async (namespace: string, key: string, value: string | undefined, options) => {
+      const [{ runKvSet }, { standardInput }] = await Promise.all([import('./key-values.ts'), import('../prompt.ts')])
+      done(await runKvSet([namespace, key, value], options, standardInput(), processIo))
+    })
+
+  remote(kv, 'delete <namespace> [key]', 'delete a pair, or with --all a namespace')
+    .option('--all', 'the namespace with all its keys')
+    .addHelpText('after', KV_EXIT_CODES)
+    .action(async (namespace: string, key: string | undefined, options) => {
+      const { runKvDelete } = await import('./key-values.ts')
+      done(await runKvDelete(namespace, key, options, processIo))
+    })
 
   remote(kv, 'export', 'write key-value pairs to standard output or a file')
     .option('--namespace <namespace>', 'only this namespace; may be repeated', collect, [])
@@ -119,6 +149,11 @@ function addKeyValueCommands(program: Command, done: Done): void {
       done(await runKvImport(file, options, standardInput(), processIo))
     })
 }
+
+const KV_EXIT_CODES = `
+Exit codes
+  0 done             2 Footman cannot be reached, or refuses
+  1 wrong arguments  3 there is no such key or namespace`
 
 function addEvents(program: Command, done: Done): void {
   const events = program.command('events').description('what arrived and what became of it')
@@ -220,6 +255,32 @@ function addSchedules(program: Command, done: Done): void {
       done(await runSchedulePreview(cron, options, processIo))
     })
 
+  scheduleOptions(remote(schedules, 'add', 'create a schedule that starts a task'))
+    .addHelpText(
+      'after',
+      `\nMonths in numbers count from 0, as in Butler.\n\nExample\n  footman schedules add --name Mornings --cron "0 6 * * 1-5" --task "Sales ETL hourly"`,
+    )
+    .action(async (options) => {
+      const { runScheduleAdd } = await import('./schedules.ts')
+      done(await runScheduleAdd(options, processIo))
+    })
+
+  scheduleOptions(remote(schedules, 'edit <id>', 'change a schedule; what is not given stays'))
+    .addHelpText('after', `${SCHEDULE_EXIT_CODES}\n\nExample\n  footman schedules edit f1b2c3d4 --cron "0 7 * * 1-5"`)
+    .action(async (id: string, options) => {
+      const { runScheduleEdit } = await import('./schedules.ts')
+      done(await runScheduleEdit(id, options, processIo))
+    })
+
+  for (const [verb, description] of SCHEDULE_CHANGES) {
+    remote(schedules, `${verb} <id>`, description)
+      .addHelpText('after', SCHEDULE_EXIT_CODES)
+      .action(async (id: string, options) => {
+        const { runScheduleChange } = await import('./schedules.ts')
+        done(await runScheduleChange(verb, id, options, processIo))
+      })
+  }
+
   remote(schedules, 'run <id>', 'run a schedule now, also when it is stopped')
     .addHelpText('after', SCHEDULE_EXIT_CODES)
     .action(async (id: string, options) => {
@@ -227,6 +288,21 @@ function addSchedules(program: Command, done: Done): void {
       done(await runScheduleRun(id, options, processIo))
     })
 }
+
+const SCHEDULE_CHANGES = [
+  ['start', 'let a schedule fire'],
+  ['stop', 'keep a schedule from firing'],
+  ['delete', 'delete a schedule'],
+] as const
+
+const scheduleOptions = (command: Command): Command =>
+  command
+    .option('--name <name>', 'name of the schedule')
+    .option('--cron <expression>', 'when it fires, like "0 6 * * 1-5"')
+    .option('--task <id or name>', 'the task that it starts')
+    .option('--timezone <zone>', 'IANA time zone (default of a new one: that of this computer)')
+    .option('--tag <tag>', 'tag of the schedule; may be repeated', collect, [])
+    .option('--stopped', 'do not let it fire yet')
 
 function addRoutes(program: Command, done: Done): void {
   const routes = program.command('routes').description('alert routes: which there are, and which one fires')
