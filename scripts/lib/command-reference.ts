@@ -1,5 +1,6 @@
 /** The reference of all commands in `docs/command-line.md`, made of their definitions. */
 import { type Argument, type Command, Help, type Option } from 'commander'
+import { CONNECTION } from '../../src/cli/help.ts'
 import { createProgram } from '../../src/cli/program.ts'
 
 const INTRODUCTION = `# Command line
@@ -66,9 +67,16 @@ function usage(command: Command): string {
 function table(command: Command): string[] {
   const rows = [
     ...command.registeredArguments.map((one) => row(`<${one.name()}>`, argumentText(one))),
-    ...command.options.filter(({ hidden }) => !hidden).map((option) => row(option.flags, optionText(option))),
+    ...ordered(command).map((option) => row(option.flags, optionText(option))),
   ]
   return rows.length === 0 ? [] : [['| Option | Meaning |', '| --- | --- |', ...rows, ''].join('\n')]
+}
+
+/** Those of the connection last, as in `--help`. */
+function ordered({ options }: Command): readonly Option[] {
+  const shown = options.filter(({ hidden }) => !hidden)
+  const isLast = ({ helpGroupHeading }: Option) => helpGroupHeading === CONNECTION
+  return [...shown.filter((option) => !isLast(option)), ...shown.filter(isLast)]
 }
 
 const row = (name: string, meaning: string): string => `| \`${name.replaceAll('|', '\\|')}\` | ${cell(meaning)} |`

@@ -1,6 +1,7 @@
 /** The commands that talk to a running Footman, each loaded when called. */
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { addTemplateCommands } from '../commands.ts'
+import { CONNECTION } from '../help.ts'
 import { processIo, toTimeout } from '../io.ts'
 import { TIME_FORMS, toTime } from '../time.ts'
 import { addForm, addList } from './list.ts'
@@ -18,10 +19,7 @@ export function addRemoteCommands(program: Command, done: Done): void {
     .option('--property <name=value>', 'all tasks with this custom property value; may be repeated', collect, [])
     .option('--name <glob>', 'all tasks whose names match, like "Sales*"; may be repeated', collect, [])
     .addOption(
-      new Option('--match <how>', 'any = what one selector selects, all = what every one selects').choices([
-        'any',
-        'all',
-      ]),
+      new Option('--match <how>', 'any = tasks of any selector, all = tasks of all selectors').choices(['any', 'all']),
     )
     .option('--kv <namespace/key=value>', 'store this pair before the first start; may be repeated', collect, [])
     .option('--max-concurrent <n>', 'run so many of them at a time (1-100), queue the others', toConcurrency)
@@ -156,7 +154,7 @@ Exit codes
   1 wrong arguments  3 there is no such key or namespace`
 
 function addEvents(program: Command, done: Done): void {
-  const events = program.command('events').description('what arrived and what became of it')
+  const events = program.command('events').description('list, show, follow and replay events')
   addList(events, remote, 'events list', done)
 
   addForm(remote(events, 'show <id>', 'show an event with its deliveries')).action(async (id: string, options) => {
@@ -167,13 +165,13 @@ function addEvents(program: Command, done: Done): void {
   addForm(remote(events, 'replay <id>', 'send the messages of an event again'))
     .option('--to <destination>', 'only to this destination, without route or gate; may be repeated', collect, [])
     .option('--route <name>', 'only by this route; may be repeated', collect, [])
-    .option('--ignore-gates', 'rate limits, snoozes, maintenance and grouping hold nothing back')
+    .option('--ignore-gates', 'ignore rate limits, snoozes, maintenance and grouping')
     .action(async (id: string, options) => {
       const { runReplay } = await import('./fire.ts')
       done(await runReplay(id, options, processIo))
     })
 
-  addForm(remote(events, 'tail', 'show what happens, as it happens; ends with Ctrl+C'))
+  addForm(remote(events, 'tail', 'show changes as they happen; ends with Ctrl+C'))
     .option('--topic <topic>', 'event, delivery, execution, schedule or file; may be repeated', collect, [])
     .action(async (options) => {
       const { runTail } = await import('./events.ts')
@@ -186,7 +184,7 @@ function addEvents(program: Command, done: Done): void {
 }
 
 function addDeliveries(program: Command, done: Done): void {
-  const deliveries = program.command('deliveries').description('messages to destinations: their states and attempts')
+  const deliveries = program.command('deliveries').description('list, show, resend and cancel messages to destinations')
   addList(deliveries, remote, 'deliveries list', done)
 
   addForm(remote(deliveries, 'show <id>', 'show a delivery with its attempts')).action(async (id: string, options) => {
@@ -195,7 +193,7 @@ function addDeliveries(program: Command, done: Done): void {
   })
 
   remote(deliveries, 'resend [ids...]', 'send deliveries again, or with --dead all dead letters')
-    .option('--dead', 'all that were given up')
+    .option('--dead', 'all dead letters')
     .option('--destination <name>', 'with --dead: only to this destination; may be repeated', collect, [])
     .option('--reason <reason>', 'with --dead: only this reason: EXPIRED, REJECTED, ...; may be repeated', collect, [])
     .addOption(new Option('--from <time>', `with --dead: created since this time: ${TIME_FORMS}`).argParser(toTime))
@@ -205,15 +203,15 @@ function addDeliveries(program: Command, done: Done): void {
       done(await runDeliveriesResend(ids, options, processIo))
     })
 
-  remote(deliveries, 'cancel <id>', 'call a pending delivery off').action(async (id: string, options) => {
+  remote(deliveries, 'cancel <id>', 'cancel a pending delivery').action(async (id: string, options) => {
     const { runDeliveryCancel } = await import('./events.ts')
     done(await runDeliveryCancel(id, options, processIo))
   })
 }
 
 function addFire(program: Command, done: Done): void {
-  addForm(remote(program, 'fire', 'send test messages, about an invented, a past or a real thing'))
-    .option('--type <type>', 'what it is about: reload, preload, service, ... (default: reload)')
+  addForm(remote(program, 'fire', 'send test alerts about an invented event, a past event or a real task'))
+    .option('--type <type>', 'type of event: reload, preload, service, ... (default: reload)')
     .option('--outcome <outcome>', 'failed, aborted, success, stopped, ... (default: failed)')
     .option('--task <id or name>', 'a real task')
     .option('--event <id>', 'a past event')
@@ -226,8 +224,8 @@ function addFire(program: Command, done: Done): void {
       'after',
       `
 Exit codes beside 0
-  1 wrong arguments   2 Footman cannot be reached or refuses   3 no such event, task, route or destination
-  4 with --wait: not everything was delivered
+  1 wrong arguments                        3 no such event, task, route or destination
+  2 Footman cannot be reached or refuses   4 with --wait: not everything was delivered
 
 Example
   footman fire --type reload --outcome failed --to ops-mail --wait`,
@@ -243,7 +241,7 @@ function addSchedules(program: Command, done: Done): void {
   addList(schedules, remote, 'schedules list', done)
   addList(schedules, remote, 'schedules runs', done)
 
-  remote(schedules, 'preview <cron>', 'say in words when a cron expression fires, and the next times')
+  remote(schedules, 'preview <cron>', 'explain a cron expression and list its next times')
     .option('--timezone <zone>', 'IANA time zone (default: that of this computer)')
     .option('--count <n>', `so many times (default: ${DEFAULT_COUNT})`, toCount(100), DEFAULT_COUNT)
     .addHelpText(
@@ -305,7 +303,7 @@ const scheduleOptions = (command: Command): Command =>
     .option('--stopped', 'do not let it fire yet')
 
 function addRoutes(program: Command, done: Done): void {
-  const routes = program.command('routes').description('alert routes: which there are, and which one fires')
+  const routes = program.command('routes').description('alert routes: list them, explain which one fires')
   addList(routes, remote, 'routes list', done)
 
   remote(routes, 'explain', 'say which routes fire for an event, and why others do not; changes nothing')
@@ -332,12 +330,12 @@ Exit codes
   3 no route matches, or there is no such event or task
 
 Example
-  footman routes explain --type reload --outcome failed --task "Sales ETL hourly" --at 2026-03-02T03:00:00Z`
+  footman routes explain --type reload --outcome failed --task "Sales ETL hourly"`
 
 function addSnooze(program: Command, done: Done): void {
-  const snooze = program.command('snooze').description('leave people alone about something for a while')
+  const snooze = program.command('snooze').description('suppress alerts about something for a while')
 
-  remote(snooze, 'set', 'hold back messages about what all of these say; at least one is needed')
+  remote(snooze, 'set', 'suppress alerts that match all of these options; at least one is needed')
     .option('--task <id>', 'task id; may be repeated', collect, [])
     .option('--name <glob>', 'name of the task, like "Sales*"; may be repeated', collect, [])
     .option('--app <glob>', 'name of the app; may be repeated', collect, [])
@@ -381,17 +379,21 @@ function remote(program: Command, nameAndArguments: string, description: string)
   return program
     .command(nameAndArguments)
     .description(description)
-    .option('--url <url>', 'address of the REST API (default: $FOOTMAN_URL, that of -c, http://localhost:8080)')
-    .option('--key <key>', 'API key (default: $FOOTMAN_KEY; for a Footman on this machine its local key)')
-    .option('-c, --configfile <file>', 'configuration file of the Footman on this machine')
     .option('--json', 'print JSON')
+    .addOption(connection('-c, --configfile <file>', 'configuration file of the Footman on this machine'))
     .addOption(
-      new Option('--timeout <time>', 'give up a call after this time')
+      connection('--url <url>', 'address of the REST API (default: $FOOTMAN_URL, that of -c, http://localhost:8080)'),
+    )
+    .addOption(connection('--key <key>', 'API key (default: $FOOTMAN_KEY; on this machine the local key)'))
+    .addOption(
+      connection('--timeout <time>', 'give up a call after this time')
         .argParser(toTimeout)
         .default(DEFAULT_TIMEOUT_MS, '30s'),
     )
     .hook('preAction', (_, command) => void command.setOptionValue('command', typedName(command)))
 }
+
+const connection = (flags: string, description: string): Option => new Option(flags, description).helpGroup(CONNECTION)
 
 /** `kv export`. */
 function typedName(command: Command): string {

@@ -67,7 +67,7 @@ const many = (flags: string, description: string): Option =>
   new Option(flags, `${description}; may be repeated`)
     .argParser<string[]>((value, before) => [...(before ?? []), value])
     .default([])
-const limit = (preset: number, most: number, text = 'so many at most'): Option =>
+const limit = (preset: number, most: number, text = 'at most this many'): Option =>
   new Option('--limit <n>', text).argParser(toCount(most)).default(preset)
 
 /** Parses a number from 1 to `most`. */
@@ -112,7 +112,7 @@ const EVENTS: ListCommand<EventRow> = {
   options: [
     many('--type <type>', 'only events about this: reload, service, ...'),
     many('--outcome <outcome>', 'only this outcome: failed, aborted, success, ...'),
-    many('--source <source>', 'only from there: udp, reconciler, watchdog, ...'),
+    many('--source <source>', 'only from this source: udp, reconciler, watchdog, ...'),
     ...PERIOD,
     NEWEST,
   ],
@@ -179,7 +179,7 @@ interface DeliveryRow {
 const DELIVERIES: ListCommand<DeliveryRow> = {
   description: 'list deliveries, newest first',
   options: [
-    one('--dead', 'only what was given up'),
+    one('--dead', 'only dead letters'),
     many('--state <state>', 'only this state: pending, delivered, suppressed, ...'),
     many('--destination <name>', 'only to this destination'),
     one('--event <id>', 'only of this event'),
@@ -236,7 +236,7 @@ const targets = ([first = '', ...more]: readonly string[]): string =>
   more.length === 0 ? first : `${first} and ${more.length} more`
 
 const AUDIT: ListCommand<AuditRow> = {
-  description: 'list who did what, newest first',
+  description: 'list the audit: user, action, result; newest first',
   options: [
     one('--actor <glob>', 'only these: "key:erp", "key:*", local, ...'),
     one('--action <glob>', 'only this: "task.*", kv.import, ...'),
@@ -429,7 +429,7 @@ interface DestinationRow {
 }
 
 const DESTINATIONS: ListCommand<DestinationRow> = {
-  description: 'list where messages go: what waits, what was given up, the last error',
+  description: 'list destinations: pending deliveries, dead letters, last error',
   options: [],
   path: '/v4/destinations',
   member: 'destinations',

@@ -143,7 +143,8 @@ async function membersOf(remote: Remote, options: ScheduleOptions): Promise<Read
 async function changed(remote: Remote, call: RemoteCall) {
   return remote.call(call).catch((error: unknown) => {
     if (!(error instanceof CommandFailure)) throw error
-    const isUnknown = error.status === 400 && /^(?:Bad Request: )?REST SCHEDULER: [^:]*\(status 400\)$/.test(error.message)
+    const isUnknown =
+      error.status === 400 && /^(?:Bad Request: )?REST SCHEDULER: [^:]*\(status 400\)$/.test(error.message)
     throw isUnknown ? new CommandFailure(EXIT.missing, error.what, NO_SCHEDULE.why) : withOwnLines(error)
   })
 }
