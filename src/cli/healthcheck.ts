@@ -2,7 +2,8 @@
 import { loadConfig } from '../app/config/load.ts'
 import type { Config } from '../app/schema.ts'
 import { renderProblem, sortProblems } from '../config/problems.ts'
-import { createHttpClient } from '../platform/http-client.ts'
+import { createHttpClient, type HttpResponse } from '../platform/http-client.ts'
+import { jsonOf } from '../platform/http-json.ts'
 import { visible } from '../platform/visible.ts'
 import type { CommandIo } from './io.ts'
 import { reachable, restUrl } from './remote/client.ts'
@@ -50,6 +51,8 @@ async function ask(url: string, io: CommandIo): Promise<number> {
   try {
     const response = await http.request({ url, timeoutMs: TIMEOUT_MS })
     io.out(`STATUS Docker health: ${response.status}`)
+    const summary = summaryOf(response)
+    if (summary !== null) io.out(visible(summary))
     if (response.status === 200) return HEALTHY
     io.err(visible(`${url} answered ${response.text().slice(0, 1000)}`))
     return UNHEALTHY
@@ -59,6 +62,21 @@ async function ask(url: string, io: CommandIo): Promise<number> {
   } finally {
     http.close()
   }
+}
+
+interface HealthBody {
+  readonly checks?: Readonly<Record<string, string>>
+  readonly reasons?: Readonly<Record<string, string>>
+}
+
+/** `healthy`, or `degraded: influxdb degraded, mqtt down (connection refused)`; null when the answer has no checks. */
+function summaryOf(response: HttpResponse): string | null {
+  const { checks, reasons = {} } = jsonOf(response) as HealthBody
+  if (checks === undefined) return null
+  const broken = Object.entries(checks).filter(([, state]) => state === 'down' || state === 'degraded')
+  const parts = broken.map(([name, state]) => `${name} ${state}${reasons[name] ? ` (${reasons[name]})` : ''}`)
+  if (response.status !== 200) return `unhealthy: ${parts.join(', ')}`
+  return parts.length === 0 ? 'healthy' : `degraded: ${parts.join(', ')}`
 }
 
 /** The health listener; when it is off, any other listener that is on; null when there is none. */

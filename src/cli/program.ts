@@ -105,8 +105,9 @@ Configuration file
     .addHelpText(
       'after',
       `
-Asks the health listener (Butler.dockerHealthCheck), or the REST API where that is off: for
-service managers, monitoring and the health checks of containers.
+Prints healthy, degraded or unhealthy, and the parts that are down or degraded. The exit code
+of degraded is 0. Asks the health listener (Butler.dockerHealthCheck), or the REST API where
+that is off: for service managers, monitoring and the health checks of containers.
 
 Example
   footman healthcheck -c footman.yaml`,

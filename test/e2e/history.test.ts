@@ -199,7 +199,7 @@ describe('footman history', () => {
   test('lists, sums up and exports', async () => {
     const listed = await command('name*', '--from', '1h')
     expect([listed.code, listed.stdout.split('\n')[0]]).toEqual([0, expect.stringMatching(/^TASK +TYPE +OUTCOME/)])
-    expect(listed.stdout.split('\n').filter((line) => line.startsWith('Name; with semicolon'))).toHaveLength(7)
+    expect(listed.stdout.split('\n').filter((line) => line.startsWith('Name; with'))).toHaveLength(7)
 
     const summed = await command('name*', '--from', '1h', '--summary')
     expect(summed.stdout).toMatch(/Name; with semicolon +7 +6 +1 +0/)
@@ -216,7 +216,7 @@ describe('footman history', () => {
   }, 30_000)
 
   test('says what is wrong', async () => {
-    expect((await command('--from', 'yesterday')).code).toBe(1)
+    expect((await command('--from', 'tomorrow')).code).toBe(1)
     expect((await command('--format', 'xml')).code).toBe(1)
   }, 20_000)
 

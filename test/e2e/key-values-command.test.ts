@@ -94,7 +94,12 @@ describe('kv set, get, list and delete', () => {
     expect([set.code, set.stdout, set.stderr]).toEqual([0, 'Stored: last/extract', ''])
     expect((await run(['kv', 'get', 'Sales ETL', 'last/extract'])).stdout).toBe('2026-03-02')
     const json = JSON.parse((await run(['kv', 'get', 'Sales ETL', 'last/extract', '--json'])).stdout)
-    expect(json).toMatchObject({ namespace: 'Sales ETL', key: 'last/extract', value: '2026-03-02', revision: expect.any(Number) })
+    expect(json).toMatchObject({
+      namespace: 'Sales ETL',
+      key: 'last/extract',
+      value: '2026-03-02',
+      revision: expect.any(Number),
+    })
     const list = await run(['kv', 'list', 'Sales ETL'])
     expect(list.stdout).toMatch(/^KEY +VALUE +EXPIRES IN\nlast\/extract +2026-03-02 +(1 h 0|59) m/)
     expect((await run(['kv', 'list'])).stdout).toBe('NAMESPACE\nSales ETL')

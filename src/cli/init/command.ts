@@ -18,7 +18,7 @@ Exit codes
 
 Examples
   footman init
-  footman init --yes --qs-host qs1.acme.example --mail-to bi@acme.example --smtp-host mx.acme.example
+  footman init --yes --qs-host qs1.acme.example --mail-to bi@acme.example --smtp-host mx.acme.eu
   footman init --yes --output prod.yaml --qs-host qs1.acme.example --footman-host 10.1.2.3`
 
 const APPENDER_HELP = `
