@@ -24,6 +24,17 @@ import { measureSustained } from '../test/bench/sustained.ts'
 import { footmanBinary } from '../test/support/binary.ts'
 import { startHttpSink } from '../test/support/http-sink.ts'
 import { startSmtpSink } from '../test/support/smtp-sink.ts'
+import { helpOn } from './lib/usage.ts'
+
+helpOn(`
+npm run bench [-- OPTIONS]
+
+Measures speed and size of the product on this machine.
+
+  --check          end with 1 when a budget is missed
+  --only PARTS     only these parts, separated by commas, like start,ping
+  --seconds N      length of the parts under load (default: 60)
+`)
 
 const PARTS = [
   'size',

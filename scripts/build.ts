@@ -10,6 +10,19 @@ import { parseArgs } from 'node:util'
 import { buildExecutable } from './build/executable.ts'
 import { identify, root } from './build/identity.ts'
 import { executableName, hostTarget, TARGETS, type Target, targetNamed } from './build/targets.ts'
+import { helpOn } from './lib/usage.ts'
+
+helpOn(`
+npm run build [-- OPTIONS]
+
+Builds dist/footman for this platform.
+
+  --all            one executable for each target
+  --target NAME    that target only, like windows-x64
+  --entry FILE     build another program
+  --out DIR        folder of the executable (default: dist)
+  --no-bytecode    without compiled bytecode, to measure its effect
+`)
 
 const { values } = parseArgs({
   options: {

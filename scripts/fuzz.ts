@@ -14,6 +14,19 @@ import { type FuzzReport, runFuzz } from '../test/fuzz/run.ts'
 import type { Running } from '../test/support/binary.ts'
 import { everything } from '../test/support/everything.ts'
 import type { Described } from '../test/support/openapi.ts'
+import { helpOn } from './lib/usage.ts'
+
+helpOn(`
+npm run fuzz [-- OPTIONS]
+
+Sends generated paths to the rules of the file operations, then random requests to the executable.
+Ends with 1 after a failure.
+
+  --seed N         another sequence (default: 1)
+  --paths N        number of paths (default: 500000; 0 = none)
+  --requests N     number of requests (default: 50000; 0 = none)
+  --only M         request M of the seed alone
+`)
 
 const { values: options } = parseArgs({
   options: {

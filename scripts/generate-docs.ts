@@ -4,6 +4,14 @@ import { dirname, join } from 'node:path'
 import { commandReference } from './lib/command-reference.ts'
 import { configReference } from './lib/config-reference.ts'
 import { withMetricList } from './lib/metric-list.ts'
+import { helpOn } from './lib/usage.ts'
+
+helpOn(`
+npm run docs
+
+Writes the pages of docs/ that are made from the program: command-line.md, configuration.md and the
+lists of metrics.md.
+`)
 
 /** By path below `docs/`; each function gets the page as it is. */
 const PAGES: Readonly<Record<string, (page: string) => string>> = {

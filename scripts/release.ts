@@ -1,15 +1,26 @@
 /**
  * `npm run release`: an archive for each platform, a bill of materials and SHA-256 sums, in dist/release.
  * `-- --target windows-x64 --target linux-x64`: those platforms only; `-- --out DIR`: elsewhere;
- * `-- --dirty`: although files differ from the commit.
+ * `-- --dirty`: although files differ from the commit. Archives of other versions and platforms stay.
  */
-import { mkdirSync, readdirSync, rmSync } from 'node:fs'
-import { join, resolve } from 'node:path'
+import { resolve } from 'node:path'
 import process from 'node:process'
 import { parseArgs } from 'node:util'
 import { identify, root } from './build/identity.ts'
 import { TARGETS, targetNamed } from './build/targets.ts'
+import { helpOn } from './lib/usage.ts'
 import { release } from './release/index.ts'
+
+helpOn(`
+npm run release [-- OPTIONS]
+
+Builds an archive for each platform, a bill of materials and SHA-256 sums, in dist/release. Archives
+of other versions and platforms in the folder stay.
+
+  --target NAME    that platform only, like windows-x64; may be repeated
+  --out DIR        another folder (default: dist/release)
+  --dirty          although files differ from the commit
+`)
 
 const { values } = parseArgs({
   options: {
@@ -19,14 +30,6 @@ const { values } = parseArgs({
   },
 })
 
-/** What a release consists of, and nothing else that may lie in the folder. */
-const OURS = /^footman-.*\.(zip|tar\.gz|cdx\.json)$|^SHA256SUMS$/
-
-function removeOlder(out: string): void {
-  mkdirSync(out, { recursive: true })
-  for (const name of readdirSync(out).filter((entry) => OURS.test(entry))) rmSync(join(out, name))
-}
-
 try {
   const identity = identify()
   if (!values.dirty && identity.commit.endsWith('-dirty')) {
@@ -35,7 +38,6 @@ try {
   const targets = values.target?.map(targetNamed) ?? TARGETS
   const out = resolve(root, values.out)
   console.log(`Footman ${identity.version}, commit ${identity.commit}, into ${out}`)
-  removeOlder(out)
   const started = performance.now()
   await release({
     identity,

@@ -11,6 +11,14 @@ import { startTarget } from '../test/bench/target.ts'
 import { footmanBinary } from '../test/support/binary.ts'
 import { fakeSystemctl } from '../test/support/systemctl.ts'
 import { START_PROFILE } from './build/executable.ts'
+import { helpOn } from './lib/usage.ts'
+
+helpOn(`
+npm run start-profile
+
+Records the functions of a start, by which the build orders its code. Takes about two minutes. Run
+it again with another version of Bun, or when much of the code has changed.
+`)
 
 /** The looks every 30 seconds and the collections of memory are in it. */
 const IDLE_MS = 75_000

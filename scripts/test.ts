@@ -13,6 +13,15 @@ import { SERVERS } from '../test/support/servers.ts'
 import { count, judge, type Verdict } from './lib/junit.ts'
 import { combine, failFlaky, failureLines, filesToTry, flakyLines, parseQuarantine } from './lib/second-try.ts'
 import { type Prepared, SUITES, type Suite, type SuiteTools } from './lib/suites.ts'
+import { helpOn } from './lib/usage.ts'
+
+helpOn(`
+npm test [-- FILTER...]
+
+Type check, lint, build, then every test. With FILTER only the test files whose path contains one of
+the texts, without the checks. Files with failures run a second time, alone. The exit code is 1
+after failures.
+`)
 
 const root = join(import.meta.dirname, '..')
 const results = join(root, 'test-results')

@@ -1,5 +1,6 @@
 /** The reference of all commands in `docs/command-line.md`, made of their definitions. */
 import { type Argument, type Command, Help, type Option } from 'commander'
+import { CONNECTION } from '../../src/cli/help.ts'
 import { createProgram } from '../../src/cli/program.ts'
 
 const INTRODUCTION = `# Command line
@@ -21,8 +22,10 @@ Errors go to standard error as \`error: <what>: <why and what to do>\`; results 
 for programs. Commands that talk to a running Footman find it by the configuration file (\`-c\`), by \`--url\`, or by
 \`FOOTMAN_URL\`; on the same machine they need no key, from elsewhere they take \`--key\` or \`FOOTMAN_KEY\`.
 
-Listings fit the terminal, or 100 columns where there is none; \`--wide\` shows all columns and whole texts. They show the
-beginnings of ids, which are enough to name an event, a delivery, a snooze or a schedule.
+Listings fit the terminal, or 100 columns without one; \`--wide\` shows all columns and whole texts. Times are local, and
+in UTC with \`--utc\`. Ids are shortened: a unique beginning names an event, a delivery, an execution, a snooze or a
+schedule, and \`latest\` the newest event, delivery or execution. \`--from\` and \`--to\` take \`2h\` (ago), \`22:00\` (the last
+one), \`yesterday\`, \`yesterday 18:00\` or an ISO 8601 time, which is local without a zone.
 `
 
 /** Markdown with one section per command, in the order of \`footman --help\`. */
@@ -64,9 +67,16 @@ function usage(command: Command): string {
 function table(command: Command): string[] {
   const rows = [
     ...command.registeredArguments.map((one) => row(`<${one.name()}>`, argumentText(one))),
-    ...command.options.filter(({ hidden }) => !hidden).map((option) => row(option.flags, optionText(option))),
+    ...ordered(command).map((option) => row(option.flags, optionText(option))),
   ]
   return rows.length === 0 ? [] : [['| Option | Meaning |', '| --- | --- |', ...rows, ''].join('\n')]
+}
+
+/** Those of the connection last, as in `--help`. */
+function ordered({ options }: Command): readonly Option[] {
+  const shown = options.filter(({ hidden }) => !hidden)
+  const isLast = ({ helpGroupHeading }: Option) => helpGroupHeading === CONNECTION
+  return [...shown.filter((option) => !isLast(option)), ...shown.filter(isLast)]
 }
 
 const row = (name: string, meaning: string): string => `| \`${name.replaceAll('|', '\\|')}\` | ${cell(meaning)} |`

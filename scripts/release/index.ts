@@ -1,5 +1,5 @@
 /** From a commit to what is published: archives, their checksums, the bill of materials. */
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import lock from '../../package-lock.json' with { type: 'json' }
 import { buildExecutable } from '../build/executable.ts'
@@ -19,11 +19,16 @@ export interface ReleaseOrder {
   readonly targets: readonly Target[]
   /** Absolute path of the folder that gets the files. */
   readonly out: string
-  /** Told after each file that is written. */
+  /** Called after each file that is written. */
   readonly onFile?: (name: string, bytes: number) => void
 }
 
-/** Writes the archives of `targets`, `footman-<version>.cdx.json` and `SHA256SUMS`; resolves with their names. */
+const RELEASED = /^footman-.*\.(zip|tar\.gz|cdx\.json)$/
+
+/**
+ * Writes the archives of `targets`, `footman-<version>.cdx.json` and `SHA256SUMS`; resolves with their names. Files of other
+ * versions and platforms stay in the folder, and `SHA256SUMS` lists them too.
+ */
 export async function release({ identity, targets, out, onFile }: ReleaseOrder): Promise<string[]> {
   mkdirSync(out, { recursive: true })
   const packages = await bundledPackages(identity)
@@ -52,8 +57,15 @@ export async function release({ identity, targets, out, onFile }: ReleaseOrder):
     else publish(`${folder}.tar.gz`, await tarGz(archive))
   }
   publish(`footman-${identity.version}.cdx.json`, bill)
-  publish('SHA256SUMS', Buffer.from(checksums(published)))
+  publish('SHA256SUMS', Buffer.from(checksums([...published, ...earlier(out, published)])))
   return published.map(({ path }) => path)
+}
+
+/** Files of earlier releases in the folder: other versions and platforms. */
+function earlier(out: string, published: readonly ArchiveFile[]): ArchiveFile[] {
+  return readdirSync(out)
+    .filter((name) => RELEASED.test(name) && !published.some(({ path }) => path === name))
+    .map((path) => ({ path, bytes: readFileSync(join(out, path)) }))
 }
 
 /** As it is called at the place where it is used: without version and platform. */

@@ -1,8 +1,21 @@
-/** `footman check`: what is wrong with a configuration file, without starting anything. */
-import { inactiveLine, loadConfig } from '../app/config/load.ts'
-import { createPathResolver } from '../config/paths.ts'
-import { consequenceOf, type Problem, renderProblem, switchedOff } from '../config/problems.ts'
-import { inspect } from './inspection.ts'
+/** `footman check`: the problems of a configuration file. Starts nothing. */
+
+import { existsSync } from 'node:fs'
+import { chatProblems } from '../alerts/butler-sections/chat.ts'
+import { emailProblems } from '../alerts/butler-sections/email-check.ts'
+import { webhookProblems } from '../alerts/butler-sections/webhooks.ts'
+import { destinationProblems } from '../alerts/destinations/check.ts'
+import { createTemplateEngine } from '../alerts/templates/engine.ts'
+import { missingFiles } from '../app/config/checks/files.ts'
+import { inactiveLine, type LoadResult, loadConfig } from '../app/config/load.ts'
+import { hasWebhook } from '../app/scheduler.ts'
+import { type ConfigPaths, createPathResolver } from '../config/paths.ts'
+import { consequenceOf, type Problem, renderProblem, sortProblems, switchedOff } from '../config/problems.ts'
+import { missingDirectories, missingText } from '../files/approvals.ts'
+import { createCalendars, createWindows } from '../platform/calendar.ts'
+import { checkCertificates, readCertificates } from '../qlik/qrs/certificates.ts'
+import { checkScheduleFile } from '../tasks/schedule/check.ts'
+import { createPlanner } from '../tasks/schedule/plan.ts'
 import { type CommandIo, EXIT } from './io.ts'
 
 interface CheckOptions {
@@ -32,10 +45,10 @@ export async function runCheck(
   const off = switchedOff(problems)
   const starts = !problems.some((problem) => consequenceOf(problem) === 'forbids-start')
   if (options.json) {
-    const told = problems.map((problem) => ({ ...problem, consequence: consequenceOf(problem) }))
+    const listed = problems.map((problem) => ({ ...problem, consequence: consequenceOf(problem) }))
     const valid = starts && off.length === 0
     io.out(
-      JSON.stringify({ file: result.file, valid, starts, off, inactive: result.inactive, problems: told }, null, 2),
+      JSON.stringify({ file: result.file, valid, starts, off, inactive: result.inactive, problems: listed }, null, 2),
     )
   } else {
     for (const problem of problems) io.out(renderProblem(problem))
@@ -57,4 +70,145 @@ function summary(file: string, problems: readonly Problem[]): string {
   const starts = !problems.some((problem) => consequenceOf(problem) === 'forbids-start')
   const verdict = starts ? (off.length === 0 ? 'valid' : 'starts') : 'not valid'
   return `${file}: ${verdict}${stays}, ${count('error', 'error')}, ${count('warning', 'warning')}`
+}
+
+/**
+ * Problems of the file and of the files that it names, errors first. Opens no connection. `footman doctor` uses it too.
+ */
+export async function inspect(loaded: LoadResult, paths: ConfigPaths): Promise<readonly Problem[]> {
+  const found = await Promise.all([
+    missing(loaded, paths),
+    ofMessages(loaded, paths),
+    ofCertificates(loaded, paths),
+    ofSchedules(loaded, paths),
+    ofDirectories(loaded),
+    templateDirectory(loaded, paths),
+  ])
+  return sortProblems(withoutRepetitions([...loaded.problems, ...found.flat()]))
+}
+
+/** Of two that are about one value the graver stays; a place may hold several problems of one kind. */
+function withoutRepetitions(problems: readonly Problem[]): readonly Problem[] {
+  const refused = new Set(problems.filter(({ severity }) => severity === 'error').map(({ path }) => path))
+  return problems.filter(({ severity, path }) => severity !== 'warning' || path === '' || !refused.has(path))
+}
+
+function missing({ config, qlikConnection, placeOf }: LoadResult, paths: ConfigPaths): Problem[] {
+  if (!config) return []
+  return missingFiles(config, qlikConnection, paths, existsSync).map(({ key, path, feature, tried }) => ({
+    severity: 'error',
+    path: `Butler.${key}`,
+    ...(feature !== null && { feature: `Butler.${feature}` }),
+    message: `the file "${path}" does not exist; tried ${tried.join(', ')}`,
+    hint: 'check the path, or write an absolute one',
+    ...placeOf(key),
+  }))
+}
+
+/** Templates, addresses and webhooks, as far as they can be judged without sending anything. */
+async function ofMessages({ config, placeOf }: LoadResult, paths: ConfigPaths): Promise<Problem[]> {
+  if (!config) return []
+  const { templateDirectory } = config.footman
+  const engine = createTemplateEngine({ candidates: (path) => paths.candidates(path), templateDirectory })
+  const templates = await Promise.all([
+    emailProblems(engine, config),
+    chatProblems(engine, config),
+    destinationProblems(engine, config),
+  ])
+  const found = [...templates.flat(), ...webhookProblems(config)]
+  return found.map((problem) => ({
+    ...{ ...problem, ...leftOut(problem) },
+    ...placeOf(problem.path.replace(/^Butler\./, '')),
+  }))
+}
+
+/** A start goes on without what has an error. */
+const leftOut = ({ severity, path }: Pick<Problem, 'severity' | 'path'>): { feature?: string } =>
+  severity === 'error' ? { feature: path } : {}
+
+/** Without one of its own name the built-in templates are used, which is no mistake. */
+function templateDirectory({ config, placeOf }: LoadResult, paths: ConfigPaths): Problem[] {
+  const key = 'footman.templateDirectory'
+  const directory = config?.footman.templateDirectory ?? ''
+  if (directory === '' || directory === 'templates' || paths.candidates(directory).some(existsSync)) return []
+  return [
+    {
+      severity: 'warning',
+      path: `Butler.${key}`,
+      message: `the folder "${directory}" does not exist; the built-in templates are used`,
+      hint: 'make it, or correct the path',
+      ...placeOf(key),
+    },
+  ]
+}
+
+/** The schedule file, as the scheduler reads it. */
+async function ofSchedules({ config, placeOf }: LoadResult, paths: ConfigPaths): Promise<Problem[]> {
+  if (!config?.scheduler.enable) return []
+  const { footman } = config
+  const file = paths.input(config.scheduler.configfile)
+  const calendars = createCalendars({ calendars: footman.calendars })
+  const windows = createWindows({ windows: footman.windows, calendars, timezone: footman.timezone })
+  const found = await checkScheduleFile(
+    file,
+    createPlanner({ windows, calendars, hasWebhook: (name) => hasWebhook(config, name) }, footman.scheduler),
+  )
+  return found.map((finding) => {
+    const feature = finding.path.replace(/\].*$/, ']') || 'Butler.scheduler'
+    const stays = finding.severity === 'error' ? { feature } : {}
+    if (finding.line > 0) return { ...finding, ...stays, file, column: 1 }
+    const { path, message, ...rest } = finding
+    const about = path === '' ? '' : `${path}: `
+    return {
+      ...{ ...rest, ...stays, path: 'Butler.scheduler.configfile', message: `${about}${message} (${file})` },
+      ...placeOf('scheduler.configfile'),
+    }
+  })
+}
+
+/** Missing approved directories, except those whose paths are reported as wrong already. */
+async function ofDirectories({ config, problems, placeOf }: LoadResult): Promise<Problem[]> {
+  if (!config?.restServerConfig.enable) return []
+  const missing = await missingDirectories(config)
+  const known = (key: string) => problems.some(({ path }) => path === `Butler.${key}`)
+  return missing
+    .filter(({ key }) => !known(key))
+    .map((one) => ({
+      severity: 'warning',
+      path: `Butler.${one.key}`,
+      message: missingText(one),
+      hint: isForeign(one.path)
+        ? 'mount the share and name the folder where it is mounted'
+        : 'make it, or correct the path',
+      ...placeOf(one.key),
+    }))
+}
+
+/** A drive or share of Windows, and this is not Windows. */
+function isForeign(path: string): boolean {
+  return process.platform !== 'win32' && /^([a-z]:[\\/]|\\\\)/i.test(path)
+}
+
+/** Checks format, validity and key of the certificates for Qlik Sense. Missing files are reported by `missing`. */
+async function ofCertificates({ config, qlikConnection, placeOf }: LoadResult, paths: ConfigPaths): Promise<Problem[]> {
+  if (!config || !qlikConnection) return []
+  const { clientCert, clientCertKey, clientCertCA } = config.cert
+  const input = (path: string) => paths.input(path, 'program')
+  const files = {
+    clientCert: input(clientCert),
+    clientCertKey: input(clientCertKey),
+    clientCertCA: input(clientCertCA),
+  }
+  const pems = await readCertificates(files).catch(() => null)
+  if (!pems) return []
+  const { problems, warnings } = checkCertificates(pems, Date.now())
+  const problem = (severity: 'error' | 'warning') => (message: string) => ({
+    severity,
+    path: 'Butler.cert',
+    ...(severity === 'error' && { feature: 'Butler.configQRS' }),
+    message: `${message} (${Object.values(files).join(', ')})`,
+    hint: 'export the certificates from the QMC again: PEM format, no password, with the secret key',
+    ...placeOf('cert'),
+  })
+  return [...problems.map(problem('error')), ...warnings.map(problem('warning'))]
 }

@@ -5,14 +5,13 @@ import { isatty } from 'node:tty'
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { TARGETS } from '../alerts/templates/escape.ts'
 import { EVENT_OUTCOMES, EVENT_TYPES } from '../events/kinds.ts'
-import { toTimeout } from './arguments.ts'
-import { EXIT, processIo } from './io.ts'
+import { EXIT, processIo, toTimeout } from './io.ts'
 import { confirm, createPrompt } from './prompt.ts'
 
 const CREDENTIAL_SET_HELP = `
-Asks for the value without showing it, or reads it from standard input. On Windows it is encrypted for this computer and
-readable by the system, administrators and the accounts given with --account only. Elsewhere the command prints how systemd
-or a file keeps it.
+Asks for the value without showing it, or reads it from standard input. On Windows it is
+encrypted for this computer and readable by the system, administrators and the accounts given
+with --account only. Elsewhere the command prints how systemd or a file keeps it.
 
 Examples
   footman credential set smtp-password
@@ -74,11 +73,13 @@ async function credentialDeps() {
 }
 
 const CUSTOM_PROPERTIES_HELP = `
-Without --create nothing is changed. With it, missing properties are made and missing values added, after a question;
-nothing is ever removed or renamed, and nothing else of an existing property is changed.
+Without --create nothing is changed. With it, missing properties are made and missing values
+added, after a question; nothing is ever removed or renamed, and nothing else of an existing
+property is changed.
 
 Exit codes
-  0 all there   1 wrong arguments or configuration   2 Qlik Sense cannot be asked or refuses   3 something is missing
+  0 all there                          2 Qlik Sense cannot be asked, or refuses
+  1 wrong arguments or configuration   3 something is missing
 
 Examples
   footman custom-properties -c footman.yaml
@@ -138,13 +139,15 @@ export function addMigrateConfig(program: Command, done: (code: number) => void)
 }
 
 const MIGRATE_HELP = `
-Footman reads older layouts as they are; this only spares you the line CONFIG DEPRECATED at every start. Keys that have
-moved take their comments along, all other lines stay as they are. What was changed goes to standard error; values are
-never shown. The new text is read again before it is written: it means the same as the old one. What
-Butler.footman.compatibility: auto means for the file is written out (docs/from-butler.md). The new file is UTF-8.
+Footman reads older layouts as they are; this only spares you the line CONFIG DEPRECATED at
+every start. Keys that have moved keep their comments, all other lines stay as they are. The
+changes are listed on standard error, without values. The new text is read again before it is
+written, to make sure that it has the same meaning. The effect of Butler.footman.compatibility:
+auto is written out for this file (docs/from-butler.md). The new file is UTF-8.
 
 Exit codes
-  0 written, also when nothing was to be changed; 1 wrong arguments, or the file cannot be read or has errors of YAML;
+  0 written, also without changes
+  1 wrong arguments, or the file cannot be read or has errors of YAML
   4 the file cannot be written
 
 Examples
@@ -198,8 +201,8 @@ export function addTemplateCommands(program: Command, remote: Remote, done: (cod
 const DEFAULT_LINES = 15
 const TEMPLATE_HELP = `
 Exit codes
-  0 rendered, 1 wrong arguments or no such template, 2 Footman cannot be reached, 3 the template has an error or the
-  event was not found
+  0 rendered                              2 Footman cannot be reached
+  1 wrong arguments or no such template   3 the template has an error, or there is no such event
 
 Examples
   footman template preview email/alert --type service --outcome stopped --output mail.html`

@@ -49,7 +49,7 @@ export async function runCredentialSet(
   return EXIT.ok
 }
 
-/** Windows tells with the words of its own language: the code or the message is all there is. */
+/** Windows reports errors in its own language: the code or the message is the only information. */
 function reasonOf(error: unknown): string {
   const { code, message } = error as NodeJS.ErrnoException
   return code === 'EPERM' || code === 'EACCES' ? 'access is denied' : message.split('\n')[0]!.slice(0, 200)
@@ -82,7 +82,7 @@ export async function runCredentialRemove(name: string, { io, values }: Credenti
 
 interface Listed {
   readonly name: string
-  /** ISO 8601; null when it is not there, or nobody knows. */
+  /** ISO 8601; null when the secret does not exist or the time is unknown. */
   readonly setAt: string | null
   readonly present: boolean
   /** Keys of the configuration. */
@@ -98,7 +98,7 @@ export async function runCredentialList(
   const file = configfile ?? env.FOOTMAN_CONFIGFILE
   const used = file === undefined ? new Map<string, string[]>() : await usedIn(resolve(cwd, file))
   if (!used) {
-    io.err(`error: credential list: ${file} cannot be read: footman check -c ${file} tells why`)
+    io.err(`error: credential list: ${file} cannot be read: the reason: footman check -c ${file}`)
     return EXIT.badInput
   }
   const there = await thereAre(deps)

@@ -42,7 +42,7 @@ interface CustomPropertiesSurroundings {
   readonly env: Readonly<Record<string, string | undefined>>
   readonly cwd: string
   readonly execPath: string
-  /** Null where nobody can be asked. */
+  /** Null without a terminal to ask on. */
   readonly confirm: ((question: string) => Promise<boolean>) | null
 }
 
@@ -87,7 +87,7 @@ export async function runCustomProperties(
 
 function refuseConfiguration({ problems }: LoadResult, io: CommandIo): number {
   for (const problem of sortProblems(problems)) if (problem.severity === 'error') io.err(renderProblem(problem))
-  io.err(`error: ${NAME}: the configuration has errors: correct them, footman check tells more`)
+  io.err(`error: ${NAME}: the configuration has errors: correct them (footman check lists them)`)
   return EXIT.badInput
 }
 
@@ -119,11 +119,11 @@ async function examine(examination: Examination): Promise<number> {
   if (options.create && !(await create(compared.filter(isAsked).flatMap(stepsFor), examination))) return EXIT.badInput
   if (options.create && !options.dryRun) compared = await look()
   if (options.json) io.out(JSON.stringify(propertyJson(wanted, compared), null, 2))
-  else tell(wanted, compared, isAsked, examination)
+  else print(wanted, compared, isAsked, examination)
   return compared.filter(isAsked).every(isComplete) ? EXIT.ok : EXIT.missing
 }
 
-function tell(
+function print(
   wanted: readonly WantedProperty[],
   compared: readonly ComparedProperty[],
   isAsked: (one: ComparedProperty) => boolean,
@@ -150,11 +150,11 @@ async function create(steps: readonly Step[], { client, options, io, surrounding
   if (options.dryRun) return true
   if (!options.yes) {
     if (!surroundings.confirm) {
-      io.err(`error: ${NAME}: nobody can be asked here: give --yes to do it, or --dry-run to see it only`)
+      io.err(`error: ${NAME}: there is no terminal to ask on: give --yes to do it, or --dry-run to see it only`)
       return false
     }
     if (!(await surroundings.confirm('Do this now?'))) {
-      io.err(`error: ${NAME}: nothing was changed, as you wished`)
+      io.err(`error: ${NAME}: nothing was changed`)
       return false
     }
   }
@@ -173,7 +173,7 @@ async function perform(step: Step, client: CustomPropertyClient): Promise<string
   if ((await client.create(step.property)) === 'created') return `created ${name}`
   const [definition] = await client.definitions([name])
   const added = definition && (await client.addValues(definition.id, choiceValues))
-  return `${name} was created by somebody else meanwhile${added?.length ? `; added ${added.join(', ')}` : ''}`
+  return `${name} was created by another user meanwhile${added?.length ? `; added ${added.join(', ')}` : ''}`
 }
 
 function failureText(error: unknown, config: Config): string {
@@ -182,9 +182,9 @@ function failureText(error: unknown, config: Config): string {
   if (error.status === 403) {
     return `Qlik Sense refuses this to ${userOf(config)}: give that user a role that may manage custom properties (RootAdmin, ContentAdmin), or make them in the QMC`
   }
-  if (error.status === 409) return 'somebody else keeps changing the same custom property: try again'
+  if (error.status === 409) return 'another user keeps changing the same custom property: try again'
   const said = error.body === '' ? '' : `: ${error.body}`
-  return `${host}:${port}: ${reasonOf(error)}${said}; footman doctor tells more`
+  return `${host}:${port}: ${reasonOf(error)}${said}; for details: footman doctor`
 }
 
 interface ComparedProperty {
@@ -225,7 +225,7 @@ export type Step =
   | { readonly kind: 'create'; readonly property: NewProperty }
   | { readonly kind: 'addValues'; readonly id: string; readonly name: string; readonly values: readonly string[] }
 
-/** What can be done about it by adding only; empty when there is nothing to add. */
+/** The additions that complete the property; empty when nothing has to be added. */
 function stepsFor({ wanted, definition, similar, missingValues }: ComparedProperty): readonly Step[] {
   if (similar !== null) return []
   const { name, values, objects, keys } = wanted
@@ -239,7 +239,7 @@ function stepsFor({ wanted, definition, similar, missingValues }: ComparedProper
 /** Enough to find the setting. */
 const MAX_DESCRIPTION = 200
 
-/** What only a person can put right, as sentences. */
+/** Sentences about differences that have to be corrected by hand in Qlik Sense. */
 function byHand({ wanted, similar, missingObjects }: ComparedProperty): readonly string[] {
   const { name } = wanted
   const lines: string[] = []

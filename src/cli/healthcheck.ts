@@ -2,10 +2,10 @@
 import { loadConfig } from '../app/config/load.ts'
 import type { Config } from '../app/schema.ts'
 import { renderProblem, sortProblems } from '../config/problems.ts'
-import { createHttpClient } from '../platform/http-client.ts'
+import { createHttpClient, type HttpResponse, jsonOf } from '../platform/http-client.ts'
 import { visible } from '../platform/visible.ts'
 import type { CommandIo } from './io.ts'
-import { reachable, restUrl } from './rest-url.ts'
+import { reachable, restUrl } from './remote/client.ts'
 
 interface HealthcheckOptions {
   readonly configfile?: string
@@ -29,7 +29,7 @@ export async function runHealthcheck(
   { env, cwd }: Surroundings = { env: process.env, cwd: process.cwd() },
 ): Promise<number> {
   const file = options.configfile ?? env.FOOTMAN_CONFIGFILE
-  // What was forgiven at the start is no reason to call the running process ill.
+  // Errors that --skip-config-verification accepted at the start do not make the running process unhealthy.
   const overrides = { qlikConnection: false, skipVerification: true }
   const { config, problems } = await loadConfig({ ...(file ? { file } : {}), env, cwd, overrides })
   if (!config) {
@@ -50,6 +50,8 @@ async function ask(url: string, io: CommandIo): Promise<number> {
   try {
     const response = await http.request({ url, timeoutMs: TIMEOUT_MS })
     io.out(`STATUS Docker health: ${response.status}`)
+    const summary = summaryOf(response)
+    if (summary !== null) io.out(visible(summary))
     if (response.status === 200) return HEALTHY
     io.err(visible(`${url} answered ${response.text().slice(0, 1000)}`))
     return UNHEALTHY
@@ -59,6 +61,21 @@ async function ask(url: string, io: CommandIo): Promise<number> {
   } finally {
     http.close()
   }
+}
+
+interface HealthBody {
+  readonly checks?: Readonly<Record<string, string>>
+  readonly reasons?: Readonly<Record<string, string>>
+}
+
+/** `healthy`, or `degraded: influxdb degraded, mqtt down (connection refused)`; null when the answer has no checks. */
+function summaryOf(response: HttpResponse): string | null {
+  const { checks, reasons = {} } = jsonOf(response) as HealthBody
+  if (checks === undefined) return null
+  const broken = Object.entries(checks).filter(([, state]) => state === 'down' || state === 'degraded')
+  const parts = broken.map(([name, state]) => `${name} ${state}${reasons[name] ? ` (${reasons[name]})` : ''}`)
+  if (response.status !== 200) return `unhealthy: ${parts.join(', ')}`
+  return parts.length === 0 ? 'healthy' : `degraded: ${parts.join(', ')}`
 }
 
 /** The health listener; when it is off, any other listener that is on; null when there is none. */

@@ -1,3 +1,5 @@
+import { InvalidArgumentError } from 'commander'
+import { parseDuration } from '../platform/duration.ts'
 import { visibleLines } from '../platform/visible.ts'
 
 /** Where a command writes; replaced in tests. */
@@ -20,7 +22,7 @@ export const processIo: CommandIo = {
   },
 }
 
-/** What the process ends with; the same meaning for every command. */
+/** Exit codes of the process; the same meaning for every command. */
 export const EXIT = {
   ok: 0,
   /** Wrong arguments or configuration. */
@@ -33,3 +35,11 @@ export const EXIT = {
   failed: 4,
   timeOver: 5,
 } as const
+
+/** Arguments that several commands have. */
+/** Milliseconds of `30s` or `30`. */
+export function toTimeout(text: string): number {
+  const duration = parseDuration(/^\d+$/.test(text) ? `${text}s` : text)
+  if (duration.ok && duration.value > 0) return duration.value
+  throw new InvalidArgumentError(duration.ok ? 'it must be above 0' : duration.error)
+}

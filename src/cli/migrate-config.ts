@@ -42,7 +42,7 @@ export async function runMigrateConfig(
     return EXIT.badInput
   }
   const { changes } = migrated
-  tell(changes, shown, io)
+  report(changes, shown, io)
   if (!options.output && !options.inPlace) {
     io.out(migrated.text.replace(/\n$/, ''), 'as-is')
     return EXIT.ok
@@ -59,14 +59,14 @@ export async function runMigrateConfig(
   }
 }
 
-/** The new file is UTF-8, whatever the old one was. */
+/** The new file is UTF-8 in any case. */
 const decodeAll = (bytes: Uint8Array): string | null => {
   const text = decode(bytes)?.text ?? null
   // The decoder takes the byte order mark away, which is to be kept.
   return text !== null && bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? `\uFEFF${text}` : text
 }
 
-/** What is wrong with the arguments; null when nothing is. */
+/** An error about the arguments; null without one. */
 async function wrongOptions(
   file: string,
   { output, inPlace, force }: MigrateOptions,
@@ -78,7 +78,7 @@ async function wrongOptions(
   return `${target} exists: give --force to overwrite it${output === undefined ? '' : ', or another name'}`
 }
 
-function tell(changes: readonly Change[], shown: string, { err }: CommandIo): void {
+function report(changes: readonly Change[], shown: string, { err }: CommandIo): void {
   if (changes.length === 0) {
     err(`${shown} has the present layout; nothing was changed`)
     return
@@ -95,7 +95,7 @@ async function replace(path: string, text: string): Promise<string> {
   return `${path} (the old one is ${path}.old)`
 }
 
-/** The new file may be read by whoever may read the old one: there can be passwords in it. */
+/** The new file gets the mode of the old one, as it may hold passwords. */
 async function write(target: string, text: string, original: string): Promise<string> {
   const { mode } = await stat(original)
   await writeFileAtomic(target, text, mode & 0o777)

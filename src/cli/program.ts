@@ -1,12 +1,13 @@
 /** The command line: one table of commands, each in its own file and loaded when called. */
 
-import { Command, CommanderError, Help, InvalidArgumentError, Option } from 'commander'
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import { distance, nearest } from '../config/nearest.ts'
 import { LOG_LEVELS } from '../platform/types.ts'
 import { COMMIT, VERSION } from '../platform/version.ts'
 import { visibleBlock } from '../platform/visible.ts'
 import { addCredential, addCustomProperties, addKey, addMigrateConfig, addVersion } from './commands.ts'
 import { addDoctor } from './doctor/command.ts'
+import { configureHelp, groupCommands } from './help.ts'
 import { addInit } from './init/command.ts'
 import { EXIT, processIo } from './io.ts'
 import { addRemoteCommands } from './remote/commands.ts'
@@ -58,16 +59,16 @@ export function createProgram(done: (code: number) => void): Command {
     .showSuggestionAfterError()
     .enablePositionalOptions()
     .exitOverride()
-    .configureHelp({ optionDescription })
     .addHelpText(
       'after',
       `
 Configuration file
-  "footman -c FILE" means "footman run -c FILE". The file is that of Butler 16, used as it is; without -c
-  $NODE_CONFIG_DIR or ./config is searched for <NODE_ENV>.yaml, then for what "footman init" writes: config/footman.yaml.
-  "footman demo" needs no configuration at all.`,
+  "footman -c FILE" means "footman run -c FILE". The file is that of Butler 16, used as it is;
+  without -c $NODE_CONFIG_DIR or ./config is searched for <NODE_ENV>.yaml, then for what
+  "footman init" writes: config/footman.yaml. "footman demo" needs no configuration at all.`,
     )
 
+  configureHelp(program, process.stdout.columns)
   addRun(program, done)
 
   program
@@ -104,8 +105,9 @@ Configuration file
     .addHelpText(
       'after',
       `
-Asks the health listener (Butler.dockerHealthCheck), or the REST API where that is off: for service managers, monitoring
-and the health checks of containers.
+Prints healthy, degraded or unhealthy, and the parts that are down or degraded. The exit code
+of degraded is 0. Asks the health listener (Butler.dockerHealthCheck), or the REST API where
+that is off: for service managers, monitoring and the health checks of containers.
 
 Example
   footman healthcheck -c footman.yaml`,
@@ -153,12 +155,9 @@ Example
   addVersion(program, done)
   addService(program, done)
 
+  groupCommands(program)
   return program
 }
-
-/** That an option which may be repeated was not given is nothing to tell. */
-const optionDescription = (option: Option): string =>
-  new Help().optionDescription(option).replace(/ \(default: \[\]\)$/, '')
 
 /** `run` is the default command and keeps all options of the predecessor. */
 function addRun(program: Command, done: (code: number) => void): void {
@@ -212,8 +211,8 @@ function toLimit(text: string): number {
 }
 
 const CHECK_HELP = `
-An error forbids the start, or keeps one feature off while the rest runs; then it says which one stays off. Warnings change
-nothing about the start.
+An error forbids the start, or keeps one feature off while the rest runs; then it says which one
+stays off. Warnings change nothing about the start.
 
 Exit codes
   0 no errors; 1 an error forbids the start; 3 errors keep features off

@@ -1,4 +1,4 @@
-/** What a person types, and what stands on standard input. */
+/** Questions on the terminal, and the content of standard input. */
 import { readSync } from 'node:fs'
 import process from 'node:process'
 import { createInterface } from 'node:readline'
@@ -104,7 +104,7 @@ export async function* standardInput(read: typeof readSync = readSync): AsyncGen
       yield buffer.subarray(0, bytes)
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException
-      // How Windows tells that the other side of a pipe has closed it, or that nothing was handed over.
+      // Errors on Windows of a closed pipe, or without standard input.
       if (code === 'EOF' || code === 'EPIPE' || code === 'EBADF') return
       if (code !== 'EAGAIN') throw error
       await pause(PAUSE_MS)

@@ -14,7 +14,7 @@ export interface RestartableDeps {
 }
 
 const MOST_STARTS = 3
-/** Nothing can be stored any more, and nobody is served meanwhile. */
+/** Nothing can be stored any more, and requests are not answered meanwhile. */
 const RESTART_GRACE_MS = 1000
 
 /** Builds the app; throws what that throws. */
@@ -28,7 +28,7 @@ export function createRestartable(
   let restarting: Promise<void> | null = null
   let app = build(restart)
 
-  /** Whoever asks is in the middle of something. */
+  /** Time for the caller, which is part of the application, to finish. */
   function restart(): void {
     isWanted = true
     if (isRunning) setImmediate(begin)

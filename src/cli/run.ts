@@ -1,11 +1,11 @@
 /** `footman run`: the product. */
-import { hostname } from 'node:os'
+import { arch, hostname, platform, release } from 'node:os'
 import { sendTestEmail } from '../alerts/destinations/email/test-email.ts'
 import { createApp } from '../app/app.ts'
 import { inactiveLine, type LoadResult, loadConfig } from '../app/config/load.ts'
 import { upgradeData } from '../app/migrations.ts'
 import type { Config } from '../app/schema.ts'
-import type { Overrides } from '../config/overrides.ts'
+import type { NewRelicAccountOption, Overrides } from '../config/overrides.ts'
 import { createPathResolver } from '../config/paths.ts'
 import { logLineOf, renderProblem, sortProblems, switchedOff } from '../config/problems.ts'
 import { createIngestHandover } from '../events/ingest/handover.ts'
@@ -17,10 +17,9 @@ import { watchProcess } from '../platform/process-events.ts'
 import { compileHotCode, releaseMemory } from '../platform/runtime.ts'
 import { serviceManager } from '../platform/service-manager.ts'
 import { isStorageTrouble } from '../platform/sqlite.ts'
-import type { LogLevel } from '../platform/types.ts'
-import { logBanner, WITHOUT_QRS } from './banner.ts'
+import type { Logger, LogLevel } from '../platform/types.ts'
+import { COMMIT, VERSION } from '../platform/version.ts'
 import { type CommandIo, EXIT } from './io.ts'
-import { newRelicAccounts } from './new-relic-options.ts'
 import { createRestartable } from './restartable.ts'
 import { closeToOthers } from './service/folders.ts'
 
@@ -46,7 +45,7 @@ export interface RunOptions {
 /** By then what the start left behind is garbage, and then what the first look of every monitor did. */
 const SETTLED_MS = [2000, 45_000]
 
-/** What looks around every half minute is not worth compiling, which would take 3 MB; that changes when events come. */
+/** Until events arrive, only jobs of every half minute run: compiling them would take 3 MB without a benefit. */
 const IDLE_RELUCTANCE = 4
 const EVENTS_OF_WORK = 20
 
@@ -92,7 +91,7 @@ async function runConfigured(config: Config, { loaded, load }: Loading, options:
     onHangup: () =>
       manager.reloading(async () => {
         log.reopen()
-        // What is wrong with the file has been told.
+        // Errors of the file have been logged.
         await app?.reload().catch(() => undefined)
       }),
   })
@@ -117,7 +116,8 @@ async function runConfigured(config: Config, { loaded, load }: Loading, options:
     const build = (restart: () => void) =>
       createApp(
         {
-          ...{ log, paths },
+          log,
+          paths,
           handover,
           observe: { event: onEvent },
           directory: { claim: lock.renew, onOther: restart },
@@ -282,4 +282,65 @@ async function testEmail(log: LogService, config: Config, options: RunOptions): 
   const { accepted, answer } = await sendTestEmail(config, { to, ...(from && { from }) })
   if (accepted) log.info(`[QSEOW] EMAIL CONFIG: Test mail to ${to} was accepted: ${answer}`)
   else log.error(`[QSEOW] EMAIL CONFIG: Test mail to ${to} was not sent: ${answer}`)
+}
+
+interface BannerFacts {
+  readonly logLevel: string
+  readonly configFile: string
+  readonly dataDirectory: string
+  readonly nodeName: string
+  readonly nodeRole: string
+  /** Null when there is no connection to Qlik Sense. */
+  readonly qrs: string | null
+  /** Reason for the missing connection: the option --no-qs-connection, or errors in its settings. */
+  readonly withoutQrs: 'option' | 'errors'
+  readonly shadow: boolean
+}
+
+const RULE = '--------------------------------------'
+const LABEL_WIDTH = 18
+
+/** Logged after the errors that explain it. */
+const WITHOUT_QRS =
+  'MAIN: Footman goes on in spite of the errors above, without a connection to Qlik Sense, as its settings cannot be used. Correct them and start again.'
+
+/** The first lines of the log. */
+function logBanner(log: Logger, facts: BannerFacts): void {
+  const line = (label: string, value: string) => log.info(`${label.padEnd(LABEL_WIDTH)}: ${value}`)
+  log.info(RULE)
+  log.info('Starting Footman')
+  line('Log level', facts.logLevel)
+  line('App version', `${VERSION} (${COMMIT})`)
+  line('Platform', `${platform()} ${release()}, ${arch()}`)
+  line('Process id', String(process.pid))
+  line('Node', `${facts.nodeName} (${facts.nodeRole})`)
+  line('Config file', facts.configFile)
+  line('Data directory', facts.dataDirectory)
+  if (facts.qrs) line('Repository', facts.qrs)
+  else if (facts.withoutQrs === 'option') log.info('Qlik Sense connection disabled (--no-qs-connection)')
+  else line('Repository', 'no connection, its settings have errors')
+  log.info(RULE)
+  if (facts.shadow) log.warn('SHADOW MODE: everything is received and recorded, nothing is sent and nothing is started')
+}
+
+interface NewRelicOptions {
+  readonly newRelicAccountName?: readonly string[]
+  readonly newRelicApiKey?: readonly string[]
+  readonly newRelicAccountId?: readonly string[]
+}
+
+/** Name of the only account in versions before 8.3. */
+const ONLY_ACCOUNT = 'default'
+
+/** New Relic accounts of the options, empty without them; null when the lists have different lengths. */
+function newRelicAccounts(options: NewRelicOptions): readonly NewRelicAccountOption[] | null {
+  const keys = options.newRelicApiKey ?? []
+  const ids = options.newRelicAccountId ?? []
+  const names = options.newRelicAccountName ?? (keys.length === 1 ? [ONLY_ACCOUNT] : [])
+  if (names.length !== keys.length || keys.length !== ids.length) return null
+  return names.map((accountName, index) => ({
+    accountName,
+    insertApiKey: keys[index]!,
+    accountId: ids[index]!,
+  }))
 }

@@ -1,5 +1,6 @@
-/** Listings and tables on the terminal. Every row is one line, whatever its cells hold. */
+/** Listings and tables on the terminal. Every row is one line: control characters of its cells are escaped. */
 import { visible } from '../platform/visible.ts'
+import { timeText } from './time.ts'
 
 /** Width of a listing where there is no terminal. */
 export const DEFAULT_WIDTH = 100
@@ -10,9 +11,11 @@ export interface Column<Row> {
   readonly cell: (row: Row) => string
   /** Shown with `--wide` only. */
   readonly wide?: true
+  /** Left out when no row has a text in it. */
+  readonly optional?: true
   /** The column may be cut to this many characters when the line is too long. Absent = never cut. */
   readonly least?: number
-  /** `time`: an ISO time, shown to the second. `id`: a UUID, shown as the beginning that tells it from the others. */
+  /** `time`: an ISO time, shown in local time to the second. `id`: a UUID, shown as its shortest unique beginning. */
   readonly form?: 'time' | 'id'
 }
 
@@ -21,25 +24,38 @@ export interface ListingForm {
   readonly wide?: boolean | undefined
   /** Columns of the terminal; default 100. */
   readonly width?: number | undefined
+  /** Times in UTC. */
+  readonly utc?: boolean | undefined
 }
+
+/** The form of a listing by the options of its command and the terminal. */
+export const formOf = (
+  { wide, utc }: { readonly wide?: boolean; readonly utc?: boolean },
+  { columns }: { readonly columns?: number | undefined },
+): ListingForm => ({ wide, utc, width: columns })
 
 /** A head line and a line for each row, the columns aligned and fitted into the width. */
 export function listing<Row>(
   columns: readonly Column<Row>[],
   rows: readonly Row[],
-  { wide = false, width = DEFAULT_WIDTH }: ListingForm = {},
+  { wide = false, width = DEFAULT_WIDTH, utc = false }: ListingForm = {},
 ): string {
-  if (wide) return table([columns.map(({ head }) => head), ...rows.map((row) => columns.map(({ cell }) => cell(row)))])
-  const shown = columns.filter((column) => !column.wide)
-  const cells = shown.map((column) => [column.head, ...shortened(column, rows)].map(visible))
+  const shown = columns.filter(
+    (column) => (wide || !column.wide) && !(column.optional && rows.every((row) => column.cell(row) === '')),
+  )
+  if (wide) {
+    const whole = ({ cell, form }: Column<Row>, row: Row) => (form === 'time' ? timeText(cell(row), utc) : cell(row))
+    return table([shown.map(({ head }) => head), ...rows.map((row) => shown.map((column) => whole(column, row)))])
+  }
+  const cells = shown.map((column) => [column.head, ...shortened(column, rows, utc)].map(visible))
   const widths = fitted(shown, cells, width)
   const lines = [-1, ...rows.keys()].map((row) => cells.map((column, i) => fit(column[row + 1]!, widths[i]!)).join(GAP))
   return lines.map((line) => line.trimEnd()).join('\n')
 }
 
-function shortened<Row>({ cell, form }: Column<Row>, rows: readonly Row[]): readonly string[] {
+function shortened<Row>({ cell, form }: Column<Row>, rows: readonly Row[], utc: boolean): readonly string[] {
   const texts = rows.map(cell)
-  if (form === 'time') return texts.map((text) => text.replace(/^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)\.\d+Z$/, '$1Z'))
+  if (form === 'time') return texts.map((text) => timeText(text, utc))
   return form === 'id' ? shortIds(texts) : texts
 }
 
@@ -47,7 +63,7 @@ const GUID = /^[0-9a-f]{8}-[0-9a-f]{4}-([0-9a-f])[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f
 
 /**
  * The beginnings by which the ids of a list differ. UUIDs of version 7 begin with a time in milliseconds, which is shown
- * whole: others of the same minute would begin in the same way. What is not a UUID stays as it is.
+ * whole: others of the same minute would begin in the same way. Other ids stay as they are.
  */
 export function shortIds(ids: readonly string[]): readonly string[] {
   const guids = new Set(ids.filter((id) => GUID.test(id)))

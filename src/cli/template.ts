@@ -47,7 +47,7 @@ interface Found {
   readonly target: Target
 }
 
-/** What a type of event is shown with when no outcome is named. */
+/** Default outcome of a sample, by type of event. */
 const TYPICAL: Partial<Record<EventType, EventOutcome>> = { service: 'stopped', license: 'expiring', self: 'raised' }
 const SAMPLE_LINKS: RecordLinks = {
   qlikSenseUrls: {
@@ -198,10 +198,10 @@ function withoutTags(source: string): string {
 
 const CHAT = { 'slack/alert': SLACK_TEMPLATE, 'teams/alert': TEAMS_TEMPLATE } as const
 
-/** What can be rendered. */
+/** Templates that can be rendered. */
 const BUILTIN_NAMES: readonly string[] = [...Object.keys(BUILTIN_TEMPLATES), ...Object.keys(CHAT)]
 
-/** What can be shown. */
+/** Templates that can be shown. */
 const BUILTIN_SOURCES: ReadonlyMap<string, string> = new Map([
   ...[...EMAIL_PARTS].map(([name, text]) => [`email/${name}`, text] as const),
   ...Object.entries(CHAT).map(([name, { source }]) => [name, source] as const),

@@ -9,7 +9,7 @@ interface BuildInformation {
   readonly commit: string
   /** ISO time; null when it is not known. */
   readonly commitTime: string | null
-  /** What it was built for, `source` when it is not compiled. */
+  /** Platform of the build, `source` when it is not compiled. */
   readonly target: string
   /** `Bun 1.4.5`. */
   readonly runtime: string

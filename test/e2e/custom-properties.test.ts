@@ -126,7 +126,7 @@ describe('creating', () => {
     const refused = await run('--create')
     expect({ code: refused.code, stderr: refused.stderr }).toEqual({
       code: 1,
-      stderr: expect.stringContaining('nobody can be asked here: give --yes to do it, or --dry-run'),
+      stderr: expect.stringContaining('there is no terminal to ask on: give --yes to do it, or --dry-run'),
     })
     expect(await definitions()).toEqual(before)
   })
@@ -185,7 +185,7 @@ describe('trouble', () => {
     configure(NEEDS, undefined, { port: 1 })
     const refused = await run()
     expect(refused.code).toBe(2)
-    expect(refused.stderr).toMatch(/^error: custom-properties: 127\.0\.0\.1:1: .*footman doctor tells more$/)
+    expect(refused.stderr).toMatch(/^error: custom-properties: 127\.0\.0\.1:1: .*for details: footman doctor$/)
   })
   test('a configuration that has errors', async () => {
     writeFileSync(directory.join('c.yaml'), 'Butler:\n  logLevel: [\n')

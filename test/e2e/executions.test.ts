@@ -423,7 +423,7 @@ describe('commands', () => {
     ['4: one fails', ['start-task', SALES_ETL, FAILING, '--wait', '30', '--log'], 4, /Execution finished\./],
     ['5: time over', ['start-task', SLOW, '--wait', '1'], 5, /^(running|queued)\s+Slow Warehouse Load/m],
     ['execution 3: unknown', ['execution', UNKNOWN], 3, /neither Qlik Sense nor Footman knows it/],
-    ['execution 1: no id', ['execution', 'abc'], 1, /an execution id is a GUID/],
+    ['execution 1: no id', ['execution', 'abc'], 1, /an id is a UUID; its beginning/],
     ['tasks 0', ['tasks', 'sales*'], 0, /^Sales ETL hourly\s+reload/m],
     ['tasks 1: a bad outcome', ['tasks', '--outcome', 'ok'], 1, /outcome must be one of/],
   ]

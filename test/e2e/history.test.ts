@@ -199,7 +199,7 @@ describe('footman history', () => {
   test('lists, sums up and exports', async () => {
     const listed = await command('name*', '--from', '1h')
     expect([listed.code, listed.stdout.split('\n')[0]]).toEqual([0, expect.stringMatching(/^TASK +TYPE +OUTCOME/)])
-    expect(listed.stdout.split('\n').filter((line) => line.startsWith('Name; with semicolon'))).toHaveLength(7)
+    expect(listed.stdout.split('\n').filter((line) => line.startsWith('Name; with'))).toHaveLength(7)
 
     const summed = await command('name*', '--from', '1h', '--summary')
     expect(summed.stdout).toMatch(/Name; with semicolon +7 +6 +1 +0/)
@@ -215,8 +215,23 @@ describe('footman history', () => {
     expect(json.summary.map(({ key }) => key)).toContain(SEMICOLON)
   }, 30_000)
 
+  test('failures of the same runs, with their recovery', async () => {
+    const failures = async (...args: string[]) => runToEnd(['failures', ...args, '-c', product.configFile])
+    const { code, stdout } = await failures('--from', '1h', '--json')
+    const { failures: found } = JSON.parse(stdout) as { failures: (Row & { recoveredAt: string | null })[] }
+    expect(code).toBe(0)
+    expect(found.map(({ taskId }) => taskId)).toContain(LOAD_SCRIPT)
+    expect(found.every(({ outcome }) => outcome === 'failed' || outcome === 'aborted')).toBe(true)
+    for (const { stoppedAt, recoveredAt } of found) expect(recoveredAt === null || recoveredAt > stoppedAt).toBe(true)
+    expect((await failures('--from', '1h')).stdout).toMatch(/^ENDED +TASK +OUTCOME +ERROR +ALERTED +RECOVERED +ID\n/)
+    expect((await failures('--from', '2020-01-01', '--to', '2020-01-02')).stdout).toBe(
+      'No failures since 2020-01-01 00:00:00 until 2020-01-02 00:00:00.',
+    )
+    expect((await failures('--outcome', 'success')).code).toBe(1)
+  }, 30_000)
+
   test('says what is wrong', async () => {
-    expect((await command('--from', 'yesterday')).code).toBe(1)
+    expect((await command('--from', 'tomorrow')).code).toBe(1)
     expect((await command('--format', 'xml')).code).toBe(1)
   }, 20_000)
 

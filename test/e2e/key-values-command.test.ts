@@ -88,6 +88,49 @@ describe('start-task --kv', () => {
   }, 30_000)
 })
 
+describe('kv set, get, list and delete', () => {
+  test('a pair, its expiry, and the end of both', async () => {
+    const set = await run(['kv', 'set', 'Sales ETL', 'last/extract', '2026-03-02', '--ttl', '1h'])
+    expect([set.code, set.stdout, set.stderr]).toEqual([0, 'Stored: last/extract', ''])
+    expect((await run(['kv', 'get', 'Sales ETL', 'last/extract'])).stdout).toBe('2026-03-02')
+    const json = JSON.parse((await run(['kv', 'get', 'Sales ETL', 'last/extract', '--json'])).stdout)
+    expect(json).toMatchObject({
+      namespace: 'Sales ETL',
+      key: 'last/extract',
+      value: '2026-03-02',
+      revision: expect.any(Number),
+    })
+    const list = await run(['kv', 'list', 'Sales ETL'])
+    expect(list.stdout).toMatch(/^KEY +VALUE +EXPIRES IN\nlast\/extract +2026-03-02 +(1 h 0|59) m/)
+    expect((await run(['kv', 'list'])).stdout).toBe('NAMESPACE\nSales ETL')
+    const deleted = await run(['kv', 'delete', 'Sales ETL', 'last/extract'])
+    expect([deleted.code, deleted.stdout]).toEqual([0, 'Deleted: key "last/extract"'])
+    expect(await valueAt('Sales ETL', 'last/extract')).toBeUndefined()
+  }, 40_000)
+
+  test('a value on standard input; a whole namespace', async () => {
+    expect((await piped(['kv', 'set', 'etl', 'note'], 'two\nlines\n')).code).toBe(0)
+    expect(await valueAt('etl', 'note')).toBe('two\nlines')
+    const refused = await run(['kv', 'delete', 'etl'])
+    expect([refused.code, refused.stderr]).toEqual([1, expect.stringContaining('give --all for the whole namespace')])
+    expect((await run(['kv', 'delete', 'etl', '--all'])).stdout).toBe('Deleted: namespace "etl"')
+    expect((await run(['kv', 'list'])).stdout).toBe('No namespaces.')
+  }, 40_000)
+
+  test('an unknown key or namespace ends with 3', async () => {
+    await local('POST', '/v4/keyvalues/etl', { key: 'k', value: 'v' })
+    for (const args of [
+      ['get', 'etl', 'nothing'],
+      ['get', 'nowhere', 'k'],
+      ['delete', 'etl', 'nothing'],
+      ['list', 'nowhere'],
+    ]) {
+      const { code, stderr } = await run(['kv', ...args])
+      expect([code, stderr]).toEqual([3, expect.stringMatching(/^error: kv .*not found/)])
+    }
+  }, 40_000)
+})
+
 describe('kv export and import', () => {
   beforeEach(async () => {
     await local('POST', '/v4/keyvalues/Sales%20ETL', { key: 'last', value: 'grün "x"', ttl: 600_000 })

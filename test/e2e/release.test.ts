@@ -1,7 +1,7 @@
 /** A real release of this platform and of Windows. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { spawnSync } from 'node:child_process'
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join, normalize } from 'node:path'
 import manifest from '../../package.json' with { type: 'json' }
 import { hostTarget } from '../../scripts/build/targets.ts'
@@ -14,6 +14,7 @@ import { tempDirectory } from '../support/temp.ts'
 const windowsHere = process.platform === 'win32'
 const NAME = `footman-${manifest.version}`
 const HERE = `${NAME}-${hostTarget()}`
+const EARLIER = 'footman-0.0.1-linux-x64.tar.gz'
 const directory = tempDirectory()
 let unpacked: string
 
@@ -26,6 +27,8 @@ function run(command: string, args: readonly string[], cwd: string): string {
 beforeAll(() => {
   const targets = [...new Set(['windows-x64', hostTarget()])].flatMap((name) => ['--target', name])
   const out = directory.join('out')
+  mkdirSync(out)
+  writeFileSync(join(out, EARLIER), 'an archive of another version')
   run(process.execPath, ['--no-env-file', 'scripts/release.ts', '--dirty', '--out', out, ...targets], repositoryRoot)
   // bsdtar of Windows reads both.
   run('tar', ['-xf', join(out, `${HERE}.${windowsHere ? 'zip' : 'tar.gz'}`)], directory.path)
@@ -34,9 +37,9 @@ beforeAll(() => {
 afterAll(() => directory.remove())
 
 describe('a release', () => {
-  test('has an archive for each platform, a bill of materials and their checksums', () => {
+  test('has an archive for each platform, a bill of materials and their checksums; earlier ones stay', () => {
     const out = directory.join('out')
-    const files = [`${HERE}.${windowsHere ? 'zip' : 'tar.gz'}`, `${NAME}-windows-x64.zip`, `${NAME}.cdx.json`]
+    const files = [EARLIER, `${HERE}.${windowsHere ? 'zip' : 'tar.gz'}`, `${NAME}-windows-x64.zip`, `${NAME}.cdx.json`]
     expect(readdirSync(out).sort()).toEqual([...new Set(files), 'SHA256SUMS'].sort())
     const sums = readFileSync(join(out, 'SHA256SUMS'), 'utf8').trim().split('\n')
     expect(sums.map((line) => line.split('  ')[1]).sort()).toEqual([...new Set(files)].sort())

@@ -203,6 +203,54 @@ describe('footman schedules', () => {
     expect((await command('runs', 'hook', '--wide')).stdout).toContain(runId)
   }, 60_000)
 
+  test('add, edit, stop, start and delete', async () => {
+    const added = await command(
+      'add',
+      '--name',
+      'Mornings',
+      '--cron',
+      '0 6 * * 1-5',
+      '--task',
+      'sales etl hourly',
+      '--timezone',
+      'UTC',
+    )
+    expect([added.code, added.stderr]).toEqual([0, ''])
+    const id = /^Created: (\S+)$/.exec(added.stdout)![1]!
+    const stored = async () => {
+      const list = JSON.parse((await command('list', '--json')).stdout) as { id: string }[]
+      return list.find((one) => one.id === id)
+    }
+    expect(await stored()).toMatchObject({ name: 'Mornings', cronSchedule: '0 6 * * 1-5', startupState: 'started' })
+    const edited = await command('edit', id.slice(0, 8), '--cron', '0 7 * * 1-5', '--tag', 'etl')
+    expect([edited.code, edited.stderr]).toEqual([0, ''])
+    expect(await stored()).toMatchObject({ name: 'Mornings', cronSchedule: '0 7 * * 1-5', tags: ['etl'] })
+    expect((await command('stop', id)).stdout).toBe(`Stopped: ${id}`)
+    expect(await stored()).toMatchObject({ lastKnownState: 'stopped' })
+    expect((await command('start', id)).stdout).toBe(`Started: ${id}`)
+    const deleted = await command('delete', id, '--json')
+    expect([deleted.code, JSON.parse(deleted.stdout)]).toEqual([0, { id, deleted: true }])
+    expect(await stored()).toBeUndefined()
+  }, 60_000)
+
+  test('exit codes of changes', async () => {
+    for (const verb of ['start', 'stop', 'delete']) {
+      const { code, stderr } = await command(verb, 'nothing-like-it')
+      expect([verb, code, stderr]).toEqual([verb, 3, expect.stringContaining('there is no schedule with this id')])
+    }
+    expect((await command('edit', 'nothing-like-it', '--name', 'x')).code).toBe(3)
+    expect(await command('edit', 'hook')).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('say what to change'),
+    })
+    expect(await command('add', '--name', 'x')).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('give --cron, --task'),
+    })
+    const wrong = await command('add', '--name', 'x', '--cron', '61 * * * *', '--task', 'sales etl hourly')
+    expect([wrong.code, wrong.stderr]).toEqual([1, expect.stringContaining('error: schedules add')])
+  }, 60_000)
+
   test('exit codes: wrong cron 1, unknown schedule 3, nobody there 2', async () => {
     const wrong = await command('preview', '0 25 * * *')
     expect([wrong.code, wrong.stderr]).toEqual([

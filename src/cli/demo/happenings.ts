@@ -1,10 +1,10 @@
-/** What the site and the product report, as lines of the live view and in numbers. */
+/** Reports of the site and the product, as lines of the live view and as counts. */
 import type { DeliveryChange } from '../../alerts/outbox/outbox.ts'
 import type { DeliveryState } from '../../alerts/types.ts'
 import type { TaskEvent } from '../../events/types.ts'
 import type { SiteEvents } from '../../simulator/types.ts'
 
-/** What a piece of text means; the colour follows from it. */
+/** Meaning of a piece of text, which selects its colour. */
 export type Tone = 'plain' | 'quiet' | 'title' | 'note' | 'good' | 'warn' | 'bad'
 
 export interface Happening {

@@ -10,10 +10,11 @@ import { createLogger, type LogService } from '../../platform/log.ts'
 import { type ProcessEvents, watchProcess } from '../../platform/process-events.ts'
 import { compileHotCode } from '../../platform/runtime.ts'
 import { LOG_LEVELS, type LogLevel } from '../../platform/types.ts'
+import { VERSION } from '../../platform/version.ts'
 import { type CommandIo, EXIT } from '../io.ts'
-import { demoPage } from './page.ts'
-import { createScreen, type Screen, styleOf } from './screen.ts'
-import { createWorld, type World } from './world.ts'
+import { createScreen, type Page, type Screen, styleOf } from './screen.ts'
+import { demoCommands } from './script.ts'
+import { createWorld, USUAL_PORT, type World } from './world.ts'
 
 interface DemoOptions {
   /** Port of the REST API; absent = 8080, or a free one when that is taken. */
@@ -129,4 +130,53 @@ function stderrLogger(level: LogLevel): LogService {
 
 function isLogLevel(level: string): level is LogLevel {
   return (LOG_LEVELS as readonly string[]).includes(level)
+}
+
+/**
+ * The first page of the view: the addresses of everything that runs, and commands to try. `world` has been started;
+ * `anyPort` is true without `--port`.
+ */
+function demoPage(world: World, anyPort: boolean): Page {
+  const { simulator, restPort, udpPort, webhook, mail, broker } = world
+  const { qrs, engine, control } = simulator.ports
+  const local = (scheme: string, port: number) => `${scheme}://127.0.0.1:${port}`
+  const [restUrl, controlUrl] = [local('http', restPort), local('http', control)]
+  return {
+    version: VERSION,
+    windows: process.platform === 'win32',
+    groups: [
+      {
+        heading: 'A simulated Qlik Sense site',
+        places: [
+          { label: 'Repository (QRS)', address: local('https', qrs), remark: 'mutual TLS, as in real life' },
+          { label: 'Engine (QIX)', address: local('wss', engine) },
+          { label: 'Control', address: controlUrl, remark: 'makes the site do things' },
+        ],
+      },
+      {
+        heading: 'Footman, with the settings of a Butler 16 file',
+        places: [
+          {
+            label: 'REST API',
+            address: restUrl,
+            ...(anyPort && restPort !== USUAL_PORT && { remark: `port ${USUAL_PORT} is taken` }),
+          },
+          { label: 'UDP', address: `127.0.0.1:${udpPort}`, remark: 'the site reports its tasks here' },
+        ],
+      },
+      {
+        heading: 'Receivers of the alerts',
+        places: [
+          { label: 'Webhook', address: local('http', webhook.port) },
+          {
+            label: 'Mail server',
+            address: local('smtp', mail.port),
+            remark: 'mails wait for the script log',
+          },
+          { label: 'MQTT broker', address: local('mqtt', broker.port), remark: 'topics below qliksense/' },
+        ],
+      },
+    ],
+    commands: demoCommands({ restUrl, controlUrl }),
+  }
 }

@@ -132,7 +132,7 @@ export interface Place {
 
 export interface Page {
   readonly version: string
-  /** What runs where: a heading and its rows. */
+  /** Addresses of the running parts: a heading and its rows. */
   readonly groups: readonly { readonly heading: string; readonly places: readonly Place[] }[]
   readonly commands: readonly CurlCommand[]
   /** Print commands for cmd.exe. */
@@ -234,7 +234,7 @@ export function elapsed(ms: number): string {
   return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, '0')}`
 }
 
-/** One line about everything so far; what does not fit is left out, the least telling first. */
+/** One line about everything so far; parts that do not fit are left out, the least important first. */
 export function summaryText(totals: Totals, sinceMs: number, style: Style): string {
   const facts = [
     plural(totals.tasks, 'task'),

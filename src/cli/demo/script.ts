@@ -1,7 +1,7 @@
-/** What happens in the simulated site by itself: the same tasks in the same order, round after round. */
+/** Starts tasks of the simulated site: the same tasks in the same order, again and again. */
 import type { Simulator, SimulatorSettings } from '../../simulator/index.ts'
 
-/** This task is nobody else's: it always fails, and the demo never starts it by itself. */
+/** Task for the commands of the first page: it always fails, and the demo never starts it by itself. */
 const FAILING_TASK = 'Sales Report Update'
 const DEMO_TAG = 'hourly-reload'
 
@@ -57,7 +57,7 @@ export function createScript({ simulator }: { simulator: Simulator }): Script {
   }
 
   function play({ task, act }: Step): void {
-    // Somebody may have renamed it over the control API: it sits out its turn.
+    // The task may have been renamed over the control API: its turn is skipped.
     if (![...simulator.site.tasks.values()].some(({ name }) => name === task)) return
     if (act === 'start') simulator.runTask(task)
     else simulator.abort(task, STOPPED_BY)
@@ -73,12 +73,12 @@ export function createScript({ simulator }: { simulator: Simulator }): Script {
 }
 
 export interface CurlCommand {
-  /** What it does, for the line above it. */
+  /** Purpose of the command, for the line above it. */
   readonly purpose: string
   readonly url: string
   /** Sent by POST; absent = GET. */
   readonly body?: unknown
-  /** Tell the server that the body is JSON. */
+  /** Send the content type of JSON. */
   readonly contentType?: boolean
 }
 

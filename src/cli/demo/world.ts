@@ -3,8 +3,11 @@
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { mkdir } from 'node:fs/promises'
-import { type AddressInfo, createServer } from 'node:net'
+import { createServer as createHttpServer } from 'node:http'
+import { type AddressInfo, createServer, createServer as createTcpServer, type Server } from 'node:net'
 import { join } from 'node:path'
+import { Aedes } from 'aedes'
+import { SMTPServer } from 'smtp-server'
 import type { DeliveryChange } from '../../alerts/outbox/outbox.ts'
 import { type App, createApp } from '../../app/app.ts'
 import { butler, type Config } from '../../app/schema.ts'
@@ -14,7 +17,6 @@ import { createLifecycle, type Lifecycle } from '../../platform/lifecycle.ts'
 import type { Logger, Service } from '../../platform/types.ts'
 import { createSimulator, type Simulator } from '../../simulator/index.ts'
 import { BEHAVIOUR, createScript } from './script.ts'
-import { createBrokerSink, createMailSink, createWebhookSink, type Sink } from './sinks.ts'
 
 interface WorldDeps {
   readonly log: Logger
@@ -160,7 +162,7 @@ function webhook(port: number, outcome: string) {
 }
 
 /** `wanted` when it is free, else any free one. */
-export async function freeTcpPort(wanted: number): Promise<number> {
+async function freeTcpPort(wanted: number): Promise<number> {
   return (await tryTcpPort(wanted)) ?? (await tryTcpPort(0))!
 }
 
@@ -179,7 +181,7 @@ async function tryTcpPort(wanted: number): Promise<number | null> {
   return port
 }
 
-export async function freeUdpPort(): Promise<number> {
+async function freeUdpPort(): Promise<number> {
   const socket = createSocket('udp4')
   socket.bind(0, HOST)
   await once(socket, 'listening')
@@ -187,4 +189,113 @@ export async function freeUdpPort(): Promise<number> {
   socket.close()
   await once(socket, 'close')
   return port
+}
+
+/** Receivers of the alerts: a web server, a mail server, an MQTT broker. They count what comes and forget it. */
+interface Sink extends Service {
+  /** Known once it is started. */
+  readonly port: number
+  /** Messages received so far. */
+  readonly received: number
+}
+
+const STATUS_TOPICS = 'qliksense/butler/'
+
+/** Answers 200 to everything. */
+function createWebhookSink(): Sink {
+  let received = 0
+  const server = createHttpServer((request, response) => {
+    if (request.method === 'POST') received += 1
+    request.resume().on('end', () => response.end())
+  })
+  return {
+    name: 'webhook receiver',
+    get port() {
+      return portOf(server)
+    },
+    get received() {
+      return received
+    },
+    start: () => listen(server),
+    async stop() {
+      const closed = once(server, 'close')
+      server.close()
+      server.closeAllConnections()
+      await closed
+    },
+  }
+}
+
+/** Takes mails for everybody, without login and without TLS. */
+function createMailSink(): Sink {
+  let received = 0
+  const smtp = new SMTPServer({
+    name: 'demo.footman.test',
+    banner: 'Footman demo',
+    disabledCommands: ['AUTH', 'STARTTLS'],
+    disableReverseLookup: true,
+    closeTimeout: 500,
+    onData(stream, _session, done) {
+      stream.resume()
+      stream.on('end', () => {
+        received += 1
+        done(null, 'thrown away')
+      })
+    },
+  })
+  // A sender that hangs up is its own affair.
+  smtp.on('error', () => {})
+  return {
+    name: 'mail server',
+    get port() {
+      return portOf(smtp.server)
+    },
+    get received() {
+      return received
+    },
+    async start() {
+      const listener = smtp.listen(0, HOST)
+      await once(listener, 'listening')
+    },
+    stop: () => new Promise((resolve) => smtp.close(resolve)),
+  }
+}
+
+/** Open to every local client, so that `mosquitto_sub` and the like can look on. */
+function createBrokerSink(): Sink {
+  let received = 0
+  const broker = new Aedes()
+  broker.on('publish', ({ topic }, client) => {
+    // Messages without a client are the broker's own; status messages of Footman are not alerts.
+    if (client && !topic.startsWith(STATUS_TOPICS)) received += 1
+  })
+  const server = createTcpServer((socket) => void broker.handle(socket))
+  return {
+    name: 'MQTT broker',
+    get port() {
+      return portOf(server)
+    },
+    get received() {
+      return received
+    },
+    async start() {
+      await broker.listen()
+      await listen(server)
+    },
+    async stop() {
+      const closed = once(server, 'close')
+      server.close()
+      await new Promise<void>((resolve) => broker.close(() => resolve()))
+      await closed
+    },
+  }
+}
+
+async function listen(server: Server): Promise<void> {
+  server.listen(0, HOST)
+  await once(server, 'listening')
+}
+
+function portOf(server: Server): number {
+  return (server.address() as AddressInfo | null)?.port ?? 0
 }

@@ -1,10 +1,9 @@
 /** Registration of `footman doctor`. */
 import { type Command, Option } from 'commander'
-import { toTimeout } from '../arguments.ts'
-import { processIo } from '../io.ts'
+import { processIo, toTimeout } from '../io.ts'
 
 const DEFAULT_TIMEOUT_MS = 10_000
-/** Once the report is printed, a connection that nobody waits for any more must not hold the program. */
+/** Open connections keep the process alive for at most this time after the report. */
 const REST_MS = 300
 
 const HELP = `
@@ -31,9 +30,10 @@ export function addDoctor(program: Command, done: (code: number) => void): void 
     .option('--no-qs-connection', 'leave Qlik Sense out')
     .option('--appender <file>', 'examine this log appender file (LocalLogConfig.xml of a Qlik Sense node)')
     .addOption(
-      new Option('--listen <time>', 'wait so long for messages of Qlik Sense, and tell which nodes send').argParser(
-        toTimeout,
-      ),
+      new Option(
+        '--listen <time>',
+        'wait this long for messages of Qlik Sense, and list the nodes that send',
+      ).argParser(toTimeout),
     )
     .addOption(
       new Option('--timeout <time>', 'give up a connection after this time')

@@ -3,15 +3,14 @@
 import { resolve } from 'node:path'
 import { type LoadResult, loadConfig } from '../../app/config/load.ts'
 import { createPathResolver } from '../../config/paths.ts'
-import { consequenceOf, type Problem } from '../../config/problems.ts'
+import { consequenceOf, type Problem, problemText } from '../../config/problems.ts'
 import { createLogMask } from '../../platform/log-mask.ts'
 import { systemClock } from '../../platform/types.ts'
-import { inspect } from '../inspection.ts'
+import { inspect } from '../check.ts'
 import { type CommandIo, EXIT } from '../io.ts'
-import { CONFIGURATION, configurationFindings, refusedKeys, withoutRepetitions } from './configuration.ts'
 import { PROBES } from './probes.ts'
 import { humanReport, signsOf, summaryOf } from './report.ts'
-import type { DoctorContext, Examined, Finding, Probe } from './types.ts'
+import type { DoctorContext, Examined, Finding, FindingLevel, Probe } from './types.ts'
 
 interface DoctorOptions {
   readonly configfile?: string
@@ -89,7 +88,7 @@ function unknownGroup(only: readonly string[], probes: readonly Probe[]): string
   return unknown === undefined ? null : `there is no group "${unknown}"; the groups are ${groups.join(', ')}`
 }
 
-/** What is wrong with one key is no reason to look at nothing else: wrong values are then left out. */
+/** Reads the file. With errors in it, the probes run with a configuration without the wrong values. */
 async function load(
   { configfile, qsConnection }: DoctorOptions,
   { env, cwd }: Pick<DoctorSurroundings, 'env' | 'cwd'>,
@@ -158,3 +157,99 @@ const broken = ({ group, title }: Probe, error: unknown): Finding => ({
   message: `could not be examined: ${error instanceof Error ? error.message : String(error)}`,
   fix: 'this is an error in Footman: please report it with this line',
 })
+
+// ------------------------------------------------------------------- the problems of `footman check`, as findings
+
+export const CONFIGURATION = 'configuration'
+
+const FIX = 'correct it; docs/configuration.md describes every key'
+/** For problems that describe how Footman uses a key, which may be intended. */
+const NOTE = 'if that is not what you want, change it; docs/configuration.md describes every key'
+const OLDER = 'nothing needs to be done; "footman migrate-config" writes the present layout'
+const CODES = {
+  error: 'configuration.error',
+  warning: 'configuration.warning',
+  info: 'configuration.note',
+} as const satisfies Record<Problem['severity'], string>
+
+/** One finding per problem, or one that all is well. */
+export function configurationFindings(problems: readonly Problem[], file: string): readonly Finding[] {
+  const findings = problems.map(toFinding)
+  if (problems.some(({ severity }) => severity !== 'info')) return findings
+  return [{ level: 'ok', code: 'configuration.valid', target: file, message: 'no errors, no warnings' }, ...findings]
+}
+
+function toFinding(problem: Problem): Finding {
+  const { severity, path, message, hint, standalone, file, line, column } = problem
+  const fix = hint ?? fixFor({ severity, message, ...(standalone && { standalone }) })
+  return {
+    level: severity,
+    code: CODES[severity],
+    target: line > 0 ? `${file}:${line}:${column}` : file,
+    message: problemText(problem),
+    ...(fix !== undefined && { fix }),
+    ...(path !== '' && { key: keyOf(path) }),
+  }
+}
+
+function fixFor({
+  severity,
+  message,
+  standalone,
+}: Pick<Problem, 'severity' | 'message' | 'standalone'>): string | undefined {
+  if (severity === 'info') return undefined
+  if (severity === 'error' || !standalone) return FIX
+  return /DEPRECATED|is read as|no longer exists/.test(message) ? OLDER : NOTE
+}
+
+const keyOf = (path: string): string => path.replace(/^Butler\./, '')
+
+const WEIGHT: Record<FindingLevel, number> = { ok: 0, info: 1, warning: 2, error: 3 }
+
+/**
+ * Removes findings that repeat each other. For the same key the finding of a probe replaces a problem of the file of the
+ * same or a lower level, and a problem of the file replaces a finding of a lower level. Findings about the section of a
+ * wrong value are removed, as the probes ran without that value.
+ */
+export function withoutRepetitions(
+  about: readonly Finding[],
+  probed: readonly Examined[],
+  wrongKeys: readonly string[] = [],
+): { readonly about: readonly Finding[]; readonly probed: readonly Examined[] } {
+  const sections = new Set(wrongKeys.map(sectionOf).filter((section) => section !== ''))
+  const isLeftOut = (key: string) => sections.has(key) || sections.has(sectionOf(key))
+  const kept = probed.map((one) => ({
+    ...one,
+    findings: one.findings.filter((finding) => !isTrouble(finding) || !isLeftOut(finding.key)),
+  }))
+  const byFile = gravest(about)
+  const byProbes = gravest(kept.flatMap(({ findings }) => findings))
+  return {
+    about: about.filter((one) => !isTrouble(one) || WEIGHT[one.level] > (byProbes.get(one.key) ?? 0)),
+    probed: kept
+      .map((one) => ({
+        ...one,
+        findings: one.findings.filter(
+          (finding) => !isTrouble(finding) || WEIGHT[finding.level] >= (byFile.get(finding.key) ?? 0),
+        ),
+      }))
+      .filter(({ findings }) => findings.length > 0),
+  }
+}
+
+/** Keys below `Butler` whose values the loader has refused. */
+export const refusedKeys = (problems: readonly Problem[]): readonly string[] =>
+  problems.filter(({ severity, path }) => severity === 'error' && path !== '').map(({ path }) => keyOf(path))
+
+const sectionOf = (key: string): string => key.replace(/\.?[^.]*$/, '')
+
+type Trouble = Finding & { readonly key: string }
+
+const isTrouble = (finding: Finding): finding is Trouble =>
+  finding.key !== undefined && (finding.level === 'warning' || finding.level === 'error')
+
+function gravest(findings: readonly Finding[]): ReadonlyMap<string, number> {
+  const found = new Map<string, number>()
+  for (const { key, level } of findings.filter(isTrouble)) found.set(key, Math.max(found.get(key) ?? 0, WEIGHT[level]))
+  return found
+}

@@ -29,7 +29,7 @@ export function humanReport(file: string, examined: readonly Examined[], signs: 
 const isPassedOver = ({ findings }: Examined): boolean =>
   findings.length > 0 && findings.every(({ level, code }) => level === 'info' && code.endsWith('.not-examined'))
 
-/** One line for all that could not be looked at for one reason, which is told above. */
+/** One line for all probes that were left out for the same reason. */
 function passedOver(examined: readonly Examined[]): readonly Examined[] {
   const reasons = new Map<string, string[]>()
   for (const { title, findings } of examined.filter(isPassedOver)) {
@@ -86,7 +86,7 @@ export interface Signs {
   /** Before the line with the fix. */
   readonly fix: string
   readonly colour: boolean
-  /** Letters of a line; Infinity where nobody looks, so that a finding stays one line for programs. */
+  /** Characters of a line; Infinity without a terminal, so that a finding stays one line for programs. */
   readonly width: number
 }
 
@@ -111,7 +111,7 @@ export function signsOf(stream: Stream, env: Environment, platform: NodeJS.Platf
   return { level: unicode ? UNICODE : ASCII, fix: unicode ? '→' : '->', colour, width }
 }
 
-/** The old console of Windows draws with a code page; elsewhere the locale tells. */
+/** The old console of Windows draws with a code page; elsewhere the locale decides. */
 function showsUnicode(env: Environment, platform: NodeJS.Platform): boolean {
   if (platform === 'win32') return env.WT_SESSION !== undefined || env.TERM_PROGRAM === 'vscode'
   if (env.TERM === 'linux') return false

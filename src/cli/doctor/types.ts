@@ -1,4 +1,4 @@
-/** What `footman doctor` is made of: a table of probes, each of which looks at one thing and reports findings. */
+/** The types of `footman doctor`: a table of probes, each of which examines one thing and returns findings. */
 import type { LoadResult } from '../../app/config/load.ts'
 import type { Config } from '../../app/schema.ts'
 import type { ConfigPaths } from '../../config/paths.ts'
@@ -11,17 +11,17 @@ export interface Finding {
   readonly level: FindingLevel
   /** Stable name for scripts, `<group>.<what>`, for example `qrs.custom-property`. */
   readonly code: string
-  /** What was looked at: a host, a file, a port, a name. */
+  /** The examined host, file, port or name. */
   readonly target: string
-  /** What was found, one sentence. */
+  /** The result, one sentence. */
   readonly message: string
-  /** What to do; present for every warning and error. */
+  /** How to correct it; present for every warning and error. */
   readonly fix?: string
   /** The key that it is about (below `Butler`), for the place in the file. */
   readonly key?: string
 }
 
-/** What a probe may use. Nothing in here changes the site, sends an alert or starts a task. */
+/** Input of a probe. A probe changes nothing on the site, sends no alert and starts no task. */
 export interface DoctorContext {
   readonly config: Config
   readonly loaded: LoadResult

@@ -1,4 +1,4 @@
-/** What `footman init` wants to know: one table for the options, the questions and the errors. */
+/** The answers of `footman init`: one table for the options, the questions and the errors. */
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { createServer } from 'node:net'

@@ -7,21 +7,23 @@ import { createPrompt } from '../prompt.ts'
 import { FIELDS, type Given, type InitField, listOf, SMTP_TLS } from './answers.ts'
 
 const INIT_HELP = `
-Asks for what is not given, when standard input is a terminal; with --yes it asks nothing. Nothing that is there already is
-replaced without --force. Written are the configuration, LocalLogConfig.xml for the nodes of Qlik Sense, and a folder for
-the certificates, each readable by you and administrators only; what remains to be done is printed.
+Asks for what is not given, when standard input is a terminal; with --yes it asks nothing.
+Nothing that is there already is replaced without --force. Written are the configuration,
+LocalLogConfig.xml for the nodes of Qlik Sense, and a folder for the certificates, each readable
+by you and administrators only; what remains to be done is printed.
 
 Exit codes
-  0 written   1 wrong answers, or a file is there already   2, 3 as custom-properties, with --create-custom-properties
+  0 written   1 wrong answers, or a file is there already
+  2, 3 as custom-properties, with --create-custom-properties
 
 Examples
   footman init
-  footman init --yes --qs-host qs-central.acme.example --mail-to bi-ops@acme.example --smtp-host smtp.acme.example
-  footman init --yes --output prod.yaml --qs-host qs1.acme.example --footman-host 10.1.2.3 --tags start-from-outside`
+  footman init --yes --qs-host qs1.acme.example --mail-to bi@acme.example --smtp-host mx.acme.eu
+  footman init --yes --output prod.yaml --qs-host qs1.acme.example --footman-host 10.1.2.3`
 
 const APPENDER_HELP = `
-Copy the file to C:\\ProgramData\\Qlik\\Sense\\Scheduler\\LocalLogConfig.xml on every Qlik Sense node that runs a scheduler.
-The port is that of the configuration.
+Copy the file to C:\\ProgramData\\Qlik\\Sense\\Scheduler\\LocalLogConfig.xml on every Qlik Sense
+node that runs a scheduler. The port is that of the configuration.
 
 Examples
   footman log-appender -c footman.yaml --address 10.1.2.3 --output LocalLogConfig.xml`
@@ -46,7 +48,7 @@ export function addInit(program: Command, done: (code: number) => void): void {
 
   program
     .command('log-appender')
-    .description('print the log appender file that makes Qlik Sense tell Footman about tasks')
+    .description('print the log appender file, with which Qlik Sense reports tasks to Footman')
     .option('-c, --configfile <file>', 'configuration file')
     .option('--address <address>', 'address of this computer for the Qlik Sense nodes (default: its first address)')
     .option('-o, --output <file>', 'write this file instead of standard output')

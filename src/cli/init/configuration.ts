@@ -35,7 +35,7 @@ const general = ({ logDirectory }: InitAnswers) => `  logLevel: info
 
 function qlik({ certificates, qsHost, qsPort }: InitAnswers): string {
   const file = (name: string) => yaml(`${certificates}${/[\\/]$/.test(certificates) ? '' : '/'}${name}`)
-  return `  # Exported from the Qlik Management Console (Certificates, format PEM); README.txt in that folder tells how.
+  return `  # Exported from the Qlik Management Console (Certificates, format PEM); README.txt in that folder explains how.
   cert:
     clientCert: ${file('client.pem')}
     clientCertKey: ${file('client_key.pem')}
@@ -81,7 +81,7 @@ ${gates(answers, event)}      fromAddress: ${yaml(mailFrom)}
       port: ${smtpPort}${tls(answers.smtpTls)}${login(answers)}`
 }
 
-/** The section about aborted reloads asks for the custom property unless it is told not to. */
+/** The section about aborted reloads requires the custom property by default. */
 function gates({ mailMarked, mailOwner }: InitAnswers, event: string): string {
   const comment = mailMarked ? ' # tasks with the custom property only: footman custom-properties' : ''
   const marked = mailMarked || event === 'reloadTaskAborted'
@@ -142,7 +142,7 @@ const rest = ({
   restHost,
   restPort,
   keyValues,
-}: InitAnswers) => `  # Start tasks by REST: POST /v4/reloadtask/<task id>/start. Who may call it: docs/access.md.
+}: InitAnswers) => `  # Start tasks by REST: POST /v4/reloadtask/<task id>/start. Access rules: docs/access.md.
   restServerConfig:
     enable: true
     serverHost: ${yaml(restHost)}
@@ -197,9 +197,9 @@ export function placeholder(text: string): string {
   return SOURCE.test(text) ? `\${${text}}` : text
 }
 
-/** Texts that YAML takes as they are, whatever stands around them. */
+/** Texts that YAML reads unchanged without quotes, in any position. */
 const PLAIN = /^[A-Za-z][A-Za-z0-9_./@-]*$/
-/** What YAML takes for something else than a text. */
+/** Texts that YAML reads as another type. */
 const WORDS = /^(true|false|null|yes|no|on|off|y|n)$/i
 
 /** One line of text as a YAML value: in single quotes, where backslashes are backslashes, unless it is quite plain. */
@@ -207,14 +207,14 @@ export function yaml(text: string): string {
   return PLAIN.test(text) && !WORDS.test(text) ? text : `'${text.replaceAll("'", "''")}'`
 }
 
-/** What lies in the folder of the certificates until they do. */
+/** The README.txt of the certificate folder. */
 export function certificatesText(qsHost: string, footmanHost: string): string {
   return `Certificates of Qlik Sense
 
 Footman proves with them to Qlik Sense who it is. Three files belong into this folder:
 
   client.pem       the certificate
-  client_key.pem   its secret key; whoever has it is an administrator of the site
+  client_key.pem   its secret key; it gives administrator rights on the site
   root.pem         the authority that has signed it, and the certificate of the server
 
 How to get them:
@@ -229,7 +229,7 @@ How to get them:
      Copy client.pem, client_key.pem and root.pem from there into this folder, and delete them there.
   7. See that only administrators and the account of the service may read this folder.
 
-footman check tells whether they fit together and until when they are valid; footman doctor also tries them.
+footman check shows whether they fit together and until when they are valid; footman doctor also tries them.
 `
 }
 

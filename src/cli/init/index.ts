@@ -38,7 +38,7 @@ interface InitSurroundings {
   readonly execPath: string
   readonly platform: NodeJS.Platform
   readonly isFree: IsFree
-  /** Null where nobody can be asked. */
+  /** Null without a terminal to ask on. */
   readonly openPrompt: (() => Prompt) | null
 }
 
@@ -81,7 +81,7 @@ export async function runInit(
       io.err(`\nTo be written:\n${files.map(({ path }) => `  ${path}`).join('\n')}`)
       const isNew = existing(files).length === 0
       if (!(await confirm(asking, isNew ? 'Write these files?' : 'Write these files, some anew?', isNew)))
-        return refuse(io, 'nothing was written, as you wished')
+        return refuse(io, 'nothing was written')
     }
     try {
       await writeFiles(files, options.force === true, surroundings.platform)
@@ -116,7 +116,7 @@ function plan(answers: InitAnswers, given: Given, file: string): PlannedFile[] {
   return [
     { path: file, text: configurationText(answers), isPrivate: true },
     { path: appenderFile(file), text: logAppenderFile({ address: footmanHost, port: udpPort }) },
-    // A folder of somebody's own is only named, not furnished.
+    // A folder given by option is named in the file, and not created.
     ...(given.certificates === undefined
       ? [{ path: readme, text: certificatesText(qsHost, footmanHost), keep: true }]
       : []),
@@ -191,7 +191,7 @@ export async function interview(
   defaults: InitAnswers,
 ): Promise<InitAnswers> {
   let answers = defaults
-  const told: Record<string, unknown> = { ...given }
+  const known: Record<string, unknown> = { ...given }
 
   async function ask(field: InitField): Promise<void> {
     const { key, question = '' } = field
@@ -199,10 +199,10 @@ export async function interview(
       const shown = shownDefault(answers[key])
       const text = await prompt.ask(`${question}${shown === '' ? '' : ` [${shown}]`}: `)
       const value = text === '' ? answers[key] : parsed(field, text)
-      const next = { ...answers, ...dependentDefaults({ ...told, [key]: value }, platform), ...told, [key]: value }
+      const next = { ...answers, ...dependentDefaults({ ...known, [key]: value }, platform), ...known, [key]: value }
       const wrong = answerProblems(next as InitAnswers).find((problem) => problem.key === key)
       if (!wrong) {
-        told[key] = value
+        known[key] = value
         answers = next as InitAnswers
         return
       }
@@ -223,7 +223,7 @@ function shownDefault(value: InitAnswers[keyof InitAnswers]): string {
   return Array.isArray(value) ? value.join(', ') : String(value)
 }
 
-/** What was typed in the form of the answer; what is no number stays a text, which the check refuses. */
+/** Converts a typed text to the type of the answer. A text instead of a number stays a text, which the check refuses. */
 function parsed({ kind }: InitField, text: string): unknown {
   if (kind === 'switch') return /^y(es)?$/i.test(text)
   if (kind === 'list') return listOf(text)
@@ -247,7 +247,7 @@ function nextSteps(
 ): string {
   const file = quote(files.configuration, platform)
   const steps = [
-    `Copy client.pem, client_key.pem and root.pem into ${files.certificates} (README.txt there tells how to get them).`,
+    `Copy client.pem, client_key.pem and root.pem into ${files.certificates} (README.txt there explains how to get them).`,
     ...passwordStep(answers, files.configuration, platform),
     `Copy ${files.appender} to ${SCHEDULER_FOLDER} on every node that runs a scheduler,\n     and let UDP port ${answers.udpPort} through the firewall of this computer.`,
     `footman check -c ${file}`,
@@ -265,7 +265,9 @@ function passwordStep({ smtpUser, smtpPassword }: InitAnswers, file: string, pla
   if (source === 'env')
     return [`Set the environment variable ${name} to the password of ${smtpUser}, for the account of the service.`]
   if (source === 'credential') {
-    return [`footman credential set ${name}${platform === 'win32' ? '' : ' (tells how)'}: the password of ${smtpUser}.`]
+    return [
+      `footman credential set ${name}${platform === 'win32' ? '' : ' (explains how)'}: the password of ${smtpUser}.`,
+    ]
   }
   const path = resolve(dirname(file), name)
   return [

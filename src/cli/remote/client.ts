@@ -4,6 +4,7 @@ import { readFile } from 'node:fs/promises'
 import { isIP } from 'node:net'
 import { join } from 'node:path'
 import { loadConfig } from '../../app/config/load.ts'
+import type { Config } from '../../app/schema.ts'
 import { createPathResolver } from '../../config/paths.ts'
 import { renderProblem, sortProblems } from '../../config/problems.ts'
 import { LOCAL_KEY_FILE } from '../../http/auth/keys.ts'
@@ -13,14 +14,13 @@ import { createHttpClient } from '../../platform/http-client.ts'
 import { HttpError } from '../../platform/http-exchange.ts'
 import { visibleBlock } from '../../platform/visible.ts'
 import { type CommandIo, EXIT } from '../io.ts'
-import { restUrl } from '../rest-url.ts'
 
 /** Ends a command that talks to a running Footman. */
 export class CommandFailure extends Error {
   override readonly name = 'CommandFailure'
   constructor(
     readonly exitCode: number,
-    /** What failed; `message` says why, and what to do. */
+    /** The failed call or argument; `message` has the reason and the fix. */
     readonly what: string,
     why: string,
     /** Of the answer; absent when there was none. */
@@ -70,7 +70,7 @@ function placeOf(command: string | undefined, what: string): string {
 export type Query = Readonly<Record<string, string | number | readonly string[] | undefined>>
 
 export interface RemoteCall {
-  readonly method?: 'GET' | 'POST' | 'DELETE'
+  readonly method?: 'GET' | 'POST' | 'PUT' | 'DELETE'
   readonly path: string
   readonly query?: Query
   readonly body?: unknown
@@ -80,9 +80,9 @@ export interface RemoteCall {
   readonly waitMs?: number
   /** The largest answer that is taken; default that of the HTTP client. */
   readonly maxBodyBytes?: number
-  /** What to do about a 404 that says that there is no such endpoint; default about starting tasks. */
+  /** Fix for a 404 of a missing endpoint; default about starting tasks. */
   readonly switchedOff?: string
-  /** What the call is for, in errors. */
+  /** Subject of errors about the call. */
   readonly what: string
 }
 
@@ -177,7 +177,7 @@ function createRemote({ url, key, isOwn }: Place, settings: RemoteSettings): Rem
   }
 }
 
-/** What to do when an endpoint that cannot be switched off is not there. */
+/** Fix for a missing endpoint that cannot be switched off. */
 export const OLD = 'does an older Footman run there?'
 
 /** Said about an id that is not there. */
@@ -286,7 +286,7 @@ export async function findPlace(options: PlaceOptions, surroundings: Surrounding
   if (given !== undefined) {
     const url = checkedUrl(given)
     if (key !== null || !(await isThisMachine(url))) return { url, key, isOwn: false }
-    // What is wrong with the file is no matter here: only its key is wanted.
+    // Errors of the file are ignored: only its key is needed.
     const own = await ownPlace(file, surroundings).catch(() => null)
     return { url, key: own?.key ?? null, isOwn: false }
   }
@@ -314,12 +314,12 @@ async function ownPlace(
   }
   const paths = createPathResolver({ configDirectory: directory, cwd })
   const keyFile = join(paths.data(config.footman.dataDirectory), LOCAL_KEY_FILE)
-  // There is one while access control is on, for whoever may read it.
+  // The file exists while access control is on; other accounts cannot read it.
   const key = await readFile(keyFile, 'utf8').catch(() => null)
   return { url, key: key?.trim() || null }
 }
 
-/** The local key opens everything: it is shown to nobody else. */
+/** The local key has all rights, so it is sent to this machine only. */
 async function isThisMachine(url: string): Promise<boolean> {
   const host = new URL(url).hostname.replace(/^\[(.*)\]$/, '$1')
   if (host === 'localhost') return true
@@ -337,4 +337,18 @@ function checkedUrl(text: string): string {
   const url = URL.canParse(text) ? new URL(text) : null
   if (url?.protocol === 'http:' || url?.protocol === 'https:') return text.replace(/\/+$/, '')
   throw new CommandFailure(EXIT.badInput, '--url', `"${text}" is not an http or https address`)
+}
+
+/** Where the REST API of a configuration can be reached from this machine. */
+/** Null when the REST API is switched off. */
+export function restUrl({ restServerConfig: rest }: Config): string | null {
+  if (!rest.enable) return null
+  return `${rest.tls.enable ? 'https' : 'http'}://${reachable(rest.serverHost)}:${rest.serverPort}`
+}
+
+/** An address that means "all of this machine" is no place to connect to. */
+export function reachable(host: string): string {
+  if (host === '0.0.0.0') return '127.0.0.1'
+  if (host === '::') return '[::1]'
+  return host.includes(':') ? `[${host}]` : host
 }

@@ -1,9 +1,10 @@
 /** The commands that talk to a running Footman, each loaded when called. */
 import { type Command, InvalidArgumentError, Option } from 'commander'
-import { toTimeout } from '../arguments.ts'
 import { addTemplateCommands } from '../commands.ts'
-import { processIo } from '../io.ts'
-import { addList, addWide } from './list.ts'
+import { CONNECTION } from '../help.ts'
+import { processIo, toTimeout } from '../io.ts'
+import { TIME_FORMS, toTime } from '../time.ts'
+import { addForm, addList } from './list.ts'
 import { SCHEDULE_EXIT_CODES, toCount } from './lists.ts'
 
 type Done = (code: number) => void
@@ -18,10 +19,7 @@ export function addRemoteCommands(program: Command, done: Done): void {
     .option('--property <name=value>', 'all tasks with this custom property value; may be repeated', collect, [])
     .option('--name <glob>', 'all tasks whose names match, like "Sales*"; may be repeated', collect, [])
     .addOption(
-      new Option('--match <how>', 'any = what one selector selects, all = what every one selects').choices([
-        'any',
-        'all',
-      ]),
+      new Option('--match <how>', 'any = tasks of any selector, all = tasks of all selectors').choices(['any', 'all']),
     )
     .option('--kv <namespace/key=value>', 'store this pair before the first start; may be repeated', collect, [])
     .option('--max-concurrent <n>', 'run so many of them at a time (1-100), queue the others', toConcurrency)
@@ -42,10 +40,28 @@ export function addRemoteCommands(program: Command, done: Done): void {
       done(await runExecution(id, options, processIo))
     })
 
+  addForm(remote(program, 'failures', 'list executions that failed or were aborted: error, alerts, recovery'))
+    .addOption(
+      new Option('--from <time>', `since this time: ${TIME_FORMS} (default: yesterday 18:00)`).argParser(toTime),
+    )
+    .addOption(new Option('--to <time>', 'until this time').argParser(toTime))
+    .addOption(new Option('--outcome <outcome>', 'failed or aborted (default: both)').argParser(toFailureOutcome))
+    .addHelpText('after', '\nExample\n  footman failures --from yesterday')
+    .action(async (options) => {
+      const { runFailures } = await import('./failures.ts')
+      done(await runFailures(options, processIo))
+    })
+
   addList(program, remote, 'tasks', done)
 
-  addWide(remote(program, 'history [glob]', 'list executions that have ended, or sum them up by task'))
-    .option('--from <time>', 'since this time, or so long ago', '7d')
+  addForm(remote(program, 'history [glob]', 'list executions that have ended, or sum them up by task'))
+    .addOption(
+      new Option('--outcome <outcome>', 'only this outcome: success, failed, ...; may be repeated')
+        .argParser(collect)
+        .default([]),
+    )
+    .addOption(new Option('--from <time>', `since this time: ${TIME_FORMS}`).argParser(toTime).default('7d'))
+    .addOption(new Option('--to <time>', 'until this time').argParser(toTime))
     .option('--summary', 'count them, with run times, by task')
     .addOption(new Option('--format <format>', 'how to print them').choices(['table', 'csv']).default('table'))
     .addHelpText('after', '\nExample\n  footman history "Sales*" --from 30d --format csv')
@@ -74,7 +90,37 @@ export function addRemoteCommands(program: Command, done: Done): void {
 }
 
 function addKeyValueCommands(program: Command, done: Done): void {
-  const kv = program.command('kv').description('the key-value store as a file')
+  const kv = program.command('kv').description('the key-value store: pairs, and the store as a file')
+
+  addForm(remote(kv, 'list [namespace]', 'list the pairs of a namespace, or the namespaces'))
+    .option('--prefix <text>', 'only keys that begin like this')
+    .action(async (namespace: string | undefined, options) => {
+      const { runKvList } = await import('./key-values.ts')
+      done(await runKvList(namespace, options, processIo))
+    })
+
+  remote(kv, 'get <namespace> <key>', 'print a value; with --json also its revision and expiry')
+    .addHelpText('after', `${KV_EXIT_CODES}\n\nExample\n  footman kv get "Sales ETL" "last extract"`)
+    .action(async (namespace: string, key: string, options) => {
+      const { runKvGet } = await import('./key-values.ts')
+      done(await runKvGet(namespace, key, options, processIo))
+    })
+
+  remote(kv, 'set <namespace> <key> [value]', 'store a pair; without a value, or with "-", that on standard input')
+    .addOption(new Option('--ttl <time>', 'delete the pair after this time, like 24h').argParser(toTimeout))
+    .addHelpText('after', '\nExample\n  footman kv set "Sales ETL" "last extract" 2026-03-02 --ttl 7d')
+    .action(async (namespace: string, key: string, value: string | undefined, options) => {
+      const [{ runKvSet }, { standardInput }] = await Promise.all([import('./key-values.ts'), import('../prompt.ts')])
+      done(await runKvSet([namespace, key, value], options, standardInput(), processIo))
+    })
+
+  remote(kv, 'delete <namespace> [key]', 'delete a pair, or with --all a namespace')
+    .option('--all', 'the namespace with all its keys')
+    .addHelpText('after', KV_EXIT_CODES)
+    .action(async (namespace: string, key: string | undefined, options) => {
+      const { runKvDelete } = await import('./key-values.ts')
+      done(await runKvDelete(namespace, key, options, processIo))
+    })
 
   remote(kv, 'export', 'write key-value pairs to standard output or a file')
     .option('--namespace <namespace>', 'only this namespace; may be repeated', collect, [])
@@ -102,25 +148,30 @@ function addKeyValueCommands(program: Command, done: Done): void {
     })
 }
 
+const KV_EXIT_CODES = `
+Exit codes
+  0 done             2 Footman cannot be reached, or refuses
+  1 wrong arguments  3 there is no such key or namespace`
+
 function addEvents(program: Command, done: Done): void {
-  const events = program.command('events').description('what arrived and what became of it')
+  const events = program.command('events').description('list, show, follow and replay events')
   addList(events, remote, 'events list', done)
 
-  addWide(remote(events, 'show <id>', 'show an event with its deliveries')).action(async (id: string, options) => {
+  addForm(remote(events, 'show <id>', 'show an event with its deliveries')).action(async (id: string, options) => {
     const { runEventShow } = await import('./events.ts')
     done(await runEventShow(id, options, processIo))
   })
 
-  addWide(remote(events, 'replay <id>', 'send the messages of an event again'))
+  addForm(remote(events, 'replay <id>', 'send the messages of an event again'))
     .option('--to <destination>', 'only to this destination, without route or gate; may be repeated', collect, [])
     .option('--route <name>', 'only by this route; may be repeated', collect, [])
-    .option('--ignore-gates', 'rate limits, snoozes, maintenance and grouping hold nothing back')
+    .option('--ignore-gates', 'ignore rate limits, snoozes, maintenance and grouping')
     .action(async (id: string, options) => {
       const { runReplay } = await import('./fire.ts')
       done(await runReplay(id, options, processIo))
     })
 
-  addWide(remote(events, 'tail', 'show what happens, as it happens; ends with Ctrl+C'))
+  addForm(remote(events, 'tail', 'show changes as they happen; ends with Ctrl+C'))
     .option('--topic <topic>', 'event, delivery, execution, schedule or file; may be repeated', collect, [])
     .action(async (options) => {
       const { runTail } = await import('./events.ts')
@@ -133,34 +184,34 @@ function addEvents(program: Command, done: Done): void {
 }
 
 function addDeliveries(program: Command, done: Done): void {
-  const deliveries = program.command('deliveries').description('who was told what and when')
+  const deliveries = program.command('deliveries').description('list, show, resend and cancel messages to destinations')
   addList(deliveries, remote, 'deliveries list', done)
 
-  remote(deliveries, 'show <id>', 'show a delivery with its attempts').action(async (id: string, options) => {
-    const { runDeliveryShow } = await import('./deliveries.ts')
+  addForm(remote(deliveries, 'show <id>', 'show a delivery with its attempts')).action(async (id: string, options) => {
+    const { runDeliveryShow } = await import('./events.ts')
     done(await runDeliveryShow(id, options, processIo))
   })
 
   remote(deliveries, 'resend [ids...]', 'send deliveries again, or with --dead all dead letters')
-    .option('--dead', 'all that were given up')
+    .option('--dead', 'all dead letters')
     .option('--destination <name>', 'with --dead: only to this destination; may be repeated', collect, [])
     .option('--reason <reason>', 'with --dead: only this reason: EXPIRED, REJECTED, ...; may be repeated', collect, [])
-    .option('--from <time>', 'with --dead: created since then, like 24h')
+    .addOption(new Option('--from <time>', `with --dead: created since this time: ${TIME_FORMS}`).argParser(toTime))
     .addHelpText('after', '\nExample\n  footman deliveries resend --dead --destination ops-mail')
     .action(async (ids: string[], options) => {
-      const { runDeliveriesResend } = await import('./deliveries.ts')
+      const { runDeliveriesResend } = await import('./events.ts')
       done(await runDeliveriesResend(ids, options, processIo))
     })
 
-  remote(deliveries, 'cancel <id>', 'call a pending delivery off').action(async (id: string, options) => {
-    const { runDeliveryCancel } = await import('./deliveries.ts')
+  remote(deliveries, 'cancel <id>', 'cancel a pending delivery').action(async (id: string, options) => {
+    const { runDeliveryCancel } = await import('./events.ts')
     done(await runDeliveryCancel(id, options, processIo))
   })
 }
 
 function addFire(program: Command, done: Done): void {
-  addWide(remote(program, 'fire', 'send test messages, about an invented, a past or a real thing'))
-    .option('--type <type>', 'what it is about: reload, preload, service, ... (default: reload)')
+  addForm(remote(program, 'fire', 'send test alerts about an invented event, a past event or a real task'))
+    .option('--type <type>', 'type of event: reload, preload, service, ... (default: reload)')
     .option('--outcome <outcome>', 'failed, aborted, success, stopped, ... (default: failed)')
     .option('--task <id or name>', 'a real task')
     .option('--event <id>', 'a past event')
@@ -173,8 +224,8 @@ function addFire(program: Command, done: Done): void {
       'after',
       `
 Exit codes beside 0
-  1 wrong arguments   2 Footman cannot be reached or refuses   3 no such event, task, route or destination
-  4 with --wait: not everything was delivered
+  1 wrong arguments                        3 no such event, task, route or destination
+  2 Footman cannot be reached or refuses   4 with --wait: not everything was delivered
 
 Example
   footman fire --type reload --outcome failed --to ops-mail --wait`,
@@ -190,7 +241,7 @@ function addSchedules(program: Command, done: Done): void {
   addList(schedules, remote, 'schedules list', done)
   addList(schedules, remote, 'schedules runs', done)
 
-  remote(schedules, 'preview <cron>', 'say in words when a cron expression fires, and the next times')
+  remote(schedules, 'preview <cron>', 'explain a cron expression and list its next times')
     .option('--timezone <zone>', 'IANA time zone (default: that of this computer)')
     .option('--count <n>', `so many times (default: ${DEFAULT_COUNT})`, toCount(100), DEFAULT_COUNT)
     .addHelpText(
@@ -202,6 +253,32 @@ function addSchedules(program: Command, done: Done): void {
       done(await runSchedulePreview(cron, options, processIo))
     })
 
+  scheduleOptions(remote(schedules, 'add', 'create a schedule that starts a task'))
+    .addHelpText(
+      'after',
+      `\nMonths in numbers count from 0, as in Butler.\n\nExample\n  footman schedules add --name Mornings --cron "0 6 * * 1-5" --task "Sales ETL hourly"`,
+    )
+    .action(async (options) => {
+      const { runScheduleAdd } = await import('./schedules.ts')
+      done(await runScheduleAdd(options, processIo))
+    })
+
+  scheduleOptions(remote(schedules, 'edit <id>', 'change a schedule; what is not given stays'))
+    .addHelpText('after', `${SCHEDULE_EXIT_CODES}\n\nExample\n  footman schedules edit f1b2c3d4 --cron "0 7 * * 1-5"`)
+    .action(async (id: string, options) => {
+      const { runScheduleEdit } = await import('./schedules.ts')
+      done(await runScheduleEdit(id, options, processIo))
+    })
+
+  for (const [verb, description] of SCHEDULE_CHANGES) {
+    remote(schedules, `${verb} <id>`, description)
+      .addHelpText('after', SCHEDULE_EXIT_CODES)
+      .action(async (id: string, options) => {
+        const { runScheduleChange } = await import('./schedules.ts')
+        done(await runScheduleChange(verb, id, options, processIo))
+      })
+  }
+
   remote(schedules, 'run <id>', 'run a schedule now, also when it is stopped')
     .addHelpText('after', SCHEDULE_EXIT_CODES)
     .action(async (id: string, options) => {
@@ -210,8 +287,23 @@ function addSchedules(program: Command, done: Done): void {
     })
 }
 
+const SCHEDULE_CHANGES = [
+  ['start', 'let a schedule fire'],
+  ['stop', 'keep a schedule from firing'],
+  ['delete', 'delete a schedule'],
+] as const
+
+const scheduleOptions = (command: Command): Command =>
+  command
+    .option('--name <name>', 'name of the schedule')
+    .option('--cron <expression>', 'when it fires, like "0 6 * * 1-5"')
+    .option('--task <id or name>', 'the task that it starts')
+    .option('--timezone <zone>', 'IANA time zone (default of a new one: that of this computer)')
+    .option('--tag <tag>', 'tag of the schedule; may be repeated', collect, [])
+    .option('--stopped', 'do not let it fire yet')
+
 function addRoutes(program: Command, done: Done): void {
-  const routes = program.command('routes').description('alert routes: which there are, and which one fires')
+  const routes = program.command('routes').description('alert routes: list them, explain which one fires')
   addList(routes, remote, 'routes list', done)
 
   remote(routes, 'explain', 'say which routes fire for an event, and why others do not; changes nothing')
@@ -238,12 +330,12 @@ Exit codes
   3 no route matches, or there is no such event or task
 
 Example
-  footman routes explain --type reload --outcome failed --task "Sales ETL hourly" --at 2026-03-02T03:00:00Z`
+  footman routes explain --type reload --outcome failed --task "Sales ETL hourly"`
 
 function addSnooze(program: Command, done: Done): void {
-  const snooze = program.command('snooze').description('leave people alone about something for a while')
+  const snooze = program.command('snooze').description('suppress alerts about something for a while')
 
-  remote(snooze, 'set', 'hold back messages about what all of these say; at least one is needed')
+  remote(snooze, 'set', 'suppress alerts that match all of these options; at least one is needed')
     .option('--task <id>', 'task id; may be repeated', collect, [])
     .option('--name <glob>', 'name of the task, like "Sales*"; may be repeated', collect, [])
     .option('--app <glob>', 'name of the app; may be repeated', collect, [])
@@ -287,22 +379,31 @@ function remote(program: Command, nameAndArguments: string, description: string)
   return program
     .command(nameAndArguments)
     .description(description)
-    .option('--url <url>', 'address of the REST API (default: $FOOTMAN_URL, that of -c, http://localhost:8080)')
-    .option('--key <key>', 'API key (default: $FOOTMAN_KEY; for a Footman on this machine its local key)')
-    .option('-c, --configfile <file>', 'configuration file of the Footman on this machine')
     .option('--json', 'print JSON')
+    .addOption(connection('-c, --configfile <file>', 'configuration file of the Footman on this machine'))
     .addOption(
-      new Option('--timeout <time>', 'give up a call after this time')
+      connection('--url <url>', 'address of the REST API (default: $FOOTMAN_URL, that of -c, http://localhost:8080)'),
+    )
+    .addOption(connection('--key <key>', 'API key (default: $FOOTMAN_KEY; on this machine the local key)'))
+    .addOption(
+      connection('--timeout <time>', 'give up a call after this time')
         .argParser(toTimeout)
         .default(DEFAULT_TIMEOUT_MS, '30s'),
     )
     .hook('preAction', (_, command) => void command.setOptionValue('command', typedName(command)))
 }
 
+const connection = (flags: string, description: string): Option => new Option(flags, description).helpGroup(CONNECTION)
+
 /** `kv export`. */
 function typedName(command: Command): string {
   const parent = command.parent
   return parent?.parent ? `${typedName(parent)} ${command.name()}` : command.name()
+}
+
+function toFailureOutcome(text: string, before: readonly string[] = []): readonly string[] {
+  if (text === 'failed' || text === 'aborted') return [...before, text]
+  throw new InvalidArgumentError('Allowed choices are failed, aborted.')
 }
 
 const collect = (value: string, before: readonly string[]): string[] => [...before, value]

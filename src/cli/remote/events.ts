@@ -1,12 +1,34 @@
-/** `footman events show` and `footman events tail`: an event with its deliveries, and changes as they happen. */
+/** `footman events show` and `tail`; `footman deliveries show`, `resend` and `cancel`. */
 import { visible } from '../../platform/visible.ts'
 import { type CommandIo, EXIT } from '../io.ts'
-import { type Column, DEFAULT_WIDTH, facts, fit, listing, shortIds, stateText } from '../table.ts'
-import { CommandFailure, findPlace, found, type PlaceOptions, type RemoteOptions, withRemote } from './client.ts'
-import { wholeId } from './names.ts'
+import {
+  type Column,
+  DEFAULT_WIDTH,
+  facts,
+  fit,
+  formOf,
+  type ListingForm,
+  listing,
+  shortIds,
+  stateText,
+  table,
+} from '../table.ts'
+import { timeText } from '../time.ts'
+import {
+  CommandFailure,
+  findPlace,
+  found,
+  OLD,
+  type PlaceOptions,
+  type Remote,
+  type RemoteOptions,
+  withRemote,
+} from './client.ts'
+import { refuseUnknownDestinations, wholeId } from './names.ts'
 
 interface ShowOptions extends RemoteOptions {
   readonly wide?: boolean
+  readonly utc?: boolean
 }
 
 interface EventView {
@@ -39,7 +61,7 @@ export function runEventShow(typed: string, options: ShowOptions, io: CommandIo)
   return withRemote(options, io, async (remote) => {
     const id = await wholeId(remote, 'event', typed)
     const { text } = await found(remote, { path: `/v4/events/${id}`, what: `event ${typed}` }, 'EVENT_NOT_FOUND')
-    io.out(options.json ? text : described(JSON.parse(text) as EventView, { wide: options.wide, width: io.columns }))
+    io.out(options.json ? text : described(JSON.parse(text) as EventView, formOf(options, io)))
     return EXIT.ok
   })
 }
@@ -53,10 +75,10 @@ const DELIVERIES: readonly Column<DeliveryLine>[] = [
   { head: 'ID', cell: ({ id }) => id, form: 'id' },
 ]
 
-function described(event: EventView, form: { wide: boolean | undefined; width: number | undefined }): string {
+function described(event: EventView, form: ListingForm): string {
   const about = facts([
     ['Event', event.title],
-    ['Received', `${event.receivedAt} (${event.source})`],
+    ['Received', `${timeText(event.receivedAt, form.utc)} (${event.source})`],
     ['State', stateText(event)],
     ['App', event.appName],
     ['Host', event.host],
@@ -73,6 +95,7 @@ function described(event: EventView, form: { wide: boolean | undefined; width: n
 interface TailOptions extends PlaceOptions {
   readonly json?: boolean
   readonly wide?: boolean
+  readonly utc?: boolean
   readonly topic: readonly string[]
 }
 
@@ -88,7 +111,7 @@ export async function runTail(options: TailOptions, io: CommandIo, signal: Abort
     const place = await findPlace(options, { env: process.env, cwd: process.cwd() })
     const query = options.topic.map((topic) => `topic=${encodeURIComponent(topic)}`).join('&')
     const answer = await opened(`${place.url}/v4/stream?${query}`, place, signal)
-    if (!options.json) io.out(options.wide ? WIDE_HEAD : aligned(HEAD, io.columns))
+    if (!options.json) io.out(options.wide ? wideLine(WIDE_HEAD) : aligned(HEAD, io.columns))
     for await (const change of changes(answer)) io.out(textOf(change, options, io.columns))
     throw new CommandFailure(EXIT.unreachable, 'events tail', 'the connection has ended')
   } catch (error) {
@@ -140,25 +163,28 @@ const field = (block: string, name: string): string | null =>
   new RegExp(`^${name}: (.*)$`, 'm').exec(block)?.[1] ?? null
 
 const HEAD = ['AT', 'TOPIC', 'STATE', 'WHAT', 'ID']
-const WIDE_HEAD = 'AT                        TOPIC     MEMBERS'
+const WIDE_HEAD = ['AT', 'TOPIC', 'MEMBERS']
 /** Of the columns but WHAT, which takes what is left. The next change may be longer, so that they do not follow the text. */
 const WIDTHS = { at: 20, topic: 8, state: 10, id: 13 } as const
 
 /** The time is that at which the change arrived here. */
-function textOf({ id, event, data }: Change, { json, wide }: TailOptions, width: number | undefined): string {
+function textOf({ id, event, data }: Change, { json, wide, utc }: TailOptions, width: number | undefined): string {
   if (json) return JSON.stringify({ id, event, data })
-  const at = new Date().toISOString()
+  const at = timeText(new Date().toISOString(), utc)
   if (wide) {
     const members = Object.entries(data).filter(([, value]) => value !== null)
-    return visible(`${at}  ${event.padEnd(8)}  ${members.map(([name, value]) => `${name}=${value}`).join('  ')}`)
+    return visible(wideLine([at, event, members.map(([name, value]) => `${name}=${value}`).join('  ')]))
   }
   const word = (name: string): string => (data[name] == null ? '' : String(data[name]))
   const outcome = [word('type'), word('outcome')].filter(Boolean).join(' ')
   const subject = [outcome, word('destination') || word('taskName') || word('appName') || word('from') || word('host')]
   const reason = word('reason') && ` (${word('reason')})`
   const what = `${subject.filter(Boolean).join(': ')}${reason}`
-  return aligned([at.replace(/\.\d+Z$/, 'Z'), event, word('state'), what, shortIds([word('id')])[0]!], width)
+  return aligned([at, event, word('state'), what, shortIds([word('id')])[0]!], width)
 }
+
+const wideLine = ([at = '', topic = '', members = '']: readonly string[]): string =>
+  `${fit(at, WIDTHS.at)}  ${fit(topic, WIDTHS.topic)}  ${members}`
 
 function aligned([at = '', topic = '', state = '', what = '', id = '']: readonly string[], width = DEFAULT_WIDTH) {
   const left = width - Object.values(WIDTHS).reduce((sum, one) => sum + one + 2, 0)
@@ -170,4 +196,106 @@ function aligned([at = '', topic = '', state = '', what = '', id = '']: readonly
     id,
   ]
   return cells.join('  ').trimEnd()
+}
+
+// --------------------------------------------------------------------------------- deliveries show, resend, cancel
+
+interface DeliveryView {
+  readonly id: string
+  readonly createdAt: string
+  readonly kind: string
+  readonly route: string | null
+  readonly destination: string
+  readonly target: string
+  readonly state: string
+  readonly reason: string | null
+  readonly detail: string | null
+  readonly nextAttemptAt: string | null
+  readonly message?: { readonly subject: string | null; readonly bytes: number; readonly body: string } | null
+  readonly attempts?: readonly { n: number; at: string; durationMs: number; result: string; detail: string }[]
+}
+
+/** The call about a delivery that is named by its id or the beginning of it. */
+async function callDelivery(remote: Remote, typed: string, action?: 'resend' | 'cancel'): Promise<string> {
+  const path = `/v4/deliveries/${await wholeId(remote, 'delivery', typed)}`
+  const call = action ? ({ method: 'POST', path: `${path}/${action}`, body: {} } as const) : { path }
+  return (await found(remote, { ...call, what: `delivery ${typed}` }, 'DELIVERY_NOT_FOUND')).text
+}
+
+export function runDeliveryShow(id: string, options: ShowOptions, io: CommandIo): Promise<number> {
+  return withRemote(options, io, async (remote) => {
+    const text = await callDelivery(remote, id)
+    io.out(options.json ? text : describedDelivery(JSON.parse(text) as DeliveryView, options.utc))
+    return EXIT.ok
+  })
+}
+
+function describedDelivery(delivery: DeliveryView, utc?: boolean): string {
+  const { message, attempts = [] } = delivery
+  const about = facts([
+    ['Destination', `${delivery.destination} (${delivery.target})`],
+    ['Kind', delivery.kind],
+    ['Route', delivery.route],
+    ['State', stateText(delivery)],
+    ['Detail', delivery.detail],
+    ['Created', timeText(delivery.createdAt, utc)],
+    ['Next attempt', delivery.nextAttemptAt && timeText(delivery.nextAttemptAt, utc)],
+    ['Subject', message?.subject ?? null],
+    ['Size', message ? `${message.bytes} bytes` : null],
+  ])
+  if (attempts.length === 0) return `${about}\n\nNo attempt yet.`
+  const lines = attempts.map(({ n, at, durationMs, result, detail }) => [
+    String(n),
+    timeText(at, utc),
+    `${durationMs} ms`,
+    result,
+    detail,
+  ])
+  return `${about}\n\n${table([['ATTEMPT', 'AT', 'TOOK', 'RESULT', 'DETAIL'], ...lines])}`
+}
+
+interface ResendOptions extends RemoteOptions {
+  readonly dead?: boolean
+  readonly destination: readonly string[]
+  readonly reason: readonly string[]
+  readonly from?: string
+}
+
+/** Named deliveries one by one, or with `--dead` all dead letters that the options select. */
+export function runDeliveriesResend(ids: readonly string[], options: ResendOptions, io: CommandIo): Promise<number> {
+  return withRemote(options, io, async (remote) => {
+    const dead = options.dead === true
+    if (dead === ids.length > 0) {
+      throw new CommandFailure(EXIT.badInput, 'deliveries resend', 'name deliveries by their ids, or give --dead')
+    }
+    if (dead) {
+      const { destination, reason, from = '3650d' } = options
+      const body = { ...(destination.length > 0 && { destination }), ...(reason.length > 0 && { reason }), from }
+      const what = 'deliveries resend'
+      const { text } = await remote.call({
+        method: 'POST',
+        path: '/v4/deliveries/-/resend',
+        body,
+        what,
+        switchedOff: OLD,
+      })
+      const { resent } = JSON.parse(text) as { readonly resent: number }
+      await refuseUnknownDestinations(remote, destination, resent === 0, io)
+      io.out(options.json ? text : `${resent} dead letters are under way again`)
+      return EXIT.ok
+    }
+    for (const id of ids) {
+      const text = await callDelivery(remote, id, 'resend')
+      io.out(options.json ? text : `${(JSON.parse(text) as { id: string }).id} is under way`)
+    }
+    return EXIT.ok
+  })
+}
+
+export function runDeliveryCancel(id: string, options: RemoteOptions, io: CommandIo): Promise<number> {
+  return withRemote(options, io, async (remote) => {
+    const text = await callDelivery(remote, id, 'cancel')
+    io.out(options.json ? text : `${id} is not going to be sent`)
+    return EXIT.ok
+  })
 }

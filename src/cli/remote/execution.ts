@@ -1,8 +1,8 @@
 /** `footman execution`: shows an execution and follows it, until it is final or the time is over. */
-import { isGuid } from '../../platform/uuid.ts'
 import { type CommandIo, EXIT } from '../io.ts'
 import { facts, span } from '../table.ts'
 import { CommandFailure, type Remote, type RemoteOptions, withRemote } from './client.ts'
+import { wholeId } from './names.ts'
 
 interface ExecutionOptions extends RemoteOptions {
   /** Seconds; true = as long as it takes, up to 24 h. */
@@ -13,11 +13,11 @@ interface ExecutionOptions extends RemoteOptions {
 /** How long a command waits when no time is given. */
 export const LONGEST_WAIT_S = 24 * 3600
 
-export function runExecution(id: string, options: ExecutionOptions, io: CommandIo): Promise<number> {
+export function runExecution(typed: string, options: ExecutionOptions, io: CommandIo): Promise<number> {
   return withRemote(options, io, async (remote) => {
     const { wait, json, log } = options
-    const what = `execution ${id}`
-    if (!isGuid(id)) throw new CommandFailure(EXIT.badInput, what, 'an execution id is a GUID')
+    const what = `execution ${typed}`
+    const id = await wholeId(remote, 'execution', typed)
     const seconds = wait === true ? LONGEST_WAIT_S : (wait ?? 0)
     const found = await follow(remote, id, Date.now() + seconds * 1000)
     if (!found) throw new CommandFailure(EXIT.missing, what, 'neither Qlik Sense nor Footman knows it')

@@ -1,14 +1,17 @@
 /** `footman history`: executions that have ended, one by one or summed up, as a listing, JSON or CSV. */
 import { visible } from '../../platform/visible.ts'
 import { type CommandIo, EXIT } from '../io.ts'
-import { type Column, listing, span } from '../table.ts'
+import { type Column, formOf, listing, span } from '../table.ts'
 import { pages, type RemoteOptions, withRemote } from './client.ts'
 
 interface HistoryOptions extends RemoteOptions {
   readonly from: string
+  readonly to?: string
+  readonly outcome?: readonly string[]
   readonly summary?: boolean
   readonly format: 'table' | 'csv'
   readonly wide?: boolean
+  readonly utc?: boolean
 }
 
 type Cell = string | number | null | undefined
@@ -26,7 +29,7 @@ interface Form {
 export function runHistory(glob: string | undefined, options: HistoryOptions, io: CommandIo): Promise<number> {
   return withRemote(options, io, async (remote) => {
     const { path, member, csv, columns } = options.summary ? SUMMARY : EXECUTIONS
-    const query = { taskName: glob, from: options.from }
+    const query = { taskName: glob, outcome: options.outcome, from: options.from, to: options.to }
     const rows = pages<Row>(remote, { path, member, query, what: 'history' })
     if (!options.json && options.format === 'csv') {
       io.out(csvLine(csv.map(([name]) => name)))
@@ -37,7 +40,7 @@ export function runHistory(glob: string | undefined, options: HistoryOptions, io
     for await (const row of rows) all.push(row)
     if (options.json) io.out(JSON.stringify({ [member]: all, nextCursor: null }, null, 2))
     else if (all.length === 0) io.out('No executions.')
-    else io.out(listing(columns, all, { wide: options.wide, width: io.columns }))
+    else io.out(listing(columns, all, formOf(options, io)))
     return EXIT.ok
   })
 }
@@ -95,8 +98,8 @@ const EXECUTIONS: Form = {
     member('error'),
   ],
   columns: [
-    shown('TASK', 'taskName', { least: 20 }),
-    shown('TYPE', 'taskType'),
+    shown('TASK', 'taskName', { least: 16 }),
+    shown('TYPE', 'taskType', { least: 8 }),
     shown('OUTCOME', 'outcome'),
     shown('NODE', 'node', { least: 8 }),
     shown('ENDED', 'stoppedAt', { form: 'time' }),
@@ -105,7 +108,7 @@ const EXECUTIONS: Form = {
     shown('APP', 'appName', { wide: true }),
     shown('STARTED BY', 'actor', { wide: true }),
     shown('ERROR', 'error', { wide: true }),
-    shown('EXECUTION', 'executionId', { wide: true }),
+    shown('ID', 'executionId', { form: 'id' }),
   ],
 }
 
@@ -143,6 +146,6 @@ const SUMMARY: Form = {
     lasting('TOTAL', (row) => partOf(row, 'runMs', 'total'), { wide: true }),
     lasting('QUEUED P95', (row) => partOf(row, 'queueMs', 'p95'), { wide: true }),
     shown('LAST', 'lastOutcome'),
-    shown('ENDED', 'lastStoppedAt', { wide: true }),
+    shown('ENDED', 'lastStoppedAt', { wide: true, form: 'time' }),
   ],
 }

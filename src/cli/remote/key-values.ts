@@ -1,7 +1,8 @@
-/** `footman kv export` and `footman kv import`: the key-value store as a file. */
+/** `footman kv`: the key-value store as a file, and single pairs. */
 import { readFile, writeFile } from 'node:fs/promises'
 import { type CommandIo, EXIT } from '../io.ts'
-import { CommandFailure, type Remote, type RemoteOptions, withRemote } from './client.ts'
+import { type Column, formOf, listing, span } from '../table.ts'
+import { CommandFailure, pages, type Remote, type RemoteCall, type RemoteOptions, withRemote } from './client.ts'
 
 interface ExportOptions extends RemoteOptions {
   /** None = all that the key may see. */
@@ -70,7 +71,7 @@ export function runKvImport(
       total.keys += keys
       total.skipped += skipped
     }
-    io.out(options.json ? JSON.stringify(total) : told(total))
+    io.out(options.json ? JSON.stringify(total) : imported(total))
     return EXIT.ok
   })
 }
@@ -115,13 +116,17 @@ function piecesOf(pairs: readonly unknown[]): (readonly unknown[])[] {
   return pieces
 }
 
-async function bytesOf(file: string | undefined, input: Input): Promise<Buffer> {
+async function bytesOf(file: string | undefined, input: Input, what = 'import'): Promise<Buffer> {
   if (file !== undefined) {
     return readFile(file).catch((error: Error) => {
       throw new CommandFailure(EXIT.badInput, file, error.message)
     })
   }
-  if (input.isTTY) throw new CommandFailure(EXIT.badInput, 'import', 'name a file, or send one to standard input')
+  if (input.isTTY) {
+    const why =
+      what === 'import' ? 'name a file, or send one to standard input' : 'give a value, or send one to standard input'
+    throw new CommandFailure(EXIT.badInput, what, why)
+  }
   const chunks: Buffer[] = []
   for await (const chunk of input) chunks.push(Buffer.from(chunk as Uint8Array))
   return Buffer.concat(chunks)
@@ -152,9 +157,135 @@ function parsed(text: string, what: string): unknown {
 const counted = (namespaces: readonly unknown[][]): string =>
   `${plural(namespaces.flat().length, 'pair')} of ${plural(namespaces.length, 'namespace')}`
 
-function told({ namespaces, keys, skipped }: Counts): string {
+function imported({ namespaces, keys, skipped }: Counts): string {
   const left = skipped > 0 ? `; ${plural(skipped, 'pair')} skipped, because the time was over` : ''
   return `${plural(keys, 'pair')} imported into ${plural(namespaces, 'namespace')}${left}`
 }
 
 const plural = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? '' : 's'}`
+
+// ------------------------------------------------------------------------------------------ get, set, delete, list
+
+interface KvOptions extends RemoteOptions {
+  readonly wide?: boolean
+  readonly utc?: boolean
+}
+
+interface SetOptions extends KvOptions {
+  /** Milliseconds; absent = no expiry. */
+  readonly ttl?: number
+}
+
+interface DeleteOptions extends KvOptions {
+  /** The whole namespace. */
+  readonly all?: boolean
+}
+
+interface ListOptions extends KvOptions {
+  readonly prefix?: string
+}
+
+interface KeyRow {
+  readonly key: string
+  readonly value: string
+  /** Milliseconds left; 0 = no expiry. */
+  readonly ttl: number
+  readonly revision: number
+}
+
+const pathOf = (namespace: string): string => `/v4/keyvalues/${encodeURIComponent(namespace)}`
+
+/** Prints the value alone, or with `--json` the pair with its revision and expiry. Exit code 3 for an unknown key. */
+export function runKvGet(namespace: string, key: string, options: KvOptions, io: CommandIo): Promise<number> {
+  return withRemote(options, io, async (remote) => {
+    const query = { key, ...(options.json && { meta: 'true' }) }
+    const { text } = await ask(remote, { path: pathOf(namespace), query, what: `key "${key}"` })
+    io.out(options.json ? text : (JSON.parse(text) as { readonly value: string }).value)
+    return EXIT.ok
+  })
+}
+
+/** `value` absent or `-` = standard input, without the line feed at its end. */
+export function runKvSet(
+  [namespace, key, value]: readonly [namespace: string, key: string, value?: string],
+  options: SetOptions,
+  input: Input,
+  io: CommandIo,
+): Promise<number> {
+  return withRemote(options, io, async (remote) => {
+    const given = value ?? '-'
+    const stored = given === '-' ? textOf(await bytesOf(undefined, input, 'value')).replace(/\r?\n$/, '') : given
+    const body = { key, value: stored, ...(options.ttl !== undefined && { ttl: options.ttl }) }
+    const { text } = await ask(remote, { method: 'POST', path: pathOf(namespace), body, what: `key "${key}"` })
+    io.out(options.json ? text : `Stored: ${key}`)
+    return EXIT.ok
+  })
+}
+
+/** One key, or with `--all` a namespace with all its keys. */
+export function runKvDelete(
+  namespace: string,
+  key: string | undefined,
+  options: DeleteOptions,
+  io: CommandIo,
+): Promise<number> {
+  return withRemote(options, io, async (remote) => {
+    if ((key === undefined) !== (options.all === true)) {
+      throw new CommandFailure(EXIT.badInput, 'kv delete', 'name a key, or give --all for the whole namespace')
+    }
+    const what = key === undefined ? `namespace "${namespace}"` : `key "${key}"`
+    const path = key === undefined ? pathOf(namespace) : `${pathOf(namespace)}/${encodeURIComponent(key)}`
+    await ask(remote, { method: 'DELETE', path, what })
+    io.out(
+      options.json
+        ? JSON.stringify({ namespace, ...(key !== undefined && { key }), deleted: true })
+        : `Deleted: ${what}`,
+    )
+    return EXIT.ok
+  })
+}
+
+const PAIR_COLUMNS: readonly Column<KeyRow>[] = [
+  { head: 'KEY', cell: ({ key }) => key, least: 12 },
+  { head: 'VALUE', cell: ({ value }) => value, least: 20 },
+  { head: 'EXPIRES IN', cell: ({ ttl }) => (ttl === 0 ? 'never' : span(ttl)) },
+  { head: 'REVISION', cell: ({ revision }) => String(revision), wide: true },
+]
+
+/** The pairs of a namespace, or without one the names of the namespaces. */
+export function runKvList(namespace: string | undefined, options: ListOptions, io: CommandIo): Promise<number> {
+  return withRemote(options, io, async (remote) => {
+    if (namespace === undefined) {
+      const { text } = await ask(remote, { path: '/v4/keyvaluesnamespaces', what: 'namespaces' })
+      const names = JSON.parse(text) as readonly string[]
+      const columns = [{ head: 'NAMESPACE', cell: (name: string) => name, least: 20 }]
+      if (options.json) io.out(text)
+      else io.out(names.length === 0 ? 'No namespaces.' : listing(columns, names, formOf(options, io)))
+      return EXIT.ok
+    }
+    const path = `/v4/keylist/${encodeURIComponent(namespace)}`
+    const query = { values: 'true', prefix: options.prefix }
+    const call = { path, query, member: 'keys', what: `namespace "${namespace}"`, switchedOff: SWITCHED_OFF }
+    const rows: KeyRow[] = []
+    try {
+      for await (const row of pages<KeyRow>(remote, call)) rows.push(row)
+    } catch (error) {
+      throw missing(error)
+    }
+    if (options.json) io.out(JSON.stringify({ namespace, keys: rows }, null, 2))
+    else io.out(rows.length === 0 ? 'No keys.' : listing(PAIR_COLUMNS, rows, formOf(options, io)))
+    return EXIT.ok
+  })
+}
+
+async function ask(remote: Remote, call: RemoteCall) {
+  return remote.call({ ...call, switchedOff: SWITCHED_OFF }).catch((error: unknown) => {
+    throw missing(error)
+  })
+}
+
+/** The API answers 400 about an unknown key or namespace, as Butler does: here that is exit code 3. */
+function missing(error: unknown): unknown {
+  if (!(error instanceof CommandFailure) || error.status !== 400 || !/not found/i.test(error.message)) return error
+  return new CommandFailure(EXIT.missing, error.what, error.message, error.status)
+}

@@ -1,7 +1,7 @@
 /** A command that prints a list of a running Footman, made of its entry in the table of lists. */
 import type { Command } from 'commander'
 import { type CommandIo, EXIT, processIo } from '../io.ts'
-import { listing } from '../table.ts'
+import { formOf, listing } from '../table.ts'
 import type { Remote } from './client.ts'
 import { LISTS, type ListCommand, type ListName, type ListOptions, type Named } from './lists.ts'
 
@@ -9,11 +9,16 @@ type AddRemote = (parent: Command, nameAndArguments: string, description: string
 
 /** Adds the command of a list to its parent. */
 export function addList(parent: Command, remote: AddRemote, name: ListName, done: (code: number) => void): void {
-  const { description, argument, options, help }: ListCommand<never> = LISTS[name]
+  const {
+    description,
+    argument,
+    options,
+    help,
+  }: Pick<ListCommand<never>, 'description' | 'argument' | 'options' | 'help'> = LISTS[name]
   const word = name.split(' ').at(-1)!
   const command = remote(parent, [word, argument].filter(Boolean).join(' '), description)
   for (const option of options) command.addOption(option)
-  addWide(command)
+  addForm(command)
   if (help) command.addHelpText('after', help)
   command.action(async (...given: unknown[]) => {
     const [typed, all] = argument ? [given[0] as string | undefined, given[1]] : [undefined, given[0]]
@@ -21,9 +26,9 @@ export function addList(parent: Command, remote: AddRemote, name: ListName, done
   })
 }
 
-/** The option of every command that prints a listing. */
-export const addWide = (command: Command): Command =>
-  command.option('--wide', 'show all columns, with whole ids, times and texts')
+/** The options of every command that prints a listing. */
+export const addForm = (command: Command): Command =>
+  command.option('--wide', 'show all columns, with whole ids and texts').option('--utc', 'show times in UTC')
 
 /** Lists what the options select. */
 export async function runList(
@@ -44,7 +49,8 @@ export async function runList(
       return EXIT.ok
     }
     const shown = rows.filter((row) => list.only?.(row, options) ?? true)
-    io.out(shown.length === 0 ? list.empty : listing(list.columns, shown, { wide: options.wide, width: io.columns }))
+    const complete = (await list.complete?.(remote, shown)) ?? shown
+    io.out(shown.length === 0 ? list.empty : listing(list.columns, complete, formOf(options, io)))
     return EXIT.ok
   })
 }

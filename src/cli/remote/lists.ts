@@ -1,11 +1,18 @@
-/** What the commands list that ask a running Footman: endpoint, filters and columns of each. */
+/** The listings of a running Footman: endpoint, filters and columns of each. */
 import { InvalidArgumentError, Option } from 'commander'
 import type { CommandIo } from '../io.ts'
 import { type Column, span, stateText } from '../table.ts'
+import { TIME_FORMS, toTime } from '../time.ts'
 import type { Query, Remote, RemoteOptions } from './client.ts'
 
+interface ListingOptions extends RemoteOptions {
+  readonly wide?: boolean
+  readonly utc?: boolean
+  readonly limit?: number
+}
+
 // biome-ignore lint/suspicious/noExplicitAny: each list has options of its own, which the command line has checked
-export type ListOptions = RemoteOptions & { readonly wide?: boolean; readonly limit?: number } & Record<string, any>
+export type ListOptions = ListingOptions & Record<string, any>
 
 export interface ListCommand<Row> {
   readonly description: string
@@ -20,7 +27,7 @@ export interface ListCommand<Row> {
   readonly member: string | null
   /** All pages, or as many as `--limit` wants; else one answer is everything. */
   readonly paged?: true
-  /** What to do when the endpoint is off. */
+  /** Fix for an endpoint that is off. */
   readonly switchedOff?: string
   readonly columns: readonly Column<Row>[]
   /** Code of the answer about an unknown argument, and what the error says then. */
@@ -29,6 +36,8 @@ export interface ListCommand<Row> {
   readonly resolve?: (remote: Remote, named: Named) => Promise<Named>
   /** Which items are shown. */
   readonly only?: (row: Row, options: ListOptions) => boolean
+  /** Adds members from further calls to the rows that are shown. */
+  readonly complete?: (remote: Remote, rows: readonly Row[]) => Promise<readonly Row[]>
   /** Refuses or notes options that cannot have selected anything. */
   readonly review?: (remote: Remote, rows: readonly Row[], options: ListOptions, io: CommandIo) => Promise<void>
   /** Printed in the place of an empty table. */
@@ -58,7 +67,7 @@ const many = (flags: string, description: string): Option =>
   new Option(flags, `${description}; may be repeated`)
     .argParser<string[]>((value, before) => [...(before ?? []), value])
     .default([])
-const limit = (preset: number, most: number, text = 'so many at most'): Option =>
+const limit = (preset: number, most: number, text = 'at most this many'): Option =>
   new Option('--limit <n>', text).argParser(toCount(most)).default(preset)
 
 /** Parses a number from 1 to `most`. */
@@ -70,7 +79,11 @@ export const toCount =
     throw new InvalidArgumentError(`"${text}" is not a number from 1 to ${most}`)
   }
 
-const FROM = one('--from <time>', 'since an ISO time, or for a length of time like 24h')
+/** The options of a list by time. */
+export const PERIOD = [
+  one('--from <time>', `since this time: ${TIME_FORMS}`).argParser(toTime),
+  one('--to <time>', 'until this time').argParser(toTime),
+]
 const NEWEST = limit(50, 100_000)
 
 interface EventRow {
@@ -82,6 +95,9 @@ interface EventRow {
   readonly source: string
   readonly host: string | null
   readonly taskId: string | null
+  readonly executionId?: string | null
+  /** End of the task in Qlik Sense; only for events of the reconciler. */
+  readonly endedAt?: string | null
   readonly deliveryCounts: Readonly<Record<string, number>>
 }
 
@@ -96,18 +112,19 @@ const EVENTS: ListCommand<EventRow> = {
   options: [
     many('--type <type>', 'only events about this: reload, service, ...'),
     many('--outcome <outcome>', 'only this outcome: failed, aborted, success, ...'),
-    many('--source <source>', 'only from there: udp, reconciler, watchdog, ...'),
-    FROM,
+    many('--source <source>', 'only from this source: udp, reconciler, watchdog, ...'),
+    ...PERIOD,
     NEWEST,
   ],
   help: '\nExample\n  footman events list --outcome failed --from 24h',
   path: '/v4/events',
-  query: ({ type, outcome, source, from }) => ({ type, outcome, source, from }),
+  query: ({ type, outcome, source, from, to }) => ({ type, outcome, source, from, to }),
   member: 'events',
   paged: true,
   switchedOff: OLD,
   columns: [
     { head: 'RECEIVED', cell: ({ receivedAt }) => receivedAt, form: 'time' },
+    { head: 'TASK ENDED', cell: ({ endedAt }) => endedAt ?? '', form: 'time', optional: true },
     { head: 'EVENT', cell: ({ title }) => title, least: 28 },
     { head: 'STATE', cell: stateText, least: 10 },
     { head: 'DELIVERIES', cell: ({ deliveryCounts }) => counts(deliveryCounts), least: 10 },
@@ -116,6 +133,10 @@ const EVENTS: ListCommand<EventRow> = {
     { head: 'TASK ID', cell: ({ taskId }) => taskId ?? '-', wide: true },
     { head: 'ID', cell: ({ id }) => id, form: 'id' },
   ],
+  async complete(remote, rows) {
+    const { withTaskEnds } = await import('./failures.ts')
+    return withTaskEnds(remote, rows)
+  },
   empty: 'No events.',
 }
 
@@ -158,19 +179,20 @@ interface DeliveryRow {
 const DELIVERIES: ListCommand<DeliveryRow> = {
   description: 'list deliveries, newest first',
   options: [
-    one('--dead', 'only what was given up'),
+    one('--dead', 'only dead letters'),
     many('--state <state>', 'only this state: pending, delivered, suppressed, ...'),
     many('--destination <name>', 'only to this destination'),
     one('--event <id>', 'only of this event'),
-    FROM,
+    ...PERIOD,
     NEWEST,
   ],
   path: '/v4/deliveries',
-  query: ({ dead, state, destination, event, from }) => ({
+  query: ({ dead, state, destination, event, from, to }) => ({
     state: dead ? ['dead'] : state,
     destination,
     eventId: event,
     from,
+    to,
   }),
   member: 'deliveries',
   paged: true,
@@ -214,17 +236,17 @@ const targets = ([first = '', ...more]: readonly string[]): string =>
   more.length === 0 ? first : `${first} and ${more.length} more`
 
 const AUDIT: ListCommand<AuditRow> = {
-  description: 'list who did what, newest first',
+  description: 'list the audit: user, action, result; newest first',
   options: [
     one('--actor <glob>', 'only these: "key:erp", "key:*", local, ...'),
     one('--action <glob>', 'only this: "task.*", kv.import, ...'),
     one('--outcome <outcome>', 'only ok, denied or failed'),
-    FROM,
+    ...PERIOD,
     NEWEST,
   ],
   help: '\nExample\n  footman audit --actor "key:*" --from 24h',
   path: '/v4/audit',
-  query: ({ actor, action, outcome, from }) => ({ actor, action, outcome, from }),
+  query: ({ actor, action, outcome, from, to }) => ({ actor, action, outcome, from, to }),
   member: 'audit',
   paged: true,
   switchedOff: OLD,
@@ -323,7 +345,7 @@ const late = ({ dueAt, firedAt }: RunRow): string =>
 const RUNS: ListCommand<RunRow> = {
   description: 'show the runs of a schedule, newest first',
   argument: '<id>',
-  options: [limit(20, 500, 'so many at most (default: 20)')],
+  options: [limit(20, 500), many('--outcome <outcome>', 'only this outcome: started, failed, ...')],
   help: SCHEDULE_EXIT_CODES,
   path: (id) => `/v4/schedules/${encodeURIComponent(id)}/runs`,
   query: (options) => ({ limit: options.limit }),
@@ -339,6 +361,7 @@ const RUNS: ListCommand<RunRow> = {
     { head: 'DETAIL', cell: ({ detail }) => detail ?? '', least: 8 },
     { head: 'RUN', cell: ({ runId }) => runId, form: 'id' },
   ],
+  only: ({ outcome }, options) => options.outcome.length === 0 || options.outcome.includes(outcome),
   async resolve(remote, { argument = '', options }) {
     const { scheduleId } = await import('./names.ts')
     return { argument: await scheduleId(remote, argument), options }
@@ -406,7 +429,7 @@ interface DestinationRow {
 }
 
 const DESTINATIONS: ListCommand<DestinationRow> = {
-  description: 'list where messages go: what waits, what was given up, the last error',
+  description: 'list destinations: pending deliveries, dead letters, last error',
   options: [],
   path: '/v4/destinations',
   member: 'destinations',

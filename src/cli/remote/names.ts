@@ -103,9 +103,11 @@ function nothing(error: unknown): null {
   throw error
 }
 
-/** What has ids that listings shorten. */
+/** Things whose ids are shortened in listings. */
 interface Identified {
   readonly noun: string
+  /** List whose first item is the newest; absent where `latest` is not accepted. */
+  readonly newest?: { readonly path: string; readonly member: string; readonly id: string }
   /** All whose ids may begin like this. */
   ids(remote: Remote, beginning: string): Promise<readonly string[]>
 }
@@ -130,8 +132,28 @@ async function listedIds(remote: Remote, call: RemoteCall & { readonly member: s
 }
 
 const IDENTIFIED = {
-  event: { noun: 'event', ids: madeAround('/v4/events', 'events') },
-  delivery: { noun: 'delivery', ids: madeAround('/v4/deliveries', 'deliveries') },
+  event: {
+    noun: 'event',
+    newest: { path: '/v4/events', member: 'events', id: 'id' },
+    ids: madeAround('/v4/events', 'events'),
+  },
+  delivery: {
+    noun: 'delivery',
+    newest: { path: '/v4/deliveries', member: 'deliveries', id: 'id' },
+    ids: madeAround('/v4/deliveries', 'deliveries'),
+  },
+  execution: {
+    noun: 'execution',
+    newest: { path: '/v4/history', member: 'executions', id: 'executionId' },
+    async ids(remote) {
+      const call = { path: '/v4/history', member: 'executions', query: { from: '30d' }, what: 'executions' }
+      const ids: string[] = []
+      for await (const { executionId } of pages<{ readonly executionId: string | null }>(remote, call)) {
+        if (executionId !== null) ids.push(executionId)
+      }
+      return ids
+    },
+  },
   snooze: {
     noun: 'snooze',
     ids: (remote) => listedIds(remote, { path: '/v4/snoozes', member: 'snoozes', what: 'snoozes', switchedOff: OLD }),
@@ -145,20 +167,23 @@ const IDENTIFIED = {
   },
 } as const satisfies Record<string, Identified>
 
+/** Names the newest one in the place of an id. */
+const LATEST = 'latest'
 const BEGINNING = /^[0-9a-f]{8}(?:[0-9a-f-]{0,27})$/i
 
 /** Whether the text may be the beginning of an id, as listings show it. */
 export const isBeginning = (text: string): boolean => BEGINNING.test(text)
 
 /**
- * The whole id of what is named by its id or by the beginning of one. Throws exit code 1 when it is neither or several begin
- * like this, and 3 when none does.
+ * The whole id for an id, a unique beginning of one, or `latest`. Throws exit code 1 when it is none of these or several ids
+ * begin like this, and 3 when none does.
  */
 export async function wholeId(remote: Remote, kind: keyof typeof IDENTIFIED, typed: string): Promise<string> {
   const beginning = typed.toLowerCase()
   if (isGuid(typed)) return beginning
-  const { noun, ids }: Identified = IDENTIFIED[kind]
+  const { noun, newest, ids }: Identified = IDENTIFIED[kind]
   const what = `${noun} ${typed}`
+  if (newest !== undefined && beginning === LATEST) return newestId(remote, newest, what)
   if (!isBeginning(typed)) {
     const why = 'an id is a UUID; its beginning, as the list shows it, is enough'
     throw new CommandFailure(EXIT.badInput, what, why)
@@ -169,6 +194,17 @@ export async function wholeId(remote: Remote, kind: keyof typeof IDENTIFIED, typ
   if (found.length === 1) return only
   const some = found.slice(0, 10).join(', ')
   throw new CommandFailure(EXIT.badInput, what, `${found.length} ids begin like this; name one of them: ${some}`)
+}
+
+async function newestId(
+  remote: Remote,
+  { path, member, id }: NonNullable<Identified['newest']>,
+  what: string,
+): Promise<string> {
+  for await (const item of pages<Readonly<Record<string, unknown>>>(remote, { path, member, what }, 1)) {
+    return String(item[id])
+  }
+  throw new CommandFailure(EXIT.missing, what, 'there is none')
 }
 
 /**

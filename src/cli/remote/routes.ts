@@ -128,6 +128,6 @@ function matchedLines({ name, matched, fields = [], deliveries }: Explained): st
   return [
     `${name} ${matched ? 'matches' : 'does not match'}`,
     ...(found.length > 0 ? [table([['  FIELD', 'HOLDS', 'WANTED', 'FOUND'], ...found])] : []),
-    ...(sent.length > 0 ? [table(sent)] : ['  -> nobody']),
+    ...(sent.length > 0 ? [table(sent)] : ['  -> no destination']),
   ]
 }

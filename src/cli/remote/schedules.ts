@@ -1,9 +1,10 @@
-/** `footman schedules preview` and `run`. */
+/** `footman schedules add`, `edit`, `start`, `stop`, `delete`, `preview` and `run`. */
 import { randomUUID } from 'node:crypto'
+import { isGuid } from '../../platform/uuid.ts'
 import { type CommandIo, EXIT } from '../io.ts'
-import { CommandFailure, found, type RemoteOptions, withRemote } from './client.ts'
+import { CommandFailure, found, type Remote, type RemoteCall, type RemoteOptions, withRemote } from './client.ts'
 import { NO_SCHEDULE } from './lists.ts'
-import { scheduleId } from './names.ts'
+import { scheduleId, taskIdOf } from './names.ts'
 
 export interface PreviewOptions extends RemoteOptions {
   /** Default: that of this computer. */
@@ -49,5 +50,101 @@ export function runScheduleRun(id: string, options: RemoteOptions, io: CommandIo
     const { text } = await found(remote, call, NO_SCHEDULE.code, NO_SCHEDULE.why)
     io.out(options.json ? text : `run ${(JSON.parse(text) as { runId: string }).runId}`)
     return EXIT.ok
+  })
+}
+
+interface ScheduleOptions extends RemoteOptions {
+  readonly name?: string
+  readonly cron?: string
+  /** Id or name. */
+  readonly task?: string
+  readonly timezone?: string
+  readonly tag: readonly string[]
+  readonly stopped?: boolean
+}
+
+const switchOf = (name: string): string => `is Butler.restServerEndpointsEnable.scheduler.${name} true?`
+
+/** Needs name, cron expression and task. */
+export function runScheduleAdd(options: ScheduleOptions, io: CommandIo): Promise<number> {
+  return withRemote(options, io, async (remote) => {
+    const lacking = (['name', 'cron', 'task'] as const).filter((name) => options[name] === undefined)
+    if (lacking.length > 0) {
+      const why = `give ${lacking.map((name) => `--${name}`).join(', ')}`
+      throw new CommandFailure(EXIT.badInput, 'schedules add', why)
+    }
+    const { timezone = Intl.DateTimeFormat().resolvedOptions().timeZone, stopped } = options
+    const body = { ...(await membersOf(remote, options)), timezone, startupState: stopped ? 'stopped' : 'started' }
+    const call = { method: 'POST', path: '/v4/schedules', body, switchedOff: switchOf('createNewSchedule') } as const
+    const { text } = await remote.call({ ...call, what: 'schedules add' }).catch((error: unknown) => {
+      throw error instanceof CommandFailure ? withOwnLines(error) : error
+    })
+    io.out(options.json ? text : `Created: ${(JSON.parse(text) as { id: string }).id}`)
+    return EXIT.ok
+  })
+}
+
+/** Members that no option names stay as they are. */
+export function runScheduleEdit(id: string, options: ScheduleOptions, io: CommandIo): Promise<number> {
+  return withRemote(options, io, async (remote) => {
+    const body = await membersOf(remote, options)
+    if (Object.keys(body).length === 0) {
+      throw new CommandFailure(
+        EXIT.badInput,
+        'schedules edit',
+        'say what to change: --name, --cron, --task, --timezone, --tag or --stopped',
+      )
+    }
+    const path = `/v4/schedules/${encodeURIComponent(await scheduleId(remote, id))}`
+    const call = { method: 'PUT', path, body, what: `schedule ${id}`, switchedOff: switchOf('updateSchedule') } as const
+    const { text } = await changed(remote, call)
+    io.out(options.json ? text : `Changed: ${id}`)
+    return EXIT.ok
+  })
+}
+
+const CHANGES = {
+  start: { method: 'PUT', end: '/start', switch: 'startSchedule', done: 'Started' },
+  stop: { method: 'PUT', end: '/stop', switch: 'stopSchedule', done: 'Stopped' },
+  delete: { method: 'DELETE', end: '', switch: 'deleteSchedule', done: 'Deleted' },
+} as const
+
+/** Starts, stops or deletes a schedule. */
+export function runScheduleChange(
+  verb: keyof typeof CHANGES,
+  typed: string,
+  options: RemoteOptions,
+  io: CommandIo,
+): Promise<number> {
+  return withRemote(options, io, async (remote) => {
+    const { method, end, done, switch: name } = CHANGES[verb]
+    const id = await scheduleId(remote, typed)
+    const path = `/v4/schedules/${encodeURIComponent(id)}${end}`
+    const { text } = await changed(remote, { method, path, what: `schedule ${typed}`, switchedOff: switchOf(name) })
+    io.out(options.json ? text || JSON.stringify({ id, deleted: true }) : `${done}: ${id}`)
+    return EXIT.ok
+  })
+}
+
+async function membersOf(remote: Remote, options: ScheduleOptions): Promise<Readonly<Record<string, unknown>>> {
+  const { name, cron, task, timezone, tag, stopped } = options
+  const taskId = task === undefined || isGuid(task) ? task : await taskIdOf(remote, task, 'schedules')
+  return {
+    ...(name !== undefined && { name }),
+    ...(cron !== undefined && { cronSchedule: cron }),
+    ...(timezone !== undefined && { timezone }),
+    ...(taskId !== undefined && { qlikSenseTaskId: taskId }),
+    ...(tag.length > 0 && { tags: tag }),
+    ...(stopped && { startupState: 'stopped' }),
+  }
+}
+
+/** A change of one schedule. The API answers 400 about an unknown one, as Butler does: here that is exit code 3. */
+async function changed(remote: Remote, call: RemoteCall) {
+  return remote.call(call).catch((error: unknown) => {
+    if (!(error instanceof CommandFailure)) throw error
+    const isUnknown =
+      error.status === 400 && /^(?:Bad Request: )?REST SCHEDULER: [^:]*\(status 400\)$/.test(error.message)
+    throw isUnknown ? new CommandFailure(EXIT.missing, error.what, NO_SCHEDULE.why) : withOwnLines(error)
   })
 }

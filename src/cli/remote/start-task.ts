@@ -136,12 +136,12 @@ const STORE_OFF = 'nothing was started; is Butler.restServerEndpointsEnable.keyV
 /** Of no execution. */
 const NO_ID = '00000000-0000-4000-8000-000000000000'
 
-/** Who may start but not look cannot wait: that must be said before anything is started. */
+/** Checks before the start that the key may read executions, which waiting needs. */
 async function requireReading(remote: Remote): Promise<void> {
   const call = { path: `/v4/execution/${NO_ID}`, what: WHAT }
   await remote.call(call, ['EXECUTION_NOT_FOUND']).catch((error: unknown) => {
     if (!(error instanceof CommandFailure)) throw error
-    // What else is wrong the start itself says better.
+    // Other errors are reported by the start.
     if (error.status !== 401 && error.status !== 403) return
     const why = `nothing was started: --wait needs the scope task:read beside task:run: ${error.message}`
     throw new CommandFailure(EXIT.unreachable, WHAT, why, error.status)

@@ -3,11 +3,12 @@ import { type Command, InvalidArgumentError } from 'commander'
 import { processIo } from '../io.ts'
 
 const INSTALL_HELP = `
-Linux: writes a systemd unit with a sandbox made from the configuration, enables and starts it. A system account is made
-when --user (default: footman) does not exist.
-Windows: makes a real service with WinSW (WinSW-x64.exe beside footman.exe, or --winsw), or a task that starts with
-the machine. It runs as its own account "NT SERVICE\\<name>", a task as LocalService.
-Calling it again takes over what has changed. Administrators (root) only.
+Linux: writes a systemd unit with a sandbox made from the configuration, enables and starts it.
+A system account is made when --user (default: footman) does not exist.
+Windows: makes a real service with WinSW (WinSW-x64.exe beside footman.exe, or --winsw), or a
+task that starts with the machine. It runs as its own account "NT SERVICE\\<name>", a task as
+LocalService.
+Call it again after changes. Administrators (root) only.
 
 Exit codes
   0 done   1 wrong arguments or configuration   2 refused by the system   3 WinSW is missing

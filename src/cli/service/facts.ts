@@ -1,4 +1,4 @@
-/** What a service entry must know, taken from a configuration file. */
+/** The facts of a service entry, read from a configuration file. */
 
 import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
@@ -100,7 +100,7 @@ interface Outside {
   readonly files: readonly string[]
 }
 
-/** What the settings name outside the file; what stands in comments counts for nothing. */
+/** Variables, files and credentials that values of the file refer to. Comments are ignored. */
 async function outsideOf(file: string, directory: string): Promise<Outside> {
   const tree = readYaml(await readFile(file, 'utf8'), file, createProblemList())
   if (!tree) return { credentials: [], files: [] }
@@ -142,7 +142,9 @@ function reachablePorts(config: Config): ServicePort[] {
   return listeners(config)
     .filter(({ host }) => !isLoopback(host))
     .map(({ purpose, protocol, port, sources }) => ({
-      ...{ purpose, protocol, port },
+      purpose,
+      protocol,
+      port,
       from: sources.filter(isNetwork),
       names: sources.filter((source) => !isNetwork(source)),
     }))

@@ -1,4 +1,4 @@
-/** What a path on this machine is: a folder of the system, one of Footman's own, or somebody else's. */
+/** Classifies a path of this machine: a folder of the system, one of Footman's own, or a foreign one. */
 import type { Stats } from 'node:fs'
 import { chmod, lstat, readdir, realpath } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
@@ -55,10 +55,10 @@ const FILES = [
   /^\.footman-[0-9a-f]+\.tmp$/,
   /^butler\.\d{4}-\d{2}-\d{2}(?:\.\d+)?\.log(?:\.gz)?$/,
   /^\.[0-9a-f]{40}-audit\.json$/,
-  // What WinSW and NSSM caught.
+  // Output that WinSW and NSSM have caught.
   /^[\w.-]+\.(?:out|err|wrapper)(?:[.-][\w.-]+)?\.log(?:\.old)?$/i,
 ]
-/** Whatever plain files and folders are in them. */
+/** Folders of Footman, with any plain files and folders in them. */
 const FOLDERS = ['backup', 'appdump', 'report']
 
 /** Rejects with a `ServiceError` for a folder of the system or of a person. `key`: below `Butler`; `example`: a better one. */
@@ -92,7 +92,7 @@ export async function hasOwnScheduleFolder({ scheduleFile, ...facts }: ServiceFa
   return entries.every((entry) => entry.isFile() && entry.name.includes(name))
 }
 
-/** What of a data directory other accounts may still see. */
+/** Content of a data directory that other accounts can still see. */
 interface OpenToOthers {
   /** Names of things in it that are not Footman's: with them the folder keeps its rights. */
   readonly foreign: readonly string[]

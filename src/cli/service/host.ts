@@ -1,4 +1,4 @@
-/** What the commands of services need from the system, and what plans are made of. */
+/** The system as the service commands use it, and the steps of their plans. */
 
 import { spawn } from 'node:child_process'
 import { basename, resolve } from 'node:path'
@@ -16,7 +16,7 @@ export interface ServicePort {
   readonly names: readonly string[]
 }
 
-/** What a service entry must say about one Footman; all paths absolute. */
+/** The facts of a service entry about one Footman; all paths are absolute. */
 export interface ServiceFacts {
   readonly name: string
   /** The program and its arguments. */
@@ -60,12 +60,12 @@ export type Step =
       /** It may fail: what it does may be done already. */
       readonly mayFail?: boolean
       readonly timeoutMs?: number
-      /** Told when it fails, which ends nothing. */
+      /** Printed when the command fails; the plan goes on. */
       readonly warning?: string
-      /** What to do when it fails; absent = become administrator. */
+      /** Fix for a failure; default: become administrator. */
       readonly help?: string
     }
-  /** A command whose failure is told and ends nothing. */
+  /** A command whose failure is printed as a warning; the plan goes on. */
   | { readonly kind: 'check'; readonly file: string; readonly args: readonly string[]; readonly warning: string }
 
 export interface Plan {
@@ -74,7 +74,7 @@ export interface Plan {
   readonly hints: readonly string[]
 }
 
-/** What the service manager says about a service. */
+/** State of a service, as the service manager reports it. */
 export interface ServiceStatus {
   readonly name: string
   /** `systemd`, `WinSW`, ...; null when there is no such service. */

@@ -21,7 +21,7 @@ export async function carryOut(deps: PlanDeps, { steps, hints }: Plan): Promise<
   for (const hint of hints) deps.io.out(`\n${hint}`)
 }
 
-/** What would be written and run. */
+/** Prints the files and commands of a plan. */
 export function show({ io, platform }: PlanDeps, { steps, hints }: Plan): void {
   for (const step of steps) {
     if (step.kind === 'file') io.out(`# ${step.path}\n${step.content}`)

@@ -1,11 +1,14 @@
 /** `footman service status` and `logs`. */
+
+import { open, readdir, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import { type CommandIo, EXIT } from '../io.ts'
 import { table } from '../table.ts'
 import { serviceFacts } from './facts.ts'
-import { ServiceError, type ServiceHost, type ServiceStatus } from './host.ts'
+import { ServiceError, type ServiceFacts, type ServiceHost, type ServiceStatus } from './host.ts'
 import { folderOf, guarded, type NameOptions, nameOf, supported } from './install.ts'
-import { installedConfig } from './windows/places.ts'
-import { fileLogs, windowsStatus } from './windows/status.ts'
+import { installedConfig, winswBase } from './windows/places.ts'
 
 interface StatusOptions extends NameOptions {
   readonly json?: boolean
@@ -109,4 +112,165 @@ async function systemdLogs(host: ServiceHost, name: string, { lines, follow }: L
   })
   // Null: Ctrl-C has ended a log that was followed.
   return code === null || code === 0 ? EXIT.ok : EXIT.unreachable
+}
+
+// --------------- a Windows service, or the task in its place. Numbers are read, as words differ by language
+
+const WINDOWS_TIMEOUT_MS = 20_000
+/** Of `sc`: the service does not exist. */
+const NO_SUCH_SERVICE = 1060
+const SERVICE_STATES = [
+  ...['', 'stopped', 'starting', 'stopping', 'running', 'continuing', 'pausing', 'paused'],
+] as const
+const RUNNING_STATE = 4
+/** Places of what `sc queryex` and `sc qc` say; all start with name, type and state. */
+const PROCESS = 7
+const START_TYPE = 2
+const AUTOMATIC = 2
+/** Of `Get-ScheduledTask`. */
+const TASK_STATES = ['unknown', 'disabled', 'queued', 'ready', 'running'] as const
+
+export async function windowsStatus(host: ServiceHost, name: string): Promise<ServiceStatus> {
+  return (await serviceStatus(host, name)) ?? (await taskStatus(host, name)) ?? absent(name)
+}
+
+async function serviceStatus({ run }: ServiceHost, name: string): Promise<ServiceStatus | null> {
+  const answer = await run('sc.exe', ['query', name], { timeoutMs: WINDOWS_TIMEOUT_MS }).catch((error) => {
+    throw new ServiceError(`sc: ${error.message}`, EXIT.unreachable)
+  })
+  if (answer.code === NO_SUCH_SERVICE || new RegExp(`\\b${NO_SUCH_SERVICE}\\b`).test(answer.stdout)) return null
+  if (answer.code !== 0) throw new ServiceError(`sc query ${name}: ${answer.stdout.trim()}`, EXIT.unreachable)
+  const [, , state = 0, win32Exit = 0] = valuesOf(answer.stdout)
+  const [process, start] = await Promise.all([
+    valueAt(run, ['queryex', name], PROCESS),
+    valueAt(run, ['qc', name], START_TYPE),
+  ])
+  return {
+    name,
+    manager: 'Windows service',
+    running: state === RUNNING_STATE,
+    state: SERVICE_STATES[state] ?? `state ${state}`,
+    enabled: start === null ? null : start <= AUTOMATIC,
+    pid: process || null,
+    details: win32Exit > 0 ? { 'last exit code': String(win32Exit) } : {},
+  }
+}
+
+/** Null when `sc` does not report it. */
+async function valueAt(run: ServiceHost['run'], args: readonly string[], place: number): Promise<number | null> {
+  const answer = await run('sc.exe', args, { timeoutMs: WINDOWS_TIMEOUT_MS }).catch(() => null)
+  return answer?.code === 0 ? (valuesOf(answer.stdout)[place] ?? null) : null
+}
+
+/** The number at the start of each `NAME : value`; 0 for texts. */
+function valuesOf(text: string): number[] {
+  return text
+    .split(/\r?\n/)
+    .flatMap((line) => /^\s*[^:\s][^:]*:\s(.*)$/.exec(line)?.[1] ?? [])
+    .map((value) => Number.parseInt(value, 10) || 0)
+}
+
+async function taskStatus({ run }: ServiceHost, name: string): Promise<ServiceStatus | null> {
+  const found = await run('schtasks.exe', ['/query', '/tn', name], { timeoutMs: WINDOWS_TIMEOUT_MS }).catch(() => null)
+  if (found?.code !== 0) return null
+  const question = `[int](Get-ScheduledTask -TaskName '${name.replaceAll("'", "''")}').State`
+  const args = ['-NoProfile', '-NonInteractive', '-Command', question]
+  const answer = await run('powershell.exe', args, { timeoutMs: WINDOWS_TIMEOUT_MS }).catch(() => null)
+  const state = TASK_STATES[Number.parseInt(answer?.stdout ?? '', 10)] ?? 'unknown'
+  return {
+    name,
+    manager: 'Task Scheduler',
+    running: state === 'running',
+    state,
+    enabled: state === 'unknown' ? null : state !== 'disabled',
+    pid: null,
+    details: {},
+  }
+}
+
+const absent = (name: string): ServiceStatus => ({
+  ...{ name, manager: null, running: false, state: 'not installed', enabled: null, pid: null },
+  details: {},
+})
+
+interface FileLogOptions {
+  readonly lines: number
+  readonly follow: boolean
+  /** Ends following. */
+  readonly signal?: AbortSignal
+}
+
+const POLL_MS = 500
+/** More is not read to find the last lines. */
+const TAIL_BYTES = 4 * 1024 * 1024
+
+/** Prints what Footman wrote, and what WinSW caught of its errors. */
+export async function fileLogs(facts: ServiceFacts, options: FileLogOptions, io: CommandIo): Promise<number> {
+  const folder = facts.outputDirectory
+  const file: string | null = await newest(folder, facts)
+  if (file === null) {
+    const hint = facts.logDirectory === null ? ' Without WinSW or NSSM, set Butler.fileLogging to true.' : ''
+    throw new ServiceError(`service logs: there is no log file in ${folder}.${hint}`, EXIT.missing)
+  }
+  io.err(file)
+  let position = await printTail(file, options.lines, io)
+  while (options.follow && !options.signal?.aborted) {
+    await delay(POLL_MS, undefined, options.signal ? { signal: options.signal } : {}).catch(() => undefined)
+    const current: string = (await newest(folder, facts)) ?? file
+    // A new day, or a full file, has a new one.
+    if (current !== file) return fileLogs(facts, { ...options, lines: Number.MAX_SAFE_INTEGER }, io)
+    position = await printFrom(file, position, io)
+  }
+  return EXIT.ok
+}
+
+/** Footman's own files before the output that a service manager caught. */
+async function newest(folder: string, { name, logDirectory }: ServiceFacts): Promise<string | null> {
+  const entries = await readdir(folder).catch(() => [])
+  const kinds = [
+    ...(logDirectory === null ? [] : [/^butler\.\d{4}-\d{2}-\d{2}(\.\d+)?\.log$/]),
+    new RegExp(`^(${literal(winswBase(name))}|${literal(name)})\\.out\\.log$`, 'i'),
+  ]
+  for (const kind of kinds) {
+    const files = entries.filter((entry) => kind.test(entry)).map((entry) => join(folder, entry))
+    const dated = await Promise.all(files.map(async (file) => ({ file, at: (await stat(file)).mtimeMs })))
+    const last = dated.sort((a, b) => b.at - a.at || b.file.localeCompare(a.file))[0]
+    if (last) return last.file
+  }
+  return null
+}
+
+const literal = (text: string): string => text.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&')
+
+/** Returns the position behind what was printed. */
+async function printTail(file: string, count: number, io: CommandIo): Promise<number> {
+  const { size } = await stat(file)
+  const start = Math.max(0, size - TAIL_BYTES)
+  const text = await read(file, start, size)
+  const lines = text.replace(/\r?\n$/, '').split(/\r?\n/)
+  const last = lines.slice(Math.max(0, lines.length - count))
+  if (text !== '' && count > 0) io.out(last.join('\n'))
+  return size
+}
+
+async function printFrom(file: string, position: number, io: CommandIo): Promise<number> {
+  const { size } = await stat(file)
+  if (size <= position) return size
+  const text = await read(file, position, size)
+  // A line that is being written comes with the next look.
+  const end = text.lastIndexOf('\n') + 1
+  if (end === 0) return position
+  io.out(text.slice(0, end).replace(/\r?\n$/, ''))
+  return position + Buffer.byteLength(text.slice(0, end))
+}
+
+async function read(file: string, from: number, to: number): Promise<string> {
+  const handle = await open(file, 'r')
+  try {
+    const buffer = Buffer.alloc(to - from)
+    const { bytesRead } = await handle.read(buffer, 0, buffer.length, from)
+    return buffer.toString('utf8', 0, bytesRead)
+  } finally {
+    await handle.close()
+  }
 }

@@ -1,7 +1,6 @@
 /** Listings of a running Footman: they fit the terminal, or 100 columns; ids are short, and accepted like that. */
 import { describe, expect, test } from 'bun:test'
-import { runDeliveryCancel, runDeliveryShow } from '../../../src/cli/remote/deliveries.ts'
-import { runEventShow } from '../../../src/cli/remote/events.ts'
+import { runDeliveryCancel, runDeliveryShow, runEventShow } from '../../../src/cli/remote/events.ts'
 import { runHistory } from '../../../src/cli/remote/history.ts'
 import { runList } from '../../../src/cli/remote/list.ts'
 import type { ListName, ListOptions } from '../../../src/cli/remote/lists.ts'
@@ -128,25 +127,25 @@ const SCREENS: readonly (readonly [ListName, readonly string[]])[] = [
   [
     'events list',
     [
-      'RECEIVED              EVENT                         STATE            DELIVERIES        ID',
-      '2026-03-02T06:03:11Z  Reload failed: Financial Da…  routed           2 delivered, 1 …  019cad24-bb20',
-      '2026-03-02T06:03:11Z  Reload failed: Sales and Fi…  dropped (DUPLI…  -                 019cad24-bb45',
+      'RECEIVED             EVENT                         STATE             DELIVERIES        ID',
+      '2026-03-02 06:03:11  Reload failed: Financial Da…  routed            2 delivered, 1 …  019cad24-bb20',
+      '2026-03-02 06:03:11  Reload failed: Sales and Fi…  dropped (DUPLIC…  -                 019cad24-bb45',
     ],
   ],
   [
     'deliveries list',
     [
-      'CREATED               DESTINATION  TO                    STATE                  ROUTE  ID',
-      '2026-03-02T06:03:11Z  ops-mail     anna@acme.example     delivered              night  019cad24-bb20',
-      '2026-03-02T06:03:11Z  ops-mail     https://hooks.acme.…  suppressed (RATE_LIM…  -      019cad24-bb45',
+      'CREATED              DESTINATION  TO                     STATE                  ROUTE  ID',
+      '2026-03-02 06:03:11  ops-mail     anna@acme.example      delivered              night  019cad24-bb20',
+      '2026-03-02 06:03:11  ops-mail     https://hooks.acme.e…  suppressed (RATE_LIM…  -      019cad24-bb45',
     ],
   ],
   [
     'schedules list',
     [
-      'SCHEDULE           CRON                NEXT RUN              LAST RUN              RESULT   ID',
-      'Every morning      0 6 * * 1-5         2026-03-02T06:03:11Z  2026-03-02T06:03:11Z  started  f1b2c3d4',
-      'Sales and Financ…  */30 0-6,18-23 1,…  stopped               never                          hook',
+      'SCHEDULE            CRON                 NEXT RUN             LAST RUN             RESULT   ID',
+      'Every morning       0 6 * * 1-5          2026-03-02 06:03:11  2026-03-02 06:03:11  started  f1b2c3d4',
+      'Sales and Finance…  */30 0-6,18-23 1,2…  stopped              never                         hook',
     ],
   ],
 ]
@@ -163,7 +162,7 @@ describe('100 columns', () => {
     ['snooze list', /^UNTIL +MATCH +HELD BACK +BY +REASON +ID$/],
     ['routes list', /^ROUTE +ORIGIN +TO$/],
     ['destinations', /^DESTINATION +TYPE +UP +PENDING +DEAD +LAST DELIVERED +LAST ERROR$/],
-    ['history', /^TASK +TYPE +OUTCOME +NODE +ENDED +QUEUED +RAN$/],
+    ['history', /^TASK +TYPE +OUTCOME +NODE +ENDED +QUEUED +RAN +ID$/],
   ]
 
   test.each(HEADS)('%s', async (name, head) => {
@@ -188,6 +187,35 @@ describe('100 columns', () => {
   })
 })
 
+describe('times', () => {
+  test('are UTC with --utc, to the second', async () => {
+    const lines = await screen('events list', { utc: true })
+    expect(lines[1]).toStartWith('2026-03-02T06:03:11Z  ')
+    const wide = await screen('events list', { utc: true, wide: true })
+    expect(wide[1]).toStartWith('2026-03-02T06:03:11Z  ')
+  })
+
+  test('of an event that the reconciler found: discovery and end of the task', async () => {
+    const executionId = TASK.replace('a8', 'e8')
+    await using stub = await restStub(({ path }) => {
+      const { pathname, searchParams } = new URL(path, 'http://x')
+      if (pathname === '/v4/events') {
+        const found = event(FIRST, 'Reload failed: Sales', { source: 'reconciler', executionId })
+        return [200, { events: [found, EVENTS[1]], nextCursor: null }]
+      }
+      expect([pathname, searchParams.getAll('taskId')]).toEqual(['/v4/history', [TASK]])
+      return [200, { executions: [{ executionId, stoppedAt: '2026-03-02T02:00:00.000Z' }], nextCursor: null }]
+    })
+    const io = heard()
+    const options = { ...NONE, url: stub.url, key: 'fm_test', timeout: 10_000, limit: 50 }
+    expect(await runList('events list', undefined, options, io)).toBe(0)
+    const [head, first, second] = io.stdout().split('\n')
+    expect(head).toMatch(/^RECEIVED +TASK ENDED +EVENT /)
+    expect(first).toStartWith('2026-03-02 06:03:11  2026-03-02 02:00:00  Reload failed: Sales')
+    expect(second).toMatch(/^2026-03-02 06:03:11 {23}Reload failed/)
+  })
+})
+
 describe('the width', () => {
   test('of the terminal is used up, and not exceeded', async () => {
     for (const columns of [90, 120, 160]) {
@@ -198,7 +226,7 @@ describe('the width', () => {
 
   test('below what the columns need: each keeps its least width, and ids stay whole', async () => {
     const lines = await screen('events list', {}, 40)
-    expect(lines[1]).toBe('2026-03-02T06:03:11Z  Reload failed: Financial Da…  routed      2 deliver…  019cad24-bb20')
+    expect(lines[1]).toBe('2026-03-02 06:03:11  Reload failed: Financial Da…  routed      2 deliver…  019cad24-bb20')
   })
 
   test('of wide characters counts twice', () => {
@@ -308,6 +336,13 @@ describe('ids', () => {
     const io = heard()
     expect(await runEventShow(id, { url: stub.url, key: 'fm_test', timeout: 10_000 }, io)).toBe(code)
     expect(io.stderr()).toBe(`error: event ${id}: ${why}`)
+  })
+
+  test('latest names the newest', async () => {
+    await using stub = await restStub(api)
+    const io = heard()
+    expect(await runEventShow('latest', { url: stub.url, key: 'fm_test', timeout: 10_000 }, io)).toBe(0)
+    expect(stub.requests.map(({ path }) => path)).toEqual(['/v4/events?limit=1', `/v4/events/${FIRST}`])
   })
 
   test('only what may begin like this is asked for', async () => {

@@ -1,6 +1,6 @@
 /** Names on the command line: tasks, destinations and routes that there are, and what may be meant by others. */
 import { describe, expect, test } from 'bun:test'
-import { runDeliveriesResend } from '../../../src/cli/remote/deliveries.ts'
+import { runDeliveriesResend } from '../../../src/cli/remote/events.ts'
 import { runFire } from '../../../src/cli/remote/fire.ts'
 import { runList } from '../../../src/cli/remote/list.ts'
 import { runRoutesExplain } from '../../../src/cli/remote/routes.ts'

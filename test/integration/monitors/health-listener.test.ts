@@ -101,6 +101,23 @@ describe('footman healthcheck', () => {
     })
   })
 
+  test('names the parts that are down', async () => {
+    const degraded = await listener({ seesChecks: true })
+    const one = await check({ dockerHealthCheck: { enable: true, port: degraded.service.port } })
+    expect([one.code, one.out]).toEqual([0, ['STATUS Docker health: 200', 'degraded: qrs down']])
+    const broken = await listener({ seesChecks: true, healthy: false })
+    const two = await check({ dockerHealthCheck: { enable: true, port: broken.service.port } })
+    expect([two.code, two.out[1]]).toEqual([1, 'unhealthy: qrs down'])
+  })
+
+  test('says healthy when every part is up', async () => {
+    const api = await startHttpSink()
+    cleanups.push(api.stop)
+    api.answer({ body: '{"status":"ok","checks":{"rest":"up","mqtt":"off"}}' })
+    const { out } = await check({ restServerConfig: { enable: true, serverHost: '127.0.0.1', serverPort: api.port } })
+    expect(out).toEqual(['STATUS Docker health: 200', 'healthy'])
+  })
+
   test('asks the REST API when the health listener is off', async () => {
     const api = await startHttpSink()
     cleanups.push(api.stop)

@@ -1,6 +1,6 @@
 import { expect, test } from 'bun:test'
 import fc from 'fast-check'
-import { parseAppenderFile } from '../../../src/cli/doctor/site/appender-file.ts'
+import { parseAppenderFile } from '../../../src/cli/doctor/site/appender.ts'
 
 const read = (xml: string) => {
   const result = parseAppenderFile(xml)

@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'bun:test'
 import { parse } from 'yaml'
 import { loadConfig } from '../../../src/app/config/load.ts'
-import { inspect } from '../../../src/cli/inspection.ts'
+import { inspect } from '../../../src/cli/check.ts'
 import { createPathResolver } from '../../../src/config/paths.ts'
 import { type Problem, renderProblem } from '../../../src/config/problems.ts'
 import { withFolder } from '../../support/config.ts'

@@ -28,7 +28,7 @@ export const dataDirectory: Probe = {
     const holder = lockHolder(path)
     const found = judge(path, folder, holder)
     if (folder.state !== 'usable') return found
-    // What a running Footman has open fits it.
+    // A database that a running Footman has open has a known layout.
     return [...found, ...(await ownersOf(path)), ...(holder ? [] : databasesOf(path).flatMap(layoutFindings))]
   },
 }

@@ -1,9 +1,9 @@
 /** Files of Footman that hold certificates, keys and secrets: dates, whether key and certificate belong together, who can read them. */
 
-import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { readFile, stat } from 'node:fs/promises'
 import type { Config } from '../../../app/schema.ts'
 import type { PathBase } from '../../../config/paths.ts'
+import { type CertificateFault, endOf, judgeCertificates } from '../../../qlik/qrs/certificates.ts'
 import type { DoctorContext, Finding, Probe } from '../types.ts'
 
 interface Pair {
@@ -17,7 +17,6 @@ interface Pair {
 }
 
 const DAY_MS = 86_400_000
-const WARN_DAYS = 30
 
 export const keyPairs: Probe = {
   group: 'key-pairs',
@@ -57,59 +56,40 @@ function pairsOf({ restServerConfig, mqttConfig, qlikSenseCloud, footman }: Conf
   return all.filter(({ on, cert, key }) => on && cert !== '' && key !== '')
 }
 
+/** Missing files are reported by the check of the configuration. */
 async function judgePair(pair: Pair, { paths, clock }: DoctorContext): Promise<readonly Finding[]> {
   const target = paths.input(pair.cert, pair.base)
   const keyFile = paths.input(pair.key, pair.base)
-  const [cert, key] = await Promise.all([target, keyFile].map((path) => readFile(path).catch(() => null)))
-  // Missing files are told by the check of the configuration.
-  if (!cert || !key) return []
-  const certificate = parsed(() => new X509Certificate(cert))
-  if (!certificate)
-    return [error(target, pair.certKey, 'key-pairs.unreadable', 'is not a PEM certificate', 'export it as PEM')]
-  const secret = parsed(() => createPrivateKey(key))
-  if (!secret) {
+  const read = (path: string) => readFile(path, 'utf8').catch(() => null)
+  const [cert, key] = await Promise.all([read(target), read(keyFile)])
+  if (cert === null || key === null) return []
+  const { client, faults } = judgeCertificates({ cert, key, ca: null }, clock.now())
+  const faultOf = (part: CertificateFault['part'], ...kinds: CertificateFault['kind'][]) =>
+    faults.some((fault) => fault.part === part && kinds.includes(fault.kind))
+  const error = (code: string, message: string, fix: string): Finding => {
+    return { level: 'error', code, target, message, fix, key: pair.certKey }
+  }
+  if (client === null) return [error('key-pairs.unreadable', 'is not a PEM certificate', 'export it as PEM')]
+  if (faultOf('clientCertKey', 'format', 'keyPassword')) {
+    const message = 'is not a PEM key, or is protected by a password'
     const fix = 'export it as PEM without a password'
-    return [error(keyFile, pair.keyKey, 'key-pairs.unreadable', 'is not a PEM key, or is protected by a password', fix)]
+    return [{ ...error('key-pairs.unreadable', message, fix), target: keyFile, key: pair.keyKey }]
   }
-  if (!certificate.checkPrivateKey(secret)) {
+  if (faultOf('clientCertKey', 'key')) {
     const message = `the key ${keyFile} does not belong to the certificate`
-    return [
-      error(
-        target,
-        pair.keyKey,
-        'key-pairs.mismatch',
-        message,
-        `name the key of this certificate in Butler.${pair.keyKey}`,
-      ),
-    ]
+    const fix = `name the key of this certificate in Butler.${pair.keyKey}`
+    return [{ ...error('key-pairs.mismatch', message, fix), key: pair.keyKey }]
   }
-  return dates(certificate, { target, key: pair.certKey, now: clock.now() })
-}
-
-function dates(certificate: X509Certificate, { target, key, now }: { target: string; key: string; now: number }) {
-  const end = Date.parse(certificate.validTo)
+  const end = endOf(client)
   const day = new Date(end).toISOString().slice(0, 10)
-  if (end < now) return [error(target, key, 'key-pairs.expired', `has expired on ${day}`, 'renew it')]
-  const days = Math.floor((end - now) / DAY_MS)
-  const ending: Finding = {
-    ...{ level: 'warning', code: 'key-pairs.ending', target, key },
-    ...{ message: `ends on ${day}, in ${days} days`, fix: 'renew it; Footman takes the new file without a restart' },
+  if (faultOf('clientCert', 'expired')) return [error('key-pairs.expired', `has expired on ${day}`, 'renew it')]
+  const common = { target, key: pair.certKey }
+  if (faultOf('clientCert', 'endsSoon')) {
+    const message = `ends on ${day}, in ${Math.floor((end - clock.now()) / DAY_MS)} days`
+    const fix = 'renew it; Footman takes the new file without a restart'
+    return [{ ...common, level: 'warning', code: 'key-pairs.ending', message, fix }]
   }
-  if (days < WARN_DAYS) return [ending]
-  const message = `fits its key, valid until ${day}`
-  return [{ level: 'ok', code: 'key-pairs.valid', target, message, key } satisfies Finding]
-}
-
-function error(target: string, key: string, code: string, message: string, fix: string): Finding {
-  return { level: 'error', code, target, message, fix, key }
-}
-
-function parsed<T>(parse: () => T): T | null {
-  try {
-    return parse()
-  } catch {
-    return null
-  }
+  return [{ ...common, level: 'ok', code: 'key-pairs.valid', message: `fits its key, valid until ${day}` }]
 }
 
 interface KeyFile {

@@ -1,15 +1,17 @@
-/** The ports that Footman is to open: free, its own already, or somebody else's. */
+/** Ports and addresses to listen on: whether a port is free, and whether an address belongs to this machine. */
 
 import { execFile } from 'node:child_process'
+import { lookup } from 'node:dns/promises'
 import { readdir, readFile, readlink } from 'node:fs/promises'
 import { createServer, isIP } from 'node:net'
+import { networkInterfaces } from 'node:os'
 import { promisify } from 'node:util'
 import type { Config } from '../../../app/schema.ts'
+import { isOwnAddress } from '../../../http/auth/local.ts'
 import { plainAddress } from '../../../platform/addresses.ts'
 import { type ListenError, toListenError } from '../../../platform/listen-error.ts'
 import { type LockHolder, lockHolder } from '../../../platform/lock.ts'
-import { within } from '../net.ts'
-import { isOwn, resolved } from '../site/addresses.ts'
+import { within } from '../connection.ts'
 import type { DoctorContext, Finding, Probe } from '../types.ts'
 
 interface Listener {
@@ -57,13 +59,13 @@ async function judge(listener: Listener, holder: LockHolder | null, { timeout }:
   const { protocol, port, host, key } = listener
   const target = `${protocol.toUpperCase()} ${host}:${port}`
   const addresses = isIP(host) > 0 ? [host] : await resolved(host, timeout)
-  // A host that is not this machine is told where addresses are looked at.
+  // A host that is not this machine is reported by `addressProbe`.
   if (!addresses.some((address) => address === '0.0.0.0' || address === '::' || isOwn(address))) return []
   const owner = await portOwner(protocol, { port, addresses })
   // The doctor itself listens for a moment when it looks whether messages arrive.
   if (protocol === 'udp' && owner?.process === process.pid) return [free(target)]
   if (owner) return [taken(listener, target, owner, holder)]
-  // Who else tries the port of the messages would be in the way of that look.
+  // An attempt to open the UDP port would disturb the probe that listens for messages.
   if (protocol === 'udp') return [free(target)]
   const error = await within(tryToListen(listener), timeout).catch((cause: ListenError) => cause)
   if (!error) return [free(target)]
@@ -104,7 +106,7 @@ async function tryToListen({ host, port }: Listener): Promise<ListenError | null
   }
 }
 
-export type Protocol = 'tcp' | 'udp'
+type Protocol = 'tcp' | 'udp'
 
 interface PortOwner {
   /** Number of the process; null when this account may not see it. */
@@ -122,7 +124,7 @@ interface OwnPort {
   readonly addresses: readonly string[]
 }
 
-/** Null when nobody has it in a way that keeps others from listening there, or the system does not tell. */
+/** Null when no other process blocks the port, or the system does not report it. */
 async function portOwner(protocol: Protocol, place: OwnPort): Promise<PortOwner | null> {
   try {
     if (process.platform === 'linux') {
@@ -203,7 +205,7 @@ export function processOn(list: string, protocol: Protocol, place: OwnPort): num
 
 const ALL = ['0.0.0.0', '::']
 
-/** Who has the same port on another address is no hindrance. */
+/** True when the listener has an address in common; the same port on another address is free. */
 function isInTheWay(address: string, { addresses }: OwnPort): boolean {
   if (ALL.includes(address) || addresses.some((own) => ALL.includes(own))) return true
   return addresses.some((own) => canonical(own) === canonical(address))
@@ -224,3 +226,75 @@ function addressOf(hex: string): string {
   const groups = bytes.join('').match(/.{4}/g) ?? []
   return new URL(`http://[${groups.join(':')}]`).hostname.slice(1, -1)
 }
+
+// ------------------------------------------------------------------------------------------- addresses to listen on
+
+export const addressProbe: Probe = {
+  group: 'address',
+  title: 'Addresses of this machine',
+  applies: (context) => listenAddresses(context).length > 0,
+  async run(context) {
+    return Promise.all(listenAddresses(context).map((one) => judgeAddress(one, context)))
+  },
+}
+
+interface ListenAddress {
+  readonly host: string
+  /** Below `Butler`. */
+  readonly key: string
+  readonly what: string
+}
+
+function listenAddresses({ config }: DoctorContext): ListenAddress[] {
+  const { udpServerConfig: udp, restServerConfig: rest, configVisualisation: page, dockerHealthCheck, footman } = config
+  const all = [
+    { on: udp.enable, host: udp.serverHost, key: 'udpServerConfig.serverHost', what: 'messages by UDP' },
+    { on: rest.enable, host: rest.serverHost, key: 'restServerConfig.serverHost', what: 'the REST API' },
+    { on: page.enable, host: page.host, key: 'configVisualisation.host', what: 'the page with the configuration' },
+    { on: dockerHealthCheck.enable, host: footman.health.host, key: 'footman.health.host', what: 'the health check' },
+  ]
+  return all.filter(({ on }) => on)
+}
+
+async function judgeAddress({ host, key, what }: ListenAddress, { timeout }: DoctorContext): Promise<Finding> {
+  const common = { target: host, key }
+  if (host === '0.0.0.0' || host === '::') {
+    return { ...common, level: 'ok', code: 'address.all', message: `${what}: all addresses of this machine` }
+  }
+  const addresses = isIP(host) > 0 ? [host] : await resolved(host, timeout)
+  const own = reachableAddresses()
+  const fix = `set Butler.${key} to 0.0.0.0${own.length > 0 ? ` or to one of ${own.join(', ')}` : ''}`
+  if (addresses.length === 0) {
+    const message = `${what}: the name ${host} is not known here`
+    return { ...common, level: 'error', code: 'address.name', message, fix }
+  }
+  if (addresses.some(isOwn)) {
+    return { ...common, level: 'ok', code: 'address.own', message: `${what}: an address of this machine` }
+  }
+  const shown = isIP(host) > 0 ? '' : ` (${addresses.join(', ')})`
+  const message = `${what}: ${host}${shown} is no address of this machine, so nothing can listen there`
+  return { ...common, level: 'error', code: 'address.foreign', message, fix }
+}
+
+export async function resolved(host: string, timeoutMs: number): Promise<string[]> {
+  return within(lookup(host, { all: true }), timeoutMs).then(
+    (found) => found.map(({ address }) => address),
+    () => [],
+  )
+}
+
+/** IPv4 addresses that other machines can send to; without loopback and link-local ones. */
+function reachableAddresses(): string[] {
+  return Object.values(networkInterfaces())
+    .flatMap((list) => list ?? [])
+    .filter(({ family, internal, address }) => family === 'IPv4' && !internal && !address.startsWith('169.254.'))
+    .map(({ address }) => address)
+}
+
+/** Value for `remoteAddress` of a log appender; a description when the address is unknown. */
+export function ownAddress(serverHost: string): string {
+  const isAll = serverHost === '' || serverHost === '0.0.0.0' || serverHost === '::'
+  return isAll ? (reachableAddresses()[0] ?? 'the address of this machine') : serverHost
+}
+
+export const isOwn = (address: string): boolean => isOwnAddress(plainAddress(address))

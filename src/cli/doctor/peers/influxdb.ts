@@ -10,8 +10,7 @@ import {
 } from '../../../metrics/influxdb/connection.ts'
 import { type HttpResponse, jsonOf } from '../../../platform/http-client.ts'
 import type { Finding, Probe } from '../types.ts'
-import { publicEndpoint } from './http/endpoints.ts'
-import { shakeHands } from './http/handshake.ts'
+import { publicEndpoint, shakeHands } from './http-handshake.ts'
 
 const KEYS = { host: 'influxDb.hostIP', port: 'influxDb.hostPort', authority: 'footman.influxDb.tls.caFile' } as const
 

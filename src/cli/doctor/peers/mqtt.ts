@@ -11,7 +11,7 @@ import {
   openConnection,
   readCertificates,
 } from '../../../mqtt/connection.ts'
-import { certificateFindings, lookAtTls, openTcp, type Subject, trouble, within } from '../net.ts'
+import { certificateFindings, lookAtTls, openTcp, type Subject, trouble, within } from '../connection.ts'
 import type { DoctorContext, Finding, Probe } from '../types.ts'
 
 export const mqtt: Probe = {
@@ -194,7 +194,7 @@ function refusedConnection(subject: Subject, { login, protocol, port }: Keys, er
       protocol === null
         ? `check that Butler.${port} is the port of an MQTT broker`
         : `check that Butler.${port} is the port of an MQTT broker, and set Butler.${protocol} to mqtts if it speaks TLS`
-    const text = 'the port is open, but nobody answers in MQTT'
+    const text = 'the port is open, but no answer in MQTT comes'
     return { level: 'error', code: 'mqtt.no-mqtt', target, message: text, fix, key: protocol ?? port }
   }
   return trouble(error, subject)

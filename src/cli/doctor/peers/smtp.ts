@@ -1,6 +1,6 @@
 /** The mail server: greeting, TLS, login. No mail is sent. */
 
-import type { Socket } from 'node:net'
+import { TLSSocket } from 'node:tls'
 import { createMailTransport } from '../../../alerts/destinations/email/transport.ts'
 import { isAsInButler } from '../../../app/config/compatibility.ts'
 import {
@@ -11,8 +11,9 @@ import {
   readUntil,
   type Subject,
   type TlsLook,
+  tlsLook,
   trouble,
-} from '../net.ts'
+} from '../connection.ts'
 import type { DoctorContext, Finding, Probe } from '../types.ts'
 
 export const smtp: Probe = {
@@ -62,90 +63,64 @@ interface ServerLook {
 /** A server that waits for TLS says nothing; one that does not greets at once, or soon. */
 const PEEK_MS = 3000
 
+/** Connects as a mail would, without logging in; judges encryption and certificate. */
 async function lookAtServer(context: DoctorContext, subject: MailSubject): Promise<ServerLook> {
-  const { timeout } = context
+  const { secure, tls } = context.config.emailNotification.smtp
   try {
-    const socket = await openTcp(subject, timeout)
-    return context.config.emailNotification.smtp.secure
-      ? await tlsFromTheStart(context, subject, socket)
-      : await plainFirst(context, subject, socket)
+    const { look, offersStartTls } = await greet(context, subject)
+    if (look !== null) return judged(look, context, subject)
+    if (tls.requireTLS) return failed(noStartTls(subject))
+    return { findings: [unencrypted(context, subject, offersStartTls)], usable: true }
   } catch (error) {
-    if (error instanceof SmtpRefusal) return failed(turnedAway(subject, error))
-    return failed(trouble(error, subject))
+    const mismatch = await (secure ? plainServer : tlsServer)(context, subject, error as MailError)
+    return failed(mismatch ?? refusal(error as MailError, subject))
   }
 }
 
-async function tlsFromTheStart(context: DoctorContext, subject: MailSubject, socket: Socket): Promise<ServerLook> {
-  const { timeout } = context
-  try {
-    return judged(await lookAtTls(socket, subject.host, tlsSettings(context), timeout), context, subject)
-  } catch (error) {
-    const greeting = await peek(subject, timeout)
-    if (greeting === null) return failed(trouble(error, subject))
-    const { section, port } = subject
-    const message = `secure is true, but the server speaks plain SMTP on port ${port} ("${greeting}")`
-    return wrongMode(
-      subject,
-      message,
-      `set ${section}.secure to false (STARTTLS then encrypts the connection), or use port 465`,
-    )
-  }
-}
-
-async function plainFirst(context: DoctorContext, subject: MailSubject, socket: Socket): Promise<ServerLook> {
-  const { timeout } = context
-  try {
-    const greeting = await greet(socket, Math.min(timeout, 2 * PEEK_MS))
-    return await withStartTls(context, subject, { socket, greeting })
-  } catch (error) {
-    socket.destroy()
-    if (error instanceof SmtpRefusal || !(await speaksTls(context, subject))) throw error
-    const { section, port } = subject
-    const message = `secure is false, but the server expects TLS from the first byte on port ${port}`
-    return wrongMode(subject, message, `set ${section}.secure to true, or use port 587`)
-  }
-}
-
-function wrongMode(subject: MailSubject, message: string, fix: string): ServerLook {
-  return failed(mailFinding(subject, { level: 'error', code: 'smtp.tls-mode', message, fix }, 'secure'))
-}
-
-interface Conversation {
-  readonly socket: Socket
-  readonly greeting: Greeting
-}
-
-async function withStartTls(
-  context: DoctorContext,
-  subject: MailSubject,
-  { socket, greeting }: Conversation,
-): Promise<ServerLook> {
-  const { tls } = context.config.emailNotification.smtp
-  if (greeting.startTls && (tls.requireTLS || !tls.ignoreTLS)) {
-    await startTls(socket, context.timeout)
-    return judged(await lookAtTls(socket, subject.host, tlsSettings(context), context.timeout), context, subject)
-  }
-  sayGoodbye(socket)
-  if (!tls.requireTLS) return { findings: [unencrypted(context, subject, greeting)], usable: true }
-  return failed(
-    mailFinding(
-      subject,
-      {
-        level: 'error',
-        code: 'smtp.no-starttls',
-        message: 'the server offers no STARTTLS, and tls.requireTLS forbids sending without TLS',
-        fix: `turn TLS on in the server, or set ${subject.section}.tls.requireTLS to false`,
-      },
-      'tls.requireTLS',
-    ),
+/** The finding for `secure: true` and a server that answers without TLS; null for another server. */
+async function plainServer({ timeout }: DoctorContext, subject: MailSubject): Promise<Finding | null> {
+  const greeting = await peek(subject, timeout)
+  if (greeting === null) return null
+  const { section, port } = subject
+  const message = `secure is true, but the server speaks plain SMTP on port ${port} ("${greeting}")`
+  return wrongMode(
+    subject,
+    message,
+    `set ${section}.secure to false (STARTTLS then encrypts the connection), or use port 465`,
   )
 }
 
-/** What `requireTLS` would forbid; Butler did not look at it. */
-function unencrypted({ config }: DoctorContext, subject: MailSubject, { startTls }: Greeting): Finding {
+/** The finding for `secure: false` and a server that expects TLS at once; null for another server. */
+async function tlsServer(
+  { timeout }: DoctorContext,
+  subject: MailSubject,
+  { responseCode }: MailError,
+): Promise<Finding | null> {
+  if (responseCode !== undefined || !(await speaksTls(subject, timeout))) return null
+  const { section, port } = subject
+  const message = `secure is false, but the server expects TLS from the first byte on port ${port}`
+  return wrongMode(subject, message, `set ${section}.secure to true, or use port 587`)
+}
+
+function wrongMode(subject: MailSubject, message: string, fix: string): Finding {
+  return mailFinding(subject, { level: 'error', code: 'smtp.tls-mode', message, fix }, 'secure')
+}
+
+function noStartTls(subject: MailSubject): Finding {
+  const finding = {
+    level: 'error',
+    code: 'smtp.no-starttls',
+    message: 'the server offers no STARTTLS, and tls.requireTLS forbids sending without TLS',
+    fix: `turn TLS on in the server, or set ${subject.section}.tls.requireTLS to false`,
+  } as const
+  return mailFinding(subject, finding, 'tls.requireTLS')
+}
+
+/** Warning about a connection without TLS, which `requireTLS` would forbid. Butler ignores that setting. */
+function unencrypted({ config }: DoctorContext, subject: MailSubject, offersStartTls: boolean): Finding {
   const { auth, tls } = config.emailNotification.smtp
   const what = auth.enable ? 'mails, and the password, travel' : 'mails travel'
-  const why = startTls && tls.ignoreTLS ? 'tls.ignoreTLS is true' : 'the server offers no STARTTLS'
+  const why = offersStartTls && tls.ignoreTLS ? 'tls.ignoreTLS is true' : 'the server offers no STARTTLS'
   const strict = isAsInButler('mailTls', config.footman.compatibility)
     ? 'to refuse it, set Butler.footman.compatibility to strict'
     : `to refuse it, set ${subject.section}.tls.requireTLS to true`
@@ -173,28 +148,23 @@ function judged(look: TlsLook, { config, clock }: DoctorContext, subject: MailSu
   return { findings, usable: !findings.some(({ level }) => level === 'error') }
 }
 
-function tlsSettings({ config }: DoctorContext) {
-  const { serverName } = config.emailNotification.smtp.tls
-  return serverName ? { servername: serverName } : {}
-}
-
-/** The greeting of a server that speaks without TLS; null when none comes. */
+/** First line of a server that speaks without TLS; null when there is none. */
 async function peek(place: Place, timeoutMs: number): Promise<string | null> {
   const socket = await openTcp(place, timeoutMs).catch(() => null)
-  if (!socket) return null
+  const isWhole = (text: string) => /^\d{3} [^\n]*\n/m.test(text)
   try {
-    return (await greet(socket, Math.min(timeoutMs, PEEK_MS))).line
+    return socket && (await readUntil(socket, isWhole, Math.min(timeoutMs, PEEK_MS))).trim()
   } catch {
     return null
   } finally {
-    socket.destroy()
+    socket?.destroy()
   }
 }
 
-async function speaksTls(context: DoctorContext, subject: MailSubject): Promise<boolean> {
+async function speaksTls(subject: MailSubject, timeoutMs: number): Promise<boolean> {
   try {
-    const socket = await openTcp(subject, context.timeout)
-    await lookAtTls(socket, subject.host, {}, Math.min(context.timeout, PEEK_MS))
+    const socket = await openTcp(subject, timeoutMs)
+    await lookAtTls(socket, subject.host, {}, Math.min(timeoutMs, PEEK_MS))
     return true
   } catch {
     return false
@@ -203,59 +173,66 @@ async function speaksTls(context: DoctorContext, subject: MailSubject): Promise<
 
 const failed = (finding: Finding): ServerLook => ({ findings: [finding], usable: false })
 
-function turnedAway(subject: MailSubject, { message }: SmtpRefusal): Finding {
-  return mailFinding(subject, {
-    level: 'error',
-    code: 'smtp.turned-away',
-    message: `the server does not let this machine in: ${message}`,
-    fix: 'allow the address of this machine in the settings of the mail server',
-  })
+/** An error of nodemailer; `responseCode` is the status of an answer of the server. */
+interface MailError extends Error {
+  readonly code?: string
+  readonly response?: string
+  readonly responseCode?: number
+  /** Of `ETIMEDOUT`: the step that took too long. */
+  readonly timeoutType?: string
+}
+
+function refusal(error: MailError, subject: MailSubject): Finding {
+  if (error.responseCode !== undefined) {
+    return mailFinding(subject, {
+      level: 'error',
+      code: 'smtp.turned-away',
+      message: `the server does not let this machine in: ${(error.response ?? error.message).split(/\r?\n/)[0]}`,
+      fix: 'allow the address of this machine in the settings of the mail server',
+    })
+  }
+  const isSilent = error.code === 'ETIMEDOUT' && error.timeoutType !== 'CONNECT_TIMEOUT'
+  return trouble(isSilent ? { code: 'ESILENT' } : error, subject)
 }
 
 interface Greeting {
-  /** The server's first line. */
-  readonly line: string
-  readonly startTls: boolean
-  /** Ways to log in that it offers before TLS. */
-  readonly login: boolean
+  /** Null without TLS. */
+  readonly look: TlsLook | null
+  readonly offersStartTls: boolean
 }
 
-/** The server says that it does not want to talk. */
-class SmtpRefusal extends Error {
-  override readonly name = 'SmtpRefusal'
-}
-
-/** Rejects with `SmtpRefusal` for an answer that is no 2xx, with `ESILENT` when none comes. */
-async function greet(socket: Socket, timeoutMs: number): Promise<Greeting> {
-  const line = await answer(socket, timeoutMs)
-  socket.write('EHLO footman\r\n')
-  const offers = await answer(socket, timeoutMs)
-  return {
-    line: line.trim(),
-    startTls: /^250[- ]STARTTLS\b/im.test(offers),
-    login: /^250[- ]AUTH\b/im.test(offers),
+/** Greeting, EHLO and STARTTLS, as `smtp.tls` says; accepts every certificate. Rejects with nodemailer's error. */
+async function greet({ config, timeout }: DoctorContext, { host, port }: MailSubject): Promise<Greeting> {
+  const { secure, tls } = config.emailNotification.smtp
+  const { default: SmtpConnection } = await import('nodemailer/lib/smtp-connection')
+  const connection = new SmtpConnection({
+    host,
+    port,
+    secure,
+    ignoreTLS: tls.ignoreTLS && !tls.requireTLS,
+    tls: { rejectUnauthorized: false, ...(tls.serverName ? { servername: tls.serverName } : {}) },
+    connectionTimeout: timeout,
+    greetingTimeout: Math.min(timeout, 2 * PEEK_MS),
+    socketTimeout: timeout,
+    dnsTimeout: timeout,
+  })
+  const { promise, resolve, reject } = Promise.withResolvers<void>()
+  connection.on('error', reject)
+  connection.on('end', () => reject(Object.assign(new Error('the connection was closed'), { code: 'ECONNRESET' })))
+  connection.connect((error) => (error ? reject(error) : resolve()))
+  try {
+    await promise
+    const { _socket: socket, lastServerResponse } = connection
+    return {
+      look: socket instanceof TLSSocket ? tlsLook(socket) : null,
+      offersStartTls: /^250[- ]STARTTLS\b/im.test(String(lastServerResponse)),
+    }
+  } finally {
+    connection.close()
   }
 }
 
-/** From now on the socket is to shake hands. */
-async function startTls(socket: Socket, timeoutMs: number): Promise<void> {
-  socket.write('STARTTLS\r\n')
-  await answer(socket, timeoutMs)
-}
-
-function sayGoodbye(socket: Socket): void {
-  socket.end('QUIT\r\n')
-  socket.destroySoon()
-}
-
-/** A whole answer: its last line has a blank after the number. */
-async function answer(socket: Socket, timeoutMs: number): Promise<string> {
-  const text = await readUntil(socket, (all) => /^\d{3} [^\n]*\n/m.test(all), timeoutMs)
-  if (!text.startsWith('2')) throw new SmtpRefusal(text.trim().split(/\r?\n/)[0])
-  return text
-}
-
-/** From here on somebody who waits for an alert notices. */
+/** A login that takes longer is reported: alerts are late then. */
 const SLOW_MS = 5000
 
 async function loginFindings(context: DoctorContext, subject: MailSubject): Promise<Finding[]> {
@@ -277,7 +254,7 @@ function welcome({ config }: DoctorContext, subject: MailSubject, ms: number): F
     return mailFinding(subject, {
       level: 'warning',
       code: 'smtp.slow',
-      message: `answers, but takes ${Math.round(ms / 1000)} s to let somebody in`,
+      message: `answers, but takes ${Math.round(ms / 1000)} s to accept a login`,
       fix: 'look whether the server looks up the name of this machine in vain, or use another one',
     })
   }

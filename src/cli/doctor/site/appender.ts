@@ -3,11 +3,11 @@
 import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { isIP } from 'node:net'
+import { XMLParser, XMLValidator } from 'fast-xml-parser'
 import { isLoopback } from '../../../platform/addresses.ts'
 import { APPENDERS, FIELDS as MESSAGE_FIELDS } from '../../../qlik/log-appenders.ts'
+import { isOwn, ownAddress, resolved } from '../machine/ports.ts'
 import type { DoctorContext, Finding, FindingLevel, Probe } from '../types.ts'
-import { isOwn, ownAddress, resolved } from './addresses.ts'
-import { type Appender, type AppenderFile, parseAppenderFile } from './appender-file.ts'
 import { plural, some } from './site.ts'
 
 const GROUP = 'appender'
@@ -263,7 +263,7 @@ function textFindings(
   } else if (older || missing.length > 0) {
     const message = older
       ? `"${name}" looks for "${older[0]}", as older files do; that works for reload tasks only`
-      : `"${name}" does not look for ${some(missing)}, as older files do: preload tasks that fail are not told about`
+      : `"${name}" does not look for ${some(missing)}, as older files do: failed preload tasks are not reported`
     findings.push(say('info', 'generation', message))
   }
   const logger = older?.[1] ?? kind.logger
@@ -325,4 +325,125 @@ function kindFindings(kind: Kind, appenders: readonly Appender[], say: Say): Fin
   if (kind.missing === 'info') return [say('info', 'kind', message)]
   const fix = `add the appender for ${kind.what} from the file that "footman log-appender" writes`
   return [say(kind.missing, 'kind', message, fix)]
+}
+
+// --------------------------------------------------------------------------------------------------------- the file
+
+/** An appender of a log4net file (`LocalLogConfig.xml`), reduced to the members that the probe examines. */
+interface Appender {
+  readonly name: string
+  /** Class, like `log4net.Appender.UdpAppender`. */
+  readonly type: string
+  /** Values by lower-case name: `remoteaddress`, `remoteport`, `encoding`. */
+  readonly settings: ReadonlyMap<string, string>
+  /** `stringToMatch` of the filters, in their order. */
+  readonly texts: readonly string[]
+  /** Whether what fits no filter is left out. */
+  readonly deniesRest: boolean
+  /** '' without one. */
+  readonly pattern: string
+  /** Converters that the layout defines. */
+  readonly converters: readonly string[]
+  /** Loggers that it is attached to; `root` for the root logger. */
+  readonly loggers: readonly string[]
+}
+
+interface AppenderFile {
+  readonly appenders: readonly Appender[]
+  /** Names that loggers refer to although no appender has them. */
+  readonly dangling: readonly { readonly logger: string; readonly ref: string }[]
+}
+
+type AppenderFileResult =
+  | { readonly ok: true; readonly file: AppenderFile }
+  | { readonly ok: false; readonly error: string; readonly line: number | null }
+
+const LISTS = new Set(['appender', 'param', 'filter', 'logger', 'appender-ref', 'converter', 'root'])
+
+/** Names of elements and attributes count in any case, as log4net sets properties without regard to it. */
+export function parseAppenderFile(text: string): AppenderFileResult {
+  const xml = text.replace(/^\uFEFF/, '')
+  const valid = XMLValidator.validate(xml)
+  if (valid !== true) {
+    const { msg, line } = valid.err
+    return { ok: false, error: msg, line: typeof line === 'number' ? line : null }
+  }
+  const parser = new XMLParser({
+    ...{ ignoreAttributes: false, attributeNamePrefix: '@', parseAttributeValue: false, parseTagValue: false },
+    ...{ transformTagName: lower, transformAttributeName: lower, isArray: (name: string) => LISTS.has(name) },
+  })
+  let document: Element
+  try {
+    document = asElement(parser.parse(xml) as unknown)
+  } catch (error) {
+    // Names and entities that it refuses although they are XML.
+    return { ok: false, error: error instanceof Error ? error.message : String(error), line: null }
+  }
+  const root = asElement(document.configuration ?? document.log4net)
+  const inner = root.log4net === undefined ? root : asElement(root.log4net)
+  if (document.configuration === undefined && document.log4net === undefined) {
+    return { ok: false, error: 'the outermost element is not <configuration>', line: null }
+  }
+  return { ok: true, file: appenderFileOf(inner) }
+}
+
+const lower = (name: string): string => name.toLowerCase()
+
+type Element = Readonly<Record<string, unknown>>
+
+const asElement = (value: unknown): Element =>
+  typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Element) : {}
+const elements = (value: unknown): Element[] =>
+  (Array.isArray(value) ? value : value === undefined ? [] : [value]).map(asElement)
+const attribute = (element: Element, name: string): string => String(element[`@${name}`] ?? '').trim()
+
+function appenderFileOf(root: Element): AppenderFile {
+  const loggers = [
+    ...elements(root.logger).map((one) => ({ name: attribute(one, 'name'), refs: refsOf(one) })),
+    ...elements(root.root).map((one) => ({ name: 'root', refs: refsOf(one) })),
+  ]
+  const appenders = elements(root.appender).map((one) => {
+    const name = attribute(one, 'name')
+    return appenderOf(
+      one,
+      name,
+      loggers.filter(({ refs }) => refs.includes(name)).map((logger) => logger.name),
+    )
+  })
+  const names = new Set(appenders.map(({ name }) => name))
+  const dangling = loggers.flatMap(({ name, refs }) =>
+    refs.filter((ref) => !names.has(ref)).map((ref) => ({ logger: name, ref })),
+  )
+  return { appenders, dangling }
+}
+
+const refsOf = (logger: Element): string[] => elements(logger['appender-ref']).map((one) => attribute(one, 'ref'))
+
+function appenderOf(element: Element, name: string, loggers: readonly string[]): Appender {
+  const filters = elements(element.filter)
+  const layout = elements(element.layout)[0] ?? {}
+  return {
+    name,
+    type: attribute(element, 'type'),
+    settings: settingsOf(element),
+    texts: filters.flatMap((filter) => settingsOf(filter).get('stringtomatch') ?? []),
+    deniesRest: filters.some((filter) => /DenyAllFilter/i.test(attribute(filter, 'type'))),
+    pattern: settingsOf(layout).get('conversionpattern') ?? '',
+    converters: elements(layout.converter).map((one) => settingsOf(one).get('name') ?? ''),
+    loggers,
+  }
+}
+
+/** `<param name="x" value="y"/>` and `<x value="y"/>` mean the same. */
+function settingsOf(element: Element): Map<string, string> {
+  const settings = new Map<string, string>()
+  for (const [name, value] of Object.entries(element)) {
+    if (name === 'param' || name.startsWith('@') || name.startsWith('#')) continue
+    const direct = asElement(Array.isArray(value) ? undefined : value)
+    if (direct['@value'] !== undefined) settings.set(name, attribute(direct, 'value'))
+  }
+  for (const param of elements(element.param)) {
+    settings.set(attribute(param, 'name').toLowerCase(), attribute(param, 'value'))
+  }
+  return settings
 }

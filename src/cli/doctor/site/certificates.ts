@@ -1,4 +1,4 @@
-/** The certificates of the connection to Qlik Sense, as far as their files tell. */
+/** The certificate files of the connection to Qlik Sense: format, validity, key, authority, permissions. */
 import { readFile, stat } from 'node:fs/promises'
 import {
   type CertificateFault,

@@ -1,4 +1,4 @@
-/** What a site holds, beside what the configuration names: custom properties, tasks, apps and tags, names, rights. */
+/** Compares the site with the configuration: custom properties, tasks, apps and tags, names, rights. */
 
 import { readFile } from 'node:fs/promises'
 import { parse } from 'yaml'
@@ -50,7 +50,7 @@ function judge(wanted: WantedProperty, found: readonly PropertyDefinition[]): re
     const fix = `tick ${lacking.map(wordsOf).join(', ')} for "${name}" ${PLACE}`
     findings.push({ ...common, level: none ? level : 'info', code: 'property.object-type', message, fix })
   }
-  // Which accounts a property offers is a choice of the site; those that it should not offer are told apart.
+  // The site decides which accounts a property offers; unknown accounts are reported by `accountFindings`.
   const missing = isAccountProperty(wanted) ? [] : values.filter((value) => !definition.choiceValues.includes(value))
   if (missing.length > 0) {
     const message = `does not offer ${missing.length === 1 ? 'the value' : 'the values'} ${some(missing, 10)}; it has ${some(definition.choiceValues) || 'none'}`
@@ -161,7 +161,7 @@ function ofFilter({ startTaskFilter: { enable, allowTask } }: Config): Named[] {
   return [
     ...allowTask.taskId
       .map((value, index) => ({ kind: 'task', value, key: `${key}.taskId[${index}]` }) as const)
-      // What is no id at all is told by the check of the file.
+      // Malformed ids are reported by the check of the configuration.
       .filter(({ value }) => isGuid(value)),
     ...allowTask.tag.map((value, index) => ({ kind: 'tag', value, exact: true, key: `${key}.tag[${index}]` }) as const),
   ]
@@ -193,7 +193,7 @@ function ofMatch({ taskId, appId, taskTag, appTag }: Match, key: string): Named[
   ]
 }
 
-/** Tasks of the schedule file; what else is wrong with the file is told by the check of the configuration. */
+/** Tasks of the schedule file. Other problems of the file are reported by the check of the configuration. */
 async function ofSchedules({ config: { scheduler }, paths }: DoctorContext): Promise<Named[]> {
   if (!scheduler.enable) return []
   const file = paths.input(scheduler.configfile)
@@ -244,7 +244,7 @@ export async function nameFindings(site: Site, _context: DoctorContext): Promise
 }
 
 const KEY = 'configQRS.headers.static'
-/** Accounts of Qlik Sense itself, and the roles whose rules let somebody start every task. */
+/** Accounts of Qlik Sense itself, and the roles that may start every task. */
 const INTERNAL = /^sa_(repository|scheduler|api|engine|proxy)$/i
 const ROLES = ['RootAdmin', 'ContentAdmin', 'DeploymentAdmin']
 

@@ -3,7 +3,7 @@
 import { SILENT } from '../../../platform/types.ts'
 import { createEngineClient } from '../../../qlik/engine/client.ts'
 import { EngineError } from '../../../qlik/engine/errors.ts'
-import { openTcp, trouble } from '../net.ts'
+import { openTcp, trouble } from '../connection.ts'
 import type { DoctorContext, Finding, FindingLevel, Probe } from '../types.ts'
 import { usesEngine } from './certificates.ts'
 import { identityOf, NO_CERTIFICATES, type Site, type SiteOf } from './site.ts'
@@ -65,7 +65,7 @@ async function examine(site: Site, { config: { configEngine }, timeout }: Doctor
     return [say('ok', 'session', `opens sessions for ${identity.name}, version ${number}`)]
   } catch (error) {
     if (!(error instanceof EngineError)) throw error
-    // What is no TLS at all is no question of certificates.
+    // A port without TLS is reported as such, not as a problem of certificates.
     const noTls = trouble(error, { ...subject, key: 'configEngine.port' })
     return [noTls.code === `${GROUP}.no-tls` ? noTls : refusal(error, say, identity.name)]
   }

@@ -1,10 +1,10 @@
 /** Which nodes of the site have sent messages, and when last. */
 
 import type { MessageSource } from '../../../events/sources.ts'
+import { ownAddress } from '../machine/ports.ts'
 import type { DoctorContext, Finding } from '../types.ts'
-import { ownAddress } from './addresses.ts'
-import { type KnownSources, knownSources } from './running.ts'
 import { type Json, plural, type Site } from './site.ts'
+import { type KnownSources, knownSources } from './udp.ts'
 
 const GROUP = 'nodes'
 const APPENDER_FILE = 'C:\\ProgramData\\Qlik\\Sense\\Scheduler\\LocalLogConfig.xml'
@@ -75,10 +75,10 @@ async function judge(node: Node, { sources, since }: KnownSources, around: Aroun
   if (node.isWorker && last === null) {
     const why = around.distributes
       ? 'sends messages about distributions only'
-      : 'runs reloads, of which another node tells'
+      : 'runs reloads, which another node reports'
     return { level: 'info', code: `${GROUP}.worker`, target, message: `${seen}; this node ${why}` }
   }
-  // Only the active scheduler tells of executions; the others are there in case it fails.
+  // Only the active scheduler reports executions; the others are its standby.
   const from = Math.max(last ?? since ?? Number.POSITIVE_INFINITY, clock.now() - 24 * HOUR_MS)
   const missed = node.isCentral ? await endedSince(around, from) : NONE
   if (missed.failed + missed.succeeded === 0) {
@@ -107,7 +107,7 @@ async function endedSince({ site, context }: Around, from: number): Promise<type
   const until = context.clock.now() - MARGIN_MS
   if (!Number.isFinite(from) || from + MARGIN_MS >= until) return NONE
   const { serverTime, at } = await site.about()
-  // The ends of executions are told by the clock of the server.
+  // Ends of executions have the time of the server's clock.
   const ahead = serverTime === null ? 0 : serverTime - at
   const results = await (await site.client()).resultsEndedBetween(from + MARGIN_MS + ahead, until + ahead)
   const tasks = new Map((await site.tasks()).map((task) => [task.id.toLowerCase(), task]))
@@ -115,7 +115,7 @@ async function endedSince({ site, context }: Around, from: number): Promise<type
   const counts = { failed: 0, succeeded: 0 }
   for (const attempts of executions.values()) {
     const task = tasks.get(attempts[0]?.taskID?.toLowerCase() ?? '')
-    // No appender tells of synchronizations that failed, and none of attempts that are followed by another one.
+    // No appender reports failed synchronizations, or failed attempts that are followed by another one.
     const isLast = task !== undefined && task.taskType !== USER_SYNC && attempts.length > (task.maxRetries ?? 0)
     if (attempts.some(({ status }) => status === SUCCESS)) counts.succeeded += 1
     else if (isLast && attempts.every(({ status }) => status === FAIL)) counts.failed += 1

@@ -7,7 +7,7 @@ import { isSignedBy } from '../../../qlik/qrs/certificates.ts'
 import { QrsError } from '../../../qlik/qrs/errors.ts'
 import { reasonOf } from '../../../qlik/qrs/failure.ts'
 import type { QrsCertificates } from '../../../qlik/qrs/transport.ts'
-import { openTcp, timeOver, trouble } from '../net.ts'
+import { openTcp, timeOver, trouble } from '../connection.ts'
 import type { DoctorContext, Finding, FindingLevel, Probe } from '../types.ts'
 import { nameOf } from './certificates.ts'
 import { identityOf, NO_CERTIFICATES, type Site, type SiteOf } from './site.ts'
@@ -125,7 +125,7 @@ async function shakeHands(
   })
 }
 
-/** What the certificate of the server tells about root.pem and the name that is used. */
+/** Compares the certificate of the server with root.pem and with the configured host. */
 function serverFindings(
   server: X509Certificate,
   pems: QrsCertificates,
@@ -191,7 +191,7 @@ async function refusal(error: QrsError, { context, pems, user, target }: Attempt
   }
   if (kind === 'timeout') {
     const message = `QRS takes the connection, but does not answer within ${context.timeout / 1000} s`
-    const fix = 'see on the server whether the Qlik Sense Repository Service hangs or is overloaded; its log tells'
+    const fix = 'see on the server whether the Qlik Sense Repository Service hangs or is overloaded; see its log'
     return finding('error', 'silent', target, message, fix)
   }
   if (kind === 'unreachable') {

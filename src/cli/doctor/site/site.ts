@@ -12,11 +12,11 @@ import { createQrsTransport, type QrsCertificates, type QrsTransport } from '../
 import type { QrsClient, QrsTask, SiteReader } from '../../../qlik/qrs/types.ts'
 import type { DoctorContext, Finding, Probe } from '../types.ts'
 
-/** What `/qrs/about` answered. */
+/** The answer of `/qrs/about`. */
 export interface About {
   /** `31.60.3.0` */
   readonly version: string
-  /** The clock of the server, milliseconds since 1970 (whole seconds); null when it does not tell. */
+  /** The clock of the server, milliseconds since 1970 (whole seconds); null when the answer has no time. */
   readonly serverTime: number | null
   /** When that was, by the clock here. */
   readonly at: number
@@ -33,7 +33,7 @@ export interface Site {
   client(): Promise<QrsClient & SiteReader>
   about(): Promise<About>
   tasks(): Promise<readonly QrsTask[]>
-  /** True when nobody has told yet that the site cannot be asked. */
+  /** True for the first caller: the reason for an unreachable site is reported once. */
   firstSilence(): boolean
   /** Elements of `<path>/full`. */
   list(path: string, filter?: string): Promise<readonly Json[]>
@@ -123,7 +123,7 @@ function certificatePaths({ cert }: Config, input: (path: string) => string): Ce
   return { clientCert: input(clientCert), clientCertKey: input(clientCertKey), clientCertCA: input(clientCertCA) }
 }
 
-/** A key that is none, or of another certificate, is told where the files are looked at. */
+/** Null for a malformed key, or that of another certificate; `certificatesProbe` reports the reason. */
 function usable(pems: QrsCertificates): QrsCertificates | null {
   try {
     createSecureContext({ ...pems })
@@ -160,7 +160,7 @@ export interface SiteProbe {
   run(site: Site, context: DoctorContext): Promise<readonly Finding[]>
 }
 
-/** Left out without a connection to Qlik Sense; quiet while QRS cannot be asked, which the probe of the connection tells. */
+/** A probe that runs only with a connection to Qlik Sense. While QRS does not answer, `qrsProbe` reports the reason. */
 export function siteProbe(sites: SiteOf, { group, title, applies = () => true, run }: SiteProbe): Probe {
   return {
     group,

@@ -6,8 +6,8 @@ import { nullWhenAbsent } from '../../../qlik/qrs/failure.ts'
 import { createLicenseClient } from '../../../qlik/qrs/licenses.ts'
 import { ZERO_GUID } from '../../../qlik/qrs/types.ts'
 import type { DoctorContext, Finding, Probe } from '../types.ts'
-import { readDatabase } from './running.ts'
 import { plural, type Site } from './site.ts'
+import { readDatabase } from './udp.ts'
 
 const WARN_DAYS = 30
 const LICENCE_FIX = 'enter the renewed licence in the QMC (License management)'
@@ -23,7 +23,7 @@ export async function licenceFindings(site: Site, { clock, timeout }: DoctorCont
     return [{ ...common, level: 'error', code: 'licence.expired', message, fix: LICENCE_FIX }]
   }
   if (daysRemaining === null) {
-    return [{ ...common, level: 'ok', code: 'licence.valid', message: 'valid, without an end that it tells' }]
+    return [{ ...common, level: 'ok', code: 'licence.valid', message: 'valid, without a known end' }]
   }
   const message = `valid until ${date}, ${plural(daysRemaining, 'day')}`
   if (daysRemaining <= WARN_DAYS)
@@ -40,7 +40,7 @@ export async function clockFindings(site: Site, _context: DoctorContext): Promis
   const { serverTime, at } = await site.about()
   const common = { target: site.target, key: 'configQRS.host' }
   if (serverTime === null) {
-    return [{ ...common, level: 'info', code: 'clock.unknown', message: 'the server does not tell its time' }]
+    return [{ ...common, level: 'info', code: 'clock.unknown', message: 'the answers of the server have no time' }]
   }
   // The header counts whole seconds.
   const ahead = serverTime + 500 - at
@@ -95,7 +95,7 @@ function judge(receivedAt: number, logTime: string, host: string, { config }: Do
   return [{ ...common, level: 'info', code: 'time-zone.other', message, fix }]
 }
 
-/** What the clock of the server is ahead of UTC, to the quarter of an hour; null when that cannot be told. */
+/** Milliseconds that the clock of the server is ahead of UTC, to the quarter of an hour; null when unknown. */
 function offsetOf(logTime: string, receivedAt: number): number | null {
   const wall = Date.parse(`${logTime.slice(0, 19).replace(' ', 'T')}Z`)
   if (Number.isNaN(wall)) return null

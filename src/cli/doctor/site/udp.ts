@@ -1,14 +1,21 @@
 /** The UDP input: does what is sent to it arrive? */
 import { createSocket } from 'node:dgram'
+import { accessSync, constants, existsSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
 import { isIP } from 'node:net'
+import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { decodeDatagram, parseDatagram } from '../../../events/datagram.ts'
 import { createSharedSecrets } from '../../../events/ingest/sender-checks.ts'
+import { listSources, type MessageSource } from '../../../events/sources.ts'
+import { LOCAL_KEY_FILE } from '../../../http/auth/keys.ts'
+import { createHttpClient } from '../../../platform/http-client.ts'
 import { lockHolder } from '../../../platform/lock.ts'
+import { type Database, openDatabase } from '../../../platform/sqlite.ts'
 import { bindUdp } from '../../../platform/udp.ts'
+import { restUrl } from '../../remote/client.ts'
+import { ownAddress } from '../machine/ports.ts'
 import type { DoctorContext, Finding, FindingLevel, Probe } from '../types.ts'
-import { ownAddress } from './addresses.ts'
-import { askRunning, knownSources, type RunningInput } from './running.ts'
 import { plural } from './site.ts'
 
 const GROUP = 'udp'
@@ -108,7 +115,7 @@ async function lost(context: DoctorContext, before: RunningInput): Promise<Findi
   return say(context, 'error', 'lost', message, fix)
 }
 
-/** What arrives in a running Footman in some time, by its own counts. */
+/** Messages that arrive at the running Footman in the given time, by its own counts. */
 async function watch(context: DoctorContext, listenMs: number): Promise<readonly Finding[]> {
   const before = await knownSources(context)
   await delay(listenMs)
@@ -122,13 +129,13 @@ async function watch(context: DoctorContext, listenMs: number): Promise<readonly
   return reportHeard(context, heard, listenMs)
 }
 
-/** Runs all the same, or not: its lock on the data directory tells. */
+/** Without the REST API, the lock on the data directory shows whether Footman runs. */
 async function withoutApi(context: DoctorContext, reason: string): Promise<readonly Finding[]> {
   const { config, paths, listenMs } = context
   const holder = lockHolder(paths.data(config.footman.dataDirectory))
   if (holder === null) return withOwnSocket(context, reason)
   const message = `Footman runs (process ${holder.process}), but cannot be asked whether messages arrive: ${reason}`
-  const fix = 'switch the REST API on (Butler.restServerConfig.enable), on localhost if nobody else is to use it'
+  const fix = 'switch the REST API on (Butler.restServerConfig.enable), on localhost for this machine alone'
   const heard = listenMs === undefined ? [] : await watch(context, listenMs)
   return [say(context, 'info', 'not-tested', message, fix), ...heard]
 }
@@ -159,7 +166,7 @@ async function withOwnSocket(context: DoctorContext, reason: string): Promise<re
     },
   }).catch((error: unknown) => error as Error)
   if (socket instanceof Error) {
-    // What to do about it stands where ports and addresses are looked at.
+    // The fix is reported by the probes of ports and addresses.
     const message = `not tried: Footman cannot be asked (${reason}), and ${socket.message}`
     return [say(context, 'info', 'port-taken', message)]
   }
@@ -214,7 +221,7 @@ function reportHeard(context: DoctorContext, heard: readonly Heard[], listenMs: 
 
 // ------------------------------------------------------------------------------------------------------ in common
 
-/** Somebody who listens on all addresses is reached on this machine's own. */
+/** A listener on all addresses is reached on the loopback address. */
 function destinationOf(address: string): string {
   if (address === '0.0.0.0') return '127.0.0.1'
   return address === '::' ? '::1' : address
@@ -224,7 +231,7 @@ function send(text: string, address: string, port: number): Promise<void> {
   const socket = createSocket(isIP(address) === 6 ? 'udp6' : 'udp4')
   return new Promise<void>((resolve) => {
     socket.on('error', () => resolve())
-    // What could not be sent does not arrive, and that is what is told.
+    // A datagram that cannot be sent is reported as one that does not arrive.
     socket.send(text, port, address, () => resolve())
   }).finally(() => socket.close())
 }
@@ -239,4 +246,112 @@ function bufferFindings(context: DoctorContext, granted: number): Finding[] {
   }
   const fix = `echo net.core.rmem_max=${WANTED_BUFFER} > /etc/sysctl.d/60-footman.conf && sysctl --system, then restart Footman`
   return [say(context, 'warning', 'receive-buffer', message, fix)]
+}
+
+// ------------------------------------------------------------ the Footman of this configuration, running or stopped
+
+/** Body of `GET /v4/udp`. */
+interface RunningInput {
+  readonly enabled: boolean
+  readonly listening: boolean
+  readonly address: string | null
+  readonly port: number | null
+  readonly receiveBufferBytes: number | null
+  readonly dropped: Readonly<Record<string, number>>
+}
+
+type RunningAnswer<T> =
+  | { readonly state: 'answered'; readonly status: number; readonly body: T }
+  /** No answer, or the REST API is off. */
+  | { readonly state: 'silent'; readonly reason: string }
+
+/** Asks the running Footman with its local key. Never rejects. */
+async function askRunning<T>(
+  { config, paths, timeout }: DoctorContext,
+  method: 'GET' | 'POST',
+  path: string,
+): Promise<RunningAnswer<T>> {
+  const url = restUrl(config)
+  if (url === null) return { state: 'silent', reason: 'the REST API is off' }
+  const directory = paths.data(config.footman.dataDirectory)
+  if (!mayRun(directory)) return { state: 'silent', reason: 'it does not run' }
+  const key = (await readFile(join(directory, LOCAL_KEY_FILE), 'utf8').catch(() => '')).trim()
+  // On this machine: for whom its certificate was made doesn't matter.
+  const http = createHttpClient({ keepAlive: false, tls: { rejectUnauthorized: false } })
+  try {
+    const headers = { accept: 'application/json', ...(key !== '' && { authorization: `Bearer ${key}` }) }
+    const response = await http.request({ method, url: `${url}${path}`, headers, timeoutMs: timeout })
+    return { state: 'answered', status: response.status, body: JSON.parse(response.text()) as T }
+  } catch (error) {
+    const strange = error instanceof SyntaxError ? 'what answers at the port of its REST API is another program' : null
+    return { state: 'silent', reason: strange ?? (error instanceof Error ? error.message : String(error)) }
+  } finally {
+    http.close()
+  }
+}
+
+/** False without a process on the data directory: an answer then comes from the Footman of another configuration. */
+function mayRun(directory: string): boolean {
+  if (lockHolder(directory)) return true
+  try {
+    accessSync(directory, constants.R_OK | constants.X_OK)
+    return false
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code !== 'ENOENT'
+  }
+}
+
+/** Reads the database while another process may write it; null without a readable database. */
+export function readDatabase<T>({ config, paths }: DoctorContext, read: (db: Database) => T): T | null {
+  const file = join(paths.data(config.footman.dataDirectory), 'footman.db')
+  if (!existsSync(file)) return null
+  try {
+    const db = openDatabase(file, { readOnly: 'untouched' })
+    try {
+      return read(db)
+    } finally {
+      db.close()
+    }
+  } catch {
+    return null
+  }
+}
+
+export interface KnownSources {
+  readonly sources: readonly MessageSource[]
+  /** Since when Footman has listened, milliseconds since 1970; null when that is not known. */
+  readonly since: number | null
+}
+
+/** Senders of messages so far; null when Footman has not run yet, or neither it nor its database can be read. */
+export async function knownSources(context: DoctorContext): Promise<KnownSources | null> {
+  const stored = readDatabase(context, (db) => ({ sources: listSources(db), since: sinceOf(db) }))
+  if (stored) return stored
+  const answer = await askRunning<{ sources?: readonly RestSource[] }>(context, 'GET', '/v4/udp')
+  if (answer.state === 'silent' || answer.status !== 200) return null
+  return { since: null, sources: (answer.body.sources ?? []).map(fromRest) }
+}
+
+interface RestSource {
+  readonly from: string
+  readonly host: string | null
+  readonly firstSeen: string
+  readonly lastSeen: string
+  readonly messages: number
+  readonly rejected: number
+}
+
+const fromRest = ({ from, host, firstSeen, lastSeen, messages, rejected }: RestSource): MessageSource => ({
+  sender: from,
+  host: host ?? '',
+  firstAt: Date.parse(firstSeen),
+  lastAt: Date.parse(lastSeen),
+  messages,
+  rejected,
+})
+
+/** The reconciler notes when Footman began to listen. */
+function sinceOf(db: Database): number | null {
+  const mark = db.get<{ at: number }>("SELECT at FROM safety_net_mark WHERE name = 'reconciler.since'")
+  return mark?.at ?? null
 }

@@ -72,7 +72,7 @@ export function nssmCommands(facts: ServiceFacts, account: string): string[] {
     ['AppStopMethodConsole', String(graceMs + STOP_MARGIN_MS)],
     ['AppRestartDelay', '5000'],
     ['AppExit', 'Default', 'Restart'],
-    // 0 = stopped as asked; 1 = wrong configuration, which no restart mends.
+    // 0 = stopped as asked; 1 = wrong configuration, which no restart repairs.
     ['AppExit', '0', 'Exit'],
     ['AppExit', '1', 'Exit'],
     ['AppStdout', win32.join(output, `${name}.out.log`)],

@@ -17,7 +17,7 @@ export async function findWinsw(folder: string): Promise<string | null> {
   return found[0] === undefined ? null : join(folder, found[0])
 }
 
-/** What to do about a WinSW that is not there. */
+/** Fix for a missing WinSW. */
 export const winswMissing = (folder: string): ServiceError =>
   new ServiceError(
     [
@@ -52,11 +52,11 @@ const ENTITIES: Readonly<Record<string, string>> = {
   "'": '&apos;',
 }
 
-/** For content and attributes. What XML 1.0 cannot hold at all is left out. */
+/** Escapes content and attributes. Characters that XML 1.0 cannot hold are left out. */
 export const xml = (text: string): string =>
   text.replaceAll(/(?![\t\n\r])\p{Cc}|[\ufffe\uffff]/gu, '').replaceAll(/[&<>"']/g, (sign) => ENTITIES[sign]!)
 
-/** What `xml` made, read again. */
+/** Reverses `xml`. */
 export const fromXml = (text: string): string =>
   text.replaceAll(/&(?:amp|lt|gt|quot|apos);/g, (entity) => SIGNS.get(entity) ?? entity)
 
@@ -84,7 +84,7 @@ export function serviceAccount(wanted: string | undefined, service: string): str
   )
 }
 
-/** Who runs a task: the scheduler knows no accounts of services. */
+/** Account of a task: the Task Scheduler knows no service accounts. */
 export function taskAccount(wanted: string | undefined, service: string): { id: string; isManaged: boolean } {
   if (wanted === undefined) return { id: LOCAL_SERVICE_SID, isManaged: false }
   const account = serviceAccount(wanted, service)

@@ -3,13 +3,15 @@
 import { access } from 'node:fs/promises'
 import { join, win32 } from 'node:path'
 import type { RunCommand } from '../../../platform/command.ts'
+import { WINDOWS_READERS } from '../../../platform/private-file.ts'
+import { protectedFile } from '../../../platform/protected-values.ts'
 import { EXIT } from '../../io.ts'
+import { foreignIn, hasOwnScheduleFolder, lookAt, refuseSystemFolder, scheduleFolder } from '../folders.ts'
 import { type Plan, ServiceError, type ServiceFacts, type Step } from '../host.ts'
 import { nssmCommands, RESET_AFTER_S, RESTARTS, taskXml, winswXml } from './managers.ts'
-import { findWinsw, serviceAccount, taskAccount, winswBase, winswMissing } from './places.ts'
-import { planRights, rightLines } from './rights.ts'
+import { findWinsw, serviceAccount, taskAccount, trustee, winswBase, winswMissing } from './places.ts'
 
-export interface WindowsSettings {
+interface WindowsSettings {
   readonly user?: string | undefined
   /** A WinSW executable; absent = beside the program. */
   readonly winsw?: string | undefined
@@ -40,7 +42,7 @@ export async function planWinsw(run: RunCommand, facts: ServiceFacts, settings: 
   if (isKnown) await refuseForeign(run, name, program)
   const rights = await planRights(facts, { account, env: settings.env })
   const steps: Step[] = [
-    // What runs cannot be replaced.
+    // A running program cannot be replaced.
     ...(isKnown ? [command(program, ['stop'], true, STOP_TIMEOUT_MS)] : []),
     ...copies,
     { kind: 'file', path: `${base}.xml`, content: winswXml(facts, account) },
@@ -56,7 +58,7 @@ export async function planWinsw(run: RunCommand, facts: ServiceFacts, settings: 
 }
 
 const notStarted = ({ name, outputDirectory }: ServiceFacts): string =>
-  `The service is installed and does not start. What it says: the files in ${outputDirectory}. Afterwards call this again, or start ${name} in services.msc.`
+  `The service is installed and does not start. Its output: the files in ${outputDirectory}. Afterwards call this again, or start ${name} in services.msc.`
 
 /** WinSW and the Task Scheduler put variables in, and know no way to say that none is meant. */
 function refuseVariables({ command: parts, workingDirectory, outputDirectory }: ServiceFacts): void {
@@ -68,7 +70,7 @@ function refuseVariables({ command: parts, workingDirectory, outputDirectory }: 
   )
 }
 
-/** A service of that name that runs something else, like an entry of NSSM, is nobody's to change but its owner's. */
+/** Refuses a service of that name that runs another program, like an entry of NSSM. */
 async function refuseForeign(run: RunCommand, name: string, program: string): Promise<void> {
   const answer = await run('sc.exe', ['qc', name], { timeoutMs: PROBE_TIMEOUT_MS }).catch(() => null)
   const says = answer?.code === 0 ? answer.stdout.toLowerCase() : ''
@@ -159,4 +161,127 @@ export async function planWindowsUninstall(run: RunCommand, name: string, direct
     ],
     hints,
   }
+}
+
+// -------------------------------------------------- rights of the account on files: as few as the service needs
+
+interface RightsSettings {
+  readonly account: string
+  readonly env: Readonly<Record<string, string | undefined>>
+}
+
+const MODIFY = '(OI)(CI)M'
+const EXAMPLE = 'C:\\ProgramData\\Footman'
+
+/** Looks at files and folders. Rejects with a `ServiceError` where data or log folder is one of the system. */
+async function planRights(facts: ServiceFacts, settings: RightsSettings): Promise<Plan> {
+  const own = await ownFolders(facts)
+  const credentials = await credentialFiles(facts, settings)
+  const schedules = [scheduleFolder(facts)].filter((path) => path !== null)
+  const isOpened = await hasOwnScheduleFolder(facts)
+  const granted = [...own.granted, ...(isOpened ? schedules : [])]
+  const left = [...own.left, ...(isOpened ? [] : schedules), ...facts.writable]
+  return {
+    steps: [
+      grant(facts.configFile, 'R', settings),
+      ...(await readSteps([...facts.readable, ...credentials.found], settings)),
+      ...granted.flatMap((path): Step[] => [
+        { kind: 'directory', path },
+        ...(path === facts.dataDirectory ? close(path, settings) : [grant(path, MODIFY, settings)]),
+      ]),
+    ],
+    hints: [...folderHints(left, settings), ...credentials.hints],
+  }
+}
+
+/** All of it as lines for people; nothing is looked at. */
+function rightLines(facts: ServiceFacts, settings: RightsSettings): string[] {
+  const { configFile, readable, dataDirectory, outputDirectory, writable, credentials } = facts
+  const schedules = scheduleFolder(facts)
+  const files = [configFile, ...readable, ...credentials.map((name) => protectedFile(settings.env, name))]
+  const folders = new Set([dataDirectory, outputDirectory, ...(schedules === null ? [] : [schedules]), ...writable])
+  return [
+    ...files.map((path) => line(path, 'R', settings)),
+    ...[...folders].map((path) =>
+      path === dataDirectory
+        ? `  icacls ${[path, ...closing(settings)].map((part) => (/[^\w/:]/.test(part) ? `"${part}"` : part)).join(' ')}`
+        : line(path, MODIFY, settings),
+    ),
+  ]
+}
+
+/** Those that the account may be let into by a program, and those that people decide about. */
+interface Folders {
+  readonly granted: readonly string[]
+  readonly left: readonly string[]
+}
+
+async function ownFolders({ dataDirectory, outputDirectory, logDirectory }: ServiceFacts): Promise<Folders> {
+  await refuseSystemFolder(dataDirectory, 'footman.dataDirectory', `${EXAMPLE}\\data`)
+  if (logDirectory !== null) await refuseSystemFolder(logDirectory, 'logDirectory', `${EXAMPLE}\\log`)
+  const [granted, left]: [string[], string[]] = [[], []]
+  for (const path of new Set([dataDirectory, outputDirectory])) ((await isOwn(path)) ? granted : left).push(path)
+  return { granted, left }
+}
+
+/** There is nothing of others in it. */
+async function isOwn(folder: string): Promise<boolean> {
+  const found = await lookAt(folder)
+  return found === null || (found.isDirectory() && (await foreignIn(folder)) === null)
+}
+
+async function readSteps(files: readonly string[], settings: RightsSettings): Promise<Step[]> {
+  const steps: Step[] = []
+  for (const path of files) {
+    if (!(await lookAt(path))?.isFile()) continue
+    const warning = `${settings.account} could not be allowed to read ${path}; see that it may`
+    steps.push({ ...grant(path, 'R', settings), warning })
+  }
+  return steps
+}
+
+async function credentialFiles(
+  { credentials }: ServiceFacts,
+  { env, account }: RightsSettings,
+): Promise<{ readonly found: readonly string[]; readonly hints: readonly string[] }> {
+  const found: string[] = []
+  const missing: string[] = []
+  for (const name of credentials) {
+    const path = protectedFile(env, name)
+    if (await lookAt(path)) found.push(path)
+    else missing.push(`  footman credential set ${name} --account "${account}"`)
+  }
+  const hint = ['The service does not start without these credentials:', ...missing].join('\n')
+  return { found, hints: missing.length === 0 ? [] : [hint] }
+}
+
+/** With what is in a folder: files of a first start under another account may take over no rights from it. */
+const grant = (path: string, right: string, { account }: RightsSettings) =>
+  ({
+    ...{ kind: 'command', file: 'icacls.exe' },
+    args: [path, '/grant', `${trustee(account)}:${right}`, ...(right === MODIFY ? ['/T'] : [])],
+  }) satisfies Step
+
+/** The account, the system and administrators only; nothing is inherited from above. */
+const closing = ({ account }: RightsSettings): string[] => [
+  '/inheritance:r',
+  ...WINDOWS_READERS.flatMap((reader) => ['/grant:r', `${reader}:(OI)(CI)F`]),
+  ...['/grant:r', `${trustee(account)}:${MODIFY}`],
+]
+
+/** First the folder, so that it is never open; then its content inherits the rights of the folder. */
+const close = (path: string, settings: RightsSettings): Step[] => [
+  { kind: 'command', file: 'icacls.exe', args: [path, ...closing(settings)] },
+  // An empty folder holds nothing to reset.
+  { kind: 'command', file: 'icacls.exe', args: [join(path, '*'), '/reset', '/T', '/C'], mayFail: true },
+]
+
+const line = (path: string, right: string, { account }: RightsSettings): string =>
+  `  icacls "${path}" /grant "${trustee(account)}:${right}"`
+
+/** Folders that others use as well are for people to open. */
+function folderHints(folders: readonly string[], settings: RightsSettings): string[] {
+  if (folders.length === 0) return []
+  const title = `The account ${settings.account} needs these rights as well, where it does not have them:`
+  return [[title, ...folders.map((path) => line(path, MODIFY, settings))].join('\n')]
 }

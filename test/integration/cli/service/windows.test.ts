@@ -191,7 +191,7 @@ describe('through WinSW', () => {
       [`${beside('Footman-service.exe')} start`, { code: 1, stderr: 'timeout' }],
     ])
     expect(await ended).toBe(2)
-    expect(io.printed.err).toContain(`What it says: the files in ${folder.join('log')}`)
+    expect(io.printed.err).toContain(`Its output: the files in ${folder.join('log')}`)
   })
 
   test('that is not there: its place is told, with exit code 3', async () => {

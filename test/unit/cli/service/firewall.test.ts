@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test'
-import { firewallHint, planFirewall } from '../../../../src/cli/service/firewall.ts'
+import { firewallHint, planFirewall } from '../../../../src/cli/service/install.ts'
 import { CommandError, type RunCommand } from '../../../../src/platform/command.ts'
 import { LINUX_FACTS, WINDOWS_FACTS } from '../../../support/service-facts.ts'
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'bun:test'
 import type { ServiceFacts } from '../../../../src/cli/service/host.ts'
-import { unitText } from '../../../../src/cli/service/linux/plan.ts'
+import { unitText } from '../../../../src/cli/service/linux.ts'
 import { LINUX_FACTS } from '../../../support/service-facts.ts'
 
 const lines = (change: Partial<ServiceFacts> = {}) =>

@@ -1,7 +1,7 @@
 /** Connections as an examination: TCP and TLS with a time limit, and what it means when they fail. */
 
 import { connect, isIP, type Socket } from 'node:net'
-import { type ConnectionOptions, connect as connectTls, type PeerCertificate } from 'node:tls'
+import { type ConnectionOptions, connect as connectTls, type PeerCertificate, type TLSSocket } from 'node:tls'
 import { type ConnectionFailure, connectionFailure, type Peer } from '../../platform/connection-failure.ts'
 import type { Finding } from './types.ts'
 
@@ -24,14 +24,14 @@ export function openTcp({ host, port }: Place, timeoutMs: number): Promise<Socke
     socket.once('connect', () => {
       clearTimeout(timer)
       socket.off('error', fail)
-      // What comes after the end of the examination is nobody's business.
+      // Errors after the end of the examination are ignored.
       socket.on('error', () => {})
       resolve(socket)
     })
   })
 }
 
-/** `ESILENT`: somebody is there, and says nothing, or nothing that makes sense. */
+/** `ESILENT`: the peer has accepted the connection, but sends no usable answer. */
 export function timeOver(timeoutMs: number, what = 'no answer', code = 'ESILENT'): Error {
   return Object.assign(new Error(`${what} within ${timeoutMs / 1000} s`), { code })
 }
@@ -91,9 +91,8 @@ export function lookAtTls(socket: Socket, host: string, settings: TlsSettings, t
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => finish(() => reject(timeOver(timeoutMs, 'no TLS handshake'))), timeoutMs)
     const secure = connectTls(optionsFor(socket, host, settings), () => {
-      const peer = secure.getPeerCertificate()
-      const refusal = secure.authorized ? null : codeOf(secure.authorizationError)
-      finish(() => resolve({ refusal, certificate: certificateOf(peer) }))
+      const look = tlsLook(secure)
+      finish(() => resolve(look))
     })
     const finish = (settle: () => void) => {
       clearTimeout(timer)
@@ -103,6 +102,12 @@ export function lookAtTls(socket: Socket, host: string, settings: TlsSettings, t
     }
     secure.on('error', (error) => finish(() => reject(error)))
   })
+}
+
+/** The result of a handshake that accepted every certificate (`rejectUnauthorized: false`). */
+export function tlsLook(socket: TLSSocket): TlsLook {
+  const refusal = socket.authorized ? null : codeOf(socket.authorizationError)
+  return { refusal, certificate: certificateOf(socket.getPeerCertificate()) }
 }
 
 function optionsFor(socket: Socket, host: string, { servername, ca, cert, key }: TlsSettings): ConnectionOptions {
@@ -148,7 +153,7 @@ interface CertificateSubject {
   readonly key: string
   /** False where the settings accept every certificate. */
   readonly verified: boolean
-  /** What to write where the authority is not known: `set Butler.x.caFile to ...`. */
+  /** Fix for an unknown authority: `set Butler.x.caFile to ...`. */
   readonly authority: string
   readonly now: number
 }

@@ -1,0 +1,170 @@
+/** `footman failures`: executions that failed or were aborted, the alerts about them, and whether the task has recovered. */
+import { type CommandIo, EXIT } from '../io.ts'
+import { type Column, formOf, listing, span } from '../table.ts'
+import { pointInTime, timeText } from '../time.ts'
+import { CommandFailure, OLD, pages, type Query, type Remote, type RemoteOptions, withRemote } from './client.ts'
+
+interface FailuresOptions extends RemoteOptions {
+  /** ISO 8601; absent = yesterday at 18:00 local time. */
+  readonly from?: string
+  readonly to?: string
+  /** `failed` and `aborted`; absent = both. */
+  readonly outcome?: readonly string[]
+  readonly wide?: boolean
+  readonly utc?: boolean
+}
+
+interface Execution {
+  readonly executionId: string | null
+  readonly taskId: string
+  readonly taskName: string
+  readonly taskType: string
+  readonly appName: string | null
+  readonly outcome: string
+  readonly node: string | null
+  readonly stoppedAt: string
+  readonly error: string | null
+}
+
+interface Alert {
+  readonly eventId: string
+  readonly destination: string
+  readonly target: string
+  readonly state: string
+  readonly reason: string | null
+}
+
+interface Failure extends Execution {
+  readonly alerts: readonly Omit<Alert, 'eventId'>[]
+  /** End of the first successful execution afterwards; null without one. */
+  readonly recoveredAt: string | null
+}
+
+const FAILURE_OUTCOMES = ['failed', 'aborted'] as const
+
+/** 0 also when there are failures. */
+export function runFailures(options: FailuresOptions, io: CommandIo): Promise<number> {
+  return withRemote(options, io, async (remote) => {
+    const { to, json, utc } = options
+    const from = options.from ?? pointInTime('yesterday 18:00', Date.now())!
+    const { outcome = FAILURE_OUTCOMES } = options
+    const executions = await all<Execution>(remote, '/v4/history', 'executions', { outcome, from, to })
+    const [alerts, successes] = await Promise.all([alertsOf(remote, executions), successesOf(remote, executions)])
+    const failures = executions.map((one): Failure => {
+      const recovered = successes.get(one.taskId)?.findLast((stoppedAt) => stoppedAt > one.stoppedAt)
+      const sent = alerts.get(one.executionId ?? '') ?? []
+      return { ...one, alerts: sent.map(({ eventId: _, ...alert }) => alert), recoveredAt: recovered ?? null }
+    })
+    const period = `since ${timeText(from, utc)}${to === undefined ? '' : ` until ${timeText(to, utc)}`}`
+    if (json) io.out(JSON.stringify({ from, to: to ?? null, failures }, null, 2))
+    else if (failures.length === 0) io.out(`No failures ${period}.`)
+    else io.out(listing(COLUMNS, failures, formOf(options, io)))
+    return EXIT.ok
+  })
+}
+
+const COLUMNS: readonly Column<Failure>[] = [
+  { head: 'ENDED', cell: ({ stoppedAt }) => stoppedAt, form: 'time' },
+  { head: 'TASK', cell: ({ taskName }) => taskName, least: 14 },
+  { head: 'OUTCOME', cell: ({ outcome }) => outcome },
+  { head: 'ERROR', cell: ({ error }) => error ?? '-', least: 12 },
+  { head: 'ALERTED', cell: ({ alerts }) => alerts.map(alertText).join(', ') || 'no', least: 10 },
+  { head: 'RECOVERED', cell: recoveryText },
+  { head: 'RECOVERED AT', cell: ({ recoveredAt }) => recoveredAt ?? '-', form: 'time', wide: true },
+  { head: 'TYPE', cell: ({ taskType }) => taskType, wide: true },
+  { head: 'APP', cell: ({ appName }) => appName ?? '-', wide: true },
+  { head: 'NODE', cell: ({ node }) => node ?? '-', wide: true },
+  { head: 'ID', cell: ({ executionId }) => executionId ?? '-', form: 'id' },
+]
+
+/** `ops-mail`; with the state, or the reason for it, when it was not delivered. */
+const alertText = ({ destination, state, reason }: Omit<Alert, 'eventId'>): string =>
+  state === 'delivered' ? destination : `${destination} (${reason ?? state})`
+
+function recoveryText({ stoppedAt, recoveredAt }: Failure): string {
+  return recoveredAt === null ? 'no' : `in ${span(Date.parse(recoveredAt) - Date.parse(stoppedAt))}`
+}
+
+/** Deliveries by execution. An execution may have several events, and an event none. */
+async function alertsOf(
+  remote: Remote,
+  executions: readonly Execution[],
+): Promise<ReadonlyMap<string, readonly Alert[]>> {
+  const ids = executions.flatMap(({ executionId }) => executionId ?? [])
+  const events = await byParts(ids, (executionId) =>
+    all<{ readonly id: string; readonly executionId: string | null }>(remote, '/v4/events', 'events', { executionId }),
+  )
+  const executionOf = new Map(events.map(({ id, executionId }) => [id, executionId ?? '']))
+  const alerts = await byParts([...executionOf.keys()], (eventId) =>
+    all<Alert>(remote, '/v4/deliveries', 'deliveries', { eventId }),
+  )
+  return Map.groupBy(alerts, ({ eventId }) => executionOf.get(eventId) ?? '')
+}
+
+/** Ends of successful executions by task, newest first. */
+async function successesOf(
+  remote: Remote,
+  failures: readonly Execution[],
+): Promise<ReadonlyMap<string, readonly string[]>> {
+  const from = failures.map(({ stoppedAt }) => stoppedAt).sort()[0]
+  const tasks = [...new Set(failures.map(({ taskId }) => taskId))]
+  const successes = await byParts(tasks, (taskId) =>
+    all<Execution>(remote, '/v4/history', 'executions', { outcome: 'success', taskId, from }),
+  )
+  const byTask = Map.groupBy(successes, ({ taskId }) => taskId)
+  return new Map([...byTask].map(([id, ended]) => [id, ended.map(({ stoppedAt }) => stoppedAt)]))
+}
+
+/** Ids of one call, so that its address stays short enough for proxies. */
+const IDS_OF_A_CALL = 40
+
+async function byParts<T>(
+  ids: readonly string[],
+  ask: (some: readonly string[]) => Promise<readonly T[]>,
+): Promise<readonly T[]> {
+  const found: T[] = []
+  for (let at = 0; at < ids.length; at += IDS_OF_A_CALL) found.push(...(await ask(ids.slice(at, at + IDS_OF_A_CALL))))
+  return found
+}
+
+async function all<T>(remote: Remote, path: string, member: string, query: Query): Promise<readonly T[]> {
+  const items: T[] = []
+  for await (const item of pages<T>(remote, { path, member, query, what: 'failures', switchedOff: OLD })) {
+    items.push(item)
+  }
+  return items
+}
+
+interface FoundEvent {
+  readonly source: string
+  readonly receivedAt: string
+  readonly taskId: string | null
+  readonly executionId?: string | null
+  readonly endedAt?: string | null
+}
+
+/** An execution that the reconciler finds may have ended this long before. */
+const OLDEST_MS = 14 * 86_400_000
+
+/**
+ * Adds the end of the execution to events of the reconciler, which are received when it is discovered. Without the right
+ * to read the history the events stay as they are.
+ */
+export async function withTaskEnds<Row extends FoundEvent>(
+  remote: Remote,
+  rows: readonly Row[],
+): Promise<readonly Row[]> {
+  const found = rows.filter(({ source, executionId }) => source === 'reconciler' && executionId)
+  if (found.length === 0) return rows
+  const first = Math.min(...found.map(({ receivedAt }) => Date.parse(receivedAt)))
+  const from = new Date(first - OLDEST_MS).toISOString()
+  const tasks = [...new Set(found.flatMap(({ taskId }) => taskId ?? []))]
+  const executions = await byParts(tasks, (taskId) =>
+    all<Execution>(remote, '/v4/history', 'executions', { taskId, from }),
+  ).catch((error: unknown) => {
+    if (error instanceof CommandFailure) return []
+    throw error
+  })
+  const ends = new Map(executions.map(({ executionId, stoppedAt }) => [executionId, stoppedAt]))
+  return rows.map((row) => (found.includes(row) ? { ...row, endedAt: ends.get(row.executionId ?? '') ?? null } : row))
+}
