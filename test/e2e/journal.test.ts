@@ -110,7 +110,7 @@ describe('events', () => {
       title: 'Reload failed: Financial Dashboard Reload',
       ...{ host: 'QS-CENTRAL', user: 'INTERNAL/sa_scheduler', taskId: TASK, taskName: 'Financial Dashboard Reload' },
       ...{ appId: 'a1000000-0000-4000-8000-000000000002', appName: 'Sales Dashboard' },
-      executionId: expect.stringMatching(/^e5000000-/),
+      executionId: expect.stringMatching(/^e5[0-9a-f]{6}-/),
       missingParts: [],
       test: false,
       deliveryCounts: { pending: 0, sending: 0, delivered: 1, suppressed: 0, dead: 0 },
