@@ -1,4 +1,4 @@
-/** THIRD-PARTY-LICENCES.txt: whose code is in the executable, and on which terms. */
+/** THIRD-PARTY-LICENCES.txt: the libraries in the executable, each with its licence. */
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { root } from '../build/identity.ts'

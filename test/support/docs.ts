@@ -1,4 +1,4 @@
-/** What README.md and docs/ show: blocks of examples, and the commands in them. */
+/** Blocks of examples in README.md and docs/, and the commands in them. */
 import { globSync } from 'node:fs'
 import { readRepositoryFile, repositoryRoot } from './source.ts'
 

@@ -156,7 +156,9 @@ export async function startEveryDestination(timeoutMs: number) {
   outbox.start()
 
   return {
-    ...{ db, peers, latencies },
+    db,
+    peers,
+    latencies,
     rows: (phase: number) =>
       db.all<Row>(
         `SELECT delivery.id, destination, delivery.state, lane FROM delivery JOIN event ON event.id = event_id

@@ -112,7 +112,7 @@ export async function brokerPeer(): Promise<Peer & { readonly port: number }> {
     }
   }
 
-  async function mend(): Promise<void> {
+  async function endFault(): Promise<void> {
     restarts?.abort()
     await restarting
     if (current === 'down') await broker.start()
@@ -124,7 +124,7 @@ export async function brokerPeer(): Promise<Peer & { readonly port: number }> {
     can: ['well', 'down', 'slow', 'flapping'],
     failsWhen: ['slow'],
     async suffer(fault) {
-      await mend()
+      await endFault()
       current = fault
       await stops[fault]?.()
     },
@@ -135,7 +135,7 @@ export async function brokerPeer(): Promise<Peer & { readonly port: number }> {
         .filter((line) => line.includes('Received PUBLISH'))
         .flatMap(namesIn),
     async stop() {
-      await mend()
+      await endFault()
       await broker.stop()
     },
   }
@@ -149,7 +149,7 @@ export function folderPeer(): Peer & { readonly path: string } {
   writeFileSync(file, '')
   let timer: ReturnType<typeof setInterval> | undefined
 
-  /** Atomic: nobody ever finds nothing there. */
+  /** Atomic: the link always exists. */
   function lead(target: string): void {
     symlinkSync(target, directory.join('next'))
     renameSync(directory.join('next'), path)

@@ -21,7 +21,7 @@ export interface Mosquitto extends ServerProcess {
   readonly port: number
 }
 
-/** Its sessions are lost when it is killed; its log tells every packet. */
+/** Its sessions are lost when it is killed; its log has every packet. */
 export async function startMosquitto(settings: MosquittoSettings = {}): Promise<Mosquitto> {
   const { files = {}, quiet = false, anonymous = true, lines = () => [] } = settings
   const port = settings.port ?? (await freeTcpPort())

@@ -8,7 +8,7 @@ import { findExecutable } from './servers.ts'
 
 export interface ServerProcess {
   readonly directory: string
-  /** What it has said so far. */
+  /** Its output so far. */
   log(): string
   /** Resolves when it answers; after a kill it goes on with what is in its directory. */
   start(): Promise<void>

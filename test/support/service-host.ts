@@ -1,4 +1,4 @@
-/** A machine for the service commands: what it is asked to run is recorded, and answered as told. */
+/** A machine for the service commands: it records the commands that it runs, and returns the results that a test sets. */
 import type { ServiceHost } from '../../src/cli/service/host.ts'
 import { CommandError, type CommandResult } from '../../src/platform/command.ts'
 
@@ -34,7 +34,7 @@ export function recordedHost({ platform, cwd, execPath, answers = [] }: HostSett
   }
 }
 
-/** What a command prints. */
+/** Records the output of a command. */
 export function recordedIo() {
   const printed = { out: '', err: '' }
   return {

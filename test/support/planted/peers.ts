@@ -91,7 +91,7 @@ const ROWS: readonly Row[] = [
     expect: { code: BROKEN, message: /connection was refused/, fix: /mqttConfig\.brokerPort/ },
   },
   {
-    name: 'webhook of a host that nobody knows',
+    name: 'webhook of an unknown host',
     only: 'destinations',
     plant: () => ({
       slackNotification: {
