@@ -22,7 +22,7 @@ export interface Order {
 /** At start hardly any function runs often enough to be worth compiling; the program sets the policy back when it is up. */
 const RELUCTANT_JIT = 30
 
-/** Which functions a start uses, so that their code lies side by side; made by scripts/start-profile.ts. */
+/** The functions that a start uses, so that their code lies side by side; made by scripts/start-profile.ts. */
 export const START_PROFILE = join(import.meta.dirname, 'start-profile.txt')
 
 /** Constants that the build puts into the program. */

@@ -1,4 +1,4 @@
-/** The suites of `npm test`, and what each needs to run. */
+/** The suites of `npm test`, and the requirements of each. */
 import process from 'node:process'
 import { denoExecutable } from '../../test/support/deno.ts'
 import { makeWindowsDrive, missingWineTools, WINE_INSTALL } from '../../test/support/wine/wine.ts'

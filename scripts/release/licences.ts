@@ -5,7 +5,7 @@ import { root } from '../build/identity.ts'
 import { type BundledPackage, idOf } from './bundled.ts'
 import { RUNTIME_PARTS } from './runtime-parts.ts'
 
-/** swagger-ui-dist puts what its bundle contains into `swagger-ui-bundle.js.LICENSE.txt`. */
+/** swagger-ui-dist lists the libraries of its bundle in `swagger-ui-bundle.js.LICENSE.txt`. */
 const LICENCE_FILE = /^(licen[cs]e|copying|notice)\b|^swagger-ui-(es-bundle|bundle)\.js\.LICENSE\.txt$/i
 const RULE = '='.repeat(80)
 

@@ -30,7 +30,7 @@ export interface RoutesSetup {
   readonly routes?: readonly object[]
   readonly butler?: { readonly routes: readonly Rule[]; readonly settings?: object }
   readonly maintenance?: readonly object[]
-  /** Types of the destinations; whom they reach defaults to their name. */
+  /** Types of the destinations; their target defaults to their name. */
   readonly destinations?: Readonly<Record<string, string>>
   /** Needs of the messages of a destination; default the app. */
   readonly needs?: Readonly<Record<string, readonly Need[]>>

@@ -145,7 +145,7 @@ export function renderInput(route: Rule, event: TaskEvent, changes: Partial<Rend
 /** A name with characters that break JSON, HTML and markup. */
 export const NASTY_NAME = 'A "B" & <C> \\D'
 
-/** A failed reload whose every text is as hard as can be, with a script log of 5,000 lines. */
+/** A failed reload with hostile characters in every text, and a script log of 5,000 lines. */
 export function nastyEvent(changes: Partial<TaskEvent> = {}): TaskEvent {
   const event = fullEvent()
   const line = (i: number) => `2025-10-14 09:24:31\t${i} LOAD "x" & 'y' <z> FROM C:\\new\\temp\\${i}.qvd; \`\`\` 🤪 åäö`

@@ -62,7 +62,7 @@ export async function startEveryDestination(timeoutMs: number) {
     ...(broker && { 'my-mqtt': broker }),
   }
 
-  /** Asks the peer that stands for the host. */
+  /** Asks the peer in the place of the host. */
   function createClient(settings: HttpClientSettings) {
     const client = createHttpClient(settings)
     return {

@@ -1,4 +1,4 @@
-/** Whom destinations reach, each with the faults that it can have, and what it has taken. */
+/** The peers of destinations, each with its possible faults and the messages that it has received. */
 import { mkdirSync, readdirSync, renameSync, symlinkSync, writeFileSync } from 'node:fs'
 import { type HttpSink, type SinkAnswer, startHttpSink } from './http-sink.ts'
 import { startMosquitto } from './mosquitto.ts'
@@ -88,7 +88,7 @@ export async function mailPeer(): Promise<Peer & { readonly port: number }> {
   }
 }
 
-/** A real broker; it has taken what its own log says that it has received. */
+/** A real broker; its log shows the messages that it has received. */
 export async function brokerPeer(): Promise<Peer & { readonly port: number }> {
   const broker = await startMosquitto()
   let restarts: AbortController | null = null

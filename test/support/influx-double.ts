@@ -1,4 +1,4 @@
-/** Stands for InfluxDB 2 and 3: takes what their documentation says and nothing else. */
+/** A double of InfluxDB 2 and 3: accepts only requests that their documentation describes. */
 
 import { once } from 'node:events'
 import { createServer, type IncomingMessage } from 'node:http'
@@ -15,7 +15,7 @@ export interface DoubleSettings {
   readonly buckets?: readonly string[]
   /** The reason to refuse a line; null = accepted. */
   readonly refuses?: (line: string) => string | null
-  /** Answers of the next writes, before they are looked at. */
+  /** Answers to the next writes, sent without reading their lines. */
   readonly answers?: { status: number; headers?: Record<string, string>; body?: string }[]
 }
 

@@ -13,7 +13,7 @@ export interface HostSettings {
   readonly platform: NodeJS.Platform
   readonly cwd: string
   readonly execPath: string
-  /** By the start of the call; the first that fits. Everything else succeeds and says nothing. */
+  /** By the start of the call; the first that fits. All other calls succeed without output. */
   readonly answers?: readonly (readonly [start: string, answer: Answer])[]
 }
 

@@ -9,7 +9,7 @@ import type { Case } from './suite.ts'
 
 type Behaviour = 'forward' | 'refuse' | 'hang'
 
-/** A proxy that writes down whom it was asked for, and with which credentials. */
+/** A proxy that records the requested hosts and the credentials. */
 async function startProxy(behaviour: Behaviour) {
   const seen: string[] = []
   const note = (request: IncomingMessage) =>

@@ -11,7 +11,7 @@ import { freeTcpPort } from '../ports.ts'
 import { startSmtpSink } from '../smtp-sink.ts'
 import type { PlantedMistake, PlantPlace } from './types.ts'
 
-/** The group that is looked at. */
+/** The group that is tested. */
 type Row = Omit<PlantedMistake, 'command' | 'args'> & { readonly only: string }
 
 const BROKEN = 3

@@ -1,4 +1,4 @@
-/** Mistakes that people make, planted to see whether `check` or `doctor` finds them and says what to do. */
+/** Common mistakes, planted to test that `check` or `doctor` finds them and prints the fix. */
 
 export interface PlantPlace {
   /** Holds the configuration file, and may hold what that names. */

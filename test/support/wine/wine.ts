@@ -79,7 +79,7 @@ export interface WindowsHost extends Host {
   onDisk(...names: string[]): string
 }
 
-/** The drive of this test run; a test file that is run by itself makes its own, and the executable too. */
+/** The drive of this test run; a test file that runs alone makes its own, and the executable too. */
 export async function windowsHost(): Promise<WindowsHost> {
   const prefix = process.env[DRIVE] ?? (await ownDrive())
   const drive = join(prefix, 'drive_c')
