@@ -1,5 +1,5 @@
 /**
- * Writes docs/images/demo.svg: what `dist/footman demo` prints in its first 16 seconds, as a terminal shows it. One of
+ * Writes docs/images/demo.svg: the output of `dist/footman demo` in its first 16 seconds, as a terminal shows it. One of
  * the commands on the first page is called on the way, as a user would. `npm run build` first.
  */
 import { spawn } from 'node:child_process'
@@ -94,7 +94,7 @@ function render(shown: readonly string[]): string {
   ].join('\n')
 }
 
-/** Every piece stands at its own column, so that the columns hold in any font. */
+/** Every piece has its own column, so that columns stay aligned in any font. */
 function textElement(line: string, y: number): string[] {
   let column = 0
   const pieces: string[] = []

@@ -158,7 +158,7 @@ const limits = {
 }
 
 const grant = {
-  scopes: z.array(scope).meta({ description: 'What may be done: <group>:<verb>, * for any, or admin.' }),
+  scopes: z.array(scope).meta({ description: 'Rights: <group>:<verb>, * for any, or admin.' }),
   ...limits,
 }
 
@@ -211,7 +211,7 @@ const clientCertificates = object(() => ({
   caFile: file('Certificate authority of the clients (PEM); needs restServerConfig.tls.'),
   required: flag('Refuse connections without a client certificate.'),
   grants: list(
-    'Who may do what; the first match counts.',
+    'Rights of callers by their certificate; the first match counts.',
     object(() => ({
       subject: z.string().min(1).meta({ description: 'CN=x, a whole DN, DNS:x or email:x.' }),
       ...grant,
@@ -220,7 +220,7 @@ const clientCertificates = object(() => ({
 }))
 
 export const access = section(
-  'Who may call the REST API.',
+  'Access control of the REST API.',
   () => ({
     enable: flag('Ask for credentials.'),
     keys: list('API keys.', key),
@@ -230,7 +230,7 @@ export const access = section(
       nullable: 'absent',
     }),
     anonymous: section('Callers without credentials.', () => ({
-      scopes: list('What they may do.', scope),
+      scopes: list('Their rights.', scope),
     })),
     allowFrom: list('Addresses that may call at all, except /health; empty = all.', cidr),
     auditKeyValues: flag('Also audit single writes of key-value pairs.'),

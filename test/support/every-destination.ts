@@ -62,7 +62,7 @@ export async function startEveryDestination(timeoutMs: number) {
     ...(broker && { 'my-mqtt': broker }),
   }
 
-  /** Asks the peer that stands for the host. */
+  /** Asks the peer in the place of the host. */
   function createClient(settings: HttpClientSettings) {
     const client = createHttpClient(settings)
     return {
@@ -156,7 +156,9 @@ export async function startEveryDestination(timeoutMs: number) {
   outbox.start()
 
   return {
-    ...{ db, peers, latencies },
+    db,
+    peers,
+    latencies,
     rows: (phase: number) =>
       db.all<Row>(
         `SELECT delivery.id, destination, delivery.state, lane FROM delivery JOIN event ON event.id = event_id

@@ -1,4 +1,4 @@
-/** What tests of the safety net share: a moved clock, an event pipeline made of a list, tasks and results. */
+/** Shared by the tests of the safety net: a moved clock, an event pipeline made of a list, tasks and results. */
 
 import { takeDedupKey } from '../../src/events/intake-state.ts'
 import { eventMigrations } from '../../src/events/migrations.ts'

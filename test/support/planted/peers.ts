@@ -11,7 +11,7 @@ import { freeTcpPort } from '../ports.ts'
 import { startSmtpSink } from '../smtp-sink.ts'
 import type { PlantedMistake, PlantPlace } from './types.ts'
 
-/** The group that is looked at. */
+/** The group that is tested. */
 type Row = Omit<PlantedMistake, 'command' | 'args'> & { readonly only: string }
 
 const BROKEN = 3
@@ -91,7 +91,7 @@ const ROWS: readonly Row[] = [
     expect: { code: BROKEN, message: /refused the connection/, fix: /mqttConfig\.brokerPort/ },
   },
   {
-    name: 'webhook of a host that nobody knows',
+    name: 'webhook of an unknown host',
     only: 'destinations',
     plant: () => ({
       slackNotification: {
