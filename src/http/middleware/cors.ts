@@ -6,7 +6,7 @@ const REQUEST_HEADERS =
   'Authorization, Content-Type, X-Api-Key, X-HTTP-Method-Override, Idempotency-Key, If-Match, If-None-Match, X-Request-Id'
 const EXPOSED = 'ETag, Retry-After, X-Request-Id, X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset'
 
-export interface Cors {
+interface Cors {
   /** Lets a page of a listed origin read the answer; around everything, so that refusals can be read, too. */
   readonly headers: Middleware
   /** Answers the preflights of listed origins. */

@@ -67,7 +67,7 @@ const ARRAY_BODY = z
       item('keyvaluestore', keyValue.shape),
     ]),
   )
-  .describe('The form of Butler.')
+  .describe('The older form: a list of objects with type and payload.')
 
 const denied = z.union([z.object({ taskId: z.string() }), z.object({ tag: z.string() }), z.object({ customProperty })])
 
