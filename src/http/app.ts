@@ -9,7 +9,16 @@ import type { Audit } from './audit.ts'
 import { type AccessSettings, buildAccess } from './auth/build.ts'
 import type { AccessControl } from './auth/control.ts'
 import { createLocalCheck, createProxies } from './client-address.ts'
-import { type Answer, checks, compose, type Handler, type Middleware, RequestContext, SeenRequest } from './context.ts'
+import {
+  type Answer,
+  checks,
+  compose,
+  type Handler,
+  type Middleware,
+  mayReject,
+  RequestContext,
+  SeenRequest,
+} from './context.ts'
 import { requireNamespace } from './endpoint/caller.ts'
 import type { ApiRequest, ApiRoute, Method } from './endpoint/route.ts'
 import { noSuchRoute } from './errors.ts'
@@ -134,7 +143,7 @@ function createAnswer(
   ]
   const aroundEndpoints: readonly (Middleware | null | undefined)[] = [
     auditRequests(audit, { keyValues: settings.access?.auditKeyValues ?? false }),
-    authenticate(access),
+    mayReject(authenticate(access), onError),
     limit && rateLimit(limit, log),
     authorize(access, log, observer),
   ]
@@ -142,7 +151,7 @@ function createAnswer(
   const app = new Hono<{ Bindings: RequestContext }>({ getPath: pathOf, router: new Router() })
   for (const route of inMatchingOrder(routes)) {
     for (const method of methodsOf(route, routes)) {
-      const readBody = takesBody(route, method) ? parseBody(route.bodyLimit, requestTimeout) : null
+      const readBody = takesBody(route, method) ? mayReject(parseBody(route.bodyLimit, requestTimeout), onError) : null
       const inner = compose([...aroundEndpoints, readBody], endpoint(route), onError)
       const reached: Handler = (c) => {
         c.env.route = route

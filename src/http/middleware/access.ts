@@ -41,25 +41,26 @@ export function entryRules(
 
 /** Identifies the caller. Wrong credentials are refused by `authorize`, after they have counted for the rate limit. */
 export function authenticate(access: AccessControl): Middleware {
-  return ({ env }, next) => {
+  return (c, next) => {
     const goOn = (identity: Identity): Answer => {
-      env.identity = identity
-      return next()
+      c.env.identity = identity
+      return next(c)
     }
-    const identity = access.identify(env)
+    const identity = access.identify(c.env)
     return identity instanceof Promise ? identity.then(goOn) : goOn(identity)
   }
 }
 
 /** Refuses callers without valid credentials or without the scope of the endpoint. */
 export function authorize(access: AccessControl, log: Logger, observer: RequestObserver): Middleware {
-  return ({ env }, next) => {
+  return (c, next) => {
+    const { env } = c
     const { identity, route } = env
     if (identity.problem) log.info(`ACCESS: Credentials from ${env.client} refused: ${identity.problem}`)
-    if (!route) return next()
+    if (!route) return next(c)
     const isOpen = !identity.refusal && route.openTo?.(env.client)
     const refusal = identity.refusal ?? (isOpen ? null : access.refusal(route, identity.caller, env))
-    if (!refusal) return next()
+    if (!refusal) return next(c)
     observer.authFailed(authFailureOf(refusal, identity))
     throw refusal
   }

@@ -21,8 +21,9 @@ export const SILENT_OBSERVER: RequestObserver = { answered: () => {}, authFailed
 
 /** Counts and times every answer. */
 export function observe(observer: RequestObserver): Middleware {
-  return ({ env }, next) =>
-    withAnswer(next(), (response) => {
+  return (c, next) =>
+    withAnswer(next(c), (response) => {
+      const { env } = c
       if (env.isPreflight) return response
       observer.answered(env.method, env.route?.path ?? null, response.status, performance.now() - env.startedAt)
       return response
@@ -62,7 +63,7 @@ export function createRequestLog(log: Logger, accessLog: boolean): (request: Api
 /** Records in the audit what an endpoint answered. `keyValues`: writes of single key-value pairs, too. */
 export function auditRequests(audit: Audit, { keyValues }: { readonly keyValues: boolean }): Middleware {
   return (c, next) =>
-    withAnswer(next(), (response) => {
+    withAnswer(next(c), (response) => {
       const { env } = c
       const { route, method, note, identity, requestId } = env
       const { status } = response
