@@ -7,7 +7,19 @@ declare module '*.css' {
   const text: string
   export default text
 }
+declare module '*.eta' {
+  const text: string
+  export default text
+}
 declare module '*/view.js' {
+  const text: string
+  export default text
+}
+declare module '*/swagger-initializer.js' {
+  const text: string
+  export default text
+}
+declare module 'swagger-ui-dist/*' {
   const text: string
   export default text
 }
