@@ -1,4 +1,5 @@
 /** Snoozes: alerts about matching events are suppressed for a while (`/v4/snoozes`). Stored in `footman.db`. */
+
 import { z } from 'zod'
 import { EVENT_OUTCOMES } from '../events/kinds.ts'
 import {
@@ -13,6 +14,7 @@ import { type BodyIssue, invalidBody } from '../http/endpoint/validation.ts'
 import { refusal } from '../http/errors.ts'
 import type { Windows } from '../platform/calendar.ts'
 import { parseDuration } from '../platform/duration.ts'
+import { errorText } from '../platform/errors.ts'
 import type { GroupWriter } from '../platform/group-commit.ts'
 import { type Database, storedJson } from '../platform/sqlite.ts'
 import type { Clock } from '../platform/types.ts'
@@ -186,7 +188,7 @@ function matchIssues(match: Record<string, unknown>, windows: Pick<Windows, 'con
       windows.contains(window, now)
       return []
     } catch (error) {
-      return [{ path: 'match.during', message: error instanceof Error ? error.message : String(error) }]
+      return [{ path: 'match.during', message: errorText(error) }]
     }
   })
 }

@@ -1,4 +1,6 @@
 /** The webhook of a schedule: one delivery through the outbox, so that it outlasts a peer that is away. */
+
+import type { Alerts } from '../alerts/index.ts'
 import { insertDelivery } from '../alerts/outbox/store.ts'
 import { createTemplateEngine } from '../alerts/templates/engine.ts'
 import type { Destination, NamedDestination, PlannedDelivery } from '../alerts/types.ts'
@@ -11,7 +13,6 @@ import type { Clock } from '../platform/types.ts'
 import { uuidV7 } from '../platform/uuid.ts'
 import type { ActionContext, Perform } from '../tasks/schedule/runner.ts'
 import type { WebhookAction } from '../tasks/schedule/types.ts'
-import type { Alerts } from './alerts.ts'
 import type { Config } from './schema.ts'
 
 export interface ScheduleWebhookDeps {
@@ -42,8 +43,12 @@ export function createScheduleWebhook(deps: ScheduleWebhookDeps): Perform {
     const settings = deps.live().footman.destinations[destination]
     const isJson = settings?.type === 'webhook' && /\bjson\b/i.test(settings.contentType)
     const variables = {
-      ...{ scheduleId: run.scheduleId, scheduleName, runId: run.id, trigger: run.trigger },
-      ...{ dueAt: new Date(run.dueAt).toISOString(), firedAt: new Date(clock.now()).toISOString() },
+      scheduleId: run.scheduleId,
+      scheduleName,
+      runId: run.id,
+      trigger: run.trigger,
+      dueAt: new Date(run.dueAt).toISOString(),
+      firedAt: new Date(clock.now()).toISOString(),
     }
     const text = engine.render(
       { kind: 'inline', name: `body of schedule ${run.scheduleId}`, text: body },
@@ -65,8 +70,12 @@ export function createScheduleWebhook(deps: ScheduleWebhookDeps): Perform {
     const targets: PlannedDelivery[] = []
     await emitter.emit(
       {
-        ...{ source: 'self', type: 'self', outcome: 'status', severity: 'info' },
-        ...{ code: SCHEDULE_CODE, details: null },
+        source: 'self',
+        type: 'self',
+        outcome: 'status',
+        severity: 'info',
+        code: SCHEDULE_CODE,
+        details: null,
         message: { logMessage: `Schedule "${scheduleName}" (${run.scheduleId}) has fired`, executionId: run.id },
       },
       (tx, eventId) => {
@@ -76,9 +85,21 @@ export function createScheduleWebhook(deps: ScheduleWebhookDeps): Perform {
           targets.push({ target, lane })
           lanes.add(lane)
           insertDelivery(tx, {
-            ...{ id: uuidV7(now), eventId, kind: 'alert', route: DIRECT, destination: name, target, lane },
-            ...{ orderKey: null, limitKey: null, severity: 'info', state: 'pending', reason: null, detail: null },
-            ...{ createdAt: now, note: body === null ? null : { body } },
+            id: uuidV7(now),
+            eventId,
+            kind: 'alert',
+            route: DIRECT,
+            destination: name,
+            target,
+            lane,
+            orderKey: null,
+            limitKey: null,
+            severity: 'info',
+            state: 'pending',
+            reason: null,
+            detail: null,
+            createdAt: now,
+            note: body === null ? null : { body },
           })
         }
       },
@@ -91,6 +112,9 @@ export function createScheduleWebhook(deps: ScheduleWebhookDeps): Perform {
 /** The event of a webhook carries the id of its run. */
 const isStored = (db: Database, runId: string): boolean =>
   db.get('SELECT 1 FROM event WHERE code = ? AND execution_id = ?', SCHEDULE_CODE, runId) !== undefined
+
+/** Whether a schedule may name it. */
+export const hasWebhook = ({ footman }: Config, name: string): boolean => footman.destinations[name]?.type === 'webhook'
 
 const isNamed = (destination: Destination | undefined): destination is NamedDestination =>
   destination !== undefined && 'targets' in destination

@@ -3,6 +3,7 @@
  * message does; the others wait here, on disk, until Qlik Sense says which of the tasks exist. Many are asked about with
  * few requests, so made-up task ids delay no other event.
  */
+import { errorText } from '../platform/errors.ts'
 import type { GroupWriter } from '../platform/group-commit.ts'
 import { type Database, isStorageTrouble } from '../platform/sqlite.ts'
 import type { Clock, Logger } from '../platform/types.ts'
@@ -126,7 +127,7 @@ export function createUnverified(deps: UnverifiedDeps, { maxWaiting }: Unverifie
         return { asked: null, existing: await qrs.allTaskIds(stopping.signal) }
       } catch (error) {
         if (deps.isUnreachable(error)) throw error
-        log.warn(`[QSEOW] UDP HANDLER: QRS does not list all tasks, each is asked for: ${messageOf(error)}`)
+        log.warn(`[QSEOW] UDP HANDLER: QRS does not list all tasks, each is asked for: ${errorText(error)}`)
         canListAll = false
       }
     }
@@ -176,7 +177,7 @@ export function createUnverified(deps: UnverifiedDeps, { maxWaiting }: Unverifie
     if (isComplaining || isStorageTrouble(error)) return
     isComplaining = true
     log.warn(
-      `[QSEOW] UDP HANDLER: ${total} messages about tasks that Footman does not know wait until QRS says whether these exist: ${messageOf(error)}`,
+      `[QSEOW] UDP HANDLER: ${total} messages about tasks that Footman does not know wait until QRS says whether these exist: ${errorText(error)}`,
     )
   }
 
@@ -243,5 +244,3 @@ function countWaiting(db: Database): Map<string, number> {
 }
 
 const sum = (counts: ReadonlyMap<string, number>): number => [...counts.values()].reduce((all, n) => all + n, 0)
-
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))

@@ -1,7 +1,9 @@
 /** Sections of Slack and Teams: rules, settings of the messages, and problems for `footman check`. */
+
 import type { QlikSenseCloudConfig } from '../../events/config.ts'
 import type { EventOutcome, EventType, Need, TaskEvent } from '../../events/types.ts'
 import type { ServiceMonitorConfig } from '../../monitors/types.ts'
+import { errorText } from '../../platform/errors.ts'
 import { VERSION } from '../../platform/version.ts'
 import type { GenericUrl, QlikSenseUrls } from '../config.ts'
 import type { SlackNotificationConfig, TeamsNotificationConfig } from '../config-chat.ts'
@@ -15,7 +17,6 @@ import { sampleEvent } from '../sample-event.ts'
 import { type RecordLinks, recordLinks, templateRecord } from '../template-context.ts'
 import { SLACK_TEMPLATE, TEAMS_TEMPLATE } from '../templates/builtin.ts'
 import type { TemplateContext, TemplateEngine } from '../templates/engine.ts'
-import { messageOf } from '../templates/source.ts'
 import { createTimeFormatter, type TimeFormatter } from '../times.ts'
 import type { Destination, PlannedDelivery, RenderInput, Rule, SuppressReason } from '../types.ts'
 import { addressProblem, hostOfAddress, laneOfAddress, type SectionDeps, sectionDestination } from './http.ts'
@@ -258,7 +259,7 @@ async function problemsOf(
     renderObject(engine, { ...BUILTIN[channel], ref, file: ref.source.file }, record, channel)
     return []
   } catch (error) {
-    return [{ severity: 'error', path, message: messageOf(error), hint }]
+    return [{ severity: 'error', path, message: errorText(error), hint }]
   }
 }
 
@@ -272,7 +273,7 @@ function basicProblems(
     engine.render({ kind: 'inline', name: path, text }, record, 'line')
     return []
   } catch (error) {
-    return [{ severity: 'error', path, message: messageOf(error), hint: 'the title of the event is sent instead' }]
+    return [{ severity: 'error', path, message: errorText(error), hint: 'the title of the event is sent instead' }]
   }
 }
 

@@ -1,5 +1,6 @@
 /** What is wrong with the settings of mails: found by rendering a sample, without sending anything. */
 
+import { errorText } from '../../platform/errors.ts'
 import { variantOf } from '../destinations/email/content.ts'
 import { addressOf } from '../destinations/email/mailer.ts'
 import { mailView } from '../destinations/email/view.ts'
@@ -9,7 +10,7 @@ import { sampleEvent } from '../sample-event.ts'
 import { recordLinks, templateRecord } from '../template-context.ts'
 import type { TemplateContext, TemplateEngine, TemplateRef } from '../templates/engine.ts'
 import type { Target } from '../templates/escape.ts'
-import { inlineSource, messageOf } from '../templates/source.ts'
+import { inlineSource } from '../templates/source.ts'
 import { unknownText, unknownVariables } from '../templates/unknown-variables.ts'
 import { createTimeFormatter } from '../times.ts'
 import { type EmailDestinationConfig, type Mail, mailsOf } from './email-sections.ts'
@@ -51,7 +52,7 @@ async function bodyProblems({ settings }: Mail, base: string, engine: TemplateEn
       ...(found.text ? renderProblems(engine, path, found.text, record, 'text') : []),
     ]
   } catch (error) {
-    return [problem('error', path, messageOf(error))]
+    return [problem('error', path, errorText(error))]
   }
 }
 
@@ -79,7 +80,7 @@ function renderProblems(
     engine.render(ref, record, target)
     return unknownProblems(path, ref, record)
   } catch (error) {
-    return [problem('error', path, messageOf(error), 'alerts go out as plain text until this is mended')]
+    return [problem('error', path, errorText(error), 'alerts go out as plain text until this is mended')]
   }
 }
 

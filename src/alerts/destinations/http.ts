@@ -1,5 +1,11 @@
 /** Destinations that are one HTTP request per message: they differ in the request and in reading the answer. */
 
+import {
+  type ClientDeps,
+  type ClientSettings,
+  type ClientSource,
+  createClientSource,
+} from '../../platform/client-source.ts'
 import { connectionFailure, failureText } from '../../platform/connection-failure.ts'
 import { type HttpResponse, jsonOf, parseRetryAfter } from '../../platform/http-client.ts'
 import { HttpError } from '../../platform/http-exchange.ts'
@@ -8,7 +14,6 @@ import type { Clock, Logger } from '../../platform/types.ts'
 import { cut } from '../message-text/cut.ts'
 import { textNeeds } from '../message-text/writer.ts'
 import type { DeliveryResult, Destination, Message, NamedDestination } from '../types.ts'
-import { type ClientDeps, type ClientSettings, type ClientSource, createClientSource } from './client.ts'
 import type { Pacing } from './pacing.ts'
 import type { CommonSettings, Fields } from './settings.ts'
 import type { DestinationDeps, DestinationType, HttpCall, HttpParts } from './types.ts'

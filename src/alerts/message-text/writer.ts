@@ -1,6 +1,7 @@
 /** Title, facts, links and text of a message: built in, or made by the templates of its rule. */
 
 import type { EventDetails, MissingPart, Need, TaskEvent } from '../../events/types.ts'
+import { errorText } from '../../platform/errors.ts'
 import type { Logger } from '../../platform/types.ts'
 import { NEVER } from '../../qlik/qrs/types.ts'
 import {
@@ -14,7 +15,7 @@ import {
 import type { TemplateContext, TemplateEngine, TemplateRef } from '../templates/engine.ts'
 import { cleanText, mapTexts } from '../templates/escape.ts'
 import { htmlToText } from '../templates/html-to-text.ts'
-import { messageOf, syntaxOfText } from '../templates/source.ts'
+import { syntaxOfText } from '../templates/source.ts'
 import { durationParts, type TimeFormatter } from '../times.ts'
 import type { MessageTexts, RenderInput } from '../types.ts'
 import { appIdOf, appNameOf, builtinTitle, correlationKey, marked } from './labels.ts'
@@ -102,7 +103,7 @@ export function createTextWriter({ engine, log, context }: TextWriterDeps): Text
   }
 
   function report(error: unknown): string {
-    const problem = `Template error: ${messageOf(error)}`
+    const problem = `Template error: ${errorText(error)}`
     log.error(`NOTIFY ${problem}. The built-in text is sent instead.`)
     return problem
   }

@@ -2,6 +2,7 @@
  * Queries of the history: pages, and counts and exact percentiles of groups. They run in a thread that exists only while
  * there are queries.
  */
+import { errorText } from '../../platform/errors.ts'
 import { globMatcher } from '../../platform/glob.ts'
 import { type Database, isStorageTrouble, openDatabase, StorageError } from '../../platform/sqlite.ts'
 import type { Service } from '../../platform/types.ts'
@@ -133,7 +134,7 @@ export function runHistoryWorker(
     try {
       channel.post({ id, answer: answer(query) })
     } catch (error) {
-      const problem = error instanceof Error ? error.message : String(error)
+      const problem = errorText(error)
       channel.post({ id, problem, isStorage: isStorageTrouble(error) })
     }
   })

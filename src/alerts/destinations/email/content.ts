@@ -1,8 +1,8 @@
 /** Subject and body of a mail: the user's templates, the built-in ones, or plain text when a template fails. */
+import { errorText } from '../../../platform/errors.ts'
 import type { Logger } from '../../../platform/types.ts'
 import type { TemplateContext, TemplateEngine, TemplateRef } from '../../templates/engine.ts'
 import { htmlToText } from '../../templates/html-to-text.ts'
-import { messageOf } from '../../templates/source.ts'
 import { addNotesToHtml, addNotesToText, missingNotes } from './notices.ts'
 import { mailView } from './view.ts'
 
@@ -102,7 +102,7 @@ export function createContentWriter({ engine, log }: ContentWriterDeps): Content
   }
 
   function fallback(context: TemplateContext, subject: string | null, error: unknown): MailContent {
-    const problem = `Template error: ${messageOf(error)}`
+    const problem = `Template error: ${errorText(error)}`
     log.error(`[QSEOW] EMAIL CONFIG: ${problem}. A plain text mail is sent instead.`)
     const text = `${plainText(context)}\n\n${problem}\n`
     return { subject: subject ?? engine.render(TITLE, context, 'line'), html: null, text }
