@@ -24,8 +24,8 @@ import type { ListedRule } from './rules/explain.ts'
 import { createFallbacks } from './rules/fallback.ts'
 import { alertRouteApi } from './rules/http.ts'
 import { confirmationNeeds } from './rules/recovery.ts'
-import { createSnoozeHold, purgeSnoozes, snoozeNeeds, snoozeRoutes } from './snoozes.ts'
-import type { Destination, Hold, SuppressReason } from './types.ts'
+import { createSnoozeSuppression, purgeSnoozes, snoozeNeeds, snoozeRoutes } from './snoozes.ts'
+import type { Destination, SuppressionCheck, SuppressReason } from './types.ts'
 
 export interface AlertsDeps extends AlertPlanDeps {
   readonly writer: GroupWriter
@@ -37,8 +37,8 @@ export interface AlertsDeps extends AlertPlanDeps {
   readonly onRouted?: (rule: string, outcome: string) => void
   /** The router has handled an event; in the transaction that stores it. */
   readonly onHandled?: (event: TaskEvent, awaited: Awaited) => void
-  /** Reasons of other features to hold messages back. */
-  readonly holds?: readonly Hold[]
+  /** Checks of other features that may suppress a message. */
+  readonly suppressions?: readonly SuppressionCheck[]
 }
 
 /** Everything here follows the plan in use: its maps and lists change with it, its functions ask it. */
@@ -116,12 +116,12 @@ export function createAlerts(deps: AlertsDeps, config: AlertsConfig, shadow: boo
         forget(event.id)
         deps.onHandled?.(event, awaited)
       },
-      holds: [
-        (tx, held) => plan.maintenance.hold(tx, held),
-        (tx, held) => snoozes.hold(tx, held),
-        ...(deps.holds ?? []),
+      suppressions: [
+        (tx, subject) => plan.maintenance.suppression(tx, subject),
+        (tx, subject) => snoozes.suppression(tx, subject),
+        ...(deps.suppressions ?? []),
       ],
-      holdNeeds: (tx, now) => [...plan.maintenance.needs, ...snoozes.needs(tx, now)],
+      suppressionNeeds: (tx, now) => [...plan.maintenance.needs, ...snoozes.needs(tx, now)],
       chains: { downstream: graph.downstream, usualStart },
     },
     plan.rules,
@@ -266,7 +266,10 @@ export function createAlerts(deps: AlertsDeps, config: AlertsConfig, shadow: boo
   }
 }
 
-const snoozesIn = (windows: Windows) => ({ hold: createSnoozeHold({ windows }), needs: snoozeNeeds({ windows }) })
+const snoozesIn = (windows: Windows) => ({
+  suppression: createSnoozeSuppression({ windows }),
+  needs: snoozeNeeds({ windows }),
+})
 
 const usesChains = (rules: AlertPlan['rules']): boolean => rules.some(({ policy }) => policy?.group === 'chain')
 

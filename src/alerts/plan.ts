@@ -1,6 +1,6 @@
 /**
- * What one version of the configuration makes of alerts: the destinations, the maintenance, and the rules of Butler's
- * sections, of `alertRoutes` and for messages besides alerts.
+ * The plan of alerts that one version of the configuration gives: the destinations, the maintenance, and the rules of
+ * Butler's sections, of `alertRoutes` and for messages besides alerts.
  */
 import { hostname } from 'node:os'
 import { butlerRouteNames, whyOff } from '../config/butler-route-names.ts'
@@ -36,9 +36,9 @@ import { createMaintenance, type Maintenance, summaryRule } from './maintenance.
 import { createTextWriter } from './message-text/writer.ts'
 import { adjustButlerRules, asideRule, compileRule, type UserRule } from './rules/compile.ts'
 import type { ListedRule } from './rules/explain.ts'
-import { recordLinks } from './template-context.ts'
+import { contextLinks } from './template-context.ts'
 import { createTemplateEngine } from './templates/engine.ts'
-import type { NamedDestination, Rule } from './types.ts'
+import type { Rule, TargetedDestination } from './types.ts'
 
 /** Sections of the configuration that alerts read. */
 export type AlertsConfig = SectionsConfig & {
@@ -138,7 +138,7 @@ type CommonDeps = Pick<DestinationDeps, 'clock' | 'log' | 'engine' | 'times' | '
 /** Made once; every destination of `Butler.footman.destinations`, those with overridden settings too, is created from it. */
 function destinationDeps(common: CommonDeps, sender: MailSender | null, config: AlertsConfig): DestinationDeps {
   const { clock, log, engine, times } = common
-  const context = () => ({ ...recordLinks(config), version: VERSION, times, now: clock.now() })
+  const context = () => ({ ...contextLinks(config), version: VERSION, times, now: clock.now() })
   return {
     ...common,
     texts: createTextWriter({ engine, log, context }),
@@ -197,7 +197,11 @@ function compileRules(
   return needs.length === 0 ? rules : rules.map((rule) => withNeeds(rule, needs))
 }
 
-function asides(rule: string, names: readonly string[], named: (name: string) => NamedDestination | undefined): Rule[] {
+function asides(
+  rule: string,
+  names: readonly string[],
+  named: (name: string) => TargetedDestination | undefined,
+): Rule[] {
   return names.flatMap((name) => {
     const destination = named(name)
     return destination ? [asideRule(rule, destination)] : []

@@ -22,7 +22,7 @@ import { isGuid, uuidV7 } from '../platform/uuid.ts'
 import { eventMatch } from './config-routes.ts'
 import { FIELDS, type FieldContext } from './rules/fields.ts'
 import { compileMatch, type EventMatch } from './rules/match.ts'
-import type { Hold, HoldNeeds } from './types.ts'
+import type { SuppressionCheck, SuppressionNeeds } from './types.ts'
 
 interface SnoozeRoutesDeps {
   readonly db: Database
@@ -219,7 +219,7 @@ function compileSnooze(match: string, context: FieldContext): EventMatch | null 
 }
 
 /** Suppresses an alert that an active snooze matches, and counts it. */
-export function createSnoozeHold(context: FieldContext): Hold {
+export function createSnoozeSuppression(context: FieldContext): SuppressionCheck {
   const compiled = new Map<string, EventMatch | null>()
 
   function matchOf(id: string, match: string): EventMatch | null {
@@ -246,7 +246,7 @@ export function createSnoozeHold(context: FieldContext): Hold {
 }
 
 /** The data of an event that the active snoozes need. */
-export function snoozeNeeds(context: FieldContext): HoldNeeds {
+export function snoozeNeeds(context: FieldContext): SuppressionNeeds {
   return (db, now) => activeSnoozes(db, now).flatMap(({ match }) => compileSnooze(match, context)?.needs ?? [])
 }
 

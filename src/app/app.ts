@@ -31,7 +31,7 @@ import { VERSION } from '../platform/version.ts'
 import { createQlik, isQrsUnreachable, qlikCertificates } from '../qlik/index.ts'
 import { createExecutions } from '../tasks/executions/index.ts'
 import { lastTaskType, taskStates } from '../tasks/executions/store.ts'
-import { createSafetyNet, retryHolds } from '../tasks/safety-net/index.ts'
+import { createSafetyNet, retrySuppressions } from '../tasks/safety-net/index.ts'
 import { createSchedules } from '../tasks/schedule/index.ts'
 import { createMqttStarts, createStartPublishing, createStarts } from '../tasks/start/index.ts'
 import { verifyStartFilter } from '../tasks/start/select.ts'
@@ -82,7 +82,7 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
   const { qrs, cachedQrs } = qlik
   const mqtt = createMqtt({ log, clock, paths, observe: announce('mqttMessage') }, config, shadow)
   const influx = createInfluxDb({ ...base, paths, onDead: announce('pointsDead') }, config, shadow)
-  const time = buildCalendars({ log, paths, onTrouble: announce('calendar') }, config)
+  const time = buildCalendars({ log, paths, onFailure: announce('calendar') }, config)
   const { windows, calendars } = time
   const alerts = createAlerts(
     {
@@ -93,7 +93,7 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
       influx: influx.server,
       candidates: paths.candidates,
       output: paths.output,
-      holds: retryHolds(config),
+      suppressions: retrySuppressions(config),
       observe: announce('delivery'),
       onRouted: announce('routed'),
       onHandled: eventAnnouncer(observers),

@@ -32,7 +32,7 @@ export interface Topics {
   executionEnded: NonNullable<HistoryDeps['onEnded']>
   retry: NonNullable<RetryRunnerDeps['onResult']>
   /** The watchdog has read which tasks wait and run. */
-  liveTasks: NonNullable<WatchdogDeps['onLook']>
+  liveTasks: NonNullable<WatchdogDeps['onLiveTasks']>
   watchdogFinding: NonNullable<WatchdogDeps['onFound']>
   /** Messages of a host were lost within an hour. */
   messagesLost(host: string, count: number): void

@@ -3,7 +3,7 @@
 import type { Alerts } from '../alerts/index.ts'
 import { insertDelivery } from '../alerts/outbox/store.ts'
 import { createTemplateEngine } from '../alerts/templates/engine.ts'
-import type { Destination, NamedDestination, PlannedDelivery } from '../alerts/types.ts'
+import type { Destination, PlannedDelivery, TargetedDestination } from '../alerts/types.ts'
 import { createEventEmitter } from '../events/emit.ts'
 import { loadTaskEvent } from '../events/store.ts'
 import type { TaskEvent } from '../events/types.ts'
@@ -64,7 +64,7 @@ export function createScheduleWebhook(deps: ScheduleWebhookDeps): Perform {
     if (resumed && isStored(db, run.id)) return { outcome: 'success' }
     const { destination: name } = plan.action as WebhookAction
     const destination = alerts.destinations.get(name)
-    if (!isNamed(destination)) return { outcome: 'failed', detail: `the destination ${name} is switched off` }
+    if (!hasTargets(destination)) return { outcome: 'failed', detail: `the destination ${name} is switched off` }
     const body = bodyOf(context)
     const lanes = new Set<string>()
     const targets: PlannedDelivery[] = []
@@ -116,5 +116,5 @@ const isStored = (db: Database, runId: string): boolean =>
 /** Whether a schedule may name it. */
 export const hasWebhook = ({ footman }: Config, name: string): boolean => footman.destinations[name]?.type === 'webhook'
 
-const isNamed = (destination: Destination | undefined): destination is NamedDestination =>
+const hasTargets = (destination: Destination | undefined): destination is TargetedDestination =>
   destination !== undefined && 'targets' in destination

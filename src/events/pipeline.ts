@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { errorText } from '../platform/errors.ts'
 import type { GroupWriter } from '../platform/group-commit.ts'
 import { createRecurringJob } from '../platform/recurring-job.ts'
-import { type Database, isDamage, isStorageTrouble } from '../platform/sqlite.ts'
+import { type Database, isDamage, isStorageFailure } from '../platform/sqlite.ts'
 import type { StorageState } from '../platform/storage/guard.ts'
 import type { Clock, Logger, Service } from '../platform/types.ts'
 import type { QrsClient } from '../qlik/qrs/types.ts'
@@ -254,7 +254,7 @@ export function createEventPipeline(deps: PipelineDeps, settings: PipelineSettin
     try {
       ingest.backlog(intake.cursor(), countPendingEvents(db))
     } catch (error) {
-      if (!isStorageTrouble(error)) throw error
+      if (!isStorageFailure(error)) throw error
     }
   }
 

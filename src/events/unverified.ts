@@ -5,7 +5,7 @@
  */
 import { errorText } from '../platform/errors.ts'
 import type { GroupWriter } from '../platform/group-commit.ts'
-import { type Database, isStorageTrouble } from '../platform/sqlite.ts'
+import { type Database, isStorageFailure } from '../platform/sqlite.ts'
 import type { Clock, Logger } from '../platform/types.ts'
 import type { QrsClient } from '../qlik/qrs/types.ts'
 import { recordDrops } from './bookkeeping.ts'
@@ -174,7 +174,7 @@ export function createUnverified(deps: UnverifiedDeps, { maxWaiting }: Unverifie
   }
 
   function complain(error: unknown): void {
-    if (isComplaining || isStorageTrouble(error)) return
+    if (isComplaining || isStorageFailure(error)) return
     isComplaining = true
     log.warn(
       `[QSEOW] UDP HANDLER: ${total} messages about tasks that Footman does not know wait until QRS says whether these exist: ${errorText(error)}`,

@@ -115,11 +115,11 @@ export function chatContext({ text, kind }: HttpRenderInput): TemplateContext {
 /** The settings of a message, with the template of its rule when that spells a whole message instead of a text. */
 export async function chatTemplate(
   engine: TemplateEngine,
-  { route, kind }: HttpRenderInput,
+  { rule, kind }: HttpRenderInput,
   name: string,
   messageType: ChatSettings['messageType'],
 ): Promise<ChatSettings> {
-  const template = kind === 'fallback' || kind === 'summary' ? undefined : route.texts?.template
+  const template = kind === 'fallback' || kind === 'summary' ? undefined : rule.texts?.template
   const settings = { name: `Butler.footman.destinations.${name}`, basicMsgTemplate: '', messageType }
   const found = template ? await engine.findFile(template).catch(() => null) : null
   const spellsJson = found?.kind === 'found' && /^\s*\{(?!\{)/.test(withoutCode(found.source.text))

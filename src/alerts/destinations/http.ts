@@ -13,7 +13,7 @@ import { MASK } from '../../platform/log-mask.ts'
 import type { Clock, Logger } from '../../platform/types.ts'
 import { cut } from '../message-text/cut.ts'
 import { textNeeds } from '../message-text/writer.ts'
-import type { DeliveryResult, Destination, Message, NamedDestination } from '../types.ts'
+import type { DeliveryResult, Destination, Message, TargetedDestination } from '../types.ts'
 import type { Pacing } from './pacing.ts'
 import type { CommonSettings, Fields } from './settings.ts'
 import type { DestinationDeps, DestinationType, HttpCall, HttpParts } from './types.ts'
@@ -41,7 +41,7 @@ function createHttpDestination(
   name: string,
   settings: CommonSettings,
   type: HttpParts & { readonly key: string },
-): NamedDestination {
+): TargetedDestination {
   const mask = createMasker(type.secrets)
   return {
     name,

@@ -9,7 +9,7 @@ import type { NewRelicAccount } from '../config-incident.ts'
 import type { AlertText, TextWriter } from '../message-text/writer.ts'
 import type { TemplateEngine } from '../templates/engine.ts'
 import type { TimeFormatter } from '../times.ts'
-import type { DeliveryResult, NamedDestination, PlannedDelivery, RenderInput } from '../types.ts'
+import type { DeliveryResult, PlannedDelivery, RenderInput, TargetedDestination } from '../types.ts'
 import type { MailSender } from './email/mailer.ts'
 import type { Pacing } from './pacing.ts'
 import type { Fields, Finding, SettingsOf } from './settings.ts'
@@ -18,7 +18,7 @@ import type { Fields, Finding, SettingsOf } from './settings.ts'
  * The members stand in this order in every file. `Made` is what `create` returns: a whole destination, or the parts of
  * one that is an HTTP request per message (`httpDestination`).
  */
-export interface DestinationType<Config extends () => Fields = () => Fields, Made = NamedDestination> {
+export interface DestinationType<Config extends () => Fields = () => Fields, Made = TargetedDestination> {
   /**
    * `alert`: people read it; maintenance, snoozes, groups and pending retries suppress its messages.
    * `incident`: an alert that stays open until a recovery closes it. `record`: it gets every message.

@@ -133,7 +133,7 @@ export async function attemptDelivery(
   try {
     const { id: deliveryId, target, kind, severity } = delivery
     const note = delivery.note === null ? null : (JSON.parse(delivery.note) as DeliveryNote)
-    const input = { event: ownEvent(event, rule), route: rule, target, deliveryId, suppressed, kind, severity, note }
+    const input = { event: ownEvent(event, rule), rule, target, deliveryId, suppressed, kind, severity, note }
     message = await inTime(destination.render(input), settings.renderTimeoutMs ?? RENDER_TIMEOUT_MS, stop)
   } catch (error) {
     return end('dead', 'RENDER_FAILED', errorText(error))

@@ -4,7 +4,7 @@
  */
 import { errorText } from '../../platform/errors.ts'
 import { createLastingWrite, type GroupWriter } from '../../platform/group-commit.ts'
-import { type Database, isStorageTrouble } from '../../platform/sqlite.ts'
+import { type Database, isStorageFailure } from '../../platform/sqlite.ts'
 import type { Clock, Logger } from '../../platform/types.ts'
 import type { QrsClient } from '../../qlik/qrs/types.ts'
 import type { EventCompleter } from '../completer.ts'
@@ -243,7 +243,7 @@ export function createEnricher(deps: EnricherDeps, settings: EnricherSettings): 
     try {
       tx.transaction(() => write(tx))
     } catch (error) {
-      if (isStorageTrouble(error)) throw error
+      if (isStorageFailure(error)) throw error
       notStored(job, error)
     }
   }

@@ -4,7 +4,7 @@
  */
 import { errorText } from '../../platform/errors.ts'
 import { globMatcher } from '../../platform/glob.ts'
-import { type Database, isStorageTrouble, openDatabase, StorageError } from '../../platform/sqlite.ts'
+import { type Database, isStorageFailure, openDatabase, StorageError } from '../../platform/sqlite.ts'
 import type { Service } from '../../platform/types.ts'
 import { spawnWorker, type WorkerChannel, type WorkerHandle } from '../../platform/worker.ts'
 import { createZone, hostZone, type Zone } from '../../platform/zone.ts'
@@ -135,7 +135,7 @@ export function runHistoryWorker(
       channel.post({ id, answer: answer(query) })
     } catch (error) {
       const problem = errorText(error)
-      channel.post({ id, problem, isStorage: isStorageTrouble(error) })
+      channel.post({ id, problem, isStorage: isStorageFailure(error) })
     }
   })
   return Promise.resolve()

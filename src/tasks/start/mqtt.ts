@@ -14,7 +14,7 @@ import { errorText } from '../../platform/errors.ts'
 import type { GroupWriter } from '../../platform/group-commit.ts'
 import { mayReach } from '../../platform/mqtt-topics.ts'
 import type { Database } from '../../platform/sqlite.ts'
-import { isStorageTrouble } from '../../platform/sqlite.ts'
+import { isStorageFailure } from '../../platform/sqlite.ts'
 import type { Clock, Logger, Service } from '../../platform/types.ts'
 import { uuidV7 } from '../../platform/uuid.ts'
 import type { QrsClient } from '../../qlik/qrs/types.ts'
@@ -92,7 +92,7 @@ export function createStartRequests(deps: StartRequestsDeps, settings: StartRequ
     try {
       await take(message, parsed, now)
     } catch (error) {
-      if (!isStorageTrouble(error)) throw error
+      if (!isStorageFailure(error)) throw error
       log.error(`STARTTASK: MQTT start request waits until it can be stored: ${errorText(error)}`)
       await takeLater(message, parsed, now)
     }
@@ -105,7 +105,7 @@ export function createStartRequests(deps: StartRequestsDeps, settings: StartRequ
         try {
           return await take(message, parsed, now)
         } catch (error) {
-          if (!isStorageTrouble(error) || !running || clock.now() - now > GIVE_UP_MS) throw error
+          if (!isStorageFailure(error) || !running || clock.now() - now > GIVE_UP_MS) throw error
           await pause(settings.retryFirstMs ?? 1000)
         }
       }

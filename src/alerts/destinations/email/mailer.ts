@@ -12,7 +12,7 @@ import { withoutActing } from '../../../platform/visible.ts'
 import type { EmailConfig, EmailNotificationConfig } from '../../config-email.ts'
 import { domainOf, isEmailAddress } from '../../recipients.ts'
 import { wholeText } from '../../script-log.ts'
-import { type LinkConfig, recordLinks, templateRecord, type UserForm } from '../../template-context.ts'
+import { contextLinks, type LinkConfig, templateContext, type UserForm } from '../../template-context.ts'
 import type { TemplateEngine } from '../../templates/engine.ts'
 import { mapTexts } from '../../templates/escape.ts'
 import type { TimeFormatter } from '../../times.ts'
@@ -84,9 +84,9 @@ export function createMailSender(deps: MailerDeps, config: MailerConfig): MailSe
 
   function contextOf(input: RenderInput, settings: MailSettings) {
     const { headScriptLogLines: headLines, tailScriptLogLines: tailLines, userForm, recipients } = settings
-    const context = { ...recordLinks(config), version: VERSION, times, now: clock.now() }
+    const context = { ...contextLinks(config), version: VERSION, times, now: clock.now() }
     return {
-      ...mapTexts(templateRecord(input.event, context, { headLines, tailLines }, userForm, input), withoutActing),
+      ...mapTexts(templateContext(input.event, context, { headLines, tailLines }, userForm, input), withoutActing),
       ...(recipients ? { emailRecipients: recipients } : {}),
     }
   }
