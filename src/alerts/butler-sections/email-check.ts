@@ -1,8 +1,7 @@
 /** Finds problems in the settings of mails by rendering a sample; sends nothing. */
 
 import { errorText } from '../../platform/errors.ts'
-import { variantOf } from '../destinations/email/content.ts'
-import { addressOf } from '../destinations/email/mailer.ts'
+import { addressOf, variantOf } from '../destinations/email/mailer.ts'
 import { mailView } from '../destinations/email/view.ts'
 import type { SettingProblem } from '../destinations/settings.ts'
 import { isEmailAddress, splitAddresses } from '../recipients.ts'

@@ -9,8 +9,7 @@ import { addressProblem, isEmailAddress, splitAddresses, uniqueAddresses } from 
 import type { PlannedDelivery, RenderInput, TargetedDestination } from '../../types.ts'
 import type { SettingsOf } from '../settings.ts'
 import { type DestinationDeps, type DestinationType, TEXT_NEEDS } from '../types.ts'
-import type { MailBody } from './content.ts'
-import type { MailSettings } from './mailer.ts'
+import type { MailBody, MailSettings } from './mailer.ts'
 
 type Priority = NonNullable<Settings['priority']>
 
