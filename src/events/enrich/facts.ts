@@ -302,3 +302,14 @@ function isFinal(result: QrsExecutionResult): boolean {
   if (outcomeOfStatus(result.status) === null) return false
   return WITHOUT_END.includes(result.status) || !result.stopTime.startsWith(NEVER_YEAR)
 }
+
+/** `app, owner: not available in time; scriptLog: QRS answered 403 Forbidden` */
+export function listOfMissing({ missingParts, absentParts, missingReasons }: TaskEvent): string {
+  const why = (part: MissingPart) => {
+    const reason = missingReasons?.[part]
+    if (reason) return `QRS answered ${reason}`
+    return absentParts?.includes(part) ? 'QRS has none' : 'not available in time'
+  }
+  const groups = Map.groupBy(missingParts, why)
+  return [...groups].map(([reason, parts]) => `${parts.join(', ')}: ${reason}`).join('; ')
+}

@@ -2,15 +2,24 @@
 
 import { setTimeout as delay } from 'node:timers/promises'
 import { backoffDelay } from '../../platform/backoff.ts'
+import { errorText } from '../../platform/errors.ts'
 import { createRecurringJob } from '../../platform/recurring-job.ts'
 import { compileHotCode } from '../../platform/runtime.ts'
 import type { StorageState } from '../../platform/storage/guard.ts'
 import { bindUdp, type UdpSocket } from '../../platform/udp.ts'
 import type { WorkerChannel } from '../../platform/worker.ts'
-import { openJournal } from './journal.ts'
-import type { FromWorker, IngestSettings, ToWorker } from './protocol.ts'
-import { createReceiver, type Receiver } from './receiver.ts'
-import { createSourceFilter } from './sender-checks.ts'
+import type { DropReason } from '../types.ts'
+import { type Datagram, openJournal } from './journal.ts'
+import type { DropSample, FromWorker, IngestSettings, ToWorker } from './protocol.ts'
+import { createRejectionLog } from './rejections.ts'
+import { selfTestToken } from './self-test.ts'
+import {
+  createSenderRates,
+  createSharedSecrets,
+  createSourceFilter,
+  type SourceFilter,
+  withoutClaim,
+} from './sender-checks.ts'
 
 const RECEIVE_BUFFER = 4 * 1024 * 1024
 const REFRESH_SOURCES_MS = 5 * 60_000
@@ -152,4 +161,195 @@ export async function runIngestWorker(
   if (sources) await Promise.race([sources.refresh(), delay(RESOLVE_PATIENCE_MS)])
   await listen(0)
   compileHotCode()
+}
+
+/**
+ * Takes datagrams as they arrive: checks sender, size and rate, and appends what passes to the journal, all of one turn
+ * of the event loop in one transaction. Runs inside the ingest worker; knows nothing of sockets or threads.
+ */
+interface ReceiverDeps {
+  readonly append: (datagrams: readonly Datagram[]) => number
+  readonly lastId: number
+  readonly sources: SourceFilter | null
+  readonly post: (message: FromWorker) => void
+  readonly now: () => number
+}
+
+interface Receiver {
+  receive(raw: Uint8Array, sender: string): void
+  backlog(consumedUpTo: number, pendingEvents: number): void
+  /** Replaces the tokens of the self-tests that are under way. */
+  expect(tokens: readonly string[]): void
+  /** Writes what waits and reports what was dropped; call before ending and about once a second. */
+  flush(): void
+  /** How many messages wait to be written. */
+  readonly waiting: number
+  /** The journal is another file now, whose newest entry is this one. */
+  reopened(lastId: number): void
+}
+
+const SAMPLE_BYTES = 2048
+const MAX_SAMPLES = 100
+const RETRY_MS = 1000
+/** However many they are, messages that wait in memory are not larger than this together. */
+const MAX_WAITING_BYTES = 64 * 1024 * 1024
+const BATCH = 2000
+
+const ADVICE: Readonly<Partial<Record<DropReason, string>>> = {
+  SOURCE_NOT_ALLOWED:
+    'If this is a node of Qlik Sense, add it to Butler.udpServerConfig.allowedSources and look at the secret of its log appender; if not, close the port for it in the firewall',
+  TOO_LARGE: 'If this is a node of Qlik Sense, raise Butler.udpServerConfig.maxMessageSize',
+  RATE_LIMITED: 'If these are true events, raise Butler.udpServerConfig.rateLimit.maxMessagesPerMinute',
+  BACKLOG_FULL: 'footman doctor finds what holds the events up',
+}
+
+interface Refusal {
+  readonly reason: DropReason
+  readonly detail: string
+}
+
+const NO_SECRET: Refusal = {
+  reason: 'SOURCE_NOT_ALLOWED',
+  detail: 'it does not begin with one of Butler.footman.udp.sharedSecrets',
+}
+
+export function createReceiver(deps: ReceiverDeps, settings: IngestSettings): Receiver {
+  const rates = settings.maxMessagesPerMinute === null ? null : createSenderRates(settings.maxMessagesPerMinute)
+  const secrets = settings.sharedSecrets.length === 0 ? null : createSharedSecrets(settings.sharedSecrets)
+  const rejections = createRejectionLog(deps.now, (text, reason) => {
+    const level = reason === 'BACKLOG_FULL' ? 'error' : 'warn'
+    deps.post({ type: 'problem', level, message: `Dropped ${text}` })
+  })
+  let waiting: Datagram[] = []
+  let waitingBytes = 0
+  let waitingReported = 0
+  let scheduled = false
+  let retryTimer: ReturnType<typeof setTimeout> | undefined
+  let journalFailing = false
+  let lastId = deps.lastId
+  // Until the main thread reports its position, entries from before this start count as worked off.
+  let consumedUpTo = deps.lastId
+  let pendingEvents = 0
+  let counts: Partial<Record<DropReason, number>> = {}
+  let samples: DropSample[] = []
+  let expected = new Set<string>()
+
+  function refuse(raw: Uint8Array, sender: string): Refusal | null {
+    if (deps.sources && !deps.sources.allows(sender)) {
+      return { reason: 'SOURCE_NOT_ALLOWED', detail: `${sender} is not in allowedSources` }
+    }
+    if (raw.byteLength > settings.maxMessageSize) {
+      return { reason: 'TOO_LARGE', detail: `${raw.byteLength} bytes, at most ${settings.maxMessageSize} are accepted` }
+    }
+    if (rates && !rates.take(sender, deps.now())) {
+      return { reason: 'RATE_LIMITED', detail: `more than ${settings.maxMessagesPerMinute} messages a minute` }
+    }
+    const backlog = lastId - consumedUpTo + pendingEvents + waiting.length
+    if (backlog >= settings.maxBacklog) {
+      return { reason: 'BACKLOG_FULL', detail: `${backlog} events wait, maxBacklog is ${settings.maxBacklog}` }
+    }
+    if (journalFailing && (waiting.length >= settings.memoryBacklog || waitingBytes >= MAX_WAITING_BYTES)) {
+      const detail = `the journal cannot be written and ${waiting.length} messages wait in memory already (delivery.memoryBacklog)`
+      return { reason: 'BACKLOG_FULL', detail }
+    }
+    return null
+  }
+
+  function drop(raw: Uint8Array, sender: string, { reason, detail }: Refusal): void {
+    counts[reason] = (counts[reason] ?? 0) + 1
+    if (samples.length < MAX_SAMPLES) {
+      samples.push({ at: deps.now(), sender, reason, raw: raw.slice(0, SAMPLE_BYTES) })
+    }
+    rejections.note({ sender, reason, detail: `${detail}. ${ADVICE[reason] ?? ''}`.trimEnd() })
+  }
+
+  /** A self-test has passed the same checks as every datagram; it is reported and not stored. */
+  function isSelfTest(raw: Uint8Array, sender: string): boolean {
+    const token = expected.size > 0 ? selfTestToken(raw) : null
+    if (token === null || !expected.delete(token)) return false
+    deps.post({ type: 'selfTest', token, sender })
+    return true
+  }
+
+  function commit(): void {
+    scheduled = false
+    while (waiting.length > 0) {
+      const batch = waiting.slice(0, BATCH)
+      try {
+        lastId = deps.append(batch)
+      } catch (error) {
+        journalFailed(error)
+        return
+      }
+      waiting = waiting.slice(batch.length)
+      waitingBytes = waiting.reduce((sum, { raw }) => sum + raw.byteLength, 0)
+      deps.post({ type: 'committed', lastId, received: batch.length })
+    }
+    if (journalFailing) {
+      journalFailing = false
+      deps.post({ type: 'problem', level: 'warn', message: 'The journal can be written again' })
+    }
+  }
+
+  function tellWaiting(): void {
+    if (waiting.length === waitingReported) return
+    waitingReported = waiting.length
+    deps.post({ type: 'inMemory', count: waitingReported })
+  }
+
+  function journalFailed(error: unknown): void {
+    if (!journalFailing) {
+      journalFailing = true
+      const reason = errorText(error)
+      deps.post({
+        type: 'problem',
+        level: 'error',
+        message: `Messages wait in memory, up to ${settings.memoryBacklog} of them, as the journal ${settings.journalFile} cannot be written (${reason}). Free disk space or check the permissions of the data directory`,
+      })
+    }
+    scheduled = true
+    clearTimeout(retryTimer)
+    retryTimer = setTimeout(commit, RETRY_MS)
+  }
+
+  return {
+    receive(datagram, sender) {
+      const raw = secrets ? secrets.strip(datagram) : datagram
+      const refusal = raw === null ? NO_SECRET : refuse(raw, sender)
+      if (raw === null || refusal) {
+        drop(raw ?? withoutClaim(datagram), sender, refusal ?? NO_SECRET)
+        return
+      }
+      if (isSelfTest(raw, sender)) return
+      waiting.push({ receivedAt: deps.now(), sender, raw })
+      waitingBytes += raw.byteLength
+      if (scheduled) return
+      scheduled = true
+      setImmediate(commit)
+    },
+    reopened(last) {
+      lastId = last
+      consumedUpTo = last
+      if (waiting.length > 0) commit()
+    },
+    backlog(consumed, pending) {
+      consumedUpTo = consumed
+      pendingEvents = pending
+    },
+    expect(tokens) {
+      expected = new Set(tokens)
+    },
+    get waiting() {
+      return waiting.length
+    },
+    flush() {
+      if (waiting.length > 0) commit()
+      tellWaiting()
+      rejections.flush()
+      if (Object.keys(counts).length === 0) return
+      deps.post({ type: 'dropped', counts, samples })
+      counts = {}
+      samples = []
+    },
+  }
 }

@@ -241,7 +241,7 @@ const ENVELOPES = {
     .object({
       statusCode: z.int(),
       error: z.string().describe('The standard phrase of the status.'),
-      message: z.string().describe('What is wrong.'),
+      message: z.string().describe('The problem.'),
       details: details.optional(),
     })
     .describe('Refused by the endpoint.'),
@@ -295,7 +295,7 @@ const RESPONSES = {
   },
   Unauthorized: {
     description: 'Credentials are missing or wrong.',
-    headers: { 'WWW-Authenticate': { description: 'What is wanted.', schema: { type: 'string' } } },
+    headers: { 'WWW-Authenticate': { description: 'The accepted credentials.', schema: { type: 'string' } } },
     content: errorContent(['CodedError'], {
       error: 'Unauthorized',
       details: 'The credentials were not accepted; the log of Footman says why.',

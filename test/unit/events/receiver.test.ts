@@ -2,9 +2,9 @@ import { afterEach, describe, expect, jest, test } from 'bun:test'
 import fc from 'fast-check'
 import { openJournal } from '../../../src/events/ingest/journal.ts'
 import type { FromWorker } from '../../../src/events/ingest/protocol.ts'
-import { createReceiver } from '../../../src/events/ingest/receiver.ts'
 import { createRejectionLog, OTHER_SENDERS } from '../../../src/events/ingest/rejections.ts'
 import { createSenderRates } from '../../../src/events/ingest/sender-checks.ts'
+import { createReceiver } from '../../../src/events/ingest/worker.ts'
 import { tempDirectory } from '../../support/temp.ts'
 
 const settings = {
