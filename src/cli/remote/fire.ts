@@ -184,10 +184,10 @@ async function settled(
 /** `email ops@acme.example: delivered, 250 received`. */
 function progress(delivery: Made): string {
   const { destination, target, state, detail, nextAttemptAt, attempts = [] } = delivery
-  const failure = attempts.at(-1)?.detail
+  const failure = attempts.at(-1)?.detail?.replace(/\.$/, '')
   const isRetry = state === 'pending' && nextAttemptAt && failure
   const what = isRetry
-    ? `attempt ${attempts.length} failed, ${failure}; the next one is at ${nextAttemptAt}`
+    ? `attempt ${attempts.length} failed: ${failure}. The next one is at ${nextAttemptAt}`
     : [stateText(delivery), ...(detail ? [detail] : [])].join(', ')
   return `${destination} ${target}: ${what}`
 }

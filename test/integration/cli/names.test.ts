@@ -141,7 +141,7 @@ describe('fire --wait', () => {
     const io = heard()
     expect(await runFire(fireOptions(stub.url, { wait: true }), io)).toBe(4)
     expect(io.stderr()).toBe(
-      'ops-mail ops@acme.example: attempt 1 failed, connection refused; the next one is at 2099-01-01T00:00:00.000Z',
+      'ops-mail ops@acme.example: attempt 1 failed: connection refused. The next one is at 2099-01-01T00:00:00.000Z',
     )
   })
 })
