@@ -113,7 +113,7 @@ describe('footman demo', () => {
     const failures = await runToEnd(['failures', '--url', `http://127.0.0.1:${port}`])
     expect(failures).toMatchObject({ code: 0, stdout: expect.stringContaining('Financial Das') })
     const events = await runToEnd(['events', 'list', '--url', `http://127.0.0.1:${port}`])
-    expect(events).toMatchObject({ code: 0, stdout: expect.stringContaining('Financial Dashboard Reload') })
+    expect(events).toMatchObject({ code: 0, stdout: expect.stringContaining('Reload failed: Financial') })
     expect((await fetch(`http://127.0.0.1:${port}/documentation`)).status).toBe(200)
   })
 
