@@ -1,6 +1,6 @@
 /**
  * `npm run build`: dist/footman for this platform. `-- --all`: one executable a target; `-- --target windows-x64`: that one.
- * `-- --entry FILE --out DIR` build something else the same way; `-- --no-bytecode` is there to measure what it gains.
+ * `-- --entry FILE --out DIR` build something else the same way; `-- --no-bytecode` measures the effect of bytecode.
  */
 import { createHash } from 'node:crypto'
 import { readFileSync, statSync } from 'node:fs'

@@ -86,7 +86,7 @@ function render(shown: readonly string[]): string {
   ].join('\n')
 }
 
-/** Every piece stands at its own column, so that the columns hold in any font. */
+/** Every piece has its own column, so that columns stay aligned in any font. */
 function textElement(line: string, y: number): string[] {
   let column = 0
   const pieces: string[] = []

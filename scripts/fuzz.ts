@@ -39,11 +39,11 @@ const { values: options } = parseArgs({
 
 const seed = Number(options.seed)
 const count = Number(options.requests)
-/** By then everything is loaded that is loaded when it is needed, and caches have most of their size. */
+/** Requests after which all code that loads on demand is loaded and caches have most of their size. */
 const WARM_UP = Math.min(10_000, Math.floor(count / 2))
 /**
  * At the end, compared with the end of the warm-up, both after a collection. Objects in use must be back; compiled code and
- * what the collector and allocators keep grow on slowly, so the limit of that only catches what is lost for good.
+ * memory of the collector and allocators grow on slowly, so their limit only catches memory that is lost for good.
  */
 const MOST_GROWTH = { objects: 1.1, code: 1.4, anonymous: 1.4 } as const
 const QUIET_MS = 2000
@@ -56,8 +56,8 @@ function report({ failures }: FuzzReport): boolean {
   return failures.length === 0
 }
 
-/** What happened, in words: server errors by status, and those of the runtime for what is no HTTP/1.1 apart. */
-function tell(statuses: Readonly<Record<number, number>>): void {
+/** Prints the answers by status; 505 answers of the runtime, to requests that are not HTTP/1.1, apart. */
+function printStatuses(statuses: Readonly<Record<number, number>>): void {
   const of = (wanted: (status: number) => boolean): number =>
     Object.entries(statuses).reduce((sum, [status, times]) => sum + (wanted(Number(status)) ? times : 0), 0)
   console.log(`answers by status: ${JSON.stringify(statuses)}`)
@@ -72,27 +72,27 @@ interface Memory {
   readonly objects: number
   /** Compiled for functions that run often, megabytes. */
   readonly code: number
-  /** What the process holds and no file backs, megabytes; NaN where the system does not tell. */
+  /** Anonymous memory of the process, megabytes; NaN where the system does not report it. */
   readonly anonymous: number
 }
 
 /** After a collection. */
 async function keptMemory({ pid, stderr }: Running): Promise<Memory> {
-  // The second one takes what the first one has made free, and the allocators give pages back a little later.
+  // The second collection frees objects that the first one has released; the allocators return pages a little later.
   for (let collection = 0; collection < 2; collection++) {
     await Bun.sleep(QUIET_MS)
     process.kill(pid, 'SIGUSR2')
   }
   await Bun.sleep(GIVE_BACK_MS)
-  const told = stderr.findLast((line) => line.startsWith('heap '))
-  const [, objects, code] = (told ?? '').split(' ').map((word) => Number(word) / 1e6)
+  const line = stderr.findLast((text) => text.startsWith('heap '))
+  const [, objects, code] = (line ?? '').split(' ').map((word) => Number(word) / 1e6)
   return { objects: objects ?? Number.NaN, code: code ?? Number.NaN, anonymous: memoryOf(pid)?.anonymous ?? Number.NaN }
 }
 
-/** False when more is kept than may be. */
+/** Prints the growth; false when it is above the limit. */
 function compare(start: Memory, warm: Memory, end: Memory): boolean {
   const rows = ['objects', 'code', 'anonymous'] as const
-  // Some systems do not tell what no file backs; everything else has to be known.
+  // Some systems do not report anonymous memory; all other figures are required.
   const isUnknown = (name: keyof Memory) => name !== 'anonymous' && Number.isNaN(end[name])
   const grown = rows.filter((name) => isUnknown(name) || end[name] > warm[name] * MOST_GROWTH[name])
   for (const name of rows) {
@@ -132,7 +132,7 @@ async function fuzzRequests(): Promise<boolean> {
   const answers = (await all.product.call('GET', '/v4/butlerping')).status === 200
   const code = await running.stop()
   console.log(`${count} requests in ${seconds.toFixed(0)} s, seed ${seed}`)
-  tell(added(first.statuses, rest.statuses))
+  printStatuses(added(first.statuses, rest.statuses))
   const gaveBack = compare(start, warm, end)
   console.log(answers && code === 0 ? 'it answers at the end, and ends with exit code 0' : `FAILED: exit code ${code}`)
   return allGood && answers && code === 0 && gaveBack

@@ -14,7 +14,7 @@ export function runInForeground(command, args, options = {}) {
       if (signal !== 'SIGINT' || !process.stdin.isTTY) child.kill(signal)
     })
   }
-  // npm runs scripts through a shell that ends on SIGTERM without telling anybody; nobody is left to ask for the result.
+  // npm runs scripts through a shell that ends on SIGTERM without a signal to its child; the result is of no use then.
   const parent = process.ppid
   setInterval(() => {
     if (process.ppid !== parent) child.kill('SIGTERM')

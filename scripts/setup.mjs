@@ -1,4 +1,4 @@
-// Makes a fresh clone ready: packages as the lock file says, and the Bun that npm fetched. Plain Node.js, because it
+// Makes a fresh clone ready: the packages of the lock file, and the Bun that npm fetched. Plain Node.js, because it
 // runs before anything is installed. Nothing is installed outside the repository.
 import { spawnSync } from 'node:child_process'
 import { chmodSync, existsSync, readFileSync } from 'node:fs'
@@ -25,7 +25,7 @@ function readJson(path) {
 }
 
 /**
- * True when node_modules holds what package-lock.json asks for. npm records what it installed in
+ * True when node_modules holds the packages of package-lock.json. npm records the installed ones in
  * node_modules/.package-lock.json, as its last step; comparing contents instead of file times survives `git checkout`.
  */
 export function installedAsLocked(directory = root) {
@@ -88,7 +88,7 @@ function answersVersion(path, version) {
   return answer.status === 0 && answer.stdout.trim() === version
 }
 
-/** Installs what is missing and returns the path of Bun. */
+/** Installs missing packages and returns the path of Bun. */
 export function setup() {
   const major = Number.parseInt(process.versions.node, 10)
   if (major < MINIMUM_NODE) giveUp(`Node.js ${MINIMUM_NODE} or newer is needed; this is ${process.versions.node}.`)

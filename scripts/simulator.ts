@@ -10,7 +10,7 @@ import { createSimulator, type PortName } from '../src/simulator/index.ts'
  * `--certificates DIR`, `--udp HOST:PORT`, `--port NAME=NUMBER` (repeatable), `--schedules`. Ends on SIGTERM or SIGINT.
  */
 const USAGE = `bun scripts/simulator.ts [--certificates DIR] [--udp HOST:PORT] [--port NAME=NUMBER]... [--schedules]
-A simulated Qlik Sense site, until Ctrl-C. Prints its ports and certificates in one line; docs/internals/development.md tells more.
+A simulated Qlik Sense site, until Ctrl-C. Prints its ports and certificates in one line; docs/internals/development.md has more.
 `
 const { values } = parseArgs({
   options: {

@@ -20,7 +20,7 @@ Records the functions of a start, by which the build orders its code. Takes abou
 it again with another version of Bun, or when much of the code has changed.
 `)
 
-/** The looks every 30 seconds and the collections of memory are in it. */
+/** Long enough for the checks every 30 seconds and for collections of memory. */
 const IDLE_MS = 75_000
 
 const results = join(import.meta.dirname, '..', 'test-results')

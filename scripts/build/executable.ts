@@ -22,10 +22,10 @@ export interface Order {
 /** At start hardly any function runs often enough to be worth compiling; the program sets the policy back when it is up. */
 const RELUCTANT_JIT = 30
 
-/** Which functions a start uses, so that their code lies side by side; made by scripts/start-profile.ts. */
+/** The functions that a start uses, so that their code lies side by side; made by scripts/start-profile.ts. */
 export const START_PROFILE = join(import.meta.dirname, 'start-profile.txt')
 
-/** What the program finds built in. */
+/** Constants that the build puts into the program. */
 function constants({ version, commit, time }: Identity, target: string): Record<string, string> {
   return {
     FOOTMAN_VERSION: JSON.stringify(version),
@@ -39,7 +39,7 @@ function constants({ version, commit, time }: Identity, target: string): Record<
   }
 }
 
-/** How the program is bundled, for an executable and for whoever wants to know what is in it. */
+/** Options of the bundler, for an executable and for the list of its contents. */
 export const bundling = ({ entry, identity, target, bytecode = true }: Omit<Order, 'outfile'>) =>
   ({
     entrypoints: [entry],

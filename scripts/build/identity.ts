@@ -1,4 +1,4 @@
-/** What an executable says about its origin: the same for everybody who builds the same commit. */
+/** Version and commit that an executable reports: the same for every build of the same commit. */
 import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
 import process from 'node:process'

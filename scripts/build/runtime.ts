@@ -16,7 +16,7 @@ interface LockEntry {
   readonly integrity?: string
 }
 
-/** Path of the runtime that the executable of `target` begins with; fetched once. Throws with what to do when it cannot be had. */
+/** Path of the runtime that the executable of `target` begins with; fetched once. Throws with the fix when it cannot be downloaded. */
 export async function fetchRuntime({ runtime, windows }: Target): Promise<string> {
   const entry = (lock.packages as Readonly<Record<string, Partial<LockEntry>>>)[`node_modules/${runtime}`]
   if (!entry?.version || !entry.integrity) throw new Error(`package-lock.json has no checksum of ${runtime}`)

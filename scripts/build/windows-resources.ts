@@ -28,7 +28,7 @@ export function versionStrings({ version, commit, time }: Identity): Record<stri
   }
 }
 
-/** The four 16-bit numbers of Windows: `0.1.0-beta.2` is 0.1.0.0; that it is no release stands in the flags. */
+/** The four 16-bit numbers of Windows: `0.1.0-beta.2` is 0.1.0.0; the flags mark it as a pre-release. */
 function numericVersion(version: string): [number, number, number, number] {
   const [major = 0, minor = 0, patch = 0] = version.split(/[.+-]/).map(Number)
   return [major, minor, patch, 0]

@@ -83,7 +83,7 @@ const row = (name: string, meaning: string): string => `| \`${name.replaceAll('|
 const argumentText = (argument: Argument): string => help.argumentDescription(argument)
 const optionText = (option: Option): string => help.optionDescription(option).replace(/ \(default: \[\]\)$/, '')
 
-/** What stands below the options: notes, exit codes, examples. */
+/** The text below the options: notes, exit codes, examples. */
 function afterText(command: Command): string[] {
   const shown: string[] = []
   command.configureOutput({ writeOut: (text) => void shown.push(text) })

@@ -154,7 +154,7 @@ function createTables() {
     return entries.flatMap(([key, value]) => rowsOf(`${path}.${key}`, value))
   }
 
-  /** Alternatives with a fixed word, like `type: email`: first what all of them have, then the rest of each. */
+  /** Alternatives with a fixed word, like `type: email`: first the keys that all of them have, then the rest of each. */
   function kinds(path: string, alternatives: readonly JsonSchema[]): string[] {
     const [first] = alternatives
     if (!first?.properties) return []

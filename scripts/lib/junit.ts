@@ -1,4 +1,4 @@
-/** Reads what `bun test` reports, and doubts it. */
+/** Reads the report of `bun test`, and checks that it is complete. */
 
 export interface TestCase {
   /** Relative to the repository, with forward slashes. */

@@ -3,7 +3,7 @@ import { butler } from '../../src/app/schema.ts'
 import type { MetricFamily } from '../../src/metrics/prometheus/families.ts'
 import { createMetrics, type MetricsSources } from '../../src/metrics/prometheus/index.ts'
 
-/** Nothing is asked: definitions need no values. */
+/** Sources without values: definitions need none. */
 const NO_SOURCES = new Proxy({}, { get: () => () => null }) as MetricsSources
 
 /** Every metric of `/metrics`, in its order. */

@@ -133,7 +133,7 @@ export function flakyLines(flaky: readonly FlakyTest[], quarantine: readonly Qua
 
 const MESSAGE_LINES = 15
 
-/** What failed, for the end of the output. */
+/** The failed tests, for the end of the output. */
 export function failureLines({ cases, missing, problems }: Verdict): string[] {
   return [
     ...cases.filter(isFailed).flatMap(({ file, name, message }) => {

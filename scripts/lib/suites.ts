@@ -1,4 +1,4 @@
-/** The suites of `npm test`, and what each needs to run. */
+/** The suites of `npm test`, and the requirements of each. */
 import process from 'node:process'
 import { denoExecutable } from '../../test/support/deno.ts'
 import { makeWindowsDrive, missingWineTools, WINE_INSTALL } from '../../test/support/wine/wine.ts'
@@ -20,9 +20,9 @@ export interface SuiteTools {
 export interface Suite {
   /** Folder of its files below `test/`. */
   readonly name: string
-  /** What it cannot do without and is not here, with how to get it; null = all there. */
+  /** Missing programs, with how to get them; null = the suite can run. */
   gap(): string | null
-  /** Null: it cannot run, as has been told. */
+  /** Null when it cannot run; the reason is printed then. */
   prepare(tools: SuiteTools): Prepared | null | Promise<Prepared | null>
 }
 

@@ -11,7 +11,7 @@ export interface ArchiveFile {
 }
 
 export interface Archive {
-  /** The one folder that everything lies in. */
+  /** The one folder of all files. */
   readonly folder: string
   readonly files: readonly ArchiveFile[]
   /** Of every file; full seconds. */

@@ -1,4 +1,4 @@
-/** The packages whose code is in the executable: what the bundler read, with what package-lock.json says about it. */
+/** The packages whose code is in the executable: the files that the bundler read, with their entries of package-lock.json. */
 import { join, relative, resolve } from 'node:path'
 import lock from '../../package-lock.json' with { type: 'json' }
 import { bundling } from '../build/executable.ts'

@@ -1,4 +1,4 @@
-/** What lies beside the executable in an archive. */
+/** The files beside the executable in an archive. */
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
@@ -9,7 +9,7 @@ import type { ArchiveFile } from './archive.ts'
 /** Folders and files of the repository: examples, appender, load-script subs, dashboards, templates, guide. */
 const SHIPPED = ['LICENSE', 'README.md', 'config', 'docs', 'templates']
 
-/** Only what is committed: nothing that happens to lie around may get into a release. Throws outside a git clone. */
+/** Committed files only, so that no other file gets into a release. Throws outside a git clone. */
 export function shippedFiles(): ArchiveFile[] {
   const { status, stdout } = spawnSync('git', ['ls-files', '-z', '--', ...SHIPPED], { cwd: root, encoding: 'utf8' })
   if (status !== 0) throw new Error('archives are made in a git clone: what belongs into them is what is committed')

@@ -1,4 +1,4 @@
-/** From a commit to what is published: archives, their checksums, the bill of materials. */
+/** From a commit to a release: archives, their checksums, the bill of materials. */
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import lock from '../../package-lock.json' with { type: 'json' }

@@ -1,11 +1,11 @@
-/** THIRD-PARTY-LICENCES.txt: whose code is in the executable, and on which terms. */
+/** THIRD-PARTY-LICENCES.txt: the libraries in the executable, each with its licence. */
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { root } from '../build/identity.ts'
 import { type BundledPackage, idOf } from './bundled.ts'
 import { RUNTIME_PARTS } from './runtime-parts.ts'
 
-/** swagger-ui-dist puts what its bundle contains into `swagger-ui-bundle.js.LICENSE.txt`. */
+/** swagger-ui-dist lists the libraries of its bundle in `swagger-ui-bundle.js.LICENSE.txt`. */
 const LICENCE_FILE = /^(licen[cs]e|copying|notice)\b|^swagger-ui-(es-bundle|bundle)\.js\.LICENSE\.txt$/i
 const RULE = '='.repeat(80)
 

@@ -1,10 +1,10 @@
-/** What the runtime is made of, as its authors list it. */
+/** The parts of the runtime, as its authors list them. */
 
 export interface RuntimePart {
   readonly name: string
   /** SPDX expression, or words where there is none. */
   readonly licence: string
-  /** Name in `process.versions`, where the runtime tells the version. */
+  /** Name in `process.versions`, where the runtime reports the version. */
   readonly version?: string
   readonly note?: string
 }

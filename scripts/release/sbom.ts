@@ -62,7 +62,7 @@ function component(bundled: BundledPackage): object {
   }
 }
 
-/** Bun and what it is made of. The program begins with one of its builds, which differ from platform to platform. */
+/** Bun and its parts. The executable begins with the Bun of its platform. */
 function runtime() {
   const { version } = lock.packages['node_modules/bun']
   return {

@@ -51,7 +51,7 @@ function sharedSettings(rateLimit: number) {
 
 function newRelicReload(outcome: 'Failed' | 'Aborted') {
   return section(`${outcome} reload tasks.`, () => ({
-    destination: section('What is sent where.', () => ({
+    destination: section('Destinations of the messages.', () => ({
       event: section('Events.', () => reloadDestination(`Butler_${outcome}Task_Event_NewRelicAccount`, 'event')),
       log: section('Log entries.', () => ({
         ...reloadDestination(`Butler_${outcome}Task_Log_NewRelicAccount`, 'log'),
@@ -93,7 +93,7 @@ const newRelic = section('New Relic.', () => ({
   reloadTaskFailure: newRelicReload('Failed'),
   reloadTaskAborted: newRelicReload('Aborted'),
   serviceMonitor: section('Windows services.', () => ({
-    destination: section('What is sent where.', () => ({
+    destination: section('Destinations of the messages.', () => ({
       event: newRelicService('Events.'),
       log: newRelicService('Log entries.'),
     })),

@@ -4,7 +4,7 @@
  * snoozes, chains and rate limits decide what is sent.
  */
 
-import { type Awaited, type EventRouter, NOTHING_AWAITED } from '../events/router.ts'
+import { type Awaited, type EventRouter, NOTHING_AWAITED } from '../events/event-router.ts'
 import type { EventOutcome, EventType, Need, TaskEvent } from '../events/types.ts'
 import { type Database, isStorageTrouble } from '../platform/sqlite.ts'
 import type { Clock, Logger } from '../platform/types.ts'

@@ -1,7 +1,7 @@
 /** Small pieces between the parts: how they start and stop, and what they announce. */
 
 import type { Cloud } from '../events/cloud/index.ts'
-import type { Awaited } from '../events/router.ts'
+import type { Awaited } from '../events/event-router.ts'
 import type { TaskEvent } from '../events/types.ts'
 import type { MqttService } from '../mqtt/types.ts'
 import type { Service } from '../platform/types.ts'

@@ -209,7 +209,7 @@ function reloadRoute(reload: ConfigReload['reload']): ApiRoute {
       'Routes, destinations, windows, calendars, monitors, access, limits and log level take effect at once. A file with errors changes nothing.',
     // No body at all is allowed.
     readByHandler: { body: BODY },
-    answers: { 200: ANSWER.describe('What has changed.'), 400: 'The file has errors; `issues` names each' },
+    answers: { 200: ANSWER.describe('The changed keys.'), 400: 'The file has errors; `issues` names each' },
     examples: [
       {
         name: 'dry-run',

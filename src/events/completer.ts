@@ -1,4 +1,4 @@
-/** What other parts add to an event when its Qlik data are there; handed over by the composition root. */
+/** Additions of other parts to an event whose Qlik data is known; the composition root provides them. */
 import type { Database } from '../platform/sqlite.ts'
 import type { QrsTask } from '../qlik/qrs/types.ts'
 import type { EventOutcome, Need, TaskEvent } from './types.ts'
@@ -11,6 +11,6 @@ export interface EventCompleter {
    * before everything is known. Absent = always null.
    */
   completePartly?(db: Database, event: TaskEvent): TaskEvent | null
-  /** What has to be known of an event of this task besides what its rules need. */
+  /** The needs of an event of this task besides those of its rules. */
   needs?(task: QrsTask, outcome: EventOutcome): readonly Need[]
 }

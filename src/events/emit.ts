@@ -4,8 +4,8 @@ import type { GroupWriter } from '../platform/group-commit.ts'
 import type { Database } from '../platform/sqlite.ts'
 import type { Clock } from '../platform/types.ts'
 import { uuidV7 } from '../platform/uuid.ts'
+import { type EventRouter, NOTHING_AWAITED } from './event-router.ts'
 import { severityOf } from './kinds.ts'
-import { type EventRouter, NOTHING_AWAITED } from './router.ts'
 import { ignoreEvent, insertEvent, type NewEvent, storeRoutedEvent } from './store.ts'
 import type {
   EventDetails,

@@ -7,9 +7,9 @@ import type { GroupWriter } from '../platform/group-commit.ts'
 import { type Database, isStorageTrouble } from '../platform/sqlite.ts'
 import type { Clock, Logger } from '../platform/types.ts'
 import type { QrsClient } from '../qlik/qrs/types.ts'
-import { recordDrops } from './bookkeeping.ts'
 import type { IngestCounters } from './counters.ts'
 import { createSenderRates } from './ingest/sender-checks.ts'
+import { recordDrops } from './intake-state.ts'
 
 /** A message that waits; `journalId` is null when its journal was replaced meanwhile. */
 export interface UnverifiedMessage {

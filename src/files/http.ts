@@ -97,7 +97,7 @@ const JOB_PARAMS = z.object({ jobId: z.string().describe('As a call with `async=
 /** Refusals of every operation. */
 const REFUSED = {
   403: 'A path lies outside the approved directories, or a link leads out of them.',
-  409: 'What is there already stands in the way; `details` says what.',
+  409: 'An existing file or directory stands in the way; `details` names it.',
   503: 'Footman is about to stop.',
 } as const
 

@@ -137,8 +137,10 @@ export type ApiConfig = z.output<typeof api>
 /** The example key of the documentation; refused, as everybody knows it. */
 const PUBLISHED_HASH = 'sha256:6307a06331fc2ed1a4d42b32c248f14b889d9bcfe93f4248bea1a1600bf9c85f'
 
+/** Groups of scopes. A new group also gets a tag in `openapi/document.ts` and a row in docs/security.md. */
 const SCOPE_GROUPS = ['task', 'app', 'kv', 'schedule', 'file', 'message', 'event', 'report', 'metrics', '*']
-const SCOPE = new RegExp(
+/** `<group>:<verb>`, `*` for any group or verb; `admin` is everything, `*:*` everything except that. */
+export const SCOPE = new RegExp(
   `^(?:admin|(?:${SCOPE_GROUPS.map((group) => group.replace('*', '\\*')).join('|')}):(?:read|run|write|\\*))$`,
 )
 
@@ -156,7 +158,7 @@ const limits = {
 }
 
 const grant = {
-  scopes: z.array(scope).meta({ description: 'What may be done: <group>:<verb>, * for any, or admin.' }),
+  scopes: z.array(scope).meta({ description: 'Rights: <group>:<verb>, * for any, or admin.' }),
   ...limits,
 }
 
@@ -209,7 +211,7 @@ const clientCertificates = object(() => ({
   caFile: file('Certificate authority of the clients (PEM); needs restServerConfig.tls.'),
   required: flag('Refuse connections without a client certificate.'),
   grants: list(
-    'Who may do what; the first match counts.',
+    'Rights of callers by their certificate; the first match counts.',
     object(() => ({
       subject: z.string().min(1).meta({ description: 'CN=x, a whole DN, DNS:x or email:x.' }),
       ...grant,
@@ -218,7 +220,7 @@ const clientCertificates = object(() => ({
 }))
 
 export const access = section(
-  'Who may call the REST API.',
+  'Access control of the REST API.',
   () => ({
     enable: flag('Ask for credentials.'),
     keys: list('API keys.', key),
@@ -228,7 +230,7 @@ export const access = section(
       nullable: 'absent',
     }),
     anonymous: section('Callers without credentials.', () => ({
-      scopes: list('What they may do.', scope),
+      scopes: list('Their rights.', scope),
     })),
     allowFrom: list('Addresses that may call at all, except /health; empty = all.', cidr),
     auditKeyValues: flag('Also audit single writes of key-value pairs.'),

@@ -91,11 +91,11 @@ export const ERRORS = {
   },
 
   // The caller.
-  UNAUTHENTICATED: { status: 401, text: 'Unauthorized', page: 'access.md#answers' },
-  FORBIDDEN: { status: 403, text: 'Forbidden', page: 'access.md#answers' },
-  ADDRESS_NOT_ALLOWED: { status: 403, text: 'Forbidden', page: 'access.md#answers' },
-  HOST_NOT_ALLOWED: { status: 403, text: 'Host not allowed', page: 'access.md#requests-of-browsers' },
-  CROSS_SITE: { status: 403, text: 'Request of another site', page: 'access.md#requests-of-browsers' },
+  UNAUTHENTICATED: { status: 401, text: 'Unauthorized', page: 'security.md#statuses-of-refused-calls' },
+  FORBIDDEN: { status: 403, text: 'Forbidden', page: 'security.md#statuses-of-refused-calls' },
+  ADDRESS_NOT_ALLOWED: { status: 403, text: 'Forbidden', page: 'security.md#statuses-of-refused-calls' },
+  HOST_NOT_ALLOWED: { status: 403, text: 'Host not allowed', page: 'security.md#requests-of-browsers' },
+  CROSS_SITE: { status: 403, text: 'Request of another site', page: 'security.md#requests-of-browsers' },
 
   // Things that the request names.
   DELIVERY_NOT_FOUND: { status: 404, text: 'Delivery not found', page: 'events.md' },

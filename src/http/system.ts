@@ -28,7 +28,7 @@ const HEALTH = z.object({
     .optional(),
   reasons: z
     .record(z.string(), z.string())
-    .describe('What is wrong with a part and what to do, where there is more to say; for those who see `checks`.')
+    .describe('The fault of a part and its fix, where there is more to say; for callers that see `checks`.')
     .optional(),
 })
 

@@ -59,7 +59,7 @@ export const serviceMonitor = section('Windows services.', () => ({
   enable: flag('Watch the services.'),
   frequency: frequency('How often.', 'every 30 seconds'),
   monitor: list(
-    'What to watch.',
+    'Computers with the services to watch.',
     object(() => ({
       host: host('Computer.'),
       services: list(

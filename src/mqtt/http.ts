@@ -138,7 +138,7 @@ export function receivedRoutes({ store, clock }: { store: ReceivedStore; clock: 
       switch: 'mqttPublishMessage',
       scope: 'message:read',
       summary: 'List received MQTT messages',
-      description: 'What was received on the topics of `Butler.footman.mqtt.receivedTopics`, newest first.',
+      description: 'Messages received on the topics of `Butler.footman.mqtt.receivedTopics`, newest first.',
       query: QUERY,
       answers: { 200: ANSWER },
       examples: [

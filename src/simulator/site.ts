@@ -53,7 +53,8 @@ export function createSite(deps: { readonly clock: SimClock }, settings: SiteSet
     nextId(prefix) {
       const count = (counters.get(prefix) ?? 0) + 1
       counters.set(prefix, count)
-      return guid(prefix, count)
+      // The number is in front: like ids of a real site, these are known by their first characters.
+      return `${prefix}${count.toString(16).padStart(6, '0')}-0000-4000-8000-000000000000`
     },
     userByName(directory, userId) {
       const wanted = `${directory}\\${userId}`.toLowerCase()

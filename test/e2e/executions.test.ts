@@ -85,7 +85,7 @@ describe('waiting', () => {
           taskId: FINANCIAL,
           taskName: 'Financial Dashboard Reload',
           status: 'started',
-          executionId: expect.stringMatching(/^e5000000-/),
+          executionId: expect.stringMatching(/^e5[0-9a-f]{6}-/),
           execution: {
             state: 'finished',
             outcome: 'success',
@@ -140,7 +140,7 @@ describe('waiting', () => {
     const { status, body } = await post(`${SLOW}/start?wait=0`)
     expect(status).toBe(202)
     expect(body.tasksStarted[0]).toMatchObject({
-      executionId: expect.stringMatching(/^e5000000-/),
+      executionId: expect.stringMatching(/^e5[0-9a-f]{6}-/),
       execution: { state: 'queued', outcome: null, statusText: 'Triggered' },
     })
   })
@@ -401,7 +401,7 @@ describe('commands', () => {
     runToEnd(args, { env: { FOOTMAN_URL: `http://127.0.0.1:${product.restPort}`, ...env }, timeout: 40_000 })
 
   const cases: [what: string, args: string[], code: number, out: RegExp][] = [
-    ['0: started', ['start-task', SALES_ETL], 0, /^started {3}Sales ETL hourly {2}e5000000-/m],
+    ['0: started', ['start-task', SALES_ETL], 0, /^started {3}Sales ETL hourly {2}e5[0-9a-f]{6}-/m],
     [
       '0: all succeeded',
       ['start-task', 'sales etl hourly', '--wait', '30'],

@@ -70,7 +70,7 @@ describe('at the first start', () => {
     )
     expect(executions.map(({ taskId }) => taskId).toSorted()).toEqual(ran.map(({ id }) => id).toSorted())
     expect(executions.some(({ taskId }) => taskId === NEVER_RAN)).toBe(false)
-    for (const { executionId } of executions) expect(executionId).toMatch(/^e5000000-/)
+    for (const { executionId } of executions) expect(executionId).toMatch(/^e5[0-9a-f]{6}-/)
   })
 })
 

@@ -35,7 +35,7 @@ const OPEN = new Set([
 const GROUPS = ['task', 'app', 'kv', 'schedule', 'file', 'message', 'event', 'report', 'metrics', '*']
 const SCOPES = ['admin', ...GROUPS.flatMap((group) => ['read', 'run', 'write', '*'].map((verb) => `${group}:${verb}`))]
 
-/** By the table of docs/access.md: `*` stands for any group or verb, `admin` for everything. */
+/** By the table of docs/security.md#access-to-the-rest-api: `*` stands for any group or verb, `admin` for everything. */
 function opens(held: string, wanted: string): boolean {
   if (held === wanted || held === 'admin') return true
   const [heldGroup, heldVerb] = held.split(':')

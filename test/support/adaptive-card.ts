@@ -135,7 +135,7 @@ const ajv = new Ajv({ allErrors: true, discriminator: true, strict: false })
 addFormats(ajv)
 const validate = ajv.compile(SCHEMA)
 
-/** What Teams would refuse or not show; empty when the message is right. */
+/** The parts of a message that Teams refuses or does not show; empty when the message is right. */
 export function teamsFaults(message: unknown): readonly string[] {
   const size = Buffer.byteLength(JSON.stringify(message))
   const tooLarge = size > 28 * 1024 ? [`${size} bytes, 28 KB allowed`] : []

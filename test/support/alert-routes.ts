@@ -11,8 +11,8 @@ import { createFallbacks } from '../../src/alerts/rules/fallback.ts'
 import { alertRuleMigrations } from '../../src/alerts/rules/migrations.ts'
 import { createSnoozeHold, snoozeNeeds } from '../../src/alerts/snoozes.ts'
 import type { DeliveryResult, Hold, NamedDestination, RenderInput, Rule } from '../../src/alerts/types.ts'
+import { NOTHING_AWAITED } from '../../src/events/event-router.ts'
 import { eventMigrations } from '../../src/events/migrations.ts'
-import { NOTHING_AWAITED } from '../../src/events/router.ts'
 import { insertEvent, loadTaskEvent } from '../../src/events/store.ts'
 import type { Need, TaskEvent } from '../../src/events/types.ts'
 import { type CalendarDefinition, createCalendars, createWindows, type Window } from '../../src/platform/calendar.ts'
@@ -30,9 +30,9 @@ export interface RoutesSetup {
   readonly routes?: readonly object[]
   readonly butler?: { readonly routes: readonly Rule[]; readonly settings?: object }
   readonly maintenance?: readonly object[]
-  /** Types of the destinations; whom they reach defaults to their name. */
+  /** Types of the destinations; their target defaults to their name. */
   readonly destinations?: Readonly<Record<string, string>>
-  /** What messages of a destination need; default the app. */
+  /** Needs of the messages of a destination; default the app. */
   readonly needs?: Readonly<Record<string, readonly Need[]>>
   readonly targets?: (name: string, event: TaskEvent) => readonly string[]
   readonly windows?: Readonly<Record<string, Window>>
@@ -147,7 +147,13 @@ export function startRoutes(setup: RoutesSetup = {}) {
   const fallbacks = createFallbacks({ db, writer, clock, log, loadEvent, rule: router.rule, onDeliveries })
   const summaries = createSummaries(
     {
-      ...{ db, writer, clock, log, maintenance, loadEvent, onDeliveries },
+      db,
+      writer,
+      clock,
+      log,
+      maintenance,
+      loadEvent,
+      onDeliveries,
       routes: (name) => routes.filter((route) => route.name === name),
     },
     () => maintenances.filter(({ summaryTo }) => summaryTo.length > 0).map(({ name }) => name),

@@ -128,7 +128,7 @@ export function templateEngine(directories: readonly string[] = []): TemplateEng
 /** A first alert without anything special about it. */
 export const ALERT = { kind: 'alert', severity: 'error', note: null } as const
 
-/** What the dispatcher hands to `render` for the first delivery that a route plans. */
+/** The input of `render` for the first delivery that a route plans. */
 export function renderInput(route: Rule, event: TaskEvent, changes: Partial<RenderInput> = {}): RenderInput {
   const target = route.plan(event)[0]?.target ?? ''
   return {
@@ -142,10 +142,10 @@ export function renderInput(route: Rule, event: TaskEvent, changes: Partial<Rend
   }
 }
 
-/** What a name may hold that breaks JSON, HTML and markup. */
+/** A name with characters that break JSON, HTML and markup. */
 export const NASTY_NAME = 'A "B" & <C> \\D'
 
-/** A failed reload whose every text is as hard as can be, with a script log of 5,000 lines. */
+/** A failed reload with hostile characters in every text, and a script log of 5,000 lines. */
 export function nastyEvent(changes: Partial<TaskEvent> = {}): TaskEvent {
   const event = fullEvent()
   const line = (i: number) => `2025-10-14 09:24:31\t${i} LOAD "x" & 'y' <z> FROM C:\\new\\temp\\${i}.qvd; \`\`\` 🤪 åäö`

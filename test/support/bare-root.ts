@@ -15,7 +15,7 @@ function outputOf(command: string, ...args: string[]): string {
   return stdout
 }
 
-/** What such a file system cannot be made without and is not here; null = all there. */
+/** The missing requirements of such a file system; null when it can be made. */
 export function missingForBareRoot(): string | null {
   if (process.platform !== 'linux') return 'Linux'
   const lacking = TOOLS.find((tool) => findExecutable(tool) === null)

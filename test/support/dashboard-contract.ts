@@ -13,7 +13,7 @@ export interface DashboardQuery {
   readonly row: Readonly<Record<string, unknown>>
 }
 
-/** `qs_env` is the tag by which sites tell their environments apart. */
+/** `qs_env` is the tag by which sites distinguish their environments. */
 export function dashboardQueries({ during }: DashboardScope): readonly DashboardQuery[] {
   const prod = `"qs_env" = 'prod' AND ${during}`
   const series = (field: string) =>

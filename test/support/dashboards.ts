@@ -57,7 +57,7 @@ export function queriesOf(board: Dashboard, values: Readonly<Record<string, stri
   )
 }
 
-/** What Grafana puts into PromQL. */
+/** Variables that Grafana replaces in PromQL. */
 export const PROMETHEUS_VALUES = {
   ...{ $__rate_interval: '1m', $__range: '1h' },
   ...{ $instance: '.*', $type: '.*', $task: '.*' },

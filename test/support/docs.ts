@@ -1,4 +1,4 @@
-/** What README.md and docs/ show: blocks of examples, and the commands in them. */
+/** Blocks of examples in README.md and docs/, and the commands in them. */
 import { globSync } from 'node:fs'
 import { readRepositoryFile, repositoryRoot } from './source.ts'
 
@@ -75,7 +75,7 @@ export function shownOutputs(page: string): ShownOutput[] {
   })
 }
 
-/** Those of blocks, then those of running text and tables. Generated pages repeat what the program says. */
+/** Commands of blocks, then those of running text and tables. Generated pages repeat the texts of the program and are left out. */
 export function docCommands(): DocCommand[] {
   return docPages
     .filter((page) => page !== 'docs/command-line.md')
@@ -116,7 +116,7 @@ function inProse(page: string): DocCommand[] {
     })
 }
 
-/** As a shell takes them apart; backslashes are those of Windows paths. */
+/** Splits a command like a shell; backslashes are those of Windows paths. */
 export function words(text: string): string[] {
   const found: string[] = []
   for (const [whole] of text.matchAll(/(?:"[^"]*"|'[^']*'|[^\s"'])+/g)) {

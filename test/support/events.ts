@@ -16,7 +16,7 @@ export function pipelineDatabase(file: string): Database {
   return openDatabase(file, { migrations: [...eventMigrations, ...outboxMigrations, ...alertRuleMigrations] })
 }
 
-/** A failed reload, as far as a datagram tells. */
+/** A failed reload with the data of a datagram. */
 export function taskEvent(changes: Partial<TaskEvent> = {}): TaskEvent {
   return {
     id: uuidV7(),

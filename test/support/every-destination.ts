@@ -15,8 +15,8 @@ import { compileRule } from '../../src/alerts/rules/compile.ts'
 import { alertRuleMigrations } from '../../src/alerts/rules/migrations.ts'
 import type { Destination, NamedDestination } from '../../src/alerts/types.ts'
 import { butler } from '../../src/app/schema.ts'
+import { NOTHING_AWAITED } from '../../src/events/event-router.ts'
 import { eventMigrations } from '../../src/events/migrations.ts'
-import { NOTHING_AWAITED } from '../../src/events/router.ts'
 import { countEarlierTwins, loadTaskEvent, storeWholeEvent } from '../../src/events/store.ts'
 import type { TaskEvent } from '../../src/events/types.ts'
 import { createMqttService } from '../../src/mqtt/client.ts'
@@ -62,7 +62,7 @@ export async function startEveryDestination(timeoutMs: number) {
     ...(broker && { 'my-mqtt': broker }),
   }
 
-  /** Asks the peer that stands for the host. */
+  /** Asks the peer in the place of the host. */
   function createClient(settings: HttpClientSettings) {
     const client = createHttpClient(settings)
     return {
@@ -156,7 +156,9 @@ export async function startEveryDestination(timeoutMs: number) {
   outbox.start()
 
   return {
-    ...{ db, peers, latencies },
+    db,
+    peers,
+    latencies,
     rows: (phase: number) =>
       db.all<Row>(
         `SELECT delivery.id, destination, delivery.state, lane FROM delivery JOIN event ON event.id = event_id

@@ -1,4 +1,4 @@
-/** Whom destinations reach, each with the faults that it can have, and what it has taken. */
+/** The peers of destinations, each with its possible faults and the messages that it has received. */
 import { mkdirSync, readdirSync, renameSync, symlinkSync, writeFileSync } from 'node:fs'
 import { type HttpSink, type SinkAnswer, startHttpSink } from './http-sink.ts'
 import { startMosquitto } from './mosquitto.ts'
@@ -88,7 +88,7 @@ export async function mailPeer(): Promise<Peer & { readonly port: number }> {
   }
 }
 
-/** A real broker; it has taken what its own log says that it has received. */
+/** A real broker; its log shows the messages that it has received. */
 export async function brokerPeer(): Promise<Peer & { readonly port: number }> {
   const broker = await startMosquitto()
   let restarts: AbortController | null = null
@@ -112,7 +112,7 @@ export async function brokerPeer(): Promise<Peer & { readonly port: number }> {
     }
   }
 
-  async function mend(): Promise<void> {
+  async function endFault(): Promise<void> {
     restarts?.abort()
     await restarting
     if (current === 'down') await broker.start()
@@ -124,7 +124,7 @@ export async function brokerPeer(): Promise<Peer & { readonly port: number }> {
     can: ['well', 'down', 'slow', 'flapping'],
     failsWhen: ['slow'],
     async suffer(fault) {
-      await mend()
+      await endFault()
       current = fault
       await stops[fault]?.()
     },
@@ -135,7 +135,7 @@ export async function brokerPeer(): Promise<Peer & { readonly port: number }> {
         .filter((line) => line.includes('Received PUBLISH'))
         .flatMap(namesIn),
     async stop() {
-      await mend()
+      await endFault()
       await broker.stop()
     },
   }
@@ -149,7 +149,7 @@ export function folderPeer(): Peer & { readonly path: string } {
   writeFileSync(file, '')
   let timer: ReturnType<typeof setInterval> | undefined
 
-  /** Atomic: nobody ever finds nothing there. */
+  /** Atomic: the link always exists. */
   function lead(target: string): void {
     symlinkSync(target, directory.join('next'))
     renameSync(directory.join('next'), path)

@@ -127,7 +127,10 @@ export async function fileApi(disk: Disk, options: FileApiOptions = {}) {
   )
   await jobs.start()
   return {
-    ...{ log, jobs, finished, db },
+    log,
+    jobs,
+    finished,
+    db,
     /** Status and parsed body. */
     async call(method: string, path: string, body?: unknown) {
       const answer = await api.send(method, path, body)
@@ -142,7 +145,7 @@ export async function fileApi(disk: Disk, options: FileApiOptions = {}) {
   }
 }
 
-/** What is on the disk below these names: kind, inode, times and content of everything, links not followed. */
+/** The entries on the disk below these names: kind, inode, times and content, links not followed. */
 export function snapshot(disk: Disk, names: readonly string[]): Record<string, string> {
   const found: Record<string, string> = {}
   const visit = (path: string): void => {

@@ -1,4 +1,4 @@
-/** The rules about who may import whom, as a function of (file, import). */
+/** The rules of imports between rooms, as a function of (file, import). */
 import type { Import } from './source.ts'
 
 const FEATURES = ['alerts', 'tasks', 'reports', 'kv', 'files', 'apps', 'monitors', 'metrics']

@@ -42,7 +42,7 @@ export interface Footman extends AsyncDisposable {
   rows<T>(sql: string): T[]
 }
 
-/** Whatever the machine of the tests uses: sinks are never behind a proxy. */
+/** Sinks are never behind a proxy, whether or not the machine of the tests uses one. */
 const NO_PROXY = { NO_PROXY: '127.0.0.1,localhost', no_proxy: '127.0.0.1,localhost' }
 
 /** Writes the configuration; `start` runs it. */

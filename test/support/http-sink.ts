@@ -1,4 +1,4 @@
-/** An HTTP server that stands for whoever receives messages: it records every request and answers as it is told. */
+/** An HTTP server in the place of a receiver of messages: it records every request and sends the answer that a test sets. */
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
@@ -17,7 +17,7 @@ export interface SinkRequest {
   readonly at: number
 }
 
-/** What a body does after the status line and headers: nothing, breaks off, ends too early, never ends, is no chunk. */
+/** Faults of a body after the status line and headers: nothing, breaks off, ends too early, never ends, is no chunk. */
 export const BROKEN_BODIES = ['stalls', 'resets', 'is cut', 'is huge', 'is malformed'] as const
 
 export interface SinkAnswer {

@@ -1,4 +1,4 @@
-/** Stands for InfluxDB 2 and 3: takes what their documentation says and nothing else. */
+/** A double of InfluxDB 2 and 3: accepts only requests that their documentation describes. */
 
 import { once } from 'node:events'
 import { createServer, type IncomingMessage } from 'node:http'
@@ -8,14 +8,14 @@ import { gunzipSync } from 'node:zlib'
 export interface DoubleSettings {
   readonly version: 2 | 3
   readonly token: string
-  /** What the token may: write only, or also look for and make buckets or databases. */
+  /** Whether the token may also list and make buckets or databases. */
   readonly mayManage?: boolean
   readonly org?: string
   /** Buckets or databases that are there. */
   readonly buckets?: readonly string[]
-  /** What it has against a line; null = nothing. */
+  /** The reason to refuse a line; null = accepted. */
   readonly refuses?: (line: string) => string | null
-  /** Answers of the next writes, before they are looked at. */
+  /** Answers to the next writes, sent without reading their lines. */
   readonly answers?: { status: number; headers?: Record<string, string>; body?: string }[]
 }
 
@@ -152,7 +152,9 @@ export async function influxDouble(settings: DoubleSettings): Promise<InfluxDoub
   await once(server, 'listening')
   return {
     port: (server.address() as AddressInfo).port,
-    ...{ lines, made, requests },
+    lines,
+    made,
+    requests,
     async [Symbol.asyncDispose]() {
       server.closeAllConnections()
       server.close()

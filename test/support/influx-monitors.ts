@@ -1,4 +1,4 @@
-/** What monitors measure, with the lines that were written by hand: `test/fixtures/influxdb/lines.json`. */
+/** Measurements of the monitors, with lines written by hand: `test/fixtures/influxdb/lines.json`. */
 import { memoryPoint } from '../../src/metrics/influxdb/own-points.ts'
 import type { InfluxPoint } from '../../src/metrics/influxdb/types.ts'
 

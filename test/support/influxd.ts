@@ -109,7 +109,7 @@ export async function startVictoriaMetrics(): Promise<VictoriaMetrics> {
     ...server,
     port,
     async series(match) {
-      // What was written lately is not yet seen by queries.
+      // Queries do not see the latest points before a flush.
       await fetch(`http://127.0.0.1:${port}/internal/force_flush`)
       const response = await fetch(`http://127.0.0.1:${port}/api/v1/export?match[]=${encodeURIComponent(match)}`)
       const lines = (await response.text()).split('\n').filter((line) => line !== '')

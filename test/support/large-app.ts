@@ -4,10 +4,10 @@ import type { EngineCall } from './scripted-engine.ts'
 export const SHEET_BYTES = 50_000
 const FILLING = 'x'.repeat(SHEET_BYTES)
 const OBJECT_HANDLES = 1000
-/** What `spoil` returns for a call that is to get no answer. */
+/** The result of `spoil` for a call that gets no answer. */
 export const SILENT = Symbol('no answer')
 
-/** `spoil` may answer instead, whatever it returns but undefined. */
+/** Any result of `spoil` but undefined is the answer instead. */
 export function largeApp(sheets: number, spoil: (call: EngineCall) => unknown = () => undefined) {
   let listed = ''
   return async (call: EngineCall): Promise<unknown> => {

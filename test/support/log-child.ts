@@ -1,4 +1,4 @@
-/** Writes many lines and exits in the way the first argument says; a program for the tests of the log. */
+/** Writes many lines and exits in the way that the first argument names; a program for the tests of the log. */
 import { createLogger } from '../../src/platform/log.ts'
 
 const [way = 'exit', directory = ''] = process.argv.slice(2)

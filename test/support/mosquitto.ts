@@ -21,7 +21,7 @@ export interface Mosquitto extends ServerProcess {
   readonly port: number
 }
 
-/** Its sessions are lost when it is killed; its log tells every packet. */
+/** Its sessions are lost when it is killed; its log has every packet. */
 export async function startMosquitto(settings: MosquittoSettings = {}): Promise<Mosquitto> {
   const { files = {}, quiet = false, anonymous = true, lines = () => [] } = settings
   const port = settings.port ?? (await freeTcpPort())
@@ -36,7 +36,7 @@ export async function startMosquitto(settings: MosquittoSettings = {}): Promise<
         `log_type ${quiet ? 'none' : 'all'}`,
         'log_dest stderr',
         'persistence false',
-        // Started by root it would change to its own user, who cannot read the test's files.
+        // Started by root it would change to its own user, which cannot read the test's files.
         ...(process.getuid?.() === 0 ? ['user root'] : []),
         ...lines(directory),
       ]

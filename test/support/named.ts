@@ -1,4 +1,4 @@
-/** Named destinations whose services all stand at one sink. */
+/** Named destinations that all send to one sink. */
 
 import { type DestinationConfig, destinations } from '../../src/alerts/config-destinations.ts'
 import { email } from '../../src/alerts/config-email.ts'
@@ -153,7 +153,7 @@ export function namedDestination(
   const settings = settingsOf(written)
   const timeout = setup.timeoutMs ?? settings.timeout
   const destination = createDestination(deps, 'place', { ...settings, timeout })
-  /** At the first of those whom the destination reaches. */
+  /** At the first target of the destination. */
   const aimed = (input: RenderInput) => ({ ...input, target: destination.targets(input.event)[0]!.target })
   const send = async (input: RenderInput, signal = AbortSignal.timeout(30_000)) => {
     const message: Message = await destination.render(aimed(input))

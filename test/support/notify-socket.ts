@@ -1,4 +1,4 @@
-/** A unix datagram socket as the service manager has it, for what a process tells it. */
+/** A unix datagram socket like that of the service manager, for the notifications of a process. */
 import { dlopen, ptr } from 'bun:ffi'
 import { existsSync } from 'node:fs'
 import { until } from './wait.ts'

@@ -3,7 +3,7 @@
 import { createOutbox, type DeliveryChange } from '../../src/alerts/outbox/outbox.ts'
 import { createRouter } from '../../src/alerts/router.ts'
 import type { DeliveryResult, Destination, Message, PlannedDelivery, Rule } from '../../src/alerts/types.ts'
-import { NOTHING_AWAITED } from '../../src/events/router.ts'
+import { NOTHING_AWAITED } from '../../src/events/event-router.ts'
 import { loadTaskEvent } from '../../src/events/store.ts'
 import type { TaskEvent } from '../../src/events/types.ts'
 import { createGroupWriter, type GroupWriter } from '../../src/platform/group-commit.ts'

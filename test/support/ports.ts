@@ -1,4 +1,4 @@
-/** Ports for programs that cannot be told "any free port". Prefer port 0 wherever the program prints what it got. */
+/** Ports for programs that cannot choose a free port. Prefer port 0 wherever the program prints its port. */
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { type AddressInfo, createServer } from 'node:net'

@@ -12,12 +12,12 @@ const events = watchProcess({
 })
 log.info('ready')
 if (way === 'reject') {
-  void Promise.reject(new Error('nobody cares'))
+  void Promise.reject(new Error('cause of the rejection'))
   setTimeout(() => events.end(0), 50)
 }
 if (way === 'throw') {
   setTimeout(() => {
-    throw new Error('nobody caught me')
+    throw new Error('cause of the exception')
   }, 10)
 }
 const exitCode = await events.finished

@@ -5,7 +5,7 @@ import { freeTcpPort } from './ports.ts'
 import { type ServerProcess, serverProcess } from './server-process.ts'
 
 export interface Prometheus extends ServerProcess {
-  /** Values of an expression now, one a series; rejects with what Prometheus says against it. */
+  /** Values of an expression now, one a series; rejects with the error of Prometheus. */
   query(expression: string): Promise<number[]>
 }
 

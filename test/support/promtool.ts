@@ -1,4 +1,4 @@
-/** Prometheus's own tool: what it says about metrics and about expressions. */
+/** Checks of metrics and of expressions by Prometheus's own tool. */
 import { spawnSync } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
 import { findExecutable } from './servers.ts'

@@ -1,4 +1,4 @@
-/** A logger that keeps what it is told. */
+/** A logger that keeps its messages. */
 import type { Logger, LogLevel } from '../../src/platform/types.ts'
 
 export interface RecordingLog extends Logger {

@@ -1,4 +1,4 @@
-/** A REST API that answers what a test says, for the commands that talk to a running Footman. */
+/** A REST API with the answers of a test, for the commands that call a running Footman. */
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { CommandIo } from '../../src/cli/io.ts'

@@ -1,6 +1,6 @@
-/** What tests of the safety net share: a moved clock, an event pipeline made of a list, tasks and results. */
+/** Shared by the tests of the safety net: a moved clock, an event pipeline made of a list, tasks and results. */
 
-import { takeDedupKey } from '../../src/events/bookkeeping.ts'
+import { takeDedupKey } from '../../src/events/intake-state.ts'
 import { eventMigrations } from '../../src/events/migrations.ts'
 import { insertEvent } from '../../src/events/store.ts'
 import type { TaskEvent } from '../../src/events/types.ts'

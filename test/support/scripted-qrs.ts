@@ -1,4 +1,4 @@
-/** A repository service that answers exactly what a test tells it, behind mutual TLS. */
+/** A repository service with the answers of a test, behind mutual TLS. */
 import { once } from 'node:events'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createServer } from 'node:https'

@@ -8,9 +8,9 @@ import { findExecutable } from './servers.ts'
 
 export interface ServerProcess {
   readonly directory: string
-  /** What it has said so far. */
+  /** Its output so far. */
   log(): string
-  /** Resolves when it answers; after a kill it goes on with what is in its directory. */
+  /** Resolves when it answers; after a kill it goes on with the data of its directory. */
   start(): Promise<void>
   kill(): Promise<void>
   /** Stops it from answering without closing connections; `resume` wakes it up. */

@@ -3,7 +3,7 @@ import { accessSync, constants } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import process from 'node:process'
 
-/** What starts executables that are built for musl. */
+/** The loader of executables that are built for musl. */
 export const MUSL_LOADER = '/lib/ld-musl-x86_64.so.1'
 
 export interface TestServer {

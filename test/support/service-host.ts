@@ -1,4 +1,4 @@
-/** A machine for the service commands: what it is asked to run is recorded, and answered as told. */
+/** A machine for the service commands: it records the commands that it runs, and returns the results that a test sets. */
 import type { ServiceHost } from '../../src/cli/service/host.ts'
 import { CommandError, type CommandResult } from '../../src/platform/command.ts'
 
@@ -13,7 +13,7 @@ export interface HostSettings {
   readonly platform: NodeJS.Platform
   readonly cwd: string
   readonly execPath: string
-  /** By the start of the call; the first that fits. Everything else succeeds and says nothing. */
+  /** By the start of the call; the first that fits. All other calls succeed without output. */
   readonly answers?: readonly (readonly [start: string, answer: Answer])[]
 }
 
@@ -34,7 +34,7 @@ export function recordedHost({ platform, cwd, execPath, answers = [] }: HostSett
   }
 }
 
-/** What a command prints. */
+/** Records the output of a command. */
 export function recordedIo() {
   const printed = { out: '', err: '' }
   return {

@@ -153,7 +153,7 @@ export interface RawMessage {
   readonly id?: number | null
   readonly method?: string
   readonly params?: Record<string, unknown>
-  // biome-ignore lint/suspicious/noExplicitAny: answers are looked at in every direction
+  // biome-ignore lint/suspicious/noExplicitAny: tests read any member of an answer
   readonly result?: any
   readonly error?: { readonly code: number; readonly parameter: string; readonly message: string }
   readonly change?: readonly number[]

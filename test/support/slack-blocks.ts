@@ -32,7 +32,7 @@ const BLOCKS: Readonly<Record<string, Rule>> = {
   image: { members: ['type', 'block_id', 'image_url', 'alt_text', 'title'], check: imageFaults },
 }
 
-/** What Slack would refuse about a message; empty when it would take it. */
+/** The parts of a message that Slack refuses; empty when it accepts the message. */
 export function slackFaults(message: unknown): readonly string[] {
   if (!isObject(message)) return ['the message is not an object']
   const { blocks, text } = message

@@ -1,4 +1,4 @@
-/** What Footman does for a living, on whatever runs it: events to alerts, what stays after a kill, schedules, logs, a stop. */
+/** The main features of Footman, on any runtime: events to alerts, data that outlasts a kill, schedules, logs, a stop. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { parse } from 'yaml'

@@ -1,4 +1,4 @@
-/** A mail server that keeps what it is sent and answers as it is told. */
+/** A mail server that keeps its mails and sends the answers that a test sets. */
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import PostalMime, { type Email } from 'postal-mime'

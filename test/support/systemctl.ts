@@ -1,4 +1,4 @@
-/** A stand-in for `systemctl`, first in the path: it answers what a test says. */
+/** A stand-in for `systemctl`, first in the path: its answers are those of a test. */
 import { chmodSync, renameSync, writeFileSync } from 'node:fs'
 import { delimiter } from 'node:path'
 import { tempDirectory } from './temp.ts'

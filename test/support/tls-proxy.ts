@@ -1,4 +1,4 @@
-/** A proxy behind which every https address is this machine: it records the requests and answers as it is told. */
+/** A proxy behind which every https address is this machine: it records the requests and sends the answers that a test sets. */
 import 'reflect-metadata'
 import { once } from 'node:events'
 import { createServer, type IncomingMessage } from 'node:http'

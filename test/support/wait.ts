@@ -5,7 +5,7 @@ const POLL_MS = 5
 export interface UntilOptions {
   /** Milliseconds; default 20,000: machines of tests are busy. */
   readonly timeout?: number
-  /** What is awaited, for the error text. */
+  /** The awaited condition, for the error text. */
   readonly what?: string
   /** Called when time is up; its answer is added to the error text. */
   readonly state?: () => unknown

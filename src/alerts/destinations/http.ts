@@ -50,8 +50,13 @@ function createHttpDestination(
       const { deliveryId, target } = input
       return { deliveryId, target, subject: text.title, body: mask(call.body ?? ''), payload: call }
     },
-    ...createHttpAttempts(deps, settings, type),
+    ...createHttpAttempts(deps, settings, { ...type, pace: type.pace ?? pauseOf(name, type) }),
   }
+}
+
+/** The pause that a 429 asks for holds back the other messages of the destination too, where all go to one receiver. */
+function pauseOf(name: string, { targets }: HttpParts): HttpParts['pace'] {
+  return targets ? undefined : { key: `destination ${name}`, perMinute: Number.POSITIVE_INFINITY }
 }
 
 export interface SenderDeps extends ClientDeps {

@@ -12,7 +12,7 @@ import { type DestinationDeps, type DestinationType, TEXT_NEEDS } from './types.
 
 const config = () => ({
   topic: requiredText('Template of the topic.'),
-  message: choice('What is published.', ['full', 'short', 'body'], 'full'),
+  message: choice('Content of the message.', ['full', 'short', 'body'], 'full'),
   retain: flag('Let the broker keep the message.'),
 })
 type Settings = SettingsOf<typeof config>

@@ -32,7 +32,7 @@ const config = () => ({
   apiKey: requiredText('API key.'),
   region: choice('Region, or jsm for Jira Service Management.', ['us', 'eu', 'jsm'], 'us'),
   responders: list(
-    'Who is alerted.',
+    'Teams and persons that are alerted.',
     object(() => ({
       type: z.string().meta({ description: 'Like team or user.' }),
       name: z.string().optional().meta({ description: 'Name.' }),

@@ -111,7 +111,7 @@ export function replayRoutes(deps: ReplayRoutesDeps): ApiRoute[] {
         'An invented event, a past one, or one about a real task; the invented owner of an invented app has no mail address. Titles start with `[TEST] `. No gate but the question of recipients applies, no slot of a rate limit is taken, and it does not count in history.',
       readByHandler: { body: FIRE_BODY.optional() },
       answers: {
-        200: DRY.describe('What would be sent.'),
+        200: DRY.describe('The messages that would be sent.'),
         202: MADE_ANSWER,
         404: 'There is no such event, route or destination.',
         502: 'Qlik Sense is unreachable or refuses.',

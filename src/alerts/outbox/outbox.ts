@@ -7,7 +7,15 @@ import type { Logger } from '../../platform/types.ts'
 import type { DeadReason, DeliveryState, Destination, SuppressReason } from '../types.ts'
 import { type AttemptDeps, type AttemptOutcome, type AttemptSettings, attemptDelivery } from './attempt.ts'
 import { type Breaker, createBreaker, createLane, type Lane } from './lane.ts'
-import { type DueDelivery, isOpen, makeDue, openLanes, overdueDeliveries, pullForward, reopenSending } from './store.ts'
+import {
+  type DueDelivery,
+  isOpenDelivery,
+  makeDue,
+  openLanes,
+  overdueDeliveries,
+  pullForward,
+  reopenSending,
+} from './store.ts'
 
 export interface OutboxDeps extends Omit<AttemptDeps, 'destination' | 'store'> {
   readonly log: Logger
@@ -80,7 +88,7 @@ export function createOutbox(deps: OutboxDeps, settings: OutboxSettings): Outbox
   let started = false
 
   async function run(delivery: DueDelivery, onSent?: () => void): Promise<void> {
-    if (!isOpen(db, delivery.seq)) return
+    if (!isOpenDelivery(db, delivery.seq)) return
     const outcome = await attemptDelivery(attemptDeps, settings, delivery, aborter.signal, onSent).catch(
       (error: unknown) => {
         log.error(`NOTIFY The state of delivery ${delivery.id} could not be stored: ${String(error)}`)

@@ -174,7 +174,7 @@ export function firstOfOrder(
   return head && head.nextAttemptAt <= now ? head : null
 }
 
-/** False once it has ended, however that came about. */
+/** False once the delivery has ended, cancelled ones included. */
 export function isOpenDelivery(db: Database, seq: number): boolean {
   return db.get(`SELECT 1 FROM delivery WHERE seq = ? AND state IN ('pending', 'sending')`, seq) !== undefined
 }
@@ -228,11 +228,6 @@ export function overdueDeliveries(db: Database, destination: string, before: num
     before,
     limit,
   )
-}
-
-/** False when it has been called off meanwhile. */
-export function isOpen(db: Database, seq: number): boolean {
-  return db.get(`SELECT 1 FROM delivery WHERE seq = ? AND state IN ('pending', 'sending')`, seq) !== undefined
 }
 
 export function markSending(db: Database, seq: number): void {

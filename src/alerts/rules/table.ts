@@ -1,5 +1,5 @@
 /** The rules in the order of their evaluation, what they need, and whether that is known. */
-import type { Awaited } from '../../events/router.ts'
+import type { Awaited } from '../../events/event-router.ts'
 import type { EventOutcome, EventType, Need, TaskEvent } from '../../events/types.ts'
 import { isNotifying, keepsIncidents } from '../destinations/index.ts'
 import type { Rule } from '../types.ts'

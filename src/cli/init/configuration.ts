@@ -142,7 +142,7 @@ const rest = ({
   restHost,
   restPort,
   keyValues,
-}: InitAnswers) => `  # Start tasks by REST: POST /v4/reloadtask/<task id>/start. Access rules: docs/access.md.
+}: InitAnswers) => `  # Start tasks by REST: POST /v4/reloadtask/<task id>/start. Access rules: docs/security.md#access-to-the-rest-api.
   restServerConfig:
     enable: true
     serverHost: ${yaml(restHost)}

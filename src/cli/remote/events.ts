@@ -111,7 +111,12 @@ export async function runTail(options: TailOptions, io: CommandIo, signal: Abort
     const place = await findPlace(options, { env: process.env, cwd: process.cwd() })
     const query = options.topic.map((topic) => `topic=${encodeURIComponent(topic)}`).join('&')
     const answer = await opened(`${place.url}/v4/stream?${query}`, place, signal)
-    if (!options.json) io.out(options.wide ? wideLine(WIDE_HEAD) : aligned(HEAD, io.columns))
+    if (!options.json)
+      io.out(
+        options.wide
+          ? wideLine([atHead(options.utc), ...WIDE_HEAD])
+          : aligned([atHead(options.utc), ...HEAD], io.columns),
+      )
     for await (const change of changes(answer)) io.out(textOf(change, options, io.columns))
     throw new CommandFailure(EXIT.unreachable, 'events tail', 'the connection has ended')
   } catch (error) {
@@ -162,10 +167,12 @@ async function* changes(body: ReadableStream<Uint8Array>): AsyncGenerator<Change
 const field = (block: string, name: string): string | null =>
   new RegExp(`^${name}: (.*)$`, 'm').exec(block)?.[1] ?? null
 
-const HEAD = ['AT', 'TOPIC', 'STATE', 'WHAT', 'ID']
-const WIDE_HEAD = ['AT', 'TOPIC', 'MEMBERS']
+const HEAD = ['TOPIC', 'STATE', 'WHAT', 'ID']
+const WIDE_HEAD = ['TOPIC', 'MEMBERS']
 /** Of the columns but WHAT, which takes what is left. The next change may be longer, so that they do not follow the text. */
-const WIDTHS = { at: 20, topic: 8, state: 10, id: 13 } as const
+const WIDTHS = { at: 19, topic: 8, state: 10, id: 13 } as const
+/** `AT`, as wide as the times below it: those in UTC have a letter more. */
+const atHead = (utc = false): string => 'AT'.padEnd(WIDTHS.at + (utc ? 1 : 0))
 
 /** The time is that at which the change arrived here. */
 function textOf({ id, event, data }: Change, { json, wide, utc }: TailOptions, width: number | undefined): string {
@@ -184,17 +191,11 @@ function textOf({ id, event, data }: Change, { json, wide, utc }: TailOptions, w
 }
 
 const wideLine = ([at = '', topic = '', members = '']: readonly string[]): string =>
-  `${fit(at, WIDTHS.at)}  ${fit(topic, WIDTHS.topic)}  ${members}`
+  `${at}  ${fit(topic, WIDTHS.topic)}  ${members}`
 
 function aligned([at = '', topic = '', state = '', what = '', id = '']: readonly string[], width = DEFAULT_WIDTH) {
-  const left = width - Object.values(WIDTHS).reduce((sum, one) => sum + one + 2, 0)
-  const cells = [
-    fit(at, WIDTHS.at),
-    fit(topic, WIDTHS.topic),
-    fit(state, WIDTHS.state),
-    fit(what, Math.max(20, left)),
-    id,
-  ]
+  const left = width - Object.values({ ...WIDTHS, at: at.length }).reduce((sum, one) => sum + one + 2, 0)
+  const cells = [at, fit(topic, WIDTHS.topic), fit(state, WIDTHS.state), fit(what, Math.max(20, left)), id]
   return cells.join('  ').trimEnd()
 }
 

@@ -11,9 +11,9 @@ import type { GroupWriter } from '../../platform/group-commit.ts'
 import type { Database } from '../../platform/sqlite.ts'
 import type { Clock, Logger, Service } from '../../platform/types.ts'
 import { createCloudClient } from '../../qlik/cloud/client.ts'
-import { readMeta, writeMeta } from '../bookkeeping.ts'
 import type { QlikSenseCloudConfig } from '../config.ts'
 import type { EventEmitter } from '../emit.ts'
+import { readMeta, writeMeta } from '../intake-state.ts'
 import { type CloudEventsDeps, createCloudEvents } from './cloud-events.ts'
 
 export interface CloudDeps {

@@ -1,5 +1,7 @@
 /** Rights that an admin grants to a key, a claim of a token or a certificate, and the caller that has them. */
+
 import { addressMatcher } from '../../platform/addresses.ts'
+import { SCOPE } from '../config.ts'
 import { type Caller, forbidden, type GrantLimits, NO_LIMITS, type TaskSelectors } from '../endpoint/caller.ts'
 import { type Refusal, refusal } from '../errors.ts'
 
@@ -62,11 +64,6 @@ const addedUp = (filters: readonly TaskSelectors[]): TaskSelectors => ({
   tag: filters.flatMap(({ tag }) => tag),
   customProperty: filters.flatMap(({ customProperty }) => customProperty),
 })
-
-/** Scopes: `<group>:<verb>`, `*` for any group or verb; `admin` is everything, `*:*` everything except that. */
-
-const GROUPS = ['task', 'app', 'kv', 'schedule', 'file', 'message', 'event', 'report', 'metrics']
-const SCOPE = new RegExp(`^(?:admin|(?:${GROUPS.join('|')}|\\*):(?:read|run|write|\\*))$`)
 
 export const isScope = (text: string): boolean => SCOPE.test(text)
 

@@ -13,7 +13,7 @@ const ANSWER = z.object({
       z.object({
         measurement: z.string(),
         reason: z.enum(['EXPIRED', 'REJECTED']),
-        detail: z.string().nullable().describe('What InfluxDB said about the newest of them.'),
+        detail: z.string().nullable().describe('The answer of InfluxDB about the newest of them.'),
         points: z.int(),
         oldestAt: z.string().describe('When the oldest of them was measured or last sent again.'),
         newestAt: z.string(),

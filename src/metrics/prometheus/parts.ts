@@ -117,7 +117,7 @@ export function createKeyValueMetrics(sizes: () => KeyValueSizes | null): KeyVal
     families: [
       gauge('footman_kv_namespaces', 'Namespaces of the key-value store.', () => sizes()?.namespaces ?? null),
       gauge('footman_kv_keys', 'Pairs that can be read.', () => sizes()?.keys ?? null),
-      counter('footman_kv_operations_total', 'What was done with the key-value store.', operations),
+      counter('footman_kv_operations_total', 'Operations on the key-value store.', operations),
     ],
   }
 }

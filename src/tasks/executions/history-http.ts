@@ -32,7 +32,7 @@ const FILTERS = z.object({
   type: queryField.words(TASK_TYPES).optional(),
   outcome: queryField.words(OUTCOMES).optional(),
   node: queryField.texts().describe('Name of the node that ran it.').optional(),
-  actor: queryField.texts().describe('Who had Footman start it, like `key:erp`.').optional(),
+  actor: queryField.texts().describe('The caller that started it through Footman, like `key:erp`.').optional(),
   from: LIST_PARAMETERS.from,
   to: LIST_PARAMETERS.to,
 })

@@ -37,7 +37,7 @@ export interface SafetyNetDeps {
     release(db: Database, eventId: string, reason: SuppressReason): void
     /** To be called when `release` was committed. */
     wake(): void
-    /** What Qlik Sense has to confirm of an end of the task before recoveries may follow from it. */
+    /** The data by which Qlik Sense confirms an end of the task, before recoveries may follow from it. */
     confirmationNeeds(taskId: string, outcome: EventOutcome): readonly Need[]
     /** Sends the recoveries of a stored success that Qlik Sense confirms now by `task`. */
     confirmSuccess(eventId: string, task: QrsTask): Promise<void>

@@ -1,4 +1,5 @@
 /** Finds executions whose end was not announced: UDP messages get lost, and Footman may have been away. */
+import { dedupKey } from '../../events/intake-state.ts'
 import type { EventOutcome, EventType, TaskEvent } from '../../events/types.ts'
 import type { Database } from '../../platform/sqlite.ts'
 import type { Clock, Logger, Service } from '../../platform/types.ts'
@@ -119,8 +120,8 @@ export function createReconciler(deps: ReconcilerDeps, settings: ReconcilerSetti
       if (claimed !== null) await deps.confirmSuccess(claimed, task)
       return false
     }
-    const dedupKey = execution.executionId === null ? null : `${execution.executionId}|${outcome}`
-    await deps.events.emit(eventOf(execution, isOld), { dedupKey, dedupMs: DEDUP_MS })
+    const key = dedupKey(execution.executionId ?? '', outcome)
+    await deps.events.emit(eventOf(execution, isOld), { dedupKey: key, dedupMs: DEDUP_MS })
     if (isOld) return true
     const age = `${Math.round((now - stoppedAt) / 60_000)} min ago`
     log.info(

@@ -13,7 +13,7 @@ export const footmanScheduler = section('More about schedules.', () => ({
     .default(0)
     .meta({ description: 'Number of January in cron expressions of schedules: 0 as in Butler, or 1.' }),
   restoreState: choice(
-    'What decides whether a schedule runs after a start: startupState, lastKnownState or both.',
+    'The state that decides whether a schedule runs after a start: startupState, lastKnownState or both.',
     ['both', 'startup', 'lastKnown'],
     'both',
   ),

@@ -115,7 +115,7 @@ const OBJECT_ANSWER = z
     totalTasksStarted: z.int(),
     tasksDenied: z
       .array(denied)
-      .describe('What the start filter does not allow; absent when there is nothing.')
+      .describe('Tasks that the start filter does not allow; absent when there are none.')
       .optional(),
     tasksFailed: z
       .array(z.object({ ...task, status: z.literal('failed'), error: z.string() }))
@@ -249,10 +249,10 @@ export function startTaskRoutes(deps: StartTaskRoutesDeps): ApiRoute[] {
         // The body has two forms, of which each has its own errors, and they come before those of the query.
         readByHandler: { query: QUERY, body: z.xor([OBJECT_BODY, ARRAY_BODY]).optional() },
         answers: {
-          200: z.xor([OBJECT_ANSWER, ARRAY_ANSWER]).describe('What was started.'),
+          200: z.xor([OBJECT_ANSWER, ARRAY_ANSWER]).describe('The started tasks.'),
           202: z
             .xor([OBJECT_ANSWER, ARRAY_ANSWER])
-            .describe('What was started; the time to wait was over before all of it was final.'),
+            .describe('The started tasks; the time to wait was over before all of them were final.'),
           400: z
             .union([
               z.object({ error: z.string(), details: z.string() }),
@@ -362,7 +362,7 @@ const QUEUE_ENTRY = z.object({
   position: z.int().describe('1 = next.'),
   taskId: z.string(),
   taskName: z.string(),
-  actor: z.string().describe('Who asked for the start.'),
+  actor: z.string().describe('The caller that requested the start.'),
   queuedAt: z.string(),
 })
 

@@ -5,7 +5,7 @@ import { createEmailDestination, emailRules } from '../../../src/alerts/butler-s
 import { createWebhookDestination, webhookRules } from '../../../src/alerts/butler-sections/webhooks.ts'
 import { createOutbox } from '../../../src/alerts/outbox/outbox.ts'
 import { createRouter } from '../../../src/alerts/router.ts'
-import { NOTHING_AWAITED } from '../../../src/events/router.ts'
+import { NOTHING_AWAITED } from '../../../src/events/event-router.ts'
 import { loadTaskEvent } from '../../../src/events/store.ts'
 import type { TaskEvent } from '../../../src/events/types.ts'
 import { createGroupWriter } from '../../../src/platform/group-commit.ts'

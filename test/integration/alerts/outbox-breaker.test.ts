@@ -2,7 +2,7 @@
 
 import { afterEach, expect, test } from 'bun:test'
 import type { DeliveryResult } from '../../../src/alerts/types.ts'
-import { NOTHING_AWAITED } from '../../../src/events/router.ts'
+import { NOTHING_AWAITED } from '../../../src/events/event-router.ts'
 import { storePending, taskEvent } from '../../support/events.ts'
 import { closeOutboxes, DELIVERED, startOutbox } from '../../support/outbox.ts'
 import { until } from '../../support/wait.ts'

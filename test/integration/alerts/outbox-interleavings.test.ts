@@ -6,7 +6,7 @@ import { cancelDelivery, resendDeadLetters, resendDelivery } from '../../../src/
 import { createOutbox, type Outbox } from '../../../src/alerts/outbox/outbox.ts'
 import { createRouter } from '../../../src/alerts/router.ts'
 import type { DeliveryResult, Destination, Message, Rule } from '../../../src/alerts/types.ts'
-import { NOTHING_AWAITED } from '../../../src/events/router.ts'
+import { NOTHING_AWAITED } from '../../../src/events/event-router.ts'
 import { loadTaskEvent } from '../../../src/events/store.ts'
 import { createGroupWriter, type GroupWriter } from '../../../src/platform/group-commit.ts'
 import { pipelineDatabase, storePending, taskEvent } from '../../support/events.ts'

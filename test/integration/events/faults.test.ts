@@ -1,10 +1,10 @@
 /** The event pipeline when something goes wrong: full memory, a journal that lost its end, distributions without one. */
 import { afterEach, describe, expect, test } from 'bun:test'
 import { rmSync } from 'node:fs'
-import { takeDedupKey } from '../../../src/events/bookkeeping.ts'
 import { createCounters } from '../../../src/events/counters.ts'
 import { openJournal, openJournalReader } from '../../../src/events/ingest/journal.ts'
 import { createIntake } from '../../../src/events/intake.ts'
+import { takeDedupKey } from '../../../src/events/intake-state.ts'
 import { createGroupWriter } from '../../../src/platform/group-commit.ts'
 import { openDatabase } from '../../../src/platform/sqlite.ts'
 import { pipelineDatabase, TASK_ID } from '../../support/events.ts'

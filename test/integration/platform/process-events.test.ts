@@ -55,15 +55,15 @@ describe('errors that nobody caught', () => {
   test('a rejection is logged and ends nothing', async () => {
     await using running = await start('reject')
     expect((await running.ended).code).toBe(0)
-    expect(messages(running.stdout)).toContain('error: UNHANDLED REJECTION: Reason: nobody cares')
-    expect(messages(running.stdout)).toContain('error: UNHANDLED REJECTION: Stack trace: Error: nobody cares')
-    expect(messages(running.stderr)).toContain('error: UNHANDLED REJECTION: Reason: nobody cares')
+    expect(messages(running.stdout)).toContain('error: UNHANDLED REJECTION: Reason: cause of the rejection')
+    expect(messages(running.stdout)).toContain('error: UNHANDLED REJECTION: Stack trace: Error: cause of the rejection')
+    expect(messages(running.stderr)).toContain('error: UNHANDLED REJECTION: Reason: cause of the rejection')
   })
 
   test('an exception is logged, stops everything and ends with 4: a service manager starts it again', async () => {
     await using running = await start('throw')
     expect((await running.ended).code).toBe(4)
-    expect(messages(running.stdout)).toContain('error: UNCAUGHT EXCEPTION: nobody caught me')
+    expect(messages(running.stdout)).toContain('error: UNCAUGHT EXCEPTION: cause of the exception')
     expect(messages(running.stdout)).toContain('info: finished with 4')
   })
 })

@@ -9,7 +9,7 @@ import { type Case, signal } from './suite.ts'
 
 export const httpClientFailureCases: readonly Case[] = [
   {
-    name: 'tells refused, unknown name and connection cut apart',
+    name: 'reports refused, unknown name and connection cut as different failures',
     async run() {
       const refused = await failure({ url: 'http://127.0.0.1:1/secret?key=secret' })
       assert.deepEqual([refused.kind, refused.message], ['refused', '127.0.0.1:1 refused the connection'])
@@ -42,7 +42,7 @@ export const httpClientFailureCases: readonly Case[] = [
       const silent = await httpServer(() => {})
       const error = await failure({ url: `http://127.0.0.1:${silent.port}/`, timeoutMs: 80 })
       assert.equal(error.kind, 'timeout')
-      // What is left of the time when the exchange begins, so a millisecond may be missing.
+      // The time that is left when the exchange begins, so a millisecond may be missing.
       assert.match(error.message, new RegExp(`^127\\.0\\.0\\.1:${silent.port} did not answer within (7\\d|80) ms$`))
       await silent.close()
       const slow = await httpServer((_request, response) => void response.write('x'))

@@ -9,7 +9,7 @@ import type { Case } from './suite.ts'
 
 type Behaviour = 'forward' | 'refuse' | 'hang'
 
-/** A proxy that writes down whom it was asked for, and with which credentials. */
+/** A proxy that records the requested hosts and the credentials. */
 async function startProxy(behaviour: Behaviour) {
   const seen: string[] = []
   const note = (request: IncomingMessage) =>
@@ -110,7 +110,7 @@ export const httpClientProxyCases: readonly Case[] = [
     },
   },
   {
-    name: 'a proxy that refuses, hangs or is down is told without its password',
+    name: 'a proxy that refuses, hangs or is down is reported without its password',
     async run() {
       const [refusing, hanging] = [await startProxy('refuse'), await startProxy('hang')]
       const through = (port: number) => ({ proxyEnv: { HTTPS_PROXY: `http://user:secret@127.0.0.1:${port}` } })

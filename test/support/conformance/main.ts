@@ -1,5 +1,5 @@
 /**
- * Runs every conformance suite in whatever runtime executes this file and prints the results as one line of JSON.
+ * Runs every conformance suite in the runtime that executes this file and prints the results as one line of JSON.
  * It is also the entry of the worker suite's threads.
  */
 import { workerRole } from '../../../src/platform/worker.ts'

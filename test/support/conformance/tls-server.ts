@@ -63,7 +63,7 @@ export const tlsServerCases: readonly Case[] = [
       }),
   },
   {
-    name: 'a body that nobody reads does not stand in the way of the next request',
+    name: 'an unread body does not stand in the way of the next request',
     run: async () =>
       withServer(
         () => new Response('ok'),

@@ -61,7 +61,7 @@ export const udpCases: readonly Case[] = [
     },
   },
   {
-    name: 'tells address, port and the granted buffer',
+    name: 'returns address, port and the granted buffer',
     async run() {
       const socket = await bind({})
       assert.equal(socket.address, '127.0.0.1')

@@ -5,7 +5,7 @@ import { type Case, signal } from './suite.ts'
 type ToTest = { started: unknown } | { echo: unknown } | { number: number }
 type FromTest = 'count' | 'throw' | 'reject' | 'exit' | { say: unknown }
 
-/** What the suite's threads do. */
+/** The roles of the suite's threads. */
 export function runTestRole(role: WorkerRole): void {
   if (role.name === 'broken') throw new Error('broken at start')
   const channel = role.channel<ToTest, FromTest>()

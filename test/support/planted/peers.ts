@@ -11,7 +11,7 @@ import { freeTcpPort } from '../ports.ts'
 import { startSmtpSink } from '../smtp-sink.ts'
 import type { PlantedMistake, PlantPlace } from './types.ts'
 
-/** The group that is looked at. */
+/** The group that is tested. */
 type Row = Omit<PlantedMistake, 'command' | 'args'> & { readonly only: string }
 
 const BROKEN = 3
@@ -56,7 +56,7 @@ const ROWS: readonly Row[] = [
     name: 'mail server that is not there',
     only: 'smtp',
     plant: async () => mail(await freeTcpPort(), {}),
-    expect: { code: BROKEN, message: /connection was refused/, fix: /smtp\.port/ },
+    expect: { code: BROKEN, message: /refused the connection/, fix: /smtp\.port/ },
   },
   {
     name: 'mail server that refuses the login',
@@ -88,10 +88,10 @@ const ROWS: readonly Row[] = [
     name: 'broker that is not there',
     only: 'mqtt',
     plant: async () => ({ mqttConfig: { enable: true, brokerHost: '127.0.0.1', brokerPort: await freeTcpPort() } }),
-    expect: { code: BROKEN, message: /connection was refused/, fix: /mqttConfig\.brokerPort/ },
+    expect: { code: BROKEN, message: /refused the connection/, fix: /mqttConfig\.brokerPort/ },
   },
   {
-    name: 'webhook of a host that nobody knows',
+    name: 'webhook of an unknown host',
     only: 'destinations',
     plant: () => ({
       slackNotification: {
@@ -99,7 +99,7 @@ const ROWS: readonly Row[] = [
         reloadTaskFailure: { enable: true, webhookURL: 'https://hooks.slack.invalid/services/x' },
       },
     }),
-    expect: { code: BROKEN, message: /name of the host is not known/, fix: /reloadTaskFailure\.webhookURL/ },
+    expect: { code: BROKEN, message: /cannot be resolved/, fix: /reloadTaskFailure\.webhookURL/ },
   },
   {
     name: 'certificate of the REST API that does not fit its key',

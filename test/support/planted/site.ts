@@ -14,7 +14,7 @@ type Tree = Readonly<Record<string, unknown>>
 interface SiteMistake extends Omit<PlantedMistake, 'plant' | 'command' | 'args'> {
   /** The group to look at; absent = `check` finds it. */
   readonly only?: string
-  /** Changes the site, and says what else stands in the file. */
+  /** Changes the site, and returns further settings of the file. */
   readonly make: (simulator: Simulator, other: () => Promise<Simulator>) => SiteParts | Promise<SiteParts>
 }
 

@@ -1,9 +1,9 @@
-/** Mistakes that people make, planted to see whether `check` or `doctor` finds them and says what to do. */
+/** Common mistakes, planted to test that `check` or `doctor` finds them and prints the fix. */
 
 export interface PlantPlace {
   /** Holds the configuration file, and may hold what that names. */
   readonly directory: string
-  /** What takes away what was planted outside the file; awaited, the last one first. */
+  /** Adds a step that removes a fault planted outside the file; awaited, the last one first. */
   readonly onEnd: (step: () => unknown) => void
 }
 
@@ -11,7 +11,7 @@ export interface PlantedMistake {
   readonly name: string
   /** False where this machine cannot plant it; it is then skipped. */
   readonly possible?: boolean
-  /** What stands below `Butler`, or the whole text of the file. */
+  /** The settings below `Butler`, or the whole text of the file. */
   readonly plant: (place: PlantPlace) => object | string | Promise<object | string>
   /** Run with `-c FILE --json`, in the directory. */
   readonly command: 'check' | 'doctor'
@@ -19,11 +19,11 @@ export interface PlantedMistake {
   readonly args?: readonly string[]
   readonly env?: Readonly<Record<string, string>>
   readonly expect: {
-    /** What the command ends with. */
+    /** Exit code of the command. */
     readonly code: number
-    /** What is found, once. */
+    /** The finding, once. */
     readonly message: RegExp
-    /** What to do. */
+    /** The fix that is printed. */
     readonly fix: RegExp
   }
 }

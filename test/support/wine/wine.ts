@@ -16,7 +16,7 @@ const DRIVE = 'FOOTMAN_WINE_PREFIX'
 const FOLDER = ['Program Files', 'Footman'] as const
 const EXECUTABLE = `C:\\${FOLDER.join('\\')}\\footman.exe`
 
-/** What is missing for the tests of the Windows build; empty where they can run. */
+/** The missing programs of the tests of the Windows build; empty where they can run. */
 export const missingWineTools = (): string[] =>
   process.platform === 'linux' && process.arch === 'x64'
     ? TOOLS.filter((tool) => findExecutable(tool) === null)
@@ -39,7 +39,7 @@ function run(command: string, args: readonly string[], env: NodeJS.ProcessEnv = 
 
 /**
  * The services of Wine start with its first program, keep that program's output open and end after the last one: a shell
- * that waits for input keeps them for the tests. When this process ends, in whatever way, so does the input, and the drive
+ * that waits for input keeps them for the tests. When this process ends, for any reason, so does the input, and the drive
  * is removed.
  */
 const KEEPER = 'wine cmd >/dev/null 2>&1; wineserver --kill; sleep 0.2; rm -rf "$WINEPREFIX"'
@@ -79,7 +79,7 @@ export interface WindowsHost extends Host {
   onDisk(...names: string[]): string
 }
 
-/** The drive of this test run; a test file that is run by itself makes its own, and the executable too. */
+/** The drive of this test run; a test file that runs alone makes its own, and the executable too. */
 export async function windowsHost(): Promise<WindowsHost> {
   const prefix = process.env[DRIVE] ?? (await ownDrive())
   const drive = join(prefix, 'drive_c')
@@ -89,7 +89,7 @@ export async function windowsHost(): Promise<WindowsHost> {
     env: environment(prefix),
     onDisk: (...names) => join(drive, ...names),
     directoryIn: drive,
-    // On a busy machine Wine may never tell a program of what came together with its connection.
+    // On a busy machine Wine may never hand a program the data that came together with its connection.
     lostAfterMs: 5000,
     /** `Z:` is the whole Linux disk. */
     path(local) {

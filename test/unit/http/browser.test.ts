@@ -116,7 +116,7 @@ describe('requests of browsers', () => {
     expect([page.status, page.headers.get('content-type')]).toEqual([403, 'text/html; charset=utf-8'])
     const text = await page.text()
     expect(text).toContain('CROSS_SITE')
-    expect(text).toContain('docs/access.md#requests-of-browsers')
+    expect(text).toContain('docs/security.md#requests-of-browsers')
     expect(text).not.toContain('<script>')
     expect(refusalPage(refusal, new Headers({ accept: 'application/json' }))).toBeNull()
     expect(refusalPage(refused(403, 'Topic not allowed'), headers)).toBeNull()

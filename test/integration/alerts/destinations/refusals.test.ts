@@ -30,7 +30,13 @@ for (const [name, { settings, secret, success, busy = RETRY_AFTER, failure = 500
     })
 
     test('429 with a pause in its own form', async () => {
-      expect(await resultOf(settings, await sinkThat(busy))).toMatchObject({ outcome: 'retry', retryAfterMs: 2000 })
+      const { send, destination } = namedDestination(settings, { sink: await sinkThat(busy) })
+      const { result } = await send(inputFor(exampleEvent()))
+      expect(result).toMatchObject({ outcome: 'retry', retryAfterMs: 2000 })
+      // The other messages wait too, except those to other accounts of New Relic; OTLP sends all that wait in one request.
+
+      expect(destination.ready?.() ?? true).toBe(name === 'newrelic' || name === 'otlp')
+      await destination.close?.()
     })
 
     test('a refusal for good, also by a redirect, which is not followed', async () => {

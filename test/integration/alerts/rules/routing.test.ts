@@ -3,7 +3,7 @@
 import { afterEach, describe, expect, test } from 'bun:test'
 import fc from 'fast-check'
 import type { Rule } from '../../../../src/alerts/types.ts'
-import { NOTHING_AWAITED } from '../../../../src/events/router.ts'
+import { NOTHING_AWAITED } from '../../../../src/events/event-router.ts'
 import type { QrsTask } from '../../../../src/qlik/qrs/types.ts'
 import { closeRoutes, startRoutes } from '../../../support/alert-routes.ts'
 import { fullEvent } from '../../../support/alerts.ts'

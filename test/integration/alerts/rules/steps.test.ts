@@ -2,7 +2,7 @@
 import { afterEach, describe, expect, test } from 'bun:test'
 import fc from 'fast-check'
 import { insertSnooze } from '../../../../src/alerts/snoozes.ts'
-import { NOTHING_AWAITED } from '../../../../src/events/router.ts'
+import { NOTHING_AWAITED } from '../../../../src/events/event-router.ts'
 import type { Need, TaskEvent } from '../../../../src/events/types.ts'
 import { closeRoutes, type RoutesSetup, startRoutes, successAt } from '../../../support/alert-routes.ts'
 import { fullEvent } from '../../../support/alerts.ts'
