@@ -1,13 +1,7 @@
 /** Snoozes: alerts about matching events are suppressed for a while (`/v4/snoozes`). Stored in `footman.db`. */
 import { z } from 'zod'
 import { EVENT_OUTCOMES } from '../events/kinds.ts'
-import {
-  keyCursorOf,
-  keyCursorParameter,
-  LIST_PARAMETERS,
-  limitParameter,
-  onlyParameters,
-} from '../http/endpoint/list-query.ts'
+import { DEFAULT_LIMIT, keyCursorOf, keyInCursor, LIST_PARAMETERS } from '../http/endpoint/list-query.ts'
 import { type ApiRoute, jsonAnswer, route } from '../http/endpoint/route.ts'
 import { type BodyIssue, invalidBody } from '../http/endpoint/validation.ts'
 import { refusal } from '../http/errors.ts'
@@ -67,13 +61,11 @@ export function snoozeRoutes({ db, writer, clock, windows }: SnoozeRoutesDeps): 
       scope: 'event:read',
       summary: 'List snoozes',
       description: 'Those that have not ended, newest first.',
-      readByHandler: { query: LIST_QUERY },
+      query: LIST_QUERY,
       answers: { 200: SNOOZES },
       examples: [{ name: 'all', status: 200, answer: { snoozes: [], nextCursor: null } }],
-      handle({ query }) {
-        onlyParameters(query, Object.keys(LIST_QUERY.shape))
-        const limit = limitParameter(query)
-        const [before = null] = keyCursorParameter(query, 1) ?? []
+      handle({ query: { limit = DEFAULT_LIMIT, cursor } }) {
+        const [before = null] = keyInCursor(cursor, 1) ?? []
         const found = listSnoozes(db, clock.now(), before, limit + 1)
         const page = found.slice(0, limit)
         const last = page.at(-1)

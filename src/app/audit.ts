@@ -1,6 +1,5 @@
 /** The audit, and what it records besides REST calls. */
-import { type Audit, createAudit } from '../http/audit/audit.ts'
-import { auditRoutes } from '../http/audit/routes.ts'
+import { type Audit, auditRoutes, createAudit } from '../http/audit.ts'
 import type { ApiRoute } from '../http/endpoint/route.ts'
 import type { GroupWriter } from '../platform/group-commit.ts'
 import type { Database } from '../platform/sqlite.ts'

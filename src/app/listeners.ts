@@ -2,7 +2,7 @@
 
 import { maskConfig } from '../config/mask.ts'
 import { createConfigView } from '../console/server.ts'
-import { createLocalCheck } from '../http/auth/local.ts'
+import { createLocalCheck } from '../http/client-address.ts'
 import { createBrowserRules } from '../http/middleware/browser-rules.ts'
 import { createRateLimit, type RateVerdict, tooManyRequests } from '../http/middleware/rate-limit.ts'
 import { createHealthListener, type HealthListenerDeps } from '../monitors/health-listener.ts'

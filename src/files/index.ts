@@ -1,6 +1,6 @@
 /** File operations in approved directories: endpoints, jobs, and their entries in log, audit and metrics. */
 import process from 'node:process'
-import type { Audit } from '../http/audit/audit.ts'
+import type { Audit } from '../http/audit.ts'
 import type { ApiRoute } from '../http/endpoint/route.ts'
 import type { GroupWriter } from '../platform/group-commit.ts'
 import type { Database } from '../platform/sqlite.ts'

@@ -5,28 +5,38 @@ import { TrieRouter } from 'hono/router/trie-router'
 import { getPath } from 'hono/utils/url'
 import type { ServeInfo } from '../platform/http-server.ts'
 import type { Clock, Logger } from '../platform/types.ts'
-import type { Audit } from './audit/audit.ts'
+import type { Audit } from './audit.ts'
 import { type AccessSettings, buildAccess } from './auth/build.ts'
 import type { AccessControl } from './auth/control.ts'
-import { createLocalCheck } from './auth/local.ts'
-import { createProxies } from './client-address.ts'
-import { type Answer, checks, compose, type Handler, type Middleware, RequestContext, SeenRequest } from './context.ts'
+import { createLocalCheck, createProxies } from './client-address.ts'
+import {
+  type Answer,
+  checks,
+  compose,
+  type Handler,
+  type Middleware,
+  mayReject,
+  RequestContext,
+  SeenRequest,
+} from './context.ts'
 import { requireNamespace } from './endpoint/caller.ts'
 import type { ApiRequest, ApiRoute, Method } from './endpoint/route.ts'
 import { noSuchRoute } from './errors.ts'
-import { auditRequests } from './middleware/audit.ts'
-import { authenticate } from './middleware/authenticate.ts'
-import { authorize } from './middleware/authorize.ts'
+import { authenticate, authorize, entryRules } from './middleware/access.ts'
 import { BODY_TIMEOUT_MS, parseBody, takesBody } from './middleware/body.ts'
 import { createBrowserRules } from './middleware/browser-rules.ts'
 import { createCors } from './middleware/cors.ts'
-import { entryRules } from './middleware/entry-rules.ts'
 import { createErrorAnswers } from './middleware/errors.ts'
-import { methodOverride, withMeantMethod } from './middleware/method-override.ts'
-import { createRequestLog, observe, type RequestObserver, SILENT_OBSERVER } from './middleware/observe.ts'
+import {
+  auditRequests,
+  createRequestLog,
+  observe,
+  type RequestObserver,
+  SILENT_OBSERVER,
+} from './middleware/observe.ts'
 import { createCrowdWarning, createRateLimit, rateLimit, requestsAtATime } from './middleware/rate-limit.ts'
 import { requestId } from './middleware/request-id.ts'
-import { urlEncoding } from './middleware/url-encoding.ts'
+import { methodOverride, urlEncoding, withMeantMethod } from './middleware/request-line.ts'
 
 export interface HttpAppDeps {
   readonly log: Logger
@@ -133,7 +143,7 @@ function createAnswer(
   ]
   const aroundEndpoints: readonly (Middleware | null | undefined)[] = [
     auditRequests(audit, { keyValues: settings.access?.auditKeyValues ?? false }),
-    authenticate(access),
+    mayReject(authenticate(access), onError),
     limit && rateLimit(limit, log),
     authorize(access, log, observer),
   ]
@@ -141,7 +151,7 @@ function createAnswer(
   const app = new Hono<{ Bindings: RequestContext }>({ getPath: pathOf, router: new Router() })
   for (const route of inMatchingOrder(routes)) {
     for (const method of methodsOf(route, routes)) {
-      const readBody = takesBody(route, method) ? parseBody(route.bodyLimit, requestTimeout) : null
+      const readBody = takesBody(route, method) ? mayReject(parseBody(route.bodyLimit, requestTimeout), onError) : null
       const inner = compose([...aroundEndpoints, readBody], endpoint(route), onError)
       const reached: Handler = (c) => {
         c.env.route = route

@@ -1,6 +1,9 @@
-/** The address of the caller: that of the peer, or what a trusted proxy reports. */
+/** The address of the caller: that of the peer, or what a trusted proxy reports; and whether it is one of this machine. */
 import { isIP } from 'node:net'
-import { addressMatcher, plainAddress } from '../platform/addresses.ts'
+import { networkInterfaces } from 'node:os'
+import { addressMatcher, isLoopback, plainAddress } from '../platform/addresses.ts'
+import type { Contact } from './endpoint/caller.ts'
+import type { BrowserRules } from './middleware/browser-rules.ts'
 
 /** Address of a client whose proxy names no usable one; it is in no list and never local. */
 const UNKNOWN_ADDRESS = 'unknown'
@@ -35,4 +38,31 @@ function addressOf(entry: string): string {
   const [, bare] = /^\[(.+)\](?::\d+)?$/.exec(text) ?? /^([\d.]+):\d+$/.exec(text) ?? [text, text]
   const address = plainAddress(bare ?? '')
   return isIP(address) === 0 ? UNKNOWN_ADDRESS : address
+}
+
+/**
+ * Recognises callers on this machine, which may see more while access control is off. A caller is local when its
+ * address is one of this machine and the request comes neither from a web page of another origin, nor with a forged host
+ * name, nor through an untrusted proxy.
+ */
+export function createLocalCheck(browser: BrowserRules): (contact: Omit<Contact, 'certificate'>) => boolean {
+  return ({ client, proxied, headers }) => {
+    if (!isOwnAddress(client)) return false
+    if (headers.has('forwarded')) return false
+    if (!proxied && FORWARDING.some((name) => headers.has(name))) return false
+    const host = headers.get('host')
+    if (!browser.knowsHost(host)) return false
+    const origin = headers.get('origin')
+    return origin === null || browser.isOwnOrigin(origin, host)
+  }
+}
+
+/** Headers that proxies add. */
+const FORWARDING = ['x-forwarded-for', 'x-forwarded-host', 'x-real-ip', 'via']
+
+/** A caller with an address of this machine is on it: the answer would reach no other machine. */
+export function isOwnAddress(address: string): boolean {
+  if (isLoopback(address)) return true
+  if (isIP(address) === 0) return false
+  return Object.values(networkInterfaces()).some((list) => list?.some((one) => plainAddress(one.address) === address))
 }

@@ -12,17 +12,20 @@ export type ApiContext = Context<{ Bindings: RequestContext }>
 
 export type Handler = (c: ApiContext) => Answer
 
-/** Returns the answer of `next`, changed or not, or one of its own. `next` never throws or rejects. */
-export type Middleware = (c: ApiContext, next: () => Answer) => Answer
+/**
+ * Returns the answer of `next(c)`, changed or not, or one of its own; `next` never throws or rejects. It may throw. When a
+ * promise that it makes may reject, it is listed by `mayReject`.
+ */
+export type Middleware = (c: ApiContext, next: Handler) => Answer
 
 /** Refuses a request by throwing; has no part in the answer of an accepted one. */
 export type Check = (request: RequestContext) => void
 
 /** One middleware for several checks. */
 export function checks(...all: readonly Check[]): Middleware {
-  return ({ env }, next) => {
-    for (const check of all) check(env)
-    return next()
+  return (c, next) => {
+    for (const check of all) check(c.env)
+    return next(c)
   }
 }
 
@@ -153,35 +156,29 @@ function parametersOf(text: string): Iterable<readonly [name: string, value: str
 export function compose(
   middleware: readonly (Middleware | null | undefined)[],
   last: Handler,
-  onError: (error: unknown, c: ApiContext) => Response,
+  onError: OnError,
 ): Handler {
-  const innermost: Handler = (c) => {
+  const innermost = around(mayReject(last, onError), last, onError)
+  return middleware.reduceRight<Handler>((next, one) => (one ? around(one, next, onError) : next), innermost)
+}
+
+type OnError = (error: unknown, c: ApiContext) => Response
+
+function around(one: Middleware, next: Handler, onError: OnError): Handler {
+  return (c) => {
     try {
-      const answer = last(c)
-      return answer instanceof Promise ? answer.catch((error: unknown) => onError(error, c)) : answer
+      return one(c, next)
     } catch (error) {
       return onError(error, c)
     }
   }
-  return middleware.reduceRight<Handler>((next, one) => (one ? around(one, next, onError) : next), innermost)
 }
 
-function around(one: Middleware, next: Handler, onError: (error: unknown, c: ApiContext) => Response): Handler {
-  return (c) => {
-    let inner: Answer | undefined
-    const goOn = () => {
-      inner = next(c)
-      return inner
-    }
-    try {
-      const answer = one(c, goOn)
-      // The answer of `next` has its errors caught already.
-      return answer instanceof Promise && answer !== inner
-        ? answer.catch((error: unknown) => onError(error, c))
-        : answer
-    } catch (error) {
-      return onError(error, c)
-    }
+/** A middleware whose promise may reject: the error becomes its answer. */
+export function mayReject(middleware: Middleware, onError: OnError): Middleware {
+  return (c, next) => {
+    const answer = middleware(c, next)
+    return answer instanceof Promise ? answer.catch((error: unknown) => onError(error, c)) : answer
   }
 }
 

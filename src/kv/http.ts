@@ -2,7 +2,7 @@
 import { z } from 'zod'
 import { namespaceFilter } from '../http/endpoint/caller.ts'
 import type { EventStreams } from '../http/endpoint/event-stream.ts'
-import { booleanParameter, limitParameter, queryField, textParameter } from '../http/endpoint/list-query.ts'
+import { DEFAULT_LIMIT, invalidCursor, LIST_PARAMETERS, queryField, readQuery } from '../http/endpoint/list-query.ts'
 import { type ApiRequest, type ApiRoute, jsonAnswer, route } from '../http/endpoint/route.ts'
 import { field, invalidBody, validate } from '../http/endpoint/validation.ts'
 import { Refusal, refusal, refused } from '../http/errors.ts'
@@ -35,10 +35,13 @@ const PAIR_PARAMS = NAMESPACE_PARAMS.extend({ key: z.string().describe('The key.
 const KEY_QUERY = field.object({ key: field.string() })
 const PAIR_QUERY = field.object({ key: field.string(), meta: field.boolean().optional() })
 const KEYS_QUERY = z.object({
-  prefix: z.string().describe('Only keys that begin with this.').optional(),
-  limit: field.integer().describe('Keys of a page, 1 to 500; default 100.').optional(),
-  cursor: z.string().describe('`nextCursor` of the page before.').optional(),
-  values: field.boolean().describe('Values, remaining milliseconds (0 = no expiry) and revisions as well.').optional(),
+  prefix: queryField.text().describe('Only keys that begin with this.').optional(),
+  limit: LIST_PARAMETERS.limit,
+  cursor: LIST_PARAMETERS.cursor,
+  values: queryField
+    .boolean()
+    .describe('Values, remaining milliseconds (0 = no expiry) and revisions as well.')
+    .optional(),
 })
 
 const WATCH_QUERY = z.object({
@@ -392,10 +395,8 @@ function keyPage(
   namespace: string,
   query: ApiRequest['query'],
 ): Response {
-  const prefix = textParameter(query, 'prefix') ?? ''
-  const limit = limitParameter(query)
-  const values = booleanParameter(query, 'values')
-  const { pairs, more } = collectPairs(store, namespace, prefix, keyCursor(query), limit)
+  const { prefix = '', limit = DEFAULT_LIMIT, cursor, values = false } = readQuery(KEYS_QUERY, query)
+  const { pairs, more } = collectPairs(store, namespace, prefix, keyInCursor(cursor), limit)
   const last = pairs.at(-1)
   return jsonAnswer(200, {
     namespace,
@@ -421,12 +422,12 @@ function collectPairs(store: KeyValueStore, namespace: string, prefix: string, s
   }
 }
 
-function keyCursor(query: ApiRequest['query']): string | null {
-  const text = textParameter(query, 'cursor')
-  if (text === undefined) return null
-  const key = Buffer.from(text, 'base64url').toString()
-  if (key !== '' && Buffer.from(key).toString('base64url') === text) return key
-  throw refusal('INVALID_CURSOR', 'Use nextCursor of the answer before, unchanged.')
+/** The key after which a page begins; null without a cursor. Throws 400 `INVALID_CURSOR`. */
+function keyInCursor(cursor: string | undefined): string | null {
+  if (cursor === undefined) return null
+  const key = Buffer.from(cursor, 'base64url').toString()
+  if (key !== '' && Buffer.from(key).toString('base64url') === cursor) return key
+  throw invalidCursor()
 }
 
 /** Turns refusals and failures of the store into answers; `failure` is the message of the 500, a text of Butler. */

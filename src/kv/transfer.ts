@@ -1,7 +1,7 @@
 /** Export and import: `{"format":"footman.kv/1","exportedAt":"...","namespaces":{"ns1":[{"key","value","expiresAt"}]}}`. */
 import { z } from 'zod'
 import { type Caller, namespaceFilter, requireNamespace } from '../http/endpoint/caller.ts'
-import { invalidQuery, onlyParameters, queryField, textParameter } from '../http/endpoint/list-query.ts'
+import { queryField } from '../http/endpoint/list-query.ts'
 import { type ApiRoute, jsonAnswer, route } from '../http/endpoint/route.ts'
 import { type BodyIssue, invalidBody, isObject } from '../http/endpoint/validation.ts'
 import { type KeyValueRouteDeps, storeErrors } from './http.ts'
@@ -76,28 +76,21 @@ export function transferRoutes({ store, clock, log }: Omit<KeyValueRouteDeps, 's
       audit: 'kv.import',
       bodyLimit: IMPORT_LIMIT,
       summary: 'Import key-value pairs',
-      readByHandler: {
-        query: z.object({
-          mode: z
-            .enum(['merge', 'replace'])
-            .describe('Keep what is there (default), or replace the namespaces.')
-            .optional(),
-        }),
-        body: EXPORTED,
-      },
+      query: z.object({
+        mode: z
+          .enum(['merge', 'replace'], { error: 'must be merge or replace' })
+          .describe('Keep what is there (default), or replace the namespaces.')
+          .optional(),
+      }),
+      readByHandler: { body: EXPORTED },
       answers: { 200: z.object({ namespaces: z.int(), keys: z.int(), skipped: z.int() }) },
       examples: [{ name: 'merge', body: EXPORT_EXAMPLE, status: 200, answer: { namespaces: 1, keys: 1, skipped: 0 } }],
       legacyErrors: storeErrors(log, 'Failed adding key-value to namespace'),
-      async handle(request) {
-        onlyParameters(request.query, ['mode'])
-        const mode = textParameter(request.query, 'mode') ?? 'merge'
-        if (mode !== 'merge' && mode !== 'replace') {
-          throw invalidQuery([{ path: 'mode', message: 'must be merge or replace' }])
-        }
-        const data = readImport(request.body)
-        for (const namespace of data.keys()) requireNamespace(request.caller, 'kv:write', namespace)
+      async handle({ query: { mode = 'merge' }, body, caller, note }) {
+        const data = readImport(body)
+        for (const namespace of data.keys()) requireNamespace(caller, 'kv:write', namespace)
         const counts = await store.import(data, mode)
-        request.note({ target: [...data.keys()], detail: `${counts.keys} imported` })
+        note({ target: [...data.keys()], detail: `${counts.keys} imported` })
         return jsonAnswer(200, counts)
       },
     }),

@@ -47,7 +47,10 @@ export interface ServeSettings {
   readonly connections?: ConnectionLimit
   /** Larger bodies are answered with 413; default 128 MiB. Bun only; handlers limit what they read themselves. */
   readonly maxBodyBytes?: number
-  /** A throwing handler is answered with 500 and reported to `onError`. */
+  /**
+   * A throwing handler is answered with 500 and reported to `onError`. An event stream must be returned as a promise:
+   * answers that are there at once are not searched for its content type.
+   */
   readonly handler: (request: Request, info: ServeInfo) => Response | Promise<Response>
   readonly onError?: (error: unknown) => void
 }

@@ -90,7 +90,7 @@ function withoutHurry(
   idleTimeout: number,
   answer: Response | Promise<Response>,
 ): Response | Promise<Response> {
-  if (answer instanceof Response) return staysOpen(answer) ? endless(server, request, answer) : answer
+  if (answer instanceof Response) return answer
   server.timeout(request, 0)
   return answer.then((response) => {
     if (staysOpen(response)) return endless(server, request, response)

@@ -1,6 +1,7 @@
 /** The documentation page of the executable, in a browser. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import type { Browser, Page } from 'playwright-core'
+import { runToEnd } from '../support/binary.ts'
 import { startBrowser } from '../support/browser.ts'
 import { type Footman, footman } from '../support/footman.ts'
 import { findExecutable } from '../support/servers.ts'
@@ -123,4 +124,48 @@ describe.skipIf(!findExecutable('chromium'))('the page in Chromium', () => {
     expect(complaints).toEqual([])
     await page.close()
   }, 30_000)
+
+  test('the groups are those of the features, with the names of Footman', async () => {
+    const { page } = await open(`http://127.0.0.1:${product.restPort}/documentation`)
+    const groups = await page.$$eval('.opblock-tag', (nodes) => nodes.map((node) => node.getAttribute('data-tag')))
+    expect(groups.slice(0, 2)).toEqual(['General', 'Tasks'])
+    expect(await page.title()).toBe('Footman API')
+    expect(await page.locator('.info .title').textContent()).toContain('Footman API')
+    expect(await page.locator('.btn.authorize').count()).toBe(0)
+    await page.close()
+  }, 30_000)
+
+  test('"Authorize" takes a key, which "Try it out" sends', async () => {
+    const { stdout } = await runToEnd(['key', 'create', '--id', 'page', '--scope', 'event:read', '--json'])
+    const { key, hash } = JSON.parse(stdout) as { key: string; hash: string }
+    await using closed = await footman({
+      simulator: null,
+      config: {
+        restServerEndpointsEnable: ENDPOINTS,
+        footman: { access: { enable: true, keys: [{ id: 'page', hash, scopes: ['event:read'] }] } },
+      },
+      args: ['--no-qs-connection'],
+    })
+    await closed.start()
+    const { page } = await open(`http://127.0.0.1:${closed.restPort}/documentation`)
+    const snoozes = page.locator('.opblock-get', { has: page.locator('[data-path="/v4/snoozes"]') })
+    await snoozes.locator('.opblock-summary').click()
+    await snoozes.locator('.try-out__btn').click()
+    const execute = async (expected: string) => {
+      const sent = page.waitForRequest((request) => request.url().includes('/v4/snoozes'))
+      await snoozes.locator('.execute').click()
+      const { 'x-api-key': presented = null } = (await sent).headers()
+      await snoozes.locator('.live-responses-table .response-col_status', { hasText: expected }).first().waitFor()
+      return presented
+    }
+    expect(await execute('401')).toBeNull()
+
+    await page.locator('.btn.authorize').click()
+    const field = page.locator('.auth-container', { hasText: 'apiKey' })
+    await field.locator('input').fill(key)
+    await field.locator('button.authorize').click()
+    await page.locator('.btn-done').first().click()
+    expect(await execute('200')).toBe(key)
+    await page.close()
+  }, 60_000)
 })

@@ -4,10 +4,10 @@
  */
 
 import { z } from 'zod'
-import { requireScope } from '../../http/endpoint/caller.ts'
+import { type Caller, requireScope } from '../../http/endpoint/caller.ts'
 import type { EventSource, EventStreams, StreamEvent } from '../../http/endpoint/event-stream.ts'
-import { invalidQuery, onlyParameters, wordsParameter } from '../../http/endpoint/list-query.ts'
-import { type ApiRequest, type ApiRoute, route } from '../../http/endpoint/route.ts'
+import { invalidQuery } from '../../http/endpoint/list-query.ts'
+import { type ApiRoute, route } from '../../http/endpoint/route.ts'
 import type { GroupWriter } from '../../platform/group-commit.ts'
 import { createRecurringJob } from '../../platform/recurring-job.ts'
 import type { Database, Migration } from '../../platform/sqlite.ts'
@@ -184,12 +184,11 @@ export function streamRoutes({ feed, streams }: StreamRoutesDeps): ApiRoute[] {
       summary: 'Follow what happens as server-sent events',
       description:
         'Each change of state is one message; its `id` is a sequence number, and a connection that begins with `Last-Event-ID` goes on after that one.',
-      readByHandler: { query: STREAM_QUERY },
+      query: STREAM_QUERY,
       answers: { 200: z.string().describe('The stream.'), 503: 'Too many streams are open.' },
       handle(request) {
-        onlyParameters(request.query, Object.keys(STREAM_QUERY.shape))
-        const topics = topicsOf(request)
-        const after = lastEventId(request)
+        const topics = topicsOf(request.query.topic, request.caller)
+        const after = lastEventId(request.headers)
         return streams.open(() => feed.source(topics, after))
       },
     }),
@@ -197,14 +196,13 @@ export function streamRoutes({ feed, streams }: StreamRoutesDeps): ApiRoute[] {
 }
 
 /** The topics asked for, each of which the caller must be allowed to read; else all that it may. */
-function topicsOf({ query, caller }: ApiRequest): readonly Topic[] {
-  const asked = wordsParameter(query, 'topic', TOPICS)
+function topicsOf(asked: readonly Topic[] | undefined, caller: Caller): readonly Topic[] {
   if (!asked) return TOPICS.filter((topic) => caller.may(SCOPES[topic]))
   for (const topic of asked) requireScope(caller, SCOPES[topic])
   return asked
 }
 
-function lastEventId({ headers }: ApiRequest): number | null {
+function lastEventId(headers: Headers): number | null {
   const id = headers.get('last-event-id')
   if (id === null || id === '') return null
   if (/^\d{1,15}$/.test(id)) return Number(id)

@@ -3,14 +3,7 @@ import { z } from 'zod'
 import { SEVERITIES } from '../../events/kinds.ts'
 import type { Severity } from '../../events/types.ts'
 import type { Idempotency } from '../../http/endpoint/idempotency.ts'
-import {
-  LIST_PARAMETERS,
-  NO_QUERY,
-  onlyParameters,
-  timeParameter,
-  valuesParameter,
-  wordsParameter,
-} from '../../http/endpoint/list-query.ts'
+import { LIST_PARAMETERS, NO_QUERY, readQuery } from '../../http/endpoint/list-query.ts'
 import { type ApiRequest, type ApiRoute, jsonAnswer, route } from '../../http/endpoint/route.ts'
 import { field, isObject, strictBody } from '../../http/endpoint/validation.ts'
 import { type Refusal, refusal } from '../../http/errors.ts'
@@ -102,6 +95,9 @@ const DEAD_LETTERS_BODY = z.object({
   to: z.string().nullish().describe('Created before this time.'),
 })
 
+/** The times of the body, which have the form of those in queries. */
+const TIMES = z.object({ from: LIST_PARAMETERS.from, to: LIST_PARAMETERS.to })
+
 interface DeliveryRoutesDeps {
   readonly db: Database
   readonly writer: GroupWriter
@@ -132,13 +128,15 @@ export function deliveryRoutes(deps: DeliveryRoutesDeps): ApiRoute[] {
       scope: 'event:read',
       summary: 'List deliveries',
       description: 'Every message with its destination and result; newest first.',
-      readByHandler: { query: DELIVERIES_QUERY },
+      query: DELIVERIES_QUERY,
       answers: { 200: z.object({ deliveries: z.array(DELIVERY_ITEM), nextCursor: text }).describe('The deliveries.') },
       examples: [
         { name: 'dead-letters', query: { state: 'dead' }, status: 200, answer: { deliveries: [], nextCursor: null } },
       ],
       async handle({ query }) {
-        const page = await listDeliveries(db, deliveryFilter(query, clock.now()), pageOf(query), typeOf)
+        const now = clock.now()
+        const filter = { ...query, from: query.from?.(now) ?? null, to: query.to?.(now) ?? null }
+        const page = await listDeliveries(db, filter, pageOf(query), typeOf)
         return jsonAnswer(200, listAnswer('deliveries', page))
       },
     }),
@@ -245,14 +243,13 @@ function concerned(others: OtherDeadLetters | undefined, { id, destination }: De
 function deadLetterFilter(body: unknown, now: number): DeadLetterFilter {
   const { id, destination, reason, from, to } = strictBody(DEAD_LETTERS_BODY, body ?? {})
   const list = (values: readonly string[] | undefined) => (values && values.length > 0 ? values : null)
-  const time = (name: string, text: string | null | undefined) =>
-    text ? timeParameter({ [name]: text }, name, now) : null
+  const times = readQuery(TIMES, { ...(from && { from }), ...(to && { to }) })
   const filter = {
     id: list(id),
     destination: list(destination),
     reason: list(reason),
-    from: time('from', from),
-    to: time('to', to),
+    from: times.from?.(now) ?? null,
+    to: times.to?.(now) ?? null,
   }
   if (Object.values(filter).every((value) => value === null)) {
     const details = 'Name at least one of id, destination, reason, from and to.'
@@ -285,32 +282,9 @@ function deliveryNotFound(id: string): Refusal {
   return refusal('DELIVERY_NOT_FOUND', details)
 }
 
-interface DeliveryFilter {
-  readonly eventId: readonly string[] | null
-  readonly state: readonly string[] | null
-  readonly reason: readonly string[] | null
-  readonly kind: readonly string[] | null
-  readonly destination: readonly string[] | null
-  readonly route: readonly string[] | null
-  readonly taskId: readonly string[] | null
+interface DeliveryFilter extends Omit<z.output<typeof DELIVERIES_QUERY>, keyof typeof LIST_PARAMETERS> {
   readonly from: number | null
   readonly to: number | null
-}
-
-/** Throws 400 `VALIDATION`. */
-function deliveryFilter(query: ApiRequest['query'], now: number): DeliveryFilter {
-  onlyParameters(query, Object.keys(DELIVERIES_QUERY.shape))
-  return {
-    eventId: valuesParameter(query, 'eventId'),
-    state: wordsParameter(query, 'state', DELIVERY_STATES),
-    reason: wordsParameter(query, 'reason', DELIVERY_REASONS),
-    kind: wordsParameter(query, 'kind', DELIVERY_KINDS),
-    destination: valuesParameter(query, 'destination'),
-    route: valuesParameter(query, 'route'),
-    taskId: valuesParameter(query, 'taskId'),
-    from: timeParameter(query, 'from', now),
-    to: timeParameter(query, 'to', now),
-  }
 }
 
 interface Row {

@@ -10,16 +10,8 @@ import type {
   TaskEvent,
   TaskHistory,
 } from '../../events/types.ts'
-import {
-  LIST_PARAMETERS,
-  NO_QUERY,
-  onlyParameters,
-  textParameter,
-  timeParameter,
-  valuesParameter,
-  wordsParameter,
-} from '../../http/endpoint/list-query.ts'
-import { type ApiRequest, type ApiRoute, jsonAnswer, route } from '../../http/endpoint/route.ts'
+import { LIST_PARAMETERS, NO_QUERY, queryField } from '../../http/endpoint/list-query.ts'
+import { type ApiRoute, jsonAnswer, route } from '../../http/endpoint/route.ts'
 import { type Refusal, refusal } from '../../http/errors.ts'
 import { type Database, storedJson } from '../../platform/sqlite.ts'
 import type { Clock } from '../../platform/types.ts'
@@ -94,7 +86,7 @@ const EVENTS_QUERY = z.object({
   appId: anyText('Id of the app.'),
   executionId: anyText('Id of the execution.'),
   host: anyText('Name of the sending node.'),
-  q: z.string().describe('Text in the name of task or app, or in the message.').optional(),
+  q: queryField.text().describe('Text in the name of task or app, or in the message.').optional(),
   ...LIST_PARAMETERS,
 })
 
@@ -131,7 +123,7 @@ export function eventRoutes(deps: EventRoutesDeps): ApiRoute[] {
       scope: 'event:read',
       summary: 'List events',
       description: 'Everything that may cause a message, newest first.',
-      readByHandler: { query: EVENTS_QUERY },
+      query: EVENTS_QUERY,
       answers: { 200: z.object({ events: z.array(EVENT_ITEM), nextCursor: text }).describe('The events.') },
       examples: [
         {
@@ -142,7 +134,9 @@ export function eventRoutes(deps: EventRoutesDeps): ApiRoute[] {
         },
       ],
       async handle({ query }) {
-        const page = await listEvents(db, eventFilter(query, clock.now()), pageOf(query))
+        const now = clock.now()
+        const filter = { ...query, from: query.from?.(now) ?? null, to: query.to?.(now) ?? null }
+        const page = await listEvents(db, filter, pageOf(query))
         return jsonAnswer(200, listAnswer('events', page))
       },
     }),
@@ -152,14 +146,13 @@ export function eventRoutes(deps: EventRoutesDeps): ApiRoute[] {
       scope: 'event:read',
       summary: 'Datagrams that did not become events',
       description: 'The last 1,000, newest first, each with its reason.',
-      readByHandler: { query: DROPPED_QUERY },
+      query: DROPPED_QUERY,
       answers: { 200: z.object({ dropped: z.array(DROPPED_ITEM), nextCursor: text }).describe('The datagrams.') },
       examples: [
         { name: 'duplicates', query: { reason: 'DUPLICATE' }, status: 200, answer: { dropped: [], nextCursor: null } },
       ],
       async handle({ query }) {
-        onlyParameters(query, Object.keys(DROPPED_QUERY.shape))
-        const page = await listDropped(db, wordsParameter(query, 'reason', DROP_REASONS), pageOf(query))
+        const page = await listDropped(db, query.reason, pageOf(query))
         return jsonAnswer(200, listAnswer('dropped', page))
       },
     }),
@@ -197,39 +190,9 @@ export function eventNotFound(id: string, keepMs: number): Refusal {
   return refusal('EVENT_NOT_FOUND', details)
 }
 
-interface EventFilter {
-  readonly type: readonly string[] | null
-  readonly outcome: readonly string[] | null
-  readonly source: readonly string[] | null
-  readonly state: readonly string[] | null
-  readonly severity: readonly string[] | null
-  readonly taskId: readonly string[] | null
-  readonly appId: readonly string[] | null
-  readonly executionId: readonly string[] | null
-  readonly host: readonly string[] | null
-  /** Text in names or message. */
-  readonly q: string | null
+interface EventFilter extends Omit<z.output<typeof EVENTS_QUERY>, keyof typeof LIST_PARAMETERS> {
   readonly from: number | null
   readonly to: number | null
-}
-
-/** Throws 400 `VALIDATION`. */
-function eventFilter(query: ApiRequest['query'], now: number): EventFilter {
-  onlyParameters(query, Object.keys(EVENTS_QUERY.shape))
-  return {
-    type: wordsParameter(query, 'type', EVENT_TYPES),
-    outcome: wordsParameter(query, 'outcome', EVENT_OUTCOMES),
-    source: wordsParameter(query, 'source', EVENT_SOURCES),
-    state: wordsParameter(query, 'state', EVENT_STATES),
-    severity: wordsParameter(query, 'severity', SEVERITIES),
-    taskId: valuesParameter(query, 'taskId'),
-    appId: valuesParameter(query, 'appId'),
-    executionId: valuesParameter(query, 'executionId'),
-    host: valuesParameter(query, 'host'),
-    q: textParameter(query, 'q') ?? null,
-    from: timeParameter(query, 'from', now),
-    to: timeParameter(query, 'to', now),
-  }
 }
 
 export interface EventRow {
@@ -349,7 +312,7 @@ interface DroppedItem {
 /** Refused datagrams, newest first. */
 export async function listDropped(
   db: Database,
-  reason: readonly string[] | null,
+  reason: readonly string[] | undefined,
   page: { readonly before: number | null; readonly limit: number },
 ): Promise<Page<DroppedItem>> {
   const { rows, next } = await readPage<{ seq: number; at: number; sender: string; reason: string; raw: Uint8Array }>(

@@ -1,7 +1,6 @@
 /** Shared by the lists of events and deliveries: the values of their fields, their queries, and pages over large tables. */
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { z } from 'zod'
-import { cursorOf, cursorParameter, limitParameter } from '../../http/endpoint/list-query.ts'
+import { cursorOf, DEFAULT_LIMIT, positionInCursor, queryField } from '../../http/endpoint/list-query.ts'
 import type { ApiRequest } from '../../http/endpoint/route.ts'
 import { refusal } from '../../http/errors.ts'
 import type { Database } from '../../platform/sqlite.ts'
@@ -25,17 +24,25 @@ export const DROP_REASONS = [
 ]
 
 /** A parameter that may be repeated: any of the values. */
-export const anyOf = (values: readonly string[]) =>
-  z
-    .array(z.enum(values as [string, ...string[]]))
-    .describe('May be repeated: any of them.')
-    .optional()
+export const anyOf = <const Word extends string>(values: readonly Word[]) =>
+  queryField.words(values).describe('May be repeated: any of them.').optional()
 
-export const anyText = (what: string) =>
-  z.array(z.string()).describe(`${what} May be repeated: any of them.`).optional()
+export const anyText = (what: string) => queryField.texts().describe(`${what} May be repeated: any of them.`).optional()
 
-export function pageOf(query: ApiRequest['query']): { readonly before: number | null; readonly limit: number } {
-  return { before: cursorParameter(query), limit: limitParameter(query) }
+interface PagePosition {
+  /** Rows stand before this sequence number; null = from the newest. */
+  readonly before: number | null
+  readonly limit: number
+}
+
+/** Throws 400 `INVALID_CURSOR`. */
+export function pageOf({ cursor, limit = DEFAULT_LIMIT }: PageParameters): PagePosition {
+  return { before: positionInCursor(cursor), limit }
+}
+
+interface PageParameters {
+  readonly cursor?: string | undefined
+  readonly limit?: number | undefined
 }
 
 /** A page as it is answered: without the sequence numbers of its rows. */
@@ -53,7 +60,7 @@ export function idOf({ id = '' }: ApiRequest['params']): string {
   throw refusal('INVALID_ID', `"${id}" is not an id: a UUID is expected.`)
 }
 
-export interface PageQuery {
+export interface PageQuery extends PagePosition {
   /** Everything between SELECT and WHERE; `seq` is the table's sequence number. */
   readonly select: string
   /** The column of the sequence number, like `event.seq`. */
@@ -61,9 +68,6 @@ export interface PageQuery {
   /** The table that has it. */
   readonly table: string
   readonly where: Where
-  /** Rows stand before this sequence number; null = from the newest. */
-  readonly before: number | null
-  readonly limit: number
 }
 
 export interface Page<Row> {
@@ -116,15 +120,15 @@ export function allOf(conditions: readonly Condition[]): Where {
   }
 }
 
-/** The column is one of the values; null = any value. */
-export function oneOf(column: string, values: readonly string[] | null): Condition {
-  if (values === null) return null
+/** The column is one of the values; without a list, any value. */
+export function oneOf(column: string, values: readonly string[] | null | undefined): Condition {
+  if (!values) return null
   return { sql: `${column} IN (${values.map(() => '?').join(', ')})`, values }
 }
 
 /** As `oneOf`, for ids and names that ignore case. */
-export function oneOfIgnoringCase(column: string, values: readonly string[] | null): Condition {
-  if (values === null) return null
+export function oneOfIgnoringCase(column: string, values: readonly string[] | null | undefined): Condition {
+  if (!values) return null
   return { sql: `${column} COLLATE NOCASE IN (${values.map(() => '?').join(', ')})`, values }
 }
 
@@ -137,8 +141,8 @@ export function between(column: string, from: number | null, to: number | null):
 }
 
 /** One of the columns holds the text, ignoring case. */
-export function holds(columns: readonly string[], text: string | null): Condition {
-  if (text === null || text === '') return null
+export function holds(columns: readonly string[], text: string | undefined): Condition {
+  if (!text) return null
   const pattern = `%${text.replaceAll(/[\\%_]/g, '\\$&')}%`
   return {
     sql: columns.map((column) => `${column} LIKE ? ESCAPE '\\'`).join(' OR '),

@@ -110,7 +110,7 @@ export function alertRouteApi(deps: AlertRouteApiDeps): ApiRoute[] {
       scope: 'event:read',
       summary: 'List alert routes',
       description:
-        "In order of evaluation: those made of Butler's sections first, also those that are switched off, then those of `Butler.footman.alertRoutes`.",
+        'In order of evaluation: those made of the notification sections of the configuration first, also those that are switched off, then those of `Butler.footman.alertRoutes`.',
       query: NO_QUERY,
       answers: { 200: ROUTES },
       examples: [{ name: 'all', status: 200, answer: { alertRoutes: [] } }],

@@ -15,8 +15,8 @@ export interface EventSource {
 }
 
 export interface EventStreams {
-  /** Answers 200 with an open stream. Throws 503 `TOO_MANY_STREAMS`. */
-  open(source: () => EventSource): Response
+  /** Answers 200 with an open stream, as a promise, which the server requires. Rejects with 503 `TOO_MANY_STREAMS`. */
+  open(source: () => EventSource): Promise<Response>
   /** Streams that are being read. */
   readonly count: number
   /** Ends all streams, and refuses new ones. */
@@ -138,7 +138,7 @@ export function createEventStreams(settings: EventStreamSettings = {}): EventStr
   }
 
   return {
-    open(source) {
+    async open(source) {
       if (stopped || open.size >= maxStreams) {
         const reason = stopped ? 'Footman is about to stop.' : `${maxStreams} streams are open. Close one of them.`
         throw refusal('TOO_MANY_STREAMS', reason)

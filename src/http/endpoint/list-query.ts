@@ -20,93 +20,50 @@ export function invalidQuery(issues: readonly QueryIssue[]): Refusal {
   return refusal('VALIDATION', text, { error: 'Invalid query', issues })
 }
 
-type Given = string | readonly string[]
+const ONCE = 'must be given once'
 
-/** Why a parameter is unusable. */
-class Unusable {
-  constructor(readonly message: string) {}
-}
+/** The message for a parameter that is given once but does not have the form. */
+const unlessRepeated =
+  (message: string) =>
+  ({ input }: { readonly input?: unknown }): string =>
+    Array.isArray(input) ? ONCE : message
 
-type Reader<T> = (given: Given) => T | Unusable
-
-const textOf: Reader<string> = (given) => (typeof given === 'string' ? given : new Unusable('must be given once'))
-
-const textsOf: Reader<readonly string[]> = (given) => [given].flat()
-
-const wordsOf =
-  <Word extends string>(words: readonly Word[]): Reader<readonly Word[]> =>
-  (given) => {
-    const values = [given].flat()
-    const known = values.every((value) => words.some((word) => word === value))
-    return known ? (values as Word[]) : new Unusable(`must be one of ${words.join(', ')}`)
-  }
-
-const wordOf =
-  <Word extends string>(words: readonly Word[]): Reader<Word> =>
-  (given) => {
-    const text = textOf(given)
-    if (text instanceof Unusable) return text
-    const read = wordsOf(words)(text)
-    return read instanceof Unusable ? read : read[0]!
-  }
-
-const integerOf =
-  (least: number, most: number): Reader<number> =>
-  (given) => {
-    const text = textOf(given)
-    if (text instanceof Unusable) return text
-    const value = Number(text)
-    if (/^\d+$/.test(text) && value >= least && value <= most) return value
-    return new Unusable(`must be a whole number from ${least} to ${most}`)
-  }
-
-const booleanOf: Reader<boolean> = (given) => {
-  const text = textOf(given)
-  if (text instanceof Unusable) return text
-  return text === 'true' || text === 'false' ? text === 'true' : new Unusable('must be true or false')
-}
+const toList = (given: unknown): unknown => [given].flat()
+const toNumber = (given: unknown): unknown => (typeof given === 'string' && /^\d+$/.test(given) ? Number(given) : given)
+const toBoolean = (given: unknown): unknown => (given === 'true' || given === 'false' ? given === 'true' : given)
 
 const ISO_TIME = /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)?)?$/
 
 /** Milliseconds since 1970, given the present. */
 export type TimeBound = (now: number) => number
 
-const timeOf: Reader<TimeBound> = (given) => {
-  const text = textOf(given)
-  if (text instanceof Unusable) return text
+function toTime(text: string, context: z.RefinementCtx): TimeBound {
   const duration = parseDuration(text)
   if (duration.ok) return (now) => now - duration.value
   const time = ISO_TIME.test(text) ? Date.parse(text) : Number.NaN
-  return Number.isNaN(time) ? new Unusable('must be an ISO 8601 time, or a length of time like 24h') : () => time
-}
-
-/** A parameter that is described as `shown` and read by `read`. */
-function parameter<T>(shown: z.ZodType, read: Reader<T>) {
-  const { $schema: _dialect, ...schema } = z.toJSONSchema(shown)
-  return z
-    .unknown()
-    .meta(schema)
-    .transform((given, context): T => {
-      const value = read(given as Given)
-      if (!(value instanceof Unusable)) return value
-      context.addIssue({ code: 'custom', message: value.message, input: given })
-      return z.NEVER
-    })
+  if (!Number.isNaN(time)) return () => time
+  context.addIssue({ code: 'custom', message: 'must be an ISO 8601 time, or a length of time like 24h', input: text })
+  return z.NEVER
 }
 
 /** Parameters for the schema of a query. */
 export const queryField = {
-  text: () => parameter(z.string(), textOf),
+  text: () => z.string({ error: ONCE }),
   /** May be repeated. */
-  texts: () => parameter(z.string(), textsOf),
+  texts: () => z.preprocess(toList, z.array(z.string())),
   /** One of these words. */
-  word: <Word extends string>(words: readonly [Word, ...Word[]]) => parameter(z.enum(words), wordOf(words)),
+  word: <const Word extends string>(words: readonly Word[]) =>
+    z.enum(words, { error: unlessRepeated(`must be one of ${words.join(', ')}`) }),
   /** The same; may be repeated. */
-  words: <Word extends string>(words: readonly [Word, ...Word[]]) => parameter(z.enum(words), wordsOf(words)),
-  integer: (least: number, most: number) => parameter(z.int().min(least).max(most), integerOf(least, most)),
-  boolean: () => parameter(z.boolean(), booleanOf),
+  words: <const Word extends string>(words: readonly Word[]) =>
+    z.preprocess(toList, z.array(z.enum(words, { error: `must be one of ${words.join(', ')}` }))),
+  integer(least: number, most: number) {
+    const error = unlessRepeated(`must be a whole number from ${least} to ${most}`)
+    return z.preprocess(toNumber, z.int({ error }).min(least, { error }).max(most, { error }))
+  },
+  boolean: () => z.preprocess(toBoolean, z.boolean({ error: unlessRepeated('must be true or false') })),
   /** An ISO time, or a length of time that counts back from now. */
-  time: () => parameter(z.string(), timeOf),
+  time: () => z.string({ error: ONCE }).transform(toTime),
 }
 
 /** The parameters that lists have in common. */
@@ -126,55 +83,27 @@ export const LIST_PARAMETERS = {
 /** No parameters at all. */
 export const NO_QUERY = z.object({})
 
-/** The query in the schema's form. Parameters that the schema does not name are refused, all of them. */
+/** The query in the form of the schema. Throws 400 `VALIDATION` for parameters that the schema lacks, else as `readQuery`. */
 export function strictQuery<T extends z.ZodObject>(schema: T, query: Query): z.output<T> {
-  onlyParameters(query, Object.keys(schema.shape))
+  const names = Object.keys(schema.shape)
+  const issues = Object.keys(query)
+    .filter((name) => !names.includes(name))
+    .map((path) => ({ path, message: `is unknown; known are ${names.join(', ')}` }))
+  if (issues.length > 0) throw invalidQuery(issues)
+  return readQuery(schema, query)
+}
+
+/** The parameters of the schema; others are ignored. Throws 400 `VALIDATION` with every unusable one. */
+export function readQuery<T extends z.ZodObject>(schema: T, query: Query): z.output<T> {
   const result = schema.safeParse(query)
   if (result.success) return result.data
-  throw invalidQuery(result.error.issues.map(({ path, message }) => ({ path: path.join('.'), message })))
+  // Several values of a parameter may be wrong in the same way.
+  const messages = new Map(result.error.issues.map(({ path, message }) => [String(path[0]), message]))
+  throw invalidQuery([...messages].map(([path, message]) => ({ path, message })))
 }
-
-/** Null when the parameter is absent. */
-function take<T>(query: Query, name: string, read: Reader<T>): T | null {
-  const given = query[name]
-  if (given === undefined) return null
-  const value = read(given)
-  if (value instanceof Unusable) throw invalidQuery([{ path: name, message: value.message }])
-  return value
-}
-
-/** The parameter, or undefined; given twice is an error. */
-export const textParameter = (query: Query, name: string): string | undefined => take(query, name, textOf) ?? undefined
-
-/** All values of a parameter that may be repeated; null when it is absent. */
-export const valuesParameter = (query: Query, name: string): readonly string[] | null => take(query, name, textsOf)
-
-/** A repeated parameter of which each value is one of these words; null when it is absent. */
-export const wordsParameter = <Word extends string>(
-  query: Query,
-  name: string,
-  words: readonly Word[],
-): readonly Word[] | null => take(query, name, wordsOf(words))
-
-/** A whole number in a range; null when it is absent. */
-export const integerParameter = (query: Query, name: string, least: number, most: number): number | null =>
-  take(query, name, integerOf(least, most))
-
-/** `true` or `false`; absent means false. */
-export const booleanParameter = (query: Query, name: string): boolean => take(query, name, booleanOf) ?? false
-
-/** 1 to 500, default 100. */
-export const limitParameter = (query: Query): number => integerParameter(query, 'limit', 1, MAX_LIMIT) ?? DEFAULT_LIMIT
-
-/** Milliseconds since 1970; null when absent. An ISO time, or a length of time that counts back from `now`. */
-export const timeParameter = (query: Query, name: string, now: number): number | null =>
-  take(query, name, timeOf)?.(now) ?? null
 
 /** Position of the last item of a page, opaque to callers. */
 export const cursorOf = (position: number): string => Buffer.from(String(position)).toString('base64url')
-
-/** The position in a cursor; null when there is none. Throws 400 `INVALID_CURSOR`. */
-export const cursorParameter = (query: Query): number | null => positionInCursor(textParameter(query, 'cursor'))
 
 /** The position in the text of a cursor; null without a text. Throws 400 `INVALID_CURSOR`. */
 export function positionInCursor(text: string | undefined): number | null {
@@ -189,10 +118,6 @@ export const invalidCursor = (): Refusal => refusal('INVALID_CURSOR', 'Use nextC
 
 /** Sort key of the last item of a page, opaque to callers. */
 export const keyCursorOf = (key: readonly string[]): string => Buffer.from(JSON.stringify(key)).toString('base64url')
-
-/** The sort key in a cursor, of so many parts; null when there is none. Throws 400 `INVALID_CURSOR`. */
-export const keyCursorParameter = (query: Query, parts: number): readonly string[] | null =>
-  keyInCursor(textParameter(query, 'cursor'), parts)
 
 /** The sort key in the text of a cursor, of so many parts; null without a text. Throws 400 `INVALID_CURSOR`. */
 export function keyInCursor(text: string | undefined, parts: number): readonly string[] | null {
@@ -211,12 +136,4 @@ export function numbersInCursor(text: string | undefined, parts: number): readon
   const key = keyInCursor(text, parts)?.map(Number) ?? null
   if (key?.some((part) => !Number.isSafeInteger(part))) throw invalidCursor()
   return key
-}
-
-/** Refuses parameters that the endpoint does not have. */
-export function onlyParameters(query: Query, names: readonly string[]): void {
-  const issues = Object.keys(query)
-    .filter((name) => !names.includes(name))
-    .map((path) => ({ path, message: `is unknown; known are ${names.join(', ')}` }))
-  if (issues.length > 0) throw invalidQuery(issues)
 }

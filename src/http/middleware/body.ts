@@ -21,14 +21,14 @@ export function takesBody(route: ApiRoute, method: Method): boolean {
   return (route.body ?? fallback) === 'json'
 }
 
-/** Reads and parses the body. A body of up to `maxBytes` may stand still for `timeoutMs`. */
+/** Reads and parses the body; rejects with the refusal of a bad one. A body of up to `maxBytes` may stand still for `timeoutMs`. */
 export function parseBody(maxBytes = BODY_LIMIT, timeoutMs = BODY_TIMEOUT_MS): Middleware {
-  return ({ env, req }, next): Answer => {
-    const request = req.raw
+  return (c, next): Answer => {
+    const request = c.req.raw
     const type = mediaType(request)
     return readText(request, maxBytes, timeoutMs).then((text) => {
-      env.body = parsed(text, type)
-      return next()
+      c.env.body = parsed(text, type)
+      return next(c)
     })
   }
 }

@@ -8,7 +8,7 @@ import { hostname } from 'node:os'
 import { escapeHtml } from '../../platform/visible.ts'
 import { ERRORS, type Refusal, refusal } from '../errors.ts'
 
-export interface BrowserSettings {
+interface BrowserSettings {
   /** Names by which browsers reach this machine besides its own: `name` or, for a proxy, `name:port`. */
   readonly allowedHosts: readonly string[]
   /** Origins whose pages may call; `*` = all. */
@@ -26,7 +26,7 @@ export interface BrowserRules {
   refusal(headers: Headers): Refusal | null
 }
 
-/** Of a name in an answer. */
+/** Greatest length of a name in an answer. */
 const SHOWN = 100
 
 export function createBrowserRules({ allowedHosts, origins, serverHost }: BrowserSettings): BrowserRules {

@@ -6,7 +6,7 @@ const REQUEST_HEADERS =
   'Authorization, Content-Type, X-Api-Key, X-HTTP-Method-Override, Idempotency-Key, If-Match, If-None-Match, X-Request-Id'
 const EXPOSED = 'ETag, Retry-After, X-Request-Id, X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset'
 
-export interface Cors {
+interface Cors {
   /** Lets a page of a listed origin read the answer; around everything, so that refusals can be read, too. */
   readonly headers: Middleware
   /** Answers the preflights of listed origins. */
@@ -20,20 +20,20 @@ export function createCors(origins: readonly string[]): Cors | null {
     origin !== null && (origins.includes('*') || origins.includes(origin))
 
   return {
-    headers: ({ env }, next) =>
-      withAnswer(next(), (response) => {
-        const origin = env.headers.get('origin')
+    headers: (c, next) =>
+      withAnswer(next(c), (response) => {
+        const origin = c.env.headers.get('origin')
         response.headers.append('vary', 'Origin')
         if (!isListed(origin)) return response
         response.headers.set('access-control-allow-origin', origin)
         response.headers.set('access-control-expose-headers', EXPOSED)
         return response
       }),
-    preflight({ env }, next) {
-      const { headers, method } = env
-      if (method !== 'OPTIONS' || !headers.has('access-control-request-method')) return next()
-      if (!isListed(headers.get('origin'))) return next()
-      env.isPreflight = true
+    preflight(c, next) {
+      const { headers, method } = c.env
+      if (method !== 'OPTIONS' || !headers.has('access-control-request-method')) return next(c)
+      if (!isListed(headers.get('origin'))) return next(c)
+      c.env.isPreflight = true
       return new Response(null, {
         status: 204,
         headers: {

@@ -1,13 +1,14 @@
-/** Metrics and access log. */
+/** Records of requests: metrics, access log, audit. */
 import type { Logger } from '../../platform/types.ts'
+import type { Audit, AuditOutcome } from '../audit.ts'
 import { type Middleware, withAnswer } from '../context.ts'
 import type { Identity } from '../endpoint/caller.ts'
-import type { ApiRequest } from '../endpoint/route.ts'
+import type { ApiRequest, ApiRoute } from '../endpoint/route.ts'
 import type { Refusal } from '../errors.ts'
 
 /** Why a caller was refused. */
 export const AUTH_FAILURES = ['missing', 'invalid', 'expired', 'scope', 'address', 'browser'] as const
-export type AuthFailure = (typeof AUTH_FAILURES)[number]
+type AuthFailure = (typeof AUTH_FAILURES)[number]
 
 /** Called with every answer before it leaves; must be quick. */
 export interface RequestObserver {
@@ -20,8 +21,9 @@ export const SILENT_OBSERVER: RequestObserver = { answered: () => {}, authFailed
 
 /** Counts and times every answer. */
 export function observe(observer: RequestObserver): Middleware {
-  return ({ env }, next) =>
-    withAnswer(next(), (response) => {
+  return (c, next) =>
+    withAnswer(next(c), (response) => {
+      const { env } = c
       if (env.isPreflight) return response
       observer.answered(env.method, env.route?.path ?? null, response.status, performance.now() - env.startedAt)
       return response
@@ -56,4 +58,39 @@ export function createRequestLog(log: Logger, accessLog: boolean): (request: Api
     const parts = { Query: request.query, Body: request.body ?? null, Params: request.params, Headers: headers }
     for (const [name, value] of Object.entries(parts)) log.debug(`${name}: ${JSON.stringify(value)}`)
   }
+}
+
+/** Records in the audit what an endpoint answered. `keyValues`: writes of single key-value pairs, too. */
+export function auditRequests(audit: Audit, { keyValues }: { readonly keyValues: boolean }): Middleware {
+  return (c, next) =>
+    withAnswer(next(c), (response) => {
+      const { env } = c
+      const { route, method, note, identity, requestId } = env
+      const { status } = response
+      if (!route || !isRecorded(route, method, status, keyValues)) return response
+      audit.record({
+        actor: identity.caller.actor,
+        address: env.client,
+        action: route.action ?? `${method} ${route.path}`,
+        target: note?.target ?? Object.values(c.req.param()),
+        status,
+        outcome: note?.outcome ?? outcomeOf(status),
+        requestId,
+        detail: note?.detail ?? null,
+      })
+      return response
+    })
+}
+
+function isRecorded({ audit }: ApiRoute, method: string, status: number, keyValues: boolean): boolean {
+  // Too many requests are what the limit protects from; recording each would undo it.
+  if (status === 429) return false
+  if (status === 401 || status === 403) return true
+  const wanted = audit ?? (method === 'GET' || method === 'HEAD' ? 'refused' : 'always')
+  return wanted === 'always' || (wanted === 'single' && keyValues)
+}
+
+function outcomeOf(status: number): AuditOutcome {
+  if (status < 400) return 'ok'
+  return status === 401 || status === 403 ? 'denied' : 'failed'
 }

@@ -53,16 +53,17 @@ function sweep(windows: Map<string, { until: number }>, now: number): void {
 
 /** Counts the call, and puts what is left on the answer. Wrong credentials count on every endpoint. */
 export function rateLimit(limit: RateLimit, log: Logger): Middleware {
-  return ({ env }, next) => {
+  return (c, next) => {
+    const { env } = c
     const { route, identity } = env
-    if (route?.limited === false && !identity.refusal) return next()
+    if (route?.limited === false && !identity.refusal) return next(c)
     const verdict = limit(identity.bucket ?? env.client)
     if (!verdict.allowed) {
       const { client, method, url } = env
       log.warn(`API: Rate limit exceeded for source IP address ${client}. Method=${method}, endpoint=${url}`)
       throw tooManyRequests(verdict)
     }
-    return withAnswer(next(), (response) => {
+    return withAnswer(next(c), (response) => {
       for (const name in verdict.headers) response.headers.set(name, verdict.headers[name]!)
       return response
     })
@@ -92,13 +93,14 @@ export function requestsAtATime(max: number, warn: (address: string, what: strin
     else full.delete(client)
   }
 
-  return ({ env }, next) => {
+  return (c, next) => {
+    const { env } = c
     // The address is read only when there is such a client.
     if (full.size > 0 && full.has(env.client)) {
       warn(env.client, 'requests under way')
       throw tooManyAtATime(max)
     }
-    const answer = next()
+    const answer = next(c)
     if (!(answer instanceof Promise)) return answer
     const { client } = env
     change(client, 1)

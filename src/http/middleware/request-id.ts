@@ -32,9 +32,10 @@ export function createRequestIds(clock: Clock): (given: string | null) => string
 /** Names the request, and puts its id on the answer as `X-Request-Id`. */
 export function requestId(clock: Clock): Middleware {
   const idFor = createRequestIds(clock)
-  return ({ env }, next) => {
+  return (c, next) => {
+    const { env } = c
     env.requestId = idFor(env.headers.get('x-request-id'))
-    return withAnswer(next(), (response) => {
+    return withAnswer(next(c), (response) => {
       if (!env.isPreflight) response.headers.set('x-request-id', env.requestId)
       return response
     })

@@ -2,12 +2,10 @@
 import { z } from 'zod'
 import {
   DEFAULT_LIMIT,
-  integerParameter,
   invalidQuery,
   keyCursorOf,
   keyInCursor,
   LIST_PARAMETERS,
-  onlyParameters,
   queryField,
 } from '../../http/endpoint/list-query.ts'
 import { type ApiRoute, jsonAnswer, route } from '../../http/endpoint/route.ts'
@@ -68,8 +66,8 @@ const EXECUTION_QUERY = z.object({
 })
 
 const LOG_QUERY = z.object({
-  head: z.int().min(1).describe('Only the first lines.').optional(),
-  tail: z.int().min(1).describe('Only the last lines.').optional(),
+  head: queryField.integer(1, MAX_LINES).describe('Only the first lines.').optional(),
+  tail: queryField.integer(1, MAX_LINES).describe('Only the last lines.').optional(),
 })
 
 export const TASKS_QUERY = z.object({
@@ -175,8 +173,7 @@ export function executionRoutes({ executions, tasks, stopping }: ExecutionRoutes
       audited: 'always',
       summary: 'The script log of an execution',
       params: PARAMS,
-      // The greatest number of lines is none of the description.
-      readByHandler: { query: LOG_QUERY },
+      query: LOG_QUERY,
       answers: { 200: z.string().describe('The log.'), 502: UNREACHABLE },
       examples: [
         {
@@ -188,11 +185,8 @@ export function executionRoutes({ executions, tasks, stopping }: ExecutionRoutes
             '20260302T070310.804+0100      Execution Failed\r\n20260302T070310.804+0100      Execution finished.\r\n',
         },
       ],
-      async handle({ params, query, note }) {
-        onlyParameters(query, Object.keys(LOG_QUERY.shape))
+      async handle({ params, query: { head, tail }, note }) {
         const id = executionIdOf(params)
-        const head = integerParameter(query, 'head', 1, MAX_LINES)
-        const tail = integerParameter(query, 'tail', 1, MAX_LINES)
         note({ target: [id] })
         const answer = await executions.scriptLog(id).catch(repositoryFailure)
         if (answer.found) {
@@ -293,9 +287,9 @@ function repositoryFailure(error: unknown): never {
   throw refusal('REPOSITORY_UNREACHABLE', `QRS request failed: ${reasonOf(error)}`)
 }
 
-/** The first and the last lines of a text with their line breaks; null = no such part. Both null = the whole text. */
-export function excerpt(text: string, head: number | null, tail: number | null): string {
-  if (head === null && tail === null) return text
+/** The first and the last lines of a text with their line breaks; without numbers, the whole text. */
+export function excerpt(text: string, head: number | undefined, tail: number | undefined): string {
+  if (head === undefined && tail === undefined) return text
   const lines = text.match(/[^\n]*\n|[^\n]+$/g) ?? []
   const first = lines.slice(0, head ?? 0)
   const rest = lines.slice(first.length)

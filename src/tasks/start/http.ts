@@ -1,7 +1,7 @@
 /** The start endpoint and those of the start queue: what they take and answer, and waiting until the started tasks are final. */
 import { z } from 'zod'
 import type { Idempotency } from '../../http/endpoint/idempotency.ts'
-import { onlyParameters } from '../../http/endpoint/list-query.ts'
+import { NO_QUERY } from '../../http/endpoint/list-query.ts'
 import { type ApiRequest, type ApiRoute, jsonAnswer, type RouteExample, route } from '../../http/endpoint/route.ts'
 import { refusal } from '../../http/errors.ts'
 import type { Logger } from '../../platform/types.ts'
@@ -22,23 +22,6 @@ export interface StartTaskRoutesDeps {
   /** Aborts when Footman stops: calls that wait are answered with what is known. */
   readonly stopping?: AbortSignal
 }
-
-const QUERY = START_QUERY.extend({
-  wait: z
-    .int()
-    .min(0)
-    .max(3600)
-    .describe(
-      'Seconds that the answer may wait until all tasks are final: 200 then, 202 when the time was over. Started tasks come with their execution ids; `0` answers at once.',
-    )
-    .optional(),
-  maxConcurrent: z
-    .int()
-    .min(1)
-    .max(100)
-    .describe('So many tasks of this call run at a time; the others wait in the start queue.')
-    .optional(),
-})
 
 const PARAMS = z.object({
   taskId: z.string().describe('A task to start besides those of the body; `-` = only those of the body.'),
@@ -84,7 +67,7 @@ const ARRAY_BODY = z
       item('keyvaluestore', keyValue.shape),
     ]),
   )
-  .describe('The form of Butler.')
+  .describe('The older form: a list of objects with type and payload.')
 
 const denied = z.union([z.object({ taskId: z.string() }), z.object({ tag: z.string() }), z.object({ customProperty })])
 
@@ -247,7 +230,7 @@ export function startTaskRoutes(deps: StartTaskRoutesDeps): ApiRoute[] {
           'The body decides about the form of the answer. Everything is looked up before the first task is started; until then an error means that nothing was started or stored. A task is reported as started when Qlik Sense has confirmed it. A single item of the array form is taken as an array of one.\n\nWith the header `Idempotency-Key` (1 to 128 characters) a repeat of the call within 24 hours gets the first answer again, with `Idempotent-Replay: true`, and starts nothing.',
         ...(named && { params: PARAMS }),
         // The body has two forms, of which each has its own errors, and they come before those of the query.
-        readByHandler: { query: QUERY, body: z.xor([OBJECT_BODY, ARRAY_BODY]).optional() },
+        readByHandler: { query: START_QUERY, body: z.xor([OBJECT_BODY, ARRAY_BODY]).optional() },
         answers: {
           200: z.xor([OBJECT_ANSWER, ARRAY_ANSWER]).describe('The started tasks.'),
           202: z
@@ -387,10 +370,10 @@ export function queueRoutes({ queue, running }: QueueRoutesDeps): ApiRoute[] {
       scope: 'task:read',
       summary: 'List the tasks that wait to be started',
       description: 'First in, first out.',
+      query: NO_QUERY,
       answers: { 200: QUEUE.describe('The queue.') },
       examples: [{ name: 'nothing-waits', status: 200, answer: { running: 0, maxConcurrent: 0, queue: [] } }],
-      async handle({ query }) {
-        onlyParameters(query, [])
+      async handle() {
         const refreshed = running.refresh(CACHE_MS).catch(() => undefined)
         await Promise.race([refreshed, new Promise((done) => setTimeout(done, PATIENCE_MS).unref())])
         const entries = queue.list().map(({ id, taskId, taskName, actor, queuedAt }, index) => ({

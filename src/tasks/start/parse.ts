@@ -5,7 +5,7 @@
 import { z } from 'zod'
 import { distance, nearest } from '../../config/nearest.ts'
 import { type Caller, callerText, requireNamespace, requireScope } from '../../http/endpoint/caller.ts'
-import { integerParameter } from '../../http/endpoint/list-query.ts'
+import { queryField, readQuery } from '../../http/endpoint/list-query.ts'
 import type { ApiRequest } from '../../http/endpoint/route.ts'
 import { field, validate } from '../../http/endpoint/validation.ts'
 import { invalid, type Refusal, refused, shortError } from '../../http/errors.ts'
@@ -359,15 +359,29 @@ function refusedMessage(error: string, details: string): StartMessage {
 
 export const SCOPE = 'task:run'
 
-export const START_QUERY = z.looseObject({
+const BUTLER_QUERY = z.looseObject({
   allTaskIdsMustExist: field
     .boolean()
     .describe('Start none of the tasks given by id unless all ids are known. Tags and properties are not concerned.')
     .optional(),
 })
 
-const MAX_WAIT_SECONDS = 3600
-const MAX_CONCURRENT = 100
+const FOOTMAN_QUERY = z.object({
+  wait: queryField
+    .integer(0, 3600)
+    .describe(
+      'Seconds that the answer may wait until all tasks are final: 200 then, 202 when the time was over. Started tasks come with their execution ids; `0` answers at once.',
+    )
+    .optional(),
+  maxConcurrent: queryField
+    .integer(1, 100)
+    .describe('So many tasks of this call run at a time; the others wait in the start queue.')
+    .optional(),
+})
+
+/** Documents the query; `readStart` reads its parts by the rules of either kind of endpoint. */
+export const START_QUERY = BUTLER_QUERY.extend(FOOTMAN_QUERY.shape)
+
 /** Of malformed ids. */
 const NAMED_IDS = 5
 const NAMED_LENGTH = 100
@@ -386,9 +400,8 @@ export function readStart(request: ApiRequest): RestStart {
   const urlId = urlTaskId(request, parsed)
   noteBadIds(request, parsed, urlId)
   refuseBadBody(parsed, urlId, request.body)
-  const { allTaskIdsMustExist = false } = validate('querystring', START_QUERY, request.query)
-  const waitSeconds = integerParameter(request.query, 'wait', 0, MAX_WAIT_SECONDS)
-  const maxConcurrent = integerParameter(request.query, 'maxConcurrent', 1, MAX_CONCURRENT)
+  const { allTaskIdsMustExist = false } = validate('querystring', BUTLER_QUERY, request.query)
+  const { wait, maxConcurrent } = readQuery(FOOTMAN_QUERY, request.query)
   checkKeyValues(request.caller, parsed)
   const { startFilter } = request.caller.limits(SCOPE)
   const wanted: StartRequest = {
@@ -405,10 +418,10 @@ export function readStart(request: ApiRequest): RestStart {
     keyValues: parsed.keyValues,
     ...(startFilter && { limitedTo: startFilter }),
     ...(urlId && { urlTaskId: urlId }),
-    ...(maxConcurrent !== null && { maxConcurrent }),
+    ...(maxConcurrent !== undefined && { maxConcurrent }),
   }
   const warnings = unknownMemberWarnings(parsed, parsed.selects || urlId !== null)
-  return { wanted, waitMs: waitSeconds === null ? null : waitSeconds * 1000, warnings }
+  return { wanted, waitMs: wait === undefined ? null : wait * 1000, warnings }
 }
 
 /** Null when the URL names no task. */

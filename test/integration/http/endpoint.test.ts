@@ -228,8 +228,8 @@ test('what checks is what the description of the API says', () => {
     schema,
   }))
   expect(parameters).toEqual([
-    { name: 'actor', required: false, schema: { type: 'string' } },
-    { name: 'state', required: false, schema: { type: 'string', enum: ['on', 'off'] } },
+    { name: 'actor', required: false, schema: { type: 'array', items: { type: 'string' } } },
+    { name: 'state', required: false, schema: { type: 'array', items: { type: 'string', enum: ['on', 'off'] } } },
     { name: 'order', required: false, schema: { type: 'string', enum: ['up', 'down'] } },
     { name: 'from', required: false, schema: { type: 'string' } },
     { name: 'to', required: false, schema: { type: 'string' } },

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from 'bun:test'
-import { auditLine } from '../../../../src/http/audit/audit.ts'
+import { auditLine } from '../../../../src/http/audit.ts'
 import { type AccessApi, type AccessApiOptions, accessApi, bearer, makeKey } from './support.ts'
 
 const cleanups: AccessApi[] = []

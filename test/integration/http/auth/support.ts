@@ -1,8 +1,7 @@
 /** The REST server with access control in front of a few endpoints that remember what they did. */
 import { createHash, randomBytes } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
-import { auditMigrations, createAudit } from '../../../../src/http/audit/audit.ts'
-import { auditRoutes } from '../../../../src/http/audit/routes.ts'
+import { auditMigrations, auditRoutes, createAudit } from '../../../../src/http/audit.ts'
 import type { AccessSettings } from '../../../../src/http/auth/build.ts'
 import { type ApiRoute, jsonAnswer } from '../../../../src/http/endpoint/route.ts'
 import { type ApiSettings, createApi } from '../../../../src/http/server.ts'

@@ -136,9 +136,9 @@ describe('the script log', () => {
   })
 
   test.each([
-    [null, null, 'a\r\nb\nc'],
-    [1, null, 'a\r\n'],
-    [null, 1, 'c'],
+    [undefined, undefined, 'a\r\nb\nc'],
+    [1, undefined, 'a\r\n'],
+    [undefined, 1, 'c'],
     [1, 1, 'a\r\nc'],
     [2, 2, 'a\r\nb\nc'],
     [9, 9, 'a\r\nb\nc'],

@@ -1,9 +1,12 @@
+/** @jsxRuntime automatic */
+/** @jsxImportSource hono/jsx */
 /** `GET /documentation`: the description of the API as a page, as JSON and as YAML, without any other server. */
+import type { FC } from 'hono/jsx'
 import { stringify } from 'yaml'
 import { z } from 'zod'
-import { type ApiRequest, type ApiRoute, jsonText, route } from '../endpoint/route.ts'
-import { noSuchRoute } from '../errors.ts'
-import type { OpenApiDocument } from '../openapi/schema.ts'
+import { type ApiRequest, type ApiRoute, jsonText, route } from './endpoint/route.ts'
+import { noSuchRoute } from './errors.ts'
+import type { OpenApiDocument } from './openapi/schema.ts'
 
 export interface DocumentationDeps {
   readonly version: string
@@ -14,7 +17,7 @@ export interface DocumentationDeps {
 export function documentationRoutes({ version, document }: DocumentationDeps): ApiRoute[] {
   const json = once(() => JSON.stringify(document()))
   const yaml = once(() => stringify(document(), { lineWidth: 0, aliasDuplicateObjects: false }))
-  const page = (base: string) => () => html(documentationPage({ base, version }))
+  const page = (base: string) => () => html(`<!doctype html>${(<Page base={base} version={version} />).toString()}\n`)
   return [
     get('/documentation', 'The description of this API, as a page', page('documentation/')),
     get('/documentation/', 'The description of this API, as a page', page('')),
@@ -57,27 +60,35 @@ function once(make: () => string): () => string {
 const CONTENT_POLICY =
   "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'; object-src 'none'"
 
-/** `base`: where the page's files are, seen from it. */
-function documentationPage({ base, version }: { base: string; version: string }): string {
+interface PageInput {
+  /** Where the files of the page are, relative to its address. */
+  readonly base: string
+  readonly version: string
+}
+
+const Page: FC<PageInput> = ({ base, version }) => {
   const file = (name: string) => `${base}static/${name}?v=${encodeURIComponent(version)}`
-  return `<!doctype html>
-<html lang="en">
-  <head>
-    <meta charset="utf-8">
-    <meta name="viewport" content="width=device-width, initial-scale=1">
-    <title>Footman API</title>
-    <link rel="icon" href="${file('logo.svg')}" type="image/svg+xml">
-    <link rel="stylesheet" href="${file('swagger-ui.css')}">
-    <link rel="stylesheet" href="${file('index.css')}">
-  </head>
-  <body>
-    <header><img src="${file('logo.svg')}" alt="">Footman API</header>
-    <div id="swagger-ui"></div>
-    <script src="${file('swagger-ui-bundle.js')}"></script>
-    <script src="${file('swagger-initializer.js')}"></script>
-  </body>
-</html>
-`
+  return (
+    <html lang="en">
+      <head>
+        <meta charset="utf-8" />
+        <meta name="viewport" content="width=device-width, initial-scale=1" />
+        <title>Footman API</title>
+        <link rel="icon" href={file('logo.svg')} type="image/svg+xml" />
+        <link rel="stylesheet" href={file('swagger-ui.css')} />
+        <link rel="stylesheet" href={file('index.css')} />
+      </head>
+      <body>
+        <header>
+          <img src={file('logo.svg')} alt="" />
+          Footman API
+        </header>
+        <div id="swagger-ui" />
+        <script src={file('swagger-ui-bundle.js')} />
+        <script src={file('swagger-initializer.js')} />
+      </body>
+    </html>
+  )
 }
 
 interface Asset {

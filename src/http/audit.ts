@@ -1,13 +1,22 @@
-/** Actions and their actors: written to the log, and kept in the table `audit` for `retention.audit`. */
+/**
+ * The audit: actions and their actors, written to the log, kept in the table `audit` for `retention.audit`, listed by
+ * `GET /v4/audit`.
+ */
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import type { GroupWriter } from '../../platform/group-commit.ts'
-import { type Database, type Migration, storedJson } from '../../platform/sqlite.ts'
-import type { Clock, Logger } from '../../platform/types.ts'
-import { createRequestIds } from '../middleware/request-id.ts'
+import { z } from 'zod'
+import { globMatcher } from '../platform/glob.ts'
+import type { GroupWriter } from '../platform/group-commit.ts'
+import { type Database, type Migration, storedJson } from '../platform/sqlite.ts'
+import type { Clock, Logger } from '../platform/types.ts'
+import { isGuid } from '../platform/uuid.ts'
+import { DEFAULT_LIMIT, invalidCursor, LIST_PARAMETERS, queryField } from './endpoint/list-query.ts'
+import { type ApiRoute, jsonAnswer, type RouteExample, route } from './endpoint/route.ts'
+import { createRequestIds } from './middleware/request-id.ts'
 
-export type AuditOutcome = 'ok' | 'denied' | 'failed'
+const OUTCOMES = ['ok', 'denied', 'failed'] as const
+export type AuditOutcome = (typeof OUTCOMES)[number]
 
-export interface AuditEntry {
+interface AuditEntry {
   /** `key:erp`, `anonymous`, `mqtt:<topic>`, `schedule:<id>`, `retry`. */
   readonly actor: string
   /** Null when the action did not come over the network. */
@@ -23,7 +32,7 @@ export interface AuditEntry {
   readonly detail: string | null
 }
 
-export interface StoredAuditEntry extends AuditEntry {
+interface StoredAuditEntry extends AuditEntry {
   readonly id: string
   /** Milliseconds since 1970. */
   readonly at: number
@@ -98,7 +107,7 @@ export function auditLine({ actor, address, action, outcome, status, requestId, 
 /** In quotes when it could be taken for more than one member of the line. */
 const word = (text: string): string => (/^[\w.:/@,*{}\-+]+$/.test(text) ? text : JSON.stringify(text))
 
-export interface AuditQuery {
+interface AuditQuery {
   /** Newest entry that is wanted stands before this id; null = from the newest. */
   readonly before: string | null
   /** Milliseconds since 1970, inclusive and exclusive; null = no bound. */
@@ -133,7 +142,7 @@ export function insertEntry(db: Database, entry: StoredAuditEntry): void {
 }
 
 /** Newest first; ask for one more than a page holds to learn whether there is another. */
-export async function findEntries(db: Database, query: AuditQuery): Promise<StoredAuditEntry[]> {
+async function findEntries(db: Database, query: AuditQuery): Promise<StoredAuditEntry[]> {
   const found: StoredAuditEntry[] = []
   const oldest = query.from === null ? '' : idBound(query.from)
   let before = earlier(query.before, query.to === null ? null : idBound(query.to))
@@ -194,3 +203,100 @@ const entryOf = ({
   requestId: request_id,
   detail,
 })
+
+// `GET /v4/audit`.
+
+const ENTRY = z.object({
+  id: z.string(),
+  at: z.string(),
+  actor: z.string(),
+  address: z.string().nullable(),
+  action: z.string(),
+  target: z.array(z.string()),
+  status: z.number().nullable(),
+  outcome: z.enum(OUTCOMES),
+  requestId: z.string().nullable(),
+  detail: z.string().nullable(),
+})
+
+const QUERY = z.object({
+  actor: queryField.texts().describe('Glob: `key:*`.').optional(),
+  action: queryField.texts().describe('Glob: `task.*`.').optional(),
+  outcome: queryField.words(OUTCOMES).optional(),
+  ...LIST_PARAMETERS,
+})
+
+const EXAMPLE: RouteExample = {
+  name: 'starts-of-a-day',
+  query: { action: 'task.*', from: '24h' },
+  status: 200,
+  answer: {
+    audit: [
+      {
+        id: '019cad26-6358-781f-b7a0-43a6f767e7c9',
+        at: '2026-03-02T06:05:00.120Z',
+        actor: 'key:erp',
+        address: '10.1.2.3',
+        action: 'task.start',
+        target: ['a8b4c123-def4-5678-9abc-def012345678'],
+        status: 200,
+        outcome: 'ok',
+        requestId: '019cad26-62e0-7f58-b914-5b24d108d7ac',
+        detail: '1 started',
+      },
+    ],
+    nextCursor: null,
+  },
+}
+
+const ANSWER = z.object({ audit: z.array(ENTRY), nextCursor: z.string().nullable() })
+
+export function auditRoutes({ db, clock }: { db: Database; clock: Clock }): ApiRoute[] {
+  return [
+    route({
+      method: 'GET',
+      path: '/v4/audit',
+      scope: 'admin',
+      summary: 'List who did what',
+      description: 'Newest first.',
+      query: QUERY,
+      answers: { 200: ANSWER.describe('The entries.') },
+      examples: [EXAMPLE],
+      async handle({ query: { limit = DEFAULT_LIMIT, cursor, from, to, ...filter } }) {
+        const now = clock.now()
+        const found = await findEntries(db, {
+          before: idInCursor(cursor),
+          from: from?.(now) ?? null,
+          to: to?.(now) ?? null,
+          matches: matcherOf(filter),
+          limit: limit + 1,
+        })
+        const page = found.slice(0, limit)
+        const last = page.at(-1)
+        const nextCursor = found.length > limit && last ? Buffer.from(last.id).toString('base64url') : null
+        return jsonAnswer(200, { audit: page.map(entryAnswer), nextCursor })
+      },
+    }),
+  ]
+}
+
+type Filter = Pick<z.output<typeof QUERY>, 'actor' | 'action' | 'outcome'>
+
+function matcherOf({
+  actor = ['*'],
+  action = ['*'],
+  outcome = [...OUTCOMES],
+}: Filter): (entry: StoredAuditEntry) => boolean {
+  const isActor = globMatcher(actor)
+  const isAction = globMatcher(action)
+  return (entry) => isActor(entry.actor) && isAction(entry.action) && outcome.includes(entry.outcome)
+}
+
+function idInCursor(text: string | undefined): string | null {
+  if (text === undefined) return null
+  const id = Buffer.from(text, 'base64url').toString()
+  if (isGuid(id)) return id
+  throw invalidCursor()
+}
+
+const entryAnswer = ({ id, at, ...entry }: StoredAuditEntry) => ({ id, at: new Date(at).toISOString(), ...entry })

@@ -11,7 +11,19 @@ declare module '*/inbox.js' {
   const text: string
   export default text
 }
+declare module '*.eta' {
+  const text: string
+  export default text
+}
 declare module '*/view.js' {
+  const text: string
+  export default text
+}
+declare module '*/swagger-initializer.js' {
+  const text: string
+  export default text
+}
+declare module 'swagger-ui-dist/*' {
   const text: string
   export default text
 }
