@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import type { Browser } from 'playwright-core'
 import { mailView } from '../src/alerts/destinations/email/view.ts'
-import { templateRecord } from '../src/alerts/template-context.ts'
+import { templateContext } from '../src/alerts/template-context.ts'
 import { createTemplateEngine } from '../src/alerts/templates/engine.ts'
 import { createTimeFormatter } from '../src/alerts/times.ts'
 import { startBrowser } from '../test/support/browser.ts'
@@ -60,7 +60,7 @@ async function guide(browser: Browser): Promise<void> {
 
 function render({ event, delivery, links }: MailSample): { html: string; text: string } {
   const context = { ...links, version: '1.0.0', times, now: event.receivedAt + 2000 }
-  const record = templateRecord(event, context, { headLines: 8, tailLines: 8 }, 'collapsed', delivery)
+  const record = templateContext(event, context, { headLines: 8, tailLines: 8 }, 'collapsed', delivery)
   const variables = { ...record, view: mailView(record) }
   return {
     html: engine.render({ kind: 'builtin', name: 'email/alert' }, variables, 'html'),

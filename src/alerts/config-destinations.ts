@@ -35,7 +35,7 @@ const destination = anyDestination.superRefine((value, context) => {
   context.addIssue({ code: 'custom', input: value, message, path: key ? [key] : [] })
 })
 
-/** What is wrong although every key alone is fine: the key, or '' for the destination as a whole, and why. */
+/** A problem of keys that are valid on their own: the key, or '' for the destination as a whole, and the reason. */
 const problemOf = (value: DestinationConfig) => destinationType(value.type).problem?.(value) ?? null
 
 /** Of one setting that a route changes: what is wrong with it. */

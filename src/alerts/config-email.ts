@@ -19,7 +19,7 @@ import {
 
 export const PRIORITIES = ['low', 'normal', 'high'] as const
 
-/** What differs between the seven kinds of task mail: the values of Butler's template file. */
+/** The values of Butler's template file that differ between the seven kinds of task mail. */
 interface TaskMailDefaults {
   readonly event: string
   /** Part of the names of the custom properties: `Butler_<property>AlertEnableEmail`. */

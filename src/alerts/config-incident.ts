@@ -82,10 +82,13 @@ const transition = (state: string) => section(`The service is ${state}.`, () => 
 
 const newRelic = section('New Relic.', () => ({
   enable: flag('Send to New Relic.'),
-  destinationAccount: section('Accounts that get every failed and aborted reload, whatever is set below.', () => ({
-    event: accounts('Accounts of events.'),
-    log: accounts('Accounts of log entries.'),
-  })),
+  destinationAccount: section(
+    'Accounts that get every failed and aborted reload, independent of the settings below.',
+    () => ({
+      event: accounts('Accounts of events.'),
+      log: accounts('Accounts of log entries.'),
+    }),
+  ),
   url: section('Addresses of New Relic.', () => ({
     event: uri('Event API, without path.', 'https://insights-collector.eu01.nr-data.net'),
     log: uri('Log API.', 'https://log-api.eu.newrelic.com/log/v1'),

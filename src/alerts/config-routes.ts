@@ -111,7 +111,7 @@ const grouping = {
   groupWindow: duration('How long a chain stays grouped.', '1h'),
 }
 
-/** What is misspelt here would tell nobody, or everybody: it is no mere warning. */
+/** An unknown key is an error: a misspelt condition would alert no one, or everyone. */
 const closed = <T extends z.ZodType>(description: string, schema: T): T => noted(schema, { description, closed: true })
 
 const route = closed(
@@ -135,7 +135,9 @@ const route = closed(
     recovery: z
       .union([z.boolean(), z.literal('auto')])
       .default('auto')
-      .meta({ description: 'Also tell when all is well again: true, false, or auto = where it closes an incident.' }),
+      .meta({
+        description: 'Also send a message when all is well again: true, false, or auto = where it closes an incident.',
+      }),
     ...grouping,
     stop: flag('Later routes are not looked at for an event of this one.'),
   })),
@@ -144,7 +146,7 @@ const route = closed(
 export const alertRoutes = list('Which events go to which destinations, beside the sections of Butler.', route)
 
 export const butlerRoutes = section('Additions to the routes made of the sections of Butler.', () => ({
-  recovery: flag('Also tell when all is well again.'),
+  recovery: flag('Also send a message when all is well again.'),
   ...grouping,
   disable: list('Routes to switch off, like butler.slackNotification.serviceStarted.', z.string()),
 }))
@@ -152,7 +154,7 @@ export const butlerRoutes = section('Additions to the routes made of the section
 export const windows = map('Windows of time, by name.', windowObject, nameText)
 
 export const maintenance = list(
-  'Times in which nobody is to be bothered.',
+  'Times in which alerts are suppressed.',
   closed(
     'A maintenance.',
     object(() => ({

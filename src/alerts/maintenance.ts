@@ -12,10 +12,10 @@ import type { MaintenanceConfig } from './config-routes.ts'
 import { insertDelivery } from './outbox/store.ts'
 import { compileMatches, testMatches } from './rules/match.ts'
 import { type SubjectParts, subjectName, subjectOf } from './rules/subjects.ts'
-import type { DeliveryNote, Hold, Rule } from './types.ts'
+import type { DeliveryNote, Rule, SuppressionCheck } from './types.ts'
 
 export interface Maintenance {
-  readonly hold: Hold
+  readonly suppression: SuppressionCheck
   /** The data of an event that the matches need. */
   readonly needs: readonly Need[]
   /** The maintenance that an event of this time belongs to; null = none. */
@@ -50,7 +50,7 @@ export function createMaintenance(
   return {
     nameFor,
     needs: [...new Set(compiled.flatMap(({ matches }) => matches.flatMap(({ needs }) => needs)))],
-    hold(_db, { event }) {
+    suppression(_db, { event }) {
       const name = nameFor(event, event.receivedAt)
       return name === null ? null : { reason: 'MAINTENANCE', detail: maintenanceDetail(name) }
     },

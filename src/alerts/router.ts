@@ -6,7 +6,7 @@
 
 import { type Awaited, type EventRouter, NOTHING_AWAITED } from '../events/event-router.ts'
 import type { EventOutcome, EventType, Need, TaskEvent } from '../events/types.ts'
-import { type Database, isStorageTrouble } from '../platform/sqlite.ts'
+import { type Database, isStorageFailure } from '../platform/sqlite.ts'
 import type { Clock, Logger } from '../platform/types.ts'
 import { uuidV7 } from '../platform/uuid.ts'
 import type { DeliveryChange } from './outbox/outbox.ts'
@@ -16,17 +16,24 @@ import { type Chains, closeGroups, type GroupState, groupState, openGroup } from
 import { watchFallback } from './rules/fallback.ts'
 import { alertedOf, clearedOutcomes, isConfirmed } from './rules/recovery.ts'
 import {
-  type Again,
-  type AgainSettings,
   type Candidate,
   candidatesOf,
   DIRECT,
   earlierDelivery,
   type MadeDelivery,
+  type ReplaySelection,
+  type ReplaySettings,
 } from './rules/replay.ts'
 import { isGood, subjectOf } from './rules/subjects.ts'
-import { createRuleTable, isFor, isHeldBack, isKnown, isReady, type RuleGroup } from './rules/table.ts'
-import type { DeliveryKind, Hold, HoldNeeds, PlannedDelivery, Rule, SuppressReason } from './types.ts'
+import { createRuleTable, isFor, isKnown, isReady, isSuppressible, type RuleGroup } from './rules/table.ts'
+import type {
+  DeliveryKind,
+  PlannedDelivery,
+  Rule,
+  SuppressionCheck,
+  SuppressionNeeds,
+  SuppressReason,
+} from './types.ts'
 
 export interface RouterDeps {
   readonly clock: Clock
@@ -39,10 +46,10 @@ export interface RouterDeps {
   readonly onRouted?: (rule: string, outcome: EventOutcome) => void
   /** Called at the end of each `handle`. */
   readonly onHandled?: (event: TaskEvent, awaited: Awaited) => void
-  /** In this order; the first one that holds a delivery back gives the reason. */
-  readonly holds?: readonly Hold[]
-  /** What the holds have to know; default nothing. */
-  readonly holdNeeds?: HoldNeeds
+  /** In this order; the first one that suppresses a delivery gives the reason. */
+  readonly suppressions?: readonly SuppressionCheck[]
+  /** The needs of `suppressions`; default none. */
+  readonly suppressionNeeds?: SuppressionNeeds
   /** Absent: every failure stands alone. */
   readonly chains?: Chains
 }
@@ -57,9 +64,9 @@ export interface Router extends EventRouter {
   /** Without a destination the first rule of the name. */
   rule(name: string, destination?: string): Rule | undefined
   /** The messages of a replay or a test of the event. */
-  candidates(event: TaskEvent, wish: Again): readonly Candidate[]
+  candidates(event: TaskEvent, selection: ReplaySelection): readonly Candidate[]
   /** Adds the deliveries of a replay or a test. They have no consequences: neither recovery nor fallback. */
-  routeAgain(db: Database, event: TaskEvent, settings: AgainSettings): readonly MadeDelivery[]
+  addReplays(db: Database, event: TaskEvent, settings: ReplaySettings): readonly MadeDelivery[]
   /** Does what `handle` does with a complete event, and returns the result. The caller rolls it back. */
   rehearse(db: Database, event: TaskEvent, now: number): Rehearsal
 }
@@ -95,7 +102,7 @@ interface Pass {
   /** Groups of chains by rule name; read once. */
   readonly chainGroups: Map<string, GroupState | null>
   /** Read once, when it matters. */
-  holdNeeds: readonly Need[] | null
+  suppressionNeeds: readonly Need[] | null
 }
 
 type Decision =
@@ -109,7 +116,7 @@ const PENDING: Decision = { state: 'pending', reason: null, detail: null }
 const NONE_MADE: ReadonlySet<string> = new Set()
 
 export function createRouter(deps: RouterDeps, rules: readonly Rule[]): Router {
-  const { chains, holds = [] } = deps
+  const { chains, suppressions = [] } = deps
   let table = createRuleTable(rules)
   let touchedLanes = new Set<string>()
 
@@ -123,18 +130,18 @@ export function createRouter(deps: RouterDeps, rules: readonly Rule[]): Router {
 
   function passOf(db: Database, event: TaskEvent, awaited: Awaited = NOTHING_AWAITED, made = NONE_MADE): Pass {
     const now = deps.clock.now()
-    return { db, event, now, awaited, made, rehearsal: null, chainGroups: new Map(), holdNeeds: null }
+    return { db, event, now, awaited, made, rehearsal: null, chainGroups: new Map(), suppressionNeeds: null }
   }
 
   /** Whether the needs of the rule are met by what is known now, or the deadline is over. */
   function needsMet(pass: Pass, rule: Rule, kind: 'alert' | 'recovery'): boolean {
-    return isReady(rule, kind, pass.awaited, isHeldBack(rule, kind) ? holdNeeds(pass) : [])
+    return isReady(rule, kind, pass.awaited, isSuppressible(rule, kind) ? suppressionNeeds(pass) : [])
   }
 
-  function holdNeeds(pass: Pass): readonly Need[] {
+  function suppressionNeeds(pass: Pass): readonly Need[] {
     if (pass.awaited === 'everything' || pass.awaited.size === 0) return []
-    pass.holdNeeds ??= deps.holdNeeds?.(pass.db, pass.now) ?? []
-    return pass.holdNeeds
+    pass.suppressionNeeds ??= deps.suppressionNeeds?.(pass.db, pass.now) ?? []
+    return pass.suppressionNeeds
   }
 
   /** Returns the name of the rule after which no other is evaluated. */
@@ -172,7 +179,7 @@ export function createRouter(deps: RouterDeps, rules: readonly Rule[]): Router {
     try {
       return work()
     } catch (error) {
-      if (isStorageTrouble(error)) throw error
+      if (isStorageFailure(error)) throw error
       deps.log.error(`NOTIFY Route ${rule} failed for event ${event.id} of task "${event.taskName}": ${error}`)
       return fallback
     }
@@ -216,8 +223,10 @@ export function createRouter(deps: RouterDeps, rules: readonly Rule[]): Router {
     const { suppress, limit } = planned
     if (suppress) return suppressed(suppress)
     if (event.test) return PENDING
-    const held = isHeldBack(rule, 'alert') ? (holdOf(pass, rule, planned) ?? chainHoldOf(pass, rule)) : null
-    if (held) return suppressed(held)
+    const found = isSuppressible(rule, 'alert')
+      ? (suppressionOf(pass, rule, planned) ?? chainSuppression(pass, rule))
+      : null
+    if (found) return suppressed(found)
     if (!limit || limit.windowMs <= 0 || takeSlot(db, { ...limit, eventId: event.id, now })) return PENDING
     const { count = 1, windowMs } = limit
     const alerts = count === 1 ? 'one alert' : `${count} alerts`
@@ -225,23 +234,27 @@ export function createRouter(deps: RouterDeps, rules: readonly Rule[]): Router {
   }
 
   /** Why maintenance, a snooze or another feature holds the delivery back; null when none does. */
-  function holdOf({ db, event, now }: Pass, rule: Rule, planned: PlannedDelivery): PlannedDelivery['suppress'] | null {
-    for (const hold of holds) {
-      const held = withFallback(rule.name, event, null, () => hold(db, { event, route: rule, planned, now }))
-      if (held) return held
+  function suppressionOf(
+    { db, event, now }: Pass,
+    rule: Rule,
+    planned: PlannedDelivery,
+  ): PlannedDelivery['suppress'] | null {
+    for (const check of suppressions) {
+      const found = withFallback(rule.name, event, null, () => check(db, { event, rule, planned, now }))
+      if (found) return found
     }
     return null
   }
 
   /** Asked after the other holds: an alert that one of them holds back opens no group. */
-  function chainHoldOf(pass: Pass, rule: Rule): PlannedDelivery['suppress'] | null {
+  function chainSuppression(pass: Pass, rule: Rule): PlannedDelivery['suppress'] | null {
     const group = chainGroupOf(pass, rule)
     return group?.kind === 'grouped' ? { reason: 'GROUPED', detail: group.detail } : null
   }
 
   /** Null when the event has nothing to do with groups of this rule. */
   function chainGroupOf({ db, event, now, chainGroups }: Pass, rule: Rule): GroupState | null {
-    if (!chains || event.test || rule.policy?.group !== 'chain' || !isHeldBack(rule, 'alert')) return null
+    if (!chains || event.test || rule.policy?.group !== 'chain' || !isSuppressible(rule, 'alert')) return null
     const known = chainGroups.get(rule.name)
     if (known !== undefined) return known
     const state = withFallback(rule.name, event, null, () => groupState(db, chains, rule.name, event, now))
@@ -293,13 +306,13 @@ export function createRouter(deps: RouterDeps, rules: readonly Rule[]): Router {
         if (!rule?.policy?.recovery || !needsMet(pass, rule, 'recovery')) continue
         if (isMade(pass, rule, target, 'recovery')) continue
         // A recovery that is held back waits for the next success.
-        const held = isHeldBack(rule, 'recovery') ? holdOf(pass, rule, { target, lane }) : null
+        const found = isSuppressible(rule, 'recovery') ? suppressionOf(pass, rule, { target, lane }) : null
         add(
           pass,
           rule,
           { target, lane },
           {
-            ...(held ? suppressed(held) : PENDING),
+            ...(found ? suppressed(found) : PENDING),
             kind: 'recovery',
             orderKey,
             limitKey: null,
@@ -323,10 +336,11 @@ export function createRouter(deps: RouterDeps, rules: readonly Rule[]): Router {
     )
   }
 
-  const candidates = (event: TaskEvent, wish: Again) => candidatesOf({ table, matches, plan }, event, wish)
+  const candidates = (event: TaskEvent, selection: ReplaySelection) =>
+    candidatesOf({ table, matches, plan }, event, selection)
 
-  function addAgain(pass: Pass, candidate: Candidate, { kind, ignoreGates }: AgainSettings): MadeDelivery {
-    const { route: rule, planned } = candidate
+  function addReplay(pass: Pass, candidate: Candidate, { kind, ignoreGates }: ReplaySettings): MadeDelivery {
+    const { rule, planned } = candidate
     const isFree = (ignoreGates || rule.name === DIRECT) && !planned.suppress
     const decision = isFree ? PENDING : decide(pass, rule, planned)
     const id = add(pass, rule, planned, {
@@ -362,9 +376,9 @@ export function createRouter(deps: RouterDeps, rules: readonly Rule[]): Router {
     },
     rule: (name, destination) => table.find(name, destination),
     candidates,
-    routeAgain(db, event, settings) {
+    addReplays(db, event, settings) {
       const pass = passOf(db, event)
-      return candidates(event, settings).map((candidate) => addAgain(pass, candidate, settings))
+      return candidates(event, settings).map((candidate) => addReplay(pass, candidate, settings))
     },
     rehearse(db, event, now) {
       const deliveries: RehearsedDelivery[] = []

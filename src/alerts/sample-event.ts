@@ -10,7 +10,7 @@ const APP_ID = '66666666-7777-4888-8999-aaaaaaaaaaaa'
 const EXECUTION_ID = 'bbbbbbbb-cccc-4ddd-8eee-ffffffffffff'
 const MINUTE_MS = 60_000
 
-/** What an outcome looks like in QRS and in the script log; outcomes that are no end of a task have none of it. */
+/** The signs of an outcome in QRS and in the script log; outcomes that do not end a task have none. */
 const ENDS: Partial<Record<EventOutcome, { status: number; last: string; message: string }>> = {
   failed: { status: 8, last: "0042 Error: Field 'Amount' not found", message: 'Max retries reached' },
   aborted: { status: 6, last: '     Execution Aborted', message: 'Execution State Change to Aborting' },

@@ -1,7 +1,7 @@
 import type { ScriptLog } from '../events/types.ts'
 
 const LINE_BREAK = '\r\n'
-/** What stands before the text of a script log line: a time stamp and, for statements, a line number. */
+/** The prefix of a script log line: a time stamp and, for statements, a line number. */
 const LINE_PREFIX = /^\s*\d{4}-?\d{2}-?\d{2}[T ]\d{2}:?\d{2}:?\d{2}(?:[.,]\d+)?(?:Z|[+-]\d{2}:?\d{2})?\s*(?:\d{3,}\s+)?/
 
 /** The first and last lines of a script log, joined with CR LF. They may overlap; without a log both are empty. */
@@ -13,7 +13,7 @@ export function excerpts(log: ScriptLog | null, headLines: number, tailLines: nu
   }
 }
 
-/** What the engine writes below the error itself. */
+/** Lines that the engine writes below the error itself. */
 const GENERAL = /^General Script Error$/i
 
 /**

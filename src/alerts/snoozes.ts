@@ -1,4 +1,5 @@
 /** Snoozes: alerts about matching events are suppressed for a while (`/v4/snoozes`). Stored in `footman.db`. */
+
 import { z } from 'zod'
 import { EVENT_OUTCOMES } from '../events/kinds.ts'
 import { DEFAULT_LIMIT, keyCursorOf, keyInCursor, LIST_PARAMETERS } from '../http/endpoint/list-query.ts'
@@ -7,6 +8,7 @@ import { type BodyIssue, invalidBody } from '../http/endpoint/validation.ts'
 import { refusal } from '../http/errors.ts'
 import type { Windows } from '../platform/calendar.ts'
 import { parseDuration } from '../platform/duration.ts'
+import { errorText } from '../platform/errors.ts'
 import type { GroupWriter } from '../platform/group-commit.ts'
 import { type Database, storedJson } from '../platform/sqlite.ts'
 import type { Clock } from '../platform/types.ts'
@@ -14,7 +16,7 @@ import { isGuid, uuidV7 } from '../platform/uuid.ts'
 import { eventMatch } from './config-routes.ts'
 import { FIELDS, type FieldContext } from './rules/fields.ts'
 import { compileMatch, type EventMatch } from './rules/match.ts'
-import type { Hold, HoldNeeds } from './types.ts'
+import type { SuppressionCheck, SuppressionNeeds } from './types.ts'
 
 interface SnoozeRoutesDeps {
   readonly db: Database
@@ -178,7 +180,7 @@ function matchIssues(match: Record<string, unknown>, windows: Pick<Windows, 'con
       windows.contains(window, now)
       return []
     } catch (error) {
-      return [{ path: 'match.during', message: error instanceof Error ? error.message : String(error) }]
+      return [{ path: 'match.during', message: errorText(error) }]
     }
   })
 }
@@ -209,7 +211,7 @@ function compileSnooze(match: string, context: FieldContext): EventMatch | null 
 }
 
 /** Suppresses an alert that an active snooze matches, and counts it. */
-export function createSnoozeHold(context: FieldContext): Hold {
+export function createSnoozeSuppression(context: FieldContext): SuppressionCheck {
   const compiled = new Map<string, EventMatch | null>()
 
   function matchOf(id: string, match: string): EventMatch | null {
@@ -236,7 +238,7 @@ export function createSnoozeHold(context: FieldContext): Hold {
 }
 
 /** The data of an event that the active snoozes need. */
-export function snoozeNeeds(context: FieldContext): HoldNeeds {
+export function snoozeNeeds(context: FieldContext): SuppressionNeeds {
   return (db, now) => activeSnoozes(db, now).flatMap(({ match }) => compileSnooze(match, context)?.needs ?? [])
 }
 

@@ -23,7 +23,7 @@ export interface QlikUrls {
 }
 
 /** The links of a message. */
-export interface RecordLinks {
+export interface ContextLinks {
   readonly qlikSenseUrls: QlikUrls
   /** Instead of these, in messages about Qlik Cloud. */
   readonly cloudUrls?: QlikUrls
@@ -39,17 +39,17 @@ export interface LinkConfig {
   }
 }
 
-export function recordLinks({ qlikSenseUrls, genericUrls, qlikSenseCloud }: LinkConfig): RecordLinks {
+export function contextLinks({ qlikSenseUrls, genericUrls, qlikSenseCloud }: LinkConfig): ContextLinks {
   return { qlikSenseUrls, cloudUrls: qlikSenseCloud?.event.mqtt.tenant.qlikSenseUrls ?? {}, genericUrls }
 }
 
 /** The addresses of the Qlik Sense that the event is about. */
-export function urlsFor({ type }: Pick<TaskEvent, 'type'>, { qlikSenseUrls, cloudUrls }: RecordLinks): QlikUrls {
+export function urlsFor({ type }: Pick<TaskEvent, 'type'>, { qlikSenseUrls, cloudUrls }: ContextLinks): QlikUrls {
   return type === 'cloudReload' ? (cloudUrls ?? {}) : qlikSenseUrls
 }
 
 /** Everything besides the event that the variables are made from. */
-export interface RecordContext extends RecordLinks {
+export interface ContextSettings extends ContextLinks {
   /** Version of Footman. */
   readonly version: string
   readonly times: TimeFormatter
@@ -59,9 +59,9 @@ export interface RecordContext extends RecordLinks {
 
 type Variables = Record<string, unknown>
 
-/** What a message adds to its event; left out = an ordinary alert. */
-export type RecordDelivery = Partial<
-  Pick<RenderInput, 'kind' | 'severity' | 'note' | 'suppressed' | 'deliveryId' | 'route'>
+/** The additions of a message to its event; an absent member = as in an ordinary alert. */
+export type ContextDelivery = Partial<
+  Pick<RenderInput, 'kind' | 'severity' | 'note' | 'suppressed' | 'deliveryId' | 'rule'>
 >
 
 /**
@@ -97,12 +97,12 @@ export function formatUser(user: string, form: UserForm): string {
  * an object with empty members, so that no template expression can fail. `missingParts` lists the parts that could not be read,
  * `absentParts` those of them that Qlik Sense does not have, `missingReasons` the answer of Qlik Sense about a part.
  */
-export function templateRecord(
+export function templateContext(
   event: TaskEvent,
-  context: RecordContext,
+  context: ContextSettings,
   scriptLog: LogLines,
   userForm: UserForm,
-  delivery: RecordDelivery = {},
+  delivery: ContextDelivery = {},
 ): Variables {
   const { times } = context
   return {
@@ -145,15 +145,15 @@ function errorText({ outcome, scriptLog, details, logMessage }: TaskEvent): stri
   return logMessage
 }
 
-function eventVariables(event: TaskEvent, context: RecordContext, delivery: RecordDelivery) {
-  const { kind, severity, deliveryId, route } = delivery
+function eventVariables(event: TaskEvent, context: ContextSettings, delivery: ContextDelivery) {
+  const { kind, severity, deliveryId, rule } = delivery
   const { id, type, outcome, source } = event
   const shown = kind === 'recovery' ? 'recovered' : outcome
   return {
     butlerVersion: context.version,
     id: deliveryId ?? '',
     eventId: id,
-    route: route?.name ?? '',
+    route: rule?.name ?? '',
     key: correlationKey(event),
     type,
     source,
@@ -191,7 +191,7 @@ function historyVariables({ history, retry }: TaskEvent, times: TimeFormatter) {
   }
 }
 
-function noteVariables({ note, suppressed }: RecordDelivery, times: TimeFormatter) {
+function noteVariables({ note, suppressed }: ContextDelivery, times: TimeFormatter) {
   const { root = { id: '', name: '' }, downstream = [] } = note?.chain ?? {}
   // To the minute: when a task usually starts is not known to the second.
   const minute = (iso: string | null) => times.variants('', iso).Local1.slice(0, 16)
@@ -204,7 +204,7 @@ function noteVariables({ note, suppressed }: RecordDelivery, times: TimeFormatte
 }
 
 /** `qliksSense...` is how the manuals of Butler 16 misspell the names; templates written from them must work. */
-function linkVariables(event: TaskEvent, context: RecordContext): Variables {
+function linkVariables(event: TaskEvent, context: ContextSettings): Variables {
   const { qmc = '', hub = '' } = urlsFor(event, context)
   const { genericUrls } = context
   return { qlikSenseQMC: qmc, qlikSenseHub: hub, qliksSenseQMC: qmc, qliksSenseHub: hub, genericUrls: [...genericUrls] }

@@ -49,7 +49,7 @@ export function eventHeading(type: EventType, outcome: EventOutcome | 'recovered
   return `${TYPE_LABELS[type]} ${OUTCOME_WORDS[outcome]}`
 }
 
-/** What the event is about, in the words of people: the task, the app, the service and its host, the code. */
+/** The subject of the event as a reader names it: the task, the app, the service and its host, the code. */
 export function subjectName({ type, taskName, appName, host, code, details }: TitleFacts): string {
   if (type === 'cloudReload') return appName
   if (type === 'license') return 'Qlik Sense server license'

@@ -25,7 +25,7 @@ export type DeadReason = 'EXPIRED' | 'REJECTED' | 'RENDER_FAILED' | 'DESTINATION
 
 /** One intended message, decided by a rule's pure `plan`. */
 export interface PlannedDelivery {
-  /** What a person recognises: an address, a topic, the host of a URL. Never a secret. Unique within rule and event. */
+  /** A name that an operator recognises: an address, a topic, the host of a URL. No secret. Unique within rule and event. */
   readonly target: string
   /**
    * Deliveries of one lane share a connection's fate and a concurrency limit; a dead lane never slows another.
@@ -71,7 +71,7 @@ export interface Rule {
 
 /** A pure question about an event; `at` is its time, milliseconds since 1970. */
 export interface RuleFilter {
-  /** What has to be known to answer; absent = all that its rules need. */
+  /** The parts of the event that `matches` needs; absent = all that its rules need. */
   readonly needs?: readonly Need[]
   matches(event: TaskEvent, at: number): boolean
   /** The same, with the reason: `because` is null when it matches. */
@@ -94,7 +94,7 @@ export interface ExplainedField {
 
 /** Actions of a rule besides sending an alert. */
 export interface RulePolicy {
-  /** Also tell this destination when the subject is well again. */
+  /** Also send a recovery to this destination when the subject is well again. */
   readonly recovery: boolean
   /** Destinations used when a delivery is dead or undelivered after `fallbackAfterMs`. */
   readonly fallback: readonly string[]
@@ -112,15 +112,18 @@ export interface MessageTexts {
   readonly template?: string
 }
 
-/** Why a delivery that its gates let through is held back; null = it is not. Asked for destinations that notify. */
-export type Hold = (db: Database, held: HoldSubject) => NonNullable<PlannedDelivery['suppress']> | null
+/** The reason to suppress a delivery that its gates let through; null = none. Called for destinations that notify. */
+export type SuppressionCheck = (
+  db: Database,
+  subject: SuppressionSubject,
+) => NonNullable<PlannedDelivery['suppress']> | null
 
-/** What holds have to know about an event; what is not known holds nothing back. */
-export type HoldNeeds = (db: Database, now: number) => readonly Need[]
+/** The parts of an event that suppression checks need; a part that is unknown suppresses nothing. */
+export type SuppressionNeeds = (db: Database, now: number) => readonly Need[]
 
-export interface HoldSubject {
+export interface SuppressionSubject {
   readonly event: TaskEvent
-  readonly route: Rule
+  readonly rule: Rule
   readonly planned: PlannedDelivery
   /** Milliseconds since 1970. */
   readonly now: number
@@ -134,7 +137,7 @@ export interface ChainTask {
   readonly usualStart: string | null
 }
 
-/** What a message tells beyond its event; decided when the delivery is created and stored with it. */
+/** The content of a message beyond its event; decided when the delivery is created, and stored with it. */
 export interface DeliveryNote {
   /** The tasks downstream that will not run. */
   readonly chain?: {
@@ -143,7 +146,7 @@ export interface DeliveryNote {
   }
   /** Of a fallback: the destination that could not be reached. */
   readonly failedDestination?: string
-  /** Of a summary: what was held back, by subject. */
+  /** Of a summary: the suppressed events, by subject. */
   readonly summary?: { readonly title: string; readonly lines: readonly string[] }
   /** The body of a webhook that was made when the delivery was created. */
   readonly body?: string
@@ -152,7 +155,7 @@ export interface DeliveryNote {
 /** Everything `render` may look at. */
 export interface RenderInput {
   readonly event: TaskEvent
-  readonly route: Rule
+  readonly rule: Rule
   readonly target: string
   /** UUID v7; stable over retries and restarts: basis of Message-ID and Idempotency-Key. */
   readonly deliveryId: string
@@ -169,9 +172,9 @@ export interface Message {
   readonly deliveryId: string
   readonly target: string
   readonly subject: string | null
-  /** What is stored and shown (secrets masked): the HTML of a mail, the JSON of a webhook. */
+  /** Stored and shown, with masked secrets: the HTML of a mail, the JSON of a webhook. */
   readonly body: string
-  /** What the destination sends; opaque to the outbox and never stored. */
+  /** Sent by the destination; opaque to the outbox and never stored. */
   readonly payload: unknown
 }
 
@@ -207,10 +210,10 @@ export interface Destination {
   close?(): Promise<void>
 }
 
-/** A destination of `Butler.footman.destinations`: it also knows whom it reaches. */
-export interface NamedDestination extends Destination {
+/** A destination of `Butler.footman.destinations`: it also determines the targets of an event. */
+export interface TargetedDestination extends Destination {
   readonly needs: readonly Need[]
-  /** The needs of messages with these texts of a rule; absent = `needs`, whatever the texts. */
+  /** The needs of messages with these texts of a rule; absent = always `needs`. */
   readonly needsFor?: (texts: MessageTexts | null) => readonly Need[]
   /** The targets of an event, each with its lane; suppressed ones with the reason. Limits are those of the rule, never set here. */
   targets(event: TaskEvent): readonly PlannedDelivery[]

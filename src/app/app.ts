@@ -6,6 +6,7 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { serviceStatusPayload } from '../alerts/destinations/mqtt.ts'
 import { createHistory } from '../alerts/history/index.ts'
+import { createAlerts } from '../alerts/index.ts'
 import { createApps } from '../apps/index.ts'
 import { createCloud } from '../events/cloud/index.ts'
 import { createEventEmitter } from '../events/emit.ts'
@@ -15,11 +16,13 @@ import { createFiles } from '../files/index.ts'
 import { type Api, createApi } from '../http/server.ts'
 import { codecRoutes } from '../kv/bases.ts'
 import { createKeyValues } from '../kv/index.ts'
-import { memoryPoint } from '../metrics/influxdb/own-points.ts'
+import { createInfluxDb } from '../metrics/influxdb/index.ts'
+import { createQueueMetrics, memoryPoint } from '../metrics/influxdb/own-points.ts'
 import { createMetrics } from '../metrics/prometheus/index.ts'
 import { createCustomPropertyWatch } from '../monitors/custom-properties.ts'
 import { createMonitors } from '../monitors/index.ts'
 import { createSelfAlerts } from '../monitors/self-alerts/index.ts'
+import { createMessages, createMqtt } from '../mqtt/index.ts'
 import { createDescriptorWatch } from '../platform/descriptors.ts'
 import { createLifecycle } from '../platform/lifecycle.ts'
 import { openStorage } from '../platform/storage/index.ts'
@@ -28,25 +31,20 @@ import { VERSION } from '../platform/version.ts'
 import { createQlik, isQrsUnreachable, qlikCertificates } from '../qlik/index.ts'
 import { createExecutions } from '../tasks/executions/index.ts'
 import { lastTaskType, taskStates } from '../tasks/executions/store.ts'
-import { createSafetyNet, retryHolds } from '../tasks/safety-net/index.ts'
-import { createMqttStarts, createStarts } from '../tasks/start/index.ts'
+import { createSafetyNet, retrySuppressions } from '../tasks/safety-net/index.ts'
+import { createSchedules } from '../tasks/schedule/index.ts'
+import { createMqttStarts, createStartPublishing, createStarts } from '../tasks/start/index.ts'
 import { verifyStartFilter } from '../tasks/start/select.ts'
-import { alertRouteRoutes } from './alert-api.ts'
-import { type Alerts, buildAlerts } from './alerts.ts'
 import { buildAudit } from './audit.ts'
 import { buildCalendars } from './calendars.ts'
 import { customPropertyNeeds } from './config/custom-properties.ts'
 import { healthReport } from './health.ts'
-import { buildInflux, buildQueueMetrics } from './influxdb.ts'
-import { announceEvents, brokersOf, outboxService } from './joints.ts'
 import { buildSideServers, degradable } from './listeners.ts'
-import { buildMessages, buildMqtt } from './messages.ts'
 import { MIGRATIONS } from './migrations.ts'
-import { createObservers } from './observers.ts'
+import { createObservers, eventAnnouncer } from './observers.ts'
 import { createConfigReload } from './reload.ts'
 import { createRetention } from './retention.ts'
-import { createScheduleWebhook } from './schedule-webhook.ts'
-import { buildScheduler } from './scheduler.ts'
+import { createScheduleWebhook, hasWebhook } from './schedule-webhook.ts'
 import type { App, AppDeps, AppOptions } from './types.ts'
 
 export type { App, AppDeps, AppOptions }
@@ -82,32 +80,31 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
   const live = () => reload.config
   const qlik = createQlik({ log, clock, paths, observe: announce('qrsRequest') }, config)
   const { qrs, cachedQrs } = qlik
-  const mqtt = buildMqtt({ log, clock, paths, observe: announce('mqttMessage') }, config, shadow)
-  const influx = buildInflux({ ...base, paths, onDead: announce('pointsDead') }, config, shadow)
-  const time = buildCalendars({ log, paths, onTrouble: announce('calendar') }, config)
-  const alerts: Alerts = buildAlerts(
+  const mqtt = createMqtt({ log, clock, paths, observe: announce('mqttMessage') }, config, shadow)
+  const influx = createInfluxDb({ ...base, paths, onDead: announce('pointsDead') }, config, shadow)
+  const time = buildCalendars({ log, paths, onFailure: announce('calendar') }, config)
+  const { windows, calendars } = time
+  const alerts = createAlerts(
     {
       ...base,
+      qlik,
       mqtt,
+      windows,
       influx: influx.server,
       candidates: paths.candidates,
       output: paths.output,
+      suppressions: retrySuppressions(config),
       observe: announce('delivery'),
       onRouted: announce('routed'),
-      onHandled: announceEvents(observers),
-      qrs,
-      windows: time.windows,
-      holds: retryHolds(config),
+      onHandled: eventAnnouncer(observers),
     },
     config,
     shadow,
   )
-  const messages = buildMessages({ ...base, mqtt, qrs }, config, shadow)
-  const kv = createKeyValues(
-    { ...base, outgoing: messages.outgoing, onOperation: announce('keyValueOperation') },
-    config,
-    shadow,
-  )
+  const admit = createStartPublishing({ ...base, qlik }, config)
+  const messages = createMessages({ ...base, mqtt, admit }, config, shadow)
+  const { outgoing } = messages
+  const kv = createKeyValues({ ...base, outgoing, onOperation: announce('keyValueOperation') }, config, shadow)
   const audit = buildAudit(base)
   const files = createFiles({ ...base, audit: audit.audit, onOperation: announce('fileOperation') }, config, shadow)
   const executions = createExecutions(
@@ -127,23 +124,25 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
     { shadow, qrsConnection },
   )
   const { start } = starts
-  const schedules = buildScheduler(
+  const apps = createApps({ log, clock, qlik, start, deniedTasks: starts.deniedFollowUps }, shadow)
+  const schedules = createSchedules(
     {
       ...base,
       paths,
       qlik,
       starts,
-      calendars: time,
-      live,
-      pausedBy: alerts.maintenance.stopsSchedules,
+      windows,
+      calendars,
+      apps: apps.dumps,
+      hasWebhook: (name) => hasWebhook(live(), name),
       callWebhook: createScheduleWebhook({ db, writer, clock, alerts, candidates: paths.candidates, live }),
+      pausedBy: alerts.maintenance.stopsSchedules,
       onAction: announce('scheduleAction'),
       onRun: announce('scheduleRun'),
     },
     config,
     { shadow, dataDirectory },
   )
-  const apps = createApps({ log, clock, engine: qlik.engine, start, deniedTasks: starts.deniedFollowUps }, shadow)
   const emitter = createEventEmitter(
     { writer, clock, router: alerts.router, wakeEnricher: announce('enrichmentWanted') },
     { waitMs: config.footman.delivery.enrichmentTimeout },
@@ -190,8 +189,12 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
     config,
     shadow,
   )
-  const brokers = brokersOf(config, mqtt, cloud)
-  const queueMetrics = buildQueueMetrics({ db, clock, log, pipeline, points: influx.points, observers }, config)
+  const { brokerHost, brokerPort } = config.mqttConfig
+  const brokers = {
+    ...(mqtt && { [`${brokerHost}:${brokerPort}`]: mqtt }),
+    ...(cloud && { [cloud.broker]: cloud.mqtt }),
+  }
+  const queueMetrics = createQueueMetrics({ db, clock, log, pipeline, points: influx.points }, config)
   const history = createHistory(
     {
       db,
@@ -275,7 +278,7 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
         ...audit.routes,
         ...history.routes,
         ...inputRoutes({ db, pipeline }),
-        ...alertRouteRoutes({ db, writer, clock, alerts, windows: time.windows, qrs: cachedQrs }, config),
+        ...alerts.routes,
         ...metrics.routes,
         ...influx.routes,
         ...reload.routes,
@@ -313,7 +316,6 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
     config,
     { dataDirectory, qrsEnabled: qrsConnection },
   )
-  const { outgoing } = messages
   const requests = mqtt && outgoing && createMqttStarts({ ...base, mqtt, outgoing, start }, config, shadow)
   const { retention } = config.footman
   const pruning = createRetention(
@@ -338,6 +340,7 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
   observers.subscribe({
     event: executions.onEvent,
     start: safetyNet.onStart,
+    enriched: queueMetrics?.onEnriched,
     enrichmentWanted: pipeline.wake,
     udpStatus(status) {
       safetyNet.onUdpStatus(status)
@@ -387,7 +390,6 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
     time.service,
     ...influx.services,
     queueMetrics,
-    outboxService(alerts),
     ...alerts.services,
     ...messages.services,
     descriptors,

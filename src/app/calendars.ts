@@ -10,7 +10,7 @@ export interface CalendarsDeps {
   readonly log: Logger
   readonly paths: ConfigPaths
   /** Called with the reason when the file of a calendar cannot be used, with null when it can. */
-  readonly onTrouble?: (calendar: string, reason: string | null) => void
+  readonly onFailure?: (calendar: string, reason: string | null) => void
 }
 
 export interface BuiltCalendars {
@@ -73,11 +73,11 @@ const MAX_FORMER = 10
 
 type Version = ReturnType<typeof windowsOf>
 
-function windowsOf({ log, paths, onTrouble }: CalendarsDeps, { footman }: Config) {
+function windowsOf({ log, paths, onFailure }: CalendarsDeps, { footman }: Config) {
   const fileOf = Object.entries(footman.calendars)
     .filter(([, { file }]) => file !== '')
     .map(([name, { file }]) => [name, paths.input(file)] as const)
-  const files = createCalendarFiles({ log, onTrouble }, { files: Object.fromEntries(fileOf) })
+  const files = createCalendarFiles({ log, onFailure }, { files: Object.fromEntries(fileOf) })
   const calendars = createCalendars({ calendars: footman.calendars, fileDays: files.days })
   const windows = createWindows({ windows: footman.windows, calendars, timezone: footman.timezone })
   return { files, calendars, windows }

@@ -12,6 +12,7 @@ import { keyValueMigrations } from '../kv/store.ts'
 import { influxMigrations } from '../metrics/influxdb/points.ts'
 import { selfAlertMigrations } from '../monitors/self-alerts/checker.ts'
 import { monitorMigrations } from '../monitors/services/store.ts'
+import { messageMigrations } from '../mqtt/index.ts'
 import type { Migration } from '../platform/sqlite.ts'
 import { storageMigrations } from '../platform/storage/note.ts'
 import { type UpgradableDatabase, type UpgradeDeps, upgradeDatabases } from '../platform/upgrade.ts'
@@ -20,7 +21,6 @@ import { historyMigrations } from '../tasks/executions/store.ts'
 import { safetyNetMigrations } from '../tasks/safety-net/store.ts'
 import { schedulerMigrations } from '../tasks/schedule/store.ts'
 import { startMigrations } from '../tasks/start/index.ts'
-import { messageMigrations } from './messages.ts'
 
 /** The tables of all features in `footman.db`, in the order of their creation. */
 export const MIGRATIONS: readonly Migration[] = [

@@ -1,5 +1,6 @@
 /** Events between the parts of Footman. A part announces without knowing its observers; others subscribe to topics. */
 import type { DeliveryChange } from '../alerts/outbox/outbox.ts'
+import type { Awaited } from '../events/event-router.ts'
 import type { IngestDeps } from '../events/ingest/ingest.ts'
 import type { TaskEvent } from '../events/types.ts'
 import type { RequestObserver } from '../http/middleware/observe.ts'
@@ -11,6 +12,7 @@ import type { ActionContext, RunnerDeps } from '../tasks/schedule/runner.ts'
 import type { ActionResult } from '../tasks/schedule/types.ts'
 import type { StartQueueDeps } from '../tasks/start/queue.ts'
 import type { StartTaskDeps } from '../tasks/start/start.ts'
+import { SCHEDULE_CODE } from './schedule-webhook.ts'
 
 /** Topics with the parameters of their observers. */
 export interface Topics {
@@ -30,7 +32,7 @@ export interface Topics {
   executionEnded: NonNullable<HistoryDeps['onEnded']>
   retry: NonNullable<RetryRunnerDeps['onResult']>
   /** The watchdog has read which tasks wait and run. */
-  liveTasks: NonNullable<WatchdogDeps['onLook']>
+  liveTasks: NonNullable<WatchdogDeps['onLiveTasks']>
   watchdogFinding: NonNullable<WatchdogDeps['onFound']>
   /** Messages of a host were lost within an hour. */
   messagesLost(host: string, count: number): void
@@ -79,5 +81,16 @@ export function createObservers(): Observers {
         for (const observer of observers) observer(...(args as never[]))
       }
     },
+  }
+}
+
+/** Announces events that arrive, and those that wait for data no longer. Carriers of schedule webhooks are left out. */
+export function eventAnnouncer({ announce }: Observers): (event: TaskEvent, awaited: Awaited) => void {
+  const arrived = announce('event')
+  const enriched = announce('enriched')
+  return (event, awaited) => {
+    if (event.code === SCHEDULE_CODE) return
+    if (awaited === 'everything') arrived(event)
+    else if (awaited.size === 0) enriched(event)
   }
 }

@@ -1,7 +1,9 @@
 /** The webhook of a schedule: one delivery through the outbox, so that it outlasts a peer that is away. */
+
+import type { Alerts } from '../alerts/index.ts'
 import { insertDelivery } from '../alerts/outbox/store.ts'
 import { createTemplateEngine } from '../alerts/templates/engine.ts'
-import type { Destination, NamedDestination, PlannedDelivery } from '../alerts/types.ts'
+import type { Destination, PlannedDelivery, TargetedDestination } from '../alerts/types.ts'
 import { createEventEmitter } from '../events/emit.ts'
 import { loadTaskEvent } from '../events/store.ts'
 import type { TaskEvent } from '../events/types.ts'
@@ -11,7 +13,6 @@ import type { Clock } from '../platform/types.ts'
 import { uuidV7 } from '../platform/uuid.ts'
 import type { ActionContext, Perform } from '../tasks/schedule/runner.ts'
 import type { WebhookAction } from '../tasks/schedule/types.ts'
-import type { Alerts } from './alerts.ts'
 import type { Config } from './schema.ts'
 
 export interface ScheduleWebhookDeps {
@@ -42,8 +43,12 @@ export function createScheduleWebhook(deps: ScheduleWebhookDeps): Perform {
     const settings = deps.live().footman.destinations[destination]
     const isJson = settings?.type === 'webhook' && /\bjson\b/i.test(settings.contentType)
     const variables = {
-      ...{ scheduleId: run.scheduleId, scheduleName, runId: run.id, trigger: run.trigger },
-      ...{ dueAt: new Date(run.dueAt).toISOString(), firedAt: new Date(clock.now()).toISOString() },
+      scheduleId: run.scheduleId,
+      scheduleName,
+      runId: run.id,
+      trigger: run.trigger,
+      dueAt: new Date(run.dueAt).toISOString(),
+      firedAt: new Date(clock.now()).toISOString(),
     }
     const text = engine.render(
       { kind: 'inline', name: `body of schedule ${run.scheduleId}`, text: body },
@@ -59,14 +64,18 @@ export function createScheduleWebhook(deps: ScheduleWebhookDeps): Perform {
     if (resumed && isStored(db, run.id)) return { outcome: 'success' }
     const { destination: name } = plan.action as WebhookAction
     const destination = alerts.destinations.get(name)
-    if (!isNamed(destination)) return { outcome: 'failed', detail: `the destination ${name} is switched off` }
+    if (!hasTargets(destination)) return { outcome: 'failed', detail: `the destination ${name} is switched off` }
     const body = bodyOf(context)
     const lanes = new Set<string>()
     const targets: PlannedDelivery[] = []
     await emitter.emit(
       {
-        ...{ source: 'self', type: 'self', outcome: 'status', severity: 'info' },
-        ...{ code: SCHEDULE_CODE, details: null },
+        source: 'self',
+        type: 'self',
+        outcome: 'status',
+        severity: 'info',
+        code: SCHEDULE_CODE,
+        details: null,
         message: { logMessage: `Schedule "${scheduleName}" (${run.scheduleId}) has fired`, executionId: run.id },
       },
       (tx, eventId) => {
@@ -76,9 +85,21 @@ export function createScheduleWebhook(deps: ScheduleWebhookDeps): Perform {
           targets.push({ target, lane })
           lanes.add(lane)
           insertDelivery(tx, {
-            ...{ id: uuidV7(now), eventId, kind: 'alert', route: DIRECT, destination: name, target, lane },
-            ...{ orderKey: null, limitKey: null, severity: 'info', state: 'pending', reason: null, detail: null },
-            ...{ createdAt: now, note: body === null ? null : { body } },
+            id: uuidV7(now),
+            eventId,
+            kind: 'alert',
+            route: DIRECT,
+            destination: name,
+            target,
+            lane,
+            orderKey: null,
+            limitKey: null,
+            severity: 'info',
+            state: 'pending',
+            reason: null,
+            detail: null,
+            createdAt: now,
+            note: body === null ? null : { body },
           })
         }
       },
@@ -92,5 +113,8 @@ export function createScheduleWebhook(deps: ScheduleWebhookDeps): Perform {
 const isStored = (db: Database, runId: string): boolean =>
   db.get('SELECT 1 FROM event WHERE code = ? AND execution_id = ?', SCHEDULE_CODE, runId) !== undefined
 
-const isNamed = (destination: Destination | undefined): destination is NamedDestination =>
+/** Whether a schedule may name it. */
+export const hasWebhook = ({ footman }: Config, name: string): boolean => footman.destinations[name]?.type === 'webhook'
+
+const hasTargets = (destination: Destination | undefined): destination is TargetedDestination =>
   destination !== undefined && 'targets' in destination

@@ -1,6 +1,8 @@
 /** Reads of apps over the engine: the list, and dumps, which are written as one JSON object while they are being read. */
+
 import { randomUUID } from 'node:crypto'
 import { jsonText } from '../http/endpoint/route.ts'
+import { errorText } from '../platform/errors.ts'
 import { releaseMemory } from '../platform/runtime.ts'
 import type { Logger } from '../platform/types.ts'
 import { openDoc } from '../qlik/engine/doc.ts'
@@ -353,7 +355,7 @@ function bodyOf(
           if (!done) return watch(controller, stallMs)
           controller.close()
         } catch (error) {
-          if (!left) log.error(`APPDUMP: Failed dumping app, the answer is cut off: ${reasonOf(error)}`)
+          if (!left) log.error(`APPDUMP: Failed dumping app, the answer is cut off: ${errorText(error)}`)
           controller.error(error)
         }
         await dump.close()
@@ -367,5 +369,3 @@ function bodyOf(
     { highWaterMark: 0 },
   )
 }
-
-const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))

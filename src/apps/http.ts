@@ -1,9 +1,11 @@
 /** The endpoints of apps, under their present and their older names. An empty app id is answered with a 400 of its own. */
+
 import { z } from 'zod'
 import { requireScope, type TaskSelectors } from '../http/endpoint/caller.ts'
 import { type ApiRequest, type ApiRoute, type CheckedRequest, jsonAnswer, route } from '../http/endpoint/route.ts'
 import { field } from '../http/endpoint/validation.ts'
 import { type Refusal, refusal, refused } from '../http/errors.ts'
+import { errorText } from '../platform/errors.ts'
 import type { Logger } from '../platform/types.ts'
 import { isGuid } from '../platform/uuid.ts'
 import { EngineError, isRejected, QIX } from '../qlik/engine/errors.ts'
@@ -266,7 +268,7 @@ async function deniedOf(
   if (ids.length === 0) return []
   const denied = await deniedTasks(ids, limitedTo).catch((error: unknown) => {
     // The filter is asked again when the tasks are to be started.
-    const reason = error instanceof Error ? error.message : String(error)
+    const reason = errorText(error)
     log.warn(`APPRELOAD: The start filter could not be asked yet: ${reason}`)
     return []
   })

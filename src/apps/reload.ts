@@ -2,6 +2,7 @@
 
 import { setTimeout as delay } from 'node:timers/promises'
 import type { TaskSelectors } from '../http/endpoint/caller.ts'
+import { errorText } from '../platform/errors.ts'
 import type { Clock, Logger, Service } from '../platform/types.ts'
 import { isGuid, uuidV7 } from '../platform/uuid.ts'
 import {
@@ -179,7 +180,7 @@ export function createAppReloads(deps: AppReloadDeps, settings: AppReloadSetting
       if (result.error !== null) record.add('error', result.error)
       return result
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error)
+      const reason = errorText(error)
       log.error(`APPRELOAD: Failed reloading ${place}, error: ${reason}`)
       if (controller.signal.aborted) return null
       record.add('error', reason)
@@ -290,7 +291,7 @@ async function startFollowUps(
       if (signal.aborted) throw new Error('Footman stops')
       return report(await start(requestOf(work)), log)
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error)
+      const reason = errorText(error)
       const wait = retryMs[attempt]
       if (wait === undefined || signal.aborted) return notStarted(work.taskIds, reason, log)
       log.warn(`APPRELOAD: The tasks after the reload of ${work.appId} are tried again in ${wait} ms: ${reason}`)

@@ -5,6 +5,7 @@ import { type LoadResult, loadConfig } from '../app/config/load.ts'
 import type { Config } from '../app/schema.ts'
 import { type ConfigPaths, createPathResolver } from '../config/paths.ts'
 import { renderProblem, sortProblems } from '../config/problems.ts'
+import { errorText } from '../platform/errors.ts'
 import { createLogger } from '../platform/log.ts'
 import { visible } from '../platform/visible.ts'
 import { readCertificates } from '../qlik/qrs/certificates.ts'
@@ -178,7 +179,7 @@ async function perform(step: Step, client: CustomPropertyClient): Promise<string
 
 function failureText(error: unknown, config: Config): string {
   const { host, port } = config.configQRS
-  if (!(error instanceof QrsError)) return error instanceof Error ? error.message : String(error)
+  if (!(error instanceof QrsError)) return errorText(error)
   if (error.status === 403) {
     return `Qlik Sense refuses this to ${userOf(config)}: give that user a role that may manage custom properties (RootAdmin, ContentAdmin), or make them in the QMC`
   }

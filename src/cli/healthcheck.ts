@@ -1,7 +1,9 @@
 /** `footman healthcheck`: asks the Footman of a configuration file how it is; made for container health checks. */
+
 import { loadConfig } from '../app/config/load.ts'
 import type { Config } from '../app/schema.ts'
 import { renderProblem, sortProblems } from '../config/problems.ts'
+import { errorText } from '../platform/errors.ts'
 import { createHttpClient, type HttpResponse, jsonOf } from '../platform/http-client.ts'
 import { visible } from '../platform/visible.ts'
 import type { CommandIo } from './io.ts'
@@ -56,7 +58,7 @@ async function ask(url: string, io: CommandIo): Promise<number> {
     io.err(visible(`${url} answered ${response.text().slice(0, 1000)}`))
     return UNHEALTHY
   } catch (error) {
-    io.err(`ERROR Docker health: ${url}: ${error instanceof Error ? error.message : String(error)}`)
+    io.err(`ERROR Docker health: ${url}: ${errorText(error)}`)
     return UNHEALTHY
   } finally {
     http.close()

@@ -16,7 +16,7 @@ import { createLogger, type LogService } from '../platform/log.ts'
 import { watchProcess } from '../platform/process-events.ts'
 import { compileHotCode, releaseMemory } from '../platform/runtime.ts'
 import { serviceManager } from '../platform/service-manager.ts'
-import { isStorageTrouble } from '../platform/sqlite.ts'
+import { isStorageFailure } from '../platform/sqlite.ts'
 import type { Logger, LogLevel } from '../platform/types.ts'
 import { COMMIT, VERSION } from '../platform/version.ts'
 import { type CommandIo, EXIT } from './io.ts'
@@ -83,7 +83,7 @@ async function runConfigured(config: Config, { loaded, load }: Loading, options:
   let app: ReturnType<typeof createRestartable> | null = null
   const events = watchProcess({
     log,
-    passes: isStorageTrouble,
+    passes: isStorageFailure,
     async stop() {
       manager.stopping(grace)
       await app?.stop(grace)
@@ -181,7 +181,7 @@ function tellFailedStart(log: LogService, error: unknown): void {
     log.error(`MAIN: Footman cannot start: ${error.message}${error.hint === '' ? '' : `. ${error.hint}.`}`)
     return
   }
-  if (isStorageTrouble(error)) {
+  if (isStorageFailure(error)) {
     log.error(
       `MAIN: Footman cannot start: a database in its data directory cannot be used: ${(error as Error).message}. Let this account read and write every file there, and look at the disk.`,
     )

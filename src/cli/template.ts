@@ -4,7 +4,7 @@ import { writeFile } from 'node:fs/promises'
 import { mailView } from '../alerts/destinations/email/view.ts'
 import { parseObject } from '../alerts/destinations/json-text.ts'
 import { sampleEvent } from '../alerts/sample-event.ts'
-import { type RecordContext, type RecordLinks, recordLinks, templateRecord } from '../alerts/template-context.ts'
+import { type ContextLinks, type ContextSettings, contextLinks, templateContext } from '../alerts/template-context.ts'
 import {
   BUILTIN_TEMPLATES,
   type BuiltinTemplate,
@@ -49,7 +49,7 @@ interface Found {
 
 /** Default outcome of a sample, by type of event. */
 const TYPICAL: Partial<Record<EventType, EventOutcome>> = { service: 'stopped', license: 'expiring', self: 'raised' }
-const SAMPLE_LINKS: RecordLinks = {
+const SAMPLE_LINKS: ContextLinks = {
   qlikSenseUrls: {
     qmc: 'https://qlik.sample.example/qmc',
     hub: 'https://qlik.sample.example/hub',
@@ -147,9 +147,9 @@ async function surroundings({ configfile }: PreviewOptions) {
 }
 
 /** Those of the configuration, and samples where it has none. */
-function linksOf(config: Config | null | undefined): RecordLinks {
+function linksOf(config: Config | null | undefined): ContextLinks {
   if (!config) return SAMPLE_LINKS
-  const own = recordLinks(config)
+  const own = contextLinks(config)
   return {
     qlikSenseUrls: own.qlikSenseUrls.hub ? own.qlikSenseUrls : SAMPLE_LINKS.qlikSenseUrls,
     cloudUrls: own.cloudUrls?.hub || own.cloudUrls?.qmc ? own.cloudUrls : SAMPLE_LINKS.cloudUrls!,
@@ -170,9 +170,9 @@ async function findTemplate(engine: TemplateEngine, name: string, { as }: Previe
   return { ref: 'mail' in builtin ? await engine.findBuiltin(builtin.mail) : builtin.chat, target }
 }
 
-function sampleRecord({ type = 'reload', outcome, lines }: PreviewOptions, context: RecordContext): TemplateContext {
+function sampleRecord({ type = 'reload', outcome, lines }: PreviewOptions, context: ContextSettings): TemplateContext {
   const event = sampleEvent('sample', outcome ?? TYPICAL[type] ?? 'failed', context.now, type)
-  return templateRecord(event, context, { headLines: lines, tailLines: lines }, 'slash')
+  return templateContext(event, context, { headLines: lines, tailLines: lines }, 'slash')
 }
 
 /** Slack's blocks; Adaptive Cards have none. */

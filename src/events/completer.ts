@@ -1,4 +1,5 @@
 /** Additions of other parts to an event whose Qlik data is known; the composition root provides them. */
+
 import type { Database } from '../platform/sqlite.ts'
 import type { QrsTask } from '../qlik/qrs/types.ts'
 import type { EventOutcome, Need, TaskEvent } from './types.ts'

@@ -1,9 +1,10 @@
 /** The event pipeline as one service: ingest worker, intake, enrichment, and the clean-up of what they keep. */
 
 import { join } from 'node:path'
+import { errorText } from '../platform/errors.ts'
 import type { GroupWriter } from '../platform/group-commit.ts'
 import { createRecurringJob } from '../platform/recurring-job.ts'
-import { type Database, isDamage, isStorageTrouble } from '../platform/sqlite.ts'
+import { type Database, isDamage, isStorageFailure } from '../platform/sqlite.ts'
 import type { StorageState } from '../platform/storage/guard.ts'
 import type { Clock, Logger, Service } from '../platform/types.ts'
 import type { QrsClient } from '../qlik/qrs/types.ts'
@@ -92,8 +93,6 @@ export interface EventPipeline extends Service {
 
 const TICK_MS = 5000
 const WELL: StorageState = { state: 'up', reason: '' }
-
-const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
 
 export function createEventPipeline(deps: PipelineDeps, settings: PipelineSettings): EventPipeline {
   const { db, writer, log } = deps
@@ -211,7 +210,7 @@ export function createEventPipeline(deps: PipelineDeps, settings: PipelineSettin
     attaching = attaching
       .then(() => attach(journalEnd))
       .catch((error) => {
-        log.error(`[QSEOW] UDP HANDLER: The journal cannot be read: ${reasonOf(error)}`)
+        log.error(`[QSEOW] UDP HANDLER: The journal cannot be read: ${errorText(error)}`)
         lost = journalEnd
       })
   }
@@ -226,7 +225,7 @@ export function createEventPipeline(deps: PipelineDeps, settings: PipelineSettin
         if (isDamage(error)) ingest?.suspect()
         if (takingOverFails) return
         takingOverFails = true
-        log.error(`[QSEOW] UDP HANDLER: Events cannot be stored, they wait in the journal: ${reasonOf(error)}`)
+        log.error(`[QSEOW] UDP HANDLER: Events cannot be stored, they wait in the journal: ${errorText(error)}`)
       },
     )
   }
@@ -255,7 +254,7 @@ export function createEventPipeline(deps: PipelineDeps, settings: PipelineSettin
     try {
       ingest.backlog(intake.cursor(), countPendingEvents(db))
     } catch (error) {
-      if (!isStorageTrouble(error)) throw error
+      if (!isStorageFailure(error)) throw error
     }
   }
 

@@ -3,8 +3,9 @@
  * message does; the others wait here, on disk, until Qlik Sense says which of the tasks exist. Many are asked about with
  * few requests, so made-up task ids delay no other event.
  */
+import { errorText } from '../platform/errors.ts'
 import type { GroupWriter } from '../platform/group-commit.ts'
-import { type Database, isStorageTrouble } from '../platform/sqlite.ts'
+import { type Database, isStorageFailure } from '../platform/sqlite.ts'
 import type { Clock, Logger } from '../platform/types.ts'
 import type { QrsClient } from '../qlik/qrs/types.ts'
 import type { IngestCounters } from './counters.ts'
@@ -126,7 +127,7 @@ export function createUnverified(deps: UnverifiedDeps, { maxWaiting }: Unverifie
         return { asked: null, existing: await qrs.allTaskIds(stopping.signal) }
       } catch (error) {
         if (deps.isUnreachable(error)) throw error
-        log.warn(`[QSEOW] UDP HANDLER: QRS does not list all tasks, each is asked for: ${messageOf(error)}`)
+        log.warn(`[QSEOW] UDP HANDLER: QRS does not list all tasks, each is asked for: ${errorText(error)}`)
         canListAll = false
       }
     }
@@ -173,10 +174,10 @@ export function createUnverified(deps: UnverifiedDeps, { maxWaiting }: Unverifie
   }
 
   function complain(error: unknown): void {
-    if (isComplaining || isStorageTrouble(error)) return
+    if (isComplaining || isStorageFailure(error)) return
     isComplaining = true
     log.warn(
-      `[QSEOW] UDP HANDLER: ${total} messages about tasks that Footman does not know wait until QRS says whether these exist: ${messageOf(error)}`,
+      `[QSEOW] UDP HANDLER: ${total} messages about tasks that Footman does not know wait until QRS says whether these exist: ${errorText(error)}`,
     )
   }
 
@@ -243,5 +244,3 @@ function countWaiting(db: Database): Map<string, number> {
 }
 
 const sum = (counts: ReadonlyMap<string, number>): number => [...counts.values()].reduce((all, n) => all + n, 0)
-
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))

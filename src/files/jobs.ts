@@ -1,5 +1,6 @@
 /** File operations under way: at most so many at a time, with progress, and ended in order when the process was killed. */
 
+import { errorText } from '../platform/errors.ts'
 import type { GroupWriter } from '../platform/group-commit.ts'
 import { createRecurringJob } from '../platform/recurring-job.ts'
 import type { Database, Migration } from '../platform/sqlite.ts'
@@ -141,7 +142,7 @@ export function createFileJobs(deps: FileJobDeps, settings: { readonly maxConcur
     const result = error === null ? 'ok' : resultOf(job, error)
     job.state = ({ ok: 'succeeded', refused: 'failed', failed: 'failed', cancelled: 'cancelled' } as const)[result]
     job.finishedAt = clock.now()
-    job.error = error === null || result === 'cancelled' ? null : errorText(job.request, error)
+    job.error = error === null || result === 'cancelled' ? null : jobError(job.request, error)
     if (error !== null) logFailure(job, error, result)
     // An operation that the end of the process cuts short stays in the store, so that the next start reports it.
     if (job.stored && !(stopping && result === 'cancelled')) {
@@ -284,9 +285,9 @@ function resultOf(job: Job, error: unknown): 'refused' | 'failed' | 'cancelled' 
   return job.aborter.signal.aborted ? 'cancelled' : 'failed'
 }
 
-function errorText({ operation }: FileRequest, error: unknown): string {
+function jobError({ operation }: FileRequest, error: unknown): string {
   if (!(error instanceof FileRefusal)) {
-    return `${failureText(operation)}: ${error instanceof Error ? error.message : String(error)}`
+    return `${failureText(operation)}: ${errorText(error)}`
   }
   const { message, details } = refusalText(operation, error.reason)
   return details ? `${message}: ${details}` : message

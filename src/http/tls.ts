@@ -1,7 +1,7 @@
 /** The TLS files of the API: read at the start, and again when they have changed. */
 
 import { createPrivateKey, X509Certificate } from 'node:crypto'
-import { StartError } from '../platform/errors.ts'
+import { errorText, StartError } from '../platform/errors.ts'
 import type { ServeTls } from '../platform/http-server.ts'
 import { createRecurringJob } from '../platform/recurring-job.ts'
 import type { Logger } from '../platform/types.ts'
@@ -23,7 +23,7 @@ export async function readTls(settings: TlsSettings, readFile: ReadFile): Promis
     try {
       return await readFile(path)
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error)
+      const reason = errorText(error)
       throw new StartError(`REST API TLS ${what} file could not be loaded (${path}): ${reason}`, { cause: error })
     }
   }
@@ -81,7 +81,7 @@ export function createTlsWatch(
       await look()
       problem = ''
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error)
+      const reason = errorText(error)
       if (reason !== problem) log.error(`CERTIFICATE_INVALID: ${reason}. The REST server goes on with the old files.`)
       problem = reason
     }

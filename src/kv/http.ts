@@ -6,7 +6,7 @@ import { DEFAULT_LIMIT, invalidCursor, LIST_PARAMETERS, queryField, readQuery } 
 import { type ApiRequest, type ApiRoute, jsonAnswer, route } from '../http/endpoint/route.ts'
 import { field, invalidBody, validate } from '../http/endpoint/validation.ts'
 import { Refusal, refusal, refused } from '../http/errors.ts'
-import { isStorageTrouble } from '../platform/sqlite.ts'
+import { isStorageFailure } from '../platform/sqlite.ts'
 import type { Clock, Logger } from '../platform/types.ts'
 import { KeyValueRefusal, type KeyValueStore, type Pair, type Precondition, type Reason } from './types.ts'
 import { watchNamespace } from './watch.ts'
@@ -433,7 +433,7 @@ function keyInCursor(cursor: string | undefined): string | null {
 /** Turns refusals and failures of the store into answers; `failure` is the message of the 500, a text of Butler. */
 export function storeErrors(log: Logger, failure: string) {
   return (error: unknown, { requestId }: Pick<ApiRequest, 'requestId'>): unknown => {
-    if (error instanceof Refusal || isStorageTrouble(error)) return error
+    if (error instanceof Refusal || isStorageFailure(error)) return error
     if (error instanceof KeyValueRefusal) return refusalOf(error, log)
     log.error(`KEYVALUE: ${failure}, request ${requestId}: ${error}`)
     return refused(500, failure, `The log of Footman says more about request ${requestId}.`)

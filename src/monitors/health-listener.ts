@@ -1,7 +1,9 @@
 /** The listener of `dockerHealthCheck`: reports to container engines and load balancers whether Footman is healthy. */
+
 import { Hono } from 'hono'
 import { jsonAnswer } from '../http/endpoint/route.ts'
 import { noSuchRoute } from '../http/errors.ts'
+import { errorText } from '../platform/errors.ts'
 import { type LocalServer, serveLocal } from '../platform/local-server.ts'
 import type { Logger, Service } from '../platform/types.ts'
 
@@ -69,7 +71,7 @@ export function createHealthListener(deps: HealthListenerDeps, settings: HealthL
         port: settings.port,
         idleTimeout: 60,
         handler: (request, { remoteAddress }) => app.fetch(request, { address: remoteAddress }),
-        onError: (error) => log.error(`HEALTH: ${error instanceof Error ? error.message : error}`),
+        onError: (error) => log.error(`HEALTH: ${errorText(error)}`),
       })
       log.info(`MAIN: Started Docker healthcheck server on port ${server.port}.`)
     },

@@ -1,4 +1,5 @@
 /** Recurring calls to a URL whose receiver raises an alarm when they stop. */
+import { errorText } from '../platform/errors.ts'
 import type { HttpClient } from '../platform/http-client.ts'
 import type { Logger } from '../platform/types.ts'
 
@@ -38,7 +39,7 @@ export function createHeartbeat(
       else log.error(`HEARTBEAT: Error sending heartbeat: answer ${status}`)
     } catch (error) {
       if (signal.aborted) return
-      log.error(`HEARTBEAT: Error sending heartbeat: ${error instanceof Error ? error.message : error}`)
+      log.error(`HEARTBEAT: Error sending heartbeat: ${errorText(error)}`)
     }
   }
 }

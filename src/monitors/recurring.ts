@@ -2,6 +2,7 @@
  * Work that is done at the times of a frequency text, never twice at the same time. Unlike the recurring jobs of
  * platform/, it follows the clock: `at 06:00` has no interval, and a time that comes during a run is skipped.
  */
+import { errorText } from '../platform/errors.ts'
 import type { Frequency } from '../platform/frequency.ts'
 import type { Clock, Logger, Service } from '../platform/types.ts'
 
@@ -43,7 +44,7 @@ export function createRecurring(deps: { readonly clock: Clock; readonly log: Log
       .run(stopping.signal)
       .catch((error: unknown) => {
         if (stopping.signal.aborted) return
-        log.error(`${work.label}: ${error instanceof Error ? error.message : error}`)
+        log.error(`${work.label}: ${errorText(error)}`)
       })
       .finally(() => {
         running = null

@@ -1,5 +1,7 @@
 /** Which release of Qlik Sense runs: logged, and stored in InfluxDB. */
+
 import type { InfluxPoint } from '../metrics/influxdb/types.ts'
+import { errorText } from '../platform/errors.ts'
 import type { Clock, Logger } from '../platform/types.ts'
 import type { AboutClient, SystemInfo } from '../qlik/about.ts'
 import type { QlikSenseVersionConfig } from './config.ts'
@@ -28,7 +30,7 @@ export function createVersionMonitor(
     try {
       info = await about.systemInfo(signal)
     } catch (error) {
-      if (!signal.aborted) log.error(`${LABEL}: ${error instanceof Error ? error.message : error}`)
+      if (!signal.aborted) log.error(`${LABEL}: ${errorText(error)}`)
       return
     }
     log.info(`${LABEL}: Qlik Sense product name: ${info.productName}`)

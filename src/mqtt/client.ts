@@ -1,6 +1,8 @@
 /** The broker of `mqttConfig`: keeps one connection up for ever and hands messages in and out. */
+
 import { randomBytes } from 'node:crypto'
 import { backoffDelay } from '../platform/backoff.ts'
+import { errorText } from '../platform/errors.ts'
 import { filterCovers, mayReach, topicMatches, topicProblem } from '../platform/mqtt-topics.ts'
 import type { Clock, Logger, Service } from '../platform/types.ts'
 import {
@@ -82,7 +84,9 @@ export function createMqttService(deps: MqttDeps, settings: MqttClientSettings):
     } catch (error) {
       if (!running) return null
       const delay = retryDelay(pauseMs)
-      outage.failed(`MQTT: Cannot connect to broker ${broker}: ${text(error)}. Next attempt in ${seconds(delay)} s.`)
+      outage.failed(
+        `MQTT: Cannot connect to broker ${broker}: ${errorText(error)}. Next attempt in ${seconds(delay)} s.`,
+      )
       later(delay)
       return null
     }
@@ -140,7 +144,7 @@ export function createMqttService(deps: MqttDeps, settings: MqttClientSettings):
     } catch (error) {
       // Without a connection the next one subscribes again; a refusal needs a person.
       if (connection === opened)
-        log.error(`MQTT: Cannot subscribe to ${filter}: ${text(error)}. Check the broker's access rules.`)
+        log.error(`MQTT: Cannot subscribe to ${filter}: ${errorText(error)}. Check the broker's access rules.`)
     }
   }
 
@@ -153,7 +157,7 @@ export function createMqttService(deps: MqttDeps, settings: MqttClientSettings):
     try {
       await Promise.all(wanted.map((one) => one.handler(message)))
     } catch (error) {
-      log.error(`MQTT: Message on ${message.topic} was not taken and stays unacknowledged: ${text(error)}`)
+      log.error(`MQTT: Message on ${message.topic} was not taken and stays unacknowledged: ${errorText(error)}`)
       throw error
     }
   }
@@ -178,7 +182,9 @@ export function createMqttService(deps: MqttDeps, settings: MqttClientSettings):
   function writeStatus(topic: string, payload: string): void {
     const write = send(topic, payload, { qos: mqtt.qos, retain: false, mayStartTasks: true })
       // The next connection sends it again.
-      .catch((error: unknown) => log.debug(`MQTT: Status on ${topic} waits for the next connection: ${text(error)}`))
+      .catch((error: unknown) =>
+        log.debug(`MQTT: Status on ${topic} waits for the next connection: ${errorText(error)}`),
+      )
       .finally(() => statusWrites.delete(write))
     statusWrites.add(write)
   }
@@ -284,7 +290,6 @@ function warnAboutStartTopic({ mqttConfig, mqtt }: BrokerSettings, log: Logger):
   )
 }
 
-const text = (error: unknown): string => (error instanceof Error ? error.message : String(error))
 const seconds = (ms: number): number => Math.round(ms / 100) / 10
 
 function excerpt(payload: Uint8Array): string {

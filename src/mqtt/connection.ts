@@ -2,7 +2,9 @@
  * One connection to a broker, from the configuration and CONNECT to its end; a lost one is thrown away with all that the
  * library held for it. So nothing is ever queued or sent again without the caller.
  */
+
 import type { IClientOptions, MqttClient } from 'mqtt'
+import { errorText } from '../platform/errors.ts'
 import type { IncomingMessage } from './types.ts'
 
 export type MqttErrorCode =
@@ -91,7 +93,7 @@ async function pem(readFile: (path: string) => Promise<string>, what: string, pa
   try {
     return await readFile(path)
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error)
+    const reason = errorText(error)
     throw new Error(`MQTT ${what} file could not be loaded (${path}): ${reason}`)
   }
 }

@@ -16,7 +16,7 @@ import type { Logger } from './types.ts'
 interface CalendarFilesDeps {
   readonly log: Logger
   /** Called with the reason when a file cannot be read, with null when it can: at the first reading and at each change. */
-  readonly onTrouble?: ((calendar: string, reason: string | null) => void) | undefined
+  readonly onFailure?: ((calendar: string, reason: string | null) => void) | undefined
 }
 
 interface CalendarFilesSettings {
@@ -49,7 +49,7 @@ const MAX_BYTES = 10 * 1024 * 1024
 const NO_DAYS: ReadonlySet<Day> = new Set()
 
 export function createCalendarFiles(deps: CalendarFilesDeps, settings: CalendarFilesSettings): CalendarFiles {
-  const { log, onTrouble } = deps
+  const { log, onFailure } = deps
   const files = Object.entries(settings.files)
   const known = new Map<string, Known>()
 
@@ -64,14 +64,14 @@ export function createCalendarFiles(deps: CalendarFilesDeps, settings: CalendarF
       for (const warning of warnings) log.warn(`CALENDAR ${calendar}: ${path}: ${warning}`)
       log.verbose(`CALENDAR ${calendar}: ${days.size} days read from ${path}`)
       known.set(calendar, { days, stamp, trouble: null })
-      if (before.trouble !== null || before.stamp === '') onTrouble?.(calendar, null)
+      if (before.trouble !== null || before.stamp === '') onFailure?.(calendar, null)
     } catch (error) {
       const trouble = `${path}: ${errorText(error)}`
       known.set(calendar, { ...before, stamp: '', trouble })
       if (trouble === before.trouble) return
       const content = before.days.size > 0 ? 'its last good content stays in use' : 'it has no days'
       log.error(`CALENDAR ${calendar}: The file cannot be used, ${content}. ${trouble}`)
-      onTrouble?.(calendar, trouble)
+      onFailure?.(calendar, trouble)
     }
   }
 

@@ -4,7 +4,7 @@
  */
 
 import { setTimeout as pause } from 'node:timers/promises'
-import { type Database, isStorageTrouble } from './sqlite.ts'
+import { type Database, isStorageFailure } from './sqlite.ts'
 import type { Logger } from './types.ts'
 
 export interface GroupWriter {
@@ -118,7 +118,7 @@ export function createLastingWrite({ writer, log, what, stop }: LastingWriteDeps
         failing = false
         return result
       } catch (error) {
-        if (stop.aborted || !isStorageTrouble(error)) throw error
+        if (stop.aborted || !isStorageFailure(error)) throw error
         if (!failing) {
           log.error(
             `${what} cannot be stored (${(error as Error).message}); trying again until it can. Free disk space`,

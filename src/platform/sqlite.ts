@@ -119,7 +119,7 @@ function wrap(
 
   /** True when the failed statement may be retried at once. */
   function isRepaired(error: unknown): boolean {
-    return depth === 0 && isStorageTrouble(error) && onFailure(error)
+    return depth === 0 && isStorageFailure(error) && onFailure(error)
   }
 
   function undo(rollback: string, reason: unknown): void {
@@ -244,7 +244,7 @@ export function lastWriter(db: Database): string {
 const CORRUPT = 11
 const DAMAGE = new Set([CORRUPT, 26])
 /** Result codes of temporary conditions: BUSY, LOCKED, NOMEM, READONLY, IOERR, FULL, CANTOPEN. */
-const STORAGE_TROUBLE = new Set([5, 6, 7, 8, 10, 13, 14, ...DAMAGE])
+const STORAGE_FAILURES = new Set([5, 6, 7, 8, 10, 13, 14, ...DAMAGE])
 /** Those that have nothing to do with the file: BUSY, LOCKED, NOMEM. */
 const PASSING = new Set([5, 6, 7])
 
@@ -268,14 +268,14 @@ export class DamageError extends Error {
 }
 
 /** True when the same work may succeed later: the disk is full or not reachable, not the statement wrong. */
-export function isStorageTrouble(error: unknown): boolean {
+export function isStorageFailure(error: unknown): boolean {
   const code = codeOf(error)
-  return code !== null && STORAGE_TROUBLE.has(code)
+  return code !== null && STORAGE_FAILURES.has(code)
 }
 
 /** True for a failure of disk or file; false for a lock held by another connection. */
-export function isStorageFailure(error: unknown): boolean {
-  return isStorageTrouble(error) && !PASSING.has(codeOf(error) ?? 0)
+export function isDiskFailure(error: unknown): boolean {
+  return isStorageFailure(error) && !PASSING.has(codeOf(error) ?? 0)
 }
 
 /** True when the file itself is damaged. */

@@ -20,7 +20,7 @@ import {
   appliedMigrations,
   type Database,
   isDamage,
-  isStorageTrouble,
+  isStorageFailure,
   lastWriter,
   type Migration,
   noteWriter,
@@ -158,7 +158,7 @@ function change({ database, pending }: Step, { version, backupDirectory }: Upgra
 }
 
 const roomHint = (cause: unknown): string =>
-  isStorageTrouble(cause) ? 'Look at disk and permissions, and start Footman again' : 'Go on with the version before'
+  isStorageFailure(cause) ? 'Look at disk and permissions, and start Footman again' : 'Go on with the version before'
 
 function sign({ file }: UpgradableDatabase, version: string): void {
   const db = openDatabase(file)

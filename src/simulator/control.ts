@@ -1,4 +1,5 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { errorText } from '../platform/errors.ts'
 import type { Logger } from '../platform/types.ts'
 import { ENVELOPES, isEnvelope } from './cloud/events.ts'
 import type { Simulator } from './interface.ts'
@@ -85,7 +86,7 @@ export function createControlListener(
       const value = await answer(simulator, request)
       respond(response, value === undefined ? 404 : 200, value === undefined ? { error: 'Not found' } : value)
     } catch (error) {
-      const message = error instanceof Error ? error.message : String(error)
+      const message = errorText(error)
       log.debug(`Simulator: control call ${request.method} ${request.url} refused: ${message}`)
       respond(response, 400, { error: message })
     }

@@ -9,8 +9,14 @@ import { adjustButlerRules, asideRule, compileRule } from '../../src/alerts/rule
 import { explainEvent, type ListedRule } from '../../src/alerts/rules/explain.ts'
 import { createFallbacks } from '../../src/alerts/rules/fallback.ts'
 import { alertRuleMigrations } from '../../src/alerts/rules/migrations.ts'
-import { createSnoozeHold, snoozeNeeds } from '../../src/alerts/snoozes.ts'
-import type { DeliveryResult, Hold, NamedDestination, RenderInput, Rule } from '../../src/alerts/types.ts'
+import { createSnoozeSuppression, snoozeNeeds } from '../../src/alerts/snoozes.ts'
+import type {
+  DeliveryResult,
+  RenderInput,
+  Rule,
+  SuppressionCheck,
+  TargetedDestination,
+} from '../../src/alerts/types.ts'
 import { NOTHING_AWAITED } from '../../src/events/event-router.ts'
 import { eventMigrations } from '../../src/events/migrations.ts'
 import { insertEvent, loadTaskEvent } from '../../src/events/store.ts'
@@ -38,7 +44,7 @@ export interface RoutesSetup {
   readonly windows?: Readonly<Record<string, Window>>
   readonly calendars?: Readonly<Record<string, CalendarDefinition>>
   readonly chains?: Chains
-  readonly holds?: readonly Hold[]
+  readonly suppressions?: readonly SuppressionCheck[]
   readonly deliver?: (destination: string) => DeliveryResult
   readonly start?: string
   readonly file?: string
@@ -86,13 +92,13 @@ export function startRoutes(setup: RoutesSetup = {}) {
     Object.entries(setup.destinations ?? {}).map(([name, type]) => [name, double(name, type)] as const),
   )
 
-  function double(name: string, type: string): NamedDestination {
+  function double(name: string, type: string): TargetedDestination {
     return {
       ...{ name, type, needs: setup.needs?.[name] ?? ['app'] },
       targets: (event) => (setup.targets?.(name, event) ?? [name]).map((target) => ({ target, lane: name })),
-      async render({ event, target, deliveryId, suppressed, kind, note, severity, route }) {
+      async render({ event, target, deliveryId, suppressed, kind, note, severity, rule }) {
         const payload: Sent = { destination: name, target, kind, event: event.taskName, suppressed, note, severity }
-        return { deliveryId, target, subject: route.texts?.title ?? null, body: 'body', payload }
+        return { deliveryId, target, subject: rule.texts?.title ?? null, body: 'body', payload }
       },
       deliver: async (batch) =>
         batch.map(({ payload }) => {
@@ -124,8 +130,8 @@ export function startRoutes(setup: RoutesSetup = {}) {
   const router = createRouter(
     {
       ...{ clock, log, onDeliveries, observe: (change) => void changes.push(change) },
-      holds: [maintenance.hold, createSnoozeHold({ windows }), ...(setup.holds ?? [])],
-      holdNeeds: (tx, at) => [...maintenance.needs, ...snoozeNeeds({ windows })(tx, at)],
+      suppressions: [maintenance.suppression, createSnoozeSuppression({ windows }), ...(setup.suppressions ?? [])],
+      suppressionNeeds: (tx, at) => [...maintenance.needs, ...snoozeNeeds({ windows })(tx, at)],
       ...(setup.chains && { chains: setup.chains }),
     },
     routes,

@@ -3,7 +3,7 @@
 import { genericUrls, qlikSenseUrls } from '../../src/alerts/config.ts'
 import { type EmailNotificationConfig, email, emailNotification } from '../../src/alerts/config-email.ts'
 import { webhookNotification } from '../../src/alerts/config-webhook.ts'
-import type { RecordContext } from '../../src/alerts/template-context.ts'
+import type { ContextSettings } from '../../src/alerts/template-context.ts'
 import { createTemplateEngine, type TemplateEngine } from '../../src/alerts/templates/engine.ts'
 import { createTimeFormatter } from '../../src/alerts/times.ts'
 import type { RenderInput, Rule } from '../../src/alerts/types.ts'
@@ -22,7 +22,7 @@ export const LINKS = {
   genericUrls: [{ id: 'runbook', linkText: 'Runbook', comment: '', url: 'https://wiki.acme.example/reloads?a=1&b=2' }],
 }
 
-export const CONTEXT: RecordContext = {
+export const CONTEXT: ContextSettings = {
   ...LINKS,
   version: '1.0.0',
   times: STOCKHOLM,
@@ -129,11 +129,11 @@ export function templateEngine(directories: readonly string[] = []): TemplateEng
 export const ALERT = { kind: 'alert', severity: 'error', note: null } as const
 
 /** The input of `render` for the first delivery that a route plans. */
-export function renderInput(route: Rule, event: TaskEvent, changes: Partial<RenderInput> = {}): RenderInput {
-  const target = route.plan(event)[0]?.target ?? ''
+export function renderInput(rule: Rule, event: TaskEvent, changes: Partial<RenderInput> = {}): RenderInput {
+  const target = rule.plan(event)[0]?.target ?? ''
   return {
     event,
-    route,
+    rule,
     target,
     deliveryId: '019cad24-c0ec-7b7c-b06b-c8fb46460cb1',
     suppressed: 0,

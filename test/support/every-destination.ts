@@ -13,7 +13,7 @@ import { createOutbox } from '../../src/alerts/outbox/outbox.ts'
 import { createRouter } from '../../src/alerts/router.ts'
 import { compileRule } from '../../src/alerts/rules/compile.ts'
 import { alertRuleMigrations } from '../../src/alerts/rules/migrations.ts'
-import type { Destination, NamedDestination } from '../../src/alerts/types.ts'
+import type { Destination, TargetedDestination } from '../../src/alerts/types.ts'
 import { butler } from '../../src/app/schema.ts'
 import { NOTHING_AWAITED } from '../../src/events/event-router.ts'
 import { eventMigrations } from '../../src/events/migrations.ts'
@@ -121,7 +121,7 @@ export async function startEveryDestination(timeoutMs: number) {
     { type: 'email', recipients: ['team@acme.example'] } as const,
     ...(broker ? [{ type: 'mqtt', topic: 'alerts/{{taskName}}' } as const] : []),
   ]
-  const named = new Map<string, NamedDestination>(
+  const named = new Map<string, TargetedDestination>(
     written.map((one) => {
       const name = `my-${one.type}`
       return [name, createDestination(deps, name, { ...settingsOf(one), timeout: timeoutMs })]

@@ -1,8 +1,9 @@
 /** The writing side of InfluxDB with settings as they stand in a configuration file. */
-import { createClientSource } from '../../src/alerts/destinations/client.ts'
+
 import { footmanInfluxDb, influxDb } from '../../src/metrics/config.ts'
 import { createInfluxServer } from '../../src/metrics/influxdb/server.ts'
 import type { WritableLine } from '../../src/metrics/influxdb/types.ts'
+import { createClientSource } from '../../src/platform/client-source.ts'
 import { recordingLog } from './recording-log.ts'
 
 export function influxServer(written: object, footman: object = {}, now: () => number = Date.now) {

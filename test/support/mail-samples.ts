@@ -1,14 +1,14 @@
 /** Events as they really come, one per kind of mail: for pictures and for the tests of the built-in mails. */
 
 import { sampleEvent } from '../../src/alerts/sample-event.ts'
-import type { RecordContext, RecordDelivery } from '../../src/alerts/template-context.ts'
+import type { ContextDelivery, ContextSettings } from '../../src/alerts/template-context.ts'
 import type { EventOutcome, EventType, TaskEvent } from '../../src/events/types.ts'
 import { fullEvent, LINKS, scriptLog } from './alerts.ts'
 
 export interface MailSample {
   readonly event: TaskEvent
-  readonly delivery: RecordDelivery
-  readonly links: Pick<RecordContext, 'qlikSenseUrls' | 'genericUrls'>
+  readonly delivery: ContextDelivery
+  readonly links: Pick<ContextSettings, 'qlikSenseUrls' | 'genericUrls'>
 }
 
 const AT = Date.parse('2025-10-14T07:28:43.200Z')
@@ -52,7 +52,7 @@ const failed = fullEvent({
   retry: { attempt: 1, max: 3, nextAt: AT + 300_000, refused: null },
 })
 
-function sample(event: TaskEvent, delivery: RecordDelivery = {}): MailSample {
+function sample(event: TaskEvent, delivery: ContextDelivery = {}): MailSample {
   return { event, delivery, links: LINKS }
 }
 

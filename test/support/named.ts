@@ -77,7 +77,7 @@ export function routeOf(changes: Partial<Rule> = {}): Rule {
 export function inputFor(event: TaskEvent, changes: Partial<RenderInput> = {}): RenderInput {
   const { severity } = event
   const fixed = { deliveryId: DELIVERY_ID, suppressed: 0, kind: 'alert', note: null } as const
-  return { event, route: routeOf(), target: 'place', severity, ...fixed, ...changes }
+  return { event, rule: routeOf(), target: 'place', severity, ...fixed, ...changes }
 }
 
 /** The parsed settings; the test names only what it needs. */

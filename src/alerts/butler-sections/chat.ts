@@ -1,7 +1,9 @@
 /** Sections of Slack and Teams: rules, settings of the messages, and problems for `footman check`. */
+
 import type { QlikSenseCloudConfig } from '../../events/config.ts'
 import type { EventOutcome, EventType, Need, TaskEvent } from '../../events/types.ts'
 import type { ServiceMonitorConfig } from '../../monitors/types.ts'
+import { errorText } from '../../platform/errors.ts'
 import { VERSION } from '../../platform/version.ts'
 import type { GenericUrl, QlikSenseUrls } from '../config.ts'
 import type { SlackNotificationConfig, TeamsNotificationConfig } from '../config-chat.ts'
@@ -12,10 +14,9 @@ import { slackCall, slackResult, slackSecond } from '../destinations/slack.ts'
 import { teamsCall, teamsResult } from '../destinations/teams.ts'
 import type { HttpCall, HttpParts } from '../destinations/types.ts'
 import { sampleEvent } from '../sample-event.ts'
-import { type RecordLinks, recordLinks, templateRecord } from '../template-context.ts'
+import { type ContextLinks, contextLinks, templateContext } from '../template-context.ts'
 import { SLACK_TEMPLATE, TEAMS_TEMPLATE } from '../templates/builtin.ts'
 import type { TemplateContext, TemplateEngine } from '../templates/engine.ts'
-import { messageOf } from '../templates/source.ts'
 import { createTimeFormatter, type TimeFormatter } from '../times.ts'
 import type { Destination, PlannedDelivery, RenderInput, Rule, SuppressReason } from '../types.ts'
 import { addressProblem, hostOfAddress, laneOfAddress, type SectionDeps, sectionDestination } from './http.ts'
@@ -31,7 +32,7 @@ export interface ChatConfig {
   readonly genericUrls: GenericUrl[]
 }
 
-/** What every section has; Slack adds the sender. */
+/** The settings that every section has; Slack adds the sender. */
 export interface ChatSectionSettings {
   readonly webhookURL: string
   readonly messageType: 'basic' | 'formatted'
@@ -51,13 +52,13 @@ export interface ChatSection {
   readonly place: string
   readonly settings: ChatSectionSettings
   readonly when: { readonly types: readonly EventType[]; readonly outcomes: readonly EventOutcome[] }
-  /** What a rate limit counts by. */
+  /** Key of the rate limit. */
   readonly subject: (event: TaskEvent) => string
   /** Why nothing is sent about an event; null when it is sent. */
   readonly gate: (event: TaskEvent) => { readonly reason: SuppressReason; readonly detail: string } | null
-  /** Without script log, whatever the event has. */
+  /** Sends no script log, even when the event has one. */
   readonly basicContentOnly: boolean
-  readonly links: RecordLinks
+  readonly links: ContextLinks
   /** In log lines: `[QSEOW] SLACK <label>: ...`. */
   readonly label: string
 }
@@ -99,7 +100,7 @@ function ownSection(config: ChatConfig, channel: ChatChannel, { section, type, o
     subject: type === 'service' ? serviceOf : ({ taskId }) => taskId,
     gate: () => null,
     basicContentOnly: false,
-    links: recordLinks(config),
+    links: contextLinks(config),
     label,
   }
 }
@@ -122,7 +123,7 @@ function cloudSections(config: ChatConfig, channel: ChatChannel): readonly ChatS
       subject: ({ appId }) => appId,
       gate: (event) => tagGate(event, settings.alertEnableByTag),
       basicContentOnly: settings.basicContentOnly,
-      links: recordLinks(config),
+      links: contextLinks(config),
       label: 'APP RELOAD FAILED',
     },
   ]
@@ -198,13 +199,13 @@ function chatDestination(
     const { headScriptLogLines: headLines = 0, tailScriptLogLines: tailLines = 0 } = settings
     const event = basicContentOnly ? { ...input.event, scriptLog: null } : input.event
     const context = { ...links, version: VERSION, times, now: clock.now() }
-    return templateRecord(event, context, { headLines, tailLines }, 'slash', input)
+    return templateContext(event, context, { headLines, tailLines }, 'slash', input)
   }
 
   return sectionDestination(deps, channel, { secrets, ...parts }, async (input) => {
-    const { event, route } = input
-    const section = sections.get(route.name)
-    if (!section) throw new Error(`route ${route.name} has no section in the configuration`)
+    const { event, rule } = input
+    const section = sections.get(rule.name)
+    if (!section) throw new Error(`route ${rule.name} has no section in the configuration`)
     const call = await makeCall(deps, settingsFor(input, section), variablesOf(input, section))
     const text = announce(channel, section, event.taskName || event.appName)
     const announcement = { level: 'verbose', text } as const
@@ -245,7 +246,7 @@ async function problemsOf(
   if (settings.messageType === 'basic') return basicProblems(engine, `${place}.basicMsgTemplate`, settings, record)
   if (!settings.templateFile) return []
   const path = `${place}.templateFile`
-  const hint = 'the basic message is sent until this is mended'
+  const hint = 'the basic message is sent until this is repaired'
   try {
     const ref = await engine.findFile(settings.templateFile)
     if (ref?.kind !== 'found') {
@@ -258,7 +259,7 @@ async function problemsOf(
     renderObject(engine, { ...BUILTIN[channel], ref, file: ref.source.file }, record, channel)
     return []
   } catch (error) {
-    return [{ severity: 'error', path, message: messageOf(error), hint }]
+    return [{ severity: 'error', path, message: errorText(error), hint }]
   }
 }
 
@@ -272,7 +273,7 @@ function basicProblems(
     engine.render({ kind: 'inline', name: path, text }, record, 'line')
     return []
   } catch (error) {
-    return [{ severity: 'error', path, message: messageOf(error), hint: 'the title of the event is sent instead' }]
+    return [{ severity: 'error', path, message: errorText(error), hint: 'the title of the event is sent instead' }]
   }
 }
 
@@ -280,5 +281,5 @@ function sampleRecord({ when, settings, links }: ChatSection): TemplateContext {
   const { headScriptLogLines: headLines = 0, tailScriptLogLines: tailLines = 0 } = settings
   const context = { ...links, version: '', times: createTimeFormatter(), now: 0 }
   const event = sampleEvent('sample', when.outcomes[0]!, 0, when.types[0])
-  return chatVariables(templateRecord(event, context, { headLines, tailLines }, 'slash'))
+  return chatVariables(templateContext(event, context, { headLines, tailLines }, 'slash'))
 }

@@ -1,15 +1,15 @@
-/** What is wrong with the settings of mails: found by rendering a sample, without sending anything. */
+/** Finds problems in the settings of mails by rendering a sample; sends nothing. */
 
-import { variantOf } from '../destinations/email/content.ts'
-import { addressOf } from '../destinations/email/mailer.ts'
+import { errorText } from '../../platform/errors.ts'
+import { addressOf, variantOf } from '../destinations/email/mailer.ts'
 import { mailView } from '../destinations/email/view.ts'
 import type { SettingProblem } from '../destinations/settings.ts'
 import { isEmailAddress, splitAddresses } from '../recipients.ts'
 import { sampleEvent } from '../sample-event.ts'
-import { recordLinks, templateRecord } from '../template-context.ts'
+import { contextLinks, templateContext } from '../template-context.ts'
 import type { TemplateContext, TemplateEngine, TemplateRef } from '../templates/engine.ts'
 import type { Target } from '../templates/escape.ts'
-import { inlineSource, messageOf } from '../templates/source.ts'
+import { inlineSource } from '../templates/source.ts'
 import { unknownText, unknownVariables } from '../templates/unknown-variables.ts'
 import { createTimeFormatter } from '../times.ts'
 import { type EmailDestinationConfig, type Mail, mailsOf } from './email-sections.ts'
@@ -51,11 +51,11 @@ async function bodyProblems({ settings }: Mail, base: string, engine: TemplateEn
       ...(found.text ? renderProblems(engine, path, found.text, record, 'text') : []),
     ]
   } catch (error) {
-    return [problem('error', path, messageOf(error))]
+    return [problem('error', path, errorText(error))]
   }
 }
 
-/** What files in the template directory make of the built-in mail. */
+/** Problems of the files in the template directory that replace parts of the built-in mail. */
 async function replacedProblems(engine: TemplateEngine, record: TemplateContext): Promise<readonly SettingProblem[]> {
   const variables = { ...record, view: mailView(record) }
   const variant = variantOf(record)
@@ -79,7 +79,7 @@ function renderProblems(
     engine.render(ref, record, target)
     return unknownProblems(path, ref, record)
   } catch (error) {
-    return [problem('error', path, messageOf(error), 'alerts go out as plain text until this is mended')]
+    return [problem('error', path, errorText(error), 'alerts go out as plain text until this is repaired')]
   }
 }
 
@@ -122,9 +122,9 @@ function testModeProblems({ footman }: EmailDestinationConfig): SettingProblem[]
 
 function sampleRecord({ kind, settings }: Mail, config: EmailDestinationConfig) {
   const { headScriptLogLines: headLines = 0, tailScriptLogLines: tailLines = 0 } = settings
-  const context = { ...recordLinks(config), version: '', times: createTimeFormatter(), now: 0 }
+  const context = { ...contextLinks(config), version: '', times: createTimeFormatter(), now: 0 }
   const event = sampleEvent('sample', kind.outcomes[0]!, 0, kind.type)
-  return templateRecord(event, context, { headLines, tailLines }, kind.userForm)
+  return templateContext(event, context, { headLines, tailLines }, kind.userForm)
 }
 
 function inline(name: string, text: string): TemplateRef {

@@ -66,7 +66,7 @@ export interface EmailDestinationConfig {
 
 type MailSources = Pick<EmailDestinationConfig, 'emailNotification' | 'serviceMonitor' | 'qlikSenseCloud'>
 
-/** What decides about the recipients, and what the rate limit counts. */
+/** Decides how the recipients are found and what the rate limit counts. */
 export type MailFamily = 'task' | 'service' | 'cloud'
 
 export interface MailKind {

@@ -17,7 +17,7 @@ export type EmailRulesConfig = Omit<EmailDestinationConfig, 'qlikSenseUrls' | 'g
 
 const LANE = 'email'
 /** Target of a row that says why there is no recipient. */
-const NOBODY = '(nobody)'
+const NO_RECIPIENT = '(nobody)'
 
 export interface Refusal {
   readonly reason: SuppressReason
@@ -30,7 +30,7 @@ export interface Addressees {
   /** Addresses that would have got one. */
   readonly refused: readonly (Refusal & { readonly target: string })[]
   /** The reason to record when `wanted` is empty. */
-  readonly nobody: Refusal
+  readonly ifEmpty: Refusal
 }
 
 const ADDRESSEES: Readonly<Record<MailFamily, (event: TaskEvent, mail: Mail) => Addressees>> = {
@@ -39,7 +39,7 @@ const ADDRESSEES: Readonly<Record<MailFamily, (event: TaskEvent, mail: Mail) => 
   cloud: ofCloud,
 }
 
-/** What one rate limit counts: the task, the service on its host, the app in Qlik Cloud. */
+/** The subject of a rate limit: the task, the service on its host, the app in Qlik Cloud. */
 const LIMIT_SUBJECT: Readonly<Record<MailFamily, (event: TaskEvent) => string>> = {
   task: ({ taskId }) => taskId,
   service: ({ host, details }) => `${host}|${details?.kind === 'service' ? details.serviceName : ''}`,
@@ -70,7 +70,7 @@ function ofTask(event: TaskEvent, mail: Mail): Addressees {
   return {
     wanted,
     refused: excluded ? others.map((target) => ({ target, ...excluded })) : [],
-    nobody: marked ? noneConfigured(owner && !owner.mail ? owner.detail : null) : unmarked(event, mail),
+    ifEmpty: marked ? noneConfigured(owner && !owner.mail ? owner.detail : null) : unmarked(event, mail),
   }
 }
 
@@ -96,7 +96,7 @@ function noneConfigured(ownerDetail: string | null): Refusal {
 }
 
 function ofService(_event: TaskEvent, { settings }: Mail): Addressees {
-  return { wanted: uniqueAddresses(splitAddresses(settings.recipients)), refused: [], nobody: EMPTY }
+  return { wanted: uniqueAddresses(splitAddresses(settings.recipients)), refused: [], ifEmpty: EMPTY }
 }
 
 /** The common list for apps with the tag, then the owner of the app. */
@@ -111,7 +111,7 @@ function ofCloud(event: TaskEvent, { settings, kind }: Mail): Addressees {
   return {
     wanted,
     refused: owner && !owner.mail ? [{ target: owner.address, reason: 'OWNER_EXCLUDED', detail: owner.detail }] : [],
-    nobody: tagged ? EMPTY : { reason: 'TAG', detail: `the app has no tag "${gate?.tag ?? ''}"` },
+    ifEmpty: tagged ? EMPTY : { reason: 'TAG', detail: `the app has no tag "${gate?.tag ?? ''}"` },
   }
 }
 
@@ -148,10 +148,10 @@ function needsOf({ kind, settings }: Mail, attachScriptLog: boolean): readonly N
 }
 
 function plan(event: TaskEvent, mail: Mail, allowedDomains: readonly string[]): readonly PlannedDelivery[] {
-  const { wanted, refused, nobody } = ADDRESSEES[mail.kind.family](event, mail)
+  const { wanted, refused, ifEmpty } = ADDRESSEES[mail.kind.family](event, mail)
   const rows = wanted.map((address) => delivery(event, mail, address, addressProblem(address, allowedDomains)))
   rows.push(...refused.map(({ target, reason, detail }) => suppressed(target, reason, detail)))
-  return wanted.length > 0 ? rows : [...rows, suppressed(NOBODY, nobody.reason, nobody.detail)]
+  return wanted.length > 0 ? rows : [...rows, suppressed(NO_RECIPIENT, ifEmpty.reason, ifEmpty.detail)]
 }
 
 function delivery(event: TaskEvent, mail: Mail, target: string, problem: string | null): PlannedDelivery {
@@ -177,8 +177,8 @@ export function createEmailDestination(deps: EmailDeps, config: EmailDestination
     name: 'email',
     type: 'email',
     async render(input) {
-      const mail = mails.get(input.route.name)
-      if (!mail) throw new Error(`route ${input.route.name} has no mail section in the configuration`)
+      const mail = mails.get(input.rule.name)
+      if (!mail) throw new Error(`route ${input.rule.name} has no mail section in the configuration`)
       return sender.renderMail(input, settingsOf(mail, input.event, attachScriptLog))
     },
     deliver: (batch, signal) => Promise.all(batch.map((message) => sender.send(message, signal))),
@@ -191,7 +191,14 @@ function settingsOf(mail: Mail, event: TaskEvent, attachScriptLog: boolean): Mai
   const { headScriptLogLines = 0, tailScriptLogLines = 0, subject, fromAddress, priority } = settings
   const { prefix, words, userForm, name } = kind
   return {
-    ...{ place, subject, fromAddress, priority, headScriptLogLines, tailScriptLogLines, attachScriptLog, userForm },
+    place,
+    subject,
+    fromAddress,
+    priority,
+    headScriptLogLines,
+    tailScriptLogLines,
+    attachScriptLog,
+    userForm,
     body: { kind: 'folder', directory: settings.bodyFileDirectory, name: settings.htmlTemplateFile },
     eventHeader: name,
     recipients: taskAddresses(event, mail),

@@ -15,7 +15,7 @@ export interface SectionDeps extends Pick<AttemptDeps, 'clock' | 'log'> {
 
 export interface SectionMessage {
   readonly call: HttpCall
-  /** What is stored and shown, as JSON. */
+  /** Stored and shown, as JSON. */
   readonly shown: unknown
 }
 

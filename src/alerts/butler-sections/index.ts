@@ -32,8 +32,8 @@ export interface ButlerSectionDeps extends SectionDeps {
   readonly earlierTwins: (event: TaskEvent) => number
 }
 
-/** What the sections read of the configuration. */
-type SectionsConfig = Parameters<typeof scriptLogRules>[0] &
+/** The parts of the configuration that the sections read. */
+export type SectionsConfig = Parameters<typeof scriptLogRules>[0] &
   Parameters<typeof createScriptLogDestination>[1] &
   Parameters<typeof influxRules>[0] &
   Parameters<typeof createInfluxDestination>[1] &
@@ -45,14 +45,14 @@ type SectionsConfig = Parameters<typeof scriptLogRules>[0] &
   MqttRulesConfig & { readonly footman: { readonly timezone: string } }
 
 interface Section {
-  readonly routes: (config: SectionsConfig) => Rule[]
+  readonly rules: (config: SectionsConfig) => Rule[]
   /** Null when the section is off. */
   readonly destination: (deps: ButlerSectionDeps, config: SectionsConfig) => Destination | null
 }
 
 /** A destination that some rule uses. */
-function whenUsed(routes: Section['routes'], create: Section['destination']): Section {
-  return { routes, destination: (deps, config) => (routes(config).length > 0 ? create(deps, config) : null) }
+function whenUsed(rules: Section['rules'], create: Section['destination']): Section {
+  return { rules, destination: (deps, config) => (rules(config).length > 0 ? create(deps, config) : null) }
 }
 
 /** In the order in which Butler 16 served them. */
@@ -63,24 +63,24 @@ const SECTIONS: readonly Section[] = [
   whenUsed(slackRules, createSlackDestination),
   whenUsed(teamsRules, createTeamsDestination),
   {
-    routes: emailRules,
+    rules: emailRules,
     destination: ({ sender, ...deps }, config) =>
       sender && config.emailNotification.enable ? createEmailDestination({ ...deps, sender }, config) : null,
   },
   {
-    routes: webhookRules,
+    rules: webhookRules,
     destination: (deps, config) => (config.webhookNotification.enable ? createWebhookDestination(deps, config) : null),
   },
-  { routes: mqttRules, destination: ({ mqtt }) => mqtt && createMqttDestination({ mqtt }) },
+  { rules: mqttRules, destination: ({ mqtt }) => mqtt && createMqttDestination({ mqtt }) },
   {
-    routes: influxRules,
+    rules: influxRules,
     destination: ({ influx: server, times, earlierTwins }, config) =>
       server && createInfluxDestination({ server, times, earlierTwins }, config),
   },
 ]
 
-export function butlerRoutes(config: SectionsConfig): Rule[] {
-  return SECTIONS.flatMap(({ routes }) => routes(config))
+export function butlerRules(config: SectionsConfig): Rule[] {
+  return SECTIONS.flatMap(({ rules }) => rules(config))
 }
 
 export function butlerDestinations(deps: ButlerSectionDeps, config: SectionsConfig): readonly Destination[] {

@@ -13,7 +13,7 @@ import {
 } from '../destinations/mqtt.ts'
 import type { Destination, Rule } from '../types.ts'
 
-/** What is left out is off. */
+/** An absent part is off. */
 export interface MqttRulesConfig {
   readonly mqttConfig: Pick<
     MqttConfig,
@@ -131,7 +131,7 @@ function licenseDestination({ qlikSenseLicense }: MqttRulesConfig) {
 
 const PAYLOADS = new Map(ROWS.map(({ name, payload }) => [name, payload]))
 
-/** What the route publishes; routes that users write publish the whole event. */
+/** The payload of a rule of Butler; rules of `alertRoutes` publish the whole event. */
 export function payloadOf(routeName: string, event: TaskEvent): string {
   return (PAYLOADS.get(routeName) ?? fullPayload)(event)
 }
@@ -164,8 +164,8 @@ export function createMqttDestination({ mqtt }: { readonly mqtt: MqttService }):
   return {
     name: 'mqtt',
     type: 'mqtt',
-    async render({ event, route, target, deliveryId }) {
-      const body = payloadOf(route.name, event)
+    async render({ event, rule, target, deliveryId }) {
+      const body = payloadOf(rule.name, event)
       return { deliveryId, target, subject: null, body, payload: { topic: target, body } }
     },
     ...publishing(mqtt),

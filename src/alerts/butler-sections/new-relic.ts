@@ -34,7 +34,7 @@ export interface NewRelicSection {
   readonly type: EventType
   readonly outcomes: readonly EventOutcome[]
   readonly rateLimitMs: number
-  /** What a rate limit counts by. */
+  /** Key of the rate limit. */
   readonly subject: (event: TaskEvent) => string
   /** Names of accounts, each once, in this order. */
   readonly accounts: (event: Pick<TaskEvent, 'task'>) => readonly string[]
@@ -121,7 +121,7 @@ function serviceSection(config: NewRelicConfig, kind: NewRelicKind, { state, out
 }
 
 /** Target of a row that says why no account gets anything. */
-const NOBODY = '(no account)'
+const NO_ACCOUNT = '(no account)'
 
 export function newRelicRules(config: NewRelicConfig): Rule[] {
   const usable = usableAccounts(config)
@@ -154,7 +154,9 @@ function plan(event: TaskEvent, section: NewRelicSection, usable: ReadonlySet<st
   const accounts = section.accounts(event)
   if (accounts.length === 0) {
     const detail = 'no New Relic account is configured for this event'
-    return [{ target: targetOf(NOBODY, section.kind), lane: 'newrelic', suppress: { reason: 'NO_RECIPIENT', detail } }]
+    return [
+      { target: targetOf(NO_ACCOUNT, section.kind), lane: 'newrelic', suppress: { reason: 'NO_RECIPIENT', detail } },
+    ]
   }
   return accounts.map((account) => delivery(event, section, account, usable.has(account)))
 }
@@ -177,9 +179,9 @@ export function createNewRelicDestination(deps: SectionDeps, config: NewRelicCon
   const accounts = config.thirdPartyToolsCredentials.newRelic
   const secrets = accounts.map(({ insertApiKey }) => insertApiKey)
   reportUnknown(deps.log, config)
-  return sectionDestination(deps, 'newrelic', { secrets }, ({ event, route, target }) => {
+  return sectionDestination(deps, 'newrelic', { secrets }, ({ event, rule, target }) => {
     const matching = sections.filter(
-      ({ routeName, outcomes }) => routeName === route.name && outcomes.includes(event.outcome),
+      ({ routeName, outcomes }) => routeName === rule.name && outcomes.includes(event.outcome),
     )
     const section = matching.find(({ kind }) =>
       accounts.some(({ accountName }) => target === targetOf(accountName, kind)),

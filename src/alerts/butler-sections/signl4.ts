@@ -74,9 +74,9 @@ function plan(event: TaskEvent, { settings, routeName }: Signl4Section, url: str
 export function createSignl4Destination(deps: SectionDeps, config: Signl4Config): Destination {
   const { url } = config.incidentTool.signl4
   const sections = new Map(signl4Sections(config).map((section) => [section.routeName, section]))
-  return sectionDestination(deps, 'signl4', { secrets: secretsOfUrl(url) }, ({ event, route, kind }) => {
-    const section = sections.get(route.name)
-    if (!section) throw new Error(`route ${route.name} has no section in the configuration`)
+  return sectionDestination(deps, 'signl4', { secrets: secretsOfUrl(url) }, ({ event, rule, kind }) => {
+    const section = sections.get(rule.name)
+    if (!section) throw new Error(`route ${rule.name} has no section in the configuration`)
     const { severity, serviceName } = section.settings
     const shown = signl4Request({
       title: marked(section.title, event, kind),

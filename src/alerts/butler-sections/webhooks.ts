@@ -63,7 +63,7 @@ function licenseFields({ details }: TaskEvent, what: string): WebhookFields {
   }
 }
 
-/** The configured address with the payload appended to whatever query it has; blanks become `+`. */
+/** The configured address with the payload appended to its query; blanks become `+`. */
 function withQuery(address: string, fields: WebhookFields, lowerCase = false): string {
   const url = new URL(address)
   const own = url.search.replace(/^\?/, '')
@@ -88,9 +88,9 @@ export interface WebhookKind {
   readonly type: EventType
   readonly outcomes: readonly EventOutcome[]
   readonly needs: readonly Need[]
-  /** What else must be switched on beside `webhookNotification.enable`. */
+  /** The switch besides `webhookNotification.enable` that must be on. */
   readonly gate: (config: WebhookDestinationConfig) => boolean
-  /** What a rate limit counts by, within the section. */
+  /** Key of the rate limit within the section. */
   readonly subject: (event: TaskEvent) => string
   readonly fields: (event: TaskEvent) => WebhookFields
   /** Names of the fields in a query are in lower case. */
@@ -250,8 +250,8 @@ export function createWebhookDestination(deps: SectionDeps, config: WebhookDesti
   const byRoute = new Map(sections.map((section) => [section.routeName, section]))
   const secrets = sections.flatMap(({ hooks }) => hooks.flatMap((hook) => secretsOfUrl(hook.config.webhookURL)))
   if (config.webhookNotification.enable) reportProblems(deps.log, sections)
-  return sectionDestination(deps, 'webhook', { secrets }, ({ event, route, target }) => {
-    const section = byRoute.get(route.name)
+  return sectionDestination(deps, 'webhook', { secrets }, ({ event, rule, target }) => {
+    const section = byRoute.get(rule.name)
     const hook = section?.hooks.find((candidate) => candidate.target === target)
     if (!section || !hook) throw new Error(`the webhook ${target} is no longer in the configuration`)
     const shown = section.kind.fields(event)

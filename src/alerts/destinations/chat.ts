@@ -2,14 +2,16 @@
  * Shared by chat destinations: colours, links and lines of facts; for Slack and Teams also templates, script logs that fit,
  * and notes that every message must have.
  */
+
 import type { Severity } from '../../events/types.ts'
+import { errorText } from '../../platform/errors.ts'
 import type { Logger } from '../../platform/types.ts'
 import { cut, type Size } from '../message-text/cut.ts'
 import type { Fact } from '../message-text/writer.ts'
 import type { ChatTemplate } from '../templates/builtin.ts'
 import type { TemplateContext, TemplateEngine } from '../templates/engine.ts'
 import { cleanText, mapTexts } from '../templates/escape.ts'
-import { messageOf, TemplateError } from '../templates/source.ts'
+import { TemplateError } from '../templates/source.ts'
 import { type JsonObject, parseObject } from './json-text.ts'
 import type { HttpRenderInput } from './types.ts'
 
@@ -67,7 +69,7 @@ export function basicLine({ engine, log }: ChatDeps, settings: ChatSettings, var
     const line = engine.render({ kind: 'inline', name: `${name}.basicMsgTemplate`, text }, variables, 'line')
     return (variables.test === true && line ? `[TEST] ${line}` : line) || title
   } catch (error) {
-    log.error(`NOTIFY ${messageOf(error)}. The title of the event is sent instead.`)
+    log.error(`NOTIFY ${errorText(error)}. The title of the event is sent instead.`)
     return title
   }
 }
@@ -98,7 +100,7 @@ export function renderObject(
 
 /** Logs that a template has failed; returns the last line of the message that is sent instead. */
 export function problemOf({ log }: ChatDeps, error: unknown, instead: string): string {
-  const problem = `Template error: ${messageOf(error)}`
+  const problem = `Template error: ${errorText(error)}`
   if (!(error instanceof TemplateError)) log.debug(`NOTIFY ${String(error)}`, { fault: error })
   log.error(`NOTIFY ${problem}. ${instead}`)
   return problem
@@ -113,11 +115,11 @@ export function chatContext({ text, kind }: HttpRenderInput): TemplateContext {
 /** The settings of a message, with the template of its rule when that spells a whole message instead of a text. */
 export async function chatTemplate(
   engine: TemplateEngine,
-  { route, kind }: HttpRenderInput,
+  { rule, kind }: HttpRenderInput,
   name: string,
   messageType: ChatSettings['messageType'],
 ): Promise<ChatSettings> {
-  const template = kind === 'fallback' || kind === 'summary' ? undefined : route.texts?.template
+  const template = kind === 'fallback' || kind === 'summary' ? undefined : rule.texts?.template
   const settings = { name: `Butler.footman.destinations.${name}`, basicMsgTemplate: '', messageType }
   const found = template ? await engine.findFile(template).catch(() => null) : null
   const spellsJson = found?.kind === 'found' && /^\s*\{(?!\{)/.test(withoutCode(found.source.text))

@@ -1,8 +1,8 @@
-/** What is wrong with the settings of destinations: found by rendering a sample, without sending anything. */
+/** Finds problems in the settings of destinations by rendering a sample; sends nothing. */
 import { SILENT } from '../../platform/types.ts'
 import { createTextWriter } from '../message-text/writer.ts'
 import { sampleEvent } from '../sample-event.ts'
-import type { RecordContext } from '../template-context.ts'
+import type { ContextSettings } from '../template-context.ts'
 import type { TemplateEngine } from '../templates/engine.ts'
 import { createTimeFormatter } from '../times.ts'
 import type { RenderInput, Rule } from '../types.ts'
@@ -31,16 +31,22 @@ export async function destinationProblems(engine: TemplateEngine, config: Checke
   return found.flat()
 }
 
-const CONTEXT: RecordContext = { qlikSenseUrls: {}, genericUrls: [], version: '', times: createTimeFormatter(), now: 0 }
+const CONTEXT: ContextSettings = {
+  qlikSenseUrls: {},
+  genericUrls: [],
+  version: '',
+  times: createTimeFormatter(),
+  now: 0,
+}
 const LINES = { headScriptLogLines: 15, tailScriptLogLines: 15 }
 
 /** A failed reload as a destination would get it. */
 async function sample(engine: TemplateEngine, name: string): Promise<HttpRenderInput> {
   const event = sampleEvent('sample', 'failed', 0)
   const when = { types: [event.type], outcomes: [event.outcome] }
-  const route: Rule = { name: 'sample', destination: name, when, phase: 'enriched', needs: [], plan: () => [] }
+  const rule: Rule = { name: 'sample', destination: name, when, phase: 'enriched', needs: [], plan: () => [] }
   const fixed = { target: '', deliveryId: '', suppressed: 0, kind: 'alert', note: null } as const
-  const input: RenderInput = { event, route, severity: event.severity, ...fixed }
+  const input: RenderInput = { event, rule, severity: event.severity, ...fixed }
   const texts = createTextWriter({ engine, log: SILENT, context: () => CONTEXT })
   return { ...input, text: await texts.write(input, LINES) }
 }

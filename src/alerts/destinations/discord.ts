@@ -57,9 +57,9 @@ function message(input: HttpRenderInput, { username, mentionRoles }: Settings) {
   }
 }
 
-function embed({ event, text, severity, kind, route }: HttpRenderInput) {
+function embed({ event, text, severity, kind, rule }: HttpRenderInput) {
   const title = cut(text.title, LIMITS.title)
-  const footer = { text: cut(`Footman - ${route.name}`, LIMITS.footer) }
+  const footer = { text: cut(`Footman - ${rule.name}`, LIMITS.footer) }
   const fields = text.facts.slice(0, LIMITS.fields).map(field)
   const used = [title, footer.text, ...fields.flatMap(({ name, value }) => [name, value])].join('').length
   const description = joined([text.main, text.problem], '\n')

@@ -43,8 +43,8 @@ function threadedUrl(webhookURL: string): string {
   return url.href
 }
 
-function threadKeyOf({ text, kind, route }: HttpRenderInput): string {
-  return kind === 'summary' ? `footman:summary:${route.name}` : text.key
+function threadKeyOf({ text, kind, rule }: HttpRenderInput): string {
+  return kind === 'summary' ? `footman:summary:${rule.name}` : text.key
 }
 
 function textOf({ title, facts, main, problem, links }: AlertText): string {

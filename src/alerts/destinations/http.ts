@@ -1,5 +1,11 @@
 /** Destinations that are one HTTP request per message: they differ in the request and in reading the answer. */
 
+import {
+  type ClientDeps,
+  type ClientSettings,
+  type ClientSource,
+  createClientSource,
+} from '../../platform/client-source.ts'
 import { connectionFailure, failureText } from '../../platform/connection-failure.ts'
 import { type HttpResponse, jsonOf, parseRetryAfter } from '../../platform/http-client.ts'
 import { HttpError } from '../../platform/http-exchange.ts'
@@ -7,8 +13,7 @@ import { MASK } from '../../platform/log-mask.ts'
 import type { Clock, Logger } from '../../platform/types.ts'
 import { cut } from '../message-text/cut.ts'
 import { textNeeds } from '../message-text/writer.ts'
-import type { DeliveryResult, Destination, Message, NamedDestination } from '../types.ts'
-import { type ClientDeps, type ClientSettings, type ClientSource, createClientSource } from './client.ts'
+import type { DeliveryResult, Destination, Message, TargetedDestination } from '../types.ts'
 import type { Pacing } from './pacing.ts'
 import type { CommonSettings, Fields } from './settings.ts'
 import type { DestinationDeps, DestinationType, HttpCall, HttpParts } from './types.ts'
@@ -36,7 +41,7 @@ function createHttpDestination(
   name: string,
   settings: CommonSettings,
   type: HttpParts & { readonly key: string },
-): NamedDestination {
+): TargetedDestination {
   const mask = createMasker(type.secrets)
   return {
     name,

@@ -1,5 +1,5 @@
 /** The types of destinations, one line each. */
-import type { NamedDestination } from '../types.ts'
+import type { TargetedDestination } from '../types.ts'
 import { discord } from './discord.ts'
 import { email } from './email/index.ts'
 import { gathered } from './gather.ts'
@@ -50,7 +50,11 @@ export function destinationType(type: DestinationTypeName): DestinationType {
   return DESTINATION_TYPES[type] as unknown as DestinationType
 }
 
-export function createDestination(deps: DestinationDeps, name: string, settings: DestinationConfig): NamedDestination {
+export function createDestination(
+  deps: DestinationDeps,
+  name: string,
+  settings: DestinationConfig,
+): TargetedDestination {
   return gathered(destinationType(settings.type).create(settings, deps, name))
 }
 

@@ -53,9 +53,9 @@ export function createInfluxDestination(deps: InfluxDestinationDeps, config: Inf
   const { server, times, earlierTwins } = deps
   const sections = new Map(influxSections(config).map((section) => [section.routeName, section]))
 
-  async function render({ event, route, target, deliveryId }: RenderInput): Promise<Message> {
-    const section = sections.get(route.name)
-    if (!section) throw new Error(`${route.name} is no longer in the configuration`)
+  async function render({ event, rule, target, deliveryId }: RenderInput): Promise<Message> {
+    const section = sections.get(rule.name)
+    if (!section) throw new Error(`${rule.name} is no longer in the configuration`)
     // The same time in every attempt: InfluxDB keeps one point when it is written twice.
     const at = BigInt(event.receivedAt) * NANOSECONDS + BigInt(earlierTwins(event))
     const line = server.lineOf(taskPoint(event, section, times), at)

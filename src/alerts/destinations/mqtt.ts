@@ -6,7 +6,7 @@ import { topicProblem } from '../../platform/mqtt-topics.ts'
 import type { QrsCustomProperty, QrsNamed } from '../../qlik/qrs/types.ts'
 import { correlationKey } from '../message-text/labels.ts'
 import type { TemplateContext, TemplateEngine } from '../templates/engine.ts'
-import type { DeliveryResult, Destination, Message, NamedDestination } from '../types.ts'
+import type { DeliveryResult, Destination, Message, TargetedDestination } from '../types.ts'
 import { problemsIn, type SettingsOf } from './settings.ts'
 import { type DestinationDeps, type DestinationType, TEXT_NEEDS } from './types.ts'
 
@@ -41,7 +41,7 @@ function createMqttDestination(
   settings: Settings,
   { texts, engine, mqtt }: DestinationDeps,
   name: string,
-): NamedDestination {
+): TargetedDestination {
   return {
     name,
     type: 'mqtt',

@@ -5,7 +5,7 @@ import type { Severity, TaskEvent } from '../../events/types.ts'
 import { type HttpResponse, jsonOf } from '../../platform/http-client.ts'
 import { cut } from '../message-text/cut.ts'
 import { appIdOf, appNameOf, taskNameOf } from '../message-text/labels.ts'
-import type { DeliveryResult, Message, NamedDestination } from '../types.ts'
+import type { DeliveryResult, Message, TargetedDestination } from '../types.ts'
 import { createHttpSender, createMasker, explanation, hostOf, httpFailure, httpResult } from './http.ts'
 import { httpHeaders, type SettingsOf, serverUrl } from './settings.ts'
 import { type DestinationDeps, type DestinationType, TEXT_NEEDS } from './types.ts'
@@ -37,7 +37,7 @@ export const otlp: DestinationType<typeof config> = {
   create: createOtlpDestination,
 }
 
-function createOtlpDestination(settings: Settings, deps: DestinationDeps, name: string): NamedDestination {
+function createOtlpDestination(settings: Settings, deps: DestinationDeps, name: string): TargetedDestination {
   const { endpoint, headers } = settings
   const key = `Butler.footman.destinations.${name}.endpoint`
   const sender = createHttpSender(deps, settings)

@@ -40,8 +40,8 @@ export const pagerduty = httpDestination({
   }),
 })
 
-function dedupKey({ text, kind, route }: HttpRenderInput): string {
-  return cut(kind === 'summary' ? `footman:summary:${route.name}` : text.key, KEY_LIMIT)
+function dedupKey({ text, kind, rule }: HttpRenderInput): string {
+  return cut(kind === 'summary' ? `footman:summary:${rule.name}` : text.key, KEY_LIMIT)
 }
 
 function resolve(input: HttpRenderInput, routingKey: string) {

@@ -1,6 +1,6 @@
 /** The destinations by name, and by rule where a rule overrides settings. */
 import type { DestinationConfig } from '../config-destinations.ts'
-import type { Destination, NamedDestination } from '../types.ts'
+import type { Destination, TargetedDestination } from '../types.ts'
 
 export interface Override {
   readonly route: string
@@ -11,7 +11,7 @@ export interface Override {
 
 export interface DestinationRegistry {
   /** With the settings of the rule; `''` = as in the configuration. Undefined when it is switched off or unknown. */
-  named(route: string, name: string): NamedDestination | undefined
+  named(route: string, name: string): TargetedDestination | undefined
   /** Those of Butler's sections included. */
   find(route: string, name: string): Destination | undefined
   /** By name, as they stand in the configuration, those of Butler's sections first. */
@@ -25,9 +25,9 @@ export function createDestinationRegistry(
   butler: readonly Destination[],
   destinations: Readonly<Record<string, DestinationConfig>>,
   overrides: readonly Override[],
-  create: (name: string, settings: DestinationConfig) => NamedDestination | null,
+  create: (name: string, settings: DestinationConfig) => TargetedDestination | null,
 ): DestinationRegistry {
-  const make = (name: string, settings: DestinationConfig): readonly NamedDestination[] => {
+  const make = (name: string, settings: DestinationConfig): readonly TargetedDestination[] => {
     const made = settings.enable ? create(name, settings) : null
     return made ? [made] : []
   }

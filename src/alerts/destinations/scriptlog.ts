@@ -92,10 +92,10 @@ export function createScriptLogDestination(deps: ScriptLogDeps, config: ScriptLo
   return {
     name: 'scriptlog',
     type: 'scriptlog',
-    async render({ event, route, target, deliveryId }) {
-      const directory = directories.get(route.name)
+    async render({ event, rule, target, deliveryId }) {
+      const directory = directories.get(rule.name)
       const { scriptLog } = event
-      if (directory === undefined) throw new Error(`route ${route.name} has no section in the configuration`)
+      if (directory === undefined) throw new Error(`route ${rule.name} has no section in the configuration`)
       if (!scriptLog) throw new Error('the script log is not there any more')
       if (scriptLog.lines.length < FEW_LINES) {
         log.warn(

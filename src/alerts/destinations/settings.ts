@@ -1,7 +1,8 @@
 /** Settings that all destinations have, fields that several types share, and findings about settings. */
+
 import { z } from 'zod'
 import { choice, count, durationText, file, flag, httpUrl, map } from '../../config/fields.ts'
-import { messageOf } from '../templates/source.ts'
+import { errorText } from '../../platform/errors.ts'
 
 /** Built anew at each call, like the settings of a type. */
 export const commonSettings = () => ({
@@ -53,6 +54,6 @@ export async function problemsIn(key: string, render: () => Promise<void>): Prom
     await render()
     return []
   } catch (error) {
-    return [[key, messageOf(error)]]
+    return [[key, errorText(error)]]
   }
 }

@@ -105,7 +105,7 @@ const markup = ESCAPING.slack
 const slackSize = (text: string) => JSON.parse(`"${markup.escaped(text)}"`).length as number
 
 /**
- * `variables` are those of `templateRecord`; `customText`, if there, stands in for facts and script log. Never rejects
+ * `variables` are those of `templateContext`; `customText`, if there, stands in for facts and script log. Never rejects
  * because of a template: then the basic message goes out and says so.
  */
 export async function slackMessage(

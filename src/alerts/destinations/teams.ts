@@ -78,7 +78,7 @@ export interface TeamsSettings extends ChatSettings {
 }
 
 /**
- * `variables` are those of `templateRecord`; `customText`, if there, stands in for facts and script log. Never rejects
+ * `variables` are those of `templateContext`; `customText`, if there, stands in for facts and script log. Never rejects
  * because of a template: then the basic message goes out and says so.
  */
 export async function teamsMessage(

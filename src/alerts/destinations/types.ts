@@ -1,6 +1,7 @@
 /** The contract of a destination type. Adding a type: one file that exports it, one line in index.ts. */
 import type { Need } from '../../events/types.ts'
 import type { MqttService } from '../../mqtt/types.ts'
+import type { ClientDeps, ClientSettings } from '../../platform/client-source.ts'
 import type { HttpResponse } from '../../platform/http-client.ts'
 import type { Clock, Logger } from '../../platform/types.ts'
 import type { EmailConfig } from '../config-email.ts'
@@ -8,8 +9,7 @@ import type { NewRelicAccount } from '../config-incident.ts'
 import type { AlertText, TextWriter } from '../message-text/writer.ts'
 import type { TemplateEngine } from '../templates/engine.ts'
 import type { TimeFormatter } from '../times.ts'
-import type { DeliveryResult, NamedDestination, PlannedDelivery, RenderInput } from '../types.ts'
-import type { ClientDeps, ClientSettings } from './client.ts'
+import type { DeliveryResult, PlannedDelivery, RenderInput, TargetedDestination } from '../types.ts'
 import type { MailSender } from './email/mailer.ts'
 import type { Pacing } from './pacing.ts'
 import type { Fields, Finding, SettingsOf } from './settings.ts'
@@ -18,7 +18,7 @@ import type { Fields, Finding, SettingsOf } from './settings.ts'
  * The members stand in this order in every file. `Made` is what `create` returns: a whole destination, or the parts of
  * one that is an HTTP request per message (`httpDestination`).
  */
-export interface DestinationType<Config extends () => Fields = () => Fields, Made = NamedDestination> {
+export interface DestinationType<Config extends () => Fields = () => Fields, Made = TargetedDestination> {
   /**
    * `alert`: people read it; maintenance, snoozes, groups and pending retries suppress its messages.
    * `incident`: an alert that stays open until a recovery closes it. `record`: it gets every message.

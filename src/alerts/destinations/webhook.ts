@@ -122,7 +122,7 @@ function templateVariables(input: HttpRenderInput) {
 
 /** Members are only ever added, at the end. */
 function wholeEvent(input: HttpRenderInput, text: AlertText) {
-  const { event, deliveryId, kind, severity, route, suppressed, note } = input
+  const { event, deliveryId, kind, severity, rule, suppressed, note } = input
   return {
     version: 1,
     id: deliveryId,
@@ -132,7 +132,7 @@ function wholeEvent(input: HttpRenderInput, text: AlertText) {
     outcome: event.outcome,
     severity,
     key: text.key,
-    route: route.name,
+    route: rule.name,
     time: iso(event.receivedAt),
     title: text.title,
     text: text.text,
@@ -149,7 +149,7 @@ function wholeEvent(input: HttpRenderInput, text: AlertText) {
     missingParts: event.missingParts,
     links: text.links,
     ...(kind === 'summary' && ABOUT_NOTHING),
-    ...(kind === 'summary' && { key: `footman:summary:${route.name}` }),
+    ...(kind === 'summary' && { key: `footman:summary:${rule.name}` }),
   }
 }
 

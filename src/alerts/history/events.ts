@@ -105,7 +105,7 @@ interface EventRoutesDeps {
   /** The complete event; null when it is not stored any more. */
   readonly loadEvent: (id: string) => TaskEvent | null
   /** The template context of an event. */
-  readonly recordOf: (event: TaskEvent) => Readonly<Record<string, unknown>>
+  readonly contextOf: (event: TaskEvent) => Readonly<Record<string, unknown>>
   /** The datagram that announced it; null when there was none or it has been removed. */
   readonly rawOf: (journalId: number) => Uint8Array | null
   /** For how long events are kept, in milliseconds. */
@@ -179,7 +179,7 @@ function eventDetail(deps: EventRoutesDeps, id: string) {
     ...eventItem(row, deliveryCounts(db, [id]).get(id) ?? NO_DELIVERIES),
     raw: raw && textOf(raw),
     from: row.sender || null,
-    record: deps.recordOf(event),
+    record: deps.contextOf(event),
     deliveries: deliveriesOf(db, id, deps.typeOf),
   }
 }

@@ -12,7 +12,7 @@ import { VERSION } from '../../platform/version.ts'
 import type { QrsClient } from '../../qlik/qrs/types.ts'
 import type { Outbox } from '../outbox/outbox.ts'
 import type { Router } from '../router.ts'
-import { type LinkConfig, recordLinks, templateRecord } from '../template-context.ts'
+import { contextLinks, type LinkConfig, templateContext } from '../template-context.ts'
 import { createTimeFormatter } from '../times.ts'
 import type { Destination } from '../types.ts'
 import { type ChangeFeed, createChangeFeed, purgeChanges, streamRoutes } from './change-feed.ts'
@@ -69,13 +69,13 @@ export function createHistory(deps: HistoryDeps, { timezone, retention }: Histor
   const feed = createChangeFeed(deps)
   const streams = createEventStreams()
   const typeOf = (destination: string) => alerts.destinations.get(destination)?.type ?? null
-  const recordOf = (event: TaskEvent) => {
-    const context = { ...recordLinks(deps.live()), version: VERSION, times, now: clock.now() }
-    return templateRecord(event, context, EXCERPT, 'slash')
+  const contextOf = (event: TaskEvent) => {
+    const context = { ...contextLinks(deps.live()), version: VERSION, times, now: clock.now() }
+    return templateContext(event, context, EXCERPT, 'slash')
   }
   const loadEvent = (id: string) => loadTaskEvent(db, id)
   const idempotency = createIdempotency(deps)
-  const common = { ...deps, idempotency, typeOf, recordOf, loadEvent, keepMs: retention.events }
+  const common = { ...deps, idempotency, typeOf, contextOf, loadEvent, keepMs: retention.events }
   return {
     routes: [
       ...eventRoutes(common),

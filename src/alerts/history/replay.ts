@@ -12,7 +12,7 @@ import type { Clock } from '../../platform/types.ts'
 import { isGuid, uuidV7 } from '../../platform/uuid.ts'
 import type { QrsClient } from '../../qlik/qrs/types.ts'
 import type { Router } from '../router.ts'
-import type { Again, MadeDelivery } from '../rules/replay.ts'
+import type { MadeDelivery, ReplaySelection } from '../rules/replay.ts'
 import { sampleFacts } from '../rules/sample.ts'
 import { isTaskType } from '../rules/subjects.ts'
 import { sampleToSend } from '../sample-event.ts'
@@ -169,7 +169,7 @@ async function fire(deps: ReplayRoutesDeps, request: ApiRequest): Promise<Respon
 }
 
 /** The selection itself. Throws 404 for unknown names. */
-function knownSelection({ router, destinationNames }: ReplayRoutesDeps, selection: Again): Again {
+function knownSelection({ router, destinationNames }: ReplayRoutesDeps, selection: ReplaySelection): ReplaySelection {
   for (const name of selection.routes) {
     if (router.rule(name)) continue
     const details = `No route is called "${name}", or it is switched off. GET /v4/alertroutes lists them.`
@@ -243,10 +243,10 @@ function testEvent({ type, outcome, past, task, values }: TestSettings, now: num
 async function replayEvent(
   { writer, router }: ReplayDeps,
   event: TaskEvent,
-  selection: Again,
+  selection: ReplaySelection,
   ignoreGates: boolean,
 ): Promise<readonly MadeDelivery[]> {
-  const made = await writer.write((db) => router.routeAgain(db, event, { ...selection, ignoreGates, kind: 'alert' }))
+  const made = await writer.write((db) => router.addReplays(db, event, { ...selection, ignoreGates, kind: 'alert' }))
   router.wake()
   return made
 }
@@ -255,28 +255,28 @@ async function replayEvent(
 async function fireTest(
   { writer, router, storeEvent }: ReplayDeps,
   event: TaskEvent,
-  selection: Again,
+  selection: ReplaySelection,
 ): Promise<readonly MadeDelivery[]> {
   const made = await writer.write((db) => {
     storeEvent(db, event)
-    return router.routeAgain(db, event, { ...selection, ignoreGates: true, kind: 'test' })
+    return router.addReplays(db, event, { ...selection, ignoreGates: true, kind: 'test' })
   })
   router.wake()
   return made
 }
 
 /** The messages that a test would send: rendered, and neither stored nor sent. */
-async function dryRun(deps: ReplayDeps, event: TaskEvent, selection: Again): Promise<readonly DryMessage[]> {
+async function dryRun(deps: ReplayDeps, event: TaskEvent, selection: ReplaySelection): Promise<readonly DryMessage[]> {
   const candidates = deps.router.candidates(event, selection).filter(({ planned }) => !planned.suppress)
   return Promise.all(
-    candidates.map(async ({ route, planned: { target } }) => {
-      const destination = deps.destination(route.name, route.destination)
-      if (!destination) throw new Error(`destination ${route.destination} is not in the configuration`)
-      const severity = route.severity ?? event.severity
+    candidates.map(async ({ rule, planned: { target } }) => {
+      const destination = deps.destination(rule.name, rule.destination)
+      if (!destination) throw new Error(`destination ${rule.destination} is not in the configuration`)
+      const severity = rule.severity ?? event.severity
       const deliveryId = uuidV7(deps.clock.now())
-      const input = { event, route, target, deliveryId, suppressed: 0, kind: 'test', severity, note: null } as const
+      const input = { event, rule, target, deliveryId, suppressed: 0, kind: 'test', severity, note: null } as const
       const { subject, body } = await destination.render(input)
-      return { route: route.name || null, destination: route.destination, target, message: { subject, body } }
+      return { route: rule.name || null, destination: rule.destination, target, message: { subject, body } }
     }),
   )
 }

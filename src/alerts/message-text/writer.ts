@@ -1,20 +1,21 @@
 /** Title, facts, links and text of a message: built in, or made by the templates of its rule. */
 
 import type { EventDetails, MissingPart, Need, TaskEvent } from '../../events/types.ts'
+import { errorText } from '../../platform/errors.ts'
 import type { Logger } from '../../platform/types.ts'
 import { NEVER } from '../../qlik/qrs/types.ts'
 import {
   appUrl,
+  type ContextLinks,
+  type ContextSettings,
   formatUser,
-  type RecordContext,
-  type RecordLinks,
-  templateRecord,
+  templateContext,
   urlsFor,
 } from '../template-context.ts'
 import type { TemplateContext, TemplateEngine, TemplateRef } from '../templates/engine.ts'
 import { cleanText, mapTexts } from '../templates/escape.ts'
 import { htmlToText } from '../templates/html-to-text.ts'
-import { messageOf, syntaxOfText } from '../templates/source.ts'
+import { syntaxOfText } from '../templates/source.ts'
 import { durationParts, type TimeFormatter } from '../times.ts'
 import type { MessageTexts, RenderInput } from '../types.ts'
 import { appIdOf, appNameOf, builtinTitle, correlationKey, marked } from './labels.ts'
@@ -69,13 +70,13 @@ interface TextWriterDeps {
   readonly engine: TemplateEngine
   readonly log: Logger
   /** Made anew for every message, because of `now`. */
-  readonly context: () => RecordContext
+  readonly context: () => ContextSettings
 }
 
 export function createTextWriter({ engine, log, context }: TextWriterDeps): TextWriter {
-  async function bodyOf({ route }: RenderInput, variables: TemplateContext): Promise<string | null> {
-    const { body, template } = route.texts ?? {}
-    if (body) return engine.render(inline(route.name, 'body', body), variables, 'text')
+  async function bodyOf({ rule }: RenderInput, variables: TemplateContext): Promise<string | null> {
+    const { body, template } = rule.texts ?? {}
+    if (body) return engine.render(inline(rule.name, 'body', body), variables, 'text')
     if (!template) return null
     const found = await engine.findFile(template)
     if (!found) throw new Error(`there is no template ${template} (it must end in .eta, .handlebars or .hbs)`)
@@ -84,9 +85,9 @@ export function createTextWriter({ engine, log, context }: TextWriterDeps): Text
       : engine.render(found, variables, 'text')
   }
 
-  function titleOf({ route }: RenderInput, variables: TemplateContext): string | null {
-    const title = route.texts?.title
-    return title ? engine.render(inline(route.name, 'title', title), variables, 'line') : null
+  function titleOf({ rule }: RenderInput, variables: TemplateContext): string | null {
+    const title = rule.texts?.title
+    return title ? engine.render(inline(rule.name, 'title', title), variables, 'line') : null
   }
 
   /** Title and body by the rule's templates; null where it has none. Fallbacks and summaries do not use them. */
@@ -102,7 +103,7 @@ export function createTextWriter({ engine, log, context }: TextWriterDeps): Text
   }
 
   function report(error: unknown): string {
-    const problem = `Template error: ${messageOf(error)}`
+    const problem = `Template error: ${errorText(error)}`
     log.error(`NOTIFY ${problem}. The built-in text is sent instead.`)
     return problem
   }
@@ -112,7 +113,7 @@ export function createTextWriter({ engine, log, context }: TextWriterDeps): Text
       const now = context()
       const { event, kind, note } = input
       const counts = { headLines: lines.headScriptLogLines, tailLines: lines.tailScriptLogLines }
-      const variables = mapTexts(templateRecord(event, now, counts, 'slash', input), escaped)
+      const variables = mapTexts(templateContext(event, now, counts, 'slash', input), escaped)
       const { title, body, problem } = await own(input, variables)
       const parts = {
         title: onOneLine(clean(marked(title || escaped(builtinTitle(event, kind, note)), event, kind))),
@@ -244,7 +245,7 @@ const positive = (value: number | undefined) => (value !== undefined && value > 
 const MAX_LINKS = 5
 
 /** App, management console, then the free links; only those that a browser opens. */
-function linksOf(event: TaskEvent, links: RecordLinks): readonly Link[] {
+function linksOf(event: TaskEvent, links: ContextLinks): readonly Link[] {
   const { qmc = '', appBaseUrl } = urlsFor(event, links)
   const all = [
     { text: 'Open app', url: cloudAppUrl(event) ?? appUrl(appBaseUrl, appIdOf(event)) },

@@ -1,6 +1,8 @@
 /** One attempt to send one delivery, from the stored row to its new state. */
+
 import type { MissingPart, TaskEvent } from '../../events/types.ts'
 import { type BackoffSettings, backoffDelay } from '../../platform/backoff.ts'
+import { errorText } from '../../platform/errors.ts'
 import type { GroupWriter } from '../../platform/group-commit.ts'
 import type { Database } from '../../platform/sqlite.ts'
 import type { Clock } from '../../platform/types.ts'
@@ -131,10 +133,10 @@ export async function attemptDelivery(
   try {
     const { id: deliveryId, target, kind, severity } = delivery
     const note = delivery.note === null ? null : (JSON.parse(delivery.note) as DeliveryNote)
-    const input = { event: ownEvent(event, rule), route: rule, target, deliveryId, suppressed, kind, severity, note }
+    const input = { event: ownEvent(event, rule), rule, target, deliveryId, suppressed, kind, severity, note }
     message = await inTime(destination.render(input), settings.renderTimeoutMs ?? RENDER_TIMEOUT_MS, stop)
   } catch (error) {
-    return end('dead', 'RENDER_FAILED', messageOf(error))
+    return end('dead', 'RENDER_FAILED', errorText(error))
   }
   if (stop.aborted && message === null) return cutOff('Footman stops')
   if (message === null) {
@@ -200,7 +202,7 @@ async function send(destination: Destination, message: Message, stop: AbortSigna
     const [result] = await Promise.race([destination.deliver([message], cut.signal), ended])
     return result ?? { outcome: 'retry', detail: `${destination.name} gave no result` }
   } catch (error) {
-    return { outcome: 'retry', detail: messageOf(error), peerDown: timedOut }
+    return { outcome: 'retry', detail: errorText(error), peerDown: timedOut }
   } finally {
     clearTimeout(timer)
     stop.removeEventListener('abort', onStop)
@@ -210,10 +212,6 @@ async function send(destination: Destination, message: Message, stop: AbortSigna
 /** The pause that the peer asks for, in milliseconds; the longest one where a person has to act. */
 function askedPatience(result: Extract<DeliveryResult, { outcome: 'retry' }>, retry: BackoffSettings): number {
   return Math.max(result.slow ? retry.maxMs : 0, Math.min(result.retryAfterMs ?? 0, MAX_RETRY_AFTER_MS))
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
 }
 
 /** The event for the messages of one rule: a part that only other rules need is not missing in them. */

@@ -36,7 +36,7 @@ interface Latest {
   readonly state: string
   readonly reason: string | null
   readonly outcome: string
-  readonly told: string | null
+  readonly reported: string | null
   readonly ends_at: number | null
 }
 
@@ -48,7 +48,7 @@ const NEWEST = `
       (SELECT earlier.outcome FROM mine AS earlier
          WHERE earlier.destination = newest.destination AND earlier.target = newest.target
            AND earlier.seq < newest.seq AND earlier.state IN ('pending', 'sending', 'delivered')
-         ORDER BY earlier.seq DESC LIMIT 1) AS told
+         ORDER BY earlier.seq DESC LIMIT 1) AS reported
     FROM mine AS newest LEFT JOIN rate_limit ON rate_limit.key = newest.limit_key
     WHERE newest.seq IN (SELECT max(seq) FROM mine GROUP BY destination, target)`
 
@@ -64,8 +64,8 @@ interface Released {
  * after all, unless the receiver was alerted about the same outcome before. `eventIds`: the last events about the subject.
  */
 export function releaseLatest(db: Database, eventIds: readonly string[], now: number): Released {
-  const heldBack = db.all<Latest>(NEWEST, JSON.stringify(eventIds)).filter(isNewsHeldBack)
-  const due = heldBack.filter(({ ends_at: endsAt }) => (endsAt ?? 0) <= now)
+  const unreported = db.all<Latest>(NEWEST, JSON.stringify(eventIds)).filter(isUnreported)
+  const due = unreported.filter(({ ends_at: endsAt }) => (endsAt ?? 0) <= now)
   for (const { id } of due) {
     db.run(
       `UPDATE delivery SET state = 'pending', reason = NULL, detail = NULL, finished_at = NULL, next_attempt_at = ?,
@@ -73,9 +73,9 @@ export function releaseLatest(db: Database, eventIds: readonly string[], now: nu
       ...[now, now, id],
     )
   }
-  return { lanes: new Set(due.map(({ lane }) => lane)), waiting: due.length < heldBack.length }
+  return { lanes: new Set(due.map(({ lane }) => lane)), waiting: due.length < unreported.length }
 }
 
-function isNewsHeldBack({ state, reason, outcome, told }: Latest): boolean {
-  return state === 'suppressed' && reason === 'RATE_LIMITED' && told !== outcome
+function isUnreported({ state, reason, outcome, reported }: Latest): boolean {
+  return state === 'suppressed' && reason === 'RATE_LIMITED' && reported !== outcome
 }

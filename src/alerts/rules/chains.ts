@@ -2,7 +2,9 @@
  * One message per broken chain of tasks: the chains of the site, groups of failures that belong to a broken chain, and when
  * a task downstream usually starts.
  */
+
 import type { EventOutcome, TaskEvent } from '../../events/types.ts'
+import { errorText } from '../../platform/errors.ts'
 import type { Database } from '../../platform/sqlite.ts'
 import { storedJson } from '../../platform/sqlite.ts'
 import type { Clock, Logger } from '../../platform/types.ts'
@@ -60,7 +62,7 @@ export function groupState(
   if (own) return rootState(storedJson<ChainTask[]>(own.downstream, []), event)
   const [group] = open
   if (group) {
-    const why = group.rootTaskId === id ? 'it has been told' : 'it runs after this task'
+    const why = group.rootTaskId === id ? 'an alert about it has been sent' : 'it runs after this task'
     return { kind: 'grouped', detail: `chain of task "${group.rootName}" is broken; ${why}` }
   }
   if (!OPENING.includes(event.outcome)) return null
@@ -164,9 +166,9 @@ export function createChainGraph(deps: GraphDeps, settings: GraphSettings = {}):
       readAt = triedAt
       complained = false
     } catch (error) {
-      const text = `NOTIFY The chains of tasks could not be read: ${error instanceof Error ? error.message : error}`
+      const text = `NOTIFY The chains of tasks could not be read: ${errorText(error)}`
       if (complained) log.verbose(text)
-      else log.warn(`${text}. Until they can be, broken chains are told without the tasks that will not run`)
+      else log.warn(`${text}. Until they can be, alerts about broken chains do not list the tasks that will not run`)
       complained = true
     } finally {
       reading = null

@@ -7,7 +7,7 @@ import { EVENT_TYPES } from '../../events/kinds.ts'
 import type { TaskEvent } from '../../events/types.ts'
 import type { AlertRouteConfig, ButlerRoutesConfig } from '../config-routes.ts'
 import { isNotifying, keepsIncidents } from '../destinations/index.ts'
-import type { MessageTexts, NamedDestination, PlannedDelivery, Rule, RulePolicy } from '../types.ts'
+import type { MessageTexts, PlannedDelivery, Rule, RulePolicy, TargetedDestination } from '../types.ts'
 import type { FieldContext } from './fields.ts'
 import { type CompiledFilter, compileFilter } from './match.ts'
 import { subjectOf } from './subjects.ts'
@@ -17,7 +17,7 @@ export type UserRule = Pick<AlertRouteConfig, 'name' | 'to' | 'limit' | 'limitPe
 
 interface RuleContext extends FieldContext {
   /** The destination with this rule's settings; undefined when it is switched off. */
-  readonly destination: (rule: string, name: string) => NamedDestination | undefined
+  readonly destination: (rule: string, name: string) => TargetedDestination | undefined
 }
 
 /** Empty when the entry is switched off or none of its destinations can be used. */
@@ -37,7 +37,7 @@ export function compileRule(config: UserRule, context: RuleContext): Rule[] {
   return [...alerts, ...aside]
 }
 
-function alertRoute(config: UserRule, filter: CompiledFilter, destination: NamedDestination): Rule {
+function alertRoute(config: UserRule, filter: CompiledFilter, destination: TargetedDestination): Rule {
   const { name, severity, stop } = config
   const texts = textsOf(config)
   return {
@@ -57,7 +57,7 @@ function alertRoute(config: UserRule, filter: CompiledFilter, destination: Named
 /** A destination that messages besides alerts go to under this name: fallbacks, summaries, replays. */
 export function asideRule(
   name: string,
-  destination: NamedDestination,
+  destination: TargetedDestination,
   policy?: RulePolicy,
   types: Rule['when']['types'] = EVENT_TYPES,
 ): Rule {
@@ -92,7 +92,7 @@ function limited(
   planned: PlannedDelivery,
   event: TaskEvent,
   { name, limit, limitPer }: UserRule,
-  destination: NamedDestination,
+  destination: TargetedDestination,
 ): PlannedDelivery {
   if (!limit || planned.suppress) return planned
   const what = {
@@ -112,7 +112,7 @@ function limited(
 export function adjustButlerRules(
   rules: readonly Rule[],
   config: ButlerRoutesConfig,
-  destination: (name: string) => NamedDestination | undefined,
+  destination: (name: string) => TargetedDestination | undefined,
 ): Rule[] {
   const { recovery, fallback, fallbackAfter, group, groupWindow } = config
   const off = new Set(config.disable.map((name) => name.toLowerCase()))

@@ -3,7 +3,7 @@
 import type { TaskEvent } from '../../events/types.ts'
 import type { GroupWriter } from '../../platform/group-commit.ts'
 import { createRecurringJob } from '../../platform/recurring-job.ts'
-import { type Database, isStorageTrouble } from '../../platform/sqlite.ts'
+import { type Database, isStorageFailure } from '../../platform/sqlite.ts'
 import type { Clock, Logger, Service } from '../../platform/types.ts'
 import { uuidV7 } from '../../platform/uuid.ts'
 import { insertDelivery } from '../outbox/store.ts'
@@ -49,7 +49,7 @@ export function createFallbacks(deps: FallbackDeps): Fallbacks {
     try {
       return [...tx.transaction(() => settle(tx, watch))]
     } catch (error) {
-      if (isStorageTrouble(error)) throw error
+      if (isStorageFailure(error)) throw error
       complain(watch, error)
       endWatch(tx, watch)
       return []

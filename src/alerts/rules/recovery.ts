@@ -51,9 +51,9 @@ export function alertedOf(db: Database, route: string, event: TaskEvent): readon
        FROM delivery AS alert JOIN event ON event.id = alert.event_id
      WHERE about = ? AND route = ? AND kind IN ('alert', 'fallback') AND alert.state IN ('pending', 'sending', 'delivered')
        AND outcome IN (${outcomes.map(() => '?').join(', ')}) AND alert.event_id <> ?
-       AND alert.seq > coalesce((SELECT max(told.seq) FROM delivery AS told WHERE told.about = alert.about
-         AND told.route = alert.route AND told.destination = alert.destination AND told.target = alert.target
-         AND told.kind = 'recovery' AND told.state NOT IN ('suppressed', 'dead') AND told.event_id <> ?), 0)
+       AND alert.seq > coalesce((SELECT max(recovery.seq) FROM delivery AS recovery WHERE recovery.about = alert.about
+         AND recovery.route = alert.route AND recovery.destination = alert.destination AND recovery.target = alert.target
+         AND recovery.kind = 'recovery' AND recovery.state NOT IN ('suppressed', 'dead') AND recovery.event_id <> ?), 0)
      GROUP BY destination, target ORDER BY min(alert.seq)`,
     subjectOf(event),
     route,

@@ -1,25 +1,25 @@
-/** An event once more: replays of past events, and tests. */
+/** Replays of past events, and tests: the rules and messages that they select. */
 import type { TaskEvent } from '../../events/types.ts'
 import type { Database } from '../../platform/sqlite.ts'
 import type { DeliveryKind, PlannedDelivery, Rule, SuppressReason } from '../types.ts'
 import { isFor, type RuleGroup, type RuleTable } from './table.ts'
 
 /** Selects rules and destinations; both empty = every rule is evaluated again. */
-export interface Again {
+export interface ReplaySelection {
   /** Names of rules. Their conditions are not asked; a rule made from a section of Butler keeps to its kind of event. */
   readonly routes: readonly string[]
   /** Names of destinations, reached without rule or gate. */
   readonly to: readonly string[]
 }
 
-export interface AgainSettings extends Again {
+export interface ReplaySettings extends ReplaySelection {
   readonly kind: DeliveryKind
-  /** No hold and no limit. */
+  /** No suppression and no limit. */
   readonly ignoreGates: boolean
 }
 
 export interface Candidate {
-  readonly route: Rule
+  readonly rule: Rule
   readonly planned: PlannedDelivery
 }
 
@@ -46,14 +46,14 @@ export interface CandidatesDeps {
 export function candidatesOf(
   { table, matches, plan }: CandidatesDeps,
   event: TaskEvent,
-  selection: Again,
+  selection: ReplaySelection,
 ): Candidate[] {
   const rules = [
     ...(selection.routes.length === 0 && selection.to.length === 0 ? evaluated(table, matches, event) : []),
     ...table.groups.filter(({ name }) => selection.routes.includes(name)).flatMap((group) => suited(group, event)),
     ...[...new Set(selection.to)].flatMap((name) => table.find(DIRECT, name) ?? []),
   ]
-  return rules.flatMap((rule) => plan(rule, event).map((planned) => ({ route: rule, planned: tested(planned, event) })))
+  return rules.flatMap((rule) => plan(rule, event).map((planned) => ({ rule, planned: tested(planned, event) })))
 }
 
 function evaluated(table: RuleTable, matches: CandidatesDeps['matches'], event: TaskEvent): readonly Rule[] {
@@ -82,13 +82,13 @@ function tested(planned: PlannedDelivery, { test }: TaskEvent): PlannedDelivery 
 export function earlierDelivery(
   db: Database,
   event: TaskEvent,
-  { route, planned }: Candidate,
+  { rule, planned }: Candidate,
   kind: DeliveryKind,
 ): string | null {
   const row = db.get<{ id: string }>(
     `SELECT id FROM delivery WHERE event_id = ? AND route = ? AND destination = ? AND target = ? AND kind = ?
      ORDER BY seq DESC LIMIT 1`,
-    ...[event.id, route.name, route.destination, planned.target, kind],
+    ...[event.id, rule.name, rule.destination, planned.target, kind],
   )
   return row?.id ?? null
 }

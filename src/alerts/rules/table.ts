@@ -61,7 +61,7 @@ function recoveryNeeds({ needs }: Rule): readonly Need[] {
 export const typeOf = ({ destinationType, destination }: Rule): string => destinationType ?? destination
 
 /** Whether maintenance and snoozes apply: not to what records, nor to closing an incident. */
-export function isHeldBack(rule: Rule, kind: Kind): boolean {
+export function isSuppressible(rule: Rule, kind: Kind): boolean {
   const type = typeOf(rule)
   return isNotifying(type) && (kind === 'alert' || !keepsIncidents(type))
 }

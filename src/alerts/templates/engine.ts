@@ -5,6 +5,7 @@
 
 import { readdir, readFile, stat } from 'node:fs/promises'
 import { dirname, isAbsolute, join } from 'node:path'
+import { errorText } from '../../platform/errors.ts'
 import { once } from '../../platform/once.ts'
 import { BUILTIN_TEMPLATES, type BuiltinTemplate } from './builtin.ts'
 import { ESCAPING, TARGETS, type Target } from './escape.ts'
@@ -13,7 +14,6 @@ import { createHandlebars } from './handlebars.ts'
 import {
   type CompiledTemplate,
   inlineSource,
-  messageOf,
   type Syntax,
   syntaxOfFile,
   TemplateError,
@@ -175,14 +175,14 @@ function createTemplateFiles({ candidates }: TemplateFilesDeps): TemplateFiles {
     } catch (error) {
       cache.delete(path)
       if (isMissing(error)) return null
-      throw new TemplateError({ file: path }, `cannot be read (${messageOf(error)})`, { cause: error })
+      throw new TemplateError({ file: path }, `cannot be read (${errorText(error)})`, { cause: error })
     }
   }
 
   async function folder(path: string, syntax: Syntax): Promise<readonly (readonly [string, string])[]> {
     const names = await readdir(path).catch((error: unknown) => {
       if (isMissing(error)) return []
-      throw new TemplateError({ file: path }, `cannot be read (${messageOf(error)})`, { cause: error })
+      throw new TemplateError({ file: path }, `cannot be read (${errorText(error)})`, { cause: error })
     })
     const wanted = names.filter((name) => syntaxOfFile(name) === syntax).sort()
     const texts = await Promise.all(wanted.map((name) => read(join(path, name))))

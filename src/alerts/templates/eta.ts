@@ -2,9 +2,11 @@
  * Eta templates: JavaScript between `<%` and `%>`, the variables as `it`. They may include
  * templates of their own folder, and use them as layout, but no others.
  */
+
 import { Eta, type EtaConfig } from 'eta/core'
+import { errorText } from '../../platform/errors.ts'
 import { ESCAPING, type Target, toText } from './escape.ts'
-import { type CompiledTemplate, messageOf, TemplateError, type TemplatePlace, type TemplateSource } from './source.ts'
+import { type CompiledTemplate, TemplateError, type TemplatePlace, type TemplateSource } from './source.ts'
 
 type AstNode = ReturnType<Eta['parse']>[number]
 
@@ -93,7 +95,7 @@ function locate(error: unknown, file: string): TemplateError {
     current = current.cause
   }
   if (current instanceof TemplateError) return current
-  return new TemplateError(found, messageOf(current), { cause: error })
+  return new TemplateError(found, errorText(current), { cause: error })
 }
 
 interface Tag {
@@ -107,7 +109,7 @@ interface Tag {
  * tag is searched for.
  */
 function syntaxErrorPlace(file: string, text: string, error: unknown): { place: TemplatePlace; reason: string } {
-  const message = messageOf(error)
+  const message = errorText(error)
   const located = / at line (\d+) col (\d+):/.exec(message)
   if (located) {
     const place = { file, line: Number(located[1]), column: Number(located[2]) }

@@ -2,16 +2,11 @@
  * Handlebars templates as users of Butler 16 wrote them: the whole language except decorators, one extra helper (`eq`),
  * escaping by target instead of always HTML, and no way to prototypes or globals.
  */
+
 import Handlebars from 'handlebars'
+import { errorText } from '../../platform/errors.ts'
 import { ESCAPING, type Target, toText } from './escape.ts'
-import {
-  type CompiledTemplate,
-  messageOf,
-  placeOf,
-  TemplateError,
-  type TemplatePlace,
-  type TemplateSource,
-} from './source.ts'
+import { type CompiledTemplate, placeOf, TemplateError, type TemplatePlace, type TemplateSource } from './source.ts'
 
 type Environment = ReturnType<typeof Handlebars.create>
 type Expression = hbs.AST.Expression
@@ -132,7 +127,7 @@ function parse(environment: Environment, { file, text }: TemplateSource): hbs.AS
   try {
     return environment.parseWithoutProcessing(text)
   } catch (error) {
-    const reason = messageOf(error)
+    const reason = errorText(error)
     const located = error as { lineNumber?: number; column?: number }
     if (located.lineNumber !== undefined) {
       const place = { file, line: located.lineNumber, column: (located.column ?? 0) + 1 }
@@ -189,5 +184,5 @@ function locate(error: unknown, { file }: TemplateSource): TemplateError {
   if (error instanceof TemplateError) return error
   const start = error instanceof UnknownHelper ? error.loc?.start : undefined
   const place = start ? { file, line: start.line, column: start.column + 1 } : { file }
-  return new TemplateError(place, messageOf(error), { cause: error })
+  return new TemplateError(place, errorText(error), { cause: error })
 }

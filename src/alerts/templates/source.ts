@@ -60,7 +60,3 @@ export function placeOf(file: string, text: string, offset: number): TemplatePla
   const lines = text.slice(0, offset).split('\n')
   return { file, line: lines.length, column: lines.at(-1)!.length + 1 }
 }
-
-export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
-}

@@ -4,6 +4,7 @@ import { rmSync } from 'node:fs'
 import { mkdtemp } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { errorText } from '../../platform/errors.ts'
 import { removeAll } from '../../platform/files.ts'
 import { createLineWriter } from '../../platform/line-writer.ts'
 import { createLogger, type LogService } from '../../platform/log.ts'
@@ -86,7 +87,7 @@ async function inTemporaryDirectory<T>(io: CommandIo, use: (directory: string) =
   } finally {
     process.off('exit', remove)
     await removeAll(directory).catch((error) => {
-      io.err(`warning: the demo leaves ${directory} behind: ${textOf(error)}`)
+      io.err(`warning: the demo leaves ${directory} behind: ${errorText(error)}`)
     })
   }
 }
@@ -114,10 +115,8 @@ function receivedBy({ webhook, mail, broker }: World): ReadonlyMap<string, numbe
 
 function startError(error: unknown, { port }: DemoOptions): string {
   const hint = port === undefined ? '' : '; give another --port, or none to get a free one'
-  return `error: the demo cannot start: ${textOf(error)}${hint}`
+  return `error: the demo cannot start: ${errorText(error)}${hint}`
 }
-
-const textOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
 
 /** Standard output belongs to the view. */
 function stderrLogger(level: LogLevel): LogService {

@@ -4,6 +4,7 @@ import { resolve } from 'node:path'
 import { type LoadResult, loadConfig } from '../../app/config/load.ts'
 import { createPathResolver } from '../../config/paths.ts'
 import { consequenceOf, type Problem, problemText } from '../../config/problems.ts'
+import { errorText } from '../../platform/errors.ts'
 import { createLogMask } from '../../platform/log-mask.ts'
 import { systemClock } from '../../platform/types.ts'
 import { inspect } from '../check.ts'
@@ -154,7 +155,7 @@ const broken = ({ group, title }: Probe, error: unknown): Finding => ({
   level: 'error',
   code: `${group}.not-examined`,
   target: title,
-  message: `could not be examined: ${error instanceof Error ? error.message : String(error)}`,
+  message: `could not be examined: ${errorText(error)}`,
   fix: 'this is an error in Footman: please report it with this line',
 })
 

@@ -1,4 +1,5 @@
 /** `footman events show` and `tail`; `footman deliveries show`, `resend` and `cancel`. */
+import { errorText } from '../../platform/errors.ts'
 import { visible } from '../../platform/visible.ts'
 import { type CommandIo, EXIT } from '../io.ts'
 import {
@@ -124,7 +125,7 @@ export async function runTail(options: TailOptions, io: CommandIo, signal: Abort
     const [code, what, why] =
       error instanceof CommandFailure
         ? [error.exitCode, error.what, error.message]
-        : [EXIT.unreachable, 'events tail', error instanceof Error ? error.message : String(error)]
+        : [EXIT.unreachable, 'events tail', errorText(error)]
     io.err(visible(`error: ${what}: ${why}`))
     return code
   }

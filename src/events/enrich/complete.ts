@@ -3,7 +3,7 @@
  * at last when everything is known or the deadline is over.
  */
 
-import { type Database, isStorageTrouble } from '../../platform/sqlite.ts'
+import { type Database, isStorageFailure } from '../../platform/sqlite.ts'
 import type { Logger } from '../../platform/types.ts'
 import type { QrsTask } from '../../qlik/qrs/types.ts'
 import type { EventCompleter } from '../completer.ts'
@@ -78,7 +78,7 @@ export function createCompletion({ facts, router, completer, log }: CompletionDe
     try {
       return work()
     } catch (error) {
-      if (isStorageTrouble(error)) throw error
+      if (isStorageFailure(error)) throw error
       log.error(`[QSEOW] TASK EVENT: The event of task "${event.taskName}" goes out without its history: ${error}`)
       return fallback
     }
@@ -144,7 +144,7 @@ export function completerNeeds(
     try {
       return completer?.needs?.(task, outcome) ?? []
     } catch (error) {
-      if (isStorageTrouble(error)) throw error
+      if (isStorageFailure(error)) throw error
       log.error(`[QSEOW] TASK EVENT: The event of task "${task.name}" goes out without its history: ${error}`)
       return []
     }

@@ -2,8 +2,9 @@
  * Completes pending events with data from QRS and hands them to the router. A bounded number is held in memory; the
  * rest waits on disk. An event that QRS cannot complete in time goes out with what is known, wherever it waits.
  */
+import { errorText } from '../../platform/errors.ts'
 import { createLastingWrite, type GroupWriter } from '../../platform/group-commit.ts'
-import { type Database, isStorageTrouble } from '../../platform/sqlite.ts'
+import { type Database, isStorageFailure } from '../../platform/sqlite.ts'
 import type { Clock, Logger } from '../../platform/types.ts'
 import type { QrsClient } from '../../qlik/qrs/types.ts'
 import type { EventCompleter } from '../completer.ts'
@@ -210,7 +211,7 @@ export function createEnricher(deps: EnricherDeps, settings: EnricherSettings): 
     } catch (error) {
       if (job.finished || stopped) return
       if (deps.isUnreachable(error)) {
-        gate.close(messageOf(error))
+        gate.close(errorText(error))
         ready.push(job)
         return
       }
@@ -242,18 +243,18 @@ export function createEnricher(deps: EnricherDeps, settings: EnricherSettings): 
     try {
       tx.transaction(() => write(tx))
     } catch (error) {
-      if (isStorageTrouble(error)) throw error
+      if (isStorageFailure(error)) throw error
       notStored(job, error)
     }
   }
 
   function notStored({ event }: Job, error: unknown): void {
     if (stopped) return
-    log.error(`[QSEOW] TASK EVENT: Could not store the event of task "${event.taskName}": ${messageOf(error)}`)
+    log.error(`[QSEOW] TASK EVENT: Could not store the event of task "${event.taskName}": ${errorText(error)}`)
   }
 
   function complain(job: Job, error: unknown): void {
-    const text = `[QSEOW] TASK EVENT: QRS could not answer for task "${job.event.taskName}": ${messageOf(error)}`
+    const text = `[QSEOW] TASK EVENT: QRS could not answer for task "${job.event.taskName}": ${errorText(error)}`
     if (job.complained) log.verbose(text)
     else log.warn(text)
     job.complained = true
@@ -374,10 +375,6 @@ function listOfMissing({ missingParts, absentParts, missingReasons }: TaskEvent)
   }
   const groups = Map.groupBy(missingParts, why)
   return [...groups].map(([reason, parts]) => `${parts.join(', ')}: ${reason}`).join('; ')
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
 }
 
 function createJob(event: StoredEvent, since: number, deadline: number): Job {

@@ -4,6 +4,7 @@
  */
 
 import { backoffDelay } from '../../platform/backoff.ts'
+import { errorText } from '../../platform/errors.ts'
 import { createRecurringJob } from '../../platform/recurring-job.ts'
 import type { Logger } from '../../platform/types.ts'
 
@@ -63,7 +64,7 @@ export function createQrsGate(deps: QrsGateDeps): QrsGate {
     try {
       await deps.probe(AbortSignal.timeout(PROBE_TIMEOUT_MS))
     } catch (error) {
-      if (!stopped) close(error instanceof Error ? error.message : String(error))
+      if (!stopped) close(errorText(error))
     }
   }
 

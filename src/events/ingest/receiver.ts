@@ -2,6 +2,7 @@
  * Takes datagrams as they arrive: checks sender, size and rate, and appends what passes to the journal, all of one turn
  * of the event loop in one transaction. Runs inside the ingest worker; knows nothing of sockets or threads.
  */
+import { errorText } from '../../platform/errors.ts'
 import type { DropReason } from '../types.ts'
 import type { Datagram } from './journal.ts'
 import type { DropSample, FromWorker, IngestSettings } from './protocol.ts'
@@ -142,7 +143,7 @@ export function createReceiver(deps: ReceiverDeps, settings: IngestSettings): Re
   function journalFailed(error: unknown): void {
     if (!journalFailing) {
       journalFailing = true
-      const reason = error instanceof Error ? error.message : String(error)
+      const reason = errorText(error)
       deps.post({
         type: 'problem',
         level: 'error',

@@ -3,6 +3,7 @@
 import { timingSafeEqual } from 'node:crypto'
 import { lookup } from 'node:dns/promises'
 import { BlockList, isIP } from 'node:net'
+import { errorText } from '../../platform/errors.ts'
 
 // Addresses, networks and host names that may send. Fails closed.
 
@@ -35,7 +36,7 @@ export function createSourceFilter(deps: SourceFilterDeps, allowedSources: reado
             addressesOf.set(name, await resolve(name))
           } catch (error) {
             deps.warn(
-              `Allowed source "${name}" cannot be resolved (${reason(error)}); ${addressesOf.has(name) ? 'keeping its last known addresses' : 'no sender matches it until it can be resolved'}`,
+              `Allowed source "${name}" cannot be resolved (${errorText(error)}); ${addressesOf.has(name) ? 'keeping its last known addresses' : 'no sender matches it until it can be resolved'}`,
             )
           }
         }),
@@ -68,10 +69,6 @@ function contains(list: BlockList, address: string): boolean {
 
 async function resolveHost(host: string): Promise<readonly string[]> {
   return (await lookup(host, { all: true })).map((entry) => entry.address)
-}
-
-function reason(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
 }
 
 // Shared secrets: the log appenders send one before the type, `SECRET;/scheduler-...`. Addresses of senders can be

@@ -1,5 +1,5 @@
 /** Errors become answers. */
-import { isStorageTrouble } from '../../platform/sqlite.ts'
+import { isStorageFailure } from '../../platform/sqlite.ts'
 import type { Logger } from '../../platform/types.ts'
 import type { ApiContext, RequestContext } from '../context.ts'
 import { jsonAnswer } from '../endpoint/route.ts'
@@ -41,7 +41,7 @@ function storageAnswer(error: Error, { method, url, client }: RequestContext, lo
 
 function errorAnswer(error: unknown, request: RequestContext, log: Logger): Response {
   const { method, url, client, requestId, headers } = request
-  if (isStorageTrouble(error)) return storageAnswer(error as Error, request, log)
+  if (isStorageFailure(error)) return storageAnswer(error as Error, request, log)
   if (error instanceof Refusal) {
     const level = error.status >= 500 ? 'warn' : 'verbose'
     log[level](`API: ${method} ${url} from ${client} answered ${error.status}: ${error.message}`)

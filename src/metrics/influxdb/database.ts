@@ -1,5 +1,7 @@
 /** Makes the database or bucket where it is missing and Footman may. Best effort: points wait as long as it takes. */
+
 import { type BackoffSettings, backoffDelay } from '../../platform/backoff.ts'
+import { errorText } from '../../platform/errors.ts'
 import { type HttpResponse, jsonOf } from '../../platform/http-client.ts'
 import type { Logger, Service } from '../../platform/types.ts'
 import type { InfluxDbConfig } from '../config.ts'
@@ -72,7 +74,7 @@ export function createDatabaseMaker(
           return result
         },
         (error: unknown) => {
-          complain(error instanceof Error ? error.message : String(error))
+          complain(errorText(error))
           return null
         },
       )

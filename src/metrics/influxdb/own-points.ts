@@ -1,7 +1,13 @@
 /** Points about Footman itself: memory, and the messages of the scheduler, named as Butler SOS names them. */
-import type { DropReason } from '../../events/types.ts'
+import { hostname } from 'node:os'
+import type { UdpServerConfig } from '../../events/config.ts'
+import type { EventPipeline } from '../../events/pipeline.ts'
+import type { DropReason, TaskEvent } from '../../events/types.ts'
+import { createRecurringJob } from '../../platform/recurring-job.ts'
+import type { Database } from '../../platform/sqlite.ts'
+import type { Clock, Logger, Service } from '../../platform/types.ts'
 import type { NameValue } from './line.ts'
-import type { InfluxPoint } from './types.ts'
+import type { InfluxPoint, InfluxPoints } from './types.ts'
 
 export interface MemoryUsage {
   /** Bytes, like all of them. */
@@ -143,5 +149,77 @@ function timesOf(durations: readonly number[]) {
     processing_time_avg_ms: length > 0 ? sum / length : 0,
     processing_time_p95_ms: sorted[Math.max(0, Math.ceil(length * 0.95) - 1)] ?? 0,
     processing_time_max_ms: sorted[length - 1] ?? 0,
+  }
+}
+
+const MINUTE_MS = 60_000
+
+export interface QueueMetricsDeps {
+  readonly db: Database
+  readonly clock: Clock
+  readonly log: Logger
+  readonly pipeline: Pick<EventPipeline, 'counters' | 'status'>
+  readonly points: InfluxPoints | null
+}
+
+export interface QueueMetrics extends Service {
+  /** To be called with every event that waits for data no longer. */
+  onEnriched(event: Pick<TaskEvent, 'source' | 'receivedAt'>): void
+}
+
+/** Writes the numbers of the UDP queue to InfluxDB; to be stopped before what takes the points. Null when that is off. */
+export function createQueueMetrics(
+  deps: QueueMetricsDeps,
+  { udpServerConfig }: { readonly udpServerConfig: UdpServerConfig },
+): QueueMetrics | null {
+  const { db, clock, log, pipeline, points } = deps
+  const { influxdb } = udpServerConfig.queueMetrics
+  if (!points || !udpServerConfig.enable || !influxdb.enable) return null
+  let meter: ReturnType<typeof createQueueMeter> | undefined
+  const received: { readonly at: number; readonly count: number }[] = []
+
+  function rateOf(now: number): number {
+    if (!udpServerConfig.rateLimit.enable) return 0
+    const count = pipeline.counters.received
+    while (received[0] && received[0].at < now - MINUTE_MS) received.shift()
+    const before = received[0]?.count ?? 0
+    received.push({ at: now, count })
+    return count - before
+  }
+
+  async function write(): Promise<void> {
+    if (!points || !meter) return
+    const now = clock.now()
+    const { queue } = pipeline.status
+    const { point, stored } = meter.point(
+      {
+        ...queue,
+        maxSize: udpServerConfig.messageQueue.maxSize,
+        rate: rateOf(now),
+        rememberedKeys: db.get<{ n: number }>('SELECT count(*) AS n FROM dedup WHERE expires_at > ?', now)?.n ?? 0,
+      },
+      now,
+    )
+    await points.writePoints([point])
+    stored()
+  }
+
+  const job = createRecurringJob(
+    {
+      everyMs: influxdb.writeFrequency,
+      onError: (error) => log.error(`INFLUXDB: UDP queue metrics could not be stored: ${error}`),
+    },
+    write,
+  )
+  return {
+    name: 'UDP queue metrics',
+    async start() {
+      meter = createQueueMeter(pipeline.counters, { ...influxdb, host: hostname() })
+      job.start()
+    },
+    stop: job.stop,
+    onEnriched({ source, receivedAt }) {
+      if (source === 'udp') meter?.processed(clock.now() - receivedAt)
+    },
   }
 }

@@ -1,6 +1,8 @@
 /** The database of `Butler.influxDb`, as one thing: connection, login, making of the database, writing. */
+
 import type { DeliveryResult } from '../../alerts/types.ts'
 import type { BackoffSettings } from '../../platform/backoff.ts'
+import { errorText } from '../../platform/errors.ts'
 import { type HttpResponse, parseRetryAfter } from '../../platform/http-client.ts'
 import { HttpError } from '../../platform/http-exchange.ts'
 import type { Clock, Logger } from '../../platform/types.ts'
@@ -182,7 +184,7 @@ function waiting(detail: string, more: { readonly slow?: boolean; readonly retry
 /** A request without an answer. */
 function noAnswer(error: unknown): DeliveryResult {
   if (!(error instanceof HttpError)) {
-    return waiting(error instanceof Error ? error.message : String(error), { slow: true })
+    return waiting(errorText(error), { slow: true })
   }
   return { outcome: 'retry', detail: error.message, peerDown: error.kind !== 'aborted' && error.kind !== 'tooLarge' }
 }

@@ -1,5 +1,7 @@
 /** Checks every condition every few seconds, raises an alert when one begins to hold and clears it when it ends. */
+
 import type { EventDetails } from '../../events/types.ts'
+import { errorText } from '../../platform/errors.ts'
 import type { GroupWriter } from '../../platform/group-commit.ts'
 import { createRecurringJob } from '../../platform/recurring-job.ts'
 import type { Database, Migration } from '../../platform/sqlite.ts'
@@ -95,7 +97,7 @@ export function createChecker(deps: CheckerDeps, settings: CheckerSettings): Sel
         await lookAt(condition)
         written.delete(condition.code)
       } catch (error) {
-        failed(condition.code, error instanceof Error ? error.message : String(error))
+        failed(condition.code, errorText(error))
       }
     }
   }

@@ -1,6 +1,8 @@
 /** Watches services: checks each host on its own, sends events about changes, and reports every state at every check. */
+
 import type { ServiceDetails } from '../../events/types.ts'
 import type { InfluxPoint } from '../../metrics/influxdb/types.ts'
+import { errorText } from '../../platform/errors.ts'
 import type { Clock, Logger } from '../../platform/types.ts'
 import type { EmitMonitorEvent, WritePoints } from '../types.ts'
 import { type MachineSettings, type Observation, type ServiceChange, type ServiceMemory, step } from './machine.ts'
@@ -75,7 +77,7 @@ export function createServiceMonitor(deps: ServiceMonitorDeps, settings: Service
       if (failing.delete(host)) log.info(`SERVICE MONITOR: Host ${host} answers again`)
       return answers
     } catch (error) {
-      const reason = textOf(error)
+      const reason = errorText(error)
       if (!signal.aborted) {
         const text = `SERVICE MONITOR: Error getting service info for host ${host}: ${reason}`
         if (failing.get(host) === reason) log.verbose(text)
@@ -123,7 +125,7 @@ export function createServiceMonitor(deps: ServiceMonitorDeps, settings: Service
     } catch (error) {
       if (signal.aborted) return
       const { host, name } = service
-      const text = `SERVICE MONITOR: Details of service ${name} on host ${host} cannot be read: ${textOf(error)}`
+      const text = `SERVICE MONITOR: Details of service ${name} on host ${host} cannot be read: ${errorText(error)}`
       sayOnce(service, text, 'infoProblem')
     }
   }
@@ -206,8 +208,6 @@ export function createServiceMonitor(deps: ServiceMonitorDeps, settings: Service
       }),
   }
 }
-
-const textOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
 
 // The services to watch, from the configuration.
 

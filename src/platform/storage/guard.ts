@@ -14,7 +14,7 @@ import {
   type DatabaseSettings,
   type FileDatabase,
   isDamage,
-  isStorageFailure,
+  isDiskFailure,
   type Migration,
   openDatabase,
   StorageError,
@@ -152,7 +152,7 @@ export function openGuarded(deps: GuardDeps, settings: GuardSettings): GuardedDa
 
   /** True when a read that failed may be tried again. */
   function onFailure(error: unknown): boolean {
-    if (isRepairing || !isStorageFailure(error)) return false
+    if (isRepairing || !isDiskFailure(error)) return false
     if (isDamage(error)) return repair(error)
     fail(error)
     return false

@@ -1,7 +1,7 @@
 /** A guarded database with its writer; reports when it is usable again, and when it was replaced. */
 import { errorText, StartError } from '../errors.ts'
 import { createGroupWriter, type GroupWriter } from '../group-commit.ts'
-import { type FileDatabase, isDamage, isStorageTrouble, type Migration } from '../sqlite.ts'
+import { type FileDatabase, isDamage, isStorageFailure, type Migration } from '../sqlite.ts'
 import type { Clock, Logger, Service } from '../types.ts'
 import { openGuarded, type StorageGuard, type StorageState } from './guard.ts'
 import { salvage } from './salvage.ts'
@@ -83,7 +83,7 @@ function opened<T>(file: string, open: () => T): T {
   try {
     return open()
   } catch (error) {
-    if (!isStorageTrouble(error)) throw error
+    if (!isStorageFailure(error)) throw error
     const text = isDamage(error)
       ? `${file} is damaged and cannot be set aside: ${errorText(error)}`
       : failureText(failureKind(error), { file, detail: errorText(error) })

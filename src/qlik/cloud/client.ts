@@ -1,4 +1,5 @@
 /** Reads from a tenant of Qlik Cloud with a bearer token. */
+import { errorText } from '../../platform/errors.ts'
 import { createHttpClient, parseRetryAfter } from '../../platform/http-client.ts'
 import type { CloudAppInfo, CloudClient, CloudItemInfo, CloudRead, CloudReloadInfo, CloudUserInfo } from './types.ts'
 
@@ -41,7 +42,7 @@ export function createCloudClient(settings: CloudClientSettings): CloudClient {
       const value = parse(answer.text())
       return value === null ? { state: 'absent', why: 'the answer does not hold it' } : { state: 'found', value }
     } catch (error) {
-      return { state: 'failed', why: error instanceof Error ? error.message : String(error) }
+      return { state: 'failed', why: errorText(error) }
     }
   }
 

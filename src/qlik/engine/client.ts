@@ -1,6 +1,8 @@
 /** The client of the Qlik engine: opens sessions with the certificate of the site and closes them in every path. */
+
 import type { IncomingMessage } from 'node:http'
 import { WebSocket } from 'ws'
+import { errorText } from '../../platform/errors.ts'
 import type { Logger } from '../../platform/types.ts'
 import type { QrsCertificates } from '../qrs/transport.ts'
 import { EngineError } from './errors.ts'
@@ -108,7 +110,7 @@ function createSocket(settings: EngineSettings, address: EngineAddress): WebSock
       ...(certificates ? { ...certificates, rejectUnauthorized: settings.rejectUnauthorized } : {}),
     })
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error)
+    const reason = errorText(error)
     throw new EngineError('unreachable', where, reason, { cause: error })
   }
 }

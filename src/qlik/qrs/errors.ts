@@ -1,4 +1,5 @@
 /** Why QRS gave no usable answer. */
+import { errorText } from '../../platform/errors.ts'
 import { HttpError } from '../../platform/http-exchange.ts'
 
 export type QrsErrorKind =
@@ -63,7 +64,7 @@ function describe(call: QrsCall, detail: { status?: number; body: string; reason
 /** Turns what the HTTP client rejects with into a `QrsError`. */
 export function toQrsError(call: QrsCall, error: unknown): QrsError {
   if (error instanceof QrsError) return error
-  const reason = error instanceof Error ? error.message : String(error)
+  const reason = errorText(error)
   return new QrsError(kindOf(error), call, { reason, cause: error instanceof Error ? error.cause : undefined })
 }
 

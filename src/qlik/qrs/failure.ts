@@ -1,5 +1,7 @@
 /** The meaning of errors of the QRS client for its callers. */
+
 import { STATUS_CODES } from 'node:http'
+import { errorText } from '../../platform/errors.ts'
 import { QrsError, type QrsErrorKind } from './errors.ts'
 
 const LOST: readonly QrsErrorKind[] = ['unreachable', 'timeout', 'aborted']
@@ -38,7 +40,7 @@ export function nullWhenAbsent(error: unknown): null {
 
 /** The reason in a few words, for answers: without the request that failed, which is in the log. */
 export function reasonOf(error: unknown): string {
-  if (!(error instanceof QrsError)) return error instanceof Error ? error.message : String(error)
+  if (!(error instanceof QrsError)) return errorText(error)
   if (error.status !== null && error.kind === 'status') return `QRS answered ${error.status}`
   return /\berror: (.*?)(?:, body: .*)?$/.exec(error.message)?.[1] ?? error.message
 }

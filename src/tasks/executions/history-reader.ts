@@ -2,8 +2,9 @@
  * Queries of the history: pages, and counts and exact percentiles of groups. They run in a thread that exists only while
  * there are queries.
  */
+import { errorText } from '../../platform/errors.ts'
 import { globMatcher } from '../../platform/glob.ts'
-import { type Database, isStorageTrouble, openDatabase, StorageError } from '../../platform/sqlite.ts'
+import { type Database, isStorageFailure, openDatabase, StorageError } from '../../platform/sqlite.ts'
 import type { Service } from '../../platform/types.ts'
 import { spawnWorker, type WorkerChannel, type WorkerHandle } from '../../platform/worker.ts'
 import { createZone, hostZone, type Zone } from '../../platform/zone.ts'
@@ -133,8 +134,8 @@ export function runHistoryWorker(
     try {
       channel.post({ id, answer: answer(query) })
     } catch (error) {
-      const problem = error instanceof Error ? error.message : String(error)
-      channel.post({ id, problem, isStorage: isStorageTrouble(error) })
+      const problem = errorText(error)
+      channel.post({ id, problem, isStorage: isStorageFailure(error) })
     }
   })
   return Promise.resolve()

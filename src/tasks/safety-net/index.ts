@@ -1,5 +1,5 @@
 /** Reconciler and watchdog find failures that no message announces; retries follow the failures. */
-import type { Hold, SuppressReason } from '../../alerts/types.ts'
+import type { SuppressionCheck, SuppressReason } from '../../alerts/types.ts'
 import type { EventCompleter } from '../../events/completer.ts'
 import type { EventEmitter } from '../../events/emit.ts'
 import { OUTCOMES } from '../../events/kinds.ts'
@@ -17,7 +17,7 @@ import type { StartOutcome, StartRequest, StartTask } from '../start/types.ts'
 import type { ReconcilerConfig, RetryPolicyConfig, WatchdogConfig } from './config.ts'
 import { createLogTime, createSafetyNetEvents } from './events.ts'
 import { createLostMessages, createReconciler } from './reconciler.ts'
-import { createRetryPlanner, createRetryRunner, type RetryRunnerDeps, retryHold } from './retries.ts'
+import { createRetryPlanner, createRetryRunner, type RetryRunnerDeps, retrySuppression } from './retries.ts'
 import { createLiveReader } from './site.ts'
 import { purgeFindings, purgeRetries } from './store.ts'
 import { createWatchdog, maintenanceEvent, type WatchdogDeps } from './watchdog.ts'
@@ -45,7 +45,7 @@ export interface SafetyNetDeps {
   readonly emitter: EventEmitter
   readonly onRetry: NonNullable<RetryRunnerDeps['onResult']>
   /** The watchdog has read which tasks wait and run. */
-  readonly onLiveTasks: NonNullable<WatchdogDeps['onLook']>
+  readonly onLiveTasks: NonNullable<WatchdogDeps['onLiveTasks']>
   readonly onFinding: NonNullable<WatchdogDeps['onFound']>
   /** Three messages or more of one host were lost within an hour. */
   readonly onLost: (host: string, count: number) => void
@@ -79,8 +79,10 @@ export interface SafetyNet {
 }
 
 /** Alerts about failures that are followed by a retry wait, unless each try is to be reported. */
-export function retryHolds({ footman: { retryPolicy } }: Pick<SafetyNetSettings, 'footman'>): readonly Hold[] {
-  return retryPolicy.enable && retryPolicy.alert === 'last' ? [retryHold] : []
+export function retrySuppressions({
+  footman: { retryPolicy },
+}: Pick<SafetyNetSettings, 'footman'>): readonly SuppressionCheck[] {
+  return retryPolicy.enable && retryPolicy.alert === 'last' ? [retrySuppression] : []
 }
 
 const DAY_MS = 86_400_000
@@ -156,7 +158,7 @@ export function createSafetyNet(deps: SafetyNetDeps, config: SafetyNetSettings, 
       successes: (taskId, since, limit) => lastSuccesses(db, taskId, since, limit),
       isQuiet: (event, at) => alerts.maintenance.nameFor(maintenanceEvent(event, at), at) !== null,
       typeOf: ({ taskType }) => taskTypeOf(taskType),
-      onLook: deps.onLiveTasks,
+      onLiveTasks: deps.onLiveTasks,
       onFound: deps.onFinding,
     },
     watchdogSettings,

@@ -22,7 +22,7 @@ export interface WatchdogDeps {
   readonly typeOf: (task: QrsTask) => TaskEvent['type'] | null
   readonly logTime: (instant: number) => string
   /** Gets the tasks that wait and run, with their types. */
-  readonly onLook?: (tasks: readonly { readonly type: string; readonly state: 'queued' | 'running' }[]) => void
+  readonly onLiveTasks?: (tasks: readonly { readonly type: string; readonly state: 'queued' | 'running' }[]) => void
   readonly onFound?: (outcome: EventOutcome) => void
 }
 
@@ -98,7 +98,7 @@ export function createWatchdog(deps: WatchdogDeps, settings: WatchdogSettings): 
   const isUnlikely = (at: number): boolean => lookedAt !== null && at < lookedAt - SLACK_MS
 
   function reportCounts(tasks: readonly LiveTask[]): void {
-    deps.onLook?.(
+    deps.onLiveTasks?.(
       tasks.flatMap(({ task, state }) => (state === 'idle' ? [] : [{ type: deps.typeOf(task) ?? 'unknown', state }])),
     )
   }

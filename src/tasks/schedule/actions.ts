@@ -1,7 +1,9 @@
 /** The actions of schedules: start tasks and follow them to their end, make snapshots of all apps. */
+
 import { mkdir, open, readdir, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
+import { errorText } from '../../platform/errors.ts'
 import { removeAll } from '../../platform/files.ts'
 import { globMatcher } from '../../platform/glob.ts'
 import { createOffsets } from '../../platform/offsets.ts'
@@ -220,7 +222,7 @@ export function createAppDump(deps: AppDumpDeps, settings: { readonly directory:
       return resultOf(name, entries, failed)
     } catch (error) {
       await removeAll(partial).catch(() => undefined)
-      return { outcome: 'failed', detail: textOf(error) }
+      return { outcome: 'failed', detail: errorText(error) }
     } finally {
       active.delete(run.id)
     }
@@ -244,8 +246,8 @@ export function createAppDump(deps: AppDumpDeps, settings: { readonly directory:
       for (let i = next++; i < apps.length && !signal.aborted; i = next++) {
         const app = apps[i]!
         entries[i] = await dumpOne(app, partial, signal).catch((error: unknown) => {
-          log.error(`APPDUMP: App ${app.id} "${app.name}" could not be dumped: ${textOf(error)}`)
-          return { appId: app.id, name: app.name, error: textOf(error) }
+          log.error(`APPDUMP: App ${app.id} "${app.name}" could not be dumped: ${errorText(error)}`)
+          return { appId: app.id, name: app.name, error: errorText(error) }
         })
       }
     }
@@ -340,5 +342,3 @@ function stampOf(wall: number): string {
 
 const matcher = (globs: readonly string[] | null): ((text: string) => boolean) =>
   globs === null ? () => true : globMatcher(globs)
-
-const textOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))

@@ -1,5 +1,7 @@
 /** Problems of schedules: the findings of `footman check`, and the log lines when schedules are loaded. */
+
 import { readFile } from 'node:fs/promises'
+import { errorText } from '../../platform/errors.ts'
 import type { Clock, Logger } from '../../platform/types.ts'
 import { type EntryPlace, type FileEntry, lineOfMember, placeText, readDocument, ScheduleFileError } from './file.ts'
 import { monthsMeant, type Planner, unknownMembers } from './plan.ts'
@@ -37,7 +39,7 @@ function brokenFile(error: unknown): ScheduleFinding {
     const hint = 'check Butler.scheduler.configfile, or write an absolute path'
     return { severity: 'warning', path: '', message, hint, line: 0 }
   }
-  const message = `the schedule file cannot be read: ${error instanceof Error ? error.message : String(error)}`
+  const message = `the schedule file cannot be read: ${errorText(error)}`
   const hint = 'check Butler.scheduler.configfile and the permissions'
   return { severity: 'error', path: '', message, hint, line: 0 }
 }

@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { type Caller, requireScope, type TaskSelectors } from '../../http/endpoint/caller.ts'
 import { type ApiRoute, type CheckedRequest, type Endpoint, type Fields, route } from '../../http/endpoint/route.ts'
 import { Refusal, refusal, refused } from '../../http/errors.ts'
-import { isStorageTrouble } from '../../platform/sqlite.ts'
+import { isStorageFailure } from '../../platform/sqlite.ts'
 import type { Logger } from '../../platform/types.ts'
 import { checkKeyValues } from '../start/parse.ts'
 import { FileBrokenError, InvalidScheduleError, UnknownScheduleError } from './repository.ts'
@@ -65,7 +65,7 @@ export function scheduleRoute<
       try {
         return await made.handle(request)
       } catch (error) {
-        if (error instanceof Refusal || isStorageTrouble(error)) throw error
+        if (error instanceof Refusal || isStorageFailure(error)) throw error
         throw refusalOf(error, definition, deps.log, request.requestId)
       }
     },

@@ -1,4 +1,6 @@
 /** Schedules: their file, runs, actions and endpoints. */
+import { join } from 'node:path'
+import type { ConfigPaths } from '../../config/paths.ts'
 import type { TaskSelectors } from '../../http/endpoint/caller.ts'
 import { createIdempotency } from '../../http/endpoint/idempotency.ts'
 import type { ApiRoute } from '../../http/endpoint/route.ts'
@@ -23,7 +25,8 @@ export interface SchedulesDeps extends PlannerDeps, Pick<RunnerDeps, 'pausedBy' 
   readonly writer: GroupWriter
   readonly clock: Clock
   readonly log: Logger
-  readonly qrs: QrsClient
+  readonly qlik: { readonly qrs: QrsClient }
+  readonly paths: ConfigPaths
   readonly starts: Pick<StartTasksDeps, 'start' | 'follower'>
   readonly apps: Pick<AppDumpDeps, 'listApps' | 'streamOf' | 'openDump'>
   /** Makes a delivery of a webhook; rejects when there is no such destination. */
@@ -45,10 +48,8 @@ export interface SchedulesSettings extends Pick<StartFilterSettings, 'startTaskF
 
 export interface SchedulesOptions {
   readonly shadow: boolean
-  /** Absolute path of the schedule file. */
-  readonly file: string
-  /** Absolute path of the folder of app dumps. */
-  readonly dumpDirectory: string
+  /** Parent of the folder of app dumps, unless the configuration names that folder. */
+  readonly dataDirectory: string
 }
 
 export interface Schedules {
@@ -59,8 +60,12 @@ export interface Schedules {
 }
 
 export function createSchedules(deps: SchedulesDeps, config: SchedulesSettings, options: SchedulesOptions): Schedules {
-  const { db, writer, clock, log, qrs } = deps
+  const { db, writer, clock, paths } = deps
+  const { qrs } = deps.qlik
+  const log = deps.log.child('scheduler')
   const { footman, scheduler: section, restServerConfig } = config
+  const { appDumpDirectory } = footman.scheduler
+  const dumpDirectory = appDumpDirectory ? paths.output(appDumpDirectory) : join(options.dataDirectory, 'appdump')
   const { monthBase, restoreState, ignoreTimezone, misfireGrace } = footman.scheduler
   const store = createRunStore({ db, writer })
   const planner = createPlanner(deps, { monthBase, ignoreTimezone })
@@ -75,11 +80,11 @@ export function createSchedules(deps: SchedulesDeps, config: SchedulesSettings, 
           planner,
           pausedBy: deps.pausedBy,
           onRun: deps.onRun,
-          perform: performer(deps, options),
+          perform: performer({ ...deps, log }, dumpDirectory),
           isBusy: (plan) => isBusy(qrs, plan),
         },
         {
-          file: options.file,
+          file: paths.input(section.configfile),
           restoreState,
           monthBase,
           ignoreTimezone,
@@ -121,7 +126,7 @@ function statesOf(schedules: readonly Schedule[]) {
 }
 
 /** One line per kind of action. */
-function performer(deps: SchedulesDeps, { dumpDirectory }: SchedulesOptions): Perform {
+function performer(deps: SchedulesDeps, dumpDirectory: string): Perform {
   const { clock, log, starts, apps } = deps
   const actions: Readonly<Record<ScheduleAction['type'], Perform>> = {
     startTask: createStartTasks({ ...starts, clock, log }),

@@ -1,5 +1,7 @@
 /** The stored schedules, in memory and in their file: a change is written first and takes effect then. */
+
 import { randomUUID } from 'node:crypto'
+import { errorText } from '../../platform/errors.ts'
 import type { Logger } from '../../platform/types.ts'
 import { changeEntry, placeText, type ScheduleDocument, type ScheduleFile, writeEntry } from './file.ts'
 import type { ScheduleValues } from './types.ts'
@@ -121,7 +123,7 @@ export function createScheduleRepository(
       onChange(entries)
       if (changed.missing.length > 0) await writeIds(changed.missing)
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error)
+      const reason = errorText(error)
       if (reason !== failure) log.error(`SCHEDULER: Failed loading schedules from file: ${file.path}: ${reason}`)
       failure = reason
     }

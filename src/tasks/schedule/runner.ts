@@ -1,4 +1,5 @@
 /** From a firing that is due to a run with its outcome. */
+import { errorText } from '../../platform/errors.ts'
 import type { Clock, Logger } from '../../platform/types.ts'
 import { uuidV7 } from '../../platform/uuid.ts'
 import type { RunStore } from './store.ts'
@@ -183,7 +184,7 @@ export function createRunner(deps: RunnerDeps, { shadow }: RunnerSettings): Runn
     }
     const result = await deps
       .perform({ run, plan, scheduleName, resumed, progress, signal: stopping.signal })
-      .catch((error: unknown): ActionResult => ({ outcome: 'failed', detail: textOf(error) }))
+      .catch((error: unknown): ActionResult => ({ outcome: 'failed', detail: errorText(error) }))
     if (result === null) return
     const { outcome } = result
     const detail = [run.detail, result.detail].filter((part) => part != null).join('; ') || null
@@ -226,7 +227,7 @@ export function createRunner(deps: RunnerDeps, { shadow }: RunnerSettings): Runn
 
   function track(work: Promise<unknown>): void {
     const settled = work
-      .catch((error: unknown) => log.error(`SCHEDULER: ${textOf(error)}`))
+      .catch((error: unknown) => log.error(`SCHEDULER: ${errorText(error)}`))
       .finally(() => underWay.delete(settled))
     underWay.add(settled)
   }
@@ -280,5 +281,3 @@ export function createRunner(deps: RunnerDeps, { shadow }: RunnerSettings): Runn
     release(run)
   }
 }
-
-const textOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))

@@ -13,12 +13,14 @@ import { executionMigrations } from '../executions/store.ts'
 import type { ExecutionFollower, QueuedStart, RunningStarts, StartRecords } from '../executions/types.ts'
 import type { StartQueueConfig } from './config.ts'
 import { queueRoutes, startTaskRoutes } from './http.ts'
-import { createStartRequests } from './mqtt.ts'
+import { createStartPublishing, createStartRequests } from './mqtt.ts'
 import { createQueueStore, createStartQueue, queueMigrations, type StartQueueDeps } from './queue.ts'
 import { migrations as requestMigrations } from './request-store.ts'
 import { type StartFilterSettings, selectTasks, startFilterFor } from './select.ts'
 import { createStartTask, type StartTaskDeps } from './start.ts'
 import type { StartTask } from './types.ts'
+
+export { createStartPublishing }
 
 export const startMigrations = [
   ...requestMigrations,

@@ -2,6 +2,7 @@
  * Start requests from MQTT. A request is written to the journal, then acknowledged, then carried out: a crash in
  * between loses nothing, and what was journaled and not done is taken up again at the next start.
  */
+
 import { setTimeout as pause } from 'node:timers/promises'
 import { forbidden, requireScope } from '../../http/endpoint/caller.ts'
 import type { ApiRequest } from '../../http/endpoint/route.ts'
@@ -9,8 +10,11 @@ import { Refusal } from '../../http/errors.ts'
 import type { IncomingMessage, MqttOutgoing, MqttService } from '../../mqtt/types.ts'
 import { type BackoffSettings, backoffDelay } from '../../platform/backoff.ts'
 import { createDurableQueue, type QueueDeps, type QueueItem, type SendResult } from '../../platform/durable-queue.ts'
+import { errorText } from '../../platform/errors.ts'
+import type { GroupWriter } from '../../platform/group-commit.ts'
 import { mayReach } from '../../platform/mqtt-topics.ts'
-import { isStorageTrouble } from '../../platform/sqlite.ts'
+import type { Database } from '../../platform/sqlite.ts'
+import { isStorageFailure } from '../../platform/sqlite.ts'
 import type { Clock, Logger, Service } from '../../platform/types.ts'
 import { uuidV7 } from '../../platform/uuid.ts'
 import type { QrsClient } from '../../qlik/qrs/types.ts'
@@ -23,13 +27,7 @@ import {
   SCOPE,
   type StartMessage,
 } from './parse.ts'
-import {
-  createRequestStore,
-  fingerprintOf,
-  type JournaledRequest,
-  REQUEST_TABLE,
-  type RequestStore,
-} from './request-store.ts'
+import { createRequestStore, fingerprintOf, type JournaledRequest, REQUEST_TABLE } from './request-store.ts'
 import { selectTasks, startFilterFor } from './select.ts'
 import { LookupError, type StartOutcome, type StartRequest, type StartTask } from './types.ts'
 
@@ -94,8 +92,8 @@ export function createStartRequests(deps: StartRequestsDeps, settings: StartRequ
     try {
       await take(message, parsed, now)
     } catch (error) {
-      if (!isStorageTrouble(error)) throw error
-      log.error(`STARTTASK: MQTT start request waits until it can be stored: ${textOf(error)}`)
+      if (!isStorageFailure(error)) throw error
+      log.error(`STARTTASK: MQTT start request waits until it can be stored: ${errorText(error)}`)
       await takeLater(message, parsed, now)
     }
   }
@@ -107,7 +105,7 @@ export function createStartRequests(deps: StartRequestsDeps, settings: StartRequ
         try {
           return await take(message, parsed, now)
         } catch (error) {
-          if (!isStorageTrouble(error) || !running || clock.now() - now > GIVE_UP_MS) throw error
+          if (!isStorageFailure(error) || !running || clock.now() - now > GIVE_UP_MS) throw error
           await pause(settings.retryFirstMs ?? 1000)
         }
       }
@@ -164,8 +162,8 @@ export function createStartRequests(deps: StartRequestsDeps, settings: StartRequ
       return lost === null ? { answer: objectAnswer(outcome) } : { retry: lost }
     } catch (error) {
       if (error instanceof LookupError) return { retry: error.message }
-      log.error(`STARTTASK: MQTT start request failed: ${textOf(error)}`)
-      return { answer: { error: 'Failed starting task', details: textOf(error) } }
+      log.error(`STARTTASK: MQTT start request failed: ${errorText(error)}`)
+      return { answer: { error: 'Failed starting task', details: errorText(error) } }
     }
   }
 
@@ -248,8 +246,6 @@ function usableResultTopic(settings: StartRequestsSettings, log: Logger): string
   return problem ? null : topic
 }
 
-const textOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
-
 /*
  * Messages that callers of the REST API publish to the topic of start requests. The broker's copy names no caller, so a
  * message is judged before it is published, by the rights to start tasks. A message that selects a task beyond the grant is
@@ -257,8 +253,9 @@ const textOf = (error: unknown): string => (error instanceof Error ? error.messa
  */
 
 interface StartPublishingDeps {
-  readonly qrs: QrsClient
-  readonly store: Pick<RequestStore, 'addPublisher' | 'withdraw'>
+  readonly qlik: { readonly qrs: QrsClient }
+  readonly db: Database
+  readonly writer: GroupWriter
   readonly clock: Clock
 }
 
@@ -278,7 +275,11 @@ const NO_GLOBAL_FILTER = {
   startFilter: { appliesTo: [] },
 }
 
-export function createStartPublishing({ qrs, store, clock }: StartPublishingDeps, rules: MessageRules): AdmitMessage {
+export function createStartPublishing(
+  { qlik: { qrs }, db, writer, clock }: StartPublishingDeps,
+  { mqttConfig: rules }: { readonly mqttConfig: MessageRules },
+): AdmitMessage {
+  const store = createRequestStore({ db, writer })
   /** The global filter is the receiver's business: it applies to every sender. */
   async function checkFilter({ caller, client }: ApiRequest, parsed: StartMessage): Promise<void> {
     const { startFilter } = caller.limits(SCOPE)

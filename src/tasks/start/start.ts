@@ -1,4 +1,5 @@
 /** The start function: every start of a task goes through it, over REST, MQTT, schedules and retries alike. */
+import { errorText } from '../../platform/errors.ts'
 import type { Clock, Logger } from '../../platform/types.ts'
 import { uuidV7 } from '../../platform/uuid.ts'
 import type { QrsClient, QrsTask } from '../../qlik/qrs/types.ts'
@@ -65,7 +66,7 @@ export function createStartTask(deps: StartTaskDeps, settings: StartTaskSettings
       audit(outcome)
       return outcome
     } catch (error) {
-      audit(null, error instanceof Error ? error.message : String(error))
+      audit(null, errorText(error))
       throw error
     }
   }

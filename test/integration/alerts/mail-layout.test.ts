@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import type { Browser } from 'playwright-core'
 import { mailView } from '../../../src/alerts/destinations/email/view.ts'
-import { templateRecord } from '../../../src/alerts/template-context.ts'
+import { templateContext } from '../../../src/alerts/template-context.ts'
 import { CONTEXT, templateEngine } from '../../support/alerts.ts'
 import { startBrowser } from '../../support/browser.ts'
 import { MAIL_SAMPLES } from '../../support/mail-samples.ts'
@@ -13,7 +13,7 @@ const engine = templateEngine()
 
 function htmlOf(name: keyof typeof MAIL_SAMPLES): string {
   const { event, delivery } = MAIL_SAMPLES[name]
-  const record = templateRecord(event, CONTEXT, { headLines: 15, tailLines: 15 }, 'slash', delivery)
+  const record = templateContext(event, CONTEXT, { headLines: 15, tailLines: 15 }, 'slash', delivery)
   return engine.render({ kind: 'builtin', name: 'email/alert' }, { ...record, view: mailView(record) }, 'html')
 }
 

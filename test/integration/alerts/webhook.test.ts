@@ -52,11 +52,11 @@ function caller(webhooks: readonly object[], options: { timeoutMs?: number; rate
     plan: (event = fullEvent()) => routeOf(event).plan(event),
     /** Renders and calls everything that the route plans for the event. */
     async send(event = fullEvent(), signal = never): Promise<readonly DeliveryResult[]> {
-      const route = routeOf(event)
-      const planned = route.plan(event).filter(({ suppress }) => !suppress)
+      const rule = routeOf(event)
+      const planned = rule.plan(event).filter(({ suppress }) => !suppress)
       const messages = await Promise.all(
         planned.map(({ target }) =>
-          destination.render({ event, route, target, deliveryId: DELIVERY, suppressed: 0, ...ALERT }),
+          destination.render({ event, rule, target, deliveryId: DELIVERY, suppressed: 0, ...ALERT }),
         ),
       )
       return destination.deliver(messages, signal)

@@ -1,13 +1,12 @@
 import { expect, test } from 'bun:test'
-import { buildMessages } from '../../../src/app/messages.ts'
 import { MIGRATIONS } from '../../../src/app/migrations.ts'
 import { createRetention } from '../../../src/app/retention.ts'
 import { takeDedupKey } from '../../../src/events/intake-state.ts'
 import { auditMigrations, insertEntry } from '../../../src/http/audit.ts'
+import { createMessages } from '../../../src/mqtt/index.ts'
 import { createGroupWriter } from '../../../src/platform/group-commit.ts'
 import { openDatabase } from '../../../src/platform/sqlite.ts'
 import { uuidV7 } from '../../../src/platform/uuid.ts'
-import type { QrsClient } from '../../../src/qlik/qrs/types.ts'
 import { configOf, loadButler } from '../../support/config.ts'
 import { pipelineDatabase, storePending, taskEvent } from '../../support/events.ts'
 import { recordingLog } from '../../support/recording-log.ts'
@@ -148,7 +147,7 @@ test('MQTT messages that were given up are kept as long as events, also while MQ
   }
   db.run(`INSERT INTO mqtt_outgoing (key, body, created_at) VALUES ('waits', '{}', 0)`)
   const config = await configOf(loadButler('footman:\n  retention:\n    events: 10d'))
-  const messages = buildMessages({ db, writer, clock, log, mqtt: null, qrs: {} as QrsClient }, config, false)
+  const messages = createMessages({ db, writer, clock, log, mqtt: null, admit: undefined }, config, false)
   const retention = createRetention(
     { writer, clock, log, purgeJournal: () => {} },
     { keepAuditMs: DAY, keepEventsMs: DAY, firstMs: 1, others: [messages.pruning] },

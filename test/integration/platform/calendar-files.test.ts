@@ -25,7 +25,7 @@ async function start(name: string, content: string | null): Promise<string> {
   const path = directory.join(name)
   if (content !== null) writeFileSync(path, content)
   files = createCalendarFiles(
-    { log, onTrouble: (calendar, reason) => void troubles.push([calendar, reason]) },
+    { log, onFailure: (calendar, reason) => void troubles.push([calendar, reason]) },
     { files: { feasts: path }, pollMs: 10 },
   )
   await files.start()

@@ -16,7 +16,7 @@ import {
   writeSync,
 } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
-import { type FileDatabase, isStorageTrouble, openDatabase } from '../../../src/platform/sqlite.ts'
+import { type FileDatabase, isStorageFailure, openDatabase } from '../../../src/platform/sqlite.ts'
 import { openGuarded, type Replacement, type StorageGuard } from '../../../src/platform/storage/guard.ts'
 import { salvage } from '../../../src/platform/storage/salvage.ts'
 import { type RecordingLog, recordingLog } from '../../support/recording-log.ts'
@@ -139,7 +139,7 @@ describe.skipIf(process.platform === 'win32')('a data directory that disappears'
     } catch (error) {
       refusal = error
     }
-    expect(isStorageTrouble(refusal)).toBe(true)
+    expect(isStorageFailure(refusal)).toBe(true)
     renameSync(directory.join('away'), directory.join('data'))
     await until(() => guard.state.state === 'up')
     add(db, 'kept')

@@ -97,7 +97,7 @@ const ROWS: readonly Row[] = [
   [
     'template with a syntax error',
     (place) => template(place, '<p><% if (%></p>'),
-    { code: OFF, message: /failed\.eta:1:\d+: /, fix: /plain text until this is mended/ },
+    { code: OFF, message: /failed\.eta:1:\d+: /, fix: /plain text until this is repaired/ },
   ],
   [
     'invalid mail address',

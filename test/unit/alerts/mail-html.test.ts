@@ -3,7 +3,7 @@ import { describe, expect, test } from 'bun:test'
 import fc from 'fast-check'
 import { createBudget, mailView, TONES } from '../../../src/alerts/destinations/email/view.ts'
 import { sampleEvent } from '../../../src/alerts/sample-event.ts'
-import { templateRecord } from '../../../src/alerts/template-context.ts'
+import { templateContext } from '../../../src/alerts/template-context.ts'
 import { ESCAPING } from '../../../src/alerts/templates/escape.ts'
 import type { DeliveryKind } from '../../../src/alerts/types.ts'
 import { EVENT_TYPES } from '../../../src/events/kinds.ts'
@@ -36,7 +36,7 @@ function withTexts<T>(value: T, replace: (text: string) => string): T {
 }
 
 function mailOf(event: TaskEvent, delivery: object = {}, change = (record: Record<string, unknown>) => record) {
-  const record = change(templateRecord(event, CONTEXT, { headLines: 15, tailLines: 15 }, 'collapsed', delivery))
+  const record = change(templateContext(event, CONTEXT, { headLines: 15, tailLines: 15 }, 'collapsed', delivery))
   const variables = { ...record, view: mailView(record) }
   return {
     html: engine.render({ kind: 'builtin', name: 'email/alert' }, variables, 'html'),

@@ -2,17 +2,17 @@ import { describe, expect, test } from 'bun:test'
 import { sampleEvent } from '../../../src/alerts/sample-event.ts'
 import {
   appUrl,
+  type ContextDelivery,
   eventName,
   formatUser,
-  type RecordDelivery,
-  templateRecord,
+  templateContext,
 } from '../../../src/alerts/template-context.ts'
 import type { EventOutcome, EventType, TaskEvent } from '../../../src/events/types.ts'
 import { CONTEXT, fullEvent, LINKS, scriptLog } from '../../support/alerts.ts'
 import { APP_ID, TASK_ID, taskEvent } from '../../support/events.ts'
 
 const record = (event = fullEvent(), head = 2, tail = 2) =>
-  templateRecord(event, CONTEXT, { headLines: head, tailLines: tail }, 'collapsed')
+  templateContext(event, CONTEXT, { headLines: head, tailLines: tail }, 'collapsed')
 
 describe('template variables', () => {
   test('of a failed reload', () => {
@@ -292,8 +292,8 @@ describe('events that are no end of a reload', () => {
 })
 
 describe('what a message tells beyond its event', () => {
-  const delivered = (event: TaskEvent, delivery: RecordDelivery) =>
-    templateRecord(event, CONTEXT, { headLines: 2, tailLines: 2 }, 'slash', delivery)
+  const delivered = (event: TaskEvent, delivery: ContextDelivery) =>
+    templateContext(event, CONTEXT, { headLines: 2, tailLines: 2 }, 'slash', delivery)
 
   test('history and retries', () => {
     const history = { consecutiveFailures: 3, lastSuccessAt: Date.parse('2025-10-14T04:28:10.000Z') }

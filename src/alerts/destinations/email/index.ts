@@ -6,11 +6,10 @@ import { PRIORITIES } from '../../config-email.ts'
 import { propertyValues } from '../../gates.ts'
 import { isMarkup } from '../../message-text/writer.ts'
 import { addressProblem, isEmailAddress, splitAddresses, uniqueAddresses } from '../../recipients.ts'
-import type { NamedDestination, PlannedDelivery, RenderInput } from '../../types.ts'
+import type { PlannedDelivery, RenderInput, TargetedDestination } from '../../types.ts'
 import type { SettingsOf } from '../settings.ts'
 import { type DestinationDeps, type DestinationType, TEXT_NEEDS } from '../types.ts'
-import type { MailBody } from './content.ts'
-import type { MailSettings } from './mailer.ts'
+import type { MailBody, MailSettings } from './mailer.ts'
 
 type Priority = NonNullable<Settings['priority']>
 
@@ -54,7 +53,11 @@ export const email: DestinationType<typeof config> = {
   create: createEmailDestination,
 }
 
-function createEmailDestination(settings: Settings, { engine, mail }: DestinationDeps, name: string): NamedDestination {
+function createEmailDestination(
+  settings: Settings,
+  { engine, mail }: DestinationDeps,
+  name: string,
+): TargetedDestination {
   const { allowedDomains } = mail.settings
   const attachScriptLog = settings.attachScriptLog ?? mail.settings.attachScriptLog
   const sender = mail.sender()
@@ -68,15 +71,15 @@ function createEmailDestination(settings: Settings, { engine, mail }: Destinatio
     return [{ target: NO_RECIPIENT, lane: LANE, suppress: { reason: 'NO_RECIPIENT', detail } }]
   }
 
-  async function mailOf({ route, event, severity }: RenderInput): Promise<MailSettings> {
+  async function mailOf({ rule, event, severity }: RenderInput): Promise<MailSettings> {
     const { headScriptLogLines, tailScriptLogLines } = settings
     return {
       headScriptLogLines,
       tailScriptLogLines,
       attachScriptLog,
-      place: `route ${route.name}`,
-      subject: route.texts?.title ?? '',
-      body: await bodyOf(route.texts),
+      place: `route ${rule.name}`,
+      subject: rule.texts?.title ?? '',
+      body: await bodyOf(rule.texts),
       fromAddress: settings.from || mail.from,
       priority: settings.priority ?? PRIORITY[severity],
       userForm: 'slash',
@@ -85,7 +88,7 @@ function createEmailDestination(settings: Settings, { engine, mail }: Destinatio
   }
 
   /** A template of plain text stands in the frame of the built-in mail. */
-  async function bodyOf(texts: RenderInput['route']['texts']): Promise<MailBody | null> {
+  async function bodyOf(texts: RenderInput['rule']['texts']): Promise<MailBody | null> {
     const { body, template } = texts ?? {}
     if (body) return { kind: 'text', text: body }
     if (!template) return null

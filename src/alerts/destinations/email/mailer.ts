@@ -1,10 +1,11 @@
-/** Makes and sends mails: what the sections of Butler and the named destinations of type `email` share. */
+/** Makes and sends mails, for the sections of Butler and for destinations of the type `email`. */
 
 import { hostname } from 'node:os'
 import { promisify } from 'node:util'
 import { gzip } from 'node:zlib'
 import type { SendMailOptions } from 'nodemailer'
 import type { TaskEvent } from '../../../events/types.ts'
+import { errorText } from '../../../platform/errors.ts'
 import { createRecurringJob } from '../../../platform/recurring-job.ts'
 import type { Clock, Logger } from '../../../platform/types.ts'
 import { VERSION } from '../../../platform/version.ts'
@@ -12,13 +13,15 @@ import { withoutActing } from '../../../platform/visible.ts'
 import type { EmailConfig, EmailNotificationConfig } from '../../config-email.ts'
 import { domainOf, isEmailAddress } from '../../recipients.ts'
 import { wholeText } from '../../script-log.ts'
-import { type LinkConfig, recordLinks, templateRecord, type UserForm } from '../../template-context.ts'
-import type { TemplateEngine } from '../../templates/engine.ts'
+import { contextLinks, type LinkConfig, templateContext, type UserForm } from '../../template-context.ts'
+import type { TemplateContext, TemplateEngine, TemplateRef } from '../../templates/engine.ts'
 import { mapTexts } from '../../templates/escape.ts'
+import { htmlToText } from '../../templates/html-to-text.ts'
 import type { TimeFormatter } from '../../times.ts'
 import type { DeliveryResult, Message, RenderInput } from '../../types.ts'
-import { createContentWriter, type MailBody, type MailContent } from './content.ts'
+import { addNotesToHtml, addNotesToText, missingNotes } from './notices.ts'
 import { createMailTransport, smtpFailure, type TransportTimeouts } from './transport.ts'
+import { mailView } from './view.ts'
 
 export interface MailerDeps {
   readonly clock: Clock
@@ -32,6 +35,15 @@ type MailerConfig = LinkConfig & {
   readonly emailNotification: Pick<EmailNotificationConfig, 'smtp'>
   readonly footman: { readonly email: EmailConfig }
 }
+
+/** A body of the user, instead of the built-in templates. */
+export type MailBody =
+  /** `bodyFileDirectory` and `htmlTemplateFile` of a section. */
+  | { readonly kind: 'folder'; readonly directory: string; readonly name: string }
+  /** A template file named with its extension. */
+  | { readonly kind: 'file'; readonly path: string }
+  /** A template of plain text, as it stands in the configuration. */
+  | { readonly kind: 'text'; readonly text: string }
 
 /** How one kind of mail looks. */
 export interface MailSettings {
@@ -63,10 +75,21 @@ export interface MailSender {
   close(): Promise<void>
 }
 
+interface MailContent {
+  readonly subject: string
+  /** Null in plain text mails: those that replace a failed template, and fallbacks. */
+  readonly html: string | null
+  readonly text: string
+}
+
 interface MailPayload {
   readonly options: SendMailOptions
   readonly announcement?: string
 }
+
+/** The built-in plain text and title. */
+const TEXT: TemplateRef = { kind: 'builtin', name: 'email/alert.txt' }
+const TITLE: TemplateRef = { kind: 'inline', name: 'title', text: '{{title}}' }
 
 const TEST_MODE_REMINDER_MS = 3_600_000
 
@@ -84,9 +107,9 @@ export function createMailSender(deps: MailerDeps, config: MailerConfig): MailSe
 
   function contextOf(input: RenderInput, settings: MailSettings) {
     const { headScriptLogLines: headLines, tailScriptLogLines: tailLines, userForm, recipients } = settings
-    const context = { ...recordLinks(config), version: VERSION, times, now: clock.now() }
+    const context = { ...contextLinks(config), version: VERSION, times, now: clock.now() }
     return {
-      ...mapTexts(templateRecord(input.event, context, { headLines, tailLines }, userForm, input), withoutActing),
+      ...mapTexts(templateContext(input.event, context, { headLines, tailLines }, userForm, input), withoutActing),
       ...(recipients ? { emailRecipients: recipients } : {}),
     }
   }
@@ -211,4 +234,110 @@ async function scriptLogAttachment(event: TaskEvent, times: TimeFormatter): Prom
     return [{ filename, content, contentType: 'text/plain; charset=utf-8' }]
   }
   return [{ filename: `${filename}.gz`, content: await compress(content), contentType: 'application/gzip' }]
+}
+
+interface MailTexts {
+  /** Key of the settings, in log lines and errors. */
+  readonly place: string
+  /** Template; empty = built in. */
+  readonly subject: string
+  /** Null = built in. */
+  readonly body: MailBody | null
+  /** Without HTML part. */
+  readonly plain: boolean
+}
+
+interface Body {
+  readonly html: string | null
+  readonly text: string
+}
+
+/** Writes subject and body: the templates of the user, the built-in ones, or plain text when a template fails. */
+function createContentWriter({ engine, log }: Pick<MailerDeps, 'engine' | 'log'>) {
+  const warned = new Set<string>()
+
+  function subjectOf({ place, subject }: MailTexts, context: TemplateContext): string {
+    const name = `${place}.subject`
+    const own = subject ? engine.render({ kind: 'inline', name, text: subject }, context, 'line') : ''
+    return own || engine.render(TITLE, context, 'line')
+  }
+
+  async function bodyOf(texts: MailTexts, context: TemplateContext): Promise<Body> {
+    if (texts.body?.kind === 'text') return ownText(texts, texts.body.text, context)
+    const own = await userTemplate(texts)
+    if (!own) return builtin(context)
+    const html = addNotesToHtml(engine.render(own.html, context, 'html'), notesFor(own.html, context))
+    if (!own.text) return { html, text: htmlToText(html) }
+    return { html, text: addNotesToText(engine.render(own.text, context, 'text'), notesFor(own.text, context)) }
+  }
+
+  /** A text in the configuration takes the place of the facts. */
+  async function ownText({ place }: MailTexts, text: string, context: TemplateContext): Promise<Body> {
+    const written = engine.render({ kind: 'inline', name: `${place}.body`, text }, context, 'text')
+    return builtin(context, written.trim().split(/\r?\n/))
+  }
+
+  async function builtin(context: TemplateContext, lines?: readonly string[]): Promise<Body> {
+    const variables = { ...context, view: mailView(context, lines) }
+    const variant = variantOf(context)
+    const html = await engine.findBuiltin('email/alert', [variant])
+    const text = await engine.findBuiltin('email/alert.txt', [`${variant}.txt`])
+    return { html: engine.render(html, variables, 'html'), text: engine.render(text, variables, 'text') }
+  }
+
+  async function userTemplate({
+    body,
+    place,
+  }: MailTexts): Promise<{ html: TemplateRef; text: TemplateRef | null } | null> {
+    if (body?.kind === 'file') {
+      const html = await engine.findFile(body.path)
+      if (!html) throw new Error(`there is no template ${body.path} (it must end in .eta, .handlebars or .hbs)`)
+      return { html, text: null }
+    }
+    if (body?.kind !== 'folder' || !body.directory || !body.name) return null
+    const found = await engine.findEmail(body.directory, body.name)
+    if (!found) warnOnce(`no template "${body.name}" in "${body.directory}" (${place})`)
+    return found
+  }
+
+  function warnOnce(what: string): void {
+    if (warned.has(what)) return
+    warned.add(what)
+    log.warn(`[QSEOW] EMAIL CONFIG: ${what}; the built-in template is used`)
+  }
+
+  function fallback(context: TemplateContext, subject: string | null, error: unknown): MailContent {
+    const problem = `Template error: ${errorText(error)}`
+    log.error(`[QSEOW] EMAIL CONFIG: ${problem}. A plain text mail is sent instead.`)
+    const text = `${plainText(context)}\n\n${problem}\n`
+    return { subject: subject ?? engine.render(TITLE, context, 'line'), html: null, text }
+  }
+
+  /** Always the template of the executable: the user's may be the one that failed. */
+  function plainText(context: TemplateContext): string {
+    return engine.render(TEXT, { ...context, view: mailView(context) }, 'text').trimEnd()
+  }
+
+  return {
+    /** Never rejects because of a template: the mail is plain text then and names the problem. */
+    async write(texts: MailTexts, context: TemplateContext): Promise<MailContent> {
+      let subject: string | null = null
+      try {
+        subject = subjectOf(texts, context)
+        if (texts.plain) return { subject, html: null, text: `${plainText(context)}\n` }
+        return { subject, ...(await bodyOf(texts, context)) }
+      } catch (error) {
+        return fallback(context, subject, error)
+      }
+    },
+  }
+}
+
+/** The name of the file that changes the mails about one kind of event: `reload-failed`. */
+export function variantOf({ taskType, outcome }: TemplateContext): string {
+  return `${taskType}-${outcome}`
+}
+
+function notesFor(template: TemplateRef, context: TemplateContext): readonly string[] {
+  return template.kind === 'found' ? missingNotes(template.source.text, context) : []
 }

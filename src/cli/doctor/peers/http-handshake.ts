@@ -3,6 +3,7 @@
 import { readFile } from 'node:fs/promises'
 import { isIP, type Socket } from 'node:net'
 import { connect } from 'node:tls'
+import { errorText } from '../../../platform/errors.ts'
 import { certificateFindings, lookAtTls, openTcp, readUntil, type Subject, trouble, within } from '../connection.ts'
 import type { DoctorContext, Finding } from '../types.ts'
 
@@ -132,7 +133,7 @@ async function openHttpSocket(url: URL, proxy: URL | null, timeoutMs: number): P
     if (url.protocol === 'https:') await tunnel(socket, { url, proxy, timeoutMs })
     return socket
   } catch (error) {
-    throw new ProxyError(`the proxy ${proxy.host}: ${error instanceof Error ? error.message : String(error)}`)
+    throw new ProxyError(`the proxy ${proxy.host}: ${errorText(error)}`)
   }
 }
 

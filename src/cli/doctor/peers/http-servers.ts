@@ -1,10 +1,12 @@
 /** Every HTTP server that the configuration sends to, by the key that names it. */
+
 import { chatSections } from '../../../alerts/butler-sections/chat.ts'
 import { newRelicSections } from '../../../alerts/butler-sections/new-relic.ts'
 import { signl4Sections } from '../../../alerts/butler-sections/signl4.ts'
 import { hookSections } from '../../../alerts/butler-sections/webhooks.ts'
 import { destinationType } from '../../../alerts/destinations/index.ts'
 import type { Config } from '../../../app/schema.ts'
+import { errorText } from '../../../platform/errors.ts'
 import { createHttpClient, type HttpResponse } from '../../../platform/http-client.ts'
 import type { DoctorContext, Finding, Probe } from '../types.ts'
 import { type Endpoint, publicEndpoint, type Server, shakeHands, targetOf } from './http-handshake.ts'
@@ -135,7 +137,7 @@ async function whoAmI({ config, env, timeout }: DoctorContext): Promise<Finding>
     })
     return verdict(response, target)
   } catch (error) {
-    const message = error instanceof Error ? error.message : String(error)
+    const message = errorText(error)
     return { level: 'error', code: 'cloud.no-api', target, message, fix: `check Butler.${KEY}.tenantUrl`, key: KEY }
   } finally {
     http.close()

@@ -1,5 +1,5 @@
 /** InfluxDB: reach, login, database or bucket. Nothing is written and nothing is made. */
-import { createClientSource } from '../../../alerts/destinations/client.ts'
+
 import type { Config } from '../../../app/schema.ts'
 import {
   createConnection,
@@ -8,6 +8,8 @@ import {
   query,
   targetOf,
 } from '../../../metrics/influxdb/connection.ts'
+import { createClientSource } from '../../../platform/client-source.ts'
+import { errorText } from '../../../platform/errors.ts'
 import { type HttpResponse, jsonOf } from '../../../platform/http-client.ts'
 import type { Finding, Probe } from '../types.ts'
 import { publicEndpoint, shakeHands } from './http-handshake.ts'
@@ -40,7 +42,7 @@ export const influxdb: Probe = {
 }
 
 function noAnswer(error: unknown, target: string): Finding {
-  const text = error instanceof Error ? error.message : String(error)
+  const text = errorText(error)
   // Errors of the client begin with the place.
   const message = text.startsWith(`${target} `) ? text.slice(target.length + 1) : text
   const fix = 'check that Butler.influxDb.hostIP and hostPort are those of InfluxDB'

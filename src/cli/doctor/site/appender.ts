@@ -5,6 +5,7 @@ import { readFile } from 'node:fs/promises'
 import { isIP } from 'node:net'
 import { XMLParser, XMLValidator } from 'fast-xml-parser'
 import { isLoopback } from '../../../platform/addresses.ts'
+import { errorText } from '../../../platform/errors.ts'
 import { APPENDERS, FIELDS as MESSAGE_FIELDS } from '../../../qlik/log-appenders.ts'
 import { isOwn, ownAddress, resolved } from '../machine/ports.ts'
 import type { DoctorContext, Finding, FindingLevel, Probe } from '../types.ts'
@@ -377,7 +378,7 @@ export function parseAppenderFile(text: string): AppenderFileResult {
     document = asElement(parser.parse(xml) as unknown)
   } catch (error) {
     // Names and entities that it refuses although they are XML.
-    return { ok: false, error: error instanceof Error ? error.message : String(error), line: null }
+    return { ok: false, error: errorText(error), line: null }
   }
   const root = asElement(document.configuration ?? document.log4net)
   const inner = root.log4net === undefined ? root : asElement(root.log4net)

@@ -1,4 +1,5 @@
 /** The UDP input: does what is sent to it arrive? */
+
 import { createSocket } from 'node:dgram'
 import { accessSync, constants, existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
@@ -9,6 +10,7 @@ import { decodeDatagram, parseDatagram } from '../../../events/datagram.ts'
 import { createSharedSecrets } from '../../../events/ingest/sender-checks.ts'
 import { listSources, type MessageSource } from '../../../events/sources.ts'
 import { LOCAL_KEY_FILE } from '../../../http/auth/keys.ts'
+import { errorText } from '../../../platform/errors.ts'
 import { createHttpClient } from '../../../platform/http-client.ts'
 import { lockHolder } from '../../../platform/lock.ts'
 import { type Database, openDatabase } from '../../../platform/sqlite.ts'
@@ -284,7 +286,7 @@ async function askRunning<T>(
     return { state: 'answered', status: response.status, body: JSON.parse(response.text()) as T }
   } catch (error) {
     const strange = error instanceof SyntaxError ? 'what answers at the port of its REST API is another program' : null
-    return { state: 'silent', reason: strange ?? (error instanceof Error ? error.message : String(error)) }
+    return { state: 'silent', reason: strange ?? errorText(error) }
   } finally {
     http.close()
   }

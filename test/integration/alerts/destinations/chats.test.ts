@@ -27,8 +27,8 @@ describe('Discord', () => {
   test('a text of the route stands alone, with the mark of its template when that fails', async () => {
     const sink = await sinkThat(success)
     const { send } = namedDestination(settings, { sink })
-    await send(inputFor(exampleEvent(), { route: routeOf({ texts: { body: 'Own words' } }) }))
-    await send(inputFor(exampleEvent(), { route: routeOf({ texts: { body: '{{#if}}' } }) }))
+    await send(inputFor(exampleEvent(), { rule: routeOf({ texts: { body: 'Own words' } }) }))
+    await send(inputFor(exampleEvent(), { rule: routeOf({ texts: { body: '{{#if}}' } }) }))
     const [own, failed] = sink.requests.map(
       ({ body }) => (JSON.parse(body) as { embeds: { description: string; fields: object[] }[] }).embeds[0]!,
     )
@@ -165,7 +165,7 @@ describe('Slack', () => {
     sink.answerOnce({ status: 400, body: 'invalid_blocks' })
     const { send } = namedDestination(settings, { sink })
     const texts = { title: '{{taskName}} is down', body: 'Look at <it>' }
-    expect((await send(inputFor(exampleEvent(), { route: routeOf({ texts }) }))).result.outcome).toBe('delivered')
+    expect((await send(inputFor(exampleEvent(), { rule: routeOf({ texts }) }))).result.outcome).toBe('delivered')
     const [blocks, plain] = sink.requests.map(({ body }) => JSON.parse(body) as { blocks?: object[]; text: string })
     expect(JSON.stringify(blocks)).toContain('Look at &lt;it&gt;')
     expect(blocks!.text).toBe('Financial Dashboard Reload is down')
@@ -181,7 +181,7 @@ describe('Slack', () => {
     )
     const sink = await sinkThat(success)
     const { send } = namedDestination(settings, { sink, directories: [directory.path] })
-    await send(inputFor(exampleEvent(), { route: routeOf({ texts: { template: 'own.hbs' } }) }))
+    await send(inputFor(exampleEvent(), { rule: routeOf({ texts: { template: 'own.hbs' } }) }))
     expect(JSON.parse(sink.requests[0]!.body)).toMatchObject({
       blocks: [{ type: 'section', text: { type: 'mrkdwn', text: '*Financial Dashboard Reload*' } }],
     })
@@ -208,7 +208,7 @@ test.each([
   const { send } = namedDestination(settings, { sink })
   const texts = { title: 'Look: {{taskName}}', body: '[Runbook](https://wiki.acme.example) for {{logMessage}}' }
   const event = exampleEvent({ taskName: '[T](https://evil.example)', logMessage: '[M](https://evil.example) <@123>' })
-  await send(inputFor(event, { route: routeOf({ texts }) }))
+  await send(inputFor(event, { rule: routeOf({ texts }) }))
   const shown = textsIn(JSON.parse(sink.requests[0]!.body))
   expect(shown).toContain('Look: [T] (https://evil.example)')
   expect(shown).toContain('[Runbook](https://wiki.acme.example) for [M] (https://evil.example) < @123>')
@@ -218,7 +218,7 @@ test('Teams: an Adaptive Card with the words of the route', async () => {
   const { settings, success } = DESTINATION_EXAMPLES.teams!
   const sink = await sinkThat(success)
   const { send } = namedDestination(settings, { sink })
-  await send(inputFor(exampleEvent(), { route: routeOf({ texts: { title: 'Mine', body: 'Own words' } }) }))
+  await send(inputFor(exampleEvent(), { rule: routeOf({ texts: { title: 'Mine', body: 'Own words' } }) }))
   const sent = JSON.parse(sink.requests[0]!.body) as { attachments: { contentType: string; content: object }[] }
   expect(sent.attachments[0]!.contentType).toBe('application/vnd.microsoft.card.adaptive')
   expect(JSON.stringify(sent.attachments[0]!.content)).toContain('"Mine"')
@@ -264,7 +264,7 @@ describe('Mattermost', () => {
   test('what a route says itself may format and mention', async () => {
     const texts = { title: 'Look: {{taskName}}', body: '@channel **{{appName}}**' }
     const event = exampleEvent({ taskName: '@all', appName: '*x*' })
-    const { text, attachments } = await sentBy(inputFor(event, { route: routeOf({ texts }) }))
+    const { text, attachments } = await sentBy(inputFor(event, { rule: routeOf({ texts }) }))
     expect(text).toBe('**Look: @ all**')
     expect(attachments[0]!.text).toStartWith('@channel **\\*x\\***\n\n[Open app](')
   })

@@ -97,8 +97,8 @@ test('own sender, own priority and the script log attached', async () => {
 
 test('the words of the route; a template that fails is told in plain text', async () => {
   const { send } = await mailing({ recipients: ['ops@acme.example'] })
-  await send(exampleEvent(), { route: routeOf({ texts: { title: '{{taskName}}!', body: 'Own <words> {{key}}' } }) })
-  const mails = await send(exampleEvent(), { route: routeOf({ texts: { body: '{{#if}' } }) })
+  await send(exampleEvent(), { rule: routeOf({ texts: { title: '{{taskName}}!', body: 'Own <words> {{key}}' } }) })
+  const mails = await send(exampleEvent(), { rule: routeOf({ texts: { body: '{{#if}' } }) })
   expect(mails[0]!.parsed).toMatchObject({
     subject: 'Financial Dashboard Reload!',
     html: expect.stringContaining('Own &lt;words&gt; footman:reload:'),

@@ -65,7 +65,7 @@ test('SIGNL4: an alert, and what closes it', async () => {
   const { settings, success } = DESTINATION_EXAMPLES.signl4!
   const sink = await sinkThat(success)
   const { send } = namedDestination(settings, { sink })
-  await send(inputFor(exampleEvent(), { route: routeOf({ texts: { body: 'Own words' } }) }))
+  await send(inputFor(exampleEvent(), { rule: routeOf({ texts: { body: 'Own words' } }) }))
   await send(recovered())
   const common = { 'X-S4-Service': 'Qlik Sense', 'X-S4-ExternalID': 'a8b4c123-def4-5678-9abc-def012345678' }
   expect(JSON.parse(sink.requests[0]!.body)).toEqual({

@@ -137,8 +137,8 @@ describe.each([
   })
 
   test('Telegram: the same for a text of the route', async () => {
-    const route = routeOf({ texts: { body: '{{logMessage}}{{logMessage}}{{logMessage}}' } })
-    const { json } = await requestOf('telegram', event, { ...changes, route })
+    const rule = routeOf({ texts: { body: '{{logMessage}}{{logMessage}}{{logMessage}}' } })
+    const { json } = await requestOf('telegram', event, { ...changes, rule })
     expect(json.text!.length).toBeLessThanOrEqual(4096)
     expect(json.text!.match(/<[^>]*>/g)).toEqual(['<b>', '</b>'])
   })

@@ -38,7 +38,7 @@ test('the whole event, at a topic made of it', async () => {
 
 test.each([
   ['short', {}, 'Financial Dashboard Reload'],
-  ['body', { route: routeOf({ texts: { body: '{{taskName}} {{outcome}}' } }) }, 'Financial Dashboard Reload failed'],
+  ['body', { rule: routeOf({ texts: { body: '{{taskName}} {{outcome}}' } }) }, 'Financial Dashboard Reload failed'],
   ['body', {}, expect.stringMatching(/^App: Sales Dashboard\nHost: qs-central\n/)],
 ] as const)('%s', async (message, changes, payload) => {
   const { mqtt, published } = broker()

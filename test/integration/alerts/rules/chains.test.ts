@@ -251,7 +251,7 @@ describe('fallback', () => {
     const box = startRoutes({
       ...setup,
       deliver: (name) => (name === 'primary' ? DOWN : OK),
-      holds: [() => ({ reason: 'RETRY_PENDING', detail: 'try 1 of 3' })],
+      suppressions: [() => ({ reason: 'RETRY_PENDING', detail: 'try 1 of 3' })],
     })
     box.outbox.start()
     const { id: eventId } = await box.fire()

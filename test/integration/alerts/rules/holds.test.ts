@@ -230,7 +230,7 @@ test('other features hold back with reasons of their own, after maintenance and 
   const box = startRoutes({
     destinations: { mail: 'email', data: 'otlp' },
     routes: [{ name: 'mine', to: ['mail', 'data'] }],
-    holds: [
+    suppressions: [
       (_db, { event }) => (event.retry?.nextAt ? { reason: 'RETRY_PENDING', detail: 'try 2 of 3 follows' } : null),
     ],
   })

@@ -65,7 +65,7 @@ describe('evaluation', () => {
       butler: { routes: [butlerRoute({ plan: broken })] },
       routes: [{ name: 'mine', to: ['a', 'b'] }],
       targets: (name) => (name === 'a' ? broken() : ['b']),
-      holds: [broken],
+      suppressions: [broken],
     })
     await box.fire()
     expect(box.rows()).toMatchObject([{ route: 'mine', destination: 'b', state: 'pending' }])
@@ -119,8 +119,8 @@ describe('replays', () => {
     await box.settled()
     box.move(6 * MINUTE)
     isRefused = true
-    const wish = { routes: ['mine'], to: [], ignoreGates: false, kind: 'alert' } as const
-    await box.writer.write((tx) => box.router.routeAgain(tx, limited, wish))
+    const selection = { routes: ['mine'], to: [], ignoreGates: false, kind: 'alert' } as const
+    await box.writer.write((tx) => box.router.addReplays(tx, limited, selection))
     box.router.wake()
     await box.settled()
     isRefused = false
@@ -133,8 +133,8 @@ describe('replays', () => {
     const aside: Rule = { ...butlerRoute({ name: '', destination: 'a', role: 'aside' }), plan: planTo('a') }
     const box = startRoutes({ destinations: { a: 'webhook' }, butler: { routes: [aside] } })
     const event = await box.fire()
-    const wish = { routes: [], to: ['a', 'a'], ignoreGates: true, kind: 'alert' } as const
-    await box.writer.write((tx) => box.router.routeAgain(tx, event, wish))
+    const selection = { routes: [], to: ['a', 'a'], ignoreGates: true, kind: 'alert' } as const
+    await box.writer.write((tx) => box.router.addReplays(tx, event, selection))
     expect(box.rows()).toHaveLength(1)
   })
 })

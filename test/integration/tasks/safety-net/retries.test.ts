@@ -4,7 +4,7 @@ import type { EventCompleter } from '../../../../src/events/completer.ts'
 import type { TaskEvent } from '../../../../src/events/types.ts'
 import { createGroupWriter } from '../../../../src/platform/group-commit.ts'
 import { createQrsClient } from '../../../../src/qlik/qrs/client.ts'
-import { createRetryPlanner, createRetryRunner, retryHold } from '../../../../src/tasks/safety-net/retries.ts'
+import { createRetryPlanner, createRetryRunner, retrySuppression } from '../../../../src/tasks/safety-net/retries.ts'
 import { openRetries } from '../../../../src/tasks/safety-net/store.ts'
 import { createStartTask } from '../../../../src/tasks/start/start.ts'
 import { closePipelines, startPipeline } from '../../../support/pipeline.ts'
@@ -95,7 +95,9 @@ async function scene(filter: { enable: boolean } = { enable: false }) {
 }
 
 const alertsOf = (events: readonly TaskEvent[]) =>
-  events.filter((event) => event.outcome === 'failed' && retryHold(undefined as never, { event } as never) === null)
+  events.filter(
+    (event) => event.outcome === 'failed' && retrySuppression(undefined as never, { event } as never) === null,
+  )
 
 test('a task that succeeds at the second retry bothers nobody', async () => {
   const { first, next, simulator, ended, db } = await scene()

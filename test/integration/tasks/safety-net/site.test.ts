@@ -140,7 +140,7 @@ describe('the watchdog, when times of the site make no sense', () => {
         ...{ db, clock, log: all.log, events, qrs: all.qrs, live: all.live },
         ...{ successes: () => [], isQuiet: () => false, typeOf: ({ taskType }) => taskTypeOf(taskType) },
         logTime: (at) => new Date(at).toISOString(),
-        onLook() {
+        onLiveTasks() {
           looks += 1
         },
       },

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'bun:test'
 import fc from 'fast-check'
 import { slackMessage } from '../../../../src/alerts/destinations/slack.ts'
 import { teamsMessage } from '../../../../src/alerts/destinations/teams.ts'
-import { templateRecord } from '../../../../src/alerts/template-context.ts'
+import { templateContext } from '../../../../src/alerts/template-context.ts'
 import { teamsFaults } from '../../../support/adaptive-card.ts'
 import { CONTEXT, fullEvent, scriptLog, templateEngine } from '../../../support/alerts.ts'
 import { recordingLog } from '../../../support/recording-log.ts'
@@ -38,7 +38,7 @@ const events = fc
   })
   .map(({ lines, suppressed, ...message }) => {
     const event = fullEvent({ ...message, scriptLog: scriptLog(lines) })
-    return { event, record: templateRecord(event, CONTEXT, { headLines: 20, tailLines: 20 }, 'slash', { suppressed }) }
+    return { event, record: templateContext(event, CONTEXT, { headLines: 20, tailLines: 20 }, 'slash', { suppressed }) }
   })
 
 const common = { name: 'x', basicMsgTemplate: 'Failed: {{taskName}}', webhookURL: 'https://x.example' } as const

@@ -83,11 +83,11 @@ function broker(answers: (Error | null)[] = []): MqttService & { published: stri
 }
 
 async function rendered(name: string, event: TaskEvent) {
-  const route = mqttRules(CONFIG).find((one) => one.name === name)!
-  const [planned] = route.plan(event)
+  const rule = mqttRules(CONFIG).find((one) => one.name === name)!
+  const [planned] = rule.plan(event)
   return createMqttDestination({ mqtt: broker() }).render({
     event,
-    route,
+    rule,
     target: planned!.target,
     deliveryId: 'd1',
     suppressed: 0,

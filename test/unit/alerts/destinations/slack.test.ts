@@ -2,7 +2,7 @@ import { describe, expect, test } from 'bun:test'
 import { writeFileSync } from 'node:fs'
 import { type SlackSettings, slackMessage } from '../../../../src/alerts/destinations/slack.ts'
 import { sampleEvent } from '../../../../src/alerts/sample-event.ts'
-import { type RecordDelivery, templateRecord } from '../../../../src/alerts/template-context.ts'
+import { type ContextDelivery, templateContext } from '../../../../src/alerts/template-context.ts'
 import type { EventOutcome, EventType, TaskEvent } from '../../../../src/events/types.ts'
 import { CONTEXT, fullEvent, NASTY_NAME, nastyEvent, scriptLog, templateEngine } from '../../../support/alerts.ts'
 import { taskEvent } from '../../../support/events.ts'
@@ -25,13 +25,13 @@ const USER_TEMPLATE = `${repositoryRoot}/test/fixtures/templates/slack-user.hand
 interface Options {
   readonly settings?: Partial<SlackSettings>
   readonly lines?: number
-  readonly delivery?: RecordDelivery
+  readonly delivery?: ContextDelivery
   readonly more?: object
 }
 
 async function made(event: TaskEvent, { settings = {}, lines = 3, delivery = {}, more = {} }: Options = {}) {
   const log = recordingLog()
-  const record = templateRecord(event, CONTEXT, { headLines: 0, tailLines: lines }, 'slash', delivery)
+  const record = templateContext(event, CONTEXT, { headLines: 0, tailLines: lines }, 'slash', delivery)
   const deps = { engine: templateEngine(['/']), log }
   const message = await slackMessage(deps, { ...SETTINGS, ...settings }, { ...record, ...more })
   return { ...message, log, json: JSON.stringify(message.body) }

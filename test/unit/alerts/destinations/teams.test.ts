@@ -2,7 +2,7 @@ import { describe, expect, test } from 'bun:test'
 import { writeFileSync } from 'node:fs'
 import { MAX_MESSAGE, sizeOf, type TeamsSettings, teamsMessage } from '../../../../src/alerts/destinations/teams.ts'
 import { sampleEvent } from '../../../../src/alerts/sample-event.ts'
-import { type RecordDelivery, templateRecord } from '../../../../src/alerts/template-context.ts'
+import { type ContextDelivery, templateContext } from '../../../../src/alerts/template-context.ts'
 import type { EventOutcome, EventType, TaskEvent } from '../../../../src/events/types.ts'
 import { teamsFaults } from '../../../support/adaptive-card.ts'
 import { CONTEXT, fullEvent, NASTY_NAME, nastyEvent, scriptLog, templateEngine } from '../../../support/alerts.ts'
@@ -23,7 +23,7 @@ const USER_TEMPLATE = `${repositoryRoot}/test/fixtures/templates/teams-user.hand
 interface Options {
   readonly settings?: Partial<TeamsSettings>
   readonly lines?: number
-  readonly delivery?: RecordDelivery
+  readonly delivery?: ContextDelivery
   readonly more?: object
 }
 
@@ -37,7 +37,7 @@ interface Element {
 
 async function made(event: TaskEvent, { settings = {}, lines = 3, delivery = {}, more = {} }: Options = {}) {
   const log = recordingLog()
-  const record = templateRecord(event, CONTEXT, { headLines: lines, tailLines: lines }, 'slash', delivery)
+  const record = templateContext(event, CONTEXT, { headLines: lines, tailLines: lines }, 'slash', delivery)
   const deps = { engine: templateEngine(['/']), log }
   const message = await teamsMessage(deps, { ...SETTINGS, ...settings }, { ...record, ...more })
   const body = (message as { attachments?: { content: { body: Element[] } }[] }).attachments?.[0]?.content.body ?? []

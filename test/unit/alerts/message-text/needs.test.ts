@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'bun:test'
 import { textNeeds } from '../../../../src/alerts/message-text/writer.ts'
-import { templateRecord } from '../../../../src/alerts/template-context.ts'
+import { templateContext } from '../../../../src/alerts/template-context.ts'
 import { createTimeFormatter } from '../../../../src/alerts/times.ts'
 import type { MessageTexts } from '../../../../src/alerts/types.ts'
 import type { Need } from '../../../../src/events/types.ts'
@@ -48,10 +48,10 @@ describe('what texts need', () => {
     const context = {
       ...{ qlikSenseUrls: {}, genericUrls: [], version: '1', now: 0, times: createTimeFormatter({ timeZone: 'UTC' }) },
     }
-    const recordOf = (event: ReturnType<typeof fullEvent>) =>
-      templateRecord(event, context, { headLines: 5, tailLines: 5 }, 'slash')
-    const full = recordOf(fullEvent({ id: 'e' }))
-    const without = recordOf(
+    const contextOf = (event: ReturnType<typeof fullEvent>) =>
+      templateContext(event, context, { headLines: 5, tailLines: 5 }, 'slash')
+    const full = contextOf(fullEvent({ id: 'e' }))
+    const without = contextOf(
       fullEvent({ id: 'e', execution: null, scriptLog: null, missingParts: ['execution'], absentParts: ['execution'] }),
     )
     const changed = Object.keys(full).filter((name) => JSON.stringify(full[name]) !== JSON.stringify(without[name]))

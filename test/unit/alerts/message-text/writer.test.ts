@@ -171,7 +171,7 @@ describe('events that are no end of a task', () => {
 })
 
 describe('templates of the route', () => {
-  const routed = (texts: object) => ({ route: routeOf({ texts }) })
+  const routed = (texts: object) => ({ rule: routeOf({ texts }) })
 
   test('title and body, in Handlebars or Eta', async () => {
     const title = '{{taskName}} is ready ({{executionDuration.minutes}} min)'

@@ -8,7 +8,7 @@ import {
   createRetryPlanner,
   createRetryRunner,
   type RetryRunner,
-  retryHold,
+  retrySuppression,
 } from '../../../../src/tasks/safety-net/retries.ts'
 import * as store from '../../../../src/tasks/safety-net/store.ts'
 import type { StartOutcome, StartRequest } from '../../../../src/tasks/start/types.ts'
@@ -121,7 +121,7 @@ function scene(settings: { enable?: boolean; maxPerTaskPerDay?: number; maxPerHo
   }
 }
 
-const held = (event: TaskEvent) => retryHold(undefined as never, { event } as never)
+const held = (event: TaskEvent) => retrySuppression(undefined as never, { event } as never)
 
 describe('a failure of a task with a policy', () => {
   test('is followed by retries until the last; the alert waits for that', async () => {

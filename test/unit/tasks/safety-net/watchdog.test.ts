@@ -54,7 +54,7 @@ function scene(options: { isQuiet?: () => boolean } = {}) {
     isQuiet: options.isQuiet ?? (() => false),
     typeOf: ({ taskType }: QrsTask) => taskTypeOf(taskType),
     logTime: iso,
-    onLook: (tasks: readonly { type: string; state: string }[]) =>
+    onLiveTasks: (tasks: readonly { type: string; state: string }[]) =>
       void live.splice(0, live.length, ...tasks.map(({ state }) => state)),
   }
   const settings = {

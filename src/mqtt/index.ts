@@ -3,21 +3,18 @@
 import { readFile } from 'node:fs/promises'
 import type { ConfigPaths } from '../config/paths.ts'
 import type { ApiRoute } from '../http/endpoint/route.ts'
-import { createMqttService } from '../mqtt/client.ts'
-import { publishRoutes, receivedRoutes } from '../mqtt/http.ts'
-import { createMqttOutgoing, OUTGOING_TABLE, outgoingMigrations } from '../mqtt/outgoing.ts'
-import { createReceived, createReceivedStore, receivedMigrations } from '../mqtt/received.ts'
-import { createNewRelicSender, newRelicRoutes, slackRoutes } from '../mqtt/relays.ts'
-import type { MqttOutgoing, MqttService } from '../mqtt/types.ts'
 import { purgeDeadLetters } from '../platform/durable-queue-store.ts'
 import type { GroupWriter } from '../platform/group-commit.ts'
 import { createHttpClient } from '../platform/http-client.ts'
 import type { Database, Pruning } from '../platform/sqlite.ts'
 import type { Clock, Logger, Service } from '../platform/types.ts'
-import type { QrsClient } from '../qlik/qrs/types.ts'
-import { createStartPublishing } from '../tasks/start/mqtt.ts'
-import { createRequestStore } from '../tasks/start/request-store.ts'
-import type { Config } from './schema.ts'
+import { createMqttService } from './client.ts'
+import type { FootmanMqttConfig, MqttConfig } from './config.ts'
+import { type PublishDeps, publishRoutes, receivedRoutes } from './http.ts'
+import { createMqttOutgoing, OUTGOING_TABLE, outgoingMigrations } from './outgoing.ts'
+import { createReceived, createReceivedStore, receivedMigrations } from './received.ts'
+import { createNewRelicSender, newRelicRoutes, slackRoutes } from './relays.ts'
+import type { MqttOutgoing, MqttService } from './types.ts'
 
 export const messageMigrations = [...outgoingMigrations, ...receivedMigrations]
 
@@ -28,10 +25,15 @@ interface MqttDeps {
   readonly observe?: (direction: 'in' | 'out') => void
 }
 
+interface MqttSettings {
+  readonly mqttConfig: MqttConfig
+  readonly footman: { readonly mqtt: FootmanMqttConfig }
+}
+
 /** The broker connection; null when MQTT is not configured. */
-export function buildMqtt(
+export function createMqtt(
   { log, clock, paths, observe }: MqttDeps,
-  { mqttConfig, footman }: Config,
+  { mqttConfig, footman }: MqttSettings,
   shadow: boolean,
 ): (MqttService & Service) | null {
   if (!mqttConfig.enable) return null
@@ -56,6 +58,27 @@ function shadowMqtt(): MqttService & Service {
   }
 }
 
+/** Sections of the configuration that messages read. */
+interface MessagesSettings {
+  readonly mqttConfig: MqttConfig
+  readonly slackNotification: { readonly restMessage: { readonly webhookURL: string } }
+  readonly thirdPartyToolsCredentials: { readonly newRelic: Parameters<typeof createNewRelicSender>[1]['accounts'] }
+  readonly restServerEndpointsConfig: { readonly newRelic: Omit<Parameters<typeof newRelicRoutes>[1], 'shadow'> }
+  readonly startTaskFilter: { readonly enable: boolean }
+  readonly footman: {
+    readonly mqtt: FootmanMqttConfig
+    readonly startFilter: { readonly appliesTo: readonly string[] }
+    readonly retention: { readonly events: number }
+    readonly delivery: {
+      readonly retryFirst: number
+      readonly retryMax: number
+      readonly maxAge: number
+      readonly maxBacklog: number
+      readonly concurrency: number
+    }
+  }
+}
+
 interface MessagesDeps {
   readonly db: Database
   readonly writer: GroupWriter
@@ -63,8 +86,8 @@ interface MessagesDeps {
   readonly log: Logger
   /** Null when MQTT is not configured. */
   readonly mqtt: MqttService | null
-  /** Looks up the tasks that a message would start. */
-  readonly qrs: QrsClient
+  /** Throws a `Refusal` when the caller may not publish the message, as it starts tasks that it may not start. */
+  readonly admit: PublishDeps['admit']
 }
 
 interface Messages {
@@ -76,22 +99,18 @@ interface Messages {
   readonly pruning: Pruning
 }
 
-export function buildMessages(deps: MessagesDeps, config: Config, shadow: boolean): Messages {
+export function createMessages(deps: MessagesDeps, config: MessagesSettings, shadow: boolean): Messages {
   const { clock, log } = deps
   const http = createHttpClient({ proxyEnv: process.env })
   const { mqttConfig, startTaskFilter, footman } = config
   const outgoing = buildOutgoing(deps, config)
   const received = buildReceived(deps, config)
-  const admit = createStartPublishing(
-    { qrs: deps.qrs, clock, store: createRequestStore(deps) },
-    { subscriptionRootTopic: mqttConfig.subscriptionRootTopic, taskStartTopic: mqttConfig.taskStartTopic },
-  )
   const bypassesFilter = startTaskFilter.enable && !footman.startFilter.appliesTo.includes('mqtt')
   return {
     outgoing,
     routes: [
       ...publishRoutes(
-        { outgoing, admit },
+        { outgoing, admit: deps.admit },
         { closedTopics: bypassesFilter ? [mqttConfig.taskStartTopic] : [], shadow },
       ),
       ...(received?.routes ?? []),
@@ -116,7 +135,7 @@ export function buildMessages(deps: MessagesDeps, config: Config, shadow: boolea
   }
 }
 
-function buildOutgoing({ mqtt, db, writer, clock, log }: MessagesDeps, { footman: { delivery } }: Config) {
+function buildOutgoing({ mqtt, db, writer, clock, log }: MessagesDeps, { footman: { delivery } }: MessagesSettings) {
   if (!mqtt) return null
   return createMqttOutgoing(
     { mqtt, db, writer, clock, log },
@@ -130,7 +149,7 @@ function buildOutgoing({ mqtt, db, writer, clock, log }: MessagesDeps, { footman
 }
 
 /** Null when no messages are kept; there is no endpoint then. */
-function buildReceived({ mqtt, clock, log, ...storage }: MessagesDeps, { footman }: Config) {
+function buildReceived({ mqtt, clock, log, ...storage }: MessagesDeps, { footman }: MessagesSettings) {
   const { receivedTopics, receivedKeep, receivedMaxPerTopic } = footman.mqtt
   if (!mqtt || receivedTopics.length === 0) return null
   const store = createReceivedStore(storage, { maxPerTopic: receivedMaxPerTopic })

@@ -1,6 +1,6 @@
 /** The HTTP client of one destination, with its own certificate authority. */
 import { readFile, stat } from 'node:fs/promises'
-import { createHttpClient, type HttpClient, type HttpClientSettings } from '../../platform/http-client.ts'
+import { createHttpClient, type HttpClient, type HttpClientSettings } from './http-client.ts'
 
 export interface ClientDeps {
   /** The absolute paths that a path in the configuration may mean, best first. */

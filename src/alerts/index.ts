@@ -8,39 +8,42 @@ import { createChainGraph, purgeGroups, usualStart, withChains } from '../alerts
 import type { ListedRule } from '../alerts/rules/explain.ts'
 import { createFallbacks } from '../alerts/rules/fallback.ts'
 import { confirmationNeeds } from '../alerts/rules/recovery.ts'
-import { createSnoozeHold, purgeSnoozes, snoozeNeeds } from '../alerts/snoozes.ts'
-import type { Destination, Hold, SuppressReason } from '../alerts/types.ts'
+import { purgeSnoozes, snoozeNeeds } from '../alerts/snoozes.ts'
+import type { Destination, SuppressReason } from '../alerts/types.ts'
 import type { Awaited } from '../events/event-router.ts'
-import { loadTaskEvent } from '../events/store.ts'
+import { loadTaskEvent, storeWholeEvent } from '../events/store.ts'
 import type { EventOutcome, Need, TaskEvent } from '../events/types.ts'
+import type { ApiRoute } from '../http/endpoint/route.ts'
 import type { Windows } from '../platform/calendar.ts'
 import type { GroupWriter } from '../platform/group-commit.ts'
 import type { Use } from '../platform/replaceable.ts'
 import type { Database, Pruning } from '../platform/sqlite.ts'
 import type { Service } from '../platform/types.ts'
 import type { ChainReader, QrsClient, QrsTask } from '../qlik/qrs/types.ts'
-import { type AlertPlan, type AlertPlanDeps, buildAlertPlan } from './alert-plan.ts'
-import type { Config } from './schema.ts'
+import { type AlertPlan, type AlertPlanDeps, type AlertsConfig, buildAlertPlan } from './plan.ts'
+import { alertRouteApi } from './rules/http.ts'
+import { createSnoozeSuppression, snoozeRoutes } from './snoozes.ts'
+import type { SuppressionCheck } from './types.ts'
 
 export interface AlertsDeps extends AlertPlanDeps {
   readonly writer: GroupWriter
-  /** Reads the chains of tasks. */
-  readonly qrs: ChainReader
+  /** `qrs` reads the chains of tasks; `cachedQrs` looks up the task of an invented event. */
+  readonly qlik: { readonly qrs: ChainReader; readonly cachedQrs: QrsClient }
   readonly windows: Windows
   readonly observe?: (change: DeliveryChange) => void
   /** A rule has made a delivery. */
   readonly onRouted?: (rule: string, outcome: string) => void
   /** The router has handled an event; in the transaction that stores it. */
   readonly onHandled?: (event: TaskEvent, awaited: Awaited) => void
-  /** Reasons of other features to hold messages back. */
-  readonly holds?: readonly Hold[]
+  /** Checks of other features that may suppress a message. */
+  readonly suppressions?: readonly SuppressionCheck[]
 }
 
 /** Everything here follows the plan in use: its maps and lists change with it, its functions ask it. */
 export interface Alerts {
   readonly router: Router
   readonly outbox: Outbox
-  /** Those of Butler's sections and the named ones, by name. */
+  /** Those of Butler's sections and those of `footman.destinations`, by name. */
   readonly destinations: ReadonlyMap<string, Destination>
   /** With the settings of the rule. */
   readonly destination: (rule: string, name: string) => Destination | undefined
@@ -53,31 +56,33 @@ export interface Alerts {
   readonly withChains: (qrs: QrsClient) => QrsClient
   /** Groups and snoozes that are over. */
   readonly pruning: readonly Pruning[]
-  /** To be started after the outbox. */
+  /** The endpoints about alert routes, destinations and snoozes. */
+  readonly routes: readonly ApiRoute[]
+  /** The outbox first. */
   readonly services: readonly Service[]
-  /** What was held back for this reason is to be sent now, as the event stands now. Wakes nobody: see `wake`. */
+  /** Makes the deliveries that were suppressed for this reason due now, with the current event. Call `wake` after the commit. */
   readonly release: (db: Database, eventId: string, reason: SuppressReason) => void
   /** Sends the newest of these events after all where a rate limit has suppressed it; false while that has to wait. */
   readonly releaseLatest: (eventIds: readonly string[]) => Promise<boolean>
-  /** What Qlik Sense has to confirm of an end of the task before recoveries may follow from it. */
+  /** The needs that Qlik Sense has to confirm of an end of the task before recoveries may follow from it. */
   readonly confirmationNeeds: (taskId: string, outcome: EventOutcome) => readonly Need[]
   /** Sends the recoveries of a stored success that a datagram claimed and that Qlik Sense confirms now by `task`. */
   readonly confirmSuccess: (eventId: string, task: QrsTask) => Promise<void>
-  /** What was released is on disk. */
+  /** Wakes the lanes of released deliveries; call it when they are committed. */
   readonly wake: () => void
   /**
    * Makes a plan of another configuration; throws when there can be none. When the result is called, events from now on and
    * deliveries that have not left yet follow that plan; what is being sent ends as it began. Deliveries to destinations that
    * `changed` (keys below `Butler`) concerns are due at once.
    */
-  readonly prepare: (windows: Windows, config: Config, changed: readonly string[]) => Use
+  readonly prepare: (windows: Windows, config: AlertsConfig, changed: readonly string[]) => Use
 }
 
 const CACHED_EVENTS = 64
 /** Making and sending a message take less: a destination that was replaced is closed then. */
 const LONGEST_SEND_MS = 100_000
 
-export function buildAlerts(deps: AlertsDeps, config: Config, shadow: boolean): Alerts {
+export function createAlerts(deps: AlertsDeps, config: AlertsConfig, shadow: boolean): Alerts {
   const { log, clock, db, writer } = deps
   const { delivery } = config.footman
   let plan = buildAlertPlan(deps, deps.windows, config)
@@ -85,7 +90,7 @@ export function buildAlerts(deps: AlertsDeps, config: Config, shadow: boolean): 
   const all: Destination[] = []
   const listed: ListedRule[] = []
   const retired = new Map<AlertPlan, ReturnType<typeof setTimeout>>()
-  const graph = createChainGraph(deps)
+  const graph = createChainGraph({ ...deps, qrs: deps.qlik.qrs })
   const health = createDestinationHealth()
   const observe = (change: DeliveryChange) => {
     health.observe(change)
@@ -109,12 +114,12 @@ export function buildAlerts(deps: AlertsDeps, config: Config, shadow: boolean): 
         forget(event.id)
         deps.onHandled?.(event, awaited)
       },
-      holds: [
-        (tx, held) => plan.maintenance.hold(tx, held),
-        (tx, held) => snoozes.hold(tx, held),
-        ...(deps.holds ?? []),
+      suppressions: [
+        (tx, subject) => plan.maintenance.suppression(tx, subject),
+        (tx, subject) => snoozes.suppression(tx, subject),
+        ...(deps.suppressions ?? []),
       ],
-      holdNeeds: (tx, now) => [...plan.maintenance.needs, ...snoozes.needs(tx, now)],
+      suppressionNeeds: (tx, now) => [...plan.maintenance.needs, ...snoozes.needs(tx, now)],
       chains: { downstream: graph.downstream, usualStart },
     },
     plan.rules,
@@ -122,8 +127,13 @@ export function buildAlerts(deps: AlertsDeps, config: Config, shadow: boolean): 
   const find = (rule: string, name: string) => plan.registry.find(rule, name)
   const outbox: Outbox = createOutbox(
     {
-      ...{ ...deps, observe, rule: router.rule, loadEvent },
-      ...{ destinations, destination: find, all },
+      ...deps,
+      observe,
+      loadEvent,
+      destinations,
+      all,
+      rule: router.rule,
+      destination: find,
     },
     {
       concurrency: delivery.concurrency,
@@ -135,7 +145,12 @@ export function buildAlerts(deps: AlertsDeps, config: Config, shadow: boolean): 
   const fallbacks = createFallbacks({ db, writer, clock, log, loadEvent, rule: router.rule, onDeliveries })
   const summaries = createSummaries(
     {
-      ...{ db, writer, clock, log, loadEvent, onDeliveries },
+      db,
+      writer,
+      clock,
+      log,
+      loadEvent,
+      onDeliveries,
       maintenance: { isOn: (name, at) => plan.maintenance.isOn(name, at) },
       routes: (name) => plan.rules.filter((rule) => rule.name === name),
     },
@@ -150,6 +165,16 @@ export function buildAlerts(deps: AlertsDeps, config: Config, shadow: boolean): 
     listed.splice(0, listed.length, ...next.listed)
   }
   follow(plan)
+
+  const sending: Service = {
+    name: 'outbox',
+    start: async () => outbox.start(),
+    async stop(graceMs) {
+      await outbox.stop(graceMs)
+      plan.closeMail()
+      await Promise.all([...retired.keys()].map(close))
+    },
+  }
 
   const needsOf = (taskId: string, outcome: EventOutcome) => confirmationNeeds(db, taskId, outcome, clock.now())
 
@@ -166,19 +191,31 @@ export function buildAlerts(deps: AlertsDeps, config: Config, shadow: boolean): 
   }
 
   return {
-    ...{ router, health, destinations, listed, destination: find },
+    router,
+    health,
+    destinations,
+    listed,
+    destination: find,
     maintenance: {
       nameFor: (event, at) => plan.maintenance.nameFor(event, at),
       stopsSchedules: (at) => plan.maintenance.stopsSchedules(at),
     },
-    outbox: {
-      ...outbox,
-      async stop(graceMs) {
-        await outbox.stop(graceMs)
-        plan.closeMail()
-        await Promise.all([...retired.keys()].map(close))
-      },
-    },
+    outbox,
+    routes: [
+      ...alertRouteApi({
+        db,
+        clock,
+        router,
+        listed,
+        destinations,
+        health,
+        qrs: deps.qlik.cachedQrs,
+        keepMs: config.footman.retention.events,
+        loadEvent: (id) => loadTaskEvent(db, id),
+        storeEvent: storeWholeEvent,
+      }),
+      ...snoozeRoutes(deps),
+    ],
     release(tx, eventId, reason) {
       forget(eventId)
       const lanes = releaseHeld(tx, { eventId, reason, now: clock.now(), rule: router.rule })
@@ -211,7 +248,7 @@ export function buildAlerts(deps: AlertsDeps, config: Config, shadow: boolean): 
         taskById: (id, signal) => (usesChains(plan.rules) ? learning : qrs).taskById(id, signal),
       }
     },
-    services: [fallbacks, summaries],
+    services: [sending, fallbacks, summaries],
     prepare(windows, next, changed) {
       const nextPlan = buildAlertPlan(deps, windows, next)
       return () => {
@@ -227,7 +264,10 @@ export function buildAlerts(deps: AlertsDeps, config: Config, shadow: boolean): 
   }
 }
 
-const snoozesIn = (windows: Windows) => ({ hold: createSnoozeHold({ windows }), needs: snoozeNeeds({ windows }) })
+const snoozesIn = (windows: Windows) => ({
+  suppression: createSnoozeSuppression({ windows }),
+  needs: snoozeNeeds({ windows }),
+})
 
 const usesChains = (rules: AlertPlan['rules']): boolean => rules.some(({ policy }) => policy?.group === 'chain')
 
@@ -236,7 +276,7 @@ const NAMED = /^footman\.destinations\.([^.]+)/
 /** Those that are gone or other ones; a changed section of Butler may concern each of its destinations. */
 function changedDestinations(
   destinations: ReadonlyMap<string, unknown>,
-  { footman }: Config,
+  { footman }: AlertsConfig,
   changed: readonly string[],
 ): string[] {
   const named = changed.flatMap((path) => NAMED.exec(path)?.[1] ?? [])
@@ -246,7 +286,7 @@ function changedDestinations(
   return [...new Set([...named, ...ofButler])]
 }
 
-/** Deliveries of one event come in a row; its record is read once. */
+/** Deliveries of one event come in a row; the event is read once. */
 function cachedLoader(read: (id: string) => TaskEvent | null) {
   const cache = new Map<string, TaskEvent>()
   const load = (id: string): TaskEvent | null => {
