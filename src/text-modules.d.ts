@@ -7,6 +7,10 @@ declare module '*.css' {
   const text: string
   export default text
 }
+declare module '*/inbox.js' {
+  const text: string
+  export default text
+}
 declare module '*.eta' {
   const text: string
   export default text

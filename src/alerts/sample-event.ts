@@ -100,6 +100,20 @@ export function sampleEvent(
   }
 }
 
+/** A sample without the mail addresses of its invented owner: safe to be sent to destinations that also mail the owner. */
+export function sampleToSend(id: string, outcome: EventOutcome, receivedAt: number, type: EventType): TaskEvent {
+  const sample = sampleEvent(id, outcome, receivedAt, type)
+  const { owner, details } = sample
+  return {
+    ...sample,
+    owner: owner && { ...owner, emails: [] },
+    details:
+      details?.kind === 'cloudReload'
+        ? { ...details, variables: { ...details.variables, appOwnerEmail: '' } }
+        : details,
+  }
+}
+
 type Parts = (type: EventType, outcome: EventOutcome) => Partial<TaskEvent>
 
 const PARTS: Record<EventType, Parts> = {

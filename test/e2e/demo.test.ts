@@ -56,7 +56,7 @@ describe('footman demo', () => {
     temp?.remove()
   })
 
-  test('shows what runs where, and three commands', () => {
+  test('shows what runs where, and commands that work against it', () => {
     const page = demo.stdout.join('\n')
     expect(page).toMatch(/Repository \(QRS\) +https:\/\/127\.0\.0\.1:\d+/)
     expect(page).toMatch(/Engine \(QIX\) +wss:\/\/127\.0\.0\.1:\d+/)
@@ -67,7 +67,11 @@ describe('footman demo', () => {
     expect(page).toMatch(/MQTT broker +mqtt:\/\/127\.0\.0\.1:\d+/)
     expect(page).toContain('Ctrl+C')
     expect(page).not.toContain('\x1b')
-    expect(curls).toHaveLength(3)
+    expect(page).toMatch(/Inbox +http:\/\/127\.0\.0\.1:\d+/)
+    expect(page).toContain(`http://127.0.0.1:${port}/documentation`)
+    expect(curls).toHaveLength(2)
+    expect(page).toMatch(new RegExp(`footman failures --url http://127\\.0\\.0\\.1:${port}$`, 'm'))
+    expect(page).toMatch(new RegExp(`footman events list --url http://127\\.0\\.0\\.1:${port}$`, 'm'))
   })
 
   test('the first failure has reached every receiver five seconds after the start', async () => {
@@ -82,7 +86,7 @@ describe('footman demo', () => {
   }, 10_000)
 
   test('the commands do what they say', async () => {
-    const [start, fail, ping] = curls
+    const [fail, start] = curls
     const started = await call(start!)
     expect(started.status).toBe(200)
     const { totalTasksStarted, tasksStarted } = (await started.json()) as {
@@ -91,12 +95,34 @@ describe('footman demo', () => {
     }
     expect(totalTasksStarted).toBe(6)
     expect(tasksStarted).toHaveLength(6)
-    expect(await (await call(ping!)).json()).toMatchObject({ response: 'Butler reporting for duty' })
     expect((await call(fail!)).status).toBe(200)
     await demo.waitForLine(/sense +failed +Sales Report Update/, 5000)
     await demo.waitForLine(/email +delivered +Sales Report Update/, 5000)
     await demo.waitForLine(/email +delivered +Sales ETL hourly/, 5000)
   }, 15_000)
+
+  test('the first mail is shown as text, once', async () => {
+    await demo.waitForLine(/── end of the mail ─/, 5000)
+    const page = demo.stdout.join('\n')
+    expect(page).toContain('  Qlik Sense reload failed: "Financial Dashboard Reload"')
+    expect(page).toContain("Error: Cannot open file: 'lib://QVD/sales.qvd'")
+    expect(page.match(/── the mail ─/g)).toHaveLength(1)
+  })
+
+  test('the commands of Footman and the documentation of the API find it', async () => {
+    const failures = await runToEnd(['failures', '--url', `http://127.0.0.1:${port}`])
+    expect(failures).toMatchObject({ code: 0, stdout: expect.stringContaining('Financial Das') })
+    const events = await runToEnd(['events', 'list', '--url', `http://127.0.0.1:${port}`])
+    expect(events).toMatchObject({ code: 0, stdout: expect.stringContaining('Reload failed: Financial') })
+    expect((await fetch(`http://127.0.0.1:${port}/documentation`)).status).toBe(200)
+  })
+
+  test('the inbox has the mail and the webhook', async () => {
+    const inbox = /Inbox +(http:\/\/127\.0\.0\.1:\d+)/.exec(demo.stdout.join('\n'))![1]!
+    const page = await (await fetch(inbox)).text()
+    expect(page).toContain('Qlik Sense reload failed: &quot;Financial Dashboard Reload&quot;')
+    expect(page).toContain('POST /reload-failed')
+  })
 
   test('ends by itself with a summary, and leaves nothing behind', async () => {
     expect(await demo.ended).toEqual({ code: 0, signal: null })
@@ -109,7 +135,7 @@ describe('footman demo', () => {
     expect(demo.stdout.join('\n')).toMatch(/webhook +suppressed +Financial Dashboard Reload .*rate limited/)
     expect(demo.stderr).toEqual([])
     expect(readdirSync(temp.path)).toEqual([])
-    await expect(fetch(curls[2]!.url)).rejects.toThrow()
+    await expect(fetch(curls[1]!.url)).rejects.toThrow()
   }, 30_000)
 })
 

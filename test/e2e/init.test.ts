@@ -7,6 +7,7 @@ import { parse } from 'yaml'
 import { runBinary, runToEnd } from '../support/binary.ts'
 import { freeTcpPort, freeUdpPort } from '../support/ports.ts'
 import { startSite } from '../support/simulator.ts'
+import { startSmtpSink } from '../support/smtp-sink.ts'
 import { type TempDirectory, tempDirectory } from '../support/temp.ts'
 
 let directory: TempDirectory
@@ -42,8 +43,16 @@ describe('init', () => {
     expect(xml.match(/"remoteAddress" value="10\.1\.2\.3"/g)).toHaveLength(4)
     expect(xml.match(new RegExp(`"remotePort" value="${udpPort}"`, 'g'))).toHaveLength(4)
     expect(read('config', 'certificate', 'README.txt')).toContain('Include secrets key')
-    for (const step of ['footman check -c', 'footman doctor -c', 'footman service install -c']) {
-      expect(stdout).toContain(`${step} ${directory.join(...CONFIG)}`)
+    // The file is found where the commands are called.
+    const steps = stdout.match(/footman (doctor|run|fire --wait|service install)$/gm)
+    expect(steps).toHaveLength(4)
+    expect(stdout).not.toContain(' -c ')
+  })
+
+  test('a file that is not found without -c is named in the next steps', async () => {
+    const { stdout } = await run('init', '--yes', ...ANSWERS, '--output', 'prod.yaml')
+    for (const step of ['doctor', 'run', 'fire --wait', 'service install']) {
+      expect(stdout).toContain(`footman ${step} -c ${directory.join('prod.yaml')}`)
     }
   })
 
@@ -102,6 +111,7 @@ describe('init', () => {
 
   test('what it writes starts on a real site, once the certificates are there', async () => {
     await using site = await startSite()
+    await using mailbox = await startSmtpSink()
     const { certificates, ports } = site.simulator
     mkdirSync(directory.join('certs'))
     cpSync(certificates.clientCert, directory.join('certs', 'client.pem'))
@@ -109,7 +119,8 @@ describe('init', () => {
     cpSync(certificates.clientCertCA, directory.join('certs', 'root.pem'))
     const [restPort, udpPort] = [await freeTcpPort(), await freeUdpPort()]
     const own = ['--rest-port', String(restPort), '--udp-port', String(udpPort), '--certificates', 'certs']
-    const mail = ['--mail-to', 'ops@acme.example', '--smtp-host', '127.0.0.1', '--mail-marked', '--tags', 'startTask1']
+    const smtp = ['--smtp-host', '127.0.0.1', '--smtp-port', String(mailbox.port), '--smtp-tls', 'optional']
+    const mail = ['--mail-to', 'ops@acme.example', ...smtp, '--mail-marked', '--tags', 'startTask1']
     const filter = "name eq 'Butler_FailedAlertEnableEmail'"
     const properties = async () => (await site.qrs('GET', 'custompropertydefinition/full', { filter })).json<object[]>()
     const [there] = await properties()
@@ -122,16 +133,22 @@ describe('init', () => {
     expect(made.stdout).toMatch(/Butler_FailedAlertEnableEmail +Yes +ReloadTask +yes/)
     expect(made.stdout).toContain('created Butler_FailedAlertEnableEmail')
     expect(await properties()).toMatchObject([{ choiceValues: ['Yes'], objectTypes: ['ReloadTask'] }])
-    expect(await run('check', '-c', 'config/footman.yaml')).toMatchObject({
+    expect(await run('check')).toMatchObject({
       code: 0,
       stdout: expect.stringMatching(/valid, 0 errors, 0 warnings$/),
     })
-    await using running = runBinary(['-c', 'config/footman.yaml'], { cwd: directory.path })
+    await using running = runBinary(['run'], { cwd: directory.path, env: { NODE_ENV: 'nothing-here' } })
     await running.waitForLine(/UDP server listening on/, 20_000)
     await running.waitForLine(/REST server listening on/, 20_000)
     expect((await fetch(`http://127.0.0.1:${restPort}/v4/butlerping`)).status).toBe(200)
     expect(existsSync(directory.join('log'))).toBe(true)
-  })
+    // The other commands find it as well.
+    expect((await run('healthcheck')).stdout).toContain('healthy')
+    expect((await run('doctor', '--only', 'configuration')).stdout).toContain('config/footman.yaml')
+    expect(await run('failures', '--from', '1h')).toMatchObject({ code: 0 })
+    const fired = await run('fire', '--wait')
+    expect(fired).toMatchObject({ code: 0, stderr: expect.stringMatching(/^email ops@acme.example: delivered/m) })
+  }, 60_000)
 })
 
 describe('log-appender', () => {

@@ -15,7 +15,7 @@ import type { Router } from '../router.ts'
 import type { MadeDelivery, ReplaySelection } from '../rules/replay.ts'
 import { sampleFacts } from '../rules/sample.ts'
 import { isTaskType } from '../rules/subjects.ts'
-import { sampleEvent } from '../sample-event.ts'
+import { sampleToSend } from '../sample-event.ts'
 import type { Destination, Message } from '../types.ts'
 import { eventNotFound } from './events.ts'
 import { idOf } from './lists.ts'
@@ -108,7 +108,7 @@ export function replayRoutes(deps: ReplayRoutesDeps): ApiRoute[] {
       audit: 'event.fire',
       summary: 'Send test messages',
       description:
-        'An invented event, a past one, or one about a real task; titles start with `[TEST] `. No gate but the question of recipients applies, no slot of a rate limit is taken, and it does not count in history.',
+        'An invented event, a past one, or one about a real task; the invented owner of an invented app has no mail address. Titles start with `[TEST] `. No gate but the question of recipients applies, no slot of a rate limit is taken, and it does not count in history.',
       readByHandler: { body: FIRE_BODY.optional() },
       answers: {
         200: DRY.describe('The messages that would be sent.'),
@@ -234,7 +234,7 @@ interface DryMessage {
 /** The event of a test, marked as one. */
 function testEvent({ type, outcome, past, task, values }: TestSettings, now: number): TaskEvent {
   const id = uuidV7(now)
-  const base = past ?? { ...sampleEvent(id, outcome, now, type), ...task }
+  const base = past ?? { ...sampleToSend(id, outcome, now, type), ...task }
   const fields = Object.entries(values).map(([name, value]) => [TEST_VALUES[name as keyof TestValues], value])
   return { ...base, ...Object.fromEntries(fields), id, receivedAt: now, source: 'test', test: true }
 }

@@ -13,6 +13,7 @@ import { compileHotCode } from '../../platform/runtime.ts'
 import { LOG_LEVELS, type LogLevel } from '../../platform/types.ts'
 import { VERSION } from '../../platform/version.ts'
 import { type CommandIo, EXIT } from '../io.ts'
+import { programName } from '../program-name.ts'
 import { createScreen, type Page, type Screen, styleOf } from './screen.ts'
 import { demoCommands } from './script.ts'
 import { createWorld, USUAL_PORT, type World } from './world.ts'
@@ -53,7 +54,7 @@ export async function runDemo(options: DemoOptions, io: CommandIo): Promise<numb
   })
   try {
     return await inTemporaryDirectory(io, async (directory) => {
-      const deps = { log: productLog, onEvent: screen.event, onDelivery: screen.delivery }
+      const deps = { log: productLog, onEvent: screen.event, onDelivery: screen.delivery, onMail: screen.mail }
       world = createWorld(deps, { directory, port: options.port })
       world.simulator.site.on('state', screen.task)
       if (!stopped) await world.start()
@@ -136,7 +137,7 @@ function isLogLevel(level: string): level is LogLevel {
  * `anyPort` is true without `--port`.
  */
 function demoPage(world: World, anyPort: boolean): Page {
-  const { simulator, restPort, udpPort, webhook, mail, broker } = world
+  const { simulator, restPort, udpPort, webhook, mail, broker, inbox } = world
   const { qrs, engine, control } = simulator.ports
   const local = (scheme: string, port: number) => `${scheme}://127.0.0.1:${port}`
   const [restUrl, controlUrl] = [local('http', restPort), local('http', control)]
@@ -144,6 +145,13 @@ function demoPage(world: World, anyPort: boolean): Page {
     version: VERSION,
     windows: process.platform === 'win32',
     groups: [
+      {
+        heading: 'Open in a browser',
+        places: [
+          { label: 'Inbox', address: local('http', inbox.port), remark: 'received mails and webhooks' },
+          { label: 'REST API', address: `${restUrl}/documentation`, remark: 'every call, to read and to try' },
+        ],
+      },
       {
         heading: 'A simulated Qlik Sense site',
         places: [
@@ -176,6 +184,6 @@ function demoPage(world: World, anyPort: boolean): Page {
         ],
       },
     ],
-    commands: demoCommands({ restUrl, controlUrl }),
+    commands: demoCommands({ restUrl, controlUrl, program: programName() }),
   }
 }

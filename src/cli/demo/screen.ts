@@ -1,4 +1,4 @@
-/** The live view: reports what happens as it happens, and counts. */
+/** The live view: reports each change as it happens, shows the first mail, and counts. */
 import type { DeliveryChange } from '../../alerts/outbox/outbox.ts'
 import type { TaskEvent } from '../../events/types.ts'
 import type { SiteEvents } from '../../simulator/types.ts'
@@ -14,7 +14,8 @@ import {
   taskEnd,
   taskHappening,
 } from './happenings.ts'
-import { type CurlCommand, curlLines } from './script.ts'
+import type { ReceivedMail } from './receivers.ts'
+import { commandLines, type DemoCommand } from './script.ts'
 
 interface ScreenDeps {
   readonly out: (text: string) => void
@@ -30,6 +31,8 @@ export interface Screen {
   task(state: SiteEvents['state']): void
   event(event: TaskEvent): void
   delivery(change: DeliveryChange): void
+  /** The first mail is shown in full, below the line about its delivery. */
+  mail(mail: ReceivedMail): void
   summary(): void
   stopping(): void
   /** `received`: what each receiver has counted, by the name of the destination. */
@@ -40,6 +43,8 @@ export function createScreen({ out, style, now }: ScreenDeps): Screen {
   const tally = createTally()
   let openedAt = now()
   let taskAbove = ''
+  let firstMail: ReceivedMail | null = null
+  let mailIsShown = false
   const sinceOpened = () => now() - openedAt
 
   function show(happening: Happening | null): void {
@@ -65,6 +70,13 @@ export function createScreen({ out, style, now }: ScreenDeps): Screen {
     delivery(change) {
       tally.delivery(change)
       show(deliveryHappening(change))
+      if (mailIsShown || !firstMail || change.destination !== MAIL_DESTINATION || change.state !== 'delivered') return
+      mailIsShown = true
+      out(mailText(firstMail, style()))
+      taskAbove = ''
+    },
+    mail(mail) {
+      firstMail ??= mail
     },
     summary() {
       out(summaryText(tally.totals(), sinceOpened(), style()))
@@ -75,6 +87,8 @@ export function createScreen({ out, style, now }: ScreenDeps): Screen {
     close: (received) => out(closingText(tally.totals(), received, sinceOpened(), style())),
   }
 }
+
+const MAIL_DESTINATION = 'email'
 
 export interface Style {
   /** Columns that a line may fill. */
@@ -134,7 +148,7 @@ export interface Page {
   readonly version: string
   /** Addresses of the running parts: a heading and its rows. */
   readonly groups: readonly { readonly heading: string; readonly places: readonly Place[] }[]
-  readonly commands: readonly CurlCommand[]
+  readonly commands: readonly DemoCommand[]
   /** Print commands for cmd.exe. */
   readonly windows: boolean
 }
@@ -148,6 +162,8 @@ const WHAT = 10
 /** Share of the rest that the name of the task gets, and the most it needs. */
 const TASK_SHARE = 0.44
 const TASK_WIDEST = 44
+/** Lines of a mail that are shown. */
+const MAIL_LINES = 40
 /** Narrower lines have one blank between columns, not two. */
 const ROOMY = 90
 
@@ -164,7 +180,7 @@ export function pageText(page: Page, style: Style): string {
     ]),
     '',
     `${MARGIN}${paint('Copy a command into another terminal', 'title', style)}`,
-    ...page.commands.flatMap((command) => commandLines(command, page.windows, style)),
+    ...page.commands.flatMap((command) => commandText(command, page.windows, style)),
     '',
     `${MARGIN}${paint('Ctrl+C', 'title', style)} stops the demo and leaves nothing behind.`,
     '',
@@ -176,15 +192,36 @@ function placeLine({ label, address, remark = '' }: Place, style: Style): string
   const left = `${MARGIN}${MARGIN}${fit(label, LABEL)}`
   const room = style.width - left.length
   if (remark === '' || room < ADDRESS + 16) return left + cut(address, room)
-  return left + fit(address, ADDRESS) + paint(cut(remark, room - ADDRESS), 'quiet', style)
+  const shown = address.length < ADDRESS ? fit(address, ADDRESS) : `${cut(address, room - 2)}  `
+  return left + shown + paint(cut(remark, room - shown.length), 'quiet', style)
 }
 
-function commandLines(command: CurlCommand, windows: boolean, style: Style): readonly string[] {
-  const lines = curlLines(command, { windows, width: style.width - 4 })
+function commandText(command: DemoCommand, windows: boolean, style: Style): readonly string[] {
+  const lines = commandLines(command, { windows, width: style.width - 4 })
   return [
     `${MARGIN}${MARGIN}${paint(`# ${cut(command.purpose, style.width - 6)}`, 'quiet', style)}`,
     ...lines.map((line) => `${MARGIN}${MARGIN}${paint(line, 'note', style)}`),
   ]
+}
+
+/** The text of a mail between two rules; long lines and long mails are cut. */
+export function mailText({ from, to, subject, text }: ReceivedMail, style: Style): string {
+  const width = style.width - MARGIN.length
+  const lines = text.trim().split(/\r?\n/)
+  const missing = lines.length - MAIL_LINES
+  const rule = (title: string) =>
+    paint(`── ${title} ${'─'.repeat(Math.max(0, width - title.length - 4))}`, 'quiet', style)
+  return [
+    '',
+    MARGIN + rule('the mail'),
+    ...[`From: ${from}`, `To: ${to}`].map((line) => MARGIN + paint(cut(line, width), 'quiet', style)),
+    MARGIN + paint(cut(subject, width), 'title', style),
+    '',
+    ...lines.slice(0, MAIL_LINES).map((line) => (MARGIN + cut(line, width)).trimEnd()),
+    ...(missing > 0 ? [MARGIN + paint(`... ${plural(missing, 'more line')}: see the inbox`, 'quiet', style)] : []),
+    MARGIN + rule('end of the mail'),
+    '',
+  ].join('\n')
 }
 
 /** One line. `sinceMs` is the time since the start; the name of the task above this line is not shown as loudly again. */

@@ -72,55 +72,62 @@ export function createScript({ simulator }: { simulator: Simulator }): Script {
   }
 }
 
-export interface CurlCommand {
+/** A command of the first page: a call with curl, or one of Footman. */
+export type DemoCommand = {
   /** Purpose of the command, for the line above it. */
   readonly purpose: string
-  readonly url: string
-  /** Sent by POST; absent = GET. */
-  readonly body?: unknown
-  /** Send the content type of JSON. */
-  readonly contentType?: boolean
-}
+} & (
+  | {
+      readonly url: string
+      /** JSON, sent by POST. */
+      readonly body: unknown
+      /** Send the content type of JSON. */
+      readonly contentType?: boolean
+    }
+  | { readonly footman: readonly string[] }
+)
 
 interface CommandPlaces {
   readonly restUrl: string
   readonly controlUrl: string
+  /** Name or path of the executable, as it is typed. */
+  readonly program: string
 }
 
-export function demoCommands({ restUrl, controlUrl }: CommandPlaces): readonly CurlCommand[] {
+export function demoCommands({ restUrl, controlUrl, program }: CommandPlaces): readonly DemoCommand[] {
   return [
+    {
+      purpose: 'Make a task fail in the simulated site, and see the alerts leave',
+      url: `${controlUrl}/_sim/run`,
+      body: { taskId: FAILING_TASK },
+    },
     {
       purpose: `Start the six tasks that have the tag ${DEMO_TAG}`,
       url: `${restUrl}/v4/reloadtask/-/start`,
       body: { tag: [DEMO_TAG] },
       contentType: true,
     },
-    {
-      purpose: 'Make a task fail in the simulated site, and see the alerts leave',
-      url: `${controlUrl}/_sim/run`,
-      body: { taskId: FAILING_TASK },
-    },
-    { purpose: 'Ask whether Footman is on duty', url: `${restUrl}/v4/butlerping` },
+    { purpose: 'List the failed tasks', footman: [program, 'failures', '--url', restUrl] },
+    { purpose: 'List the events, with the deliveries of each', footman: [program, 'events', 'list', '--url', restUrl] },
   ]
 }
 
-interface CurlOptions {
+interface CommandOptions {
   /** Quotes for cmd.exe instead of a POSIX shell. */
   readonly windows: boolean
-  /** Columns; a longer command is continued on a second line where the shell allows it. */
+  /** Columns; a longer call is continued on a second line where the shell allows it. */
   readonly width: number
 }
 
 /** The command as one line, or as two with a backslash between them. */
-export function curlLines(command: CurlCommand, { windows, width }: CurlOptions): readonly string[] {
+export function commandLines(command: DemoCommand, { windows, width }: CommandOptions): readonly string[] {
+  if ('footman' in command) return [command.footman.join(' ')]
   const quote = windows ? quoteForCmd : quoteForShell
-  const request = command.body === undefined ? `curl ${command.url}` : `curl -X POST ${command.url}`
+  const request = `curl -X POST ${command.url}`
   const header = command.contentType ? [`-H ${quote('Content-Type: application/json')}`] : []
-  const data = command.body === undefined ? [] : [`-d ${quote(JSON.stringify(command.body))}`]
-  const rest = [...header, ...data].join(' ')
-  const whole = rest === '' ? request : `${request} ${rest}`
-  if (whole.length <= width || rest === '' || windows) return [whole]
-  return [`${request} \\`, `  ${rest}`]
+  const rest = [...header, `-d ${quote(JSON.stringify(command.body))}`].join(' ')
+  const whole = `${request} ${rest}`
+  return whole.length <= width || windows ? [whole] : [`${request} \\`, `  ${rest}`]
 }
 
 const quoteForShell = (text: string) => `'${text.replaceAll("'", `'\\''`)}'`

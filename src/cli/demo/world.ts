@@ -1,13 +1,10 @@
-/** Everything that runs in the demo: receivers, the simulated site, the product, and the script that keeps it busy. */
+/** Everything that runs in the demo: receivers and their inbox, the simulated site, the product, and the script. */
 
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { mkdir } from 'node:fs/promises'
-import { createServer as createHttpServer } from 'node:http'
-import { type AddressInfo, createServer, createServer as createTcpServer, type Server } from 'node:net'
+import { type AddressInfo, createServer } from 'node:net'
 import { join } from 'node:path'
-import { Aedes } from 'aedes'
-import { SMTPServer } from 'smtp-server'
 import type { DeliveryChange } from '../../alerts/outbox/outbox.ts'
 import { type App, createApp } from '../../app/app.ts'
 import { butler, type Config } from '../../app/schema.ts'
@@ -16,12 +13,22 @@ import type { TaskEvent } from '../../events/types.ts'
 import { createLifecycle, type Lifecycle } from '../../platform/lifecycle.ts'
 import type { Logger, Service } from '../../platform/types.ts'
 import { createSimulator, type Simulator } from '../../simulator/index.ts'
+import { createInboxPage, type InboxPage } from './inbox.tsx'
+import {
+  createBroker,
+  createInbox,
+  createMailReceiver,
+  createWebhookReceiver,
+  type ReceivedMail,
+  type Receiver,
+} from './receivers.ts'
 import { BEHAVIOUR, createScript } from './script.ts'
 
 interface WorldDeps {
   readonly log: Logger
   readonly onEvent: (event: TaskEvent) => void
   readonly onDelivery: (change: DeliveryChange) => void
+  readonly onMail: (mail: ReceivedMail) => void
 }
 
 interface WorldSettings {
@@ -33,9 +40,11 @@ interface WorldSettings {
 
 export interface World extends Lifecycle {
   readonly simulator: Simulator
-  readonly webhook: Sink
-  readonly mail: Sink
-  readonly broker: Sink
+  readonly webhook: Receiver
+  readonly mail: Receiver
+  readonly broker: Receiver
+  /** Page with the received mails and webhooks. */
+  readonly inbox: InboxPage
   /** Known once it is started. */
   readonly restPort: number
   readonly udpPort: number
@@ -49,7 +58,14 @@ export const USUAL_PORT = 8080
 export function createWorld(deps: WorldDeps, settings: WorldSettings): World {
   const { log } = deps
   const { directory } = settings
-  const [webhook, mail, broker] = [createWebhookSink(), createMailSink(), createBrokerSink()]
+  const messages = createInbox()
+  const webhook = createWebhookReceiver(messages.add)
+  const mail = createMailReceiver((received) => {
+    messages.add(received)
+    deps.onMail(received)
+  })
+  const broker = createBroker()
+  const inbox = createInboxPage({ inbox: messages, log })
   const simulator = createSimulator(
     { log },
     { certificateDirectory: join(directory, 'certificates'), tasks: BEHAVIOUR },
@@ -87,7 +103,7 @@ export function createWorld(deps: WorldDeps, settings: WorldSettings): World {
 
   const product: Service = { name: 'footman', start: startProduct, stop: async (graceMs) => app?.stop(graceMs) }
   const quiet: Service = { name: 'script of the demo', start: async () => {}, stop: async () => script.stop() }
-  const lifecycle = createLifecycle({ log }, [webhook, mail, broker, simulator, product, quiet])
+  const lifecycle = createLifecycle({ log }, [webhook, mail, broker, inbox, simulator, product, quiet])
 
   return {
     ...lifecycle,
@@ -95,6 +111,7 @@ export function createWorld(deps: WorldDeps, settings: WorldSettings): World {
     webhook,
     mail,
     broker,
+    inbox,
     get restPort() {
       return app?.restPort ?? 0
     },
@@ -189,113 +206,4 @@ async function freeUdpPort(): Promise<number> {
   socket.close()
   await once(socket, 'close')
   return port
-}
-
-/** Receivers of the alerts: a web server, a mail server, an MQTT broker. They count what comes and forget it. */
-interface Sink extends Service {
-  /** Known once it is started. */
-  readonly port: number
-  /** Messages received so far. */
-  readonly received: number
-}
-
-const STATUS_TOPICS = 'qliksense/butler/'
-
-/** Answers 200 to everything. */
-function createWebhookSink(): Sink {
-  let received = 0
-  const server = createHttpServer((request, response) => {
-    if (request.method === 'POST') received += 1
-    request.resume().on('end', () => response.end())
-  })
-  return {
-    name: 'webhook receiver',
-    get port() {
-      return portOf(server)
-    },
-    get received() {
-      return received
-    },
-    start: () => listen(server),
-    async stop() {
-      const closed = once(server, 'close')
-      server.close()
-      server.closeAllConnections()
-      await closed
-    },
-  }
-}
-
-/** Takes mails for everybody, without login and without TLS. */
-function createMailSink(): Sink {
-  let received = 0
-  const smtp = new SMTPServer({
-    name: 'demo.footman.test',
-    banner: 'Footman demo',
-    disabledCommands: ['AUTH', 'STARTTLS'],
-    disableReverseLookup: true,
-    closeTimeout: 500,
-    onData(stream, _session, done) {
-      stream.resume()
-      stream.on('end', () => {
-        received += 1
-        done(null, 'thrown away')
-      })
-    },
-  })
-  // A sender that hangs up is its own affair.
-  smtp.on('error', () => {})
-  return {
-    name: 'mail server',
-    get port() {
-      return portOf(smtp.server)
-    },
-    get received() {
-      return received
-    },
-    async start() {
-      const listener = smtp.listen(0, HOST)
-      await once(listener, 'listening')
-    },
-    stop: () => new Promise((resolve) => smtp.close(resolve)),
-  }
-}
-
-/** Open to every local client, so that `mosquitto_sub` and the like can look on. */
-function createBrokerSink(): Sink {
-  let received = 0
-  const broker = new Aedes()
-  broker.on('publish', ({ topic }, client) => {
-    // Messages without a client are the broker's own; status messages of Footman are not alerts.
-    if (client && !topic.startsWith(STATUS_TOPICS)) received += 1
-  })
-  const server = createTcpServer((socket) => void broker.handle(socket))
-  return {
-    name: 'MQTT broker',
-    get port() {
-      return portOf(server)
-    },
-    get received() {
-      return received
-    },
-    async start() {
-      await broker.listen()
-      await listen(server)
-    },
-    async stop() {
-      const closed = once(server, 'close')
-      server.close()
-      await new Promise<void>((resolve) => broker.close(() => resolve()))
-      await closed
-    },
-  }
-}
-
-async function listen(server: Server): Promise<void> {
-  server.listen(0, HOST)
-  await once(server, 'listening')
-}
-
-function portOf(server: Server): number {
-  return (server.address() as AddressInfo | null)?.port ?? 0
 }

@@ -28,6 +28,7 @@ export interface InitAnswers {
   readonly mailMarked: boolean
   readonly slackUrl: string
   readonly teamsUrl: string
+  readonly webhookUrl: string
   readonly mqttHost: string
   readonly mqttPort: number
   readonly certificates: string
@@ -163,6 +164,12 @@ export const FIELDS: readonly InitField[] = [
     paths: ['teamsNotification.reloadTaskFailure.webhookURL'],
   },
   {
+    ...{ key: 'webhookUrl', kind: 'text', option: 'webhook-url', value: 'url' },
+    help: 'address that gets failed reload tasks as JSON, or env:NAME, file:PATH, credential:NAME',
+    question: 'Webhook of another system, which gets failed reload tasks as JSON (none: Enter)',
+    paths: ['footman.destinations.failures-webhook'],
+  },
+  {
     ...{ key: 'restHost', kind: 'text', option: 'rest-host', value: 'address' },
     help: 'address of the REST API; 0.0.0.0 opens it to other computers (default: localhost)',
     question: 'Address of the REST API (0.0.0.0: other computers may call it)',
@@ -265,6 +272,7 @@ const STILL = {
   mailMarked: false,
   slackUrl: '',
   teamsUrl: '',
+  webhookUrl: '',
   mqttHost: '',
   mqttPort: 1883,
 } as const satisfies Given

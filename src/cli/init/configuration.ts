@@ -18,7 +18,7 @@ export function configurationText(answers: InitAnswers): string {
     chats(answers),
     rest(answers),
   ]
-  return `${[...parts, filter(answers), mqtt(answers), OWN].filter((part) => part !== '').join('\n\n')}\n`
+  return `${[...parts, filter(answers), mqtt(answers), own(answers)].filter((part) => part !== '').join('\n\n')}\n`
 }
 
 const HEAD = `# Footman for Qlik Sense. Written by "footman init"; change what you like, and check it with
@@ -180,15 +180,35 @@ function mqtt({ mqttHost, mqttPort }: InitAnswers): string {
     brokerPort: ${mqttPort}`
 }
 
-const OWN = `  # What Butler 16 does not know; it ignores this section.
+const own = ({ webhookUrl }: InitAnswers) => `  # What Butler 16 does not know; it ignores this section.
   footman:
     compatibility: strict # docs/from-butler.md
     dataDirectory: data # beside this file
     #timezone: Europe/Stockholm # of windows and texts; without it that of this computer
 
-    # Alerts about Footman itself (docs/monitors.md#self-alerts), routes of your own (docs/alert-rules.md).
-    #destinations: {ops-mail: {type: email, recipients: [bi-ops@acme.example]}}
-    #selfAlerts: {to: [ops-mail]}`
+${destinations(webhookUrl)}
+    #selfAlerts: {to: [ops-mail]} # alerts about Footman itself, docs/monitors.md#self-alerts`
+
+function destinations(webhookUrl: string): string {
+  const comment =
+    '    # Destinations (docs/destinations/README.md) and the rules that send to them (docs/alert-rules.md).'
+  const mail = 'ops-mail: {type: email, recipients: [bi-ops@acme.example]}'
+  if (webhookUrl === '') {
+    return `${comment}
+    #destinations: {${mail}}
+    #alertRoutes: [{name: reload-failed, match: {type: reload, outcome: failed}, to: [ops-mail]}]`
+  }
+  return `${comment}
+    destinations:
+      failures-webhook: # the whole event as JSON, docs/destinations/webhook.md
+        type: webhook
+        url: ${yaml(placeholder(webhookUrl))} # a secret
+      #${mail}
+    alertRoutes:
+      - name: reload-failed
+        match: {type: reload, outcome: failed}
+        to: [failures-webhook]`
+}
 
 const SOURCE = /^(env|file|credential):(.+)$/
 
@@ -271,11 +291,11 @@ function* essentials(answers: InitAnswers): Generator<AnswerProblem> {
 /** The schema takes any scheme; channels are reached over HTTP. */
 const isWebhook = (text: string): boolean => text === '' || /^https?:\/\/[^/]|^(env|file|credential):./i.test(text)
 
-function* addresses({ mailTo, mailFrom, slackUrl, teamsUrl }: InitAnswers): Generator<AnswerProblem> {
-  for (const [key, url] of Object.entries({ slackUrl, teamsUrl } as const)) {
+function* addresses({ mailTo, mailFrom, slackUrl, teamsUrl, webhookUrl }: InitAnswers): Generator<AnswerProblem> {
+  for (const [key, url] of Object.entries({ slackUrl, teamsUrl, webhookUrl } as const)) {
     if (isWebhook(url)) continue
     yield {
-      key: key as 'slackUrl' | 'teamsUrl',
+      key: key as 'slackUrl' | 'teamsUrl' | 'webhookUrl',
       message: `must be an https address, or env:NAME, file:PATH or credential:NAME, found "${url}"`,
     }
   }
@@ -308,5 +328,10 @@ function parsedConfig(answers: InitAnswers) {
 /** Placeholders become values when Footman starts: a webhook is taken for one here. */
 function withoutPlaceholders(answers: InitAnswers): InitAnswers {
   const url = (text: string) => (/^(env|file|credential):/.test(text) ? 'https://placeholder.example' : text)
-  return { ...answers, slackUrl: url(answers.slackUrl), teamsUrl: url(answers.teamsUrl) }
+  return {
+    ...answers,
+    slackUrl: url(answers.slackUrl),
+    teamsUrl: url(answers.teamsUrl),
+    webhookUrl: url(answers.webhookUrl),
+  }
 }

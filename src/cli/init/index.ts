@@ -4,11 +4,13 @@ import { existsSync } from 'node:fs'
 import { mkdir, rm } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { type WantedProperty, wantedProperties } from '../../app/config/custom-properties.ts'
+import { findConfigFile } from '../../config/find.ts'
 import { createFileAtomic, writeFileAtomic } from '../../platform/files.ts'
 import { writePrivateFile } from '../../platform/private-file.ts'
 import { logAppenderFile } from '../../qlik/log-appenders.ts'
 import { propertyTable, runCustomProperties } from '../custom-properties.ts'
 import { type CommandIo, EXIT } from '../io.ts'
+import { programName } from '../program-name.ts'
 import { confirm, type Prompt, PromptEnded } from '../prompt.ts'
 import { quote } from '../service/plan.ts'
 import {
@@ -128,7 +130,7 @@ async function report(
   given: Given,
   file: string,
   io: CommandIo,
-  { isFree, platform }: InitSurroundings,
+  { isFree, platform, execPath, cwd, env }: InitSurroundings,
 ): Promise<void> {
   const certificates = certificateFolder(answers, file)
   const appender = appenderFile(file)
@@ -140,7 +142,11 @@ async function report(
     const table = propertyTable(required, [], { width: io.columns })
     io.out(`\nCustom properties that Qlik Sense must have:\n${table}`)
   }
-  io.out(`\n${nextSteps(answers, { configuration: file, appender, certificates }, wanted, platform)}`)
+  const found = await findConfigFile(undefined, env, cwd)
+  const isFound = found.ok && found.file.path === file
+  const command = (text: string) =>
+    `${programName({ execPath, cwd, env, platform })} ${text}${isFound ? '' : ` -c ${quote(file, platform)}`}`
+  io.out(`\n${nextSteps(answers, { configuration: file, appender, certificates }, wanted, { command, platform })}`)
 }
 
 const PORTS = [
@@ -243,17 +249,18 @@ function nextSteps(
   answers: InitAnswers,
   files: WrittenFiles,
   wanted: readonly WantedProperty[],
-  platform: NodeJS.Platform,
+  { command, platform }: { readonly command: (text: string) => string; readonly platform: NodeJS.Platform },
 ): string {
-  const file = quote(files.configuration, platform)
   const steps = [
     `Copy client.pem, client_key.pem and root.pem into ${files.certificates} (README.txt there explains how to get them).`,
     ...passwordStep(answers, files.configuration, platform),
     `Copy ${files.appender} to ${SCHEDULER_FOLDER} on every node that runs a scheduler,\n     and let UDP port ${answers.udpPort} through the firewall of this computer.`,
-    `footman check -c ${file}`,
-    ...(wanted.some(({ required }) => required) ? [`footman custom-properties -c ${file} --create`] : []),
-    `footman doctor -c ${file}`,
-    `footman service install -c ${file}`,
+    ...(wanted.some(({ required }) => required)
+      ? [`Create the custom properties:\n       ${command('custom-properties --create')}`]
+      : []),
+    `Check the file and every connection; nothing is sent:\n       ${command('doctor')}`,
+    `Run it, and send a test alert from a second window:\n       ${command('run')}\n       ${command('fire --wait')}`,
+    `Install the service:\n       ${command('service install')}`,
   ]
   return `Next:\n${steps.map((step, index) => `  ${index + 1}. ${step}`).join('\n')}`
 }

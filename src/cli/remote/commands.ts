@@ -219,16 +219,20 @@ function addFire(program: Command, done: Done): void {
     .option('--route <name>', 'only by this route; may be repeated', collect, [])
     .option('--value <name=value>', 'set a template variable, like taskName=Test; may be repeated', collect, [])
     .option('--dry-run', 'show the messages and send nothing')
-    .option('--wait', 'wait until they are delivered')
+    .option('--wait', 'wait until they are delivered, with a line for each change of a delivery')
     .addHelpText(
       'after',
       `
+Without --type, --outcome, --task and --event it is a failed reload of an invented app. Alerts go to
+the configured recipients; the owner of an app gets a mail with --task and --event only.
+
 Exit codes beside 0
   1 wrong arguments                        3 no such event, task, route or destination
   2 Footman cannot be reached or refuses   4 with --wait: not everything was delivered
 
-Example
-  footman fire --type reload --outcome failed --to ops-mail --wait`,
+Examples
+  footman fire --wait
+  footman fire --type reload --outcome aborted --to ops-mail --wait`,
     )
     .action(async (options) => {
       const { runFire } = await import('./fire.ts')

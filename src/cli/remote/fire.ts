@@ -36,6 +36,9 @@ interface Made {
   readonly state: string
   readonly reason: string | null
   readonly detail?: string | null
+  /** Of a pending delivery whose last attempt failed. */
+  readonly nextAttemptAt?: string | null
+  readonly attempts?: readonly { readonly detail: string | null }[]
 }
 
 interface Dry {
@@ -71,7 +74,8 @@ export function runFire(options: FireOptions, io: CommandIo): Promise<number> {
     }
     const { deliveries } = JSON.parse(text) as { deliveries: readonly Made[] }
     if (!wait) return reported(text, deliveries, options, io)
-    const ended = await settled(remote, deliveries, Date.now() + options.timeout)
+    const report = json ? () => {} : (line: string) => io.err(visible(line))
+    const ended = await settled(remote, deliveries, Date.now() + options.timeout, report)
     io.out(json ? JSON.stringify({ ...(JSON.parse(text) as object), deliveries: ended }) : listed(ended, options, io))
     return ended.length > 0 && ended.every(({ state }) => state === 'delivered') ? EXIT.ok : EXIT.failed
   })
@@ -150,18 +154,42 @@ function dryText({ messages }: Dry): string {
   return texts.join('\n\n---\n\n')
 }
 
-/** As they are when all have ended, or the time is over. */
-async function settled(remote: Remote, deliveries: readonly Made[], until: number): Promise<readonly Made[]> {
+/**
+ * The deliveries as they are when all have ended; `report` gets a line for each change. A delivery whose next attempt is
+ * later than `until` (Unix time in ms) is not waited for.
+ */
+async function settled(
+  remote: Remote,
+  deliveries: readonly Made[],
+  until: number,
+  report: (line: string) => void,
+): Promise<readonly Made[]> {
   const one = async (made: Made): Promise<Made> => {
+    let shown = ''
     for (;;) {
       const { text } = await remote.insist({ path: `/v4/deliveries/${made.id}`, what: `delivery ${made.id}` })
       const now = JSON.parse(text) as Made
+      const line = progress(now)
+      if (line !== shown) report(line)
+      shown = line
       const isOpen = now.state === 'pending' || now.state === 'sending'
-      if (!isOpen || Date.now() > until) return now
+      const isLate = Date.parse(now.nextAttemptAt ?? '') > until
+      if (!isOpen || isLate || Date.now() > until) return now
       await pause(POLL_MS)
     }
   }
   return Promise.all(deliveries.map(one))
+}
+
+/** `email ops@acme.example: delivered, 250 received`. */
+function progress(delivery: Made): string {
+  const { destination, target, state, detail, nextAttemptAt, attempts = [] } = delivery
+  const failure = attempts.at(-1)?.detail?.replace(/\.$/, '')
+  const isRetry = state === 'pending' && nextAttemptAt && failure
+  const what = isRetry
+    ? `attempt ${attempts.length} failed: ${failure}. The next one is at ${nextAttemptAt}`
+    : [stateText(delivery), ...(detail ? [detail] : [])].join(', ')
+  return `${destination} ${target}: ${what}`
 }
 
 const ENTITIES: Readonly<Record<string, string>> = { amp: '&', lt: '<', gt: '>', quot: '"', apos: "'", nbsp: ' ' }

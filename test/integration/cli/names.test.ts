@@ -57,6 +57,7 @@ function fired({ to, routes, taskId }: { to: string[]; routes: string[]; taskId?
   return [202, { eventId: 'e', deliveries: [] }] as const
 }
 
+const FIRED = '019cad24-bb20-78e1-b80b-d70ae0784c78'
 const common = (url: string) => ({ url, key: 'fm_test', timeout: 10_000 })
 const fireOptions = (url: string, more: object) => ({
   ...{ ...common(url), to: [], route: [], value: [], command: 'fire', ...more },
@@ -90,6 +91,58 @@ describe('fire', () => {
     const io = heard()
     expect(await runFire(fireOptions(stub.url, more), io)).toBe(code)
     expect(io.stderr()).toBe(`error: fire: ${error}`)
+  })
+})
+
+describe('fire --wait', () => {
+  const base = {
+    id: FIRED,
+    route: null,
+    destination: 'ops-mail',
+    target: 'ops@acme.example',
+    reason: null,
+    detail: null,
+  }
+  const failedOnce = { attempts: [{ detail: 'connection refused' }], nextAttemptAt: '2099-01-01T00:00:00.000Z' }
+  const waiting = (states: readonly object[]) => {
+    const left = [...states]
+    return restStub(({ path }) => {
+      if (path === '/v4/events/fire') return [202, { eventId: 'e', deliveries: [{ ...base, state: 'pending' }] }]
+      return [200, { ...base, ...(left.length > 1 ? left.shift() : left[0]) }]
+    })
+  }
+
+  test('reports each change once, and ends with the delivery', async () => {
+    await using stub = await waiting([
+      { state: 'pending' },
+      { state: 'pending' },
+      { state: 'delivered', detail: '250 received' },
+    ])
+    const io = heard()
+    expect(await runFire(fireOptions(stub.url, { wait: true }), io)).toBe(0)
+    expect(stub.requests[0]?.body).toEqual({ to: [], routes: [], values: {}, dryRun: false })
+    expect(io.stderr().split('\n')).toEqual([
+      'ops-mail ops@acme.example: pending',
+      'ops-mail ops@acme.example: delivered, 250 received',
+    ])
+    expect(io.stdout()).toContain('delivered')
+  })
+
+  test('says nothing but JSON with --json', async () => {
+    await using stub = await waiting([{ state: 'dead', detail: 'HTTP 401' }])
+    const io = heard()
+    expect(await runFire(fireOptions(stub.url, { wait: true, json: true }), io)).toBe(4)
+    expect(io.stderr()).toBe('')
+    expect(JSON.parse(io.stdout())).toMatchObject({ deliveries: [{ state: 'dead' }] })
+  })
+
+  test('does not wait for an attempt after its time', async () => {
+    await using stub = await waiting([{ state: 'pending', ...failedOnce }])
+    const io = heard()
+    expect(await runFire(fireOptions(stub.url, { wait: true }), io)).toBe(4)
+    expect(io.stderr()).toBe(
+      'ops-mail ops@acme.example: attempt 1 failed: connection refused. The next one is at 2099-01-01T00:00:00.000Z',
+    )
   })
 })
 

@@ -2,9 +2,10 @@ import { describe, expect, test } from 'bun:test'
 import fc from 'fast-check'
 import { type EmailRulesConfig, emailRules } from '../../../src/alerts/butler-sections/email.ts'
 import { isAllowedDomain, isEmailAddress, splitAddresses, uniqueAddresses } from '../../../src/alerts/recipients.ts'
-import { sampleEvent } from '../../../src/alerts/sample-event.ts'
+import { sampleEvent, sampleToSend } from '../../../src/alerts/sample-event.ts'
 import type { PlannedDelivery } from '../../../src/alerts/types.ts'
 import { qlikSenseCloud } from '../../../src/events/config.ts'
+import { EVENT_TYPES } from '../../../src/events/kinds.ts'
 import type { CloudReloadDetails, EventOutcome, EventType, TaskEvent } from '../../../src/events/types.ts'
 import { emailConfig, fullEvent } from '../../support/alerts.ts'
 import { TASK_ID } from '../../support/events.ts'
@@ -323,6 +324,19 @@ describe('the other sections', () => {
       const event = sampleEvent('e', 'failed', 0, type)
       expect(summary(planOf(everything, event))).toEqual(['ops@a.io', 'dev@a.io'])
       expect(planOf(everything, event)[0]!.limit!.key).toContain(`|${event.taskId}|ops@a.io`)
+    }
+  })
+
+  test('an invented event never goes to its invented owner', () => {
+    const owner = { enable: true, includeOwner: { includeAll: true } }
+    const own = {
+      ...emailConfig({ reloadTaskFailure: { enable: true, recipients: ['ops@a.io'], appOwnerAlert: owner } }),
+    }
+    const ofCloud = { ...emailConfig({}), ...cloud({ recipients: ['ops@a.io'], appOwnerAlert: owner }) }
+    expect(summary(planOf(own, sampleToSend('e', 'failed', 0, 'reload')))).toEqual(['ops@a.io'])
+    expect(summary(planOf(ofCloud, sampleToSend('e', 'failed', 0, 'cloudReload')))).toEqual(['ops@a.io'])
+    for (const type of EVENT_TYPES) {
+      expect(JSON.stringify(sampleToSend('e', 'failed', 0, type))).not.toContain('@sample.example')
     }
   })
 

@@ -7,13 +7,14 @@ import {
   closingText,
   elapsed,
   happeningText,
+  mailText,
   type Page,
   pageText,
   type Style,
   styleOf,
   summaryText,
 } from '../../../src/cli/demo/screen.ts'
-import { curlLines, demoCommands, ROUND, ROUND_MS } from '../../../src/cli/demo/script.ts'
+import { commandLines, demoCommands, ROUND, ROUND_MS } from '../../../src/cli/demo/script.ts'
 import { cut, fit } from '../../../src/cli/table.ts'
 
 const plain = (width: number): Style => ({ width, colour: false })
@@ -32,7 +33,11 @@ const page: Page = {
   version: '1.2.3',
   windows: false,
   groups: [{ heading: 'Receivers', places: [{ label: 'Webhook', address: 'http://127.0.0.1:40001', remark: 'here' }] }],
-  commands: demoCommands({ restUrl: 'http://127.0.0.1:8080', controlUrl: 'http://127.0.0.1:40002' }),
+  commands: demoCommands({
+    restUrl: 'http://127.0.0.1:8080',
+    controlUrl: 'http://127.0.0.1:40002',
+    program: './footman',
+  }),
 }
 
 describe('style', () => {
@@ -115,34 +120,68 @@ describe('the first page', () => {
     expect(lines).toContain('    Webhook           http://127.0.0.1:40001    here')
   })
 
-  test('shows exactly three commands', () => {
-    expect(lines.filter((line) => line.trim().startsWith('curl '))).toHaveLength(3)
-    expect(lines).toContain('    curl http://127.0.0.1:8080/v4/butlerping')
+  test('shows four commands', () => {
+    expect(lines.filter((line) => line.trim().startsWith('curl '))).toHaveLength(2)
+    expect(lines).toContain('    ./footman failures --url http://127.0.0.1:8080')
+    expect(lines).toContain('    ./footman events list --url http://127.0.0.1:8080')
     expect(lines).toContain(`    curl -X POST http://127.0.0.1:40002/_sim/run -d '{"taskId":"Sales Report Update"}'`)
   })
 
   test.each([59, 79, 99, 120])('fits into %d columns', (width) => {
     for (const line of pageText(page, plain(width)).split('\n')) {
       // A command is never cut, it must stay whole.
-      if (!/curl|-H|-d/.test(line)) expect([...line].length).toBeLessThanOrEqual(width)
+      if (!/curl|-H|-d|--url/.test(line)) expect([...line].length).toBeLessThanOrEqual(width)
     }
   })
 })
 
 describe('commands', () => {
-  const [start] = page.commands
+  const [, start] = page.commands
 
   test('a long one goes on in a second line', () => {
-    expect(curlLines(start!, { windows: false, width: 80 })).toEqual([
+    expect(commandLines(start!, { windows: false, width: 80 })).toEqual([
       'curl -X POST http://127.0.0.1:8080/v4/reloadtask/-/start \\',
       `  -H 'Content-Type: application/json' -d '{"tag":["hourly-reload"]}'`,
     ])
   })
 
   test('for cmd.exe it is one line with its quotes', () => {
-    expect(curlLines(start!, { windows: true, width: 80 })).toEqual([
+    expect(commandLines(start!, { windows: true, width: 80 })).toEqual([
       String.raw`curl -X POST http://127.0.0.1:8080/v4/reloadtask/-/start -H "Content-Type: application/json" -d "{\"tag\":[\"hourly-reload\"]}"`,
     ])
+  })
+})
+
+describe('the first mail', () => {
+  const mail = {
+    kind: 'mail',
+    from: 'Footman <f@acme.example>',
+    to: 'ops@acme.example',
+    subject: 'Failed',
+    html: '',
+  } as const
+  const lines = (text: string) => mailText({ ...mail, text }, plain(60)).split('\n')
+
+  test('its text stands between two rules', () => {
+    expect(lines('Reload failed\r\n\r\nError: \x1b[2J')).toEqual([
+      '',
+      `  ── the mail ${'─'.repeat(46)}`,
+      '  From: Footman <f@acme.example>',
+      '  To: ops@acme.example',
+      '  Failed',
+      '',
+      '  Reload failed',
+      '',
+      '  Error: \\u001b[2J',
+      `  ── end of the mail ${'─'.repeat(39)}`,
+      '',
+    ])
+  })
+
+  test('long lines are cut, and a long mail ends with a hint', () => {
+    const shown = lines(Array.from({ length: 50 }, () => 'x'.repeat(100)).join('\n'))
+    for (const line of shown) expect([...line].length).toBeLessThanOrEqual(60)
+    expect(shown).toContain('  ... 10 more lines: see the inbox')
   })
 })
 

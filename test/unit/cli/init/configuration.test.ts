@@ -36,6 +36,7 @@ const ANSWERS: InitAnswers = {
   mailMarked: false,
   slackUrl: '',
   teamsUrl: '',
+  webhookUrl: '',
   mqttHost: '',
   mqttPort: 1883,
   certificates: 'certificate',
@@ -56,6 +57,7 @@ const CHOICES: readonly (readonly Partial<InitAnswers>[])[] = [
   [{}, { mailMarked: true }],
   [{}, { slackUrl: 'https://hooks.slack.example/services/T0/B0/x' }, { slackUrl: 'env:SLACK_URL' }],
   [{}, { teamsUrl: 'https://teams.example/workflows/1?sig=a%2Fb&x=#y' }],
+  [{}, { webhookUrl: 'https://tickets.acme.example/a b?x=#1' }, { webhookUrl: 'env:SLACK_URL' }],
   [{}, { tags: ['start me', 'yes', '12', '#1', "it's", '[a]', '\\n'], keyValues: true }],
   [{}, { mqttHost: 'mqtt.acme.example', qsPort: 4243 }],
   [{}, { restHost: '0.0.0.0', logDirectory: 'C:\\Program Files\\Footman\\new logs', certificates: '\\\\fs\\certs' }],
@@ -107,7 +109,7 @@ test('the combinations are accepted and say what was answered', () => {
     )
   }
   expect(count).toBe(4 * 2 * 2 * 2 * 2 * 2)
-})
+}, 30_000)
 
 /** Pairs of choices: every value of one beside every value of another, in few files. */
 function pairs(): InitAnswers[] {
@@ -137,7 +139,7 @@ test('footman check finds nothing wrong with any of them', async () => {
       expect({ lines, code }).toEqual({ lines: [`${resolve(cwd, configfile)}: valid, 0 errors, 0 warnings`], code: 0 })
     }
   })
-})
+}, 30_000)
 
 describe('texts', () => {
   test('any line is read back as it was written', () => {
@@ -186,6 +188,8 @@ describe('wrong answers are told with their option', () => {
     [{ ...MAIL, smtpUser: 'u', smtpPassword: 'hunter2' }, 'smtpPassword', /not the password itself/],
     [{ slackUrl: 'hooks.slack.com' }, 'slackUrl', /./],
     [{ teamsUrl: 'C:\\x' }, 'teamsUrl', /./],
+    [{ webhookUrl: 'tickets.acme.example' }, 'webhookUrl', /must be an https address/],
+    [{ webhookUrl: 'https://' }, 'webhookUrl', /./],
     [{ mqttHost: 'mqtt://h' }, 'mqttHost', /without scheme/],
     [{ tags: ['a\u2028b'] }, 'tags', /one line/],
   ]

@@ -49,7 +49,7 @@ describe('the interview', () => {
       ...['https://qs1', '', 'qs1.acme.example'], // wrong, needed, right
       ...['10.1.2.3', '', 'ops@acme.example, bi@acme.example', 'smtp.acme.example'],
       ...['ssl', 'tls', 'mailer', '', '', 'y', 'n', ''], // encryption twice, user, port, sender, three switches
-      ...['', 'mail:99', 'https://teams.example/x', '', '', 'start me, other', 'yes', 'y'],
+      ...['', 'mail:99', 'https://teams.example/x', 'https://tickets.example/y', '', '', 'start me, other', 'yes', 'y'],
     ])
     expect(said).toContain('must be a host name')
     expect(said).toContain('is needed: the host name')
@@ -68,6 +68,10 @@ describe('the interview', () => {
         smtp: { host: 'smtp.acme.example', port: 465, secure: true, auth: { enable: true, user: 'mailer' } },
       },
       teamsNotification: { enable: true, reloadTaskFailure: { webhookURL: 'https://teams.example/x' } },
+      footman: {
+        destinations: { 'failures-webhook': { type: 'webhook', url: 'https://tickets.example/y' } },
+        alertRoutes: [{ name: 'reload-failed', to: ['failures-webhook'] }],
+      },
       startTaskFilter: { enable: true, allowTask: { tag: ['start me', 'other'] } },
       restServerEndpointsEnable: { keyValueStore: true },
     })
@@ -75,7 +79,15 @@ describe('the interview', () => {
   })
 
   test('does not ask for what was given', async () => {
-    const given = { qsHost: 'qs1', footmanHost: '10.1.2.3', udpPort: 9990, mailTo: [], slackUrl: '', teamsUrl: '' }
+    const given = {
+      qsHost: 'qs1',
+      footmanHost: '10.1.2.3',
+      udpPort: 9990,
+      mailTo: [],
+      slackUrl: '',
+      teamsUrl: '',
+      webhookUrl: '',
+    }
     const { code, seen } = await typed(['', '', '', '', 'yes'], given)
     expect(code).toBe(0)
     expect(seen).not.toMatch(/Qlik Sense node|Mail addresses|Slack/)
@@ -89,7 +101,15 @@ describe('the interview', () => {
   })
 
   test('Enter at the end writes what is new; what is there is replaced after a yes only', async () => {
-    const given = { qsHost: 'qs1', footmanHost: '10.1.2.3', udpPort: 9990, mailTo: [], slackUrl: '', teamsUrl: '' }
+    const given = {
+      qsHost: 'qs1',
+      footmanHost: '10.1.2.3',
+      udpPort: 9990,
+      mailTo: [],
+      slackUrl: '',
+      teamsUrl: '',
+      webhookUrl: '',
+    }
     const { code, seen, files } = await typed(['', '', '', '', ''], given)
     expect(code).toBe(0)
     expect(seen).toContain('Write these files? [Y/n] ')
@@ -101,7 +121,15 @@ describe('the interview', () => {
   })
 
   test('a no at the end, and the end of the input, write nothing', async () => {
-    const given = { qsHost: 'qs1', footmanHost: '10.1.2.3', udpPort: 9990, mailTo: [], slackUrl: '', teamsUrl: '' }
+    const given = {
+      qsHost: 'qs1',
+      footmanHost: '10.1.2.3',
+      udpPort: 9990,
+      mailTo: [],
+      slackUrl: '',
+      teamsUrl: '',
+      webhookUrl: '',
+    }
     const no = await typed(['', '', '', '', 'n'], given)
     expect(no).toMatchObject({
       code: 1,
