@@ -19,7 +19,7 @@ import {
   parkEvent,
   type StoredEvent,
 } from '../store.ts'
-import type { IgnoreReason, MissingPart, TaskEvent } from '../types.ts'
+import type { IgnoreReason } from '../types.ts'
 import { completerNeeds, createCompletion, type PartlyKnown, type Write } from './complete.ts'
 import { gatherFacts, listOfMissing, type Progress } from './facts.ts'
 import { createQrsGate } from './gate.ts'

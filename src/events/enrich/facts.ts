@@ -11,7 +11,16 @@ import {
 } from '../../qlik/qrs/types.ts'
 import type { StoredEvent } from '../store.ts'
 import { isUnfinished, outcomeOfStatus, taskTypeOf } from '../task-type.ts'
-import type { EventOutcome, EventType, MissingPart, MissingReasons, Need, ScriptLog, TaskType } from '../types.ts'
+import type {
+  EventOutcome,
+  EventType,
+  MissingPart,
+  MissingReasons,
+  Need,
+  ScriptLog,
+  TaskEvent,
+  TaskType,
+} from '../types.ts'
 
 export interface FactsDeps {
   /** Answers may be a few seconds old. */
