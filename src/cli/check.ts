@@ -1,15 +1,16 @@
 /** `footman check`: the problems of a configuration file. Starts nothing. */
 
 import { existsSync } from 'node:fs'
-import { chatProblems } from '../alerts/butler-sections/chat.ts'
+import { chatProblems, chatSections } from '../alerts/butler-sections/chat.ts'
 import { emailProblems } from '../alerts/butler-sections/email-check.ts'
+import { mailsOf } from '../alerts/butler-sections/email-sections.ts'
 import { webhookProblems } from '../alerts/butler-sections/webhooks.ts'
 import { destinationProblems } from '../alerts/destinations/check.ts'
 import { createTemplateEngine } from '../alerts/templates/engine.ts'
-import { missingFiles } from '../app/config/checks/files.ts'
+import { missingFiles, namedFiles } from '../app/config/checks/files.ts'
 import { inactiveLine, type LoadResult, loadConfig } from '../app/config/load.ts'
 import { hasWebhook } from '../app/scheduler.ts'
-import { type ConfigPaths, createPathResolver } from '../config/paths.ts'
+import { type ConfigPaths, createPathResolver, type PathBase } from '../config/paths.ts'
 import { consequenceOf, type Problem, renderProblem, sortProblems, switchedOff } from '../config/problems.ts'
 import { missingDirectories, missingText } from '../files/approvals.ts'
 import { createCalendars, createWindows } from '../platform/calendar.ts'
@@ -21,6 +22,8 @@ import { type CommandIo, EXIT } from './io.ts'
 interface CheckOptions {
   readonly configfile?: string
   readonly json?: boolean
+  /** List where the paths lead. JSON has them always. */
+  readonly paths?: boolean
   /** False with --no-qs-connection. */
   readonly qsConnection?: boolean
 }
@@ -42,18 +45,24 @@ export async function runCheck(
   const result = await loadConfig({ ...(file ? { file } : {}), env, cwd, overrides })
   const paths = createPathResolver({ configDirectory: result.directory, cwd, execPath })
   const problems = await inspect(result, paths)
+  const resolved = options.json || options.paths ? resolvedPaths(result, paths) : []
   const off = switchedOff(problems)
   const starts = !problems.some((problem) => consequenceOf(problem) === 'forbids-start')
   if (options.json) {
     const listed = problems.map((problem) => ({ ...problem, consequence: consequenceOf(problem) }))
     const valid = starts && off.length === 0
     io.out(
-      JSON.stringify({ file: result.file, valid, starts, off, inactive: result.inactive, problems: listed }, null, 2),
+      JSON.stringify(
+        { file: result.file, valid, starts, off, inactive: result.inactive, problems: listed, paths: resolved },
+        null,
+        2,
+      ),
     )
   } else {
     for (const problem of problems) io.out(renderProblem(problem))
     const inactive = inactiveLine(result.inactive)
     if (inactive) io.out(inactive)
+    if (options.paths) for (const line of pathLines(resolved)) io.out(line)
     io.out(summary(result.file ?? file ?? 'configuration', problems))
   }
   if (!starts) return EXIT.badInput
@@ -70,6 +79,70 @@ function summary(file: string, problems: readonly Problem[]): string {
   const starts = !problems.some((problem) => consequenceOf(problem) === 'forbids-start')
   const verdict = starts ? (off.length === 0 ? 'valid' : 'starts') : 'not valid'
   return `${file}: ${verdict}${stays}, ${count('error', 'error')}, ${count('warning', 'warning')}`
+}
+
+/** A file or folder that the configuration names. */
+interface ResolvedPath {
+  /** `Butler.cert.clientCert`; empty for the configuration file itself. */
+  readonly key: string
+  /** Absolute: the path that exists, or the first one at which it is looked for. */
+  readonly path: string
+  readonly exists: boolean
+  /** Every place at which it is looked for, in this order. */
+  readonly tried: readonly string[]
+}
+
+/** Every file and folder that the features in use read or write, and where it leads. */
+function resolvedPaths({ config, file, qlikConnection }: LoadResult, paths: ConfigPaths): readonly ResolvedPath[] {
+  if (!config) return []
+  const { footman, scheduler, scriptLog } = config
+  const found = (key: string, tried: readonly string[]): ResolvedPath => {
+    const path = tried.find(existsSync)
+    return { key: key && `Butler.${key}`, path: path ?? tried[0]!, exists: path !== undefined, tried }
+  }
+  const input = (key: string, path: string, base?: PathBase) =>
+    path === '' ? [] : [found(key, paths.candidates(path, base))]
+  const engine = createTemplateEngine({
+    candidates: (path) => paths.candidates(path),
+    templateDirectory: footman.templateDirectory,
+  })
+  const key = (place: string) => place.replace(/^Butler\./, '')
+  const mails = mailsOf(config).filter(({ on, settings }) => on && settings.bodyFileDirectory !== '')
+  const chats = (['slack', 'teams'] as const).flatMap((channel) => chatSections(config, channel))
+  const { clientManaged, qsCloud } = scriptLog.storeOnDisk
+  const logs = [
+    ['scriptLog.storeOnDisk.clientManaged.reloadTaskFailure', clientManaged.reloadTaskFailure],
+    ['scriptLog.storeOnDisk.qsCloud.appReloadFailure', qsCloud.appReloadFailure],
+  ] as const
+  return [
+    ...(file === null ? [] : [found('', [file])]),
+    found('footman.dataDirectory', [paths.data(footman.dataDirectory)]),
+    ...(config.fileLogging ? [found('logDirectory', [paths.output(config.logDirectory, 'program')])] : []),
+    ...namedFiles(config, qlikConnection).flatMap(({ key, path, base }) => input(key, path, base)),
+    ...(scheduler.enable ? input('scheduler.configfile', scheduler.configfile) : []),
+    ...Object.entries(footman.calendars).flatMap(([name, { file: calendar = '' }]) =>
+      input(`footman.calendars.${name}.file`, calendar),
+    ),
+    ...mails.map(({ place, settings }) =>
+      found(`${key(place)}.bodyFileDirectory`, engine.searched(settings.bodyFileDirectory)),
+    ),
+    ...chats.flatMap(({ place, settings }) =>
+      settings.messageType !== 'basic' && settings.templateFile
+        ? [found(`${key(place)}.templateFile`, engine.searched(settings.templateFile, true))]
+        : [],
+    ),
+    ...input('footman.templateDirectory', footman.templateDirectory).filter(
+      ({ exists }) => exists || footman.templateDirectory !== DEFAULT_TEMPLATES,
+    ),
+    ...logs.flatMap(([place, { enable, logDirectory }]) =>
+      enable ? [found(`${place}.logDirectory`, [paths.output(logDirectory)])] : [],
+    ),
+  ]
+}
+
+/** A row for each path: its state, the path, and its key. */
+function pathLines(resolved: readonly ResolvedPath[]): readonly string[] {
+  return resolved.map(({ key, path, exists }) => `${exists ? 'exists ' : 'missing'}  ${path}${key && `  (${key})`}`)
 }
 
 /**
@@ -126,11 +199,14 @@ async function ofMessages({ config, placeOf }: LoadResult, paths: ConfigPaths): 
 const leftOut = ({ severity, path }: Pick<Problem, 'severity' | 'path'>): { feature?: string } =>
   severity === 'error' ? { feature: path } : {}
 
+/** A folder of this name is optional. */
+const DEFAULT_TEMPLATES = 'templates'
+
 /** Without one of its own name the built-in templates are used, which is no mistake. */
 function templateDirectory({ config, placeOf }: LoadResult, paths: ConfigPaths): Problem[] {
   const key = 'footman.templateDirectory'
   const directory = config?.footman.templateDirectory ?? ''
-  if (directory === '' || directory === 'templates' || paths.candidates(directory).some(existsSync)) return []
+  if (directory === '' || directory === DEFAULT_TEMPLATES || paths.candidates(directory).some(existsSync)) return []
   return [
     {
       severity: 'warning',
