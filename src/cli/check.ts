@@ -1,6 +1,9 @@
 /** `footman check`: the problems of a configuration file. Starts nothing. */
 
-import { existsSync } from 'node:fs'
+import { lookup } from 'node:dns/promises'
+import { constants, existsSync, statSync } from 'node:fs'
+import { access } from 'node:fs/promises'
+import { dirname } from 'node:path'
 import { chatProblems, chatSections } from '../alerts/butler-sections/chat.ts'
 import { emailProblems } from '../alerts/butler-sections/email-check.ts'
 import { mailsOf } from '../alerts/butler-sections/email-sections.ts'
@@ -150,14 +153,30 @@ function pathLines(resolved: readonly ResolvedPath[]): readonly string[] {
  */
 export async function inspect(loaded: LoadResult, paths: ConfigPaths): Promise<readonly Problem[]> {
   const found = await Promise.all([
+    ofFiles(loaded, paths),
+    ofSchedules(loaded, paths),
+    ofDirectories(loaded),
+    ofDataDirectory(loaded, paths),
+  ])
+  return sortProblems(withoutRepetitions([...loaded.problems, ...found.flat()]))
+}
+
+/** Those problems that neither the loader nor a part of Footman logs at a start. Looks the mail server's name up. */
+export async function problemsAfterStart(loaded: LoadResult, paths: ConfigPaths): Promise<readonly Problem[]> {
+  const found = await Promise.all([ofFiles(loaded, paths), ofMailServer(loaded)])
+  const all = withoutRepetitions([...loaded.problems, ...found.flat()])
+  return sortProblems(all.filter((problem) => !loaded.problems.includes(problem)))
+}
+
+/** Certificates and templates. */
+async function ofFiles(loaded: LoadResult, paths: ConfigPaths): Promise<Problem[]> {
+  const found = await Promise.all([
     missing(loaded, paths),
     ofMessages(loaded, paths),
     ofCertificates(loaded, paths),
-    ofSchedules(loaded, paths),
-    ofDirectories(loaded),
     templateDirectory(loaded, paths),
   ])
-  return sortProblems(withoutRepetitions([...loaded.problems, ...found.flat()]))
+  return found.flat()
 }
 
 /** Of two that are about one value the graver stays; a place may hold several problems of one kind. */
@@ -258,6 +277,58 @@ async function ofDirectories({ config, problems, placeOf }: LoadResult): Promise
         : 'make it, or correct the path',
       ...placeOf(one.key),
     }))
+}
+
+/**
+ * A file in the way forbids every start. Missing rights are a warning: Footman may run under another account than this
+ * command. Nothing is written.
+ */
+async function ofDataDirectory({ config, placeOf }: LoadResult, paths: ConfigPaths): Promise<Problem[]> {
+  if (!config) return []
+  const key = 'footman.dataDirectory'
+  const path = paths.data(config.footman.dataDirectory)
+  const above = nearestExisting(path)
+  const common = { path: `Butler.${key}`, ...placeOf(key) }
+  const name = `the data directory "${path}"`
+  if (!statSync(above).isDirectory()) {
+    const hint = 'name a folder, or move the file away'
+    return [{ ...common, severity: 'error', message: `${name} cannot be made: ${above} is a file`, hint }]
+  }
+  return access(above, constants.W_OK).then(
+    () => [],
+    () => [
+      {
+        ...common,
+        severity: 'warning',
+        message: `${name} cannot be written by this account; Footman starts only under one that can write there`,
+        hint: 'give the account of Footman the right to write there, or name another folder',
+      },
+    ],
+  )
+}
+
+function nearestExisting(path: string): string {
+  const parent = dirname(path)
+  return existsSync(path) || parent === path ? path : nearestExisting(parent)
+}
+
+/** A name that cannot be resolved: mails wait until it can. */
+async function ofMailServer({ config, placeOf }: LoadResult): Promise<Problem[]> {
+  const { enable, smtp } = config?.emailNotification ?? {}
+  if (!enable || !smtp?.host) return []
+  const key = 'emailNotification.smtp.host'
+  return lookup(smtp.host).then(
+    () => [],
+    () => [
+      {
+        severity: 'warning',
+        path: `Butler.${key}`,
+        message: `the name ${smtp.host} cannot be resolved; mails wait until it can`,
+        hint: 'correct it; "footman doctor" tests the mail server',
+        ...placeOf(key),
+      },
+    ],
+  )
 }
 
 /** A drive or share of Windows, and this is not Windows. */

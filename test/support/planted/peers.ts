@@ -15,6 +15,7 @@ import type { PlantedMistake, PlantPlace } from './types.ts'
 type Row = Omit<PlantedMistake, 'command' | 'args'> & { readonly only: string }
 
 const BROKEN = 3
+const NO_START = 1
 const WARNED = 0
 
 const mail = (port: number, smtp: object) => ({
@@ -56,7 +57,7 @@ const ROWS: readonly Row[] = [
     name: 'mail server that is not there',
     only: 'smtp',
     plant: async () => mail(await freeTcpPort(), {}),
-    expect: { code: BROKEN, message: /connection was refused/, fix: /smtp\.port/ },
+    expect: { code: BROKEN, message: /refused the connection/, fix: /smtp\.port/ },
   },
   {
     name: 'mail server that refuses the login',
@@ -88,7 +89,7 @@ const ROWS: readonly Row[] = [
     name: 'broker that is not there',
     only: 'mqtt',
     plant: async () => ({ mqttConfig: { enable: true, brokerHost: '127.0.0.1', brokerPort: await freeTcpPort() } }),
-    expect: { code: BROKEN, message: /connection was refused/, fix: /mqttConfig\.brokerPort/ },
+    expect: { code: BROKEN, message: /refused the connection/, fix: /mqttConfig\.brokerPort/ },
   },
   {
     name: 'webhook of a host that nobody knows',
@@ -99,7 +100,7 @@ const ROWS: readonly Row[] = [
         reloadTaskFailure: { enable: true, webhookURL: 'https://hooks.slack.invalid/services/x' },
       },
     }),
-    expect: { code: BROKEN, message: /name of the host is not known/, fix: /reloadTaskFailure\.webhookURL/ },
+    expect: { code: BROKEN, message: /the name \S+ cannot be resolved/, fix: /reloadTaskFailure\.webhookURL/ },
   },
   {
     name: 'certificate of the REST API that does not fit its key',
@@ -138,7 +139,7 @@ const ROWS: readonly Row[] = [
       writeFileSync(join(directory, 'data'), '')
       return {}
     },
-    expect: { code: BROKEN, message: /cannot be written, .*is a file/, fix: /footman\.dataDirectory/ },
+    expect: { code: NO_START, message: /cannot be written, .*is a file/, fix: /footman\.dataDirectory/ },
   },
   {
     name: 'log directory that is a file',
