@@ -78,8 +78,12 @@ interface Loading {
 
 async function runConfigured(config: Config, { loaded, load }: Loading, options: RunOptions): Promise<number> {
   const paths = createPathResolver({ configDirectory: loaded.directory, cwd: process.cwd() })
-  let { secrets } = loaded
-  const log = loggerOf(config, () => secrets, paths.output(config.logDirectory, 'program'))
+  let { secrets, hosts } = loaded
+  const log = loggerOf(
+    config,
+    { secrets: () => secrets, hosts: () => hosts },
+    paths.output(config.logDirectory, 'program'),
+  )
   const dataDirectory = paths.data(config.footman.dataDirectory)
   const { grace } = config.footman.shutdown
   const manager = await serviceManager({ log }, process.env)
@@ -133,6 +137,7 @@ async function runConfigured(config: Config, { loaded, load }: Loading, options:
               latest = result
               // Lines about what was may still come.
               secrets = [...new Set([...secrets, ...result.secrets])]
+              hosts = [...new Set([...hosts, ...result.hosts])]
               log.setLevel(logLevel)
             },
           },
@@ -253,13 +258,19 @@ async function logProblems(log: LogService, loaded: LoadResult, paths: ConfigPat
   }
 }
 
-function loggerOf(config: Config, secrets: () => readonly string[], logDirectory: string): LogService {
+interface Masking {
+  readonly secrets: () => readonly string[]
+  readonly hosts: () => readonly string[]
+}
+
+function loggerOf(config: Config, { secrets, hosts }: Masking, logDirectory: string): LogService {
   const { logging } = config.footman
   return createLogger({
     level: config.logLevel,
     format: logging.format,
     console: true,
     secrets,
+    hosts,
     ...(config.fileLogging && {
       file: {
         directory: logDirectory,
