@@ -20,7 +20,7 @@ Settings that Butler 16 does not know live in \`Butler.footman\`, which Butler 1
 | frequency | \`every 5 minutes\`, \`at 10:15 am\`, a cron expression, or a duration like \`PT90S\` |
 | glob | \`Sales*\`, \`qs-??\`: the whole text, ignoring case |
 | comparison | \`">=3"\`, \`">30m"\` |
-| path | an absolute one is used as it is; a relative one is looked for beside the executable, in the working directory and beside the configuration file |
+| path | an absolute one is used as it is; a relative one is looked for in the working directory and beside the configuration file, and beside the executable only when the configuration file lies in its folder or below. Certificates of Qlik Sense (\`cert\`), those of Azure Event Grid and a relative \`logDirectory\` lead beside the executable first, as with Butler. \`footman check --paths\` lists where every path leads |
 
 In any text, \`\${env:NAME}\` stands for an environment variable, \`\${file:/path}\` for the content of a file and
 \`\${credential:NAME}\` for a protected value of Windows or a credential of systemd. \`footman check -c FILE\` checks a

@@ -265,6 +265,7 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
       log,
       clock,
       version: VERSION,
+      configuration: deps.configuration?.initial.file ?? null,
       readFile: (path) => readFile(paths.input(path), 'utf8'),
       routes: [
         ...starts.routes,

@@ -1,5 +1,6 @@
 /** Listeners: the small servers beside the REST API, and the handling of ports that cannot be opened. */
 
+import { lookup } from 'node:dns/promises'
 import { maskConfig } from '../config/mask.ts'
 import { createConfigView } from '../console/server.ts'
 import { createLocalCheck } from '../http/client-address.ts'
@@ -7,6 +8,7 @@ import { createBrowserRules } from '../http/middleware/browser-rules.ts'
 import { createRateLimit, type RateVerdict, tooManyRequests } from '../http/middleware/rate-limit.ts'
 import { createHealthListener, type HealthListenerDeps } from '../monitors/health-listener.ts'
 import { errorText, StartError } from '../platform/errors.ts'
+import { ownerText, type PortProtocol, portOwner } from '../platform/port-owner.ts'
 import type { Clock, Logger, Service } from '../platform/types.ts'
 import { VERSION } from '../platform/version.ts'
 import type { Config } from './schema.ts'
@@ -31,10 +33,11 @@ export function degradable(service: Service, degraded: boolean, log: Logger): Se
       try {
         await service.start()
       } catch (error) {
-        const message = errorText(error)
+        const hint = hintFor(service.name, errorText(error))
+        const message = await withPortOwner(errorText(error))
         if (!degraded) {
           await service.stop(FAILED_START_GRACE_MS).catch(() => undefined)
-          throw new StartError(message, { cause: error, hint: hintFor(service.name, message) })
+          throw new StartError(message, { cause: error, hint })
         }
         log.error(`MAIN: Starting without ${service.name}: ${message}`)
       }
@@ -48,6 +51,19 @@ function hintFor(name: string, message: string): string {
   if (!key || !message.includes('cannot listen on')) return ''
   const remedy = message.includes('(EADDRINUSE)') ? `Free the port, or change ${key}` : `Change ${key}`
   return `${remedy}; with --degraded Footman starts without this listener`
+}
+
+/** Errors of worker threads are texts. */
+const IN_USE = /cannot listen on (TCP|UDP) \[?([^\]]+?)\]?:(\d+): (.* \(EADDRINUSE\))/
+
+/** The message with the process that has the port, where the system reports it. */
+async function withPortOwner(message: string): Promise<string> {
+  const [, protocol = '', host = '', port, reason] = IN_USE.exec(message) ?? []
+  if (reason === undefined) return message
+  const found = await lookup(host, { all: true }).catch(() => [])
+  const place = { port: Number(port), addresses: found.map(({ address }) => address) }
+  const owner = await portOwner(protocol.toLowerCase() as PortProtocol, place)
+  return owner?.process ? message.replace(reason, `the port is in use by ${ownerText(owner)}`) : message
 }
 
 interface SideServersDeps {

@@ -1,15 +1,19 @@
 /** `footman check`: the problems of a configuration file. Starts nothing. */
 
-import { existsSync } from 'node:fs'
-import { chatProblems } from '../alerts/butler-sections/chat.ts'
+import { lookup } from 'node:dns/promises'
+import { constants, existsSync, statSync } from 'node:fs'
+import { access } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { chatProblems, chatSections } from '../alerts/butler-sections/chat.ts'
 import { emailProblems } from '../alerts/butler-sections/email-check.ts'
+import { mailsOf } from '../alerts/butler-sections/email-sections.ts'
 import { webhookProblems } from '../alerts/butler-sections/webhooks.ts'
 import { destinationProblems } from '../alerts/destinations/check.ts'
 import { createTemplateEngine } from '../alerts/templates/engine.ts'
-import { missingFiles } from '../app/config/checks/files.ts'
+import { missingFiles, namedFiles } from '../app/config/checks/files.ts'
 import { inactiveLine, type LoadResult, loadConfig } from '../app/config/load.ts'
 import { hasWebhook } from '../app/schedule-webhook.ts'
-import { type ConfigPaths, createPathResolver } from '../config/paths.ts'
+import { type ConfigPaths, createPathResolver, type PathBase } from '../config/paths.ts'
 import { consequenceOf, type Problem, renderProblem, sortProblems, switchedOff } from '../config/problems.ts'
 import { missingDirectories, missingText } from '../files/approvals.ts'
 import { createCalendars, createWindows } from '../platform/calendar.ts'
@@ -21,6 +25,8 @@ import { type CommandIo, EXIT } from './io.ts'
 interface CheckOptions {
   readonly configfile?: string
   readonly json?: boolean
+  /** List where the paths lead. JSON has them always. */
+  readonly paths?: boolean
   /** False with --no-qs-connection. */
   readonly qsConnection?: boolean
 }
@@ -42,18 +48,24 @@ export async function runCheck(
   const result = await loadConfig({ ...(file ? { file } : {}), env, cwd, overrides })
   const paths = createPathResolver({ configDirectory: result.directory, cwd, execPath })
   const problems = await inspect(result, paths)
+  const resolved = options.json || options.paths ? resolvedPaths(result, paths) : []
   const off = switchedOff(problems)
   const starts = !problems.some((problem) => consequenceOf(problem) === 'forbids-start')
   if (options.json) {
     const listed = problems.map((problem) => ({ ...problem, consequence: consequenceOf(problem) }))
     const valid = starts && off.length === 0
     io.out(
-      JSON.stringify({ file: result.file, valid, starts, off, inactive: result.inactive, problems: listed }, null, 2),
+      JSON.stringify(
+        { file: result.file, valid, starts, off, inactive: result.inactive, problems: listed, paths: resolved },
+        null,
+        2,
+      ),
     )
   } else {
     for (const problem of problems) io.out(renderProblem(problem))
     const inactive = inactiveLine(result.inactive)
     if (inactive) io.out(inactive)
+    if (options.paths) for (const line of pathLines(resolved)) io.out(line)
     io.out(summary(result.file ?? file ?? 'configuration', problems))
   }
   if (!starts) return EXIT.badInput
@@ -72,19 +84,99 @@ function summary(file: string, problems: readonly Problem[]): string {
   return `${file}: ${verdict}${stays}, ${count('error', 'error')}, ${count('warning', 'warning')}`
 }
 
+/** A file or folder that the configuration names. */
+interface ResolvedPath {
+  /** `Butler.cert.clientCert`; empty for the configuration file itself. */
+  readonly key: string
+  /** Absolute: the path that exists, or the first one at which it is looked for. */
+  readonly path: string
+  readonly exists: boolean
+  /** Every place at which it is looked for, in this order. */
+  readonly tried: readonly string[]
+}
+
+/** Every file and folder that the features in use read or write, and where it leads. */
+function resolvedPaths({ config, file, qlikConnection }: LoadResult, paths: ConfigPaths): readonly ResolvedPath[] {
+  if (!config) return []
+  const { footman, scheduler, scriptLog } = config
+  const found = (key: string, tried: readonly string[]): ResolvedPath => {
+    const path = tried.find(existsSync)
+    return { key: key && `Butler.${key}`, path: path ?? tried[0]!, exists: path !== undefined, tried }
+  }
+  const input = (key: string, path: string, base?: PathBase) =>
+    path === '' ? [] : [found(key, paths.candidates(path, base))]
+  const engine = createTemplateEngine({
+    candidates: (path) => paths.candidates(path),
+    templateDirectory: footman.templateDirectory,
+  })
+  const key = (place: string) => place.replace(/^Butler\./, '')
+  const mails = mailsOf(config).filter(({ on, settings }) => on && settings.bodyFileDirectory !== '')
+  const chats = (['slack', 'teams'] as const).flatMap((channel) => chatSections(config, channel))
+  const { clientManaged, qsCloud } = scriptLog.storeOnDisk
+  const logs = [
+    ['scriptLog.storeOnDisk.clientManaged.reloadTaskFailure', clientManaged.reloadTaskFailure],
+    ['scriptLog.storeOnDisk.qsCloud.appReloadFailure', qsCloud.appReloadFailure],
+  ] as const
+  return [
+    ...(file === null ? [] : [found('', [file])]),
+    found('footman.dataDirectory', [paths.data(footman.dataDirectory)]),
+    ...(config.fileLogging ? [found('logDirectory', [paths.output(config.logDirectory, 'program')])] : []),
+    ...namedFiles(config, qlikConnection).flatMap(({ key, path, base }) => input(key, path, base)),
+    ...(scheduler.enable ? input('scheduler.configfile', scheduler.configfile) : []),
+    ...Object.entries(footman.calendars).flatMap(([name, { file: calendar = '' }]) =>
+      input(`footman.calendars.${name}.file`, calendar),
+    ),
+    ...mails.map(({ place, settings }) =>
+      found(`${key(place)}.bodyFileDirectory`, engine.searched(settings.bodyFileDirectory)),
+    ),
+    ...chats.flatMap(({ place, settings }) =>
+      settings.messageType !== 'basic' && settings.templateFile
+        ? [found(`${key(place)}.templateFile`, engine.searched(settings.templateFile, true))]
+        : [],
+    ),
+    ...input('footman.templateDirectory', footman.templateDirectory).filter(
+      ({ exists }) => exists || footman.templateDirectory !== DEFAULT_TEMPLATES,
+    ),
+    ...logs.flatMap(([place, { enable, logDirectory }]) =>
+      enable ? [found(`${place}.logDirectory`, [paths.output(logDirectory)])] : [],
+    ),
+  ]
+}
+
+/** A row for each path: its state, the path, and its key. */
+function pathLines(resolved: readonly ResolvedPath[]): readonly string[] {
+  return resolved.map(({ key, path, exists }) => `${exists ? 'exists ' : 'missing'}  ${path}${key && `  (${key})`}`)
+}
+
 /**
  * Problems of the file and of the files that it names, errors first. Opens no connection. `footman doctor` uses it too.
  */
 export async function inspect(loaded: LoadResult, paths: ConfigPaths): Promise<readonly Problem[]> {
   const found = await Promise.all([
+    ofFiles(loaded, paths),
+    ofSchedules(loaded, paths),
+    ofDirectories(loaded),
+    ofDataDirectory(loaded, paths),
+  ])
+  return sortProblems(withoutRepetitions([...loaded.problems, ...found.flat()]))
+}
+
+/** Those problems that neither the loader nor a part of Footman logs at a start. Looks the mail server's name up. */
+export async function problemsAfterStart(loaded: LoadResult, paths: ConfigPaths): Promise<readonly Problem[]> {
+  const found = await Promise.all([ofFiles(loaded, paths), ofMailServer(loaded)])
+  const all = withoutRepetitions([...loaded.problems, ...found.flat()])
+  return sortProblems(all.filter((problem) => !loaded.problems.includes(problem)))
+}
+
+/** Certificates and templates. */
+async function ofFiles(loaded: LoadResult, paths: ConfigPaths): Promise<Problem[]> {
+  const found = await Promise.all([
     missing(loaded, paths),
     ofMessages(loaded, paths),
     ofCertificates(loaded, paths),
-    ofSchedules(loaded, paths),
-    ofDirectories(loaded),
     templateDirectory(loaded, paths),
   ])
-  return sortProblems(withoutRepetitions([...loaded.problems, ...found.flat()]))
+  return found.flat()
 }
 
 /** Of two that are about one value the graver stays; a place may hold several problems of one kind. */
@@ -126,11 +218,14 @@ async function ofMessages({ config, placeOf }: LoadResult, paths: ConfigPaths): 
 const leftOut = ({ severity, path }: Pick<Problem, 'severity' | 'path'>): { feature?: string } =>
   severity === 'error' ? { feature: path } : {}
 
+/** A folder of this name is optional. */
+const DEFAULT_TEMPLATES = 'templates'
+
 /** Without one of its own name the built-in templates are used, which is no mistake. */
 function templateDirectory({ config, placeOf }: LoadResult, paths: ConfigPaths): Problem[] {
   const key = 'footman.templateDirectory'
   const directory = config?.footman.templateDirectory ?? ''
-  if (directory === '' || directory === 'templates' || paths.candidates(directory).some(existsSync)) return []
+  if (directory === '' || directory === DEFAULT_TEMPLATES || paths.candidates(directory).some(existsSync)) return []
   return [
     {
       severity: 'warning',
@@ -182,6 +277,58 @@ async function ofDirectories({ config, problems, placeOf }: LoadResult): Promise
         : 'make it, or correct the path',
       ...placeOf(one.key),
     }))
+}
+
+/**
+ * A file in the way forbids every start. Missing rights are a warning: Footman may run under another account than this
+ * command. Nothing is written.
+ */
+async function ofDataDirectory({ config, placeOf }: LoadResult, paths: ConfigPaths): Promise<Problem[]> {
+  if (!config) return []
+  const key = 'footman.dataDirectory'
+  const path = paths.data(config.footman.dataDirectory)
+  const above = nearestExisting(path)
+  const common = { path: `Butler.${key}`, ...placeOf(key) }
+  const name = `the data directory "${path}"`
+  if (!statSync(above).isDirectory()) {
+    const hint = 'name a folder, or move the file away'
+    return [{ ...common, severity: 'error', message: `${name} cannot be made: ${above} is a file`, hint }]
+  }
+  return access(above, constants.W_OK).then(
+    () => [],
+    () => [
+      {
+        ...common,
+        severity: 'warning',
+        message: `${name} cannot be written by this account; Footman starts only under one that can write there`,
+        hint: 'give the account of Footman the right to write there, or name another folder',
+      },
+    ],
+  )
+}
+
+function nearestExisting(path: string): string {
+  const parent = dirname(path)
+  return existsSync(path) || parent === path ? path : nearestExisting(parent)
+}
+
+/** A name that cannot be resolved: mails wait until it can. */
+async function ofMailServer({ config, placeOf }: LoadResult): Promise<Problem[]> {
+  const { enable, smtp } = config?.emailNotification ?? {}
+  if (!enable || !smtp?.host) return []
+  const key = 'emailNotification.smtp.host'
+  return lookup(smtp.host).then(
+    () => [],
+    () => [
+      {
+        severity: 'warning',
+        path: `Butler.${key}`,
+        message: `the name ${smtp.host} cannot be resolved; mails wait until it can`,
+        hint: 'correct it; "footman doctor" tests the mail server',
+        ...placeOf(key),
+      },
+    ],
+  )
 }
 
 /** A drive or share of Windows, and this is not Windows. */

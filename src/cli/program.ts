@@ -87,6 +87,7 @@ Configuration file
     .description('validate a configuration file: every problem with file, line, path and hint')
     .option('-c, --configfile <file>', 'configuration file')
     .option('--json', 'problems as JSON')
+    .option('--paths', 'also list where every path of the file leads, and whether that exists')
     .option('--no-qs-connection', 'check for a run without Qlik Sense')
     .addHelpText('after', CHECK_HELP)
     .action(async (options) => {

@@ -6,10 +6,10 @@ import { inactiveLine, type LoadResult, loadConfig } from '../app/config/load.ts
 import { upgradeData } from '../app/migrations.ts'
 import type { Config } from '../app/schema.ts'
 import type { NewRelicAccountOption, Overrides } from '../config/overrides.ts'
-import { createPathResolver } from '../config/paths.ts'
+import { type ConfigPaths, createPathResolver } from '../config/paths.ts'
 import { logLineOf, renderProblem, sortProblems, switchedOff } from '../config/problems.ts'
 import { createIngestHandover } from '../events/ingest/handover.ts'
-import { StartError } from '../platform/errors.ts'
+import { errorText, StartError } from '../platform/errors.ts'
 import { ensureWritableDirectory } from '../platform/files.ts'
 import { lockDirectory } from '../platform/lock.ts'
 import { createLogger, type LogService } from '../platform/log.ts'
@@ -45,6 +45,9 @@ export interface RunOptions {
 /** By then what the start left behind is garbage, and then what the first look of every monitor did. */
 const SETTLED_MS = [2000, 45_000]
 
+/** The files that the configuration names are checked when Footman listens. */
+const PROBLEMS_MS = 500
+
 /** Until events arrive, only jobs of every half minute run: compiling them would take 3 MB without a benefit. */
 const IDLE_RELUCTANCE = 4
 const EVENTS_OF_WORK = 20
@@ -75,8 +78,12 @@ interface Loading {
 
 async function runConfigured(config: Config, { loaded, load }: Loading, options: RunOptions): Promise<number> {
   const paths = createPathResolver({ configDirectory: loaded.directory, cwd: process.cwd() })
-  let { secrets } = loaded
-  const log = loggerOf(config, () => secrets, paths.output(config.logDirectory, 'program'))
+  let { secrets, hosts } = loaded
+  const log = loggerOf(
+    config,
+    { secrets: () => secrets, hosts: () => hosts },
+    paths.output(config.logDirectory, 'program'),
+  )
   const dataDirectory = paths.data(config.footman.dataDirectory)
   const { grace } = config.footman.shutdown
   const manager = await serviceManager({ log }, process.env)
@@ -107,7 +114,10 @@ async function runConfigured(config: Config, { loaded, load }: Loading, options:
   }
   try {
     manager.starting()
-    await ensureWritableDirectory(dataDirectory, 'The data directory')
+    await ensureWritableDirectory(dataDirectory, 'The data directory').catch((error: StartError) => {
+      const hint = 'Let the account of Footman write there, or name another folder in Butler.footman.dataDirectory'
+      throw new StartError(error.message.replace(/\.$/, ''), { cause: error, hint })
+    })
     const lock = lockDirectory(dataDirectory)
     if (process.platform !== 'win32') await keepData(log, dataDirectory)
     logStart(log, config, loaded, { dataDirectory, wanted: options.qsConnection !== false && !options.offline })
@@ -127,6 +137,7 @@ async function runConfigured(config: Config, { loaded, load }: Loading, options:
               latest = result
               // Lines about what was may still come.
               secrets = [...new Set([...secrets, ...result.secrets])]
+              hosts = [...new Set([...hosts, ...result.hosts])]
               log.setLevel(logLevel)
             },
           },
@@ -146,6 +157,7 @@ async function runConfigured(config: Config, { loaded, load }: Loading, options:
     manager.watch(app.isAlive)
     if (seen < EVENTS_OF_WORK) compileHotCode(IDLE_RELUCTANCE)
     void testEmail(log, config, options)
+    setTimeout(() => void logProblems(log, loaded, paths), PROBLEMS_MS).unref()
     for (const ms of SETTLED_MS) setTimeout(releaseMemory, ms).unref()
     const exitCode = await events.finished
     lock.release()
@@ -220,8 +232,7 @@ function logStart(log: LogService, config: Config, loaded: LoadResult, { dataDir
     withoutQrs: wanted ? 'errors' : 'option',
     shadow: footman.shadow,
   })
-  const levels = { error: 'error', warning: 'warn', info: 'info' } as const
-  for (const problem of loaded.problems) log[levels[problem.severity]](logLineOf(problem))
+  for (const problem of loaded.problems) log[LEVELS[problem.severity]](logLineOf(problem, true))
   const off = switchedOff(loaded.problems)
   if (off.length > 0) {
     log.error(`CONFIG: Errors in the configuration keep these off: ${off.join(', ')}. "footman check" explains them`)
@@ -234,13 +245,32 @@ function logStart(log: LogService, config: Config, loaded: LoadResult, { dataDir
   }
 }
 
-function loggerOf(config: Config, secrets: () => readonly string[], logDirectory: string): LogService {
+const LEVELS = { error: 'error', warning: 'warn', info: 'info' } as const
+
+/** Logs what `footman check` also finds in the files that the configuration names. */
+async function logProblems(log: LogService, loaded: LoadResult, paths: ConfigPaths): Promise<void> {
+  try {
+    const { problemsAfterStart } = await import('./check.ts')
+    const problems = await problemsAfterStart(loaded, paths)
+    for (const problem of problems) log[LEVELS[problem.severity]](logLineOf(problem, true))
+  } catch (error) {
+    log.warn(`CONFIG: The files that the configuration names could not be checked: ${errorText(error)}`)
+  }
+}
+
+interface Masking {
+  readonly secrets: () => readonly string[]
+  readonly hosts: () => readonly string[]
+}
+
+function loggerOf(config: Config, { secrets, hosts }: Masking, logDirectory: string): LogService {
   const { logging } = config.footman
   return createLogger({
     level: config.logLevel,
     format: logging.format,
     console: true,
     secrets,
+    hosts,
     ...(config.fileLogging && {
       file: {
         directory: logDirectory,

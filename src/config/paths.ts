@@ -1,9 +1,11 @@
 /**
  * Where relative paths of the configuration lead. Butler looked for certificates and logs beside its executable and for
- * everything else in the working directory, which for a Windows service is often `C:\Windows\System32`.
+ * everything else in the working directory, which for a Windows service is often `C:\Windows\System32`. Files beside the
+ * executable belong to the configuration only when that lies there too, or below: an executable that several
+ * installations use must not give them the files of one.
  */
 import { existsSync } from 'node:fs'
-import { basename, dirname, isAbsolute, resolve, win32 } from 'node:path'
+import { basename, dirname, isAbsolute, relative, resolve, win32 } from 'node:path'
 
 /** `program`: certificates, Azure Event Grid files, log folder. `working`: everything else. */
 export type PathBase = 'program' | 'working'
@@ -28,10 +30,12 @@ export interface PathFolders {
 }
 
 export function createConfigPaths(folders: PathFolders, exists: (path: string) => boolean = existsSync): ConfigPaths {
+  const way = relative(folders.program, folders.config)
+  const isInside = !isAbsolute(way) && way.split(/[\\/]/)[0] !== '..'
+
   function candidates(path: string, base: PathBase = 'working'): readonly string[] {
     if (isFixed(path)) return [path]
-    // The executable's folder comes last where Butler did not look: services often start elsewhere.
-    const order = [folders[base], folders.working, folders.config, folders.program]
+    const order = [folders[base], folders.working, folders.config, ...(isInside ? [folders.program] : [])]
     return [...new Set(order.map((folder) => resolve(folder, path)))]
   }
 

@@ -57,26 +57,32 @@ export function renderProblem(problem: Problem): string {
   return [where, problem.severity, sentence(problem)].filter(Boolean).join(' ')
 }
 
-/** The line for the log: `CONFIG: Butler.x.y: must be ... (config.yaml:12:5)`. */
-export function logLineOf(problem: Problem): string {
-  const text =
-    problem.standalone && /^(CONFIG|KEYVALUE)/.test(problem.message)
-      ? sentence(problem)
-      : `CONFIG: ${sentence(problem)}`
+/**
+ * The line for the log: `CONFIG: Butler.x.y: must be ... (config.yaml:12:5)`. `hasStarted`: Footman runs in spite of what
+ * forbids its start (`--skip-config-verification`).
+ */
+export function logLineOf(problem: Problem, hasStarted = false): string {
+  const said = sentence(problem, hasStarted)
+  const text = problem.standalone && /^(CONFIG|KEYVALUE)/.test(problem.message) ? said : `CONFIG: ${said}`
   if (problem.severity === 'info' || problem.line === 0) return text
   return `${text} (${problem.file}:${problem.line}:${problem.column})`
 }
 
-/** The key and what is wrong with it, and the feature that stays off. */
-export function problemText(problem: Problem): string {
+/** The key, what is wrong with it, and the consequence: no start, or the feature that stays off. */
+export function problemText(problem: Problem, hasStarted = false): string {
   const { path, message, standalone, feature } = problem
-  const cost = consequenceOf(problem) === 'switches-off' ? `; ${feature === path ? 'it' : feature} stays off` : ''
-  return `${path === '' || standalone ? message : `${path}: ${message}`}${cost}`
+  const cost = {
+    'forbids-start': hasStarted ? '' : '; Footman does not start',
+    'switches-off': `; ${feature === path ? 'it' : feature} stays off`,
+    warns: '',
+  }[consequenceOf(problem)]
+  const text = path === '' || standalone ? message : `${path}: ${message}`
+  return cost === '' ? text : `${text.replace(/\.$/, '')}${cost}`
 }
 
-function sentence(problem: Problem): string {
+function sentence(problem: Problem, hasStarted = false): string {
   const { hint } = problem
-  const text = problemText(problem)
+  const text = problemText(problem, hasStarted)
   return hint ? `${/[.!?]$/.test(text) ? text : `${text}.`} Hint: ${hint}` : text
 }
 

@@ -78,9 +78,9 @@ export function parseYaml(text: string, file: string, problems: ProblemList): Pa
       resolveKnownTags: false,
       version: '1.2',
     })
-    const broken = withoutFollowUps([...document.errors, ...document.warnings])
-    for (const { code, message, pos } of broken) {
-      refuse(pos[0], `is not valid YAML: ${MESSAGES[code] ?? firstLine(message)}`, HINTS[code])
+    const broken = withoutFollowUps([...document.errors, ...document.warnings], source)
+    for (const { code, message, pos, hint } of broken) {
+      refuse(pos[0], `is not valid YAML: ${MESSAGES[code] ?? firstLine(message)}`, hint ?? HINTS[code])
     }
     return broken.length > 0 ? null : { document, source, place }
   } catch (error) {
@@ -88,14 +88,68 @@ export function parseYaml(text: string, file: string, problems: ProblemList): Pa
   }
 }
 
-/** A tab that indents puts everything behind it in the wrong place: what is said about that would hide the reason. */
-function withoutFollowUps<T extends { readonly code: string; readonly pos: readonly [number, number] }>(
-  broken: readonly T[],
-): readonly T[] {
-  const tabs = broken.filter(({ code }) => code === 'TAB_AS_INDENT')
-  const first = tabs[0]
-  return first ? [...broken.filter(({ pos }) => pos[0] < first.pos[0]), first] : broken
+interface YamlError {
+  readonly code: string
+  readonly message: string
+  readonly pos: readonly [number, number]
+  readonly hint?: string
 }
+
+/**
+ * A tab or a wrong indentation puts everything below it in the wrong place: the errors that follow from it would hide the
+ * reason.
+ */
+function withoutFollowUps(broken: readonly YamlError[], source: string): readonly YamlError[] {
+  const tab = broken.find(({ code }) => code === 'TAB_AS_INDENT')
+  const indent = indentError(broken, source)
+  const first = indent && (!tab || indent.pos[0] < tab.pos[0]) ? indent : tab
+  return first ? [...broken.filter((one) => one.pos[0] < first.pos[0] && !isAboutIndent(one)), first] : broken
+}
+
+const isAboutIndent = ({ code, message }: YamlError): boolean =>
+  /^(BLOCK_AS_IMPLICIT_KEY|MULTILINE_IMPLICIT_KEY)$/.test(code) ||
+  /^(All \w+ items|Sequence item without)/.test(message)
+
+/** The first error about indentation, at the line that is wrong; null without one. */
+function indentError(broken: readonly YamlError[], source: string): YamlError | null {
+  for (const { code, message, pos } of broken) {
+    if (/^(All \w+ items|Sequence item without)/.test(message)) return unfitting(source, pos[0])
+    // The key that the library sees goes from the line above to the one that is indented too far.
+    if (code === 'MULTILINE_IMPLICIT_KEY') {
+      return source.slice(...pos).includes('\n') ? acrossLines(source, pos) : unfitting(source, pos[0])
+    }
+  }
+  return null
+}
+
+const INDENT_HINT = 'indent the lines of one section alike; only a line that ends with ":" has deeper lines below it'
+
+function unfitting(source: string, offset: number): YamlError {
+  const { start, indent } = lineAt(source, offset)
+  const message = `the line is indented by ${blanks(indent)}, which fits no line above it`
+  return { code: 'INDENT', message, pos: [start + indent, start + indent], hint: INDENT_HINT }
+}
+
+function acrossLines(source: string, [from, to]: readonly [number, number]): YamlError {
+  const above = lineAt(source, from)
+  const line = lineAt(source, to - 1)
+  if (line.indent <= above.indent) {
+    const message = 'the line is no "key: value"'
+    const at = above.start + above.indent
+    return { code: 'NO_VALUE', message, pos: [at, at], hint: 'write a colon and a blank behind the key' }
+  }
+  const message = `the line is indented by ${blanks(line.indent)}, the line above it by ${blanks(above.indent)}`
+  const at = line.start + line.indent
+  return { code: 'INDENT', message, pos: [at, at], hint: INDENT_HINT }
+}
+
+/** Offset of the beginning of a line, and how many blanks it begins with. */
+function lineAt(source: string, offset: number): { readonly start: number; readonly indent: number } {
+  const start = source.lastIndexOf('\n', offset - 1) + 1
+  return { start, indent: /^ */.exec(source.slice(start))![0].length }
+}
+
+const blanks = (count: number): string => `${count} ${count === 1 ? 'blank' : 'blanks'}`
 
 const MESSAGES: Readonly<Record<string, string>> = {
   DUPLICATE_KEY: 'the key stands twice in its section',
@@ -105,6 +159,7 @@ const MESSAGES: Readonly<Record<string, string>> = {
 const HINTS: Readonly<Record<string, string>> = {
   DUPLICATE_KEY: 'remove one of them',
   TAB_AS_INDENT: 'indent with blanks',
+  BLOCK_AS_IMPLICIT_KEY: 'put a value that contains ": " in quotes',
   BAD_DQ_ESCAPE:
     'in double quotes a backslash begins a sign like \\t: take single quotes, or write every backslash twice',
   MULTIPLE_DOCS: 'remove the line ---',

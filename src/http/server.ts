@@ -19,6 +19,8 @@ import { certificateEnds, createTlsWatch, readTls, type TlsWatch } from './tls.t
 
 export interface ApiDeps extends HttpAppDeps {
   readonly version: string
+  /** Absolute path of the configuration file; absent: there is none. */
+  readonly configuration?: string | null
   /** The endpoints of the features. */
   readonly routes: readonly ApiRoute[]
   readonly health: () => HealthReport
@@ -82,7 +84,12 @@ export function createApi(deps: ApiDeps, settings: ApiSettings): Api {
   const appDeps = { ...deps, log }
   const { restServerConfig: rest, restServerEndpointsEnable: switches } = settings
   const enabledEndpoints = enabledNames(switches)
-  const system = systemRoutes({ version: deps.version, enabledEndpoints, health: deps.health })
+  const system = systemRoutes({
+    version: deps.version,
+    configuration: deps.configuration ?? null,
+    enabledEndpoints,
+    health: deps.health,
+  })
   const offered = [...system, ...deps.routes].filter((route) => isEnabled(route, switches))
   const describe = () => openApiDocument(offered, documentSettings(deps, current, running?.server.port))
   const routes = [...offered, ...documentationRoutes({ version: deps.version, document: describe })]

@@ -1,4 +1,4 @@
-/** Ping, the list of enabled endpoints, and health. */
+/** Ping, the list of enabled endpoints, and health with the installation that answers. */
 import { z } from 'zod'
 import { type ApiRoute, jsonAnswer, jsonText, route } from './endpoint/route.ts'
 
@@ -15,6 +15,8 @@ export interface HealthReport {
 
 export interface SystemRoutesDeps {
   readonly version: string
+  /** Absolute path of the configuration file; null = without one. */
+  readonly configuration: string | null
   readonly enabledEndpoints: readonly string[]
   readonly health: () => HealthReport
 }
@@ -30,9 +32,15 @@ const HEALTH = z.object({
     .record(z.string(), z.string())
     .describe('The fault of a part and its fix, where there is more to say; for callers that see `checks`.')
     .optional(),
+  footman: z
+    .object({ version: z.string(), configuration: z.string().nullable() })
+    .describe(
+      'Version and configuration file (null = none) of the running Footman; for callers with the scope `admin`, or on this machine while access is open.',
+    )
+    .optional(),
 })
 
-export function systemRoutes({ version, enabledEndpoints, health }: SystemRoutesDeps): ApiRoute[] {
+export function systemRoutes({ version, configuration, enabledEndpoints, health }: SystemRoutesDeps): ApiRoute[] {
   const ping = JSON.stringify({ response: 'Butler reporting for duty', butlerVersion: version })
   return [
     route({
@@ -74,7 +82,8 @@ export function systemRoutes({ version, enabledEndpoints, health }: SystemRoutes
         const { healthy, checks, reasons } = health()
         const statusCode = healthy ? 200 : 503
         const details = sees('metrics:read') && { checks, ...(reasons && { reasons }) }
-        return jsonAnswer(statusCode, { statusCode, status: healthy ? 'ok' : 'ko', ...details })
+        const footman = sees('admin') && { footman: { version, configuration } }
+        return jsonAnswer(statusCode, { statusCode, status: healthy ? 'ok' : 'ko', ...details, ...footman })
       },
     }),
     route({

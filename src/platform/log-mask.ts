@@ -37,22 +37,27 @@ const TEXT_RULES: readonly (readonly [RegExp, string])[] = [
 /** Each rule above needs one of these words; most lines contain none and skip the rules. */
 const SUSPICIOUS = /passw|passphrase|secret|token|api[-_]?key|sig|authorization|cookie|fm_|eyJ|bearer|:\/\//i
 
-/** Calls `secrets` for every line, so that values of a changed configuration are masked at once. */
-export function createLogMask(secrets: () => readonly string[]): LogMask {
+/**
+ * Calls `secrets` for every line, so that values of a changed configuration are masked at once. A secret that is a part of
+ * one of `hosts`, as a short password may be, stays readable in that host name.
+ */
+export function createLogMask(secrets: () => readonly string[], hosts: () => readonly string[] = () => []): LogMask {
   let known: readonly string[] = []
+  let spared: ReadonlySet<string> = new Set()
   let pattern: RegExp | null = null
 
   function currentPattern(): RegExp | null {
     const now = secrets()
     if (now === known) return pattern
     known = now
-    pattern = buildPattern(now)
+    spared = new Set(hosts().filter((host) => !now.includes(host) && now.some((secret) => host.includes(secret))))
+    pattern = buildPattern(now, spared)
     return pattern
   }
 
   function text(message: string): string {
     const values = currentPattern()
-    let masked = values ? message.replace(values, MASK) : message
+    let masked = values ? message.replace(values, (found) => (spared.has(found) ? found : MASK)) : message
     if (!SUSPICIOUS.test(masked)) return masked
     for (const [rule, replacement] of TEXT_RULES) masked = masked.replace(rule, replacement)
     return masked
@@ -100,11 +105,11 @@ export function createLogMask(secrets: () => readonly string[]): LogMask {
   return { text, fields: (fields) => members(fields, [fields]) }
 }
 
-function buildPattern(secrets: readonly string[]): RegExp | null {
+function buildPattern(secrets: readonly string[], spared: ReadonlySet<string>): RegExp | null {
   const forms = secrets
     .filter((secret) => secret.length >= MIN_SECRET_LENGTH)
     .flatMap((secret) => [secret, encodeURIComponent(secret), JSON.stringify(secret).slice(1, -1)])
-  const unique = [...new Set(forms)].sort((a, b) => b.length - a.length)
-  if (unique.length === 0) return null
+  if (forms.length === 0) return null
+  const unique = [...new Set([...forms, ...spared])].sort((a, b) => b.length - a.length)
   return new RegExp(unique.map((form) => form.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')).join('|'), 'g')
 }

@@ -17,6 +17,8 @@ export interface LogSettings {
   readonly file?: LogFileSettings
   /** Values that must never appear, asked at every line; return the same array while nothing changes. */
   readonly secrets?: () => readonly string[]
+  /** Host names that stay readable although a secret is a part of them. */
+  readonly hosts?: () => readonly string[]
 }
 
 export interface LogService extends Logger {
@@ -64,7 +66,7 @@ export function createLogger(settings: LogSettings, deps: LogDeps = {}): LogServ
   const isTerminal = deps.isTerminal ?? process.stdout.isTTY === true
   const toJournal = settings.console && (deps.isJournal ?? isJournal(1))
   const colour = settings.colour ?? isTerminal
-  const mask = createLogMask(settings.secrets ?? (() => []))
+  const mask = createLogMask(settings.secrets ?? (() => []), settings.hosts)
   const lostLine = (count: number) => ownLine('warn', `LOG: ${count} log lines could not be written and are lost`)
   const stdout = settings.console ? (deps.stdout ?? createLineWriter(1, lostLine)) : null
   const isOnce = isTerminal || toJournal || (!deps.stderr && isSameOutput(1, 2))

@@ -192,7 +192,7 @@ describe('starting', () => {
     taken.close()
     expect(code).toBe(2)
     expect(out).toContain(`127.0.0.1:${product.restPort}`)
-    expect(out).toMatch(/already in use .*change Butler\.restServerConfig\.serverPort .*--degraded/)
+    expect(out).toMatch(/in use by \S+ \(process \d+\).*change Butler\.restServerConfig\.serverPort .*--degraded/)
   })
 
   test('with --degraded it runs without that listener and health tells', async () => {

@@ -196,10 +196,19 @@ test('pages show what commands print', () => {
 
 describe.each([...new Set(wanted.map(({ page }) => page))])('%s', (page) => {
   const here = wanted.filter((command) => command.page === page)
+  let before = Promise.resolve()
   test.concurrent.each(here.map((command) => [command.place, command] as const))(
     '%s',
     async (_, command) => {
       const { text, args } = command
+      const { promise: ended, resolve: end } = Promise.withResolvers<void>()
+      using _end = { [Symbol.dispose]: end }
+      // Commands about the same pairs run in the order of the page.
+      if (args[0] === 'kv') {
+        const previous = before
+        before = ended
+        await previous
+      }
       const { code, stdout, stderr } = await run(prepared(args))
       const codes = CODES.find(([pattern]) => pattern.test(args.join(' ')))?.[1] ?? [0]
       if (!codes.includes(code ?? -1)) throw new Error(`${text} ended with ${code}\n${stdout}\n${stderr}`)

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'bun:test'
 import { writeFileSync } from 'node:fs'
 import { runBinary } from '../support/binary.ts'
 import { CONFIG_MISTAKES } from '../support/planted/config.ts'
+import { NINE_MISTAKES, type NineRow } from '../support/planted/nine.ts'
 import { PEER_MISTAKES } from '../support/planted/peers.ts'
 import { SITE_MISTAKES } from '../support/planted/site.ts'
 import type { PlantedMistake } from '../support/planted/types.ts'
@@ -68,3 +69,40 @@ for (const [title, rows] of [
     }
   })
 }
+
+describe('the log of the start, check and doctor', () => {
+  const COLUMNS = ['start', 'check', 'doctor'] as const
+  for (const row of NINE_MISTAKES) {
+    for (const column of COLUMNS) {
+      const said = row[column]
+      const name = `${row.name}: ${column}${typeof said === 'string' ? ` cannot see it, as ${said}` : ''}`
+      test(name, async () => {
+        const text = await output(row, column)
+        if (typeof said === 'string') return expect(text).toMatch(/: valid, 0 errors, 0 warnings$/)
+        for (const pattern of said) expect(text).toMatch(pattern)
+        expect(text).not.toContain('EADDRINUSE')
+      }, 20_000)
+    }
+  }
+
+  /** All that the command prints, without its line breaks; of the start, until it has said the first text of the row. */
+  async function output(row: NineRow, column: (typeof COLUMNS)[number]): Promise<string> {
+    await using directory = tempDirectory()
+    const steps: (() => unknown)[] = []
+    try {
+      const planted = await row.plant({ directory: directory.path, onEnd: (step) => void steps.push(step) })
+      const text = typeof planted === 'string' ? planted : JSON.stringify({ Butler: planted }, null, 2)
+      writeFileSync(directory.join('butler.yaml'), text, { mode: 0o600 })
+      const command = column === 'start' ? 'run' : column
+      await using running = runBinary([command, '-c', 'butler.yaml', ...(row.args ?? [])], {
+        cwd: directory.path,
+        env: NO_PROXY,
+      })
+      if (column === 'start') await Promise.race([running.waitForLine(row.start[0], 15_000), running.ended])
+      else await running.ended
+      return [...running.stdout, ...running.stderr].join(' ').replace(/\s+/g, ' ').trim()
+    } finally {
+      for (const step of steps.reverse()) await step()
+    }
+  }
+})

@@ -134,6 +134,7 @@ describe('over REST', () => {
       statusCode: 200,
       status: 'ok',
       checks: { udp: 'up', rest: 'up', qrs: 'up', mqtt: 'off', influxdb: 'off', database: 'up' },
+      footman: { version: expect.any(String), configuration: product.configFile },
     })
   })
 

@@ -55,7 +55,8 @@ test('with Qlik Sense and the MQTT broker down it starts, listens and keeps what
     const body = (await answer.json()) as { checks: { qrs: string } }
     return body.checks.qrs === 'down' && { status: answer.status, body }
   })
-  expect(health).toEqual({ status: 200, body: { statusCode: 200, status: 'ok', checks } } as never)
+  const own = { version: expect.any(String), configuration: expect.stringMatching(/\.yaml$/) }
+  expect(health).toEqual({ status: 200, body: { statusCode: 200, status: 'ok', checks, footman: own } } as never)
 }, 30_000)
 
 test('without certificates in the file it says why there is no connection to Qlik Sense', async () => {

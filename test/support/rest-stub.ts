@@ -12,13 +12,17 @@ export interface StubRequest {
 
 export interface RestStub extends AsyncDisposable {
   readonly url: string
-  /** As they came. */
+  /** As they came, without the question which installation answers. */
   readonly requests: readonly StubRequest[]
 }
 
-/** `answer`: status and body of each call; null = 404 of an endpoint that is not there. */
+/**
+ * `answer`: status and body of each call; null = 404 of an endpoint that is not there. `installation`: the member `footman`
+ * of `/health`; absent = an older Footman, which reports none.
+ */
 export async function restStub(
   answer: (request: StubRequest) => readonly [status: number, body: unknown] | null,
+  installation?: { readonly version: string; readonly configuration: string | null },
 ): Promise<RestStub> {
   const requests: StubRequest[] = []
   const server = createServer((incoming, outgoing) => {
@@ -28,8 +32,12 @@ export async function restStub(
       const text = Buffer.concat(chunks).toString()
       const { method = '', url: path = '' } = incoming
       const request = { method, path, body: text === '' ? null : (JSON.parse(text) as unknown) }
-      requests.push(request)
-      const [status, body] = answer(request) ?? [404, { error: 'Not Found', code: 'NOT_FOUND' }]
+      const isVerification = path === '/health'
+      if (!isVerification) requests.push(request)
+      const [status, body] = (isVerification ? health(installation) : answer(request)) ?? [
+        404,
+        { error: 'Not Found', code: 'NOT_FOUND' },
+      ]
       outgoing.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body))
     })
   })
@@ -43,6 +51,9 @@ export async function restStub(
     },
   }
 }
+
+const health = (footman: object | undefined): readonly [number, unknown] | null =>
+  footman ? [200, { statusCode: 200, status: 'ok', footman }] : null
 
 /** Keeps what a command writes. */
 export function heard(): CommandIo & { readonly stdout: () => string; readonly stderr: () => string } {

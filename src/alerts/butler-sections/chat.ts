@@ -252,7 +252,10 @@ async function problemsOf(
     if (ref?.kind !== 'found') {
       const { templateFile } = settings
       const isTemplate = /\.(handlebars|hbs|eta)$/i.test(templateFile)
-      const what = isTemplate ? `there is no template "${templateFile}"` : `"${templateFile}" is no name of a template`
+      const searched = engine.searched(templateFile, true).join(', ')
+      const what = isTemplate
+        ? `there is no template "${templateFile}" (looked for ${searched})`
+        : `"${templateFile}" is no name of a template`
       const hint = isTemplate ? 'put the file there, or correct the path' : 'it must end in .handlebars, .hbs or .eta'
       return [{ severity: 'warning', path, message: `${what}; the built-in one is used`, hint }]
     }

@@ -43,7 +43,8 @@ async function bodyProblems({ settings }: Mail, base: string, engine: TemplateEn
     if (!bodyFileDirectory) return await replacedProblems(engine, record)
     const found = await engine.findEmail(bodyFileDirectory, htmlTemplateFile)
     if (!found) {
-      const message = `there is no template "${htmlTemplateFile}" in "${bodyFileDirectory}"; the built-in one is used`
+      const folders = engine.searched(bodyFileDirectory).join(', ')
+      const message = `there is no template "${htmlTemplateFile}" in "${bodyFileDirectory}" (looked in ${folders}); the built-in one is used`
       return [problem('warning', path, message, 'put the file there, or correct the folder or the name')]
     }
     return [

@@ -45,6 +45,8 @@ export interface TemplateEngine {
   findEmail(directory: string, name: string): Promise<EmailTemplate | null>
   /** A template file named with its extension, as it stands or in the template directory; null when it does not exist. */
   findFile(path: string): Promise<TemplateRef | null>
+  /** Absolute paths at which a folder of mail templates is looked for, or a template file (`isFile`). */
+  searched(path: string, isFile?: boolean): readonly string[]
   /**
    * A built-in template, with the files of the template directory in place of the built-in ones: `email/layout.eta`
    * changes the frame of all mails, `email/reload-failed.eta` (one of `variants`) the mails about one kind of event.
@@ -85,6 +87,8 @@ export function createTemplateEngine(deps: TemplateEngineDeps): TemplateEngine {
   ) as Record<Target, Record<Syntax, () => { compile(source: TemplateSource): CompiledTemplate }>>
   const compiled = new Map<string, CompiledTemplate>()
 
+  const filesNamed = (path: string) => [path, ...(templateDirectory ? [below(templateDirectory, path)] : [])]
+
   function compile(source: TemplateSource, target: Target): CompiledTemplate {
     const key = JSON.stringify([target, source.file, source.text, ...source.siblings])
     const known = compiled.get(key)
@@ -106,9 +110,10 @@ export function createTemplateEngine(deps: TemplateEngineDeps): TemplateEngine {
       return { html: found(html), text: text && found(text) }
     },
     async findFile(path) {
-      const source = await files.first([path, ...(templateDirectory ? [below(templateDirectory, path)] : [])])
+      const source = await files.first(filesNamed(path))
       return source && found(source)
     },
+    searched: (path, isFile = false) => (isFile ? filesNamed(path) : [path]).flatMap(files.searched),
     async findBuiltin(name, variants = []) {
       const builtin: TemplateRef = { kind: 'builtin', name }
       if (!templateDirectory) return builtin
@@ -143,6 +148,8 @@ function below(directory: string, file: string): string {
 }
 
 interface TemplateFiles {
+  /** The absolute paths that a path may mean, best first. */
+  searched(path: string): readonly string[]
   /** The first of these files that exists, with what it may refer to; null when there is none. */
   first(paths: readonly string[]): Promise<TemplateSource | null>
   /** The Eta templates of a folder by name without extension, and the folder; null when there are none. */
@@ -205,16 +212,19 @@ function createTemplateFiles({ candidates }: TemplateFilesDeps): TemplateFiles {
     return { file: path, syntax, text, siblings: needsOthers ? await siblings(path, syntax) : new Map() }
   }
 
+  const searched = (path: string) => (isAbsolute(path) ? [path] : candidates(path))
+
   return {
+    searched,
     async first(paths) {
-      for (const path of paths.flatMap((name) => (isAbsolute(name) ? [name] : candidates(name)))) {
+      for (const path of paths.flatMap(searched)) {
         const source = await withTimeout(load(path), path)
         if (source) return source
       }
       return null
     },
     async family(path) {
-      for (const name of isAbsolute(path) ? [path] : candidates(path)) {
+      for (const name of searched(path)) {
         const texts = await withTimeout(folder(name, 'eta'), name)
         if (texts.length > 0) return { folder: name, texts: new Map(texts) }
       }

@@ -8,7 +8,7 @@ import { type Environment, type FoundFile, findConfigFile, strayConfigFiles } fr
 import { type Finding, findingsOf } from '../../config/issues.ts'
 import { matchCase, matchKeys } from '../../config/keys.ts'
 import { summarised, translateLegacy } from '../../config/legacy/translate.ts'
-import { collectSecrets } from '../../config/mask.ts'
+import { collectHosts, collectSecrets } from '../../config/mask.ts'
 import { applyOverrides, type Overrides } from '../../config/overrides.ts'
 import { createProblemList, type Place, type Problem, type ProblemList } from '../../config/problems.ts'
 import { decode, ENCODING_HINT, readAs, withButler } from '../../config/root.ts'
@@ -56,6 +56,8 @@ export interface LoadResult {
   readonly qlikConnection: boolean
   /** Values to hide in logs. */
   readonly secrets: readonly string[]
+  /** Host names, which stay readable there. */
+  readonly hosts: readonly string[]
   /** Features that are switched on and that this version does not have. */
   readonly inactive: readonly string[]
   /** Where a key (below `Butler`) is written, or the nearest section above it. */
@@ -76,6 +78,7 @@ export async function loadConfig(options: LoadOptions): Promise<LoadResult> {
     config: null,
     qlikConnection: false,
     secrets: [],
+    hosts: [],
     inactive: [],
     placeOf: () => ({ file: options.file ?? '', line: 0, column: 0 }),
     written: () => false,
@@ -116,6 +119,7 @@ export async function loadConfig(options: LoadOptions): Promise<LoadResult> {
     secrets: [
       ...new Set([...external.filter(({ length }) => length > 3), ...collectSecrets(plain(nodeAt(root, ['Butler'])!))]),
     ],
+    hosts: collectHosts(plain(nodeAt(root, ['Butler'])!)),
     inactive: config ? inactiveFeatures(config) : [],
     placeOf: (key) => placeOf(root, ['Butler', ...stepsOf(key)]),
     written: (key) => isWritten(root, key),

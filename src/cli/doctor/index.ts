@@ -64,9 +64,7 @@ export async function runDoctor(
   const probed = context ? await runProbes(wanted, context) : []
   const all = withoutRepetitions(about, probed, refusedKeys(loaded.problems))
   const first = { group: CONFIGURATION, title: 'Configuration', findings: all.about }
-  const examined = [first, ...all.probed]
-    .filter((one) => one.findings.length > 0)
-    .map((one) => masked(one, loaded.secrets))
+  const examined = [first, ...all.probed].filter((one) => one.findings.length > 0).map((one) => masked(one, loaded))
   const findings = examined.flatMap((one) => one.findings)
   if (options.json) io.out(JSON.stringify({ file: loaded.file, findings, summary: summaryOf(findings) }, null, 2))
   else io.out(humanReport(file, examined, signsOf(process.stdout, env)), 'as-is')
@@ -105,8 +103,11 @@ async function load(
   return { loaded: { ...(await read(true)), problems: strict.problems }, valid: false }
 }
 
-function masked(examined: Examined, secrets: readonly string[]): Examined {
-  const { text } = createLogMask(() => secrets)
+function masked(examined: Examined, { secrets, hosts }: LoadResult): Examined {
+  const { text } = createLogMask(
+    () => secrets,
+    () => hosts,
+  )
   const findings = examined.findings.map((finding) => ({
     ...finding,
     target: text(finding.target),

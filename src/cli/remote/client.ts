@@ -1,13 +1,14 @@
 /** Talking to a running Footman: where it is, with which key, calls to its REST API, and how a command ends. */
 import { lookup } from 'node:dns/promises'
-import { readFile } from 'node:fs/promises'
+import { readFile, realpath, stat } from 'node:fs/promises'
 import { isIP } from 'node:net'
-import { join } from 'node:path'
+import { userInfo } from 'node:os'
+import { join, resolve } from 'node:path'
 import { loadConfig } from '../../app/config/load.ts'
 import type { Config } from '../../app/schema.ts'
 import { createPathResolver } from '../../config/paths.ts'
 import { renderProblem, sortProblems } from '../../config/problems.ts'
-import { LOCAL_KEY_FILE } from '../../http/auth/keys.ts'
+import { LOCAL_KEY_FILE, LOCAL_USER_HEADER } from '../../http/auth/keys.ts'
 import { isOwnAddress } from '../../http/client-address.ts'
 import { plainAddress } from '../../platform/addresses.ts'
 import { createHttpClient } from '../../platform/http-client.ts'
@@ -47,7 +48,8 @@ export async function withRemote(
 ): Promise<number> {
   let remote: Remote | null = null
   try {
-    remote = createRemote(await findPlace(options, surroundings), { timeoutMs: options.timeout })
+    const place = await findPlace(options, surroundings)
+    remote = createRemote(place, { timeoutMs: options.timeout, note: (line) => io.err(visibleBlock(line)) })
     return await command(remote)
   } catch (error) {
     if (error instanceof CommandFailure) {
@@ -109,21 +111,39 @@ interface RemoteSettings {
   /** How long `insist` goes on while Footman cannot be reached; default a minute. */
   readonly insistMs?: number
   readonly pauseMs?: number
+  /** Gets the line about the installation that answers, when it is not the expected one. */
+  readonly note: (line: string) => void
 }
 
 const PASSING = [429, 502, 503, 504]
 const INSIST_MS = 60_000
 const PAUSE_MS = 2000
 
-function createRemote({ url, key, isOwn }: Place, settings: RemoteSettings): Remote {
+function createRemote(place: Place, settings: RemoteSettings): Remote {
+  const { url, key, isOwn } = place
   const http = createHttpClient({ tls: { rejectUnauthorized: !isOwn } })
   const { timeoutMs, insistMs = INSIST_MS, pauseMs = PAUSE_MS } = settings
+  let isVerified = false
+  const credentials = {
+    ...(key !== null && { authorization: `Bearer ${key}` }),
+    ...(place.isLocalKey && { [LOCAL_USER_HEADER]: accountName() }),
+  }
+
+  /** Once, before the first call: throws when another installation answers than the one that `-c` names. */
+  async function verify(what: string): Promise<void> {
+    if (isVerified) return
+    const headers = { accept: 'application/json', ...credentials }
+    const response = await http.request({ url: `${url}/health`, headers, timeoutMs })
+    isVerified = true
+    const note = await judgeInstallation(installationOf(response.text()), place, what)
+    if (note !== null) settings.note(note)
+  }
 
   function send(call: RemoteCall) {
     const { method = 'GET', path, query, body, idempotencyKey, waitMs = 0, maxBodyBytes } = call
     const headers = {
       accept: 'application/json',
-      ...(key !== null && { authorization: `Bearer ${key}` }),
+      ...credentials,
       ...(body !== undefined && { 'content-type': 'application/json' }),
       ...(idempotencyKey !== undefined && { 'idempotency-key': idempotencyKey }),
     }
@@ -139,7 +159,10 @@ function createRemote({ url, key, isOwn }: Place, settings: RemoteSettings): Rem
     call: RemoteCall,
     missing: readonly string[],
   ): Promise<{ readonly answer: RemoteAnswer } | { readonly failure: CommandFailure; readonly isLost: boolean }> {
+    let isSent = false
     try {
+      await verify(call.what)
+      isSent = true
       const response = await send(call)
       const answer = { status: response.status, text: response.text() }
       if (answer.status < 400 || (answer.status === 404 && missing.includes(codeOf(answer.text)))) return { answer }
@@ -149,7 +172,7 @@ function createRemote({ url, key, isOwn }: Place, settings: RemoteSettings): Rem
     } catch (error) {
       if (!(error instanceof HttpError)) throw error
       const why = `${error.message}; check that Footman runs there (--url, FOOTMAN_URL or -c)`
-      const isLost = error.kind === 'timeout' || error.kind === 'reset'
+      const isLost = isSent && (error.kind === 'timeout' || error.kind === 'reset')
       return { failure: new CommandFailure(EXIT.unreachable, call.what, why), isLost }
     }
   }
@@ -270,6 +293,12 @@ export interface Place {
   readonly key: string | null
   /** The Footman of a configuration file on this machine: it doesn't matter for whom its certificate was made. */
   readonly isOwn: boolean
+  /** The key is that of the data directory on this machine. */
+  readonly isLocalKey: boolean
+  /** Absolute path of the configuration file that was given or found in its usual places; null = none. */
+  readonly file: string | null
+  /** Another configuration may not answer: `file` was given, and the address is one of this machine. */
+  readonly onlyFile: boolean
 }
 
 const DEFAULT_URL = 'http://localhost:8080'
@@ -285,21 +314,35 @@ export async function findPlace(options: PlaceOptions, surroundings: Surrounding
   const file = options.configfile ?? env.FOOTMAN_CONFIGFILE
   if (given !== undefined) {
     const url = checkedUrl(given)
-    if (key !== null || !(await isThisMachine(url))) return { url, key, isOwn: false }
-    // Errors of the file are ignored: only its key is needed.
-    const own = await ownPlace(file, surroundings).catch(() => null)
-    return { url, key: own?.key ?? null, isOwn: false }
+    const isHere = await isThisMachine(url)
+    // Errors of the file are ignored: only its path and its key are needed.
+    const own = isHere ? await ownPlace(file, surroundings).catch(() => null) : null
+    return {
+      url,
+      key: key ?? own?.key ?? null,
+      isOwn: false,
+      isLocalKey: key === null && own?.key != null,
+      file: own?.file ?? (isHere && file !== undefined ? resolve(surroundings.cwd, file) : null),
+      onlyFile: isHere && options.configfile !== undefined,
+    }
   }
   const own = await ownPlace(file, surroundings)
-  if (!own) return { url: DEFAULT_URL, key, isOwn: false }
-  return { url: own.url, key: key ?? own.key, isOwn: true }
+  if (!own) return { url: DEFAULT_URL, key, isOwn: false, isLocalKey: false, file: null, onlyFile: false }
+  return {
+    url: own.url,
+    key: key ?? own.key,
+    isOwn: true,
+    isLocalKey: key === null && own.key !== null,
+    file: own.file,
+    onlyFile: file !== undefined && (await isThisMachine(own.url)),
+  }
 }
 
 /** Null when no file was given, and none that can be used stands in the usual places. */
 async function ownPlace(
   file: string | undefined,
   { env, cwd }: Surroundings,
-): Promise<{ url: string; key: string | null } | null> {
+): Promise<{ url: string; key: string | null; file: string | null } | null> {
   const overrides = { qlikConnection: false, skipVerification: true }
   const loaded = await loadConfig({ ...(file !== undefined && { file }), env, cwd, overrides })
   const { config, problems, directory } = loaded
@@ -316,7 +359,68 @@ async function ownPlace(
   const keyFile = join(paths.data(config.footman.dataDirectory), LOCAL_KEY_FILE)
   // The file exists while access control is on; other accounts cannot read it.
   const key = await readFile(keyFile, 'utf8').catch(() => null)
-  return { url, key: key?.trim() || null }
+  return { url, key: key?.trim() || null, file: loaded.file }
+}
+
+/** Of a running Footman, as it reports it to callers on its machine and to administrators. */
+interface Installation {
+  readonly version: string
+  /** Absolute path; null = without a file, as the demo runs. */
+  readonly configuration: string | null
+}
+
+/** Null where the answer of `/health` does not report it: older versions, callers of other machines. */
+function installationOf(text: string): Installation | null {
+  const { footman } = errorBody(text) as { readonly footman?: Partial<Installation> | null }
+  if (typeof footman?.version !== 'string') return null
+  return { version: footman.version, configuration: footman.configuration ?? null }
+}
+
+/**
+ * The line that names the installation when it is another than that of the expected file; null when there is nothing to
+ * say. Throws a `CommandFailure` when only the expected file will do.
+ */
+async function judgeInstallation(found: Installation | null, place: Place, what: string): Promise<string | null> {
+  if (found === null) return null
+  const { version, configuration } = found
+  const { url, file, onlyFile } = place
+  if (configuration !== null && file !== null && (await isSameFile(configuration, file))) return null
+  // A path that does not exist here is that of a container, which may well see the expected file under that name.
+  if (onlyFile && (configuration === null || (await mayExist(configuration)))) {
+    const runs = configuration === null ? 'without a configuration file' : `with the configuration ${configuration}`
+    throw new CommandFailure(
+      EXIT.unreachable,
+      what,
+      `the Footman at ${url} runs ${runs}, not with ${file}; start a Footman with that file and ports of its own, or leave out -c`,
+    )
+  }
+  const of = configuration === null ? 'without a configuration file' : `configuration ${configuration}`
+  return `footman: answered by Footman ${version} at ${url}, ${of}`
+}
+
+async function isSameFile(one: string, other: string): Promise<boolean> {
+  if (one === other) return true
+  const [a, b] = await Promise.all([one, other].map((path) => realpath(path).catch(() => path)))
+  if (a === b) return true
+  return process.platform === 'win32' && a!.toLowerCase() === b!.toLowerCase()
+}
+
+/** False only when the path certainly leads nowhere. */
+async function mayExist(path: string): Promise<boolean> {
+  return stat(path).then(
+    () => true,
+    (error: NodeJS.ErrnoException) => error.code !== 'ENOENT' && error.code !== 'ENOTDIR',
+  )
+}
+
+/** Of the person, also where the command runs with the rights of an administrator. Percent-encoded for a header. */
+function accountName(): string {
+  const { SUDO_USER: person } = process.env
+  try {
+    return encodeURIComponent(person || userInfo().username)
+  } catch {
+    return ''
+  }
 }
 
 /** The local key has all rights, so it is sent to this machine only. */

@@ -55,7 +55,9 @@ export function createQrsGate(deps: QrsGateDeps): QrsGate {
     if (!isOpen) return
     isOpen = false
     closedAt = Date.now()
-    deps.log.error(`QRS: not reachable, events wait: ${reason}`)
+    deps.log.error(
+      `QRS: not reachable, events wait: ${reason}. Check Butler.configQRS and Butler.cert; "footman doctor" tests them`,
+    )
     schedule(1)
   }
 

@@ -7,7 +7,7 @@ import type { BrowserRules } from '../middleware/browser-rules.ts'
 import type { CertificateVerdict } from './certificates.ts'
 import { addressNotAllowed, compileGrant, createCaller, type Grant } from './grants.ts'
 import type { JwtCheck } from './jwt.ts'
-import { type KeyVerdict, presentedCredential } from './keys.ts'
+import { type KeyVerdict, LOCAL_USER_HEADER, presentedCredential } from './keys.ts'
 
 /** Identifies callers and refuses requests. */
 export interface AccessControl {
@@ -91,7 +91,7 @@ export function createClosedAccess(deps: ClosedAccessDeps, settings: ClosedAcces
     const verdict = deps.checkKey(text)
     if (deps.isLocalKey(text)) {
       return deps.isLocal(contact)
-        ? granted('local', [ADMIN], contact)
+        ? { ...granted(localActor(contact.headers), [ADMIN], contact), bucket: 'local' }
         : wrong('the local key came from another machine')
     }
     return 'key' in verdict ? granted(`key:${verdict.key.id}`, [verdict.key.grant], contact) : wrong(verdict.problem)
@@ -136,6 +136,23 @@ export function createClosedAccess(deps: ClosedAccessDeps, settings: ClosedAcces
 }
 
 const HEALTH = /^\/health(?:$|[/?])/
+
+/**
+ * `local:anna`, or `local` when the caller does not name its account. Nothing proves the name, as
+ * the holder of the local key may do everything.
+ */
+function localActor(headers: Headers): string {
+  const name = decoded(headers.get(LOCAL_USER_HEADER) ?? '').trim()
+  return /^[\p{L}\p{N}][\p{L}\p{N}._@\\ $-]{0,63}$/u.test(name) ? `local:${name}` : 'local'
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return ''
+  }
+}
 
 const NEEDED =
   'This endpoint needs credentials: send "Authorization: Bearer <key or token>" or "X-Api-Key: <key>", or use a client certificate.'

@@ -89,6 +89,8 @@ export function presentedCredential(headers: Headers): Presented {
 
 /** In the data directory. */
 export const LOCAL_KEY_FILE = 'local.key'
+/** Account name of the person who uses the local key, percent-encoded; stands in the audit. */
+export const LOCAL_USER_HEADER = 'x-footman-user'
 
 export interface LocalKey {
   matches(presented: string): boolean

@@ -18,7 +18,7 @@ export interface GrantLimits {
 }
 
 export interface Caller {
-  /** `key:<id>`, `jwt:<sub>`, `cert:<CN>`, `local`, `anonymous`. */
+  /** `key:<id>`, `jwt:<sub>`, `cert:<CN>`, `local:<account>`, `local`, `anonymous`. */
   readonly actor: string
   may(scope: string): boolean
   /** Why the caller may not use the scope, 401 or 403; null when it may. */

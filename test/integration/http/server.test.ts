@@ -115,7 +115,12 @@ describe('health', () => {
     const health = () => ({ healthy, checks: { udp: 'up', qrs: 'down' } as const })
     const { get } = await started({ health })
     const remote = { 'X-Forwarded-For': '10.0.0.1' }
-    expect((await get('/health')).body).toBe('{"statusCode":200,"status":"ok","checks":{"udp":"up","qrs":"down"}}')
+    expect(JSON.parse((await get('/health')).body)).toEqual({
+      statusCode: 200,
+      status: 'ok',
+      checks: { udp: 'up', qrs: 'down' },
+      footman: { version: expect.any(String), configuration: null },
+    })
     expect((await get('/health', remote)).body).toBe('{"statusCode":200,"status":"ok"}')
     expect((await get('/health', { Origin: 'https://evil.example' })).status).toBe(403)
     healthy = false

@@ -15,6 +15,7 @@ import type { PlantedMistake, PlantPlace } from './types.ts'
 type Row = Omit<PlantedMistake, 'command' | 'args'> & { readonly only: string }
 
 const BROKEN = 3
+const NO_START = 1
 const WARNED = 0
 
 const mail = (port: number, smtp: object) => ({
@@ -138,7 +139,7 @@ const ROWS: readonly Row[] = [
       writeFileSync(join(directory, 'data'), '')
       return {}
     },
-    expect: { code: BROKEN, message: /cannot be written, .*is a file/, fix: /footman\.dataDirectory/ },
+    expect: { code: NO_START, message: /cannot be written, .*is a file/, fix: /footman\.dataDirectory/ },
   },
   {
     name: 'log directory that is a file',

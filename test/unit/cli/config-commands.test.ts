@@ -21,7 +21,10 @@ const COMPLETE = `Butler:\n  configQRS: {host: qs, headers: {static: [{name: X-Q
 const { ca, client } = await testCertificates()
 const PEMS = { 'c.pem': client.cert.pem, 'k.pem': client.key.pem, 'r.pem': ca.pem }
 
-async function check(files: Record<string, string>, options: { json?: boolean; qsConnection?: boolean } = {}) {
+async function check(
+  files: Record<string, string>,
+  options: { json?: boolean; paths?: boolean; qsConnection?: boolean } = {},
+) {
   const { lines, io } = recordingIo()
   const code = await withFolder(files, (cwd) =>
     runCheck({ configfile: 'c.yaml', ...options }, io, { env: {}, cwd, execPath: join(cwd, 'footman') }),
@@ -34,6 +37,31 @@ describe('footman check', () => {
     const { code, lines } = await check({ 'c.yaml': COMPLETE, ...PEMS })
     expect(code).toBe(0)
     expect(lines).toEqual([expect.stringMatching(/\/c\.yaml: valid, 0 errors, 0 warnings$/)])
+  })
+
+  test('lists where every path leads', async () => {
+    const mail =
+      'emailNotification: {enable: true, smtp: {host: m}, reloadTaskFailure: {enable: true, recipients: [a@b.se], fromAddress: a@b.se, bodyFileDirectory: mails, htmlTemplateFile: failed}}'
+    const text = `${COMPLETE}  scheduler: {enable: true, configfile: plan.yaml}\n  ${mail}\n`
+    const files = { 'c.yaml': text, ...PEMS, 'plan.yaml': 'butlerSchedule: []\n' }
+    const { lines } = await check(files, { paths: true })
+    const listed = lines.filter((line) => /^(exists|missing) {2}\//.test(line) || line.startsWith('exists   /'))
+    expect(listed.map((line) => line.replace(/\/\S*\/(?=[^/\s]+(\s|$))/, '.../'))).toEqual([
+      'exists   .../c.yaml',
+      'missing  .../data  (Butler.footman.dataDirectory)',
+      'exists   .../c.pem  (Butler.cert.clientCert)',
+      'exists   .../k.pem  (Butler.cert.clientCertKey)',
+      'exists   .../r.pem  (Butler.cert.clientCertCA)',
+      'exists   .../plan.yaml  (Butler.scheduler.configfile)',
+      'missing  .../mails  (Butler.emailNotification.reloadTaskFailure.bodyFileDirectory)',
+    ])
+    const { paths } = JSON.parse((await check(files, { json: true })).lines.join('\n')) as {
+      paths: { exists: boolean }[]
+    }
+    expect(paths.map(({ exists }) => exists)).toEqual([true, false, true, true, true, true, false])
+    expect(lines.find((line) => line.includes('no template'))).toMatch(
+      /no template "failed" in "mails" \(looked in \/\S+\/mails\)/,
+    )
   })
 
   test('warnings do not count against it', async () => {

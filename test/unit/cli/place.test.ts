@@ -26,13 +26,27 @@ describe('the local key', () => {
     .find(({ family, internal }) => family === 'IPv4' && !internal)?.address
 
   test('comes with the address of the configuration file', async () => {
-    expect(await find({ configfile: file })).toEqual({ url: 'http://127.0.0.1:8123', key: KEY, isOwn: true })
+    expect(await find({ configfile: file })).toEqual({
+      url: 'http://127.0.0.1:8123',
+      key: KEY,
+      isOwn: true,
+      isLocalKey: true,
+      file,
+      onlyFile: true,
+    })
   })
 
   test.each(['http://localhost:9', 'http://127.0.0.1:9', 'https://[::1]:9', ...(own ? [`http://${own}:9`] : [])])(
     'goes to %s, which is this machine',
     async (url) => {
-      expect(await find({ url, configfile: file })).toEqual({ url, key: KEY, isOwn: false })
+      expect(await find({ url, configfile: file })).toEqual({
+        url,
+        key: KEY,
+        isOwn: false,
+        isLocalKey: true,
+        file,
+        onlyFile: true,
+      })
       expect((await find({ configfile: file }, { FOOTMAN_URL: url })).key).toBe(KEY)
     },
   )
@@ -40,7 +54,14 @@ describe('the local key', () => {
   test.each(['http://192.0.2.1:9', 'https://no-such-host.invalid', 'http://127.0.0.1.invalid:9'])(
     'does not go to %s',
     async (url) => {
-      expect(await find({ url, configfile: file })).toEqual({ url, key: null, isOwn: false })
+      expect(await find({ url, configfile: file })).toEqual({
+        url,
+        key: null,
+        isOwn: false,
+        isLocalKey: false,
+        file: null,
+        onlyFile: false,
+      })
     },
   )
 
@@ -58,7 +79,7 @@ describe('the local key', () => {
     ]
     const rest = '  restServerConfig: {enable: true, serverHost: localhost, serverPort: 8124}'
     writeFileSync(broken, ['Butler:', rest, '  footman:', ...wrong.map((line) => `    ${line}`), ''].join('\n'))
-    expect(await find({ configfile: broken })).toEqual({ url: 'http://localhost:8124', key: KEY, isOwn: true })
+    expect(await find({ configfile: broken })).toMatchObject({ url: 'http://localhost:8124', key: KEY, isOwn: true })
   })
 
   test('is missing where there is no configuration', async () => {
@@ -68,6 +89,9 @@ describe('the local key', () => {
       url: 'http://localhost:8080',
       key: null,
       isOwn: false,
+      isLocalKey: false,
+      file: null,
+      onlyFile: false,
     })
     expect((await findPlace({ url: 'http://localhost:9' }, { env: {}, cwd: empty })).key).toBeNull()
   })

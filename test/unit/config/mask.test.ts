@@ -2,7 +2,8 @@ import { describe, expect, test } from 'bun:test'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { loadConfig } from '../../../src/app/config/load.ts'
-import { collectSecrets, maskConfig } from '../../../src/config/mask.ts'
+import { collectHosts, collectSecrets, maskConfig } from '../../../src/config/mask.ts'
+import { createLogMask } from '../../../src/platform/log-mask.ts'
 
 const STARS = '**********'
 
@@ -216,4 +217,27 @@ test('the secrets of a whole file are found and masked', async () => {
   for (const harmless of ['smtp.acme.example', 'butler', 'qs-central.acme.example', 'bi-ops@acme.example']) {
     expect(secrets).not.toContain(harmless)
   }
+})
+
+test('a short password that is a part of host names hides itself, not them', () => {
+  const butler = {
+    emailNotification: { smtp: { host: 'mail.acme.example', auth: { password: 'acme' } } },
+    slackNotification: { reloadTaskFailure: { webhookURL: 'https://hooks.acme.example/services/T0' } },
+    serviceMonitor: { monitor: [{ host: 'qs1.acme.example' }] },
+  }
+  const hosts = collectHosts(butler)
+  expect(hosts).toEqual(['mail.acme.example', 'hooks.acme.example', 'qs1.acme.example'])
+  const { text } = createLogMask(
+    () => collectSecrets(butler),
+    () => hosts,
+  )
+  expect(text('mail.acme.example refused acme: qs1.acme.example, hooks.acme.example')).toBe(
+    'mail.acme.example refused **********: qs1.acme.example, hooks.acme.example',
+  )
+  expect(text('POST https://hooks.acme.example/services/T0')).toBe('POST **********')
+  const same = createLogMask(
+    () => ['mail.acme.example'],
+    () => hosts,
+  )
+  expect(same.text('mail.acme.example')).toBe('**********')
 })

@@ -10,9 +10,18 @@ function paths(...existing: string[]) {
 describe('input paths', () => {
   test.each([
     ['program', ['/opt/footman/c.pem', '/here/c.pem', '/etc/footman/c.pem']],
-    ['working', ['/here/c.pem', '/etc/footman/c.pem', '/opt/footman/c.pem']],
+    ['working', ['/here/c.pem', '/etc/footman/c.pem']],
   ] as const)('%s: in this order', (base, candidates) => {
     expect(paths().candidates('c.pem', base)).toEqual(candidates)
+  })
+
+  test.each([
+    ['/opt/footman', ['/here/c.pem', '/opt/footman/c.pem']],
+    ['/opt/footman/config', ['/here/c.pem', '/opt/footman/config/c.pem', '/opt/footman/c.pem']],
+    ['/opt/footman-2', ['/here/c.pem', '/opt/footman-2/c.pem']],
+    ['/opt', ['/here/c.pem', '/opt/c.pem']],
+  ])('with a configuration in %s, beside the executable only when that is the same installation', (config, tried) => {
+    expect(createConfigPaths({ ...FOLDERS, config }, () => false).candidates('c.pem')).toEqual(tried)
   })
 
   test('the first that exists, else the first', () => {

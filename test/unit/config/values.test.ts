@@ -33,23 +33,23 @@ const WRONG: readonly Row[] = [
   ],
   [
     'udpServerConfig:\n  enable: true\n  messageQueue:\n    maxConcurrent: 0',
-    'config.yaml:5:7 error Butler.udpServerConfig.messageQueue.maxConcurrent: must be at least 1, found 0',
+    'config.yaml:5:7 error Butler.udpServerConfig.messageQueue.maxConcurrent: must be at least 1, found 0; Footman does not start',
   ],
   [
     'udpServerConfig:\n  enable: true\n  messageQueue: {backpressureThreshold: 101}',
-    'config.yaml:4:20 error Butler.udpServerConfig.messageQueue.backpressureThreshold: must be between 0 and 100, found 101',
+    'config.yaml:4:20 error Butler.udpServerConfig.messageQueue.backpressureThreshold: must be between 0 and 100, found 101; Footman does not start',
   ],
   [
     'configQRS: {host: "https://qs1"}',
-    'config.yaml:2:15 error Butler.configQRS.host: must be a host name or an IP address without scheme and port, found "https://qs1". Hint: write qs1; the port has a key of its own',
+    'config.yaml:2:15 error Butler.configQRS.host: must be a host name or an IP address without scheme and port, found "https://qs1"; Footman does not start. Hint: write qs1; the port has a key of its own',
   ],
   [
     'startTaskFilter: {enable: maybe}',
-    'config.yaml:2:21 error Butler.startTaskFilter.enable: must be true or false, found "maybe"',
+    'config.yaml:2:21 error Butler.startTaskFilter.enable: must be true or false, found "maybe"; Footman does not start',
   ],
   [
     'restServerConfig: {enable: true, tls: {enable: maybe}}',
-    'config.yaml:2:42 error Butler.restServerConfig.tls.enable: must be true or false, found "maybe"',
+    'config.yaml:2:42 error Butler.restServerConfig.tls.enable: must be true or false, found "maybe"; Footman does not start',
   ],
   [
     'qlikSenseUrls: {qmc: my.site/qmc}',
@@ -83,36 +83,39 @@ const WRONG: readonly Row[] = [
   ],
   [
     'footman: {delivery: {maxAge: 24}}',
-    'config.yaml:2:24 error Butler.footman.delivery.maxAge: must be a length of time with its unit, like 24h, found 24',
+    'config.yaml:2:24 error Butler.footman.delivery.maxAge: must be a length of time with its unit, like 24h, found 24; Footman does not start',
   ],
   [
     'footman: {delivery: {maxAge: "24"}}',
-    'config.yaml:2:24 error Butler.footman.delivery.maxAge: must be a length of time; "24" has no unit. Write for example 250ms, 30s, 5m, 24h, 7d, 1w or PT90S.',
+    'config.yaml:2:24 error Butler.footman.delivery.maxAge: must be a length of time; "24" has no unit. Write for example 250ms, 30s, 5m, 24h, 7d, 1w or PT90S; Footman does not start',
   ],
   [
     'footman: {shutdown: {grace: 1h}}',
-    'config.yaml:2:24 error Butler.footman.shutdown.grace: must be between 1s and 2m, found "1h"',
+    'config.yaml:2:24 error Butler.footman.shutdown.grace: must be between 1s and 2m, found "1h"; Footman does not start',
   ],
   [
     'footman: {timezone: Europe/Stokholm}',
-    'config.yaml:2:13 error Butler.footman.timezone: must be an IANA time zone like Europe/Stockholm, found "Europe/Stokholm"',
+    'config.yaml:2:13 error Butler.footman.timezone: must be an IANA time zone like Europe/Stockholm, found "Europe/Stokholm"; Footman does not start',
   ],
-  ['footman: {mqtt: {qos: 2}}', 'config.yaml:2:20 error Butler.footman.mqtt.qos: must be 0 or 1, found 2'],
+  [
+    'footman: {mqtt: {qos: 2}}',
+    'config.yaml:2:20 error Butler.footman.mqtt.qos: must be 0 or 1, found 2; Footman does not start',
+  ],
   [
     'footman: {destinations: {x: {type: fax}}}',
-    `config.yaml:2:32 error Butler.footman.destinations.x.type: must be ${DESTINATION_TYPE_LIST}, found "fax"`,
+    `config.yaml:2:32 error Butler.footman.destinations.x.type: must be ${DESTINATION_TYPE_LIST}, found "fax"; Footman does not start`,
   ],
   [
     'footman: {destinations: {x: {type: slack}}}',
-    'config.yaml:2:28 error Butler.footman.destinations.x.webhookURL: is missing',
+    'config.yaml:2:28 error Butler.footman.destinations.x.webhookURL: is missing; Footman does not start',
   ],
   [
     'footman: {alertRoutes: [{name: a, to: [b], limit: 5}], destinations: {b: {type: email, appOwner: true}}}',
-    'config.yaml:2:46 error Butler.footman.alertRoutes[0].limit: must be a text, found 5. Hint: write "5" in quotes',
+    'config.yaml:2:46 error Butler.footman.alertRoutes[0].limit: must be a text, found 5; Footman does not start. Hint: write "5" in quotes',
   ],
   [
     'footman: {alertRoutes: [{name: a, to: [b], match: {consecutiveFailures: 3}}], destinations: {b: {type: email, appOwner: true}}}',
-    'config.yaml:2:54 error Butler.footman.alertRoutes[0].match.consecutiveFailures: must be a text, found 3. Hint: write "3" in quotes',
+    'config.yaml:2:54 error Butler.footman.alertRoutes[0].match.consecutiveFailures: must be a text, found 3; Footman does not start. Hint: write "3" in quotes',
   ],
 ]
 
@@ -148,7 +151,7 @@ describe('wrong values', () => {
   test('are not converted below footman', async () => {
     const result = await loadButler('footman: {access: {enable: "true"}}')
     expect(errorsOf(result).map(renderProblem)).toEqual([
-      'config.yaml:2:22 error Butler.footman.access.enable: must be true or false, found "true". Hint: write true without quotes',
+      'config.yaml:2:22 error Butler.footman.access.enable: must be true or false, found "true"; Footman does not start. Hint: write true without quotes',
     ])
   })
 
@@ -258,7 +261,7 @@ describe('unknown keys', () => {
   test('below access they are errors', async () => {
     const result = await loadButler('footman: {access: {enable: false, allowFroms: []}}')
     expect(errorsOf(result).map(renderProblem)).toEqual([
-      'config.yaml:2:37 error Butler.footman.access.allowFroms: unknown key. Hint: did you mean allowFrom?',
+      'config.yaml:2:37 error Butler.footman.access.allowFroms: unknown key; Footman does not start. Hint: did you mean allowFrom?',
     ])
     expect(result.config).toBeNull()
   })

@@ -87,22 +87,34 @@ describe('anchors, aliases and merge keys', () => {
 
 describe('errors name line and column', () => {
   test.each([
-    ['a: 1\na: 2', 'c.yaml:2:1 error is not valid YAML: the key stands twice in its section. Hint: remove one of them'],
-    ['a:\n\tb: 1', 'c.yaml:2:1 error is not valid YAML: Tabs are not allowed as indentation. Hint: indent with blanks'],
+    [
+      'a: 1\na: 2',
+      'c.yaml:2:1 error is not valid YAML: the key stands twice in its section; Footman does not start. Hint: remove one of them',
+    ],
+    [
+      'a:\n\tb: 1',
+      'c.yaml:2:1 error is not valid YAML: Tabs are not allowed as indentation; Footman does not start. Hint: indent with blanks',
+    ],
     [
       'a: 1\n---\nb: 2',
-      'c.yaml:2:1 error is not valid YAML: more than one document in the file. Hint: remove the line ---',
+      'c.yaml:2:1 error is not valid YAML: more than one document in the file; Footman does not start. Hint: remove the line ---',
     ],
     [
       'a: !foo 1',
-      'c.yaml:1:4 error is not valid YAML: Unresolved tag: !foo. Hint: tags (!name) are not supported; remove it or put the value in quotes',
+      'c.yaml:1:4 error is not valid YAML: Unresolved tag: !foo; Footman does not start. Hint: tags (!name) are not supported; remove it or put the value in quotes',
     ],
-    ['a: b: c', 'c.yaml:1:4 error is not valid YAML: Nested mappings are not allowed in compact mappings'],
-    ['a: *nope', 'c.yaml:1:4 error a: is an alias without its anchor'],
-    ['a: &x [*x]', 'c.yaml:1:8 error a[0]: is an alias of a section that contains it'],
-    ['? [1, 2]\n: 3', 'c.yaml:1:3 error a key must be a text'],
-    ['a: {<<: 5}', 'c.yaml:1:9 error a: a merge key (<<) needs a section or a list of sections'],
-    ['__proto__: 1', 'c.yaml:1:1 error "__proto__" cannot be a key'],
+    [
+      'a: b: c',
+      'c.yaml:1:4 error is not valid YAML: Nested mappings are not allowed in compact mappings; Footman does not start. Hint: put a value that contains ": " in quotes',
+    ],
+    ['a: *nope', 'c.yaml:1:4 error a: is an alias without its anchor; Footman does not start'],
+    ['a: &x [*x]', 'c.yaml:1:8 error a[0]: is an alias of a section that contains it; Footman does not start'],
+    ['? [1, 2]\n: 3', 'c.yaml:1:3 error a key must be a text; Footman does not start'],
+    [
+      'a: {<<: 5}',
+      'c.yaml:1:9 error a: a merge key (<<) needs a section or a list of sections; Footman does not start',
+    ],
+    ['__proto__: 1', 'c.yaml:1:1 error "__proto__" cannot be a key; Footman does not start'],
   ])('%j', (text, problem) => {
     expect(read(text)).toEqual({ value: undefined, problems: [problem] })
   })
@@ -110,10 +122,27 @@ describe('errors name line and column', () => {
   test('one problem about tabs, not what follows from them; an earlier mistake is told too', () => {
     const tabs =
       'Butler:\n  logLevel: info\n\trest:\n\t\tenable: true\n  mqtt:\n    enable: false\n\tx: 1\n  y: {a: 1\n'
-    const problem = 'error is not valid YAML: Tabs are not allowed as indentation. Hint: indent with blanks'
+    const problem =
+      'error is not valid YAML: Tabs are not allowed as indentation; Footman does not start. Hint: indent with blanks'
     expect(read(tabs).problems).toEqual([`c.yaml:3:1 ${problem}`])
     const both = read(`a: 1\na: 2\n\tb: 1\n  c: {`).problems
     expect(both).toEqual([expect.stringContaining('c.yaml:2:1 error'), `c.yaml:3:1 ${problem}`])
+  })
+
+  const DEEPER = 'the line is indented by 3 blanks, the line above it by 2 blanks'
+  const UNFITTING = (count: number) => `the line is indented by ${count} blanks, which fits no line above it`
+  test.each([
+    ['B:\n  level: info\n   beat:\n    enable: true\n  rest:\n    enable: true\n', '3:4', DEEPER],
+    ['B:\n  a:\n      b: 1\n    c: 2\n  d: 1\n', '4:5', UNFITTING(4)],
+    ['B:\n  a:\n    - x: 1\n     y: 2\n', '4:6', UNFITTING(5)],
+    ['B:\n  a:\n      - 1\n    - 2\n  b: 1\n', '4:5', UNFITTING(4)],
+    ['B:\n  a: "x"\n    b: 2\n', '3:5', UNFITTING(4)],
+    ['B:\n  a:1\n  b: 2\n', '2:3', 'the line is no "key: value"'],
+    ['B:\n  a\n  b: 2\n', '2:3', 'the line is no "key: value"'],
+  ])('a wrong indent is one problem, at its own line: %j', (text, place, message) => {
+    const { problems } = read(text)
+    expect(problems).toHaveLength(1)
+    expect(problems[0]).toStartWith(`c.yaml:${place} error is not valid YAML: ${message}`)
   })
 
   test('a text that does not end', () => {

@@ -144,10 +144,13 @@ type FolderState =
       readonly text: string
     }
 
+/** Nothing is at the path, or a file is in the way to it. */
+const ABSENT = new Set(['ENOENT', 'ENOTDIR'])
+
 /** Whether this account can write there. A file of a few bytes comes and goes, nothing else. */
 async function lookAtFolder(path: string): Promise<FolderState> {
   const found = await stat(path).catch((error: NodeJS.ErrnoException) => error)
-  if (found instanceof Error) return found.code === 'ENOENT' ? lookAbove(path) : unusable(found)
+  if (found instanceof Error) return ABSENT.has(found.code ?? '') ? lookAbove(path) : unusable(found)
   if (!found.isDirectory()) return { state: 'unusable', reason: 'file', text: 'is a file' }
   const error = await writes(path)
   if (error) return unusable(error)
@@ -160,7 +163,7 @@ async function lookAbove(path: string): Promise<FolderState> {
   const parent = dirname(path)
   if (parent === path) return { state: 'unusable', reason: 'other', text: 'the drive does not exist' }
   const found = await stat(parent).catch((error: NodeJS.ErrnoException) => error)
-  if (found instanceof Error) return found.code === 'ENOENT' ? lookAbove(parent) : unusable(found)
+  if (found instanceof Error) return ABSENT.has(found.code ?? '') ? lookAbove(parent) : unusable(found)
   if (!found.isDirectory()) return { state: 'unusable', reason: 'file', text: `${parent} is a file` }
   return access(parent, constants.W_OK).then(
     () => ({ state: 'to-be-made', in: parent }),

@@ -1,21 +1,19 @@
 /** Ports and addresses to listen on: whether a port is free, and whether an address belongs to this machine. */
 
-import { execFile } from 'node:child_process'
 import { lookup } from 'node:dns/promises'
-import { readdir, readFile, readlink } from 'node:fs/promises'
 import { createServer, isIP } from 'node:net'
 import { networkInterfaces } from 'node:os'
-import { promisify } from 'node:util'
 import type { Config } from '../../../app/schema.ts'
 import { isOwnAddress } from '../../../http/client-address.ts'
 import { plainAddress } from '../../../platform/addresses.ts'
 import { type ListenError, toListenError } from '../../../platform/listen-error.ts'
 import { type LockHolder, lockHolder } from '../../../platform/lock.ts'
+import { ownerText, type PortOwner, type PortProtocol, portOwner } from '../../../platform/port-owner.ts'
 import { within } from '../connection.ts'
 import type { DoctorContext, Finding, Probe } from '../types.ts'
 
 interface Listener {
-  readonly protocol: Protocol
+  readonly protocol: PortProtocol
   readonly host: string
   readonly port: number
   /** Of the port, below `Butler`. */
@@ -85,9 +83,8 @@ function taken({ key }: Listener, target: string, owner: PortOwner | null, holde
     const message = `in use by the running Footman of this configuration (process ${holder.process})`
     return { level: 'ok', code: 'ports.ours', target, message }
   }
-  const who = owner?.process ? `${owner.name || 'a program'} (process ${owner.process})` : 'another program'
   const fix = `stop that program, or change Butler.${key}; a second Footman needs ports and a data directory of its own`
-  return { level: 'error', code: 'ports.in-use', target, message: `in use by ${who}`, fix, key }
+  return { level: 'error', code: 'ports.in-use', target, message: `in use by ${ownerText(owner)}`, fix, key }
 }
 
 /** Null when the port could be opened; it is closed again at once. */
@@ -104,127 +101,6 @@ async function tryToListen({ host, port }: Listener): Promise<ListenError | null
   } finally {
     server.close()
   }
-}
-
-type Protocol = 'tcp' | 'udp'
-
-interface PortOwner {
-  /** Number of the process; null when this account may not see it. */
-  readonly process: number | null
-  /** Name of the program; '' when this account may not see it. */
-  readonly name: string
-}
-
-const run = promisify(execFile)
-const PATIENCE_MS = 5000
-
-/** A port on some addresses of this machine. */
-interface OwnPort {
-  readonly port: number
-  readonly addresses: readonly string[]
-}
-
-/** Null when no other process blocks the port, or the system does not report it. */
-async function portOwner(protocol: Protocol, place: OwnPort): Promise<PortOwner | null> {
-  try {
-    if (process.platform === 'linux') {
-      const owner = await onLinux(protocol, place)
-      // Without a process it may have been closed since, as the socket of the look at messages is: then it is gone now.
-      return owner?.process === null ? await onLinux(protocol, place) : owner
-    }
-    if (process.platform === 'win32') return await onWindows(protocol, place)
-    return null
-  } catch {
-    return null
-  }
-}
-
-async function onLinux(protocol: Protocol, place: OwnPort): Promise<PortOwner | null> {
-  const tables = await Promise.all(
-    ['', '6'].map((version) => readFile(`/proc/net/${protocol}${version}`, 'utf8').catch(() => '')),
-  )
-  const inodes = tables.flatMap((table) => socketsOn(table, protocol, place))
-  if (inodes.length === 0) return null
-  const wanted = new Set(inodes.map((inode) => `socket:[${inode}]`))
-  for (const pid of (await readdir('/proc')).filter((name) => /^\d+$/.test(name))) {
-    if (!(await holdsOne(pid, wanted))) continue
-    const name = await readFile(`/proc/${pid}/comm`, 'utf8').catch(() => '')
-    return { process: Number(pid), name: name.trim() }
-  }
-  return { process: null, name: '' }
-}
-
-async function holdsOne(pid: string, wanted: ReadonlySet<string>): Promise<boolean> {
-  const files = await readdir(`/proc/${pid}/fd`).catch(() => [])
-  const links = await Promise.all(files.map((file) => readlink(`/proc/${pid}/fd/${file}`).catch(() => '')))
-  return links.some((link) => wanted.has(link))
-}
-
-const LISTENING = '0A'
-
-/** The inodes of a table of `/proc/net`: of TCP those that listen. */
-export function socketsOn(table: string, protocol: Protocol, place: OwnPort): readonly string[] {
-  const hex = place.port.toString(16).toUpperCase().padStart(4, '0')
-  return table
-    .split('\n')
-    .map((line) => line.trim().split(/\s+/))
-    .filter(
-      ([, local = '', , state]) =>
-        local.endsWith(`:${hex}`) &&
-        (protocol === 'udp' || state === LISTENING) &&
-        isInTheWay(addressOf(local.slice(0, -hex.length - 1)), place),
-    )
-    .map((columns) => columns[9] ?? '')
-}
-
-async function onWindows(protocol: Protocol, place: OwnPort): Promise<PortOwner | null> {
-  const { stdout } = await run('netstat', ['-ano', '-p', protocol], { timeout: PATIENCE_MS, windowsHide: true })
-  const pid = processOn(stdout, protocol, place)
-  if (pid === null) return null
-  const list = await run('tasklist', ['/FI', `PID eq ${pid}`, '/FO', 'CSV', '/NH'], {
-    ...{ timeout: PATIENCE_MS, windowsHide: true },
-  }).catch(() => ({ stdout: '' }))
-  return { process: pid, name: /^"([^"]+)"/.exec(list.stdout.trim())?.[1] ?? '' }
-}
-
-/** From the list of `netstat -ano`, whose words are in the language of Windows: a listening socket has no peer. */
-export function processOn(list: string, protocol: Protocol, place: OwnPort): number | null {
-  const line = list
-    .split(/\r?\n/)
-    .map((text) => text.trim().split(/\s+/))
-    .find(
-      ([kind = '', local = '', peer = '']) =>
-        kind.toLowerCase() === protocol &&
-        local.endsWith(`:${place.port}`) &&
-        isInTheWay(local.slice(0, local.lastIndexOf(':')).replace(/^\[(.*?)(%.*)?\]$/, '$1'), place) &&
-        /^(\*:\*|.*:0)$/.test(peer),
-    )
-  const pid = Number(line?.at(-1))
-  return Number.isInteger(pid) && pid > 0 ? pid : null
-}
-
-const ALL = ['0.0.0.0', '::']
-
-/** True when the listener has an address in common; the same port on another address is free. */
-function isInTheWay(address: string, { addresses }: OwnPort): boolean {
-  if (ALL.includes(address) || addresses.some((own) => ALL.includes(own))) return true
-  return addresses.some((own) => canonical(own) === canonical(address))
-}
-
-const canonical = (address: string): string =>
-  isIP(address) === 6 ? plainAddress(new URL(`http://[${address}]`).hostname.slice(1, -1)) : address
-
-/** `0100007F` is 127.0.0.1: words of four bytes, the last byte first. */
-function addressOf(hex: string): string {
-  const bytes = (hex.match(/.{8}/g) ?? []).flatMap((word) => (word.match(/../g) ?? []).reverse())
-  const isFour = bytes.length === 4 || bytes.slice(0, 12).join('') === `${'0'.repeat(20)}FFFF`
-  if (isFour)
-    return bytes
-      .slice(-4)
-      .map((byte) => Number.parseInt(byte, 16))
-      .join('.')
-  const groups = bytes.join('').match(/.{4}/g) ?? []
-  return new URL(`http://[${groups.join(':')}]`).hostname.slice(1, -1)
 }
 
 // ------------------------------------------------------------------------------------------- addresses to listen on

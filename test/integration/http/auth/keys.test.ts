@@ -332,6 +332,16 @@ describe('the local key', () => {
     if (process.platform !== 'win32') expect(statSync(file).mode & 0o777).toBe(0o600)
     const mine = await api.call('GET', '/v4/secret', bearer(key))
     expect([mine.status, JSON.parse(mine.body).actor]).toEqual([200, 'local'])
+    for (const [sent, actor] of [
+      ['anna', 'local:anna'],
+      [encodeURIComponent('ACME\\Åsa Öst'), 'local:ACME\\Åsa Öst'],
+      [encodeURIComponent('anna\nkey:erp'), 'local'],
+      ['%E0%A4%A', 'local'],
+      ['a'.repeat(65), 'local'],
+    ] as const) {
+      const named = await api.call('GET', '/v4/secret', { ...bearer(key), 'X-Footman-User': sent })
+      expect(JSON.parse(named.body).actor).toBe(actor)
+    }
     expect((await api.call('GET', '/v4/secret', { ...bearer(key), 'X-Forwarded-For': '10.1.2.3' })).status).toBe(401)
     expect((await api.call('GET', '/v4/secret', { ...bearer(key), Origin: 'https://evil.example' })).status).toBe(401)
     await api[Symbol.asyncDispose]()

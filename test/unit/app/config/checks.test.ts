@@ -142,7 +142,7 @@ describe('settings that do not fit each other', () => {
     [
       'restServerConfig: {enable: true, serverHost: h, serverPort: 3100}\nconfigVisualisation: {enable: true}',
       [
-        '3:3 error Butler.configVisualisation.port: port 3100 is already used by Butler.restServerConfig.serverPort. Hint: give each listener its own port',
+        '3:3 error Butler.configVisualisation.port: port 3100 is already used by Butler.restServerConfig.serverPort; Footman does not start. Hint: give each listener its own port',
       ],
     ],
     ['restServerConfig: {enable: true, serverHost: h, serverPort: 3100}\nconfigVisualisation: {enable: false}', []],

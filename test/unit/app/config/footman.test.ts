@@ -39,7 +39,7 @@ describe('inside Butler.footman', () => {
     ],
     [
       'destinations: {m: {type: email, appOwner: true}}\n  alertRoutes: [{name: a, to: [{destination: m, prio: low}]}]',
-      'alertRoutes[0].to[0].prio: is no setting of the type email. Hint: see the settings of the type email',
+      'alertRoutes[0].to[0].prio: is no setting of the type email; Footman does not start. Hint: see the settings of the type email',
     ],
     [
       'destinations: {m: {type: email, appOwner: true}}\n  alertRoutes: [{name: a, to: [{destination: m, appOwner: false}]}]',
@@ -47,7 +47,7 @@ describe('inside Butler.footman', () => {
     ],
     [
       'butlerRoutes: {disable: [butler.slackNotification.reloadTaskFailed]}',
-      'butlerRoutes.disable[0]: no route is called "butler.slackNotification.reloadTaskFailed". Hint: did you mean butler.slackNotification.reloadTaskFailure?',
+      'butlerRoutes.disable[0]: no route is called "butler.slackNotification.reloadTaskFailed"; Footman does not start. Hint: did you mean butler.slackNotification.reloadTaskFailure?',
     ],
     ['alertRoutes: [{name: a, to: []}]', 'alertRoutes[0].to: must have at least 1 item'],
     [
@@ -61,7 +61,7 @@ describe('inside Butler.footman', () => {
     ],
     [
       'destinations: {ops-mail: {type: email, appOwner: true}}\n  selfAlerts: {to: [ops-mial]}',
-      'selfAlerts.to[0]: no destination is called "ops-mial". Hint: did you mean ops-mail?',
+      'selfAlerts.to[0]: no destination is called "ops-mial"; Footman does not start. Hint: did you mean ops-mail?',
     ],
     ['maintenance: [{name: a, during: nights}]', 'maintenance[0].during: no window is called "nights"'],
     ['windows: {w: {from: "25:00"}}', 'windows.w.from: must be a time like "07:00" in quotes, found "25:00"'],

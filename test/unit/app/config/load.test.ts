@@ -97,7 +97,7 @@ describe('the root', () => {
 
   test('must be a section', async () => {
     expect(errorsOf(await loadText('Butler: 5')).map(renderProblem)).toEqual([
-      'config.yaml:1:1 error Butler: must be a section with keys',
+      'config.yaml:1:1 error Butler: must be a section with keys; Footman does not start',
     ])
   })
 
@@ -275,7 +275,7 @@ describe('InfluxDB generations', () => {
 
 test('lines for the log', async () => {
   const { problems } = await loadButler('anonTelemetry: true\nheartbeat: {enabled: false}\nfoo: 1')
-  expect(problems.map(logLineOf)).toEqual([
+  expect(problems.map((problem) => logLineOf(problem))).toEqual([
     'CONFIG DEPRECATED: 1 setting stands where older Butlers had it; it is read as before. Hint: "footman migrate-config config.yaml" shows and writes the present layout (config.yaml:3:15)',
     'CONFIG: Butler.foo: unknown key, ignored. Hint: Butler knows logLevel, fileLogging, logDirectory, anonTelemetry, systemInfo, cert, configQRS, configEngine, ... (config.yaml:4:3)',
     "CONFIG: 'Butler.anonTelemetry' is accepted for compatibility; this program sends no telemetry.",

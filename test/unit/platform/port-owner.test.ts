@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test'
-import { processOn, socketsOn } from '../../../src/cli/doctor/machine/ports.ts'
+import { processOn, socketsOn } from '../../../src/platform/port-owner.ts'
 
 const all = (port: number) => ({ port, addresses: ['0.0.0.0'] })
 const only = (address: string, port: number) => ({ port, addresses: [address] })
