@@ -205,7 +205,7 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
       rawOf: pipeline.rawOf,
       qrs: cachedQrs,
       live,
-      points: influx.deadLetters,
+      queues: [influx.deadLetters, messages.deadLetters].filter((queue) => queue !== null),
     },
     config.footman,
   )

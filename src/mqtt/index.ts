@@ -3,7 +3,7 @@
 import { readFile } from 'node:fs/promises'
 import type { ConfigPaths } from '../config/paths.ts'
 import type { ApiRoute } from '../http/endpoint/route.ts'
-import { purgeDeadLetters } from '../platform/durable-queue-store.ts'
+import { purgeDeadLetters, replayDeadLetters } from '../platform/durable-queue-store.ts'
 import type { GroupWriter } from '../platform/group-commit.ts'
 import { createHttpClient } from '../platform/http-client.ts'
 import type { Database, Pruning } from '../platform/sqlite.ts'
@@ -97,6 +97,13 @@ interface Messages {
   /** Must stop before the broker connection. */
   readonly services: readonly Service[]
   readonly pruning: Pruning
+  /** Messages that were given up; null when MQTT is not configured. */
+  readonly deadLetters: {
+    readonly destination: string
+    /** Runs in a transaction; returns how many wait again. */
+    resend(db: Database, filter: Parameters<typeof replayDeadLetters>[2], now: number): number
+    wake(): void
+  } | null
 }
 
 export function createMessages(deps: MessagesDeps, config: MessagesSettings, shadow: boolean): Messages {
@@ -131,6 +138,11 @@ export function createMessages(deps: MessagesDeps, config: MessagesSettings, sha
     pruning: {
       keepMs: footman.retention.events,
       purge: (db, before, limit) => purgeDeadLetters(db, OUTGOING_TABLE, before, limit),
+    },
+    deadLetters: outgoing && {
+      destination: 'mqtt',
+      resend: (db, filter, now) => replayDeadLetters(db, OUTGOING_TABLE, filter, now),
+      wake: outgoing.wake,
     },
   }
 }

@@ -120,6 +120,7 @@ export function createMqttOutgoing(deps: OutgoingDeps, settings: OutgoingSetting
     name: queue.name,
     send: (message) => queue.add([message]),
     put: queue.put,
+    wake: queue.wake,
     async start() {
       const { waiting } = queue
       if (waiting > 0) log.info(`MQTT: ${waiting} messages of the last run wait to be published`)

@@ -50,4 +50,6 @@ export interface MqttOutgoing {
   send(message: OutgoingMessage): Promise<'stored' | 'full'>
   /** Stores it within a transaction of the caller, however many wait. */
   put(tx: Database, message: OutgoingMessage): void
+  /** Messages were stored by another way: look for work. */
+  wake(): void
 }

@@ -107,11 +107,12 @@ interface DeliveryRoutesDeps {
   /** Deliveries in these lanes became pending. */
   readonly wake: (lanes: ReadonlySet<string>) => void
   readonly isUnderWay: (lane: string, seq: number) => boolean
-  /** Dead letters that are not deliveries: points of monitors. */
-  readonly others?: OtherDeadLetters
+  /** Dead letters that are not deliveries: points of monitors, MQTT messages of REST and key-value changes. */
+  readonly queues: readonly DeadLetterQueue[]
 }
 
-export interface OtherDeadLetters {
+export interface DeadLetterQueue {
+  /** The destination that a resend names for it. */
   readonly destination: string
   /** Runs in a transaction; returns how many are under way again. */
   resend(db: Database, filter: Pick<DeadLetterFilter, 'reason' | 'from' | 'to'>, now: number): number
@@ -222,21 +223,20 @@ async function resendOne(deps: DeliveryRoutesDeps, request: ApiRequest): Promise
 
 async function resendMany(deps: DeliveryRoutesDeps, request: ApiRequest): Promise<Response> {
   const filter = deadLetterFilter(request.body, deps.clock.now())
-  const others = concerned(deps.others, filter)
-  const { deliveries, more } = await deps.writer.write((db) => ({
+  const queues = selectedQueues(deps.queues, filter)
+  const { deliveries, queued } = await deps.writer.write((db) => ({
     deliveries: resendDeadLetters(db, filter, deps.clock.now()),
-    more: others?.resend(db, filter, deps.clock.now()) ?? 0,
+    queued: queues.map((queue) => queue.resend(db, filter, deps.clock.now())),
   }))
-  const resent = deliveries.resent + more
+  const resent = queued.reduce((sum, count) => sum + count, deliveries.resent)
   request.note({ detail: `${resent} resent` })
   deps.wake(deliveries.lanes)
-  if (more > 0) others?.wake()
+  for (const queue of queues) queue.wake()
   return jsonAnswer(202, { resent })
 }
 
-function concerned(others: OtherDeadLetters | undefined, { id, destination }: DeadLetterFilter) {
-  const isNamed = others && id === null && (destination === null || destination.includes(others.destination))
-  return isNamed ? others : undefined
+function selectedQueues(queues: readonly DeadLetterQueue[], { id, destination }: DeadLetterFilter) {
+  return queues.filter((queue) => id === null && (destination === null || destination.includes(queue.destination)))
 }
 
 /** Throws 400 when no member selects deliveries. */

@@ -16,7 +16,7 @@ import { contextLinks, type LinkConfig, templateContext } from '../template-cont
 import { createTimeFormatter } from '../times.ts'
 import type { Destination } from '../types.ts'
 import { type ChangeFeed, createChangeFeed, purgeChanges, streamRoutes } from './change-feed.ts'
-import { deliveryRoutes, type OtherDeadLetters } from './deliveries.ts'
+import { deliveryRoutes, type DeadLetterQueue } from './deliveries.ts'
 import { eventRoutes } from './events.ts'
 import { replayRoutes } from './replay.ts'
 
@@ -36,8 +36,8 @@ export interface HistoryDeps {
   readonly rawOf: (journalId: number) => Uint8Array | null
   /** Settings in use: links of texts, and `Butler.footman.destinations`. */
   readonly live: () => HistoryConfig
-  /** Null without InfluxDB. */
-  readonly points: OtherDeadLetters | null
+  /** Queues of messages that are not deliveries. */
+  readonly queues: readonly DeadLetterQueue[]
 }
 
 export interface History {
@@ -83,7 +83,6 @@ export function createHistory(deps: HistoryDeps, { timezone, retention }: Histor
         ...common,
         wake: alerts.outbox.wake,
         isUnderWay: alerts.outbox.isUnderWay,
-        ...(deps.points && { others: deps.points }),
       }),
       ...replayRoutes({
         ...common,
