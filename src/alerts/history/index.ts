@@ -16,7 +16,7 @@ import { contextLinks, type LinkConfig, templateContext } from '../template-cont
 import { createTimeFormatter } from '../times.ts'
 import type { Destination } from '../types.ts'
 import { type ChangeFeed, createChangeFeed, purgeChanges, streamRoutes } from './change-feed.ts'
-import { deliveryRoutes, type DeadLetterQueue } from './deliveries.ts'
+import { type DeadLetterQueue, deliveryRoutes } from './deliveries.ts'
 import { eventRoutes } from './events.ts'
 import { replayRoutes } from './replay.ts'
 

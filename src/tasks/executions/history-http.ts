@@ -118,7 +118,7 @@ export function historyRoutes({ reader, clock, timezone }: HistoryRoutesDeps): A
           answer: {
             executions: [
               {
-                executionId: 'e5000000-0000-4000-8000-000000000003',
+                executionId: 'e5000003-0000-4000-8000-000000000000',
                 kind: 'task',
                 ...TASK,
                 ...{

@@ -126,11 +126,11 @@ export function executionRoutes({ executions, tasks, stopping }: ExecutionRoutes
       examples: [
         {
           name: 'failed-reload',
-          params: { executionId: 'e5000000-0000-4000-8000-000000000001' },
+          params: { executionId: 'e5000001-0000-4000-8000-000000000000' },
           query: { wait: '1' },
           status: 200,
           answer: {
-            executionId: 'e5000000-0000-4000-8000-000000000001',
+            executionId: 'e5000001-0000-4000-8000-000000000000',
             kind: 'task',
             ...{
               taskId: 'a8b4c123-def4-5678-9abc-def012345678',
@@ -178,7 +178,7 @@ export function executionRoutes({ executions, tasks, stopping }: ExecutionRoutes
       examples: [
         {
           name: 'last-lines',
-          params: { executionId: 'e5000000-0000-4000-8000-000000000001' },
+          params: { executionId: 'e5000001-0000-4000-8000-000000000000' },
           query: { tail: '2' },
           status: 200,
           answer:
@@ -228,7 +228,7 @@ export function executionRoutes({ executions, tasks, stopping }: ExecutionRoutes
                 stream: null,
                 nextExecution: '2026-03-02T07:00:00.000Z',
                 last: {
-                  executionId: 'e5000000-0000-4000-8000-000000000002',
+                  executionId: 'e5000002-0000-4000-8000-000000000000',
                   state: 'finished',
                   outcome: 'success',
                   stoppedAt: '2026-03-02T06:00:03.500Z',

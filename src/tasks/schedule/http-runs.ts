@@ -157,7 +157,7 @@ export function runRoutes(deps: RunRoutesDeps): ApiRoute[] {
                 outcome: 'success',
                 reason: null,
                 tasks: [
-                  { taskId: EXAMPLE_TASK, executionId: 'e5000000-0000-4000-8000-000000000001', outcome: 'success' },
+                  { taskId: EXAMPLE_TASK, executionId: 'e5000001-0000-4000-8000-000000000000', outcome: 'success' },
                 ],
                 detail: null,
               },

@@ -184,7 +184,7 @@ const WAITING: RouteExample = {
       {
         ...DASHBOARD,
         status: 'started',
-        executionId: 'e5000000-0000-4000-8000-000000000001',
+        executionId: 'e5000001-0000-4000-8000-000000000000',
         execution: { state: 'finished', outcome: 'failed', statusText: 'FinishedFail', queueMs: 782, runMs: 189580 },
       },
     ],

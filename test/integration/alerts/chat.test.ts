@@ -276,7 +276,7 @@ describe.each(['slack', 'teams'] as const)('%s: settings of one channel', (chann
     const file = `${repositoryRoot}/test/fixtures/templates/${channel}-user.handlebars`
     expect(await problems({ templateFile: file })).toEqual([])
     expect(await problems({ templateFile: '/nowhere.handlebars' })).toEqual([
-      'warning templateFile: there is no template "/nowhere.handlebars"; the built-in one is used',
+      'warning templateFile: there is no template "/nowhere.handlebars" (looked for /nowhere.handlebars); the built-in one is used',
     ])
     expect(await problems({ templateFile: '/nowhere.html' })).toEqual([
       'warning templateFile: "/nowhere.html" is no name of a template; the built-in one is used',
