@@ -61,7 +61,7 @@ describe('init', () => {
     const xml = readFileSync(directory.join('My Site', 'config', 'LocalLogConfig.xml'), 'utf8')
     expect(xml.match(/name="remoteAddress" value="10\.1\.2\.3"/g)).toHaveLength(4)
     expect(existsSync(directory.join('My Site', 'config', 'certificate', 'README.txt'))).toBe(true)
-    expect(ran.stdout).toContain(`footman check -c "${output}"`)
+    expect(ran.stdout).toContain(`doctor -c "${output}"`)
     expect(ran.stdout).toContain('footman credential set smtp-password')
 
     await feed('pa55', 'credential', 'set', 'smtp-password')
