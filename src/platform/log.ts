@@ -93,8 +93,11 @@ export function createLogger(settings: LogSettings, deps: LogDeps = {}): LogServ
   const root = createPino(settings, timeNow, mask, destination)
 
   function writeText(level: LogLevel, time: string, message: string, fields: LogFields): void {
-    const text = visible(mask.text(fields === NO_FIELDS ? message : withErrors(message, fields)))
-    const full = text + visibleBlock(mask.text(stacksOf(fields, root.isLevelEnabled('debug'))))
+    const full =
+      fields === NO_FIELDS
+        ? visible(mask.text(message))
+        : visible(mask.text(withErrors(message, fields))) +
+          visibleBlock(mask.text(stacksOf(fields, root.isLevelEnabled('debug'))))
     const line = textLine(time, level, full)
     if (toJournal) emit(level, line, `${level}: ${full}\n`)
     else emit(level, line, colour ? textLine(time, level, full, COLOURS[level]) : line)
