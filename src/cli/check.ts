@@ -172,7 +172,7 @@ export async function problemsAfterStart(loaded: LoadResult, paths: ConfigPaths)
 async function ofFiles(loaded: LoadResult, paths: ConfigPaths): Promise<Problem[]> {
   const found = await Promise.all([
     missing(loaded, paths),
-    ofMessages(loaded, paths),
+    sendsMessages(loaded) ? ofMessages(loaded, paths) : [],
     ofCertificates(loaded, paths),
     templateDirectory(loaded, paths),
   ])
@@ -195,6 +195,14 @@ function missing({ config, qlikConnection, placeOf }: LoadResult, paths: ConfigP
     hint: 'check the path, or write an absolute one',
     ...placeOf(key),
   }))
+}
+
+/** Nothing is rendered, and no template engine loaded, for a configuration that sends no message. */
+function sendsMessages({ config }: LoadResult): boolean {
+  if (!config) return false
+  const { emailNotification, slackNotification, teamsNotification, webhookNotification, footman } = config
+  const sections = [emailNotification, slackNotification, teamsNotification, webhookNotification]
+  return sections.some(({ enable }) => enable) || Object.keys(footman.destinations).length > 0
 }
 
 /** Templates, addresses and webhooks, as far as they can be judged without sending anything. */
