@@ -152,7 +152,7 @@ const rest = ({
     senseStartTask: true
     ${keyValues ? '' : '#'}keyValueStore: true # docs/load-scripts.md
     #fileCopy: true # docs/load-scripts.md#file-operations
-    #scheduler: {getSchedule: true, startSchedule: true, stopSchedule: true} # docs/schedules.md`
+    #scheduler: {getSchedule: true, createNewSchedule: true, startSchedule: true, stopSchedule: true} # docs/schedules.md`
 
 function filter({ tags }: InitAnswers): string {
   if (tags.length === 0) {

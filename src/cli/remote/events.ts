@@ -283,7 +283,13 @@ export function runDeliveriesResend(ids: readonly string[], options: ResendOptio
       })
       const { resent } = JSON.parse(text) as { readonly resent: number }
       await refuseUnknownDestinations(remote, destination, resent === 0, io)
-      io.out(options.json ? text : `${resent} dead letters are under way again`)
+      io.out(
+        options.json
+          ? text
+          : resent === 1
+            ? '1 dead letter is under way again'
+            : `${resent} dead letters are under way again`,
+      )
       return EXIT.ok
     }
     for (const id of ids) {

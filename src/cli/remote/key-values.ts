@@ -20,7 +20,7 @@ interface Input extends AsyncIterable<Uint8Array | string> {
   readonly isTTY?: boolean | undefined
 }
 
-const SWITCHED_OFF = 'is Butler.restServerEndpointsEnable.keyValueStore true?'
+const SWITCHED_OFF = 'is Butler.restServerEndpointsEnable.keyValueStore true, and was Footman restarted since?'
 /** Of an export. */
 const MAX_BYTES = 1024 ** 3
 /** Of the pairs of one call; the API takes 10 MiB. */

@@ -50,7 +50,7 @@ export interface Named {
 }
 
 const OLD = 'does an older Footman run there?'
-const SCHEDULES_OFF = 'is Butler.restServerEndpointsEnable.scheduler.getSchedule true?'
+const SCHEDULES_OFF = 'is Butler.restServerEndpointsEnable.scheduler.getSchedule true, and was Footman restarted since?'
 export const SCHEDULE_EXIT_CODES = `
 Exit codes
   0 done             2 Footman cannot be reached, or refuses

@@ -12,8 +12,9 @@ export interface PreviewOptions extends RemoteOptions {
   readonly count: number
 }
 
-const SWITCHED_OFF = 'is Butler.restServerEndpointsEnable.scheduler.getSchedule true?'
-const RUN_SWITCHED_OFF = 'is Butler.restServerEndpointsEnable.scheduler.startSchedule true?'
+const SWITCHED_OFF = 'is Butler.restServerEndpointsEnable.scheduler.getSchedule true, and was Footman restarted since?'
+const RUN_SWITCHED_OFF =
+  'is Butler.restServerEndpointsEnable.scheduler.startSchedule true, and was Footman restarted since?'
 
 export function runSchedulePreview(cron: string, options: PreviewOptions, io: CommandIo): Promise<number> {
   return withRemote(options, io, async (remote) => {
@@ -63,7 +64,8 @@ interface ScheduleOptions extends RemoteOptions {
   readonly stopped?: boolean
 }
 
-const switchOf = (name: string): string => `is Butler.restServerEndpointsEnable.scheduler.${name} true?`
+const switchOf = (name: string): string =>
+  `is Butler.restServerEndpointsEnable.scheduler.${name} true, and was Footman restarted since?`
 
 /** Needs name, cron expression and task. */
 export function runScheduleAdd(options: ScheduleOptions, io: CommandIo): Promise<number> {

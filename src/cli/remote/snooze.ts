@@ -1,7 +1,10 @@
 /** `footman snooze set` and `lift`. */
+
+import { isGuid } from '../../platform/uuid.ts'
 import { type CommandIo, EXIT } from '../io.ts'
+import { timeText } from '../time.ts'
 import { CommandFailure, found, OLD, type RemoteOptions, withRemote } from './client.ts'
-import { isBeginning, wholeId } from './names.ts'
+import { isBeginning, taskIdOf, wholeId } from './names.ts'
 
 interface SnoozeSetOptions extends RemoteOptions {
   readonly task: readonly string[]
@@ -38,8 +41,10 @@ export function runSnoozeSet(options: SnoozeSetOptions, io: CommandIo): Promise<
   return withRemote(options, io, async (remote) => {
     const { until, reason, json } = options
     const fields = Object.entries(FIELDS) as [keyof typeof FIELDS, string][]
+    const task = await Promise.all(options.task.map((text) => (isGuid(text) ? text : taskIdOf(remote, text, 'snooze'))))
+    const given = { ...options, task }
     const match = Object.fromEntries(
-      fields.flatMap(([option, field]) => (options[option].length > 0 ? [[field, options[option]]] : [])),
+      fields.flatMap(([option, field]) => (given[option].length > 0 ? [[field, given[option]]] : [])),
     )
     if (Object.keys(match).length === 0) {
       throw new CommandFailure(EXIT.badInput, 'snooze', `say what it is about: --${Object.keys(FIELDS).join(', --')}`)
@@ -51,7 +56,7 @@ export function runSnoozeSet(options: SnoozeSetOptions, io: CommandIo): Promise<
     const call = { method: 'POST', path: '/v4/snoozes', body, what: 'snooze', switchedOff: OLD } as const
     const { text } = await remote.call(call)
     const snooze = JSON.parse(text) as SnoozeView
-    io.out(json ? text : `Snoozed until ${snooze.until}: ${snooze.id}`)
+    io.out(json ? text : `Snoozed until ${timeText(snooze.until)}: ${snooze.id}`)
     return EXIT.ok
   })
 }

@@ -64,7 +64,8 @@ async function judge(listener: Listener, holder: LockHolder | null, { timeout }:
   if (protocol === 'udp' && owner?.process === process.pid) return [free(target)]
   if (owner) return [taken(listener, target, owner, holder)]
   // An attempt to open the UDP port would disturb the probe that listens for messages.
-  if (protocol === 'udp') return [free(target)]
+  if (protocol === 'udp')
+    return [free(target, process.platform === 'linux' ? 'free' : 'free, as far as the system reports')]
   const error = await within(tryToListen(listener), timeout).catch((cause: ListenError) => cause)
   if (!error) return [free(target)]
   if (error.code === 'EADDRINUSE') return [taken(listener, target, null, holder)]
@@ -75,7 +76,7 @@ async function judge(listener: Listener, holder: LockHolder | null, { timeout }:
   return [{ level: 'error', code: 'ports.refused', target, message: `cannot be opened: ${error.reason}`, fix, key }]
 }
 
-const free = (target: string): Finding => ({ level: 'ok', code: 'ports.free', target, message: 'free' })
+const free = (target: string, message = 'free'): Finding => ({ level: 'ok', code: 'ports.free', target, message })
 
 function taken({ key }: Listener, target: string, owner: PortOwner | null, holder: LockHolder | null): Finding {
   const isOurs = holder !== null && (owner === null || owner.process === null || owner.process === holder.process)
