@@ -40,16 +40,22 @@ export function addRemoteCommands(program: Command, done: Done): void {
       done(await runExecution(id, options, processIo))
     })
 
-  addForm(remote(program, 'failures', 'list executions that failed or were aborted: error, alerts, recovery'))
+  addForm(
+    remote(
+      program,
+      'failures [glob]',
+      'list failed and aborted executions, of one task or all: error, alerts, recovery',
+    ),
+  )
     .addOption(
       new Option('--from <time>', `since this time: ${TIME_FORMS} (default: yesterday 18:00)`).argParser(toTime),
     )
     .addOption(new Option('--to <time>', 'until this time').argParser(toTime))
     .addOption(new Option('--outcome <outcome>', 'failed or aborted (default: both)').argParser(toFailureOutcome))
-    .addHelpText('after', '\nExample\n  footman failures --from yesterday')
-    .action(async (options) => {
+    .addHelpText('after', '\nExamples\n  footman failures --from yesterday\n  footman failures "Sales*" --from 7d')
+    .action(async (glob: string | undefined, options) => {
       const { runFailures } = await import('./failures.ts')
-      done(await runFailures(options, processIo))
+      done(await runFailures(glob, options, processIo))
     })
 
   addList(program, remote, 'tasks', done)
@@ -340,7 +346,7 @@ function addSnooze(program: Command, done: Done): void {
   const snooze = program.command('snooze').description('suppress alerts about something for a while')
 
   remote(snooze, 'set', 'suppress alerts that match all of these options; at least one is needed')
-    .option('--task <id>', 'task id; may be repeated', collect, [])
+    .option('--task <id or name>', 'one task; may be repeated', collect, [])
     .option('--name <glob>', 'name of the task, like "Sales*"; may be repeated', collect, [])
     .option('--app <glob>', 'name of the app; may be repeated', collect, [])
     .option('--stream <glob>', 'stream of the app; may be repeated', collect, [])

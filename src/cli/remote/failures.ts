@@ -42,13 +42,13 @@ interface Failure extends Execution {
 
 const FAILURE_OUTCOMES = ['failed', 'aborted'] as const
 
-/** 0 also when there are failures. */
-export function runFailures(options: FailuresOptions, io: CommandIo): Promise<number> {
+/** Exit code 0, also when there are failures. `taskName` is a glob. */
+export function runFailures(taskName: string | undefined, options: FailuresOptions, io: CommandIo): Promise<number> {
   return withRemote(options, io, async (remote) => {
     const { to, json, utc } = options
     const from = options.from ?? pointInTime('yesterday 18:00', Date.now())!
     const { outcome = FAILURE_OUTCOMES } = options
-    const executions = await all<Execution>(remote, '/v4/history', 'executions', { outcome, from, to })
+    const executions = await all<Execution>(remote, '/v4/history', 'executions', { taskName, outcome, from, to })
     const [alerts, successes] = await Promise.all([alertsOf(remote, executions), successesOf(remote, executions)])
     const failures = executions.map((one): Failure => {
       const recovered = successes.get(one.taskId)?.findLast((stoppedAt) => stoppedAt > one.stoppedAt)
@@ -68,7 +68,7 @@ const COLUMNS: readonly Column<Failure>[] = [
   { head: 'TASK', cell: ({ taskName }) => taskName, least: 14 },
   { head: 'OUTCOME', cell: ({ outcome }) => outcome },
   { head: 'ERROR', cell: ({ error }) => error ?? '-', least: 12 },
-  { head: 'ALERTED', cell: ({ alerts }) => alerts.map(alertText).join(', ') || 'no', least: 10 },
+  { head: 'ALERTED', cell: ({ alerts }) => alertsText(alerts), least: 10 },
   { head: 'RECOVERED', cell: recoveryText },
   { head: 'RECOVERED AT', cell: ({ recoveredAt }) => recoveredAt ?? '-', form: 'time', wide: true },
   { head: 'TYPE', cell: ({ taskType }) => taskType, wide: true },
@@ -76,6 +76,13 @@ const COLUMNS: readonly Column<Failure>[] = [
   { head: 'NODE', cell: ({ node }) => node ?? '-', wide: true },
   { head: 'ID', cell: ({ executionId }) => executionId ?? '-', form: 'id' },
 ]
+
+/** Delivered ones first; equal ones once, with their number: `email x3, dev-slack (RATE_LIMITED)`. */
+function alertsText(alerts: Failure['alerts']): string {
+  const order = (text: string) => (text.endsWith(')') ? 1 : 0)
+  const texts = [...Map.groupBy(alerts.map(alertText), (text) => text)].sort(([a], [b]) => order(a) - order(b))
+  return texts.map(([text, same]) => (same.length > 1 ? `${text} x${same.length}` : text)).join(', ') || 'no'
+}
 
 /** `ops-mail`; with the state, or the reason for it, when it was not delivered. */
 const alertText = ({ destination, state, reason }: Omit<Alert, 'eventId'>): string =>

@@ -37,10 +37,10 @@ function api({ path }: StubRequest): readonly [number, unknown] | null {
 
 const OPTIONS = { key: 'fm_test', timeout: 10_000, from: '2026-03-01T18:00:00.000Z' }
 
-async function failures(more: object = {}, answer = api) {
+async function failures(more: object = {}, answer = api, glob?: string) {
   await using stub = await restStub(answer)
   const io = heard()
-  const code = await runFailures({ ...OPTIONS, url: stub.url, ...more }, io)
+  const code = await runFailures(glob, { ...OPTIONS, url: stub.url, ...more }, io)
   return { code, out: io.stdout(), err: io.stderr(), paths: stub.requests.map(({ path }) => path) }
 }
 
@@ -59,6 +59,21 @@ describe('failures', () => {
     const { out } = await failures({ wide: true })
     expect(out).toContain('ops-mail, slack (REJECTED)')
     expect(out).toContain(FIRST)
+  })
+
+  test('of the tasks with such a name; equal alerts once, with their number, the delivered ones first', async () => {
+    const [delivered, refused] = DELIVERIES as [(typeof DELIVERIES)[0], (typeof DELIVERIES)[0]]
+    const { out, paths } = await failures(
+      { wide: true },
+      (request) =>
+        request.path.startsWith('/v4/deliveries')
+          ? [200, { deliveries: [refused, delivered, refused, delivered, delivered], nextCursor: null }]
+          : api(request),
+      'Sales*',
+    )
+    expect(out).toContain('ops-mail x3, slack (REJECTED) x2')
+    const asked = new URL(paths.find((path) => path.startsWith('/v4/history')) ?? '', 'http://x')
+    expect(asked.searchParams.get('taskName')).toBe('Sales*')
   })
 
   test('--json has the same', async () => {
