@@ -60,6 +60,13 @@ export const reportTask = section(
     fromAddress: text('Sender of report mails.'),
     allowedRecipientDomains: list('Domains to which reports may be mailed; empty = all.', z.string()),
     templateDirectory: file('Folder of report templates.', 'config/report_templates'),
+    fonts: list('TrueType or OpenType files for characters that the built-in font lacks, at most 8.', z.string()),
+    officeConverter: section('LibreOffice, for PDF of filled Office templates.', () => ({
+      enable: choice('`auto` uses it when it is found.', ['auto', 'off'], 'auto'),
+      path: file('Its program `soffice`; empty = looked for in the usual places.', ''),
+      parallel: count('Conversions at the same time.', 1, { min: 1, max: 4 }),
+      timeoutSeconds: count('Time for one file; seconds.', 120, { min: 10, max: 1800 }),
+    })),
     secrets: map('Values for secretRef in report tasks, by name.', z.string()),
     storageSpaces: list('Folders to which reports may be written.', storageSpace),
     hub,
@@ -75,6 +82,7 @@ export const reportTask = section(
       maxMailsPerMinute: count('Mails per minute.', 60, POSITIVE),
       maxAttachmentMb: count('Size of an attachment; MB.', 20, POSITIVE),
       maxRenderSeconds: count('Time to make a document; seconds.', 600, POSITIVE),
+      maxTemplateMb: count('Size of an Office template; MB.', 25, { min: 1, max: 100 }),
     })),
     delivery: section('Delivery of reports.', () => ({
       onUnknown: choice('When it is unknown whether a mail went out.', ['hold', 'resend'], 'hold'),

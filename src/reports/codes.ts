@@ -1,0 +1,104 @@
+/** The codes of events in runs of report tasks, with their levels; runs, logs and mails show them. */
+
+export type RunLevel = 'info' | 'warning' | 'error'
+
+/** Codes that end a document or a run. */
+const ERROR_CODES = [
+  'APP_NOT_FOUND',
+  'APP_NO_DATA',
+  'ENGINE_UNREACHABLE',
+  'REPOSITORY_UNREACHABLE',
+  'OBJECT_NOT_FOUND',
+  'FILTER_FIELD_UNKNOWN',
+  'FILTER_VALUE_UNKNOWN',
+  'FILTER_EMPTY',
+  'FILTER_CONTRADICTION',
+  'FILTER_TWO_BOOKMARKS',
+  'FILTER_FAILED',
+  'CONDITION_ERROR',
+  'DOCUMENT_FAILED',
+  'RENDER_TIMEOUT',
+  'TEMPLATE_NOT_FOUND',
+  'TEMPLATE_INVALID',
+  'TEMPLATE_UNSAFE',
+  'TEMPLATE_UNSUPPORTED',
+  'TEMPLATE_TOO_LARGE',
+  'TEMPLATE_TAG_UNKNOWN',
+  'TEMPLATE_LOOP',
+  'TEMPLATE_DATA_FAILED',
+  'TEMPLATE_TOO_MANY_REPEATS',
+  'CONVERTER_MISSING',
+  'CONVERTER_FAILED',
+  'CONVERTER_TIMEOUT',
+  'TOO_MANY_DOCUMENTS',
+  'TOO_MANY_MAILS',
+  'NO_RECIPIENTS',
+  'RECIPIENT_NO_QLIK_USER',
+  'STORAGE_FAILED',
+  'MAIL_NONE_SENT',
+  'RUN_TIMEOUT',
+  'DELIVERY_DEADLINE',
+  'INTERNAL',
+] as const
+
+/** Codes after which the run goes on with less. */
+const WARNING_CODES = [
+  'ADDRESS_INVALID',
+  'RECIPIENT_NO_EMAIL',
+  'MAIL_REJECTED',
+  'MAIL_INCOMPLETE',
+  'MAIL_LINK_INSTEAD',
+  'MAIL_UNKNOWN',
+  'ROWS_TRUNCATED',
+  'POINTS_TRUNCATED',
+  'GLYPH_MISSING',
+  'TEMPLATE_REFERENCE',
+  'TEMPLATE_OVERFLOW',
+  'CHART_AS_TABLE',
+  'BLOCK_ERROR',
+  'BLOCK_NOT_TABULAR',
+  'FILTER_VALUE_DROPPED',
+  'FILE_RENAMED',
+  'FILE_EXISTS',
+  'NO_CYCLE_VALUES',
+  'NO_CYCLE_ADDRESS',
+  'ADDRESS_NOT_ALLOWED',
+  'CONDITION_SKIPPED_ON_ERROR',
+] as const
+
+/** Codes of what a run left out on purpose. */
+const INFO_CODES = [
+  'CONDITION_NOT_MET',
+  'REPORT_SKIPPED',
+  'ALL_REPORTS_SKIPPED',
+  'TASK_DISABLED',
+  'TASK_BUSY',
+  'QUEUE_FULL',
+  'MISSED_SCHEDULE',
+  'COALESCED',
+] as const
+
+export type ErrorCode = (typeof ERROR_CODES)[number]
+export type WarningCode = (typeof WARNING_CODES)[number]
+export type InfoCode = (typeof INFO_CODES)[number]
+export type RunCode = ErrorCode | WarningCode | InfoCode
+
+const LEVELS: ReadonlyMap<RunCode, RunLevel> = new Map<RunCode, RunLevel>([
+  ...ERROR_CODES.map((code) => [code, 'error'] as const),
+  ...WARNING_CODES.map((code) => [code, 'warning'] as const),
+  ...INFO_CODES.map((code) => [code, 'info'] as const),
+])
+
+export const levelOf = (code: RunCode): RunLevel => LEVELS.get(code) ?? 'error'
+
+/** Stops a document, or the whole run where the code is about the run. `details` names what is wrong: `Region: Norrd`. */
+export class ReportError extends Error {
+  override readonly name = 'ReportError'
+  constructor(
+    readonly code: ErrorCode,
+    readonly details: string,
+    options?: ErrorOptions,
+  ) {
+    super(`${code}: ${details}`, options)
+  }
+}

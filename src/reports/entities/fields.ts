@@ -1,0 +1,46 @@
+/** Members that several definitions of report tasks share. */
+import { z } from 'zod'
+
+const LINE = /^[^\p{Cc}]*$/u
+export const line = (max: number, min = 1) =>
+  z.string().min(min).max(max).regex(LINE, 'must not hold control characters')
+export const name = line(200)
+export const project = line(64).default('default')
+export const description = z.string().max(4000).default('')
+export const tags = z.array(line(200)).max(50).default([])
+export const id = z.guid().transform((value) => value.toLowerCase())
+export const ids = (max: number) => z.array(id).max(max).default([])
+export const address = z.string().min(3).max(320)
+export const expression = z.string().min(1).max(8000)
+export const fieldName = z.string().min(1).max(256)
+export const key = z
+  .string()
+  .regex(/^[a-z0-9][a-z0-9_-]{0,31}$/, 'must be 1-32 of a-z, 0-9, _ and -, the first no _ or -')
+export const bindingKey = z
+  .string()
+  .regex(/^[A-Za-z][A-Za-z0-9_]{0,31}$/, 'must be a letter, then up to 31 letters, digits or _')
+export const pattern = line(1000, 0)
+export const zone = line(100)
+
+/** A field name, `=expression`, or a master item of the app. */
+export const source = z.union([expression, z.strictObject({ libraryId: line(100) })])
+export type Source = z.output<typeof source>
+
+export const column = z.strictObject({
+  label: line(200, 0),
+  expr: source,
+  kind: z.enum(['dimension', 'measure']),
+  format: line(100).optional(),
+})
+export type ColumnDefinition = z.output<typeof column>
+
+/** An entity as it is kept: Footman adds these members to each definition. */
+export type Stored<Entity> = Entity & {
+  readonly id: string
+  readonly createdAt: string
+  readonly createdBy: string
+  readonly modifiedAt: string
+  readonly modifiedBy: string
+  /** From 1; a new one with each change. */
+  readonly revision: number
+}
