@@ -221,6 +221,8 @@ export interface Run {
   readonly reason: RunCode | null
   readonly test: boolean
   readonly dryRun: boolean
+  /** Firings that this run stands for, when more than one. */
+  readonly repeats?: number
   readonly queuedAt: string
   readonly startedAt: string | null
   readonly finishedAt: string | null
