@@ -215,6 +215,13 @@ export async function expandPattern(pattern: string, context: PatternContext): P
   return parts.join('')
 }
 
+/** The expressions of `{expr:…}` in a pattern. Throws for patterns that `patternProblem` refuses. */
+export function patternExpressions(pattern: string): string[] {
+  return parse(pattern).flatMap((piece) =>
+    typeof piece !== 'string' && piece.token === 'expr' ? [piece.argument] : [],
+  )
+}
+
 /** The problem with a pattern of folders: those of `patternProblem`, and paths that lead out of the folder. */
 export function folderProblem(pattern: string, rules: PatternRules): string | null {
   return (

@@ -158,7 +158,7 @@ export function createDeliverer(deps: DelivererDeps, retries = RETRIES): Deliver
     const open = ledger.deliveries(run.id).filter((one) => isOpen(one) && channels.includes(one.channel))
     if (open.length === 0) return null
     const definition = ledger.definition(run.id)!
-    const documents = ledger.documents(run.id)
+    const documents = ledger.documents(run)
     const down = new Set<DeliveryChannel>()
     for (const delivery of open) {
       signal.throwIfAborted()

@@ -44,7 +44,7 @@ export const runMigrations: readonly Migration[] = [
         started_at INTEGER,
         sealed_at INTEGER,
         finished_at INTEGER,
-        app TEXT,
+        sealed TEXT,
         counts TEXT,
         definition TEXT
       );
@@ -86,7 +86,7 @@ export const runMigrations: readonly Migration[] = [
 
 const RUN = `id, task_id AS taskId, task_name AS taskName, task_revision AS taskRevision, project, priority, trigger, merged,
   options, state, outcome, reason, test, cancelled, attempt, repeats, queued_at AS queuedAt, started_at AS startedAt,
-  sealed_at AS sealedAt, finished_at AS finishedAt, app, counts`
+  sealed_at AS sealedAt, finished_at AS finishedAt, sealed, counts`
 const DELIVERY = `id, run_id AS runId, position, channel, target, documents, payload, state, attempts,
   next_at AS nextAt, last_error AS lastError`
 /** States after which nothing more happens to a delivery by itself. */
@@ -114,7 +114,7 @@ const SQL = {
   begin: `UPDATE report_run SET state = 'running', started_at = coalesce(started_at, ?), attempt = attempt + 1,
     definition = coalesce(definition, ?) WHERE id = ?`,
   requeue: "UPDATE report_run SET state = 'queued' WHERE id = ?",
-  seal: "UPDATE report_run SET state = 'delivering', sealed_at = ?, app = ? WHERE id = ?",
+  seal: "UPDATE report_run SET state = 'delivering', sealed_at = ?, sealed = ? WHERE id = ?",
   cancel: 'UPDATE report_run SET cancelled = 1 WHERE id = ?',
   finish: `UPDATE report_run SET state = 'finished', outcome = ?, reason = ?, counts = ?, finished_at = ? WHERE id = ?`,
 
@@ -169,7 +169,7 @@ interface RunRow {
   readonly startedAt: number | null
   readonly sealedAt: number | null
   readonly finishedAt: number | null
-  readonly app: string | null
+  readonly sealed: string | null
   readonly counts: string | null
 }
 
@@ -178,6 +178,15 @@ export interface RunApp {
   readonly name: string
   /** Milliseconds since 1970. */
   readonly lastReload: number | null
+}
+
+/** Facts about the documents of a run that its end needs. */
+export interface Sealed {
+  readonly app: RunApp
+  /** Set when conditions left nothing to do. */
+  readonly skipped: RunCode | null
+  /** State of conditions to keep when the run delivers. */
+  readonly states: Readonly<Record<string, unknown>>
 }
 
 /** A run as the ledger keeps it; the API shows it as a `Run`. */
@@ -205,7 +214,8 @@ export interface RunRecord {
   readonly startedAt: number | null
   readonly sealedAt: number | null
   readonly finishedAt: number | null
-  readonly app: RunApp | null
+  /** Null until the plan is complete. */
+  readonly sealed: Sealed | null
   readonly counts: RunCounts | null
 }
 
@@ -326,8 +336,11 @@ export function createLedger({ db, writer }: { readonly db: Database; readonly w
     },
     events: (runId: string) =>
       db.all<{ event: string }>(SQL.events, runId).map(({ event }) => JSON.parse(event) as RunEvent),
-    documents: (runId: string) =>
-      db.all<{ document: string }>(SQL.documents, runId).map(({ document }) => JSON.parse(document) as RunDocument),
+    /** The documents of a run; those of the first run for one that repeats deliveries. */
+    documents: ({ id, trigger }: Pick<RunRecord, 'id' | 'trigger'>) =>
+      db
+        .all<{ document: string }>(SQL.documents, trigger.type === 'resend' ? trigger.key : id)
+        .map(({ document }) => JSON.parse(document) as RunDocument),
     document(id: string): RunDocument | null {
       const text = db.get<{ document: string }>(SQL.document, id)?.document
       return text ? (JSON.parse(text) as RunDocument) : null
@@ -359,13 +372,13 @@ export function createLedger({ db, writer }: { readonly db: Database; readonly w
       runId: string,
       documents: readonly RunDocument[],
       deliveries: readonly NewDelivery[],
-      app: RunApp,
+      sealed: Sealed,
       at: number,
     ) =>
       write((on) => {
         addDocuments(on, runId, documents)
         addDeliveries(on, runId, deliveries)
-        on.run(SQL.seal, at, JSON.stringify(app), runId)
+        on.run(SQL.seal, at, JSON.stringify(sealed), runId)
       }),
     /** Ends the run; its notifications are planned in the same transaction. */
     finish: (
@@ -389,19 +402,13 @@ export function createLedger({ db, writer }: { readonly db: Database; readonly w
       }),
     setDelivery: (id: string, { state, attempts, nextAt, lastError, target }: DeliveryChange) =>
       write((on) => on.run(SQL.setDelivery, state, attempts, nextAt, lastError, target, id)),
-    /** Documents and deliveries of a run that repeats a part of another one. */
-    addSealed: (
-      run: NewRun,
-      documents: readonly RunDocument[],
-      deliveries: readonly NewDelivery[],
-      app: RunApp | null,
-    ) =>
+    /** Adds a run whose plan is complete: it repeats deliveries of another run. */
+    addSealed: (run: NewRun, deliveries: readonly NewDelivery[], sealed: Sealed) =>
       write((on) => {
         add(on, run)
-        addDocuments(on, run.id, documents)
         addDeliveries(on, run.id, deliveries)
         on.run(SQL.begin, run.at, null, run.id)
-        on.run(SQL.seal, run.at, JSON.stringify(app), run.id)
+        on.run(SQL.seal, run.at, JSON.stringify(sealed), run.id)
       }),
     /** Removes up to 200 runs that ended before `before`; the last five of a task stay. Returns their ids. */
     prune: (before: number, firedBefore: number) =>
@@ -442,7 +449,7 @@ function recordOf(row: RunRow): RunRecord {
     options: JSON.parse(row.options) as RunOptions,
     test: row.test === 1,
     cancelled: row.cancelled === 1,
-    app: row.app === null ? null : (JSON.parse(row.app) as RunApp),
+    sealed: row.sealed === null ? null : (JSON.parse(row.sealed) as Sealed),
     counts: row.counts === null ? null : (JSON.parse(row.counts) as RunCounts),
   }
 }

@@ -43,7 +43,7 @@ interface ContextRequest {
 
 export function mailContext({ run, definition, documents, payload, hubUrl, formatTime }: ContextRequest): MailContext {
   const { task, reports } = definition
-  const app: RunApp = run.app ?? { name: '', lastReload: null }
+  const app: RunApp = run.sealed?.app ?? { name: '', lastReload: null }
   const nameOf = (key: string) => {
     const use = task.reports.find((one) => one.key === key)
     return reports.find(({ id }) => id === use?.reportId)?.name ?? key
@@ -157,7 +157,22 @@ export function withTestLine(html: string, insteadOf: string): string {
   return at ? html.slice(0, at.index + at[0].length) + line + html.slice(at.index + at[0].length) : line + html
 }
 
+/** The body of a mail about the outcome of a run. */
+export function noticeHtml(text: string, insteadOf: string | null): string {
+  const body = (
+    <body style={STYLE.body}>
+      <div style={STYLE.card}>
+        {insteadOf && <p style={STYLE.test}>TEST — would have gone to {insteadOf}</p>}
+        <p style="margin:0;white-space:pre-line">{text}</p>
+      </div>
+    </body>
+  )
+  return `<!doctype html><html><head><meta charset="utf-8"></head>${body.toString()}</html>`
+}
+
 export interface MailParts {
+  /** Local part of the Message-ID. */
+  readonly messageId: string
   readonly deliveryId: string
   readonly runId: string
   readonly from: string
@@ -173,7 +188,7 @@ export interface MailParts {
 /** The message for nodemailer. */
 export function mailOptions(
   { to, cc, bcc, subject }: Pick<MailPayload, 'to' | 'cc' | 'bcc' | 'subject'>,
-  { deliveryId, runId, from, replyTo, host, priority, html, text, attachments }: MailParts,
+  { messageId, deliveryId, runId, from, replyTo, host, priority, html, text, attachments }: MailParts,
 ): SendMailOptions {
   const plain = (address: string) => ({ name: '', address })
   return {
@@ -183,7 +198,7 @@ export function mailOptions(
     cc: cc.map(plain),
     bcc: bcc.map(plain),
     subject: subject.replace(/[\r\n\t]+/g, ' '),
-    messageId: `<${deliveryId}@${host}>`,
+    messageId: `<${messageId}@${host}>`,
     priority,
     headers: {
       'X-Report-Run': runId,

@@ -53,6 +53,8 @@ export interface MailPayload {
   readonly archives: readonly Archive[]
   /** Size in bytes of what would be attached is too large: links to the hub instead. */
   readonly links: boolean
+  /** Id of the first delivery, where the mail repeats another one. */
+  readonly messageId?: string
 }
 
 /** Documents that are delivered as one ZIP file. */
@@ -172,6 +174,8 @@ async function planFiles(request: PlanRequest): Promise<NewDelivery[]> {
     for (const document of request.documents) {
       const use = useOf(request, document)
       if (!use.deliver.storage || (reports && !reports.includes(use.key))) continue
+      // A folder is no person: it gets the documents without the filters of people.
+      if (document.variant !== '' && definition.task.run.evaluateAs === 'service') continue
       const context = contextOf(request, document)
       for (const segments of await foldersOf(document, pattern, context)) {
         if (typeof segments === 'string') {
@@ -398,7 +402,7 @@ export function inTestMode<Mail extends Pick<MailPayload, 'to' | 'cc' | 'bcc' | 
 }
 
 /** Base64 and the lines of MIME make an attachment larger by this factor. */
-const MIME_FACTOR = 1.37
+export const MIME_FACTOR = 1.37
 
 /** Attachments above the limit become links to the hub, or one archive where there is no hub. */
 function fitted(request: PlanRequest, payload: MailPayload, attached: readonly PreparedDocument[]): MailPayload {

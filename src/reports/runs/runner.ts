@@ -1,0 +1,531 @@
+/**
+ * Runs of report tasks: admission of starts and firings, the queue, the steps of a run, and what a restart finds. A run
+ * that was queued survives the end of the process; a run whose plan was complete is only delivered further.
+ */
+import type { GroupWriter } from '../../platform/group-commit.ts'
+import type { Clock, Logger, Service } from '../../platform/types.ts'
+import { uuidV7 } from '../../platform/uuid.ts'
+import { levelOf, ReportError, type RunCode } from '../codes.ts'
+import type { Stored } from '../entities/fields.ts'
+import type { Definition, Outcome, ReportTask } from '../entities/task.ts'
+import type { DeliveryState, RunEvent, RunOptions, RunTrigger } from '../types.ts'
+import type { Deliverer } from './deliver.ts'
+import { countsOf, type DeliveryRecord, type Ledger, type NewDelivery, type RunRecord, type Sealed } from './ledger.ts'
+import type { RunLog } from './log.ts'
+import { planNotifications } from './notify.ts'
+import { type MailPayload, type Plan, planDeliveries } from './plan.ts'
+import type { Prepared, PrepareRequest, PrepareSettings } from './prepare.ts'
+import type { GroupMember } from './recipients.ts'
+
+export const DEFAULT_OPTIONS: RunOptions = {
+  test: false,
+  testAddress: null,
+  dryRun: false,
+  ignoreConditions: false,
+  reports: null,
+  recipients: null,
+  reason: null,
+}
+
+export type Admission =
+  | { readonly status: 'started' | 'queued' | 'merged'; readonly runId: string }
+  /** The same firing was seen before. */
+  | { readonly status: 'repeated'; readonly runId: string }
+  | { readonly status: 'skipped'; readonly code: 'TASK_DISABLED' | 'TASK_BUSY' | 'QUEUE_FULL'; readonly runId: string }
+
+export interface StartRequest {
+  readonly task: Stored<ReportTask>
+  readonly trigger: RunTrigger
+  /** Unique for the firing: the same identity starts one run. Null for starts by hand. */
+  readonly identity: string | null
+  readonly options: RunOptions
+  /** Starts a disabled task as well. */
+  readonly force: boolean
+}
+
+export interface RunnerDeps {
+  readonly ledger: Ledger
+  readonly writer: GroupWriter
+  readonly clock: Clock
+  readonly log: Logger
+  readonly runLog: RunLog
+  readonly deliverer: Deliverer
+  /** Null when the task is gone. */
+  readonly definitionOf: (taskId: string) => Definition | null
+  /** Members of the dynamic groups of a definition. Rejects with `REPOSITORY_UNREACHABLE`. */
+  readonly members: (
+    definition: Definition,
+    signal: AbortSignal,
+  ) => Promise<Readonly<Record<string, readonly GroupMember[]>>>
+  readonly prepare: (
+    request: PrepareRequest,
+    observe: { readonly note: (event: Omit<RunEvent, 'at' | 'level'>) => void; readonly line: (text: string) => void },
+    signal: AbortSignal,
+  ) => Promise<Prepared>
+  /** Called after each run that has ended, skipped ones included. */
+  readonly onFinished: (run: RunRecord) => void
+}
+
+export interface RunnerSettings {
+  readonly concurrentRuns: number
+  readonly deadlineMinutes: number
+  readonly onUnknown: 'hold' | 'resend'
+  readonly limits: { readonly maxMailsPerRun: number; readonly maxAttachmentMb: number }
+  readonly prepare: PrepareSettings
+  /** Address of test mode for the whole of Footman; null while that is off. */
+  readonly testAddress: string | null
+  readonly allowedRecipientDomains: readonly string[]
+}
+
+export interface ResendRequest {
+  readonly run: RunRecord
+  readonly states: readonly DeliveryState[]
+  /** Addresses; null = all. */
+  readonly recipients: readonly string[] | null
+  /** Corrected addresses by wrong one, in lower case. */
+  readonly corrections: Readonly<Record<string, string>>
+  readonly actor: string
+}
+
+export interface Runner extends Service {
+  start(): Promise<void>
+  admit(request: StartRequest): Promise<Admission>
+  /** The plan of a task without making or delivering anything. Rejects with a `ReportError`. */
+  plan(
+    definition: Definition,
+    options: RunOptions,
+    signal: AbortSignal,
+  ): Promise<{ prepared: Prepared; plan: Plan; events: RunEvent[] }>
+  /** False when the run has ended. */
+  cancel(runId: string): Promise<boolean>
+  /** Null when there is nothing to send again. */
+  resend(request: ResendRequest): Promise<RunRecord | null>
+  /** Runs that wait, and runs under way. */
+  readonly counts: { readonly queued: number; readonly running: number }
+}
+
+const MAX_WAITING = 20
+const MAX_ATTEMPTS = 3
+const SKIPPED_ROW_MS = 3_600_000
+const MINUTE_MS = 60_000
+
+export function createRunner(deps: RunnerDeps, settings: RunnerSettings): Runner {
+  const { ledger, writer, clock, log, runLog, deliverer } = deps
+  const running = new Map<
+    string,
+    { readonly taskId: string; readonly abort: AbortController; readonly done: Promise<void> }
+  >()
+  const trailing = new Set<Promise<void>>()
+  const stopping = new AbortController()
+  let active = false
+
+  async function note(run: RunRecord, event: Omit<RunEvent, 'at' | 'level'>): Promise<void> {
+    const full: RunEvent = { at: new Date(clock.now()).toISOString(), level: levelOf(event.code), ...event }
+    const { level, code, report, block, recipient, details } = full
+    const where = [
+      report && `report=${report}`,
+      block && `block=${block}`,
+      recipient && `recipient=${recipient}`,
+    ].filter(Boolean)
+    runLog.line(run, level === 'warning' ? 'warn' : level, [code, ...where, details].join(' '))
+    await ledger.addEvent(run.id, full)
+  }
+
+  // --- Admission ---
+
+  async function admit({ task, trigger, identity, options, force }: StartRequest): Promise<Admission> {
+    const admission = await writer.write((on): Admission => {
+      const seen = identity === null ? null : ledger.firedBefore(on, identity)
+      if (seen !== null) return { status: 'repeated', runId: seen }
+      const at = clock.now()
+      const id = uuidV7(at)
+      const test = options.test || task.testMode.enabled || settings.testAddress !== null
+      const run = { id, task, priority: task.run.priority, trigger, options, test, at }
+      const settle = <T extends Admission>(result: T): T => {
+        if (identity !== null) ledger.markFired(on, identity, result.runId, at)
+        return result
+      }
+      const skip = (code: 'TASK_DISABLED' | 'TASK_BUSY' | 'QUEUE_FULL') => {
+        const known = ledger.repeatSkipped(on, task.id, code, at - SKIPPED_ROW_MS)
+        if (known === null) ledger.add(on, { ...run, ended: { outcome: 'skipped', reason: code } })
+        return settle({ status: 'skipped', code, runId: known ?? id })
+      }
+      if (!task.enabled && !force) return skip('TASK_DISABLED')
+      const waiting = ledger.waitingFor(on, task.id)
+      const busy = waiting.length > 0 || [...running.values()].some(({ taskId }) => taskId === task.id)
+      if (busy && task.run.whenBusy === 'skip') return skip('TASK_BUSY')
+      if (waiting.length >= MAX_WAITING) return skip('QUEUE_FULL')
+      const same = waiting.find((one) => sameOptions(one.options, options))
+      if (busy && same && task.run.whenBusy === 'coalesce') {
+        ledger.merge(on, same.id, trigger)
+        return settle({ status: 'merged', runId: same.id })
+      }
+      ledger.add(on, run)
+      return settle({ status: busy || running.size >= settings.concurrentRuns ? 'queued' : 'started', runId: id })
+    })
+    if (admission.status === 'skipped') {
+      const run = ledger.run(admission.runId)
+      if (run) runLog.line(run, 'info', `${admission.code} task="${task.name}" trigger=${trigger.type}`)
+    }
+    pump()
+    return admission
+  }
+
+  function pump(): void {
+    if (!active) return
+    for (const run of ledger.open()) {
+      if (running.size >= settings.concurrentRuns) return
+      if (run.state !== 'queued' || running.has(run.id)) continue
+      if ([...running.values()].some(({ taskId }) => taskId === run.taskId)) continue
+      launch(run)
+    }
+  }
+
+  function launch(run: RunRecord): void {
+    const abort = new AbortController()
+    const signal = AbortSignal.any([abort.signal, stopping.signal])
+    const done = carryOut(run, signal)
+      .catch((error: unknown) => {
+        if (!stopping.signal.aborted)
+          log.error(`REPORTTASK: run=${run.id.slice(-8)} ${String(error)}`, { fault: error })
+      })
+      .finally(() => {
+        running.delete(run.id)
+        pump()
+      })
+    running.set(run.id, { taskId: run.taskId, abort, done })
+  }
+
+  // --- A run ---
+
+  async function carryOut(run: RunRecord, signal: AbortSignal): Promise<void> {
+    if (run.state !== 'delivering') {
+      const end = await makeDocuments(run, signal)
+      if (end) return finish(run, end)
+    }
+    const sealed = ledger.run(run.id)!
+    const deadline = (sealed.sealedAt ?? clock.now()) + settings.deadlineMinutes * MINUTE_MS
+    await deliverer.deliver(sealed, ['storage', 'hub', 'email'], deadline, signal)
+    await finish(sealed, null)
+  }
+
+  /** Null when the plan is complete and waits for its delivery; else the end of the run. */
+  async function makeDocuments(run: RunRecord, signal: AbortSignal): Promise<End | null> {
+    const definition = ledger.definition(run.id) ?? deps.definitionOf(run.taskId)
+    if (!definition) return failure('INTERNAL', 'the task was deleted')
+    if (run.attempt >= MAX_ATTEMPTS) return failure('INTERNAL', `the run was cut short ${MAX_ATTEMPTS} times`)
+    const startedAt = run.startedAt ?? clock.now()
+    await ledger.begin(run.id, definition, startedAt)
+    const { type, detail } = run.trigger
+    const execution = typeof detail.executionId === 'string' ? ` execution=${detail.executionId}` : ''
+    runLog.line(run, 'info', `task="${run.taskName}" trigger=${type}${execution}${run.test ? ' test' : ''} started`)
+    const limit = AbortSignal.timeout(definition.task.run.timeoutMinutes * MINUTE_MS)
+    try {
+      const request = await requestOf(run, definition, startedAt, true, AbortSignal.any([signal, limit]))
+      const events: Promise<void>[] = []
+      const observe = {
+        note: (event: Omit<RunEvent, 'at' | 'level'>) => void events.push(note(run, event)),
+        line: (text: string) => runLog.line(run, 'info', text),
+      }
+      const prepared = await deps.prepare(request, observe, AbortSignal.any([signal, limit]))
+      const plan = prepared.skipped
+        ? { deliveries: [], refused: null }
+        : await planOf(run, definition, prepared, startedAt, observe.note)
+      if (plan.refused) observe.note(plan.refused)
+      await Promise.all(events)
+      const { documents, app, states, skipped } = prepared
+      const deliveries = run.options.dryRun ? plan.deliveries.map(asDry) : plan.deliveries
+      await ledger.seal(run.id, documents, deliveries, { app, states, skipped }, clock.now())
+      return null
+    } catch (error) {
+      if (stopping.signal.aborted) throw error
+      if (ledger.run(run.id)?.cancelled) return { outcome: 'cancelled', code: null, details: '' }
+      if (limit.aborted) return failure('RUN_TIMEOUT', `not made within ${definition.task.run.timeoutMinutes} minutes`)
+      if (error instanceof ReportError) return failure(error.code, error.details)
+      throw error
+    }
+  }
+
+  async function requestOf(
+    run: Pick<RunRecord, 'id' | 'options' | 'taskId'>,
+    definition: Definition,
+    startedAt: number,
+    render: boolean,
+    signal: AbortSignal,
+  ): Promise<PrepareRequest> {
+    return {
+      runId: run.id,
+      startedAt,
+      definition,
+      options: run.options,
+      members: await deps.members(definition, signal),
+      states: ledger.conditionStates(run.taskId),
+      lastDelivered: ledger.lastDelivered(run.taskId),
+      render,
+      settings: settings.prepare,
+    }
+  }
+
+  function planOf(
+    run: Pick<RunRecord, 'id' | 'test' | 'options'>,
+    definition: Definition,
+    prepared: Prepared,
+    startedAt: number,
+    addEvent: (event: Omit<RunEvent, 'at' | 'level'>) => void,
+  ): Promise<Plan> {
+    const { timezone, locale } = settings.prepare
+    return planDeliveries({
+      runId: run.id,
+      definition,
+      documents: prepared.documents,
+      missing: prepared.missing,
+      people: prepared.people,
+      variants: prepared.variants,
+      app: prepared.app,
+      startedAt: new Date(startedAt),
+      timezone,
+      locale,
+      testAddress: run.test ? testAddressOf(run.options, definition.task, settings.testAddress) : null,
+      limits: settings.limits,
+      allowedDomains: settings.allowedRecipientDomains,
+      note: (code, details) => addEvent({ code, details }),
+    })
+  }
+
+  interface End {
+    readonly outcome: Outcome
+    readonly code: RunCode | null
+    readonly details: string
+  }
+  const failure = (code: RunCode, details: string): End => ({ outcome: 'error', code, details })
+
+  async function finish(run: RunRecord, end: End | null): Promise<void> {
+    if (end?.code) await note(run, { code: end.code, details: end.details })
+    const before = ledger.deliveries(run.id)
+    if (!end && noMailSent(before))
+      await note(run, { code: 'MAIL_NONE_SENT', details: 'no mail of the run could be delivered' })
+    const current = ledger.run(run.id)!
+    const events = ledger.events(run.id)
+    const sealed = current.sealed
+    const [outcome, reason] =
+      end?.outcome === 'cancelled' || current.cancelled ? (['cancelled', null] as const) : outcomeOf(events, sealed)
+    const at = clock.now()
+    const counts = countsOf(sealed ? ledger.documents(current).length : 0, before, events)
+    const ended: RunRecord = { ...current, state: 'finished', outcome, reason, counts, finishedAt: at }
+    const definition = ledger.definition(run.id)
+    const previous = ledger.lastFinished(run.taskId, run.id)
+    const testAddress =
+      run.test && definition ? testAddressOf(run.options, definition.task, settings.testAddress) : null
+    const notifications =
+      definition && run.trigger.type !== 'resend' && !run.options.dryRun
+        ? planNotifications({ run: ended, definition, previous, testAddress })
+        : []
+    await ledger.finish(run.id, { outcome, reason, counts, at }, notifications, keptStates(ended, before), run.taskId)
+    const duration = ended.startedAt === null ? 0 : at - ended.startedAt
+    const mails = counts.mailsSent + counts.mailsFailed + counts.mailsHeld
+    runLog.line(
+      run,
+      outcome === 'error' ? 'error' : outcome === 'warning' ? 'warn' : 'info',
+      `finished outcome=${outcome}${reason ? ` reason=${reason}` : ''} documents=${counts.documents} mails=${counts.mailsSent}/${mails} files=${counts.filesWritten} hub=${counts.hubItems} duration=${duration}ms`,
+    )
+    deps.onFinished(ended)
+    if (notifications.length > 0) trail(ended)
+  }
+
+  /** State of conditions is kept by real runs only: values when something was delivered, transitions always. */
+  function keptStates(run: RunRecord, deliveries: readonly DeliveryRecord[]): Readonly<Record<string, unknown>> {
+    if (run.test || run.options.dryRun || !run.sealed) return {}
+    const delivered =
+      (run.outcome === 'success' || run.outcome === 'warning') && deliveries.some(({ state }) => state === 'sent')
+    if (delivered) return run.sealed.states
+    return run.outcome === 'skipped' ? onlyTransitions(run.sealed.states, ledger.conditionStates(run.taskId)) : {}
+  }
+
+  /** Delivers notifications beside other runs. */
+  function trail(run: RunRecord): void {
+    const deadline = (run.finishedAt ?? clock.now()) + settings.deadlineMinutes * MINUTE_MS
+    const work = deliverer
+      .deliver(run, ['notification'], deadline, stopping.signal)
+      .catch((error: unknown) => {
+        if (!stopping.signal.aborted) log.error(`REPORTTASK: notifications of run=${run.id.slice(-8)} ${String(error)}`)
+      })
+      .finally(() => trailing.delete(work))
+    trailing.add(work)
+  }
+
+  // --- Restart ---
+
+  async function recover(): Promise<void> {
+    for (const id of ledger.withOpenDeliveries()) {
+      const run = ledger.run(id)
+      if (!run) continue
+      for (const delivery of ledger.deliveries(id)) await recoverDelivery(run, delivery)
+      if (run.state === 'finished') trail(run)
+    }
+    for (const run of ledger.open()) {
+      if (run.state === 'running') await ledger.requeue(run.id)
+      else if (run.state === 'delivering') launch(run)
+    }
+  }
+
+  /** A mail that was under way may have left or not; files and hub items are simply made again. */
+  async function recoverDelivery(run: RunRecord, delivery: DeliveryRecord): Promise<void> {
+    const { id, channel, state, attempts, target } = delivery
+    if (state !== 'sending' || channel === 'storage' || channel === 'hub') return
+    const held = settings.onUnknown === 'hold'
+    const lastError = 'Footman ended while the mail server was taking the mail'
+    await ledger.setDelivery(id, { state: held ? 'unknown' : 'planned', attempts, nextAt: null, lastError, target })
+    if (held && channel === 'email') await note(run, { code: 'MAIL_UNKNOWN', recipient: target, details: lastError })
+  }
+
+  return {
+    name: 'report tasks',
+    async start() {
+      active = true
+      await recover()
+      pump()
+    },
+    async stop(graceMs) {
+      active = false
+      stopping.abort(new Error('Footman stops'))
+      const all = Promise.allSettled([...[...running.values()].map(({ done }) => done), ...trailing])
+      await Promise.race([all, new Promise((resolve) => setTimeout(resolve, graceMs))])
+    },
+    admit,
+    async plan(definition, options, signal) {
+      const at = clock.now()
+      const run = {
+        id: uuidV7(at),
+        taskId: definition.task.id,
+        options,
+        test: options.test || definition.task.testMode.enabled || settings.testAddress !== null,
+      }
+      const events: RunEvent[] = []
+      const addEvent = (event: Omit<RunEvent, 'at' | 'level'>) =>
+        void events.push({ at: new Date(clock.now()).toISOString(), level: levelOf(event.code), ...event })
+      const prepared = await deps.prepare(
+        await requestOf(run, definition, at, false, signal),
+        { note: addEvent, line: () => {} },
+        signal,
+      )
+      const plan = prepared.skipped
+        ? { deliveries: [], refused: null }
+        : await planOf(run, definition, prepared, at, addEvent)
+      return { prepared, plan, events }
+    },
+    async cancel(runId) {
+      const run = ledger.run(runId)
+      if (!run || run.state === 'finished') return false
+      await ledger.cancel(runId)
+      const one = running.get(runId)
+      if (run.state === 'queued' && !one) await finish(run, { outcome: 'cancelled', code: null, details: '' })
+      else if (run.state === 'delivering') deliverer.wake(runId)
+      else one?.abort.abort(new Error('cancelled'))
+      return true
+    },
+    async resend(request) {
+      const { run, actor } = request
+      const chosen = ledger.deliveries(run.id).filter((one) => isWanted(one, request))
+      if (chosen.length === 0) return null
+      const at = clock.now()
+      const id = uuidV7(at)
+      const root = run.trigger.type === 'resend' ? run.trigger.key : run.id
+      const trigger: RunTrigger = {
+        type: 'resend',
+        triggerId: null,
+        key: root,
+        firedAt: new Date(at).toISOString(),
+        detail: { runId: run.id, actor },
+      }
+      const task = { id: run.taskId, name: run.taskName, revision: run.taskRevision, project: run.project }
+      const definition = ledger.definition(root)
+      const deliveries = chosen.map((one) => repeated(one, request.corrections))
+      const sealed: Sealed = { app: run.sealed?.app ?? { name: '', lastReload: null }, skipped: null, states: {} }
+      await ledger.addSealed(
+        {
+          id,
+          task,
+          priority: run.priority,
+          trigger,
+          options: run.options,
+          test: run.test,
+          at,
+          ...(definition && { definition }),
+        },
+        deliveries,
+        sealed,
+      )
+      const child = ledger.run(id)!
+      runLog.line(
+        child,
+        'info',
+        `task="${run.taskName}" sends ${deliveries.length} deliveries of run ${run.id.slice(-8)} again`,
+      )
+      launch(child)
+      return child
+    },
+    get counts() {
+      const queued = ledger.open().filter((run) => run.state === 'queued' && !running.has(run.id)).length
+      return { queued, running: running.size }
+    },
+  }
+}
+
+const sameOptions = (one: RunOptions, other: RunOptions): boolean =>
+  JSON.stringify({ ...one, reason: null }) === JSON.stringify({ ...other, reason: null })
+
+const asDry = (delivery: NewDelivery): NewDelivery => ({ ...delivery, state: 'skipped', lastError: 'dry run' })
+
+/** The address of test mode: of the start, else of the task, else of the whole of Footman. */
+export const testAddressOf = (options: RunOptions, task: ReportTask, everywhere: string | null): string =>
+  options.testAddress ?? task.testMode.address ?? everywhere ?? ''
+
+function noMailSent(deliveries: readonly DeliveryRecord[]): boolean {
+  const mails = deliveries.filter(({ channel, state }) => channel === 'email' && state !== 'skipped')
+  return mails.length > 0 && mails.every(({ state }) => state === 'failed')
+}
+
+function outcomeOf(events: readonly RunEvent[], sealed: Sealed | null): readonly [Outcome, RunCode | null] {
+  const worst = events.find(({ level }) => level === 'error') ?? events.find(({ level }) => level === 'warning')
+  if (worst?.level === 'error') return ['error', worst.code]
+  if (sealed?.skipped) return ['skipped', sealed.skipped]
+  return worst ? ['warning', worst.code] : ['success', null]
+}
+
+/** Of conditions that fire when they become true: that they were false. The rest stays as it was. */
+function onlyTransitions(
+  states: Readonly<Record<string, unknown>>,
+  before: Readonly<Record<string, unknown>>,
+): Record<string, unknown> {
+  const kept: Record<string, unknown> = {}
+  for (const [key, state] of Object.entries(states)) {
+    const met = (state as { readonly met?: unknown }).met
+    if (met === false) kept[key] = { ...(before[key] as object | undefined), met }
+  }
+  return kept
+}
+
+function isWanted({ channel, state, target, payload }: DeliveryRecord, { states, recipients }: ResendRequest): boolean {
+  if (channel === 'notification' || !states.includes(state)) return false
+  if (!recipients) return true
+  if (channel !== 'email') return false
+  const addresses = [target, ...(payload as MailPayload).to].map((one) => one.toLowerCase())
+  return recipients.some((one) => addresses.includes(one.toLowerCase()))
+}
+
+/** The delivery once more. A mail keeps the Message-ID of the first attempt. */
+function repeated(delivery: DeliveryRecord, corrections: Readonly<Record<string, string>>): NewDelivery {
+  const { id, channel, documents } = delivery
+  const correct = (address: string) => corrections[address.toLowerCase()] ?? address
+  if (channel !== 'email') return { ...delivery, id: crypto.randomUUID(), state: 'planned' }
+  const payload = delivery.payload as MailPayload
+  const to = payload.to.map(correct)
+  return {
+    id: crypto.randomUUID(),
+    channel,
+    documents,
+    target: payload.insteadOf === null ? to.join(', ') : delivery.target,
+    payload: { ...payload, to, messageId: payload.messageId ?? id },
+    state: 'planned',
+  }
+}
