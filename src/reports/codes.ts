@@ -5,6 +5,7 @@ export type RunLevel = 'info' | 'warning' | 'error'
 /** Codes that end a document or a run. */
 const ERROR_CODES = [
   'APP_NOT_FOUND',
+  'APP_ACCESS_DENIED',
   'APP_NO_DATA',
   'ENGINE_UNREACHABLE',
   'REPOSITORY_UNREACHABLE',
