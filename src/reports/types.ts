@@ -76,7 +76,7 @@ export interface ReportData {
   /** With or without the leading `=`. */
   evaluate(expression: string): Promise<Cell>
   table(request: TableRequest): Promise<Table>
-  object(objectId: string, options?: { readonly maxRows?: number }): Promise<AppObject>
+  object(objectId: string, options?: { readonly maxRows?: number; readonly totals?: boolean }): Promise<AppObject>
   /** Label of a field or master item, for charts without labels. */
   labelOf(source: Source): Promise<string>
   /** The possible values of a field, in its own sort order. */
