@@ -342,7 +342,7 @@ export function runRoutes(deps: RunRouteDeps): ApiRoute[] {
         const lower = Object.fromEntries(
           Object.entries(corrections).map(([wrong, right]) => [wrong.toLowerCase(), right]),
         )
-        const child = await runner.resend({ run, states, recipients, corrections: lower, actor: request.caller.name })
+        const child = await runner.resend({ run, states, recipients, corrections: lower, actor: request.caller.actor })
         if (!child) throw refusal('NOTHING_TO_RESEND', `no delivery is ${states.join(' or ')}`)
         request.note({ target: [run.taskId, run.id], detail: `run ${child.id}` })
         return jsonAnswer(202, shown(child, true))
@@ -387,7 +387,7 @@ const manual = ({ caller }: ApiRequest, at: number, reason: string | null) => ({
   triggerId: null,
   key: '',
   firedAt: new Date(at).toISOString(),
-  detail: { actor: caller.name, ...(reason && { reason }) },
+  detail: { actor: caller.actor, ...(reason && { reason }) },
 })
 
 const statusOf = ({ status }: Admission): string => (status === 'repeated' ? 'merged' : status)
@@ -456,7 +456,7 @@ export async function fileAnswer(
 ): Promise<Response> {
   const found = await stat(path).catch(() => null)
   if (!found) throw refusal('DOCUMENT_GONE', fileName)
-  return new Response(Readable.toWeb(createReadStream(path)) as ReadableStream, {
+  return new Response(Readable.toWeb(createReadStream(path)) as unknown as ReadableStream<Uint8Array>, {
     headers: {
       'content-type': mediaType,
       'content-length': String(found.size),

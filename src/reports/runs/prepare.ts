@@ -9,6 +9,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { errorText } from '../../platform/errors.ts'
 import { type ErrorCode, ReportError, type RunCode } from '../codes.ts'
 import type { ConditionFacts, ConditionResult } from '../conditions.ts'
+import type { AppliedData, AppliedFilter, OpenData } from '../data/index.ts'
 import type { Stored } from '../entities/fields.ts'
 import type { ReportFilter } from '../entities/filter.ts'
 import type { QlikUser } from '../entities/recipient.ts'
@@ -30,14 +31,6 @@ import { conditionsOf, type MetConditions } from './gate.ts'
 import type { RunApp } from './ledger.ts'
 import type { MissingDocument, PreparedDocument } from './plan.ts'
 import { addressesOf, type GroupMember, isUsable, type Person, resolvePeople } from './recipients.ts'
-
-/** An app that is open for one identity. */
-export interface AppSession {
-  readonly data: ReportData
-  /** Clears all selections and applies the filters, in their order. Rejects with a `ReportError` (`FILTER_…`). */
-  apply(filters: readonly ReportFilter[]): Promise<void>
-  close(): Promise<void>
-}
 
 /** Plain data: it is copied to the worker. */
 export interface PrepareRequest {
@@ -72,7 +65,7 @@ export interface PrepareDeps {
     readonly appId: string
     readonly user: QlikUser | null
     readonly warn: Warn
-  }) => Promise<AppSession>
+  }) => Promise<OpenData>
   readonly facts: ConditionFacts
   readonly render: (request: RenderRequest) => Promise<RenderedDocument>
   /** Moves a finished file into the store of documents. */
@@ -121,7 +114,7 @@ function createPreparation(deps: PrepareDeps, request: PrepareRequest) {
   const { note, signal } = deps
   const { definition, options, settings, states } = request
   const { task, reports, filters } = definition
-  const sessions = new Map<string, AppSession>()
+  const sessions = new Map<string, OpenData>()
   const gate = conditionsOf({
     definition,
     facts: deps.facts,
@@ -151,7 +144,7 @@ function createPreparation(deps: PrepareDeps, request: PrepareRequest) {
     (code, details, block) =>
       note({ code, details, ...(use && { report: use.key }), ...(block !== undefined && { block }) })
 
-  async function session(appId: string, user: QlikUser | null): Promise<AppSession> {
+  async function session(appId: string, user: QlikUser | null): Promise<OpenData> {
     const key = JSON.stringify([appId, user])
     const open = sessions.get(key)
     if (open) return open
@@ -172,14 +165,15 @@ function createPreparation(deps: PrepareDeps, request: PrepareRequest) {
   async function withApp<T>(
     appId: string,
     user: QlikUser | null,
-    active: readonly ReportFilter[],
-    work: (data: ReportData) => Promise<T>,
+    active: readonly AppliedFilter[],
+    work: (applied: AppliedData) => Promise<T>,
+    cycle: readonly CycleValue[] = [],
   ): Promise<T> {
     for (let attempt = 0; ; attempt++) {
       try {
         const opened = await session(appId, user)
-        await opened.apply(active)
-        return await work(opened.data)
+        const selections = cycle.map(({ field, value }) => ({ field, values: [value] }))
+        return await work(await opened.apply(active, selections))
       } catch (error) {
         const pause = settings.engineRetryMs[attempt]
         if (!(error instanceof ReportError) || error.code !== 'ENGINE_UNREACHABLE' || pause === undefined) throw error
@@ -194,8 +188,9 @@ function createPreparation(deps: PrepareDeps, request: PrepareRequest) {
     const first = uses[0]
     if (!first) throw new ReportError('INTERNAL', 'the task has no report that is asked for')
     const { appId } = reportOf(first)
-    const start = await withApp(appId, null, filtersOf(task.filterIds, appId), async (data) => {
-      const met = await gate.check({ ids: task.conditionIds, report: null, cycle: [], data })
+    const start = await withApp(appId, null, filtersOf(task.filterIds, appId), async (applied) => {
+      const { data } = applied
+      const met = await gate.check({ ids: task.conditionIds, report: null, cycle: [], applied })
       const evaluate = async (expression: string) => (await data.evaluate(expression)).text
       const found = met.met ? await people(evaluate) : []
       const { name, lastReload } = data.app
@@ -293,8 +288,8 @@ function createPreparation(deps: PrepareDeps, request: PrepareRequest) {
     const own = [...task.filterIds, ...report.filterIds, ...use.filterIds]
     try {
       if (use.conditionScope === 'report' && use.conditionIds.length > 0) {
-        const met = await withApp(report.appId, null, filtersOf(own, report.appId), (data) =>
-          gate.check({ ids: use.conditionIds, report: use.key, cycle: [], data }),
+        const met = await withApp(report.appId, null, filtersOf(own, report.appId), (applied) =>
+          gate.check({ ids: use.conditionIds, report: use.key, cycle: [], applied }),
         )
         if (!met.met) return skip(use, met)
       }
@@ -335,8 +330,9 @@ function createPreparation(deps: PrepareDeps, request: PrepareRequest) {
 
   async function makeVariant(use: ReportUse, report: Stored<Report>, variant: Variant, own: readonly string[]) {
     const active = filtersOf([...own, ...variant.filterIds], report.appId)
-    const inApp = <T>(work: (data: ReportData) => Promise<T>) => withApp(report.appId, variant.user, active, work)
-    const cycles = use.cycle ? await inApp((data) => cycleValues(data, use.cycle!.fields)) : [[]]
+    const inApp = <T>(work: (applied: AppliedData) => Promise<T>, cycle: readonly CycleValue[] = []) =>
+      withApp(report.appId, variant.user, active, work, cycle)
+    const cycles = use.cycle ? await inApp(({ data }) => cycleValues(data, use.cycle!.fields)) : [[]]
     if (use.cycle && cycles.length === 0) {
       note({
         code: 'NO_CYCLE_VALUES',
@@ -361,9 +357,7 @@ function createPreparation(deps: PrepareDeps, request: PrepareRequest) {
     for (const cycle of cycles) {
       signal.throwIfAborted()
       try {
-        const made = await inApp((data) =>
-          inCycle(data, cycle, (selected) => makeDocument(use, report, variant, cycle, selected)),
-        )
+        const made = await inApp((applied) => makeDocument(use, report, variant, cycle, applied), cycle)
         if (made === 'skipped') skipped++
       } catch (error) {
         failed(use, variant, cycle, error)
@@ -378,10 +372,11 @@ function createPreparation(deps: PrepareDeps, request: PrepareRequest) {
     report: Stored<Report>,
     variant: Variant,
     cycle: readonly CycleValue[],
-    data: ReportData,
+    applied: AppliedData,
   ): Promise<'made' | 'skipped'> {
+    const { data } = applied
     if (use.conditionScope === 'cycleValue' && use.conditionIds.length > 0) {
-      const met = await gate.check({ ids: use.conditionIds, report: use.key, cycle, data })
+      const met = await gate.check({ ids: use.conditionIds, report: use.key, cycle, applied })
       if (!met.met) return skip(use, met)
     }
     const id = randomUUID()
@@ -577,16 +572,4 @@ async function cycleValues(data: ReportData, fields: readonly string[]): Promise
       )
   }
   return found
-}
-
-function inCycle<T>(
-  data: ReportData,
-  cycle: readonly CycleValue[],
-  work: (data: ReportData) => Promise<T>,
-): Promise<T> {
-  if (cycle.length === 0) return work(data)
-  return data.within(
-    cycle.map(({ field, value }) => ({ field, values: [value] })),
-    work,
-  )
 }

@@ -515,16 +515,18 @@ function isWanted({ channel, state, target, payload }: DeliveryRecord, { states,
 
 /** The delivery once more. A mail keeps the Message-ID of the first attempt. */
 function repeated(delivery: DeliveryRecord, corrections: Readonly<Record<string, string>>): NewDelivery {
-  const { id, channel, documents } = delivery
+  const { id, channel, documents, target } = delivery
   const correct = (address: string) => corrections[address.toLowerCase()] ?? address
-  if (channel !== 'email') return { ...delivery, id: crypto.randomUUID(), state: 'planned' }
+  if (channel !== 'email') {
+    return { id: crypto.randomUUID(), channel, documents, target, payload: delivery.payload, state: 'planned' }
+  }
   const payload = delivery.payload as MailPayload
   const to = payload.to.map(correct)
   return {
     id: crypto.randomUUID(),
     channel,
     documents,
-    target: payload.insteadOf === null ? to.join(', ') : delivery.target,
+    target: payload.insteadOf === null ? to.join(', ') : target,
     payload: { ...payload, to, messageId: payload.messageId ?? id },
     state: 'planned',
   }
