@@ -22,7 +22,7 @@ interface MqttDeps {
   readonly log: Logger
   readonly clock: Clock
   readonly paths: ConfigPaths
-  readonly observe?: (direction: 'in' | 'out') => void
+  readonly on: { mqttMessage(direction: 'in' | 'out'): void }
 }
 
 interface MqttSettings {
@@ -32,14 +32,14 @@ interface MqttSettings {
 
 /** The broker connection; null when MQTT is not configured. */
 export function createMqtt(
-  { log, clock, paths, observe }: MqttDeps,
+  { log, clock, paths, on }: MqttDeps,
   { mqttConfig, footman }: MqttSettings,
   shadow: boolean,
 ): (MqttService & Service) | null {
   if (!mqttConfig.enable) return null
   if (shadow) return shadowMqtt()
   return createMqttService(
-    { log, clock, readFile: (path) => readFile(paths.input(path), 'utf8'), ...(observe && { observe }) },
+    { log, clock, readFile: (path) => readFile(paths.input(path), 'utf8'), observe: on.mqttMessage },
     { mqttConfig, mqtt: footman.mqtt },
   )
 }
@@ -94,9 +94,12 @@ interface Messages {
   readonly routes: readonly ApiRoute[]
   /** Null when MQTT is not configured. */
   readonly outgoing: MqttOutgoing | null
+  /** The broker to be connected, by address; empty when MQTT is not configured. */
+  readonly brokers: Readonly<Record<string, Pick<MqttService, 'connected'>>>
   /** Must stop before the broker connection. */
-  readonly services: readonly Service[]
-  readonly pruning: Pruning
+  readonly backends: readonly Service[]
+  readonly observers: { udpStatus(status: string): void }
+  readonly pruning: readonly Pruning[]
   /** Messages that were given up; null when MQTT is not configured. */
   readonly deadLetters: {
     readonly destination: string
@@ -130,15 +133,19 @@ export function createMessages(deps: MessagesDeps, config: MessagesSettings, sha
         { ...config.restServerEndpointsConfig.newRelic, shadow },
       ),
     ],
-    services: [
+    brokers: deps.mqtt ? { [`${mqttConfig.brokerHost}:${mqttConfig.brokerPort}`]: deps.mqtt } : {},
+    backends: [
       { name: 'message client', start: async () => {}, stop: async () => http.close() },
       ...(outgoing ? [outgoing] : []),
       ...(received ? [received.service] : []),
     ],
-    pruning: {
-      keepMs: footman.retention.events,
-      purge: (db, before, limit) => purgeDeadLetters(db, OUTGOING_TABLE, before, limit),
-    },
+    observers: { udpStatus: (status) => deps.mqtt?.publishStatus(mqttConfig.taskFailureServerStatusTopic, status) },
+    pruning: [
+      {
+        keepMs: footman.retention.events,
+        purge: (db, before, limit) => purgeDeadLetters(db, OUTGOING_TABLE, before, limit),
+      },
+    ],
     deadLetters: outgoing && {
       destination: 'mqtt',
       resend: (db, filter, now) => replayDeadLetters(db, OUTGOING_TABLE, filter, now),

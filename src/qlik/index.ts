@@ -1,6 +1,6 @@
 /** The repository and engine clients of the configured site. */
 import type { ConfigPaths } from '../config/paths.ts'
-import type { Clock, Logger } from '../platform/types.ts'
+import type { Clock, Logger, Service } from '../platform/types.ts'
 import type { CertConfig, EngineConfig, QrsConfig } from './config.ts'
 import { createEngineClient } from './engine/client.ts'
 import type { EngineClient } from './engine/types.ts'
@@ -19,6 +19,9 @@ export interface Qlik {
   readonly engine: EngineClient
   /** Reads the certificates, and again when they change. */
   readonly certificates: CertificateSource
+  /** The client certificate with its end; empty while its file has not been read. */
+  certificateEnds(): readonly { readonly name: string; readonly expiresAt: number }[]
+  readonly backends: readonly Service[]
 }
 
 const CACHE = { ttlMs: 5000, maxEntries: 2000 }
@@ -27,8 +30,8 @@ export interface QlikDeps {
   readonly log: Logger
   readonly clock: Clock
   readonly paths: Pick<ConfigPaths, 'input'>
-  /** Called after every request to QRS. */
-  readonly observe?: QrsObserver
+  /** `qrsRequest` is called after every request to QRS. */
+  readonly on: { readonly qrsRequest: QrsObserver }
 }
 
 export interface QlikSettings {
@@ -37,7 +40,16 @@ export interface QlikSettings {
   readonly configEngine: EngineConfig
 }
 
-export function createQlik(deps: QlikDeps, { cert, configQRS, configEngine }: QlikSettings): Qlik {
+export interface QlikOptions {
+  /** False with `--no-qs-connection`. */
+  readonly qrsConnection: boolean
+}
+
+export function createQlik(
+  deps: QlikDeps,
+  { cert, configQRS, configEngine }: QlikSettings,
+  { qrsConnection }: QlikOptions,
+): Qlik {
   const { log, clock, paths } = deps
   const certificates = createCertificateSource(
     { log, clock },
@@ -48,7 +60,7 @@ export function createQlik(deps: QlikDeps, { cert, configQRS, configEngine }: Ql
     },
   )
   const qrs = createQrsClient(
-    { log, ...(deps.observe && { observe: deps.observe }) },
+    { log, observe: deps.on.qrsRequest },
     {
       host: configQRS.host,
       port: configQRS.port,
@@ -69,16 +81,23 @@ export function createQlik(deps: QlikDeps, { cert, configQRS, configEngine }: Ql
       certificates: certificates.current,
     },
   )
-  return { qrs, engine, cachedQrs: createCachedQrs(qrs, CACHE, clock), certificates }
+  return {
+    qrs,
+    engine,
+    cachedQrs: createCachedQrs(qrs, CACHE, clock),
+    certificates,
+    certificateEnds() {
+      const { expires } = certificates.check()
+      return expires === null ? [] : [{ name: 'qlik', expiresAt: expires }]
+    },
+    backends: [
+      { name: 'repository client', start: async () => {}, stop: async () => qrs.close() },
+      ...(qrsConnection && (configQRS.useSSL || configEngine.useSSL) ? [certificates] : []),
+    ],
+  }
 }
 
 /** True when the error concerns QRS as a whole, so that only waiting helps; false when the caller's signal ended the request. */
 export function isQrsUnreachable(error: unknown): boolean {
   return isDown(error) && !(error instanceof QrsError && error.kind === 'aborted')
-}
-
-/** The client certificate with its end; empty while its file has not been read. */
-export function qlikCertificates({ certificates }: Qlik): { name: string; expiresAt: number }[] {
-  const { expires } = certificates.check()
-  return expires === null ? [] : [{ name: 'qlik', expiresAt: expires }]
 }
