@@ -203,7 +203,7 @@ function reloadRoute(reload: ConfigReload['reload']): ApiRoute {
     method: ['POST', 'PUT'],
     path: '/v4/config/reload',
     scope: 'admin',
-    audit: 'config.reload',
+    action: 'config.reload',
     summary: 'Read the configuration file again',
     description:
       'Routes, destinations, windows, calendars, monitors, access, limits and log level take effect at once. A file with errors changes nothing.',

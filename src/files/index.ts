@@ -72,7 +72,7 @@ export function createFiles(deps: FilesDeps, config: FilesSettings, shadow: bool
   return {
     routes: [
       ...fileRoutes({ operations, jobs }, { shadow }),
-      ...fileJobRoutes(jobs, { endpoint: TRANSFERS.find((name) => switches[name]) ?? TRANSFERS[0] }),
+      ...fileJobRoutes(jobs, { switch: TRANSFERS.find((name) => switches[name]) ?? TRANSFERS[0] }),
     ],
     services: [warnings(log, approvals.problems, config), jobs],
   }

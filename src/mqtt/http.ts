@@ -52,7 +52,7 @@ export function publishRoutes({ outgoing, admit }: PublishDeps, settings: Publis
       switch: 'mqttPublishMessage',
       butler: true,
       scope: 'message:run',
-      audit: 'mqtt.publish',
+      action: 'mqtt.publish',
       summary: 'Publish an MQTT message',
       description: 'Accepted means stored: the message outlives an outage of the broker and a restart of Footman.',
       // The answer has the members in the order of the caller, which a checked body has lost.
