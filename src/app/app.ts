@@ -12,6 +12,7 @@ import { createEventEmitter } from '../events/emit.ts'
 import { inputRoutes } from '../events/http.ts'
 import { createEventPipeline, pipelineSettings } from '../events/pipeline.ts'
 import { createFiles } from '../files/index.ts'
+import { createRelays } from '../http/relays.ts'
 import { type Api, createApi } from '../http/server.ts'
 import { createKeyValues } from '../kv/index.ts'
 import { createInfluxDb } from '../metrics/influxdb/index.ts'
@@ -135,6 +136,7 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
     createQueueMetrics({ ...base, pipeline, influx }, config),
     alerts,
     messages,
+    createRelays(base, config, shadow),
     {
       routes: inputRoutes({ db, pipeline }),
       observers: { enrichmentWanted: pipeline.wake, storageBack: pipeline.wake },

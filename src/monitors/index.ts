@@ -1,6 +1,7 @@
 /** The monitors: services, release and licences of Qlik Sense, heartbeat and uptime. */
+
+import { createNewRelicSender } from '../http/relays.ts'
 import type { InfluxPoints } from '../metrics/influxdb/types.ts'
-import { createNewRelicSender } from '../mqtt/relays.ts'
 import { runCommand } from '../platform/command.ts'
 import { type Frequency, parseFrequency } from '../platform/frequency.ts'
 import { createHttpClient } from '../platform/http-client.ts'

@@ -6,11 +6,10 @@ import { z } from 'zod'
 import { cursorOf, DEFAULT_LIMIT, LIST_PARAMETERS, positionInCursor, queryField } from '../http/endpoint/list-query.ts'
 import { type ApiRequest, type ApiRoute, jsonAnswer, route } from '../http/endpoint/route.ts'
 import { field, validate } from '../http/endpoint/validation.ts'
-import { refused } from '../http/errors.ts'
+import { refused, shadowRefusal } from '../http/errors.ts'
 import { mayReach, topicProblem } from '../platform/mqtt-topics.ts'
 import type { Clock } from '../platform/types.ts'
 import type { ReceivedStore, StoredMessage } from './received.ts'
-import { shadowRefusal } from './relays.ts'
 import type { MqttOutgoing } from './types.ts'
 
 export interface PublishDeps {

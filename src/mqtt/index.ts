@@ -1,11 +1,10 @@
-/** The broker connection, the endpoints that forward messages (MQTT, Slack, New Relic), and the store of received MQTT messages. */
+/** The broker connection, messages that go out over REST, and the store of received messages. */
 
 import { readFile } from 'node:fs/promises'
 import type { ConfigPaths } from '../config/paths.ts'
 import type { ApiRoute } from '../http/endpoint/route.ts'
 import { purgeDeadLetters, replayDeadLetters } from '../platform/durable-queue-store.ts'
 import type { GroupWriter } from '../platform/group-commit.ts'
-import { createHttpClient } from '../platform/http-client.ts'
 import type { Database, Pruning } from '../platform/sqlite.ts'
 import type { Clock, Logger, Service } from '../platform/types.ts'
 import { createMqttService } from './client.ts'
@@ -13,7 +12,6 @@ import type { FootmanMqttConfig, MqttConfig } from './config.ts'
 import { type PublishDeps, publishRoutes, receivedRoutes } from './http.ts'
 import { createMqttOutgoing, OUTGOING_TABLE, outgoingMigrations } from './outgoing.ts'
 import { createReceived, createReceivedStore, receivedMigrations } from './received.ts'
-import { createNewRelicSender, newRelicRoutes, slackRoutes } from './relays.ts'
 import type { MqttOutgoing, MqttService } from './types.ts'
 
 export const messageMigrations = [...outgoingMigrations, ...receivedMigrations]
@@ -61,9 +59,6 @@ function shadowMqtt(): MqttService & Service {
 /** Sections of the configuration that messages read. */
 interface MessagesSettings {
   readonly mqttConfig: MqttConfig
-  readonly slackNotification: { readonly restMessage: { readonly webhookURL: string } }
-  readonly thirdPartyToolsCredentials: { readonly newRelic: Parameters<typeof createNewRelicSender>[1]['accounts'] }
-  readonly restServerEndpointsConfig: { readonly newRelic: Omit<Parameters<typeof newRelicRoutes>[1], 'shadow'> }
   readonly startTaskFilter: { readonly enable: boolean }
   readonly footman: {
     readonly mqtt: FootmanMqttConfig
@@ -110,8 +105,6 @@ interface Messages {
 }
 
 export function createMessages(deps: MessagesDeps, config: MessagesSettings, shadow: boolean): Messages {
-  const { clock, log } = deps
-  const http = createHttpClient({ proxyEnv: process.env })
   const { mqttConfig, startTaskFilter, footman } = config
   const outgoing = buildOutgoing(deps, config)
   const received = buildReceived(deps, config)
@@ -124,21 +117,9 @@ export function createMessages(deps: MessagesDeps, config: MessagesSettings, sha
         { closedTopics: bypassesFilter ? [mqttConfig.taskStartTopic] : [], shadow },
       ),
       ...(received?.routes ?? []),
-      ...slackRoutes({ http, log }, { webhookURL: config.slackNotification.restMessage.webhookURL, shadow }),
-      ...newRelicRoutes(
-        {
-          send: createNewRelicSender({ http, log }, { accounts: config.thirdPartyToolsCredentials.newRelic }),
-          clock,
-        },
-        { ...config.restServerEndpointsConfig.newRelic, shadow },
-      ),
     ],
     brokers: deps.mqtt ? { [`${mqttConfig.brokerHost}:${mqttConfig.brokerPort}`]: deps.mqtt } : {},
-    backends: [
-      { name: 'message client', start: async () => {}, stop: async () => http.close() },
-      ...(outgoing ? [outgoing] : []),
-      ...(received ? [received.service] : []),
-    ],
+    backends: [...(outgoing ? [outgoing] : []), ...(received ? [received.service] : [])],
     observers: { udpStatus: (status) => deps.mqtt?.publishStatus(mqttConfig.taskFailureServerStatusTopic, status) },
     pruning: [
       {
