@@ -93,7 +93,7 @@ function onSocketFailure(socket: WebSocket, failed: (kind: 'refused' | 'broken',
   })
 }
 
-/** A socket under way. Throws an `EngineError` when it cannot even be made. */
+/** A socket under way; the runtime tries all addresses of the host, IPv4 and IPv6. Throws an `EngineError` when it cannot even be made. */
 function createSocket(settings: EngineSettings, address: EngineAddress): WebSocket {
   const where = whereOf(settings)
   const certificates = settings.useSSL ? certificatesOf(settings) : null
