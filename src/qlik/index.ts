@@ -9,7 +9,7 @@ import { type CertificateSource, createCertificateSource } from './qrs/certifica
 import { createQrsClient } from './qrs/client.ts'
 import { QrsError } from './qrs/errors.ts'
 import { isDown } from './qrs/failure.ts'
-import type { QrsObserver } from './qrs/transport.ts'
+import type { QrsObserver, SiteConnection } from './qrs/transport.ts'
 import type { ChainReader, CustomPropertyReader, ExecutionReader, QrsClient, SiteReader } from './qrs/types.ts'
 
 export interface Qlik {
@@ -59,28 +59,19 @@ export function createQlik(
       clientCertCA: paths.input(cert.clientCertCA, 'program'),
     },
   )
-  const qrs = createQrsClient(
-    { log, observe: deps.on.qrsRequest },
-    {
-      host: configQRS.host,
-      port: configQRS.port,
-      useSSL: configQRS.useSSL,
-      headers: configQRS.headers.static,
-      rejectUnauthorized: configQRS.rejectUnauthorized,
-      certificates: certificates.current,
-    },
-  )
-  const engine = createEngineClient(
-    { log },
-    {
-      host: configEngine.host,
-      port: configEngine.port,
-      useSSL: configEngine.useSSL,
-      headers: configEngine.headers.static,
-      rejectUnauthorized: configEngine.rejectUnauthorized,
-      certificates: certificates.current,
-    },
-  )
+  const connection = ({
+    host,
+    port,
+    useSSL,
+    headers,
+    rejectUnauthorized,
+  }: QrsConfig | EngineConfig): SiteConnection => ({
+    ...{ host, port, useSSL, rejectUnauthorized },
+    headers: headers.static,
+    certificates: certificates.current,
+  })
+  const qrs = createQrsClient({ log, observe: deps.on.qrsRequest }, connection(configQRS))
+  const engine = createEngineClient({ log }, connection(configEngine))
   return {
     qrs,
     engine,
