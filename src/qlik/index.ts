@@ -66,7 +66,10 @@ export function createQlik(
     headers,
     rejectUnauthorized,
   }: QrsConfig | EngineConfig): SiteConnection => ({
-    ...{ host, port, useSSL, rejectUnauthorized },
+    host,
+    port,
+    useSSL,
+    rejectUnauthorized,
     headers: headers.static,
     certificates: certificates.current,
   })
