@@ -133,7 +133,11 @@ function kpiTable(items: readonly KpiItem[]): SheetTable {
     const change = compare?.change ?? null
     const cells = [{ text: label, number: null }, value]
     if (!compared) return cells
-    return [...cells, compare?.value ?? empty, { text: change === null ? '' : `${(change * 100).toFixed(1)} %`, number: change }]
+    return [
+      ...cells,
+      compare?.value ?? empty,
+      { text: change === null ? '' : `${(change * 100).toFixed(1)} %`, number: change },
+    ]
   })
   return {
     columns: labels.map((label, index) => ({ label, type: index === 0 ? 'text' : 'number' })),
@@ -198,7 +202,9 @@ async function* tableSheet(
   facts.filter = autofilter && letters.length > 0
   if (table.totals) text += rowXml(withTotalLabel(table.totals), number + 1, table, letters, styles, true)
   const range = `A1:${letters.at(-1) ?? 'A'}${number}`
-  yield bytesOf(`${text}</sheetData>${facts.filter ? `<autoFilter ref="${range}"/>` : ''}${sheetEnd(report)}</worksheet>`)
+  yield bytesOf(
+    `${text}</sheetData>${facts.filter ? `<autoFilter ref="${range}"/>` : ''}${sheetEnd(report)}</worksheet>`,
+  )
 }
 
 function asyncIterator<T>(values: AsyncIterable<T> | Iterable<T>): AsyncIterator<T> {
@@ -257,7 +263,8 @@ function colsXml({ columns, totals }: SheetTable, sample: readonly Row[]): strin
   const cols = columns.slice(0, MAX_COLUMNS).map(({ label }, index) => {
     // The button of the filter covers the end of a label.
     let widest = textWidth(label) + 3
-    for (const row of totals ? [...sample, totals] : sample) widest = Math.max(widest, textWidth(row[index]?.text ?? ''))
+    for (const row of totals ? [...sample, totals] : sample)
+      widest = Math.max(widest, textWidth(row[index]?.text ?? ''))
     const width = Math.min(MAX_WIDTH, Math.max(MIN_WIDTH, widest + 1.7))
     return `<col min="${index + 1}" max="${index + 1}" width="${width.toFixed(1)}" customWidth="1"/>`
   })
@@ -295,7 +302,8 @@ function sheetEnd({ page }: WorkbookRequest['report']): string {
   return `<pageMargins left="${inches}" right="${inches}" top="${inches}" bottom="0.75" header="0.3" footer="0.3"/><pageSetup paperSize="${PAPER[page.size]}" orientation="${page.orientation}" fitToHeight="0"/><headerFooter><oddFooter>&amp;L&amp;A&amp;R&amp;P / &amp;N</oddFooter></headerFooter>`
 }
 
-const titleRow = (title: string): string => `<row r="1" ht="24" customHeight="1">${textCell('A1', title, STYLE.title)}</row>`
+const titleRow = (title: string): string =>
+  `<row r="1" ht="24" customHeight="1">${textCell('A1', title, STYLE.title)}</row>`
 
 function noteSheet({ report }: WorkbookRequest, { title, text }: ContentOf<'note'>, _styles: Styles): string {
   const rows = `${titleRow(title)}<row r="3">${textCell('A3', text, STYLE.wrapped)}</row>`
