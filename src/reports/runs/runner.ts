@@ -100,6 +100,8 @@ export interface Runner extends Service {
   cancel(runId: string): Promise<boolean>
   /** Null when there is nothing to send again. */
   resend(request: ResendRequest): Promise<RunRecord | null>
+  /** Adds an event to a run, and a line to its log. */
+  note(run: RunRecord, event: Omit<RunEvent, 'at' | 'level'>): Promise<void>
   /** Runs that wait, and runs under way. */
   readonly counts: { readonly queued: number; readonly running: number }
 }
@@ -392,6 +394,7 @@ export function createRunner(deps: RunnerDeps, settings: RunnerSettings): Runner
       await Promise.race([all, new Promise((resolve) => setTimeout(resolve, graceMs))])
     },
     admit,
+    note,
     async plan(definition, options, signal) {
       const at = clock.now()
       const run = {

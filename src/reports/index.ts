@@ -1,0 +1,238 @@
+/** Report tasks: definitions, runs, delivery. Loaded only where `Butler.footman.reportTask.enable` is on. */
+import { mkdir, readdir, rm } from 'node:fs/promises'
+import { hostname } from 'node:os'
+import { join } from 'node:path'
+import type { ConfigPaths } from '../config/paths.ts'
+import { createIdempotency } from '../http/endpoint/idempotency.ts'
+import type { ApiRoute } from '../http/endpoint/route.ts'
+import type { GroupWriter } from '../platform/group-commit.ts'
+import { createRecurringJob } from '../platform/recurring-job.ts'
+import type { Database } from '../platform/sqlite.ts'
+import type { Clock, Logger, Service } from '../platform/types.ts'
+import { hostZone } from '../platform/zone.ts'
+import type { EngineSettings } from '../qlik/engine/client.ts'
+import { createBlobs } from './blobs.ts'
+import type { ConditionFacts } from './conditions.ts'
+import type { ReportTaskConfig } from './config.ts'
+import { createDateFormat } from './date-format.ts'
+import type { Definition } from './entities/task.ts'
+import { runRoutes } from './http/runs.ts'
+import {
+  type CarrierSettings,
+  createFileCarrier,
+  createMailCarrier,
+  createThrottle,
+  type MailTemplates,
+  type ReportMailer,
+} from './runs/carriers.ts'
+import { createDeliverer } from './runs/deliver.ts'
+import { createLedger, type RunRecord } from './runs/ledger.ts'
+import { createRunLog } from './runs/log.ts'
+import { createNotificationCarrier } from './runs/notify.ts'
+import { type PrepareSettings, secretOf } from './runs/prepare.ts'
+import type { GroupMember } from './runs/recipients.ts'
+import { createRunner } from './runs/runner.ts'
+import type { StorageSpace } from './runs/storage.ts'
+import { createRenderTurns, prepareInWorker } from './runs/worker.ts'
+
+export interface ReportsDeps {
+  readonly db: Database
+  readonly writer: GroupWriter
+  readonly clock: Clock
+  readonly log: Logger
+  readonly paths: ConfigPaths
+  readonly workerEntry?: URL | undefined
+  /** Address and user of the engine; asked for each run, so that renewed certificates are used. */
+  readonly engine: () => EngineSettings
+  /** Members of dynamic groups. Rejects with `REPOSITORY_UNREACHABLE`. */
+  readonly members: (
+    definition: Definition,
+    signal: AbortSignal,
+  ) => Promise<Readonly<Record<string, readonly GroupMember[]>>>
+  readonly facts: Pick<ConditionFacts, 'taskState' | 'keyValue'>
+  readonly mailer: ReportMailer & { close(): void }
+  readonly templates: MailTemplates
+  /** Called after each run, skipped ones included. */
+  readonly onFinished: (run: RunRecord) => void
+}
+
+export interface ReportsSettings {
+  readonly section: ReportTaskConfig
+  /** Data directory of Footman, absolute. */
+  readonly dataDirectory: string
+  /** Address of the REST server, for links where `baseUrl` is not set. */
+  readonly serverUrl: string
+  /** `Butler.footman.email.testMode.address` while that is on. */
+  readonly testAddress: string | null
+  /** Receive and record everything, send nothing. */
+  readonly shadow: boolean
+}
+
+export interface Reports {
+  readonly routes: readonly ApiRoute[]
+  readonly services: readonly Service[]
+}
+
+const ENGINE_RETRY_MS = [10_000, 60_000]
+const PRUNE_MS = 3_600_000
+const DAY_MS = 86_400_000
+const FIRED_DAYS = 90
+
+export function createReports(deps: ReportsDeps, settings: ReportsSettings): Reports {
+  const { db, writer, clock, paths } = deps
+  const { section } = settings
+  const log = deps.log.child('reports')
+  const directory = section.dataDirectory ? paths.output(section.dataDirectory) : join(settings.dataDirectory, 'report')
+  const temporaryDirectory = join(directory, 'tmp')
+  const timezone = section.defaultTimezone || hostZone()
+  const locale = section.defaultLocale
+  const base = (section.baseUrl || settings.serverUrl).replace(/\/$/, '')
+  const blobs = createBlobs(directory)
+  const ledger = createLedger({ db, writer })
+  const runLog = createRunLog({ log, clock }, join(directory, 'logs'))
+  const store = createReportStore({ db, writer, clock })
+  const spaces = new Map<string, StorageSpace>(section.storageSpaces.map((space) => [space.id, space]))
+  const secret = (reference: string) => secretOf(section.secrets, reference)
+  const throttle = createThrottle(section.limits.maxMailsPerMinute, () => clock.now())
+  const mailer: ReportMailer = settings.shadow
+    ? { send: async () => ({ outcome: 'sent', detail: 'shadow mode' }) }
+    : deps.mailer
+  const carrierSettings: CarrierSettings = {
+    fromAddress: section.fromAddress || `Footman <footman@${hostname()}>`,
+    host: new URL(base).hostname,
+    temporaryDirectory,
+    maxAttachmentMb: section.limits.maxAttachmentMb,
+  }
+  const formatTime = (at: number) => createDateFormat('yyyy-MM-dd HH:mm', { timezone, locale })(new Date(at))
+  const carrierDeps = {
+    blobs,
+    spaces,
+    mailer,
+    templates: deps.templates,
+    throttle,
+    secret,
+    formatTime,
+    hubUrl: () => '',
+  }
+
+  const prepareSettings: PrepareSettings = {
+    templateDirectory: paths.input(section.templateDirectory),
+    temporaryDirectory,
+    fonts: section.fonts.map((font) => paths.input(font)),
+    officeConverter: {
+      ...section.officeConverter,
+      path: section.officeConverter.path && paths.input(section.officeConverter.path),
+    },
+    limits: { maxRowsPerTable: section.limits.maxRowsPerTable, maxTemplateMb: section.limits.maxTemplateMb },
+    maxDocumentsPerRun: section.limits.maxDocumentsPerRun,
+    maxRenderSeconds: section.limits.maxRenderSeconds,
+    allowedRecipientDomains: section.allowedRecipientDomains,
+    timezone,
+    locale,
+    secrets: section.secrets,
+    engineRetryMs: ENGINE_RETRY_MS,
+  }
+  const turns = createRenderTurns()
+  const deliverer = createDeliverer({
+    ledger,
+    clock,
+    log,
+    carriers: {
+      storage: createFileCarrier(carrierDeps, temporaryDirectory),
+      hub: async () => ({ state: 'failed', code: 'INTERNAL', detail: 'the hub is off' }),
+      email: createMailCarrier(carrierDeps, carrierSettings),
+      notification: createNotificationCarrier(
+        { ledger, runLog, mailer, throttle, runUrl: (id) => `${base}/console/reportrun/${id}` },
+        { ...carrierSettings, timezone, locale },
+      ),
+    },
+    note: (run, code, details, recipient) =>
+      runner.note(run, { code, details, ...(recipient !== undefined && { recipient }) }),
+    line: runLog.line,
+  })
+  const runner = createRunner(
+    {
+      ledger,
+      writer,
+      clock,
+      log,
+      runLog,
+      deliverer,
+      definitionOf: store.definitionOf,
+      members: deps.members,
+      prepare: (request, observe, signal) =>
+        prepareInWorker(
+          { ...observe, log, turns, facts: deps.facts, workerEntry: deps.workerEntry },
+          { engine: deps.engine(), dataDirectory: directory, request },
+          signal,
+        ),
+      onFinished: deps.onFinished,
+    },
+    {
+      concurrentRuns: Math.min(section.concurrentRuns, section.concurrentEngineSessions),
+      deadlineMinutes: section.delivery.deadlineMinutes,
+      onUnknown: section.delivery.onUnknown,
+      limits: section.limits,
+      prepare: prepareSettings,
+      testAddress: settings.testAddress,
+      allowedRecipientDomains: section.allowedRecipientDomains,
+    },
+  )
+  const pruning = createRecurringJob(
+    {
+      everyMs: PRUNE_MS,
+      firstMs: PRUNE_MS,
+      unref: true,
+      onError: (error) => log.error(`REPORTTASK: clean-up failed: ${String(error)}`),
+    },
+    prune,
+  )
+
+  async function prune(): Promise<void> {
+    const { runDays } = section.retention
+    if (runDays > 0) {
+      const removed = await ledger.prune(clock.now() - runDays * DAY_MS, clock.now() - FIRED_DAYS * DAY_MS)
+      for (const id of removed) await runLog.remove(id)
+    }
+    const used = new Set([...ledger.blobs(), ...store.blobs()])
+    await blobs.removeUnreferenced((sha256) => used.has(sha256), clock.now() - PRUNE_MS)
+  }
+
+  /** Leftovers of documents that were under way when the process ended. */
+  async function prepareFolders(): Promise<void> {
+    await mkdir(temporaryDirectory, { recursive: true, mode: 0o700 })
+    for (const name of await readdir(temporaryDirectory))
+      await rm(join(temporaryDirectory, name), { recursive: true, force: true })
+  }
+
+  const service: Service = {
+    name: 'report tasks',
+    async start() {
+      await prepareFolders()
+      await runner.start()
+      pruning.start()
+    },
+    async stop(graceMs) {
+      await pruning.stop()
+      await runner.stop(graceMs)
+      deps.mailer.close()
+    },
+  }
+  const routes = section.restApi.enable
+    ? [
+        ...definitionRoutes({ store, blobs }),
+        ...runRoutes({
+          ledger,
+          runner,
+          runLog,
+          blobs,
+          clock,
+          idempotency: createIdempotency({ db, writer, clock, log }),
+          taskOf: store.task,
+          tasksTagged: store.tasksTagged,
+          definitionOf: store.definitionOf,
+        }),
+      ]
+    : []
+  return { routes, services: [service] }
+}
