@@ -40,7 +40,7 @@ export async function runHealthcheck(
   }
   const url = healthUrl(config)
   if (!url) {
-    io.err('ERROR container health: nothing to ask: set Butler.dockerHealthCheck.enable to true')
+    io.err('ERROR Docker health: nothing to ask: set Butler.dockerHealthCheck.enable to true')
     return UNHEALTHY
   }
   return ask(url, io)
@@ -51,14 +51,14 @@ async function ask(url: string, io: CommandIo): Promise<number> {
   const http = createHttpClient({ tls: { rejectUnauthorized: false } })
   try {
     const response = await http.request({ url, timeoutMs: TIMEOUT_MS })
-    io.out(`STATUS container health: ${response.status}`)
+    io.out(`STATUS Docker health: ${response.status}`)
     const summary = summaryOf(response)
     if (summary !== null) io.out(visible(summary))
     if (response.status === 200) return HEALTHY
     io.err(visible(`${url} answered ${response.text().slice(0, 1000)}`))
     return UNHEALTHY
   } catch (error) {
-    io.err(`ERROR container health: ${url}: ${errorText(error)}`)
+    io.err(`ERROR Docker health: ${url}: ${errorText(error)}`)
     return UNHEALTHY
   } finally {
     http.close()

@@ -43,7 +43,7 @@ describe.skipIf(process.platform === 'win32')('in the folders of the container',
       await using container = run(...command, '--no-qs-connection')
       await container.waitForLine(new RegExp(`REST server listening on .*:${restPort}`), 20_000)
       const healthy = run('healthcheck')
-      expect([(await healthy.ended).code, healthy.stdout]).toEqual([0, ['STATUS container health: 200', 'healthy']])
+      expect([(await healthy.ended).code, healthy.stdout]).toEqual([0, ['STATUS Docker health: 200', 'healthy']])
       expect(existsSync(nodeapp.join('config', 'data', 'footman.db'))).toBe(true)
       expect(readdirSync(nodeapp.join('log')).length).toBeGreaterThan(0)
       expect(await container.stop()).toBe(0)

@@ -58,7 +58,7 @@ test('health and configuration page run beside the API, and the health check fin
   const check = runBinary(['healthcheck', '-c', product.configFile])
   cleanups.push(() => check.kill9())
   expect((await check.ended).code).toBe(0)
-  expect(check.stdout).toEqual(['STATUS container health: 200', expect.stringMatching(/^(healthy$|degraded: )/)])
+  expect(check.stdout).toEqual(['STATUS Docker health: 200', expect.stringMatching(/^(healthy$|degraded: )/)])
 
   await product.process.stop()
   const late = runBinary(['healthcheck', '-c', product.configFile])

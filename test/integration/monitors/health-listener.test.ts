@@ -96,7 +96,7 @@ describe('footman healthcheck', () => {
     const { service } = await listener()
     expect(await check({ dockerHealthCheck: { enable: true, port: service.port } })).toEqual({
       code: 0,
-      out: ['STATUS container health: 200'],
+      out: ['STATUS Docker health: 200'],
       err: [],
     })
   })
@@ -104,7 +104,7 @@ describe('footman healthcheck', () => {
   test('names the parts that are down', async () => {
     const degraded = await listener({ seesChecks: true })
     const one = await check({ dockerHealthCheck: { enable: true, port: degraded.service.port } })
-    expect([one.code, one.out]).toEqual([0, ['STATUS container health: 200', 'degraded: qrs down']])
+    expect([one.code, one.out]).toEqual([0, ['STATUS Docker health: 200', 'degraded: qrs down']])
     const broken = await listener({ seesChecks: true, healthy: false })
     const two = await check({ dockerHealthCheck: { enable: true, port: broken.service.port } })
     expect([two.code, two.out[1]]).toEqual([1, 'unhealthy: qrs down'])
@@ -115,7 +115,7 @@ describe('footman healthcheck', () => {
     cleanups.push(api.stop)
     api.answer({ body: '{"status":"ok","checks":{"rest":"up","mqtt":"off"}}' })
     const { out } = await check({ restServerConfig: { enable: true, serverHost: '127.0.0.1', serverPort: api.port } })
-    expect(out).toEqual(['STATUS container health: 200', 'healthy'])
+    expect(out).toEqual(['STATUS Docker health: 200', 'healthy'])
   })
 
   test('asks the REST API when the health listener is off', async () => {
@@ -137,7 +137,7 @@ describe('footman healthcheck', () => {
   test('is 1 when a vital part is down', async () => {
     const { service } = await listener({ healthy: false })
     const { code, out, err } = await check({ dockerHealthCheck: { enable: true, port: service.port } })
-    expect([code, out]).toEqual([1, ['STATUS container health: 503']])
+    expect([code, out]).toEqual([1, ['STATUS Docker health: 503']])
     expect(err[0]).toContain('"status":"ko"')
   })
 
@@ -145,13 +145,13 @@ describe('footman healthcheck', () => {
     const port = await freeTcpPort()
     const { code, err } = await check({ dockerHealthCheck: { enable: true, port } })
     expect(code).toBe(1)
-    expect(err[0]).toStartWith(`ERROR container health: http://localhost:${port}/health: localhost:${port} refused`)
+    expect(err[0]).toStartWith(`ERROR Docker health: http://localhost:${port}/health: localhost:${port} refused`)
   })
 
   test('is 1 when there is nobody to ask, and says what to do', async () => {
     const { code, err } = await check({})
     expect(code).toBe(1)
-    expect(err).toEqual(['ERROR container health: nothing to ask: set Butler.dockerHealthCheck.enable to true'])
+    expect(err).toEqual(['ERROR Docker health: nothing to ask: set Butler.dockerHealthCheck.enable to true'])
   })
 
   test('is 1 when the configuration cannot be read', async () => {
