@@ -17,6 +17,7 @@ import { sampleEvent } from '../sample-event.ts'
 import { type ContextLinks, contextLinks, templateContext } from '../template-context.ts'
 import { SLACK_TEMPLATE, TEAMS_TEMPLATE } from '../templates/builtin.ts'
 import type { TemplateContext, TemplateEngine } from '../templates/engine.ts'
+import { isPlainText } from '../templates/source.ts'
 import { createTimeFormatter, type TimeFormatter } from '../times.ts'
 import type { Destination, PlannedDelivery, RenderInput, Rule, SuppressReason } from '../types.ts'
 import { addressProblem, hostOfAddress, laneOfAddress, type SectionDeps, sectionDestination } from './http.ts'
@@ -272,6 +273,7 @@ function basicProblems(
   { basicMsgTemplate: text }: ChatSection['settings'],
   record: TemplateContext,
 ): SettingProblem[] {
+  if (isPlainText(text, record)) return []
   try {
     engine.render({ kind: 'inline', name: path, text }, record, 'line')
     return []

@@ -9,7 +9,7 @@ import { sampleEvent } from '../sample-event.ts'
 import { contextLinks, templateContext } from '../template-context.ts'
 import type { TemplateContext, TemplateEngine, TemplateRef } from '../templates/engine.ts'
 import type { Target } from '../templates/escape.ts'
-import { inlineSource } from '../templates/source.ts'
+import { inlineSource, isPlainText } from '../templates/source.ts'
 import { unknownText, unknownVariables } from '../templates/unknown-variables.ts'
 import { createTimeFormatter } from '../times.ts'
 import { type EmailDestinationConfig, type Mail, mailsOf } from './email-sections.ts'
@@ -76,6 +76,7 @@ function renderProblems(
   record: TemplateContext,
   target: Target,
 ) {
+  if (ref.kind === 'inline' && isPlainText(ref.text, record)) return []
   try {
     engine.render(ref, record, target)
     return unknownProblems(path, ref, record)
