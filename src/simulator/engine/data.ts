@@ -2,6 +2,8 @@
  * Columnar data whose columns are pure functions of the row number: a table of any size costs nothing until a cell is
  * read, and the same row always holds the same value.
  */
+import { formatDate } from './format.ts'
+import type { Json } from './json.ts'
 
 /** A Qlik value: text, and a number when it has one (else NaN). */
 export interface Dual {
@@ -14,6 +16,10 @@ export interface Column {
   /** Codes run from 0 to `cardinal` - 1, in load order; -1 is null. */
   readonly cardinal: number
   readonly numeric: boolean
+  /** `qNumFormat` that the script gave the field; absent = unknown. */
+  readonly format?: Json
+  /** Absent = by `numeric`. */
+  readonly tags?: readonly string[]
   codeAt(row: number): number
   symbol(code: number): Dual
   /** The number of a code without making its text; NaN for texts and for null. */
@@ -92,6 +98,25 @@ export function dualColumn(name: string, values: readonly Dual[], codeAt: CodeAt
   const symbol = (code: number) => values[code] ?? empty
   return { name, cardinal: values.length, numeric: true, codeAt, symbol, number: (code) => symbol(code).num }
 }
+
+/** Dates as the script formats them, one for each day from `first` (serial number) on. */
+export function dateColumn(name: string, first: number, days: number, codeAt: CodeAt): Column {
+  const symbol = (code: number) => ({ text: formatDate(first + code, 'YYYY-MM-DD'), num: first + code })
+  return {
+    name,
+    cardinal: days,
+    numeric: true,
+    format: { qType: 'D', qnDec: 0, qUseThou: 0, qFmt: 'YYYY-MM-DD' },
+    tags: ['$numeric', '$integer', '$timestamp', '$date'],
+    codeAt,
+    symbol,
+    number: (code) => (code < 0 ? Number.NaN : first + code),
+  }
+}
+
+/** Tags of a field. */
+export const tagsOf = ({ tags, numeric }: Column): readonly string[] =>
+  tags ?? (numeric ? ['$numeric'] : ['$ascii', '$text'])
 
 /** Texts `prefix` + number from 1. */
 export function sequenceColumn(name: string, prefix: string, cardinal: number, codeAt: CodeAt): Column {

@@ -137,6 +137,7 @@ describe('reading an app', () => {
     expect(sheets.qAppObjectList.qItems).toMatchObject([
       { qMeta: { title: 'Overview' }, qData: { id: 'b7e1c2d3-0001-4000-8000-000000000001', rank: 0 } },
       { qMeta: { title: 'Details' }, qData: { rank: 1 } },
+      { qMeta: { title: 'Charts' }, qData: { rank: 2 } },
     ])
     const sheet = await doc.getObject('b7e1c2d3-0001-4000-8000-000000000001')
     const tree = await sheet.getFullPropertyTree()
@@ -235,7 +236,7 @@ describe('reading an app', () => {
     const { qtr } = await doc.getTablesAndKeys({ qcx: 0, qcy: 0 }, { qcx: 0, qcy: 0 }, 0, false, false)
     expect(qtr).toMatchObject([{ qName: 'Sales', qNoOfRows: 50_000 }])
     expect(await (await doc.getField('Country')).getCardinal()).toBe(14)
-    expect((await doc.getTableData(0, 3, false, 'Sales'))[0].qValue).toHaveLength(7)
+    expect((await doc.getTableData(0, 3, false, 'Sales'))[0].qValue).toHaveLength(11)
   })
 
   test('section access shows each person his own rows, or nothing', async () => {
