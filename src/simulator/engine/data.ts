@@ -2,7 +2,6 @@
  * Columnar data whose columns are pure functions of the row number: a table of any size costs nothing until a cell is
  * read, and the same row always holds the same value.
  */
-import { formatDate } from './format.ts'
 import type { Json } from './json.ts'
 
 /** A Qlik value: text, and a number when it has one (else NaN). */
@@ -59,7 +58,7 @@ export function hash(row: number, seed: number): number {
   return (h ^ (h >>> 16)) >>> 0
 }
 
-type CodeAt = (row: number) => number
+export type CodeAt = (row: number) => number
 
 export function textColumn(name: string, values: readonly string[], codeAt: CodeAt): Column {
   return {
@@ -97,21 +96,6 @@ export function dualColumn(name: string, values: readonly Dual[], codeAt: CodeAt
   const empty: Dual = { text: '', num: Number.NaN }
   const symbol = (code: number) => values[code] ?? empty
   return { name, cardinal: values.length, numeric: true, codeAt, symbol, number: (code) => symbol(code).num }
-}
-
-/** Dates as the script formats them, one for each day from `first` (serial number) on. */
-export function dateColumn(name: string, first: number, days: number, codeAt: CodeAt): Column {
-  const symbol = (code: number) => ({ text: formatDate(first + code, 'YYYY-MM-DD'), num: first + code })
-  return {
-    name,
-    cardinal: days,
-    numeric: true,
-    format: { qType: 'D', qnDec: 0, qUseThou: 0, qFmt: 'YYYY-MM-DD' },
-    tags: ['$numeric', '$integer', '$timestamp', '$date'],
-    codeAt,
-    symbol,
-    number: (code) => (code < 0 ? Number.NaN : first + code),
-  }
 }
 
 /** Tags of a field. */

@@ -179,7 +179,7 @@ describe('reading an app', () => {
     const bookmark = await doc.getBookmark('bm1')
     expect((await bookmark.getLayout()).qBookmark.qStateData[0].qFieldItems[0]).toMatchObject({
       qDef: { qName: 'Region' },
-      qValues: ['Nordic', 'Benelux'],
+      qValues: [{ qText: 'Nordic' }, { qText: 'Benelux' }],
     })
     const connections = await doc.getConnections()
     expect(connections.map((one: { qName: string }) => one.qName)).toEqual(['ERP', 'QVD', 'Warehouse'])

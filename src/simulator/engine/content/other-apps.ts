@@ -1,5 +1,5 @@
 /** The apps of the data set other than the sales dashboard, and the content of apps that are created later. */
-import { dateColumn, hash, numberColumn, sequenceColumn, textColumn } from '../data.ts'
+import { hash, numberColumn, sequenceColumn, textColumn } from '../data.ts'
 import { toSerial } from '../format.ts'
 import { isServiceAccount, sameUser } from '../users.ts'
 import type { AppContent, TableContent } from './app-content.ts'
@@ -317,7 +317,7 @@ export function orderLines(): AppContent {
           columns: [
             sequenceColumn('Order', 'O', ORDER_LINES, (row) => row),
             textColumn('Department', DEPARTMENTS, (row) => hash(row, 31) % DEPARTMENTS.length),
-            dateColumn('OrderDate', toSerial(Date.UTC(2025, 0, 1)), 365, (row) => hash(row, 32) % 365),
+            make.dateColumn('OrderDate', toSerial(Date.UTC(2025, 0, 1)), 365, (row) => hash(row, 32) % 365),
             sequenceColumn('Item', 'Item ', 150, (row) => hash(row, 33) % 150),
             sequenceColumn('Warehouse', 'W', 12, (row) => hash(row, 34) % 12),
             sequenceColumn('Customer', 'Customer ', 1_200, (row) => hash(row, 35) % 1_200),

@@ -1,4 +1,4 @@
-import { dateColumn, dualColumn, hash, numberColumn, sequenceColumn, textColumn } from '../data.ts'
+import { dualColumn, hash, numberColumn, sequenceColumn, textColumn } from '../data.ts'
 import { toSerial } from '../format.ts'
 import type { AppContent, ObjectNode, TableContent } from './app-content.ts'
 import * as make from './app-content.ts'
@@ -84,7 +84,7 @@ const SALES: TableContent = {
       numberColumn('Cost', { cardinal: SALES_CARDINAL, step: SALES_STEP }, costAt),
       // March 2024 is month 2 of its year.
       numberColumn('Year', { cardinal: 3, offset: 2024 }, (row) => Math.floor((monthAt(row) + 2) / 12)),
-      dateColumn('OrderDate', toSerial(FIRST_DAY), DAY_COUNT, dayAt),
+      make.dateColumn('OrderDate', toSerial(FIRST_DAY), DAY_COUNT, dayAt),
       textColumn('RegionManagerMail', MANAGERS, (row) => COUNTRIES[countryAt(row)]?.[1] ?? 0),
       numberColumn('Backlog', { cardinal: 4 }, (row) => (hash(row, 9) % 50 === 0 ? hash(row, 10) % 4 : 0)),
     ],
