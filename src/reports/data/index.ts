@@ -197,7 +197,7 @@ function openData(session: EngineSession, app: OpenApp, { limits, now, timezone,
 
 type Work<T> = (data: ReportData) => Promise<T>
 
-/** What the engine cannot evaluate in a filter stops the document. */
+/** An expression that fails in a filter stops the document. */
 async function asFilterFailure<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work()

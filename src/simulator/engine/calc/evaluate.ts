@@ -78,7 +78,8 @@ export function compileRows(
 /** The field of an expression that is nothing but a field: `Region`, `[Region]`, `=Region`. */
 export function plainField(source: string, model: DataModel): DataField | null {
   const name = source.trim().replace(/^=/, '').trim()
-  return model.field(name) ?? (/^\[.*\]$|^".*"$/s.test(name) ? model.field(name.slice(1, -1)) : null)
+  if (/^\[.*\]$/s.test(name)) return model.field(name) ?? model.field(name.slice(1, -1).replaceAll(']]', ']'))
+  return model.field(name) ?? (/^".*"$/s.test(name) ? model.field(name.slice(1, -1)) : null)
 }
 
 function compileGroup(tree: Expression, context: CalcContext): Calculation {
