@@ -43,7 +43,9 @@ export function packageParts(workbook: Workbook): { first(): Iterable<ZipEntry>;
       yield {
         name: 'xl/_rels/workbook.xml.rels',
         content: relationships([
-          ...sheets.map((_, index) => [`${DOCUMENT}/relationships/worksheet`, `worksheets/sheet${index + 1}.xml`] as const),
+          ...sheets.map(
+            (_, index) => [`${DOCUMENT}/relationships/worksheet`, `worksheets/sheet${index + 1}.xml`] as const,
+          ),
           [`${DOCUMENT}/relationships/styles`, 'styles.xml'],
         ]),
       }
@@ -107,7 +109,10 @@ function workbookXml(sheets: readonly SheetFacts[]): string {
     const titles = `<definedName name="_xlnm.Print_Titles" localSheetId="${index}">${sheet}!$1:$1</definedName>`
     const area = `$A$1:$${lettersOf(columns)}$${rows}`
     return filter
-      ? [`<definedName name="_xlnm._FilterDatabase" localSheetId="${index}" hidden="1">${sheet}!${area}</definedName>`, titles]
+      ? [
+          `<definedName name="_xlnm._FilterDatabase" localSheetId="${index}" hidden="1">${sheet}!${area}</definedName>`,
+          titles,
+        ]
       : [titles]
   })
   const defined = names.length > 0 ? `<definedNames>${names.join('')}</definedNames>` : ''
@@ -129,7 +134,8 @@ export function stylesXml(formats: readonly string[]): string {
     const id = format === 'General' ? 0 : 164 + index
     return `<xf numFmtId="${id}" fontId="0" fillId="0" borderId="0" xfId="0" applyNumberFormat="1"/><xf numFmtId="${id}" fontId="1" fillId="0" borderId="2" xfId="0" applyNumberFormat="1" applyFont="1" applyBorder="1"/>`
   })
-  const side = (name: string, style = '') => (style === '' ? `<${name}/>` : `<${name} style="${style}"><color rgb="FF8A94A0"/></${name}>`)
+  const side = (name: string, style = '') =>
+    style === '' ? `<${name}/>` : `<${name} style="${style}"><color rgb="FF8A94A0"/></${name}>`
   const border = (top: string, bottom: string) =>
     `<border>${side('left')}${side('right')}${side('top', top)}${side('bottom', bottom)}${side('diagonal')}</border>`
   const font = (size: number, bold: boolean) =>
@@ -189,9 +195,9 @@ const cut = (text: string, units: number): string => {
   return text.slice(0, /[\ud800-\udbff]/.test(text.charAt(units - 1)) ? units - 1 : units)
 }
 
-/** What XML 1.0 cannot hold, escaped or not: most control characters, U+FFFE, U+FFFF, halves of surrogate pairs. */
-const FORBIDDEN = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g
-const SUSPECT = /[&<>"\r_\u0000-\u0008\u000b\u000c\u000e-\u001f\ud800-\udfff\ufffe\uffff]/
+/** Control characters, halves of surrogate pairs, U+FFFE and U+FFFF: XML 1.0 cannot hold them, escaped or not. */
+const FORBIDDEN = /[^\P{Cc}\t\n\r]|[\p{Cs}\ufffe\uffff]/gu
+const SUSPECT = /[&<>"_\p{Cc}\p{Cs}\ufffe\uffff]/u
 const ENTITIES: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' }
 
 const removeForbidden = (text: string): string => text.replaceAll(FORBIDDEN, '')

@@ -3,7 +3,16 @@ import type { BlockReport } from '../entities/report.ts'
 import type { Cell, Column, Row, Table, Warn } from '../types.ts'
 import type { BlockContent, ContentOf, KpiItem } from './blocks.ts'
 import { formatOfText, numberFormat } from './xlsx-formats.ts'
-import { bytesOf, escapeXml, packageParts, type SheetFacts, sheetNames, stylesXml, XML } from './xlsx-parts.ts'
+import {
+  bytesOf,
+  escapeXml,
+  lettersOf,
+  packageParts,
+  type SheetFacts,
+  sheetNames,
+  stylesXml,
+  XML,
+} from './xlsx-parts.ts'
 import { writeZip, type ZipEntry } from './zip.ts'
 
 export interface Picture {
@@ -65,8 +74,8 @@ async function* entries(
     if (block.type === 'chart') {
       const picture = await request.picture(block)
       yield* pictureParts(index + 1, block, picture)
-      yield { name, content: bytesOf(pictureSheet(request, block, styles)) }
-    } else if (block.type === 'note') yield { name, content: bytesOf(noteSheet(request, block, styles)) }
+      yield { name, content: bytesOf(pictureSheet(request, block)) }
+    } else if (block.type === 'note') yield { name, content: bytesOf(noteSheet(request, block)) }
     else {
       const table = block.type === 'kpi' ? kpiTable(block.items) : sheetTable(block.table, styles)
       yield { name, content: tableSheet(request, block.key, table, facts, styles) }
@@ -133,7 +142,11 @@ function kpiTable(items: readonly KpiItem[]): SheetTable {
     const change = compare?.change ?? null
     const cells = [{ text: label, number: null }, value]
     if (!compared) return cells
-    return [...cells, compare?.value ?? empty, { text: change === null ? '' : `${(change * 100).toFixed(1)} %`, number: change }]
+    return [
+      ...cells,
+      compare?.value ?? empty,
+      { text: change === null ? '' : `${(change * 100).toFixed(1)} %`, number: change },
+    ]
   })
   return {
     columns: labels.map((label, index) => ({ label, type: index === 0 ? 'text' : 'number' })),
@@ -152,7 +165,7 @@ async function* tableSheet(
   facts: SheetFacts,
   styles: Styles,
 ): AsyncGenerator<Uint8Array> {
-  const letters = table.columns.slice(0, MAX_COLUMNS).map((_, index) => columnLetters(index))
+  const letters = table.columns.slice(0, MAX_COLUMNS).map((_, index) => lettersOf(index + 1))
   const places = MAX_ROWS - 1 - (table.totals ? 1 : 0)
   if (table.rows > places) warn('ROWS_TRUNCATED', `${places} of ${table.rows} rows: a sheet has no more`, key)
 
@@ -167,7 +180,7 @@ async function* tableSheet(
     page = await pages.next()
   }
 
-  let text = `${sheetStart(report, true)}${colsXml(table, sample)}<sheetData>${headerRow(table, letters)}`
+  let text = `${sheetStart(true)}${colsXml(table, sample)}<sheetData>${headerRow(table, letters)}`
   let number = 1
   const addRows = (rows: readonly Row[]) => {
     for (const row of rows) {
@@ -198,7 +211,9 @@ async function* tableSheet(
   facts.filter = autofilter && letters.length > 0
   if (table.totals) text += rowXml(withTotalLabel(table.totals), number + 1, table, letters, styles, true)
   const range = `A1:${letters.at(-1) ?? 'A'}${number}`
-  yield bytesOf(`${text}</sheetData>${facts.filter ? `<autoFilter ref="${range}"/>` : ''}${sheetEnd(report)}</worksheet>`)
+  yield bytesOf(
+    `${text}</sheetData>${facts.filter ? `<autoFilter ref="${range}"/>` : ''}${sheetEnd(report)}</worksheet>`,
+  )
 }
 
 function asyncIterator<T>(values: AsyncIterable<T> | Iterable<T>): AsyncIterator<T> {
@@ -257,7 +272,8 @@ function colsXml({ columns, totals }: SheetTable, sample: readonly Row[]): strin
   const cols = columns.slice(0, MAX_COLUMNS).map(({ label }, index) => {
     // The button of the filter covers the end of a label.
     let widest = textWidth(label) + 3
-    for (const row of totals ? [...sample, totals] : sample) widest = Math.max(widest, textWidth(row[index]?.text ?? ''))
+    for (const row of totals ? [...sample, totals] : sample)
+      widest = Math.max(widest, textWidth(row[index]?.text ?? ''))
     const width = Math.min(MAX_WIDTH, Math.max(MIN_WIDTH, widest + 1.7))
     return `<col min="${index + 1}" max="${index + 1}" width="${width.toFixed(1)}" customWidth="1"/>`
   })
@@ -270,18 +286,12 @@ const textWidth = (text: string): number => {
   return line.length + (line.match(WIDE)?.length ?? 0)
 }
 
-/** 0 is A, 26 is AA. */
-export function columnLetters(index: number): string {
-  const rest = Math.floor(index / 26) - 1
-  return `${rest >= 0 ? columnLetters(rest) : ''}${String.fromCharCode(65 + (index % 26))}`
-}
-
 // --- Parts of all sheets ---
 
 const MAIN = 'http://schemas.openxmlformats.org/spreadsheetml/2006/main'
 const RELATIONS = 'http://schemas.openxmlformats.org/officeDocument/2006/relationships'
 
-function sheetStart(_report: WorkbookRequest['report'], table: boolean): string {
+function sheetStart(table: boolean): string {
   const view = table
     ? '<sheetView workbookViewId="0"><pane ySplit="1" topLeftCell="A2" activePane="bottomLeft" state="frozen"/><selection pane="bottomLeft" activeCell="A2" sqref="A2"/></sheetView>'
     : '<sheetView showGridLines="0" workbookViewId="0"/>'
@@ -295,15 +305,16 @@ function sheetEnd({ page }: WorkbookRequest['report']): string {
   return `<pageMargins left="${inches}" right="${inches}" top="${inches}" bottom="0.75" header="0.3" footer="0.3"/><pageSetup paperSize="${PAPER[page.size]}" orientation="${page.orientation}" fitToHeight="0"/><headerFooter><oddFooter>&amp;L&amp;A&amp;R&amp;P / &amp;N</oddFooter></headerFooter>`
 }
 
-const titleRow = (title: string): string => `<row r="1" ht="24" customHeight="1">${textCell('A1', title, STYLE.title)}</row>`
+const titleRow = (title: string): string =>
+  `<row r="1" ht="24" customHeight="1">${textCell('A1', title, STYLE.title)}</row>`
 
-function noteSheet({ report }: WorkbookRequest, { title, text }: ContentOf<'note'>, _styles: Styles): string {
+function noteSheet({ report }: WorkbookRequest, { title, text }: ContentOf<'note'>): string {
   const rows = `${titleRow(title)}<row r="3">${textCell('A3', text, STYLE.wrapped)}</row>`
-  return `${sheetStart(report, false)}<cols><col min="1" max="1" width="90" customWidth="1"/></cols><sheetData>${rows}</sheetData>${sheetEnd(report)}</worksheet>`
+  return `${sheetStart(false)}<cols><col min="1" max="1" width="90" customWidth="1"/></cols><sheetData>${rows}</sheetData>${sheetEnd(report)}</worksheet>`
 }
 
-function pictureSheet({ report }: WorkbookRequest, { title }: ContentOf<'chart'>, _styles: Styles): string {
-  return `${sheetStart(report, false)}<sheetData>${titleRow(title)}</sheetData>${sheetEnd(report)}<drawing r:id="rId1"/></worksheet>`
+function pictureSheet({ report }: WorkbookRequest, { title }: ContentOf<'chart'>): string {
+  return `${sheetStart(false)}<sheetData>${titleRow(title)}</sheetData>${sheetEnd(report)}<drawing r:id="rId1"/></worksheet>`
 }
 
 const EMU_PER_PIXEL = 9525
