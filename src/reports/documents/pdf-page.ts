@@ -288,7 +288,8 @@ export const fittingSize = (
 
 /** The text, or its beginning with an ellipsis. */
 export function ellipsis(fonts: FontSet, text: string, width: number, { size, bold }: TextStyle): string {
-  if (fonts.measure(text, size, bold) <= width) return text
+  // A text that was made to fit exactly may be a hair wider.
+  if (fonts.measure(text, size, bold) <= width + 0.05) return text
   const chars = [...text]
   let low = 0
   let high = chars.length

@@ -15,6 +15,10 @@ const MAX_HEADER_LINES = 3
 const MAX_SHARE = 0.35
 const MAX_STRETCH = 1.8
 
+/** Above a part: which columns it has. */
+const CAPTION_HEIGHT = 12
+const PART_GAP = 10
+
 interface LaidColumn {
   readonly index: number
   readonly column: Column
@@ -137,8 +141,10 @@ function needOf(pages: Pages, column: Column, index: number, sample: readonly Ro
 const isTextColumn = ({ type }: Column, index: number, sample: readonly Row[]): boolean =>
   type === 'text' || sample.every((row) => (row[index]?.number ?? null) === null)
 
-const isRight = ({ type, kind }: Column, index: number, sample: readonly Row[]): boolean =>
-  type !== 'text' && (kind === 'measure' || !isTextColumn({ type } as Column, index, sample))
+/** Numbers stand at the right; dates are read like texts. */
+const isRight = (column: Column, index: number, sample: readonly Row[]): boolean =>
+  !['text', 'date', 'timestamp'].includes(column.type) &&
+  (column.kind === 'measure' || !isTextColumn(column, index, sample))
 
 /** All columns side by side, or null when they are too wide at that size. */
 function onePart(pages: Pages, columns: readonly Column[], sample: readonly Row[], size: number): Layout | null {
@@ -158,26 +164,48 @@ function onePart(pages: Pages, columns: readonly Column[], sample: readonly Row[
   return finished(pages, size, [laid])
 }
 
-/** Parts for pages side by side at the smallest size; the first column stands at the left of each. */
+/** Parts of about equal width, as few as the smallest size allows and in the largest size that needs no more of them. */
 function severalParts(pages: Pages, columns: readonly Column[], sample: readonly Row[]): Layout {
-  const size = SIZES.at(-1)!
-  const laid = columns.map((column, index): LaidColumn => {
-    const { wish, least } = needOf(pages, column, index, sample, size)
-    const width = Math.min(pages.width * 0.45, Math.max(least, Math.min(wish, pages.width * 0.25)))
-    return { index, column, right: isRight(column, index, sample), width }
-  })
-  const [first, ...rest] = laid
+  const laidAt = (size: number) =>
+    columns.map((column, index): LaidColumn => {
+      const { wish, least } = needOf(pages, column, index, sample, size)
+      const width = Math.min(pages.width * 0.45, Math.max(least, Math.min(wish, pages.width * 0.25)))
+      return { index, column, right: isRight(column, index, sample), width }
+    })
+  const fewest = partsOf(laidAt(SIZES.at(-1)!), pages.width).length
+  const size = SIZES.find((candidate) => partsOf(laidAt(candidate), pages.width).length === fewest)!
+  const laid = laidAt(size)
+  let parts = partsOf(laid, pages.width)
+  for (let limit = pages.width; limit > 0; limit -= pages.width / 40) {
+    const narrower = partsOf(laid, limit)
+    if (narrower.length > fewest) break
+    parts = narrower
+  }
+  return finished(
+    pages,
+    size,
+    parts.map((part) => stretched(part, pages.width)),
+  )
+}
+
+/** The first column, which says what a row is, stands at the left of each part. */
+function partsOf([first, ...rest]: readonly LaidColumn[], limit: number): LaidColumn[][] {
   const parts: LaidColumn[][] = [[first!]]
   let used = first!.width
   for (const column of rest) {
-    if (used + column.width > pages.width) {
+    if (used + column.width > limit && parts.at(-1)!.length > 1) {
       parts.push([first!])
       used = first!.width
     }
     parts.at(-1)!.push(column)
     used += column.width
   }
-  return finished(pages, size, parts)
+  return parts
+}
+
+function stretched([first, ...rest]: readonly LaidColumn[], width: number): readonly LaidColumn[] {
+  const factor = Math.min(MAX_STRETCH, (width - first!.width) / Math.max(1, widthOf(rest)))
+  return [first!, ...rest.map((column) => ({ ...column, width: column.width * factor }))]
 }
 
 function finished(pages: Pages, size: number, parts: readonly (readonly LaidColumn[])[]): Layout {
@@ -243,18 +271,21 @@ function createPrinter(pages: Pages, layout: Layout, { title }: TableText): Prin
     drawRow(pages, layout, parts[0]!, row)
   }
 
-  const captionHeight = 12
   async function drawCollected() {
     const rows = collected
+    const needed = CAPTION_HEIGHT + layout.headerHeight + height
     collected = []
     height = 0
     for (const [number, part] of parts.entries()) {
-      if (number > 0) await pages.newPage()
+      if (number > 0) {
+        pages.y += PART_GAP
+        await pages.ensure(needed)
+      }
       const from = part[1]?.index ?? 0
       const to = part.at(-1)!.index
       const range = `${title === '' ? 'Columns' : `${title}, columns`} ${(number === 0 ? 0 : from) + 1}–${to + 1} of ${columnCount(parts)}`
       pages.text(range, pages.left, pages.y + 7, { size: 7, italic: true, color: COLOR.muted })
-      pages.y += captionHeight
+      pages.y += CAPTION_HEIGHT
       drawHeader(pages, layout, part)
       for (const row of rows) drawRow(pages, layout, part, row)
       closePart(pages, part)
@@ -264,7 +295,7 @@ function createPrinter(pages: Pages, layout: Layout, { title }: TableText): Prin
   return {
     async add(row) {
       if (parts.length === 1) return addDirect(row)
-      if (captionHeight + layout.headerHeight + height + row.height > room()) {
+      if (CAPTION_HEIGHT + layout.headerHeight + height + row.height > room()) {
         await drawCollected()
         await pages.newPage()
       }
