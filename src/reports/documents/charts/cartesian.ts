@@ -19,7 +19,7 @@ import {
   valueText,
 } from './style.ts'
 
-/** Shapes and dashes tell lines apart without colour. */
+/** Shapes and dashes distinguish lines without colour. */
 const SYMBOLS = ['circle', 'rect', 'triangle', 'diamond', 'emptyCircle', 'emptyRect', 'emptyTriangle', 'emptyDiamond']
 const DASHES = ['solid', 'solid', 'dashed', 'dotted'] as const
 const MOST_SYMBOLS = 40
@@ -133,7 +133,9 @@ export function bars(content: ChartContent, canvas: Canvas): Option {
   const named = categoryAxis(data.categories, canvas, lying)
   return {
     ...around.base,
-    grid: grid(around),
+    grid: grid(
+      lying && content.labels && !stacked ? { ...around, right: around.right + widestLabel(data, canvas) } : around,
+    ),
     xAxis: lying ? measured : named,
     yAxis: lying ? named : measured,
     series: data.series.map(({ name, cells, column: own }) => ({
@@ -159,6 +161,15 @@ export function bars(content: ChartContent, canvas: Canvas): Option {
     })),
   }
 }
+
+/** Room for the labels right of lying bars. */
+const widestLabel = ({ series }: Pivot, { fonts, locale }: Canvas): number =>
+  Math.max(
+    0,
+    ...series.flatMap(({ cells, column }) =>
+      cells.map((cell) => (cell ? fonts.measure(valueText(cell, column, locale), SMALL) : 0)),
+    ),
+  )
 
 /** Values that the axis must reach; of stacks their sums. */
 function axisValues({ categories, series }: Pivot, stacked: boolean): number[] {
@@ -321,7 +332,7 @@ export function waterfall(content: ChartContent, canvas: Canvas): Option {
                     canvas.fonts,
                   ),
                   x,
-                  y: top - 3,
+                  y: top - 5,
                   align: 'center',
                   verticalAlign: 'bottom',
                   fill: INK,

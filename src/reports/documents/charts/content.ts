@@ -1,4 +1,4 @@
-/** What a chart shows: a kind, columns and rows. Loading reads the cube and limits its points. */
+/** The content of charts: kind, columns and rows. Loading reads the cube and limits its points. */
 import type { Source } from '../../entities/fields.ts'
 import type { Binding, BlockOf, ChartKind } from '../../entities/report.ts'
 import type { Cell, Column, ReportData, Row, Table, Warn } from '../../types.ts'

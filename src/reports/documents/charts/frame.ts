@@ -1,4 +1,4 @@
-/** What surrounds the marks: title, legend, space; and the series of a chart. */
+/** The surroundings of the marks: title, legend, space; and the series of a chart. */
 import type { EChartsCoreOption } from 'echarts/core'
 import type { Cell, Column, Row } from '../../types.ts'
 import { FONT_FAMILY } from '../fonts.ts'

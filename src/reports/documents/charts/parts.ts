@@ -28,9 +28,11 @@ interface Part {
 }
 
 /** The positive values of the only measure with their shares; a part of a whole cannot be negative. */
-function partsOf({ rows, measures, labels }: ChartContent, { locale }: Canvas): Part[] {
+function partsOf({ kind, rows, measures, labels }: ChartContent, { locale }: Canvas): Part[] {
   const positive = rows.filter((row) => (row[1]?.number ?? 0) > 0)
-  const sum = positive.reduce((total, row) => total + row[1]!.number!, 0)
+  // A stage of a funnel is a share of the first one.
+  const whole = kind === 'funnel' ? positive.slice(0, 1) : positive
+  const sum = whole.reduce((total, row) => total + row[1]!.number!, 0)
   const percent = new Intl.NumberFormat(knownLocale(locale), { style: 'percent', maximumFractionDigits: 1 })
   return positive.map((row) => {
     const share = percent.format(row[1]!.number! / sum)
@@ -263,7 +265,7 @@ export function radar(content: ChartContent, canvas: Canvas): Option {
     ...around.base,
     radar: {
       center: [around.left + width / 2, around.top + height / 2 + 4],
-      radius: Math.min(height * 0.38, width * 0.3),
+      radius: Math.min(height * 0.42, width * 0.3),
       splitNumber: 4,
       indicator: data.categories.map((name) => ({ name: fitted(name, width * 0.22, SMALL, canvas.fonts), max, min })),
       axisName: { color: INK, fontSize: SMALL },
@@ -295,7 +297,7 @@ export function radar(content: ChartContent, canvas: Canvas): Option {
   }
 }
 
-/** Source and target are told apart by a prefix: a name on both sides would be a circle, which the layout refuses. */
+/** A prefix separates sources from targets: a name on both sides would be a circle, which the layout refuses. */
 export function sankey(content: ChartContent, canvas: Canvas): Option {
   const around = frame({ legend: 'none' }, canvas, [])
   const rows = content.rows.filter((row) => (row[2]?.number ?? 0) > 0)
@@ -306,7 +308,9 @@ export function sankey(content: ChartContent, canvas: Canvas): Option {
       itemStyle: { color: PALETTE[(index + offset) % PALETTE.length] },
       label: { position, formatter: () => fitted(name, most, SMALL, canvas.fonts) },
     }))
-  const sources = distinct(rows, 0)
+  const [sources, targets] = [distinct(rows, 0), distinct(rows, 1)]
+  const room = (names: readonly string[]): number =>
+    Math.min(most, Math.max(0, ...names.map((name) => canvas.fonts.measure(name, SMALL)))) + 8
   return {
     ...around.base,
     series: [
@@ -314,14 +318,14 @@ export function sankey(content: ChartContent, canvas: Canvas): Option {
         type: 'sankey',
         top: around.top + 4,
         bottom: EDGE,
-        left: EDGE + most,
-        right: EDGE + most,
+        left: EDGE + room(sources),
+        right: EDGE + room(targets),
         nodeWidth: 14,
         nodeGap: 10,
         draggable: false,
         label: { fontSize: SMALL, color: INK },
         lineStyle: { color: 'source', opacity: 0.35, curveness: 0.5 },
-        data: [...side(sources, '<', 'left', 0), ...side(distinct(rows, 1), '>', 'right', sources.length)],
+        data: [...side(sources, '<', 'left', 0), ...side(targets, '>', 'right', sources.length)],
         links: rows.map((row) => ({
           source: `<${nameOf(row[0])}`,
           target: `>${nameOf(row[1])}`,

@@ -35,7 +35,7 @@ export const TITLE = 14
 /** Distance of the chart from the edge of its picture. */
 export const EDGE = 10
 
-/** What the builders of options need beside the content. */
+/** The size and surroundings of a chart, for the builders of options. */
 export interface Canvas {
   readonly width: number
   readonly height: number
