@@ -1,17 +1,8 @@
 /** The blocks of a report with their data, as every format writes them. */
 import type { BlockReport } from '../entities/report.ts'
-import type { Cell, ReportData, Table, Warn } from '../types.ts'
+import type { ReportData, Table, Warn } from '../types.ts'
 import type { ChartContent } from './charts/content.ts'
-
-export interface KpiItem {
-  readonly label: string
-  readonly value: Cell
-  readonly compare: {
-    readonly value: Cell
-    /** (value - compared) / |compared|: 0.12 is 12 % more; null without numbers or against 0. */
-    readonly change: number | null
-  } | null
-}
+import type { KpiItem } from './charts/kpi.ts'
 
 interface Content<Type extends string> {
   readonly type: Type
