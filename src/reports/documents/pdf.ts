@@ -4,7 +4,9 @@ import { rm, stat } from 'node:fs/promises'
 import { pipeline } from 'node:stream/promises'
 import { readAsset } from '../../platform/assets.ts'
 import type { BlockReport } from '../entities/report.ts'
-import type { BlockContent, ContentOf, KpiItem } from './blocks.ts'
+import type { BlockContent, ContentOf } from './blocks.ts'
+import { chartSvg, svgToPng } from './charts/index.ts'
+import type { KpiItem } from './charts/kpi.ts'
 import type { FontSet } from './fonts.ts'
 import { drawMarkdown } from './pdf-markdown.ts'
 import { COLOR, createPages, ellipsis, fittingSize, type Pages, type PageText, wrap } from './pdf-page.ts'
@@ -30,9 +32,6 @@ export interface PdfRequest {
   readonly password?: string
   /** Path of the file to write. */
   readonly file: string
-  /** SVG of a chart; size in pixels of 1/96 inch. */
-  readonly chartSvg: (block: ContentOf<'chart'>, width: number, height: number) => Promise<string>
-  readonly svgToPng: (svg: string, scale: number) => Promise<Uint8Array>
   readonly signal?: AbortSignal
 }
 
@@ -103,8 +102,8 @@ async function openDocument(request: PdfRequest): Promise<PDFKit.PDFDocument> {
 
 const colorProfile = () =>
   readAsset(
-    () => import('../../../node_modules/pdfkit/js/data/sRGB_IEC61966_2_1.icc', { with: { type: 'file' } }),
-    () => new URL('../../../node_modules/pdfkit/js/data/sRGB_IEC61966_2_1.icc', import.meta.url).href,
+    () => import('./srgb.icc', { with: { type: 'file' } }),
+    () => import.meta.resolve('./srgb.icc'),
   )
 
 /** Members of PDFKit's document that its types leave out. */
@@ -152,7 +151,7 @@ async function drawBlock(pages: Pages, block: BlockContent, request: PdfRequest)
   if (block.title !== '') pages.doc.outline.addItem(block.title)
   if (block.type === 'text') await drawMarkdown(pages, block.markdown)
   else if (block.type === 'kpi') await drawKpis(pages, block.items, request.locale)
-  else if (block.type === 'chart') await drawChart(pages, block, request)
+  else if (block.type === 'chart') await drawChart(pages, block, request.locale)
   else if (block.type === 'note') await drawNote(pages, block.text)
   else await drawTable(pages, block.table, { title: block.title, locale: request.locale })
 }
@@ -225,15 +224,21 @@ function drawKpi(pages: Pages, item: KpiItem, x: number, width: number, height: 
 
 const chartHeight = ({ heightMm }: ContentOf<'chart'>): number => heightMm * POINTS_PER_MM
 
-async function drawChart(pages: Pages, block: ContentOf<'chart'>, request: PdfRequest): Promise<void> {
+async function drawChart(pages: Pages, block: ContentOf<'chart'>, locale: string): Promise<void> {
   const height = Math.min(chartHeight(block), pages.bodyHeight - (block.title === '' ? 0 : 20))
   await pages.ensure(height)
   const { width } = pages
-  const svg = await request.chartSvg(block, Math.round(width / POINTS_PER_PIXEL), Math.round(height / POINTS_PER_PIXEL))
+  const svg = await chartSvg(block.chart, {
+    width: Math.round(width / POINTS_PER_PIXEL),
+    height: Math.round(height / POINTS_PER_PIXEL),
+    idPrefix: block.key,
+    locale,
+    fonts: pages.fonts,
+  })
   pages.flush()
   const drawn = hasOnlyBuiltInGlyphs(svg, pages.fonts) && (await drawSvg(pages, svg, width, height))
   if (!drawn) {
-    pages.doc.image(Buffer.from(await request.svgToPng(svg, 3)), pages.left, pages.y, { width, height })
+    pages.doc.image(Buffer.from(await svgToPng(svg, 3, pages.fonts)), pages.left, pages.y, { width, height })
   }
   pages.y += height + 6
 }
