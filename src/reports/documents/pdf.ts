@@ -2,6 +2,7 @@
 import { createWriteStream } from 'node:fs'
 import { rm, stat } from 'node:fs/promises'
 import { pipeline } from 'node:stream/promises'
+import type { Font } from 'fontkit'
 import { readAsset } from '../../platform/assets.ts'
 import type { BlockReport } from '../entities/report.ts'
 import type { BlockContent, ContentOf } from './blocks.ts'
@@ -93,12 +94,17 @@ async function openDocument(request: PdfRequest): Promise<PDFKit.PDFDocument> {
     }),
     info: { Title: report.name, Producer: 'Footman', Creator: 'Footman', CreationDate: created },
   })
-  for (const { name, font } of request.fonts.faces) {
-    doc.registerFont(name, font as unknown as PDFKit.Mixins.PDFFontSource)
+  for (const { name, bytes, font } of request.fonts.faces) {
+    // Each document parses the font anew: fontkit keeps glyphs, and loses the characters of those that another document
+    // used as parts of letters (the O of Ö), which then could not be searched or copied.
+    doc.registerFont(name, Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length), collectionMember(bytes, font))
   }
   completeMetadata(doc, archive ? await colorProfile() : null)
   return doc
 }
+
+const collectionMember = (bytes: Uint8Array, font: Font): string | undefined =>
+  Buffer.from(bytes.subarray(0, 4)).toString('latin1') === 'ttcf' ? font.postscriptName : undefined
 
 const colorProfile = () =>
   readAsset(
