@@ -6,6 +6,8 @@ import { errorText } from '../../platform/errors.ts'
 
 /** Family of the built-in font, as SVG and CSS name it. */
 export const FONT_FAMILY = 'DejaVu Sans Condensed'
+/** For HTML, whose reader may not have it. */
+export const FONT_STACK = `'${FONT_FAMILY}','Segoe UI',Arial,sans-serif`
 
 export interface FontFace {
   /** `regular`, `bold`, `additional-1`, ...; unique, for `registerFont` of PDFKit. */

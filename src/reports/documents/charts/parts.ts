@@ -152,6 +152,7 @@ export function treemap(content: ChartContent, canvas: Canvas): Option {
         breadcrumb: { show: false },
         label: {
           fontSize: SMALL,
+          lineHeight: 15,
           overflow: 'truncate',
           formatter: ({ data }: { data: { name: string; text?: string } }) =>
             data.text === undefined ? data.name : `${data.name}\n${data.text}`,

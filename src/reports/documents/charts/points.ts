@@ -9,6 +9,7 @@ import {
   EDGE,
   fitted,
   INK,
+  inkOn,
   MUTED,
   nameOf,
   numberFormat,
@@ -36,15 +37,22 @@ export function points(content: ChartContent, canvas: Canvas): Option {
     const share = largest === 0 ? 0 : Math.abs(row[first + 2]?.number ?? 0) / largest
     return Math.max(SMALLEST_BUBBLE, LARGEST_BUBBLE * Math.sqrt(share))
   }
+  // Room for the marks at the ends.
+  const beyond = content.kind === 'bubble' ? ['8%', '12%'] : ['3%', '3%']
   return {
     ...around.base,
     grid: grid(around),
     xAxis: valueAxis(measures[0], xs, canvas, {
       scale: true,
+      boundaryGap: beyond,
       axisLine: { show: true, lineStyle: { color: AXIS }, onZero: false },
       ...middleName(measures[0]?.label ?? '', canvas, 26),
     }),
-    yAxis: valueAxis(measures[1], ys, canvas, { scale: true, ...axisName(measures[1]?.label ?? '', canvas) }),
+    yAxis: valueAxis(measures[1], ys, canvas, {
+      scale: true,
+      boundaryGap: beyond,
+      ...axisName(measures[1]?.label ?? '', canvas),
+    }),
     series: groups.map((group, index) => ({
       type: 'scatter',
       name: group,
@@ -67,6 +75,7 @@ export function points(content: ChartContent, canvas: Canvas): Option {
           name: nameOf(row[0]),
           value: [row[first]!.number, row[first + 1]!.number],
           symbolSize: sizeOf(row),
+          ...(sizeOf(row) > 28 && { label: { position: 'inside', color: inkOn(PALETTE[index % PALETTE.length]!) } }),
         }))
         .sort((one, other) => other.symbolSize - one.symbolSize),
     })),
