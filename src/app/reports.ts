@@ -1,11 +1,13 @@
-/** Joins report tasks with the parts that they use: mail server, mail templates, key-value pairs. */
-import { join } from 'node:path'
+/** Joins report tasks with the parts that they use: mail server, mail templates, Qlik Sense, key-value pairs. */
 import { createMailTransport, smtpFailure } from '../alerts/destinations/email/transport.ts'
 import { createTemplateEngine } from '../alerts/templates/engine.ts'
 import { htmlToText } from '../alerts/templates/html-to-text.ts'
 import { once } from '../platform/once.ts'
 import type { MailTemplates, ReportMailer } from '../reports/runs/carriers.ts'
+import { ReportError } from '../reports/codes.ts'
+import type { createReports } from '../reports/index.ts'
 import type { Config } from './schema.ts'
+import type { AppOptions, Part } from './types.ts'
 
 /**
  * The mail server of `emailNotification.smtp` over one connection. A mail whose connection broke after the server asked for
@@ -62,5 +64,12 @@ export function createReportTemplates(directory: string): MailTemplates {
   }
 }
 
-export const mailTemplateFolder = (config: Config, input: (path: string) => string): string =>
-  join(input(config.footman.reportTask.templateDirectory))
+
+/** The room itself, which is loaded only where it is used. */
+export type CreateReports = typeof createReports
+
+/** `createReports` where the configuration switches report tasks on; else null, and nothing of them is loaded. */
+export async function loadReports(config: Config): Promise<CreateReports | null> {
+  if (!config.footman.reportTask.enable) return null
+  return (await import('../reports/index.ts')).createReports
+}

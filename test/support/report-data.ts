@@ -1,94 +1,105 @@
-/** The data room of report tasks on a simulated engine. */
-import { createEngineClient } from '../../src/qlik/engine/client.ts'
-import type { EngineClient } from '../../src/qlik/engine/types.ts'
-import type { RunCode } from '../../src/reports/codes.ts'
-import { ReportError } from '../../src/reports/codes.ts'
-import { type OpenData, openReportData, type ReportDataSettings } from '../../src/reports/data/index.ts'
-import type { Clause } from '../../src/reports/entities/filter.ts'
-import type { Row, Table } from '../../src/reports/types.ts'
-import { recordingLog } from './recording-log.ts'
-import { APP, REPOSITORY, startTestEngine } from './simulated-engine.ts'
+/** A hand-made app for tests of documents: cells, tables and objects in memory. */
+import type { Source } from '../../src/reports/entities/fields.ts'
+import {
+  type AppObject,
+  type Cell,
+  type Column,
+  EvaluationError,
+  type ReportData,
+  type Row,
+  type Table,
+  type TableRequest,
+} from '../../src/reports/types.ts'
 
-export interface Warning {
-  readonly code: RunCode
-  readonly details: string
+/** A number with Qlik's text, a text, or null. */
+export type Value = number | string | null | readonly [number, string]
+
+export function cell(value: Value): Cell {
+  if (value === null) return { text: '', number: null }
+  if (typeof value === 'string') return { text: value, number: null }
+  if (typeof value === 'number') return { text: String(value), number: value }
+  return { number: value[0], text: value[1] }
 }
 
-/** Without the default of `required`. */
-type GivenClause<C = Clause> = C extends Clause ? Omit<C, 'required' | 'exclude'> & Partial<C> : never
+export const rowsOf = (rows: readonly (readonly Value[])[]): Row[] => rows.map((row) => row.map(cell))
 
-/** A filter with these clauses. */
-export const filter = (...clauses: readonly GivenClause[]) => ({
-  clauses: clauses.map((clause) => ({ required: true, ...clause }) as Clause),
-  variables: [],
-})
+/** `d:Region`, `m:Sales`, `m:Share:0%` as columns; measures are numbers. */
+export function column(text: string): Column {
+  const [kind, label = '', format = null] = text.split(':')
+  return { label, kind: kind === 'd' ? 'dimension' : 'measure', type: kind === 'd' ? 'text' : 'number', format }
+}
 
-export const values = (field: string, list: readonly (string | number)[], more: Partial<Clause> = {}) =>
-  filter({ type: 'values', field, values: [...list], exclude: false, ...more } as GivenClause)
-
-export async function startReportEngine(settings: Parameters<typeof startTestEngine>[0] = {}) {
-  const engine = await startTestEngine(settings)
-  const open: OpenData[] = []
-  let identities = 0
-  const { ca, client: certificate } = engine.tls
-
-  const client: EngineClient = createEngineClient(
-    { log: recordingLog() },
-    {
-      host: 'localhost',
-      port: engine.engine.port,
-      useSSL: true,
-      headers: [{ name: 'X-Qlik-User', value: REPOSITORY }],
-      rejectUnauthorized: true,
-      certificates: { ca: ca.pem, cert: certificate.cert.pem, key: certificate.key.pem },
-      connectTimeoutMs: 5000,
-    },
-  )
-
+export function table(
+  columns: readonly (string | Column)[],
+  rows: readonly (readonly Value[])[],
+  more: Partial<Table> = {},
+): Table {
   return {
-    ...engine,
-    client,
-    /** An open app of the data set by its number, with the warnings that it gives. */
-    async openData(app: number, changes: Partial<ReportDataSettings> = {}) {
-      const warnings: Warning[] = []
-      const data = await openReportData(client, {
-        appId: APP(app),
-        identity: `run-${++identities}`,
-        limits: { maxRowsPerTable: 100_000 },
-        timezone: 'Europe/Stockholm',
-        now: new Date('2026-03-02T06:00:00Z'),
-        warn: (code, details) => void warnings.push({ code, details }),
-        ...changes,
-      })
-      open.push(data)
-      return Object.assign(data, { warnings })
+    columns: columns.map((entry) => (typeof entry === 'string' ? column(entry) : entry)),
+    rows: rows.length,
+    totalRows: rows.length,
+    totals: null,
+    async *pages() {
+      yield rowsOf(rows)
     },
-    async stop() {
-      for (const one of open) await one.close()
-      await engine.stop()
+    ...more,
+  }
+}
+
+/** A table whose rows are made while they are read. */
+export function longTable(columns: readonly string[], count: number, row: (index: number) => readonly Value[]): Table {
+  return {
+    ...table(columns, []),
+    rows: count,
+    totalRows: count,
+    async *pages() {
+      for (let start = 0; start < count; start += 500) {
+        yield rowsOf(Array.from({ length: Math.min(500, count - start) }, (_, index) => row(start + index)))
+      }
     },
   }
 }
 
-export type ReportEngine = Awaited<ReturnType<typeof startReportEngine>>
-
-export async function rowsOf(table: Table): Promise<Row[]> {
-  const rows: Row[] = []
-  for await (const page of table.pages()) rows.push(...page)
-  return rows
+export interface FakeApp {
+  readonly values?: Readonly<Record<string, Value>>
+  /** Tables by the expressions of their columns, joined by `|`. */
+  readonly tables?: Readonly<Record<string, Table>>
+  readonly objects?: Readonly<Record<string, Partial<AppObject>>>
 }
 
-/** Texts of all cells. */
-export const textsOf = async (table: Table): Promise<string[][]> =>
-  (await rowsOf(table)).map((row) => row.map(({ text }) => text))
-
-/** `CODE: details` of the `ReportError` with which the work has to fail. */
-export async function failureOf(work: Promise<unknown>): Promise<string> {
-  try {
-    await work
-  } catch (error) {
-    if (error instanceof ReportError) return error.message
-    throw error
+/** Expressions, tables and objects outside `app` reject with an `EvaluationError`. */
+export function fakeReportData(app: FakeApp): ReportData {
+  const key = (source: Source): string => (typeof source === 'string' ? source : source.libraryId)
+  const found = <T>(value: T | undefined, what: string): T => {
+    if (value === undefined) throw new EvaluationError(`cannot calculate ${what}`)
+    return value
   }
-  throw new Error('the work did not fail')
+  const data: ReportData = {
+    app: {
+      id: 'ccc1e1c1-6f4e-4a9d-8b3b-8a3d8a0e1c77',
+      name: 'Sales',
+      lastReload: new Date('2025-11-21T05:12:44.000Z'),
+    },
+    filterText: 'Region: Nord',
+    evaluate: async (expression) => cell(found(app.values?.[expression.replace(/^=/, '')], expression)),
+    table: async (request: TableRequest) => {
+      const made = found(app.tables?.[request.columns.map(({ expr }) => key(expr)).join('|')], 'table')
+      return {
+        ...made,
+        columns: made.columns.map((own, index) => ({ ...own, label: request.columns[index]?.label || own.label })),
+      }
+    },
+    object: async (objectId) => ({
+      objectId,
+      visualization: 'table',
+      title: '',
+      properties: {},
+      table: null,
+      ...found(app.objects?.[objectId], objectId),
+    }),
+    labelOf: async (source) => key(source).replace(/^=/, ''),
+    fieldValues: async () => [],
+    within: (_, work) => work(data),
+  }
+  return data
 }

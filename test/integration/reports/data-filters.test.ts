@@ -1,7 +1,7 @@
 /** Filters on the simulated engine: what they select, and that a filter which cannot be applied stops the document. */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'bun:test'
 import type { AppliedFilter } from '../../../src/reports/data/index.ts'
-import { failureOf, filter, type ReportEngine, startReportEngine, values } from '../../support/report-data.ts'
+import { failureOf, filter, type ReportEngine, startReportEngine, values } from '../../support/report-engine.ts'
 
 const SALES_DASHBOARD = 2
 let engine: ReportEngine
