@@ -1,7 +1,9 @@
 /** The names that tags of Office templates can use, and where: innermost loop first, then enclosing ones, levels, document. */
 import { nearest } from '../../config/nearest.ts'
 import type { Binding, Level, TemplateReport } from '../entities/report.ts'
-import { type Path, type Problem, pathText, type Tag, type TagOf, type TemplateCode } from './tags.ts'
+import type { OfficeFormat } from './package.ts'
+import { MAX_PROBLEMS, type TemplateCode, type TemplateProblem } from './problems.ts'
+import { type Path, pathText, type Tag, type TagOf } from './tags.ts'
 
 export type BindingOf<Type extends Binding['type']> = Extract<Binding, { readonly type: Type }>
 export type RowsBinding = BindingOf<'table' | 'object'>
@@ -63,29 +65,23 @@ export interface Names {
 
 export const createNames = (
   report: Pick<TemplateReport, 'data' | 'levels'>,
+  format: OfficeFormat,
   frames: readonly Frame[] = [],
-  nesting: Nesting = { levels: 1, within: false },
-): Names => namesIn({ report, frames, nesting, found: new Map() })
-
-/** How deep levels may be nested, and whether a level can stand in another one at all. */
-export interface Nesting {
-  readonly levels: number
-  readonly within: boolean
-}
+): Names => namesIn({ report, frames, format, found: new Map() })
 
 interface Context {
   readonly report: Pick<TemplateReport, 'data' | 'levels'>
   readonly frames: readonly Frame[]
-  readonly nesting: Nesting
+  readonly format: OfficeFormat
   readonly found: Map<string, Reference>
 }
 
 function namesIn(context: Context): Names {
-  const { report, frames, nesting, found } = context
+  const { report, frames, format, found } = context
   const bindingOf = (name: string | undefined) => report.data.find(({ key }) => key === name)
   return {
     frames,
-    inside: (frame) => createNames(report, [...frames, frame], nesting),
+    inside: (frame) => createNames(report, format, [...frames, frame]),
     value(path) {
       const key = path.join('\0')
       const known = found.get(key)
@@ -111,9 +107,10 @@ function namesIn(context: Context): Names {
       if (frames.some((frame) => frame.kind === 'loop')) {
         throw new NameError('TEMPLATE_LOOP', 'a level cannot stand inside a loop over rows')
       }
-      if (frames.length >= nesting.levels || (level.within !== null && !nesting.within)) {
-        throw new NameError('TEMPLATE_UNSUPPORTED', nesting.within ? 'levels are nested too deep' : NO_NESTING)
+      if (level.within !== null && format !== 'docx') {
+        throw new NameError('TEMPLATE_UNSUPPORTED', 'nested levels are possible in documents (docx) only')
       }
+      if (frames.length >= MOST_LEVELS) throw new NameError('TEMPLATE_UNSUPPORTED', 'levels are nested too deep')
       if ((outer?.level.key ?? null) !== level.within)
         throw new NameError('TEMPLATE_LOOP', misplaced(level, outer?.level))
       return level
@@ -131,7 +128,7 @@ function namesIn(context: Context): Names {
   }
 }
 
-const NO_NESTING = 'nested levels are possible in documents (docx) only'
+const MOST_LEVELS = 2
 const isRows = (binding: Binding): binding is RowsBinding => binding.type === 'table' || binding.type === 'object'
 
 function misplaced(level: Level, outer: Level | undefined): string {
@@ -251,25 +248,23 @@ export interface TagUse {
 /** Collects the tags of a template, its problems, and the bindings and levels that it uses. */
 export interface Findings {
   readonly tags: readonly TagUse[]
-  readonly problems: readonly Problem[]
+  readonly problems: readonly TemplateProblem[]
   /** Keys. */
   readonly used: ReadonlySet<string>
-  add(problem: Problem): void
+  add(problem: TemplateProblem): void
   /** Checks the names of a tag that stands where `names` are known. Returns the frame that an opening tag adds. */
   check(tag: Tag, place: string, names: Names): Frame | null
   /** A tag in the alternative text of a picture. */
   checkPicture(tag: TagOf<'value'>, place: string, names: Names): void
 }
 
-const MOST_PROBLEMS = 50
-
 export function createFindings(): Findings {
   const tags: TagUse[] = []
-  const problems: Problem[] = []
+  const problems: TemplateProblem[] = []
   const used = new Set<string>()
 
-  function add(problem: Problem): void {
-    if (problems.length < MOST_PROBLEMS) problems.push(problem)
+  function add(problem: TemplateProblem): void {
+    if (problems.length < MAX_PROBLEMS) problems.push(problem)
   }
   function guarded<T>(tag: Tag, place: string, work: () => T): T | null {
     try {

@@ -14,10 +14,10 @@ import {
   createNames,
   NameError,
   type Names,
-  type Nesting,
   type Reference,
   type RowsBinding,
 } from './names.ts'
+import type { OfficeFormat } from './package.ts'
 import type { Path, TagOf, TextTag } from './tags.ts'
 
 /** A chart or image for a box of a template. */
@@ -53,7 +53,7 @@ export interface ScopeDeps {
     readonly report: Pick<Extract<Report, TemplateReport>, 'name' | 'data' | 'levels'>
     readonly signal: AbortSignal
   }
-  readonly nesting: Nesting
+  readonly format: OfficeFormat
   readonly templateDirectory: string
   readonly chartPicture: ChartPicture
   /** Loaded with the first chart. */
@@ -70,7 +70,7 @@ export function createScope(deps: ScopeDeps): Scope {
   return new TemplateScope({
     ...deps,
     formatter: createFormatter(locale),
-    names: createNames(report, [], deps.nesting),
+    names: createNames(report, deps.format),
     values: [],
     selected: selectedData(deps.request.data),
     evaluating() {

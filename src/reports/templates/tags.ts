@@ -1,17 +1,6 @@
 /** Tags in the texts of Office templates: `{{name | format}}`, `{{=expression}}`, `{{#rows}} ... {{/rows}}`, `{{@level}}`. */
-import type { ErrorCode } from '../codes.ts'
 import { parseFormat, type TextFormat } from './formats.ts'
-
-export type TemplateCode = Extract<ErrorCode, `TEMPLATE_${string}`>
-
-/** Something in a template that has to be changed before it can be filled. */
-export interface Problem {
-  readonly code: TemplateCode
-  /** `Summary!B3`; `slide 3, "Title 1", paragraph 2`. */
-  readonly place: string
-  /** `{{margin}}: no data binding, column or level has this name; nearest: "marginPct"` */
-  readonly details: string
-}
+import type { TemplateProblem } from './problems.ts'
 
 /** Names joined by dots, brackets removed: `{{detail.$total.[Sales amount]}}` = detail, $total, Sales amount. */
 export type Path = readonly string[]
@@ -156,8 +145,8 @@ export interface Pair<Item extends Occurrence> {
 export function pairTags<Item extends Occurrence>(
   items: readonly Item[],
   { pairLevels }: { readonly pairLevels: boolean },
-): { readonly pairs: readonly Pair<Item>[]; readonly problems: readonly Problem[] } {
-  const problems: Problem[] = []
+): { readonly pairs: readonly Pair<Item>[]; readonly problems: readonly TemplateProblem[] } {
+  const problems: TemplateProblem[] = []
   const pairs: Pair<Item>[] = []
   const open: { readonly item: Item; readonly key: string; readonly inner: Pair<Item>[] }[] = []
   const problem = ({ tag, place }: Item, details: string) =>

@@ -31,7 +31,7 @@ function documentScope(data = appData(), report = templateReport(), templateDire
       warn: () => undefined,
       signal: new AbortController().signal,
     },
-    nesting: { levels: 2, within: true },
+    format: 'docx',
     templateDirectory,
     chartPicture: async (request) => {
       drawn.push(request)
@@ -279,8 +279,7 @@ describe('names in a place', () => {
 
   function problem(source: string, frames: readonly never[] = []): string | undefined {
     const findings = createFindings()
-    for (const one of parseTags(source))
-      findings.check(one, 'here', createNames(report, frames, { levels: 2, within: true }))
+    for (const one of parseTags(source)) findings.check(one, 'here', createNames(report, 'docx', frames))
     const [found] = findings.problems
     return found && `${found.code} ${found.details}`
   }
@@ -361,7 +360,7 @@ describe('names in a place', () => {
 
   test('tags, used bindings, and at most 50 problems', () => {
     const findings = createFindings()
-    const names = createNames(report)
+    const names = createNames(report, 'docx')
     for (const one of parseTags('{{revenue | 0.0}}{{=Sum(a)}}{{#detail}}{{^top}}{{@region}}'))
       findings.check(one, 'p', names)
     findings.checkPicture(tag('{{logo}}'), 'picture "1"', names)
