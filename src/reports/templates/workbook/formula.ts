@@ -35,7 +35,7 @@ export type Token = Reference | Piece
 const SHEET = String.raw`'(?:[^']|'')+'!|[\p{L}_\\][\p{L}\p{N}_.]*(?::[\p{L}_\\][\p{L}\p{N}_.]*)?!`
 const COLUMN = String.raw`\$?[A-Za-z]{1,3}`
 const ROW = String.raw`\$?[1-9]\d{0,6}`
-const AREA = String.raw`${COLUMN}${ROW}(?::${COLUMN}${ROW})?|${COLUMN}:${COLUMN}|${ROW}:${ROW}`
+const AREA = `${COLUMN}${ROW}(?::${COLUMN}${ROW})?|${COLUMN}:${COLUMN}|${ROW}:${ROW}`
 const TOKEN = new RegExp(
   [
     '(?<string>"(?:[^"]|"")*")',
