@@ -1,7 +1,7 @@
 /** When a schedule fires: its cron expression on the clock of a zone, moved or held back by calendars and windows. */
 import { DAY_MS, type Day, dayOf, type WindowReference, type Windows } from '../../platform/calendar.ts'
+import type { CronEngine, CronExpression } from '../../platform/cron.ts'
 import type { Offsets } from '../../platform/offsets.ts'
-import type { CronEngine, CronExpression } from './cron.ts'
 import type { Exclusion, Plan } from './types.ts'
 
 /** The clock of a time zone. */

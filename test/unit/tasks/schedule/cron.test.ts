@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'bun:test'
 import fc from 'fast-check'
+import { createCronEngine, describeCron, type MonthBase, parseCron } from '../../../../src/platform/cron.ts'
 import { createOffsets } from '../../../../src/platform/offsets.ts'
-import { createCronEngine, describeCron, type MonthBase, parseCron } from '../../../../src/tasks/schedule/cron.ts'
 import { createZoneClock } from '../../../../src/tasks/schedule/occurrences.ts'
 import { pointAt } from '../../../../src/tasks/schedule/plan.ts'
 
