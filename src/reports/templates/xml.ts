@@ -12,6 +12,9 @@ const NEEDS_CARE = /[^\t\n\r\u0020-\u007e\u00a0-\ud7ff\ue000-\ufffd]|[&<>"]/
 const ENTITY_OF: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' }
 const CHARACTER_OF: Readonly<Record<string, string>> = { amp: '&', lt: '<', gt: '>', quot: '"', apos: "'" }
 
+/** Text for a node of a DOM: without the characters that XML forbids. */
+export const allowedText = (text: string): string => text.replace(FORBIDDEN, '')
+
 /** Text for the content of an element or an attribute in double quotes; forbidden characters are left out. */
 export function escapeXml(text: string): string {
   if (!NEEDS_CARE.test(text)) return text
