@@ -9,6 +9,7 @@ import type { Pruning } from '../platform/sqlite.ts'
 import type { Clock, Logger, Service } from '../platform/types.ts'
 import type { Topics } from './observers.ts'
 import type { ConfigurationSource } from './reload.ts'
+import type { CreateReports } from './reports.ts'
 import type { Config } from './schema.ts'
 
 export interface AppDeps {
@@ -33,6 +34,8 @@ export interface AppDeps {
   }
   /** Keeps the ingest worker running while one app replaces another in the same process. */
   readonly handover?: IngestHandover
+  /** Report tasks, where they are switched on; see `loadReports`. */
+  readonly reports?: CreateReports | null
   /** Entry file of worker threads; default: the running program. */
   readonly workerEntry?: URL
 }

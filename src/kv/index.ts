@@ -52,6 +52,8 @@ export interface KeyValues {
   /** Number of open event streams. */
   readonly streams: number
   /** Absent while the store is off. */
+  readonly store?: KeyValueStore
+  /** Absent while the store is off. */
   readonly storeKeyValues?: StoreKeyValues
 }
 
@@ -85,6 +87,7 @@ export function createKeyValues(deps: KeyValueDeps, config: KeyValueSettings, sh
     get streams() {
       return streams.count
     },
+    store,
     storeKeyValues: createStoreKeyValues({ store, log }),
   }
 }

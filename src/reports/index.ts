@@ -32,7 +32,7 @@ import { createNotificationCarrier } from './runs/notify.ts'
 import { type PrepareSettings, secretOf } from './runs/prepare.ts'
 import type { GroupMember } from './runs/recipients.ts'
 import { createRunner } from './runs/runner.ts'
-import type { StorageSpace } from './runs/storage.ts'
+import { fileIn, type StorageSpace } from './runs/storage.ts'
 import { createRenderTurns, prepareInWorker } from './runs/worker.ts'
 
 export interface ReportsDeps {
@@ -162,7 +162,7 @@ export function createReports(deps: ReportsDeps, settings: ReportsSettings): Rep
       members: deps.members,
       prepare: (request, observe, signal) =>
         prepareInWorker(
-          { ...observe, log, turns, facts: deps.facts, workerEntry: deps.workerEntry },
+          { ...observe, log, turns, facts: factsOf(request.definition.task.id), workerEntry: deps.workerEntry },
           { engine: deps.engine(), dataDirectory: directory, request },
           signal,
         ),
@@ -187,6 +187,19 @@ export function createReports(deps: ReportsDeps, settings: ReportsSettings): Rep
     },
     prune,
   )
+
+  const factsOf = (taskId: string): ConditionFacts => ({
+    ...deps.facts,
+    async file(spaceId, path) {
+      const space = spaces.get(spaceId)
+      if (!space) throw new Error(`there is no storage space ${spaceId}`)
+      return fileIn(space, path)
+    },
+    async lastRun() {
+      const at = ledger.lastDelivered(taskId)
+      return at === null ? null : new Date(at)
+    },
+  })
 
   async function prune(): Promise<void> {
     const { runDays } = section.retention

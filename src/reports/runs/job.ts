@@ -17,7 +17,10 @@ export interface JobDeps {
   readonly signal: AbortSignal
 }
 
-export function prepareJob({ engine, dataDirectory, request }: ReportJob, { ask, note, line, signal }: JobDeps): Promise<Prepared> {
+export function prepareJob(
+  { engine, dataDirectory, request }: ReportJob,
+  { ask, note, line, signal }: JobDeps,
+): Promise<Prepared> {
   const client = createEngineClient({ log: SILENT }, engine)
   const blobs = createBlobs(dataDirectory)
   const { settings, runId, startedAt } = request

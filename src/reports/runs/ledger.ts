@@ -18,6 +18,7 @@ import type {
   RunState,
   RunTrigger,
 } from '../types.ts'
+import type { KeptStates } from './gate.ts'
 
 export const runMigrations: readonly Migration[] = [
   {
@@ -105,7 +106,7 @@ const SQL = {
     AND (?3 IS NULL OR state = ?3) AND (?4 IS NULL OR project = ?4)`,
   lastFinished: `SELECT ${RUN} FROM report_run WHERE task_id = ? AND state = 'finished' AND id <> ?
     AND outcome <> 'skipped' ORDER BY finished_at DESC LIMIT 1`,
-  lastDelivered: `SELECT max(r.finished_at) AS at FROM report_run r WHERE r.task_id = ? AND r.outcome IN ('success', 'warning')
+  lastDelivered: `SELECT max(r.started_at) AS at FROM report_run r WHERE r.task_id = ? AND r.outcome IN ('success', 'warning')
     AND r.test = 0 AND EXISTS (SELECT 1 FROM report_delivery d WHERE d.run_id = r.id AND d.state = 'sent')`,
   lastSkipped: `SELECT id FROM report_run WHERE task_id = ? AND outcome = 'skipped' AND reason = ? AND queued_at > ?
     ORDER BY queued_at DESC LIMIT 1`,
@@ -185,8 +186,7 @@ export interface Sealed {
   readonly app: RunApp
   /** Set when conditions left nothing to do. */
   readonly skipped: RunCode | null
-  /** State of conditions to keep when the run delivers. */
-  readonly states: Readonly<Record<string, unknown>>
+  readonly states: KeptStates
 }
 
 /** A run as the ledger keeps it; the API shows it as a `Run`. */
@@ -328,7 +328,7 @@ export function createLedger({ db, writer }: { readonly db: Database; readonly w
       const row = db.get<RunRow>(SQL.lastFinished, taskId, except)
       return row ? recordOf(row) : null
     },
-    /** End of the last run that delivered something, in milliseconds since 1970; null before the first. */
+    /** Start of the last run that delivered something, in milliseconds since 1970; null before the first. */
     lastDelivered: (taskId: string) => db.get<{ at: number | null }>(SQL.lastDelivered, taskId)?.at ?? null,
     definition(runId: string): Definition | null {
       const text = db.get<{ definition: string | null }>(SQL.definition, runId)?.definition

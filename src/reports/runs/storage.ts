@@ -78,6 +78,19 @@ export async function writeFileTo({ directory, name }: ChosenFile, source: strin
   }
 }
 
+/** Time of the last change of a file below a space; null when there is no such file. Rejects when it lies outside. */
+export async function fileIn(
+  { id, directory }: StorageSpace,
+  path: string,
+): Promise<{ readonly modifiedAt: Date } | null> {
+  const root = await realpath(directory)
+  const real = await realpath(join(root, path)).catch(() => null)
+  if (real === null) return null
+  if (!isInside(root, real)) throw new StorageError(`${path} leads out of the space ${id}`, true)
+  const found = await stat(real)
+  return found.isFile() ? { modifiedAt: found.mtime } : null
+}
+
 /** Free bytes of a space; null while it is not available. */
 export async function spaceState({ directory }: StorageSpace): Promise<{ readonly freeBytes: number } | null> {
   try {

@@ -6,12 +6,11 @@ import { errorText } from '../../platform/errors.ts'
 import type { Logger } from '../../platform/types.ts'
 import { spawnWorker, type WorkerChannel } from '../../platform/worker.ts'
 import type { EngineSettings } from '../../qlik/engine/client.ts'
-import { type ErrorCode, ReportError } from '../codes.ts'
+import { ReportError } from '../codes.ts'
 import type { ConditionFacts } from '../conditions.ts'
 import type { RunEvent } from '../types.ts'
 import type { Prepared, PrepareRequest } from './prepare.ts'
-
-export const REPORT_ROLE = 'report'
+import { REPORT_ROLE } from './role.ts'
 
 /** Data of the thread. The certificates are those of the moment, as texts. */
 export interface ReportJob {
@@ -28,7 +27,7 @@ export type FromReport =
   | { readonly type: 'line'; readonly text: string }
   | { readonly type: 'ask'; readonly id: number; readonly fact: FactName; readonly args: readonly unknown[] }
   | { readonly type: 'done'; readonly prepared: Prepared }
-  | { readonly type: 'failed'; readonly code: ErrorCode; readonly details: string }
+  | { readonly type: 'failed'; readonly code: ReportError['code']; readonly details: string }
 
 export type ToReport =
   | { readonly type: 'answer'; readonly id: number; readonly value: unknown }
