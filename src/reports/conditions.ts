@@ -12,7 +12,7 @@ import type { Operand, ReportCondition, Rule, RuleOf } from './entities/conditio
 import { tableHash, valuesHash } from './table-hash.ts'
 import type { Cell, ReportData, Table, Warn } from './types.ts'
 
-/** What a Qlik task did last. */
+/** The last executions of a Qlik task. */
 export interface TaskState {
   /** For the result: `FinishedSuccess`, `Started`, ... */
   readonly status: string
@@ -32,7 +32,7 @@ export interface ConditionFacts {
   lastRun(): Promise<Date | null>
 }
 
-/** What is kept of a rule from run to run, under a key of its definition. */
+/** Values of a rule that are kept from run to run, under a key of its definition. */
 interface RuleState {
   readonly hash?: string
   readonly value?: Scalar
@@ -187,7 +187,7 @@ const RULES: { readonly [Type in Rule['type']]: Evaluate<Type> } = {
     if (unit === 'percent' && previous === 0) return { met: moved !== 0, left, previous, change: null, keep }
     const change = unit === 'percent' ? (moved / Math.abs(previous)) * 100 : moved
     const size = { any: Math.abs(change), up: change, down: -change }[direction]
-    // 84 is 20 percent above 70, whatever the last bit of the division says.
+    // 84 is 20 percent above 70, regardless of the last bit of the division.
     const met = size >= atLeast - Math.abs(atLeast) * 1e-9
     return { met, left, previous, change: Math.round(change * 100) / 100, keep }
   },
