@@ -2,7 +2,7 @@
 import type { EngineAddress, EngineClient, EngineSession } from '../../qlik/engine/types.ts'
 import { ReportError } from '../codes.ts'
 import type { Source } from '../entities/fields.ts'
-import { EvaluationError, type ReportData, type Selection, type Warn } from '../types.ts'
+import { type Cell, EvaluationError, type ReportData, type Selection, type Warn } from '../types.ts'
 import { asList, asObject, asText, failureOf, type OpenApp, openApp } from './app.ts'
 import { createExpressions } from './expressions.ts'
 import { createFields } from './fields.ts'
@@ -51,8 +51,14 @@ export interface OpenData {
 
 export interface AppliedData {
   readonly data: ReportData
-  /** The same without a limit of rows, for conditions. */
-  readonly unlimited: ReportData
+  /** The same for conditions. */
+  readonly unlimited: UnlimitedData
+}
+
+/** Reads all rows of tables, however many. */
+export interface UnlimitedData extends ReportData {
+  /** Value of a variable, evaluated when it is an expression. Rejects with an `EvaluationError` when there is none. */
+  variable(name: string): Promise<Cell>
 }
 
 const CALL_TIMEOUT_MS = 5 * 60_000
@@ -185,7 +191,9 @@ function openData(session: EngineSession, app: OpenApp, { limits, now, timezone,
       const state = await select(async () => narrowed(await evaluateFilters(filters, deps), cycle, fields))
       current = state
       const { maxRowsPerTable } = limits
-      return { data: dataOf(state, maxRowsPerTable), unlimited: dataOf(state, Number.POSITIVE_INFINITY) }
+      const unlimited = dataOf(state, Number.POSITIVE_INFINITY)
+      const variable = (name: string) => guarded(state, () => variables.value(name))
+      return { data: dataOf(state, maxRowsPerTable), unlimited: { ...unlimited, variable } }
     },
     async close() {
       current = null
