@@ -85,10 +85,7 @@ function createWriter(request: HtmlRequest, images: MailImage[]) {
   const foot = (): string => `${embed ? '</div>' : '</main>'}\n</body>\n</html>\n`
 
   async function block(out: TextFile, content: BlockContent): Promise<void> {
-    if (content.type === 'pageBreak') {
-      if (!embed) await out.write('<div class="break"></div>\n')
-      return
-    }
+    if (content.type === 'pageBreak') return
     const heading =
       content.title === '' || content.type === 'chart' ? '' : `<h2${s('h2')}>${escapeText(content.title)}</h2>\n`
     await out.write(`<section${s('block')}>\n${heading}`)
