@@ -85,7 +85,7 @@ describe.skipIf(!hasPdfTools)('a PDF', () => {
       'Key figures',
       'Revenue',
       '5 kr',
-      '▲ +25%',
+      '▲ 25.0%',
       'vs 4 kr',
       'Trend',
       'January',
