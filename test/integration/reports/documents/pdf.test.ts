@@ -1,6 +1,8 @@
 import { afterAll, describe, expect, test } from 'bun:test'
 import { existsSync, readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
 import type { BlockContent } from '../../../../src/reports/documents/blocks.ts'
+import { loadFonts } from '../../../../src/reports/documents/fonts.ts'
 import {
   hasPdfTools,
   pdfEncryption,
@@ -85,7 +87,7 @@ describe.skipIf(!hasPdfTools)('a PDF', () => {
       'Key figures',
       'Revenue',
       '5 kr',
-      '▲ +25%',
+      '▲ 25.0%',
       'vs 4 kr',
       'Trend',
       'January',
@@ -230,6 +232,56 @@ describe.skipIf(!hasPdfTools)('a table', () => {
     // Poppler drops narrow spaces between signs.
     const dense = shown.replaceAll(/\s/gu, '')
     for (const script of scripts) expect(dense).toContain(script.replaceAll(' ', ''))
+  })
+})
+
+describe.skipIf(!hasPdfTools)('fonts', () => {
+  /** A sign that the built-in font lacks and this one has. */
+  const SIGN = '\u{233a}'
+  const mono = fileURLToPath(import.meta.resolve('dejavu-fonts-ttf/ttf/DejaVuSansMono.ttf'))
+
+  test('characters that the built-in font lacks come from an additional one', async () => {
+    const fonts = await loadFonts([mono])
+    const table = tableOf([column(`Label ${SIGN}`)], [[textCell(`value ${SIGN} end`)]])
+    const file = await pdf([text(`**bold ${SIGN}**`), tableBlock(table)], { fonts })
+    expect(pdfPages(file).join('\n').replaceAll(/ +/g, ' ')).toMatch(
+      new RegExp(`bold ?${SIGN}[\\s\\S]*Label ?${SIGN}[\\s\\S]*value ?${SIGN} ?end`),
+    )
+    expect(pdfFonts(file).some((font) => font.includes('DejaVuSansMono'))).toBe(true)
+    expect(fonts.takeMissing()).toEqual([])
+  })
+
+  test('a chart with such characters is a picture, since vectors have one font', async () => {
+    const fonts = await loadFonts([mono])
+    const chart = chartBlock('bar')
+    const labelled = (label: string) =>
+      chart.type === 'chart'
+        ? {
+            ...chart,
+            chart: {
+              ...chart.chart,
+              dimensions: [column('Month')],
+              rows: [[textCell(label), numberCell(1), numberCell(2)]],
+            },
+          }
+        : chart
+    expect(pdfImages(await pdf([labelled(SIGN)], { fonts }))).not.toEqual([])
+    expect(pdfImages(await pdf([labelled('plain')], { fonts }))).toEqual([])
+  })
+
+  test('a character that no font has is reported', async () => {
+    const fonts = await loadFonts([])
+    await pdf([text('漢字')], { fonts })
+    expect(fonts.takeMissing()).toEqual(['漢', '字'])
+  })
+
+  test('scripts that need shaping are drawn', async () => {
+    const shown = await textOf([
+      tableBlock(tableOf([column('Text')], [[textCell('שלום')], [textCell('مرحبا')], [textCell('e\u0301')]])),
+    ])
+    expect(shown.length).toBeGreaterThan(20)
+    // Poppler turns the letters of a line from right to left; each of them is there.
+    for (const letter of 'שלוםe') expect(shown).toContain(letter)
   })
 })
 
