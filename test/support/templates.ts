@@ -1,6 +1,6 @@
 /** Word and PowerPoint templates made by code, and what becomes of them. */
 import { readFile } from 'node:fs/promises'
-import type { ChartPicture } from '../../src/reports/documents/charts/index.ts'
+import type { chartPicture } from '../../src/reports/documents/charts/index.ts'
 import type { FontSet } from '../../src/reports/documents/fonts.ts'
 import type { TemplateReport } from '../../src/reports/entities/report.ts'
 import { checkDocument, fillDocument } from '../../src/reports/templates/document.ts'
@@ -127,7 +127,7 @@ export const DOCUMENT_NAMES: DocumentNames = {
 interface Options {
   readonly data?: ReportData
   readonly report?: TemplateReport
-  readonly chartPicture?: ChartPicture
+  readonly chartPicture?: typeof chartPicture
   /** With the files of image bindings; default: `logo.png` alone. */
   readonly templateDirectory?: string
 }
