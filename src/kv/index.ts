@@ -18,6 +18,7 @@ import {
   sizesOf,
 } from './store.ts'
 import { transferRoutes } from './transfer.ts'
+import type { KeyValueStore } from './types.ts'
 import { changePublisher } from './watch.ts'
 
 export interface KeyValueDeps {

@@ -11,11 +11,16 @@ import type { Database } from '../platform/sqlite.ts'
 import type { Clock, Logger, Service } from '../platform/types.ts'
 import { hostZone } from '../platform/zone.ts'
 import type { EngineSettings } from '../qlik/engine/client.ts'
+import { createConverter } from './templates/converter.ts'
+import { checkTemplate } from './templates/index.ts'
 import { createBlobs } from './blobs.ts'
 import type { ConditionFacts } from './conditions.ts'
 import type { ReportTaskConfig } from './config.ts'
 import { createDateFormat } from './date-format.ts'
 import type { Definition } from './entities/task.ts'
+import { createDefinitionStore } from './store.ts'
+import type { LastRun } from './http/common.ts'
+import { definitionRoutes } from './http/index.ts'
 import { runRoutes } from './http/runs.ts'
 import {
   type CarrierSettings,
@@ -87,10 +92,36 @@ export function createReports(deps: ReportsDeps, settings: ReportsSettings): Rep
   const timezone = section.defaultTimezone || hostZone()
   const locale = section.defaultLocale
   const base = (section.baseUrl || settings.serverUrl).replace(/\/$/, '')
+  const prepareSettings: PrepareSettings = {
+    templateDirectory: paths.input(section.templateDirectory),
+    temporaryDirectory,
+    fonts: section.fonts.map((font) => paths.input(font)),
+    officeConverter: {
+      ...section.officeConverter,
+      path: section.officeConverter.path && paths.input(section.officeConverter.path),
+    },
+    limits: { maxRowsPerTable: section.limits.maxRowsPerTable, maxTemplateMb: section.limits.maxTemplateMb },
+    maxDocumentsPerRun: section.limits.maxDocumentsPerRun,
+    maxRenderSeconds: section.limits.maxRenderSeconds,
+    allowedRecipientDomains: section.allowedRecipientDomains,
+    timezone,
+    locale,
+    secrets: section.secrets,
+    engineRetryMs: ENGINE_RETRY_MS,
+  }
   const blobs = createBlobs(directory)
   const ledger = createLedger({ db, writer })
   const runLog = createRunLog({ log, clock }, join(directory, 'logs'))
-  const store = createReportStore({ db, writer, clock })
+  const converter = createConverter(prepareSettings)
+  let converterFound = prepareSettings.officeConverter.enable !== 'off'
+  const store = createDefinitionStore(
+    { db, writer, clock },
+    {
+      secrets: Object.keys(section.secrets),
+      storageSpaces: section.storageSpaces,
+      converterFound: () => converterFound,
+    },
+  )
   const spaces = new Map<string, StorageSpace>(section.storageSpaces.map((space) => [space.id, space]))
   const secret = (reference: string) => secretOf(section.secrets, reference)
   const throttle = createThrottle(section.limits.maxMailsPerMinute, () => clock.now())
@@ -115,23 +146,6 @@ export function createReports(deps: ReportsDeps, settings: ReportsSettings): Rep
     hubUrl: () => '',
   }
 
-  const prepareSettings: PrepareSettings = {
-    templateDirectory: paths.input(section.templateDirectory),
-    temporaryDirectory,
-    fonts: section.fonts.map((font) => paths.input(font)),
-    officeConverter: {
-      ...section.officeConverter,
-      path: section.officeConverter.path && paths.input(section.officeConverter.path),
-    },
-    limits: { maxRowsPerTable: section.limits.maxRowsPerTable, maxTemplateMb: section.limits.maxTemplateMb },
-    maxDocumentsPerRun: section.limits.maxDocumentsPerRun,
-    maxRenderSeconds: section.limits.maxRenderSeconds,
-    allowedRecipientDomains: section.allowedRecipientDomains,
-    timezone,
-    locale,
-    secrets: section.secrets,
-    engineRetryMs: ENGINE_RETRY_MS,
-  }
   const turns = createRenderTurns()
   const deliverer = createDeliverer({
     ledger,
@@ -158,7 +172,7 @@ export function createReports(deps: ReportsDeps, settings: ReportsSettings): Rep
       log,
       runLog,
       deliverer,
-      definitionOf: store.definitionOf,
+      definitionOf: (taskId) => store.definitionOf(taskId) ?? null,
       members: deps.members,
       prepare: (request, observe, signal) =>
         prepareInWorker(
@@ -201,14 +215,20 @@ export function createReports(deps: ReportsDeps, settings: ReportsSettings): Rep
     },
   })
 
+  const lastRunOf = (taskId: string): LastRun | null => {
+    const run = ledger.lastFinished(taskId)
+    if (!run || run.outcome === null || run.finishedAt === null) return null
+    return { id: run.id, outcome: run.outcome, finishedAt: new Date(run.finishedAt).toISOString() }
+  }
+
   async function prune(): Promise<void> {
     const { runDays } = section.retention
     if (runDays > 0) {
       const removed = await ledger.prune(clock.now() - runDays * DAY_MS, clock.now() - FIRED_DAYS * DAY_MS)
       for (const id of removed) await runLog.remove(id)
     }
-    const used = new Set([...ledger.blobs(), ...store.blobs()])
-    await blobs.removeUnreferenced((sha256) => used.has(sha256), clock.now() - PRUNE_MS)
+    const isUsed = (sha256: string) => ledger.usesBlob(sha256) || store.usesBlob(sha256)
+    await blobs.removeUnreferenced(isUsed, clock.now() - PRUNE_MS)
   }
 
   /** Leftovers of documents that were under way when the process ended. */
@@ -222,6 +242,10 @@ export function createReports(deps: ReportsDeps, settings: ReportsSettings): Rep
     name: 'report tasks',
     async start() {
       await prepareFolders()
+      // Until it is looked for, a converter counts as there: a run that needs it says when it is missing.
+      void converter.find().catch(() => {
+        converterFound = false
+      })
       await runner.start()
       pruning.start()
     },
@@ -233,7 +257,16 @@ export function createReports(deps: ReportsDeps, settings: ReportsSettings): Rep
   }
   const routes = section.restApi.enable
     ? [
-        ...definitionRoutes({ store, blobs }),
+        ...definitionRoutes({
+          store,
+          blobs,
+          lastRun: lastRunOf,
+          nextRunAt: () => null,
+          storageSpaces: section.storageSpaces,
+          checkTemplate: (bytes, fileName, report) => checkTemplate(bytes, fileName, report, prepareSettings),
+          templateDirectory: prepareSettings.templateDirectory,
+          maxTemplateMb: section.limits.maxTemplateMb,
+        }),
         ...runRoutes({
           ledger,
           runner,
@@ -241,9 +274,9 @@ export function createReports(deps: ReportsDeps, settings: ReportsSettings): Rep
           blobs,
           clock,
           idempotency: createIdempotency({ db, writer, clock, log }),
-          taskOf: store.task,
-          tasksTagged: store.tasksTagged,
-          definitionOf: store.definitionOf,
+          taskOf: (id) => store.get('task', id) ?? null,
+          tasksTagged: (tags) => tags.flatMap((tag) => store.list('task', { tag })),
+          definitionOf: (taskId) => store.definitionOf(taskId) ?? null,
         }),
       ]
     : []

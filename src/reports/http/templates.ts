@@ -140,7 +140,7 @@ export function templateRoutes(deps: TemplateDeps): ApiRoute[] {
       method: 'PUT',
       path: PATH,
       ...taken,
-      audit: 'report.template',
+      action: 'report.template',
       summary: 'Upload the template of a report',
       description: 'The body is the file, its name stands in the header `X-File-Name` (percent-encoded where needed).',
       answers: {

@@ -1,12 +1,19 @@
 /** The work of the thread: opens apps at the engine, renders documents, keeps their files. */
+import { readFile } from 'node:fs/promises'
+import { basename, extname, join } from 'node:path'
+import { errorText } from '../../platform/errors.ts'
 import { SILENT } from '../../platform/types.ts'
 import { createEngineClient } from '../../qlik/engine/client.ts'
-import { createBlobs } from '../blobs.ts'
+import { type Blobs, createBlobs } from '../blobs.ts'
+import { ReportError } from '../codes.ts'
 import type { ConditionFacts } from '../conditions.ts'
 import { openReportData } from '../data/index.ts'
-import { createRenderer } from '../documents/render.ts'
+import { createRenderer, type FillTemplate } from '../documents/render.ts'
+import { createConverter } from '../templates/converter.ts'
+import { type ConvertToPdf, fillTemplate } from '../templates/index.ts'
+import type { OfficeFormat } from '../templates/package.ts'
 import type { RunEvent } from '../types.ts'
-import { type Prepared, prepareRun } from './prepare.ts'
+import { type Prepared, type PrepareSettings, prepareRun } from './prepare.ts'
 import type { FactName, ReportJob } from './worker.ts'
 
 export interface JobDeps {
@@ -47,7 +54,7 @@ export function prepareJob(
         }),
       facts,
       async render(document) {
-        renderer ??= createRenderer(settings)
+        renderer ??= createRenderer(settings, filler(settings, blobs))
         return renderer.render(document)
       },
       keep: blobs.putFile,
@@ -66,4 +73,24 @@ export function prepareJob(
     },
     request,
   )
+}
+
+/** Fills Office templates: files of the template directory, or uploaded ones. */
+function filler(settings: PrepareSettings, blobs: Pick<Blobs, 'path'>): FillTemplate {
+  const converter = settings.officeConverter.enable === 'off' ? null : createConverter(settings)
+  const convertToPdf: ConvertToPdf | null =
+    converter && ((file, target, signal) => converter.toPdf(file, extname(file).slice(1) as OfficeFormat, target, signal))
+  return async (request, fonts) => {
+    const { report } = request
+    const template = report.type === 'template' ? report.template : null
+    if (!template) throw new ReportError('TEMPLATE_NOT_FOUND', `the report ${report.name} has no template`)
+    const [path, fileName] =
+      template.source === 'file'
+        ? [join(settings.templateDirectory, basename(template.file)), template.file]
+        : [blobs.path(template.sha256), template.fileName]
+    const bytes = await readFile(path).catch((error: unknown) => {
+      throw new ReportError('TEMPLATE_NOT_FOUND', `${fileName}: ${errorText(error)}`)
+    })
+    return fillTemplate(request, { bytes, fileName }, settings, { fonts, convertToPdf })
+  }
 }

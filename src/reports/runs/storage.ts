@@ -1,6 +1,6 @@
 /** Writes documents into storage spaces: folders that the configuration lists. Nothing leaves the folder of a space. */
 import { createReadStream } from 'node:fs'
-import { access, constants, mkdir, open, realpath, rename, stat, statfs, unlink } from 'node:fs/promises'
+import { mkdir, open, realpath, rename, stat, unlink } from 'node:fs/promises'
 import { isAbsolute, join, relative } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { errorText } from '../../platform/errors.ts'
@@ -89,18 +89,6 @@ export async function fileIn(
   if (!isInside(root, real)) throw new StorageError(`${path} leads out of the space ${id}`, true)
   const found = await stat(real)
   return found.isFile() ? { modifiedAt: found.mtime } : null
-}
-
-/** Free bytes of a space; null while it is not available. */
-export async function spaceState({ directory }: StorageSpace): Promise<{ readonly freeBytes: number } | null> {
-  try {
-    if (!(await stat(directory)).isDirectory()) return null
-    await access(directory, constants.W_OK)
-    const { bavail, bsize } = await statfs(directory)
-    return { freeBytes: bavail * bsize }
-  } catch {
-    return null
-  }
 }
 
 async function makeFolder({ id, directory }: StorageSpace, segments: readonly string[]): Promise<string> {

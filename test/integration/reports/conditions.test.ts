@@ -5,7 +5,7 @@ import type { UnlimitedData } from '../../../src/reports/data/index.ts'
 import { isEngineLost } from '../../../src/reports/data/retry.ts'
 import { reportCondition } from '../../../src/reports/entities/condition.ts'
 import { addOrderLines } from '../../../src/simulator/acme/load.ts'
-import { type ReportEngine, startReportEngine, values } from '../../support/report-data.ts'
+import { type ReportEngine, startReportEngine, values } from '../../support/report-engine.ts'
 
 const SALES_DASHBOARD = 2
 const INVENTORY = 8

@@ -11,7 +11,7 @@ import {
 import type { UnlimitedData } from '../../../src/reports/data/index.ts'
 import { reportCondition } from '../../../src/reports/entities/condition.ts'
 import { type Cell, EvaluationError, type Table } from '../../../src/reports/types.ts'
-import type { Warning } from '../../support/report-data.ts'
+import type { Warning } from '../../support/report-engine.ts'
 
 const TASK = '210832b5-6174-4572-bd19-3e61eda675ef'
 
