@@ -79,7 +79,8 @@ export function prepareJob(
 function filler(settings: PrepareSettings, blobs: Pick<Blobs, 'path'>): FillTemplate {
   const converter = settings.officeConverter.enable === 'off' ? null : createConverter(settings)
   const convertToPdf: ConvertToPdf | null =
-    converter && ((file, target, signal) => converter.toPdf(file, extname(file).slice(1) as OfficeFormat, target, signal))
+    converter &&
+    ((file, target, signal) => converter.toPdf(file, extname(file).slice(1) as OfficeFormat, target, signal))
   return async (request, fonts) => {
     const { report } = request
     const template = report.type === 'template' ? report.template : null
