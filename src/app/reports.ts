@@ -16,13 +16,12 @@ import type { QrsClient } from '../qlik/qrs/types.ts'
 import { ReportError } from '../reports/codes.ts'
 import type { TaskState } from '../reports/conditions.ts'
 import type { Definition } from '../reports/entities/task.ts'
-import type { createReports } from '../reports/index.ts'
 import type { MailTemplates, ReportMailer } from '../reports/runs/carriers.ts'
 import type { GroupMember } from '../reports/runs/recipients.ts'
 import { meaningOf, statusTextOf } from '../tasks/executions/status.ts'
 import type { Topics } from './observers.ts'
 import type { Config } from './schema.ts'
-import type { AppOptions, Part } from './types.ts'
+import type { AppOptions, CreateReports, Part } from './types.ts'
 
 /**
  * The mail server of `emailNotification.smtp` over one connection. A mail whose connection broke after the server asked for
@@ -78,9 +77,6 @@ export function createReportTemplates(directory: string): MailTemplates {
     return { html, text: found.text ? engine().render(found.text, context, 'text') : htmlToText(html) }
   }
 }
-
-/** The room itself, which is loaded only where it is used. */
-export type CreateReports = typeof createReports
 
 /** `createReports` where the configuration switches report tasks on; else null, and nothing of them is loaded. */
 export async function loadReports(config: Config): Promise<CreateReports | null> {

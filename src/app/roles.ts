@@ -3,8 +3,7 @@ import { INGEST_ROLE } from '../events/ingest/ingest.ts'
 import type { FromWorker, IngestSettings, ToWorker } from '../events/ingest/protocol.ts'
 import { runIngestWorker } from '../events/ingest/worker.ts'
 import type { WorkerRole } from '../platform/worker.ts'
-import { REPORT_ROLE } from '../reports/runs/role.ts'
-import type { FromReport, ReportJob, ToReport } from '../reports/runs/worker.ts'
+import { type FromReport, REPORT_ROLE, type ReportJob, type ToReport } from '../reports/runs/role.ts'
 import { type FromHistory, HISTORY_ROLE, runHistoryWorker, type ToHistory } from '../tasks/executions/history-reader.ts'
 
 const ROLES: Readonly<Record<string, (role: WorkerRole) => Promise<void>>> = {

@@ -263,7 +263,7 @@ export function createReports(deps: ReportsDeps, settings: ReportsSettings): Rep
           lastRun: lastRunOf,
           nextRunAt: () => null,
           storageSpaces: section.storageSpaces,
-          checkTemplate: (bytes, fileName, report) => checkTemplate(bytes, fileName, report, prepareSettings),
+          checkTemplate: (bytes, fileName, report) => checkTemplate(new Uint8Array(bytes), fileName, report, section.limits),
           templateDirectory: prepareSettings.templateDirectory,
           maxTemplateMb: section.limits.maxTemplateMb,
         }),

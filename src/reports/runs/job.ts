@@ -1,6 +1,6 @@
 /** The work of the thread: opens apps at the engine, renders documents, keeps their files. */
 import { readFile } from 'node:fs/promises'
-import { basename, extname, join } from 'node:path'
+import { basename, join } from 'node:path'
 import { errorText } from '../../platform/errors.ts'
 import { SILENT } from '../../platform/types.ts'
 import { createEngineClient } from '../../qlik/engine/client.ts'
@@ -11,10 +11,9 @@ import { openReportData } from '../data/index.ts'
 import { createRenderer, type FillTemplate } from '../documents/render.ts'
 import { createConverter } from '../templates/converter.ts'
 import { type ConvertToPdf, fillTemplate } from '../templates/index.ts'
-import type { OfficeFormat } from '../templates/package.ts'
 import type { RunEvent } from '../types.ts'
 import { type Prepared, type PrepareSettings, prepareRun } from './prepare.ts'
-import type { FactName, ReportJob } from './worker.ts'
+import type { FactName, ReportJob } from './role.ts'
 
 export interface JobDeps {
   /** Asks the main thread. */
@@ -79,8 +78,7 @@ export function prepareJob(
 function filler(settings: PrepareSettings, blobs: Pick<Blobs, 'path'>): FillTemplate {
   const converter = settings.officeConverter.enable === 'off' ? null : createConverter(settings)
   const convertToPdf: ConvertToPdf | null =
-    converter &&
-    ((file, target, signal) => converter.toPdf(file, extname(file).slice(1) as OfficeFormat, target, signal))
+    converter && ((file, format, target, signal) => converter.toPdf(file, format, target, signal))
   return async (request, fonts) => {
     const { report } = request
     const template = report.type === 'template' ? report.template : null

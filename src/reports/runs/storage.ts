@@ -1,8 +1,6 @@
 /** Writes documents into storage spaces: folders that the configuration lists. Nothing leaves the folder of a space. */
-import { createReadStream } from 'node:fs'
-import { mkdir, open, realpath, rename, stat, unlink } from 'node:fs/promises'
+import { copyFile, mkdir, open, realpath, rename, stat, unlink } from 'node:fs/promises'
 import { isAbsolute, join, relative } from 'node:path'
-import { pipeline } from 'node:stream/promises'
 import { errorText } from '../../platform/errors.ts'
 import { type FilePayload, freeName } from './plan.ts'
 
@@ -64,13 +62,9 @@ export async function sameFile(space: StorageSpace, payload: FilePayload, name: 
 export async function writeFileTo({ directory, name }: ChosenFile, source: string, deliveryId: string): Promise<void> {
   const part = join(directory, `.${name}.${deliveryId}.part`)
   try {
-    const file = await open(part, 'w')
-    try {
-      await pipeline(createReadStream(source), file.createWriteStream({ autoClose: false, flush: true }))
-      await file.sync()
-    } finally {
-      await file.close()
-    }
+    await copyFile(source, part)
+    const file = await open(part, 'r+')
+    await file.sync().finally(() => file.close())
     await rename(part, join(directory, name))
   } catch (error) {
     await unlink(part).catch(() => undefined)
