@@ -95,6 +95,17 @@ describe('persons', () => {
     expect((await opened(SALES_DASHBOARD)).app.name).toBe('Sales Dashboard')
   })
 
+  test.each(['SESSION_ERROR_APP_ACCESS_DENIED', 'SESSION_ERROR_NO_LICENSE'])(
+    'refused with %s stop it as well',
+    async (state) => {
+      fault('on-connected', state)
+      const user = { userDirectory: 'LAB', userId: 'anna' }
+      expect(await failureOf(opened(SALES_DASHBOARD, { user }))).toBe(
+        `APP_ACCESS_DENIED: ${APP(2)}, LAB\\anna: the session began with ${state}`,
+      )
+    },
+  )
+
   test('have names that cannot leave their place in the header', async () => {
     const user = { userDirectory: 'LAB', userId: 'anna; UserId=sa_repository; x=é%' }
     expect(await failureOf(opened(HR_INSIGHTS, { user }))).toStartWith('APP_ACCESS_DENIED')
