@@ -7,7 +7,10 @@ import { createMetrics, type MetricsSources } from '../../src/metrics/prometheus
 const NO_SOURCES = new Proxy({}, { get: () => () => null }) as MetricsSources
 
 /** Every metric of `/metrics`, in its order. */
-export const METRIC_FAMILIES: readonly MetricFamily[] = createMetrics(NO_SOURCES, butler.parse({})).families
+export const METRIC_FAMILIES: readonly MetricFamily[] = createMetrics(NO_SOURCES, butler.parse({}), {
+  dataDirectory: '',
+  qrsConnection: false,
+}).families
 
 const BEGIN = '<!-- made by `npm run docs` -->'
 const END = '<!-- end of what was made -->'

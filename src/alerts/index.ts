@@ -10,31 +10,39 @@ import { createFallbacks } from '../alerts/rules/fallback.ts'
 import { confirmationNeeds } from '../alerts/rules/recovery.ts'
 import { purgeSnoozes, snoozeNeeds } from '../alerts/snoozes.ts'
 import type { Destination, SuppressReason } from '../alerts/types.ts'
+import type { ConfigPaths } from '../config/paths.ts'
 import type { Awaited } from '../events/event-router.ts'
 import { loadTaskEvent, storeWholeEvent } from '../events/store.ts'
-import type { EventOutcome, Need, TaskEvent } from '../events/types.ts'
+import type { EventOutcome, Need, ServiceDetails, TaskEvent } from '../events/types.ts'
 import type { ApiRoute } from '../http/endpoint/route.ts'
+import type { InfluxServer } from '../metrics/influxdb/types.ts'
 import type { Windows } from '../platform/calendar.ts'
 import type { GroupWriter } from '../platform/group-commit.ts'
 import type { Use } from '../platform/replaceable.ts'
 import type { Database, Pruning } from '../platform/sqlite.ts'
 import type { Service } from '../platform/types.ts'
 import type { ChainReader, QrsClient, QrsTask } from '../qlik/qrs/types.ts'
+import { serviceStatusPayload } from './destinations/mqtt.ts'
 import { type AlertPlan, type AlertPlanDeps, type AlertsConfig, buildAlertPlan } from './plan.ts'
 import { alertRouteApi } from './rules/http.ts'
 import { createSnoozeSuppression, snoozeRoutes } from './snoozes.ts'
 import type { SuppressionCheck } from './types.ts'
 
-export interface AlertsDeps extends AlertPlanDeps {
+export interface AlertsDeps extends Omit<AlertPlanDeps, 'candidates' | 'output' | 'influx'> {
+  readonly paths: Pick<ConfigPaths, 'candidates' | 'output'>
+  /** `server`: null when InfluxDB is off. */
+  readonly influx: { readonly server: InfluxServer | null }
   readonly writer: GroupWriter
   /** `qrs` reads the chains of tasks; `cachedQrs` looks up the task of an invented event. */
   readonly qlik: { readonly qrs: ChainReader; readonly cachedQrs: QrsClient }
-  readonly windows: Windows
-  readonly observe?: (change: DeliveryChange) => void
-  /** A rule has made a delivery. */
-  readonly onRouted?: (rule: string, outcome: string) => void
-  /** The router has handled an event; in the transaction that stores it. */
-  readonly onHandled?: (event: TaskEvent, awaited: Awaited) => void
+  readonly time: { readonly windows: Windows }
+  readonly on: {
+    delivery(change: DeliveryChange): void
+    /** A rule has made a delivery. */
+    routed(rule: string, outcome: string): void
+    /** The router has handled an event; in the transaction that stores it. */
+    handled(event: TaskEvent, awaited: Awaited): void
+  }
   /** Checks of other features that may suppress a message. */
   readonly suppressions?: readonly SuppressionCheck[]
 }
@@ -59,7 +67,10 @@ export interface Alerts {
   /** The endpoints about alert routes, destinations and snoozes. */
   readonly routes: readonly ApiRoute[]
   /** The outbox first. */
-  readonly services: readonly Service[]
+  readonly backends: readonly Service[]
+  readonly observers: { storageBack(): void }
+  /** Publishes the state of a service to the broker, below a topic; null when MQTT is off. */
+  readonly publishService: ((topic: string, host: string, details: ServiceDetails) => void) | null
   /** Makes the deliveries that were suppressed for this reason due now, with the current event. Call `wake` after the commit. */
   readonly release: (db: Database, eventId: string, reason: SuppressReason) => void
   /** Sends the newest of these events after all where a rate limit has suppressed it; false while that has to wait. */
@@ -83,9 +94,11 @@ const CACHED_EVENTS = 64
 const LONGEST_SEND_MS = 100_000
 
 export function createAlerts(deps: AlertsDeps, config: AlertsConfig, shadow: boolean): Alerts {
-  const { log, clock, db, writer } = deps
+  const { log, clock, db, writer, mqtt, on } = deps
+  const { candidates, output } = deps.paths
+  const planDeps = { ...deps, candidates, output, influx: deps.influx.server }
   const { delivery } = config.footman
-  let plan = buildAlertPlan(deps, deps.windows, config)
+  let plan = buildAlertPlan(planDeps, deps.time.windows, config)
   const destinations = new Map<string, Destination>()
   const all: Destination[] = []
   const listed: ListedRule[] = []
@@ -95,7 +108,7 @@ export function createAlerts(deps: AlertsDeps, config: AlertsConfig, shadow: boo
   const observe = (change: DeliveryChange) => {
     health.observe(change)
     if (change.state === 'dead' && change.event) fallbacks.onDead(change.event.id)
-    deps.observe?.(change)
+    on.delivery(change)
   }
   const { load: loadEvent, forget } = cachedLoader((id) => loadTaskEvent(db, id))
   const releasedLanes = new Set<string>()
@@ -108,11 +121,11 @@ export function createAlerts(deps: AlertsDeps, config: AlertsConfig, shadow: boo
       log,
       clock,
       onDeliveries,
-      observe: deps.observe,
-      onRouted: deps.onRouted,
+      observe: on.delivery,
+      onRouted: on.routed,
       onHandled(event, awaited) {
         forget(event.id)
-        deps.onHandled?.(event, awaited)
+        on.handled(event, awaited)
       },
       suppressions: [
         (tx, subject) => plan.maintenance.suppression(tx, subject),
@@ -214,7 +227,7 @@ export function createAlerts(deps: AlertsDeps, config: AlertsConfig, shadow: boo
         loadEvent: (id) => loadTaskEvent(db, id),
         storeEvent: storeWholeEvent,
       }),
-      ...snoozeRoutes(deps),
+      ...snoozeRoutes({ ...deps, windows: deps.time.windows }),
     ],
     release(tx, eventId, reason) {
       forget(eventId)
@@ -248,9 +261,11 @@ export function createAlerts(deps: AlertsDeps, config: AlertsConfig, shadow: boo
         taskById: (id, signal) => (usesChains(plan.rules) ? learning : qrs).taskById(id, signal),
       }
     },
-    services: [sending, fallbacks, summaries],
+    backends: [sending, fallbacks, summaries],
+    observers: { storageBack: outbox.refresh },
+    publishService: mqtt && ((topic, host, details) => mqtt.publishStatus(topic, serviceStatusPayload(host, details))),
     prepare(windows, next, changed) {
-      const nextPlan = buildAlertPlan(deps, windows, next)
+      const nextPlan = buildAlertPlan(planDeps, windows, next)
       return () => {
         const concerned = changedDestinations(destinations, next, changed)
         const oldPlan = plan

@@ -79,7 +79,7 @@ export function snoozeRoutes({ db, writer, clock, windows }: SnoozeRoutesDeps): 
       method: ['POST', 'PUT'],
       path: '/v4/snoozes',
       scope: 'event:run',
-      audit: 'snooze.set',
+      action: 'snooze.set',
       summary: 'Set a snooze',
       description:
         'Messages to people about events that match are held back and recorded as `suppressed`/`SNOOZED`, until the snooze ends by itself or is lifted. It survives a restart.',
@@ -99,7 +99,7 @@ export function snoozeRoutes({ db, writer, clock, windows }: SnoozeRoutesDeps): 
       method: 'DELETE',
       path: '/v4/snoozes/{id}',
       scope: 'event:run',
-      audit: 'snooze.lift',
+      action: 'snooze.lift',
       summary: 'Lift a snooze',
       params: PARAMS,
       answers: { 204: z.void() },

@@ -129,11 +129,21 @@ function messageVariables(event: TaskEvent, userForm: UserForm): Variables {
     taskName: event.taskName || event.task?.name || '',
     taskId: event.taskId,
     logTimeStamp,
+    logTimeZone: logTimeZone(event),
     logLevel,
     logMessage,
     executionId,
     errorText: errorText(event),
   }
+}
+
+/** `2026-01-15T06:03:11.482Z`, `20260115T060311.482+0100`. */
+const NAMES_ZONE = /(?:Z|[+-]\d{2}:?\d{2})$/
+
+/** The computer whose local time `logTimeStamp` is, as log files of Qlik Sense seldom name a zone; empty when the time names it. */
+function logTimeZone({ logTimeStamp, source, host }: TaskEvent): string {
+  if (logTimeStamp === '' || NAMES_ZONE.test(logTimeStamp)) return ''
+  return `local time of ${source === 'udp' ? host || 'the node' : 'Footman'}`
 }
 
 /** The last error of the script log, else what the event itself says. */

@@ -4,13 +4,14 @@ import { type Calendars, createCalendars, createWindows, type Windows } from '..
 import { createCalendarFiles } from '../platform/calendar-files.ts'
 import type { Use } from '../platform/replaceable.ts'
 import type { Logger, Service } from '../platform/types.ts'
+import type { Topics } from './observers.ts'
+import type { Follow } from './reload.ts'
 import type { Config } from './schema.ts'
 
 export interface CalendarsDeps {
   readonly log: Logger
   readonly paths: ConfigPaths
-  /** Called with the reason when the file of a calendar cannot be used, with null when it can. */
-  readonly onFailure?: (calendar: string, reason: string | null) => void
+  readonly on: Pick<Topics, 'calendar'>
 }
 
 export interface BuiltCalendars {
@@ -18,14 +19,9 @@ export interface BuiltCalendars {
   readonly windows: Windows
   readonly calendars: Calendars
   /** Reads the files of calendars; must start before the services that use windows. */
-  readonly service: Service
-  /** Builds those of another configuration and reads their files; `use` replaces the current ones. */
-  prepare(config: Config): Promise<PreparedWindows>
-}
-
-export interface PreparedWindows {
-  readonly windows: Windows
-  readonly use: Use
+  readonly backends: readonly Service[]
+  /** Follows a changed configuration together with a part that is built from the new windows. */
+  following(prepare: (windows: Windows, config: Config, changed: readonly string[]) => Use): Follow
 }
 
 export function buildCalendars(deps: CalendarsDeps, config: Config): BuiltCalendars {
@@ -47,23 +43,19 @@ export function buildCalendars(deps: CalendarsDeps, config: Config): BuiltCalend
       has: (name) => current.calendars.has(name),
       contains: (name, day) => calendarOwner(name).calendars.contains(name, day),
     },
-    service: {
-      name: 'calendars',
-      start: () => current.files.start(),
-      stop: () => current.files.stop(),
-    },
-    async prepare(next) {
+    backends: [{ name: 'calendars', start: () => current.files.start(), stop: () => current.files.stop() }],
+    following: (prepare) => async (next, changed) => {
       const version = windowsOf(deps, next)
       await version.files.read()
-      return {
-        windows: version.windows,
-        use() {
-          former.push(current)
-          former.splice(0, former.length - MAX_FORMER)
-          void current.files.stop()
-          current = version
-          void version.files.start()
-        },
+      const use = prepare(version.windows, next, changed)
+      // In one go: no event meets new windows and old rules.
+      return () => {
+        former.push(current)
+        former.splice(0, former.length - MAX_FORMER)
+        void current.files.stop()
+        current = version
+        void version.files.start()
+        return use()
       }
     },
   }
@@ -73,11 +65,11 @@ const MAX_FORMER = 10
 
 type Version = ReturnType<typeof windowsOf>
 
-function windowsOf({ log, paths, onFailure }: CalendarsDeps, { footman }: Config) {
+function windowsOf({ log, paths, on }: CalendarsDeps, { footman }: Config) {
   const fileOf = Object.entries(footman.calendars)
     .filter(([, { file }]) => file !== '')
     .map(([name, { file }]) => [name, paths.input(file)] as const)
-  const files = createCalendarFiles({ log, onFailure }, { files: Object.fromEntries(fileOf) })
+  const files = createCalendarFiles({ log, onFailure: on.calendar }, { files: Object.fromEntries(fileOf) })
   const calendars = createCalendars({ calendars: footman.calendars, fileDays: files.days })
   const windows = createWindows({ windows: footman.windows, calendars, timezone: footman.timezone })
   return { files, calendars, windows }

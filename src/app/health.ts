@@ -12,32 +12,33 @@ export interface HealthDeps {
   readonly pipeline: EventPipeline
   readonly api: Api
   readonly mqtt: MqttService | null
-  readonly influx: InfluxServer | null
-  readonly storage: Pick<StorageGuard, 'state'>
+  readonly influx: { readonly server: InfluxServer | null }
+  readonly storage: { readonly guard: Pick<StorageGuard, 'state'> }
   readonly descriptors: Pick<DescriptorWatch, 'problem'>
-  readonly qrsEnabled: boolean
-  /** Features that need custom properties of Qlik Sense. */
-  readonly customProperties: Readonly<Record<string, CheckState>>
+  /** False with `--no-qs-connection`. */
+  readonly qrsConnection: boolean
+  /** States of the features that need custom properties of Qlik Sense. */
+  readonly properties: { states(): Readonly<Record<string, CheckState>> }
 }
 
 const VITAL = ['udp', 'rest', 'database']
 
 /** Unhealthy only when an enabled listener or the database is down; failures of other systems never count. */
 export function healthReport(deps: HealthDeps): HealthReport {
-  const { pipeline, api, mqtt, influx, qrsEnabled, customProperties } = deps
+  const { pipeline, api, mqtt, influx, qrsConnection, properties } = deps
   const { udpListening, qrsReachable, journal } = pipeline.status
-  const database = storageOf(deps.storage.state, journal)
+  const database = storageOf(deps.storage.guard.state, journal)
   const descriptors = deps.descriptors.problem
   const checks: Record<string, CheckState> = {
     udp: stateOf(udpListening),
     rest: stateOf(api.healthy),
-    qrs: stateOf(qrsEnabled ? qrsReachable : null),
+    qrs: stateOf(qrsConnection ? qrsReachable : null),
     mqtt: stateOf(mqtt ? mqtt.connected : null),
     // Points wait on disk.
-    influxdb: influx ? (influx.takesPoints ? 'up' : 'degraded') : 'off',
+    influxdb: influx.server ? (influx.server.takesPoints ? 'up' : 'degraded') : 'off',
     database: database.state,
     ...(descriptors !== null && { descriptors: 'degraded' }),
-    ...customProperties,
+    ...properties.states(),
   }
   const reasons = {
     ...(database.reason !== '' && { database: database.reason }),

@@ -6,12 +6,14 @@ import { createConfigView } from '../console/server.ts'
 import { createLocalCheck } from '../http/client-address.ts'
 import { createBrowserRules } from '../http/middleware/browser-rules.ts'
 import { createRateLimit, type RateVerdict, tooManyRequests } from '../http/middleware/rate-limit.ts'
+import type { ApiSettings, LiveApiSettings } from '../http/server.ts'
 import { createHealthListener, type HealthListenerDeps } from '../monitors/health-listener.ts'
 import { errorText, StartError } from '../platform/errors.ts'
 import { ownerText, type PortProtocol, portOwner } from '../platform/port-owner.ts'
 import type { Clock, Logger, Service } from '../platform/types.ts'
 import { VERSION } from '../platform/version.ts'
 import type { Config } from './schema.ts'
+import type { AppOptions } from './types.ts'
 
 /** Configuration key of the port, by the name of the listener. */
 const PORT_KEYS: Readonly<Record<string, string>> = {
@@ -65,6 +67,21 @@ async function withPortOwner(message: string): Promise<string> {
   const owner = await portOwner(protocol.toLowerCase() as PortProtocol, place)
   return owner?.process ? message.replace(reason, `the port is in use by ${ownerText(owner)}`) : message
 }
+
+/** Settings of the REST API that it follows while it runs. */
+export const liveApiSettings = ({ footman: { api, access, logging } }: Config): LiveApiSettings => ({
+  api,
+  access,
+  accessLog: logging.accessLog,
+})
+
+export const apiSettings = (config: Config, { apiRateLimit }: Pick<AppOptions, 'apiRateLimit'>): ApiSettings => ({
+  ...liveApiSettings(config),
+  restServerConfig: config.restServerConfig,
+  restServerEndpointsEnable: config.restServerEndpointsEnable,
+  timezone: config.footman.timezone,
+  ...(apiRateLimit !== null && { rateLimitOption: apiRateLimit }),
+})
 
 interface SideServersDeps {
   readonly log: Logger

@@ -3,6 +3,7 @@ import type { DeliveryChange } from '../alerts/outbox/outbox.ts'
 import type { Awaited } from '../events/event-router.ts'
 import type { IngestDeps } from '../events/ingest/ingest.ts'
 import type { TaskEvent } from '../events/types.ts'
+import type { FileJob } from '../files/types.ts'
 import type { RequestObserver } from '../http/middleware/observe.ts'
 import type { QrsObserver } from '../qlik/qrs/transport.ts'
 import type { HistoryDeps } from '../tasks/executions/history.ts'
@@ -16,6 +17,8 @@ import { SCHEDULE_CODE } from './schedule-webhook.ts'
 
 /** Topics with the parameters of their observers. */
 export interface Topics {
+  /** The router has handled an event; in the transaction that stores it. */
+  handled(event: TaskEvent, awaited: Awaited): void
   /** An event has arrived; in the transaction that stores it. */
   event(event: TaskEvent): void
   /** An event does not wait for data any more; in the transaction that stores its deliveries. */
@@ -41,6 +44,8 @@ export interface Topics {
   scheduleAction(context: ActionContext, result: ActionResult): void
   keyValueOperation(operation: string, times: number): void
   fileOperation(operation: string, result: string, bytes: number): void
+  /** The state or the progress of a file operation has changed. */
+  fileJob(job: FileJob): void
   qrsRequest: QrsObserver
   mqttMessage(direction: 'in' | 'out'): void
   requestAnswered: RequestObserver['answered']
@@ -60,8 +65,8 @@ export interface Topics {
 export interface Observers {
   /** Adds an observer to each of the topics; those of a topic are called in the order in which they came. */
   subscribe(observers: Partial<Topics>): void
-  /** The function that announces something to all observers of the topic. An observer must not throw. */
-  announce<K extends keyof Topics>(topic: K): (...args: Parameters<Topics[K]>) => void
+  /** Each function announces its topic to the observers, those of later subscriptions included. An observer must not throw. */
+  readonly on: Topics
 }
 
 export function createObservers(): Observers {
@@ -71,26 +76,25 @@ export function createObservers(): Observers {
     byTopic.set(topic, known)
     return known
   }
+  const announcer = (topic: string) => {
+    const observers = of(topic)
+    return (...args: never[]) => {
+      for (const observer of observers) observer(...args)
+    }
+  }
   return {
     subscribe(observers) {
       for (const [topic, observer] of Object.entries(observers)) if (observer) of(topic).push(observer)
     },
-    announce(topic) {
-      const observers = of(topic)
-      return (...args) => {
-        for (const observer of observers) observer(...(args as never[]))
-      }
-    },
+    on: new Proxy({} as Topics, { get: (_, topic) => announcer(String(topic)) }),
   }
 }
 
 /** Announces events that arrive, and those that wait for data no longer. Carriers of schedule webhooks are left out. */
-export function eventAnnouncer({ announce }: Observers): (event: TaskEvent, awaited: Awaited) => void {
-  const arrived = announce('event')
-  const enriched = announce('enriched')
-  return (event, awaited) => {
+export const eventAnnouncer = (on: Pick<Topics, 'event' | 'enriched'>): Pick<Topics, 'handled'> => ({
+  handled(event, awaited) {
     if (event.code === SCHEDULE_CODE) return
-    if (awaited === 'everything') arrived(event)
-    else if (awaited.size === 0) enriched(event)
-  }
-}
+    if (awaited === 'everything') on.event(event)
+    else if (awaited.size === 0) on.enriched(event)
+  },
+})

@@ -9,9 +9,10 @@ import { Refusal, refusal } from '../http/errors.ts'
 import { errorText } from '../platform/errors.ts'
 import { createFileWatch } from '../platform/file-watch.ts'
 import type { Use } from '../platform/replaceable.ts'
-import type { Logger, Service } from '../platform/types.ts'
+import type { Clock, Logger, Service } from '../platform/types.ts'
 import { type FollowingPart, graft, isLive, partsConcerned } from './config/live.ts'
 import type { LoadResult } from './config/load.ts'
+import type { Topics } from './observers.ts'
 import type { Config } from './schema.ts'
 
 /** Where the configuration comes from; without it there is nothing to reload. */
@@ -35,11 +36,10 @@ export type Following = Readonly<Record<Exclude<FollowingPart, 'log'>, Follow>>
 
 export interface ConfigReloadDeps {
   readonly log: Logger
-  /** Milliseconds since 1970. */
-  readonly now: () => number
+  readonly clock: Clock
   readonly source: ConfigurationSource | undefined
-  /** Called with what is wrong with the file after each reload; null = nothing. */
-  readonly onProblem: (problem: string | null) => void
+  /** `configuration` is called with what is wrong with the file after each reload; null = nothing. */
+  readonly on: Pick<Topics, 'configuration'>
 }
 
 export interface ReloadResult {
@@ -56,8 +56,8 @@ export interface ConfigReload {
   readonly routes: readonly ApiRoute[]
   /** From now on these parts take changed settings into use. */
   follow(parts: Following): void
-  /** Reloads when the file changes; null when that is not wanted. */
-  readonly watch: Service | null
+  /** The watch of the file, when that is wanted. */
+  readonly services: readonly Service[]
   /** Rejects with a `Refusal` when the file cannot be used; everything runs on as it did then. */
   reload(options?: { readonly dryRun?: boolean }): Promise<ReloadResult>
 }
@@ -68,10 +68,11 @@ interface Issue {
 }
 
 export function createConfigReload(deps: ConfigReloadDeps, startup: Config): ConfigReload {
-  const { source, onProblem } = deps
+  const { clock, source } = deps
+  const onProblem = deps.on.configuration
   const log = deps.log.child('config')
   let config = startup
-  let inUseSince = deps.now()
+  let inUseSince = clock.now()
   let busy: Promise<unknown> = Promise.resolve()
   let following: Following | null = null
   const known = new Set((source?.initial.problems ?? []).map(renderPlace))
@@ -104,7 +105,7 @@ export function createConfigReload(deps: ConfigReloadDeps, startup: Config): Con
     for (const { path, before, after } of changes.flatMap(({ details }) => details)) {
       log.info(`CONFIG: Butler.${path} changed from ${before} to ${after}`)
     }
-    if (changes.length > 0) inUseSince = deps.now()
+    if (changes.length > 0) inUseSince = clock.now()
     for (const { path } of needsRestart) log.warn(`CONFIG: Butler.${path} has changed and needs a restart`)
     log.info(`CONFIG: Reloaded: ${changes.length} settings changed, ${needsRestart.length} need a restart`)
     return { ...answer, inUseSince: new Date(inUseSince).toISOString() }
@@ -142,6 +143,11 @@ export function createConfigReload(deps: ConfigReloadDeps, startup: Config): Con
     return work
   }
 
+  function onFileChange(file: string): Promise<unknown> {
+    log.info(`CONFIG: ${file} has changed`)
+    return reload().catch(() => undefined)
+  }
+
   const file = source?.initial.file
   return {
     get config() {
@@ -151,13 +157,7 @@ export function createConfigReload(deps: ConfigReloadDeps, startup: Config): Con
     follow(parts) {
       following = parts
     },
-    watch:
-      file && startup.footman.watchConfig
-        ? createFileWatch({ file }, () => {
-            log.info(`CONFIG: ${file} has changed`)
-            return reload().catch(() => undefined)
-          })
-        : null,
+    services: file && startup.footman.watchConfig ? [createFileWatch({ file }, () => onFileChange(file))] : [],
     reload,
   }
 }
@@ -203,7 +203,7 @@ function reloadRoute(reload: ConfigReload['reload']): ApiRoute {
     method: ['POST', 'PUT'],
     path: '/v4/config/reload',
     scope: 'admin',
-    audit: 'config.reload',
+    action: 'config.reload',
     summary: 'Read the configuration file again',
     description:
       'Routes, destinations, windows, calendars, monitors, access, limits and log level take effect at once. A file with errors changes nothing.',

@@ -21,25 +21,29 @@ export interface RetentionDeps {
   readonly clock: Clock
   readonly log: Logger
   /** Removes raw datagrams that are worked off and older. */
-  readonly purgeJournal: (before: number) => void
+  readonly pipeline: { purgeJournal(before: number): void }
+  readonly features?: readonly { readonly pruning?: readonly Pruning[] }[]
 }
 
 export interface RetentionSettings {
-  readonly keepEventsMs: number
-  readonly keepAuditMs: number
-  readonly others?: readonly Pruning[]
+  /** Milliseconds for which events are kept. */
+  readonly events: number
+  /** Milliseconds for which audit entries are kept. */
+  readonly audit: number
   /** From the start to the first time; default a minute. */
   readonly firstMs?: number
 }
 
 /** Cleans up a minute after the start and then once an hour. */
 export function createRetention(deps: RetentionDeps, settings: RetentionSettings): Service {
+  const others = (deps.features ?? []).flatMap(({ pruning = [] }) => pruning)
+
   async function clean(signal: AbortSignal): Promise<void> {
     const now = deps.clock.now()
-    const before = now - settings.keepEventsMs
-    deps.purgeJournal(before)
-    const auditBefore = now - settings.keepAuditMs
-    const removed = await purge(deps.writer, { before, auditBefore, others: settings.others ?? [] }, now, signal)
+    const before = now - settings.events
+    deps.pipeline.purgeJournal(before)
+    const auditBefore = now - settings.audit
+    const removed = await purge(deps.writer, { before, auditBefore, others }, now, signal)
     if (removed > 0) deps.log.verbose(`RETENTION: Removed ${removed} events and their deliveries`)
   }
 

@@ -4,6 +4,7 @@ import type { Alerts } from '../alerts/index.ts'
 import { insertDelivery } from '../alerts/outbox/store.ts'
 import { createTemplateEngine } from '../alerts/templates/engine.ts'
 import type { Destination, PlannedDelivery, TargetedDestination } from '../alerts/types.ts'
+import type { ConfigPaths } from '../config/paths.ts'
 import { createEventEmitter } from '../events/emit.ts'
 import { loadTaskEvent } from '../events/store.ts'
 import type { TaskEvent } from '../events/types.ts'
@@ -20,8 +21,7 @@ export interface ScheduleWebhookDeps {
   readonly writer: GroupWriter
   readonly clock: Clock
   readonly alerts: Pick<Alerts, 'router' | 'outbox' | 'destinations'>
-  /** The absolute paths that a path in the configuration may mean, best first. */
-  readonly candidates: (path: string) => readonly string[]
+  readonly paths: Pick<ConfigPaths, 'candidates'>
   /** The configuration in use. */
   readonly live: () => Config
 }
@@ -31,10 +31,16 @@ export const SCHEDULE_CODE = 'SCHEDULE'
 /** Deliveries that no alert route has made. */
 const DIRECT = ''
 
-/** The run has succeeded when its delivery is on disk; its result is listed with the deliveries. */
-export function createScheduleWebhook(deps: ScheduleWebhookDeps): Perform {
+export interface ScheduleWebhooks {
+  /** Whether a schedule may name the destination. */
+  hasWebhook(name: string): boolean
+  /** The run has succeeded when its delivery is on disk; its result is listed with the deliveries. */
+  readonly callWebhook: Perform
+}
+
+export function createScheduleWebhooks(deps: ScheduleWebhookDeps): ScheduleWebhooks {
   const { db, writer, clock, alerts } = deps
-  const engine = createTemplateEngine({ candidates: deps.candidates })
+  const engine = createTemplateEngine({ candidates: deps.paths.candidates })
   const emitter = createEventEmitter({ writer, router: alerts.router, clock, wakeEnricher: () => {} }, { waitMs: 0 })
 
   function bodyOf({ run, scheduleName, plan }: ActionContext): string | null {
@@ -59,7 +65,7 @@ export function createScheduleWebhook(deps: ScheduleWebhookDeps): Perform {
     return text
   }
 
-  return async (context) => {
+  const callWebhook: Perform = async (context) => {
     const { run, scheduleName, resumed, plan } = context
     if (resumed && isStored(db, run.id)) return { outcome: 'success' }
     const { destination: name } = plan.action as WebhookAction
@@ -107,6 +113,8 @@ export function createScheduleWebhook(deps: ScheduleWebhookDeps): Perform {
     alerts.outbox.wake(lanes)
     return { outcome: 'success', detail: `delivery to ${targets.map(({ target }) => target).join(', ')}` }
   }
+
+  return { hasWebhook: (name) => hasWebhook(deps.live(), name), callWebhook }
 }
 
 /** The event of a webhook carries the id of its run. */

@@ -3,8 +3,11 @@ import type { DeliveryChange } from '../alerts/outbox/outbox.ts'
 import type { ConfigPaths } from '../config/paths.ts'
 import type { IngestHandover } from '../events/ingest/handover.ts'
 import type { TaskEvent } from '../events/types.ts'
+import type { ApiRoute } from '../http/endpoint/route.ts'
 import type { OpenApiDocument } from '../http/openapi/schema.ts'
-import type { Clock, Logger } from '../platform/types.ts'
+import type { Pruning } from '../platform/sqlite.ts'
+import type { Clock, Logger, Service } from '../platform/types.ts'
+import type { Topics } from './observers.ts'
 import type { ConfigurationSource } from './reload.ts'
 import type { Config } from './schema.ts'
 
@@ -46,6 +49,17 @@ export interface AppOptions {
   readonly degraded: boolean
   /** `--api-rate-limit`; null = the configuration decides. */
   readonly apiRateLimit: number | null
+}
+
+/** The contributions that `app.ts` collects from each part; a part that is switched off has none or fewer. */
+export interface Part {
+  readonly routes?: readonly ApiRoute[]
+  /** Other parts hand work to these: started before the listeners, stopped after them. */
+  readonly backends?: readonly Service[]
+  /** These bring work in, or keep callers waiting: started after the listeners, stopped before them. */
+  readonly services?: readonly Service[]
+  readonly observers?: Partial<Topics>
+  readonly pruning?: readonly Pruning[]
 }
 
 export interface App {

@@ -120,7 +120,7 @@ export function appRoutes(deps: AppRoutesDeps, settings: AppRoutesSettings): Api
         switch: 'senseAppDump',
         butler: true,
         scope: 'app:read',
-        audit: 'app.dump',
+        action: 'app.dump',
         audited: 'always',
         summary: 'Everything that describes an app, without its data',
         description: 'For backups and comparisons: the same app gives the same bytes.',
@@ -161,7 +161,7 @@ export function appRoutes(deps: AppRoutesDeps, settings: AppRoutesSettings): Api
         switch: 'senseAppReload',
         butler: true,
         scope: 'app:run',
-        audit: 'app.reload',
+        action: 'app.reload',
         summary: 'Reload an app without a task',
         description:
           'The answer comes when the app is open, before the reload. Tasks that follow are started at its end.',

@@ -14,10 +14,12 @@ export interface AppsDeps {
   readonly log: Logger
   readonly clock: Clock
   readonly qlik: { readonly engine: EngineClient; readonly cachedQrs: Pick<QrsClient, 'appById'> }
-  /** Starts the tasks that follow a reload. */
-  readonly start: StartTask
-  /** The ids that the start filter denies to tasks that follow a reload. */
-  readonly deniedTasks: (taskIds: readonly string[], limitedTo?: TaskSelectors) => Promise<readonly string[]>
+  readonly starts: {
+    /** Starts the tasks that follow a reload. */
+    readonly start: StartTask
+    /** The ids that the start filter denies to tasks that follow a reload. */
+    deniedFollowUps(taskIds: readonly string[], limitedTo?: TaskSelectors): Promise<readonly string[]>
+  }
 }
 
 export interface Apps {
@@ -30,29 +32,34 @@ export interface Apps {
     streamOf(appId: string): Promise<string>
     openDump(appId: string, signal?: AbortSignal): Promise<Dump>
   }
-  /** Stopped before the REST API, so that no long answer delays its stop. */
-  readonly service: Service
+  /** To be stopped before the REST API, so that no long answer delays its stop. */
+  readonly services: readonly Service[]
 }
 
 /** In shadow mode nothing is reloaded. */
-export function createApps({ log, clock, qlik, start, deniedTasks }: AppsDeps, shadow: boolean): Apps {
+export function createApps({ log, clock, qlik, starts }: AppsDeps, shadow: boolean): Apps {
   const { engine, cachedQrs } = qlik
-  const reloads = createAppReloads({ engine, start, log, clock })
+  const reloads = createAppReloads({ engine, start: starts.start, log, clock })
   const stopping = new AbortController()
   return {
-    routes: appRoutes({ engine, reloads, log, stopping: stopping.signal, deniedTasks }, { shadow }),
+    routes: appRoutes(
+      { engine, reloads, log, stopping: stopping.signal, deniedTasks: starts.deniedFollowUps },
+      { shadow },
+    ),
     reloads,
     dumps: {
       listApps: (signal) => listApps(engine, signal),
       streamOf: async (appId) => (await cachedQrs.appById(appId))?.stream?.name ?? '',
       openDump: (appId, signal) => openDump({ engine, log: log.child('scheduler') }, appId, signal),
     },
-    service: {
-      ...reloads,
-      async stop(graceMs) {
-        stopping.abort()
-        await reloads.stop(graceMs / 2)
+    services: [
+      {
+        ...reloads,
+        async stop(graceMs) {
+          stopping.abort()
+          await reloads.stop(graceMs / 2)
+        },
       },
-    },
+    ],
   }
 }

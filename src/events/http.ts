@@ -98,7 +98,7 @@ export function inputRoutes(deps: InputRoutesDeps): ApiRoute[] {
       method: 'POST',
       path: '/v4/udp/self-test',
       scope,
-      audit: 'udp.selfTest',
+      action: 'udp.selfTest',
       summary: 'Begin a self-test of the UDP input',
       description:
         'Hands out the text of a datagram. Sent to the UDP port within a minute, it is checked like every message (sender, size, rate), noted as arrived, and never becomes an event.',

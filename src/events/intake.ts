@@ -1,6 +1,6 @@
 /**
- * Turns journal entries into events: decoded, parsed, de-duplicated, and stored together with the journal cursor in one
- * transaction, so that crossing over twice changes nothing.
+ * Turns journal entries into events: they are decoded, parsed, de-duplicated and stored. The cursor of the journal is stored
+ * in the same transaction, so that an entry that is read twice makes no second event.
  */
 
 import type { GroupWriter } from '../platform/group-commit.ts'

@@ -39,7 +39,7 @@ export function noteSources(db: Database, sightings: readonly Sighting[]): void 
   }
 }
 
-/** Strangers first, then who was silent for longest. */
+/** First the senders without a readable message, then those that were silent for longest. */
 function forgetOldest(db: Database): void {
   db.run(
     `DELETE FROM udp_source WHERE (sender, host) IN

@@ -146,7 +146,7 @@ export function fileRoutes({ operations, jobs }: FileRouteDeps, { shadow }: File
       switch: 'fileCopy',
       scope: 'file:write',
       butler: true,
-      audit: 'file.copy',
+      action: 'file.copy',
       summary: 'Copy a file or a directory',
       description:
         'Both paths must lie in the directories of one entry of `Butler.fileCopyApprovedDirectories`. The target is absent, old or whole at any moment. Without `overwrite` an existing target stays, which is a success with `"copied": false`.',
@@ -195,7 +195,7 @@ export function fileRoutes({ operations, jobs }: FileRouteDeps, { shadow }: File
       switch: 'fileMove',
       scope: 'file:write',
       butler: true,
-      audit: 'file.move',
+      action: 'file.move',
       summary: 'Move a file or a directory',
       description:
         'Both paths must lie in the directories of one entry of `Butler.fileMoveApprovedDirectories`. Works across file systems.',
@@ -216,7 +216,7 @@ export function fileRoutes({ operations, jobs }: FileRouteDeps, { shadow }: File
       switch: 'fileDelete',
       scope: 'file:write',
       butler: true,
-      audit: 'file.delete',
+      action: 'file.delete',
       summary: 'Delete a file',
       description: 'The path must lie in one of `Butler.fileDeleteApprovedDirectories`.',
       query: TRANSFER_QUERY,
@@ -237,7 +237,7 @@ export function fileRoutes({ operations, jobs }: FileRouteDeps, { shadow }: File
         switch: name,
         scope: 'file:write',
         butler: true,
-        audit: `file.${operation}`,
+        action: `file.${operation}`,
         query: DRY_RUN_QUERY,
         body: DIRECTORY_BODY,
         answers: { 200: CREATED, 201: CREATED, ...REFUSED },
@@ -335,13 +335,13 @@ const EXAMPLE_JOB = {
 } as const
 
 /** `/v4/filejobs`: operations that callers do not wait for. `endpoint`: the switch of an operation that is on. */
-export function fileJobRoutes(jobs: FileJobs, { endpoint }: { readonly endpoint: string }): ApiRoute[] {
+export function fileJobRoutes(jobs: FileJobs, { switch: key }: { readonly switch: string }): ApiRoute[] {
   const path = '/v4/filejobs/{jobId}'
   return [
     route({
       method: 'GET',
       path: '/v4/filejobs',
-      switch: endpoint,
+      switch: key,
       scope: 'file:write',
       summary: 'List the file jobs',
       description: 'Newest first. Jobs that have ended are kept for an hour.',
@@ -360,7 +360,7 @@ export function fileJobRoutes(jobs: FileJobs, { endpoint }: { readonly endpoint:
     route({
       method: 'GET',
       path,
-      switch: endpoint,
+      switch: key,
       scope: 'file:write',
       summary: 'Show the progress of a file job',
       params: JOB_PARAMS,
@@ -375,9 +375,9 @@ export function fileJobRoutes(jobs: FileJobs, { endpoint }: { readonly endpoint:
     route({
       method: 'DELETE',
       path,
-      switch: endpoint,
+      switch: key,
       scope: 'file:write',
-      audit: 'filejob.cancel',
+      action: 'filejob.cancel',
       summary: 'Cancel a file job',
       description: 'Answered when the job has ended. A copy leaves no partial file behind.',
       params: JOB_PARAMS,

@@ -8,10 +8,11 @@ import type { Clock, Logger, Service } from '../platform/types.ts'
 import { type ApprovalSettings, missingDirectories, missingText, readApprovals } from './approvals.ts'
 import type { FilesConfig } from './config.ts'
 import { fileJobRoutes, fileRoutes } from './http.ts'
-import { createFileJobs, createJobStore, type FileJobs, type FinishedOperation } from './jobs.ts'
+import { createFileJobs, createJobStore, type FinishedOperation } from './jobs.ts'
 import { createFileOperations } from './operations.ts'
 import type { PathRules } from './paths.ts'
 import { pathsOf } from './texts.ts'
+import type { FileJob } from './types.ts'
 
 export interface FilesDeps {
   /** Holds the tables of `fileMigrations`. */
@@ -20,7 +21,11 @@ export interface FilesDeps {
   readonly clock: Clock
   readonly log: Logger
   readonly audit: Audit
-  readonly onOperation: (operation: string, result: string, bytes: number) => void
+  readonly on: {
+    fileOperation(operation: string, result: string, bytes: number): void
+    /** Called on every change of state of a job, and every two seconds with the progress of running jobs. */
+    fileJob(job: FileJob): void
+  }
 }
 
 /** Sections of the configuration that file operations read. */
@@ -33,8 +38,6 @@ export interface Files {
   readonly routes: readonly ApiRoute[]
   /** To be stopped before the REST API, so that a long copy does not hold that up. */
   readonly services: readonly Service[]
-  /** Null while all of it is off. */
-  readonly jobs: FileJobs | null
 }
 
 const TRANSFERS = ['fileCopy', 'fileMove', 'fileDelete'] as const
@@ -43,7 +46,7 @@ const SWITCHES = [...TRANSFERS, 'createDir', 'createDirQVD'] as const
 /** Nothing is built while all switches are off. In shadow mode every change is refused. */
 export function createFiles(deps: FilesDeps, config: FilesSettings, shadow: boolean): Files {
   const { restServerEndpointsEnable: switches, footman } = config
-  if (!SWITCHES.some((name) => switches[name])) return { routes: [], services: [], jobs: null }
+  if (!SWITCHES.some((name) => switches[name])) return { routes: [], services: [] }
   const { db, writer, clock, audit } = deps
   const log = deps.log.child('files')
   const rules: PathRules = {
@@ -59,19 +62,19 @@ export function createFiles(deps: FilesDeps, config: FilesSettings, shadow: bool
       log,
       store: createJobStore({ db, writer }),
       onFinished(finished) {
-        deps.onOperation(finished.request.operation, finished.result, finished.bytes)
+        deps.on.fileOperation(finished.request.operation, finished.result, finished.bytes)
         auditJob(audit, finished)
       },
     },
     { maxConcurrent: footman.files.maxConcurrent },
   )
+  jobs.onChange(deps.on.fileJob)
   return {
     routes: [
       ...fileRoutes({ operations, jobs }, { shadow }),
-      ...fileJobRoutes(jobs, { endpoint: TRANSFERS.find((name) => switches[name]) ?? TRANSFERS[0] }),
+      ...fileJobRoutes(jobs, { switch: TRANSFERS.find((name) => switches[name]) ?? TRANSFERS[0] }),
     ],
     services: [warnings(log, approvals.problems, config), jobs],
-    jobs,
   }
 }
 

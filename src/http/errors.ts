@@ -167,3 +167,11 @@ export function refusal(
 
 /** The answer that the client is not there to see; for log, metrics and audit. */
 export const clientClosed = (): Refusal => refusal('CLIENT_CLOSED_REQUEST', 'the client closed the request')
+
+/** The 409 of all endpoints that send something, while Footman only watches. */
+export function shadowRefusal(): Refusal {
+  return refusal(
+    'SHADOW_MODE',
+    'Footman runs in shadow mode, which sends nothing. Run it without --shadow and Butler.footman.shadow.',
+  )
+}

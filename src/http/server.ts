@@ -214,10 +214,10 @@ function documentSettings({ version }: ApiDeps, settings: ApiSettings, port: num
 }
 
 /** True when the switch of the route is on, or when it has none. */
-function isEnabled(route: Pick<ApiRoute, 'endpoint'>, switches: EndpointSwitches): boolean {
-  if (route.endpoint === null) return true
+function isEnabled(route: Pick<ApiRoute, 'switch'>, switches: EndpointSwitches): boolean {
+  if (route.switch === null) return true
   let value: boolean | EndpointSwitches | undefined = switches
-  for (const part of route.endpoint.split('.')) value = typeof value === 'object' ? value[part] : undefined
+  for (const part of route.switch.split('.')) value = typeof value === 'object' ? value[part] : undefined
   return value === true
 }
 

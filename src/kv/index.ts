@@ -6,6 +6,7 @@ import { createGroupWriter, type GroupWriter } from '../platform/group-commit.ts
 import { type Database, openDatabase } from '../platform/sqlite.ts'
 import type { Clock, Logger, Service } from '../platform/types.ts'
 import type { StoreKeyValues } from '../tasks/start/types.ts'
+import { codecRoutes } from './bases.ts'
 import type { KeyValueConfig, KeyValueStoreConfig } from './config.ts'
 import { keyValueRoutes } from './http.ts'
 import {
@@ -25,10 +26,12 @@ export interface KeyValueDeps {
   readonly writer: GroupWriter
   readonly clock: Clock
   readonly log: Logger
-  /** Null when MQTT is not configured. */
-  readonly outgoing: MqttOutgoing | null
-  /** Called for each use of the store: `get`, `set`, `expire` ... with the number of pairs. */
-  readonly onOperation: (operation: string, times: number) => void
+  /** `outgoing`: null when MQTT is not configured. */
+  readonly messages: { readonly outgoing: MqttOutgoing | null }
+  readonly on: {
+    /** Called for each use of the store: `get`, `set`, `expire` ... with the number of pairs. */
+    keyValueOperation(operation: string, times: number): void
+  }
 }
 
 /** Sections of the configuration that the store reads. */
@@ -40,6 +43,7 @@ export interface KeyValueSettings {
 }
 
 export interface KeyValues {
+  /** Of the store, and of the codecs, which have switches of their own. */
   readonly routes: readonly ApiRoute[]
   /** To be stopped before the REST API, so that no open stream delays its stop. */
   readonly services: readonly Service[]
@@ -54,20 +58,25 @@ export interface KeyValues {
 /** The pairs survive a restart unless `Butler.footman.keyValue.persist` is false. In shadow mode nothing is published. */
 export function createKeyValues(deps: KeyValueDeps, config: KeyValueSettings, shadow: boolean): KeyValues {
   if (!config.restServerEndpointsEnable.keyValueStore)
-    return { routes: [], services: [], sizes: () => null, streams: 0 }
-  const { clock, outgoing, onOperation } = deps
+    return { routes: codecRoutes(), services: [], sizes: () => null, streams: 0 }
+  const { clock, on } = deps
+  const { outgoing } = deps.messages
   const log = deps.log.child('kv')
   const { persist, maxValueSize, mqttTopic } = config.footman.keyValue
   const { db, writer } = persist ? deps : inMemory()
   const store = createKeyValueStore(
-    { db, writer, clock, onOperation },
+    { db, writer, clock, onOperation: on.keyValueOperation },
     { maxKeysPerNamespace: config.keyValueStore.maxKeysPerNamespace, maxValueSize },
   )
   const publish = changePublisher({ outgoing, log }, shadow ? '' : mqttTopic, config.mqttConfig.taskStartTopic)
   if (publish) store.onChange(publish)
   const streams = createEventStreams()
   return {
-    routes: [...keyValueRoutes({ store, clock, log, streams }), ...transferRoutes({ store, clock, log })],
+    routes: [
+      ...keyValueRoutes({ store, clock, log, streams }),
+      ...transferRoutes({ store, clock, log }),
+      ...codecRoutes(),
+    ],
     services: [
       createExpiry({ store, log }),
       { name: 'key-value streams', start: async () => {}, stop: async () => streams.stop() },

@@ -50,7 +50,7 @@ export function transferRoutes({ store, clock, log }: Omit<KeyValueRouteDeps, 's
       path: '/v4/keyvaluesexport',
       switch: 'keyValueStore',
       scope: 'kv:read',
-      audit: 'kv.export',
+      action: 'kv.export',
       audited: 'always',
       summary: 'Export key-value pairs',
       query: z.object({
@@ -73,7 +73,7 @@ export function transferRoutes({ store, clock, log }: Omit<KeyValueRouteDeps, 's
       path: '/v4/keyvaluesimport',
       switch: 'keyValueStore',
       scope: 'kv:write',
-      audit: 'kv.import',
+      action: 'kv.import',
       bodyLimit: IMPORT_LIMIT,
       summary: 'Import key-value pairs',
       query: z.object({

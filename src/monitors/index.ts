@@ -1,5 +1,7 @@
 /** The monitors: services, release and licences of Qlik Sense, heartbeat and uptime. */
-import { createNewRelicSender } from '../mqtt/relays.ts'
+
+import { createNewRelicSender } from '../http/relays.ts'
+import type { InfluxPoints } from '../metrics/influxdb/types.ts'
 import { runCommand } from '../platform/command.ts'
 import { type Frequency, parseFrequency } from '../platform/frequency.ts'
 import { createHttpClient } from '../platform/http-client.ts'
@@ -68,17 +70,18 @@ const OFF: Monitor = { services: [], states: () => ({}) }
 function serviceMonitor(parts: MonitorParts, config: MonitorsConfig, shadow: boolean): Monitor {
   const { serviceMonitor: settings, mqttConfig, footman } = config
   if (!settings.enable) return OFF
-  const { db, writer, clock, log, points, publishService } = parts
+  const { db, writer, clock, log, alerts } = parts
+  const { points } = parts.influx
   const { alertDestination: to } = settings
   const topic = mqttConfig.serviceStatusTopic
-  const publish = to.mqtt.enable && topic !== '' && !shadow ? publishService : null
+  const publish = to.mqtt.enable && topic !== '' && !shadow ? alerts.publishService : null
 
   const monitor = createServiceMonitor(
     {
       clock,
       log,
       emit: parts.emitter.emit,
-      tellLatest: parts.releaseLatest,
+      tellLatest: alerts.releaseLatest,
       reader: createServiceReader({ run: runCommand, systemRoot: process.env.SystemRoot }, process.platform),
       store: createServiceStateStore({ db, writer }),
       writePoints: to.influxDb.enable && points ? (list) => points.writePoints(list) : null,
@@ -154,11 +157,7 @@ function heartbeat({ clock, log, health, frequency }: MonitorParts, config: Moni
   return { ...OFF, services: [closing(http), recurring] }
 }
 
-function uptime(
-  { clock, log, frequency, points, memoryPoint }: MonitorParts,
-  config: MonitorsConfig,
-  shadow: boolean,
-): Monitor {
+function uptime({ clock, log, frequency, influx }: MonitorParts, config: MonitorsConfig, shadow: boolean): Monitor {
   const { enable, frequency: text, logLevel, storeNewRelic, storeInInfluxdb } = config.uptimeMonitor
   if (!enable) return OFF
   const http = createHttpClient({ proxyEnv: process.env })
@@ -181,16 +180,17 @@ function uptime(
     { clock, log },
     { name: 'uptime monitor', label: 'UPTIME', atStart: false, run, frequency: every },
   )
-  const memory = storeInInfluxdb.enable && points ? [memoryReports({ clock, log, memoryPoint }, points, every)] : []
+  const memory =
+    storeInInfluxdb.enable && influx.points ? [memoryReports({ clock, log, influx }, influx.points, every)] : []
   return { ...OFF, services: [closing(http), recurring, ...memory] }
 }
 
 function memoryReports(
-  deps: Pick<MonitorParts, 'clock' | 'log' | 'memoryPoint'>,
-  points: NonNullable<MonitorParts['points']>,
+  deps: Pick<MonitorParts, 'clock' | 'log' | 'influx'>,
+  points: InfluxPoints,
   frequency: Frequency,
 ): Service {
-  const run = () => points.writePoints([deps.memoryPoint(deps.clock.now())])
+  const run = () => points.writePoints([deps.influx.memoryPoint(deps.clock.now())])
   return createRecurring(deps, { name: 'memory in InfluxDB', label: 'INFLUXDB', atStart: false, run, frequency })
 }
 

@@ -47,20 +47,24 @@ export interface MonitorsDeps {
   readonly log: Logger
   readonly qlik: Pick<Qlik, 'certificates'>
   readonly emitter: EventEmitter
-  /** Null when InfluxDB is off, and in shadow mode. */
-  readonly points: InfluxPoints | null
-  /** The point about the memory of this process, at a time in milliseconds since 1970. */
-  readonly memoryPoint: (at: number) => InfluxPoint
-  /** Publishes the state of a service to the broker, below a topic; null when MQTT is off. */
-  readonly publishService: ((topic: string, host: string, details: ServiceDetails) => void) | null
-  /**
-   * Sends the newest of these events (the last ones about a subject) after all where a rate limit has suppressed it.
-   * Resolves with false while that has to wait.
-   */
-  readonly releaseLatest: (eventIds: readonly string[]) => Promise<boolean>
+  readonly influx: {
+    /** Null when InfluxDB is off, and in shadow mode. */
+    readonly points: InfluxPoints | null
+    /** The point about the memory of this process, at a time in milliseconds since 1970. */
+    memoryPoint(at: number): InfluxPoint
+  }
+  readonly alerts: {
+    /** Publishes the state of a service to the broker, below a topic; null when MQTT is off. */
+    readonly publishService: ((topic: string, host: string, details: ServiceDetails) => void) | null
+    /**
+     * Sends the newest of these events (the last ones about a subject) after all where a rate limit has suppressed it.
+     * Resolves with false while that has to wait.
+     */
+    releaseLatest(eventIds: readonly string[]): Promise<boolean>
+  }
   readonly health: () => { readonly healthy: boolean }
-  /** Called after every request to QRS. */
-  readonly observe?: QrsObserver
+  /** `qrsRequest` is called after every request to QRS. */
+  readonly on: { readonly qrsRequest: QrsObserver }
 }
 
 /** The sections that the monitors are made of. */

@@ -6,11 +6,10 @@ import { z } from 'zod'
 import { cursorOf, DEFAULT_LIMIT, LIST_PARAMETERS, positionInCursor, queryField } from '../http/endpoint/list-query.ts'
 import { type ApiRequest, type ApiRoute, jsonAnswer, route } from '../http/endpoint/route.ts'
 import { field, validate } from '../http/endpoint/validation.ts'
-import { refused } from '../http/errors.ts'
+import { refused, shadowRefusal } from '../http/errors.ts'
 import { mayReach, topicProblem } from '../platform/mqtt-topics.ts'
 import type { Clock } from '../platform/types.ts'
 import type { ReceivedStore, StoredMessage } from './received.ts'
-import { shadowRefusal } from './relays.ts'
 import type { MqttOutgoing } from './types.ts'
 
 export interface PublishDeps {
@@ -52,7 +51,7 @@ export function publishRoutes({ outgoing, admit }: PublishDeps, settings: Publis
       switch: 'mqttPublishMessage',
       butler: true,
       scope: 'message:run',
-      audit: 'mqtt.publish',
+      action: 'mqtt.publish',
       summary: 'Publish an MQTT message',
       description: 'Accepted means stored: the message outlives an outage of the broker and a restart of Footman.',
       // The answer has the members in the order of the caller, which a checked body has lost.

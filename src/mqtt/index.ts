@@ -1,11 +1,10 @@
-/** The broker connection, the endpoints that forward messages (MQTT, Slack, New Relic), and the store of received MQTT messages. */
+/** The broker connection, messages that go out over REST, and the store of received messages. */
 
 import { readFile } from 'node:fs/promises'
 import type { ConfigPaths } from '../config/paths.ts'
 import type { ApiRoute } from '../http/endpoint/route.ts'
 import { purgeDeadLetters, replayDeadLetters } from '../platform/durable-queue-store.ts'
 import type { GroupWriter } from '../platform/group-commit.ts'
-import { createHttpClient } from '../platform/http-client.ts'
 import type { Database, Pruning } from '../platform/sqlite.ts'
 import type { Clock, Logger, Service } from '../platform/types.ts'
 import { createMqttService } from './client.ts'
@@ -13,7 +12,6 @@ import type { FootmanMqttConfig, MqttConfig } from './config.ts'
 import { type PublishDeps, publishRoutes, receivedRoutes } from './http.ts'
 import { createMqttOutgoing, OUTGOING_TABLE, outgoingMigrations } from './outgoing.ts'
 import { createReceived, createReceivedStore, receivedMigrations } from './received.ts'
-import { createNewRelicSender, newRelicRoutes, slackRoutes } from './relays.ts'
 import type { MqttOutgoing, MqttService } from './types.ts'
 
 export const messageMigrations = [...outgoingMigrations, ...receivedMigrations]
@@ -22,7 +20,7 @@ interface MqttDeps {
   readonly log: Logger
   readonly clock: Clock
   readonly paths: ConfigPaths
-  readonly observe?: (direction: 'in' | 'out') => void
+  readonly on: { mqttMessage(direction: 'in' | 'out'): void }
 }
 
 interface MqttSettings {
@@ -32,14 +30,14 @@ interface MqttSettings {
 
 /** The broker connection; null when MQTT is not configured. */
 export function createMqtt(
-  { log, clock, paths, observe }: MqttDeps,
+  { log, clock, paths, on }: MqttDeps,
   { mqttConfig, footman }: MqttSettings,
   shadow: boolean,
 ): (MqttService & Service) | null {
   if (!mqttConfig.enable) return null
   if (shadow) return shadowMqtt()
   return createMqttService(
-    { log, clock, readFile: (path) => readFile(paths.input(path), 'utf8'), ...(observe && { observe }) },
+    { log, clock, readFile: (path) => readFile(paths.input(path), 'utf8'), observe: on.mqttMessage },
     { mqttConfig, mqtt: footman.mqtt },
   )
 }
@@ -61,9 +59,6 @@ function shadowMqtt(): MqttService & Service {
 /** Sections of the configuration that messages read. */
 interface MessagesSettings {
   readonly mqttConfig: MqttConfig
-  readonly slackNotification: { readonly restMessage: { readonly webhookURL: string } }
-  readonly thirdPartyToolsCredentials: { readonly newRelic: Parameters<typeof createNewRelicSender>[1]['accounts'] }
-  readonly restServerEndpointsConfig: { readonly newRelic: Omit<Parameters<typeof newRelicRoutes>[1], 'shadow'> }
   readonly startTaskFilter: { readonly enable: boolean }
   readonly footman: {
     readonly mqtt: FootmanMqttConfig
@@ -94,9 +89,12 @@ interface Messages {
   readonly routes: readonly ApiRoute[]
   /** Null when MQTT is not configured. */
   readonly outgoing: MqttOutgoing | null
+  /** The broker to be connected, by address; empty when MQTT is not configured. */
+  readonly brokers: Readonly<Record<string, Pick<MqttService, 'connected'>>>
   /** Must stop before the broker connection. */
-  readonly services: readonly Service[]
-  readonly pruning: Pruning
+  readonly backends: readonly Service[]
+  readonly observers: { udpStatus(status: string): void }
+  readonly pruning: readonly Pruning[]
   /** Messages that were given up; null when MQTT is not configured. */
   readonly deadLetters: {
     readonly destination: string
@@ -107,8 +105,6 @@ interface Messages {
 }
 
 export function createMessages(deps: MessagesDeps, config: MessagesSettings, shadow: boolean): Messages {
-  const { clock, log } = deps
-  const http = createHttpClient({ proxyEnv: process.env })
   const { mqttConfig, startTaskFilter, footman } = config
   const outgoing = buildOutgoing(deps, config)
   const received = buildReceived(deps, config)
@@ -121,24 +117,16 @@ export function createMessages(deps: MessagesDeps, config: MessagesSettings, sha
         { closedTopics: bypassesFilter ? [mqttConfig.taskStartTopic] : [], shadow },
       ),
       ...(received?.routes ?? []),
-      ...slackRoutes({ http, log }, { webhookURL: config.slackNotification.restMessage.webhookURL, shadow }),
-      ...newRelicRoutes(
-        {
-          send: createNewRelicSender({ http, log }, { accounts: config.thirdPartyToolsCredentials.newRelic }),
-          clock,
-        },
-        { ...config.restServerEndpointsConfig.newRelic, shadow },
-      ),
     ],
-    services: [
-      { name: 'message client', start: async () => {}, stop: async () => http.close() },
-      ...(outgoing ? [outgoing] : []),
-      ...(received ? [received.service] : []),
+    brokers: deps.mqtt ? { [`${mqttConfig.brokerHost}:${mqttConfig.brokerPort}`]: deps.mqtt } : {},
+    backends: [...(outgoing ? [outgoing] : []), ...(received ? [received.service] : [])],
+    observers: { udpStatus: (status) => deps.mqtt?.publishStatus(mqttConfig.taskFailureServerStatusTopic, status) },
+    pruning: [
+      {
+        keepMs: footman.retention.events,
+        purge: (db, before, limit) => purgeDeadLetters(db, OUTGOING_TABLE, before, limit),
+      },
     ],
-    pruning: {
-      keepMs: footman.retention.events,
-      purge: (db, before, limit) => purgeDeadLetters(db, OUTGOING_TABLE, before, limit),
-    },
     deadLetters: outgoing && {
       destination: 'mqtt',
       resend: (db, filter, now) => replayDeadLetters(db, OUTGOING_TABLE, filter, now),

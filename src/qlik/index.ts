@@ -1,6 +1,6 @@
 /** The repository and engine clients of the configured site. */
 import type { ConfigPaths } from '../config/paths.ts'
-import type { Clock, Logger } from '../platform/types.ts'
+import type { Clock, Logger, Service } from '../platform/types.ts'
 import type { CertConfig, EngineConfig, QrsConfig } from './config.ts'
 import { createEngineClient } from './engine/client.ts'
 import type { EngineClient } from './engine/types.ts'
@@ -9,7 +9,7 @@ import { type CertificateSource, createCertificateSource } from './qrs/certifica
 import { createQrsClient } from './qrs/client.ts'
 import { QrsError } from './qrs/errors.ts'
 import { isDown } from './qrs/failure.ts'
-import type { QrsObserver } from './qrs/transport.ts'
+import type { QrsObserver, SiteConnection } from './qrs/transport.ts'
 import type { ChainReader, CustomPropertyReader, ExecutionReader, QrsClient, SiteReader } from './qrs/types.ts'
 
 export interface Qlik {
@@ -19,6 +19,9 @@ export interface Qlik {
   readonly engine: EngineClient
   /** Reads the certificates, and again when they change. */
   readonly certificates: CertificateSource
+  /** The client certificate with its end; empty while its file has not been read. */
+  certificateEnds(): readonly { readonly name: string; readonly expiresAt: number }[]
+  readonly backends: readonly Service[]
 }
 
 const CACHE = { ttlMs: 5000, maxEntries: 2000 }
@@ -27,8 +30,8 @@ export interface QlikDeps {
   readonly log: Logger
   readonly clock: Clock
   readonly paths: Pick<ConfigPaths, 'input'>
-  /** Called after every request to QRS. */
-  readonly observe?: QrsObserver
+  /** `qrsRequest` is called after every request to QRS. */
+  readonly on: { readonly qrsRequest: QrsObserver }
 }
 
 export interface QlikSettings {
@@ -37,7 +40,16 @@ export interface QlikSettings {
   readonly configEngine: EngineConfig
 }
 
-export function createQlik(deps: QlikDeps, { cert, configQRS, configEngine }: QlikSettings): Qlik {
+export interface QlikOptions {
+  /** False with `--no-qs-connection`. */
+  readonly qrsConnection: boolean
+}
+
+export function createQlik(
+  deps: QlikDeps,
+  { cert, configQRS, configEngine }: QlikSettings,
+  { qrsConnection }: QlikOptions,
+): Qlik {
   const { log, clock, paths } = deps
   const certificates = createCertificateSource(
     { log, clock },
@@ -47,38 +59,39 @@ export function createQlik(deps: QlikDeps, { cert, configQRS, configEngine }: Ql
       clientCertCA: paths.input(cert.clientCertCA, 'program'),
     },
   )
-  const qrs = createQrsClient(
-    { log, ...(deps.observe && { observe: deps.observe }) },
-    {
-      host: configQRS.host,
-      port: configQRS.port,
-      useSSL: configQRS.useSSL,
-      headers: configQRS.headers.static,
-      rejectUnauthorized: configQRS.rejectUnauthorized,
-      certificates: certificates.current,
+  const connection = ({
+    host,
+    port,
+    useSSL,
+    headers,
+    rejectUnauthorized,
+  }: QrsConfig | EngineConfig): SiteConnection => ({
+    host,
+    port,
+    useSSL,
+    rejectUnauthorized,
+    headers: headers.static,
+    certificates: certificates.current,
+  })
+  const qrs = createQrsClient({ log, observe: deps.on.qrsRequest }, connection(configQRS))
+  const engine = createEngineClient({ log }, connection(configEngine))
+  return {
+    qrs,
+    engine,
+    cachedQrs: createCachedQrs(qrs, CACHE, clock),
+    certificates,
+    certificateEnds() {
+      const { expires } = certificates.check()
+      return expires === null ? [] : [{ name: 'qlik', expiresAt: expires }]
     },
-  )
-  const engine = createEngineClient(
-    { log },
-    {
-      host: configEngine.host,
-      port: configEngine.port,
-      useSSL: configEngine.useSSL,
-      headers: configEngine.headers.static,
-      rejectUnauthorized: configEngine.rejectUnauthorized,
-      certificates: certificates.current,
-    },
-  )
-  return { qrs, engine, cachedQrs: createCachedQrs(qrs, CACHE, clock), certificates }
+    backends: [
+      { name: 'repository client', start: async () => {}, stop: async () => qrs.close() },
+      ...(qrsConnection && (configQRS.useSSL || configEngine.useSSL) ? [certificates] : []),
+    ],
+  }
 }
 
 /** True when the error concerns QRS as a whole, so that only waiting helps; false when the caller's signal ended the request. */
 export function isQrsUnreachable(error: unknown): boolean {
   return isDown(error) && !(error instanceof QrsError && error.kind === 'aborted')
-}
-
-/** The client certificate with its end; empty while its file has not been read. */
-export function qlikCertificates({ certificates }: Qlik): { name: string; expiresAt: number }[] {
-  const { expires } = certificates.check()
-  return expires === null ? [] : [{ name: 'qlik', expiresAt: expires }]
 }

@@ -121,7 +121,7 @@ export async function fileApi(disk: Disk, options: FileApiOptions = {}) {
   const api = await routesApi(
     [
       ...fileRoutes({ operations, jobs }, { shadow: options.shadow ?? false }),
-      ...fileJobRoutes(jobs, { endpoint: 'fileCopy' }),
+      ...fileJobRoutes(jobs, { switch: 'fileCopy' }),
     ],
     log,
   )

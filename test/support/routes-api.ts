@@ -59,9 +59,9 @@ export async function routesApi(routes: readonly ApiRoute[], log = recordingLog(
 /** `scheduler.getSchedule` becomes `{scheduler: {getSchedule: true}}`. */
 function switchesOf(routes: readonly ApiRoute[]): EndpointSwitches {
   const switches: Record<string, boolean | Record<string, boolean>> = {}
-  for (const { endpoint } of routes) {
-    if (endpoint === null) continue
-    const [name = '', leaf] = endpoint.split('.')
+  for (const { switch: key } of routes) {
+    if (key === null) continue
+    const [name = '', leaf] = key.split('.')
     const group = switches[name]
     switches[name] = leaf === undefined ? true : { ...(typeof group === 'object' && group), [leaf]: true }
   }

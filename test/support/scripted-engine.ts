@@ -35,12 +35,14 @@ export interface EngineScript {
   readonly answer: (call: EngineCall) => unknown
   /** Sent after the handshake; default OnConnected with SESSION_CREATED, null = nothing. */
   readonly greeting?: string | null
+  /** Default 127.0.0.1. */
+  readonly host?: string
 }
 
 export const onConnected = (qSessionState: string): string =>
   JSON.stringify({ jsonrpc: '2.0', method: 'OnConnected', params: { qSessionState } })
 
-export async function scriptedEngine({ answer, greeting }: EngineScript): Promise<ScriptedEngine> {
+export async function scriptedEngine({ answer, greeting, host = '127.0.0.1' }: EngineScript): Promise<ScriptedEngine> {
   const calls: EngineCall[] = []
   const closings: number[] = []
   const server = createServer()
@@ -64,7 +66,7 @@ export async function scriptedEngine({ answer, greeting }: EngineScript): Promis
     socket.on('close', (code) => closings.push(code))
     if (greeting !== null) socket.send(greeting ?? onConnected('SESSION_CREATED'))
   })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  await new Promise<void>((resolve) => server.listen(0, host, resolve))
 
   return {
     port: (server.address() as AddressInfo).port,

@@ -160,7 +160,7 @@ export function deliveryRoutes(deps: DeliveryRoutesDeps): ApiRoute[] {
       method: ['POST', 'PUT'],
       path: '/v4/deliveries/-/resend',
       scope: 'event:run',
-      audit: 'delivery.resend',
+      action: 'delivery.resend',
       summary: 'Send dead letters again',
       description:
         'All deliveries that were given up and that the members given select; without ids, points of monitors for InfluxDB too.',
@@ -180,7 +180,7 @@ export function deliveryRoutes(deps: DeliveryRoutesDeps): ApiRoute[] {
       method: ['POST', 'PUT'],
       path: '/v4/deliveries/{id}/resend',
       scope: 'event:run',
-      audit: 'delivery.resend',
+      action: 'delivery.resend',
       summary: 'Send a delivery again',
       description:
         'A dead or suppressed delivery becomes pending again, with the same Message-ID. For a delivered one, a new delivery is made.',
@@ -193,7 +193,7 @@ export function deliveryRoutes(deps: DeliveryRoutesDeps): ApiRoute[] {
       method: ['POST', 'PUT'],
       path: '/v4/deliveries/{id}/cancel',
       scope: 'event:run',
-      audit: 'delivery.cancel',
+      action: 'delivery.cancel',
       summary: 'Call a delivery off',
       params: DELIVERY_PARAMS,
       readByHandler: { body: NO_BODY },

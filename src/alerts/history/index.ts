@@ -6,7 +6,7 @@ import { createEventStreams } from '../../http/endpoint/event-stream.ts'
 import { createIdempotency } from '../../http/endpoint/idempotency.ts'
 import type { ApiRoute } from '../../http/endpoint/route.ts'
 import type { GroupWriter } from '../../platform/group-commit.ts'
-import type { Database } from '../../platform/sqlite.ts'
+import type { Database, Pruning } from '../../platform/sqlite.ts'
 import type { Clock, Logger, Service } from '../../platform/types.ts'
 import { VERSION } from '../../platform/version.ts'
 import type { QrsClient } from '../../qlik/qrs/types.ts'
@@ -15,7 +15,7 @@ import type { Router } from '../router.ts'
 import { contextLinks, type LinkConfig, templateContext } from '../template-context.ts'
 import { createTimeFormatter } from '../times.ts'
 import type { Destination } from '../types.ts'
-import { type ChangeFeed, createChangeFeed, purgeChanges, streamRoutes } from './change-feed.ts'
+import { createChangeFeed, purgeChanges, streamRoutes } from './change-feed.ts'
 import { type DeadLetterQueue, deliveryRoutes } from './deliveries.ts'
 import { eventRoutes } from './events.ts'
 import { replayRoutes } from './replay.ts'
@@ -32,8 +32,11 @@ export interface HistoryDeps {
     readonly destinations: ReadonlyMap<string, Destination>
     readonly destination: (rule: string, name: string) => Destination | undefined
   }
-  readonly qrs: QrsClient
-  readonly rawOf: (journalId: number) => Uint8Array | null
+  readonly qlik: { readonly cachedQrs: QrsClient }
+  readonly pipeline: {
+    /** The datagram of a journal entry; null when it has been removed. */
+    rawOf(journalId: number): Uint8Array | null
+  }
   /** Settings in use: links of texts, and `Butler.footman.destinations`. */
   readonly live: () => HistoryConfig
   /** Queues of messages that are not deliveries. */
@@ -43,12 +46,11 @@ export interface HistoryDeps {
 export interface History {
   readonly routes: readonly ApiRoute[]
   /** To be stopped before the REST API, so that no open stream holds that up. */
-  readonly streams: Service
-  readonly feed: ChangeFeed
+  readonly services: readonly Service[]
+  readonly observers: { fileJob(job: object): void }
   /** Open streams. */
   readonly openStreams: number
-  /** Removes up to `limit` changes older than `before`; returns how many. */
-  readonly purge: (db: Database, before: number, limit: number) => number
+  readonly pruning: readonly Pruning[]
 }
 
 interface HistorySettings {
@@ -63,8 +65,9 @@ type HistoryConfig = LinkConfig & { readonly footman: { readonly destinations: R
 /** As mails show by default. */
 const EXCERPT = { headLines: 15, tailLines: 15 }
 
-export function createHistory(deps: HistoryDeps, { timezone, retention }: HistorySettings): History {
-  const { db, alerts, clock } = deps
+export function createHistory(given: HistoryDeps, { timezone, retention }: HistorySettings): History {
+  const deps = { ...given, log: given.log.child('journal') }
+  const { db, alerts, clock, qlik, pipeline } = deps
   const times = createTimeFormatter(timezone ? { timeZone: timezone } : {})
   const feed = createChangeFeed(deps)
   const streams = createEventStreams()
@@ -75,7 +78,16 @@ export function createHistory(deps: HistoryDeps, { timezone, retention }: Histor
   }
   const loadEvent = (id: string) => loadTaskEvent(db, id)
   const idempotency = createIdempotency(deps)
-  const common = { ...deps, idempotency, typeOf, contextOf, loadEvent, keepMs: retention.events }
+  const common = {
+    ...deps,
+    qrs: qlik.cachedQrs,
+    rawOf: pipeline.rawOf,
+    idempotency,
+    typeOf,
+    contextOf,
+    loadEvent,
+    keepMs: retention.events,
+  }
   return {
     routes: [
       ...eventRoutes(common),
@@ -93,11 +105,11 @@ export function createHistory(deps: HistoryDeps, { timezone, retention }: Histor
       }),
       ...streamRoutes({ feed, streams }),
     ],
-    streams: { name: 'streams', start: async () => {}, stop: async () => streams.stop() },
-    feed,
+    services: [{ name: 'streams', start: async () => {}, stop: async () => streams.stop() }],
+    observers: { fileJob: (job) => feed.publish('file', { ...job }) },
     get openStreams() {
       return streams.count
     },
-    purge: purgeChanges,
+    pruning: [{ keepMs: retention.events, purge: purgeChanges }],
   }
 }

@@ -105,7 +105,7 @@ export function replayRoutes(deps: ReplayRoutesDeps): ApiRoute[] {
       method: ['POST', 'PUT'],
       path: '/v4/events/fire',
       scope: 'event:run',
-      audit: 'event.fire',
+      action: 'event.fire',
       summary: 'Send test messages',
       description:
         'An invented event, a past one, or one about a real task; the invented owner of an invented app has no mail address. Titles start with `[TEST] `. No gate but the question of recipients applies, no slot of a rate limit is taken, and it does not count in history.',
@@ -130,7 +130,7 @@ export function replayRoutes(deps: ReplayRoutesDeps): ApiRoute[] {
       method: ['POST', 'PUT'],
       path: '/v4/events/{id}/replay',
       scope: 'event:run',
-      audit: 'event.replay',
+      action: 'event.replay',
       summary: 'Send the messages of an event again',
       description: 'Without `routes` and `to` every route is evaluated again. No task is started.',
       params: PARAMS,

@@ -102,11 +102,11 @@ export async function attemptDelivery(
     const { detail, peerDown = false } = result
     const now = clock.now()
     const durationMs = now - startedAt
-    const patience = askedPatience(result, settings.retry)
-    const attemptAt = Math.min(now + Math.max(backoffDelay(n, settings.retry), patience), expiresAt)
+    const leastPause = requestedPause(result, settings.retry)
+    const attemptAt = Math.min(now + Math.max(backoffDelay(n, settings.retry), leastPause), expiresAt)
     await store((db) => {
       insertAttempt(db, { deliveryId: delivery.id, n, at: startedAt, durationMs, detail, result: 'retry' })
-      markRetry(db, delivery.seq, { attemptAt, notBefore: Math.min(now + patience, expiresAt) }, detail)
+      markRetry(db, delivery.seq, { attemptAt, notBefore: Math.min(now + leastPause, expiresAt) }, detail)
     })
     return {
       state: 'pending',
@@ -209,8 +209,8 @@ async function send(destination: Destination, message: Message, stop: AbortSigna
   }
 }
 
-/** The pause that the peer asks for, in milliseconds; the longest one where a person has to act. */
-function askedPatience(result: Extract<DeliveryResult, { outcome: 'retry' }>, retry: BackoffSettings): number {
+/** The pause that the peer asks for (`Retry-After`), in milliseconds; the longest pause where a person has to act. */
+function requestedPause(result: Extract<DeliveryResult, { outcome: 'retry' }>, retry: BackoffSettings): number {
   return Math.max(result.slow ? retry.maxMs : 0, Math.min(result.retryAfterMs ?? 0, MAX_RETRY_AFTER_MS))
 }
 

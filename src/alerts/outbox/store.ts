@@ -114,7 +114,10 @@ export function reopenSending(db: Database): number {
 // Each of these conditions is that of an index: `delivery_free`, `delivery_ordered`.
 const FREE = `lane = ? AND order_key IS NULL AND state IN ('pending', 'sending')`
 const ORDERED = `lane = ? AND order_key IS NOT NULL AND state IN ('pending', 'sending')`
-/** The first open delivery of every order key of a lane, by leaps over the index; takes the lane three times. */
+/**
+ * The first open delivery of every order key of a lane. Each step seeks the next order key in the index (a loose index scan),
+ * so that the cost is that of the keys, not of their deliveries. The lane is bound three times.
+ */
 const HEADS = `WITH RECURSIVE keys (order_key) AS (
     SELECT min(order_key) FROM delivery WHERE ${ORDERED}
     UNION ALL

@@ -243,6 +243,12 @@ interface WrittenFiles {
   readonly certificates: string
 }
 
+const CERTIFICATE_FILES = ['client.pem', 'client_key.pem', 'root.pem']
+
+/** `a, b and c`. */
+const listed = (names: readonly string[]): string =>
+  [names.slice(0, -1).join(', '), ...names.slice(-1)].filter((text) => text !== '').join(' and ')
+
 const SCHEDULER_FOLDER = 'C:\\ProgramData\\Qlik\\Sense\\Scheduler'
 
 function nextSteps(
@@ -251,8 +257,14 @@ function nextSteps(
   wanted: readonly WantedProperty[],
   { command, platform }: { readonly command: (text: string) => string; readonly platform: NodeJS.Platform },
 ): string {
+  const isExplained = existsSync(join(files.certificates, 'README.txt'))
+  const missing = CERTIFICATE_FILES.filter((name) => !existsSync(join(files.certificates, name)))
   const steps = [
-    `Copy client.pem, client_key.pem and root.pem into ${files.certificates} (README.txt there explains how to get them).`,
+    ...(missing.length > 0
+      ? [
+          `Copy ${listed(missing)} into ${files.certificates}${isExplained ? ' (README.txt there explains how to get them)' : ''}.`,
+        ]
+      : []),
     ...passwordStep(answers, files.configuration, platform),
     `Copy ${files.appender} to ${SCHEDULER_FOLDER} on every node that runs a scheduler,\n     and let UDP port ${answers.udpPort} through the firewall of this computer.`,
     ...(wanted.some(({ required }) => required)

@@ -126,7 +126,7 @@ function createRemote(place: Place, settings: RemoteSettings): Remote {
   let isVerified = false
   const credentials = {
     ...(key !== null && { authorization: `Bearer ${key}` }),
-    ...(place.isLocalKey && { [LOCAL_USER_HEADER]: accountName() }),
+    ...(place.isLocalKey && { [LOCAL_USER_HEADER]: encodeURIComponent(accountName()) }),
   }
 
   /** Once, before the first call: throws when another installation answers than the one that `-c` names. */
@@ -413,13 +413,25 @@ async function mayExist(path: string): Promise<boolean> {
   )
 }
 
-/** Of the person, also where the command runs with the rights of an administrator. Percent-encoded for a header. */
-function accountName(): string {
-  const { SUDO_USER: person } = process.env
+/** The name that the runtime gives an account when the environment has none. */
+const NO_NAME = 'unknown'
+
+/**
+ * The account of the person, also where the command runs with the rights of an administrator: its name, or `uid-10001` where
+ * it has none, as in a container. Empty when not even that is known.
+ */
+export function accountName(
+  person: string | undefined = process.env.SUDO_USER,
+  user: () => { readonly username: string } = userInfo,
+  uid: number | null = process.getuid?.() ?? null,
+): string {
+  if (person) return person
+  const fallback = uid === null ? '' : `uid-${uid}`
   try {
-    return encodeURIComponent(person || userInfo().username)
+    const { username } = user()
+    return username === '' || username === NO_NAME ? fallback : username
   } catch {
-    return ''
+    return fallback
   }
 }
 

@@ -48,14 +48,15 @@ interface EventView {
   readonly deliveries?: readonly DeliveryLine[]
 }
 
-interface DeliveryLine {
+/** A delivery of an event, or one that a test alert or a replay has made. */
+export interface DeliveryLine {
   readonly id: string
   readonly destination: string
   readonly target: string
   readonly state: string
   readonly reason: string | null
   readonly route: string | null
-  readonly detail: string | null
+  readonly detail?: string | null
 }
 
 export function runEventShow(typed: string, options: ShowOptions, io: CommandIo): Promise<number> {
@@ -67,7 +68,7 @@ export function runEventShow(typed: string, options: ShowOptions, io: CommandIo)
   })
 }
 
-const DELIVERIES: readonly Column<DeliveryLine>[] = [
+export const DELIVERY_COLUMNS: readonly Column<DeliveryLine>[] = [
   { head: 'DESTINATION', cell: ({ destination }) => destination, least: 11 },
   { head: 'TO', cell: ({ target }) => target, least: 12 },
   { head: 'STATE', cell: stateText, least: 10 },
@@ -90,7 +91,7 @@ function described(event: EventView, form: ListingForm): string {
     ['Missing', event.missingParts.join(', ') || null],
   ])
   const { deliveries = [] } = event
-  return `${about}\n\n${deliveries.length === 0 ? 'No deliveries.' : listing(DELIVERIES, deliveries, form)}`
+  return `${about}\n\n${deliveries.length === 0 ? 'No deliveries.' : listing(DELIVERY_COLUMNS, deliveries, form)}`
 }
 
 interface TailOptions extends PlaceOptions {

@@ -4,8 +4,9 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { isGuid } from '../../platform/uuid.ts'
 import { visible } from '../../platform/visible.ts'
 import { type CommandIo, EXIT } from '../io.ts'
-import { type Column, listing, stateText } from '../table.ts'
+import { listing, stateText } from '../table.ts'
 import { CommandFailure, OLD, type Remote, type RemoteCall, type RemoteOptions, withRemote } from './client.ts'
+import { DELIVERY_COLUMNS, type DeliveryLine } from './events.ts'
 import { isNoTask, noSuchTask, taskIdOf, unknownDestinations, unknownRoutes, wholeId } from './names.ts'
 
 interface FireOptions extends RemoteOptions {
@@ -28,14 +29,7 @@ interface ReplayOptions extends RemoteOptions {
   readonly wide?: boolean
 }
 
-interface Made {
-  readonly id: string
-  readonly route: string | null
-  readonly destination: string
-  readonly target: string
-  readonly state: string
-  readonly reason: string | null
-  readonly detail?: string | null
+interface Made extends DeliveryLine {
   /** Of a pending delivery whose last attempt failed. */
   readonly nextAttemptAt?: string | null
   readonly attempts?: readonly { readonly detail: string | null }[]
@@ -130,18 +124,9 @@ function reported(text: string, deliveries: readonly Made[], form: Form, io: Com
   return EXIT.ok
 }
 
-const COLUMNS: readonly Column<Made>[] = [
-  { head: 'DESTINATION', cell: ({ destination }) => destination, least: 11 },
-  { head: 'TO', cell: ({ target }) => target, least: 12 },
-  { head: 'STATE', cell: stateText, least: 10 },
-  { head: 'ROUTE', cell: ({ route }) => route ?? '-', least: 10 },
-  { head: 'DETAIL', cell: ({ detail }) => detail ?? '', least: 10 },
-  { head: 'ID', cell: ({ id }) => id, form: 'id' },
-]
-
 function listed(deliveries: readonly Made[], { wide }: Form, { columns }: CommandIo): string {
   if (deliveries.length === 0) return 'No route or destination wants it: nothing is sent.'
-  return listing(COLUMNS, deliveries, { wide, width: columns })
+  return listing(DELIVERY_COLUMNS, deliveries, { wide, width: columns })
 }
 
 function dryText({ messages }: Dry): string {

@@ -378,6 +378,19 @@ interface SnoozeRow {
   readonly suppressed: number
 }
 
+/** `taskName: Sales*, Finance*; type: reload`: any of the values, all of the fields. */
+function matchText(match: Readonly<Record<string, unknown>>): string {
+  return Object.entries(match)
+    .map(([field, value]) => `${field}: ${valueText(value)}`)
+    .join('; ')
+}
+
+function valueText(value: unknown): string {
+  if (Array.isArray(value)) return value.map(valueText).join(', ')
+  if (typeof value !== 'object' || value === null) return String(value)
+  return `(${matchText(value as Readonly<Record<string, unknown>>)})`
+}
+
 const SNOOZES: ListCommand<SnoozeRow> = {
   description: 'list snoozes that have not ended',
   options: [],
@@ -387,7 +400,7 @@ const SNOOZES: ListCommand<SnoozeRow> = {
   switchedOff: OLD,
   columns: [
     { head: 'UNTIL', cell: ({ until }) => until, form: 'time' },
-    { head: 'MATCH', cell: ({ match }) => JSON.stringify(match), least: 16 },
+    { head: 'MATCH', cell: ({ match }) => matchText(match), least: 16 },
     { head: 'HELD BACK', cell: ({ suppressed }) => String(suppressed) },
     { head: 'BY', cell: ({ createdBy }) => createdBy, least: 9 },
     { head: 'REASON', cell: ({ reason }) => reason, least: 12 },

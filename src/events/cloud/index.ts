@@ -23,15 +23,14 @@ export interface CloudDeps {
   readonly log: Logger
   readonly paths: Pick<ConfigPaths, 'input'>
   readonly emitter: EventEmitter
-  /** Whether some rule wants reloads that end so; the tenant is asked only then. */
-  readonly wants: CloudEventsDeps['wants']
-  readonly observe?: (direction: 'in' | 'out') => void
+  /** Whether some rule wants an event; the tenant is asked only then. */
+  readonly alerts: { readonly router: { wants(type: 'cloudReload', outcome: CloudOutcome): boolean } }
+  readonly on: { mqttMessage(direction: 'in' | 'out'): void }
 }
 
 export interface Cloud {
-  /** `host:port`, for people. */
-  readonly broker: string
-  readonly mqtt: MqttService
+  /** The second broker, by address. */
+  readonly brokers: Readonly<Record<string, Pick<MqttService, 'connected'>>>
   /** The events first: they subscribe before the connection brings messages. */
   readonly services: readonly Service[]
 }
@@ -47,20 +46,24 @@ export interface CloudSettings {
   }
 }
 
+type CloudOutcome = Parameters<CloudEventsDeps['wants']>[0]
+
 const STATUS_TOPIC = 'butler/qscloud/event/mqttforward/status'
 const CLIENT_ID = 'cloud-mqtt-client-id'
 
-/** Null when it is off, and on a satellite: one node reports the reloads of a tenant. */
-export function createCloud(deps: CloudDeps, config: CloudSettings, shadow: boolean): Cloud | null {
-  const { db, writer, clock, log, paths, observe } = deps
+const OFF: Cloud = { brokers: {}, services: [] }
+
+/** Off on a satellite too: one node reports the reloads of a tenant. */
+export function createCloud(deps: CloudDeps, config: CloudSettings, shadow: boolean): Cloud {
+  const { db, writer, clock, log, paths, on } = deps
   const { mqttConfig, qlikSenseCloud, footman } = config
   const { mqttForward } = mqttConfig.qlikSenseCloud.event
-  if (!mqttConfig.enable || !mqttForward.enable || !qlikSenseCloud.enable) return null
-  if (footman.node.role === 'satellite') return null
+  if (!mqttConfig.enable || !mqttForward.enable || !qlikSenseCloud.enable) return OFF
+  if (footman.node.role === 'satellite') return OFF
   const { tenant } = qlikSenseCloud.event.mqtt
   const { host, port } = mqttForward.broker
   const mqtt = createMqttService(
-    { log, clock, readFile: (path) => readFile(paths.input(path), 'utf8'), ...(observe && { observe }) },
+    { log, clock, readFile: (path) => readFile(paths.input(path), 'utf8'), observe: on.mqttMessage },
     {
       ...cloudConnection(config, footman.qlikCloud.clientId || ownClientId(db)),
       status: shadow
@@ -84,7 +87,7 @@ export function createCloud(deps: CloudDeps, config: CloudSettings, shadow: bool
         proxyEnv: process.env,
       }),
       emitter: deps.emitter,
-      wants: deps.wants,
+      wants: (outcome) => deps.alerts.router.wants('cloudReload', outcome),
     },
     {
       tenant,
@@ -93,7 +96,7 @@ export function createCloud(deps: CloudDeps, config: CloudSettings, shadow: bool
       waitMs: footman.delivery.enrichmentTimeout,
     },
   )
-  return { broker: `${host}:${port}`, mqtt, services: [events, { ...mqtt, name: 'mqtt (Qlik Cloud)' }] }
+  return { brokers: { [`${host}:${port}`]: mqtt }, services: [events, { ...mqtt, name: 'mqtt (Qlik Cloud)' }] }
 }
 
 export interface CloudConnection {

@@ -121,13 +121,13 @@ export function createCompletion({ facts, router, completer, log }: CompletionDe
     completely({ event: stored, facts: { task } }, event, { now, dedupTtlMs }) {
       const typeKnown = Boolean(task)
       return (db) => {
-        if (!isNews(db, stored, event, now, dedupTtlMs)) {
+        if (isAnnouncedAlready(db, stored, event, now, dedupTtlMs)) {
           storeRoutedEvent(db, stored.seq, event, typeKnown)
           return
         }
         const whole = completed(db, event)
         storeRoutedEvent(db, stored.seq, whole, typeKnown)
-        // How it ended was not known when its message arrived.
+        // The outcome of a distribution is not known when its message arrives.
         if (stored.announced === 'distribute') router.handle(db, whole, 'everything')
         router.handle(db, whole, NOTHING_AWAITED)
       }
@@ -216,8 +216,14 @@ function storedFacts(qlik: NonNullable<StoredEvent['qlik']>): Facts {
 }
 
 /** A distribution that has ended may be announced by a message of its own as well: the first of the two counts. */
-function isNews(db: Database, stored: StoredEvent, event: TaskEvent, now: number, dedupTtlMs: number | null): boolean {
-  if (stored.announced !== 'distribute' || dedupTtlMs === null) return true
+function isAnnouncedAlready(
+  db: Database,
+  stored: StoredEvent,
+  event: TaskEvent,
+  now: number,
+  dedupTtlMs: number | null,
+): boolean {
+  if (stored.announced !== 'distribute' || dedupTtlMs === null) return false
   const key = dedupKey(event.executionId, event.outcome)
-  return key === null || takeDedupKey(db, key, now, dedupTtlMs)
+  return key !== null && !takeDedupKey(db, key, now, dedupTtlMs)
 }

@@ -1,5 +1,5 @@
 /** An endpoint of the REST API as the features describe it; the server decides about limits, logs and switches. */
-import type { z } from 'zod'
+import { z } from 'zod'
 import type { Caller } from './caller.ts'
 import { NO_QUERY, strictQuery } from './list-query.ts'
 import { strictBody, validate } from './validation.ts'
@@ -82,7 +82,7 @@ export interface ApiRoute extends RouteDescription {
   /** `/v4/app/{appId}/reload`; matched exactly, case and trailing slash included. */
   readonly path: string
   /** Key below `restServerEndpointsEnable` that must be true (`scheduler.getSchedule`); null = always there. */
-  readonly endpoint: string | null
+  readonly switch: string | null
   /**
    * Scope that a caller needs while access control is on: `task:run`. Without a scope the route is open to everybody. With a
    * scope of the group `kv`, a path parameter `namespace` must be granted to the caller.
@@ -98,10 +98,10 @@ export interface ApiRoute extends RouteDescription {
   /** Name of the action in the audit: `task.start`; default method and path. */
   readonly action?: string
   /**
-   * Which calls are recorded in the audit. Default: GET only when it is refused, everything else always. `single` stands
+   * Calls that are recorded in the audit. Default: GET only when it is refused, everything else always. `single` stands
    * for a write of one key-value pair, which is recorded only with `access.auditKeyValues`.
    */
-  readonly audit?: 'always' | 'refused' | 'single'
+  readonly audited?: 'always' | 'refused' | 'single'
   /** Whether the body is parsed as JSON or ignored. Default: parsed for POST and PUT, ignored for GET and DELETE. */
   readonly body?: 'json' | 'ignored'
   /** Largest body in bytes; default 1 MiB. */
@@ -125,14 +125,10 @@ export interface CheckedRequest<Params extends Fields, Query extends Fields, Bod
 /** Definition of an endpoint: `params`, `query` and `body` check the request, make what the handler gets, and document it. */
 export interface Endpoint<Params extends Fields, Query extends Fields, Body extends Fields>
   extends Pick<RouteDescription, 'summary' | 'description' | 'documented' | 'examples'>,
-    Pick<ApiRoute, 'path' | 'scope' | 'butler' | 'openTo' | 'bodyLimit' | 'limited'> {
+    Pick<ApiRoute, 'path' | 'scope' | 'butler' | 'openTo' | 'action' | 'audited' | 'bodyLimit' | 'limited'> {
   readonly method: Method | readonly Method[]
   /** Key below `restServerEndpointsEnable` that must be true; absent or null = always there. */
   readonly switch?: string | null
-  /** Name of the action in the audit: `task.start`; default method and path. */
-  readonly audit?: string
-  /** Which calls are recorded; see `ApiRoute.audit`. */
-  readonly audited?: ApiRoute['audit']
   readonly params?: Params
   /** Without a schema the query is not looked at. */
   readonly query?: Query
@@ -167,16 +163,15 @@ export function route<
   Query extends Fields = undefined,
   Body extends Fields = undefined,
 >(endpoint: Endpoint<Params, Query, Body>): ApiRoute {
-  const { method, switch: name = null, audit, audited, answers, ...rest } = endpoint
+  const { method, switch: key = null, answers, ...rest } = endpoint
   const { params, query, body, readByHandler, legacyErrors, handle, ...description } = rest
   const answered = Object.entries(answers)
   const isRefusal = (answer: unknown): answer is string => typeof answer === 'string'
+  const checks = { ...endpoint, params: params && isText(params) ? undefined : params }
   return {
     ...description,
     methods: [method].flat(),
-    endpoint: name,
-    ...(audit !== undefined && { action: audit }),
-    ...(audited && { audit: audited }),
+    switch: key,
     ...(body && { body: body === 'ignored' ? body : ('json' as const) }),
     schemas: {
       ...readByHandler,
@@ -187,7 +182,7 @@ export function route<
     },
     failures: Object.fromEntries(answered.filter((entry): entry is [string, string] => isRefusal(entry[1]))),
     handle(request) {
-      const checked = check(endpoint, request)
+      const checked = check(checks, request) as CheckedRequest<Params, Query, Body>
       if (!legacyErrors) return handle(checked)
       const refuse = (error: unknown): never => {
         throw legacyErrors(error, request)
@@ -203,10 +198,19 @@ export function route<
   }
 }
 
-function check<Params extends Fields, Query extends Fields, Body extends Fields>(
-  { butler, params, query, body }: Endpoint<Params, Query, Body>,
+/** Path parameters are texts, so a schema that wants any texts has nothing to check. */
+function isText(params: z.ZodObject): boolean {
+  return Object.values(params.shape).every((member) => {
+    const { def } = member instanceof z.ZodOptional ? member.unwrap() : member
+    return def.type === 'string' && !('format' in def) && !def.checks?.length
+  })
+}
+
+/** Replaces the checked parts by those of the schemas. */
+function check(
+  { butler, params, query, body }: Pick<Endpoint<Fields, Fields, Fields>, 'butler' | 'params' | 'query' | 'body'>,
   request: ApiRequest,
-): CheckedRequest<Params, Query, Body> {
+): ApiRequest {
   const checked = request as { -readonly [Part in 'params' | 'query' | 'body']: unknown }
   if (params) checked.params = validate('params', params, request.params)
   if (body && body !== 'ignored') {
@@ -215,7 +219,7 @@ function check<Params extends Fields, Query extends Fields, Body extends Fields>
   if (query) {
     checked.query = butler ? validate('querystring', query, request.query) : strictQuery(query, request.query)
   }
-  return request as CheckedRequest<Params, Query, Body>
+  return request
 }
 
 const JSON_TYPE = { 'content-type': 'application/json; charset=utf-8' }

@@ -82,11 +82,11 @@ export function auditRequests(audit: Audit, { keyValues }: { readonly keyValues:
     })
 }
 
-function isRecorded({ audit }: ApiRoute, method: string, status: number, keyValues: boolean): boolean {
+function isRecorded({ audited }: ApiRoute, method: string, status: number, keyValues: boolean): boolean {
   // Too many requests are what the limit protects from; recording each would undo it.
   if (status === 429) return false
   if (status === 401 || status === 403) return true
-  const wanted = audit ?? (method === 'GET' || method === 'HEAD' ? 'refused' : 'always')
+  const wanted = audited ?? (method === 'GET' || method === 'HEAD' ? 'refused' : 'always')
   return wanted === 'always' || (wanted === 'single' && keyValues)
 }
 

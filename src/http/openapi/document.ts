@@ -214,7 +214,7 @@ function contentOf(type: z.ZodType | null, own: readonly RouteExample[]): { cont
 
 /** Answers that any endpoint of this kind may give. */
 function sharedResponses(
-  { schemas, path, scope, butler, endpoint, limited, body }: ApiRoute,
+  { schemas, path, scope, butler, switch: key, limited, body }: ApiRoute,
   method: Method,
   locked: boolean,
 ): Responses {
@@ -224,7 +224,7 @@ function sharedResponses(
   if (takesInput) found[400] = responseReference('BadRequest')
   if (locked && scope !== undefined) found[401] = responseReference('Unauthorized')
   if (scope !== undefined && (locked || !butler)) found[403] = responseReference('Forbidden')
-  if (endpoint !== null || path.includes('{')) found[404] = responseReference('NotFound')
+  if (key !== null || path.includes('{')) found[404] = responseReference('NotFound')
   if (takesBody) found[413] = responseReference('PayloadTooLarge')
   if (takesBody) found[415] = responseReference('UnsupportedMediaType')
   if (limited !== false) found[429] = responseReference('TooManyRequests')

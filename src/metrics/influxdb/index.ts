@@ -7,12 +7,14 @@ import { purgeDeadLetters, replayDeadLetters } from '../../platform/durable-queu
 import type { GroupWriter } from '../../platform/group-commit.ts'
 import type { Database, Pruning } from '../../platform/sqlite.ts'
 import type { Clock, Logger, Service } from '../../platform/types.ts'
+import { VERSION } from '../../platform/version.ts'
 import type { FootmanInfluxDbConfig, InfluxDbConfig } from '../config.ts'
 import { pointRoutes } from './http.ts'
 import { sharedNames } from './line.ts'
+import { memoryPoint } from './own-points.ts'
 import { createPointQueue, POINT_TABLE } from './points.ts'
 import { createInfluxServer } from './server.ts'
-import type { InfluxPoints, InfluxServer } from './types.ts'
+import type { InfluxPoint, InfluxPoints, InfluxServer } from './types.ts'
 
 export interface InfluxDbDeps {
   readonly db: Database
@@ -20,8 +22,10 @@ export interface InfluxDbDeps {
   readonly clock: Clock
   readonly log: Logger
   readonly paths: ConfigPaths
-  /** Points of monitors were given up. */
-  readonly onDead: (count: number, why: string) => void
+  readonly on: {
+    /** Points of monitors were given up. */
+    pointsDead(count: number, why: string): void
+  }
 }
 
 export interface InfluxDb {
@@ -29,8 +33,10 @@ export interface InfluxDb {
   readonly server: InfluxServer | null
   /** Takes what the monitors measure; null when InfluxDB is off, and in shadow mode. */
   readonly points: InfluxPoints | null
+  /** The point about the memory of this process, at a time in milliseconds since 1970. */
+  memoryPoint(at: number): InfluxPoint
   /** To be stopped after what writes points. */
-  readonly services: readonly Service[]
+  readonly backends: readonly Service[]
   readonly routes: readonly ApiRoute[]
   /** The points that were given up; null when `points` is. */
   readonly deadLetters: {
@@ -52,12 +58,13 @@ export interface InfluxDbSettings {
   }
 }
 
-const OFF = { server: null, points: null, services: [], deadLetters: null }
+const OFF = { server: null, points: null, backends: [], deadLetters: null }
 
 /** In shadow mode nothing is written; the server still makes the lines of deliveries. */
 export function createInfluxDb(deps: InfluxDbDeps, config: InfluxDbSettings, shadow: boolean): InfluxDb {
   const { influxDb, footman } = config
   const common = {
+    memoryPoint: (at: number) => memoryPoint(process.memoryUsage(), VERSION, at),
     routes: pointRoutes(deps),
     pruning: [
       {
@@ -76,7 +83,7 @@ export function createInfluxDb(deps: InfluxDbDeps, config: InfluxDbSettings, sha
   if (shadow) return { ...OFF, ...common, server }
 
   const points = createPointQueue(
-    { server, db: deps.db, writer: deps.writer, clock, log, onDead: deps.onDead },
+    { server, db: deps.db, writer: deps.writer, clock, log, onDead: deps.on.pointsDead },
     {
       retry: { firstMs: footman.delivery.retryFirst, maxMs: footman.delivery.retryMax },
       maxAgeMs: footman.delivery.influxDbMaxAge,
@@ -86,7 +93,7 @@ export function createInfluxDb(deps: InfluxDbDeps, config: InfluxDbSettings, sha
     ...common,
     server,
     points,
-    services: [{ name: 'InfluxDB', start: async () => {}, stop: async () => server.close() }, server.database, points],
+    backends: [{ name: 'InfluxDB', start: async () => {}, stop: async () => server.close() }, server.database, points],
     deadLetters: {
       destination: 'influxdb',
       resend: (db, filter, now) => replayDeadLetters(db, POINT_TABLE, filter, now),

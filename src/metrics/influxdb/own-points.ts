@@ -159,22 +159,27 @@ export interface QueueMetricsDeps {
   readonly clock: Clock
   readonly log: Logger
   readonly pipeline: Pick<EventPipeline, 'counters' | 'status'>
-  readonly points: InfluxPoints | null
+  readonly influx: { readonly points: InfluxPoints | null }
 }
 
-export interface QueueMetrics extends Service {
-  /** To be called with every event that waits for data no longer. */
-  onEnriched(event: Pick<TaskEvent, 'source' | 'receivedAt'>): void
+export interface QueueMetrics {
+  /** To be stopped before what takes the points; empty while it is off. */
+  readonly backends: readonly Service[]
+  readonly observers?: {
+    /** To be called with every event that waits for data no longer. */
+    enriched(event: Pick<TaskEvent, 'source' | 'receivedAt'>): void
+  }
 }
 
-/** Writes the numbers of the UDP queue to InfluxDB; to be stopped before what takes the points. Null when that is off. */
+/** Writes the numbers of the UDP queue to InfluxDB. */
 export function createQueueMetrics(
   deps: QueueMetricsDeps,
   { udpServerConfig }: { readonly udpServerConfig: UdpServerConfig },
-): QueueMetrics | null {
-  const { db, clock, log, pipeline, points } = deps
+): QueueMetrics {
+  const { db, clock, log, pipeline } = deps
+  const { points } = deps.influx
   const { influxdb } = udpServerConfig.queueMetrics
-  if (!points || !udpServerConfig.enable || !influxdb.enable) return null
+  if (!points || !udpServerConfig.enable || !influxdb.enable) return { backends: [] }
   let meter: ReturnType<typeof createQueueMeter> | undefined
   const received: { readonly at: number; readonly count: number }[] = []
 
@@ -211,15 +216,20 @@ export function createQueueMetrics(
     },
     write,
   )
-  return {
+  const service: Service = {
     name: 'UDP queue metrics',
     async start() {
       meter = createQueueMeter(pipeline.counters, { ...influxdb, host: hostname() })
       job.start()
     },
     stop: job.stop,
-    onEnriched({ source, receivedAt }) {
-      if (source === 'udp') meter?.processed(clock.now() - receivedAt)
+  }
+  return {
+    backends: [service],
+    observers: {
+      enriched({ source, receivedAt }) {
+        if (source === 'udp') meter?.processed(clock.now() - receivedAt)
+      },
     },
   }
 }

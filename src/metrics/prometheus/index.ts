@@ -31,24 +31,26 @@ import { createTaskMetrics, type TaskReport } from './tasks.ts'
 export interface MetricsSources {
   readonly db: Database
   readonly clock: Clock
-  readonly dataDirectory: string
   readonly pipeline: Pick<EventPipeline, 'counters' | 'status'>
   /** Destinations in use, by name; `ready` is false while one takes nothing. */
-  readonly destinations: ReadonlyMap<string, { readonly ready?: (() => boolean) | undefined }>
+  readonly alerts: { readonly destinations: ReadonlyMap<string, { readonly ready?: (() => boolean) | undefined }> }
   /** MQTT brokers that are to be connected, by address. */
   readonly brokers: Readonly<Record<string, Pick<MqttService, 'connected'>>>
   readonly starts: { readonly queueLength: number }
-  /** Null while the store is off. */
-  readonly keyValues: { sizes(): KeyValueSizes | null }
-  /** Open streams of server-sent events. */
-  readonly streams: () => number
+  /** `sizes` are null while the store is off; `streams` are open streams of server-sent events. */
+  readonly kv: { sizes(): KeyValueSizes | null; readonly streams: number }
+  readonly history: { readonly openStreams: number }
   /** How many schedules are running, stopped, invalid; null while the scheduler is off. */
   readonly schedules: { states(): Readonly<Record<string, number>> | null }
   readonly monitors: { states(): MonitorStates }
-  readonly taskStates: () => readonly TaskReport[]
+  readonly executions: { taskStates(): readonly TaskReport[] }
   readonly certificates: () => readonly Certificate[]
-  /** False without Qlik Sense. */
-  readonly qrsEnabled: boolean
+}
+
+export interface MetricsOptions {
+  readonly dataDirectory: string
+  /** False with `--no-qs-connection`. */
+  readonly qrsConnection: boolean
 }
 
 export interface Certificate {
@@ -63,8 +65,12 @@ export interface MetricsSettings {
 }
 
 /** Counts the events that it observes, and reads the rest from the parts at each scrape. */
-export function createMetrics(sources: MetricsSources, { mqttConfig, footman }: MetricsSettings) {
-  const { db, clock, qrsEnabled } = sources
+export function createMetrics(
+  sources: MetricsSources,
+  { mqttConfig, footman }: MetricsSettings,
+  { dataDirectory, qrsConnection }: MetricsOptions,
+) {
+  const { db, clock, kv, history } = sources
   const { metrics, node } = footman
   const http = createHttpMetrics()
   const qrs = createQrsMetrics()
@@ -72,22 +78,22 @@ export function createMetrics(sources: MetricsSources, { mqttConfig, footman }: 
   const starts = createStartMetrics(() => sources.starts.queueLength)
   const files = createFileMetrics()
   const schedules = createScheduleMetrics(() => sources.schedules.states())
-  const keyValues = createKeyValueMetrics(() => sources.keyValues.sizes())
+  const keyValues = createKeyValueMetrics(() => kv.sizes())
   const events = createEventMetrics({
     counters: () => sources.pipeline.counters,
     pendingEvents: () => sources.pipeline.status.pendingEvents,
     oldestPendingMs: () => Math.max(0, clock.now() - (oldestPendingAt(db) ?? clock.now())),
     deliveries: () => deliveryCounts(db),
     destinationsUp: () =>
-      new Map([...sources.destinations].map(([name, destination]) => [name, destination.ready?.() ?? true])),
+      new Map([...sources.alerts.destinations].map(([name, destination]) => [name, destination.ready?.() ?? true])),
   })
-  const tasks = createTaskMetrics(sources.taskStates, { ...metrics, types: TASK_TYPES })
+  const tasks = createTaskMetrics(sources.executions.taskStates, { ...metrics, types: TASK_TYPES })
   const families: MetricFamily[] = [
     ...processFamilies({ version: VERSION, role: node.role }),
     ...http.families,
     ...events.families,
     gauge('footman_qrs_up', 'Whether Qlik Sense (QRS) answers.', () =>
-      qrsEnabled ? Number(sources.pipeline.status.qrsReachable) : null,
+      qrsConnection ? Number(sources.pipeline.status.qrsReachable) : null,
     ),
     ...qrs.families,
     gauges(
@@ -104,13 +110,13 @@ export function createMetrics(sources: MetricsSources, { mqttConfig, footman }: 
     ...files.families,
     ...schedules.families,
     ...monitorFamilies(() => sources.monitors.states()),
-    gauge('footman_streams', 'Open streams of server-sent events.', sources.streams),
+    gauge('footman_streams', 'Open streams of server-sent events.', () => kv.streams + history.openStreams),
     gauges(
       'footman_certificate_expiry_timestamp_seconds',
       'End of a certificate, in seconds since 1970.',
       byLabel('certificate', () => sources.certificates().map(({ name, expiresAt }) => [name, expiresAt / 1000])),
     ),
-    ...storageFamilies(sources.dataDirectory),
+    ...storageFamilies(dataDirectory),
   ]
   return {
     /** To be subscribed to the topics of these names. */

@@ -108,7 +108,8 @@ function jobsOf(
   { shadow }: MonitorsOptions,
   licenses: () => LicenseClient,
 ): Record<LicenseJobName, Job> {
-  const { clock, log, points } = parts
+  const { clock, log } = parts
+  const { points } = parts.influx
   const { emit } = parts.emitter
   const writePoints: WritePoints | null = points && ((list) => points.writePoints(list))
   return {
@@ -188,11 +189,11 @@ function jobsOf(
   }
 }
 
-function licenseClient({ log, qlik, observe }: MonitorParts, { configQRS }: MonitorsConfig): LicenseClient {
+function licenseClient({ log, qlik, on }: MonitorParts, { configQRS }: MonitorsConfig): LicenseClient {
   const others = configQRS.headers.static.filter(({ name }) => name.toLowerCase() !== 'x-qlik-user')
   return createLicenseClient(
     createQrsTransport(
-      { log: log.child('licenses'), ...(observe && { observe }) },
+      { log: log.child('licenses'), observe: on.qrsRequest },
       {
         host: configQRS.host,
         port: configQRS.port,

@@ -36,12 +36,12 @@ export interface SelfAlertsDeps {
   readonly writer: GroupWriter
   readonly clock: Clock
   readonly log: Logger
-  /** The guard of `footman.db`. */
-  readonly storage: Pick<StorageGuard, 'note'>
+  /** Of `footman.db`. */
+  readonly storage: { readonly guard: Pick<StorageGuard, 'note'> }
   readonly emitter: EventEmitter
   readonly pipeline: Pick<EventPipeline, 'status' | 'counters'>
   /** Destinations in use, by name. */
-  readonly destinations: ReadonlyMap<string, unknown>
+  readonly alerts: { readonly destinations: ReadonlyMap<string, unknown> }
   readonly api: Pick<Api, 'tlsProblem'>
   readonly qlik: { readonly certificates: Pick<Qlik['certificates'], 'check'> }
   readonly certificates: () => readonly { readonly name: string; readonly expiresAt: number }[]
@@ -75,8 +75,8 @@ interface ObservedDelivery {
 }
 
 export interface SelfAlertsService {
-  /** Null when they are switched off. */
-  readonly service: SelfAlerts | null
+  /** Empty when they are switched off. */
+  readonly services: readonly SelfAlerts[]
   /** To be subscribed to the topics of these names. */
   readonly observers: {
     readonly qrsRequest: QrsObserver
@@ -94,7 +94,7 @@ export interface SelfAlertsService {
 export function createSelfAlerts(
   deps: SelfAlertsDeps,
   settings: SelfAlertsSettings,
-  { dataDirectory, qrsEnabled }: { readonly dataDirectory: string; readonly qrsEnabled: boolean },
+  { dataDirectory, qrsConnection }: { readonly dataDirectory: string; readonly qrsConnection: boolean },
 ): SelfAlertsService {
   const { db, clock, pipeline } = deps
   const { selfAlerts, delivery, node } = settings.footman
@@ -106,7 +106,7 @@ export function createSelfAlerts(
       code: 'DESTINATION_DOWN',
       text: (name, why) =>
         `Destination ${name} has only failed for five minutes: ${why}. Messages wait until it works.`,
-      exists: (name) => deps.destinations.has(name),
+      exists: (name) => deps.alerts.destinations.has(name),
     },
   )
   const deadLetters = createHappened('DEAD_LETTERS')
@@ -120,16 +120,16 @@ export function createSelfAlerts(
     return {
       pending: status.pendingEvents,
       overdueSince: overdueSince(db, clock.now()),
-      qrsReachable: !qrsEnabled || status.qrsReachable,
+      qrsReachable: !qrsConnection || status.qrsReachable,
       refused: counters.dropped.BACKLOG_FULL,
     }
   }
   const happened = () => {
     const { journal } = pipeline.status
-    return deps.storage.note?.text ?? (journal.state === 'degraded' ? journal.reason : null)
+    return deps.storage.guard.note?.text ?? (journal.state === 'degraded' ? journal.reason : null)
   }
   const certificateProblems = () => ({
-    qlik: qrsEnabled ? (deps.qlik.certificates.check().problems[0] ?? null) : null,
+    qlik: qrsConnection ? (deps.qlik.certificates.check().problems[0] ?? null) : null,
     rest: deps.api.tlsProblem,
   })
 
@@ -160,7 +160,7 @@ export function createSelfAlerts(
   )
 
   return {
-    service: selfAlerts.enable ? service : null,
+    services: selfAlerts.enable ? [service] : [],
     observers: {
       qrsRequest(result) {
         if (result !== 'aborted') qrs.attempt('', result === 'ok' ? null : QRS_FAILURES[result])

@@ -4,20 +4,12 @@ import type { IncomingMessage } from 'node:http'
 import { WebSocket } from 'ws'
 import { errorText } from '../../platform/errors.ts'
 import type { Logger } from '../../platform/types.ts'
-import type { QrsCertificates } from '../qrs/transport.ts'
+import type { QrsCertificates, SiteConnection } from '../qrs/transport.ts'
 import { EngineError } from './errors.ts'
 import { createSession } from './session.ts'
 import type { EngineAddress, EngineClient, EngineSession } from './types.ts'
 
-export interface EngineSettings {
-  readonly host: string
-  readonly port: number
-  readonly useSSL: boolean
-  /** Sent with the handshake; one of them is `X-Qlik-User`. */
-  readonly headers: readonly { readonly name: string; readonly value: string }[]
-  readonly rejectUnauthorized: boolean
-  /** Asked for each session, so that renewed files are used at once; null while they cannot be read. Not used without SSL. */
-  readonly certificates: QrsCertificates | (() => QrsCertificates | null)
+export interface EngineSettings extends SiteConnection {
   /** From the connection to the engine's `OnConnected`. Default 10,000. */
   readonly connectTimeoutMs?: number
   /** For each call that sets no limit of its own. Default 60,000. */
@@ -93,7 +85,7 @@ function onSocketFailure(socket: WebSocket, failed: (kind: 'refused' | 'broken',
   })
 }
 
-/** A socket under way. Throws an `EngineError` when it cannot even be made. */
+/** A socket under way; the runtime tries all addresses of the host, IPv4 and IPv6. Throws an `EngineError` when it cannot even be made. */
 function createSocket(settings: EngineSettings, address: EngineAddress): WebSocket {
   const where = whereOf(settings)
   const certificates = settings.useSSL ? certificatesOf(settings) : null

@@ -17,18 +17,22 @@ export interface QrsCertificates {
   readonly ca: string
 }
 
-export interface QrsSettings {
+/** The connection to a service of the site: repository or engine. */
+export interface SiteConnection {
   readonly host: string
   readonly port: number
   readonly useSSL: boolean
-  /** Sent with every request; one of them is `X-Qlik-User`. */
+  /** Sent with every request or handshake; one of them is `X-Qlik-User`. */
   readonly headers: readonly { readonly name: string; readonly value: string }[]
   readonly rejectUnauthorized: boolean
   /**
-   * Asked before each request, so that renewed files are used at once (the function must return the same object while
-   * nothing changed); null while the files cannot be read. Not used without SSL.
+   * Asked before each request or session, so that renewed files are used at once (the function must return the same object
+   * while nothing changed); null while the files cannot be read. Not used without SSL.
    */
   readonly certificates: QrsCertificates | (() => QrsCertificates | null)
+}
+
+export interface QrsSettings extends SiteConnection {
   /** For each request, quick retries included. Default 30,000. */
   readonly timeoutMs?: number
   /** Connections to QRS at the same time. Default 10. */

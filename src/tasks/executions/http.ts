@@ -169,7 +169,7 @@ export function executionRoutes({ executions, tasks, stopping }: ExecutionRoutes
       method: 'GET',
       path: '/v4/execution/{executionId}/log',
       scope: 'task:read',
-      audit: 'execution.log',
+      action: 'execution.log',
       audited: 'always',
       summary: 'The script log of an execution',
       params: PARAMS,

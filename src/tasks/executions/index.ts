@@ -17,11 +17,12 @@ import { createHistoryReader } from './history-reader.ts'
 import { executionRoutes } from './http.ts'
 import { createExecutionLookup } from './lookup.ts'
 import { createStatusCache } from './status.ts'
-import { createStartRecords, purgeExecutions } from './store.ts'
+import { createStartRecords, purgeExecutions, taskStates } from './store.ts'
 import { createTaskList } from './tasks.ts'
 import type { QueuedStart, RunningStarts, StartRecords } from './types.ts'
 
-export interface ExecutionsDeps extends Pick<HistoryDeps, 'onEnded'> {
+export interface ExecutionsDeps {
+  readonly on: { readonly executionEnded: NonNullable<HistoryDeps['onEnded']> }
   /** Holds the tables of `executionMigrations` and `historyMigrations`. */
   readonly db: Database
   readonly writer: GroupWriter
@@ -33,19 +34,27 @@ export interface ExecutionsDeps extends Pick<HistoryDeps, 'onEnded'> {
   readonly workerEntry?: URL | undefined
 }
 
+/** Sections of the configuration that executions read. */
 export interface ExecutionsSettings {
-  readonly timezone: string
-  /** Milliseconds for which starts and the history are kept. */
-  readonly keepMs: number
+  readonly footman: {
+    readonly timezone: string
+    /** `history`: milliseconds for which starts and the history are kept. */
+    readonly retention: { readonly history: number }
+  }
+}
+
+export interface ExecutionsOptions {
   readonly shadow: boolean
   /** False with `--no-qs-connection`. */
   readonly qrsConnection: boolean
 }
 
-export interface ExecutionRouteSources {
-  readonly reloads: AppReloads
-  /** An entry of the start queue by its id. */
-  readonly queued: (id: string) => QueuedStart | null
+export interface ExecutionSources {
+  readonly apps: { readonly reloads: AppReloads }
+  readonly starts: {
+    /** An entry of the start queue by its id. */
+    queued(id: string): QueuedStart | null
+  }
 }
 
 export interface Executions {
@@ -53,19 +62,23 @@ export interface Executions {
   readonly running: RunningStarts
   readonly follower: Follower
   readonly history: History
-  routes(sources: ExecutionRouteSources): readonly ApiRoute[]
-  /** An event of the scheduler: the state of its execution is asked at once. */
-  onEvent(event: TaskEvent): void
-  /** Checks the open starts; to be started before and stopped after the start queue. */
-  readonly service: Service
+  /** The endpoints, which also show reloads of apps and the start queue. */
+  api(sources: ExecutionSources): { readonly routes: readonly ApiRoute[] }
+  /** How the last execution of each task has ended. */
+  taskStates(): ReturnType<typeof taskStates>
+  /** Check the open starts; to be started before and stopped after the start queue. */
+  readonly backends: readonly Service[]
+  /** To be stopped before the REST API, so that no waiting call delays its stop. */
   readonly services: readonly Service[]
-  readonly pruning: Pruning
-  /** The database is another file now. */
-  restart(): Promise<void>
+  readonly observers: {
+    /** An event of the scheduler: the state of its execution is asked at once. */
+    event(event: TaskEvent): void
+    /** The database is another file now. */
+    storageMoved(): void
+  }
+  readonly pruning: readonly Pruning[]
   /** Aborts when Footman stops: calls that wait are answered with what is known. */
   readonly stopping: AbortSignal
-  /** To be stopped before the REST API, so that no waiting call delays its stop. */
-  readonly waiting: Service
 }
 
 /** Answers of QRS about single tasks are used for so long. */
@@ -73,15 +86,19 @@ const CACHE_MS = 10_000
 /** Open starts that no caller waits for are checked this often. */
 const SWEEP_MS = 10 * 60_000
 
-export function createExecutions(deps: ExecutionsDeps, settings: ExecutionsSettings): Executions {
-  const { db, writer, clock, log, onEnded } = deps
+export function createExecutions(
+  deps: ExecutionsDeps,
+  { footman: { timezone, retention } }: ExecutionsSettings,
+  { shadow, qrsConnection }: ExecutionsOptions,
+): Executions {
+  const { db, writer, clock, log, on } = deps
   const { qrs, cachedQrs } = deps.qlik
-  const { timezone, keepMs, shadow, qrsConnection } = settings
+  const keepMs = retention.history
   const records = createStartRecords({ db, writer })
   const statuses = createStatusCache({ qrs, clock })
   const follower = createFollower({ statuses, clock, log })
   const running = createRunningStarts({ records, statuses, follower, qrs, clock, log })
-  const history = createHistory({ writer, records, ...(onEnded && { onEnded }) })
+  const history = createHistory({ writer, records, onEnded: on.executionEnded })
   const reader = createHistoryReader({ file: deps.databaseFile, workerEntry: deps.workerEntry })
   const stopping = new AbortController()
 
@@ -107,31 +124,41 @@ export function createExecutions(deps: ExecutionsDeps, settings: ExecutionsSetti
     running,
     follower,
     history,
-    routes({ reloads, queued }) {
+    api({ apps: { reloads }, starts: { queued } }) {
       const cached = createCachedQrs(qrs, { ttlMs: CACHE_MS }, clock)
       const executions = createExecutionLookup({ qrs: cached, statuses, follower, records, reloads, queued })
       const tasks = createTaskList({ qrs, clock })
-      return [
-        ...executionRoutes({ executions, tasks, stopping: stopping.signal }),
-        ...historyRoutes({ reader, clock, timezone }),
-      ]
+      return {
+        routes: [
+          ...executionRoutes({ executions, tasks, stopping: stopping.signal }),
+          ...historyRoutes({ reader, clock, timezone }),
+        ],
+      }
     },
-    onEvent({ executionId, taskId }) {
-      running.follow(executionId)
-      follower.nudge(executionId, taskId)
-    },
-    service: {
-      name: 'started tasks',
-      start: async () => sweep.start(),
-      async stop() {
-        await sweep.stop()
-        follower.stop()
+    taskStates: () => taskStates(db),
+    backends: [
+      {
+        name: 'started tasks',
+        start: async () => sweep.start(),
+        async stop() {
+          await sweep.stop()
+          follower.stop()
+        },
       },
+    ],
+    services: [
+      { name: 'waiting calls', start: async () => {}, stop: async () => stopping.abort() },
+      reader,
+      ...(qrsConnection ? [createFirstImport({ db, history, qrs, log })] : []),
+    ],
+    observers: {
+      event({ executionId, taskId }) {
+        running.follow(executionId)
+        follower.nudge(executionId, taskId)
+      },
+      storageMoved: () => void reader.restart(),
     },
-    services: [reader, ...(qrsConnection ? [createFirstImport({ db, history, qrs, log })] : [])],
-    pruning: { keepMs, purge: purgeExecutions },
-    restart: reader.restart,
+    pruning: [{ keepMs, purge: purgeExecutions }],
     stopping: stopping.signal,
-    waiting: { name: 'waiting calls', start: async () => {}, stop: async () => stopping.abort() },
   }
 }

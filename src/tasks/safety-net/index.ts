@@ -43,12 +43,14 @@ export interface SafetyNetDeps {
     confirmSuccess(eventId: string, task: QrsTask): Promise<void>
   }
   readonly emitter: EventEmitter
-  readonly onRetry: NonNullable<RetryRunnerDeps['onResult']>
-  /** The watchdog has read which tasks wait and run. */
-  readonly onLiveTasks: NonNullable<WatchdogDeps['onLiveTasks']>
-  readonly onFinding: NonNullable<WatchdogDeps['onFound']>
-  /** Three messages or more of one host were lost within an hour. */
-  readonly onLost: (host: string, count: number) => void
+  readonly on: {
+    readonly retry: NonNullable<RetryRunnerDeps['onResult']>
+    /** The watchdog has read which tasks wait and run. */
+    readonly liveTasks: NonNullable<WatchdogDeps['onLiveTasks']>
+    readonly watchdogFinding: NonNullable<WatchdogDeps['onFound']>
+    /** Three messages or more of one host were lost within an hour. */
+    messagesLost(host: string, count: number): void
+  }
 }
 
 /** Sections of the configuration that the safety net reads. */
@@ -72,10 +74,12 @@ export interface SafetyNet {
   readonly completer: EventCompleter
   readonly services: readonly Service[]
   readonly pruning: readonly Pruning[]
-  /** To be called with every handled start request: the tasks that a schedule of Footman starts are expected to run. */
-  onStart(request: StartRequest, outcome: StartOutcome | null): void
-  /** To be called when the UDP input has opened or closed. */
-  onUdpStatus(status: 'start' | 'stop' | 'error'): void
+  readonly observers: {
+    /** Every handled start request: the tasks that a schedule of Footman starts are expected to run. */
+    start(request: StartRequest, outcome: StartOutcome | null): void
+    /** The UDP input has opened or closed. */
+    udpStatus(status: 'start' | 'stop' | 'error'): void
+  }
 }
 
 /** Alerts about failures that are followed by a retry wait, unless each try is to be reported. */
@@ -108,7 +112,7 @@ export function createSafetyNet(deps: SafetyNetDeps, config: SafetyNetSettings, 
     db,
     onLost(host, count) {
       log.warn(`RECONCILER: ${count} messages of ${host} were lost within an hour; check network and UDP buffers`)
-      deps.onLost(host, count)
+      deps.on.messagesLost(host, count)
     },
   })
   const planner = createRetryPlanner({ clock, log, onPlanned: () => setImmediate(runner.wake) }, retryPolicy)
@@ -125,7 +129,7 @@ export function createSafetyNet(deps: SafetyNetDeps, config: SafetyNetSettings, 
         alerts.release(tx, eventId, 'RETRY_PENDING')
       },
       released: alerts.wake,
-      onResult: deps.onRetry,
+      onResult: deps.on.retry,
     },
     retryPolicy,
   )
@@ -158,8 +162,8 @@ export function createSafetyNet(deps: SafetyNetDeps, config: SafetyNetSettings, 
       successes: (taskId, since, limit) => lastSuccesses(db, taskId, since, limit),
       isQuiet: (event, at) => alerts.maintenance.nameFor(maintenanceEvent(event, at), at) !== null,
       typeOf: ({ taskType }) => taskTypeOf(taskType),
-      onLiveTasks: deps.onLiveTasks,
-      onFound: deps.onFinding,
+      onLiveTasks: deps.on.liveTasks,
+      onFound: deps.on.watchdogFinding,
     },
     watchdogSettings,
   )
@@ -214,13 +218,15 @@ export function createSafetyNet(deps: SafetyNetDeps, config: SafetyNetSettings, 
       { keepMs: KEEP_MS, purge: purgeFindings },
       { keepMs: KEEP_MS, purge: purgeRetries },
     ],
-    onStart({ origin, taskIds }, outcome) {
-      if (origin !== 'schedule' || !watches || options.shadow) return
-      const meant = outcome === null ? taskIds : [...outcome.started, ...outcome.failed].map(({ taskId }) => taskId)
-      for (const taskId of meant) watchdog.expect(taskId, clock.now())
-    },
-    onUdpStatus(status) {
-      isListening = status === 'start'
+    observers: {
+      start({ origin, taskIds }, outcome) {
+        if (origin !== 'schedule' || !watches || options.shadow) return
+        const meant = outcome === null ? taskIds : [...outcome.started, ...outcome.failed].map(({ taskId }) => taskId)
+        for (const taskId of meant) watchdog.expect(taskId, clock.now())
+      },
+      udpStatus(status) {
+        isListening = status === 'start'
+      },
     },
   }
 }

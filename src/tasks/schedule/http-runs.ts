@@ -105,7 +105,7 @@ export function runRoutes(deps: RunRoutesDeps): ApiRoute[] {
       method: 'POST',
       path: '/v4/schedules/preview',
       scope: 'schedule:read',
-      audit: 'schedule.preview',
+      action: 'schedule.preview',
       summary: 'When a schedule would fire',
       description: 'With the members of a schedule that decide about its times. Nothing is created.',
       // It takes all members of a schedule, and shows those that matter.
@@ -181,7 +181,7 @@ export function runRoutes(deps: RunRoutesDeps): ApiRoute[] {
       path: '/v4/schedules/{id}/run',
       switch: 'scheduler.startSchedule',
       scope: 'schedule:run',
-      audit: 'schedule.run',
+      action: 'schedule.run',
       body: 'ignored',
       summary: 'Run a schedule now',
       description: 'Also when it is stopped; windows and calendars are not asked.',

@@ -20,7 +20,9 @@ import { createScheduler } from './scheduler.ts'
 import { createRunStore } from './store.ts'
 import type { ActionResult, Plan, Schedule, ScheduleAction, StartSelection } from './types.ts'
 
-export interface SchedulesDeps extends PlannerDeps, Pick<RunnerDeps, 'pausedBy' | 'onRun'> {
+export interface SchedulesDeps extends Pick<PlannerDeps, 'hasWebhook'> {
+  readonly time: Pick<PlannerDeps, 'windows' | 'calendars'>
+  readonly alerts: { readonly maintenance: { readonly stopsSchedules: RunnerDeps['pausedBy'] } }
   readonly db: Database
   readonly writer: GroupWriter
   readonly clock: Clock
@@ -28,11 +30,14 @@ export interface SchedulesDeps extends PlannerDeps, Pick<RunnerDeps, 'pausedBy' 
   readonly qlik: { readonly qrs: QrsClient }
   readonly paths: ConfigPaths
   readonly starts: Pick<StartTasksDeps, 'start' | 'follower'>
-  readonly apps: Pick<AppDumpDeps, 'listApps' | 'streamOf' | 'openDump'>
+  readonly apps: { readonly dumps: Pick<AppDumpDeps, 'listApps' | 'streamOf' | 'openDump'> }
   /** Makes a delivery of a webhook; rejects when there is no such destination. */
   readonly callWebhook: Perform
-  /** Called after every action that is no start of tasks. */
-  readonly onAction: (context: ActionContext, result: ActionResult) => void
+  readonly on: {
+    readonly scheduleRun: NonNullable<RunnerDeps['onRun']>
+    /** Called after every action that is no start of tasks. */
+    scheduleAction(context: ActionContext, result: ActionResult): void
+  }
 }
 
 /** Sections of the configuration that schedules read. */
@@ -68,7 +73,7 @@ export function createSchedules(deps: SchedulesDeps, config: SchedulesSettings, 
   const dumpDirectory = appDumpDirectory ? paths.output(appDumpDirectory) : join(options.dataDirectory, 'appdump')
   const { monthBase, restoreState, ignoreTimezone, misfireGrace } = footman.scheduler
   const store = createRunStore({ db, writer })
-  const planner = createPlanner(deps, { monthBase, ignoreTimezone })
+  const planner = createPlanner({ ...deps, ...deps.time }, { monthBase, ignoreTimezone })
   const isSatellite = footman.node.role === 'satellite'
   const fixed = isSatellite ? 'satellite' : options.shadow ? 'shadow' : null
   const scheduler = section.enable
@@ -78,8 +83,8 @@ export function createSchedules(deps: SchedulesDeps, config: SchedulesSettings, 
           log,
           store,
           planner,
-          pausedBy: deps.pausedBy,
-          onRun: deps.onRun,
+          pausedBy: deps.alerts.maintenance.stopsSchedules,
+          onRun: deps.on.scheduleRun,
           perform: performer({ ...deps, log }, dumpDirectory),
           isBusy: (plan) => isBusy(qrs, plan),
         },
@@ -130,13 +135,13 @@ function performer(deps: SchedulesDeps, dumpDirectory: string): Perform {
   const { clock, log, starts, apps } = deps
   const actions: Readonly<Record<ScheduleAction['type'], Perform>> = {
     startTask: createStartTasks({ ...starts, clock, log }),
-    appDump: createAppDump({ ...apps, clock, log }, { directory: dumpDirectory }),
+    appDump: createAppDump({ ...apps.dumps, clock, log }, { directory: dumpDirectory }),
     webhook: deps.callWebhook,
   }
   return async (context) => {
     const { type } = context.plan.action
     const result = await actions[type](context)
-    if (result && type !== 'startTask') deps.onAction(context, result)
+    if (result && type !== 'startTask') deps.on.scheduleAction(context, result)
     return result
   }
 }

@@ -224,7 +224,7 @@ export function startTaskRoutes(deps: StartTaskRoutesDeps): ApiRoute[] {
         switch: 'senseStartTask',
         butler: true,
         scope: SCOPE,
-        audit: START_ACTION,
+        action: START_ACTION,
         summary: 'Start tasks by id, tag, custom property and name',
         description:
           'The body decides about the form of the answer. Everything is looked up before the first task is started; until then an error means that nothing was started or stored. A task is reported as started when Qlik Sense has confirmed it. A single item of the array form is taken as an array of one.\n\nWith the header `Idempotency-Key` (1 to 128 characters) a repeat of the call within 24 hours gets the first answer again, with `Idempotent-Replay: true`, and starts nothing.',
@@ -392,7 +392,7 @@ export function queueRoutes({ queue, running }: QueueRoutesDeps): ApiRoute[] {
       path: '/v4/startqueue/{queueId}',
       switch: 'senseStartTask',
       scope: 'task:run',
-      audit: 'startqueue.delete',
+      action: 'startqueue.delete',
       summary: 'Remove a task from the start queue',
       description: 'Its task is not started. `-` removes all entries.',
       params: z.object({ queueId: z.string().describe('An entry; `-` = all.') }),

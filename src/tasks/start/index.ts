@@ -16,7 +16,7 @@ import { queueRoutes, startTaskRoutes } from './http.ts'
 import { createStartPublishing, createStartRequests } from './mqtt.ts'
 import { createQueueStore, createStartQueue, queueMigrations, type StartQueueDeps } from './queue.ts'
 import { migrations as requestMigrations } from './request-store.ts'
-import { type StartFilterSettings, selectTasks, startFilterFor } from './select.ts'
+import { type StartFilterSettings, selectTasks, startFilterFor, verifyStartFilter } from './select.ts'
 import { createStartTask, type StartTaskDeps } from './start.ts'
 import type { StartTask } from './types.ts'
 
@@ -29,7 +29,7 @@ export const startMigrations = [
   ...queueMigrations,
 ]
 
-export interface StartsDeps extends Pick<StartTaskDeps, 'storeKeyValues' | 'onFinished'> {
+export interface StartsDeps {
   readonly log: Logger
   readonly clock: Clock
   /** Holds the tables of `startMigrations`. */
@@ -42,12 +42,25 @@ export interface StartsDeps extends Pick<StartTaskDeps, 'storeKeyValues' | 'onFi
     readonly follower: ExecutionFollower
     readonly stopping: AbortSignal
   }
-  readonly onDropped: StartQueueDeps['onDropped']
+  /** Null when MQTT is not configured. */
+  readonly mqtt: MqttService | null
+  /** `outgoing` takes the answers to start requests over MQTT; null when MQTT is not configured. */
+  readonly messages: { readonly outgoing: MqttOutgoing | null }
+  readonly kv: Pick<StartTaskDeps, 'storeKeyValues'>
+  readonly on: {
+    readonly start: NonNullable<StartTaskDeps['onFinished']>
+    readonly startDropped: NonNullable<StartQueueDeps['onDropped']>
+  }
 }
 
 /** Sections of the configuration that starts read. */
 export interface StartsSettings extends Pick<StartFilterSettings, 'startTaskFilter'> {
-  readonly footman: Pick<StartFilterSettings, 'startFilter'> & { readonly startQueue: StartQueueConfig }
+  readonly mqttConfig: Pick<MqttConfig, 'subscriptionRootTopic' | 'taskStartTopic'>
+  readonly footman: Pick<StartFilterSettings, 'startFilter'> & {
+    readonly startQueue: StartQueueConfig
+    readonly node: { readonly role: 'primary' | 'satellite' }
+    readonly mqtt: Pick<FootmanMqttConfig, 'taskStartResultTopic'>
+  }
 }
 
 export interface StartsOptions {
@@ -67,8 +80,10 @@ export interface Starts {
   readonly queueLength: number
   /** The ids that the start filter denies to tasks that follow a reload of an app. */
   deniedFollowUps(taskIds: readonly string[], limitedTo?: TaskSelectors): Promise<readonly string[]>
-  /** Starts queued tasks; to be started before and stopped after every sender of start requests. */
-  readonly service: Service
+  /** The start queue and the requests over MQTT: to be started before and stopped after every sender of start requests. */
+  readonly backends: readonly Service[]
+  /** The check of the start filter. */
+  readonly services: readonly Service[]
 }
 
 export function createStarts(
@@ -76,13 +91,16 @@ export function createStarts(
   config: StartsSettings,
   { shadow, qrsConnection }: StartsOptions,
 ): Starts {
-  const { log, clock, db, writer } = deps
+  const { log, clock, db, writer, on } = deps
   const { qrs } = deps.qlik
   const { records, running, follower, stopping } = deps.executions
   const store = createQueueStore({ db, writer })
-  const queue = createStartQueue({ ...deps, qrs, store, records, running }, config.footman.startQueue)
+  const queue = createStartQueue(
+    { ...deps, qrs, store, records, running, onDropped: on.startDropped },
+    config.footman.startQueue,
+  )
   const start = createStartTask(
-    { ...deps, qrs, records, queue },
+    { ...deps, ...deps.kv, qrs, records, queue, onFinished: on.start },
     { startTaskFilter: config.startTaskFilter, startFilter: config.footman.startFilter, shadow },
   )
   const idempotency = createIdempotency({ db, writer, clock, log })
@@ -98,14 +116,25 @@ export function createStarts(
       return queue.list().length
     },
     deniedFollowUps: (taskIds, limitedTo) => deniedFollowUps(qrs, config, taskIds, limitedTo),
-    service: {
-      ...queue,
-      async start() {
-        if (qrsConnection && !shadow) await queue.start()
+    backends: [
+      {
+        ...queue,
+        async start() {
+          if (qrsConnection && !shadow) await queue.start()
+        },
       },
-    },
+      ...mqttStarts(deps, start, config, shadow),
+    ],
+    services: qrsConnection ? [filterCheck(qrs, log, config)] : [],
   }
 }
+
+/** Looks once for the tasks of the start filter in Qlik Sense. */
+const filterCheck = (qrs: QrsClient, log: Logger, config: StartsSettings): Service => ({
+  name: 'check of the start filter',
+  start: async () => void verifyStartFilter({ qrs, log }, config),
+  stop: async () => {},
+})
 
 /** The caller of a reload waits for this look-up; the filter is asked again before a task is started. */
 const FILTER_TIMEOUT_MS = 5000
@@ -134,33 +163,20 @@ async function deniedFollowUps(
   return denied.taskIds
 }
 
-export interface MqttStartsDeps {
-  readonly log: Logger
-  readonly clock: Clock
-  readonly db: Database
-  readonly writer: GroupWriter
-  readonly mqtt: MqttService
-  /** Takes the answers. */
-  readonly outgoing: MqttOutgoing
-  readonly start: StartTask
-}
-
-export interface MqttStartsSettings {
-  readonly mqttConfig: Pick<MqttConfig, 'subscriptionRootTopic' | 'taskStartTopic'>
-  readonly footman: {
-    readonly node: { readonly role: 'primary' | 'satellite' }
-    readonly mqtt: Pick<FootmanMqttConfig, 'taskStartResultTopic'>
-  }
-}
-
-/** Start requests over MQTT. Null on a satellite, because the primary node takes them, and in shadow mode. */
-export function createMqttStarts(deps: MqttStartsDeps, config: MqttStartsSettings, shadow: boolean): Service | null {
-  const { mqttConfig, footman } = config
-  if (shadow || footman.node.role === 'satellite') return null
-  return createStartRequests(deps, {
-    subscriptionRootTopic: mqttConfig.subscriptionRootTopic,
-    taskStartTopic: mqttConfig.taskStartTopic,
-    taskStartResultTopic: footman.mqtt.taskStartResultTopic,
-    shadow,
-  })
+/** Start requests over MQTT. None on a satellite, because the primary node takes them, and none in shadow mode. */
+function mqttStarts(
+  { db, writer, clock, log, mqtt, messages: { outgoing } }: StartsDeps,
+  start: StartTask,
+  { mqttConfig, footman }: StartsSettings,
+  shadow: boolean,
+): readonly Service[] {
+  if (!mqtt || !outgoing || shadow || footman.node.role === 'satellite') return []
+  const { subscriptionRootTopic, taskStartTopic } = mqttConfig
+  const { taskStartResultTopic } = footman.mqtt
+  return [
+    createStartRequests(
+      { db, writer, clock, log, mqtt, outgoing, start },
+      { subscriptionRootTopic, taskStartTopic, taskStartResultTopic, shadow },
+    ),
+  ]
 }

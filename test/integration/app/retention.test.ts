@@ -41,9 +41,9 @@ function scene() {
       writer: createGroupWriter(db),
       clock: { now: () => now },
       log,
-      purgeJournal: (before) => void journal.push(before),
+      pipeline: { purgeJournal: (before) => void journal.push(before) },
     },
-    { keepAuditMs: 90 * DAY, keepEventsMs: 30 * DAY, firstMs: 1 },
+    { audit: 90 * DAY, events: 30 * DAY, firstMs: 1 },
   )
   const count = (table: string) => db.get<{ n: number }>(`SELECT count(*) AS n FROM ${table}`)!.n
   const close = () => {
@@ -82,9 +82,10 @@ function deliveriesOfOldEvents(states: readonly string[]) {
           writer: createGroupWriter(db),
           clock: { now: () => now },
           log: recordingLog(),
-          purgeJournal: () => undefined,
+          pipeline: { purgeJournal: () => undefined },
+          features: [{ pruning: [{ keepMs: DAY, purge: last }] }],
         },
-        { keepAuditMs: 90 * DAY, keepEventsMs: 30 * DAY, firstMs: 1, others: [{ keepMs: DAY, purge: last }] },
+        { audit: 90 * DAY, events: 30 * DAY, firstMs: 1 },
       )
       await retention.start()
       await purged.promise
@@ -149,15 +150,15 @@ test('MQTT messages that were given up are kept as long as events, also while MQ
   const config = await configOf(loadButler('footman:\n  retention:\n    events: 10d'))
   const messages = createMessages({ db, writer, clock, log, mqtt: null, admit: undefined }, config, false)
   const retention = createRetention(
-    { writer, clock, log, purgeJournal: () => {} },
-    { keepAuditMs: DAY, keepEventsMs: DAY, firstMs: 1, others: [messages.pruning] },
+    { writer, clock, log, pipeline: { purgeJournal: () => {} }, features: [messages] },
+    { audit: DAY, events: DAY, firstMs: 1 },
   )
   const topics = () => db.all<{ key: string }>('SELECT key FROM mqtt_outgoing ORDER BY key').map(({ key }) => key)
   await retention.start()
   await until(() => topics().length < 3)
   expect(topics()).toEqual(['waits', 'young'])
   await retention.stop(0)
-  await Promise.all(messages.services.map((service) => service.stop(0)))
+  await Promise.all(messages.backends.map((service) => service.stop(0)))
   db.close()
   directory.remove()
 })

@@ -15,7 +15,10 @@ afterEach(async () => {
   for (const one of running.splice(0).reverse()) await one[Symbol.asyncDispose]()
 })
 
-async function start(answer: (call: EngineCall) => unknown) {
+/** Engine and caller share one thread, so that an answer may take long on a busy machine. */
+const UNHURRIED_MS = 20_000
+
+async function start(answer: (call: EngineCall) => unknown, callTimeoutMs = UNHURRIED_MS) {
   const engine = await scriptedEngine({ answer })
   running.push(engine)
   const log = recordingLog()
@@ -28,7 +31,7 @@ async function start(answer: (call: EngineCall) => unknown) {
       headers: [],
       rejectUnauthorized: true,
       certificates: () => null,
-      callTimeoutMs: 500,
+      callTimeoutMs,
     },
   )
   const stopping = new AbortController()
@@ -128,6 +131,7 @@ describe('a dump that breaks off midway', () => {
     test(`never ends as JSON when ${name}`, async () => {
       const { api, engine, log } = await start(
         largeApp(200, (call) => (call.method === 'GetObject' && call.params[0] === '100' ? spoil(call) : undefined)),
+        1000,
       )
       const text = await readRaw(api.port)
       expect(text).toStartWith('HTTP/1.1 200 OK')

@@ -150,6 +150,12 @@ const SCREENS: readonly (readonly [ListName, readonly string[]])[] = [
   ],
 ]
 
+test('a snooze shows its match as text', async () => {
+  const lines = await screen('snooze list', { all: true })
+  expect(lines.join('\n')).toContain(' task: Sales* ')
+  expect(lines.join('\n')).not.toContain('{')
+})
+
 describe('100 columns', () => {
   const HEADS: readonly (readonly [ListName | 'history', RegExp])[] = [
     ['events list', /^RECEIVED +EVENT +STATE +DELIVERIES +ID$/],

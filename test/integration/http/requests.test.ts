@@ -321,7 +321,7 @@ describe('which endpoint a path belongs to', () => {
     const routes = PATHS.map((path) => ({
       methods: ['GET' as const],
       path,
-      endpoint: null,
+      switch: null,
       summary: path,
       handle: ({ params }: { params: object }) => jsonAnswer(200, [path, params]),
     }))

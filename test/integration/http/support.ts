@@ -56,42 +56,42 @@ export const sampleRoutes: ApiRoute[] = [
   {
     methods: ['PUT'],
     path: '/v4/copy',
-    endpoint: 'sample',
+    switch: 'sample',
     summary: 'PUT only',
     handle: ({ body }) => jsonAnswer(201, validate('body', COPY, body)),
   },
   {
     methods: ['GET'],
     path: '/v4/values/{namespace}',
-    endpoint: 'sample',
+    switch: 'sample',
     summary: 'parameter and query',
     handle: ({ params, query, method }) => jsonAnswer(200, { ...params, ...query, method }),
   },
   {
     methods: ['GET'],
     path: '/v4/values/all',
-    endpoint: 'group.inner',
+    switch: 'group.inner',
     summary: 'a fixed segment beside a parameter',
     handle: () => jsonAnswer(200, 'fixed'),
   },
   {
     methods: ['POST'],
     path: '/v4/values/{namespace}',
-    endpoint: 'sample',
+    switch: 'sample',
     summary: 'POST',
     handle: ({ body }) => jsonAnswer(201, { body: body ?? 'none' }),
   },
   {
     methods: ['DELETE'],
     path: '/v4/values/{namespace}',
-    endpoint: 'sample',
+    switch: 'sample',
     summary: 'DELETE',
     handle: () => new Response(null, { status: 204 }),
   },
   {
     methods: ['GET'],
     path: '/v4/broken',
-    endpoint: 'sample',
+    switch: 'sample',
     summary: 'a fault',
     async handle() {
       throw new Error('boom')

@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'bun:test'
 import { createServer } from 'node:net'
+import { networkInterfaces } from 'node:os'
 import { createEngineClient, type EngineSettings } from '../../../src/qlik/engine/client.ts'
 import { openDoc, reloadDoc } from '../../../src/qlik/engine/doc.ts'
 import { EngineError } from '../../../src/qlik/engine/errors.ts'
@@ -14,6 +15,9 @@ import {
 } from '../../support/scripted-engine.ts'
 import { REPOSITORY_USER, startSite, type TestSite } from '../../support/simulator.ts'
 import { until } from '../../support/wait.ts'
+
+const addresses = Object.values(networkInterfaces()).flatMap((list = []) => list.map(({ address }) => address))
+const LOOPBACKS = ['127.0.0.1', '::1'].filter((address) => addresses.includes(address))
 
 const APP = 'a1000000-0000-4000-8000-000000000002'
 
@@ -54,6 +58,13 @@ describe('over mutual TLS', () => {
 
   test('the engine is verified with the certificate authority of the site', async () => {
     const version = await clientOf().use({ app: null }, (session) => session.global.call('EngineVersion'))
+    expect(version).toEqual({ qVersion: { qComponentVersion: '12.2027.0' } })
+  })
+
+  test('a name that also has an address without a listener is reached', async () => {
+    const version = await clientOf({ host: 'localhost' }).use({ app: null }, ({ global }) =>
+      global.call('EngineVersion'),
+    )
     expect(version).toEqual({ qVersion: { qComponentVersion: '12.2027.0' } })
   })
 
@@ -152,6 +163,12 @@ describe('with an engine that misbehaves', () => {
     )
   }
   const ended = () => until(() => engine.open === 0, { what: 'the end of the session' })
+
+  // `localhost` has both addresses; whichever is tried first, one of the two engines needs the other address.
+  test.each(LOOPBACKS)('a name is tried on all its addresses: an engine on %s only', async (host) => {
+    const client = await start({ answer: () => ({ here: true }), host }, { host: 'localhost' })
+    expect(await client.use({}, ({ global }) => global.call('EngineVersion'))).toEqual({ here: true })
+  })
 
   test('a session that never begins is a timeout', async () => {
     const client = await start({ answer: () => undefined, greeting: null })

@@ -294,3 +294,19 @@ describe('the budget of a mail', () => {
     expect(createBudget(1000).fitLines(['x'.repeat(5000)], 100, 'start')).toEqual([`${'x'.repeat(37)}…`])
   })
 })
+
+describe('the time of the log entry', () => {
+  test.each([
+    [{ source: 'udp', logTimeStamp: '2025-10-14 09:28:43,099', host: 'pro2-win1' }, 'local time of pro2-win1'],
+    [{ source: 'udp', logTimeStamp: '2025-10-14 09:28:43,099', host: '' }, 'local time of the node'],
+    [{ source: 'reconciler', logTimeStamp: '2025-10-14 09:28:43,099', host: 'pro2-win1' }, 'local time of Footman'],
+  ] as const)('names its zone: %j', (changes, zone) => {
+    expect(mailOf(fullEvent(changes)).text).toContain(`2025-10-14 09:28:43,099 (${zone})`)
+  })
+
+  test.each(['2026-01-15T06:03:11.482Z', '20260115T060311.482+0100'])('stays as it is with a zone: %s', (time) => {
+    const { text } = mailOf(fullEvent({ logTimeStamp: time }))
+    expect(text).toContain(time)
+    expect(text).not.toContain('local time of')
+  })
+})

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { networkInterfaces } from 'node:os'
-import { findPlace } from '../../../src/cli/remote/client.ts'
+import { accountName, findPlace } from '../../../src/cli/remote/client.ts'
 import { type TempDirectory, tempDirectory } from '../../support/temp.ts'
 
 const KEY = `fm_${'L'.repeat(43)}`
@@ -19,6 +19,22 @@ afterAll(() => directory.remove())
 
 const find = (options: { url?: string; key?: string; configfile?: string }, env: Record<string, string> = {}) =>
   findPlace(options, { env, cwd: directory.path })
+
+describe('the account that the audit names', () => {
+  const noUser = () => {
+    throw new Error('ENOENT')
+  }
+
+  test.each([
+    ['the person behind sudo', 'anna', () => ({ username: 'root' }), 0, 'anna'],
+    ['the account', '', () => ({ username: 'bert' }), 1000, 'bert'],
+    ['an account without a name', '', () => ({ username: 'unknown' }), 10001, 'uid-10001'],
+    ['an account that the system does not list', '', noUser, 10001, 'uid-10001'],
+    ['nothing where accounts have no numbers', '', () => ({ username: 'unknown' }), null, ''],
+  ] as const)('%s', (_, person, user, uid, name) => {
+    expect(accountName(person, user, uid)).toBe(name)
+  })
+})
 
 describe('the local key', () => {
   const own = Object.values(networkInterfaces())

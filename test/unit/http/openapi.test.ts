@@ -9,7 +9,7 @@ const settings = { version: '1.2.3', serverUrl: 'https://10.1.2.3:8080', locked:
 const route = (more: Partial<ApiRoute> = {}): ApiRoute => ({
   methods: ['PUT'],
   path: '/v4/thing/{id}',
-  endpoint: 'thing',
+  switch: 'thing',
   summary: 'Change a thing',
   handle: () => jsonAnswer(200, {}),
   ...more,
@@ -121,7 +121,7 @@ describe('access control', () => {
     expect(components.securitySchemes).toBeUndefined()
     expect(operation({ scope: 'thing:write' })).not.toHaveProperty('security')
     expect(operation({ scope: 'thing:write' })?.responses).not.toHaveProperty('401')
-    const own = operation({ scope: 'thing:write', endpoint: null })
+    const own = operation({ scope: 'thing:write', switch: null })
     expect(own?.description).toBe('Answers callers on the same machine only.')
     expect(own?.responses[403]).toEqual({ $ref: '#/components/responses/Forbidden' })
   })

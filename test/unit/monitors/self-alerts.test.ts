@@ -90,10 +90,10 @@ function world() {
   const build = (): SelfAlertsService =>
     createSelfAlerts(
       {
-        ...{ db, writer, log, clock: { now: () => state.now }, storage: state.storage },
+        ...{ db, writer, log, clock: { now: () => state.now }, storage: { guard: state.storage } },
         emitter: { emit },
         pipeline: pipeline as never,
-        destinations: state.destinations,
+        alerts: { destinations: state.destinations },
         api: {
           get tlsProblem() {
             return state.tlsProblem
@@ -111,7 +111,7 @@ function world() {
         diskSpace: async () => ({ freeBytes: state.free, totalBytes: 500 * GB }),
       },
       CONFIG,
-      { dataDirectory: '/data', qrsEnabled: true },
+      { dataDirectory: '/data', qrsConnection: true },
     )
   let self = build()
   return {
@@ -127,7 +127,7 @@ function world() {
     async pass(ms: number) {
       for (const end = state.now + ms; state.now < end; ) {
         state.now += Math.min(5000, end - state.now)
-        await self.service?.check()
+        await self.services[0]?.check()
       }
     },
     of: (code: SelfCode) => told.filter((event) => event.code === code).map(({ outcome }) => outcome),

@@ -26,7 +26,18 @@ const lists = <K extends string>(...names: K[]) =>
   Object.fromEntries(names.map((n) => [n, []])) as unknown as Record<K, readonly string[]>
 
 const EMPTY = {
-  ...texts('hostName', 'host', 'user', 'taskName', 'taskId', 'executionId', 'errorText', 'butlerVersion', 'eventId'),
+  ...texts(
+    'hostName',
+    'host',
+    'user',
+    'taskName',
+    'taskId',
+    'executionId',
+    'errorText',
+    'logTimeZone',
+    'butlerVersion',
+    'eventId',
+  ),
   ...texts('logTimeStamp', 'logLevel', 'logMessage', 'heading', 'subjectName', 'timestampLocal', 'severity'),
   ...texts('taskNextExecutionLocal', 'appId', 'appName', 'appUrl', 'appDescription', 'appStreamName'),
   ...texts('appLastSuccessfulReloadLocal', 'appOwnerName', 'appOwnerUserId', 'appOwnerUserDirectory', 'appOwnerEmail'),

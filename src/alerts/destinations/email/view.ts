@@ -391,7 +391,7 @@ const APP: FactTable = {
 const LOG_ENTRY: FactTable = {
   title: 'Log entry',
   rows: [
-    ['Time', (r) => r.logTimeStamp],
+    ['Time', (r) => [r.logTimeStamp, r.logTimeZone && `(${r.logTimeZone})`].filter(Boolean).join(' ')],
     ['Level', (r) => r.logLevel],
     ['Message', (r) => r.logMessage],
     ['Host', (r) => r.hostName],

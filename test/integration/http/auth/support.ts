@@ -132,8 +132,8 @@ export function sampleRoutes(effects: string[]): ApiRoute[] {
   ): ApiRoute => ({
     methods,
     path,
-    endpoint: 'sample',
-    ...(more.endpoint !== null && { butler: true }),
+    switch: 'sample',
+    ...(more.switch !== null && { butler: true }),
     summary: path,
     ...(scope !== undefined && { scope }),
     handle: ({ url, method, caller, params }) => {
@@ -145,13 +145,13 @@ export function sampleRoutes(effects: string[]): ApiRoute[] {
   return [
     route(['POST', 'PUT'], '/v4/run', 'task:run', { action: 'task.start' }),
     route(['PUT'], '/v4/filecopy', 'file:write'),
-    route(['GET'], '/v4/tasks', 'task:read', { endpoint: null }),
-    route(['GET'], '/v4/dump/{appId}', 'app:read', { action: 'app.dump', audit: 'always' }),
+    route(['GET'], '/v4/tasks', 'task:read', { switch: null }),
+    route(['GET'], '/v4/dump/{appId}', 'app:read', { action: 'app.dump', audited: 'always' }),
     route(['GET'], '/v4/keyvalues/{namespace}', 'kv:read'),
-    route(['POST'], '/v4/keyvalues/{namespace}', 'kv:write', { action: 'kv.set', audit: 'single' }),
-    route(['GET'], '/v4/secret', 'admin', { endpoint: null }),
+    route(['POST'], '/v4/keyvalues/{namespace}', 'kv:write', { action: 'kv.set', audited: 'single' }),
+    route(['GET'], '/v4/secret', 'admin', { switch: null }),
     route(['GET'], '/v4/open', undefined),
-    route(['PUT'], '/v4/disabled', 'task:run', { endpoint: 'off' }),
+    route(['PUT'], '/v4/disabled', 'task:run', { switch: 'off' }),
   ]
 }
 

@@ -43,6 +43,31 @@ async function typed(lines: readonly string[], given = {}, options = {}, there: 
   }
 }
 
+describe('the next steps', () => {
+  const GIVEN = { qsHost: 'qs1.acme.example', footmanHost: '10.1.2.3' }
+  const steps = async (given: object, there: readonly string[]) => {
+    const files = Object.fromEntries(there.map((name) => [`own/${name}`, 'pem']))
+    const { code, said } = await typed([], { ...GIVEN, ...given }, { yes: true }, files)
+    expect(code).toBe(0)
+    return said.slice(said.indexOf('Next:')).split('\n')
+  }
+
+  test('begin with the certificates while they are missing', async () => {
+    const [, first] = await steps({}, [])
+    expect(first).toMatch(
+      /^ {2}1\. Copy client\.pem, client_key\.pem and root\.pem into .*certificate \(README\.txt there explains how to get them\)\.$/,
+    )
+  })
+
+  test('name the certificates that a given folder lacks, and none when it has them all', async () => {
+    const own = { certificates: 'own' }
+    expect((await steps(own, ['client.pem']))[1]).toMatch(/^ {2}1\. Copy client_key\.pem and root\.pem into .*own\.$/)
+    const complete = await steps(own, ['client.pem', 'client_key.pem', 'root.pem'])
+    expect(complete[1]).toMatch(/^ {2}1\. Copy .*footman-log-appender|^ {2}1\. Copy .*\.xml/)
+    expect(complete.join('\n')).not.toContain('client.pem')
+  })
+})
+
 describe('the interview', () => {
   test('asks what is needed, offers defaults, and asks again after a wrong answer', async () => {
     const { code, butler, said, seen } = await typed([

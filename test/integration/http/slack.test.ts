@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'bun:test'
-import { slackRoutes } from '../../../src/mqtt/relays.ts'
+import { slackRoutes } from '../../../src/http/relays.ts'
 import { createHttpClient } from '../../../src/platform/http-client.ts'
 import { type HttpSink, startHttpSink } from '../../support/http-sink.ts'
 import { recordingLog } from '../../support/recording-log.ts'

@@ -3,12 +3,36 @@
  * `POST /v4/newrelic/metric` and `PUT /v4/slackpostmessage`.
  */
 import { z } from 'zod'
-import { type ApiRoute, jsonAnswer, route } from '../http/endpoint/route.ts'
-import { field } from '../http/endpoint/validation.ts'
-import { type Refusal, refusal, refused } from '../http/errors.ts'
-import type { HttpClient, HttpRequest, HttpResponse } from '../platform/http-client.ts'
+import { createHttpClient, type HttpClient, type HttpRequest, type HttpResponse } from '../platform/http-client.ts'
 import { HttpError } from '../platform/http-exchange.ts'
-import type { Clock, Logger } from '../platform/types.ts'
+import type { Clock, Logger, Service } from '../platform/types.ts'
+import { type ApiRoute, jsonAnswer, route } from './endpoint/route.ts'
+import { field } from './endpoint/validation.ts'
+import { refused, shadowRefusal } from './errors.ts'
+
+/** Sections of the configuration that the relays read. */
+interface RelaysSettings {
+  readonly slackNotification: { readonly restMessage: { readonly webhookURL: string } }
+  readonly thirdPartyToolsCredentials: { readonly newRelic: readonly NewRelicAccount[] }
+  readonly restServerEndpointsConfig: { readonly newRelic: Omit<NewRelicRoutesSettings, 'shadow'> }
+}
+
+/** The endpoints with their HTTP client. In shadow mode they refuse with 409. */
+export function createRelays(
+  { clock, log }: { readonly clock: Clock; readonly log: Logger },
+  config: RelaysSettings,
+  shadow: boolean,
+): { readonly routes: readonly ApiRoute[]; readonly backends: readonly Service[] } {
+  const http = createHttpClient({ proxyEnv: process.env })
+  const send = createNewRelicSender({ http, log }, { accounts: config.thirdPartyToolsCredentials.newRelic })
+  return {
+    routes: [
+      ...slackRoutes({ http, log }, { webhookURL: config.slackNotification.restMessage.webhookURL, shadow }),
+      ...newRelicRoutes({ send, clock }, { ...config.restServerEndpointsConfig.newRelic, shadow }),
+    ],
+    backends: [{ name: 'client of relays', start: async () => {}, stop: async () => http.close() }],
+  }
+}
 
 // New Relic.
 
@@ -150,7 +174,7 @@ export function newRelicRoutes(deps: NewRelicRoutesDeps, settings: NewRelicRoute
       switch: 'newRelic.postNewRelicEvent',
       butler: true,
       scope: 'message:run',
-      audit: 'newrelic.event',
+      action: 'newrelic.event',
       summary: 'Send an event to New Relic',
       body: EVENT,
       answers: NEW_RELIC_ANSWERS,
@@ -187,7 +211,7 @@ export function newRelicRoutes(deps: NewRelicRoutesDeps, settings: NewRelicRoute
       switch: 'newRelic.postNewRelicMetric',
       butler: true,
       scope: 'message:run',
-      audit: 'newrelic.metric',
+      action: 'newrelic.metric',
       summary: 'Send a metric to New Relic',
       body: METRIC,
       answers: NEW_RELIC_ANSWERS,
@@ -297,7 +321,7 @@ export function slackRoutes(deps: SlackDeps, settings: SlackSettings): ApiRoute[
       switch: 'slackPostMessage',
       butler: true,
       scope: 'message:run',
-      audit: 'slack.post',
+      action: 'slack.post',
       summary: 'Post a message to Slack',
       description: 'Formatting, links and mentions of Slack work in `msg`.',
       body: SLACK_MESSAGE,
@@ -393,12 +417,4 @@ function quote(response: HttpResponse): string {
   const text = response.text().replace(/\s+/g, ' ').trim()
   if (text === '' || text.startsWith('<')) return ''
   return `: ${text.length > QUOTED ? `${text.slice(0, QUOTED)}...` : text}`
-}
-
-/** The 409 of all endpoints that send something, while Footman only watches. */
-export function shadowRefusal(): Refusal {
-  return refusal(
-    'SHADOW_MODE',
-    'Footman runs in shadow mode, which sends nothing. Run it without --shadow and Butler.footman.shadow.',
-  )
 }
