@@ -1,4 +1,5 @@
 /** The data of an app for the documents of a run: one session, filters as selections, tables and values under them. */
+import { EngineError } from '../../qlik/engine/errors.ts'
 import type { EngineAddress, EngineClient, EngineSession } from '../../qlik/engine/types.ts'
 import { ReportError } from '../codes.ts'
 import type { Source } from '../entities/fields.ts'
@@ -83,9 +84,16 @@ async function openSession(client: EngineClient, settings: ReportDataSettings): 
   try {
     return await client.open({ app: appId, identity, ...(user ? { user } : {}) }, signal)
   } catch (error) {
+    if (error instanceof EngineError && error.kind === 'refused' && NO_ACCESS.test(error.reason)) {
+      const person = user ? `${user.userDirectory}\\${user.userId}` : 'the user of the configuration'
+      throw new ReportError('APP_ACCESS_DENIED', `${appId}, ${person}: ${error.reason}`, { cause: error })
+    }
     throw failureOf(error)
   }
 }
+
+/** States of a session that another attempt does not change. */
+const NO_ACCESS = /ACCESS_DENIED|NO_LICENSE/
 
 /** Selections in force, and the objects that were made under them. */
 interface State {

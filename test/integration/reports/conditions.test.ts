@@ -95,8 +95,10 @@ describe('data that changed', () => {
     const second = await evaluate(await openedUnder(INVENTORY), rules, first.delivered)
     expect(second.met).toBe(false)
 
-    const { doc } = await engine.openApp(INVENTORY)
+    const { global, doc } = await engine.openApp(INVENTORY)
     const reload = doc.doReload(0, true)
+    // An answer to a later request shows that the engine has begun.
+    await global.engineVersion()
     engine.clock.advance(3_600_000)
     expect(await reload).toBe(true)
     await doc.doSave()

@@ -215,6 +215,16 @@ describe('values', () => {
     await expect(data.evaluate('=Sum(')).rejects.toThrow(EvaluationError)
   })
 
+  test('names of variables are no unknown fields', async () => {
+    const { data } = await sales()
+    const table = await data
+      .table({ columns: [dimension('Region'), measure('=Sum(Sales) * vFactor', 'X')] })
+      .catch(String)
+    expect(table).toInclude('unknown field vFactor')
+    expect(await data.evaluate('=vYear + 1')).toEqual({ text: '2027', number: 2027 })
+    expect((await data.evaluate('=vTarget')).number).toBeCloseTo((await data.evaluate('=Sum(Sales)')).number! * 1.1)
+  })
+
   test('labels of fields, expressions and master items', async () => {
     const { data } = await sales()
     expect(await data.labelOf('Region')).toBe('Region')
