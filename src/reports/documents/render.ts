@@ -84,17 +84,15 @@ const WRITERS: Readonly<Record<BlockFormat, (request: WriteRequest) => Promise<W
     return { bytes: await writeJson({ blocks, names, data, file, signal }) }
   },
   async html(request) {
-    const { report, blocks, names, data, locale, use, file, signal } = request
+    const { report, blocks, names, locale, use, file, signal } = request
     const { writeHtml } = await import('./html.ts')
     const texts = await pageTexts(request)
     return writeHtml({
       report,
       blocks,
-      names,
-      data,
       title: texts.title === null ? names.report : plain(texts.title),
       subtitle: texts.subtitle,
-      footer: texts.footer && counters(texts.footer),
+      footer: texts.footer === null ? null : counters(texts.footer),
       locale,
       embed: use.embed,
       file,
@@ -121,7 +119,10 @@ const WRITERS: Readonly<Record<BlockFormat, (request: WriteRequest) => Promise<W
       locale,
       compress: use.options.pdf.compress,
       archive: use.options.pdf.archive,
-      password: use.protect?.pdfPassword === undefined ? undefined : request.secret(use.protect.pdfPassword),
+      password:
+        use.protect?.pdfPassword === undefined
+          ? undefined
+          : request.secret(use.protect.pdfPassword.slice('secretRef:'.length)),
       file,
       ...drawing(request),
       signal,
