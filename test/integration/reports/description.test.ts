@@ -2,26 +2,14 @@
 import { expect, test } from 'bun:test'
 import { Validator } from '@seriousme/openapi-schema-validator'
 import { openApiDocument } from '../../../src/http/openapi/document.ts'
-import { createBlobs } from '../../../src/reports/blobs.ts'
-import { definitionRoutes } from '../../../src/reports/http/index.ts'
-import { reportApi, testDefinitions } from '../../support/reports.ts'
-
-const routes = () =>
-  definitionRoutes({
-    store: testDefinitions().store,
-    blobs: createBlobs('/nowhere'),
-    lastRun: () => null,
-    nextRunAt: () => null,
-    storageSpaces: [],
-    templateDirectory: '/nowhere',
-    maxTemplateMb: 25,
-    checkTemplate: async () => {
-      throw new Error('not called')
-    },
-  })
+import { describedRoutes, reportApi } from '../../support/reports.ts'
 
 test('the description is valid OpenAPI 3.1, with all paths of definitions', async () => {
-  const document = openApiDocument(routes(), { version: '1.0.0', serverUrl: 'http://127.0.0.1:8080', locked: true })
+  const document = openApiDocument(describedRoutes(), {
+    version: '1.0.0',
+    serverUrl: 'http://127.0.0.1:8080',
+    locked: true,
+  })
   const verdict = await new Validator().validate(structuredClone(document) as never)
   expect(verdict.errors ?? []).toEqual([])
   expect(document.tags).toEqual([{ name: 'Reports' }])
@@ -51,7 +39,7 @@ test('the description is valid OpenAPI 3.1, with all paths of definitions', asyn
 
 test('reading, running and writing are rights of their own', () => {
   const scopes = new Map(
-    routes().flatMap(({ methods, path, scope }) => methods.map((method) => [`${method} ${path}`, scope])),
+    describedRoutes().flatMap(({ methods, path, scope }) => methods.map((method) => [`${method} ${path}`, scope])),
   )
   expect(scopes.get('GET /v4/reporttask')).toBe('report:read')
   expect(scopes.get('GET /v4/reporttask/export')).toBe('report:read')
