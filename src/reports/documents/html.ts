@@ -75,7 +75,7 @@ function createWriter(request: HtmlRequest, images: MailImage[]) {
     return [
       `<!doctype html>\n<html lang="${escapeText(knownLocale(locale))}">\n<head>\n<meta charset="utf-8">\n`,
       `${policy}<meta name="viewport" content="width=device-width, initial-scale=1">\n<title>${escapeText(title)}</title>\n${style}</head>\n`,
-      embed ? `<body style="margin:0;padding:0">\n<div${s('report')}>\n` : `<body>\n<main${s('report')}>\n`,
+      embed ? `<body style="margin:0;padding:0">\n<div role="main"${s('report')}>\n` : `<body>\n<main${s('report')}>\n`,
       `<header${s('head')}><h1${s('title')}>${escapeText(title)}</h1>`,
       subtitle === '' ? '' : `<p${s('about')}>${escapeText(subtitle)}</p>`,
       '</header>\n',

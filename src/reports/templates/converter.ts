@@ -35,8 +35,9 @@ export interface OfficeConverter {
 const OLDEST_VERSION = 7
 const VERSION_TIMEOUT_MS = 30_000
 const SLOT_POLL_MS = 200
-/** For the processes of a killed group to be gone. */
-const KILL_WAIT_MS = 5000
+const KILL_TIMEOUT_MS = 5000
+/** For the processes of a killed group to be gone; in a container without an init process their entries stay. */
+const GONE_WAIT_MS = 1000
 const MOST_OUTPUT = 2000
 
 /** Slots are shared by all threads and converters of the same `temporaryDirectory`. */
@@ -299,7 +300,7 @@ async function runTree(
 async function killTree(pid: number): Promise<void> {
   if (process.platform === 'win32') {
     await runCommand(systemProgram('taskkill.exe'), ['/PID', String(pid), '/T', '/F'], {
-      timeoutMs: KILL_WAIT_MS,
+      timeoutMs: KILL_TIMEOUT_MS,
     }).catch(() => undefined)
     return
   }
@@ -310,7 +311,7 @@ async function killTree(pid: number): Promise<void> {
       return false
     }
   }
-  const deadline = performance.now() + KILL_WAIT_MS
+  const deadline = performance.now() + GONE_WAIT_MS
   isThere('SIGKILL')
   while (isThere(0) && performance.now() < deadline) await sleep(20)
 }

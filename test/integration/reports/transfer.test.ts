@@ -2,8 +2,9 @@
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
 import { createHash } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
-import type { TemplateCheck } from '../../../src/reports/http/templates.ts'
 import { parseCsv } from '../../../src/reports/recipient-import.ts'
+import { checkTemplate as checkOffice, type TemplateCheck } from '../../../src/reports/templates/index.ts'
+import { smallDocument, zipOf } from '../../support/office.ts'
 import { APP, BODIES, type ReportApi, reportApi, UNKNOWN } from '../../support/reports.ts'
 
 let api: ReportApi
@@ -11,10 +12,10 @@ let api: ReportApi
 /** A template is good unless it holds the word "bad". */
 async function checkTemplate(bytes: Uint8Array, fileName: string): Promise<TemplateCheck> {
   const isBad = Buffer.from(bytes).includes('bad')
-  const problem = { code: 'TEMPLATE_TAG_UNKNOWN', place: 'Summary!B7', details: '{{margin}}: no data binding' }
+  const problem = { code: 'TEMPLATE_TAG_UNKNOWN' as const, place: 'Summary!B7', details: '{{margin}}: no data binding' }
   return {
     ok: !isBad,
-    format: fileName.slice(-4),
+    format: fileName.endsWith('x') ? 'xlsx' : 'unknown',
     bytes: bytes.length,
     sha256: createHash('sha256').update(bytes).digest('hex'),
     tags: [],
@@ -339,5 +340,39 @@ describe('templates', () => {
     expect((await other.call('POST', '/v4/reporttask/import', whole)).body.templatesMissing).toEqual([])
     expect((await other.call('GET', `/v4/report/${id}/template`)).body).toBe('good file')
     expect((await other.call('GET', '/v4/reporttask/export')).body).toEqual(plain)
+  })
+
+  test('a Word file with two unknown tags is refused with both places; a good one is kept', async () => {
+    await using office = await reportApi({
+      checkTemplate: (bytes, fileName, report) => checkOffice(bytes, fileName, report, { maxTemplateMb: 1 }),
+    })
+    const { id } = (await office.call('POST', '/v4/report', TEMPLATE_REPORT)).body
+    const send = async (texts: readonly string[]) => {
+      const paragraphs = texts.map((text) => `<w:p><w:r><w:t>${text}</w:t></w:r></w:p>`)
+      const body = await zipOf(smallDocument(paragraphs.join('')))
+      const headers = { 'Content-Type': 'application/octet-stream', 'X-File-Name': 'letter.docx' }
+      const answer = await fetch(`http://127.0.0.1:${office.port}/v4/report/${id}/template`, {
+        method: 'PUT',
+        headers,
+        body,
+      })
+      return { status: answer.status, body: await answer.json() }
+    }
+    const bad = await send(['{{revenu}}', '{{revenue}}', '{{margin}}'])
+    expect(bad).toMatchObject({
+      status: 400,
+      body: {
+        code: 'TEMPLATE_TAG_UNKNOWN',
+        issues: [{ path: 'document, paragraph 1' }, { path: 'document, paragraph 3' }],
+      },
+    })
+    const good = await send(['{{revenue}}'])
+    expect(good).toMatchObject({
+      status: 200,
+      body: { ok: true, format: 'docx', tags: [{ tag: 'revenue', kind: 'value' }] },
+    })
+    // New data without the binding: the kept template no longer fits.
+    const other = await office.call('PATCH', `/v4/report/${id}`, { data: [{ key: 'x', type: 'value', expr: '=1' }] })
+    expect([other.status, other.body.code]).toEqual([400, 'TEMPLATE_TAG_UNKNOWN'])
   })
 })

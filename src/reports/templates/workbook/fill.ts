@@ -116,7 +116,7 @@ async function measure(sheet: BookSheet, scope: Scope, value: string): Promise<M
   return { layout, title: (await renderText(pieces, scope)).replace('\0', value) }
 }
 
-const levelOf = ({ level }: BookSheet): string | null => level && level.path.join('.')
+const levelOf = ({ level }: BookSheet): string | null => level?.path.join('.') ?? null
 
 /** The sheets of each level, measured for each of its values. */
 async function measureLevels(book: Book, scope: Scope): Promise<Map<BookSheet, Measured[]>> {

@@ -91,7 +91,10 @@ describe('blocks', () => {
     const asked: unknown[] = []
     const data = {
       ...packData,
-      table: (request: Parameters<ReportData['table']>[0]) => (asked.push(request.maxRows), packData.table(request)),
+      table: (request: Parameters<ReportData['table']>[0]) => {
+        asked.push(request.maxRows)
+        return packData.table(request)
+      },
     }
     const block = packBlocks[5]!
     await load([{ ...block, maxRows: 5_000 }], data)
