@@ -75,7 +75,7 @@ function createWriter(request: HtmlRequest, images: MailImage[]) {
     return [
       `<!doctype html>\n<html lang="${escapeText(knownLocale(locale))}">\n<head>\n<meta charset="utf-8">\n`,
       `${policy}<meta name="viewport" content="width=device-width, initial-scale=1">\n<title>${escapeText(title)}</title>\n${style}</head>\n`,
-      embed ? `<body style="margin:0;padding:0">\n<div${s('report')}>\n` : `<body>\n<main${s('report')}>\n`,
+      embed ? `<body style="margin:0;padding:0">\n<div role="main"${s('report')}>\n` : `<body>\n<main${s('report')}>\n`,
       `<header${s('head')}><h1${s('title')}>${escapeText(title)}</h1>`,
       subtitle === '' ? '' : `<p${s('about')}>${escapeText(subtitle)}</p>`,
       '</header>\n',
@@ -85,10 +85,7 @@ function createWriter(request: HtmlRequest, images: MailImage[]) {
   const foot = (): string => `${embed ? '</div>' : '</main>'}\n</body>\n</html>\n`
 
   async function block(out: TextFile, content: BlockContent): Promise<void> {
-    if (content.type === 'pageBreak') {
-      if (!embed) await out.write('<div class="break"></div>\n')
-      return
-    }
+    if (content.type === 'pageBreak') return
     const heading =
       content.title === '' || content.type === 'chart' ? '' : `<h2${s('h2')}>${escapeText(content.title)}</h2>\n`
     await out.write(`<section${s('block')}>\n${heading}`)
