@@ -9,12 +9,19 @@ import { RUNTIME_PARTS } from './runtime-parts.ts'
 const LICENCE_FILE = /^(licen[cs]e|copying|notice)\b|^swagger-ui-(es-bundle|bundle)\.js\.LICENSE\.txt$/i
 const RULE = '='.repeat(80)
 
+/** Embedded in archived PDF documents. */
+const COLOR_PROFILE = `srgb.icc, the colour profile of archived PDF documents
+
+Copyright International Color Consortium, 2015. Provided as is, without express or implied warranty. The Consortium permits
+anyone to use, copy and distribute the unchanged file for any purpose without fee.`
+
 /** `packages` and the version of Bun in the executable. Throws for a package that brings no licence. */
 export function licenceText(packages: readonly BundledPackage[], bunVersion: string): string {
   return [
     'Footman is under the MIT licence (LICENSE). Its executable contains the works below.',
     runtimeText(bunVersion),
     ...packages.map(packageText),
+    COLOR_PROFILE,
     ...['2.0', '2.1'].map(lgplText),
   ].join(`\n\n${RULE}\n`)
 }

@@ -1,8 +1,10 @@
 /** Tables and pages for the tests of report documents. */
+
 import type { BlockContent } from '../../src/reports/documents/blocks.ts'
 import { type FontSet, loadFonts } from '../../src/reports/documents/fonts.ts'
 import { type PdfRequest, writePdf } from '../../src/reports/documents/pdf.ts'
 import { type WorkbookRequest, writeWorkbook } from '../../src/reports/documents/xlsx.ts'
+import type { ChartKind } from '../../src/reports/entities/report.ts'
 import type { Cell, Column, Row, Table } from '../../src/reports/types.ts'
 
 export const textCell = (text: string): Cell => ({ text, number: null })
@@ -59,15 +61,37 @@ export const tableBlock = (table: Table, title = 'Detail', key = 'detail'): Bloc
   table,
 })
 
-const PAGE = { size: 'A4', orientation: 'portrait', marginMm: 15, title: null, footer: null } as const
-const UNUSED = () => Promise.reject(new Error('no chart is expected'))
+const MONTHS = ['January', 'February', 'March', 'April', 'Май', 'Ιούνιος']
 
-export const writeTestWorkbook = (request: Pick<WorkbookRequest, 'file' | 'blocks'> & Partial<WorkbookRequest>) =>
+/** A chart of six months and two measures. */
+export const chartBlock = (kind: ChartKind, title = 'Trend', key = 'trend'): BlockContent => ({
+  type: 'chart',
+  key,
+  title,
+  heightMm: 80,
+  chart: {
+    kind,
+    legend: 'top',
+    labels: false,
+    dimensions: [column('Month')],
+    measures: ['Sales', 'Budget'].map((label) => ({ ...column(label, { type: 'number' }), as: 'bar', axis: 'left' })),
+    rows: MONTHS.map((month, index) => [
+      textCell(month),
+      numberCell(1200 + 250 * index),
+      numberCell(1400 + 180 * index),
+    ]),
+  },
+})
+
+const PAGE = { size: 'A4', orientation: 'portrait', marginMm: 15, title: null, footer: null } as const
+
+export const writeTestWorkbook = async (request: Pick<WorkbookRequest, 'file' | 'blocks'> & Partial<WorkbookRequest>) =>
   writeWorkbook({
     report: { name: 'Sales pack', page: PAGE },
     autofilter: true,
     lastReload: new Date('2025-11-21T06:00:00Z'),
-    picture: UNUSED,
+    fonts: await testFonts(),
+    locale: 'en-GB',
     warn: (code, details) => {
       throw new Error(`unexpected warning ${code}: ${details}`)
     },
@@ -92,8 +116,6 @@ export const writeTestPdf = async (
     locale: 'en-GB',
     compress: true,
     archive: false,
-    chartSvg: UNUSED,
-    svgToPng: UNUSED,
     ...request,
     report: { name: 'Sales pack', page: { ...PAGE, ...request.page } },
   })

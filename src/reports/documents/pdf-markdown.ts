@@ -1,6 +1,6 @@
 /** Text blocks of a PDF: the tokens of Markdown as paragraphs, lists, tables and code. */
 import type { Token, Tokens } from 'marked'
-import { markdownTokens } from './markdown.ts'
+import { isSafeLink, markdownTokens } from './markdown.ts'
 import { COLOR, type Pages, type TextStyle } from './pdf-page.ts'
 
 /** A run of text in one style. */
@@ -163,7 +163,7 @@ function piecesOf(tokens: readonly Token[], style: Piece = plain('')): readonly 
       case 'codespan':
         return [{ ...style, text: unescaped(token.text), code: true }]
       case 'link':
-        return piecesOf(token.tokens ?? [], { ...style, link: safeLink(token.href) })
+        return piecesOf(token.tokens ?? [], { ...style, link: isSafeLink(token.href) ? token.href.trim() : null })
       case 'image':
         return [{ ...style, text: token.text === '' ? (token.title ?? '') : token.text }]
       case 'br':
@@ -182,8 +182,6 @@ function textPieces({ type, tokens, text, raw }: Tokens.Generic, style: Piece): 
   if (type !== 'escape' && tokens) return piecesOf(tokens, style)
   return [{ ...style, text: unescaped(text ?? raw).replaceAll(/\s*\n\s*/g, ' ') }]
 }
-
-const safeLink = (href: string): string | null => (/^(?:https?|mailto):/i.test(href) ? href : null)
 
 const ENTITIES: Readonly<Record<string, string>> = { amp: '&', lt: '<', gt: '>', quot: '"', '#39': "'", nbsp: '\u00a0' }
 const unescaped = (text: string): string =>

@@ -1,5 +1,6 @@
 /** Tables of a PDF: widths of columns, page breaks with a repeated header, parts of tables that are too wide for a page. */
 import type { Cell, Column, Row, Table } from '../types.ts'
+import { knownLocale } from './charts/style.ts'
 import { COLOR, ellipsis, type Pages, type TextStyle, wrap } from './pdf-page.ts'
 
 export interface TableText {
@@ -72,7 +73,7 @@ export async function drawTable(pages: Pages, table: Table, text: TableText): Pr
   if (table.totals) await printer.add(layRow(pages, layout, totalRow(table.totals), false, true))
   await printer.end()
 
-  const count = new Intl.NumberFormat(text.locale)
+  const count = new Intl.NumberFormat(knownLocale(text.locale))
   if (number === 0) await caption(pages, 'No rows')
   if (table.totalRows > table.rows) {
     await caption(pages, `Showing ${count.format(table.rows)} of ${count.format(table.totalRows)} rows`)
@@ -100,7 +101,7 @@ function layOut(pages: Pages, columns: readonly Column[], sample: readonly Row[]
 
 interface Need {
   /** Without a line break. */
-  readonly wish: number
+  readonly natural: number
   /** The least that can be read. */
   readonly least: number
 }
@@ -126,14 +127,14 @@ function needOf(pages: Pages, column: Column, index: number, sample: readonly Ro
   const labelNeed = Math.min(label, Math.max(labelWord, label / 2))
   if (!isText)
     return {
-      wish: Math.max(widest, labelNeed) + padding,
+      natural: Math.max(widest, labelNeed) + padding,
       least: Math.max(widest, Math.min(labelWord, 9 * size)) + padding,
     }
   const most = pages.width * MAX_SHARE
-  const wish = Math.min(most, Math.max(widest, labelNeed)) + padding
+  const natural = Math.min(most, Math.max(widest, labelNeed)) + padding
   return {
-    wish,
-    least: Math.min(wish, Math.max(4 * size, Math.min(9 * size, Math.max(widestWord, labelWord))) + padding),
+    natural,
+    least: Math.min(natural, Math.max(4 * size, Math.min(9 * size, Math.max(widestWord, labelWord))) + padding),
   }
 }
 
@@ -149,16 +150,16 @@ const isRight = (column: Column, index: number, sample: readonly Row[]): boolean
 /** All columns side by side, or null when they are too wide at that size. */
 function onePart(pages: Pages, columns: readonly Column[], sample: readonly Row[], size: number): Layout | null {
   const needs = columns.map((column, index) => needOf(pages, column, index, sample, size))
-  const wished = needs.reduce((sum, { wish }) => sum + wish, 0)
+  const total = needs.reduce((sum, { natural }) => sum + natural, 0)
   const least = needs.reduce((sum, need) => sum + need.least, 0)
   if (least > pages.width) return null
   // Smaller letters are better than cells of three lines.
-  if (wished > pages.width * 1.25 && size > 7) return null
-  const stretch = Math.min(MAX_STRETCH, pages.width / wished)
-  const share = wished > pages.width ? (pages.width - least) / Math.max(1, wished - least) : 0
+  if (total > pages.width * 1.25 && size > 7) return null
+  const stretch = Math.min(MAX_STRETCH, pages.width / total)
+  const share = total > pages.width ? (pages.width - least) / Math.max(1, total - least) : 0
   const laid = columns.map((column, index): LaidColumn => {
     const need = needs[index]!
-    const width = wished > pages.width ? need.least + (need.wish - need.least) * share : need.wish * stretch
+    const width = total > pages.width ? need.least + (need.natural - need.least) * share : need.natural * stretch
     return { index, column, right: isRight(column, index, sample), width }
   })
   return finished(pages, size, [laid])
@@ -168,8 +169,8 @@ function onePart(pages: Pages, columns: readonly Column[], sample: readonly Row[
 function severalParts(pages: Pages, columns: readonly Column[], sample: readonly Row[]): Layout {
   const laidAt = (size: number) =>
     columns.map((column, index): LaidColumn => {
-      const { wish, least } = needOf(pages, column, index, sample, size)
-      const width = Math.min(pages.width * 0.45, Math.max(least, Math.min(wish, pages.width * 0.25)))
+      const { natural, least } = needOf(pages, column, index, sample, size)
+      const width = Math.min(pages.width * 0.45, Math.max(least, Math.min(natural, pages.width * 0.25)))
       return { index, column, right: isRight(column, index, sample), width }
     })
   const fewest = partsOf(laidAt(SIZES.at(-1)!), pages.width).length

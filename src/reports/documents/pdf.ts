@@ -2,9 +2,12 @@
 import { createWriteStream } from 'node:fs'
 import { rm, stat } from 'node:fs/promises'
 import { pipeline } from 'node:stream/promises'
+import type { Font } from 'fontkit'
 import { readAsset } from '../../platform/assets.ts'
 import type { BlockReport } from '../entities/report.ts'
-import type { BlockContent, ContentOf, KpiItem } from './blocks.ts'
+import type { BlockContent, ContentOf } from './blocks.ts'
+import { chartSvg, svgToPng } from './charts/index.ts'
+import { changeText, type KpiItem } from './charts/kpi.ts'
 import type { FontSet } from './fonts.ts'
 import { drawMarkdown } from './pdf-markdown.ts'
 import { COLOR, createPages, ellipsis, fittingSize, type Pages, type PageText, wrap } from './pdf-page.ts'
@@ -30,9 +33,6 @@ export interface PdfRequest {
   readonly password?: string
   /** Path of the file to write. */
   readonly file: string
-  /** SVG of a chart; size in pixels of 1/96 inch. */
-  readonly chartSvg: (block: ContentOf<'chart'>, width: number, height: number) => Promise<string>
-  readonly svgToPng: (svg: string, scale: number) => Promise<Uint8Array>
   readonly signal?: AbortSignal
 }
 
@@ -65,10 +65,15 @@ export async function writePdf(request: PdfRequest): Promise<number> {
     await written
     return (await stat(file)).size
   } catch (error) {
+    // A full disk ends the stream; drawing then stops with an error of its own.
+    const streamFailed = doc.destroyed && !signal?.aborted
     doc.destroy()
-    await written.catch(() => undefined)
+    const reason = await written.then(
+      () => error,
+      (failure) => (streamFailed ? failure : error),
+    )
     await rm(file, { force: true }).catch(() => {})
-    throw error
+    throw reason
   }
 }
 
@@ -94,17 +99,23 @@ async function openDocument(request: PdfRequest): Promise<PDFKit.PDFDocument> {
     }),
     info: { Title: report.name, Producer: 'Footman', Creator: 'Footman', CreationDate: created },
   })
-  for (const { name, font } of request.fonts.faces) {
-    doc.registerFont(name, font as unknown as PDFKit.Mixins.PDFFontSource)
+  for (const { name, bytes, font } of request.fonts.faces) {
+    // Each document parses the font anew: fontkit keeps glyphs, and loses the characters of those that another document
+    // used as parts of letters (the O of Ö), which then could not be searched or copied.
+    doc.registerFont(name, Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length), collectionMember(bytes, font))
   }
   completeMetadata(doc, archive ? await colorProfile() : null)
   return doc
 }
 
+const collectionMember = (bytes: Uint8Array, font: Font): string | undefined =>
+  Buffer.from(bytes.subarray(0, 4)).toString('latin1') === 'ttcf' ? font.postscriptName : undefined
+
+/** sRGB2014 of the International Color Consortium, unchanged; its terms are in the licences of the release. */
 const colorProfile = () =>
   readAsset(
-    () => import('../../../node_modules/pdfkit/js/data/sRGB_IEC61966_2_1.icc', { with: { type: 'file' } }),
-    () => new URL('../../../node_modules/pdfkit/js/data/sRGB_IEC61966_2_1.icc', import.meta.url).href,
+    () => import('./srgb.icc', { with: { type: 'file' } }),
+    () => import.meta.resolve('./srgb.icc'),
   )
 
 /** Members of PDFKit's document that its types leave out. */
@@ -152,7 +163,7 @@ async function drawBlock(pages: Pages, block: BlockContent, request: PdfRequest)
   if (block.title !== '') pages.doc.outline.addItem(block.title)
   if (block.type === 'text') await drawMarkdown(pages, block.markdown)
   else if (block.type === 'kpi') await drawKpis(pages, block.items, request.locale)
-  else if (block.type === 'chart') await drawChart(pages, block, request)
+  else if (block.type === 'chart') await drawChart(pages, block, request.locale)
   else if (block.type === 'note') await drawNote(pages, block.text)
   else await drawTable(pages, block.table, { title: block.title, locale: request.locale })
 }
@@ -203,20 +214,15 @@ function drawKpi(pages: Pages, item: KpiItem, x: number, width: number, height: 
   const size = fittingSize(fonts, value, room, 18, 9)
   pages.text(ellipsis(fonts, value, room, { size, bold: true }), x + 12, y + 37, { size, bold: true })
   if (item.compare === null) return
-  const { change, value: compared } = item.compare
+  const change = changeText(item, locale)
   let at = x + 12
-  if (change !== null) {
-    const percent = new Intl.NumberFormat(locale, {
-      style: 'percent',
-      maximumFractionDigits: 1,
-      signDisplay: 'exceptZero',
-    })
-    const mark = change > 0 ? '▲ ' : change < 0 ? '▼ ' : ''
-    const text = `${mark}${percent.format(change)}`
-    const color = change > 0 ? COLOR.up : change < 0 ? COLOR.down : COLOR.muted
-    pages.text(text, at, y + 53, { size: 8, bold: true, color })
-    at += fonts.measure(text, 8, true) + 6
+  if (change !== '') {
+    const { up, down, muted } = COLOR
+    const color = change.startsWith('▲') ? up : change.startsWith('▼') ? down : muted
+    pages.text(change, at, y + 53, { size: 8, bold: true, color })
+    at += fonts.measure(change, 8, true) + 6
   }
+  const compared = item.compare.value
   const rest = `vs ${compared.text === '' ? '–' : compared.text}`
   pages.text(ellipsis(fonts, rest, x + width - 10 - at, { size: 8 }), at, y + 53, { size: 8, color: COLOR.muted })
 }
@@ -225,15 +231,21 @@ function drawKpi(pages: Pages, item: KpiItem, x: number, width: number, height: 
 
 const chartHeight = ({ heightMm }: ContentOf<'chart'>): number => heightMm * POINTS_PER_MM
 
-async function drawChart(pages: Pages, block: ContentOf<'chart'>, request: PdfRequest): Promise<void> {
+async function drawChart(pages: Pages, block: ContentOf<'chart'>, locale: string): Promise<void> {
   const height = Math.min(chartHeight(block), pages.bodyHeight - (block.title === '' ? 0 : 20))
   await pages.ensure(height)
   const { width } = pages
-  const svg = await request.chartSvg(block, Math.round(width / POINTS_PER_PIXEL), Math.round(height / POINTS_PER_PIXEL))
+  const svg = await chartSvg(block.chart, {
+    width: Math.round(width / POINTS_PER_PIXEL),
+    height: Math.round(height / POINTS_PER_PIXEL),
+    idPrefix: block.key,
+    locale,
+    fonts: pages.fonts,
+  })
   pages.flush()
   const drawn = hasOnlyBuiltInGlyphs(svg, pages.fonts) && (await drawSvg(pages, svg, width, height))
   if (!drawn) {
-    pages.doc.image(Buffer.from(await request.svgToPng(svg, 3)), pages.left, pages.y, { width, height })
+    pages.doc.image(Buffer.from(await svgToPng(svg, 3, pages.fonts)), pages.left, pages.y, { width, height })
   }
   pages.y += height + 6
 }

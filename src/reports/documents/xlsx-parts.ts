@@ -3,7 +3,7 @@ import type { ZipEntry } from './zip.ts'
 
 export const XML = '<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n'
 
-/** What the workbook must know of a sheet; known in full when the sheet is written. */
+/** Members of a sheet that the workbook part repeats; complete once the sheet has been written. */
 export interface SheetFacts {
   readonly name: string
   columns: number
@@ -163,7 +163,7 @@ export function stylesXml(formats: readonly string[]): string {
   ].join('')
 }
 
-/** Names of sheets: at most 31 characters, without the forbidden ones, each once whatever its case. */
+/** Names of sheets: at most 31 characters, without the forbidden ones, unique regardless of case. */
 export function sheetNames(titles: readonly string[]): readonly string[] {
   const taken = new Set<string>()
   return titles.map((title) => {

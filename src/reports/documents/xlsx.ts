@@ -1,7 +1,10 @@
 /** Workbooks of block reports (ECMA-376 part 1, SpreadsheetML): a sheet for each block, rows streamed into the archive. */
 import type { BlockReport } from '../entities/report.ts'
 import type { Cell, Column, Row, Table, Warn } from '../types.ts'
-import type { BlockContent, ContentOf, KpiItem } from './blocks.ts'
+import type { BlockContent, ContentOf } from './blocks.ts'
+import { chartSvg, svgToPng } from './charts/index.ts'
+import type { KpiItem } from './charts/kpi.ts'
+import type { FontSet } from './fonts.ts'
 import { formatOfText, numberFormat } from './xlsx-formats.ts'
 import {
   bytesOf,
@@ -15,13 +18,6 @@ import {
 } from './xlsx-parts.ts'
 import { writeZip, type ZipEntry } from './zip.ts'
 
-export interface Picture {
-  readonly png: Uint8Array
-  /** Size on the sheet; the picture itself may have more pixels. */
-  readonly widthPx: number
-  readonly heightPx: number
-}
-
 export interface WorkbookRequest {
   readonly report: Pick<BlockReport, 'name' | 'page'>
   readonly blocks: readonly BlockContent[]
@@ -30,7 +26,9 @@ export interface WorkbookRequest {
   readonly lastReload: Date | null
   /** Path of the file to write. */
   readonly file: string
-  readonly picture: (block: ContentOf<'chart'>) => Promise<Picture>
+  readonly fonts: FontSet
+  /** Of the numbers in charts. */
+  readonly locale: string
   readonly warn: Warn
   readonly signal?: AbortSignal
 }
@@ -72,8 +70,7 @@ async function* entries(
     const facts = sheets[index]!
     const name = `xl/worksheets/sheet${index + 1}.xml`
     if (block.type === 'chart') {
-      const picture = await request.picture(block)
-      yield* pictureParts(index + 1, block, picture)
+      yield* pictureParts(index + 1, block, request)
       yield { name, content: bytesOf(pictureSheet(request, block)) }
     } else if (block.type === 'note') yield { name, content: bytesOf(noteSheet(request, block)) }
     else {
@@ -318,11 +315,19 @@ function pictureSheet({ report }: WorkbookRequest, { title }: ContentOf<'chart'>
 }
 
 const EMU_PER_PIXEL = 9525
+const PICTURE_WIDTH = 800
+const PIXELS_PER_MM = 96 / 25.4
 
-function* pictureParts(number: number, { title, key }: ContentOf<'chart'>, picture: Picture): Generator<ZipEntry> {
-  const { png, widthPx, heightPx } = picture
+async function* pictureParts(
+  number: number,
+  { title, key, chart, heightMm }: ContentOf<'chart'>,
+  { fonts, locale }: WorkbookRequest,
+): AsyncGenerator<ZipEntry> {
+  const height = Math.round(heightMm * PIXELS_PER_MM)
+  const svg = await chartSvg(chart, { width: PICTURE_WIDTH, height, idPrefix: key, locale, fonts })
+  const png = await svgToPng(svg, 2, fonts)
   const drawing = 'http://schemas.openxmlformats.org/drawingml/2006'
-  const size = `cx="${Math.round(widthPx * EMU_PER_PIXEL)}" cy="${Math.round(heightPx * EMU_PER_PIXEL)}"`
+  const size = `cx="${PICTURE_WIDTH * EMU_PER_PIXEL}" cy="${height * EMU_PER_PIXEL}"`
   yield { name: `xl/media/image${number}.png`, content: png }
   yield {
     name: `xl/drawings/drawing${number}.xml`,
