@@ -45,7 +45,9 @@ export async function bundledPackages(identity: Identity): Promise<BundledPackag
       if (found) needs.get(path)?.push(found)
     }
   }
-  return [...packages.values()].sort((one, other) => (idOf(one) < idOf(other) ? -1 : 1))
+  // A version may lie in two folders.
+  const versions = new Map([...packages.values()].map((bundled) => [idOf(bundled), bundled]))
+  return [...versions.values()].sort((one, other) => (idOf(one) < idOf(other) ? -1 : 1))
 }
 
 /** `zod@4.6.7`. */
