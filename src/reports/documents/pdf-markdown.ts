@@ -1,6 +1,6 @@
 /** Text blocks of a PDF: the tokens of Markdown as paragraphs, lists, tables and code. */
 import type { Token, Tokens } from 'marked'
-import { isSafeLink } from './markdown.ts'
+import { isSafeLink, markdownTokens } from './markdown.ts'
 import { COLOR, type Pages, type TextStyle } from './pdf-page.ts'
 
 /** A run of text in one style. */
@@ -22,8 +22,7 @@ const CELL_PADDING = 5
 
 /** Draws the text from the cursor. Raw HTML is shown as text, pictures by their alternative text. */
 export async function drawMarkdown(pages: Pages, markdown: string): Promise<void> {
-  const { lexer } = await import('marked')
-  await drawBlocks(pages, lexer(markdown), 0)
+  await drawBlocks(pages, await markdownTokens(markdown), 0)
   pages.y += 4
 }
 

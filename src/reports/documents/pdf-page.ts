@@ -165,6 +165,7 @@ export function createPages(settings: PagesSettings): Pages {
       signal?.throwIfAborted()
       pages.flush()
       while (doc.readableLength > WAITING_BYTES && !doc.destroyed) await nextTurn()
+      if (doc.destroyed) throw new Error('the document cannot be written')
       startPage()
     },
     async ensure(height) {

@@ -65,10 +65,15 @@ export async function writePdf(request: PdfRequest): Promise<number> {
     await written
     return (await stat(file)).size
   } catch (error) {
+    // A full disk ends the stream; drawing then stops with an error of its own.
+    const streamFailed = doc.destroyed && !signal?.aborted
     doc.destroy()
-    await written.catch(() => undefined)
+    const reason = await written.then(
+      () => error,
+      (failure) => (streamFailed ? failure : error),
+    )
     await rm(file, { force: true }).catch(() => {})
-    throw error
+    throw reason
   }
 }
 
@@ -106,6 +111,7 @@ async function openDocument(request: PdfRequest): Promise<PDFKit.PDFDocument> {
 const collectionMember = (bytes: Uint8Array, font: Font): string | undefined =>
   Buffer.from(bytes.subarray(0, 4)).toString('latin1') === 'ttcf' ? font.postscriptName : undefined
 
+/** sRGB2014 of the International Color Consortium, unchanged; its terms are in the licences of the release. */
 const colorProfile = () =>
   readAsset(
     () => import('./srgb.icc', { with: { type: 'file' } }),

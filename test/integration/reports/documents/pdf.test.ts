@@ -372,8 +372,15 @@ describe('a failure leaves no file:', () => {
     expect(existsSync(file)).toBe(false)
   })
 
-  test('a folder that does not exist', async () => {
+  test('a folder that does not exist; the rest of the data is not read then', async () => {
     const file = directory.join('missing', 'x.pdf')
     await expect(writeTestPdf({ file, blocks: [text('a')] })).rejects.toThrow('ENOENT')
+    let last = 0
+    const table = generatedTable([column('A')], 200_000, (row) => {
+      last = row
+      return [textCell(`${row}`)]
+    })
+    await expect(writeTestPdf({ file, blocks: [tableBlock(table)] })).rejects.toThrow('ENOENT')
+    expect(last).toBeLessThan(150_000)
   })
 })
