@@ -1,5 +1,5 @@
 /** THIRD-PARTY-LICENCES.txt: the libraries in the executable, each with its licence. */
-import { readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { root } from '../build/identity.ts'
 import { type BundledPackage, idOf } from './bundled.ts'
@@ -36,9 +36,14 @@ function packageText(bundled: BundledPackage): string {
   return [`${idOf(bundled)} (${bundled.licence})`, ...texts].join('\n\n')
 }
 
-/** Of a package that only names its licence in package.json: the text of that licence for its author. */
+/** Of a package that only names its licence in package.json: the text of that licence, for its author or with its source. */
 function textWithout(bundled: BundledPackage): string {
-  const { author } = JSON.parse(readFileSync(join(bundled.directory, 'package.json'), 'utf8'))
+  const { author, repository } = JSON.parse(readFileSync(join(bundled.directory, 'package.json'), 'utf8'))
+  const general = join(import.meta.dirname, 'licences', `${bundled.licence}.txt`)
+  if (existsSync(general)) {
+    const source = typeof repository === 'object' ? repository?.url : repository
+    return `Source: ${source}\n\n${readFileSync(general, 'utf8').trim()}`
+  }
   const holder = typeof author === 'object' ? author?.name : author
   if (bundled.licence !== 'MIT' || !holder) {
     throw new Error(`${idOf(bundled)} brings no licence text; look for one before you ship it`)

@@ -68,6 +68,8 @@ function createWriter(request: HtmlRequest, images: MailImage[]) {
 
   function head(): string {
     const print = footer ? pageFooter(footer) : ''
+    // Inside a mail reader the title is no banner of the page.
+    const top = embed ? 'div' : 'header'
     const style = embed ? '' : `<style>\n${styleSheet(report.page)}\n${print}\n</style>\n`
     const policy = embed
       ? ''
@@ -76,9 +78,9 @@ function createWriter(request: HtmlRequest, images: MailImage[]) {
       `<!doctype html>\n<html lang="${escapeText(knownLocale(locale))}">\n<head>\n<meta charset="utf-8">\n`,
       `${policy}<meta name="viewport" content="width=device-width, initial-scale=1">\n<title>${escapeText(title)}</title>\n${style}</head>\n`,
       embed ? `<body style="margin:0;padding:0">\n<div role="main"${s('report')}>\n` : `<body>\n<main${s('report')}>\n`,
-      `<header${s('head')}><h1${s('title')}>${escapeText(title)}</h1>`,
+      `<${top}${s('head')}><h1${s('title')}>${escapeText(title)}</h1>`,
       subtitle === '' ? '' : `<p${s('about')}>${escapeText(subtitle)}</p>`,
-      '</header>\n',
+      `</${top}>\n`,
     ].join('')
   }
 
