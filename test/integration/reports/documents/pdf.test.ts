@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import type { BlockContent } from '../../../../src/reports/documents/blocks.ts'
 import { loadFonts } from '../../../../src/reports/documents/fonts.ts'
+import { createRenderer } from '../../../../src/reports/documents/render.ts'
 import {
   hasPdfTools,
   pdfEncryption,
@@ -24,6 +25,8 @@ import {
   textCell,
   writeTestPdf,
 } from '../../../support/report-documents.ts'
+import { packBlocks, packData } from '../../../support/report-pack.ts'
+import { type Asked, RENDER_SETTINGS, renderRequest } from '../../../support/report-request.ts'
 import { tempDirectory } from '../../../support/temp.ts'
 
 const directory = tempDirectory()
@@ -344,6 +347,50 @@ describe.skipIf(!hasPdfTools)('protection and archives', () => {
     expect(objects).toContain('acspMSFT'.slice(0, 4))
     expect(objects).toMatch(/\/F 4\b/)
     expect(objects).not.toContain('/Encrypt')
+  })
+})
+
+describe.skipIf(!hasPdfTools)('a report as PDF', () => {
+  const renderer = createRenderer(RENDER_SETTINGS, () => Promise.reject(new Error('no template is expected')))
+  async function render(asked: Omit<Partial<Asked>, 'use'> & { readonly use?: object }): Promise<string> {
+    files += 1
+    const { request } = renderRequest({
+      blocks: packBlocks,
+      data: packData,
+      directory: directory.path,
+      fileName: `${files}.pdf`,
+      ...asked,
+      use: { format: 'pdf', ...asked.use },
+    })
+    await renderer.render(request)
+    return request.file
+  }
+
+  test('has title and footer of the patterns, and the selections below the title', async () => {
+    const page = { title: 'Sales {date:yyyy}, {app}', footer: '{report}: page {page} of {pages}' }
+    const pages = pdfPages(await render({ page }))
+    expect(pages[0]).toMatch(/Sales 2025, Sales[\s\S]*Region: Nord/)
+    for (const [index, shown] of pages.entries())
+      expect(shown).toContain(`Sales pack: page ${index + 1} of ${pages.length}`)
+  })
+
+  test('has the name of the report as title and page numbers unless it asks for others', async () => {
+    const pages = pdfPages(await render({}))
+    expect(pages[0]?.trimStart()).toStartWith('Sales pack')
+    expect(pages[1]).toMatch(new RegExp(`\\b2 ?/ ?${pages.length}\\s*$`))
+    expect(pdfPages(await render({ page: { footer: '' } }))[1]).not.toMatch(/2 ?\/ ?\d\s*$/)
+  })
+
+  test('is opened by the value of the secret', async () => {
+    const file = await render({ use: { protect: { pdfPassword: 'secretRef:weekly' } } })
+    expect(pdfFaults(file)).toContain('invalid password')
+    expect(pdfFaults(file, 'value of weekly')).toBe('')
+  })
+
+  test('becomes an archive by its options', async () => {
+    const file = await render({ use: { options: { pdf: { archive: true } } } })
+    expect(pdfFaults(file)).toBe('')
+    expect(pdfObjects(file)).toContain('<pdfaid:part>3</pdfaid:part>')
   })
 })
 
