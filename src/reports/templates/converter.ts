@@ -1,5 +1,6 @@
 /** PDF of filled Office files, by an installed LibreOffice. */
 import { spawn } from 'node:child_process'
+import { randomUUID } from 'node:crypto'
 import { copyFile, mkdir, open, readdir, rename, writeFile } from 'node:fs/promises'
 import { delimiter, join } from 'node:path'
 import { performance } from 'node:perf_hooks'
@@ -64,12 +65,14 @@ export function createConverter({
     const slot = await takeSlot(directory, officeConverter.parallel, signal)
     try {
       const [input, output] = [join(slot.path, 'in'), join(slot.path, 'out')]
+      // Left by a Footman that was killed: its LibreOffice may still run with the profile of the slot.
+      const isAbandoned = await exists(input)
       await removeAll(input)
       await removeAll(output)
       await mkdir(input)
       await mkdir(output)
       await place(join(input, fileName))
-      const profile = await profileIn(slot.path)
+      const profile = await profileIn(slot.path, isAbandoned)
       const options = [
         '--headless',
         '--norestore',
@@ -183,9 +186,11 @@ async function isFree(path: string): Promise<boolean> {
   }
 }
 
-/** The profile of a slot, made when it is missing: no macros, no updates of links, formulas always computed. */
-async function profileIn(slot: string): Promise<string> {
-  const profile = join(slot, 'profile')
+/** The profile of a slot, made when it is missing or must not be used again. */
+async function profileIn(slot: string, isAbandoned: boolean): Promise<string> {
+  const known = (await readdir(slot)).filter((name) => name.startsWith('profile'))
+  if (isAbandoned) for (const name of known.splice(0)) await removeAll(join(slot, name))
+  const profile = join(slot, known[0] ?? `profile-${randomUUID().slice(0, 8)}`)
   const settings = join(profile, 'user', 'registrymodifications.xcu')
   if (await exists(settings)) return profile
   await mkdir(join(profile, 'user'), { recursive: true })
@@ -195,6 +200,7 @@ async function profileIn(slot: string): Promise<string> {
 
 const setting = (path: string, name: string, value: string | number | boolean) =>
   `<item oor:path="/org.openoffice.Office.${path}"><prop oor:name="${name}" oor:op="fuse"><value>${value}</value></prop></item>`
+/** No macros, no updates of links, formulas always computed. */
 const PROFILE = `<?xml version="1.0" encoding="UTF-8"?>
 <oor:items xmlns:oor="http://openoffice.org/2001/registry">
 ${[

@@ -1,6 +1,7 @@
 import { afterAll, describe, expect, test } from 'bun:test'
 import { spawnSync } from 'node:child_process'
-import { chmodSync, existsSync, readdirSync, readFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { createConverter } from '../../../src/reports/templates/converter.ts'
 import { shape, slideTemplate } from '../../support/presentations.ts'
 import { findExecutable } from '../../support/servers.ts'
@@ -68,7 +69,16 @@ describe.skipIf(soffice === null || pdftotext === null)('with LibreOffice', () =
       ])
 
       // The folders of conversions are gone, the profile stays for the next one.
-      expect(readdirSync(directory.join('plain/office-converter/slot-1')).sort()).toEqual(['footman.lock', 'profile'])
+      const slot = directory.join('plain/office-converter/slot-1')
+      const [lock, profile, ...others] = readdirSync(slot).sort()
+      expect([lock, profile, others]).toEqual(['footman.lock', expect.stringMatching(/^profile-/), []])
+
+      // A Footman that was killed while it converted leaves its folders, and perhaps a LibreOffice with its profile.
+      mkdirSync(join(slot, 'in'))
+      await converter.toPdf(await wordFile('next.docx'), 'docx', directory.join('next.pdf'), signal())
+      expect(textOf(directory.join('next.pdf'))).toBe('Revenue 4,010.5')
+      expect(readdirSync(slot)).toHaveLength(2)
+      expect(readdirSync(slot)).not.toContain(profile)
     },
     { timeout: 120_000 },
   )
@@ -178,7 +188,7 @@ describe.skipIf(process.platform === 'win32')('with a program in its place', () 
     const started = readFileSync(children, 'utf8').trim().split('\n')
     expect(started).toHaveLength(3)
     for (const pid of started) await until(() => isGone(pid))
-    expect(existsSync(directory.join('slow/office-converter/slot-1/profile'))).toBe(false)
+    expect(readdirSync(directory.join('slow/office-converter/slot-1'))).toEqual(['footman.lock'])
     expect(await convertSlowly().catch((thrown) => thrown)).toMatchObject({ code: 'CONVERTER_TIMEOUT' })
   }, 60_000)
 
@@ -198,11 +208,9 @@ describe.skipIf(process.platform === 'win32')('with a program in its place', () 
     delete process.env.FOOTMAN_TEST_SECRET
     const text = readFileSync(seen, 'utf8')
     expect(text).not.toContain('FOOTMAN_TEST_SECRET')
-    expect(text).toContain(`HOME=${directory.join('env/office-converter/slot-1/profile')}`)
-    const profile = readFileSync(
-      directory.join('env/office-converter/slot-1/profile/user/registrymodifications.xcu'),
-      'utf8',
-    )
+    const home = /^HOME=(.*)$/m.exec(text)?.[1] ?? ''
+    expect(home).toStartWith(directory.join('env/office-converter/slot-1/profile-'))
+    const profile = readFileSync(join(home, 'user/registrymodifications.xcu'), 'utf8')
     expect(profile).toContain('oor:name="MacroSecurityLevel" oor:op="fuse"><value>3</value>')
   })
 
