@@ -18,6 +18,7 @@ import {
   sizesOf,
 } from './store.ts'
 import { transferRoutes } from './transfer.ts'
+import type { KeyValueStore } from './types.ts'
 import { changePublisher } from './watch.ts'
 
 export interface KeyValueDeps {
@@ -53,6 +54,8 @@ export interface KeyValues {
   readonly streams: number
   /** Absent while the store is off. */
   readonly storeKeyValues?: StoreKeyValues
+  /** As in `KeyValueStore`; absent while the store is off. */
+  readonly onChange?: KeyValueStore['onChange']
 }
 
 /** The pairs survive a restart unless `Butler.footman.keyValue.persist` is false. In shadow mode nothing is published. */
@@ -86,6 +89,7 @@ export function createKeyValues(deps: KeyValueDeps, config: KeyValueSettings, sh
       return streams.count
     },
     storeKeyValues: createStoreKeyValues({ store, log }),
+    onChange: store.onChange,
   }
 }
 
