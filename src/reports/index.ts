@@ -39,6 +39,7 @@ import { createRenderTurns, prepareInWorker } from './runs/worker.ts'
 import { createDefinitionStore } from './store.ts'
 import { createConverter } from './templates/converter.ts'
 import { checkTemplate } from './templates/index.ts'
+import { createTriggers, type Triggers, type TriggersDeps } from './triggers/index.ts'
 
 export interface ReportsDeps {
   readonly db: Database
@@ -57,6 +58,10 @@ export interface ReportsDeps {
   readonly facts: Pick<ConditionFacts, 'taskState' | 'keyValue'>
   readonly mailer: ReportMailer & { close(): void }
   readonly templates: MailTemplates
+  /** Source of events of Qlik Sense; null without a connection. */
+  readonly qlik: TriggersDeps['qlik']
+  readonly mqtt: TriggersDeps['mqtt']
+  readonly keyValues: TriggersDeps['keyValues']
   /** Called after each run, skipped ones included. */
   readonly onFinished: (run: RunRecord) => void
 }
@@ -71,11 +76,14 @@ export interface ReportsSettings {
   readonly testAddress: string | null
   /** Receive and record everything, send nothing. */
   readonly shadow: boolean
+  /** On a satellite no trigger fires. */
+  readonly role: 'primary' | 'satellite'
 }
 
 export interface Reports {
   readonly routes: readonly ApiRoute[]
   readonly services: readonly Service[]
+  readonly observers: Triggers['observers']
 }
 
 const ENGINE_RETRY_MS = [10_000, 60_000]
@@ -180,7 +188,10 @@ export function createReports(deps: ReportsDeps, settings: ReportsSettings): Rep
           { engine: deps.engine(), dataDirectory: directory, request },
           signal,
         ),
-      onFinished: deps.onFinished,
+      onFinished(run) {
+        triggers.finished(run)
+        deps.onFinished(run)
+      },
     },
     {
       concurrentRuns: Math.min(section.concurrentRuns, section.concurrentEngineSessions),
@@ -190,6 +201,29 @@ export function createReports(deps: ReportsDeps, settings: ReportsSettings): Rep
       prepare: prepareSettings,
       testAddress: settings.testAddress,
       allowedRecipientDomains: section.allowedRecipientDomains,
+    },
+  )
+  const triggers = createTriggers(
+    {
+      db,
+      writer,
+      clock,
+      log,
+      ledger,
+      runner,
+      tasks: () => store.list('task'),
+      onChange: (listener) =>
+        store.onChange((changed) => {
+          if (changed.some(({ kind }) => kind === 'task')) listener()
+        }),
+      qlik: deps.qlik,
+      mqtt: deps.mqtt,
+      keyValues: deps.keyValues,
+    },
+    {
+      active: settings.role === 'primary' && !settings.shadow,
+      timezone,
+      pollMs: section.qlikEventPollSeconds * 1000,
     },
   )
   const pruning = createRecurringJob(
@@ -247,10 +281,11 @@ export function createReports(deps: ReportsDeps, settings: ReportsSettings): Rep
         converterFound = false
       })
       await runner.start()
+      await triggers.start()
       pruning.start()
     },
     async stop(graceMs) {
-      await pruning.stop()
+      await Promise.all([pruning.stop(), triggers.stop(graceMs)])
       await runner.stop(graceMs)
       deps.mailer.close()
     },
@@ -280,5 +315,5 @@ export function createReports(deps: ReportsDeps, settings: ReportsSettings): Rep
         }),
       ]
     : []
-  return { routes, services: [service] }
+  return { routes, services: [service], observers: triggers.observers }
 }

@@ -19,6 +19,7 @@ import type { RunLog } from '../runs/log.ts'
 import type { FilePayload, HubPayload, MailPayload, Plan } from '../runs/plan.ts'
 import type { Prepared } from '../runs/prepare.ts'
 import { type Admission, DEFAULT_OPTIONS, type Runner } from '../runs/runner.ts'
+import { OPTION_MEMBERS } from '../runs/start-options.ts'
 import type { RunEvent, RunOptions } from '../types.ts'
 
 export interface RunRouteDeps {
@@ -40,14 +41,8 @@ export interface RunRouteDeps {
 const START = z.strictObject({
   taskId: z.array(z.string()).max(500).default([]),
   tag: z.array(z.string()).max(100).default([]),
-  test: z.boolean().default(false),
-  testAddress: z.string().max(320).nullable().default(null),
-  dryRun: z.boolean().default(false),
   force: z.boolean().default(false),
-  ignoreConditions: z.boolean().default(false),
-  reports: z.array(z.string()).min(1).max(50).nullable().default(null),
-  recipients: z.array(z.string()).min(1).max(1000).nullable().default(null),
-  reason: z.string().max(1000).nullable().default(null),
+  ...OPTION_MEMBERS,
 })
 type StartBody = z.output<typeof START>
 

@@ -30,7 +30,7 @@ const OPEN_DELIVERY = `state IN ('planned', 'sending', 'retry')`
 
 const SQL = {
   addRun: `INSERT INTO report_run (id, task_id, task_name, task_revision, project, priority, trigger, options, state, outcome,
-    reason, test, queued_at, started_at, finished_at, definition) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    reason, test, repeats, queued_at, started_at, finished_at, definition) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   run: `SELECT ${RUN} FROM report_run WHERE id = ?`,
   definition: 'SELECT definition FROM report_run WHERE id = ?',
   open: `SELECT ${RUN} FROM report_run WHERE state <> 'finished' ORDER BY priority DESC, queued_at, id`,
@@ -162,8 +162,8 @@ export interface NewRun {
   readonly options: RunOptions
   readonly test: boolean
   readonly at: number
-  /** A row that says why nothing ran. */
-  readonly ended?: { readonly outcome: Outcome; readonly reason: RunCode }
+  /** A row that says why nothing ran; `repeats`: number of firings that it stands for, default 1. */
+  readonly ended?: { readonly outcome: Outcome; readonly reason: RunCode; readonly repeats?: number }
   readonly definition?: Definition
 }
 
@@ -219,14 +219,15 @@ export function createLedger({ db, writer }: { readonly db: Database; readonly w
     for (const one of documents) on.run(SQL.addDocument, one.id, runId, one.sha256, JSON.stringify(one))
   }
 
-  function add(on: Database, { id, task, priority, trigger, options, test, at, ended, definition }: NewRun): void {
+  function add(on: Database, run: NewRun): void {
+    const { id, task, priority, trigger, options, test, at, ended, definition } = run
     const state = ended ? 'finished' : 'queued'
     const end = ended ? [at, at] : [null, null]
     on.run(
       SQL.addRun,
       ...[id, task.id, task.name, task.revision, task.project, priority],
       ...[JSON.stringify(trigger), JSON.stringify(options), state, ended?.outcome ?? null, ended?.reason ?? null],
-      ...[Number(test), at, ...end, definition ? JSON.stringify(definition) : null],
+      ...[Number(test), ended?.repeats ?? 1, at, ...end, definition ? JSON.stringify(definition) : null],
     )
   }
 
