@@ -298,7 +298,8 @@ export function createReports(deps: ReportsDeps, settings: ReportsSettings): Rep
           lastRun: lastRunOf,
           nextRunAt: () => null,
           storageSpaces: section.storageSpaces,
-          checkTemplate: (bytes, fileName, report) => checkTemplate(new Uint8Array(bytes), fileName, report, section.limits),
+          checkTemplate: (bytes, fileName, report) =>
+            checkTemplate(new Uint8Array(bytes), fileName, report, section.limits),
           templateDirectory: prepareSettings.templateDirectory,
           maxTemplateMb: section.limits.maxTemplateMb,
         }),
