@@ -150,7 +150,7 @@ export function createApp(deps: AppDeps, options: AppOptions): App {
     files,
     schedules,
     history,
-    buildReports(deps.reports ?? null, { ...base, qlik, kv }, config, options),
+    buildReports(deps.reports ?? null, { ...base, qlik, mqtt, kv }, config, options),
     metrics,
     { services: [properties] },
     monitors,

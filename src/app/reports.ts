@@ -6,6 +6,7 @@ import { createTemplateEngine } from '../alerts/templates/engine.ts'
 import { htmlToText } from '../alerts/templates/html-to-text.ts'
 import type { ConfigPaths } from '../config/paths.ts'
 import type { KeyValueStore } from '../kv/types.ts'
+import type { MqttService } from '../mqtt/types.ts'
 import { errorText } from '../platform/errors.ts'
 import type { GroupWriter } from '../platform/group-commit.ts'
 import { once } from '../platform/once.ts'
@@ -18,6 +19,7 @@ import type { TaskState } from '../reports/conditions.ts'
 import type { Definition } from '../reports/entities/task.ts'
 import type { MailTemplates, ReportMailer } from '../reports/runs/carriers.ts'
 import type { GroupMember } from '../reports/runs/recipients.ts'
+import { createEndedReader } from '../tasks/executions/history.ts'
 import { meaningOf, statusTextOf } from '../tasks/executions/status.ts'
 import type { Topics } from './observers.ts'
 import type { Config } from './schema.ts'
@@ -93,6 +95,7 @@ interface ReportParts {
   readonly workerEntry?: URL | undefined
   readonly on: Pick<Topics, 'reportFinished'>
   readonly qlik: Qlik
+  readonly mqtt: Pick<MqttService, 'onMessage'> | null
   readonly kv: { readonly store?: KeyValueStore }
 }
 
@@ -105,19 +108,22 @@ export function buildReports(
 ): Part {
   const { footman, restServerConfig: server } = config
   if (!create || footman.node.role === 'satellite') return {}
-  const { qlik, kv, paths, on } = deps
-  const { qrs } = qlik
+  const { kv, paths, on } = deps
+  const { qrs } = deps.qlik
+  const { store } = kv
   const templates = paths.input(footman.reportTask.templateDirectory)
   const { testMode } = footman.email
   return create(
     {
       ...deps,
-      engine: qlik.engineConnection,
+      qlik: options.qrsConnection ? { qrs, ended: createEndedReader({ qrs, log: deps.log }) } : null,
+      engine: deps.qlik.engineConnection,
       members: (definition, signal) => dynamicMembers(qrs, definition, signal),
       facts: {
         taskState: (taskId) => taskState(qrs, taskId),
-        keyValue: async (namespace, key) => kv.store?.get(namespace, key)?.value ?? null,
+        keyValue: async (namespace, key) => store?.get(namespace, key)?.value ?? null,
       },
+      keyValues: store ? (listener) => store.onChange(listener) : null,
       mailer: createReportMailer(config),
       templates: createReportTemplates(templates),
       onFinished: on.reportFinished,
@@ -128,6 +134,7 @@ export function buildReports(
       serverUrl: `${server.tls.enable ? 'https' : 'http'}://${hostname()}:${server.serverPort}`,
       testAddress: testMode.enable ? testMode.address : null,
       shadow: options.shadow,
+      role: footman.node.role,
     },
   )
 }

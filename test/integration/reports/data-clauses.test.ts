@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test } from 'bun:test'
 import fc from 'fast-check'
 import { ReportError } from '../../../src/reports/codes.ts'
 import type { AppliedFilter, OpenData } from '../../../src/reports/data/index.ts'
-import { filter, type ReportEngine, startReportEngine, values } from '../../support/report-data.ts'
+import { filter, type ReportEngine, startReportEngine, values } from '../../support/report-engine.ts'
 
 const SALES_DASHBOARD = 2
 let engine: ReportEngine
