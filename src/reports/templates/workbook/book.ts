@@ -149,7 +149,7 @@ async function checkRelated(
   if (level && /^(pivotTable|slicer|timeline)$/.test(kind)) unsupported(`a ${kind} on a sheet that is repeated`)
   if (level && kind === 'ctrlProp') unsupported('a form control on a sheet that is repeated')
   if (relationship.external || !source.has(relationship.target)) return
-  if (kind === 'drawing') await checkDrawing(relationship.target, { name, names, findings }, { source })
+  if (kind === 'drawing') await checkDrawing(relationship.target, { name, names, findings }, source)
   if (/^(comments|threadedComment)$/.test(kind) && (await source.text(relationship.target)).includes('{{')) {
     unsupported('tags in comments are not filled')
   }
