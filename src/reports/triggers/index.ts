@@ -33,8 +33,8 @@ export interface Triggers extends Service {
   }
   /** To be called with each run that has ended. */
   finished(run: RunRecord): void
-  /** When a schedule starts the task next, milliseconds since 1970; null when none does. */
-  nextRunOf(task: ReportTask): number | null
+  /** When a schedule starts the task next, ISO 8601; null when none does. */
+  nextRunAt(task: ReportTask): string | null
 }
 
 /** The tables of `triggerMigrations` must exist. Start it after the runner, and stop it before. */
@@ -61,7 +61,10 @@ export function createTriggers(deps: TriggersDeps, settings: TriggersSettings): 
     name: 'report triggers',
     observers: { event: (event) => built?.qlikEvents?.event(event) },
     finished: (run) => built?.messages.finished(run),
-    nextRunOf: (task) => (settings.active ? nextRunOf(task, recurrences, clock.now()) : null),
+    nextRunAt(task) {
+      const at = settings.active ? nextRunOf(task, recurrences, clock.now()) : null
+      return at === null ? null : new Date(at).toISOString()
+    },
     async start() {
       if (!settings.active) return
       built = build()
