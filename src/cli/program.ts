@@ -26,9 +26,10 @@ export async function runProgram(args: readonly string[]): Promise<void> {
 
 async function execute(args: readonly string[]): Promise<number> {
   let exitCode: number = EXIT.ok
-  const program = createProgram((code) => {
+  const done = (code: number) => {
     exitCode = code
-  })
+  }
+  const program = isRun(args) ? createRunProgram(done) : createProgram(done)
   try {
     refuseUnknownCommand(program, args[0])
     await program.parseAsync([...args], { from: 'user' })
@@ -51,8 +52,20 @@ function refuseUnknownCommand(program: Command, word: string | undefined): void 
   program.error(`error: unknown command '${word}'. ${guess}`, { exitCode: EXIT.badInput })
 }
 
-/** All commands; `done` gets the exit code of the one that ran. */
-export function createProgram(done: (code: number) => void): Command {
+/** False when another command, or the help of the program, may be meant. */
+function isRun([first = 'run', ...rest]: readonly string[]): boolean {
+  if (first !== 'run' && (!first.startsWith('-') || first === '--')) return false
+  return ![first, ...rest].some((arg) => arg === '-h' || arg === '--help')
+}
+
+/** With the command `run` alone: the others take 6 ms of a start and 0.8 MB for as long as Footman runs. */
+function createRunProgram(done: (code: number) => void): Command {
+  const program = createRoot()
+  addRun(program, done)
+  return program
+}
+
+function createRoot(): Command {
   const program = new Command('footman')
     .description('Alerts, task starts and more for Qlik Sense Enterprise on Windows. Successor of Butler.')
     .version(`${VERSION} (${COMMIT})`, '-V, --version', 'print the version')
@@ -69,6 +82,12 @@ Configuration file
     )
 
   configureHelp(program, process.stdout.columns)
+  return program
+}
+
+/** All commands; `done` gets the exit code of the one that ran. */
+export function createProgram(done: (code: number) => void): Command {
+  const program = createRoot()
   addRun(program, done)
 
   program

@@ -129,23 +129,22 @@ function parseQuery(url: string): Record<string, string | string[]> {
   const query: Record<string, string | string[]> = Object.create(null)
   const mark = url.indexOf('?')
   if (mark === -1) return query
-  for (const [name, value] of parametersOf(url.slice(mark + 1))) {
+  const add = (name: string, value: string): void => {
     const before = query[name]
     query[name] = before === undefined ? value : [before, value].flat()
   }
+  const text = url.slice(mark + 1)
+  // Most queries hold nothing that is encoded, and need no parser.
+  if (/[%+#]/.test(text)) {
+    for (const [name, value] of new URLSearchParams(text)) add(name, value)
+    return query
+  }
+  for (const part of text.split('&')) {
+    const equals = part.indexOf('=')
+    if (equals !== -1) add(part.slice(0, equals), part.slice(equals + 1))
+    else if (part !== '') add(part, '')
+  }
   return query
-}
-
-/** Most queries hold nothing that is encoded, and need no parser. */
-function parametersOf(text: string): Iterable<readonly [name: string, value: string]> {
-  if (/[%+#]/.test(text)) return new URLSearchParams(text)
-  return text
-    .split('&')
-    .filter((part) => part !== '')
-    .map((part): [string, string] => {
-      const mark = part.indexOf('=')
-      return mark === -1 ? [part, ''] : [part.slice(0, mark), part.slice(mark + 1)]
-    })
 }
 
 /**

@@ -53,6 +53,8 @@ export interface KeyValues {
   /** Number of open event streams. */
   readonly streams: number
   /** Absent while the store is off. */
+  readonly store?: KeyValueStore
+  /** Absent while the store is off. */
   readonly storeKeyValues?: StoreKeyValues
   /** As in `KeyValueStore`; absent while the store is off. */
   readonly onChange?: KeyValueStore['onChange']
@@ -88,6 +90,7 @@ export function createKeyValues(deps: KeyValueDeps, config: KeyValueSettings, sh
     get streams() {
       return streams.count
     },
+    store,
     storeKeyValues: createStoreKeyValues({ store, log }),
     onChange: store.onChange,
   }

@@ -75,8 +75,10 @@ export function createLineWriter(fd: number, lostLine: (count: number) => string
       if (chunk && offset < chunk.length) return attempt()
       chunk = null
       if (!error) reportLost()
-      next()
-      if (!chunk) settleIdle()
+      // Not at once for a few lines: under load each write would take only those that came during the one before.
+      if (idle.length > 0 || pendingCharacters >= CHUNK_CHARACTERS) next()
+      else if (pending.length > 0) plan()
+      if (!chunk && pending.length === 0) settleIdle()
     })
   }
 

@@ -17,7 +17,8 @@ import { sampleEvent } from '../sample-event.ts'
 import { type ContextLinks, contextLinks, templateContext } from '../template-context.ts'
 import { SLACK_TEMPLATE, TEAMS_TEMPLATE } from '../templates/builtin.ts'
 import type { TemplateContext, TemplateEngine } from '../templates/engine.ts'
-import { createTimeFormatter, type TimeFormatter } from '../times.ts'
+import { isPlainText } from '../templates/source.ts'
+import { type TimeFormatter, TRIAL_TIMES } from '../times.ts'
 import type { Destination, PlannedDelivery, RenderInput, Rule, SuppressReason } from '../types.ts'
 import { addressProblem, hostOfAddress, laneOfAddress, type SectionDeps, sectionDestination } from './http.ts'
 
@@ -272,6 +273,7 @@ function basicProblems(
   { basicMsgTemplate: text }: ChatSection['settings'],
   record: TemplateContext,
 ): SettingProblem[] {
+  if (isPlainText(text, record)) return []
   try {
     engine.render({ kind: 'inline', name: path, text }, record, 'line')
     return []
@@ -282,7 +284,7 @@ function basicProblems(
 
 function sampleRecord({ when, settings, links }: ChatSection): TemplateContext {
   const { headScriptLogLines: headLines = 0, tailScriptLogLines: tailLines = 0 } = settings
-  const context = { ...links, version: '', times: createTimeFormatter(), now: 0 }
+  const context = { ...links, version: '', times: TRIAL_TIMES, now: 0 }
   const event = sampleEvent('sample', when.outcomes[0]!, 0, when.types[0])
   return chatVariables(templateContext(event, context, { headLines, tailLines }, 'slash'))
 }

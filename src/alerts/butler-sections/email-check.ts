@@ -9,9 +9,9 @@ import { sampleEvent } from '../sample-event.ts'
 import { contextLinks, templateContext } from '../template-context.ts'
 import type { TemplateContext, TemplateEngine, TemplateRef } from '../templates/engine.ts'
 import type { Target } from '../templates/escape.ts'
-import { inlineSource } from '../templates/source.ts'
+import { inlineSource, isPlainText } from '../templates/source.ts'
 import { unknownText, unknownVariables } from '../templates/unknown-variables.ts'
-import { createTimeFormatter } from '../times.ts'
+import { TRIAL_TIMES } from '../times.ts'
 import { type EmailDestinationConfig, type Mail, mailsOf } from './email-sections.ts'
 
 /** Problems of the sections that are switched on; none of them stops an alert from being sent in plain words. */
@@ -58,11 +58,12 @@ async function bodyProblems({ settings }: Mail, base: string, engine: TemplateEn
 
 /** Problems of the files in the template directory that replace parts of the built-in mail. */
 async function replacedProblems(engine: TemplateEngine, record: TemplateContext): Promise<readonly SettingProblem[]> {
-  const variables = { ...record, view: mailView(record) }
   const variant = variantOf(record)
   const html = await engine.findBuiltin('email/alert', [variant])
   const text = await engine.findBuiltin('email/alert.txt', [`${variant}.txt`])
   const path = 'Butler.footman.templateDirectory'
+  if (html.kind === 'builtin' && text.kind === 'builtin') return []
+  const variables = { ...record, view: mailView(record) }
   return [
     ...(html.kind === 'found' ? renderProblems(engine, path, html, variables, 'html') : []),
     ...(text.kind === 'found' ? renderProblems(engine, path, text, variables, 'text') : []),
@@ -76,6 +77,7 @@ function renderProblems(
   record: TemplateContext,
   target: Target,
 ) {
+  if (ref.kind === 'inline' && isPlainText(ref.text, record)) return []
   try {
     engine.render(ref, record, target)
     return unknownProblems(path, ref, record)
@@ -123,7 +125,7 @@ function testModeProblems({ footman }: EmailDestinationConfig): SettingProblem[]
 
 function sampleRecord({ kind, settings }: Mail, config: EmailDestinationConfig) {
   const { headScriptLogLines: headLines = 0, tailScriptLogLines: tailLines = 0 } = settings
-  const context = { ...contextLinks(config), version: '', times: createTimeFormatter(), now: 0 }
+  const context = { ...contextLinks(config), version: '', times: TRIAL_TIMES, now: 0 }
   const event = sampleEvent('sample', kind.outcomes[0]!, 0, kind.type)
   return templateContext(event, context, { headLines, tailLines }, kind.userForm)
 }

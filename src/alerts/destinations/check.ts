@@ -4,7 +4,7 @@ import { createTextWriter } from '../message-text/writer.ts'
 import { sampleEvent } from '../sample-event.ts'
 import type { ContextSettings } from '../template-context.ts'
 import type { TemplateEngine } from '../templates/engine.ts'
-import { createTimeFormatter } from '../times.ts'
+import { TRIAL_TIMES } from '../times.ts'
 import type { RenderInput, Rule } from '../types.ts'
 import { type DestinationConfig, destinationType } from './index.ts'
 import type { SettingProblem } from './settings.ts'
@@ -35,7 +35,7 @@ const CONTEXT: ContextSettings = {
   qlikSenseUrls: {},
   genericUrls: [],
   version: '',
-  times: createTimeFormatter(),
+  times: TRIAL_TIMES,
   now: 0,
 }
 const LINES = { headScriptLogLines: 15, tailScriptLogLines: 15 }

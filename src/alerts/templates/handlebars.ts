@@ -3,8 +3,10 @@
  * escaping by target instead of always HTML, and no way to prototypes or globals.
  */
 
-import Handlebars from 'handlebars'
+import { createRequire } from 'node:module'
+import type Handlebars from 'handlebars'
 import { errorText } from '../../platform/errors.ts'
+import { once } from '../../platform/once.ts'
 import { ESCAPING, type Target, toText } from './escape.ts'
 import { type CompiledTemplate, placeOf, TemplateError, type TemplatePlace, type TemplateSource } from './source.ts'
 
@@ -15,6 +17,14 @@ type Expression = hbs.AST.Expression
 const ESCAPED = '%escaped'
 const RAW = '%raw'
 const SAFE_RUNTIME = { allowProtoPropertiesByDefault: false, allowProtoMethodsByDefault: false } as const
+
+/**
+ * The library, loaded when the first template needs it: it takes 1.5 MB, and an idle Footman has rendered nothing. Rendering
+ * is synchronous, so this is no `import()`. The bundler follows the plain `require`, which Deno does not have.
+ */
+export const handlebars = once((): typeof Handlebars =>
+  typeof require === 'function' ? require('handlebars') : createRequire(import.meta.url)('handlebars'),
+)
 
 export interface HandlebarsCompiler {
   compile(source: TemplateSource): CompiledTemplate
@@ -60,7 +70,7 @@ export function createHandlebars(target: Target): HandlebarsCompiler {
 }
 
 function createEnvironment(target: Target): Environment {
-  const environment = Handlebars.create()
+  const environment = handlebars().create()
   const { escaped, raw } = ESCAPING[target]
   environment.registerHelper(ESCAPED, (value: unknown) => escaped(toText(value)))
   environment.registerHelper(RAW, (value: unknown) => raw(toText(value)))
@@ -88,7 +98,7 @@ class UnknownHelper extends Error {
 
 /** Sends every `{{x}}` and `{{{x}}}` through the helper that writes values for the target. */
 function redirectOutput(program: hbs.AST.Program, neverRaw: ReadonlySet<string>): void {
-  const visitor = new Handlebars.Visitor()
+  const visitor = new (handlebars().Visitor)()
   visitor.MustacheStatement = (statement) => {
     const raw = !statement.escaped && !neverRaw.has(originalOf(statement.path))
     statement.params = [outputOf(statement)]

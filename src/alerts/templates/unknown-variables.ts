@@ -1,6 +1,7 @@
 /** Finds variables in a template that no event has: most of them are misspelt. */
-import Handlebars from 'handlebars'
+import type Handlebars from 'handlebars'
 import { nearest } from '../../config/nearest.ts'
+import { handlebars } from './handlebars.ts'
 import { placeOf, type TemplateSource } from './source.ts'
 
 export interface UnknownVariable {
@@ -49,71 +50,54 @@ function etaVariables({ file, text }: TemplateSource): readonly Use[] {
 function handlebarsVariables(text: string): readonly Use[] {
   let program: hbs.AST.Program
   try {
-    program = Handlebars.parseWithoutProcessing(text)
+    program = handlebars().parseWithoutProcessing(text)
   } catch {
     return []
   }
   const uses: Use[] = []
-  const visitor = new EventVariables(uses)
-  visitor.accept(program)
+  createVisitor(uses).accept(program)
   return uses
 }
 
 type Call = hbs.AST.MustacheStatement | hbs.AST.SubExpression | hbs.AST.BlockStatement
 
 /** Follows how deep an expression stands in blocks like `each`, where plain names are members of something else. */
-class EventVariables extends Handlebars.Visitor {
-  private depth = 0
-  private readonly uses: Use[]
+function createVisitor(uses: Use[]): Handlebars.Visitor {
+  const visitor = new (handlebars().Visitor)()
+  let depth = 0
 
-  constructor(uses: Use[]) {
-    super()
-    this.uses = uses
+  /** The path of a call with arguments is a helper. */
+  function visitArguments({ params, hash }: Pick<Call, 'params' | 'hash'>): void {
+    for (const param of params) visitor.accept(param)
+    if (hash) visitor.accept(hash)
   }
 
-  override MustacheStatement(statement: hbs.AST.MustacheStatement): void {
-    this.visitCall(statement)
+  function visitCall(call: Call): void {
+    if (call.params.length === 0 && !call.hash) visitor.accept(call.path)
+    else visitArguments(call)
   }
 
-  override SubExpression(expression: hbs.AST.SubExpression): void {
-    this.visitArguments(expression)
-  }
-
-  override BlockStatement(block: hbs.AST.BlockStatement): void {
-    const name = (block.path as hbs.AST.PathExpression).original
+  visitor.MustacheStatement = visitCall
+  visitor.SubExpression = visitArguments
+  visitor.BlockStatement = (block) => {
+    const isPlain = PLAIN_BLOCKS.includes(String((block.path as hbs.AST.PathExpression).original))
     // `{{#list}}` without arguments is about a variable.
-    this.visitCall(block)
-    const isPlain = PLAIN_BLOCKS.includes(String(name))
-    if (!isPlain) this.depth += 1
-    if (block.program) this.accept(block.program)
-    if (!isPlain) this.depth -= 1
-    if (block.inverse) this.accept(block.inverse)
+    visitCall(block)
+    if (!isPlain) depth += 1
+    if (block.program) visitor.accept(block.program)
+    if (!isPlain) depth -= 1
+    if (block.inverse) visitor.accept(block.inverse)
   }
-
-  /** The name is that of another template. */
-  override PartialStatement(): void {}
-
-  override PartialBlockStatement(block: hbs.AST.PartialBlockStatement): void {
-    this.accept(block.program)
-  }
-
-  override PathExpression(path: hbs.AST.PathExpression): void {
+  // The name is that of another template.
+  visitor.PartialStatement = () => {}
+  visitor.PartialBlockStatement = (block) => visitor.accept(block.program)
+  visitor.PathExpression = (path) => {
     const [first, second] = path.parts as readonly string[]
     const isRoot = path.data && first === 'root'
     const name = isRoot ? second : first
     if (name === undefined || (path.data && !isRoot)) return
-    if (!isRoot && path.depth !== this.depth) return
-    this.uses.push({ name, line: path.loc.start.line })
+    if (!isRoot && path.depth !== depth) return
+    uses.push({ name, line: path.loc.start.line })
   }
-
-  private visitCall(call: Call): void {
-    if (call.params.length === 0 && !call.hash) this.accept(call.path)
-    else this.visitArguments(call)
-  }
-
-  /** The path of a call with arguments is a helper. */
-  private visitArguments({ params, hash }: Call): void {
-    for (const param of params) this.accept(param)
-    if (hash) this.accept(hash)
-  }
+  return visitor
 }

@@ -11,7 +11,7 @@ import type { BrowserRules } from '../middleware/browser-rules.ts'
 import { type CertificateGrantSettings, createCertificateCheck } from './certificates.ts'
 import { type AccessControl, createClosedAccess, createOpenAccess } from './control.ts'
 import type { GrantSettings } from './grants.ts'
-import { createJwtCheck, createKeySet, type JwtCheck, type JwtSettings, readPublicKey } from './jwt.ts'
+import type { JwtCheck, JwtSettings } from './jwt.ts'
 import { compileKeys, createKeyCheck, createLocalKey, type KeySettings, type KnownKey, LOCAL_KEY_FILE } from './keys.ts'
 
 export interface AccessSettings {
@@ -98,12 +98,13 @@ interface Tokens {
 }
 
 async function buildTokens(deps: AccessDeps, settings: NonNullable<AccessSettings['jwt']>): Promise<Tokens> {
+  const { createJwtCheck, createKeySet, readPublicKey } = await import('./jwt.ts')
   const { clock, log } = deps
   const { secret, publicKeyFile, jwksUrl } = settings
   const fixed = { warm: () => {}, close: () => {} }
   if (secret !== '') return { ...fixed, check: createJwtCheck(clock, { secret }, settings) }
   if (publicKeyFile !== '') {
-    const publicKey = await readKeyFile(deps, publicKeyFile)
+    const publicKey = await readKeyFile(deps, publicKeyFile, readPublicKey)
     return { ...fixed, check: createJwtCheck(clock, { publicKey }, settings) }
   }
   const client = createHttpClient({ maxSockets: 2 })
@@ -122,9 +123,9 @@ async function buildTokens(deps: AccessDeps, settings: NonNullable<AccessSetting
 
 const MAX_KEY_SET_BYTES = 1_048_576
 
-async function readKeyFile({ readFile }: AccessDeps, path: string) {
+async function readKeyFile<Key>({ readFile }: AccessDeps, path: string, read: (pem: string) => Key): Promise<Key> {
   try {
-    return readPublicKey(await readFile(path))
+    return read(await readFile(path))
   } catch (error) {
     throw new StartError(`footman.access.jwt.publicKeyFile cannot be used (${path}): ${(error as Error).message}`, {
       cause: error,

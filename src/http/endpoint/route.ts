@@ -1,5 +1,5 @@
 /** An endpoint of the REST API as the features describe it; the server decides about limits, logs and switches. */
-import type { z } from 'zod'
+import { z } from 'zod'
 import type { Caller } from './caller.ts'
 import { NO_QUERY, strictQuery } from './list-query.ts'
 import { strictBody, validate } from './validation.ts'
@@ -172,6 +172,7 @@ export function route<
   const { params, query, body, readByHandler, legacyErrors, handle, ...description } = rest
   const answered = Object.entries(answers)
   const isRefusal = (answer: unknown): answer is string => typeof answer === 'string'
+  const checks = { ...endpoint, params: params && isText(params) ? undefined : params }
   return {
     ...description,
     methods: [method].flat(),
@@ -186,7 +187,7 @@ export function route<
     },
     failures: Object.fromEntries(answered.filter((entry): entry is [string, string] => isRefusal(entry[1]))),
     handle(request) {
-      const checked = check(endpoint, request)
+      const checked = check(checks, request) as CheckedRequest<Params, Query, Body>
       if (!legacyErrors) return handle(checked)
       const refuse = (error: unknown): never => {
         throw legacyErrors(error, request)
@@ -202,10 +203,19 @@ export function route<
   }
 }
 
-function check<Params extends Fields, Query extends Fields, Body extends Fields>(
-  { butler, params, query, body }: Endpoint<Params, Query, Body>,
+/** Path parameters are texts, so a schema that wants any texts has nothing to check. */
+function isText(params: z.ZodObject): boolean {
+  return Object.values(params.shape).every((member) => {
+    const { def } = member instanceof z.ZodOptional ? member.unwrap() : member
+    return def.type === 'string' && !('format' in def) && !def.checks?.length
+  })
+}
+
+/** Replaces the checked parts by those of the schemas. */
+function check(
+  { butler, params, query, body }: Pick<Endpoint<Fields, Fields, Fields>, 'butler' | 'params' | 'query' | 'body'>,
   request: ApiRequest,
-): CheckedRequest<Params, Query, Body> {
+): ApiRequest {
   const checked = request as { -readonly [Part in 'params' | 'query' | 'body']: unknown }
   if (params) checked.params = validate('params', params, request.params)
   if (body && typeof body !== 'string') {
@@ -214,7 +224,7 @@ function check<Params extends Fields, Query extends Fields, Body extends Fields>
   if (query) {
     checked.query = butler ? validate('querystring', query, request.query) : strictQuery(query, request.query)
   }
-  return request as CheckedRequest<Params, Query, Body>
+  return request
 }
 
 const JSON_TYPE = { 'content-type': 'application/json; charset=utf-8' }

@@ -19,7 +19,7 @@ export interface Field {
   /** `Select`, `SelectValues`, `Clear`. */
   readonly handle: EngineObject
   counts(): Promise<StateCounts>
-  /** Every value that is not null, whatever is selected. */
+  /** Every value that is not null, regardless of the selections. */
   all(): Promise<ValueSet>
   /** Values that are selected, also those that selections in other fields exclude. */
   selected(): Promise<ValueSet>

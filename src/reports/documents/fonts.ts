@@ -6,6 +6,8 @@ import { errorText } from '../../platform/errors.ts'
 
 /** Family of the built-in font, as SVG and CSS name it. */
 export const FONT_FAMILY = 'DejaVu Sans Condensed'
+/** For HTML, whose reader may not have it. */
+export const FONT_STACK = `'${FONT_FAMILY}','Segoe UI',Arial,sans-serif`
 
 export interface FontFace {
   /** `regular`, `bold`, `additional-1`, ...; unique, for `registerFont` of PDFKit. */
@@ -24,20 +26,20 @@ export interface FontSet {
   readonly faces: readonly FontFace[]
   /**
    * The first face with a glyph for the character (one code point): the built-in one, then the additional ones in their
-   * order. Without any: the built-in face, which draws an empty box, and the character counts as missing.
+   * order. Without any: the built-in face, which draws an empty box, and the character counts as missing. Ask before drawing.
    */
   fontFor(char: string, bold?: boolean): FontFace
   /** Width of a line of text in points, the size in points; pixels give pixels. */
   measure(text: string, size: number, bold?: boolean): number
-  /** The first 10 characters without a glyph since the last call, for `GLYPH_MISSING`. */
+  /** The first 10 characters that `fontFor` found no glyph for since the last call, for `GLYPH_MISSING`. */
   takeMissing(): readonly string[]
 }
 
 /** Scripts whose glyphs depend on their neighbours; combining marks; joiners. Such text goes through the shaper of fontkit. */
 const NEEDS_SHAPING =
-  /[\p{M}\u200c\u200d\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufeff\u0900-\u0dff\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff]/u
+  /\p{M}|\p{Join_Control}|\p{scx=Hebr}|\p{scx=Arab}|\p{scx=Syrc}|[\u0900-\u0dff\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff]/u
 /** Characters that are drawn as nothing. */
-const INVISIBLE = /[\p{Cc}\p{Cf}\u2028\u2029\ufe00-\ufe0f]/u
+const INVISIBLE = /\p{Cc}|\p{Cf}|\p{Zl}|\p{Zp}|\p{Variation_Selector}/u
 const MOST_MISSING = 10
 
 /** Whether the text has to be laid out by fontkit; other text is a row of glyphs, one a code point. */
@@ -67,7 +69,7 @@ export async function loadFonts(
       unreadable(path, errorText(error))
     }
   }
-  return fontSet({ ...faceOf('regular', regular), family: FONT_FAMILY }, faceOf('bold', bold), additional)
+  return fontSet(faceOf('regular', regular), faceOf('bold', bold), additional)
 }
 
 const regularBytes = () =>
@@ -83,30 +85,34 @@ const boldBytes = () =>
 
 function fontSet(regular: FontFace, bold: FontFace, additional: readonly FontFace[]): FontSet {
   const missing = new Set<string>()
-  const known = new Map<string, FontFace>()
+  const known = new Map<string, FontFace | null>()
   const advances = new Map<string, number>()
 
-  function fontFor(char: string, isBold = false): FontFace {
-    const first = isBold ? bold : regular
+  /** Null: no font has it. */
+  function faceOf(char: string, isBold: boolean): FontFace | null {
     const key = isBold ? `b${char}` : char
     const found = known.get(key)
-    if (found) return found
+    if (found !== undefined) return found
+    const first = isBold ? bold : regular
     const code = char.codePointAt(0) ?? 0
     const face = [first, ...additional].find(({ font }) => font.hasGlyphForCodePoint(code))
-    if (face || INVISIBLE.test(char)) {
-      known.set(key, face ?? first)
-    } else if (missing.size < MOST_MISSING) {
-      missing.add(char)
-    }
-    return face ?? first
+    const chosen = face ?? (INVISIBLE.test(char) ? first : null)
+    known.set(key, chosen)
+    return chosen
+  }
+
+  function fontFor(char: string, isBold = false): FontFace {
+    const face = faceOf(char, isBold)
+    if (!face && missing.size < MOST_MISSING) missing.add(char)
+    return face ?? (isBold ? bold : regular)
   }
 
   /** In units of 1 em. */
   function advance(char: string, isBold: boolean): number {
     const key = isBold ? `b${char}` : char
     const found = advances.get(key)
-    const { font } = fontFor(char, isBold)
     if (found !== undefined) return found
+    const { font } = faceOf(char, isBold) ?? (isBold ? bold : regular)
     const width = INVISIBLE.test(char)
       ? 0
       : font.glyphForCodePoint(char.codePointAt(0) ?? 0).advanceWidth / font.unitsPerEm
@@ -116,7 +122,7 @@ function fontSet(regular: FontFace, bold: FontFace, additional: readonly FontFac
 
   function shaped(text: string, isBold: boolean): number {
     let width = 0
-    for (const run of runsOf(text, (char) => fontFor(char, isBold))) {
+    for (const run of runsOf(text, (char) => faceOf(char, isBold) ?? (isBold ? bold : regular))) {
       width += run.face.font.layout(run.text).advanceWidth / run.face.font.unitsPerEm
     }
     return width

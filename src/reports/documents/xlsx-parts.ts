@@ -3,7 +3,7 @@ import type { ZipEntry } from './zip.ts'
 
 export const XML = '<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n'
 
-/** What the workbook must know of a sheet; known in full when the sheet is written. */
+/** Members of a sheet that the workbook part repeats; complete once the sheet has been written. */
 export interface SheetFacts {
   readonly name: string
   columns: number
@@ -163,7 +163,7 @@ export function stylesXml(formats: readonly string[]): string {
   ].join('')
 }
 
-/** Names of sheets: at most 31 characters, without the forbidden ones, each once whatever its case. */
+/** Names of sheets: at most 31 characters, without the forbidden ones, unique regardless of case. */
 export function sheetNames(titles: readonly string[]): readonly string[] {
   const taken = new Set<string>()
   return titles.map((title) => {
@@ -195,10 +195,9 @@ const cut = (text: string, units: number): string => {
   return text.slice(0, /[\ud800-\udbff]/.test(text.charAt(units - 1)) ? units - 1 : units)
 }
 
-/** What XML 1.0 cannot hold, escaped or not: most control characters, U+FFFE, U+FFFF, halves of surrogate pairs. */
-const FORBIDDEN =
-  /[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g
-const SUSPECT = /[&<>"\r_\u0000-\u0008\u000b\u000c\u000e-\u001f\ud800-\udfff\ufffe\uffff]/
+/** Control characters, halves of surrogate pairs, U+FFFE and U+FFFF: XML 1.0 cannot hold them, escaped or not. */
+const FORBIDDEN = /[^\P{Cc}\t\n\r]|[\p{Cs}\ufffe\uffff]/gu
+const SUSPECT = /[&<>"_\p{Cc}\p{Cs}\ufffe\uffff]/u
 const ENTITIES: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' }
 
 const removeForbidden = (text: string): string => text.replaceAll(FORBIDDEN, '')

@@ -1,17 +1,22 @@
 /** Workbooks of block reports (ECMA-376 part 1, SpreadsheetML): a sheet for each block, rows streamed into the archive. */
 import type { BlockReport } from '../entities/report.ts'
 import type { Cell, Column, Row, Table, Warn } from '../types.ts'
-import type { BlockContent, ContentOf, KpiItem } from './blocks.ts'
+import type { BlockContent, ContentOf } from './blocks.ts'
+import { chartSvg, svgToPng } from './charts/index.ts'
+import type { KpiItem } from './charts/kpi.ts'
+import type { FontSet } from './fonts.ts'
 import { formatOfText, numberFormat } from './xlsx-formats.ts'
-import { bytesOf, escapeXml, packageParts, type SheetFacts, sheetNames, stylesXml, XML } from './xlsx-parts.ts'
+import {
+  bytesOf,
+  escapeXml,
+  lettersOf,
+  packageParts,
+  type SheetFacts,
+  sheetNames,
+  stylesXml,
+  XML,
+} from './xlsx-parts.ts'
 import { writeZip, type ZipEntry } from './zip.ts'
-
-export interface Picture {
-  readonly png: Uint8Array
-  /** Size on the sheet; the picture itself may have more pixels. */
-  readonly widthPx: number
-  readonly heightPx: number
-}
 
 export interface WorkbookRequest {
   readonly report: Pick<BlockReport, 'name' | 'page'>
@@ -21,7 +26,9 @@ export interface WorkbookRequest {
   readonly lastReload: Date | null
   /** Path of the file to write. */
   readonly file: string
-  readonly picture: (block: ContentOf<'chart'>) => Promise<Picture>
+  readonly fonts: FontSet
+  /** Of the numbers in charts. */
+  readonly locale: string
   readonly warn: Warn
   readonly signal?: AbortSignal
 }
@@ -63,10 +70,9 @@ async function* entries(
     const facts = sheets[index]!
     const name = `xl/worksheets/sheet${index + 1}.xml`
     if (block.type === 'chart') {
-      const picture = await request.picture(block)
-      yield* pictureParts(index + 1, block, picture)
-      yield { name, content: bytesOf(pictureSheet(request, block, styles)) }
-    } else if (block.type === 'note') yield { name, content: bytesOf(noteSheet(request, block, styles)) }
+      yield* pictureParts(index + 1, block, request)
+      yield { name, content: bytesOf(pictureSheet(request, block)) }
+    } else if (block.type === 'note') yield { name, content: bytesOf(noteSheet(request, block)) }
     else {
       const table = block.type === 'kpi' ? kpiTable(block.items) : sheetTable(block.table, styles)
       yield { name, content: tableSheet(request, block.key, table, facts, styles) }
@@ -156,7 +162,7 @@ async function* tableSheet(
   facts: SheetFacts,
   styles: Styles,
 ): AsyncGenerator<Uint8Array> {
-  const letters = table.columns.slice(0, MAX_COLUMNS).map((_, index) => columnLetters(index))
+  const letters = table.columns.slice(0, MAX_COLUMNS).map((_, index) => lettersOf(index + 1))
   const places = MAX_ROWS - 1 - (table.totals ? 1 : 0)
   if (table.rows > places) warn('ROWS_TRUNCATED', `${places} of ${table.rows} rows: a sheet has no more`, key)
 
@@ -171,7 +177,7 @@ async function* tableSheet(
     page = await pages.next()
   }
 
-  let text = `${sheetStart(report, true)}${colsXml(table, sample)}<sheetData>${headerRow(table, letters)}`
+  let text = `${sheetStart(true)}${colsXml(table, sample)}<sheetData>${headerRow(table, letters)}`
   let number = 1
   const addRows = (rows: readonly Row[]) => {
     for (const row of rows) {
@@ -277,18 +283,12 @@ const textWidth = (text: string): number => {
   return line.length + (line.match(WIDE)?.length ?? 0)
 }
 
-/** 0 is A, 26 is AA. */
-export function columnLetters(index: number): string {
-  const rest = Math.floor(index / 26) - 1
-  return `${rest >= 0 ? columnLetters(rest) : ''}${String.fromCharCode(65 + (index % 26))}`
-}
-
 // --- Parts of all sheets ---
 
 const MAIN = 'http://schemas.openxmlformats.org/spreadsheetml/2006/main'
 const RELATIONS = 'http://schemas.openxmlformats.org/officeDocument/2006/relationships'
 
-function sheetStart(_report: WorkbookRequest['report'], table: boolean): string {
+function sheetStart(table: boolean): string {
   const view = table
     ? '<sheetView workbookViewId="0"><pane ySplit="1" topLeftCell="A2" activePane="bottomLeft" state="frozen"/><selection pane="bottomLeft" activeCell="A2" sqref="A2"/></sheetView>'
     : '<sheetView showGridLines="0" workbookViewId="0"/>'
@@ -305,21 +305,29 @@ function sheetEnd({ page }: WorkbookRequest['report']): string {
 const titleRow = (title: string): string =>
   `<row r="1" ht="24" customHeight="1">${textCell('A1', title, STYLE.title)}</row>`
 
-function noteSheet({ report }: WorkbookRequest, { title, text }: ContentOf<'note'>, _styles: Styles): string {
+function noteSheet({ report }: WorkbookRequest, { title, text }: ContentOf<'note'>): string {
   const rows = `${titleRow(title)}<row r="3">${textCell('A3', text, STYLE.wrapped)}</row>`
-  return `${sheetStart(report, false)}<cols><col min="1" max="1" width="90" customWidth="1"/></cols><sheetData>${rows}</sheetData>${sheetEnd(report)}</worksheet>`
+  return `${sheetStart(false)}<cols><col min="1" max="1" width="90" customWidth="1"/></cols><sheetData>${rows}</sheetData>${sheetEnd(report)}</worksheet>`
 }
 
-function pictureSheet({ report }: WorkbookRequest, { title }: ContentOf<'chart'>, _styles: Styles): string {
-  return `${sheetStart(report, false)}<sheetData>${titleRow(title)}</sheetData>${sheetEnd(report)}<drawing r:id="rId1"/></worksheet>`
+function pictureSheet({ report }: WorkbookRequest, { title }: ContentOf<'chart'>): string {
+  return `${sheetStart(false)}<sheetData>${titleRow(title)}</sheetData>${sheetEnd(report)}<drawing r:id="rId1"/></worksheet>`
 }
 
 const EMU_PER_PIXEL = 9525
+const PICTURE_WIDTH = 800
+const PIXELS_PER_MM = 96 / 25.4
 
-function* pictureParts(number: number, { title, key }: ContentOf<'chart'>, picture: Picture): Generator<ZipEntry> {
-  const { png, widthPx, heightPx } = picture
+async function* pictureParts(
+  number: number,
+  { title, key, chart, heightMm }: ContentOf<'chart'>,
+  { fonts, locale }: WorkbookRequest,
+): AsyncGenerator<ZipEntry> {
+  const height = Math.round(heightMm * PIXELS_PER_MM)
+  const svg = await chartSvg(chart, { width: PICTURE_WIDTH, height, idPrefix: key, locale, fonts })
+  const png = await svgToPng(svg, 2, fonts)
   const drawing = 'http://schemas.openxmlformats.org/drawingml/2006'
-  const size = `cx="${Math.round(widthPx * EMU_PER_PIXEL)}" cy="${Math.round(heightPx * EMU_PER_PIXEL)}"`
+  const size = `cx="${PICTURE_WIDTH * EMU_PER_PIXEL}" cy="${height * EMU_PER_PIXEL}"`
   yield { name: `xl/media/image${number}.png`, content: png }
   yield {
     name: `xl/drawings/drawing${number}.xml`,

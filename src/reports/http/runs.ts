@@ -266,7 +266,13 @@ export function runRoutes(deps: RunRouteDeps): ApiRoute[] {
         const documents = ledger
           .documents(runById(params.runId))
           .map(({ id, report, fileName, format, bytes, sha256, cycle, variant }) => ({
-            ...{ id, report, fileName, format, bytes, sha256, variant },
+            id,
+            report,
+            fileName,
+            format,
+            bytes,
+            sha256,
+            variant,
             cycle: Object.fromEntries(cycle.map(({ field, value }) => [field, value.text])),
           }))
         return jsonAnswer(200, { documents, total: documents.length })

@@ -1,11 +1,17 @@
 /** Charts as pictures: SVG by ECharts, PNG by resvg. */
 import type { Binding } from '../../entities/report.ts'
-import type { ReportData, Warn } from '../../types.ts'
+import { EvaluationError, type ReportData, type Warn } from '../../types.ts'
 import type { FontSet } from '../fonts.ts'
-import type { ChartContent } from './content.ts'
+import { type ChartContent, isDefinition, loadChart } from './content.ts'
+import { type KpiItem, kpiSvg } from './kpi.ts'
+import { chartOfObject, isKpi, kpisOfObject } from './objects.ts'
+import { svgToPng } from './png.ts'
+import { drawSvg } from './svg.ts'
+
+export { svgToPng }
 
 export interface ChartDrawing {
-  /** Pixels of 1/96 inch; texts have 11 to 13 of them. */
+  /** Pixels of 1/96 inch; texts have 11 to 14 of them. */
   readonly width: number
   readonly height: number
   /** Above the chart; '' or absent: none. */
@@ -17,8 +23,10 @@ export interface ChartDrawing {
   readonly fonts: FontSet
 }
 
-export type ChartSvg = (chart: ChartContent, drawing: ChartDrawing) => Promise<string>
-export type SvgToPng = (svg: string, scale: number, fonts: FontSet) => Promise<Uint8Array>
+/** One `<svg>` element without scripts and styles; equal data and equal fonts give equal text. */
+export function chartSvg(chart: ChartContent, drawing: ChartDrawing): Promise<string> {
+  return drawSvg(chart, { ...drawing, title: drawing.title ?? '' }, drawing.idPrefix)
+}
 
 export interface ChartPictureRequest {
   /** Of a template, or an object of the app. */
@@ -28,11 +36,33 @@ export interface ChartPictureRequest {
   readonly heightPx: number
   /** Pixels of the picture for each pixel of the drawing; default 2. */
   readonly scale?: number
-  /** Default: none, of objects their title. */
+  /** Default: of objects their title, else none. */
   readonly title?: string
   readonly locale: string
   readonly fonts: FontSet
   readonly warn: Warn
 }
-/** Rejects with an `EvaluationError` when the object is of a kind that cannot be drawn. */
-export type ChartPicture = (request: ChartPictureRequest) => Promise<Uint8Array>
+
+/**
+ * A chart with its data as PNG. Rejects with an `EvaluationError` when the engine cannot calculate it, or the object is of a
+ * kind that cannot be drawn.
+ */
+export async function chartPicture(request: ChartPictureRequest): Promise<Uint8Array> {
+  const { chart, data, fonts, locale, warn, scale = 2 } = request
+  const drawing = { width: request.widthPx, height: request.heightPx, idPrefix: 'c', locale, fonts }
+  if (isDefinition(chart)) {
+    const content = await loadChart(chart, data, warn)
+    return svgToPng(await chartSvg(content, { ...drawing, title: request.title }), scale, fonts)
+  }
+  const object = await data.object(chart.objectId)
+  const title = request.title ?? object.title
+  if (isKpi(object)) return svgToPng(kpiPicture(await kpisOfObject(object), { ...drawing, title }), scale, fonts)
+  const content = await chartOfObject(object, warn)
+  if (!content)
+    throw new EvaluationError(`object ${object.objectId} (${object.visualization}) cannot be drawn as a chart`)
+  return svgToPng(await chartSvg(content, { ...drawing, title }), scale, fonts)
+}
+
+/** Key figures as one `<svg>` element. */
+export const kpiPicture = (items: readonly KpiItem[], drawing: ChartDrawing): string =>
+  kpiSvg(items, { ...drawing, title: drawing.title ?? '' })

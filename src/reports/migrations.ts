@@ -1,0 +1,121 @@
+/** Tables of report tasks. Every start loads this file. */
+import type { Migration } from '../platform/sqlite.ts'
+
+const TABLES = ['task', 'report', 'filter', 'condition', 'recipient', 'grp'] as const
+
+const entityTable = (table: (typeof TABLES)[number]): string => `
+  CREATE TABLE report_${table} (
+    id TEXT PRIMARY KEY,
+    project TEXT,
+    -- For the order of lists and searches.
+    sort TEXT NOT NULL,
+    unique_key TEXT NOT NULL UNIQUE,
+    definition TEXT NOT NULL,
+    revision INTEGER NOT NULL,
+    created_at TEXT NOT NULL,
+    created_by TEXT NOT NULL,
+    modified_at TEXT NOT NULL,
+    modified_by TEXT NOT NULL
+  ) WITHOUT ROWID;
+  CREATE INDEX report_${table}_sort ON report_${table} (sort, id);`
+
+export const definitionMigrations: readonly Migration[] = [
+  {
+    name: 'report-001',
+    sql: `${TABLES.map(entityTable).join('')}
+      CREATE TABLE report_reference (
+        from_kind TEXT NOT NULL,
+        from_id TEXT NOT NULL,
+        to_kind TEXT NOT NULL,
+        to_id TEXT NOT NULL,
+        PRIMARY KEY (to_kind, to_id, from_kind, from_id)
+      ) WITHOUT ROWID;
+      CREATE INDEX report_reference_from ON report_reference (from_kind, from_id);
+      CREATE TABLE report_template (
+        report_id TEXT PRIMARY KEY,
+        sha256 TEXT NOT NULL,
+        file_name TEXT NOT NULL,
+        bytes INTEGER NOT NULL,
+        uploaded_at TEXT NOT NULL,
+        uploaded_by TEXT NOT NULL
+      ) WITHOUT ROWID;
+      CREATE INDEX report_template_sha256 ON report_template (sha256);
+      CREATE TABLE report_audit (
+        id INTEGER PRIMARY KEY,
+        at TEXT NOT NULL,
+        who TEXT NOT NULL,
+        what TEXT NOT NULL,
+        entity_id TEXT NOT NULL,
+        before TEXT,
+        after TEXT
+      );
+      CREATE INDEX report_audit_at ON report_audit (at);`,
+  },
+]
+
+export const runMigrations: readonly Migration[] = [
+  {
+    name: 'report-runs-001',
+    sql: `
+      CREATE TABLE report_run (
+        id TEXT PRIMARY KEY,
+        task_id TEXT NOT NULL,
+        task_name TEXT NOT NULL,
+        task_revision INTEGER NOT NULL,
+        project TEXT NOT NULL,
+        priority INTEGER NOT NULL,
+        trigger TEXT NOT NULL,
+        merged TEXT NOT NULL DEFAULT '[]',
+        options TEXT NOT NULL,
+        state TEXT NOT NULL,
+        outcome TEXT,
+        reason TEXT,
+        test INTEGER NOT NULL,
+        cancelled INTEGER NOT NULL DEFAULT 0,
+        attempt INTEGER NOT NULL DEFAULT 0,
+        repeats INTEGER NOT NULL DEFAULT 1,
+        queued_at INTEGER NOT NULL,
+        started_at INTEGER,
+        sealed_at INTEGER,
+        finished_at INTEGER,
+        sealed TEXT,
+        counts TEXT,
+        definition TEXT
+      );
+      CREATE INDEX report_run_task ON report_run (task_id, id);
+      CREATE INDEX report_run_open ON report_run (state) WHERE state <> 'finished';
+      CREATE TABLE report_run_event (
+        run_id TEXT NOT NULL REFERENCES report_run (id) ON DELETE CASCADE,
+        at INTEGER NOT NULL,
+        event TEXT NOT NULL
+      );
+      CREATE INDEX report_run_event_run ON report_run_event (run_id);
+      CREATE TABLE report_document (
+        id TEXT PRIMARY KEY,
+        run_id TEXT NOT NULL REFERENCES report_run (id) ON DELETE CASCADE,
+        sha256 TEXT NOT NULL,
+        document TEXT NOT NULL
+      );
+      CREATE INDEX report_document_run ON report_document (run_id);
+      CREATE INDEX report_document_blob ON report_document (sha256);
+      CREATE TABLE report_delivery (
+        id TEXT PRIMARY KEY,
+        run_id TEXT NOT NULL REFERENCES report_run (id) ON DELETE CASCADE,
+        position INTEGER NOT NULL,
+        channel TEXT NOT NULL,
+        target TEXT NOT NULL,
+        documents TEXT NOT NULL,
+        payload TEXT NOT NULL,
+        state TEXT NOT NULL,
+        attempts INTEGER NOT NULL DEFAULT 0,
+        next_at INTEGER,
+        last_error TEXT
+      );
+      CREATE INDEX report_delivery_run ON report_delivery (run_id, position);
+      CREATE TABLE report_trigger_fired (identity TEXT PRIMARY KEY, run_id TEXT NOT NULL, at INTEGER NOT NULL);
+      CREATE TABLE report_condition_state (key TEXT PRIMARY KEY, task_id TEXT NOT NULL, state TEXT NOT NULL, at INTEGER NOT NULL);
+    `,
+  },
+]
+
+export const reportMigrations: readonly Migration[] = [...definitionMigrations, ...runMigrations]
