@@ -3,9 +3,9 @@ import { createGroupWriter } from '../../src/platform/group-commit.ts'
 import { openDatabase } from '../../src/platform/sqlite.ts'
 import type { Stored } from '../../src/reports/entities/fields.ts'
 import { type ReportTask, reportTask } from '../../src/reports/entities/task.ts'
-import { createLedger, runMigrations } from '../../src/reports/runs/ledger.ts'
+import { reportMigrations } from '../../src/reports/migrations.ts'
+import { createLedger } from '../../src/reports/runs/ledger.ts'
 import { createRunner, type RunnerDeps, type RunnerSettings } from '../../src/reports/runs/runner.ts'
-import { triggerMigrations } from '../../src/reports/triggers/armed.ts'
 import { createTriggers, type TriggersDeps, type TriggersSettings } from '../../src/reports/triggers/index.ts'
 import { recordingLog } from './recording-log.ts'
 
@@ -38,7 +38,7 @@ export interface TriggerScene {
 }
 
 export function triggerScene({ clock, file = ':memory:', tasks, deps = {}, settings = {} }: TriggerScene) {
-  const db = openDatabase(file, { migrations: [...runMigrations, ...triggerMigrations] })
+  const db = openDatabase(file, { migrations: reportMigrations })
   const writer = createGroupWriter(db)
   const ledger = createLedger({ db, writer })
   const log = recordingLog()

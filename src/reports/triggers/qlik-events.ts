@@ -150,7 +150,7 @@ export function createQlikEventTriggers(deps: QlikEventDeps, settings: QlikEvent
   // --- Messages ---
 
   function event({ taskId, executionId, outcome, type, test, receivedAt }: TaskEvent): void {
-    if (!active || test || !TASK_TYPES.some((one) => one === type)) return
+    if (test || !TASK_TYPES.some((one) => one === type)) return
     const known = OUTCOMES.find((one) => one === outcome)
     if (!known || !ofTasks().some(({ trigger }) => mayMatch(trigger, EVENT_OF[known], taskId.toLowerCase()))) return
     if (!isGuid(executionId)) {
@@ -168,7 +168,7 @@ export function createQlikEventTriggers(deps: QlikEventDeps, settings: QlikEvent
   }
 
   function pollSoon(): void {
-    if (clock.now() - lastEarlyPoll < EARLY_POLL_MS) return
+    if (!active || clock.now() - lastEarlyPoll < EARLY_POLL_MS) return
     lastEarlyPoll = clock.now()
     void job.run()
   }

@@ -146,10 +146,10 @@ describe('instants that were missed', () => {
     await restarted(scene, 3 * HOUR)
     await restarted(scene, 1)
     await restarted(scene, 1)
-    expect(scene.runs().map(({ reason, repeats }) => [reason, repeats])).toEqual([
-      ['MISSED_SCHEDULE', 2],
-      [null, 1],
-    ])
+    const rows = scene.runs().map(({ reason, repeats }) => ({ reason, repeats }))
+    expect(rows).toHaveLength(2)
+    expect(rows).toContainEqual({ reason: 'MISSED_SCHEDULE', repeats: 2 })
+    expect(rows).toContainEqual({ reason: null, repeats: 1 })
     scene.db.close()
     folder.remove()
   })
