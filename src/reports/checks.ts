@@ -1,7 +1,8 @@
 /** Rules of definitions that reach beyond the form of a member: reports, filters, conditions. tasks: `task-checks.ts`. */
+import { NEEDS, SERIES } from './documents/charts/content.ts'
 import type { ReportCondition, Rule } from './entities/condition.ts'
 import type { ReportFilter } from './entities/filter.ts'
-import type { Binding, Block, BlockOf, ChartKind, Report, TemplateReport } from './entities/report.ts'
+import type { Binding, Block, BlockOf, Report, TemplateReport } from './entities/report.ts'
 import type { Issue } from './issues.ts'
 import { PATTERN_TOKENS, pathProblem, patternProblem } from './patterns.ts'
 
@@ -24,55 +25,18 @@ export function duplicates(values: readonly string[], path: (index: number) => s
 export const patternIssue = (path: string, problem: string | null): Issue[] =>
   problem === null ? [] : [{ path, message: problem, code: 'INVALID_PATTERN' }]
 
-/** Data members of a chart: needed, allowed or refused, and how many measures. */
-interface ChartRule {
-  readonly dimension: 'required' | 'none'
-  readonly dimension2: 'required' | 'optional' | 'none'
-  readonly measures: readonly [least: number, most: number]
-}
-
-const SERIES: ChartRule = { dimension: 'required', dimension2: 'optional', measures: [1, 8] }
-const PARTS: ChartRule = { dimension: 'required', dimension2: 'none', measures: [1, 1] }
-const GRID: ChartRule = { dimension: 'required', dimension2: 'required', measures: [1, 1] }
-
-const CHARTS: Readonly<Record<ChartKind, ChartRule>> = {
-  bar: SERIES,
-  barHorizontal: SERIES,
-  barStacked: SERIES,
-  barGrouped: SERIES,
-  barPercent: SERIES,
-  line: SERIES,
-  area: SERIES,
-  areaStacked: SERIES,
-  radar: SERIES,
-  combo: { dimension: 'required', dimension2: 'none', measures: [2, 8] },
-  pie: PARTS,
-  donut: PARTS,
-  funnel: PARTS,
-  waterfall: PARTS,
-  scatter: { dimension: 'required', dimension2: 'optional', measures: [2, 2] },
-  bubble: { dimension: 'required', dimension2: 'optional', measures: [3, 3] },
-  gauge: { dimension: 'none', dimension2: 'none', measures: [1, 3] },
-  treemap: { dimension: 'required', dimension2: 'optional', measures: [1, 1] },
-  heatmap: GRID,
-  sankey: GRID,
-  boxplot: GRID,
-}
-
 type Chart = Pick<BlockOf<'chart'>, 'chart' | 'dimension' | 'dimension2' | 'measures'>
 
 function chartIssues(path: string, { chart, dimension, dimension2, measures }: Chart): Issue[] {
-  const rule = CHARTS[chart]
-  const given = { dimension, dimension2 }
-  const issues: Issue[] = []
-  for (const member of ['dimension', 'dimension2'] as const) {
-    const isGiven = given[member] !== undefined
-    if (rule[member] === 'required' && !isGiven)
-      issues.push({ path: `${path}.${member}`, message: `Required for ${chart}` })
-    if (rule[member] === 'none' && isGiven) issues.push({ path: `${path}.${member}`, message: `Not used by ${chart}` })
-  }
-  const [least, most] = rule.measures
-  const allowed = rule === SERIES && dimension2 !== undefined ? 1 : most
+  const needs = NEEDS[chart]
+  const issues = [dimension, dimension2].flatMap((given, index): Issue[] => {
+    const [fewest, most] = needs.dimensions
+    const place = `${path}.${index === 0 ? 'dimension' : 'dimension2'}`
+    if (given === undefined && index < fewest) return [{ path: place, message: `Required for ${chart}` }]
+    return given !== undefined && index >= most ? [{ path: place, message: `Not used by ${chart}` }] : []
+  })
+  const [least, most] = needs.measures
+  const allowed = SERIES.has(chart) && dimension2 !== undefined ? 1 : most
   if (measures.length < least || measures.length > allowed) {
     const number = least === allowed ? String(least) : `${least} to ${allowed}`
     const why = allowed < most ? ' with dimension2' : ''

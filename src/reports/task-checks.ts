@@ -1,6 +1,7 @@
 /** Rules of report tasks that reach beyond the form of a member, and what a task needs before it is switched on. */
 import { parseCron } from '../platform/cron.ts'
 import { type CheckSettings, duplicates, patternIssue, templateFormat, unknownSpace } from './checks.ts'
+import { type FormatProblem, formatProblem } from './documents/formats.ts'
 import type { Report } from './entities/report.ts'
 import type { ReportTask, ReportUse, Trigger } from './entities/task.ts'
 import type { Issue } from './issues.ts'
@@ -140,43 +141,23 @@ function protectIssues(
 }
 
 function formatIssues(use: ReportUse, path: string, report: Report, settings: CheckSettings): Issue[] {
-  const refuse = (member: string, message: string): Issue[] => [
-    { path: `${path}.${member}`, message, code: 'FORMAT_NOT_POSSIBLE' },
+  const problem = formatProblem(report, use) ?? templateFormatProblem(use, report)
+  if (problem) return [{ path: `${path}.${problem.member}`, message: problem.message, code: 'FORMAT_NOT_POSSIBLE' }]
+  if (report.type !== 'template' || use.format !== 'pdf' || settings.converterFound()) return []
+  return [
+    {
+      path: `${path}.format`,
+      message: 'No LibreOffice was found, which makes the PDF of an Office template',
+      code: 'CONVERTER_MISSING',
+    },
   ]
-  const { format, block: key } = use
-  if (report.type === 'template') {
-    if (key !== undefined) return refuse('block', 'A template report has no blocks')
-    const own = templateFormat(report.template)
-    const possible = [...(own === null ? ['xlsx', 'docx', 'pptx'] : [own]), 'pdf']
-    if (!possible.includes(format)) return refuse('format', `The template makes ${possible.join(' or ')}`)
-    if (format !== 'pdf' || settings.converterFound()) return []
-    return [
-      {
-        path: `${path}.format`,
-        message: 'No LibreOffice was found, which makes the PDF of an Office template',
-        code: 'CONVERTER_MISSING',
-      },
-    ]
-  }
-  if (format === 'docx' || format === 'pptx') return refuse('format', `A report of blocks does not make ${format}`)
-  const block = report.blocks.find((one) => one.key === key)
-  if (key !== undefined && !block) return refuse('block', `The report has no block ${key}`)
-  const wanted = SINGLE_BLOCK[format]
-  if (!wanted) return []
-  const suitable = report.blocks.filter(({ type }) => wanted.includes(type))
-  const what = wanted.join(' or ')
-  if (block && !suitable.includes(block)) return refuse('block', `${format} is made of a block of type ${what}`)
-  if (suitable.length === 0) return refuse('format', `The report has no block of type ${what}`)
-  if (suitable.length > 1 && !block)
-    return refuse('block', `Name the block: ${suitable.map((one) => one.key).join(', ')}`)
-  return []
 }
 
-/** Formats that show one block, and the types of it. */
-const SINGLE_BLOCK: Partial<Record<ReportUse['format'], readonly string[]>> = {
-  csv: ['table', 'object'],
-  svg: ['chart', 'object'],
-  png: ['chart', 'object'],
+function templateFormatProblem({ format }: ReportUse, report: Report): FormatProblem | null {
+  if (report.type !== 'template') return null
+  const own = templateFormat(report.template)
+  const possible = [...(own === null ? ['xlsx', 'docx', 'pptx'] : [own]), 'pdf']
+  return possible.includes(format) ? null : { member: 'format', message: `The template makes ${possible.join(' or ')}` }
 }
 
 /** Why the task cannot be switched on; null when it can. */

@@ -33,24 +33,32 @@ export function singleBlock(
   return types ? (report.blocks.find(({ type }) => types.includes(type)) ?? null) : null
 }
 
+/** A member of the use of a report that does not fit the report. */
+export interface FormatProblem {
+  readonly member: 'format' | 'block'
+  readonly message: string
+}
+
 /**
- * Why the report cannot be made in the format (`FORMAT_NOT_POSSIBLE`), in one sentence, or null. Of template reports only the
- * block is judged: their formats depend on the file.
+ * Why the report cannot be made in the format (`FORMAT_NOT_POSSIBLE`); null when it can. Of template reports only the block
+ * is judged: their formats depend on the file.
  */
 export function formatProblem(
   report: Report,
   { format, block: key }: Pick<ReportUse, 'format' | 'block'>,
-): string | null {
-  if (report.type === 'template') return key === undefined ? null : 'A template report has no blocks'
-  if (OFFICE.has(format)) return `A report of blocks does not make ${format}`
+): FormatProblem | null {
+  const refuse = (member: FormatProblem['member'], message: string): FormatProblem => ({ member, message })
+  if (report.type === 'template') return key === undefined ? null : refuse('block', 'A template report has no blocks')
+  if (OFFICE.has(format)) return refuse('format', `A report of blocks does not make ${format}`)
   const block = report.blocks.find((one) => one.key === key)
-  if (key !== undefined && !block) return `The report has no block ${key}`
+  if (key !== undefined && !block) return refuse('block', `The report has no block ${key}`)
   const types = OF_ONE_BLOCK[format]
   if (!types) return null
   const wanted = types.join(' or ')
-  if (block) return types.includes(block.type) ? null : `${format} is made of a block of type ${wanted}`
+  if (block)
+    return types.includes(block.type) ? null : refuse('block', `${format} is made of a block of type ${wanted}`)
   const suitable = report.blocks.filter(({ type }) => types.includes(type))
-  if (suitable.length === 0) return `The report has no block of type ${wanted}`
+  if (suitable.length === 0) return refuse('format', `The report has no block of type ${wanted}`)
   if (suitable.length === 1) return null
-  return `Name the block: ${suitable.map((one) => one.key).join(', ')}`
+  return refuse('block', `Name the block: ${suitable.map((one) => one.key).join(', ')}`)
 }

@@ -54,7 +54,7 @@ async function renderBlocks(
 ): Promise<RenderedDocument> {
   const { report, use, data, warn, signal } = request
   const problem = formatProblem(report, use)
-  if (problem !== null) throw new ReportError('DOCUMENT_FAILED', problem)
+  if (problem !== null) throw new ReportError('DOCUMENT_FAILED', problem.message)
   const blocks = await loadBlocks({
     report,
     block: singleBlock(report, use)?.key,

@@ -69,7 +69,7 @@ export const NEEDS: Readonly<
 }
 
 /** Kinds in which a second dimension makes series, of one measure. */
-const SERIES: ReadonlySet<ChartKind> = new Set([
+export const SERIES: ReadonlySet<ChartKind> = new Set([
   'bar',
   'barHorizontal',
   'barStacked',
