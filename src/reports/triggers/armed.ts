@@ -19,6 +19,7 @@ const SQL = {
   drop: 'DELETE FROM report_trigger WHERE task_id = ? AND trigger_id = ?',
   dropJoined: 'DELETE FROM report_trigger_joined WHERE task_id = ? AND trigger_id = ?',
   checkpoint: 'SELECT at FROM report_trigger_checkpoint WHERE name = ?',
+  forgetCheckpoints: 'DELETE FROM report_trigger_checkpoint WHERE name LIKE ? AND at < ?',
   setCheckpoint: `INSERT INTO report_trigger_checkpoint VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET at = excluded.at`,
 } as const
 
@@ -54,6 +55,8 @@ export interface ArmedTriggers {
   setHandled(armed: Armed, until: number): Promise<void>
   checkpoint(name: string): number | null
   setCheckpoint(name: string, at: number): Promise<void>
+  /** Removes checkpoints from before whose name begins so. */
+  forgetCheckpoints(prefix: string, before: number): Promise<void>
 }
 
 export interface ArmedDeps {
@@ -87,6 +90,7 @@ export function createArmedTriggers(deps: ArmedDeps, defaultZone: string): Armed
   const states = new Map<string, State>()
   for (const row of db.all<State>(SQL.all)) states.set(identityOf(refOf(row), ''), { ...row })
   let armed = new Map<string, Armed>()
+  let byType = new Map<Trigger['type'], Armed[]>()
 
   function update(): void {
     const now = clock.now()
@@ -110,6 +114,7 @@ export function createArmedTriggers(deps: ArmedDeps, defaultZone: string): Armed
           armed.set(place, { task, trigger, triggerId, definition, since: Math.min(state.since, now) })
       }
     }
+    byType = Map.groupBy(armed.values(), ({ trigger }) => trigger.type)
     const gone = [...states.keys()].filter((place) => !seen.has(place)).flatMap((place) => states.get(place) ?? [])
     for (const one of gone) states.delete(identityOf(refOf(one), ''))
     for (const [place, one] of armed) {
@@ -132,8 +137,7 @@ export function createArmedTriggers(deps: ArmedDeps, defaultZone: string): Armed
 
   return {
     update,
-    of: <Type extends Trigger['type']>(type: Type) =>
-      [...armed.values()].filter(({ trigger }) => trigger.type === type) as Armed<TriggerOf<Type>>[],
+    of: <Type extends Trigger['type']>(type: Type) => (byType.get(type) ?? []) as Armed<TriggerOf<Type>>[],
     async fire(reference, { key, at, detail, options = DEFAULT_OPTIONS }) {
       const current = armed.get(identityOf(reference, ''))
       if (!current || !isWithin(current.trigger, at)) return null
@@ -154,6 +158,8 @@ export function createArmedTriggers(deps: ArmedDeps, defaultZone: string): Armed
       await writer.write((on) => on.run(SQL.handled, until, one.task.id, one.triggerId))
     },
     checkpoint: (name) => db.get<{ at: number }>(SQL.checkpoint, name)?.at ?? null,
+    forgetCheckpoints: (prefix, before) =>
+      writer.write((on) => void on.run(SQL.forgetCheckpoints, `${prefix}%`, before)),
     setCheckpoint: (name, at) => writer.write((on) => void on.run(SQL.setCheckpoint, name, at)),
   }
 }

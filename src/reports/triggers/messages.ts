@@ -35,6 +35,8 @@ const NOT_RUN: readonly (string | null)[] = ['TASK_DISABLED', 'TASK_BUSY', 'QUEU
 const LAST_RUNS = 200
 /** A redelivery by the broker is recognised for so long. */
 const REDELIVERY_MS = 60_000
+/** Checkpoints of messages begin so. */
+const MARK = 'mqtt '
 
 export function createMessageTriggers(deps: MessageDeps): MessageTriggers {
   const { armed, ledger, clock, log, mqtt, keyValues } = deps
@@ -97,7 +99,7 @@ export function createMessageTriggers(deps: MessageDeps): MessageTriggers {
       return
     }
     const now = clock.now()
-    const mark = `mqtt ${createHash('sha256').update(message.topic).update('\0').update(message.payload).digest('hex')}`
+    const mark = `${MARK}${createHash('sha256').update(message.topic).update('\0').update(message.payload).digest('hex')}`
     const before = armed.checkpoint(mark)
     if (message.dup && before !== null && now - before < REDELIVERY_MS) return
     const text = new TextDecoder().decode(message.payload)
@@ -114,7 +116,7 @@ export function createMessageTriggers(deps: MessageDeps): MessageTriggers {
       }
       return isMeant(request as Request, task) ? { key, at: now, detail, options: (request as Request).options } : null
     })
-    await armed.setCheckpoint(mark, now)
+    await Promise.all([armed.setCheckpoint(mark, now), armed.forgetCheckpoints(MARK, now - REDELIVERY_MS)])
   }
 
   function subscribe(): void {
