@@ -68,7 +68,11 @@ describe('a call with an idempotency key', () => {
 
   test('belongs to its caller', async () => {
     await idempotency.once(call('k'), work())
-    for (const other of [{ client: '10.0.0.2' }, { actor: 'key:erp' }, { actor: 'key:other' }]) {
+    for (const other of [
+      { peer: '127.0.0.1', secure: false, prefix: '', client: '10.0.0.2' },
+      { actor: 'key:erp' },
+      { actor: 'key:other' },
+    ]) {
       expect(await read(idempotency.once(call('k', other), work()))).toMatchObject([200, {}, null])
     }
     expect(await read(idempotency.once(call('k', { actor: 'key:erp', client: '::1' }), work()))).toMatchObject([

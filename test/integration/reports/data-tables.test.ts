@@ -2,7 +2,14 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'bun:test'
 import { EvaluationError, type TableRequest } from '../../../src/reports/types.ts'
 import { addOrderLines } from '../../../src/simulator/acme/load.ts'
-import { failureOf, type ReportEngine, rowsOf, startReportEngine, textsOf, values } from '../../support/report-engine.ts'
+import {
+  failureOf,
+  type ReportEngine,
+  rowsOf,
+  startReportEngine,
+  textsOf,
+  values,
+} from '../../support/report-engine.ts'
 
 const SALES_DASHBOARD = 2
 const BIG_NUMBERS = 10
