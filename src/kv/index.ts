@@ -18,6 +18,7 @@ import {
   sizesOf,
 } from './store.ts'
 import { transferRoutes } from './transfer.ts'
+import type { KeyValueStore } from './types.ts'
 import { changePublisher } from './watch.ts'
 
 export interface KeyValueDeps {
@@ -52,7 +53,11 @@ export interface KeyValues {
   /** Number of open event streams. */
   readonly streams: number
   /** Absent while the store is off. */
+  readonly store?: KeyValueStore
+  /** Absent while the store is off. */
   readonly storeKeyValues?: StoreKeyValues
+  /** As in `KeyValueStore`; absent while the store is off. */
+  readonly onChange?: KeyValueStore['onChange']
 }
 
 /** The pairs survive a restart unless `Butler.footman.keyValue.persist` is false. In shadow mode nothing is published. */
@@ -85,7 +90,9 @@ export function createKeyValues(deps: KeyValueDeps, config: KeyValueSettings, sh
     get streams() {
       return streams.count
     },
+    store,
     storeKeyValues: createStoreKeyValues({ store, log }),
+    onChange: store.onChange,
   }
 }
 

@@ -16,6 +16,8 @@ import type { ConditionFacts } from './conditions.ts'
 import type { ReportTaskConfig } from './config.ts'
 import { createDateFormat } from './date-format.ts'
 import type { Definition } from './entities/task.ts'
+import type { LastRun } from './http/common.ts'
+import { definitionRoutes } from './http/index.ts'
 import { runRoutes } from './http/runs.ts'
 import {
   type CarrierSettings,
@@ -32,8 +34,12 @@ import { createNotificationCarrier } from './runs/notify.ts'
 import { type PrepareSettings, secretOf } from './runs/prepare.ts'
 import type { GroupMember } from './runs/recipients.ts'
 import { createRunner } from './runs/runner.ts'
-import type { StorageSpace } from './runs/storage.ts'
+import { fileIn, type StorageSpace } from './runs/storage.ts'
 import { createRenderTurns, prepareInWorker } from './runs/worker.ts'
+import { createDefinitionStore } from './store.ts'
+import { createConverter } from './templates/converter.ts'
+import { checkTemplate } from './templates/index.ts'
+import { createTriggers, type Triggers, type TriggersDeps } from './triggers/index.ts'
 
 export interface ReportsDeps {
   readonly db: Database
@@ -52,6 +58,10 @@ export interface ReportsDeps {
   readonly facts: Pick<ConditionFacts, 'taskState' | 'keyValue'>
   readonly mailer: ReportMailer & { close(): void }
   readonly templates: MailTemplates
+  /** Source of events of Qlik Sense; null without a connection. */
+  readonly qlik: TriggersDeps['qlik']
+  readonly mqtt: TriggersDeps['mqtt']
+  readonly keyValues: TriggersDeps['keyValues']
   /** Called after each run, skipped ones included. */
   readonly onFinished: (run: RunRecord) => void
 }
@@ -66,11 +76,14 @@ export interface ReportsSettings {
   readonly testAddress: string | null
   /** Receive and record everything, send nothing. */
   readonly shadow: boolean
+  /** On a satellite no trigger fires. */
+  readonly role: 'primary' | 'satellite'
 }
 
 export interface Reports {
   readonly routes: readonly ApiRoute[]
   readonly services: readonly Service[]
+  readonly observers: Triggers['observers']
 }
 
 const ENGINE_RETRY_MS = [10_000, 60_000]
@@ -87,10 +100,36 @@ export function createReports(deps: ReportsDeps, settings: ReportsSettings): Rep
   const timezone = section.defaultTimezone || hostZone()
   const locale = section.defaultLocale
   const base = (section.baseUrl || settings.serverUrl).replace(/\/$/, '')
+  const prepareSettings: PrepareSettings = {
+    templateDirectory: paths.input(section.templateDirectory),
+    temporaryDirectory,
+    fonts: section.fonts.map((font) => paths.input(font)),
+    officeConverter: {
+      ...section.officeConverter,
+      path: section.officeConverter.path && paths.input(section.officeConverter.path),
+    },
+    limits: { maxRowsPerTable: section.limits.maxRowsPerTable, maxTemplateMb: section.limits.maxTemplateMb },
+    maxDocumentsPerRun: section.limits.maxDocumentsPerRun,
+    maxRenderSeconds: section.limits.maxRenderSeconds,
+    allowedRecipientDomains: section.allowedRecipientDomains,
+    timezone,
+    locale,
+    secrets: section.secrets,
+    engineRetryMs: ENGINE_RETRY_MS,
+  }
   const blobs = createBlobs(directory)
   const ledger = createLedger({ db, writer })
   const runLog = createRunLog({ log, clock }, join(directory, 'logs'))
-  const store = createReportStore({ db, writer, clock })
+  const converter = createConverter(prepareSettings)
+  let converterFound = prepareSettings.officeConverter.enable !== 'off'
+  const store = createDefinitionStore(
+    { db, writer, clock },
+    {
+      secrets: Object.keys(section.secrets),
+      storageSpaces: section.storageSpaces,
+      converterFound: () => converterFound,
+    },
+  )
   const spaces = new Map<string, StorageSpace>(section.storageSpaces.map((space) => [space.id, space]))
   const secret = (reference: string) => secretOf(section.secrets, reference)
   const throttle = createThrottle(section.limits.maxMailsPerMinute, () => clock.now())
@@ -115,23 +154,6 @@ export function createReports(deps: ReportsDeps, settings: ReportsSettings): Rep
     hubUrl: () => '',
   }
 
-  const prepareSettings: PrepareSettings = {
-    templateDirectory: paths.input(section.templateDirectory),
-    temporaryDirectory,
-    fonts: section.fonts.map((font) => paths.input(font)),
-    officeConverter: {
-      ...section.officeConverter,
-      path: section.officeConverter.path && paths.input(section.officeConverter.path),
-    },
-    limits: { maxRowsPerTable: section.limits.maxRowsPerTable, maxTemplateMb: section.limits.maxTemplateMb },
-    maxDocumentsPerRun: section.limits.maxDocumentsPerRun,
-    maxRenderSeconds: section.limits.maxRenderSeconds,
-    allowedRecipientDomains: section.allowedRecipientDomains,
-    timezone,
-    locale,
-    secrets: section.secrets,
-    engineRetryMs: ENGINE_RETRY_MS,
-  }
   const turns = createRenderTurns()
   const deliverer = createDeliverer({
     ledger,
@@ -158,15 +180,18 @@ export function createReports(deps: ReportsDeps, settings: ReportsSettings): Rep
       log,
       runLog,
       deliverer,
-      definitionOf: store.definitionOf,
+      definitionOf: (taskId) => store.definitionOf(taskId) ?? null,
       members: deps.members,
       prepare: (request, observe, signal) =>
         prepareInWorker(
-          { ...observe, log, turns, facts: deps.facts, workerEntry: deps.workerEntry },
+          { ...observe, log, turns, facts: factsOf(request.definition.task.id), workerEntry: deps.workerEntry },
           { engine: deps.engine(), dataDirectory: directory, request },
           signal,
         ),
-      onFinished: deps.onFinished,
+      onFinished(run) {
+        triggers.finished(run)
+        deps.onFinished(run)
+      },
     },
     {
       concurrentRuns: Math.min(section.concurrentRuns, section.concurrentEngineSessions),
@@ -176,6 +201,29 @@ export function createReports(deps: ReportsDeps, settings: ReportsSettings): Rep
       prepare: prepareSettings,
       testAddress: settings.testAddress,
       allowedRecipientDomains: section.allowedRecipientDomains,
+    },
+  )
+  const triggers = createTriggers(
+    {
+      db,
+      writer,
+      clock,
+      log,
+      ledger,
+      runner,
+      tasks: () => store.list('task'),
+      onChange: (listener) =>
+        store.onChange((changed) => {
+          if (changed.some(({ kind }) => kind === 'task')) listener()
+        }),
+      qlik: deps.qlik,
+      mqtt: deps.mqtt,
+      keyValues: deps.keyValues,
+    },
+    {
+      active: settings.role === 'primary' && !settings.shadow,
+      timezone,
+      pollMs: section.qlikEventPollSeconds * 1000,
     },
   )
   const pruning = createRecurringJob(
@@ -188,14 +236,33 @@ export function createReports(deps: ReportsDeps, settings: ReportsSettings): Rep
     prune,
   )
 
+  const factsOf = (taskId: string): ConditionFacts => ({
+    ...deps.facts,
+    async file(spaceId, path) {
+      const space = spaces.get(spaceId)
+      if (!space) throw new Error(`there is no storage space ${spaceId}`)
+      return fileIn(space, path)
+    },
+    async lastRun() {
+      const at = ledger.lastDelivered(taskId)
+      return at === null ? null : new Date(at)
+    },
+  })
+
+  const lastRunOf = (taskId: string): LastRun | null => {
+    const run = ledger.lastFinished(taskId)
+    if (!run || run.outcome === null || run.finishedAt === null) return null
+    return { id: run.id, outcome: run.outcome, finishedAt: new Date(run.finishedAt).toISOString() }
+  }
+
   async function prune(): Promise<void> {
     const { runDays } = section.retention
     if (runDays > 0) {
       const removed = await ledger.prune(clock.now() - runDays * DAY_MS, clock.now() - FIRED_DAYS * DAY_MS)
       for (const id of removed) await runLog.remove(id)
     }
-    const used = new Set([...ledger.blobs(), ...store.blobs()])
-    await blobs.removeUnreferenced((sha256) => used.has(sha256), clock.now() - PRUNE_MS)
+    const isUsed = (sha256: string) => ledger.usesBlob(sha256) || store.usesBlob(sha256)
+    await blobs.removeUnreferenced(isUsed, clock.now() - PRUNE_MS)
   }
 
   /** Leftovers of documents that were under way when the process ended. */
@@ -209,18 +276,33 @@ export function createReports(deps: ReportsDeps, settings: ReportsSettings): Rep
     name: 'report tasks',
     async start() {
       await prepareFolders()
+      // Until it is looked for, a converter counts as there: a run that needs it says when it is missing.
+      void converter.find().catch(() => {
+        converterFound = false
+      })
       await runner.start()
+      await triggers.start()
       pruning.start()
     },
     async stop(graceMs) {
-      await pruning.stop()
+      await Promise.all([pruning.stop(), triggers.stop(graceMs)])
       await runner.stop(graceMs)
       deps.mailer.close()
     },
   }
   const routes = section.restApi.enable
     ? [
-        ...definitionRoutes({ store, blobs }),
+        ...definitionRoutes({
+          store,
+          blobs,
+          lastRun: lastRunOf,
+          nextRunAt: () => null,
+          storageSpaces: section.storageSpaces,
+          checkTemplate: (bytes, fileName, report) =>
+            checkTemplate(new Uint8Array(bytes), fileName, report, section.limits),
+          templateDirectory: prepareSettings.templateDirectory,
+          maxTemplateMb: section.limits.maxTemplateMb,
+        }),
         ...runRoutes({
           ledger,
           runner,
@@ -228,11 +310,11 @@ export function createReports(deps: ReportsDeps, settings: ReportsSettings): Rep
           blobs,
           clock,
           idempotency: createIdempotency({ db, writer, clock, log }),
-          taskOf: store.task,
-          tasksTagged: store.tasksTagged,
-          definitionOf: store.definitionOf,
+          taskOf: (id) => store.get('task', id) ?? null,
+          tasksTagged: (tags) => tags.flatMap((tag) => store.list('task', { tag })),
+          definitionOf: (taskId) => store.definitionOf(taskId) ?? null,
         }),
       ]
     : []
-  return { routes, services: [service] }
+  return { routes, services: [service], observers: triggers.observers }
 }

@@ -52,3 +52,70 @@ export const definitionMigrations: readonly Migration[] = [
       CREATE INDEX report_audit_at ON report_audit (at);`,
   },
 ]
+
+export const runMigrations: readonly Migration[] = [
+  {
+    name: 'report-runs-001',
+    sql: `
+      CREATE TABLE report_run (
+        id TEXT PRIMARY KEY,
+        task_id TEXT NOT NULL,
+        task_name TEXT NOT NULL,
+        task_revision INTEGER NOT NULL,
+        project TEXT NOT NULL,
+        priority INTEGER NOT NULL,
+        trigger TEXT NOT NULL,
+        merged TEXT NOT NULL DEFAULT '[]',
+        options TEXT NOT NULL,
+        state TEXT NOT NULL,
+        outcome TEXT,
+        reason TEXT,
+        test INTEGER NOT NULL,
+        cancelled INTEGER NOT NULL DEFAULT 0,
+        attempt INTEGER NOT NULL DEFAULT 0,
+        repeats INTEGER NOT NULL DEFAULT 1,
+        queued_at INTEGER NOT NULL,
+        started_at INTEGER,
+        sealed_at INTEGER,
+        finished_at INTEGER,
+        sealed TEXT,
+        counts TEXT,
+        definition TEXT
+      );
+      CREATE INDEX report_run_task ON report_run (task_id, id);
+      CREATE INDEX report_run_open ON report_run (state) WHERE state <> 'finished';
+      CREATE TABLE report_run_event (
+        run_id TEXT NOT NULL REFERENCES report_run (id) ON DELETE CASCADE,
+        at INTEGER NOT NULL,
+        event TEXT NOT NULL
+      );
+      CREATE INDEX report_run_event_run ON report_run_event (run_id);
+      CREATE TABLE report_document (
+        id TEXT PRIMARY KEY,
+        run_id TEXT NOT NULL REFERENCES report_run (id) ON DELETE CASCADE,
+        sha256 TEXT NOT NULL,
+        document TEXT NOT NULL
+      );
+      CREATE INDEX report_document_run ON report_document (run_id);
+      CREATE INDEX report_document_blob ON report_document (sha256);
+      CREATE TABLE report_delivery (
+        id TEXT PRIMARY KEY,
+        run_id TEXT NOT NULL REFERENCES report_run (id) ON DELETE CASCADE,
+        position INTEGER NOT NULL,
+        channel TEXT NOT NULL,
+        target TEXT NOT NULL,
+        documents TEXT NOT NULL,
+        payload TEXT NOT NULL,
+        state TEXT NOT NULL,
+        attempts INTEGER NOT NULL DEFAULT 0,
+        next_at INTEGER,
+        last_error TEXT
+      );
+      CREATE INDEX report_delivery_run ON report_delivery (run_id, position);
+      CREATE TABLE report_trigger_fired (identity TEXT PRIMARY KEY, run_id TEXT NOT NULL, at INTEGER NOT NULL);
+      CREATE TABLE report_condition_state (key TEXT PRIMARY KEY, task_id TEXT NOT NULL, state TEXT NOT NULL, at INTEGER NOT NULL);
+    `,
+  },
+]
+
+export const reportMigrations: readonly Migration[] = [...definitionMigrations, ...runMigrations]

@@ -105,7 +105,7 @@ export function parseCsv(text: string): CsvRecord[] {
   let line = 1
   let start = 1
   // A cell in quotes, or up to the separator or the end of the line; then that end.
-  const cell = new RegExp(`(?:"((?:[^"]|"")*)"|([^"${separator}\\r\\n]*))(${separator}|\\r?\\n|$)`, 'y')
+  const cell = new RegExp(`(?:"([^"]*(?:""[^"]*)*)"|([^"${separator}\\r\\n]*))(${separator}|\\r?\\n|$)`, 'y')
   for (let at = 0; at < text.length || cells.length > 0; ) {
     cell.lastIndex = at
     const match = cell.exec(text)

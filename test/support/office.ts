@@ -26,14 +26,14 @@ export async function zipOf(parts: Parts, dataDescriptor = true): Promise<Uint8A
 /** The parts of a file, each with its compressed bytes and as text. */
 export async function unzip(
   bytes: Uint8Array,
-): Promise<ReadonlyMap<string, { readonly text: string; readonly packed: Uint8Array }>> {
-  const parts = new Map<string, { text: string; packed: Uint8Array }>()
+): Promise<ReadonlyMap<string, { readonly text: string; readonly bytes: Uint8Array; readonly packed: Uint8Array }>> {
+  const parts = new Map<string, { text: string; bytes: Uint8Array; packed: Uint8Array }>()
   const reader = new ZipReader(new Uint8ArrayReader(new Uint8Array(bytes)))
   for (const entry of await reader.getEntries()) {
     if (entry.directory) continue
     const unpacked = await entry.getData(new Uint8ArrayWriter())
     const packed = await entry.getData(new Uint8ArrayWriter(), { passThrough: true })
-    parts.set(entry.filename, { text: new TextDecoder().decode(unpacked), packed })
+    parts.set(entry.filename, { text: new TextDecoder().decode(unpacked), bytes: unpacked, packed })
   }
   return parts
 }

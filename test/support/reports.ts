@@ -10,6 +10,21 @@ import { testClock } from './key-values.ts'
 import { routesApi } from './routes-api.ts'
 import { tempDirectory } from './temp.ts'
 
+/** The endpoints, to be described and not to be called. */
+export const describedRoutes = () =>
+  definitionRoutes({
+    store: testDefinitions().store,
+    blobs: createBlobs('/nowhere'),
+    lastRun: () => null,
+    nextRunAt: () => null,
+    storageSpaces: [],
+    templateDirectory: '/nowhere',
+    maxTemplateMb: 25,
+    checkTemplate: async () => {
+      throw new Error('not called')
+    },
+  })
+
 interface Answer {
   readonly status: number
   // biome-ignore lint/suspicious/noExplicitAny: tests compare bodies of all forms

@@ -1,6 +1,6 @@
 /** Word and PowerPoint templates made by code, and what becomes of them. */
 import { readFile } from 'node:fs/promises'
-import type { ChartPicture } from '../../src/reports/documents/charts/index.ts'
+import type { chartPicture } from '../../src/reports/documents/charts/index.ts'
 import type { FontSet } from '../../src/reports/documents/fonts.ts'
 import type { TemplateReport } from '../../src/reports/entities/report.ts'
 import { checkDocument, fillDocument } from '../../src/reports/templates/document.ts'
@@ -21,7 +21,7 @@ export const WORD_NAMESPACES = `xmlns:w="http://schemas.openxmlformats.org/wordp
 
 /** A red PNG picture of 2 x 3 pixels. */
 export const PNG = Buffer.from(
-  'iVBORw0KGgoAAAANSUhEUgAAAAIAAAADCAIAAAA2iEnWAAAAEElEQVR4nGP4z8AARAwQCgAf7gP9i18U1AAAAABJRU5ErkJggg==',
+  'iVBORw0KGgoAAAANSUhEUgAAAAIAAAADCAIAAAA2iEnWAAAAEElEQVR4nGP4z8AARAwoFABE0AX7pM/egAAAAABJRU5ErkJggg==',
   'base64',
 )
 
@@ -127,7 +127,7 @@ export const DOCUMENT_NAMES: DocumentNames = {
 interface Options {
   readonly data?: ReportData
   readonly report?: TemplateReport
-  readonly chartPicture?: ChartPicture
+  readonly chartPicture?: typeof chartPicture
   /** With the files of image bindings; default: `logo.png` alone. */
   readonly templateDirectory?: string
 }

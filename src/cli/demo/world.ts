@@ -7,6 +7,7 @@ import { type AddressInfo, createServer } from 'node:net'
 import { join } from 'node:path'
 import type { DeliveryChange } from '../../alerts/outbox/outbox.ts'
 import { type App, createApp } from '../../app/app.ts'
+import { loadReports } from '../../app/reports.ts'
 import { butler, type Config } from '../../app/schema.ts'
 import { createPathResolver } from '../../config/paths.ts'
 import type { TaskEvent } from '../../events/types.ts'
@@ -93,6 +94,7 @@ export function createWorld(deps: WorldDeps, settings: WorldSettings): World {
       {
         log,
         paths: createPathResolver({ configDirectory: directory, cwd: directory }),
+        reports: await loadReports(config),
         observe: { event: deps.onEvent, delivery: deps.onDelivery },
       },
       { config, dataDirectory, qrsConnection: true, shadow: false, degraded: false, apiRateLimit: null },

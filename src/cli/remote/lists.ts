@@ -459,6 +459,40 @@ const DESTINATIONS: ListCommand<DestinationRow> = {
   empty: 'No destinations.',
 }
 
+interface ReportTaskRow extends Readonly<Record<'id' | 'project' | 'name', string>> {
+  readonly enabled: boolean
+  readonly testMode: boolean
+  readonly nextRunAt: string | null
+  readonly lastRun: { readonly outcome: string; readonly finishedAt: string } | null
+}
+
+export const REPORTS_OFF =
+  'are Butler.footman.reportTask.enable and .restApi.enable true, and was Footman restarted since?'
+
+const REPORT_TASKS: ListCommand<ReportTaskRow> = {
+  description: 'list report tasks, by name',
+  argument: '[name]',
+  options: [
+    one('--project <project>', 'only of this project'),
+    one('--tag <tag>', 'only with this tag'),
+    limit(500, 500),
+  ],
+  path: '/v4/reporttask',
+  query: ({ project, tag, limit }, name) => ({ project, tag, limit, name }),
+  member: 'reportTasks',
+  switchedOff: REPORTS_OFF,
+  columns: [
+    { head: 'NAME', cell: ({ name }) => name, least: 20 },
+    { head: 'PROJECT', cell: ({ project }) => project },
+    { head: 'STATE', cell: ({ enabled, testMode }) => `${enabled ? 'on' : 'off'}${testMode ? ', test' : ''}` },
+    { head: 'NEXT RUN', cell: ({ nextRunAt }) => nextRunAt ?? '', form: 'time' },
+    { head: 'LAST RUN', cell: ({ lastRun }) => lastRun?.finishedAt ?? '', form: 'time' },
+    { head: 'OUTCOME', cell: ({ lastRun }) => lastRun?.outcome ?? '-' },
+    { head: 'ID', cell: ({ id }) => id, form: 'id' },
+  ],
+  empty: 'No report tasks.',
+}
+
 /** By the words of the command. */
 export const LISTS = {
   tasks: TASKS,
@@ -471,6 +505,7 @@ export const LISTS = {
   'schedules runs': RUNS,
   'routes list': ROUTES,
   'snooze list': SNOOZES,
+  'reports list': REPORT_TASKS,
 } as const
 
 export type ListName = keyof typeof LISTS

@@ -19,10 +19,13 @@ export function createExpressions({ doc }: OpenApp): Expressions {
     const message = asText(result.qErrorMsg)
     if (message !== '') throw new EvaluationError(`${expression}: ${message}`)
     const names = asList(result.qBadFieldNames).map((position) => nameAt(expression, asObject(position)))
-    const unknown = names.filter((name) => !labels.includes(name))
+    const unknown: string[] = []
+    for (const name of names) if (!labels.includes(name) && !(await isVariable(name))) unknown.push(name)
     if (unknown.length > 0) throw new EvaluationError(`${expression}: unknown field ${unknown.join(', ')}`)
     correct.add(key)
   }
+
+  const isVariable = async (name: string) => (await doc.child('GetVariableByName', [name])) !== null
 
   return {
     check,

@@ -1,10 +1,10 @@
 /** Retries of work that needs the engine: opening an app, making a document. */
 import { setTimeout as delay } from 'node:timers/promises'
-import type { Logger } from '../../platform/types.ts'
 import { ReportError } from '../codes.ts'
 
 export interface RetryDeps {
-  readonly log: Pick<Logger, 'warn'>
+  /** Gets a line for the log of the run before each pause. */
+  readonly line: (text: string) => void
   /** Ends the waiting; then the last failure is thrown. */
   readonly signal?: AbortSignal
   /** Pauses before the second and each further attempt, ms; default 10 s and 60 s. */
@@ -26,7 +26,7 @@ export const isEngineLost = (error: unknown): error is ReportError =>
  */
 export async function withEngineRetries<T>(
   work: (attempt: number) => Promise<T>,
-  { log, signal, pausesMs = PAUSES_MS, random = Math.random }: RetryDeps,
+  { line, signal, pausesMs = PAUSES_MS, random = Math.random }: RetryDeps,
 ): Promise<T> {
   for (let attempt = 1; ; attempt++) {
     try {
@@ -35,7 +35,7 @@ export async function withEngineRetries<T>(
       const pause = pausesMs[attempt - 1]
       if (!isEngineLost(error) || pause === undefined || signal?.aborted) throw error
       const wait = Math.round(pause * (1 + JITTER * (2 * random() - 1)))
-      log.warn(`REPORT: ${error.details}; attempt ${attempt + 1} of ${pausesMs.length + 1} follows in ${wait} ms`)
+      line(`engine lost, attempt ${attempt + 1} of ${pausesMs.length + 1} in ${wait} ms: ${error.details}`)
       await delay(wait, undefined, signal ? { signal } : {}).catch(() => undefined)
       if (signal?.aborted) throw error
     }

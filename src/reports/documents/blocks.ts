@@ -32,7 +32,7 @@ export interface BlocksRequest {
   readonly report: Pick<BlockReport, 'blocks'>
   /** Only this block; all when absent. */
   readonly block?: string
-  /** Show objects as tables, whatever they are in the app. */
+  /** Show objects as tables, regardless of their kind in the app. */
   readonly tablesOnly?: boolean
   readonly data: ReportData
   readonly warn: Warn

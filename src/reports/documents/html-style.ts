@@ -87,11 +87,12 @@ export function styleSheet({
     `@media screen and (prefers-color-scheme:dark){:root{${variables(1)}}}`,
     'body{margin:0;background:var(--paper)}',
     ...rules,
+    '.kpis{width:calc(100% + 20px)}',
     '.scroll{overflow-x:auto}',
     '.figure{padding:8px}',
     '.figure svg{display:block;width:100%;height:auto}',
     'tbody tr:nth-child(even) .td,tbody tr:nth-child(even) .tdn{background:var(--soft)}',
-    '@media print{.report{max-width:none;padding:0}.scroll{overflow:visible}thead{display:table-header-group}tr,.figure,.kpi,.note{break-inside:avoid}h2,h3{break-after:avoid}.break{break-before:page}*{print-color-adjust:exact;-webkit-print-color-adjust:exact}}',
+    '@media print{.report{max-width:none;padding:0}.scroll{overflow:visible}thead{display:table-header-group}tr,.figure,.kpi,.note{break-inside:avoid}h2,h3{break-after:avoid}*{print-color-adjust:exact;-webkit-print-color-adjust:exact}}',
     `@page{size:${size} ${orientation};margin:${marginMm}mm}`,
   ].join('\n')
 }
@@ -102,7 +103,7 @@ export type FooterPart = string | { readonly counter: 'page' | 'pages' }
 /** Margin box at the bottom of each printed page. */
 export function pageFooter(parts: readonly FooterPart[]): string {
   const content = parts.map((part) => (typeof part === 'string' ? `"${cssText(part)}"` : `counter(${part.counter})`))
-  return `@page{@bottom-center{content:${content.join(' ')};font:9px ${FONT_STACK};color:${COLOURS.muted[0]}}}`
+  return `@page{@bottom-center{content:${content.join(' ')};font:11px ${FONT_STACK};color:${COLOURS.muted[0]}}}`
 }
 
 /** Inside a CSS string: all but letters, digits and spaces as escapes. */

@@ -1,6 +1,6 @@
 /** HTML of all blocks: a self-contained page, or the body of a mail. No script, no request, all data escaped. */
 import type { BlockReport } from '../entities/report.ts'
-import type { Cell, Column, DocumentNames, ReportData, Row, Table } from '../types.ts'
+import type { Cell, Column, Row, Table } from '../types.ts'
 import type { BlockContent, ContentOf, KpiItem } from './blocks.ts'
 import { changeText } from './charts/kpi.ts'
 import { knownLocale } from './charts/style.ts'
@@ -19,8 +19,6 @@ import { type TextFile, writeTextFile } from './text-file.ts'
 export interface HtmlRequest {
   readonly report: Pick<BlockReport, 'page'>
   readonly blocks: readonly BlockContent[]
-  readonly names: Pick<DocumentNames, 'report'>
-  readonly data: Pick<ReportData, 'app' | 'filterText'>
   readonly title: string
   /** Below the title: app, state of the data, selections. */
   readonly subtitle: string
@@ -70,6 +68,8 @@ function createWriter(request: HtmlRequest, images: MailImage[]) {
 
   function head(): string {
     const print = footer ? pageFooter(footer) : ''
+    // Inside a mail reader the title is no banner of the page.
+    const top = embed ? 'div' : 'header'
     const style = embed ? '' : `<style>\n${styleSheet(report.page)}\n${print}\n</style>\n`
     const policy = embed
       ? ''
@@ -77,20 +77,17 @@ function createWriter(request: HtmlRequest, images: MailImage[]) {
     return [
       `<!doctype html>\n<html lang="${escapeText(knownLocale(locale))}">\n<head>\n<meta charset="utf-8">\n`,
       `${policy}<meta name="viewport" content="width=device-width, initial-scale=1">\n<title>${escapeText(title)}</title>\n${style}</head>\n`,
-      embed ? `<body style="margin:0;padding:0">\n<div${s('report')}>\n` : `<body>\n<main${s('report')}>\n`,
-      `<header${s('head')}><h1${s('title')}>${escapeText(title)}</h1>`,
+      embed ? `<body style="margin:0;padding:0">\n<div role="main"${s('report')}>\n` : `<body>\n<main${s('report')}>\n`,
+      `<${top}${s('head')}><h1${s('title')}>${escapeText(title)}</h1>`,
       subtitle === '' ? '' : `<p${s('about')}>${escapeText(subtitle)}</p>`,
-      '</header>\n',
+      `</${top}>\n`,
     ].join('')
   }
 
   const foot = (): string => `${embed ? '</div>' : '</main>'}\n</body>\n</html>\n`
 
   async function block(out: TextFile, content: BlockContent): Promise<void> {
-    if (content.type === 'pageBreak') {
-      if (!embed) await out.write('<div class="break"></div>\n')
-      return
-    }
+    if (content.type === 'pageBreak') return
     const heading =
       content.title === '' || content.type === 'chart' ? '' : `<h2${s('h2')}>${escapeText(content.title)}</h2>\n`
     await out.write(`<section${s('block')}>\n${heading}`)

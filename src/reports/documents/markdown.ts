@@ -1,5 +1,5 @@
 /** Markdown of text blocks as HTML: CommonMark with tables; raw HTML is text, pictures are their text, links are safe. */
-import type { Tokens } from 'marked'
+import type { MarkedExtension, Token, Tokens } from 'marked'
 import { escapeText } from './markup.ts'
 
 const LINKS = /^(?:https?:|mailto:)/i
@@ -7,14 +7,22 @@ const LINKS = /^(?:https?:|mailto:)/i
 /** Whether a link of a text block may be followed: http, https and mailto. */
 export const isSafeLink = (href: string): boolean => LINKS.test(href.trim())
 
+/** Without links made of bare addresses: those may stand in data. */
+const SYNTAX: MarkedExtension = { gfm: true, tokenizer: { url: () => undefined } }
+
+/** The tokens of a text block, for writers other than HTML. */
+export async function markdownTokens(markdown: string): Promise<Token[]> {
+  const { Marked } = await import('marked')
+  return new Marked(SYNTAX).lexer(markdown)
+}
+
 /** `decorate` gives the attributes of an element, such as ` style="..."` for mails. */
 export async function markdownToHtml(
   markdown: string,
   decorate: (element: string) => string = () => '',
 ): Promise<string> {
   const { Marked } = await import('marked')
-  const marked = new Marked({
-    gfm: true,
+  const marked = new Marked(SYNTAX, {
     renderer: {
       html: ({ text }: Tokens.HTML | Tokens.Tag) => escapeText(text),
       image: ({ text, href }: Tokens.Image) => escapeText(text || href),

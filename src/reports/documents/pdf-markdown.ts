@@ -1,5 +1,6 @@
 /** Text blocks of a PDF: the tokens of Markdown as paragraphs, lists, tables and code. */
 import type { Token, Tokens } from 'marked'
+import { isSafeLink, markdownTokens } from './markdown.ts'
 import { COLOR, type Pages, type TextStyle } from './pdf-page.ts'
 
 /** A run of text in one style. */
@@ -21,8 +22,7 @@ const CELL_PADDING = 5
 
 /** Draws the text from the cursor. Raw HTML is shown as text, pictures by their alternative text. */
 export async function drawMarkdown(pages: Pages, markdown: string): Promise<void> {
-  const { lexer } = await import('marked')
-  await drawBlocks(pages, lexer(markdown), 0)
+  await drawBlocks(pages, await markdownTokens(markdown), 0)
   pages.y += 4
 }
 
@@ -163,7 +163,7 @@ function piecesOf(tokens: readonly Token[], style: Piece = plain('')): readonly 
       case 'codespan':
         return [{ ...style, text: unescaped(token.text), code: true }]
       case 'link':
-        return piecesOf(token.tokens ?? [], { ...style, link: safeLink(token.href) })
+        return piecesOf(token.tokens ?? [], { ...style, link: isSafeLink(token.href) ? token.href.trim() : null })
       case 'image':
         return [{ ...style, text: token.text === '' ? (token.title ?? '') : token.text }]
       case 'br':
@@ -182,8 +182,6 @@ function textPieces({ type, tokens, text, raw }: Tokens.Generic, style: Piece): 
   if (type !== 'escape' && tokens) return piecesOf(tokens, style)
   return [{ ...style, text: unescaped(text ?? raw).replaceAll(/\s*\n\s*/g, ' ') }]
 }
-
-const safeLink = (href: string): string | null => (/^(?:https?|mailto):/i.test(href) ? href : null)
 
 const ENTITIES: Readonly<Record<string, string>> = { amp: '&', lt: '<', gt: '>', quot: '"', '#39': "'", nbsp: '\u00a0' }
 const unescaped = (text: string): string =>

@@ -2,17 +2,17 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { type FontFace, type FontSet, needsShaping, runsOf } from './fonts.ts'
 
-/** Colours of documents, red green blue. */
+/** Colours, red green blue: those of the HTML documents on paper. */
 export const COLOR = {
   text: '1f2933',
-  muted: '66737f',
-  accent: '1f4e79',
-  line: 'd3dae1',
+  muted: '52606d',
+  accent: '1f5a96',
+  line: 'd9dfe5',
   strong: '8a96a3',
   head: 'e9eff5',
-  zebra: 'f6f8fa',
-  up: '1d7a46',
-  down: 'b3261e',
+  zebra: 'f4f7fa',
+  up: '1f6b5a',
+  down: 'a8432e',
   noteFill: 'fdf3e1',
   noteLine: 'd99a2b',
 } as const
@@ -165,6 +165,7 @@ export function createPages(settings: PagesSettings): Pages {
       signal?.throwIfAborted()
       pages.flush()
       while (doc.readableLength > WAITING_BYTES && !doc.destroyed) await nextTurn()
+      if (doc.destroyed) throw new Error('the document cannot be written')
       startPage()
     },
     async ensure(height) {

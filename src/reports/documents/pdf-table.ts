@@ -1,5 +1,6 @@
 /** Tables of a PDF: widths of columns, page breaks with a repeated header, parts of tables that are too wide for a page. */
 import type { Cell, Column, Row, Table } from '../types.ts'
+import { knownLocale } from './charts/style.ts'
 import { COLOR, ellipsis, type Pages, type TextStyle, wrap } from './pdf-page.ts'
 
 export interface TableText {
@@ -72,7 +73,7 @@ export async function drawTable(pages: Pages, table: Table, text: TableText): Pr
   if (table.totals) await printer.add(layRow(pages, layout, totalRow(table.totals), false, true))
   await printer.end()
 
-  const count = new Intl.NumberFormat(text.locale)
+  const count = new Intl.NumberFormat(knownLocale(text.locale))
   if (number === 0) await caption(pages, 'No rows')
   if (table.totalRows > table.rows) {
     await caption(pages, `Showing ${count.format(table.rows)} of ${count.format(table.totalRows)} rows`)

@@ -7,7 +7,7 @@ import { readAsset } from '../../platform/assets.ts'
 import type { BlockReport } from '../entities/report.ts'
 import type { BlockContent, ContentOf } from './blocks.ts'
 import { chartSvg, svgToPng } from './charts/index.ts'
-import type { KpiItem } from './charts/kpi.ts'
+import { changeText, type KpiItem } from './charts/kpi.ts'
 import type { FontSet } from './fonts.ts'
 import { drawMarkdown } from './pdf-markdown.ts'
 import { COLOR, createPages, ellipsis, fittingSize, type Pages, type PageText, wrap } from './pdf-page.ts'
@@ -65,10 +65,15 @@ export async function writePdf(request: PdfRequest): Promise<number> {
     await written
     return (await stat(file)).size
   } catch (error) {
+    // A full disk ends the stream; drawing then stops with an error of its own.
+    const streamFailed = doc.destroyed && !signal?.aborted
     doc.destroy()
-    await written.catch(() => undefined)
+    const reason = await written.then(
+      () => error,
+      (failure) => (streamFailed ? failure : error),
+    )
     await rm(file, { force: true }).catch(() => {})
-    throw error
+    throw reason
   }
 }
 
@@ -106,6 +111,7 @@ async function openDocument(request: PdfRequest): Promise<PDFKit.PDFDocument> {
 const collectionMember = (bytes: Uint8Array, font: Font): string | undefined =>
   Buffer.from(bytes.subarray(0, 4)).toString('latin1') === 'ttcf' ? font.postscriptName : undefined
 
+/** sRGB2014 of the International Color Consortium, unchanged; its terms are in the licences of the release. */
 const colorProfile = () =>
   readAsset(
     () => import('./srgb.icc', { with: { type: 'file' } }),
@@ -208,20 +214,15 @@ function drawKpi(pages: Pages, item: KpiItem, x: number, width: number, height: 
   const size = fittingSize(fonts, value, room, 18, 9)
   pages.text(ellipsis(fonts, value, room, { size, bold: true }), x + 12, y + 37, { size, bold: true })
   if (item.compare === null) return
-  const { change, value: compared } = item.compare
+  const change = changeText(item, locale)
   let at = x + 12
-  if (change !== null) {
-    const percent = new Intl.NumberFormat(locale, {
-      style: 'percent',
-      maximumFractionDigits: 1,
-      signDisplay: 'exceptZero',
-    })
-    const mark = change > 0 ? '▲ ' : change < 0 ? '▼ ' : ''
-    const text = `${mark}${percent.format(change)}`
-    const color = change > 0 ? COLOR.up : change < 0 ? COLOR.down : COLOR.muted
-    pages.text(text, at, y + 53, { size: 8, bold: true, color })
-    at += fonts.measure(text, 8, true) + 6
+  if (change !== '') {
+    const { up, down, muted } = COLOR
+    const color = change.startsWith('▲') ? up : change.startsWith('▼') ? down : muted
+    pages.text(change, at, y + 53, { size: 8, bold: true, color })
+    at += fonts.measure(change, 8, true) + 6
   }
+  const compared = item.compare.value
   const rest = `vs ${compared.text === '' ? '–' : compared.text}`
   pages.text(ellipsis(fonts, rest, x + width - 10 - at, { size: 8 }), at, y + 53, { size: 8, color: COLOR.muted })
 }

@@ -26,7 +26,6 @@ type BlockRequest = RenderRequest & { readonly report: Extract<RenderRequest['re
 
 /** Formats whose text is drawn with our fonts. */
 const DRAWN: ReadonlySet<Format> = new Set(['pdf', 'png', 'xlsx', 'docx', 'pptx'])
-const CHART_PIXELS = { width: 720, perMm: 96 / 25.4, scale: 2 }
 
 /** Fonts are loaded with the first document; one that cannot be read is left out (the start has warned). */
 export function createRenderer(settings: RenderSettings, fillTemplate: FillTemplate): Renderer {
@@ -84,17 +83,15 @@ const WRITERS: Readonly<Record<BlockFormat, (request: WriteRequest) => Promise<W
     return { bytes: await writeJson({ blocks, names, data, file, signal }) }
   },
   async html(request) {
-    const { report, blocks, names, data, locale, use, file, signal } = request
+    const { report, blocks, names, locale, use, file, signal } = request
     const { writeHtml } = await import('./html.ts')
     const texts = await pageTexts(request)
     return writeHtml({
       report,
       blocks,
-      names,
-      data,
       title: texts.title === null ? names.report : plain(texts.title),
       subtitle: texts.subtitle,
-      footer: texts.footer && counters(texts.footer),
+      footer: texts.footer === null ? null : counters(texts.footer),
       locale,
       embed: use.embed,
       file,
@@ -103,25 +100,28 @@ const WRITERS: Readonly<Record<BlockFormat, (request: WriteRequest) => Promise<W
     })
   },
   async pdf(request) {
-    const { report, blocks, data, fonts, locale, use, file, signal } = request
+    const { report, blocks, names, data, fonts, locale, use, file, signal } = request
     const { writePdf } = await import('./pdf.ts')
     const texts = await pageTexts(request)
-    const numbered = (text: string | null) =>
-      text === null
+    const numbered = (text: string) =>
+      text === ''
         ? null
         : (page: number, pages: number) => text.replaceAll(PAGE, String(page)).replaceAll(PAGES, String(pages))
     const bytes = await writePdf({
       report,
       blocks,
       fonts,
-      title: numbered(texts.title),
+      title: numbered(texts.title ?? names.report),
       subtitle: texts.subtitle,
-      footer: numbered(texts.footer),
+      footer: numbered(texts.footer ?? `${PAGE} / ${PAGES}`),
       created: data.app.lastReload ?? new Date(0),
       locale,
       compress: use.options.pdf.compress,
       archive: use.options.pdf.archive,
-      password: use.protect?.pdfPassword === undefined ? undefined : request.secret(use.protect.pdfPassword),
+      password:
+        use.protect?.pdfPassword === undefined
+          ? undefined
+          : request.secret(use.protect.pdfPassword.slice('secretRef:'.length)),
       file,
       ...drawing(request),
       signal,
@@ -129,20 +129,16 @@ const WRITERS: Readonly<Record<BlockFormat, (request: WriteRequest) => Promise<W
     return { bytes }
   },
   async xlsx(request) {
-    const { report, blocks, data, use, warn, file, signal } = request
+    const { report, blocks, data, fonts, locale, use, warn, file, signal } = request
     const { writeWorkbook } = await import('./xlsx.ts')
-    const { chartSvg: svg, svgToPng: png } = drawing(request)
     const bytes = await writeWorkbook({
       report,
       blocks,
       autofilter: use.options.xlsx.autofilter,
       lastReload: data.app.lastReload,
       file,
-      picture: async (block) => {
-        const heightPx = Math.round(block.heightMm * CHART_PIXELS.perMm)
-        const drawn = await svg(block, CHART_PIXELS.width, heightPx)
-        return { png: await png(drawn, CHART_PIXELS.scale), widthPx: CHART_PIXELS.width, heightPx }
-      },
+      fonts,
+      locale,
       warn,
       signal,
     })

@@ -16,6 +16,7 @@ import type { RunLog } from '../runs/log.ts'
 import type { FilePayload, HubPayload, MailPayload, Plan } from '../runs/plan.ts'
 import type { Prepared } from '../runs/prepare.ts'
 import { type Admission, DEFAULT_OPTIONS, type Runner } from '../runs/runner.ts'
+import { OPTION_MEMBERS } from '../runs/start-options.ts'
 import type { RunEvent, RunOptions } from '../types.ts'
 import { fileAnswer } from './file.ts'
 
@@ -38,14 +39,8 @@ export interface RunRouteDeps {
 const START = z.strictObject({
   taskId: z.array(z.string()).max(500).default([]),
   tag: z.array(z.string()).max(100).default([]),
-  test: z.boolean().default(false),
-  testAddress: z.string().max(320).nullable().default(null),
-  dryRun: z.boolean().default(false),
   force: z.boolean().default(false),
-  ignoreConditions: z.boolean().default(false),
-  reports: z.array(z.string()).min(1).max(50).nullable().default(null),
-  recipients: z.array(z.string()).min(1).max(1000).nullable().default(null),
-  reason: z.string().max(1000).nullable().default(null),
+  ...OPTION_MEMBERS,
 })
 type StartBody = z.output<typeof START>
 
@@ -269,7 +264,13 @@ export function runRoutes(deps: RunRouteDeps): ApiRoute[] {
         const documents = ledger
           .documents(runById(params.runId))
           .map(({ id, report, fileName, format, bytes, sha256, cycle, variant }) => ({
-            ...{ id, report, fileName, format, bytes, sha256, variant },
+            id,
+            report,
+            fileName,
+            format,
+            bytes,
+            sha256,
+            variant,
             cycle: Object.fromEntries(cycle.map(({ field, value }) => [field, value.text])),
           }))
         return jsonAnswer(200, { documents, total: documents.length })

@@ -11,25 +11,16 @@ import type { Report, TemplateReport } from '../entities/report.ts'
 import { type Issue, refuseIssues } from '../issues.ts'
 import type { StoredOf, UploadedTemplate } from '../rows.ts'
 import { type DefinitionStore, notFound } from '../store.ts'
+import type { TemplateCheck } from '../templates/index.ts'
 import { checkedId, requireRevision, tagOf } from './common.ts'
 
-/** The tags and problems of a template; with `ok` it can be filled. */
-export interface TemplateCheck {
-  readonly ok: boolean
-  readonly format: string
-  readonly bytes: number
-  /** Hex. */
-  readonly sha256: string
-  readonly tags: readonly { readonly tag: string; readonly kind: string; readonly place: string }[]
-  /** Keys of data without a tag. */
-  readonly unused: readonly string[]
-  readonly problems: readonly { readonly code: string; readonly place: string; readonly details: string }[]
-}
+type Bytes = Uint8Array<ArrayBuffer>
 
 export interface TemplateDeps {
   readonly store: DefinitionStore
   readonly blobs: Blobs
-  readonly checkTemplate: (bytes: Uint8Array, fileName: string, report: TemplateReport) => Promise<TemplateCheck>
+  /** `checkTemplate` of `templates/index.ts` with the limits of the configuration. */
+  readonly checkTemplate: (bytes: Bytes, fileName: string, report: TemplateReport) => Promise<TemplateCheck>
   /** Absolute. */
   readonly templateDirectory: string
   readonly maxTemplateMb: number
@@ -58,7 +49,7 @@ export interface TemplateChecks {
   /** Rejects with the first problem of the template that the report has or names. */
   ofReport(report: Report, id: string): Promise<void>
   /** Checks and keeps a file. Rejects with its first problem. */
-  keep(content: Uint8Array, fileName: string, report: TemplateReport): Promise<UploadedTemplate>
+  keep(content: Bytes, fileName: string, report: TemplateReport): Promise<UploadedTemplate>
 }
 
 export function createTemplateChecks(deps: TemplateDeps): TemplateChecks {
@@ -81,7 +72,7 @@ export function createTemplateChecks(deps: TemplateDeps): TemplateChecks {
 
 interface TemplateFile {
   readonly fileName: string
-  readonly content: Uint8Array
+  readonly content: Bytes
 }
 
 /** Null without an upload. Rejects with 404 when the file is gone. */
@@ -140,7 +131,7 @@ export function templateRoutes(deps: TemplateDeps): ApiRoute[] {
       method: 'PUT',
       path: PATH,
       ...taken,
-      audit: 'report.template',
+      action: 'report.template',
       summary: 'Upload the template of a report',
       description: 'The body is the file, its name stands in the header `X-File-Name` (percent-encoded where needed).',
       answers: {
@@ -197,7 +188,7 @@ export function templateRoutes(deps: TemplateDeps): ApiRoute[] {
       answers: { 200: CHECK.describe('Tags and problems; `ok` is false when it cannot be used.') },
       async handle(request) {
         const report = templateReport(request)
-        const content = request.body as Uint8Array
+        const content = request.body as Bytes
         if (content.length > 0) return jsonAnswer(200, await checkTemplate(content, fileNameOf(request), report))
         const { template } = report
         const file =
@@ -209,8 +200,8 @@ export function templateRoutes(deps: TemplateDeps): ApiRoute[] {
   ]
 }
 
-function contentOf({ body }: ApiRequest): Uint8Array {
-  const content = body as Uint8Array
+function contentOf({ body }: ApiRequest): Bytes {
+  const content = body as Bytes
   if (content.length > 0) return content
   throw refusal('TEMPLATE_INVALID', 'The body is empty; send the file.')
 }

@@ -3,7 +3,7 @@
  * with an effect outside is written here before it happens and after it has happened, so that a restart knows what to do.
  */
 import type { GroupWriter } from '../../platform/group-commit.ts'
-import type { Database, Migration } from '../../platform/sqlite.ts'
+import type { Database } from '../../platform/sqlite.ts'
 import type { RunCode } from '../codes.ts'
 import type { Definition, Outcome } from '../entities/task.ts'
 import type {
@@ -18,71 +18,7 @@ import type {
   RunState,
   RunTrigger,
 } from '../types.ts'
-
-export const runMigrations: readonly Migration[] = [
-  {
-    name: 'report-runs-001',
-    sql: `
-      CREATE TABLE report_run (
-        id TEXT PRIMARY KEY,
-        task_id TEXT NOT NULL,
-        task_name TEXT NOT NULL,
-        task_revision INTEGER NOT NULL,
-        project TEXT NOT NULL,
-        priority INTEGER NOT NULL,
-        trigger TEXT NOT NULL,
-        merged TEXT NOT NULL DEFAULT '[]',
-        options TEXT NOT NULL,
-        state TEXT NOT NULL,
-        outcome TEXT,
-        reason TEXT,
-        test INTEGER NOT NULL,
-        cancelled INTEGER NOT NULL DEFAULT 0,
-        attempt INTEGER NOT NULL DEFAULT 0,
-        repeats INTEGER NOT NULL DEFAULT 1,
-        queued_at INTEGER NOT NULL,
-        started_at INTEGER,
-        sealed_at INTEGER,
-        finished_at INTEGER,
-        sealed TEXT,
-        counts TEXT,
-        definition TEXT
-      );
-      CREATE INDEX report_run_task ON report_run (task_id, id);
-      CREATE INDEX report_run_open ON report_run (state) WHERE state <> 'finished';
-      CREATE TABLE report_run_event (
-        run_id TEXT NOT NULL REFERENCES report_run (id) ON DELETE CASCADE,
-        at INTEGER NOT NULL,
-        event TEXT NOT NULL
-      );
-      CREATE INDEX report_run_event_run ON report_run_event (run_id);
-      CREATE TABLE report_document (
-        id TEXT PRIMARY KEY,
-        run_id TEXT NOT NULL REFERENCES report_run (id) ON DELETE CASCADE,
-        sha256 TEXT NOT NULL,
-        document TEXT NOT NULL
-      );
-      CREATE INDEX report_document_run ON report_document (run_id);
-      CREATE INDEX report_document_blob ON report_document (sha256);
-      CREATE TABLE report_delivery (
-        id TEXT PRIMARY KEY,
-        run_id TEXT NOT NULL REFERENCES report_run (id) ON DELETE CASCADE,
-        position INTEGER NOT NULL,
-        channel TEXT NOT NULL,
-        target TEXT NOT NULL,
-        documents TEXT NOT NULL,
-        payload TEXT NOT NULL,
-        state TEXT NOT NULL,
-        attempts INTEGER NOT NULL DEFAULT 0,
-        next_at INTEGER,
-        last_error TEXT
-      );
-      CREATE INDEX report_delivery_run ON report_delivery (run_id, position);
-      CREATE TABLE report_trigger_fired (identity TEXT PRIMARY KEY, run_id TEXT NOT NULL, at INTEGER NOT NULL);
-      CREATE TABLE report_condition_state (key TEXT PRIMARY KEY, task_id TEXT NOT NULL, state TEXT NOT NULL, at INTEGER NOT NULL);
-    `,
-  },
-]
+import type { KeptStates } from './gate.ts'
 
 const RUN = `id, task_id AS taskId, task_name AS taskName, task_revision AS taskRevision, project, priority, trigger, merged,
   options, state, outcome, reason, test, cancelled, attempt, repeats, queued_at AS queuedAt, started_at AS startedAt,
@@ -94,7 +30,7 @@ const OPEN_DELIVERY = `state IN ('planned', 'sending', 'retry')`
 
 const SQL = {
   addRun: `INSERT INTO report_run (id, task_id, task_name, task_revision, project, priority, trigger, options, state, outcome,
-    reason, test, queued_at, started_at, finished_at, definition) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    reason, test, repeats, queued_at, started_at, finished_at, definition) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   run: `SELECT ${RUN} FROM report_run WHERE id = ?`,
   definition: 'SELECT definition FROM report_run WHERE id = ?',
   open: `SELECT ${RUN} FROM report_run WHERE state <> 'finished' ORDER BY priority DESC, queued_at, id`,
@@ -105,7 +41,7 @@ const SQL = {
     AND (?3 IS NULL OR state = ?3) AND (?4 IS NULL OR project = ?4)`,
   lastFinished: `SELECT ${RUN} FROM report_run WHERE task_id = ? AND state = 'finished' AND id <> ?
     AND outcome <> 'skipped' ORDER BY finished_at DESC LIMIT 1`,
-  lastDelivered: `SELECT max(r.finished_at) AS at FROM report_run r WHERE r.task_id = ? AND r.outcome IN ('success', 'warning')
+  lastDelivered: `SELECT max(r.started_at) AS at FROM report_run r WHERE r.task_id = ? AND r.outcome IN ('success', 'warning')
     AND r.test = 0 AND EXISTS (SELECT 1 FROM report_delivery d WHERE d.run_id = r.id AND d.state = 'sent')`,
   lastSkipped: `SELECT id FROM report_run WHERE task_id = ? AND outcome = 'skipped' AND reason = ? AND queued_at > ?
     ORDER BY queued_at DESC LIMIT 1`,
@@ -145,7 +81,7 @@ const SQL = {
     AND NOT EXISTS (SELECT 1 FROM report_delivery d WHERE d.run_id = r.id AND d.${OPEN_DELIVERY}) LIMIT 200`,
   removeRun: 'DELETE FROM report_run WHERE id = ?',
   forgetFired: 'DELETE FROM report_trigger_fired WHERE at < ?',
-  blobs: 'SELECT DISTINCT sha256 FROM report_document',
+  usesBlob: 'SELECT 1 FROM report_document WHERE sha256 = ?1 OR instr(document, ?1) > 0 LIMIT 1',
 } as const
 
 interface RunRow {
@@ -185,8 +121,7 @@ export interface Sealed {
   readonly app: RunApp
   /** Set when conditions left nothing to do. */
   readonly skipped: RunCode | null
-  /** State of conditions to keep when the run delivers. */
-  readonly states: Readonly<Record<string, unknown>>
+  readonly states: KeptStates
 }
 
 /** A run as the ledger keeps it; the API shows it as a `Run`. */
@@ -227,8 +162,8 @@ export interface NewRun {
   readonly options: RunOptions
   readonly test: boolean
   readonly at: number
-  /** A row that says why nothing ran. */
-  readonly ended?: { readonly outcome: Outcome; readonly reason: RunCode }
+  /** A row that says why nothing ran; `repeats`: number of firings that it stands for, default 1. */
+  readonly ended?: { readonly outcome: Outcome; readonly reason: RunCode; readonly repeats?: number }
   readonly definition?: Definition
 }
 
@@ -284,14 +219,15 @@ export function createLedger({ db, writer }: { readonly db: Database; readonly w
     for (const one of documents) on.run(SQL.addDocument, one.id, runId, one.sha256, JSON.stringify(one))
   }
 
-  function add(on: Database, { id, task, priority, trigger, options, test, at, ended, definition }: NewRun): void {
+  function add(on: Database, run: NewRun): void {
+    const { id, task, priority, trigger, options, test, at, ended, definition } = run
     const state = ended ? 'finished' : 'queued'
     const end = ended ? [at, at] : [null, null]
     on.run(
       SQL.addRun,
       ...[id, task.id, task.name, task.revision, task.project, priority],
       ...[JSON.stringify(trigger), JSON.stringify(options), state, ended?.outcome ?? null, ended?.reason ?? null],
-      ...[Number(test), at, ...end, definition ? JSON.stringify(definition) : null],
+      ...[Number(test), ended?.repeats ?? 1, at, ...end, definition ? JSON.stringify(definition) : null],
     )
   }
 
@@ -328,7 +264,7 @@ export function createLedger({ db, writer }: { readonly db: Database; readonly w
       const row = db.get<RunRow>(SQL.lastFinished, taskId, except)
       return row ? recordOf(row) : null
     },
-    /** End of the last run that delivered something, in milliseconds since 1970; null before the first. */
+    /** Start of the last run that delivered something, in milliseconds since 1970; null before the first. */
     lastDelivered: (taskId: string) => db.get<{ at: number | null }>(SQL.lastDelivered, taskId)?.at ?? null,
     definition(runId: string): Definition | null {
       const text = db.get<{ definition: string | null }>(SQL.definition, runId)?.definition
@@ -356,7 +292,8 @@ export function createLedger({ db, writer }: { readonly db: Database; readonly w
       const rows = db.all<{ key: string; state: string }>(SQL.conditionStates, taskId)
       return Object.fromEntries(rows.map(({ key, state }) => [key, JSON.parse(state)]))
     },
-    blobs: () => db.all<{ sha256: string }>(SQL.blobs).map(({ sha256 }) => sha256),
+    /** Whether a document is made of this file, or shows it as a picture. */
+    usesBlob: (sha256: string) => db.get(SQL.usesBlob, sha256) !== undefined,
 
     begin: (runId: string, definition: Definition, at: number) =>
       write((on) => {

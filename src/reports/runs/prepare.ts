@@ -7,8 +7,8 @@ import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { errorText } from '../../platform/errors.ts'
-import { type ErrorCode, ReportError, type RunCode } from '../codes.ts'
-import type { ConditionFacts, ConditionResult } from '../conditions.ts'
+import { ReportError, type RunCode } from '../codes.ts'
+import type { ConditionFacts } from '../conditions.ts'
 import type { AppliedData, AppliedFilter, OpenData } from '../data/index.ts'
 import type { Stored } from '../entities/fields.ts'
 import type { ReportFilter } from '../entities/filter.ts'
@@ -27,7 +27,7 @@ import type {
   RunOptions,
   Warn,
 } from '../types.ts'
-import { conditionsOf, type MetConditions } from './gate.ts'
+import { type CheckedCondition, createGate, type KeptStates } from './gate.ts'
 import type { RunApp } from './ledger.ts'
 import type { MissingDocument, PreparedDocument } from './plan.ts'
 import { addressesOf, type GroupMember, isUsable, type Person, resolvePeople } from './recipients.ts'
@@ -42,8 +42,6 @@ export interface PrepareRequest {
   readonly members: Readonly<Record<string, readonly GroupMember[]>>
   /** Kept state of conditions, by key. */
   readonly states: Readonly<Record<string, unknown>>
-  /** Milliseconds since 1970; null before the first run that delivered. */
-  readonly lastDelivered: number | null
   readonly render: boolean
   readonly settings: PrepareSettings
 }
@@ -87,9 +85,8 @@ export interface Prepared {
   readonly variants: Readonly<Record<string, string>>
   readonly documents: readonly PreparedDocument[]
   readonly missing: readonly MissingDocument[]
-  readonly conditions: readonly ConditionResult[]
-  /** State of conditions to keep when the run delivers. */
-  readonly states: Readonly<Record<string, unknown>>
+  readonly conditions: readonly CheckedCondition[]
+  readonly states: KeptStates
 }
 
 /** People who get the same documents: equal filters, equal access to the data. */
@@ -115,14 +112,14 @@ function createPreparation(deps: PrepareDeps, request: PrepareRequest) {
   const { definition, options, settings, states } = request
   const { task, reports, filters } = definition
   const sessions = new Map<string, OpenData>()
-  const gate = conditionsOf({
+  const gate = createGate({
     definition,
     facts: deps.facts,
     states,
-    settings,
     startedAt: request.startedAt,
-    lastDelivered: request.lastDelivered,
+    timezone: settings.timezone,
     ignore: options.ignoreConditions,
+    warn: (code, details) => note({ code, details }),
   })
   const documents: PreparedDocument[] = []
   const missing: MissingDocument[] = []
@@ -190,15 +187,14 @@ function createPreparation(deps: PrepareDeps, request: PrepareRequest) {
     const { appId } = reportOf(first)
     const start = await withApp(appId, null, filtersOf(task.filterIds, appId), async (applied) => {
       const { data } = applied
-      const met = await gate.check({ ids: task.conditionIds, report: null, cycle: [], applied })
+      const met = await gate.holds({ ids: task.conditionIds, report: null, cycle: [], applied })
       const evaluate = async (expression: string) => (await data.evaluate(expression)).text
-      const found = met.met ? await people(evaluate) : []
+      const found = met ? await people(evaluate) : []
       const { name, lastReload } = data.app
       return { met, found, app: { name, lastReload: lastReload?.getTime() ?? null } }
     })
     const { app } = start
-    if (!start.met.met)
-      return result({ skipped: start.met.error ?? 'CONDITION_NOT_MET', app, people: [], variants: [] })
+    if (!start.met) return result({ skipped: 'CONDITION_NOT_MET', app, people: [], variants: [] })
     const variants = variantsOf(start.found)
     checkReach(start.found)
     const skippedUses = await makeAll(variants)
@@ -289,9 +285,9 @@ function createPreparation(deps: PrepareDeps, request: PrepareRequest) {
     try {
       if (use.conditionScope === 'report' && use.conditionIds.length > 0) {
         const met = await withApp(report.appId, null, filtersOf(own, report.appId), (applied) =>
-          gate.check({ ids: use.conditionIds, report: use.key, cycle: [], applied }),
+          gate.holds({ ids: use.conditionIds, report: use.key, cycle: [], applied }),
         )
-        if (!met.met) return skip(use, met)
+        if (!met) return skip(use)
       }
     } catch (error) {
       failed(use, null, [], error)
@@ -310,9 +306,9 @@ function createPreparation(deps: PrepareDeps, request: PrepareRequest) {
     return values > 0 && values === skippedValues ? 'skipped' : 'made'
   }
 
-  function skip(use: ReportUse, { error }: MetConditions): 'made' | 'skipped' {
+  function skip(use: ReportUse): 'skipped' {
     note({ code: 'REPORT_SKIPPED', report: use.key, details: 'its conditions do not hold' })
-    return error ? 'made' : 'skipped'
+    return 'skipped'
   }
 
   /** Variants of people who get this report, and the plain one for folders and addresses of cycles. */
@@ -376,8 +372,8 @@ function createPreparation(deps: PrepareDeps, request: PrepareRequest) {
   ): Promise<'made' | 'skipped'> {
     const { data } = applied
     if (use.conditionScope === 'cycleValue' && use.conditionIds.length > 0) {
-      const met = await gate.check({ ids: use.conditionIds, report: use.key, cycle, applied })
-      if (!met.met) return skip(use, met)
+      const met = await gate.holds({ ids: use.conditionIds, report: use.key, cycle, applied })
+      if (!met) return skip(use)
     }
     const id = randomUUID()
     const seq = documents.length + 1
@@ -527,7 +523,7 @@ function createPreparation(deps: PrepareDeps, request: PrepareRequest) {
   return { prepare, close: closeAll }
 }
 
-const ENDS_RUN: readonly ErrorCode[] = [
+const ENDS_RUN: readonly RunCode[] = [
   'APP_NOT_FOUND',
   'APP_ACCESS_DENIED',
   'APP_NO_DATA',
@@ -537,7 +533,7 @@ const ENDS_RUN: readonly ErrorCode[] = [
 
 const NOT_RENDERED = { sha256: '', bytes: 0, mediaType: '', images: [] } as const
 
-function faultOf(error: unknown): [ErrorCode, string] {
+function faultOf(error: unknown): [ReportError['code'], string] {
   if (error instanceof ReportError) return [error.code, error.details]
   return ['DOCUMENT_FAILED', errorText(error)]
 }

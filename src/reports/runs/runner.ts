@@ -262,7 +262,6 @@ export function createRunner(deps: RunnerDeps, settings: RunnerSettings): Runner
       options: run.options,
       members: await deps.members(definition, signal),
       states: ledger.conditionStates(run.taskId),
-      lastDelivered: ledger.lastDelivered(run.taskId),
       render,
       settings: settings.prepare,
     }
@@ -334,13 +333,13 @@ export function createRunner(deps: RunnerDeps, settings: RunnerSettings): Runner
     if (notifications.length > 0) trail(ended)
   }
 
-  /** State of conditions is kept by real runs only: values when something was delivered, transitions always. */
+  /** Test and dry runs keep no state of conditions. */
   function keptStates(run: RunRecord, deliveries: readonly DeliveryRecord[]): Readonly<Record<string, unknown>> {
     if (run.test || run.options.dryRun || !run.sealed) return {}
     const delivered =
       (run.outcome === 'success' || run.outcome === 'warning') && deliveries.some(({ state }) => state === 'sent')
-    if (delivered) return run.sealed.states
-    return run.outcome === 'skipped' ? onlyTransitions(run.sealed.states, ledger.conditionStates(run.taskId)) : {}
+    if (delivered) return run.sealed.states.delivered
+    return run.sealed.states.notDelivered
   }
 
   /** Delivers notifications beside other runs. */
@@ -443,7 +442,11 @@ export function createRunner(deps: RunnerDeps, settings: RunnerSettings): Runner
       const task = { id: run.taskId, name: run.taskName, revision: run.taskRevision, project: run.project }
       const definition = ledger.definition(root)
       const deliveries = chosen.map((one) => repeated(one, request.corrections))
-      const sealed: Sealed = { app: run.sealed?.app ?? { name: '', lastReload: null }, skipped: null, states: {} }
+      const sealed: Sealed = {
+        app: run.sealed?.app ?? { name: '', lastReload: null },
+        skipped: null,
+        states: { delivered: {}, notDelivered: {} },
+      }
       await ledger.addSealed(
         {
           id,
@@ -493,19 +496,6 @@ function outcomeOf(events: readonly RunEvent[], sealed: Sealed | null): readonly
   if (worst?.level === 'error') return ['error', worst.code]
   if (sealed?.skipped) return ['skipped', sealed.skipped]
   return worst ? ['warning', worst.code] : ['success', null]
-}
-
-/** Of conditions that fire when they become true: that they were false. The rest stays as it was. */
-function onlyTransitions(
-  states: Readonly<Record<string, unknown>>,
-  before: Readonly<Record<string, unknown>>,
-): Record<string, unknown> {
-  const kept: Record<string, unknown> = {}
-  for (const [key, state] of Object.entries(states)) {
-    const met = (state as { readonly met?: unknown }).met
-    if (met === false) kept[key] = { ...(before[key] as object | undefined), met }
-  }
-  return kept
 }
 
 function isWanted({ channel, state, target, payload }: DeliveryRecord, { states, recipients }: ResendRequest): boolean {

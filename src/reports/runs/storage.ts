@@ -1,8 +1,6 @@
 /** Writes documents into storage spaces: folders that the configuration lists. Nothing leaves the folder of a space. */
-import { createReadStream } from 'node:fs'
-import { access, constants, mkdir, open, realpath, rename, stat, statfs, unlink } from 'node:fs/promises'
+import { copyFile, mkdir, open, realpath, rename, stat, unlink } from 'node:fs/promises'
 import { isAbsolute, join, relative } from 'node:path'
-import { pipeline } from 'node:stream/promises'
 import { errorText } from '../../platform/errors.ts'
 import { type FilePayload, freeName } from './plan.ts'
 
@@ -64,13 +62,9 @@ export async function sameFile(space: StorageSpace, payload: FilePayload, name: 
 export async function writeFileTo({ directory, name }: ChosenFile, source: string, deliveryId: string): Promise<void> {
   const part = join(directory, `.${name}.${deliveryId}.part`)
   try {
-    const file = await open(part, 'w')
-    try {
-      await pipeline(createReadStream(source), file.createWriteStream({ autoClose: false, flush: true }))
-      await file.sync()
-    } finally {
-      await file.close()
-    }
+    await copyFile(source, part)
+    const file = await open(part, 'r+')
+    await file.sync().finally(() => file.close())
     await rename(part, join(directory, name))
   } catch (error) {
     await unlink(part).catch(() => undefined)
@@ -78,16 +72,17 @@ export async function writeFileTo({ directory, name }: ChosenFile, source: strin
   }
 }
 
-/** Free bytes of a space; null while it is not available. */
-export async function spaceState({ directory }: StorageSpace): Promise<{ readonly freeBytes: number } | null> {
-  try {
-    if (!(await stat(directory)).isDirectory()) return null
-    await access(directory, constants.W_OK)
-    const { bavail, bsize } = await statfs(directory)
-    return { freeBytes: bavail * bsize }
-  } catch {
-    return null
-  }
+/** Time of the last change of a file below a space; null when there is no such file. Rejects when it lies outside. */
+export async function fileIn(
+  { id, directory }: StorageSpace,
+  path: string,
+): Promise<{ readonly modifiedAt: Date } | null> {
+  const root = await realpath(directory)
+  const real = await realpath(join(root, path)).catch(() => null)
+  if (real === null) return null
+  if (!isInside(root, real)) throw new StorageError(`${path} leads out of the space ${id}`, true)
+  const found = await stat(real)
+  return found.isFile() ? { modifiedAt: found.mtime } : null
 }
 
 async function makeFolder({ id, directory }: StorageSpace, segments: readonly string[]): Promise<string> {

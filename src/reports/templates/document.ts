@@ -1,6 +1,6 @@
 /** Office templates of documents (docx): body, tables, headers, footers, notes, text boxes, content controls. */
 import type { Document, Element, Node } from '@xmldom/xmldom'
-import { childElements, childNamed, descendants, remove } from './dom.ts'
+import { childElements, childNamed, childNodes, descendants, remove } from './dom.ts'
 import { Draft } from './draft.ts'
 import type { Findings, Names } from './names.ts'
 import type { OfficePackage, PartContent } from './package.ts'
@@ -44,7 +44,10 @@ const DIALECT: Dialect = {
   },
   complete(container) {
     const children = childElements(container)
-    if (container.localName === 'tbl' && !children.some(({ localName }) => localName === 'tr' || localName === 'sdt')) {
+    const hasRows = childNodes(container).some(
+      (node) => node.nodeType === node.COMMENT_NODE || ROWS.has(node.localName),
+    )
+    if (container.localName === 'tbl' && !hasRows) {
       const outer = container.parentNode as Element
       remove(container)
       DIALECT.complete(outer, container)
@@ -69,6 +72,8 @@ const ONCE: ReadonlySet<Name> = new Set([
   'permStart',
   'permEnd',
 ])
+/** Beside comments, which stand for packed rows. */
+const ROWS: ReadonlySet<Name | undefined> = new Set(['tr', 'sdt'])
 const NEED_PARAGRAPH: ReadonlySet<Name> = new Set(['tc', 'hdr', 'ftr', 'footnote', 'endnote', 'txbxContent'])
 
 interface Part {
@@ -121,13 +126,55 @@ export async function fillDocument(opened: OfficePackage, scope: Scope): Promise
     prepare(document)
     const before = namedRelationships(document)
     const pictures = (root: Node, inner: Scope) => fillPictures(root, path, inner, draft, isBox)
-    await visitText(document, fillVisitor(scope, pictures), DIALECT, new Map())
+    const packer = await createPacker(document)
+    await visitText(document, fillVisitor(scope, pictures, packer.pack), DIALECT, new Map())
     finish(document)
     await releasePictures(document, path, before, draft)
-    draft.set(path, await serializeXml(document))
+    draft.set(path, packer.unpack(await serializeXml(document)))
   }
   await askForFields(draft)
   return await draft.finish()
+}
+
+const PACKED = /<!--footman-rows:(\d+)-->/g
+const PIECE = 64 * 1024
+
+/**
+ * Keeps filled rows of tables as text: the tree of 10,000 rows of six cells takes 600 MB. Rows with drawings, bookmarks and
+ * comments stay, because `finish` and `releasePictures` look for them.
+ */
+async function createPacker(document: Document) {
+  const { XMLSerializer } = await import('@xmldom/xmldom')
+  const serializer = new XMLSerializer()
+  const packed: string[] = []
+
+  function* pieces(text: string): Generator<string> {
+    let at = 0
+    for (const match of text.matchAll(PACKED)) {
+      yield text.slice(at, match.index)
+      yield* pieces(packed[Number(match[1])] ?? '')
+      at = match.index + match[0].length
+    }
+    yield text.slice(at)
+  }
+  return {
+    pack(rows: Node): Node | null {
+      if ([...descendants(rows)].some(({ localName }) => NEEDED.has(localName) || ONCE.has(localName))) return null
+      packed.push(serializer.serializeToString(rows))
+      return document.createComment(`footman-rows:${packed.length - 1}`)
+    },
+    /** The text of a part with all of its rows, in larger pieces. */
+    async *unpack(text: string): AsyncGenerator<string> {
+      let piece = ''
+      for (const next of pieces(text)) {
+        piece += next
+        if (piece.length < PIECE) continue
+        yield piece
+        piece = ''
+      }
+      yield piece
+    },
+  }
 }
 
 /** Leaves one form of contents that are there twice, and ends the binding of content controls to other data. */

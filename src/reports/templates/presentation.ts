@@ -17,7 +17,8 @@ import { parseXml, serializeXml } from './xml.ts'
 const DRAWING = 'http://schemas.openxmlformats.org/drawingml/2006/main'
 const EMU_PER_CM = 360_000
 
-const DIALECT: Dialect = {
+/** Text of DrawingML, also in the shapes and charts of workbooks. */
+export const DRAWING_DIALECT: Dialect = {
   namespace: DRAWING,
   pairLevels: false,
   writeLines(text, lines) {
@@ -96,7 +97,7 @@ export async function checkPresentation(opened: OfficePackage, names: Names, fin
   for (const slide of await slidesOf(opened, await openPresentation(opened))) {
     const document = await taggedTree(opened, slide.path)
     const places = document ? placesOf(document, `slide ${slide.number}`) : new Map()
-    const [level, second] = document ? takeLevelTags(document, DIALECT, places) : []
+    const [level, second] = document ? takeLevelTags(document, DRAWING_DIALECT, places) : []
     if (second) {
       const details = `${second.tag.source}: a slide can be repeated for one level only, in one tag`
       findings.add({ code: 'TEMPLATE_LOOP', place: second.place, details })
@@ -109,14 +110,14 @@ export async function checkPresentation(opened: OfficePackage, names: Names, fin
     const inner = frame ? names.inside(frame) : names
     const check = (tree: Document, where: string, at: Places) => {
       const pictures = (root: Node, here: Names) => checkPictures(root, findings, here, where)
-      return visitText(tree, checkVisitor(findings, inner, pictures), DIALECT, at)
+      return visitText(tree, checkVisitor(findings, inner, pictures), DRAWING_DIALECT, at)
     }
     if (document) await check(document, `on slide ${slide.number}`, places)
     const notes = await taggedTree(opened, slide.notes)
     if (!notes) continue
     const place = `notes of slide ${slide.number}`
     const notesPlaces = placesOf(notes, place)
-    for (const { tag, place: at } of takeLevelTags(notes, DIALECT, notesPlaces)) {
+    for (const { tag, place: at } of takeLevelTags(notes, DRAWING_DIALECT, notesPlaces)) {
       findings.add({
         code: 'TEMPLATE_LOOP',
         place: at,
@@ -143,14 +144,14 @@ export async function fillPresentation(
   async function fillPart(path: string, document: Document, inner: Scope): Promise<void> {
     const before = namedRelationships(document)
     const pictures = (root: Node, here: Scope) => fillPictures(root, path, here, draft)
-    await visitText(document, fillVisitor(inner, pictures), DIALECT, new Map())
+    await visitText(document, fillVisitor(inner, pictures), DRAWING_DIALECT, new Map())
     await releasePictures(document, path, before, draft)
     draft.set(path, await serializeXml(document))
   }
   async function fillSlide(slide: Slide, path: string, notesPath: string | null, inner: Scope): Promise<void> {
     const document = await taggedTree(opened, slide.path)
     if (document) {
-      takeLevelTags(document, DIALECT, new Map())
+      takeLevelTags(document, DRAWING_DIALECT, new Map())
       await fillPart(path, document, inner)
       for (const details of overflows(document, height)) {
         warn('TEMPLATE_OVERFLOW', `slide ${slide.number}, ${details}; limit the rows with maxRows`)
@@ -164,7 +165,7 @@ export async function fillPresentation(
   let changesList = false
   for (const slide of slides) {
     const document = await taggedTree(opened, slide.path)
-    const [level] = document ? takeLevelTags(document, DIALECT, new Map()) : []
+    const [level] = document ? takeLevelTags(document, DRAWING_DIALECT, new Map()) : []
     if (!level) {
       await fillSlide(slide, slide.path, slide.notes, scope)
       continue

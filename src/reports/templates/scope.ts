@@ -1,7 +1,7 @@
 /** The values of tags while an Office template is filled: bindings, rows of loops, values of levels, built-in names. */
 import { createZone } from '../../platform/zone.ts'
 import { ReportError } from '../codes.ts'
-import type { ChartPicture } from '../documents/charts/index.ts'
+import type { chartPicture } from '../documents/charts/index.ts'
 import type { FontSet } from '../documents/fonts.ts'
 import type { Level, Report, TemplateReport } from '../entities/report.ts'
 import { type Cell, EvaluationError, type RenderRequest, type ReportData, type Row, type Table } from '../types.ts'
@@ -55,7 +55,7 @@ export interface ScopeDeps {
   }
   readonly format: OfficeFormat
   readonly templateDirectory: string
-  readonly chartPicture: ChartPicture
+  readonly chartPicture: typeof chartPicture
   /** Loaded with the first chart. */
   readonly fonts: () => Promise<FontSet>
 }

@@ -32,6 +32,8 @@ export interface Visitor {
   assuming(tag: TagOf<'open' | 'level'>): Visitor
   /** Calls `content` for each repetition. */
   repeat(tag: TagOf<'open' | 'level'>, place: string, content: (visitor: Visitor) => Promise<void>): Promise<void>
+  /** Writes rows of a table as text, to save memory; returns the node that stands for them, null when they have to stay. */
+  pack?(rows: DocumentFragment): Node | null
   /** The pictures below `root` that are not part of text boxes; called once they hold no loops. */
   pictures(root: Node): Promise<void>
 }
@@ -268,11 +270,13 @@ async function repeatRegion(region: Region, visitor: Visitor, dialect: Dialect, 
     }
     if (visitor.isCheck) places.set(copy, item.place)
     await visitText(copy, inner, dialect, places)
-    written.appendChild(copy)
+    const isRows = childElements(copy)[0]?.localName === 'tr'
+    written.appendChild((isRows && visitor.pack?.(copy)) || copy)
   })
+  const isPacked = written.firstChild !== null && !isElement(written.firstChild)
   if (written.firstChild) parent.insertBefore(written, marker)
   remove(marker)
-  if (isElement(parent) && !visitor.isCheck) dialect.complete(parent, content)
+  if (isElement(parent) && !visitor.isCheck && !isPacked) dialect.complete(parent, content)
 }
 
 /** Begins a copy on a new page: by a property of its first paragraph, or by a paragraph before its first table. */

@@ -29,7 +29,11 @@ export function checkVisitor(findings: Findings, names: Names, pictures: (root: 
 }
 
 /** Fills in values. The template has been checked, so problems of its structure are none of the data. */
-export function fillVisitor(scope: Scope, pictures: (root: Node, scope: Scope) => Promise<void>): Visitor {
+export function fillVisitor(
+  scope: Scope,
+  pictures: (root: Node, scope: Scope) => Promise<void>,
+  pack: Visitor['pack'] = () => null,
+): Visitor {
   return {
     isCheck: false,
     assuming() {
@@ -43,10 +47,11 @@ export function fillVisitor(scope: Scope, pictures: (root: Node, scope: Scope) =
       return await scope.text(tag)
     },
     async repeat(tag, _place, content) {
-      const filled = (inner: Scope) => content(fillVisitor(inner, pictures))
+      const filled = (inner: Scope) => content(fillVisitor(inner, pictures, pack))
       if (tag.kind === 'level') await scope.eachValue(tag.path, filled)
       else for await (const inner of scope.repeat(tag)) await filled(inner)
     },
+    pack,
     pictures: (root) => pictures(root, scope),
   }
 }

@@ -15,8 +15,9 @@ import {
 import { createOffsets } from '../../platform/offsets.ts'
 import { isGuid } from '../../platform/uuid.ts'
 import { hostZone } from '../../platform/zone.ts'
+import { createZoneClock, type ZoneClock } from '../../platform/zone-clock.ts'
 import { parseStart } from '../start/parse.ts'
-import { createOccurrences, createZoneClock, type ZoneClock } from './occurrences.ts'
+import { createOccurrences } from './occurrences.ts'
 import type { Plan, PlanProblem, ScheduleAction, ScheduleValues, StartSelection } from './types.ts'
 
 export interface PlannerDeps {

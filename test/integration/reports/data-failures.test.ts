@@ -95,6 +95,17 @@ describe('persons', () => {
     expect((await opened(SALES_DASHBOARD)).app.name).toBe('Sales Dashboard')
   })
 
+  test.each(['SESSION_ERROR_APP_ACCESS_DENIED', 'SESSION_ERROR_NO_LICENSE'])(
+    'refused with %s stop it as well',
+    async (state) => {
+      fault('on-connected', state)
+      const user = { userDirectory: 'LAB', userId: 'anna' }
+      expect(await failureOf(opened(SALES_DASHBOARD, { user }))).toBe(
+        `APP_ACCESS_DENIED: ${APP(2)}, LAB\\anna: the session began with ${state}`,
+      )
+    },
+  )
+
   test('have names that cannot leave their place in the header', async () => {
     const user = { userDirectory: 'LAB', userId: 'anna; UserId=sa_repository; x=é%' }
     expect(await failureOf(opened(HR_INSIGHTS, { user }))).toStartWith('APP_ACCESS_DENIED')
@@ -146,7 +157,7 @@ describe('retries', () => {
 
   test('a lost session is followed by another one', async () => {
     engine.faults.add({ listener: 'engine', mode: 'engine-close', args: [1001, 'GetHyperCubeData'], times: 2 })
-    const log = recordingLog()
+    const lines: string[] = []
     const attempts: number[] = []
     const rows = await withEngineRetries(
       async (attempt) => {
@@ -154,11 +165,12 @@ describe('retries', () => {
         const { data } = await (await opened(SALES_DASHBOARD)).apply([values('Region', ['Nordic'])])
         return rowsOf(await data.table({ columns: regions }))
       },
-      { log, pausesMs },
+      { line: (text) => void lines.push(text), pausesMs },
     )
     expect(rows).toEqual([[{ text: 'Nordic', number: null }]])
     expect(attempts).toEqual([1, 2, 3])
-    expect(log.of('warn')[0]).toMatch(/^REPORT: .*closed with code 1001.*; attempt 2 of 3 follows in \d+ ms$/)
+    expect(lines[0]).toMatch(/^engine lost, attempt 2 of 3 in \d+ ms: .*closed with code 1001/)
+    expect(lines).toHaveLength(2)
   })
 
   test('end after the last pause, at other failures, and with the run', async () => {
@@ -168,7 +180,7 @@ describe('retries', () => {
         attempts += 1
         throw error
       }
-      const deps = { log: recordingLog(), pausesMs, ...(signal ? { signal } : {}) }
+      const deps = { line: () => undefined, pausesMs, ...(signal ? { signal } : {}) }
       await expect(withEngineRetries(work, deps)).rejects.toBe(error as Error)
       return attempts
     }
@@ -180,11 +192,15 @@ describe('retries', () => {
 
   test('a run that ends during a pause does not wait for it', async () => {
     const run = new AbortController()
-    const log = recordingLog()
+    const lines: string[] = []
     const lost = new ReportError('ENGINE_UNREACHABLE', 'down')
-    const work = withEngineRetries(() => Promise.reject(lost), { log, signal: run.signal, pausesMs: [60_000] })
+    const work = withEngineRetries(() => Promise.reject(lost), {
+      line: (text) => void lines.push(text),
+      signal: run.signal,
+      pausesMs: [60_000],
+    })
     const outcome = work.catch((error: unknown) => error)
-    await until(() => log.of('warn').length > 0)
+    await until(() => lines.length > 0)
     run.abort()
     expect(await outcome).toBe(lost)
   })
@@ -192,10 +208,12 @@ describe('retries', () => {
   test('pauses are spread by a fifth', async () => {
     const pauses: string[] = []
     for (const random of [0, 1]) {
-      const log = recordingLog()
       const work = () => Promise.reject(new ReportError('ENGINE_UNREACHABLE', 'down'))
-      await withEngineRetries(work, { log, pausesMs: [100], random: () => random }).catch(() => undefined)
-      pauses.push(log.of('warn')[0] ?? '')
+      await withEngineRetries(work, {
+        line: (text) => void pauses.push(text),
+        pausesMs: [100],
+        random: () => random,
+      }).catch(() => undefined)
     }
     expect(pauses.map((line) => line.match(/in (\d+) ms/)?.[1])).toEqual(['80', '120'])
   })

@@ -185,9 +185,11 @@ describe('an object of the app', () => {
   test('shows the columns of its order, without those that a condition hides', async () => {
     const open = await engine.openData(SALES_DASHBOARD)
     const labels = async (vShowDetail: number) => {
-      const { data } = await open.apply([{ clauses: [], variables: [{ name: 'vShowDetail', value: vShowDetail }] }])
+      const variables = { clauses: [], variables: [{ name: 'vShowDetail', value: vShowDetail }] }
+      const few = [values('Year', [2026]), values('Country', ['Sweden', 'Spain'])]
+      const { data } = await open.apply([variables, ...few])
       const { table, title } = await data.object('tbOrders', { maxRows: 5, totals: true })
-      expect(title).toBe('Orders of 14 countries')
+      expect(title).toBe('Orders of 2 countries')
       const [row] = await rowsOf(table!)
       expect(row).toHaveLength(table!.columns.length)
       expect(row?.at(0)?.text).toBe('2026-02-28')
@@ -220,6 +222,16 @@ describe('values', () => {
     expect(await data.evaluate('=Only(Region)')).toEqual({ text: '', number: null })
     await expect(data.evaluate('=Sum(Saels)')).rejects.toThrow('=Sum(Saels): unknown field Saels')
     await expect(data.evaluate('=Sum(')).rejects.toThrow(EvaluationError)
+  })
+
+  test('names of variables are no unknown fields', async () => {
+    const { data } = await sales()
+    const table = await data
+      .table({ columns: [dimension('Region'), measure('=Sum(Sales) * vFactor', 'X')] })
+      .catch(String)
+    expect(table).toInclude('unknown field vFactor')
+    expect(await data.evaluate('=vYear + 1')).toEqual({ text: '2027', number: 2027 })
+    expect((await data.evaluate('=vTarget')).number).toBeCloseTo((await data.evaluate('=Sum(Sales)')).number! * 1.1)
   })
 
   test('labels of fields, expressions and master items', async () => {

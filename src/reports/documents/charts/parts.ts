@@ -233,7 +233,8 @@ export function gauge(content: ChartContent, canvas: Canvas): Option {
   }
 }
 
-const caption = (text: string, x: number, y: number) => ({
+/** A small text below a point. */
+export const caption = (text: string, x: number, y: number) => ({
   type: 'text',
   x,
   y,

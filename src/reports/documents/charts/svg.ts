@@ -3,8 +3,8 @@ import type { ChartKind } from '../../entities/report.ts'
 import type { FontSet } from '../fonts.ts'
 import { bars, combination, lines, waterfall } from './cartesian.ts'
 import type { ChartContent } from './content.ts'
-import type { Option } from './frame.ts'
-import { funnel, gauge, pie, radar, sankey, treemap } from './parts.ts'
+import { frame, type Option } from './frame.ts'
+import { caption, funnel, gauge, pie, radar, sankey, treemap } from './parts.ts'
 import { boxes, heatmap, points } from './points.ts'
 import type { Canvas } from './style.ts'
 
@@ -38,13 +38,19 @@ export async function drawSvg(content: ChartContent, canvas: Canvas, idPrefix: s
   useWidthsOf(echarts, canvas.fonts)
   const chart = echarts.init(null, null, { renderer: 'svg', ssr: true, width: canvas.width, height: canvas.height })
   try {
-    chart.setOption(BUILDERS[content.kind](content, canvas))
+    chart.setOption(content.rows.length === 0 ? empty(canvas) : BUILDERS[content.kind](content, canvas))
     return canonical(chart.renderToSVGString(), idPrefix, canvas.title)
   } finally {
     // Ends its timers.
     chart.dispose()
   }
 }
+
+/** Title and a note instead of axes without marks. */
+const empty = (canvas: Canvas): Option => ({
+  ...frame({ legend: 'none' }, canvas, []).base,
+  graphic: [caption('No data', canvas.width / 2, canvas.height / 2)],
+})
 
 type ECharts = typeof import('echarts/core')
 let loaded: Promise<ECharts> | undefined

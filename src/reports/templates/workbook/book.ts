@@ -7,6 +7,7 @@ import { parseTags, type TagOf } from '../tags.ts'
 import { parseXml } from '../xml.ts'
 import { elements } from './dom.ts'
 import { checkDrawing, checkText } from './drawing.ts'
+import { hasTagText, tokenize } from './formula.ts'
 import { headerTexts } from './frame.ts'
 import { readArea } from './moves.ts'
 import { type Area, piecesOf, planSheet, type SheetPlan, type TextPiece } from './plan.ts'
@@ -53,7 +54,7 @@ export async function readBook(source: OfficePackage, names: Names, findings: Fi
     sheets.push(await readBookSheet(source, element, relationship, index, strings, names, findings))
   }
   for (const name of elements(document, 'definedName')) {
-    if (!name.textContent?.includes('{{')) continue
+    if (!hasTagText(tokenize(name.textContent ?? ''))) continue
     const place = `name "${name.getAttribute('name') ?? ''}"`
     findings.add({ code: 'TEMPLATE_UNSUPPORTED', place, details: 'tags in defined names are not filled' })
   }
@@ -148,7 +149,7 @@ async function checkRelated(
   if (level && /^(pivotTable|slicer|timeline)$/.test(kind)) unsupported(`a ${kind} on a sheet that is repeated`)
   if (level && kind === 'ctrlProp') unsupported('a form control on a sheet that is repeated')
   if (relationship.external || !source.has(relationship.target)) return
-  if (kind === 'drawing') await checkDrawing(relationship.target, { name, names, findings }, { source })
+  if (kind === 'drawing') await checkDrawing(relationship.target, { name, names, findings }, source)
   if (/^(comments|threadedComment)$/.test(kind) && (await source.text(relationship.target)).includes('{{')) {
     unsupported('tags in comments are not filled')
   }

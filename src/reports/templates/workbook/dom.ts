@@ -1,7 +1,7 @@
 /** Small helpers for trees of parts, with a record of whether anything was changed. */
 import type { Document, Element } from '@xmldom/xmldom'
 
-/** Elements with the local name, whatever prefix they have, in document order. */
+/** Elements with the local name and any prefix, in document order. */
 export const elements = (root: Document | Element, name: string): Element[] =>
   Array.from(root.getElementsByTagNameNS('*', name)) as Element[]
 

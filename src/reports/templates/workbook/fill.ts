@@ -77,8 +77,7 @@ export async function fillWorkbook(request: FillRequest): Promise<void> {
       if (output.place.level === null) await fillSheet(output, request.scope, context, null)
     }
     await fillBook(context, outputs)
-    await parts.finish()
-    await writePackage(source, request.file, parts.changes)
+    await writePackage(source, request.file, await parts.finish())
   } finally {
     await rm(folder, { recursive: true, force: true })
   }
@@ -116,7 +115,7 @@ async function measure(sheet: BookSheet, scope: Scope, value: string): Promise<M
   return { layout, title: (await renderText(pieces, scope)).replace('\0', value) }
 }
 
-const levelOf = ({ level }: BookSheet): string | null => level && level.path.join('.')
+const levelOf = ({ level }: BookSheet): string | null => level?.path.join('.') ?? null
 
 /** The sheets of each level, measured for each of its values. */
 async function measureLevels(book: Book, scope: Scope): Promise<Map<BookSheet, Measured[]>> {
@@ -228,7 +227,7 @@ async function fillSheet(output: OutputSheet, scope: Scope, context: Filling, fo
   const relationships = plan
     ? await fillRelated(sheet.relationships, copy, { ...context, place, scope, plan, tables })
     : [...sheet.relationships]
-  if (copy) parts.writeRelationships(path, relationships)
+  if (copy) await parts.writeRelationships(path, relationships)
   if (!plan) return
   const frame = await fillFrame(plan.source.frame, { place, scope, moves })
   if (!copy && !frame.changed && plan.cells.size === 0) return
@@ -237,7 +236,7 @@ async function fillSheet(output: OutputSheet, scope: Scope, context: Filling, fo
     parts.write(path, followedByStyles(text, context))
     return
   }
-  const file = join(folder, `${parts.changes.size}.xml`)
+  const file = join(folder, path.replaceAll('/', '_'))
   await pipeline(Readable.from(text), createWriteStream(file))
   parts.write(path, followedByStyles(createReadStream(file, 'utf8') as AsyncIterable<string>, context))
 }
@@ -263,7 +262,7 @@ async function fillBook(context: Filling, outputs: readonly OutputSheet[]): Prom
   if (book.taggedStrings !== null) parts.write(book.taggedStrings, withoutTags(await source.text(book.taggedStrings)))
   const relationships = fillWorkbookPart(book, outputs, moves)
   parts.write(book.path, await serializeXml(book.document))
-  parts.writeRelationships(book.path, relationships)
+  await parts.writeRelationships(book.path, relationships)
   if (outputs.some(({ sheet, place }) => sheet.name !== place.name)) await dropTitles(context)
 }
 

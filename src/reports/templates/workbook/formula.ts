@@ -159,6 +159,10 @@ export function formatReference({ start, end, prefix }: Pick<Reference, 'start' 
 
 export const sourceOf = (token: Token): string => (token.kind === 'reference' ? formatReference(token) : token.text)
 
+/** Whether a tag stands in the formula; those in names of sheets are none of it. */
+export const hasTagText = (tokens: readonly Token[]): boolean =>
+  tokens.some((token) => token.kind !== 'reference' && token.text.includes('{{'))
+
 /** The prefix of references to the sheet: `Detail!`, `'Q1 2025'!`. */
 export function sheetPrefix(name: string): string {
   const plain =

@@ -139,6 +139,17 @@ function moveAttributes(element: Element, { place, moves }: FrameRequest, edits:
   }
 }
 
+const sourceOf = (element: Element): string => withoutInherited(element)(element.toString())
+
+/** Removes declarations of namespaces from the source of an element that the elements around it have made. */
+function withoutInherited(element: Element): (source: string) => string {
+  const outer = element.parentNode
+  return (source) =>
+    source.replace(/\sxmlns(?::([\w.-]+))?="([^"]*)"/g, (declaration, prefix: string | undefined, uri: string) =>
+      outer?.lookupNamespaceURI(prefix ?? '') === uri ? '' : declaration,
+    )
+}
+
 function repeatByRef(element: Element, { place }: FrameRequest, edits: Edits, parts: Repeated): void {
   const area = readArea(element.getAttribute('ref') ?? '')
   if (!area) return
@@ -147,7 +158,7 @@ function repeatByRef(element: Element, { place }: FrameRequest, edits: Edits, pa
     edits.attribute(element, 'ref', formatArea(growArea(area, place.layout)))
     return
   }
-  const text = element.toString()
+  const text = sourceOf(element)
   const first = growArea(area, place.layout, firstIteration(area.top, place.layout))
   if (isMerge && first.top === first.bottom && first.left === first.right) {
     // An empty loop has one row; cells merged over several of its rows are one cell then.
@@ -172,11 +183,12 @@ function repeatSparkline(element: Element, { place, moves }: FrameRequest, edits
     return
   }
   const formula = source?.textContent ?? ''
+  const strip = withoutInherited(element)
   parts.replace(element, function* () {
     for (const { area: moved, within } of repeatArea(area, place.layout)) {
       cell.textContent = formatArea(moved)
       if (source) source.textContent = moves.formula(formula, place, { within })
-      yield element.toString()
+      yield strip(element.toString())
     }
   })
 }
@@ -204,7 +216,7 @@ function moveRule(element: Element, { place, moves }: FrameRequest, edits: Edits
 /** Breaks below a row of a loop come back after each iteration. */
 function moveBreak(element: Element, { place }: FrameRequest, parts: Repeated): void {
   const row = Number(element.getAttribute('id'))
-  const text = element.toString()
+  const text = sourceOf(element)
   const { layout } = place
   if (!(row > 0) || layout.rowOf(row, 'last') === row) return
   parts.replace(element, function* () {

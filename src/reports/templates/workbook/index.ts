@@ -1,21 +1,15 @@
 /** Workbook templates (xlsx): cells with tags, loops over rows, sheets for the values of a level. */
-import type { TemplateReport } from '../../entities/report.ts'
 import type { Warn } from '../../types.ts'
-import { createFindings, createNames, type Findings } from '../names.ts'
+import { createFindings, type Findings, type Names } from '../names.ts'
 import type { OfficePackage } from '../package.ts'
 import { TemplateError } from '../problems.ts'
 import type { Scope } from '../scope.ts'
 import { readBook } from './book.ts'
 import { fillWorkbook as fill } from './fill.ts'
 
-/** Tags and problems of a workbook. */
-export async function checkWorkbook(
-  source: OfficePackage,
-  report: Pick<TemplateReport, 'data' | 'levels'>,
-): Promise<Findings> {
-  const findings = createFindings()
-  await readBook(source, createNames(report), findings)
-  return findings
+/** Checks the tags of a workbook. */
+export async function checkWorkbook(source: OfficePackage, names: Names, findings: Findings): Promise<void> {
+  await readBook(source, names, findings)
 }
 
 export interface WorkbookRequest {

@@ -15,7 +15,7 @@ export interface Block<Rows extends BlockRows = BlockRows> {
   readonly last: number
   /** At least 1: a loop without rows keeps one empty row. */
   readonly count: number
-  /** The one row of a loop without rows, whatever height the block has. */
+  /** A loop without rows: one row, regardless of the height of the block. */
   readonly collapsed: boolean
   /** Rows of one iteration in the filled sheet. */
   readonly height: number

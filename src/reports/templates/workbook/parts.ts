@@ -1,76 +1,57 @@
-/** The parts of a workbook under way: which are written anew, added and removed. */
-import { createHash } from 'node:crypto'
+/** The parts of a workbook under way: copies, new content, and the removal of parts without references. */
+import { Draft } from '../draft.ts'
 import type { OfficePackage, PartContent } from '../package.ts'
-import {
-  CONTENT_TYPES,
-  type ContentTypes,
-  freePath,
-  ownerOf,
-  type Relationship,
-  readRelationships,
-  relationshipsPath,
-  writeRelationships,
-} from '../parts.ts'
+import { CONTENT_TYPES, freePath, ownerOf, type Relationship, readRelationships, relationshipsPath } from '../parts.ts'
 
 export interface Parts {
   readonly source: OfficePackage
-  readonly changes: Map<string, PartContent>
-  /** Content type in the source. */
+  readonly draft: Draft
+  /** Content type of a part. */
   typeOf(path: string): string
-  /** A path like this one that no part has. */
+  /** A path like this one that no part has; it is taken from now on. */
   free(path: string): string
-  /** Writes a part; `type` for new ones. */
+  /** Writes a part; `type` for new ones. Parts may still be written while the file is. */
   write(path: string, content: PartContent, type?: string): void
-  writeRelationships(part: string, relationships: readonly Relationship[]): void
-  /** Adds a picture. Returns its path; equal pictures become one part. */
-  addMedia(bytes: Uint8Array, extension: string): string
-  /** Removes the parts that nothing refers to any more, and completes the content types. */
-  finish(): Promise<void>
+  writeRelationships(part: string, relationships: readonly Relationship[]): Promise<void>
+  /** Removes the parts that have lost their last reference. Returns the changes for `writePackage`. */
+  finish(): Promise<Map<string, PartContent>>
 }
 
 export function createParts(source: OfficePackage): Parts {
-  const types: ContentTypes = source.contentTypes()
-  const changes = new Map<string, PartContent>()
+  const draft = new Draft(source, 'xl/media')
   const taken = new Set(source.paths().map((path) => path.toLowerCase()))
-  const media = new Map<string, string>()
-
-  const parts: Parts = {
+  return {
     source,
-    changes,
-    typeOf: (path) => types.typeOf(path),
-    free: (path) => freePath(path, (candidate) => taken.has(candidate.toLowerCase())),
+    draft,
+    typeOf: (path) => draft.types.typeOf(path),
+    free(path) {
+      const free = freePath(path, (candidate) => taken.has(candidate.toLowerCase()))
+      taken.add(free.toLowerCase())
+      return free
+    },
     write(path, content, type) {
-      changes.set(path, content)
       taken.add(path.toLowerCase())
-      if (type && types.typeOf(path) !== type) types.set(path, type)
+      draft.set(path, content)
+      if (type && draft.types.typeOf(path) !== type) draft.types.set(path, type)
     },
-    writeRelationships(part, relationships) {
-      parts.write(relationshipsPath(part), writeRelationships(relationships))
-    },
-    addMedia(bytes, extension) {
-      const key = createHash('sha256').update(bytes).digest('hex')
-      const known = media.get(key)
-      if (known !== undefined) return known
-      const path = parts.free(`xl/media/image1.${extension}`)
-      types.setDefault(extension, `image/${extension}`)
-      parts.write(path, new Uint8Array(bytes))
-      media.set(key, path)
-      return path
+    async writeRelationships(part, relationships) {
+      const list = await draft.relationships(part)
+      list.splice(0, list.length, ...relationships)
     },
     async finish() {
+      const changes = await draft.finish()
       const before = await reachable(source, null)
       const after = await reachable(source, changes)
       for (const path of before) {
         if (after.has(path)) continue
         changes.set(path, null)
-        types.remove(path)
+        draft.types.remove(path)
         const related = relationshipsPath(path)
         if (source.has(related)) changes.set(related, null)
       }
-      changes.set(CONTENT_TYPES, types.toXml())
+      return changes.set(CONTENT_TYPES, draft.types.toXml())
     },
   }
-  return parts
 }
 
 /** Paths of the parts that relationships lead to from the package on, with `changes` applied. */

@@ -1,7 +1,7 @@
 /** The tags of a sheet: which rows are repeated, and what each cell with tags or a formula becomes. */
 import type { Findings, Names } from '../names.ts'
 import { type Occurrence, type Pair, pairTags, parseTags, type Tag, type TagOf, type TextTag } from '../tags.ts'
-import { columnLetters, type Token, tokenize } from './formula.ts'
+import { columnLetters, hasTagText, type Token, tokenize } from './formula.ts'
 import type { BlockRows } from './layout.ts'
 import {
   type CellFormula,
@@ -84,16 +84,19 @@ export function planSheet(source: SheetSource, context: SheetContext): SheetPlan
     const cells = cellsOf(row).map((cell): PlanCell => {
       const formula = formulas.of(cell)
       if (formula) {
-        if (formula.text.includes('{{'))
-          report(context, cell, 'TEMPLATE_UNSUPPORTED', 'tags in formulas are not filled')
-        return { ...cell, content: { kind: 'formula', formula, tokens: tokenize(formula.text) } }
+        const tokens = tokenize(formula.text)
+        if (hasTagText(tokens)) report(context, cell, 'TEMPLATE_UNSUPPORTED', 'tags in formulas are not filled')
+        return { ...cell, content: { kind: 'formula', formula, tokens } }
       }
       const item = textOf(cell, context)
       const plan: PlanCell = { ...cell, content: { kind: 'static' } }
-      if (item?.text.includes('{{')) texts.set(plan, { item, tags: parseTags(item.text) })
+      if (!item?.text.includes('{{')) return plan
+      // The last output of a pivot table shows the tags of its source; nothing of the template stays in the file.
+      if (isInPivot(cell, context)) return { ...cell, content: { kind: 'text', pieces: [], properties: '' } }
+      texts.set(plan, { item, tags: parseTags(item.text) })
       return plan
     })
-    if (cells.some((cell) => cell.content.kind === 'formula' || texts.has(cell))) found.set(row.number, cells)
+    if (cells.some((cell) => cell.content.kind !== 'static' || texts.has(cell))) found.set(row.number, cells)
   }
   const all = [...texts].flatMap(([cell, { tags }]) =>
     tags.map((tag): CellTag => ({ tag, cell, place: placeOf(name, cell) })),
@@ -133,16 +136,14 @@ function report(
   findings.add({ code, place: placeOf(name, cell), details })
 }
 
-function textOf(cell: SourceCell, { strings, pivots }: SheetContext): StringItem | null {
-  if (cell.type !== 's' && cell.type !== 'inlineStr') return null
-  const inPivot = pivots.some(
-    ({ top, left, bottom, right }) =>
-      top <= cell.row && cell.row <= bottom && left <= cell.column && cell.column <= right,
-  )
-  if (inPivot) return null
+function textOf(cell: SourceCell, { strings }: SheetContext): StringItem | null {
   if (cell.type === 'inlineStr') return readString(/<is\b[^>]*>(.*)<\/is>/s.exec(cell.inner)?.[1] ?? '')
+  if (cell.type !== 's') return null
   return strings[Number(/<v>\s*(\d+)\s*<\/v>/.exec(cell.inner)?.[1] ?? -1)] ?? null
 }
+
+const isInPivot = ({ row, column }: SourceCell, { pivots }: SheetContext): boolean =>
+  pivots.some(({ top, left, bottom, right }) => top <= row && row <= bottom && left <= column && column <= right)
 
 const at = (blocks: readonly PlanBlock[], row: number): PlanBlock | undefined =>
   blocks.find(({ first, last }) => first <= row && row <= last)

@@ -102,7 +102,7 @@ async function moveAttributes(
   if (!copy && !edits.changed) return path
   const written = copy ? parts.free(path) : path
   parts.write(written, edits.changed ? await serializeXml(document) : text, parts.typeOf(path))
-  if (copy) parts.writeRelationships(written, await parts.source.relationships(path))
+  if (copy) await parts.writeRelationships(written, await parts.source.relationships(path))
   return written
 }
 
@@ -123,7 +123,7 @@ async function moveVml(path: string, copy: boolean, { parts, place }: RelatedReq
   if (!copy && moved === text) return path
   const written = copy ? parts.free(path) : path
   parts.write(written, moved, parts.typeOf(path))
-  if (copy) parts.writeRelationships(written, await parts.source.relationships(path))
+  if (copy) await parts.writeRelationships(written, await parts.source.relationships(path))
   return written
 }
 
@@ -206,7 +206,7 @@ export async function fillPivotCache(
   for (const item of elements(root, 's')) edits.mapAttribute(item, 'v', (text) => text.replace(/\{\{|\}\}/g, ''))
   parts.write(path, await serializeXml(document))
   const relationships = await parts.source.relationships(path)
-  parts.writeRelationships(
+  await parts.writeRelationships(
     path,
     relationships.filter(({ id }) => id !== records),
   )

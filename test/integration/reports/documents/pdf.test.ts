@@ -1,6 +1,9 @@
 import { afterAll, describe, expect, test } from 'bun:test'
 import { existsSync, readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
 import type { BlockContent } from '../../../../src/reports/documents/blocks.ts'
+import { loadFonts } from '../../../../src/reports/documents/fonts.ts'
+import { createRenderer } from '../../../../src/reports/documents/render.ts'
 import {
   hasPdfTools,
   pdfEncryption,
@@ -22,6 +25,8 @@ import {
   textCell,
   writeTestPdf,
 } from '../../../support/report-documents.ts'
+import { packBlocks, packData } from '../../../support/report-pack.ts'
+import { type Asked, RENDER_SETTINGS, renderRequest } from '../../../support/report-request.ts'
 import { tempDirectory } from '../../../support/temp.ts'
 
 const directory = tempDirectory()
@@ -85,7 +90,7 @@ describe.skipIf(!hasPdfTools)('a PDF', () => {
       'Key figures',
       'Revenue',
       '5 kr',
-      '▲ +25%',
+      '▲ 25.0%',
       'vs 4 kr',
       'Trend',
       'January',
@@ -233,6 +238,56 @@ describe.skipIf(!hasPdfTools)('a table', () => {
   })
 })
 
+describe.skipIf(!hasPdfTools)('fonts', () => {
+  /** A sign that the built-in font lacks and this one has. */
+  const SIGN = '\u{233a}'
+  const mono = fileURLToPath(import.meta.resolve('dejavu-fonts-ttf/ttf/DejaVuSansMono.ttf'))
+
+  test('characters that the built-in font lacks come from an additional one', async () => {
+    const fonts = await loadFonts([mono])
+    const table = tableOf([column(`Label ${SIGN}`)], [[textCell(`value ${SIGN} end`)]])
+    const file = await pdf([text(`**bold ${SIGN}**`), tableBlock(table)], { fonts })
+    expect(pdfPages(file).join('\n').replaceAll(/ +/g, ' ')).toMatch(
+      new RegExp(`bold ?${SIGN}[\\s\\S]*Label ?${SIGN}[\\s\\S]*value ?${SIGN} ?end`),
+    )
+    expect(pdfFonts(file).some((font) => font.includes('DejaVuSansMono'))).toBe(true)
+    expect(fonts.takeMissing()).toEqual([])
+  })
+
+  test('a chart with such characters is a picture, since vectors have one font', async () => {
+    const fonts = await loadFonts([mono])
+    const chart = chartBlock('bar')
+    const labelled = (label: string) =>
+      chart.type === 'chart'
+        ? {
+            ...chart,
+            chart: {
+              ...chart.chart,
+              dimensions: [column('Month')],
+              rows: [[textCell(label), numberCell(1), numberCell(2)]],
+            },
+          }
+        : chart
+    expect(pdfImages(await pdf([labelled(SIGN)], { fonts }))).not.toEqual([])
+    expect(pdfImages(await pdf([labelled('plain')], { fonts }))).toEqual([])
+  })
+
+  test('a character that no font has is reported', async () => {
+    const fonts = await loadFonts([])
+    await pdf([text('漢字')], { fonts })
+    expect(fonts.takeMissing()).toEqual(['漢', '字'])
+  })
+
+  test('scripts that need shaping are drawn', async () => {
+    const shown = await textOf([
+      tableBlock(tableOf([column('Text')], [[textCell('שלום')], [textCell('مرحبا')], [textCell('e\u0301')]])),
+    ])
+    expect(shown.length).toBeGreaterThan(20)
+    // Poppler turns the letters of a line from right to left; each of them is there.
+    for (const letter of 'שלוםe') expect(shown).toContain(letter)
+  })
+})
+
 describe.skipIf(!hasPdfTools)('Markdown', () => {
   test('shows raw HTML as text and follows only links of the web and mail', async () => {
     const file = await pdf([
@@ -295,6 +350,50 @@ describe.skipIf(!hasPdfTools)('protection and archives', () => {
   })
 })
 
+describe.skipIf(!hasPdfTools)('a report as PDF', () => {
+  const renderer = createRenderer(RENDER_SETTINGS, () => Promise.reject(new Error('no template is expected')))
+  async function render(asked: Omit<Partial<Asked>, 'use'> & { readonly use?: object }): Promise<string> {
+    files += 1
+    const { request } = renderRequest({
+      blocks: packBlocks,
+      data: packData,
+      directory: directory.path,
+      fileName: `${files}.pdf`,
+      ...asked,
+      use: { format: 'pdf', ...asked.use },
+    })
+    await renderer.render(request)
+    return request.file
+  }
+
+  test('has title and footer of the patterns, and the selections below the title', async () => {
+    const page = { title: 'Sales {date:yyyy}, {app}', footer: '{report}: page {page} of {pages}' }
+    const pages = pdfPages(await render({ page }))
+    expect(pages[0]).toMatch(/Sales 2025, Sales[\s\S]*Region: Nord/)
+    for (const [index, shown] of pages.entries())
+      expect(shown).toContain(`Sales pack: page ${index + 1} of ${pages.length}`)
+  })
+
+  test('has the name of the report as title and page numbers unless it asks for others', async () => {
+    const pages = pdfPages(await render({}))
+    expect(pages[0]?.trimStart()).toStartWith('Sales pack')
+    expect(pages[1]).toMatch(new RegExp(`\\b2 ?/ ?${pages.length}\\s*$`))
+    expect(pdfPages(await render({ page: { footer: '' } }))[1]).not.toMatch(/2 ?\/ ?\d\s*$/)
+  })
+
+  test('is opened by the value of the secret', async () => {
+    const file = await render({ use: { protect: { pdfPassword: 'secretRef:weekly' } } })
+    expect(pdfFaults(file)).toContain('invalid password')
+    expect(pdfFaults(file, 'value of weekly')).toBe('')
+  })
+
+  test('becomes an archive by its options', async () => {
+    const file = await render({ use: { options: { pdf: { archive: true } } } })
+    expect(pdfFaults(file)).toBe('')
+    expect(pdfObjects(file)).toContain('<pdfaid:part>3</pdfaid:part>')
+  })
+})
+
 describe('a failure leaves no file:', () => {
   test('a table that cannot be read', async () => {
     const file = directory.join('failed.pdf')
@@ -320,8 +419,15 @@ describe('a failure leaves no file:', () => {
     expect(existsSync(file)).toBe(false)
   })
 
-  test('a folder that does not exist', async () => {
+  test('a folder that does not exist; the rest of the data is not read then', async () => {
     const file = directory.join('missing', 'x.pdf')
     await expect(writeTestPdf({ file, blocks: [text('a')] })).rejects.toThrow('ENOENT')
+    let last = 0
+    const table = generatedTable([column('A')], 200_000, (row) => {
+      last = row
+      return [textCell(`${row}`)]
+    })
+    await expect(writeTestPdf({ file, blocks: [tableBlock(table)] })).rejects.toThrow('ENOENT')
+    expect(last).toBeLessThan(150_000)
   })
 })

@@ -133,6 +133,23 @@ describe('loops', () => {
     expect(await filled(paragraph('{{^detail}}none{{/detail}}'), none)).toEqual(['none'])
   })
 
+  test('a table with two loops, of which one has rows', async () => {
+    const body = table(['{{#detail}}{{Product}}', '{{/detail}}'], ['{{^detail}}none', '{{/detail}}'])
+    expect(await filled(body)).toEqual(['Screws | ', 'Nails | ', '=1+1 | '])
+    expect(await filled(body, appData([]))).toEqual(['none | '])
+  })
+
+  test('rows with pictures and bookmarks keep them', async () => {
+    const row = wordPicture('{{logo}}', 1).replace(
+      '<w:r>',
+      '<w:bookmarkStart w:id="1" w:name="b"/><w:bookmarkEnd w:id="1"/><w:r>',
+    )
+    const { text } = await filledTemplate(wordTemplate(table(['{{#detail}}{{Product}}', row, '{{/detail}}'])))
+    expect(wordText(text('word/document.xml'))).toEqual(['Screws | [logo] | ', 'Nails | [logo] | ', '=1+1 | [logo] | '])
+    expect(text('word/document.xml').split('w:bookmarkStart')).toHaveLength(2)
+    expect([...text('word/document.xml').matchAll(/wp:docPr id="(\d+)"/g)].map(([, id]) => id)).toEqual(['1', '2', '3'])
+  })
+
   test('text boxes are filled by themselves and inside of loops, in their newer form', async () => {
     const body =
       textBox(paragraph('{{#detail}}{{Product}} {{/detail}}')) +
