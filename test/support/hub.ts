@@ -35,7 +35,10 @@ interface Published extends Partial<HubPayload> {
 
 export async function testHub(
   settings: Partial<HubSettingsOf> = {},
-  deps: Partial<Pick<HubDeps, 'recipients'>> & { readonly outcome?: () => MailOutcome } = {},
+  deps: Partial<Pick<HubDeps, 'recipients'>> & {
+    readonly outcome?: () => MailOutcome
+    readonly server?: Parameters<typeof routesApi>[2]
+  } = {},
 ) {
   const clock = testClock(Date.UTC(2026, 10, 24, 8))
   const db = openDatabase(':memory:', { migrations: hubMigrations })
@@ -78,7 +81,7 @@ export async function testHub(
     },
   )
   await hub.start()
-  const api = await routesApi(hub.routes, log)
+  const api = await routesApi(hub.routes, log, deps.server)
 
   /** The id of the item. */
   async function publish({ project = 'Sales', taskName = 'Weekly sales', ...wanted }: Published): Promise<string> {

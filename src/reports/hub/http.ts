@@ -210,7 +210,8 @@ export function hubApiRoutes(
     const reader = logins.readerOf(request)
     if (reader) return reader
     if (request.sees('report:read')) return { address: null, name: request.caller.actor, session: null }
-    throw refusal('UNAUTHENTICATED', 'Send the session of the hub, or a key with the scope report:read.')
+    const needed = refusal('UNAUTHENTICATED', 'Send the session of the hub, or a key with the scope report:read.')
+    throw request.caller.refusal('report:read') ?? needed
   }
 
   const shown = (request: ApiRequest, item: HubItem | HubListItem) => {

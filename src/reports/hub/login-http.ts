@@ -23,7 +23,7 @@ export function createLoginRoutes(
   parts: HubParts,
   deps: Pick<HubDeps, 'mailer' | 'log'>,
   place: HubPlace,
-  settings: Pick<HubSettingsOf, 'base' | 'fromAddress' | 'testAddress' | 'auth'>,
+  settings: Pick<HubSettingsOf, 'base' | 'fromAddress' | 'testAddress' | 'auth' | 'linkRetryMs'>,
 ): LoginRoutes {
   const { logins, browser, now } = parts
   const stopping = new AbortController()
@@ -60,7 +60,7 @@ export function createLoginRoutes(
   }
 
   async function mail(log: Logger, address: string, url: string): Promise<void> {
-    for (const wait of [...RETRY_MS, null]) {
+    for (const wait of [...(settings.linkRetryMs ?? RETRY_MS), null]) {
       const result = await deps.mailer.send(letter(settings.fromAddress, address, url))
       if (result.outcome === 'sent') return
       if (result.outcome !== 'retry' || wait === null) {

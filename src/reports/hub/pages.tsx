@@ -46,7 +46,10 @@ export function listPage(context: PageContext, { view, items, total, projects }:
           <Filters root={context.root} view={view} all={all} fresh={fresh} projects={projects} />
           {items.length === 0 && (
             <p class="panel empty">
-              No report fits. <a href={context.root}>Show all reports</a>
+              No report fits.{' '}
+              <a class="link" href={context.root}>
+                Show all reports
+              </a>
             </p>
           )}
           {byDay(items, context).map(({ label, members }) => (

@@ -37,6 +37,8 @@ export interface HubSettingsOf extends HubSettings, HubRetention {
   readonly timezone: string
   /** `Butler.footman.email.testMode.address` while that is on: no link goes to another address. */
   readonly testAddress: string | null
+  /** Pauses between attempts to mail a link, ms. */
+  readonly linkRetryMs?: readonly number[]
 }
 
 export interface HubParts {

@@ -129,7 +129,10 @@ describe.skipIf(!findExecutable('chromium'))('in Chromium', () => {
       const small = await page.evaluate(() =>
         [...document.querySelectorAll('a:not(.skip), button:not(.sr), summary, input:not([type=hidden])')]
           .filter((one) => (one as HTMLElement).checkVisibility())
-          .map((one) => ({ text: one.textContent?.trim() || one.tagName, height: one.getBoundingClientRect().height }))
+          .map((one) => ({
+            text: one.textContent?.trim() || one.tagName,
+            height: (one.closest('label') ?? one).getBoundingClientRect().height,
+          }))
           .filter(({ height }) => height < 44),
       )
       expect([name, small]).toEqual([name, []])

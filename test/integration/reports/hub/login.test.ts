@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'bun:test'
+import type { MailOutcome } from '../../../../src/reports/runs/carriers.ts'
 import { OWN_FORM, type TestHub, testHub } from '../../../support/hub.ts'
 import { until } from '../../../support/wait.ts'
 
@@ -119,6 +120,32 @@ describe('links by mail', () => {
     await site.publish({})
     expect((await ask(site, ANNA)).status).toBe(202)
     await until(() => site.log.lines.some((line) => /was not sent: 550/.test(JSON.stringify(line))))
+  })
+
+  test('a mail server that is down is asked again, a few times', async () => {
+    const outcomes: MailOutcome[] = [
+      { outcome: 'retry', detail: 'ECONNREFUSED', peerDown: true },
+      { outcome: 'sent', detail: '250 OK' },
+      { outcome: 'retry', detail: '421 later', peerDown: true },
+      { outcome: 'retry', detail: 'timeout', peerDown: true },
+    ]
+    await using site = await testHub({ linkRetryMs: [1] }, { outcome: () => outcomes.shift()! })
+    await site.publish({})
+    await ask(site, ANNA)
+    await until(() => site.mails.length === 2)
+    expect(site.log.of('warn')).toEqual([])
+    await ask(site, ANNA)
+    await until(() => site.log.of('warn').some((line) => /was not sent: timeout/.test(line)))
+    expect(site.mails).toHaveLength(4)
+  })
+
+  test('a stop does not wait for the mail server', async () => {
+    const down = () => ({ outcome: 'retry', detail: 'ECONNREFUSED', peerDown: true }) as const
+    await using site = await testHub({}, { outcome: down })
+    await site.publish({})
+    await ask(site, ANNA)
+    await until(() => site.mails.length === 1)
+    await site.hub.stop()
   })
 
   test('in test mode of Footman no other address gets a link', async () => {

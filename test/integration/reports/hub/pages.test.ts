@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'bun:test'
 import { randomUUID } from 'node:crypto'
+import { hashOfKey, newKey } from '../../../../src/http/auth/keys.ts'
 import { OWN_FORM, RUN_ID, type TestHub, testHub } from '../../../support/hub.ts'
 import { until } from '../../../support/wait.ts'
 
@@ -266,4 +267,50 @@ describe('behind a proxy with a path', () => {
     expect(page).toMatch(/href="\/footman\/hub\/assets\/hub\.[0-9a-f]{12}\.css"/)
     expect(page).not.toMatch(/(?:href|action)="\/hub/)
   })
+})
+
+test('a trusted proxy names path and protocol; other clients do not', async () => {
+  for (const [trustedProxies, root, secure] of [
+    [['127.0.0.1'], '/footman/hub', true],
+    [[], '/hub', false],
+  ] as const) {
+    await using site = await testHub({}, { server: { trustedProxies } })
+    await site.publish({})
+    const proxied = { 'x-forwarded-prefix': '/footman', 'x-forwarded-proto': 'https', 'x-forwarded-for': '10.0.0.9' }
+    const away = await site.api.send('GET', '/hub', undefined, proxied)
+    expect(away.headers.location).toBe(`${root}/login?next=${encodeURIComponent(root)}`)
+    await site.api.send('POST', '/hub/login', `address=${ANNA}`, { ...OWN_FORM, ...proxied })
+    await until(() => site.mails.length > 0)
+    const answer = await site.api.send('POST', `/hub/login/${site.tokenOf()}`, '', { ...OWN_FORM, ...proxied })
+    expect(answer.headers.location).toBe(root)
+    expect(answer.headers['set-cookie']).toContain(`Path=${root};`)
+    expect(/; Secure/.test(answer.headers['set-cookie']!)).toBe(secure)
+    const odd = { ...proxied, 'x-forwarded-prefix': '//evil.example' }
+    expect((await site.api.send('GET', '/hub', undefined, odd)).headers.location).toStartWith('/hub/')
+  }
+})
+
+test('with access control on readers log in as ever, and programs need report:read', async () => {
+  const [reader, other] = [newKey(), newKey()]
+  const access = {
+    ...{ enable: true, anonymous: { scopes: [] }, allowFrom: [], auditKeyValues: false },
+    keys: [
+      { id: 'portal', hash: hashOfKey(reader), scopes: ['report:read'] },
+      { id: 'erp', hash: hashOfKey(other), scopes: ['task:run'] },
+    ],
+  }
+  await using site = await testHub({}, { server: { access } })
+  const id = await site.publish({ visibleTo: [BOB] })
+  const status = async (path: string, headers: Record<string, string> = {}) =>
+    (await site.api.send('GET', path, undefined, headers)).status
+  expect(await status('/hub')).toBe(303)
+  expect(await status('/hub/login')).toBe(200)
+  const cookie = await logIn(site, BOB)
+  expect(await status(`/hub/items/${id}/files/1`, { cookie })).toBe(200)
+  for (const path of ['/v4/hub/items', `/v4/hub/items/${id}`, `/v4/reportrun/${RUN_ID}/reads`]) {
+    expect([path, await status(path)]).toEqual([path, 401])
+    expect([path, await status(path, { 'x-api-key': other })]).toEqual([path, 403])
+    expect([path, await status(path, { 'x-api-key': reader })]).toEqual([path, 200])
+  }
+  expect(await status(`/hub/items/${id}/files/1`, { 'x-api-key': reader })).toBe(200)
 })
