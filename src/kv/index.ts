@@ -56,8 +56,6 @@ export interface KeyValues {
   readonly store?: KeyValueStore
   /** Absent while the store is off. */
   readonly storeKeyValues?: StoreKeyValues
-  /** As in `KeyValueStore`; absent while the store is off. */
-  readonly onChange?: KeyValueStore['onChange']
 }
 
 /** The pairs survive a restart unless `Butler.footman.keyValue.persist` is false. In shadow mode nothing is published. */
@@ -92,7 +90,6 @@ export function createKeyValues(deps: KeyValueDeps, config: KeyValueSettings, sh
     },
     store,
     storeKeyValues: createStoreKeyValues({ store, log }),
-    onChange: store.onChange,
   }
 }
 

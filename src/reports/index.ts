@@ -324,7 +324,7 @@ export function createReports(deps: ReportsDeps, settings: ReportsSettings): Rep
           store,
           blobs,
           lastRun: lastRunOf,
-          nextRunAt: () => null,
+          nextRunAt: triggers.nextRunAt,
           storageSpaces: section.storageSpaces,
           checkTemplate: (bytes, fileName, report) =>
             checkTemplate(new Uint8Array(bytes), fileName, report, section.limits),

@@ -38,6 +38,16 @@ export async function unzip(
   return parts
 }
 
+/** The parts of a file, to be changed and zipped anew. */
+export async function partsOf(bytes: Uint8Array): Promise<Record<string, Uint8Array>> {
+  const parts: Record<string, Uint8Array> = {}
+  const reader = new ZipReader(new Uint8ArrayReader(new Uint8Array(bytes)))
+  for (const entry of await reader.getEntries()) {
+    if (!entry.directory) parts[entry.filename] = await entry.getData(new Uint8ArrayWriter())
+  }
+  return parts
+}
+
 /** Content types with a type for each part: `{ 'xl/workbook.xml': 'application/...' }`. */
 export const contentTypes = (overrides: Readonly<Record<string, string>>): string =>
   `${XML}<Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types"><Default Extension="rels" ContentType="application/vnd.openxmlformats-package.relationships+xml"/><Default Extension="xml" ContentType="application/xml"/><Default Extension="png" ContentType="image/png"/><Default Extension="vml" ContentType="application/vnd.openxmlformats-officedocument.vmlDrawing"/>${Object.entries(

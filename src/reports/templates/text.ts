@@ -154,7 +154,10 @@ function isolateTags(paragraph: Node, { namespace }: Dialect): Found[] {
     const last = others.at(-1)!
     first.text = first.text.slice(0, start - first.start) + source
     for (const part of others) part.text = part === last ? part.text.slice(end - part.start) : ''
-    for (const part of parts) part.element.textContent = part.text
+    for (const part of parts) {
+      part.element.textContent = part.text
+      preserveSpace(part.element)
+    }
   }
   return texts.flatMap(({ element }) => splitRun(element))
 }
@@ -293,7 +296,7 @@ function startPage(copy: DocumentFragment, { namespace }: Dialect): void {
     return
   }
   const properties = childElements(first).find(({ localName }) => localName === 'pPr') ?? create('pPr')
-  first.insertBefore(properties, first.firstChild)
+  if (properties.parentNode !== first) first.insertBefore(properties, first.firstChild)
   const known = childElements(properties).find(({ localName }) => localName === 'pageBreakBefore')
   if (known) remove(known)
   // The schema wants these three before it.

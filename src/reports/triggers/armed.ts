@@ -3,44 +3,12 @@
  * trigger was made or changed makes it fire.
  */
 import type { GroupWriter } from '../../platform/group-commit.ts'
-import type { Database, Migration } from '../../platform/sqlite.ts'
+import type { Database } from '../../platform/sqlite.ts'
 import type { Clock, Logger } from '../../platform/types.ts'
 import type { Stored } from '../entities/fields.ts'
 import type { ReportTask, Trigger, TriggerOf } from '../entities/task.ts'
 import { type Admission, DEFAULT_OPTIONS, type Runner } from '../runs/runner.ts'
 import type { RunOptions } from '../types.ts'
-
-export const triggerMigrations: readonly Migration[] = [
-  {
-    name: 'report-triggers-001',
-    sql: `
-      CREATE TABLE report_trigger (
-        task_id TEXT NOT NULL,
-        trigger_id TEXT NOT NULL,
-        definition TEXT NOT NULL,
-        since INTEGER NOT NULL,
-        handled_until INTEGER NOT NULL,
-        PRIMARY KEY (task_id, trigger_id)
-      ) WITHOUT ROWID;
-      CREATE TABLE report_trigger_joined (
-        task_id TEXT NOT NULL,
-        trigger_id TEXT NOT NULL,
-        member TEXT NOT NULL,
-        key TEXT NOT NULL,
-        at INTEGER NOT NULL,
-        used INTEGER NOT NULL DEFAULT 0,
-        PRIMARY KEY (task_id, trigger_id, member)
-      ) WITHOUT ROWID;
-      CREATE TABLE report_trigger_event (
-        execution_id TEXT PRIMARY KEY,
-        at INTEGER NOT NULL,
-        attempts INTEGER NOT NULL DEFAULT 0,
-        next_at INTEGER NOT NULL
-      ) WITHOUT ROWID;
-      CREATE TABLE report_trigger_app (app_id TEXT PRIMARY KEY, reloaded_at INTEGER NOT NULL) WITHOUT ROWID;
-      CREATE TABLE report_trigger_checkpoint (name TEXT PRIMARY KEY, at INTEGER NOT NULL) WITHOUT ROWID;`,
-  },
-]
 
 const SQL = {
   all: `SELECT task_id AS taskId, trigger_id AS triggerId, definition, since, handled_until AS handledUntil

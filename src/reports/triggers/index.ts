@@ -3,6 +3,7 @@
  * decide when a task starts; admission (disabled tasks, busy tasks, firings seen before) is the runner's.
  */
 import type { TaskEvent } from '../../events/types.ts'
+import { once } from '../../platform/once.ts'
 import type { Service } from '../../platform/types.ts'
 import type { ReportTask } from '../entities/task.ts'
 import type { Ledger, RunRecord } from '../runs/ledger.ts'
@@ -33,46 +34,55 @@ export interface Triggers extends Service {
   }
   /** To be called with each run that has ended. */
   finished(run: RunRecord): void
-  /** When a schedule starts the task next, milliseconds since 1970; null when none does. */
-  nextRunOf(task: ReportTask): number | null
+  /** When a schedule starts the task next, ISO 8601; null when none does. */
+  nextRunAt(task: ReportTask): string | null
 }
 
-/** The tables of `triggerMigrations` must exist. Start it after the runner, and stop it before. */
+/**
+ * The tables of `triggerMigrations` must exist. Start it after the runner, and stop it before. Events that come before the
+ * start or after the stop are kept.
+ */
 export function createTriggers(deps: TriggersDeps, settings: TriggersSettings): Triggers {
   const { clock, qlik } = deps
   const recurrences = createRecurrences(settings.timezone)
-  const build = () => {
+  const parts = once(() => {
     const armed = createArmedTriggers(deps, settings.timezone)
     const shared = { ...deps, armed, recurrences }
     const schedules = createScheduleTriggers(shared)
     const qlikEvents = qlik && createQlikEventTriggers({ ...shared, ...qlik }, settings)
     const messages = createMessageTriggers(shared)
-    return { armed, qlikEvents, messages, kinds: [schedules, ...(qlikEvents ? [qlikEvents] : []), messages] }
-  }
-  let built: ReturnType<typeof build> | null = null
-  let unsubscribe = () => {}
-
-  function update(): void {
-    built?.armed.update()
-    for (const kind of built?.kinds ?? []) kind.update()
-  }
+    const kinds = [schedules, ...(qlikEvents ? [qlikEvents] : []), messages]
+    const update = () => {
+      armed.update()
+      for (const kind of kinds) kind.update()
+    }
+    update()
+    return { qlikEvents, messages, kinds, unsubscribe: deps.onChange(update) }
+  })
 
   return {
     name: 'report triggers',
-    observers: { event: (event) => built?.qlikEvents?.event(event) },
-    finished: (run) => built?.messages.finished(run),
-    nextRunOf: (task) => (settings.active ? nextRunOf(task, recurrences, clock.now()) : null),
+    observers: {
+      event(event) {
+        if (settings.active) parts().qlikEvents?.event(event)
+      },
+    },
+    finished(run) {
+      if (settings.active) parts().messages.finished(run)
+    },
+    nextRunAt(task) {
+      const at = settings.active ? nextRunOf(task, recurrences, clock.now()) : null
+      return at === null ? null : new Date(at).toISOString()
+    },
     async start() {
       if (!settings.active) return
-      built = build()
-      unsubscribe = deps.onChange(update)
-      update()
-      for (const kind of built.kinds) kind.start()
+      for (const kind of parts().kinds) kind.start()
     },
     async stop() {
+      if (!settings.active) return
+      const { kinds, unsubscribe } = parts()
       unsubscribe()
-      await Promise.all(built?.kinds.map((kind) => kind.stop()) ?? [])
-      built = null
+      await Promise.all(kinds.map((kind) => kind.stop()))
     },
   }
 }

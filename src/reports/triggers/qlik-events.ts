@@ -42,6 +42,8 @@ export interface QlikEventSettings {
   readonly firstPollMs?: number
   /** Pauses before the second and third question about an execution that QRS does not know as ended; default 5 s, 30 s. */
   readonly retryMs?: readonly number[]
+  /** Pause while QRS cannot be reached; default 30 s. */
+  readonly downMs?: number
 }
 
 export interface QlikEventTriggers extends TriggerKind {
@@ -85,7 +87,7 @@ const CONDITIONS_PER_REQUEST = 20
 
 export function createQlikEventTriggers(deps: QlikEventDeps, settings: QlikEventSettings): QlikEventTriggers {
   const { db, writer, armed, ended, qrs, clock, log } = deps
-  const { pollMs, retryMs = RETRY_MS, firstPollMs = Math.min(FIRST_POLL_MS, pollMs) } = settings
+  const { pollMs, retryMs = RETRY_MS, downMs = QRS_DOWN_MS, firstPollMs = Math.min(FIRST_POLL_MS, pollMs) } = settings
   const join = createJoin(deps)
   const stopping = new AbortController()
   /** Results that the poll has dealt with, and when they are forgotten. */
@@ -148,7 +150,7 @@ export function createQlikEventTriggers(deps: QlikEventDeps, settings: QlikEvent
   // --- Messages ---
 
   function event({ taskId, executionId, outcome, type, test, receivedAt }: TaskEvent): void {
-    if (!active || test || !TASK_TYPES.some((one) => one === type)) return
+    if (test || !TASK_TYPES.some((one) => one === type)) return
     const known = OUTCOMES.find((one) => one === outcome)
     if (!known || !ofTasks().some(({ trigger }) => mayMatch(trigger, EVENT_OF[known], taskId.toLowerCase()))) return
     if (!isGuid(executionId)) {
@@ -166,7 +168,7 @@ export function createQlikEventTriggers(deps: QlikEventDeps, settings: QlikEvent
   }
 
   function pollSoon(): void {
-    if (clock.now() - lastEarlyPoll < EARLY_POLL_MS) return
+    if (!active || clock.now() - lastEarlyPoll < EARLY_POLL_MS) return
     lastEarlyPoll = clock.now()
     void job.run()
   }
@@ -174,7 +176,7 @@ export function createQlikEventTriggers(deps: QlikEventDeps, settings: QlikEvent
   function wake(): void {
     if (!active || asking) return
     const next = db.get<{ at: number | null }>(SQL.nextEvent)?.at ?? null
-    if (next !== null) wait(Math.min(Math.max(0, next - clock.now()), QRS_DOWN_MS))
+    if (next !== null) wait(Math.min(Math.max(0, next - clock.now()), downMs))
   }
 
   function wait(ms: number): void {
@@ -194,7 +196,7 @@ export function createQlikEventTriggers(deps: QlikEventDeps, settings: QlikEvent
     } catch (error) {
       if (stopping.signal.aborted) return
       log.error(`REPORTTASK: events of Qlik Sense could not be handled: ${String(error)}`)
-      wait(QRS_DOWN_MS)
+      wait(downMs)
     }
   }
 
@@ -218,7 +220,7 @@ export function createQlikEventTriggers(deps: QlikEventDeps, settings: QlikEvent
     }
     await writer.write((on) => {
       for (const { executionId, attempts } of due) {
-        const pause = isUnreachable ? QRS_DOWN_MS : retryMs[attempts]
+        const pause = isUnreachable ? downMs : retryMs[attempts]
         if (settled.has(executionId) || pause === undefined) on.run(SQL.removeEvent, executionId)
         else on.run(SQL.laterEvent, isUnreachable ? attempts : attempts + 1, now + pause, executionId)
       }

@@ -138,7 +138,7 @@ export function createScheduleTriggers(deps: ScheduleDeps): TriggerKind {
     })
   }
 
-  /** One after the other. What cannot be stored is tried again. */
+  /** One after the other. A firing that cannot be stored is tried again. */
   function enqueue(entry: Entry, work: () => Promise<void>): void {
     working = working.then(work).catch((error: unknown) => {
       log.error(`REPORTTASK: the schedule of task="${entry.armed.task.name}" could not fire: ${String(error)}`)

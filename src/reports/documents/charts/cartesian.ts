@@ -11,6 +11,7 @@ import {
   GOOD,
   GRID,
   INK,
+  inkOn,
   MUTED,
   nameOf,
   numberFormat,
@@ -23,6 +24,8 @@ import {
 const SYMBOLS = ['circle', 'rect', 'triangle', 'diamond', 'emptyCircle', 'emptyRect', 'emptyTriangle', 'emptyDiamond']
 const DASHES = ['solid', 'solid', 'dashed', 'dotted'] as const
 const MOST_SYMBOLS = 40
+/** Share of the axis. */
+const MOST_LOW = 0.045
 
 /** Space below the last and beside the outermost label. */
 export const grid = ({ top, right, bottom, left }: Readonly<Record<'top' | 'right' | 'bottom' | 'left', number>>) => ({
@@ -109,6 +112,9 @@ const labelOf = (show: boolean, position: string) => ({
   formatter: ({ data }: { data?: { text?: string } }) => data?.text ?? '',
 })
 
+/** Text in a segment; the border keeps it readable where it is wider than the bar. */
+const onColour = (colour: string) => ({ color: inkOn(colour), textBorderColor: colour, textBorderWidth: 2 })
+
 export function bars(content: ChartContent, canvas: Canvas): Option {
   const lying = content.kind === 'barHorizontal' || content.horizontal === true
   const percent = content.kind === 'barPercent'
@@ -138,7 +144,7 @@ export function bars(content: ChartContent, canvas: Canvas): Option {
     ),
     xAxis: lying ? measured : named,
     yAxis: lying ? named : measured,
-    series: data.series.map(({ name, cells, column: own }) => ({
+    series: data.series.map(({ name, cells, column: own }, index) => ({
       type: 'bar',
       name,
       ...(stacked && { stack: 'all' }),
@@ -148,16 +154,15 @@ export function bars(content: ChartContent, canvas: Canvas): Option {
       itemStyle: { borderColor: '#ffffff', borderWidth: stacked ? 0.75 : 0 },
       label: {
         ...labelOf(content.labels, stacked ? 'inside' : lying ? 'right' : 'top'),
-        ...(stacked && { color: 'inherit', textBorderColor: '#ffffff', textBorderWidth: 2 }),
+        ...(stacked && onColour(PALETTE[index % PALETTE.length]!)),
       },
       labelLayout: { hideOverlap: true },
-      data: cells.map((cell, at) =>
-        item(
-          cell,
-          cell ? valueText(cell, own, canvas.locale) : '',
-          percent ? (sums[at] ? (cell?.number ?? 0) / sums[at] : null) : (cell?.number ?? null),
-        ),
-      ),
+      data: cells.map((cell, at) => {
+        const value = percent ? (sums[at] ? (cell?.number ?? 0) / sums[at] : null) : (cell?.number ?? null)
+        // No label in a segment that is lower than a line of text.
+        const low = stacked && Math.abs(value ?? 0) < MOST_LOW * Math.max(...values)
+        return item(cell, cell && !low ? valueText(cell, own, canvas.locale) : '', value)
+      }),
     })),
   }
 }

@@ -9,8 +9,8 @@ export type Option = EChartsCoreOption
 
 const ICON = 14
 const ICON_GAP = 5
-const ITEM_GAP = 16
-const LINE = 20
+const ITEM_GAP = 12
+const LINE = 24
 const MOST_LEGEND_LINES = 4
 
 /** Pixels that the marks must leave free. */
@@ -32,7 +32,7 @@ export function frame(content: Pick<ChartContent, 'legend'>, canvas: Canvas, nam
     textStyle: { color: INK, fontSize: TEXT, fontFamily: FONT_FAMILY },
     ...(canvas.title !== '' && {
       title: {
-        text: fitted(canvas.title, canvas.width - 2 * EDGE - TITLE * 2, TITLE, canvas.fonts),
+        text: fitted(canvas.title, canvas.width - 2 * EDGE, TITLE, canvas.fonts, true),
         left: EDGE,
         top: EDGE,
         padding: 0,
@@ -97,10 +97,10 @@ function rightLegend(plain: Frame, { width, height, fonts }: Canvas, names: read
       legend: {
         ...LEGEND,
         orient: 'vertical',
-        data: names.slice(0, Math.max(1, Math.floor((height - plain.top - EDGE) / LINE))),
+        data: names.slice(0, Math.max(1, Math.floor((height - plain.top - EDGE) / 20))),
         left: width - EDGE - ICON - ICON_GAP - widest,
         top: plain.top,
-        itemGap: LINE - 12,
+        itemGap: 8,
         formatter: (name: string) => fitted(name, widest, SMALL, fonts),
       },
     },

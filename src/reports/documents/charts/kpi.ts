@@ -56,7 +56,7 @@ export function kpiSvg(items: readonly KpiItem[], canvas: Canvas): string {
     ].join('')
   })
   const heading =
-    title === '' ? '' : line(EDGE, EDGE + TITLE, fitted(title, width - 2 * EDGE, TITLE, fonts), TITLE, INK, true)
+    title === '' ? '' : line(EDGE, EDGE + TITLE, fitted(title, width - 2 * EDGE, TITLE, fonts, true), TITLE, INK, true)
   return `<svg role="img" aria-label="${escapeText(title)}" width="${width}" height="${height}" xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}">${heading}${boxes.join('')}</svg>`
 }
 

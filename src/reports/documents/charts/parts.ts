@@ -88,8 +88,10 @@ export function pie(content: ChartContent, canvas: Canvas): Option {
 export function funnel(content: ChartContent, canvas: Canvas): Option {
   const parts = partsOf({ ...content, labels: true }, canvas)
   const around = frame({ legend: 'none' }, canvas, [])
-  const most = canvas.width * 0.4
-  const name = (part: Part) => fitted(part.name, most, TEXT, canvas.fonts)
+  // Right of the widest stage and the line to its label.
+  const room = canvas.width * 0.44 - 2 * EDGE - 24
+  const name = (part: Part) =>
+    fitted(part.name, Math.max(24, room - canvas.fonts.measure(`   ${part.text}`, TEXT)), TEXT, canvas.fonts)
   return {
     ...around.base,
     series: [

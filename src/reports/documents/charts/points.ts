@@ -64,9 +64,14 @@ export function points(content: ChartContent, canvas: Canvas): Option {
         position: 'top',
         fontSize: SMALL,
         color: INK,
-        formatter: ({ data }: { data?: { name?: string } }) => data?.name ?? '',
+        formatter: ({ data }: { data?: { name?: string } }) =>
+          fitted(data?.name ?? '', canvas.width * 0.3, SMALL, canvas.fonts),
       },
-      labelLayout: { hideOverlap: true },
+      // Back into the picture.
+      labelLayout: ({ labelRect: { x, width } }: { labelRect: { x: number; width: number } }) => ({
+        hideOverlap: true,
+        dx: Math.max(EDGE - x, Math.min(0, canvas.width - EDGE - x - width)),
+      }),
       // Large bubbles first, so that small ones stay visible.
       data: rows
         .filter((row) => first === 1 || nameOf(row[1]) === group)

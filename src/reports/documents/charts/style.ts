@@ -93,14 +93,14 @@ export function knownLocale(locale: string): string {
 }
 
 /** Cuts a text to a width, with an ellipsis. */
-export function fitted(text: string, width: number, size: number, fonts: FontSet): string {
-  if (fonts.measure(text, size) <= width) return text
+export function fitted(text: string, width: number, size: number, fonts: FontSet, bold = false): string {
+  if (fonts.measure(text, size, bold) <= width) return text
   const chars = [...text]
   let low = 0
   let high = chars.length
   while (low < high) {
     const middle = Math.ceil((low + high) / 2)
-    if (fonts.measure(`${chars.slice(0, middle).join('')}…`, size) <= width) low = middle
+    if (fonts.measure(`${chars.slice(0, middle).join('')}…`, size, bold) <= width) low = middle
     else high = middle - 1
   }
   return `${chars.slice(0, low).join('')}…`

@@ -34,7 +34,7 @@ const BUILDERS: Readonly<Record<ChartKind, (content: ChartContent, canvas: Canva
 
 /** The chart as one `<svg>` element, whose ids begin with `idPrefix`. */
 export async function drawSvg(content: ChartContent, canvas: Canvas, idPrefix: string): Promise<string> {
-  const echarts = await library()
+  const echarts = await import('./echarts.ts')
   useWidthsOf(echarts, canvas.fonts)
   const chart = echarts.init(null, null, { renderer: 'svg', ssr: true, width: canvas.width, height: canvas.height })
   try {
@@ -52,45 +52,7 @@ const empty = (canvas: Canvas): Option => ({
   graphic: [caption('No data', canvas.width / 2, canvas.height / 2)],
 })
 
-type ECharts = typeof import('echarts/core')
-let loaded: Promise<ECharts> | undefined
-
-/** The parts of ECharts in use, registered once for the process. */
-function library(): Promise<ECharts> {
-  loaded ??= (async () => {
-    const [echarts, charts, components, features, renderers] = await Promise.all([
-      import('echarts/core'),
-      import('echarts/charts'),
-      import('echarts/components'),
-      import('echarts/features'),
-      import('echarts/renderers'),
-    ])
-    echarts.use([
-      charts.BarChart,
-      charts.LineChart,
-      charts.PieChart,
-      charts.ScatterChart,
-      charts.GaugeChart,
-      charts.TreemapChart,
-      charts.HeatmapChart,
-      charts.BoxplotChart,
-      charts.FunnelChart,
-      charts.RadarChart,
-      charts.SankeyChart,
-      charts.CustomChart,
-      components.GridComponent,
-      components.LegendPlainComponent,
-      components.TitleComponent,
-      components.GraphicComponent,
-      components.RadarComponent,
-      components.VisualMapContinuousComponent,
-      features.LabelLayout,
-      renderers.SVGRenderer,
-    ])
-    return echarts
-  })()
-  return loaded
-}
+type ECharts = typeof import('./echarts.ts')
 
 /** Text widths of our font: those built into ECharts know ASCII only. */
 function useWidthsOf(echarts: ECharts, fonts: FontSet): void {

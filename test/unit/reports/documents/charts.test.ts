@@ -225,3 +225,40 @@ describe('pictures for templates', () => {
     expect(picture({ objectId: 'map' })).rejects.toThrow('object map (map) cannot be drawn as a chart')
   })
 })
+
+describe('no text leaves the picture', () => {
+  /** Texts that are not turned, with the edges that they reach. */
+  function outside(svg: string, width: number): string[] {
+    const texts = svg.matchAll(/<text ([^>]*)>([^<]*)<\/text>/g)
+    return [...texts].flatMap(([, attributes = '', text = '']) => {
+      if (/rotate|matrix/.test(attributes)) return []
+      const number = (pattern: RegExp) => Number(pattern.exec(attributes)?.[1] ?? 0)
+      const x = number(/translate\((-?[\d.]+)/) + number(/\bx="(-?[\d.]+)"/)
+      const bold = attributes.includes('font-weight:bold')
+      const length = fonts.measure(text.replace(/&\w+;/g, '&'), number(/font-size:([\d.]+)px/), bold)
+      const anchor = /text-anchor="(\w+)"/.exec(attributes)?.[1] ?? 'start'
+      const left = anchor === 'end' ? x - length : anchor === 'middle' ? x - length / 2 : x
+      return left < -1 || left + length > width + 1 ? [`${text} at ${left.toFixed(0)}`] : []
+    })
+  }
+  const NAME = 'A rather long name of a customer Ltd. & Co.'
+  const long = (kind: (typeof CHART_KINDS)[number]): ChartContent => {
+    const chart = sampleChart(kind, { labels: true })
+    const rows = chart.rows.map((row) =>
+      row.map((own, index) => (index < chart.dimensions.length ? { ...own, text: `${own.text} ${NAME}` } : own)),
+    )
+    return { ...chart, rows }
+  }
+
+  test.each([...CHART_KINDS])('%s', async (kind) => {
+    for (const [width, height] of [
+      [720, 400],
+      [360, 260],
+    ] as const) {
+      for (const legend of ['top', 'right', 'none'] as const) {
+        const size = { ...drawing, width, height, title: `${NAME} ${NAME} ${NAME}` }
+        expect(outside(await chartSvg({ ...long(kind), legend }, size), width)).toEqual([])
+      }
+    }
+  })
+})

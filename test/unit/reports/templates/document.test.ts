@@ -233,6 +233,9 @@ describe('levels', () => {
 
   test('pageBreak begins each section but the first on a new page', async () => {
     expect(await filled(section(paragraph('{{region}}'), ' pageBreak'))).toEqual(['Nord', '(page)Süd', '(page)West'])
+    const styled = '<w:p><w:pPr><w:pStyle w:val="A"/><w:jc w:val="left"/></w:pPr><w:r><w:t>{{region}}</w:t></w:r></w:p>'
+    const { text } = await filledTemplate(wordTemplate(section(styled, ' pageBreak')))
+    expect(text('word/document.xml')).toContain('<w:pStyle w:val="A"/><w:pageBreakBefore/><w:jc w:val="left"/>')
     expect(await filled(section(table(['{{region}}']), ' pageBreak'))).toEqual([
       'Nord',
       '(page)',

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'bun:test'
 import { checkTemplate } from '../../../../../src/reports/templates/index.ts'
-import { relationships, unzip, zipOf } from '../../../../support/office.ts'
+import { partsOf, relationships, unzip, zipOf } from '../../../../support/office.ts'
 import { appData } from '../../../../support/template-data.ts'
 import {
   anchor,
@@ -446,4 +446,17 @@ describe('the check of a template', () => {
     expect((await named('a.xlsm')).problems).toMatchObject([{ code: 'TEMPLATE_UNSAFE' }])
     expect(await named('a.xltx')).toMatchObject({ ok: true, format: 'xlsx', bytes: bytes.length })
   })
+})
+
+test('a template that LibreOffice has saved: shared strings, extended data bars, output of the pivot table', async () => {
+  const bytes = await Bun.file('test/fixtures/templates-office/sales.xlsx').bytes()
+  await using filled = await filledWorkbook(await partsOf(bytes))
+  const detail = filled.text('xl/worksheets/sheet2.xml')
+  expect(filled.cells('xl/worksheets/sheet2.xml')).toContain('D18==SUM(D6:D17)')
+  expect(detail).toContain('<xm:sqref>D6:D17</xm:sqref>')
+  expect(detail).toContain('<conditionalFormatting sqref="D6:D17">')
+  expect(filled.cells('xl/worksheets/sheet1.xml')).toContain('B3==Detail!D18')
+  expect(filled.text('xl/tables/table1.xml')).toContain('ref="A5:E17"')
+  expect(filled.text('xl/pivotCache/pivotCacheDefinition1.xml')).toContain('ref="A5:E17"')
+  expect([...filled.parts.values()].filter(({ text }) => text.includes('{{'))).toEqual([])
 })
