@@ -181,7 +181,7 @@ function createAnswer(
       const params = hasParams ? c.req.param() : NO_PARAMS
       if (isNamespaced) requireNamespace(caller, scope, params.namespace ?? '')
       const request = new SeenRequest(c, params, (wanted) => access.refusal({ scope: wanted }, caller, env) === null)
-      logRequest(request)
+      logRequest(request, env)
       return route.handle(request)
     }
   }

@@ -19,6 +19,7 @@ import type { Definition } from './entities/task.ts'
 import type { LastRun } from './http/common.ts'
 import { definitionRoutes } from './http/index.ts'
 import { runRoutes } from './http/runs.ts'
+import { createHub } from './hub/index.ts'
 import {
   type CarrierSettings,
   createFileCarrier,
@@ -142,6 +143,29 @@ export function createReports(deps: ReportsDeps, settings: ReportsSettings): Rep
     temporaryDirectory,
     maxAttachmentMb: section.limits.maxAttachmentMb,
   }
+  const hub = section.hub.enable
+    ? createHub(
+        {
+          db,
+          writer,
+          clock,
+          log,
+          blobs,
+          mailer,
+          recipients: () => store.list('recipient'),
+          hasRun: (id) => ledger.run(id) !== null,
+        },
+        {
+          ...section.hub,
+          ...section.retention,
+          base,
+          restApi: section.restApi.enable,
+          fromAddress: carrierSettings.fromAddress,
+          timezone,
+          testAddress: settings.testAddress,
+        },
+      )
+    : null
   const formatTime = (at: number) => createDateFormat('yyyy-MM-dd HH:mm', { timezone, locale })(new Date(at))
   const carrierDeps = {
     blobs,
@@ -151,7 +175,7 @@ export function createReports(deps: ReportsDeps, settings: ReportsSettings): Rep
     throttle,
     secret,
     formatTime,
-    hubUrl: () => '',
+    hubUrl: hub?.hubUrl ?? (() => ''),
   }
 
   const turns = createRenderTurns()
@@ -161,7 +185,7 @@ export function createReports(deps: ReportsDeps, settings: ReportsSettings): Rep
     log,
     carriers: {
       storage: createFileCarrier(carrierDeps, temporaryDirectory),
-      hub: async () => ({ state: 'failed', code: 'INTERNAL', detail: 'the hub is off' }),
+      hub: hub?.carrier ?? (async () => ({ state: 'failed', code: 'INTERNAL', detail: 'the hub is off' })),
       email: createMailCarrier(carrierDeps, carrierSettings),
       notification: createNotificationCarrier(
         { ledger, runLog, mailer, throttle, runUrl: (id) => `${base}/console/reportrun/${id}` },
@@ -261,7 +285,9 @@ export function createReports(deps: ReportsDeps, settings: ReportsSettings): Rep
       const removed = await ledger.prune(clock.now() - runDays * DAY_MS, clock.now() - FIRED_DAYS * DAY_MS)
       for (const id of removed) await runLog.remove(id)
     }
-    const isUsed = (sha256: string) => ledger.usesBlob(sha256) || store.usesBlob(sha256)
+    await hub?.prune()
+    const isUsed = (sha256: string) =>
+      ledger.usesBlob(sha256) || store.usesBlob(sha256) || (hub?.usesBlob(sha256) ?? false)
     await blobs.removeUnreferenced(isUsed, clock.now() - PRUNE_MS)
   }
 
@@ -280,6 +306,7 @@ export function createReports(deps: ReportsDeps, settings: ReportsSettings): Rep
       void converter.find().catch(() => {
         converterFound = false
       })
+      await hub?.start()
       await runner.start()
       await triggers.start()
       pruning.start()
@@ -287,10 +314,11 @@ export function createReports(deps: ReportsDeps, settings: ReportsSettings): Rep
     async stop(graceMs) {
       await Promise.all([pruning.stop(), triggers.stop(graceMs)])
       await runner.stop(graceMs)
+      await hub?.stop()
       deps.mailer.close()
     },
   }
-  const routes = section.restApi.enable
+  const endpoints = section.restApi.enable
     ? [
         ...definitionRoutes({
           store,
@@ -316,5 +344,5 @@ export function createReports(deps: ReportsDeps, settings: ReportsSettings): Rep
         }),
       ]
     : []
-  return { routes, services: [service], observers: triggers.observers }
+  return { routes: [...endpoints, ...(hub?.routes ?? [])], services: [service], observers: triggers.observers }
 }

@@ -150,4 +150,77 @@ export const triggerMigrations: readonly Migration[] = [
   },
 ]
 
-export const reportMigrations: readonly Migration[] = [...definitionMigrations, ...runMigrations, ...triggerMigrations]
+export const hubMigrations: readonly Migration[] = [
+  {
+    name: 'report-hub-001',
+    sql: `
+      CREATE TABLE report_hub_item (
+        seq INTEGER PRIMARY KEY AUTOINCREMENT,
+        -- Id of the delivery, so that a repeated publication changes nothing.
+        id TEXT NOT NULL UNIQUE,
+        version_key TEXT NOT NULL,
+        version INTEGER NOT NULL,
+        title TEXT NOT NULL,
+        project TEXT NOT NULL,
+        task_id TEXT NOT NULL,
+        task_name TEXT NOT NULL,
+        run_id TEXT NOT NULL,
+        document_id TEXT NOT NULL,
+        file_name TEXT NOT NULL,
+        format TEXT NOT NULL,
+        media_type TEXT NOT NULL,
+        bytes INTEGER NOT NULL,
+        sha256 TEXT NOT NULL,
+        test INTEGER NOT NULL,
+        published_at INTEGER NOT NULL,
+        retention_days INTEGER,
+        retention_versions INTEGER,
+        -- Title, project and file name in lower case.
+        search TEXT NOT NULL
+      );
+      CREATE INDEX report_hub_item_version ON report_hub_item (version_key, test, seq);
+      CREATE INDEX report_hub_item_document ON report_hub_item (document_id);
+      CREATE INDEX report_hub_item_blob ON report_hub_item (sha256);
+      CREATE INDEX report_hub_item_run ON report_hub_item (run_id);
+      CREATE TABLE report_hub_reader (
+        address TEXT NOT NULL,
+        item_id TEXT NOT NULL REFERENCES report_hub_item (id) ON DELETE CASCADE,
+        PRIMARY KEY (address, item_id)
+      ) WITHOUT ROWID;
+      CREATE INDEX report_hub_reader_item ON report_hub_reader (item_id);
+      CREATE TABLE report_hub_access (
+        item_id TEXT NOT NULL REFERENCES report_hub_item (id) ON DELETE CASCADE,
+        reader TEXT NOT NULL,
+        how TEXT NOT NULL,
+        at INTEGER NOT NULL
+      );
+      CREATE INDEX report_hub_access_item ON report_hub_access (item_id, reader);
+      CREATE TABLE report_hub_login (
+        hash TEXT PRIMARY KEY,
+        address TEXT NOT NULL,
+        client TEXT NOT NULL,
+        next TEXT NOT NULL,
+        at INTEGER NOT NULL,
+        expires_at INTEGER NOT NULL,
+        used_at INTEGER
+      ) WITHOUT ROWID;
+      CREATE INDEX report_hub_login_address ON report_hub_login (address, at);
+      CREATE INDEX report_hub_login_client ON report_hub_login (client, at);
+      CREATE TABLE report_hub_session (
+        hash TEXT PRIMARY KEY,
+        address TEXT NOT NULL,
+        at INTEGER NOT NULL,
+        expires_at INTEGER NOT NULL
+      ) WITHOUT ROWID;
+      CREATE INDEX report_hub_session_address ON report_hub_session (address);
+      CREATE TABLE report_hub_key (id INTEGER PRIMARY KEY CHECK (id = 1), secret TEXT NOT NULL);
+    `,
+  },
+]
+
+export const reportMigrations: readonly Migration[] = [
+  ...definitionMigrations,
+  ...runMigrations,
+  ...triggerMigrations,
+  ...hubMigrations,
+]

@@ -20,6 +20,12 @@ export interface ApiRequest {
   readonly headers: Headers
   /** Address of the caller. */
   readonly client: string
+  /** Address of the other end of the connection, which may be a proxy. To be read before the first `await`. */
+  readonly peer: string
+  /** The caller uses TLS, here or at a trusted proxy. */
+  readonly secure: boolean
+  /** Path below which a trusted proxy offers Footman (`X-Forwarded-Prefix`): `/footman`; '' = none. */
+  readonly prefix: string
   readonly caller: Caller
   /**
    * Whether the caller gets what only this scope shows. Unlike `caller.may`, it is true for callers on this machine only
@@ -108,6 +114,8 @@ export interface ApiRoute extends RouteDescription {
   readonly ownBodyErrors?: true
   /** Largest body in bytes; default 1 MiB. */
   readonly bodyLimit?: number
+  /** The part of the address that holds a secret; logs and the audit leave it out. */
+  readonly confidential?: 'path' | 'query'
   /** False = does not count for the rate limit. Default true. */
   readonly limited?: boolean
   handle(request: ApiRequest): Response | Promise<Response>
@@ -129,7 +137,16 @@ export interface Endpoint<Params extends Fields, Query extends Fields, Body exte
   extends Pick<RouteDescription, 'summary' | 'description' | 'documented' | 'examples'>,
     Pick<
       ApiRoute,
-      'path' | 'scope' | 'butler' | 'openTo' | 'action' | 'audited' | 'bodyLimit' | 'ownBodyErrors' | 'limited'
+      | 'path'
+      | 'scope'
+      | 'butler'
+      | 'openTo'
+      | 'action'
+      | 'audited'
+      | 'bodyLimit'
+      | 'ownBodyErrors'
+      | 'confidential'
+      | 'limited'
     > {
   readonly method: Method | readonly Method[]
   /** Key below `restServerEndpointsEnable` that must be true; absent or null = always there. */

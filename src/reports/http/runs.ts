@@ -1,7 +1,4 @@
 /** Endpoints of runs: start, plan, list, documents, deliveries, log, cancel, resend. */
-import { createReadStream } from 'node:fs'
-import { stat } from 'node:fs/promises'
-import { Readable } from 'node:stream'
 import { z } from 'zod'
 import type { Idempotency } from '../../http/endpoint/idempotency.ts'
 import { NO_QUERY, queryField } from '../../http/endpoint/list-query.ts'
@@ -21,6 +18,7 @@ import type { Prepared } from '../runs/prepare.ts'
 import { type Admission, DEFAULT_OPTIONS, type Runner } from '../runs/runner.ts'
 import { OPTION_MEMBERS } from '../runs/start-options.ts'
 import type { RunEvent, RunOptions } from '../types.ts'
+import { fileAnswer } from './file.ts'
 
 export interface RunRouteDeps {
   readonly ledger: Ledger
@@ -448,23 +446,4 @@ function planAnswer(
 function deliveryAnswer({ id, channel, target, documents, state, attempts, nextAt, lastError }: DeliveryRecord) {
   const nextAttemptAt = nextAt === null ? null : new Date(nextAt).toISOString()
   return { id, channel, target, documents, state, attempts, nextAttemptAt, lastError }
-}
-
-/** The file as a download: no other content type is guessed, nothing is kept by proxies. */
-export async function fileAnswer(
-  path: string,
-  { fileName, mediaType, sha256 }: { readonly fileName: string; readonly mediaType: string; readonly sha256: string },
-): Promise<Response> {
-  const found = await stat(path).catch(() => null)
-  if (!found) throw refusal('DOCUMENT_GONE', fileName)
-  return new Response(Readable.toWeb(createReadStream(path)) as unknown as ReadableStream<Uint8Array>, {
-    headers: {
-      'content-type': mediaType,
-      'content-length': String(found.size),
-      'content-disposition': `attachment; filename*=UTF-8''${encodeURIComponent(fileName)}`,
-      'x-content-type-options': 'nosniff',
-      'cache-control': 'private, no-store',
-      etag: `"${sha256}"`,
-    },
-  })
 }

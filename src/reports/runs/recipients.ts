@@ -110,9 +110,11 @@ export function addressesOf(text: string): string[] {
 
 const ADDRESS = /^[^\s@<>(),;:"\\[\]]+@[^\s@<>(),;:"\\[\]]+\.[^\s@<>(),;:"\\[\]]+$/
 
+export const isAddress = (text: string): boolean => ADDRESS.test(text)
+
 /** True for an address that a report may go to; else warns with `ADDRESS_INVALID` or `ADDRESS_NOT_ALLOWED`. */
 export function isUsable(address: string, allowedDomains: readonly string[], note: Note): boolean {
-  if (!ADDRESS.test(address)) {
+  if (!isAddress(address)) {
     note('ADDRESS_INVALID', address)
     return false
   }
