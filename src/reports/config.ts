@@ -44,7 +44,7 @@ const hub = section('Web pages with the reports.', () => ({
 }))
 
 export const reportTask = section(
-  'Report tasks. Not part of this version: the settings are accepted and have no effect.',
+  'Report tasks: reports of Qlik Sense apps by mail, in folders and on web pages.',
   () => ({
     enable: flag('Run report tasks.'),
     restApi: section('Endpoints.', () => ({ enable: flag('Offer the endpoints.', true) })),
