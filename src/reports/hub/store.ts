@@ -37,6 +37,10 @@ const readSql = (visible: string) => ({
 
 const READ = { reader: readSql(VISIBLE.reader), admin: readSql(VISIBLE.admin) } as const
 
+const dropVersions = (which: string): string => `DELETE FROM report_hub_item WHERE seq IN (SELECT seq FROM (SELECT seq,
+  coalesce(retention_versions, ?1) AS most, row_number() OVER (PARTITION BY version_key ORDER BY seq DESC) AS place
+  FROM report_hub_item WHERE test = 0 ${which}) WHERE most > 0 AND place > most)`
+
 const SQL = {
   add: `INSERT INTO report_hub_item (id, version_key, version, title, project, task_id, task_name, run_id, document_id, file_name,
     format, media_type, bytes, sha256, test, published_at, retention_days, retention_versions, search)
@@ -52,10 +56,9 @@ const SQL = {
   byDocument: `SELECT id FROM report_hub_item i WHERE document_id = ?1 AND (test = 1 OR ?2 = '' OR EXISTS
     (SELECT 1 FROM report_hub_reader r WHERE r.item_id = i.id AND r.address = ?2)) ORDER BY seq DESC LIMIT 1`,
   blob: 'SELECT 1 FROM report_hub_item WHERE sha256 = ? LIMIT 1',
-  /** ?1: one version key, or null for all; ?2: versions to keep where the task does not say. */
-  dropVersions: `DELETE FROM report_hub_item WHERE seq IN (SELECT seq FROM (SELECT seq,
-    coalesce(retention_versions, ?2) AS most, row_number() OVER (PARTITION BY version_key ORDER BY seq DESC) AS place
-    FROM report_hub_item WHERE test = 0 AND (?1 IS NULL OR version_key = ?1)) WHERE most > 0 AND place > most)`,
+  /** ?1: versions to keep where the task does not say; ?2: the version key, of which others are not looked at. */
+  dropVersions: dropVersions(''),
+  dropVersionsOf: dropVersions('AND version_key = ?2'),
   dropOld: `DELETE FROM report_hub_item WHERE test = 0 AND coalesce(retention_days, ?1) > 0
     AND published_at < ?2 - coalesce(retention_days, ?1) * ${DAY_MS}`,
   dropTests: 'DELETE FROM report_hub_item WHERE test = 1 AND published_at <= ?',
@@ -144,7 +147,7 @@ export function createHubStore(
       folded(`${title}\n${project}\n${fileName}`),
     )
     for (const address of item.visibleTo) on.run(SQL.addReader, address.toLowerCase(), id)
-    on.run(SQL.dropVersions, versionKey, hubVersions)
+    on.run(SQL.dropVersionsOf, hubVersions, versionKey)
   }
 
   return {
@@ -191,7 +194,7 @@ export function createHubStore(
     /** Removes what the retention no longer keeps. */
     prune: () =>
       writer.write((on) => {
-        on.run(SQL.dropVersions, null, hubVersions)
+        on.run(SQL.dropVersions, hubVersions)
         on.run(SQL.dropOld, hubDays, now())
         on.run(SQL.dropTests, now() - TEST_MS)
       }),
