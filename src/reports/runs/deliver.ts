@@ -172,17 +172,18 @@ export function createDeliverer(deps: DelivererDeps, retries = RETRIES): Deliver
     run: RunRecord,
     channels: readonly DeliveryChannel[],
     deadline: number,
+    downUntil: Map<DeliveryChannel, number>,
     signal: AbortSignal,
   ): Promise<number | null> {
     const open = ledger.deliveries(run.id).filter((one) => isOpen(one) && channels.includes(one.channel))
     if (open.length === 0) return null
     const definition = ledger.definition(run.id)!
     const documents = ledger.documents(run)
-    const down = new Set<DeliveryChannel>()
+    const dueAt = ({ channel, nextAt }: DeliveryRecord) => Math.max(nextAt ?? 0, downUntil.get(channel) ?? 0)
     for (const delivery of open) {
       signal.throwIfAborted()
       const isMail = delivery.channel === 'email' || delivery.channel === 'notification'
-      const isDue = (delivery.nextAt ?? 0) <= clock.now() && !down.has(delivery.channel)
+      const isDue = dueAt(delivery) <= clock.now()
       if (isMail && isDue && clock.now() < deadline && !isCancelled(run, delivery)) await throttle(signal)
       if (isCancelled(run, delivery)) {
         await change(delivery, 'skipped', { lastError: 'the run was cancelled' })
@@ -193,21 +194,22 @@ export function createDeliverer(deps: DelivererDeps, retries = RETRIES): Deliver
         await note(run, delivery, 'DELIVERY_DEADLINE', delivery.target, lastError)
       } else if (isDue) {
         // While the peer is away, the others of its channel wait without using up an attempt.
-        if (await attempt(run, definition, documents, delivery, signal)) down.add(delivery.channel)
+        if (await attempt(run, definition, documents, delivery, signal))
+          downUntil.set(delivery.channel, ledger.delivery(delivery.id)?.nextAt ?? 0)
       }
     }
     const left = ledger.deliveries(run.id).filter((one) => isOpen(one) && channels.includes(one.channel))
     if (left.length === 0) return null
     // A cancel that came meanwhile found no pause to end.
     if (left.some((one) => isCancelled(run, one))) return clock.now()
-    const times = left.map(({ nextAt }) => nextAt).filter((at) => at !== null)
-    return Math.min(deadline, ...(times.length > 0 ? times : [clock.now()]))
+    return Math.min(deadline, ...left.map(dueAt))
   }
 
   return {
     async deliver(run, channels, deadline, signal) {
+      const downUntil = new Map<DeliveryChannel, number>()
       for (;;) {
-        const next = await pass(run, channels, deadline, signal)
+        const next = await pass(run, channels, deadline, downUntil, signal)
         if (next === null) return
         await pause(Math.max(0, next - clock.now()), signal, (wake) => wakers.set(run.id, wake))
         wakers.delete(run.id)
