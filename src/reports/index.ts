@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import type { ConfigPaths } from '../config/paths.ts'
 import { createIdempotency } from '../http/endpoint/idempotency.ts'
 import type { ApiRoute } from '../http/endpoint/route.ts'
+import { errorText } from '../platform/errors.ts'
 import type { GroupWriter } from '../platform/group-commit.ts'
 import { createRecurringJob } from '../platform/recurring-job.ts'
 import type { Database } from '../platform/sqlite.ts'
@@ -28,12 +29,13 @@ import {
   type MailTemplates,
   type ReportMailer,
 } from './runs/carriers.ts'
-import { createDeliverer } from './runs/deliver.ts'
+import { type Carrier, createDeliverer } from './runs/deliver.ts'
+import { secretOf } from './runs/document.ts'
 import { createLedger, type RunRecord } from './runs/ledger.ts'
 import { createRunLog } from './runs/log.ts'
 import { createNotificationCarrier } from './runs/notify.ts'
-import { type PrepareSettings, secretOf } from './runs/prepare.ts'
 import type { GroupMember } from './runs/recipients.ts'
+import type { PrepareSettings } from './runs/request.ts'
 import { createRunner } from './runs/runner.ts'
 import { fileIn, type StorageSpace } from './runs/storage.ts'
 import { createRenderTurns, prepareInWorker } from './runs/worker.ts'
@@ -90,6 +92,10 @@ export interface Reports {
 const ENGINE_RETRY_MS = [10_000, 60_000]
 const PRUNE_MS = 3_600_000
 const DAY_MS = 86_400_000
+
+/** Shadow mode sends and writes nothing. */
+const leftOut: Carrier = async () => ({ state: 'skipped', detail: 'shadow mode' })
+const SHADOW_CARRIERS = { storage: leftOut, hub: leftOut, email: leftOut, notification: leftOut }
 const FIRED_DAYS = 90
 
 export function createReports(deps: ReportsDeps, settings: ReportsSettings): Reports {
@@ -134,9 +140,6 @@ export function createReports(deps: ReportsDeps, settings: ReportsSettings): Rep
   const spaces = new Map<string, StorageSpace>(section.storageSpaces.map((space) => [space.id, space]))
   const secret = (reference: string) => secretOf(section.secrets, reference)
   const throttle = createThrottle(section.limits.maxMailsPerMinute, () => clock.now())
-  const mailer: ReportMailer = settings.shadow
-    ? { send: async () => ({ outcome: 'sent', detail: 'shadow mode' }) }
-    : deps.mailer
   const carrierSettings: CarrierSettings = {
     fromAddress: section.fromAddress || `Footman <footman@${hostname()}>`,
     host: new URL(base).hostname,
@@ -151,7 +154,8 @@ export function createReports(deps: ReportsDeps, settings: ReportsSettings): Rep
           clock,
           log,
           blobs,
-          mailer,
+          // In shadow mode nothing is sent, links for the login included.
+          mailer: settings.shadow ? { send: async () => ({ outcome: 'sent', detail: 'shadow mode' }) } : deps.mailer,
           recipients: () => store.list('recipient'),
           hasRun: (id) => ledger.run(id) !== null,
         },
@@ -170,9 +174,8 @@ export function createReports(deps: ReportsDeps, settings: ReportsSettings): Rep
   const carrierDeps = {
     blobs,
     spaces,
-    mailer,
+    mailer: deps.mailer,
     templates: deps.templates,
-    throttle,
     secret,
     formatTime,
     hubUrl: hub?.hubUrl ?? (() => ''),
@@ -183,15 +186,18 @@ export function createReports(deps: ReportsDeps, settings: ReportsSettings): Rep
     ledger,
     clock,
     log,
-    carriers: {
-      storage: createFileCarrier(carrierDeps, temporaryDirectory),
-      hub: hub?.carrier ?? (async () => ({ state: 'failed', code: 'INTERNAL', detail: 'the hub is off' })),
-      email: createMailCarrier(carrierDeps, carrierSettings),
-      notification: createNotificationCarrier(
-        { ledger, runLog, mailer, throttle, runUrl: (id) => `${base}/console/reportrun/${id}` },
-        { ...carrierSettings, timezone, locale },
-      ),
-    },
+    throttle: settings.shadow ? async () => {} : throttle,
+    carriers: settings.shadow
+      ? SHADOW_CARRIERS
+      : {
+          storage: createFileCarrier(carrierDeps, temporaryDirectory),
+          hub: hub?.carrier ?? (async () => ({ state: 'failed', code: 'INTERNAL', detail: 'the hub is off' })),
+          email: createMailCarrier(carrierDeps, carrierSettings),
+          notification: createNotificationCarrier(
+            { ledger, runLog, mailer: deps.mailer, runUrl: (id) => `${base}/console/reportrun/${id}` },
+            { ...carrierSettings, timezone, locale },
+          ),
+        },
     note: (run, code, details, recipient) =>
       runner.note(run, { code, details, ...(recipient !== undefined && { recipient }) }),
     line: runLog.line,
@@ -250,6 +256,12 @@ export function createReports(deps: ReportsDeps, settings: ReportsSettings): Rep
       pollMs: section.qlikEventPollSeconds * 1000,
     },
   )
+  store.onChange((changed) => {
+    for (const { kind, id } of changed) {
+      if (kind !== 'task' || store.get('task', id)) continue
+      runner.cancelWaiting(id).catch((error: unknown) => log.error(`REPORTTASK: ${errorText(error)}`, { fault: error }))
+    }
+  })
   const pruning = createRecurringJob(
     {
       everyMs: PRUNE_MS,
@@ -281,10 +293,11 @@ export function createReports(deps: ReportsDeps, settings: ReportsSettings): Rep
 
   async function prune(): Promise<void> {
     const { runDays } = section.retention
-    if (runDays > 0) {
-      const removed = await ledger.prune(clock.now() - runDays * DAY_MS, clock.now() - FIRED_DAYS * DAY_MS)
-      for (const id of removed) await runLog.remove(id)
-    }
+    const now = clock.now()
+    const before = runDays > 0 ? now - runDays * DAY_MS : 0
+    for (const id of await ledger.prune(before, now - FIRED_DAYS * DAY_MS)) await runLog.remove(id)
+    await ledger.forgetDeletedTasks()
+    if (runDays > 0) await store.pruneAudit(new Date(before).toISOString())
     await hub?.prune()
     const isUsed = (sha256: string) =>
       ledger.usesBlob(sha256) || store.usesBlob(sha256) || (hub?.usesBlob(sha256) ?? false)

@@ -5,7 +5,8 @@ import { CONNECTION } from '../help.ts'
 import { processIo, toTimeout } from '../io.ts'
 import { TIME_FORMS, toTime } from '../time.ts'
 import { addForm, addList } from './list.ts'
-import { SCHEDULE_EXIT_CODES, toCount } from './lists.ts'
+import { toCount } from './list-parts.ts'
+import { SCHEDULE_EXIT_CODES } from './lists.ts'
 
 type Done = (code: number) => void
 

@@ -9,7 +9,7 @@ import type { Blobs } from '../blobs.ts'
 import { writeZip } from '../documents/zip.ts'
 import type { Definition } from '../entities/task.ts'
 import type { RunDocument } from '../types.ts'
-import type { Attempt, Carrier, DeliveryJob } from './deliver.ts'
+import { type Attempt, type Carrier, type DeliveryJob, WRITING } from './deliver.ts'
 import { mailContext, mailHtml, mailOptions, mailText, sizeText, withTestLine } from './mail.tsx'
 import { type Archive, type FilePayload, type MailPayload, MIME_FACTOR, type PreparedDocument } from './plan.ts'
 import { type ChosenFile, chooseFile, StorageError, type StorageSpace, sameFile, writeFileTo } from './storage.ts'
@@ -38,8 +38,6 @@ export interface CarrierDeps {
   readonly spaces: ReadonlyMap<string, StorageSpace>
   readonly mailer: ReportMailer
   readonly templates: MailTemplates
-  /** Resolves when another mail may leave. */
-  readonly throttle: (signal: AbortSignal) => Promise<void>
   readonly secret: (reference: string) => string
   readonly formatTime: (at: number, definition: Definition) => string
   /** Address of a document in the hub; '' when it is not there. */
@@ -87,7 +85,7 @@ async function chosen(
   payload: FilePayload,
   { delivery }: DeliveryJob,
 ): Promise<{ file: ChosenFile; repeated: boolean }> {
-  const repeated = delivery.state === 'sending'
+  const repeated = delivery.state === 'sending' && delivery.lastError === WRITING
   const file = repeated ? await sameFile(space, payload, basename(delivery.target)) : await chooseFile(space, payload)
   return { file, repeated }
 }
@@ -142,7 +140,6 @@ export function createMailCarrier(deps: CarrierDeps, settings: CarrierSettings):
     } catch (error) {
       return { state: 'failed', code: 'MAIL_REJECTED', detail: errorText(error) }
     }
-    await deps.throttle(job.signal)
     return attemptOf(await deps.mailer.send(mail))
   }
 }

@@ -2,6 +2,8 @@
  * Carries out the plan of a run: files, then hub items, then mails. Each delivery is written to the ledger before it
  * happens and after it has happened. Failed ones are tried again until the deadline of the run.
  */
+
+import { errorText } from '../../platform/errors.ts'
 import type { Clock, Logger } from '../../platform/types.ts'
 import type { RunCode } from '../codes.ts'
 import type { Definition } from '../entities/task.ts'
@@ -28,6 +30,9 @@ export interface DeliveryJob {
   readonly fixTarget: (target: string) => Promise<void>
 }
 
+/** `lastError` of a file whose final name is in the ledger: after a crash the same file is written again. */
+export const WRITING = 'the file was being written'
+
 /** One attempt of a channel. Never rejects for a fault of the peer. */
 export type Carrier = (job: DeliveryJob) => Promise<Attempt>
 
@@ -36,6 +41,8 @@ export interface DelivererDeps {
   readonly clock: Clock
   readonly log: Logger
   readonly carriers: Readonly<Record<DeliveryChannel, Carrier>>
+  /** Resolves when another mail may leave: before the ledger says that it is being sent. */
+  readonly throttle: (signal: AbortSignal) => Promise<void>
   /** Adds an event to the run. */
   readonly note: (run: RunRecord, code: RunCode, details: string, recipient?: string) => Promise<void>
   /** Adds a line to the log of the run. */
@@ -77,8 +84,18 @@ export interface Deliverer {
 }
 
 export function createDeliverer(deps: DelivererDeps, retries = RETRIES): Deliverer {
-  const { ledger, clock, carriers, note, line } = deps
+  const { ledger, clock, log, carriers, throttle, line } = deps
   const wakers = new Map<string, () => void>()
+
+  /** An event of the run. Notifications leave a finished run as it is: they have their lines in the log alone. */
+  async function note(run: RunRecord, { channel }: DeliveryRecord, code: RunCode, target: string, detail: string) {
+    if (channel === 'notification') return
+    const recipient = channel === 'email' ? target : undefined
+    await deps.note(run, code, code === 'MAIL_UNKNOWN' ? detail : `${target}: ${detail}`, recipient)
+  }
+
+  const isCancelled = (run: RunRecord, { channel }: DeliveryRecord) =>
+    channel !== 'notification' && ledger.run(run.id)?.cancelled === true
 
   const isOpen = ({ state }: DeliveryRecord) => state === 'planned' || state === 'retry' || state === 'sending'
 
@@ -100,9 +117,8 @@ export function createDeliverer(deps: DelivererDeps, retries = RETRIES): Deliver
     if (attempt.state === 'retry') return retry(run, delivery, attempt.detail)
     await change(delivery, attempt.state, decided)
     line(run, attempt.state === 'sent' ? 'info' : 'warn', `${what}${attempt.detail && ` ${attempt.detail}`}`)
-    if (attempt.state === 'unknown') await note(run, 'MAIL_UNKNOWN', attempt.detail, target)
-    else if ('code' in attempt && attempt.code)
-      await note(run, attempt.code, `${target}: ${attempt.detail}`, recipientOf(channel, target))
+    if (attempt.state === 'unknown') await note(run, delivery, 'MAIL_UNKNOWN', target, attempt.detail)
+    else if ('code' in attempt && attempt.code) await note(run, delivery, attempt.code, target, attempt.detail)
   }
 
   async function retry(run: RunRecord, delivery: DeliveryRecord, detail: string): Promise<void> {
@@ -112,7 +128,7 @@ export function createDeliverer(deps: DelivererDeps, retries = RETRIES): Deliver
     if (most !== null && attempts >= most) {
       await change(delivery, 'failed', { attempts, lastError: detail })
       line(run, 'error', `${NOUNS[channel]} failed to=${target} ${detail}`)
-      await note(run, failedCode, `${target}: ${detail}`, recipientOf(channel, target))
+      await note(run, delivery, failedCode, target, detail)
       return
     }
     const delay = delaysMs[Math.min(attempts, delaysMs.length) - 1]! * (1 + JITTER * (2 * Math.random() - 1))
@@ -139,11 +155,14 @@ export function createDeliverer(deps: DelivererDeps, retries = RETRIES): Deliver
       documents,
       delivery,
       signal,
-      fixTarget: (target) => change(delivery, 'sending', { target }).then(() => undefined),
+      fixTarget: (target) => change(delivery, 'sending', { target, lastError: WRITING }).then(() => undefined),
     }
     const result = await carriers[delivery.channel](
       repeated ? job : { ...job, delivery: { ...delivery, state: 'planned' } },
-    )
+    ).catch((error: unknown): Attempt => {
+      log.error(`REPORTTASK: run=${run.id.slice(-8)} ${errorText(error)}`, { fault: error })
+      return { state: 'failed', code: 'INTERNAL', detail: errorText(error) }
+    })
     await settle(run, delivery, result)
     return result.state === 'retry' && result.channelDown === true
   }
@@ -153,42 +172,44 @@ export function createDeliverer(deps: DelivererDeps, retries = RETRIES): Deliver
     run: RunRecord,
     channels: readonly DeliveryChannel[],
     deadline: number,
+    downUntil: Map<DeliveryChannel, number>,
     signal: AbortSignal,
   ): Promise<number | null> {
     const open = ledger.deliveries(run.id).filter((one) => isOpen(one) && channels.includes(one.channel))
     if (open.length === 0) return null
     const definition = ledger.definition(run.id)!
     const documents = ledger.documents(run)
-    const down = new Set<DeliveryChannel>()
+    const dueAt = ({ channel, nextAt }: DeliveryRecord) => Math.max(nextAt ?? 0, downUntil.get(channel) ?? 0)
     for (const delivery of open) {
       signal.throwIfAborted()
-      if (ledger.run(run.id)?.cancelled && delivery.channel !== 'notification') {
+      const isMail = delivery.channel === 'email' || delivery.channel === 'notification'
+      const isDue = dueAt(delivery) <= clock.now()
+      if (isMail && isDue && clock.now() < deadline && !isCancelled(run, delivery)) await throttle(signal)
+      if (isCancelled(run, delivery)) {
         await change(delivery, 'skipped', { lastError: 'the run was cancelled' })
       } else if (clock.now() >= deadline) {
         const lastError = delivery.lastError ?? 'not tried before the deadline'
         await change(delivery, 'failed', { lastError })
-        await note(
-          run,
-          'DELIVERY_DEADLINE',
-          `${delivery.target}: ${lastError}`,
-          recipientOf(delivery.channel, delivery.target),
-        )
-      } else if (down.has(delivery.channel)) {
-        // The peer was just found to be away: this one waits with the other without using up an attempt.
-      } else if ((delivery.nextAt ?? 0) <= clock.now()) {
-        if (await attempt(run, definition, documents, delivery, signal)) down.add(delivery.channel)
+        line(run, 'error', `${NOUNS[delivery.channel]} failed to=${delivery.target} at the deadline: ${lastError}`)
+        await note(run, delivery, 'DELIVERY_DEADLINE', delivery.target, lastError)
+      } else if (isDue) {
+        // While the peer is away, the others of its channel wait without using up an attempt.
+        if (await attempt(run, definition, documents, delivery, signal))
+          downUntil.set(delivery.channel, ledger.delivery(delivery.id)?.nextAt ?? 0)
       }
     }
     const left = ledger.deliveries(run.id).filter((one) => isOpen(one) && channels.includes(one.channel))
     if (left.length === 0) return null
-    const times = left.map(({ nextAt }) => nextAt).filter((at) => at !== null)
-    return Math.min(deadline, ...(times.length > 0 ? times : [clock.now()]))
+    // A cancel that came meanwhile found no pause to end.
+    if (left.some((one) => isCancelled(run, one))) return clock.now()
+    return Math.min(deadline, ...left.map(dueAt))
   }
 
   return {
     async deliver(run, channels, deadline, signal) {
+      const downUntil = new Map<DeliveryChannel, number>()
       for (;;) {
-        const next = await pass(run, channels, deadline, signal)
+        const next = await pass(run, channels, deadline, downUntil, signal)
         if (next === null) return
         await pause(Math.max(0, next - clock.now()), signal, (wake) => wakers.set(run.id, wake))
         wakers.delete(run.id)
@@ -212,9 +233,6 @@ const VERBS: Readonly<Record<Exclude<Attempt['state'], 'retry'> | 'retry', strin
   unknown: 'may have been sent',
   skipped: 'skipped',
 }
-
-const recipientOf = (channel: DeliveryChannel, target: string): string | undefined =>
-  channel === 'email' ? target : undefined
 
 /** Longest pause of a timer; a later time is looked at again. */
 const MAX_PAUSE_MS = 60_000

@@ -15,6 +15,9 @@ export interface GateSettings {
   /** All conditions count as met and are not evaluated. */
   readonly ignore: boolean
   readonly warn: Warn
+  readonly line: (text: string) => void
+  /** Another app under the filters of the task that apply there, for conditions that are bound to it. */
+  readonly elsewhere: (appId: string) => Promise<AppliedData>
 }
 
 export interface GateRequest {
@@ -22,7 +25,8 @@ export interface GateRequest {
   /** Key of the report; null for the conditions of the task. */
   readonly report: string | null
   readonly cycle: readonly CycleValue[]
-  /** The app under the active filters. */
+  readonly appId: string
+  /** The app of that id under the active filters. */
   readonly applied: AppliedData
 }
 
@@ -47,15 +51,19 @@ export interface Gate {
   readonly states: KeptStates
 }
 
-export function createGate({ definition, facts, states, startedAt, timezone, ignore, warn }: GateSettings): Gate {
-  const results: CheckedCondition[] = []
+export function createGate(settings: GateSettings): Gate {
+  const { definition, facts, states, startedAt, timezone, ignore, warn, line, elsewhere } = settings
+  /** By key: work that is repeated after a lost engine evaluates its conditions again. */
+  const results = new Map<string, CheckedCondition>()
   const delivered: Record<string, ConditionState> = {}
   const notDelivered: Record<string, ConditionState> = {}
 
   return {
-    results,
+    get results() {
+      return [...results.values()]
+    },
     states: { delivered, notDelivered },
-    async holds({ ids, report, cycle, applied }) {
+    async holds({ ids, report, cycle, appId, applied }) {
       if (ignore) return true
       let all = true
       for (const id of ids) {
@@ -63,7 +71,9 @@ export function createGate({ definition, facts, states, startedAt, timezone, ign
         if (!condition) continue
         const key = JSON.stringify([definition.task.id, report, cycle.map(({ value }) => value.text), id])
         const result = await evaluateCondition(condition, {
-          data: async () => applied.unlimited,
+          data: async () =>
+            (condition.appId === null || condition.appId === appId ? applied : await elsewhere(condition.appId))
+              .unlimited,
           facts,
           previous: (states[key] as ConditionState | undefined) ?? null,
           now: new Date(startedAt),
@@ -75,7 +85,8 @@ export function createGate({ definition, facts, states, startedAt, timezone, ign
         all &&= result.met
         const values = Object.fromEntries(cycle.map(({ field, value }) => [field, value.text]))
         const { name } = condition
-        results.push({
+        line(`condition "${name}"${place(report, cycle)} ${result.met ? 'met' : 'not met'}`)
+        results.set(key, {
           conditionId: id,
           name,
           ...(report !== null && { report }),
@@ -88,3 +99,6 @@ export function createGate({ definition, facts, states, startedAt, timezone, ign
     },
   }
 }
+
+const place = (report: string | null, cycle: readonly CycleValue[]): string =>
+  report === null ? '' : ` of ${[report, ...cycle.map(({ value }) => value.text)].join('/')}`

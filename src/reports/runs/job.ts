@@ -12,7 +12,8 @@ import { createRenderer, type FillTemplate } from '../documents/render.ts'
 import { createConverter } from '../templates/converter.ts'
 import { type ConvertToPdf, fillTemplate } from '../templates/index.ts'
 import type { RunEvent } from '../types.ts'
-import { type Prepared, type PrepareSettings, prepareRun } from './prepare.ts'
+import { type Prepared, prepareRun } from './prepare.ts'
+import type { PrepareSettings } from './request.ts'
 import type { FactName, ReportJob } from './role.ts'
 
 export interface JobDeps {

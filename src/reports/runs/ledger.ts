@@ -81,6 +81,9 @@ const SQL = {
     AND NOT EXISTS (SELECT 1 FROM report_delivery d WHERE d.run_id = r.id AND d.${OPEN_DELIVERY}) LIMIT 200`,
   removeRun: 'DELETE FROM report_run WHERE id = ?',
   forgetFired: 'DELETE FROM report_trigger_fired WHERE at < ?',
+  forgetStates: 'DELETE FROM report_condition_state WHERE task_id NOT IN (SELECT id FROM report_task)',
+  forgetFirings: `DELETE FROM report_trigger_fired WHERE run_id IN
+    (SELECT id FROM report_run WHERE state = 'finished' AND task_id NOT IN (SELECT id FROM report_task))`,
   usesBlob: 'SELECT 1 FROM report_document WHERE sha256 = ?1 OR instr(document, ?1) > 0 LIMIT 1',
 } as const
 
@@ -346,6 +349,12 @@ export function createLedger({ db, writer }: { readonly db: Database; readonly w
         addDeliveries(on, run.id, deliveries)
         on.run(SQL.begin, run.at, null, run.id)
         on.run(SQL.seal, run.at, JSON.stringify(sealed), run.id)
+      }),
+    /** Removes the kept states and firings of tasks that are gone. */
+    forgetDeletedTasks: () =>
+      write((on) => {
+        on.run(SQL.forgetStates)
+        on.run(SQL.forgetFirings)
       }),
     /** Removes up to 200 runs that ended before `before`; the last five of a task stay. Returns their ids. */
     prune: (before: number, firedBefore: number) =>

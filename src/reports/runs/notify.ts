@@ -29,16 +29,24 @@ export interface NotificationRequest {
   /** The finished run before this one; null when it is the first. */
   readonly previous: RunRecord | null
   readonly testAddress: string | null
+  /** False for an address that no mail may go to. */
+  readonly isAllowed: (address: string) => boolean
 }
 
 /** One mail for each address of each rule that names the outcome. */
-export function planNotifications({ run, definition, previous, testAddress }: NotificationRequest): NewDelivery[] {
+export function planNotifications({
+  run,
+  definition,
+  previous,
+  testAddress,
+  isAllowed,
+}: NotificationRequest): NewDelivery[] {
   const recovered = previous?.outcome === 'error' && (run.outcome === 'success' || run.outcome === 'warning')
   const rules = definition.task.notifications.filter(
     ({ on }) => on.some((one) => one === run.outcome) || (recovered && on.includes('recovered')),
   )
   return rules.flatMap(({ recipients, attachLog, subject, on }) =>
-    recipients.map((address): NewDelivery => {
+    recipients.filter(isAllowed).map((address): NewDelivery => {
       const payload: NotificationPayload = {
         to: [address],
         cc: [],
@@ -60,7 +68,7 @@ export function planNotifications({ run, definition, previous, testAddress }: No
   )
 }
 
-export interface NotifierDeps extends Pick<CarrierDeps, 'mailer' | 'throttle'> {
+export interface NotifierDeps extends Pick<CarrierDeps, 'mailer'> {
   readonly ledger: Ledger
   readonly runLog: RunLog
   readonly runUrl: (runId: string) => string
@@ -74,7 +82,7 @@ export function createNotificationCarrier(
   deps: NotifierDeps,
   settings: CarrierSettings & { readonly timezone: string; readonly locale: string },
 ): Carrier {
-  return async ({ run, delivery, signal }) => {
+  return async ({ run, delivery }) => {
     const { testAddress, ...payload } = delivery.payload as NotificationPayload & {
       readonly testAddress: string | null
     }
@@ -89,7 +97,6 @@ export function createNotificationCarrier(
     const subject = await expandPattern(payload.subject, { names, timezone, locale, outcome })
     const mail = testAddress === null ? { ...payload, subject } : inTestMode({ ...payload, subject }, testAddress)
     const text = noticeText(run, deps.ledger.events(run.id), deps.runUrl(run.id), payload.recovered)
-    await deps.throttle(signal)
     const sent = await deps.mailer.send(
       mailOptions(mail, {
         messageId: delivery.id,

@@ -29,7 +29,8 @@ export interface PreparedDocument extends RunDocument {
 /** A document that could not be made. */
 export interface MissingDocument {
   readonly report: string
-  readonly variant: string
+  /** Null = of all people. */
+  readonly variant: string | null
   /** `Sales pack_Nord`, for the line in the mail. */
   readonly label: string
   readonly code: RunCode
@@ -341,7 +342,11 @@ async function mailOf(
   const embedded = uses.find(({ use }) => use.deliver.email === 'embed')?.document ?? null
   const attached = uses.filter(({ use }) => use.deliver.email === 'attach')
   const archives = await mailArchives(request, attached)
-  const absent = missing.filter(({ variant }) => people.some(({ address }) => variants[address] === variant))
+  const absent = missing.filter(({ report, variant }) => {
+    const { cycle, deliver } = definition.task.reports.find(({ key }) => key === report)!
+    if (deliver.email === 'none' || (cycle?.emailTo && !cycle.alsoRecipients)) return false
+    return variant === null || people.some(({ address }) => variants[address] === variant)
+  })
   const to = people.map(({ address }) => address)
   const subject = await expandPattern(email.subject, contextOf(request, documents[0], person))
   const base: MailPayload = {

@@ -2,79 +2,23 @@
  * Makes the documents of a run: conditions, people, variants, values of cycles, rendering. Runs in a worker thread and knows
  * neither the database nor a channel. With `render` off it makes the plan alone.
  */
-import { createHash, randomUUID } from 'node:crypto'
-import { rm } from 'node:fs/promises'
-import { join } from 'node:path'
-import { setTimeout as delay } from 'node:timers/promises'
+import { createHash } from 'node:crypto'
 import { errorText } from '../../platform/errors.ts'
 import { ReportError, type RunCode } from '../codes.ts'
-import type { ConditionFacts } from '../conditions.ts'
 import type { AppliedData, AppliedFilter, OpenData } from '../data/index.ts'
+import { withEngineRetries } from '../data/retry.ts'
 import type { Stored } from '../entities/fields.ts'
 import type { ReportFilter } from '../entities/filter.ts'
 import type { QlikUser } from '../entities/recipient.ts'
 import type { Report } from '../entities/report.ts'
-import type { Definition, ReportUse } from '../entities/task.ts'
-import { cleanName, expandPattern, patternExpressions } from '../patterns.ts'
-import type {
-  CycleValue,
-  DocumentNames,
-  RenderedDocument,
-  RenderRequest,
-  RenderSettings,
-  ReportData,
-  RunEvent,
-  RunOptions,
-  Warn,
-} from '../types.ts'
+import type { ReportUse } from '../entities/task.ts'
+import type { CycleValue, ReportData, Warn } from '../types.ts'
+import { createDocumentMaker, labelOf } from './document.ts'
 import { type CheckedCondition, createGate, type KeptStates } from './gate.ts'
 import type { RunApp } from './ledger.ts'
 import type { MissingDocument, PreparedDocument } from './plan.ts'
-import { addressesOf, type GroupMember, isUsable, type Person, resolvePeople } from './recipients.ts'
-
-/** Plain data: it is copied to the worker. */
-export interface PrepareRequest {
-  readonly runId: string
-  /** Milliseconds since 1970. */
-  readonly startedAt: number
-  readonly definition: Definition
-  readonly options: RunOptions
-  readonly members: Readonly<Record<string, readonly GroupMember[]>>
-  /** Kept state of conditions, by key. */
-  readonly states: Readonly<Record<string, unknown>>
-  readonly render: boolean
-  readonly settings: PrepareSettings
-}
-
-export interface PrepareSettings extends RenderSettings {
-  readonly maxDocumentsPerRun: number
-  readonly maxRenderSeconds: number
-  readonly allowedRecipientDomains: readonly string[]
-  readonly timezone: string
-  readonly locale: string
-  /** Values of `reportTask.secrets`. */
-  readonly secrets: Readonly<Record<string, string>>
-  /** Milliseconds before the second and the third attempt of what the engine failed. */
-  readonly engineRetryMs: readonly number[]
-}
-
-export interface PrepareDeps {
-  readonly openApp: (request: {
-    readonly appId: string
-    readonly user: QlikUser | null
-    readonly warn: Warn
-  }) => Promise<OpenData>
-  readonly facts: ConditionFacts
-  readonly render: (request: RenderRequest) => Promise<RenderedDocument>
-  /** Moves a finished file into the store of documents. */
-  readonly keep: (file: string) => Promise<{ readonly sha256: string; readonly bytes: number }>
-  readonly keepBytes: (bytes: Uint8Array) => Promise<string>
-  /** Runs the work while no other document is being rendered. */
-  readonly exclusive: <T>(work: () => Promise<T>) => Promise<T>
-  readonly note: (event: Omit<RunEvent, 'at' | 'level'>) => void
-  readonly line: (text: string) => void
-  readonly signal: AbortSignal
-}
+import { type Person, resolvePeople } from './recipients.ts'
+import type { PrepareDeps, PrepareRequest } from './request.ts'
 
 export interface Prepared {
   /** Set when conditions left nothing to do. */
@@ -97,6 +41,13 @@ interface Variant {
   readonly people: readonly Person[]
 }
 
+/** A document to be made: its selections are those of the filters, then those of the cycle. */
+interface Expanded {
+  readonly variant: Variant
+  readonly active: readonly AppliedFilter[]
+  readonly cycle: readonly CycleValue[]
+}
+
 /** Rejects with a `ReportError` when the run as a whole cannot go on. */
 export async function prepareRun(deps: PrepareDeps, request: PrepareRequest): Promise<Prepared> {
   const run = createPreparation(deps, request)
@@ -108,7 +59,14 @@ export async function prepareRun(deps: PrepareDeps, request: PrepareRequest): Pr
 }
 
 function createPreparation(deps: PrepareDeps, request: PrepareRequest) {
-  const { note, signal } = deps
+  const { signal } = deps
+  const noted = new Set<string>()
+  /** Work that is repeated after a lost engine finds the same again. */
+  const note: PrepareDeps['note'] = (event) => {
+    const key = JSON.stringify(event)
+    if (!noted.has(key)) deps.note(event)
+    noted.add(key)
+  }
   const { definition, options, settings, states } = request
   const { task, reports, filters } = definition
   const sessions = new Map<string, OpenData>()
@@ -120,7 +78,10 @@ function createPreparation(deps: PrepareDeps, request: PrepareRequest) {
     timezone: settings.timezone,
     ignore: options.ignoreConditions,
     warn: (code, details) => note({ code, details }),
+    line: deps.line,
+    elsewhere: async (appId) => (await session(appId, null)).apply(filtersOf(task.filterIds, appId)),
   })
+  const maker = createDocumentMaker({ ...deps, note }, request, (use) => warnFor(use))
   const documents: PreparedDocument[] = []
   const missing: MissingDocument[] = []
   const uses = task.reports.filter(({ key }) => options.reports === null || options.reports.includes(key))
@@ -166,19 +127,15 @@ function createPreparation(deps: PrepareDeps, request: PrepareRequest) {
     work: (applied: AppliedData) => Promise<T>,
     cycle: readonly CycleValue[] = [],
   ): Promise<T> {
-    for (let attempt = 0; ; attempt++) {
-      try {
+    const selections = cycle.map(({ field, value }) => ({ field, values: [value] }))
+    return withEngineRetries(
+      async (attempt) => {
+        if (attempt > 1) await closeAll()
         const opened = await session(appId, user)
-        const selections = cycle.map(({ field, value }) => ({ field, values: [value] }))
-        return await work(await opened.apply(active, selections))
-      } catch (error) {
-        const pause = settings.engineRetryMs[attempt]
-        if (!(error instanceof ReportError) || error.code !== 'ENGINE_UNREACHABLE' || pause === undefined) throw error
-        deps.line(`engine lost, attempt ${attempt + 2} in ${Math.round(pause / 1000)} s: ${error.details}`)
-        await closeAll()
-        await delay(pause, undefined, { signal })
-      }
-    }
+        return work(await opened.apply(active, selections))
+      },
+      { line: deps.line, signal, pausesMs: settings.engineRetryMs },
+    )
   }
 
   async function prepare(): Promise<Prepared> {
@@ -187,13 +144,14 @@ function createPreparation(deps: PrepareDeps, request: PrepareRequest) {
     const { appId } = reportOf(first)
     const start = await withApp(appId, null, filtersOf(task.filterIds, appId), async (applied) => {
       const { data } = applied
-      const met = await gate.holds({ ids: task.conditionIds, report: null, cycle: [], applied })
+      const met = await gate.holds({ ids: task.conditionIds, report: null, cycle: [], appId, applied })
       const evaluate = async (expression: string) => (await data.evaluate(expression)).text
       const found = met ? await people(evaluate) : []
       const { name, lastReload } = data.app
       return { met, found, app: { name, lastReload: lastReload?.getTime() ?? null } }
     })
     const { app } = start
+    if (!start.met) note({ code: 'CONDITION_NOT_MET', details: 'the conditions of the task do not hold' })
     if (!start.met) return result({ skipped: 'CONDITION_NOT_MET', app, people: [], variants: [] })
     const variants = variantsOf(start.found)
     checkReach(start.found)
@@ -234,6 +192,7 @@ function createPreparation(deps: PrepareDeps, request: PrepareRequest) {
       only: options.recipients,
       evaluate,
       note: (code, details) => note({ code, details }),
+      line: deps.line,
     })
   }
 
@@ -271,96 +230,104 @@ function createPreparation(deps: PrepareDeps, request: PrepareRequest) {
   async function makeAll(variants: readonly Variant[]): Promise<number> {
     let skipped = 0
     for (const use of uses) {
-      const before = missing.length
-      const outcome = await makeUse(use, variants)
-      if (outcome === 'skipped') skipped++
-      if (missing.length > before && task.run.onReportError === 'stop') break
+      if (isStopped()) break
+      if ((await makeUse(use, variants)) === 'skipped') skipped++
     }
     return skipped
   }
 
+  const isStopped = () => task.run.onReportError === 'stop' && missing.length > 0
+
   async function makeUse(use: ReportUse, variants: readonly Variant[]): Promise<'made' | 'skipped'> {
     const report = reportOf(use)
     const own = [...task.filterIds, ...report.filterIds, ...use.filterIds]
+    const { appId } = report
+    let wanted: readonly Expanded[] = []
     try {
       if (use.conditionScope === 'report' && use.conditionIds.length > 0) {
-        const met = await withApp(report.appId, null, filtersOf(own, report.appId), (applied) =>
-          gate.holds({ ids: use.conditionIds, report: use.key, cycle: [], applied }),
+        const met = await withApp(appId, null, filtersOf(own, appId), (applied) =>
+          gate.holds({ ids: use.conditionIds, report: use.key, cycle: [], appId, applied }),
         )
-        if (!met) return skip(use)
+        if (!met) return skip(use, [])
       }
+      wanted = await expanded(use, report, wantedVariants(use, variants), own)
     } catch (error) {
       failed(use, null, [], error)
       return 'made'
     }
-    let skippedValues = 0
-    let values = 0
-    for (const variant of wantedVariants(use, variants)) {
-      const outcome = await makeVariant(use, report, variant, own).catch((error: unknown) => {
-        failed(use, variant, [], error)
-        return { values: 1, skipped: 0 }
-      })
-      values += outcome.values
-      skippedValues += outcome.skipped
+    const total = documents.length + wanted.length
+    if (total > settings.maxDocumentsPerRun) {
+      const details = `${total} documents, limits.maxDocumentsPerRun is ${settings.maxDocumentsPerRun}`
+      throw new ReportError('TOO_MANY_DOCUMENTS', details)
     }
-    return values > 0 && values === skippedValues ? 'skipped' : 'made'
+    let skipped = 0
+    for (const { variant, active, cycle } of wanted) {
+      if (isStopped()) return 'made'
+      signal.throwIfAborted()
+      try {
+        const work = (applied: AppliedData) => makeDocument(use, report, variant, cycle, applied)
+        if ((await withApp(appId, variant.user, active, work, cycle)) === 'skipped') skipped++
+      } catch (error) {
+        failed(use, variant, cycle, error)
+      }
+    }
+    return skipped > 0 && skipped === wanted.length ? 'skipped' : 'made'
   }
 
-  function skip(use: ReportUse): 'skipped' {
-    note({ code: 'REPORT_SKIPPED', report: use.key, details: 'its conditions do not hold' })
+  function skip(use: ReportUse, cycle: readonly CycleValue[]): 'skipped' {
+    note({ code: 'REPORT_SKIPPED', report: use.key, details: `${labelOf(use.key, cycle)}: its conditions do not hold` })
     return 'skipped'
+  }
+
+  /** The documents of a report: each value of the cycle for each variant. None of them is made when they are too many. */
+  async function expanded(
+    use: ReportUse,
+    report: Stored<Report>,
+    variants: readonly Variant[],
+    own: readonly string[],
+  ): Promise<Expanded[]> {
+    const found: Expanded[] = []
+    const { cycle } = use
+    for (const variant of variants) {
+      const active = filtersOf([...own, ...variant.filterIds], report.appId)
+      if (!cycle) {
+        found.push({ variant, active, cycle: [] })
+        continue
+      }
+      try {
+        const values = await withApp(report.appId, variant.user, active, ({ data }) => cycleValues(data, cycle.fields))
+        if (values.length === 0) {
+          const details = `${cycle.fields.join(' x ')} has no possible value`
+          const [reader] = variant.id === '' ? [] : variant.people
+          note({ code: 'NO_CYCLE_VALUES', report: use.key, details, ...(reader && { recipient: reader.address }) })
+        }
+        found.push(...values.map((one) => ({ variant, active, cycle: one })))
+      } catch (error) {
+        failed(use, variant, [], error)
+      }
+    }
+    if (cycle && found.length > cycle.maxDocuments) {
+      const details = `${found.length} documents, cycle.maxDocuments is ${cycle.maxDocuments}`
+      throw new ReportError('TOO_MANY_DOCUMENTS', details)
+    }
+    return found
   }
 
   /** Variants of people who get this report, and the plain one for folders and addresses of cycles. */
   function wantedVariants(use: ReportUse, variants: readonly Variant[]): readonly Variant[] {
     const { cycle, deliver } = use
-    const byMail = task.email.enabled && deliver.email !== 'none' && (!cycle?.emailTo || cycle.alsoRecipients)
-    const byHub = task.hub.enabled && deliver.hub && (!cycle?.hubTo || cycle.alsoRecipients)
-    const personal = byMail || byHub ? variants : []
-    const stored = task.storage.some((one) => !one.reports || one.reports.includes(use.key)) && deliver.storage
-    const plainWanted =
-      (stored || cycle?.emailTo || cycle?.hubTo || task.hub.enabled) && task.run.evaluateAs === 'service'
+    const { alsoRecipients = false, emailTo, hubTo } = cycle ?? {}
+    const mailed = task.email.enabled && deliver.email !== 'none'
+    const inHub = task.hub.enabled && deliver.hub
+    const byMail = mailed && (!emailTo || alsoRecipients)
+    const byHub = inHub && (!hubTo || alsoRecipients)
+    const personal = variants.filter(({ people: all }) =>
+      all.some(({ email, hub }) => (byMail && email) || (byHub && hub)),
+    )
+    const stored = deliver.storage && task.storage.some((one) => !one.reports || one.reports.includes(use.key))
+    const plainWanted = (stored || (mailed && emailTo) || inHub) && task.run.evaluateAs === 'service'
     if (!plainWanted || personal.some(({ id }) => id === '')) return personal
     return [{ id: '', filterIds: [], user: null, people: [] }, ...personal]
-  }
-
-  async function makeVariant(use: ReportUse, report: Stored<Report>, variant: Variant, own: readonly string[]) {
-    const active = filtersOf([...own, ...variant.filterIds], report.appId)
-    const inApp = <T>(work: (applied: AppliedData) => Promise<T>, cycle: readonly CycleValue[] = []) =>
-      withApp(report.appId, variant.user, active, work, cycle)
-    const cycles = use.cycle ? await inApp(({ data }) => cycleValues(data, use.cycle!.fields)) : [[]]
-    if (use.cycle && cycles.length === 0) {
-      note({
-        code: 'NO_CYCLE_VALUES',
-        report: use.key,
-        details: `${use.cycle.fields.join(' x ')} has no possible value`,
-      })
-      return { values: 0, skipped: 0 }
-    }
-    if (use.cycle && cycles.length > use.cycle.maxDocuments) {
-      throw new ReportError(
-        'TOO_MANY_DOCUMENTS',
-        `${cycles.length} documents, cycle.maxDocuments is ${use.cycle.maxDocuments}`,
-      )
-    }
-    if (documents.length + cycles.length > settings.maxDocumentsPerRun) {
-      throw new ReportError(
-        'TOO_MANY_DOCUMENTS',
-        `more than ${settings.maxDocumentsPerRun} documents (limits.maxDocumentsPerRun)`,
-      )
-    }
-    let skipped = 0
-    for (const cycle of cycles) {
-      signal.throwIfAborted()
-      try {
-        const made = await inApp((applied) => makeDocument(use, report, variant, cycle, applied), cycle)
-        if (made === 'skipped') skipped++
-      } catch (error) {
-        failed(use, variant, cycle, error)
-        if (task.run.onReportError === 'stop') break
-      }
-    }
-    return { values: cycles.length, skipped }
   }
 
   async function makeDocument(
@@ -370,150 +337,24 @@ function createPreparation(deps: PrepareDeps, request: PrepareRequest) {
     cycle: readonly CycleValue[],
     applied: AppliedData,
   ): Promise<'made' | 'skipped'> {
-    const { data } = applied
     if (use.conditionScope === 'cycleValue' && use.conditionIds.length > 0) {
-      const met = await gate.holds({ ids: use.conditionIds, report: use.key, cycle, applied })
-      if (!met) return skip(use)
+      const { appId } = report
+      const met = await gate.holds({ ids: use.conditionIds, report: use.key, cycle, appId, applied })
+      if (!met) return skip(use, cycle)
     }
-    const id = randomUUID()
     const seq = documents.length + 1
-    const names: DocumentNames = {
-      task: task.name,
-      project: task.project,
-      report: report.name,
-      key: use.key,
-      cycle,
-      date: new Date(request.startedAt),
-      runId: request.runId,
-      seq,
-    }
-    const timezone = report.timezone ?? settings.timezone
-    const locale = report.locale ?? settings.locale
-    const context = { names, app: data.app, timezone, locale, evaluate: data.evaluate }
-    const fileName = `${cleanName(await expandPattern(use.fileName, context))}.${use.format}`
-    const plain = variant.id === ''
-    const addresses = (expression: string | null) =>
-      expression !== null && plain ? addressesFrom(use, cycle, data, expression) : null
-    const reach = {
-      mailTo: task.email.enabled && use.deliver.email !== 'none' ? await addresses(use.cycle?.emailTo ?? null) : null,
-      hubTo: task.hub.enabled && use.deliver.hub ? await addresses(use.cycle?.hubTo ?? null) : null,
-      folders: use.cycle?.folder
-        ? (await data.evaluate(use.cycle.folder)).text
-            .split(';')
-            .map((one) => one.trim())
-            .filter(Boolean)
-        : null,
-      expressions: await expressions(data),
-    }
-    const embed = use.deliver.email === 'embed' && use.format === 'html'
-    const made = request.render ? await render(use, report, { names, timezone, locale, data, id, embed }) : NOT_RENDERED
-    const { sha256, bytes, mediaType, images } = made
-    documents.push({
-      id,
-      runId: request.runId,
-      report: use.key,
-      sha256,
-      fileName,
-      format: use.format,
-      mediaType,
-      bytes,
-      cycle,
-      variant: variant.id,
-      seq,
-      ...reach,
-      images,
-    })
-    if (request.render)
-      deps.line(`document ${labelOf(use.key, cycle)} ${use.format} ${bytes} bytes sha256=${sha256.slice(0, 12)}`)
+    documents.push(await maker.make({ use, report, variant: variant.id, cycle, seq, data: applied.data }))
     return 'made'
-  }
-
-  async function render(
-    use: ReportUse,
-    report: Stored<Report>,
-    {
-      names,
-      timezone,
-      locale,
-      data,
-      id,
-      embed,
-    }: Pick<RenderRequest, 'names' | 'timezone' | 'locale' | 'data'> & { id: string; embed: boolean },
-  ) {
-    return deps.exclusive(async () => {
-      const file = join(settings.temporaryDirectory, id)
-      const limit = AbortSignal.timeout(settings.maxRenderSeconds * 1000)
-      try {
-        const { mediaType, images = [] } = await deps.render({
-          report,
-          use: {
-            format: use.format,
-            options: use.options,
-            protect: use.protect,
-            embed,
-            ...(use.block !== undefined && { block: use.block }),
-          },
-          data,
-          names,
-          locale,
-          timezone,
-          file,
-          secret: (reference) => secretOf(settings.secrets, reference),
-          warn: warnFor(use),
-          signal: AbortSignal.any([signal, limit]),
-        })
-        const kept = await deps.keep(file)
-        const pictures = []
-        for (const { cid, png } of images) pictures.push({ cid, sha256: await deps.keepBytes(png) })
-        return { ...kept, mediaType, images: pictures }
-      } catch (error) {
-        if (limit.aborted) throw new ReportError('RENDER_TIMEOUT', `not made within ${settings.maxRenderSeconds} s`)
-        throw error
-      } finally {
-        await rm(file, { force: true })
-      }
-    })
-  }
-
-  async function addressesFrom(
-    use: ReportUse,
-    cycle: readonly CycleValue[],
-    data: ReportData,
-    expression: string,
-  ): Promise<string[]> {
-    const { text } = await data.evaluate(expression)
-    const found = addressesOf(text === '-' ? '' : text)
-    const usable = found.filter((one) =>
-      isUsable(one, settings.allowedRecipientDomains, (code, details) => note({ code, report: use.key, details })),
-    )
-    const wanted = usable.filter(
-      (one) => options.recipients === null || options.recipients.some((asked) => asked.toLowerCase() === one),
-    )
-    if (found.length === 0)
-      note({
-        code: 'NO_CYCLE_ADDRESS',
-        report: use.key,
-        details: `${labelOf(use.key, cycle)}: ${expression} returned no address`,
-      })
-    return wanted
-  }
-
-  /** Results of `{expr:…}` in the patterns of deliveries, which are written when the run is planned. */
-  async function expressions(data: ReportData): Promise<Record<string, string>> {
-    const patterns = [task.email.subject, task.hub.title, ...task.storage.map(({ folder }) => folder)]
-    const found: Record<string, string> = {}
-    for (const expression of new Set(patterns.flatMap(patternExpressions)))
-      found[expression] = (await data.evaluate(expression)).text
-    return found
   }
 
   /** Notes a document that could not be made, for each person who misses it. Rethrows the end of the whole run. */
   function failed(use: ReportUse, variant: Variant | null, cycle: readonly CycleValue[], error: unknown): void {
     if (signal.aborted) throw signal.reason
     const [code, details] = faultOf(error)
-    if (ENDS_RUN.includes(code)) throw error
+    // An app that is closed to one person is no fault of the run.
+    if (ENDS_RUN.includes(code) && !(code === 'APP_ACCESS_DENIED' && variant?.user)) throw error
     const label = labelOf(use.key, cycle)
-    missing.push({ report: use.key, variant: variant?.id ?? '', label, code })
+    missing.push({ report: use.key, variant: variant?.id ?? null, label, code })
     const place = cycle.length === 0 ? details : `${label}: ${details}`
     const readers = variant?.id ? variant.people : []
     if (readers.length === 0) note({ code, report: use.key, details: place })
@@ -531,23 +372,10 @@ const ENDS_RUN: readonly RunCode[] = [
   'INTERNAL',
 ]
 
-const NOT_RENDERED = { sha256: '', bytes: 0, mediaType: '', images: [] } as const
-
 function faultOf(error: unknown): [ReportError['code'], string] {
   if (error instanceof ReportError) return [error.code, error.details]
   return ['DOCUMENT_FAILED', errorText(error)]
 }
-
-/** The value of `secretRef:name`. */
-export function secretOf(secrets: Readonly<Record<string, string>>, reference: string): string {
-  const name = reference.replace(/^secretRef:/, '')
-  const value = secrets[name]
-  if (!value) throw new ReportError('DOCUMENT_FAILED', `reportTask.secrets.${name} is not set`)
-  return value
-}
-
-export const labelOf = (key: string, cycle: readonly CycleValue[]): string =>
-  [key, ...cycle.map(({ value }) => value.text)].join('/')
 
 const hashOf = (text: string): string => createHash('sha256').update(text).digest('hex').slice(0, 12)
 

@@ -39,6 +39,8 @@ export interface PeopleRequest {
   /** Text of a Qlik expression under the filters of the task. */
   readonly evaluate: (expression: string) => Promise<string>
   readonly note: Note
+  /** Adds a line to the log of the run. */
+  readonly line: (text: string) => void
 }
 
 /**
@@ -60,7 +62,11 @@ export async function resolvePeople(request: PeopleRequest): Promise<Person[]> {
   }
 
   function addRecipient(recipient: Recipient | undefined, reach: Reach, groupFilters: readonly string[] = []): void {
-    if (!recipient?.active) return
+    if (!recipient) return
+    if (!recipient.active) {
+      request.line(`${recipient.email} is inactive and gets nothing`)
+      return
+    }
     const { name, qlikUser, attributes } = recipient
     const filterIds = [...groupFilters, ...recipient.filterIds]
     add({ address: recipient.email.toLowerCase(), name, ...reach, filterIds, qlikUser, attributes })
@@ -105,7 +111,8 @@ export const stranger = (address: string, reach: Reach): Person => ({
 
 /** The lower-case addresses in the result of a Qlik expression, separated by `;` or `,`, each once. */
 export function addressesOf(text: string): string[] {
-  return [...new Set(text.split(/[;,]/).map((one) => one.trim().toLowerCase()))].filter(Boolean)
+  // The engine shows a null as a hyphen.
+  return [...new Set(text.split(/[;,]/).map((one) => one.trim().toLowerCase()))].filter((one) => one && one !== '-')
 }
 
 const ADDRESS = /^[^\s@<>(),;:"\\[\]]+@[^\s@<>(),;:"\\[\]]+\.[^\s@<>(),;:"\\[\]]+$/
@@ -127,6 +134,8 @@ export function isUsable(address: string, allowedDomains: readonly string[], not
 function united(one: Person, other: Person): Person {
   return {
     ...one,
+    // A plain address has no name of its own.
+    name: one.name === one.address ? other.name : one.name,
     email: one.email || other.email,
     hub: one.hub || other.hub,
     filterIds: [...new Set([...one.filterIds, ...other.filterIds])],

@@ -3,7 +3,8 @@ import type { EngineSettings } from '../../qlik/engine/client.ts'
 import type { ReportError } from '../codes.ts'
 import type { ConditionFacts } from '../conditions.ts'
 import type { RunEvent } from '../types.ts'
-import type { Prepared, PrepareRequest } from './prepare.ts'
+import type { Prepared } from './prepare.ts'
+import type { PrepareRequest } from './request.ts'
 
 export const REPORT_ROLE = 'report'
 

@@ -1,47 +1,25 @@
 /**
- * Runs of report tasks: admission of starts and firings, the queue, the steps of a run, and what a restart finds. A run
+ * Runs of report tasks: the queue, the steps of a run, and what a restart finds. A run
  * that was queued survives the end of the process; a run whose plan was complete is only delivered further.
  */
+
+import { errorText } from '../../platform/errors.ts'
 import type { GroupWriter } from '../../platform/group-commit.ts'
 import type { Clock, Logger, Service } from '../../platform/types.ts'
 import { uuidV7 } from '../../platform/uuid.ts'
 import { levelOf, ReportError, type RunCode } from '../codes.ts'
-import type { Stored } from '../entities/fields.ts'
 import type { Definition, Outcome, ReportTask } from '../entities/task.ts'
-import type { DeliveryState, RunEvent, RunOptions, RunTrigger } from '../types.ts'
+import type { RunEvent, RunOptions } from '../types.ts'
+import { type Admission, decide, type StartRequest } from './admission.ts'
 import type { Deliverer } from './deliver.ts'
 import { countsOf, type DeliveryRecord, type Ledger, type NewDelivery, type RunRecord, type Sealed } from './ledger.ts'
 import type { RunLog } from './log.ts'
 import { planNotifications } from './notify.ts'
-import { type MailPayload, type Plan, planDeliveries } from './plan.ts'
-import type { Prepared, PrepareRequest, PrepareSettings } from './prepare.ts'
-import type { GroupMember } from './recipients.ts'
-
-export const DEFAULT_OPTIONS: RunOptions = {
-  test: false,
-  testAddress: null,
-  dryRun: false,
-  ignoreConditions: false,
-  reports: null,
-  recipients: null,
-  reason: null,
-}
-
-export type Admission =
-  | { readonly status: 'started' | 'queued' | 'merged'; readonly runId: string }
-  /** The same firing was seen before. */
-  | { readonly status: 'repeated'; readonly runId: string }
-  | { readonly status: 'skipped'; readonly code: 'TASK_DISABLED' | 'TASK_BUSY' | 'QUEUE_FULL'; readonly runId: string }
-
-export interface StartRequest {
-  readonly task: Stored<ReportTask>
-  readonly trigger: RunTrigger
-  /** Unique for the firing: the same identity starts one run. Null for starts by hand. */
-  readonly identity: string | null
-  readonly options: RunOptions
-  /** Starts a disabled task as well. */
-  readonly force: boolean
-}
+import { type Plan, planDeliveries } from './plan.ts'
+import type { Prepared } from './prepare.ts'
+import { type GroupMember, isUsable } from './recipients.ts'
+import type { PrepareRequest, PrepareSettings } from './request.ts'
+import { addResend, type ResendRequest } from './resend.ts'
 
 export interface RunnerDeps {
   readonly ledger: Ledger
@@ -77,16 +55,6 @@ export interface RunnerSettings {
   readonly allowedRecipientDomains: readonly string[]
 }
 
-export interface ResendRequest {
-  readonly run: RunRecord
-  readonly states: readonly DeliveryState[]
-  /** Addresses; null = all. */
-  readonly recipients: readonly string[] | null
-  /** Corrected addresses by wrong one, in lower case. */
-  readonly corrections: Readonly<Record<string, string>>
-  readonly actor: string
-}
-
 export interface Runner extends Service {
   start(): Promise<void>
   admit(request: StartRequest): Promise<Admission>
@@ -98,6 +66,8 @@ export interface Runner extends Service {
   ): Promise<{ prepared: Prepared; plan: Plan; events: RunEvent[] }>
   /** False when the run has ended. */
   cancel(runId: string): Promise<boolean>
+  /** Cancels the runs of the task that wait, because it was deleted. */
+  cancelWaiting(taskId: string): Promise<void>
   /** Null when there is nothing to send again. */
   resend(request: ResendRequest): Promise<RunRecord | null>
   /** Adds an event to a run, and a line to its log. */
@@ -106,10 +76,9 @@ export interface Runner extends Service {
   readonly counts: { readonly queued: number; readonly running: number }
 }
 
-const MAX_WAITING = 20
 const MAX_ATTEMPTS = 3
-const SKIPPED_ROW_MS = 3_600_000
 const MINUTE_MS = 60_000
+const LATE = 'Footman was down for longer than maxDelayMinutes'
 
 export function createRunner(deps: RunnerDeps, settings: RunnerSettings): Runner {
   const { ledger, writer, clock, log, runLog, deliverer } = deps
@@ -133,40 +102,12 @@ export function createRunner(deps: RunnerDeps, settings: RunnerSettings): Runner
     await ledger.addEvent(run.id, full)
   }
 
-  // --- Admission ---
-
-  async function admit({ task, trigger, identity, options, force }: StartRequest): Promise<Admission> {
-    const admission = await writer.write((on): Admission => {
-      const seen = identity === null ? null : ledger.firedBefore(on, identity)
-      if (seen !== null) return { status: 'repeated', runId: seen }
-      const at = clock.now()
-      const id = uuidV7(at)
-      const test = options.test || task.testMode.enabled || settings.testAddress !== null
-      const run = { id, task, priority: task.run.priority, trigger, options, test, at }
-      const settle = <T extends Admission>(result: T): T => {
-        if (identity !== null) ledger.markFired(on, identity, result.runId, at)
-        return result
-      }
-      const skip = (code: 'TASK_DISABLED' | 'TASK_BUSY' | 'QUEUE_FULL') => {
-        const known = ledger.repeatSkipped(on, task.id, code, at - SKIPPED_ROW_MS)
-        if (known === null) ledger.add(on, { ...run, ended: { outcome: 'skipped', reason: code } })
-        return settle({ status: 'skipped', code, runId: known ?? id })
-      }
-      if (!task.enabled && !force) return skip('TASK_DISABLED')
-      const waiting = ledger.waitingFor(on, task.id)
-      const busy = waiting.length > 0 || [...running.values()].some(({ taskId }) => taskId === task.id)
-      if (busy && task.run.whenBusy === 'skip') return skip('TASK_BUSY')
-      if (waiting.length >= MAX_WAITING) return skip('QUEUE_FULL')
-      const same = waiting.find((one) => sameOptions(one.options, options))
-      if (busy && same && task.run.whenBusy === 'coalesce') {
-        ledger.merge(on, same.id, trigger)
-        return settle({ status: 'merged', runId: same.id })
-      }
-      ledger.add(on, run)
-      return settle({ status: busy || running.size >= settings.concurrentRuns ? 'queued' : 'started', runId: id })
-    })
+  async function admit(request: StartRequest): Promise<Admission> {
+    const underWay = () => [...running.values()].map(({ taskId }) => taskId)
+    const admission = await decide({ ledger, writer, clock, underWay }, settings, request)
     if (admission.status === 'skipped') {
       const run = ledger.run(admission.runId)
+      const { task, trigger } = request
       if (run) runLog.line(run, 'info', `${admission.code} task="${task.name}" trigger=${trigger.type}`)
     }
     pump()
@@ -177,7 +118,7 @@ export function createRunner(deps: RunnerDeps, settings: RunnerSettings): Runner
     if (!active) return
     for (const run of ledger.open()) {
       if (running.size >= settings.concurrentRuns) return
-      if (run.state !== 'queued' || running.has(run.id)) continue
+      if (run.state !== 'queued' || run.cancelled || running.has(run.id)) continue
       if ([...running.values()].some(({ taskId }) => taskId === run.taskId)) continue
       launch(run)
     }
@@ -185,8 +126,7 @@ export function createRunner(deps: RunnerDeps, settings: RunnerSettings): Runner
 
   function launch(run: RunRecord): void {
     const abort = new AbortController()
-    const signal = AbortSignal.any([abort.signal, stopping.signal])
-    const done = carryOut(run, signal)
+    const done = carryOut(run, abort.signal)
       .catch((error: unknown) => {
         if (!stopping.signal.aborted)
           log.error(`REPORTTASK: run=${run.id.slice(-8)} ${String(error)}`, { fault: error })
@@ -200,14 +140,15 @@ export function createRunner(deps: RunnerDeps, settings: RunnerSettings): Runner
 
   // --- A run ---
 
-  async function carryOut(run: RunRecord, signal: AbortSignal): Promise<void> {
+  /** `cancelled` ends the making of documents; a plan that is complete is ended by the ledger, delivery by delivery. */
+  async function carryOut(run: RunRecord, cancelled: AbortSignal): Promise<void> {
     if (run.state !== 'delivering') {
-      const end = await makeDocuments(run, signal)
+      const end = await makeDocuments(run, AbortSignal.any([cancelled, stopping.signal]))
       if (end) return finish(run, end)
     }
     const sealed = ledger.run(run.id)!
     const deadline = (sealed.sealedAt ?? clock.now()) + settings.deadlineMinutes * MINUTE_MS
-    await deliverer.deliver(sealed, ['storage', 'hub', 'email'], deadline, signal)
+    await deliverer.deliver(sealed, ['storage', 'hub', 'email'], deadline, stopping.signal)
     await finish(sealed, null)
   }
 
@@ -244,7 +185,7 @@ export function createRunner(deps: RunnerDeps, settings: RunnerSettings): Runner
       if (ledger.run(run.id)?.cancelled) return { outcome: 'cancelled', code: null, details: '' }
       if (limit.aborted) return failure('RUN_TIMEOUT', `not made within ${definition.task.run.timeoutMinutes} minutes`)
       if (error instanceof ReportError) return failure(error.code, error.details)
-      throw error
+      return failure('INTERNAL', errorText(error))
     }
   }
 
@@ -303,13 +244,18 @@ export function createRunner(deps: RunnerDeps, settings: RunnerSettings): Runner
   async function finish(run: RunRecord, end: End | null): Promise<void> {
     if (end?.code) await note(run, { code: end.code, details: end.details })
     const before = ledger.deliveries(run.id)
-    if (!end && noMailSent(before))
+    // A restart may come here again.
+    if (!end && noMailSent(before) && !ledger.events(run.id).some(({ code }) => code === 'MAIL_NONE_SENT'))
       await note(run, { code: 'MAIL_NONE_SENT', details: 'no mail of the run could be delivered' })
     const current = ledger.run(run.id)!
     const events = ledger.events(run.id)
     const sealed = current.sealed
     const [outcome, reason] =
-      end?.outcome === 'cancelled' || current.cancelled ? (['cancelled', null] as const) : outcomeOf(events, sealed)
+      end?.outcome === 'cancelled' || current.cancelled
+        ? (['cancelled', null] as const)
+        : end?.outcome === 'skipped'
+          ? (['skipped', end.code] as const)
+          : outcomeOf(events, sealed)
     const at = clock.now()
     const counts = countsOf(sealed ? ledger.documents(current).length : 0, before, events)
     const ended: RunRecord = { ...current, state: 'finished', outcome, reason, counts, finishedAt: at }
@@ -319,7 +265,16 @@ export function createRunner(deps: RunnerDeps, settings: RunnerSettings): Runner
       run.test && definition ? testAddressOf(run.options, definition.task, settings.testAddress) : null
     const notifications =
       definition && run.trigger.type !== 'resend' && !run.options.dryRun
-        ? planNotifications({ run: ended, definition, previous, testAddress })
+        ? planNotifications({
+            run: ended,
+            definition,
+            previous,
+            testAddress,
+            isAllowed: (address) =>
+              isUsable(address, settings.allowedRecipientDomains, (code) =>
+                runLog.line(run, 'warn', `${code} notification to=${address}`),
+              ),
+          })
         : []
     await ledger.finish(run.id, { outcome, reason, counts, at }, notifications, keptStates(ended, before), run.taskId)
     const duration = ended.startedAt === null ? 0 : at - ended.startedAt
@@ -364,9 +319,19 @@ export function createRunner(deps: RunnerDeps, settings: RunnerSettings): Runner
       if (run.state === 'finished') trail(run)
     }
     for (const run of ledger.open()) {
-      if (run.state === 'running') await ledger.requeue(run.id)
-      else if (run.state === 'delivering') launch(run)
+      if (run.state === 'delivering') launch(run)
+      else if (run.cancelled) await finish(run, { outcome: 'cancelled', code: null, details: '' })
+      else if (run.state === 'running') await ledger.requeue(run.id)
+      else if (isLate(run)) await finish(run, { outcome: 'skipped', code: 'MISSED_SCHEDULE', details: LATE })
     }
+  }
+
+  /** True for a scheduled run that waited longer than its trigger allows. */
+  function isLate({ taskId, trigger, attempt }: RunRecord): boolean {
+    if (trigger.type !== 'schedule' || attempt > 0) return false
+    const armed = deps.definitionOf(taskId)?.task.triggers.find(({ id }) => id === trigger.triggerId)
+    if (armed?.type !== 'schedule') return false
+    return clock.now() - Date.parse(trigger.firedAt) > armed.maxDelayMinutes * MINUTE_MS
   }
 
   /** A mail that was under way may have left or not; files and hub items are simply made again. */
@@ -377,6 +342,19 @@ export function createRunner(deps: RunnerDeps, settings: RunnerSettings): Runner
     const lastError = 'Footman ended while the mail server was taking the mail'
     await ledger.setDelivery(id, { state: held ? 'unknown' : 'planned', attempts, nextAt: null, lastError, target })
     if (held && channel === 'email') await note(run, { code: 'MAIL_UNKNOWN', recipient: target, details: lastError })
+  }
+
+  async function cancel(runId: string): Promise<boolean> {
+    const run = ledger.run(runId)
+    if (!run || run.state === 'finished') return false
+    await ledger.cancel(runId)
+    const one = running.get(runId)
+    if (run.state === 'queued' && !one) await finish(run, { outcome: 'cancelled', code: null, details: '' })
+    else {
+      one?.abort.abort(new Error('cancelled'))
+      deliverer.wake(runId)
+    }
+    return true
   }
 
   return {
@@ -415,58 +393,17 @@ export function createRunner(deps: RunnerDeps, settings: RunnerSettings): Runner
         : await planOf(run, definition, prepared, at, addEvent)
       return { prepared, plan, events }
     },
-    async cancel(runId) {
-      const run = ledger.run(runId)
-      if (!run || run.state === 'finished') return false
-      await ledger.cancel(runId)
-      const one = running.get(runId)
-      if (run.state === 'queued' && !one) await finish(run, { outcome: 'cancelled', code: null, details: '' })
-      else if (run.state === 'delivering') deliverer.wake(runId)
-      else one?.abort.abort(new Error('cancelled'))
-      return true
+    cancel,
+    async cancelWaiting(taskId) {
+      for (const { id, state, ...run } of ledger.open())
+        if (state === 'queued' && run.taskId === taskId && !running.has(id)) await cancel(id)
     },
     async resend(request) {
-      const { run, actor } = request
-      const chosen = ledger.deliveries(run.id).filter((one) => isWanted(one, request))
-      if (chosen.length === 0) return null
-      const at = clock.now()
-      const id = uuidV7(at)
-      const root = run.trigger.type === 'resend' ? run.trigger.key : run.id
-      const trigger: RunTrigger = {
-        type: 'resend',
-        triggerId: null,
-        key: root,
-        firedAt: new Date(at).toISOString(),
-        detail: { runId: run.id, actor },
-      }
-      const task = { id: run.taskId, name: run.taskName, revision: run.taskRevision, project: run.project }
-      const definition = ledger.definition(root)
-      const deliveries = chosen.map((one) => repeated(one, request.corrections))
-      const sealed: Sealed = {
-        app: run.sealed?.app ?? { name: '', lastReload: null },
-        skipped: null,
-        states: { delivered: {}, notDelivered: {} },
-      }
-      await ledger.addSealed(
-        {
-          id,
-          task,
-          priority: run.priority,
-          trigger,
-          options: run.options,
-          test: run.test,
-          at,
-          ...(definition && { definition }),
-        },
-        deliveries,
-        sealed,
-      )
-      const child = ledger.run(id)!
-      runLog.line(
-        child,
-        'info',
-        `task="${run.taskName}" sends ${deliveries.length} deliveries of run ${run.id.slice(-8)} again`,
-      )
+      const child = await addResend({ ledger, clock }, request)
+      if (!child) return null
+      const { run } = request
+      const count = ledger.deliveries(child.id).length
+      runLog.line(child, 'info', `task="${run.taskName}" sends ${count} deliveries of run ${run.id.slice(-8)} again`)
       launch(child)
       return child
     },
@@ -476,9 +413,6 @@ export function createRunner(deps: RunnerDeps, settings: RunnerSettings): Runner
     },
   }
 }
-
-const sameOptions = (one: RunOptions, other: RunOptions): boolean =>
-  JSON.stringify({ ...one, reason: null }) === JSON.stringify({ ...other, reason: null })
 
 const asDry = (delivery: NewDelivery): NewDelivery => ({ ...delivery, state: 'skipped', lastError: 'dry run' })
 
@@ -492,35 +426,8 @@ function noMailSent(deliveries: readonly DeliveryRecord[]): boolean {
 }
 
 function outcomeOf(events: readonly RunEvent[], sealed: Sealed | null): readonly [Outcome, RunCode | null] {
-  const worst = events.find(({ level }) => level === 'error') ?? events.find(({ level }) => level === 'warning')
-  if (worst?.level === 'error') return ['error', worst.code]
   if (sealed?.skipped) return ['skipped', sealed.skipped]
-  return worst ? ['warning', worst.code] : ['success', null]
-}
-
-function isWanted({ channel, state, target, payload }: DeliveryRecord, { states, recipients }: ResendRequest): boolean {
-  if (channel === 'notification' || !states.includes(state)) return false
-  if (!recipients) return true
-  if (channel !== 'email') return false
-  const addresses = [target, ...(payload as MailPayload).to].map((one) => one.toLowerCase())
-  return recipients.some((one) => addresses.includes(one.toLowerCase()))
-}
-
-/** The delivery once more. A mail keeps the Message-ID of the first attempt. */
-function repeated(delivery: DeliveryRecord, corrections: Readonly<Record<string, string>>): NewDelivery {
-  const { id, channel, documents, target } = delivery
-  const correct = (address: string) => corrections[address.toLowerCase()] ?? address
-  if (channel !== 'email') {
-    return { id: crypto.randomUUID(), channel, documents, target, payload: delivery.payload, state: 'planned' }
-  }
-  const payload = delivery.payload as MailPayload
-  const to = payload.to.map(correct)
-  return {
-    id: crypto.randomUUID(),
-    channel,
-    documents,
-    target: payload.insteadOf === null ? to.join(', ') : target,
-    payload: { ...payload, to, messageId: payload.messageId ?? id },
-    state: 'planned',
-  }
+  const worst = events.find(({ level }) => level === 'error') ?? events.find(({ level }) => level === 'warning')
+  if (!worst) return ['success', null]
+  return [worst.level === 'error' ? 'error' : 'warning', worst.code]
 }

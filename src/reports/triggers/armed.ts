@@ -7,7 +7,8 @@ import type { Database } from '../../platform/sqlite.ts'
 import type { Clock, Logger } from '../../platform/types.ts'
 import type { Stored } from '../entities/fields.ts'
 import type { ReportTask, Trigger, TriggerOf } from '../entities/task.ts'
-import { type Admission, DEFAULT_OPTIONS, type Runner } from '../runs/runner.ts'
+import { type Admission, DEFAULT_OPTIONS } from '../runs/admission.ts'
+import type { Runner } from '../runs/runner.ts'
 import type { RunOptions } from '../types.ts'
 
 const SQL = {

@@ -7,8 +7,8 @@ import type { Clock, Logger } from '../../platform/types.ts'
 import { uuidV7 } from '../../platform/uuid.ts'
 import { createZoneClock, missedFirings, type Recurrence, type ZoneClock } from '../../platform/zone-clock.ts'
 import type { ReportTask, Trigger, TriggerOf } from '../entities/task.ts'
+import { DEFAULT_OPTIONS } from '../runs/admission.ts'
 import type { Ledger } from '../runs/ledger.ts'
-import { DEFAULT_OPTIONS } from '../runs/runner.ts'
 import { type Armed, type ArmedTriggers, identityOf } from './armed.ts'
 
 type Schedule = TriggerOf<'schedule'>
