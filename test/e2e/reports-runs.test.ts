@@ -157,3 +157,33 @@ test('the plan names mails and files, and nothing is sent', async () => {
   expect(readdirSync(reports.space.join('finance'))).not.toContain('planned')
   expect(reports.mailsTo('planned@acme.example')).toEqual([])
 }, 60_000)
+
+test('the file of each region goes to the manager of that region alone', async () => {
+  const report = await reports.salesReport('Managers')
+  const task = await reports.mailTask('Managers', report.id, {
+    reports: [
+      {
+        key: 'pack',
+        reportId: report.id,
+        format: 'csv',
+        block: 'table',
+        fileName: '{report}{cycle}',
+        cycle: { fields: ['Region'], emailTo: "=Concat(DISTINCT RegionManagerMail, ';')" },
+      },
+    ],
+  })
+  reports.mailbox.mails.length = 0
+  const run = await reports.run(task.id)
+  expect([run.outcome, run.counts.mailsSent]).toEqual(['success', 5])
+  const received = reports.mailbox.mails.map(({ envelope, parsed }) => [
+    ...envelope.to,
+    ...parsed.attachments.map(({ filename }) => filename),
+  ])
+  expect(received.toSorted()).toEqual([
+    ['astrid@acme.example', 'Managers_Nordic.csv'],
+    ['bram@acme.example', 'Managers_Benelux.csv'],
+    ['dieter@acme.example', 'Managers_DACH.csv'],
+    ['ines@acme.example', 'Managers_Iberia.csv'],
+    ['una@acme.example', 'Managers_UK & Ireland.csv'],
+  ])
+}, 60_000)
