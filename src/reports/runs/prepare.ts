@@ -97,6 +97,7 @@ function createPreparation(deps: PrepareDeps, request: PrepareRequest) {
       .map((id) => filters.find((one) => one.id === id))
       .filter((one) => one !== undefined && (one.appId === null || one.appId === appId)) as ReportFilter[]
 
+  let current: ReportUse | undefined
   const warnFor =
     (use?: ReportUse): Warn =>
     (code, details, block) =>
@@ -108,7 +109,9 @@ function createPreparation(deps: PrepareDeps, request: PrepareRequest) {
     if (open) return open
     // One identity at a time: sessions of people cost licences and memory of the engine.
     if (user) await closeAll()
-    const opened = await deps.openApp({ appId, user, warn: warnFor() })
+    // One session serves several reports: a warning belongs to the report that is being made.
+    const warn: Warn = (code, details, block) => warnFor(current)(code, details, block)
+    const opened = await deps.openApp({ appId, user, warn })
     sessions.set(key, opened)
     return opened
   }
@@ -231,6 +234,7 @@ function createPreparation(deps: PrepareDeps, request: PrepareRequest) {
     let skipped = 0
     for (const use of uses) {
       if (isStopped()) break
+      current = use
       if ((await makeUse(use, variants)) === 'skipped') skipped++
     }
     return skipped

@@ -368,7 +368,11 @@ export function createRunner(deps: RunnerDeps, settings: RunnerSettings): Runner
       active = false
       stopping.abort(new Error('Footman stops'))
       const all = Promise.allSettled([...[...running.values()].map(({ done }) => done), ...trailing])
-      await Promise.race([all, new Promise((resolve) => setTimeout(resolve, graceMs))])
+      // A timer that is left behind would keep the process alive.
+      const late = Promise.withResolvers<void>()
+      const timer = setTimeout(late.resolve, graceMs)
+      await Promise.race([all, late.promise])
+      clearTimeout(timer)
     },
     admit,
     note,
