@@ -103,7 +103,9 @@ async function document(runId: string, nameEnd: string): Promise<string> {
 
 /** Makes and starts a task that writes the report as HTML. */
 async function htmlTask(reportId: string): Promise<string> {
-  const reports = [{ key: 'page', reportId, format: 'html', fileName: '{report}' }]
+  const reports = [
+    { key: 'page', reportId, format: 'html', fileName: '{report}{cycle}', cycle: { fields: ['Region'] } },
+  ]
   const definition = { project: 'Sales', name: 'Page', reports, storage: [{ spaceId: 'head-office' }] }
   const { id } = (await (await call('reporttask', definition)).json()) as { id: string }
   await call('reporttask/start', { taskId: [id], force: true })

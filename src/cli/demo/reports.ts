@@ -56,8 +56,8 @@ export const definitions = (template: Uint8Array) => ({
           ...{ key: 'countries', type: 'table', title: 'Countries', totals: true },
           columns: [
             { label: 'Country', expr: 'Country', kind: 'dimension' },
-            { label: 'Sales', expr: '=Sum(Sales)', kind: 'measure' },
-            { label: 'Orders', expr: '=Count(Sales)', kind: 'measure' },
+            { label: 'Sales', expr: '=Sum(Sales)', kind: 'measure', format: '#,##0' },
+            { label: 'Orders', expr: '=Count(Sales)', kind: 'measure', format: '#,##0' },
           ],
           sort: [{ column: 1, dir: 'desc' }],
         },
