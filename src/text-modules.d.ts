@@ -41,3 +41,7 @@ declare module '*.icc' {
   const path: string
   export default path
 }
+declare module '*.xlsx' {
+  const path: string
+  export default path
+}

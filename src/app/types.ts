@@ -25,6 +25,7 @@ export interface AppDeps {
   readonly observe?: {
     readonly event?: (event: TaskEvent) => void
     readonly delivery?: (change: DeliveryChange) => void
+    readonly reportFinished?: Topics['reportFinished']
   }
   /** Default: `footman.db` in the data directory; `:memory:` for commands that only list what the app offers. */
   readonly databaseFile?: string
